@@ -1,0 +1,96 @@
+package mockupstream
+
+import "time"
+
+// Duration is a time.Duration that reads and writes as text ("20ms") in YAML and JSON.
+type Duration time.Duration
+
+// Profile says how the upstream behaves. The zero value answers at once with
+// one record a key, without faults.
+type Profile struct {
+	// Latency is the delay injected before the first byte of an answer.
+	Latency Distribution `yaml:"latency,omitempty" json:"latency,omitzero"`
+	// Body says how large answers are.
+	Body Body `yaml:"body,omitempty" json:"body,omitzero"`
+	// Faults are tried in order; the first one drawn is injected.
+	Faults []Fault `yaml:"faults,omitempty" json:"faults,omitempty"`
+	// Capacity bounds how many requests are worked on at once; nil: unlimited.
+	Capacity *Capacity `yaml:"capacity,omitempty" json:"capacity,omitempty"`
+	// Rate is a token bucket in front of everything; nil: unlimited.
+	Rate *RateLimit `yaml:"rate,omitempty" json:"rate,omitempty"`
+	// Phases replace parts of the profile from a time after the start on.
+	Phases []Phase `yaml:"phases,omitempty" json:"phases,omitempty"`
+	// LateBound is how late the median answer may be (actual − injected delay)
+	// before the mock calls itself saturated. Default 2ms.
+	LateBound Duration `yaml:"late_bound,omitempty" json:"late_bound,omitzero"`
+}
+
+// Distribution is a distribution of delays. Which of the other fields are
+// read depends on Kind.
+type Distribution struct {
+	// Kind is "" (no delay), "constant", "uniform", "lognormal", "percentiles" or "replay".
+	Kind string `yaml:"distribution,omitempty" json:"distribution,omitempty"`
+	// Value is the delay of "constant".
+	Value Duration `yaml:"value,omitempty" json:"value,omitzero"`
+	// Min and Max bound "uniform".
+	Min Duration `yaml:"min,omitempty" json:"min,omitzero"`
+	Max Duration `yaml:"max,omitempty" json:"max,omitzero"`
+	// Median and Sigma (of the logarithm) shape "lognormal".
+	Median Duration `yaml:"median,omitempty" json:"median,omitzero"`
+	Sigma  float64  `yaml:"sigma,omitempty" json:"sigma,omitzero"`
+	// P50, P95 and P99 shape "percentiles".
+	P50 Duration `yaml:"p50,omitempty" json:"p50,omitzero"`
+	P95 Duration `yaml:"p95,omitempty" json:"p95,omitzero"`
+	P99 Duration `yaml:"p99,omitempty" json:"p99,omitzero"`
+	// File names the delays of "replay", one Go duration a line. It is read
+	// when the profile is loaded; Samples then holds them.
+	File    string     `yaml:"file,omitempty" json:"file,omitempty"`
+	Samples []Duration `yaml:"samples,omitempty" json:"samples,omitempty"`
+}
+
+// Body says how many records an answer holds. A record is a call of about 150 bytes of JSON.
+type Body struct {
+	// Records is the number of records: Min to Max, uniformly. Both zero: 1.
+	Min int `yaml:"min_records,omitempty" json:"min_records,omitempty"`
+	Max int `yaml:"max_records,omitempty" json:"max_records,omitempty"`
+}
+
+// Fault is what an answer can be replaced with.
+type Fault struct {
+	// Kind is "status", "reset", "hang", "truncate", "slow" or "close".
+	Kind string `yaml:"kind" json:"kind"`
+	// Probability of this fault for one (key, attempt), 0 to 1.
+	Probability float64 `yaml:"probability" json:"probability"`
+	// Status is the answer of kind "status", 400 to 599.
+	Status int `yaml:"status,omitempty" json:"status,omitempty"`
+	// For is how long "hang" holds a request before it resets, and how long
+	// "slow" takes over the body. Default 30s and 1s.
+	For Duration `yaml:"for,omitempty" json:"for,omitzero"`
+}
+
+// Capacity makes latency rise with the requests in flight: Workers are
+// served at once, Queue wait, and Full says what happens to the next.
+type Capacity struct {
+	Workers int `yaml:"workers" json:"workers"`
+	// Queue is how many may wait for a worker. 0: none.
+	Queue int `yaml:"queue,omitempty" json:"queue,omitempty"`
+	// Full is "wait" (default: wait all the same), "429" (with Retry-After) or "503".
+	Full string `yaml:"full,omitempty" json:"full,omitempty"`
+	// RetryAfter is what a 429 or 503 tells the client. Default 1s.
+	RetryAfter Duration `yaml:"retry_after,omitempty" json:"retry_after,omitzero"`
+}
+
+// RateLimit is a token bucket: above it 429 with Retry-After.
+type RateLimit struct {
+	PerSecond float64 `yaml:"per_second" json:"per_second"`
+	Burst     int     `yaml:"burst,omitempty" json:"burst,omitempty"` // default 1
+}
+
+// Phase replaces what it names from After (since the profile was set) on.
+type Phase struct {
+	After    Duration      `yaml:"after" json:"after"`
+	Latency  *Distribution `yaml:"latency,omitempty" json:"latency,omitempty"`
+	Faults   []Fault       `yaml:"faults,omitempty" json:"faults,omitempty"`
+	Capacity *Capacity     `yaml:"capacity,omitempty" json:"capacity,omitempty"`
+	Rate     *RateLimit    `yaml:"rate,omitempty" json:"rate,omitempty"`
+}

@@ -1,0 +1,187 @@
+package results
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Schema is the version of the record that this package writes.
+const Schema = 1
+
+// Run is one stored run: what was asked, where it ran, and its trials.
+type Run struct {
+	Header Header
+	Trials []Trial
+	// Complete says that every planned trial has a record.
+	Complete bool
+}
+
+// Header is the first line of a run's file.
+type Header struct {
+	Schema  int       `json:"schema"`
+	ID      string    `json:"id"`
+	Started time.Time `json:"started"`
+	// Scenario is the scenario as it ran (after --quick), as JSON; Hash is the
+	// SHA-256 of that JSON in hexadecimal.
+	Scenario     json.RawMessage `json:"scenario"`
+	ScenarioName string          `json:"scenario_name"`
+	Hash         string          `json:"scenario_hash"`
+	Seed         uint64          `json:"seed"`
+	Quick        bool            `json:"quick,omitempty"`
+	// Planned is the number of trials of the whole run.
+	Planned     int         `json:"planned"`
+	Environment Environment `json:"environment"`
+	Fingerprint Fingerprint `json:"fingerprint"`
+}
+
+// Environment names where the upstream and the database came from.
+type Environment struct {
+	Kind     string `json:"kind"`     // embedded, containers or external
+	Database string `json:"database"` // product and version
+	Upstream string `json:"upstream"` // product and version
+}
+
+// Fingerprint is what decides whether two runs are comparable.
+type Fingerprint struct {
+	CPU      string `json:"cpu"`
+	Cores    int    `json:"cores"`
+	Memory   int64  `json:"memory_bytes"`
+	OS       string `json:"os"`
+	Arch     string `json:"arch"`
+	Kernel   string `json:"kernel"`
+	Go       string `json:"go"`
+	Revision string `json:"revision"`
+	Modified bool   `json:"modified,omitempty"`
+	NoFile   uint64 `json:"nofile"`
+}
+
+// Outcomes of a trial. Only OutcomeOK trials enter statistics of time.
+const (
+	OutcomeOK      = "ok"      // measured; errors of items are data
+	OutcomeInvalid = "invalid" // the mock or the machine was too slow to believe it
+	OutcomeCrashed = "crashed" // the SUT exited before it was done
+	OutcomeTimeout = "timeout" // the SUT was not done in time and was killed
+	OutcomeFailed  = "failed"  // could not be measured: environment or protocol
+)
+
+// Trial is one run of one variant at one level in a fresh SUT process; one line of a run's file.
+type Trial struct {
+	// Index is the position in the run's plan, from 0.
+	Index   int            `json:"index"`
+	Block   int            `json:"block"`
+	Variant string         `json:"variant"`
+	Level   map[string]any `json:"level"`
+	// LevelName is the canonical "items=200 upstream.latency.median=20ms".
+	LevelName string    `json:"level_name"`
+	Items     int       `json:"items"` // distinct items
+	Seed      uint64    `json:"seed"`
+	Started   time.Time `json:"started"`
+	Outcome   string    `json:"outcome"`
+	// Reason says in words why the outcome is not ok.
+	Reason   string   `json:"reason,omitempty"`
+	Warnings []string `json:"warnings,omitempty"`
+	// Makespan: first item started → last item finished. 0 where Outcome is not ok.
+	Makespan time.Duration `json:"makespan_ns"`
+	// MakespanSource is "sut" (reported from inside) or "outside" (go sent → done seen).
+	MakespanSource string `json:"makespan_source,omitempty"`
+	// Ideal makespan from the injected latencies and the limit, 0 when unknown.
+	Ideal time.Duration `json:"ideal_ns,omitempty"`
+	// Stages by name: queue, fetch, pool_wait, write, item. Nil: unavailable.
+	Stages map[string]Histogram `json:"stages,omitempty"`
+	// ItemsDone and ItemsFailed count distinct items; nil where the SUT does not report them.
+	ItemsDone   *int           `json:"items_done,omitempty"`
+	ItemsFailed *int           `json:"items_failed,omitempty"`
+	Errors      []ErrorCount   `json:"errors,omitempty"`
+	Descriptors Descriptors    `json:"descriptors"`
+	Resources   Resources      `json:"resources"`
+	Documents   *Documents     `json:"documents,omitempty"` // nil: not checked
+	Upstream    *UpstreamStats `json:"upstream,omitempty"`  // nil: not asked
+	ExitCode    int            `json:"exit_code"`
+	// StderrTail is the end of the SUT's standard error where the outcome is not ok.
+	StderrTail string `json:"stderr_tail,omitempty"`
+}
+
+// ErrorCount is one type of error in a trial.
+type ErrorCount struct {
+	// Type: emfile, timeout, refused, reset, http_4xx, http_429, http_5xx, mongo_…, other.
+	Type  string        `json:"type"`
+	Side  string        `json:"side"` // upstream or mongo
+	Count int           `json:"count"`
+	First time.Duration `json:"first_ns"` // since the first item started
+	// Sample is the text of one of them.
+	Sample string `json:"sample"`
+}
+
+// Descriptors of the SUT process.
+type Descriptors struct {
+	// Baseline is the count when the SUT was ready and had no client yet.
+	Baseline int `json:"baseline"`
+	// Peak is the highest count seen from outside; PeakAt when, since go was sent.
+	Peak   int           `json:"peak"`
+	PeakAt time.Duration `json:"peak_at_ns"`
+	// Outside splits the highest counts seen from outside by kind; nil where kinds cannot be seen.
+	Outside *Kinds `json:"outside,omitempty"`
+	// Inside are the exact peaks counted by the dialers; nil where the SUT does not report them.
+	Inside *Kinds `json:"inside,omitempty"`
+	// Predicted is the bound predicted for the variant; 0: no prediction.
+	Predicted int `json:"predicted,omitempty"`
+	// Left is how many stayed open after the core was closed; nil: not checked.
+	Left *int `json:"left,omitempty"`
+	// Samples is how often it was counted, Classified how often by kind.
+	Samples    int `json:"samples"`
+	Classified int `json:"classified"`
+}
+
+// Kinds are peaks by kind of descriptor; each is its own maximum, so they need not add up.
+type Kinds struct {
+	Upstream int `json:"upstream"`
+	Mongo    int `json:"mongo"`
+	Other    int `json:"other"`
+}
+
+// Resources of the SUT process.
+type Resources struct {
+	UserCPU    time.Duration `json:"user_cpu_ns"`
+	SystemCPU  time.Duration `json:"system_cpu_ns"`
+	PeakRSS    int64         `json:"peak_rss_bytes"`
+	Threads    int           `json:"peak_threads"`
+	Goroutines *int          `json:"peak_goroutines,omitempty"` // nil: unavailable
+}
+
+// Documents is what the check of the database after a trial found.
+type Documents struct {
+	Expected  int `json:"expected"`
+	Found     int `json:"found"`
+	Lost      int `json:"lost"`
+	Duplicate int `json:"duplicate"`
+	// Wrong have the right key and other content; Foreign were never asked for.
+	Wrong   int `json:"wrong"`
+	Foreign int `json:"foreign"`
+	// Unwritten were expected but belong to items that the SUT itself reported as failed.
+	Unwritten int `json:"unwritten"`
+}
+
+// UpstreamStats is what the mock upstream saw of a trial.
+type UpstreamStats struct {
+	Requests     int           `json:"requests"`
+	PeakInFlight int           `json:"peak_in_flight"`
+	PeakConns    int           `json:"peak_connections"`
+	Connections  int           `json:"connections"` // accepted in all
+	Repeated     int           `json:"repeated"`    // requests beyond the first of a key
+	LateMedian   time.Duration `json:"late_median_ns"`
+	LateP99      time.Duration `json:"late_p99_ns"`
+	Saturated    bool          `json:"saturated"`
+}
+
+// Histogram is an HDR histogram of durations in nanoseconds, losslessly encoded.
+type Histogram struct {
+	// Count, and quantiles for readers that do not decode Data.
+	Count int64         `json:"count"`
+	Mean  time.Duration `json:"mean_ns"`
+	P50   time.Duration `json:"p50_ns"`
+	P95   time.Duration `json:"p95_ns"`
+	P99   time.Duration `json:"p99_ns"`
+	Max   time.Duration `json:"max_ns"`
+	// Data is the HdrHistogram V2 compressed encoding in base64.
+	Data string `json:"hdr"`
+}

@@ -1,0 +1,2 @@
+// Package pipeline placeholder.
+package pipeline

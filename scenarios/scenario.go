@@ -1,0 +1,168 @@
+package scenarios
+
+import "floodgate/mockupstream"
+
+// Duration is a time.Duration written as text ("20ms").
+type Duration = mockupstream.Duration
+
+// Scenario is one experiment: what is fetched, from what upstream, written
+// where, by which variants, at which levels, and what is claimed of it.
+type Scenario struct {
+	// Version of the file format; 1.
+	Version int `yaml:"version" json:"version"`
+	// Name is a short identifier: lower case letters, digits, hyphens.
+	Name        string `yaml:"name" json:"name"`
+	Title       string `yaml:"title" json:"title"`
+	Description string `yaml:"description,omitempty" json:"description,omitempty"`
+	// Seed of every draw. Block b uses a seed derived from (Seed, b).
+	Seed     uint64               `yaml:"seed" json:"seed"`
+	Items    Items                `yaml:"items" json:"items"`
+	Upstream mockupstream.Profile `yaml:"upstream" json:"upstream"`
+	Database Database             `yaml:"database,omitempty" json:"database,omitzero"`
+	SUT      SUT                  `yaml:"sut,omitempty" json:"sut,omitzero"`
+	Variants []Variant            `yaml:"variants" json:"variants"`
+	// Levels: each entry maps a factor (a path in this file such as
+	// "items.count", "upstream.latency.median", "database.latency",
+	// "sut.nofile") to one value or a list; an entry is the product of its
+	// lists, and Levels is the union of the entries.
+	Levels []LevelSet `yaml:"levels" json:"levels"`
+	// Blocks is how many times every variant runs at every level. At least 6.
+	Blocks int `yaml:"blocks" json:"blocks"`
+	// Quick replaces Levels, Blocks and Variants with --quick. Nil: none.
+	Quick  *Quick  `yaml:"quick,omitempty" json:"quick,omitempty"`
+	Claims []Claim `yaml:"claims,omitempty" json:"claims,omitempty"`
+}
+
+// LevelSet maps factor paths to scalar values or lists of scalars.
+type LevelSet map[string]any
+
+// Items says what the pipeline works on.
+type Items struct {
+	// Kind is "phone-numbers" (one argument) or "date-ranges" (start and end date).
+	Kind string `yaml:"kind" json:"kind"`
+	// Count is the number N of distinct items. The factor "items" is short for "items.count".
+	Count int `yaml:"count,omitempty" json:"count,omitempty"`
+	// Duplicates is the share of further items that repeat earlier ones, 0 to 1.
+	Duplicates float64 `yaml:"duplicates,omitempty" json:"duplicates,omitempty"`
+	// Batches splits the items into this many batches, run one after another. Default 1.
+	Batches int `yaml:"batches,omitempty" json:"batches,omitempty"`
+}
+
+// Database says how the database behaves beyond what it is.
+type Database struct {
+	// Latency is added to every command that reads or writes documents. Default none.
+	Latency Duration `yaml:"latency,omitempty" json:"latency,omitzero"`
+	// Documents is "per-item" (default: one document an item, its records embedded) or "per-record".
+	Documents string `yaml:"documents,omitempty" json:"documents,omitempty"`
+}
+
+// SUT says how the system under test runs.
+type SUT struct {
+	// NoFile is RLIMIT_NOFILE, soft and hard. Default 1024.
+	NoFile int `yaml:"nofile,omitempty" json:"nofile,omitempty"`
+	// Timeout of one trial. Default 120s.
+	Timeout Duration `yaml:"timeout,omitempty" json:"timeout,omitzero"`
+	// Serial is CPU time that an item needs under one lock, as an interpreter with a global lock does.
+	Serial Serial `yaml:"serial,omitempty" json:"serial,omitzero"`
+	// Command runs instead of our own SUT; it speaks the protocol of package bench/sut.
+	Command []string `yaml:"command,omitempty" json:"command,omitempty"`
+	// FetchTimeout and WriteTimeout bound one request and one write. Default 30s each.
+	FetchTimeout Duration `yaml:"fetch_timeout,omitempty" json:"fetch_timeout,omitzero"`
+	WriteTimeout Duration `yaml:"write_timeout,omitempty" json:"write_timeout,omitzero"`
+}
+
+// Serial is CPU time under one lock an item. A plain duration in YAML means Fetch.
+type Serial struct {
+	// Fetch is spent around each fetch.
+	Fetch Duration `yaml:"fetch,omitempty" json:"fetch,omitzero"`
+	// Write is spent around each write.
+	Write Duration `yaml:"write,omitempty" json:"write,omitzero"`
+}
+
+// Variant is one way to run the pipeline: a strategy and its parameters.
+type Variant struct {
+	Name string `yaml:"name" json:"name"`
+	// Strategy is sequential, joined, unbounded, bounded, staged or batched.
+	Strategy string `yaml:"strategy" json:"strategy"`
+	// Limit is n: fetches at once. For joined, bounded, staged and batched.
+	Limit int `yaml:"limit,omitempty" json:"limit,omitempty"`
+	// Writers is m: writes at once. For staged and batched.
+	Writers int `yaml:"writers,omitempty" json:"writers,omitempty"`
+	// Queue is q: values that may wait for a writer. For staged.
+	Queue int `yaml:"queue,omitempty" json:"queue,omitempty"`
+	// Batch is b: documents in one bulk write at most; Linger is how long an unfull one waits. For batched.
+	Batch  int      `yaml:"batch,omitempty" json:"batch,omitempty"`
+	Linger Duration `yaml:"linger,omitempty" json:"linger,omitzero"`
+	// Connections; what is left out follows from the strategy.
+	Connections Connections `yaml:"connections,omitempty" json:"connections,omitzero"`
+}
+
+// Connections says how the variant connects to the upstream and the database.
+type Connections struct {
+	// Upstream is "keep-alive" (default) or "fresh": a new connection a request.
+	Upstream string `yaml:"upstream,omitempty" json:"upstream,omitempty"`
+	// Clients is "shared" (default) or "per-batch": made for each batch and closed after it.
+	Clients string `yaml:"clients,omitempty" json:"clients,omitempty"`
+	// MaxConnsPerHost bounds connections to the upstream; 0: unlimited. Default: by strategy.
+	MaxConnsPerHost *int `yaml:"max_conns_per_host,omitempty" json:"max_conns_per_host,omitempty"`
+	// MaxPoolSize bounds the driver's pool; 0: unlimited. Default: by strategy.
+	MaxPoolSize *int `yaml:"max_pool_size,omitempty" json:"max_pool_size,omitempty"`
+}
+
+// Quick is what --quick replaces; zero fields replace nothing.
+type Quick struct {
+	Levels   []LevelSet `yaml:"levels,omitempty" json:"levels,omitempty"`
+	Blocks   int        `yaml:"blocks,omitempty" json:"blocks,omitempty"`
+	Variants []string   `yaml:"variants,omitempty" json:"variants,omitempty"`
+}
+
+// Claim is a statement to judge. Exactly one of Reduction, Growth,
+// Descriptors and Documents is set.
+type Claim struct {
+	ID string `yaml:"id" json:"id"`
+	// Says is the claim in its author's words; it stands on the printed summary.
+	Says string `yaml:"says" json:"says"`
+	// Expect is "proved" (default) or "refuted": what the exit code goes by.
+	Expect      string            `yaml:"expect,omitempty" json:"expect,omitempty"`
+	Reduction   *ReductionClaim   `yaml:"reduction,omitempty" json:"reduction,omitempty"`
+	Growth      *GrowthClaim      `yaml:"growth,omitempty" json:"growth,omitempty"`
+	Descriptors *DescriptorsClaim `yaml:"descriptors,omitempty" json:"descriptors,omitempty"`
+	Documents   *DocumentsClaim   `yaml:"documents,omitempty" json:"documents,omitempty"`
+}
+
+// ReductionClaim: each variant of Of takes at least AtLeast (a percentage
+// such as "60%") less time than Against, at every level that Where selects.
+type ReductionClaim struct {
+	Of      []string `yaml:"of" json:"of"`
+	Against string   `yaml:"against" json:"against"`
+	AtLeast Percent  `yaml:"at_least" json:"at_least"`
+	// Where maps factors to the one value that selects levels. Empty: all levels.
+	Where map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
+}
+
+// GrowthClaim: the reduction of each variant of Of grows with the factor With
+// (default "items"), from its smallest level to its largest.
+type GrowthClaim struct {
+	Of      []string       `yaml:"of" json:"of"`
+	Against string         `yaml:"against" json:"against"`
+	With    string         `yaml:"with,omitempty" json:"with,omitempty"`
+	Where   map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
+}
+
+// DescriptorsClaim: peak descriptors of each variant of Within stay at or
+// below the number predicted for it, in every trial, and those of each
+// variant of Grows grow with the factor With (default "items").
+type DescriptorsClaim struct {
+	Within []string `yaml:"within,omitempty" json:"within,omitempty"`
+	Grows  []string `yaml:"grows,omitempty" json:"grows,omitempty"`
+	With   string   `yaml:"with,omitempty" json:"with,omitempty"`
+}
+
+// DocumentsClaim: no trial of the variants of Of (empty: all) lost,
+// duplicated or garbled a document.
+type DocumentsClaim struct {
+	Of []string `yaml:"of,omitempty" json:"of,omitempty"`
+}
+
+// Percent is a share, 0.6 for "60%". In YAML and JSON it is text with a percent sign.
+type Percent float64
