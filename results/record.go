@@ -1,3 +1,15 @@
+// Package results holds the record of a run and its crash-safe store.
+//
+// A run lives in a folder of its own, in one file run.jsonl of JSON lines: a
+// [Header], a [Trial] a line as each ends, and a footer once all are there. A
+// line counts from the moment that its newline is on disk: [Store.Append]
+// returns after that, so a kill at any time loses at most the trial that was
+// running. What was stored reads back as it was: [Open] checks every line,
+// names file and line of whatever is damaged, and tolerates nothing but an
+// unfinished last line.
+//
+// The packages below it turn a run into statistics (stats, summary), a
+// verdict (gate) and text (report).
 package results
 
 import (
@@ -14,6 +26,10 @@ type Run struct {
 	Trials []Trial
 	// Complete says that every planned trial has a record.
 	Complete bool
+	// Path of the file it was read from; empty for a run that was not.
+	Path string
+	// Warnings say what was tolerated in reading it, such as a torn last line.
+	Warnings []string
 }
 
 // Header is the first line of a run's file.
@@ -22,7 +38,7 @@ type Header struct {
 	ID      string    `json:"id"`
 	Started time.Time `json:"started"`
 	// Scenario is the scenario as it ran (after --quick), as JSON; Hash is the
-	// SHA-256 of that JSON in hexadecimal.
+	// SHA-256 of that JSON in hexadecimal. See [Header.SetScenario].
 	Scenario     json.RawMessage `json:"scenario"`
 	ScenarioName string          `json:"scenario_name"`
 	Hash         string          `json:"scenario_hash"`

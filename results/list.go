@@ -1,0 +1,98 @@
+package results
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Listed is one run as [List] sees it.
+type Listed struct {
+	ID     string
+	Dir    string
+	Header Header // zero where Err is set
+	// Trials is how many are stored; they are counted, not read.
+	Trials   int
+	Complete bool
+	// Err says why the run cannot be read; it stands beside the others.
+	Err error
+}
+
+// List returns the runs below root, oldest first. A root that does not exist
+// holds none. Only headers are read: see [Open] for a check of the rest.
+func List(root string) ([]Listed, error) {
+	entries, err := os.ReadDir(root)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list runs: %w", err)
+	}
+	var runs []Listed
+	for _, e := range entries {
+		if !e.IsDir() {
+			continue
+		}
+		dir := filepath.Join(root, e.Name())
+		f, err := os.Open(filepath.Join(dir, FileName))
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		listed := Listed{ID: e.Name(), Dir: dir, Err: err}
+		if err == nil {
+			listed.Err = listed.scan(f)
+			f.Close()
+		}
+		runs = append(runs, listed)
+	}
+	return runs, nil
+}
+
+func (l *Listed) scan(f *os.File) error {
+	r := bufio.NewReaderSize(f, 1<<16)
+	p := parser{line: 1}
+	line, err := r.ReadBytes('\n')
+	if err != nil {
+		return &LineError{File: f.Name(), Line: 1, Err: errors.New("no header: the run was killed before it began")}
+	}
+	if err := p.header(line); err != nil {
+		return &LineError{File: f.Name(), Line: 1, Err: err}
+	}
+	l.Header = p.run.Header
+	for {
+		start, err := r.Peek(len(footerPrefix))
+		if err == nil && string(start) == footerPrefix {
+			l.Complete = true
+			return nil
+		}
+		whole, err := skipLine(r)
+		if err != nil {
+			return fmt.Errorf("read %s: %w", f.Name(), err)
+		}
+		if !whole {
+			return nil
+		}
+		l.Trials++
+	}
+}
+
+// skipLine reads to the end of the line and reports whether it had one.
+func skipLine(r *bufio.Reader) (whole bool, err error) {
+	for {
+		_, err := r.ReadSlice('\n')
+		switch {
+		case err == nil:
+			return true, nil
+		case errors.Is(err, bufio.ErrBufferFull):
+			continue
+		case errors.Is(err, io.EOF):
+			return false, nil
+		default:
+			return false, err
+		}
+	}
+}
