@@ -1,0 +1,154 @@
+package pipeline
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"runtime/debug"
+	"slices"
+)
+
+// ErrNotStarted is the failure of an item that a cancelled run never started.
+var ErrNotStarted = errors.New("not started")
+
+// ErrGoexit is the failure of an item whose Fetcher or Writer called runtime.Goexit.
+var ErrGoexit = errors.New("runtime.Goexit called")
+
+// Stage is where an item stands.
+type Stage string
+
+// The stages of an item. One that was not started failed in StageQueue.
+const (
+	StageQueue Stage = "queue"
+	StageFetch Stage = "fetch"
+	StageWrite Stage = "write"
+)
+
+// ItemError is the failure of one item.
+type ItemError[I comparable] struct {
+	Item  I
+	Stage Stage
+	Err   error
+}
+
+// Error says stage, item and cause.
+func (e *ItemError[I]) Error() string { return fmt.Sprintf("%s %v: %v", e.Stage, e.Item, e.Err) }
+
+// Unwrap gives the cause.
+func (e *ItemError[I]) Unwrap() error { return e.Err }
+
+// PartialError is returned by a Write that failed only for some documents.
+// One that names no document, or a document that was not there, is taken for
+// a failure of all.
+type PartialError struct {
+	// Failed maps the index of a document in the slice written to why it failed.
+	Failed map[int]error
+}
+
+// Error names the first document that failed and says how many did.
+func (e *PartialError) Error() string {
+	indexes := e.indexes()
+	if len(indexes) == 0 {
+		return "some documents failed"
+	}
+	first := indexes[0]
+	return fmt.Sprintf("%d documents failed, document %d first: %v", len(indexes), first, e.Failed[first])
+}
+
+// Unwrap gives the failures in the order of the documents.
+func (e *PartialError) Unwrap() []error {
+	var errs []error
+	for _, i := range e.indexes() {
+		if err := e.Failed[i]; err != nil {
+			errs = append(errs, err)
+		}
+	}
+	return errs
+}
+
+func (e *PartialError) indexes() []int { return slices.Sorted(maps.Keys(e.Failed)) }
+
+// fits says whether e names documents out of n, and nothing else.
+func (e *PartialError) fits(n int) bool {
+	for i := range e.Failed {
+		if i < 0 || i >= n {
+			return false
+		}
+	}
+	return len(e.Failed) > 0
+}
+
+// PanicError is a panic that was caught.
+type PanicError struct {
+	// Value is what panic was called with.
+	Value any
+	// Stack is the stack of the goroutine that panicked.
+	Stack []byte
+}
+
+// Error says the value and the stack.
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v\n\n%s", e.Value, e.Stack) }
+
+// Unwrap gives the value where it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// catch stores a panic of the surrounding function in err. To be deferred.
+func catch(err *error) {
+	if v := recover(); v != nil {
+		*err = &PanicError{Value: v, Stack: debug.Stack()}
+	}
+}
+
+// keptFailures is how many errors a Failures keeps.
+const keptFailures = 100
+
+// Failures sums up what failed in a Stream.
+type Failures struct {
+	// Failed and NotStarted count items.
+	Failed, NotStarted int
+	// First are the first 100 failures, in the order in which they came.
+	First []error
+	// Cause is why the run was cancelled before its source was seen to end, else nil.
+	Cause error
+}
+
+// Error counts, and quotes the first failure.
+func (f *Failures) Error() string {
+	text := fmt.Sprintf("%d items failed, %d not started", f.Failed, f.NotStarted)
+	if f.Cause != nil {
+		text += fmt.Sprintf("; cancelled: %v", f.Cause)
+	}
+	if len(f.First) > 0 {
+		text += fmt.Sprintf("; first: %v", f.First[0])
+	}
+	return text
+}
+
+// Unwrap gives First and Cause.
+func (f *Failures) Unwrap() []error {
+	if f.Cause == nil {
+		return f.First
+	}
+	return append(slices.Clone(f.First), f.Cause)
+}
+
+func (f *Failures) add(err error) {
+	if errors.Is(err, ErrNotStarted) {
+		f.NotStarted++
+	} else {
+		f.Failed++
+	}
+	if len(f.First) < keptFailures {
+		f.First = append(f.First, err)
+	}
+}
+
+func (f *Failures) orNil() error {
+	if f.Failed+f.NotStarted == 0 && f.Cause == nil {
+		return nil
+	}
+	return f
+}

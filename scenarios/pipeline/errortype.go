@@ -1,0 +1,52 @@
+package pipeline
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+)
+
+// ErrorType classifies err: emfile, refused and reset wherever they are
+// inside; what an error's method ErrorType() string says (http_4xx, http_429,
+// http_5xx, mongo_…); timeout; canceled; panic; other. The type of nil is "".
+func ErrorType(err error) string {
+	if err == nil {
+		return ""
+	}
+	if name := SystemErrorType(err); name != "" {
+		return name
+	}
+	var typed interface{ ErrorType() string }
+	var timeout net.Error
+	var panicked *PanicError
+	switch {
+	case errors.Is(err, ErrNotStarted):
+		return "canceled"
+	case errors.As(err, &typed):
+		return typed.ErrorType()
+	case errors.As(err, &panicked):
+		return "panic"
+	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
+		return "timeout"
+	case errors.Is(err, context.Canceled):
+		return "canceled"
+	case errors.Is(err, io.EOF):
+		return "reset" // the other side closed the connection instead of answering
+	}
+	return "other"
+}
+
+// SystemErrorType is emfile (the process or the system has no descriptor
+// left), refused or reset where the operating system said so, else "".
+func SystemErrorType(err error) string {
+	errnos := systemErrors()
+	for _, name := range [...]string{"emfile", "refused", "reset"} {
+		for _, errno := range errnos[name] {
+			if errors.Is(err, errno) {
+				return name
+			}
+		}
+	}
+	return ""
+}
