@@ -1,10 +1,5 @@
 package mockupstream
 
-import "time"
-
-// Duration is a time.Duration that reads and writes as text ("20ms") in YAML and JSON.
-type Duration time.Duration
-
 // Profile says how the upstream behaves. The zero value answers at once with
 // one record a key, without faults.
 type Profile struct {
@@ -23,6 +18,8 @@ type Profile struct {
 	// LateBound is how late the median answer may be (actual − injected delay)
 	// before the mock calls itself saturated. Default 2ms.
 	LateBound Duration `yaml:"late_bound,omitempty" json:"late_bound,omitzero"`
+	// LateP99Bound is the same for the 99th percentile. Default 10 times LateBound.
+	LateP99Bound Duration `yaml:"late_p99_bound,omitempty" json:"late_p99_bound,omitzero"`
 }
 
 // Distribution is a distribution of delays. Which of the other fields are
@@ -32,34 +29,52 @@ type Distribution struct {
 	Kind string `yaml:"distribution,omitempty" json:"distribution,omitempty"`
 	// Value is the delay of "constant".
 	Value Duration `yaml:"value,omitempty" json:"value,omitzero"`
-	// Min and Max bound "uniform".
+	// Min and Max bound "uniform". Max also caps "lognormal" (default: no cap)
+	// and "percentiles" (default: 10 times P99).
 	Min Duration `yaml:"min,omitempty" json:"min,omitzero"`
 	Max Duration `yaml:"max,omitempty" json:"max,omitzero"`
 	// Median and Sigma (of the logarithm) shape "lognormal".
 	Median Duration `yaml:"median,omitempty" json:"median,omitzero"`
 	Sigma  float64  `yaml:"sigma,omitempty" json:"sigma,omitzero"`
-	// P50, P95 and P99 shape "percentiles".
+	// P50, P95 and P99 shape "percentiles": the logarithm of the delay is
+	// piecewise linear in the normal quantile, through these three points.
 	P50 Duration `yaml:"p50,omitempty" json:"p50,omitzero"`
 	P95 Duration `yaml:"p95,omitempty" json:"p95,omitzero"`
 	P99 Duration `yaml:"p99,omitempty" json:"p99,omitzero"`
-	// File names the delays of "replay", one Go duration a line. It is read
-	// when the profile is loaded; Samples then holds them.
+	// File names the delays of "replay", one duration a line (blank lines and
+	// lines that begin with # are skipped). LoadProfile and Resolve read it;
+	// Samples then holds them, and each draw takes one of them.
 	File    string     `yaml:"file,omitempty" json:"file,omitempty"`
 	Samples []Duration `yaml:"samples,omitempty" json:"samples,omitempty"`
 }
 
 // Body says how many records an answer holds. A record is a call of about 150 bytes of JSON.
+// All fields zero: 1 record.
 type Body struct {
-	// Records is the number of records: Min to Max, uniformly. Both zero: 1.
+	// Kind is "" or "uniform" (Min to Max records), or "lognormal" (Median and
+	// Sigma, cut to Min and Max).
+	Kind string `yaml:"distribution,omitempty" json:"distribution,omitempty"`
+	// Min and Max bound the number of records. For "lognormal" Max 0 is 100 times Median.
 	Min int `yaml:"min_records,omitempty" json:"min_records,omitempty"`
 	Max int `yaml:"max_records,omitempty" json:"max_records,omitempty"`
+	// Median and Sigma (of the logarithm) shape "lognormal".
+	Median int     `yaml:"median_records,omitempty" json:"median_records,omitempty"`
+	Sigma  float64 `yaml:"sigma,omitempty" json:"sigma,omitzero"`
 }
 
 // Fault is what an answer can be replaced with.
 type Fault struct {
-	// Kind is "status", "reset", "hang", "truncate", "slow" or "close".
+	// Kind is one of
+	//   - "status": the answer is Status with a short JSON text;
+	//   - "reset": the connection is reset (TCP RST) instead of an answer;
+	//   - "hang": nothing is answered for For, then the connection is reset;
+	//   - "truncate": the answer stops after half of its body;
+	//   - "slow": the body takes For, in pieces;
+	//   - "close": the connection is closed (TCP FIN) instead of an answer.
+	//
+	// All but "hang" come after the delay that was drawn.
 	Kind string `yaml:"kind" json:"kind"`
-	// Probability of this fault for one (key, attempt), 0 to 1.
+	// Probability of this fault for one (key, attempt), 0 to 1, once no earlier fault was drawn.
 	Probability float64 `yaml:"probability" json:"probability"`
 	// Status is the answer of kind "status", 400 to 599.
 	Status int `yaml:"status,omitempty" json:"status,omitempty"`
@@ -86,11 +101,15 @@ type RateLimit struct {
 	Burst     int     `yaml:"burst,omitempty" json:"burst,omitempty"` // default 1
 }
 
-// Phase replaces what it names from After (since the profile was set) on.
+// Phase replaces what it names from After (since the profile was set) on,
+// until a later phase replaces it again.
 type Phase struct {
-	After    Duration      `yaml:"after" json:"after"`
-	Latency  *Distribution `yaml:"latency,omitempty" json:"latency,omitempty"`
-	Faults   []Fault       `yaml:"faults,omitempty" json:"faults,omitempty"`
-	Capacity *Capacity     `yaml:"capacity,omitempty" json:"capacity,omitempty"`
-	Rate     *RateLimit    `yaml:"rate,omitempty" json:"rate,omitempty"`
+	// After is when the phase begins: later than the phase before it.
+	After   Duration      `yaml:"after" json:"after"`
+	Latency *Distribution `yaml:"latency,omitempty" json:"latency,omitempty"`
+	// Faults replace all faults; an empty list ends them.
+	Faults []Fault `yaml:"faults,omitzero" json:"faults,omitzero"`
+	// Capacity with 0 workers and Rate with 0 a second lift the limit.
+	Capacity *Capacity  `yaml:"capacity,omitempty" json:"capacity,omitempty"`
+	Rate     *RateLimit `yaml:"rate,omitempty" json:"rate,omitempty"`
 }

@@ -1,0 +1,127 @@
+package mockupstream
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Answer is the JSON body of a faultless answer for key, a pure function of
+// its arguments, the same for every attempt:
+//
+//	{"key":"+15550001","records":[{"id":"…","at":"2017-03-04T05:06:07Z","from":"…","to":"…","seconds":123,"direction":"out","cell":"…"},…]}
+//
+// A key that begins with "+" is a party of every call; a key of two dates
+// ("2017-01-01/2017-01-07") bounds when they were. IDs differ within a key.
+func Answer(p Profile, seed uint64, key string) []byte {
+	hash := hashKey(seed, key)
+	return appendAnswer(nil, hash, key, p.Body.records(hash))
+}
+
+func appendAnswer(b []byte, hash uint64, key string, records int) []byte {
+	from, span := callTimes(key)
+	number := ""
+	if strings.HasPrefix(key, "+") {
+		number = key
+	}
+	b = append(b, `{"key":`...)
+	b = appendString(b, key)
+	b = append(b, `,"records":[`...)
+	content := stream(hash, 0, purposeContent)
+	for i := range records {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = appendRecord(b, content+uint64(i)*golden, number, from, span)
+	}
+	return append(b, `]}`...)
+}
+
+// appendRecord appends the call number x (a member of a Weyl sequence, so
+// that IDs are distinct).
+func appendRecord(b []byte, x uint64, number string, from time.Time, span uint64) []byte {
+	id := mix(x)
+	more := mix(id + golden)
+	parties := mix(more + golden)
+	out := more&1 == 0
+	b = append(b, `{"id":"`...)
+	b = appendHex(b, id)
+	b = append(b, `","at":"`...)
+	b = from.Add(time.Duration(more>>1%span) * time.Second).AppendFormat(b, time.RFC3339)
+	b = append(b, `","from":`...)
+	b = appendParty(b, number, out, parties>>32)
+	b = append(b, `,"to":`...)
+	b = appendParty(b, number, !out, parties&(1<<32-1))
+	b = append(b, `,"seconds":`...)
+	b = strconv.AppendUint(b, parties%3600, 10)
+	if out {
+		b = append(b, `,"direction":"out","cell":"262-`...)
+	} else {
+		b = append(b, `,"direction":"in","cell":"262-`...)
+	}
+	b = appendDigits(b, id>>40, 2)
+	b = append(b, '-')
+	b = appendDigits(b, id, 5)
+	return append(b, `"}`...)
+}
+
+// appendParty appends number where it is its side of the call, else a number made of x.
+func appendParty(b []byte, number string, own bool, x uint64) []byte {
+	if own && number != "" {
+		return appendString(b, number)
+	}
+	b = append(b, `"+1555`...)
+	b = appendDigits(b, x, 7)
+	return append(b, '"')
+}
+
+// callTimes is when calls begin, and for how many seconds they may be: all of
+// 2017, or the days (both included) of a key of two dates.
+func callTimes(key string) (from time.Time, seconds uint64) {
+	const day = 24 * 60 * 60
+	if first, last, ok := strings.Cut(key, "/"); ok && len(first) == len(time.DateOnly) {
+		start, err1 := time.Parse(time.DateOnly, first)
+		end, err2 := time.Parse(time.DateOnly, last)
+		if days := end.Sub(start) / (24 * time.Hour); err1 == nil && err2 == nil && days >= 0 {
+			return start, uint64(days+1) * day
+		}
+	}
+	return time.Date(2017, 1, 1, 0, 0, 0, 0, time.UTC), 365 * day
+}
+
+func appendHex(b []byte, x uint64) []byte {
+	const digits = "0123456789abcdef"
+	for shift := 60; shift >= 0; shift -= 4 {
+		b = append(b, digits[x>>shift&15])
+	}
+	return b
+}
+
+// appendDigits appends the last n decimal digits of x.
+func appendDigits(b []byte, x uint64, n int) []byte {
+	for range n {
+		b = append(b, '0')
+	}
+	for i := len(b) - 1; n > 0; i, n = i-1, n-1 {
+		b[i] = byte('0' + x%10)
+		x /= 10
+	}
+	return b
+}
+
+// appendString appends s as a JSON string.
+func appendString(b []byte, s string) []byte {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			quoted, err := json.Marshal(s)
+			if err != nil {
+				return append(b, `""`...) // not reached: every string can be marshaled
+			}
+			return append(b, quoted...)
+		}
+	}
+	b = append(b, '"')
+	b = append(b, s...)
+	return append(b, '"')
+}

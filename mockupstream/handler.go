@@ -1,0 +1,160 @@
+package mockupstream
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// AttemptHeader names the attempt (1 is the first) at a key. Without it the
+// mock takes the number of requests for the key so far.
+const AttemptHeader = "Floodgate-Attempt"
+
+// ServeHTTP answers GET /items/…, /stats, /metrics and /healthz.
+func (u *Upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.Method != http.MethodGet {
+		w.Header().Set("Allow", http.MethodGet)
+		refuse(w, http.StatusMethodNotAllowed, fmt.Sprintf("method %s; allowed: GET", r.Method))
+		return
+	}
+	path := r.URL.Path
+	if key, ok := strings.CutPrefix(path, "/items/"); ok {
+		u.serveItem(w, r, key)
+		return
+	}
+	switch path {
+	case "/stats":
+		w.Header().Set("Content-Type", "application/json")
+		encoder := json.NewEncoder(w)
+		encoder.SetIndent("", "  ")
+		_ = encoder.Encode(u.Stats()) // the client went away
+	case "/metrics":
+		u.metrics.ServeHTTP(w, r)
+	case "/healthz":
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		refuse(w, http.StatusNotFound, fmt.Sprintf("path %q; allowed: /items/{arg}, /items/{arg1}/{arg2}, /stats, /metrics, /healthz", path))
+	}
+}
+
+// Control is the Upstream with PUT /profile added, which is Set: its body is
+//
+//	{"seed": 1, "profile": {"latency": {"distribution": "constant", "value": "20ms"}}}
+//
+// and it answers 204, or 400 with the reason, in which case nothing is changed.
+func (u *Upstream) Control() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/profile" {
+			u.ServeHTTP(w, r)
+			return
+		}
+		if r.Method != http.MethodPut {
+			w.Header().Set("Allow", http.MethodPut)
+			refuse(w, http.StatusMethodNotAllowed, fmt.Sprintf("method %s; allowed: PUT", r.Method))
+			return
+		}
+		const maxBytes = 64 << 20 // samples of a replay are many
+		var body struct {
+			Seed    uint64  `json:"seed"`
+			Profile Profile `json:"profile"`
+		}
+		decoder := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBytes))
+		decoder.DisallowUnknownFields()
+		err := decoder.Decode(&body)
+		if err == nil && decoder.More() {
+			err = fmt.Errorf("more than one JSON value")
+		}
+		if err == nil {
+			err = u.Set(body.Profile, body.Seed)
+		}
+		if err != nil {
+			refuse(w, http.StatusBadRequest, "profile not set: "+err.Error())
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+}
+
+// serveItem plays what the profile says for one request.
+func (u *Upstream) serveItem(w http.ResponseWriter, r *http.Request, key string) {
+	received := time.Now()
+	if key == "" || key[0] == '/' || key[len(key)-1] == '/' || strings.Contains(key, "//") {
+		refuse(w, http.StatusNotFound, fmt.Sprintf("item %q; allowed: arguments that are not empty, between slashes", key))
+		return
+	}
+	attempt, err := attemptOf(r)
+	if err != nil {
+		refuse(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	raise(&u.peakInFlight, u.inFlight.Add(1))
+	defer u.inFlight.Add(-1)
+
+	run := u.run.Load()
+	hash := hashKey(run.seed, key)
+	shard := run.shard(hash)
+	if n := shard.arrive(hash); attempt == 0 {
+		attempt = n
+	}
+	now := received.Sub(run.began)
+	stage, _ := run.stage(now)
+	if wait := stage.bucket.take(now); wait > 0 {
+		shard.add(func(t *tally) { t.limited++; t.statuses[http.StatusTooManyRequests]++ })
+		refuseFor(w, http.StatusTooManyRequests, wait, "rate limit")
+		return
+	}
+	draw := stage.profile.draw(hash, attempt)
+	begin, ok := stage.workers.reserve(now, draw.work())
+	if !ok {
+		u.overloaded(w, shard, stage.profile.Capacity)
+		return
+	}
+	if begin > now {
+		shard.add(func(t *tally) { t.queued++ })
+	}
+	x := exchange{u: u, w: w, r: r, shard: shard, draw: draw, received: received, injected: begin - now + draw.Delay}
+	x.play(hash, key)
+}
+
+// attemptOf is the attempt that the request names, 0: none.
+func attemptOf(r *http.Request) (int, error) {
+	named := r.Header[AttemptHeader]
+	if len(named) == 0 {
+		return 0, nil
+	}
+	n, err := strconv.Atoi(named[0])
+	if err != nil || n < 1 {
+		return 0, fmt.Errorf("header %s: %q; allowed: 1 or more", AttemptHeader, named[0])
+	}
+	return n, nil
+}
+
+func (u *Upstream) overloaded(w http.ResponseWriter, shard *shard, c *Capacity) {
+	status := http.StatusServiceUnavailable
+	if c.Full == "429" {
+		status = http.StatusTooManyRequests
+	}
+	wait := time.Duration(c.RetryAfter)
+	if wait == 0 {
+		wait = time.Second
+	}
+	shard.add(func(t *tally) { t.overloaded++; t.statuses[status]++ })
+	refuseFor(w, status, wait, "all workers busy and the queue full")
+}
+
+// refuse answers with a reason in JSON.
+func refuse(w http.ResponseWriter, status int, reason string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": reason}) // the client went away
+}
+
+// refuseFor also says when to come again, in whole seconds as HTTP has it.
+func refuseFor(w http.ResponseWriter, status int, wait time.Duration, reason string) {
+	seconds := (wait + time.Second - 1) / time.Second
+	w.Header().Set("Retry-After", strconv.FormatInt(int64(max(seconds, 1)), 10))
+	refuse(w, status, reason)
+}

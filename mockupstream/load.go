@@ -1,0 +1,89 @@
+package mockupstream
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// LoadProfile reads a profile in YAML, replay files (relative to its folder)
+// included, and validates it.
+func LoadProfile(path string) (Profile, error) {
+	src, err := os.ReadFile(path)
+	if err != nil {
+		return Profile{}, fmt.Errorf("load profile: %w", err)
+	}
+	p, err := ParseProfile(path, src)
+	if err != nil {
+		return Profile{}, err
+	}
+	if err := p.Resolve(filepath.Dir(path)); err != nil {
+		return Profile{}, fmt.Errorf("%s: %w", path, err)
+	}
+	return p, nil
+}
+
+// Resolve reads the replay files of p, relative to dir, into Samples. Errors
+// name file, line and text.
+func (p *Profile) Resolve(dir string) error {
+	return p.eachLatency(func(field string, d *Distribution) error {
+		if d.Kind != "replay" || d.File == "" || len(d.Samples) > 0 {
+			return nil
+		}
+		file := d.File
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(dir, file)
+		}
+		samples, err := readSamples(file)
+		if err != nil {
+			return fmt.Errorf("%s.file: %w", field, err)
+		}
+		d.Samples = samples
+		return nil
+	})
+}
+
+// eachLatency visits the distributions of the profile and its phases.
+func (p *Profile) eachLatency(visit func(field string, d *Distribution) error) error {
+	errs := []error{visit("latency", &p.Latency)}
+	for i, phase := range p.Phases {
+		if phase.Latency != nil {
+			errs = append(errs, visit(fmt.Sprintf("phases[%d].latency", i), phase.Latency))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func readSamples(path string) ([]Duration, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read replay: %w", err)
+	}
+	defer file.Close()
+	var samples []Duration
+	scanner := bufio.NewScanner(file)
+	for line := 1; scanner.Scan(); line++ {
+		text := strings.TrimSpace(scanner.Text())
+		if text == "" || text[0] == '#' {
+			continue
+		}
+		var d Duration
+		if err := d.UnmarshalText([]byte(text)); err != nil {
+			return nil, fmt.Errorf("%s:%d: %w", path, line, err)
+		}
+		if d < 0 || d > Duration(maxDelay) {
+			return nil, fmt.Errorf("%s:%d: %q; allowed: 0s to %v", path, line, text, maxDelay)
+		}
+		samples = append(samples, d)
+	}
+	if err := scanner.Err(); err != nil {
+		return nil, fmt.Errorf("read replay %s: %w", path, err)
+	}
+	if len(samples) == 0 {
+		return nil, fmt.Errorf("%s: no delays; allowed: one duration a line", path)
+	}
+	return samples, nil
+}

@@ -1,0 +1,103 @@
+package mockupstream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/netip"
+	"sync"
+	"time"
+)
+
+// ServerOptions say how an Upstream is served. The zero value serves without
+// control on a free port.
+type ServerOptions struct {
+	// Addr to listen on: a loopback address and a port. Default "127.0.0.1:0".
+	Addr string
+	// Control allows PUT /profile.
+	Control bool
+}
+
+// Server serves an Upstream over HTTP/1.1.
+type Server struct {
+	http     *http.Server
+	listener net.Listener
+	stop     func() bool
+	serving  sync.WaitGroup // the accept loop and open connections
+	err      error          // of the accept loop, once serving is done
+	closing  sync.Once
+}
+
+// Serve listens and serves u until ctx is done or Close is called. It fails on
+// an address that is not loopback.
+func Serve(ctx context.Context, o ServerOptions, u *Upstream) (*Server, error) {
+	if o.Addr == "" {
+		o.Addr = "127.0.0.1:0"
+	}
+	if err := loopback(o.Addr); err != nil {
+		return nil, err
+	}
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", o.Addr)
+	if err != nil {
+		return nil, fmt.Errorf("serve mock upstream: %w", err)
+	}
+	s := &Server{listener: listener}
+	s.http = &http.Server{Handler: u, ReadHeaderTimeout: 30 * time.Second}
+	if o.Control {
+		s.http.Handler = u.Control()
+	}
+	s.http.ConnState = func(conn net.Conn, state http.ConnState) {
+		u.ConnState(conn, state)
+		switch state {
+		case http.StateNew:
+			s.serving.Add(1)
+		case http.StateClosed, http.StateHijacked:
+			s.serving.Done()
+		case http.StateActive, http.StateIdle:
+		}
+	}
+	s.serving.Go(func() {
+		if err := s.http.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+			s.err = fmt.Errorf("serve mock upstream on %s: %w", listener.Addr(), err)
+		}
+	})
+	s.stop = context.AfterFunc(ctx, s.shut)
+	return s, nil
+}
+
+// URL is "http://127.0.0.1:port", without a slash at the end.
+func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
+
+// Wait returns when the server has stopped and every connection is closed, nil
+// after Close or the end of Serve's context.
+func (s *Server) Wait() error {
+	s.serving.Wait()
+	return s.err
+}
+
+// Close stops listening, closes all connections (which ends the requests in
+// flight) and waits for them.
+func (s *Server) Close() error {
+	s.stop()
+	s.shut()
+	return s.Wait()
+}
+
+func (s *Server) shut() {
+	s.closing.Do(func() { _ = s.http.Close() }) // a listener that does not close is closed
+}
+
+// loopback is nil for an address that no other machine can reach.
+func loopback(addr string) error {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return fmt.Errorf("serve mock upstream on %q: %w", addr, err)
+	}
+	if ip, err := netip.ParseAddr(host); host == "localhost" || err == nil && ip.IsLoopback() {
+		return nil
+	}
+	return fmt.Errorf("serve mock upstream on %q: not a loopback address; allowed: 127.0.0.1, [::1] or localhost, and a port", addr)
+}

@@ -1,0 +1,183 @@
+package mockupstream
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"floodgate/mockupstream/precise"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Upstream is the mock: an http.Handler that answers GET /items/…, /stats,
+// /metrics and /healthz. Make it with New and Close it.
+type Upstream struct {
+	clock   *precise.Clock
+	metrics http.Handler
+	buffers sync.Pool // of *[]byte
+	header  []string  // Content-Type of an answer
+	run     atomic.Pointer[run]
+
+	inFlight, peakInFlight       atomic.Int64
+	connections, peakConnections atomic.Int64
+	accepted                     atomic.Int64
+	setting                      sync.Mutex // held by Set
+}
+
+// run is a profile in force, and what it has seen.
+type run struct {
+	seed     uint64
+	began    time.Time
+	stages   []stage
+	shards   []shard
+	runnable []uint64 // as read when it began
+}
+
+// stage is a phase, ready to use: the profile that holds from after on.
+type stage struct {
+	after   time.Duration
+	profile Profile
+	bucket  *bucket
+	workers *workers
+}
+
+// New makes an Upstream that behaves as p says. It fails when p is not valid.
+func New(p Profile, seed uint64) (*Upstream, error) {
+	u := &Upstream{header: []string{"application/json"}}
+	u.buffers.New = func() any { return new([]byte) }
+	if err := u.Set(p, seed); err != nil {
+		return nil, err
+	}
+	registry := prometheus.NewRegistry()
+	if err := registry.Register(newCollector(u)); err != nil {
+		return nil, fmt.Errorf("register metrics: %w", err)
+	}
+	u.metrics = promhttp.HandlerFor(registry, promhttp.HandlerOpts{})
+	u.clock = precise.New()
+	return u, nil
+}
+
+// Close ends all requests in flight, without an answer, and frees the clock.
+// Close the server first.
+func (u *Upstream) Close() { u.clock.Close() }
+
+// Set replaces profile and seed, forgets statistics and attempts, and begins
+// the phases anew. Requests in flight end as they began and are not counted in
+// the new statistics, but for InFlight. On an error nothing is changed.
+func (u *Upstream) Set(p Profile, seed uint64) error {
+	if err := p.ready(); err != nil {
+		return err
+	}
+	next := &run{seed: seed, stages: newStages(p), shards: newShards()}
+	next.runnable, _, _ = runnable(nil)
+	u.setting.Lock()
+	defer u.setting.Unlock()
+	next.began = time.Now()
+	u.run.Store(next)
+	u.peakInFlight.Store(u.inFlight.Load())
+	u.peakConnections.Store(u.connections.Load())
+	u.accepted.Store(0)
+	return nil
+}
+
+// ready is Validate, and that replay files have been read.
+func (p *Profile) ready() error {
+	errs := []error{p.Validate()}
+	p.eachLatency(func(field string, d *Distribution) error {
+		if d.Kind == "replay" && len(d.Samples) == 0 {
+			errs = append(errs, &FieldError{field + ".samples", fmt.Sprintf("none: the file %q has not been read", d.File)})
+		}
+		return nil
+	})
+	return errors.Join(errs...)
+}
+
+// newStages makes a stage of the profile and of each phase. What a phase does
+// not replace it shares with the one before, state included.
+func newStages(p Profile) []stage {
+	base := p.At(-1)
+	stages := []stage{{profile: base, bucket: newBucket(base.Rate), workers: newWorkers(base.Capacity)}}
+	for _, phase := range p.Phases {
+		next := stages[len(stages)-1]
+		next.after = time.Duration(phase.After)
+		next.profile = phase.apply(next.profile)
+		if phase.Rate != nil {
+			next.bucket = newBucket(phase.Rate)
+		}
+		if phase.Capacity != nil {
+			next.workers = newWorkers(phase.Capacity)
+		}
+		stages = append(stages, next)
+	}
+	return stages
+}
+
+// stage is the stage that holds at the time now, and its number.
+func (r *run) stage(now time.Duration) (*stage, int) {
+	i := len(r.stages) - 1
+	for i > 0 && r.stages[i].after > now {
+		i--
+	}
+	return &r.stages[i], i
+}
+
+func (r *run) shard(hash uint64) *shard { return &r.shards[hash&uint64(len(r.shards)-1)] }
+
+// ConnState counts connections; make it the ConnState of an http.Server.
+func (u *Upstream) ConnState(_ net.Conn, state http.ConnState) {
+	switch state {
+	case http.StateNew:
+		u.accepted.Add(1)
+		raise(&u.peakConnections, u.connections.Add(1))
+	case http.StateClosed, http.StateHijacked: // hijacked to be closed at once
+		u.connections.Add(-1)
+	case http.StateActive, http.StateIdle:
+	}
+}
+
+// raise makes peak at least n.
+func raise(peak *atomic.Int64, n int64) {
+	for {
+		old := peak.Load()
+		if n <= old || peak.CompareAndSwap(old, n) {
+			return
+		}
+	}
+}
+
+// Stats is a snapshot.
+func (u *Upstream) Stats() Stats {
+	s, _ := u.snapshot()
+	return s
+}
+
+func (u *Upstream) snapshot() (Stats, tally) {
+	r := u.run.Load()
+	t := merge(r.shards)
+	uptime := time.Since(r.began)
+	stage, phase := r.stage(uptime)
+	s := Stats{
+		Seed: r.seed, UptimeNS: int64(uptime), Phase: phase,
+		Requests: t.requests, Keys: t.requests - t.repeated, Repeated: t.repeated,
+		InFlight: u.inFlight.Load(), PeakInFlight: u.peakInFlight.Load(),
+		Connections: u.connections.Load(), PeakConnections: u.peakConnections.Load(), Accepted: u.accepted.Load(),
+		Statuses: map[int]int64{}, Faults: t.faults, BodyBytes: t.bytes,
+		RateLimited: t.limited, Overloaded: t.overloaded, Queued: t.queued, Disconnected: t.left,
+		Injected: summarize(t.injected), Actual: summarize(t.actual), Late: summarize(t.late),
+	}
+	for status, n := range t.statuses {
+		if n > 0 {
+			s.Statuses[status] = n
+		}
+	}
+	s.LateMedianNS, s.LateP99NS = s.Late.P50NS, s.Late.P99NS
+	_, median, p99 := runnable(r.runnable)
+	s.RunnableMedianNS, s.RunnableP99NS = int64(median), int64(p99)
+	s.judge(&stage.profile)
+	return s, t
+}
