@@ -1,0 +1,192 @@
+package calllog
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"floodgate/scenarios/pipeline/dialcount"
+)
+
+// MaxBody is how long an answer may be, in bytes.
+const MaxBody = 64 << 20
+
+// HTTPOptions say how items are fetched.
+type HTTPOptions struct {
+	// BaseURL is where the upstream is, such as http://127.0.0.1:8080; items
+	// are at BaseURL/items/….
+	BaseURL string
+	// MaxConnsPerHost bounds connections, and MaxIdleConnsPerHost those kept
+	// for the next request. 0: unlimited.
+	MaxConnsPerHost, MaxIdleConnsPerHost int
+	// FreshConnections makes a connection for each request and closes it after.
+	FreshConnections bool
+	// Timeout of one request with its answer. 0: none.
+	Timeout time.Duration
+	// Dialer counts connections. Nil: they are not counted.
+	Dialer *dialcount.Counter
+	// PerRecord makes a document of each record instead of one of all.
+	PerRecord bool
+	// BeforeRequest is called before a request is made, and BeforeBody when
+	// its answer's header has arrived, the connection still in use. Nil: nothing.
+	BeforeRequest, BeforeBody func()
+}
+
+// HTTPFetcher fetches items with net/http. It follows no redirects, asks for
+// no compression and never tries again.
+type HTTPFetcher struct {
+	options   HTTPOptions
+	base      string
+	transport *http.Transport
+	buffers   sync.Pool // of *bytes.Buffer
+}
+
+// keptBuffer is how large a buffer may be to be used again.
+const keptBuffer = 1 << 20
+
+// NewHTTPFetcher makes a fetcher with connections of its own; Close it.
+func NewHTTPFetcher(options HTTPOptions) (*HTTPFetcher, error) {
+	base, err := url.Parse(options.BaseURL)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("upstream: %w", err)
+	case base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.RawQuery != "" || base.Fragment != "":
+		return nil, fmt.Errorf("upstream %q: want http://host:port or https://host:port", base.Redacted())
+	case options.MaxConnsPerHost < 0 || options.MaxIdleConnsPerHost < 0 || options.Timeout < 0:
+		return nil, errors.New("upstream: connections and timeout must not be negative")
+	}
+	idle := options.MaxIdleConnsPerHost
+	if idle == 0 {
+		idle = math.MaxInt // the transport takes 0 for 2, which would churn connections
+	}
+	dialer := options.Dialer
+	if dialer == nil {
+		dialer = new(dialcount.Counter)
+	}
+	return &HTTPFetcher{
+		options: options,
+		base:    strings.TrimSuffix(options.BaseURL, "/") + "/items/",
+		transport: &http.Transport{
+			DialContext:         dialer.DialContext,
+			MaxConnsPerHost:     options.MaxConnsPerHost,
+			MaxIdleConnsPerHost: idle,
+			DisableKeepAlives:   options.FreshConnections,
+			DisableCompression:  true,
+		},
+		buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
+	}, nil
+}
+
+// Close closes idle connections. Call it after the last Fetch has returned.
+func (f *HTTPFetcher) Close() { f.transport.CloseIdleConnections() }
+
+// Fetch gets the documents of an item. Errors are a *StatusError, an
+// *AnswerError, or the transport's.
+func (f *HTTPFetcher) Fetch(ctx context.Context, item Item) ([]Document, error) {
+	if f.options.BeforeRequest != nil {
+		f.options.BeforeRequest()
+	}
+	if f.options.Timeout > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, f.options.Timeout)
+		defer cancel()
+	}
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, f.base+escape(item), nil)
+	if err != nil {
+		return nil, fmt.Errorf("get %s: %w", item, err)
+	}
+	response, err := f.transport.RoundTrip(request)
+	if err != nil {
+		return nil, fmt.Errorf("get %s: %w", item, err)
+	}
+	defer response.Body.Close()
+	if f.options.BeforeBody != nil {
+		f.options.BeforeBody()
+	}
+	docs, err := f.read(response, item)
+	if err != nil {
+		return nil, fmt.Errorf("get %s: %w", item, err)
+	}
+	return docs, nil
+}
+
+func (f *HTTPFetcher) read(response *http.Response, item Item) ([]Document, error) {
+	buffer := f.buffers.Get().(*bytes.Buffer)
+	buffer.Reset()
+	defer func() {
+		if buffer.Cap() <= keptBuffer {
+			f.buffers.Put(buffer)
+		}
+	}()
+	if response.StatusCode != http.StatusOK {
+		// The rest is read so that the connection can be used again.
+		_, _ = io.Copy(buffer, io.LimitReader(response.Body, 64<<10))
+		return nil, newStatusError(response, buffer.Bytes())
+	}
+	if n := response.ContentLength; n > MaxBody {
+		return nil, &AnswerError{"too_large", fmt.Errorf("answer of %d bytes is above the %d allowed", n, MaxBody)}
+	} else if n > 0 {
+		buffer.Grow(int(n) + bytes.MinRead) // what ReadFrom wants free to see the end
+	}
+	n, err := buffer.ReadFrom(io.LimitReader(response.Body, MaxBody+1))
+	switch {
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, &AnswerError{"truncated", fmt.Errorf("answer ends after %d bytes: %w", n, err)}
+	case err != nil:
+		return nil, fmt.Errorf("read answer after %d bytes: %w", n, err)
+	case n > MaxBody:
+		return nil, &AnswerError{"too_large", fmt.Errorf("answer is above the %d bytes allowed", MaxBody)}
+	}
+	return Decode(item, buffer.Bytes(), f.options.PerRecord)
+}
+
+// escape is the item as a path. An argument of dots alone would be taken for
+// a step in the path.
+func escape(item Item) string {
+	args := item.Args()
+	for i, arg := range args {
+		args[i] = url.PathEscape(arg)
+		if strings.Trim(arg, ".") == "" {
+			args[i] = strings.ReplaceAll(arg, ".", "%2E")
+		}
+	}
+	return strings.Join(args, "/")
+}
+
+// StatusError is an answer with another status than 200.
+type StatusError struct {
+	Code int
+	// RetryAfter is the Retry-After header as it came, often empty.
+	RetryAfter string
+	// Text is the begin of the answer.
+	Text string
+}
+
+func newStatusError(response *http.Response, body []byte) *StatusError {
+	return &StatusError{
+		Code:       response.StatusCode,
+		RetryAfter: response.Header.Get("Retry-After"),
+		Text:       strings.ToValidUTF8(string(body[:min(len(body), 200)]), ""),
+	}
+}
+
+// Error gives status and text.
+func (e *StatusError) Error() string {
+	return strings.TrimSuffix(fmt.Sprintf("status %d %s: %s", e.Code, http.StatusText(e.Code), strings.TrimSpace(e.Text)), ": ")
+}
+
+// ErrorType is http_429, or the class: http_4xx, http_5xx.
+func (e *StatusError) ErrorType() string {
+	if e.Code == http.StatusTooManyRequests {
+		return "http_429"
+	}
+	return fmt.Sprintf("http_%dxx", e.Code/100)
+}

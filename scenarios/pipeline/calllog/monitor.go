@@ -1,0 +1,148 @@
+package calllog
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/event"
+)
+
+// operationKey is the context key of an *operation.
+type operationKey struct{}
+
+// operation is the context of one write, and sums up the time in which the
+// driver had no connection for it: until its first command starts, and from
+// the end of each command to the start of the next.
+type operation struct {
+	context.Context
+	mu      sync.Mutex
+	idle    time.Time // since when without a connection; zero: has one
+	wait    time.Duration
+	started bool
+}
+
+func newOperation(ctx context.Context) *operation {
+	return &operation{Context: ctx, idle: time.Now()}
+}
+
+func (o *operation) Value(key any) any {
+	if key == (operationKey{}) {
+		return o
+	}
+	return o.Context.Value(key)
+}
+
+func (o *operation) commandStarted() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.idle.IsZero() {
+		o.wait += time.Since(o.idle)
+	}
+	o.idle, o.started = time.Time{}, true
+}
+
+func (o *operation) commandEnded() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.idle = time.Now()
+}
+
+// waited is the sum after the operation ended with err. One that failed
+// before any command waited all the time.
+func (o *operation) waited(err error) time.Duration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if err != nil && !o.started {
+		return time.Since(o.idle)
+	}
+	return o.wait
+}
+
+// commandMonitor tells an operation of its commands. The driver calls it in
+// the operation's goroutine, with its context, once it has a connection.
+func commandMonitor() *event.CommandMonitor {
+	of := func(ctx context.Context) *operation {
+		o, _ := ctx.Value(operationKey{}).(*operation)
+		return o
+	}
+	return &event.CommandMonitor{
+		Started: func(ctx context.Context, _ *event.CommandStartedEvent) {
+			if o := of(ctx); o != nil {
+				o.commandStarted()
+			}
+		},
+		Succeeded: func(ctx context.Context, _ *event.CommandSucceededEvent) {
+			if o := of(ctx); o != nil {
+				o.commandEnded()
+			}
+		},
+		Failed: func(ctx context.Context, _ *event.CommandFailedEvent) {
+			if o := of(ctx); o != nil {
+				o.commandEnded()
+			}
+		},
+	}
+}
+
+// PoolCounts are connections of the driver's pools. The driver's monitoring
+// connections are not among them.
+type PoolCounts struct {
+	// Connecting are being made, InUse belong to an operation, Idle wait for one.
+	Connecting int `json:"connecting"`
+	InUse      int `json:"in_use"`
+	Idle       int `json:"idle"`
+	// The peaks of InUse and of all together.
+	PeakInUse int `json:"peak_in_use"`
+	Peak      int `json:"peak"`
+}
+
+// connection is one of the pool of a server.
+type connection struct {
+	address string
+	id      int64
+}
+
+// poolMonitor follows the events of the driver's pools.
+type poolMonitor struct {
+	mu                   sync.Mutex
+	created, ready, used int // connections, now
+	peakUsed, peak       int
+	isReady              map[connection]bool // whether it was counted as ready
+}
+
+func (p *poolMonitor) event(e *event.PoolEvent) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	c := connection{e.Address, e.ConnectionID}
+	switch e.Type {
+	case event.ConnectionCreated:
+		p.created++
+	case event.ConnectionReady:
+		p.ready++
+		if p.isReady == nil {
+			p.isReady = make(map[connection]bool)
+		}
+		p.isReady[c] = true
+	case event.ConnectionClosed:
+		p.created--
+		if p.isReady[c] {
+			p.ready--
+			delete(p.isReady, c)
+		}
+	case event.ConnectionCheckedOut:
+		p.used++
+	case event.ConnectionCheckedIn:
+		p.used--
+	}
+	p.peakUsed, p.peak = max(p.peakUsed, p.used), max(p.peak, p.created)
+}
+
+func (p *poolMonitor) read() PoolCounts {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return PoolCounts{
+		Connecting: p.created - p.ready, InUse: p.used, Idle: max(p.ready-p.used, 0),
+		PeakInUse: p.peakUsed, Peak: p.peak,
+	}
+}

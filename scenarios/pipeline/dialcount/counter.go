@@ -1,0 +1,91 @@
+// Package dialcount counts the connections that a program makes, exactly:
+// from before a dial until after the close, so that the count is never below
+// the number of descriptors they hold.
+package dialcount
+
+import (
+	"context"
+	"net"
+	"sync"
+)
+
+// Counter dials and counts. The zero value dials with a net.Dialer.
+type Counter struct {
+	// Dial makes the connections. Nil: (*net.Dialer).DialContext.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+	mu     sync.Mutex
+	counts Counts
+}
+
+// Counts is what a Counter saw.
+type Counts struct {
+	// Connecting are dials that have not returned, Open the connections that
+	// are not closed.
+	Connecting int `json:"connecting"`
+	Open       int `json:"open"`
+	// The peaks of Connecting, of Open, and of their sum.
+	PeakConnecting int `json:"peak_connecting"`
+	PeakOpen       int `json:"peak_open"`
+	Peak           int `json:"peak"`
+	// Dials were begun in all; Failed of them gave no connection.
+	Dials  int `json:"dials"`
+	Failed int `json:"failed"`
+}
+
+// DialContext dials. It fits http.Transport and the MongoDB driver's SetDialer.
+func (c *Counter) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	c.update(func(n *Counts) { n.Connecting++; n.Dials++ })
+	made := false
+	defer func() { // also where Dial panics
+		c.update(func(n *Counts) {
+			n.Connecting--
+			if made {
+				n.Open++
+			} else {
+				n.Failed++
+			}
+		})
+	}()
+	dial := c.Dial
+	if dial == nil {
+		dial = new(net.Dialer).DialContext
+	}
+	inner, err := dial(ctx, network, address)
+	if err != nil {
+		return nil, err
+	}
+	made = true
+	return &conn{Conn: inner, counter: c}, nil
+}
+
+// Counts gives the counts of this moment.
+func (c *Counter) Counts() Counts {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.counts
+}
+
+func (c *Counter) update(change func(*Counts)) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n := &c.counts
+	change(n)
+	n.PeakConnecting = max(n.PeakConnecting, n.Connecting)
+	n.PeakOpen = max(n.PeakOpen, n.Open)
+	n.Peak = max(n.Peak, n.Connecting+n.Open)
+}
+
+// conn is a connection that is counted until it is closed.
+type conn struct {
+	net.Conn
+	counter *Counter
+	closed  sync.Once
+}
+
+// Close closes the connection; however often, it counts once.
+func (c *conn) Close() error {
+	err := c.Conn.Close()
+	c.closed.Do(func() { c.counter.update(func(n *Counts) { n.Open-- }) })
+	return err
+}
