@@ -1,0 +1,53 @@
+# Every target is one line of help: `make` prints them.
+GOLANGCI_VERSION := v2.15.0
+GO ?= go
+
+.DEFAULT_GOAL := help
+.PHONY: help run quick test race fuzz bench oracle lint fmt schema build clean
+
+help: ## print this
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: ## run the scenario `report` and judge its claims (about 2 minutes)
+	$(GO) run ./bench run
+
+quick: ## the same in about 20 seconds
+	$(GO) run ./bench run --quick
+
+test: ## all tests
+	$(GO) test ./...
+
+race: ## all tests under the race detector
+	CGO_ENABLED=1 $(GO) test -race ./...
+
+FUZZTIME ?= 10s
+fuzz: ## every fuzz target for FUZZTIME (10s)
+	@for package in $$($(GO) list ./...); do \
+	  for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+	    echo "$$package $$target"; \
+	    $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
+	  done; \
+	done
+
+bench: ## the Go benchmarks of everything, as benchstat reads them
+	$(GO) test -run '^$$' -bench . ./...
+
+oracle: ## run the case of 2017 and compare it with what was measured on its own stack (about 15 minutes)
+	$(GO) test ./bench -run '^TestOracle2017$$' -oracle -v -timeout 60m
+
+lint: ## gofmt, go vet and golangci-lint at its pinned version
+	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
+	$(GO) vet ./...
+	CGO_ENABLED=0 $(GO) run github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION) run ./...
+
+fmt: ## format the code
+	gofmt -w .
+
+golden: ## write golden files and schemas anew from what the code prints now
+	$(GO) test ./scenarios/... ./results/... ./bench -update
+
+build: ## the command as one static binary: ./floodgate
+	CGO_ENABLED=0 $(GO) build -o floodgate ./bench
+
+clean: ## remove what was built and the stored runs
+	rm -rf floodgate results/runs

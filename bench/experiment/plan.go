@@ -1,0 +1,145 @@
+// Package experiment turns a scenario into a stored run: blocks of trials in
+// random order, each trial one variant at one level in a fresh SUT process,
+// with its record appended as it ends.
+package experiment
+
+import (
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"time"
+
+	"floodgate/mockupstream"
+	"floodgate/results/capacity"
+	"floodgate/scenarios"
+)
+
+// PlannedTrial is a trial before it runs.
+type PlannedTrial struct {
+	// Index is its position in the plan, from 0.
+	Index   int
+	Block   int
+	Variant scenarios.Variant
+	Level   scenarios.Level
+	// Seed of the upstream's draws: one a block, so that variants of a block
+	// do the same work and blocks do not repeat each other's draws.
+	Seed uint64
+	// Ideal makespan from the injected latencies and the limit.
+	Ideal time.Duration
+	// Estimate of the whole trial with its process, checks and clean-up.
+	Estimate time.Duration
+}
+
+// Plan returns the trials of a scenario in the order in which they run: block
+// after block, inside a block every variant at every level in random order.
+// It is a pure function of the scenario.
+func Plan(s *scenarios.Scenario) ([]PlannedTrial, error) {
+	levels, err := s.ExpandLevels()
+	if err != nil {
+		return nil, err
+	}
+	var plan []PlannedTrial
+	for block := range s.Blocks {
+		seed := blockSeed(s.Seed, block)
+		start := len(plan)
+		for _, level := range levels {
+			batches := itemBatches(level.Scenario)
+			delays := injected(level.Scenario.Upstream, seed, batches)
+			for _, v := range s.Variants {
+				plan = append(plan, planTrial(v, level, block, seed, delays))
+			}
+		}
+		order := rand.New(rand.NewPCG(seed, uint64(block)))
+		order.Shuffle(len(plan)-start, func(i, j int) {
+			plan[start+i], plan[start+j] = plan[start+j], plan[start+i]
+		})
+	}
+	for i := range plan {
+		plan[i].Index = i
+	}
+	return plan, nil
+}
+
+// Costs of a trial on the embedded environment, as seen on two cores. They
+// serve the estimate of the time left alone, which corrects itself as trials end.
+const (
+	trialOverhead = 250 * time.Millisecond // process, preparation, checks
+	itemOverhead  = 400 * time.Microsecond // connection, CPU and check of an item
+	writeCost     = time.Millisecond       // one write where writes do not overlap
+)
+
+func planTrial(v scenarios.Variant, level scenarios.Level, block int, seed uint64, delays [][]time.Duration) PlannedTrial {
+	s := level.Scenario
+	ideal := capacity.Ideal(v, delays, time.Duration(s.Database.Latency))
+	items := 0
+	for _, batch := range delays {
+		items += len(batch)
+	}
+	perItem := itemOverhead + time.Duration(s.SUT.Serial.Fetch+s.SUT.Serial.Write)
+	if v.Strategy == "sequential" || v.Strategy == "joined" {
+		perItem += writeCost
+	}
+	return PlannedTrial{
+		Block: block, Variant: v, Level: level, Seed: seed, Ideal: ideal,
+		Estimate: ideal + trialOverhead + time.Duration(items)*perItem,
+	}
+}
+
+// blockSeed derives the seed of a block (splitmix64: Steele, Lea, Flood,
+// "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014).
+func blockSeed(seed uint64, block int) uint64 {
+	z := seed + uint64(block+1)*0x9e3779b97f4a7c15
+	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9
+	z = (z ^ (z >> 27)) * 0x94d049bb133111eb
+	return z ^ (z >> 31)
+}
+
+// itemBatches returns the keys that each batch of a trial fetches, in order:
+// the items without the duplicates inside a batch.
+func itemBatches(s *scenarios.Scenario) [][]string {
+	items := s.ItemArgs()
+	n := max(1, s.Items.Batches)
+	batches := make([][]string, n)
+	for b := range n {
+		seen := map[string]bool{}
+		for _, args := range items[b*len(items)/n : (b+1)*len(items)/n] {
+			if key := itemKey(args); !seen[key] {
+				seen[key] = true
+				batches[b] = append(batches[b], key)
+			}
+		}
+	}
+	return batches
+}
+
+// injected returns the delay that the upstream will inject into each fetch.
+func injected(p mockupstream.Profile, seed uint64, batches [][]string) [][]time.Duration {
+	attempts := map[string]int{}
+	delays := make([][]time.Duration, len(batches))
+	for b, keys := range batches {
+		for _, key := range keys {
+			attempts[key]++
+			delays[b] = append(delays[b], p.Draw(seed, key, attempts[key]).Delay)
+		}
+	}
+	return delays
+}
+
+// EstimateDuration is the sum of the estimates of the trials.
+func EstimateDuration(plan []PlannedTrial) time.Duration {
+	var sum time.Duration
+	for _, t := range plan {
+		sum += t.Estimate
+	}
+	return sum
+}
+
+// collection names the collection of a trial; each has its own.
+func collection(index int) string { return fmt.Sprintf("trial_%05d", index) }
+
+// databaseName is the database that a run writes to: floodgate_<hash of its ID>.
+func databaseName(id string) string {
+	h := fnv.New64a()
+	h.Write([]byte(id))
+	return fmt.Sprintf("floodgate_%016x", h.Sum64())
+}

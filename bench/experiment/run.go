@@ -1,0 +1,165 @@
+package experiment
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"floodgate/results"
+	"floodgate/scenarios"
+)
+
+// maxFailures is how many trials in a row may fail to be measured before the
+// run gives up: the environment is broken then, and more time would not help.
+const maxFailures = 5
+
+// ErrInterrupted says that a run ended early; it can be resumed.
+var ErrInterrupted = errors.New("interrupted")
+
+// Options of a run.
+type Options struct {
+	// Store is the open run that trials are appended to.
+	Store *results.Store
+	// Done are the trials that a resumed run has already; nil for a new one.
+	Done []results.Trial
+	// Scenario as it runs, after --quick.
+	Scenario *scenarios.Scenario
+	// Trials runs them.
+	Trials *Trials
+	// Progress hears of every trial; it must not be nil.
+	Progress Progress
+}
+
+// Progress is told how a run goes. Left is the estimated time left.
+type Progress interface {
+	Started(planned, done int, left time.Duration)
+	TrialStarted(t PlannedTrial, left time.Duration)
+	TrialEnded(t results.Trial, left time.Duration)
+	// Note is something that a person should know at once.
+	Note(text string)
+}
+
+// Run runs what is left of the plan, appending each trial's record as it ends.
+// When ctx is cancelled it stops within seconds and returns ErrInterrupted: the
+// trial that ran is lost, every one before it is stored.
+func Run(ctx context.Context, o Options) error {
+	plan, err := Plan(o.Scenario)
+	if err != nil {
+		return err
+	}
+	todo := remaining(plan, o.Done)
+	clock := newEstimator(todo)
+	o.Progress.Started(len(plan), len(plan)-len(todo), clock.left())
+	failures := 0
+	for _, t := range todo {
+		if err := o.ensure(ctx); err != nil {
+			return err
+		}
+		o.Progress.TrialStarted(t, clock.left())
+		start := time.Now()
+		record, err := o.Trials.Run(ctx, t)
+		if err != nil {
+			return interrupted(ctx)
+		}
+		if err := o.Store.Append(record); err != nil {
+			return err
+		}
+		clock.ended(t.Estimate, time.Since(start))
+		o.Progress.TrialEnded(record, clock.left())
+		if failures = nextFailures(failures, record); failures == maxFailures {
+			return fmt.Errorf("%d trials in a row could not be measured, the last because: %s", failures, record.Reason)
+		}
+	}
+	return o.Store.Finish()
+}
+
+func nextFailures(failures int, t results.Trial) int {
+	if t.Outcome == results.OutcomeFailed {
+		return failures + 1
+	}
+	return 0
+}
+
+// ensure restarts what died of the environment.
+func (o Options) ensure(ctx context.Context) error {
+	if ctx.Err() != nil {
+		return interrupted(ctx)
+	}
+	died, err := o.Trials.Environment.Ensure(ctx)
+	for _, text := range died {
+		o.Progress.Note(text)
+	}
+	if err != nil && ctx.Err() != nil {
+		return interrupted(ctx)
+	}
+	return err
+}
+
+func interrupted(ctx context.Context) error {
+	return fmt.Errorf("%w: %w", ErrInterrupted, context.Cause(ctx))
+}
+
+// remaining is the plan without the trials that have a record.
+func remaining(plan []PlannedTrial, done []results.Trial) []PlannedTrial {
+	have := make(map[int]bool, len(done))
+	for _, t := range done {
+		have[t.Index] = true
+	}
+	var todo []PlannedTrial
+	for _, t := range plan {
+		if !have[t.Index] {
+			todo = append(todo, t)
+		}
+	}
+	return todo
+}
+
+// estimator corrects the plan's estimates by what the ended trials took.
+type estimator struct {
+	ahead            time.Duration // estimates of the trials that have not ended
+	estimated, taken time.Duration // of those that have
+}
+
+func newEstimator(todo []PlannedTrial) *estimator { return &estimator{ahead: EstimateDuration(todo)} }
+
+func (e *estimator) ended(estimate, took time.Duration) {
+	e.ahead -= estimate
+	e.estimated += estimate
+	e.taken += took
+}
+
+func (e *estimator) left() time.Duration {
+	if e.estimated == 0 {
+		return e.ahead
+	}
+	return time.Duration(float64(e.ahead) * float64(e.taken) / float64(e.estimated))
+}
+
+// Header describes a new run of the scenario on the environment.
+func Header(s *scenarios.Scenario, quick bool, env results.Environment, now time.Time) (results.Header, error) {
+	plan, err := Plan(s)
+	if err != nil {
+		return results.Header{}, err
+	}
+	text, err := json.Marshal(s)
+	if err != nil {
+		return results.Header{}, fmt.Errorf("encode scenario %q: %w", s.Name, err)
+	}
+	return results.Header{
+		ID: results.NewID(now), Started: now.UTC(), Scenario: text, ScenarioName: s.Name,
+		Seed: s.Seed, Quick: quick, Planned: len(plan), Environment: env,
+	}, nil
+}
+
+// UsesDatabaseLatency says whether any level adds latency to the database.
+func UsesDatabaseLatency(s *scenarios.Scenario) (bool, error) {
+	levels, err := s.ExpandLevels()
+	for _, level := range levels {
+		if level.Scenario.Database.Latency > 0 {
+			return true, nil
+		}
+	}
+	return false, err
+}

@@ -1,0 +1,56 @@
+package experiment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"floodgate/mockupstream"
+	"floodgate/results"
+)
+
+// verifyTimeout bounds the questions to upstream and database after a trial.
+const verifyTimeout = 60 * time.Second
+
+// verify asks the upstream and the database what they saw of the trial.
+func (r *Trials) verify(ctx context.Context, t PlannedTrial, record *results.Trial, failed []string) {
+	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
+	defer cancel()
+	if died := r.Environment.Died(); len(died) > 0 {
+		fail(record, results.OutcomeFailed, errors.New(strings.Join(died, "; ")))
+		return
+	}
+	if stats, err := r.Environment.UpstreamStats(ctx); err != nil {
+		fail(record, results.OutcomeFailed, fmt.Errorf("ask the upstream: %w", err))
+	} else {
+		upstreamSaw(record, stats)
+	}
+	if r.Unwritten {
+		return
+	}
+	e := newExpectation(t.Level.Scenario, t.Seed, failed)
+	docs, err := e.check(ctx, r.Environment, r.Database, collection(t.Index))
+	if err != nil {
+		fail(record, results.OutcomeFailed, err)
+		return
+	}
+	record.Documents = docs
+	if err := r.Environment.DropCollection(ctx, r.Database, collection(t.Index)); err != nil {
+		record.Warnings = append(record.Warnings, fmt.Sprintf("drop %s: %v", collection(t.Index), err))
+	}
+}
+
+// upstreamSaw copies the upstream's figures; a trial whose upstream could not
+// keep its own delays is no measurement.
+func upstreamSaw(record *results.Trial, s mockupstream.Stats) {
+	record.Upstream = &results.UpstreamStats{
+		Requests: int(s.Requests), PeakInFlight: int(s.PeakInFlight), PeakConns: int(s.PeakConnections),
+		Connections: int(s.Accepted), Repeated: int(s.Repeated),
+		LateMedian: s.LateMedian, LateP99: s.LateP99, Saturated: s.Saturated,
+	}
+	if s.Saturated {
+		fail(record, results.OutcomeInvalid, fmt.Errorf("the mock upstream was too slow: %s", s.Reason))
+	}
+}

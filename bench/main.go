@@ -1,0 +1,130 @@
+// Command floodgate measures what a concurrency limit does to a pipeline that
+// fetches from an HTTP upstream and writes to MongoDB.
+//
+//	go run ./bench run
+//
+// runs the built-in scenario "report" on an embedded upstream and database,
+// prints a table and the judged claims, and stores the run under results/runs.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"floodgate/bench/environment"
+	"floodgate/bench/sut"
+	"floodgate/scenarios"
+)
+
+// Exit codes of the command.
+const (
+	exitHeld         = 0 // every claim came out as expected
+	exitFailed       = 1 // a claim came out against the expectation
+	exitUsage        = 2 // usage or scenario error
+	exitInconclusive = 3
+	exitUnmeasured   = 4 // the environment or a trial could not be measured
+)
+
+func main() {
+	if code, ok := child(os.Args[1:], os.Stdin, os.Stdout, os.Stderr); ok {
+		os.Exit(code)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	code := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	stop()
+	os.Exit(code)
+}
+
+// child serves the hidden subcommands under which our own binary runs the
+// parts of an experiment that must be processes of their own.
+func child(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int, ok bool) {
+	if len(args) == 0 {
+		return 0, false
+	}
+	if args[0] == sut.ChildArg {
+		return sut.Main(args[1:], stdin, stdout, stderr), true
+	}
+	if environment.IsChild(args[0]) {
+		return environment.RunChild(args[0], args[1:], stdin, stdout, stderr), true
+	}
+	return 0, false
+}
+
+// exitError carries an exit code through cobra; its text may be empty.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// exit returns an error that ends the command with the code; nil for 0.
+func exit(code int, err error) error {
+	if code == exitHeld && err == nil {
+		return nil
+	}
+	return &exitError{code: code, err: err}
+}
+
+// run runs the command line and returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := newRoot(stdout, stderr)
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitHeld
+	}
+	code := exitUsage // what cobra itself refuses is usage
+	var e *exitError
+	if errors.As(err, &e) {
+		code, err = e.code, e.err
+	}
+	var bad scenarios.Errors
+	switch {
+	case err == nil:
+	case errors.As(err, &bad): // each line names its file already
+		fmt.Fprintln(stderr, err)
+	default:
+		fmt.Fprintln(stderr, "floodgate:", err)
+	}
+	return code
+}
+
+func newRoot(stdout, stderr io.Writer) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "floodgate",
+		Short: "Measures what a concurrency limit does to a fetch→write pipeline",
+		Long: `Floodgate measures what a concurrency limit does to a pipeline that fetches
+many items from an HTTP upstream and writes what comes back to MongoDB: how much
+time concurrency saves over one by one, and what it costs in latency, file
+descriptors and errors.
+
+Exit codes: 0 all held; 1 a claim, threshold or comparison failed; 2 usage or
+scenario error; 3 inconclusive; 4 the environment or a trial could not be measured.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          cobra.NoArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.AddCommand(newRun(stdout, stderr), newScenario(stdout), newReport(stdout),
+		newUpstream(stderr), newMongo(stderr))
+	return root
+}

@@ -1,0 +1,192 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"floodgate/bench/experiment"
+	"floodgate/scenarios"
+)
+
+// defaultScenario runs where none is named.
+const defaultScenario = "report"
+
+// loadScenario loads a built-in scenario by its name, or a file by its path:
+// whatever has a separator or the ending of YAML is a path.
+func loadScenario(name string) (*scenarios.Scenario, error) {
+	if isPath(name) {
+		return scenarios.Load(name)
+	}
+	return scenarios.Builtin(name)
+}
+
+func isPath(name string) bool {
+	return strings.ContainsAny(name, `/\`) || strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")
+}
+
+// loadScenarios loads the named scenarios, or the default one.
+func loadScenarios(names []string, quick bool) ([]*scenarios.Scenario, error) {
+	if len(names) == 0 {
+		names = []string{defaultScenario}
+	}
+	var all []*scenarios.Scenario
+	for _, name := range names {
+		s, err := loadScenario(name)
+		if err != nil {
+			return nil, exit(exitUsage, err)
+		}
+		if quick {
+			s = s.Quickened()
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+func newScenario(stdout io.Writer) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "scenario",
+		Short: "Look at scenarios before running them",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	var quick bool
+	dryRun := &cobra.Command{
+		Use:   "dry-run [SCENARIO…]",
+		Short: "Print the trials, the estimated duration and the predicted descriptors",
+		RunE: func(_ *cobra.Command, names []string) error {
+			all, err := loadScenarios(names, quick)
+			if err != nil {
+				return err
+			}
+			for _, s := range all {
+				if err := printDryRun(stdout, s); err != nil {
+					return exit(exitUsage, err)
+				}
+			}
+			return nil
+		},
+	}
+	dryRun.Flags().BoolVar(&quick, "quick", false, "the scenario's quick version")
+	cmd.AddCommand(
+		&cobra.Command{
+			Use: "list", Short: "List the built-in scenarios", Args: cobra.NoArgs,
+			RunE: func(*cobra.Command, []string) error { return listScenarios(stdout) },
+		},
+		&cobra.Command{
+			Use: "show SCENARIO", Short: "Print a scenario's file", Args: cobra.ExactArgs(1),
+			RunE: func(_ *cobra.Command, args []string) error { return showScenario(stdout, args[0]) },
+		},
+		&cobra.Command{
+			Use: "validate SCENARIO…", Short: "Check scenario files", Args: cobra.MinimumNArgs(1),
+			RunE: func(_ *cobra.Command, names []string) error { return validateScenarios(stdout, names) },
+		},
+		&cobra.Command{
+			Use: "schema", Short: "Print the JSON Schema of scenario files, for editors", Args: cobra.NoArgs,
+			RunE: func(*cobra.Command, []string) error {
+				schema, err := scenarios.JSONSchema()
+				if err != nil {
+					return err
+				}
+				_, err = stdout.Write(schema)
+				return err
+			},
+		},
+		dryRun,
+	)
+	return cmd
+}
+
+func listScenarios(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, name := range scenarios.BuiltinNames() {
+		s, err := scenarios.Builtin(name)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(table, "%s\t%s\n", name, s.Title)
+	}
+	return table.Flush()
+}
+
+func showScenario(w io.Writer, name string) error {
+	if isPath(name) {
+		src, err := os.ReadFile(name)
+		if err != nil {
+			return exit(exitUsage, err)
+		}
+		_, err = w.Write(src)
+		return err
+	}
+	src, err := scenarios.BuiltinSource(name)
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	_, err = w.Write(src)
+	return err
+}
+
+// validateScenarios checks all of the files before it fails.
+func validateScenarios(w io.Writer, names []string) error {
+	var bad scenarios.Errors
+	var other error
+	for _, name := range names {
+		_, err := loadScenario(name)
+		switch e, ok := err.(scenarios.Errors); {
+		case err == nil:
+			fmt.Fprintf(w, "%s: ok\n", name)
+		case ok:
+			bad = append(bad, e...)
+		case other == nil:
+			other = err
+		}
+	}
+	if other != nil {
+		return exit(exitUsage, other)
+	}
+	if len(bad) > 0 {
+		return exit(exitUsage, bad)
+	}
+	return nil
+}
+
+func printDryRun(w io.Writer, s *scenarios.Scenario) error {
+	plan, err := experiment.Plan(s)
+	if err != nil {
+		return err
+	}
+	levels, err := s.ExpandLevels()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%s: %s\n", s.Name, s.Title)
+	fmt.Fprintf(w, "%d trials: %d blocks × %d levels × %d variants, each in a process of its own; about %v\n\n",
+		len(plan), s.Blocks, len(levels), len(s.Variants), experiment.EstimateDuration(plan).Round(time.Second))
+	ideal := make(map[[2]string]time.Duration)
+	for _, t := range plan {
+		if t.Block == 0 {
+			ideal[[2]string{t.Level.Name, t.Variant.Name}] = t.Ideal
+		}
+	}
+	for _, level := range levels {
+		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+		fmt.Fprintf(w, "%s (nofile %d)\n", level.Name, level.Scenario.SUT.NoFile)
+		fmt.Fprintln(table, "variant\tideal makespan\tpredicted descriptors\tupstream\tmongo\t")
+		for _, v := range s.Variants {
+			p := scenarios.Predict(v, level.Scenario)
+			fmt.Fprintf(table, "%s\t%v\t%d\t%d\t%d\t\n", v.Name,
+				ideal[[2]string{level.Name, v.Name}].Round(time.Millisecond), p.Total, p.Upstream, p.Mongo)
+		}
+		if err := table.Flush(); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
+	}
+	return nil
+}

@@ -1,0 +1,91 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"floodgate/bench/environment/mongo"
+	"floodgate/mockupstream"
+)
+
+func newUpstream(stderr io.Writer) *cobra.Command {
+	var addr, profile string
+	var seed uint64
+	var control bool
+	cmd := &cobra.Command{
+		Use:   "upstream [--profile FILE]",
+		Short: "Serve the mock upstream alone, until interrupted",
+		Long: `Serves the mock upstream on loopback until it is interrupted:
+
+  GET /items/KEY   an answer after the profile's delay, or one of its faults
+  GET /stats       what it saw, as JSON
+  GET /metrics     the same for Prometheus
+
+Every draw is a pure function of the seed, the key and the attempt.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			var p mockupstream.Profile
+			if profile != "" {
+				var err error
+				if p, err = mockupstream.LoadProfile(profile); err != nil {
+					return exit(exitUsage, err)
+				}
+			}
+			u, err := mockupstream.New(p, seed)
+			if err != nil {
+				return exit(exitUsage, err)
+			}
+			defer u.Close()
+			server, err := mockupstream.Serve(cmd.Context(), mockupstream.ServerOptions{Addr: addr, Control: control}, u)
+			if err != nil {
+				return exit(exitUnmeasured, err)
+			}
+			fmt.Fprintf(stderr, "mock upstream on %s (seed %d); Ctrl-C ends it\n", server.URL(), seed)
+			<-cmd.Context().Done()
+			return server.Close()
+		},
+	}
+	cmd.Flags().StringVar(&profile, "profile", "", "YAML `file` with the profile; none: answers at once")
+	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:0", "loopback `address` to listen on; port 0 picks a free one")
+	cmd.Flags().Uint64Var(&seed, "seed", 1, "seed of every draw")
+	cmd.Flags().BoolVar(&control, "control", false, "allow PUT /profile")
+	return cmd
+}
+
+func newMongo(stderr io.Writer) *cobra.Command {
+	var addr, data string
+	cmd := &cobra.Command{
+		Use:   "mongo",
+		Short: "Serve the embedded MongoDB alone, until interrupted",
+		Long: `Serves the embedded MongoDB (FerretDB on SQLite, wire protocol over TCP) on
+loopback until it is interrupted. Without --data its folder is temporary.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return serveMongo(cmd, stderr, addr, data)
+		},
+	}
+	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:27017", "loopback `address` to listen on; port 0 picks a free one")
+	cmd.Flags().StringVar(&data, "data", "", "`folder` of the data, kept afterwards")
+	return cmd
+}
+
+func serveMongo(cmd *cobra.Command, stderr io.Writer, addr, data string) error {
+	if data == "" {
+		dir, err := os.MkdirTemp("", "floodgate-mongo-")
+		if err != nil {
+			return exit(exitUnmeasured, err)
+		}
+		defer os.RemoveAll(dir)
+		data = dir
+	}
+	server, err := mongo.Start(cmd.Context(), mongo.Options{Addr: addr, Dir: data})
+	if err != nil {
+		return exit(exitUnmeasured, err)
+	}
+	fmt.Fprintf(stderr, "embedded MongoDB (%s) on %s; Ctrl-C ends it\n", mongo.Version, server.URI())
+	<-cmd.Context().Done()
+	return server.Close()
+}

@@ -1,0 +1,41 @@
+//go:build linux || darwin
+
+package sut
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// setNoFile sets RLIMIT_NOFILE, soft and hard: Go raises the soft limit to the
+// hard one at start (golang/go#46279), so setting one of them sets nothing.
+// Having set it, Go does not restore the old one for a program that it executes.
+func setNoFile(n int) error {
+	limit := syscall.Rlimit{Cur: uint64(n), Max: uint64(n)}
+	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
+		var now syscall.Rlimit
+		syscall.Getrlimit(syscall.RLIMIT_NOFILE, &now)
+		return fmt.Errorf("set RLIMIT_NOFILE to %d (it is %d, hard %d): %w", n, now.Cur, now.Max, err)
+	}
+	return nil
+}
+
+// groupAttr puts the SUT into a process group of its own: Ctrl-C in the
+// terminal reaches the harness alone, and killGroup reaches all that the SUT started.
+func groupAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+func killGroup(pid int) { syscall.Kill(-pid, syscall.SIGKILL) }
+
+// become replaces this process by the command, keeping its limits and its PID.
+func become(command []string) error {
+	path, err := exec.LookPath(command[0])
+	if err != nil {
+		return fmt.Errorf("sut.command: %w", err)
+	}
+	if err := syscall.Exec(path, command, os.Environ()); err != nil {
+		return fmt.Errorf("sut.command: execute %q: %w", path, err)
+	}
+	return nil
+}

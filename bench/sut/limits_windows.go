@@ -1,0 +1,30 @@
+package sut
+
+import (
+	"errors"
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// setNoFile does nothing: Windows has no limit of descriptors for a process.
+func setNoFile(int) error { return nil }
+
+func groupAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{} }
+
+func killGroup(int) {}
+
+// become runs the command as a child: Windows cannot replace a process.
+func become(command []string) error {
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	err := cmd.Run()
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		os.Exit(exit.ExitCode())
+	}
+	if err == nil {
+		os.Exit(0)
+	}
+	return err
+}

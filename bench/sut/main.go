@@ -1,0 +1,160 @@
+package sut
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"sync/atomic"
+)
+
+// Exit codes of the SUT process.
+const (
+	exitUsage  = 2
+	exitBroken = 4 // it could not run the pipeline
+	exitOrphan = 5 // the harness is gone
+)
+
+// Main is the SUT's end: args are what follows ChildArg. It sets the limits
+// and becomes the command, or serves one trial on stdin and stdout. It returns
+// the exit code.
+func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if len(args) < 2 {
+		fmt.Fprintf(stderr, "usage: %s NOFILE PARENT-PID [command…]\n", ChildArg)
+		return exitUsage
+	}
+	nofile, err1 := strconv.Atoi(args[0])
+	parent, err2 := strconv.Atoi(args[1])
+	if err1 != nil || err2 != nil {
+		fmt.Fprintf(stderr, "%s: %q: NOFILE and PARENT-PID are numbers\n", ChildArg, args)
+		return exitUsage
+	}
+	if err := dieWithParent(parent); err != nil {
+		fmt.Fprintln(stderr, "sut: die with the harness:", err)
+		return exitBroken
+	}
+	if err := setNoFile(nofile); err != nil {
+		fmt.Fprintln(stderr, "sut:", err)
+		return exitBroken
+	}
+	if command := args[2:]; len(command) > 0 {
+		fmt.Fprintln(stderr, "sut:", become(command))
+		return exitBroken
+	}
+	if err := serve(stdin, stdout, func() { os.Exit(exitOrphan) }); err != nil {
+		fmt.Fprintln(stderr, "sut:", err)
+		return exitBroken
+	}
+	return 0
+}
+
+// serve speaks the protocol for one trial. orphaned is called when the harness
+// goes away before the trial is over.
+func serve(stdin io.Reader, stdout io.Writer, orphaned func()) error {
+	in := newInput(stdin, orphaned)
+	out := json.NewEncoder(stdout)
+	var spec Spec
+	if err := in.next(TypeSpec, &spec); err != nil {
+		return err
+	}
+	if spec.Floodgate != Version {
+		return fmt.Errorf("the harness speaks version %d of the protocol, this is version %d", spec.Floodgate, Version)
+	}
+	if err := openPoller(); err != nil {
+		return err
+	}
+	if err := out.Encode(Message{Floodgate: Version, Type: TypeReady, Name: "floodgate"}); err != nil {
+		return err
+	}
+	if err := in.next(TypeGo, nil); err != nil {
+		return err
+	}
+	core, err := newCore(spec)
+	if err != nil {
+		return err
+	}
+	report, err := core.run(context.Background())
+	if err != nil {
+		return err
+	}
+	if err := out.Encode(Message{Type: TypeDone, Report: report}); err != nil {
+		return err
+	}
+	if err := in.next(TypeClose, nil); err != nil {
+		return err
+	}
+	if err := core.close(); err != nil {
+		return err
+	}
+	in.finished.Store(true)
+	if err := out.Encode(Message{Type: TypeClosed}); err != nil {
+		return err
+	}
+	<-in.ended
+	return nil
+}
+
+// openPoller makes the runtime open the descriptors of its poller now, so that
+// they belong to the baseline and not to the first connection.
+func openPoller() error {
+	r, w, err := os.Pipe()
+	if err != nil {
+		return fmt.Errorf("open the runtime's poller: %w", err)
+	}
+	r.Close()
+	return w.Close()
+}
+
+// input is the harness's lines, read ahead so that their end is seen at any time.
+type input struct {
+	lines    chan []byte
+	ended    chan struct{}
+	finished atomic.Bool // the end of input is no surprise any more
+}
+
+func newInput(r io.Reader, orphaned func()) *input {
+	in := &input{lines: make(chan []byte, 4), ended: make(chan struct{})}
+	go func() {
+		defer close(in.ended)
+		defer close(in.lines)
+		lines := bufio.NewReaderSize(r, 64<<10)
+		for {
+			line, err := lines.ReadBytes('\n')
+			if err != nil {
+				if !in.finished.Load() {
+					orphaned()
+				}
+				return
+			}
+			in.lines <- line
+		}
+	}()
+	return in
+}
+
+// next reads the next line, which must be of the given type, into v unless v is nil.
+func (in *input) next(kind string, v any) error {
+	line, ok := <-in.lines
+	if !ok {
+		return fmt.Errorf("input ended where %q was expected", kind)
+	}
+	var m struct {
+		Type string `json:"type"`
+	}
+	if err := json.Unmarshal(line, &m); err != nil {
+		return fmt.Errorf("read %q: %w", kind, err)
+	}
+	if m.Type != kind {
+		return fmt.Errorf("the harness sent %q, expected %q", m.Type, kind)
+	}
+	if v == nil {
+		return nil
+	}
+	if err := json.Unmarshal(line, v); err != nil {
+		return fmt.Errorf("read %q: %w", kind, err)
+	}
+	return nil
+}

@@ -1,0 +1,118 @@
+// Package sut holds both ends of the SUT process: the harness's end spawns it
+// under limits and speaks with it (Start, Process), the SUT's end runs the
+// pipeline (Main).
+//
+// # The protocol
+//
+// Version 1. One JSON object a line; the harness writes to the SUT's standard
+// input, the SUT writes to its standard output. Standard error is free: the
+// harness keeps it and shows its end when something fails. Any program that
+// keeps to this can be the SUT (scenario: sut.command):
+//
+//	harness  {"floodgate":1,"type":"spec","items":[["+15550001"],…],"upstream":{"url":"http://127.0.0.1:…"},"database":{"uri":"mongodb://…","name":"…","collection":"…",…},"variant":{…},…}
+//	SUT      {"floodgate":1,"type":"ready"}          having opened nothing yet: its descriptors are the baseline
+//	harness  {"type":"go"}
+//	SUT      {"type":"done", …}                      all items tried; every field but the type is optional
+//	harness  {"type":"close"}
+//	SUT      {"type":"closed"}                       all clients closed: descriptors must be back at the baseline
+//	harness  end of input; the SUT exits with 0
+//
+// For each distinct item the SUT gets <upstream.url>/items/<arg>[/<arg>…] and
+// writes what it answers as documents {_id, item, seq, records} to the
+// collection: one an item (_id = the arguments joined by "/", seq 0) or, where
+// database.documents is "per-record", one a record (_id = item + "#" + seq).
+// Records keep the field names of the answer.
+//
+// A program may exit with 0 in place of "done" or "closed": then its time
+// ends with its exit, and what it left open is not checked. Fields that a
+// "done" leaves out are recorded as unavailable. Unknown fields and events of
+// an unknown type are ignored, so that either end can grow.
+package sut
+
+import (
+	"time"
+
+	"floodgate/results"
+	"floodgate/scenarios"
+)
+
+// Version of the protocol.
+const Version = 1
+
+// Types of messages.
+const (
+	TypeSpec   = "spec"
+	TypeReady  = "ready"
+	TypeGo     = "go"
+	TypeDone   = "done"
+	TypeClose  = "close"
+	TypeClosed = "closed"
+)
+
+// Spec is the first line that the harness sends: the whole trial.
+type Spec struct {
+	Floodgate int    `json:"floodgate"` // Version
+	Type      string `json:"type"`      // TypeSpec
+	// Trial names the trial in messages: "<run>/<index>".
+	Trial   string            `json:"trial"`
+	Variant scenarios.Variant `json:"variant"`
+	// Items in input order, duplicates included; an item is its arguments.
+	Items [][]string `json:"items"`
+	// Batches is into how many consecutive batches Items is split; at least 1.
+	Batches  int          `json:"batches"`
+	Upstream UpstreamSpec `json:"upstream"`
+	Database DatabaseSpec `json:"database"`
+	// Serial is CPU time under one lock an item.
+	Serial scenarios.Serial `json:"serial,omitzero"`
+	// NoFile is the RLIMIT_NOFILE that is in force, soft and hard.
+	NoFile int `json:"nofile"`
+	// Observe false runs the core without its recorder, to measure what the recorder costs.
+	Observe bool `json:"observe"`
+	// Writes false runs with a writer that does nothing, to measure fetching alone.
+	Writes bool `json:"writes"`
+}
+
+// UpstreamSpec says where to fetch and how to connect.
+type UpstreamSpec struct {
+	URL     string             `json:"url"`
+	Timeout scenarios.Duration `json:"timeout"` // of one fetch
+	// MaxConns bounds connections; 0: unlimited. Fresh: one connection a request.
+	MaxConns int  `json:"max_conns"`
+	Fresh    bool `json:"fresh,omitempty"`
+}
+
+// DatabaseSpec says where to write and how to connect.
+type DatabaseSpec struct {
+	URI        string             `json:"uri"` // may hold credentials: never log it
+	Name       string             `json:"name"`
+	Collection string             `json:"collection"`
+	Documents  string             `json:"documents"` // per-item or per-record
+	Timeout    scenarios.Duration `json:"timeout"`   // of one write
+	// MaxPoolSize bounds the pool; 0: unlimited.
+	MaxPoolSize int `json:"max_pool_size"`
+}
+
+// Message is any line that is not a Spec.
+type Message struct {
+	Floodgate int    `json:"floodgate,omitempty"`
+	Type      string `json:"type"`
+	// Name of the program, with "ready".
+	Name string `json:"name,omitempty"`
+	*Report
+}
+
+// Report is what "done" carries. Nil and zero fields are unavailable.
+type Report struct {
+	// Makespan: first item started → last item finished.
+	Makespan time.Duration                `json:"makespan_ns,omitempty"`
+	Stages   map[string]results.Histogram `json:"stages,omitempty"`
+	// ItemsDone and ItemsFailed count distinct items; Failed names the failed ones.
+	ItemsDone   *int                 `json:"items_done,omitempty"`
+	ItemsFailed *int                 `json:"items_failed,omitempty"`
+	Failed      []string             `json:"failed,omitempty"`
+	Errors      []results.ErrorCount `json:"errors,omitempty"`
+	// Connections are the exact peaks counted by the dialers, upstream and mongo.
+	Connections *results.Kinds `json:"connections,omitempty"`
+	Goroutines  *int           `json:"peak_goroutines,omitempty"`
+	Warnings    []string       `json:"warnings,omitempty"`
+}
