@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 
 	_ "modernc.org/sqlite" // the driver that FerretDB uses
 )
@@ -48,14 +49,20 @@ func (h *indexer) Handle(ctx context.Context, r slog.Record) error {
 			h.index(ctx, m[1])
 		}
 	}
-	if !h.next.Enabled(ctx, r.Level) {
+	if !h.next.Enabled(ctx, r.Level) || noise(r.Message) {
 		return nil
 	}
 	return h.next.Handle(ctx, r)
 }
 
+// noise is what FerretDB says of each client that leaves: it does not know the
+// command endSessions; and the headers of messages that follow in full.
+func noise(message string) bool {
+	return strings.HasPrefix(message, "Response header:") || strings.Contains(message, "no such command: 'endSessions'")
+}
+
 // index makes the index of one table. A failure costs speed, not correctness:
-// it is logged, and [Environment.Prepare] of the parent package notices.
+// it is logged.
 func (h *indexer) index(ctx context.Context, table string) {
 	name := h.names[1]
 	// The client that creates the collection may go away; the collection stays.

@@ -7,12 +7,13 @@
 // creation of every collection, whoever creates it: no client ever sees a
 // collection without it.
 //
-// Limits of FerretDB 1.24 that callers should know:
-//   - Two upserts of one absent key at the same time: one of them may fail
-//     with a duplicate key error (11000); none is doubled.
-//   - An update command ends at its first error, ordered or not.
-//   - A command that changes existing documents holds one of the 100 SQLite
-//     connections a document while it asks for another: see [MaxReplacements].
+// Clients connect to a relay in front of FerretDB that lets one writing command
+// run at a time, in the order of arrival; see front.go for what FerretDB does
+// without it. Reads are not held up.
+//
+// What remains of FerretDB's limits: an update command ends at its first error,
+// ordered or not; unacknowledged writes are answered; there are no transactions
+// and no compression.
 package mongo
 
 import (
@@ -20,14 +21,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net"
 	"net/netip"
-	"net/url"
 	"os"
 	"path/filepath"
 	"runtime/debug"
-	"time"
-
-	"github.com/FerretDB/FerretDB/ferretdb"
+	"sync"
 )
 
 // Options of a server.
@@ -45,10 +44,12 @@ type Options struct {
 
 // Server is a running embedded MongoDB.
 type Server struct {
-	uri    *url.URL
-	cancel context.CancelFunc
-	done   chan struct{}
-	err    error // valid when done is closed
+	front   *front
+	inner   *ferret
+	once    sync.Once
+	closing chan struct{}
+	done    chan struct{}
+	err     error // valid when done is closed
 }
 
 // Serve starts a server; it runs until ctx ends or Close is called. The server
@@ -77,43 +78,48 @@ func Serve(ctx context.Context, opts Options) (*Server, error) {
 		}
 		log = slog.New(&indexer{next: log.Handler(), dir: dir})
 	}
-	ferret, err := ferretdb.New(&ferretdb.Config{
-		Listener:  ferretdb.ListenerConfig{TCP: opts.Addr},
-		Handler:   "sqlite",
-		SQLiteURL: dataURI(dir),
-		Logger:    log,
-	})
+	inner, err := startFerret(ctx, dir, log)
 	if err != nil {
-		return nil, fmt.Errorf("serve mongo on %s from %q: %w", opts.Addr, dir, err)
+		return nil, fmt.Errorf("serve mongo from %q: %w", dir, err)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	s := &Server{cancel: cancel, done: make(chan struct{})}
-	go func() {
-		defer close(s.done)
-		s.err = ferret.Run(ctx)
-	}()
-	if s.uri, err = url.Parse(ferret.MongoDBURI()); err != nil {
-		return nil, errors.Join(fmt.Errorf("serve mongo: %w", err), s.Close())
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", opts.Addr)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("serve mongo: %w", err), inner.stop())
 	}
+	s := &Server{front: newFront(l, inner.dial, log), inner: inner, closing: make(chan struct{}), done: make(chan struct{})}
+	go s.front.run(ctx)
+	go s.supervise(ctx)
 	return s, nil
+}
+
+// supervise ends everything when ctx ends, on Close, and when FerretDB ends.
+func (s *Server) supervise(ctx context.Context) {
+	defer close(s.done)
+	select {
+	case <-ctx.Done():
+	case <-s.closing:
+	case <-s.inner.done:
+	}
+	s.front.disconnect()
+	s.err = s.inner.stop()
+	s.front.wait()
 }
 
 // Addr is where the server listens.
 func (s *Server) Addr() netip.AddrPort {
-	addr, _ := netip.ParseAddrPort(s.uri.Host) // made from a net.TCPAddr
-	return addr
+	return s.front.listener.Addr().(*net.TCPAddr).AddrPort()
 }
 
 // URI is the connection string for clients.
-func (s *Server) URI() string { return s.uri.String() }
+func (s *Server) URI() string { return "mongodb://" + s.Addr().String() + "/" }
 
 // Done is closed when the server has ended.
 func (s *Server) Done() <-chan struct{} { return s.done }
 
-// Close stops the server and waits for it. FerretDB gives connected clients
-// three seconds to go away, so disconnect them first.
+// Close disconnects all clients and stops the server. A command that runs is
+// given three seconds to end.
 func (s *Server) Close() error {
-	s.cancel()
+	s.once.Do(func() { close(s.closing) })
 	<-s.done
 	return s.err
 }
@@ -129,30 +135,4 @@ func Version() string {
 		}
 	}
 	return "FerretDB (SQLite)"
-}
-
-// busyTimeout is how long a statement waits for another connection's write.
-// It exceeds the time that a full pool of 100 writers needs by far.
-const busyTimeout = 60 * time.Second
-
-// dataURI is FerretDB's connection string for a data folder. Transactions take
-// the write lock when they begin, so that none fails half-way because another
-// one wrote since. With a write-ahead log, synchronous(normal) syncs at
-// checkpoints only.
-func dataURI(dir string) string {
-	values := url.Values{
-		"_txlock": {"immediate"},
-		"_pragma": pragmas(),
-	}
-	u := url.URL{Scheme: "file", Path: filepath.ToSlash(dir) + "/", OmitHost: true, RawQuery: values.Encode()}
-	return u.String()
-}
-
-func pragmas() []string {
-	return []string{
-		fmt.Sprintf("busy_timeout(%d)", busyTimeout.Milliseconds()),
-		"journal_mode(wal)",
-		"synchronous(normal)",
-		"auto_vacuum(none)",
-	}
 }

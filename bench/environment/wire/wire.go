@@ -1,0 +1,167 @@
+// Package wire reads as much of the MongoDB wire protocol as a relay between
+// client and server needs: where a message ends, which command it carries, and
+// which request it answers. Messages pass through unchanged and uncopied.
+package wire
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// MaxMessageBytes is the largest message that is read; MongoDB's own limit is 48,000,000.
+const MaxMessageBytes = 48_000_000 + headerBytes
+
+const headerBytes = 16
+
+// Opcodes of messages.
+const (
+	OpReply      = 1    // answer to OpQuery
+	OpQuery      = 2004 // only for the first hello of a connection nowadays
+	OpCompressed = 2012
+	OpMsg        = 2013
+)
+
+// flagMoreToCome of an OP_MSG: a request that wants no answer, or an answer that another one follows.
+const flagMoreToCome = 1 << 1
+
+// Message is one whole message, header included.
+type Message []byte
+
+// Read reads one message into buf, which it grows as needed, and returns it.
+// The error is io.EOF when r ended between two messages.
+func Read(r io.Reader, buf []byte) (Message, error) {
+	var head [4]byte
+	if _, err := io.ReadFull(r, head[:]); err != nil {
+		return nil, err
+	}
+	n := int(int32(binary.LittleEndian.Uint32(head[:])))
+	if n < headerBytes || n > MaxMessageBytes {
+		return nil, fmt.Errorf("wire message of %d bytes, allowed: %d to %d", n, headerBytes, MaxMessageBytes)
+	}
+	m := append(buf[:0], head[:]...)
+	// Grow by what arrives, not by what the header claims.
+	for len(m) < n {
+		have := len(m)
+		m = append(m, make([]byte, min(n-have, max(have, 4096)))...)
+		if _, err := io.ReadFull(r, m[have:]); err != nil {
+			if errors.Is(err, io.EOF) {
+				err = io.ErrUnexpectedEOF
+			}
+			return nil, err
+		}
+	}
+	return m, nil
+}
+
+// RequestID is what the answer to this message refers to.
+func (m Message) RequestID() int32 { return m.int32(4) }
+
+// ResponseTo is the RequestID of the message that this one answers, 0 for requests.
+func (m Message) ResponseTo() int32 { return m.int32(8) }
+
+// OpCode is the kind of the message.
+func (m Message) OpCode() int32 { return m.int32(12) }
+
+// int32 is the number at an offset, 0 beyond the end.
+func (m Message) int32(at int) int32 {
+	if at+4 > len(m) {
+		return 0
+	}
+	return int32(binary.LittleEndian.Uint32(m[at:]))
+}
+
+// MoreToCome says of a request that no answer will come.
+func (m Message) MoreToCome() bool {
+	return m.OpCode() == OpMsg && m.int32(headerBytes)&flagMoreToCome != 0
+}
+
+// Command is the name of the command that a request carries, "" when there is
+// none to be seen: compressed or malformed messages, and answers.
+func (m Message) Command() string {
+	switch m.OpCode() {
+	case OpMsg:
+		return m.msgCommand()
+	case OpQuery: // flags, full collection name, skip, limit, document
+		if len(m) < headerBytes+4 {
+			return ""
+		}
+		rest := m[headerBytes+4:]
+		end := bytes.IndexByte(rest, 0)
+		if end < 0 || len(rest) < end+1+8 {
+			return ""
+		}
+		return firstKey(rest[end+1+8:])
+	}
+	return ""
+}
+
+// msgCommand finds the section of kind 0, which names the command; the
+// sections of kind 1 are sequences of documents that belong to it.
+func (m Message) msgCommand() string {
+	if len(m) < headerBytes+4 {
+		return ""
+	}
+	for rest := m[headerBytes+4:]; len(rest) > 5; {
+		kind, body := rest[0], rest[1:]
+		if kind == 0 {
+			return firstKey(body)
+		}
+		n := int(body.int32(0))
+		if kind != 1 || n < 4 || n > len(body) {
+			return ""
+		}
+		rest = body[n:]
+	}
+	return ""
+}
+
+// firstKey is the name of the first element of a BSON document.
+func firstKey(doc []byte) string {
+	if len(doc) < 6 || doc[4] == 0 { // length, type of the first element
+		return ""
+	}
+	end := bytes.IndexByte(doc[5:], 0)
+	if end < 0 {
+		return ""
+	}
+	return string(doc[5 : 5+end])
+}
+
+// Hello reports whether a command is one of the forms of the handshake.
+func Hello(command string) bool {
+	return command == "hello" || command == "isMaster" || command == "ismaster"
+}
+
+// Writes reports whether a command changes documents.
+func Writes(command string) bool {
+	switch command {
+	case "insert", "update", "delete", "findAndModify", "findandmodify", "bulkWrite":
+		return true
+	}
+	return false
+}
+
+// TouchesDocuments reports whether a command reads or changes documents.
+func TouchesDocuments(command string) bool {
+	switch command {
+	case "find", "getMore", "aggregate", "count", "distinct":
+		return true
+	}
+	return Writes(command)
+}
+
+// SetInt32 overwrites the 32-bit integer element of that name, wherever it is
+// in m, and reports whether it was there.
+func (m Message) SetInt32(name string, value int32) bool {
+	const typeInt32 = 0x10
+	key := append([]byte{typeInt32}, name...)
+	at := bytes.Index(m, append(key, 0))
+	if at < 0 || at+len(key)+1+4 > len(m) {
+		return false
+	}
+	binary.LittleEndian.PutUint32(m[at+len(key)+1:], uint32(value))
+	return true
+}
