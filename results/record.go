@@ -201,3 +201,20 @@ type Histogram struct {
 	// Data is the HdrHistogram V2 compressed encoding in base64.
 	Data string `json:"hdr"`
 }
+
+// Highest is the peak to judge by: the highest count seen from outside or, if
+// that is more, the sum of the peaks counted inside, since sampling may miss a
+// short peak. False: it was never sampled.
+func (d Descriptors) Highest() (peak int, ok bool) {
+	if d.Samples == 0 {
+		return 0, false
+	}
+	peak = d.Peak
+	if d.Inside != nil {
+		peak = max(peak, d.Inside.Upstream+d.Inside.Mongo+d.Inside.Other)
+	}
+	return peak, true
+}
+
+// Broken is how many documents were lost, duplicate, wrong or foreign.
+func (d Documents) Broken() int { return d.Lost + d.Duplicate + d.Wrong + d.Foreign }

@@ -1,0 +1,168 @@
+package gate
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+
+	"floodgate/results/stats"
+	"floodgate/results/summary"
+	"floodgate/scenarios"
+)
+
+// saturation is the gain in reduction below which a step is said to add nothing: one point.
+const saturation = 0.01
+
+// sweep is a series of levels that differ in one factor alone, rising.
+type sweep struct {
+	with   string
+	common string // what the levels have in common, "" where nothing else varies
+	levels []scenarios.Level
+}
+
+// sweeps splits the levels into one sweep for every combination of the other
+// factors. Combinations with one level only are left out.
+func sweeps(levels []scenarios.Level, with string) []sweep {
+	with = cmp.Or(with, "items")
+	var all []sweep
+	for _, l := range levels {
+		if _, ok := l.Number(with); !ok {
+			continue
+		}
+		common := commonFactors(l, with)
+		i := slices.IndexFunc(all, func(s sweep) bool { return s.common == common })
+		if i < 0 {
+			all, i = append(all, sweep{with: with, common: common}), len(all)
+		}
+		all[i].levels = append(all[i].levels, l)
+	}
+	all = slices.DeleteFunc(all, func(s sweep) bool { return len(s.levels) < 2 })
+	for _, s := range all {
+		slices.SortStableFunc(s.levels, func(a, b scenarios.Level) int {
+			x, _ := a.Number(with)
+			y, _ := b.Number(with)
+			return cmp.Compare(x, y)
+		})
+	}
+	return all
+}
+
+func commonFactors(l scenarios.Level, with string) string {
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(l.Factors)) {
+		if name != with {
+			parts = append(parts, fmt.Sprintf("%s=%v", name, l.Factors[name]))
+		}
+	}
+	return strings.Join(parts, " ")
+}
+
+func (s sweep) setting(l scenarios.Level) string {
+	v, _ := l.Value(s.with)
+	return fmt.Sprintf("%s=%v", s.with, v)
+}
+
+func (s sweep) first() scenarios.Level { return s.levels[0] }
+func (s sweep) last() scenarios.Level  { return s.levels[len(s.levels)-1] }
+
+// judgeGrowth compares the smallest level with the largest: the difference of
+// their log-ratios, paired by block, is proved where its interval lies above 0
+// and refuted where it lies at or below. The steps between are shown beside it.
+func judgeGrowth(x *summary.Index, c scenarios.GrowthClaim, judged *Claim) error {
+	selected := slices.DeleteFunc(slices.Clone(x.Levels), func(l scenarios.Level) bool { return !l.Selects(c.Where) })
+	for _, s := range sweeps(selected, c.With) {
+		for _, variant := range c.Of {
+			if err := judgeSweep(x, s, variant, c.Against, judged); err != nil {
+				return err
+			}
+		}
+	}
+	if len(judged.Evidence) == 0 {
+		judged.Notes = append(judged.Notes, fmt.Sprintf("no two levels differ in %s alone", cmp.Or(c.With, "items")))
+	}
+	return nil
+}
+
+func judgeSweep(x *summary.Index, s sweep, variant, against string, judged *Claim) error {
+	whole, gain, err := growth(x, s, variant, against, s.first(), s.last())
+	if err != nil {
+		return err
+	}
+	whole.Decision = Inconclusive
+	switch {
+	case gain == nil:
+	case gain.Exact.Side(0) > 0:
+		whole.Decision = Proved
+	case gain.Exact.Side(0) < 0:
+		whole.Decision = Refuted
+	}
+	if gain != nil && gain.Disagree(0) {
+		whole.Notes = append(whole.Notes, bootstrapNote)
+	}
+	var steps []Evidence
+	for i := 1; i < len(s.levels) && len(s.levels) > 2; i++ {
+		step, _, err := growth(x, s, variant, against, s.levels[i-1], s.levels[i])
+		if err != nil {
+			return err
+		}
+		steps = append(steps, step)
+	}
+	if n := len(steps); n > 0 && whole.Decision == Proved {
+		whole.Notes = append(whole.Notes, saturated(steps[n-1])...)
+	}
+	judged.Evidence = append(append(judged.Evidence, whole), steps...)
+	return nil
+}
+
+func saturated(last Evidence) []string {
+	if last.From == nil || last.To == nil || *last.To-*last.From >= saturation {
+		return nil
+	}
+	return []string{fmt.Sprintf("it saturates: from %s to %s the reduction changes by %+.1f points",
+		last.FromLevel, last.ToLevel, 100*(*last.To-*last.From))}
+}
+
+// growth compares two levels. The gain is nil where the blocks are too few.
+func growth(x *summary.Index, s sweep, variant, against string, from, to scenarios.Level) (Evidence, *stats.Paired, error) {
+	low, high := x.Pair(variant, against, from.Name), x.Pair(variant, against, to.Name)
+	var gains []float64
+	var ratiosFrom, ratiosTo []float64
+	for _, block := range slices.Sorted(maps.Keys(low.LogRatios)) {
+		after, ok := high.LogRatios[block]
+		if !ok {
+			continue
+		}
+		gains = append(gains, low.LogRatios[block]-after)
+		ratiosFrom, ratiosTo = append(ratiosFrom, low.LogRatios[block]), append(ratiosTo, after)
+	}
+	e := Evidence{
+		Kind: KindGrowth, Variant: variant, Against: against, Level: s.common,
+		FromLevel: s.setting(from), ToLevel: s.setting(to), Limit: new(1.0), N: len(gains),
+		Missing: append(at(s.setting(from), low.Missing), at(s.setting(to), high.Missing)...),
+	}
+	if len(gains) > 0 {
+		e.From = new(1 - math.Exp(stats.HodgesLehmann(ratiosFrom)))
+		e.To = new(1 - math.Exp(stats.HodgesLehmann(ratiosTo)))
+	}
+	gain, err := stats.Compare(gains, summary.Confidence, x.Seed(variant, against, from.Name, to.Name))
+	if tooFew(&e, err) {
+		return e, nil, nil
+	} else if err != nil {
+		return e, nil, err
+	}
+	factor := gain.Exact.Exp()
+	e.Value, e.Low, e.High = &factor.Estimate, &factor.Low, &factor.High
+	return e, &gain, nil
+}
+
+// at says at which level the missing blocks are missing.
+func at(level string, missing []summary.Missing) []summary.Missing {
+	var list []summary.Missing
+	for _, m := range missing {
+		list = append(list, summary.Missing{Why: m.Why + " at " + level, Blocks: m.Blocks})
+	}
+	return list
+}

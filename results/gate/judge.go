@@ -1,0 +1,110 @@
+package gate
+
+import (
+	"cmp"
+	"fmt"
+
+	"floodgate/results"
+	"floodgate/results/summary"
+	"floodgate/scenarios"
+)
+
+// Judge judges every claim of the run's scenario. The same run gives the same
+// verdict, byte for byte as JSON. A run that contradicts its own scenario, or
+// a histogram that does not decode, is an error.
+//
+// The exit code: a claim decided against its expectation outweighs all (1),
+// then comes what could not be measured (4): a trial of outcome failed, or
+// trials that were not run; then claims that are inconclusive (3). Without any
+// of these it is 0, also where there is no claim, which a note then says.
+func Judge(run *results.Run) (*Verdict, error) {
+	x, err := summary.NewIndex(run)
+	if err != nil {
+		return nil, fmt.Errorf("judge: %w", err)
+	}
+	table, err := x.Table()
+	if err != nil {
+		return nil, fmt.Errorf("judge run %q: %w", run.Header.ID, err)
+	}
+	h := run.Header
+	v := &Verdict{
+		Run: h.ID, Scenario: h.ScenarioName, Title: x.Scenario.Title, Hash: h.Hash, Seed: h.Seed, Quick: h.Quick,
+		Environment: h.Environment, Machine: h.Fingerprint, Confidence: summary.Confidence,
+		Planned: h.Planned, Recorded: len(run.Trials), Complete: run.Complete,
+		Outcomes: make(map[string]int), Claims: []Claim{}, Table: table,
+	}
+	for _, t := range run.Trials {
+		v.Outcomes[t.Outcome]++
+	}
+	for _, c := range x.Scenario.Claims {
+		judged, err := judgeClaim(x, c)
+		if err != nil {
+			return nil, fmt.Errorf("judge run %q: claim %q: %w", h.ID, c.ID, err)
+		}
+		v.Claims = append(v.Claims, judged)
+	}
+	v.Notes = notes(v)
+	v.Exit = exit(v)
+	return v, nil
+}
+
+func judgeClaim(x *summary.Index, c scenarios.Claim) (Claim, error) {
+	judged := Claim{ID: c.ID, Says: c.Says, Expected: cmp.Or(c.Expect, Proved)}
+	if judged.Expected != Proved && judged.Expected != Refuted {
+		return Claim{}, fmt.Errorf("expect %q: allowed are proved and refuted", c.Expect)
+	}
+	var err error
+	switch {
+	case c.Reduction != nil:
+		judged.Kind = "reduction"
+		err = judgeReduction(x, *c.Reduction, &judged)
+	case c.Growth != nil:
+		judged.Kind = "growth"
+		err = judgeGrowth(x, *c.Growth, &judged)
+	case c.Descriptors != nil:
+		judged.Kind = "descriptors"
+		judgeDescriptors(x, *c.Descriptors, &judged)
+	case c.Documents != nil:
+		judged.Kind = "documents"
+		judgeDocuments(x, *c.Documents, &judged)
+	default:
+		err = fmt.Errorf("it claims nothing")
+	}
+	judged.Decision = combine(judged.Evidence)
+	judged.AsExpected = judged.Decision == judged.Expected
+	return judged, err
+}
+
+func notes(v *Verdict) []string {
+	var notes []string
+	if n := v.Planned - v.Recorded; n > 0 {
+		notes = append(notes, fmt.Sprintf("%d of %d trials were not run", n, v.Planned))
+	}
+	if n := v.Outcomes[results.OutcomeFailed]; n > 0 {
+		notes = append(notes, fmt.Sprintf("%d of %d trials could not be measured", n, v.Recorded))
+	}
+	if n := v.Outcomes[results.OutcomeInvalid]; n > 0 {
+		notes = append(notes, fmt.Sprintf("%d of %d trials are invalid and left out: the mock upstream or the machine was too slow", n, v.Recorded))
+	}
+	if len(v.Claims) == 0 {
+		notes = append(notes, "the scenario claims nothing, so nothing was judged")
+	}
+	return notes
+}
+
+func exit(v *Verdict) int {
+	failed, open := false, false
+	for _, c := range v.Claims {
+		failed = failed || !c.AsExpected && c.Decision != Inconclusive
+		open = open || c.Decision == Inconclusive
+	}
+	switch {
+	case failed:
+		return ExitFailed
+	case v.Recorded < v.Planned, v.Outcomes[results.OutcomeFailed] > 0:
+		return ExitUnmeasured
+	case open:
+		return ExitInconclusive
+	}
+	return ExitHeld
+}

@@ -1,0 +1,68 @@
+package gate
+
+import (
+	"errors"
+
+	"floodgate/results/stats"
+	"floodgate/results/summary"
+	"floodgate/scenarios"
+)
+
+// judgeReduction: at each selected level the ratio of a variant's makespan to
+// the baseline's is proved where its interval ends at or below 1 - at_least,
+// and refuted where it begins above.
+func judgeReduction(x *summary.Index, c scenarios.ReductionClaim, judged *Claim) error {
+	for _, variant := range c.Of {
+		for _, l := range x.Levels {
+			if !l.Selects(c.Where) {
+				continue
+			}
+			e, err := reductionAt(x, variant, c.Against, l.Name, float64(c.AtLeast))
+			if err != nil {
+				return err
+			}
+			judged.Evidence = append(judged.Evidence, e)
+		}
+	}
+	if len(judged.Evidence) == 0 {
+		judged.Notes = append(judged.Notes, "no level of the run is selected")
+	}
+	return nil
+}
+
+func reductionAt(x *summary.Index, variant, against, level string, atLeast float64) (Evidence, error) {
+	ratio, pairing, err := x.Compare(variant, against, level)
+	e := Evidence{
+		Kind: KindReduction, Variant: variant, Against: against, Level: level, Limit: &atLeast,
+		N: len(pairing.LogRatios), Missing: pairing.Missing, Decision: Inconclusive,
+	}
+	if tooFew(&e, err) {
+		return e, nil
+	} else if err != nil {
+		return e, err
+	}
+	e.Value, e.Low, e.High = new(1-ratio.Exact.Estimate), new(1-ratio.Exact.High), new(1-ratio.Exact.Low)
+	limit := 1 - atLeast
+	switch ratio.Exact.Side(limit) {
+	case -1:
+		e.Decision = Proved
+	case +1:
+		e.Decision = Refuted
+	}
+	if ratio.Disagree(limit) {
+		e.Notes = append(e.Notes, bootstrapNote)
+	}
+	return e, nil
+}
+
+const bootstrapNote = "a bootstrap of the same pairs would decide otherwise: more blocks would tell"
+
+// tooFew notes an error that says so, and reports whether it was one.
+func tooFew(e *Evidence, err error) bool {
+	few := new(stats.TooFewError)
+	if !errors.As(err, &few) {
+		return false
+	}
+	e.Notes = append(e.Notes, few.Error())
+	return true
+}

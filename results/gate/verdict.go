@@ -1,0 +1,125 @@
+// Package gate judges a stored run: every claim of its scenario becomes
+// proved, refuted or inconclusive, and the run one exit code.
+//
+// [Judge] is a pure function of the run. What decides is a two-sided 95 %
+// interval from pairs of trials of one block; what cannot be decided (too few
+// pairs, a trial that was not checked, no prediction) is inconclusive, never a
+// pass. A claim about several variants and levels is proved where all of them
+// are, and refuted where one is.
+package gate
+
+import (
+	"floodgate/results"
+	"floodgate/results/summary"
+)
+
+// Decisions about a claim or about a piece of its evidence.
+const (
+	Proved       = "proved"
+	Refuted      = "refuted"
+	Inconclusive = "inconclusive"
+)
+
+// Exit codes of a verdict.
+const (
+	ExitHeld         = 0 // every claim was decided as expected
+	ExitFailed       = 1 // a claim was decided against what was expected
+	ExitInconclusive = 3 // a claim could not be decided
+	ExitUnmeasured   = 4 // a trial could not be measured, or some were not run
+)
+
+// Verdict is the judgement of one run.
+type Verdict struct {
+	Run         string              `json:"run"`
+	Scenario    string              `json:"scenario"`
+	Title       string              `json:"title,omitempty"`
+	Hash        string              `json:"scenario_hash"`
+	Seed        uint64              `json:"seed"`
+	Quick       bool                `json:"quick,omitempty"`
+	Environment results.Environment `json:"environment"`
+	Machine     results.Fingerprint `json:"fingerprint"`
+	Confidence  float64             `json:"confidence"`
+	// Planned and recorded trials; Outcomes counts the recorded ones.
+	Planned  int            `json:"planned"`
+	Recorded int            `json:"recorded"`
+	Complete bool           `json:"complete"`
+	Outcomes map[string]int `json:"outcomes"`
+	Claims   []Claim        `json:"claims"`
+	// Notes are what a reader should know before believing the rest.
+	Notes []string       `json:"notes,omitempty"`
+	Table *summary.Table `json:"table"`
+	Exit  int            `json:"exit"`
+}
+
+// Claim is the judgement of one claim.
+type Claim struct {
+	ID   string `json:"id"`
+	Says string `json:"says"` // the author's words
+	// Kind is reduction, growth, descriptors or documents.
+	Kind     string `json:"kind"`
+	Decision string `json:"decision"`
+	// Expected is the decision that the scenario expects.
+	Expected   string     `json:"expected"`
+	AsExpected bool       `json:"as_expected"`
+	Evidence   []Evidence `json:"evidence"`
+	// Notes say why a claim without evidence is inconclusive, and the like.
+	Notes []string `json:"notes,omitempty"`
+}
+
+// Kinds of evidence: what Value, From and To are.
+const (
+	// KindReduction: Value is the reduction, a share; Limit what is claimed.
+	KindReduction = "reduction"
+	// KindGrowth: Value is by what factor the ratio of times falls from the
+	// smallest level to the largest; From and To are the reductions there; Limit is 1.
+	KindGrowth = "growth"
+	// KindPeak: Value is the highest peak of descriptors; Limit the prediction.
+	KindPeak = "peak"
+	// KindPeakGrowth: From and To are median peaks; Value is in how many blocks
+	// the last level's was higher than the first's; Limit is all blocks.
+	KindPeakGrowth = "peak-growth"
+	// KindDocuments: Value is how many documents were broken; Limit is 0.
+	KindDocuments = "documents"
+)
+
+// Evidence is one measured point of a claim.
+type Evidence struct {
+	Kind    string `json:"kind"`
+	Variant string `json:"variant"`
+	Against string `json:"against,omitempty"`
+	// Level is the level, or what two levels that are compared have in common;
+	// FromLevel and ToLevel are then what sets them apart.
+	Level     string `json:"level,omitempty"`
+	FromLevel string `json:"from_level,omitempty"`
+	ToLevel   string `json:"to_level,omitempty"`
+	// Decision is what this point says of the claim; empty for a step that is
+	// shown beside what decides.
+	Decision string `json:"decision,omitempty"`
+	// Value and its interval; nil: unavailable. See the kinds.
+	Value *float64 `json:"value,omitempty"`
+	Low   *float64 `json:"low,omitempty"`
+	High  *float64 `json:"high,omitempty"`
+	Limit *float64 `json:"limit,omitempty"`
+	From  *float64 `json:"from,omitempty"`
+	To    *float64 `json:"to,omitempty"`
+	// N is the number of pairs, blocks or trials behind it.
+	N         int                `json:"n"`
+	Missing   []summary.Missing  `json:"missing,omitempty"`
+	Documents *results.Documents `json:"documents,omitempty"`
+	Notes     []string           `json:"notes,omitempty"`
+}
+
+// combine decides a claim by its evidence; steps do not take part.
+func combine(evidence []Evidence) string {
+	counts := make(map[string]int)
+	for _, e := range evidence {
+		counts[e.Decision]++
+	}
+	switch {
+	case counts[Refuted] > 0:
+		return Refuted
+	case counts[Inconclusive] == 0 && counts[Proved] > 0:
+		return Proved
+	}
+	return Inconclusive
+}

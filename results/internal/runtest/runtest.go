@@ -1,0 +1,182 @@
+// Package runtest makes runs for tests: deterministic, of a shape like the
+// real ones, and changed trial by trial where a test wants them to be.
+package runtest
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"floodgate/results"
+	"floodgate/scenarios"
+)
+
+// Options of a made run; the zero value is the shape of the scenario report.
+type Options struct {
+	Seed uint64
+	// Blocks; 0: 8.
+	Blocks   int
+	Levels   []scenarios.LevelSet // nil: items 20, 50 and 200
+	Variants []scenarios.Variant  // nil: [Variants]
+	Claims   []scenarios.Claim
+	// Change may change a trial, or drop it by returning false. Nil: none.
+	Change func(t *results.Trial) bool
+}
+
+// Variants are those of the scenario report.
+func Variants() []scenarios.Variant {
+	return []scenarios.Variant{
+		{Name: "sequential", Strategy: "sequential"},
+		{Name: "joined-10", Strategy: "joined", Limit: 10},
+		{Name: "joined-300", Strategy: "joined", Limit: 300},
+		{Name: "bounded-10", Strategy: "bounded", Limit: 10},
+		{Name: "bounded-300", Strategy: "bounded", Limit: 300},
+		{Name: "unbounded", Strategy: "unbounded"},
+		{Name: "staged", Strategy: "staged", Limit: 50, Writers: 4, Queue: 16},
+		{Name: "batched", Strategy: "batched", Limit: 50, Writers: 2, Batch: 20, Linger: scenarios.Duration(5 * time.Millisecond)},
+	}
+}
+
+// New makes a run.
+func New(o Options) *results.Run {
+	sc := scenario(o)
+	levels, err := sc.ExpandLevels()
+	if err != nil {
+		panic(err)
+	}
+	run := &results.Run{Header: header(sc, len(levels))}
+	for block := range sc.Blocks {
+		for _, l := range levels {
+			for _, v := range sc.Variants {
+				t := trial(sc, l, v, block)
+				t.Index = len(run.Trials)
+				run.Trials = append(run.Trials, t)
+			}
+		}
+	}
+	kept := run.Trials[:0]
+	for i := range run.Trials {
+		t := run.Trials[i]
+		if o.Change == nil || o.Change(&t) {
+			kept = append(kept, t)
+		}
+	}
+	run.Trials = kept
+	run.Complete = len(kept) == run.Header.Planned
+	return run
+}
+
+func scenario(o Options) *scenarios.Scenario {
+	sc := &scenarios.Scenario{
+		Version: 1, Name: "report", Title: "A report over phone numbers", Seed: o.Seed,
+		Items: scenarios.Items{Kind: "phone-numbers"}, Blocks: o.Blocks,
+		Variants: o.Variants, Levels: o.Levels, Claims: o.Claims,
+	}
+	sc.Upstream.Latency.Kind = "lognormal"
+	sc.Upstream.Latency.Median = scenarios.Duration(20 * time.Millisecond)
+	sc.Upstream.Latency.Sigma = 0.5
+	if sc.Blocks == 0 {
+		sc.Blocks = 8
+	}
+	if sc.Levels == nil {
+		sc.Levels = []scenarios.LevelSet{{"items": []any{20, 50, 200}}}
+	}
+	if sc.Variants == nil {
+		sc.Variants = Variants()
+	}
+	return sc
+}
+
+func header(sc *scenarios.Scenario, levels int) results.Header {
+	h := results.Header{
+		Schema: results.Schema, ID: "20261122-214015.123-7f3a9c",
+		Started:      time.Date(2026, 11, 22, 21, 40, 15, 0, time.UTC),
+		ScenarioName: sc.Name, Seed: sc.Seed, Planned: sc.Blocks * levels * len(sc.Variants),
+		Environment: results.Environment{Kind: "embedded", Database: "FerretDB 1.24.2 (SQLite)", Upstream: "mock upstream"},
+		Fingerprint: results.Fingerprint{
+			CPU: "AMD EPYC 7763 64-Core Processor", Cores: 2, Memory: 8 << 30, OS: "linux", Arch: "amd64",
+			Kernel: "6.8.0-1017", Go: "go1.26.8", Revision: "031258104c3b1d0a9f6d7e8c2b4a59687786f5e4", NoFile: 1024,
+		},
+	}
+	if err := h.SetScenario(sc); err != nil {
+		panic(err)
+	}
+	return h
+}
+
+func trial(sc *scenarios.Scenario, l scenarios.Level, v scenarios.Variant, block int) results.Trial {
+	items := l.Scenario.Items.Count
+	rng := rand.New(rand.NewPCG(sc.Seed, hash(v.Name, l.Name, block)))
+	host := rand.New(rand.NewPCG(sc.Seed, uint64(block))).NormFloat64() * 0.06 // drift, shared by the block
+	makespan, ideal := times(l.Scenario, v)
+	makespan *= math.Exp(host + 0.03*rng.NormFloat64())
+	fds := scenarios.Predict(v, l.Scenario)
+	peak := fds.Total - 2
+	inside := results.Kinds{Upstream: fds.Upstream, Mongo: max(fds.Mongo-1, 1)}
+	return results.Trial{
+		Block: block, Variant: v.Name, Level: l.Factors, LevelName: l.Name, Items: items, Seed: sc.Seed + uint64(block),
+		Started: time.Date(2026, 11, 22, 21, 41, block, 0, time.UTC),
+		Outcome: results.OutcomeOK, Makespan: time.Duration(makespan), MakespanSource: "sut", Ideal: time.Duration(ideal),
+		Stages:    stages(l.Scenario, rng),
+		ItemsDone: new(items), ItemsFailed: new(0),
+		Descriptors: results.Descriptors{
+			Baseline: 8, Peak: peak, PeakAt: time.Duration(makespan / 2), Inside: &inside, Outside: &inside,
+			Predicted: fds.Total, Left: new(0), Samples: 20 + items, Classified: 3,
+		},
+		Resources: results.Resources{UserCPU: 40 * time.Millisecond, SystemCPU: 10 * time.Millisecond, PeakRSS: 30 << 20, Threads: 9, Goroutines: new(items + 12)},
+		Documents: &results.Documents{Expected: items, Found: items},
+		Upstream:  &results.UpstreamStats{Requests: items, PeakInFlight: min(items, 10), PeakConns: 10, Connections: 10, LateMedian: 40 * time.Microsecond, LateP99: 300 * time.Microsecond},
+	}
+}
+
+// times are a makespan and its ideal in nanoseconds: fetches in waves, and
+// writes of 3 ms in the same slot or, joined, one by one afterwards.
+func times(sc *scenarios.Scenario, v scenarios.Variant) (makespan, ideal float64) {
+	n, fetch, write := float64(sc.Items.Count), 1.13*float64(sc.Upstream.Latency.Median), 3e6
+	slots := n
+	if v.Limit > 0 {
+		slots = min(n, float64(v.Limit))
+	}
+	if v.Strategy == "sequential" {
+		slots = 1
+	}
+	longest := fetch * (1 + 0.4*math.Log(slots))
+	ideal = max(n*fetch/slots, longest)
+	switch v.Strategy {
+	case "sequential":
+		return n * (fetch + write + 1e6), n * (fetch + write)
+	case "joined":
+		return ideal*1.04 + n*write, ideal + n*write
+	}
+	return ideal*1.06 + n*0.4e6 + write, ideal + write
+}
+
+func stages(sc *scenarios.Scenario, rng *rand.Rand) map[string]results.Histogram {
+	median := float64(sc.Upstream.Latency.Median)
+	all := make(map[string]results.Histogram)
+	for _, name := range []string{"queue", "fetch", "handoff", "pool_wait", "write", "item"} {
+		h := hdrhistogram.New(1000, int64(time.Hour), 3)
+		for range sc.Items.Count {
+			if err := h.RecordValue(int64(median * math.Exp(0.5*rng.NormFloat64()))); err != nil {
+				panic(err)
+			}
+		}
+		enc, err := results.NewHistogram(h)
+		if err != nil {
+			panic(err)
+		}
+		all[name] = enc
+	}
+	return all
+}
+
+func hash(parts ...any) uint64 {
+	var sum uint64 = 14695981039346656037 // FNV-1a
+	for _, b := range []byte(fmt.Sprint(parts...)) {
+		sum = (sum ^ uint64(b)) * 1099511628211
+	}
+	return sum
+}

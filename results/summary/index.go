@@ -1,0 +1,88 @@
+// Package summary arranges the trials of a run by variant and level, pairs
+// them by block, and sums each cell up in a row of a table.
+package summary
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"floodgate/results"
+	"floodgate/scenarios"
+)
+
+// Confidence of every interval of a summary or a verdict.
+const Confidence = 0.95
+
+// Index finds the trials of a run.
+type Index struct {
+	Run      *results.Run
+	Scenario *scenarios.Scenario
+	// Levels are those of the scenario, in its order.
+	Levels []scenarios.Level
+	cells  map[cell][]*results.Trial
+}
+
+type cell struct{ variant, level string }
+
+// NewIndex arranges the trials of run. A run whose scenario cannot be read, or
+// with a trial that its scenario does not have, is an error.
+func NewIndex(run *results.Run) (*Index, error) {
+	var sc scenarios.Scenario
+	if err := json.Unmarshal(run.Header.Scenario, &sc); err != nil {
+		return nil, fmt.Errorf("read the scenario of run %q: %w", run.Header.ID, err)
+	}
+	levels, err := sc.ExpandLevels()
+	if err != nil {
+		return nil, fmt.Errorf("read the scenario of run %q: %w", run.Header.ID, err)
+	}
+	x := &Index{Run: run, Scenario: &sc, Levels: levels, cells: make(map[cell][]*results.Trial)}
+	for _, v := range sc.Variants {
+		for _, l := range levels {
+			x.cells[cell{v.Name, l.Name}] = nil
+		}
+	}
+	for i := range run.Trials {
+		if err := x.add(&run.Trials[i]); err != nil {
+			return nil, fmt.Errorf("run %q: %w", run.Header.ID, err)
+		}
+	}
+	return x, nil
+}
+
+func (x *Index) add(t *results.Trial) error {
+	key := cell{t.Variant, t.LevelName}
+	others, ok := x.cells[key]
+	if !ok {
+		return fmt.Errorf("trial %d is of variant %q at level %q, which the scenario does not have", t.Index, t.Variant, t.LevelName)
+	}
+	if t.Block >= x.Scenario.Blocks {
+		return fmt.Errorf("trial %d is in block %d, the scenario has %d, from 0", t.Index, t.Block, x.Scenario.Blocks)
+	}
+	for _, o := range others {
+		if o.Block == t.Block {
+			return fmt.Errorf("trials %d and %d are both of variant %q at level %q in block %d", o.Index, t.Index, t.Variant, t.LevelName, t.Block)
+		}
+	}
+	x.cells[key] = append(others, t)
+	return nil
+}
+
+// Trials of a variant at a level, in the order of the record. The record's
+// order does not matter to anything that is computed from them.
+func (x *Index) Trials(variant, level string) []*results.Trial {
+	return x.cells[cell{variant, level}]
+}
+
+// Blocks is how many trials each cell was planned to have.
+func (x *Index) Blocks() int { return x.Scenario.Blocks }
+
+// Baseline is the variant that reductions of the table refer to: the first
+// with strategy sequential. Empty: there is none.
+func (x *Index) Baseline() string {
+	for _, v := range x.Scenario.Variants {
+		if v.Strategy == "sequential" {
+			return v.Name
+		}
+	}
+	return ""
+}

@@ -1,0 +1,138 @@
+package summary
+
+import (
+	"cmp"
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"math"
+	"slices"
+
+	"floodgate/results"
+	"floodgate/results/stats"
+)
+
+// Pairing is a variant against a baseline at one level, block by block.
+type Pairing struct {
+	// LogRatios of the makespans, variant to baseline, by block.
+	LogRatios map[int]float64
+	Missing   []Missing
+}
+
+// Missing says why some of the planned blocks give no pair.
+type Missing struct {
+	Why    string `json:"why"`
+	Blocks int    `json:"blocks"`
+}
+
+// Pair pairs the trials of variant with those of against by block. Only trials
+// that were measured and did the same work make a pair: items that fail take
+// less time than items that are done.
+func (x *Index) Pair(variant, against, level string) Pairing {
+	p := Pairing{LogRatios: make(map[int]float64)}
+	of, base := byBlock(x.Trials(variant, level)), byBlock(x.Trials(against, level))
+	missing := make(map[string]int)
+	for _, block := range x.blocks(of, base) {
+		if why := unfit(variant, of[block], against, base[block]); why != "" {
+			missing[why]++
+			continue
+		}
+		p.LogRatios[block] = math.Log(float64(of[block].Makespan)) - math.Log(float64(base[block].Makespan))
+	}
+	p.Missing = listMissing(missing)
+	return p
+}
+
+func byBlock(trials []*results.Trial) map[int]*results.Trial {
+	blocks := make(map[int]*results.Trial, len(trials))
+	for _, t := range trials {
+		blocks[t.Block] = t
+	}
+	return blocks
+}
+
+// blocks are those that were planned and those that there are.
+func (x *Index) blocks(of, base map[int]*results.Trial) []int {
+	all := make(map[int]bool)
+	for b := range x.Blocks() {
+		all[b] = true
+	}
+	for b := range of {
+		all[b] = true
+	}
+	for b := range base {
+		all[b] = true
+	}
+	return slices.Sorted(maps.Keys(all))
+}
+
+// unfit says why two trials make no pair; empty: they do.
+func unfit(variant string, of *results.Trial, against string, base *results.Trial) string {
+	if why := unmeasured(against, base); why != "" {
+		return why
+	}
+	if why := unmeasured(variant, of); why != "" {
+		return why
+	}
+	if of.ItemsFailed != nil && base.ItemsFailed != nil && *of.ItemsFailed != *base.ItemsFailed {
+		return fmt.Sprintf("not the same work: other numbers of items failed in %s and %s", variant, against)
+	}
+	if of.Documents != nil && base.Documents != nil && of.Documents.Found != base.Documents.Found {
+		return fmt.Sprintf("not the same work: %s and %s wrote other numbers of documents", variant, against)
+	}
+	return ""
+}
+
+func unmeasured(variant string, t *results.Trial) string {
+	switch {
+	case t == nil:
+		return variant + " not run"
+	case t.Outcome != results.OutcomeOK:
+		return variant + " " + t.Outcome
+	case t.ItemsDone != nil && *t.ItemsDone == 0:
+		return variant + " did no item"
+	}
+	return ""
+}
+
+func listMissing(why map[string]int) []Missing {
+	var list []Missing
+	for _, k := range slices.Sorted(maps.Keys(why)) {
+		list = append(list, Missing{Why: k, Blocks: why[k]})
+	}
+	slices.SortStableFunc(list, func(a, b Missing) int { return cmp.Compare(b.Blocks, a.Blocks) })
+	return list
+}
+
+// Blocks is how many blocks are missing in all.
+func (p Pairing) Blocks() (missing int) {
+	for _, m := range p.Missing {
+		missing += m.Blocks
+	}
+	return missing
+}
+
+// Values are the log-ratios in the order of their blocks.
+func (p Pairing) Values() []float64 {
+	values := make([]float64, 0, len(p.LogRatios))
+	for _, b := range slices.Sorted(maps.Keys(p.LogRatios)) {
+		values = append(values, p.LogRatios[b])
+	}
+	return values
+}
+
+// Seed of a resampling about the things named: the same for the same run and
+// names, unrelated for others.
+func (x *Index) Seed(names ...string) uint64 {
+	h := fnv.New64a()
+	fmt.Fprintf(h, "%d %q", x.Run.Header.Seed, names)
+	return h.Sum64()
+}
+
+// Compare pairs and gives the interval of the ratio. Its error is a
+// [stats.TooFewError] where pairs are too few.
+func (x *Index) Compare(variant, against, level string) (stats.Paired, Pairing, error) {
+	pairing := x.Pair(variant, against, level)
+	paired, err := stats.Compare(pairing.Values(), Confidence, x.Seed(variant, against, level))
+	return paired.Exp(), pairing, err
+}

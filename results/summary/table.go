@@ -1,0 +1,199 @@
+package summary
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"floodgate/results"
+	"floodgate/results/stats"
+)
+
+// Table has a row for every variant at every level.
+type Table struct {
+	// Baseline of the reductions; empty: there is none.
+	Baseline string `json:"baseline,omitempty"`
+	// Rows by level, then by variant, in the scenario's order.
+	Rows []Row `json:"rows"`
+}
+
+// Row sums up the trials of one variant at one level. A nil field is
+// unavailable, which is not 0.
+type Row struct {
+	Variant string `json:"variant"`
+	Level   string `json:"level"`
+	// Planned trials, and those measured: of outcome ok.
+	Planned int `json:"planned"`
+	OK      int `json:"ok"`
+	// NotOK counts the other outcomes.
+	NotOK map[string]int `json:"not_ok,omitempty"`
+	// Makespan is the median of the trials measured.
+	Makespan   *time.Duration `json:"makespan_ns,omitempty"`
+	Reduction  *Reduction     `json:"reduction,omitempty"`
+	Efficiency *float64       `json:"efficiency,omitempty"` // median
+	// ItemP50 and ItemP99 are of the histograms of the trials measured, merged.
+	ItemP50 *time.Duration `json:"item_p50_ns,omitempty"`
+	ItemP99 *time.Duration `json:"item_p99_ns,omitempty"`
+	// Peak descriptors: the highest of all trials; Predicted: 0 for none.
+	Peak      *int `json:"peak_descriptors,omitempty"`
+	Predicted int  `json:"predicted_descriptors,omitempty"`
+	// Errors counts those of all trials, by type.
+	Errors map[string]int `json:"errors,omitempty"`
+	// Documents adds up the trials that were checked; Checked says how many.
+	Documents results.Documents `json:"documents"`
+	Checked   int               `json:"checked"`
+}
+
+// Reduction is 1 - makespan/makespan of the baseline.
+type Reduction struct {
+	Estimate float64 `json:"estimate"`
+	// Low and High are nil where the pairs are too few for an interval.
+	Low   *float64 `json:"low,omitempty"`
+	High  *float64 `json:"high,omitempty"`
+	Pairs int      `json:"pairs"`
+}
+
+// Table sums up the run.
+func (x *Index) Table() (*Table, error) {
+	table := &Table{Baseline: x.Baseline()}
+	for _, l := range x.Levels {
+		for _, v := range x.Scenario.Variants {
+			row, err := x.row(v.Name, l.Name)
+			if err != nil {
+				return nil, fmt.Errorf("sum up %s at %s: %w", v.Name, l.Name, err)
+			}
+			table.Rows = append(table.Rows, row)
+		}
+	}
+	return table, nil
+}
+
+func (x *Index) row(variant, level string) (Row, error) {
+	row := Row{Variant: variant, Level: level, Planned: x.Blocks()}
+	var makespans, efficiencies []float64
+	var items merger
+	for _, t := range x.Trials(variant, level) {
+		row.count(t)
+		if t.Outcome != results.OutcomeOK {
+			continue
+		}
+		makespans = append(makespans, float64(t.Makespan))
+		if t.Ideal > 0 {
+			efficiencies = append(efficiencies, float64(t.Ideal)/float64(t.Makespan))
+		}
+		if err := items.add(t.Stages["item"]); err != nil {
+			return Row{}, fmt.Errorf("trial %d, stage item: %w", t.Index, err)
+		}
+	}
+	if len(makespans) > 0 {
+		row.Makespan = new(time.Duration(math.Round(stats.Median(makespans))))
+	}
+	if len(efficiencies) > 0 {
+		row.Efficiency = new(stats.Median(efficiencies))
+	}
+	row.ItemP50, row.ItemP99 = items.quantile(50), items.quantile(99)
+	var err error
+	row.Reduction, err = x.reduction(variant, level)
+	return row, err
+}
+
+// count adds what counts whatever the outcome.
+func (r *Row) count(t *results.Trial) {
+	if t.Outcome == results.OutcomeOK {
+		r.OK++
+	} else {
+		r.NotOK = increased(r.NotOK, t.Outcome, 1)
+	}
+	if peak, ok := t.Descriptors.Highest(); ok && (r.Peak == nil || peak > *r.Peak) {
+		r.Peak = &peak
+	}
+	r.Predicted = max(r.Predicted, t.Descriptors.Predicted)
+	for _, e := range t.Errors {
+		r.Errors = increased(r.Errors, e.Type, e.Count)
+	}
+	if d := t.Documents; d != nil {
+		r.Checked++
+		r.Documents.Expected += d.Expected
+		r.Documents.Found += d.Found
+		r.Documents.Lost += d.Lost
+		r.Documents.Duplicate += d.Duplicate
+		r.Documents.Wrong += d.Wrong
+		r.Documents.Foreign += d.Foreign
+		r.Documents.Unwritten += d.Unwritten
+	}
+}
+
+func increased(m map[string]int, key string, n int) map[string]int {
+	if m == nil {
+		m = make(map[string]int)
+	}
+	m[key] += n
+	return m
+}
+
+// ErrorCount is the number of errors of all types.
+func (r Row) ErrorCount() (n int) {
+	for _, c := range r.Errors {
+		n += c
+	}
+	return n
+}
+
+// Outcomes other than ok, in the order of their names.
+func (r Row) Outcomes() []string { return slices.Sorted(maps.Keys(r.NotOK)) }
+
+func (x *Index) reduction(variant, level string) (*Reduction, error) {
+	base := x.Baseline()
+	if base == "" || base == variant {
+		return nil, nil
+	}
+	pairing := x.Pair(variant, base, level)
+	values := pairing.Values()
+	if len(values) == 0 {
+		return nil, nil
+	}
+	r := &Reduction{Estimate: 1 - math.Exp(stats.HodgesLehmann(values)), Pairs: len(values)}
+	interval, err := stats.SignedRank(values, Confidence)
+	if few := new(stats.TooFewError); errors.As(err, &few) {
+		return r, nil
+	} else if err != nil {
+		return nil, err
+	}
+	ratio := interval.Exp()
+	r.Low, r.High = new(1-ratio.High), new(1-ratio.Low)
+	return r, nil
+}
+
+// merger merges histograms.
+type merger struct{ sum *hdrhistogram.Histogram }
+
+// add takes a histogram of one trial; one without data is unavailable and left out.
+func (m *merger) add(h results.Histogram) error {
+	if h.Count == 0 {
+		return nil
+	}
+	dec, err := h.HDR()
+	if err != nil {
+		return err
+	}
+	if m.sum == nil {
+		m.sum = dec
+		return nil
+	}
+	if dropped := m.sum.Merge(dec); dropped > 0 {
+		return fmt.Errorf("%d values lie outside the range of the histograms before it", dropped)
+	}
+	return nil
+}
+
+func (m *merger) quantile(percent float64) *time.Duration {
+	if m.sum == nil {
+		return nil
+	}
+	return new(time.Duration(m.sum.ValueAtQuantile(percent)))
+}
