@@ -1,3 +1,9 @@
+// Package scenarios holds the scenario: one experiment as a YAML file. It
+// loads files strictly, reporting every mistake with its place ([Load],
+// [Parse]), expands a scenario to the levels that it is run at
+// ([Scenario.ExpandLevels]), predicts what a variant needs ([Predict]), lists
+// the items ([Scenario.ItemArgs]), describes the format to editors
+// ([JSONSchema]) and embeds the built-in catalogue ([Builtin]).
 package scenarios
 
 import "floodgate/mockupstream"
@@ -81,7 +87,8 @@ type Serial struct {
 
 // Variant is one way to run the pipeline: a strategy and its parameters.
 type Variant struct {
-	Name string `yaml:"name" json:"name"`
+	// Name defaults to the strategy with its limit: "sequential", "bounded-10".
+	Name string `yaml:"name,omitempty" json:"name"`
 	// Strategy is sequential, joined, unbounded, bounded, staged or batched.
 	Strategy string `yaml:"strategy" json:"strategy"`
 	// Limit is n: fetches at once. For joined, bounded, staged and batched.

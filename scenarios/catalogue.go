@@ -1,0 +1,66 @@
+package scenarios
+
+import (
+	"embed"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+//go:embed *.yaml
+var catalogue embed.FS
+
+// BuiltinNames lists the built-in scenarios in alphabetical order.
+func BuiltinNames() []string {
+	entries, err := catalogue.ReadDir(".")
+	if err != nil {
+		return nil
+	}
+	names := make([]string, len(entries))
+	for i, e := range entries {
+		names[i] = strings.TrimSuffix(e.Name(), ".yaml")
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Builtins are the built-in scenarios in the order of BuiltinNames.
+func Builtins() ([]*Scenario, error) {
+	var all []*Scenario
+	for _, name := range BuiltinNames() {
+		s, err := Builtin(name)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// Builtin is the built-in scenario of that name. The error names the nearest one.
+func Builtin(name string) (*Scenario, error) {
+	src, err := BuiltinSource(name)
+	if err != nil {
+		return nil, err
+	}
+	return Parse(name+".yaml", src)
+}
+
+// BuiltinSource is the file of a built-in scenario, comments and all, to copy from.
+func BuiltinSource(name string) ([]byte, error) {
+	src, err := catalogue.ReadFile(name + ".yaml")
+	if err != nil {
+		return nil, fmt.Errorf("%s", unknown("no built-in scenario", name, BuiltinNames()))
+	}
+	return src, nil
+}
+
+// Open loads a scenario by the name of a built-in one, or by the path of a
+// file: whatever has a separator or a dot in it.
+func Open(nameOrPath string) (*Scenario, error) {
+	if strings.ContainsAny(nameOrPath, `./`+string(filepath.Separator)) {
+		return Load(nameOrPath)
+	}
+	return Builtin(nameOrPath)
+}

@@ -1,0 +1,201 @@
+package scenarios
+
+import (
+	"cmp"
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// factorRoots are the parts of a scenario whose scalar fields are factors.
+var factorRoots = []string{"items", "upstream", "database", "sut"}
+
+// aliases are short names of factors, by their full path.
+var aliases = map[string]string{"items.count": "items"}
+
+// alias is the name by which levels hold a factor: short where there is one.
+func alias(path string) string {
+	if short, ok := aliases[path]; ok {
+		return short
+	}
+	return path
+}
+
+func fullPath(name string) string {
+	for path, short := range aliases {
+		if name == short {
+			return path
+		}
+	}
+	return name
+}
+
+// factor is a scalar field that levels may vary.
+type factor struct {
+	name string // the alias where there is one
+	typ  reflect.Type
+	rule rule
+}
+
+// factors are those of a scenario in the order of its file. Fields in parts
+// that the scenario leaves out (a capacity, say) are none.
+func (s *Scenario) factors() []factor {
+	var found []factor
+	root := reflect.ValueOf(s).Elem()
+	for i, key := range keysOf(root.Type()) {
+		if slices.Contains(factorRoots, key) {
+			found = appendFactors(found, key, root.Field(i), ruleFor("Scenario", key))
+		}
+	}
+	return found
+}
+
+func appendFactors(found []factor, path string, v reflect.Value, r rule) []factor {
+	switch {
+	case v.Kind() == reflect.Pointer && !v.IsNil():
+		return appendFactors(found, path, v.Elem(), r)
+	case v.Kind() == reflect.Struct:
+		for i, key := range keysOf(v.Type()) {
+			found = appendFactors(found, join(path, key), v.Field(i), ruleFor(v.Type().Name(), key))
+		}
+	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Struct:
+		for i := range v.Len() {
+			found = appendFactors(found, join(path, strconv.Itoa(i)), v.Index(i), r)
+		}
+	case isFactor(path, v.Type()):
+		found = append(found, factor{alias(path), v.Type(), r})
+	}
+	return found
+}
+
+// isFactor excludes lists, and the file that is read once, when the scenario is loaded.
+func isFactor(path string, t reflect.Type) bool {
+	switch t.Kind() {
+	case reflect.Slice, reflect.Pointer:
+		return false
+	}
+	return !strings.HasSuffix(path, ".latency.file")
+}
+
+// findFactor is the factor of that name or path, or what is wrong with the name.
+func (s *Scenario) findFactor(name string) (factor, string) {
+	all := s.factors()
+	names := make([]string, len(all))
+	for i, f := range all {
+		if f.name == alias(name) {
+			return f, ""
+		}
+		names[i] = f.name
+	}
+	if part := s.absent(fullPath(name)); part != "" {
+		return factor{}, fmt.Sprintf("no factor %s, for this scenario has no %s; allowed: factors in parts that it has, so add %s to vary it", quote(name), part, part)
+	}
+	return factor{}, fmt.Sprintf("no factor %s; %sallowed: %s", quote(name), didYouMean(name, names), siblings(name, names))
+}
+
+// siblings are the factors in the innermost part that a name is in, or the
+// parts themselves: all factors are too many to read.
+func siblings(name string, names []string) string {
+	for i := strings.LastIndexByte(name, '.'); i > 0; i = strings.LastIndexByte(name[:i], '.') {
+		near := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !strings.HasPrefix(n, name[:i+1]) })
+		if len(near) > 0 {
+			return strings.Join(near, ", ")
+		}
+	}
+	return "items, or the path of a number, a duration or a text in " + strings.Join(factorRoots, ", ") + ", such as upstream.latency.median"
+}
+
+// absent is the part of the format that the path leads through and the scenario
+// leaves out, or empty.
+func (s *Scenario) absent(path string) string {
+	v, part, walked := reflect.ValueOf(s).Elem(), "", ""
+	for _, key := range strings.Split(path, ".") {
+		if v.Kind() == reflect.Pointer {
+			if v.IsNil() {
+				part, v = cmp.Or(part, walked), reflect.New(v.Type().Elem())
+			}
+			v = v.Elem()
+		}
+		switch v.Kind() {
+		case reflect.Slice:
+			i, err := strconv.Atoi(key)
+			if err != nil || i < 0 {
+				return ""
+			}
+			if i >= v.Len() {
+				part, v = cmp.Or(part, join(walked, key)), reflect.MakeSlice(v.Type(), 1, 1)
+				i = 0
+			}
+			v = v.Index(i)
+		case reflect.Struct:
+			i := slices.Index(keysOf(v.Type()), key)
+			if i < 0 {
+				return ""
+			}
+			v = v.Field(i)
+		default:
+			return ""
+		}
+		walked = join(walked, key)
+	}
+	return part
+}
+
+// Value is the value of a factor at this level: an int, a float64, a text or
+// a duration as text; false where there is no such factor.
+func (l Level) Value(name string) (any, bool) { return l.Scenario.value(name) }
+
+func (s *Scenario) value(name string) (any, bool) {
+	f, wrong := s.findFactor(name)
+	if wrong != "" {
+		return nil, false
+	}
+	v := reflect.ValueOf(s).Elem()
+	for _, key := range strings.Split(fullPath(f.name), ".") {
+		v = child(v, key)
+	}
+	return canonical(v), true
+}
+
+// with is a copy of the scenario that has another value of a factor and shares
+// all else, or what is wrong with the value.
+func (s *Scenario) with(f factor, v any) (*Scenario, string) {
+	changed := *s
+	field := reflect.ValueOf(&changed).Elem()
+	for _, key := range strings.Split(fullPath(f.name), ".") {
+		unshare(field)
+		field = child(field, key)
+	}
+	if wrong := assign(field, widen(v), f.rule); wrong != "" {
+		return nil, wrong
+	}
+	return &changed, ""
+}
+
+// child is the field of a struct, behind a pointer or not, or the element of a list.
+func child(v reflect.Value, key string) reflect.Value {
+	if v.Kind() == reflect.Pointer {
+		v = v.Elem()
+	}
+	if v.Kind() == reflect.Slice {
+		i, _ := strconv.Atoi(key) // of a path that appendFactors made
+		return v.Index(i)
+	}
+	return v.Field(slices.Index(keysOf(v.Type()), key))
+}
+
+// unshare replaces a pointer or a list by a copy.
+func unshare(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		fresh := reflect.New(v.Type().Elem())
+		fresh.Elem().Set(v.Elem())
+		v.Set(fresh)
+	case reflect.Slice:
+		fresh := reflect.MakeSlice(v.Type(), v.Len(), v.Len())
+		reflect.Copy(fresh, v)
+		v.Set(fresh)
+	}
+}

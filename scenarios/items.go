@@ -1,0 +1,66 @@
+package scenarios
+
+import (
+	"fmt"
+	"math"
+	"time"
+)
+
+const phoneNumbers = 10_000_000 // of seven digits
+
+// firstWeek is where date ranges begin: the first Monday of 2017.
+var firstWeek = time.Date(2017, 1, 2, 0, 0, 0, 0, time.UTC)
+
+// ItemArgs lists the arguments of every item: first the Items.Count distinct
+// ones, then Count × Duplicates further ones, rounded up, which repeat some of
+// the first, spread over all of them by the seed. A phone number is "+1555" and
+// seven digits by the seed; date ranges are consecutive weeks, their first and
+// last day as "2017-01-02" and "2017-01-08".
+func (s *Scenario) ItemArgs() [][]string {
+	n := s.Items.Count
+	repeated := int(math.Ceil(float64(n)*s.Items.Duplicates - 1e-9))
+	args := make([][]string, 0, n+repeated)
+	number := newWalk(s.Seed, phoneNumbers)
+	for i := range n {
+		if s.Items.Kind == "date-ranges" {
+			from := firstWeek.AddDate(0, 0, 7*i)
+			args = append(args, []string{from.Format(time.DateOnly), from.AddDate(0, 0, 6).Format(time.DateOnly)})
+			continue
+		}
+		args = append(args, []string{fmt.Sprintf("+1555%07d", number.at(i))})
+	}
+	again := newWalk(mix(s.Seed), n)
+	for i := range repeated {
+		args = append(args, args[again.at(i)])
+	}
+	return args
+}
+
+// walk visits every number below size once, in an order that the seed decides.
+type walk struct{ offset, stride, size uint64 }
+
+func newWalk(seed uint64, size int) walk {
+	w := walk{size: uint64(max(size, 1))}
+	w.offset, w.stride = mix(seed)%w.size, mix(seed+1)%w.size
+	for gcd(w.stride, w.size) != 1 {
+		w.stride++
+	}
+	return w
+}
+
+func (w walk) at(i int) int { return int((w.offset + uint64(i)*w.stride) % w.size) }
+
+func gcd(a, b uint64) uint64 {
+	for b != 0 {
+		a, b = b, a%b
+	}
+	return a
+}
+
+// mix is the finalizer of SplitMix64: near seeds give far numbers.
+func mix(x uint64) uint64 {
+	x += 0x9e3779b97f4a7c15
+	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
+	x = (x ^ x>>27) * 0x94d049bb133111eb
+	return x ^ x>>31
+}

@@ -1,0 +1,234 @@
+package scenarios
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Level is one point at which every variant runs.
+type Level struct {
+	// Name is canonical: the factors in the order of the file format, such as
+	// "items=200 upstream.latency.median=20ms".
+	Name string
+	// Factors are those that the scenario's levels set or vary, by their short
+	// name where they have one ("items"), with the values of this level: int,
+	// float64, or text (durations too, as "20ms").
+	Factors map[string]any
+	// Scenario is the scenario with the factors applied. It shares what they
+	// do not change, so treat it as read-only.
+	Scenario *Scenario
+	// cells say where in Levels each factor's value stands, by full path; for messages.
+	cells map[string]string
+	entry string // the entry of Levels that it is of
+}
+
+// ExpandLevels lists the levels of the scenario: entry by entry in the order of
+// Levels, in an entry the factors in the order of the file format, the last one
+// changing fastest, each with its values in their order. A factor that any
+// entry sets is a factor of every level, with the scenario's own value where
+// the entry does not set it. Errors: a factor or value that cannot be, a level
+// that is repeated, more than MaxLevels levels. A loaded scenario has none.
+func (s *Scenario) ExpandLevels() ([]Level, error) {
+	levels, problems := s.expand(s.Levels, "levels")
+	all := make([]error, len(problems))
+	for i, p := range problems {
+		all[i] = p
+	}
+	if err := errors.Join(all...); err != nil {
+		return nil, fmt.Errorf("expand the levels of scenario %q: %w", s.Name, err)
+	}
+	return levels, nil
+}
+
+// axis is a factor of one entry and its values.
+type axis struct {
+	factor factor
+	values []any
+	paths  []string // where each value stands
+}
+
+func (s *Scenario) expand(sets []LevelSet, path string) ([]Level, []problem) {
+	var problems []problem
+	entries := make([][]axis, len(sets))
+	varied, total := map[string]bool{}, 0
+	for i, set := range sets {
+		var wrong []problem
+		entries[i], wrong = s.axes(set, index(path, i))
+		problems = append(problems, wrong...)
+		size := 1
+		for _, a := range entries[i] {
+			varied[a.factor.name] = true
+			size = min(size*len(a.values), MaxLevels+1)
+		}
+		if total += size; total > MaxLevels {
+			return nil, append(problems, problem{index(path, i), fmt.Sprintf("makes more than %d levels; allowed: up to %d in all", MaxLevels, MaxLevels), false})
+		}
+	}
+	if len(problems) > 0 {
+		return nil, problems
+	}
+	var names []string
+	for _, f := range s.factors() {
+		if varied[f.name] {
+			names = append(names, f.name)
+		}
+	}
+	var levels []Level
+	first := map[string]string{}
+	for i, axes := range entries {
+		for _, l := range product(s, axes, names, index(path, i)) {
+			if where, repeated := first[l.Name]; repeated {
+				problems = append(problems, problem{l.cell(), fmt.Sprintf("repeats the level %s of %s; allowed: each level once", quote(l.Name), where), false})
+				continue
+			}
+			first[l.Name] = l.entry
+			levels = append(levels, l)
+		}
+	}
+	return levels, problems
+}
+
+// axes are the factors of an entry in the order of the file format.
+func (s *Scenario) axes(set LevelSet, path string) ([]axis, []problem) {
+	var axes []axis
+	var problems []problem
+	seen := map[string]string{}
+	for _, key := range slices.Sorted(maps.Keys(set)) {
+		at := join(path, key)
+		f, wrong := s.findFactor(key)
+		if wrong != "" {
+			problems = append(problems, problem{at, wrong, true})
+			continue
+		}
+		if other, twice := seen[f.name]; twice {
+			problems = append(problems, problem{at, fmt.Sprintf("%s and %s are the same factor; allowed: one of them", quote(other), quote(key)), true})
+			continue
+		}
+		seen[f.name] = key
+		a, wrongs := s.axis(f, set[key], at)
+		axes, problems = append(axes, a), append(problems, wrongs...)
+	}
+	order := s.factors()
+	slices.SortFunc(axes, func(a, b axis) int {
+		position := func(x axis) int {
+			return slices.IndexFunc(order, func(f factor) bool { return f.name == x.factor.name })
+		}
+		return cmp.Compare(position(a), position(b))
+	})
+	return axes, problems
+}
+
+func (s *Scenario) axis(f factor, v any, path string) (axis, []problem) {
+	values, isList := v.([]any)
+	if !isList {
+		values = []any{v}
+	}
+	a := axis{factor: f, values: values}
+	var problems []problem
+	for i, value := range values {
+		at := path
+		if isList {
+			at = index(path, i)
+		}
+		a.paths = append(a.paths, at)
+		if _, wrong := s.with(f, value); wrong != "" {
+			problems = append(problems, problem{at, wrong, false})
+		}
+	}
+	if len(values) == 0 {
+		problems = append(problems, problem{path, "is an empty list; allowed: at least one value", false})
+	}
+	return a, problems
+}
+
+// product applies every combination of the axes' values, the last axis changing fastest.
+func product(s *Scenario, axes []axis, names []string, entry string) []Level {
+	levels := []Level{{Scenario: s, cells: map[string]string{}}}
+	for _, a := range axes {
+		var next []Level
+		for _, l := range levels {
+			for i, v := range a.values {
+				changed, _ := l.Scenario.with(a.factor, v) // axis has tried it
+				cells := map[string]string{fullPath(a.factor.name): a.paths[i]}
+				for path, at := range l.cells {
+					cells[path] = at
+				}
+				next = append(next, Level{Scenario: changed, cells: cells})
+			}
+		}
+		levels = next
+	}
+	for i := range levels {
+		levels[i].entry = entry
+		levels[i].describe(names)
+	}
+	return levels
+}
+
+func (l *Level) describe(names []string) {
+	l.Factors = make(map[string]any, len(names))
+	words := make([]string, len(names))
+	for i, name := range names {
+		v, _ := l.Scenario.value(name)
+		l.Factors[name] = v
+		words[i] = name + "=" + text(v)
+	}
+	l.Name = strings.Join(words, " ")
+}
+
+// cell is where the level's only value stands, or else its entry.
+func (l *Level) cell() string {
+	if len(l.cells) == 1 {
+		for _, at := range l.cells {
+			return at
+		}
+	}
+	return l.entry
+}
+
+// Selects says whether the level has every value of where: factors, by short
+// name or path, and the value that each must have.
+func (l Level) Selects(where map[string]any) bool {
+	for name, want := range where {
+		f, wrong := l.Scenario.findFactor(name)
+		if wrong != "" {
+			return false
+		}
+		other, wrong := l.Scenario.with(f, want)
+		if wrong != "" {
+			return false
+		}
+		have, _ := l.Scenario.value(name)
+		if sought, _ := other.value(name); !reflect.DeepEqual(have, sought) {
+			return false
+		}
+	}
+	return true
+}
+
+// Number is the value of a factor as a number, a duration in seconds; false
+// where there is no such factor or it is a text.
+func (l Level) Number(name string) (float64, bool) {
+	v, ok := l.Value(name)
+	if !ok {
+		return 0, false
+	}
+	if s, isText := v.(string); isText {
+		d, err := time.ParseDuration(s)
+		return d.Seconds(), err == nil
+	}
+	return toFloat(widen(v))
+}
+
+func text(v any) string {
+	if s, isText := v.(string); isText {
+		return s
+	}
+	return show(v)
+}

@@ -1,0 +1,37 @@
+package scenarios
+
+import (
+	"fmt"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// percentPattern is what a Percent may look like: below 100%.
+const percentPattern = `^[0-9]{1,2}(\.[0-9]+)?%$`
+
+var percentText = regexp.MustCompile(percentPattern)
+
+// String is the share as text, "60%".
+func (p Percent) String() string {
+	return strconv.FormatFloat(math.Round(float64(p)*1e12)/1e10, 'f', -1, 64) + "%"
+}
+
+// MarshalText writes the share as "60%".
+func (p Percent) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
+
+// UnmarshalText reads "60%": a number from 0 to below 100, and the sign.
+func (p *Percent) UnmarshalText(text []byte) error {
+	if !percentText.Match(text) {
+		return fmt.Errorf("%s is not a percentage; allowed: %s", quote(string(text)), percentAllowed)
+	}
+	share, err := strconv.ParseFloat(strings.TrimSuffix(string(text), "%"), 64)
+	if err != nil {
+		return fmt.Errorf("%s is not a percentage: %w", quote(string(text)), err)
+	}
+	*p = Percent(share / 100)
+	return nil
+}
+
+const percentAllowed = `a percentage with its sign, such as "60%", from 0% to below 100%`

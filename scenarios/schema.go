@@ -1,0 +1,219 @@
+package scenarios
+
+import (
+	"encoding/json"
+	"fmt"
+	"reflect"
+	"regexp"
+	"slices"
+
+	"floodgate/mockupstream"
+)
+
+// schema is a JSON Schema, or a part of one; encoding/json sorts its keys.
+type schema = map[string]any
+
+// JSONSchema describes the format of scenario files to editors (JSON Schema,
+// draft 2020-12). It is made from the types and rules that the loader goes by
+// and states all that can be stated about a file without its meaning: whether
+// a variant that a claim names exists, for one, only the loader knows.
+func JSONSchema() ([]byte, error) {
+	w := schemaWriter{defs: schema{}}
+	root := w.object(reflect.TypeFor[Scenario]())
+	root["$schema"] = "https://json-schema.org/draft/2020-12/schema"
+	root["title"] = "Floodgate scenario"
+	root["$defs"] = w.defs
+	out, err := json.MarshalIndent(root, "", "  ")
+	if err != nil {
+		return nil, fmt.Errorf("write the schema of scenarios: %w", err)
+	}
+	return append(out, '\n'), nil
+}
+
+// schemaWriter collects the definitions of the types that it meets.
+type schemaWriter struct{ defs schema }
+
+// of is the schema of a field.
+func (w schemaWriter) of(t reflect.Type, r rule) schema {
+	s := w.plain(t, r)
+	if r.doc != "" {
+		s["description"] = r.doc
+	}
+	return s
+}
+
+func (w schemaWriter) plain(t reflect.Type, r rule) schema {
+	switch {
+	case t == durationType && r.positive:
+		return schema{"type": "string", "pattern": durationPattern, "allOf": []schema{{"pattern": "[1-9]"}}}
+	case t == durationType:
+		return schema{"type": "string", "pattern": durationPattern}
+	case t == percentType:
+		return schema{"type": "string", "pattern": percentPattern}
+	case t == serialType:
+		return schema{"anyOf": []schema{{"type": "string", "pattern": durationPattern}, w.ref(t)}}
+	case t == reflect.TypeFor[LevelSet]():
+		return w.factors("levelSet", true)
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		return w.plain(t.Elem(), r)
+	case reflect.Struct:
+		return w.ref(t)
+	case reflect.Map:
+		return w.factors("where", false)
+	case reflect.Slice:
+		return w.list(t, r)
+	case reflect.String:
+		return textSchema(r)
+	}
+	return numberSchema(t, r)
+}
+
+func (w schemaWriter) list(t reflect.Type, r rule) schema {
+	element := r
+	element.doc = ""
+	s := schema{"type": "array", "items": w.of(t.Elem(), element)}
+	if !r.empty {
+		s["minItems"] = 1
+	}
+	if r.variant {
+		s["uniqueItems"] = true
+	}
+	return s
+}
+
+func textSchema(r rule) schema {
+	s := schema{"type": "string"}
+	switch {
+	case r.oneOf != nil:
+		s["enum"] = r.oneOf
+	case r.name:
+		s["pattern"], s["maxLength"] = namePattern, maxNameLength
+	case r.filled:
+		s["pattern"] = blankPattern
+	}
+	return s
+}
+
+func numberSchema(t reflect.Type, r rule) schema {
+	s := schema{"type": "integer"}
+	switch t.Kind() {
+	case reflect.Float64:
+		s["type"] = "number"
+	case reflect.Uint64:
+		s["minimum"], s["maximum"] = 0, uint64(1<<64-1)
+	}
+	if r.span != nil {
+		s["minimum"], s["maximum"] = r.span.min, r.span.max
+	}
+	return s
+}
+
+// ref defines a struct once and refers to it.
+func (w schemaWriter) ref(t reflect.Type) schema {
+	if _, known := w.defs[t.Name()]; !known {
+		w.defs[t.Name()] = nil // it may refer to itself
+		w.defs[t.Name()] = w.object(t)
+	}
+	return schema{"$ref": "#/$defs/" + t.Name()}
+}
+
+func (w schemaWriter) object(t reflect.Type) schema {
+	properties := schema{}
+	var needed []string
+	for i, key := range keysOf(t) {
+		properties[key] = w.of(t.Field(i).Type, ruleFor(t.Name(), key))
+		if required(t.Field(i)) {
+			needed = append(needed, key)
+		}
+	}
+	s := schema{"type": "object", "properties": properties, "additionalProperties": false}
+	if needed != nil {
+		s["required"] = needed
+	}
+	switch t {
+	case reflect.TypeFor[Variant]():
+		s["allOf"] = strategySchemas()
+	case reflect.TypeFor[Claim]():
+		s["oneOf"] = requireEach(kindsOfClaim)
+	case reflect.TypeFor[DescriptorsClaim]():
+		s["anyOf"] = requireEach([]string{"within", "grows"})
+		s["dependentRequired"] = schema{"with": []string{"grows"}}
+	case reflect.TypeFor[Quick]():
+		s["minProperties"] = 1
+	}
+	return s
+}
+
+func requireEach(keys []string) []schema {
+	var each []schema
+	for _, key := range keys {
+		each = append(each, schema{"required": []string{key}})
+	}
+	return each
+}
+
+// strategySchemas say which fields each strategy needs and which it does not have.
+func strategySchemas() []schema {
+	var all []schema
+	for _, s := range strategies {
+		then, none := schema{}, schema{}
+		for _, key := range strategyFields {
+			if !slices.Contains(s.needs, key) && !slices.Contains(s.takes, key) {
+				none[key] = false
+			}
+		}
+		then["properties"] = none
+		if s.needs != nil {
+			then["required"] = s.needs
+		}
+		all = append(all, schema{
+			"if":   schema{"properties": schema{"strategy": schema{"const": s.name}}, "required": []string{"strategy"}},
+			"then": then,
+		})
+	}
+	return all
+}
+
+// factors is the schema of a mapping of factors to a value, or to a list too.
+func (w schemaWriter) factors(name string, lists bool) schema {
+	if _, known := w.defs[name]; !known {
+		properties, patterns := schema{}, schema{}
+		for _, f := range anyFactors() {
+			f.rule.doc = ""
+			value := w.of(f.typ, f.rule)
+			if lists {
+				value = schema{"anyOf": []schema{value, {"type": "array", "minItems": 1, "uniqueItems": true, "items": value}}}
+			}
+			for _, path := range slices.Compact([]string{f.name, fullPath(f.name)}) {
+				if pattern := indexed.ReplaceAllString(regexp.QuoteMeta(path), `\.(0|[1-9][0-9]*)\.`); pattern != regexp.QuoteMeta(path) {
+					patterns["^"+pattern+"$"] = value
+				} else {
+					properties[path] = value
+				}
+			}
+		}
+		w.defs[name] = schema{
+			"type": "object", "minProperties": 1, "additionalProperties": false,
+			"properties": properties, "patternProperties": patterns,
+		}
+	}
+	return schema{"$ref": "#/$defs/" + name}
+}
+
+// indexed finds the number of a list's element in a quoted path.
+var indexed = regexp.MustCompile(`\\\.0\\\.`)
+
+// anyFactors are the factors of a scenario that has every part.
+func anyFactors() []factor {
+	fault := []mockupstream.Fault{{}}
+	profile := mockupstream.Profile{
+		Faults: fault, Capacity: &mockupstream.Capacity{}, Rate: &mockupstream.RateLimit{},
+		Phases: []mockupstream.Phase{{
+			Latency: &mockupstream.Distribution{}, Faults: fault,
+			Capacity: &mockupstream.Capacity{}, Rate: &mockupstream.RateLimit{},
+		}},
+	}
+	return (&Scenario{Upstream: profile}).factors()
+}
