@@ -85,21 +85,27 @@ func Start(o Options) (*Process, error) {
 	return p, nil
 }
 
-// read turns the SUT's lines into events until its output ends.
+// read turns the SUT's lines into events until its output ends or is not of
+// the protocol. What follows is read and thrown away, so that the SUT does not block.
 func (p *Process) read(stdout *os.File) {
-	defer close(p.events)
 	defer stdout.Close()
+	if err := p.readMessages(stdout); err != nil {
+		p.setProtocolError(err)
+	}
+	close(p.events)
+	io.Copy(io.Discard, stdout)
+}
+
+func (p *Process) readMessages(stdout *os.File) error {
 	in := bufio.NewScanner(stdout)
 	in.Buffer(make([]byte, 64<<10), maxLine)
 	for in.Scan() {
 		if len(in.Bytes()) == 0 {
 			continue
 		}
-		var m Message
-		if err := json.Unmarshal(in.Bytes(), &m); err != nil || m.Type == "" {
-			p.setProtocolError(fmt.Errorf("not a message of the protocol: %.200q", in.Text()))
-			io.Copy(io.Discard, stdout)
-			return
+		m, err := ParseMessage(in.Bytes())
+		if err != nil {
+			return err
 		}
 		switch m.Type {
 		case TypeReady, TypeDone, TypeClosed:
@@ -107,9 +113,9 @@ func (p *Process) read(stdout *os.File) {
 		}
 	}
 	if err := in.Err(); err != nil {
-		p.setProtocolError(fmt.Errorf("read the SUT's output: %w", err))
-		io.Copy(io.Discard, stdout)
+		return fmt.Errorf("read the SUT's output: %w", err)
 	}
+	return nil
 }
 
 func (p *Process) setProtocolError(err error) {

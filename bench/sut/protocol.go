@@ -30,6 +30,8 @@
 package sut
 
 import (
+	"encoding/json"
+	"fmt"
 	"time"
 
 	"floodgate/results"
@@ -115,4 +117,48 @@ type Report struct {
 	Connections *results.Kinds `json:"connections,omitempty"`
 	Goroutines  *int           `json:"peak_goroutines,omitempty"`
 	Warnings    []string       `json:"warnings,omitempty"`
+}
+
+// ParseMessage reads one line of the SUT. It refuses what has no type, and
+// figures that cannot be: negative counts and times, histograms that do not decode.
+func ParseMessage(line []byte) (Message, error) {
+	var m Message
+	if err := json.Unmarshal(line, &m); err != nil {
+		return Message{}, fmt.Errorf("not a message of the protocol: %w: %.200q", err, line)
+	}
+	if m.Type == "" {
+		return Message{}, fmt.Errorf("not a message of the protocol: it has no type: %.200q", line)
+	}
+	if m.Report == nil {
+		return m, nil
+	}
+	if err := m.check(); err != nil {
+		return Message{}, fmt.Errorf("message %q: %w", m.Type, err)
+	}
+	return m, nil
+}
+
+func (r *Report) check() error {
+	if r.Makespan < 0 {
+		return fmt.Errorf("makespan_ns is %d", r.Makespan)
+	}
+	for name, n := range map[string]*int{"items_done": r.ItemsDone, "items_failed": r.ItemsFailed, "peak_goroutines": r.Goroutines} {
+		if n != nil && *n < 0 {
+			return fmt.Errorf("%s is %d", name, *n)
+		}
+	}
+	if c := r.Connections; c != nil && (c.Upstream < 0 || c.Mongo < 0 || c.Other < 0) {
+		return fmt.Errorf("connections are %+v", *c)
+	}
+	for _, e := range r.Errors {
+		if e.Type == "" || e.Count <= 0 {
+			return fmt.Errorf("error %+v needs a type and a count", e)
+		}
+	}
+	for name, h := range r.Stages {
+		if _, err := h.HDR(); err != nil {
+			return fmt.Errorf("stage %s: %w", name, err)
+		}
+	}
+	return nil
 }

@@ -1,0 +1,209 @@
+package sut
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"time"
+
+	"floodgate/results"
+	"floodgate/scenarios/pipeline"
+	"floodgate/scenarios/pipeline/calllog"
+	"floodgate/scenarios/pipeline/dialcount"
+	"floodgate/scenarios/pipeline/recorder"
+	"floodgate/scenarios/pipeline/serial"
+)
+
+// connectTimeout bounds the first ping of the database and the closing of clients.
+const connectTimeout = 20 * time.Second
+
+// core is the pipeline of one trial: its clients, and what watches it.
+type core struct {
+	spec        Spec
+	strategy    pipeline.Strategy
+	interpreter *serial.Interpreter
+	recorder    *recorder.Recorder // nil: not observed
+	upstream    dialcount.Counter
+	mongo       dialcount.Counter
+	shared      *clients // nil where each batch has its own
+}
+
+// clients is what connects to the upstream and the database.
+type clients struct {
+	fetcher *calllog.HTTPFetcher
+	writer  *calllog.MongoWriter // nil: nothing is written
+}
+
+// newCore connects the clients where they are shared, so that the first item
+// finds a database that is known to answer, as in a program that has been running.
+func newCore(spec Spec) (*core, error) {
+	v := spec.Variant
+	c := &core{spec: spec, strategy: pipeline.Strategy{
+		Kind: pipeline.Kind(v.Strategy), Limit: v.Limit, Writers: v.Writers,
+		Queue: v.Queue, Batch: v.Batch, Linger: time.Duration(v.Linger),
+	}}
+	if err := c.strategy.Validate(); err != nil {
+		return nil, fmt.Errorf("variant %s: %w", v.Name, err)
+	}
+	if s := spec.Serial; s.Fetch > 0 || s.Write > 0 {
+		c.interpreter = &serial.Interpreter{Fetch: time.Duration(s.Fetch), Write: time.Duration(s.Write)}
+	}
+	if spec.Observe {
+		c.recorder = recorder.New()
+	}
+	if v.Connections.Clients == "per-batch" {
+		return c, nil
+	}
+	var err error
+	if c.shared, err = c.connect(); err != nil {
+		return nil, err
+	}
+	if c.shared.writer == nil {
+		return c, nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	defer cancel()
+	return c, c.shared.writer.Ping(ctx)
+}
+
+func (c *core) connect() (*clients, error) {
+	u, d := c.spec.Upstream, c.spec.Database
+	http := calllog.HTTPOptions{
+		BaseURL: u.URL, MaxConnsPerHost: u.MaxConns, MaxIdleConnsPerHost: u.MaxConns,
+		FreshConnections: u.Fresh, Timeout: time.Duration(u.Timeout), Dialer: &c.upstream,
+		PerRecord: d.Documents == "per-record",
+	}
+	mongo := calllog.MongoOptions{
+		URI: d.URI, Database: d.Name, Collection: d.Collection, MaxPoolSize: d.MaxPoolSize,
+		Timeout: time.Duration(d.Timeout), Dialer: &c.mongo,
+	}
+	if c.interpreter != nil {
+		http.BeforeRequest, http.BeforeBody = c.interpreter.Start, c.interpreter.Resume
+		mongo.BeforeWrite = c.interpreter.Store
+	}
+	fetcher, err := calllog.NewHTTPFetcher(http)
+	if err != nil || !c.spec.Writes {
+		return &clients{fetcher: fetcher}, err
+	}
+	writer, err := calllog.NewMongoWriter(mongo)
+	if err != nil {
+		fetcher.Close()
+		return nil, err
+	}
+	return &clients{fetcher: fetcher, writer: writer}, nil
+}
+
+func (c *clients) close() error {
+	c.fetcher.Close()
+	if c.writer == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	defer cancel()
+	return c.writer.Close(ctx)
+}
+
+// close closes the shared clients.
+func (c *core) close() error {
+	if c.shared == nil {
+		return nil
+	}
+	return c.shared.close()
+}
+
+// run tries all items, batch after batch, and reports.
+func (c *core) run(ctx context.Context) (*Report, error) {
+	goroutines := watchGoroutines()
+	var failed []string
+	batches := max(1, c.spec.Batches)
+	n := len(c.spec.Items)
+	for b := range batches {
+		items := make([]calllog.Item, 0, n/batches+1)
+		for _, args := range c.spec.Items[b*n/batches : (b+1)*n/batches] {
+			items = append(items, calllog.NewItem(args...))
+		}
+		f, err := c.batch(ctx, items)
+		if err != nil {
+			return nil, err
+		}
+		failed = append(failed, f...)
+	}
+	peak := goroutines()
+	r := &Report{Failed: failed, Goroutines: &peak, Connections: &results.Kinds{
+		Upstream: c.upstream.Counts().Peak, Mongo: c.mongo.Counts().Peak,
+	}}
+	if c.recorder == nil {
+		return r, nil
+	}
+	return r, r.record(c.recorder.Summary())
+}
+
+// batch runs one batch and returns the items that failed.
+func (c *core) batch(ctx context.Context, items []calllog.Item) (failed []string, err error) {
+	use := c.shared
+	if use == nil {
+		if use, err = c.connect(); err != nil {
+			return nil, err
+		}
+		defer func() { err = errors.Join(err, use.close()) }()
+	}
+	p := pipeline.Pipeline[calllog.Item, calllog.Document]{
+		Fetcher: use.fetcher, Strategy: c.strategy,
+		Writer: pipeline.WriterFunc[calllog.Document](func(context.Context, []calllog.Document) error { return nil }),
+	}
+	if use.writer != nil {
+		p.Writer = use.writer
+	}
+	if c.recorder != nil {
+		p.Observer = c.recorder
+	}
+	err = p.Stream(ctx, slices.Values(items), func(o pipeline.Outcome[calllog.Item, calllog.Document]) {
+		if o.Err != nil {
+			failed = append(failed, string(o.Item))
+		}
+	})
+	var f *pipeline.Failures
+	if errors.As(err, &f) { // they are data
+		err = nil
+	}
+	return failed, err
+}
+
+// record copies what the recorder recorded.
+func (r *Report) record(s recorder.Summary) error {
+	r.Makespan, r.ItemsDone, r.ItemsFailed, r.Warnings = s.Makespan, &s.Done, &s.Failed, s.Warnings
+	r.Stages = make(map[string]results.Histogram, len(s.Histograms))
+	for name, h := range s.Histograms {
+		var err error
+		if r.Stages[name], err = results.NewHistogram(h); err != nil {
+			return fmt.Errorf("stage %s: %w", name, err)
+		}
+	}
+	for _, f := range s.Failures {
+		r.Errors = append(r.Errors, results.ErrorCount{Type: f.Type, Side: f.Side, Count: f.Count, First: f.First, Sample: f.Sample})
+	}
+	return nil
+}
+
+// watchGoroutines looks at the number of goroutines every 5 ms until the
+// function that it returns is called, which returns the highest.
+func watchGoroutines() func() int {
+	stop, peak := make(chan struct{}), make(chan int)
+	go func() {
+		ticker := time.NewTicker(5 * time.Millisecond)
+		defer ticker.Stop()
+		highest := runtime.NumGoroutine()
+		for {
+			select {
+			case <-ticker.C:
+				highest = max(highest, runtime.NumGoroutine())
+			case <-stop:
+				peak <- max(highest, runtime.NumGoroutine())
+				return
+			}
+		}
+	}()
+	return func() int { close(stop); return <-peak }
+}
