@@ -84,7 +84,7 @@ func notes(v *Verdict) []string {
 		notes = append(notes, fmt.Sprintf("%d of %d trials could not be measured", n, v.Recorded))
 	}
 	if n := v.Outcomes[results.OutcomeInvalid]; n > 0 {
-		notes = append(notes, fmt.Sprintf("%d of %d trials are invalid and left out: the mock upstream or the machine was too slow", n, v.Recorded))
+		notes = append(notes, fmt.Sprintf("left out as invalid, because the mock upstream or the machine was too slow: %d of %d trials", n, v.Recorded))
 	}
 	if len(v.Claims) == 0 {
 		notes = append(notes, "the scenario claims nothing, so nothing was judged")

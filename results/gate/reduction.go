@@ -2,6 +2,7 @@ package gate
 
 import (
 	"errors"
+	"math"
 
 	"floodgate/results/stats"
 	"floodgate/results/summary"
@@ -37,6 +38,9 @@ func reductionAt(x *summary.Index, variant, against, level string, atLeast float
 		N: len(pairing.LogRatios), Missing: pairing.Missing, Decision: Inconclusive,
 	}
 	if tooFew(&e, err) {
+		if e.N > 0 {
+			e.Value = new(1 - math.Exp(stats.HodgesLehmann(pairing.Values())))
+		}
 		return e, nil
 	} else if err != nil {
 		return e, err

@@ -1,0 +1,107 @@
+package runtest
+
+import (
+	"time"
+
+	"floodgate/results"
+	"floodgate/scenarios"
+)
+
+// Claims are four of the kinds that the scenario report makes.
+func Claims() []scenarios.Claim {
+	return []scenarios.Claim{
+		{ID: "faster", Says: "A pool of ten takes at least 60 % less time than one by one.",
+			Reduction: &scenarios.ReductionClaim{Of: []string{"bounded-10", "joined-10"}, Against: "sequential", AtLeast: 0.6}},
+		{ID: "more-is-more", Says: "The more requests, the larger the effect.",
+			Growth: &scenarios.GrowthClaim{Of: []string{"bounded-300"}, Against: "sequential", With: "items"}},
+		{ID: "descriptors", Says: "A bound on the pool bounds the descriptors; without one they grow with the work.",
+			Descriptors: &scenarios.DescriptorsClaim{Within: []string{"bounded-10"}, Grows: []string{"unbounded"}, With: "items"}},
+		{ID: "documents", Says: "No document is lost or written twice.", Documents: &scenarios.DocumentsClaim{}},
+	}
+}
+
+// Clean is a run in which all went well.
+func Clean() *results.Run { return New(Options{Claims: Claims()}) }
+
+// Messy is a run in which nearly everything happened: crashes, timeouts,
+// invalid trials, trials not run, errors, lost documents, claims refuted (one
+// of them expectedly) and claims that cannot be decided.
+func Messy() *results.Run {
+	claims := Claims()
+	claims[0].Reduction.AtLeast = 0.85
+	claims[1].Expect = "refuted"
+	claims[1].Growth.Of = []string{"joined-10"}
+	claims[2].Descriptors.Within = []string{"bounded-10", "bounded-300"}
+	claims = append(claims, scenarios.Claim{
+		ID: "nobody-crashes", Says: "Without a limit it is faster still, which cannot be told when too few of its trials come to an end.",
+		Reduction: &scenarios.ReductionClaim{Of: []string{"unbounded"}, Against: "sequential", AtLeast: 0.9, Where: map[string]any{"items": 200}},
+	})
+	claims = append(claims, scenarios.Claim{
+		ID: "nine-tenths", Says: "Writing afterwards costs nothing.", Expect: "refuted",
+		Reduction: &scenarios.ReductionClaim{Of: []string{"joined-10"}, Against: "sequential", AtLeast: 0.9},
+	})
+	run := New(Options{Seed: 7, Claims: claims, Change: mess})
+	run.Path = "results/runs/" + run.Header.ID + "/run.jsonl"
+	run.Header.Fingerprint.Modified = true
+	return run
+}
+
+func mess(t *results.Trial) bool {
+	switch {
+	case t.Variant == "unbounded" && t.Items == 200 && t.Block < 3:
+		fail(t, results.OutcomeCrashed, "exit status 2")
+		t.ExitCode, t.StderrTail = 2, "panic: dial tcp 127.0.0.1:27017: socket: too many open files"
+		t.Documents.Found, t.Documents.Lost = 150, 50
+	case t.Variant == "unbounded" && t.Items == 200 && t.Block == 3:
+		fail(t, results.OutcomeTimeout, "not done after 2m0s")
+		t.Documents = nil
+	case t.Variant == "unbounded" && t.Items == 50 && t.Block == 2:
+		t.ItemsDone, t.ItemsFailed = new(47), new(3)
+		t.Errors = []results.ErrorCount{{Type: "emfile", Side: "upstream", Count: 2, First: time.Millisecond, Sample: "too many open files"},
+			{Type: "timeout", Side: "mongo", Count: 1, First: time.Second, Sample: "context deadline exceeded"}}
+		t.Documents.Found, t.Documents.Unwritten = 47, 3
+	case t.Variant == "sequential" && t.Items == 20 && t.Block == 1:
+		fail(t, results.OutcomeInvalid, "the mock upstream was 3.1ms late in the median, bound 2ms")
+	case t.Variant == "staged" && t.Items == 50 && t.Block == 4:
+		t.Documents.Found, t.Documents.Lost = 49, 1
+	case t.Variant == "batched" && t.Items == 200 && t.Block == 7:
+		fail(t, results.OutcomeFailed, "the database did not answer")
+		t.Documents = nil
+	case t.Variant == "bounded-300" && t.Items == 50 && t.Block == 5:
+		t.Descriptors.Peak = t.Descriptors.Predicted + 4
+	case t.Variant == "joined-300" && t.Block == 7:
+		return false
+	}
+	return true
+}
+
+func fail(t *results.Trial, outcome, reason string) {
+	t.Outcome, t.Reason, t.Makespan, t.MakespanSource, t.Stages = outcome, reason, 0, "", nil
+	t.ItemsDone, t.ItemsFailed = nil, nil
+}
+
+// External is a run of another program as SUT, which reports nothing from
+// inside, over two factors, without descriptors seen and without claims.
+func External() *results.Run {
+	run := New(Options{
+		Seed: 3, Blocks: 6,
+		Variants: []scenarios.Variant{{Name: "one-by-one", Strategy: "sequential"}, {Name: "pool", Strategy: "joined", Limit: 300}},
+		Levels:   []scenarios.LevelSet{{"items": []any{50, 200}, "upstream.latency.median": []any{"5ms", "100ms"}}},
+		Claims: []scenarios.Claim{{ID: "grows", Says: "The slower the upstream, the larger the effect.",
+			Growth: &scenarios.GrowthClaim{Of: []string{"pool"}, Against: "one-by-one", With: "upstream.latency.median"}}},
+		Change: func(t *results.Trial) bool {
+			t.Stages, t.ItemsDone, t.ItemsFailed, t.Ideal = nil, nil, nil, 0
+			t.MakespanSource = "outside"
+			t.Descriptors = results.Descriptors{}
+			t.Documents = nil
+			return true
+		},
+	})
+	run.Header.Environment = results.Environment{Kind: "external", Database: "MongoDB 8.0.4 at mongodb://***@db.example/", Upstream: "http://calls.example"}
+	return run
+}
+
+// Unclaimed is a run of a scenario that claims nothing.
+func Unclaimed() *results.Run {
+	return New(Options{Blocks: 6, Variants: Variants()[:2], Levels: []scenarios.LevelSet{{"items": 20}}})
+}

@@ -1,0 +1,187 @@
+package report
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+
+	"floodgate/results"
+	"floodgate/results/gate"
+)
+
+// claims writes each claim in its author's words, what was decided, and why.
+func (p *printer) claims() {
+	if len(p.v.Claims) == 0 {
+		return
+	}
+	p.line("")
+	p.line(p.bold(fmt.Sprintf("claims, judged by %g %% intervals from pairs of one block", 100*p.v.Confidence)))
+	for _, c := range p.v.Claims {
+		p.line("")
+		p.claim(c)
+	}
+}
+
+func (p *printer) claim(c gate.Claim) {
+	mark, color := "✗", bad
+	switch {
+	case c.AsExpected:
+		mark, color = "✓", good
+	case c.Decision == gate.Inconclusive:
+		mark, color = "?", doubt
+	}
+	expectation := "as expected"
+	if !c.AsExpected {
+		expectation = "expected: " + c.Expected
+	}
+	p.line(fmt.Sprintf("%s %s, %s  %s", p.paint(mark, color), p.bold(p.paint(strings.ToUpper(c.Decision), color)), expectation, p.paint(c.ID, faint)))
+	p.wrapped("  ", "“"+c.Says+"”", "")
+	for _, n := range c.Notes {
+		p.wrapped("    ", n, doubt)
+	}
+	p.evidence(condense(c.Evidence))
+}
+
+// evidence aligns the points of a claim; what is to be said of one stands below it.
+func (p *printer) evidence(points []gate.Evidence) {
+	const indent = "    "
+	g := &grid{columns: make([]column, 5)}
+	for _, e := range points {
+		g.add(e.Variant, p.levelOf(e), statement(e), fmt.Sprintf("n=%s", count(e.N)), p.decision(e.Decision))
+	}
+	below := &grid{columns: make([]column, 2)}
+	if len(indent)+g.width() > p.width { // what was measured goes below what it is about
+		for i, r := range g.rows {
+			below.add(r[2], r[3])
+			g.rows[i] = []string{r[0], r[1], r[4]}
+		}
+		g.columns = g.columns[:3]
+	}
+	for i, l := range g.lines() {
+		p.line(indent + l)
+		if i < len(below.rows) {
+			p.line(indent + "  " + below.lines()[i])
+		}
+		p.remarksOn(points[i], indent+"  ")
+	}
+}
+
+func (p *printer) remarksOn(e gate.Evidence, indent string) {
+	if len(e.Missing) > 0 {
+		parts := make([]string, len(e.Missing))
+		for i, m := range e.Missing {
+			parts[i] = fmt.Sprintf("%s × %d", m.Why, m.Blocks)
+		}
+		p.wrapped(indent, "missing: "+strings.Join(parts, "; "), doubt)
+	}
+	for _, n := range e.Notes {
+		p.wrapped(indent, n, doubt)
+	}
+}
+
+func (p *printer) decision(d string) string {
+	switch d {
+	case gate.Proved:
+		return p.paint(d, good)
+	case gate.Refuted:
+		return p.paint(d, bad)
+	case gate.Inconclusive:
+		return p.paint(d, doubt)
+	}
+	return p.paint("step", faint)
+}
+
+// levelOf names the level or, of two, what sets them apart and what they share.
+func (p *printer) levelOf(e gate.Evidence) string {
+	if e.FromLevel == "" {
+		return e.Level
+	}
+	name, from, _ := strings.Cut(e.FromLevel, "=")
+	_, to, _ := strings.Cut(e.ToLevel, "=")
+	return strings.TrimSpace(fmt.Sprintf("%s=%s…%s %s", name, from, to, e.Level))
+}
+
+// statement says what was measured, with the limit beside it.
+func statement(e gate.Evidence) string {
+	switch e.Kind {
+	case gate.KindReduction:
+		text := orNone(e.Value, percent)
+		if e.Low != nil {
+			text += fmt.Sprintf(" [%s, %s]", points(*e.Low), points(*e.High))
+		}
+		return text + " " + limit(e, "≥", "<") + " " + percent(*e.Limit)
+	case gate.KindGrowth:
+		text := orNone(e.From, points) + " → " + orNone(e.To, percent)
+		if e.Value != nil {
+			text += fmt.Sprintf(", ratio ÷ %s [%s, %s]", digits(*e.Value), digits(*e.Low), digits(*e.High))
+		}
+		return text
+	case gate.KindPeak:
+		return whole(e.Value) + " " + limit(e, "≤", ">") + " " + whole(e.Limit)
+	case gate.KindPeakGrowth:
+		return fmt.Sprintf("median %s → %s, higher in %s of %d", orNone(e.From, median), orNone(e.To, median), whole(e.Value), e.N)
+	}
+	return documents(e.Documents)
+}
+
+// limit is the sign between a value and its limit: as claimed where that is
+// proved, the other where it is refuted, and a question where it is open.
+func limit(e gate.Evidence, holds, broken string) string {
+	switch e.Decision {
+	case gate.Proved:
+		return holds
+	case gate.Refuted:
+		return broken
+	}
+	return holds + "?"
+}
+
+func whole(v *float64) string {
+	return orNone(v, func(f float64) string { return count(int(f)) })
+}
+
+// median of whole numbers, which may be a half.
+func median(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+
+func documents(d *results.Documents) string {
+	if d == nil {
+		return none
+	}
+	text := fmt.Sprintf("%s of %s found", count(d.Found), count(d.Expected))
+	if d.Broken() > 0 {
+		text += ", " + broken(*d)
+	} else {
+		text += ", 0 lost, 0 duplicate"
+	}
+	if d.Unwritten > 0 {
+		text += ", " + count(d.Unwritten) + " unwritten"
+	}
+	return text
+}
+
+// condense puts points about documents that are all proved into one.
+func condense(points []gate.Evidence) []gate.Evidence {
+	var kept []gate.Evidence
+	sum := gate.Evidence{Kind: gate.KindDocuments, Decision: gate.Proved, Documents: new(results.Documents)}
+	merged, variants, levels := 0, make(map[string]bool), make(map[string]bool)
+	for _, e := range points {
+		if e.Kind != gate.KindDocuments || e.Decision != gate.Proved {
+			kept = append(kept, e)
+			continue
+		}
+		merged++
+		variants[e.Variant], levels[e.Level] = true, true
+		sum.N += e.N
+		sum.Documents.Expected += e.Documents.Expected
+		sum.Documents.Found += e.Documents.Found
+	}
+	if merged == 0 {
+		return kept
+	}
+	sum.Variant = plural(len(variants), "variant", "variants")
+	sum.Level = plural(len(levels), "level", "levels")
+	if merged < len(variants)*len(levels) {
+		sum.Level = fmt.Sprintf("%d points of %s", merged, sum.Level)
+	}
+	return append([]gate.Evidence{sum}, kept...)
+}

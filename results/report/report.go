@@ -1,0 +1,23 @@
+// Package report renders a run and its verdict: for a terminal, as JSON, and
+// as Go benchmark text that benchstat reads. It computes nothing that decides:
+// that is in the [gate.Verdict]. What is unavailable shows as "—", never as 0.
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"floodgate/results/gate"
+)
+
+// JSON writes the verdict, indented, with a newline at its end.
+func JSON(w io.Writer, v *gate.Verdict) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("write verdict of run %q: %w", v.Run, err)
+	}
+	return nil
+}

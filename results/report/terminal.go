@@ -1,0 +1,166 @@
+package report
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	"charm.land/lipgloss/v2"
+
+	"floodgate/results"
+	"floodgate/results/gate"
+)
+
+// Options of [Terminal].
+type Options struct {
+	// Width in columns; 0: 100. Narrower than 80 is not tried.
+	Width int
+	// Color styles the text with escape sequences. False: plain text.
+	Color bool
+}
+
+// Terminal writes what a person wants to know of a run: a table a level, the
+// claims with their evidence, where the record lies and what the machine was.
+func Terminal(w io.Writer, run *results.Run, v *gate.Verdict, o Options) error {
+	if o.Width == 0 {
+		o.Width = 100
+	}
+	p := &printer{run: run, v: v, width: max(o.Width, 80), color: o.Color}
+	p.title()
+	p.tables()
+	p.claims()
+	p.footer()
+	if _, err := w.Write(p.out.Bytes()); err != nil {
+		return fmt.Errorf("write report of run %q: %w", v.Run, err)
+	}
+	return nil
+}
+
+// printer gathers the text.
+type printer struct {
+	out   bytes.Buffer
+	run   *results.Run
+	v     *gate.Verdict
+	width int
+	color bool
+}
+
+// Styles by what they mean, in the terminal's own colours.
+const (
+	bad   = "1"
+	good  = "2"
+	doubt = "3"
+	faint = "8"
+)
+
+func (p *printer) paint(text, color string) string {
+	if !p.color || text == "" {
+		return text
+	}
+	return lipgloss.NewStyle().Foreground(lipgloss.Color(color)).Render(text)
+}
+
+func (p *printer) bold(text string) string {
+	if !p.color {
+		return text
+	}
+	return lipgloss.NewStyle().Bold(true).Render(text)
+}
+
+func (p *printer) line(text string) { p.out.WriteString(strings.TrimRight(text, " ") + "\n") }
+
+// wrapped writes text in lines no wider than the printer, each after indent.
+func (p *printer) wrapped(indent, text, color string) {
+	for l := range strings.Lines(lipgloss.Wrap(text, p.width-lipgloss.Width(indent), "")) {
+		p.line(indent + p.paint(strings.TrimSpace(l), color))
+	}
+}
+
+func (p *printer) title() {
+	name := p.v.Scenario
+	if p.v.Title != "" {
+		name += ": " + p.v.Title
+	}
+	if p.v.Quick {
+		name += " (quick)"
+	}
+	p.line(p.bold(name))
+}
+
+func (p *printer) footer() {
+	m, env := p.v.Machine, p.v.Environment
+	record := p.run.Path
+	if record == "" {
+		record = "not stored"
+	}
+	revision := m.Revision
+	if len(revision) > 12 {
+		revision = revision[:12]
+	}
+	if m.Modified {
+		revision += " with changes"
+	}
+	p.line("")
+	g := &grid{columns: make([]column, 2)}
+	g.add("run", fmt.Sprintf("%s, %s, seed %d", p.v.Run, p.trials(), p.v.Seed))
+	g.add("record", record)
+	g.add("environment", fmt.Sprintf("%s: %s, %s", env.Kind, env.Database, env.Upstream))
+	g.add("machine", fmt.Sprintf("%s, %s, %s, nofile %s", m.CPU, plural(m.Cores, "core", "cores"), gibibytes(m.Memory), count(int(m.NoFile))))
+	g.add("software", fmt.Sprintf("%s/%s %s, %s, revision %s", m.OS, m.Arch, m.Kernel, m.Go, revision))
+	for _, l := range g.lines() {
+		p.hanging(l, len("environment")+len(gap))
+	}
+	for _, n := range append(p.run.Warnings, p.v.Notes...) {
+		p.hanging("note         "+n, len("environment")+len(gap))
+	}
+	p.line("")
+	p.conclusion()
+}
+
+// hanging writes a line, what is too long of it below its second column.
+func (p *printer) hanging(text string, indent int) {
+	first, rest := text[:indent], text[indent:]
+	for l := range strings.Lines(lipgloss.Wrap(rest, p.width-indent, "")) {
+		p.line(p.paint(first, faint) + strings.TrimSpace(l))
+		first = strings.Repeat(" ", indent)
+	}
+}
+
+func (p *printer) trials() string {
+	if p.v.Recorded == p.v.Planned {
+		return plural(p.v.Recorded, "trial", "trials")
+	}
+	return fmt.Sprintf("%s of %s trials", count(p.v.Recorded), count(p.v.Planned))
+}
+
+func (p *printer) conclusion() {
+	expected, open := 0, 0
+	for _, c := range p.v.Claims {
+		if c.AsExpected {
+			expected++
+		} else if c.Decision == gate.Inconclusive {
+			open++
+		}
+	}
+	verdict, color := "held", good
+	switch p.v.Exit {
+	case gate.ExitFailed:
+		verdict, color = "failed", bad
+	case gate.ExitUnmeasured:
+		verdict, color = "not measured", bad
+	case gate.ExitInconclusive:
+		verdict, color = "inconclusive", doubt
+	}
+	if len(p.v.Claims) == 0 && p.v.Exit == gate.ExitHeld {
+		verdict, color = "not judged", doubt
+	}
+	text := fmt.Sprintf("%d of %s as expected", expected, plural(len(p.v.Claims), "claim", "claims"))
+	if len(p.v.Claims) == 0 {
+		text = "there is no claim"
+	}
+	if open > 0 {
+		text += fmt.Sprintf(", %d inconclusive", open)
+	}
+	p.line(fmt.Sprintf("%s: %s (exit code %d)", p.bold(p.paint(verdict, color)), text, p.v.Exit))
+}
