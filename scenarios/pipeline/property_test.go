@@ -254,9 +254,26 @@ func TestPoolWaitIsApart(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, m := range seen.all {
-			if !m.Wrote || m.PoolWait <= 0 || m.PoolWait+m.Write+m.Handoff+m.Fetch != m.End.Sub(m.Start) {
+			if !m.Wrote || m.PoolWait <= 0 || m.Write < 0 || m.PoolWait+m.Write+m.Handoff+m.Fetch != m.End.Sub(m.Start) {
 				t.Errorf("pool wait not kept apart: %+v", m)
 			}
 		}
 	})
+}
+
+// joined is the program of 2017: all fetched, then written one by one in order.
+func TestJoinedWritesInOrderAfterAllFetches(t *testing.T) {
+	w := newWorld()
+	var order []int
+	w.onWrite = func(docs []doc) {
+		if len(w.fetched) != 20 || w.fetching > 0 {
+			t.Errorf("written when %d of 20 were fetched", len(w.fetched))
+		}
+		order = append(order, docs[0].item)
+	}
+	w.onFetch = func(item int) { time.Sleep(time.Duration(20-item) * time.Microsecond) } // done in another order
+	items := slices.Collect(upTo(20))
+	if _, err := w.pipeline(pipeline.Joined(20)).Run(t.Context(), items); err != nil || !slices.Equal(order, items) {
+		t.Errorf("written in the order %v, error %v", order, err)
+	}
 }

@@ -21,15 +21,12 @@ func (r *run[I, D]) joined(n int) {
 	})
 	g.Wait()
 	slices.SortFunc(fetched, func(a, b *job[I, D]) int { return cmp.Compare(a.index, b.index) })
-	w := r.worker(0)
-	g.start(func() {
-		for len(fetched) > 0 {
-			w.job, fetched[0] = fetched[0], nil
-			fetched = fetched[1:]
-			w.write(r.now())
-			w.report()
-		}
-	}, w.abandon)
+	queue := make(chan *job[I, D], len(fetched))
+	for _, j := range fetched {
+		queue <- j
+	}
+	close(queue)
+	r.writers(&g, 0, 1, queue)
 	g.Wait()
 }
 
@@ -38,17 +35,32 @@ func (r *run[I, D]) staged(n, m, q int) {
 	queue := make(chan *job[I, D], q)
 	var fetchers, writers group
 	r.fetchers(&fetchers, n, func(j *job[I, D]) { queue <- j })
-	for id := range m {
-		w := r.worker(n + id)
-		writers.start(func() {
-			for j := range queue {
-				w.job = j
-				w.write(r.now())
-				w.report()
-			}
-		}, w.abandon)
-	}
+	r.writers(&writers, n, m, queue)
 	fetchers.Wait()
 	close(queue)
 	writers.Wait()
+}
+
+// writers writes what is in the queue, until it is closed, with n workers of
+// g, numbered from first on.
+func (r *run[I, D]) writers(g *group, first, n int, queue <-chan *job[I, D]) {
+	for id := range n {
+		w := &writer[I, D]{queue: queue}
+		w.set(r, first+id, nil)
+		g.start(w)
+	}
+}
+
+// writer writes the jobs of a queue.
+type writer[I comparable, D any] struct {
+	worker[I, D]
+	queue <-chan *job[I, D]
+}
+
+func (w *writer[I, D]) work() {
+	for j := range w.queue {
+		w.job = j
+		w.write(w.r.now())
+		w.report()
+	}
 }

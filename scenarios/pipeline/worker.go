@@ -1,0 +1,154 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+)
+
+// job is one item on its way.
+type job[I comparable, D any] struct {
+	index int
+	item  I
+	docs  []D
+	err   error // nil or an *ItemError[I]
+	// live from when it was drawn until it is reported; written once it comes to be written.
+	live, written bool
+
+	// Since the begin of the run; 0 without an Observer.
+	began, fetched, writing, ended time.Duration
+	wait                           time.Duration // for the pool, within writing to ended
+	// parts is what batched knows of it.
+	parts
+}
+
+// worker is what one goroutine works with. It has one job in hand.
+type worker[I comparable, D any] struct {
+	r    *run[I, D]
+	id   int
+	job  *job[I, D]
+	ctx  context.Context // of its writes
+	wait *poolWait       // nil without an Observer
+}
+
+func (w *worker[I, D]) set(r *run[I, D], id int, j *job[I, D]) {
+	w.r, w.id, w.job, w.ctx = r, id, j, r.work
+	if r.p.Observer != nil {
+		w.wait = &poolWait{Context: r.work}
+		w.ctx = w.wait
+	}
+}
+
+// next draws an item.
+func (w *worker[I, D]) next() (ok bool) {
+	r := w.r
+	if r.ctx.Err() != nil || r.panicked.Load() != nil {
+		return false
+	}
+	defer r.guard()
+	index, item, ok := r.source()
+	if ok {
+		*w.job = job[I, D]{index: index, item: item, live: true}
+	}
+	return ok
+}
+
+// perform takes an item through fetch and write.
+func (w *worker[I, D]) perform() {
+	if w.fetch() {
+		w.write(w.job.fetched)
+	}
+	w.report()
+}
+
+// fetch says whether there is something to write.
+func (w *worker[I, D]) fetch() bool {
+	j := w.job
+	j.began = w.r.now()
+	docs, err := w.callFetcher(j.item)
+	j.fetched = w.r.now()
+	j.ended = j.fetched
+	if err != nil {
+		j.fail(err)
+		return false
+	}
+	j.docs = docs
+	return len(docs) > 0
+}
+
+func (w *worker[I, D]) callFetcher(item I) (docs []D, err error) {
+	defer catch(&err)
+	return w.r.p.Fetcher.Fetch(w.r.work, item)
+}
+
+// write writes what was fetched, from a time on that was just taken.
+func (w *worker[I, D]) write(from time.Duration) {
+	j := w.job
+	j.written, j.writing = true, from
+	err := w.callWriter(j.docs)
+	j.ended = w.r.now()
+	j.wait = w.waited(j.ended - from)
+	if err != nil {
+		j.fail(err)
+	}
+}
+
+func (w *worker[I, D]) callWriter(docs []D) (err error) {
+	defer catch(&err)
+	return w.r.p.Writer.Write(w.ctx, docs)
+}
+
+// waited takes what was recorded of the wait for the pool, at most all of the write.
+func (w *worker[I, D]) waited(write time.Duration) time.Duration {
+	if w.wait == nil {
+		return 0
+	}
+	return min(time.Duration(w.wait.sum.Swap(0)), write)
+}
+
+// report ends the job.
+func (w *worker[I, D]) report() {
+	j := w.job
+	j.live = false
+	defer w.r.guard()
+	if o := w.r.p.Observer; o != nil {
+		o.Item(w.id, j.timing(w.r.begin))
+	}
+	w.r.sink(j)
+}
+
+// abandon ends the job in hand, if any, after a call of runtime.Goexit.
+func (w *worker[I, D]) abandon() {
+	if j := w.job; j != nil && j.live {
+		j.ended = w.r.now()
+		if !j.written {
+			j.fetched = j.ended
+		}
+		j.fail(ErrGoexit)
+		w.report()
+	}
+}
+
+func (j *job[I, D]) stage() Stage {
+	if j.written {
+		return StageWrite
+	}
+	return StageFetch
+}
+
+func (j *job[I, D]) fail(err error) { j.err = &ItemError[I]{j.item, j.stage(), err} }
+
+func (j *job[I, D]) timing(begin time.Time) Timing {
+	t := Timing{
+		Start: begin.Add(j.began), End: begin.Add(j.ended),
+		Queue: j.began, Fetch: j.fetched - j.began, Wrote: j.written, Err: j.err,
+	}
+	if j.err != nil {
+		t.Stage = j.stage()
+	}
+	if j.written {
+		t.Handoff = j.writing - j.fetched
+		t.PoolWait = j.wait
+		t.Write = j.ended - j.writing - j.wait
+	}
+	return t
+}
