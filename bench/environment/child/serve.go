@@ -1,0 +1,44 @@
+package child
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// Serve is the helper's side: it says that it is ready, answers requests with
+// handle (nil: there are none) and returns when the parent orders the end, or
+// done is closed. After the latter it returns an error.
+func Serve(stdin io.Reader, stdout io.Writer, ready Ready, done <-chan struct{}, handle func(request []byte) error) error {
+	ready.Ready = true
+	out := json.NewEncoder(stdout)
+	if err := out.Encode(ready); err != nil {
+		return fmt.Errorf("say that I am ready: %w", err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- answer(stdin, out, handle) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-done:
+		return errors.New("the server ended by itself")
+	}
+}
+
+func answer(stdin io.Reader, out *json.Encoder, handle func([]byte) error) error {
+	lines := bufio.NewScanner(stdin)
+	for lines.Scan() {
+		r := reply{OK: true}
+		if handle == nil {
+			r = reply{Error: "no requests known"}
+		} else if err := handle(lines.Bytes()); err != nil {
+			r = reply{Error: err.Error()}
+		}
+		if err := out.Encode(r); err != nil {
+			return fmt.Errorf("answer: %w", err)
+		}
+	}
+	return lines.Err()
+}

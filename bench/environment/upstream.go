@@ -1,0 +1,93 @@
+package environment
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+
+	"floodgate/bench/environment/child"
+	"floodgate/mockupstream"
+)
+
+// upstreamVersion names the upstream in records; its revision is the program's.
+const upstreamVersion = "floodgate mock upstream"
+
+func (e *Environment) startUpstream(ctx context.Context) error {
+	p, err := e.spawn(ctx, upstreamName, nil, e.healthy)
+	if err != nil {
+		return err
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.upstream = p
+	return nil
+}
+
+func (e *Environment) healthy(ctx context.Context, p *child.Process) error {
+	_, err := e.request(ctx, http.MethodGet, "http://"+p.Addr.String()+"/healthz", nil)
+	return err
+}
+
+// ConfigureUpstream sets profile and seed, and resets statistics and attempts.
+func (e *Environment) ConfigureUpstream(ctx context.Context, profile mockupstream.Profile, seed uint64) error {
+	body, err := json.Marshal(struct {
+		Seed    uint64               `json:"seed"`
+		Profile mockupstream.Profile `json:"profile"`
+	}{seed, profile})
+	if err != nil {
+		return fmt.Errorf("configure upstream: %w", err)
+	}
+	if _, err := e.request(ctx, http.MethodPut, e.UpstreamURL()+"/profile", body); err != nil {
+		return fmt.Errorf("configure upstream: %w", err)
+	}
+	return nil
+}
+
+// UpstreamStats is what the upstream has seen since ConfigureUpstream.
+func (e *Environment) UpstreamStats(ctx context.Context) (mockupstream.Stats, error) {
+	var stats mockupstream.Stats
+	body, err := e.request(ctx, http.MethodGet, e.UpstreamURL()+"/stats", nil)
+	if err != nil {
+		return stats, fmt.Errorf("ask upstream for its statistics: %w", err)
+	}
+	if err := json.Unmarshal(body, &stats); err != nil {
+		return stats, fmt.Errorf("read the upstream's statistics: %w", err)
+	}
+	return stats, nil
+}
+
+// listening is the address in a URL of a server of ours.
+func listening(base string) (netip.AddrPort, error) {
+	u, err := url.Parse(base)
+	if err != nil {
+		return netip.AddrPort{}, err
+	}
+	return netip.ParseAddrPort(u.Host)
+}
+
+// request returns the body of an answer with a status of 2xx.
+func (e *Environment) request(ctx context.Context, method, target string, body []byte) ([]byte, error) {
+	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	resp, err := e.http.Do(req)
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return nil, fmt.Errorf("%s %s: read answer: %w", method, target, err)
+	}
+	if resp.StatusCode/100 != 2 {
+		return nil, fmt.Errorf("%s %s: %s: %.500s", method, target, resp.Status, strings.TrimSpace(string(answer)))
+	}
+	return answer, nil
+}
