@@ -5,8 +5,9 @@
 // keeps its sleepers in a heap and waits for the first of them with a timerfd
 // in the same epoll: a descriptor that becomes ready to the nanosecond, that
 // needs no thread of its own, and whose ringing is handled by the very thread
-// that epoll wakes. What is left of the lateness is the time that the kernel
-// and the Go scheduler take to run a thread.
+// that epoll wakes. The time that the kernel takes to run a thread is learned
+// and compensated: the alarm rings that much earlier, and what is left until
+// the deadline is spun away, in at most 5 % of one core's time.
 //
 // On other systems, and where the timerfd cannot be had, a Clock uses
 // time.Timer; Precise says which it is.
@@ -35,8 +36,9 @@ type Clock struct {
 
 	mu     sync.Mutex
 	queue  queue
-	armed  time.Duration // deadline that the alarm is set to; never: none
+	armed  time.Duration // deadline that the alarm is set for; never: none
 	closed bool
+	lead   lead
 }
 
 const never = time.Duration(math.MaxInt64)
@@ -167,7 +169,7 @@ func (c *Clock) remove(s *sleeper) {
 func (c *Clock) arm(due time.Duration) {
 	if due < c.armed && !c.closed {
 		c.armed = due
-		c.alarm.set(max(due-time.Since(c.base), 1))
+		c.alarm.set(max(c.lead.aim(due, time.Since(c.base)), 1))
 	}
 }
 
@@ -175,9 +177,16 @@ func (c *Clock) arm(due time.Duration) {
 func (c *Clock) run() {
 	defer close(c.stopped)
 	for c.alarm.wait() {
+		rang := time.Since(c.base)
 		c.mu.Lock()
+		spinUntil := c.lead.rang(c.armed, rang)
 		c.armed = never
-		now := time.Since(c.base)
+		c.mu.Unlock()
+		now := rang
+		for now < spinUntil {
+			now = time.Since(c.base)
+		}
+		c.mu.Lock()
 		for len(c.queue) > 0 && c.queue[0].due <= now {
 			heap.Pop(&c.queue).(*sleeper).wake <- struct{}{}
 		}

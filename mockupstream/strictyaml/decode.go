@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/goccy/go-yaml"
@@ -210,6 +209,12 @@ func keyOf(f reflect.StructField) string {
 	return name
 }
 
+// fieldOf is the index of the field with that name, -1: none.
 func fieldOf(t reflect.Type, name string) int {
-	return slices.IndexFunc(reflect.VisibleFields(t), func(f reflect.StructField) bool { return keyOf(f) == name && name != "" })
+	for i := range t.NumField() {
+		if name != "" && keyOf(t.Field(i)) == name {
+			return i
+		}
+	}
+	return -1
 }

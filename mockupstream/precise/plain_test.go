@@ -1,0 +1,63 @@
+package precise
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+)
+
+// The clock that other systems get.
+func TestPlainClock(t *testing.T) {
+	c := &Clock{closing: make(chan struct{}), stopped: make(chan struct{}), base: time.Now()}
+	close(c.stopped)
+	if c.Precise() {
+		t.Error("precise without an alarm")
+	}
+	began := time.Now()
+	if err := c.Sleep(context.Background(), time.Millisecond); err != nil || time.Since(began) < time.Millisecond {
+		t.Errorf("Sleep: %v after %v", err, time.Since(began))
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(time.Millisecond, cancel)
+	if err := c.Sleep(ctx, time.Hour); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled Sleep: %v", err)
+	}
+	time.AfterFunc(time.Millisecond, c.Close)
+	if err := c.Sleep(context.Background(), time.Hour); !errors.Is(err, ErrClosed) {
+		t.Errorf("Sleep of a closed clock: %v", err)
+	}
+}
+
+// The lead settles where a quarter of the wakings take longer, and ends when
+// too much time is spun.
+func TestLead(t *testing.T) {
+	var l lead
+	now := time.Duration(0)
+	ring := func(takes time.Duration) (spun time.Duration) {
+		now += 10 * time.Millisecond
+		due := now + 5*time.Millisecond
+		now += l.aim(due, now) + takes
+		spun = max(l.rang(due, now)-now, 0)
+		now += spun
+		return spun
+	}
+	for i := range 4000 {
+		ring(time.Duration(i*37%101) * time.Microsecond) // uniform on 0 to 100 µs
+	}
+	if l.quartile < 60*time.Microsecond || l.quartile > 90*time.Microsecond {
+		t.Errorf("lead %v, want about 75µs", l.quartile)
+	}
+	spun, from := time.Duration(0), now
+	for range 1000 {
+		due := now + 300*time.Microsecond
+		now += l.aim(due, now)
+		rest := max(l.rang(due, now)-now, 0)
+		l.quartile = maxLead // as if most wakings still took long
+		spun += rest
+		now += rest
+	}
+	if share := float64(spun) / float64(now-from); share > 0.08 || spun == 0 {
+		t.Errorf("spun %.0f %% of the time, want about 5", 100*share)
+	}
+}
