@@ -22,7 +22,7 @@ func Redact(text string) string {
 
 // A mongodb URI ends at a space alone: quotes may be part of its password.
 var (
-	uriPattern   = regexp.MustCompile(`(?i)mongodb[a-z+]*://\S*|[a-z][a-z0-9+.-]*://[^\s"'<>` + "`" + `]*`)
+	uriPattern   = regexp.MustCompile(`(?i)[a-z0-9+.-]*mongodb[a-z0-9+.-]*://\S*|[a-z][a-z0-9+.-]*://[^\s"'<>` + "`" + `]*`)
 	secretOption = regexp.MustCompile(`(?i)([?&;,][^=&;,#]*(?:passw|pwd|token|secret|apikey|api_key|accesskey|access_key|credential)[^=&;,#]*[=:])[^&;,#)]*`)
 )
 
@@ -39,7 +39,7 @@ func redactURI(uri string) string {
 // credentialsEnd is where the host begins in what follows "scheme://".
 func credentialsEnd(scheme, rest string) int {
 	last := strings.LastIndexByte(rest, '@') + 1
-	if last == 0 || strings.HasPrefix(scheme, "mongodb") {
+	if last == 0 || strings.Contains(scheme, "mongodb") {
 		return last
 	}
 	authority := rest

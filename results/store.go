@@ -43,9 +43,9 @@ type Store struct {
 }
 
 // Create makes the folder of a new run below root and writes its header.
-// An empty h.ID gets a [NewID]; an ID that exists is an error, never
-// overwritten. Schema is set, and Scenario and Hash brought to the form of
-// [Header.SetScenario].
+// An empty h.ID gets a [NewID]. The folder may exist, with logs in it; a run in
+// it is an error, never overwritten. Schema is set, and Scenario and Hash
+// brought to the form of [Header.SetScenario].
 func Create(root string, h Header) (*Store, error) {
 	if h.ID == "" {
 		h.ID = NewID(time.Now())
@@ -63,12 +63,12 @@ func Create(root string, h Header) (*Store, error) {
 		return nil, fmt.Errorf("create run %q: %w", h.ID, err)
 	}
 	dir := filepath.Join(root, h.ID)
-	if err := os.Mkdir(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, fmt.Errorf("create run %q: %w", h.ID, err)
 	}
 	s, err := create(dir, h)
 	if err != nil {
-		os.RemoveAll(dir)
+		os.Remove(dir) // unless there is something in it, such as logs or another run
 		return nil, fmt.Errorf("create run %q: %w", h.ID, err)
 	}
 	return s, nil
@@ -82,6 +82,7 @@ func create(dir string, h Header) (*Store, error) {
 	s := &Store{header: h, dir: dir, file: f, digest: sha256.New(), seen: make(map[int]bool)}
 	if err := s.begin(f); err != nil {
 		f.Close()
+		os.Remove(f.Name())
 		return nil, err
 	}
 	return s, nil

@@ -22,6 +22,8 @@ type Options struct {
 	Levels   []scenarios.LevelSet // nil: items 20, 50 and 200
 	Variants []scenarios.Variant  // nil: [Variants]
 	Claims   []scenarios.Claim
+	// Bare leaves the histograms out, which take most of the time to make.
+	Bare bool
 	// Change may change a trial, or drop it by returning false. Nil: none.
 	Change func(t *results.Trial) bool
 }
@@ -53,6 +55,9 @@ func New(o Options) *results.Run {
 			for _, v := range sc.Variants {
 				t := trial(sc, l, v, block)
 				t.Index = len(run.Trials)
+				if !o.Bare {
+					t.Stages = stages(l.Scenario, rand.New(rand.NewPCG(t.Seed, hash(v.Name, l.Name))))
+				}
 				run.Trials = append(run.Trials, t)
 			}
 		}
@@ -120,7 +125,6 @@ func trial(sc *scenarios.Scenario, l scenarios.Level, v scenarios.Variant, block
 		Block: block, Variant: v.Name, Level: l.Factors, LevelName: l.Name, Items: items, Seed: sc.Seed + uint64(block),
 		Started: time.Date(2026, 11, 22, 21, 41, block, 0, time.UTC),
 		Outcome: results.OutcomeOK, Makespan: time.Duration(makespan), MakespanSource: "sut", Ideal: time.Duration(ideal),
-		Stages:    stages(l.Scenario, rng),
 		ItemsDone: new(items), ItemsFailed: new(0),
 		Descriptors: results.Descriptors{
 			Baseline: 8, Peak: peak, PeakAt: time.Duration(makespan / 2), Inside: &inside, Outside: &inside,
