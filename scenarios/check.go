@@ -264,6 +264,7 @@ func (c *checker) where(path string, where map[string]any, levels []Level) []Lev
 	selected := slices.DeleteFunc(slices.Clone(levels), func(l Level) bool { return !l.Selects(where) })
 	if len(selected) == 0 {
 		c.report(path, fmt.Sprintf("%s selects no level; allowed: values of the levels %s", words(where), strings.Join(levelNames(levels), "; ")))
+		return nil
 	}
 	return selected
 }

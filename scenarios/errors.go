@@ -75,7 +75,7 @@ func didYouMean(name string, allowed []string) string {
 // empty where none is near.
 func nearest(name string, allowed []string) string {
 	size := utf8.RuneCountInString(name)
-	best, least := "", max(2, size/3)+1
+	best, least := "", max(2, (size+2)/3)+1
 	if size > maxNameLength {
 		return ""
 	}

@@ -73,7 +73,7 @@ func appendFactors(found []factor, path string, v reflect.Value, r rule) []facto
 // isFactor excludes lists, and the file that is read once, when the scenario is loaded.
 func isFactor(path string, t reflect.Type) bool {
 	switch t.Kind() {
-	case reflect.Slice, reflect.Pointer:
+	case reflect.Slice, reflect.Pointer, reflect.Struct:
 		return false
 	}
 	return !strings.HasSuffix(path, ".latency.file")
@@ -81,18 +81,36 @@ func isFactor(path string, t reflect.Type) bool {
 
 // findFactor is the factor of that name or path, or what is wrong with the name.
 func (s *Scenario) findFactor(name string) (factor, string) {
-	all := s.factors()
-	names := make([]string, len(all))
-	for i, f := range all {
-		if f.name == alias(name) {
-			return f, ""
-		}
-		names[i] = f.name
+	if f, _, ok := s.locate(name); ok {
+		return f, ""
+	}
+	var names []string
+	for _, f := range s.factors() {
+		names = append(names, f.name)
 	}
 	if part := s.absent(fullPath(name)); part != "" {
 		return factor{}, fmt.Sprintf("no factor %s, for this scenario has no %s; allowed: factors in parts that it has, so add %s to vary it", quote(name), part, part)
 	}
 	return factor{}, fmt.Sprintf("no factor %s; %sallowed: %s", quote(name), didYouMean(name, names), siblings(name, names))
+}
+
+// locate finds the factor of that name or path, and its field.
+func (s *Scenario) locate(name string) (f factor, field reflect.Value, ok bool) {
+	keys := strings.Split(fullPath(name), ".")
+	if !slices.Contains(factorRoots, keys[0]) {
+		return factor{}, reflect.Value{}, false
+	}
+	field = reflect.ValueOf(s).Elem()
+	for _, key := range keys {
+		if field.Kind() == reflect.Struct {
+			f.rule = ruleFor(field.Type().Name(), key)
+		}
+		if field, ok = child(field, key); !ok {
+			return factor{}, reflect.Value{}, false
+		}
+	}
+	f.name, f.typ = alias(fullPath(name)), field.Type()
+	return f, field, isFactor(fullPath(name), field.Type())
 }
 
 // siblings are the factors in the innermost part that a name is in, or the
@@ -121,7 +139,7 @@ func (s *Scenario) absent(path string) string {
 		switch v.Kind() {
 		case reflect.Slice:
 			i, err := strconv.Atoi(key)
-			if err != nil || i < 0 {
+			if err != nil || i < 0 || v.Type().Elem().Kind() != reflect.Struct {
 				return ""
 			}
 			if i >= v.Len() {
@@ -148,15 +166,11 @@ func (s *Scenario) absent(path string) string {
 func (l Level) Value(name string) (any, bool) { return l.Scenario.value(name) }
 
 func (s *Scenario) value(name string) (any, bool) {
-	f, wrong := s.findFactor(name)
-	if wrong != "" {
+	_, field, ok := s.locate(name)
+	if !ok {
 		return nil, false
 	}
-	v := reflect.ValueOf(s).Elem()
-	for _, key := range strings.Split(fullPath(f.name), ".") {
-		v = child(v, key)
-	}
-	return canonical(v), true
+	return canonical(field), true
 }
 
 // with is a copy of the scenario that has another value of a factor and shares
@@ -166,7 +180,7 @@ func (s *Scenario) with(f factor, v any) (*Scenario, string) {
 	field := reflect.ValueOf(&changed).Elem()
 	for _, key := range strings.Split(fullPath(f.name), ".") {
 		unshare(field)
-		field = child(field, key)
+		field, _ = child(field, key) // locate has found it
 	}
 	if wrong := assign(field, widen(v), f.rule); wrong != "" {
 		return nil, wrong
@@ -174,16 +188,32 @@ func (s *Scenario) with(f factor, v any) (*Scenario, string) {
 	return &changed, ""
 }
 
-// child is the field of a struct, behind a pointer or not, or the element of a list.
-func child(v reflect.Value, key string) reflect.Value {
+// child is the field of a struct or the element of a list, behind a pointer or not.
+func child(v reflect.Value, key string) (reflect.Value, bool) {
 	if v.Kind() == reflect.Pointer {
 		v = v.Elem()
 	}
-	if v.Kind() == reflect.Slice {
-		i, _ := strconv.Atoi(key) // of a path that appendFactors made
-		return v.Index(i)
+	i := -1
+	switch v.Kind() {
+	case reflect.Struct:
+		i = slices.Index(keysOf(v.Type()), key)
+	case reflect.Slice:
+		if n, err := strconv.Atoi(key); err == nil && strconv.Itoa(n) == key && n < v.Len() {
+			i = n
+		}
 	}
-	return v.Field(slices.Index(keysOf(v.Type()), key))
+	switch {
+	case i < 0:
+		return reflect.Value{}, false
+	case v.Kind() == reflect.Slice:
+		v = v.Index(i)
+	default:
+		v = v.Field(i)
+	}
+	if v.Kind() == reflect.Pointer && v.IsNil() {
+		return reflect.Value{}, false
+	}
+	return v, true
 }
 
 // unshare replaces a pointer or a list by a copy.

@@ -66,11 +66,11 @@ var rules = map[string]rule{
 	"ReductionClaim.where":    {doc: "Factors and the one value that selects levels. Default: all levels."},
 	"GrowthClaim.of":          {doc: "Names of the variants.", variant: true},
 	"GrowthClaim.against":     {doc: "Name of the variant that they are compared with.", variant: true},
-	"GrowthClaim.with":        {doc: "The factor. Default items."},
+	"GrowthClaim.with":        {doc: "The factor. Default items.", factor: true, filled: true},
 	"GrowthClaim.where":       {doc: "Factors and the one value that selects levels. Default: all levels."},
 	"DescriptorsClaim.within": {doc: "Names of the variants whose peak stays within the prediction.", variant: true},
 	"DescriptorsClaim.grows":  {doc: "Names of the variants whose peak grows with the factor.", variant: true},
-	"DescriptorsClaim.with":   {doc: "The factor. Default items."},
+	"DescriptorsClaim.with":   {doc: "The factor. Default items.", factor: true, filled: true},
 	"DocumentsClaim.of":       {doc: "Names of the variants. Default: all.", variant: true},
 
 	"Profile.latency":        {doc: "Delay before the first byte of an answer."},

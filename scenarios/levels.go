@@ -114,14 +114,15 @@ func (s *Scenario) axes(set LevelSet, path string) ([]axis, []problem) {
 		a, wrongs := s.axis(f, set[key], at)
 		axes, problems = append(axes, a), append(problems, wrongs...)
 	}
-	order := s.factors()
-	slices.SortFunc(axes, func(a, b axis) int {
-		position := func(x axis) int {
-			return slices.IndexFunc(order, func(f factor) bool { return f.name == x.factor.name })
-		}
-		return cmp.Compare(position(a), position(b))
-	})
-	return axes, problems
+	return inFileOrder(axes, s.factors()), problems
+}
+
+func inFileOrder(axes []axis, order []factor) []axis {
+	position := func(x axis) int {
+		return slices.IndexFunc(order, func(f factor) bool { return f.name == x.factor.name })
+	}
+	slices.SortFunc(axes, func(a, b axis) int { return cmp.Compare(position(a), position(b)) })
+	return axes
 }
 
 func (s *Scenario) axis(f factor, v any, path string) (axis, []problem) {
@@ -196,15 +197,15 @@ func (l *Level) cell() string {
 // name or path, and the value that each must have.
 func (l Level) Selects(where map[string]any) bool {
 	for name, want := range where {
-		f, wrong := l.Scenario.findFactor(name)
-		if wrong != "" {
+		f, field, ok := l.Scenario.locate(name)
+		if !ok {
 			return false
 		}
 		other, wrong := l.Scenario.with(f, want)
 		if wrong != "" {
 			return false
 		}
-		have, _ := l.Scenario.value(name)
+		have := canonical(field)
 		if sought, _ := other.value(name); !reflect.DeepEqual(have, sought) {
 			return false
 		}

@@ -3,7 +3,9 @@ package scenarios
 import (
 	"fmt"
 	"reflect"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
@@ -37,6 +39,11 @@ func at(t *token.Token) place {
 func scalar(node ast.Node) (any, bool) {
 	switch n := node.(type) {
 	case *ast.StringNode:
+		if n.Token.Type == token.StringType && exponent.MatchString(n.Value) {
+			if f, err := strconv.ParseFloat(n.Value, 64); err == nil {
+				return f, true
+			}
+		}
 		return n.Value, true
 	case *ast.LiteralNode:
 		return n.Value.Value, true
@@ -53,6 +60,9 @@ func scalar(node ast.Node) (any, bool) {
 	}
 	return nil, false
 }
+
+// exponent is a number that the parser takes for a text, though YAML and JSON do not.
+var exponent = regexp.MustCompile(`^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$`)
 
 // wholeOf makes one type of all whole numbers that it can hold.
 func wholeOf(v any) any {

@@ -18,6 +18,7 @@ type rule struct {
 	filled   bool     // the text is not blank
 	positive bool     // the duration is not zero
 	empty    bool     // the list may be empty
+	factor   bool     // the text names a factor
 	variant  bool     // the text names a variant; in a list each once
 	span     *span    // of a number; nil: any
 }

@@ -1,30 +1,182 @@
 package scenarios_test
 
 import (
-	"fmt"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 
 	"floodgate/scenarios"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
 )
 
-func TestBuiltinsLoad(t *testing.T) {
+// TestBuiltins holds that the catalogue loads, runs quickly with all that the
+// claims need, and can start under its limit of descriptors.
+func TestBuiltins(t *testing.T) {
+	if diff := cmp.Diff([]string{"crawl", "report", "report-2017"}, scenarios.BuiltinNames()); diff != "" {
+		t.Error(diff)
+	}
 	all, err := scenarios.Builtins()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, s := range all {
-		for _, q := range []*scenarios.Scenario{s, s.Quickened()} {
-			levels, err := q.ExpandLevels()
-			if err != nil {
-				t.Fatal(err)
-			}
-			fmt.Println(s.Name, len(q.Claims))
-			for _, l := range levels {
-				fmt.Println(l.Name, l.Factors)
-				for _, v := range q.Variants {
-					fmt.Println("  ", v.Name, scenarios.Predict(v, l.Scenario))
+	for i, s := range all {
+		if s.Name != scenarios.BuiltinNames()[i] || s.Title == "" {
+			t.Errorf("file %s holds scenario %s, %q", scenarios.BuiltinNames()[i], s.Name, s.Title)
+		}
+		for _, one := range []*scenarios.Scenario{s, s.Quickened()} {
+			for _, l := range expand(t, one) {
+				for _, v := range one.Variants {
+					if p := scenarios.Predict(v, l.Scenario); p.Total > l.Scenario.SUT.NoFile {
+						t.Errorf("%s at %s: %s is predicted %d descriptors of %d", s.Name, l.Name, v.Name, p.Total, l.Scenario.SUT.NoFile)
+					}
 				}
 			}
 		}
 	}
+	report := all[1]
+	if got := len(report.Quickened().Claims); got != len(report.Claims) {
+		t.Errorf("--quick judges %d of %d claims of report", got, len(report.Claims))
+	}
+}
+
+func TestBuiltinUnknown(t *testing.T) {
+	_, err := scenarios.Builtin("reprot")
+	if err == nil || err.Error() != `no built-in scenario "reprot"; did you mean "report"? allowed: crawl, report, report-2017` {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestOpen(t *testing.T) {
+	byName, err := scenarios.Open("report")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"report.yaml", "./report.yaml"} {
+		byPath, err := scenarios.Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(byName, byPath); diff != "" {
+			t.Error(diff)
+		}
+	}
+	if _, err := scenarios.Open("no/such.yaml"); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	s := parse(t, least+`
+levels: [{items: [20, 50]}]
+claims:
+  - {id: a, says: a, growth: {of: [bounded-10], against: sequential}}
+  - {id: b, says: b, growth: {of: [bounded-10], against: sequential, with: items.count, where: {database.latency: 0s}}}
+`)
+	if s.Items.Batches != 1 || s.Database.Documents != "per-item" || s.SUT.NoFile != 1024 || s.SUT.Timeout.String() != "2m0s" ||
+		s.SUT.FetchTimeout.String() != "30s" || s.SUT.WriteTimeout.String() != "30s" {
+		t.Errorf("%+v", s)
+	}
+	if v := s.Variants[1]; v.Name != "bounded-10" || v.Connections.Upstream != "keep-alive" || v.Connections.Clients != "shared" {
+		t.Errorf("%+v", v)
+	}
+	if a := s.Claims[0]; a.Expect != "proved" || a.Growth.With != "items" {
+		t.Errorf("%+v", a)
+	}
+	if b := s.Claims[1]; b.Growth.With != "items" || b.Growth.Where["database.latency"] != "0s" {
+		t.Errorf("%+v", b.Growth)
+	}
+}
+
+// TestLoadReplay proves that delays are read from beside the scenario, and by Load alone.
+func TestLoadReplay(t *testing.T) {
+	dir := t.TempDir()
+	src := strings.Replace(least, "{distribution: lognormal, median: 20ms, sigma: 0.5}", "{distribution: replay, file: delays.txt}", 1) + "levels: [{items: 5}]\n"
+	path := filepath.Join(dir, "replay.yaml")
+	for name, content := range map[string]string{"replay.yaml": src, "delays.txt": "10ms\n30ms\n"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s, err := scenarios.Load(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(s.Upstream.Latency.Samples) != 2 {
+		t.Errorf("read %v", s.Upstream.Latency.Samples)
+	}
+	if s := parse(t, src); len(s.Upstream.Latency.Samples) != 0 {
+		t.Errorf("Parse read a file: %v", s.Upstream.Latency.Samples)
+	}
+}
+
+func TestPercent(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		p := scenarios.Percent(float64(rapid.IntRange(0, 9999).Draw(t, "hundredths of a percent")) / 10_000)
+		text, err := json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back scenarios.Percent
+		if err := json.Unmarshal(text, &back); err != nil {
+			t.Fatal(err)
+		}
+		if back.String() != p.String() || len(text) > len(`"99.99%"`) {
+			t.Fatalf("%v became %s became %v", float64(p), text, float64(back))
+		}
+	})
+	for _, bad := range []string{"60", "0.6", "100%", "-1%", "60 %", "%", "", "60%%", "1e1%"} {
+		if err := new(scenarios.Percent).UnmarshalText([]byte(bad)); err == nil {
+			t.Errorf("%q is taken for a percentage", bad)
+		}
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, pattern := range []string{"*.yaml", "testdata/*.yaml", "testdata/good/*.yaml"} {
+		files, err := filepath.Glob(pattern)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range files {
+			src, err := os.ReadFile(file)
+			if err != nil {
+				f.Fatal(err)
+			}
+			f.Add(src)
+		}
+	}
+	f.Fuzz(func(t *testing.T, src []byte) {
+		s, err := scenarios.Parse("fuzz.yaml", src)
+		if err != nil {
+			var all scenarios.Errors
+			if !errors.As(err, &all) || len(all) == 0 {
+				t.Fatalf("%T: %v", err, err)
+			}
+			for _, one := range all {
+				if one.Line < 1 || one.Column < 1 || one.Message == "" || strings.Contains(one.Message, "\n") {
+					t.Errorf("%+v", one)
+				}
+			}
+			return
+		}
+		for _, one := range []*scenarios.Scenario{s, s.Quickened()} {
+			for _, l := range expand(t, one) {
+				for _, v := range one.Variants {
+					scenarios.Predict(v, l.Scenario)
+				}
+			}
+		}
+		stored, err := json.Marshal(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := scenarios.Parse("stored.json", stored); err != nil {
+			t.Errorf("stored as %s: %v", stored, err)
+		}
+	})
 }

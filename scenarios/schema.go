@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"regexp"
 	"slices"
+	"strings"
 
 	"floodgate/mockupstream"
 )
@@ -90,6 +91,8 @@ func textSchema(r rule) schema {
 		s["enum"] = r.oneOf
 	case r.name:
 		s["pattern"], s["maxLength"] = namePattern, maxNameLength
+	case r.factor:
+		s["anyOf"] = factorNames()
 	case r.filled:
 		s["pattern"] = blankPattern
 	}
@@ -186,9 +189,9 @@ func (w schemaWriter) factors(name string, lists bool) schema {
 			if lists {
 				value = schema{"anyOf": []schema{value, {"type": "array", "minItems": 1, "uniqueItems": true, "items": value}}}
 			}
-			for _, path := range slices.Compact([]string{f.name, fullPath(f.name)}) {
-				if pattern := indexed.ReplaceAllString(regexp.QuoteMeta(path), `\.(0|[1-9][0-9]*)\.`); pattern != regexp.QuoteMeta(path) {
-					patterns["^"+pattern+"$"] = value
+			for _, path := range f.names() {
+				if pattern, isPattern := pathPattern(path); isPattern {
+					patterns[pattern] = value
 				} else {
 					properties[path] = value
 				}
@@ -200,6 +203,31 @@ func (w schemaWriter) factors(name string, lists bool) schema {
 		}
 	}
 	return schema{"$ref": "#/$defs/" + name}
+}
+
+// factorNames are schemas for the name of a factor.
+func factorNames() []schema {
+	var names, patterns []string
+	for _, f := range anyFactors() {
+		for _, path := range f.names() {
+			if pattern, isPattern := pathPattern(path); isPattern {
+				patterns = append(patterns, pattern)
+			} else {
+				names = append(names, path)
+			}
+		}
+	}
+	return []schema{{"enum": names}, {"pattern": strings.Join(patterns, "|")}}
+}
+
+// names are the factor's short name and its path.
+func (f factor) names() []string { return slices.Compact([]string{f.name, fullPath(f.name)}) }
+
+// pathPattern matches a path at any index of the lists that it leads through, if it does.
+func pathPattern(path string) (string, bool) {
+	quoted := regexp.QuoteMeta(path)
+	pattern := indexed.ReplaceAllString(quoted, `\.(0|[1-9][0-9]*)\.`)
+	return "^" + pattern + "$", pattern != quoted
 }
 
 // indexed finds the number of a list's element in a quoted path.

@@ -1,0 +1,64 @@
+package scenarios_test
+
+import (
+	"testing"
+
+	"floodgate/scenarios"
+)
+
+func TestMaxConns(t *testing.T) {
+	zero, seven := 0, 7
+	for _, test := range []struct {
+		variant         scenarios.Variant
+		upstream, mongo int
+	}{
+		{scenarios.Variant{Strategy: "sequential"}, 1, 1},
+		{scenarios.Variant{Strategy: "joined", Limit: 300}, 300, 1},
+		{scenarios.Variant{Strategy: "unbounded"}, 0, 0},
+		{scenarios.Variant{Strategy: "bounded", Limit: 10}, 10, 10},
+		{scenarios.Variant{Strategy: "staged", Limit: 20, Writers: 5}, 20, 5},
+		{scenarios.Variant{Strategy: "batched", Limit: 20, Writers: 4}, 20, 4},
+		{scenarios.Variant{Strategy: "bounded", Limit: 10, Connections: scenarios.Connections{Upstream: "fresh"}}, 10, 10},
+		{scenarios.Variant{Strategy: "bounded", Limit: 10, Connections: scenarios.Connections{MaxConnsPerHost: &zero}}, 0, 10},
+		{scenarios.Variant{Strategy: "unbounded", Connections: scenarios.Connections{MaxPoolSize: &seven}}, 0, 7},
+	} {
+		if upstream, mongo := test.variant.MaxConns(); upstream != test.upstream || mongo != test.mongo {
+			t.Errorf("%+v: %d and %d; want %d and %d", test.variant, upstream, mongo, test.upstream, test.mongo)
+		}
+	}
+}
+
+func TestPredict(t *testing.T) {
+	zero, hundred := 0, 100
+	of2017 := scenarios.Connections{Upstream: "fresh", MaxConnsPerHost: &zero, MaxPoolSize: &hundred}
+	for _, test := range []struct {
+		variant         scenarios.Variant
+		items, batches  int
+		upstream, mongo int
+	}{
+		{scenarios.Variant{Strategy: "sequential"}, 200, 1, 1, 1 + 2},
+		{scenarios.Variant{Strategy: "joined", Limit: 300}, 200, 1, 200, 1 + 2},
+		{scenarios.Variant{Strategy: "unbounded"}, 200, 1, 200, 200 + 2},
+		{scenarios.Variant{Strategy: "bounded", Limit: 10}, 200, 1, 10, 10 + 2},
+		{scenarios.Variant{Strategy: "bounded", Limit: 300}, 200, 1, 200, 200 + 2},
+		{scenarios.Variant{Strategy: "staged", Limit: 20, Writers: 5}, 200, 1, 20, 5 + 2},
+		{scenarios.Variant{Strategy: "unbounded"}, 200, 3, 67, 67 + 2},
+		// the bounds of 2017: no limit on connections, a pool of 100; one at a time still takes one
+		{scenarios.Variant{Strategy: "sequential", Connections: of2017}, 1000, 1, 1, 1 + 2},
+		{scenarios.Variant{Strategy: "bounded", Limit: 300, Connections: of2017}, 1000, 1, 300, 100 + 2},
+		{scenarios.Variant{Strategy: "unbounded", Connections: of2017}, 1000, 0, 1000, 100 + 2},
+	} {
+		sc := &scenarios.Scenario{Items: scenarios.Items{Count: test.items, Batches: test.batches}}
+		got := scenarios.Predict(test.variant, sc)
+		want := scenarios.Descriptors{
+			Runtime: scenarios.RuntimeDescriptors, Upstream: test.upstream, Mongo: test.mongo,
+			Total: scenarios.RuntimeDescriptors + test.upstream + test.mongo,
+		}
+		if got != want {
+			t.Errorf("%+v, %d items in %d batches: %+v; want %+v", test.variant, test.items, test.batches, got, want)
+		}
+		if measured := got.WithRuntime(11); measured.Total != want.Total-scenarios.RuntimeDescriptors+11 || measured.Runtime != 11 {
+			t.Errorf("with a baseline of 11: %+v", measured)
+		}
+	}
+}
