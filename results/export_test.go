@@ -41,3 +41,6 @@ func (s *Store) Inject() *Faults {
 	s.file = f
 	return f
 }
+
+// Footer is the last line of a complete run.
+type Footer = footer
