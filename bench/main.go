@@ -14,6 +14,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"slices"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -52,7 +53,7 @@ func child(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int, 
 	if args[0] == sut.ChildArg {
 		return sut.Main(args[1:], stdin, stdout, stderr), true
 	}
-	if environment.IsChild(args[0]) {
+	if slices.Contains(environment.Children(), args[0]) {
 		return environment.RunChild(args[0], args[1:], stdin, stdout, stderr), true
 	}
 	return 0, false

@@ -81,11 +81,11 @@ func serveMongo(cmd *cobra.Command, stderr io.Writer, addr, data string) error {
 		defer os.RemoveAll(dir)
 		data = dir
 	}
-	server, err := mongo.Start(cmd.Context(), mongo.Options{Addr: addr, Dir: data})
+	server, err := mongo.Serve(cmd.Context(), mongo.Options{Addr: addr, Dir: data})
 	if err != nil {
 		return exit(exitUnmeasured, err)
 	}
-	fmt.Fprintf(stderr, "embedded MongoDB (%s) on %s; Ctrl-C ends it\n", mongo.Version, server.URI())
+	fmt.Fprintf(stderr, "embedded MongoDB (%s) on %s; Ctrl-C ends it\n", mongo.Version(), server.URI())
 	<-cmd.Context().Done()
 	return server.Close()
 }

@@ -30,7 +30,8 @@ func (r *Trials) verify(ctx context.Context, t PlannedTrial, record *results.Tri
 	if r.Unwritten {
 		return
 	}
-	e := newExpectation(t.Level.Scenario, t.Seed, failed)
+	unfinished := record.Outcome == results.OutcomeCrashed || record.Outcome == results.OutcomeTimeout || record.Outcome == results.OutcomeFailed
+	e := newExpectation(t.Level.Scenario, t.Seed, failed, unfinished)
 	docs, err := e.check(ctx, r.Environment, r.Database, collection(t.Index))
 	if err != nil {
 		fail(record, results.OutcomeFailed, err)
@@ -48,7 +49,7 @@ func upstreamSaw(record *results.Trial, s mockupstream.Stats) {
 	record.Upstream = &results.UpstreamStats{
 		Requests: int(s.Requests), PeakInFlight: int(s.PeakInFlight), PeakConns: int(s.PeakConnections),
 		Connections: int(s.Accepted), Repeated: int(s.Repeated),
-		LateMedian: s.LateMedian, LateP99: s.LateP99, Saturated: s.Saturated,
+		LateMedian: time.Duration(s.LateMedianNS), LateP99: time.Duration(s.LateP99NS), Saturated: s.Saturated,
 	}
 	if s.Saturated {
 		fail(record, results.OutcomeInvalid, fmt.Errorf("the mock upstream was too slow: %s", s.Reason))

@@ -1,0 +1,223 @@
+package main
+
+import (
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"floodgate/bench/environment"
+	"floodgate/bench/experiment"
+	"floodgate/results"
+	"floodgate/scenarios"
+)
+
+var update = flag.Bool("update", false, "write golden files anew")
+
+// units of our metrics, and in which direction they are better.
+var units = []struct{ name, better string }{
+	{"p50-ns", "lower"}, {"p99-ns", "lower"}, {"peak-fds", "lower"},
+	{"reduction", "higher"}, {"efficiency", "higher"}, {"errors", "lower"}, {"lost-docs", "lower"},
+	{"cpu-share", "lower"},
+}
+
+// laboratory runs single trials, as "floodgate run" does.
+type laboratory struct {
+	b      *testing.B
+	trials *experiment.Trials
+}
+
+// startedEnvironment is the one environment of all benchmarks of this process; nil: not started.
+var startedEnvironment *environment.Environment
+
+func benchEnvironment(b *testing.B) *environment.Environment {
+	b.Helper()
+	if startedEnvironment == nil {
+		var err error
+		if startedEnvironment, err = environment.Start(context.Background(), environment.Options{}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	return startedEnvironment
+}
+
+func newLaboratory(b *testing.B) *laboratory {
+	b.Helper()
+	env := benchEnvironment(b)
+	executable, err := os.Executable()
+	if err != nil {
+		b.Fatal(err)
+	}
+	return &laboratory{b: b, trials: experiment.NewTrials(env, executable, fmt.Sprintf("bench-%d", os.Getpid()))}
+}
+
+// run runs a trial that must be measured; one that the machine made invalid is tried again.
+func (l *laboratory) run(t experiment.PlannedTrial) results.Trial {
+	l.b.Helper()
+	for range 5 {
+		record, err := l.trials.Run(context.Background(), t)
+		switch {
+		case err != nil:
+			l.b.Fatal(err)
+		case record.Outcome == results.OutcomeOK:
+			return record
+		case record.Outcome != results.OutcomeInvalid:
+			l.b.Fatalf("%s %s: %s: %s\n%s", record.Variant, record.LevelName, record.Outcome, record.Reason, record.StderrTail)
+		}
+	}
+	l.b.Skip("the machine is too busy: five trials in a row were invalid")
+	return results.Trial{}
+}
+
+// reportScenario is the built-in scenario at one level.
+func reportScenario(b *testing.B, items int) *scenarios.Scenario {
+	b.Helper()
+	s, err := scenarios.Builtin(defaultScenario)
+	if err != nil {
+		b.Fatal(err)
+	}
+	s.Levels = []scenarios.LevelSet{{"items": items}}
+	s.Blocks = 64 // draws to go through; a benchmark ends when it has enough
+	return s
+}
+
+// pairs gives, block by block, the trials of the named variants.
+func pairs(b *testing.B, s *scenarios.Scenario, variants ...string) [][]experiment.PlannedTrial {
+	b.Helper()
+	plan, err := experiment.Plan(s)
+	if err != nil {
+		b.Fatal(err)
+	}
+	blocks := make([][]experiment.PlannedTrial, s.Blocks)
+	for block := range blocks {
+		for _, name := range variants {
+			i := slices.IndexFunc(plan, func(t experiment.PlannedTrial) bool { return t.Block == block && t.Variant.Name == name })
+			if i < 0 {
+				b.Fatalf("no variant %q in %s", name, s.Name)
+			}
+			blocks[block] = append(blocks[block], plan[i])
+		}
+	}
+	return blocks
+}
+
+// BenchmarkReport runs the scenario report: one operation is one batch of the
+// variant, in a process of its own, paired with a sequential one. ns/op is the
+// batch's makespan.
+func BenchmarkReport(b *testing.B) {
+	const items = 50
+	s := reportScenario(b, items)
+	for _, v := range s.Variants {
+		if v.Strategy == "sequential" {
+			continue
+		}
+		b.Run(fmt.Sprintf("%s/items=%d", configuration(v), items), func(b *testing.B) {
+			l := newLaboratory(b)
+			blocks := pairs(b, s, "sequential", v.Name)
+			var makespan, baseline time.Duration
+			var efficiency float64
+			var peak, errors, lost, n int
+			item := hdrhistogram.New(1000, int64(time.Hour), 3)
+			for b.Loop() {
+				block := blocks[n%len(blocks)]
+				base, t := l.run(block[0]), l.run(block[1])
+				n++
+				baseline += base.Makespan
+				makespan += t.Makespan
+				efficiency += t.Ideal.Seconds() / t.Makespan.Seconds()
+				peak = max(peak, t.Descriptors.Peak)
+				for _, e := range t.Errors {
+					errors += e.Count
+				}
+				lost += t.Documents.Lost
+				h, err := t.Stages["item"].HDR()
+				if err != nil {
+					b.Fatal(err)
+				}
+				item.Merge(h)
+			}
+			b.ReportMetric(float64(makespan)/float64(n), "ns/op")
+			b.ReportMetric(float64(item.ValueAtQuantile(50)), "p50-ns")
+			b.ReportMetric(float64(item.ValueAtQuantile(99)), "p99-ns")
+			b.ReportMetric(float64(peak), "peak-fds")
+			b.ReportMetric(1-makespan.Seconds()/baseline.Seconds(), "reduction")
+			b.ReportMetric(efficiency/float64(n), "efficiency")
+			b.ReportMetric(float64(errors)/float64(n), "errors")
+			b.ReportMetric(float64(lost)/float64(n), "lost-docs")
+		})
+	}
+}
+
+// configuration names a variant as benchstat's keys do: strategy=bounded/limit=10.
+func configuration(v scenarios.Variant) string {
+	name := "strategy=" + v.Strategy
+	for _, p := range []struct {
+		key   string
+		value int
+	}{{"limit", v.Limit}, {"writers", v.Writers}, {"queue", v.Queue}, {"batch", v.Batch}} {
+		if p.value > 0 {
+			name += fmt.Sprintf("/%s=%d", p.key, p.value)
+		}
+	}
+	return name
+}
+
+// BenchmarkEfficiency fetches 1000 items at a median of 20 ms (lognormal,
+// sigma 0.5) and writes nothing: what is left between the ideal makespan and
+// the measured one is the core's. To reach: 0.97 at a limit of 10, 0.94 at
+// 100, 0.85 at 300.
+func BenchmarkEfficiency(b *testing.B) {
+	for _, limit := range []int{10, 100, 300} {
+		b.Run(fmt.Sprintf("strategy=bounded/limit=%d/items=1000", limit), func(b *testing.B) {
+			s := reportScenario(b, 1000)
+			s.Variants = []scenarios.Variant{{Name: "bounded", Strategy: "bounded", Limit: limit}}
+			blocks := pairs(b, s, "bounded")
+			l := newLaboratory(b)
+			l.trials.Unwritten = true
+			var makespan time.Duration
+			var reached []float64
+			for b.Loop() {
+				t := l.run(blocks[len(reached)%len(blocks)][0])
+				makespan += t.Makespan
+				reached = append(reached, t.Ideal.Seconds()/t.Makespan.Seconds())
+			}
+			b.ReportMetric(float64(makespan)/float64(len(reached)), "ns/op")
+			b.ReportMetric(median(reached), "efficiency")
+		})
+	}
+}
+
+// BenchmarkObservation compares the SUT's CPU time with and without its
+// recorder, in pairs, and adds what the probe spends outside. To reach: at
+// most 0.02 of the SUT's CPU time.
+func BenchmarkObservation(b *testing.B) {
+	s := reportScenario(b, 1000)
+	s.Variants = []scenarios.Variant{{Name: "bounded", Strategy: "bounded", Limit: 100}}
+	blocks := pairs(b, s, "bounded")
+	observed, bare := newLaboratory(b), newLaboratory(b)
+	observed.trials.Unwritten, bare.trials.Unwritten, bare.trials.Unobserved = true, true, true
+	var shares []float64
+	for b.Loop() {
+		t := blocks[len(shares)%len(blocks)][0]
+		with, without := observed.run(t), bare.run(t)
+		shares = append(shares, cpu(with)/cpu(without)-1)
+	}
+	b.ReportMetric(median(shares), "cpu-share")
+}
+
+func cpu(t results.Trial) float64 {
+	return (t.Resources.UserCPU + t.Resources.SystemCPU).Seconds()
+}
+
+func median(values []float64) float64 {
+	slices.Sort(values)
+	if len(values) == 0 {
+		return 0
+	}
+	return (values[len(values)/2] + values[(len(values)-1)/2]) / 2
+}
