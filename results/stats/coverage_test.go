@@ -1,0 +1,127 @@
+package stats_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"floodgate/results/stats"
+)
+
+const repetitions = 3000
+
+// coverage is how often an interval holds the true centre, 0.
+func coverage(t *testing.T, n int, draw func(*rand.Rand) float64, interval func([]float64) (stats.Interval, error)) float64 {
+	t.Helper()
+	rng := rand.New(rand.NewPCG(1, uint64(n)))
+	held, d := 0, make([]float64, n)
+	for range repetitions {
+		for i := range d {
+			d[i] = draw(rng)
+		}
+		got, err := interval(d)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Low <= 0 && 0 <= got.High {
+			held++
+		}
+	}
+	return float64(held) / repetitions
+}
+
+// tolerance is four standard errors of a simulated coverage: with fixed seeds
+// it is passed or not for good.
+func tolerance(c float64) float64 { return 4 * math.Sqrt(c*(1-c)/repetitions) }
+
+func symmetric() map[string]func(*rand.Rand) float64 {
+	return map[string]func(*rand.Rand) float64{
+		"normal":  func(r *rand.Rand) float64 { return 0.03 * r.NormFloat64() },
+		"uniform": func(r *rand.Rand) float64 { return r.Float64() - 0.5 },
+		"outliers": func(r *rand.Rand) float64 {
+			if r.Float64() < 0.05 {
+				return 5 * r.NormFloat64()
+			}
+			return 0.03 * r.NormFloat64()
+		},
+		"cauchy": func(r *rand.Rand) float64 { return r.NormFloat64() / r.NormFloat64() },
+	}
+}
+
+// The signed-rank interval covers as often as it says, for every symmetric distribution.
+func TestSignedRankCoverage(t *testing.T) {
+	for name, draw := range symmetric() {
+		for _, n := range []int{6, 8, 10, 20} {
+			var achieved float64
+			c := coverage(t, n, draw, func(d []float64) (stats.Interval, error) {
+				i, err := stats.SignedRank(d, 0.95)
+				achieved = i.Achieved
+				return i, err
+			})
+			if math.Abs(c-achieved) > tolerance(achieved) {
+				t.Errorf("%s, n = %d: covers %.4f, says %.4f", name, n, c, achieved)
+			}
+		}
+	}
+}
+
+// The same check fails a method that promises too much: mean ± 1.96 standard errors.
+func TestCoverageCheckCanFail(t *testing.T) {
+	c := coverage(t, 6, symmetric()["normal"], func(d []float64) (stats.Interval, error) {
+		var sum, squares float64
+		for _, v := range d {
+			sum += v
+		}
+		mean := sum / float64(len(d))
+		for _, v := range d {
+			squares += (v - mean) * (v - mean)
+		}
+		e := 1.96 * math.Sqrt(squares/float64(len(d)-1)/float64(len(d)))
+		return stats.Interval{Low: mean - e, High: mean + e}, nil
+	})
+	if math.Abs(c-0.95) <= tolerance(0.95) {
+		t.Errorf("it covers %.4f", c)
+	}
+}
+
+// A quantile's interval covers at least as often as it says, whatever the distribution.
+func TestQuantileCoverage(t *testing.T) {
+	for _, test := range []struct {
+		n int
+		q float64
+	}{{6, 0.5}, {10, 0.5}, {25, 0.5}, {40, 0.9}, {50, 0.1}} {
+		centre := -math.Log1p(-test.q) // of the exponential distribution
+		var achieved float64
+		c := coverage(t, test.n, func(r *rand.Rand) float64 { return r.ExpFloat64() - centre }, func(d []float64) (stats.Interval, error) {
+			i, err := stats.Quantile(d, test.q, 0.95)
+			achieved = i.Achieved
+			return i, err
+		})
+		if math.Abs(c-achieved) > tolerance(achieved) || achieved < 0.95 {
+			t.Errorf("n = %d, q = %v: covers %.4f, says %.4f", test.n, test.q, c, achieved)
+		}
+	}
+}
+
+// The bootstrap is a check, close to its level once there are some pairs.
+func TestBootstrapCoverage(t *testing.T) {
+	rng := rand.New(rand.NewPCG(2, 2))
+	held := 0
+	const runs = 400
+	for seed := range runs {
+		d := make([]float64, 20)
+		for i := range d {
+			d[i] = rng.NormFloat64()
+		}
+		got, err := stats.Bootstrap(d, 0.95, uint64(seed))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Low <= 0 && 0 <= got.High {
+			held++
+		}
+	}
+	if c := float64(held) / runs; c < 0.89 || c > 0.98 {
+		t.Errorf("covers %.3f", c)
+	}
+}

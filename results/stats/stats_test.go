@@ -1,0 +1,148 @@
+package stats_test
+
+import (
+	"errors"
+	"math"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"floodgate/results/stats"
+)
+
+// Ranks counted in exact integers of binomial coefficients.
+func TestQuantileRanks(t *testing.T) {
+	for _, test := range []struct {
+		n         int
+		q         float64
+		low, high int
+		achieved  float64
+	}{
+		{6, 0.5, 1, 6, 0.96875}, {10, 0.5, 2, 9, 0.978515625}, {20, 0.5, 6, 15, 0.9586105346679688}, {500, 0.99, 490, 500, 0.9801859498578059},
+	} {
+		x := make([]float64, test.n)
+		for i := range x {
+			x[i] = float64(test.n - i) // the k-th smallest is k
+		}
+		got, err := stats.Quantile(x, test.q, 0.95)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Low != float64(test.low) || got.High != float64(test.high) || math.Abs(got.Achieved-test.achieved) > 1e-9 {
+			t.Errorf("n %d, q %v: %+v", test.n, test.q, got)
+		}
+	}
+}
+
+func TestQuantileTooFew(t *testing.T) {
+	for _, test := range []struct {
+		n    int
+		q    float64
+		need int
+	}{{5, 0.5, 6}, {0, 0.5, 6}, {30, 0.9, 36}, {100, 0.99, 368}, {10, 0.1, 36}} {
+		_, err := stats.Quantile(make([]float64, test.n), test.q, 0.95)
+		few := new(stats.TooFewError)
+		if !errors.As(err, &few) || few.Need != test.need {
+			t.Errorf("n %d, q %v: got %v, want need of %d", test.n, test.q, err, test.need)
+		}
+		if _, err := stats.Quantile(make([]float64, test.need), test.q, 0.95); err != nil {
+			t.Errorf("n %d, q %v: %v", test.need, test.q, err)
+		}
+		if _, err := stats.Quantile(make([]float64, test.need-1), test.q, 0.95); err == nil {
+			t.Errorf("n %d, q %v: no error", test.need-1, test.q)
+		}
+	}
+}
+
+func TestMedianAndMean(t *testing.T) {
+	for _, test := range []struct {
+		x            []float64
+		median, mean float64
+	}{
+		{nil, math.NaN(), math.NaN()},
+		{[]float64{4}, 4, 4},
+		{[]float64{8, 2}, 5, 4},
+		{[]float64{1, 100, 10}, 10, 10},
+		{[]float64{1, 0}, 0.5, math.NaN()},
+		{[]float64{math.MaxFloat64, math.MaxFloat64}, math.MaxFloat64, math.NaN()},
+	} {
+		if got := stats.Median(test.x); got != test.median && !(math.IsNaN(got) && math.IsNaN(test.median)) {
+			t.Errorf("median of %v: %v", test.x, got)
+		}
+		if got := stats.GeometricMean(test.x); !math.IsNaN(test.mean) && math.Abs(got-test.mean) > 1e-12 || math.IsNaN(test.mean) && len(test.x) < 2 && !math.IsNaN(got) {
+			t.Errorf("geometric mean of %v: %v", test.x, got)
+		}
+	}
+}
+
+func TestLogRatios(t *testing.T) {
+	got, err := stats.LogRatios([]float64{2, 1}, []float64{1, 4})
+	if diff := cmp.Diff([]float64{math.Ln2, -2 * math.Ln2}, got, near); diff != "" || err != nil {
+		t.Error(diff, err)
+	}
+	for _, bad := range [][2][]float64{{{1}, {}}, {{0}, {1}}, {{1}, {0}}, {{math.NaN()}, {1}}, {{-1}, {-1}}} {
+		if _, err := stats.LogRatios(bad[0], bad[1]); err == nil {
+			t.Errorf("%v: no error", bad)
+		}
+	}
+}
+
+func TestBootstrapIsSeeded(t *testing.T) {
+	a, err := stats.Bootstrap(depression(), 0.95, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, _ := stats.Bootstrap(depression(), 0.95, 1)
+	c, _ := stats.Bootstrap(depression(), 0.95, 2)
+	if a != b || a == c {
+		t.Errorf("seed 1: %+v and %+v, seed 2: %+v", a, b, c)
+	}
+}
+
+// Resampling keeps to the values there are, and its estimate is the exact one's.
+func TestBootstrapBounds(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		d := rapid.SliceOfN(rapid.Float64Range(-5, 5), 1, 12).Draw(t, "d")
+		before := slices.Clone(d)
+		got, err := stats.Bootstrap(d, 0.95, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.Low < slices.Min(d) || got.High > slices.Max(d) || got.Low > got.High || got.Estimate != stats.HodgesLehmann(d) {
+			t.Fatalf("%+v of %v", got, d)
+		}
+		if !slices.Equal(d, before) {
+			t.Fatal("it changed its argument")
+		}
+	})
+}
+
+func TestDisagree(t *testing.T) {
+	p, err := stats.Compare([]float64{-1, 1.1, 1.2, 1.3, 1.4, 1.5}, 0.95, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Exact.Side(0) != 0 || p.Exact.Side(-2) != 1 || p.Exact.Side(2) != -1 {
+		t.Errorf("sides of %+v", p.Exact)
+	}
+	if p.Disagree(-2) || p.Disagree(2) {
+		t.Error("they disagree about limits far away")
+	}
+	between := (p.Exact.Low + p.Bootstrap.Low) / 2
+	if p.Exact.Low >= p.Bootstrap.Low || !p.Disagree(between) {
+		t.Errorf("they agree about %v: %+v", between, p)
+	}
+	if r := p.Exp(); r.Exact.Low != math.Exp(p.Exact.Low) || r.Bootstrap.High != math.Exp(p.Bootstrap.High) {
+		t.Errorf("%+v", r)
+	}
+}
+
+func BenchmarkCompare(b *testing.B) {
+	for b.Loop() {
+		if _, err := stats.Compare(depression(), 0.95, 1); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
