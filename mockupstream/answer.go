@@ -48,7 +48,7 @@ func appendRecord(b []byte, x uint64, number string, from time.Time, span uint64
 	b = append(b, `{"id":"`...)
 	b = appendHex(b, id)
 	b = append(b, `","at":"`...)
-	b = from.Add(time.Duration(more>>1%span) * time.Second).AppendFormat(b, time.RFC3339)
+	b = from.Add(time.Duration(more>>1%span)*time.Second).AppendFormat(b, time.RFC3339)
 	b = append(b, `","from":`...)
 	b = appendParty(b, number, out, parties>>32)
 	b = append(b, `,"to":`...)

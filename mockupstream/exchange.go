@@ -158,4 +158,3 @@ func plain(conn net.Conn) net.Conn {
 	}
 	return conn
 }
-

@@ -92,8 +92,22 @@ func (doc *Document) Locate(err error) error {
 	}
 }
 
+// start is where a node begins: a block mapping with its first key, where the
+// parser has its colon.
+func start(node ast.Node) *token.Position {
+	switch n := node.(type) {
+	case *ast.MappingNode:
+		if !n.IsFlowStyle && len(n.Values) > 0 {
+			return n.Values[0].Key.GetToken().Position
+		}
+	case *ast.MappingValueNode:
+		return n.Key.GetToken().Position
+	}
+	return node.GetToken().Position
+}
+
 func (d *decoder) fail(path string, node ast.Node, format string, args ...any) {
-	at := node.GetToken().Position
+	at := start(node)
 	where := fmt.Sprintf("%s:%d:%d: ", d.doc.name, at.Line, at.Column)
 	if path != "" {
 		where += path + ": "
@@ -103,7 +117,7 @@ func (d *decoder) fail(path string, node ast.Node, format string, args ...any) {
 
 func (d *decoder) value(path string, node ast.Node, v reflect.Value) {
 	if _, ok := d.doc.lines[path]; !ok { // a key's place is known already
-		d.doc.lines[path] = node.GetToken().Position
+		d.doc.lines[path] = start(node)
 	}
 	switch node.Type() {
 	case ast.AnchorType, ast.AliasType, ast.TagType, ast.MergeKeyType:

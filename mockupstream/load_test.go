@@ -1,0 +1,238 @@
+package mockupstream_test
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"floodgate/mockupstream"
+	"github.com/goccy/go-yaml"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+const fullProfile = `# everything there is
+latency: {distribution: percentiles, p50: 20ms, p95: 60ms, p99: 250ms, max: 1s}
+body: {distribution: lognormal, min_records: 1, max_records: 200, median_records: 20, sigma: 0.8}
+faults:
+  - {kind: status, status: 503, probability: 0.01}
+  - {kind: hang, for: 5s, probability: 0.001}
+capacity: {workers: 50, queue: 100, full: 429, retry_after: 2s}
+rate: {per_second: 500, burst: 50}
+late_bound: 1ms
+late_p99_bound: 5ms
+phases:
+  - after: 30s
+    latency: {distribution: replay, file: slow.txt}
+    faults: []
+    capacity: {workers: 0}
+    rate: {per_second: 0}
+`
+
+func TestLoadProfile(t *testing.T) {
+	dir := t.TempDir()
+	path := write(t, dir, "profile.yaml", fullProfile)
+	write(t, dir, "slow.txt", "# slow ones\n100ms\n\n 1.5s \n")
+	got, err := mockupstream.LoadProfile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := mockupstream.Profile{
+		Latency: mockupstream.Distribution{Kind: "percentiles", P50: 20 * ms, P95: 60 * ms, P99: 250 * ms, Max: 1000 * ms},
+		Body:    mockupstream.Body{Kind: "lognormal", Min: 1, Max: 200, Median: 20, Sigma: 0.8},
+		Faults: []mockupstream.Fault{
+			{Kind: "status", Status: 503, Probability: 0.01}, {Kind: "hang", For: 5000 * ms, Probability: 0.001},
+		},
+		Capacity:  &mockupstream.Capacity{Workers: 50, Queue: 100, Full: "429", RetryAfter: 2000 * ms},
+		Rate:      &mockupstream.RateLimit{PerSecond: 500, Burst: 50},
+		LateBound: ms, LateP99Bound: 5 * ms,
+		Phases: []mockupstream.Phase{{
+			After:   30_000 * ms,
+			Latency: &mockupstream.Distribution{Kind: "replay", File: "slow.txt", Samples: []mockupstream.Duration{100 * ms, 1500 * ms}},
+			Faults:  []mockupstream.Fault{}, Capacity: &mockupstream.Capacity{}, Rate: &mockupstream.RateLimit{},
+		}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// A mistake is an error that names file, line, the offending text and what is allowed.
+func TestProfileErrors(t *testing.T) {
+	for _, c := range []struct{ name, src, want string }{
+		{"empty", "", `p.yaml: empty; allowed keys: latency, body, faults`},
+		{"comment only", "# nothing\n", `p.yaml: empty; allowed keys: latency`},
+		{"unknown key", "latency:\n  distribution: lognormal\n  medain: 20ms\n", `p.yaml:3:3: latency.medain: unknown key "medain"; allowed: distribution, value, min, max, median, sigma, p50, p95, p99, file, samples; did you mean "median"?`},
+		{"unknown and far", "whatever: 1\n", `p.yaml:1:1: whatever: unknown key "whatever"; allowed: latency, body, faults, capacity, rate, phases, late_bound, late_p99_bound`},
+		{"duplicate key", "late_bound: 1ms\nlate_bound: 2ms\n", `p.yaml:2:1: `},
+		{"unit missing", "latency: {distribution: constant, value: 20}\n", `p.yaml:1:42: latency.value: bad duration "20": unit missing; allowed: a number with a unit (ns, us, ms, s, m, h) such as 20ms or 20s`},
+		{"bad duration", "latency: {distribution: constant, value: soon}\n", `p.yaml:1:42: latency.value: bad duration "soon"; allowed: a number with a unit`},
+		{"list for a duration", "late_bound: [1ms]\n", `p.yaml:1:13: late_bound: a list; allowed: text that is a duration`},
+		{"kind", "latency: {distribution: normal}\n", `p.yaml:1:11: latency.distribution: "normal"; allowed: constant, uniform, lognormal, percentiles, replay`},
+		{"fraction of a record", "body: {min_records: 1.5}\n", `p.yaml:1:21: body.min_records: "1.5"; allowed: a whole number`},
+		{"text for a number", "body: {min_records: \"1\"}\n", `p.yaml:1:21: body.min_records: "1"; allowed: a whole number`},
+		{"no number", "rate: {per_second: .nan}\n", `p.yaml:1:20: rate.per_second: ".nan"; allowed: a number`},
+		{"scalar for a mapping", "latency: fast\n", `p.yaml:1:10: latency: "fast"; allowed: a mapping with the keys distribution`},
+		{"no value", "latency:\n", `latency: no value; allowed: a mapping`},
+		{"mapping for a list", "faults: {kind: reset}\n", `faults: a mapping; allowed: a list`},
+		{"anchor", "latency: &a {distribution: constant}\n", `anchors, aliases and tags are not allowed`},
+		{"two documents", "late_bound: 1ms\n---\nlate_bound: 1ms\n", `p.yaml:3: a second document; allowed: one`},
+		{"syntax", "latency: {distribution: constant\n", `p.yaml:`},
+		{"in a list", "faults:\n  - {kind: reset, probability: 0.1}\n  - kind: status\n    probability: 2\n", `p.yaml:4:5: faults[1].probability: 2; allowed: 0 to 1`},
+		{"missing status", "faults:\n  - {kind: reset, probability: 0.1}\n  - kind: status\n", `p.yaml:3:5: faults[1].status: 0; allowed: 400 to 599`},
+		{"stray status", "faults: [{kind: reset, probability: 1, status: 500}]\n", `faults[0].status: 500 for kind "reset"; allowed for kind "status" only`},
+		{"stray for", "faults: [{kind: close, probability: 1, for: 5s}]\n", `faults[0].for: 5s for kind "close"; allowed for kinds "hang" and "slow" only`},
+		{"fault kind", "faults: [{kind: explode, probability: 1}]\n", `faults[0].kind: "explode"; allowed: status, reset, hang, truncate, slow, close`},
+		{"stray field", "latency: {distribution: constant, value: 1ms, sigma: 1}\n", `latency.sigma: not read by distribution "constant"; allowed: value`},
+		{"no distribution", "latency: {median: 1ms}\n", `latency.median: given without a distribution; allowed distributions: constant, uniform`},
+		{"sigma", "latency: {distribution: lognormal, median: 1ms, sigma: -1}\n", `latency.sigma: -1; allowed: 0 to 5`},
+		{"no median", "latency: {distribution: lognormal}\n", `latency.median: 0s; allowed: more than 0s, up to 24h0m0s`},
+		{"percentiles", "latency: {distribution: percentiles, p50: 2ms, p95: 1ms, p99: 3ms}\n", `latency.p95: 1ms; allowed: at least p50, 2ms`},
+		{"bounds", "latency: {distribution: uniform, min: 2ms, max: 1ms}\n", `latency.min: 2ms; allowed: up to max, 1ms`},
+		{"negative", "latency: {distribution: constant, value: -1ms}\n", `latency.value: -1ms; allowed: 0s to 24h0m0s`},
+		{"replay of nothing", "latency: {distribution: replay}\n", `latency.file: missing; allowed: a file with one duration a line, or samples`},
+		{"records", "body: {min_records: 5, max_records: 2}\n", `body.min_records: 5; allowed: up to max_records, 2`},
+		{"body sigma", "body: {sigma: 2}\n", `body.sigma: not read by distribution "uniform"`},
+		{"body kind", "body: {distribution: normal}\n", `body.distribution: "normal"; allowed: uniform, lognormal`},
+		{"workers", "capacity: {workers: 0}\n", `p.yaml:1:12: capacity.workers: 0; allowed: 1 to 1000000`},
+		{"full", "capacity: {workers: 1, full: drop}\n", `capacity.full: "drop"; allowed: wait, 429, 503`},
+		{"rate", "rate: {per_second: 0}\n", `rate.per_second: 0; allowed: more than 0, up to 1e9`},
+		{"burst", "rate: {per_second: 1, burst: -1}\n", `rate.burst: -1; allowed: 0 (as 1) or more`},
+		{"phase order", "phases: [{after: 2s}, {after: 1s}]\n", `phases[1].after: 1s; allowed: later than the phase before, 2s`},
+		{"phase rate", "phases: [{after: 2s, rate: {per_second: -1}}]\n", `phases[0].rate.per_second: -1; allowed: 0 (no limit) to 1e9`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := mockupstream.ParseProfile("p.yaml", []byte(c.src))
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got  %v\nwant %s", err, c.want)
+			}
+		})
+	}
+}
+
+func TestAllMistakesAtOnce(t *testing.T) {
+	_, err := mockupstream.ParseProfile("p.yaml", []byte("latency: {distribution: lognormal, sigma: 9}\nbody: {min_records: -1, max_records: -1}\n"))
+	for _, want := range []string{"latency.median", "latency.sigma", "body.min_records", "body.max_records"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s is not in %v", want, err)
+		}
+	}
+	var field *mockupstream.FieldError
+	if !errors.As(err, &field) || field.Field != "latency.median" {
+		t.Errorf("errors.As: %v", field)
+	}
+}
+
+func TestReplayErrors(t *testing.T) {
+	dir := t.TempDir()
+	path := write(t, dir, "p.yaml", "latency: {distribution: replay, file: d.txt}\n")
+	for name, c := range map[string]struct{ src, want string }{
+		"bad line": {"1ms\n\nsoon\n", `d.txt:3: bad duration "soon"`},
+		"negative": {"-1ms\n", `d.txt:1: "-1ms"; allowed: 0s to 24h0m0s`},
+		"empty":    {"# none\n", `d.txt: no delays; allowed: one duration a line`},
+	} {
+		write(t, dir, "d.txt", c.src)
+		if _, err := mockupstream.LoadProfile(path); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v, want %s", name, err, c.want)
+		}
+	}
+	if err := os.Remove(filepath.Join(dir, "d.txt")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := mockupstream.LoadProfile(path); !errors.Is(err, os.ErrNotExist) || !strings.Contains(err.Error(), "latency.file") {
+		t.Errorf("missing file: %v", err)
+	}
+	if _, err := mockupstream.LoadProfile(filepath.Join(dir, "none.yaml")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("missing profile: %v", err)
+	}
+	unread := mockupstream.Profile{Latency: mockupstream.Distribution{Kind: "replay", File: "d.txt"}}
+	if _, err := mockupstream.New(unread, 1); err == nil || !strings.Contains(err.Error(), `the file "d.txt" has not been read`) {
+		t.Errorf("New with an unread replay: %v", err)
+	}
+}
+
+func TestDurationCodecs(t *testing.T) {
+	type holder struct {
+		D mockupstream.Duration `yaml:"d,omitempty" json:"d,omitzero"`
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		in := holder{mockupstream.Duration(rapid.Int64().Draw(t, "ns"))}
+		for name, codec := range map[string]struct {
+			marshal   func(any) ([]byte, error)
+			unmarshal func([]byte, any) error
+		}{
+			"json": {json.Marshal, json.Unmarshal},
+			"yaml": {yaml.Marshal, func(b []byte, v any) error { return yaml.Unmarshal(b, v) }},
+		} {
+			text, err := codec.marshal(in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var out holder
+			if err := codec.unmarshal(text, &out); err != nil || out != in {
+				t.Fatalf("%s: %v became %s became %v: %v", name, in, text, out, err)
+			}
+		}
+	})
+	for want, d := range map[string]mockupstream.Duration{`{"d":"20ms"}`: 20 * ms, `{}`: 0} {
+		if got, err := json.Marshal(holder{d}); err != nil || string(got) != want {
+			t.Errorf("%v: %s, %v, want %s", time.Duration(d), got, err, want)
+		}
+	}
+	var h holder
+	if err := json.Unmarshal([]byte(`{"d":"20"}`), &h); err == nil || !strings.Contains(err.Error(), `bad duration "20": unit missing`) {
+		t.Errorf("duration without unit: %v", err)
+	}
+}
+
+// FuzzParseProfile: what is accepted is valid, and survives YAML and JSON.
+func FuzzParseProfile(f *testing.F) {
+	f.Add([]byte(fullProfile))
+	f.Add([]byte("latency: {distribution: lognormal, median: 20ms, sigma: 0.5}\n"))
+	f.Add([]byte("faults:\n- kind: slow\n  probability: 1e-3\n  for: 1m\n"))
+	f.Add([]byte("a: &x [*x]\n<<: *x\n? [1]\n: !!int 3\n"))
+	f.Fuzz(func(t *testing.T, src []byte) {
+		p, err := mockupstream.ParseProfile("fuzz.yaml", src)
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "fuzz.yaml:") {
+				t.Fatalf("error without file: %v", err)
+			}
+			return
+		}
+		if err := p.Validate(); err != nil {
+			t.Fatalf("accepted, but %v", err)
+		}
+		text, err := yaml.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(p, mockupstream.Profile{}) {
+			if again, err := mockupstream.ParseProfile("again.yaml", text); err != nil || !reflect.DeepEqual(p, again) {
+				t.Fatalf("%+v became %s became %+v: %v", p, text, again, err)
+			}
+		}
+		text, err = json.Marshal(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again mockupstream.Profile
+		if err := json.Unmarshal(text, &again); err != nil || again.Validate() != nil {
+			t.Fatalf("%s: %v, %v", text, err, again.Validate())
+		}
+		p.At(time.Hour).Draw(1, "+1", 1)
+	})
+}
+
+func write(t *testing.T, dir, name, text string) string {
+	t.Helper()
+	path := filepath.Join(dir, name)
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
