@@ -1,0 +1,159 @@
+package probe
+
+import (
+	"errors"
+	"io/fs"
+	"net/netip"
+	"os"
+	"sync"
+
+	"golang.org/x/sys/unix"
+)
+
+// classifier tells the sockets of a process apart by where they lead. It asks
+// the kernel only when it sees a socket that it does not know.
+type classifier struct {
+	mu      sync.Mutex
+	servers [2]netip.AddrPort // upstream and mongo
+	peers   [2]peer           // the same as /proc writes them
+	diag    *diag             // nil where only /proc will do
+	known   map[uint64]int    // inode → index of the server
+}
+
+// newClassifier uses sock_diag where it works and shows the process's sockets.
+func newClassifier(dir string, t Target) *classifier {
+	c := &classifier{known: map[uint64]int{}}
+	for i, a := range []netip.AddrPort{t.Upstream, t.Mongo} {
+		c.servers[i] = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
+		c.peers[i] = newPeer(a)
+	}
+	ours, err1 := os.Readlink("/proc/self/ns/net")
+	theirs, err2 := os.Readlink(dir + "/ns/net")
+	if err1 != nil || err2 != nil || ours != theirs {
+		return c
+	}
+	d, err := openDiag()
+	if err != nil {
+		return c
+	}
+	if err := d.each(unix.AF_INET, func(netip.AddrPort, uint64) {}); err != nil {
+		_ = d.close()
+		return c
+	}
+	c.diag = d
+	return c
+}
+
+func (c *classifier) close() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.diag == nil {
+		return nil
+	}
+	return c.diag.close()
+}
+
+// kinds reads every descriptor's link, and asks where unknown sockets lead.
+func (p *proc) kinds() (*Kinds, error) {
+	c := p.classifier
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	n, sockets, err := p.links()
+	if err != nil {
+		return nil, err
+	}
+	known := make(map[uint64]int, len(sockets)) // forgets closed sockets
+	for inode := range sockets {
+		if server, ok := c.known[inode]; ok {
+			known[inode] = server
+			delete(sockets, inode)
+		}
+	}
+	learn := func(inode uint64, server int) {
+		if _, ours := sockets[inode]; ours {
+			known[inode] = server
+			delete(sockets, inode)
+		}
+	}
+	for _, family := range []byte{unix.AF_INET, unix.AF_INET6} {
+		if len(sockets) == 0 {
+			break
+		}
+		if err := c.sockets(p.dir, family, learn); err != nil {
+			return nil, err
+		}
+	}
+	c.known = known
+	// What is still unknown leads nowhere yet, or to elsewhere, or was closed meanwhile.
+	for _, name := range sockets {
+		if _, open := p.link(name); !open {
+			n--
+		}
+	}
+	var count [2]int
+	for _, server := range known {
+		count[server]++
+	}
+	return &Kinds{Upstream: count[0], Mongo: count[1], Other: n - count[0] - count[1]}, nil
+}
+
+// sockets calls learn with every socket that leads to one of the servers.
+func (c *classifier) sockets(dir string, family byte, learn func(inode uint64, server int)) error {
+	if c.diag != nil {
+		return c.diag.each(family, func(peer netip.AddrPort, inode uint64) {
+			for i, server := range c.servers {
+				if peer == server {
+					learn(inode, i)
+				}
+			}
+		})
+	}
+	file, peers := dir+"/net/tcp", [][]byte{c.peers[0].tcp, c.peers[1].tcp}
+	if family == unix.AF_INET6 {
+		file, peers = dir+"/net/tcp6", [][]byte{c.peers[0].tcp6, c.peers[1].tcp6}
+	}
+	table, err := os.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) && family == unix.AF_INET6 { // there is no IPv6
+		return nil
+	}
+	if err != nil {
+		return gone(err)
+	}
+	eachPeer(table, peers, learn)
+	return nil
+}
+
+// links counts the descriptors, and maps the sockets among them from inode to name.
+func (p *proc) links() (n int, sockets map[uint64]string, err error) {
+	dir, err := os.Open(p.dir + "/fd")
+	if err != nil {
+		return 0, nil, gone(err)
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	if err != nil {
+		return 0, nil, gone(err)
+	}
+	sockets = make(map[uint64]string, len(names))
+	for _, name := range names {
+		link, open := p.link(name)
+		if !open {
+			continue
+		}
+		n++
+		if inode, ok := socketInode(link); ok {
+			sockets[inode] = name
+		}
+	}
+	return n, sockets, nil
+}
+
+// link is where a descriptor leads, false when it is closed.
+func (p *proc) link(name string) ([]byte, bool) {
+	var buf [64]byte
+	n, err := unix.Readlinkat(p.fd, name, buf[:])
+	if err != nil {
+		return nil, false
+	}
+	return buf[:n], true
+}

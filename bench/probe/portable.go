@@ -1,0 +1,60 @@
+package probe
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/shirou/gopsutil/v4/process"
+)
+
+// portable looks at a process with gopsutil, which knows no kinds.
+type portable struct{ process *process.Process }
+
+func openPortable(t Target) (source, error) {
+	p, err := process.NewProcess(int32(t.PID))
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrGone, err)
+	}
+	return &portable{p}, nil
+}
+
+func (p *portable) count() (int, error) {
+	n, err := p.process.NumFDs()
+	if err == nil && n > 0 {
+		return int(n), nil
+	}
+	running, runErr := p.process.IsRunning()
+	states, stateErr := p.process.Status()
+	if runErr != nil || !running || stateErr == nil && len(states) == 1 && states[0] == process.Zombie {
+		return 0, errors.Join(ErrGone, err)
+	}
+	return int(n), err
+}
+
+func (*portable) kinds() (*Kinds, error) { return nil, nil }
+
+func (p *portable) resources() (resources, error) {
+	memory, err := p.process.MemoryInfo()
+	if err != nil {
+		return resources{}, err
+	}
+	threads, err := p.process.NumThreads()
+	if err != nil {
+		return resources{}, err
+	}
+	times, err := p.process.Times()
+	if err != nil {
+		return resources{}, err
+	}
+	return resources{
+		peakRSS: int64(max(memory.RSS, memory.HWM)),
+		threads: int(threads),
+		user:    seconds(times.User),
+		system:  seconds(times.System),
+	}, nil
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+
+func (*portable) close() error { return nil }

@@ -1,0 +1,174 @@
+package probe_test
+
+import (
+	"errors"
+	"math"
+	"runtime"
+	"testing"
+	"time"
+
+	"floodgate/bench/probe"
+)
+
+// never is an interval in which no tick comes: a test looks when it wants to.
+const never = time.Hour
+
+func needProc(t testing.TB) {
+	if runtime.GOOS != "linux" {
+		t.Skip("kinds need /proc")
+	}
+}
+
+func TestOpenedSocketsAreReportedByNumber(t *testing.T) {
+	needProc(t)
+	for _, n := range []struct{ upstream, mongo, elsewhere int }{{0, 0, 0}, {1, 0, 0}, {0, 1, 0}, {7, 3, 2}, {120, 45, 10}} {
+		w := watch(t)
+		s := start(t, w.target, probe.Options{Interval: never})
+		before, err := s.Classify()
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.open(upstream, n.upstream)
+		w.open(mongo, n.mongo)
+		w.open(elsewhere, n.elsewhere)
+		after, err := s.Classify()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if before.Upstream != 0 || before.Mongo != 0 {
+			t.Errorf("before: %+v, want no sockets", *before)
+		}
+		if after.Upstream != n.upstream || after.Mongo != n.mongo {
+			t.Errorf("opened %+v, reported %+v", n, *after)
+		}
+		// The first socket brings the runtime's epoll and eventfd with it.
+		if grown := after.Other - before.Other - n.elsewhere; grown < 0 || grown > 2 {
+			t.Errorf("opened %d elsewhere, other went from %d to %d", n.elsewhere, before.Other, after.Other)
+		}
+		count, err := s.Count()
+		if err != nil || count != after.Upstream+after.Mongo+after.Other {
+			t.Errorf("count %d, %v; by kind %+v", count, err, *after)
+		}
+	}
+}
+
+func TestPeaksOutliveTheirDescriptors(t *testing.T) {
+	for name, options := range map[string]probe.Options{
+		"proc":     {Interval: time.Millisecond, ClassifyEvery: time.Millisecond},
+		"portable": {Interval: time.Millisecond, ClassifyEvery: time.Millisecond, NoProc: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := watch(t)
+			s := start(t, w.target, options)
+			base, err := s.Count()
+			if err != nil {
+				t.Fatal(err)
+			}
+			w.open(upstream, 20)
+			// The peak is seen when a count that starts now has ended.
+			awaitSamples(t, w, s)
+			w.open(upstream, 0)
+			w.open(mongo, 10)
+			awaitSamples(t, w, s)
+			r := s.Stop()
+			if r.Peak < base+20 || r.Peak > base+22 {
+				t.Errorf("peak %d, want %d", r.Peak, base+20)
+			}
+			if r.PeakAt <= 0 || r.Samples < 2 || r.PeakRSS < 1<<20 || r.Threads < 1 || r.Gone {
+				t.Errorf("report %+v", r)
+			}
+			if options.NoProc {
+				if r.Kinds != nil || r.Classified != 0 {
+					t.Errorf("kinds %v without /proc", r.Kinds)
+				}
+				return
+			}
+			needProc(t)
+			if r.Kinds == nil || r.Kinds.Upstream != 20 || r.Kinds.Mongo != 10 {
+				t.Errorf("kinds %+v, want 20 and 10", r.Kinds)
+			}
+		})
+	}
+}
+
+// awaitSamples returns when the sampler has looked at what is open now. It
+// cannot be asked, so wait for many times its interval.
+func awaitSamples(t *testing.T, w *watched, s *probe.Sampler) {
+	t.Helper()
+	n, err := s.Count()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.WaitFor(n-1, 200*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestStopLooksOnceMore(t *testing.T) {
+	needProc(t)
+	w := watch(t)
+	s := start(t, w.target, probe.Options{Interval: never})
+	w.open(upstream, 9)
+	w.open(mongo, 4)
+	r := s.Stop()
+	if r.Samples != 2 || r.Classified != 2 || r.Kinds.Upstream != 9 || r.Kinds.Mongo != 4 {
+		t.Errorf("report %+v, kinds %+v", r, r.Kinds)
+	}
+	if again := s.Stop(); again.Samples != r.Samples {
+		t.Errorf("second Stop sampled again: %+v", again)
+	}
+}
+
+func TestWaitForReturnsWhenDescriptorsDo(t *testing.T) {
+	w := watch(t)
+	s := start(t, w.target, probe.Options{})
+	w.open(upstream, 1) // the runtime's own descriptors are open
+	base, err := s.Count()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.open(upstream, 6)
+	if n, err := s.WaitFor(base, 20*time.Millisecond); err != nil || n != base+5 {
+		t.Errorf("leak of 5: WaitFor = %d, %v, want %d", n, err, base+5)
+	}
+	go func() {
+		<-time.After(10 * time.Millisecond)
+		w.open(upstream, 1)
+	}()
+	if n, err := s.WaitFor(base, time.Minute); err != nil || n != base {
+		t.Errorf("after closing: WaitFor = %d, %v, want %d", n, err, base)
+	}
+}
+
+func TestProcessThatEnds(t *testing.T) {
+	for name, noProc := range map[string]bool{"proc": false, "portable": true} {
+		for what, reap := range map[string]bool{"zombie": false, "reaped": true} {
+			t.Run(name+"/"+what, func(t *testing.T) {
+				w := watch(t)
+				w.open(upstream, 5)
+				s := start(t, w.target, probe.Options{NoProc: noProc})
+				if err := w.cmd.Process.Kill(); err != nil {
+					t.Fatal(err)
+				}
+				if reap {
+					_ = w.cmd.Wait()
+				}
+				if _, err := s.WaitFor(-1, time.Minute); !errors.Is(err, probe.ErrGone) {
+					t.Errorf("count of a dead process: %v, want ErrGone", err)
+				}
+				r := s.Stop()
+				if r.Peak < 5+3 || r.Samples < 1 {
+					t.Errorf("what was seen before is lost: %+v", r)
+				}
+			})
+		}
+	}
+}
+
+func TestNoSuchProcess(t *testing.T) {
+	for _, noProc := range []bool{false, true} {
+		if _, err := probe.Start(probe.Target{PID: math.MaxInt32}, probe.Options{NoProc: noProc}); !errors.Is(err, probe.ErrGone) {
+			t.Errorf("NoProc %v: %v, want ErrGone", noProc, err)
+		}
+	}
+}

@@ -1,0 +1,147 @@
+package probe
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strconv"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// proc looks at a process through /proc. It holds the folder of the
+// descriptors open, so that it never sees another process of the same number.
+type proc struct {
+	dir        string // /proc/<pid>
+	fds        *os.File
+	fd         int  // of fds
+	sized      bool // the folder's size is the number of descriptors: Linux 6.2
+	classifier *classifier
+}
+
+// openSource uses /proc where it is there.
+func openSource(t Target) (source, error) {
+	dir := "/proc/" + strconv.Itoa(t.PID)
+	fds, err := os.Open(dir + "/fd")
+	switch {
+	case err == nil:
+	case !exists("/proc/self/fd") || errors.Is(err, fs.ErrPermission):
+		return openPortable(t)
+	default:
+		return nil, gone(err)
+	}
+	p := &proc{dir: dir, fds: fds, fd: int(fds.Fd())}
+	size, err := p.size()
+	if err != nil {
+		return nil, errors.Join(err, fds.Close())
+	}
+	p.sized = size > 0
+	p.classifier = newClassifier(dir, t)
+	return p, nil
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+// gone makes ErrGone of what the system says of a process that has ended.
+func gone(err error) error {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
+		return fmt.Errorf("%w: %w", ErrGone, err)
+	}
+	return err
+}
+
+func (p *proc) close() error { return errors.Join(p.classifier.close(), p.fds.Close()) }
+
+func (p *proc) size() (int, error) {
+	var stat unix.Stat_t
+	if err := unix.Fstat(p.fd, &stat); err != nil {
+		return 0, gone(err)
+	}
+	return int(stat.Size), nil
+}
+
+func (p *proc) count() (int, error) {
+	if p.sized {
+		if n, err := p.size(); err != nil || n > 0 {
+			return n, err
+		}
+	}
+	entries, err := os.ReadDir(p.dir + "/fd")
+	if err == nil && len(entries) > 0 {
+		return len(entries), nil
+	}
+	// None at all: a process that has ended and was not waited for, most likely.
+	if p.ended() {
+		return 0, ErrGone
+	}
+	return 0, err
+}
+
+// ended reports whether the process is gone or a zombie.
+func (p *proc) ended() bool {
+	stat, err := os.ReadFile(p.dir + "/stat")
+	if err != nil {
+		return true
+	}
+	fields := afterCommand(stat)
+	return len(fields) == 0 || fields[0][0] == 'Z' || fields[0][0] == 'X'
+}
+
+// afterCommand are the fields of /proc/<pid>/stat from the third on. The
+// second is the command in parentheses, which may hold anything.
+func afterCommand(stat []byte) [][]byte {
+	return bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
+}
+
+// Fields of /proc/<pid>/stat, counted from the third.
+const (
+	statUser    = 14 - 3
+	statSystem  = 15 - 3
+	statThreads = 20 - 3
+	tick        = time.Second / 100 // USER_HZ is 100 everywhere
+)
+
+func (p *proc) resources() (resources, error) {
+	stat, err := os.ReadFile(p.dir + "/stat")
+	if err != nil {
+		return resources{}, gone(err)
+	}
+	fields := afterCommand(stat)
+	if len(fields) <= statThreads {
+		return resources{}, fmt.Errorf("%s/stat has %d fields", p.dir, len(fields))
+	}
+	number := func(i int) int64 {
+		n, _ := strconv.ParseInt(string(fields[i]), 10, 64) // the kernel writes numbers
+		return n
+	}
+	status, err := os.ReadFile(p.dir + "/status")
+	if err != nil {
+		return resources{}, gone(err)
+	}
+	return resources{
+		peakRSS: highWater(status),
+		threads: int(number(statThreads)),
+		user:    time.Duration(number(statUser)) * tick,
+		system:  time.Duration(number(statSystem)) * tick,
+	}, nil
+}
+
+// highWater is the line "VmHWM:  1234 kB" of /proc/<pid>/status in bytes, 0 without it.
+func highWater(status []byte) int64 {
+	_, rest, ok := bytes.Cut(status, []byte("VmHWM:"))
+	if !ok {
+		return 0
+	}
+	fields := bytes.Fields(rest[:min(len(rest), 64)])
+	if len(fields) == 0 {
+		return 0
+	}
+	n, _ := strconv.ParseInt(string(fields[0]), 10, 64)
+	return n << 10
+}

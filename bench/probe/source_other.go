@@ -1,0 +1,5 @@
+//go:build !linux
+
+package probe
+
+func openSource(t Target) (source, error) { return openPortable(t) }
