@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/token"
 )
 
 // scalar decodes numbers, booleans and strings. A plain number is a string
@@ -18,7 +19,8 @@ func (d *decoder) scalar(path string, node ast.Node, v reflect.Value) {
 		d.fail(path, node, "%s; allowed: %s", kindOf(node), describe(v.Type()))
 		return
 	}
-	_, quoted := node.(*ast.StringNode)
+	kind := node.GetToken().Type
+	quoted := kind == token.SingleQuoteType || kind == token.DoubleQuoteType || kind == token.LiteralType || kind == token.FoldedType
 	plain := strings.ReplaceAll(text, "_", "")
 	var err error
 	switch v.Kind() {
@@ -29,7 +31,7 @@ func (d *decoder) scalar(path string, node ast.Node, v reflect.Value) {
 		var b bool
 		b, err = strconv.ParseBool(text)
 		v.SetBool(b)
-		quoted = node.Type() != ast.BoolType
+		quoted = quoted || node.Type() != ast.BoolType // ParseBool also takes 1, t and the like
 	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
 		var n int64
 		n, err = strconv.ParseInt(plain, 0, v.Type().Bits())
