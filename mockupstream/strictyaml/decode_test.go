@@ -1,6 +1,7 @@
 package strictyaml_test
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"reflect"
@@ -8,7 +9,6 @@ import (
 	"testing"
 
 	"floodgate/mockupstream/strictyaml"
-	"github.com/goccy/go-yaml"
 	"pgregory.net/rapid"
 )
 
@@ -148,24 +148,24 @@ func TestLocate(t *testing.T) {
 	}
 }
 
-// Whatever another encoder writes is read as it was.
-func TestDecodesWhatIsEncoded(t *testing.T) {
+// JSON is YAML: what encoding/json writes is read as it was.
+func TestDecodesJSON(t *testing.T) {
 	type plain struct {
-		Text  string    `yaml:"text"`
-		N     int64     `yaml:"n"`
-		U     uint64    `yaml:"u"`
-		X     float64   `yaml:"x"`
-		On    bool      `yaml:"on"`
-		Words []string  `yaml:"words"`
-		Xs    []float32 `yaml:"xs"`
+		Text  string    `yaml:"text" json:"text"`
+		N     int64     `yaml:"n" json:"n"`
+		U     uint64    `yaml:"u" json:"u"`
+		X     float64   `yaml:"x" json:"x"`
+		On    bool      `yaml:"on" json:"on"`
+		Words []string  `yaml:"words" json:"words"`
+		Xs    []float32 `yaml:"xs" json:"xs"`
 	}
 	rapid.Check(t, func(t *rapid.T) {
-		word := rapid.StringMatching(`[ -~]{0,12}`)
+		word := rapid.StringMatching(`[ -~äß\n\t]{0,12}`)
 		in := plain{
 			word.Draw(t, "text"), rapid.Int64().Draw(t, "n"), rapid.Uint64().Draw(t, "u"), rapid.Float64().Draw(t, "x"),
 			rapid.Bool().Draw(t, "on"), rapid.SliceOf(word).Draw(t, "words"), rapid.SliceOf(rapid.Float32()).Draw(t, "xs"),
 		}
-		src, err := yaml.Marshal(in)
+		src, err := json.Marshal(in)
 		if err != nil {
 			t.Fatal(err)
 		}
