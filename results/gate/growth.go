@@ -144,8 +144,8 @@ func growth(x *summary.Index, s sweep, variant, against string, from, to scenari
 		Missing: append(at(s.setting(from), low.Missing), at(s.setting(to), high.Missing)...),
 	}
 	if len(gains) > 0 {
-		e.From = new(1 - math.Exp(stats.HodgesLehmann(ratiosFrom)))
-		e.To = new(1 - math.Exp(stats.HodgesLehmann(ratiosTo)))
+		e.From = summary.Rounded(1 - math.Exp(stats.HodgesLehmann(ratiosFrom)))
+		e.To = summary.Rounded(1 - math.Exp(stats.HodgesLehmann(ratiosTo)))
 	}
 	gain, err := stats.Compare(gains, summary.Confidence, x.Seed(variant, against, from.Name, to.Name))
 	if tooFew(&e, err) {
@@ -154,7 +154,7 @@ func growth(x *summary.Index, s sweep, variant, against string, from, to scenari
 		return e, nil, err
 	}
 	factor := gain.Exact.Exp()
-	e.Value, e.Low, e.High = &factor.Estimate, &factor.Low, &factor.High
+	e.Value, e.Low, e.High = summary.Rounded(factor.Estimate), summary.Rounded(factor.Low), summary.Rounded(factor.High)
 	return e, &gain, nil
 }
 

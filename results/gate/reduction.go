@@ -39,13 +39,13 @@ func reductionAt(x *summary.Index, variant, against, level string, atLeast float
 	}
 	if tooFew(&e, err) {
 		if e.N > 0 {
-			e.Value = new(1 - math.Exp(stats.HodgesLehmann(pairing.Values())))
+			e.Value = summary.Rounded(1 - math.Exp(stats.HodgesLehmann(pairing.Values())))
 		}
 		return e, nil
 	} else if err != nil {
 		return e, err
 	}
-	e.Value, e.Low, e.High = new(1-ratio.Exact.Estimate), new(1-ratio.Exact.High), new(1-ratio.Exact.Low)
+	e.Value, e.Low, e.High = summary.Rounded(1-ratio.Exact.Estimate), summary.Rounded(1-ratio.Exact.High), summary.Rounded(1-ratio.Exact.Low)
 	limit := 1 - atLeast
 	switch ratio.Exact.Side(limit) {
 	case -1:

@@ -94,7 +94,7 @@ func (x *Index) row(variant, level string) (Row, error) {
 		row.Makespan = new(time.Duration(math.Round(stats.Median(makespans))))
 	}
 	if len(efficiencies) > 0 {
-		row.Efficiency = new(stats.Median(efficiencies))
+		row.Efficiency = Rounded(stats.Median(efficiencies))
 	}
 	row.ItemP50, row.ItemP99 = items.quantile(50), items.quantile(99)
 	var err error
@@ -157,7 +157,7 @@ func (x *Index) reduction(variant, level string) (*Reduction, error) {
 	if len(values) == 0 {
 		return nil, nil
 	}
-	r := &Reduction{Estimate: 1 - math.Exp(stats.HodgesLehmann(values)), Pairs: len(values)}
+	r := &Reduction{Estimate: *Rounded(1 - math.Exp(stats.HodgesLehmann(values))), Pairs: len(values)}
 	interval, err := stats.SignedRank(values, Confidence)
 	if few := new(stats.TooFewError); errors.As(err, &few) {
 		return r, nil
@@ -165,8 +165,15 @@ func (x *Index) reduction(variant, level string) (*Reduction, error) {
 		return nil, err
 	}
 	ratio := interval.Exp()
-	r.Low, r.High = new(1-ratio.High), new(1-ratio.Low)
+	r.Low, r.High = Rounded(1-ratio.High), Rounded(1-ratio.Low)
 	return r, nil
+}
+
+// Rounded is v to nine decimals, for records: what is beyond is noise, and
+// processors differ in it. Decisions are made before.
+func Rounded(v float64) *float64 {
+	v = math.Round(v*1e9) / 1e9
+	return &v
 }
 
 // merger merges histograms.
