@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"floodgate/bench/environment/child"
 )
@@ -25,9 +24,6 @@ func (e *Environment) Died() []string {
 	}
 	return died
 }
-
-// checkTimeout is how long a child may take to answer Ensure.
-const checkTimeout = 10 * time.Second
 
 // Ensure asks every child for an answer, and restarts those that have died or
 // do not answer. It says how those ended, with the end of their logs. A
@@ -77,7 +73,7 @@ func (e *Environment) examine(ctx context.Context, place **child.Process, check 
 	}
 	var failed error
 	if p.Err() == nil {
-		bounded, cancel := context.WithTimeout(ctx, checkTimeout)
+		bounded, cancel := context.WithTimeout(ctx, e.options.ReadyTimeout)
 		defer cancel()
 		failed = check(bounded, p)
 		if failed == nil || ctx.Err() != nil { // the caller gave up, which says nothing of the child

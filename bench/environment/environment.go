@@ -39,7 +39,7 @@ type Options struct {
 	// DatabaseLatency puts a proxy before the database, without which
 	// SetDatabaseLatency cannot set any.
 	DatabaseLatency bool
-	// ReadyTimeout bounds the start of each child. Default 20s.
+	// ReadyTimeout bounds the start of each child, and its answer to Ensure. Default 20s.
 	ReadyTimeout time.Duration
 }
 
@@ -134,7 +134,8 @@ func (e *Environment) spawn(ctx context.Context, name string, args []string, che
 	return p, nil
 }
 
-// Close ends the children and removes their files. It may be called again.
+// Close ends the children and removes their files. It may be called again. That
+// a child had died before is no error of Close.
 func (e *Environment) Close() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -148,7 +149,10 @@ func (e *Environment) Close() error {
 	for i, p := range []**child.Process{&e.proxy, &e.mongo, &e.upstream} {
 		if *p != nil {
 			wg.Go(func() {
-				errs[i] = (*p).Stop(stopGrace)
+				died := (*p).Err() != nil
+				if err := (*p).Stop(stopGrace); !died {
+					errs[i] = err
+				}
 				*p = nil
 			})
 		}
@@ -168,6 +172,19 @@ func (e *Environment) Describe() results.Environment {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return results.Environment{Kind: "embedded", Database: e.version, Upstream: upstreamVersion}
+}
+
+// PIDs are the process IDs of the children that were started, by name.
+func (e *Environment) PIDs() map[string]int {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	pids := map[string]int{}
+	for name, p := range map[string]*child.Process{upstreamName: e.upstream, mongoName: e.mongo, proxyName: e.proxy} {
+		if p != nil {
+			pids[name] = p.PID()
+		}
+	}
+	return pids
 }
 
 // UpstreamAddr is where the upstream listens. It changes when Ensure restarts it.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"syscall"
-	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
@@ -75,13 +74,12 @@ func (d *diag) each(family byte, f func(peer netip.AddrPort, inode uint64)) erro
 // that no datagram follows.
 func eachDiag(datagram []byte, f func(peer netip.AddrPort, inode uint64)) (done bool, err error) {
 	for len(datagram) >= netlinkHeader {
-		header := *(*unix.NlMsghdr)(unsafe.Pointer(&datagram[0]))
-		size := int(header.Len)
+		size := int(binary.NativeEndian.Uint32(datagram))
 		if size < netlinkHeader || size > len(datagram) {
 			return false, fmt.Errorf("sock_diag message of %d bytes in %d", size, len(datagram))
 		}
 		body := datagram[netlinkHeader:size]
-		switch header.Type {
+		switch binary.NativeEndian.Uint16(datagram[4:]) {
 		case unix.NLMSG_DONE:
 			return true, nil
 		case unix.NLMSG_ERROR:

@@ -1,0 +1,220 @@
+//go:build unix
+
+package environment_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"floodgate/bench/environment"
+)
+
+// await waits until a condition holds.
+func await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("in vain: %s", what)
+		}
+	}
+}
+
+// lives reports whether a process runs; a zombie does not.
+func lives(pid int) bool {
+	if syscall.Kill(pid, 0) != nil {
+		return false
+	}
+	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	return err != nil || !strings.Contains(string(stat), ") Z ")
+}
+
+func signal(t *testing.T, pid int, s syscall.Signal) {
+	t.Helper()
+	if err := syscall.Kill(pid, s); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestKilledChildIsRestarted(t *testing.T) {
+	e := start(t, environment.Options{DatabaseLatency: true, LogDir: t.TempDir()})
+	configure(t, e)
+	for _, name := range []string{"mongo", "upstream", "dbproxy"} {
+		if err := use(t, e, "before"); err != nil {
+			t.Fatal(err)
+		}
+		signal(t, e.PIDs()[name], syscall.SIGKILL)
+		await(t, name+" is known to have died", func() bool { return len(e.Died()) == 1 })
+		if err := use(t, e, "dead"); err == nil {
+			t.Errorf("%s is dead, but all works", name)
+		}
+		died, err := e.Ensure(t.Context())
+		if err != nil || len(died) != 1 || !strings.HasPrefix(died[0], name+" ended: signal: killed") {
+			t.Fatalf("Ensure after %s was killed: %q, %v", name, died, err)
+		}
+		if err := use(t, e, "after"); err != nil {
+			t.Errorf("after %s was restarted: %v", name, err)
+		}
+		if died, err := e.Ensure(t.Context()); len(died) != 0 || err != nil || len(e.Died()) != 0 {
+			t.Errorf("second Ensure: %q, %v", died, err)
+		}
+	}
+}
+
+func TestAllKilledAtOnce(t *testing.T) {
+	e := start(t, environment.Options{DatabaseLatency: true})
+	for _, pid := range e.PIDs() {
+		signal(t, pid, syscall.SIGKILL)
+	}
+	await(t, "all are known to have died", func() bool { return len(e.Died()) == 3 })
+	if died, err := e.Ensure(t.Context()); len(died) != 3 || err != nil {
+		t.Errorf("Ensure: %q, %v", died, err)
+	}
+	if err := use(t, e, "a"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestHungChildIsReplaced(t *testing.T) {
+	if testing.Short() {
+		t.Skip("waits for a timeout")
+	}
+	e := start(t, environment.Options{ReadyTimeout: 4 * time.Second})
+	signal(t, e.PIDs()["mongo"], syscall.SIGSTOP)
+	died, err := e.Ensure(t.Context())
+	if err != nil || len(died) != 1 || !strings.Contains(died[0], "did not answer") {
+		t.Errorf("Ensure: %q, %v", died, err)
+	}
+	if err := use(t, e, "a"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestInterruptIsTheParentsBusiness(t *testing.T) {
+	e := start(t, environment.Options{DatabaseLatency: true})
+	for name, pid := range e.PIDs() {
+		if group, err := syscall.Getpgid(pid); err != nil || group != pid {
+			t.Errorf("%s is in process group %d, %v, want one of its own", name, group, err)
+		}
+		signal(t, pid, syscall.SIGINT)
+	}
+	if died, err := e.Ensure(t.Context()); len(died) != 0 || err != nil {
+		t.Errorf("died of an interrupt: %q, %v", died, err)
+	}
+}
+
+func TestTerminatedChildrenCleanUp(t *testing.T) {
+	e := start(t, environment.Options{})
+	for _, pid := range e.PIDs() {
+		signal(t, pid, syscall.SIGTERM)
+	}
+	await(t, "both have ended", func() bool { return len(e.Died()) == 2 })
+	for _, name := range temporary(t) {
+		if strings.HasPrefix(name, "floodgate-mongo") {
+			t.Errorf("left %s", name)
+		}
+	}
+}
+
+// harnessCommand makes the test binary start an environment and hold it.
+const harnessCommand = "environment-harness"
+
+func harness() int {
+	e, err := environment.Start(context.Background(), environment.Options{DatabaseLatency: true})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	_ = json.NewEncoder(os.Stdout).Encode(e.PIDs())
+	select {} // until killed
+}
+
+// startHarness starts another process with an environment, in the test's
+// temporary folder, and returns it and its children.
+func startHarness(t *testing.T) (*exec.Cmd, map[string]int) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0], harnessCommand)
+	cmd.Stderr = os.Stderr
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	line, err := bufio.NewReader(stdout).ReadBytes('\n')
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pids map[string]int
+	if err := json.Unmarshal(line, &pids); err != nil || len(pids) != 3 {
+		t.Fatalf("harness has children %v, %v", pids, err)
+	}
+	return cmd, pids
+}
+
+func TestKilledParentLeavesNothing(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	cmd, pids := startHarness(t)
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+	for name, pid := range pids {
+		await(t, name+" ends", func() bool { return !lives(pid) })
+	}
+	for _, name := range temporary(t) {
+		if !strings.HasPrefix(name, "floodgate-log-") { // the parent's own, for the next start to remove
+			t.Errorf("left %s", name)
+		}
+	}
+	start(t, environment.Options{}) // whose Close finds nothing left
+}
+
+func TestNextStartRemovesWhatAllKilledLeft(t *testing.T) {
+	parent := t.TempDir()
+	t.Setenv("TMPDIR", parent)
+	mine := filepath.Join(parent, "floodgate-mongo-mine")
+	if err := os.Mkdir(mine, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	_, running := startHarness(t)
+	cmd, pids := startHarness(t)
+	for _, pid := range append([]int{cmd.Process.Pid}, pids["mongo"], pids["upstream"], pids["dbproxy"]) {
+		_ = syscall.Kill(pid, syscall.SIGSTOP) // so that none sees another's end
+	}
+	for _, pid := range append([]int{cmd.Process.Pid}, pids["mongo"], pids["upstream"], pids["dbproxy"]) {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+	_ = cmd.Wait()
+	await(t, "all are dead", func() bool { return !lives(pids["mongo"]) && !lives(pids["upstream"]) })
+	if left := temporary(t); len(left) != 5 {
+		t.Fatalf("%q are there, want those of two harnesses and mine", left)
+	}
+	e, err := environment.Start(t.Context(), environment.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+	// Those of the harness that runs stay, and what is not ours.
+	if left := temporary(t); len(left) != 3 {
+		t.Errorf("left %q, want those of one harness and mine", left)
+	}
+	for name, pid := range running {
+		if !lives(pid) {
+			t.Errorf("%s of another harness was harmed", name)
+		}
+	}
+}

@@ -1,0 +1,202 @@
+package environment_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+	"go.uber.org/goleak"
+
+	"floodgate/bench/environment"
+	"floodgate/mockupstream"
+)
+
+// TestMain makes the test binary a child of an environment, or a harness that
+// starts one, when it is told to.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 {
+		for _, name := range environment.Children() {
+			if os.Args[1] == name {
+				os.Exit(environment.RunChild(name, os.Args[2:], os.Stdin, os.Stdout, os.Stderr))
+			}
+		}
+		if os.Args[1] == harnessCommand {
+			os.Exit(harness())
+		}
+	}
+	goleak.VerifyTestMain(m)
+}
+
+// start starts an environment whose temporary files are in a folder of the test's.
+func start(t *testing.T, o environment.Options) *environment.Environment {
+	t.Helper()
+	t.Setenv("TMPDIR", t.TempDir())
+	e, err := environment.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+		if left := temporary(t); len(left) != 0 {
+			t.Errorf("Close left %q", left)
+		}
+	})
+	return e
+}
+
+// temporary lists the temporary folders that are there.
+func temporary(t *testing.T) []string {
+	t.Helper()
+	entries, err := os.ReadDir(os.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, e := range entries {
+		names = append(names, e.Name())
+	}
+	return names
+}
+
+// use fetches an item and writes it, as a system under test would.
+func use(t *testing.T, e *environment.Environment, id string) error {
+	t.Helper()
+	resp, err := http.Get(e.UpstreamURL() + "/items/" + id)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	defer http.DefaultClient.CloseIdleConnections()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return err
+	}
+	client, err := driver.Connect(options.Client().ApplyURI(e.MongoURI()).SetServerSelectionTimeout(5 * time.Second))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = client.Disconnect(context.Background()) }()
+	_, err = client.Database("test").Collection("calls").ReplaceOne(t.Context(), bson.D{{Key: "_id", Value: id}},
+		bson.D{{Key: "_id", Value: id}, {Key: "body", Value: body}}, options.Replace().SetUpsert(true))
+	return err
+}
+
+func documents(t *testing.T, e *environment.Environment) []string {
+	t.Helper()
+	var found []string
+	err := e.Documents(t.Context(), "test", "calls", func(raw bson.Raw) error {
+		found = append(found, raw.Lookup("_id").StringValue())
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return found
+}
+
+func configure(t *testing.T, e *environment.Environment) {
+	t.Helper()
+	if err := e.ConfigureUpstream(t.Context(), mockupstream.Profile{}, 7); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestEnvironment(t *testing.T) {
+	e := start(t, environment.Options{})
+	configure(t, e)
+	if err := e.Prepare(t.Context(), "test", "calls"); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"a", "b", "a"} {
+		if err := use(t, e, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	stats, err := e.UpstreamStats(t.Context())
+	if err != nil || stats.Requests != 3 || stats.Repeated != 1 || stats.Seed != 7 {
+		t.Errorf("upstream saw %+v, %v, want 3 requests, 1 repeated", stats, err)
+	}
+	if found := documents(t, e); len(found) != 2 {
+		t.Errorf("documents %q, want a and b", found)
+	}
+	if err := e.Prepare(t.Context(), "test", "calls"); err != nil {
+		t.Fatal(err)
+	}
+	if found := documents(t, e); len(found) != 0 {
+		t.Errorf("Prepare left %q", found)
+	}
+	if err := e.DropCollection(t.Context(), "test", "never made"); err != nil {
+		t.Error(err)
+	}
+	if err := e.DropDatabase(t.Context(), "test"); err != nil {
+		t.Error(err)
+	}
+	d := e.Describe()
+	if d.Kind != "embedded" || !strings.Contains(d.Database, "FerretDB") || d.Upstream == "" {
+		t.Errorf("description %+v", d)
+	}
+	if died, err := e.Ensure(t.Context()); len(died) != 0 || err != nil || len(e.Died()) != 0 {
+		t.Errorf("all live, but died %q, %v", died, err)
+	}
+	if err := e.SetDatabaseLatency(t.Context(), time.Second); err == nil {
+		t.Error("latency set without a proxy")
+	}
+	if err := e.SetDatabaseLatency(t.Context(), 0); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestConfigureRefusesNonsense(t *testing.T) {
+	e := start(t, environment.Options{})
+	err := e.ConfigureUpstream(t.Context(), mockupstream.Profile{Latency: mockupstream.Distribution{Kind: "gaussian"}}, 1)
+	if err == nil || !strings.Contains(err.Error(), "latency") {
+		t.Errorf("error %v, want one that names the field", err)
+	}
+}
+
+func TestDatabaseLatency(t *testing.T) {
+	e := start(t, environment.Options{DatabaseLatency: true})
+	configure(t, e)
+	const latency = 50 * time.Millisecond
+	if err := e.SetDatabaseLatency(t.Context(), latency); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	if err := use(t, e, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if took := time.Since(began); took < latency {
+		t.Errorf("write took %v, less than the latency", took)
+	}
+	if found := documents(t, e); len(found) != 1 {
+		t.Errorf("documents %q", found)
+	}
+}
+
+func TestKeepData(t *testing.T) {
+	dir := t.TempDir()
+	for _, want := range []int{0, 1} {
+		e := start(t, environment.Options{LogDir: dir, KeepData: true})
+		if found := documents(t, e); len(found) != want {
+			t.Errorf("documents %q, want %d", found, want)
+		}
+		if err := use(t, e, "a"); err != nil {
+			t.Fatal(err)
+		}
+		if err := e.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := environment.Start(t.Context(), environment.Options{KeepData: true}); err == nil {
+		t.Error("data kept in a folder that is removed")
+	}
+}
