@@ -57,10 +57,11 @@ func (p *printer) evidence(points []gate.Evidence) {
 		}
 		g.columns = g.columns[:3]
 	}
+	measured := below.lines()
 	for i, l := range g.lines() {
 		p.line(indent + l)
-		if i < len(below.rows) {
-			p.line(indent + "  " + below.lines()[i])
+		if len(measured) > 0 {
+			p.line(indent + "  " + measured[i])
 		}
 		p.remarksOn(points[i], indent+"  ")
 	}

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/charmbracelet/x/ansi"
@@ -54,11 +55,12 @@ func judge(t *testing.T, run *results.Run) *gate.Verdict {
 	return v
 }
 
-func cases() map[string]*results.Run {
+// cases are made once: histograms take their time.
+var cases = sync.OnceValue(func() map[string]*results.Run {
 	return map[string]*results.Run{
 		"clean": runtest.Clean(), "messy": runtest.Messy(), "external": runtest.External(), "unclaimed": runtest.Unclaimed(),
 	}
-}
+})
 
 func TestGolden(t *testing.T) {
 	for name, run := range cases() {
@@ -119,7 +121,7 @@ func trimmed(text string) string {
 func TestNoLineIsTooWide(t *testing.T) {
 	for name, run := range cases() {
 		v := judge(t, run)
-		for width := 80; width <= 140; width += 5 {
+		for width := 80; width <= 130; width += 10 {
 			var out bytes.Buffer
 			if err := report.Terminal(&out, run, v, report.Options{Width: width}); err != nil {
 				t.Fatal(err)

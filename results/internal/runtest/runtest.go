@@ -158,20 +158,21 @@ func times(sc *scenarios.Scenario, v scenarios.Variant) (makespan, ideal float64
 	return ideal*1.06 + n*0.4e6 + write, ideal + write
 }
 
+// stages are one histogram under every name.
 func stages(sc *scenarios.Scenario, rng *rand.Rand) map[string]results.Histogram {
 	median := float64(sc.Upstream.Latency.Median)
-	all := make(map[string]results.Histogram)
-	for _, name := range []string{"queue", "fetch", "handoff", "pool_wait", "write", "item"} {
-		h := hdrhistogram.New(1000, int64(time.Hour), 3)
-		for range sc.Items.Count {
-			if err := h.RecordValue(int64(median * math.Exp(0.5*rng.NormFloat64()))); err != nil {
-				panic(err)
-			}
-		}
-		enc, err := results.NewHistogram(h)
-		if err != nil {
+	h := hdrhistogram.New(1000, int64(time.Hour), 3)
+	for range sc.Items.Count {
+		if err := h.RecordValue(int64(median * math.Exp(0.5*rng.NormFloat64()))); err != nil {
 			panic(err)
 		}
+	}
+	enc, err := results.NewHistogram(h)
+	if err != nil {
+		panic(err)
+	}
+	all := make(map[string]results.Histogram)
+	for _, name := range []string{"queue", "fetch", "handoff", "pool_wait", "write", "item"} {
 		all[name] = enc
 	}
 	return all
