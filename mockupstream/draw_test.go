@@ -87,6 +87,11 @@ func TestDrawsHaveTheDistribution(t *testing.T) {
 
 func TestQuantileTails(t *testing.T) {
 	percentiles := distributions["percentiles"]
+	z95, z97, z99 := 1.6448536269514722, 1.8807936081512509, 2.3263478740408408
+	want := 60e6 * math.Pow(300.0/60, (z97-z95)/(z99-z95)) // on the line from P95 to P99
+	if got := float64(percentiles.Quantile(0.97)); math.Abs(got/want-1) > 1e-6 {
+		t.Errorf("quantile 0.97 is %v, want %v", time.Duration(got), time.Duration(want))
+	}
 	if got, limit := percentiles.Quantile(1-1e-15), 3*time.Second; got != limit {
 		t.Errorf("the tail of percentiles reaches %v, want its cap %v", got, limit)
 	}

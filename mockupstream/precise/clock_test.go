@@ -54,20 +54,6 @@ func TestSleepIsNeverShort(t *testing.T) {
 	group.Wait()
 }
 
-func TestShorterSleepOvertakes(t *testing.T) {
-	c := newClock(t)
-	ctx, cancel := context.WithCancel(context.Background())
-	long := make(chan error)
-	go func() { long <- c.Sleep(ctx, time.Hour) }()
-	if err := c.Sleep(context.Background(), time.Millisecond); err != nil {
-		t.Fatal(err)
-	}
-	cancel()
-	if err := <-long; !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled Sleep: %v", err)
-	}
-}
-
 func TestSleepReturnsAtOnce(t *testing.T) {
 	c := newClock(t)
 	for _, d := range []time.Duration{0, -time.Hour} {

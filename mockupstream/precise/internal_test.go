@@ -3,6 +3,7 @@ package precise
 import (
 	"context"
 	"errors"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -26,6 +27,27 @@ func TestPlainClock(t *testing.T) {
 	time.AfterFunc(time.Millisecond, c.Close)
 	if err := c.Sleep(context.Background(), time.Hour); !errors.Is(err, ErrClosed) {
 		t.Errorf("Sleep of a closed clock: %v", err)
+	}
+}
+
+// A sleep that is shorter than those before it sets the alarm anew.
+func TestShorterSleepOvertakes(t *testing.T) {
+	c := New()
+	defer c.Close()
+	ctx, cancel := context.WithCancel(context.Background())
+	long := make(chan error)
+	go func() { long <- c.Sleep(ctx, time.Hour) }()
+	for asleep := 0; asleep == 0 && c.Precise(); runtime.Gosched() {
+		c.mu.Lock()
+		asleep = len(c.queue)
+		c.mu.Unlock()
+	}
+	if err := c.Sleep(context.Background(), time.Millisecond); err != nil {
+		t.Error(err)
+	}
+	cancel()
+	if err := <-long; !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled Sleep: %v", err)
 	}
 }
 
