@@ -69,7 +69,7 @@ func redactTree(v any) any {
 }
 
 // encodeLine renders v as one line of JSON with its newline. HTML is not
-// escaped: a RawMessage must come back byte for byte, or its hash is lost.
+// escaped: a claim that says "<" is to be found by that.
 func encodeLine(v any) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)

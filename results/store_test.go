@@ -331,4 +331,11 @@ func TestHashIgnoresCredentialsAndOrderOnly(t *testing.T) {
 	if b := hash(json.RawMessage(`{"seed":18446744073709551614,"uri":"mongodb://u:one@h/","html":"<&>"}`)); a == b {
 		t.Error("another seed has the same hash")
 	}
+	var h results.Header
+	if err := h.SetScenario(map[string]any{"z": "<&>", "a": 1.5, "uri": "http://u:p@h/"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := string(h.Scenario); got != `{"a":1.5,"uri":"http://***@h/","z":"<&>"}` {
+		t.Errorf("stored as %s", got)
+	}
 }

@@ -80,9 +80,9 @@ func TestReduction(t *testing.T) {
 		want  string
 	}{
 		"well below":       {spread(0.30, 0.31), gate.Proved},
-		"just below":       {spread(0.39, 0.3999), gate.Proved},
+		"just below":       {spread(0.3995, 0.3999), gate.Proved},
 		"around":           {spread(0.38, 0.42), gate.Inconclusive},
-		"just above":       {spread(0.4001, 0.41), gate.Refuted},
+		"just above":       {spread(0.4001, 0.4005), gate.Refuted},
 		"well above":       {spread(0.90, 0.91), gate.Refuted},
 		"slower":           {spread(1.20, 1.21), gate.Refuted},
 		"one level above":  {func(items, block int) float64 { return 0.3 + 0.2*float64(items/200) + 0.001*float64(block) }, gate.Refuted},
