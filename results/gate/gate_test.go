@@ -280,6 +280,19 @@ func TestSameRunSameVerdict(t *testing.T) {
 	}
 }
 
+// A run that was killed before its first trial ended decides nothing.
+func TestNoTrialAtAll(t *testing.T) {
+	v := judge(t, runtest.Options{Variants: runtest.Variants(), Change: func(*results.Trial) bool { return false }}, runtest.Claims()...)
+	for _, c := range v.Claims {
+		if c.Decision != gate.Inconclusive {
+			t.Errorf("%s is %s", c.ID, c.Decision)
+		}
+	}
+	if v.Exit != gate.ExitUnmeasured {
+		t.Errorf("exit %d", v.Exit)
+	}
+}
+
 func TestJudgeRefusesContradictions(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*results.Run)

@@ -43,7 +43,7 @@ func Judge(run *results.Run) (*Verdict, error) {
 		}
 		v.Claims = append(v.Claims, judged)
 	}
-	v.Notes = notes(v)
+	v.Notes = append(notes(v), warnings(run)...)
 	v.Exit = exit(v)
 	return v, nil
 }
@@ -90,6 +90,26 @@ func notes(v *Verdict) []string {
 		notes = append(notes, "the scenario claims nothing, so nothing was judged")
 	}
 	return notes
+}
+
+// warnings are those of the trials: how many, and the first one in full.
+func warnings(run *results.Run) []string {
+	warned, first := 0, -1
+	for i, t := range run.Trials {
+		if len(t.Warnings) == 0 {
+			continue
+		}
+		warned++
+		if first < 0 || t.Index < run.Trials[first].Index {
+			first = i
+		}
+	}
+	if warned == 0 {
+		return nil
+	}
+	t := run.Trials[first]
+	return []string{fmt.Sprintf("%d of %d trials have warnings, trial %d (%s at %s) first: %s",
+		warned, len(run.Trials), t.Index, t.Variant, t.LevelName, t.Warnings[0])}
 }
 
 func exit(v *Verdict) int {

@@ -135,6 +135,9 @@ func (p *printer) remarks(level string) {
 		if recorded < r.Planned {
 			parts = append(parts, plural(r.Planned-recorded, "trial", "trials")+" not run")
 		}
+		if r.Left > 0 {
+			parts = append(parts, "up to "+plural(r.Left, "descriptor", "descriptors")+" left open")
+		}
 		if n := r.ErrorCount(); n > 0 {
 			parts = append(parts, "errors "+errorTypes(r.Errors))
 		}

@@ -65,6 +65,42 @@ func TestRow(t *testing.T) {
 	}
 }
 
+// Every built-in scenario survives its way through the record.
+func TestBuiltinScenariosComeBack(t *testing.T) {
+	for _, name := range scenarios.BuiltinNames() {
+		sc, err := scenarios.Builtin(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, sc := range []*scenarios.Scenario{sc, sc.Quickened()} {
+			run := new(results.Run)
+			if err := run.Header.SetScenario(sc); err != nil {
+				t.Fatal(err)
+			}
+			x, err := summary.NewIndex(run)
+			if err != nil {
+				t.Fatal(err)
+			}
+			want, err := sc.ExpandLevels()
+			if err != nil {
+				t.Fatal(err)
+			}
+			names := func(levels []scenarios.Level) (all []string) {
+				for _, l := range levels {
+					all = append(all, l.Name)
+				}
+				return all
+			}
+			if diff := cmp.Diff(names(want), names(x.Levels)); diff != "" {
+				t.Errorf("%s: %s", name, diff)
+			}
+			if hash, err := results.ScenarioHash(x.Scenario); err != nil || hash != run.Header.Hash {
+				t.Errorf("%s: hash %s, came back as %s, %v", name, run.Header.Hash, hash, err)
+			}
+		}
+	}
+}
+
 func TestUnavailableIsNotZero(t *testing.T) {
 	got := table(t, small(func(t *results.Trial) bool {
 		t.Ideal, t.Documents, t.Descriptors = 0, nil, results.Descriptors{}

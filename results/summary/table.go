@@ -42,6 +42,8 @@ type Row struct {
 	// Peak descriptors: the highest of all trials; Predicted: 0 for none.
 	Peak      *int `json:"peak_descriptors,omitempty"`
 	Predicted int  `json:"predicted_descriptors,omitempty"`
+	// Left is the most descriptors that a trial left open after its end.
+	Left int `json:"left_descriptors,omitempty"`
 	// Errors counts those of all trials, by type.
 	Errors map[string]int `json:"errors,omitempty"`
 	// Documents adds up the trials that were checked; Checked says how many.
@@ -113,6 +115,9 @@ func (r *Row) count(t *results.Trial) {
 		r.Peak = &peak
 	}
 	r.Predicted = max(r.Predicted, t.Descriptors.Predicted)
+	if t.Descriptors.Left != nil {
+		r.Left = max(r.Left, *t.Descriptors.Left)
+	}
 	for _, e := range t.Errors {
 		r.Errors = increased(r.Errors, e.Type, e.Count)
 	}
