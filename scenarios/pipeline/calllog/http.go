@@ -25,7 +25,8 @@ type HTTPOptions struct {
 	// are at BaseURL/items/….
 	BaseURL string
 	// MaxConnsPerHost bounds connections, and MaxIdleConnsPerHost those kept
-	// for the next request. 0: unlimited.
+	// for the next request. 0: unlimited. Bounded connections that are kept
+	// are dialled a few at a time as long as dials are fast.
 	MaxConnsPerHost, MaxIdleConnsPerHost int
 	// FreshConnections makes a connection for each request and closes it after.
 	FreshConnections bool
@@ -44,17 +45,22 @@ type HTTPOptions struct {
 // no compression and never tries again.
 type HTTPFetcher struct {
 	options   HTTPOptions
-	base      string
+	base      *url.URL      // of all items
+	empty     *http.Request // to be copied
 	transport *http.Transport
 	buffers   sync.Pool // of *bytes.Buffer
 }
+
+// requestBuffer holds a request; the default of 4 KiB would be most of what a
+// connection costs the collector.
+const requestBuffer = 512
 
 // keptBuffer is how large a buffer may be to be used again.
 const keptBuffer = 1 << 20
 
 // NewHTTPFetcher makes a fetcher with connections of its own; Close it.
 func NewHTTPFetcher(options HTTPOptions) (*HTTPFetcher, error) {
-	base, err := url.Parse(options.BaseURL)
+	base, err := url.Parse(strings.TrimSuffix(options.BaseURL, "/") + "/items")
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("upstream: %w", err)
@@ -71,15 +77,21 @@ func NewHTTPFetcher(options HTTPOptions) (*HTTPFetcher, error) {
 	if dialer == nil {
 		dialer = new(dialcount.Counter)
 	}
+	dial := dialFunc(dialer.DialContext)
+	if options.MaxConnsPerHost > 0 && !options.FreshConnections {
+		dial = newPace(dial).DialContext
+	}
 	return &HTTPFetcher{
 		options: options,
-		base:    strings.TrimSuffix(options.BaseURL, "/") + "/items/",
+		base:    base,
+		empty:   &http.Request{Method: http.MethodGet, Host: base.Host, Header: make(http.Header), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1},
 		transport: &http.Transport{
-			DialContext:         dialer.DialContext,
+			DialContext:         dial,
 			MaxConnsPerHost:     options.MaxConnsPerHost,
 			MaxIdleConnsPerHost: idle,
 			DisableKeepAlives:   options.FreshConnections,
 			DisableCompression:  true,
+			WriteBufferSize:     requestBuffer,
 		},
 		buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}, nil
@@ -99,10 +111,8 @@ func (f *HTTPFetcher) Fetch(ctx context.Context, item Item) ([]Document, error) 
 		ctx, cancel = context.WithTimeout(ctx, f.options.Timeout)
 		defer cancel()
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, f.base+escape(item), nil)
-	if err != nil {
-		return nil, fmt.Errorf("get %s: %w", item, err)
-	}
+	request := f.empty.WithContext(ctx)
+	request.URL = f.url(item)
 	response, err := f.transport.RoundTrip(request)
 	if err != nil {
 		return nil, fmt.Errorf("get %s: %w", item, err)
@@ -148,9 +158,9 @@ func (f *HTTPFetcher) read(response *http.Response, item Item) ([]Document, erro
 	return Decode(item, buffer.Bytes(), f.options.PerRecord)
 }
 
-// escape is the item as a path. An argument of dots alone would be taken for
-// a step in the path.
-func escape(item Item) string {
+// url is where the item is. An argument of dots alone would be taken for a
+// step in the path.
+func (f *HTTPFetcher) url(item Item) *url.URL {
 	args := item.Args()
 	for i, arg := range args {
 		args[i] = url.PathEscape(arg)
@@ -158,7 +168,10 @@ func escape(item Item) string {
 			args[i] = strings.ReplaceAll(arg, ".", "%2E")
 		}
 	}
-	return strings.Join(args, "/")
+	at := *f.base
+	at.RawPath = f.base.EscapedPath() + "/" + strings.Join(args, "/")
+	at.Path = f.base.Path + "/" + string(item)
+	return &at
 }
 
 // StatusError is an answer with another status than 200.
