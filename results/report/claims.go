@@ -116,6 +116,9 @@ func statement(e gate.Evidence) string {
 		if e.Value != nil {
 			text += fmt.Sprintf(", ratio ÷ %s [%s, %s]", digits(*e.Value), digits(*e.Low), digits(*e.High))
 		}
+		if e.Decision != "" {
+			text += " " + limit(e, ">", "≤") + " " + orNone(e.Limit, median)
+		}
 		return text
 	case gate.KindPeak:
 		return whole(e.Value) + " " + limit(e, "≤", ">") + " " + whole(e.Limit)
