@@ -60,14 +60,17 @@ const keptBuffer = 1 << 20
 
 // NewHTTPFetcher makes a fetcher with connections of its own; Close it.
 func NewHTTPFetcher(options HTTPOptions) (*HTTPFetcher, error) {
-	base, err := url.Parse(strings.TrimSuffix(options.BaseURL, "/") + "/items")
+	base, err := url.Parse(options.BaseURL)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("upstream: %w", err)
-	case base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.RawQuery != "" || base.Fragment != "":
+		return nil, errors.New("upstream: malformed URL") // err would quote it, with a password in it
+	case base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "":
 		return nil, fmt.Errorf("upstream %q: want http://host:port or https://host:port", base.Redacted())
 	case options.MaxConnsPerHost < 0 || options.MaxIdleConnsPerHost < 0 || options.Timeout < 0:
 		return nil, errors.New("upstream: connections and timeout must not be negative")
+	}
+	if base, err = url.Parse(strings.TrimSuffix(base.String(), "/") + "/items"); err != nil {
+		return nil, fmt.Errorf("upstream: %w", err)
 	}
 	idle := options.MaxIdleConnsPerHost
 	if idle == 0 {

@@ -1,0 +1,327 @@
+package calllog_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"floodgate/mockupstream"
+	"floodgate/scenarios/pipeline"
+	"floodgate/scenarios/pipeline/calllog"
+	"floodgate/scenarios/pipeline/dialcount"
+)
+
+// fetcher is a fetcher of what handler serves, closed with the test.
+func fetcher(t *testing.T, o calllog.HTTPOptions, handler http.HandlerFunc) *calllog.HTTPFetcher {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	o.BaseURL = server.URL
+	f, err := calllog.NewHTTPFetcher(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.Close)
+	return f
+}
+
+// answer serves what was asked for, with two records.
+func answer(w http.ResponseWriter, r *http.Request) {
+	_, _ = fmt.Fprintf(w, `{"key":%q,"records":[{"id":"1","seconds":7},{"id":"2"}]}`, strings.TrimPrefix(r.URL.Path, "/items/"))
+}
+
+func TestItemsReachTheUpstreamAsTheyAre(t *testing.T) {
+	f := fetcher(t, calllog.HTTPOptions{}, answer)
+	for _, item := range []calllog.Item{
+		calllog.NewItem("+15550001"), calllog.NewItem("2017-01-01", "2017-01-07"), calllog.NewItem("a b?c#d%e&é;"),
+		calllog.NewItem("..", "."), calllog.NewItem("a", ""), calllog.NewItem("%2F"),
+	} {
+		docs, err := f.Fetch(t.Context(), item)
+		if err != nil || len(docs) != 1 || docs[0].ID != string(item) || len(docs[0].Records) != 2 || docs[0].Records[0].Seconds != 7 {
+			t.Errorf("%q: %+v, %v", item, docs, err)
+		}
+	}
+}
+
+func TestADocumentARecord(t *testing.T) {
+	f := fetcher(t, calllog.HTTPOptions{PerRecord: true}, answer)
+	docs, err := f.Fetch(t.Context(), calllog.NewItem("a", "b"))
+	if err != nil || len(docs) != 2 || docs[1].ID != "a/b#1" || docs[1].Item != "a/b" || docs[1].Seq != 1 || docs[1].Records[0].ID != "2" {
+		t.Errorf("%+v, %v", docs, err)
+	}
+}
+
+// hijack answers with raw bytes and closes the connection.
+func hijack(raw string) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		conn, _, err := w.(http.Hijacker).Hijack()
+		if err != nil {
+			return
+		}
+		_, _ = io.WriteString(conn, raw)
+		_ = conn.Close()
+	}
+}
+
+func status(code int) http.HandlerFunc {
+	return func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", code) }
+}
+
+func TestFetchErrors(t *testing.T) {
+	const head = "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n"
+	const whole = `{"key":"a","records":[{"id":"1"}]}`
+	body := func(text string) http.HandlerFunc {
+		return func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }
+	}
+	for _, c := range []struct {
+		name    string
+		handler http.HandlerFunc
+		want    string
+	}{
+		{"status 404", status(404), "http_4xx"},
+		{"status 429", status(429), "http_429"},
+		{"status 503", status(503), "http_5xx"},
+		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", 302) }, "http_3xx"},
+		{"no content", status(204), "http_2xx"},
+		{"another key", body(`{"key":"b","records":[]}`), "http_mismatch"},
+		{"not JSON", body("<html>"), "http_decode"},
+		{"two answers", body(whole + whole), "http_decode"},
+		{"no records", body(`{"key":"a"}`), "http_decode"},
+		{"cut short of its length", hijack(head + "Content-Length: 100\r\n\r\n" + whole), "http_truncated"},
+		{"cut short in a chunk", hijack(head + "Transfer-Encoding: chunked\r\n\r\nff\r\n" + whole), "http_truncated"},
+		{"cut short between chunks", hijack(head + "Transfer-Encoding: chunked\r\n\r\n22\r\n" + whole + "\r\n"), "http_truncated"},
+		{"cut short without a length", hijack(head + "Connection: close\r\n\r\n" + whole[:20]), "http_decode"},
+		{"no answer", hijack(""), "reset"},
+		{"too large", hijack(head + "Content-Length: 99999999999\r\n\r\n"), "http_too_large"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			docs, err := fetcher(t, calllog.HTTPOptions{}, c.handler).Fetch(t.Context(), "a")
+			if got := pipeline.ErrorType(err); got != c.want || docs != nil || !strings.Contains(fmt.Sprint(err), "get a: ") {
+				t.Errorf("%d documents, error %v of type %s, want %s", len(docs), err, got, c.want)
+			}
+		})
+	}
+}
+
+func TestABodyWithoutLengthIsBounded(t *testing.T) {
+	f := fetcher(t, calllog.HTTPOptions{}, func(w http.ResponseWriter, _ *http.Request) {
+		chunk := make([]byte, 1<<20)
+		for range calllog.MaxBody>>20 + 1 {
+			if _, err := w.Write(chunk); err != nil {
+				return
+			}
+		}
+	})
+	if _, err := f.Fetch(t.Context(), "a"); pipeline.ErrorType(err) != "http_too_large" {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestConnectionErrors(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	nobody := "http://" + listener.Addr().String()
+	_ = listener.Close()
+	f, err := calllog.NewHTTPFetcher(calllog.HTTPOptions{BaseURL: nobody})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Fetch(t.Context(), "a"); pipeline.ErrorType(err) != "refused" {
+		t.Errorf("nobody listens: %v", err)
+	}
+	release := make(chan struct{})
+	defer close(release)
+	hung := fetcher(t, calllog.HTTPOptions{Timeout: 20 * time.Millisecond}, func(http.ResponseWriter, *http.Request) { <-release })
+	if _, err := hung.Fetch(t.Context(), "a"); pipeline.ErrorType(err) != "timeout" {
+		t.Errorf("no answer in time: %v", err)
+	}
+}
+
+func TestRetryAfterIsKept(t *testing.T) {
+	f := fetcher(t, calllog.HTTPOptions{}, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(429)
+	})
+	_, err := f.Fetch(t.Context(), "a")
+	var s *calllog.StatusError
+	if !errors.As(err, &s) || s.RetryAfter != "7" || s.Code != 429 {
+		t.Errorf("error %v", err)
+	}
+}
+
+// run fetches 400 items with 20 workers and gives what the dialer counted.
+func run(t *testing.T, o calllog.HTTPOptions, handler http.HandlerFunc) dialcount.Counts {
+	t.Helper()
+	o.Dialer = new(dialcount.Counter)
+	f := fetcher(t, o, handler)
+	p := pipeline.Pipeline[calllog.Item, calllog.Document]{
+		Fetcher:  f,
+		Writer:   pipeline.WriterFunc[calllog.Document](func(context.Context, []calllog.Document) error { return nil }),
+		Strategy: pipeline.Bounded(20),
+	}
+	var items []calllog.Item
+	for i := range 400 {
+		items = append(items, calllog.NewItem(fmt.Sprint(i)))
+	}
+	if _, err := p.Run(t.Context(), items); err != nil {
+		t.Fatal(errors.Unwrap(err), pipeline.ErrorType(err))
+	}
+	f.Close()
+	counts := o.Dialer.Counts()
+	if counts.Failed > 0 {
+		t.Errorf("%d dials failed", counts.Failed)
+	}
+	return counts
+}
+
+func TestConnections(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		options       calllog.HTTPOptions
+		peak          int // at most
+		dials, dialed int // at least, at most
+	}{
+		{"bounded, kept", calllog.HTTPOptions{MaxConnsPerHost: 20, MaxIdleConnsPerHost: 20}, 20, 1, 20},
+		{"bounded below the workers", calllog.HTTPOptions{MaxConnsPerHost: 5, MaxIdleConnsPerHost: 5}, 5, 1, 5},
+		// The transport may begin a dial that it then does not need.
+		{"unlimited, kept", calllog.HTTPOptions{}, 40, 1, 40},
+		{"fresh", calllog.HTTPOptions{FreshConnections: true}, 400, 400, 420},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got := run(t, c.options, answer)
+			if got.Peak > c.peak || got.Dials < c.dials || got.Dials > c.dialed {
+				t.Errorf("%+v: want a peak to %d, and %d to %d dials", got, c.peak, c.dials, c.dialed)
+			}
+		})
+	}
+}
+
+// A failed answer is read to its end, so that its connection is used again.
+func TestConnectionsOutliveBadStatuses(t *testing.T) {
+	counter := new(dialcount.Counter)
+	f := fetcher(t, calllog.HTTPOptions{Dialer: counter}, status(500))
+	for range 20 {
+		_, _ = f.Fetch(t.Context(), "a")
+	}
+	if got := counter.Counts().Dials; got != 1 {
+		t.Errorf("%d dials for 20 requests one after another", got)
+	}
+}
+
+// Concurrent answers do not share a buffer: each item gets its own records.
+func TestAnswersDoNotMix(t *testing.T) {
+	profile := mockupstream.Profile{Body: mockupstream.Body{Min: 1, Max: 30}}
+	const seed = 7
+	upstream, err := mockupstream.New(profile, seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer upstream.Close()
+	server, err := mockupstream.Serve(t.Context(), mockupstream.ServerOptions{}, upstream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	f, err := calllog.NewHTTPFetcher(calllog.HTTPOptions{BaseURL: server.URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	var wg sync.WaitGroup
+	for i := range 200 {
+		wg.Go(func() {
+			item := calllog.NewItem("2017-01-01", fmt.Sprintf("+%d", i))
+			got, err := f.Fetch(t.Context(), item)
+			want, _ := calllog.Decode(item, mockupstream.Answer(profile, seed, string(item)), false)
+			if err != nil || len(got) != 1 || !slices.Equal(got[0].Records, want[0].Records) || len(got[0].Records) == 0 {
+				t.Errorf("%s: %v, error %v", item, got, err)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+func TestHooks(t *testing.T) {
+	var before, arrived, served atomic.Int32
+	f := fetcher(t, calllog.HTTPOptions{
+		BeforeRequest: func() {
+			if before.Add(1) != served.Load()+1 {
+				t.Error("BeforeRequest after the request")
+			}
+		},
+		BeforeBody: func() {
+			if arrived.Add(1) != served.Load() {
+				t.Error("BeforeBody before the answer")
+			}
+		},
+	}, func(w http.ResponseWriter, r *http.Request) {
+		served.Add(1)
+		answer(w, r)
+	})
+	for range 3 {
+		if _, err := f.Fetch(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if before.Load() != 3 || arrived.Load() != 3 {
+		t.Errorf("%d before, %d arrived", before.Load(), arrived.Load())
+	}
+}
+
+func TestBadOptions(t *testing.T) {
+	for _, o := range []calllog.HTTPOptions{
+		{}, {BaseURL: "127.0.0.1:80"}, {BaseURL: "ftp://host"}, {BaseURL: "http://"}, {BaseURL: "http://host?x=1"},
+		{BaseURL: "http://user:secret@host"}, {BaseURL: "http://user:secret@host:port"},
+		{BaseURL: "http://host", MaxConnsPerHost: -1}, {BaseURL: "http://host", Timeout: -1},
+	} {
+		if _, err := calllog.NewHTTPFetcher(o); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%+v: error %v", o, err)
+		}
+	}
+	if _, err := calllog.NewHTTPFetcher(calllog.HTTPOptions{BaseURL: "http://host/prefix/"}); err != nil {
+		t.Error(err)
+	}
+}
+
+func FuzzDecode(f *testing.F) {
+	for _, seed := range []string{
+		`{"key":"a","records":[{"id":"1","at":"2017-03-04T05:06:07Z","from":"+1","to":"+2","seconds":3,"direction":"out","cell":"c"}]}`,
+		`{"key":"a","records":[]}`, `{"key":"b","records":[]}`, `{"key":"a"}`, `{"key":"a","records":null}`, `[`, ``,
+	} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		one, err := calllog.Decode("a", body, false)
+		each, eachErr := calllog.Decode("a", body, true)
+		if (err == nil) != (eachErr == nil) {
+			t.Fatalf("whole: %v, by record: %v", err, eachErr)
+		}
+		var bad *calllog.AnswerError
+		if err != nil {
+			if !errors.As(err, &bad) || one != nil || each != nil {
+				t.Fatalf("%v with %d and %d documents", err, len(one), len(each))
+			}
+			return
+		}
+		if len(one) != 1 || one[0].ID != "a" || len(each) != len(one[0].Records) {
+			t.Fatalf("%d documents of all records, %d of one", len(one), len(each))
+		}
+		for seq, d := range each {
+			if d.Seq != seq || d.ID != fmt.Sprintf("a#%d", seq) || len(d.Records) != 1 || d.Records[0] != one[0].Records[seq] {
+				t.Fatalf("document %d: %+v", seq, d)
+			}
+		}
+	})
+}
