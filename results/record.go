@@ -96,6 +96,8 @@ type Trial struct {
 	// Reason says in words why the outcome is not ok.
 	Reason   string   `json:"reason,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
+	// Discarded are earlier tries of this trial that were not believed, oldest first.
+	Discarded []Discarded `json:"discarded,omitempty"`
 	// Makespan: first item started → last item finished. 0 where Outcome is not ok.
 	Makespan time.Duration `json:"makespan_ns"`
 	// MakespanSource is "sut" (reported from inside) or "outside" (go sent → done seen).
@@ -115,6 +117,12 @@ type Trial struct {
 	ExitCode    int            `json:"exit_code"`
 	// StderrTail is the end of the SUT's standard error where the outcome is not ok.
 	StderrTail string `json:"stderr_tail,omitempty"`
+}
+
+// Discarded is a try of a trial that was invalid, so that it was run again.
+type Discarded struct {
+	Started time.Time `json:"started"`
+	Reason  string    `json:"reason"`
 }
 
 // ErrorCount is one type of error in a trial.

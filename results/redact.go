@@ -68,6 +68,12 @@ func (t Trial) redacted() Trial {
 		warnings[i] = Redact(w)
 	}
 	t.Warnings = warnings
+	discarded := make([]Discarded, len(t.Discarded))
+	for i, d := range t.Discarded {
+		d.Reason = Redact(d.Reason)
+		discarded[i] = d
+	}
+	t.Discarded = discarded
 	errs := make([]ErrorCount, len(t.Errors))
 	for i, e := range t.Errors {
 		e.Sample = Redact(e.Sample)

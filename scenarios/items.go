@@ -18,7 +18,7 @@ var firstWeek = time.Date(2017, 1, 2, 0, 0, 0, 0, time.UTC)
 // last day as "2017-01-02" and "2017-01-08".
 func (s *Scenario) ItemArgs() [][]string {
 	n := s.Items.Count
-	repeated := int(math.Ceil(float64(n)*s.Items.Duplicates - 1e-9))
+	repeated := s.Items.repeated()
 	args := make([][]string, 0, n+repeated)
 	number := newWalk(s.Seed, phoneNumbers)
 	for i := range n {
@@ -35,6 +35,9 @@ func (s *Scenario) ItemArgs() [][]string {
 	}
 	return args
 }
+
+// repeated is how many items repeat an earlier one.
+func (i Items) repeated() int { return int(math.Ceil(float64(i.Count)*i.Duplicates - 1e-9)) }
 
 // walk visits every number below size once, in an order that the seed decides.
 type walk struct{ offset, stride, size uint64 }

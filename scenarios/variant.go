@@ -67,13 +67,14 @@ func (v Variant) atOnce() (fetches, writes int) {
 //
 //	runtime + min(N, fetches at once, upstream limit) + min(N, writes at once, pool limit) + MonitorConns
 //
-// N is the number of distinct items in a batch, the limits are those of
+// N is the most distinct items that a batch can have, the limits are those of
 // [Variant.MaxConns], and what is unlimited drops out. Where a limit is set it
 // is a bound. Without one a connection that is still closing (fresh), or that
 // was dialled while another became free, may add to it.
 func Predict(v Variant, sc *Scenario) Descriptors {
 	batches := max(sc.Items.Batches, 1)
-	n := (sc.Items.Count + batches - 1) / batches
+	listed := sc.Items.Count + sc.Items.repeated()
+	n := min(sc.Items.Count, (listed+batches-1)/batches)
 	fetches, writes := v.atOnce()
 	upstream, mongo := v.MaxConns()
 	d := Descriptors{

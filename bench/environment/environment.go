@@ -64,7 +64,8 @@ type Environment struct {
 // Start starts the children and waits until each has answered a request. After
 // an error nothing is left of them.
 func Start(ctx context.Context, o Options) (_ *Environment, err error) {
-	e := &Environment{options: o, http: &http.Client{Transport: &http.Transport{MaxIdleConns: 2}, Timeout: time.Minute}}
+	// No connection of ours stays open: the upstream's figures are to be the SUT's.
+	e := &Environment{options: o, http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(fmt.Errorf("start embedded environment: %w", err), e.Close())

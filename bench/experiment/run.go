@@ -15,6 +15,9 @@ import (
 // run gives up: the environment is broken then, and more time would not help.
 const maxFailures = 5
 
+// maxDiscarded is how many tries of a trial may be invalid before one is recorded as it is.
+const maxDiscarded = 2
+
 // ErrInterrupted says that a run ended early; it can be resumed.
 var ErrInterrupted = errors.New("interrupted")
 
@@ -59,7 +62,7 @@ func Run(ctx context.Context, o Options) error {
 		}
 		o.Progress.TrialStarted(t, clock.left())
 		start := time.Now()
-		record, err := o.Trials.Run(ctx, t)
+		record, err := o.believable(ctx, t)
 		if err != nil {
 			return interrupted(ctx)
 		}
@@ -73,6 +76,21 @@ func Run(ctx context.Context, o Options) error {
 		}
 	}
 	return o.Store.Finish()
+}
+
+// believable runs a trial, and again when the mock or the machine was too slow
+// to believe it: noise that comes and goes must not cost a block its pair.
+// What was discarded is in the record.
+func (o Options) believable(ctx context.Context, t PlannedTrial) (results.Trial, error) {
+	var discarded []results.Discarded
+	for {
+		record, err := o.Trials.Run(ctx, t)
+		record.Discarded = discarded
+		if err != nil || record.Outcome != results.OutcomeInvalid || len(discarded) == maxDiscarded {
+			return record, err
+		}
+		discarded = append(discarded, results.Discarded{Started: record.Started, Reason: record.Reason})
+	}
 }
 
 func nextFailures(failures int, t results.Trial) int {

@@ -3,6 +3,7 @@ package gate
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"floodgate/results"
 	"floodgate/results/summary"
@@ -43,7 +44,7 @@ func Judge(run *results.Run) (*Verdict, error) {
 		}
 		v.Claims = append(v.Claims, judged)
 	}
-	v.Notes = append(notes(v), warnings(run)...)
+	v.Notes = slices.Concat(notes(v), discarded(run), warnings(run))
 	v.Exit = exit(v)
 	return v, nil
 }
@@ -90,6 +91,20 @@ func notes(v *Verdict) []string {
 		notes = append(notes, "the scenario claims nothing, so nothing was judged")
 	}
 	return notes
+}
+
+// discarded says how many trials were run again.
+func discarded(run *results.Run) []string {
+	again := 0
+	for _, t := range run.Trials {
+		if len(t.Discarded) > 0 {
+			again++
+		}
+	}
+	if again == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("run again, because the mock upstream or the machine was too slow at first: %d of %d trials", again, len(run.Trials))}
 }
 
 // warnings are those of the trials: how many, and the first one in full.

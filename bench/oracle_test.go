@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"floodgate/results"
+	"floodgate/results/stats"
+	"floodgate/results/summary"
+)
+
+var (
+	oracle    = flag.Bool("oracle", false, "run report-2017 and compare it with the oracle (about 15 minutes)")
+	oracleRun = flag.String("oracle.run", "", "compare this stored run of report-2017 instead of running it")
+)
+
+// The oracle: the 2017 program's shape measured on its own stack (Python 3.11,
+// gevent, requests, pymongo), five interleaved repetitions, medians.
+// Reductions in percent; NaN where the oracle has none.
+var (
+	none             = math.NaN()
+	oracleLevels     = []string{"items=10", "items=50", "items=200", "items=1000", "items=200 5ms", "items=200 100ms"}
+	oracleReductions = []struct {
+		variant string
+		percent []float64 // by oracleLevels
+	}{
+		{"joined-10", []float64{70, 76.5, 80.8, 78.6, 60.4, 87.9}},
+		{"joined-300", []float64{69, 82, 85.7, 83.1, 64.6, 95.4}},
+		{"bounded-10", []float64{75, 75, 82, 80.9, none, none}},
+		{"bounded-300", []float64{78, 83, 84, 83.3, none, none}},
+		{"unbounded", []float64{76, 85, 83, 82.9, none, none}},
+	}
+	// Peak descriptors at N = 1000, median 20 ms.
+	oraclePeaks = []struct {
+		variant string
+		peak    float64
+	}{{"sequential", 6}, {"joined-10", 17}, {"joined-300", 174}, {"bounded-300", 147}, {"unbounded", 274}}
+)
+
+// Tolerances: points of reduction; a share of the peak or a number of descriptors.
+const (
+	pointsAllowed = 5
+	shareAllowed  = 0.10
+	numberAllowed = 5
+)
+
+func TestOracle2017(t *testing.T) {
+	if !*oracle && *oracleRun == "" {
+		t.Skip("takes about 15 minutes: make oracle")
+	}
+	dir := *oracleRun
+	if dir == "" {
+		dir = runOracle(t)
+	}
+	stored, err := results.Open(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, misses := compareWithOracle(t, stored)
+	fmt.Print(text)
+	if misses > 0 {
+		t.Errorf("%d figures are further from the oracle than allowed", misses)
+	}
+}
+
+// runOracle runs the scenario and returns the run's folder.
+func runOracle(t *testing.T) string {
+	root, err := filepath.Abs("../" + defaultRoot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var stdout bytes.Buffer
+	code := run(context.Background(), []string{"run", "report-2017", "--out", root}, &stdout, os.Stderr)
+	fmt.Println(stdout.String())
+	if code == exitUsage || code == exitUnmeasured {
+		t.Fatalf("exit code %d", code)
+	}
+	all, err := results.List(root)
+	if err != nil || len(all) == 0 {
+		t.Fatalf("no run below %s: %v", root, err)
+	}
+	return all[len(all)-1].Dir
+}
+
+// compareWithOracle prints what was measured beside the oracle and counts
+// what differs by more than allowed.
+func compareWithOracle(t *testing.T, stored *results.Run) (string, int) {
+	t.Helper()
+	index, err := summary.NewIndex(stored)
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, err := index.Table()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out strings.Builder
+	misses := 0
+	fmt.Fprintf(&out, "reduction against sequential, measured / oracle (difference in points; * more than %d)\n", pointsAllowed)
+	fmt.Fprintf(&out, "%-12s", "")
+	for _, level := range oracleLevels {
+		fmt.Fprintf(&out, "%22s", level)
+	}
+	out.WriteByte('\n')
+	for _, want := range oracleReductions {
+		fmt.Fprintf(&out, "%-12s", want.variant)
+		for i, percent := range want.percent {
+			got := reductionAt(table, want.variant, oracleLevels[i])
+			cell := fmt.Sprintf("%.1f", got)
+			if !math.IsNaN(percent) {
+				off := got - percent
+				cell = fmt.Sprintf("%.1f / %.1f (%+.1f)", got, percent, off)
+				if !(math.Abs(off) <= pointsAllowed) {
+					cell += "*"
+					misses++
+				}
+			}
+			fmt.Fprintf(&out, "%22s", cell)
+		}
+		out.WriteByte('\n')
+	}
+	fmt.Fprintf(&out, "\npeak descriptors at items=1000, median of trials, measured / oracle (* off by more than %d and %.0f %%)\n", numberAllowed, 100*shareAllowed)
+	for _, want := range oraclePeaks {
+		got := peakAt(index, table, want.variant, "items=1000")
+		off := got - want.peak
+		mark := ""
+		if !(math.Abs(off) <= max(numberAllowed, shareAllowed*want.peak)) {
+			mark = "*"
+			misses++
+		}
+		fmt.Fprintf(&out, "%-12s%22s\n", want.variant, fmt.Sprintf("%.0f / %.0f (%+.0f)%s", got, want.peak, off, mark))
+	}
+	return out.String(), misses
+}
+
+// levelOf says whether a level's name is what oracleLevels calls it.
+func levelOf(name, oracle string) bool {
+	items, latency, found := strings.Cut(oracle, " ")
+	if !found {
+		latency = "20ms"
+	}
+	have := map[string]string{"upstream.latency.median": "20ms"}
+	for _, factor := range strings.Fields(name) {
+		key, value, _ := strings.Cut(factor, "=")
+		have[key] = value
+	}
+	return "items="+have["items"] == items && have["upstream.latency.median"] == latency
+}
+
+func reductionAt(table *summary.Table, variant, level string) float64 {
+	for _, row := range table.Rows {
+		if row.Variant == variant && levelOf(row.Level, level) && row.Reduction != nil {
+			return 100 * row.Reduction.Estimate
+		}
+	}
+	return none
+}
+
+func peakAt(index *summary.Index, table *summary.Table, variant, level string) float64 {
+	for _, row := range table.Rows {
+		if row.Variant != variant || !levelOf(row.Level, level) {
+			continue
+		}
+		var peaks []float64
+		for _, trial := range index.Trials(variant, row.Level) {
+			if trial.Outcome == results.OutcomeOK {
+				peaks = append(peaks, float64(trial.Descriptors.Peak))
+			}
+		}
+		if len(peaks) > 0 {
+			return stats.Median(peaks)
+		}
+	}
+	return none
+}
