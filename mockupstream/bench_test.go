@@ -75,7 +75,7 @@ func BenchmarkDelayError(b *testing.B) {
 	for _, c := range []struct {
 		inFlight, rounds int
 		latency          time.Duration
-	}{{10, 100, 20 * time.Millisecond}, {1000, 3, time.Second}, {9000, 2, 6 * time.Second}} {
+	}{{10, 100, 20 * time.Millisecond}, {1000, 3, time.Second}, {10000, 2, 6 * time.Second}} {
 		b.Run(fmt.Sprintf("in-flight=%d/latency=%v", c.inFlight, c.latency), func(b *testing.B) {
 			p := mockupstream.Profile{Latency: mockupstream.Distribution{
 				Kind: "lognormal", Median: mockupstream.Duration(c.latency), Sigma: 0.5, Max: mockupstream.Duration(3 * c.latency),

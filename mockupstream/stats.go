@@ -81,7 +81,7 @@ type Summary struct {
 type tally struct {
 	requests, repeated, bytes         int64
 	limited, overloaded, queued, left int64
-	statuses                          [600]int64
+	statuses                          []int64 // by status
 	faults                            map[string]int64
 	injected, actual, late            *hdrhistogram.Histogram
 }
@@ -107,7 +107,7 @@ func newShards() []shard {
 }
 
 func newTally() tally {
-	return tally{faults: map[string]int64{}, injected: newHistogram(), actual: newHistogram(), late: newHistogram()}
+	return tally{statuses: make([]int64, 600), faults: map[string]int64{}, injected: newHistogram(), actual: newHistogram(), late: newHistogram()}
 }
 
 // newHistogram holds 1 µs to maxDelay and some, with 3 significant figures.
