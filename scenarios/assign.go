@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"reflect"
@@ -69,8 +70,8 @@ func assignDuration(field reflect.Value, v any, r rule) string {
 		return quote(text) + " is negative" + allowed
 	case !durationText.MatchString(text):
 		return quote(text) + " is not a duration" + allowed
-	case err != nil:
-		return quote(text) + " is too long; allowed: up to 290 years"
+	case err != nil || d > time.Duration(cmp.Or(r.most, maxDuration)):
+		return quote(text) + " is too long; allowed: up to " + cmp.Or(r.most, maxDuration).String()
 	case r.positive && d == 0:
 		return quote(text) + " is no time at all; allowed: more than 0s"
 	}

@@ -1,5 +1,7 @@
 package scenarios
 
+import "time"
+
 // rules of every field that a scenario file may hold.
 var rules = map[string]rule{
 	"Scenario.version":     {doc: "Version of the file format: 1.", span: between(1, 1)},
@@ -40,7 +42,7 @@ var rules = map[string]rule{
 	"Variant.writers":     {doc: "Writes at once; for staged and batched.", span: between(1, maxAtOnce)},
 	"Variant.queue":       {doc: "Values that may wait for a writer; for staged. Default 0.", span: between(0, maxAtOnce)},
 	"Variant.batch":       {doc: "Documents in one bulk write at most; for batched.", span: between(1, maxBulk)},
-	"Variant.linger":      {doc: "How long a bulk write that is not full waits for more; for batched. Default 0."},
+	"Variant.linger":      {doc: "How long a bulk write that is not full waits for more; for batched. Default 0.", most: Duration(time.Hour)},
 	"Variant.connections": {doc: "How the variant connects; what is left out follows from the strategy."},
 
 	"Connections.upstream":           {doc: "keep-alive (default) or fresh: a new connection a request.", oneOf: []string{"keep-alive", "fresh"}},

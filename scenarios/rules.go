@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // rule is what a field may hold and what it is for. The loader enforces it and
@@ -21,6 +22,7 @@ type rule struct {
 	factor   bool     // the text names a factor
 	variant  bool     // the text names a variant; in a list each once
 	span     *span    // of a number; nil: any
+	most     Duration // of a duration; 0: maxDuration
 }
 
 // span is a range of numbers, both ends included.
@@ -50,6 +52,7 @@ const (
 	maxAtOnce    = 1_000_000
 	maxBulk      = 100_000 // documents MongoDB takes in one bulk write
 	maxRecords   = 1_000_000
+	maxDuration  = Duration(24 * time.Hour)
 	maxNoFile    = 1 << 20 // Linux's default fs.nr_open
 	namePattern  = `^[a-z0-9]+(-[a-z0-9]+)*$`
 	blankPattern = `\S`

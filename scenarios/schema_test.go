@@ -56,7 +56,7 @@ func compileSchema(t *testing.T) *jsonschema.Schema {
 var meaning = regexp.MustCompile(strings.Join([]string{
 	`no variant `, `selects no level`, `does not vary`, `cannot grow`, `compared with itself`,
 	`another (variant|claim) is called`, `repeats the level`, `are the same factor`, `for this scenario has no`, `no factor "upstream\.`,
-	`has no items`, `items\.count: missing`, `more than there are items`, `too large for date-ranges`, `too small for any variant`,
+	`has no items`, `is too long`, `items\.count: missing`, `more than there are items`, `too large for date-ranges`, `too small for any variant`,
 	// mockupstream's own, by the kind of a distribution or fault, or by another field
 	`upstream.*(; allowed: (up to|at least|more than|later than|\d+ to|0s?\b)|given without|not read by|allowed for kind|file: missing)`,
 	`levels.*; allowed: (up to|at least|more than|0s?\b)`, `levels.*not read by|levels.*given without`,
@@ -150,7 +150,7 @@ func mutants(doc any) map[string]any {
 	found := map[string]any{"nothing": doc}
 	walk(doc, "", func(path string, put func(v any) any) {
 		for _, v := range []any{
-			nil, true, "", "  ", "x", "No Name", "5ms", "0s", "-5ms", "1h30m", "60%", "100%", "items", "sequential", "fresh",
+			nil, true, "", "  ", "x", "No Name", "5ms", "0s", "-5ms", "1h30m", "25h", "60%", "100%", "items", "sequential", "fresh",
 			-1, 0, 1, 5, 6, 7, 2.5, 100_000_000, 1e300,
 			[]any{}, []any{"x"}, []any{1, 2}, []any{1, 1}, []any{"5ms", "6ms"}, []any{map[string]any{}}, []any{[]any{1}},
 			map[string]any{}, map[string]any{"items": 20}, map[string]any{"strategy": "sequential"},

@@ -1,9 +1,12 @@
 package scenarios_test
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline"
 )
 
 func TestMaxConns(t *testing.T) {
@@ -59,6 +62,26 @@ func TestPredict(t *testing.T) {
 		}
 		if measured := got.WithRuntime(11); measured.Total != want.Total-scenarios.RuntimeDescriptors+11 || measured.Runtime != 11 {
 			t.Errorf("with a baseline of 11: %+v", measured)
+		}
+	}
+}
+
+// TestVariantsCanRun holds that the pipeline takes what the loader takes.
+func TestVariantsCanRun(t *testing.T) {
+	sources := []string{
+		"{strategy: sequential}", "{strategy: unbounded}", "{strategy: joined, limit: 1000000}", "{strategy: bounded, limit: 1}",
+		"{strategy: staged, limit: 1000000, writers: 1000000}", "{strategy: staged, limit: 1, writers: 1, queue: 1000000}",
+		"{strategy: batched, limit: 1, writers: 1, batch: 1}", "{strategy: batched, limit: 1000000, writers: 1000000, batch: 100000, linger: 1h}",
+	}
+	for _, src := range sources {
+		s := parse(t, fmt.Sprintf(`{version: 1, name: one, title: one, seed: 1, items: {kind: phone-numbers}, upstream: {},
+			variants: [%s], levels: [{items: 1}], blocks: 6}`, src))
+		v := s.Variants[0]
+		strategy := pipeline.Strategy{
+			Kind: pipeline.Kind(v.Strategy), Limit: v.Limit, Writers: v.Writers, Queue: v.Queue, Batch: v.Batch, Linger: time.Duration(v.Linger),
+		}
+		if err := strategy.Validate(); err != nil {
+			t.Errorf("%s: %v", src, err)
 		}
 	}
 }
