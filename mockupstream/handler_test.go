@@ -3,8 +3,6 @@ package mockupstream_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -13,7 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -128,107 +125,6 @@ func TestPaths(t *testing.T) {
 		if err != nil || status != 400 || !strings.Contains(string(body), "allowed: 1 or more") {
 			t.Errorf("attempt %q: %d %s %v", attempt, status, body, err)
 		}
-	}
-}
-
-// Each fault as a real client sees it.
-func TestFaults(t *testing.T) {
-	for _, c := range []struct {
-		fault mockupstream.Fault
-		check func(status int, body []byte, err error) bool
-	}{
-		{mockupstream.Fault{Kind: "status", Status: 503}, func(status int, body []byte, err error) bool {
-			return err == nil && status == 503 && string(body) == `{"error":"injected status 503"}`+"\n"
-		}},
-		{mockupstream.Fault{Kind: "reset"}, func(_ int, _ []byte, err error) bool { return errors.Is(err, syscall.ECONNRESET) }},
-		{mockupstream.Fault{Kind: "hang", For: ms}, func(_ int, _ []byte, err error) bool { return errors.Is(err, syscall.ECONNRESET) }},
-		{mockupstream.Fault{Kind: "close"}, func(_ int, _ []byte, err error) bool {
-			return errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF)
-		}},
-		{mockupstream.Fault{Kind: "truncate"}, func(status int, body []byte, err error) bool {
-			whole := mockupstream.Answer(mockupstream.Profile{}, 1, "a")
-			return errors.Is(err, io.ErrUnexpectedEOF) && status == 200 && bytes.Equal(body, whole[:len(whole)/2])
-		}},
-		{mockupstream.Fault{Kind: "slow", For: 20 * ms}, func(status int, body []byte, err error) bool {
-			return err == nil && status == 200 && bytes.Equal(body, mockupstream.Answer(mockupstream.Profile{}, 1, "a"))
-		}},
-	} {
-		t.Run(c.fault.Kind, func(t *testing.T) {
-			c.fault.Probability = 1
-			u, s := serve(t, mockupstream.Profile{Faults: []mockupstream.Fault{c.fault}}, 1)
-			status, _, body, err := get(newClient(t), s.URL()+"/items/a")
-			if !c.check(status, body, err) {
-				t.Errorf("%d %q %v", status, body, err)
-			}
-			if st := u.Stats(); st.Faults[c.fault.Kind] != 1 || st.Requests != 1 || st.Disconnected != 0 {
-				t.Errorf("stats %+v", st)
-			}
-		})
-	}
-}
-
-// A slow body takes its time, beginning with its first bytes.
-func TestSlowBodyComesInPieces(t *testing.T) {
-	const d = 50 * time.Millisecond
-	_, s := serve(t, mockupstream.Profile{Faults: []mockupstream.Fault{{Kind: "slow", For: mockupstream.Duration(d), Probability: 1}}}, 1)
-	resp, err := newClient(t).Get(s.URL() + "/items/a")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	began, reads := time.Now(), 0
-	for buf := make([]byte, 4096); err == nil; reads++ {
-		_, err = resp.Body.Read(buf)
-	}
-	if took := time.Since(began); !errors.Is(err, io.EOF) || reads < 3 || took < d/2 {
-		t.Errorf("%d reads in %v: %v", reads, took, err)
-	}
-}
-
-// A client that goes away ends the wait, whatever it waits for.
-func TestDisconnect(t *testing.T) {
-	for name, p := range map[string]mockupstream.Profile{
-		"latency": {Latency: mockupstream.Distribution{Kind: "constant", Value: 3600_000 * ms}},
-		"hang":    {Faults: []mockupstream.Fault{{Kind: "hang", For: 3600_000 * ms, Probability: 1}}},
-		"slow":    {Faults: []mockupstream.Fault{{Kind: "slow", For: 3600_000 * ms, Probability: 1}}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			u, err := mockupstream.New(p, 1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer u.Close()
-			begun, ended := make(chan struct{}), make(chan struct{})
-			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				close(begun)
-				defer close(ended)
-				u.ServeHTTP(w, r)
-			}))
-			defer server.Close()
-			ctx, cancel := context.WithCancel(t.Context())
-			req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/items/a", nil)
-			if err != nil {
-				t.Fatal(err)
-			}
-			failed := make(chan error)
-			go func() {
-				resp, err := newClient(t).Do(req)
-				if err == nil {
-					_, err = io.Copy(io.Discard, resp.Body)
-					resp.Body.Close()
-				}
-				failed <- err
-			}()
-			<-begun
-			cancel()
-			if err := <-failed; !errors.Is(err, context.Canceled) {
-				t.Errorf("client: %v", err)
-			}
-			<-ended
-			if st := u.Stats(); st.Disconnected != 1 || st.InFlight != 0 || st.PeakInFlight != 1 {
-				t.Errorf("stats %+v", st)
-			}
-		})
 	}
 }
 
@@ -375,110 +271,5 @@ func TestPhases(t *testing.T) {
 	}
 	if st := u.Stats(); st.Phase != 1 {
 		t.Errorf("phase %d, want 1", st.Phase)
-	}
-}
-
-func TestPutProfile(t *testing.T) {
-	u, s := serve(t, mockupstream.Profile{}, 1)
-	client := newClient(t)
-	put := func(body string) (int, string) {
-		req, err := http.NewRequest(http.MethodPut, s.URL()+"/profile", strings.NewReader(body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := client.Do(req)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer resp.Body.Close()
-		text, _ := io.ReadAll(resp.Body)
-		return resp.StatusCode, string(text)
-	}
-	get(client, s.URL()+"/items/a")
-	for body, want := range map[string]string{
-		`{"seed":2,"profile":{"latency":{"distribution":"odd"}}}`:                      `latency.distribution: \"odd\"; allowed`,
-		`{"seed":2,"profile":{"late":1}}`:                                              `unknown field \"late\"`,
-		`{"seed":-2,"profile":{}}`:                                                     `seed`,
-		`{"seed":2,"profile":{"latency":{"distribution":"constant","value":"2"}}}`:     `unit missing`,
-		`{"seed":2,"profile":{"latency":{"distribution":"replay","file":"/etc/foo"}}}`: `has not been read`,
-		`{"seed":2,"profile":{}} {}`:                                                   `more than one JSON value`,
-		``:                                                                             `EOF`,
-	} {
-		if status, text := put(body); status != 400 || !strings.Contains(text, want) {
-			t.Errorf("PUT %s: %d %s, want %s", body, status, text, want)
-		}
-	}
-	if st := u.Stats(); st.Seed != 1 || st.Requests != 1 {
-		t.Errorf("a rejected profile changed things: %+v", st)
-	}
-	if status, text := put(`{"seed":2,"profile":{"faults":[{"kind":"status","status":418,"probability":1}]}}`); status != 204 {
-		t.Fatalf("%d %s", status, text)
-	}
-	if st := u.Stats(); st.Seed != 2 || st.Requests != 0 || st.Keys != 0 || st.Accepted != 0 {
-		t.Errorf("statistics not reset: %+v", st)
-	}
-	if status, _, _, err := get(client, s.URL()+"/items/a"); err != nil || status != 418 {
-		t.Errorf("%d, %v, want the new profile's 418", status, err)
-	}
-	if st := u.Stats(); st.Repeated != 0 {
-		t.Errorf("attempts not reset: %+v", st)
-	}
-}
-
-// A late bound of a nanosecond cannot be kept, one of an hour can.
-func TestSaturation(t *testing.T) {
-	for bound, want := range map[mockupstream.Duration]bool{1: true, 3600_000 * ms: false} {
-		u, s := serve(t, mockupstream.Profile{Latency: mockupstream.Distribution{Kind: "constant", Value: ms}, LateBound: bound}, 1)
-		client := newClient(t)
-		for i := range 120 {
-			if i == 9 && u.Stats().Saturated {
-				t.Error("saturated after 9 answers")
-			}
-			get(client, fmt.Sprintf("%s/items/%d", s.URL(), i))
-		}
-		st := u.Stats()
-		if st.Saturated != want || strings.Contains(st.Reason, "the median answer left") != want || strings.Contains(st.Reason, "1% of the answers") != want {
-			t.Errorf("bound %v: saturated %v, %q; late %+v", bound, st.Saturated, st.Reason, st.Late)
-		}
-	}
-}
-
-func TestStatsAndMetrics(t *testing.T) {
-	p := mockupstream.Profile{Faults: []mockupstream.Fault{{Kind: "status", Status: 500, Probability: 0.5}}}
-	u, s := serve(t, p, 1)
-	client := newClient(t)
-	for i := range 20 {
-		get(client, fmt.Sprintf("%s/items/%d", s.URL(), i%10))
-	}
-	_, _, text, err := get(client, s.URL()+"/stats")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var st mockupstream.Stats
-	if err := json.Unmarshal(text, &st); err != nil || st.Requests != 20 || st.Repeated != 10 || st.Statuses[500] != u.Stats().Statuses[500] {
-		t.Errorf("%v: %s", err, text)
-	}
-	for _, name := range []string{"in_flight", "peak_in_flight", "connections", "peak_connections", "accepted", "late_median_ns", "late_p99_ns", "saturated"} {
-		if !strings.Contains(string(text), `"`+name+`":`) {
-			t.Errorf("no %s in %s", name, text)
-		}
-	}
-	_, _, metrics, err := get(client, s.URL()+"/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, line := range []string{
-		"mockupstream_requests_total 20",
-		"mockupstream_repeated_requests_total 10",
-		fmt.Sprintf(`mockupstream_answers_total{status="500"} %d`, st.Statuses[500]),
-		fmt.Sprintf(`mockupstream_faults_total{kind="status"} %d`, st.Faults["status"]),
-		`mockupstream_refused_total{by="rate"} 0`,
-		"mockupstream_late_seconds_count 20",
-		`mockupstream_injected_delay_seconds_bucket{le="2.5e-05"} 20`,
-		"mockupstream_saturated 0",
-	} {
-		if !strings.Contains(string(metrics), "\n"+line+"\n") {
-			t.Errorf("no %q in\n%s", line, metrics)
-		}
 	}
 }

@@ -1,0 +1,116 @@
+package mockupstream_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"syscall"
+	"testing"
+	"time"
+
+	"floodgate/mockupstream"
+)
+
+// Each fault as a real client sees it.
+func TestFaults(t *testing.T) {
+	for _, c := range []struct {
+		fault mockupstream.Fault
+		check func(status int, body []byte, err error) bool
+	}{
+		{mockupstream.Fault{Kind: "status", Status: 503}, func(status int, body []byte, err error) bool {
+			return err == nil && status == 503 && string(body) == `{"error":"injected status 503"}`+"\n"
+		}},
+		{mockupstream.Fault{Kind: "reset"}, func(_ int, _ []byte, err error) bool { return errors.Is(err, syscall.ECONNRESET) }},
+		{mockupstream.Fault{Kind: "hang", For: ms}, func(_ int, _ []byte, err error) bool { return errors.Is(err, syscall.ECONNRESET) }},
+		{mockupstream.Fault{Kind: "close"}, func(_ int, _ []byte, err error) bool {
+			return errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF)
+		}},
+		{mockupstream.Fault{Kind: "truncate"}, func(status int, body []byte, err error) bool {
+			whole := mockupstream.Answer(mockupstream.Profile{}, 1, "a")
+			return errors.Is(err, io.ErrUnexpectedEOF) && status == 200 && bytes.Equal(body, whole[:len(whole)/2])
+		}},
+		{mockupstream.Fault{Kind: "slow", For: 20 * ms}, func(status int, body []byte, err error) bool {
+			return err == nil && status == 200 && bytes.Equal(body, mockupstream.Answer(mockupstream.Profile{}, 1, "a"))
+		}},
+	} {
+		t.Run(c.fault.Kind, func(t *testing.T) {
+			c.fault.Probability = 1
+			u, s := serve(t, mockupstream.Profile{Faults: []mockupstream.Fault{c.fault}}, 1)
+			status, _, body, err := get(newClient(t), s.URL()+"/items/a")
+			if !c.check(status, body, err) {
+				t.Errorf("%d %q %v", status, body, err)
+			}
+			if st := u.Stats(); st.Faults[c.fault.Kind] != 1 || st.Requests != 1 || st.Disconnected != 0 {
+				t.Errorf("stats %+v", st)
+			}
+		})
+	}
+}
+
+// A slow body takes its time, beginning with its first bytes.
+func TestSlowBodyComesInPieces(t *testing.T) {
+	const d = 50 * time.Millisecond
+	_, s := serve(t, mockupstream.Profile{Faults: []mockupstream.Fault{{Kind: "slow", For: mockupstream.Duration(d), Probability: 1}}}, 1)
+	resp, err := newClient(t).Get(s.URL() + "/items/a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	began, reads := time.Now(), 0
+	for buf := make([]byte, 4096); err == nil; reads++ {
+		_, err = resp.Body.Read(buf)
+	}
+	if took := time.Since(began); !errors.Is(err, io.EOF) || reads < 3 || took < d/2 {
+		t.Errorf("%d reads in %v: %v", reads, took, err)
+	}
+}
+
+// A client that goes away ends the wait, whatever it waits for.
+func TestDisconnect(t *testing.T) {
+	for name, p := range map[string]mockupstream.Profile{
+		"latency": {Latency: mockupstream.Distribution{Kind: "constant", Value: 3600_000 * ms}},
+		"hang":    {Faults: []mockupstream.Fault{{Kind: "hang", For: 3600_000 * ms, Probability: 1}}},
+		"slow":    {Faults: []mockupstream.Fault{{Kind: "slow", For: 3600_000 * ms, Probability: 1}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			u, err := mockupstream.New(p, 1)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer u.Close()
+			begun, ended := make(chan struct{}), make(chan struct{})
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				close(begun)
+				defer close(ended)
+				u.ServeHTTP(w, r)
+			}))
+			defer server.Close()
+			ctx, cancel := context.WithCancel(t.Context())
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, server.URL+"/items/a", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			failed := make(chan error)
+			go func() {
+				resp, err := newClient(t).Do(req)
+				if err == nil {
+					_, err = io.Copy(io.Discard, resp.Body)
+					resp.Body.Close()
+				}
+				failed <- err
+			}()
+			<-begun
+			cancel()
+			if err := <-failed; !errors.Is(err, context.Canceled) {
+				t.Errorf("client: %v", err)
+			}
+			<-ended
+			if st := u.Stats(); st.Disconnected != 1 || st.InFlight != 0 || st.PeakInFlight != 1 {
+				t.Errorf("stats %+v", st)
+			}
+		})
+	}
+}
