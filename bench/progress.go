@@ -42,7 +42,7 @@ func (b *bar) Started(planned, done int, left time.Duration) {
 		progressbar.OptionSetPredictTime(false), progressbar.OptionClearOnFinish(),
 		progressbar.OptionShowCount(), progressbar.OptionSetElapsedTime(false),
 		progressbar.OptionUseANSICodes(true))
-	b.bar.Add(done)
+	_ = b.bar.Add(done)
 }
 
 func (b *bar) TrialStarted(t experiment.PlannedTrial, left time.Duration) {
@@ -53,11 +53,11 @@ func (b *bar) TrialEnded(t results.Trial, left time.Duration) {
 	if t.Outcome != results.OutcomeOK {
 		b.Note(trialNote(t))
 	}
-	b.bar.Add(1)
+	_ = b.bar.Add(1)
 }
 
 func (b *bar) Note(text string) {
-	b.bar.Clear()
+	_ = b.bar.Clear()
 	fmt.Fprintln(b.w, text)
 }
 

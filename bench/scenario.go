@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -138,11 +139,12 @@ func validateScenarios(w io.Writer, names []string) error {
 	var other error
 	for _, name := range names {
 		_, err := loadScenario(name)
-		switch e, ok := err.(scenarios.Errors); {
+		var found scenarios.Errors
+		switch {
 		case err == nil:
 			fmt.Fprintf(w, "%s: ok\n", name)
-		case ok:
-			bad = append(bad, e...)
+		case errors.As(err, &found):
+			bad = append(bad, found...)
 		case other == nil:
 			other = err
 		}

@@ -78,7 +78,7 @@ func serveMongo(cmd *cobra.Command, stderr io.Writer, addr, data string) error {
 		if err != nil {
 			return exit(exitUnmeasured, err)
 		}
-		defer os.RemoveAll(dir)
+		defer func() { _ = os.RemoveAll(dir) }()
 		data = dir
 	}
 	server, err := mongo.Serve(cmd.Context(), mongo.Options{Addr: addr, Dir: data})

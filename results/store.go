@@ -68,7 +68,7 @@ func Create(root string, h Header) (*Store, error) {
 	}
 	s, err := create(dir, h)
 	if err != nil {
-		os.Remove(dir) // unless there is something in it, such as logs or another run
+		_ = os.Remove(dir) // unless there is something in it, such as logs or another run
 		return nil, fmt.Errorf("create run %q: %w", h.ID, err)
 	}
 	return s, nil
@@ -82,7 +82,7 @@ func create(dir string, h Header) (*Store, error) {
 	s := &Store{header: h, dir: dir, file: f, digest: sha256.New(), seen: make(map[int]bool)}
 	if err := s.begin(f); err != nil {
 		f.Close()
-		os.Remove(f.Name())
+		_ = os.Remove(f.Name())
 		return nil, err
 	}
 	return s, nil

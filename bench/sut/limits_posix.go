@@ -16,7 +16,7 @@ func setNoFile(n int) error {
 	limit := syscall.Rlimit{Cur: uint64(n), Max: uint64(n)}
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
 		var now syscall.Rlimit
-		syscall.Getrlimit(syscall.RLIMIT_NOFILE, &now)
+		_ = syscall.Getrlimit(syscall.RLIMIT_NOFILE, &now)
 		return fmt.Errorf("set RLIMIT_NOFILE to %d (it is %d, hard %d): %w", n, now.Cur, now.Max, err)
 	}
 	return nil
@@ -26,7 +26,7 @@ func setNoFile(n int) error {
 // terminal reaches the harness alone, and killGroup reaches all that the SUT started.
 func groupAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
 
-func killGroup(pid int) { syscall.Kill(-pid, syscall.SIGKILL) }
+func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
 
 // become replaces this process by the command, keeping its limits and its PID.
 func become(command []string) error {

@@ -93,7 +93,7 @@ func (p *Process) read(stdout *os.File) {
 		p.setProtocolError(err)
 	}
 	close(p.events)
-	io.Copy(io.Discard, stdout)
+	_, _ = io.Copy(io.Discard, stdout)
 }
 
 func (p *Process) readMessages(stdout *os.File) error {
@@ -213,7 +213,7 @@ func (p *Process) Kill() {
 	default:
 	}
 	killGroup(p.cmd.Process.Pid)
-	p.cmd.Process.Kill()
+	_ = p.cmd.Process.Kill()
 	for range p.events { // let the reader end
 	}
 	<-p.exited
