@@ -60,17 +60,12 @@ const keptBuffer = 1 << 20
 
 // NewHTTPFetcher makes a fetcher with connections of its own; Close it.
 func NewHTTPFetcher(options HTTPOptions) (*HTTPFetcher, error) {
-	base, err := url.Parse(options.BaseURL)
-	switch {
-	case err != nil:
-		return nil, errors.New("upstream: malformed URL") // err would quote it, with a password in it
-	case base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "":
-		return nil, fmt.Errorf("upstream %q: want http://host:port or https://host:port", base.Redacted())
-	case options.MaxConnsPerHost < 0 || options.MaxIdleConnsPerHost < 0 || options.Timeout < 0:
-		return nil, errors.New("upstream: connections and timeout must not be negative")
+	base, err := itemsURL(options.BaseURL)
+	if err != nil {
+		return nil, err
 	}
-	if base, err = url.Parse(strings.TrimSuffix(base.String(), "/") + "/items"); err != nil {
-		return nil, fmt.Errorf("upstream: %w", err)
+	if options.MaxConnsPerHost < 0 || options.MaxIdleConnsPerHost < 0 || options.Timeout < 0 {
+		return nil, errors.New("upstream: connections and timeout must not be negative")
 	}
 	idle := options.MaxIdleConnsPerHost
 	if idle == 0 {
@@ -98,6 +93,19 @@ func NewHTTPFetcher(options HTTPOptions) (*HTTPFetcher, error) {
 		},
 		buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
 	}, nil
+}
+
+// itemsURL is where the items of an upstream are.
+func itemsURL(upstream string) (*url.URL, error) {
+	base, err := url.Parse(upstream)
+	if err != nil {
+		return nil, errors.New("upstream: malformed URL") // err would quote it, with a password in it
+	}
+	if base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.User != nil ||
+		base.RawQuery != "" || base.Fragment != "" {
+		return nil, fmt.Errorf("upstream %q: want http://host:port or https://host:port", base.Redacted())
+	}
+	return url.Parse(strings.TrimSuffix(base.String(), "/") + "/items")
 }
 
 // Close closes idle connections. Call it after the last Fetch has returned.

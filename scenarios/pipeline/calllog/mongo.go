@@ -124,42 +124,53 @@ func (w *MongoWriter) Write(ctx context.Context, docs []Document) error {
 		defer cancel()
 	}
 	op := newOperation(ctx)
-	var err error
-	if len(docs) == 1 {
-		_, err = w.collection.ReplaceOne(op, byID(docs[0]), encoded[0], options.Replace().SetUpsert(true))
-	} else {
-		err = w.writeBulk(op, docs, encoded)
-	}
+	stored, err := w.replace(op, docs, encoded)
 	pipeline.RecordPoolWait(ctx, op.waited(err))
-	return bulkError(err, len(docs))
+	return writeError(err, stored, len(docs))
 }
 
-func (w *MongoWriter) writeBulk(ctx context.Context, docs []Document, encoded []bson.Raw) error {
+// replace says how many documents the server says it stored.
+func (w *MongoWriter) replace(ctx context.Context, docs []Document, encoded []bson.Raw) (stored int, err error) {
+	if len(docs) == 1 {
+		result, err := w.collection.ReplaceOne(ctx, byID(docs[0]), encoded[0], options.Replace().SetUpsert(true))
+		if result == nil {
+			return 0, err
+		}
+		return int(result.MatchedCount + result.UpsertedCount), err
+	}
 	models := make([]mongo.WriteModel, len(docs))
 	for i := range docs {
 		models[i] = mongo.NewReplaceOneModel().SetFilter(byID(docs[i])).SetReplacement(encoded[i]).SetUpsert(true)
 	}
-	_, err := w.collection.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
-	return err
+	result, err := w.collection.BulkWrite(ctx, models, options.BulkWrite().SetOrdered(false))
+	if result == nil {
+		return 0, err
+	}
+	return int(result.MatchedCount + result.UpsertedCount), err
 }
 
 func byID(doc Document) bson.D { return bson.D{{Key: "_id", Value: doc.ID}} }
 
-// bulkError maps what the driver said back to the documents.
-func bulkError(err error, docs int) error {
-	var bulk mongo.BulkWriteException
-	if err == nil {
+// writeError maps what the driver said back to the documents. It believes
+// that some were stored only where the server's count of them agrees:
+// FerretDB 1.24 gives up a bulk at its first failure, and names document 0.
+func writeError(err error, stored, docs int) error {
+	if err == nil && stored == docs {
 		return nil
 	}
-	if !errors.As(err, &bulk) || bulk.WriteConcernError != nil || len(bulk.WriteErrors) == 0 {
+	if err == nil {
+		return &MongoError{"write", fmt.Errorf("%d of %d documents stored, and no error", stored, docs)}
+	}
+	var bulk mongo.BulkWriteException
+	if !errors.As(err, &bulk) || bulk.WriteConcernError != nil {
 		return newMongoError(err)
 	}
 	failed := make(map[int]error, len(bulk.WriteErrors))
 	for _, e := range bulk.WriteErrors {
-		if e.Index < 0 || e.Index >= docs {
-			return newMongoError(err)
-		}
 		failed[e.Index] = newMongoError(e)
+	}
+	if len(failed) == 0 || len(failed)+stored != docs {
+		return newMongoError(err)
 	}
 	return &pipeline.PartialError{Failed: failed}
 }

@@ -88,6 +88,8 @@ func commandMonitor() *event.CommandMonitor {
 // PoolCounts are connections of the driver's pools. The driver's monitoring
 // connections are not among them.
 type PoolCounts struct {
+	// Waiting counts operations that wait for a connection.
+	Waiting int `json:"waiting"`
 	// Connecting are being made, InUse belong to an operation, Idle wait for one.
 	Connecting int `json:"connecting"`
 	InUse      int `json:"in_use"`
@@ -106,6 +108,7 @@ type connection struct {
 // poolMonitor follows the events of the driver's pools.
 type poolMonitor struct {
 	mu                   sync.Mutex
+	waiting              int // operations, now
 	created, ready, used int // connections, now
 	peakUsed, peak       int
 	isReady              map[connection]bool // whether it was counted as ready
@@ -130,7 +133,12 @@ func (p *poolMonitor) event(e *event.PoolEvent) {
 			p.ready--
 			delete(p.isReady, c)
 		}
+	case event.ConnectionCheckOutStarted:
+		p.waiting++
+	case event.ConnectionCheckOutFailed:
+		p.waiting--
 	case event.ConnectionCheckedOut:
+		p.waiting--
 		p.used++
 	case event.ConnectionCheckedIn:
 		p.used--
@@ -142,6 +150,7 @@ func (p *poolMonitor) read() PoolCounts {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return PoolCounts{
+		Waiting:    p.waiting,
 		Connecting: p.created - p.ready, InUse: p.used, Idle: max(p.ready-p.used, 0),
 		PeakInUse: p.peakUsed, Peak: p.peak,
 	}
