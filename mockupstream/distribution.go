@@ -23,6 +23,10 @@ const maxDelay = 24 * time.Hour
 // (2.326, log P99); below P50 the first line goes on, above P99 the second, up
 // to Max. It so is exactly lognormal where the three points are.
 func (d *Distribution) Quantile(u float64) time.Duration {
+	return time.Duration(d.Plus) + d.quantile(u)
+}
+
+func (d *Distribution) quantile(u float64) time.Duration {
 	switch d.Kind {
 	case "constant":
 		return time.Duration(d.Value)

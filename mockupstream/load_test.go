@@ -74,7 +74,7 @@ func TestProfileErrors(t *testing.T) {
 	for _, c := range []struct{ name, src, want string }{
 		{"empty", "", `p.yaml: empty; allowed keys: latency, body, faults`},
 		{"comment only", "# nothing\n", `p.yaml: empty; allowed keys: latency`},
-		{"unknown key", "latency:\n  distribution: lognormal\n  medain: 20ms\n", `p.yaml:3:3: latency.medain: unknown key "medain"; allowed: distribution, value, min, max, median, sigma, p50, p95, p99, file, samples; did you mean "median"?`},
+		{"unknown key", "latency:\n  distribution: lognormal\n  medain: 20ms\n", `p.yaml:3:3: latency.medain: unknown key "medain"; allowed: distribution, value, min, max, median, sigma, p50, p95, p99, plus, file, samples; did you mean "median"?`},
 		{"unknown and far", "whatever: 1\n", `p.yaml:1:1: whatever: unknown key "whatever"; allowed: latency, body, faults, capacity, rate, phases, late_bound, late_p99_bound`},
 		{"duplicate key", "late_bound: 1ms\nlate_bound: 2ms\n", `p.yaml:2:1: `},
 		{"unit missing", "latency: {distribution: constant, value: 20}\n", `p.yaml:1:42: latency.value: bad duration "20": unit missing; allowed: a number with a unit (ns, us, ms, s, m, h) such as 20ms or 20s`},

@@ -41,6 +41,9 @@ type Distribution struct {
 	P50 Duration `yaml:"p50,omitempty" json:"p50,omitzero"`
 	P95 Duration `yaml:"p95,omitempty" json:"p95,omitzero"`
 	P99 Duration `yaml:"p99,omitempty" json:"p99,omitzero"`
+	// Plus is added to every delay, of whichever kind but "": the way there and
+	// back, say, or what a server needs at least.
+	Plus Duration `yaml:"plus,omitempty" json:"plus,omitzero"`
 	// File names the delays of "replay", one duration a line (blank lines and
 	// lines that begin with # are skipped). LoadProfile and Resolve read it;
 	// Samples then holds them, and each draw takes one of them.

@@ -92,6 +92,7 @@ func (v *validator) latency(field string, d *Distribution) {
 		return
 	}
 	v.unused(field, d)
+	v.duration(field+".plus", d.Plus)
 	switch d.Kind {
 	case "constant":
 		v.duration(field+".value", d.Value)
@@ -121,8 +122,8 @@ func (v *validator) latency(field string, d *Distribution) {
 // wrote them expected something of them.
 func (v *validator) unused(field string, d *Distribution) {
 	reads := map[string][]string{
-		"constant": {"value"}, "uniform": {"min", "max"}, "lognormal": {"median", "sigma", "max"},
-		"percentiles": {"p50", "p95", "p99", "max"}, "replay": {"file", "samples"},
+		"constant": {"value", "plus"}, "uniform": {"min", "max", "plus"}, "lognormal": {"median", "sigma", "max", "plus"},
+		"percentiles": {"p50", "p95", "p99", "max", "plus"}, "replay": {"file", "samples", "plus"},
 	}[d.Kind]
 	for _, f := range []struct {
 		name string
@@ -130,7 +131,7 @@ func (v *validator) unused(field string, d *Distribution) {
 	}{
 		{"value", d.Value != 0}, {"min", d.Min != 0}, {"max", d.Max != 0}, {"median", d.Median != 0},
 		{"sigma", d.Sigma != 0}, {"p50", d.P50 != 0}, {"p95", d.P95 != 0}, {"p99", d.P99 != 0},
-		{"file", d.File != ""}, {"samples", len(d.Samples) > 0},
+		{"plus", d.Plus != 0}, {"file", d.File != ""}, {"samples", len(d.Samples) > 0},
 	} {
 		switch {
 		case !f.set || slices.Contains(reads, f.name):

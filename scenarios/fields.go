@@ -93,6 +93,7 @@ var rules = map[string]rule{
 	"Distribution.p50":          {doc: "Half of the delays of percentiles are below."},
 	"Distribution.p95":          {doc: "95 % of the delays of percentiles are below."},
 	"Distribution.p99":          {doc: "99 % of the delays of percentiles are below."},
+	"Distribution.plus":         {doc: "Added to every delay."},
 	"Distribution.file":         {doc: "Delays of replay, one Go duration a line; relative to this file."},
 	"Distribution.samples":      {doc: "Delays of replay, in place of a file."},
 
