@@ -53,6 +53,7 @@ type Process struct {
 
 // Start starts the SUT under its limits. The caller must call Kill in the end.
 func Start(o Options) (*Process, error) {
+	inheritNothing()
 	args := append([]string{ChildArg, strconv.Itoa(o.NoFile), strconv.Itoa(os.Getpid())}, o.Command...)
 	cmd := exec.Command(o.Executable, args...)
 	cmd.Env = append(os.Environ(), o.Env...)
