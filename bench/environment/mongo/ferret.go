@@ -51,12 +51,12 @@ func (f *ferret) stop() error {
 	return f.err
 }
 
-func (f *ferret) dial(ctx context.Context) (net.Conn, error) {
+func (f *ferret) dial(ctx context.Context) (stream, error) {
 	c, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(ctx, f.network, f.address)
 	if err != nil {
 		return nil, fmt.Errorf("connect to FerretDB: %w", err)
 	}
-	return c, nil
+	return c.(stream), nil
 }
 
 // busyTimeout is how long a statement waits for another connection's write.

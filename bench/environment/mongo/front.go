@@ -30,7 +30,7 @@ const maxBatch = 64
 // one absent key fail with a duplicate key.
 type front struct {
 	listener net.Listener
-	dial     func(ctx context.Context) (net.Conn, error)
+	dial     func(ctx context.Context) (stream, error)
 	gate     chan struct{} // holds an element a running write
 	log      *slog.Logger
 	wg       sync.WaitGroup
@@ -40,7 +40,13 @@ type front struct {
 	closed bool
 }
 
-func newFront(l net.Listener, dial func(context.Context) (net.Conn, error), log *slog.Logger) *front {
+// stream is a connection that can be closed in one direction: TCP's and Unix's can.
+type stream interface {
+	net.Conn
+	CloseWrite() error
+}
+
+func newFront(l net.Listener, dial func(context.Context) (stream, error), log *slog.Logger) *front {
 	return &front{listener: l, dial: dial, gate: make(chan struct{}, 1), log: log, conns: map[net.Conn]struct{}{}}
 }
 
@@ -115,9 +121,7 @@ func (f *front) relay(ctx context.Context, client net.Conn) error {
 	answering.Go(s.answers)
 	s.requests()
 	// FerretDB ends what it is doing, then sees the end.
-	if half, ok := server.(interface{ CloseWrite() error }); ok {
-		_ = half.CloseWrite()
-	}
+	_ = server.CloseWrite()
 	answering.Wait()
 	s.release(s.writing.Load())
 	return nil
