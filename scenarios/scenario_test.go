@@ -46,7 +46,7 @@ func TestBuiltins(t *testing.T) {
 
 func TestBuiltinUnknown(t *testing.T) {
 	_, err := scenarios.Builtin("reprot")
-	if err == nil || err.Error() != `no built-in scenario "reprot"; did you mean "report"? allowed: crawl, report, report-2017` {
+	if err == nil || err.Error() != `no built-in scenario "reprot"; did you mean "report"? allowed: connections, crawl, report, report-2017` {
 		t.Errorf("got %v", err)
 	}
 }
