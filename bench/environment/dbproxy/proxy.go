@@ -2,8 +2,8 @@
 // command that reads or changes documents back for a settable time.
 //
 // Only requests are delayed, by the same time each, in the order in which they
-// came: commands that a client sends without waiting are each delayed from
-// their own arrival. Handshakes, pings and other commands without documents
+// came: commands that a client sends without waiting, up to 64 at a time, are
+// each delayed from their own arrival. Handshakes, pings and other commands without documents
 // pass at once, unless they follow a command that is held back. Compressed
 // messages, whose command cannot be seen, are held back; neither FerretDB nor
 // a client that was not told to compress sends them.
