@@ -17,7 +17,7 @@ import (
 // TestBuiltins holds that the catalogue loads, runs quickly with all that the
 // claims need, and can start under its limit of descriptors.
 func TestBuiltins(t *testing.T) {
-	if diff := cmp.Diff([]string{"crawl", "report", "report-2017"}, scenarios.BuiltinNames()); diff != "" {
+	if diff := cmp.Diff([]string{"connections", "crawl", "report", "report-2017"}, scenarios.BuiltinNames()); diff != "" {
 		t.Error(diff)
 	}
 	all, err := scenarios.Builtins()
