@@ -4,7 +4,6 @@ package environment_test
 
 import (
 	"bufio"
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -122,19 +121,6 @@ func TestTerminatedChildrenCleanUp(t *testing.T) {
 			t.Errorf("left %s", name)
 		}
 	}
-}
-
-// harnessCommand makes the test binary start an environment and hold it.
-const harnessCommand = "environment-harness"
-
-func harness() int {
-	e, err := environment.Start(context.Background(), environment.Options{DatabaseLatency: true})
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
-	_ = json.NewEncoder(os.Stdout).Encode(e.PIDs())
-	select {} // until killed
 }
 
 // startHarness starts another process with an environment, in the test's

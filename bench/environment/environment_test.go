@@ -2,6 +2,8 @@ package environment_test
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
@@ -32,6 +34,19 @@ func TestMain(m *testing.M) {
 		}
 	}
 	goleak.VerifyTestMain(m)
+}
+
+// harnessCommand makes the test binary start an environment and hold it.
+const harnessCommand = "environment-harness"
+
+func harness() int {
+	e, err := environment.Start(context.Background(), environment.Options{DatabaseLatency: true})
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	_ = json.NewEncoder(os.Stdout).Encode(e.PIDs())
+	select {} // until killed
 }
 
 // start starts an environment whose temporary files are in a folder of the test's.

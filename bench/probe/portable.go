@@ -3,23 +3,29 @@ package probe
 import (
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/shirou/gopsutil/v4/process"
 )
 
 // portable looks at a process with gopsutil, which knows no kinds.
-type portable struct{ process *process.Process }
+type portable struct {
+	mu      sync.Mutex // a Process caches without a lock
+	process *process.Process
+}
 
 func openPortable(t Target) (source, error) {
 	p, err := process.NewProcess(int32(t.PID))
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", ErrGone, err)
 	}
-	return &portable{p}, nil
+	return &portable{process: p}, nil
 }
 
 func (p *portable) count() (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	n, err := p.process.NumFDs()
 	if err == nil && n > 0 {
 		return int(n), nil
@@ -35,6 +41,8 @@ func (p *portable) count() (int, error) {
 func (*portable) kinds() (*Kinds, error) { return nil, nil }
 
 func (p *portable) resources() (resources, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	memory, err := p.process.MemoryInfo()
 	if err != nil {
 		return resources{}, err

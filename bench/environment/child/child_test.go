@@ -38,7 +38,7 @@ func help() int {
 			fmt.Fprintln(os.Stderr, "last words")
 			os.Exit(4)
 		case `"hang"`:
-			select {}
+			time.Sleep(time.Hour)
 		}
 		return nil
 	})
