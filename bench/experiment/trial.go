@@ -249,7 +249,11 @@ func (m *measurement) checkLeak() {
 // finish copies what the SUT reported and how its process ended.
 func (m *measurement) finish() {
 	r, report := m.record, m.report
-	r.Stages, r.Errors = report.Stages, report.Errors
+	r.Errors = report.Errors
+	var err error
+	if r.Stages, err = report.Histograms(); err != nil {
+		fail(r, results.OutcomeFailed, err)
+	}
 	r.ItemsDone, r.ItemsFailed = report.ItemsDone, report.ItemsFailed
 	r.Warnings = append(r.Warnings, report.Warnings...)
 	r.Descriptors.Inside = report.Connections

@@ -17,7 +17,7 @@ import (
 )
 
 // connectTimeout bounds the first ping of the database and the closing of clients.
-const connectTimeout = 20 * time.Second
+const connectTimeout = 10 * time.Second
 
 // core is the pipeline of one trial: its clients, and what watches it.
 type core struct {
@@ -95,14 +95,20 @@ func (c *core) connect() (*clients, error) {
 	return &clients{fetcher: fetcher, writer: writer}, nil
 }
 
-func (c *clients) close() error {
-	c.fetcher.Close()
-	if c.writer == nil {
-		return nil
-	}
+// closeClients closes clients and waits until their connections are gone, so that the
+// next batch's do not come on top. A connection that stays is no error here:
+// the harness sees it.
+func (c *core) closeClients(use *clients) error {
 	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
 	defer cancel()
-	return c.writer.Close(ctx)
+	use.fetcher.Close()
+	var err error
+	if use.writer != nil {
+		err = use.writer.Close(ctx)
+	}
+	_ = c.upstream.Wait(ctx)
+	_ = c.mongo.Wait(ctx)
+	return err
 }
 
 // close closes the shared clients.
@@ -110,7 +116,7 @@ func (c *core) close() error {
 	if c.shared == nil {
 		return nil
 	}
-	return c.shared.close()
+	return c.closeClients(c.shared)
 }
 
 // run tries all items, batch after batch, and reports.
@@ -137,7 +143,8 @@ func (c *core) run(ctx context.Context) (*Report, error) {
 	if c.recorder == nil {
 		return r, nil
 	}
-	return r, r.record(c.recorder.Summary())
+	r.record(c.recorder.Summary())
+	return r, nil
 }
 
 // batch runs one batch and returns the items that failed.
@@ -147,7 +154,7 @@ func (c *core) batch(ctx context.Context, items []calllog.Item) (failed []string
 		if use, err = c.connect(); err != nil {
 			return nil, err
 		}
-		defer func() { err = errors.Join(err, use.close()) }()
+		defer func() { err = errors.Join(err, c.closeClients(use)) }()
 	}
 	p := pipeline.Pipeline[calllog.Item, calllog.Document]{
 		Fetcher: use.fetcher, Strategy: c.strategy,
@@ -172,19 +179,15 @@ func (c *core) batch(ctx context.Context, items []calllog.Item) (failed []string
 }
 
 // record copies what the recorder recorded.
-func (r *Report) record(s recorder.Summary) error {
+func (r *Report) record(s recorder.Summary) {
 	r.Makespan, r.ItemsDone, r.ItemsFailed, r.Warnings = s.Makespan, &s.Done, &s.Failed, s.Warnings
-	r.Stages = make(map[string]results.Histogram, len(s.Histograms))
+	r.Stages = make(map[string]Stage, len(s.Histograms))
 	for name, h := range s.Histograms {
-		var err error
-		if r.Stages[name], err = results.NewHistogram(h); err != nil {
-			return fmt.Errorf("stage %s: %w", name, err)
-		}
+		r.Stages[name] = newStage(h)
 	}
 	for _, f := range s.Failures {
 		r.Errors = append(r.Errors, results.ErrorCount{Type: f.Type, Side: f.Side, Count: f.Count, First: f.First, Sample: f.Sample})
 	}
-	return nil
 }
 
 // watchGoroutines looks at the number of goroutines every 5 ms until the

@@ -106,8 +106,9 @@ type Message struct {
 // Report is what "done" carries. Nil and zero fields are unavailable.
 type Report struct {
 	// Makespan: first item started → last item finished.
-	Makespan time.Duration                `json:"makespan_ns,omitempty"`
-	Stages   map[string]results.Histogram `json:"stages,omitempty"`
+	Makespan time.Duration `json:"makespan_ns,omitempty"`
+	// Stages by name: queue, fetch, handoff, pool_wait, write, item.
+	Stages map[string]Stage `json:"stages,omitempty"`
 	// ItemsDone and ItemsFailed count distinct items; Failed names the failed ones.
 	ItemsDone   *int                 `json:"items_done,omitempty"`
 	ItemsFailed *int                 `json:"items_failed,omitempty"`
@@ -138,6 +139,21 @@ func ParseMessage(line []byte) (Message, error) {
 	return m, nil
 }
 
+// Histograms makes the histograms of the stages; nil where none were reported.
+func (r *Report) Histograms() (map[string]results.Histogram, error) {
+	if len(r.Stages) == 0 {
+		return nil, nil
+	}
+	histograms := make(map[string]results.Histogram, len(r.Stages))
+	for name, stage := range r.Stages {
+		var err error
+		if histograms[name], err = stage.Histogram(); err != nil {
+			return nil, fmt.Errorf("stage %s: %w", name, err)
+		}
+	}
+	return histograms, nil
+}
+
 func (r *Report) check() error {
 	if r.Makespan < 0 {
 		return fmt.Errorf("makespan_ns is %d", r.Makespan)
@@ -155,10 +171,6 @@ func (r *Report) check() error {
 			return fmt.Errorf("error %+v needs a type and a count", e)
 		}
 	}
-	for name, h := range r.Stages {
-		if _, err := h.HDR(); err != nil {
-			return fmt.Errorf("stage %s: %w", name, err)
-		}
-	}
-	return nil
+	_, err := r.Histograms()
+	return err
 }

@@ -14,6 +14,7 @@ import (
 
 	"floodgate/bench/sut"
 	"floodgate/mockupstream"
+	"floodgate/results"
 	"floodgate/scenarios"
 )
 
@@ -112,8 +113,8 @@ func TestTrial(t *testing.T) {
 				if n := int(u.Stats().Requests); n != want {
 					t.Errorf("%d requests, want %d", n, want)
 				}
-				if done.Makespan <= 0 || done.Stages["fetch"].Count != int64(want) {
-					t.Errorf("makespan %v, %d fetches recorded", done.Makespan, done.Stages["fetch"].Count)
+				if done.Makespan <= 0 || stage(t, done, "fetch") != int64(want) {
+					t.Errorf("makespan %v, %d fetches recorded", done.Makespan, stage(t, done, "fetch"))
 				}
 				if c := done.Connections.Upstream; c < 1 || c > 4 {
 					t.Errorf("%d connections at once, limit 4", c)
@@ -132,6 +133,12 @@ func TestTrial(t *testing.T) {
 			})
 		}
 	}
+}
+
+// stage counts the values of a stage.
+func stage(t *testing.T, done sut.Message, name string) int64 {
+	t.Helper()
+	return must[map[string]results.Histogram](t)(done.Histograms())[name].Count
 }
 
 func TestFailedItemsAreNamed(t *testing.T) {
@@ -276,7 +283,7 @@ func TestUsage(t *testing.T) {
 
 func FuzzParseMessage(f *testing.F) {
 	f.Add([]byte(`{"floodgate":1,"type":"ready","name":"x"}`))
-	f.Add([]byte(`{"type":"done","makespan_ns":5,"stages":{"fetch":{"hdr":"x"}},"items_done":3}`))
+	f.Add([]byte(`{"type":"done","makespan_ns":5,"stages":{"fetch":{"values_ns":[5,6],"counts":[1]}},"items_done":3}`))
 	f.Add([]byte(`{"type":"done","connections":{"upstream":-1}}`))
 	f.Fuzz(func(t *testing.T, line []byte) {
 		m, err := sut.ParseMessage(line)

@@ -5,6 +5,7 @@ package dialcount
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"sync"
 )
@@ -16,6 +17,8 @@ type Counter struct {
 
 	mu     sync.Mutex
 	counts Counts
+	// changed is closed at the next change; nil while nobody waits.
+	changed chan struct{}
 }
 
 // Counts is what a Counter saw.
@@ -66,9 +69,35 @@ func (c *Counter) Counts() Counts {
 	return c.counts
 }
 
+// Wait waits until no connection is open or being made. A client that was
+// closed closes the connections that it was just giving back a little later.
+func (c *Counter) Wait(ctx context.Context) error {
+	for {
+		c.mu.Lock()
+		left := c.counts.Connecting + c.counts.Open
+		if c.changed == nil {
+			c.changed = make(chan struct{})
+		}
+		changed := c.changed
+		c.mu.Unlock()
+		if left == 0 {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return fmt.Errorf("%d connections stay open: %w", left, ctx.Err())
+		}
+	}
+}
+
 func (c *Counter) update(change func(*Counts)) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.changed != nil {
+		close(c.changed)
+		c.changed = nil
+	}
 	n := &c.counts
 	change(n)
 	n.PeakConnecting = max(n.PeakConnecting, n.Connecting)

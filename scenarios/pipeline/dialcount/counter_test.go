@@ -95,3 +95,28 @@ func TestAPanickingDialIsNotLeftCounted(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
+
+func TestWait(t *testing.T) {
+	var c dialcount.Counter
+	if err := c.Wait(context.Background()); err != nil {
+		t.Fatal("nothing is open:", err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	one, err := c.DialContext(context.Background(), "tcp", listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	expired, cancel := context.WithCancel(context.Background())
+	cancel()
+	if err := c.Wait(expired); err == nil {
+		t.Error("one is open")
+	}
+	go one.Close()
+	if err := c.Wait(context.Background()); err != nil || c.Counts().Open != 0 {
+		t.Errorf("%v, %d open", err, c.Counts().Open)
+	}
+}
