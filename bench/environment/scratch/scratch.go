@@ -119,7 +119,10 @@ func remove(path string, lock *os.File) error {
 			errs = append(errs, os.RemoveAll(filepath.Join(path, e.Name())))
 		}
 	}
-	errs = append(errs, lock.Close(), os.RemoveAll(path)) // closed first: Windows removes no open file
+	// Whoever waits for the lock must find that the file is gone once he has it.
+	// Windows removes no open file: there it goes with the folder.
+	_ = os.Remove(lock.Name())
+	errs = append(errs, lock.Close(), os.RemoveAll(path))
 	if err := errors.Join(errs...); err != nil {
 		return fmt.Errorf("remove temporary folder: %w", err)
 	}
