@@ -29,7 +29,7 @@ func New(parent, prefix string) (*Folder, error) {
 	if parent == "" {
 		parent = os.TempDir()
 	}
-	for range 10 {
+	for range 100 { // sweepers can come between making and locking
 		path, err := os.MkdirTemp(parent, prefix)
 		if err != nil {
 			return nil, fmt.Errorf("make temporary folder: %w", err)
@@ -38,7 +38,7 @@ func New(parent, prefix string) (*Folder, error) {
 		switch {
 		case err == nil && inPlace(file):
 			return &Folder{path: path, lock: file}, nil
-		case err == nil: // swept between making and locking
+		case err == nil: // swept
 			_ = file.Close()
 		case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errLocked):
 			return nil, errors.Join(fmt.Errorf("lock temporary folder: %w", err), os.RemoveAll(path))
@@ -73,6 +73,10 @@ func Sweep(parent, prefix string) ([]string, error) {
 		path := filepath.Join(parent, e.Name())
 		lock, err := acquire(filepath.Join(path, lockName), 0)
 		if err != nil { // in use, not one of ours, or not ours to touch
+			continue
+		}
+		if !inPlace(lock) { // removed meanwhile
+			_ = lock.Close()
 			continue
 		}
 		if err := remove(path, lock); err != nil {
