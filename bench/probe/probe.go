@@ -4,11 +4,11 @@
 // Counting is cheap and done at every interval: on Linux from 6.2 on it is one
 // fstat. Telling the kinds apart reads every link in /proc/<pid>/fd and the
 // kernel's table of TCP sockets. It is done at every new peak that exceeds the
-// last classified one by 10 % and by two at least, and besides every 100 ms,
-// but less often when it takes long: it is never busy for more than 2 % of a
-// core, save for the peaks, of which there are at most 25 from 30 descriptors
-// to 300. A peak shorter than the interval can be missed: what the process
-// counts itself has the final say on those.
+// last classified one by 10 % and by two at least, of which there are at most 25
+// from 30 descriptors to 300, and besides every 100 ms, or less often where that
+// would take more than 2 % of a core. Waking up every 5 ms costs more than that
+// on most machines. A peak shorter than the interval can be missed: what the
+// process counts itself has the final say on those.
 //
 // Without /proc the count, memory and threads come from gopsutil, and the
 // kinds are unavailable.
