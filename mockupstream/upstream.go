@@ -87,14 +87,12 @@ func (u *Upstream) Set(p Profile, seed uint64) error {
 
 // ready is Validate, and that replay files have been read.
 func (p *Profile) ready() error {
-	errs := []error{p.Validate()}
-	p.eachLatency(func(field string, d *Distribution) error {
+	return errors.Join(p.Validate(), p.eachLatency(func(field string, d *Distribution) error {
 		if d.Kind == "replay" && len(d.Samples) == 0 {
-			errs = append(errs, &FieldError{field + ".samples", fmt.Sprintf("none: the file %q has not been read", d.File)})
+			return &FieldError{field + ".samples", fmt.Sprintf("none: the file %q has not been read", d.File)}
 		}
 		return nil
-	})
-	return errors.Join(errs...)
+	}))
 }
 
 // newStages makes a stage of the profile and of each phase. What a phase does

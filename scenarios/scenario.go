@@ -137,7 +137,7 @@ type Claim struct {
 	Documents   *DocumentsClaim   `yaml:"documents,omitempty" json:"documents,omitempty"`
 }
 
-// ReductionClaim: each variant of Of takes at least AtLeast (a percentage
+// ReductionClaim says that each variant of Of takes at least AtLeast (a percentage
 // such as "60%") less time than Against, at every level that Where selects.
 type ReductionClaim struct {
 	Of      []string `yaml:"of" json:"of"`
@@ -147,7 +147,7 @@ type ReductionClaim struct {
 	Where map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
 }
 
-// GrowthClaim: the reduction of each variant of Of grows with the factor With
+// GrowthClaim says that the reduction of each variant of Of grows with the factor With
 // (default "items"), from its smallest level to its largest.
 type GrowthClaim struct {
 	Of      []string       `yaml:"of" json:"of"`
@@ -156,7 +156,7 @@ type GrowthClaim struct {
 	Where   map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
 }
 
-// DescriptorsClaim: peak descriptors of each variant of Within stay at or
+// DescriptorsClaim says that the peak descriptors of each variant of Within stay at or
 // below the number predicted for it, in every trial, and those of each
 // variant of Grows grow with the factor With (default "items").
 type DescriptorsClaim struct {
@@ -165,7 +165,7 @@ type DescriptorsClaim struct {
 	With   string   `yaml:"with,omitempty" json:"with,omitempty"`
 }
 
-// DocumentsClaim: no trial of the variants of Of (empty: all) lost,
+// DocumentsClaim says that no trial of the variants of Of (empty: all) lost,
 // duplicated or garbled a document.
 type DocumentsClaim struct {
 	Of []string `yaml:"of,omitempty" json:"of,omitempty"`

@@ -91,7 +91,7 @@ func TestFetchErrors(t *testing.T) {
 		{"status 404", status(404), "http_4xx"},
 		{"status 429", status(429), "http_429"},
 		{"status 503", status(503), "http_5xx"},
-		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", 302) }, "http_3xx"},
+		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/", http.StatusFound) }, "http_3xx"},
 		{"no content", status(204), "http_2xx"},
 		{"another key", body(`{"key":"b","records":[]}`), "http_mismatch"},
 		{"not JSON", body("<html>"), "http_decode"},

@@ -12,7 +12,7 @@ func Burn(d time.Duration) {
 	defer runtime.UnlockOSThread()
 	now := threadTime()
 	for end := now() + d; now() < end; {
-		spin(1000)
+		_ = spin(1000)
 	}
 }
 
