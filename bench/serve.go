@@ -1,13 +1,15 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
-	"os"
 
 	"github.com/spf13/cobra"
 
+	"floodgate/bench/environment"
 	"floodgate/bench/environment/mongo"
+	"floodgate/bench/environment/scratch"
 	"floodgate/mockupstream"
 )
 
@@ -27,6 +29,9 @@ func newUpstream(stderr io.Writer) *cobra.Command {
 Every draw is a pure function of the seed, the key and the attempt.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := mockupstream.CheckLoopback(addr); err != nil {
+				return exit(exitUsage, err)
+			}
 			var p mockupstream.Profile
 			if profile != "" {
 				var err error
@@ -64,6 +69,9 @@ func newMongo(stderr io.Writer) *cobra.Command {
 loopback until it is interrupted. Without --data its folder is temporary.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := mockupstream.CheckLoopback(addr); err != nil {
+				return exit(exitUsage, err)
+			}
 			return serveMongo(cmd, stderr, addr, data)
 		},
 	}
@@ -74,18 +82,29 @@ loopback until it is interrupted. Without --data its folder is temporary.`,
 
 func serveMongo(cmd *cobra.Command, stderr io.Writer, addr, data string) error {
 	if data == "" {
-		dir, err := os.MkdirTemp("", "floodgate-mongo-")
+		if _, err := scratch.Sweep("", environment.DataPrefix); err != nil {
+			fmt.Fprintln(stderr, "floodgate: old temporary folders stay:", err)
+		}
+		folder, err := scratch.New("", environment.DataPrefix)
 		if err != nil {
 			return exit(exitUnmeasured, err)
 		}
-		defer func() { _ = os.RemoveAll(dir) }()
-		data = dir
+		defer func() {
+			if err := folder.Remove(); err != nil {
+				fmt.Fprintln(stderr, "floodgate: data folder stays:", err)
+			}
+		}()
+		data = folder.Path()
 	}
 	server, err := mongo.Serve(cmd.Context(), mongo.Options{Addr: addr, Dir: data})
 	if err != nil {
 		return exit(exitUnmeasured, err)
 	}
 	fmt.Fprintf(stderr, "embedded MongoDB (%s) on %s; Ctrl-C ends it\n", mongo.Version(), server.URI())
-	<-cmd.Context().Done()
-	return server.Close()
+	<-server.Done() // it ends with the context
+	err = server.Close()
+	if cmd.Context().Err() == nil {
+		return exit(exitUnmeasured, errors.Join(errors.New("the embedded MongoDB ended by itself"), err))
+	}
+	return err
 }

@@ -36,8 +36,8 @@ func Serve(ctx context.Context, o ServerOptions, u *Upstream) (*Server, error) {
 	if o.Addr == "" {
 		o.Addr = "127.0.0.1:0"
 	}
-	if err := loopback(o.Addr); err != nil {
-		return nil, err
+	if err := CheckLoopback(o.Addr); err != nil {
+		return nil, fmt.Errorf("serve mock upstream: %w", err)
 	}
 	var config net.ListenConfig
 	listener, err := config.Listen(ctx, "tcp", o.Addr)
@@ -90,14 +90,15 @@ func (s *Server) shut() {
 	s.closing.Do(func() { _ = s.http.Close() }) // a listener that does not close is closed
 }
 
-// loopback is nil for an address that no other machine can reach.
-func loopback(addr string) error {
+// CheckLoopback says whether addr, "host:port", is reached from this machine
+// alone: nothing that this project serves asks for a password.
+func CheckLoopback(addr string) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
-		return fmt.Errorf("serve mock upstream on %q: %w", addr, err)
+		return fmt.Errorf("address %q: %w", addr, err)
 	}
 	if ip, err := netip.ParseAddr(host); host == "localhost" || err == nil && ip.IsLoopback() {
 		return nil
 	}
-	return fmt.Errorf("serve mock upstream on %q: not a loopback address; allowed: 127.0.0.1, [::1] or localhost, and a port", addr)
+	return fmt.Errorf("address %q is not a loopback address; allowed: 127.0.0.1, [::1] or localhost, and a port", addr)
 }

@@ -79,9 +79,9 @@ type SUT struct {
 
 // Serial is CPU time under one lock an item. A plain duration in YAML means Fetch.
 type Serial struct {
-	// Fetch is spent around each fetch.
+	// Fetch is spent half before the request and half when its answer has arrived.
 	Fetch Duration `yaml:"fetch,omitempty" json:"fetch,omitzero"`
-	// Write is spent around each write.
+	// Write is spent at each write; the lock is kept until the write is done.
 	Write Duration `yaml:"write,omitempty" json:"write,omitzero"`
 }
 

@@ -108,11 +108,11 @@ func (e *Environment) prepareOptions() (err error) {
 	return nil
 }
 
-// Names of temporary folders begin with these.
-const (
-	logPrefix  = "floodgate-log-"
-	dataPrefix = "floodgate-mongo-"
-)
+// DataPrefix begins the names of temporary folders of databases.
+const DataPrefix = "floodgate-mongo-"
+
+// logPrefix begins those of logs.
+const logPrefix = "floodgate-log-"
 
 // spawn starts a child and waits until check, its first request, succeeds.
 func (e *Environment) spawn(ctx context.Context, name string, args []string, check func(context.Context, *child.Process) error) (*child.Process, error) {
@@ -159,7 +159,7 @@ func (e *Environment) Close() error {
 		}
 	}
 	wg.Wait()
-	_, err := scratch.Sweep("", dataPrefix) // of a child that was killed
+	_, err := scratch.Sweep("", DataPrefix) // of a child that was killed
 	errs = append(errs, err)
 	if e.logs != nil {
 		errs = append(errs, e.logs.Remove())

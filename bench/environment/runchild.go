@@ -128,11 +128,11 @@ func (c *helper) mongo(ctx context.Context, args []string) (err error) {
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	if _, err := scratch.Sweep("", dataPrefix); err != nil {
+	if _, err := scratch.Sweep("", DataPrefix); err != nil {
 		c.log.Warn("old temporary folders stay", "error", err)
 	}
 	if *dir == "" {
-		folder, err := scratch.New("", dataPrefix)
+		folder, err := scratch.New("", DataPrefix)
 		if err != nil {
 			return err
 		}

@@ -81,7 +81,7 @@ func (c *core) connect() (*clients, error) {
 	}
 	if c.interpreter != nil {
 		http.BeforeRequest, http.BeforeBody = c.interpreter.Start, c.interpreter.Resume
-		mongo.BeforeWrite = c.interpreter.Store
+		mongo.BeforeWrite, mongo.AfterWrite = c.interpreter.BeginWrite, c.interpreter.EndWrite
 	}
 	fetcher, err := calllog.NewHTTPFetcher(http)
 	if err != nil || !c.spec.Writes {

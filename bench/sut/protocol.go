@@ -12,7 +12,9 @@
 //	harness  {"floodgate":1,"type":"spec","items":[["+15550001"],…],"upstream":{"url":"http://127.0.0.1:…"},"database":{"uri":"mongodb://…","name":"…","collection":"…",…},"variant":{…},…}
 //	SUT      {"floodgate":1,"type":"ready"}          having opened nothing yet: its descriptors are the baseline
 //	harness  {"type":"go"}
-//	SUT      {"type":"done", …}                      all items tried; every field but the type is optional
+//	SUT      {"type":"done", …}                      all items tried; every field but the type is optional,
+//	                                                 see Report: {"makespan_ns":…,"items_done":…,"failed":["+15550001"],
+//	                                                 "stages":{"fetch":{"values_ns":[…]}},…}
 //	harness  {"type":"close"}
 //	SUT      {"type":"closed"}                       all clients closed: descriptors must be back at the baseline
 //	harness  end of input; the SUT exits with 0

@@ -27,11 +27,13 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"sync"
+
+	"floodgate/mockupstream"
 )
 
 // Options of a server.
 type Options struct {
-	// Addr to listen on, host:port. Empty: 127.0.0.1 and a free port.
+	// Addr to listen on, a loopback host:port. Empty: 127.0.0.1 and a free port.
 	Addr string
 	// Dir is the data folder, one SQLite file a database. It is made when
 	// absent and never removed. Required.
@@ -60,6 +62,9 @@ func Serve(ctx context.Context, opts Options) (*Server, error) {
 	}
 	if opts.Addr == "" {
 		opts.Addr = "127.0.0.1:0"
+	}
+	if err := mockupstream.CheckLoopback(opts.Addr); err != nil {
+		return nil, fmt.Errorf("serve mongo: %w", err)
 	}
 	dir, err := filepath.Abs(opts.Dir)
 	if err != nil {

@@ -35,8 +35,8 @@ type MongoOptions struct {
 	SelectionTimeout time.Duration
 	// Dialer counts connections, the monitor's among them. Nil: they are not counted.
 	Dialer *dialcount.Counter
-	// BeforeWrite is called before each write. Nil: nothing.
-	BeforeWrite func()
+	// BeforeWrite is called before each write and AfterWrite after it. Nil: nothing.
+	BeforeWrite, AfterWrite func()
 }
 
 // MongoWriter writes documents with the official driver: one by a replacement
@@ -107,6 +107,9 @@ func (w *MongoWriter) Pool() PoolCounts { return w.pool.read() }
 func (w *MongoWriter) Write(ctx context.Context, docs []Document) error {
 	if w.options.BeforeWrite != nil {
 		w.options.BeforeWrite()
+	}
+	if w.options.AfterWrite != nil {
+		defer w.options.AfterWrite()
 	}
 	if len(docs) == 0 {
 		return nil

@@ -45,8 +45,23 @@ func (p *Interpreter) Start() { p.spend(&p.starts, p.Fetch/2) }
 // Resume spends the part of Fetch that comes when the answer has arrived.
 func (p *Interpreter) Resume() { p.spend(&p.answers, p.Fetch-p.Fetch/2) }
 
-// Store spends Write.
-func (p *Interpreter) Store() { p.spend(&p.writes, p.Write) }
+// BeginWrite spends Write and keeps the interpreter until EndWrite: a driver
+// written in its language encodes, sends and decodes in it. That, and a
+// database that does one write at a time, is why writes in the slots of a pool
+// took as long as writes one by one.
+func (p *Interpreter) BeginWrite() {
+	if p.Write > 0 {
+		p.acquire(&p.writes)
+		p.burn(p.Write)
+	}
+}
+
+// EndWrite lets the interpreter go, after BeginWrite.
+func (p *Interpreter) EndWrite() {
+	if p.Write > 0 {
+		p.release()
+	}
+}
 
 // spend burns cost when it is the caller's turn.
 func (p *Interpreter) spend(queue *[]chan struct{}, cost time.Duration) {
@@ -55,6 +70,10 @@ func (p *Interpreter) spend(queue *[]chan struct{}, cost time.Duration) {
 	}
 	p.acquire(queue)
 	defer p.release()
+	p.burn(cost)
+}
+
+func (p *Interpreter) burn(cost time.Duration) {
 	if p.Burn != nil {
 		p.Burn(cost)
 	} else {

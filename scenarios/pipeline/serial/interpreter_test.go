@@ -19,7 +19,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 const ms = time.Millisecond
 
 // call is one use of the interpreter: a start ('s'), a resume ('r') or a
-// store ('w'), when it came, and when it was done, on the bubble's clock.
+// write ('w'), when it came, and when it was done, on the bubble's clock.
 type call struct {
 	kind       rune
 	came, done time.Duration
@@ -49,7 +49,7 @@ func play(t *testing.T, p *serial.Interpreter, calls []call) {
 			c := &calls[i]
 			time.Sleep(c.came - time.Since(begin))
 			wg.Go(func() {
-				map[rune]func(){'s': p.Start, 'r': p.Resume, 'w': p.Store}[c.kind]()
+				map[rune]func(){'s': p.Start, 'r': p.Resume, 'w': func() { p.BeginWrite(); p.EndWrite() }}[c.kind]()
 				c.done = time.Since(begin)
 			})
 			synctest.Wait() // it burns or waits
@@ -129,7 +129,8 @@ func TestNoCostNoWait(t *testing.T) {
 	p := &serial.Interpreter{Burn: func(time.Duration) { t.Error("burnt") }}
 	p.Start()
 	p.Resume()
-	p.Store()
+	p.BeginWrite()
+	p.EndWrite()
 }
 
 func TestAllCostIsSpent(t *testing.T) {
@@ -137,8 +138,31 @@ func TestAllCostIsSpent(t *testing.T) {
 	p := &serial.Interpreter{Fetch: 7, Write: 5, Burn: func(d time.Duration) { total += d }}
 	p.Start()
 	p.Resume()
-	p.Store()
+	p.BeginWrite()
+	p.EndWrite()
 	if total != 12 {
 		t.Errorf("%d ns burnt, want 12", total)
 	}
+}
+
+// Between BeginWrite and EndWrite nobody else gets the interpreter.
+func TestAWriteKeepsTheInterpreter(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &serial.Interpreter{Fetch: 2, Write: 1, Burn: func(time.Duration) {}}
+		p.BeginWrite()
+		started := false
+		go func() {
+			p.Start()
+			started = true
+		}()
+		synctest.Wait()
+		if started {
+			t.Error("a request was made during a write")
+		}
+		p.EndWrite()
+		synctest.Wait()
+		if !started {
+			t.Error("the interpreter was not let go")
+		}
+	})
 }

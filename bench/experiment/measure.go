@@ -1,0 +1,191 @@
+package experiment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"floodgate/bench/probe"
+	"floodgate/bench/sut"
+	"floodgate/results"
+	"floodgate/scenarios"
+)
+
+// measurement is the course of one SUT process.
+type measurement struct {
+	trials  *Trials
+	planned PlannedTrial
+	record  *results.Trial
+	process *sut.Process
+	sampler *probe.Sampler
+	report  sut.Report
+}
+
+// run takes the SUT from its start to its end. The outcome belongs to the error.
+func (m *measurement) run(ctx context.Context) (outcome string, err error) {
+	if outcome, err := m.ready(ctx); err != nil {
+		return outcome, err
+	}
+	if err := m.startProbe(); err != nil {
+		return results.OutcomeFailed, err
+	}
+	defer m.stopProbe()
+	outcome, err = m.work(ctx)
+	if err != nil {
+		return outcome, err
+	}
+	m.record.Outcome = results.OutcomeOK
+	return m.close(ctx)
+}
+
+// ready sends the specification and waits until the SUT has read it.
+func (m *measurement) ready(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	if err := m.process.Send(ctx, m.trials.spec(m.planned)); err != nil {
+		return m.gone(ctx, err)
+	}
+	if _, err := m.process.Await(ctx, sut.TypeReady); err != nil {
+		return m.gone(ctx, fmt.Errorf("wait until the SUT is ready: %w", err))
+	}
+	return "", nil
+}
+
+// work sends go and waits until all items have been tried.
+func (m *measurement) work(ctx context.Context) (string, error) {
+	limit := time.Duration(m.planned.Level.Scenario.SUT.Timeout)
+	bounded, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	start := time.Now()
+	if err := m.process.Send(bounded, sut.Message{Type: sut.TypeGo}); err != nil {
+		return m.gone(ctx, err)
+	}
+	done, err := m.process.Await(bounded, sut.TypeDone)
+	outside := time.Since(start)
+	switch {
+	case errors.Is(err, sut.ErrExited) && m.process.Exit().Code == 0:
+		m.record.Warnings = append(m.record.Warnings, "the SUT exited without \"done\": its time ends with its exit")
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+		return results.OutcomeTimeout, fmt.Errorf("the SUT was not done within %v (sut.timeout) and was killed", limit)
+	case err != nil:
+		return m.gone(ctx, err)
+	}
+	if done.Report != nil {
+		m.report = *done.Report
+	}
+	m.record.Makespan, m.record.MakespanSource = m.report.Makespan, "sut"
+	if m.report.Makespan <= 0 {
+		m.record.Makespan, m.record.MakespanSource = outside, "outside"
+	}
+	return "", nil
+}
+
+// close has the SUT close its clients and checks that its descriptors return
+// to the baseline, then ends it.
+func (m *measurement) close(ctx context.Context) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
+	if err := m.process.Send(ctx, sut.Message{Type: sut.TypeClose}); err == nil {
+		_, err := m.process.Await(ctx, sut.TypeClosed)
+		switch {
+		case err == nil:
+			m.checkLeak()
+		case errors.Is(err, sut.ErrExited):
+		default:
+			m.warn("no leak check: %v", err)
+		}
+	}
+	m.process.CloseInput()
+	if err := m.process.Wait(ctx); err != nil {
+		m.warn("the SUT did not exit after it was done and was killed")
+		return "", nil
+	}
+	if exit := m.process.Exit(); exit.Code != 0 {
+		return results.OutcomeCrashed, fmt.Errorf("the SUT was done and then ended with %s", exit.Text)
+	}
+	return "", nil
+}
+
+// gone names the outcome of a SUT that stopped answering.
+func (m *measurement) gone(ctx context.Context, err error) (string, error) {
+	if perr := m.process.ProtocolError(); perr != nil {
+		return results.OutcomeFailed, fmt.Errorf("the SUT wrote what is %w", perr)
+	}
+	wait, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	if m.process.Wait(wait) == nil {
+		return results.OutcomeCrashed, fmt.Errorf("the SUT ended with %s before it was done", m.process.Exit().Text)
+	}
+	return results.OutcomeFailed, err
+}
+
+func (m *measurement) startProbe() (err error) {
+	env := m.trials.Environment
+	m.sampler, err = probe.Start(probe.Target{
+		PID: m.process.PID(), Upstream: env.UpstreamAddr(), Mongo: env.MongoAddr(),
+	}, probe.Options{Interval: m.trials.interval()})
+	if err != nil {
+		return fmt.Errorf("probe the SUT: %w", err)
+	}
+	m.record.Descriptors.Baseline, err = m.sampler.Count()
+	if err != nil {
+		return fmt.Errorf("count the SUT's descriptors: %w", err)
+	}
+	return nil
+}
+
+func (m *measurement) stopProbe() {
+	seen := m.sampler.Stop()
+	d := &m.record.Descriptors
+	d.Peak, d.PeakAt = seen.Peak, seen.PeakAt
+	d.Samples, d.Classified = seen.Samples, seen.Classified
+	if seen.Kinds != nil {
+		d.Outside = &results.Kinds{Upstream: seen.Kinds.Upstream, Mongo: seen.Kinds.Mongo, Other: seen.Kinds.Other}
+	}
+	m.record.Resources.PeakRSS = seen.PeakRSS
+	m.record.Resources.Threads = seen.Threads
+}
+
+func (m *measurement) checkLeak() {
+	baseline := m.record.Descriptors.Baseline
+	count, err := m.sampler.WaitFor(baseline, leakTimeout)
+	if err != nil {
+		m.warn("no leak check: %v", err)
+		return
+	}
+	left := max(0, count-baseline)
+	m.record.Descriptors.Left = &left
+	if left > 0 {
+		m.warn("%d descriptors stayed open after the core was closed", left)
+	}
+}
+
+// finish copies what the SUT reported and how its process ended.
+func (m *measurement) finish() {
+	r, report := m.record, m.report
+	r.Errors = report.Errors
+	var err error
+	if r.Stages, err = report.Histograms(); err != nil {
+		fail(r, results.OutcomeFailed, err)
+	}
+	r.ItemsDone, r.ItemsFailed = report.ItemsDone, report.ItemsFailed
+	r.Warnings = append(r.Warnings, report.Warnings...)
+	r.Descriptors.Inside = report.Connections
+	r.Resources.Goroutines = report.Goroutines
+	s := m.planned.Level.Scenario
+	if len(s.SUT.Command) == 0 && r.Descriptors.Baseline > 0 {
+		predicted := scenarios.Predict(m.planned.Variant, s)
+		r.Descriptors.Predicted = r.Descriptors.Baseline + predicted.Upstream + predicted.Mongo
+	}
+	exit := m.process.Exit()
+	r.ExitCode, r.Resources.UserCPU, r.Resources.SystemCPU = exit.Code, exit.User, exit.System
+	if r.Outcome != results.OutcomeOK {
+		r.StderrTail = strings.TrimSpace(exit.StderrTail)
+	}
+}
+
+func (m *measurement) warn(format string, args ...any) {
+	m.record.Warnings = append(m.record.Warnings, fmt.Sprintf(format, args...))
+}
