@@ -39,7 +39,10 @@ func Serve(ctx context.Context, o ServerOptions, u *Upstream) (*Server, error) {
 	if err := CheckLoopback(o.Addr); err != nil {
 		return nil, fmt.Errorf("serve mock upstream: %w", err)
 	}
-	var config net.ListenConfig
+	// On loopback neither multipath TCP, Go's default for a listener, nor
+	// keep-alive probes are of use, and both cost time at each connection.
+	config := net.ListenConfig{KeepAlive: -1}
+	config.SetMultipathTCP(false)
 	listener, err := config.Listen(ctx, "tcp", o.Addr)
 	if err != nil {
 		return nil, fmt.Errorf("serve mock upstream: %w", err)

@@ -4,8 +4,8 @@
 // Counting is cheap and done at every interval: on Linux from 6.2 on it is one
 // fstat. Telling the kinds apart reads every link in /proc/<pid>/fd and the
 // kernel's table of TCP sockets. It is done at every new peak that exceeds the
-// last classified one by 10 % and by two at least, of which there are at most 25
-// from 30 descriptors to 300, and besides every 100 ms, or less often where that
+// last classified one by 10 % and by two at least, though not sooner than 25 ms
+// after the last time, and besides every 100 ms, or less often where that
 // would take more than 2 % of a core. Waking up every 5 ms costs more than that
 // on most machines. A peak shorter than the interval can be missed: what the
 // process counts itself has the final say on those.
@@ -104,6 +104,7 @@ type Sampler struct {
 	report     Report
 	classified int       // the highest count that was classified
 	next       time.Time // when to classify without a new peak
+	soonest    time.Time // not even at a new peak before
 }
 
 // Start begins to watch. It fails when there is no such process.
@@ -175,11 +176,12 @@ func (s *Sampler) sample(now time.Time) bool {
 		s.report.Peak, s.report.PeakAt = n, now.Sub(s.start)
 	}
 	grown := n - s.classified
-	if now.Before(s.next) && (grown < 2 || grown*10 < s.classified) {
+	if now.Before(s.next) && (grown < 2 || grown*10 < s.classified || now.Before(s.soonest)) {
 		return true
 	}
 	s.look(n)
 	s.next = now.Add(max(s.options.ClassifyEvery, 50*time.Since(began)))
+	s.soonest = now.Add(s.options.ClassifyEvery / 4)
 	return true
 }
 

@@ -4,10 +4,11 @@
 package calllog
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/go-json-experiment/json" // encoding/json/v2 to be: a third of the CPU time of encoding/json
 )
 
 // Item is what one request asks for: its arguments, joined by "/". It is also
