@@ -110,10 +110,10 @@ func compareWithOracle(t *testing.T, stored *results.Run) (string, int) {
 	var out strings.Builder
 	misses := 0
 	var notes []string
-	fmt.Fprintf(&out, "reduction against sequential, measured / oracle (difference in points; * more than %d)\n", pointsAllowed)
+	fmt.Fprintf(&out, "reduction against sequential in %%, measured/oracle and the difference in points (* more than %d)\n", pointsAllowed)
 	fmt.Fprintf(&out, "%-12s", "")
 	for _, level := range oracleLevels {
-		fmt.Fprintf(&out, "%22s", level)
+		fmt.Fprintf(&out, "%17s", level)
 	}
 	out.WriteByte('\n')
 	for _, want := range oracleReductions {
@@ -123,7 +123,7 @@ func compareWithOracle(t *testing.T, stored *results.Run) (string, int) {
 			cell := fmt.Sprintf("%.1f", got)
 			if !math.IsNaN(percent) {
 				off := got - percent
-				cell = fmt.Sprintf("%.1f / %.1f (%+.1f)", got, percent, off)
+				cell = fmt.Sprintf("%.1f/%.1f %+.1f", got, percent, off)
 				why, known := beyondOracle[[2]string{want.variant, oracleLevels[i]}]
 				switch {
 				case math.Abs(off) <= pointsAllowed:
@@ -135,14 +135,14 @@ func compareWithOracle(t *testing.T, stored *results.Run) (string, int) {
 					misses++
 				}
 			}
-			fmt.Fprintf(&out, "%22s", cell)
+			fmt.Fprintf(&out, "%17s", cell)
 		}
 		out.WriteByte('\n')
 	}
 	for _, note := range notes {
 		fmt.Fprintln(&out, note)
 	}
-	fmt.Fprintf(&out, "\npeak descriptors at items=1000, median of trials, measured / oracle (* off by more than %d and %.0f %%)\n", numberAllowed, 100*shareAllowed)
+	fmt.Fprintf(&out, "\npeak descriptors at items=1000, median of trials, measured/oracle and the difference (* off by more than %d and %.0f %%)\n", numberAllowed, 100*shareAllowed)
 	for _, want := range oraclePeaks {
 		got := peakAt(index, table, want.variant, "items=1000")
 		off := got - want.peak
@@ -151,7 +151,7 @@ func compareWithOracle(t *testing.T, stored *results.Run) (string, int) {
 			mark = "*"
 			misses++
 		}
-		fmt.Fprintf(&out, "%-12s%22s\n", want.variant, fmt.Sprintf("%.0f / %.0f (%+.0f)%s", got, want.peak, off, mark))
+		fmt.Fprintf(&out, "%-12s%17s\n", want.variant, fmt.Sprintf("%.0f/%.0f %+.0f%s", got, want.peak, off, mark))
 	}
 	return out.String(), misses
 }
