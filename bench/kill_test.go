@@ -136,15 +136,16 @@ func alive(pid int) bool {
 	return err == nil && !strings.Contains(string(stat), ") Z ")
 }
 
-// hit kills the first child of the kind that appears.
+// hit kills a child of the kind in the middle of a trial, while a SUT runs.
+// (Between two trials the harness would restart it, and no trial be spoiled.)
 func (h *harness) hit(kind string) {
 	h.t.Helper()
 	h.until("there is a "+kind, func() bool {
-		pids := children(h.cmd.Process.Pid)[kind]
-		if len(pids) == 0 {
+		all := children(h.cmd.Process.Pid)
+		if len(all["sut-child"]) == 0 || len(all[kind]) == 0 {
 			return false
 		}
-		return syscall.Kill(pids[0], syscall.SIGKILL) == nil
+		return syscall.Kill(all[kind][0], syscall.SIGKILL) == nil
 	})
 }
 

@@ -19,6 +19,11 @@ func (r *Trials) verify(ctx context.Context, t PlannedTrial, record *results.Tri
 	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
 	if died := r.Environment.Died(); len(died) > 0 {
+		// Whatever became of the SUT, this is why.
+		if record.Outcome != results.OutcomeOK {
+			died = append(died, record.Outcome+": "+record.Reason)
+			record.Outcome = ""
+		}
 		fail(record, results.OutcomeFailed, errors.New(strings.Join(died, "; ")))
 		return
 	}
