@@ -8,7 +8,7 @@ GO ?= go
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-run: ## run the scenario `report` and judge its claims (about 2 minutes)
+run: ## run the scenario `report` and judge its claims (about 95 seconds)
 	$(GO) run ./bench run
 
 quick: ## the same in about 20 seconds

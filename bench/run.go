@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -161,6 +162,11 @@ func (o runOptions) startEnvironment(ctx context.Context, id string, s *scenario
 	if err != nil {
 		return nil, fmt.Errorf("find our own binary: %w", err)
 	}
+	if command := s.SUT.Command; len(command) > 0 {
+		if _, err := exec.LookPath(command[0]); err != nil {
+			return nil, fmt.Errorf("sut.command: %w", err)
+		}
+	}
 	latency, err := experiment.UsesDatabaseLatency(s)
 	if err != nil {
 		return nil, err
@@ -186,8 +192,11 @@ func (o runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *r
 		Trials: experiment.NewTrials(env, executable, store.ID()),
 	})
 	if err != nil {
-		return exitUnmeasured, fmt.Errorf("%w\nwhat was measured is stored in %s; go on with: floodgate run --resume %s",
-			err, store.Dir(), store.ID())
+		resume := "run --resume " + store.ID()
+		if o.root != defaultRoot {
+			resume += " --out " + o.root
+		}
+		return exitUnmeasured, fmt.Errorf("%w\nwhat was measured is stored in %s; go on with: floodgate %s", err, store.Dir(), resume)
 	}
 	if err := env.Close(); err != nil {
 		fmt.Fprintln(o.stderr, "floodgate: clean up:", err)

@@ -183,6 +183,9 @@ func (m *measurement) finish() {
 	r.ExitCode, r.Resources.UserCPU, r.Resources.SystemCPU = exit.Code, exit.User, exit.System
 	if r.Outcome != results.OutcomeOK {
 		r.StderrTail = strings.TrimSpace(exit.StderrTail)
+		if last := r.StderrTail[strings.LastIndexByte(r.StderrTail, '\n')+1:]; last != "" {
+			r.Reason += ": " + last
+		}
 	}
 }
 
