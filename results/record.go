@@ -55,6 +55,26 @@ type Environment struct {
 	Kind     string `json:"kind"`     // embedded, containers or external
 	Database string `json:"database"` // product and version
 	Upstream string `json:"upstream"` // product and version
+	// Chosen says why this kind was taken where nobody named one (--env auto).
+	Chosen string `json:"chosen,omitempty"`
+	// Engine is the container engine with its version and platform; empty: none was used.
+	Engine string `json:"engine,omitempty"`
+	// Containers that upstream and database ran in.
+	Containers []Container `json:"containers,omitempty"`
+	// Targets are the hosts beyond loopback that were allowed by name.
+	Targets []string `json:"targets,omitempty"`
+}
+
+// Container is one that took part in a run, as the engine describes it.
+type Container struct {
+	// Name of its role: upstream, database or sut.
+	Name string `json:"name"`
+	// Image as it was asked for, and the engine's ID of what that was.
+	Image   string `json:"image"`
+	ImageID string `json:"image_id"`
+	// CPUs and Memory are the limits in force; 0: none.
+	CPUs   float64 `json:"cpus,omitempty"`
+	Memory int64   `json:"memory_bytes,omitempty"`
 }
 
 // Fingerprint is what decides whether two runs are comparable.
@@ -114,7 +134,12 @@ type Trial struct {
 	Resources   Resources      `json:"resources"`
 	Documents   *Documents     `json:"documents,omitempty"` // nil: not checked
 	Upstream    *UpstreamStats `json:"upstream,omitempty"`  // nil: not asked
-	ExitCode    int            `json:"exit_code"`
+	// HeldBack counts requests that had to wait for external.rate: their times
+	// are the bound's, not the upstream's.
+	HeldBack int `json:"held_back,omitempty"`
+	// Container that the SUT ran in; nil: none.
+	Container *Container `json:"container,omitempty"`
+	ExitCode  int        `json:"exit_code"`
 	// StderrTail is the end of the SUT's standard error where the outcome is not ok.
 	StderrTail string `json:"stderr_tail,omitempty"`
 }
@@ -181,6 +206,9 @@ type Documents struct {
 	// Wrong have the right key and other content; Foreign were never asked for.
 	Wrong   int `json:"wrong"`
 	Foreign int `json:"foreign"`
+	// Unchecked says that the content was not compared, nobody knowing what an
+	// upstream that is not ours answers: Wrong is unknown then.
+	Unchecked bool `json:"unchecked,omitempty"`
 	// Unwritten were expected but belong to items that the SUT itself reported as failed.
 	Unwritten int `json:"unwritten"`
 }

@@ -13,6 +13,7 @@ import (
 
 var (
 	durationType = reflect.TypeFor[Duration]()
+	bytesType    = reflect.TypeFor[Bytes]()
 	percentType  = reflect.TypeFor[Percent]()
 	serialType   = reflect.TypeFor[Serial]()
 )
@@ -23,6 +24,15 @@ func assign(field reflect.Value, v any, r rule) string {
 	switch {
 	case field.Type() == durationType:
 		return assignDuration(field, v, r)
+	case field.Type() == bytesType:
+		text, isText := v.(string)
+		if !isText {
+			return show(v) + " is not a number of bytes; allowed: " + bytesAllowed
+		}
+		if err := field.Addr().Interface().(*Bytes).UnmarshalText([]byte(text)); err != nil {
+			return err.Error()
+		}
+		return ""
 	case field.Type() == percentType:
 		text, isText := v.(string)
 		if !isText {
@@ -34,6 +44,13 @@ func assign(field reflect.Value, v any, r rule) string {
 		return ""
 	}
 	switch field.Kind() {
+	case reflect.Bool:
+		truth, isBool := v.(bool)
+		if !isBool {
+			return show(v) + " is neither true nor false; allowed: true, false"
+		}
+		field.SetBool(truth)
+		return ""
 	case reflect.String:
 		text, isText := v.(string)
 		if !isText {
@@ -127,6 +144,8 @@ func canonical(field reflect.Value) any {
 	switch {
 	case field.Type() == durationType:
 		return time.Duration(field.Int()).String()
+	case field.Type() == bytesType:
+		return Bytes(field.Int()).String()
 	case field.Kind() == reflect.Int:
 		return int(field.Int())
 	}
@@ -151,6 +170,8 @@ func show(v any) string {
 	switch x := v.(type) {
 	case string:
 		return quote(x)
+	case Duration:
+		return time.Duration(x).String()
 	case float64:
 		return strconv.FormatFloat(x, 'g', -1, 64)
 	}

@@ -224,12 +224,30 @@ func (s *Scenario) impossible() []problem {
 	if err := s.Upstream.Validate(); err != nil {
 		found = append(found, upstreamProblems(err)...)
 	}
+	if s.Database.Jitter > s.Database.Latency {
+		say("database.jitter", "%s is more than database.latency, %s; allowed: 0s to %s",
+			show(s.Database.Jitter), show(s.Database.Latency), show(s.Database.Latency))
+	}
+	found = append(found, s.SUT.impossible()...)
 	one := Predict(Variant{Strategy: "sequential"}, &Scenario{Items: Items{Count: 1}})
 	if s.SUT.NoFile < one.Total {
 		say("sut.nofile", "%d is too small for any variant to start: one item at a time takes %d (%d runtime, %d upstream, %d mongo); allowed: %d to %d",
 			s.SUT.NoFile, one.Total, one.Runtime, one.Upstream, one.Mongo, one.Total, maxNoFile)
 	}
 	return found
+}
+
+// impossible is what contradicts in how the SUT runs.
+func (s SUT) impossible() []problem {
+	switch {
+	case s.Container && len(s.Command) > 0:
+		return []problem{{path: "sut.container", message: "a command of its own runs in no container; allowed: container without command"}}
+	case !s.Container && s.CPUs > 0:
+		return []problem{{path: "sut.cpus", message: "needs a container; allowed: with container: true"}}
+	case !s.Container && s.Memory > 0:
+		return []problem{{path: "sut.memory", message: "needs a container; allowed: with container: true"}}
+	}
+	return nil
 }
 
 // variant checks that a name is one of a variant; without names it cannot tell.

@@ -13,6 +13,8 @@ var rules = map[string]rule{
 	"Scenario.upstream":    {doc: "How the mock upstream behaves."},
 	"Scenario.database":    {doc: "How the database behaves beyond what it is."},
 	"Scenario.sut":         {doc: "How the system under test runs."},
+	"Scenario.containers":  {doc: "What the containers of upstream and database may use; such a scenario runs in the environment containers alone."},
+	"Scenario.external":    {doc: "What an external upstream may be asked for."},
 	"Scenario.variants":    {doc: "The ways to run the pipeline that are compared."},
 	"Scenario.levels":      {doc: "Where the variants are compared: each entry maps factors (paths in this file) to one value or a list and is the product of its lists; the entries add up."},
 	"Scenario.blocks":      {doc: "How many times every variant runs at every level; a two-sided signed-rank test at 5 % cannot reject with fewer than 6.", span: between(MinBlocks, maxBlocks)},
@@ -25,6 +27,9 @@ var rules = map[string]rule{
 	"Items.batches":    {doc: "Batches that the items are split into, run one after another. Default 1.", span: between(1, maxItems)},
 
 	"Database.latency":   {doc: "Added to every command that reads or writes documents. Default none."},
+	"Database.jitter":    {doc: "Spreads latency evenly from latency − jitter to latency + jitter; at most latency. Default none."},
+	"Database.bandwidth": {doc: "Bytes a second between core and database, each way, that all connections share. Default unlimited."},
+	"Database.resets":    {doc: "Probability that the connection of a command is reset, half of them after it was carried out.", span: between(0, 1)},
 	"Database.documents": {doc: "per-item (default: one document an item, its records embedded) or per-record.", oneOf: []string{"per-item", "per-record"}},
 
 	"SUT.nofile":        {doc: "RLIMIT_NOFILE, soft and hard. Default 1024.", span: between(1, maxNoFile)},
@@ -33,8 +38,18 @@ var rules = map[string]rule{
 	"SUT.command":       {doc: "Runs instead of our own SUT and speaks its protocol.", filled: true},
 	"SUT.fetch_timeout": {doc: "Of one request. Default 30s.", positive: true},
 	"SUT.write_timeout": {doc: "Of one write. Default 30s.", positive: true},
+	"SUT.container":     {doc: "Runs our own SUT in a container, in the network of this machine. Default false."},
+	"SUT.cpus":          {doc: "CPUs of that container. Default unlimited.", span: between(minCPUs, maxCPUs)},
+	"SUT.memory":        {doc: "Memory of that container. Default unlimited."},
 	"Serial.fetch":      {doc: "CPU time around each fetch."},
 	"Serial.write":      {doc: "CPU time around each write."},
+
+	"Containers.upstream": {doc: "Limits of the upstream's container."},
+	"Containers.database": {doc: "Limits of the database's container."},
+	"Limits.cpus":         {doc: "CPUs. Default unlimited.", span: between(minCPUs, maxCPUs)},
+	"Limits.memory":       {doc: "Memory. Default unlimited."},
+	"External.requests":   {doc: "Requests of the whole run at most. Default 50000.", span: between(1, 1e9)},
+	"External.rate":       {doc: "Requests begun in any second at most. Default 1000.", span: between(1, 1e6)},
 
 	"Variant.name":        {doc: `Name of the variant. Default: the strategy with its limit, "bounded-10".`, name: true},
 	"Variant.strategy":    {doc: "How items are scheduled.", oneOf: strategyNames()},

@@ -109,6 +109,8 @@ func expected(t reflect.Type, r rule) string {
 	switch {
 	case t == durationType:
 		return `a duration such as "20ms"`
+	case t == bytesType:
+		return bytesAllowed
 	case t == percentType:
 		return percentAllowed
 	case r.oneOf != nil:
@@ -135,6 +137,8 @@ func expected(t reflect.Type, r rule) string {
 			return keys
 		}
 		return keys + ", or {}"
+	case reflect.Bool:
+		return "true, false"
 	case reflect.Float64:
 		return allowedNumber(r, "a number")
 	}

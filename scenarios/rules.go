@@ -47,6 +47,8 @@ const (
 	MaxLevels = 1000
 
 	maxBlocks    = 10_000
+	minCPUs      = 0.01 // Docker's own least share
+	maxCPUs      = 1024
 	maxItems     = 10_000_000 // distinct numbers of seven digits
 	maxWeeks     = 400_000    // consecutive weeks before the year 9999
 	maxAtOnce    = 1_000_000

@@ -26,7 +26,12 @@ type Scenario struct {
 	Upstream mockupstream.Profile `yaml:"upstream" json:"upstream"`
 	Database Database             `yaml:"database,omitempty" json:"database,omitzero"`
 	SUT      SUT                  `yaml:"sut,omitempty" json:"sut,omitzero"`
-	Variants []Variant            `yaml:"variants" json:"variants"`
+	// Containers bounds what the upstream and the database may use; such a
+	// scenario runs in the environment "containers" alone.
+	Containers Containers `yaml:"containers,omitempty" json:"containers,omitzero"`
+	// External bounds what an external upstream is asked for.
+	External External  `yaml:"external,omitempty" json:"external,omitzero"`
+	Variants []Variant `yaml:"variants" json:"variants"`
 	// Levels: each entry maps a factor (a path in this file such as
 	// "items.count", "upstream.latency.median", "database.latency",
 	// "sut.nofile") to one value or a list; an entry is the product of its
@@ -58,6 +63,14 @@ type Items struct {
 type Database struct {
 	// Latency is added to every command that reads or writes documents. Default none.
 	Latency Duration `yaml:"latency,omitempty" json:"latency,omitzero"`
+	// Jitter spreads Latency evenly from Latency − Jitter to Latency + Jitter;
+	// at most Latency. Default none.
+	Jitter Duration `yaml:"jitter,omitempty" json:"jitter,omitzero"`
+	// Bandwidth in bytes a second, each way, that all connections share. 0: unlimited.
+	Bandwidth Bytes `yaml:"bandwidth,omitempty" json:"bandwidth,omitzero"`
+	// Resets is the probability, 0 to 1, that the connection of a command that
+	// reads or writes documents is reset, half of them after it was carried out.
+	Resets float64 `yaml:"resets,omitempty" json:"resets,omitempty"`
 	// Documents is "per-item" (default: one document an item, its records embedded) or "per-record".
 	Documents string `yaml:"documents,omitempty" json:"documents,omitempty"`
 }
@@ -75,6 +88,33 @@ type SUT struct {
 	// FetchTimeout and WriteTimeout bound one request and one write. Default 30s each.
 	FetchTimeout Duration `yaml:"fetch_timeout,omitempty" json:"fetch_timeout,omitzero"`
 	WriteTimeout Duration `yaml:"write_timeout,omitempty" json:"write_timeout,omitzero"`
+	// Container runs our own SUT in a container, in the network of this machine.
+	Container bool `yaml:"container,omitempty" json:"container,omitempty"`
+	// CPUs and Memory bound that container. 0: unlimited.
+	CPUs   float64 `yaml:"cpus,omitempty" json:"cpus,omitempty"`
+	Memory Bytes   `yaml:"memory,omitempty" json:"memory,omitzero"`
+}
+
+// Containers are the limits of the containers of an environment.
+type Containers struct {
+	Upstream Limits `yaml:"upstream,omitempty" json:"upstream,omitzero"`
+	Database Limits `yaml:"database,omitempty" json:"database,omitzero"`
+}
+
+// Limits of a container; 0: unlimited.
+type Limits struct {
+	CPUs   float64 `yaml:"cpus,omitempty" json:"cpus,omitempty"`
+	Memory Bytes   `yaml:"memory,omitempty" json:"memory,omitzero"`
+}
+
+// External bounds what a run asks of an upstream that is not ours.
+type External struct {
+	// Requests of the whole run at most: a run that needs more does not start.
+	// Default 50,000.
+	Requests int `yaml:"requests,omitempty" json:"requests,omitempty"`
+	// Rate is how many requests a second may be begun at most, as many of them
+	// at once; the SUT holds the others back. Default 1,000.
+	Rate int `yaml:"rate,omitempty" json:"rate,omitempty"`
 }
 
 // Serial is CPU time under one lock an item. A plain duration in YAML means Fetch.

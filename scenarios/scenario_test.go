@@ -114,6 +114,31 @@ func TestLoadReplay(t *testing.T) {
 	}
 }
 
+func TestBytes(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		b := scenarios.Bytes(rapid.Int64Range(1, 1<<50).Draw(t, "bytes"))
+		text, err := b.MarshalText()
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back scenarios.Bytes
+		if err := back.UnmarshalText(text); err != nil || back != b {
+			t.Errorf("%d is written as %s, which reads as %d, %v", b, text, back, err)
+		}
+	})
+	for text, want := range map[string]scenarios.Bytes{"512MiB": 512 << 20, "10MB": 10e6, "64kB": 64e3, "1B": 1, "01GiB": 1 << 30} {
+		var b scenarios.Bytes
+		if err := b.UnmarshalText([]byte(text)); err != nil || b != want {
+			t.Errorf("%s: %d, %v, want %d", text, b, err, want)
+		}
+	}
+	for _, bad := range []string{"", "0B", "10", "1.5GiB", "-1MB", "10mb", "10 MB", "999999999999GB", "MB"} {
+		if err := new(scenarios.Bytes).UnmarshalText([]byte(bad)); err == nil {
+			t.Errorf("%q is taken", bad)
+		}
+	}
+}
+
 func TestPercent(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := scenarios.Percent(float64(rapid.IntRange(0, 9999).Draw(t, "hundredths of a percent")) / 10_000)

@@ -49,6 +49,8 @@ func (w schemaWriter) plain(t reflect.Type, r rule) schema {
 		return schema{"type": "string", "pattern": durationPattern, "allOf": []schema{{"pattern": "[1-9]"}}}
 	case t == durationType:
 		return schema{"type": "string", "pattern": durationPattern}
+	case t == bytesType:
+		return schema{"type": "string", "pattern": bytesPattern}
 	case t == percentType:
 		return schema{"type": "string", "pattern": percentPattern}
 	case t == serialType:
@@ -67,6 +69,8 @@ func (w schemaWriter) plain(t reflect.Type, r rule) schema {
 		return w.list(t, r)
 	case reflect.String:
 		return textSchema(r)
+	case reflect.Bool:
+		return schema{"type": "boolean"}
 	}
 	return numberSchema(t, r)
 }

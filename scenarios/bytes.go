@@ -1,0 +1,69 @@
+package scenarios
+
+import (
+	"fmt"
+	"regexp"
+	"strconv"
+)
+
+// Bytes is a number of bytes, written as text with its unit: "512MiB", "10MB".
+type Bytes int64
+
+// maxBytes bounds what a scenario may say in bytes.
+const maxBytes = Bytes(1) << 50
+
+// bytesPattern is what Bytes may look like: a whole number above 0 with its unit.
+const bytesPattern = `^0*[1-9][0-9]{0,14}(B|kB|MB|GB|KiB|MiB|GiB)$`
+
+var bytesText = regexp.MustCompile(bytesPattern)
+
+var byteUnits = []struct {
+	name string
+	size Bytes
+}{
+	{"GiB", 1 << 30}, {"GB", 1e9}, {"MiB", 1 << 20}, {"MB", 1e6}, {"KiB", 1 << 10}, {"kB", 1e3}, {"B", 1},
+}
+
+const bytesAllowed = `a whole number above 0 with its unit (B, kB, MB, GB, KiB, MiB, GiB), such as "512MiB", up to 1048576GiB`
+
+// String is the number with the unit that takes the fewest digits.
+func (b Bytes) String() string {
+	best := ""
+	for _, u := range byteUnits {
+		if b%u.size != 0 || b == 0 {
+			continue
+		}
+		if digits := strconv.FormatInt(int64(b/u.size), 10); best == "" || len(digits)+len(u.name) < len(best) {
+			best = digits + u.name
+		}
+	}
+	if best == "" {
+		return "0B"
+	}
+	return best
+}
+
+// MarshalText writes the number with its unit.
+func (b Bytes) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
+
+// UnmarshalText reads a whole number above 0 with its unit.
+func (b *Bytes) UnmarshalText(text []byte) error {
+	groups := bytesText.FindSubmatch(text)
+	if groups == nil {
+		return fmt.Errorf("%s is not a number of bytes; allowed: %s", quote(string(text)), bytesAllowed)
+	}
+	unit := string(groups[1])
+	n, err := strconv.ParseInt(string(text[:len(text)-len(unit)]), 10, 64)
+	if err != nil {
+		return fmt.Errorf("%s is not a number of bytes: %w", quote(string(text)), err)
+	}
+	for _, u := range byteUnits {
+		if u.name == unit {
+			if n > int64(maxBytes/u.size) {
+				return fmt.Errorf("%s is too large; allowed: %s", quote(string(text)), bytesAllowed)
+			}
+			*b = Bytes(n) * u.size
+		}
+	}
+	return nil
+}
