@@ -16,6 +16,9 @@ import (
 type ServerOptions struct {
 	// Addr to listen on: a loopback address and a port. Default "127.0.0.1:0".
 	Addr string
+	// Everywhere allows an Addr that is not loopback: inside a container, whose
+	// ports are published on the loopback of the machine.
+	Everywhere bool
 	// Control allows PUT /profile.
 	Control bool
 }
@@ -31,12 +34,12 @@ type Server struct {
 }
 
 // Serve listens and serves u until ctx is done or Close is called. It fails on
-// an address that is not loopback.
+// an address that is not loopback, unless o allows it.
 func Serve(ctx context.Context, o ServerOptions, u *Upstream) (*Server, error) {
 	if o.Addr == "" {
 		o.Addr = "127.0.0.1:0"
 	}
-	if err := CheckLoopback(o.Addr); err != nil {
+	if err := CheckLoopback(o.Addr); err != nil && !o.Everywhere {
 		return nil, fmt.Errorf("serve mock upstream: %w", err)
 	}
 	// On loopback neither multipath TCP, Go's default for a listener, nor

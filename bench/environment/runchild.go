@@ -20,17 +20,22 @@ import (
 	"floodgate/mockupstream"
 )
 
-// Names of the children; the hidden subcommand of each has childSuffix.
+// Names of the children; the hidden subcommand of each has childSuffix, or
+// containerSuffix where it is the main program of a container.
 const (
-	upstreamName = "upstream"
-	mongoName    = "mongo"
-	proxyName    = "dbproxy"
-	childSuffix  = "-child"
+	upstreamName    = "upstream"
+	mongoName       = "mongo"
+	proxyName       = "dbproxy"
+	childSuffix     = "-child"
+	containerSuffix = "-container"
 )
 
 // Children are the hidden subcommands that the program must pass to RunChild.
 func Children() []string {
-	return []string{mongoName + childSuffix, upstreamName + childSuffix, proxyName + childSuffix}
+	return []string{
+		mongoName + childSuffix, upstreamName + childSuffix, proxyName + childSuffix,
+		mongoName + containerSuffix, upstreamName + containerSuffix,
+	}
 }
 
 // RunChild is the main function of the child processes: it runs the one of
@@ -42,9 +47,11 @@ func RunChild(name string, args []string, stdin io.Reader, stdout, stderr io.Wri
 	defer stop()
 	c := &helper{stdin: stdin, stdout: stdout, stderr: stderr, log: newLog(stderr)}
 	run := map[string]func(context.Context, []string) error{
-		mongoName + childSuffix:    c.mongo,
-		upstreamName + childSuffix: c.upstream,
-		proxyName + childSuffix:    c.proxy,
+		mongoName + childSuffix:        c.mongo,
+		upstreamName + childSuffix:     c.upstream,
+		proxyName + childSuffix:        c.proxy,
+		mongoName + containerSuffix:    c.mongoContainer,
+		upstreamName + containerSuffix: c.upstreamContainer,
 	}[name]
 	if run == nil {
 		fmt.Fprintf(stderr, "no child %q, allowed: %q\n", name, slices.Sorted(slices.Values(Children())))

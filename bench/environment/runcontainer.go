@@ -1,0 +1,66 @@
+package environment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+
+	"floodgate/bench/environment/mongo"
+	"floodgate/mockupstream"
+)
+
+// Where the servers in our own images listen, and the database's data.
+const (
+	upstreamPort = 8080
+	mongoPort    = 27017
+	mongoData    = "/data/db"
+)
+
+var errNotContained = errors.New("this is the main program of a container: it listens on every interface and asks nobody for a password; use upstream or mongo")
+
+// contained refuses to serve on every interface of anything but a container,
+// where the main program is process 1.
+func contained() error {
+	if os.Getpid() != 1 {
+		return errNotContained
+	}
+	return nil
+}
+
+func everywhere(port int) string { return fmt.Sprintf("0.0.0.0:%d", port) }
+
+func (c *helper) upstreamContainer(ctx context.Context, args []string) error {
+	if err := errors.Join(c.flags(upstreamName).Parse(args), contained()); err != nil {
+		return err
+	}
+	u, err := mockupstream.New(mockupstream.Profile{}, 0)
+	if err != nil {
+		return err
+	}
+	defer u.Close()
+	s, err := mockupstream.Serve(ctx, mockupstream.ServerOptions{Addr: everywhere(upstreamPort), Everywhere: true, Control: true}, u)
+	if err != nil {
+		return err
+	}
+	<-ctx.Done()
+	return s.Close()
+}
+
+func (c *helper) mongoContainer(ctx context.Context, args []string) error {
+	flags := c.flags(mongoName)
+	dir := flags.String("dbpath", mongoData, "data folder")
+	if err := errors.Join(flags.Parse(args), contained()); err != nil {
+		return err
+	}
+	s, err := mongo.Serve(ctx, mongo.Options{Addr: everywhere(mongoPort), Everywhere: true, Dir: *dir, Logger: c.log})
+	if err != nil {
+		return err
+	}
+	<-s.Done() // it ends with the context
+	err = s.Close()
+	if ctx.Err() == nil {
+		return errors.Join(errors.New("the server ended by itself"), err)
+	}
+	return err
+}
