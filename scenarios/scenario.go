@@ -6,7 +6,11 @@
 // ([JSONSchema]) and embeds the built-in catalogue ([Builtin]).
 package scenarios
 
-import "floodgate/mockupstream"
+import (
+	"cmp"
+
+	"floodgate/mockupstream"
+)
 
 // Duration is a time.Duration written as text ("20ms").
 type Duration = mockupstream.Duration
@@ -75,6 +79,11 @@ type Database struct {
 	Documents string `yaml:"documents,omitempty" json:"documents,omitempty"`
 }
 
+// Linked says that the way to the database is to behave in any special way.
+func (d Database) Linked() bool {
+	return d.Latency > 0 || d.Bandwidth > 0 || d.Resets > 0
+}
+
 // SUT says how the system under test runs.
 type SUT struct {
 	// NoFile is RLIMIT_NOFILE, soft and hard. Default 1024.
@@ -124,6 +133,18 @@ type Serial struct {
 	// Write is spent at each write; the lock is kept until the write is done.
 	Write Duration `yaml:"write,omitempty" json:"write,omitzero"`
 }
+
+// Bounds of what an external upstream is asked for where the scenario sets none.
+const (
+	DefaultExternalRequests = 50_000
+	DefaultExternalRate     = 1000
+)
+
+// MaxRequests is Requests or its default.
+func (e External) MaxRequests() int { return cmp.Or(e.Requests, DefaultExternalRequests) }
+
+// MaxRate is Rate or its default.
+func (e External) MaxRate() int { return cmp.Or(e.Rate, DefaultExternalRate) }
 
 // Variant is one way to run the pipeline: a strategy and its parameters.
 type Variant struct {

@@ -88,7 +88,7 @@ func watch(t testing.TB) *watched {
 	}
 	t.Cleanup(w.end)
 	w.open(upstream, 0) // it runs
-	w.target = probe.Target{PID: w.cmd.Process.Pid, Upstream: addrs[upstream], Mongo: addrs[mongo]}
+	w.target = probe.Target{PID: w.cmd.Process.Pid, Upstream: addrs[upstream : upstream+1], Mongo: addrs[mongo : mongo+1]}
 	return w
 }
 

@@ -14,18 +14,28 @@ import (
 // the kernel only when it sees a socket that it does not know.
 type classifier struct {
 	mu      sync.Mutex
-	servers [2]netip.AddrPort // upstream and mongo
-	peers   [2]peer           // the same as /proc writes them
-	diag    *diag             // nil where only /proc will do
-	known   map[uint64]int    // inode → index of the server
+	servers []netip.AddrPort
+	peers   []peer         // the same as /proc writes them
+	kinds   []int          // of each server: upstream or mongo
+	diag    *diag          // nil where only /proc will do
+	known   map[uint64]int // inode → kind
 }
+
+// Kinds of servers.
+const (
+	upstream = iota
+	mongo
+)
 
 // newClassifier uses sock_diag where it works and shows the process's sockets.
 func newClassifier(dir string, t Target) *classifier {
 	c := &classifier{known: map[uint64]int{}}
-	for i, a := range []netip.AddrPort{t.Upstream, t.Mongo} {
-		c.servers[i] = netip.AddrPortFrom(a.Addr().Unmap(), a.Port())
-		c.peers[i] = newPeer(a)
+	for kind, addrs := range [][]netip.AddrPort{upstream: t.Upstream, mongo: t.Mongo} {
+		for _, a := range addrs {
+			c.servers = append(c.servers, netip.AddrPortFrom(a.Addr().Unmap(), a.Port()))
+			c.peers = append(c.peers, newPeer(a))
+			c.kinds = append(c.kinds, kind)
+		}
 	}
 	ours, err1 := os.Readlink("/proc/self/ns/net")
 	theirs, err2 := os.Readlink(dir + "/ns/net")
@@ -64,14 +74,14 @@ func (p *proc) kinds() (*Kinds, error) {
 	}
 	known := make(map[uint64]int, len(sockets)) // forgets closed sockets
 	for inode := range sockets {
-		if server, ok := c.known[inode]; ok {
-			known[inode] = server
+		if kind, ok := c.known[inode]; ok {
+			known[inode] = kind
 			delete(sockets, inode)
 		}
 	}
 	learn := func(inode uint64, server int) {
 		if _, ours := sockets[inode]; ours {
-			known[inode] = server
+			known[inode] = c.kinds[server]
 			delete(sockets, inode)
 		}
 	}
@@ -91,10 +101,10 @@ func (p *proc) kinds() (*Kinds, error) {
 		}
 	}
 	var count [2]int
-	for _, server := range known {
-		count[server]++
+	for _, kind := range known {
+		count[kind]++
 	}
-	return &Kinds{Upstream: count[0], Mongo: count[1], Other: n - count[0] - count[1]}, nil
+	return &Kinds{Upstream: count[upstream], Mongo: count[mongo], Other: n - count[upstream] - count[mongo]}, nil
 }
 
 // sockets calls learn with every socket that leads to one of the servers.
@@ -108,9 +118,14 @@ func (c *classifier) sockets(dir string, family byte, learn func(inode uint64, s
 			}
 		})
 	}
-	file, peers := dir+"/net/tcp", [][]byte{c.peers[0].tcp, c.peers[1].tcp}
+	file, peers := dir+"/net/tcp", make([][]byte, len(c.peers))
 	if family == unix.AF_INET6 {
-		file, peers = dir+"/net/tcp6", [][]byte{c.peers[0].tcp6, c.peers[1].tcp6}
+		file += "6"
+	}
+	for i, p := range c.peers {
+		if peers[i] = p.tcp; family == unix.AF_INET6 {
+			peers[i] = p.tcp6
+		}
 	}
 	table, err := os.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) && family == unix.AF_INET6 { // there is no IPv6

@@ -31,7 +31,10 @@ func dial(t *testing.T, network, host string, n int) netip.AddrPort {
 
 // The table of /proc and sock_diag say the same, of both families.
 func TestBothWaysAgree(t *testing.T) {
-	target := Target{PID: os.Getpid(), Upstream: dial(t, "tcp4", "127.0.0.1", 7), Mongo: dial(t, "tcp6", "::1", 3)}
+	target := Target{
+		PID: os.Getpid(), Upstream: []netip.AddrPort{dial(t, "tcp4", "127.0.0.1", 7)},
+		Mongo: []netip.AddrPort{dial(t, "tcp6", "::1", 2), dial(t, "tcp4", "127.0.0.1", 1)}, // as a replica set has
+	}
 	for name, netlink := range map[string]bool{"sock_diag": true, "proc": false} {
 		src, err := openSource(target)
 		if err != nil {
@@ -60,7 +63,7 @@ func TestBothWaysAgree(t *testing.T) {
 
 // Every socket of ours is asked for only once: a known one needs no table.
 func TestKnownSocketsNeedNoTable(t *testing.T) {
-	src, err := openSource(Target{PID: os.Getpid(), Upstream: dial(t, "tcp4", "127.0.0.1", 2)})
+	src, err := openSource(Target{PID: os.Getpid(), Upstream: []netip.AddrPort{dial(t, "tcp4", "127.0.0.1", 2)}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -25,8 +25,9 @@ import (
 // Target is a process and the servers by which its sockets are told apart.
 type Target struct {
 	PID int
-	// Upstream and Mongo are the servers' addresses. The zero value: none.
-	Upstream, Mongo netip.AddrPort
+	// Upstream and Mongo are the addresses of the servers; a replica set or a
+	// name has several.
+	Upstream, Mongo []netip.AddrPort
 }
 
 // Options of a sampler. The zero value is what a trial needs.
