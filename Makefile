@@ -3,10 +3,10 @@ GOLANGCI_VERSION := v2.15.0
 GO ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help run quick test race fuzz bench oracle lint fmt golden build clean
+.PHONY: help run quick test test-containers race fuzz bench oracle lint fmt golden build clean
 
 help: ## print this
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: ## run the scenario `report` and judge its claims (about 95 seconds)
 	$(GO) run ./bench run
@@ -16,6 +16,10 @@ quick: ## the same in about 20 seconds
 
 test: ## all tests
 	$(GO) test ./...
+
+MONGO_IMAGE ?= embedded
+test-containers: ## the tests that need Docker, which fail without it; MONGO_IMAGE=mongo:8 for the real MongoDB
+	FLOODGATE_REQUIRE_DOCKER=1 FLOODGATE_MONGO_IMAGE=$(MONGO_IMAGE) $(GO) test $(TESTFLAGS) -count 1 -timeout 20m ./bench/container
 
 race: ## all tests under the race detector
 	CGO_ENABLED=1 $(GO) test -race ./...
