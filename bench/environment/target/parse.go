@@ -1,0 +1,161 @@
+package target
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
+)
+
+// ParseMongo reads a connection string, mongodb:// or mongodb+srv://, and asks
+// nobody about it. It refuses what the driver would not understand, what would
+// make a measurement worthless, and what would speak with others than the
+// servers named. Errors do not repeat any of it.
+func ParseMongo(uri string) (*Mongo, error) {
+	m, rest := new(Mongo), ""
+	var ok bool
+	if rest, ok = strings.CutPrefix(uri, mongoScheme); !ok {
+		if rest, m.srv = strings.CutPrefix(uri, srvScheme); !m.srv {
+			return nil, fmt.Errorf("mongo URI: want mongodb:// or mongodb+srv://, as in %s", mongoExample)
+		}
+	}
+	if strings.ContainsFunc(rest, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+		return nil, errors.New("mongo URI: it has spaces or control characters, which need percent-encoding")
+	}
+	rest, err := m.parseUserinfo(rest)
+	if err != nil {
+		return nil, err
+	}
+	authority, path, _ := strings.Cut(rest, "/")
+	if strings.Contains(authority, "?") {
+		return nil, errors.New("mongo URI: a / is missing before the ? of the options")
+	}
+	if err := m.parseHosts(authority); err != nil {
+		return nil, err
+	}
+	database, query, _ := strings.Cut(path, "?")
+	if name, err := url.PathUnescape(database); err != nil || strings.ContainsAny(name, `/\. "$`) {
+		return nil, errors.New("mongo URI: the database's name is malformed")
+	}
+	m.database = database
+	if err := m.parseOptions(query); err != nil {
+		return nil, err
+	}
+	return m, m.interpret()
+}
+
+// parseUserinfo takes the credentials off the begin of what follows the scheme.
+// As the driver does, it ends them at the first @.
+func (m *Mongo) parseUserinfo(rest string) (string, error) {
+	info, after, found := strings.Cut(rest, "@")
+	if !found {
+		return rest, nil
+	}
+	user, password, _ := strings.Cut(info, ":")
+	for _, part := range []string{user, password} {
+		if _, err := url.PathUnescape(part); err != nil || strings.ContainsAny(part, ":/?#[]") {
+			return "", errUserinfo
+		}
+	}
+	if user == "" || strings.Contains(after, "@") {
+		return "", errUserinfo
+	}
+	m.userinfo = info
+	return after, nil
+}
+
+func (m *Mongo) parseHosts(authority string) error {
+	if m.srv {
+		if !validHost(authority) {
+			return errors.New("mongo URI: mongodb+srv:// wants one name, without a port")
+		}
+		m.hosts = []string{authority}
+		return nil
+	}
+	for written := range strings.SplitSeq(authority, ",") {
+		host, err := splitHost(written)
+		if err != nil {
+			return err
+		}
+		m.hosts = append(m.hosts, host)
+	}
+	return nil
+}
+
+// parseOptions checks each option by itself, so that an error can name it.
+func (m *Mongo) parseOptions(query string) error {
+	pairs := strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' })
+	for i, pair := range pairs {
+		name, value, found := strings.Cut(pair, "=")
+		o := option{name, value}
+		if !found || name == "" {
+			return fmt.Errorf("mongo URI: option %d is not of the form name=value", i+1)
+		}
+		switch {
+		case o.is("srvmaxhosts"):
+			return errors.New("mongo URI: srvMaxHosts draws servers by lot, so that no two runs would be comparable; leave it out")
+		case m.srv && o.is("srvservicename") && validHost(value):
+			m.options = append(m.options, o)
+			continue
+		}
+		parsed, err := connstring.Parse(mongoScheme + "localhost/?" + pair)
+		switch {
+		case err != nil && knownOption(name):
+			return fmt.Errorf("mongo URI: the value of option %s is not allowed", name)
+		case err != nil || len(parsed.UnknownOptions) > 0:
+			return fmt.Errorf("mongo URI: option %d is unknown to the MongoDB driver for Go, which would ignore it", i+1)
+		}
+		m.options = append(m.options, o)
+	}
+	return nil
+}
+
+// knownOption says whether the driver knows an option of that name.
+func knownOption(name string) bool {
+	for _, value := range []string{"1", "true", "a:b", "automatic", "auto", "PLAIN"} {
+		parsed, err := connstring.Parse(mongoScheme + "localhost/?" + name + "=" + value)
+		if err == nil {
+			return len(parsed.UnknownOptions) == 0
+		}
+	}
+	return false
+}
+
+// interpret has the driver read the string, as one without SRV.
+func (m *Mongo) interpret() error {
+	plain := *m
+	plain.srv = false
+	plain.options = nil
+	secured := false
+	for _, o := range m.options {
+		secured = secured || o.is("tls", "ssl")
+		if !o.is("srvservicename") {
+			plain.options = append(plain.options, o)
+		}
+	}
+	if m.srv && !secured {
+		plain.options = append(plain.options, option{"tls", "true"})
+	}
+	parsed, err := connstring.ParseAndValidate(plain.URI())
+	if err != nil {
+		return errors.New("mongo URI: its options contradict each other or the credentials: see https://www.mongodb.com/docs/manual/reference/connection-string-options/")
+	}
+	m.parsed = parsed
+	return m.checkMeaning()
+}
+
+// checkMeaning refuses what is understood but not to be done.
+func (m *Mongo) checkMeaning() error {
+	p := m.parsed
+	switch mechanism := strings.ToUpper(p.AuthMechanism); {
+	case p.WNumberSet && p.WNumber == 0:
+		return errors.New("mongo URI: with w=0 the server does not say what it stored, so that no write could be counted")
+	case m.srv && (p.DirectConnection || p.Connect == connstring.SingleConnect):
+		return errors.New("mongo URI: a direct connection cannot be made with mongodb+srv://")
+	case mechanism == "MONGODB-OIDC" || mechanism == "GSSAPI" || mechanism == "MONGODB-AWS" && p.Password == "":
+		return fmt.Errorf("mongo URI: authMechanism %s asks other servers than the database for credentials, which a run does not speak with", mechanism)
+	}
+	return nil
+}

@@ -1,0 +1,100 @@
+package target
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"floodgate/results"
+)
+
+// Source is where a URI with credentials may come from.
+type Source struct {
+	// Flag is the name of the flag, with its dashes ("--mongo-uri"), and Value
+	// what it was given; empty: it was not.
+	Flag, Value string
+	// File is what Flag with "-file" behind it was given: the name of a file
+	// that holds the URI, "-" for Stdin. Empty: it was not.
+	File string
+	// Env is the name of the environment variable.
+	Env string
+	// Stdin is read where File is "-".
+	Stdin io.Reader
+}
+
+// maxURI is how long a URI may be, in bytes.
+const maxURI = 64 << 10
+
+// Read returns the URI, "" where there is none. It must come from one place
+// alone. A URI with a secret is refused as the value of the flag, because
+// everybody on the machine sees command lines. The variable is taken out of
+// this process's environment, so that no child has it; do not read it before.
+// Errors do not repeat any of the URI.
+func (s Source) Read() (string, error) {
+	value := os.Getenv(s.Env)
+	if err := os.Unsetenv(s.Env); err != nil {
+		return "", fmt.Errorf("remove %s from the environment: %w", s.Env, err)
+	}
+	given := 0
+	for _, v := range []string{s.Value, s.File, value} {
+		if v != "" {
+			given++
+		}
+	}
+	switch {
+	case given > 1:
+		return "", fmt.Errorf("%s, %s-file and the environment variable %s: give one of them, not %d", s.Flag, s.Flag, s.Env, given)
+	case s.File != "":
+		return s.readFile()
+	case s.Value != "" && holdsSecret(s.Value):
+		return "", fmt.Errorf("%s holds a password or another secret, and everybody on this machine sees command lines: put the URI into the environment variable %s, or into a file and name it with %s-file FILE (- for standard input)",
+			s.Flag, s.Env, s.Flag)
+	}
+	return s.Value + value, nil
+}
+
+func (s Source) readFile() (string, error) {
+	in, name := s.Stdin, "standard input"
+	if s.File != "-" {
+		f, err := os.Open(s.File)
+		if err != nil {
+			return "", fmt.Errorf("%s-file: %w", s.Flag, err)
+		}
+		defer f.Close()
+		in, name = f, s.File
+	}
+	if in == nil {
+		return "", fmt.Errorf("%s-file: no standard input", s.Flag)
+	}
+	text, err := io.ReadAll(io.LimitReader(in, maxURI+1))
+	if err != nil {
+		return "", fmt.Errorf("%s-file: read %s: %w", s.Flag, name, err)
+	}
+	uri := strings.TrimSpace(string(text))
+	switch {
+	case len(text) > maxURI:
+		err = fmt.Errorf("it is longer than %d bytes", maxURI)
+	case uri == "":
+		err = errors.New("it is empty")
+	case strings.ContainsAny(uri, "\r\n"):
+		err = errors.New("it has more than one line")
+	}
+	if err != nil {
+		return "", fmt.Errorf("%s-file: %s: %w; want one URI", s.Flag, name, err)
+	}
+	return uri, nil
+}
+
+// holdsSecret says whether a URI has anything to hide. Of one that is malformed
+// it cannot know, and goes by what would be removed from a text.
+func holdsSecret(uri string) bool {
+	if m, err := ParseMongo(uri); err == nil {
+		return len(m.Secrets()) > 0
+	}
+	if u, err := ParseUpstream(uri); err == nil {
+		return len(u.Secrets()) > 0
+	}
+	return strings.Contains(uri, "@") || results.Redact(uri) != uri
+}

@@ -1,0 +1,177 @@
+package target
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"floodgate/mockupstream"
+)
+
+// Upstream is the URL of an upstream that was read. It does not change.
+type Upstream struct{ url *url.URL }
+
+var errUpstream = errors.New("upstream URL: want http://host:port or https://host, with user:password@ before the host where it asks for them, and without query and fragment")
+
+// ParseUpstream reads a URL, and asks nobody about it. Items are at URL/items/….
+// Errors do not repeat any of it.
+func ParseUpstream(raw string) (*Upstream, error) {
+	u, err := url.Parse(raw)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Opaque != "" || strings.ContainsAny(raw, "?#") ||
+		strings.ContainsFunc(raw, func(r rune) bool { return r <= ' ' || r == 0x7f }) || strings.Contains(u.EscapedPath(), "@") {
+		return nil, errUpstream
+	}
+	host := u.Hostname()
+	if a, err := netip.ParseAddr(host); err != nil && !validHost(host) || err == nil && a.Zone() != "" {
+		return nil, errUpstream
+	}
+	if port := u.Port(); port != "" || strings.HasSuffix(u.Host, ":") {
+		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+			return nil, errUpstream
+		}
+	}
+	if u.User != nil && u.User.Username() == "" {
+		return nil, errUpstream
+	}
+	u.Path, u.RawPath = strings.TrimRight(u.Path, "/"), strings.TrimRight(u.RawPath, "/")
+	return &Upstream{url: u}, nil
+}
+
+// URL is the base URL, without a slash at the end. It holds the credentials.
+func (u *Upstream) URL() string { return u.url.String() }
+
+// Redacted is the URL without credentials, for people to read.
+func (u *Upstream) Redacted() string {
+	shown := *u.url
+	shown.User = nil
+	if u.url.User != nil {
+		return shown.Scheme + "://***@" + strings.TrimPrefix(shown.String(), shown.Scheme+"://")
+	}
+	return shown.String()
+}
+
+// String is Redacted.
+func (u *Upstream) String() string { return u.Redacted() }
+
+// GoString is Redacted, so that no form of print shows more.
+func (u *Upstream) GoString() string { return u.Redacted() }
+
+// Host is host:port, the port being that of the scheme where none is named.
+func (u *Upstream) Host() string {
+	port := u.url.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.url.Scheme]
+	}
+	return net.JoinHostPort(u.url.Hostname(), port)
+}
+
+// Secrets are what no text may show: the password, also together with the user;
+// a user without a password, which is a token then. Empty where there are none.
+func (u *Upstream) Secrets() []string {
+	if u.url.User == nil {
+		return nil
+	}
+	user := u.url.User.Username()
+	password, has := u.url.User.Password()
+	if !has || password == "" {
+		return []string{user, user + ":"}
+	}
+	_, escaped, _ := strings.Cut(u.url.User.String(), ":")
+	secrets := []string{password, escaped, user + ":" + password, u.url.User.String()}
+	slices.Sort(secrets)
+	return slices.Compact(secrets)
+}
+
+// Addrs are the addresses of the upstream, each of which the policy allows.
+func (u *Upstream) Addrs(ctx context.Context, p Policy) ([]netip.AddrPort, error) {
+	addrs, err := p.resolvePort(ctx, u.Host())
+	if err != nil {
+		return nil, NewScrubber(u.Secrets()).Error(fmt.Errorf("upstream %s: %w", u.Redacted(), err))
+	}
+	return addrs, nil
+}
+
+// mockTimeout bounds one question to an upstream.
+const mockTimeout = 10 * time.Second
+
+// Mock asks whether the upstream is a mock of ours that takes a profile: it
+// gives [mockupstream.Stats], and would take a PUT of a profile. Nothing is
+// changed. An upstream that answers something else is none, which is no error;
+// one that does not answer, or refuses the credentials, is.
+func (u *Upstream) Mock(ctx context.Context, p Policy) (bool, error) {
+	mock, err := u.probe(ctx, p)
+	if err != nil {
+		return false, NewScrubber(u.Secrets()).Error(fmt.Errorf("upstream %s: %w", u.Redacted(), err))
+	}
+	return mock, nil
+}
+
+func (u *Upstream) probe(ctx context.Context, p Policy) (bool, error) {
+	transport := &http.Transport{DialContext: p.DialContext, DisableKeepAlives: true} // no proxy of the environment's
+	client := &http.Client{
+		Transport: transport, Timeout: mockTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	stats, body, err := u.get(ctx, client, "/stats")
+	if err != nil {
+		return false, err
+	}
+	if stats.StatusCode == http.StatusUnauthorized && u.url.User != nil {
+		return false, errors.New("it refuses the credentials (401)")
+	}
+	if stats.StatusCode != http.StatusOK || !isStats(body) {
+		return false, nil
+	}
+	profile, _, err := u.get(ctx, client, "/profile")
+	if err != nil {
+		return false, err
+	}
+	return profile.StatusCode == http.StatusMethodNotAllowed && profile.Header.Get("Allow") == http.MethodPut, nil
+}
+
+// get returns an answer and the begin of its body.
+func (u *Upstream) get(ctx context.Context, client *http.Client, path string) (*http.Response, []byte, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.URL()+path, nil)
+	if err != nil {
+		return nil, nil, err
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
+	if err != nil {
+		return nil, nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	return response, body, nil
+}
+
+// isStats says whether body is [mockupstream.Stats]: all of their fields and no others.
+func isStats(body []byte) bool {
+	decoder := json.NewDecoder(strings.NewReader(string(body)))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(new(mockupstream.Stats)); err != nil {
+		return false
+	}
+	var have map[string]json.RawMessage
+	if json.Unmarshal(body, &have) != nil {
+		return false
+	}
+	for _, name := range []string{"seed", "uptime_ns", "requests", "peak_in_flight", "late_median_ns", "saturated"} {
+		if have[name] == nil {
+			return false
+		}
+	}
+	return true
+}
