@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"floodgate/bench/environment/target"
 	"floodgate/results"
 	"floodgate/scenarios/pipeline"
 	"floodgate/scenarios/pipeline/calllog"
@@ -25,6 +26,7 @@ type core struct {
 	strategy    pipeline.Strategy
 	interpreter *serial.Interpreter
 	recorder    *recorder.Recorder // nil: not observed
+	bound       *bound             // nil: fetches are not held back
 	upstream    dialcount.Counter
 	mongo       dialcount.Counter
 	shared      *clients // nil where each batch has its own
@@ -53,6 +55,13 @@ func newCore(spec Spec) (*core, error) {
 	if spec.Observe {
 		c.recorder = recorder.New()
 	}
+	policy := target.Policy{Allowed: spec.AllowTargets}
+	c.upstream.Dial, c.mongo.Dial = policy.DialContext, policy.DialContext
+	if r := spec.Upstream.Rate; r < 0 {
+		return nil, fmt.Errorf("upstream.rate is %d", r)
+	} else if r > 0 {
+		c.bound = newBound(r)
+	}
 	if v.Connections.Clients == "per-batch" {
 		return c, nil
 	}
@@ -78,6 +87,9 @@ func (c *core) connect() (*clients, error) {
 	mongo := calllog.MongoOptions{
 		URI: d.URI, Database: d.Name, Collection: d.Collection, MaxPoolSize: d.MaxPoolSize,
 		Timeout: time.Duration(d.Timeout), Dialer: &c.mongo,
+	}
+	if c.bound != nil {
+		http.Limit = c.bound.wait
 	}
 	if c.interpreter != nil {
 		http.BeforeRequest, http.BeforeBody = c.interpreter.Start, c.interpreter.Resume
@@ -140,6 +152,9 @@ func (c *core) run(ctx context.Context) (*Report, error) {
 	r := &Report{Failed: failed, Goroutines: &peak, Connections: &results.Kinds{
 		Upstream: c.upstream.Counts().Peak, Mongo: c.mongo.Counts().Peak,
 	}}
+	if c.bound != nil {
+		r.HeldBack = int(c.bound.held.Load())
+	}
 	if c.recorder == nil {
 		return r, nil
 	}

@@ -25,6 +25,10 @@
 // database.documents is "per-record", one a record (_id = item + "#" + seq).
 // Records keep the field names of the answer.
 //
+// A program connects to loopback and to the hosts of allow_targets alone, by
+// their names, however it comes to an address; and it begins no more fetches
+// than upstream.rate says, counting in held_back those that had to wait.
+//
 // A program may exit with 0 in place of "done" or "closed": then its time
 // ends with its exit, and what it left open is not checked. Fields that a
 // "done" leaves out are recorded as unavailable. Unknown fields and events of
@@ -74,6 +78,8 @@ type Spec struct {
 	Observe bool `json:"observe"`
 	// Writes false runs with a writer that does nothing, to measure fetching alone.
 	Writes bool `json:"writes"`
+	// AllowTargets are hosts beyond loopback that may be connected to; see target.Policy.
+	AllowTargets []string `json:"allow_targets,omitempty"`
 }
 
 // UpstreamSpec says where to fetch and how to connect.
@@ -83,6 +89,9 @@ type UpstreamSpec struct {
 	// MaxConns bounds connections; 0: unlimited. Fresh: one connection a request.
 	MaxConns int  `json:"max_conns"`
 	Fresh    bool `json:"fresh,omitempty"`
+	// Rate is how many requests may be begun a second: so many at once, and as
+	// many again in each second from then on. 0: unbounded.
+	Rate int `json:"rate,omitempty"`
 }
 
 // DatabaseSpec says where to write and how to connect.
@@ -119,7 +128,9 @@ type Report struct {
 	// Connections are the exact peaks counted by the dialers, upstream and mongo.
 	Connections *results.Kinds `json:"connections,omitempty"`
 	Goroutines  *int           `json:"peak_goroutines,omitempty"`
-	Warnings    []string       `json:"warnings,omitempty"`
+	// HeldBack counts fetches that waited for upstream.rate; the wait is part of their time.
+	HeldBack int      `json:"held_back,omitempty"`
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 // ParseMessage reads one line of the SUT. It refuses what has no type, and
@@ -167,6 +178,9 @@ func (r *Report) check() error {
 	}
 	if c := r.Connections; c != nil && (c.Upstream < 0 || c.Mongo < 0 || c.Other < 0) {
 		return fmt.Errorf("connections are %+v", *c)
+	}
+	if r.HeldBack < 0 {
+		return fmt.Errorf("held_back is %d", r.HeldBack)
 	}
 	for _, e := range r.Errors {
 		if e.Type == "" || e.Count <= 0 {

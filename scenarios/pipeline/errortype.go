@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"io"
 	"net"
@@ -9,7 +10,8 @@ import (
 
 // ErrorType classifies err: emfile, refused and reset wherever they are
 // inside; what an error's method ErrorType() string says (http_4xx, http_429,
-// http_5xx, mongo_…); timeout; canceled; panic; other. The type of nil is "".
+// http_5xx, mongo_…, not_allowed); tls; timeout; canceled; panic; other. The
+// type of nil is "".
 func ErrorType(err error) string {
 	if err == nil {
 		return ""
@@ -27,6 +29,8 @@ func ErrorType(err error) string {
 		return typed.ErrorType()
 	case errors.As(err, &panicked):
 		return "panic"
+	case TLSError(err):
+		return "tls"
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &timeout) && timeout.Timeout():
 		return "timeout"
 	case errors.Is(err, context.Canceled):
@@ -49,4 +53,12 @@ func SystemErrorType(err error) string {
 		}
 	}
 	return ""
+}
+
+// TLSError says whether err is that no secure connection came about: the other
+// side's certificate was not believed, or ours, or it does not speak TLS.
+func TLSError(err error) bool {
+	var alert *net.OpError
+	return errors.As(err, new(*tls.CertificateVerificationError)) || errors.As(err, new(tls.RecordHeaderError)) ||
+		errors.As(err, &alert) && (alert.Op == "remote error" || alert.Op == "local error")
 }

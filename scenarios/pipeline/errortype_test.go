@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -40,6 +41,10 @@ func TestErrorType(t *testing.T) {
 		{os.ErrDeadlineExceeded, "timeout"},
 		{context.Canceled, "canceled"},
 		{fmt.Errorf("%w: %w", pipeline.ErrNotStarted, context.DeadlineExceeded), "canceled"},
+		{fmt.Errorf("get: %w", &tls.CertificateVerificationError{Err: errBroken}), "tls"},
+		{fmt.Errorf("get: %w", tls.RecordHeaderError{Msg: "no TLS"}), "tls"},
+		{&net.OpError{Op: "remote error", Err: errors.New("tls: bad certificate")}, "tls"},
+		{&net.OpError{Op: "read", Err: errBroken}, "other"},
 		{&pipeline.PanicError{Value: "broken"}, "panic"},
 		{&pipeline.PanicError{Value: syscall.EMFILE}, "emfile"},
 		{&pipeline.PartialError{Failed: map[int]error{3: typed{errBroken}}}, "http_429"},

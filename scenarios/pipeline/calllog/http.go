@@ -22,7 +22,8 @@ const MaxBody = 64 << 20
 // HTTPOptions say how items are fetched.
 type HTTPOptions struct {
 	// BaseURL is where the upstream is, such as http://127.0.0.1:8080; items
-	// are at BaseURL/items/….
+	// are at BaseURL/items/…. User and password in it are sent with every
+	// request (basic authentication) and are in no error.
 	BaseURL string
 	// MaxConnsPerHost bounds connections, and MaxIdleConnsPerHost those kept
 	// for the next request. 0: unlimited. Bounded connections that are kept
@@ -36,13 +37,17 @@ type HTTPOptions struct {
 	Dialer *dialcount.Counter
 	// PerRecord makes a document of each record instead of one of all.
 	PerRecord bool
+	// Limit is called first and holds a request back as long as it does not
+	// return; the request's time passes, its Timeout does not yet. An error of
+	// it is the fetch's. Nil: nothing is held back.
+	Limit func(ctx context.Context) error
 	// BeforeRequest is called before a request is made, and BeforeBody when
 	// its answer's header has arrived, the connection still in use. Nil: nothing.
 	BeforeRequest, BeforeBody func()
 }
 
-// HTTPFetcher fetches items with net/http. It follows no redirects, asks for
-// no compression and never tries again.
+// HTTPFetcher fetches items with net/http. It follows no redirects, uses no
+// proxy of the environment's, asks for no compression and never tries again.
 type HTTPFetcher struct {
 	options   HTTPOptions
 	base      *url.URL      // of all items
@@ -60,7 +65,7 @@ const keptBuffer = 1 << 20
 
 // NewHTTPFetcher makes a fetcher with connections of its own; Close it.
 func NewHTTPFetcher(options HTTPOptions) (*HTTPFetcher, error) {
-	base, err := itemsURL(options.BaseURL)
+	base, header, err := itemsURL(options.BaseURL)
 	if err != nil {
 		return nil, err
 	}
@@ -82,7 +87,7 @@ func NewHTTPFetcher(options HTTPOptions) (*HTTPFetcher, error) {
 	return &HTTPFetcher{
 		options: options,
 		base:    base,
-		empty:   &http.Request{Method: http.MethodGet, Host: base.Host, Header: make(http.Header), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1},
+		empty:   &http.Request{Method: http.MethodGet, Host: base.Host, Header: header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1},
 		transport: &http.Transport{
 			DialContext:         dial,
 			MaxConnsPerHost:     options.MaxConnsPerHost,
@@ -95,17 +100,24 @@ func NewHTTPFetcher(options HTTPOptions) (*HTTPFetcher, error) {
 	}, nil
 }
 
-// itemsURL is where the items of an upstream are.
-func itemsURL(upstream string) (*url.URL, error) {
+// itemsURL is where the items of an upstream are, and the header that its
+// credentials make. Errors do not quote the URL, which may have a password in it.
+func itemsURL(upstream string) (*url.URL, http.Header, error) {
 	base, err := url.Parse(upstream)
 	if err != nil {
-		return nil, errors.New("upstream: malformed URL") // err would quote it, with a password in it
+		return nil, nil, errors.New("upstream: malformed URL")
 	}
-	if base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.User != nil ||
-		base.RawQuery != "" || base.Fragment != "" {
-		return nil, fmt.Errorf("upstream %q: want http://host:port or https://host:port", base.Redacted())
+	request := http.Request{Header: make(http.Header)}
+	if user := base.User; user != nil {
+		password, _ := user.Password()
+		request.SetBasicAuth(user.Username(), password)
+		base.User = nil
 	}
-	return url.Parse(strings.TrimSuffix(base.String(), "/") + "/items")
+	if base.Scheme != "http" && base.Scheme != "https" || base.Host == "" || base.RawQuery != "" || base.Fragment != "" {
+		return nil, nil, fmt.Errorf("upstream %q: want http://host:port or https://host:port", base.Scheme+"://"+base.Host)
+	}
+	items, err := url.Parse(strings.TrimSuffix(base.String(), "/") + "/items")
+	return items, request.Header, err
 }
 
 // Close closes idle connections. Call it after the last Fetch has returned.
@@ -114,6 +126,11 @@ func (f *HTTPFetcher) Close() { f.transport.CloseIdleConnections() }
 // Fetch gets the documents of an item. Errors are a *StatusError, an
 // *AnswerError, or the transport's.
 func (f *HTTPFetcher) Fetch(ctx context.Context, item Item) ([]Document, error) {
+	if f.options.Limit != nil {
+		if err := f.options.Limit(ctx); err != nil {
+			return nil, fmt.Errorf("get %s: %w", item, err)
+		}
+	}
 	if f.options.BeforeRequest != nil {
 		f.options.BeforeRequest()
 	}

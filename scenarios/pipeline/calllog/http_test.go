@@ -280,10 +280,83 @@ func TestHooks(t *testing.T) {
 	}
 }
 
+func TestCredentialsAreSentAndNotShown(t *testing.T) {
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "u" || password != "s3cret/:@" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		answer(w, r)
+	}))
+	t.Cleanup(server.Close)
+	host := strings.TrimPrefix(server.URL, "http://")
+	for _, test := range []struct{ userinfo, want string }{
+		{"u:s3cret%2F%3A%40@", ""}, {"u:s3cret@", "http_4xx"}, {"", "http_4xx"},
+	} {
+		f, err := calllog.NewHTTPFetcher(calllog.HTTPOptions{BaseURL: "http://" + test.userinfo + host})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(f.Close)
+		_, err = f.Fetch(t.Context(), "a")
+		if got := pipeline.ErrorType(err); got != test.want || err != nil && strings.Contains(err.Error(), "s3cret") {
+			t.Errorf("%s: %v, want %q", test.userinfo, err, test.want)
+		}
+	}
+}
+
+func TestNoProxyOfTheEnvironmentIsUsed(t *testing.T) {
+	proxy := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { t.Error("the proxy was asked") }))
+	t.Cleanup(proxy.Close)
+	for _, name := range []string{"HTTP_PROXY", "http_proxy", "ALL_PROXY"} {
+		t.Setenv(name, proxy.URL)
+	}
+	dialed := make(chan string, 1)
+	dialer := &dialcount.Counter{Dial: func(_ context.Context, _, address string) (net.Conn, error) {
+		dialed <- address
+		return nil, errors.New("far away")
+	}}
+	f, err := calllog.NewHTTPFetcher(calllog.HTTPOptions{BaseURL: "http://upstream.test", Dialer: dialer}) // loopback is never proxied
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(f.Close)
+	if _, err := f.Fetch(t.Context(), "a"); err == nil {
+		t.Error("no error")
+	}
+	if got := <-dialed; got != "upstream.test:80" {
+		t.Errorf("dialled %s", got)
+	}
+}
+
+func TestLimitHoldsBackAndItsErrorIsTheFetchs(t *testing.T) {
+	var limited, served atomic.Int32
+	refuse := errors.New("not now")
+	f := fetcher(t, calllog.HTTPOptions{
+		Limit: func(context.Context) error {
+			if limited.Add(1) > 1 {
+				return refuse
+			}
+			return nil
+		},
+		BeforeRequest: func() {
+			if limited.Load() != 1 {
+				t.Error("BeforeRequest without Limit, or after it refused")
+			}
+		},
+	}, func(w http.ResponseWriter, r *http.Request) { served.Add(1); answer(w, r) })
+	if _, err := f.Fetch(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Fetch(t.Context(), "a"); !errors.Is(err, refuse) || served.Load() != 1 {
+		t.Errorf("%v, %d served", err, served.Load())
+	}
+}
+
 func TestBadOptions(t *testing.T) {
 	for _, o := range []calllog.HTTPOptions{
 		{}, {BaseURL: "127.0.0.1:80"}, {BaseURL: "ftp://host"}, {BaseURL: "http://"}, {BaseURL: "http://host?x=1"},
-		{BaseURL: "http://user:secret@host"}, {BaseURL: "http://user:secret@host:port"},
+		{BaseURL: "http://user:secret@host?x=1"}, {BaseURL: "http://secret@"}, {BaseURL: "http://user:secret@host:port"},
 		{BaseURL: "http://host", MaxConnsPerHost: -1}, {BaseURL: "http://host", Timeout: -1},
 	} {
 		if _, err := calllog.NewHTTPFetcher(o); err == nil || strings.Contains(err.Error(), "secret") {

@@ -17,7 +17,8 @@ import (
 
 // MongoOptions say how documents are written.
 type MongoOptions struct {
-	// URI is where the database is; what the fields below say overrides it.
+	// URI is where the database is, with credentials, TLS and write concern;
+	// what the fields below say overrides it, and its minPoolSize is ignored.
 	URI string
 	// Database and Collection that are written.
 	Database, Collection string
@@ -61,6 +62,7 @@ func NewMongoWriter(o MongoOptions) (*MongoWriter, error) {
 	w := &MongoWriter{options: o}
 	client := options.Client().ApplyURI(o.URI).
 		SetMaxPoolSize(uint64(o.MaxPoolSize)).
+		SetMinPoolSize(0).
 		SetRetryWrites(false).
 		SetMonitor(commandMonitor()).
 		SetPoolMonitor(&event.PoolMonitor{Event: w.pool.event})
@@ -69,6 +71,11 @@ func NewMongoWriter(o MongoOptions) (*MongoWriter, error) {
 	}
 	if o.SelectionTimeout > 0 {
 		client.SetServerSelectionTimeout(o.SelectionTimeout)
+	}
+	if client.DisableCertificateRevocationCheck == nil {
+		// An answer that the server staples is checked all the same; asking the
+		// authority would be a connection to a third party.
+		client.SetDisableOCSPEndpointCheck(true)
 	}
 	if o.Dialer != nil {
 		client.SetDialer(o.Dialer)

@@ -13,11 +13,12 @@ import (
 
 // MongoError is an error of the driver or the server, with a type.
 type MongoError struct {
-	// Kind is pool_timeout (no connection in time), server_selection, auth,
+	// Kind is pool_timeout (no connection in time), server_selection, auth
+	// (wrong or no credentials), tls (no secure connection came about),
 	// timeout, network, disconnected (client closed), write (the server
 	// refused a document) or command (it refused the command), else other. Or
-	// it is emfile, refused or reset where that is inside, also where it is
-	// why no server could be selected.
+	// it is emfile, refused, reset or not_allowed (by the dialer) where that is
+	// inside. Those, auth and tls also where they are why no server could be selected.
 	Kind string
 	Err  error
 }
@@ -33,20 +34,22 @@ func (e *MongoError) Unwrap() error { return e.Err }
 // ErrorType is the kind, with mongo_ before it unless it is one of the system's.
 func (e *MongoError) ErrorType() string {
 	switch e.Kind {
-	case "emfile", "refused", "reset":
+	case "emfile", "refused", "reset", notAllowed:
 		return e.Kind
 	}
 	return "mongo_" + e.Kind
 }
 
+// notAllowed is the type of a dialer's refusal to connect.
+const notAllowed = "not_allowed"
+
 func mongoKind(err error) string {
-	if kind := pipeline.SystemErrorType(err); kind != "" {
+	if kind := connectionKind(err); kind != "" {
 		return kind
 	}
 	var (
 		selection topology.ServerSelectionError
 		pool      topology.WaitQueueTimeoutError
-		authErr   *auth.Error
 		server    mongo.ServerError
 		command   mongo.CommandError
 	)
@@ -55,8 +58,6 @@ func mongoKind(err error) string {
 		return selectionKind(selection)
 	case errors.As(err, &pool):
 		return "pool_timeout"
-	case errors.As(err, &authErr), errors.As(err, &server) && (server.HasErrorCode(18) || server.HasErrorCode(13)):
-		return "auth" // 18: AuthenticationFailed, 13: Unauthorized
 	case mongo.IsTimeout(err):
 		return "timeout"
 	case mongo.IsNetworkError(err), errors.As(err, new(topology.ConnectionError)):
@@ -71,11 +72,33 @@ func mongoKind(err error) string {
 	return "other"
 }
 
+// connectionKind is why no connection came about, or it did not last; "" where
+// err does not say.
+func connectionKind(err error) string {
+	if kind := pipeline.SystemErrorType(err); kind != "" {
+		return kind
+	}
+	var (
+		dialer  interface{ ErrorType() string }
+		authErr *auth.Error
+		server  mongo.ServerError
+	)
+	switch {
+	case errors.As(err, &dialer) && dialer.ErrorType() == notAllowed:
+		return notAllowed
+	case errors.As(err, &authErr), errors.As(err, &server) && (server.HasErrorCode(18) || server.HasErrorCode(13)):
+		return "auth" // 18: AuthenticationFailed, 13: Unauthorized
+	case pipeline.TLSError(err):
+		return "tls"
+	}
+	return ""
+}
+
 // selectionKind looks for the last error of each server, which is not in the
 // chain of the error.
 func selectionKind(err topology.ServerSelectionError) string {
 	for _, server := range err.Desc.Servers {
-		if kind := pipeline.SystemErrorType(server.LastError); kind != "" {
+		if kind := connectionKind(server.LastError); kind != "" {
 			return kind
 		}
 	}

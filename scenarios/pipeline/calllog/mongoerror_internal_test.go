@@ -2,6 +2,7 @@ package calllog
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -17,6 +18,12 @@ import (
 
 	"floodgate/scenarios/pipeline"
 )
+
+// refusal is what a dialer says that must not connect.
+type refusal struct{}
+
+func (refusal) Error() string     { return "not there" }
+func (refusal) ErrorType() string { return "not_allowed" }
 
 func TestTypesOfMongoErrors(t *testing.T) {
 	selection := func(last error) error {
@@ -34,6 +41,11 @@ func TestTypesOfMongoErrors(t *testing.T) {
 		{selection(nil), "mongo_server_selection"},
 		{selection(fmt.Errorf("dial: %w", syscall.ECONNREFUSED)), "refused"},
 		{selection(fmt.Errorf("dial: %w", syscall.EMFILE)), "emfile"},
+		{selection(topology.ConnectionError{Wrapped: &tls.CertificateVerificationError{Err: io.EOF}}), "mongo_tls"},
+		{selection(topology.ConnectionError{Wrapped: refusal{}}), "not_allowed"},
+		{selection(&auth.Error{}), "mongo_auth"},
+		{topology.ConnectionError{Wrapped: refusal{}}, "not_allowed"},
+		{topology.ConnectionError{Wrapped: tls.RecordHeaderError{}}, "mongo_tls"},
 		{topology.ConnectionError{Wrapped: syscall.ECONNRESET}, "reset"},
 		{topology.ConnectionError{Wrapped: io.EOF}, "mongo_network"},
 		{topology.ConnectionError{Wrapped: &auth.Error{}}, "mongo_auth"},
