@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 
 	"github.com/spf13/cobra"
 
@@ -26,7 +27,8 @@ func newUpstream(stderr io.Writer) *cobra.Command {
   GET /stats       what it saw, as JSON
   GET /metrics     the same for Prometheus
 
-Every draw is a pure function of the seed, the key and the attempt.`,
+Every draw is a pure function of the seed, the key and the attempt. Exit code 4
+says that the address is taken.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := mockupstream.CheckLoopback(addr); err != nil {
@@ -46,7 +48,7 @@ Every draw is a pure function of the seed, the key and the attempt.`,
 			defer u.Close()
 			server, err := mockupstream.Serve(cmd.Context(), mockupstream.ServerOptions{Addr: addr, Control: control}, u)
 			if err != nil {
-				return exit(exitUnmeasured, err)
+				return exit(exitUnmeasured, whatToDo(err))
 			}
 			fmt.Fprintf(stderr, "mock upstream on %s (seed %d); Ctrl-C ends it\n", server.URL(), seed)
 			<-cmd.Context().Done()
@@ -66,7 +68,9 @@ func newMongo(stderr io.Writer) *cobra.Command {
 		Use:   "mongo",
 		Short: "Serve the embedded MongoDB alone, until interrupted",
 		Long: `Serves the embedded MongoDB (FerretDB on SQLite, wire protocol over TCP) on
-loopback until it is interrupted. Without --data its folder is temporary.`,
+loopback until it is interrupted. Without --data its folder is temporary. One
+process at a time uses a folder; exit code 4 says that another one does, or that
+the address is taken.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := mockupstream.CheckLoopback(addr); err != nil {
@@ -78,6 +82,18 @@ loopback until it is interrupted. Without --data its folder is temporary.`,
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:27017", "loopback `address` to listen on; port 0 picks a free one")
 	cmd.Flags().StringVar(&data, "data", "", "`folder` of the data, kept afterwards")
 	return cmd
+}
+
+// whatToDo adds advice to why a server did not start.
+func whatToDo(err error) error {
+	var op *net.OpError
+	switch {
+	case errors.Is(err, scratch.ErrLocked):
+		return fmt.Errorf("%w; end that process, or name another folder with --data", err)
+	case errors.As(err, &op) && op.Op == "listen":
+		return fmt.Errorf("%w; --addr 127.0.0.1:0 picks a free port", err)
+	}
+	return err
 }
 
 func serveMongo(cmd *cobra.Command, stderr io.Writer, addr, data string) error {
@@ -98,7 +114,7 @@ func serveMongo(cmd *cobra.Command, stderr io.Writer, addr, data string) error {
 	}
 	server, err := mongo.Serve(cmd.Context(), mongo.Options{Addr: addr, Dir: data})
 	if err != nil {
-		return exit(exitUnmeasured, err)
+		return exit(exitUnmeasured, whatToDo(err))
 	}
 	fmt.Fprintf(stderr, "embedded MongoDB (%s) on %s; Ctrl-C ends it\n", mongo.Version(), server.URI())
 	<-server.Done() // it ends with the context

@@ -28,6 +28,7 @@ import (
 	"runtime/debug"
 	"sync"
 
+	"floodgate/bench/environment/scratch"
 	"floodgate/mockupstream"
 )
 
@@ -36,7 +37,8 @@ type Options struct {
 	// Addr to listen on, a loopback host:port. Empty: 127.0.0.1 and a free port.
 	Addr string
 	// Dir is the data folder, one SQLite file a database. It is made when
-	// absent and never removed. Required.
+	// absent and never removed. One server at a time uses it: two would not see
+	// what the other one writes. Required.
 	Dir string
 	// Logger gets FerretDB's own log. Nil: warnings and errors to stderr.
 	Logger *slog.Logger
@@ -52,14 +54,16 @@ type Server struct {
 	front   *front
 	inner   *ferret
 	once    sync.Once
+	release func() error // of the data folder
 	closing chan struct{}
 	done    chan struct{}
 	err     error // valid when done is closed
 }
 
 // Serve starts a server; it runs until ctx ends or Close is called. The server
-// accepts connections when Serve returns.
-func Serve(ctx context.Context, opts Options) (*Server, error) {
+// accepts connections when Serve returns. A data folder that another server
+// uses is [scratch.ErrLocked].
+func Serve(ctx context.Context, opts Options) (_ *Server, err error) {
 	if opts.Dir == "" {
 		return nil, errors.New("serve mongo: no data folder")
 	}
@@ -76,6 +80,15 @@ func Serve(ctx context.Context, opts Options) (*Server, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("serve mongo: make data folder: %w", err)
 	}
+	release, err := scratch.Hold(dir)
+	if err != nil {
+		return nil, fmt.Errorf("serve mongo: %w", err)
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, release())
+		}
+	}()
 	log := opts.Logger
 	if log == nil {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -94,7 +107,7 @@ func Serve(ctx context.Context, opts Options) (*Server, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("serve mongo: %w", err), inner.stop())
 	}
-	s := &Server{front: newFront(l, inner.dial, log), inner: inner, closing: make(chan struct{}), done: make(chan struct{})}
+	s := &Server{front: newFront(l, inner.dial, log), inner: inner, release: release, closing: make(chan struct{}), done: make(chan struct{})}
 	go s.front.run(ctx)
 	go s.supervise(ctx)
 	return s, nil
@@ -109,8 +122,9 @@ func (s *Server) supervise(ctx context.Context) {
 	case <-s.inner.done:
 	}
 	s.front.disconnect()
-	s.err = s.inner.stop()
+	err := s.inner.stop()
 	s.front.wait()
+	s.err = errors.Join(err, s.release())
 }
 
 // Addr is where the server listens.

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/goleak"
 
 	"floodgate/bench/environment/mongo"
+	"floodgate/bench/environment/scratch"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -274,4 +275,27 @@ func TestCloseWithClientsConnected(t *testing.T) {
 	default:
 		t.Error("closed, but not done")
 	}
+}
+
+// Two servers on one folder would not see what the other writes.
+func TestOneServerAFolder(t *testing.T) {
+	dir := t.TempDir()
+	opts := mongo.Options{Dir: dir, Logger: slog.New(slog.DiscardHandler)}
+	first, err := mongo.Serve(context.Background(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if second, err := mongo.Serve(context.Background(), opts); !errors.Is(err, scratch.ErrLocked) || !strings.Contains(err.Error(), dir) {
+		t.Errorf("second server %v: %v", second, err)
+	}
+	if err := first.Close(); err != nil {
+		t.Fatal(err)
+	}
+	// A server that could not start has let go of it, too.
+	opts.Addr = "127.0.0.1:1x"
+	if _, err := mongo.Serve(context.Background(), opts); err == nil || errors.Is(err, scratch.ErrLocked) {
+		t.Errorf("served on a port that is none: %v", err)
+	}
+	opts.Addr = ""
+	serve(t, opts, 1)
 }

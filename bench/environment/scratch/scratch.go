@@ -2,7 +2,8 @@
 //
 // A folder holds a lock file that its owner keeps locked. The lock ends with
 // the process however it ends, so that [Sweep] can tell the folders of killed
-// processes from those in use, and removes only the former.
+// processes from those in use, and removes only the former. [Hold] locks a
+// folder of the user's in the same way.
 package scratch
 
 import (
@@ -40,7 +41,7 @@ func New(parent, prefix string) (*Folder, error) {
 			return &Folder{path: path, lock: file}, nil
 		case err == nil: // swept
 			_ = file.Close()
-		case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, errLocked):
+		case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrLocked):
 			return nil, errors.Join(fmt.Errorf("lock temporary folder: %w", err), os.RemoveAll(path))
 		}
 	}
@@ -57,15 +58,44 @@ func (f *Folder) Remove() error { return remove(f.path, f.lock) }
 // lock file and are locked by no process. It returns those removed. What
 // belongs to another user, or is no such folder, is left alone.
 func Sweep(parent, prefix string) ([]string, error) {
+	var removed []string
+	var errs []error
+	err := orphans(parent, prefix, func(path string, lock *os.File) {
+		if err := remove(path, lock); err != nil {
+			errs = append(errs, err)
+			return
+		}
+		removed = append(removed, path)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("sweep temporary folders: %w", err)
+	}
+	return removed, errors.Join(errs...)
+}
+
+// Orphans are the folders that Sweep would remove. Each is locked for a moment:
+// who sweeps at the same time may miss it.
+func Orphans(parent, prefix string) ([]string, error) {
+	var found []string
+	err := orphans(parent, prefix, func(path string, lock *os.File) {
+		found = append(found, path)
+		_ = lock.Close()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("look for temporary folders: %w", err)
+	}
+	return found, nil
+}
+
+// orphans calls do with each orphaned folder and its lock, which do must close.
+func orphans(parent, prefix string, do func(path string, lock *os.File)) error {
 	if parent == "" {
 		parent = os.TempDir()
 	}
 	entries, err := os.ReadDir(parent)
 	if err != nil {
-		return nil, fmt.Errorf("sweep temporary folders: %w", err)
+		return err
 	}
-	var removed []string
-	var errs []error
 	for _, e := range entries {
 		if !e.IsDir() || !strings.HasPrefix(e.Name(), prefix) {
 			continue
@@ -79,16 +109,12 @@ func Sweep(parent, prefix string) ([]string, error) {
 			_ = lock.Close()
 			continue
 		}
-		if err := remove(path, lock); err != nil {
-			errs = append(errs, err)
-			continue
-		}
-		removed = append(removed, path)
+		do(path, lock)
 	}
-	return removed, errors.Join(errs...)
+	return nil
 }
 
-// acquire opens and locks a file, errLocked when another process has it.
+// acquire opens and locks a file, ErrLocked when another process has it.
 func acquire(path string, flag int) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|flag, 0o600)
 	if err != nil {

@@ -2,10 +2,12 @@ package scratch_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 
@@ -16,6 +18,9 @@ const prefix = "scratch-test-"
 
 // holdEnv makes the test binary a process that makes a folder there and holds it.
 const holdEnv = "FLOODGATE_SCRATCH_HOLD"
+
+// lockEnv makes it one that locks that folder.
+const lockEnv = "FLOODGATE_SCRATCH_LOCK"
 
 func TestMain(m *testing.M) {
 	if parent := os.Getenv(holdEnv); parent != "" {
@@ -28,14 +33,30 @@ func TestMain(m *testing.M) {
 		_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
 		os.Exit(0) // without removing it
 	}
+	if dir := os.Getenv(lockEnv); dir != "" {
+		if _, err := scratch.Hold(dir); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		fmt.Println(dir)
+		_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
+		os.Exit(0) // without releasing it
+	}
 	os.Exit(m.Run())
 }
 
-// hold starts another process that holds a folder.
+// hold starts another process that makes a folder in parent and holds it.
 func hold(t *testing.T, parent string) (path string, kill func()) {
 	t.Helper()
+	_, path, kill = start(t, holdEnv+"="+parent)
+	return path, kill
+}
+
+// start starts this binary as another process, which prints a path.
+func start(t *testing.T, env string) (pid int, path string, kill func()) {
+	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), holdEnv+"="+parent)
+	cmd.Env = append(os.Environ(), env)
 	stdin, err := cmd.StdinPipe() // open as long as the process is to live
 	if err != nil {
 		t.Fatal(err)
@@ -56,7 +77,7 @@ func hold(t *testing.T, parent string) (path string, kill func()) {
 	if _, err := fmt.Fscanln(stdout, &path); err != nil {
 		t.Fatal(err)
 	}
-	return path, kill
+	return cmd.Process.Pid, path, kill
 }
 
 func there(path string) bool {
@@ -87,7 +108,13 @@ func TestSweepRemovesWhatTheKilledLeft(t *testing.T) {
 	if removed, err := scratch.Sweep(parent, prefix); len(removed) != 0 || err != nil {
 		t.Errorf("removed %q of living processes, %v", removed, err)
 	}
+	if found, err := scratch.Orphans(parent, prefix); len(found) != 0 || err != nil {
+		t.Errorf("orphans %q of living processes, %v", found, err)
+	}
 	kill()
+	if found, err := scratch.Orphans(parent, prefix); err != nil || len(found) != 1 || found[0] != dead || !there(dead) {
+		t.Errorf("orphans %q, %v, want %q, still there", found, err, dead)
+	}
 	removed, err := scratch.Sweep(parent, prefix)
 	if err != nil || len(removed) != 1 || removed[0] != dead {
 		t.Errorf("removed %q, %v, want %q", removed, err, dead)
@@ -121,6 +148,9 @@ func TestSweepLeavesTheRestAlone(t *testing.T) {
 	add(prefix+"without-lock", os.Mkdir(filepath.Join(parent, prefix+"without-lock"), 0o700))
 	add(prefix+"file", os.WriteFile(filepath.Join(parent, prefix+"file"), nil, 0o600))
 	add(prefix+"link", os.Symlink(filepath.Join(parent, "unlocked-elsewhere"), filepath.Join(parent, prefix+"link")))
+	if found, err := scratch.Orphans(parent, prefix); len(found) != 0 || err != nil {
+		t.Errorf("orphans %q, %v", found, err)
+	}
 	if removed, err := scratch.Sweep(parent, prefix); len(removed) != 0 || err != nil {
 		t.Errorf("removed %q, %v", removed, err)
 	}
@@ -175,5 +205,34 @@ func TestMakingAndSweepingAtOnce(t *testing.T) {
 	sweeping.Wait()
 	if entries, err := os.ReadDir(parent); err != nil || len(entries) != 0 {
 		t.Errorf("left %v, %v", entries, err)
+	}
+}
+
+func TestHold(t *testing.T) {
+	dir := t.TempDir()
+	release, err := scratch.Hold(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := scratch.Hold(dir); !errors.Is(err, scratch.ErrLocked) {
+		t.Errorf("held twice in one process: %v", err)
+	}
+	if err := release(); err != nil {
+		t.Fatal(err)
+	}
+	pid, _, kill := start(t, lockEnv+"="+dir)
+	if _, err := scratch.Hold(dir); !errors.Is(err, scratch.ErrLocked) || !strings.Contains(err.Error(), fmt.Sprint("process ", pid)) {
+		t.Errorf("held beside process %d: %v", pid, err)
+	}
+	kill()
+	release, err = scratch.Hold(dir)
+	if err != nil {
+		t.Fatalf("the killed process still holds it: %v", err)
+	}
+	if err := release(); err != nil {
+		t.Error(err)
+	}
+	if _, err := scratch.Hold(filepath.Join(dir, "missing")); err == nil || errors.Is(err, scratch.ErrLocked) {
+		t.Errorf("held a folder that is not there: %v", err)
 	}
 }
