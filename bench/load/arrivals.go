@@ -1,0 +1,195 @@
+package load
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"time"
+)
+
+// Rate is how many arrivals a second are intended, over time. It is a pure
+// function: the same Rate gives the same arrivals.
+type Rate interface {
+	// PerSecond is the rate at a time since the start.
+	PerSecond(t time.Duration) float64
+	// Arrivals is its integral: how many are due before t.
+	Arrivals(t time.Duration) float64
+	// Inverse is the time at which the integral reaches n; false: never.
+	Inverse(n float64) (time.Duration, bool)
+}
+
+// Constant is a rate that does not change, in arrivals a second.
+type Constant float64
+
+// PerSecond is the rate.
+func (c Constant) PerSecond(time.Duration) float64 { return float64(c) }
+
+// Arrivals are proportional to time.
+func (c Constant) Arrivals(t time.Duration) float64 { return float64(c) * t.Seconds() }
+
+// Inverse is n over the rate.
+func (c Constant) Inverse(n float64) (time.Duration, bool) {
+	if c <= 0 {
+		return 0, false
+	}
+	return seconds(n / float64(c))
+}
+
+// Linear rises or falls evenly from one rate to another, and stays there.
+type Linear struct {
+	From, To float64
+	Over     time.Duration
+}
+
+// PerSecond is on the line, and To from its end on.
+func (l Linear) PerSecond(t time.Duration) float64 {
+	if t >= l.Over {
+		return l.To
+	}
+	return l.From + (l.To-l.From)*t.Seconds()/l.Over.Seconds()
+}
+
+// Arrivals are the area under the line.
+func (l Linear) Arrivals(t time.Duration) float64 {
+	ramp := min(t, l.Over)
+	return (l.From+l.PerSecond(ramp))/2*ramp.Seconds() + l.To*(t-ramp).Seconds()
+}
+
+// Inverse solves the quadratic equation of the ramp. The form is the one that
+// does not cancel where the slope is small.
+func (l Linear) Inverse(n float64) (time.Duration, bool) {
+	if ramp := l.Arrivals(l.Over); n > ramp || l.Over <= 0 {
+		after, ok := Constant(l.To).Inverse(n - ramp)
+		return l.Over + after, ok
+	}
+	slope := (l.To - l.From) / l.Over.Seconds()
+	root := math.Sqrt(max(0, l.From*l.From+2*slope*n))
+	if l.From+root == 0 {
+		return 0, n == 0
+	}
+	return seconds(2 * n / (l.From + root))
+}
+
+// Step is a rate that lasts for some time.
+type Step struct {
+	Rate float64
+	For  time.Duration
+}
+
+// Steps are rates one after another; the last one lasts.
+type Steps []Step
+
+// PerSecond is the rate of the step at t.
+func (s Steps) PerSecond(t time.Duration) float64 {
+	for _, step := range s[:len(s)-1] {
+		if t < step.For {
+			return step.Rate
+		}
+		t -= step.For
+	}
+	return s[len(s)-1].Rate
+}
+
+// Arrivals are the sum over the steps.
+func (s Steps) Arrivals(t time.Duration) (sum float64) {
+	for _, step := range s[:len(s)-1] {
+		if t < step.For {
+			return sum + step.Rate*t.Seconds()
+		}
+		sum += step.Rate * step.For.Seconds()
+		t -= step.For
+	}
+	return sum + s[len(s)-1].Rate*t.Seconds()
+}
+
+// Inverse finds the step in which the sum reaches n.
+func (s Steps) Inverse(n float64) (time.Duration, bool) {
+	var start time.Duration
+	for _, step := range s[:len(s)-1] {
+		in := step.Rate * step.For.Seconds()
+		if n < in {
+			t, ok := Constant(step.Rate).Inverse(n)
+			return start + t, ok
+		}
+		n -= in
+		start += step.For
+	}
+	t, ok := Constant(s[len(s)-1].Rate).Inverse(n)
+	return start + t, ok
+}
+
+// Sine swings around a mean; it begins at the mean, rising.
+type Sine struct {
+	Mean, Amplitude float64 // Amplitude is at most Mean
+	Period          time.Duration
+}
+
+// PerSecond is mean + amplitude · sin(2πt/period).
+func (s Sine) PerSecond(t time.Duration) float64 {
+	return s.Mean + s.Amplitude*math.Sin(s.phase(t))
+}
+
+// Arrivals is its integral.
+func (s Sine) Arrivals(t time.Duration) float64 {
+	return s.Mean*t.Seconds() + s.Amplitude*s.Period.Seconds()/(2*math.Pi)*(1-math.Cos(s.phase(t)))
+}
+
+func (s Sine) phase(t time.Duration) float64 { return 2 * math.Pi * t.Seconds() / s.Period.Seconds() }
+
+// Inverse bisects to the nanosecond: the integral never falls.
+func (s Sine) Inverse(n float64) (time.Duration, bool) {
+	if s.Mean <= 0 {
+		return 0, false
+	}
+	high, ok := seconds(n/s.Mean + s.Period.Seconds())
+	if !ok {
+		return 0, false
+	}
+	var low time.Duration
+	for low < high {
+		middle := low + (high-low)/2
+		if s.Arrivals(middle) < n {
+			low = middle + 1
+		} else {
+			high = middle
+		}
+	}
+	return low, true
+}
+
+// seconds is a duration, false where it is longer than one can be.
+func seconds(s float64) (time.Duration, bool) {
+	if ns := s * 1e9; ns < math.MaxInt64/2 {
+		return time.Duration(ns), true
+	}
+	return 0, false
+}
+
+// Validate says what is wrong with a rate.
+func Validate(r Rate) error {
+	bad := func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) || v < 0 }
+	switch r := r.(type) {
+	case Constant:
+		if bad(float64(r)) {
+			return fmt.Errorf("rate %v; allowed: 0 or more", float64(r))
+		}
+	case Linear:
+		if bad(r.From) || bad(r.To) || r.Over < 0 {
+			return fmt.Errorf("rates %v to %v over %v; allowed: 0 or more", r.From, r.To, r.Over)
+		}
+	case Steps:
+		if len(r) == 0 {
+			return errors.New("no steps; allowed: one or more")
+		}
+		for i, s := range r {
+			if bad(s.Rate) || s.For <= 0 && i < len(r)-1 {
+				return fmt.Errorf("step %d: rate %v for %v; allowed: 0 or more, for longer than 0s", i, s.Rate, s.For)
+			}
+		}
+	case Sine:
+		if bad(r.Mean) || bad(r.Amplitude) || r.Amplitude > r.Mean || r.Period <= 0 {
+			return fmt.Errorf("mean %v, amplitude %v, period %v; allowed: an amplitude up to the mean, a period above 0s", r.Mean, r.Amplitude, r.Period)
+		}
+	}
+	return nil
+}

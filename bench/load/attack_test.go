@@ -1,0 +1,171 @@
+package load_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+	"go.uber.org/goleak"
+
+	"floodgate/bench/load"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// collect attacks and returns what ended, by report number.
+func collect(t *testing.T, o load.Options) (map[uint64]load.Ended, error) {
+	t.Helper()
+	var mu sync.Mutex
+	ended := map[uint64]load.Ended{}
+	o.Ended = func(e load.Ended) {
+		mu.Lock()
+		defer mu.Unlock()
+		if _, twice := ended[e.Report]; twice {
+			t.Errorf("report %d ended twice", e.Report)
+		}
+		ended[e.Report] = e
+	}
+	err := load.Attack(t.Context(), o)
+	return ended, err
+}
+
+func serve(t *testing.T, h http.HandlerFunc) string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+func TestEveryRequestIsMade(t *testing.T) {
+	var bodies sync.Map
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		bodies.Store(r.URL.Query().Get("report"), string(body))
+		switch r.URL.Query().Get("report") {
+		case "3":
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case "4":
+			panic(http.ErrAbortHandler)
+		}
+	})
+	arrivals := load.Arrivals{Rate: load.Constant(400), For: 100 * time.Millisecond}
+	due := 0
+	ended, err := collect(t, load.Options{
+		URL: url, Arrivals: arrivals, Body: func(n uint64) []byte { return []byte{'a' + byte(n)} },
+		Due: func(load.Due) { due++ },
+	})
+	times := arrivals.Times()
+	if err != nil || len(ended) != len(times) || due != len(times) {
+		t.Fatalf("%d due, %d ended, %v, want %d", due, len(ended), err, len(times))
+	}
+	if body, _ := bodies.Load("2"); body != "c" {
+		t.Errorf("report 2 had body %q", body)
+	}
+	for n, want := range map[uint64]string{2: "", 3: "http_5xx", 4: "reset"} {
+		if got := ended[n].Error; got != want {
+			t.Errorf("report %d: error %q (%s), want %q", n, got, ended[n].Text, want)
+		}
+	}
+	for n, e := range ended {
+		if e.Begun < e.Intended || e.At < e.Begun {
+			t.Errorf("report %d: due at %v, begun at %v, ended at %v", n, e.Intended, e.Begun, e.At)
+		}
+	}
+}
+
+// Coordinated omission: a service that stands still for a while. Those that
+// were due meanwhile waited, and response time has to show it, whoever was late.
+func TestStallShows(t *testing.T) {
+	var served atomic.Int64
+	const stall = 300 * time.Millisecond
+	release := make(chan struct{})
+	url := serve(t, func(http.ResponseWriter, *http.Request) {
+		if served.Add(1) == 1 {
+			time.AfterFunc(stall, func() { close(release) })
+		}
+		<-release
+	})
+	ended, err := collect(t, load.Options{URL: url, Arrivals: load.Arrivals{Rate: load.Constant(500), For: stall / 2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n, e := range ended {
+		if e.Response() < stall/2 {
+			t.Errorf("report %d waited from %v for %v, though nothing was answered before %v", n, e.Intended, e.Response(), stall)
+		}
+	}
+	if len(ended) != 75 {
+		t.Errorf("%d requests, want all 75: none may wait for those before it", len(ended))
+	}
+}
+
+// A generator that is late: service time does not know, response time does.
+func TestLagShows(t *testing.T) {
+	url := serve(t, func(http.ResponseWriter, *http.Request) {})
+	const late = 100 * time.Millisecond
+	var once sync.Once
+	ended, err := collect(t, load.Options{
+		URL: url, Arrivals: load.Arrivals{Rate: load.Constant(100), For: late},
+		Due: func(d load.Due) {
+			if d.Seq == 1 {
+				once.Do(func() { <-time.After(late) })
+			}
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := ended[1]; e.Lag() < late || e.Response() < late || e.Response() != e.Lag()+e.Service() {
+		t.Errorf("the late one: lag %v, service %v, response %v", e.Lag(), e.Service(), e.Response())
+	}
+}
+
+func TestCancelStopsSending(t *testing.T) {
+	var served atomic.Int64
+	url := serve(t, func(http.ResponseWriter, *http.Request) { served.Add(1) })
+	ctx, cancel := context.WithCancelCause(t.Context())
+	why := errors.New("enough")
+	ended := 0
+	err := load.Attack(ctx, load.Options{
+		URL: url, Arrivals: load.Arrivals{Rate: load.Constant(1000), For: time.Hour},
+		Ended: func(load.Ended) {
+			if ended++; ended == 10 {
+				cancel(why)
+			}
+		},
+	})
+	if !errors.Is(err, why) || ended < 10 || int(served.Load()) < ended {
+		t.Errorf("%v after %d ended of %d served", err, ended, served.Load())
+	}
+}
+
+func TestSaveFails(t *testing.T) {
+	url := serve(t, func(http.ResponseWriter, *http.Request) {})
+	full := errors.New("disk full")
+	err := load.Attack(t.Context(), load.Options{
+		URL: url, Arrivals: load.Arrivals{Rate: load.Constant(1000), For: time.Hour},
+		Save: func(*vegeta.Result) error { return full },
+	})
+	if !errors.Is(err, full) {
+		t.Errorf("error %v, want that of Save", err)
+	}
+}
+
+func TestTimeout(t *testing.T) {
+	release := make(chan struct{})
+	url := serve(t, func(http.ResponseWriter, *http.Request) { <-release })
+	defer close(release)
+	ended, err := collect(t, load.Options{
+		URL: url, Timeout: 20 * time.Millisecond, Arrivals: load.Arrivals{Rate: load.Constant(100), For: 20 * time.Millisecond},
+	})
+	if err != nil || len(ended) != 2 || ended[0].Error != "timeout" {
+		t.Errorf("%v, %v, want two timeouts", ended, err)
+	}
+}

@@ -1,0 +1,49 @@
+package load
+
+import (
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"floodgate/scenarios/pipeline/recorder"
+)
+
+// Recorder adds up the requests of an attack in constant memory. It is not
+// safe for use by many goroutines: an attack's Due and Ended come from two, so
+// the caller locks.
+type Recorder struct {
+	due, ended, ok int64
+	errors         map[string]int64
+	// accepted are the answered ones alone, all the ended ones with errors too.
+	accepted, response, service, lag *hdrhistogram.Histogram
+}
+
+// NewRecorder returns an empty one.
+func NewRecorder() *Recorder {
+	h := func() *hdrhistogram.Histogram {
+		return hdrhistogram.New(recorder.Lowest, recorder.Highest, recorder.SignificantFigures)
+	}
+	return &Recorder{errors: map[string]int64{}, accepted: h(), response: h(), service: h(), lag: h()}
+}
+
+// Due counts a request that was due.
+func (r *Recorder) Due(Due) { r.due++ }
+
+// Ended records a request that has ended.
+func (r *Recorder) Ended(e Ended) {
+	r.ended++
+	if e.Error == "" {
+		r.ok++
+		record(r.accepted, e.Response())
+	} else {
+		r.errors[e.Error]++
+	}
+	record(r.response, e.Response())
+	record(r.service, e.Service())
+	record(r.lag, e.Lag())
+}
+
+// record caps what a histogram cannot hold: an hour.
+func record(h *hdrhistogram.Histogram, d time.Duration) {
+	_ = h.RecordValue(min(max(int64(d), 0), recorder.Highest)) // it is in range
+}
