@@ -1,0 +1,95 @@
+package doctor
+
+import (
+	"fmt"
+	"io/fs"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// cores says how many there are for SUT, upstream and database together.
+func (s sources) cores() Check {
+	const name = "cores"
+	found := fmt.Sprintf("%s, GOMAXPROCS %d", plural(s.cpus, "core", "cores"), s.procs)
+	usable := float64(min(s.cpus, s.procs))
+	if quota, ok := s.cpuQuota(); ok {
+		found += fmt.Sprintf(", limited to %.3g by the control group", quota)
+		usable = min(usable, quota)
+	}
+	if usable < 2 {
+		do := "give it two: the SUT, the upstream and the database take turns on one, and trials come out invalid"
+		if s.procs < s.cpus {
+			do += "; GOMAXPROCS may be set:\nunset GOMAXPROCS"
+		}
+		return doubt(name, found, do)
+	}
+	return fine(name, found)
+}
+
+// cpuQuota is how many cores the control groups allow at most.
+func (s sources) cpuQuota() (cores float64, ok bool) {
+	v2, v1 := s.cgroup("cpu")
+	cores = math.Inf(1)
+	for _, dir := range v2 {
+		quota, period, _ := strings.Cut(s.read(dir+"/cpu.max"), " ")
+		cores = min(cores, share(quota, period))
+	}
+	for _, dir := range v1 {
+		cores = min(cores, share(s.read(dir+"/cpu.cfs_quota_us"), s.read(dir+"/cpu.cfs_period_us")))
+	}
+	return cores, !math.IsInf(cores, 1)
+}
+
+// share of a core; infinite where the texts are no positive numbers ("max", "-1").
+func share(quota, period string) float64 {
+	q, err := strconv.ParseFloat(quota, 64)
+	p, errPeriod := strconv.ParseFloat(period, 64)
+	if err != nil || errPeriod != nil || q <= 0 || p <= 0 {
+		return math.Inf(1)
+	}
+	return q / p
+}
+
+// frequency says whether the cores' speed changes under a run.
+func (s sources) frequency() Check {
+	const name = "cpu frequency"
+	names, _ := fs.Glob(s.files, "sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor")
+	var governors []string
+	for _, file := range names {
+		if g := s.read(file); g != "" && !slices.Contains(governors, g) {
+			governors = append(governors, g)
+		}
+	}
+	slices.Sort(governors)
+	throttled := s.throttled()
+	heat := "let it cool, or take a machine with better cooling: what is throttled drifts within a run"
+	switch {
+	case len(governors) == 0 && throttled > 0:
+		return doubt(name, fmt.Sprintf("throttled %s times since the start of the machine", number(throttled)), heat)
+	case len(governors) == 0:
+		return unseen(name, "no governor to be seen, as in most virtual machines", "nothing can be set here; blocks in random order take the drift out of comparisons")
+	}
+	found := "governor " + strings.Join(governors, ", ")
+	if throttled > 0 {
+		found += fmt.Sprintf(", throttled %s times since the start of the machine", number(throttled))
+	}
+	switch {
+	case len(governors) > 1 || governors[0] != "performance":
+		return doubt(name, found, "keep the cores at one speed while it measures:\nsudo cpupower frequency-set -g performance")
+	case throttled > 0:
+		return doubt(name, found, heat)
+	}
+	return fine(name, found)
+}
+
+// throttled is how often a core was slowed down because of heat.
+func (s sources) throttled() (times uint64) {
+	names, _ := fs.Glob(s.files, "sys/devices/system/cpu/cpu[0-9]*/thermal_throttle/core_throttle_count")
+	for _, file := range names {
+		n, _ := strconv.ParseUint(s.read(file), 10, 64)
+		times += n
+	}
+	return times
+}

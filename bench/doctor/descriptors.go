@@ -1,0 +1,106 @@
+package doctor
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+
+	"floodgate/scenarios"
+)
+
+// limits of open descriptors. The soft one does not matter: Go raises it.
+type limits struct {
+	hard uint64
+	// raise: this process may set a higher one, as far as its user shows.
+	raise bool
+}
+
+// need is what a scenario takes of descriptors.
+type need struct {
+	scenario string
+	// sut is the limit that the system under test is given.
+	sut int
+	// server is what the busiest of our other processes opens at most.
+	server int
+}
+
+// What our processes open for each connection of the system under test: the
+// embedded database relays it, and both ends of the relay are its own.
+const (
+	upstreamDescriptors = 1
+	mongoDescriptors    = 3
+	serverBaseline      = 64
+)
+
+// needs of the scenarios, of each the most of its levels.
+func needs(all []*scenarios.Scenario) []need {
+	var found []need
+	for _, s := range all {
+		levels, err := s.ExpandLevels()
+		if err != nil {
+			continue // it cannot run: that is the business of "scenario validate"
+		}
+		n := need{scenario: s.Name}
+		for _, l := range levels {
+			n.sut = max(n.sut, l.Scenario.SUT.NoFile)
+			for _, v := range s.Variants {
+				p := scenarios.Predict(v, l.Scenario)
+				n.server = max(n.server, upstreamDescriptors*p.Upstream+serverBaseline, mongoDescriptors*p.Mongo+serverBaseline)
+			}
+		}
+		found = append(found, n)
+	}
+	return found
+}
+
+// descriptors holds the limit against what scenarios need.
+func (s sources) descriptors(all []need) Check {
+	const name = "nofile"
+	l, err := s.noFile()
+	if errors.Is(err, errors.ErrUnsupported) {
+		return unseen(name, runtime.GOOS+" has no such limit for a process", "nothing: sut.nofile sets nothing here; measure running out of descriptors on Linux")
+	}
+	if err != nil {
+		return unseen(name, err.Error(), "look yourself:\nulimit -Hn")
+	}
+	l.raise = s.mayRaise(l.raise)
+	var short []string
+	most := 0
+	for _, n := range all {
+		missing := n.server
+		if !l.raise {
+			missing = max(missing, n.sut)
+		}
+		if l.hard < uint64(missing) {
+			short = append(short, fmt.Sprintf("%s needs %s", n.scenario, count(missing)))
+		}
+		most = max(most, n.sut, n.server)
+	}
+	found := "hard limit " + number(l.hard)
+	do := fmt.Sprintf("raise the hard limit, as root, and start from that shell (systemd: LimitNOFILE=%d; Docker: --ulimit nofile=%d):\nulimit -n %d", most, most, most)
+	switch {
+	case len(short) == 0:
+		return fine(name, fmt.Sprintf("%s; the scenarios need %s", found, count(most)))
+	case len(short) == len(all):
+		return fault(name, found+": too low for every scenario: "+strings.Join(short, ", "), do)
+	}
+	return doubt(name, found+": "+strings.Join(short, ", "), do)
+}
+
+// capSysResource is the number of the capability to raise hard limits.
+const capSysResource = 24
+
+// mayRaise says whether the process has the capability, which root may lack in
+// a container; where there are none (root is), it is what the user shows.
+func (s sources) mayRaise(root bool) bool {
+	text, ok := field(s.read("proc/self/status"), "CapEff:")
+	if !ok {
+		return root
+	}
+	var set uint64
+	if _, err := fmt.Sscanf(text, "%x", &set); err != nil {
+		return false
+	}
+	return set&(1<<capSysResource) != 0
+}

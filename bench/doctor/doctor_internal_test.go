@@ -1,0 +1,42 @@
+package doctor
+
+import (
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// tree is a root folder of these files.
+func tree(files map[string]string) fstest.MapFS {
+	t := fstest.MapFS{}
+	for name, text := range files {
+		t[name] = &fstest.MapFile{Data: []byte(text)}
+	}
+	return t
+}
+
+// expect compares a check's outcome, and wants these words in what was found
+// and, below it, in what to do.
+func expect(t *testing.T, c Check, status Status, words ...string) {
+	t.Helper()
+	if c.Status != status {
+		t.Errorf("%s: %s (%s), want %s", c.Name, c.Status, c.Found, status)
+	}
+	for _, w := range words {
+		if !strings.Contains(c.Found+"\n"+c.Do, w) {
+			t.Errorf("%s: %q, %q: want %q in it", c.Name, c.Found, c.Do, w)
+		}
+	}
+	wellFormed(t, c)
+}
+
+func wellFormed(t *testing.T, c Check) {
+	t.Helper()
+	if c.Name == "" || c.Found == "" || (c.Status == OK) != (c.Do == "") {
+		t.Errorf("%+v: a check has a name and what was found, and what to do unless it is ok", c)
+	}
+}

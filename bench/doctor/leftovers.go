@@ -1,0 +1,130 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"floodgate/bench/environment/scratch"
+	"floodgate/results"
+)
+
+// cleanCommand removes what is ours and orphaned.
+const cleanCommand = "floodgate doctor --clean"
+
+// folders are temporary ones whose process was killed.
+func (s sources) folders(o Options) Check {
+	const name = "old folders"
+	var found []string
+	for _, prefix := range o.Prefixes {
+		paths, err := scratch.Orphans(o.Temporary, prefix)
+		if err != nil {
+			return unseen(name, err.Error(), "name a folder that can be read in TMPDIR")
+		}
+		for _, p := range paths {
+			found = append(found, filepath.Base(p))
+		}
+	}
+	if len(found) == 0 {
+		return fine(name, "none in "+o.Temporary)
+	}
+	return doubt(name, fmt.Sprintf("of killed processes in %s: %s", o.Temporary, some(found)), "remove them:\n"+cleanCommand)
+}
+
+// leftovers are containers and images of ours that nobody uses.
+func leftovers(ctx context.Context, e Engine) Check {
+	const name = "old containers"
+	if e == nil {
+		return unseen(name, noEngine, "see docker")
+	}
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	all, err := e.Leftovers(ctx)
+	if err != nil {
+		return unseen(name, err.Error(), "look yourself:\ndocker ps -a --filter label=floodgate")
+	}
+	var old []string
+	used := 0
+	for _, l := range all {
+		if l.Orphaned {
+			old = append(old, fmt.Sprintf("%s %s (%s)", l.Kind, l.Name, l.Why))
+		} else {
+			used++
+		}
+	}
+	rest := ""
+	if used > 0 {
+		rest = fmt.Sprintf("; %d in use or of others", used)
+	}
+	if len(old) == 0 {
+		return fine(name, "none"+rest)
+	}
+	return doubt(name, some(old)+rest, "remove them:\n"+cleanCommand)
+}
+
+// unfinished are stored runs that can be gone on with. They disturb nothing:
+// nothing here removes them.
+func unfinished(root string) Check {
+	const name = "unfinished runs"
+	all, err := results.List(root)
+	if err != nil {
+		return unseen(name, err.Error(), "name the folder of the runs with --out")
+	}
+	var found []string
+	last := ""
+	for _, r := range all {
+		if r.Err == nil && !r.Complete {
+			found = append(found, fmt.Sprintf("%s (%s)", r.ID, plural(r.Trials, "trial", "trials")))
+			last = r.ID
+		}
+	}
+	if len(found) == 0 {
+		return fine(name, "none in "+root)
+	}
+	return doubt(name, some(found), fmt.Sprintf("unless they are still running, go on with them, or remove their folders in %s:\nfloodgate run --out %s --resume %s", root, quote(root), last))
+}
+
+// Clean removes temporary folders, containers and images that locks and labels
+// show to be ours and orphaned, and nothing else. It returns what it removed,
+// also beside an error. An engine that does not answer has nothing removed.
+func Clean(ctx context.Context, o Options) (removed []string, err error) {
+	var errs []error
+	for _, prefix := range o.Prefixes {
+		paths, err := scratch.Sweep(o.Temporary, prefix)
+		errs = append(errs, err)
+		for _, p := range paths {
+			removed = append(removed, "folder "+p)
+		}
+	}
+	e, err := connect(ctx, o)
+	if err != nil {
+		return removed, errors.Join(errs...) // Examine says so
+	}
+	defer e.Close()
+	ctx, cancel := context.WithTimeout(ctx, listTimeout)
+	defer cancel()
+	all, err := e.Leftovers(ctx)
+	errs = append(errs, err)
+	for _, l := range all {
+		if !l.Orphaned {
+			continue
+		}
+		if err := e.Remove(ctx, []Leftover{l}); err != nil {
+			errs = append(errs, fmt.Errorf("remove %s %s: %w", l.Kind, l.Name, err))
+			continue
+		}
+		removed = append(removed, fmt.Sprintf("%s %s: %s", l.Kind, l.Name, l.Why))
+	}
+	return removed, errors.Join(errs...)
+}
+
+// some lists the first few.
+func some(all []string) string {
+	const most = 3
+	if len(all) <= most {
+		return strings.Join(all, ", ")
+	}
+	return fmt.Sprintf("%s and %d more", strings.Join(all[:most], ", "), len(all)-most)
+}

@@ -1,0 +1,96 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+)
+
+// loopback says whether servers of ours can be reached.
+func (s sources) loopback(ctx context.Context) Check {
+	const name = "loopback"
+	if err := s.dial(ctx); err != nil {
+		return fault(name, err.Error(), "everything of a run is on 127.0.0.1: set the interface up, and let no firewall or sandbox keep programs from it:\nsudo ip link set lo up")
+	}
+	return fine(name, "listened and connected on 127.0.0.1")
+}
+
+func dialLoopback(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	defer l.Close()
+	accepted := make(chan error, 1)
+	go func() {
+		c, err := l.Accept()
+		if err == nil {
+			err = c.Close()
+		}
+		accepted <- err
+	}()
+	c, err := (&net.Dialer{}).DialContext(ctx, "tcp", l.Addr().String())
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	return errors.Join(<-accepted, c.Close())
+}
+
+// A connection that is closed keeps its port for a minute, or for a second
+// where the kernel may use it again.
+const (
+	timeWait      = 60
+	leastPorts    = 512
+	wantedPorts   = 4096
+	wantedPerSec  = 200
+	reuseNever    = "0"
+	reuseLoopback = "2"
+)
+
+// ports says how many connections can be opened, and how many a second where
+// each fetch opens its own (connections: fresh).
+func (s sources) ports() Check {
+	const name = "ephemeral ports"
+	var low, high int
+	if _, err := fmt.Sscan(s.read("proc/sys/net/ipv4/ip_local_port_range"), &low, &high); err != nil || high < low {
+		return notHere(name)
+	}
+	waiting, _ := s.waiting()
+	reuse := s.read("proc/sys/net/ipv4/tcp_tw_reuse")
+	ports := high - low + 1
+	found := fmt.Sprintf("%s (%d to %d), %s in TIME_WAIT", count(ports), low, high, number(waiting))
+	do := "widen the range; what fresh connections leave behind holds a port each for a minute:\n" +
+		"sudo sysctl -w net.ipv4.ip_local_port_range='16384 65535'"
+	switch reuse {
+	case reuseNever, "":
+		ports -= min(ports, int(min(waiting, 1<<16)))
+		found += fmt.Sprintf(", not used again before: at most %d fresh connections a second", ports/timeWait)
+		do += "\nsudo sysctl -w net.ipv4.tcp_tw_reuse=2"
+	case reuseLoopback:
+		found += ", used again on loopback"
+	default:
+		found += ", used again"
+	}
+	again := reuse != reuseNever && reuse != ""
+	switch {
+	case ports < leastPorts:
+		return fault(name, found, do)
+	case ports < wantedPorts || !again && ports/timeWait < wantedPerSec:
+		return doubt(name, found, do)
+	}
+	return fine(name, found)
+}
+
+// waiting is how many closed connections still hold a port.
+func (s sources) waiting() (n uint64, ok bool) {
+	line, ok := field(s.read("proc/net/sockstat"), "TCP:")
+	if !ok {
+		return 0, false
+	}
+	return after(strings.Fields(line), "tw")
+}

@@ -1,0 +1,7 @@
+//go:build !unix
+
+package doctor
+
+import "errors"
+
+func noFile() (limits, error) { return limits{}, errors.ErrUnsupported }

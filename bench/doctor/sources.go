@@ -1,0 +1,131 @@
+package doctor
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"os"
+	"os/exec"
+	"runtime"
+	"time"
+
+	"github.com/shirou/gopsutil/v4/disk"
+	"github.com/shirou/gopsutil/v4/mem"
+)
+
+// sources are what an examination looks at; tests put others in their place.
+type sources struct {
+	// files are those of the root folder, of which /proc and /sys are read. On
+	// systems without these there is none.
+	files fs.FS
+	// cores that this process may use, and those that Go uses at once.
+	cpus, procs int
+	// noFile are the limits of descriptors, and whether they can be raised.
+	noFile func() (limits, error)
+	// available is the memory that is free or can be freed, in bytes.
+	available func() (uint64, error)
+	// free space of the file system that holds the path.
+	free func(path string) (room, error)
+	// writable is nil where a file can be made in the folder.
+	writable func(dir string) error
+	// dial listens on loopback and connects to it.
+	dial func(ctx context.Context) error
+	// watch returns after the time between two looks at the load.
+	watch func(ctx context.Context)
+	// ticks measures the clocks.
+	ticks func(ctx context.Context) ticks
+	// goVersion runs the Go tool chain: "go1.26.8", and where it is.
+	goVersion func() (version, path string, err error)
+	// static is nil where the program needs no library and runs on Linux.
+	static    func(executable string) error
+	temporary string
+}
+
+// loadPeriod is how long the load is watched.
+const loadPeriod = time.Second
+
+func thisMachine() sources {
+	return sources{
+		files:     root(),
+		cpus:      runtime.NumCPU(),
+		procs:     runtime.GOMAXPROCS(0),
+		noFile:    noFile,
+		available: available,
+		free:      free,
+		writable:  writable,
+		dial:      dialLoopback,
+		watch:     func(ctx context.Context) { pause(ctx, loadPeriod) },
+		ticks:     measureTicks,
+		goVersion: goVersion,
+		static:    static,
+		temporary: os.TempDir(),
+	}
+}
+
+// root is the root folder where /proc is Linux's, else nothing.
+func root() fs.FS {
+	if runtime.GOOS == "linux" {
+		return os.DirFS("/")
+	}
+	return nothing{}
+}
+
+// nothing is a file system in which nothing is.
+type nothing struct{}
+
+func (nothing) Open(name string) (fs.File, error) {
+	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
+}
+
+func available() (uint64, error) {
+	m, err := mem.VirtualMemory()
+	if err != nil {
+		return 0, err
+	}
+	return m.Available, nil
+}
+
+// room is what a file system has left.
+type room struct {
+	bytes uint64
+	files uint64 // that can be made; 0 with known false
+	known bool   // files is known
+}
+
+func free(path string) (room, error) {
+	u, err := disk.Usage(path)
+	if err != nil {
+		return room{}, err
+	}
+	return room{bytes: u.Free, files: u.InodesFree, known: u.InodesTotal > 0}, nil
+}
+
+func writable(dir string) (err error) {
+	f, err := os.CreateTemp(dir, "floodgate-doctor-")
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close(), os.Remove(f.Name())) }()
+	_, err = f.Write(make([]byte, 4096))
+	return err
+}
+
+func goVersion() (version, path string, err error) {
+	if path, err = exec.LookPath("go"); err != nil {
+		return "", "", err
+	}
+	cmd := exec.Command(path, "env", "GOVERSION")
+	cmd.Dir = os.TempDir() // outside of any module, which could ask for another tool chain
+	cmd.Env = append(os.Environ(), "GOTOOLCHAIN=local")
+	out, err := cmd.Output()
+	return string(out), path, err
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
