@@ -1,14 +1,136 @@
-// Package container runs our own programs and a MongoDB in Docker containers
-// that leave nothing behind.
+// Package container runs programs in Docker containers that leave nothing
+// behind: our own upstream, database and system under test, in images built
+// from scratch out of our own static binary, and any MongoDB. Testcontainers
+// starts those that serve; what is published is published on 127.0.0.1 alone.
+//
+// Whatever is started carries labels that name its session and its owner, the
+// process that started it. They say what is ours and whose owner is gone, and
+// so what may be removed: [Engine.RemoveSession] by a process that survives the
+// owner, [Engine.Sweep] by the next run.
+//
+// The reaper of Testcontainers, Ryuk, is switched off. It is a container itself,
+// whose image must come from a registry, which holds the engine's socket and
+// publishes a port on every interface of the machine.
 package container
 
 import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
 	"github.com/moby/moby/client"
-	_ "github.com/testcontainers/testcontainers-go/modules/mongodb" // to be used
-	_ "github.com/xdg-go/scram"
+	"github.com/testcontainers/testcontainers-go"
+	tclog "github.com/testcontainers/testcontainers-go/log"
 )
 
-// Engine is a container engine that answers.
+// Engine is a container engine that answers. Its methods may be called at the
+// same time.
 type Engine struct {
-	client *client.Client
+	client       *client.Client
+	session      string
+	version      string
+	goos, goarch string
+
+	mu       sync.Mutex
+	binaries map[string]*binary // by executable
+}
+
+// connectTimeout bounds the first question to the engine.
+const connectTimeout = 5 * time.Second
+
+// Connect asks the engine that Testcontainers finds (DOCKER_HOST, Docker's
+// context, the usual sockets). An engine on another machine is refused: what
+// it publishes on its 127.0.0.1 could not be reached.
+func Connect(ctx context.Context) (_ *Engine, err error) {
+	defer func() {
+		if r := recover(); r != nil { // Testcontainers' detection does
+			err = fmt.Errorf("%v", r)
+		}
+		if err != nil {
+			err = fmt.Errorf("no container engine: %w; start Docker, or name its socket in DOCKER_HOST", err)
+		}
+	}()
+	if err := os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true"); err != nil { // read at the first use
+		return nil, err
+	}
+	tclog.SetDefault(silent{})
+	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
+	defer cancel()
+	found, err := testcontainers.NewDockerClientWithOpts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	if err := here(found.DaemonHost()); err != nil {
+		return nil, errors.Join(err, found.Close())
+	}
+	v, err := found.ServerVersion(ctx, client.ServerVersionOptions{})
+	if err != nil {
+		return nil, errors.Join(err, found.Close())
+	}
+	return &Engine{
+		client: found.Client, session: rand.Text(), binaries: map[string]*binary{},
+		version: fmt.Sprintf("Docker %s, %s/%s", v.Version, v.Os, v.Arch), goos: v.Os, goarch: v.Arch,
+	}, nil
+}
+
+// here refuses an engine that is not on this machine.
+func here(host string) error {
+	u, err := url.Parse(host)
+	if err != nil {
+		return fmt.Errorf("engine %q: %w", host, err)
+	}
+	switch u.Scheme {
+	case "unix", "npipe":
+		return nil
+	case "tcp", "http", "https":
+		name := u.Hostname()
+		if ip, err := netip.ParseAddr(name); name == "localhost" || err == nil && ip.IsLoopback() {
+			return nil
+		}
+	}
+	return fmt.Errorf("the engine at %s is not on this machine: what it publishes on 127.0.0.1 is out of reach", u.Host)
+}
+
+// Version is product, version and platform: "Docker 28.2.2, linux/amd64".
+func (e *Engine) Version() string { return e.version }
+
+// Platform is the operating system and architecture of containers, as Go names them.
+func (e *Engine) Platform() (goos, goarch string) { return e.goos, e.goarch }
+
+// Session is the label of all that this Engine starts.
+func (e *Engine) Session() string { return e.session }
+
+// Close ends the connection to the engine. Containers stay.
+func (e *Engine) Close() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var errs []error
+	for _, b := range e.binaries {
+		errs = append(errs, b.remove())
+	}
+	e.binaries = map[string]*binary{}
+	return errors.Join(append(errs, e.client.Close())...)
+}
+
+// silent keeps Testcontainers from printing.
+type silent struct{}
+
+func (silent) Printf(string, ...any) {}
+
+// loopback is where ports are published.
+var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+
+// unreachable says whether an error means that the engine does not answer.
+func unreachable(err error) bool {
+	var network net.Error
+	return client.IsErrConnectionFailed(err) || errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) ||
+		err != nil && strings.Contains(err.Error(), "connection refused")
 }

@@ -1,0 +1,160 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+)
+
+// Leftover is a container or an image of ours.
+type Leftover struct {
+	Kind string // "container" or "image"
+	Name string
+	ID   string
+	// Why says in words what it is.
+	Why string
+	// Orphaned may be removed: its owner is gone, or nothing uses it.
+	Orphaned bool
+}
+
+// Sweep removes the containers that labels show to be ours and whose owner is
+// gone, and nothing else. It returns the names of those removed.
+func (e *Engine) Sweep(ctx context.Context) (removed []string, err error) {
+	found, err := e.containers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var errs []error
+	for _, l := range found {
+		if !l.Orphaned {
+			continue
+		}
+		if err := e.remove(ctx, l.ID); err != nil {
+			errs = append(errs, fmt.Errorf("remove container %s: %w", l.Name, err))
+			continue
+		}
+		removed = append(removed, l.Name)
+	}
+	return removed, errors.Join(errs...)
+}
+
+// Leftovers lists the containers of ours, and the images of ours that are of no
+// use: no container uses them, and they were not made of the executable.
+func (e *Engine) Leftovers(ctx context.Context, executable string) ([]Leftover, error) {
+	all, err := e.containers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	images, err := e.images(ctx, executable)
+	return append(all, images...), err
+}
+
+func (e *Engine) containers(ctx context.Context) ([]Leftover, error) {
+	list, err := e.client.ContainerList(ctx, client.ContainerListOptions{
+		All: true, Filters: client.Filters{}.Add("label", labelSession),
+	})
+	if err != nil {
+		return nil, fmt.Errorf("list containers: %w", err)
+	}
+	var found []Leftover
+	for _, c := range list.Items {
+		if c.Labels[labelSession] == e.session {
+			continue
+		}
+		found = append(found, judge(c))
+	}
+	return found, nil
+}
+
+func judge(c container.Summary) Leftover {
+	l := Leftover{Kind: "container", ID: c.ID, Name: c.ID}
+	if len(c.Names) > 0 {
+		l.Name = strings.TrimPrefix(c.Names[0], "/")
+	}
+	switch gone, known := owner(c.Labels); {
+	case !known:
+		l.Why = "started on another machine or boot, or in another container"
+	case gone:
+		l.Orphaned, l.Why = true, fmt.Sprintf("process %s that started it is gone", c.Labels[labelPID])
+	default:
+		l.Why = fmt.Sprintf("in use by process %s", c.Labels[labelPID])
+	}
+	return l
+}
+
+// images that are ours, used by nothing, and not made of the executable.
+func (e *Engine) images(ctx context.Context, executable string) ([]Leftover, error) {
+	list, err := e.client.ImageList(ctx, client.ImageListOptions{Filters: client.Filters{}.Add("label", labelBinary)})
+	if err != nil {
+		return nil, fmt.Errorf("list images: %w", err)
+	}
+	used, err := e.client.ContainerList(ctx, client.ContainerListOptions{All: true})
+	if err != nil {
+		return nil, fmt.Errorf("list containers: %w", err)
+	}
+	busy := map[string]bool{}
+	for _, c := range used.Items {
+		busy[c.ImageID] = true
+	}
+	hash, _ := hashFile(executable) // none: all of them are old
+	var found []Leftover
+	for _, image := range list.Items {
+		if busy[image.ID] || hash != "" && image.Labels[labelBinary] == hash {
+			continue
+		}
+		name := image.ID
+		if len(image.RepoTags) > 0 {
+			name = image.RepoTags[0]
+		}
+		found = append(found, Leftover{Kind: "image", Name: name, ID: image.ID, Orphaned: true, Why: "made of another build of this program, and no container uses it"})
+	}
+	return found, nil
+}
+
+// Remove removes those of the leftovers that are orphaned.
+func (e *Engine) Remove(ctx context.Context, leftovers []Leftover) error {
+	var errs []error
+	for _, l := range leftovers {
+		var err error
+		switch {
+		case !l.Orphaned:
+		case l.Kind == "image":
+			_, err = e.client.ImageRemove(ctx, l.ID, client.ImageRemoveOptions{Force: true, PruneChildren: true})
+		default:
+			err = e.remove(ctx, l.ID)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("remove %s %s: %w", l.Kind, l.Name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// RemoveSession removes all containers of a session.
+func (e *Engine) RemoveSession(ctx context.Context, session string) error {
+	list, err := e.client.ContainerList(ctx, client.ContainerListOptions{
+		All: true, Filters: client.Filters{}.Add("label", labelSession+"="+session),
+	})
+	if err != nil {
+		return fmt.Errorf("list containers: %w", err)
+	}
+	var errs []error
+	for _, c := range list.Items {
+		errs = append(errs, e.remove(ctx, c.ID))
+	}
+	return errors.Join(errs...)
+}
+
+// remove removes a container with its volumes, running or not. That it is gone
+// already is no error.
+func (e *Engine) remove(ctx context.Context, id string) error {
+	_, err := e.client.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
+	if err == nil || notFound(err) || strings.Contains(err.Error(), "is already in progress") {
+		return nil
+	}
+	return err
+}

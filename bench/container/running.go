@@ -1,0 +1,193 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+
+	"floodgate/bench/environment/child"
+	"floodgate/results"
+)
+
+// Running is a container that was started and has been ready.
+type Running struct {
+	engine *Engine
+	spec   Spec
+	id     string
+	addr   netip.AddrPort
+	record results.Container
+
+	cancel context.CancelFunc // ends the watching
+	wg     sync.WaitGroup
+	done   chan struct{}
+	death  *child.Death // valid when done is closed
+}
+
+// watch follows a container's output and waits for its end.
+func (e *Engine) watch(ctx context.Context, s Spec, id string) (*Running, error) {
+	addr, info, err := e.published(ctx, id, s.Port)
+	if err != nil {
+		return nil, withTail(err, e.tail(id))
+	}
+	log, err := os.OpenFile(s.Log, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	r := &Running{engine: e, spec: s, id: id, addr: addr, record: describe(s.Name, s.Image, info), done: make(chan struct{})}
+	var background context.Context
+	background, r.cancel = context.WithCancel(context.Background())
+	written := make(chan struct{})
+	r.wg.Go(func() {
+		defer close(written)
+		defer log.Close()
+		follow(background, e.client, id, log)
+	})
+	r.wg.Go(func() {
+		state := e.wait(background, id)
+		select { // the last words
+		case <-written:
+		case <-time.After(time.Second):
+		}
+		r.death = &child.Death{Name: s.Name, State: state, Log: child.Tail(s.Log)}
+		close(r.done)
+	})
+	return r, nil
+}
+
+// describe is what the engine says of a container.
+func describe(name, image string, info container.InspectResponse) results.Container {
+	c := results.Container{Name: name, Image: image, ImageID: info.Image}
+	if info.HostConfig != nil {
+		c.CPUs, c.Memory = float64(info.HostConfig.NanoCPUs)/1e9, info.HostConfig.Memory
+	}
+	return c
+}
+
+// follow copies a container's output until it ends.
+func follow(ctx context.Context, c *client.Client, id string, to io.Writer) {
+	output, err := c.ContainerLogs(ctx, id, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Follow: true})
+	if err != nil {
+		return
+	}
+	defer output.Close()
+	_, _ = stdcopy.StdCopy(to, to, output)
+}
+
+// wait waits for a container's end and says in words what it was.
+func (e *Engine) wait(ctx context.Context, id string) string {
+	answer := e.client.ContainerWait(ctx, id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
+	select {
+	case end := <-answer.Result:
+		return e.exit(id, end.StatusCode)
+	case err := <-answer.Error:
+		switch {
+		case ctx.Err() != nil:
+			return "removed"
+		case notFound(err):
+			return "removed by somebody else"
+		}
+		return fmt.Sprintf("the engine does not answer any more: %v", err)
+	}
+}
+
+// exit says what an exit code means.
+func (e *Engine) exit(id string, code int64) string {
+	text := fmt.Sprintf("exit code %d", code)
+	if code > 128 && code < 128+65 {
+		text += fmt.Sprintf(" (signal %d", code-128)
+		if code == 137 {
+			text += ", killed"
+		}
+		text += ")"
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	defer cancel()
+	answer, err := e.client.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
+	if err == nil && answer.Container.State != nil && answer.Container.State.OOMKilled {
+		text += ", out of memory"
+	}
+	return text
+}
+
+// retryDelay is between two tries of Ready.
+const retryDelay = 50 * time.Millisecond
+
+// await tries Ready until it succeeds, the container has ended or ctx ends.
+func (r *Running) await(ctx context.Context) error {
+	for {
+		try, cancel := context.WithTimeout(ctx, 5*time.Second)
+		err := r.spec.Ready(try, r.addr)
+		cancel()
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-r.done:
+			return errors.New("it ended: " + r.death.State)
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+		case <-time.After(retryDelay):
+		}
+	}
+}
+
+// tail is the end of a container's output.
+func (e *Engine) tail(id string) string {
+	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
+	defer cancel()
+	output, err := e.client.ContainerLogs(ctx, id, client.ContainerLogsOptions{ShowStdout: true, ShowStderr: true, Tail: "20"})
+	if err != nil {
+		return ""
+	}
+	defer output.Close()
+	var text strings.Builder
+	_, _ = stdcopy.StdCopy(&text, &text, output)
+	return strings.TrimSpace(text.String())
+}
+
+// Addr is where its port is reached.
+func (r *Running) Addr() netip.AddrPort { return r.addr }
+
+// ID is the engine's.
+func (r *Running) ID() string { return r.id }
+
+// Err is nil while it runs, then a *child.Death.
+func (r *Running) Err() error {
+	select {
+	case <-r.done:
+		return r.death
+	default:
+		return nil
+	}
+}
+
+// Stop gives it so long to end by itself, then kills it, and removes it with
+// its volumes. The error says that something stays.
+func (r *Running) Stop(grace time.Duration) error {
+	ctx, cancel := context.WithTimeout(context.Background(), grace+discardTimeout)
+	defer cancel()
+	if r.Err() == nil && grace > 0 {
+		seconds := int(max(grace, time.Second).Seconds())
+		_, _ = r.engine.client.ContainerStop(ctx, r.id, client.ContainerStopOptions{Timeout: &seconds})
+	}
+	err := r.engine.remove(ctx, r.id)
+	r.cancel()
+	r.wg.Wait()
+	if err != nil {
+		return fmt.Errorf("%s: container %.12s stays: %w", r.spec.Name, r.id, err)
+	}
+	return nil
+}
+
+// Describe is the container for the record.
+func (r *Running) Describe() results.Container { return r.record }

@@ -1,0 +1,169 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
+	"github.com/moby/moby/client"
+	"github.com/testcontainers/testcontainers-go"
+	"github.com/testcontainers/testcontainers-go/modules/mongodb"
+	"github.com/testcontainers/testcontainers-go/wait"
+
+	"floodgate/scenarios"
+)
+
+// Spec is a container to start.
+type Spec struct {
+	// Name of its role in records and errors: "upstream", "database".
+	Name  string
+	Image string
+	// Mongo starts it through Testcontainers' module for MongoDB.
+	Mongo bool
+	// Port that it listens on, "27017/tcp". It is published on a free port of
+	// 127.0.0.1, or on HostPort where that is not 0.
+	Port     string
+	HostPort uint16
+	// Args of its main program.
+	Args   []string
+	Limits scenarios.Limits
+	// Tmpfs are folders in memory, with their options ("size=2m").
+	Tmpfs map[string]string
+	// Ready is a request that is made again until it succeeds, for ReadyTimeout.
+	Ready        func(ctx context.Context, addr netip.AddrPort) error
+	ReadyTimeout time.Duration
+	// Log is the file that the container's output is appended to. Required.
+	Log string
+}
+
+// Start starts a container and waits until it is ready. After an error nothing
+// of it is left; the error has the end of its log.
+func (e *Engine) Start(ctx context.Context, s Spec) (_ *Running, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("start %s from image %s: %w", s.Name, s.Image, err)
+		}
+	}()
+	bounded, cancel := context.WithTimeoutCause(ctx, s.ReadyTimeout, fmt.Errorf("not ready after %s", s.ReadyTimeout))
+	defer cancel()
+	c, err := e.launch(bounded, s)
+	if err != nil {
+		// What ran and ended at once has said why.
+		var tail string
+		if c != nil {
+			tail = e.tail(c.GetContainerID())
+			err = errors.Join(err, e.discard(c.GetContainerID()))
+		}
+		return nil, withTail(err, tail)
+	}
+	r, err := e.watch(bounded, s, c.GetContainerID())
+	if err != nil {
+		return nil, errors.Join(err, e.discard(c.GetContainerID()))
+	}
+	if err := r.await(bounded); err != nil {
+		tail := e.tail(r.id)
+		return nil, withTail(errors.Join(err, r.Stop(0)), tail)
+	}
+	return r, nil
+}
+
+func withTail(err error, tail string) error {
+	if tail == "" {
+		return err
+	}
+	return fmt.Errorf("%w; the end of its log:\n%s", err, tail)
+}
+
+// launch has Testcontainers create and start it, and wait for nothing. It may
+// return a container with an error.
+func (e *Engine) launch(ctx context.Context, s Spec) (testcontainers.Container, error) {
+	options, err := e.customize(s)
+	if err != nil {
+		return nil, err
+	}
+	if s.Mongo {
+		c, err := mongodb.Run(ctx, s.Image, options...)
+		if c == nil {
+			return nil, err
+		}
+		return c.Container, err
+	}
+	c, err := testcontainers.Run(ctx, s.Image, options...)
+	if c == nil {
+		return nil, err
+	}
+	return c, err
+}
+
+func (e *Engine) customize(s Spec) ([]testcontainers.ContainerCustomizer, error) {
+	port, err := network.ParsePort(s.Port)
+	if err != nil {
+		return nil, err
+	}
+	hostPort := "" // any
+	if s.HostPort != 0 {
+		hostPort = strconv.Itoa(int(s.HostPort))
+	}
+	options := []testcontainers.ContainerCustomizer{
+		testcontainers.WithLabels(e.labels(s.Name)),
+		testcontainers.WithExposedPorts(s.Port),
+		// Our own requests say when it is ready, whatever the image logs.
+		testcontainers.WithWaitStrategy(wait.ForNop(func(context.Context, wait.StrategyTarget) error { return nil })),
+		testcontainers.WithHostConfigModifier(func(h *container.HostConfig) {
+			h.PortBindings = network.PortMap{port: {{HostIP: loopback, HostPort: hostPort}}}
+			h.NanoCPUs, h.Memory, h.MemorySwap = nanoCPUs(s.Limits.CPUs), int64(s.Limits.Memory), int64(s.Limits.Memory)
+			h.Tmpfs = s.Tmpfs
+		}),
+	}
+	if len(s.Args) > 0 {
+		options = append(options, testcontainers.WithCmd(s.Args...))
+	}
+	return options, nil
+}
+
+func nanoCPUs(cpus float64) int64 { return int64(cpus * 1e9) }
+
+// discardTimeout bounds the removal of a container.
+const discardTimeout = 15 * time.Second
+
+// discard removes a container that is of no use, whoever has given up meanwhile.
+func (e *Engine) discard(id string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), discardTimeout)
+	defer cancel()
+	if err := e.remove(ctx, id); err != nil {
+		return fmt.Errorf("container %.12s stays: %w", id, err)
+	}
+	return nil
+}
+
+// published is where a container's port is reached.
+func (e *Engine) published(ctx context.Context, id, want string) (netip.AddrPort, container.InspectResponse, error) {
+	answer, err := e.client.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
+	if err != nil {
+		return netip.AddrPort{}, answer.Container, fmt.Errorf("inspect container: %w", err)
+	}
+	c := answer.Container
+	if c.NetworkSettings != nil {
+		for port, bindings := range c.NetworkSettings.Ports {
+			if port.String() != want {
+				continue
+			}
+			for _, b := range bindings {
+				if n, err := strconv.ParseUint(b.HostPort, 10, 16); err == nil && b.HostIP == loopback {
+					return netip.AddrPortFrom(loopback, uint16(n)), c, nil
+				}
+			}
+		}
+	}
+	state := "unknown"
+	if c.State != nil {
+		state = fmt.Sprintf("%s, exit code %d", c.State.Status, c.State.ExitCode)
+	}
+	return netip.AddrPort{}, c, fmt.Errorf("port %s is not published on 127.0.0.1; the container is %s", want, strings.TrimSpace(state))
+}
