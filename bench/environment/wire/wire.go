@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 )
 
 // MaxMessageBytes is the largest message that is read; MongoDB's own limit is 48,000,000.
@@ -84,38 +85,53 @@ func (m Message) Command() string {
 	switch m.OpCode() {
 	case OpMsg:
 		return m.msgCommand()
-	case OpQuery: // flags, full collection name, skip, limit, document
-		if len(m) < headerBytes+4 {
-			return ""
-		}
-		rest := m[headerBytes+4:]
-		end := bytes.IndexByte(rest, 0)
-		if end < 0 || len(rest) < end+1+8 {
-			return ""
-		}
-		return firstKey(rest[end+1+8:])
+	case OpQuery:
+		return firstKey(m.queryBody())
 	}
 	return ""
 }
 
-// msgCommand finds the section of kind 0, which names the command; the
-// sections of kind 1 are sequences of documents that belong to it.
-func (m Message) msgCommand() string {
+// queryBody is the document of an OP_QUERY, nil when there is none. Before it
+// stand flags, full collection name, skip and limit.
+func (m Message) queryBody() []byte {
 	if len(m) < headerBytes+4 {
-		return ""
+		return nil
 	}
-	for rest := m[headerBytes+4:]; len(rest) > 5; {
-		kind, body := rest[0], rest[1:]
+	rest := m[headerBytes+4:]
+	end := bytes.IndexByte(rest, 0)
+	if end < 0 || len(rest) < end+1+8 {
+		return nil
+	}
+	return rest[end+1+8:]
+}
+
+// msgCommand finds the section of kind 0, which names the command.
+func (m Message) msgCommand() string {
+	for kind, section := range m.sections() {
 		if kind == 0 {
-			return firstKey(body)
+			return firstKey(section)
 		}
-		n := int(body.int32(0))
-		if kind != 1 || n < 4 || n > len(body) {
-			return ""
-		}
-		rest = body[n:]
 	}
 	return ""
+}
+
+// sections are those of an OP_MSG, without the byte that tells their kind: one
+// of kind 0, a document, and any number of kind 1, sequences of documents that
+// belong to it, with their length and name before. A malformed one ends them.
+func (m Message) sections() iter.Seq2[byte, []byte] {
+	return func(yield func(byte, []byte) bool) {
+		if len(m) < headerBytes+4 {
+			return
+		}
+		for rest := m[headerBytes+4:]; len(rest) > 5; {
+			kind, body := rest[0], rest[1:]
+			n := int(body.int32(0))
+			if kind > 1 || n < 4 || n > len(body) || !yield(kind, body[:n]) {
+				return
+			}
+			rest = body[n:]
+		}
+	}
 }
 
 // firstKey is the name of the first element of a BSON document.
