@@ -6,8 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"time"
 
@@ -25,9 +23,10 @@ const defaultRoot = "results/runs"
 
 // runOptions are the flags of "run".
 type runOptions struct {
-	quick, quiet, keepData bool
-	resume, root           string
-	stdout, stderr         io.Writer
+	quick, quiet   bool
+	resume, root   string
+	environment    environmentFlags
+	stdout, stderr io.Writer
 }
 
 func newRun(stdout, stderr io.Writer) *cobra.Command {
@@ -35,9 +34,19 @@ func newRun(stdout, stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "run [SCENARIO…]",
 		Short: "Run scenarios, judge their claims and store the run",
-		Long: `Runs each scenario (a built-in name or a YAML file; default: report) on an
-embedded upstream and database, prints a table and the judged claims, and stores
-the run. The exit code is that of the worst verdict.`,
+		Long: `Runs each scenario (a built-in name or a YAML file; default: report), prints a
+table and the judged claims, and stores the run. The exit code is that of the
+worst verdict.
+
+Upstream and database come from the environment:
+
+  embedded    processes of this program
+  containers  Docker: this program and MongoDB, on ports of 127.0.0.1 alone
+  external    servers of yours; what you do not name is embedded. Only loopback
+              may be loaded, and what --allow-target names. A run writes to a
+              database of its own, floodgate_<run>, and drops it.
+  auto        containers where an engine answers and the image is present or
+              can be pulled, else embedded; it says which and why`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if o.resume != "" {
 				if len(names) > 0 || o.quick {
@@ -50,9 +59,9 @@ the run. The exit code is that of the worst verdict.`,
 		},
 	}
 	flags := cmd.Flags()
+	o.environment.register(flags)
 	flags.BoolVar(&o.quick, "quick", false, "the scenario's quick version")
 	flags.BoolVar(&o.quiet, "quiet", false, "no progress")
-	flags.BoolVar(&o.keepData, "keep-data", false, "keep the embedded database's folder in the run's folder")
 	flags.StringVar(&o.resume, "resume", "", "go on with the interrupted run `ID`")
 	flags.StringVar(&o.root, "out", defaultRoot, "`folder` that runs are stored in")
 	return cmd
@@ -91,7 +100,13 @@ func worse(a, b int) int {
 // newRun runs one scenario from its begin.
 func (o runOptions) newRun(ctx context.Context, s *scenarios.Scenario) (int, error) {
 	id := results.NewID(time.Now())
-	env, err := o.startEnvironment(ctx, id, s)
+	o.note(s.Name + ": " + s.Title)
+	setup, err := o.environment.prepare(ctx, s, o.note)
+	if err != nil {
+		return codeOf(err)
+	}
+	defer setup.close()
+	env, err := setup.start(ctx, o.root, id, false)
 	if err != nil {
 		return exitUnmeasured, err
 	}
@@ -106,34 +121,70 @@ func (o runOptions) newRun(ctx context.Context, s *scenarios.Scenario) (int, err
 	if err != nil {
 		return exitUnmeasured, err
 	}
-	return o.execute(ctx, s, store, nil, env)
+	return o.execute(ctx, s, store, nil, setup, env)
+}
+
+// codeOf is the exit code that an error carries, and the error itself.
+func codeOf(err error) (int, error) {
+	var e *exitError
+	if errors.As(err, &e) {
+		return e.code, e.err
+	}
+	return exitUnmeasured, err
+}
+
+// note tells the user something at once.
+func (o runOptions) note(text string) {
+	if !o.quiet {
+		fmt.Fprintln(o.stderr, text)
+	}
 }
 
 // resumeRun goes on with an interrupted run.
 func (o runOptions) resumeRun(ctx context.Context) (int, error) {
-	s, err := o.storedScenario()
+	s, begun, store, err := o.reopen(ctx)
 	if err != nil {
 		return exitUsage, err
 	}
-	hash, err := results.ScenarioHash(s)
+	o.note(s.Name + ": " + s.Title)
+	setup, err := o.environment.resumed(begun.Header.Environment).prepare(ctx, s, o.note)
 	if err != nil {
-		return exitUsage, err
-	}
-	store, begun, err := results.Resume(o.root, o.resume, hash)
-	if err != nil {
-		return exitUsage, err
-	}
-	if err := sameMachine(begun.Header.Fingerprint, results.TakeFingerprint(ctx)); err != nil {
 		store.Close()
-		return exitUsage, err
+		return codeOf(err)
 	}
-	env, err := o.startEnvironment(ctx, o.resume, s)
+	defer setup.close()
+	env, err := setup.start(ctx, o.root, o.resume, true)
 	if err != nil {
 		store.Close()
 		return exitUnmeasured, err
 	}
 	defer env.Close()
-	return o.execute(ctx, s, store, begun.Trials, env)
+	if err := sameEnvironment(begun.Header.Environment, env.Describe()); err != nil {
+		store.Close()
+		return exitUsage, err
+	}
+	return o.execute(ctx, s, store, begun.Trials, setup, env)
+}
+
+// reopen opens the run to resume, which must have begun on this machine.
+func (o runOptions) reopen(ctx context.Context) (*scenarios.Scenario, *results.Run, *results.Store, error) {
+	s, err := o.storedScenario()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	hash, err := results.ScenarioHash(s)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	store, begun, err := results.Resume(o.root, o.resume, hash)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	if err := sameMachine(begun.Header.Fingerprint, results.TakeFingerprint(ctx)); err != nil {
+		store.Close()
+		return nil, nil, nil, err
+	}
+	return s, begun, store, nil
 }
 
 // storedScenario is the scenario of the run to resume.
@@ -157,39 +208,13 @@ func sameMachine(begun, now results.Fingerprint) error {
 	return nil
 }
 
-func (o runOptions) startEnvironment(ctx context.Context, id string, s *scenarios.Scenario) (*environment.Environment, error) {
-	executable, err := os.Executable()
-	if err != nil {
-		return nil, fmt.Errorf("find our own binary: %w", err)
-	}
-	if command := s.SUT.Command; len(command) > 0 {
-		if _, err := exec.LookPath(command[0]); err != nil {
-			return nil, fmt.Errorf("sut.command: %w", err)
-		}
-	}
-	latency, err := experiment.UsesDatabaseLatency(s)
-	if err != nil {
-		return nil, err
-	}
-	if !o.quiet {
-		fmt.Fprintf(o.stderr, "%s: %s\nstarting the embedded upstream and database\n", s.Name, s.Title)
-	}
-	return environment.Start(ctx, environment.Options{
-		Executable: executable, LogDir: filepath.Join(o.root, id, "logs"),
-		KeepData: o.keepData, DatabaseLatency: latency,
-	})
-}
-
 // execute runs what is left of a run, then judges and prints it.
-func (o runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *results.Store, done []results.Trial, env *environment.Environment) (int, error) {
+func (o runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *results.Store, done []results.Trial, u *setup, env *environment.Environment) (int, error) {
 	defer store.Close()
-	executable, err := os.Executable()
-	if err != nil {
-		return exitUnmeasured, err
-	}
-	err = experiment.Run(ctx, experiment.Options{
-		Store: store, Done: done, Scenario: s, Progress: newProgress(o.stderr, o.quiet),
-		Trials: experiment.NewTrials(env, executable, store.ID()),
+	trials := experiment.NewTrials(env, u.options.Executable, store.ID())
+	trials.Container = u.sut
+	err := experiment.Run(ctx, experiment.Options{
+		Store: store, Done: done, Scenario: s, Progress: newProgress(o.stderr, o.quiet), Trials: trials,
 	})
 	if err != nil {
 		resume := "run --resume " + store.ID()

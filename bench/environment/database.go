@@ -1,10 +1,10 @@
 package environment
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"strings"
 	"time"
 
@@ -13,6 +13,10 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"floodgate/bench/environment/child"
+	"floodgate/bench/environment/dbproxy"
+	"floodgate/bench/environment/target"
+	"floodgate/results"
+	"floodgate/scenarios"
 )
 
 // startDatabase starts the database, and the proxy before it when asked for.
@@ -20,28 +24,25 @@ func (e *Environment) startDatabase(ctx context.Context) error {
 	if err := e.startMongo(ctx); err != nil {
 		return err
 	}
-	if !e.options.DatabaseLatency {
+	if !e.options.Link {
 		return nil
 	}
 	return e.startProxy(ctx)
 }
 
 func (e *Environment) startMongo(ctx context.Context) error {
-	var args []string
-	if e.options.KeepData {
-		args = []string{"-dir", filepath.Join(e.options.LogDir, "data")}
-	}
-	var client *driver.Client
-	p, err := e.spawn(ctx, mongoName, args, func(ctx context.Context, p *child.Process) (err error) {
-		client, err = connect(ctx, mongoURI(p.Addr))
-		return err
-	})
+	m, err := e.provider.startMongo(ctx)
 	if err != nil {
 		return err
 	}
+	client, version, err := e.meet(ctx, m.uri)
+	if err != nil {
+		return errors.Join(err, m.Stop(stopGrace))
+	}
+	version = cmp.Or(m.version, version)
 	e.mu.Lock()
 	old := e.client
-	e.mongo, e.client, e.version = p, client, p.Version
+	e.mongo, e.client, e.version = m, client, version
 	e.mu.Unlock()
 	if old != nil {
 		disconnect(old)
@@ -49,38 +50,55 @@ func (e *Environment) startMongo(ctx context.Context) error {
 	return nil
 }
 
+// meet connects to the database for good and asks what it is.
+func (e *Environment) meet(ctx context.Context, uri string) (*driver.Client, string, error) {
+	client, err := e.connect(ctx, uri)
+	if err != nil {
+		return nil, "", err
+	}
+	version, err := target.Version(ctx, client)
+	if err != nil {
+		disconnect(client)
+		return nil, "", err
+	}
+	return client, version, nil
+}
+
 // startProxy starts the proxy before the running database.
 func (e *Environment) startProxy(ctx context.Context) error {
 	e.mu.Lock()
-	args := []string{"-target", addr(e.mongo).String()}
+	m := e.mongo
+	request := proxyRequest{Target: &m.target, Link: e.proxyLink()}
 	e.mu.Unlock()
-	p, err := e.spawn(ctx, proxyName, args, func(ctx context.Context, p *child.Process) error {
-		client, err := connect(ctx, mongoURI(p.Addr))
-		if err != nil {
+	p, err := e.spawn(ctx, proxyName, nil, func(ctx context.Context, p *child.Process) error {
+		if err := p.Call(ctx, request); err != nil {
 			return err
 		}
-		return client.Disconnect(ctx)
+		return e.ping(ctx, m.through(p.Addr))
 	})
 	if err != nil {
 		return err
 	}
 	e.mu.Lock()
 	e.proxy = p
-	latency := e.latency
 	e.mu.Unlock()
-	return e.callProxy(ctx, proxyRequest{Latency: &latency})
+	return nil
 }
 
 // connect returns a client after a ping.
-func connect(ctx context.Context, uri string) (*driver.Client, error) {
-	o := options.Client().ApplyURI(uri).SetMaxPoolSize(8).SetServerSelectionTimeout(10 * time.Second)
+func (e *Environment) connect(ctx context.Context, uri string) (*driver.Client, error) {
+	return connectWith(ctx, uri, e.options.Policy)
+}
+
+func connectWith(ctx context.Context, uri string, p target.Policy) (*driver.Client, error) {
+	o := options.Client().ApplyURI(uri).SetMaxPoolSize(8).SetServerSelectionTimeout(10 * time.Second).SetDialer(p)
 	client, err := driver.Connect(o)
 	if err != nil {
-		return nil, fmt.Errorf("connect to %s: %w", uri, err)
+		return nil, fmt.Errorf("connect to %s: %w", results.Redact(uri), err)
 	}
 	if err := client.Ping(ctx, nil); err != nil {
-		_ = client.Disconnect(context.WithoutCancel(ctx))
-		return nil, fmt.Errorf("ping %s: %w", uri, err)
+		disconnect(client)
+		return nil, fmt.Errorf("ping %s: %w", results.Redact(uri), err)
 	}
 	return client, nil
 }
@@ -103,19 +121,28 @@ func (e *Environment) database(name string) (*driver.Database, error) {
 	return e.client.Database(name), nil
 }
 
-// SetDatabaseLatency sets by how much commands that read or change documents
-// are delayed from now on, for whoever connects to MongoAddr.
-func (e *Environment) SetDatabaseLatency(ctx context.Context, d time.Duration) error {
-	if !e.options.DatabaseLatency {
-		if d == 0 {
+// ConfigureDatabase sets how the way to the database behaves from now on, for
+// whoever connects to MongoAddrs: latency, jitter, bandwidth and resets, drawn
+// with the seed.
+func (e *Environment) ConfigureDatabase(ctx context.Context, d scenarios.Database, seed uint64) error {
+	if !e.options.Link {
+		if !d.Linked() {
 			return nil
 		}
-		return fmt.Errorf("set database latency %s: the environment was started without DatabaseLatency", d)
+		return errors.New("configure the way to the database: the environment was started without Link")
 	}
 	e.mu.Lock()
-	e.latency = d
+	e.link, e.seed = d, seed
+	link := e.proxyLink()
 	e.mu.Unlock()
-	return e.callProxy(ctx, proxyRequest{Latency: &d})
+	return e.callProxy(ctx, proxyRequest{Link: link})
+}
+
+func (e *Environment) proxyLink() *dbproxy.Link {
+	return &dbproxy.Link{
+		Latency: time.Duration(e.link.Latency), Jitter: time.Duration(e.link.Jitter),
+		Bandwidth: int64(e.link.Bandwidth), Resets: e.link.Resets, Seed: e.seed,
+	}
 }
 
 func (e *Environment) callProxy(ctx context.Context, r proxyRequest) error {
@@ -128,7 +155,8 @@ func (e *Environment) callProxy(ctx context.Context, r proxyRequest) error {
 	return p.Call(ctx, r)
 }
 
-// Prepare makes an empty collection and verifies that its index on _id is used.
+// Prepare makes an empty collection and verifies that FerretDB uses its index
+// on _id, which MongoDB always does.
 func (e *Environment) Prepare(ctx context.Context, database, collection string) error {
 	if err := e.DropCollection(ctx, database, collection); err != nil {
 		return err
@@ -140,6 +168,9 @@ func (e *Environment) Prepare(ctx context.Context, database, collection string) 
 	if err := db.CreateCollection(ctx, collection); err != nil {
 		return fmt.Errorf("prepare %s.%s: %w", database, collection, err)
 	}
+	if !e.ferret() {
+		return nil
+	}
 	plan, err := planByID(ctx, db, collection)
 	if err != nil {
 		return fmt.Errorf("prepare %s.%s: explain: %w", database, collection, err)
@@ -148,6 +179,12 @@ func (e *Environment) Prepare(ctx context.Context, database, collection string) 
 		return fmt.Errorf("prepare %s.%s: the database has no index on _id: %q", database, collection, plan)
 	}
 	return nil
+}
+
+func (e *Environment) ferret() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return strings.HasPrefix(e.version, "FerretDB")
 }
 
 // planByID is how SQLite finds a document by _id.

@@ -44,7 +44,7 @@ func signal(t *testing.T, pid int, s syscall.Signal) {
 }
 
 func TestKilledChildIsRestarted(t *testing.T) {
-	e := start(t, environment.Options{DatabaseLatency: true, LogDir: t.TempDir()})
+	e := start(t, environment.Options{Link: true, LogDir: t.TempDir()})
 	configure(t, e)
 	for _, name := range []string{"mongo", "upstream", "dbproxy"} {
 		if err := use(t, e, "before"); err != nil {
@@ -69,7 +69,7 @@ func TestKilledChildIsRestarted(t *testing.T) {
 }
 
 func TestAllKilledAtOnce(t *testing.T) {
-	e := start(t, environment.Options{DatabaseLatency: true})
+	e := start(t, environment.Options{Link: true})
 	for _, pid := range e.PIDs() {
 		signal(t, pid, syscall.SIGKILL)
 	}
@@ -98,7 +98,7 @@ func TestHungChildIsReplaced(t *testing.T) {
 }
 
 func TestInterruptIsTheParentsBusiness(t *testing.T) {
-	e := start(t, environment.Options{DatabaseLatency: true})
+	e := start(t, environment.Options{Link: true})
 	for name, pid := range e.PIDs() {
 		if group, err := syscall.Getpgid(pid); err != nil || group != pid {
 			t.Errorf("%s is in process group %d, %v, want one of its own", name, group, err)

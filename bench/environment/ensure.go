@@ -8,104 +8,138 @@ import (
 	"floodgate/bench/environment/child"
 )
 
-// Died says how the children that have died since the last Ensure ended, each
+// Died says how the servers that have died since the last Ensure ended, each
 // with the end of its log.
 func (e *Environment) Died() []string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
 	var died []string
-	for _, p := range []*child.Process{e.upstream, e.mongo, e.proxy} {
-		if p == nil {
+	for _, s := range e.servers() {
+		if s == nil {
 			continue
 		}
-		if err := p.Err(); err != nil {
-			died = append(died, err.Error())
+		if err := s.Err(); err != nil {
+			died = append(died, e.Scrub(err.Error()))
 		}
 	}
 	return died
 }
 
-// Ensure asks every child for an answer, and restarts those that have died or
+// servers are upstream, database and proxy, nil where there is none.
+func (e *Environment) servers() [3]server {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	var all [3]server
+	if e.upstream != nil {
+		all[0] = e.upstream.server
+	}
+	if e.mongo != nil {
+		all[1] = e.mongo.server
+	}
+	if e.proxy != nil {
+		all[2] = local{e.proxy}
+	}
+	return all
+}
+
+// Ensure asks every server for an answer, and restarts those that have died or
 // do not answer. It says how those ended, with the end of their logs. A
 // database that was restarted is empty (unless KeepData is set) and an upstream
-// has no profile; both have new addresses.
+// has no profile; both have new addresses. A server of the user's is not
+// restarted: that it does not answer is an error.
 func (e *Environment) Ensure(ctx context.Context) (died []string, err error) {
 	died, err = e.ensure(ctx)
 	if err != nil {
-		return died, fmt.Errorf("restart what died: %w", err)
+		return died, fmt.Errorf("restart what died: %w", e.scrubber.Error(err))
 	}
 	return died, nil
 }
 
 func (e *Environment) ensure(ctx context.Context) (died []string, err error) {
-	// replace restarts the child in its place if it does not pass the check.
-	replace := func(place **child.Process, check func(context.Context, *child.Process) error, start func(context.Context) error) error {
-		death := e.examine(ctx, place, check)
-		if death == nil {
-			return ctx.Err()
+	all := e.servers()
+	parts := []struct {
+		server server
+		check  func(context.Context) error
+		forget func()
+		start  func(context.Context) error
+	}{
+		{all[0], e.healthy, func() { e.upstream = nil }, e.startUpstream},
+		{all[1], e.pingMongo, func() { e.mongo = nil }, e.startMongo},
+		{all[2], e.retarget, func() { e.proxy = nil }, e.startProxy},
+	}
+	if !e.options.Link {
+		parts = parts[:2]
+	}
+	for _, p := range parts {
+		how, lives := e.examine(ctx, p.server, p.check)
+		if lives {
+			if ctx.Err() != nil {
+				return died, ctx.Err()
+			}
+			continue
 		}
-		if death.Name != "" {
-			died = append(died, death.Error())
+		if how != "" {
+			died = append(died, e.Scrub(how))
 		}
-		return start(ctx)
+		e.mu.Lock()
+		p.forget()
+		e.mu.Unlock()
+		if err := p.start(ctx); err != nil {
+			return died, err
+		}
 	}
-	if err := replace(&e.upstream, e.healthy, e.startUpstream); err != nil {
-		return died, err
-	}
-	if err := replace(&e.mongo, e.pingMongo, e.startMongo); err != nil {
-		return died, err
-	}
-	if !e.options.DatabaseLatency {
-		return died, nil
-	}
-	return died, replace(&e.proxy, e.retarget, e.startProxy)
+	return died, nil
 }
 
-// examine returns how the child in a place ended, nil when it runs and passes
-// the check, and a nameless Death when there was none. A child that does not
-// pass is killed.
-func (e *Environment) examine(ctx context.Context, place **child.Process, check func(context.Context, *child.Process) error) *child.Death {
-	e.mu.Lock()
-	p := *place
-	e.mu.Unlock()
-	if p == nil {
-		return &child.Death{}
+// examine says whether a server runs and passes the check, and how it ended if
+// not; nothing where there was none. One that does not pass is ended.
+func (e *Environment) examine(ctx context.Context, s server, check func(context.Context) error) (how string, lives bool) {
+	if s == nil {
+		return "", false
 	}
-	var failed error
-	if p.Err() == nil {
-		bounded, cancel := context.WithTimeout(ctx, e.options.ReadyTimeout)
-		defer cancel()
-		failed = check(bounded, p)
-		if failed == nil || ctx.Err() != nil { // the caller gave up, which says nothing of the child
-			return nil
-		}
+	if err := s.Err(); err != nil {
+		_ = s.Stop(0) // what is left of it
+		return err.Error(), false
 	}
-	hung := p.Err() == nil
-	_ = p.Stop(0)
+	bounded, cancel := context.WithTimeout(ctx, e.options.ReadyTimeout)
+	defer cancel()
+	failed := check(bounded)
+	if failed == nil || ctx.Err() != nil { // the caller gave up, which says nothing of the server
+		return "", true
+	}
+	if err := s.Err(); err != nil {
+		_ = s.Stop(0)
+		return err.Error(), false
+	}
+	_ = s.Stop(0)
 	var death *child.Death
-	if !errors.As(p.Err(), &death) {
-		return nil // cannot be: it was stopped
+	if !errors.As(s.Err(), &death) { // it is not ours to end
+		return fmt.Sprintf("a server did not answer: %v", failed), false
 	}
-	if hung {
-		death = &child.Death{Name: death.Name, Log: death.Log, State: fmt.Sprintf("killed, because it did not answer: %v", failed)}
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	*place = nil
-	return death
+	hung := child.Death{Name: death.Name, Log: death.Log, State: fmt.Sprintf("killed, because it did not answer: %v", failed)}
+	return hung.Error(), false
 }
 
-func (e *Environment) pingMongo(ctx context.Context, _ *child.Process) error {
+func (e *Environment) healthy(ctx context.Context) error {
+	if !e.Mock() {
+		return nil // it is asked by every trial, and its health is a result
+	}
+	_, err := e.stats(ctx, e.UpstreamURL())
+	return err
+}
+
+func (e *Environment) pingMongo(ctx context.Context) error {
 	e.mu.Lock()
 	client := e.client
 	e.mu.Unlock()
+	if client == nil {
+		return errNoDatabase
+	}
 	return client.Ping(ctx, nil)
 }
 
 // retarget makes sure that the proxy leads to the database that runs now.
-func (e *Environment) retarget(ctx context.Context, p *child.Process) error {
+func (e *Environment) retarget(ctx context.Context) error {
 	e.mu.Lock()
-	target := addr(e.mongo).String()
+	target := e.mongo.target
 	e.mu.Unlock()
-	return p.Call(ctx, proxyRequest{Target: target})
+	return e.callProxy(ctx, proxyRequest{Target: &target})
 }

@@ -1,10 +1,12 @@
 // Package environment starts, checks and tears down what a trial needs beside
-// the system under test: the mock upstream and a MongoDB, each in a child
-// process that runs this very program (see [RunChild]).
+// the system under test: an upstream and a MongoDB, which are child processes
+// that run this very program (kind embedded, see [RunChild]), containers, or
+// servers of the user's (external).
 //
 // Nothing outlives the environment: children end with Close, and by themselves
-// when this process dies in whatever way; folders that even that leaves behind
-// are removed by the next Start.
+// when this process dies in whatever way; a child of their kind, the reaper,
+// then removes the containers, and the database that was written to on a server
+// of the user's. What even that leaves behind is removed by the next Start.
 package environment
 
 import (
@@ -14,64 +16,108 @@ import (
 	"net/http"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"sync"
 	"time"
 
 	driver "go.mongodb.org/mongo-driver/v2/mongo"
 
+	"floodgate/bench/container"
 	"floodgate/bench/environment/child"
 	"floodgate/bench/environment/scratch"
+	"floodgate/bench/environment/target"
 	"floodgate/results"
+	"floodgate/scenarios"
 )
 
-// Options of an environment. The zero value works.
+// Options of an environment. The zero value works: it is an embedded one.
 type Options struct {
+	// Kind is Embedded (default), Containers or External.
+	Kind string
+	// Chosen says why, where nobody named the kind.
+	Chosen string
 	// Executable is what runs the children: it must pass arguments that begin
 	// with one of [Children] to [RunChild]. Default: the running program.
 	Executable string
-	// LogDir is where the children's logs go, NAME.log each. It is made when
-	// absent. Default: a temporary folder, removed by Close.
+	// LogDir is where logs go, NAME.log each. It is made when absent. Default:
+	// a temporary folder, removed by Close.
 	LogDir string
-	// KeepData keeps the database's files, in the folder "data" of LogDir.
-	// Without it they are in a temporary folder and removed.
+	// KeepData keeps the embedded database's files, in the folder "data" of
+	// LogDir. Without it they are in a temporary folder and removed.
 	KeepData bool
-	// DatabaseLatency puts a proxy before the database, without which
-	// SetDatabaseLatency cannot set any.
-	DatabaseLatency bool
-	// ReadyTimeout bounds the start of each child, and its answer to Ensure. Default 20s.
+	// Link puts a proxy before the database, without which SetLink can set nothing.
+	Link bool
+	// ReadyTimeout bounds the start of each server, and its answer to Ensure.
+	// Default 20s, of a container 60s.
 	ReadyTimeout time.Duration
+	// Note hears in a line what takes long or is odd. Default: nobody.
+	Note func(string)
+
+	// Engine runs containers: those of upstream and database where Kind says
+	// so, and others that the caller starts. What it started is removed when
+	// this process dies. Nil: there are none.
+	Engine *container.Engine
+	// MongoImage is the image of the database; [OwnImage] is made of our own
+	// program. MongoArgs are passed to its main program.
+	MongoImage string
+	MongoArgs  []string
+	// Limits of the containers.
+	Limits scenarios.Containers
+	// DataSize bounds the data of the database's container in bytes, and keeps
+	// them in memory. 0: unbounded, on disk.
+	DataSize int64
+
+	// Mongo and Upstream are the user's servers, for External; the one that is
+	// nil is embedded. Policy says which hosts may be spoken with.
+	Mongo    *target.Mongo
+	Upstream *target.Upstream
+	Policy   target.Policy
+	// Database is the one that is written to. On a server of the user's it must
+	// not be there yet, unless Resume is set, and Close drops it.
+	Database string
+	Resume   bool
 }
 
-// stopGrace is how long a child may take to end when it is told to.
+// OwnImage as Options.MongoImage stands for the embedded database in a container.
+const OwnImage = "embedded"
+
+// stopGrace is how long a server may take to end when it is told to.
 const stopGrace = 5 * time.Second
 
-// Environment is the embedded environment: an upstream and a database.
+// Environment is an upstream and a database.
 type Environment struct {
-	options Options
-	logs    *scratch.Folder // nil: LogDir is the caller's
-	http    *http.Client
+	options  Options
+	provider provider
+	logs     *scratch.Folder // nil: LogDir is the caller's
+	http     *http.Client
+	scrubber target.Scrubber
+	reaper   *child.Process // nil: there is nothing to remove
 
 	mu       sync.Mutex // guards what follows
-	upstream *child.Process
-	mongo    *child.Process
-	proxy    *child.Process // nil without DatabaseLatency
+	upstream *upstream
+	mongo    *database
+	proxy    *child.Process // nil without Link
 	client   *driver.Client
-	latency  time.Duration
+	link     scenarios.Database
+	seed     uint64
 	version  string // of the database
 }
 
-// Start starts the children and waits until each has answered a request. After
+// Start starts the servers and waits until each has answered a request. After
 // an error nothing is left of them.
 func Start(ctx context.Context, o Options) (_ *Environment, err error) {
 	// No connection of ours stays open: the upstream's figures are to be the SUT's.
-	e := &Environment{options: o, http: &http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}}
+	transport := &http.Transport{DisableKeepAlives: true, DialContext: o.Policy.DialContext}
+	e := &Environment{options: o, http: &http.Client{Transport: transport, Timeout: time.Minute}}
 	defer func() {
 		if err != nil {
-			err = errors.Join(fmt.Errorf("start embedded environment: %w", err), e.Close())
+			err = errors.Join(fmt.Errorf("start %s environment: %w", e.options.Kind, err), e.Close())
+			err = e.scrubber.Error(err)
 		}
 	}()
 	if err := e.prepareOptions(); err != nil {
+		return nil, err
+	}
+	if err := e.startReaper(ctx); err != nil {
 		return nil, err
 	}
 	var upstreamErr error
@@ -84,13 +130,16 @@ func Start(ctx context.Context, o Options) (_ *Environment, err error) {
 
 func (e *Environment) prepareOptions() (err error) {
 	o := &e.options
+	if err := e.choose(); err != nil {
+		return err
+	}
 	if o.Executable == "" {
 		if o.Executable, err = os.Executable(); err != nil {
 			return fmt.Errorf("find this program: %w", err)
 		}
 	}
-	if o.ReadyTimeout == 0 {
-		o.ReadyTimeout = 20 * time.Second
+	if o.Note == nil {
+		o.Note = func(string) {}
 	}
 	if o.LogDir != "" {
 		return os.MkdirAll(o.LogDir, 0o755)
@@ -108,57 +157,58 @@ func (e *Environment) prepareOptions() (err error) {
 	return nil
 }
 
+// choose makes the provider of the kind.
+func (e *Environment) choose() error {
+	o := &e.options
+	timeout := 20 * time.Second
+	switch o.Kind {
+	case "", Embedded:
+		o.Kind, e.provider = Embedded, embedded{e}
+	case Containers:
+		e.provider = containers{e}
+		timeout = 60 * time.Second
+		if o.Engine == nil {
+			return errors.New("containers need an engine")
+		}
+	case External:
+		e.provider = external{e}
+		if o.Mongo == nil && o.Upstream == nil {
+			return errors.New("an external environment needs a database or an upstream")
+		}
+		e.scrubber = target.NewScrubber(o.secrets())
+	default:
+		return fmt.Errorf("no environment %q; allowed: %s, %s, %s", o.Kind, Embedded, Containers, External)
+	}
+	if o.KeepData && o.Kind != Embedded {
+		return fmt.Errorf("the data of %s cannot be kept; allowed: of %s", o.Kind, Embedded)
+	}
+	if o.ReadyTimeout == 0 {
+		o.ReadyTimeout = timeout
+	}
+	return nil
+}
+
 // DataPrefix begins the names of temporary folders of databases.
 const DataPrefix = "floodgate-mongo-"
 
 // logPrefix begins those of logs.
 const logPrefix = "floodgate-log-"
 
-// spawn starts a child and waits until check, its first request, succeeds.
-func (e *Environment) spawn(ctx context.Context, name string, args []string, check func(context.Context, *child.Process) error) (*child.Process, error) {
-	timeout := fmt.Errorf("not ready after %s", e.options.ReadyTimeout)
-	ctx, cancel := context.WithTimeoutCause(ctx, e.options.ReadyTimeout, timeout)
-	defer cancel()
-	p, err := child.Start(ctx, child.Options{
-		Name:       name,
-		Executable: e.options.Executable,
-		Args:       append([]string{name + childSuffix}, args...),
-		Log:        filepath.Join(e.options.LogDir, name+".log"),
-	})
-	if err != nil {
-		return nil, err
-	}
-	if err := check(ctx, p); err != nil {
-		_ = p.Stop(stopGrace)
-		return nil, fmt.Errorf("check %s: %w", name, errors.Join(err, p.Err()))
-	}
-	return p, nil
-}
-
-// Close ends the children and removes their files. It may be called again. That
-// a child had died before is no error of Close.
+// Close ends the servers, drops what was written to one of the user's, and
+// removes files. It may be called again. That a server had died before is no
+// error of Close.
 func (e *Environment) Close() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	var errs []error
 	if e.client != nil {
+		errs = append(errs, e.scrubber.Error(e.dropExternal()))
 		disconnect(e.client)
 		e.client = nil
 	}
 	e.http.CloseIdleConnections()
-	errs := make([]error, 3)
-	var wg sync.WaitGroup
-	for i, p := range []**child.Process{&e.proxy, &e.mongo, &e.upstream} {
-		if *p != nil {
-			wg.Go(func() {
-				died := (*p).Err() != nil
-				if err := (*p).Stop(stopGrace); !died {
-					errs[i] = err
-				}
-				*p = nil
-			})
-		}
-	}
-	wg.Wait()
+	errs = append(errs, e.stopServers()...)
+	errs = append(errs, e.dismissReaper(errors.Join(errs...) == nil))
 	_, err := scratch.Sweep("", DataPrefix) // of a child that was killed
 	errs = append(errs, err)
 	if e.logs != nil {
@@ -168,56 +218,124 @@ func (e *Environment) Close() error {
 	return errors.Join(errs...)
 }
 
+func (e *Environment) stopServers() []error {
+	var running []server
+	if e.proxy != nil {
+		running = append(running, local{e.proxy})
+	}
+	if e.mongo != nil {
+		running = append(running, e.mongo.server)
+	}
+	if e.upstream != nil {
+		running = append(running, e.upstream.server)
+	}
+	errs := make([]error, len(running))
+	var wg sync.WaitGroup
+	for i, s := range running {
+		wg.Go(func() {
+			died := s.Err() != nil
+			if err := s.Stop(stopGrace); !died {
+				errs[i] = err
+			}
+		})
+	}
+	wg.Wait()
+	e.proxy, e.mongo, e.upstream = nil, nil, nil
+	return errs
+}
+
 // Describe names the environment for the record.
 func (e *Environment) Describe() results.Environment {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return results.Environment{Kind: "embedded", Database: e.version, Upstream: upstreamVersion}
+	d := results.Environment{Database: e.version, Upstream: upstreamVersion, Chosen: e.options.Chosen}
+	if e.options.Engine != nil {
+		d.Engine = e.options.Engine.Version()
+	}
+	e.provider.describe(&d, e.upstream, e.mongo)
+	return d
 }
+
+// Scrub removes the credentials of the user's servers from a text.
+func (e *Environment) Scrub(text string) string { return e.scrubber.Scrub(text) }
 
 // PIDs are the process IDs of the children that were started, by name.
 func (e *Environment) PIDs() map[string]int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	pids := map[string]int{}
-	for name, p := range map[string]*child.Process{upstreamName: e.upstream, mongoName: e.mongo, proxyName: e.proxy} {
-		if p != nil {
-			pids[name] = p.PID()
-		}
+	if e.upstream != nil {
+		addPID(pids, upstreamName, e.upstream.server)
+	}
+	if e.mongo != nil {
+		addPID(pids, mongoName, e.mongo.server)
+	}
+	if e.proxy != nil {
+		pids[proxyName] = e.proxy.PID()
 	}
 	return pids
 }
 
-// UpstreamAddr is where the upstream listens. It changes when Ensure restarts it.
-func (e *Environment) UpstreamAddr() netip.AddrPort {
+func addPID(pids map[string]int, name string, s server) {
+	if l, ok := s.(local); ok {
+		pids[name] = l.PID()
+	}
+}
+
+// UpstreamAddrs are where the upstream listens. They change when Ensure restarts it.
+func (e *Environment) UpstreamAddrs() []netip.AddrPort {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return addr(e.upstream)
+	if e.upstream == nil {
+		return nil
+	}
+	return e.upstream.Addrs()
 }
 
 // UpstreamURL is the upstream's base URL, without a slash at the end.
-func (e *Environment) UpstreamURL() string { return "http://" + e.UpstreamAddr().String() }
-
-// MongoAddr is where the system under test connects to the database: the
-// proxy's address with DatabaseLatency. It changes when Ensure restarts it.
-func (e *Environment) MongoAddr() netip.AddrPort {
+func (e *Environment) UpstreamURL() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.options.DatabaseLatency {
-		return addr(e.proxy)
+	if e.upstream == nil {
+		return ""
 	}
-	return addr(e.mongo)
+	return e.upstream.url
 }
 
-// MongoURI is the connection string for MongoAddr.
-func (e *Environment) MongoURI() string { return mongoURI(e.MongoAddr()) }
+// Mock says that the upstream is one of ours, which takes a profile.
+func (e *Environment) Mock() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.upstream == nil || !e.upstream.foreign
+}
 
-func mongoURI(a netip.AddrPort) string { return "mongodb://" + a.String() + "/" }
+// AllowedTargets are the hosts beyond loopback that may be spoken with.
+func (e *Environment) AllowedTargets() []string { return e.options.Policy.Allowed }
 
-// addr is the zero address for a child that could not be restarted.
-func addr(p *child.Process) netip.AddrPort {
-	if p == nil {
-		return netip.AddrPort{}
+// MongoAddrs are where the system under test connects to the database: the
+// proxy's address with Link. They change when Ensure restarts it.
+func (e *Environment) MongoAddrs() []netip.AddrPort {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.options.Link && e.proxy != nil:
+		return []netip.AddrPort{e.proxy.Addr}
+	case e.options.Link || e.mongo == nil:
+		return nil
 	}
-	return p.Addr
+	return e.mongo.Addrs()
+}
+
+// MongoURI is the connection string for the system under test. It may hold
+// credentials.
+func (e *Environment) MongoURI() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.mongo == nil || e.options.Link && e.proxy == nil:
+		return ""
+	case e.options.Link:
+		return e.mongo.through(e.proxy.Addr)
+	}
+	return e.mongo.uri
 }

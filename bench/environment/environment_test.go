@@ -18,6 +18,7 @@ import (
 
 	"floodgate/bench/environment"
 	"floodgate/mockupstream"
+	"floodgate/scenarios"
 )
 
 // TestMain makes the test binary a child of an environment, or a harness that
@@ -40,7 +41,7 @@ func TestMain(m *testing.M) {
 const harnessCommand = "environment-harness"
 
 func harness() int {
-	e, err := environment.Start(context.Background(), environment.Options{DatabaseLatency: true})
+	e, err := environment.Start(context.Background(), environment.Options{Link: true})
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
@@ -162,10 +163,10 @@ func TestEnvironment(t *testing.T) {
 	if died, err := e.Ensure(t.Context()); len(died) != 0 || err != nil || len(e.Died()) != 0 {
 		t.Errorf("all live, but died %q, %v", died, err)
 	}
-	if err := e.SetDatabaseLatency(t.Context(), time.Second); err == nil {
+	if err := e.ConfigureDatabase(t.Context(), scenarios.Database{Latency: scenarios.Duration(time.Second)}, 1); err == nil {
 		t.Error("latency set without a proxy")
 	}
-	if err := e.SetDatabaseLatency(t.Context(), 0); err != nil {
+	if err := e.ConfigureDatabase(t.Context(), scenarios.Database{}, 1); err != nil {
 		t.Error(err)
 	}
 }
@@ -179,10 +180,10 @@ func TestConfigureRefusesNonsense(t *testing.T) {
 }
 
 func TestDatabaseLatency(t *testing.T) {
-	e := start(t, environment.Options{DatabaseLatency: true})
+	e := start(t, environment.Options{Link: true})
 	configure(t, e)
 	const latency = 50 * time.Millisecond
-	if err := e.SetDatabaseLatency(t.Context(), latency); err != nil {
+	if err := e.ConfigureDatabase(t.Context(), scenarios.Database{Latency: scenarios.Duration(latency)}, 1); err != nil {
 		t.Fatal(err)
 	}
 	began := time.Now()

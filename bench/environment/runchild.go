@@ -3,6 +3,7 @@ package environment
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"io"
@@ -33,7 +34,7 @@ const (
 // Children are the hidden subcommands that the program must pass to RunChild.
 func Children() []string {
 	return []string{
-		mongoName + childSuffix, upstreamName + childSuffix, proxyName + childSuffix,
+		mongoName + childSuffix, upstreamName + childSuffix, proxyName + childSuffix, reaperName + childSuffix,
 		mongoName + containerSuffix, upstreamName + containerSuffix,
 	}
 }
@@ -50,6 +51,7 @@ func RunChild(name string, args []string, stdin io.Reader, stdout, stderr io.Wri
 		mongoName + childSuffix:        c.mongo,
 		upstreamName + childSuffix:     c.upstream,
 		proxyName + childSuffix:        c.proxy,
+		reaperName + childSuffix:       c.reap,
 		mongoName + containerSuffix:    c.mongoContainer,
 		upstreamName + containerSuffix: c.upstreamContainer,
 	}[name]
@@ -160,17 +162,15 @@ func (c *helper) mongo(ctx context.Context, args []string) (err error) {
 
 // proxyRequest is what the proxy is told; zero fields change nothing.
 type proxyRequest struct {
-	Target  string         `json:"target,omitempty"`
-	Latency *time.Duration `json:"latency_ns,omitempty"`
+	Target *dbproxy.Target `json:"target,omitempty"`
+	Link   *dbproxy.Link   `json:"link,omitempty"`
 }
 
 func (c *helper) proxy(ctx context.Context, args []string) error {
-	flags := c.flags(proxyName)
-	target := flags.String("target", "", "host:port of the database")
-	if err := flags.Parse(args); err != nil {
+	if err := c.flags(proxyName).Parse(args); err != nil {
 		return err
 	}
-	p, err := dbproxy.Serve(ctx, *target)
+	p, err := dbproxy.Serve(ctx, dbproxy.Target{})
 	if err != nil {
 		return err
 	}
@@ -180,11 +180,13 @@ func (c *helper) proxy(ctx context.Context, args []string) error {
 		if err := json.Unmarshal(line, &r); err != nil {
 			return fmt.Errorf("read request: %w", err)
 		}
-		if r.Target != "" {
-			p.SetTarget(r.Target)
+		if r.Target != nil {
+			if err := errors.Join(p.SetTarget(*r.Target), p.Check(ctx)); err != nil {
+				return err
+			}
 		}
-		if r.Latency != nil {
-			p.SetLatency(*r.Latency)
+		if r.Link != nil {
+			p.SetLink(*r.Link)
 		}
 		return nil
 	})

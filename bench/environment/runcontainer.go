@@ -19,9 +19,9 @@ const (
 
 var errNotContained = errors.New("this is the main program of a container: it listens on every interface and asks nobody for a password; use upstream or mongo")
 
-// contained refuses to serve on every interface of anything but a container,
+// mainOfContainer refuses to serve on every interface of anything but a container,
 // where the main program is process 1.
-func contained() error {
+func mainOfContainer() error {
 	if os.Getpid() != 1 {
 		return errNotContained
 	}
@@ -31,7 +31,7 @@ func contained() error {
 func everywhere(port int) string { return fmt.Sprintf("0.0.0.0:%d", port) }
 
 func (c *helper) upstreamContainer(ctx context.Context, args []string) error {
-	if err := errors.Join(c.flags(upstreamName).Parse(args), contained()); err != nil {
+	if err := errors.Join(c.flags(upstreamName).Parse(args), mainOfContainer()); err != nil {
 		return err
 	}
 	u, err := mockupstream.New(mockupstream.Profile{}, 0)
@@ -50,7 +50,7 @@ func (c *helper) upstreamContainer(ctx context.Context, args []string) error {
 func (c *helper) mongoContainer(ctx context.Context, args []string) error {
 	flags := c.flags(mongoName)
 	dir := flags.String("dbpath", mongoData, "data folder")
-	if err := errors.Join(flags.Parse(args), contained()); err != nil {
+	if err := errors.Join(flags.Parse(args), mainOfContainer()); err != nil {
 		return err
 	}
 	s, err := mongo.Serve(ctx, mongo.Options{Addr: everywhere(mongoPort), Everywhere: true, Dir: *dir, Logger: c.log})

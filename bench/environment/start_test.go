@@ -55,7 +55,7 @@ case $1 in
 	dbproxy-child) echo broken >&2; exit 1;;
 	*) exec %s "$@";;
 esac`, pids, os.Args[0]))
-	_, err := environment.Start(t.Context(), environment.Options{Executable: program, DatabaseLatency: true})
+	_, err := environment.Start(t.Context(), environment.Options{Executable: program, Link: true})
 	if err == nil || !strings.Contains(err.Error(), "start dbproxy") || !strings.Contains(err.Error(), "broken") {
 		t.Errorf("error %v, want one with the proxy's log", err)
 	}

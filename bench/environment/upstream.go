@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -11,31 +12,31 @@ import (
 	"net/url"
 	"strings"
 
-	"floodgate/bench/environment/child"
 	"floodgate/mockupstream"
 )
 
 // upstreamVersion names the upstream in records; its revision is the program's.
 const upstreamVersion = "floodgate mock upstream"
 
+var errNoUpstream = errors.New("the upstream is not running")
+
 func (e *Environment) startUpstream(ctx context.Context) error {
-	p, err := e.spawn(ctx, upstreamName, nil, e.healthy)
+	u, err := e.provider.startUpstream(ctx)
 	if err != nil {
 		return err
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.upstream = p
+	e.upstream = u
 	return nil
 }
 
-func (e *Environment) healthy(ctx context.Context, p *child.Process) error {
-	_, err := e.request(ctx, http.MethodGet, "http://"+p.Addr.String()+"/healthz", nil)
-	return err
-}
-
 // ConfigureUpstream sets profile and seed, and resets statistics and attempts.
+// It does nothing to an upstream that is not a mock of ours.
 func (e *Environment) ConfigureUpstream(ctx context.Context, profile mockupstream.Profile, seed uint64) error {
+	if !e.Mock() {
+		return nil
+	}
 	body, err := json.Marshal(struct {
 		Seed    uint64               `json:"seed"`
 		Profile mockupstream.Profile `json:"profile"`
@@ -43,21 +44,37 @@ func (e *Environment) ConfigureUpstream(ctx context.Context, profile mockupstrea
 	if err != nil {
 		return fmt.Errorf("configure upstream: %w", err)
 	}
-	if _, err := e.request(ctx, http.MethodPut, e.UpstreamURL()+"/profile", body); err != nil {
-		return fmt.Errorf("configure upstream: %w", err)
+	base := e.UpstreamURL()
+	if base == "" {
+		return fmt.Errorf("configure upstream: %w", errNoUpstream)
+	}
+	if _, err := e.request(ctx, http.MethodPut, base+"/profile", body); err != nil {
+		return fmt.Errorf("configure upstream: %w", e.scrubber.Error(err))
 	}
 	return nil
 }
 
-// UpstreamStats is what the upstream has seen since ConfigureUpstream.
+// UpstreamStats is what the upstream has seen since ConfigureUpstream. Not for
+// an upstream that is not a mock of ours.
 func (e *Environment) UpstreamStats(ctx context.Context) (mockupstream.Stats, error) {
-	var stats mockupstream.Stats
-	body, err := e.request(ctx, http.MethodGet, e.UpstreamURL()+"/stats", nil)
+	base := e.UpstreamURL()
+	if base == "" {
+		return mockupstream.Stats{}, fmt.Errorf("ask upstream for its statistics: %w", errNoUpstream)
+	}
+	stats, err := e.stats(ctx, base)
 	if err != nil {
-		return stats, fmt.Errorf("ask upstream for its statistics: %w", err)
+		return stats, fmt.Errorf("ask upstream for its statistics: %w", e.scrubber.Error(err))
+	}
+	return stats, nil
+}
+
+func (e *Environment) stats(ctx context.Context, base string) (stats mockupstream.Stats, err error) {
+	body, err := e.request(ctx, http.MethodGet, base+"/stats", nil)
+	if err != nil {
+		return stats, err
 	}
 	if err := json.Unmarshal(body, &stats); err != nil {
-		return stats, fmt.Errorf("read the upstream's statistics: %w", err)
+		return stats, fmt.Errorf("read the statistics: %w", err)
 	}
 	return stats, nil
 }

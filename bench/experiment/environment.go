@@ -3,10 +3,10 @@ package experiment
 import (
 	"context"
 	"net/netip"
-	"time"
 
 	"floodgate/mockupstream"
 	"floodgate/results"
+	"floodgate/scenarios"
 )
 
 // Environment is what the experiment needs of the upstream and the database.
@@ -19,16 +19,24 @@ type Environment interface {
 	Died() []string
 	Describe() results.Environment
 
+	// Mock says that the upstream is one of ours: it takes a profile, has
+	// statistics, and what it answers is known.
+	Mock() bool
 	ConfigureUpstream(ctx context.Context, p mockupstream.Profile, seed uint64) error
 	UpstreamStats(ctx context.Context) (mockupstream.Stats, error)
-	SetDatabaseLatency(ctx context.Context, d time.Duration) error
+	// ConfigureDatabase sets how the way to the database behaves.
+	ConfigureDatabase(ctx context.Context, d scenarios.Database, seed uint64) error
 	// Prepare makes an empty collection.
 	Prepare(ctx context.Context, db, collection string) error
 	DropCollection(ctx context.Context, db, collection string) error
 
 	UpstreamURL() string
 	MongoURI() string
-	UpstreamAddr() netip.AddrPort
-	MongoAddr() netip.AddrPort
+	UpstreamAddrs() []netip.AddrPort
+	MongoAddrs() []netip.AddrPort
+	// AllowedTargets are hosts beyond loopback that the SUT may connect to.
+	AllowedTargets() []string
+	// Scrub removes the credentials that the environment knows from a text.
+	Scrub(text string) string
 	Close() error
 }

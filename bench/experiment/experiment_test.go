@@ -39,7 +39,7 @@ func TestMain(m *testing.M) {
 
 // shared is one environment for the tests of this package; each has its own database.
 var shared = sync.OnceValues(func() (*environment.Environment, error) {
-	return environment.Start(context.Background(), environment.Options{DatabaseLatency: true})
+	return environment.Start(context.Background(), environment.Options{Link: true})
 })
 
 func trials(t *testing.T) *experiment.Trials {

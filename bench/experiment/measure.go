@@ -124,7 +124,7 @@ func (m *measurement) gone(ctx context.Context, err error) (string, error) {
 func (m *measurement) startProbe() (err error) {
 	env := m.trials.Environment
 	m.sampler, err = probe.Start(probe.Target{
-		PID: m.process.PID(), Upstream: env.UpstreamAddr(), Mongo: env.MongoAddr(),
+		PID: m.process.PID(), Upstream: env.UpstreamAddrs(), Mongo: env.MongoAddrs(),
 	}, probe.Options{Interval: m.trials.interval()})
 	if err != nil {
 		return fmt.Errorf("probe the SUT: %w", err)
@@ -172,6 +172,9 @@ func (m *measurement) finish() {
 	}
 	r.ItemsDone, r.ItemsFailed = report.ItemsDone, report.ItemsFailed
 	r.Warnings = append(r.Warnings, report.Warnings...)
+	if r.HeldBack = report.HeldBack; r.HeldBack > 0 {
+		m.warn("%d requests were held back by external.rate: the times measure that bound", r.HeldBack)
+	}
 	r.Descriptors.Inside = report.Connections
 	r.Resources.Goroutines = report.Goroutines
 	s := m.planned.Level.Scenario

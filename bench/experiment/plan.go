@@ -5,8 +5,8 @@ package experiment
 
 import (
 	"fmt"
-	"hash/fnv"
 	"math/rand/v2"
+	"strings"
 	"time"
 
 	"floodgate/mockupstream"
@@ -137,9 +137,17 @@ func EstimateDuration(plan []PlannedTrial) time.Duration {
 // collection names the collection of a trial; each has its own.
 func collection(index int) string { return fmt.Sprintf("trial_%05d", index) }
 
-// databaseName is the database that a run writes to: floodgate_<hash of its ID>.
-func databaseName(id string) string {
-	h := fnv.New64a()
-	h.Write([]byte(id))
-	return fmt.Sprintf("floodgate_%016x", h.Sum64())
+// DatabaseName is the one database that a run writes to: floodgate_<its ID>,
+// with what MongoDB does not take in a name replaced.
+func DatabaseName(id string) string {
+	clean := strings.Map(func(r rune) rune {
+		if r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			return r
+		}
+		return '_'
+	}, id)
+	return "floodgate_" + clean[:min(len(clean), maxDatabaseID)]
 }
+
+// maxDatabaseID keeps the name within MongoDB's 63 bytes.
+const maxDatabaseID = 63 - len("floodgate_")

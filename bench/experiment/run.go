@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"floodgate/results"
@@ -80,13 +82,14 @@ func Run(ctx context.Context, o Options) error {
 
 // believable runs a trial, and again when the mock or the machine was too slow
 // to believe it: noise that comes and goes must not cost a block its pair.
-// What was discarded is in the record.
+// What was discarded is in the record. An upstream that is not ours gets no
+// request twice.
 func (o Options) believable(ctx context.Context, t PlannedTrial) (results.Trial, error) {
 	var discarded []results.Discarded
 	for {
 		record, err := o.Trials.Run(ctx, t)
 		record.Discarded = discarded
-		if err != nil || record.Outcome != results.OutcomeInvalid || len(discarded) == maxDiscarded {
+		if err != nil || record.Outcome != results.OutcomeInvalid || len(discarded) == maxDiscarded || !o.Trials.Environment.Mock() {
 			return record, err
 		}
 		discarded = append(discarded, results.Discarded{Started: record.Started, Reason: record.Reason})
@@ -171,13 +174,42 @@ func Header(s *scenarios.Scenario, quick bool, env results.Environment, now time
 	}, nil
 }
 
-// UsesDatabaseLatency says whether any level adds latency to the database.
-func UsesDatabaseLatency(s *scenarios.Scenario) (bool, error) {
+// UsesLink says whether any level has the way to the database behave specially.
+func UsesLink(s *scenarios.Scenario) (bool, error) {
+	return anyLevel(s, func(s *scenarios.Scenario) bool { return s.Database.Linked() })
+}
+
+// UsesContainer says whether the SUT of any level runs in a container.
+func UsesContainer(s *scenarios.Scenario) (bool, error) {
+	return anyLevel(s, func(s *scenarios.Scenario) bool { return s.SUT.Container })
+}
+
+func anyLevel(s *scenarios.Scenario, holds func(*scenarios.Scenario) bool) (bool, error) {
 	levels, err := s.ExpandLevels()
-	for _, level := range levels {
-		if level.Scenario.Database.Latency > 0 {
-			return true, nil
+	return slices.ContainsFunc(levels, func(l scenarios.Level) bool { return holds(l.Scenario) }), err
+}
+
+// CheckExternal says why a scenario cannot run on an upstream that is not a
+// mock of ours: levels of a profile that it does not take, or more requests
+// than external.requests allows.
+func CheckExternal(s *scenarios.Scenario) error {
+	plan, err := Plan(s)
+	if err != nil {
+		return err
+	}
+	requests := 0
+	for _, t := range plan {
+		for factor := range t.Level.Factors {
+			if strings.HasPrefix(factor, "upstream.") {
+				return fmt.Errorf("scenario %s: levels vary %s, which only a mock upstream of ours takes", s.Name, factor)
+			}
+		}
+		for _, batch := range itemBatches(t.Level.Scenario) {
+			requests += len(batch)
 		}
 	}
-	return false, err
+	if bound := s.External.MaxRequests(); requests > bound {
+		return fmt.Errorf("scenario %s: the run would send %d requests to an upstream that is not ours, more than external.requests in the scenario allows (%d); allowed: fewer items, levels or blocks (--quick), or a higher bound", s.Name, requests, bound)
+	}
+	return nil
 }

@@ -24,6 +24,9 @@ type Trials struct {
 	// RunID names the run; Database is where its trials write.
 	RunID    string
 	Database string
+	// Container runs a SUT whose scenario asks for one; nil: there is no engine.
+	// Its limits are the scenario's.
+	Container *sut.ContainerOptions
 	// Unobserved runs the core without its recorder and counts descriptors only
 	// before and after; Unwritten has a writer that does nothing. For benchmarks
 	// of what these cost.
@@ -33,7 +36,7 @@ type Trials struct {
 
 // NewTrials returns Trials of a run on an environment.
 func NewTrials(env Environment, executable, runID string) *Trials {
-	return &Trials{Environment: env, Executable: executable, RunID: runID, Database: databaseName(runID)}
+	return &Trials{Environment: env, Executable: executable, RunID: runID, Database: DatabaseName(runID)}
 }
 
 // Run runs one trial. What goes wrong is in the record: its outcome is not ok
@@ -43,15 +46,31 @@ func (r *Trials) Run(ctx context.Context, t PlannedTrial) (results.Trial, error)
 	record := results.Trial{
 		Index: t.Index, Block: t.Block, Variant: t.Variant.Name,
 		Level: t.Level.Factors, LevelName: t.Level.Name, Items: s.Items.Count,
-		Seed: t.Seed, Started: time.Now().UTC(), Ideal: t.Ideal,
+		Seed: t.Seed, Started: time.Now().UTC(),
+	}
+	if r.Environment.Mock() { // else nobody knows the latencies
+		record.Ideal = t.Ideal
 	}
 	if err := r.prepare(ctx, t); err != nil {
 		fail(&record, results.OutcomeFailed, err)
+		scrub(&record, r.Environment.Scrub)
 		return record, ctx.Err()
 	}
 	failed := r.measure(ctx, t, &record)
 	r.verify(ctx, t, &record, failed)
+	scrub(&record, r.Environment.Scrub)
 	return record, ctx.Err()
+}
+
+// scrub removes credentials from all that others wrote into the record.
+func scrub(record *results.Trial, clean func(string) string) {
+	record.Reason, record.StderrTail = clean(record.Reason), clean(record.StderrTail)
+	for i, w := range record.Warnings {
+		record.Warnings[i] = clean(w)
+	}
+	for i := range record.Errors {
+		record.Errors[i].Sample = clean(record.Errors[i].Sample)
+	}
 }
 
 func fail(record *results.Trial, outcome string, err error) {
@@ -66,8 +85,8 @@ func (r *Trials) prepare(ctx context.Context, t PlannedTrial) error {
 	if err := r.Environment.ConfigureUpstream(ctx, s.Upstream, t.Seed); err != nil {
 		return fmt.Errorf("configure the upstream: %w", err)
 	}
-	if err := r.Environment.SetDatabaseLatency(ctx, time.Duration(s.Database.Latency)); err != nil {
-		return fmt.Errorf("set the database's latency: %w", err)
+	if err := r.Environment.ConfigureDatabase(ctx, s.Database, t.Seed); err != nil {
+		return fmt.Errorf("configure the way to the database: %w", err)
 	}
 	if err := r.Environment.Prepare(ctx, r.Database, collection(t.Index)); err != nil {
 		return fmt.Errorf("prepare the collection: %w", err)
@@ -106,12 +125,17 @@ func (r *Trials) interval() time.Duration {
 func (r *Trials) spec(t PlannedTrial) sut.Spec {
 	s := t.Level.Scenario
 	upstream, mongo := t.Variant.MaxConns()
+	rate := 0
+	if !r.Environment.Mock() {
+		rate = s.External.MaxRate()
+	}
 	return sut.Spec{
+		AllowTargets: r.Environment.AllowedTargets(),
 		Floodgate: sut.Version, Type: sut.TypeSpec, Trial: fmt.Sprintf("%s/%d", r.RunID, t.Index),
 		Variant: t.Variant, Items: s.ItemArgs(), Batches: max(1, s.Items.Batches),
 		Upstream: sut.UpstreamSpec{
 			URL: r.Environment.UpstreamURL(), Timeout: s.SUT.FetchTimeout,
-			MaxConns: upstream, Fresh: t.Variant.Connections.Upstream == "fresh",
+			Rate: rate, MaxConns: upstream, Fresh: t.Variant.Connections.Upstream == "fresh",
 		},
 		Database: sut.DatabaseSpec{
 			URI: r.Environment.MongoURI(), Name: r.Database, Collection: collection(t.Index),

@@ -1,0 +1,83 @@
+package environment
+
+import (
+	"context"
+	"fmt"
+	"net/netip"
+	"path/filepath"
+
+	"floodgate/bench/container"
+	"floodgate/bench/environment/mongo"
+	"floodgate/results"
+)
+
+// containers runs upstream and database in containers.
+type containers struct{ *Environment }
+
+func (c containers) startUpstream(ctx context.Context) (*upstream, error) {
+	image, err := c.options.Engine.Build(ctx, container.RoleUpstream, c.options.Executable, c.options.Note)
+	if err != nil {
+		return nil, err
+	}
+	r, err := c.options.Engine.Start(ctx, container.Spec{
+		Name: upstreamName, Image: image, Port: fmt.Sprintf("%d/tcp", upstreamPort), Limits: c.options.Limits.Upstream,
+		Ready: c.ready, ReadyTimeout: c.options.ReadyTimeout, Log: filepath.Join(c.options.LogDir, upstreamName+".log"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ourUpstream(contained{r}), nil
+}
+
+func (c containers) startMongo(ctx context.Context) (*database, error) {
+	image, err := c.mongoImage(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r, err := c.options.Engine.Start(ctx, container.Spec{
+		Name: "database", Image: image, Mongo: true, Port: fmt.Sprintf("%d/tcp", mongoPort),
+		Args: c.options.MongoArgs, Limits: c.options.Limits.Database, Tmpfs: c.tmpfs(),
+		Ready:        func(ctx context.Context, a netip.AddrPort) error { return c.ping(ctx, mongoURI(a)) },
+		ReadyTimeout: c.options.ReadyTimeout, Log: filepath.Join(c.options.LogDir, mongoName+".log"),
+	})
+	if err != nil {
+		return nil, err
+	}
+	version := "" // to be asked
+	if c.options.MongoImage == OwnImage {
+		version = mongo.Version() // FerretDB as a library does not know its own
+	}
+	return ourDatabase(contained{r}, version), nil
+}
+
+// tmpfs is where the data are if their size is bounded.
+func (c containers) tmpfs() map[string]string {
+	if c.options.DataSize == 0 {
+		return nil
+	}
+	return map[string]string{mongoData: fmt.Sprintf("size=%d", c.options.DataSize)}
+}
+
+// mongoImage makes the database's image or sees to it that it is there.
+func (c containers) mongoImage(ctx context.Context) (string, error) {
+	image := c.options.MongoImage
+	if image == OwnImage {
+		return c.options.Engine.Build(ctx, container.RoleMongo, c.options.Executable, c.options.Note)
+	}
+	return image, c.options.Engine.Pull(ctx, image, c.options.Note)
+}
+
+func (containers) describe(d *results.Environment, u *upstream, m *database) {
+	d.Kind = Containers
+	if u != nil {
+		d.Containers = append(d.Containers, u.server.(contained).Describe())
+	}
+	if m != nil {
+		d.Containers = append(d.Containers, m.server.(contained).Describe())
+	}
+}
+
+// contained is a container as a server.
+type contained struct{ *container.Running }
+
+func (c contained) Addrs() []netip.AddrPort { return []netip.AddrPort{c.Addr()} }

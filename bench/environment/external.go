@@ -1,0 +1,139 @@
+package environment
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+
+	"floodgate/bench/environment/dbproxy"
+	"floodgate/bench/environment/target"
+	"floodgate/results"
+)
+
+// external uses servers of the user's; the one that was not named is embedded.
+type external struct{ *Environment }
+
+func (x external) startUpstream(ctx context.Context) (*upstream, error) {
+	t := x.options.Upstream
+	if t == nil {
+		return embedded(x).startUpstream(ctx)
+	}
+	addrs, err := t.Addrs(ctx, x.options.Policy)
+	if err != nil {
+		return nil, err
+	}
+	mock, err := t.Mock(ctx, x.options.Policy)
+	if err != nil {
+		return nil, err
+	}
+	return &upstream{server: foreign{addrs}, url: t.URL(), foreign: !mock}, nil
+}
+
+func (x external) startMongo(ctx context.Context) (*database, error) {
+	m := x.options.Mongo
+	if m == nil {
+		return embedded(x).startMongo(ctx)
+	}
+	d, err := m.Discover(ctx, x.options.Policy)
+	if err != nil {
+		return nil, err
+	}
+	if x.options.Link {
+		if err := m.Proxyable(); err != nil {
+			return nil, fmt.Errorf("the scenario changes the way to the database: %w", err)
+		}
+	}
+	if err := x.vacant(ctx, d.Mongo.URI()); err != nil {
+		return nil, err
+	}
+	return &database{
+		server: foreign{d.Addrs}, uri: d.Mongo.URI(), through: m.Through, version: d.String(),
+		target: dbproxy.Target{Addr: d.Primary, TLS: proxyTLS(m.TLS()), Loopback: !x.options.Policy.Allows(d.Primary)},
+	}, nil
+}
+
+// proxyTLS is how the proxy connects with TLS in place of the core.
+func proxyTLS(t *target.TLS) *dbproxy.TLSOptions {
+	if t == nil {
+		return nil
+	}
+	return &dbproxy.TLSOptions{ServerName: t.ServerName, CAFile: t.CAFile, CertKeyFile: t.CertKeyFile, Insecure: t.Insecure}
+}
+
+// vacant says that the database that will be written to, and dropped, is not there yet.
+func (x external) vacant(ctx context.Context, uri string) error {
+	if x.options.Database == "" {
+		return errors.New("an external database needs the name of the database to write to")
+	}
+	if x.options.Resume {
+		return nil
+	}
+	client, err := x.connect(ctx, uri)
+	if err != nil {
+		return err
+	}
+	defer disconnect(client)
+	names, err := client.Database(x.options.Database).ListCollectionNames(ctx, bson.D{})
+	if err != nil {
+		return fmt.Errorf("look into database %s: %w", x.options.Database, err)
+	}
+	if len(names) > 0 {
+		return fmt.Errorf("database %s is there already, with %d collections; a run writes to one of its own only", x.options.Database, len(names))
+	}
+	return nil
+}
+
+func (x external) describe(d *results.Environment, u *upstream, _ *database) {
+	d.Kind = External
+	d.Targets = x.options.Policy.Allowed
+	if x.options.Mongo != nil {
+		d.Database += " at " + x.options.Mongo.Redacted()
+	} else {
+		d.Database += ", embedded"
+	}
+	switch t := x.options.Upstream; {
+	case t == nil:
+		d.Upstream += ", embedded"
+	case u != nil && u.foreign:
+		d.Upstream = t.Redacted()
+	default:
+		d.Upstream += " at " + t.Redacted()
+	}
+}
+
+// dropExternal drops what was written to a server of the user's. The caller
+// holds the lock.
+func (e *Environment) dropExternal() error {
+	if e.options.Kind != External || e.options.Mongo == nil || e.mongo == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), dutyTimeout)
+	defer cancel()
+	if err := e.client.Database(e.options.Database).Drop(ctx); err != nil {
+		return fmt.Errorf("drop database %s, which stays: %w", e.options.Database, err)
+	}
+	return nil
+}
+
+// secrets are what no text may show.
+func (o *Options) secrets() []string {
+	var all []string
+	if o.Mongo != nil {
+		all = append(all, o.Mongo.Secrets()...)
+	}
+	if o.Upstream != nil {
+		all = append(all, o.Upstream.Secrets()...)
+	}
+	return all
+}
+
+// foreign is a server that is not ours to start or end.
+type foreign struct{ addrs []netip.AddrPort }
+
+func (f foreign) Addrs() []netip.AddrPort  { return f.addrs }
+func (f foreign) Err() error               { return nil }
+func (f foreign) Stop(time.Duration) error { return nil }

@@ -1,0 +1,127 @@
+package environment
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"floodgate/bench/container"
+	"floodgate/bench/environment/child"
+	"floodgate/bench/environment/target"
+)
+
+// reaperName is the child that cleans up where Close could not: it does so at
+// the end of this process, however that comes.
+//
+// It stands in for the reaper of Testcontainers, a container that would have to
+// be pulled from a registry, holds the engine's socket and listens on every
+// interface of the machine.
+const reaperName = "reaper"
+
+// Bounds on what the reaper may take, in all and for each of its duties.
+const (
+	reapTimeout = 40 * time.Second
+	dutyTimeout = 15 * time.Second
+)
+
+// will is what the reaper is to do, and its last word is whether it need not.
+type will struct {
+	Session  string    `json:"session,omitempty"` // containers to remove
+	Drop     *dropping `json:"drop,omitempty"`    // a database to drop
+	Released bool      `json:"released,omitempty"`
+}
+
+// dropping is a database on a server of the user's.
+type dropping struct {
+	URI      string        `json:"uri"`
+	Database string        `json:"database"`
+	Policy   target.Policy `json:"policy"`
+}
+
+// startReaper starts the reaper if there will be something to remove.
+func (e *Environment) startReaper(ctx context.Context) error {
+	var w will
+	if e.options.Engine != nil {
+		w.Session = e.options.Engine.Session()
+	}
+	if e.options.Kind == External && e.options.Mongo != nil {
+		w.Drop = &dropping{URI: e.options.Mongo.URI(), Database: e.options.Database, Policy: e.options.Policy}
+	}
+	if w == (will{}) {
+		return nil
+	}
+	p, err := e.spawn(ctx, reaperName, nil, func(ctx context.Context, p *child.Process) error { return p.Call(ctx, w) })
+	e.reaper = p
+	return err
+}
+
+// dismissReaper releases the reaper from its duties if they are done.
+func (e *Environment) dismissReaper(done bool) error {
+	if e.reaper == nil {
+		return nil
+	}
+	p := e.reaper
+	e.reaper = nil
+	if !done {
+		return p.Stop(reapTimeout)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), stopGrace)
+	defer cancel()
+	err := p.Call(ctx, will{Released: true})
+	return errors.Join(err, p.Stop(stopGrace))
+}
+
+// reap is the reaper's main function.
+func (c *helper) reap(ctx context.Context, args []string) error {
+	if err := c.flags(reaperName).Parse(args); err != nil {
+		return err
+	}
+	var last will
+	err := c.serve(ctx, child.Ready{Version: "floodgate reaper"}, nil, func(line []byte) error {
+		var w will
+		if err := json.Unmarshal(line, &w); err != nil {
+			return fmt.Errorf("read the will: %w", err)
+		}
+		if w.Released {
+			w = will{}
+		}
+		last = w
+		return nil
+	})
+	c.leash.Reset(reapTimeout)
+	return errors.Join(err, last.execute())
+}
+
+func (w will) execute() error {
+	var errs []error
+	if w.Session != "" {
+		errs = append(errs, removeSession(w.Session))
+	}
+	if w.Drop != nil {
+		errs = append(errs, w.Drop.execute())
+	}
+	return errors.Join(errs...)
+}
+
+func removeSession(session string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), dutyTimeout)
+	defer cancel()
+	engine, err := container.Connect(ctx)
+	if err != nil {
+		return err
+	}
+	return errors.Join(engine.RemoveSession(ctx, session), engine.Close())
+}
+
+func (d *dropping) execute() error {
+	ctx, cancel := context.WithTimeout(context.Background(), dutyTimeout)
+	defer cancel()
+	client, err := connectWith(ctx, d.URI, d.Policy)
+	if err != nil {
+		return errors.New("connect to the database, to drop what was written: it did not answer")
+	}
+	defer disconnect(client)
+	return client.Database(d.Database).Drop(ctx)
+}

@@ -1,0 +1,245 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"floodgate/bench/container"
+	"floodgate/bench/environment"
+	"floodgate/bench/environment/target"
+	"floodgate/bench/experiment"
+	"floodgate/bench/sut"
+	"floodgate/results"
+	"floodgate/scenarios"
+)
+
+// auto is the environment that nobody named.
+const auto = "auto"
+
+// defaultMongoImage is that of the database in containers.
+const defaultMongoImage = "mongo:8"
+
+// environmentFlags say where upstream and database come from.
+type environmentFlags struct {
+	kind            string
+	mongoImage      string
+	mongoArgs       string
+	mongoURI        string
+	mongoURIFile    string
+	upstreamURL     string
+	upstreamURLFile string
+	allowTargets    []string
+	keepData        bool
+}
+
+func (f *environmentFlags) register(flags *pflag.FlagSet) {
+	flags.BoolVar(&f.keepData, "keep-data", false, "keep the embedded database's folder in the run's folder")
+	flags.StringVar(&f.kind, "env", auto, "`environment`: auto, embedded, containers or external")
+	flags.StringVar(&f.mongoImage, "mongo-image", defaultMongoImage, "`image` of MongoDB in containers; embedded: made of this program")
+	flags.StringVar(&f.mongoArgs, "mongo-args", "", "`arguments` of MongoDB in containers, separated by spaces")
+	flags.StringVar(&f.mongoURI, "mongo-uri", "", "connection `string` of an external MongoDB; with a password: in FLOODGATE_MONGO_URI")
+	flags.StringVar(&f.mongoURIFile, "mongo-uri-file", "", "`file` that holds it; -: standard input")
+	flags.StringVar(&f.upstreamURL, "upstream-url", "", "base `URL` of an external upstream; with a password: in FLOODGATE_UPSTREAM_URL")
+	flags.StringVar(&f.upstreamURLFile, "upstream-url-file", "", "`file` that holds it; -: standard input")
+	flags.StringArrayVar(&f.allowTargets, "allow-target", nil, "`host` beyond loopback that may be loaded; once for each")
+}
+
+// setup is the environment that a scenario will run in.
+type setup struct {
+	options environment.Options
+	sut     *sut.ContainerOptions // nil: the SUT is a process
+	note    func(string)
+}
+
+// prepare makes the options of an environment out of the flags, and checks
+// that the scenario can run there. Nothing runs yet.
+func (f environmentFlags) prepare(ctx context.Context, s *scenarios.Scenario, note func(string)) (_ *setup, err error) {
+	executable, err := os.Executable()
+	if err != nil {
+		return nil, exit(exitUnmeasured, fmt.Errorf("find our own binary: %w", err))
+	}
+	link, err := experiment.UsesLink(s)
+	if err != nil {
+		return nil, exit(exitUsage, err)
+	}
+	u := &setup{note: note, options: environment.Options{
+		Kind: f.kind, Executable: executable, KeepData: f.keepData, Link: link, Note: note, Limits: s.Containers,
+		MongoImage: f.mongoImage, MongoArgs: strings.Fields(f.mongoArgs), Policy: target.Policy{Allowed: f.allowTargets},
+	}}
+	defer func() {
+		if err != nil {
+			u.close()
+		}
+	}()
+	if err := f.targets(u); err != nil {
+		return nil, exit(exitUsage, err)
+	}
+	if err := f.choose(ctx, u); err != nil {
+		return nil, exit(exitUsage, err)
+	}
+	if err := u.fits(s); err != nil {
+		return nil, exit(exitUsage, err)
+	}
+	if err := u.connect(ctx, s); err != nil {
+		return nil, exit(exitUnmeasured, err)
+	}
+	return u, nil
+}
+
+// targets reads where the user's servers are.
+func (f environmentFlags) targets(u *setup) error {
+	if err := u.options.Policy.Validate(); err != nil {
+		return err
+	}
+	uri, err := target.Source{Flag: "--mongo-uri", Value: f.mongoURI, File: f.mongoURIFile, Env: "FLOODGATE_MONGO_URI", Stdin: os.Stdin}.Read()
+	if err != nil {
+		return err
+	}
+	if uri != "" {
+		if u.options.Mongo, err = target.ParseMongo(uri); err != nil {
+			return err
+		}
+	}
+	url, err := target.Source{Flag: "--upstream-url", Value: f.upstreamURL, File: f.upstreamURLFile, Env: "FLOODGATE_UPSTREAM_URL", Stdin: os.Stdin}.Read()
+	if err != nil {
+		return err
+	}
+	if url != "" {
+		u.options.Upstream, err = target.ParseUpstream(url)
+	}
+	return err
+}
+
+// choose decides on the kind, and refuses flags that belong to another.
+func (f environmentFlags) choose(ctx context.Context, u *setup) error {
+	o := &u.options
+	named := o.Mongo != nil || o.Upstream != nil
+	contained := f.mongoImage != defaultMongoImage || f.mongoArgs != "" || o.Limits != (scenarios.Containers{})
+	if !slices.Contains([]string{auto, environment.Embedded, environment.Containers, environment.External}, f.kind) {
+		return fmt.Errorf("no environment %q; allowed: %s, %s, %s, %s", f.kind, auto, environment.Embedded, environment.Containers, environment.External)
+	}
+	if f.kind == auto {
+		switch {
+		case named:
+			o.Kind, o.Chosen = environment.External, "a server was named"
+		case contained:
+			o.Kind, o.Chosen = environment.Containers, "an image, its arguments or limits of containers were given"
+		case o.KeepData:
+			o.Kind, o.Chosen = environment.Embedded, "its data are to be kept"
+		default:
+			o.Engine, o.Chosen = environment.Choose(ctx, o.Executable, o.MongoImage)
+			if o.Kind = environment.Embedded; o.Engine != nil {
+				o.Kind = environment.Containers
+			}
+		}
+	}
+	switch {
+	case o.Kind == environment.External && !named:
+		return errors.New("--env external needs --mongo-uri, --upstream-url or both")
+	case o.Kind != environment.External && named:
+		return fmt.Errorf("a server was named, but --env is %s; allowed: external", o.Kind)
+	case o.Kind != environment.External && len(f.allowTargets) > 0:
+		return fmt.Errorf("--allow-target is for external servers, but the environment is %s", o.Kind)
+	case o.Kind != environment.Embedded && o.KeepData:
+		return fmt.Errorf("--keep-data is for the embedded database, but the environment is %s", o.Kind)
+	case o.Kind != environment.Containers && contained:
+		return fmt.Errorf("an image, its arguments or limits of containers were given, but the environment is %s; allowed: containers", o.Kind)
+	}
+	return nil
+}
+
+// fits says why a scenario cannot run there.
+func (u *setup) fits(s *scenarios.Scenario) error {
+	if command := s.SUT.Command; len(command) > 0 {
+		if _, err := exec.LookPath(command[0]); err != nil {
+			return exit(exitUnmeasured, fmt.Errorf("sut.command: %w", err))
+		}
+		if u.options.Upstream != nil {
+			return errors.New("sut.command cannot run on an external upstream: nothing would bound its requests a second")
+		}
+	}
+	if u.options.Upstream != nil {
+		return experiment.CheckExternal(s)
+	}
+	return nil
+}
+
+// connect connects to the engine if something is to run in a container.
+func (u *setup) connect(ctx context.Context, s *scenarios.Scenario) (err error) {
+	contained, err := experiment.UsesContainer(s)
+	if err != nil {
+		return err
+	}
+	if !contained && u.options.Kind != environment.Containers {
+		return nil
+	}
+	if u.options.Engine == nil {
+		if u.options.Engine, err = container.Connect(ctx); err != nil {
+			return err
+		}
+	}
+	removed, err := u.options.Engine.Sweep(ctx)
+	if err != nil {
+		return fmt.Errorf("remove what an earlier run left: %w", err)
+	}
+	for _, name := range removed {
+		u.note("removed " + name + ", which a run that was killed had left")
+	}
+	if !contained {
+		return nil
+	}
+	image, err := u.options.Engine.Build(ctx, container.RoleSUT, u.options.Executable, u.note)
+	u.sut = &sut.ContainerOptions{Engine: u.options.Engine, Image: image}
+	return err
+}
+
+// start starts the environment of a run.
+func (u *setup) start(ctx context.Context, root, id string, resumed bool) (*environment.Environment, error) {
+	o := u.options
+	o.LogDir = filepath.Join(root, id, "logs")
+	o.Database, o.Resume = experiment.DatabaseName(id), resumed
+	why := ""
+	if o.Chosen != "" {
+		why = " (" + o.Chosen + ")"
+	}
+	u.note(fmt.Sprintf("environment: %s%s", o.Kind, why))
+	return environment.Start(ctx, o)
+}
+
+// close ends what prepare began.
+func (u *setup) close() {
+	if u.options.Engine != nil {
+		_ = u.options.Engine.Close()
+	}
+}
+
+// resumed are the flags by which a run's environment is started again.
+func (f environmentFlags) resumed(begun results.Environment) environmentFlags {
+	f.kind = begun.Kind
+	for _, c := range begun.Containers {
+		if c.Name != "database" {
+			continue
+		}
+		if f.mongoImage = c.Image; strings.HasPrefix(c.Image, container.RoleMongo.Repository()+":") {
+			f.mongoImage = environment.OwnImage
+		}
+	}
+	return f
+}
+
+// sameEnvironment refuses to mix trials of two environments in one run.
+func sameEnvironment(begun, now results.Environment) error {
+	begun.Chosen, now.Chosen = "", ""
+	if fmt.Sprint(begun) != fmt.Sprint(now) {
+		return fmt.Errorf("the run began in another environment, its trials cannot be mixed with new ones:\n  then %+v\n  now  %+v", begun, now)
+	}
+	return nil
+}
