@@ -74,15 +74,22 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// printTerminal prints the run for a person, as wide as the terminal and in
-// colour where there is one and NO_COLOR is not set.
+// printTerminal prints the run for a person.
 func printTerminal(w io.Writer, stored *results.Run, v *gate.Verdict) error {
-	var o report.Options
-	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		o.Color = os.Getenv("NO_COLOR") == ""
-		if width, _, err := term.GetSize(int(f.Fd())); err == nil {
-			o.Width = width
-		}
+	width, color := terminal(w)
+	return report.Terminal(w, stored, v, report.Options{Width: width, Color: color})
+}
+
+// terminal says how wide the terminal is that w writes to, and whether to write
+// in colour: where NO_COLOR is not set. What is no terminal has width 0 and none.
+func terminal(w io.Writer) (width int, color bool) {
+	f, ok := w.(*os.File)
+	if !ok || !term.IsTerminal(int(f.Fd())) {
+		return 0, false
 	}
-	return report.Terminal(w, stored, v, o)
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		width = 0
+	}
+	return width, os.Getenv("NO_COLOR") == ""
 }

@@ -68,6 +68,10 @@ func Connect(ctx context.Context) (_ *Engine, err error) {
 	if err != nil {
 		return nil, err
 	}
+	// Testcontainers takes another engine where the named one does not answer.
+	if named := os.Getenv("DOCKER_HOST"); named != "" && named != found.DaemonHost() {
+		return nil, errors.Join(fmt.Errorf("DOCKER_HOST is %s, where none answers", named), found.Close())
+	}
 	if err := here(found.DaemonHost()); err != nil {
 		return nil, errors.Join(err, found.Close())
 	}

@@ -117,7 +117,7 @@ func (s sources) examine(ctx context.Context, o Options) Report {
 		defer engine.Close()
 	}
 	checks = append(checks, engineChecks...)
-	checks = append(checks, s.toolchain(o.Executable), s.folders(o), s.processes(o.Children), leftovers(ctx, engine), unfinished(o.Runs))
+	checks = append(checks, s.toolchain(o.Executable), s.folders(o), s.processes(o.Children), leftovers(ctx, engine, o.Executable), unfinished(o.Runs))
 	r := Report{Checks: checks}
 	if r.CanRun() {
 		r.Environments = append(r.Environments, embedded)

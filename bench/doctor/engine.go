@@ -3,19 +3,13 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
+
+	"floodgate/bench/container"
 )
 
-// Leftover is a container or an image of ours.
-type Leftover struct {
-	Kind, Name, ID string
-	// Why says how it is known to be ours, and what became of its owner.
-	Why string
-	// Orphaned: nobody uses it any more, it can be removed.
-	Orphaned bool
-}
-
-// Engine is a container engine that answers.
+// Engine is a container engine that answers: a [container.Engine].
 type Engine interface {
 	// Version names the product, its version and its platform.
 	Version() string
@@ -23,10 +17,10 @@ type Engine interface {
 	CanBuild(executable string) error
 	// Available is nil where the image is there or its registry has it.
 	Available(ctx context.Context, image string) error
-	// Leftovers are all containers and images of ours.
-	Leftovers(ctx context.Context) ([]Leftover, error)
-	// Remove removes them.
-	Remove(ctx context.Context, all []Leftover) error
+	// Leftovers are all containers of ours, and the images that are of no use.
+	Leftovers(ctx context.Context, executable string) ([]container.Leftover, error)
+	// Remove removes those of them that are orphaned.
+	Remove(ctx context.Context, all []container.Leftover) error
 	Close() error
 }
 
@@ -42,17 +36,24 @@ const noEngine = "no container engine answers"
 // engine says whether the containers environment can be used; its absence
 // keeps no run from starting. The engine is nil where none answers.
 func (s sources) engine(ctx context.Context, o Options) (Engine, []Check) {
-	const name, build = "docker", "docker build"
-	pull := "docker image"
+	const name, build, pull = "docker", "docker build", "docker image"
 	e, err := connect(ctx, o)
 	if err != nil {
 		return nil, []Check{
-			doubt(name, err.Error(), "only containers need one: without it runs use --env embedded, which needs none; to start one:\nsudo systemctl start docker"),
+			doubt(name, err.Error(), startEngine(err)),
 			unseen(build, noEngine, "see "+name),
 			unseen(pull, noEngine, "see "+name),
 		}
 	}
 	return e, []Check{fine(name, e.Version()), canBuild(e, build, o.Executable), canPull(ctx, e, pull, o.MongoImage)}
+}
+
+func startEngine(err error) string {
+	const needless = "only containers need one: without it runs use --env embedded, which needs none; "
+	if strings.Contains(err.Error(), "permission denied") {
+		return needless + "to be let in (which makes you as good as root), and log in again:\nsudo usermod -aG docker $USER"
+	}
+	return needless + "to start one:\nsudo systemctl start docker"
 }
 
 func connect(ctx context.Context, o Options) (Engine, error) {

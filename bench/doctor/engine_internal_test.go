@@ -6,12 +6,14 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"floodgate/bench/container"
 )
 
 // fakeEngine answers as it is told to.
 type fakeEngine struct {
 	build, available, list, remove error
-	all, removed                   []Leftover
+	all, removed                   []container.Leftover
 	asked                          []string
 	closed                         bool
 }
@@ -23,8 +25,10 @@ func (e *fakeEngine) Available(_ context.Context, image string) error {
 	e.asked = append(e.asked, image)
 	return e.available
 }
-func (e *fakeEngine) Leftovers(context.Context) ([]Leftover, error) { return e.all, e.list }
-func (e *fakeEngine) Remove(_ context.Context, all []Leftover) error {
+func (e *fakeEngine) Leftovers(context.Context, string) ([]container.Leftover, error) {
+	return e.all, e.list
+}
+func (e *fakeEngine) Remove(_ context.Context, all []container.Leftover) error {
 	if e.remove == nil {
 		e.removed = append(e.removed, all...)
 	}
@@ -37,6 +41,10 @@ func noDocker(context.Context) (Engine, error) {
 	return nil, errors.New("connect to /var/run/docker.sock: no such file")
 }
 
+func notLetIn(context.Context) (Engine, error) {
+	return nil, errors.New("dial unix /var/run/docker.sock: permission denied")
+}
+
 func TestEngine(t *testing.T) {
 	for _, tt := range []struct {
 		name    string
@@ -47,6 +55,7 @@ func TestEngine(t *testing.T) {
 	}{
 		{"all there", (&fakeEngine{}).connect, DefaultImage, [3]Status{OK, OK, OK}, "mongo:8 is here or can be pulled"},
 		{"none", noDocker, DefaultImage, [3]Status{Warning, Unknown, Unknown}, "--env embedded"},
+		{"not let in", notLetIn, DefaultImage, [3]Status{Warning, Unknown, Unknown}, "usermod"},
 		{"cannot build", (&fakeEngine{build: errors.New("no tool chain")}).connect, DefaultImage, [3]Status{OK, Warning, OK}, "no tool chain"},
 		{"cannot pull", (&fakeEngine{available: errors.New("no route")}).connect, "mongo:9", [3]Status{OK, OK, Warning}, "docker save mongo:9"},
 		{"need not pull", (&fakeEngine{available: errors.New("no route")}).connect, OwnImage, [3]Status{OK, OK, OK}, "made of this program"},
@@ -68,13 +77,13 @@ func TestEngine(t *testing.T) {
 }
 
 func TestLeftovers(t *testing.T) {
-	used := Leftover{Kind: "container", Name: "run", Why: "its owner lives"}
-	old := Leftover{Kind: "container", Name: "dead", Why: "process 5 is gone", Orphaned: true}
-	expect(t, leftovers(t.Context(), nil), Unknown)
-	expect(t, leftovers(t.Context(), &fakeEngine{}), OK, "none")
-	expect(t, leftovers(t.Context(), &fakeEngine{all: []Leftover{used}}), OK, "1 in use")
-	expect(t, leftovers(t.Context(), &fakeEngine{all: []Leftover{used, old}}), Warning, "container dead (process 5 is gone)", cleanCommand)
-	expect(t, leftovers(t.Context(), &fakeEngine{list: errors.New("timed out")}), Unknown, "timed out")
-	many := &fakeEngine{all: slices.Repeat([]Leftover{old}, 5)}
-	expect(t, leftovers(t.Context(), many), Warning, "and 2 more")
+	used := container.Leftover{Kind: "container", Name: "run", Why: "its owner lives"}
+	old := container.Leftover{Kind: "container", Name: "dead", Why: "process 5 is gone", Orphaned: true}
+	expect(t, leftovers(t.Context(), nil, ""), Unknown)
+	expect(t, leftovers(t.Context(), &fakeEngine{}, ""), OK, "none")
+	expect(t, leftovers(t.Context(), &fakeEngine{all: []container.Leftover{used}}, ""), OK, "1 in use")
+	expect(t, leftovers(t.Context(), &fakeEngine{all: []container.Leftover{used, old}}, ""), Warning, "container dead (process 5 is gone)", cleanCommand)
+	expect(t, leftovers(t.Context(), &fakeEngine{list: errors.New("timed out")}, ""), Unknown, "timed out")
+	many := &fakeEngine{all: slices.Repeat([]container.Leftover{old}, 5)}
+	expect(t, leftovers(t.Context(), many, ""), Warning, "and 2 more")
 }

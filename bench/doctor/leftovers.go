@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"floodgate/bench/container"
 	"floodgate/bench/environment/scratch"
 	"floodgate/results"
 )
@@ -34,16 +35,16 @@ func (s sources) folders(o Options) Check {
 }
 
 // leftovers are containers and images of ours that nobody uses.
-func leftovers(ctx context.Context, e Engine) Check {
+func leftovers(ctx context.Context, e Engine, executable string) Check {
 	const name = "old containers"
 	if e == nil {
 		return unseen(name, noEngine, "see docker")
 	}
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	all, err := e.Leftovers(ctx)
+	all, err := e.Leftovers(ctx, executable)
 	if err != nil {
-		return unseen(name, err.Error(), "look yourself:\ndocker ps -a --filter label=floodgate")
+		return unseen(name, err.Error(), "look yourself:\ndocker ps -a --filter label=floodgate.session")
 	}
 	var old []string
 	used := 0
@@ -105,14 +106,14 @@ func Clean(ctx context.Context, o Options) (removed []string, err error) {
 	defer e.Close()
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
-	all, err := e.Leftovers(ctx)
+	all, err := e.Leftovers(ctx, o.Executable)
 	errs = append(errs, err)
 	for _, l := range all {
 		if !l.Orphaned {
 			continue
 		}
-		if err := e.Remove(ctx, []Leftover{l}); err != nil {
-			errs = append(errs, fmt.Errorf("remove %s %s: %w", l.Kind, l.Name, err))
+		if err := e.Remove(ctx, []container.Leftover{l}); err != nil {
+			errs = append(errs, err)
 			continue
 		}
 		removed = append(removed, fmt.Sprintf("%s %s: %s", l.Kind, l.Name, l.Why))

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"floodgate/bench/container"
 	"floodgate/bench/environment/scratch"
 	"floodgate/results"
 	"floodgate/scenarios"
@@ -36,9 +37,9 @@ func TestCleanRemovesWhatIsOrphanedAndNothingElse(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer alive.Remove()
-	used := Leftover{Kind: "container", Name: "run"}
-	old := Leftover{Kind: "image", Name: "floodgate-mongo:abc", Why: "of an older program", Orphaned: true}
-	e := &fakeEngine{all: []Leftover{used, old}}
+	used := container.Leftover{Kind: "container", Name: "run"}
+	old := container.Leftover{Kind: "image", Name: "floodgate-mongo:abc", Why: "of an older program", Orphaned: true}
+	e := &fakeEngine{all: []container.Leftover{used, old}}
 	o := Options{Temporary: tmp, Prefixes: []string{prefix}, Connect: e.connect}
 	expect(t, sources{}.folders(o), Warning, filepath.Base(dead), cleanCommand)
 	removed, err := Clean(t.Context(), o)
@@ -46,7 +47,7 @@ func TestCleanRemovesWhatIsOrphanedAndNothingElse(t *testing.T) {
 	if err != nil || !slices.Equal(removed, want) {
 		t.Errorf("removed %q, %v, want %q", removed, err, want)
 	}
-	if !slices.Equal(e.removed, []Leftover{old}) || !e.closed {
+	if !slices.Equal(e.removed, []container.Leftover{old}) || !e.closed {
 		t.Errorf("the engine removed %v, closed: %v", e.removed, e.closed)
 	}
 	if left, _ := os.ReadDir(tmp); len(left) != 1 || left[0].Name() != filepath.Base(alive.Path()) {
@@ -58,10 +59,10 @@ func TestCleanRemovesWhatIsOrphanedAndNothingElse(t *testing.T) {
 func TestCleanGoesOn(t *testing.T) {
 	tmp := t.TempDir()
 	orphanFolder(t, tmp)
-	e := &fakeEngine{all: []Leftover{{Kind: "container", Name: "a", Orphaned: true}}, remove: errors.New("in use")}
+	e := &fakeEngine{all: []container.Leftover{{Kind: "container", Name: "a", Orphaned: true}}, remove: errors.New("in use")}
 	o := Options{Temporary: tmp, Prefixes: []string{prefix}, Connect: e.connect}
 	removed, err := Clean(t.Context(), o)
-	if len(removed) != 1 || err == nil || !strings.Contains(err.Error(), "remove container a: in use") {
+	if len(removed) != 1 || err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("removed %q, %v", removed, err)
 	}
 	o.Connect = noDocker

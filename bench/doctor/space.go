@@ -90,11 +90,12 @@ func (s sources) space(name, folder string) Check {
 	return fine(name, found)
 }
 
-// existing is the path or the nearest folder above it that is there.
+// existing is the path or the nearest one above it that is there, which is no
+// folder where none can be made in it.
 func existing(path string) string {
 	path = filepath.Clean(path)
 	for {
-		if info, err := os.Stat(path); err == nil && info.IsDir() {
+		if _, err := os.Stat(path); err == nil {
 			return path
 		}
 		up := filepath.Dir(path)

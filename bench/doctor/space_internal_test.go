@@ -79,3 +79,12 @@ func TestWritable(t *testing.T) {
 		t.Error("written to a folder that is not there")
 	}
 }
+
+// A folder of runs cannot be made below a file.
+func TestSpaceBelowAFile(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, thisMachine().space("disk for runs", filepath.Join(file, "runs")), Failed, file)
+}
