@@ -21,6 +21,8 @@ type measurement struct {
 	process *sut.Process
 	sampler *probe.Sampler
 	report  sut.Report
+	// user and system CPU time as the probe saw it last
+	user, system time.Duration
 }
 
 // run takes the SUT from its start to its end. The outcome belongs to the error.
@@ -144,6 +146,7 @@ func (m *measurement) stopProbe() {
 	if seen.Kinds != nil {
 		d.Outside = &results.Kinds{Upstream: seen.Kinds.Upstream, Mongo: seen.Kinds.Mongo, Other: seen.Kinds.Other}
 	}
+	m.user, m.system = seen.User, seen.System
 	m.record.Resources.PeakRSS = seen.PeakRSS
 	m.record.Resources.Threads = seen.Threads
 }
@@ -183,6 +186,9 @@ func (m *measurement) finish() {
 		r.Descriptors.Predicted = r.Descriptors.Baseline + predicted.Upstream + predicted.Mongo
 	}
 	exit := m.process.Exit()
+	if exit.User == 0 && exit.System == 0 { // in a container, and it did not say
+		exit.User, exit.System = m.user, m.system
+	}
 	r.ExitCode, r.Resources.UserCPU, r.Resources.SystemCPU = exit.Code, exit.User, exit.System
 	if r.Outcome != results.OutcomeOK {
 		r.StderrTail = strings.TrimSpace(exit.StderrTail)

@@ -2,11 +2,13 @@ package experiment
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"floodgate/bench/sut"
 	"floodgate/results"
+	"floodgate/scenarios"
 )
 
 // Bounds on what a SUT may take, besides the scenario's timeout of the work itself.
@@ -98,11 +100,22 @@ func (r *Trials) prepare(ctx context.Context, t PlannedTrial) error {
 // SUT reported as failed.
 func (r *Trials) measure(ctx context.Context, t PlannedTrial, record *results.Trial) []string {
 	s := t.Level.Scenario
-	process, err := sut.Start(sut.Options{Executable: r.Executable, Command: s.SUT.Command, NoFile: s.SUT.NoFile})
+	options := sut.Options{Executable: r.Executable, Command: s.SUT.Command, NoFile: s.SUT.NoFile}
+	if s.SUT.Container {
+		if r.Container == nil {
+			fail(record, results.OutcomeFailed, errors.New("sut.container: there is no container engine"))
+			return nil
+		}
+		contained := *r.Container
+		contained.Limits = scenarios.Limits{CPUs: s.SUT.CPUs, Memory: s.SUT.Memory}
+		options.Container = &contained
+	}
+	process, err := sut.Start(options)
 	if err != nil {
 		fail(record, results.OutcomeFailed, err)
 		return nil
 	}
+	record.Container = process.Container()
 	m := &measurement{trials: r, planned: t, record: record, process: process}
 	outcome, err := m.run(ctx)
 	process.Kill()
@@ -131,7 +144,7 @@ func (r *Trials) spec(t PlannedTrial) sut.Spec {
 	}
 	return sut.Spec{
 		AllowTargets: r.Environment.AllowedTargets(),
-		Floodgate: sut.Version, Type: sut.TypeSpec, Trial: fmt.Sprintf("%s/%d", r.RunID, t.Index),
+		Floodgate:    sut.Version, Type: sut.TypeSpec, Trial: fmt.Sprintf("%s/%d", r.RunID, t.Index),
 		Variant: t.Variant, Items: s.ItemArgs(), Batches: max(1, s.Items.Batches),
 		Upstream: sut.UpstreamSpec{
 			URL: r.Environment.UpstreamURL(), Timeout: s.SUT.FetchTimeout,

@@ -1,14 +1,73 @@
 package sut
 
 import (
+	"context"
+	"io"
+	"os"
+	"strconv"
+	"time"
+
 	"floodgate/bench/container"
+	"floodgate/results"
 	"floodgate/scenarios"
 )
 
-// ContainerOptions say how to run our own SUT in a container.
+// ContainerOptions say how to run our own SUT in a container. Its Go runtime
+// takes the limit of CPUs for GOMAXPROCS, as a service in a container does.
 type ContainerOptions struct {
 	Engine *container.Engine
 	// Image of container.RoleSUT.
 	Image  string
 	Limits scenarios.Limits
+}
+
+// containerTimeout bounds the start of a container.
+const containerTimeout = 30 * time.Second
+
+// contained is a SUT in a container.
+type contained struct {
+	*container.Attached
+	stderr <-chan struct{} // closed when it was read to its end
+}
+
+// startContainer returns the SUT's standard output.
+func (p *Process) startContainer(o Options) (*os.File, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), containerTimeout)
+	defer cancel()
+	a, err := o.Container.Engine.Attach(ctx, container.AttachSpec{
+		Name: "sut", Image: o.Container.Image, Limits: o.Container.Limits, NoFile: o.NoFile,
+		Args: []string{strconv.Itoa(o.NoFile), "0"}, // there is no parent in a container
+	})
+	if err != nil {
+		return nil, err
+	}
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		defer a.Stderr.Close()
+		_, _ = io.Copy(p.stderr, a.Stderr)
+	}()
+	p.stdin, p.program = a.Stdin, contained{a, read}
+	return a.Stdout, nil
+}
+
+func (c contained) pid() int { return c.PID() }
+
+func (c contained) wait() Exit {
+	code, text := c.Wait()
+	if err := c.Remove(); err != nil {
+		text += "; " + err.Error()
+	}
+	select {
+	case <-c.stderr:
+	case <-time.After(2 * time.Second):
+	}
+	return Exit{Code: code, Text: text}
+}
+
+func (c contained) kill() { c.Kill() }
+
+func (c contained) describe() *results.Container {
+	d := c.Describe()
+	return &d
 }

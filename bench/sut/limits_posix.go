@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"syscall"
+	"time"
 )
 
 // setNoFile sets RLIMIT_NOFILE, soft and hard: Go raises the soft limit to the
@@ -20,6 +21,15 @@ func setNoFile(n int) error {
 		return fmt.Errorf("set RLIMIT_NOFILE to %d (it is %d, hard %d): %w", n, now.Cur, now.Max, err)
 	}
 	return nil
+}
+
+// used is the CPU time of this process so far.
+func used() *Resources {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return nil
+	}
+	return &Resources{User: time.Duration(u.Utime.Nano()), System: time.Duration(u.Stime.Nano())}
 }
 
 // groupAttr puts the SUT into a process group of its own: Ctrl-C in the

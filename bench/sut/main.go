@@ -99,7 +99,7 @@ func serve(stdin io.Reader, stdout io.Writer, orphaned func()) error {
 		return err
 	}
 	in.finished.Store(true)
-	if err := out.Encode(Message{Type: TypeClosed}); err != nil {
+	if err := out.Encode(Message{Type: TypeClosed, Resources: used()}); err != nil {
 		return err
 	}
 	<-in.ended

@@ -8,10 +8,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/exec"
-	"strconv"
 	"sync"
 	"time"
+
+	"floodgate/results"
 )
 
 // ChildArg is the hidden subcommand of our own binary that becomes the SUT:
@@ -34,53 +34,51 @@ type Options struct {
 	Command []string
 	// NoFile is RLIMIT_NOFILE, soft and hard.
 	NoFile int
+	// Container runs our own SUT in a container; nil: in a process. Env does not
+	// reach it.
+	Container *ContainerOptions
 	// Env is added to the environment of the harness.
 	Env []string
 }
 
+// program is what runs: a process of this machine, or one in a container.
+type program interface {
+	pid() int
+	// wait waits for its end and for the end of its standard error.
+	wait() Exit
+	kill()
+	// describe is its container; nil: there is none.
+	describe() *results.Container
+}
+
 // Process is a running SUT, seen from the harness. Its methods are for one goroutine.
 type Process struct {
-	cmd    *exec.Cmd
-	stdin  io.WriteCloser
-	events chan Message
-	stderr *tail
-	exited chan struct{} // closed when the process is gone and its output read
-	err    error         // of Wait, valid after exited
+	program program
+	stdin   io.WriteCloser
+	events  chan Message
+	stderr  *tail
+	exited  chan struct{} // closed when the process is gone and its output read
+	exit    Exit          // valid after exited
 
-	mu       sync.Mutex
-	protocol error // first line that was no message
+	mu        sync.Mutex
+	protocol  error      // first line that was no message
+	resources *Resources // as the SUT reported them
 }
 
 // Start starts the SUT under its limits. The caller must call Kill in the end.
 func Start(o Options) (*Process, error) {
-	inheritNothing()
-	args := append([]string{ChildArg, strconv.Itoa(o.NoFile), strconv.Itoa(os.Getpid())}, o.Command...)
-	cmd := exec.Command(o.Executable, args...)
-	cmd.Env = append(os.Environ(), o.Env...)
-	cmd.SysProcAttr = groupAttr()
-	p := &Process{cmd: cmd, events: make(chan Message, 16), stderr: &tail{max: tailSize}, exited: make(chan struct{})}
-	cmd.Stderr = p.stderr
-	// A grandchild that keeps our pipe must not keep the harness waiting.
-	cmd.WaitDelay = 2 * time.Second
-	var err error
-	if p.stdin, err = cmd.StdinPipe(); err != nil {
-		return nil, fmt.Errorf("start SUT: %w", err)
+	p := &Process{events: make(chan Message, 16), stderr: &tail{max: tailSize}, exited: make(chan struct{})}
+	begin := p.startProcess
+	if o.Container != nil {
+		begin = p.startContainer
 	}
-	stdout, w, err := os.Pipe()
+	stdout, err := begin(o)
 	if err != nil {
 		return nil, fmt.Errorf("start SUT: %w", err)
 	}
-	cmd.Stdout = w
-	if err := cmd.Start(); err != nil {
-		stdout.Close()
-		w.Close()
-		return nil, fmt.Errorf("start SUT %q: %w", o.Executable, err)
-	}
-	w.Close()
 	go p.read(stdout)
 	go func() {
-		p.err = cmd.Wait()
-		killGroup(cmd.Process.Pid) // what it left behind
+		p.exit = p.program.wait()
 		close(p.exited)
 	}()
 	return p, nil
@@ -110,6 +108,9 @@ func (p *Process) readMessages(stdout *os.File) error {
 		}
 		switch m.Type {
 		case TypeReady, TypeDone, TypeClosed:
+			if m.Resources != nil {
+				p.setResources(m.Resources)
+			}
 			p.events <- m
 		}
 	}
@@ -132,8 +133,17 @@ func (p *Process) ProtocolError() error {
 	return p.protocol
 }
 
+func (p *Process) setResources(r *Resources) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.resources = r
+}
+
 // PID of the process.
-func (p *Process) PID() int { return p.cmd.Process.Pid }
+func (p *Process) PID() int { return p.program.pid() }
+
+// Container is the one that the SUT runs in; nil: none.
+func (p *Process) Container() *results.Container { return p.program.describe() }
 
 // Send writes one message or Spec to the SUT, bounded by ctx: a SUT that does
 // not read cannot hold the harness.
@@ -213,8 +223,7 @@ func (p *Process) Kill() {
 		return
 	default:
 	}
-	killGroup(p.cmd.Process.Pid)
-	_ = p.cmd.Process.Kill()
+	p.program.kill()
 	for range p.events { // let the reader end
 	}
 	<-p.exited
@@ -231,12 +240,15 @@ type Exit struct {
 	StderrTail string
 }
 
-// Exit returns how the process ended; call it after Wait or Kill.
+// Exit returns how the process ended; call it after Wait or Kill. CPU times of
+// a container are those that the SUT reported, 0 where it did not.
 func (p *Process) Exit() Exit {
-	s := p.cmd.ProcessState
-	e := Exit{Code: -1, Text: "not started", StderrTail: p.stderr.String()}
-	if s != nil {
-		e.Code, e.Text, e.User, e.System = s.ExitCode(), s.String(), s.UserTime(), s.SystemTime()
+	e := p.exit
+	e.StderrTail = p.stderr.String()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if r := p.resources; r != nil && e.User == 0 && e.System == 0 {
+		e.User, e.System = r.User, r.System
 	}
 	return e
 }

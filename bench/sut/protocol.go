@@ -16,7 +16,7 @@
 //	                                                 see Report: {"makespan_ns":…,"items_done":…,"failed":["+15550001"],
 //	                                                 "stages":{"fetch":{"values_ns":[…]}},…}
 //	harness  {"type":"close"}
-//	SUT      {"type":"closed"}                       all clients closed: descriptors must be back at the baseline
+//	SUT      {"type":"closed"}                       optional: "resources":{"user_cpu_ns":…,"system_cpu_ns":…}; all clients closed: descriptors must be back at the baseline
 //	harness  end of input; the SUT exits with 0
 //
 // For each distinct item the SUT gets <upstream.url>/items/<arg>[/<arg>…] and
@@ -112,6 +112,14 @@ type Message struct {
 	// Name of the program, with "ready".
 	Name string `json:"name,omitempty"`
 	*Report
+	// Resources that the program used, with "closed".
+	Resources *Resources `json:"resources,omitempty"`
+}
+
+// Resources of a SUT whose process is not the harness's to wait for.
+type Resources struct {
+	User   time.Duration `json:"user_cpu_ns"`
+	System time.Duration `json:"system_cpu_ns"`
 }
 
 // Report is what "done" carries. Nil and zero fields are unavailable.

@@ -1,0 +1,183 @@
+package container
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"runtime"
+	"strings"
+	"time"
+
+	"github.com/moby/moby/api/pkg/stdcopy"
+	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/client"
+
+	"floodgate/results"
+	"floodgate/scenarios"
+)
+
+// AttachSpec is a program to run in a container with its standard streams in
+// our hands.
+type AttachSpec struct {
+	Name  string // of its role in records and errors: "sut"
+	Image string
+	Args  []string
+	// NoFile is RLIMIT_NOFILE, soft and hard.
+	NoFile int
+	Limits scenarios.Limits
+}
+
+// Attached is a running container whose streams we hold.
+type Attached struct {
+	// Stdin ends the program's input when it is closed, and when this process
+	// dies. Stdout and Stderr end with the program.
+	Stdin          io.WriteCloser
+	Stdout, Stderr *os.File
+
+	engine *Engine
+	id     string
+	pid    int
+	record results.Container
+}
+
+// Attach starts a program in the network of this machine, where the published
+// ports and the way to the database are, and under the user of this process,
+// who may so look at its descriptors from outside. Call Remove in the end.
+func (e *Engine) Attach(ctx context.Context, s AttachSpec) (_ *Attached, err error) {
+	defer func() {
+		if err != nil {
+			err = fmt.Errorf("start %s from image %s: %w", s.Name, s.Image, err)
+		}
+	}()
+	if runtime.GOOS != "linux" {
+		return nil, errElsewhere
+	}
+	created, err := e.client.ContainerCreate(ctx, e.attachOptions(s))
+	if err != nil {
+		return nil, err
+	}
+	a := &Attached{engine: e, id: created.ID}
+	if err := a.begin(ctx, s); err != nil {
+		return nil, errors.Join(err, a.Remove())
+	}
+	return a, nil
+}
+
+func (e *Engine) attachOptions(s AttachSpec) client.ContainerCreateOptions {
+	return client.ContainerCreateOptions{
+		Config: &container.Config{
+			Image: s.Image, Cmd: s.Args, Labels: e.labels(s.Name), User: fmt.Sprintf("%d:%d", os.Getuid(), os.Getgid()),
+			OpenStdin: true, StdinOnce: true, AttachStdin: true, AttachStdout: true, AttachStderr: true,
+		},
+		HostConfig: &container.HostConfig{
+			NetworkMode: "host", ReadonlyRootfs: true, SecurityOpt: []string{"no-new-privileges"},
+			Resources: container.Resources{
+				NanoCPUs: nanoCPUs(s.Limits.CPUs), Memory: int64(s.Limits.Memory), MemorySwap: int64(s.Limits.Memory),
+				Ulimits: []*container.Ulimit{{Name: "nofile", Soft: int64(s.NoFile), Hard: int64(s.NoFile)}},
+			},
+		},
+	}
+}
+
+// begin attaches to the container, starts it and finds its process.
+func (a *Attached) begin(ctx context.Context, s AttachSpec) error {
+	streams, err := a.engine.client.ContainerAttach(ctx, a.id, client.ContainerAttachOptions{Stream: true, Stdin: true, Stdout: true, Stderr: true})
+	if err != nil {
+		return fmt.Errorf("attach: %w", err)
+	}
+	if err := a.connect(streams.HijackedResponse); err != nil {
+		streams.Close()
+		return err
+	}
+	if _, err := a.engine.client.ContainerStart(ctx, a.id, client.ContainerStartOptions{}); err != nil {
+		return err
+	}
+	answer, err := a.engine.client.ContainerInspect(ctx, a.id, client.ContainerInspectOptions{})
+	if err != nil {
+		return fmt.Errorf("inspect: %w", err)
+	}
+	a.record = describe(s.Name, s.Image, answer.Container)
+	state := answer.Container.State
+	if state == nil || !state.Running {
+		return nil // its end will be seen
+	}
+	a.pid = state.Pid
+	return onThisMachine(ctx, a.pid)
+}
+
+// connect passes the streams on: what comes is both outputs in one.
+func (a *Attached) connect(streams client.HijackedResponse) error {
+	stdout, outWriter, err := os.Pipe()
+	if err != nil {
+		return err
+	}
+	stderr, errWriter, err := os.Pipe()
+	if err != nil {
+		return errors.Join(err, stdout.Close(), outWriter.Close())
+	}
+	a.Stdin, a.Stdout, a.Stderr = input{streams}, stdout, stderr
+	go func() {
+		_, _ = stdcopy.StdCopy(outWriter, errWriter, streams.Reader)
+		outWriter.Close()
+		errWriter.Close()
+		streams.Close()
+	}()
+	return nil
+}
+
+// input is the program's standard input.
+type input struct{ streams client.HijackedResponse }
+
+func (i input) Write(b []byte) (int, error) { return i.streams.Conn.Write(b) }
+func (i input) Close() error                { return i.streams.CloseWrite() }
+
+var errElsewhere = errors.New("its process is not one of this machine, so that its descriptors cannot be counted: a system under test in a container needs an engine on this Linux machine itself (Docker Desktop has one in a virtual machine)")
+
+// onThisMachine says whether the process of a container, which runs our program, is
+// one of this machine's. It is given a second to become that program.
+func onThisMachine(ctx context.Context, pid int) error {
+	deadline := time.Now().Add(time.Second)
+	for {
+		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
+		if err == nil && (len(line) == 0 || strings.HasPrefix(string(line), "/floodgate\x00")) {
+			return nil // or it has ended already, which will be seen
+		}
+		if time.Now().After(deadline) || ctx.Err() != nil {
+			return errElsewhere
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// PID of the program as this machine sees it; 0: it ended at once.
+func (a *Attached) PID() int { return a.pid }
+
+// Describe is the container for the record.
+func (a *Attached) Describe() results.Container { return a.record }
+
+// Wait waits for the program's end and says what it was: its exit code, -1
+// where none is known, and the same in words.
+func (a *Attached) Wait() (code int, text string) {
+	answer := a.engine.client.ContainerWait(context.Background(), a.id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
+	select {
+	case end := <-answer.Result:
+		return int(end.StatusCode), a.engine.exit(a.id, end.StatusCode)
+	case err := <-answer.Error:
+		if notFound(err) {
+			return -1, "its container was removed"
+		}
+		return -1, fmt.Sprintf("the engine does not answer any more: %v", err)
+	}
+}
+
+// Kill kills the program.
+func (a *Attached) Kill() {
+	ctx, cancel := context.WithTimeout(context.Background(), discardTimeout)
+	defer cancel()
+	_, _ = a.engine.client.ContainerKill(ctx, a.id, client.ContainerKillOptions{Signal: "KILL"}) // it may have ended
+}
+
+// Remove removes the container, running or not.
+func (a *Attached) Remove() error { return a.engine.discard(a.id) }
