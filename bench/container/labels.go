@@ -1,8 +1,10 @@
 package container
 
 import (
+	"bytes"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/shirou/gopsutil/v4/host"
@@ -24,7 +26,7 @@ func (e *Engine) labels(role string) map[string]string {
 	pid := os.Getpid()
 	return map[string]string{
 		labelRole: role, labelSession: e.session, labelPID: strconv.Itoa(pid),
-		labelStart: strconv.FormatInt(started(pid), 10), labelHost: thisHost(),
+		labelStart: strconv.FormatInt(started(pid), 10), labelHost: thisPlace().String(),
 	}
 }
 
@@ -41,18 +43,27 @@ func started(pid int) int64 {
 	return at
 }
 
-// thisHost is where process IDs mean what they mean here: this boot of this
-// machine and, on Linux, this namespace of process IDs.
-func thisHost() string {
-	if boot, err := os.ReadFile("/proc/sys/kernel/random/boot_id"); err == nil {
-		space, _ := os.Readlink("/proc/self/ns/pid") // empty where there are none
-		return string(boot[:min(36, len(boot))]) + " " + space
+// place is where process IDs mean what they mean: this boot of this machine
+// and, on Linux, a namespace of process IDs.
+type place struct{ machine, boot, space string }
+
+func (p place) String() string { return strings.Join([]string{p.machine, p.boot, p.space}, " ") }
+
+func parsePlace(text string) place {
+	parts := append(strings.Split(text, " "), "", "", "")
+	return place{parts[0], parts[1], parts[2]}
+}
+
+// thisPlace is that of this process.
+func thisPlace() place {
+	machine, err := os.ReadFile("/etc/machine-id")
+	if err != nil || len(bytes.TrimSpace(machine)) == 0 {
+		id, _ := host.HostID() // empty where there is none
+		machine = []byte(id)
 	}
-	id, err := host.HostID()
-	if err != nil {
-		return "unknown"
-	}
-	return id
+	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
+	space, _ := os.Readlink("/proc/self/ns/pid")
+	return place{string(bytes.TrimSpace(machine)), string(bytes.TrimSpace(boot)), space}
 }
 
 // startTolerance is by how much the start of one process may be seen
@@ -60,11 +71,18 @@ func thisHost() string {
 const startTolerance = 3 * time.Second
 
 // owner says whether the owner that labels name is gone. known: it can be told.
-func owner(labels map[string]string) (gone, known bool) {
+// A container that stands still since an earlier boot of this machine has lost
+// its owner with that.
+func owner(labels map[string]string, running bool) (gone, known bool) {
 	pid, err1 := strconv.Atoi(labels[labelPID])
 	start, err2 := strconv.ParseInt(labels[labelStart], 10, 64)
-	if err1 != nil || err2 != nil || labels[labelSession] == "" || labels[labelHost] != thisHost() {
+	if err1 != nil || err2 != nil || labels[labelSession] == "" {
 		return false, false
+	}
+	here, there := thisPlace(), parsePlace(labels[labelHost])
+	if here != there {
+		earlier := here.machine == there.machine && here.machine != "" && here.boot != there.boot && there.boot != ""
+		return earlier && !running, earlier && !running
 	}
 	now := started(pid)
 	apart := time.Duration(now-start) * time.Millisecond

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/moby/moby/api/types/container"
 	"github.com/moby/moby/client"
@@ -75,9 +76,9 @@ func judge(c container.Summary) Leftover {
 	if len(c.Names) > 0 {
 		l.Name = strings.TrimPrefix(c.Names[0], "/")
 	}
-	switch gone, known := owner(c.Labels); {
+	switch gone, known := owner(c.Labels, c.State == container.StateRunning); {
 	case !known:
-		l.Why = "started on another machine or boot, or in another container"
+		l.Why = "started on another machine, or in another container: only there can be told whether it is in use"
 	case gone:
 		l.Orphaned, l.Why = true, fmt.Sprintf("process %s that started it is gone", c.Labels[labelPID])
 	default:
@@ -85,6 +86,9 @@ func judge(c container.Summary) Leftover {
 	}
 	return l
 }
+
+// imageRest is how old an image must be to be of no use.
+const imageRest = time.Hour
 
 // images that are ours, used by nothing, and not made of the executable.
 func (e *Engine) images(ctx context.Context, executable string) ([]Leftover, error) {
@@ -103,14 +107,15 @@ func (e *Engine) images(ctx context.Context, executable string) ([]Leftover, err
 	hash, _ := hashFile(executable) // none: all of them are old
 	var found []Leftover
 	for _, image := range list.Items {
-		if busy[image.ID] || hash != "" && image.Labels[labelBinary] == hash {
+		fresh := time.Since(time.Unix(image.Created, 0)) < imageRest // another run may be about to use it
+		if busy[image.ID] || fresh || hash != "" && image.Labels[labelBinary] == hash {
 			continue
 		}
 		name := image.ID
 		if len(image.RepoTags) > 0 {
 			name = image.RepoTags[0]
 		}
-		found = append(found, Leftover{Kind: "image", Name: name, ID: image.ID, Orphaned: true, Why: "made of another build of this program, and no container uses it"})
+		found = append(found, Leftover{Kind: "image", Name: name, ID: image.ID, Orphaned: true, Why: "made of another build of this program over an hour ago, and no container uses it"})
 	}
 	return found, nil
 }
