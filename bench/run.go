@@ -108,7 +108,7 @@ func (o runOptions) newRun(ctx context.Context, s *scenarios.Scenario) (int, err
 	defer setup.close()
 	env, err := setup.start(ctx, o.root, id, false)
 	if err != nil {
-		return exitUnmeasured, err
+		return codeOf(err)
 	}
 	defer env.Close()
 	header, err := experiment.Header(s, o.quick, env.Describe(), time.Now())
@@ -156,7 +156,7 @@ func (o runOptions) resumeRun(ctx context.Context) (int, error) {
 	env, err := setup.start(ctx, o.root, o.resume, true)
 	if err != nil {
 		store.Close()
-		return exitUnmeasured, err
+		return codeOf(err)
 	}
 	defer env.Close()
 	if err := sameEnvironment(begun.Header.Environment, env.Describe()); err != nil {

@@ -211,7 +211,17 @@ func (u *setup) start(ctx context.Context, root, id string, resumed bool) (*envi
 		why = " (" + o.Chosen + ")"
 	}
 	u.note(fmt.Sprintf("environment: %s%s", o.Kind, why))
-	return environment.Start(ctx, o)
+	env, err := environment.Start(ctx, o)
+	var refused *target.RefusedError
+	switch {
+	case errors.As(err, &refused):
+		return nil, exit(exitUsage, err)
+	case err != nil:
+		return nil, exit(exitUnmeasured, err)
+	case !env.Mock():
+		u.note("the upstream is not a mock of ours: the scenario's profile of it is not used, and nobody knows the ideal time")
+	}
+	return env, nil
 }
 
 // close ends what prepare began.

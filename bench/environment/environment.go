@@ -208,7 +208,7 @@ func (e *Environment) Close() error {
 	}
 	e.http.CloseIdleConnections()
 	errs = append(errs, e.stopServers()...)
-	errs = append(errs, e.dismissReaper(errors.Join(errs...) == nil))
+	errs = append(errs, e.dismissReaper())
 	_, err := scratch.Sweep("", DataPrefix) // of a child that was killed
 	errs = append(errs, err)
 	if e.logs != nil {

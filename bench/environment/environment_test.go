@@ -30,8 +30,11 @@ func TestMain(m *testing.M) {
 				os.Exit(environment.RunChild(name, os.Args[2:], os.Stdin, os.Stdout, os.Stderr))
 			}
 		}
-		if os.Args[1] == harnessCommand {
+		switch os.Args[1] {
+		case harnessCommand:
 			os.Exit(harness())
+		case externalHarness:
+			os.Exit(holdExternal())
 		}
 	}
 	goleak.VerifyTestMain(m)

@@ -108,7 +108,7 @@ func (x external) describe(d *results.Environment, u *upstream, _ *database) {
 // dropExternal drops what was written to a server of the user's. The caller
 // holds the lock.
 func (e *Environment) dropExternal() error {
-	if e.options.Kind != External || e.options.Mongo == nil || e.mongo == nil {
+	if e.options.Kind != External || e.options.Mongo == nil {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), dutyTimeout)

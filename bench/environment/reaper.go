@@ -57,16 +57,14 @@ func (e *Environment) startReaper(ctx context.Context) error {
 	return err
 }
 
-// dismissReaper releases the reaper from its duties if they are done.
-func (e *Environment) dismissReaper(done bool) error {
+// dismissReaper releases the reaper from its duties: they are done, or failed
+// just now, which the caller says.
+func (e *Environment) dismissReaper() error {
 	if e.reaper == nil {
 		return nil
 	}
 	p := e.reaper
 	e.reaper = nil
-	if !done {
-		return p.Stop(reapTimeout)
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), stopGrace)
 	defer cancel()
 	err := p.Call(ctx, will{Released: true})
