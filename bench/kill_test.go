@@ -62,7 +62,7 @@ func startHarness(t *testing.T, dir string, args ...string) *harness {
 	if err := os.WriteFile(filepath.Join(dir, "kill.yaml"), []byte(killScenario), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	h.cmd = exec.Command(link, append([]string{"run"}, args...)...)
+	h.cmd = exec.Command(link, append([]string{"run", "--env", "embedded"}, args...)...)
 	h.cmd.Dir = dir
 	h.cmd.Env = append(os.Environ(), "TMPDIR="+filepath.Join(dir, "tmp"))
 	h.cmd.Stderr, h.cmd.Stdout = &h.stderr, &h.stdout

@@ -36,6 +36,10 @@ func TestScripts(t *testing.T) {
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata/script",
 		UpdateScripts: *update,
+		Setup: func(env *testscript.Env) error { // the machine's engine is no matter of these tests
+			env.Setenv("DOCKER_HOST", "unix:///nonexistent")
+			return nil
+		},
 		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
 	})
 }

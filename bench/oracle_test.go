@@ -83,7 +83,7 @@ func runOracle(t *testing.T) string {
 		t.Fatal(err)
 	}
 	var stdout bytes.Buffer
-	code := run(context.Background(), []string{"run", "report-2017", "--out", root}, &stdout, os.Stderr)
+	code := run(context.Background(), []string{"run", "report-2017", "--env", "embedded", "--out", root}, &stdout, os.Stderr)
 	fmt.Println(stdout.String())
 	if code == exitUsage || code == exitUnmeasured {
 		t.Fatalf("exit code %d", code)

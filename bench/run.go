@@ -147,7 +147,12 @@ func (o runOptions) resumeRun(ctx context.Context) (int, error) {
 		return exitUsage, err
 	}
 	o.note(s.Name + ": " + s.Title)
-	setup, err := o.environment.resumed(begun.Header.Environment).prepare(ctx, s, o.note)
+	flags, err := o.environment.resumed(begun.Header.Environment)
+	if err != nil {
+		store.Close()
+		return exitUsage, err
+	}
+	setup, err := flags.prepare(ctx, s, o.note)
 	if err != nil {
 		store.Close()
 		return codeOf(err)

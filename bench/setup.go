@@ -232,7 +232,11 @@ func (u *setup) close() {
 }
 
 // resumed are the flags by which a run's environment is started again.
-func (f environmentFlags) resumed(begun results.Environment) environmentFlags {
+// Flags that ask for another one are refused.
+func (f environmentFlags) resumed(begun results.Environment) (environmentFlags, error) {
+	if f.kind != auto && f.kind != begun.Kind {
+		return f, fmt.Errorf("the run began with --env %s and cannot go on with --env %s", begun.Kind, f.kind)
+	}
 	f.kind = begun.Kind
 	for _, c := range begun.Containers {
 		if c.Name != "database" {
@@ -242,7 +246,7 @@ func (f environmentFlags) resumed(begun results.Environment) environmentFlags {
 			f.mongoImage = environment.OwnImage
 		}
 	}
-	return f
+	return f, nil
 }
 
 // sameEnvironment refuses to mix trials of two environments in one run.

@@ -129,6 +129,8 @@ func (s schemaOf) of(t reflect.Type) object {
 		return object{"type": "boolean"}
 	case reflect.Int, reflect.Int64:
 		return object{"type": "integer"}
+	case reflect.Float64:
+		return object{"type": "number"}
 	case reflect.Uint64:
 		return object{"type": "integer", "minimum": 0}
 	case reflect.Slice:

@@ -13,7 +13,7 @@ type Bytes int64
 const maxBytes = Bytes(1) << 50
 
 // bytesPattern is what Bytes may look like: a whole number above 0 with its unit.
-const bytesPattern = `^0*[1-9][0-9]{0,14}(B|kB|MB|GB|KiB|MiB|GiB)$`
+const bytesPattern = `^0*[1-9][0-9]{0,15}(B|kB|MB|GB|KiB|MiB|GiB)$`
 
 var bytesText = regexp.MustCompile(bytesPattern)
 
