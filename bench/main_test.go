@@ -40,7 +40,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("DOCKER_HOST", "unix:///nonexistent")
 			return nil
 		},
-		Cmds:          map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
 	})
 }
 
