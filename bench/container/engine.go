@@ -58,10 +58,9 @@ func Connect(ctx context.Context) (_ *Engine, err error) {
 			err = fmt.Errorf("no container engine: %w; start Docker, or name its socket in DOCKER_HOST", err)
 		}
 	}()
-	if err := os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true"); err != nil { // read at the first use
+	if err := tame(); err != nil {
 		return nil, err
 	}
-	tclog.SetDefault(silent{})
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
 	found, err := testcontainers.NewDockerClientWithOpts(ctx)
@@ -84,6 +83,13 @@ func Connect(ctx context.Context) (_ *Engine, err error) {
 		version: fmt.Sprintf("Docker %s, %s/%s", v.Version, v.Os, v.Arch), goos: v.Os, goarch: v.Arch,
 	}, nil
 }
+
+// tame has Testcontainers, whose settings are the process's, start no reaper and
+// print nothing. Its environment is read at its first use.
+var tame = sync.OnceValue(func() error {
+	tclog.SetDefault(silent{})
+	return os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true")
+})
 
 // here refuses an engine that is not on this machine.
 func here(host string) error {

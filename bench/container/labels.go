@@ -18,6 +18,7 @@ const (
 	labelPID     = "floodgate.owner.pid"
 	labelStart   = "floodgate.owner.start" // in ms since 1970
 	labelHost    = "floodgate.owner.host"
+	labelMark    = "floodgate.start"  // of one start
 	labelBinary  = "floodgate.binary" // of images: SHA-256
 )
 

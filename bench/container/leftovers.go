@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/image"
 	"github.com/moby/moby/client"
 )
 
@@ -106,18 +107,22 @@ func (e *Engine) images(ctx context.Context, executable string) ([]Leftover, err
 	}
 	hash, _ := hashFile(executable) // none: all of them are old
 	var found []Leftover
-	for _, image := range list.Items {
-		fresh := time.Since(time.Unix(image.Created, 0)) < imageRest // another run may be about to use it
-		if busy[image.ID] || fresh || hash != "" && image.Labels[labelBinary] == hash {
-			continue
+	for _, i := range list.Items {
+		if !busy[i.ID] && old(i, hash, time.Now()) {
+			l := Leftover{Kind: "image", Name: i.ID, ID: i.ID, Orphaned: true, Why: "made of another build of this program over an hour ago, and no container uses it"}
+			if len(i.RepoTags) > 0 {
+				l.Name = i.RepoTags[0]
+			}
+			found = append(found, l)
 		}
-		name := image.ID
-		if len(image.RepoTags) > 0 {
-			name = image.RepoTags[0]
-		}
-		found = append(found, Leftover{Kind: "image", Name: name, ID: image.ID, Orphaned: true, Why: "made of another build of this program over an hour ago, and no container uses it"})
 	}
 	return found, nil
+}
+
+// old says whether an image was made of another binary than that of the hash,
+// and so long ago that no other run is about to use it.
+func old(i image.Summary, hash string, now time.Time) bool {
+	return now.Sub(time.Unix(i.Created, 0)) >= imageRest && (hash == "" || i.Labels[labelBinary] != hash)
 }
 
 // Remove removes those of the leftovers that are orphaned.
@@ -141,8 +146,13 @@ func (e *Engine) Remove(ctx context.Context, leftovers []Leftover) error {
 
 // RemoveSession removes all containers of a session.
 func (e *Engine) RemoveSession(ctx context.Context, session string) error {
+	return e.removeLabelled(ctx, labelSession, session)
+}
+
+// removeLabelled removes all containers with a label.
+func (e *Engine) removeLabelled(ctx context.Context, label, value string) error {
 	list, err := e.client.ContainerList(ctx, client.ContainerListOptions{
-		All: true, Filters: client.Filters{}.Add("label", labelSession+"="+session),
+		All: true, Filters: client.Filters{}.Add("label", label+"="+value),
 	})
 	if err != nil {
 		return fmt.Errorf("list containers: %w", err)

@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -52,15 +53,16 @@ func (e *Engine) Start(ctx context.Context, s Spec) (_ *Running, err error) {
 	}()
 	bounded, cancel := context.WithTimeoutCause(ctx, s.ReadyTimeout, fmt.Errorf("not ready after %s", s.ReadyTimeout))
 	defer cancel()
-	c, err := e.launch(bounded, s)
+	mark := rand.Text()
+	c, err := e.launch(bounded, s, mark)
 	if err != nil {
 		// What ran and ended at once has said why.
 		var tail string
 		if c != nil {
 			tail = e.tail(c.GetContainerID())
-			err = errors.Join(err, e.discard(c.GetContainerID()))
 		}
-		return nil, withTail(err, tail)
+		// Also one whose ID never came, because ctx ended meanwhile.
+		return nil, withTail(errors.Join(err, e.discardMarked(mark)), tail)
 	}
 	r, err := e.watch(bounded, s, c.GetContainerID())
 	if err != nil {
@@ -82,8 +84,8 @@ func withTail(err error, tail string) error {
 
 // launch has Testcontainers create and start it, and wait for nothing. It may
 // return a container with an error.
-func (e *Engine) launch(ctx context.Context, s Spec) (testcontainers.Container, error) {
-	options, err := e.customize(s)
+func (e *Engine) launch(ctx context.Context, s Spec, mark string) (testcontainers.Container, error) {
+	options, err := e.customize(s, mark)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +103,7 @@ func (e *Engine) launch(ctx context.Context, s Spec) (testcontainers.Container, 
 	return c, err
 }
 
-func (e *Engine) customize(s Spec) ([]testcontainers.ContainerCustomizer, error) {
+func (e *Engine) customize(s Spec, mark string) ([]testcontainers.ContainerCustomizer, error) {
 	port, err := network.ParsePort(s.Port)
 	if err != nil {
 		return nil, err
@@ -111,7 +113,7 @@ func (e *Engine) customize(s Spec) ([]testcontainers.ContainerCustomizer, error)
 		hostPort = strconv.Itoa(int(s.HostPort))
 	}
 	options := []testcontainers.ContainerCustomizer{
-		testcontainers.WithLabels(e.labels(s.Name)),
+		testcontainers.WithLabels(e.labels(s.Name)), testcontainers.WithLabels(map[string]string{labelMark: mark}),
 		testcontainers.WithExposedPorts(s.Port),
 		// Our own requests say when it is ready, whatever the image logs.
 		testcontainers.WithWaitStrategy(wait.ForNop(func(context.Context, wait.StrategyTarget) error { return nil })),
@@ -138,6 +140,16 @@ func (e *Engine) discard(id string) error {
 	defer cancel()
 	if err := e.remove(ctx, id); err != nil {
 		return fmt.Errorf("container %.12s stays: %w", id, err)
+	}
+	return nil
+}
+
+// discardMarked is discard for the containers of one start.
+func (e *Engine) discardMarked(mark string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), discardTimeout)
+	defer cancel()
+	if err := e.removeLabelled(ctx, labelMark, mark); err != nil {
+		return fmt.Errorf("a container may stay: %w", err)
 	}
 	return nil
 }

@@ -1,0 +1,48 @@
+package container_test
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// Each asks in a process of its own: what Testcontainers found once it keeps.
+func TestConnectSaysWhatWasTriedAndWhatToDo(t *testing.T) {
+	for name, want := range map[string]string{
+		"unix:///nonexistent/docker.sock": "unix:///nonexistent/docker.sock",
+		"tcp://127.0.0.1:1":               "127.0.0.1:1",
+		"nonsense":                        "nonsense",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			cmd := ownerCommand(t, modeAsk)
+			cmd.Env = append(cmd.Env, "DOCKER_HOST="+name, "HOME="+t.TempDir())
+			said := output(t, cmd, 1)
+			for _, want := range []string{"no container engine", want, "start Docker"} {
+				if !strings.Contains(said, want) {
+					t.Errorf("it said %q, without %q", said, want)
+				}
+			}
+		})
+	}
+}
+
+func TestConnect(t *testing.T) {
+	e := connect(t)
+	if goos, goarch := e.Platform(); goos != "linux" || !strings.HasSuffix(e.Version(), goos+"/"+goarch) || !strings.HasPrefix(e.Version(), "Docker ") {
+		t.Errorf("version %q of %s/%s", e.Version(), goos, goarch)
+	}
+	if other := connect(t); other.Session() == e.Session() || e.Session() == "" {
+		t.Errorf("two sessions are %q", e.Session())
+	}
+}
+
+// output is what a command prints; it must end with the exit code.
+func output(t *testing.T, cmd *exec.Cmd, code int) string {
+	t.Helper()
+	out, err := cmd.Output()
+	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != code {
+		t.Fatalf("%v, want exit code %d\n%s", err, code, out)
+	}
+	return string(out)
+}
