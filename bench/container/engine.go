@@ -18,11 +18,9 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"net"
 	"net/netip"
 	"net/url"
 	"os"
-	"strings"
 	"sync"
 	"time"
 
@@ -137,10 +135,3 @@ func (silent) Printf(string, ...any) {}
 
 // loopback is where ports are published.
 var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
-
-// unreachable says whether an error means that the engine does not answer.
-func unreachable(err error) bool {
-	var network net.Error
-	return client.IsErrConnectionFailed(err) || errors.As(err, &network) || errors.Is(err, context.DeadlineExceeded) ||
-		err != nil && strings.Contains(err.Error(), "connection refused")
-}
