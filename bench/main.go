@@ -125,7 +125,7 @@ scenario error; 3 inconclusive; 4 the environment or a trial could not be measur
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
-	root.AddCommand(newRun(stdout, stderr), newScenario(stdout), newReport(stdout),
+	root.AddCommand(newRun(stdout, stderr), newScenario(stdout), newReport(stdout), newCompare(stdout),
 		newUpstream(stderr), newMongo(stderr), newDoctor(stdout, stderr))
 	return root
 }

@@ -102,6 +102,8 @@ func (p *printer) documents(r summary.Row) string {
 		return p.paint(count(d.Unwritten)+" unwritten", doubt)
 	case r.Checked < r.Planned:
 		return p.paint(fmt.Sprintf("ok, %d/%d", r.Checked, r.Planned), doubt)
+	case d.Unchecked:
+		return p.paint("there, unread", doubt)
 	}
 	return "ok"
 }

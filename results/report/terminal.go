@@ -105,7 +105,20 @@ func (p *printer) footer() {
 	g := &grid{columns: make([]column, 2)}
 	g.add("run", fmt.Sprintf("%s, %s, seed %d", p.v.Run, p.trials(), p.v.Seed))
 	g.add("record", record)
-	g.add("environment", fmt.Sprintf("%s: %s, %s", env.Kind, env.Database, env.Upstream))
+	kind := env.Kind
+	if env.Engine != "" {
+		kind += " (" + env.Engine + ")"
+	}
+	g.add("environment", fmt.Sprintf("%s: %s, %s", kind, env.Database, env.Upstream))
+	if env.Chosen != "" {
+		g.add("", "taken because: "+env.Chosen)
+	}
+	for _, c := range env.Containers {
+		g.add("", containerLine(c))
+	}
+	if len(env.Targets) > 0 {
+		g.add("", "allowed beyond this machine: "+strings.Join(env.Targets, ", "))
+	}
 	g.add("machine", fmt.Sprintf("%s, %s, %s, nofile %s", m.CPU, plural(m.Cores, "core", "cores"), gibibytes(m.Memory), count(int(m.NoFile))))
 	g.add("software", fmt.Sprintf("%s/%s %s, %s, revision %s", m.OS, m.Arch, m.Kernel, m.Go, revision))
 	for _, l := range g.lines() {
@@ -116,6 +129,18 @@ func (p *printer) footer() {
 	}
 	p.line("")
 	p.conclusion()
+}
+
+// containerLine is "database: image mongo:8, 2 CPUs, 1.0 GiB".
+func containerLine(c results.Container) string {
+	text := c.Name + ": image " + c.Image
+	if c.CPUs > 0 {
+		text += fmt.Sprintf(", %v CPUs", c.CPUs)
+	}
+	if c.Memory > 0 {
+		text += ", " + gibibytes(c.Memory)
+	}
+	return text
 }
 
 // hanging writes a line, what is too long of it below its second column.

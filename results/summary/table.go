@@ -123,6 +123,7 @@ func (r *Row) count(t *results.Trial) {
 	}
 	if d := t.Documents; d != nil {
 		r.Checked++
+		r.Documents.Unchecked = r.Documents.Unchecked || d.Unchecked
 		r.Documents.Expected += d.Expected
 		r.Documents.Found += d.Found
 		r.Documents.Lost += d.Lost

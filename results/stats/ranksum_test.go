@@ -1,0 +1,136 @@
+package stats_test
+
+import (
+	"errors"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"floodgate/results/stats"
+)
+
+// Permeability constants of the human chorioamnion at term and at 12 to 26
+// weeks (HWC, table 4.1; R's documentation of wilcox.test has the same data):
+// the Hodges-Lehmann estimate of the shift is 0.305.
+func TestRankSumPublished(t *testing.T) {
+	x := []float64{0.80, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46}
+	y := []float64{1.15, 0.88, 0.90, 0.74, 1.21}
+	i, err := stats.RankSum(y, x, 0.95)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// wilcox.test(x, y, conf.int = TRUE, exact = TRUE): -0.15 to 0.76, exact at 96 %.
+	for name, got := range map[string][2]float64{"estimate": {i.Estimate, 0.305}, "low": {i.Low, -0.15}, "high": {i.High, 0.76}} {
+		if math.Abs(got[0]-got[1]) > 1e-9 {
+			t.Errorf("%s is %v, want %v", name, got[0], got[1])
+		}
+	}
+}
+
+// The null distribution against all orders of the ranks.
+func TestRankSumAgainstCounting(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		m, n := rapid.IntRange(2, 6).Draw(t, "m"), rapid.IntRange(2, 6).Draw(t, "n")
+		level := rapid.Float64Range(0.5, 0.99).Draw(t, "level")
+		a, b := make([]float64, m), make([]float64, n)
+		rng := rand.New(rand.NewPCG(rapid.Uint64().Draw(t, "seed"), 1))
+		for i := range a {
+			a[i] = rng.Float64()
+		}
+		for i := range b {
+			b[i] = rng.Float64()
+		}
+		// Of all ways to draw m of m+n ranks: how often is U at most u?
+		counts := make([]int, m*n+1)
+		total := 0
+		for set := range 1 << (m + n) {
+			u, seen, picked := 0, 0, 0
+			for bit := range m + n {
+				if set>>bit&1 == 1 {
+					picked++
+					u += seen
+				} else {
+					seen++
+				}
+			}
+			if picked == m {
+				counts[u]++
+				total++
+			}
+		}
+		k, tail := 0, 0.0
+		for sum := 0.0; k < len(counts); k++ {
+			p := float64(counts[k]) / float64(total)
+			if sum+p > (1-level)/2+1e-12 {
+				tail = sum
+				break
+			}
+			sum += p
+		}
+		i, err := stats.RankSum(a, b, level)
+		var few *stats.TooFewError
+		switch {
+		case k == 0 && !errors.As(err, &few):
+			t.Fatalf("%d and %d at %v: %+v, %v, want too few", m, n, level, i, err)
+		case k == 0:
+			return
+		case err != nil:
+			t.Fatal(err)
+		}
+		var d []float64
+		for _, x := range a {
+			for _, y := range b {
+				d = append(d, y-x)
+			}
+		}
+		slices.Sort(d)
+		if i.Low != d[k-1] || i.High != d[len(d)-k] || math.Abs(i.Achieved-(1-2*tail)) > 1e-9 {
+			t.Fatalf("%d and %d at %v: %+v, want [%v, %v] achieving %v", m, n, level, i, d[k-1], d[len(d)-k], 1-2*tail)
+		}
+	})
+}
+
+// The interval holds the true shift as often as it says, exact and approximated.
+func TestRankSumCoverage(t *testing.T) {
+	rng := rand.New(rand.NewPCG(3, 4))
+	for _, size := range []struct{ m, n, tries int }{{6, 6, 4000}, {8, 12, 4000}, {110, 110, 1000}} {
+		const shift = 0.3
+		held := 0
+		for range size.tries {
+			a, b := make([]float64, size.m), make([]float64, size.n)
+			for i := range a {
+				a[i] = rng.ExpFloat64()
+			}
+			for i := range b {
+				b[i] = shift + rng.ExpFloat64()
+			}
+			i, err := stats.RankSum(a, b, 0.95)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if i.Low <= shift && shift <= i.High {
+				held++
+			}
+		}
+		got := float64(held) / float64(size.tries)
+		if low := 0.95 - 4*math.Sqrt(0.95*0.05/float64(size.tries)); got < low || got > 0.985 {
+			t.Errorf("%d and %d values: coverage %v, want about 0.95", size.m, size.n, got)
+		}
+	}
+}
+
+func TestRankSumRefuses(t *testing.T) {
+	five := []float64{1, 2, 3, 4, 5}
+	for name, x := range map[string][]float64{"none": nil, "not a number": {1, math.NaN()}} {
+		if _, err := stats.RankSum(x, five, 0.95); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+	}
+	var few *stats.TooFewError
+	if _, err := stats.RankSum(five[:3], five[:3], 0.95); !errors.As(err, &few) || few.N != 3 || few.Need != 4 {
+		t.Errorf("three and three values: %v, want that 4 are needed", err)
+	}
+}
