@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"floodgate/bench/environment/scratch"
 )
 
 // program is the package of our command.
@@ -25,15 +27,15 @@ type binary struct {
 	once sync.Once
 	err  error
 	path string
-	hash string // SHA-256 in hexadecimal
-	made bool   // by us, to be removed
+	hash string          // SHA-256 in hexadecimal
+	made *scratch.Folder // that it was built in; nil: it was not
 }
 
 func (b *binary) remove() error {
-	if !b.made {
+	if b.made == nil {
 		return nil
 	}
-	return os.RemoveAll(filepath.Dir(b.path))
+	return b.made.Remove()
 }
 
 // CanBuild says why no image can be made of the executable: it is no static
@@ -115,12 +117,17 @@ func (e *Engine) obtain(ctx context.Context, b *binary, executable string, note 
 	return err
 }
 
-func (e *Engine) compile(ctx context.Context, b *binary) error {
-	dir, err := os.MkdirTemp("", "floodgate-build-")
-	if err != nil {
+// BuildPrefix begins the names of temporary folders of static binaries.
+const BuildPrefix = "floodgate-build-"
+
+func (e *Engine) compile(ctx context.Context, b *binary) (err error) {
+	if _, err := scratch.Sweep("", BuildPrefix); err != nil { // of killed processes
 		return err
 	}
-	b.path, b.made = filepath.Join(dir, "floodgate"), true
+	if b.made, err = scratch.New("", BuildPrefix); err != nil {
+		return err
+	}
+	b.path = filepath.Join(b.made.Path(), "floodgate")
 	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-o", b.path, program)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+e.goos, "GOARCH="+e.goarch, "GOFLAGS=")
 	if out, err := cmd.CombinedOutput(); err != nil {

@@ -140,6 +140,13 @@ func TestBuildFromSource(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it compiles the command")
 	}
+	tmp := t.TempDir()
+	t.Setenv("TMPDIR", tmp)
+	t.Cleanup(func() { // after the engine is closed
+		if left, _ := os.ReadDir(tmp); len(left) > 0 {
+			t.Errorf("left in the temporary folder: %v", left)
+		}
+	})
 	e := connect(t)
 	dynamic, err := exec.LookPath("bash")
 	if err != nil {

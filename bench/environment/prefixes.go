@@ -1,4 +1,7 @@
 package environment
 
-// TemporaryPrefixes begin the names of all temporary folders of environments.
-func TemporaryPrefixes() []string { return []string{DataPrefix, logPrefix} }
+import "floodgate/bench/container"
+
+// TemporaryPrefixes begin the names of all temporary folders of environments and
+// what they build.
+func TemporaryPrefixes() []string { return []string{DataPrefix, logPrefix, container.BuildPrefix} }
