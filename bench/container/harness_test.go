@@ -1,0 +1,269 @@
+package container_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/moby/moby/client"
+
+	"floodgate/bench/container"
+	"floodgate/results"
+)
+
+// mongoImage is the image of the database in tests of the command.
+func mongoImage() string {
+	if name := os.Getenv("FLOODGATE_MONGO_IMAGE"); name != "" {
+		return name
+	}
+	return "embedded"
+}
+
+// tinyScenario has six trials, long enough to be hit in the middle.
+const tinyScenario = `
+version: 1
+name: tiny
+title: Long enough to be hit in the middle
+seed: 7
+items: {kind: phone-numbers}
+upstream: {latency: {distribution: constant, value: 50ms}, late_bound: 10s}
+sut: {timeout: 60s, fetch_timeout: 2s, write_timeout: 2s}
+containers:
+  upstream: {cpus: 1.5, memory: 256MiB}
+  database: {cpus: 2, memory: 1GiB}
+variants: [{strategy: bounded, limit: 5}]
+levels: [{items: [40]}]
+blocks: 6
+claims:
+  - {id: lossless, says: nothing is lost, documents: {}}
+`
+
+// trials of tinyScenario.
+const trials = 6
+
+// Exit codes of the command.
+const (
+	exitHeld       = 0
+	exitUnmeasured = 4
+)
+
+// harness is a running "floodgate run" in a folder of its own.
+type harness struct {
+	t              *testing.T
+	dir            string
+	cmd            *exec.Cmd
+	engine         *client.Client
+	stdout, stderr syncBuffer
+}
+
+// syncBuffer is a buffer that may be read while a process writes.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(b)
+}
+
+func (s *syncBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// run runs tinyScenario in containers, with further arguments.
+func run(t *testing.T, dir string, args ...string) *harness {
+	t.Helper()
+	file := filepath.Join(dir, "tiny.yaml")
+	if err := os.WriteFile(file, []byte(tinyScenario), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return command(t, dir, nil, append([]string{"run", file, "--env", "containers", "--mongo-image", mongoImage(), "--out", "runs"}, args...)...)
+}
+
+// command starts the command in a folder, with more environment variables.
+func command(t *testing.T, dir string, env []string, args ...string) *harness {
+	t.Helper()
+	h := &harness{t: t, dir: dir, cmd: exec.Command(floodgate(t), args...), engine: docker(t)}
+	if err := os.MkdirAll(filepath.Join(dir, "tmp"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	h.cmd.Dir = dir
+	h.cmd.Env = append(append(os.Environ(), "TMPDIR="+filepath.Join(dir, "tmp")), env...)
+	h.cmd.Stdout, h.cmd.Stderr = &h.stdout, &h.stderr
+	if err := h.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if h.cmd.ProcessState == nil { // the test has failed, or it ends by itself
+			_ = h.cmd.Process.Kill()
+			_ = h.cmd.Wait()
+		}
+	})
+	return h
+}
+
+// wait returns the exit code.
+func (h *harness) wait() int {
+	h.t.Helper()
+	var exit *exec.ExitError
+	if err := h.cmd.Wait(); err != nil && !errors.As(err, &exit) {
+		h.t.Fatal(err)
+	}
+	return h.cmd.ProcessState.ExitCode()
+}
+
+// said is all that it printed, for messages of tests.
+func (h *harness) said() string { return h.stdout.String() + h.stderr.String() }
+
+// until waits for a condition, while the command runs or after.
+func (h *harness) until(what string, condition func() bool) {
+	h.t.Helper()
+	defer func() {
+		if h.t.Failed() {
+			h.t.Log(h.said())
+		}
+	}()
+	until(h.t, what, condition)
+}
+
+// stored is the number of complete lines in the run's file, and its ID.
+func (h *harness) stored() (lines int, id string) {
+	files, _ := filepath.Glob(filepath.Join(h.dir, "runs", "*", results.FileName))
+	if len(files) == 0 {
+		return 0, ""
+	}
+	src, _ := os.ReadFile(files[0])
+	return bytes.Count(src, []byte("\n")), filepath.Base(filepath.Dir(files[0]))
+}
+
+// open reads the stored run.
+func (h *harness) open() *results.Run {
+	h.t.Helper()
+	_, id := h.stored()
+	stored, err := results.Open(filepath.Join(h.dir, "runs", id))
+	if err != nil {
+		h.t.Fatalf("%v\n%s", err, h.said())
+	}
+	return stored
+}
+
+// containers are the IDs of those that this process of the command started.
+func (h *harness) containers() []string {
+	h.t.Helper()
+	list, err := h.engine.ContainerList(h.t.Context(), client.ContainerListOptions{
+		All: true, Filters: client.Filters{}.Add("label", "floodgate.owner.pid="+strconv.Itoa(h.cmd.Process.Pid)),
+	})
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	var ids []string
+	for _, item := range list.Items {
+		ids = append(ids, item.ID)
+	}
+	return ids
+}
+
+// container is the ID of the one with the role, and where it is reached.
+func (h *harness) container(role string) (id string, addr netip.AddrPort) {
+	h.t.Helper()
+	list, err := h.engine.ContainerList(h.t.Context(), client.ContainerListOptions{Filters: client.Filters{}.
+		Add("label", "floodgate.owner.pid="+strconv.Itoa(h.cmd.Process.Pid), "floodgate.role="+role)})
+	if err != nil || len(list.Items) != 1 || len(list.Items[0].Ports) != 1 {
+		h.t.Fatalf("container %s: %+v, %v\n%s", role, list.Items, err, h.said())
+	}
+	port := list.Items[0].Ports[0]
+	return list.Items[0].ID, netip.AddrPortFrom(port.IP, port.PublicPort)
+}
+
+// untilTrials waits until the header and n trials are stored.
+func (h *harness) untilTrials(n int) {
+	h.t.Helper()
+	h.until(fmt.Sprintf("%d trials are stored", n), func() bool { lines, _ := h.stored(); return lines > n })
+}
+
+// untilHalf waits until the work of a trial is under way, with more of it left
+// than will end meanwhile.
+func (h *harness) untilHalf() {
+	h.t.Helper()
+	_, addr := h.container("upstream")
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	h.until("a trial is under way", func() bool {
+		response, err := client.Get("http://" + addr.String() + "/stats")
+		if err != nil {
+			return false
+		}
+		defer response.Body.Close()
+		var stats struct {
+			Requests int `json:"requests"`
+		}
+		return json.NewDecoder(response.Body).Decode(&stats) == nil && stats.Requests >= 5 && stats.Requests < 25
+	})
+}
+
+// leavesNothing checks that nothing of this process of the command is left, at
+// once or in a while.
+func (h *harness) leavesNothing(soon bool) {
+	h.t.Helper()
+	if soon {
+		h.until("no container is left", func() bool { return len(h.containers()) == 0 })
+	}
+	if left := h.containers(); len(left) > 0 {
+		h.t.Errorf("containers are left: %v\n%s", left, h.said())
+	}
+	h.until("the temporary folder is empty", func() bool {
+		left, _ := os.ReadDir(filepath.Join(h.dir, "tmp"))
+		return len(left) == 0
+	})
+}
+
+// says checks that the command printed all of these.
+func (h *harness) says(want ...string) {
+	h.t.Helper()
+	for _, w := range want {
+		if !strings.Contains(h.said(), w) {
+			h.t.Errorf("no %q in:\n%s", w, h.said())
+		}
+	}
+}
+
+// outcomes counts the trials of each outcome.
+func outcomes(r *results.Run) map[string]int {
+	n := map[string]int{}
+	for _, trial := range r.Trials {
+		n[trial.Outcome]++
+	}
+	return n
+}
+
+// spoiled are the trials that are not ok.
+func spoiled(r *results.Run) []results.Trial {
+	return slices.DeleteFunc(slices.Clone(r.Trials), func(t results.Trial) bool { return t.Outcome == results.OutcomeOK })
+}
+
+// available skips or fails a test of the command where no engine is, or the
+// database's image is not at hand.
+func available(t *testing.T) *container.Engine {
+	t.Helper()
+	e := connect(t)
+	if name := mongoImage(); name != "embedded" {
+		if err := e.Available(t.Context(), name); err != nil {
+			missing(t, err)
+		}
+	}
+	return e
+}
