@@ -56,13 +56,16 @@ func (e *Engine) watch(ctx context.Context, s Spec, id string) (*Running, error)
 		state := e.wait(background, id)
 		select { // the last words
 		case <-written:
-		case <-time.After(time.Second):
+		case <-time.After(farewell / 2):
 		}
 		r.death = &child.Death{Name: s.Name, State: state, Log: child.Tail(s.Log)}
 		close(r.done)
 	})
 	return r, nil
 }
+
+// farewell bounds the wait for what the engine has to say of a container's end.
+const farewell = 2 * time.Second
 
 // describe is what the engine says of a container.
 func describe(name, image string, info container.InspectResponse) results.Container {
@@ -181,6 +184,10 @@ func (r *Running) Stop(grace time.Duration) error {
 		_, _ = r.engine.client.ContainerStop(ctx, r.id, client.ContainerStopOptions{Timeout: &seconds})
 	}
 	err := r.engine.remove(ctx, r.id)
+	select { // how it ended is known in a moment, where the engine answers
+	case <-r.done:
+	case <-time.After(farewell):
+	}
 	r.cancel()
 	r.wg.Wait()
 	if err != nil {
