@@ -2,6 +2,7 @@ package target
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
@@ -176,13 +177,11 @@ func (m *Mongo) direct() bool { return m.parsed.DirectConnection || m.parsed.Con
 func (m *Mongo) ask(ctx context.Context, p Policy, host string) (_ *hello, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	// The driver would try for long what fails at once.
-	conn, err := p.DialContext(ctx, "tcp", host)
-	if err != nil {
+	o := m.only(host, p)
+	if err := knock(ctx, p, host, o.TLSConfig); err != nil {
 		return nil, err
 	}
-	conn.Close()
-	client, err := mongo.Connect(m.only(host, p))
+	client, err := mongo.Connect(o)
 	if err != nil {
 		return nil, err
 	}
@@ -195,6 +194,23 @@ func (m *Mongo) ask(ctx context.Context, p Policy, host string) (_ *hello, err e
 		return nil, reason(err)
 	}
 	return h, nil
+}
+
+// knock connects and goes away: the driver would try for long what fails at once.
+func knock(ctx context.Context, p Policy, host string, config *tls.Config) error {
+	conn, err := p.DialContext(ctx, "tcp", host)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if config == nil {
+		return nil
+	}
+	config = config.Clone()
+	if config.ServerName == "" {
+		config.ServerName, _, _ = net.SplitHostPort(host)
+	}
+	return tls.Client(conn, config).HandshakeContext(ctx)
 }
 
 // only are the options of a client of one of the servers.
@@ -217,7 +233,7 @@ func (m *Mongo) only(host string, p Policy) *options.ClientOptions {
 }
 
 // Version asks a server for its product and version: "MongoDB 8.0.4",
-// "FerretDB v1.24.2".
+// "FerretDB v2.1.0". FerretDB v1 as a library does not know its own: "FerretDB v1".
 func Version(ctx context.Context, client *mongo.Client) (string, error) {
 	var info struct {
 		Version  string `bson:"version"`
@@ -230,6 +246,8 @@ func Version(ctx context.Context, client *mongo.Client) (string, error) {
 		return "", fmt.Errorf("ask the database for its version: %w", err)
 	}
 	switch {
+	case info.FerretV1 == "unknown":
+		return "FerretDB v1", nil
 	case info.FerretV1 != "":
 		return "FerretDB " + info.FerretV1, nil
 	case info.FerretV2.Version != "":

@@ -112,7 +112,7 @@ func (m *Mongo) Through(addr netip.AddrPort) string {
 	for _, o := range m.options {
 		name := strings.ToLower(o.name)
 		if !strings.HasPrefix(name, "tls") && !strings.HasPrefix(name, "ssl") && !strings.HasPrefix(name, "readpreference") &&
-			!o.is("replicaset", "directconnection", "connect", "localthresholdms", "maxstaleness", "maxstalenessseconds") {
+			!o.is("replicaset", "directconnection", "connect", "srvservicename", "localthresholdms", "maxstaleness", "maxstalenessseconds") {
 			kept = append(kept, o)
 		}
 	}

@@ -14,12 +14,13 @@ import (
 // make a measurement worthless, and what would speak with others than the
 // servers named. Errors do not repeat any of it.
 func ParseMongo(uri string) (*Mongo, error) {
-	m, rest := new(Mongo), ""
-	var ok bool
-	if rest, ok = strings.CutPrefix(uri, mongoScheme); !ok {
-		if rest, m.srv = strings.CutPrefix(uri, srvScheme); !m.srv {
-			return nil, fmt.Errorf("mongo URI: want mongodb:// or mongodb+srv://, as in %s", mongoExample)
-		}
+	m := new(Mongo)
+	rest, ok := strings.CutPrefix(uri, mongoScheme)
+	if !ok {
+		rest, m.srv = strings.CutPrefix(uri, srvScheme)
+	}
+	if !ok && !m.srv {
+		return nil, fmt.Errorf("mongo URI: want mongodb:// or mongodb+srv://, as in %s", mongoExample)
 	}
 	if strings.ContainsFunc(rest, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
 		return nil, errors.New("mongo URI: it has spaces or control characters, which need percent-encoding")
@@ -43,7 +44,10 @@ func ParseMongo(uri string) (*Mongo, error) {
 	if err := m.parseOptions(query); err != nil {
 		return nil, err
 	}
-	return m, m.interpret()
+	if err := m.interpret(); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // parseUserinfo takes the credentials off the begin of what follows the scheme.
@@ -96,7 +100,9 @@ func (m *Mongo) parseOptions(query string) error {
 		switch {
 		case o.is("srvmaxhosts"):
 			return errors.New("mongo URI: srvMaxHosts draws servers by lot, so that no two runs would be comparable; leave it out")
-		case m.srv && o.is("srvservicename") && validHost(value):
+		case o.is("srvservicename") && (!m.srv || !validHost(value)):
+			return errors.New("mongo URI: the value of option srvServiceName is not allowed; it is the name of a service, and for mongodb+srv:// alone")
+		case o.is("srvservicename"):
 			m.options = append(m.options, o)
 			continue
 		}

@@ -122,39 +122,42 @@ func (u *Upstream) probe(ctx context.Context, p Policy) (bool, error) {
 		Transport: transport, Timeout: mockTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	stats, body, err := u.get(ctx, client, "/stats")
+	stats, err := u.get(ctx, client, "/stats")
 	if err != nil {
 		return false, err
 	}
-	if stats.StatusCode == http.StatusUnauthorized && u.url.User != nil {
+	if stats.status == http.StatusUnauthorized && u.url.User != nil {
 		return false, errors.New("it refuses the credentials (401)")
 	}
-	if stats.StatusCode != http.StatusOK || !isStats(body) {
+	if stats.status != http.StatusOK || !isStats(stats.body) {
 		return false, nil
 	}
-	profile, _, err := u.get(ctx, client, "/profile")
-	if err != nil {
-		return false, err
-	}
-	return profile.StatusCode == http.StatusMethodNotAllowed && profile.Header.Get("Allow") == http.MethodPut, nil
+	profile, err := u.get(ctx, client, "/profile")
+	return err == nil && profile.status == http.StatusMethodNotAllowed && profile.allow == http.MethodPut, err
 }
 
-// get returns an answer and the begin of its body.
-func (u *Upstream) get(ctx context.Context, client *http.Client, path string) (*http.Response, []byte, error) {
+// answer is what an upstream answered.
+type answer struct {
+	status int
+	allow  string // header
+	body   []byte // its begin
+}
+
+func (u *Upstream) get(ctx context.Context, client *http.Client, path string) (answer, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, u.URL()+path, nil)
 	if err != nil {
-		return nil, nil, err
+		return answer{}, err
 	}
 	response, err := client.Do(request)
 	if err != nil {
-		return nil, nil, err
+		return answer{}, err
 	}
 	defer response.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(response.Body, 1<<20))
 	if err != nil {
-		return nil, nil, fmt.Errorf("read %s: %w", path, err)
+		return answer{}, fmt.Errorf("read %s: %w", path, err)
 	}
-	return response, body, nil
+	return answer{response.StatusCode, response.Header.Get("Allow"), body}, nil
 }
 
 // isStats says whether body is [mockupstream.Stats]: all of their fields and no others.
