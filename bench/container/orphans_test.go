@@ -1,0 +1,56 @@
+package container_test
+
+import (
+	"strconv"
+	"testing"
+)
+
+// What neither its owner nor the reaper could remove, the next run removes, and
+// "floodgate doctor --clean"; both leave alone what is in use.
+func TestTheCommandRemovesWhatAKilledProcessLeft(t *testing.T) {
+	for name, c := range map[string]struct {
+		args []string
+		says string
+		code int
+	}{
+		"doctor": {[]string{"doctor", "--clean", "--mongo-image", "embedded"}, "removed container ", exitHeld},
+		// The image is not there: the run goes no further.
+		"run": {[]string{"run", "--env", "containers", "--mongo-image", "127.0.0.1:1/none:1", "--out", "runs"}, "which a run that was killed had left", exitUnmeasured},
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := connect(t)
+			floodgate(t) // built, before anything is there to be removed
+			killed, living := startOwner(t), startOwner(t)
+			killed.kill()
+			orphan := found(t, e, killed.id)
+			h := command(t, t.TempDir(), nil, c.args...)
+			if code := h.wait(); code != c.code {
+				t.Errorf("exit code %d, want %d\n%s", code, c.code, h.said())
+			}
+			h.says(c.says, orphan.Name)
+			if exists(t, killed.id) || !exists(t, living.id) {
+				t.Errorf("the orphan is there: %v, the other: %v\n%s", exists(t, killed.id), exists(t, living.id), h.said())
+			}
+			if said := living.end(); said != "" {
+				t.Error(said)
+			}
+		})
+	}
+}
+
+// A doctor that only looks names the orphan and leaves it.
+func TestTheDoctorListsAndLeaves(t *testing.T) {
+	connect(t)
+	floodgate(t)
+	o := startOwner(t)
+	o.kill()
+	t.Cleanup(func() { removeContainer(t, o.id) })
+	h := command(t, t.TempDir(), nil, "doctor", "--format", "json", "--mongo-image", "embedded")
+	if code := h.wait(); code != exitHeld {
+		t.Errorf("exit code %d\n%s", code, h.said())
+	}
+	h.says("process "+strconv.Itoa(o.process.Pid)+" that started it is gone", "doctor --clean")
+	if !exists(t, o.id) {
+		t.Error("it was removed")
+	}
+}
