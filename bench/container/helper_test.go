@@ -114,23 +114,28 @@ func inspect(t *testing.T, id string) api.InspectResponse {
 // built are the programs that tests make, each once and when it is needed.
 var built struct {
 	dir                string
-	program, floodgate sync.Once
+	program, floodgate build
+}
+
+type build struct {
+	once sync.Once
+	err  error
 }
 
 // compile builds a static program that no other test process has: its images
 // are this process's to remove.
-func compile(t *testing.T, once *sync.Once, name, source string) string {
+func compile(t *testing.T, b *build, name, source string) string {
 	t.Helper()
 	path := filepath.Join(built.dir, name)
-	once.Do(func() {
+	b.once.Do(func() {
 		cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-buildid="+rand.Text(), "-o", path, source)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux", "GOFLAGS=")
 		if out, err := cmd.CombinedOutput(); err != nil {
-			t.Fatalf("build %s: %v\n%s", source, err, out)
+			b.err = fmt.Errorf("build %s: %w\n%s", source, err, out)
 		}
 	})
-	if _, err := os.Stat(path); err != nil {
-		t.Fatal(err)
+	if b.err != nil {
+		t.Fatal(b.err)
 	}
 	return path
 }
