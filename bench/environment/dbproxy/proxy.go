@@ -1,51 +1,43 @@
-// Package dbproxy makes a MongoDB slower by a constant: a relay that holds each
-// command that reads or changes documents back for a settable time.
-//
-// Only requests are delayed, by the same time each, in the order in which they
-// came: commands that a client sends without waiting, up to 64 at a time, are
-// each delayed from their own arrival. Handshakes, pings and other commands without documents
-// pass at once, unless they follow a command that is held back. Compressed
-// messages, whose command cannot be seen, are held back; neither FerretDB nor
-// a client that was not told to compress sends them.
 package dbproxy
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
 
-	"floodgate/bench/environment/wire"
 	"floodgate/mockupstream/precise"
 )
 
 // Proxy is a running relay.
 type Proxy struct {
-	listener net.Listener
+	listener *net.TCPListener
 	clock    *precise.Clock
-	target   atomic.Pointer[string]
-	latency  atomic.Int64
-	ctx      context.Context // ends the delays
+	target   atomic.Pointer[dialer]
+	traffic  atomic.Pointer[traffic] // nil: the link adds nothing
+	ctx      context.Context         // ends the delays
 	cancel   context.CancelFunc
 	wg       sync.WaitGroup
 }
 
-// Serve relays connections to a free port of 127.0.0.1 to target, host:port,
-// without a delay yet, until ctx ends or Close is called.
-func Serve(ctx context.Context, target string) (*Proxy, error) {
+// Serve relays connections to a free port of 127.0.0.1 to target, over a link
+// that adds nothing yet, until ctx ends or Close is called. The error is that
+// of [Proxy.SetTarget], or that there is no port.
+func Serve(ctx context.Context, target Target) (*Proxy, error) {
+	p := new(Proxy)
+	if err := p.SetTarget(target); err != nil {
+		return nil, err
+	}
 	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("serve database proxy: %w", err)
 	}
-	p := &Proxy{listener: l, clock: precise.New()}
+	p.listener, p.clock = l.(*net.TCPListener), precise.New()
 	p.ctx, p.cancel = context.WithCancel(ctx)
-	p.SetTarget(target)
 	p.wg.Go(p.accept)
 	p.wg.Go(func() {
 		<-p.ctx.Done()
@@ -57,11 +49,29 @@ func Serve(ctx context.Context, target string) (*Proxy, error) {
 // Addr is where the proxy listens.
 func (p *Proxy) Addr() netip.AddrPort { return p.listener.Addr().(*net.TCPAddr).AddrPort() }
 
-// SetLatency sets the delay of the commands that arrive from now on.
-func (p *Proxy) SetLatency(d time.Duration) { p.latency.Store(int64(max(d, 0))) }
+// SetLink sets how the link behaves for the commands that arrive from now on,
+// over any connection. Attempts and statistics begin anew.
+func (p *Proxy) SetLink(l Link) { p.traffic.Store(newTraffic(l)) }
 
-// SetTarget sets where the connections go that are accepted from now on.
-func (p *Proxy) SetTarget(target string) { p.target.Store(&target) }
+// Stats is what the link has done since SetLink.
+func (p *Proxy) Stats() Stats { return p.traffic.Load().stats() }
+
+// SetTarget sets where the connections go that are accepted from now on. The
+// error is that of a file that the target names; then nothing changes. It does
+// not connect; see [Proxy.Check].
+func (p *Proxy) SetTarget(t Target) error {
+	d, err := t.dialer()
+	if err != nil {
+		return err
+	}
+	p.target.Store(d)
+	return nil
+}
+
+// Check connects to the target once, as for a client, says hello to it, and
+// says why it cannot. A client does not hear of it: it sees the end of its
+// connection.
+func (p *Proxy) Check(ctx context.Context) error { return p.target.Load().check(ctx) }
 
 // Close disconnects all clients and waits until nothing runs any more.
 func (p *Proxy) Close() {
@@ -72,7 +82,7 @@ func (p *Proxy) Close() {
 
 func (p *Proxy) accept() {
 	for {
-		client, err := p.listener.Accept()
+		client, err := p.listener.AcceptTCP()
 		switch {
 		case err == nil:
 			p.wg.Go(func() { p.relay(client) })
@@ -85,11 +95,11 @@ func (p *Proxy) accept() {
 }
 
 // relay serves one client until either side disconnects.
-func (p *Proxy) relay(client net.Conn) {
+func (p *Proxy) relay(client *net.TCPConn) {
 	defer client.Close()
-	server, err := (&net.Dialer{Timeout: 10 * time.Second}).DialContext(p.ctx, "tcp", *p.target.Load())
+	server, err := p.target.Load().dial(p.ctx)
 	if err != nil {
-		return // the client sees the end of its connection
+		return
 	}
 	defer server.Close()
 	ctx, cancel := context.WithCancel(p.ctx)
@@ -98,62 +108,17 @@ func (p *Proxy) relay(client net.Conn) {
 		_ = server.Close()
 	})
 	defer stop()
-	held := make(chan request, 64)
+	s := &session{proxy: p, client: client, server: server, ctx: ctx, held: make(chan request, 64), replies: map[int32]reply{}}
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		defer cancel()
-		_, _ = io.Copy(client, server)
+		s.answers()
 	})
 	wg.Go(func() {
 		defer cancel()
-		p.forward(ctx, server, held)
+		s.forward()
 	})
-	p.receive(ctx, client, held)
+	s.receive()
 	cancel() // what is held back is dropped: nobody waits for it any more
 	wg.Wait()
-}
-
-// request is a message and when to pass it on.
-type request struct {
-	message wire.Message
-	due     time.Time // zero: at once
-}
-
-// receive stamps the client's messages with when they are due.
-func (p *Proxy) receive(ctx context.Context, client net.Conn, held chan<- request) {
-	defer close(held)
-	r := bufio.NewReader(client)
-	for {
-		m, err := wire.Read(r, nil)
-		if err != nil {
-			return
-		}
-		var due time.Time
-		if d := time.Duration(p.latency.Load()); d > 0 && delayed(m) {
-			due = time.Now().Add(d)
-		}
-		select {
-		case held <- request{m, due}:
-		case <-ctx.Done():
-			return
-		}
-	}
-}
-
-func delayed(m wire.Message) bool {
-	return m.OpCode() == wire.OpCompressed || wire.TouchesDocuments(m.Command())
-}
-
-// forward passes messages on when they are due.
-func (p *Proxy) forward(ctx context.Context, server net.Conn, held <-chan request) {
-	for r := range held {
-		if wait := time.Until(r.due); !r.due.IsZero() && wait > 0 {
-			if p.clock.Sleep(ctx, wait) != nil {
-				return
-			}
-		}
-		if _, err := server.Write(r.message); err != nil {
-			return
-		}
-	}
 }

@@ -1,117 +1,24 @@
 package dbproxy_test
 
 import (
-	"context"
-	"encoding/binary"
 	"net"
 	"testing"
 	"time"
-
-	"go.mongodb.org/mongo-driver/v2/bson"
-	"go.uber.org/goleak"
 
 	"floodgate/bench/environment/dbproxy"
 	"floodgate/bench/environment/wire"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
-
-func message(t testing.TB, id, opcode int32, command string) []byte {
-	t.Helper()
-	doc, err := bson.Marshal(bson.D{{Key: command, Value: 1}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	var m []byte
-	for _, field := range []int32{int32(21 + len(doc)), id, 0, opcode, 0} {
-		m = binary.LittleEndian.AppendUint32(m, uint32(field))
-	}
-	return append(append(m, 0), doc...)
-}
-
-// arrival is a request that reached the server.
-type arrival struct {
-	id int32
-	at time.Time
-}
-
-// server takes requests and sends each back as its answer.
-func server(t testing.TB) (addr string, arrivals chan arrival) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	arrivals = make(chan arrival, 10000)
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				for {
-					m, err := wire.Read(c, nil)
-					if err != nil {
-						return
-					}
-					arrivals <- arrival{m.RequestID(), time.Now()}
-					_, _ = c.Write(m)
-				}
-			}()
-		}
-	}()
-	return l.Addr().String(), arrivals
-}
-
-func start(t testing.TB, target string, latency time.Duration) (*dbproxy.Proxy, func() net.Conn) {
-	t.Helper()
-	p, err := dbproxy.Serve(context.Background(), target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(p.Close)
-	p.SetLatency(latency)
-	return p, func() net.Conn {
-		c, err := net.Dial("tcp", p.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = c.Close() })
-		return c
-	}
-}
-
-func send(t testing.TB, c net.Conn, m []byte) {
-	t.Helper()
-	if _, err := c.Write(m); err != nil {
-		t.Fatal(err)
-	}
-}
-
-func receive(t testing.TB, c net.Conn) int32 {
-	t.Helper()
-	m, err := wire.Read(c, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return m.RequestID()
-}
-
 func TestDocumentsAreDelayedAndPingsAreNot(t *testing.T) {
 	target, arrivals := server(t)
 	const latency = 40 * time.Millisecond
-	p, dial := start(t, target, latency)
-	for command, want := range map[string]time.Duration{
-		"update": latency, "insert": latency, "find": latency, "getMore": latency, "aggregate": latency, "delete": latency,
-		"findAndModify": latency, "bulkWrite": latency,
-	} {
+	p, dial := start(t, target, dbproxy.Link{Latency: latency})
+	commands := []string{"update", "insert", "find", "getMore", "aggregate", "delete", "findAndModify", "bulkWrite"}
+	for _, command := range commands {
 		sent := time.Now()
 		send(t, dial(), message(t, 1, wire.OpMsg, command))
-		if took := (<-arrivals).at.Sub(sent); took < want {
-			t.Errorf("%s arrived after %v, before %v", command, took, want)
+		if took := (<-arrivals).at.Sub(sent); took < latency {
+			t.Errorf("%s arrived after %v, before %v", command, took, latency)
 		}
 	}
 	sent := time.Now()
@@ -119,70 +26,121 @@ func TestDocumentsAreDelayedAndPingsAreNot(t *testing.T) {
 	if took := (<-arrivals).at.Sub(sent); took < latency {
 		t.Errorf("compressed message arrived after %v", took)
 	}
+	if got, want := p.Stats(), int64(len(commands)+1); got != (dbproxy.Stats{Commands: want, Delayed: want}) {
+		t.Errorf("%+v, want %d commands, all delayed", got, want)
+	}
 	// Those that pass at once overtake a write of another connection.
-	p.SetLatency(time.Hour)
+	p.SetLink(dbproxy.Link{Latency: time.Hour})
 	send(t, dial(), message(t, 1, wire.OpMsg, "update"))
-	for id, command := range []string{"ping", "hello", "isMaster", "endSessions", "create"} {
-		send(t, dial(), message(t, int32(100+id), wire.OpMsg, command))
+	passAtOnce(t, dial, arrivals)
+}
+
+// passAtOnce sends commands that no link holds back.
+func passAtOnce(t *testing.T, dial func() net.Conn, arrivals chan arrival) {
+	t.Helper()
+	for id, command := range []string{"ping", "hello", "isMaster", "saslStart", "endSessions", "create"} {
+		c := dial()
+		send(t, c, message(t, int32(100+id), wire.OpMsg, command))
 		if got := <-arrivals; got.id != int32(100+id) {
 			t.Errorf("%s was held back: %d arrived", command, got.id)
+		}
+		if got := receive(t, c); got != int32(100+id) {
+			t.Errorf("%s was answered by %d", command, got)
 		}
 	}
 }
 
 // Requests that a client sends at once arrive in their order, each delayed from
-// its own arrival: all together take little more than one.
+// its own arrival at least, also where jitter would turn them round.
 func TestPipelinedRequestsKeepTheirOrder(t *testing.T) {
 	target, arrivals := server(t)
 	const latency, n = 30 * time.Millisecond, 200
-	_, dial := start(t, target, latency)
+	_, dial := start(t, target, dbproxy.Link{Latency: latency, Jitter: 10 * time.Millisecond, Seed: 1})
 	c := dial()
 	sent := time.Now()
 	for id := range int32(n) {
-		command := "update"
 		if id%3 == 0 {
-			command = "ping"
+			send(t, c, message(t, id, wire.OpMsg, "ping"))
+		} else {
+			send(t, c, update(t, id, id))
 		}
-		send(t, c, message(t, id, wire.OpMsg, command))
 	}
 	for id := range int32(n) {
 		got := <-arrivals
 		if got.id != id {
 			t.Fatalf("request %d arrived, want %d", got.id, id)
 		}
-		if id > 0 && got.at.Sub(sent) < latency {
+		if id > 0 && got.at.Sub(sent) < 20*time.Millisecond {
 			t.Errorf("request %d arrived after %v", id, got.at.Sub(sent))
 		}
 		if answer := receive(t, c); answer != id {
 			t.Errorf("answer %d, want %d", answer, id)
 		}
 	}
-	if sum := n / 3 * latency; time.Since(sent) >= sum {
-		t.Errorf("delays add up: %v", time.Since(sent))
+}
+
+// A link that adds nothing counts nothing, and one that is set later holds for
+// the connections that there are.
+func TestLinkOfOpenConnections(t *testing.T) {
+	target, arrivals := server(t)
+	p, dial := start(t, target, dbproxy.Link{Seed: 7})
+	c := dial()
+	for id := range int32(5) {
+		send(t, c, update(t, id, "a"))
+		receive(t, c)
+		<-arrivals
+	}
+	if got := p.Stats(); got != (dbproxy.Stats{}) {
+		t.Errorf("%+v without a link", got)
+	}
+	const latency = 20 * time.Millisecond
+	p.SetLink(dbproxy.Link{Latency: latency})
+	sent := time.Now()
+	send(t, c, update(t, 9, "a"))
+	if took := (<-arrivals).at.Sub(sent); took < latency {
+		t.Errorf("arrived after %v", took)
+	}
+	receive(t, c)
+	if got := p.Stats(); got != (dbproxy.Stats{Commands: 1, Delayed: 1}) {
+		t.Errorf("%+v", got)
+	}
+	p.SetLink(dbproxy.Link{})
+	send(t, c, update(t, 10, "a"))
+	if receive(t, c); p.Stats() != (dbproxy.Stats{}) {
+		t.Errorf("%+v after the link is gone", p.Stats())
 	}
 }
 
 func TestRetarget(t *testing.T) {
 	first, atFirst := server(t)
 	second, atSecond := server(t)
-	p, dial := start(t, first, 0)
+	p, dial := start(t, first, dbproxy.Link{})
 	send(t, dial(), message(t, 1, wire.OpMsg, "ping"))
 	<-atFirst
-	p.SetTarget(second)
+	if err := p.SetTarget(second); err != nil {
+		t.Fatal(err)
+	}
 	send(t, dial(), message(t, 2, wire.OpMsg, "ping"))
 	if got := <-atSecond; got.id != 2 {
 		t.Errorf("%d arrived", got.id)
 	}
-	p.SetTarget("127.0.0.1:1")
-	if _, err := wire.Read(dial(), nil); err == nil {
-		t.Error("connected to nothing")
+	for _, nowhere := range []dbproxy.Target{{Addr: "127.0.0.1:1"}, {}} {
+		if err := p.SetTarget(nowhere); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := wire.Read(dial(), nil); err == nil {
+			t.Errorf("connected to nothing at %q", nowhere.Addr)
+		}
+		if p.Check(t.Context()) == nil {
+			t.Errorf("%q is there", nowhere.Addr)
+		}
 	}
 }
 
 // A client that is gone leaves no held-back requests behind, and Close ends all.
 func TestEnds(t *testing.T) {
 	target, arrivals := server(t)
-	p, dial := start(t, target, time.Hour)
+	p, dial := start(t, target, dbproxy.Link{Latency: time.Hour, Bandwidth: 1})
 	c := dial()
 	send(t, c, message(t, 1, wire.OpMsg, "update"))
 	_ = c.Close()
@@ -196,15 +154,55 @@ func TestEnds(t *testing.T) {
 	}
 }
 
+// Commands on all connections share the bandwidth, each way; what carries no
+// documents takes none of it.
+func TestBandwidth(t *testing.T) {
+	target, arrivals := server(t)
+	const bandwidth, connections, each = 200_000, 4, 5
+	p, dial := start(t, target, dbproxy.Link{Bandwidth: bandwidth})
+	m := update(t, 1, string(make([]byte, 1000)))
+	began := time.Now()
+	done := make(chan struct{})
+	for range connections {
+		c := dial()
+		go func() {
+			defer func() { done <- struct{}{} }()
+			for range each {
+				if _, err := c.Write(m); err != nil {
+					t.Error(err)
+				}
+				if _, err := wire.Read(c, nil); err != nil {
+					t.Error(err)
+				}
+			}
+		}()
+	}
+	for range connections {
+		<-done
+	}
+	// The first request passes before the first answer begins, the last answer
+	// after the last request: each way is one link.
+	least := time.Duration((connections*each+1)*len(m)) * time.Second / bandwidth
+	if took := time.Since(began); took < least {
+		t.Errorf("%d messages of %d bytes there and back took %v, less than %v", connections*each, len(m), took, least)
+	}
+	for range connections * each {
+		<-arrivals
+	}
+	p.SetLink(dbproxy.Link{Bandwidth: 1})
+	send(t, dial(), m)
+	passAtOnce(t, dial, arrivals)
+}
+
 // BenchmarkLatency is the time of a delayed round trip, and how much of it is
 // beyond the delay. One operation is one round trip.
 func BenchmarkLatency(b *testing.B) {
 	for _, latency := range []time.Duration{0, 5 * time.Millisecond} {
 		b.Run("latency="+latency.String(), func(b *testing.B) {
 			target, arrivals := server(b)
-			_, dial := start(b, target, latency)
+			_, dial := start(b, target, dbproxy.Link{Latency: latency, Jitter: latency / 1000})
 			c := dial()
-			m := message(b, 1, wire.OpMsg, "update")
+			m := update(b, 1, "a")
 			for b.Loop() {
 				send(b, c, m)
 				receive(b, c)

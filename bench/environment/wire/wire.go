@@ -57,6 +57,16 @@ func Read(r io.Reader, buf []byte) (Message, error) {
 	return m, nil
 }
 
+// Request is a command, a BSON document, as an OP_MSG.
+func Request(id int32, command []byte) Message {
+	n := headerBytes + 4 + 1 + len(command)
+	m := make(Message, 0, n)
+	for _, field := range []int32{int32(n), id, 0, OpMsg, 0} { // the last one: no flags
+		m = binary.LittleEndian.AppendUint32(m, uint32(field))
+	}
+	return append(append(m, 0), command...)
+}
+
 // RequestID is what the answer to this message refers to.
 func (m Message) RequestID() int32 { return m.int32(4) }
 

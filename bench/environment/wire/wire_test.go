@@ -73,6 +73,17 @@ func TestCommand(t *testing.T) {
 	}
 }
 
+func TestRequest(t *testing.T) {
+	body := doc(t, bson.E{Key: "hello", Value: 1})
+	m := wire.Request(7, body)
+	if want := message(7, 0, wire.OpMsg, number(0), []byte{0}, body); !bytes.Equal(m, want) {
+		t.Errorf("% x, want % x", []byte(m), want)
+	}
+	if m.Command() != "hello" || m.MoreToCome() {
+		t.Errorf("command %q, more to come: %v", m.Command(), m.MoreToCome())
+	}
+}
+
 func TestMoreToCome(t *testing.T) {
 	if !wire.Message(message(1, 0, wire.OpMsg, number(2))).MoreToCome() {
 		t.Error("an unacknowledged write is answered")
