@@ -164,6 +164,9 @@ func (r *Running) Addr() netip.AddrPort { return r.addr }
 // ID is the engine's.
 func (r *Running) ID() string { return r.id }
 
+// Done is closed when it has ended.
+func (r *Running) Done() <-chan struct{} { return r.done }
+
 // Err is nil while it runs, then a *child.Death.
 func (r *Running) Err() error {
 	select {

@@ -231,7 +231,7 @@ func (e *Environment) DropDatabase(ctx context.Context, database string) error {
 func (e *Environment) Documents(ctx context.Context, database, collection string, each func(bson.Raw) error) (err error) {
 	defer func() {
 		if err != nil {
-			err = fmt.Errorf("read %s.%s: %w", database, collection, err)
+			err = fmt.Errorf("read %s.%s: %w", database, collection, explain(ctx, e.servers()[1], err))
 		}
 	}()
 	db, err := e.database(database)

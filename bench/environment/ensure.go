@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"floodgate/bench/environment/child"
 )
@@ -105,7 +106,7 @@ func (e *Environment) examine(ctx context.Context, s server, check func(context.
 	if failed == nil || ctx.Err() != nil { // the caller gave up, which says nothing of the server
 		return "", true
 	}
-	if err := s.Err(); err != nil {
+	if err := awaitEnd(ctx, s); err != nil {
 		_ = s.Stop(0)
 		return err.Error(), false
 	}
@@ -116,6 +117,36 @@ func (e *Environment) examine(ctx context.Context, s server, check func(context.
 	}
 	hung := child.Death{Name: death.Name, Log: death.Log, State: fmt.Sprintf("killed, because it did not answer: %v", failed)}
 	return hung.Error(), false
+}
+
+// endDelay bounds the wait for the news that a server has ended. The news that
+// it does not answer comes before that.
+const endDelay = 2 * time.Second
+
+// awaitEnd is how a server ended that has just not answered; nil: it runs.
+func awaitEnd(ctx context.Context, s server) error {
+	if s.Done() == nil {
+		return nil
+	}
+	timer := time.NewTimer(endDelay)
+	defer timer.Stop()
+	select {
+	case <-s.Done():
+	case <-ctx.Done():
+	case <-timer.C:
+	}
+	return s.Err()
+}
+
+// explain adds to an error of a question how the server that was asked has ended.
+func explain(ctx context.Context, s server, err error) error {
+	if err == nil || s == nil {
+		return err
+	}
+	if death := awaitEnd(ctx, s); death != nil {
+		return fmt.Errorf("%w; %w", err, death)
+	}
+	return err
 }
 
 func (e *Environment) healthy(ctx context.Context) error {

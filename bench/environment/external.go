@@ -135,5 +135,6 @@ func (o *Options) secrets() []string {
 type foreign struct{ addrs []netip.AddrPort }
 
 func (f foreign) Addrs() []netip.AddrPort  { return f.addrs }
+func (f foreign) Done() <-chan struct{}    { return nil }
 func (f foreign) Err() error               { return nil }
 func (f foreign) Stop(time.Duration) error { return nil }

@@ -30,6 +30,8 @@ type provider interface {
 type server interface {
 	// Addrs are where clients connect to.
 	Addrs() []netip.AddrPort
+	// Done is closed when it has ended; nil: nobody would know.
+	Done() <-chan struct{}
 	// Err is nil while it runs, then a *child.Death.
 	Err() error
 	// Stop ends it, unless it is not ours, and waits for its end. The error is

@@ -63,6 +63,7 @@ func (e *Environment) UpstreamStats(ctx context.Context) (mockupstream.Stats, er
 	}
 	stats, err := e.stats(ctx, base)
 	if err != nil {
+		err = explain(ctx, e.servers()[0], err)
 		return stats, fmt.Errorf("ask upstream for its statistics: %w", e.scrubber.Error(err))
 	}
 	return stats, nil
