@@ -10,13 +10,18 @@
 //
 // Only requests are delayed, in the order in which they came: commands that a
 // client sends without waiting, up to 64 at a time, are each delayed from their
-// own arrival, and none overtakes another of its connection. A reset is drawn
-// for a command too, and half of them come after the server has carried the
-// command out: its answer is lost. Of commands that want no answer
-// (unacknowledged writes) all resets come before. Bandwidth is one link each
-// way, which all connections share: a message waits until those that came
-// before it have passed, takes its size over the bandwidth, and is handed on
-// when its last byte would have arrived; latency comes on top.
+// own arrival, and none overtakes another of its connection.
+//
+// A reset is drawn for a command too, and half of them come after the server
+// has carried the command out: its answer is lost. Of commands that want no
+// answer (unacknowledged writes) all resets come before. MongoDB's drivers meet
+// a reset by discarding their pool and waiting for their monitor, up to half a
+// second, before the next command: that is part of what a reset costs.
+//
+// Bandwidth is one link each way, which all connections share: a message waits
+// until those that came before it have passed, takes its size over the
+// bandwidth, and is handed on when its last byte would have arrived; latency
+// comes on top.
 //
 // Handshakes, pings and other commands without documents pass at once, take no
 // bandwidth and are never reset, unless they follow a command that is held

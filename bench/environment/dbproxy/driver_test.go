@@ -1,0 +1,98 @@
+package dbproxy_test
+
+import (
+	"context"
+	"log/slog"
+	"testing"
+
+	"go.mongodb.org/mongo-driver/v2/bson"
+	driver "go.mongodb.org/mongo-driver/v2/mongo"
+	"go.mongodb.org/mongo-driver/v2/mongo/options"
+
+	"floodgate/bench/environment/dbproxy"
+	"floodgate/bench/environment/mongo"
+	"floodgate/bench/environment/wire"
+)
+
+// connect returns a client that tries nothing again by itself.
+func connect(t *testing.T, uri string) *driver.Client {
+	t.Helper()
+	c, err := driver.Connect(options.Client().ApplyURI(uri).SetRetryWrites(false).SetRetryReads(false))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Disconnect(context.Background()) })
+	return c
+}
+
+// The driver and a database see what was drawn: an error for every reset, and
+// the documents of those that came after the write. Writing again what failed
+// makes all of them be there.
+func TestDriverAndDatabase(t *testing.T) {
+	s, err := mongo.Serve(context.Background(), mongo.Options{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	link := dbproxy.Link{Resets: 0.2, Seed: 5, Bandwidth: 10 << 20}
+	p, _ := start(t, dbproxy.Target{Addr: s.Addr().String(), Loopback: true}, dbproxy.Link{})
+	if err := p.Check(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	through := connect(t, "mongodb://"+p.Addr().String()+"/").Database("test").Collection("c")
+	direct := connect(t, s.URI()).Database("test").Collection("c")
+	if _, err := through.CountDocuments(t.Context(), bson.D{}); err != nil { // connected
+		t.Fatal(err)
+	}
+	p.SetLink(link)
+
+	const n = 40
+	var want dbproxy.Stats
+	failed := map[int]bool{}
+	for id := range n {
+		draw := link.Draw(wire.Message(update(t, 0, int32(id))).Key(), 1)
+		err := upsert(t.Context(), through, id)
+		if (err != nil) != (draw.Reset != dbproxy.NoReset) || err != nil && !driver.IsNetworkError(err) {
+			t.Errorf("%d: %v, drawn %+v", id, err, draw)
+		}
+		found, countErr := direct.CountDocuments(t.Context(), bson.D{{Key: "_id", Value: int32(id)}})
+		if countErr != nil || (found == 1) != (draw.Reset != dbproxy.Before) {
+			t.Errorf("%d: %d documents, %v, drawn %+v", id, found, countErr, draw)
+		}
+		want.Commands++
+		switch draw.Reset {
+		case dbproxy.Before:
+			want.ResetsBefore++
+		case dbproxy.After:
+			want.ResetsAfter++
+		}
+		failed[id] = err != nil
+	}
+	if got := p.Stats(); got != want || want.ResetsBefore == 0 || want.ResetsAfter == 0 {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+	for attempt := 2; len(failed) > 0; attempt++ {
+		for id, again := range failed {
+			draw := link.Draw(wire.Message(update(t, 0, int32(id))).Key(), attempt)
+			if again && (upsert(t.Context(), through, id) != nil) != (draw.Reset != dbproxy.NoReset) {
+				t.Errorf("%d, attempt %d: drawn %+v", id, attempt, draw)
+			}
+			if !again || draw.Reset == dbproxy.NoReset {
+				delete(failed, id)
+			}
+		}
+	}
+	if got, err := direct.CountDocuments(t.Context(), bson.D{}); err != nil || got != n {
+		t.Errorf("%d documents, %v, want %d", got, err, n)
+	}
+}
+
+func upsert(ctx context.Context, c *driver.Collection, id int) error {
+	doc := bson.D{{Key: "_id", Value: int32(id)}, {Key: "value", Value: id}}
+	_, err := c.ReplaceOne(ctx, doc[:1], doc, options.Replace().SetUpsert(true))
+	return err
+}
