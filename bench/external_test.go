@@ -1,0 +1,150 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"floodgate/mockupstream"
+	"floodgate/results"
+)
+
+const externalScenario = `version: 1
+name: external
+title: A server of the user's
+seed: 3
+items: {kind: phone-numbers, count: 5}
+upstream:
+  latency: {distribution: constant, value: 0s}
+  body: {min_records: 1, max_records: 3}
+variants:
+  - {strategy: bounded, limit: 2}
+levels:
+  - items: 5
+blocks: 6
+claims:
+  - {id: lost, says: nothing is lost, documents: {}}
+`
+
+// The password of an upstream is used, and shows nowhere: not in the record,
+// the logs, the output, the arguments or the environment of any process.
+func TestPasswordShowsNowhere(t *testing.T) {
+	const password = "s3cret-pass"
+	mock, err := mockupstream.New(mockupstream.Profile{}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mock.Close()
+	var looked sync.Once
+	var served int
+	var mu sync.Mutex
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, pass, ok := r.BasicAuth(); !ok || user != "me" || pass != password {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		if strings.HasPrefix(r.URL.Path, "/items/") {
+			looked.Do(func() { lookForSecret(t, password) })
+			mu.Lock()
+			served++
+			mu.Unlock()
+			mock.ServeHTTP(w, r)
+			return
+		}
+		http.NotFound(w, r) // it is no mock of ours
+	}))
+	defer upstream.Close()
+	dir := t.TempDir()
+	file := filepath.Join(dir, "external.yaml")
+	if err := os.WriteFile(file, []byte(externalScenario), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("FLOODGATE_UPSTREAM_URL", strings.Replace(upstream.URL, "http://", "http://me:"+password+"@", 1))
+	var stdout, stderr bytes.Buffer
+	code := run(context.Background(), []string{"run", file, "--out", filepath.Join(dir, "runs")}, &stdout, &stderr)
+	if code != exitHeld || served != 6*5 {
+		t.Errorf("exit code %d, %d requests, want 0 and 30\n%s%s", code, served, &stderr, &stdout)
+	}
+	for name, text := range map[string]string{"stdout": stdout.String(), "stderr": stderr.String()} {
+		if strings.Contains(text, password) {
+			t.Errorf("the password is in %s:\n%s", name, text)
+		}
+	}
+	err = filepath.WalkDir(filepath.Join(dir, "runs"), func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		if bytes.Contains(text, []byte(password)) {
+			t.Errorf("the password is in %s", path)
+		}
+		return err
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	ids, err := os.ReadDir(filepath.Join(dir, "runs"))
+	if err != nil || len(ids) != 1 {
+		t.Fatalf("runs %v, %v", ids, err)
+	}
+	stored, err := results.Open(filepath.Join(dir, "runs", ids[0].Name()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := stored.Header.Environment; e.Kind != "external" || !strings.Contains(e.Upstream, "***@127.0.0.1") || !strings.Contains(e.Database, "embedded") {
+		t.Errorf("environment %+v", e)
+	}
+	for _, trial := range stored.Trials {
+		if d := trial.Documents; d == nil || !d.Unchecked || d.Found != 5 || d.Lost != 0 || trial.Ideal != 0 || trial.Upstream != nil {
+			t.Errorf("trial %d: documents %+v, ideal %v, upstream %+v; of a foreign upstream only the number is known", trial.Index, d, trial.Ideal, trial.Upstream)
+		}
+	}
+}
+
+// lookForSecret looks at the arguments of all processes, and at the environment of our own children.
+func lookForSecret(t *testing.T, secret string) {
+	for _, what := range []string{"cmdline", "environ"} {
+		files, _ := filepath.Glob("/proc/[0-9]*/" + what)
+		for _, file := range files {
+			text, err := os.ReadFile(file)
+			if err == nil && bytes.Contains(text, []byte(secret)) {
+				t.Errorf("the password is in %s", file)
+			}
+		}
+	}
+}
+
+// More than the scenario allows is refused before anything is sent.
+func TestExternalRequestsAreBounded(t *testing.T) {
+	asked := 0
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { asked++ }))
+	defer upstream.Close()
+	for name, test := range map[string]struct{ change, want string }{
+		"requests": {"external: {requests: 29}\nblocks: 6", "30 requests"},
+		"profile":  {"blocks: 6", "upstream.latency.value"},
+		"command":  {"sut: {command: [cat]}\nblocks: 6", "nothing would bound"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			text := strings.Replace(externalScenario, "blocks: 6", test.change, 1)
+			if name == "profile" {
+				text = strings.Replace(text, "- items: 5", "- {items: 5, upstream.latency.value: 1ms}", 1)
+			}
+			file := filepath.Join(t.TempDir(), "external.yaml")
+			if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			var stdout, stderr bytes.Buffer
+			code := run(context.Background(), []string{"run", file, "--upstream-url", upstream.URL, "--out", t.TempDir()}, &stdout, &stderr)
+			if code != exitUsage || !strings.Contains(stderr.String(), test.want) || asked > 0 {
+				t.Errorf("exit code %d, %d requests, %s; want 2, none and %q", code, asked, &stderr, test.want)
+			}
+		})
+	}
+}
