@@ -127,8 +127,17 @@ const retryDelay = 50 * time.Millisecond
 
 // await tries Ready until it succeeds, the container has ended or ctx ends.
 func (r *Running) await(ctx context.Context) error {
+	running, ended := context.WithCancel(ctx)
+	defer ended()
+	r.wg.Go(func() {
+		select {
+		case <-r.done:
+			ended() // nobody will answer
+		case <-running.Done():
+		}
+	})
 	for {
-		try, cancel := context.WithTimeout(ctx, 5*time.Second)
+		try, cancel := context.WithTimeout(running, 5*time.Second)
 		err := r.spec.Ready(try, r.addr)
 		cancel()
 		if err == nil {

@@ -191,6 +191,23 @@ func TestStartFails(t *testing.T) {
 	}
 }
 
+// A request to what has ended is given up before its time is over.
+func TestStartOfWhatEndsWhileItIsAsked(t *testing.T) {
+	_, err := start(t, connect(t), "hog", func(s *container.Spec) {
+		s.Limits.Memory = 32 << 20
+		s.Ready = func(ctx context.Context, _ netip.AddrPort) error {
+			<-ctx.Done()
+			if !errors.Is(ctx.Err(), context.Canceled) {
+				t.Errorf("it was asked until %v", ctx.Err())
+			}
+			return ctx.Err()
+		}
+	})
+	if err == nil || !strings.Contains(err.Error(), "it ended: exit code 137") {
+		t.Errorf("%v", err)
+	}
+}
+
 func TestStartIsCancelled(t *testing.T) {
 	e := connect(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
