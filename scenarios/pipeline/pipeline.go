@@ -23,6 +23,7 @@ package pipeline
 import (
 	"context"
 	"errors"
+	"fmt"
 	"iter"
 )
 
@@ -59,6 +60,9 @@ type Pipeline[I comparable, D any] struct {
 	Fetcher  Fetcher[I, D]
 	Writer   Writer[D]
 	Strategy Strategy
+	// Slots bounds items across pipelines that share it, beside what Strategy
+	// bounds in this one. For sequential, bounded and unbounded. Nil: no such bound.
+	Slots Slots
 	// Observer is told of every item that was started. Nil: none, at no cost.
 	Observer Observer
 	// AssumeDistinct skips looking for duplicates, and so the memory of all
@@ -138,5 +142,15 @@ func (p *Pipeline[I, D]) validate() error {
 	case p.Writer == nil:
 		return errors.New("pipeline: no Writer")
 	}
-	return p.Strategy.Validate()
+	if err := p.Strategy.Validate(); err != nil {
+		return err
+	}
+	switch p.Strategy.Kind {
+	case KindJoined, KindStaged, KindBatched:
+		if p.Slots != nil {
+			return fmt.Errorf("strategy %s: it fetches and writes apart, and holds no slot over both; Slots are for %s, %s, %s",
+				p.Strategy.Kind, KindSequential, KindBounded, KindUnbounded)
+		}
+	}
+	return nil
 }

@@ -54,10 +54,34 @@ func (w *worker[I, D]) next() (ok bool) {
 
 // perform takes an item through fetch and write.
 func (w *worker[I, D]) perform() {
+	if w.r.p.Slots != nil {
+		release, ok := w.hold()
+		if !ok {
+			return
+		}
+		defer release()
+	}
 	if w.fetch() {
 		w.write(w.job.fetched)
 	}
 	w.report()
+}
+
+// hold waits for a slot. Without one the item is reported as not started, or
+// as failed where there is another reason than the end of the run.
+func (w *worker[I, D]) hold() (release func(), ok bool) {
+	release, err := w.r.p.Slots.Acquire(w.r.ctx)
+	if err == nil {
+		return release, true
+	}
+	if stopped := w.r.notStarted(); stopped != nil {
+		err = stopped
+	}
+	w.job.began = w.r.now()
+	w.job.fetched, w.job.ended = w.job.began, w.job.began
+	w.job.fail(err)
+	w.report()
+	return nil, false
 }
 
 // fetch says whether there is something to write.
