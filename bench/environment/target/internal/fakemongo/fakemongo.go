@@ -7,6 +7,7 @@ import (
 	"crypto/tls"
 	"encoding/binary"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"sync"
@@ -93,13 +94,27 @@ func (s *Server) accept() {
 		}
 		s.wg.Go(func() {
 			defer s.forget(conn)
-			client := conn
-			if s.options.TLS != nil {
-				client = tls.Server(conn, s.options.TLS)
+			client, err := s.secure(conn)
+			if err == nil {
+				_ = s.serve(client)
 			}
-			_ = s.serve(client)
 		})
 	}
+}
+
+// secure begins TLS, if the server speaks it. A client that is refused gets to
+// read why: closing with something of its unread would reset the connection.
+func (s *Server) secure(conn net.Conn) (net.Conn, error) {
+	if s.options.TLS == nil {
+		return conn, nil
+	}
+	client := tls.Server(conn, s.options.TLS)
+	err := client.Handshake()
+	if err != nil {
+		_ = conn.(*net.TCPConn).CloseWrite()
+		_, _ = io.Copy(io.Discard, conn)
+	}
+	return client, err
 }
 
 func (s *Server) track(c net.Conn) bool {
