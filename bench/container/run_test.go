@@ -1,11 +1,16 @@
 package container_test
 
 import (
+	"context"
+	"crypto/rand"
 	"slices"
 	"strings"
 	"syscall"
 	"testing"
 
+	"github.com/moby/moby/client"
+
+	"floodgate/bench/container"
 	"floodgate/results"
 )
 
@@ -102,5 +107,46 @@ func TestRunIsStoppedAndResumed(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// An image by its name takes the way that mongo:8 takes: this one is ours under
+// another name, so that it is at hand where no registry is. It is asked for its
+// version, and the run goes on with the same image.
+func TestRunWithANamedImage(t *testing.T) {
+	e := available(t)
+	ours, err := e.Build(t.Context(), container.RoleMongo, floodgate(t), func(string) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := "floodgate-test:" + strings.ToLower(rand.Text())
+	c := docker(t)
+	if _, err := c.ImageTag(t.Context(), client.ImageTagOptions{Source: ours, Target: name}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := c.ImageRemove(context.Background(), name, client.ImageRemoveOptions{}); err != nil {
+			t.Error(err)
+		}
+	})
+	dir := t.TempDir()
+	h := command(t, dir, nil, "run", tiny(t, dir, true), "--env", "auto", "--mongo-image", name, "--out", "runs")
+	h.untilTrials(1)
+	if err := h.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if code := h.wait(); code != exitUnmeasured {
+		t.Fatalf("exit code %d, want %d\n%s", code, exitUnmeasured, h.said())
+	}
+	h.leavesNothing(false)
+	_, id := h.stored()
+	again := command(t, dir, nil, "run", "--resume", id, "--out", "runs")
+	if code := again.wait(); code != exitHeld {
+		t.Fatalf("exit code %d\n%s", code, again.said())
+	}
+	again.leavesNothing(false)
+	env := again.open().Header.Environment
+	if i := slices.IndexFunc(env.Containers, func(c results.Container) bool { return c.Image == name }); i < 0 || env.Database == "" || env.Chosen == "" {
+		t.Errorf("environment %+v", env)
 	}
 }

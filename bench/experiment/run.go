@@ -58,9 +58,15 @@ func Run(ctx context.Context, o Options) error {
 	clock := newEstimator(todo)
 	o.Progress.Started(len(plan), len(plan)-len(todo), clock.left())
 	failures := 0
+	var rest pause
 	for _, t := range todo {
 		if err := o.ensure(ctx); err != nil {
 			return err
+		}
+		if !o.Trials.Environment.Mock() {
+			if err := rest.before(ctx, t); err != nil {
+				return interrupted(ctx)
+			}
 		}
 		o.Progress.TrialStarted(t, clock.left())
 		start := time.Now()
@@ -71,6 +77,7 @@ func Run(ctx context.Context, o Options) error {
 		if err := o.Store.Append(record); err != nil {
 			return err
 		}
+		rest.ended = time.Now()
 		clock.ended(t.Estimate, time.Since(start))
 		o.Progress.TrialEnded(record, clock.left())
 		if failures = nextFailures(failures, record); failures == maxFailures {
@@ -78,6 +85,34 @@ func Run(ctx context.Context, o Options) error {
 		}
 	}
 	return o.Store.Finish()
+}
+
+// pause keeps the bound on requests in any second across two trials, of which
+// each keeps it alone: they are a second apart where both would exceed it.
+type pause struct {
+	requests int
+	ended    time.Time
+}
+
+func (p *pause) before(ctx context.Context, t PlannedTrial) error {
+	requests := 0
+	for _, batch := range itemBatches(t.Level.Scenario) {
+		requests += len(batch)
+	}
+	together := p.requests + requests
+	p.requests = requests
+	wait := time.Second - time.Since(p.ended)
+	if together <= t.Level.Scenario.External.MaxRate() || wait <= 0 {
+		return nil
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // believable runs a trial, and again when the mock or the machine was too slow

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"strings"
 	"testing"
+	"time"
+
+	"pgregory.net/rapid"
 
 	"floodgate/scenarios"
 )
@@ -35,17 +38,28 @@ func TestBound(t *testing.T) {
 	t.Error("nothing was held back")
 }
 
-// Who gives up gives the turn back: otherwise a cancelled batch would hold up the next.
-func TestBoundGivesTurnsBack(t *testing.T) {
-	b := newBound(1)
-	ctx, cancel := context.WithCancel(context.Background())
-	cancel()
-	for range 1000 {
-		_ = b.wait(ctx)
-	}
-	if tokens := b.limiter.Tokens(); tokens < -1 {
-		t.Errorf("%v turns are owed", -tokens)
-	}
+// In no second do more begin than may, however they come.
+func TestBoundOfAnySecond(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		perSecond := rapid.IntRange(1, 20).Draw(t, "per second")
+		b := newBound(perSecond)
+		now := time.Unix(1000, 0)
+		var turns []time.Time
+		for range rapid.IntRange(1, 200).Draw(t, "fetches") {
+			now = now.Add(time.Duration(rapid.Int64Range(0, int64(300*time.Millisecond)).Draw(t, "gap")))
+			at := b.turn(now)
+			if at.Before(now) {
+				t.Fatalf("a turn at %v that had to be taken before %v", at, now)
+			}
+			turns = append(turns, at)
+			if n := len(turns) - 1; n >= perSecond && at.Sub(turns[n-perSecond]) < time.Second {
+				t.Fatalf("%d began within %v", perSecond+1, at.Sub(turns[n-perSecond]))
+			}
+			if n := len(turns) - 1; at.After(now) && (n < perSecond || at.Sub(turns[n-perSecond]) > time.Second) {
+				t.Fatalf("held back until %v without need", at)
+			}
+		}
+	})
 }
 
 func TestRateMustNotBeNegative(t *testing.T) {
