@@ -3,6 +3,7 @@ package stats_test
 import (
 	"errors"
 	"math"
+	"math/big"
 	"math/rand/v2"
 	"slices"
 	"testing"
@@ -133,4 +134,65 @@ func TestRankSumRefuses(t *testing.T) {
 	if _, err := stats.RankSum(five[:3], five[:3], 0.95); !errors.As(err, &few) || few.N != 3 || few.Need != 4 {
 		t.Errorf("three and three values: %v, want that 4 are needed", err)
 	}
+}
+
+// The null distribution stays one where it is the largest, against whole numbers.
+func TestRankSumNullIsExact(t *testing.T) {
+	for _, size := range [][2]int{{1, 1}, {3, 7}, {20, 30}, {100, 100}} {
+		m, n := size[0], size[1]
+		counts := make([]*big.Int, m*n+1)
+		for u := range counts {
+			counts[u] = new(big.Int)
+		}
+		counts[0].SetInt64(1)
+		total := big.NewInt(1)
+		for i := 1; i <= m; i++ {
+			for u := len(counts) - 1; u >= n+i; u-- {
+				counts[u].Sub(counts[u], counts[u-n-i])
+			}
+			for u := i; u < len(counts); u++ {
+				counts[u].Add(counts[u], counts[u-i])
+			}
+			total.Div(total.Mul(total, big.NewInt(int64(n+i))), big.NewInt(int64(i)))
+		}
+		below, want := new(big.Int), 0.0
+		got := 0.0
+		for u, p := range stats.RankSumNull(m, n) {
+			got += p
+			want, _ = new(big.Rat).SetFrac(below.Add(below, counts[u]), total).Float64()
+			if math.Abs(got-want) > 1e-9*want {
+				t.Fatalf("%d and %d: P(U ≤ %d) is %v, want %v", m, n, u, got, want)
+			}
+		}
+	}
+}
+
+// Where counting ends, the approximation gives the same end or one nearby: a
+// deviation of U is 409 there.
+func TestRankSumApproximation(t *testing.T) {
+	for _, level := range []float64{0.5, 0.9, 0.95, 0.99} {
+		exact, _ := stats.RankSumCritical(100, 100, level)
+		if got := stats.RankSumApproximate(100, 100, level); got < exact-4 || got > exact+1 {
+			t.Errorf("at %v: %d, counted %d", level, got, exact)
+		}
+	}
+}
+
+// Swapped samples give the opposite shift; ties and whole shifts do no harm.
+func TestRankSumIsSymmetric(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		values := rapid.SliceOfN(rapid.Map(rapid.IntRange(-5, 5), func(i int) float64 { return float64(i) }), 4, 12)
+		a, b := values.Draw(t, "a"), values.Draw(t, "b")
+		i, err := stats.RankSum(a, b, 0.9)
+		if err != nil {
+			t.Fatal(err)
+		}
+		j, err := stats.RankSum(b, a, 0.9)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i.Estimate != -j.Estimate || i.Low != -j.High || i.High != -j.Low || i.Low > i.Estimate || i.Estimate > i.High {
+			t.Fatalf("%+v and, swapped, %+v", i, j)
+		}
+	})
 }

@@ -1,0 +1,7 @@
+package stats
+
+var (
+	RankSumNull        = rankSumNull
+	RankSumCritical    = rankSumCritical
+	RankSumApproximate = rankSumApproximate
+)
