@@ -155,11 +155,10 @@ func TestRankSumNullIsExact(t *testing.T) {
 			}
 			total.Div(total.Mul(total, big.NewInt(int64(n+i))), big.NewInt(int64(i)))
 		}
-		below, want := new(big.Int), 0.0
-		got := 0.0
+		below, got := new(big.Int), 0.0
 		for u, p := range stats.RankSumNull(m, n) {
 			got += p
-			want, _ = new(big.Rat).SetFrac(below.Add(below, counts[u]), total).Float64()
+			want, _ := new(big.Rat).SetFrac(below.Add(below, counts[u]), total).Float64()
 			if math.Abs(got-want) > 1e-9*want {
 				t.Fatalf("%d and %d: P(U ≤ %d) is %v, want %v", m, n, u, got, want)
 			}

@@ -147,6 +147,9 @@ func TestIntervalInvertsTheTest(t *testing.T) {
 		shifted := make([]float64, len(d))
 		for i := range d {
 			shifted[i] = d[i] - centre
+			if math.Abs(shifted[i]) < 1e-9 {
+				t.Skip("zero, which the test leaves out")
+			}
 			for j := range i {
 				if math.Abs(math.Abs(shifted[i])-math.Abs(shifted[j])) < 1e-9 {
 					t.Skip("tied")
