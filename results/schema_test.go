@@ -58,7 +58,7 @@ func TestStoredLinesFollowTheSchema(t *testing.T) {
 		}
 		return schema.Validate(doc)
 	}
-	for _, run := range []*results.Run{runtest.Messy(), runtest.External(), runtest.Unclaimed()} {
+	for _, run := range []*results.Run{runtest.Messy(), runtest.External(), runtest.Unclaimed(), runtest.Contained()} {
 		s, err := results.Create(t.TempDir(), run.Header)
 		if err != nil {
 			t.Fatal(err)

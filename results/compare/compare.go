@@ -4,9 +4,7 @@
 package compare
 
 import (
-	"errors"
 	"fmt"
-	"math"
 	"strings"
 	"time"
 
@@ -14,6 +12,10 @@ import (
 	"floodgate/results/stats"
 	"floodgate/results/summary"
 )
+
+// Caution is what every comparison of stored runs has to be read with. The
+// share is that of a simulation of shared CI machines.
+const Caution = "The runs were not interleaved: an interval covers draws and repetitions, not what changed on the machine between them. On shared machines about one in four comparisons with a stored run shows a difference that is none; one that decides runs both in turn."
 
 // Options of a comparison.
 type Options struct {
@@ -25,15 +27,23 @@ type Options struct {
 type Comparison struct {
 	A Side `json:"a"`
 	B Side `json:"b"`
-	// Mixed says how the environments differ; it was allowed. Empty: they do not.
-	Mixed []string `json:"mixed,omitempty"`
+	// AllowedMixed: the environments differ, which was allowed; Mixed says how.
+	AllowedMixed bool     `json:"allowed_mixed"`
+	Mixed        []string `json:"mixed,omitempty"`
 	// Differences of other kinds, with what they mean for the figures.
 	Differences []string `json:"differences,omitempty"`
-	// Paired: both runs did the same draws block by block.
-	Paired bool  `json:"paired"`
-	Rows   []Row `json:"rows"`
+	// Local: the machines differ, so that times, efficiency, CPU time and memory
+	// say as much of them as of the program.
+	Local bool `json:"local"`
+	// Paired: both runs made the same draws, and are compared block by block.
+	// False: as two independent samples.
+	Paired bool `json:"paired"`
+	// Rows in the order of A.
+	Rows []Row `json:"rows"`
 	// Only lists variants at levels that one run alone has.
 	Only []string `json:"only,omitempty"`
+	// Caution is [Caution].
+	Caution string `json:"caution"`
 }
 
 // Side is one of the runs.
@@ -42,20 +52,28 @@ type Side struct {
 	Scenario    string              `json:"scenario"`
 	Started     time.Time           `json:"started"`
 	Environment results.Environment `json:"environment"`
-	Trials      int                 `json:"trials"`
-	Planned     int                 `json:"planned"`
+	Revision    string              `json:"revision"`
+	Modified    bool                `json:"modified,omitempty"`
+	// Baseline of the run's reductions; empty: there is none.
+	Baseline string `json:"baseline,omitempty"`
+	// Trials recorded and planned; NotOK counts the outcomes of those not measured.
+	Trials  int            `json:"trials"`
+	Planned int            `json:"planned"`
+	NotOK   map[string]int `json:"not_ok,omitempty"`
 }
 
 // Row is a variant at a level, in both runs.
 type Row struct {
 	A summary.Row `json:"a"`
 	B summary.Row `json:"b"`
-	// Makespan is B's over A's with its interval; nil: see Why.
+	// Makespan is B's over A's, with its interval. Nil where Why says why.
 	Makespan *stats.Interval `json:"makespan_ratio,omitempty"`
 	Why      string          `json:"why,omitempty"`
+	// Missing says which trials are not behind the ratio.
+	Missing []summary.Missing `json:"missing,omitempty"`
 }
 
-// MixedError says that two runs are of different environments.
+// MixedError says that two runs are of different environments, and how.
 type MixedError struct{ How []string }
 
 func (e *MixedError) Error() string {
@@ -63,7 +81,8 @@ func (e *MixedError) Error() string {
 		"; figures of one say little about the other (--allow-mixed compares them all the same, and says so)"
 }
 
-// Compare compares b with a.
+// Compare compares b with a. Runs of different environments are a
+// [MixedError], unless o allows them.
 func Compare(a, b *results.Run, o Options) (*Comparison, error) {
 	mixed := mixture(a, b)
 	if len(mixed) > 0 && !o.AllowMixed {
@@ -71,161 +90,55 @@ func Compare(a, b *results.Run, o Options) (*Comparison, error) {
 	}
 	x, err := summary.NewIndex(a)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("compare: %w", err)
 	}
 	y, err := summary.NewIndex(b)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("compare: %w", err)
 	}
-	c := &Comparison{A: side(a), B: side(b), Mixed: mixed, Differences: differences(a, b)}
-	c.Paired = a.Header.Hash == b.Header.Hash && a.Header.Seed == b.Header.Seed
-	return c, c.rows(x, y)
+	c := &Comparison{
+		A: side(x), B: side(y), AllowedMixed: len(mixed) > 0, Mixed: mixed,
+		Paired: sameDraws(x, y), Rows: []Row{}, Caution: Caution,
+	}
+	c.differences(x, y)
+	if err := c.rows(x, y); err != nil {
+		return nil, fmt.Errorf("compare: %w", err)
+	}
+	return c, nil
 }
 
-func side(r *results.Run) Side {
-	return Side{
-		ID: r.Header.ID, Scenario: r.Header.ScenarioName, Started: r.Header.Started,
-		Environment: r.Header.Environment, Trials: len(r.Trials), Planned: r.Header.Planned,
+func side(x *summary.Index) Side {
+	h := x.Run.Header
+	s := Side{
+		ID: h.ID, Scenario: h.ScenarioName, Started: h.Started, Environment: h.Environment, Revision: h.Fingerprint.Revision,
+		Modified: h.Fingerprint.Modified, Baseline: x.Baseline(), Trials: len(x.Run.Trials), Planned: h.Planned,
 	}
-}
-
-// mixture says how the environments of two runs differ.
-func mixture(a, b *results.Run) []string {
-	var how []string
-	differ := func(what, x, y string) {
-		if x != y {
-			how = append(how, fmt.Sprintf("%s %s and %s", what, x, y))
-		}
-	}
-	differ("environments", a.Header.Environment.Kind, b.Header.Environment.Kind)
-	differ("databases", a.Header.Environment.Database, b.Header.Environment.Database)
-	differ("upstreams", a.Header.Environment.Upstream, b.Header.Environment.Upstream)
-	differ("systems under test", where(a), where(b))
-	return how
-}
-
-// where the systems under test of a run ran.
-func where(r *results.Run) string {
-	contained := 0
-	for _, t := range r.Trials {
-		if t.Container != nil {
-			contained++
-		}
-	}
-	switch contained {
-	case 0:
-		return "in processes"
-	case len(r.Trials):
-		return "in containers"
-	}
-	return "in processes and containers"
-}
-
-// differences of two runs beside their environments.
-func differences(a, b *results.Run) []string {
-	var all []string
-	if a.Header.Hash != b.Header.Hash {
-		all = append(all, "the scenarios differ: variants and levels are matched by their names")
-	}
-	f, g := a.Header.Fingerprint, b.Header.Fingerprint
-	var machine []string
-	differ := func(what string, x, y any) {
-		if x != y {
-			machine = append(machine, fmt.Sprintf("%s %v and %v", what, x, y))
-		}
-	}
-	differ("CPU", f.CPU, g.CPU)
-	differ("cores", f.Cores, g.Cores)
-	differ("system", f.OS+"/"+f.Arch, g.OS+"/"+g.Arch)
-	differ("kernel", f.Kernel, g.Kernel)
-	differ("Go", f.Go, g.Go)
-	if len(machine) > 0 {
-		all = append(all, "the machines differ ("+strings.Join(machine, ", ")+"): times do not travel between them, reductions, descriptors, errors and documents do")
-	}
-	for i, r := range []*results.Run{a, b} {
-		if !r.Complete {
-			all = append(all, fmt.Sprintf("run %c is not finished: %d of %d trials", 'A'+i, len(r.Trials), r.Header.Planned))
-		}
-	}
-	return all
-}
-
-func (c *Comparison) rows(x, y *summary.Index) error {
-	a, err := x.Table()
-	if err != nil {
-		return err
-	}
-	b, err := y.Table()
-	if err != nil {
-		return err
-	}
-	type key struct{ variant, level string }
-	others := map[key]summary.Row{}
-	for _, r := range b.Rows {
-		others[key{r.Variant, r.Level}] = r
-	}
-	for _, r := range a.Rows {
-		k := key{r.Variant, r.Level}
-		other, both := others[k]
-		if delete(others, k); !both {
-			c.Only = append(c.Only, fmt.Sprintf("%s at %s: in A alone", r.Variant, r.Level))
-			continue
-		}
-		row := Row{A: r, B: other}
-		if row.Makespan, err = c.ratio(x, y, r.Variant, r.Level); err != nil {
-			row.Why = err.Error()
-		}
-		c.Rows = append(c.Rows, row)
-	}
-	for _, r := range b.Rows {
-		if _, alone := others[key{r.Variant, r.Level}]; alone {
-			c.Only = append(c.Only, fmt.Sprintf("%s at %s: in B alone", r.Variant, r.Level))
-		}
-	}
-	return nil
-}
-
-// ratio is B's makespan over A's.
-func (c *Comparison) ratio(x, y *summary.Index, variant, level string) (*stats.Interval, error) {
-	a, b := measured(x.Trials(variant, level)), measured(y.Trials(variant, level))
-	var interval stats.Interval
-	var err error
-	if c.Paired {
-		var pairs []float64
-		for block, t := range a {
-			if u, ok := b[block]; ok && t.Seed == u.Seed {
-				pairs = append(pairs, math.Log(float64(u.Makespan))-math.Log(float64(t.Makespan)))
+	for _, t := range x.Run.Trials {
+		if t.Outcome != results.OutcomeOK {
+			if s.NotOK == nil {
+				s.NotOK = make(map[string]int)
 			}
+			s.NotOK[t.Outcome]++
 		}
-		if len(pairs) == 0 {
-			return nil, errors.New("no pairs")
-		}
-		interval, err = stats.SignedRank(pairs, summary.Confidence)
-	} else {
-		interval, err = stats.RankSum(logs(a), logs(b), summary.Confidence)
 	}
-	if err != nil {
-		return nil, err
-	}
-	ratio := interval.Exp()
-	return &ratio, nil
+	return s
 }
 
-// measured are the trials whose time counts, by block.
-func measured(trials []*results.Trial) map[int]*results.Trial {
-	found := map[int]*results.Trial{}
-	for _, t := range trials {
-		if t.Outcome == results.OutcomeOK && t.Makespan > 0 && (t.ItemsFailed == nil || *t.ItemsFailed == 0) {
-			found[t.Block] = t
+// sameDraws reports that the trials of two runs had the same work block by
+// block: the same scenario and seeds, and an upstream of ours, whose delays
+// and faults are drawn from them.
+func sameDraws(x, y *summary.Index) bool {
+	if x.Run.Header.Hash != y.Run.Header.Hash || x.Run.Header.Seed != y.Run.Header.Seed {
+		return false
+	}
+	seeds := make(map[int]uint64)
+	for _, run := range []*results.Run{x.Run, y.Run} {
+		for _, t := range run.Trials {
+			if seed, ok := seeds[t.Index]; ok && seed != t.Seed || t.Outcome == results.OutcomeOK && t.Upstream == nil {
+				return false
+			}
+			seeds[t.Index] = t.Seed
 		}
 	}
-	return found
-}
-
-func logs(trials map[int]*results.Trial) []float64 {
-	var values []float64
-	for _, t := range trials {
-		values = append(values, math.Log(float64(t.Makespan)))
-	}
-	return values
+	return true
 }

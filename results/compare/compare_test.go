@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"floodgate/results"
 	"floodgate/results/compare"
 	"floodgate/results/internal/runtest"
@@ -22,17 +24,27 @@ func made(factor float64, change func(*results.Run)) *results.Run {
 			return true
 		},
 	})
+	if factor != 1 {
+		run.Header.ID += "-b"
+	}
 	if change != nil {
 		change(run)
 	}
 	return run
 }
 
-func TestPaired(t *testing.T) {
-	c, err := compare.Compare(made(1, nil), made(1.1, nil), compare.Options{})
+// compared must compare.
+func compared(t *testing.T, a, b *results.Run) *compare.Comparison {
+	t.Helper()
+	c, err := compare.Compare(a, b, compare.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+	return c
+}
+
+func TestPaired(t *testing.T) {
+	c := compared(t, made(1, nil), made(1.1, nil))
 	if !c.Paired || len(c.Rows) != 4 || len(c.Mixed)+len(c.Differences)+len(c.Only) > 0 {
 		t.Errorf("%+v, want 4 pairs of rows and nothing between them", c)
 	}
@@ -48,11 +60,9 @@ func TestUnpaired(t *testing.T) {
 	other := runtest.New(runtest.Options{
 		Seed: 9, Blocks: 8, Bare: true, Variants: runtest.Variants()[:3], Levels: []scenarios.LevelSet{{"items": []any{20, 200}}},
 	})
-	c, err := compare.Compare(made(1, nil), other, compare.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if c.Paired || len(c.Rows) != 2 || len(c.Only) != 2+4 || len(c.Differences) != 1 {
+	other.Header.ID += "-b"
+	c := compared(t, made(1, nil), other)
+	if c.Paired || len(c.Rows) != 2 || len(c.Only) != 2+4 || len(c.Differences) != 1 || !strings.Contains(c.Differences[0], "in levels, seed, variants") {
 		t.Errorf("paired %v, %d rows, only %q, differences %q", c.Paired, len(c.Rows), c.Only, c.Differences)
 	}
 	for _, r := range c.Rows {
@@ -65,7 +75,9 @@ func TestUnpaired(t *testing.T) {
 func TestMixedIsRefused(t *testing.T) {
 	for name, change := range map[string]func(*results.Run){
 		"kind":     func(r *results.Run) { r.Header.Environment.Kind = "containers" },
-		"database": func(r *results.Run) { r.Header.Environment.Database = "MongoDB 8.0.4" },
+		"database": func(r *results.Run) { r.Header.Environment.Database = "MongoDB 1.24.2 (SQLite)" },
+		"version":  func(r *results.Run) { r.Header.Environment.Database = "FerretDB 2.24.2 (SQLite)" },
+		"target":   func(r *results.Run) { r.Header.Environment.Database = "FerretDB 1.24.2 (SQLite) at mongodb://db/" },
 		"upstream": func(r *results.Run) { r.Header.Environment.Upstream = "http://calls.example" },
 		"container": func(r *results.Run) {
 			for i := range r.Trials {
@@ -81,52 +93,154 @@ func TestMixedIsRefused(t *testing.T) {
 				t.Fatalf("error %v, want that they are mixed", err)
 			}
 			c, err := compare.Compare(made(1, nil), made(1, change), compare.Options{AllowMixed: true})
-			if err != nil || len(c.Mixed) == 0 {
+			if err != nil || len(c.Mixed) == 0 || !c.AllowedMixed {
 				t.Errorf("allowed, %v: the comparison says %q", err, c.Mixed)
 			}
 		})
 	}
 	// Why an environment was taken makes no other one of it.
 	c, err := compare.Compare(made(1, nil), made(1, func(r *results.Run) { r.Header.Environment.Chosen = "no engine" }), compare.Options{AllowMixed: true})
-	if err != nil || len(c.Mixed) > 0 {
+	if err != nil || len(c.Mixed) > 0 || c.AllowedMixed {
 		t.Errorf("%v, %q", err, c.Mixed)
 	}
 }
 
-func TestDifferences(t *testing.T) {
-	b := made(1, func(r *results.Run) {
-		r.Header.Fingerprint.Cores++
-		r.Trials, r.Complete = r.Trials[:20], false
-	})
-	c, err := compare.Compare(made(1, nil), b, compare.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := strings.Join(c.Differences, "\n")
-	if !strings.Contains(text, "times do not travel") || !strings.Contains(text, "run B is not finished: 20 of 32 trials") {
-		t.Errorf("differences %q", c.Differences)
+// B against A is the inverse of A against B, whether paired or not.
+func TestComparisonIsSymmetric(t *testing.T) {
+	for name, seed := range map[string]uint64{"paired": 0, "unpaired": 5} {
+		a := made(1, nil)
+		b := runtest.New(runtest.Options{Seed: seed, Blocks: 8, Bare: true, Variants: runtest.Variants()[:2], Levels: []scenarios.LevelSet{{"items": []any{20, 50}}},
+			Change: func(t *results.Trial) bool {
+				t.Makespan += time.Duration(t.Block) * 10 * time.Millisecond
+				return true
+			}})
+		c, d := compared(t, a, b), compared(t, b, a)
+		if c.Paired != (name == "paired") || c.Paired != d.Paired {
+			t.Errorf("%s: paired %v and %v", name, c.Paired, d.Paired)
+		}
+		for i := range c.Rows {
+			x, y := c.Rows[i].Makespan, d.Rows[i].Makespan
+			if math.Abs(x.Estimate*y.Estimate-1) > 1e-6 || math.Abs(x.Low*y.High-1) > 1e-6 || x.Low > x.Estimate || x.Estimate > x.High {
+				t.Errorf("%s: %+v and %+v", name, x, y)
+			}
+		}
 	}
 }
 
-// Trials that failed, or whose items did, took another time: they do not count.
+func TestOneRunIsItself(t *testing.T) {
+	run := made(1, nil)
+	c := compared(t, run, run)
+	if len(c.Differences) != 1 || c.Differences[0] != "both are one run" {
+		t.Errorf("differences %q", c.Differences)
+	}
+	for _, r := range c.Rows {
+		if r.Makespan.Low != 1 || r.Makespan.High != 1 {
+			t.Errorf("%s: %+v", r.A.Variant, r.Makespan)
+		}
+	}
+}
+
+// Nobody knows what an upstream that is not ours drew: blocks are no pairs.
+func TestForeignUpstreamIsUnpaired(t *testing.T) {
+	foreign := func(r *results.Run) {
+		r.Header.Environment = results.Environment{Kind: "external", Database: "MongoDB 8.0.4 at mongodb://db/", Upstream: "https://calls.example"}
+		for i := range r.Trials {
+			r.Trials[i].Upstream = nil
+		}
+	}
+	if c := compared(t, made(1, foreign), made(1.1, foreign)); c.Paired || c.Rows[0].Makespan.N != 16 {
+		t.Errorf("paired %v, %+v", c.Paired, c.Rows[0].Makespan)
+	}
+}
+
+func TestDifferences(t *testing.T) {
+	environment := func(e results.Environment) func(*results.Run) {
+		return func(r *results.Run) { r.Header.Environment = e }
+	}
+	contained := results.Environment{Kind: "containers", Database: "MongoDB 8.0.4", Upstream: "mock upstream", Engine: "Docker 27.1"}
+	other := contained
+	other.Database, other.Engine, other.Containers = "MongoDB 8.1.2", "Docker 28.0", []results.Container{{Name: "database", CPUs: 0.5, Memory: 1 << 30}, {Name: "upstream", CPUs: 1, Memory: 64 << 20}, {Name: "other"}}
+	for name, test := range map[string]struct {
+		a, b  func(*results.Run)
+		want  []string
+		local bool
+	}{
+		"none": {nil, nil, nil, false},
+		"machine": {nil, func(r *results.Run) { r.Header.Fingerprint.Cores, r.Header.Fingerprint.Go = 8, "go1.27" },
+			[]string{"the machines differ (cores 2 and 8, Go go1.26.8 and go1.27)"}, true},
+		"revision": {nil, func(r *results.Run) { r.Header.Fingerprint.Revision = "another" }, nil, false},
+		"unfinished": {nil, func(r *results.Run) { r.Trials, r.Complete = r.Trials[:20], false },
+			[]string{"run B is not finished: 20 of 32 trials"}, false},
+		"containers": {environment(contained), environment(other), []string{
+			"the databases' minor versions differ: MongoDB 8.0.4 and MongoDB 8.1.2",
+			"the container engines differ: Docker 27.1 and Docker 28.0",
+			"the limits of containers differ: none and database 0.5 CPUs and 1.0 GiB, upstream 1 CPU and 64 MiB",
+		}, true},
+		"variants": {nil, func(r *results.Run) {
+			variants := runtest.Variants()[:2]
+			variants[1].Limit = 20
+			b := runtest.New(runtest.Options{Blocks: 8, Bare: true, Variants: variants, Levels: []scenarios.LevelSet{{"items": []any{20, 50}}}})
+			r.Header.Scenario, r.Header.Hash = b.Header.Scenario, b.Header.Hash
+		}, []string{
+			"the scenarios differ (in variants): variants and levels are matched by their names",
+			"variant joined-10 is defined otherwise in each scenario",
+		}, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			c := compared(t, made(1, test.a), made(1.1, test.b))
+			if diff := cmp.Diff(test.want, c.Differences); diff != "" || c.Local != test.local {
+				t.Errorf("local %v, %s", c.Local, diff)
+			}
+		})
+	}
+}
+
+// Trials that did other work took another time: they do not count.
 func TestOnlyTheSameWorkCounts(t *testing.T) {
-	broken := made(1, func(r *results.Run) {
+	broken := func(r *results.Run) {
 		for i := range r.Trials {
 			if r.Trials[i].Block == 0 {
 				r.Trials[i].Outcome, r.Trials[i].Makespan = results.OutcomeCrashed, 0
-			}
-			if r.Trials[i].Block < 4 {
+			} else if r.Trials[i].Block < 4 {
 				r.Trials[i].ItemsFailed = new(3)
 			}
 		}
-	})
-	c, err := compare.Compare(made(1, nil), broken, compare.Options{})
-	if err != nil {
-		t.Fatal(err)
 	}
-	for _, r := range c.Rows {
-		if r.Makespan != nil || !strings.Contains(r.Why, "at least 6") {
-			t.Errorf("%s: ratio %+v %q of 4 pairs, want that they are too few", r.A.Variant, r.Makespan, r.Why)
+	paired := compared(t, made(1, nil), made(1.1, broken))
+	for _, r := range paired.Rows {
+		if r.Makespan != nil || !strings.HasPrefix(r.Why, "4 observations cannot") || len(r.Missing) != 2 || r.Missing[0].Blocks != 3 || r.Missing[1].Why != "B crashed" {
+			t.Errorf("%s: ratio %+v %q of 4 pairs, missing %v", r.A.Variant, r.Makespan, r.Why, r.Missing)
+		}
+	}
+	if paired.B.NotOK[results.OutcomeCrashed] != 4 || paired.A.NotOK != nil {
+		t.Errorf("trials not measured: %v and %v, want none and 4 crashed", paired.A.NotOK, paired.B.NotOK)
+	}
+	// The same items failing in the same blocks are the same work.
+	same := compared(t, made(1, broken), made(1.1, broken))
+	for _, r := range same.Rows {
+		if r.Makespan == nil || r.Makespan.N != 7 {
+			t.Errorf("%s: ratio %+v %s, want one of 7 pairs", r.A.Variant, r.Makespan, r.Why)
+		}
+	}
+	// With other draws, nobody knows which items they were.
+	unpaired := compared(t, made(1, nil), made(1.1, func(r *results.Run) {
+		broken(r)
+		r.Header.Seed++
+	}))
+	for _, r := range unpaired.Rows {
+		if r.Makespan == nil || r.Makespan.N != 8+4 || len(r.Missing) != 2 || r.Missing[1].Why != "items failed in B" {
+			t.Errorf("%s: ratio %+v %s of 8 and 4 trials, missing %v", r.A.Variant, r.Makespan, r.Why, r.Missing)
+		}
+	}
+}
+
+// A run that contradicts itself is not compared.
+func TestContradictionIsRefused(t *testing.T) {
+	for i := range 2 {
+		runs := []*results.Run{made(1, nil), made(1.1, nil)}
+		runs[i].Trials[3].Variant = "nobody"
+		if _, err := compare.Compare(runs[0], runs[1], compare.Options{}); err == nil || !strings.Contains(err.Error(), `variant "nobody"`) {
+			t.Errorf("run %c: %v", 'A'+i, err)
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"strings"
 	"testing"
 
 	"floodgate/results"
@@ -178,12 +179,17 @@ func TestExit(t *testing.T) {
 		"open where refuted is expected": {[]scenarios.Claim{expected(open, "refuted")}, nil, 3},
 		"refuted outweighs open":         {[]scenarios.Claim{open, refuted}, nil, 1},
 		"a trial failed":                 {[]scenarios.Claim{proved}, failed, 4},
-		"a trial was not run":            {[]scenarios.Claim{proved}, missing, 4},
-		"failed outweighs open":          {[]scenarios.Claim{open}, failed, 4},
-		"refuted outweighs failed":       {[]scenarios.Claim{refuted}, failed, 1},
-		"a trial crashed":                {[]scenarios.Claim{proved}, once(ended(results.OutcomeCrashed)), 0},
-		"no claim":                       {nil, nil, 0},
-		"no claim, a trial failed":       {nil, failed, 4},
+		"a trial was not run":            {[]scenarios.Claim{proved}, missing, 3},
+		"refuted outweighs not run":      {[]scenarios.Claim{refuted}, missing, 1},
+		"failed outweighs not run": {[]scenarios.Claim{proved}, func(t *results.Trial) bool {
+			ended(results.OutcomeFailed)(t)
+			return t.Index != 7
+		}, 4},
+		"failed outweighs open":    {[]scenarios.Claim{open}, failed, 4},
+		"refuted outweighs failed": {[]scenarios.Claim{refuted}, failed, 1},
+		"a trial crashed":          {[]scenarios.Claim{proved}, once(ended(results.OutcomeCrashed)), 0},
+		"no claim":                 {nil, nil, 0},
+		"no claim, a trial failed": {nil, failed, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := judge(t, runtest.Options{Change: test.change}, test.claims...)
@@ -194,5 +200,25 @@ func TestExit(t *testing.T) {
 				t.Error("no note that nothing was judged")
 			}
 		})
+	}
+}
+
+// What an upstream that is not ours leaves open is said.
+func TestNotesOnForeignUpstreams(t *testing.T) {
+	v := judge(t, runtest.Options{Change: func(t *results.Trial) bool {
+		t.Documents.Unchecked = true
+		if t.Block == 0 {
+			t.HeldBack = 4
+		}
+		return true
+	}}, documents())
+	text := strings.Join(v.Notes, "\n")
+	for _, want := range []string{"held back by external.rate: 24 requests in 6 of 48 trials", "counted and not read", "in 48 of 48 trials"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in the notes:\n%s", want, text)
+		}
+	}
+	if !v.Claims[0].Evidence[0].Documents.Unchecked {
+		t.Error("the evidence does not say that the documents were not read")
 	}
 }

@@ -77,6 +77,7 @@ func brokenBySUT(t *results.Trial) int {
 }
 
 func add(sum *results.Documents, d results.Documents) {
+	sum.Unchecked = sum.Unchecked || d.Unchecked
 	sum.Expected += d.Expected
 	sum.Found += d.Found
 	sum.Lost += d.Lost

@@ -288,7 +288,7 @@ func TestNoTrialAtAll(t *testing.T) {
 			t.Errorf("%s is %s", c.ID, c.Decision)
 		}
 	}
-	if v.Exit != gate.ExitUnmeasured {
+	if v.Exit != gate.ExitInconclusive {
 		t.Errorf("exit %d", v.Exit)
 	}
 }

@@ -15,9 +15,9 @@ import (
 // a histogram that does not decode, is an error.
 //
 // The exit code: a claim decided against its expectation outweighs all (1),
-// then comes what could not be measured (4): a trial of outcome failed, or
-// trials that were not run; then claims that are inconclusive (3). Without any
-// of these it is 0, also where there is no claim, which a note then says.
+// then comes a trial that could not be measured (4), then what is open (3):
+// claims that are inconclusive, or trials that were not run yet. Without any of
+// these it is 0, also where there is no claim, which a note then says.
 func Judge(run *results.Run) (*Verdict, error) {
 	x, err := summary.NewIndex(run)
 	if err != nil {
@@ -44,7 +44,7 @@ func Judge(run *results.Run) (*Verdict, error) {
 		}
 		v.Claims = append(v.Claims, judged)
 	}
-	v.Notes = slices.Concat(notes(v), discarded(run), warnings(run))
+	v.Notes = slices.Concat(notes(v), limited(run), discarded(run), warnings(run))
 	v.Exit = exit(v)
 	return v, nil
 }
@@ -93,6 +93,28 @@ func notes(v *Verdict) []string {
 	return notes
 }
 
+// limited says what an upstream that is not ours left unmeasured or unknown.
+func limited(run *results.Run) []string {
+	held, requests, unread := 0, 0, 0
+	for _, t := range run.Trials {
+		if t.HeldBack > 0 {
+			held++
+			requests += t.HeldBack
+		}
+		if t.Documents != nil && t.Documents.Unchecked {
+			unread++
+		}
+	}
+	var notes []string
+	if held > 0 {
+		notes = append(notes, fmt.Sprintf("held back by external.rate: %d requests in %d of %d trials, whose times measure that bound and not the upstream", requests, held, len(run.Trials)))
+	}
+	if unread > 0 {
+		notes = append(notes, fmt.Sprintf("documents counted and not read, nobody knowing what the upstream answers: in %d of %d trials; a wrong one would not be seen", unread, len(run.Trials)))
+	}
+	return notes
+}
+
 // discarded says how many trials were run again.
 func discarded(run *results.Run) []string {
 	again := 0
@@ -136,9 +158,9 @@ func exit(v *Verdict) int {
 	switch {
 	case failed:
 		return ExitFailed
-	case v.Recorded < v.Planned, v.Outcomes[results.OutcomeFailed] > 0:
+	case v.Outcomes[results.OutcomeFailed] > 0:
 		return ExitUnmeasured
-	case open:
+	case open, v.Recorded < v.Planned:
 		return ExitInconclusive
 	}
 	return ExitHeld

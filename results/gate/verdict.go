@@ -24,8 +24,8 @@ const (
 const (
 	ExitHeld         = 0 // every claim was decided as expected
 	ExitFailed       = 1 // a claim was decided against what was expected
-	ExitInconclusive = 3 // a claim could not be decided
-	ExitUnmeasured   = 4 // a trial could not be measured, or some were not run
+	ExitInconclusive = 3 // a claim could not be decided, or the run is not finished
+	ExitUnmeasured   = 4 // a trial could not be measured
 )
 
 // Verdict is the judgement of one run.

@@ -160,6 +160,9 @@ func documents(d *results.Documents) string {
 	if d.Unwritten > 0 {
 		text += ", " + count(d.Unwritten) + " unwritten"
 	}
+	if d.Unchecked {
+		text += ", none read"
+	}
 	return text
 }
 
@@ -178,6 +181,7 @@ func condense(points []gate.Evidence) []gate.Evidence {
 		sum.N += e.N
 		sum.Documents.Expected += e.Documents.Expected
 		sum.Documents.Found += e.Documents.Found
+		sum.Documents.Unchecked = sum.Documents.Unchecked || e.Documents.Unchecked
 	}
 	if merged == 0 {
 		return kept

@@ -7,46 +7,36 @@ import (
 	"strings"
 
 	"floodgate/results/compare"
-	"floodgate/results/stats"
 	"floodgate/results/summary"
 )
 
-// caution stands under every comparison.
-const caution = "The runs were not interleaved: an interval covers draws and repetitions, not what changed on the machine between them. One in four comparisons with a stored run shows a difference that is none."
-
-// comparisonColumns are those of a table that compares.
-var comparisonColumns = []column{
-	{title: "variant"},
-	{title: "makespan A", right: true, drop: 1},
-	{title: "makespan B", right: true, drop: 2},
-	{title: "B ÷ A [95 %]", right: true},
-	{title: "reduction A → B", right: true},
-	{title: "item p99 A → B", right: true, drop: 3},
-	{title: "peak FDs", right: true},
-	{title: "errors", right: true, drop: 4},
-	{title: "documents"},
-}
-
-// Comparison writes two runs side by side for a person.
+// Comparison writes two runs side by side for a person: what stands between
+// them first, then two tables a level, of time and of cost.
 func Comparison(w io.Writer, c *compare.Comparison, o Options) error {
 	if o.Width == 0 {
 		o.Width = 100
 	}
 	p := &printer{width: max(o.Width, 80), color: o.Color}
 	p.sides(c)
-	g := &grid{columns: append([]column{}, comparisonColumns...)}
-	for _, r := range c.Rows {
-		g.add(comparisonCells(r)...)
-	}
-	dropped := g.fit(p.width)
-	widths := g.widths()
+	times, costs := timeGrid(c), costGrid(c)
+	dropped := append(times.fit(p.width), costs.fit(p.width)...)
+	narrow, wide := times.widths(), costs.widths()
 	for i, r := range c.Rows {
-		if i == 0 || r.A.Level != c.Rows[i-1].A.Level {
-			p.line("")
-			p.line(p.bold(r.A.Level))
-			p.line(p.paint(g.line(g.titles(), widths), faint))
+		if i > 0 && r.A.Level == c.Rows[i-1].A.Level {
+			continue
 		}
-		p.line(g.line(g.rows[i], widths))
+		rows := i
+		for rows < len(c.Rows) && c.Rows[rows].A.Level == r.A.Level {
+			rows++
+		}
+		p.line("")
+		p.line(p.bold(r.A.Level))
+		p.compared(times, narrow, i, rows)
+		p.line("")
+		p.compared(costs, wide, i, rows)
+		for _, row := range c.Rows[i:rows] {
+			p.wrapped("  ", strings.Join(comparisonRemarks(row), "; "), doubt)
+		}
 	}
 	p.line("")
 	if len(dropped) > 0 {
@@ -55,81 +45,118 @@ func Comparison(w io.Writer, c *compare.Comparison, o Options) error {
 	for _, only := range c.Only {
 		p.wrapped("", only, doubt)
 	}
-	p.wrapped("", caution, faint)
+	p.wrapped("", c.Caution, faint)
 	if _, err := w.Write(p.out.Bytes()); err != nil {
 		return fmt.Errorf("write comparison: %w", err)
 	}
 	return nil
 }
 
+// compared writes the rows of a level.
+func (p *printer) compared(g *grid, widths []int, from, to int) {
+	p.line(p.paint(g.line(g.titles(), widths), faint))
+	for _, cells := range g.rows[from:to] {
+		p.line(g.line(cells, widths))
+	}
+}
+
 // sides says which runs these are, and what stands between them.
 func (p *printer) sides(c *compare.Comparison) {
-	for _, s := range []struct {
-		name string
-		side compare.Side
-	}{{"A", c.A}, {"B", c.B}} {
-		p.wrapped("", fmt.Sprintf("%s  %s, %s, %s: %s, %s", s.name, s.side.ID, s.side.Scenario,
-			s.side.Environment.Kind, s.side.Environment.Database, s.side.Environment.Upstream), "")
+	if c.AllowedMixed {
+		p.wrapped("", mixedLine(c), bad)
 	}
-	if len(c.Mixed) > 0 {
-		p.wrapped("", "MIXED, as --allow-mixed allowed: "+strings.Join(c.Mixed, "; "), bad)
+	for i, s := range []compare.Side{c.A, c.B} {
+		p.wrapped("", fmt.Sprintf("%c  %s", 'A'+i, sideLine(s)), "")
 	}
-	for _, d := range c.Differences {
+	for _, d := range remarksOnBoth(c) {
 		p.wrapped("", d, doubt)
 	}
-	how := "unpaired: the runs made other draws"
+	p.wrapped("", howCompared(c), faint)
+}
+
+// mixedLine must stand at the top of whatever shows the figures.
+func mixedLine(c *compare.Comparison) string {
+	return "MIXED ENVIRONMENTS, as --allow-mixed allowed: " + strings.Join(c.Mixed, "; ")
+}
+
+func sideLine(s compare.Side) string {
+	revision := s.Revision
+	if len(revision) > 12 {
+		revision = revision[:12]
+	}
+	if s.Modified {
+		revision += " with changes"
+	}
+	trials := plural(s.Trials, "trial", "trials")
+	if s.Trials < s.Planned {
+		trials = fmt.Sprintf("%s of %s trials", count(s.Trials), count(s.Planned))
+	}
+	if len(s.NotOK) > 0 {
+		trials += " (" + outcomes(summary.Row{NotOK: s.NotOK}) + ")"
+	}
+	return fmt.Sprintf("%s, %s, %s: %s, %s, revision %s, %s",
+		s.ID, s.Scenario, s.Environment.Kind, s.Environment.Database, s.Environment.Upstream, revision, trials)
+}
+
+// outcomes are those other than ok: "2 crashed, 1 failed".
+func outcomes(r summary.Row) string {
+	var parts []string
+	for _, o := range r.Outcomes() {
+		parts = append(parts, count(r.NotOK[o])+" "+past(o))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func remarksOnBoth(c *compare.Comparison) []string {
+	all := append([]string{}, c.Differences...)
+	if c.Local {
+		all = append(all, local+" says as much of the machines as of the program")
+	}
+	return all
+}
+
+func howCompared(c *compare.Comparison) string {
 	if c.Paired {
-		how = "paired by block: both runs made the same draws"
+		return "Ratios of makespans, paired by block: both runs made the same draws (signed-rank intervals, 95 %)."
 	}
-	p.wrapped("", how, faint)
+	return "Ratios of makespans, unpaired: the runs did not make the same draws (rank-sum intervals, 95 %)."
 }
 
-func comparisonCells(r compare.Row) []string {
-	both := func(a, b string) string {
-		if a == b {
-			return a
+// comparisonRemarks say of a row what its cells do not.
+func comparisonRemarks(r compare.Row) []string {
+	var parts []string
+	if r.Why != "" {
+		parts = append(parts, "no interval: "+r.Why)
+	}
+	if len(r.Missing) > 0 {
+		why := make([]string, len(r.Missing))
+		for i, m := range r.Missing {
+			why[i] = fmt.Sprintf("%s × %d", m.Why, m.Blocks)
 		}
-		return a + " → " + b
+		parts = append(parts, "missing: "+strings.Join(why, ", "))
 	}
-	return []string{
-		r.A.Variant, orNone(r.A.Makespan, duration), orNone(r.B.Makespan, duration), ratioCell(r.Makespan, r.Why),
-		both(reductionCell(r.A), reductionCell(r.B)), both(orNone(r.A.ItemP99, duration), orNone(r.B.ItemP99, duration)),
-		both(orNone(r.A.Peak, count), orNone(r.B.Peak, count)), both(count(r.A.ErrorCount()), count(r.B.ErrorCount())),
-		both(documentsCell(r.A), documentsCell(r.B)),
+	for i, side := range []summary.Row{r.A, r.B} {
+		name := string(rune('A' + i))
+		if side.ErrorCount() > 0 {
+			parts = append(parts, "errors in "+name+": "+errorTypes(side.Errors))
+		}
+		if side.Partial > 0 {
+			parts = append(parts, name+" "+partialRemark(side))
+		}
+		if side.HeldBack > 0 {
+			parts = append(parts, name+" "+heldBackRemark(side))
+		}
 	}
-}
-
-func ratioCell(i *stats.Interval, why string) string {
-	if i == nil {
-		return none + " " + why
+	if len(parts) > 0 {
+		parts[0] = r.A.Variant + ": " + parts[0]
 	}
-	return fmt.Sprintf("%.2f [%.2f, %.2f]", i.Estimate, i.Low, i.High)
-}
-
-func reductionCell(r summary.Row) string {
-	if r.Reduction == nil {
-		return none
-	}
-	return percent(r.Reduction.Estimate)
-}
-
-func documentsCell(r summary.Row) string {
-	switch {
-	case r.Checked == 0:
-		return none
-	case r.Documents.Broken() > 0:
-		return broken(r.Documents)
-	case r.Documents.Unwritten > 0:
-		return count(r.Documents.Unwritten) + " unwritten"
-	case r.Documents.Unchecked:
-		return "there, unread"
-	}
-	return "ok"
+	return parts
 }
 
 // ComparisonJSON writes the comparison with all its figures.
 func ComparisonJSON(w io.Writer, c *compare.Comparison) error {
 	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	if err := e.Encode(c); err != nil {
 		return fmt.Errorf("write comparison: %w", err)

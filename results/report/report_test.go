@@ -58,7 +58,7 @@ func judge(t *testing.T, run *results.Run) *gate.Verdict {
 // cases are made once: histograms take their time.
 var cases = sync.OnceValue(func() map[string]*results.Run {
 	return map[string]*results.Run{
-		"clean": runtest.Clean(), "messy": runtest.Messy(), "external": runtest.External(), "unclaimed": runtest.Unclaimed(),
+		"clean": runtest.Clean(), "messy": runtest.Messy(), "external": runtest.External(), "unclaimed": runtest.Unclaimed(), "contained": runtest.Contained(),
 	}
 })
 

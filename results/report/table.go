@@ -61,9 +61,17 @@ func (p *printer) cells(r summary.Row, baseline string) []string {
 		errs = p.paint(count(r.ErrorCount()), bad)
 	}
 	return []string{
-		r.Variant, n, orNone(r.Makespan, duration), reduction(r, baseline), orNone(r.Efficiency, percent),
+		r.Variant, n, p.doubted(r, orNone(r.Makespan, duration)), reduction(r, baseline), p.doubted(r, orNone(r.Efficiency, percent)),
 		orNone(r.ItemP50, duration), orNone(r.ItemP99, duration), p.peak(r), errs, p.documents(r),
 	}
+}
+
+// doubted marks a figure of less work than that of the others.
+func (p *printer) doubted(r summary.Row, cell string) string {
+	if text := partial(r, cell); text != cell {
+		return p.paint(text, doubt)
+	}
+	return cell
 }
 
 func reduction(r summary.Row, baseline string) string {
@@ -139,6 +147,12 @@ func (p *printer) remarks(level string) {
 		}
 		if r.Left > 0 {
 			parts = append(parts, "up to "+plural(r.Left, "descriptor", "descriptors")+" left open")
+		}
+		if r.Partial > 0 {
+			parts = append(parts, partialRemark(r))
+		}
+		if r.HeldBack > 0 {
+			parts = append(parts, heldBackRemark(r))
 		}
 		if n := r.ErrorCount(); n > 0 {
 			parts = append(parts, "errors "+errorTypes(r.Errors))

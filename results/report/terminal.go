@@ -113,7 +113,7 @@ func (p *printer) footer() {
 	if env.Chosen != "" {
 		g.add("", "taken because: "+env.Chosen)
 	}
-	for _, c := range env.Containers {
+	for _, c := range append(env.Containers[:len(env.Containers):len(env.Containers)], sutContainer(p.run)...) {
 		g.add("", containerLine(c))
 	}
 	if len(env.Targets) > 0 {
@@ -131,14 +131,30 @@ func (p *printer) footer() {
 	p.conclusion()
 }
 
+// sutContainer is the one that systems under test ran in, if they did.
+func sutContainer(run *results.Run) []results.Container {
+	for _, t := range run.Trials {
+		if t.Container != nil {
+			return []results.Container{*t.Container}
+		}
+	}
+	return nil
+}
+
 // containerLine is "database: image mongo:8, 2 CPUs, 1.0 GiB".
 func containerLine(c results.Container) string {
 	text := c.Name + ": image " + c.Image
-	if c.CPUs > 0 {
-		text += fmt.Sprintf(", %v CPUs", c.CPUs)
+	switch {
+	case c.CPUs == 1:
+		text += ", 1 CPU"
+	case c.CPUs > 0:
+		text += fmt.Sprintf(", %g CPUs", c.CPUs)
 	}
-	if c.Memory > 0 {
+	switch {
+	case c.Memory >= 1<<30:
 		text += ", " + gibibytes(c.Memory)
+	case c.Memory > 0:
+		text += ", " + mebibytes(c.Memory)
 	}
 	return text
 }

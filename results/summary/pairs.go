@@ -29,11 +29,18 @@ type Missing struct {
 // that were measured and did the same work make a pair: items that fail take
 // less time than items that are done.
 func (x *Index) Pair(variant, against, level string) Pairing {
+	return PairTrials(variant, x.Trials(variant, level), against, x.Trials(against, level), x.Blocks())
+}
+
+// PairTrials pairs trials with those of a base by block, as [Index.Pair] does,
+// wherever they are from; the names are those of the two sides. Blocks below
+// planned that have no trial are missing.
+func PairTrials(name string, trials []*results.Trial, against string, bases []*results.Trial, planned int) Pairing {
 	p := Pairing{LogRatios: make(map[int]float64)}
-	of, base := byBlock(x.Trials(variant, level)), byBlock(x.Trials(against, level))
+	of, base := byBlock(trials), byBlock(bases)
 	missing := make(map[string]int)
-	for _, block := range x.blocks(of, base) {
-		if why := unfit(variant, of[block], against, base[block]); why != "" {
+	for _, block := range blocks(planned, of, base) {
+		if why := unfit(name, of[block], against, base[block]); why != "" {
 			missing[why]++
 			continue
 		}
@@ -52,9 +59,9 @@ func byBlock(trials []*results.Trial) map[int]*results.Trial {
 }
 
 // blocks are those that were planned and those that there are.
-func (x *Index) blocks(of, base map[int]*results.Trial) []int {
+func blocks(planned int, of, base map[int]*results.Trial) []int {
 	all := make(map[int]bool)
-	for b := range x.Blocks() {
+	for b := range planned {
 		all[b] = true
 	}
 	for b := range of {

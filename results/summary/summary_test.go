@@ -41,6 +41,10 @@ func TestRow(t *testing.T) {
 			t.Descriptors = results.Descriptors{Peak: 20 + t.Block, Predicted: 30, Samples: 5}
 			t.Errors = []results.ErrorCount{{Type: "timeout", Count: 2}, {Type: "emfile", Count: 1}}
 			t.Documents = &results.Documents{Expected: 20, Found: 20}
+			t.Resources = results.Resources{UserCPU: time.Second, SystemCPU: time.Duration(t.Block) * time.Second, PeakRSS: int64(t.Block)}
+		}
+		if t.Block < 2 {
+			t.ItemsFailed, t.HeldBack = new(3), 5
 		}
 		if t.Variant == "ten" && t.Block == 6 {
 			t.Outcome, t.Documents = results.OutcomeCrashed, nil
@@ -49,7 +53,8 @@ func TestRow(t *testing.T) {
 	}))
 	want := summary.Row{
 		Variant: "ten", Level: "items=20", Planned: 7, OK: 6, NotOK: map[string]int{results.OutcomeCrashed: 1},
-		Makespan: new(202500 * time.Microsecond), Efficiency: new((100/202. + 100/203.) / 2),
+		Makespan: new(202500 * time.Microsecond), CPU: new(3500 * time.Millisecond), PeakRSS: new(int64(3)),
+		Partial: 2, ItemsFailed: 6, HeldBack: 10, Efficiency: new((100/202. + 100/203.) / 2),
 		Reduction: &summary.Reduction{Estimate: 1 - math.Sqrt(.202*.203), Low: new(1 - .205), High: new(1 - .200), Pairs: 6},
 		Peak:      new(26), Predicted: 30, Errors: map[string]int{"timeout": 14, "emfile": 7},
 		Documents: results.Documents{Expected: 120, Found: 120}, Checked: 6,

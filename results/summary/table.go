@@ -33,9 +33,13 @@ type Row struct {
 	// NotOK counts the other outcomes.
 	NotOK map[string]int `json:"not_ok,omitempty"`
 	// Makespan is the median of the trials measured.
-	Makespan   *time.Duration `json:"makespan_ns,omitempty"`
-	Reduction  *Reduction     `json:"reduction,omitempty"`
-	Efficiency *float64       `json:"efficiency,omitempty"` // median
+	Makespan *time.Duration `json:"makespan_ns,omitempty"`
+	// Partial counts the trials measured in which items failed, ItemsFailed
+	// these items: a time of theirs is of less work.
+	Partial     int        `json:"partial,omitempty"`
+	ItemsFailed int        `json:"items_failed,omitempty"`
+	Reduction   *Reduction `json:"reduction,omitempty"`
+	Efficiency  *float64   `json:"efficiency,omitempty"` // median
 	// ItemP50 and ItemP99 are of the histograms of the trials measured, merged.
 	ItemP50 *time.Duration `json:"item_p50_ns,omitempty"`
 	ItemP99 *time.Duration `json:"item_p99_ns,omitempty"`
@@ -44,6 +48,12 @@ type Row struct {
 	Predicted int  `json:"predicted_descriptors,omitempty"`
 	// Left is the most descriptors that a trial left open after its end.
 	Left int `json:"left_descriptors,omitempty"`
+	// CPU time and peak of the resident memory of the SUT: medians of the trials
+	// measured that have them.
+	CPU     *time.Duration `json:"cpu_ns,omitempty"`
+	PeakRSS *int64         `json:"peak_rss_bytes,omitempty"`
+	// HeldBack counts the requests of all trials that waited for external.rate.
+	HeldBack int `json:"held_back,omitempty"`
 	// Errors counts those of all trials, by type.
 	Errors map[string]int `json:"errors,omitempty"`
 	// Documents adds up the trials that were checked; Checked says how many.
@@ -77,7 +87,7 @@ func (x *Index) Table() (*Table, error) {
 
 func (x *Index) row(variant, level string) (Row, error) {
 	row := Row{Variant: variant, Level: level, Planned: x.Blocks()}
-	var makespans, efficiencies []float64
+	var makespans, efficiencies, cpu, memory []float64
 	var items merger
 	for _, t := range x.Trials(variant, level) {
 		row.count(t)
@@ -88,13 +98,17 @@ func (x *Index) row(variant, level string) (Row, error) {
 		if t.Ideal > 0 {
 			efficiencies = append(efficiencies, float64(t.Ideal)/float64(t.Makespan))
 		}
+		if spent := t.Resources.UserCPU + t.Resources.SystemCPU; spent > 0 {
+			cpu = append(cpu, float64(spent))
+		}
+		if t.Resources.PeakRSS > 0 {
+			memory = append(memory, float64(t.Resources.PeakRSS))
+		}
 		if err := items.add(t.Stages["item"]); err != nil {
 			return Row{}, fmt.Errorf("trial %d, stage item: %w", t.Index, err)
 		}
 	}
-	if len(makespans) > 0 {
-		row.Makespan = new(time.Duration(math.Round(stats.Median(makespans))))
-	}
+	row.Makespan, row.CPU, row.PeakRSS = median[time.Duration](makespans), median[time.Duration](cpu), median[int64](memory)
 	if len(efficiencies) > 0 {
 		row.Efficiency = Rounded(stats.Median(efficiencies))
 	}
@@ -104,10 +118,23 @@ func (x *Index) row(variant, level string) (Row, error) {
 	return row, err
 }
 
+// median of whole numbers; nil for none.
+func median[T ~int64](values []float64) *T {
+	if len(values) == 0 {
+		return nil
+	}
+	return new(T(math.Round(stats.Median(values))))
+}
+
 // count adds what counts whatever the outcome.
 func (r *Row) count(t *results.Trial) {
+	r.HeldBack += t.HeldBack
 	if t.Outcome == results.OutcomeOK {
 		r.OK++
+		if t.ItemsFailed != nil && *t.ItemsFailed > 0 {
+			r.Partial++
+			r.ItemsFailed += *t.ItemsFailed
+		}
 	} else {
 		r.NotOK = increased(r.NotOK, t.Outcome, 1)
 	}

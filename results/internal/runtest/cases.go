@@ -97,11 +97,43 @@ func External() *results.Run {
 			t.Stages, t.ItemsDone, t.ItemsFailed, t.Ideal = nil, nil, nil, 0
 			t.MakespanSource = "outside"
 			t.Descriptors = results.Descriptors{}
-			t.Documents = nil
+			t.Documents, t.Upstream = nil, nil
+			if t.Variant == "pool" {
+				t.Documents = &results.Documents{Expected: t.Items, Found: t.Items, Unchecked: true}
+			}
+			if t.Variant == "pool" && t.Items == 200 {
+				t.HeldBack = 30 + t.Block
+			}
 			return true
 		},
 	})
-	run.Header.Environment = results.Environment{Kind: "external", Database: "MongoDB 8.0.4 at mongodb://***@db.example/", Upstream: "http://calls.example"}
+	run.Header.Environment = results.Environment{Kind: "external", Database: "MongoDB 8.0.4 at mongodb://***@db.example/", Upstream: "http://calls.example", Targets: []string{"calls.example", "db.example"}}
+	return run
+}
+
+// Contained is a run in containers with limits, which nobody asked for by
+// name, with items that failed.
+func Contained() *results.Run {
+	sut := results.Container{Name: "sut", Image: "floodgate:0a1b2c3d", ImageID: "sha256:77", CPUs: 1, Memory: 256 << 20}
+	run := New(Options{Blocks: 6, Variants: Variants()[:3], Levels: []scenarios.LevelSet{{"items": []any{20, 50}}}, Claims: Claims()[3:],
+		Change: func(t *results.Trial) bool {
+			t.Container = &sut
+			if t.Variant == "joined-300" && t.Items == 50 {
+				t.ItemsDone, t.ItemsFailed = new(48), new(2)
+				t.Errors = []results.ErrorCount{{Type: "mongo_timeout", Side: "mongo", Count: 2, First: time.Second, Sample: "context deadline exceeded"}}
+				t.Documents.Found, t.Documents.Unwritten = 48, 2
+			}
+			return true
+		},
+	})
+	run.Header.ID = "20261123-081500.000-c0ffee"
+	run.Header.Environment = results.Environment{
+		Kind: "containers", Database: "MongoDB 8.0.4", Upstream: "mock upstream", Chosen: "Docker 27.1.1 answers and mongo:8 is present", Engine: "Docker 27.1.1 linux/amd64",
+		Containers: []results.Container{
+			{Name: "upstream", Image: "floodgate:0a1b2c3d", ImageID: "sha256:77"},
+			{Name: "database", Image: "mongo:8", ImageID: "sha256:99", CPUs: 2, Memory: 1 << 30},
+		},
+	}
 	return run
 }
 

@@ -1,0 +1,102 @@
+package compare
+
+import (
+	"errors"
+	"fmt"
+	"math"
+
+	"floodgate/results"
+	"floodgate/results/stats"
+	"floodgate/results/summary"
+)
+
+// rows matches what both runs have by name, and lists what one has alone.
+func (c *Comparison) rows(x, y *summary.Index) error {
+	a, err := x.Table()
+	if err != nil {
+		return fmt.Errorf("run A: %w", err)
+	}
+	b, err := y.Table()
+	if err != nil {
+		return fmt.Errorf("run B: %w", err)
+	}
+	type key struct{ variant, level string }
+	others := make(map[key]summary.Row, len(b.Rows))
+	for _, r := range b.Rows {
+		others[key{r.Variant, r.Level}] = r
+	}
+	for _, r := range a.Rows {
+		k := key{r.Variant, r.Level}
+		other, both := others[k]
+		if !both {
+			c.Only = append(c.Only, fmt.Sprintf("%s at %s: in A alone", r.Variant, r.Level))
+			continue
+		}
+		delete(others, k)
+		row := Row{A: r, B: other}
+		row.compare(x, y, c.Paired)
+		c.Rows = append(c.Rows, row)
+	}
+	for _, r := range b.Rows {
+		if _, alone := others[key{r.Variant, r.Level}]; alone {
+			c.Only = append(c.Only, fmt.Sprintf("%s at %s: in B alone", r.Variant, r.Level))
+		}
+	}
+	return nil
+}
+
+// compare gives the ratio of the makespans. Trials that did other work take
+// another time and do not count.
+func (r *Row) compare(x, y *summary.Index, paired bool) {
+	a, b := x.Trials(r.A.Variant, r.A.Level), y.Trials(r.A.Variant, r.A.Level)
+	var interval stats.Interval
+	var err error
+	if paired {
+		pairing := summary.PairTrials("B", b, "A", a, max(x.Blocks(), y.Blocks()))
+		r.Missing = pairing.Missing
+		interval, err = stats.SignedRank(pairing.Values(), summary.Confidence)
+	} else {
+		interval, err = stats.RankSum(r.whole("A", a, x.Blocks()), r.whole("B", b, y.Blocks()), summary.Confidence)
+	}
+	if few := new(stats.TooFewError); errors.As(err, &few) {
+		err = few // without what was tried: the reader sees it
+	}
+	if err != nil {
+		r.Why = err.Error()
+		return
+	}
+	ratio := interval.Exp()
+	for _, v := range []*float64{&ratio.Estimate, &ratio.Low, &ratio.High, &ratio.Achieved} {
+		*v = *summary.Rounded(*v)
+	}
+	r.Makespan = &ratio
+}
+
+// whole are the logarithms of the makespans of the trials in which no item
+// failed; the others are missing.
+func (r *Row) whole(run string, trials []*results.Trial, planned int) []float64 {
+	var values []float64
+	missing := make(map[string]int)
+	var order []string
+	miss := func(why string, n int) {
+		if missing[why] == 0 && n > 0 {
+			order = append(order, why)
+		}
+		missing[why] += n
+	}
+	for _, t := range trials {
+		switch {
+		case t.Outcome != results.OutcomeOK:
+			miss(run+" "+t.Outcome, 1)
+		case t.ItemsFailed != nil && *t.ItemsFailed > 0:
+			miss("items failed in "+run, 1)
+		default:
+			values = append(values, math.Log(float64(t.Makespan)))
+		}
+	}
+	miss(run+" not run", planned-len(trials))
+	for _, why := range order {
+		r.Missing = append(r.Missing, summary.Missing{Why: why, Blocks: missing[why]})
+	}
+	return values
+}
