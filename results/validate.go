@@ -38,7 +38,7 @@ func (t *Trial) validate(planned int) error {
 func (t *Trial) validateSelf() error {
 	switch t.Outcome {
 	case OutcomeOK:
-		if t.Makespan <= 0 {
+		if t.Makespan <= 0 && t.Service == nil {
 			return fmt.Errorf("outcome %q with makespan %v: above 0", t.Outcome, t.Makespan)
 		}
 	case OutcomeInvalid, OutcomeCrashed, OutcomeTimeout, OutcomeFailed:

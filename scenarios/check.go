@@ -112,6 +112,7 @@ func (c *checker) variants() []string {
 	for i, v := range c.s.Variants {
 		path := index("variants", i)
 		c.strategy(path, v)
+		c.scope(path, v)
 		if c.unnamed(path) {
 			certain = false
 			names = append(names, "")
@@ -131,6 +132,29 @@ func (c *checker) variants() []string {
 		return nil
 	}
 	return names
+}
+
+// scope checks the scopes of a variant's limit and clients.
+func (c *checker) scope(path string, v Variant) {
+	clients := join(path, "connections.clients")
+	switch {
+	case c.s.Service == nil && v.Scope != "":
+		c.reportKey(join(path, "scope"), "is that of a service, which this scenario is not; allowed: with service")
+	case v.Scope == "shared" && v.Strategy != "bounded":
+		c.report(join(path, "scope"), "shared does not apply to strategy "+v.Strategy+"; allowed for: bounded")
+	case v.Waiting != nil && v.Scope != "shared":
+		c.reportKey(join(path, "waiting"), "does not apply to a limit of each report; allowed: with scope shared")
+	}
+	switch v.Connections.Clients {
+	case "per-report", "forgotten":
+		if c.s.Service == nil {
+			c.report(clients, v.Connections.Clients+" is for a service, which this scenario is not; allowed: shared, per-batch")
+		}
+	case "per-batch":
+		if c.s.Service != nil {
+			c.report(clients, "a service has no batches; allowed: shared, per-report, forgotten")
+		}
+	}
 }
 
 // unnamed says that a mistake hides the name of a variant.
@@ -214,6 +238,14 @@ func (s *Scenario) impossible() []problem {
 	}
 	n := s.Items.Count
 	switch {
+	case s.Service != nil: // a report has items of its own
+		found = append(found, s.Service.impossible()...)
+		if s.Items.Kind != "phone-numbers" {
+			say("items.kind", "%s does not fit a service; allowed: phone-numbers", quote(s.Items.Kind))
+		}
+		if len(s.SUT.Command) > 0 {
+			say("sut.command", "does not fit a service, which our own SUT serves; allowed: a service without command")
+		}
 	case n == 0:
 		say("items.count", "missing; allowed: %s, here or as items in every entry of levels", ruleFor("Items", "count").span)
 	case s.Items.Kind == "date-ranges" && n > maxWeeks:

@@ -10,7 +10,7 @@ import (
 )
 
 // factorRoots are the parts of a scenario whose scalar fields are factors.
-var factorRoots = []string{"items", "upstream", "database", "sut"}
+var factorRoots = []string{"items", "upstream", "database", "sut", "service"}
 
 // aliases are short names of factors, by their full path.
 var aliases = map[string]string{"items.count": "items"}

@@ -121,6 +121,9 @@ func (s *Scenario) fillIn() {
 	orElse(&s.SUT.Timeout, DefaultTimeout)
 	orElse(&s.SUT.FetchTimeout, DefaultCallTimeout)
 	orElse(&s.SUT.WriteTimeout, DefaultCallTimeout)
+	if s.Service != nil {
+		s.Service.fillIn()
+	}
 	for i := range s.Variants {
 		v := &s.Variants[i]
 		orElse(&v.Name, v.defaultName())

@@ -52,6 +52,8 @@ const (
 	maxItems     = 10_000_000 // distinct numbers of seven digits
 	maxWeeks     = 400_000    // consecutive weeks before the year 9999
 	maxAtOnce    = 1_000_000
+	maxReport    = 100_000
+	maxRate      = 1e6
 	maxBulk      = 100_000 // documents MongoDB takes in one bulk write
 	maxRecords   = 1_000_000
 	maxDuration  = Duration(24 * time.Hour)
@@ -83,6 +85,7 @@ var strategies = []strategy{
 	{name: "unbounded"},
 	{name: "bounded", needs: []string{"limit"}},
 	{name: "staged", needs: []string{"limit", "writers"}, takes: []string{"queue"}},
+	{name: "adaptive"},
 	{name: "batched", needs: []string{"limit", "writers", "batch"}, takes: []string{"linger"}},
 }
 

@@ -33,6 +33,9 @@ type Scenario struct {
 	// Containers bounds what the upstream and the database may use; such a
 	// scenario runs in the environment "containers" alone.
 	Containers Containers `yaml:"containers,omitempty" json:"containers,omitzero"`
+	// Service has the SUT serve reports under load in place of working off its
+	// items once. Nil: it does that.
+	Service *Service `yaml:"service,omitempty" json:"service,omitempty"`
 	// External bounds what an external upstream is asked for.
 	External External  `yaml:"external,omitempty" json:"external,omitzero"`
 	Variants []Variant `yaml:"variants" json:"variants"`
@@ -150,7 +153,7 @@ func (e External) MaxRate() int { return cmp.Or(e.Rate, DefaultExternalRate) }
 type Variant struct {
 	// Name defaults to the strategy with its limit: "sequential", "bounded-10".
 	Name string `yaml:"name,omitempty" json:"name"`
-	// Strategy is sequential, joined, unbounded, bounded, staged or batched.
+	// Strategy is sequential, joined, unbounded, bounded, staged, batched or adaptive.
 	Strategy string `yaml:"strategy" json:"strategy"`
 	// Limit is n: fetches at once. For joined, bounded, staged and batched.
 	Limit int `yaml:"limit,omitempty" json:"limit,omitempty"`
@@ -161,6 +164,12 @@ type Variant struct {
 	// Batch is b: documents in one bulk write at most; Linger is how long an unfull one waits. For batched.
 	Batch  int      `yaml:"batch,omitempty" json:"batch,omitempty"`
 	Linger Duration `yaml:"linger,omitempty" json:"linger,omitzero"`
+	// Scope of the limit of a service: "report" (default: each report has one of
+	// its own) or "shared" by all reports; for bounded.
+	Scope string `yaml:"scope,omitempty" json:"scope,omitempty"`
+	// Waiting is how many items may wait for a slot, all reports together; a
+	// report that does not fit is turned away. For scope shared. Nil: any number.
+	Waiting *int `yaml:"waiting,omitempty" json:"waiting,omitempty"`
 	// Connections; what is left out follows from the strategy.
 	Connections Connections `yaml:"connections,omitempty" json:"connections,omitzero"`
 }
@@ -169,7 +178,9 @@ type Variant struct {
 type Connections struct {
 	// Upstream is "keep-alive" (default) or "fresh": a new connection a request.
 	Upstream string `yaml:"upstream,omitempty" json:"upstream,omitempty"`
-	// Clients is "shared" (default) or "per-batch": made for each batch and closed after it.
+	// Clients is "shared" (default) or "per-batch": made for each batch and closed
+	// after it. Of a service: "shared", "per-report", or "forgotten": made for
+	// each report and never closed.
 	Clients string `yaml:"clients,omitempty" json:"clients,omitempty"`
 	// MaxConnsPerHost bounds connections to the upstream; 0: unlimited. Default: by strategy.
 	MaxConnsPerHost *int `yaml:"max_conns_per_host,omitempty" json:"max_conns_per_host,omitempty"`

@@ -247,5 +247,5 @@ func anyFactors() []factor {
 			Capacity: &mockupstream.Capacity{}, Rate: &mockupstream.RateLimit{},
 		}},
 	}
-	return (&Scenario{Upstream: profile}).factors()
+	return (&Scenario{Upstream: profile, Service: &Service{Arrivals: Arrivals{Steps: []Step{{}}}}}).factors()
 }

@@ -33,13 +33,13 @@ type expectation struct {
 	unknown bool
 }
 
-func newExpectation(s *scenarios.Scenario, seed uint64, failed []string, unfinished bool) *expectation {
+func newExpectation(s *scenarios.Scenario, seed uint64, items [][]string, failed []string, unfinished bool) *expectation {
 	e := &expectation{
 		unfinished: unfinished,
 		profile:    s.Upstream, seed: seed, perRecord: s.Database.Documents == "per-record",
 		documents: map[string]int{}, failed: map[string]bool{},
 	}
-	for _, args := range s.ItemArgs() {
+	for _, args := range items {
 		key := itemKey(args)
 		e.documents[key] = 1
 		if e.perRecord {

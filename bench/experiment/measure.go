@@ -19,6 +19,7 @@ type measurement struct {
 	planned PlannedTrial
 	record  *results.Trial
 	process *sut.Process
+	service *serviceTrial // nil: the SUT works off its items once
 	sampler *probe.Sampler
 	report  sut.Report
 	// user and system CPU time as the probe saw it last
@@ -34,7 +35,11 @@ func (m *measurement) run(ctx context.Context) (outcome string, err error) {
 		return results.OutcomeFailed, err
 	}
 	defer m.stopProbe()
-	outcome, err = m.work(ctx)
+	work := m.work
+	if m.service != nil {
+		work = m.service.run
+	}
+	outcome, err = work(ctx)
 	if err != nil {
 		return outcome, err
 	}
@@ -181,7 +186,7 @@ func (m *measurement) finish() {
 	r.Descriptors.Inside = report.Connections
 	r.Resources.Goroutines = report.Goroutines
 	s := m.planned.Level.Scenario
-	if len(s.SUT.Command) == 0 && r.Descriptors.Baseline > 0 {
+	if len(s.SUT.Command) == 0 && s.Service == nil && r.Descriptors.Baseline > 0 {
 		predicted := scenarios.Predict(m.planned.Variant, s)
 		r.Descriptors.Predicted = r.Descriptors.Baseline + predicted.Upstream + predicted.Mongo
 	}

@@ -66,6 +66,8 @@ const (
 	trialOverhead = 250 * time.Millisecond // process, preparation, checks
 	itemOverhead  = 400 * time.Microsecond // connection, CPU and check of an item
 	writeCost     = time.Millisecond       // one write where writes do not overlap
+
+	serviceOverhead = 500 * time.Millisecond // what is in flight when the load ends
 )
 
 func planTrial(v scenarios.Variant, level scenarios.Level, block int, seed uint64, delays [][]time.Duration) PlannedTrial {
@@ -74,6 +76,12 @@ func planTrial(v scenarios.Variant, level scenarios.Level, block int, seed uint6
 	items := 0
 	for _, batch := range delays {
 		items += len(batch)
+	}
+	if s.Service != nil {
+		return PlannedTrial{
+			Block: block, Variant: v, Level: level, Seed: seed,
+			Estimate: trialOverhead + time.Duration(s.Service.Duration) + serviceOverhead,
+		}
 	}
 	perItem := itemOverhead + time.Duration(s.SUT.Serial.Fetch+s.SUT.Serial.Write)
 	if v.Strategy == "sequential" || v.Strategy == "joined" {

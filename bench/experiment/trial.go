@@ -58,8 +58,8 @@ func (r *Trials) Run(ctx context.Context, t PlannedTrial) (results.Trial, error)
 		scrub(&record, r.Environment.Scrub)
 		return record, ctx.Err()
 	}
-	failed := r.measure(ctx, t, &record)
-	r.verify(ctx, t, &record, failed)
+	m := r.measure(ctx, t, &record)
+	r.verify(ctx, t, &record, m)
 	scrub(&record, r.Environment.Scrub)
 	return record, ctx.Err()
 }
@@ -96,9 +96,8 @@ func (r *Trials) prepare(ctx context.Context, t PlannedTrial) error {
 	return nil
 }
 
-// measure runs the SUT and fills the record. It returns the items that the
-// SUT reported as failed.
-func (r *Trials) measure(ctx context.Context, t PlannedTrial, record *results.Trial) []string {
+// measure runs the SUT and fills the record. Nil: it could not be started.
+func (r *Trials) measure(ctx context.Context, t PlannedTrial, record *results.Trial) *measurement {
 	s := t.Level.Scenario
 	options := sut.Options{Executable: r.Executable, Command: s.SUT.Command, NoFile: s.SUT.NoFile}
 	if s.SUT.Container {
@@ -110,20 +109,24 @@ func (r *Trials) measure(ctx context.Context, t PlannedTrial, record *results.Tr
 		contained.Limits = scenarios.Limits{CPUs: s.SUT.CPUs, Memory: s.SUT.Memory}
 		options.Container = &contained
 	}
-	process, err := sut.Start(options)
-	if err != nil {
+	m := &measurement{trials: r, planned: t, record: record}
+	if s.Service != nil {
+		m.service = newServiceTrial(m)
+		options.Tick = m.service.tick
+	}
+	var err error
+	if m.process, err = sut.Start(options); err != nil {
 		fail(record, results.OutcomeFailed, err)
 		return nil
 	}
-	record.Container = process.Container()
-	m := &measurement{trials: r, planned: t, record: record, process: process}
+	record.Container = m.process.Container()
 	outcome, err := m.run(ctx)
-	process.Kill()
+	m.process.Kill()
 	if err != nil {
 		fail(record, outcome, err)
 	}
 	m.finish()
-	return m.report.Failed
+	return m
 }
 
 // interval is the probe's; 0 is its default.
@@ -145,7 +148,7 @@ func (r *Trials) spec(t PlannedTrial) sut.Spec {
 	return sut.Spec{
 		AllowTargets: r.Environment.AllowedTargets(),
 		Floodgate:    sut.Version, Type: sut.TypeSpec, Trial: fmt.Sprintf("%s/%d", r.RunID, t.Index),
-		Variant: t.Variant, Items: s.ItemArgs(), Batches: max(1, s.Items.Batches),
+		Variant: t.Variant, Items: s.ItemArgs(), Service: s.Service != nil, Batches: max(1, s.Items.Batches),
 		Upstream: sut.UpstreamSpec{
 			URL: r.Environment.UpstreamURL(), Timeout: s.SUT.FetchTimeout,
 			Rate: rate, MaxConns: upstream, Fresh: t.Variant.Connections.Upstream == "fresh",

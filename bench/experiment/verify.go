@@ -15,7 +15,7 @@ import (
 const verifyTimeout = 60 * time.Second
 
 // verify asks the upstream and the database what they saw of the trial.
-func (r *Trials) verify(ctx context.Context, t PlannedTrial, record *results.Trial, failed []string) {
+func (r *Trials) verify(ctx context.Context, t PlannedTrial, record *results.Trial, m *measurement) {
 	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
 	if died := r.Environment.Died(); len(died) > 0 {
@@ -43,7 +43,15 @@ func (r *Trials) verify(ctx context.Context, t PlannedTrial, record *results.Tri
 		return
 	}
 	unfinished := record.Outcome == results.OutcomeCrashed || record.Outcome == results.OutcomeTimeout || record.Outcome == results.OutcomeFailed
-	e := newExpectation(t.Level.Scenario, t.Seed, failed, unfinished)
+	items, failed := t.Level.Scenario.ItemArgs(), []string(nil)
+	switch {
+	case m == nil:
+	case m.service != nil:
+		items, failed = m.service.items()
+	default:
+		failed = m.report.Failed
+	}
+	e := newExpectation(t.Level.Scenario, t.Seed, items, failed, unfinished)
 	e.unknown = !mock
 	docs, err := e.check(ctx, r.Environment, r.Database, collection(t.Index))
 	if err != nil {

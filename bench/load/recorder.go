@@ -5,6 +5,7 @@ import (
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
+	"floodgate/results"
 	"floodgate/scenarios/pipeline/recorder"
 )
 
@@ -46,4 +47,28 @@ func (r *Recorder) Ended(e Ended) {
 // record caps what a histogram cannot hold: an hour.
 func record(h *hdrhistogram.Histogram, d time.Duration) {
 	_ = h.RecordValue(min(max(int64(d), 0), recorder.Highest)) // it is in range
+}
+
+// Summary is what was recorded, for the record of a trial.
+func (r *Recorder) Summary() (*results.Service, error) {
+	s := &results.Service{Due: int(r.due), Ended: int(r.ended), OK: int(r.ok)}
+	for name, n := range r.errors {
+		if s.Errors == nil {
+			s.Errors = map[string]int{}
+		}
+		s.Errors[name] = int(n)
+	}
+	for _, h := range []struct {
+		from *hdrhistogram.Histogram
+		to   *results.Histogram
+	}{{r.response, &s.Response}, {r.accepted, &s.Accepted}, {r.service, &s.ServiceTime}, {r.lag, &s.Lag}} {
+		if h.from.TotalCount() == 0 {
+			continue
+		}
+		var err error
+		if *h.to, err = results.NewHistogram(h.from); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
 }

@@ -57,6 +57,7 @@ func (p *portable) resources() (resources, error) {
 	}
 	return resources{
 		peakRSS: int64(max(memory.RSS, memory.HWM)),
+		rss:     int64(memory.RSS),
 		threads: int(threads),
 		user:    seconds(times.User),
 		system:  seconds(times.System),

@@ -87,7 +87,7 @@ type source interface {
 
 // resources of a process. peakRSS is the highest so far where known, else the present one.
 type resources struct {
-	peakRSS      int64
+	peakRSS, rss int64
 	threads      int
 	user, system time.Duration
 }
@@ -217,6 +217,15 @@ func (s *Sampler) Count() (int, error) {
 		return 0, fmt.Errorf("count descriptors: %w", err)
 	}
 	return n, nil
+}
+
+// Resources are the present number of threads and the resident memory in bytes. Not after Stop.
+func (s *Sampler) Resources() (threads int, rss int64, err error) {
+	r, err := s.source.resources()
+	if err != nil {
+		return 0, 0, fmt.Errorf("look at resources: %w", err)
+	}
+	return r.threads, r.rss, nil
 }
 
 // Classify counts the descriptors that are open now by kind; nil where kinds

@@ -125,16 +125,17 @@ func (p *proc) resources() (resources, error) {
 		return resources{}, gone(err)
 	}
 	return resources{
-		peakRSS: highWater(status),
+		peakRSS: kilobytes(status, "VmHWM:"),
+		rss:     kilobytes(status, "VmRSS:"),
 		threads: int(number(statThreads)),
 		user:    time.Duration(number(statUser)) * tick,
 		system:  time.Duration(number(statSystem)) * tick,
 	}, nil
 }
 
-// highWater is the line "VmHWM:  1234 kB" of /proc/<pid>/status in bytes, 0 without it.
-func highWater(status []byte) int64 {
-	_, rest, ok := bytes.Cut(status, []byte("VmHWM:"))
+// kilobytes is a line such as "VmHWM:  1234 kB" of /proc/<pid>/status in bytes, 0 without it.
+func kilobytes(status []byte, name string) int64 {
+	_, rest, ok := bytes.Cut(status, []byte(name))
 	if !ok {
 		return 0
 	}

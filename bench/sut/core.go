@@ -27,9 +27,11 @@ type core struct {
 	interpreter *serial.Interpreter
 	recorder    *recorder.Recorder // nil: not observed
 	bound       *bound             // nil: fetches are not held back
+	slots       pipeline.Slots     // nil: the strategy alone binds
 	upstream    dialcount.Counter
 	mongo       dialcount.Counter
-	shared      *clients // nil where each batch has its own
+	shared      *clients // nil where each batch or report has its own
+	served      *served  // nil: the items are worked off once
 }
 
 // clients is what connects to the upstream and the database.
@@ -46,6 +48,12 @@ func newCore(spec Spec) (*core, error) {
 		Kind: pipeline.Kind(v.Strategy), Limit: v.Limit, Writers: v.Writers,
 		Queue: v.Queue, Batch: v.Batch, Linger: time.Duration(v.Linger),
 	}}
+	switch {
+	case v.Strategy == "adaptive":
+		c.strategy, c.slots = pipeline.Unbounded(), pipeline.NewAdaptiveSlots()
+	case v.Scope == "shared":
+		c.strategy, c.slots = pipeline.Unbounded(), pipeline.NewSlots(v.Limit)
+	}
 	if err := c.strategy.Validate(); err != nil {
 		return nil, fmt.Errorf("variant %s: %w", v.Name, err)
 	}
@@ -62,7 +70,7 @@ func newCore(spec Spec) (*core, error) {
 	} else if r > 0 {
 		c.bound = newBound(r)
 	}
-	if v.Connections.Clients == "per-batch" {
+	if v.Connections.Clients != "" && v.Connections.Clients != "shared" {
 		return c, nil
 	}
 	var err error
@@ -172,7 +180,7 @@ func (c *core) batch(ctx context.Context, items []calllog.Item) (failed []string
 		defer func() { err = errors.Join(err, c.closeClients(use)) }()
 	}
 	p := pipeline.Pipeline[calllog.Item, calllog.Document]{
-		Fetcher: use.fetcher, Strategy: c.strategy,
+		Fetcher: use.fetcher, Strategy: c.strategy, Slots: c.slots,
 		Writer: pipeline.WriterFunc[calllog.Document](func(context.Context, []calllog.Document) error { return nil }),
 	}
 	if use.writer != nil {

@@ -85,7 +85,7 @@ func serve(stdin io.Reader, stdout io.Writer, orphaned func()) error {
 	if err != nil {
 		return err
 	}
-	report, err := core.run(context.Background())
+	report, err := work(core, in, func(m Message) error { return out.Encode(m) })
 	if err != nil {
 		return err
 	}
@@ -104,6 +104,27 @@ func serve(stdin io.Reader, stdout io.Writer, orphaned func()) error {
 	}
 	<-in.ended
 	return nil
+}
+
+// work works off the items, or serves reports until it is told to drain.
+func work(c *core, in *input, say func(Message) error) (*Report, error) {
+	if !c.spec.Service {
+		return c.run(context.Background())
+	}
+	s, err := c.serve()
+	if err != nil {
+		return nil, err
+	}
+	if err := say(Message{Type: TypeServing, Addr: s.listener.Addr().String()}); err != nil {
+		return nil, err
+	}
+	drain := make(chan struct{})
+	go func() {
+		if in.next(TypeDrain, nil) == nil {
+			close(drain)
+		}
+	}()
+	return s.run(drain, say)
 }
 
 // openPoller makes the runtime open the descriptors of its poller now, so that

@@ -39,6 +39,8 @@ type Options struct {
 	Container *ContainerOptions
 	// Env is added to the environment of the harness.
 	Env []string
+	// Tick hears what a service has in hand, in a goroutine of its own. Nil: nobody.
+	Tick func(Tick)
 }
 
 // program is what runs: a process of this machine, or one in a container.
@@ -59,6 +61,7 @@ type Process struct {
 	stderr  *tail
 	exited  chan struct{} // closed when the process is gone and its output read
 	exit    Exit          // valid after exited
+	tick    func(Tick)
 
 	mu        sync.Mutex
 	protocol  error      // first line that was no message
@@ -67,7 +70,7 @@ type Process struct {
 
 // Start starts the SUT under its limits. The caller must call Kill in the end.
 func Start(o Options) (*Process, error) {
-	p := &Process{events: make(chan Message, 16), stderr: &tail{max: tailSize}, exited: make(chan struct{})}
+	p := &Process{events: make(chan Message, 16), stderr: &tail{max: tailSize}, exited: make(chan struct{}), tick: o.Tick}
 	begin := p.startProcess
 	if o.Container != nil {
 		begin = p.startContainer
@@ -107,7 +110,11 @@ func (p *Process) readMessages(stdout *os.File) error {
 			return err
 		}
 		switch m.Type {
-		case TypeReady, TypeDone, TypeClosed:
+		case TypeTick:
+			if p.tick != nil && m.Tick != nil {
+				p.tick(*m.Tick)
+			}
+		case TypeReady, TypeServing, TypeDone, TypeClosed:
 			if m.Resources != nil {
 				p.setResources(m.Resources)
 			}

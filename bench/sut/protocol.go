@@ -55,6 +55,11 @@ const (
 	TypeDone   = "done"
 	TypeClose  = "close"
 	TypeClosed = "closed"
+
+	// Of a SUT that serves reports.
+	TypeServing = "serving"
+	TypeTick    = "tick"
+	TypeDrain   = "drain"
 )
 
 // Spec is the first line that the harness sends: the whole trial.
@@ -74,6 +79,10 @@ type Spec struct {
 	Serial scenarios.Serial `json:"serial,omitzero"`
 	// NoFile is the RLIMIT_NOFILE that is in force, soft and hard.
 	NoFile int `json:"nofile"`
+	// Service has the SUT serve POST /reports on a free port of 127.0.0.1 in
+	// place of working off Items: after "go" it says "serving" and then, every
+	// 100 ms, "tick"; told to "drain", it finishes what it has in hand.
+	Service bool `json:"service,omitempty"`
 	// Observe false runs the core without its recorder, to measure what the recorder costs.
 	Observe bool `json:"observe"`
 	// Writes false runs with a writer that does nothing, to measure fetching alone.
@@ -112,6 +121,9 @@ type Message struct {
 	// Name of the program, with "ready".
 	Name string `json:"name,omitempty"`
 	*Report
+	// Addr is where it serves, with "serving"; Tick comes with "tick".
+	Addr string `json:"addr,omitempty"`
+	Tick *Tick  `json:"tick,omitempty"`
 	// Resources that the program used, with "closed".
 	Resources *Resources `json:"resources,omitempty"`
 }

@@ -1,0 +1,265 @@
+package experiment
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"floodgate/bench/load"
+	"floodgate/bench/sut"
+	"floodgate/results"
+	"floodgate/scenarios"
+)
+
+// serviceTrial is the course of a trial in which the SUT serves reports.
+type serviceTrial struct {
+	m        *measurement
+	scenario *scenarios.Scenario
+	url      string
+
+	mu       sync.Mutex
+	recorder *load.Recorder
+	done     []bool // by report: answered with all items done
+	sent     uint64 // reports that were sent, of which the last may be the one after the load
+	series   results.Series
+	progress progress
+	stall    context.CancelCauseFunc // ends the load; nil before it
+}
+
+// progress is when something was completed last.
+type progress struct {
+	completed int
+	at        time.Duration
+	stalled   *time.Duration
+}
+
+var errStalled = errors.New("nothing was completed any more")
+
+func newServiceTrial(m *measurement) *serviceTrial {
+	t := &serviceTrial{m: m, scenario: m.planned.Level.Scenario, recorder: load.NewRecorder()}
+	t.series.Columns = map[string][]int64{}
+	return t
+}
+
+// run sends go, loads the service, sees whether it recovers, and has it drain.
+func (t *serviceTrial) run(ctx context.Context) (outcome string, err error) {
+	if err := t.m.process.Send(ctx, sut.Message{Type: sut.TypeGo}); err != nil {
+		return t.m.gone(ctx, err)
+	}
+	bounded, cancel := context.WithTimeout(ctx, readyTimeout)
+	defer cancel()
+	serving, err := t.m.process.Await(bounded, sut.TypeServing)
+	if err != nil {
+		return t.m.gone(ctx, fmt.Errorf("wait until the SUT serves: %w", err))
+	}
+	t.url = "http://" + serving.Addr + "/reports"
+	if err := t.load(ctx); err != nil {
+		return results.OutcomeFailed, err
+	}
+	recovered := t.recovered(ctx)
+	bounded, cancel = context.WithTimeout(ctx, time.Duration(t.scenario.SUT.Timeout))
+	defer cancel()
+	if err := t.m.process.Send(bounded, sut.Message{Type: sut.TypeDrain}); err != nil {
+		return t.m.gone(ctx, err)
+	}
+	done, err := t.m.process.Await(bounded, sut.TypeDone)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+		return results.OutcomeTimeout, fmt.Errorf("the SUT had not drained after %v (sut.timeout) and was killed", time.Duration(t.scenario.SUT.Timeout))
+	case err != nil:
+		return t.m.gone(ctx, err)
+	}
+	if done.Report != nil {
+		t.m.report = *done.Report
+	}
+	t.m.record.Service, err = t.result(recovered)
+	if err != nil {
+		return results.OutcomeFailed, err
+	}
+	return "", nil
+}
+
+// load attacks until the reports have come and ended, or nothing is completed any more.
+func (t *serviceTrial) load(ctx context.Context) error {
+	s := t.scenario.Service
+	loaded, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	t.mu.Lock()
+	t.stall = stop
+	t.mu.Unlock()
+	err := load.Attack(loaded, load.Options{
+		URL: t.url, Timeout: time.Duration(s.Timeout), Body: t.body,
+		Arrivals: load.Arrivals{Rate: rateOf(s.Arrivals, time.Duration(s.Duration)), Poisson: s.Arrivals.Poisson, Seed: t.m.planned.Seed, For: time.Duration(s.Duration)},
+		Due: func(d load.Due) {
+			t.mu.Lock()
+			defer t.mu.Unlock()
+			t.recorder.Due(d)
+		},
+		Ended: t.ended,
+	})
+	if errors.Is(err, errStalled) {
+		return nil
+	}
+	return err
+}
+
+func rateOf(a scenarios.Arrivals, over time.Duration) load.Rate {
+	switch a.Pattern {
+	case "linear":
+		return load.Linear{From: a.Rate, To: a.To, Over: over}
+	case "steps":
+		var steps load.Steps
+		for _, s := range a.Steps {
+			steps = append(steps, load.Step{Rate: s.Rate, For: time.Duration(s.For)})
+		}
+		return steps
+	case "sine":
+		return load.Sine{Mean: a.Rate, Amplitude: a.Amplitude, Period: time.Duration(a.Period)}
+	}
+	return load.Constant(a.Rate)
+}
+
+func (t *serviceTrial) body(n uint64) []byte {
+	t.mu.Lock()
+	t.sent = max(t.sent, n+1)
+	t.mu.Unlock()
+	body, _ := json.Marshal(map[string]any{"items": t.scenario.ReportArgs(n)}) // texts
+	return body
+}
+
+func (t *serviceTrial) ended(e load.Ended) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.recorder.Ended(e)
+	t.mark(e.Report, e.Error == "")
+}
+
+// mark notes whether a report was done. The caller holds the lock.
+func (t *serviceTrial) mark(report uint64, done bool) {
+	for uint64(len(t.done)) <= report {
+		t.done = append(t.done, false)
+	}
+	t.done[report] = done
+}
+
+// recovered says whether a report after the load is done in time.
+func (t *serviceTrial) recovered(ctx context.Context) bool {
+	t.mu.Lock()
+	n := t.sent
+	t.mu.Unlock()
+	deadline := time.Now().Add(time.Duration(t.scenario.Service.Recovery))
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
+	for ; ; n++ {
+		ok := t.ask(ctx, n)
+		t.mu.Lock()
+		t.mark(n, ok)
+		t.mu.Unlock()
+		if ok || ctx.Err() != nil {
+			return ok
+		}
+		select {
+		case <-time.After(50 * time.Millisecond):
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+func (t *serviceTrial) ask(ctx context.Context, n uint64) bool {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url, bytes.NewReader(t.body(n)))
+	if err != nil {
+		return false
+	}
+	transport := &http.Transport{DisableKeepAlives: true}
+	resp, err := transport.RoundTrip(req)
+	if err != nil {
+		return false
+	}
+	resp.Body.Close()
+	return resp.StatusCode == http.StatusOK
+}
+
+// tick adds what the SUT has in hand, and what is seen of it, to the series.
+func (t *serviceTrial) tick(k sut.Tick) {
+	values := map[string]int64{
+		"arrived": int64(k.Arrived), "shed": int64(k.Shed), "done": int64(k.Done), "failed": int64(k.Failed),
+		"reports_in_flight": int64(k.ReportsInFlight), "items_outstanding": int64(k.Outstanding),
+		"items_fetching": int64(k.Fetching), "items_writing": int64(k.Writing),
+		"slots_in_use": int64(k.SlotsInUse), "slot_limit": int64(k.SlotLimit), "goroutines": int64(k.Goroutines),
+		"upstream_connecting": int64(k.UpstreamConnecting), "upstream_open": int64(k.UpstreamOpen),
+		"mongo_connecting": int64(k.MongoConnecting), "mongo_open": int64(k.MongoOpen),
+		"mongo_in_use": int64(k.MongoInUse), "mongo_idle": int64(k.MongoIdle), "accepted": int64(k.Accepted),
+	}
+	for name, n := range k.Errors {
+		values["errors"] += int64(n)
+		if strings.HasPrefix(name, "emfile") {
+			values["emfile"] += int64(n)
+		}
+	}
+	if n, err := t.m.sampler.Count(); err == nil {
+		values["descriptors"] = int64(n)
+	}
+	if kinds, err := t.m.sampler.Classify(); err == nil && kinds != nil {
+		values["descriptors_upstream"], values["descriptors_mongo"], values["descriptors_other"] = int64(kinds.Upstream), int64(kinds.Mongo), int64(kinds.Other)
+	}
+	if threads, rss, err := t.m.sampler.Resources(); err == nil {
+		values["threads"], values["rss_bytes"] = int64(threads), rss
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.series.At = append(t.series.At, k.At.Milliseconds())
+	for _, name := range results.SeriesColumns() {
+		t.series.Columns[name] = append(t.series.Columns[name], values[name])
+	}
+	t.watch(k)
+}
+
+// watch ends the load when nothing has been completed for too long. The caller
+// holds the lock.
+func (t *serviceTrial) watch(k sut.Tick) {
+	completed := k.Done + k.Failed
+	if completed != t.progress.completed || k.ReportsInFlight == 0 {
+		t.progress.completed, t.progress.at = completed, k.At
+		return
+	}
+	if t.progress.stalled == nil && k.At-t.progress.at >= time.Duration(t.scenario.Service.Stall) && t.stall != nil {
+		t.progress.stalled = &k.At
+		t.stall(errStalled)
+	}
+}
+
+func (t *serviceTrial) result(recovered bool) (*results.Service, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r, err := t.recorder.Summary()
+	if err != nil {
+		return nil, err
+	}
+	r.Stalled, r.Recovered, r.Series = t.progress.stalled, recovered, t.series
+	return r, nil
+}
+
+// items are those of all reports that were sent, and failed those of reports
+// that were not done.
+func (t *serviceTrial) items() (all [][]string, failed []string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for n := range t.sent {
+		args := t.scenario.ReportArgs(n)
+		all = append(all, args...)
+		if n < uint64(len(t.done)) && t.done[n] {
+			continue
+		}
+		for _, a := range args {
+			failed = append(failed, itemKey(a))
+		}
+	}
+	return all, failed
+}

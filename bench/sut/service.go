@@ -1,0 +1,232 @@
+package sut
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log"
+	"maps"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"runtime"
+	"slices"
+	"sync"
+	"syscall"
+	"time"
+
+	"floodgate/results"
+	"floodgate/scenarios/pipeline"
+	"floodgate/scenarios/pipeline/calllog"
+	"floodgate/scenarios/service"
+)
+
+// tickInterval is how often a service says what it has in hand.
+const tickInterval = 100 * time.Millisecond
+
+// Tick is what a service has in hand at one moment, with "tick".
+type Tick struct {
+	// At is the time since it began to serve.
+	At time.Duration `json:"at_ns"`
+	service.Ledger
+	Goroutines int `json:"goroutines"`
+	// Connections, counted by the dialers: those being made and those open. Of
+	// the pool's, how many belong to an operation or wait for one; the others
+	// that are open are the driver's monitors.
+	UpstreamConnecting int `json:"upstream_connecting"`
+	UpstreamOpen       int `json:"upstream_open"`
+	MongoConnecting    int `json:"mongo_connecting"`
+	MongoOpen          int `json:"mongo_open"`
+	MongoInUse         int `json:"mongo_in_use"`
+	MongoIdle          int `json:"mongo_idle"`
+	// Accepted are connections of clients.
+	Accepted int `json:"accepted"`
+}
+
+// served is what a SUT that serves reports has beside its core.
+type served struct {
+	core     *core
+	service  *service.Service
+	listener *acceptor
+	http     *http.Server
+	began    time.Time
+
+	mu      sync.Mutex
+	writers []*calllog.MongoWriter // all that were made and are not closed
+}
+
+// serve begins to serve reports on a free port of 127.0.0.1.
+func (c *core) serve() (*served, error) {
+	s := &served{core: c, began: time.Now()}
+	v := c.spec.Variant
+	waiting := service.Unlimited
+	if v.Waiting != nil {
+		waiting = *v.Waiting
+	}
+	scope := service.Scope(v.Connections.Clients)
+	if scope == "" {
+		scope = service.Shared
+	}
+	o := service.Options{Strategy: c.strategy, Slots: c.slots, Queue: waiting, Scope: scope, Clients: s.clients}
+	if c.recorder != nil {
+		o.Observer = c.recorder
+	}
+	var err error
+	if s.service, err = service.New(o); err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, fmt.Errorf("serve reports: %w", err)
+	}
+	s.listener = &acceptor{Listener: listener, errors: map[string]int{}}
+	s.http = &http.Server{Handler: s.service, ErrorLog: log.New(os.Stderr, "", 0), ConnState: s.listener.state, ReadHeaderTimeout: time.Minute}
+	go func() { _ = s.http.Serve(s.listener) }() // its end is ordered by drain
+	c.served = s
+	return s, nil
+}
+
+// clients makes clients for the service: those of the core where they are shared.
+func (s *served) clients() (service.Clients, error) {
+	use := s.core.shared
+	if use == nil {
+		var err error
+		if use, err = s.core.connect(); err != nil {
+			return service.Clients{}, err
+		}
+	}
+	made := service.Clients{
+		Fetcher: use.fetcher,
+		Writer:  pipeline.WriterFunc[calllog.Document](func(context.Context, []calllog.Document) error { return nil }),
+	}
+	if use.writer != nil {
+		made.Writer = use.writer
+		s.mu.Lock()
+		s.writers = append(s.writers, use.writer)
+		s.mu.Unlock()
+	}
+	if use != s.core.shared { // the core closes its own
+		made.Close = func(ctx context.Context) error { return s.closeOwn(ctx, use) }
+	}
+	return made, nil
+}
+
+func (s *served) closeOwn(ctx context.Context, use *clients) error {
+	use.fetcher.Close()
+	if use.writer == nil {
+		return nil
+	}
+	s.mu.Lock()
+	s.writers = slices.DeleteFunc(s.writers, func(w *calllog.MongoWriter) bool { return w == use.writer })
+	s.mu.Unlock()
+	return use.writer.Close(ctx)
+}
+
+// tick looks at everything once.
+func (s *served) tick() *Tick {
+	up, mongo := s.core.upstream.Counts(), s.core.mongo.Counts()
+	t := &Tick{
+		At: time.Since(s.began), Ledger: s.service.Ledger(), Goroutines: runtime.NumGoroutine(),
+		UpstreamConnecting: up.Connecting, UpstreamOpen: up.Open, MongoConnecting: mongo.Connecting, MongoOpen: mongo.Open,
+		Accepted: s.listener.open(),
+	}
+	for name, n := range s.listener.failures() {
+		t.Errors[name+" accept"] += n
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, w := range s.writers {
+		p := w.Pool()
+		t.MongoInUse += p.InUse
+		t.MongoIdle += p.Idle
+	}
+	return t
+}
+
+// drainTimeout bounds the wait for reports in flight.
+const drainTimeout = 30 * time.Second
+
+// run says what there is in hand until it is told to drain, by the harness or
+// by SIGTERM as any service is, then turns new reports away, finishes those in
+// flight and reports.
+func (s *served) run(drain <-chan struct{}, say func(Message) error) (*Report, error) {
+	goroutines := watchGoroutines()
+	terminated, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	ticker := time.NewTicker(tickInterval)
+	defer ticker.Stop()
+	for told := false; !told; {
+		select {
+		case <-ticker.C:
+			if err := say(Message{Type: TypeTick, Tick: s.tick()}); err != nil {
+				return nil, err
+			}
+		case <-drain:
+			told = true
+		case <-terminated.Done():
+			told = true
+		}
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
+	defer cancel()
+	drained := s.service.Drain(ctx)
+	_ = s.http.Shutdown(ctx) // idle connections of clients
+	if err := say(Message{Type: TypeTick, Tick: s.tick()}); err != nil {
+		return nil, err
+	}
+	peak := goroutines()
+	r := &Report{Goroutines: &peak, Connections: &results.Kinds{
+		Upstream: s.core.upstream.Counts().Peak, Mongo: s.core.mongo.Counts().Peak,
+	}}
+	if s.core.recorder != nil {
+		r.record(s.core.recorder.Summary())
+		r.Makespan = 0 // of what?
+	}
+	if drained != nil {
+		r.Warnings = append(r.Warnings, drained.Error())
+	}
+	return r, nil
+}
+
+// acceptor counts connections and what kept others from being accepted.
+type acceptor struct {
+	net.Listener
+	mu       sync.Mutex
+	accepted int
+	errors   map[string]int
+}
+
+func (a *acceptor) Accept() (net.Conn, error) {
+	c, err := a.Listener.Accept()
+	if err != nil && !errors.Is(err, net.ErrClosed) {
+		a.mu.Lock()
+		a.errors[pipeline.ErrorType(err)]++
+		a.mu.Unlock()
+	}
+	return c, err
+}
+
+func (a *acceptor) state(_ net.Conn, s http.ConnState) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch s {
+	case http.StateNew:
+		a.accepted++
+	case http.StateClosed, http.StateHijacked:
+		a.accepted--
+	case http.StateActive, http.StateIdle:
+	}
+}
+
+func (a *acceptor) open() int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.accepted
+}
+
+func (a *acceptor) failures() map[string]int {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return maps.Clone(a.errors)
+}

@@ -1,0 +1,106 @@
+package scenarios
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Service says how reports come to a SUT that serves them.
+type Service struct {
+	// ReportItems is how many items a report has. Default 30.
+	ReportItems int `yaml:"report_items,omitempty" json:"report_items,omitempty"`
+	// Arrivals say when reports come, whatever became of those before.
+	Arrivals Arrivals `yaml:"arrivals" json:"arrivals"`
+	// Duration is how long reports come.
+	Duration Duration `yaml:"duration" json:"duration"`
+	// Timeout of a report, at the client. Default 30s.
+	Timeout Duration `yaml:"timeout,omitempty" json:"timeout,omitzero"`
+	// Stall is how long nothing may be completed while reports are in flight. Default 10s.
+	Stall Duration `yaml:"stall,omitempty" json:"stall,omitzero"`
+	// Recovery is how long after the load a report may take to be done. Default 5s.
+	Recovery Duration `yaml:"recovery,omitempty" json:"recovery,omitzero"`
+}
+
+// Arrivals of reports.
+type Arrivals struct {
+	// Pattern is constant (default), linear, steps or sine.
+	Pattern string `yaml:"pattern,omitempty" json:"pattern,omitempty"`
+	// Rate in reports a second: of constant, in the beginning of linear, the mean of sine.
+	Rate float64 `yaml:"rate,omitempty" json:"rate,omitempty"`
+	// To is the rate at the end of linear.
+	To float64 `yaml:"to,omitempty" json:"to,omitempty"`
+	// Steps are rates one after another; the last one lasts.
+	Steps []Step `yaml:"steps,omitempty" json:"steps,omitempty"`
+	// Amplitude and Period of sine.
+	Amplitude float64  `yaml:"amplitude,omitempty" json:"amplitude,omitempty"`
+	Period    Duration `yaml:"period,omitempty" json:"period,omitzero"`
+	// Poisson has reports come independently of each other, with that rate in
+	// the mean, as from many users. Default: evenly.
+	Poisson bool `yaml:"poisson,omitempty" json:"poisson,omitempty"`
+}
+
+// Step is a rate that lasts for some time.
+type Step struct {
+	Rate float64  `yaml:"rate" json:"rate"`
+	For  Duration `yaml:"for" json:"for"`
+}
+
+// Defaults of a service.
+const (
+	DefaultReportItems = 30
+	DefaultStall       = Duration(10 * time.Second)
+	DefaultRecovery    = Duration(5 * time.Second)
+)
+
+// fields of each pattern, beside poisson.
+var patterns = map[string][]string{
+	"constant": {"rate"},
+	"linear":   {"rate", "to"},
+	"steps":    {"steps"},
+	"sine":     {"rate", "amplitude", "period"},
+}
+
+func (s *Service) fillIn() {
+	orElse(&s.ReportItems, DefaultReportItems)
+	orElse(&s.Arrivals.Pattern, "constant")
+	orElse(&s.Timeout, DefaultCallTimeout)
+	orElse(&s.Stall, DefaultStall)
+	orElse(&s.Recovery, DefaultRecovery)
+}
+
+// impossible is what contradicts in a service.
+func (s *Service) impossible() []problem {
+	var found []problem
+	a := s.Arrivals
+	given := map[string]bool{"rate": a.Rate > 0, "to": a.To > 0, "steps": a.Steps != nil, "amplitude": a.Amplitude > 0, "period": a.Period > 0}
+	for _, key := range []string{"rate", "to", "steps", "amplitude", "period"} {
+		takes := slices.Contains(patterns[a.Pattern], key)
+		path := "service.arrivals." + key
+		switch {
+		case given[key] && !takes:
+			found = append(found, problem{path: path, message: "does not apply to pattern " + a.Pattern + "; allowed: " + strings.Join(patterns[a.Pattern], ", "), atKey: true})
+		case !given[key] && takes && key != "to" && !(key == "rate" && a.Pattern == "linear"):
+			found = append(found, problem{path: path, message: "missing; pattern " + a.Pattern + " needs it, above 0"})
+		}
+	}
+	if a.Pattern == "linear" && a.Rate+a.To == 0 {
+		found = append(found, problem{path: "service.arrivals.to", message: "missing; pattern linear needs rate, to or both above 0"})
+	}
+	if a.Pattern == "sine" && a.Amplitude > a.Rate {
+		found = append(found, problem{path: "service.arrivals.amplitude", message: fmt.Sprintf("%s is more than the mean, %s; allowed: up to that", number(a.Amplitude), number(a.Rate))})
+	}
+	return found
+}
+
+// ReportArgs lists the arguments of the items of report n, from 0: phone
+// numbers that no other report has, by the seed.
+func (s *Scenario) ReportArgs(n uint64) [][]string {
+	number := newWalk(s.Seed, phoneNumbers)
+	args := make([][]string, s.Service.ReportItems)
+	for i := range args {
+		args[i] = []string{fmt.Sprintf("+1555%07d", number.at(int(n)*len(args)+i))}
+	}
+	return args
+}
