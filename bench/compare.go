@@ -1,8 +1,6 @@
 package main
 
 import (
-	"errors"
-	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -17,9 +15,14 @@ func newCompare(stdout io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compare RUN RUN",
 		Short: "Set two stored runs side by side, with intervals",
-		Long: `Sets the second run beside the first, each named by its ID or its folder, and
-judges nothing: they were not interleaved. Runs of different environments are
-refused without --allow-mixed, and the output says that it was given.`,
+		Long: `Sets the second run (B) beside the first (A), each named by its ID or its folder:
+for every variant at every level that both have, the ratio of the makespans with
+its interval, and what either cost. Blocks are paired where both runs made the
+same draws.
+
+It judges nothing: the runs were not interleaved, so that what changed on the
+machine between them is in every difference. Runs of different environments are
+refused without --allow-mixed, and whatever is printed says that it was given.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			a, err := openRun(root, args[0])
@@ -31,25 +34,27 @@ refused without --allow-mixed, and the output says that it was given.`,
 				return exit(exitUsage, err)
 			}
 			c, err := compare.Compare(a, b, o)
-			var mixed *compare.MixedError
-			switch {
-			case errors.As(err, &mixed):
+			if err != nil {
 				return exit(exitUsage, err)
-			case err != nil:
-				return exit(exitUnmeasured, err)
 			}
-			switch format {
-			case formatText:
-				width, color := terminal(stdout)
-				return report.Comparison(stdout, c, report.Options{Width: width, Color: color})
-			case formatJSON:
-				return report.ComparisonJSON(stdout, c)
-			}
-			return exit(exitUsage, fmt.Errorf("--format %q: allowed are %s and %s", format, formatText, formatJSON))
+			return printComparison(stdout, c, format)
 		},
 	}
 	cmd.Flags().BoolVar(&o.AllowMixed, "allow-mixed", false, "compare runs of different environments, and say so")
-	cmd.Flags().StringVar(&format, "format", formatText, "text or json")
+	cmd.Flags().StringVar(&format, "format", formatText, "text, json or markdown")
 	cmd.Flags().StringVar(&root, "out", defaultRoot, "`folder` that runs are stored in")
 	return cmd
+}
+
+func printComparison(stdout io.Writer, c *compare.Comparison, format string) error {
+	switch format {
+	case formatText:
+		width, color := terminal(stdout)
+		return report.Comparison(stdout, c, report.Options{Width: width, Color: color})
+	case formatJSON:
+		return report.ComparisonJSON(stdout, c)
+	case formatMarkdown:
+		return report.ComparisonMarkdown(stdout, c)
+	}
+	return badFormat(format, formatText, formatJSON, formatMarkdown)
 }

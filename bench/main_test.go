@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -38,7 +39,9 @@ func TestScripts(t *testing.T) {
 		UpdateScripts: *update,
 		Setup: func(env *testscript.Env) error { // the machine's engine is no matter of these tests
 			env.Setenv("DOCKER_HOST", "unix:///nonexistent")
-			return nil
+			runs, err := filepath.Abs("testdata/runs") // made by the tests of package report
+			env.Setenv("RUNS", runs)
+			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
 	})

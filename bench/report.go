@@ -15,26 +15,34 @@ import (
 	"floodgate/results/report"
 )
 
-// Formats of "floodgate report".
+// Formats of what is stored.
 const (
-	formatText    = "text"
-	formatJSON    = "json"
-	formatGoBench = "gobench"
+	formatText     = "text"
+	formatJSON     = "json"
+	formatGoBench  = "gobench"
+	formatMarkdown = "markdown"
 )
 
 func newReport(stdout io.Writer) *cobra.Command {
 	var format, root string
 	cmd := &cobra.Command{
-		Use:   "report RUN",
-		Short: "Print a stored run again: text, json or gobench",
+		Use:   "report [RUN]",
+		Short: "Print a stored run again: text, json or gobench; without RUN: list the stored runs",
 		Long: `Prints a stored run, named by its ID or its folder. The verdict is a function of
-the stored run alone: it is the one that was printed when it ran.
+the stored run alone: it is the one that was printed when it ran, and so is the
+exit code. A run that is not finished is inconclusive, unless a claim has failed
+already.
 
   text     the table and the judged claims
   json     the verdict with all its evidence
-  gobench  Go benchmark lines, for benchstat`,
-		Args: cobra.ExactArgs(1),
+  gobench  Go benchmark lines, for benchstat
+
+Without RUN it lists the stored runs, newest first, as text or json.`,
+		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return listRuns(stdout, root, format)
+			}
 			stored, err := openRun(root, args[0])
 			if err != nil {
 				return exit(exitUsage, err)
@@ -43,20 +51,65 @@ the stored run alone: it is the one that was printed when it ran.
 			if err != nil {
 				return exit(exitUsage, err)
 			}
-			switch format {
-			case formatText:
-				return printTerminal(stdout, stored, verdict)
-			case formatJSON:
-				return report.JSON(stdout, verdict)
-			case formatGoBench:
-				return report.GoBench(stdout, stored)
+			if err := printRun(stdout, stored, verdict, format); err != nil {
+				return err
 			}
-			return exit(exitUsage, fmt.Errorf("--format %q: allowed are %s, %s and %s", format, formatText, formatJSON, formatGoBench))
+			return exit(verdict.Exit, unfinished(stored))
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", formatText, "text, json or gobench")
 	cmd.Flags().StringVar(&root, "out", defaultRoot, "`folder` that runs are stored in")
 	return cmd
+}
+
+func printRun(stdout io.Writer, stored *results.Run, verdict *gate.Verdict, format string) error {
+	switch format {
+	case formatText:
+		return printTerminal(stdout, stored, verdict)
+	case formatJSON:
+		return report.JSON(stdout, verdict)
+	case formatGoBench:
+		return report.GoBench(stdout, stored)
+	}
+	return badFormat(format, formatText, formatJSON, formatGoBench)
+}
+
+func badFormat(format string, allowed ...string) error {
+	return exit(exitUsage, fmt.Errorf("--format %q: allowed are %s", format, strings.Join(allowed, ", ")))
+}
+
+// unfinished says so of a run that lacks trials, and how to go on with it.
+func unfinished(stored *results.Run) error {
+	if len(stored.Trials) >= stored.Header.Planned {
+		return nil
+	}
+	dir := filepath.Dir(stored.Path)
+	resume := "run --resume " + filepath.Base(dir)
+	if root := filepath.Dir(dir); root != filepath.Clean(defaultRoot) {
+		resume += " --out " + root
+	}
+	return fmt.Errorf("the run is not finished, %d of %d trials are there; unless it is running still, go on with: floodgate %s",
+		len(stored.Trials), stored.Header.Planned, resume)
+}
+
+// listRuns prints which runs are stored below root.
+func listRuns(stdout io.Writer, root, format string) error {
+	runs, err := results.List(root)
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	switch format {
+	case formatText:
+		if len(runs) == 0 {
+			fmt.Fprintf(stdout, "no run is stored in %s\n", root)
+			return nil
+		}
+		width, color := terminal(stdout)
+		return report.Runs(stdout, runs, report.Options{Width: width, Color: color})
+	case formatJSON:
+		return report.RunsJSON(stdout, runs)
+	}
+	return badFormat(format, formatText, formatJSON)
 }
 
 // openRun opens a run by its ID below root, or by the path of its folder or file.
