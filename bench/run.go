@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -108,6 +109,7 @@ func (o runOptions) newRun(ctx context.Context, s *scenarios.Scenario) (int, err
 	defer setup.close()
 	env, err := setup.start(ctx, o.root, id, false)
 	if err != nil {
+		_ = os.RemoveAll(filepath.Join(o.root, id)) // logs alone: their end is in the error
 		return codeOf(err)
 	}
 	defer env.Close()

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -19,6 +20,8 @@ import (
 	"floodgate/bench/sut"
 	"floodgate/results"
 	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline/calllog"
+	"floodgate/scenarios/pipeline/dialcount"
 )
 
 // auto is the environment that nobody named.
@@ -57,6 +60,7 @@ type setup struct {
 	options environment.Options
 	sut     *sut.ContainerOptions // nil: the SUT is a process
 	note    func(string)
+	first   []string // item of the scenario
 }
 
 // prepare makes the options of an environment out of the flags, and checks
@@ -122,7 +126,7 @@ func (f environmentFlags) targets(u *setup) error {
 func (f environmentFlags) choose(ctx context.Context, u *setup) error {
 	o := &u.options
 	named := o.Mongo != nil || o.Upstream != nil
-	contained := f.mongoImage != defaultMongoImage || f.mongoArgs != "" || o.Limits != (scenarios.Containers{})
+	contained := f.wantsContainers(o.Limits) != ""
 	if !slices.Contains([]string{auto, environment.Embedded, environment.Containers, environment.External}, f.kind) {
 		return fmt.Errorf("no environment %q; allowed: %s, %s, %s, %s", f.kind, auto, environment.Embedded, environment.Containers, environment.External)
 	}
@@ -131,7 +135,7 @@ func (f environmentFlags) choose(ctx context.Context, u *setup) error {
 		case named:
 			o.Kind, o.Chosen = environment.External, "a server was named"
 		case contained:
-			o.Kind, o.Chosen = environment.Containers, "an image, its arguments or limits of containers were given"
+			o.Kind, o.Chosen = environment.Containers, f.wantsContainers(o.Limits)
 		case o.KeepData:
 			o.Kind, o.Chosen = environment.Embedded, "its data are to be kept"
 		default:
@@ -151,9 +155,22 @@ func (f environmentFlags) choose(ctx context.Context, u *setup) error {
 	case o.Kind != environment.Embedded && o.KeepData:
 		return fmt.Errorf("--keep-data is for the embedded database, but the environment is %s", o.Kind)
 	case o.Kind != environment.Containers && contained:
-		return fmt.Errorf("an image, its arguments or limits of containers were given, but the environment is %s; allowed: containers", o.Kind)
+		return fmt.Errorf("%s, but the environment is %s; allowed: containers", f.wantsContainers(o.Limits), o.Kind)
 	}
 	return nil
+}
+
+// wantsContainers says what was asked for that only containers have; empty: nothing.
+func (f environmentFlags) wantsContainers(limits scenarios.Containers) string {
+	switch {
+	case f.mongoImage != defaultMongoImage:
+		return "--mongo-image was given"
+	case f.mongoArgs != "":
+		return "--mongo-args was given"
+	case limits != (scenarios.Containers{}):
+		return "the scenario limits containers"
+	}
+	return ""
 }
 
 // fits says why a scenario cannot run there.
@@ -166,10 +183,19 @@ func (u *setup) fits(s *scenarios.Scenario) error {
 			return errors.New("sut.command cannot run on an external upstream: nothing would bound its requests a second")
 		}
 	}
-	if u.options.Upstream != nil {
-		return experiment.CheckExternal(s)
+	if u.options.Upstream == nil {
+		return nil
 	}
-	return nil
+	levels, err := s.ExpandLevels()
+	if err != nil {
+		return err
+	}
+	if first := levels[0].Scenario; s.Service == nil {
+		u.first = first.ItemArgs()[0]
+	} else {
+		u.first = first.ReportArgs(0)[0]
+	}
+	return experiment.CheckExternal(s)
 }
 
 // connect connects to the engine if something is to run in a container.
@@ -219,10 +245,31 @@ func (u *setup) start(ctx context.Context, root, id string, resumed bool) (*envi
 	case err != nil:
 		return nil, exit(exitUnmeasured, err)
 	case !env.Mock():
-		u.note("the upstream is not a mock of ours: the scenario's profile of it is not used, and nobody knows the ideal time")
+		if err := u.tryUpstream(ctx, env); err != nil {
+			return nil, exit(exitUnmeasured, errors.Join(err, env.Close()))
+		}
+		u.note("the upstream takes no profile (floodgate upstream --control does): the scenario's is not used, and nobody knows the ideal time")
 	}
 	return env, nil
 }
+
+// tryUpstream fetches one item before a run that would fail on every one.
+func (u *setup) tryUpstream(ctx context.Context, env *environment.Environment) error {
+	fetcher, err := calllog.NewHTTPFetcher(calllog.HTTPOptions{
+		BaseURL: env.UpstreamURL(), Timeout: tryTimeout, Dialer: &dialcount.Counter{Dial: u.options.Policy.DialContext},
+	})
+	if err != nil {
+		return err
+	}
+	defer fetcher.Close()
+	if _, err := fetcher.Fetch(ctx, calllog.NewItem(u.first...)); err != nil {
+		return errors.New(env.Scrub(fmt.Sprintf("try the upstream with the first item, %s: %v", strings.Join(u.first, "/"), err)))
+	}
+	return nil
+}
+
+// tryTimeout bounds that one request.
+const tryTimeout = 30 * time.Second
 
 // close ends what prepare began.
 func (u *setup) close() {

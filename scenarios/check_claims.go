@@ -49,6 +49,25 @@ func (c *checker) claim(claim *Claim, path string, names []string, levels []Leve
 	if d := claim.Documents; d != nil {
 		c.known(join(path, "documents.of"), d.Of, names)
 	}
+	if e := claim.Exhaustion; e != nil {
+		c.known(join(path, "exhaustion.of"), e.Of, names)
+		c.where(join(path, "exhaustion.where"), e.Where, levels)
+	}
+	if k := claim.Cause; k != nil {
+		c.known(join(path, "cause.of"), k.Of, names)
+		c.where(join(path, "cause.where"), k.Where, levels)
+	}
+	for _, kind := range present {
+		if forService, either := kind == "exhaustion" || kind == "cause", kind == "documents"; !either && forService != (c.s.Service != nil) {
+			c.reportKey(join(path, kind), kindOf[forService])
+		}
+	}
+}
+
+// kindOf says where a kind of claim has no meaning, by whether it is one of a service.
+var kindOf = map[bool]string{
+	true:  "claims something of a service, which this scenario is not; allowed: reduction, growth, descriptors, documents",
+	false: "claims nothing of a service; allowed: exhaustion, cause, documents",
 }
 
 func (c *checker) descriptors(path string, d *DescriptorsClaim, names []string, levels []Level) {

@@ -97,6 +97,15 @@ var rules = map[string]rule{
 	"Claim.descriptors": {doc: "Peak file descriptors stay within the prediction, or grow with a factor."},
 	"Claim.documents":   {doc: "No document is lost, duplicated or garbled."},
 
+	"Claim.exhaustion": {doc: "Every trial of a service's variants runs out of file descriptors."},
+	"Claim.cause":      {doc: "Why the descriptors of a service's variants grow."},
+
+	"ExhaustionClaim.of":    {doc: "Names of the variants.", variant: true},
+	"ExhaustionClaim.where": {doc: "Factors and the one value that selects levels. Default: all levels."},
+	"CauseClaim.of":         {doc: "Names of the variants.", variant: true},
+	"CauseClaim.is":         {doc: "leak: reports completed leave them behind; load: reports in flight hold them; neither: they do not grow with reports.", oneOf: []string{"leak", "load", "neither"}},
+	"CauseClaim.where":      {doc: "Factors and the one value that selects levels. Default: all levels."},
+
 	"ReductionClaim.of":       {doc: "Names of the variants.", variant: true},
 	"ReductionClaim.against":  {doc: "Name of the variant that they are compared with.", variant: true},
 	"ReductionClaim.at_least": {doc: `Least reduction, such as "60%".`},

@@ -42,6 +42,10 @@ func (s *Scenario) decides(c Claim, levels []Level) bool {
 		variants, with = append(slices.Clone(c.Descriptors.Within), c.Descriptors.Grows...), c.Descriptors.With
 	case c.Documents != nil:
 		variants = c.Documents.Of
+	case c.Exhaustion != nil:
+		variants, where = c.Exhaustion.Of, c.Exhaustion.Where
+	case c.Cause != nil:
+		variants, where = c.Cause.Of, c.Cause.Where
 	}
 	for _, name := range variants {
 		if !slices.ContainsFunc(s.Variants, func(v Variant) bool { return v.Name == name }) {

@@ -98,7 +98,7 @@ func strategyNames() []string {
 }
 
 // kindsOfClaim are the fields of Claim of which exactly one is set.
-var kindsOfClaim = []string{"reduction", "growth", "descriptors", "documents"}
+var kindsOfClaim = []string{"reduction", "growth", "descriptors", "documents", "exhaustion", "cause"}
 
 // ruleFor is the rule of a field, by the name of its type and its key in the file.
 func ruleFor(typeName, key string) rule { return rules[typeName+"."+key] }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -95,10 +96,7 @@ type pause struct {
 }
 
 func (p *pause) before(ctx context.Context, t PlannedTrial) error {
-	requests := 0
-	for _, batch := range itemBatches(t.Level.Scenario) {
-		requests += len(batch)
-	}
+	requests := requestsOf(t)
 	together := p.requests + requests
 	p.requests = requests
 	wait := time.Second - time.Since(p.ended)
@@ -239,12 +237,22 @@ func CheckExternal(s *scenarios.Scenario) error {
 				return fmt.Errorf("scenario %s: levels vary %s, which only a mock upstream of ours takes", s.Name, factor)
 			}
 		}
-		for _, batch := range itemBatches(t.Level.Scenario) {
-			requests += len(batch)
-		}
+		requests += requestsOf(t)
 	}
 	if bound := s.External.MaxRequests(); requests > bound {
 		return fmt.Errorf("scenario %s: the run would send %d requests to an upstream that is not ours, more than external.requests in the scenario allows (%d); allowed: fewer items, levels or blocks (--quick), or a higher bound", s.Name, requests, bound)
 	}
 	return nil
+}
+
+// requestsOf is how many items a trial fetches.
+func requestsOf(t PlannedTrial) (requests int) {
+	if s := t.Level.Scenario.Service; s != nil { // and one report to see that it recovers
+		reports := rateOf(s.Arrivals, time.Duration(s.Duration)).Arrivals(time.Duration(s.Duration))
+		return (int(math.Ceil(reports)) + 1) * s.ReportItems
+	}
+	for _, batch := range itemBatches(t.Level.Scenario) {
+		requests += len(batch)
+	}
+	return requests
 }

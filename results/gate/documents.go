@@ -42,9 +42,11 @@ func documentsAt(x *summary.Index, variant, level string) Evidence {
 		case d == nil:
 			gaps["not checked"]++
 			continue
+		case d.Unchecked:
+			gaps["not read: only the upstream knows what should be in them"]++
 		case d.Expected == 0:
 			gaps["no documents expected"]++
-		case d.Unwritten > 0:
+		case d.Unwritten > 0 && t.Service == nil: // whoever asked for a report was told that it failed
 			gaps["items failed, so their documents were not written"]++
 		}
 		e.N++

@@ -27,12 +27,16 @@ func Judge(run *results.Run) (*Verdict, error) {
 	if err != nil {
 		return nil, fmt.Errorf("judge run %q: %w", run.Header.ID, err)
 	}
+	services, err := x.Service()
+	if err != nil {
+		return nil, fmt.Errorf("judge run %q: %w", run.Header.ID, err)
+	}
 	h := run.Header
 	v := &Verdict{
 		Run: h.ID, Scenario: h.ScenarioName, Title: x.Scenario.Title, Hash: h.Hash, Seed: h.Seed, Quick: h.Quick,
 		Environment: h.Environment, Machine: h.Fingerprint, Confidence: summary.Confidence,
 		Planned: h.Planned, Recorded: len(run.Trials), Complete: run.Complete,
-		Outcomes: make(map[string]int), Claims: []Claim{}, Table: table,
+		Outcomes: make(map[string]int), Claims: []Claim{}, Table: table, Service: services,
 	}
 	for _, t := range run.Trials {
 		v.Outcomes[t.Outcome]++
@@ -68,6 +72,12 @@ func judgeClaim(x *summary.Index, c scenarios.Claim) (Claim, error) {
 	case c.Documents != nil:
 		judged.Kind = "documents"
 		judgeDocuments(x, *c.Documents, &judged)
+	case c.Exhaustion != nil:
+		judged.Kind = "exhaustion"
+		err = judgeExhaustion(x, *c.Exhaustion, &judged)
+	case c.Cause != nil:
+		judged.Kind = "cause"
+		err = judgeCause(x, *c.Cause, &judged)
 	default:
 		err = fmt.Errorf("it claims nothing")
 	}

@@ -48,14 +48,16 @@ type Verdict struct {
 	// Notes are what a reader should know before believing the rest.
 	Notes []string       `json:"notes,omitempty"`
 	Table *summary.Table `json:"table"`
-	Exit  int            `json:"exit"`
+	// Service is the table of a service under load.
+	Service []summary.ServiceRow `json:"service,omitempty"`
+	Exit    int                  `json:"exit"`
 }
 
 // Claim is the judgement of one claim.
 type Claim struct {
 	ID   string `json:"id"`
 	Says string `json:"says"` // the author's words
-	// Kind is reduction, growth, descriptors or documents.
+	// Kind is reduction, growth, descriptors, documents, exhaustion or cause.
 	Kind     string `json:"kind"`
 	Decision string `json:"decision"`
 	// Expected is the decision that the scenario expects.
@@ -80,6 +82,10 @@ const (
 	KindPeakGrowth = "peak-growth"
 	// KindDocuments: Value is how many documents were broken; Limit is 0.
 	KindDocuments = "documents"
+	// KindExhaustion and KindCause: Value is how many trials ran out of
+	// descriptors, or show the cause; Limit is all of them.
+	KindExhaustion = "exhaustion"
+	KindCause      = "cause"
 )
 
 // Evidence is one measured point of a claim.

@@ -117,10 +117,10 @@ func growth(s []Sample, of func(Sample) float64) float64 {
 	return tv / tt
 }
 
-// Says is the verdict in a sentence, with work as the word for a piece of it
-// ("report") and the limit of descriptors.
-func (f *Fit) Says(work string, limit int) string {
-	switch c := f.Cause(); c {
+// Says is a cause in a sentence, with the figures of the fit, work as the word
+// for a piece of it ("report") and the limit of descriptors.
+func (f *Fit) Says(c Cause, work string, limit int) string {
+	switch c {
 	case Leak, Both:
 		n, _ := f.Completed(limit)
 		text := fmt.Sprintf("%.1f descriptors leaked a completed %s: EMFILE at the %s whatever the load", f.PerCompleted.Estimate, work, ordinal(work, n))

@@ -122,6 +122,10 @@ func statement(e gate.Evidence) string {
 		return text
 	case gate.KindPeak:
 		return whole(e.Value) + " " + limit(e, "≤", ">") + " " + whole(e.Limit)
+	case gate.KindExhaustion:
+		return fmt.Sprintf("%s of %d trials ran out of descriptors", whole(e.Value), e.N)
+	case gate.KindCause:
+		return fmt.Sprintf("%s of %d trials show it", whole(e.Value), e.N)
 	case gate.KindPeakGrowth:
 		return fmt.Sprintf("median %s → %s, higher in %s of %d", orNone(e.From, median), orNone(e.To, median), whole(e.Value), e.N)
 	}

@@ -58,7 +58,8 @@ func judge(t *testing.T, run *results.Run) *gate.Verdict {
 // cases are made once: histograms take their time.
 var cases = sync.OnceValue(func() map[string]*results.Run {
 	return map[string]*results.Run{
-		"clean": runtest.Clean(), "messy": runtest.Messy(), "external": runtest.External(), "unclaimed": runtest.Unclaimed(), "contained": runtest.Contained(),
+		"service": runtest.Service(serviceClaims(), nil),
+		"clean":   runtest.Clean(), "messy": runtest.Messy(), "external": runtest.External(), "unclaimed": runtest.Unclaimed(), "contained": runtest.Contained(),
 	}
 })
 
@@ -257,3 +258,11 @@ func TestWriteErrorsAreReported(t *testing.T) {
 type full struct{}
 
 func (full) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
+
+func serviceClaims() []scenarios.Claim {
+	return []scenarios.Claim{
+		{ID: "runs-out", Says: "A service that forgets its clients runs out of descriptors.", Exhaustion: &scenarios.ExhaustionClaim{Of: []string{"forgotten"}, Where: map[string]any{"service.arrivals.rate": 8}}},
+		{ID: "leak", Says: "It is a leak, not a backlog.", Cause: &scenarios.CauseClaim{Of: []string{"forgotten"}, Is: "leak"}},
+		{ID: "nothing-lost", Says: "No document is lost.", Documents: &scenarios.DocumentsClaim{}},
+	}
+}

@@ -28,7 +28,11 @@ func Terminal(w io.Writer, run *results.Run, v *gate.Verdict, o Options) error {
 	}
 	p := &printer{run: run, v: v, width: max(o.Width, 80), color: o.Color}
 	p.title()
-	p.tables()
+	if p.v.Service != nil {
+		p.services()
+	} else {
+		p.tables()
+	}
 	p.claims()
 	p.footer()
 	if _, err := w.Write(p.out.Bytes()); err != nil {

@@ -150,15 +150,20 @@ func (r *Row) count(t *results.Trial) {
 	}
 	if d := t.Documents; d != nil {
 		r.Checked++
-		r.Documents.Unchecked = r.Documents.Unchecked || d.Unchecked
-		r.Documents.Expected += d.Expected
-		r.Documents.Found += d.Found
-		r.Documents.Lost += d.Lost
-		r.Documents.Duplicate += d.Duplicate
-		r.Documents.Wrong += d.Wrong
-		r.Documents.Foreign += d.Foreign
-		r.Documents.Unwritten += d.Unwritten
+		addDocuments(&r.Documents, *d)
 	}
+}
+
+// addDocuments adds up what checks found.
+func addDocuments(sum *results.Documents, d results.Documents) {
+	sum.Unchecked = sum.Unchecked || d.Unchecked
+	sum.Expected += d.Expected
+	sum.Found += d.Found
+	sum.Lost += d.Lost
+	sum.Duplicate += d.Duplicate
+	sum.Wrong += d.Wrong
+	sum.Foreign += d.Foreign
+	sum.Unwritten += d.Unwritten
 }
 
 func increased(m map[string]int, key string, n int) map[string]int {

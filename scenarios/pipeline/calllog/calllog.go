@@ -58,8 +58,8 @@ func (e *AnswerError) Unwrap() error { return e.Err }
 func (e *AnswerError) ErrorType() string { return "http_" + e.Kind }
 
 // Decode makes documents of the answer to a request for item: one with all
-// records, or one a record. An answer that is not whole or is another item's
-// is an *AnswerError.
+// records, or one a record. An answer that is not whole or says that it is
+// another item's is an *AnswerError; one that does not say whose it is, is taken.
 func Decode(item Item, body []byte, perRecord bool) ([]Document, error) {
 	var answer struct {
 		Key     string   `json:"key"`
@@ -67,6 +67,9 @@ func Decode(item Item, body []byte, perRecord bool) ([]Document, error) {
 	}
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return nil, &AnswerError{"decode", fmt.Errorf("decode %d bytes: %w", len(body), err)}
+	}
+	if answer.Key == "" {
+		answer.Key = string(item)
 	}
 	if answer.Key != string(item) {
 		return nil, &AnswerError{"mismatch", fmt.Errorf("answer is for %q, not for %q", answer.Key, item)}

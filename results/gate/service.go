@@ -1,0 +1,89 @@
+package gate
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"floodgate/results/leak"
+	"floodgate/results/summary"
+	"floodgate/scenarios"
+)
+
+// judgeExhaustion is proved where every trial ran out of descriptors, refuted
+// where none did although each was measured, and open between.
+func judgeExhaustion(x *summary.Index, c scenarios.ExhaustionClaim, judged *Claim) error {
+	return eachService(x, c.Of, c.Where, judged, func(row summary.ServiceRow, e *Evidence) {
+		e.Kind, e.Value = KindExhaustion, new(float64(row.Exhausted))
+		if row.ExhaustedAt != nil {
+			e.Notes = append(e.Notes, fmt.Sprintf("in the median after %.1f s", row.ExhaustedAt.Seconds()))
+		}
+		decide(e, row, row.Exhausted)
+	})
+}
+
+// judgeCause is proved where every trial shows that cause, refuted where none
+// does although each was measured and says something, and open between.
+func judgeCause(x *summary.Index, c scenarios.CauseClaim, judged *Claim) error {
+	return eachService(x, c.Of, c.Where, judged, func(row summary.ServiceRow, e *Evidence) {
+		shown := row.Causes[leak.Cause(c.Is)]
+		if c.Is == string(leak.Leak) || c.Is == string(leak.Load) {
+			shown += row.Causes[leak.Both]
+		}
+		e.Kind, e.Value = KindCause, new(float64(shown))
+		if row.Says != "" {
+			e.Notes = append(e.Notes, row.Says)
+		}
+		said := 0
+		for _, n := range row.Causes {
+			said += n
+		}
+		said -= row.Causes[leak.Undecided]
+		if said < row.Measured {
+			e.miss("the samples do not tell", row.Measured-said)
+		}
+		decide(e, row, shown)
+	})
+}
+
+// decide decides by how many trials show what is claimed.
+func decide(e *Evidence, row summary.ServiceRow, shown int) {
+	e.N, e.Limit = row.Measured, new(float64(row.Measured))
+	for _, outcome := range slices.Sorted(maps.Keys(row.NotOK)) {
+		e.miss(outcome, row.NotOK[outcome])
+	}
+	recorded := row.Measured
+	for _, n := range row.NotOK {
+		recorded += n
+	}
+	e.miss("not run", row.Planned-recorded)
+	switch {
+	case len(e.Missing) > 0 || e.N == 0:
+	case shown == e.N:
+		e.Decision = Proved
+	case shown == 0:
+		e.Decision = Refuted
+	}
+}
+
+func eachService(x *summary.Index, of []string, where map[string]any, judged *Claim, judge func(summary.ServiceRow, *Evidence)) error {
+	for _, variant := range of {
+		for _, l := range x.Levels {
+			if !l.Selects(where) {
+				continue
+			}
+			row, err := x.ServiceAt(variant, l)
+			if err != nil {
+				return err
+			}
+			e := Evidence{Variant: variant, Level: l.Name, Decision: Inconclusive}
+			judge(row, &e)
+			judged.Evidence = append(judged.Evidence, e)
+		}
+	}
+	if len(judged.Evidence) == 0 {
+		judged.Notes = append(judged.Notes, "no level is selected by "+strings.Join(of, ", "))
+	}
+	return nil
+}

@@ -1,0 +1,103 @@
+package runtest
+
+import (
+	"math/rand/v2"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"floodgate/results"
+	"floodgate/scenarios"
+)
+
+// Service is a run of a service under load: a variant that holds descriptors
+// only while reports are in flight, and one that leaks some with every report
+// until it runs out of them. change may be nil.
+func Service(claims []scenarios.Claim, change func(t *results.Trial) bool) *results.Run {
+	sc := scenario(Options{
+		Blocks: 6, Levels: []scenarios.LevelSet{{"service.arrivals.rate": []any{4, 8}}}, Claims: claims,
+		Variants: []scenarios.Variant{{Name: "shared-10", Strategy: "bounded", Limit: 10, Scope: "shared"}, {Name: "forgotten", Strategy: "bounded", Limit: 10}},
+	})
+	sc.Name, sc.Title, sc.SUT.NoFile = "service", "Reports under load", 256
+	sc.Service = &scenarios.Service{ReportItems: 30, Duration: scenarios.Duration(10 * time.Second), Arrivals: scenarios.Arrivals{Pattern: "constant", Rate: 4}}
+	levels, err := sc.ExpandLevels()
+	if err != nil {
+		panic(err)
+	}
+	run := &results.Run{Header: header(sc, len(levels))}
+	for block := range sc.Blocks {
+		for _, l := range levels {
+			for _, v := range sc.Variants {
+				t := trial(sc, l, v, block)
+				t.Index, t.Makespan, t.Ideal, t.MakespanSource = len(run.Trials), 0, 0, ""
+				serve(&t, l.Scenario, v.Name == "forgotten")
+				if change == nil || change(&t) {
+					run.Trials = append(run.Trials, t)
+				}
+			}
+		}
+	}
+	run.Complete = len(run.Trials) == run.Header.Planned
+	return run
+}
+
+// serve makes what a service gave of a trial.
+func serve(t *results.Trial, sc *scenarios.Scenario, leaks bool) {
+	const lost, held, base = 4, 2, 20
+	rng := rand.New(rand.NewPCG(t.Seed, hash(t.Variant, t.LevelName)))
+	s := &results.Service{Recovered: true, Series: results.Series{Columns: map[string][]int64{}}}
+	set := func(name string, v float64) {
+		s.Series.Columns[name] = append(s.Series.Columns[name], int64(v))
+	}
+	rate := sc.Service.Arrivals.Rate
+	refused, exhausted := 0.0, false
+	for tick := range 100 {
+		at := float64(tick) / 10
+		inFlight := float64(rng.IntN(4))
+		done := float64(int(max(0, rate*at-inFlight)))
+		fds := base + held*inFlight
+		if leaks {
+			fds += lost * done
+		}
+		if fds >= float64(sc.SUT.NoFile) {
+			fds, exhausted = float64(sc.SUT.NoFile), true
+		}
+		if exhausted {
+			refused++
+		}
+		for _, name := range results.SeriesColumns() {
+			switch name {
+			case "reports_in_flight":
+				set(name, inFlight)
+			case "done", "arrived":
+				set(name, done)
+			case "descriptors":
+				set(name, fds)
+			case "emfile":
+				set(name, refused)
+			default:
+				set(name, 0)
+			}
+		}
+		s.Series.At = append(s.Series.At, int64(tick*100))
+	}
+	s.Due = int(rate * 10)
+	*t.Documents = results.Documents{Expected: 30 * s.Due, Found: 30 * s.Due}
+	s.Ended, s.OK = s.Due, s.Due
+	t.Descriptors = results.Descriptors{Baseline: 8, Peak: base + 3*held, Left: new(0), Samples: 100}
+	if exhausted {
+		s.OK, s.Errors, s.Recovered = s.Due/2, map[string]int{"http_5xx": s.Due - s.Due/2}, false
+		t.Errors = []results.ErrorCount{{Type: "emfile", Side: "mongo", Count: 12, First: 9 * time.Second, Sample: "dial tcp 127.0.0.1: socket: too many open files"}}
+		t.Documents.Found, t.Documents.Unwritten = 30*s.OK, 30*(s.Due-s.OK)
+	}
+	if leaks {
+		t.Descriptors.Peak, t.Descriptors.Left = min(sc.SUT.NoFile, base+lost*s.Due), new(lost*s.Due)
+	}
+	h := hdrhistogram.New(1000, int64(time.Hour), 3)
+	for range s.Ended {
+		_ = h.RecordValue(int64(80e6 + 40e6*rng.ExpFloat64()))
+	}
+	s.Response, _ = results.NewHistogram(h)
+	s.Accepted, s.ServiceTime, s.Lag = s.Response, s.Response, s.Response
+	t.Service = s
+}

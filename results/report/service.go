@@ -1,0 +1,101 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"floodgate/results/summary"
+)
+
+// services writes a table a level of a service under load, and below it why
+// the descriptors of each variant grow.
+func (p *printer) services() {
+	g := &grid{columns: []column{
+		{title: "variant"},
+		{title: "n", right: true},
+		{title: "reports", right: true},
+		{title: "done", right: true},
+		{title: "response p50", right: true, drop: 3},
+		{title: "p99", right: true},
+		{title: "service p99", right: true, drop: 2},
+		{title: "peak FDs", right: true},
+		{title: "EMFILE", right: true},
+		{title: "recovered", right: true},
+		{title: "left", right: true, drop: 1},
+		{title: "documents", drop: 4},
+	}}
+	for _, r := range p.v.Service {
+		g.add(p.serviceCells(r)...)
+	}
+	dropped := g.fit(p.width)
+	widths := g.widths()
+	for i, r := range p.v.Service {
+		if i == 0 || r.Level != p.v.Service[i-1].Level {
+			p.line("")
+			p.line(p.bold(r.Level))
+			p.line(p.paint(g.line(g.titles(), widths), faint))
+		}
+		p.line(g.line(g.rows[i], widths))
+		if i == len(p.v.Service)-1 || r.Level != p.v.Service[i+1].Level {
+			p.causes(r.Level)
+		}
+	}
+	if len(dropped) > 0 {
+		p.wrapped("", "not shown, for want of width: "+strings.Join(dropped, ", "), faint)
+	}
+}
+
+func (p *printer) serviceCells(r summary.ServiceRow) []string {
+	n := fmt.Sprint(r.Measured)
+	if r.Measured < r.Planned {
+		n = p.paint(fmt.Sprintf("%d/%d", r.Measured, r.Planned), doubt)
+	}
+	done := none
+	if r.Due > 0 {
+		done = percent(float64(r.Done) / float64(r.Due))
+	}
+	exhausted := "never"
+	if r.ExhaustedAt != nil {
+		exhausted = p.paint(fmt.Sprintf("%.1f s", r.ExhaustedAt.Seconds()), bad)
+		if r.Exhausted < r.Measured {
+			exhausted += fmt.Sprintf(" (%d/%d)", r.Exhausted, r.Measured)
+		}
+	}
+	recovered := fmt.Sprintf("%d/%d", r.Recovered, r.Measured)
+	if r.Recovered < r.Measured {
+		recovered = p.paint(recovered, bad)
+	}
+	peak := none
+	if r.Peak != nil {
+		peak = fmt.Sprintf("%s of %s", count(*r.Peak), count(r.NoFile))
+	}
+	return []string{
+		r.Variant, n, count(r.Due), done, orNone(r.ResponseP50, duration), orNone(r.ResponseP99, duration), orNone(r.ServiceP99, duration),
+		peak, exhausted, recovered, count(r.Left), p.documents(summary.Row{Documents: r.Documents, Checked: r.Checked, Planned: r.Planned}),
+	}
+}
+
+// causes say, below a level's table, what became of reports and descriptors.
+func (p *printer) causes(level string) {
+	for _, r := range p.v.Service {
+		if r.Level != level {
+			continue
+		}
+		var parts []string
+		for _, o := range (summary.Row{NotOK: r.NotOK}).Outcomes() {
+			parts = append(parts, plural(r.NotOK[o], "trial", "trials")+" "+past(o))
+		}
+		if r.Stalled > 0 {
+			parts = append(parts, plural(r.Stalled, "trial", "trials")+" stalled: reports in flight, and nothing completed")
+		}
+		if len(r.Errors) > 0 {
+			parts = append(parts, "reports not done: "+errorTypes(r.Errors))
+		}
+		if r.Says != "" {
+			parts = append(parts, r.Says)
+		}
+		if len(parts) > 0 {
+			p.wrapped("  ", r.Variant+": "+strings.Join(parts, "; "), faint)
+		}
+	}
+}

@@ -1,0 +1,227 @@
+package summary
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"floodgate/results"
+	"floodgate/results/leak"
+	"floodgate/results/stats"
+	"floodgate/scenarios"
+)
+
+// ServiceRow sums up the trials of one variant at one level of a service under load.
+type ServiceRow struct {
+	Variant string `json:"variant"`
+	Level   string `json:"level"`
+	Planned int    `json:"planned"`
+	// Measured trials; NotOK counts the others by outcome.
+	Measured int            `json:"measured"`
+	NotOK    map[string]int `json:"not_ok,omitempty"`
+	// Due reports of all trials; Done of them in time, the others by error.
+	Due    int            `json:"due"`
+	Done   int            `json:"done"`
+	Errors map[string]int `json:"errors,omitempty"`
+	// ResponseP50 and ResponseP99 count from when a report was due, of all that
+	// ended; AcceptedP99 of those done alone; ServiceP99 from when it was begun.
+	ResponseP50 *time.Duration `json:"response_p50_ns,omitempty"`
+	ResponseP99 *time.Duration `json:"response_p99_ns,omitempty"`
+	AcceptedP99 *time.Duration `json:"accepted_p99_ns,omitempty"`
+	ServiceP99  *time.Duration `json:"service_p99_ns,omitempty"`
+	LagP99      *time.Duration `json:"lag_p99_ns,omitempty"`
+	// Peak descriptors of all trials, of NoFile.
+	Peak   *int `json:"peak_descriptors,omitempty"`
+	NoFile int  `json:"nofile"`
+	// Exhausted trials ran out of descriptors, in the median at ExhaustedAt.
+	Exhausted   int            `json:"exhausted"`
+	ExhaustedAt *time.Duration `json:"exhausted_at_ns,omitempty"`
+	// Stalled trials completed nothing any more; Recovered ones did a report after the load.
+	Stalled   int `json:"stalled"`
+	Recovered int `json:"recovered"`
+	// Left is the most descriptors that stayed open after everything was closed.
+	Left int `json:"left_descriptors"`
+	// Cause of the growth of descriptors that most trials show, and what it
+	// means in words, by the trial in the middle.
+	// Causes counts the trials by what they show.
+	Cause  leak.Cause         `json:"cause,omitempty"`
+	Says   string             `json:"says,omitempty"`
+	Causes map[leak.Cause]int `json:"causes,omitempty"`
+	// Documents adds up the trials that were checked; Checked says how many.
+	Documents results.Documents `json:"documents"`
+	Checked   int               `json:"checked"`
+}
+
+// Service sums up a run of a service, by level and variant; nil for others.
+func (x *Index) Service() ([]ServiceRow, error) {
+	if x.Scenario.Service == nil {
+		return nil, nil
+	}
+	var rows []ServiceRow
+	for _, l := range x.Levels {
+		for _, v := range x.Scenario.Variants {
+			row, err := x.ServiceAt(v.Name, l)
+			if err != nil {
+				return nil, err
+			}
+			rows = append(rows, row)
+		}
+	}
+	return rows, nil
+}
+
+// ServiceAt sums up one variant at one level.
+func (x *Index) ServiceAt(variant string, l scenarios.Level) (ServiceRow, error) {
+	row := ServiceRow{Variant: variant, Level: l.Name, Planned: x.Blocks(), NoFile: l.Scenario.SUT.NoFile}
+	if err := row.add(x.Trials(variant, l.Name), x.Seed(variant, l.Name)); err != nil {
+		return row, fmt.Errorf("sum up %s at %s: %w", variant, l.Name, err)
+	}
+	return row, nil
+}
+
+func (r *ServiceRow) add(trials []*results.Trial, seed uint64) error {
+	var response, accepted, service, lag merger
+	var exhausted []float64
+	var fits []judged
+	for _, t := range trials {
+		r.count(t)
+		s := t.Service
+		if s == nil {
+			continue
+		}
+		for _, m := range []struct {
+			to   *merger
+			from results.Histogram
+		}{{&response, s.Response}, {&accepted, s.Accepted}, {&service, s.ServiceTime}, {&lag, s.Lag}} {
+			if err := m.to.add(m.from); err != nil {
+				return fmt.Errorf("trial %d: %w", t.Index, err)
+			}
+		}
+		samples, at := course(s.Series)
+		if at != nil {
+			exhausted = append(exhausted, float64(*at))
+		}
+		if fit, err := leak.Regress(samples, Confidence, seed); err == nil {
+			fits = append(fits, judged{fit, cause(fit, t.Descriptors.Left)})
+		}
+	}
+	r.ResponseP50, r.ResponseP99 = response.quantile(50), response.quantile(99)
+	r.AcceptedP99, r.ServiceP99, r.LagP99 = accepted.quantile(99), service.quantile(99), lag.quantile(99)
+	if r.Exhausted = len(exhausted); r.Exhausted > 0 {
+		r.ExhaustedAt = new(time.Duration(stats.Median(exhausted)))
+	}
+	r.blame(fits)
+	return nil
+}
+
+// count adds what counts whatever the outcome.
+func (r *ServiceRow) count(t *results.Trial) {
+	if t.Outcome == results.OutcomeOK {
+		r.Measured++
+	} else {
+		r.NotOK = increased(r.NotOK, t.Outcome, 1)
+	}
+	if peak, ok := t.Descriptors.Highest(); ok && (r.Peak == nil || peak > *r.Peak) {
+		r.Peak = &peak
+	}
+	if t.Descriptors.Left != nil {
+		r.Left = max(r.Left, *t.Descriptors.Left)
+	}
+	if d := t.Documents; d != nil {
+		r.Checked++
+		addDocuments(&r.Documents, *d)
+	}
+	s := t.Service
+	if s == nil {
+		return
+	}
+	r.Due += s.Due
+	r.Done += s.OK
+	for name, n := range s.Errors {
+		r.Errors = increased(r.Errors, name, n)
+	}
+	if s.Stalled != nil {
+		r.Stalled++
+	}
+	if s.Recovered {
+		r.Recovered++
+	}
+}
+
+// course is what a series says of descriptors and reports until the first of
+// them was refused, and when that was.
+func course(s results.Series) (samples []leak.Sample, exhausted *time.Duration) {
+	column := func(name string, i int) float64 { return float64(s.Columns[name][i]) }
+	for i, ms := range s.At {
+		at := time.Duration(ms) * time.Millisecond
+		if column("emfile", i) > 0 {
+			return samples, &at
+		}
+		if column("descriptors", i) == 0 { // not seen
+			continue
+		}
+		samples = append(samples, leak.Sample{
+			At: at, Descriptors: column("descriptors", i), InFlight: column("reports_in_flight", i),
+			Completed: column("done", i) + column("failed", i),
+		})
+	}
+	return samples, nil
+}
+
+// blame takes the cause that most fits show, and the words of the one whose
+// leak is in the middle of theirs.
+func (r *ServiceRow) blame(fits []judged) {
+	votes := map[leak.Cause][]judged{}
+	for _, f := range fits {
+		votes[f.cause] = append(votes[f.cause], f)
+	}
+	for cause, those := range votes {
+		if r.Causes == nil {
+			r.Causes = map[leak.Cause]int{}
+		}
+		r.Causes[cause] = len(those)
+	}
+	var most []judged
+	for _, cause := range []leak.Cause{leak.Undecided, leak.Neither, leak.Load, leak.Leak, leak.Both} {
+		if len(votes[cause]) >= max(len(most), 1) {
+			r.Cause, most = cause, votes[cause]
+		}
+	}
+	if len(most) == 0 {
+		return
+	}
+	slices.SortFunc(most, func(a, b judged) int { return cmp.Compare(completed(a.fit), completed(b.fit)) })
+	middle := most[len(most)/2]
+	r.Says = middle.fit.Says(middle.cause, "report", r.NoFile)
+}
+
+// judged is a fit and the cause that it shows.
+type judged struct {
+	fit   *leak.Fit
+	cause leak.Cause
+}
+
+// cause is what a fit shows, given how many descriptors stayed open when all
+// was closed. Where none did, what grew with the reports completed was a pool
+// that filled up, and no leak.
+func cause(f *leak.Fit, left *int) leak.Cause {
+	c := f.Cause()
+	if left == nil || *left > 0 {
+		return c
+	}
+	switch c {
+	case leak.Leak:
+		return leak.Neither
+	case leak.Both:
+		return leak.Load
+	}
+	return c
+}
+
+func completed(f *leak.Fit) float64 {
+	if f.PerCompleted == nil {
+		return 0
+	}
+	return f.PerCompleted.Estimate
+}
