@@ -1,0 +1,117 @@
+package experiment_test
+
+import (
+	"testing"
+	"time"
+
+	"floodgate/bench/experiment"
+	"floodgate/mockupstream"
+	"floodgate/results"
+)
+
+const serviceScenario = `version: 1
+name: service
+title: Reports
+seed: 5
+items: {kind: phone-numbers}
+service:
+  report_items: 6
+  arrivals: {rate: 20}
+  duration: 500ms
+  timeout: 5s
+  stall: 500ms
+  recovery: 1s
+upstream:
+  latency: {distribution: constant, value: 5ms}
+  body: {min_records: 1, max_records: 3}
+sut: {nofile: 64}
+variants:
+  - {name: shared, strategy: bounded, limit: 4, scope: shared}
+  - {name: turned-away, strategy: bounded, limit: 1, scope: shared, waiting: 5}
+  - {name: adaptive, strategy: adaptive}
+  - {name: forgotten, strategy: bounded, limit: 6, connections: {clients: forgotten}}
+levels:
+  - service.report_items: 6
+blocks: 6
+`
+
+// A trial of a service: all that came is accounted for, in the report of the
+// load, in the series and in the database.
+func TestServiceTrial(t *testing.T) {
+	r := trials(t)
+	s := scenario(t, serviceScenario)
+	plan, err := experiment.Plan(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for _, p := range plan {
+		if seen[p.Variant.Name] {
+			continue
+		}
+		seen[p.Variant.Name] = true
+		t.Run(p.Variant.Name, func(t *testing.T) {
+			record, err := r.Run(t.Context(), p)
+			if err != nil || record.Outcome != results.OutcomeOK {
+				t.Fatalf("%s %s, %v", record.Outcome, record.Reason, err)
+			}
+			checkService(t, record)
+		})
+	}
+}
+
+func checkService(t *testing.T, record results.Trial) {
+	t.Helper()
+	v, d := record.Service, record.Documents
+	refused := 0
+	for _, n := range v.Errors {
+		refused += n
+	}
+	if v.Due != 10 || v.Ended != 10 || v.OK+refused != 10 || v.Response.Count != 10 || int(v.Accepted.Count) != v.OK {
+		t.Errorf("due %d, ended %d, done %d, errors %v; want 10 in all", v.Due, v.Ended, v.OK, v.Errors)
+	}
+	for _, name := range results.SeriesColumns() {
+		if len(v.Series.Columns[name]) != len(v.Series.At) || len(v.Series.At) < 2 {
+			t.Errorf("%d values of %s at %d times", len(v.Series.Columns[name]), name, len(v.Series.At))
+		}
+	}
+	if d.Lost+d.Duplicate+d.Wrong+d.Foreign != 0 || d.Found < 6*v.OK {
+		t.Errorf("documents %+v, want those of %d reports", d, v.OK)
+	}
+	forgets := record.Variant == "forgotten"
+	emfile := v.Series.Columns["emfile"][len(v.Series.At)-1]
+	switch {
+	case forgets && (emfile == 0 || v.Recovered || *record.Descriptors.Left == 0 || record.Descriptors.Peak < 60):
+		t.Errorf("%d emfile, recovered %v, %d left, peak %d: want that it ran out for good", emfile, v.Recovered, *record.Descriptors.Left, record.Descriptors.Peak)
+	case !forgets && (emfile != 0 || !v.Recovered || *record.Descriptors.Left != 0):
+		t.Errorf("%d emfile, recovered %v, %d left", emfile, v.Recovered, *record.Descriptors.Left)
+	case record.Variant == "shared" && v.OK != 10:
+		t.Errorf("%d of 10 reports were done", v.OK)
+	case record.Variant == "turned-away" && v.Errors["http_5xx"] == 0:
+		t.Errorf("nobody was turned away: %v", v.Errors)
+	}
+}
+
+// A service that comes to a standstill: the trial ends, and says so.
+func TestServiceStalls(t *testing.T) {
+	r := trials(t)
+	s := scenario(t, serviceScenario)
+	s.Upstream.Faults = []mockupstream.Fault{{Kind: "hang", Probability: 1, For: mockupstream.Duration(2 * time.Second)}}
+	plan, err := experiment.Plan(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range plan {
+		if p.Variant.Name != "shared" {
+			continue
+		}
+		record, err := r.Run(t.Context(), p)
+		if err != nil || record.Service == nil {
+			t.Fatalf("%s %s, %v", record.Outcome, record.Reason, err)
+		}
+		if record.Service.Stalled == nil || record.Service.OK != 0 || record.Service.Recovered {
+			t.Errorf("stalled %v, done %d, recovered %v: want a stall", record.Service.Stalled, record.Service.OK, record.Service.Recovered)
+		}
+		return
+	}
+}
