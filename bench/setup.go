@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/spf13/pflag"
 
@@ -20,8 +19,6 @@ import (
 	"floodgate/bench/sut"
 	"floodgate/results"
 	"floodgate/scenarios"
-	"floodgate/scenarios/pipeline/calllog"
-	"floodgate/scenarios/pipeline/dialcount"
 )
 
 // auto is the environment that nobody named.
@@ -96,30 +93,6 @@ func (f environmentFlags) prepare(ctx context.Context, s *scenarios.Scenario, no
 		return nil, exit(exitUnmeasured, err)
 	}
 	return u, nil
-}
-
-// targets reads where the user's servers are.
-func (f environmentFlags) targets(u *setup) error {
-	if err := u.options.Policy.Validate(); err != nil {
-		return err
-	}
-	uri, err := target.Source{Flag: "--mongo-uri", Value: f.mongoURI, File: f.mongoURIFile, Env: "FLOODGATE_MONGO_URI", Stdin: os.Stdin}.Read()
-	if err != nil {
-		return err
-	}
-	if uri != "" {
-		if u.options.Mongo, err = target.ParseMongo(uri); err != nil {
-			return err
-		}
-	}
-	url, err := target.Source{Flag: "--upstream-url", Value: f.upstreamURL, File: f.upstreamURLFile, Env: "FLOODGATE_UPSTREAM_URL", Stdin: os.Stdin}.Read()
-	if err != nil {
-		return err
-	}
-	if url != "" {
-		u.options.Upstream, err = target.ParseUpstream(url)
-	}
-	return err
 }
 
 // choose decides on the kind, and refuses flags that belong to another.
@@ -252,24 +225,6 @@ func (u *setup) start(ctx context.Context, root, id string, resumed bool) (*envi
 	}
 	return env, nil
 }
-
-// tryUpstream fetches one item before a run that would fail on every one.
-func (u *setup) tryUpstream(ctx context.Context, env *environment.Environment) error {
-	fetcher, err := calllog.NewHTTPFetcher(calllog.HTTPOptions{
-		BaseURL: env.UpstreamURL(), Timeout: tryTimeout, Dialer: &dialcount.Counter{Dial: u.options.Policy.DialContext},
-	})
-	if err != nil {
-		return err
-	}
-	defer fetcher.Close()
-	if _, err := fetcher.Fetch(ctx, calllog.NewItem(u.first...)); err != nil {
-		return errors.New(env.Scrub(fmt.Sprintf("try the upstream with the first item, %s: %v", strings.Join(u.first, "/"), err)))
-	}
-	return nil
-}
-
-// tryTimeout bounds that one request.
-const tryTimeout = 30 * time.Second
 
 // close ends what prepare began.
 func (u *setup) close() {

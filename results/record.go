@@ -255,48 +255,17 @@ func (d Descriptors) Highest() (peak int, ok bool) {
 	return peak, true
 }
 
+// Add adds up what two checks found.
+func (d *Documents) Add(o Documents) {
+	d.Unchecked = d.Unchecked || o.Unchecked
+	d.Expected += o.Expected
+	d.Found += o.Found
+	d.Lost += o.Lost
+	d.Duplicate += o.Duplicate
+	d.Wrong += o.Wrong
+	d.Foreign += o.Foreign
+	d.Unwritten += o.Unwritten
+}
+
 // Broken is how many documents were lost, duplicate, wrong or foreign.
 func (d Documents) Broken() int { return d.Lost + d.Duplicate + d.Wrong + d.Foreign }
-
-// Service is what a trial of a service under load gave.
-type Service struct {
-	// Due reports came in the time; Ended of them were answered, timed out or
-	// failed at the client; OK were done. Errors counts the others by type.
-	Due    int            `json:"due"`
-	Ended  int            `json:"ended"`
-	OK     int            `json:"ok"`
-	Errors map[string]int `json:"errors,omitempty"`
-	// Response is the time of all that ended since they were due, Accepted that
-	// of those that were done alone; ServiceTime is the time since they were
-	// begun, Lag how late that was.
-	Response    Histogram `json:"response"`
-	Accepted    Histogram `json:"accepted"`
-	ServiceTime Histogram `json:"service_time"`
-	Lag         Histogram `json:"lag"`
-	// Stalled is when nothing had been completed for the scenario's time while
-	// reports were in flight; nil: that was never so.
-	Stalled *time.Duration `json:"stalled_ns,omitempty"`
-	// Recovered says that a report after the load was done in time.
-	Recovered bool   `json:"recovered"`
-	Series    Series `json:"series"`
-}
-
-// Series is the course of a trial: a value of each column at each time.
-type Series struct {
-	// At are the times since the service began to serve, in milliseconds.
-	At []int64 `json:"at_ms"`
-	// Columns by name, see [SeriesColumns].
-	Columns map[string][]int64 `json:"columns"`
-}
-
-// SeriesColumns are the columns of a Series: what was in hand or done, as the
-// SUT counted it, and what was seen of it from outside.
-func SeriesColumns() []string {
-	return []string{
-		"arrived", "shed", "done", "failed", "reports_in_flight",
-		"items_outstanding", "items_fetching", "items_writing", "slots_in_use", "slot_limit",
-		"goroutines", "upstream_connecting", "upstream_open", "mongo_connecting", "mongo_open", "mongo_in_use", "mongo_idle", "accepted",
-		"errors", "emfile",
-		"descriptors", "descriptors_upstream", "descriptors_mongo", "descriptors_other", "threads", "rss_bytes",
-	}
-}

@@ -134,29 +134,6 @@ func (c *checker) variants() []string {
 	return names
 }
 
-// scope checks the scopes of a variant's limit and clients.
-func (c *checker) scope(path string, v Variant) {
-	clients := join(path, "connections.clients")
-	switch {
-	case c.s.Service == nil && v.Scope != "":
-		c.reportKey(join(path, "scope"), "is that of a service, which this scenario is not; allowed: with service")
-	case v.Scope == "shared" && v.Strategy != "bounded":
-		c.report(join(path, "scope"), "shared does not apply to strategy "+v.Strategy+"; allowed for: bounded")
-	case v.Waiting != nil && v.Scope != "shared":
-		c.reportKey(join(path, "waiting"), "does not apply to a limit of each report; allowed: with scope shared")
-	}
-	switch v.Connections.Clients {
-	case "per-report", "forgotten":
-		if c.s.Service == nil {
-			c.report(clients, v.Connections.Clients+" is for a service, which this scenario is not; allowed: shared, per-batch")
-		}
-	case "per-batch":
-		if c.s.Service != nil {
-			c.report(clients, "a service has no batches; allowed: shared, per-report, forgotten")
-		}
-	}
-}
-
 // unnamed says that a mistake hides the name of a variant.
 func (c *checker) unnamed(path string) bool {
 	if c.failed[path] || c.failed[join(path, "name")] {
@@ -267,19 +244,6 @@ func (s *Scenario) impossible() []problem {
 			s.SUT.NoFile, one.Total, one.Runtime, one.Upstream, one.Mongo, one.Total, maxNoFile)
 	}
 	return found
-}
-
-// impossible is what contradicts in how the SUT runs.
-func (s SUT) impossible() []problem {
-	switch {
-	case s.Container && len(s.Command) > 0:
-		return []problem{{path: "sut.container", message: "a command of its own runs in no container; allowed: container without command"}}
-	case !s.Container && s.CPUs > 0:
-		return []problem{{path: "sut.cpus", message: "needs a container; allowed: with container: true"}}
-	case !s.Container && s.Memory > 0:
-		return []problem{{path: "sut.memory", message: "needs a container; allowed: with container: true"}}
-	}
-	return nil
 }
 
 // variant checks that a name is one of a variant; without names it cannot tell.

@@ -81,7 +81,7 @@ func (s *Service) impossible() []problem {
 		switch {
 		case given[key] && !takes:
 			found = append(found, problem{path: path, message: "does not apply to pattern " + a.Pattern + "; allowed: " + strings.Join(patterns[a.Pattern], ", "), atKey: true})
-		case !given[key] && takes && key != "to" && !(key == "rate" && a.Pattern == "linear"):
+		case !given[key] && takes && key != "to" && (key != "rate" || a.Pattern != "linear"):
 			found = append(found, problem{path: path, message: "missing; pattern " + a.Pattern + " needs it, above 0"})
 		}
 	}

@@ -16,8 +16,8 @@ seed: 5
 items: {kind: phone-numbers}
 service:
   report_items: 6
-  arrivals: {rate: 20}
-  duration: 500ms
+  arrivals: {rate: 200}
+  duration: 50ms
   timeout: 5s
   stall: 500ms
   recovery: 1s
@@ -71,7 +71,7 @@ func checkService(t *testing.T, record results.Trial) {
 		t.Errorf("due %d, ended %d, done %d, errors %v; want 10 in all", v.Due, v.Ended, v.OK, v.Errors)
 	}
 	for _, name := range results.SeriesColumns() {
-		if len(v.Series.Columns[name]) != len(v.Series.At) || len(v.Series.At) < 2 {
+		if len(v.Series.Columns[name]) != len(v.Series.At) || len(v.Series.At) < 1 {
 			t.Errorf("%d values of %s at %d times", len(v.Series.Columns[name]), name, len(v.Series.At))
 		}
 	}

@@ -50,7 +50,7 @@ func documentsAt(x *summary.Index, variant, level string) Evidence {
 			gaps["items failed, so their documents were not written"]++
 		}
 		e.N++
-		add(&sum, *d)
+		sum.Add(*d)
 		broken += brokenBySUT(t)
 	}
 	gaps["not run"] += x.Blocks() - len(x.Trials(variant, level))
@@ -76,17 +76,6 @@ func brokenBySUT(t *results.Trial) int {
 		return t.Documents.Broken()
 	}
 	return t.Documents.Broken() - t.Documents.Lost
-}
-
-func add(sum *results.Documents, d results.Documents) {
-	sum.Unchecked = sum.Unchecked || d.Unchecked
-	sum.Expected += d.Expected
-	sum.Found += d.Found
-	sum.Lost += d.Lost
-	sum.Duplicate += d.Duplicate
-	sum.Wrong += d.Wrong
-	sum.Foreign += d.Foreign
-	sum.Unwritten += d.Unwritten
 }
 
 // gaps counts, by reason, the trials that leave a claim open.

@@ -130,7 +130,7 @@ func (r *ServiceRow) count(t *results.Trial) {
 	}
 	if d := t.Documents; d != nil {
 		r.Checked++
-		addDocuments(&r.Documents, *d)
+		r.Documents.Add(*d)
 	}
 	s := t.Service
 	if s == nil {

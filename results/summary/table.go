@@ -150,20 +150,8 @@ func (r *Row) count(t *results.Trial) {
 	}
 	if d := t.Documents; d != nil {
 		r.Checked++
-		addDocuments(&r.Documents, *d)
+		r.Documents.Add(*d)
 	}
-}
-
-// addDocuments adds up what checks found.
-func addDocuments(sum *results.Documents, d results.Documents) {
-	sum.Unchecked = sum.Unchecked || d.Unchecked
-	sum.Expected += d.Expected
-	sum.Found += d.Found
-	sum.Lost += d.Lost
-	sum.Duplicate += d.Duplicate
-	sum.Wrong += d.Wrong
-	sum.Foreign += d.Foreign
-	sum.Unwritten += d.Unwritten
 }
 
 func increased(m map[string]int, key string, n int) map[string]int {
