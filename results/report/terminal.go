@@ -2,14 +2,17 @@ package report
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"charm.land/lipgloss/v2"
 
 	"floodgate/results"
 	"floodgate/results/gate"
+	"floodgate/scenarios"
 )
 
 // Options of [Terminal].
@@ -120,6 +123,9 @@ func (p *printer) footer() {
 	for _, c := range append(env.Containers[:len(env.Containers):len(env.Containers)], sutContainer(p.run)...) {
 		g.add("", containerLine(c))
 	}
+	if link := databaseLink(p.run); link != "" {
+		g.add("", "way to the database, unless a level says otherwise: "+link)
+	}
 	if len(env.Targets) > 0 {
 		g.add("", "allowed beyond this machine: "+strings.Join(env.Targets, ", "))
 	}
@@ -133,6 +139,29 @@ func (p *printer) footer() {
 	}
 	p.line("")
 	p.conclusion()
+}
+
+// databaseLink is how the scenario has the way to the database behave; empty:
+// as it is.
+func databaseLink(run *results.Run) string {
+	var s scenarios.Scenario
+	if json.Unmarshal(run.Header.Scenario, &s) != nil || !s.Database.Linked() {
+		return ""
+	}
+	var parts []string
+	if d := time.Duration(s.Database.Latency); d > 0 {
+		parts = append(parts, "latency "+duration(d))
+	}
+	if d := time.Duration(s.Database.Jitter); d > 0 {
+		parts = append(parts, "jitter "+duration(d))
+	}
+	if b := s.Database.Bandwidth; b > 0 {
+		parts = append(parts, "bandwidth "+b.String()+"/s")
+	}
+	if r := s.Database.Resets; r > 0 {
+		parts = append(parts, "resets "+percent(r))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // sutContainer is the one that systems under test ran in, if they did.

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"go.mongodb.org/mongo-driver/v2/mongo"
+	xdriver "go.mongodb.org/mongo-driver/v2/x/mongo/driver"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/auth"
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/topology"
 
@@ -52,6 +53,7 @@ func mongoKind(err error) string {
 		pool      topology.WaitQueueTimeoutError
 		server    mongo.ServerError
 		command   mongo.CommandError
+		cleared   xdriver.RetryablePoolError // the pool was, since another connection broke
 	)
 	switch {
 	case errors.As(err, &selection):
@@ -60,7 +62,7 @@ func mongoKind(err error) string {
 		return "pool_timeout"
 	case mongo.IsTimeout(err):
 		return "timeout"
-	case mongo.IsNetworkError(err), errors.As(err, new(topology.ConnectionError)):
+	case mongo.IsNetworkError(err), errors.As(err, &cleared), errors.As(err, new(topology.ConnectionError)):
 		return "network"
 	case errors.Is(err, mongo.ErrClientDisconnected), errors.Is(err, context.Canceled):
 		return "disconnected"
