@@ -170,6 +170,9 @@ func printDryRun(w io.Writer, s *scenarios.Scenario) error {
 	fmt.Fprintf(w, "%s: %s\n", s.Name, s.Title)
 	fmt.Fprintf(w, "%d trials: %d blocks × %d levels × %d variants, each in a process of its own; about %v\n\n",
 		len(plan), s.Blocks, len(levels), len(s.Variants), experiment.EstimateDuration(plan).Round(time.Second))
+	if s.Service != nil {
+		return printServiceDryRun(w, s, levels)
+	}
 	ideal := make(map[[2]string]time.Duration)
 	for _, t := range plan {
 		if t.Block == 0 {
@@ -191,4 +194,19 @@ func printDryRun(w io.Writer, s *scenarios.Scenario) error {
 		fmt.Fprintln(w)
 	}
 	return nil
+}
+
+// printServiceDryRun says what each variant bounds; how many descriptors a
+// service needs is for the trials to find out.
+func printServiceDryRun(w io.Writer, s *scenarios.Scenario, levels []scenarios.Level) error {
+	for _, level := range levels {
+		v := level.Scenario.Service
+		fmt.Fprintf(w, "%s: reports of %d items for %v (nofile %d)\n", level.Name, v.ReportItems, time.Duration(v.Duration), level.Scenario.SUT.NoFile)
+	}
+	fmt.Fprintln(w)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, v := range s.Variants {
+		fmt.Fprintf(table, "%s\t%s\n", v.Name, v.Bounds())
+	}
+	return table.Flush()
 }

@@ -104,3 +104,32 @@ func (s *Scenario) ReportArgs(n uint64) [][]string {
 	}
 	return args
 }
+
+// Bounds says in a line what a variant of a service bounds and what it does not.
+func (v Variant) Bounds() string {
+	text := ""
+	switch {
+	case v.Strategy == "unbounded":
+		text = "bounds nothing: every item of every report at once"
+	case v.Strategy == "adaptive":
+		text = "bounds the process, by a limit that it finds itself; whoever comes may wait"
+	case v.Scope == "shared" && v.Waiting != nil:
+		text = fmt.Sprintf("bounds the process to %d items at once and %d that wait; above it 503, at once", v.Limit, *v.Waiting)
+	case v.Scope == "shared":
+		text = fmt.Sprintf("bounds the process to %d items at once; whoever comes may wait", v.Limit)
+	case v.Limit > 0:
+		text = fmt.Sprintf("bounds each report to %d items at once, and not how many reports there are", v.Limit)
+	default:
+		text = "bounds each report to one item at once, and not how many reports there are"
+	}
+	switch v.Connections.Clients {
+	case "per-report":
+		text += "; clients for each report, closed after it"
+	case "forgotten":
+		text += "; clients for each report, never closed: they leak"
+	}
+	if p := v.Connections.MaxPoolSize; p != nil && *p == 0 || p == nil && v.Strategy == "unbounded" {
+		text += "; the driver's pool is unlimited"
+	}
+	return text
+}

@@ -1,0 +1,67 @@
+package scenarios_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+
+	"floodgate/scenarios"
+)
+
+const serviceText = `version: 1
+name: s
+title: S
+seed: 9
+items: {kind: phone-numbers}
+service: {report_items: 3, arrivals: {rate: 2}, duration: 1s}
+upstream: {latency: {distribution: constant, value: 1ms}}
+variants: [{strategy: unbounded}]
+levels: [{sut.nofile: 256}]
+blocks: 6
+`
+
+// Every report has items of its own, and the same ones each time.
+func TestReportArgs(t *testing.T) {
+	s, err := scenarios.Parse("s.yaml", []byte(serviceText))
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := map[string]bool{}
+	for n := range uint64(1000) {
+		args := s.ReportArgs(n)
+		if len(args) != 3 || !slices.EqualFunc(args, s.ReportArgs(n), slices.Equal) {
+			t.Fatalf("report %d: %v, then %v", n, args, s.ReportArgs(n))
+		}
+		for _, a := range args {
+			if seen[a[0]] {
+				t.Fatalf("item %s is in two reports", a[0])
+			}
+			seen[a[0]] = true
+		}
+	}
+}
+
+func TestServiceMistakes(t *testing.T) {
+	tests := map[string]struct{ old, now, want string }{
+		"pattern's field":       {"rate: 2}", "rate: 2, to: 3}", "does not apply to pattern constant; allowed: rate"},
+		"no rate":               {"{rate: 2}", "{poisson: true}", "service.arrivals.rate: missing"},
+		"sine too high":         {"{rate: 2}", "{pattern: sine, rate: 2, amplitude: 3, period: 1s}", "3 is more than the mean, 2"},
+		"no steps":              {"{rate: 2}", "{pattern: steps}", "service.arrivals.steps: missing"},
+		"shared, unbounded":     {"strategy: unbounded", "strategy: unbounded, scope: shared", "allowed for: bounded"},
+		"waiting of a report":   {"strategy: unbounded", "strategy: bounded, limit: 2, waiting: 3", "allowed: with scope shared"},
+		"batches":               {"strategy: unbounded", "strategy: unbounded, connections: {clients: per-batch}", "a service has no batches"},
+		"forgotten, no service": {"service: {report_items: 3, arrivals: {rate: 2}, duration: 1s}", "", "has no items"},
+		"date ranges":           {"phone-numbers", "date-ranges", "does not fit a service"},
+		"command":               {"variants:", "sut: {command: [cat]}\nvariants:", "does not fit a service"},
+		"claim of batches":      {"blocks: 6", "blocks: 6\nclaims: [{id: a, says: b, descriptors: {within: [unbounded]}}]", "claims nothing of a service"},
+		"cause of what":         {"blocks: 6", "blocks: 6\nclaims: [{id: a, says: b, cause: {of: [unbounded], is: magic}}]", "allowed: leak, load, neither"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			_, err := scenarios.Parse("s.yaml", []byte(strings.Replace(serviceText, test.old, test.now, 1)))
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want %q", err, test.want)
+			}
+		})
+	}
+}
