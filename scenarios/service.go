@@ -107,7 +107,7 @@ func (s *Scenario) ReportArgs(n uint64) [][]string {
 
 // Bounds says in a line what a variant of a service bounds and what it does not.
 func (v Variant) Bounds() string {
-	text := ""
+	var text string
 	switch {
 	case v.Strategy == "unbounded":
 		text = "bounds nothing: every item of every report at once"
