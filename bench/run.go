@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	vegeta "github.com/tsenart/vegeta/v12/lib"
 
 	"floodgate/bench/environment"
 	"floodgate/bench/experiment"
@@ -27,6 +28,8 @@ type runOptions struct {
 	quick, quiet   bool
 	resume, root   string
 	environment    environmentFlags
+	saveVegeta     string
+	save           func(*vegeta.Result) error // nil: nobody
 	stdout, stderr io.Writer
 }
 
@@ -50,8 +53,8 @@ Upstream and database come from the environment:
               can be pulled, else embedded; it says which and why`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if o.resume != "" {
-				if len(names) > 0 || o.quick {
-					return exit(exitUsage, errors.New("--resume goes on with the scenario of the run: name no scenario and no --quick"))
+				if len(names) > 0 || o.quick || o.saveVegeta != "" {
+					return exit(exitUsage, errors.New("--resume goes on with the scenario of the run: name no scenario, no --quick and no --save-vegeta"))
 				}
 				code, err := o.resumeRun(cmd.Context())
 				return exit(code, err)
@@ -63,6 +66,7 @@ Upstream and database come from the environment:
 	o.environment.register(flags)
 	flags.BoolVar(&o.quick, "quick", false, "the scenario's quick version")
 	flags.BoolVar(&o.quiet, "quiet", false, "no progress")
+	flags.StringVar(&o.saveVegeta, "save-vegeta", "", "new `file` for vegeta's results of a service, for vegeta report, plot and encode")
 	flags.StringVar(&o.resume, "resume", "", "go on with the interrupted run `ID`")
 	flags.StringVar(&o.root, "out", defaultRoot, "`folder` that runs are stored in")
 	return cmd
@@ -73,6 +77,17 @@ func (o runOptions) runAll(ctx context.Context, names []string) error {
 	all, err := loadScenarios(names, o.quick)
 	if err != nil {
 		return err
+	}
+	if o.saveVegeta != "" {
+		if len(all) != 1 || all[0].Service == nil {
+			return exit(exitUsage, errors.New("--save-vegeta is for one scenario, a service"))
+		}
+		file, err := os.OpenFile(o.saveVegeta, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if err != nil {
+			return exit(exitUsage, fmt.Errorf("--save-vegeta: %w", err))
+		}
+		defer file.Close()
+		o.save = vegeta.NewEncoder(file).Encode
 	}
 	worst := exitHeld
 	for i, s := range all {
@@ -220,6 +235,7 @@ func (o runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *r
 	defer store.Close()
 	trials := experiment.NewTrials(env, u.options.Executable, store.ID())
 	trials.Container = u.sut
+	trials.SaveVegeta = o.save
 	err := experiment.Run(ctx, experiment.Options{
 		Store: store, Done: done, Scenario: s, Progress: newProgress(o.stderr, o.quiet), Trials: trials,
 	})

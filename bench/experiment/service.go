@@ -101,7 +101,8 @@ func (t *serviceTrial) load(ctx context.Context) error {
 			defer t.mu.Unlock()
 			t.recorder.Due(d)
 		},
-		Ended: t.ended,
+		Ended: t.ended, Save: t.m.trials.SaveVegeta,
+		Name: fmt.Sprintf("%s %s block=%d", t.m.planned.Variant.Name, t.m.planned.Level.Name, t.m.planned.Block),
 	})
 	if errors.Is(err, errStalled) {
 		return nil

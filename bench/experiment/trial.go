@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+
 	"floodgate/bench/sut"
 	"floodgate/results"
 	"floodgate/scenarios"
@@ -29,6 +31,8 @@ type Trials struct {
 	// Container runs a SUT whose scenario asks for one; nil: there is no engine.
 	// Its limits are the scenario's.
 	Container *sut.ContainerOptions
+	// SaveVegeta gets vegeta's results of trials of a service; nil: nobody.
+	SaveVegeta func(*vegeta.Result) error
 	// Unobserved runs the core without its recorder and counts descriptors only
 	// before and after; Unwritten has a writer that does nothing. For benchmarks
 	// of what these cost.

@@ -42,6 +42,8 @@ type Options struct {
 	// by one goroutine at a time and must not block. Nil: nobody.
 	Due   func(Due)
 	Ended func(Ended)
+	// Name of the attack in vegeta's results.
+	Name string
 	// Save gets vegeta's own results, for its encoders. Its error ends the attack. Nil: nobody.
 	Save func(*vegeta.Result) error
 }
@@ -95,7 +97,7 @@ func Attack(ctx context.Context, o Options) error {
 	attacker := vegeta.NewAttacker(vegeta.Client(client), vegeta.Workers(workers), vegeta.MaxWorkers(math.MaxInt64))
 	defer context.AfterFunc(ctx, func() { attacker.Stop() })()
 	var failed error
-	for r := range attacker.Attack(targeter(o), p, 0, "") {
+	for r := range attacker.Attack(targeter(o), p, 0, o.Name) {
 		if o.Save != nil && failed == nil {
 			if failed = o.Save(r); failed != nil {
 				attacker.Stop()

@@ -38,7 +38,8 @@ func main() {
 		log.Fatal("this is why it crashed")
 	case "garbage":
 		fmt.Println("Traceback (most recent call last):")
-		line(in)
+		line(in) // until the harness has had enough
+		return
 	case "hang":
 		line(in)
 		select {}
