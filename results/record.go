@@ -97,6 +97,7 @@ const (
 	OutcomeInvalid = "invalid" // the mock or the machine was too slow to believe it
 	OutcomeCrashed = "crashed" // the SUT exited before it was done
 	OutcomeTimeout = "timeout" // the SUT was not done in time and was killed
+	OutcomeStalled = "stalled" // a service completed nothing any more while reports were in flight
 	OutcomeFailed  = "failed"  // could not be measured: environment or protocol
 )
 

@@ -20,6 +20,9 @@ type Service struct {
 	// Stalled is when nothing had been completed for the scenario's time while
 	// reports were in flight; nil: that was never so.
 	Stalled *time.Duration `json:"stalled_ns,omitempty"`
+	// Goroutines are their stacks at that time, equal ones grouped, as Go's
+	// runtime/pprof writes them. Empty: the SUT did not say.
+	Goroutines string `json:"goroutines,omitempty"`
 	// Recovered says that a report after the load was done in time.
 	Recovered bool   `json:"recovered"`
 	Series    Series `json:"series"`
@@ -34,13 +37,14 @@ type Series struct {
 }
 
 // SeriesColumns are the columns of a Series: what was in hand or done, as the
-// SUT counted it, and what was seen of it from outside.
+// SUT counted it, and what was seen of it from outside. The columns emfile and
+// emfile_… count dials and accepts that were refused for want of a descriptor.
 func SeriesColumns() []string {
 	return []string{
 		"arrived", "shed", "done", "failed", "reports_in_flight",
 		"items_outstanding", "items_fetching", "items_writing", "slots_in_use", "slot_limit",
 		"goroutines", "upstream_connecting", "upstream_open", "mongo_connecting", "mongo_open", "mongo_in_use", "mongo_idle", "accepted",
-		"errors", "emfile",
+		"errors", "emfile", "emfile_upstream", "emfile_mongo", "emfile_accept",
 		"descriptors", "descriptors_upstream", "descriptors_mongo", "descriptors_other", "threads", "rss_bytes",
 	}
 }

@@ -41,9 +41,9 @@ func (t *Trial) validateSelf() error {
 		if t.Makespan <= 0 && t.Service == nil {
 			return fmt.Errorf("outcome %q with makespan %v: above 0", t.Outcome, t.Makespan)
 		}
-	case OutcomeInvalid, OutcomeCrashed, OutcomeTimeout, OutcomeFailed:
+	case OutcomeInvalid, OutcomeCrashed, OutcomeTimeout, OutcomeStalled, OutcomeFailed:
 	default:
-		return fmt.Errorf("outcome %q: allowed are ok, invalid, crashed, timeout and failed", t.Outcome)
+		return fmt.Errorf("outcome %q: allowed are ok, invalid, crashed, timeout, stalled and failed", t.Outcome)
 	}
 	if t.Variant == "" {
 		return errors.New("no variant")

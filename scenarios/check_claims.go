@@ -57,8 +57,19 @@ func (c *checker) claim(claim *Claim, path string, names []string, levels []Leve
 		c.known(join(path, "cause.of"), k.Of, names)
 		c.where(join(path, "cause.where"), k.Where, levels)
 	}
+	if k := claim.Course; k != nil {
+		c.known(join(path, "course.of"), k.Of, names)
+		c.where(join(path, "course.where"), k.Where, levels)
+		if k.Climbs == nil && k.Steady == nil {
+			c.report(join(path, "course"), "claims nothing; allowed: climbs, steady, or both")
+		}
+	}
+	if k := claim.Forecast; k != nil {
+		c.known(join(path, "forecast.of"), k.Of, names)
+		c.where(join(path, "forecast.where"), k.Where, levels)
+	}
 	for _, kind := range present {
-		if forService, either := kind == "exhaustion" || kind == "cause", kind == "documents"; !either && forService != (c.s.Service != nil) {
+		if forService, either := slices.Contains(claimsOfService, kind), kind == "documents"; !either && forService != (c.s.Service != nil) {
 			c.reportKey(join(path, kind), kindOf[forService])
 		}
 	}
@@ -67,7 +78,7 @@ func (c *checker) claim(claim *Claim, path string, names []string, levels []Leve
 // kindOf says where a kind of claim has no meaning, by whether it is one of a service.
 var kindOf = map[bool]string{
 	true:  "claims something of a service, which this scenario is not; allowed: reduction, growth, descriptors, documents",
-	false: "claims nothing of a service; allowed: exhaustion, cause, documents",
+	false: "claims nothing of a service; allowed: " + strings.Join(claimsOfService, ", ") + ", documents",
 }
 
 func (c *checker) descriptors(path string, d *DescriptorsClaim, names []string, levels []Level) {

@@ -99,12 +99,22 @@ var rules = map[string]rule{
 
 	"Claim.exhaustion": {doc: "Every trial of a service's variants runs out of file descriptors."},
 	"Claim.cause":      {doc: "Why the descriptors of a service's variants grow."},
+	"Claim.course":     {doc: "What grows while reports come to a service, and what does not."},
+	"Claim.forecast":   {doc: "Descriptors of a service's variants run out when it was predicted."},
 
 	"ExhaustionClaim.of":    {doc: "Names of the variants.", variant: true},
 	"ExhaustionClaim.where": {doc: "Factors and the one value that selects levels. Default: all levels."},
 	"CauseClaim.of":         {doc: "Names of the variants.", variant: true},
 	"CauseClaim.is":         {doc: "leak: reports completed leave them behind; load: reports in flight hold them; neither: they do not grow with reports.", oneOf: []string{"leak", "load", "neither"}},
 	"CauseClaim.where":      {doc: "Factors and the one value that selects levels. Default: all levels."},
+
+	"CourseClaim.of":       {doc: "Names of the variants.", variant: true},
+	"CourseClaim.climbs":   {doc: "What grows while the load lasts.", oneOf: CourseColumns()},
+	"CourseClaim.steady":   {doc: "What does not.", oneOf: CourseColumns()},
+	"CourseClaim.where":    {doc: "Factors and the one value that selects levels. Default: all levels."},
+	"ForecastClaim.of":     {doc: "Names of the variants.", variant: true},
+	"ForecastClaim.within": {doc: `Share of the time by which the prediction may be wrong, such as "20%".`},
+	"ForecastClaim.where":  {doc: "Factors and the one value that selects levels. Default: all levels."},
 
 	"ReductionClaim.of":       {doc: "Names of the variants.", variant: true},
 	"ReductionClaim.against":  {doc: "Name of the variant that they are compared with.", variant: true},

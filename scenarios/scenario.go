@@ -196,7 +196,7 @@ type Quick struct {
 }
 
 // Claim is a statement to judge. Exactly one of Reduction, Growth,
-// Descriptors, Documents, Exhaustion and Cause is set.
+// Descriptors, Documents, Exhaustion, Cause, Course and Forecast is set.
 type Claim struct {
 	ID string `yaml:"id" json:"id"`
 	// Says is the claim in its author's words; it stands on the printed summary.
@@ -209,6 +209,8 @@ type Claim struct {
 	Documents   *DocumentsClaim   `yaml:"documents,omitempty" json:"documents,omitempty"`
 	Exhaustion  *ExhaustionClaim  `yaml:"exhaustion,omitempty" json:"exhaustion,omitempty"`
 	Cause       *CauseClaim       `yaml:"cause,omitempty" json:"cause,omitempty"`
+	Course      *CourseClaim      `yaml:"course,omitempty" json:"course,omitempty"`
+	Forecast    *ForecastClaim    `yaml:"forecast,omitempty" json:"forecast,omitempty"`
 }
 
 // ReductionClaim says that each variant of Of takes at least AtLeast (a percentage
@@ -247,20 +249,3 @@ type DocumentsClaim struct {
 
 // Percent is a share, 0.6 for "60%". In YAML and JSON it is text with a percent sign.
 type Percent float64
-
-// ExhaustionClaim says that every trial of the variants of Of, of a service,
-// runs out of file descriptors (EMFILE), at every level that Where selects. It
-// is refuted where none does.
-type ExhaustionClaim struct {
-	Of    []string       `yaml:"of" json:"of"`
-	Where map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
-}
-
-// CauseClaim says why the descriptors of the variants of Of, of a service,
-// grow: "leak" (reports completed leave them behind), "load" (reports in
-// flight hold them) or "neither" (they do not grow with reports).
-type CauseClaim struct {
-	Of    []string       `yaml:"of" json:"of"`
-	Is    string         `yaml:"is" json:"is"`
-	Where map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
-}

@@ -55,6 +55,10 @@ func TestServiceMistakes(t *testing.T) {
 		"command":               {"variants:", "sut: {command: [cat]}\nvariants:", "does not fit a service"},
 		"claim of batches":      {"blocks: 6", "blocks: 6\nclaims: [{id: a, says: b, descriptors: {within: [unbounded]}}]", "claims nothing of a service"},
 		"cause of what":         {"blocks: 6", "blocks: 6\nclaims: [{id: a, says: b, cause: {of: [unbounded], is: magic}}]", "allowed: leak, load, neither"},
+		"course of nothing":     {"blocks: 6", "blocks: 6\nclaims: [{id: a, says: b, course: {of: [unbounded]}}]", "course: claims nothing; allowed: climbs, steady, or both"},
+		"course of what":        {"blocks: 6", "blocks: 6\nclaims: [{id: a, says: b, course: {of: [unbounded], climbs: [tasks]}}]", "allowed: goroutines, threads"},
+		"forecast of nobody":    {"blocks: 6", "blocks: 6\nclaims: [{id: a, says: b, forecast: {of: [nobody], within: 20%}}]", "nobody"},
+		"forecast within":       {"blocks: 6", "blocks: 6\nclaims: [{id: a, says: b, forecast: {of: [unbounded]}}]", "within"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {

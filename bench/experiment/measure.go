@@ -44,6 +44,11 @@ func (m *measurement) run(ctx context.Context) (outcome string, err error) {
 		return outcome, err
 	}
 	m.record.Outcome = results.OutcomeOK
+	if m.service != nil {
+		if why := m.service.stalled(); why != "" {
+			m.record.Outcome, m.record.Reason = results.OutcomeStalled, why
+		}
+	}
 	return m.close(ctx)
 }
 

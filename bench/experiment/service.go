@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -62,6 +61,7 @@ func (t *serviceTrial) run(ctx context.Context) (outcome string, err error) {
 	if err := t.load(ctx); err != nil {
 		return results.OutcomeFailed, err
 	}
+	goroutines := t.stacks(ctx)
 	recovered := t.recovered(ctx)
 	bounded, cancel = context.WithTimeout(ctx, time.Duration(t.scenario.SUT.Timeout))
 	defer cancel()
@@ -82,7 +82,37 @@ func (t *serviceTrial) run(ctx context.Context) (outcome string, err error) {
 	if err != nil {
 		return results.OutcomeFailed, err
 	}
+	t.m.record.Service.Goroutines = goroutines
 	return "", nil
+}
+
+// stalled says in words that nothing was completed any more; empty: it was.
+func (t *serviceTrial) stalled() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.progress.stalled == nil {
+		return ""
+	}
+	return fmt.Sprintf("reports in flight and none completed for %v (service.stall), at %.1f s",
+		time.Duration(t.scenario.Service.Stall), t.progress.stalled.Seconds())
+}
+
+// stacks are those of the SUT's goroutines where it has stalled, else empty.
+func (t *serviceTrial) stacks(ctx context.Context) string {
+	if t.stalled() == "" {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, stacksTimeout)
+	defer cancel()
+	if err := t.m.process.Send(ctx, sut.Message{Type: sut.TypeStacks}); err != nil {
+		t.m.warn("no goroutines of the stall: %v", err)
+		return ""
+	}
+	answer, err := t.m.process.Await(ctx, sut.TypeStacks)
+	if err != nil {
+		t.m.warn("no goroutines of the stall: %v", err)
+	}
+	return answer.Goroutines
 }
 
 // load attacks until the reports have come and ended, or nothing is completed any more.
@@ -198,11 +228,12 @@ func (t *serviceTrial) tick(k sut.Tick) {
 		"mongo_connecting": int64(k.MongoConnecting), "mongo_open": int64(k.MongoOpen),
 		"mongo_in_use": int64(k.MongoInUse), "mongo_idle": int64(k.MongoIdle), "accepted": int64(k.Accepted),
 	}
-	for name, n := range k.Errors {
+	for _, n := range k.Errors {
 		values["errors"] += int64(n)
-		if strings.HasPrefix(name, "emfile") {
-			values["emfile"] += int64(n)
-		}
+	}
+	for side, n := range k.Exhausted {
+		values["emfile"] += int64(n)
+		values["emfile_"+side] = int64(n)
 	}
 	if n, err := t.m.sampler.Count(); err == nil {
 		values["descriptors"] = int64(n)

@@ -18,6 +18,8 @@ const (
 	readyTimeout = 30 * time.Second // process start → ready
 	closeTimeout = 15 * time.Second // close → closed, and closed → exit
 	leakTimeout  = 2 * time.Second  // closed → descriptors back at the baseline
+
+	stacksTimeout = 5 * time.Second // stacks asked → stacks
 )
 
 // Trials runs trials on an environment. The fields are set before the first one.
@@ -80,7 +82,8 @@ func scrub(record *results.Trial, clean func(string) string) {
 }
 
 func fail(record *results.Trial, outcome string, err error) {
-	if record.Outcome == "" || record.Outcome == results.OutcomeOK {
+	switch record.Outcome {
+	case "", results.OutcomeOK, results.OutcomeStalled:
 		record.Outcome, record.Reason, record.Makespan = outcome, err.Error(), 0
 	}
 }

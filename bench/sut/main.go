@@ -8,7 +8,9 @@ import (
 	"io"
 	"os"
 	"runtime/debug"
+	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 )
 
@@ -118,13 +120,20 @@ func work(c *core, in *input, say func(Message) error) (*Report, error) {
 	if err := say(Message{Type: TypeServing, Addr: s.listener.Addr().String()}); err != nil {
 		return nil, err
 	}
-	drain := make(chan struct{})
+	orders := make(chan string, 2) // one of each may be left unread
 	go func() {
-		if in.next(TypeDrain, nil) == nil {
-			close(drain)
+		for {
+			order, _, err := in.read(TypeDrain, TypeStacks)
+			if err != nil {
+				return
+			}
+			orders <- order
+			if order == TypeDrain {
+				return
+			}
 		}
 	}()
-	return s.run(drain, say)
+	return s.run(orders, say)
 }
 
 // openPoller makes the runtime open the descriptors of its poller now, so that
@@ -165,23 +174,30 @@ func newInput(r io.Reader, orphaned func()) *input {
 	return in
 }
 
-// next reads the next line, which must be of the given type, into v unless v is nil.
-func (in *input) next(kind string, v any) error {
+// read reads the next line, which must be of one of the given types.
+func (in *input) read(kinds ...string) (kind string, line []byte, err error) {
+	expected := strings.Join(kinds, " or ")
 	line, ok := <-in.lines
 	if !ok {
-		return fmt.Errorf("input ended where %q was expected", kind)
+		return "", nil, fmt.Errorf("input ended where %q was expected", expected)
 	}
 	var m struct {
 		Type string `json:"type"`
 	}
 	if err := json.Unmarshal(line, &m); err != nil {
-		return fmt.Errorf("read %q: %w", kind, err)
+		return "", nil, fmt.Errorf("read %q: %w", expected, err)
 	}
-	if m.Type != kind {
-		return fmt.Errorf("the harness sent %q, expected %q", m.Type, kind)
+	if !slices.Contains(kinds, m.Type) {
+		return "", nil, fmt.Errorf("the harness sent %q, expected %q", m.Type, expected)
 	}
-	if v == nil {
-		return nil
+	return m.Type, line, nil
+}
+
+// next reads the next line, which must be of the given type, into v unless v is nil.
+func (in *input) next(kind string, v any) error {
+	_, line, err := in.read(kind)
+	if err != nil || v == nil {
+		return err
 	}
 	if err := json.Unmarshal(line, v); err != nil {
 		return fmt.Errorf("read %q: %w", kind, err)

@@ -114,7 +114,7 @@ func (p *Process) readMessages(stdout *os.File) error {
 			if p.tick != nil && m.Tick != nil {
 				p.tick(*m.Tick)
 			}
-		case TypeReady, TypeServing, TypeDone, TypeClosed:
+		case TypeReady, TypeServing, TypeStacks, TypeDone, TypeClosed:
 			if m.Resources != nil {
 				p.setResources(m.Resources)
 			}

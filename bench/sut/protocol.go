@@ -60,6 +60,7 @@ const (
 	TypeServing = "serving"
 	TypeTick    = "tick"
 	TypeDrain   = "drain"
+	TypeStacks  = "stacks" // asked and answered with the same word
 )
 
 // Spec is the first line that the harness sends: the whole trial.
@@ -81,7 +82,8 @@ type Spec struct {
 	NoFile int `json:"nofile"`
 	// Service has the SUT serve POST /reports on a free port of 127.0.0.1 in
 	// place of working off Items: after "go" it says "serving" and then, every
-	// 100 ms, "tick"; told to "drain", it finishes what it has in hand.
+	// 100 ms, "tick"; asked for "stacks", it gives those of its goroutines; told
+	// to "drain", it finishes what it has in hand.
 	Service bool `json:"service,omitempty"`
 	// Observe false runs the core without its recorder, to measure what the recorder costs.
 	Observe bool `json:"observe"`
@@ -124,6 +126,9 @@ type Message struct {
 	// Addr is where it serves, with "serving"; Tick comes with "tick".
 	Addr string `json:"addr,omitempty"`
 	Tick *Tick  `json:"tick,omitempty"`
+	// Goroutines are the stacks of all goroutines, equal ones grouped, as
+	// runtime/pprof writes them; with "stacks".
+	Goroutines string `json:"goroutines,omitempty"`
 	// Resources that the program used, with "closed".
 	Resources *Resources `json:"resources,omitempty"`
 }

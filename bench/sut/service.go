@@ -1,6 +1,7 @@
 package sut
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"sync"
 	"syscall"
@@ -42,6 +44,9 @@ type Tick struct {
 	MongoIdle          int `json:"mongo_idle"`
 	// Accepted are connections of clients.
 	Accepted int `json:"accepted"`
+	// Exhausted counts, by side ("upstream", "mongo", "accept"), what was
+	// refused for want of a descriptor since the start.
+	Exhausted map[string]int `json:"exhausted,omitempty"`
 }
 
 // served is what a SUT that serves reports has beside its core.
@@ -131,9 +136,11 @@ func (s *served) tick() *Tick {
 		UpstreamConnecting: up.Connecting, UpstreamOpen: up.Open, MongoConnecting: mongo.Connecting, MongoOpen: mongo.Open,
 		Accepted: s.listener.open(),
 	}
-	for name, n := range s.listener.failures() {
+	refused := s.listener.failures()
+	for name, n := range refused {
 		t.Errors[name+" accept"] += n
 	}
+	t.Exhausted = map[string]int{"upstream": up.Exhausted, "mongo": mongo.Exhausted, "accept": refused["emfile"]}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, w := range s.writers {
@@ -150,7 +157,7 @@ const drainTimeout = 30 * time.Second
 // run says what there is in hand until it is told to drain, by the harness or
 // by SIGTERM as any service is, then turns new reports away, finishes those in
 // flight and reports.
-func (s *served) run(drain <-chan struct{}, say func(Message) error) (*Report, error) {
+func (s *served) run(orders <-chan string, say func(Message) error) (*Report, error) {
 	goroutines := watchGoroutines()
 	terminated, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
@@ -162,8 +169,13 @@ func (s *served) run(drain <-chan struct{}, say func(Message) error) (*Report, e
 			if err := say(Message{Type: TypeTick, Tick: s.tick()}); err != nil {
 				return nil, err
 			}
-		case <-drain:
-			told = true
+		case order := <-orders:
+			if told = order == TypeDrain; told {
+				break
+			}
+			if err := say(Message{Type: TypeStacks, Goroutines: stacks()}); err != nil {
+				return nil, err
+			}
 		case <-terminated.Done():
 			told = true
 		}
@@ -187,6 +199,17 @@ func (s *served) run(drain <-chan struct{}, say func(Message) error) (*Report, e
 		r.Warnings = append(r.Warnings, drained.Error())
 	}
 	return r, nil
+}
+
+// maxStacks bounds what is said of goroutines, in bytes: one line of the
+// protocol must hold it.
+const maxStacks = 256 << 10
+
+// stacks are those of all goroutines, equal ones grouped, the largest group first.
+func stacks() string {
+	var text bytes.Buffer
+	_ = pprof.Lookup("goroutine").WriteTo(&text, 1) // into memory
+	return string(text.Bytes()[:min(text.Len(), maxStacks)])
 }
 
 // acceptor counts connections and what kept others from being accepted.

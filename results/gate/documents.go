@@ -34,7 +34,7 @@ func documentsAt(x *summary.Index, variant, level string) Evidence {
 	gaps := make(gaps)
 	broken := 0
 	for _, t := range x.Trials(variant, level) {
-		if t.Outcome != results.OutcomeOK && t.Outcome != results.OutcomeInvalid {
+		if t.Outcome != results.OutcomeOK && t.Outcome != results.OutcomeStalled && t.Outcome != results.OutcomeInvalid {
 			gaps[t.Outcome]++
 		}
 		d := t.Documents
@@ -72,7 +72,7 @@ func documentsAt(x *summary.Index, variant, level string) Evidence {
 // twice or wrongly counts all the same.
 func brokenBySUT(t *results.Trial) int {
 	switch t.Outcome {
-	case results.OutcomeOK, results.OutcomeInvalid:
+	case results.OutcomeOK, results.OutcomeStalled, results.OutcomeInvalid:
 		return t.Documents.Broken()
 	}
 	return t.Documents.Broken() - t.Documents.Lost

@@ -78,6 +78,12 @@ func judgeClaim(x *summary.Index, c scenarios.Claim) (Claim, error) {
 	case c.Cause != nil:
 		judged.Kind = "cause"
 		err = judgeCause(x, *c.Cause, &judged)
+	case c.Course != nil:
+		judged.Kind = "course"
+		err = judgeCourse(x, *c.Course, &judged)
+	case c.Forecast != nil:
+		judged.Kind = "forecast"
+		err = judgeForecast(x, *c.Forecast, &judged)
 	default:
 		err = fmt.Errorf("it claims nothing")
 	}

@@ -14,10 +14,10 @@ import (
 // judgeExhaustion is proved where every trial ran out of descriptors, refuted
 // where none did although each was measured, and open between.
 func judgeExhaustion(x *summary.Index, c scenarios.ExhaustionClaim, judged *Claim) error {
-	return eachService(x, c.Of, c.Where, judged, func(row summary.ServiceRow, e *Evidence) {
+	return eachService(x, c.Of, c.Where, judged, func(row summary.ServiceRow, _ scenarios.Level, e *Evidence) {
 		e.Kind, e.Value = KindExhaustion, new(float64(row.Exhausted))
-		if row.ExhaustedAt != nil {
-			e.Notes = append(e.Notes, fmt.Sprintf("in the median after %.1f s", row.ExhaustedAt.Seconds()))
+		if out := row.FirstOut; out != nil {
+			e.Notes = append(e.Notes, fmt.Sprintf("in the median after %.1f s, at report %d, of %.1f a second, on the side of %s", out.At.Seconds(), out.Report, out.Rate, out.Side))
 		}
 		decide(e, row, row.Exhausted)
 	})
@@ -26,7 +26,7 @@ func judgeExhaustion(x *summary.Index, c scenarios.ExhaustionClaim, judged *Clai
 // judgeCause is proved where every trial shows that cause, refuted where none
 // does although each was measured and says something, and open between.
 func judgeCause(x *summary.Index, c scenarios.CauseClaim, judged *Claim) error {
-	return eachService(x, c.Of, c.Where, judged, func(row summary.ServiceRow, e *Evidence) {
+	return eachService(x, c.Of, c.Where, judged, func(row summary.ServiceRow, _ scenarios.Level, e *Evidence) {
 		shown := row.Causes[leak.Cause(c.Is)]
 		if c.Is == string(leak.Leak) || c.Is == string(leak.Load) {
 			shown += row.Causes[leak.Both]
@@ -67,7 +67,7 @@ func decide(e *Evidence, row summary.ServiceRow, shown int) {
 	}
 }
 
-func eachService(x *summary.Index, of []string, where map[string]any, judged *Claim, judge func(summary.ServiceRow, *Evidence)) error {
+func eachService(x *summary.Index, of []string, where map[string]any, judged *Claim, judge func(summary.ServiceRow, scenarios.Level, *Evidence)) error {
 	for _, variant := range of {
 		for _, l := range x.Levels {
 			if !l.Selects(where) {
@@ -78,7 +78,7 @@ func eachService(x *summary.Index, of []string, where map[string]any, judged *Cl
 				return err
 			}
 			e := Evidence{Variant: variant, Level: l.Name, Decision: Inconclusive}
-			judge(row, &e)
+			judge(row, l, &e)
 			judged.Evidence = append(judged.Evidence, e)
 		}
 	}

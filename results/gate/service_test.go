@@ -1,8 +1,10 @@
 package gate_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"floodgate/results"
 	"floodgate/results/gate"
@@ -28,6 +30,33 @@ func TestServiceClaims(t *testing.T) {
 	}
 	cause := func(is string, of ...string) scenarios.Claim {
 		return scenarios.Claim{Cause: &scenarios.CauseClaim{Of: of, Is: is}}
+	}
+	course := func(climbs, steady []string, of ...string) scenarios.Claim {
+		return scenarios.Claim{Course: &scenarios.CourseClaim{Of: of, Climbs: climbs, Steady: steady, Where: fast}}
+	}
+	forecast := func(within float64, where map[string]any, of ...string) scenarios.Claim {
+		return scenarios.Claim{Forecast: &scenarios.ForecastClaim{Of: of, Within: scenarios.Percent(within), Where: where}}
+	}
+	tasks, pool := []string{"goroutines"}, []string{"mongo_in_use"}
+	later := func(t *results.Trial) bool { // twice as long until the first refusal, though half were open as early
+		s := &t.Service.Series
+		if t.Variant != "forgotten" || !strings.Contains(t.LevelName, "rate=8") {
+			return true
+		}
+		for i := range s.At {
+			if s.Columns["descriptors"][i] > 128 {
+				s.At[i] += 3 * (s.At[i] - s.At[0])
+			}
+		}
+		return true
+	}
+	short := func(t *results.Trial) bool {
+		s := &t.Service.Series
+		s.At = s.At[:20]
+		for name := range s.Columns {
+			s.Columns[name] = s.Columns[name][:20]
+		}
+		return true
 	}
 	oneSpared := func(t *results.Trial) bool {
 		if t.Variant == "forgotten" && t.Block == 3 {
@@ -62,6 +91,16 @@ func TestServiceClaims(t *testing.T) {
 		"a cause, and one not run":   {cause("leak", "forgotten"), oneMissing, gate.Inconclusive},
 		"a cause, and one crashed":   {cause("load", "shared-10"), oneCrashed, gate.Inconclusive},
 		"a leak that was given back": {cause("leak", "forgotten"), func(t *results.Trial) bool { t.Descriptors.Left = new(0); return true }, gate.Refuted},
+		"tasks climb, not the pool":  {course(tasks, pool, "forgotten"), nil, gate.Proved},
+		"the pool climbs, not tasks": {course(pool, tasks, "forgotten"), nil, gate.Refuted},
+		"nothing climbs":             {course(tasks, pool, "shared-10"), nil, gate.Refuted},
+		"all is steady":              {course(nil, append(pool, tasks...), "shared-10"), nil, gate.Proved},
+		"too short a course":         {course(tasks, pool, "forgotten"), short, gate.Inconclusive},
+		"a course, and one crashed":  {course(tasks, pool, "forgotten"), oneCrashed, gate.Inconclusive},
+		"as predicted":               {forecast(0.2, fast, "forgotten"), nil, gate.Proved},
+		"later than predicted":       {forecast(0.2, fast, "forgotten"), later, gate.Refuted},
+		"predicted, never ran out":   {forecast(0.2, fast, "shared-10"), nil, gate.Inconclusive},
+		"predicted, one crashed":     {forecast(0.2, fast, "forgotten"), oneCrashed, gate.Inconclusive},
 		"nothing is lost":            {scenarios.Claim{Documents: &scenarios.DocumentsClaim{}}, nil, gate.Proved},
 		"something is lost": {scenarios.Claim{Documents: &scenarios.DocumentsClaim{}}, func(t *results.Trial) bool {
 			if t.Index == 3 {
@@ -94,5 +133,35 @@ func TestServiceSaysWhy(t *testing.T) {
 		if !strings.HasPrefix(r.Says, want[r.Variant]) {
 			t.Errorf("%s at %s: %q, want %q", r.Variant, r.Level, r.Says, want[r.Variant])
 		}
+	}
+}
+
+// Every column that a claim can be about is in the record.
+func TestCourseColumnsAreRecorded(t *testing.T) {
+	for _, name := range scenarios.CourseColumns() {
+		if !slices.Contains(results.SeriesColumns(), name) {
+			t.Errorf("%s is no column of a series", name)
+		}
+	}
+}
+
+// A stalled trial was measured: its course is evidence, and its outcome stands beside.
+func TestStalledTrialIsEvidence(t *testing.T) {
+	stall := func(t *results.Trial) bool {
+		if t.Block == 1 {
+			t.Outcome, t.Reason, t.Service.Stalled = results.OutcomeStalled, "nothing completed", new(time.Second)
+		}
+		return true
+	}
+	c := scenarios.Claim{Exhaustion: &scenarios.ExhaustionClaim{Of: []string{"shared-10"}}}
+	if got := judgeService(t, c, stall); got.Decision != gate.Refuted {
+		t.Errorf("%s: %+v", got.Decision, got.Evidence)
+	}
+	v, err := gate.Judge(runtest.Service(nil, stall))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v.Outcomes[results.OutcomeStalled] != 4 || v.Service[0].Stalled != 1 || v.Service[0].Measured != 6 {
+		t.Errorf("outcomes %v, row %+v", v.Outcomes, v.Service[0])
 	}
 }

@@ -57,7 +57,8 @@ type Verdict struct {
 type Claim struct {
 	ID   string `json:"id"`
 	Says string `json:"says"` // the author's words
-	// Kind is reduction, growth, descriptors, documents, exhaustion or cause.
+	// Kind is reduction, growth, descriptors, documents, exhaustion, cause,
+	// course or forecast.
 	Kind     string `json:"kind"`
 	Decision string `json:"decision"`
 	// Expected is the decision that the scenario expects.
@@ -82,10 +83,13 @@ const (
 	KindPeakGrowth = "peak-growth"
 	// KindDocuments: Value is how many documents were broken; Limit is 0.
 	KindDocuments = "documents"
-	// KindExhaustion and KindCause: Value is how many trials ran out of
-	// descriptors, or show the cause; Limit is all of them.
+	// KindExhaustion, KindCause, KindCourse and KindForecast: Value is how many
+	// trials ran out of descriptors, show the cause, went as claimed, or ran out
+	// when it was predicted; Limit is all of them.
 	KindExhaustion = "exhaustion"
 	KindCause      = "cause"
+	KindCourse     = "course"
+	KindForecast   = "forecast"
 )
 
 // Evidence is one measured point of a claim.

@@ -21,15 +21,15 @@ const (
 	Undecided Cause = "undecided" // the samples do not tell
 )
 
-// least is the coefficient that counts, in descriptors a piece of work: less
+// Least is the coefficient that counts, in descriptors a piece of work: less
 // does not matter, and a real leak loses whole descriptors.
-const least = 0.1
+const Least = 0.1
 
 // Cause is what the fit says. A coefficient counts when its interval lies above
 // zero and it is at least 0.1.
 func (f *Fit) Cause() Cause {
-	leaks := f.PerCompleted != nil && f.PerCompleted.Low > 0 && f.PerCompleted.Estimate >= least
-	loads := f.PerInFlight != nil && f.PerInFlight.Low > 0 && f.PerInFlight.Estimate >= least
+	leaks := f.PerCompleted != nil && f.PerCompleted.Low > 0 && f.PerCompleted.Estimate >= Least
+	loads := f.PerInFlight != nil && f.PerInFlight.Low > 0 && f.PerInFlight.Estimate >= Least
 	switch {
 	case leaks && loads:
 		return Both

@@ -126,6 +126,10 @@ func statement(e gate.Evidence) string {
 		return fmt.Sprintf("%s of %d trials ran out of descriptors", whole(e.Value), e.N)
 	case gate.KindCause:
 		return fmt.Sprintf("%s of %d trials show it", whole(e.Value), e.N)
+	case gate.KindCourse:
+		return fmt.Sprintf("%s of %d trials went so", whole(e.Value), e.N)
+	case gate.KindForecast:
+		return fmt.Sprintf("%s of %d trials ran out when it was predicted", whole(e.Value), e.N)
 	case gate.KindPeakGrowth:
 		return fmt.Sprintf("median %s → %s, higher in %s of %d", orNone(e.From, median), orNone(e.To, median), whole(e.Value), e.N)
 	}

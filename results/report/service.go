@@ -1,7 +1,10 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"floodgate/results/summary"
@@ -55,8 +58,8 @@ func (p *printer) serviceCells(r summary.ServiceRow) []string {
 		done = percent(float64(r.Done) / float64(r.Due))
 	}
 	exhausted := "never"
-	if r.ExhaustedAt != nil {
-		exhausted = p.paint(fmt.Sprintf("%.1f s", r.ExhaustedAt.Seconds()), bad)
+	if r.FirstOut != nil {
+		exhausted = p.paint(fmt.Sprintf("%.1f s", r.FirstOut.At.Seconds()), bad)
 		if r.Exhausted < r.Measured {
 			exhausted += fmt.Sprintf(" (%d/%d)", r.Exhausted, r.Measured)
 		}
@@ -91,6 +94,13 @@ func (p *printer) causes(level string) {
 		if len(r.Errors) > 0 {
 			parts = append(parts, "reports not done: "+errorTypes(r.Errors))
 		}
+		if out := r.FirstOut; out != nil {
+			text := fmt.Sprintf("out of descriptors after %.1f s, at report %s, at %.1f reports a second, first for %s", out.At.Seconds(), count(out.Report), out.Rate, sides(r.Sides))
+			if at := r.ForecastAt; at != nil {
+				text += fmt.Sprintf(" (%.1f s was predicted when half of them were open)", at.Seconds())
+			}
+			parts = append(parts, text)
+		}
 		if r.Says != "" {
 			parts = append(parts, r.Says)
 		}
@@ -98,4 +108,22 @@ func (p *printer) causes(level string) {
 			p.wrapped("  ", r.Variant+": "+strings.Join(parts, "; "), faint)
 		}
 	}
+}
+
+// sides says where descriptors were refused first.
+func sides(trials map[string]int) string {
+	words := map[string]string{
+		"upstream": "a connection to the upstream", "mongo": "a connection to the database", "accept": "a connection of a client",
+	}
+	var parts []string
+	for _, side := range slices.SortedFunc(maps.Keys(trials), func(a, b string) int {
+		return cmp.Or(cmp.Compare(trials[b], trials[a]), cmp.Compare(a, b))
+	}) {
+		part := words[side]
+		if len(trials) > 1 {
+			part += fmt.Sprintf(" (%d×)", trials[side])
+		}
+		parts = append(parts, part)
+	}
+	return cmp.Or(strings.Join(parts, ", "), "what is not known")
 }

@@ -8,7 +8,6 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/leak"
-	"floodgate/results/stats"
 	"floodgate/scenarios"
 )
 
@@ -34,10 +33,15 @@ type ServiceRow struct {
 	// Peak descriptors of all trials, of NoFile.
 	Peak   *int `json:"peak_descriptors,omitempty"`
 	NoFile int  `json:"nofile"`
-	// Exhausted trials ran out of descriptors, in the median at ExhaustedAt.
-	Exhausted   int            `json:"exhausted"`
-	ExhaustedAt *time.Duration `json:"exhausted_at_ns,omitempty"`
-	// Stalled trials completed nothing any more; Recovered ones did a report after the load.
+	// Exhausted trials ran out of descriptors; FirstOut is the one of them in
+	// the middle by time, ForecastAt what was predicted of it. Sides counts the
+	// trials by where it was.
+	Exhausted  int            `json:"exhausted"`
+	FirstOut   *Exhausted     `json:"first_out,omitempty"`
+	ForecastAt *time.Duration `json:"forecast_at_ns,omitempty"`
+	Sides      map[string]int `json:"sides,omitempty"`
+	// Stalled trials, which count as measured, completed nothing any more;
+	// Recovered ones did a report after the load.
 	Stalled   int `json:"stalled"`
 	Recovered int `json:"recovered"`
 	// Left is the most descriptors that stayed open after everything was closed.
@@ -71,18 +75,45 @@ func (x *Index) Service() ([]ServiceRow, error) {
 	return rows, nil
 }
 
+// Served is a trial of a service and what its series says.
+type Served struct {
+	*results.Trial
+	Course *Course // nil: it has none, since the trial broke off
+	// Seed of the resampling of its figures.
+	Seed   uint64
+	NoFile int
+}
+
+// Served are the trials of a variant at a level.
+func (x *Index) Served(variant string, l scenarios.Level) []Served {
+	var all []Served
+	for _, t := range x.Trials(variant, l.Name) {
+		s := Served{Trial: t, Seed: x.Seed(variant, l.Name), NoFile: l.Scenario.SUT.NoFile}
+		if t.Service != nil {
+			s.Course = NewCourse(t.Service.Series, time.Duration(l.Scenario.Service.Duration))
+		}
+		all = append(all, s)
+	}
+	return all
+}
+
+// Measured says whether the course of the trial was recorded to its end.
+func (s Served) Measured() bool {
+	return s.Outcome == results.OutcomeOK || s.Outcome == results.OutcomeStalled
+}
+
 // ServiceAt sums up one variant at one level.
 func (x *Index) ServiceAt(variant string, l scenarios.Level) (ServiceRow, error) {
 	row := ServiceRow{Variant: variant, Level: l.Name, Planned: x.Blocks(), NoFile: l.Scenario.SUT.NoFile}
-	if err := row.add(x.Trials(variant, l.Name), x.Seed(variant, l.Name)); err != nil {
+	if err := row.add(x.Served(variant, l)); err != nil {
 		return row, fmt.Errorf("sum up %s at %s: %w", variant, l.Name, err)
 	}
 	return row, nil
 }
 
-func (r *ServiceRow) add(trials []*results.Trial, seed uint64) error {
+func (r *ServiceRow) add(trials []Served) error {
 	var response, accepted, service, lag merger
-	var exhausted []float64
+	var exhausted []Served
 	var fits []judged
 	for _, t := range trials {
 		r.count(t)
@@ -98,26 +129,39 @@ func (r *ServiceRow) add(trials []*results.Trial, seed uint64) error {
 				return fmt.Errorf("trial %d: %w", t.Index, err)
 			}
 		}
-		samples, at := course(s.Series)
-		if at != nil {
-			exhausted = append(exhausted, float64(*at))
+		if e := t.Course.Exhausted; e != nil {
+			exhausted = append(exhausted, t)
+			if e.Side != "" {
+				r.Sides = increased(r.Sides, e.Side, 1)
+			}
 		}
-		if fit, err := leak.Regress(samples, Confidence, seed); err == nil {
-			fits = append(fits, judged{fit, cause(fit, t.Descriptors.Left)})
+		if fit, err := leak.Regress(t.Course.Samples, Confidence, t.Seed); err == nil {
+			fits = append(fits, judged{t, fit, cause(fit, t.Descriptors.Left)})
 		}
 	}
 	r.ResponseP50, r.ResponseP99 = response.quantile(50), response.quantile(99)
 	r.AcceptedP99, r.ServiceP99, r.LagP99 = accepted.quantile(99), service.quantile(99), lag.quantile(99)
-	if r.Exhausted = len(exhausted); r.Exhausted > 0 {
-		r.ExhaustedAt = new(time.Duration(stats.Median(exhausted)))
-	}
+	r.firstOut(exhausted)
 	r.blame(fits)
 	return nil
 }
 
+// firstOut takes the exhausted trial in the middle by time.
+func (r *ServiceRow) firstOut(exhausted []Served) {
+	if r.Exhausted = len(exhausted); r.Exhausted == 0 {
+		return
+	}
+	slices.SortStableFunc(exhausted, func(a, b Served) int { return cmp.Compare(a.Course.Exhausted.At, b.Course.Exhausted.At) })
+	middle := exhausted[(len(exhausted)-1)/2]
+	r.FirstOut = middle.Course.Exhausted
+	if at, ok := middle.Course.Forecast(middle.NoFile, middle.Seed); ok {
+		r.ForecastAt = &at
+	}
+}
+
 // count adds what counts whatever the outcome.
-func (r *ServiceRow) count(t *results.Trial) {
-	if t.Outcome == results.OutcomeOK {
+func (r *ServiceRow) count(t Served) {
+	if t.Measured() {
 		r.Measured++
 	} else {
 		r.NotOK = increased(r.NotOK, t.Outcome, 1)
@@ -149,26 +193,6 @@ func (r *ServiceRow) count(t *results.Trial) {
 	}
 }
 
-// course is what a series says of descriptors and reports until the first of
-// them was refused, and when that was.
-func course(s results.Series) (samples []leak.Sample, exhausted *time.Duration) {
-	column := func(name string, i int) float64 { return float64(s.Columns[name][i]) }
-	for i, ms := range s.At {
-		at := time.Duration(ms) * time.Millisecond
-		if column("emfile", i) > 0 {
-			return samples, &at
-		}
-		if column("descriptors", i) == 0 { // not seen
-			continue
-		}
-		samples = append(samples, leak.Sample{
-			At: at, Descriptors: column("descriptors", i), InFlight: column("reports_in_flight", i),
-			Completed: column("done", i) + column("failed", i),
-		})
-	}
-	return samples, nil
-}
-
 // blame takes the cause that most fits show, and the words of the one whose
 // leak is in the middle of theirs.
 func (r *ServiceRow) blame(fits []judged) {
@@ -194,10 +218,14 @@ func (r *ServiceRow) blame(fits []judged) {
 	slices.SortFunc(most, func(a, b judged) int { return cmp.Compare(completed(a.fit), completed(b.fit)) })
 	middle := most[len(most)/2]
 	r.Says = middle.fit.Says(middle.cause, "report", r.NoFile)
+	if kind, by := middle.trial.Course.grows(middle.cause, middle.trial.Seed); kind != "" {
+		r.Says += fmt.Sprintf("; most of them %s, %.1f each", kind, by)
+	}
 }
 
 // judged is a fit and the cause that it shows.
 type judged struct {
+	trial Served
 	fit   *leak.Fit
 	cause leak.Cause
 }

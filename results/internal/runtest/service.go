@@ -73,8 +73,10 @@ func serve(t *results.Trial, sc *scenarios.Scenario, leaks bool) {
 				set(name, done)
 			case "descriptors":
 				set(name, fds)
-			case "emfile":
+			case "emfile", "emfile_mongo":
 				set(name, refused)
+			case "goroutines":
+				set(name, 20+10*fds)
 			default:
 				set(name, 0)
 			}

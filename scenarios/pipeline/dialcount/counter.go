@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net"
 	"sync"
+
+	"floodgate/scenarios/pipeline"
 )
 
 // Counter dials and counts. The zero value dials with a net.Dialer.
@@ -31,21 +33,27 @@ type Counts struct {
 	PeakConnecting int `json:"peak_connecting"`
 	PeakOpen       int `json:"peak_open"`
 	Peak           int `json:"peak"`
-	// Dials were begun in all; Failed of them gave no connection.
-	Dials  int `json:"dials"`
-	Failed int `json:"failed"`
+	// Dials were begun in all; Failed of them gave no connection, Exhausted of
+	// these for want of a descriptor.
+	Dials     int `json:"dials"`
+	Failed    int `json:"failed"`
+	Exhausted int `json:"exhausted"`
 }
 
 // DialContext dials. It fits http.Transport and the MongoDB driver's SetDialer.
 func (c *Counter) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	c.update(func(n *Counts) { n.Connecting++; n.Dials++ })
-	made := false
+	made, exhausted := false, false
 	defer func() { // also where Dial panics
 		c.update(func(n *Counts) {
 			n.Connecting--
-			if made {
+			switch {
+			case made:
 				n.Open++
-			} else {
+			case exhausted:
+				n.Exhausted++
+				fallthrough
+			default:
 				n.Failed++
 			}
 		})
@@ -56,6 +64,7 @@ func (c *Counter) DialContext(ctx context.Context, network, address string) (net
 	}
 	inner, err := dial(ctx, network, address)
 	if err != nil {
+		exhausted = pipeline.SystemErrorType(err) == "emfile"
 		return nil, err
 	}
 	made = true
