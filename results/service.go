@@ -5,11 +5,13 @@ import "time"
 // Service is what a trial of a service under load gave.
 type Service struct {
 	// Due reports came in the time; Ended of them were answered, timed out or
-	// failed at the client; OK were done. Errors counts the others by type.
-	Due    int            `json:"due"`
-	Ended  int            `json:"ended"`
-	OK     int            `json:"ok"`
-	Errors map[string]int `json:"errors,omitempty"`
+	// failed at the client, and Dropped were never sent, as the load was ended
+	// early: due = ended + dropped. OK were done. Errors counts the other ended ones by type.
+	Due     int            `json:"due"`
+	Ended   int            `json:"ended"`
+	Dropped int            `json:"dropped"`
+	OK      int            `json:"ok"`
+	Errors  map[string]int `json:"errors,omitempty"`
 	// Response is the time of all that ended since they were due, Accepted that
 	// of those that were done alone; ServiceTime is the time since they were
 	// begun, Lag how late that was.

@@ -16,14 +16,12 @@ import (
 	"math"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
-
-	"floodgate/mockupstream/precise"
 )
 
 // Options of an attack.
@@ -81,7 +79,8 @@ func (e Ended) Lag() time.Duration { return e.Begun - e.Intended }
 const workers = 16
 
 // Attack sends all requests and waits until each has ended. Cancelling ctx
-// stops sending; requests that run are waited for until their Timeout. The
+// stops sending; requests that run are waited for until their Timeout, and those
+// that were due by then and never begun are told to Due, but not to Ended. The
 // error is that of ctx or of Save; errors of requests are data.
 func Attack(ctx context.Context, o Options) error {
 	if err := Validate(o.Arrivals.Rate); err != nil {
@@ -90,28 +89,30 @@ func Attack(ctx context.Context, o Options) error {
 	if o.Timeout <= 0 {
 		o.Timeout = 30 * time.Second
 	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
 	client := newClient(o)
 	defer client.CloseIdleConnections()
-	p := &pacer{ctx: ctx, due: o.Due, clock: precise.New(), schedule: schedule{arrivals: o.Arrivals}, intended: map[uint64]time.Duration{}}
+	p := newPacer(ctx, o)
 	defer p.clock.Close()
 	attacker := vegeta.NewAttacker(vegeta.Client(client), vegeta.Workers(workers), vegeta.MaxWorkers(math.MaxInt64))
-	defer context.AfterFunc(ctx, func() { attacker.Stop() })()
-	var failed error
-	for r := range attacker.Attack(targeter(o), p, 0, o.Name) {
-		if o.Save != nil && failed == nil {
-			if failed = o.Save(r); failed != nil {
-				attacker.Stop()
+	defer context.AfterFunc(ctx, func() {
+		p.stop()
+		attacker.Stop()
+	})()
+	saving := o.Save != nil
+	for r := range attacker.Attack(targeter(o), p, 0, o.Name) { // in full after a stop too: whatever was begun
+		if saving {
+			if err := o.Save(r); err != nil {
+				saving = false
+				cancel(fmt.Errorf("save results: %w", err))
 			}
 		}
-		if o.Ended != nil {
-			o.Ended(p.ended(r))
-		} else {
-			p.ended(r)
+		if e := p.ended(r); o.Ended != nil {
+			o.Ended(e)
 		}
 	}
-	if failed != nil {
-		return fmt.Errorf("save results: %w", failed)
-	}
+	p.drop()
 	return context.Cause(ctx)
 }
 
@@ -147,62 +148,6 @@ func targeter(o Options) vegeta.Targeter {
 
 // number is the request's own, which targeter gave it.
 func number(target string) uint64 {
-	u, err := url.Parse(target)
-	if err != nil {
-		return 0
-	}
-	n, _ := strconv.ParseUint(u.Query().Get("report"), 10, 64) // we wrote it
+	n, _ := strconv.ParseUint(target[strings.LastIndexByte(target, '=')+1:], 10, 64) // we wrote it
 	return n
-}
-
-// pacer holds each request back until it is due, by a clock that is finer than
-// vegeta's, and remembers when that was until the request has ended.
-type pacer struct {
-	ctx      context.Context
-	due      func(Due)
-	clock    *precise.Clock
-	schedule schedule
-
-	mu       sync.Mutex
-	began    time.Time
-	intended map[uint64]time.Duration
-}
-
-// Pace waits for the start of request hits; vegeta need not wait after it.
-func (p *pacer) Pace(elapsed time.Duration, hits uint64) (wait time.Duration, stop bool) {
-	at, more := p.schedule.next()
-	if !more {
-		return 0, true
-	}
-	p.mu.Lock()
-	if p.began.IsZero() {
-		p.began = time.Now().Add(-elapsed)
-	}
-	p.intended[hits] = at
-	p.mu.Unlock()
-	if ahead := at - time.Since(p.began); ahead > 0 && p.clock.Sleep(p.ctx, ahead) != nil {
-		return 0, true
-	}
-	if p.due != nil {
-		p.due(Due{Seq: hits, Intended: at})
-	}
-	return 0, false
-}
-
-// Rate is what vegeta's pacers have; nothing of ours asks for it.
-func (p *pacer) Rate(elapsed time.Duration) float64 {
-	return p.schedule.arrivals.Rate.PerSecond(elapsed)
-}
-
-func (p *pacer) ended(r *vegeta.Result) Ended {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	begun := r.Timestamp.Sub(p.began)
-	e := Ended{
-		Report: number(r.URL), Intended: p.intended[r.Seq], Begun: begun, At: begun + r.Latency,
-		Code: int(r.Code), Text: r.Error,
-	}
-	e.Error = errorType(r)
-	delete(p.intended, r.Seq)
-	return e
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -17,7 +18,13 @@ import (
 	"floodgate/bench/load"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if os.Getenv(stubVariable) != "" {
+		stub()
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // collect attacks and returns what ended, by report number.
 func collect(t *testing.T, o load.Options) (map[uint64]load.Ended, error) {

@@ -49,9 +49,10 @@ func record(h *hdrhistogram.Histogram, d time.Duration) {
 	_ = h.RecordValue(min(max(int64(d), 0), recorder.Highest)) // it is in range
 }
 
-// Summary is what was recorded, for the record of a trial.
+// Summary is what was recorded, for the record of a trial whose attack is over:
+// what was due and has not ended by then was dropped.
 func (r *Recorder) Summary() (*results.Service, error) {
-	s := &results.Service{Due: int(r.due), Ended: int(r.ended), OK: int(r.ok)}
+	s := &results.Service{Due: int(r.due), Ended: int(r.ended), Dropped: int(r.due - r.ended), OK: int(r.ok)}
 	for name, n := range r.errors {
 		if s.Errors == nil {
 			s.Errors = map[string]int{}

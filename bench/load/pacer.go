@@ -1,0 +1,106 @@
+package load
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+
+	"floodgate/mockupstream/precise"
+)
+
+// pacer holds each request back until it is due, by a clock that is finer than
+// vegeta's, and remembers when that was until the request has ended.
+type pacer struct {
+	ctx      context.Context
+	due      func(Due) // nil: nobody
+	clock    *precise.Clock
+	schedule schedule
+	// next is the request to come, if there are more.
+	next Due
+	more bool
+
+	mu       sync.Mutex
+	began    time.Time     // zero: not yet
+	stopped  time.Duration // since then; 0: not stopped
+	intended map[uint64]time.Duration
+}
+
+func newPacer(ctx context.Context, o Options) *pacer {
+	p := &pacer{ctx: ctx, due: o.Due, clock: precise.New(), schedule: schedule{arrivals: o.Arrivals}, intended: map[uint64]time.Duration{}}
+	p.next.Intended, p.more = p.schedule.next()
+	return p
+}
+
+// Pace waits for the start of request hits; vegeta need not wait after it.
+func (p *pacer) Pace(elapsed time.Duration, hits uint64) (wait time.Duration, stop bool) {
+	if !p.more || p.ctx.Err() != nil {
+		return 0, true
+	}
+	p.mu.Lock()
+	if p.began.IsZero() {
+		p.began = time.Now().Add(-elapsed)
+	}
+	p.mu.Unlock()
+	if ahead := p.next.Intended - time.Since(p.began); ahead > 0 && p.clock.Sleep(p.ctx, ahead) != nil {
+		return 0, true
+	}
+	p.mu.Lock()
+	p.intended[hits] = p.next.Intended
+	p.mu.Unlock()
+	p.announce()
+	return 0, false
+}
+
+// announce says that the next request is due and goes on to the one after it.
+func (p *pacer) announce() {
+	if p.due != nil {
+		p.due(p.next)
+	}
+	p.next.Seq++
+	p.next.Intended, p.more = p.schedule.next()
+}
+
+// Rate is what vegeta's pacers have; nothing of ours asks for it.
+func (p *pacer) Rate(elapsed time.Duration) float64 {
+	return p.schedule.arrivals.Rate.PerSecond(elapsed)
+}
+
+// stop notes when the attack was stopped.
+func (p *pacer) stop() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.stopped == 0 && !p.began.IsZero() {
+		p.stopped = time.Since(p.began)
+	}
+}
+
+// drop announces what had been due when the attack was stopped and was still
+// held up, by a generator or a machine that was behind. What the schedule has
+// after that never was due. To be called when vegeta has ended.
+func (p *pacer) drop() {
+	if p.ctx.Err() == nil {
+		return
+	}
+	p.stop()
+	if p.began.IsZero() { // stopped before it began
+		return
+	}
+	for p.more && p.next.Intended <= p.stopped {
+		p.announce()
+	}
+}
+
+func (p *pacer) ended(r *vegeta.Result) Ended {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	begun := r.Timestamp.Sub(p.began)
+	e := Ended{
+		Report: number(r.URL), Intended: p.intended[r.Seq], Begun: begun, At: begun + r.Latency,
+		Code: int(r.Code), Text: r.Error,
+	}
+	e.Error = errorType(r)
+	delete(p.intended, r.Seq)
+	return e
+}
