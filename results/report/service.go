@@ -91,6 +91,9 @@ func (p *printer) causes(level string) {
 		if r.Stalled > 0 {
 			parts = append(parts, plural(r.Stalled, "trial", "trials")+" stalled: reports in flight, and nothing completed")
 		}
+		if r.Dropped > 0 {
+			parts = append(parts, count(r.Dropped)+" reports were due and not sent, the load having ended early")
+		}
 		if len(r.Errors) > 0 {
 			parts = append(parts, "reports not done: "+errorTypes(r.Errors))
 		}

@@ -20,9 +20,11 @@ type ServiceRow struct {
 	Measured int            `json:"measured"`
 	NotOK    map[string]int `json:"not_ok,omitempty"`
 	// Due reports of all trials; Done of them in time, the others by error.
-	Due    int            `json:"due"`
-	Done   int            `json:"done"`
-	Errors map[string]int `json:"errors,omitempty"`
+	Due int `json:"due"`
+	// Dropped of them were never sent, since the load ended early.
+	Dropped int            `json:"dropped"`
+	Done    int            `json:"done"`
+	Errors  map[string]int `json:"errors,omitempty"`
 	// ResponseP50 and ResponseP99 count from when a report was due, of all that
 	// ended; AcceptedP99 of those done alone; ServiceP99 from when it was begun.
 	ResponseP50 *time.Duration `json:"response_p50_ns,omitempty"`
@@ -181,6 +183,7 @@ func (r *ServiceRow) count(t Served) {
 		return
 	}
 	r.Due += s.Due
+	r.Dropped += s.Dropped
 	r.Done += s.OK
 	for name, n := range s.Errors {
 		r.Errors = increased(r.Errors, name, n)
