@@ -184,6 +184,9 @@ func printDryRun(w io.Writer, s *scenarios.Scenario) error {
 		fmt.Fprintf(w, "%s (nofile %d)\n", level.Name, level.Scenario.SUT.NoFile)
 		fmt.Fprintln(table, "variant\tideal makespan\tpredicted descriptors\tupstream\tmongo\t")
 		for _, v := range s.Variants {
+			if !v.RunsAt(level) {
+				continue
+			}
 			p := scenarios.Predict(v, level.Scenario)
 			fmt.Fprintf(table, "%s\t%v\t%d\t%d\t%d\t\n", v.Name,
 				ideal[[2]string{level.Name, v.Name}].Round(time.Millisecond), p.Total, p.Upstream, p.Mongo)

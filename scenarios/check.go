@@ -64,6 +64,9 @@ func (c *checker) check() {
 	}
 	names := c.variants()
 	levels := c.levels("levels", c.s.Levels)
+	for i, v := range c.s.Variants {
+		c.where(join(index("variants", i), "where"), v.Where, levels)
+	}
 	if q := c.s.Quick; q != nil {
 		if q.Levels != nil {
 			c.levels("quick.levels", q.Levels)

@@ -17,6 +17,18 @@ func (c *checker) claims(names []string, levels []Level) {
 			ids[claim.ID] = i
 		}
 		c.claim(claim, path, names, levels)
+		c.runs(claim, path, levels)
+	}
+}
+
+// runs checks that every variant of a claim runs at a level that it selects.
+func (c *checker) runs(claim *Claim, path string, levels []Level) {
+	about := claim.about()
+	selected := slices.DeleteFunc(slices.Clone(levels), func(l Level) bool { return !l.Selects(about.where) })
+	for _, v := range c.s.Variants {
+		if slices.Contains(about.variants, v.Name) && len(selected) > 0 && !slices.ContainsFunc(selected, v.RunsAt) {
+			c.report(path, fmt.Sprintf("%s runs at none of the levels that the claim selects; allowed: variants whose where selects one of them", quote(v.Name)))
+		}
 	}
 }
 

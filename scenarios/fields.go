@@ -59,6 +59,7 @@ var rules = map[string]rule{
 	"Variant.queue":       {doc: "Values that may wait for a writer; for staged. Default 0.", span: between(0, maxAtOnce)},
 	"Variant.batch":       {doc: "Documents in one bulk write at most; for batched.", span: between(1, maxBulk)},
 	"Variant.linger":      {doc: "How long a bulk write that is not full waits for more; for batched. Default 0.", most: Duration(time.Hour)},
+	"Variant.where":       {doc: "Factors and the one value that selects the levels at which it runs. Default: all levels."},
 	"Variant.connections": {doc: "How the variant connects; what is left out follows from the strategy."},
 
 	"Variant.scope":   {doc: "Scope of the limit of a service: report (default: each has one of its own) or shared by all reports; for bounded.", oneOf: []string{"report", "shared"}},

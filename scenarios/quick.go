@@ -24,34 +24,49 @@ func (s *Scenario) Quickened() *Scenario {
 		})
 	}
 	levels, _ := q.expand(q.Levels, "levels")
+	q.Variants = slices.DeleteFunc(slices.Clone(q.Variants), func(v Variant) bool { return !slices.ContainsFunc(levels, v.RunsAt) })
 	q.Claims = slices.DeleteFunc(slices.Clone(s.Claims), func(c Claim) bool { return !q.decides(c, levels) })
 	return &q
 }
 
 // decides says whether the scenario runs all that a claim is about.
 func (s *Scenario) decides(c Claim, levels []Level) bool {
-	var variants []string
-	var where map[string]any
-	with := ""
-	switch {
-	case c.Reduction != nil:
-		variants, where = append(slices.Clone(c.Reduction.Of), c.Reduction.Against), c.Reduction.Where
-	case c.Growth != nil:
-		variants, where, with = append(slices.Clone(c.Growth.Of), c.Growth.Against), c.Growth.Where, c.Growth.With
-	case c.Descriptors != nil:
-		variants, with = append(slices.Clone(c.Descriptors.Within), c.Descriptors.Grows...), c.Descriptors.With
-	case c.Documents != nil:
-		variants = c.Documents.Of
-	case c.Exhaustion != nil:
-		variants, where = c.Exhaustion.Of, c.Exhaustion.Where
-	case c.Cause != nil:
-		variants, where = c.Cause.Of, c.Cause.Where
-	}
-	for _, name := range variants {
-		if !slices.ContainsFunc(s.Variants, func(v Variant) bool { return v.Name == name }) {
+	about := c.about()
+	selected := slices.DeleteFunc(slices.Clone(levels), func(l Level) bool { return !l.Selects(about.where) })
+	for _, name := range about.variants {
+		i := slices.IndexFunc(s.Variants, func(v Variant) bool { return v.Name == name })
+		if i < 0 || !slices.ContainsFunc(selected, s.Variants[i].RunsAt) {
 			return false
 		}
 	}
-	selected := slices.DeleteFunc(slices.Clone(levels), func(l Level) bool { return !l.Selects(where) })
-	return len(selected) > 0 && (with == "" || varies(with, selected))
+	return len(selected) > 0 && (about.with == "" || varies(about.with, selected))
+}
+
+// subject of a claim.
+type subject struct {
+	variants []string
+	where    map[string]any
+	with     string // the factor that something grows with, or empty
+}
+
+func (c Claim) about() subject {
+	switch {
+	case c.Reduction != nil:
+		return subject{append(slices.Clone(c.Reduction.Of), c.Reduction.Against), c.Reduction.Where, ""}
+	case c.Growth != nil:
+		return subject{append(slices.Clone(c.Growth.Of), c.Growth.Against), c.Growth.Where, c.Growth.With}
+	case c.Descriptors != nil:
+		return subject{append(slices.Clone(c.Descriptors.Within), c.Descriptors.Grows...), nil, c.Descriptors.With}
+	case c.Documents != nil:
+		return subject{variants: c.Documents.Of}
+	case c.Exhaustion != nil:
+		return subject{c.Exhaustion.Of, c.Exhaustion.Where, ""}
+	case c.Cause != nil:
+		return subject{c.Cause.Of, c.Cause.Where, ""}
+	case c.Course != nil:
+		return subject{c.Course.Of, c.Course.Where, ""}
+	case c.Forecast != nil:
+		return subject{c.Forecast.Of, c.Forecast.Where, ""}
+	}
+	return subject{}
 }

@@ -170,6 +170,9 @@ type Variant struct {
 	// Waiting is how many items may wait for a slot, all reports together; a
 	// report that does not fit is turned away. For scope shared. Nil: any number.
 	Waiting *int `yaml:"waiting,omitempty" json:"waiting,omitempty"`
+	// Where maps factors to the one value that selects the levels at which the
+	// variant runs. Empty: all levels.
+	Where map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
 	// Connections; what is left out follows from the strategy.
 	Connections Connections `yaml:"connections,omitempty" json:"connections,omitzero"`
 }

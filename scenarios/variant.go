@@ -47,6 +47,9 @@ func (v Variant) MaxConns() (upstream, mongo int) {
 	return upstream, mongo
 }
 
+// RunsAt says whether the variant runs at the level.
+func (v Variant) RunsAt(l Level) bool { return l.Selects(v.Where) }
+
 // atOnce is how many fetches and writes the strategy has under way at most, 0: any number.
 func (v Variant) atOnce() (fetches, writes int) {
 	switch v.Strategy {

@@ -45,6 +45,9 @@ func needs(all []*scenarios.Scenario) []need {
 		for _, l := range levels {
 			n.sut = max(n.sut, l.Scenario.SUT.NoFile)
 			for _, v := range s.Variants {
+				if !v.RunsAt(l) {
+					continue
+				}
 				p := scenarios.Predict(v, l.Scenario)
 				n.server = max(n.server, upstreamDescriptors*p.Upstream+serverBaseline, mongoDescriptors*p.Mongo+serverBaseline)
 			}

@@ -31,7 +31,8 @@ type PlannedTrial struct {
 }
 
 // Plan returns the trials of a scenario in the order in which they run: block
-// after block, inside a block every variant at every level in random order.
+// after block, inside a block every variant at every level where it runs, in
+// random order.
 // It is a pure function of the scenario.
 func Plan(s *scenarios.Scenario) ([]PlannedTrial, error) {
 	levels, err := s.ExpandLevels()
@@ -46,7 +47,9 @@ func Plan(s *scenarios.Scenario) ([]PlannedTrial, error) {
 			batches := itemBatches(level.Scenario)
 			delays := injected(level.Scenario.Upstream, seed, batches)
 			for _, v := range s.Variants {
-				plan = append(plan, planTrial(v, level, block, seed, delays))
+				if v.RunsAt(level) {
+					plan = append(plan, planTrial(v, level, block, seed, delays))
+				}
 			}
 		}
 		order := rand.New(rand.NewPCG(seed, uint64(block)))

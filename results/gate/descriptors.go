@@ -18,15 +18,15 @@ const minBlocks = 6
 // judgeDescriptors judges a hard budget, for which there is no test, and growth.
 func judgeDescriptors(x *summary.Index, c scenarios.DescriptorsClaim, judged *Claim) {
 	for _, variant := range c.Within {
-		for _, l := range x.Levels {
+		for _, l := range x.LevelsOf(variant) {
 			judged.Evidence = append(judged.Evidence, peakWithin(x, variant, l.Name))
 		}
 	}
 	if len(c.Grows) == 0 {
 		return
 	}
-	series := sweeps(x.Levels, c.With)
 	for _, variant := range c.Grows {
+		series := sweeps(x.LevelsOf(variant), c.With)
 		for _, s := range series {
 			judged.Evidence = append(judged.Evidence, peakGrows(x, s, variant))
 		}

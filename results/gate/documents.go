@@ -22,7 +22,7 @@ func judgeDocuments(x *summary.Index, c scenarios.DocumentsClaim, judged *Claim)
 		}
 	}
 	for _, variant := range of {
-		for _, l := range x.Levels {
+		for _, l := range x.LevelsOf(variant) {
 			judged.Evidence = append(judged.Evidence, documentsAt(x, variant, l.Name))
 		}
 	}

@@ -72,7 +72,7 @@ func (s sweep) last() scenarios.Level  { return s.levels[len(s.levels)-1] }
 // their log-ratios, paired by block, is proved where its interval lies above 0
 // and refuted where it lies at or below. The steps between are shown beside it.
 func judgeGrowth(x *summary.Index, c scenarios.GrowthClaim, judged *Claim) error {
-	selected := slices.DeleteFunc(slices.Clone(x.Levels), func(l scenarios.Level) bool { return !l.Selects(c.Where) })
+	selected := slices.DeleteFunc(x.LevelsOf(append(slices.Clone(c.Of), c.Against)...), func(l scenarios.Level) bool { return !l.Selects(c.Where) })
 	for _, s := range sweeps(selected, c.With) {
 		for _, variant := range c.Of {
 			if err := judgeSweep(x, s, variant, c.Against, judged); err != nil {

@@ -14,7 +14,7 @@ import (
 // and refuted where it begins above.
 func judgeReduction(x *summary.Index, c scenarios.ReductionClaim, judged *Claim) error {
 	for _, variant := range c.Of {
-		for _, l := range x.Levels {
+		for _, l := range x.LevelsOf(variant, c.Against) {
 			if !l.Selects(c.Where) {
 				continue
 			}

@@ -69,7 +69,7 @@ func decide(e *Evidence, row summary.ServiceRow, shown int) {
 
 func eachService(x *summary.Index, of []string, where map[string]any, judged *Claim, judge func(summary.ServiceRow, scenarios.Level, *Evidence)) error {
 	for _, variant := range of {
-		for _, l := range x.Levels {
+		for _, l := range x.LevelsOf(variant) {
 			if !l.Selects(where) {
 				continue
 			}

@@ -36,7 +36,7 @@ func GoBench(w io.Writer, run *results.Run) error {
 	}
 	names := benchNames(x.Scenario.Variants)
 	for _, v := range x.Scenario.Variants {
-		for _, l := range x.Levels {
+		for _, l := range x.LevelsOf(v.Name) {
 			pairing := x.Pair(v.Name, x.Baseline(), l.Name)
 			for _, t := range x.Trials(v.Name, l.Name) {
 				if t.Outcome == results.OutcomeOK {

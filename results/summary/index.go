@@ -5,6 +5,7 @@ package summary
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"floodgate/results"
 	"floodgate/scenarios"
@@ -38,7 +39,9 @@ func NewIndex(run *results.Run) (*Index, error) {
 	x := &Index{Run: run, Scenario: &sc, Levels: levels, cells: make(map[cell][]*results.Trial)}
 	for _, v := range sc.Variants {
 		for _, l := range levels {
-			x.cells[cell{v.Name, l.Name}] = nil
+			if v.RunsAt(l) {
+				x.cells[cell{v.Name, l.Name}] = nil
+			}
 		}
 	}
 	for i := range run.Trials {
@@ -71,6 +74,22 @@ func (x *Index) add(t *results.Trial) error {
 // order does not matter to anything that is computed from them.
 func (x *Index) Trials(variant, level string) []*results.Trial {
 	return x.cells[cell{variant, level}]
+}
+
+// LevelsOf are the levels at which all of the variants run, in the scenario's order.
+func (x *Index) LevelsOf(variants ...string) []scenarios.Level {
+	var levels []scenarios.Level
+	for _, l := range x.Levels {
+		if !slices.ContainsFunc(variants, func(v string) bool { return !x.runs(v, l) }) {
+			levels = append(levels, l)
+		}
+	}
+	return levels
+}
+
+func (x *Index) runs(variant string, l scenarios.Level) bool {
+	_, runs := x.cells[cell{variant, l.Name}]
+	return runs
 }
 
 // Blocks is how many trials each cell was planned to have.

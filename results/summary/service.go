@@ -67,6 +67,9 @@ func (x *Index) Service() ([]ServiceRow, error) {
 	var rows []ServiceRow
 	for _, l := range x.Levels {
 		for _, v := range x.Scenario.Variants {
+			if !x.runs(v.Name, l) {
+				continue
+			}
 			row, err := x.ServiceAt(v.Name, l)
 			if err != nil {
 				return nil, err

@@ -75,6 +75,9 @@ func (x *Index) Table() (*Table, error) {
 	table := &Table{Baseline: x.Baseline()}
 	for _, l := range x.Levels {
 		for _, v := range x.Scenario.Variants {
+			if !x.runs(v.Name, l) {
+				continue
+			}
 			row, err := x.row(v.Name, l.Name)
 			if err != nil {
 				return nil, fmt.Errorf("sum up %s at %s: %w", v.Name, l.Name, err)
