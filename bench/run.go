@@ -15,6 +15,7 @@ import (
 
 	"floodgate/bench/environment"
 	"floodgate/bench/experiment"
+	"floodgate/bench/watch"
 	"floodgate/results"
 	"floodgate/results/gate"
 	"floodgate/scenarios"
@@ -236,9 +237,11 @@ func (o runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *r
 	trials := experiment.NewTrials(env, u.options.Executable, store.ID())
 	trials.Container = u.sut
 	trials.SaveVegeta = o.save
+	view := watch.New(watch.Options{To: o.stderr, Quiet: o.quiet, Service: s.Service != nil})
 	err := experiment.Run(ctx, experiment.Options{
-		Store: store, Done: done, Scenario: s, Progress: newProgress(o.stderr, o.quiet), Trials: trials,
+		Store: store, Done: done, Scenario: s, Progress: view, Trials: trials,
 	})
+	view.Close()
 	if err != nil {
 		resume := "run --resume " + store.ID()
 		if o.root != defaultRoot {
