@@ -17,7 +17,7 @@ import (
 const redrawEvery = 200 * time.Millisecond
 
 // block is lines of a terminal that are drawn anew in place. The cursor stays
-// at the end of the last one.
+// at the begin of the last one, where the terminal's own "^C" wraps nothing.
 type block struct {
 	w     io.Writer
 	size  func() (columns, rows int)
@@ -97,7 +97,7 @@ func (b *block) draw() {
 		out += l + ansi.EraseLineRight
 		b.drawn = append(b.drawn, ansi.StringWidth(l))
 	}
-	fmt.Fprint(b.w, out+ansi.EraseScreenBelow)
+	fmt.Fprint(b.w, out+ansi.EraseScreenBelow+"\r")
 }
 
 // erased clears what stands there and forgets it.
