@@ -15,6 +15,8 @@ import (
 
 	"floodgate/bench/environment"
 	"floodgate/bench/experiment"
+	"floodgate/bench/metrics"
+	"floodgate/bench/watch"
 	"floodgate/results"
 	"floodgate/results/gate"
 	"floodgate/scenarios"
@@ -30,6 +32,8 @@ type runOptions struct {
 	environment    environmentFlags
 	saveVegeta     string
 	save           func(*vegeta.Result) error // nil: nobody
+	metricsAddr    string
+	metrics        *metrics.Server // nil: none
 	stdout, stderr io.Writer
 }
 
@@ -56,6 +60,15 @@ Upstream and database come from the environment:
 				if len(names) > 0 || o.quick || o.saveVegeta != "" {
 					return exit(exitUsage, errors.New("--resume goes on with the scenario of the run: name no scenario, no --quick and no --save-vegeta"))
 				}
+			}
+			var err error
+			if o.metrics, err = o.serveMetrics(cmd.Context()); err != nil {
+				return err
+			}
+			if o.metrics != nil {
+				defer o.metrics.Close()
+			}
+			if o.resume != "" {
 				code, err := o.resumeRun(cmd.Context())
 				return exit(code, err)
 			}
@@ -67,6 +80,7 @@ Upstream and database come from the environment:
 	flags.BoolVar(&o.quick, "quick", false, "the scenario's quick version")
 	flags.BoolVar(&o.quiet, "quiet", false, "no progress")
 	flags.StringVar(&o.saveVegeta, "save-vegeta", "", "new `file` for vegeta's results of a service, for vegeta report, plot and encode")
+	flags.StringVar(&o.metricsAddr, "metrics", "", "serve Prometheus metrics of the run at /metrics of a loopback `address`; 9090: 127.0.0.1:9090")
 	flags.StringVar(&o.resume, "resume", "", "go on with the interrupted run `ID`")
 	flags.StringVar(&o.root, "out", defaultRoot, "`folder` that runs are stored in")
 	return cmd
@@ -236,9 +250,11 @@ func (o runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *r
 	trials := experiment.NewTrials(env, u.options.Executable, store.ID())
 	trials.Container = u.sut
 	trials.SaveVegeta = o.save
+	view := watch.New(watch.Options{To: o.stderr, Quiet: o.quiet, Service: s.Service != nil})
 	err := experiment.Run(ctx, experiment.Options{
-		Store: store, Done: done, Scenario: s, Progress: newProgress(o.stderr, o.quiet), Trials: trials,
+		Store: store, Done: done, Scenario: s, Progress: o.progress(view, store.ID(), s.Name), Trials: trials,
 	})
+	view.Close()
 	if err != nil {
 		resume := "run --resume " + store.ID()
 		if o.root != defaultRoot {

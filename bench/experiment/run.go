@@ -43,6 +43,10 @@ type Progress interface {
 	Started(planned, done int, left time.Duration)
 	TrialStarted(t PlannedTrial, left time.Duration)
 	TrialEnded(t results.Trial, left time.Duration)
+	// Live is how a trial of a service goes, ten times a second, from a goroutine
+	// of the trial. It must return at once: the trial waits. One that comes after
+	// its trial has ended is late and to be dropped.
+	Live(l Live)
 	// Note is something that a person should know at once.
 	Note(text string)
 }
@@ -58,6 +62,9 @@ func Run(ctx context.Context, o Options) error {
 	todo := remaining(plan, o.Done)
 	clock := newEstimator(todo)
 	o.Progress.Started(len(plan), len(plan)-len(todo), clock.left())
+	watched := *o.Trials
+	watched.Live = o.Progress.Live
+	o.Trials = &watched
 	failures := 0
 	var rest pause
 	for _, t := range todo {

@@ -29,6 +29,7 @@ type serviceTrial struct {
 	series   results.Series
 	progress progress
 	stall    context.CancelCauseFunc // ends the load; nil before it
+	feed     *feed                   // nil: nobody watches
 }
 
 // progress is when something was completed last.
@@ -43,6 +44,9 @@ var errStalled = errors.New("nothing was completed any more")
 func newServiceTrial(m *measurement) *serviceTrial {
 	t := &serviceTrial{m: m, scenario: m.planned.Level.Scenario, recorder: load.NewRecorder()}
 	t.series.Columns = map[string][]int64{}
+	if m.trials.Live != nil {
+		t.feed = newFeed()
+	}
 	return t
 }
 
@@ -169,6 +173,9 @@ func (t *serviceTrial) ended(e load.Ended) {
 	defer t.mu.Unlock()
 	t.recorder.Ended(e)
 	t.mark(e.Report, e.Error == "")
+	if t.feed != nil {
+		t.feed.ended(e)
+	}
 }
 
 // mark notes whether a report was done. The caller holds the lock.
@@ -235,15 +242,17 @@ func (t *serviceTrial) tick(k sut.Tick) {
 		values["emfile"] += int64(n)
 		values["emfile_"+side] = int64(n)
 	}
-	if n, err := t.m.sampler.Count(); err == nil {
-		values["descriptors"] = int64(n)
-	}
-	if kinds, err := t.m.sampler.Classify(); err == nil && kinds != nil {
+	seen := t.look()
+	values["descriptors"], values["threads"], values["rss_bytes"] = int64(seen.Descriptors), int64(seen.Threads), seen.RSS
+	if kinds := seen.Kinds; kinds != nil {
 		values["descriptors_upstream"], values["descriptors_mongo"], values["descriptors_other"] = int64(kinds.Upstream), int64(kinds.Mongo), int64(kinds.Other)
 	}
-	if threads, rss, err := t.m.sampler.Resources(); err == nil {
-		values["threads"], values["rss_bytes"] = int64(threads), rss
-	}
+	t.note(k, values)
+	t.tell(k, seen)
+}
+
+// note adds a tick to the series.
+func (t *serviceTrial) note(k sut.Tick, values map[string]int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.series.At = append(t.series.At, k.At.Milliseconds())

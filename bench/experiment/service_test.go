@@ -123,3 +123,32 @@ func TestServiceStalls(t *testing.T) {
 		return
 	}
 }
+
+// What is told of a trial while it runs ends with what its record says.
+func TestServiceLive(t *testing.T) {
+	r := trials(t)
+	var lives []experiment.Live
+	r.Live = func(l experiment.Live) { lives = append(lives, l) }
+	s := scenario(t, serviceScenario)
+	for _, p := range plan(t, s) {
+		if p.Variant.Name != "turned-away" {
+			continue
+		}
+		record, err := r.Run(t.Context(), p)
+		if err != nil || record.Outcome != results.OutcomeOK || len(lives) != len(record.Service.Series.At) {
+			t.Fatalf("%s %s, %v, told %d times", record.Outcome, record.Reason, err, len(lives))
+		}
+		responses := 0
+		for _, l := range lives {
+			responses += len(l.Responses)
+		}
+		l, v := lives[len(lives)-1], record.Service
+		if l.Due != v.Due || l.Ended != v.Ended || l.OK != v.OK || l.Errors["http_5xx"] != int64(v.Errors["http_5xx"]) || responses != v.Ended {
+			t.Errorf("told last %+v and %d responses, recorded due %d, ended %d, done %d, errors %v", l.Counts, responses, v.Due, v.Ended, v.OK, v.Errors)
+		}
+		if l.Trial.Index != p.Index || !l.Began.Equal(record.Started) || l.NoFile != 64 || l.Descriptors < 5 || l.Duration != 50*time.Millisecond || l.P99 <= 0 {
+			t.Errorf("told %+v", l)
+		}
+		return
+	}
+}

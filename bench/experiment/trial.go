@@ -35,6 +35,9 @@ type Trials struct {
 	Container *sut.ContainerOptions
 	// SaveVegeta gets vegeta's results of trials of a service; nil: nobody.
 	SaveVegeta func(*vegeta.Result) error
+	// Live hears ten times a second how a trial of a service goes, in a goroutine
+	// of the trial, which waits for it; nil: nobody.
+	Live func(Live)
 	// Unobserved runs the core without its recorder and counts descriptors only
 	// before and after; Unwritten has a writer that does nothing. For benchmarks
 	// of what these cost.

@@ -1,0 +1,137 @@
+package experiment
+
+import (
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"floodgate/bench/load"
+	"floodgate/bench/sut"
+	"floodgate/results"
+	"floodgate/scenarios/pipeline/recorder"
+)
+
+// Live is how a trial of a service goes at one moment. It is the reader's to keep.
+type Live struct {
+	Trial PlannedTrial
+	// Began is when this try of the trial began: one that turned out invalid is
+	// tried again, and counts from 0.
+	Began time.Time
+	// Duration is how long reports come; Tick.At may go beyond it while those in
+	// flight end.
+	Duration time.Duration
+	// Tick is what the SUT has in hand and has done, as it says itself.
+	Tick sut.Tick
+	// Counts of reports at the client, as the trial's record will have them.
+	load.Counts
+	// DueRate and DoneRate are reports a second over the last second: those that
+	// were due, and those that ended with all items done.
+	DueRate, DoneRate float64
+	// P50 and P99 of the response time, since due, of the reports that ended in
+	// the last second or two; 0: none did.
+	P50, P99 time.Duration
+	// Responses are the response times of the reports that ended since the last Live.
+	Responses []time.Duration
+	// Seen is the SUT from outside.
+	Seen
+}
+
+// Seen is a SUT at one moment, seen from outside; 0 is what could not be seen.
+type Seen struct {
+	// Descriptors that are open, of NoFile that may be.
+	Descriptors, NoFile int
+	// Kinds of them; nil: unknown.
+	Kinds   *results.Kinds
+	Threads int
+	RSS     int64 // bytes
+}
+
+const (
+	// rateWindow is what rates are taken over.
+	rateWindow = time.Second
+	// quantileWindow: quantiles are of what ended in the last one to two of them.
+	quantileWindow = time.Second
+	// quantileFigures are the significant figures of quantiles: within 1 %.
+	quantileFigures = 2
+)
+
+// feed makes a trial's Lives. The caller locks.
+type feed struct {
+	// old and young both take every response; when young has seen a window, old
+	// is emptied and becomes the young one.
+	old, young *hdrhistogram.Histogram
+	turned     time.Duration // when that was last
+	responses  []time.Duration
+	moments    []moment // of the last rateWindow, the first of them older
+}
+
+// moment is what had happened at a time.
+type moment struct {
+	at        time.Duration
+	due, done int
+}
+
+func newFeed() *feed {
+	h := func() *hdrhistogram.Histogram {
+		return hdrhistogram.New(recorder.Lowest, recorder.Highest, quantileFigures)
+	}
+	return &feed{old: h(), young: h(), moments: []moment{{}}}
+}
+
+func (f *feed) ended(e load.Ended) {
+	response := e.Response()
+	f.responses = append(f.responses, response)
+	value := min(max(int64(response), 0), recorder.Highest)
+	_ = f.old.RecordValue(value) // it is in range
+	_ = f.young.RecordValue(value)
+}
+
+// live is the Live of this moment, but for what the feed does not know.
+func (f *feed) live(at time.Duration, c load.Counts) Live {
+	l := Live{Counts: c, Responses: f.responses}
+	f.responses = nil
+	if f.old.TotalCount() > 0 {
+		l.P50, l.P99 = time.Duration(f.old.ValueAtQuantile(50)), time.Duration(f.old.ValueAtQuantile(99))
+	}
+	if at-f.turned >= quantileWindow {
+		f.old.Reset()
+		f.old, f.young, f.turned = f.young, f.old, at
+	}
+	for len(f.moments) > 1 && f.moments[1].at <= at-rateWindow {
+		f.moments = f.moments[1:]
+	}
+	if first := f.moments[0]; at > first.at {
+		over := (at - first.at).Seconds()
+		l.DueRate, l.DoneRate = float64(c.Due-first.due)/over, float64(c.OK-first.done)/over
+	}
+	f.moments = append(f.moments, moment{at: at, due: c.Due, done: c.OK})
+	return l
+}
+
+// look sees what it can of the SUT from outside.
+func (t *serviceTrial) look() Seen {
+	seen := Seen{NoFile: t.scenario.SUT.NoFile}
+	if n, err := t.m.sampler.Count(); err == nil {
+		seen.Descriptors = n
+	}
+	if kinds, err := t.m.sampler.Classify(); err == nil && kinds != nil {
+		seen.Kinds = &results.Kinds{Upstream: kinds.Upstream, Mongo: kinds.Mongo, Other: kinds.Other}
+	}
+	if threads, rss, err := t.m.sampler.Resources(); err == nil {
+		seen.Threads, seen.RSS = threads, rss
+	}
+	return seen
+}
+
+// tell tells who watches, outside the lock that the load needs.
+func (t *serviceTrial) tell(k sut.Tick, seen Seen) {
+	if t.feed == nil {
+		return
+	}
+	t.mu.Lock()
+	l := t.feed.live(k.At, t.recorder.Counts())
+	t.mu.Unlock()
+	l.Trial, l.Began, l.Duration = t.m.planned, t.m.record.Started, time.Duration(t.scenario.Service.Duration)
+	l.Tick, l.Seen = k, seen
+	t.m.trials.Live(l)
+}

@@ -1,0 +1,86 @@
+// Package metrics serves how runs go to Prometheus, while they go.
+package metrics
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"floodgate/mockupstream"
+)
+
+// closeTimeout bounds the wait for scrapes that are being answered at the end.
+const closeTimeout = time.Second
+
+// Address turns what a user wrote into host and port: "9090" and ":9090" are
+// those of 127.0.0.1. A host that others can reach is refused.
+func Address(text string) (string, error) {
+	if !strings.Contains(text, ":") {
+		text = ":" + text
+	}
+	host, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return "", fmt.Errorf("address %q: %w", text, err)
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		return "", fmt.Errorf("address %q: want a port from 0 to 65535 and, if any, a loopback host before it", text)
+	}
+	if host == "" {
+		host = "127.0.0.1"
+	}
+	addr := net.JoinHostPort(host, port)
+	if err := mockupstream.CheckLoopback(addr); err != nil {
+		return "", fmt.Errorf("%w: metrics are served without a password, so to this machine alone", err)
+	}
+	return addr, nil
+}
+
+// Server serves the metrics of one run after another.
+type Server struct {
+	listener net.Listener
+	http     *http.Server
+	serving  sync.WaitGroup
+	registry *prometheus.Registry
+	metrics  *metrics
+}
+
+// Serve listens on an address that [Address] returned; port 0 picks a free one.
+// The caller must close the server.
+func Serve(ctx context.Context, addr string) (*Server, error) {
+	var config net.ListenConfig
+	listener, err := config.Listen(ctx, "tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("serve metrics: %w", err)
+	}
+	s := &Server{listener: listener, registry: prometheus.NewRegistry(), metrics: newMetrics()}
+	s.registry.MustRegister(collectors.NewProcessCollector(collectors.ProcessCollectorOpts{Namespace: "floodgate_harness"}))
+	s.registry.MustRegister(s.metrics.collectors()...)
+	mux := http.NewServeMux()
+	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
+	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
+	s.serving.Go(func() { _ = s.http.Serve(listener) }) // its end is ordered by Close
+	return s, nil
+}
+
+// URL of the metrics.
+func (s *Server) URL() string { return "http://" + s.listener.Addr().String() + "/metrics" }
+
+// Close stops listening and ends connections, after the scrapes that are being
+// answered.
+func (s *Server) Close() {
+	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
+	defer cancel()
+	if s.http.Shutdown(ctx) != nil {
+		_ = s.http.Close() // of scrapes that do not end
+	}
+	s.serving.Wait()
+}

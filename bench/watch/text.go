@@ -1,0 +1,101 @@
+package watch
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"floodgate/bench/experiment"
+)
+
+// inWords writes a duration as a person reads it: "1 min 5 s".
+func inWords(d time.Duration) string {
+	s := int(d.Round(time.Second) / time.Second)
+	if s < 60 {
+		return fmt.Sprintf("%d s", s)
+	}
+	return fmt.Sprintf("%d min %d s", s/60, s%60)
+}
+
+// brief writes a duration with three digits: "98.3 ms".
+func brief(d time.Duration) string {
+	unit, name := time.Millisecond, "ms"
+	if d >= time.Second {
+		unit, name = time.Second, "s"
+	}
+	x, decimals := float64(d)/float64(unit), 2
+	for limit := 9.995; decimals > 0 && x >= limit; limit *= 10 {
+		decimals--
+	}
+	return fmt.Sprintf("%.*f %s", decimals, x, name)
+}
+
+// elapsed says how much of its load a trial has had: "3.2 of 5.0 s".
+func elapsed(l *experiment.Live) string {
+	at, over := min(l.Tick.At, l.Duration), l.Tick.At-l.Duration
+	text := fmt.Sprintf("%s of %s", inWords(at), inWords(l.Duration))
+	if l.Duration < time.Minute {
+		text = fmt.Sprintf("%.1f of %.1f s", at.Seconds(), l.Duration.Seconds())
+	}
+	if over > 0 {
+		text += fmt.Sprintf(", then %.1f s", over.Seconds())
+	}
+	return text
+}
+
+// rate writes arrivals a second: "3.9/s", "230/s".
+func rate(x float64) string {
+	if x < 99.95 {
+		return fmt.Sprintf("%.1f/s", x)
+	}
+	return fmt.Sprintf("%.0f/s", x)
+}
+
+// failures are the errors of reports, at the client, and of items, in the SUT,
+// those that are most first: "reports http_5xx × 30".
+func failures(l *experiment.Live) []string {
+	type failure struct {
+		name string
+		n    int
+	}
+	var all []failure
+	for name, n := range l.Errors {
+		all = append(all, failure{"reports " + name, int(n)})
+	}
+	for name, n := range l.Tick.Errors {
+		of := "items "
+		if bare, ok := strings.CutSuffix(name, " accept"); ok {
+			name, of = bare, "accepting "
+		}
+		all = append(all, failure{of + name, n})
+	}
+	slices.SortFunc(all, func(a, b failure) int {
+		return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.name, b.name))
+	})
+	var texts []string
+	for _, f := range all {
+		texts = append(texts, fmt.Sprintf("%s × %d", f.name, f.n))
+	}
+	return texts
+}
+
+// counted writes n of a thing: "1 report", "3 reports".
+func counted(n int, thing string) string {
+	if n != 1 {
+		thing += "s"
+	}
+	return fmt.Sprintf("%d %s", n, thing)
+}
+
+// shortLevel is the level's name without the paths of its factors: "rate=4"
+// for "service.arrivals.rate=4".
+func shortLevel(t *experiment.PlannedTrial) string {
+	words := strings.Fields(t.Level.Name)
+	for i, w := range words {
+		path, _, _ := strings.Cut(w, "=")
+		words[i] = w[strings.LastIndexByte(path, '.')+1:]
+	}
+	return strings.Join(words, " ")
+}
