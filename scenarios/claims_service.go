@@ -1,10 +1,12 @@
 package scenarios
 
 // ExhaustionClaim says that every trial of the variants of Of, of a service,
-// runs out of file descriptors (EMFILE), at every level that Where selects. It
-// is refuted where none does.
+// runs out of file descriptors (EMFILE), at every level that Where selects, or
+// that none does. It is refuted where all trials show the opposite.
 type ExhaustionClaim struct {
-	Of    []string       `yaml:"of" json:"of"`
+	Of []string `yaml:"of" json:"of"`
+	// Is "always" (default) or "never".
+	Is    string         `yaml:"is,omitempty" json:"is,omitempty"`
 	Where map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
 }
 

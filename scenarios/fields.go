@@ -98,12 +98,13 @@ var rules = map[string]rule{
 	"Claim.descriptors": {doc: "Peak file descriptors stay within the prediction, or grow with a factor."},
 	"Claim.documents":   {doc: "No document is lost, duplicated or garbled."},
 
-	"Claim.exhaustion": {doc: "Every trial of a service's variants runs out of file descriptors."},
+	"Claim.exhaustion": {doc: "Every trial of a service's variants runs out of file descriptors, or none does."},
 	"Claim.cause":      {doc: "Why the descriptors of a service's variants grow."},
 	"Claim.course":     {doc: "What grows while reports come to a service, and what does not."},
 	"Claim.forecast":   {doc: "Descriptors of a service's variants run out when it was predicted."},
 
 	"ExhaustionClaim.of":    {doc: "Names of the variants.", variant: true},
+	"ExhaustionClaim.is":    {doc: "always (default): every trial runs out of descriptors; never: none does.", oneOf: []string{"always", "never"}},
 	"ExhaustionClaim.where": {doc: "Factors and the one value that selects levels. Default: all levels."},
 	"CauseClaim.of":         {doc: "Names of the variants.", variant: true},
 	"CauseClaim.is":         {doc: "leak: reports completed leave them behind; load: reports in flight hold them; neither: they do not grow with reports.", oneOf: []string{"leak", "load", "neither"}},

@@ -17,7 +17,7 @@ import (
 // TestBuiltins holds that the catalogue loads, runs quickly with all that the
 // claims need, and can start under its limit of descriptors.
 func TestBuiltins(t *testing.T) {
-	if diff := cmp.Diff([]string{"connections", "crawl", "exhaustion", "report", "report-2017", "service"}, scenarios.BuiltinNames()); diff != "" {
+	if diff := cmp.Diff([]string{"connections", "crawl", "exhaustion", "report", "report-2017", "service", "slow-writes"}, scenarios.BuiltinNames()); diff != "" {
 		t.Error(diff)
 	}
 	all, err := scenarios.Builtins()
@@ -46,7 +46,7 @@ func TestBuiltins(t *testing.T) {
 
 func TestBuiltinUnknown(t *testing.T) {
 	_, err := scenarios.Builtin("reprot")
-	if err == nil || err.Error() != `no built-in scenario "reprot"; did you mean "report"? allowed: connections, crawl, exhaustion, report, report-2017, service` {
+	if err == nil || err.Error() != `no built-in scenario "reprot"; did you mean "report"? allowed: connections, crawl, exhaustion, report, report-2017, service, slow-writes` {
 		t.Errorf("got %v", err)
 	}
 }

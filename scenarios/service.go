@@ -128,8 +128,11 @@ func (v Variant) Bounds() string {
 	case "forgotten":
 		text += "; clients for each report, never closed: they leak"
 	}
-	if p := v.Connections.MaxPoolSize; p != nil && *p == 0 || p == nil && v.Strategy == "unbounded" {
+	switch _, pool := v.MaxConns(); {
+	case pool == 0:
 		text += "; the driver's pool is unlimited"
+	case v.Connections.MaxPoolSize != nil:
+		text += fmt.Sprintf("; the driver's pool is of %d", pool)
 	}
 	return text
 }

@@ -11,15 +11,20 @@ import (
 	"floodgate/scenarios"
 )
 
-// judgeExhaustion is proved where every trial ran out of descriptors, refuted
-// where none did although each was measured, and open between.
+// judgeExhaustion is proved where every trial ran out of descriptors, or none
+// where that is claimed, refuted where the opposite holds of all, each having
+// been measured, and open between.
 func judgeExhaustion(x *summary.Index, c scenarios.ExhaustionClaim, judged *Claim) error {
 	return eachService(x, c.Of, c.Where, judged, func(row summary.ServiceRow, _ scenarios.Level, e *Evidence) {
 		e.Kind, e.Value = KindExhaustion, new(float64(row.Exhausted))
 		if out := row.FirstOut; out != nil {
 			e.Notes = append(e.Notes, fmt.Sprintf("in the median after %.1f s, at report %d, of %.1f a second, on the side of %s", out.At.Seconds(), out.Report, out.Rate, out.Side))
 		}
-		decide(e, row, row.Exhausted)
+		if c.Is == "never" {
+			e.Kind = KindNoExhaustion
+			*e.Value = float64(row.Measured - row.Exhausted)
+		}
+		decide(e, row, int(*e.Value))
 	})
 }
 

@@ -28,6 +28,9 @@ func TestServiceClaims(t *testing.T) {
 	exhaustion := func(where map[string]any, of ...string) scenarios.Claim {
 		return scenarios.Claim{Exhaustion: &scenarios.ExhaustionClaim{Of: of, Where: where}}
 	}
+	never := func(of ...string) scenarios.Claim {
+		return scenarios.Claim{Exhaustion: &scenarios.ExhaustionClaim{Of: of, Is: "never", Where: fast}}
+	}
 	cause := func(is string, of ...string) scenarios.Claim {
 		return scenarios.Claim{Cause: &scenarios.CauseClaim{Of: of, Is: is}}
 	}
@@ -80,6 +83,11 @@ func TestServiceClaims(t *testing.T) {
 	}{
 		"all run out":                {exhaustion(fast, "forgotten"), nil, gate.Proved},
 		"none runs out":              {exhaustion(fast, "shared-10"), nil, gate.Refuted},
+		"none, as claimed":           {never("shared-10"), nil, gate.Proved},
+		"all, against the claim":     {never("forgotten"), nil, gate.Refuted},
+		"never, but for one":         {never("forgotten"), oneSpared, gate.Inconclusive},
+		"never, and one not run":     {never("shared-10"), oneMissing, gate.Inconclusive},
+		"never, and one crashed":     {never("shared-10"), oneCrashed, gate.Inconclusive},
 		"one is spared":              {exhaustion(fast, "forgotten"), oneSpared, gate.Inconclusive},
 		"one was not run":            {exhaustion(fast, "forgotten"), oneMissing, gate.Inconclusive},
 		"none of those that ran":     {exhaustion(fast, "shared-10"), oneMissing, gate.Inconclusive},

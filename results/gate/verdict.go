@@ -87,9 +87,11 @@ const (
 	// trials ran out of descriptors, show the cause, went as claimed, or ran out
 	// when it was predicted; Limit is all of them.
 	KindExhaustion = "exhaustion"
-	KindCause      = "cause"
-	KindCourse     = "course"
-	KindForecast   = "forecast"
+	// KindNoExhaustion: Value is how many trials did not run out of descriptors.
+	KindNoExhaustion = "no-exhaustion"
+	KindCause        = "cause"
+	KindCourse       = "course"
+	KindForecast     = "forecast"
 )
 
 // Evidence is one measured point of a claim.

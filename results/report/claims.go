@@ -124,6 +124,8 @@ func statement(e gate.Evidence) string {
 		return whole(e.Value) + " " + limit(e, "≤", ">") + " " + whole(e.Limit)
 	case gate.KindExhaustion:
 		return fmt.Sprintf("%s of %d trials ran out of descriptors", whole(e.Value), e.N)
+	case gate.KindNoExhaustion:
+		return fmt.Sprintf("%s of %d trials never ran out of descriptors", whole(e.Value), e.N)
 	case gate.KindCause:
 		return fmt.Sprintf("%s of %d trials show it", whole(e.Value), e.N)
 	case gate.KindCourse:
