@@ -101,7 +101,7 @@ func notes(v *Verdict) []string {
 		notes = append(notes, fmt.Sprintf("%d of %d trials could not be measured", n, v.Recorded))
 	}
 	if n := v.Outcomes[results.OutcomeInvalid]; n > 0 {
-		notes = append(notes, fmt.Sprintf("left out as invalid, because the mock upstream or the machine was too slow: %d of %d trials", n, v.Recorded))
+		notes = append(notes, fmt.Sprintf("left out as invalid, because the mock upstream, the load generator or the machine was too slow: %d of %d trials", n, v.Recorded))
 	}
 	if len(v.Claims) == 0 {
 		notes = append(notes, "the scenario claims nothing, so nothing was judged")
@@ -142,7 +142,7 @@ func discarded(run *results.Run) []string {
 	if again == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("run again, because the mock upstream or the machine was too slow at first: %d of %d trials", again, len(run.Trials))}
+	return []string{fmt.Sprintf("run again, because the mock upstream, the load generator or the machine was too slow at first: %d of %d trials", again, len(run.Trials))}
 }
 
 // warnings are those of the trials: how many, and the first one in full.
