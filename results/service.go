@@ -34,7 +34,8 @@ type Service struct {
 type Series struct {
 	// At are the times since the service began to serve, in milliseconds.
 	At []int64 `json:"at_ms"`
-	// Columns by name, see [SeriesColumns].
+	// Columns by name, see [SeriesColumns], and errors_<type> for each type of
+	// error of items that there was.
 	Columns map[string][]int64 `json:"columns"`
 }
 

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,24 +27,14 @@ type serviceTrial struct {
 	recorder *load.Recorder
 	done     []bool // by report: answered with all items done
 	sent     uint64 // reports that were sent, of which the last may be the one after the load
-	series   results.Series
+	series   series
 	progress progress
 	stall    context.CancelCauseFunc // ends the load; nil before it
 	feed     *feed                   // nil: nobody watches
 }
 
-// progress is when something was completed last.
-type progress struct {
-	completed int
-	at        time.Duration
-	stalled   *time.Duration
-}
-
-var errStalled = errors.New("nothing was completed any more")
-
 func newServiceTrial(m *measurement) *serviceTrial {
 	t := &serviceTrial{m: m, scenario: m.planned.Level.Scenario, recorder: load.NewRecorder()}
-	t.series.Columns = map[string][]int64{}
 	if m.trials.Live != nil {
 		t.feed = newFeed()
 	}
@@ -105,35 +96,6 @@ func lateGenerator(s *results.Service) (outcome string, err error) {
 	}
 	return results.OutcomeInvalid, fmt.Errorf("the load generator was too slow: it began reports %v late in the median and 1 %% of them %v or more; bounds %v and %v",
 		s.Lag.P50.Round(time.Microsecond), s.Lag.P99.Round(time.Microsecond), lagMedianBound, lagP99Bound)
-}
-
-// stalled says in words that nothing was completed any more; empty: it was.
-func (t *serviceTrial) stalled() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.progress.stalled == nil {
-		return ""
-	}
-	return fmt.Sprintf("reports in flight and none completed for %v (service.stall), at %.1f s",
-		time.Duration(t.scenario.Service.Stall), t.progress.stalled.Seconds())
-}
-
-// stacks are those of the SUT's goroutines where it has stalled, else empty.
-func (t *serviceTrial) stacks(ctx context.Context) string {
-	if t.stalled() == "" {
-		return ""
-	}
-	ctx, cancel := context.WithTimeout(ctx, stacksTimeout)
-	defer cancel()
-	if err := t.m.process.Send(ctx, sut.Message{Type: sut.TypeStacks}); err != nil {
-		t.m.warn("no goroutines of the stall: %v", err)
-		return ""
-	}
-	answer, err := t.m.process.Await(ctx, sut.TypeStacks)
-	if err != nil {
-		t.m.warn("no goroutines of the stall: %v", err)
-	}
-	return answer.Goroutines
 }
 
 // load attacks until the reports have come and ended, or nothing is completed any more.
@@ -252,8 +214,9 @@ func (t *serviceTrial) tick(k sut.Tick) {
 		"mongo_connecting": int64(k.MongoConnecting), "mongo_open": int64(k.MongoOpen),
 		"mongo_in_use": int64(k.MongoInUse), "mongo_idle": int64(k.MongoIdle), "accepted": int64(k.Accepted),
 	}
-	for _, n := range k.Errors {
+	for name, n := range k.Errors {
 		values["errors"] += int64(n)
+		values["errors_"+strings.ReplaceAll(name, " ", "_")] += int64(n)
 	}
 	for side, n := range k.Exhausted {
 		values["emfile"] += int64(n)
@@ -272,25 +235,8 @@ func (t *serviceTrial) tick(k sut.Tick) {
 func (t *serviceTrial) note(k sut.Tick, values map[string]int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.series.At = append(t.series.At, k.At.Milliseconds())
-	for _, name := range results.SeriesColumns() {
-		t.series.Columns[name] = append(t.series.Columns[name], values[name])
-	}
+	t.series.add(k.At, values)
 	t.watch(k)
-}
-
-// watch ends the load when nothing has been completed for too long. The caller
-// holds the lock.
-func (t *serviceTrial) watch(k sut.Tick) {
-	completed := k.Done + k.Failed
-	if completed != t.progress.completed || k.ReportsInFlight == 0 {
-		t.progress.completed, t.progress.at = completed, k.At
-		return
-	}
-	if t.progress.stalled == nil && k.At-t.progress.at >= time.Duration(t.scenario.Service.Stall) && t.stall != nil {
-		t.progress.stalled = &k.At
-		t.stall(errStalled)
-	}
 }
 
 func (t *serviceTrial) result(recovered bool) (*results.Service, error) {
@@ -300,7 +246,7 @@ func (t *serviceTrial) result(recovered bool) (*results.Service, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.Stalled, r.Recovered, r.Series = t.progress.stalled, recovered, t.series
+	r.Stalled, r.Recovered, r.Series = t.progress.stalled, recovered, t.series.Series
 	return r, nil
 }
 
