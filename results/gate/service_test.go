@@ -135,12 +135,29 @@ func TestServiceSaysWhy(t *testing.T) {
 	}
 	want := map[string]string{
 		"forgotten": "4.0 descriptors leaked a completed report: EMFILE at the 5",
-		"shared-10": "2.0 descriptors a report in flight: EMFILE at 118 in flight",
+		"shared-10": "2.0 descriptors a report in flight: EMFILE at 118 reports in flight",
 	}
 	for _, r := range v.Service {
 		if !strings.HasPrefix(r.Says, want[r.Variant]) {
 			t.Errorf("%s at %s: %q, want %q", r.Variant, r.Level, r.Says, want[r.Variant])
 		}
+	}
+}
+
+// Load is told by the item where items in flight explain it.
+func TestLoadIsToldByTheItem(t *testing.T) {
+	v, err := gate.Judge(runtest.Service(nil, func(t *results.Trial) bool {
+		c := t.Service.Series.Columns
+		for i, n := range c["reports_in_flight"] {
+			c["items_fetching"][i], c["items_writing"][i] = n, n // 2 of a report in flight, which hold 2 descriptors
+		}
+		return true
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if says := v.Service[0].Says; !strings.HasPrefix(says, "1.0 descriptors an item in flight: EMFILE at 236 items in flight") {
+		t.Errorf("%q", says)
 	}
 }
 

@@ -130,7 +130,7 @@ func (f *Fit) Says(c Cause, work string, limit int) string {
 		return text
 	case Load:
 		n, _ := f.InFlight(limit)
-		return fmt.Sprintf("%.1f descriptors %s in flight: EMFILE at %.0f in flight", f.PerInFlight.Estimate, article(work), math.Floor(max(n, 0)))
+		return fmt.Sprintf("%.1f descriptors %s in flight: EMFILE at %.0f %ss in flight", f.PerInFlight.Estimate, article(work), math.Floor(max(n, 0)), work)
 	case Neither:
 		return fmt.Sprintf("descriptors do not grow with %ss, neither with those in flight nor with those completed", work)
 	}

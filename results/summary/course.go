@@ -16,6 +16,9 @@ type Course struct {
 	// Samples of descriptors and reports, until the first refusal or the end of
 	// the series.
 	Samples []leak.Sample
+	// Items are the same samples with the items in flight, fetched or written,
+	// in place of the reports.
+	Items []leak.Sample
 	// Exhausted is the first refusal; nil: there was none.
 	Exhausted *Exhausted
 
@@ -53,10 +56,13 @@ func NewCourse(s results.Series, load time.Duration) *Course {
 			return c
 		}
 		if n := s.Columns["descriptors"][i]; n > 0 { // else it was not seen
-			c.Samples = append(c.Samples, leak.Sample{
+			sample := leak.Sample{
 				At: at, Descriptors: float64(n), InFlight: float64(s.Columns["reports_in_flight"][i]),
 				Completed: float64(s.Columns["done"][i] + s.Columns["failed"][i]),
-			})
+			}
+			c.Samples = append(c.Samples, sample)
+			sample.InFlight = float64(s.Columns["items_fetching"][i] + s.Columns["items_writing"][i])
+			c.Items = append(c.Items, sample)
 		}
 	}
 	return c

@@ -223,7 +223,7 @@ func (r *ServiceRow) blame(fits []judged) {
 	}
 	slices.SortFunc(most, func(a, b judged) int { return cmp.Compare(completed(a.fit), completed(b.fit)) })
 	middle := most[len(most)/2]
-	r.Says = middle.fit.Says(middle.cause, "report", r.NoFile)
+	r.Says = middle.says(r.NoFile)
 	if kind, by := middle.trial.Course.grows(middle.cause, middle.trial.Seed); kind != "" {
 		r.Says += fmt.Sprintf("; most of them %s, %.1f each", kind, by)
 	}
@@ -234,6 +234,18 @@ type judged struct {
 	trial Served
 	fit   *leak.Fit
 	cause leak.Cause
+}
+
+// says is the cause in words: a leak by the report, load by the item where the
+// items in flight show it too.
+func (j judged) says(limit int) string {
+	if j.cause == leak.Load {
+		byItem, err := leak.Regress(j.trial.Course.Items, Confidence, j.trial.Seed)
+		if err == nil && byItem.Cause() == leak.Load {
+			return byItem.Says(leak.Load, "item", limit)
+		}
+	}
+	return j.fit.Says(j.cause, "report", limit)
 }
 
 // cause is what a fit shows, given how many descriptors stayed open when all
