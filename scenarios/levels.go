@@ -16,6 +16,9 @@ type Level struct {
 	// Name is canonical: the factors in the order of the file format, such as
 	// "items=200 upstream.latency.median=20ms".
 	Name string
+	// Label is what its entry is called, with the factors that the entry varies:
+	// shorter, for people. Empty: the entry has no name.
+	Label string
 	// Factors are those that the scenario's levels set or vary, by their short
 	// name where they have one ("items"), with the values of this level: int,
 	// float64, or text (durations too, as "20ms").
@@ -45,6 +48,11 @@ func (s *Scenario) ExpandLevels() ([]Level, error) {
 	}
 	return levels, nil
 }
+
+// levelNameKey is the key of an entry's name, beside its factors.
+const levelNameKey = "name"
+
+var levelNameRule = rule{name: true, doc: "Short name of the entry, for reports."}
 
 // axis is a factor of one entry and its values.
 type axis struct {
@@ -82,7 +90,9 @@ func (s *Scenario) expand(sets []LevelSet, path string) ([]Level, []problem) {
 	var levels []Level
 	first := map[string]string{}
 	for i, axes := range entries {
+		called, _ := sets[i][levelNameKey].(string)
 		for _, l := range product(s, axes, names, index(path, i)) {
+			l.label(called, axes)
 			if where, repeated := first[l.Name]; repeated {
 				problems = append(problems, problem{l.cell(), fmt.Sprintf("repeats the level %s of %s; allowed: each level once", quote(l.Name), where), false})
 				continue
@@ -101,6 +111,13 @@ func (s *Scenario) axes(set LevelSet, path string) ([]axis, []problem) {
 	seen := map[string]string{}
 	for _, key := range slices.Sorted(maps.Keys(set)) {
 		at := join(path, key)
+		if key == levelNameKey {
+			called, isText := set[key].(string)
+			if wrong := levelNameRule.checkText(called); !isText || wrong != "" {
+				problems = append(problems, problem{at, cmp.Or(wrong, "is no text; allowed: a short name"), false})
+			}
+			continue
+		}
 		f, wrong := s.findFactor(key)
 		if wrong != "" {
 			problems = append(problems, problem{at, wrong, true})
@@ -181,6 +198,20 @@ func (l *Level) describe(names []string) {
 		words[i] = name + "=" + text(v)
 	}
 	l.Name = strings.Join(words, " ")
+}
+
+// label names the level after its entry.
+func (l *Level) label(called string, axes []axis) {
+	if called == "" {
+		return
+	}
+	words := []string{called}
+	for _, a := range axes {
+		if v, _ := l.Scenario.value(a.factor.name); len(a.values) > 1 {
+			words = append(words, a.factor.name+"="+text(v))
+		}
+	}
+	l.Label = strings.Join(words, " ")
 }
 
 // cell is where the level's only value stands, or else its entry.

@@ -51,7 +51,8 @@ type Scenario struct {
 	Claims []Claim `yaml:"claims,omitempty" json:"claims,omitempty"`
 }
 
-// LevelSet maps factor paths to scalar values or lists of scalars.
+// LevelSet maps factor paths to scalar values or lists of scalars; its key
+// "name" may hold a short name for reports.
 type LevelSet map[string]any
 
 // Items says what the pipeline works on.

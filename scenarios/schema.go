@@ -203,6 +203,9 @@ func (w schemaWriter) factors(name string, lists bool) schema {
 				}
 			}
 		}
+		if lists {
+			properties[levelNameKey] = w.of(reflect.TypeFor[string](), levelNameRule)
+		}
 		w.defs[name] = schema{
 			"type": "object", "minProperties": 1, "additionalProperties": false,
 			"properties": properties, "patternProperties": patterns,

@@ -41,6 +41,11 @@ func Judge(run *results.Run) (*Verdict, error) {
 	for _, t := range run.Trials {
 		v.Outcomes[t.Outcome]++
 	}
+	for _, l := range x.Levels {
+		if l.Label != "" {
+			v.label(l)
+		}
+	}
 	for _, c := range x.Scenario.Claims {
 		judged, err := judgeClaim(x, c)
 		if err != nil {
@@ -48,9 +53,16 @@ func Judge(run *results.Run) (*Verdict, error) {
 		}
 		v.Claims = append(v.Claims, judged)
 	}
-	v.Notes = slices.Concat(notes(v), limited(run), discarded(run), warnings(run))
+	v.Notes = slices.Concat(notes(v), limited(run), discarded(run), warnings(run, v.Labels))
 	v.Exit = exit(v)
 	return v, nil
+}
+
+func (v *Verdict) label(l scenarios.Level) {
+	if v.Labels == nil {
+		v.Labels = map[string]string{}
+	}
+	v.Labels[l.Name] = l.Label
 }
 
 func judgeClaim(x *summary.Index, c scenarios.Claim) (Claim, error) {
@@ -146,7 +158,7 @@ func discarded(run *results.Run) []string {
 }
 
 // warnings are those of the trials: how many, and the first one in full.
-func warnings(run *results.Run) []string {
+func warnings(run *results.Run, labels map[string]string) []string {
 	warned, first := 0, -1
 	for i, t := range run.Trials {
 		if len(t.Warnings) == 0 {
@@ -162,7 +174,7 @@ func warnings(run *results.Run) []string {
 	}
 	t := run.Trials[first]
 	return []string{fmt.Sprintf("%d of %d trials have warnings, trial %d (%s at %s) first: %s",
-		warned, len(run.Trials), t.Index, t.Variant, t.LevelName, t.Warnings[0])}
+		warned, len(run.Trials), t.Index, t.Variant, cmp.Or(labels[t.LevelName], t.LevelName), t.Warnings[0])}
 }
 
 func exit(v *Verdict) int {

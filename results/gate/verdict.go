@@ -48,6 +48,8 @@ type Verdict struct {
 	// Notes are what a reader should know before believing the rest.
 	Notes []string       `json:"notes,omitempty"`
 	Table *summary.Table `json:"table"`
+	// Labels are shorter names of levels, where the scenario gives any.
+	Labels map[string]string `json:"labels,omitempty"`
 	// Service is the table of a service under load.
 	Service []summary.ServiceRow `json:"service,omitempty"`
 	Exit    int                  `json:"exit"`

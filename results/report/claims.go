@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"strconv"
 	"strings"
@@ -95,7 +96,7 @@ func (p *printer) decision(d string) string {
 // levelOf names the level or, of two, what sets them apart and what they share.
 func (p *printer) levelOf(e gate.Evidence) string {
 	if e.FromLevel == "" {
-		return e.Level
+		return cmp.Or(p.v.Labels[e.Level], e.Level)
 	}
 	name, from, _ := strings.Cut(e.FromLevel, "=")
 	_, to, _ := strings.Cut(e.ToLevel, "=")
@@ -125,7 +126,7 @@ func statement(e gate.Evidence) string {
 	case gate.KindExhaustion:
 		return fmt.Sprintf("%s of %d trials ran out of descriptors", whole(e.Value), e.N)
 	case gate.KindNoExhaustion:
-		return fmt.Sprintf("%s of %d trials never ran out of descriptors", whole(e.Value), e.N)
+		return fmt.Sprintf("%d of %d trials ran out of descriptors", e.N-int(*e.Value), e.N)
 	case gate.KindCause:
 		return fmt.Sprintf("%s of %d trials show it", whole(e.Value), e.N)
 	case gate.KindCourse:

@@ -35,7 +35,7 @@ func (p *printer) services() {
 	for i, r := range p.v.Service {
 		if i == 0 || r.Level != p.v.Service[i-1].Level {
 			p.line("")
-			p.line(p.bold(r.Level))
+			p.level(r.Level)
 			p.line(p.paint(g.line(g.titles(), widths), faint))
 		}
 		p.line(g.line(g.rows[i], widths))

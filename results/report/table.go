@@ -38,7 +38,7 @@ func (p *printer) tables() {
 	for i, row := range t.Rows {
 		if i == 0 || row.Level != t.Rows[i-1].Level {
 			p.line("")
-			p.line(p.bold(row.Level))
+			p.level(row.Level)
 			p.line(p.paint(g.line(g.titles(), widths), faint))
 		}
 		p.line(g.line(g.rows[i], widths))
@@ -187,4 +187,14 @@ func errorTypes(counts map[string]int) string {
 		types[i] = fmt.Sprintf("%s × %s", t, count(counts[t]))
 	}
 	return strings.Join(types, ", ")
+}
+
+// level is the head of a level's table.
+func (p *printer) level(name string) {
+	if label := p.v.Labels[name]; label != "" {
+		p.line(p.bold(label))
+		p.wrapped("", name, faint)
+		return
+	}
+	p.line(p.bold(name))
 }
