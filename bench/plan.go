@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -23,11 +22,10 @@ import (
 	"floodgate/scenarios"
 )
 
-// Where plans are stored below the working folder, each in a folder of its own,
-// beside its trials' records, and what is planned where nothing is named.
+// Where plans are stored below the working folder, and what is planned where
+// nothing is named.
 const (
 	defaultPlans    = "results/plans"
-	planFile        = "plan.json"
 	plannedScenario = "service"
 )
 
@@ -194,44 +192,24 @@ func newRates(s *scenarios.Scenario, search capacity.SearchOptions, h results.He
 func (o planOptions) execute(ctx context.Context, s *scenarios.Scenario, search capacity.SearchOptions, store *results.Store, u *setup, env *environment.Environment, plan *capacity.Plan) (int, error) {
 	trials := experiment.NewTrials(env, u.options.Executable, store.ID())
 	trials.Container = u.sut
-	var failed error
-	plan.Variants, failed = maxrate.Run(ctx, maxrate.Options{
+	path := filepath.Join(store.Dir(), planFile)
+	found, failed := maxrate.Run(ctx, maxrate.Options{
 		Scenario: s, Search: search, Store: store, Trials: trials, Cores: plan.Machine.Cores, Note: o.note,
-		Tried: func(variant string, p capacity.Point) { o.note(variant + ": " + report.Tried(p)) },
+		Tried: func(found []capacity.Variant, p capacity.Point) error {
+			o.note(found[len(found)-1].Variant + ": " + report.Tried(p))
+			plan.Found(found, s.Variants, true)
+			return storePlan(path, plan)
+		},
 	})
-	for _, v := range s.Variants[len(plan.Variants):] {
-		plan.NotTried = append(plan.NotTried, v.Name)
-	}
-	plan.Interrupted = failed != nil
-	plan.Judge()
+	plan.Found(found, s.Variants, failed != nil)
 	if ctx.Err() != nil {
 		failed = fmt.Errorf("%w: %w; what was found until then is stored in %s", experiment.ErrInterrupted, context.Cause(ctx), store.Dir())
 	}
-	failed = errors.Join(failed, env.Close(), storePlan(filepath.Join(store.Dir(), planFile), plan), o.print(plan))
+	failed = errors.Join(failed, env.Close(), storePlan(path, plan), printPlan(o.stdout, plan, o.format))
 	if failed != nil {
 		return exitUnmeasured, failed
 	}
 	return plan.Exit, nil
-}
-
-func (o planOptions) print(plan *capacity.Plan) error {
-	if o.format == formatJSON {
-		return report.RatesJSON(o.stdout, plan)
-	}
-	width, color := terminal(o.stdout)
-	return report.Rates(o.stdout, plan, report.Options{Width: width, Color: color})
-}
-
-// storePlan writes the plan in one go, so that there is all of it or nothing.
-func storePlan(path string, plan *capacity.Plan) error {
-	text, err := json.MarshalIndent(plan, "", "  ")
-	if err != nil {
-		return fmt.Errorf("store plan %s: %w", plan.ID, err)
-	}
-	if err := os.WriteFile(path+".tmp", append(text, '\n'), 0o644); err != nil {
-		return fmt.Errorf("store plan %s: %w", plan.ID, err)
-	}
-	return os.Rename(path+".tmp", path)
 }
 
 // note tells the user something at once.

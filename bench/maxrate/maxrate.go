@@ -27,9 +27,10 @@ type Options struct {
 	Trials *experiment.Trials
 	// Cores of the machine.
 	Cores int
-	// Tried hears of every rate that was tried; Note of what a person should
-	// know at once. Neither may be nil.
-	Tried func(variant string, p capacity.Point)
+	// Tried hears of every rate that was tried, with all that was found until
+	// then, the variant at hand last; its error ends the plan. Note hears of what a
+	// person should know at once. Neither may be nil.
+	Tried func(found []capacity.Variant, p capacity.Point) error
 	Note  func(text string)
 }
 
@@ -46,55 +47,53 @@ func Run(ctx context.Context, o Options) ([]capacity.Variant, error) {
 		return nil, err
 	}
 	r := &runner{Options: o, base: base}
-	var all []capacity.Variant
 	for _, v := range o.Scenario.Variants {
-		found, err := r.variant(ctx, v)
-		all = append(all, found)
-		if err != nil {
-			return all, err
+		if err := r.variant(ctx, v); err != nil {
+			return r.found, err
 		}
 	}
-	return all, nil
+	return r.found, nil
 }
 
 type runner struct {
 	Options
 	base  scenarios.Level
-	index int // of the next trial
+	index int                // of the next trial
+	found []capacity.Variant // those begun
 }
 
 // errUnmeasured ends the search of a variant.
 var errUnmeasured = errors.New("could not be measured")
 
-func (r *runner) variant(ctx context.Context, v scenarios.Variant) (capacity.Variant, error) {
-	found := capacity.Variant{Variant: v.Name}
-	nofile := r.base.Scenario.SUT.NoFile
+// variant searches one, and keeps what was found of it whenever it ends.
+func (r *runner) variant(ctx context.Context, v scenarios.Variant) error {
 	search, err := capacity.NewSearch(r.Search)
 	if err != nil {
-		return found, err
+		return err
 	}
+	r.found = append(r.found, capacity.Variant{Variant: v.Name, Rate: search.Result()})
+	found := &r.found[len(r.found)-1]
 	var seen []tried
 	for {
 		probe, more := search.Next()
 		if !more {
-			break
+			return nil
 		}
 		t, err := r.probe(ctx, v, probe)
 		if errors.Is(err, errUnmeasured) {
 			found.Unmeasured = err.Error()
-			break
+			return nil
 		}
 		if err != nil {
-			found.Rate, found.Blame = search.Result(), blame(seen, *r.base.Scenario.SLO, nofile)
-			return found, err
+			return err
 		}
 		seen = append(seen, t)
 		search.Add(t.point)
-		points := search.Result().Points
-		r.Tried(v.Name, points[len(points)-1])
+		found.Rate, found.Blame = search.Result(), r.blame(seen)
+		if err := r.Tried(r.found, found.Points[len(found.Points)-1]); err != nil {
+			return err
+		}
 	}
-	found.Rate, found.Blame = search.Result(), blame(seen, *r.base.Scenario.SLO, nofile)
-	return found, nil
 }
 
 // tried is a rate with its trial.
@@ -106,7 +105,7 @@ type tried struct {
 }
 
 // blame looks at the lowest rate that failed, beside the lowest that held.
-func blame(seen []tried, slo scenarios.SLO, nofile int) *capacity.Blame {
+func (r *runner) blame(seen []tried) *capacity.Blame {
 	var failed, calm *tried
 	for i := range seen {
 		switch t := &seen[i]; {
@@ -123,7 +122,7 @@ func blame(seen []tried, slo scenarios.SLO, nofile int) *capacity.Blame {
 	if calm != nil {
 		quiet = &calm.trial
 	}
-	return new(capacity.Blamed(failed.trial, quiet, failed.window, slo, nofile, failed.machine))
+	return new(capacity.Blamed(failed.trial, quiet, failed.window, *r.base.Scenario.SLO, r.base.Scenario.SUT.NoFile, failed.machine))
 }
 
 // probe tries a rate, again where the mock or the generator was the bottleneck.

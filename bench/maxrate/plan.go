@@ -20,7 +20,7 @@ const (
 	DefaultMost = 1000
 
 	perP99        = 3  // windows are at least so many times the SLO's p99
-	confirmPerP99 = 10 // and those that confirm so many: what they hide is a tenth
+	confirmPerP99 = 20 // and those that confirm so many: what they hide is a twentieth
 	confirmFactor = 3  // and so many times the others
 	fewest        = 5  // reports in a window at the lowest rate that is tried
 )
@@ -56,9 +56,9 @@ func Bounds(s *scenarios.Scenario, window time.Duration, most float64) (capacity
 
 // Estimate is how long the search of all variants takes, by what the start, the
 // rest and the check of a trial take: a search is typically a ramp of three
-// steps, three bisections and two confirmations.
+// steps, four bisections and three confirmations.
 func Estimate(s *scenarios.Scenario, o capacity.SearchOptions) time.Duration {
-	const probes, confirmations, overhead = 7, 2, 3 * time.Second
+	const probes, confirmations, overhead = 7, 3, 3 * time.Second
 	one := probes*(o.Window+overhead) + confirmations*(o.Confirm+overhead)
 	return time.Duration(len(s.Variants)) * one
 }
@@ -71,7 +71,7 @@ func Header(s *scenarios.Scenario, o capacity.SearchOptions, env results.Environ
 		return h, err
 	}
 	most, err := o.Probes()
-	h.Planned = most * len(s.Variants)
+	h.Planned, h.Plan = most*len(s.Variants), true
 	return h, err
 }
 

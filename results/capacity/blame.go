@@ -62,7 +62,8 @@ type Blame struct {
 //
 // The order is that of cause and effect: without descriptors or CPU everything
 // else is late, a queue is full because slots are, and slots are full because
-// fetches or writes take longer, or else because there are too few.
+// fetches or writes take longer, or else because there are too few. That other
+// processes use the machine up matters only where something got slower.
 func Blamed(failing results.Trial, calm *results.Trial, window time.Duration, slo scenarios.SLO, nofile int, m Machine) Blame {
 	if failing.Service == nil {
 		return Blame{Unknown, "the service " + failing.Outcome}
@@ -74,9 +75,9 @@ func Blamed(failing results.Trial, calm *results.Trial, window time.Duration, sl
 		func() (Blame, bool) { return l.queue(failing.Service, refuses) },
 		func() (Blame, bool) { return l.cpu(failing.Resources, m) },
 		func() (Blame, bool) { return failures(failing.Errors, refuses) },
-		func() (Blame, bool) { return l.slower(failing, calm) },
-		l.limit,
-		l.dominant,
+		func() (Blame, bool) { return l.slower(failing, calm, m) },
+		func() (Blame, bool) { return l.limit(m) },
+		func() (Blame, bool) { return l.dominant(m) },
 	} {
 		if b, found := look(); found {
 			return b
@@ -108,18 +109,18 @@ func (l course) queue(s *results.Service, refuses bool) (Blame, bool) {
 	return Blame{Queue, says}, true
 }
 
+// cpu is to blame where the SUT used its cores up.
 func (l course) cpu(r results.Resources, m Machine) (Blame, bool) {
 	if m.Cores == 0 || l.workedFor == 0 {
 		return Blame{}, false
 	}
 	used := (r.UserCPU + r.SystemCPU).Seconds() / l.workedFor.Seconds()
-	switch {
-	case used >= busyBound*m.Cores:
-		return Blame{CPU, fmt.Sprintf("the SUT used %.2g of %g cores", used, m.Cores)}, true
-	case m.Busy >= wholeBound:
-		return Blame{CPU, fmt.Sprintf("the whole machine was %.0f %% busy, the SUT with %.2g of %g cores", 100*m.Busy, used, m.Cores)}, true
-	}
-	return Blame{}, false
+	return Blame{CPU, fmt.Sprintf("the SUT used %.2g of %g cores", used, m.Cores)}, used >= busyBound*m.Cores
+}
+
+// whole says how busy the whole machine was, if nothing was left of it.
+func (m Machine) whole() (says string, all bool) {
+	return fmt.Sprintf("all processes of the machine together used %.0f %% of its cores", 100*m.Busy), m.Busy >= wholeBound
 }
 
 // failures blames the side on which most items failed, those left out that
@@ -148,8 +149,8 @@ func failures(all []results.ErrorCount, refuses bool) (Blame, bool) {
 }
 
 // slower blames the stage that grew most over what it took in the calm trial,
-// weighed by its time.
-func (l course) slower(failing results.Trial, calm *results.Trial) (Blame, bool) {
+// or the CPU where nothing of the machine was left.
+func (l course) slower(failing results.Trial, calm *results.Trial, m Machine) (Blame, bool) {
 	if calm == nil {
 		return Blame{}, false
 	}
@@ -176,26 +177,32 @@ func (l course) slower(failing results.Trial, calm *results.Trial) (Blame, bool)
 			blame.Says += "; " + l.slotsSay()
 		}
 	}
+	if busy, all := m.whole(); all {
+		blame.Resource, blame.Says = CPU, busy+"; "+blame.Says
+	}
 	// A stage that grew by little beside the whole item is not what gave out.
 	item := mean(&failing, "fetch", "pool_wait", "write")
 	return blame, most > 0 && float64(most) > (1-1/slowBound)*float64(item)
 }
 
-func (l course) limit() (Blame, bool) {
-	if l.slotsFull() < fullBound {
-		return Blame{}, false
+func (l course) limit(m Machine) (Blame, bool) {
+	says := l.slotsSay()
+	if busy, all := m.whole(); all {
+		says += "; " + busy
 	}
-	return Blame{Limit, l.slotsSay()}, true
+	return Blame{Limit, says}, l.slotsFull() >= fullBound
 }
 
-// dominant is where most items were.
-func (l course) dominant() (Blame, bool) {
+// dominant is where most items were, or the CPU where nothing of the machine was left.
+func (l course) dominant(m Machine) (Blame, bool) {
 	all := l.fetching + l.writing
-	switch {
-	case all == 0:
-		return Blame{}, false
-	case l.fetching >= l.writing:
-		return Blame{Upstream, fmt.Sprintf("%.0f %% of the items in work were with it", 100*float64(l.fetching)/float64(all))}, true
+	blame, most := Blame{Upstream, ""}, l.fetching
+	if l.writing > l.fetching {
+		blame.Resource, most = Database, l.writing
 	}
-	return Blame{Database, fmt.Sprintf("%.0f %% of the items in work were with it", 100*float64(l.writing)/float64(all))}, true
+	blame.Says = fmt.Sprintf("%.0f %% of the items in work were with it", 100*float64(most)/float64(max(all, 1)))
+	if busy, full := m.whole(); full {
+		return Blame{CPU, busy}, true
+	}
+	return blame, all > 0
 }

@@ -54,12 +54,16 @@ const (
 	exitUnmeasured   = 4
 )
 
-// Judge sets the exit code: 0 where each variant has a rate, or is known to be
-// below the lowest; 3 where one could not be decided; 4 where one could not be
-// measured or the plan was interrupted.
-func (p *Plan) Judge() {
-	p.Exit = exitHeld
-	for _, v := range p.Variants {
+// Found sets what was found of the variants, those that were not begun, and the
+// exit code: 0 where each has a rate, or is known to be below the lowest; 3
+// where one could not be decided; 4 where one could not be measured or the plan
+// was interrupted.
+func (p *Plan) Found(found []Variant, all []scenarios.Variant, interrupted bool) {
+	p.Variants, p.NotTried, p.Interrupted, p.Exit = found, nil, interrupted, exitHeld
+	for _, v := range all[len(found):] {
+		p.NotTried = append(p.NotTried, v.Name)
+	}
+	for _, v := range found {
 		switch {
 		case v.Unmeasured != "":
 			p.Exit = exitUnmeasured
@@ -67,7 +71,7 @@ func (p *Plan) Judge() {
 			p.Exit = max(p.Exit, exitInconclusive)
 		}
 	}
-	if p.Interrupted {
+	if interrupted {
 		p.Exit = exitUnmeasured
 	}
 }

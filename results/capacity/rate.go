@@ -76,7 +76,7 @@ type SearchOptions struct {
 	// bisecting ends. Default 1.1.
 	Ratio float64
 	// Confirmations is how many rates are tried for the longer window, each a
-	// tenth below the one before. Default 6.
+	// tenth below the one before. Default 8.
 	Confirmations int
 }
 
@@ -94,7 +94,7 @@ func (o *SearchOptions) fillIn() error {
 		o.Ratio = 1.1
 	}
 	if o.Confirmations == 0 {
-		o.Confirmations = 6
+		o.Confirmations = 8
 	}
 	switch {
 	case !(o.Least > 0 && o.Least <= o.Start && o.Start <= o.Most) || math.IsInf(o.Most, 0):
