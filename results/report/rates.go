@@ -85,11 +85,12 @@ const indent = len("environment") + len(gap)
 func (p *ratePrinter) table() {
 	g := &grid{columns: []column{
 		{title: "variant"}, {title: "max rate", right: true}, {title: "interval", right: true},
-		{title: "p99", right: true}, {title: "errors", right: true}, {title: "peak FDs", right: true}, {title: "gave out first"},
+		{title: "p99", right: true, drop: 1}, {title: "errors", right: true, drop: 2}, {title: "FDs", right: true, drop: 3}, {title: "gave out"},
 	}}
 	for _, v := range p.plan.Variants {
 		g.add(p.cells(v)...)
 	}
+	g.fit(p.width) // what is given up stands with the rates that were tried
 	p.line("")
 	widths := g.widths()
 	p.line(p.paint(g.line(g.titles(), widths), faint))
@@ -148,7 +149,7 @@ func (p *ratePrinter) says(v capacity.Variant) string {
 	case v.End == capacity.AtLeast:
 		return fmt.Sprintf("the highest rate that was to be tried (--max-rate) held for %s: the variant is not exhausted", seconds(p.plan.Confirm))
 	case v.Blame != nil:
-		return fmt.Sprintf("at %s %s: %s", rate(v.Failed), v.Blame.Resource, v.Blame.Says)
+		return fmt.Sprintf("%s gave out first, at %s: %s", v.Blame.Resource, rate(v.Failed), v.Blame.Says)
 	}
 	return ""
 }
@@ -166,7 +167,7 @@ func lowestInvalid(v capacity.Variant) (lowest capacity.Point) {
 // tried lists the points in the order in which they were tried.
 func (p *ratePrinter) tried() {
 	g := &grid{columns: []column{
-		{title: "rate", right: true}, {title: "for", right: true}, {title: "reports", right: true}, {title: "p99", right: true}, {title: "errors", right: true}, {title: "peak FDs", right: true}, {title: ""},
+		{title: "rate", right: true}, {title: "for", right: true}, {title: "reports", right: true}, {title: "p99", right: true}, {title: "errors", right: true}, {title: "FDs", right: true}, {title: ""},
 	}}
 	for _, v := range p.plan.Variants {
 		for _, t := range v.Points {
@@ -230,5 +231,5 @@ func peakOf(p capacity.Point, nofile int) string {
 	if p.Peak == nil {
 		return none
 	}
-	return fmt.Sprintf("%s of %s", count(*p.Peak), count(nofile))
+	return fmt.Sprintf("%s/%s", count(*p.Peak), count(nofile))
 }
