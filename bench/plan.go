@@ -80,7 +80,7 @@ func (o planOptions) run(ctx context.Context, names []string) (int, error) {
 	if err != nil {
 		return codeOr(exitUsage, err)
 	}
-	level, others, err := maxrate.Level(s)
+	at, level, others, err := maxrate.Level(s)
 	if err != nil {
 		return exitUsage, err
 	}
@@ -101,6 +101,7 @@ func (o planOptions) run(ctx context.Context, names []string) (int, error) {
 	}
 	defer env.Close()
 	if !env.Mock() {
+		_ = os.RemoveAll(filepath.Join(o.root, id))
 		return exitUsage, errors.New("plan --rate loads the upstream until something gives out, so it must be a mock of ours; allowed: no --upstream-url, or that of floodgate upstream --control")
 	}
 	header, err := maxrate.Header(s, search, env.Describe(), time.Now())
@@ -115,7 +116,7 @@ func (o planOptions) run(ctx context.Context, names []string) (int, error) {
 	defer store.Close()
 	o.note(fmt.Sprintf("%d variants, each rate for %v, confirmed for %v: about %s",
 		len(s.Variants), search.Window, search.Confirm, inWords(maxrate.Estimate(s, search))))
-	plan := newRates(s, search, header, level)
+	plan := newRates(at, search, header, level)
 	plan.Records = filepath.Join(store.Dir(), results.FileName)
 	return o.execute(ctx, s, search, store, setup, env, plan)
 }
@@ -179,6 +180,7 @@ func chosen(all []scenarios.Variant, names []string) ([]scenarios.Variant, error
 	return some, nil
 }
 
+// newRates is a plan of which nothing was found yet, of a scenario at one level.
 func newRates(s *scenarios.Scenario, search capacity.SearchOptions, h results.Header, level string) *capacity.Plan {
 	return &capacity.Plan{
 		ID: h.ID, Started: h.Started, Scenario: s.Name, Title: s.Title, Level: level,

@@ -4,12 +4,16 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
+	"floodgate/mockupstream"
 	"floodgate/results"
 	"floodgate/results/capacity"
 )
@@ -114,5 +118,31 @@ func TestPlanThatExhaustsNothing(t *testing.T) {
 	}
 	if v := plan.Variants[0]; code != exitHeld || v.End != capacity.AtLeast || v.Confirmed != 7 || v.Failed != 0 || stderr.Len() > 0 {
 		t.Errorf("exit code %d, %+v, %s: want at least 7", code, v, &stderr)
+	}
+}
+
+// An upstream that is not ours is not loaded until it gives out: but for the
+// one request that any run tries it with, it hears nothing.
+func TestPlanOfAForeignUpstream(t *testing.T) {
+	mock, err := mockupstream.New(mockupstream.Profile{}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mock.Close()
+	var asked atomic.Int64
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, "/items/") {
+			http.NotFound(w, r)
+			return
+		}
+		asked.Add(1)
+		mock.ServeHTTP(w, r)
+	}))
+	defer upstream.Close()
+	scenario, root := planFolder(t)
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), []string{"plan", scenario, "--rate", "--upstream-url", upstream.URL, "--out", root}, &stdout, &stderr)
+	if left, _ := os.ReadDir(root); code != exitUsage || !strings.Contains(stderr.String(), "must be a mock of ours") || asked.Load() > 1 || len(left) > 0 {
+		t.Errorf("exit code %d, %d requests, %d folders, %s", code, asked.Load(), len(left), &stderr)
 	}
 }

@@ -222,13 +222,14 @@ func TestLevel(t *testing.T) {
 		name   string
 		others int
 	}{
-		"[{service.arrivals.rate: 6}]":                               {"", 0},
-		"[{service.arrivals.rate: [6, 12]}]":                         {"", 0},
-		"[{service.arrivals.rate: [6, 12], sut.nofile: [256, 512]}]": {"sut.nofile=256", 1},
+		"[{service.arrivals.rate: 6}]":                                 {"", 0},
+		"[{service.arrivals.rate: [6, 12]}]":                           {"", 0},
+		"[{service.arrivals.rate: [6, 12], sut.nofile: [256, 512]}]":   {"sut.nofile=256", 1},
+		"[{sut.nofile: 256, service.duration: 2s}, {sut.nofile: 512}]": {"sut.nofile=256", 1},
 	} {
 		s := parse(t, strings.Replace(twoWorkers, "[{service.arrivals.rate: 6}]", levels, 1))
-		name, others, err := maxrate.Level(s)
-		if err != nil || name != want.name || others != want.others {
+		at, name, others, err := maxrate.Level(s)
+		if err != nil || at.SUT.NoFile != 256 && want.name != "" || name != want.name || others != want.others {
 			t.Errorf("%s: %q and %d others, %v; want %q and %d", levels, name, others, err, want.name, want.others)
 		}
 	}

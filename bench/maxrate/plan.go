@@ -75,22 +75,19 @@ func Header(s *scenarios.Scenario, o capacity.SearchOptions, env results.Environ
 	return h, err
 }
 
-// Level says at which of its levels the scenario is planned; others is how
-// many there are beside it that differ in more than arrivals.
-func Level(s *scenarios.Scenario) (name string, others int, err error) {
-	first, err := firstLevel(s)
-	if err != nil {
-		return "", 0, err
-	}
+// Level is the scenario as it is planned, at the first of its levels, and the
+// name of that without arrivals; others is how many levels there are beside it
+// that differ in more than arrivals.
+func Level(s *scenarios.Scenario) (at *scenarios.Scenario, name string, others int, err error) {
 	levels, err := s.ExpandLevels()
-	if err != nil {
-		return "", 0, err
+	if err != nil || len(levels) == 0 {
+		return nil, "", 0, errors.Join(err, errors.New("no level"))
 	}
 	names := map[string]bool{}
 	for _, l := range levels {
 		names[fixed(l)] = true
 	}
-	return fixed(first), len(names) - 1, nil
+	return levels[0].Scenario, fixed(levels[0]), len(names) - 1, nil
 }
 
 // fixed are the factors of a level without those that a plan sets.
