@@ -3,10 +3,13 @@ package maxrate
 import (
 	"errors"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"strings"
 	"time"
 
 	"floodgate/bench/experiment"
+	"floodgate/bench/load"
 	"floodgate/results"
 	"floodgate/results/capacity"
 	"floodgate/scenarios"
@@ -139,14 +142,38 @@ func (r *runner) planned(v scenarios.Variant, p capacity.Probe) (experiment.Plan
 		}
 	}
 	s.Levels, s.Variants, s.Blocks, s.Claims, s.Quick = []scenarios.LevelSet{set}, []scenarios.Variant{v}, 1, nil, nil
-	if p.Confirms {
-		s.Blocks = 2 // draws that the search has not seen
-	}
 	trials, err := experiment.Plan(&s)
 	if err != nil {
 		return experiment.PlannedTrial{}, fmt.Errorf("plan %g/s: %w", p.Rate, err)
 	}
-	t := trials[len(trials)-1]
-	t.Index = r.index
+	t := trials[0]
+	t.Index, t.Seed = r.index, seed(s.Seed, service.Arrivals, p)
 	return t, nil
+}
+
+// How near the number of random arrivals is to that of the rate, as a share,
+// and how many seeds are tried until it is.
+const (
+	numberWithin = 0.02
+	mostSeeds    = 1000
+)
+
+// seed is the first of a sequence by which as many reports come as the rate
+// says, but for 2 % or one: the number of a hundred random arrivals would be off
+// by 10 % otherwise, and the rate with it. When they come stays random. What is confirmed has another sequence than what is tried.
+func seed(of uint64, a scenarios.Arrivals, p capacity.Probe) uint64 {
+	kind := uint64(0)
+	if p.Confirms {
+		kind = 1
+	}
+	sequence := rand.New(rand.NewPCG(of, kind))
+	want := p.Rate * p.Window.Seconds()
+	for range mostSeeds {
+		s := sequence.Uint64()
+		arrivals := load.Arrivals{Rate: load.Constant(p.Rate), Poisson: a.Poisson, Seed: s, For: p.Window}
+		if !a.Poisson || math.Abs(float64(len(arrivals.Times()))-want) <= max(1, numberWithin*want) {
+			return s
+		}
+	}
+	return sequence.Uint64()
 }

@@ -22,7 +22,7 @@ const (
 	Queue Resource = "queue"
 	// CPU of the SUT or of the whole machine.
 	CPU Resource = "cpu"
-	// Limit of items at once.
+	// Limit of items at once, or of connections to the upstream.
 	Limit Resource = "limit"
 	// Upstream: fetches took longer than at a lower rate, failed, or are where the items were.
 	Upstream Resource = "upstream"
@@ -75,6 +75,7 @@ func Blamed(failing results.Trial, calm *results.Trial, window time.Duration, sl
 		func() (Blame, bool) { return l.queue(failing.Service, refuses) },
 		func() (Blame, bool) { return l.cpu(failing.Resources, m) },
 		func() (Blame, bool) { return failures(failing.Errors, refuses) },
+		l.connections,
 		func() (Blame, bool) { return l.slower(failing, calm, m) },
 		func() (Blame, bool) { return l.limit(m) },
 		func() (Blame, bool) { return l.dominant(m) },
@@ -146,6 +147,13 @@ func failures(all []results.ErrorCount, refuses bool) (Blame, bool) {
 		words = append(words, fmt.Sprintf("%s × %d", name, sides[side][name]))
 	}
 	return Blame{resource, "items failed with it: " + strings.Join(words, ", ")}, true
+}
+
+// connections are to blame where more fetches are under way than there are
+// connections for them, most of the time.
+func (l course) connections() (Blame, bool) {
+	says := fmt.Sprintf("%d connections to the upstream, and up to %d fetches that wait for one", l.connected, l.queued)
+	return Blame{Limit, says}, l.ticks > 0 && float64(l.short) >= fullBound*float64(l.ticks)
 }
 
 // slower blames the stage that grew most over what it took in the calm trial,

@@ -86,8 +86,11 @@ func TestBlamed(t *testing.T) {
 			refused(t)
 			t.Errors = []results.ErrorCount{{Type: "http_429", Side: "upstream", Count: 4}, {Type: "mongo_network", Side: "mongo", Count: 9}}
 		}), idle, capacity.Database, "mongo_network × 9"},
-		"nothing": {loaded(map[string]int64{}, nil), idle, capacity.Unknown, "stood out"},
-		"crashed": {loaded(full, func(t *results.Trial) { t.Outcome, t.Service = results.OutcomeCrashed, nil }), idle, capacity.Unknown, "crashed"},
+		"connections": {loaded(with(with(free, "upstream_open", 9), "upstream_connecting", 1), slow(90*time.Millisecond, 2*time.Millisecond)), busy,
+			capacity.Limit, "10 connections to the upstream, and up to 50 fetches that wait for one"},
+		"connections enough": {loaded(with(free, "upstream_open", 60), nil), idle, capacity.Upstream, "64 %"},
+		"nothing":            {loaded(map[string]int64{}, nil), idle, capacity.Unknown, "stood out"},
+		"crashed":            {loaded(full, func(t *results.Trial) { t.Outcome, t.Service = results.OutcomeCrashed, nil }), idle, capacity.Unknown, "crashed"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			calm := loaded(full, nil)

@@ -15,6 +15,9 @@ type course struct {
 	waiting   int // items at most, beside those in slots
 	fetching  int // items, added up over the ticks
 	writing   int
+	short     int // ticks with more fetches than connections to the upstream
+	connected int // connections to the upstream then, at most
+	queued    int // fetches without one, at most
 	shed      int
 	emfileAt  time.Duration
 	emfile    bool
@@ -45,6 +48,10 @@ func courseOf(s results.Series, window time.Duration) course {
 		l.ticks++
 		l.fetching += at("items_fetching", i)
 		l.writing += at("items_writing", i)
+		if open := at("upstream_open", i) + at("upstream_connecting", i); open > 0 && at("items_fetching", i) > open {
+			l.short++
+			l.connected, l.queued = max(l.connected, open), max(l.queued, at("items_fetching", i)-open)
+		}
 		limit, used := at("slot_limit", i), at("slots_in_use", i)
 		if limit == 0 {
 			continue

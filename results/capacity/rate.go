@@ -75,6 +75,9 @@ type SearchOptions struct {
 	// Ratio of the lowest rate that failed to the highest that held at which
 	// bisecting ends. Default 1.1.
 	Ratio float64
+	// Gap is the most that the lowest rate that failed may be above one that is
+	// given, as a factor, where nobody can tell in between. Default 1.25.
+	Gap float64
 	// Confirmations is how many rates are tried for the longer window, each a
 	// tenth below the one before. Default 8.
 	Confirmations int
@@ -93,14 +96,17 @@ func (o *SearchOptions) fillIn() error {
 	if o.Ratio == 0 {
 		o.Ratio = 1.1
 	}
+	if o.Gap == 0 {
+		o.Gap = 1.25
+	}
 	if o.Confirmations == 0 {
 		o.Confirmations = 8
 	}
 	switch {
 	case !(o.Least > 0 && o.Least <= o.Start && o.Start <= o.Most) || math.IsInf(o.Most, 0):
 		return fmt.Errorf("search a rate from %v, at least %v, at most %v: allowed: least ≤ start ≤ most, all above 0", o.Start, o.Least, o.Most)
-	case o.Ratio < leastRatio || o.Step <= o.Ratio:
-		return fmt.Errorf("search a rate by steps of %v until the ratio is %v: allowed: a ratio from %v, steps above it", o.Step, o.Ratio, leastRatio)
+	case o.Ratio < leastRatio || o.Step <= o.Ratio || o.Gap < o.Ratio:
+		return fmt.Errorf("search a rate by steps of %v until the ratio is %v, with a gap of %v: allowed: a ratio from %v, steps and gap above it", o.Step, o.Ratio, o.Gap, leastRatio)
 	case o.Window <= 0 || o.Confirm < o.Window || o.Confirmations < 1:
 		return errors.New("search a rate: allowed: windows above 0, one that confirms not shorter than the others, at least 1 of them")
 	}
@@ -125,8 +131,9 @@ func (o SearchOptions) Probes() (int, error) {
 // fails above it; noise costs accuracy, not truth: a rate is given only when
 // it held for the longer window.
 //
-// A rate at which nobody can tell bounds the search like one that failed: only
-// when a rate fails below it is there a result.
+// A rate at which nobody can tell bounds the search like one that failed, but
+// is no evidence: there is a result only when a rate failed that is below it or
+// a little above it.
 //
 // It is a machine of steps: what was found so far is there at any time.
 type Search struct {
@@ -134,7 +141,7 @@ type Search struct {
 	points []Point
 	held   float64 // the highest; 0: none
 	bound  float64 // the lowest that did not hold; 0: none
-	failed bool    // at bound, rather than being invalid
+	failed float64 // the lowest that failed; 0: none
 	next   Probe
 	end    End
 	tries  int // for the longer window
@@ -160,10 +167,14 @@ func (s *Search) Add(p Point) {
 	}
 	p.Rate, p.Window, p.Confirms = s.next.Rate, s.next.Window, s.next.Confirms
 	s.points = append(s.points, p)
-	if p.Verdict == Held {
+	switch p.Verdict {
+	case Held:
 		s.held = p.Rate
-	} else {
-		s.bound, s.failed = p.Rate, p.Verdict == Failed
+	case Failed:
+		s.failed = p.Rate
+		fallthrough
+	case Invalid:
+		s.bound = p.Rate
 	}
 	if p.Confirms {
 		s.confirmed(p)
@@ -185,30 +196,29 @@ func (s *Search) narrow() {
 		s.try(max(rounded(s.bound/s.o.Step), s.o.Least))
 	case s.bound/s.held > s.o.Ratio:
 		s.try(rounded(math.Sqrt(s.held * s.bound)))
-	case !s.failed:
-		s.end = Undecided
 	default:
 		s.confirm(s.held)
 	}
 }
 
+// near says whether a rate failed that is not far above this one.
+func (s *Search) near(rate float64) bool { return s.failed > 0 && s.failed <= rate*s.o.Gap }
+
 // lowest ends a search of which nothing held.
 func (s *Search) lowest() {
-	if s.end = Below; !s.failed {
+	if s.end = Below; s.failed != s.bound {
 		s.end = Undecided
 	}
 }
 
 func (s *Search) confirmed(p Point) {
 	switch {
-	case p.Verdict == Invalid:
-		s.end = Undecided
 	case p.Verdict == Held && s.bound == 0:
 		s.end = AtLeast
 	case p.Verdict == Held:
 		s.end = Confirmed
 	case p.Rate <= s.o.Least:
-		s.end = Below
+		s.lowest()
 	case s.tries == s.o.Confirmations:
 		s.end = Unconfirmed
 	default:
@@ -220,6 +230,10 @@ func (s *Search) confirmed(p Point) {
 func (s *Search) try(rate float64) { s.next = Probe{Rate: rate, Window: s.o.Window} }
 
 func (s *Search) confirm(rate float64) {
+	if s.bound != 0 && !s.near(rate) {
+		s.end = Undecided
+		return
+	}
 	s.tries++
 	s.next = Probe{Rate: rate, Window: s.o.Confirm, Confirms: true}
 }
@@ -240,12 +254,7 @@ type Rate struct {
 
 // Result is what was found so far.
 func (s *Search) Result() Rate {
-	r := Rate{End: s.end, Points: slices.Clone(s.points)}
-	for _, p := range s.points {
-		if p.Verdict == Failed && (r.Failed == 0 || p.Rate < r.Failed) {
-			r.Failed = p.Rate
-		}
-	}
+	r := Rate{End: s.end, Failed: s.failed, Points: slices.Clone(s.points)}
 	for _, p := range s.points {
 		if p.Verdict == Held && (s.bound == 0 || p.Rate < s.bound) {
 			r.Held = max(r.Held, p.Rate)

@@ -68,7 +68,7 @@ func checkRate(t *rapid.T, o capacity.SearchOptions, r capacity.Rate) {
 		if r.End == capacity.Confirmed && r.Failed <= r.Confirmed {
 			t.Fatalf("confirmed %v, failed %v", r.Confirmed, r.Failed)
 		}
-		if limit := 1.1 * 1.01 / 0.9; r.End == capacity.Confirmed && r.Failed/r.Confirmed > limit && r.Confirmed > o.Least {
+		if limit := 1.25; r.End == capacity.Confirmed && r.Failed/r.Confirmed > limit {
 			t.Fatalf("confirmed %v, failed %v: more than %v apart", r.Confirmed, r.Failed, limit)
 		}
 	case capacity.Below:
@@ -187,13 +187,36 @@ func TestSearchBelowWhatCanBeMeasured(t *testing.T) {
 	})
 }
 
+// Noise for which one confirmation cannot be believed costs accuracy alone.
+func TestSearchSurvivesADoubtfulConfirmation(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := searchOptions(t)
+		o.Least, o.Most = o.Start/100, o.Start*100
+		sharp := o.Start * rapid.Float64Range(0.1, 10).Draw(t, "capacity")
+		doubted := false
+		r := search(t, o, func(p capacity.Probe) capacity.Verdict {
+			switch {
+			case p.Confirms && !doubted:
+				doubted = true
+				return capacity.Invalid
+			case p.Rate > sharp:
+				return capacity.Failed
+			}
+			return capacity.Held
+		})
+		if r.End != capacity.Confirmed || r.Confirmed > sharp || r.Failed <= sharp || invalid(r) != 1 {
+			t.Fatalf("capacity %v: %+v", sharp, r)
+		}
+	})
+}
+
 func TestSearchRefusesBadOptions(t *testing.T) {
 	good := capacity.SearchOptions{Start: 2, Least: 1, Most: 4, Window: 1, Confirm: 2}
 	for name, change := range map[string]func(*capacity.SearchOptions){
 		"no least": func(o *capacity.SearchOptions) { o.Least = 0 }, "start below least": func(o *capacity.SearchOptions) { o.Start = 0.5 },
 		"most below start": func(o *capacity.SearchOptions) { o.Most = 1 }, "infinite": func(o *capacity.SearchOptions) { o.Most = math.Inf(1) },
 		"not a number": func(o *capacity.SearchOptions) { o.Start = math.NaN() }, "ratio": func(o *capacity.SearchOptions) { o.Ratio = 1 },
-		"step": func(o *capacity.SearchOptions) { o.Step = 1.05 }, "window": func(o *capacity.SearchOptions) { o.Window = 0 },
+		"gap": func(o *capacity.SearchOptions) { o.Gap = 1.05 }, "step": func(o *capacity.SearchOptions) { o.Step = 1.05 }, "window": func(o *capacity.SearchOptions) { o.Window = 0 },
 		"confirm": func(o *capacity.SearchOptions) { o.Confirm = o.Window / 2 }, "confirmations": func(o *capacity.SearchOptions) { o.Confirmations = -1 },
 	} {
 		o := good

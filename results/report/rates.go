@@ -149,7 +149,11 @@ func (p *ratePrinter) says(v capacity.Variant) string {
 	case v.End == capacity.AtLeast:
 		return fmt.Sprintf("the highest rate that was to be tried (--max-rate) held for %s: the variant is not exhausted", seconds(p.plan.Confirm))
 	case v.Blame != nil:
-		return fmt.Sprintf("%s gave out first, at %s: %s", v.Blame.Resource, rate(v.Failed), v.Blame.Says)
+		doubt := ""
+		if p := lowestInvalid(v); p.Rate > v.Confirmed && p.Rate < v.Failed {
+			doubt = fmt.Sprintf("; at %s nobody can tell: %s", rate(p.Rate), strings.Join(p.Why, "; "))
+		}
+		return fmt.Sprintf("%s gave out first, at %s: %s", v.Blame.Resource, rate(v.Failed), v.Blame.Says) + doubt
 	}
 	return ""
 }

@@ -44,7 +44,7 @@ func everyEnd() *capacity.Plan {
 	}
 	plan.Found([]capacity.Variant{
 		{Variant: "shared-10", Rate: capacity.Rate{End: capacity.Confirmed, Confirmed: 10.5, Failed: 11.3, Held: 10.5, Points: []capacity.Point{
-			point(8, 5, held), slow(16, 5), slow(11.3, 5), point(10.5, 5, held), point(10.5, 20, held)}},
+			point(8, 5, held), slow(16, 5), slow(11.3, 5), mock(10.9, 5), point(10.5, 5, held), point(10.5, 20, held)}},
 			Blame: blame(capacity.Limit, "10 of 10 slots in use and items waiting 93 % of the time, up to 84")},
 		{Variant: "adaptive", Rate: capacity.Rate{End: capacity.AtLeast, Confirmed: 64, Held: 64, Points: []capacity.Point{point(32, 5, held), point(64, 5, held), point(64, 20, held)}}},
 		{Variant: "per-report-clients", Rate: capacity.Rate{End: capacity.Below, Failed: 1, Points: []capacity.Point{slow(2, 5), slow(1, 5)}},
