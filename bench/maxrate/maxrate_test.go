@@ -64,7 +64,7 @@ func parse(t *testing.T, text string) *scenarios.Scenario {
 }
 
 // plan runs one on the embedded environment, and reads its trials back.
-func plan(t *testing.T, ctx context.Context, s *scenarios.Scenario, o capacity.SearchOptions, each func(p capacity.Point)) ([]capacity.Variant, *results.Run, error) {
+func plan(ctx context.Context, t *testing.T, s *scenarios.Scenario, o capacity.SearchOptions, each func(p capacity.Point)) ([]capacity.Variant, *results.Run, error) {
 	t.Helper()
 	env, err := environment.Start(t.Context(), environment.Options{})
 	if err != nil {
@@ -116,7 +116,7 @@ func bounds(t *testing.T, s *scenarios.Scenario, window time.Duration) capacity.
 func TestTheRateIsNotAboveTheCapacity(t *testing.T) {
 	s := parse(t, twoWorkers)
 	o := bounds(t, s, time.Second)
-	found, stored, err := plan(t, t.Context(), s, o, func(capacity.Point) {})
+	found, stored, err := plan(t.Context(), t, s, o, func(capacity.Point) {})
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%d variants, %v", len(found), err)
 	}
@@ -161,7 +161,7 @@ func checkStored(t *testing.T, v capacity.Variant, stored *results.Run) {
 // and it says so.
 func TestNoRateWhereTheMockIsTheBottleneck(t *testing.T) {
 	s := parse(t, strings.Replace(twoWorkers, "late_bound: 1s", "late_bound: 1ns", 1))
-	found, stored, err := plan(t, t.Context(), s, bounds(t, s, time.Second), func(capacity.Point) {})
+	found, stored, err := plan(t.Context(), t, s, bounds(t, s, time.Second), func(capacity.Point) {})
 	if err != nil || len(found) != 1 {
 		t.Fatalf("%d variants, %v", len(found), err)
 	}
@@ -185,7 +185,7 @@ func TestNoRateWhereTheMockIsTheBottleneck(t *testing.T) {
 func TestInterrupted(t *testing.T) {
 	s := parse(t, twoWorkers)
 	ctx, cancel := context.WithCancel(t.Context())
-	found, stored, err := plan(t, ctx, s, bounds(t, s, time.Second), func(capacity.Point) { cancel() })
+	found, stored, err := plan(ctx, t, s, bounds(t, s, time.Second), func(capacity.Point) { cancel() })
 	if !errors.Is(err, context.Canceled) || len(found) != 1 {
 		t.Fatalf("%d variants, %v", len(found), err)
 	}

@@ -68,19 +68,17 @@ type ratePrinter struct {
 func (p *ratePrinter) terms() {
 	slo := p.plan.SLO
 	p.hanging(fmt.Sprintf("slo          p99 ≤ %s since a report was due, errors ≤ %s, descriptors ≤ %d of %d",
-		duration(time.Duration(slo.P99)), percent(slo.MaxErrors()), p.plan.MaxDescriptors, p.plan.NoFile), indent)
+		duration(time.Duration(slo.P99)), percent(slo.MaxErrors()), p.plan.MaxDescriptors, p.plan.NoFile))
 	how := "evenly"
 	if p.plan.Poisson {
 		how = "at random times (Poisson)"
 	}
 	p.hanging(fmt.Sprintf("reports      %s; tried for %s, confirmed for %s: a rate may be up to %.0f %% above what lasts for ever",
-		how, seconds(p.plan.Window), seconds(p.plan.Confirm), 100*p.plan.Hidden()), indent)
+		how, seconds(p.plan.Window), seconds(p.plan.Confirm), 100*p.plan.Hidden()))
 	if p.plan.Level != "" {
-		p.hanging("level        "+p.plan.Level, indent)
+		p.hanging("level        " + p.plan.Level)
 	}
 }
-
-const indent = len("environment") + len(gap)
 
 func (p *ratePrinter) table() {
 	g := &grid{columns: []column{
@@ -201,11 +199,11 @@ func (p *ratePrinter) tried() {
 func (p *ratePrinter) end() {
 	m, env := p.plan.Machine, p.plan.Environment
 	p.line("")
-	p.hanging(fmt.Sprintf("environment  %s: %s, %s", env.Kind, env.Database, env.Upstream), indent)
-	p.hanging(fmt.Sprintf("machine      %s, %s, %s", m.CPU, plural(m.Cores, "core", "cores"), gibibytes(m.Memory)), indent)
-	p.hanging(fmt.Sprintf("cannot tell  where the mock upstream was too slow, or the generator began 1 %% of the reports later than %s", duration(p.plan.LagBound)), indent)
+	p.hanging(fmt.Sprintf("environment  %s: %s, %s", env.Kind, env.Database, env.Upstream))
+	p.hanging(fmt.Sprintf("machine      %s, %s, %s", m.CPU, plural(m.Cores, "core", "cores"), gibibytes(m.Memory)))
+	p.hanging(fmt.Sprintf("cannot tell  where the mock upstream was too slow, or the generator began 1 %% of the reports later than %s", duration(p.plan.LagBound)))
 	if p.plan.Records != "" {
-		p.hanging("records      "+p.plan.Records, indent)
+		p.hanging("records      " + p.plan.Records)
 	}
 	decided := 0
 	for _, v := range p.plan.Variants {
