@@ -113,15 +113,16 @@ func (o *SearchOptions) fillIn() error {
 	return nil
 }
 
-// Probes is how many a search takes at most: the ramp up or down, the
-// bisection of one step, and the confirmations.
+// Probes is how many a search takes at most: the ramp up and the bisection of
+// one step, each twice where nobody can tell at first, the ramp down, and the
+// confirmations.
 func (o SearchOptions) Probes() (int, error) {
 	if err := o.fillIn(); err != nil {
 		return 0, err
 	}
 	steps := func(from, to float64) int { return int(math.Ceil(math.Log(to/from)/math.Log(o.Step))) + 1 }
 	bisections := int(math.Ceil(math.Log2(math.Log(o.Step)/math.Log(o.Ratio)))) + 2 // rounding
-	return steps(o.Start, o.Most) + steps(o.Least, o.Start) + bisections + o.Confirmations, nil
+	return 2*(steps(o.Least, o.Most)+bisections) + steps(o.Least, o.Start) + o.Confirmations, nil
 }
 
 // Search finds the highest rate that a system sustains: it ramps the rate up
@@ -133,7 +134,8 @@ func (o SearchOptions) Probes() (int, error) {
 //
 // A rate at which nobody can tell bounds the search like one that failed, but
 // is no evidence: there is a result only when a rate failed that is below it or
-// a little above it.
+// a little above it. It is tried once more before the search gives up, for noise
+// may have passed.
 //
 // It is a machine of steps: what was found so far is there at any time.
 type Search struct {
@@ -144,7 +146,8 @@ type Search struct {
 	failed float64 // the lowest that failed; 0: none
 	next   Probe
 	end    End
-	tries  int // for the longer window
+	tries  int  // for the longer window
+	again  bool // what nobody could tell was tried a second time
 }
 
 // NewSearch checks the options.
@@ -196,6 +199,9 @@ func (s *Search) narrow() {
 		s.try(max(rounded(s.bound/s.o.Step), s.o.Least))
 	case s.bound/s.held > s.o.Ratio:
 		s.try(rounded(math.Sqrt(s.held * s.bound)))
+	case !s.near(s.held) && !s.again: // noise may be over by now
+		s.again, s.bound = true, s.failed
+		s.narrow()
 	default:
 		s.confirm(s.held)
 	}

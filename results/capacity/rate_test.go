@@ -187,6 +187,28 @@ func TestSearchBelowWhatCanBeMeasured(t *testing.T) {
 	})
 }
 
+// Noise that passes does not keep a search from what is above it.
+func TestSearchOutlivesNoise(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := searchOptions(t)
+		o.Least, o.Most = o.Start/100, o.Start*100
+		sharp := o.Start * rapid.Float64Range(0.2, 10).Draw(t, "capacity")
+		noisy := rapid.IntRange(1, 3).Draw(t, "noisy")
+		r := search(t, o, func(p capacity.Probe) capacity.Verdict {
+			switch noisy--; {
+			case noisy >= 0:
+				return capacity.Invalid
+			case p.Rate > sharp:
+				return capacity.Failed
+			}
+			return capacity.Held
+		})
+		if r.End != capacity.Confirmed || r.Confirmed > sharp || r.Failed <= sharp {
+			t.Fatalf("capacity %v: %+v", sharp, r)
+		}
+	})
+}
+
 // Noise for which one confirmation cannot be believed costs accuracy alone.
 func TestSearchSurvivesADoubtfulConfirmation(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
