@@ -114,7 +114,7 @@ func (o planOptions) run(ctx context.Context, names []string) (int, error) {
 		return exitUnmeasured, err
 	}
 	defer store.Close()
-	o.note(fmt.Sprintf("%d variants, each rate for %v, confirmed for %v: about %s",
+	o.note(fmt.Sprintf("variants to try: %d, each rate for %v, confirmed for %v: about %s",
 		len(s.Variants), search.Window, search.Confirm, inWords(maxrate.Estimate(s, search))))
 	plan := newRates(at, search, header, level)
 	plan.Records = filepath.Join(store.Dir(), results.FileName)
