@@ -115,7 +115,7 @@ func (o planOptions) run(ctx context.Context, names []string) (int, error) {
 	}
 	defer store.Close()
 	o.note(fmt.Sprintf("variants to try: %d, each rate for %v, confirmed for %v: about %s",
-		len(s.Variants), search.Window, search.Confirm, inWords(maxrate.Estimate(s, search))))
+		len(s.Variants), search.Window, search.Confirm, maxrate.Estimate(s, search).Round(time.Second)))
 	plan := newRates(at, search, header, level)
 	plan.Records = filepath.Join(store.Dir(), results.FileName)
 	return o.execute(ctx, s, search, store, setup, env, plan)
