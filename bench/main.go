@@ -126,6 +126,6 @@ scenario error; 3 inconclusive; 4 the environment or a trial could not be measur
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newRun(stdout, stderr), newScenario(stdout), newReport(stdout), newCompare(stdout),
-		newUpstream(stderr), newMongo(stderr), newDoctor(stdout, stderr))
+		newUpstream(stderr), newMongo(stderr), newDoctor(stdout, stderr), newPlan(stdout, stderr))
 	return root
 }

@@ -47,6 +47,9 @@ Without RUN it lists the stored runs, newest first, as text or json.`,
 			if err != nil {
 				return exit(exitUsage, err)
 			}
+			if stored.Header.Plan {
+				return printStoredPlan(stdout, stored, format)
+			}
 			verdict, err := gate.Judge(stored)
 			if err != nil {
 				return exit(exitUsage, err)

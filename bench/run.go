@@ -229,6 +229,9 @@ func (o runOptions) storedScenario() (*scenarios.Scenario, error) {
 	if err != nil {
 		return nil, err
 	}
+	if stored.Header.Plan {
+		return nil, fmt.Errorf("%s is a plan, which cannot be gone on with; allowed: runs", o.resume)
+	}
 	var s scenarios.Scenario
 	if err := json.Unmarshal(stored.Header.Scenario, &s); err != nil {
 		return nil, fmt.Errorf("scenario of run %s: %w", o.resume, err)

@@ -44,8 +44,12 @@ type Header struct {
 	Hash         string          `json:"scenario_hash"`
 	Seed         uint64          `json:"seed"`
 	Quick        bool            `json:"quick,omitempty"`
-	// Planned is the number of trials of the whole run.
-	Planned     int         `json:"planned"`
+	// Planned is the number of trials of the whole run; of a plan's search, the
+	// most that there may be.
+	Planned int `json:"planned"`
+	// Plan says that the trials are those of a search ("floodgate plan"): they
+	// are at levels of its own, and the run never says that it is complete.
+	Plan        bool        `json:"plan,omitempty"`
 	Environment Environment `json:"environment"`
 	Fingerprint Fingerprint `json:"fingerprint"`
 }

@@ -62,6 +62,7 @@ func (c *checker) check() {
 	if err := c.resolve(&c.s.Upstream); err != nil {
 		c.upstream(err)
 	}
+	c.slo()
 	names := c.variants()
 	levels := c.levels("levels", c.s.Levels)
 	for i, v := range c.s.Variants {

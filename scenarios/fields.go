@@ -15,6 +15,7 @@ var rules = map[string]rule{
 	"Scenario.sut":         {doc: "How the system under test runs."},
 	"Scenario.containers":  {doc: "What the containers of upstream and database may use; such a scenario runs in the environment containers alone."},
 	"Scenario.service":     {doc: "The SUT serves reports that come under load, in place of working off its items once."},
+	"Scenario.slo":         {doc: "What the service must keep at a rate that it sustains; for floodgate plan --rate."},
 	"Scenario.external":    {doc: "What an external upstream may be asked for."},
 	"Scenario.variants":    {doc: "The ways to run the pipeline that are compared."},
 	"Scenario.levels":      {doc: "Where the variants are compared: each entry maps factors (paths in this file) to one value or a list and is the product of its lists; the entries add up."},
@@ -80,6 +81,10 @@ var rules = map[string]rule{
 	"Arrivals.poisson":     {doc: "Reports come independently of each other, with that rate in the mean. Default: evenly."},
 	"Step.rate":            {doc: "Reports a second.", span: between(0, maxRate)},
 	"Step.for":             {doc: "How long.", positive: true},
+
+	"SLO.p99":         {doc: "99 % of the reports must be answered within this time of when they were due.", positive: true},
+	"SLO.errors":      {doc: "Share of due reports that may be not done, those turned away included. Default 1%."},
+	"SLO.descriptors": {doc: "Share of sut.nofile that may be open. Default 80%."},
 
 	"Connections.upstream":           {doc: "keep-alive (default) or fresh: a new connection a request.", oneOf: []string{"keep-alive", "fresh"}},
 	"Connections.clients":            {doc: "shared (default) or per-batch: made for each batch of items and closed after it; of a service also per-report, or forgotten: made for each report and never closed.", oneOf: []string{"shared", "per-batch", "per-report", "forgotten"}},

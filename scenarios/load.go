@@ -124,6 +124,9 @@ func (s *Scenario) fillIn() {
 	if s.Service != nil {
 		s.Service.fillIn()
 	}
+	if s.SLO != nil {
+		s.SLO.fillIn()
+	}
 	for i := range s.Variants {
 		v := &s.Variants[i]
 		orElse(&v.Name, v.defaultName())

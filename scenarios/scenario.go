@@ -36,6 +36,8 @@ type Scenario struct {
 	// Service has the SUT serve reports under load in place of working off its
 	// items once. Nil: it does that.
 	Service *Service `yaml:"service,omitempty" json:"service,omitempty"`
+	// SLO is what the service must keep at a sustained rate. Nil: none is named.
+	SLO *SLO `yaml:"slo,omitempty" json:"slo,omitempty"`
 	// External bounds what an external upstream is asked for.
 	External External  `yaml:"external,omitempty" json:"external,omitzero"`
 	Variants []Variant `yaml:"variants" json:"variants"`

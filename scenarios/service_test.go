@@ -49,6 +49,10 @@ func TestServiceMistakes(t *testing.T) {
 		"no steps":              {"{rate: 2}", "{pattern: steps}", "service.arrivals.steps: missing"},
 		"shared, unbounded":     {"strategy: unbounded", "strategy: unbounded, scope: shared", "allowed for: bounded"},
 		"waiting of a report":   {"strategy: unbounded", "strategy: bounded, limit: 2, waiting: 3", "allowed: with scope shared"},
+		"slo, no service":       {"service: {report_items: 3, arrivals: {rate: 2}, duration: 1s}", "slo: {p99: 1s}", "s.yaml:6:1: slo: is that of a service"},
+		"slo, no p99":           {"blocks: 6", "blocks: 6\nslo: {errors: 1%}", "slo.p99: missing"},
+		"slo, zero p99":         {"blocks: 6", "blocks: 6\nslo: {p99: 0s}", "slo.p99: "},
+		"slo, errors":           {"blocks: 6", "blocks: 6\nslo: {p99: 1s, errors: 0.01}", "slo.errors: "},
 		"batches":               {"strategy: unbounded", "strategy: unbounded, connections: {clients: per-batch}", "a service has no batches"},
 		"forgotten, no service": {"service: {report_items: 3, arrivals: {rate: 2}, duration: 1s}", "", "has no items"},
 		"date ranges":           {"phone-numbers", "date-ranges", "does not fit a service"},
@@ -67,5 +71,31 @@ func TestServiceMistakes(t *testing.T) {
 				t.Errorf("error %v, want %q", err, test.want)
 			}
 		})
+	}
+}
+
+// An SLO has defaults, of which 0% is none.
+func TestSLO(t *testing.T) {
+	for text, want := range map[string]struct {
+		errors      float64
+		descriptors int
+	}{
+		"{p99: 1s}": {0.01, 204},
+		"{p99: 1s, errors: 0%, descriptors: 50%}": {0, 128},
+	} {
+		s, err := scenarios.Parse("s.yaml", []byte(serviceText+"slo: "+text+"\nsut: {nofile: 256}\n"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := s.SLO.MaxErrors(); got != want.errors {
+			t.Errorf("%s: errors %v, want %v", text, got, want.errors)
+		}
+		if got := s.SLO.MaxDescriptors(s.SUT.NoFile); got != want.descriptors {
+			t.Errorf("%s: %d descriptors, want %d", text, got, want.descriptors)
+		}
+	}
+	var none scenarios.SLO
+	if none.MaxErrors() != 0.01 || none.MaxDescriptors(100) != 80 {
+		t.Errorf("defaults %v, %d", none.MaxErrors(), none.MaxDescriptors(100))
 	}
 }

@@ -1,4 +1,6 @@
-// Package capacity models the pipeline: what a limit could give at best.
+// Package capacity says what a pipeline can do: what a limit could give at best
+// ([Ideal]), the highest rate of reports that a service sustains ([Search]), by
+// what it is judged ([Judge]), and what gives out first ([Blamed]).
 package capacity
 
 import (

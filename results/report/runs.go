@@ -25,7 +25,10 @@ func Runs(w io.Writer, runs []results.Listed, o Options) error {
 			continue
 		}
 		h, state := r.Header, p.paint("complete", good)
-		if !r.Complete {
+		switch {
+		case h.Plan:
+			state = "plan"
+		case !r.Complete:
 			state = p.paint("unfinished", doubt)
 		}
 		name := h.ScenarioName

@@ -132,10 +132,10 @@ func (p *printer) footer() {
 	g.add("machine", fmt.Sprintf("%s, %s, %s, nofile %s", m.CPU, plural(m.Cores, "core", "cores"), gibibytes(m.Memory), count(int(m.NoFile))))
 	g.add("software", fmt.Sprintf("%s/%s %s, %s, revision %s", m.OS, m.Arch, m.Kernel, m.Go, revision))
 	for _, l := range g.lines() {
-		p.hanging(l, len("environment")+len(gap))
+		p.hanging(l)
 	}
 	for _, n := range append(p.run.Warnings, p.v.Notes...) {
-		p.hanging("note         "+n, len("environment")+len(gap))
+		p.hanging("note         " + n)
 	}
 	p.line("")
 	p.conclusion()
@@ -192,8 +192,11 @@ func containerLine(c results.Container) string {
 	return text
 }
 
+// indent of the second column of what stands beside names.
+const indent = len("environment") + len(gap)
+
 // hanging writes a line, what is too long of it below its second column.
-func (p *printer) hanging(text string, indent int) {
+func (p *printer) hanging(text string) {
 	first, rest := text[:indent], text[indent:]
 	for l := range strings.Lines(lipgloss.Wrap(rest, p.width-indent, "")) {
 		p.line(p.paint(first, faint) + strings.TrimSpace(l))

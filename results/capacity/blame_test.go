@@ -1,0 +1,116 @@
+package capacity_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"floodgate/results"
+	"floodgate/results/capacity"
+)
+
+// loaded is a trial of ten seconds, too slow, in which the columns had these
+// values all the time.
+func loaded(columns map[string]int64, change func(*results.Trial)) results.Trial {
+	t := good()
+	t.Descriptors.Peak = 40
+	t.Resources = results.Resources{UserCPU: time.Second, SystemCPU: time.Second}
+	t.Service.OK = t.Service.Due
+	t.Service.Series.Columns = map[string][]int64{}
+	for tick := range 100 {
+		t.Service.Series.At = append(t.Service.Series.At, int64(tick)*100)
+		for _, name := range results.SeriesColumns() {
+			value := columns[name]
+			if name == "reports_in_flight" && value == 0 {
+				value = 5
+			}
+			t.Service.Series.Columns[name] = append(t.Service.Series.Columns[name], value)
+		}
+	}
+	t.Stages = stages(20*time.Millisecond, 2*time.Millisecond)
+	if change != nil {
+		change(&t)
+	}
+	return t
+}
+
+func stages(fetch, write time.Duration) map[string]results.Histogram {
+	return map[string]results.Histogram{"fetch": {Mean: fetch}, "pool_wait": {Mean: write / 2}, "write": {Mean: write / 2}}
+}
+
+func TestBlamed(t *testing.T) {
+	full := map[string]int64{"slots_in_use": 10, "slot_limit": 10, "items_outstanding": 94, "items_fetching": 9, "items_writing": 1}
+	free := map[string]int64{"items_outstanding": 94, "items_fetching": 60, "items_writing": 34}
+	writing := map[string]int64{"items_outstanding": 94, "items_fetching": 30, "items_writing": 64}
+	with := func(columns map[string]int64, name string, value int64) map[string]int64 {
+		changed := map[string]int64{name: value}
+		for n, v := range columns {
+			if n != name {
+				changed[n] = v
+			}
+		}
+		return changed
+	}
+	refused := func(t *results.Trial) { t.Service.OK = 900 }
+	slow := func(fetch, write time.Duration) func(*results.Trial) {
+		return func(t *results.Trial) { t.Stages = stages(fetch, write) }
+	}
+	idle, busy := capacity.Machine{Cores: 2, Busy: 0.6}, capacity.Machine{Cores: 2, Busy: 0.97}
+	for name, test := range map[string]struct {
+		trial   results.Trial
+		machine capacity.Machine
+		want    capacity.Resource
+		says    string
+	}{
+		"emfile":                        {loaded(with(full, "emfile", 1), nil), idle, capacity.Descriptors, "EMFILE after 0 µs: 40 of 256 open"},
+		"descriptors":                   {loaded(full, func(t *results.Trial) { t.Descriptors.Peak = 230 }), idle, capacity.Descriptors, "230 of 256 open, 204 allowed"},
+		"shed":                          {loaded(with(full, "shed", 80), refused), idle, capacity.Queue, "80 of 1000 reports turned away (503); 10 of 10 slots"},
+		"shed, yet within":              {loaded(with(full, "shed", 5), nil), idle, capacity.Limit, "10 of 10 slots"},
+		"shed a few":                    {loaded(with(free, "shed", 5), refused), idle, capacity.Upstream, "64 %"},
+		"cpu of the SUT":                {loaded(full, func(t *results.Trial) { t.Resources.UserCPU = 17 * time.Second }), idle, capacity.CPU, "1.8 of 2 cores"},
+		"limit":                         {loaded(full, nil), idle, capacity.Limit, "10 of 10 slots in use and items waiting 100 % of the time, up to 84"},
+		"limit, busy":                   {loaded(full, nil), busy, capacity.Limit, "together used 97 %"},
+		"slots, none waits":             {loaded(with(full, "items_outstanding", 10), nil), idle, capacity.Upstream, "90 %"},
+		"slow fetches":                  {loaded(full, slow(60*time.Millisecond, 2*time.Millisecond)), idle, capacity.Upstream, "a fetch took 60 ms in the mean, 20 ms at the lowest rate that held; 10 of 10"},
+		"slow writes":                   {loaded(full, slow(20*time.Millisecond, 40*time.Millisecond)), idle, capacity.Database, "a write took 40 ms in the mean, 2 ms"},
+		"slow writes, but of no weight": {loaded(full, slow(20*time.Millisecond, 5*time.Millisecond)), idle, capacity.Limit, "10 of 10"},
+		"slow, and busy":                {loaded(free, slow(60*time.Millisecond, 2*time.Millisecond)), busy, capacity.CPU, "together used 97 % of its cores; a fetch took 60 ms"},
+		"fetching":                      {loaded(free, nil), idle, capacity.Upstream, "64 % of the items in work"},
+		"writing":                       {loaded(writing, nil), idle, capacity.Database, "68 % of the items in work"},
+		"neither, but busy":             {loaded(free, nil), busy, capacity.CPU, "97 %"},
+		"429": {loaded(free, func(t *results.Trial) {
+			refused(t)
+			t.Errors = []results.ErrorCount{{Type: "http_429", Side: "upstream", Count: 412}, {Type: "canceled", Side: "mongo", Count: 900}}
+		}), idle, capacity.Upstream, "http_429 × 412"},
+		"errors of the database": {loaded(full, func(t *results.Trial) {
+			refused(t)
+			t.Errors = []results.ErrorCount{{Type: "http_429", Side: "upstream", Count: 4}, {Type: "mongo_network", Side: "mongo", Count: 9}}
+		}), idle, capacity.Database, "mongo_network × 9"},
+		"connections": {loaded(with(with(free, "upstream_open", 9), "upstream_connecting", 1), slow(90*time.Millisecond, 2*time.Millisecond)), busy,
+			capacity.Limit, "10 connections to the upstream, and up to 50 fetches that wait for one"},
+		"connections enough": {loaded(with(free, "upstream_open", 60), nil), idle, capacity.Upstream, "64 %"},
+		"nothing":            {loaded(map[string]int64{}, nil), idle, capacity.Unknown, "stood out"},
+		"crashed":            {loaded(full, func(t *results.Trial) { t.Outcome, t.Service = results.OutcomeCrashed, nil }), idle, capacity.Unknown, "crashed"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			calm := loaded(full, nil)
+			b := capacity.Blamed(test.trial, &calm, 10*time.Second, slo, 256, test.machine)
+			if b.Resource != test.want || !strings.Contains(b.Says, test.says) {
+				t.Errorf("%s: %s; want %s: %s", b.Resource, b.Says, test.want, test.says)
+			}
+		})
+	}
+}
+
+// Without a rate that held there is nothing to compare with, and a series that
+// lacks columns is no reason to fall over.
+func TestBlamedOfLittle(t *testing.T) {
+	trial := good()
+	if b := capacity.Blamed(trial, nil, time.Second, slo, 256, capacity.Machine{}); b.Resource != capacity.Unknown {
+		t.Errorf("%+v", b)
+	}
+	trial.Service.Series = results.Series{At: []int64{100, 200}, Columns: map[string][]int64{"reports_in_flight": {1}, "items_writing": {3, 3}}}
+	if b := capacity.Blamed(trial, nil, time.Second, slo, 256, capacity.Machine{}); b.Resource != capacity.Database {
+		t.Errorf("%+v", b)
+	}
+}

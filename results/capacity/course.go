@@ -1,0 +1,80 @@
+package capacity
+
+import (
+	"fmt"
+	"time"
+
+	"floodgate/results"
+)
+
+// course is what the series says of the time in which there was work.
+type course struct {
+	ticks     int // with reports in flight
+	full      int // of these with all slots in use and items that wait
+	slots     int // at most in use
+	waiting   int // items at most, beside those in slots
+	fetching  int // items, added up over the ticks
+	writing   int
+	short     int // ticks with more fetches than connections to the upstream
+	connected int // connections to the upstream then, at most
+	queued    int // fetches without one, at most
+	shed      int
+	emfileAt  time.Duration
+	emfile    bool
+	workedFor time.Duration // until nothing was in flight any more
+}
+
+func courseOf(s results.Series, window time.Duration) course {
+	var l course
+	at := func(name string, i int) int {
+		if c := s.Columns[name]; i < len(c) {
+			return int(c[i])
+		}
+		return 0
+	}
+	for i, ms := range s.At {
+		t := time.Duration(ms) * time.Millisecond
+		if at("emfile", i) > 0 && !l.emfile {
+			l.emfile, l.emfileAt = true, t
+		}
+		l.shed = max(l.shed, at("shed", i))
+		if at("reports_in_flight", i) == 0 {
+			continue
+		}
+		l.workedFor = t
+		if t > window {
+			continue
+		}
+		l.ticks++
+		l.fetching += at("items_fetching", i)
+		l.writing += at("items_writing", i)
+		if open := at("upstream_open", i) + at("upstream_connecting", i); open > 0 && at("items_fetching", i) > open {
+			l.short++
+			l.connected, l.queued = max(l.connected, open), max(l.queued, at("items_fetching", i)-open)
+		}
+		limit, used := at("slot_limit", i), at("slots_in_use", i)
+		if limit == 0 {
+			continue
+		}
+		waiting := at("items_outstanding", i) - used
+		l.waiting = max(l.waiting, waiting)
+		if used >= limit && waiting > 0 {
+			l.full++
+			l.slots = max(l.slots, limit)
+		}
+	}
+	l.workedFor = max(l.workedFor, window)
+	return l
+}
+
+// slotsFull is the share of the time in which all slots were in use and items waited.
+func (l course) slotsFull() float64 {
+	if l.ticks == 0 {
+		return 0
+	}
+	return float64(l.full) / float64(l.ticks)
+}
+
+func (l course) slotsSay() string {
+	return fmt.Sprintf("%d of %d slots in use and items waiting %.0f %% of the time, up to %d", l.slots, l.slots, 100*l.slotsFull(), l.waiting)
+}

@@ -1,0 +1,100 @@
+package capacity
+
+import (
+	"time"
+
+	"floodgate/results"
+	"floodgate/scenarios"
+)
+
+// Plan is the highest rate that each variant of a service sustains, and how it
+// was found.
+type Plan struct {
+	ID       string    `json:"id"`
+	Started  time.Time `json:"started"`
+	Scenario string    `json:"scenario"`
+	Title    string    `json:"title"`
+	// Level are the factors that all trials have, beside rate and window.
+	Level string        `json:"level,omitempty"`
+	SLO   scenarios.SLO `json:"slo"`
+	// NoFile is the limit of descriptors, MaxDescriptors how many the SLO allows.
+	NoFile         int  `json:"nofile"`
+	MaxDescriptors int  `json:"max_descriptors"`
+	Poisson        bool `json:"poisson"`
+	// Window of a rate that was tried, Confirm of one that was to be confirmed.
+	Window  time.Duration `json:"window_ns"`
+	Confirm time.Duration `json:"confirm_ns"`
+	// LagBound of the generator, see [LagBound].
+	LagBound    time.Duration       `json:"lag_bound_ns"`
+	Variants    []Variant           `json:"variants"`
+	Environment results.Environment `json:"environment"`
+	Machine     results.Fingerprint `json:"machine"`
+	// Interrupted says that the plan was ended early, with variants not tried.
+	Interrupted bool     `json:"interrupted,omitempty"`
+	NotTried    []string `json:"not_tried,omitempty"`
+	// Records is the folder of the trials' records.
+	Records string `json:"records,omitempty"`
+	Exit    int    `json:"exit_code"`
+}
+
+// Variant is what was found of one.
+type Variant struct {
+	Variant string `json:"variant"`
+	Rate
+	// Blame is what gave out first at the lowest rate that failed; nil: none failed.
+	Blame *Blame `json:"gave_out,omitempty"`
+	// Unmeasured says why the search could not go on; empty: it could.
+	Unmeasured string `json:"unmeasured,omitempty"`
+}
+
+// Exit codes of a plan, as the command's.
+const (
+	exitHeld         = 0
+	exitInconclusive = 3
+	exitUnmeasured   = 4
+)
+
+// Found sets what was found of the variants, those that were not begun, and the
+// exit code: 0 where each has a rate, or is known to be below the lowest; 3
+// where one could not be decided; 4 where one could not be measured or the plan
+// was interrupted.
+func (p *Plan) Found(found []Variant, all []scenarios.Variant, interrupted bool) {
+	p.Variants, p.NotTried, p.Interrupted, p.Exit = found, nil, interrupted, exitHeld
+	for _, v := range all[len(found):] {
+		p.NotTried = append(p.NotTried, v.Name)
+	}
+	for _, v := range found {
+		switch {
+		case v.Unmeasured != "":
+			p.Exit = exitUnmeasured
+		case !v.Decided():
+			p.Exit = max(p.Exit, exitInconclusive)
+		}
+	}
+	if interrupted {
+		p.Exit = exitUnmeasured
+	}
+}
+
+// Hidden is the share by which a rate may be above what is sustained for ever:
+// a queue that grows so slowly keeps the SLO for the longer window.
+func (p *Plan) Hidden() float64 {
+	if p.Confirm <= 0 {
+		return 0
+	}
+	return float64(p.SLO.P99) / float64(p.Confirm)
+}
+
+// Best is the point of the confirmed rate, else of the highest that held; nil: none.
+func (v Variant) Best() *Point {
+	want := v.Confirmed
+	if want == 0 {
+		want = v.Held
+	}
+	for i := len(v.Points) - 1; i >= 0; i-- {
+		if p := &v.Points[i]; p.Verdict == Held && p.Rate == want && want != 0 {
+			return p
+		}
+	}
+	return nil
+}

@@ -1,0 +1,114 @@
+package capacity
+
+import (
+	"fmt"
+	"time"
+
+	"floodgate/results"
+	"floodgate/scenarios"
+)
+
+// LagBound is how late the generator may begin 1 % of the reports. Above it the
+// generator is the bottleneck, and the trial says nothing of the service.
+const LagBound = 10 * time.Millisecond
+
+// Figures are what a rate is judged by.
+type Figures struct {
+	// Due reports, of which OK were done in time.
+	Due int `json:"due"`
+	OK  int `json:"ok"`
+	// P99 of the response times of all that ended, since they were due.
+	P99 time.Duration `json:"p99_ns"`
+	// Peak descriptors; nil: never seen.
+	Peak *int `json:"peak_descriptors,omitempty"`
+	// Lag is how late the generator began 1 % of the reports or more.
+	Lag time.Duration `json:"lag_p99_ns"`
+}
+
+// Errors is the share of due reports that were not done.
+func (f Figures) Errors() float64 {
+	if f.Due == 0 {
+		return 0
+	}
+	return float64(f.Due-f.OK) / float64(f.Due)
+}
+
+// Judge says whether a trial of a service kept the SLO, with at most nofile
+// descriptors. A trial that failed to be measured has no verdict: ask before.
+//
+// It is invalid when the mock or the generator was the bottleneck. All others
+// held, unless reports took too long, were not done, descriptors ran short,
+// nothing was completed any more, the service did not recover, documents were
+// lost or garbled, or the SUT ended.
+//
+// What holds for a window of w with a p99 of p is sustained but for a share
+// p ÷ w: by Little's law a queue that grows by less than that stays within p.
+func Judge(t results.Trial, slo scenarios.SLO, nofile int) Point {
+	p := Point{Trial: t.Index}
+	if peak, ok := t.Descriptors.Highest(); ok {
+		p.Peak = &peak
+	}
+	s := t.Service
+	if s != nil {
+		p.Due, p.OK, p.P99, p.Lag = s.Due, s.OK, s.Response.P99, s.Lag.P99
+	}
+	switch {
+	case t.Outcome == results.OutcomeInvalid:
+		p.invalid("%s", t.Reason)
+	case s != nil && s.Lag.P99 > LagBound:
+		p.invalid("the generator was too slow: it began 1%% of the reports %s late or more (bound: %s)", short(s.Lag.P99), short(LagBound))
+	case s != nil && s.Due == 0:
+		p.invalid("no report came in the window")
+	default:
+		p.judge(t, slo, nofile)
+	}
+	return p
+}
+
+func (p *Point) invalid(format string, args ...any) {
+	p.Verdict, p.Why = Invalid, []string{fmt.Sprintf(format, args...)}
+}
+
+func (p *Point) judge(t results.Trial, slo scenarios.SLO, nofile int) {
+	fail := func(format string, args ...any) { p.Why = append(p.Why, fmt.Sprintf(format, args...)) }
+	switch {
+	case t.Outcome != results.OutcomeOK:
+		fail("the service %s: %s", t.Outcome, t.Reason)
+	case t.Service == nil:
+		fail("it is no trial of a service")
+	}
+	if bound := time.Duration(slo.P99); p.P99 > bound {
+		fail("p99 %s, more than %s", short(p.P99), short(bound))
+	}
+	if bound := slo.MaxErrors(); p.Errors() > bound {
+		fail("%s of %d reports not done, more than %s", share(p.Errors()), p.Due, share(bound))
+	}
+	if bound := slo.MaxDescriptors(nofile); p.Peak != nil && *p.Peak > bound {
+		fail("%d descriptors, more than %d of %d", *p.Peak, bound, nofile)
+	}
+	if s := t.Service; s != nil && s.Stalled != nil {
+		fail("stalled: reports in flight, and nothing completed")
+	} else if s != nil && !s.Recovered {
+		fail("no report was done after the load")
+	}
+	if d := t.Documents; d != nil && d.Broken() > 0 {
+		fail("documents: %d lost, %d duplicate, %d wrong, %d foreign", d.Lost, d.Duplicate, d.Wrong, d.Foreign)
+	}
+	if p.Verdict = Held; len(p.Why) > 0 {
+		p.Verdict = Failed
+	}
+}
+
+// short writes d with three significant digits: "98.5 ms".
+func short(d time.Duration) string {
+	switch {
+	case d >= time.Second:
+		return fmt.Sprintf("%.3g s", d.Seconds())
+	case d >= time.Millisecond:
+		return fmt.Sprintf("%.3g ms", float64(d)/float64(time.Millisecond))
+	}
+	return fmt.Sprintf("%.3g µs", float64(d)/float64(time.Microsecond))
+}
+
+// share writes a share in percent: "1.5 %".
+func share(x float64) string { return fmt.Sprintf("%.3g %%", 100*x) }

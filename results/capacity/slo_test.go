@@ -1,0 +1,104 @@
+package capacity_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"floodgate/results"
+	"floodgate/results/capacity"
+	"floodgate/scenarios"
+)
+
+var slo = scenarios.SLO{P99: scenarios.Duration(time.Second)}
+
+// good is a trial that keeps the SLO in all.
+func good() results.Trial {
+	return results.Trial{
+		Index: 3, Outcome: results.OutcomeOK, Descriptors: results.Descriptors{Peak: 204, Samples: 9},
+		Documents: &results.Documents{Expected: 9, Found: 9},
+		Service: &results.Service{
+			Due: 1000, Ended: 1000, OK: 990, Recovered: true,
+			Response: results.Histogram{P99: time.Second}, Lag: results.Histogram{P99: capacity.LagBound},
+		},
+	}
+}
+
+func TestJudge(t *testing.T) {
+	stalled := 2 * time.Second
+	for name, test := range map[string]struct {
+		change func(*results.Trial)
+		want   capacity.Verdict
+		why    string
+	}{
+		"everything at its bound": {func(*results.Trial) {}, capacity.Held, ""},
+		"p99":                     {func(t *results.Trial) { t.Service.Response.P99++ }, capacity.Failed, "p99 1 s, more than 1 s"},
+		"errors":                  {func(t *results.Trial) { t.Service.OK-- }, capacity.Failed, "1.1 % of 1000 reports not done, more than 1 %"},
+		"descriptors":             {func(t *results.Trial) { t.Descriptors.Peak++ }, capacity.Failed, "205 descriptors, more than 204 of 256"},
+		"descriptors inside": {func(t *results.Trial) { t.Descriptors.Inside = &results.Kinds{Upstream: 200, Mongo: 3, Other: 2} },
+			capacity.Failed, "205 descriptors"},
+		"descriptors unseen": {func(t *results.Trial) { t.Descriptors = results.Descriptors{} }, capacity.Held, ""},
+		"stalled":            {func(t *results.Trial) { t.Service.Stalled = &stalled }, capacity.Failed, "nothing completed"},
+		"not recovered":      {func(t *results.Trial) { t.Service.Recovered = false }, capacity.Failed, "no report was done after the load"},
+		"lost":               {func(t *results.Trial) { t.Documents.Lost = 1 }, capacity.Failed, "1 lost"},
+		"wrong":              {func(t *results.Trial) { t.Documents.Wrong = 1 }, capacity.Failed, "1 wrong"},
+		"unwritten":          {func(t *results.Trial) { t.Documents.Unwritten = 1 }, capacity.Held, ""},
+		"crashed": {func(t *results.Trial) { t.Outcome, t.Reason, t.Service = results.OutcomeCrashed, "signal: killed", nil },
+			capacity.Failed, "crashed: signal: killed"},
+		"timeout": {func(t *results.Trial) { t.Outcome = results.OutcomeTimeout }, capacity.Failed, "timeout"},
+		"mock": {func(t *results.Trial) { t.Outcome, t.Reason = results.OutcomeInvalid, "the mock upstream was too slow" },
+			capacity.Invalid, "the mock upstream was too slow"},
+		"generator":  {func(t *results.Trial) { t.Service.Lag.P99++ }, capacity.Invalid, "the generator was too slow"},
+		"no reports": {func(t *results.Trial) { t.Service.Due, t.Service.OK = 0, 0 }, capacity.Invalid, "no report came"},
+		// Who cannot tell does not know either that the SLO failed.
+		"generator and p99": {func(t *results.Trial) { t.Service.Lag.P99++; t.Service.Response.P99 = time.Minute }, capacity.Invalid, "generator"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			trial := good()
+			test.change(&trial)
+			p := capacity.Judge(trial, slo, 256)
+			why := strings.Join(p.Why, "; ")
+			if p.Verdict != test.want || !strings.Contains(why, test.why) || (why == "") != (test.want == capacity.Held) || p.Trial != 3 {
+				t.Errorf("%s (%s), want %s (%s)", p.Verdict, why, test.want, test.why)
+			}
+		})
+	}
+}
+
+func TestErrorsOfNothing(t *testing.T) {
+	if e := (capacity.Figures{}).Errors(); e != 0 {
+		t.Errorf("%v", e)
+	}
+}
+
+func TestPlanExit(t *testing.T) {
+	all := []scenarios.Variant{{Name: "a"}, {Name: "b"}}
+	found := func(ends ...capacity.End) (v []capacity.Variant) {
+		for i, e := range ends {
+			v = append(v, capacity.Variant{Variant: all[i].Name, Rate: capacity.Rate{End: e}})
+		}
+		return v
+	}
+	unmeasured := found(capacity.Undecided, capacity.Unfinished)
+	unmeasured[1].Unmeasured = "the database died"
+	for name, test := range map[string]struct {
+		found       []capacity.Variant
+		interrupted bool
+		want        int
+	}{
+		"all decided":     {found(capacity.Confirmed, capacity.AtLeast), false, 0},
+		"below":           {found(capacity.Below, capacity.Confirmed), false, 0},
+		"undecided":       {found(capacity.Undecided, capacity.Confirmed), false, 3},
+		"unconfirmed":     {found(capacity.Confirmed, capacity.Unconfirmed), false, 3},
+		"unmeasured":      {unmeasured, false, 4},
+		"interrupted":     {found(capacity.Confirmed), true, 4},
+		"not even begun":  {nil, true, 4},
+		"begun, no point": {found(capacity.Confirmed, capacity.Unfinished), true, 4},
+	} {
+		var p capacity.Plan
+		p.Found(test.found, all, test.interrupted)
+		if p.Exit != test.want || len(p.NotTried) != 2-len(test.found) {
+			t.Errorf("%s: exit code %d, not tried %v, want %d", name, p.Exit, p.NotTried, test.want)
+		}
+	}
+}

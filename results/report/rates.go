@@ -1,0 +1,237 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"floodgate/results/capacity"
+)
+
+// Rates writes a plan for a person: the highest rate that each variant
+// sustains, what gave out first, and all rates that were tried.
+func Rates(w io.Writer, plan *capacity.Plan, o Options) error {
+	if o.Width == 0 {
+		o.Width = 100
+	}
+	p := &ratePrinter{printer: printer{width: max(o.Width, 80), color: o.Color}, plan: plan}
+	p.line(p.bold(plan.Scenario + ": the highest rate that is sustained"))
+	p.terms()
+	p.table()
+	p.tried()
+	p.end()
+	if _, err := w.Write(p.out.Bytes()); err != nil {
+		return fmt.Errorf("write plan %q: %w", plan.ID, err)
+	}
+	return nil
+}
+
+// RatesJSON writes a plan, indented, with a newline at its end.
+func RatesJSON(w io.Writer, plan *capacity.Plan) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(plan); err != nil {
+		return fmt.Errorf("write plan %q: %w", plan.ID, err)
+	}
+	return nil
+}
+
+// Tried says what became of one rate, in a line: "8/s for 5 s: held (p99 210 ms)".
+func Tried(p capacity.Point) string {
+	text := fmt.Sprintf("%s for %s: %s", rate(p.Rate), seconds(p.Window), verdictWord(p))
+	if p.Verdict == capacity.Held {
+		return text + " (p99 " + duration(p.P99) + ")"
+	}
+	return text + " (" + strings.Join(p.Why, "; ") + ")"
+}
+
+func verdictWord(p capacity.Point) string {
+	switch {
+	case p.Verdict == capacity.Invalid:
+		return "cannot tell"
+	case p.Verdict == capacity.Held && p.Confirms:
+		return "held, confirmed"
+	}
+	return string(p.Verdict)
+}
+
+type ratePrinter struct {
+	printer
+	plan *capacity.Plan
+}
+
+// terms say what "sustained" means here.
+func (p *ratePrinter) terms() {
+	slo := p.plan.SLO
+	p.hanging(fmt.Sprintf("slo          p99 ≤ %s since a report was due, errors ≤ %s, descriptors ≤ %d of %d",
+		duration(time.Duration(slo.P99)), percent(slo.MaxErrors()), p.plan.MaxDescriptors, p.plan.NoFile))
+	how := "evenly"
+	if p.plan.Poisson {
+		how = "at random times (Poisson)"
+	}
+	p.hanging(fmt.Sprintf("reports      %s; tried for %s, confirmed for %s: a rate may be up to %.0f %% above what lasts for ever",
+		how, seconds(p.plan.Window), seconds(p.plan.Confirm), 100*p.plan.Hidden()))
+	if p.plan.Level != "" {
+		p.hanging("level        " + p.plan.Level)
+	}
+}
+
+func (p *ratePrinter) table() {
+	g := &grid{columns: []column{
+		{title: "variant"}, {title: "max rate", right: true}, {title: "interval", right: true},
+		{title: "p99", right: true, drop: 1}, {title: "errors", right: true, drop: 2}, {title: "FDs", right: true, drop: 3}, {title: "gave out"},
+	}}
+	for _, v := range p.plan.Variants {
+		g.add(p.cells(v)...)
+	}
+	g.fit(p.width) // what is given up stands with the rates that were tried
+	p.line("")
+	widths := g.widths()
+	p.line(p.paint(g.line(g.titles(), widths), faint))
+	for i, v := range p.plan.Variants {
+		p.line(g.line(g.rows[i], widths))
+		if says := p.says(v); says != "" {
+			p.wrapped("  ", says, faint)
+		}
+	}
+	if len(p.plan.NotTried) > 0 {
+		p.wrapped("", "not tried: "+strings.Join(p.plan.NotTried, ", "), doubt)
+	}
+}
+
+func (p *ratePrinter) cells(v capacity.Variant) []string {
+	max, interval, gave := none, none, none
+	switch v.End {
+	case capacity.Confirmed:
+		max, interval = rate(v.Confirmed), fmt.Sprintf("[%s, %s)", digitsOf(v.Confirmed), digitsOf(v.Failed))
+	case capacity.AtLeast:
+		max, interval = "≥ "+rate(v.Confirmed), fmt.Sprintf("[%s, …)", digitsOf(v.Confirmed))
+	case capacity.Below:
+		max, interval = "< "+rate(v.Failed), fmt.Sprintf("[0, %s)", digitsOf(v.Failed))
+	case capacity.Undecided, capacity.Unconfirmed, capacity.Unfinished:
+		max = p.paint("no rate", doubt)
+	}
+	switch {
+	case v.End == capacity.AtLeast:
+		gave = "nothing"
+	case v.Blame != nil && v.Decided():
+		gave = p.paint(string(v.Blame.Resource), bad)
+	}
+	best := v.Best()
+	if best == nil || !v.Decided() {
+		return []string{v.Variant, max, interval, none, none, none, gave}
+	}
+	return []string{v.Variant, max, interval, duration(best.P99), percent(best.Errors()), peakOf(*best, p.plan.NoFile), gave}
+}
+
+// says is what stands below the row: why there is no rate, or what gave out.
+func (p *ratePrinter) says(v capacity.Variant) string {
+	held := ""
+	if v.Held > 0 {
+		held = fmt.Sprintf("; %s held, unconfirmed", rate(v.Held))
+	}
+	switch {
+	case v.Unmeasured != "":
+		return "not measured: " + v.Unmeasured + held
+	case v.End == capacity.Undecided:
+		last := lowestInvalid(v)
+		return fmt.Sprintf("no rate, at %s nobody can tell: %s%s", rate(last.Rate), strings.Join(last.Why, "; "), held)
+	case v.End == capacity.Unconfirmed:
+		return fmt.Sprintf("no rate: none that was tried held for %s", seconds(p.plan.Confirm))
+	case v.End == capacity.Unfinished:
+		return "not finished" + held
+	case v.End == capacity.AtLeast:
+		return fmt.Sprintf("the highest rate that was to be tried (--max-rate) held for %s: the variant is not exhausted", seconds(p.plan.Confirm))
+	case v.Blame != nil:
+		doubt := ""
+		if p := lowestInvalid(v); p.Rate > v.Confirmed && p.Rate < v.Failed {
+			doubt = fmt.Sprintf("; at %s nobody can tell: %s", rate(p.Rate), strings.Join(p.Why, "; "))
+		}
+		return fmt.Sprintf("%s gave out first, at %s: %s", v.Blame.Resource, rate(v.Failed), v.Blame.Says) + doubt
+	}
+	return ""
+}
+
+// lowestInvalid is the lowest rate at which nobody can tell.
+func lowestInvalid(v capacity.Variant) (lowest capacity.Point) {
+	for _, p := range v.Points {
+		if p.Verdict == capacity.Invalid && (lowest.Rate == 0 || p.Rate < lowest.Rate) {
+			lowest = p
+		}
+	}
+	return lowest
+}
+
+// tried lists the points in the order in which they were tried.
+func (p *ratePrinter) tried() {
+	g := &grid{columns: []column{
+		{title: "rate", right: true}, {title: "for", right: true}, {title: "reports", right: true}, {title: "p99", right: true}, {title: "errors", right: true}, {title: "FDs", right: true}, {title: ""},
+	}}
+	for _, v := range p.plan.Variants {
+		for _, t := range v.Points {
+			color := map[capacity.Verdict]string{capacity.Held: good, capacity.Failed: bad, capacity.Invalid: doubt}[t.Verdict]
+			g.add(rate(t.Rate), seconds(t.Window), count(t.Due), duration(t.P99), percent(t.Errors()), peakOf(t, p.plan.NoFile), p.paint(verdictWord(t), color))
+		}
+	}
+	widths, row := g.widths(), 0
+	for _, v := range p.plan.Variants {
+		p.line("")
+		p.line(p.bold(v.Variant))
+		if len(v.Points) == 0 {
+			p.line("  " + p.paint("no rate was tried to its end", faint))
+			continue
+		}
+		p.line("  " + p.paint(g.line(g.titles(), widths), faint))
+		for _, t := range v.Points {
+			p.line("  " + g.line(g.rows[row], widths))
+			row++
+			if len(t.Why) > 0 {
+				p.wrapped("      ", strings.Join(t.Why, "; "), faint)
+			}
+		}
+	}
+}
+
+func (p *ratePrinter) end() {
+	m, env := p.plan.Machine, p.plan.Environment
+	p.line("")
+	p.hanging(fmt.Sprintf("environment  %s: %s, %s", env.Kind, env.Database, env.Upstream))
+	p.hanging(fmt.Sprintf("machine      %s, %s, %s", m.CPU, plural(m.Cores, "core", "cores"), gibibytes(m.Memory)))
+	p.hanging(fmt.Sprintf("cannot tell  where the mock upstream was too slow, or the generator began 1 %% of the reports later than %s", duration(p.plan.LagBound)))
+	if p.plan.Records != "" {
+		p.hanging("records      " + p.plan.Records)
+	}
+	decided := 0
+	for _, v := range p.plan.Variants {
+		if v.Unmeasured == "" && v.Decided() {
+			decided++
+		}
+	}
+	text := fmt.Sprintf("%d of %s decided", decided, plural(len(p.plan.Variants)+len(p.plan.NotTried), "variant", "variants"))
+	if p.plan.Interrupted {
+		text += ", interrupted"
+	}
+	p.line("")
+	p.line(fmt.Sprintf("%s (exit code %d)", p.bold(text), p.plan.Exit))
+}
+
+func rate(r float64) string { return digitsOf(r) + "/s" }
+
+// digitsOf writes a rate, which is rounded already.
+func digitsOf(r float64) string { return strconv.FormatFloat(r, 'f', -1, 64) }
+
+// seconds writes a window: "5 s", "1.5 s".
+func seconds(d time.Duration) string {
+	return strconv.FormatFloat(d.Seconds(), 'g', 4, 64) + " s"
+}
+
+func peakOf(p capacity.Point, nofile int) string {
+	if p.Peak == nil {
+		return none
+	}
+	return fmt.Sprintf("%s/%s", count(*p.Peak), count(nofile))
+}

@@ -1,0 +1,101 @@
+package report_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"floodgate/results"
+	"floodgate/results/capacity"
+	"floodgate/results/report"
+	"floodgate/scenarios"
+)
+
+// everyEnd is a plan in which each variant's search ended in another way.
+func everyEnd() *capacity.Plan {
+	point := func(rate float64, seconds int, v capacity.Verdict, why ...string) capacity.Point {
+		peak := int(20 + 3*rate)
+		return capacity.Point{
+			Rate: rate, Window: time.Duration(seconds) * time.Second, Confirms: seconds > 5, Verdict: v, Why: why,
+			Figures: capacity.Figures{Due: int(rate) * seconds, OK: int(rate) * seconds, P99: time.Duration(rate * 1e7), Peak: &peak},
+		}
+	}
+	slow := func(rate float64, seconds int) capacity.Point {
+		return point(rate, seconds, capacity.Failed, "p99 3.49 s, more than 1 s", "213 descriptors, more than 204 of 256")
+	}
+	mock := func(rate float64, seconds int) capacity.Point {
+		return point(rate, seconds, capacity.Invalid, "the mock upstream was too slow: half the time a goroutine waited 3ms or more for a CPU (bound: 2ms)")
+	}
+	held := capacity.Held
+	blame := func(r capacity.Resource, says string) *capacity.Blame {
+		return &capacity.Blame{Resource: r, Says: says}
+	}
+	plan := &capacity.Plan{
+		ID: "20261122-214015.123-7f3a9c", Started: time.Date(2026, 11, 22, 21, 40, 15, 0, time.UTC), Scenario: "service", Title: "A report service under load",
+		Level: "database.latency=50ms", SLO: scenarios.SLO{P99: scenarios.Duration(time.Second)}, NoFile: 256, MaxDescriptors: 204, Poisson: true,
+		Window: 5 * time.Second, Confirm: 20 * time.Second, LagBound: capacity.LagBound, Records: "results/plans/20261122-214015.123-7f3a9c/run.jsonl",
+		Environment: results.Environment{Kind: "embedded", Database: "FerretDB 1.24.2 (SQLite)", Upstream: "mock upstream"},
+		Machine:     results.Fingerprint{CPU: "AMD EPYC", Cores: 2, Memory: 8 << 30},
+	}
+	plan.Found([]capacity.Variant{
+		{Variant: "shared-10", Rate: capacity.Rate{End: capacity.Confirmed, Confirmed: 10.5, Failed: 11.3, Held: 10.5, Points: []capacity.Point{
+			point(8, 5, held), slow(16, 5), slow(11.3, 5), mock(10.9, 5), point(10.5, 5, held), point(10.5, 20, held)}},
+			Blame: blame(capacity.Limit, "10 of 10 slots in use and items waiting 93 % of the time, up to 84")},
+		{Variant: "adaptive", Rate: capacity.Rate{End: capacity.AtLeast, Confirmed: 64, Held: 64, Points: []capacity.Point{point(32, 5, held), point(64, 5, held), point(64, 20, held)}}},
+		{Variant: "per-report-clients", Rate: capacity.Rate{End: capacity.Below, Failed: 1, Points: []capacity.Point{slow(2, 5), slow(1, 5)}},
+			Blame: blame(capacity.Descriptors, "EMFILE after 2.3 s: 256 of 256 open")},
+		{Variant: "none", Rate: capacity.Rate{End: capacity.Undecided, Held: 29.3, Points: []capacity.Point{point(29.3, 5, held), mock(32, 5)}}},
+		{Variant: "shaky", Rate: capacity.Rate{End: capacity.Unconfirmed, Failed: 7.2, Points: []capacity.Point{point(8, 5, held), slow(8, 20), slow(7.2, 20)}},
+			Blame: blame(capacity.Database, "a write took 80 ms in the mean, 20 ms at the lowest rate that held")},
+		{Variant: "broken", Unmeasured: "4/s could not be measured: the database died", Rate: capacity.Rate{End: capacity.Unfinished}},
+		{Variant: "cut-short", Rate: capacity.Rate{End: capacity.Unfinished, Held: 4, Points: []capacity.Point{point(4, 5, held)}}},
+	}, []scenarios.Variant{{}, {}, {}, {}, {}, {}, {}, {Name: "never-begun"}}, true)
+	return plan
+}
+
+func TestRates(t *testing.T) {
+	for _, width := range []int{80, 120} {
+		var out bytes.Buffer
+		if err := report.Rates(&out, everyEnd(), report.Options{Width: width}); err != nil {
+			t.Fatal(err)
+		}
+		for l := range strings.Lines(out.String()) {
+			if n := len([]rune(strings.TrimRight(l, "\n"))); n > width {
+				t.Errorf("%d columns of %d: %s", n, width, l)
+			}
+		}
+		golden(t, "rates."+strconv.Itoa(width)+".txt", out.Bytes())
+	}
+}
+
+// Whoever reads the JSON has the whole plan.
+func TestRatesJSON(t *testing.T) {
+	var out bytes.Buffer
+	if err := report.RatesJSON(&out, everyEnd()); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "rates.json", out.Bytes())
+	var back capacity.Plan
+	if err := json.Unmarshal(out.Bytes(), &back); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(everyEnd(), &back); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestTried(t *testing.T) {
+	p := capacity.Point{Rate: 8, Window: 5 * time.Second, Verdict: capacity.Held, Figures: capacity.Figures{P99: 210 * time.Millisecond}}
+	if got := report.Tried(p); got != "8/s for 5 s: held (p99 210 ms)" {
+		t.Error(got)
+	}
+	p.Verdict, p.Why, p.Window = capacity.Invalid, []string{"the generator was too slow"}, 1500*time.Millisecond
+	if got := report.Tried(p); got != "8/s for 1.5 s: cannot tell (the generator was too slow)" {
+		t.Error(got)
+	}
+}
