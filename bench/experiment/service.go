@@ -14,6 +14,7 @@ import (
 	"floodgate/bench/load"
 	"floodgate/bench/sut"
 	"floodgate/results"
+	"floodgate/results/capacity"
 	"floodgate/scenarios"
 )
 
@@ -81,21 +82,18 @@ func (t *serviceTrial) run(ctx context.Context) (outcome string, err error) {
 	return lateGenerator(t.m.record.Service)
 }
 
-// Bounds on how late the generator may begin the median report and 1 % of
-// them: those of the mock upstream (mockupstream's late_bound).
-const (
-	lagMedianBound = 2 * time.Millisecond
-	lagP99Bound    = 20 * time.Millisecond
-)
+// lagMedianBound is how late the generator may begin the median report, as the
+// mock upstream may (mockupstream's late_bound).
+const lagMedianBound = 2 * time.Millisecond
 
 // lateGenerator makes a trial invalid whose reports were begun too late: what
 // it offered is not the load that the scenario asks for.
 func lateGenerator(s *results.Service) (outcome string, err error) {
-	if s.Lag.P50 <= lagMedianBound && s.Lag.P99 <= lagP99Bound {
+	if s.Lag.P50 <= lagMedianBound && s.Lag.P99 <= capacity.LagBound {
 		return "", nil
 	}
 	return results.OutcomeInvalid, fmt.Errorf("the load generator was too slow: it began reports %v late in the median and 1 %% of them %v or more; bounds %v and %v",
-		s.Lag.P50.Round(time.Microsecond), s.Lag.P99.Round(time.Microsecond), lagMedianBound, lagP99Bound)
+		s.Lag.P50.Round(time.Microsecond), s.Lag.P99.Round(time.Microsecond), lagMedianBound, capacity.LagBound)
 }
 
 // load attacks until the reports have come and ended, or nothing is completed any more.

@@ -9,8 +9,9 @@ import (
 )
 
 // LagBound is how late the generator may begin 1 % of the reports. Above it the
-// generator is the bottleneck, and the trial says nothing of the service.
-const LagBound = 10 * time.Millisecond
+// generator is the bottleneck, and the trial says nothing of the service. It is
+// that of the mock upstream (mockupstream's late_p99_bound).
+const LagBound = 20 * time.Millisecond
 
 // Figures are what a rate is judged by.
 type Figures struct {
@@ -86,9 +87,7 @@ func (p *Point) judge(t results.Trial, slo scenarios.SLO, nofile int) {
 	if bound := slo.MaxDescriptors(nofile); p.Peak != nil && *p.Peak > bound {
 		fail("%d descriptors, more than %d of %d", *p.Peak, bound, nofile)
 	}
-	if s := t.Service; s != nil && s.Stalled != nil {
-		fail("stalled: reports in flight, and nothing completed")
-	} else if s != nil && !s.Recovered {
+	if s := t.Service; s != nil && !s.Recovered && t.Outcome == results.OutcomeOK {
 		fail("no report was done after the load")
 	}
 	if d := t.Documents; d != nil && d.Broken() > 0 {

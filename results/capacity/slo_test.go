@@ -25,7 +25,6 @@ func good() results.Trial {
 }
 
 func TestJudge(t *testing.T) {
-	stalled := 2 * time.Second
 	for name, test := range map[string]struct {
 		change func(*results.Trial)
 		want   capacity.Verdict
@@ -38,7 +37,7 @@ func TestJudge(t *testing.T) {
 		"descriptors inside": {func(t *results.Trial) { t.Descriptors.Inside = &results.Kinds{Upstream: 200, Mongo: 3, Other: 2} },
 			capacity.Failed, "205 descriptors"},
 		"descriptors unseen": {func(t *results.Trial) { t.Descriptors = results.Descriptors{} }, capacity.Held, ""},
-		"stalled":            {func(t *results.Trial) { t.Service.Stalled = &stalled }, capacity.Failed, "nothing completed"},
+		"stalled":            {func(t *results.Trial) { t.Outcome, t.Reason = results.OutcomeStalled, "nothing completed" }, capacity.Failed, "nothing completed"},
 		"not recovered":      {func(t *results.Trial) { t.Service.Recovered = false }, capacity.Failed, "no report was done after the load"},
 		"lost":               {func(t *results.Trial) { t.Documents.Lost = 1 }, capacity.Failed, "1 lost"},
 		"wrong":              {func(t *results.Trial) { t.Documents.Wrong = 1 }, capacity.Failed, "1 wrong"},
