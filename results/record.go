@@ -184,6 +184,8 @@ type Descriptors struct {
 	Predicted int `json:"predicted,omitempty"`
 	// Left is how many stayed open after the core was closed; nil: not checked.
 	Left *int `json:"left,omitempty"`
+	// LeftKinds splits them by kind; nil where there are none, or kinds cannot be seen.
+	LeftKinds *Kinds `json:"left_by_kind,omitempty"`
 	// Samples is how often it was counted, Classified how often by kind.
 	Samples    int `json:"samples"`
 	Classified int `json:"classified"`

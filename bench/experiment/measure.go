@@ -170,9 +170,16 @@ func (m *measurement) checkLeak() {
 	}
 	left := max(0, count-baseline)
 	m.record.Descriptors.Left = &left
-	if left > 0 {
-		m.warn("%d descriptors stayed open after the core was closed", left)
+	if left == 0 {
+		return
 	}
+	by := ""
+	if kinds, err := m.sampler.Classify(); err == nil && kinds != nil {
+		k := &results.Kinds{Upstream: kinds.Upstream, Mongo: kinds.Mongo, Other: max(0, kinds.Other-baseline)}
+		m.record.Descriptors.LeftKinds = k
+		by = fmt.Sprintf(": %d upstream, %d mongo, %d other", k.Upstream, k.Mongo, k.Other)
+	}
+	m.warn("%d descriptors stayed open after the core was closed%s", left, by)
 }
 
 // finish copies what the SUT reported and how its process ended.

@@ -81,6 +81,9 @@ func checkService(t *testing.T, record results.Trial) {
 		t.Errorf("documents %+v, want those of %d reports", d, v.OK)
 	}
 	forgets := record.Variant == "forgotten"
+	if k := record.Descriptors.LeftKinds; forgets && (k == nil || k.Upstream+k.Mongo+k.Other < *record.Descriptors.Left-2 || k.Upstream == 0 || k.Mongo == 0) {
+		t.Errorf("%d stayed open, by kind %+v: want connections of both sides", *record.Descriptors.Left, k)
+	}
 	emfile := v.Series.Columns["emfile"][len(v.Series.At)-1]
 	switch {
 	case forgets && (emfile == 0 || v.Recovered || *record.Descriptors.Left == 0 || record.Descriptors.Peak < 60):

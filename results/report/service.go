@@ -107,6 +107,10 @@ func (p *printer) causes(level string) {
 		if r.Says != "" {
 			parts = append(parts, r.Says)
 		}
+		if k := r.LeftKinds; k != nil {
+			parts = append(parts, fmt.Sprintf("%s stayed open when all was closed: %s of the upstream, %s of the database, %s others",
+				count(r.Left), count(k.Upstream), count(k.Mongo), count(k.Other)))
+		}
 		if len(parts) > 0 {
 			p.wrapped("  ", r.Variant+": "+strings.Join(parts, "; "), faint)
 		}

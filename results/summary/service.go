@@ -46,8 +46,10 @@ type ServiceRow struct {
 	// Recovered ones did a report after the load.
 	Stalled   int `json:"stalled"`
 	Recovered int `json:"recovered"`
-	// Left is the most descriptors that stayed open after everything was closed.
-	Left int `json:"left_descriptors"`
+	// Left is the most descriptors that stayed open after everything was closed,
+	// LeftKinds those of that trial by kind; nil: not seen.
+	Left      int            `json:"left_descriptors"`
+	LeftKinds *results.Kinds `json:"left_by_kind,omitempty"`
 	// Cause of the growth of descriptors that most trials show, and what it
 	// means in words, by the trial in the middle.
 	// Causes counts the trials by what they show.
@@ -174,8 +176,8 @@ func (r *ServiceRow) count(t Served) {
 	if peak, ok := t.Descriptors.Highest(); ok && (r.Peak == nil || peak > *r.Peak) {
 		r.Peak = &peak
 	}
-	if t.Descriptors.Left != nil {
-		r.Left = max(r.Left, *t.Descriptors.Left)
+	if left := t.Descriptors.Left; left != nil && *left > r.Left {
+		r.Left, r.LeftKinds = *left, t.Descriptors.LeftKinds
 	}
 	if d := t.Documents; d != nil {
 		r.Checked++

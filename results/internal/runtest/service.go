@@ -94,6 +94,7 @@ func serve(t *results.Trial, sc *scenarios.Scenario, leaks bool) {
 	}
 	if leaks {
 		t.Descriptors.Peak, t.Descriptors.Left = min(sc.SUT.NoFile, base+lost*s.Due), new(lost*s.Due)
+		t.Descriptors.LeftKinds = &results.Kinds{Upstream: (lost - 1) * s.Due, Mongo: s.Due}
 	}
 	h := hdrhistogram.New(1000, int64(time.Hour), 3)
 	for range s.Ended {
