@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/goleak"
+
 	"floodgate/bench/environment"
 	"floodgate/bench/experiment"
 	"floodgate/bench/sut"
@@ -33,6 +35,10 @@ func TestMain(m *testing.M) {
 	code := m.Run()
 	if env, _ := shared(); env != nil {
 		env.Close()
+	}
+	if err := goleak.Find(); err != nil && code == 0 {
+		fmt.Fprintln(os.Stderr, "goroutines are left:", err)
+		code = 1
 	}
 	os.Exit(code)
 }

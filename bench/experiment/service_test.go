@@ -1,6 +1,7 @@
 package experiment_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -45,7 +46,14 @@ func TestServiceTrial(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seen := map[string]bool{}
+	before, seen := openDescriptors(), map[string]bool{}
+	defer func() {
+		for end := time.Now().Add(5 * time.Second); openDescriptors() > before; time.Sleep(time.Millisecond) {
+			if time.Now().After(end) {
+				t.Fatalf("the harness has %d descriptors open, %d before", openDescriptors(), before)
+			}
+		}
+	}()
 	for _, p := range plan {
 		if seen[p.Variant.Name] {
 			continue
@@ -60,6 +68,12 @@ func TestServiceTrial(t *testing.T) {
 			checkService(t, record)
 		})
 	}
+}
+
+// openDescriptors of this process, the harness; 0 where they cannot be counted.
+func openDescriptors() int {
+	open, _ := os.ReadDir("/proc/self/fd")
+	return len(open)
 }
 
 func checkService(t *testing.T, record results.Trial) {
