@@ -18,14 +18,16 @@ func (p *printer) services() {
 		{title: "n", right: true},
 		{title: "reports", right: true},
 		{title: "done", right: true},
-		{title: "response p50", right: true, drop: 3},
+		{title: "response p50", right: true, drop: 5},
 		{title: "p99", right: true},
 		{title: "service p99", right: true, drop: 2},
+		{title: "tasks", right: true, drop: 3},
+		{title: "memory", right: true, drop: 4},
 		{title: "peak FDs", right: true},
 		{title: "EMFILE", right: true},
 		{title: "recovered", right: true},
 		{title: "left", right: true, drop: 1},
-		{title: "documents", drop: 4},
+		{title: "documents", drop: 6},
 	}}
 	for _, r := range p.v.Service {
 		g.add(p.serviceCells(r)...)
@@ -74,7 +76,7 @@ func (p *printer) serviceCells(r summary.ServiceRow) []string {
 	}
 	return []string{
 		r.Variant, n, count(r.Due), done, orNone(r.ResponseP50, duration), orNone(r.ResponseP99, duration), orNone(r.ServiceP99, duration),
-		peak, exhausted, recovered, count(r.Left), p.documents(summary.Row{Documents: r.Documents, Checked: r.Checked, Planned: r.Planned}),
+		orNone(r.Tasks, count), orNone(r.PeakRSS, mebibytes), peak, exhausted, recovered, count(r.Left), p.documents(summary.Row{Documents: r.Documents, Checked: r.Checked, Planned: r.Planned}),
 	}
 }
 

@@ -35,6 +35,9 @@ type ServiceRow struct {
 	// Peak descriptors of all trials, of NoFile.
 	Peak   *int `json:"peak_descriptors,omitempty"`
 	NoFile int  `json:"nofile"`
+	// Tasks is the highest number of goroutines of all trials, PeakRSS the most memory.
+	Tasks   *int   `json:"peak_goroutines,omitempty"`
+	PeakRSS *int64 `json:"peak_rss_bytes,omitempty"`
 	// Exhausted trials ran out of descriptors; FirstOut is the one of them in
 	// the middle by time, ForecastAt what was predicted of it. Sides counts the
 	// trials by where it was.
@@ -175,6 +178,12 @@ func (r *ServiceRow) count(t Served) {
 	}
 	if peak, ok := t.Descriptors.Highest(); ok && (r.Peak == nil || peak > *r.Peak) {
 		r.Peak = &peak
+	}
+	if n := t.Resources.Goroutines; n != nil && (r.Tasks == nil || *n > *r.Tasks) {
+		r.Tasks = n
+	}
+	if rss := t.Resources.PeakRSS; rss > 0 && (r.PeakRSS == nil || rss > *r.PeakRSS) {
+		r.PeakRSS = &rss
 	}
 	if left := t.Descriptors.Left; left != nil && *left > r.Left {
 		r.Left, r.LeftKinds = *left, t.Descriptors.LeftKinds
