@@ -1,6 +1,7 @@
 package watch
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -102,7 +103,7 @@ func (p *plain) due(every time.Duration) bool {
 func Line(s State) string {
 	l, t := s.Live, s.Trial
 	parts := []string{
-		fmt.Sprintf("trial %d of %d, block %d, %s%s", s.Done+1, s.Planned, t.Block+1, t.Variant.Name, prefixed(" ", t.Level.Name)),
+		fmt.Sprintf("trial %d of %d, block %d, %s%s", s.Done+1, s.Planned, t.Block+1, t.Variant.Name, prefixed(" ", cmp.Or(t.Level.Label, t.Level.Name))),
 		elapsed(l),
 		rate(l.DueRate) + " due and " + rate(l.DoneRate) + " done",
 		counted(l.Tick.ReportsInFlight, "report") + " in flight",

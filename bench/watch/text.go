@@ -92,7 +92,7 @@ func counted(n int, thing string) string {
 // shortLevel is the level's name without the paths of its factors: "rate=4"
 // for "service.arrivals.rate=4".
 func shortLevel(t *experiment.PlannedTrial) string {
-	words := strings.Fields(t.Level.Name)
+	words := strings.Fields(cmp.Or(t.Level.Label, t.Level.Name))
 	for i, w := range words {
 		path, _, _ := strings.Cut(w, "=")
 		words[i] = w[strings.LastIndexByte(path, '.')+1:]
