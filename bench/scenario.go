@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
 
@@ -19,10 +20,24 @@ const defaultScenario = "report"
 // loadScenario loads a built-in scenario by its name, or a file by its path:
 // whatever has a separator or the ending of YAML is a path.
 func loadScenario(name string) (*scenarios.Scenario, error) {
+	load := scenarios.Builtin
 	if isPath(name) {
-		return scenarios.Load(name)
+		load = scenarios.Load
 	}
-	return scenarios.Builtin(name)
+	s, err := load(name)
+	return s, orFolder(name, err)
+}
+
+// orFolder is err, unless the trouble is that name is a folder.
+func orFolder(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if info, statErr := os.Stat(name); statErr != nil || !info.IsDir() {
+		return err
+	}
+	return fmt.Errorf("%s is a folder; allowed: a file in it, such as %s, or a built-in scenario: %s",
+		name, filepath.Join(name, "scenario.yaml"), strings.Join(scenarios.BuiltinNames(), ", "))
 }
 
 func isPath(name string) bool {
@@ -121,14 +136,14 @@ func showScenario(w io.Writer, name string) error {
 	if isPath(name) {
 		src, err := os.ReadFile(name)
 		if err != nil {
-			return exit(exitUsage, err)
+			return exit(exitUsage, orFolder(name, err))
 		}
 		_, err = w.Write(src)
 		return err
 	}
 	src, err := scenarios.BuiltinSource(name)
 	if err != nil {
-		return exit(exitUsage, err)
+		return exit(exitUsage, orFolder(name, err))
 	}
 	_, err = w.Write(src)
 	return err
