@@ -15,7 +15,7 @@ func newCompare(stdout io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compare RUN RUN",
 		Short: "Set two stored runs side by side, with intervals",
-		Long: `Sets the second run (B) beside the first (A), each named by its ID or its folder:
+		Long: `Sets the second run (B) beside the first (A), each named as "report" takes it:
 for every variant at every level that both have, the ratio of the makespans with
 its interval, and what either cost. Blocks are paired where both runs made the
 same draws.

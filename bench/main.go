@@ -88,9 +88,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	began := false // the command line was understood
+	root.PersistentPreRun = func(*cobra.Command, []string) { began = true }
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitHeld
+	}
+	if !began {
+		err = fmt.Errorf("%w\n%s", err, usageHint(cmd))
 	}
 	code := exitUsage // what cobra itself refuses is usage
 	var e *exitError
@@ -106,6 +111,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "floodgate:", err)
 	}
 	return code
+}
+
+// usageHint says how a command is called.
+func usageHint(cmd *cobra.Command) string {
+	use := cmd.UseLine()
+	if cmd.HasAvailableSubCommands() {
+		use = cmd.CommandPath() + " COMMAND"
+	}
+	return fmt.Sprintf("usage: %s; more: %s --help", use, cmd.CommandPath())
 }
 
 func newRoot(stdout, stderr io.Writer) *cobra.Command {

@@ -159,6 +159,11 @@ func (o runOptions) note(text string) {
 
 // resumeRun goes on with an interrupted run.
 func (o runOptions) resumeRun(ctx context.Context) (int, error) {
+	id, err := findID(o.root, o.resume)
+	if err != nil {
+		return exitUsage, err
+	}
+	o.resume = id
 	s, begun, store, err := o.reopen(ctx)
 	if err != nil {
 		return exitUsage, err
