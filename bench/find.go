@@ -77,3 +77,25 @@ func whichThere(root string) string {
 	}
 	return list + " lists those that are there"
 }
+
+// checkRoot says why no run can be stored below root. It leaves nothing behind.
+func checkRoot(root string) error {
+	there := filepath.Clean(root) // or the nearest folder above it that is
+	for {
+		if _, err := os.Stat(there); !errors.Is(err, fs.ErrNotExist) || there == filepath.Dir(there) {
+			break
+		}
+		there = filepath.Dir(there)
+	}
+	made, err := os.MkdirTemp(there, ".floodgate-")
+	if err == nil {
+		err = os.Remove(made)
+	}
+	if at := new(fs.PathError); errors.As(err, &at) { // the path is one that nobody named
+		err = fmt.Errorf("nothing can be made in %s: %w", there, at.Err)
+	}
+	if err != nil {
+		return fmt.Errorf("--out %s: %w; allowed: a folder that can be written to", root, err)
+	}
+	return nil
+}

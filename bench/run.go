@@ -116,12 +116,15 @@ func worse(a, b int) int {
 // newRun runs one scenario from its begin.
 func (o runOptions) newRun(ctx context.Context, s *scenarios.Scenario) (int, error) {
 	id := results.NewID(time.Now())
-	o.note(s.Name + ": " + s.Title)
-	setup, err := o.environment.prepare(ctx, s, o.note)
+	setup, err := o.environment.prepare(s, o.note)
 	if err != nil {
 		return codeOf(err)
 	}
 	defer setup.close()
+	if err := checkRoot(o.root); err != nil {
+		return exitUsage, err
+	}
+	o.note(s.Name + ": " + s.Title)
 	env, err := setup.start(ctx, o.root, id, false)
 	if err != nil {
 		_ = os.RemoveAll(filepath.Join(o.root, id)) // logs alone: their end is in the error
@@ -168,18 +171,18 @@ func (o runOptions) resumeRun(ctx context.Context) (int, error) {
 	if err != nil {
 		return exitUsage, err
 	}
-	o.note(s.Name + ": " + s.Title)
 	flags, err := o.environment.resumed(begun.Header.Environment)
 	if err != nil {
 		store.Close()
 		return exitUsage, err
 	}
-	setup, err := flags.prepare(ctx, s, o.note)
+	setup, err := flags.prepare(s, o.note)
 	if err != nil {
 		store.Close()
 		return codeOf(err)
 	}
 	defer setup.close()
+	o.note(s.Name + ": " + s.Title)
 	env, err := setup.start(ctx, o.root, o.resume, true)
 	if err != nil {
 		store.Close()
