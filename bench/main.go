@@ -131,8 +131,9 @@ many items from an HTTP upstream and writes what comes back to MongoDB: how much
 time concurrency saves over one by one, and what it costs in latency, file
 descriptors and errors.
 
-Exit codes: 0 all held; 1 a claim, threshold or comparison failed; 2 usage or
-scenario error; 3 inconclusive; 4 the environment or a trial could not be measured.`,
+Exit codes: 0 all held; 1 a claim came out against the expectation; 2 usage or
+scenario error; 3 inconclusive, or nothing to compare; 4 the environment or a
+trial could not be measured, or the run was interrupted.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,
