@@ -66,7 +66,7 @@ Upstream and database come from the environment:
 	o.environment.register(flags)
 	flags.BoolVar(&o.quick, "quick", false, "the scenario's quick version")
 	flags.BoolVar(&o.quiet, "quiet", false, "no progress")
-	flags.StringVar(&o.saveVegeta, "save-vegeta", "", "new `file` for vegeta's results of a service, for vegeta report, plot and encode")
+	flags.StringVar(&o.saveVegeta, "save-vegeta", "", "new `file` for vegeta's results of a service, of all trials, for vegeta report, plot and encode")
 	flags.StringVar(&o.resume, "resume", "", "go on with the interrupted run `ID`")
 	flags.StringVar(&o.root, "out", defaultRoot, "`folder` that runs are stored in")
 	return cmd
