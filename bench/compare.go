@@ -15,14 +15,17 @@ func newCompare(stdout io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compare RUN RUN",
 		Short: "Set two stored runs side by side, with intervals",
-		Long: `Sets the second run (B) beside the first (A), each named by its ID or its folder:
+		Long: `Sets the second run (B) beside the first (A), each named as "report" takes it:
 for every variant at every level that both have, the ratio of the makespans with
 its interval, and what either cost. Blocks are paired where both runs made the
 same draws.
 
 It judges nothing: the runs were not interleaved, so that what changed on the
 machine between them is in every difference. Runs of different environments are
-refused without --allow-mixed, and whatever is printed says that it was given.`,
+refused without --allow-mixed, and whatever is printed says that it was given.
+
+Exit code 0 says that there is a comparison, whatever came out of it; 3 that the
+runs have no variant at a level in common, so that there is none.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			a, err := openRun(root, args[0])
@@ -37,7 +40,13 @@ refused without --allow-mixed, and whatever is printed says that it was given.`,
 			if err != nil {
 				return exit(exitUsage, err)
 			}
-			return printComparison(stdout, c, format)
+			if err := printComparison(stdout, c, format); err != nil {
+				return err
+			}
+			if len(c.Rows) == 0 {
+				return exit(exitInconclusive, nil)
+			}
+			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&o.AllowMixed, "allow-mixed", false, "compare runs of different environments, and say so")

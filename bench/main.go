@@ -88,9 +88,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.ExecuteContext(ctx)
+	began := false // the command line was understood
+	root.PersistentPreRun = func(*cobra.Command, []string) { began = true }
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitHeld
+	}
+	if !began {
+		err = fmt.Errorf("%w\n%s", err, usageHint(cmd))
 	}
 	code := exitUsage // what cobra itself refuses is usage
 	var e *exitError
@@ -108,6 +113,15 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return code
 }
 
+// usageHint says how a command is called.
+func usageHint(cmd *cobra.Command) string {
+	use := cmd.UseLine()
+	if cmd.HasAvailableSubCommands() {
+		use = cmd.CommandPath() + " COMMAND"
+	}
+	return fmt.Sprintf("usage: %s; more: %s --help", use, cmd.CommandPath())
+}
+
 func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "floodgate",
@@ -117,8 +131,9 @@ many items from an HTTP upstream and writes what comes back to MongoDB: how much
 time concurrency saves over one by one, and what it costs in latency, file
 descriptors and errors.
 
-Exit codes: 0 all held; 1 a claim, threshold or comparison failed; 2 usage or
-scenario error; 3 inconclusive; 4 the environment or a trial could not be measured.`,
+Exit codes: 0 all held; 1 a claim came out against the expectation; 2 usage or
+scenario error; 3 inconclusive, or nothing to compare; 4 the environment or a
+trial could not be measured, or the run was interrupted.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,

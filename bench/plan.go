@@ -84,15 +84,18 @@ func (o planOptions) run(ctx context.Context, names []string) (int, error) {
 	if err != nil {
 		return exitUsage, err
 	}
-	o.note(s.Name + ": " + s.Title)
-	if others > 0 {
-		o.note(fmt.Sprintf("planned at the first level alone, %s; the scenario has %d more", level, others))
-	}
-	setup, err := o.environment.prepare(ctx, s, o.note)
+	setup, err := o.environment.prepare(s, o.note)
 	if err != nil {
 		return codeOf(err)
 	}
 	defer setup.close()
+	if err := checkRoot(o.root); err != nil {
+		return exitUsage, err
+	}
+	o.note(s.Name + ": " + s.Title)
+	if others > 0 {
+		o.note(fmt.Sprintf("planned at the first level alone, %s; the scenario has %d more", level, others))
+	}
 	id := results.NewID(time.Now())
 	env, err := setup.start(ctx, o.root, id, false)
 	if err != nil {
@@ -151,6 +154,9 @@ func (o planOptions) prepare(names []string) (*scenarios.Scenario, capacity.Sear
 	s := all[0]
 	search, err := maxrate.Bounds(s, o.window, o.most)
 	if err != nil {
+		return nil, none, err
+	}
+	if s.Variants, err = maxrate.Variants(s); err != nil {
 		return nil, none, err
 	}
 	if s.Variants, err = chosen(s.Variants, o.variants); err != nil {

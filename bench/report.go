@@ -28,10 +28,10 @@ func newReport(stdout io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report [RUN]",
 		Short: "Print a stored run again: text, json or gobench; without RUN: list the stored runs",
-		Long: `Prints a stored run, named by its ID or its folder. The verdict is a function of
-the stored run alone: it is the one that was printed when it ran, and so is the
-exit code. A run that is not finished is inconclusive, unless a claim has failed
-already.
+		Long: `Prints a stored run, named by its ID, by a begin of it that no other run has, or
+by its folder. The verdict is a function of the stored run alone: it is the one
+that was printed when it ran, and so is the exit code. A run that is not finished
+is inconclusive, unless a claim has failed already.
 
   text     the table and the judged claims
   json     the verdict with all its evidence
@@ -113,21 +113,6 @@ func listRuns(stdout io.Writer, root, format string) error {
 		return report.RunsJSON(stdout, runs)
 	}
 	return badFormat(format, formatText, formatJSON)
-}
-
-// openRun opens a run by its ID below root, or by the path of its folder or file.
-func openRun(root, name string) (*results.Run, error) {
-	if !strings.ContainsAny(name, `/\`) {
-		if path := filepath.Join(root, name); exists(path) || !exists(name) {
-			return results.Open(path)
-		}
-	}
-	return results.Open(name)
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // printTerminal prints the run for a person.

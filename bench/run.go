@@ -79,7 +79,7 @@ Upstream and database come from the environment:
 	o.environment.register(flags)
 	flags.BoolVar(&o.quick, "quick", false, "the scenario's quick version")
 	flags.BoolVar(&o.quiet, "quiet", false, "no progress")
-	flags.StringVar(&o.saveVegeta, "save-vegeta", "", "new `file` for vegeta's results of a service, for vegeta report, plot and encode")
+	flags.StringVar(&o.saveVegeta, "save-vegeta", "", "new `file` for vegeta's results of a service, of all trials, for vegeta report, plot and encode")
 	flags.StringVar(&o.metricsAddr, "metrics", "", "serve Prometheus metrics of the run at /metrics of a loopback `address`; 9090: 127.0.0.1:9090")
 	flags.StringVar(&o.resume, "resume", "", "go on with the interrupted run `ID`")
 	flags.StringVar(&o.root, "out", defaultRoot, "`folder` that runs are stored in")
@@ -130,12 +130,15 @@ func worse(a, b int) int {
 // newRun runs one scenario from its begin.
 func (o runOptions) newRun(ctx context.Context, s *scenarios.Scenario) (int, error) {
 	id := results.NewID(time.Now())
-	o.note(s.Name + ": " + s.Title)
-	setup, err := o.environment.prepare(ctx, s, o.note)
+	setup, err := o.environment.prepare(s, o.note)
 	if err != nil {
 		return codeOf(err)
 	}
 	defer setup.close()
+	if err := checkRoot(o.root); err != nil {
+		return exitUsage, err
+	}
+	o.note(s.Name + ": " + s.Title)
 	env, err := setup.start(ctx, o.root, id, false)
 	if err != nil {
 		_ = os.RemoveAll(filepath.Join(o.root, id)) // logs alone: their end is in the error
@@ -173,22 +176,27 @@ func (o runOptions) note(text string) {
 
 // resumeRun goes on with an interrupted run.
 func (o runOptions) resumeRun(ctx context.Context) (int, error) {
+	id, err := findID(o.root, o.resume)
+	if err != nil {
+		return exitUsage, err
+	}
+	o.resume = id
 	s, begun, store, err := o.reopen(ctx)
 	if err != nil {
 		return exitUsage, err
 	}
-	o.note(s.Name + ": " + s.Title)
 	flags, err := o.environment.resumed(begun.Header.Environment)
 	if err != nil {
 		store.Close()
 		return exitUsage, err
 	}
-	setup, err := flags.prepare(ctx, s, o.note)
+	setup, err := flags.prepare(s, o.note)
 	if err != nil {
 		store.Close()
 		return codeOf(err)
 	}
 	defer setup.close()
+	o.note(s.Name + ": " + s.Title)
 	env, err := setup.start(ctx, o.root, o.resume, true)
 	if err != nil {
 		store.Close()

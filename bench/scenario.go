@@ -5,13 +5,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
-	"floodgate/bench/experiment"
 	"floodgate/scenarios"
 )
 
@@ -21,10 +20,24 @@ const defaultScenario = "report"
 // loadScenario loads a built-in scenario by its name, or a file by its path:
 // whatever has a separator or the ending of YAML is a path.
 func loadScenario(name string) (*scenarios.Scenario, error) {
+	load := scenarios.Builtin
 	if isPath(name) {
-		return scenarios.Load(name)
+		load = scenarios.Load
 	}
-	return scenarios.Builtin(name)
+	s, err := load(name)
+	return s, orFolder(name, err)
+}
+
+// orFolder is err, unless the trouble is that name is a folder.
+func orFolder(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if info, statErr := os.Stat(name); statErr != nil || !info.IsDir() {
+		return err
+	}
+	return fmt.Errorf("%s is a folder; allowed: a file in it, such as %s, or a built-in scenario: %s",
+		name, filepath.Join(name, "scenario.yaml"), strings.Join(scenarios.BuiltinNames(), ", "))
 }
 
 func isPath(name string) bool {
@@ -66,7 +79,10 @@ func newScenario(stdout io.Writer) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			for _, s := range all {
+			for i, s := range all {
+				if i > 0 {
+					fmt.Fprintln(stdout)
+				}
 				if err := printDryRun(stdout, s); err != nil {
 					return exit(exitUsage, err)
 				}
@@ -120,14 +136,14 @@ func showScenario(w io.Writer, name string) error {
 	if isPath(name) {
 		src, err := os.ReadFile(name)
 		if err != nil {
-			return exit(exitUsage, err)
+			return exit(exitUsage, orFolder(name, err))
 		}
 		_, err = w.Write(src)
 		return err
 	}
 	src, err := scenarios.BuiltinSource(name)
 	if err != nil {
-		return exit(exitUsage, err)
+		return exit(exitUsage, orFolder(name, err))
 	}
 	_, err = w.Write(src)
 	return err
@@ -156,60 +172,4 @@ func validateScenarios(w io.Writer, names []string) error {
 		return exit(exitUsage, bad)
 	}
 	return nil
-}
-
-func printDryRun(w io.Writer, s *scenarios.Scenario) error {
-	plan, err := experiment.Plan(s)
-	if err != nil {
-		return err
-	}
-	levels, err := s.ExpandLevels()
-	if err != nil {
-		return err
-	}
-	fmt.Fprintf(w, "%s: %s\n", s.Name, s.Title)
-	fmt.Fprintf(w, "%d trials: %d blocks × %d levels × %d variants, each in a process of its own; about %v\n\n",
-		len(plan), s.Blocks, len(levels), len(s.Variants), experiment.EstimateDuration(plan).Round(time.Second))
-	if s.Service != nil {
-		return printServiceDryRun(w, s, levels)
-	}
-	ideal := make(map[[2]string]time.Duration)
-	for _, t := range plan {
-		if t.Block == 0 {
-			ideal[[2]string{t.Level.Name, t.Variant.Name}] = t.Ideal
-		}
-	}
-	for _, level := range levels {
-		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
-		fmt.Fprintf(w, "%s (nofile %d)\n", level.Name, level.Scenario.SUT.NoFile)
-		fmt.Fprintln(table, "variant\tideal makespan\tpredicted descriptors\tupstream\tmongo\t")
-		for _, v := range s.Variants {
-			if !v.RunsAt(level) {
-				continue
-			}
-			p := scenarios.Predict(v, level.Scenario)
-			fmt.Fprintf(table, "%s\t%v\t%d\t%d\t%d\t\n", v.Name,
-				ideal[[2]string{level.Name, v.Name}].Round(time.Millisecond), p.Total, p.Upstream, p.Mongo)
-		}
-		if err := table.Flush(); err != nil {
-			return err
-		}
-		fmt.Fprintln(w)
-	}
-	return nil
-}
-
-// printServiceDryRun says what each variant bounds; how many descriptors a
-// service needs is for the trials to find out.
-func printServiceDryRun(w io.Writer, s *scenarios.Scenario, levels []scenarios.Level) error {
-	for _, level := range levels {
-		v := level.Scenario.Service
-		fmt.Fprintf(w, "%s: reports of %d items for %v (nofile %d)\n", level.Name, v.ReportItems, time.Duration(v.Duration), level.Scenario.SUT.NoFile)
-	}
-	fmt.Fprintln(w)
-	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, v := range s.Variants {
-		fmt.Fprintf(table, "%s\t%s\n", v.Name, v.Bounds())
-	}
-	return table.Flush()
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -38,6 +39,9 @@ says that the address is taken.`,
 			if profile != "" {
 				var err error
 				if p, err = mockupstream.LoadProfile(profile); err != nil {
+					if info, statErr := os.Stat(profile); statErr == nil && info.IsDir() {
+						err = fmt.Errorf("--profile %s is a folder; allowed: a file", profile)
+					}
 					return exit(exitUsage, err)
 				}
 			}

@@ -54,15 +54,16 @@ func (f *environmentFlags) register(flags *pflag.FlagSet) {
 
 // setup is the environment that a scenario will run in.
 type setup struct {
-	options environment.Options
-	sut     *sut.ContainerOptions // nil: the SUT is a process
-	note    func(string)
-	first   []string // item of the scenario
+	options  environment.Options
+	scenario *scenarios.Scenario
+	sut      *sut.ContainerOptions // nil: the SUT is a process
+	note     func(string)
+	first    []string // item of the scenario
 }
 
 // prepare makes the options of an environment out of the flags, and checks
-// that the scenario can run there. Nothing runs yet.
-func (f environmentFlags) prepare(ctx context.Context, s *scenarios.Scenario, note func(string)) (_ *setup, err error) {
+// that the scenario can run there. Nothing runs yet, and nothing is noted.
+func (f environmentFlags) prepare(s *scenarios.Scenario, note func(string)) (*setup, error) {
 	executable, err := os.Executable()
 	if err != nil {
 		return nil, exit(exitUnmeasured, fmt.Errorf("find our own binary: %w", err))
@@ -71,32 +72,25 @@ func (f environmentFlags) prepare(ctx context.Context, s *scenarios.Scenario, no
 	if err != nil {
 		return nil, exit(exitUsage, err)
 	}
-	u := &setup{note: note, options: environment.Options{
+	u := &setup{note: note, scenario: s, options: environment.Options{
 		Kind: f.kind, Executable: executable, KeepData: f.keepData, Link: link, Note: note, Limits: s.Containers,
 		MongoImage: f.mongoImage, MongoArgs: strings.Fields(f.mongoArgs), Policy: target.Policy{Allowed: f.allowTargets},
 	}}
-	defer func() {
-		if err != nil {
-			u.close()
-		}
-	}()
 	if err := f.targets(u); err != nil {
 		return nil, exit(exitUsage, err)
 	}
-	if err := f.choose(ctx, u); err != nil {
+	if err := f.choose(u); err != nil {
 		return nil, exit(exitUsage, err)
 	}
 	if err := u.fits(s); err != nil {
 		return nil, exit(exitUsage, err)
 	}
-	if err := u.connect(ctx, s); err != nil {
-		return nil, exit(exitUnmeasured, err)
-	}
 	return u, nil
 }
 
-// choose decides on the kind, and refuses flags that belong to another.
-func (f environmentFlags) choose(ctx context.Context, u *setup) error {
+// choose decides on the kind where the flags or the scenario do (else it stays
+// auto), and refuses flags that belong to another.
+func (f environmentFlags) choose(u *setup) error {
 	o := &u.options
 	named := o.Mongo != nil || o.Upstream != nil
 	contained := f.wantsContainers(o.Limits) != ""
@@ -111,11 +105,6 @@ func (f environmentFlags) choose(ctx context.Context, u *setup) error {
 			o.Kind, o.Chosen = environment.Containers, f.wantsContainers(o.Limits)
 		case o.KeepData:
 			o.Kind, o.Chosen = environment.Embedded, "its data are to be kept"
-		default:
-			o.Engine, o.Chosen = environment.Choose(ctx, o.Executable, o.MongoImage)
-			if o.Kind = environment.Embedded; o.Engine != nil {
-				o.Kind = environment.Containers
-			}
 		}
 	}
 	switch {
@@ -124,7 +113,7 @@ func (f environmentFlags) choose(ctx context.Context, u *setup) error {
 	case o.Kind != environment.External && named:
 		return fmt.Errorf("a server was named, but --env is %s; allowed: external", o.Kind)
 	case o.Kind != environment.External && len(f.allowTargets) > 0:
-		return fmt.Errorf("--allow-target is for external servers, but the environment is %s", o.Kind)
+		return errors.New("--allow-target is for external servers, and none was named")
 	case o.Kind != environment.Embedded && o.KeepData:
 		return fmt.Errorf("--keep-data is for the embedded database, but the environment is %s", o.Kind)
 	case o.Kind != environment.Containers && contained:
@@ -171,11 +160,18 @@ func (u *setup) fits(s *scenarios.Scenario) error {
 	return experiment.CheckExternal(s)
 }
 
-// connect connects to the engine if something is to run in a container.
-func (u *setup) connect(ctx context.Context, s *scenarios.Scenario) (err error) {
-	contained, err := experiment.UsesContainer(s)
+// connect decides on the kind where nobody did, and connects to the engine if
+// something is to run in a container.
+func (u *setup) connect(ctx context.Context) (err error) {
+	contained, err := experiment.UsesContainer(u.scenario)
 	if err != nil {
 		return err
+	}
+	if o := &u.options; o.Kind == auto {
+		o.Engine, o.Chosen = environment.Choose(ctx, o.Executable, o.MongoImage)
+		if o.Kind = environment.Embedded; o.Engine != nil {
+			o.Kind = environment.Containers
+		}
 	}
 	if !contained && u.options.Kind != environment.Containers {
 		return nil
@@ -202,6 +198,9 @@ func (u *setup) connect(ctx context.Context, s *scenarios.Scenario) (err error) 
 
 // start starts the environment of a run.
 func (u *setup) start(ctx context.Context, root, id string, resumed bool) (*environment.Environment, error) {
+	if err := u.connect(ctx); err != nil {
+		return nil, exit(exitUnmeasured, err)
+	}
 	o := u.options
 	o.LogDir = filepath.Join(root, id, "logs")
 	o.Database, o.Resume = experiment.DatabaseName(id), resumed
@@ -226,7 +225,7 @@ func (u *setup) start(ctx context.Context, root, id string, resumed bool) (*envi
 	return env, nil
 }
 
-// close ends what prepare began.
+// close ends what start began beside the environment.
 func (u *setup) close() {
 	if u.options.Engine != nil {
 		_ = u.options.Engine.Close()

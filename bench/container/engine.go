@@ -21,6 +21,7 @@ import (
 	"net/netip"
 	"net/url"
 	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -44,13 +45,13 @@ type Engine struct {
 // connectTimeout bounds the first question to the engine.
 const connectTimeout = 5 * time.Second
 
-// Connect asks the engine that Testcontainers finds (DOCKER_HOST, Docker's
-// context, the usual sockets). An engine on another machine is refused: what
+// Connect asks the engine that Testcontainers finds (DOCKER_HOST, the usual
+// sockets). An engine on another machine is refused: what
 // it publishes on its 127.0.0.1 could not be reached.
 func Connect(ctx context.Context) (_ *Engine, err error) {
 	defer func() {
 		if r := recover(); r != nil { // Testcontainers' detection does
-			err = fmt.Errorf("%v", r)
+			err = tried(fmt.Sprint(r))
 		}
 		if err != nil {
 			err = fmt.Errorf("no container engine: %w; start Docker, or name its socket in DOCKER_HOST", err)
@@ -63,7 +64,7 @@ func Connect(ctx context.Context) (_ *Engine, err error) {
 	defer cancel()
 	found, err := testcontainers.NewDockerClientWithOpts(ctx)
 	if err != nil {
-		return nil, err
+		return nil, tried(err.Error())
 	}
 	// Testcontainers takes another engine where the named one does not answer.
 	if named := os.Getenv("DOCKER_HOST"); named != "" && named != found.DaemonHost() {
@@ -80,6 +81,24 @@ func Connect(ctx context.Context) (_ *Engine, err error) {
 		client: found.Client, session: rand.Text(), binaries: map[string]*binary{},
 		version: fmt.Sprintf("Docker %s, %s/%s", v.Version, v.Os, v.Arch), goos: v.Os, goarch: v.Arch,
 	}, nil
+}
+
+// tried says where no engine answered, out of what Testcontainers says. It ends
+// with the rootless sockets, which nobody named; where that is all, not even the
+// usual socket is there.
+func tried(text string) error {
+	var said []string
+	for line := range strings.Lines(text) {
+		line = strings.TrimSpace(line)
+		guess := strings.HasPrefix(line, "rootless Docker ") || strings.HasPrefix(line, "checked path: ")
+		if line != "" && !guess {
+			said = append(said, line)
+		}
+	}
+	if len(said) == 0 {
+		return fmt.Errorf("no Docker daemon answers on %s", strings.TrimPrefix(client.DefaultDockerHost, "unix://"))
+	}
+	return errors.New(strings.Join(said, "; "))
 }
 
 // tame has Testcontainers, whose settings are the process's, start no reaper and

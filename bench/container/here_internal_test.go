@@ -1,6 +1,11 @@
 package container
 
-import "testing"
+import (
+	"strings"
+	"testing"
+
+	"github.com/moby/moby/client"
+)
 
 func TestHereRefusesEnginesOfOtherMachines(t *testing.T) {
 	for host, ok := range map[string]bool{
@@ -19,6 +24,19 @@ func TestHereRefusesEnginesOfOtherMachines(t *testing.T) {
 	} {
 		if err := here(host); (err == nil) != ok {
 			t.Errorf("%q: %v, want it to be here: %v", host, err, ok)
+		}
+	}
+}
+
+func TestTriedNamesWhereNoneAnswers(t *testing.T) {
+	for said, want := range map[string]string{
+		"rootless Docker not found": "no Docker daemon answers on " + strings.TrimPrefix(client.DefaultDockerHost, "unix://"),
+		"checked path: $XDG_RUNTIME_DIR\nrootless Docker is not supported on Windows": "no Docker daemon answers on " + strings.TrimPrefix(client.DefaultDockerHost, "unix://"),
+		"check host \"tcp://127.0.0.1:1\": it is down?\nrootless Docker not found":    `check host "tcp://127.0.0.1:1": it is down?`,
+		"one\nother\n": "one; other",
+	} {
+		if got := tried(said).Error(); got != want {
+			t.Errorf("%q: %q, want %q", said, got, want)
 		}
 	}
 }

@@ -3,6 +3,8 @@ package doctor
 import (
 	"context"
 	"fmt"
+	"io/fs"
+	"runtime"
 	"strings"
 	"time"
 
@@ -40,7 +42,7 @@ func (s sources) engine(ctx context.Context, o Options) (Engine, []Check) {
 	e, err := connect(ctx, o)
 	if err != nil {
 		return nil, []Check{
-			doubt(name, err.Error(), startEngine(err)),
+			doubt(name, err.Error(), s.startEngine(err)),
 			unseen(build, noEngine, "see "+name),
 			unseen(pull, noEngine, "see "+name),
 		}
@@ -48,10 +50,16 @@ func (s sources) engine(ctx context.Context, o Options) (Engine, []Check) {
 	return e, []Check{fine(name, e.Version()), canBuild(e, build, o.Executable), canPull(ctx, e, pull, o.MongoImage)}
 }
 
-func startEngine(err error) string {
+func (s sources) startEngine(err error) string {
 	const needless = "only containers need one: without it runs use --env embedded, which needs none; "
 	if strings.Contains(err.Error(), "permission denied") {
 		return needless + "to be let in (which makes you as good as root), and log in again:\nsudo usermod -aG docker $USER"
+	}
+	if runtime.GOOS != "linux" {
+		return needless + "to have one, start Docker Desktop"
+	}
+	if _, err := fs.Stat(s.files, "run/systemd/system"); err != nil {
+		return needless + "to start one, where there is no systemd:\nsudo dockerd"
 	}
 	return needless + "to start one:\nsudo systemctl start docker"
 }

@@ -3,9 +3,11 @@ package doctor
 import (
 	"context"
 	"errors"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 
 	"floodgate/bench/container"
 )
@@ -61,7 +63,7 @@ func TestEngine(t *testing.T) {
 		{"need not pull", (&fakeEngine{available: errors.New("no route")}).connect, OwnImage, [3]Status{OK, OK, OK}, "made of this program"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			_, checks := sources{}.engine(t.Context(), Options{Connect: tt.connect, MongoImage: tt.image})
+			_, checks := sources{files: fstest.MapFS{}}.engine(t.Context(), Options{Connect: tt.connect, MongoImage: tt.image})
 			var got [3]Status
 			var text strings.Builder
 			for i, c := range checks {
@@ -73,6 +75,25 @@ func TestEngine(t *testing.T) {
 				t.Errorf("%v, want %v: %s, want %q in it", got, tt.want, &text, tt.words)
 			}
 		})
+	}
+}
+
+// How an engine is started depends on who starts things here.
+func TestStartEngine(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("Docker Desktop starts it here")
+	}
+	for _, tt := range []struct {
+		files fstest.MapFS
+		want  string
+	}{
+		{fstest.MapFS{}, "sudo dockerd"},
+		{fstest.MapFS{"run/systemd/system/x": {}}, "sudo systemctl start docker"},
+	} {
+		_, checks := sources{files: tt.files}.engine(t.Context(), Options{Connect: noDocker})
+		if _, command, _ := strings.Cut(checks[0].Do, "\n"); command != tt.want {
+			t.Errorf("%q, want %q", command, tt.want)
+		}
 	}
 }
 

@@ -66,6 +66,7 @@ func Run(ctx context.Context, o Options) error {
 	watched.Live = o.Progress.Live
 	o.Trials = &watched
 	failures := 0
+	start := falseStart{over: len(o.Scenario.SUT.Command) == 0}
 	var rest pause
 	for _, t := range todo {
 		if err := o.ensure(ctx); err != nil {
@@ -77,7 +78,7 @@ func Run(ctx context.Context, o Options) error {
 			}
 		}
 		o.Progress.TrialStarted(t, clock.left())
-		start := time.Now()
+		began := time.Now()
 		record, err := o.believable(ctx, t)
 		if err != nil {
 			return interrupted(ctx)
@@ -86,8 +87,11 @@ func Run(ctx context.Context, o Options) error {
 			return err
 		}
 		rest.ended = time.Now()
-		clock.ended(t.Estimate, time.Since(start))
+		clock.ended(t.Estimate, time.Since(began))
 		o.Progress.TrialEnded(record, clock.left())
+		if err := start.ended(record); err != nil {
+			return err
+		}
 		if failures = nextFailures(failures, record); failures == maxFailures {
 			return fmt.Errorf("%d trials in a row could not be measured, the last because: %s", failures, record.Reason)
 		}

@@ -109,6 +109,23 @@ func planned(factor string) bool {
 	return strings.HasPrefix(factor, "service.arrivals.") || factor == "service.duration"
 }
 
+// Variants are those of the scenario that run at its first level, wherever else
+// they do not.
+func Variants(s *scenarios.Scenario) ([]scenarios.Variant, error) {
+	first, err := firstLevel(s)
+	if err != nil {
+		return nil, err
+	}
+	var some []scenarios.Variant
+	for _, v := range s.Variants {
+		if v.RunsAt(first) {
+			v.Where = nil
+			some = append(some, v)
+		}
+	}
+	return some, nil
+}
+
 func firstLevel(s *scenarios.Scenario) (scenarios.Level, error) {
 	levels, err := s.ExpandLevels()
 	if err != nil {

@@ -28,7 +28,7 @@ func (b *bar) Started(planned, done int, _ time.Duration) {
 }
 
 func (b *bar) TrialStarted(t experiment.PlannedTrial, left time.Duration) {
-	b.bar.Describe(fmt.Sprintf("%s left · block %d · %s %s", inWords(left), t.Block+1, t.Variant.Name, cmp.Or(t.Level.Label, t.Level.Name)))
+	b.bar.Describe(fmt.Sprintf("%s left · block %d · %s %s", InWords(left), t.Block+1, t.Variant.Name, cmp.Or(t.Level.Label, t.Level.Name)))
 }
 
 func (b *bar) TrialEnded(t results.Trial, _ time.Duration) {

@@ -43,7 +43,7 @@ func (p *plain) Started(planned, done int, left time.Duration) {
 	defer p.mu.Unlock()
 	p.course.started(planned, done, left)
 	p.last = time.Now()
-	fmt.Fprintf(p.w, "%d trials, %d of them done, about %s\n", planned, done, inWords(left))
+	fmt.Fprintf(p.w, "%d trials, %d of them done, about %s\n", planned, done, InWords(left))
 }
 
 func (p *plain) TrialStarted(t experiment.PlannedTrial, left time.Duration) {
@@ -61,7 +61,7 @@ func (p *plain) TrialEnded(t results.Trial, left time.Duration) {
 	}
 	if p.due(plainEvery) {
 		s := p.course.now()
-		fmt.Fprintf(p.w, "%d of %d trials, block %d, %s left\n", s.Done, s.Planned, t.Block+1, inWords(left))
+		fmt.Fprintf(p.w, "%d of %d trials, block %d, %s left\n", s.Done, s.Planned, t.Block+1, InWords(left))
 	}
 }
 
@@ -115,5 +115,5 @@ func Line(s State) string {
 	if all := failures(l); len(all) > 0 {
 		parts = append(parts, "errors "+strings.Join(all, ", "))
 	}
-	return strings.Join(append(parts, inWords(s.Left)+" left"), "; ")
+	return strings.Join(append(parts, InWords(s.Left)+" left"), "; ")
 }

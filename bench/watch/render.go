@@ -60,7 +60,7 @@ func (p *painter) live(l *experiment.Live, silent time.Duration) {
 	case silent > silence && over:
 		load = append(load, text("; checking what was written"))
 	case silent > silence:
-		load = append(load, field{"; no word of the SUT for " + inWords(silent), alarming})
+		load = append(load, field{"; no word of the SUT for " + InWords(silent), alarming})
 	}
 	load = append(load, text(fmt.Sprintf("; %d due, %d done", l.Due, l.OK)), text(fmt.Sprintf(", %d not", l.Ended-l.OK)))
 	if k.Shed > 0 {
@@ -177,5 +177,5 @@ func (p *painter) bar(s State) {
 	full := min(int(share*float64(columns)), columns)
 	p.line(field{fmt.Sprintf("%3.0f %% ", 100*share), ""},
 		field{strings.Repeat("█", full), calm}, field{strings.Repeat("░", columns-full), faint},
-		text(fmt.Sprintf("  %d of %s done", s.Done, counted(s.Planned, "trial"))), text(", "+inWords(s.Left)+" left"))
+		text(fmt.Sprintf("  %d of %s done", s.Done, counted(s.Planned, "trial"))), text(", "+InWords(s.Left)+" left"))
 }

@@ -10,8 +10,8 @@ import (
 	"floodgate/bench/experiment"
 )
 
-// inWords writes a duration as a person reads it: "1 min 5 s".
-func inWords(d time.Duration) string {
+// InWords writes a duration as a person reads it: "1 min 5 s".
+func InWords(d time.Duration) string {
 	s := int(d.Round(time.Second) / time.Second)
 	if s < 60 {
 		return fmt.Sprintf("%d s", s)
@@ -35,7 +35,7 @@ func brief(d time.Duration) string {
 // elapsed says how much of its load a trial has had: "3.2 of 5.0 s".
 func elapsed(l *experiment.Live) string {
 	at, over := min(l.Tick.At, l.Duration), l.Tick.At-l.Duration
-	text := fmt.Sprintf("%s of %s", inWords(at), inWords(l.Duration))
+	text := fmt.Sprintf("%s of %s", InWords(at), InWords(l.Duration))
 	if l.Duration < time.Minute {
 		text = fmt.Sprintf("%.1f of %.1f s", at.Seconds(), l.Duration.Seconds())
 	}

@@ -62,10 +62,13 @@ func Decode(name string, src []byte, dst any) (*Document, error) {
 func syntaxError(name string, err error) error {
 	var located yaml.Error
 	if errors.As(err, &located) && located.GetToken() != nil {
-		at := located.GetToken().Position
-		return fmt.Errorf("%s:%d:%d: %s", name, at.Line, at.Column, located.GetMessage())
+		at, message := located.GetToken().Position, located.GetMessage()
+		if !strings.Contains(message, "already defined") { // a key that is there twice
+			message = "not YAML: " + message
+		}
+		return fmt.Errorf("%s:%d:%d: %s", name, at.Line, at.Column, message)
 	}
-	return fmt.Errorf("%s: %w", name, err)
+	return fmt.Errorf("%s: not YAML: %w", name, err)
 }
 
 // Locate puts file, line and column before those errors joined in err that

@@ -91,7 +91,7 @@ func TestErrors(t *testing.T) {
 		"inner: 3":             `inner: "3"; allowed: a mapping with the keys values`,
 		"list: {values: [1]}":  `list: a mapping; allowed: a list`,
 		"list: [{values: 3}]":  `list[0].values: "3"; allowed: a list`,
-		"[1]: 2":               `c.yaml:1:4: found an invalid key for this map`,
+		"[1]: 2":               `c.yaml:1:4: not YAML: found an invalid key for this map`,
 		"- 1":                  `c.yaml:1:1: a list; allowed: a mapping`,
 		"name: *x":             `c.yaml:1:`,
 		"inner: &i\n  values:": `anchors, aliases and tags are not allowed`,
@@ -99,6 +99,8 @@ func TestErrors(t *testing.T) {
 		"<<: {name: x}":        `c.yaml:1:`,
 		"a: b: c":              `c.yaml:1:`,
 		"name: x\n\tcount: 1":  `c.yaml:`,
+		"name: x\nname: y":     `c.yaml:2:1: mapping key "name" already defined`,
+		"name:\n\tcount: 1":    `c.yaml:2:1: not YAML: found character`,
 	} {
 		var c config
 		if _, err := strictyaml.Decode("c.yaml", []byte(src), &c); err == nil || !strings.Contains(err.Error(), want) {

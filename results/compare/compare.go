@@ -38,9 +38,9 @@ type Comparison struct {
 	// Paired: both runs made the same draws, and are compared block by block.
 	// False: as two independent samples.
 	Paired bool `json:"paired"`
-	// Rows in the order of A.
+	// Rows in the order of A; none where nothing is in both runs.
 	Rows []Row `json:"rows"`
-	// Only lists variants at levels that one run alone has.
+	// Only says which variants at which levels one run alone has, in few lines.
 	Only []string `json:"only,omitempty"`
 	// Caution is [Caution].
 	Caution string `json:"caution"`

@@ -3,6 +3,7 @@ package compare_test
 import (
 	"errors"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,13 +63,26 @@ func TestUnpaired(t *testing.T) {
 	})
 	other.Header.ID += "-b"
 	c := compared(t, made(1, nil), other)
-	if c.Paired || len(c.Rows) != 2 || len(c.Only) != 2+4 || len(c.Differences) != 1 || !strings.Contains(c.Differences[0], "in levels, seed, variants") {
+	only := []string{"in A alone: items=50: all 2 variants", "in B alone: items=20: " + runtest.Variants()[2].Name, "in B alone: items=200: all 3 variants"}
+	if c.Paired || len(c.Rows) != 2 || !slices.Equal(c.Only, only) || len(c.Differences) != 1 || !strings.Contains(c.Differences[0], "in levels, seed, variants") {
 		t.Errorf("paired %v, %d rows, only %q, differences %q", c.Paired, len(c.Rows), c.Only, c.Differences)
 	}
 	for _, r := range c.Rows {
 		if r.Makespan == nil || r.Makespan.N != 16 {
 			t.Errorf("%s: ratio %+v %s, want one of 8 and 8 trials", r.A.Variant, r.Makespan, r.Why)
 		}
+	}
+}
+
+// Runs with nothing in common: what each has is named in few lines.
+func TestNothingInCommon(t *testing.T) {
+	other := runtest.New(runtest.Options{
+		Blocks: 6, Bare: true, Variants: runtest.Variants()[1:2], Levels: []scenarios.LevelSet{{"items": []any{10, 60}}},
+	})
+	c := compared(t, made(1, nil), other)
+	only := []string{"in A alone: items=20, items=50: all 2 variants", "in B alone: items=10, items=60: " + runtest.Variants()[1].Name}
+	if len(c.Rows) > 0 || !slices.Equal(c.Only, only) {
+		t.Errorf("%d rows, only %q", len(c.Rows), c.Only)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 
 	"floodgate/results"
 	"floodgate/results/stats"
@@ -25,11 +26,12 @@ func (c *Comparison) rows(x, y *summary.Index) error {
 	for _, r := range b.Rows {
 		others[key{r.Variant, r.Level}] = r
 	}
+	var onlyA, onlyB alone
 	for _, r := range a.Rows {
 		k := key{r.Variant, r.Level}
 		other, both := others[k]
 		if !both {
-			c.Only = append(c.Only, fmt.Sprintf("%s at %s: in A alone", r.Variant, r.Level))
+			onlyA.add(r)
 			continue
 		}
 		delete(others, k)
@@ -39,10 +41,53 @@ func (c *Comparison) rows(x, y *summary.Index) error {
 	}
 	for _, r := range b.Rows {
 		if _, alone := others[key{r.Variant, r.Level}]; alone {
-			c.Only = append(c.Only, fmt.Sprintf("%s at %s: in B alone", r.Variant, r.Level))
+			onlyB.add(r)
 		}
 	}
+	c.Only = append(onlyA.lines("A", a), onlyB.lines("B", b)...)
 	return nil
+}
+
+// alone are the rows that one run alone has.
+type alone struct {
+	levels   []string
+	variants map[string][]string // by level
+}
+
+func (o *alone) add(r summary.Row) {
+	if o.variants[r.Level] == nil {
+		o.levels = append(o.levels, r.Level)
+	}
+	if o.variants == nil {
+		o.variants = make(map[string][]string)
+	}
+	o.variants[r.Level] = append(o.variants[r.Level], r.Variant)
+}
+
+// lines names them, levels that lack the same variants together: "in A alone:
+// items=20, items=50: all 8 variants".
+func (o *alone) lines(run string, table *summary.Table) []string {
+	had := make(map[string]int) // variants by level
+	for _, r := range table.Rows {
+		had[r.Level]++
+	}
+	var all []string // variants in words, as often as they differ
+	levels := make(map[string][]string)
+	for _, level := range o.levels {
+		variants := strings.Join(o.variants[level], ", ")
+		if n := len(o.variants[level]); n > 1 && n == had[level] {
+			variants = fmt.Sprintf("all %d variants", n)
+		}
+		if levels[variants] == nil {
+			all = append(all, variants)
+		}
+		levels[variants] = append(levels[variants], level)
+	}
+	var lines []string
+	for _, variants := range all {
+		lines = append(lines, fmt.Sprintf("in %s alone: %s: %s", run, strings.Join(levels[variants], ", "), variants))
+	}
+	return lines
 }
 
 // compare gives the ratio of the makespans. Trials that did other work take

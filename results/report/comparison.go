@@ -39,13 +39,17 @@ func Comparison(w io.Writer, c *compare.Comparison, o Options) error {
 		}
 	}
 	p.line("")
-	if len(dropped) > 0 {
+	if len(dropped) > 0 && len(c.Rows) > 0 {
 		p.wrapped("", "not shown, for want of width: "+strings.Join(dropped, ", "), faint)
 	}
 	for _, only := range c.Only {
 		p.wrapped("", only, doubt)
 	}
-	p.wrapped("", c.Caution, faint)
+	if len(c.Rows) == 0 {
+		p.wrapped("", nothingInCommon, bad)
+	} else {
+		p.wrapped("", c.Caution, faint)
+	}
 	if _, err := w.Write(p.out.Bytes()); err != nil {
 		return fmt.Errorf("write comparison: %w", err)
 	}
@@ -71,7 +75,9 @@ func (p *printer) sides(c *compare.Comparison) {
 	for _, d := range remarksOnBoth(c) {
 		p.wrapped("", d, doubt)
 	}
-	p.wrapped("", howCompared(c), faint)
+	if len(c.Rows) > 0 {
+		p.wrapped("", howCompared(c), faint)
+	}
 }
 
 // mixedLine must stand at the top of whatever shows the figures.
@@ -114,6 +120,9 @@ func remarksOnBoth(c *compare.Comparison) []string {
 	}
 	return all
 }
+
+// nothingInCommon stands in place of the rows that are not there.
+const nothingInCommon = "No variant at a level in common: nothing to compare."
 
 func howCompared(c *compare.Comparison) string {
 	if c.Paired {

@@ -127,6 +127,19 @@ func TestComparisonFitsAndColors(t *testing.T) {
 	}
 }
 
+// Runs with nothing in common say so, in place of tables.
+func TestNothingInCommon(t *testing.T) {
+	other := runtest.New(runtest.Options{Blocks: 6, Bare: true, Levels: []scenarios.LevelSet{{"items": []any{10, 60}}}})
+	other.Header.ID += "-b"
+	c := compared(cases()["clean"], other)
+	var text, markdown bytes.Buffer
+	if err := errors.Join(report.Comparison(&text, c, report.Options{Width: 120}), report.ComparisonMarkdown(&markdown, c)); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "comparison.nothing.120.txt", text.Bytes())
+	golden(t, "comparison.nothing.md", markdown.Bytes())
+}
+
 func TestComparisonReadsBack(t *testing.T) {
 	for name, c := range comparisons() {
 		var out bytes.Buffer

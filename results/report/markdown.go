@@ -20,7 +20,9 @@ func ComparisonMarkdown(w io.Writer, c *compare.Comparison) error {
 	for _, d := range remarksOnBoth(c) {
 		fmt.Fprintf(&out, "- %s\n", escaped(d))
 	}
-	fmt.Fprintf(&out, "\n%s\n", howCompared(c))
+	if len(c.Rows) > 0 {
+		fmt.Fprintf(&out, "\n%s\n", howCompared(c))
+	}
 	times, costs := timeGrid(c), costGrid(c)
 	columns := append(times.columns, costs.columns[1:]...)
 	for i, r := range c.Rows {
@@ -40,7 +42,11 @@ func ComparisonMarkdown(w io.Writer, c *compare.Comparison) error {
 	if len(c.Only) > 0 {
 		out.WriteString("\n")
 	}
-	fmt.Fprintf(&out, "*%s*\n", c.Caution)
+	if len(c.Rows) == 0 {
+		fmt.Fprintf(&out, "**%s**\n", nothingInCommon)
+	} else {
+		fmt.Fprintf(&out, "*%s*\n", c.Caution)
+	}
 	if _, err := w.Write(out.Bytes()); err != nil {
 		return fmt.Errorf("write comparison: %w", err)
 	}

@@ -31,6 +31,8 @@ func stored() []*results.Run {
 		return run
 	}
 	unfinished := func(r *results.Run) { r.Trials, r.Complete = r.Trials[:5], false }
+	elsewhere := runtest.New(runtest.Options{Blocks: 6, Bare: true, Variants: runtest.Variants()[:2], Levels: []scenarios.LevelSet{{"items": []any{10, 60}}}})
+	elsewhere.Header.ID = "20261106-000000.000-ffffff"
 	return []*results.Run{
 		made("20261101-000000.000-aaaaaa", 1, 0.6, nil),
 		made("20261102-000000.000-bbbbbb", 1.1, 0.6, nil),
@@ -39,6 +41,7 @@ func stored() []*results.Run {
 		made("20261105-000000.000-eeeeee", 1.2, 0.6, func(r *results.Run) {
 			r.Header.Environment = runtest.Contained().Header.Environment
 		}),
+		elsewhere,
 	}
 }
 

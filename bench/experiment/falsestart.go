@@ -1,0 +1,32 @@
+package experiment
+
+import (
+	"fmt"
+
+	"floodgate/results"
+)
+
+// maxFalseStarts is how many of a run's first trials may crash alike at once
+// before the run gives up: the command of the SUT is wrong then.
+const maxFalseStarts = 3
+
+// falseStart counts the first trials of a run whose command crashed before it
+// asked the upstream for anything, each for the same reason.
+type falseStart struct {
+	trials int
+	reason string
+	over   bool // one did not
+}
+
+// ended takes the next trial, and gives up after the last that may crash so.
+func (f *falseStart) ended(t results.Trial) error {
+	atOnce := t.Outcome == results.OutcomeCrashed && t.Upstream != nil && t.Upstream.Requests == 0
+	if f.over = f.over || !atOnce || f.trials > 0 && t.Reason != f.reason; f.over {
+		return nil
+	}
+	f.trials, f.reason = f.trials+1, t.Reason
+	if f.trials < maxFalseStarts {
+		return nil
+	}
+	return fmt.Errorf("the first %d trials all crashed: %s; is sut.command right?", f.trials, f.reason)
+}

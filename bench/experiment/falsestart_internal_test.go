@@ -1,0 +1,48 @@
+package experiment
+
+import (
+	"strings"
+	"testing"
+
+	"floodgate/results"
+)
+
+func TestFalseStart(t *testing.T) {
+	crashed := func(reason string, requests int) results.Trial {
+		return results.Trial{Outcome: results.OutcomeCrashed, Reason: reason, Upstream: &results.UpstreamStats{Requests: requests}}
+	}
+	nothing := crashed("no module", 0)
+	for name, test := range map[string]struct {
+		trials []results.Trial
+		last   int // trial at which the run ends; 0: none
+	}{
+		"always":          {[]results.Trial{nothing, nothing, nothing, nothing}, 3},
+		"two":             {[]results.Trial{nothing, nothing}, 0},
+		"after work":      {[]results.Trial{crashed("x", 7), crashed("x", 7), crashed("x", 7)}, 0},
+		"other reasons":   {[]results.Trial{nothing, crashed("y", 0), nothing, nothing, nothing}, 0},
+		"not the first":   {[]results.Trial{{Outcome: results.OutcomeOK}, nothing, nothing, nothing}, 0},
+		"unknown by whom": {[]results.Trial{{Outcome: results.OutcomeCrashed}, nothing, nothing, nothing}, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var f falseStart
+			last := 0
+			for i, trial := range test.trials {
+				if err := f.ended(trial); err != nil {
+					if last = i + 1; !strings.Contains(err.Error(), "first 3 trials all crashed: no module; is sut.command right?") {
+						t.Error(err)
+					}
+					break
+				}
+			}
+			if last != test.last {
+				t.Errorf("the run ended at trial %d, want %d", last, test.last)
+			}
+		})
+	}
+	ours := falseStart{over: true} // no command
+	for range 4 {
+		if err := ours.ended(nothing); err != nil {
+			t.Error(err)
+		}
+	}
+}
