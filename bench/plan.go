@@ -191,7 +191,7 @@ func newRates(s *scenarios.Scenario, search capacity.SearchOptions, h results.He
 	return &capacity.Plan{
 		ID: h.ID, Started: h.Started, Scenario: s.Name, Title: s.Title, Level: level,
 		SLO: *s.SLO, NoFile: s.SUT.NoFile, MaxDescriptors: s.SLO.MaxDescriptors(s.SUT.NoFile), Poisson: s.Service.Arrivals.Poisson,
-		Window: search.Window, Confirm: search.Confirm, LagBound: capacity.LagBound,
+		Window: search.Window, Confirm: search.Confirm, LagBound: results.LagBound,
 		Environment: h.Environment, Machine: h.Fingerprint,
 	}
 }

@@ -12,6 +12,8 @@ type Service struct {
 	Dropped int            `json:"dropped"`
 	OK      int            `json:"ok"`
 	Errors  map[string]int `json:"errors,omitempty"`
+	// Late of those that ended were begun more than [LagBound] after they were due.
+	Late int `json:"late"`
 	// Response is the time of all that ended since they were due, Accepted that
 	// of those that were done alone; ServiceTime is the time since they were
 	// begun, Lag how late that was.
@@ -28,6 +30,20 @@ type Service struct {
 	// Recovered says that a report after the load was done in time.
 	Recovered bool   `json:"recovered"`
 	Series    Series `json:"series"`
+}
+
+// Bounds on how late the load generator may begin a report, and the median one:
+// those that the mock upstream has on its answers (its late_p99_bound and late_bound).
+const (
+	LagBound       = 20 * time.Millisecond
+	LagMedianBound = 2 * time.Millisecond
+)
+
+// TooLate says whether the load generator was too slow to believe the trial: it
+// began the median report late, or more than 1 % of them. A single one, which a
+// machine's hiccup may be, does not count.
+func (s *Service) TooLate() bool {
+	return s.Lag.P50 > LagMedianBound || s.Late > max(1, s.Ended/100)
 }
 
 // Series is the course of a trial: a value of each column at each time.

@@ -14,7 +14,6 @@ import (
 	"floodgate/bench/load"
 	"floodgate/bench/sut"
 	"floodgate/results"
-	"floodgate/results/capacity"
 	"floodgate/scenarios"
 )
 
@@ -82,18 +81,14 @@ func (t *serviceTrial) run(ctx context.Context) (outcome string, err error) {
 	return lateGenerator(t.m.record.Service)
 }
 
-// lagMedianBound is how late the generator may begin the median report, as the
-// mock upstream may (mockupstream's late_bound).
-const lagMedianBound = 2 * time.Millisecond
-
 // lateGenerator makes a trial invalid whose reports were begun too late: what
 // it offered is not the load that the scenario asks for.
 func lateGenerator(s *results.Service) (outcome string, err error) {
-	if s.Lag.P50 <= lagMedianBound && s.Lag.P99 <= capacity.LagBound {
+	if !s.TooLate() {
 		return "", nil
 	}
-	return results.OutcomeInvalid, fmt.Errorf("the load generator was too slow: it began reports %v late in the median and 1 %% of them %v or more; bounds %v and %v",
-		s.Lag.P50.Round(time.Microsecond), s.Lag.P99.Round(time.Microsecond), lagMedianBound, capacity.LagBound)
+	return results.OutcomeInvalid, fmt.Errorf("the load generator was too slow: it began reports %v late in the median (bound %v) and %d of %d more than %v late (bound: 1 %%)",
+		s.Lag.P50.Round(time.Microsecond), results.LagMedianBound, s.Late, s.Ended, results.LagBound)
 }
 
 // load attacks until the reports have come and ended, or nothing is completed any more.

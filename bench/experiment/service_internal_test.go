@@ -10,14 +10,17 @@ import (
 
 func TestALateGeneratorIsNotBelieved(t *testing.T) {
 	for name, test := range map[string]struct {
-		p50, p99 time.Duration
-		want     string
+		p50         time.Duration
+		late, ended int
+		want        string
 	}{
-		"in time":           {2 * time.Millisecond, 20 * time.Millisecond, ""},
-		"late now and then": {time.Millisecond, 21 * time.Millisecond, results.OutcomeInvalid},
-		"always late":       {3 * time.Millisecond, 4 * time.Millisecond, results.OutcomeInvalid},
+		"in time":           {2 * time.Millisecond, 0, 30, ""},
+		"late once":         {time.Millisecond, 1, 30, ""},
+		"late now and then": {time.Millisecond, 2, 199, results.OutcomeInvalid},
+		"1 % late":          {time.Millisecond, 3, 300, ""},
+		"always late":       {3 * time.Millisecond, 0, 30, results.OutcomeInvalid},
 	} {
-		outcome, err := lateGenerator(&results.Service{Lag: results.Histogram{P50: test.p50, P99: test.p99}})
+		outcome, err := lateGenerator(&results.Service{Ended: test.ended, Late: test.late, Lag: results.Histogram{P50: test.p50}})
 		if outcome != test.want || (err != nil) != (test.want != "") {
 			t.Errorf("%s: outcome %q, %v, want %q", name, outcome, err, test.want)
 		}

@@ -13,8 +13,8 @@ import (
 // safe for use by many goroutines: an attack's Due and Ended come from two, so
 // the caller locks.
 type Recorder struct {
-	due, ended, ok int64
-	errors         map[string]int64
+	due, ended, ok, late int64
+	errors               map[string]int64
 	// accepted are the answered ones alone, all the ended ones with errors too.
 	accepted, response, service, lag *hdrhistogram.Histogram
 }
@@ -42,6 +42,9 @@ func (r *Recorder) Ended(e Ended) {
 	record(r.response, e.Response())
 	record(r.service, e.Service())
 	record(r.lag, e.Lag())
+	if e.Lag() > results.LagBound {
+		r.late++
+	}
 }
 
 // record caps what a histogram cannot hold: an hour.
@@ -52,7 +55,7 @@ func record(h *hdrhistogram.Histogram, d time.Duration) {
 // Summary is what was recorded, for the record of a trial whose attack is over:
 // what was due and has not ended by then was dropped.
 func (r *Recorder) Summary() (*results.Service, error) {
-	s := &results.Service{Due: int(r.due), Ended: int(r.ended), Dropped: int(r.due - r.ended), OK: int(r.ok)}
+	s := &results.Service{Due: int(r.due), Ended: int(r.ended), Dropped: int(r.due - r.ended), OK: int(r.ok), Late: int(r.late)}
 	for name, n := range r.errors {
 		if s.Errors == nil {
 			s.Errors = map[string]int{}

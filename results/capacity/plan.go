@@ -24,7 +24,7 @@ type Plan struct {
 	// Window of a rate that was tried, Confirm of one that was to be confirmed.
 	Window  time.Duration `json:"window_ns"`
 	Confirm time.Duration `json:"confirm_ns"`
-	// LagBound of the generator, see [LagBound].
+	// LagBound of the generator, see [results.LagBound].
 	LagBound    time.Duration       `json:"lag_bound_ns"`
 	Variants    []Variant           `json:"variants"`
 	Environment results.Environment `json:"environment"`

@@ -8,11 +8,6 @@ import (
 	"floodgate/scenarios"
 )
 
-// LagBound is how late the generator may begin 1 % of the reports. Above it the
-// generator is the bottleneck, and the trial says nothing of the service. It is
-// that of the mock upstream (mockupstream's late_p99_bound).
-const LagBound = 20 * time.Millisecond
-
 // Figures are what a rate is judged by.
 type Figures struct {
 	// Due reports, of which OK were done in time.
@@ -56,8 +51,10 @@ func Judge(t results.Trial, slo scenarios.SLO, nofile int) Point {
 	switch {
 	case t.Outcome == results.OutcomeInvalid:
 		p.invalid("%s", t.Reason)
-	case s != nil && s.Lag.P99 > LagBound:
-		p.invalid("the generator was too slow: it began 1%% of the reports %s late or more (bound: %s)", short(s.Lag.P99), short(LagBound))
+	case s != nil && s.TooLate():
+		p.invalid("the generator was too slow: it began %d of %d reports more than %s late", s.Late, s.Ended, short(results.LagBound))
+	case s != nil && s.Late > 0 && s.Response.P99 > time.Duration(slo.P99) && s.ServiceTime.P99 <= time.Duration(slo.P99):
+		p.invalid("the generator was too slow: p99 %s since a report was due, %s since it was begun", short(s.Response.P99), short(s.ServiceTime.P99))
 	case s != nil && s.Due == 0:
 		p.invalid("no report came in the window")
 	default:

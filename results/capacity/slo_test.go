@@ -19,7 +19,7 @@ func good() results.Trial {
 		Documents: &results.Documents{Expected: 9, Found: 9},
 		Service: &results.Service{
 			Due: 1000, Ended: 1000, OK: 990, Recovered: true,
-			Response: results.Histogram{P99: time.Second}, Lag: results.Histogram{P99: capacity.LagBound},
+			Response: results.Histogram{P99: time.Second}, Late: 10,
 		},
 	}
 }
@@ -31,7 +31,7 @@ func TestJudge(t *testing.T) {
 		why    string
 	}{
 		"everything at its bound": {func(*results.Trial) {}, capacity.Held, ""},
-		"p99":                     {func(t *results.Trial) { t.Service.Response.P99++ }, capacity.Failed, "p99 1 s, more than 1 s"},
+		"p99":                     {func(t *results.Trial) { t.Service.Response.P99++; t.Service.ServiceTime.P99 = t.Service.Response.P99 }, capacity.Failed, "p99 1 s, more than 1 s"},
 		"errors":                  {func(t *results.Trial) { t.Service.OK-- }, capacity.Failed, "1.1 % of 1000 reports not done, more than 1 %"},
 		"descriptors":             {func(t *results.Trial) { t.Descriptors.Peak++ }, capacity.Failed, "205 descriptors, more than 204 of 256"},
 		"descriptors inside": {func(t *results.Trial) { t.Descriptors.Inside = &results.Kinds{Upstream: 200, Mongo: 3, Other: 2} },
@@ -47,10 +47,11 @@ func TestJudge(t *testing.T) {
 		"timeout": {func(t *results.Trial) { t.Outcome = results.OutcomeTimeout }, capacity.Failed, "timeout"},
 		"mock": {func(t *results.Trial) { t.Outcome, t.Reason = results.OutcomeInvalid, "the mock upstream was too slow" },
 			capacity.Invalid, "the mock upstream was too slow"},
-		"generator":  {func(t *results.Trial) { t.Service.Lag.P99++ }, capacity.Invalid, "the generator was too slow"},
-		"no reports": {func(t *results.Trial) { t.Service.Due, t.Service.OK = 0, 0 }, capacity.Invalid, "no report came"},
+		"generator":            {func(t *results.Trial) { t.Service.Late++ }, capacity.Invalid, "the generator was too slow"},
+		"p99 of the generator": {func(t *results.Trial) { t.Service.Response.P99++; t.Service.ServiceTime.P99 = time.Millisecond }, capacity.Invalid, "1 ms since it was begun"},
+		"no reports":           {func(t *results.Trial) { t.Service.Due, t.Service.OK = 0, 0 }, capacity.Invalid, "no report came"},
 		// Who cannot tell does not know either that the SLO failed.
-		"generator and p99": {func(t *results.Trial) { t.Service.Lag.P99++; t.Service.Response.P99 = time.Minute }, capacity.Invalid, "generator"},
+		"generator and p99": {func(t *results.Trial) { t.Service.Late = 11; t.Service.Response.P99 = time.Minute }, capacity.Invalid, "generator"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			trial := good()
