@@ -60,7 +60,7 @@ name: load
 title: Load
 seed: 7
 items: {kind: phone-numbers}
-service: {report_items: 10, arrivals: %s, duration: %s, timeout: 5s, recovery: 3s}
+service: {report_items: 10, arrivals: %s, duration: %s, timeout: 5s, recovery: 20s}
 upstream:
   latency: {distribution: constant, value: %s}
   body: {min_records: 1, max_records: 3}

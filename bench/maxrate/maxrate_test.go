@@ -134,7 +134,9 @@ func TestTheRateIsNotAboveTheCapacity(t *testing.T) {
 	if v.Failed <= v.Confirmed || v.Confirmed > trueRate*(1+0.05)*1.02 {
 		t.Errorf("confirmed %v, failed %v, of %v", v.Confirmed, v.Failed, trueRate)
 	}
-	if b := v.Blame; b == nil || b.Resource != capacity.Upstream && b.Resource != capacity.CPU {
+	// On a busy machine fetches are slow at the lowest rate too: then the slots
+	// that they hold are blamed, or the CPU.
+	if b := v.Blame; b == nil || b.Resource != capacity.Upstream && b.Resource != capacity.CPU && b.Resource != capacity.Limit {
 		t.Errorf("blamed %+v, want the upstream", b)
 	}
 }
