@@ -21,6 +21,7 @@ import (
 
 	"floodgate/bench/environment"
 	"floodgate/bench/sut"
+	"floodgate/results/gobench"
 	"floodgate/scenarios"
 )
 
@@ -103,9 +104,10 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		code, err = e.code, e.err
 	}
 	var bad scenarios.Errors
+	var lines gobench.Errors
 	switch {
 	case err == nil:
-	case errors.As(err, &bad): // each line names its file already
+	case errors.As(err, &bad), errors.As(err, &lines): // each line names its file already
 		fmt.Fprintln(stderr, err)
 	default:
 		fmt.Fprintln(stderr, "floodgate:", err)
@@ -141,6 +143,6 @@ trial could not be measured, or the run was interrupted.`,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newRun(stdout, stderr), newScenario(stdout), newReport(stdout), newCompare(stdout),
-		newUpstream(stderr), newMongo(stderr), newDoctor(stdout, stderr), newPlan(stdout, stderr))
+		newUpstream(stderr), newMongo(stderr), newDoctor(stdout, stderr), newPlan(stdout, stderr), newGate(stdout))
 	return root
 }

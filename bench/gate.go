@@ -1,0 +1,116 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"floodgate/results/gobench"
+	"floodgate/results/report"
+)
+
+func newGate(stdout io.Writer) *cobra.Command {
+	var format, margin string
+	var goBench bool
+	var o gobench.Options
+	cmd := &cobra.Command{
+		Use:   "gate --go-bench OLD NEW",
+		Short: "Judge whether Go benchmarks got worse",
+		Long: `Judges two outputs of "go test -bench": benchstat's table, a verdict on every
+benchmark in every unit, and an exit code. "-" in place of one file is the
+standard input.
+
+A benchmark is worse when the Mann-Whitney test says that it differs, to the bad
+side, with a p of at most --alpha after Holm's correction over all comparisons,
+and when its median is worse by more than --margin (0%: by however little). Lower
+is better for ns/op, B/op and allocs/op, higher for MB/s; for other units lines
+such as "Unit p99-ns better=lower" say so. Improvements are shown, no more.
+
+Measurements that the old file has and the new one has not are an error without
+--allow-missing, and different goos, goarch, cpu, scenario or environment lines
+without --allow-mixed.
+
+Exit code 0 says that nothing got worse; 1 that something did; 2 that a file is
+wrong; 3 that it could not be decided, such as with too few samples (it says how
+many it takes).`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if !goBench {
+				return errors.New("gate has one mode so far: allowed is --go-bench OLD NEW")
+			}
+			if len(args) != 2 {
+				return fmt.Errorf("%d files: allowed are two, OLD and NEW", len(args))
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, args []string) error {
+			var err error
+			if o.Margin, err = parseMargin(margin); err != nil {
+				return exit(exitUsage, err)
+			}
+			if !(o.Alpha > 0 && o.Alpha < 1) {
+				return exit(exitUsage, fmt.Errorf("--alpha %v: allowed is between 0 and 1, such as 0.05", o.Alpha))
+			}
+			if format != formatText && format != formatJSON {
+				return badFormat(format, formatText, formatJSON)
+			}
+			v, err := judgeGoBench(cmd.InOrStdin(), args, o)
+			if err != nil {
+				return exit(exitUsage, err)
+			}
+			if err := printGoBench(stdout, v, format); err != nil {
+				return err
+			}
+			return exit(v.Exit, nil)
+		},
+	}
+	cmd.Flags().BoolVar(&goBench, "go-bench", false, "judge two outputs of go test -bench")
+	cmd.Flags().StringVar(&margin, "margin", "0%", "worsening of a median that is allowed, in `percent`")
+	cmd.Flags().Float64Var(&o.Alpha, "alpha", 0.05, "allowed `probability` of calling anything different that is not")
+	cmd.Flags().BoolVar(&o.AllowMissing, "allow-missing", false, "judge what both files have, and name the rest")
+	cmd.Flags().BoolVar(&o.AllowMixed, "allow-mixed", false, "compare measurements of different machines, and say so")
+	cmd.Flags().StringVar(&format, "format", formatText, "text or json")
+	return cmd
+}
+
+// parseMargin reads "5%" as 0.05.
+func parseMargin(s string) (float64, error) {
+	number, ok := strings.CutSuffix(s, "%")
+	x, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if !ok || err != nil || !(x >= 0 && x <= 1e6) {
+		return 0, fmt.Errorf("--margin %q: allowed is a percentage from 0%% to 1000000%%, such as 5%%", s)
+	}
+	return x / 100, nil
+}
+
+func judgeGoBench(stdin io.Reader, paths []string, o gobench.Options) (*gobench.Verdict, error) {
+	if paths[0] == "-" && paths[1] == "-" {
+		return nil, errors.New(`both files are "-": allowed for one of the two`)
+	}
+	var in [2]gobench.Input
+	for i, path := range paths {
+		if path == "-" {
+			in[i] = gobench.Input{Name: "stdin", Reader: stdin}
+			continue
+		}
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		in[i] = gobench.Input{Name: path, Reader: f}
+	}
+	return gobench.Judge(in[0], in[1], o)
+}
+
+func printGoBench(stdout io.Writer, v *gobench.Verdict, format string) error {
+	if format == formatJSON {
+		return report.GoBenchVerdictJSON(stdout, v)
+	}
+	width, color := terminal(stdout)
+	return report.GoBenchVerdict(stdout, v, report.Options{Width: width, Color: color})
+}

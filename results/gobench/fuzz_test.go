@@ -1,0 +1,71 @@
+package gobench_test
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"floodgate/results/gobench"
+)
+
+// Whatever two files hold, they are refused with a place or judged with sane
+// figures; the corpus is of malformed ones.
+func FuzzJudge(f *testing.F) {
+	good := "goos: linux\npkg: p\nUnit x better=higher\nBenchmarkX-2 10 5 ns/op 3 x\nBenchmarkX-2 10 6 ns/op 3 x\n"
+	f.Add(good, good, 0.0)
+	for _, bad := range []string{
+		"", "BenchmarkX", "BenchmarkX ", "Benchmark 1 1 x", "BenchmarkX 1", "BenchmarkX 0 1 x", "BenchmarkX 1 NaN x", "BenchmarkX 1 1e308 MB/s",
+		"BenchmarkX 1 1 ns 1 sec", "Unit", "Unit x", "Unit x =", "Unit x better=", "Unit ns better=lower\nUnit sec better=higher\n",
+		"Unit\u00a0x better=lower\nBenchmarkX\u20031 1 x", "BenchmarkX 1 1 x\r\nBenchmarkX 1 2 x\r", "k:\nk: v\nBenchmarkX 1 -1 x",
+		"BenchmarkX 1 0x1p-1074 x", "BenchmarkX 1 1.7e308 x\nBenchmarkX 1 1.7e308 x", "BenchmarkX +1 1_0 x", "Unit x assume=exact\nBenchmarkX 1 1 x",
+		"BenchmarkX 1 5 ns/ns/MB", "BenchmarkX 1 5 MB*ns-MB^", "\xff\xfeB", "{}", "FAIL",
+	} {
+		f.Add(bad, good, 0.05)
+		f.Add(good, bad, 0.0)
+		f.Add(bad, bad, 1.0)
+	}
+	f.Fuzz(func(t *testing.T, older, newer string, margin float64) {
+		if len(older)+len(newer) > 1<<16 {
+			t.Skip()
+		}
+		o := gobench.Options{Margin: margin, AllowMissing: len(older)%2 == 0, AllowMixed: len(newer)%2 == 0}
+		v, err := judge(older, newer, o)
+		if err != nil {
+			var all gobench.Errors
+			if !errors.As(err, &all) {
+				if margin >= 0 && margin < 1e300 {
+					t.Fatalf("no place: %v", err)
+				}
+				return
+			}
+			for _, e := range all {
+				if e.Line < 1 || e.Column < 1 || e.File == "" || e.Problem == "" || e.Allowed == "" {
+					t.Fatalf("%#v", e)
+				}
+			}
+			return
+		}
+		if _, err := json.Marshal(v); err != nil {
+			t.Fatal(err)
+		}
+		rows := 0
+		for _, u := range v.Units {
+			rows += len(u.Rows)
+			for _, r := range u.Rows {
+				if r.Old.N < 1 || r.New.N < 1 || (r.P == nil) != (r.Adjusted == nil) || r.P == nil && !u.Exact || (r.Why != "") != (r.Verdict == gobench.Inconclusive) {
+					t.Fatalf("%+v", r)
+				}
+				if r.P != nil && !(*r.P >= 0 && *r.P <= *r.Adjusted && *r.Adjusted <= 1) {
+					t.Fatalf("p %v, %v", *r.P, *r.Adjusted)
+				}
+			}
+		}
+		counted := 0
+		for _, n := range v.Counts {
+			counted += n
+		}
+		if counted != rows || (v.Exit == 1) != (v.Counts[gobench.Worse] > 0) || rows == 0 && v.Exit != 3 {
+			t.Fatalf("%+v", v)
+		}
+	})
+}

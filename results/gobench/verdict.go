@@ -1,0 +1,94 @@
+// Package gobench judges two outputs of go test -bench: did anything get worse?
+// It reads and tests them with golang.org/x/perf, as benchstat does, and
+// corrects for the number of comparisons, which benchstat does not.
+package gobench
+
+// Verdicts on a comparison.
+const (
+	Worse        = "worse"         // significantly, and by more than the margin
+	WithinMargin = "within margin" // significantly worse, but not by more
+	Better       = "better"        // significantly
+	Same         = "same"          // no significant difference
+	Inconclusive = "inconclusive"  // it could not have come out otherwise; see Row.Why
+)
+
+// Options of [Judge].
+type Options struct {
+	// Alpha is the probability allowed of finding any difference where there is
+	// none, between 0 and 1.
+	Alpha float64
+	// Margin is the worsening allowed, a share of the old median: 0.05 is 5 %.
+	Margin       float64
+	AllowMissing bool // judge what both files have
+	AllowMixed   bool // judge what was measured on different machines
+}
+
+// Verdict is what came out.
+type Verdict struct {
+	Old    string  `json:"old"`
+	New    string  `json:"new"`
+	Alpha  float64 `json:"alpha"`
+	Margin float64 `json:"margin"`
+	// Tests is the number of p-values that Holm's correction is over.
+	Tests int    `json:"tests"`
+	Units []Unit `json:"units"`
+	// Missing were measured in the old file alone, Added in the new one.
+	Missing []Only `json:"missing"`
+	Added   []Only `json:"added"`
+	// AllowedMixed says that different machines were allowed; Mixed, in what they differ.
+	AllowedMixed bool     `json:"allowed_mixed"`
+	Mixed        []string `json:"mixed"`
+	// Counts are the comparisons by verdict.
+	Counts map[string]int `json:"counts"`
+	Exit   int            `json:"exit"`
+}
+
+// Unit is a table: the comparisons of one unit.
+type Unit struct {
+	Unit string `json:"unit"` // tidy: sec, not ns; B, not MB
+	// Better is lower, higher or, where nothing says so, empty.
+	Better  string   `json:"better"`
+	Exact   bool     `json:"exact"` // no noise: any difference counts
+	Rows    []Row    `json:"rows"`
+	GeoMean *GeoMean `json:"geomean"` // of positive medians alone
+}
+
+// GeoMean of the medians of a unit.
+type GeoMean struct {
+	Old   float64  `json:"old"`
+	New   float64  `json:"new"`
+	Delta *float64 `json:"delta"`
+}
+
+// Row is the comparison of one benchmark in one unit.
+type Row struct {
+	Package   string `json:"package"`
+	Benchmark string `json:"benchmark"` // without "Benchmark"
+	Old       Sample `json:"old"`
+	New       Sample `json:"new"`
+	// Delta is the change of the median as a share of the old one; none from 0.
+	Delta *float64 `json:"delta"`
+	// P is that of the rank-sum test, Adjusted after Holm; none where exact.
+	P        *float64 `json:"p"`
+	Adjusted *float64 `json:"p_adjusted"`
+	Verdict  string   `json:"verdict"`
+	// Need is how many samples either file must have to decide; 0: it has them.
+	Need int    `json:"need"`
+	Why  string `json:"why"` // it is inconclusive
+}
+
+// Sample sums up the values of a benchmark in one file.
+type Sample struct {
+	N      int     `json:"n"`
+	Median float64 `json:"median"` // where exact: the most frequent value
+	// Low and High bound the median at 95 %; none where N is too small.
+	Low  *float64 `json:"low"`
+	High *float64 `json:"high"`
+}
+
+// Only is a measurement that one file has.
+type Only struct {
+	Package   string `json:"package"`
+	Benchmark string `json:"benchmark"`
+	Unit      string `json:"unit"`
+}
