@@ -19,7 +19,7 @@ import (
 const maxFailures = 5
 
 // maxDiscarded is how many tries of a trial may be invalid before one is recorded as it is.
-const maxDiscarded = 2
+const maxDiscarded = 4
 
 // ErrInterrupted says that a run ended early; it can be resumed.
 var ErrInterrupted = errors.New("interrupted")
