@@ -51,7 +51,7 @@ func selectMedian(x []float64) float64 {
 	if n%2 == 1 {
 		return upper
 	}
-	return slices.Max(x[:n/2])/2 + upper/2
+	return average(slices.Max(x[:n/2]), upper)
 }
 
 // quickselect moves the k-th smallest of x (from 0) to its place, what is

@@ -50,7 +50,7 @@ func HodgesLehmann(d []float64) float64 {
 func walsh(d, to []float64) []float64 {
 	for i := range d {
 		for j := i; j < len(d); j++ {
-			to = append(to, d[i]/2+d[j]/2)
+			to = append(to, average(d[i], d[j]))
 		}
 	}
 	return to
@@ -58,7 +58,16 @@ func walsh(d, to []float64) []float64 {
 
 func middle(sorted []float64) float64 {
 	n := len(sorted)
-	return sorted[(n-1)/2]/2 + sorted[n/2]/2
+	return average(sorted[(n-1)/2], sorted[n/2])
+}
+
+// average does not overflow, and lies between a and b also where halves of
+// them are too small to be exact.
+func average(a, b float64) float64 {
+	if a == b {
+		return a
+	}
+	return min(max(a/2+b/2, min(a, b)), max(a, b))
 }
 
 // signedRankCritical is the largest k with P(W ≤ k-1) ≤ (1-level)/2 under the

@@ -84,7 +84,7 @@ func Median(x []float64) float64 {
 		return math.NaN()
 	}
 	s := slices.Sorted(slices.Values(x))
-	return s[(n-1)/2]/2 + s[n/2]/2
+	return average(s[(n-1)/2], s[n/2])
 }
 
 // GeometricMean of positive values; NaN for none, or where one is not positive.

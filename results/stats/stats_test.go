@@ -119,6 +119,16 @@ func TestBootstrapBounds(t *testing.T) {
 	})
 }
 
+// Halves of the least numbers are not exact.
+func TestAverageOfTheLeastNumbers(t *testing.T) {
+	for _, d := range [][]float64{{2.225073858507202e-308}, {5e-324}, {5e-324, 5e-324, 1}, {-5e-324, 5e-324}, {math.MaxFloat64, math.MaxFloat64}} {
+		got, err := stats.Bootstrap(d, 0.95, 1)
+		if err != nil || got.Low < slices.Min(d) || got.High > slices.Max(d) || stats.Median(d) < slices.Min(d) || stats.Median(d) > slices.Max(d) {
+			t.Errorf("%+v, median %v of %v, %v", got, stats.Median(d), d, err)
+		}
+	}
+}
+
 func TestDisagree(t *testing.T) {
 	p, err := stats.Compare([]float64{-1, 1.1, 1.2, 1.3, 1.4, 1.5}, 0.95, 1)
 	if err != nil {
