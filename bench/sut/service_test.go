@@ -32,9 +32,10 @@ func serving(t *testing.T, upstream string, v scenarios.Variant, nofile int) (p 
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Kill)
+	conns, _ := v.MaxConns()
 	s := sut.Spec{
 		Floodgate: sut.Version, Type: sut.TypeSpec, Trial: "test/0", Observe: true, Service: true, Variant: v,
-		Upstream: sut.UpstreamSpec{URL: upstream},
+		Upstream: sut.UpstreamSpec{URL: upstream, MaxConns: conns},
 	}
 	if err := p.Send(deadline(t), s); err != nil {
 		t.Fatal(err)
