@@ -72,6 +72,15 @@ func (b Budget) Kept(value, margin float64) (kept, byMargin bool) {
 	return kept, kept
 }
 
+// Bound is the limit with the margin: of a greatest value added, of a least one taken off.
+func (b Budget) Bound(margin float64) float64 {
+	slack := margin * math.Abs(b.Limit)
+	if b.Upper() {
+		return nine(b.Limit + slack)
+	}
+	return nine(b.Limit - slack)
+}
+
 func (b Budget) holds(value, slack float64) bool {
 	most, least := nine(b.Limit+slack), nine(b.Limit-slack)
 	switch b.Op {
