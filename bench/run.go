@@ -43,8 +43,8 @@ func newRun(stdout, stderr io.Writer) *cobra.Command {
 		Use:   "run [SCENARIO…]",
 		Short: "Run scenarios, judge their claims and store the run",
 		Long: `Runs each scenario (a built-in name or a YAML file; default: report), prints a
-table and the judged claims, and stores the run. The exit code is that of the
-worst verdict.
+table, the judged claims and thresholds, and stores the run. The exit code is
+that of the worst verdict.
 
 Upstream and database come from the environment:
 
