@@ -63,6 +63,9 @@ func (c *checker) thresholds(names []string, levels []Level) {
 		if b.Limit == 0 && t.Margin > 0 {
 			c.report(join(path, "margin"), "is a share of the limit, which is 0; allowed: a margin of a limit above 0")
 		}
+		if wrong := t.cannotAbort(b); wrong != "" {
+			c.report(join(path, "abort"), wrong)
+		}
 		one := bounding{b, at, c.s.together(t.about(), levels)}
 		if names == nil || levels == nil || c.failed[join(path, "where")] {
 			continue // what it selects is not known
@@ -74,6 +77,19 @@ func (c *checker) thresholds(names []string, levels []Level) {
 		c.beside(one, before)
 		before = append(before, one)
 	}
+}
+
+// cannotAbort says why a threshold cannot end a run early, as it is to.
+func (t Threshold) cannotAbort(b Budget) string {
+	switch {
+	case !t.Abort:
+		return ""
+	case t.Severity == SeverityWarn:
+		return "a threshold that only warns cannot end the run; allowed: severity: fail"
+	case b.Metric.Name == MetricReduction:
+		return "a reduction is known at the end of the run alone; allowed: abort with the other metrics"
+	}
+	return ""
 }
 
 func and(names []string) string {

@@ -127,6 +127,7 @@ var rules = map[string]rule{
 	"Threshold.rule":     {doc: "<variant>.<metric> <op> <value>, or reduction(<variant>, <baseline>) <op> <percentage>.", rule: true},
 	"Threshold.margin":   {doc: `What the limit may be missed by, as a share of it, such as "5%". Default none.`},
 	"Threshold.severity": {doc: "fail (default), or warn, which leaves the exit code alone.", oneOf: []string{SeverityFail, SeverityWarn}},
+	"Threshold.abort":    {doc: "true ends the run as soon as no trial to come can keep the budget any more. Default false. A reduction, known at the end alone, and a budget that only warns cannot."},
 	"Threshold.where":    {doc: "Factors and the one value that selects levels. Default: all levels at which the variant runs."},
 
 	"ReductionClaim.of":       {doc: "Names of the variants.", variant: true},

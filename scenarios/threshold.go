@@ -17,6 +17,9 @@ type Threshold struct {
 	Margin Percent `yaml:"margin,omitempty" json:"margin,omitempty"`
 	// Severity is "fail" (default) or "warn", which leaves the exit code alone.
 	Severity string `yaml:"severity,omitempty" json:"severity,omitempty"`
+	// Abort ends the run as soon as no trial to come can keep the budget any
+	// more. Default false: the run goes on to its end.
+	Abort bool `yaml:"abort,omitempty" json:"abort,omitempty"`
 	// Where maps factors to the one value that selects levels. Empty: all
 	// levels at which the variant runs.
 	Where map[string]any `yaml:"where,omitempty" json:"where,omitempty"`

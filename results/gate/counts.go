@@ -5,7 +5,8 @@ import "floodgate/results"
 // sum adds up what each trial counted, one that did not come to its end until
 // then. count says why it is not known.
 func sum(trials []*results.Trial, count func(*results.Trial) (int, string)) measured {
-	m := measured{gaps: gaps{}, grows: true}
+	m := measured{gaps: gaps{}}
+	m.completed = func(_ int, low bool) float64 { return growing(m.value, low) }
 	total := 0
 	for _, t := range trials {
 		n, why := count(t)
@@ -118,7 +119,7 @@ func shedBy(t *results.Trial) (int, string) {
 // doneOf is the share of reports done of all that were due.
 func doneOf(trials []*results.Trial) measured {
 	m := measured{gaps: gaps{}}
-	due, done := 0, 0
+	due, done, most := 0, 0, 0
 	for _, t := range trials {
 		switch {
 		case !ended(t):
@@ -127,11 +128,18 @@ func doneOf(trials []*results.Trial) measured {
 			m.gaps["no report was due"]++
 		default:
 			m.n++
-			due, done = due+t.Service.Due, done+t.Service.OK
+			due, done, most = due+t.Service.Due, done+t.Service.OK, max(most, t.Service.Due)
 		}
 	}
 	if due > 0 {
 		m.value = new(float64(done) / float64(due))
+	}
+	m.completed = func(missing int, low bool) float64 {
+		more := missing * most
+		if low {
+			return float64(done) / float64(due+more)
+		}
+		return float64(done+more) / float64(due+more)
 	}
 	return m
 }

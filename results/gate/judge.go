@@ -62,7 +62,15 @@ func Judge(run *results.Run) (*Verdict, error) {
 		}
 		v.Thresholds = append(v.Thresholds, judged)
 	}
-	v.Notes = slices.Concat(notes(v), limited(run), discarded(run), warnings(run, v.Labels))
+	aborted, err := abort(x)
+	if err != nil {
+		return nil, fmt.Errorf("judge run %q: %w", h.ID, err)
+	}
+	var ended []string
+	if aborted != "" && v.Recorded < v.Planned {
+		ended = []string{fmt.Sprintf("the run ended early: no trial to come could have kept %q", aborted)}
+	}
+	v.Notes = slices.Concat(notes(v), ended, limited(run), discarded(run), warnings(run, v.Labels))
 	v.Exit = exit(v)
 	return v, nil
 }

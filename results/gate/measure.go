@@ -1,9 +1,13 @@
 package gate
 
 import (
+	"cmp"
 	"fmt"
+	"math"
 	"slices"
 	"strings"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"floodgate/results"
 	"floodgate/results/stats"
@@ -16,9 +20,10 @@ type measured struct {
 	value *float64 // nil: nothing
 	n     int      // trials behind it
 	gaps  gaps     // trials that say nothing, or not all
-	// grows says that a trial more can only add to the value: a sum or a maximum.
-	grows bool
-	notes []string
+	// completed is the value if the given number of further trials came out as low
+	// as can be, or as high: what no trial to come can mend is decided.
+	completed func(missing int, low bool) float64
+	notes     []string
 	// believed is the value without what may be the making of the machine or the
 	// load generator; doubt says what that is, empty: there is nothing of the kind.
 	// It cannot break a budget; a budget that is kept in spite of it is kept.
@@ -69,7 +74,7 @@ func ended(t *results.Trial) bool {
 
 // latency is a quantile of the histograms of a stage, or of a service's, merged.
 func latency(trials []*results.Trial, of, which string) (measured, error) {
-	m := measured{gaps: gaps{}, grows: which == "max"}
+	m := measured{gaps: gaps{}}
 	var histograms []results.Histogram
 	for _, t := range trials {
 		if !ended(t) {
@@ -89,19 +94,36 @@ func latency(trials []*results.Trial, of, which string) (measured, error) {
 	if err != nil || merged == nil {
 		return m, err
 	}
-	value := merged.Mean()
+	m.value = new(read(merged, which))
+	m.completed = func(missing int, low bool) float64 {
+		full := hdrhistogram.Import(merged.Export())
+		extreme := full.HighestTrackableValue()
+		if low {
+			extreme = full.LowestTrackableValue()
+		}
+		if err := full.RecordValues(extreme, int64(missing)*slices.MaxFunc(histograms, byCount).Count); err != nil || !low && which == "mean" {
+			return math.Inf(1) // of a mean: values have no bound
+		}
+		return read(full, which)
+	}
+	return m, nil
+}
+
+func byCount(a, b results.Histogram) int { return cmp.Compare(a.Count, b.Count) }
+
+// read is a figure of a histogram: p50, p95, p99, max or the mean.
+func read(h *hdrhistogram.Histogram, which string) float64 {
 	switch which {
 	case "p50":
-		value = float64(merged.ValueAtQuantile(50))
+		return float64(h.ValueAtQuantile(50))
 	case "p95":
-		value = float64(merged.ValueAtQuantile(95))
+		return float64(h.ValueAtQuantile(95))
 	case "p99":
-		value = float64(merged.ValueAtQuantile(99))
+		return float64(h.ValueAtQuantile(99))
 	case "max":
-		value = float64(merged.Max())
+		return float64(h.Max())
 	}
-	m.value = &value
-	return m, nil
+	return h.Mean()
 }
 
 // histogramOf a trial, and why it does not tell all.
@@ -161,13 +183,21 @@ func medianOf(trials []*results.Trial, metric string) measured {
 	if m.n = len(values); m.n > 0 {
 		m.value = new(stats.Median(values))
 	}
+	m.completed = func(missing int, low bool) float64 {
+		extreme := math.Inf(1)
+		if low {
+			extreme = 0
+		}
+		return stats.Median(append(slices.Clone(values), slices.Repeat([]float64{extreme}, missing)...))
+	}
 	return m
 }
 
 // highest of all trials: what one had open or resident that did not come to
 // its end was real, though it might have become more.
 func highest(trials []*results.Trial, metric string) measured {
-	m := measured{gaps: gaps{}, grows: true}
+	m := measured{gaps: gaps{}}
+	m.completed = func(_ int, low bool) float64 { return growing(m.value, low) }
 	for _, t := range trials {
 		value, why := heldBy(t, metric)
 		invalid := t.Outcome == results.OutcomeInvalid
@@ -189,6 +219,14 @@ func highest(trials []*results.Trial, metric string) measured {
 		}
 	}
 	return m
+}
+
+// growing is a sum or a maximum that further trials can only add to.
+func growing(value *float64, low bool) float64 {
+	if low {
+		return *value
+	}
+	return math.Inf(1)
 }
 
 func larger(a, b *float64) *float64 {

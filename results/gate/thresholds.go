@@ -3,6 +3,7 @@ package gate
 import (
 	"cmp"
 	"fmt"
+	"math"
 
 	"floodgate/results/summary"
 	"floodgate/scenarios"
@@ -19,8 +20,10 @@ type Threshold struct {
 	Rule     string `json:"rule"` // in its author's words
 	Severity string `json:"severity"`
 	// Margin is what the limit may be missed by, a share of it.
-	Margin   float64 `json:"margin,omitempty"`
-	Decision string  `json:"decision"`
+	Margin float64 `json:"margin,omitempty"`
+	// Abort says that it ends the run once no trial to come can keep it.
+	Abort    bool   `json:"abort,omitempty"`
+	Decision string `json:"decision"`
 	// Op and Unit of the values and limits of the evidence, as package
 	// scenarios has them.
 	Op   string         `json:"op"`
@@ -42,7 +45,7 @@ func judgeThreshold(x *summary.Index, t scenarios.Threshold) (Threshold, error) 
 	}
 	judged := Threshold{
 		Rule: t.Rule, Severity: cmp.Or(t.Severity, scenarios.SeverityFail), Margin: *summary.Rounded(float64(t.Margin)),
-		Op: b.Op, Unit: b.Metric.Unit, Evidence: []Evidence{},
+		Abort: t.Abort, Op: b.Op, Unit: b.Metric.Unit, Evidence: []Evidence{},
 	}
 	variants := []string{b.Variant}
 	if b.Baseline != "" {
@@ -120,8 +123,8 @@ func reductionKept(x *summary.Index, b scenarios.Budget, level string, margin fl
 const byMargin = "kept by its margin alone"
 
 // budgetAt compares what was recorded with the limit. Data that is missing
-// never lets a budget be kept; it is broken all the same where the value can
-// only move further beyond the limit with it.
+// never lets a budget be kept; it is broken all the same where the value would
+// stay beyond the limit whatever was missing.
 func budgetAt(x *summary.Index, b scenarios.Budget, level string, margin float64) (Evidence, error) {
 	m, err := measure(x, b, level)
 	if err != nil {
@@ -135,11 +138,10 @@ func budgetAt(x *summary.Index, b scenarios.Budget, level string, margin float64
 	}
 	e.Value, e.Notes = summary.Rounded(*m.value), m.notes
 	kept, within := b.Kept(*m.value, margin)
-	beyond := m.grows && (b.Upper() || b.Op == "==" && *m.value > b.Limit) // what is missing could only add to it
 	switch {
 	case !kept && m.doubt != "" && (m.believed == nil || fits(b, *m.believed, margin)):
 		e.Notes = append(e.Notes, m.doubt)
-	case !kept && (m.gaps.total() == 0 || beyond):
+	case !kept && (m.gaps.total() == 0 || beyondMending(m, b, margin)):
 		e.Decision = Broken
 	case kept && m.gaps.total() == 0:
 		e.Decision = Kept
@@ -153,4 +155,15 @@ func budgetAt(x *summary.Index, b scenarios.Budget, level string, margin float64
 func fits(b scenarios.Budget, value, margin float64) bool {
 	kept, _ := b.Kept(value, margin)
 	return kept
+}
+
+// beyondMending says whether the budget stays broken whatever the trials give
+// that say nothing yet.
+func beyondMending(m measured, b scenarios.Budget, margin float64) bool {
+	missing := m.gaps.total()
+	if b.Op == "==" {
+		slack := margin * math.Abs(b.Limit)
+		return m.completed(missing, true) > b.Limit+slack || m.completed(missing, false) < b.Limit-slack
+	}
+	return !fits(b, m.completed(missing, b.Upper()), margin)
 }

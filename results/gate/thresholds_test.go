@@ -97,7 +97,7 @@ func TestThresholdMetrics(t *testing.T) {
 }
 
 // What is missing never lets a budget be kept. It is broken all the same where
-// a sum or a maximum is beyond the limit already.
+// the value stays beyond the limit whatever is missing.
 func TestThresholdMissingData(t *testing.T) {
 	outcome := func(o string) func(*results.Trial) bool {
 		return func(t *results.Trial) bool { t.Outcome = o; return true }
@@ -108,7 +108,9 @@ func TestThresholdMissingData(t *testing.T) {
 		change    func(*results.Trial) bool
 	}{
 		{"ten.item.p99 < 1s", "not run", gate.Inconclusive, func(*results.Trial) bool { return false }},
-		{"ten.item.p99 < 1ms", "not run", gate.Inconclusive, func(*results.Trial) bool { return false }},
+		{"ten.item.p99 < 1ms", "not run", gate.Broken, func(*results.Trial) bool { return false }},
+		{"ten.item.p50 < 50ms", "not run", gate.Broken, func(*results.Trial) bool { return false }},
+		{"ten.item.mean < 90ms", "not run", gate.Inconclusive, func(*results.Trial) bool { return false }},
 		{"ten.item.max < 1ms", "not run", gate.Broken, func(*results.Trial) bool { return false }},
 		{"ten.item.max > 1ms", "not run", gate.Inconclusive, func(*results.Trial) bool { return false }},
 		{"ten.item.p99 < 1s", "no histogram", gate.Inconclusive, func(t *results.Trial) bool { t.Stages = nil; return true }},

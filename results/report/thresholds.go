@@ -39,6 +39,9 @@ func (p *printer) threshold(t gate.Threshold) {
 	if t.Margin > 0 {
 		remarks = append(remarks, "margin "+unpadded(t.Margin))
 	}
+	if t.Abort {
+		remarks = append(remarks, "ends the run")
+	}
 	if !t.Fails() {
 		remarks = append(remarks, "only warns")
 	}
