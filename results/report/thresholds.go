@@ -26,15 +26,40 @@ func (p *printer) thresholds() {
 }
 
 func (p *printer) threshold(t gate.Threshold) {
-	mark, color := "?", doubt
+	mark, color := thresholdMark(t), doubt
 	switch {
 	case t.Decision == gate.Kept:
-		mark, color = "✓", good
+		color = good
 	case t.Decision == gate.Broken && t.Fails():
-		mark, color = "✗", bad
-	case t.Decision == gate.Broken:
-		mark = "✗"
+		color = bad
 	}
+	mark = p.paint(mark, color)
+	for l := range strings.Lines(lipgloss.Wrap(ruleOf(t), p.width-2, "")) {
+		p.line(mark + " " + strings.TrimSpace(l))
+		mark = " "
+	}
+	for _, n := range t.Notes {
+		p.wrapped("    ", n, doubt)
+	}
+	g := &grid{columns: make([]column, 4)}
+	for _, e := range t.Evidence {
+		g.add(p.levelOf(e), besideLimit(t, e), "n="+count(e.N), p.kept(e.Decision))
+	}
+	p.points(g, t.Evidence)
+}
+
+func thresholdMark(t gate.Threshold) string {
+	switch t.Decision {
+	case gate.Kept:
+		return "✓"
+	case gate.Broken:
+		return "✗"
+	}
+	return "?"
+}
+
+// ruleOf is the rule in its author's words, and what else is said of it.
+func ruleOf(t gate.Threshold) string {
 	var remarks []string
 	if t.Margin > 0 {
 		remarks = append(remarks, "margin "+unpadded(t.Margin))
@@ -49,28 +74,16 @@ func (p *printer) threshold(t gate.Threshold) {
 	if remarks != nil {
 		rule += " (" + strings.Join(remarks, ", ") + ")"
 	}
-	mark = p.paint(mark, color)
-	for l := range strings.Lines(lipgloss.Wrap(rule, p.width-2, "")) {
-		p.line(mark + " " + strings.TrimSpace(l))
-		mark = " "
-	}
-	for _, n := range t.Notes {
-		p.wrapped("    ", n, doubt)
-	}
-	g := &grid{columns: make([]column, 4)}
-	for _, e := range t.Evidence {
-		g.add(p.levelOf(e), besideLimit(t, e), "n="+count(e.N), p.kept(e.Decision))
-	}
-	p.points(g, t.Evidence)
+	return rule
 }
 
 // budgets says in one text how many thresholds were kept; none where there are none.
-func (p *printer) budgets() []string {
-	if len(p.v.Thresholds) == 0 {
+func budgets(v *gate.Verdict) []string {
+	if len(v.Thresholds) == 0 {
 		return nil
 	}
 	kept, warned, open := 0, 0, 0
-	for _, t := range p.v.Thresholds {
+	for _, t := range v.Thresholds {
 		switch {
 		case t.Decision == gate.Kept:
 			kept++
@@ -80,7 +93,7 @@ func (p *printer) budgets() []string {
 			warned++
 		}
 	}
-	text := fmt.Sprintf("%d of %s kept", kept, plural(len(p.v.Thresholds), "threshold", "thresholds"))
+	text := fmt.Sprintf("%d of %s kept", kept, plural(len(v.Thresholds), "threshold", "thresholds"))
 	if open > 0 {
 		text += fmt.Sprintf(", %d inconclusive", open)
 	}
