@@ -75,7 +75,7 @@ Without RUN it lists the stored runs, newest first, as text or json.`,
 				return err
 			}
 			if github {
-				err = printGitHub(stdout, j)
+				err = printGitHub(stdout, j.Judgement(), func(limit int) []byte { return report.Markdown(j, limit) })
 			} else {
 				err = printRun(stdout, j, format)
 			}

@@ -41,21 +41,22 @@ func judgedRun(stored *results.Run, verdict *gate.Verdict, file string) (report.
 	return j, nil
 }
 
-// printGitHub appends the run to the summary of the step and prints its annotations.
-func printGitHub(stdout io.Writer, j report.Judged) error {
+// printGitHub appends a judgement to the summary of the step, as text renders it
+// in a number of bytes, and prints its annotations.
+func printGitHub(stdout io.Writer, j report.Judgement, text func(limit int) []byte) error {
 	path := os.Getenv(summaryVariable)
 	if path == "" {
 		return exit(exitUsage, errors.New("--github: "+summaryVariable+" is not set; it names the file of the step's summary in GitHub Actions. Elsewhere: --format markdown or --format github"))
 	}
-	if err := appendSummary(path, j); err != nil {
+	if err := appendSummary(path, text); err != nil {
 		return exit(exitUsage, fmt.Errorf("--github: %w", err))
 	}
-	return printBytes(stdout, report.Annotations(j.Judgement()))
+	return printBytes(stdout, report.Annotations(j))
 }
 
 // appendSummary writes to the end of the file, which with what is in it already
 // stays below what GitHub takes of a step.
-func appendSummary(path string, j report.Judged) error {
+func appendSummary(path string, text func(limit int) []byte) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return fmt.Errorf("write the step's summary: %w", err)
@@ -73,7 +74,7 @@ func appendSummary(path string, j report.Judged) error {
 	if room < report.MaxComment {
 		return fmt.Errorf("write the step's summary: %s has %d bytes, so that less than %d are left of the %d that GitHub takes of a step", path, info.Size(), report.MaxComment, report.MaxSummary)
 	}
-	if _, err := f.Write(append([]byte(begin), report.Markdown(j, int(room))...)); err != nil {
+	if _, err := f.Write(append([]byte(begin), text(int(room))...)); err != nil {
 		return fmt.Errorf("write the step's summary: %w", err)
 	}
 	if err := f.Close(); err != nil {
