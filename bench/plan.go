@@ -205,11 +205,11 @@ func (o planOptions) execute(ctx context.Context, s *scenarios.Scenario, search 
 		Scenario: s, Search: search, Store: store, Trials: trials, Cores: plan.Machine.Cores, Note: o.note,
 		Tried: func(found []capacity.Variant, p capacity.Point) error {
 			o.note(found[len(found)-1].Variant + ": " + report.Tried(p))
-			plan.Found(found, s.Variants, true)
+			plan.Found(found, s, true)
 			return storePlan(path, plan)
 		},
 	})
-	plan.Found(found, s.Variants, failed != nil)
+	plan.Found(found, s, failed != nil)
 	if ctx.Err() != nil {
 		failed = fmt.Errorf("%w: %w; what was found until then is stored in %s", experiment.ErrInterrupted, context.Cause(ctx), store.Dir())
 	}

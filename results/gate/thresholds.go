@@ -126,6 +126,12 @@ const byMargin = "kept by its margin alone"
 // never lets a budget be kept; it is broken all the same where the value would
 // stay beyond the limit whatever was missing.
 func budgetAt(x *summary.Index, b scenarios.Budget, level string, margin float64) (Evidence, error) {
+	if b.Metric.Name == scenarios.MetricMaxRate {
+		return Evidence{
+			Kind: KindThreshold, Variant: b.Variant, Level: level, Limit: summary.Rounded(b.Limit), Decision: Inconclusive,
+			Notes: []string{"a run does not measure it; floodgate plan --rate does, and judges it"},
+		}, nil
+	}
 	m, err := measure(x, b, level)
 	if err != nil {
 		return Evidence{}, err
