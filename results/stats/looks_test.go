@@ -33,8 +33,8 @@ func rates(t *testing.T, l stats.Looks, runs int, ratio float64, noise func(*ran
 // noise: 1.5 % false alarms, 87 % of +5 % and 99.8 % of +10 % found.
 func TestLooksKnownRates(t *testing.T) {
 	l := stats.Looks{At: []int{8, 12, 18, 26}, Alpha: 0.05, Futility: 0.05}
-	for _, test := range []struct{ ratio, worse, within float64 }{{1, 0.015, 0.008}, {1.05, 0.87, 0.03}, {1.10, 0.998, 0.006}} {
-		share, _ := rates(t, l, 2000, test.ratio, sharedCI)
+	for _, test := range []struct{ ratio, worse, within float64 }{{1, 0.015, 0.012}, {1.05, 0.87, 0.04}, {1.10, 0.998, 0.007}} {
+		share, _ := rates(t, l, 1000, test.ratio, sharedCI)
 		if got := share[stats.Worse]; math.Abs(got-test.worse) > test.within {
 			t.Errorf("ratio %v: worse in %.4f, known %.4f", test.ratio, got, test.worse)
 		}
@@ -45,17 +45,17 @@ func TestLooksKnownRates(t *testing.T) {
 // mistaken for the other.
 func TestDefaultLooks(t *testing.T) {
 	l := stats.DefaultLooks()
-	same, pairs := rates(t, l, 2000, 1, sharedCI)
+	same, pairs := rates(t, l, 800, 1, sharedCI)
 	t.Logf("no change: %v after %.1f pairs", same, pairs)
 	if same[stats.Worse] > 0.02 || same[stats.NotWorse] < 0.95 {
 		t.Errorf("no change: %v", same)
 	}
-	tenth, pairs := rates(t, l, 2000, 1.1, sharedCI)
+	tenth, pairs := rates(t, l, 800, 1.1, sharedCI)
 	t.Logf("+10 %%: %v after %.1f pairs", tenth, pairs)
 	if tenth[stats.Worse] < 0.95 || tenth[stats.NotWorse] > 0.001 {
 		t.Errorf("+10 %%: %v", tenth)
 	}
-	limit, pairs := rates(t, l, 2000, 1+l.Margin, sharedCI)
+	limit, pairs := rates(t, l, 800, 1+l.Margin, sharedCI)
 	t.Logf("+5 %%, at the limit: %v after %.1f pairs", limit, pairs)
 	if limit[stats.Worse] > 0.025 || limit[stats.NotWorse] > 0.025 {
 		t.Errorf("at the limit: %v", limit)
@@ -95,7 +95,7 @@ func TestPeekingIsSeen(t *testing.T) {
 func TestFutilityAddsNoDecision(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	stopped, lost := 0, 0
-	const runs = 3000
+	const runs = 1200
 	for i := range runs {
 		l := stats.Looks{At: []int{8, 12, 18, 26}, Alpha: 0.05, Margin: 0.03, Futility: 0.05}
 		d := slower(sharedCI(rng, 26), 1+0.01*float64(i%8))
@@ -120,7 +120,7 @@ func TestFutilityAddsNoDecision(t *testing.T) {
 		}
 	}
 	// What it foretells comes true: at most one in twenty would have decided.
-	if stopped < 300 || float64(lost) > 0.05*float64(stopped) {
+	if stopped < 120 || float64(lost) > 0.05*float64(stopped) {
 		t.Errorf("%d of %d stopped, %d of them would have decided", stopped, runs, lost)
 	}
 }
