@@ -10,8 +10,8 @@ import "math"
 // is normal about e with variance s²(1/n - 1/m), and its interval reaches z s/√m
 // to either side. The looks' probabilities to lie wholly on one side of the
 // limit are added, which is at least the probability that any of them does.
-func (l Looks) chance(d []float64, later []int) float64 {
-	e, s := HodgesLehmann(d), spread(d)
+func (l Looks) chance(d []float64, e float64, later []int) float64 {
+	s := spread(d)
 	limit, n := math.Log1p(l.Margin), float64(len(d))
 	sum := 0.0
 	for _, pairs := range later {

@@ -28,7 +28,28 @@ type Looks struct {
 	Futility float64 `json:"futility"`
 }
 
-// DefaultLooks is the design that a gate takes where nobody says otherwise.
+// DefaultLooks is the design that a gate takes where nobody says otherwise. With
+// no margin a change of nothing is never passed; a margin half way to what one
+// wants to find passes most of it, and costs pairs. Simulated, 2,000 runs each, on
+// shared noise (trials of 3 % each, on a host that drifts by 6 %, one in twenty a
+// fifth slower: a pair has a standard deviation of 7.7 %, 5 % but for outliers),
+// and on normal noise of so much a pair:
+//
+//	looks        margin  noise   no change is       +5 % is  +10 % is  95 % find
+//	                             worse   not worse  worse    worse
+//	8 12 18 26   0       shared  1.9 %     1.9 %    88 %     99.9 %     +6.5 %
+//	8 12 18 26   3 %     shared  0.0 %      52 %    23 %     96.7 %     +9.7 %
+//	8 12 18 26   5 %     shared  0.0 %      88 %     2 %     84.8 %    +11.8 %
+//	8 14 24 40   0       shared  1.3 %     1.5 %    98 %      100 %     +4.4 %
+//	8 14 24 40   3 %     shared  0.0 %      72 %    35 %     99.8 %     +7.5 %
+//	8 14 24 40   5 %     shared  0.0 %      98 %     1 %     96.7 %     +9.6 %
+//	8 14 24 40   5 %     2 %     0.0 %     100 %     1 %      100 %     +6.5 %
+//	8 14 24 40   5 %     4 %     0.0 %     100 %     1 %      100 %     +8.0 %
+//	8 14 24 40   5 %     6 %     0.0 %      99 %     1 %     98.9 %     +9.5 %
+//	8 14 24 40   5 %     10 %    0.1 %      68 %     1 %     64.5 %    +12.6 %
+//
+// What is neither is undecided. On the shared noise the default takes 20 pairs on
+// average where nothing changed, and 21 to find +10 %.
 func DefaultLooks() Looks {
 	return Looks{At: []int{8, 14, 24, 40}, Alpha: 0.05, Margin: 0.05, Futility: 0.05}
 }
@@ -159,7 +180,7 @@ func (l Looks) look(d []float64, index int, spent float64, later []int) (Decisio
 		x.Verdict, x.Reason = NotWorse, fmt.Sprintf("high end %.4g not above %.4g", x.Ratio.High, limit)
 		return x, nil
 	}
-	x.Chance = l.chance(d, later)
+	x.Chance = l.chance(d, interval.Estimate, later)
 	x.Reason = fmt.Sprintf("%.4g lies between %.4g and %.4g", limit, x.Ratio.Low, x.Ratio.High)
 	switch {
 	case len(later) == 0:
