@@ -4,7 +4,8 @@
 // ratio of two times of one block. [SignedRank] estimates its centre with an
 // exact interval that holds for any symmetric distribution, at any sample
 // size; [Bootstrap] checks it by resampling; [Quantile] bounds a quantile of
-// any distribution. All are pure functions, and none changes its arguments.
+// any distribution. [Looks] judge pairs while they come in. All are pure
+// functions, and none changes its arguments.
 //
 // Sources: M. Hollander, D. A. Wolfe, E. Chicken, Nonparametric Statistical
 // Methods, 3rd ed., 2014 (HWC); E. L. Lehmann, Nonparametrics: Statistical
