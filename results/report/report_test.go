@@ -59,7 +59,7 @@ func judge(t *testing.T, run *results.Run) *gate.Verdict {
 var cases = sync.OnceValue(func() map[string]*results.Run {
 	return map[string]*results.Run{
 		"service": runtest.Service(serviceClaims(), nil),
-		"clean":   runtest.Clean(), "messy": runtest.Messy(), "external": runtest.External(), "unclaimed": runtest.Unclaimed(), "contained": runtest.Contained(),
+		"clean":   runtest.Clean(), "messy": runtest.Messy(), "external": runtest.External(), "unclaimed": runtest.Unclaimed(), "noisy": runtest.Noisy(), "contained": runtest.Contained(),
 	}
 })
 
