@@ -57,7 +57,7 @@ func TestSteps(t *testing.T) {
 
 // Where nothing changes a change is seen no more often than the level says.
 func TestNoChange(t *testing.T) {
-	const runs = 400
+	const runs = 250
 	rng := rand.New(rand.NewPCG(2, 2))
 	for name, next := range map[string]func() float64{
 		"normal": rng.NormFloat64,
