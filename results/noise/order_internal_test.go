@@ -132,12 +132,13 @@ func TestFollows(t *testing.T) {
 	}
 }
 
-// noises are independent values of several shapes: short tails, long ones, skewed.
+// noises are independent values of several shapes: short tails, long ones, skewed, equal ones.
 func noises(rng *rand.Rand) map[string]func() float64 {
 	return map[string]func() float64{
 		"normal":  rng.NormFloat64,
 		"laplace": func() float64 { return rng.ExpFloat64() - rng.ExpFloat64() },
 		"skewed":  func() float64 { return math.Exp(1.5 * rng.NormFloat64()) },
+		"ties":    func() float64 { return float64(rng.IntN(3)) },
 		"bursts": func() float64 {
 			if rng.IntN(10) == 0 {
 				return 20 * rng.NormFloat64()
