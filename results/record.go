@@ -145,6 +145,8 @@ type Trial struct {
 	// HeldBack counts requests that had to wait for external.rate: their times
 	// are the bound's, not the upstream's.
 	HeldBack int `json:"held_back,omitempty"`
+	// Machine is what the machine did meanwhile; nil: it was not watched, or does not tell.
+	Machine *Conditions `json:"machine,omitempty"`
 	// Container that the SUT ran in; nil: none.
 	Container *Container `json:"container,omitempty"`
 	ExitCode  int        `json:"exit_code"`

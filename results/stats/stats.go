@@ -51,6 +51,12 @@ func (i Interval) Exp() Interval {
 	return i
 }
 
+// Log takes an interval of ratios to the scale of their logarithms.
+func (i Interval) Log() Interval {
+	i.Estimate, i.Low, i.High = math.Log(i.Estimate), math.Log(i.Low), math.Log(i.High)
+	return i
+}
+
 // TooFewError says that N observations cannot give an interval of the
 // confidence Level, whatever their values; Need can.
 type TooFewError struct {
