@@ -11,7 +11,13 @@ import "math"
 // to either side. The looks' probabilities to lie wholly on one side of the
 // limit are added, which is at least the probability that any of them does.
 func (l Looks) chance(d []float64, e float64, later []int) float64 {
-	s := spread(d)
+	if len(later) == 0 {
+		return 0
+	}
+	s, ok := spread(d)
+	if !ok || s == 0 { // nothing is foretold, or whatever comes decides
+		return 1
+	}
 	limit, n := math.Log1p(l.Margin), float64(len(d))
 	sum := 0.0
 	for _, pairs := range later {
@@ -25,13 +31,13 @@ func (l Looks) chance(d []float64, e float64, later []int) float64 {
 
 // spread is the standard deviation of one pair as the ends of a signed-rank
 // interval tell it (Lehmann ch. 4.4): outliers count for what they do to the
-// interval, not by their squares.
-func spread(d []float64) float64 {
+// interval, not by their squares. Fewer than four pairs do not tell.
+func spread(d []float64) (s float64, ok bool) {
 	i, err := SignedRank(d, 0.8)
 	if err != nil {
-		return math.NaN()
+		return 0, false
 	}
-	return (i.High - i.Low) / 2 * math.Sqrt(float64(len(d))) / normalQuantile(0.5+i.Achieved/2)
+	return (i.High - i.Low) / 2 * math.Sqrt(float64(len(d))) / normalQuantile(0.5+i.Achieved/2), true
 }
 
 // normalBelow is the standard normal distribution function.

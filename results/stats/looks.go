@@ -69,7 +69,8 @@ const (
 type Decision struct {
 	Verdict Verdict `json:"verdict"`
 	// Ratio is the interval of B to A at the look; its N is 0 before the first
-	// look, and its Achieved is 0 where there were too few pairs for an interval.
+	// look. Where there were too few pairs for an interval its Achieved is 0, and
+	// so are its ends.
 	Ratio Interval `json:"ratio"`
 	// Look counts from 1; 0 is before the first. Next is how many pairs the
 	// next look takes; 0 is none.
@@ -150,11 +151,15 @@ func (l Looks) Conclude(d []float64) (Decision, error) {
 		return decision, err
 	}
 	if need := signedRankNeed(l.level()); len(d) < need {
-		return Decision{
+		x := Decision{
 			Verdict: Undecided,
-			Ratio:   Interval{Estimate: math.Exp(HodgesLehmann(d)), Level: l.level(), N: len(d)},
+			Ratio:   Interval{Level: l.level(), N: len(d)},
 			Reason:  (&TooFewError{N: len(d), Need: need, Level: l.level()}).Error(),
-		}, nil
+		}
+		if len(d) > 0 {
+			x.Ratio.Estimate = math.Exp(HodgesLehmann(d))
+		}
+		return x, nil
 	}
 	if decision.Ratio.N == len(d) { // it ended right after a look
 		decision.Verdict, decision.Next, decision.Chance = Undecided, 0, 0

@@ -1,6 +1,7 @@
 package stats_test
 
 import (
+	"encoding/json"
 	"errors"
 	"math"
 	"math/rand/v2"
@@ -173,7 +174,10 @@ func TestConclude(t *testing.T) {
 		if err != nil || got.Verdict != stats.Undecided || got.Next != 0 || got.Chance != 0 && got.Chance >= l.Futility {
 			t.Errorf("%d pairs: %+v, %v", n, got, err)
 		}
-		if n < 8 && got.Ratio.Achieved != 0 {
+		if _, err := json.Marshal(got); err != nil {
+			t.Errorf("%d pairs: %v", n, err)
+		}
+		if n < 8 && (got.Ratio.Achieved != 0 || got.Ratio.N != n) {
 			t.Errorf("%d pairs: an interval %+v", n, got.Ratio)
 		}
 	}
@@ -186,6 +190,21 @@ func TestConclude(t *testing.T) {
 	after, err := l.Conclude(d)
 	if err != nil || after.Verdict != stats.Worse || after.Look != 2 || after.Ratio.N != 9 || !(after.Spent > before.Spent && after.Spent <= l.Alpha) {
 		t.Errorf("%+v, %v", after, err)
+	}
+}
+
+// Where pairs are all but alike, or too few to foretell anything, it goes on.
+func TestChanceIsANumber(t *testing.T) {
+	l := stats.DefaultLooks()
+	alike := slices.Repeat([]float64{math.Log1p(l.Margin)}, 14)
+	alike[0], alike[1], alike[8], alike[9] = -1, 1, -1, 1
+	got, err := l.Judge(alike)
+	if err != nil || got.Verdict != stats.Continue || got.Chance != 1 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	few := stats.Looks{At: []int{3, 6}, Alpha: 0.9, Margin: 0.05, Futility: 0.05}
+	if got, err := few.Judge([]float64{-1, 0.05, 1}); err != nil || got.Verdict != stats.Continue || got.Chance != 1 {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

@@ -12,24 +12,24 @@ import (
 // The ratio that it gives is found about as often as asked for, also when all
 // of the design's rules are simulated, on other draws.
 func TestMinimumDetectable(t *testing.T) {
-	for name, noise := range map[string]stats.Noise{"normal": stats.NormalNoise(0.03), "shared": sharedCI} {
-		last := 1.0
-		for _, power := range map[string][]float64{"normal": {0.8}, "shared": {0.8, 0.95}}[name] {
-			l := stats.DefaultLooks()
-			ratio, err := l.MinimumDetectable(noise, power, 1)
-			if err != nil {
-				t.Fatal(err)
-			}
-			rates, err := l.Detection(noise, ratio, 600, 2)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Logf("%s noise, power %v: %.4f, found in %.3f", name, power, ratio, rates.Worse.Estimate)
-			// Both are simulated: four standard errors of the difference, and the one point of early ends.
-			if math.Abs(rates.Worse.Estimate-power) > 4*math.Sqrt(power*(1-power)*(1.0/1000+1.0/600))+0.01 || ratio <= last || ratio <= 1+l.Margin {
-				t.Errorf("%s noise, power %v: %.4f is found in %.3f", name, power, ratio, rates.Worse.Estimate)
-			}
-			last = ratio
+	for _, test := range []struct {
+		name  string
+		noise stats.Noise
+		power float64
+	}{{"normal", stats.NormalNoise(0.03), 0.8}, {"shared", sharedCI, 0.95}} {
+		l := stats.DefaultLooks()
+		ratio, err := l.MinimumDetectable(test.noise, test.power, 1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		rates, err := l.Detection(test.noise, ratio, 600, 2)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// Both are simulated: four standard errors of the difference, and the one point of early ends.
+		within := 4*math.Sqrt(test.power*(1-test.power)*(1.0/1000+1.0/600)) + 0.01
+		if math.Abs(rates.Worse.Estimate-test.power) > within || ratio <= 1+l.Margin {
+			t.Errorf("%s noise, power %v: %.4f is found in %.3f", test.name, test.power, ratio, rates.Worse.Estimate)
 		}
 	}
 }

@@ -44,15 +44,7 @@ func TestLooksOnRecordedNoise(t *testing.T) {
 			t.Fatal(err)
 		}
 		l := stats.DefaultLooks()
-		least, err := l.MinimumDetectable(noise, 0.95, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
 		same, err := l.Detection(noise, 1, runs, 1)
-		if err != nil {
-			t.Fatal(err)
-		}
-		tenth, err := l.Detection(noise, 1.1, runs, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -61,13 +53,16 @@ func TestLooksOnRecordedNoise(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Logf("%s: %d pairs, autocorrelation %.2f; no change: %.3f worse, %.3f not worse (without a margin %.3f worse); +10 %%: %.3f worse; 95 %% find %.3f",
-			name, len(d), stats.Autocorrelation(d, 1), same.Worse.Estimate, same.NotWorse.Estimate, sharp.Worse.Estimate, tenth.Worse.Estimate, least)
+		t.Logf("%s: no change: %.3f worse, %.3f not worse; without a margin %.3f worse", name, same.Worse.Estimate, same.NotWorse.Estimate, sharp.Worse.Estimate)
 		if same.Worse.Estimate > 0.02 || sharp.Worse.Low > 0.025 {
 			t.Errorf("%s: false alarms %+v, without a margin %+v", name, same.Worse, sharp.Worse)
 		}
-		if name == waiting && (same.NotWorse.Estimate < 0.95 || tenth.Worse.Estimate < 0.95) {
-			t.Errorf("%s: no change passes in %+v, +10 %% is found in %+v", name, same.NotWorse, tenth.Worse)
+		if name != waiting {
+			continue
+		}
+		tenth, err := stats.DefaultLooks().Detection(noise, 1.1, runs, 2)
+		if err != nil || same.NotWorse.Estimate < 0.95 || tenth.Worse.Estimate < 0.95 {
+			t.Errorf("%s: no change passes in %+v, +10 %% is found in %+v, %v", name, same.NotWorse, tenth.Worse, err)
 		}
 	}
 }
