@@ -82,10 +82,11 @@ type LimitPoint struct {
 	// P99 of the time of an item, in nanoseconds, by the p99 of each trial; nil: as Throughput.
 	P99 *stats.Interval `json:"p99_ns,omitempty"`
 	// InFlight is X·R: throughput times the mean time of an item, the mean number
-	// of items in work by Little's law. Off is how far it is from the limit, as a
-	// share of it; OffBound or more is flagged.
-	InFlight float64 `json:"in_flight"`
-	Off      float64 `json:"little_off"`
+	// of items in work by Little's law, which in a closed loop is the limit. Off is
+	// how far it is from it, as a share; beyond [OffBound] the slots were not all in
+	// use. Nil: the strategy has no one limit of what is in work.
+	InFlight float64  `json:"in_flight"`
+	Off      *float64 `json:"little_off,omitempty"`
 	// Peak descriptors of all trials, nil: never seen; Kinds counted by the
 	// dialers, the highest of each; nil: not counted.
 	Peak     *int           `json:"peak_descriptors,omitempty"`
@@ -97,8 +98,10 @@ type LimitPoint struct {
 	Errors map[string]int `json:"errors,omitempty"`
 	// Broken documents: lost, duplicate, wrong or foreign.
 	Broken int `json:"broken_documents,omitempty"`
-	// CPU is how many cores the SUT used, in the mean.
-	CPU float64 `json:"cpu_cores"`
+	// CPU is how many cores the SUT used, in the mean; Busy the highest share of
+	// all cores of the machine that was in use in a trial; 0: unknown.
+	CPU  float64 `json:"cpu_cores"`
+	Busy float64 `json:"machine_busy,omitempty"`
 	// Stages of all trials together: queue, fetch, handoff, pool_wait, write, item.
 	Stages map[string]results.Histogram `json:"stages,omitempty"`
 	// Unfit says which terms it breaks; empty: none.
@@ -113,6 +116,8 @@ type LimitRun struct {
 	// Throughput: items that were done over the makespan, a second.
 	Throughput float64       `json:"throughput"`
 	P99        time.Duration `json:"p99_ns"`
+	// Busy is the share of all cores of the machine that was in use; 0: unknown.
+	Busy float64 `json:"machine_busy,omitempty"`
 }
 
 // Adaptive is what the adaptive strategy came to.
@@ -148,6 +153,8 @@ type Recommendation struct {
 	Binding Blame `json:"binding"`
 	// Config to paste; nil: no limit is recommended.
 	Config *Config `json:"config,omitempty"`
+	// Waiting of items that come at random, where Limit is that of a server.
+	Waiting []Waiting `json:"waiting,omitempty"`
 	// Notes that whoever takes it should know.
 	Notes []string `json:"notes,omitempty"`
 }
