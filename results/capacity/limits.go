@@ -26,8 +26,10 @@ type Limits struct {
 	Level string `json:"level,omitempty"`
 	// Strategy that the limit is of: "bounded" or "staged".
 	Strategy string `json:"strategy"`
-	// MaxLimit is the highest limit that could be tried.
-	MaxLimit int `json:"max_limit"`
+	// MaxLimit is the highest limit that may be tried. Capped says that there are
+	// descriptors for no more.
+	MaxLimit int  `json:"max_limit"`
+	Capped   bool `json:"capped_by_descriptors,omitempty"`
 	// Terms that a limit must keep.
 	Terms Terms `json:"terms"`
 	// Points in the order of their limits.
@@ -98,8 +100,8 @@ type LimitPoint struct {
 	Errors map[string]int `json:"errors,omitempty"`
 	// Broken documents: lost, duplicate, wrong or foreign.
 	Broken int `json:"broken_documents,omitempty"`
-	// CPU is how many cores the SUT used, in the mean; Busy the highest share of
-	// all cores of the machine that was in use in a trial; 0: unknown.
+	// CPU is how many cores the SUT used, in the mean; Busy the share of all
+	// cores of the machine that was in use, by the median of the trials; 0: unknown.
 	CPU  float64 `json:"cpu_cores"`
 	Busy float64 `json:"machine_busy,omitempty"`
 	// Stages of all trials together: queue, fetch, handoff, pool_wait, write, item.
@@ -136,10 +138,13 @@ type AdaptiveRun struct {
 
 // Recommendation is the limit to take, and what speaks for it.
 type Recommendation struct {
-	// Limit; 0: none that was tried keeps the terms.
+	// Limit; 0: none that was tried keeps the terms, whatever its throughput.
 	Limit int `json:"limit"`
-	// UpTo is the highest limit that keeps the terms and whose throughput is not
-	// significantly below the peak: any from Limit to it will do.
+	// Compromise says that no limit that keeps the other terms reaches the share of
+	// the highest throughput that is asked for: Limit is the best of these.
+	Compromise bool `json:"compromise,omitempty"`
+	// UpTo is the highest limit up to which the terms are kept and throughput is not
+	// significantly below what is asked for: any from Limit to it will do.
 	UpTo int `json:"up_to,omitempty"`
 	// Peak is the limit of the highest throughput that was measured. Passed says
 	// that a higher limit had significantly less; else the peak is "at least" that.

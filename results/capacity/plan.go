@@ -50,6 +50,7 @@ type Variant struct {
 // Exit codes of a plan, as the command's.
 const (
 	exitHeld         = 0
+	exitFailed       = 1
 	exitInconclusive = 3
 	exitUnmeasured   = 4
 )
