@@ -35,7 +35,7 @@ func NewLimitPoint(limit int, strategy string, trials []results.Trial) (LimitPoi
 	}
 	slices.SortFunc(ok, func(a, b results.Trial) int { return cmp.Compare(a.Block, b.Block) })
 	for _, t := range ok {
-		p.add(t)
+		p.add(t, strategy)
 	}
 	if len(ok) == 0 {
 		return p, nil
@@ -75,13 +75,26 @@ func (p *LimitPoint) lose(why string) {
 	}
 }
 
-func (p *LimitPoint) add(t results.Trial) {
-	seconds, item := t.Makespan.Seconds(), t.Stages["item"]
+// rateOf is how many items ended a second, those that failed included. Of a
+// bounded strategy it is that of the time in which all slots were in use, until
+// the last item was begun: all others but those in the other slots had ended
+// then. The end of the items, when slots become empty, would count as slowness.
+// Of others it is that of the whole makespan.
+func rateOf(t results.Trial, limit int, strategy string) float64 {
+	items, busy := t.Stages["item"].Count, t.Stages["queue"].Max
+	if strategy == "bounded" && busy > 0 && items > int64(limit) {
+		return float64(items-int64(limit)) / busy.Seconds()
+	}
+	return float64(items) / t.Makespan.Seconds()
+}
+
+func (p *LimitPoint) add(t results.Trial, strategy string) {
+	item, rate := t.Stages["item"], rateOf(t, p.Limit, strategy)
 	p.Runs = append(p.Runs, LimitRun{
-		Trial: t.Index, Block: t.Block, Throughput: float64(*t.ItemsDone) / seconds, P99: item.P99,
+		Trial: t.Index, Block: t.Block, Throughput: rate * float64(*t.ItemsDone) / float64(item.Count), P99: item.P99,
 	})
-	p.InFlight += float64(item.Count) * item.Mean.Seconds() / seconds
-	p.CPU += (t.Resources.UserCPU + t.Resources.SystemCPU).Seconds() / seconds
+	p.InFlight += rate * item.Mean.Seconds()
+	p.CPU += (t.Resources.UserCPU + t.Resources.SystemCPU).Seconds() / t.Makespan.Seconds()
 	p.Baseline = max(p.Baseline, t.Descriptors.Baseline)
 	if peak, seen := t.Descriptors.Highest(); seen && (p.Peak == nil || peak > *p.Peak) {
 		p.Peak = &peak
@@ -116,8 +129,8 @@ func (p LimitPoint) ErrorShare() float64 {
 	return float64(p.Failed) / float64(p.Tried)
 }
 
-// Idle says that the slots were not all in use: start and end of the items weigh
-// too much, or a time is wrong, and throughput is not that of the limit.
+// Idle says that throughput times time is not the limit: slots were empty
+// between items, the items were too few to tell, or a time is wrong.
 func (p LimitPoint) Idle() bool { return p.Off != nil && math.Abs(*p.Off) > OffBound }
 
 // interval of the centre of positive values, on the scale of their logarithms;

@@ -85,8 +85,8 @@ type LimitPoint struct {
 	P99 *stats.Interval `json:"p99_ns,omitempty"`
 	// InFlight is X·R: throughput times the mean time of an item, the mean number
 	// of items in work by Little's law, which in a closed loop is the limit. Off is
-	// how far it is from it, as a share; beyond [OffBound] the slots were not all in
-	// use. Nil: the strategy has no one limit of what is in work.
+	// how far it is from it, as a share; beyond [OffBound] it is flagged.
+	// Nil: the strategy has no one limit of what is in work.
 	InFlight float64  `json:"in_flight"`
 	Off      *float64 `json:"little_off,omitempty"`
 	// Peak descriptors of all trials, nil: never seen; Kinds counted by the
@@ -115,7 +115,7 @@ type LimitRun struct {
 	// Trial is the index of its record.
 	Trial int `json:"trial"`
 	Block int `json:"block"`
-	// Throughput: items that were done over the makespan, a second.
+	// Throughput: items that were done, a second, while all slots were in use.
 	Throughput float64       `json:"throughput"`
 	P99        time.Duration `json:"p99_ns"`
 	// Busy is the share of all cores of the machine that was in use; 0: unknown.

@@ -198,7 +198,7 @@ func waitingAt(p LimitPoint) (all []Waiting) {
 func (l *Limits) notes(p LimitPoint) (all []string) {
 	say := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	if p.Idle() {
-		say("at %d the slots were not all in use (%.3g in the mean): its throughput is below what the limit allows", p.Limit, p.InFlight)
+		say("at %d throughput times time is %.3g (Little's law), too far from the limit: slots were empty between items, or a time is wrong", p.Limit, p.InFlight)
 	}
 	if p.Lost > 0 {
 		say("at %d, %d of %d trials had no result: %s", p.Limit, p.Lost, p.Lost+len(p.Runs), p.Why[0])
