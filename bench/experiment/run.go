@@ -32,6 +32,9 @@ type Options struct {
 	Done []results.Trial
 	// Scenario as it runs, after --quick.
 	Scenario *scenarios.Scenario
+	// Planned are the trials to run, in this order, in place of those of the
+	// scenario's plan; the store is then left open. Nil: the scenario's.
+	Planned []PlannedTrial
 	// Trials runs them.
 	Trials *Trials
 	// Progress hears of every trial; it must not be nil.
@@ -55,9 +58,12 @@ type Progress interface {
 // When ctx is cancelled it stops within seconds and returns ErrInterrupted: the
 // trial that ran is lost, every one before it is stored.
 func Run(ctx context.Context, o Options) error {
-	plan, err := Plan(o.Scenario)
-	if err != nil {
-		return err
+	plan := o.Planned
+	if plan == nil {
+		var err error
+		if plan, err = Plan(o.Scenario); err != nil {
+			return err
+		}
 	}
 	todo := remaining(plan, o.Done)
 	clock := newEstimator(todo)
@@ -95,6 +101,9 @@ func Run(ctx context.Context, o Options) error {
 		if failures = nextFailures(failures, record); failures == maxFailures {
 			return fmt.Errorf("%d trials in a row could not be measured, the last because: %s", failures, record.Reason)
 		}
+	}
+	if o.Planned != nil {
+		return nil
 	}
 	return o.Store.Finish()
 }

@@ -14,8 +14,8 @@ const interval = 100 * time.Millisecond
 // Meter looks at the machine until it is stopped.
 type Meter struct {
 	done chan struct{}
-	wait   sync.WaitGroup
-	seen   []times
+	wait sync.WaitGroup
+	seen []times
 }
 
 // times of all cores together, in seconds.

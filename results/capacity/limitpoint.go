@@ -121,6 +121,20 @@ func (p *LimitPoint) add(t results.Trial, strategy string) {
 	}
 }
 
+// SetBusy tells the point how busy the machine was in each trial, by its index.
+func (p *LimitPoint) SetBusy(of map[int]float64) {
+	var all []float64
+	for i, run := range p.Runs {
+		p.Runs[i].Busy = of[run.Trial]
+		if busy := of[run.Trial]; busy > 0 {
+			all = append(all, busy)
+		}
+	}
+	if len(all) > 0 {
+		p.Busy = stats.Median(all)
+	}
+}
+
 // ErrorShare of the items that were tried.
 func (p LimitPoint) ErrorShare() float64 {
 	if p.Tried == 0 {
