@@ -46,12 +46,12 @@ const DefaultMost = 512
 // sequential, else of bounded.
 func NewBounds(s *scenarios.Scenario, most int, quick bool) (Bounds, error) {
 	b := Bounds{
-		First: 16, Step: 2, Blocks: scenarios.MinBlocks, PerSlot: 20, Least: 200, Refine: true,
+		First: 16, Step: 2, Blocks: scenarios.MinBlocks, PerSlot: 30, Least: 200, Refine: true,
 		Adaptive: 3, AdaptiveFor: 8 * time.Second,
 		template: scenarios.Variant{Strategy: "bounded"},
 	}
 	if quick {
-		b.Step, b.PerSlot, b.Least, b.Refine, b.Adaptive = 4, 12, 60, false, 1
+		b.Step, b.PerSlot, b.Least, b.Refine, b.Adaptive = 4, 20, 60, false, 1
 	}
 	if s.Service != nil {
 		return b, fmt.Errorf("scenario %s: limits are swept of a closed loop, and this is a service; allowed: scenarios without service, or plan --rate", s.Name)
@@ -95,6 +95,12 @@ func (b Bounds) predict(s scenarios.Scenario, limit int) int {
 	return scenarios.Predict(b.variant(limit), &s).Total
 }
 
+// NoFile is sut.nofile at the level.
+func (b Bounds) NoFile() int { return b.level.Scenario.SUT.NoFile }
+
+// CPUs is sut.cpus at the level; 0: the SUT is not bounded.
+func (b Bounds) CPUs() float64 { return b.level.Scenario.SUT.CPUs }
+
 // Strategy whose limit is swept.
 func (b Bounds) Strategy() string { return b.template.Strategy }
 
@@ -109,7 +115,8 @@ func (b Bounds) variant(limit int) scenarios.Variant {
 	return v
 }
 
-// items of a trial at a limit: enough that start and end weigh little.
+// items of a trial at a limit. Throughput leaves out those in work at its end,
+// about half an item a slot or a little more: 2 % of 30, 3 % of 20.
 func (b Bounds) items(limit int) int { return max(b.Least, b.PerSlot*limit) }
 
 // Level is what the first level is called, without items, and how many others
@@ -148,10 +155,10 @@ func (b Bounds) at(v scenarios.Variant, items, blocks int) *scenarios.Scenario {
 }
 
 // planned are the trials of a round: blocks of all limits in random order.
-func (r *runner) planned(limits []int) ([]experiment.PlannedTrial, error) {
-	byBlock := make([][]experiment.PlannedTrial, r.Bounds.Blocks)
+func (r *runner) planned(limits []int, blocks int) ([]experiment.PlannedTrial, error) {
+	byBlock := make([][]experiment.PlannedTrial, blocks)
 	for _, n := range limits {
-		trials, err := experiment.Plan(r.Bounds.at(r.Bounds.variant(n), r.Bounds.items(n), r.block+r.Bounds.Blocks))
+		trials, err := experiment.Plan(r.Bounds.at(r.Bounds.variant(n), r.Bounds.items(n), r.block+blocks))
 		if err != nil {
 			return nil, fmt.Errorf("plan limit %d: %w", n, err)
 		}
@@ -194,8 +201,12 @@ func (r *runner) numbered(trials []experiment.PlannedTrial) []experiment.Planned
 	return trials
 }
 
+// itemCost is the time that an item takes where nothing but CPU and the embedded
+// database bind, as seen on two cores.
+const itemCost = time.Millisecond
+
 // Estimate is how long a sweep takes that ends two steps above its first round
-// and refines, by what the items take at the least.
+// and refines.
 func Estimate(s *scenarios.Scenario, b Bounds) (time.Duration, error) {
 	r := &runner{Options: Options{Scenario: s, Bounds: b}}
 	typical := &search{step: b.Step, most: b.Most}
@@ -203,8 +214,12 @@ func Estimate(s *scenarios.Scenario, b Bounds) (time.Duration, error) {
 	if b.Refine {
 		limits = append(limits, b.First, b.First, b.First)
 	}
-	planned, err := r.planned(limits)
-	return experiment.EstimateDuration(planned) + time.Duration(b.Adaptive)*b.AdaptiveFor, err
+	planned, err := r.planned(limits, b.Blocks)
+	items := 0
+	for _, t := range planned {
+		items += t.Level.Scenario.Items.Count
+	}
+	return experiment.EstimateDuration(planned) + time.Duration(items)*itemCost + time.Duration(b.Adaptive)*b.AdaptiveFor, err
 }
 
 // Header of a sweep's trials. Planned is what there may be at most: how many

@@ -41,11 +41,35 @@ func Run(ctx context.Context, o Options) error {
 	r := &runner{Options: o, trials: map[int][]results.Trial{}, busy: map[int]float64{}}
 	s := &search{first: o.Bounds.First, step: o.Bounds.Step, most: o.Bounds.Most, refine: o.Bounds.Refine}
 	for limits := s.next(o.Found); limits != nil; limits = s.next(o.Found) {
-		if err := r.round(ctx, limits); err != nil {
+		if err := r.round(ctx, limits, o.Bounds.Blocks); err != nil {
 			return err
+		}
+		for range replacements {
+			lacking, blocks := r.lacking()
+			if blocks == 0 {
+				break
+			}
+			if err := r.round(ctx, lacking, blocks); err != nil {
+				return err
+			}
 		}
 	}
 	return r.adaptive(ctx)
+}
+
+// replacements is how many more rounds there may be of limits some of whose
+// trials had no result, after each round.
+const replacements = 2
+
+// lacking are the limits some of whose trials had no result, but most had, and
+// how many blocks they lack.
+func (r *runner) lacking() (limits []int, blocks int) {
+	for _, p := range r.Found.Points {
+		if n := r.Bounds.Blocks - len(p.Runs); n > 0 && len(p.Runs) >= p.Lost {
+			limits, blocks = append(limits, p.Limit), max(blocks, n)
+		}
+	}
+	return limits, blocks
 }
 
 type runner struct {
@@ -56,9 +80,9 @@ type runner struct {
 	found        []results.Trial // of the adaptive strategy
 }
 
-// round tries limits in blocks of random order.
-func (r *runner) round(ctx context.Context, limits []int) error {
-	planned, err := r.planned(limits)
+// round tries limits in so many blocks of random order.
+func (r *runner) round(ctx context.Context, limits []int, blocks int) error {
+	planned, err := r.planned(limits, blocks)
 	if err != nil {
 		return err
 	}
@@ -66,17 +90,17 @@ func (r *runner) round(ctx context.Context, limits []int) error {
 	for _, n := range limits {
 		limitOf[r.Bounds.variant(n).Name] = n
 	}
-	left, blocks := len(limits), 0
+	left := len(limits)
 	err = r.run(ctx, planned, func(t results.Trial) error {
 		n := limitOf[t.Variant]
 		r.trials[n] = append(r.trials[n], t)
 		if left--; left > 0 {
 			return nil
 		}
-		left, blocks = len(limits), blocks+1
+		left = len(limits)
 		return r.conclude()
 	})
-	r.block += r.Bounds.Blocks
+	r.block += blocks
 	return errors.Join(err, r.conclude())
 }
 

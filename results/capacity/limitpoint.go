@@ -78,7 +78,8 @@ func (p *LimitPoint) lose(why string) {
 // rateOf is how many items ended a second, those that failed included. Of a
 // bounded strategy it is that of the time in which all slots were in use, until
 // the last item was begun: all others but those in the other slots had ended
-// then. The end of the items, when slots become empty, would count as slowness.
+// then. The end of the items, when slots become empty, would count as slowness;
+// what was done of those in the other slots does not count, so it is a little low.
 // Of others it is that of the whole makespan.
 func rateOf(t results.Trial, limit int, strategy string) float64 {
 	items, busy := t.Stages["item"].Count, t.Stages["queue"].Max
