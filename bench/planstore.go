@@ -78,11 +78,11 @@ func printStoredPlan(w io.Writer, trials *results.Run, format string) error {
 		return fail(err)
 	}
 	if of.Kind == capacity.KindLimits {
-		var plan capacity.Limits
-		if err := json.Unmarshal(text, &plan); err != nil {
+		plan, err := capacity.ReadLimits(text)
+		if err != nil {
 			return fail(err)
 		}
-		if err := printLimits(w, &plan, format); err != nil {
+		if err := printLimits(w, plan, format); err != nil {
 			return err
 		}
 		return exit(plan.Exit, nil)

@@ -28,7 +28,7 @@ func NewTerms(p99 time.Duration, nofile int, cores float64) Terms {
 }
 
 // Conclude sets all that follows from the points: which of them break the
-// terms, the model, the recommendation and the exit code. It is a pure function
+// terms, the model (of those whose items did not fail), the recommendation and the exit code. It is a pure function
 // of the points, the adaptive runs, the terms and how the sweep ended.
 func (l *Limits) Conclude() {
 	slices.SortFunc(l.Points, func(a, b LimitPoint) int { return a.Limit - b.Limit })
@@ -38,6 +38,9 @@ func (l *Limits) Conclude() {
 	for i := range l.Points {
 		p := &l.Points[i]
 		p.Unfit = l.breaks(*p, best)
+		if p.ErrorShare() > l.Terms.MaxErrors {
+			continue // what it does less of is not for want of scalability
+		}
 		for _, r := range p.Runs {
 			seen = append(seen, Observation{float64(p.Limit), r.Throughput})
 		}
@@ -46,8 +49,9 @@ func (l *Limits) Conclude() {
 		l.recommend(best)
 	}
 	if f, err := FitUSL(seen, l.Seed); err == nil {
-		if l.Recommendation == nil || !l.Recommendation.Passed {
-			f.Peak = nil
+		largest := seen[len(seen)-1].N
+		if l.Recommendation == nil || !l.Recommendation.Passed || f.Peak != nil && f.Peak.Estimate > largest {
+			f.Peak = nil // never beyond what was seen
 		}
 		l.Model = &f
 	}

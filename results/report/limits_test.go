@@ -2,7 +2,6 @@ package report_test
 
 import (
 	"bytes"
-	"encoding/json"
 	"math/rand/v2"
 	"strconv"
 	"strings"
@@ -127,16 +126,41 @@ func TestLimitsJSON(t *testing.T) {
 		if err := report.LimitsJSON(&out, plan); err != nil {
 			t.Fatal(err)
 		}
-		var back capacity.Limits
-		if err := json.Unmarshal(out.Bytes(), &back); err != nil {
+		back, err := capacity.ReadLimits(out.Bytes())
+		if err != nil {
 			t.Fatal(err)
 		}
-		if diff := cmp.Diff(plan, &back); diff != "" {
+		if diff := cmp.Diff(plan, back); diff != "" {
 			t.Error(name, diff)
 		}
-		_, _ = report.Limits(&first, plan, report.Options{}), report.Limits(&again, &back, report.Options{})
+		_, _ = report.Limits(&first, plan, report.Options{}), report.Limits(&again, back, report.Options{})
 		if first.String() != again.String() {
 			t.Errorf("%s: printed again:\n%s", name, &again)
 		}
 	}
+}
+
+// Whatever is read as a plan can be printed, in as many columns as there are.
+func FuzzLimits(f *testing.F) {
+	for _, text := range []string{
+		`{"kind": "limits"}`, `{"kind": "rates"}`, `{"kind": "limits", "adaptive": {}}`,
+		`{"kind": "limits", "points": [{"limit": 1}], "recommendation": {"peak_limit": 1}}`,
+		`{"kind": "limits", "points": [{"limit": 1, "throughput": {"estimate": 3}, "p99_ns": {"estimate": 5}}], "recommendation": {"peak_limit": 1, "limit": 1, "config": {}, "waiting": [{}]}}`,
+		`{"kind": "limits", "points": [{"limit": 1, "throughput": {"estimate": -3e300}, "p99_ns": {}}], "model": {"peak": {}}, "recommendation": {"peak_limit": 1, "limit": 2}}`,
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		plan, err := capacity.ReadLimits(text)
+		if err != nil {
+			return
+		}
+		var out bytes.Buffer
+		if err := report.Limits(&out, plan, report.Options{Width: 80}); err != nil || !strings.Contains(out.String(), "exit code") {
+			t.Errorf("%v\n%s", err, &out)
+		}
+		if err := report.LimitsJSON(&out, plan); err != nil {
+			t.Error(err)
+		}
+	})
 }
