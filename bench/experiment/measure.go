@@ -198,6 +198,7 @@ func (m *measurement) finish() {
 	}
 	r.ItemsDone, r.ItemsFailed = report.ItemsDone, report.ItemsFailed
 	r.Warnings = append(r.Warnings, report.Warnings...)
+	r.SlotLimit = report.SlotLimit
 	if r.HeldBack = report.HeldBack; r.HeldBack > 0 {
 		m.warn("%d requests were held back by external.rate: the times measure that bound", r.HeldBack)
 	}

@@ -102,7 +102,7 @@ func (p *printer) metric(g history.Group, metric string) {
 	}
 	table := &grid{columns: []column{{}, {}, {title: "span", right: true, drop: 1}, {right: true}}}
 	for _, s := range series {
-		low, high := span(s.Values)
+		low, high := bounds(s.Values)
 		text := figure(metric, low)
 		if to := figure(metric, high); to != text {
 			text += "–" + to
@@ -172,8 +172,8 @@ func figure(metric string, v float64) string {
 	return median(v)
 }
 
-// span is the least and the largest of the values that there are.
-func span(values []*float64) (low, high float64) {
+// bounds is the least and the largest of the values that there are.
+func bounds(values []*float64) (low, high float64) {
 	low, high = math.Inf(1), math.Inf(-1)
 	for _, v := range values {
 		if v != nil {
@@ -193,7 +193,7 @@ func bars(values []*float64, room int) string {
 	const heights = "▁▂▃▄▅▆▇█"
 	steps := []rune(heights)
 	values = values[max(0, len(values)-max(room, 1)):]
-	low, high := span(values)
+	low, high := bounds(values)
 	height := max(high-low, flat*max(math.Abs(low), math.Abs(high)))
 	var b strings.Builder
 	for _, v := range values {
