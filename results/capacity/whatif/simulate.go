@@ -1,0 +1,337 @@
+package whatif
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"floodgate/scenarios/pipeline"
+)
+
+// longest is the most time, in ns, that a simulation may add up to: 30 years.
+const longest = 1e18
+
+// Simulate runs the model once. The same seed gives the same prediction.
+//
+// The times of the items are a Latin hypercube sample of the distributions (M. D.
+// McKay, R. J. Beckman, W. J. Conover, Technometrics 21(2), 1979): one of each
+// of as many equal parts as there are items, in random order. The mean of a
+// sample so is that of the distribution, nearly, however few the items are.
+func Simulate(m Model, seed uint64) (Prediction, error) {
+	if err := m.Validate(); err != nil {
+		return Prediction{}, err
+	}
+	work := float64(m.Items) * (m.Fetch.at(steps-1) + m.Write.at(steps-1) + m.Checkout.at(steps-1) + m.Connect.at(steps-1))
+	if m.Rate > 0 {
+		work += float64(m.Items) * 1e9 / m.Rate
+	}
+	if work > longest {
+		return Prediction{}, fmt.Errorf("simulate %d items: it may take %.3g years; allowed: %.3g", m.Items, work/longest*30, 30.0)
+	}
+	s := newSimulation(m, seed)
+	s.begin()
+	for len(s.events) > 0 {
+		e := s.events.pop()
+		s.now = e.at
+		switch e.what {
+		case admitted:
+			s.request(e.job)
+		case fetched:
+			s.fetched(e.job)
+		case connected:
+			s.connected(e.job)
+		case wrote:
+			s.wrote(e.job)
+		}
+	}
+	return s.prediction(), nil
+}
+
+// simulation is the state of one run.
+type simulation struct {
+	m      Model
+	random *rand.Rand
+	now    int64
+	events events
+	jobs   []job   // that are or were under way
+	unused []int32 // jobs to use again
+	hosts  []host
+	// fetchPart and writePart say which part of the distribution is whose.
+	fetchPart, writePart []uint32
+	interval, admit      float64 // of the rate limit, and when the next may pass
+	upstream, database   station
+	started              int32
+	flying, peak         int
+	area, changed        float64 // of items in flight over time, up to changed
+	spent                [stages]float64
+	times                *hdrhistogram.Histogram
+	total                float64 // of all items' times
+}
+
+// host is one that runs the pipeline.
+type host struct {
+	left      int // items not started
+	unfetched int
+	slots     int // that are free
+	writers   int // that are free
+	queue     int // places for what is fetched and waits for a writer
+	ready     line
+	blocked   line // fetched by slots that cannot go on, there being no place
+	conns     station
+	pool      station
+	made      int // connections to the database
+	flying    int
+	peak      int
+}
+
+func newSimulation(m Model, seed uint64) *simulation {
+	s := &simulation{m: m, random: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), hosts: make([]host, m.Hosts)}
+	s.fetchPart, s.writePart = s.parts(), s.parts()
+	s.upstream.limit, s.database.limit = m.Capacity, m.Servers
+	if m.Rate > 0 {
+		s.interval = 1e9 / m.Rate
+	}
+	s.times = hdrhistogram.New(1000, int64(longest), 3)
+	for i := range s.hosts {
+		h := &s.hosts[i]
+		h.left = m.share(i)
+		h.unfetched, h.slots = h.left, m.Strategy.Limit
+		h.conns.limit, h.pool.limit = m.Conns, m.Pool
+		switch m.Strategy.Kind {
+		case pipeline.KindSequential:
+			h.slots = 1
+		case pipeline.KindUnbounded:
+			h.slots = h.left
+		case pipeline.KindStaged:
+			h.writers, h.queue = m.Strategy.Writers, m.Strategy.Queue
+		case pipeline.KindJoined:
+			h.queue = h.left
+		}
+	}
+	return s
+}
+
+// parts is 0 to the number of items in random order.
+func (s *simulation) parts() []uint32 {
+	p := make([]uint32, s.m.Items)
+	for i := range p {
+		j := s.random.IntN(i + 1)
+		p[i] = p[j]
+		p[j] = uint32(i)
+	}
+	return p
+}
+
+// draw is a duration of the given part of d.
+func (s *simulation) draw(d Distribution, part uint32) int64 {
+	return int64(math.Round(d.quantile((float64(part) + s.random.Float64()) / float64(s.m.Items))))
+}
+
+// begin starts what the limits allow, a slot of each host in turn.
+func (s *simulation) begin() {
+	for any := true; any; {
+		any = false
+		for h := range s.hosts {
+			if s.hosts[h].slots > 0 && s.hosts[h].left > 0 {
+				s.start(int32(h))
+				any = true
+			}
+		}
+	}
+}
+
+// start takes an item into a free slot, if there are both.
+func (s *simulation) start(h int32) {
+	at := &s.hosts[h]
+	if at.slots == 0 || at.left == 0 {
+		return
+	}
+	at.slots--
+	at.left--
+	s.fly(at, 1)
+	j := int32(len(s.jobs))
+	if n := len(s.unused); n > 0 {
+		j, s.unused = s.unused[n-1], s.unused[:n-1]
+	} else {
+		s.jobs = append(s.jobs, job{})
+	}
+	s.jobs[j] = job{began: s.now, since: s.now, number: s.started, host: h, next: none}
+	s.started++
+	if s.enter(&at.conns, j) {
+		s.pass(j)
+	}
+}
+
+// fly counts items in flight.
+func (s *simulation) fly(at *host, by int) {
+	s.area += float64(s.flying) * (float64(s.now) - s.changed)
+	s.changed = float64(s.now)
+	s.flying += by
+	at.flying += by
+	s.peak, at.peak = max(s.peak, s.flying), max(at.peak, at.flying)
+}
+
+// pass takes j, which has a connection, to the upstream's rate limit.
+func (s *simulation) pass(j int32) {
+	s.spend(stageConn, j)
+	if s.interval == 0 {
+		s.request(j)
+		return
+	}
+	s.admit = max(s.admit, float64(s.now))
+	at := int64(math.Ceil(s.admit))
+	s.admit += s.interval
+	s.events.push(event{at, j, admitted})
+}
+
+// request takes j to the upstream.
+func (s *simulation) request(j int32) {
+	s.spend(stageRate, j)
+	if s.enter(&s.upstream, j) {
+		s.serve(j)
+	}
+}
+
+func (s *simulation) serve(j int32) {
+	s.spend(stageUpstream, j)
+	s.events.push(event{s.now + s.draw(s.m.Fetch, s.fetchPart[s.jobs[j].number]), j, fetched})
+}
+
+// fetched hands j on to be written.
+func (s *simulation) fetched(j int32) {
+	s.spend(stageFetch, j)
+	h := s.jobs[j].host
+	at := &s.hosts[h]
+	at.unfetched--
+	if next, ok := s.exit(&s.upstream); ok {
+		s.serve(next)
+	}
+	if next, ok := s.exit(&at.conns); ok {
+		s.pass(next)
+	}
+	switch s.m.Strategy.Kind {
+	case pipeline.KindStaged:
+		s.stage(h, j)
+	case pipeline.KindJoined: // written in the order of the answers here, not of the items
+		s.join(&at.ready, j)
+		if at.unfetched == 0 {
+			at.writers = 1
+			s.next(h)
+		}
+		at.slots++
+		s.start(h)
+	default:
+		s.write(j)
+	}
+}
+
+// stage gives j to a writer, or leaves it in the queue, or keeps the slot until there is a place.
+func (s *simulation) stage(h, j int32) {
+	at := &s.hosts[h]
+	if at.writers == 0 && at.ready.length >= at.queue {
+		s.join(&at.blocked, j)
+		return
+	}
+	s.join(&at.ready, j)
+	s.next(h)
+	at.slots++
+	s.start(h)
+}
+
+// next gives what waits to a writer that is free, and the place of it to what is blocked.
+func (s *simulation) next(h int32) {
+	at := &s.hosts[h]
+	if at.writers == 0 {
+		return
+	}
+	j, ok := s.leave(&at.ready)
+	unblocked := false
+	if other, waits := s.leave(&at.blocked); waits {
+		unblocked = true
+		if ok {
+			s.join(&at.ready, other)
+		} else {
+			j, ok = other, true
+		}
+	}
+	if ok {
+		at.writers--
+		s.write(j)
+	}
+	if unblocked {
+		at.slots++
+		s.start(h)
+	}
+}
+
+// write asks for a connection to the database.
+func (s *simulation) write(j int32) {
+	s.spend(stageHandoff, j)
+	if s.enter(&s.hosts[s.jobs[j].host].pool, j) {
+		s.checkout(j)
+	}
+}
+
+// checkout takes the time to get the connection, which was made or is free.
+func (s *simulation) checkout(j int32) {
+	at, d := &s.hosts[s.jobs[j].host], s.m.Checkout
+	if at.made < at.pool.busy {
+		at.made++
+		d = s.m.Connect
+	}
+	wait := int64(0)
+	if d.table != nil {
+		wait = int64(math.Round(d.quantile(s.random.Float64())))
+	}
+	if wait > 0 {
+		s.events.push(event{s.now + wait, j, connected})
+		return
+	}
+	s.connected(j)
+}
+
+// connected takes j to the database.
+func (s *simulation) connected(j int32) {
+	s.spend(stagePool, j)
+	if s.enter(&s.database, j) {
+		s.store(j)
+	}
+}
+
+func (s *simulation) store(j int32) {
+	s.spend(stageDatabase, j)
+	s.events.push(event{s.now + s.draw(s.m.Write, s.writePart[s.jobs[j].number]), j, wrote})
+}
+
+// wrote ends j.
+func (s *simulation) wrote(j int32) {
+	s.spend(stageWrite, j)
+	h, took := s.jobs[j].host, s.now-s.jobs[j].began
+	at := &s.hosts[h]
+	s.fly(at, -1)
+	s.total += float64(took)
+	_ = s.times.RecordValue(min(took, int64(longest))) // in range
+	s.unused = append(s.unused, j)
+	if next, ok := s.exit(&s.database); ok {
+		s.store(next)
+	}
+	if next, ok := s.exit(&at.pool); ok {
+		s.checkout(next)
+	}
+	switch s.m.Strategy.Kind {
+	case pipeline.KindStaged, pipeline.KindJoined:
+		at.writers++
+		s.next(h)
+	default:
+		at.slots++
+		s.start(h)
+	}
+}
+
+// spend adds the time since j's last change to a stage.
+func (s *simulation) spend(in int, j int32) {
+	s.spent[in] += float64(s.now - s.jobs[j].since)
+	s.jobs[j].since = s.now
+}
