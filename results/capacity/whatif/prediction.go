@@ -27,6 +27,10 @@ var stageNames = [stages]string{
 // Prediction is what a simulation gave.
 type Prediction struct {
 	Makespan time.Duration `json:"makespan_ns"`
+	// Least and Most are the extremes of the makespan where it was simulated
+	// several times, with items in other orders; else 0.
+	Least time.Duration `json:"least_ns,omitempty"`
+	Most  time.Duration `json:"most_ns,omitempty"`
 	// Throughput in items a second, over the makespan.
 	Throughput float64 `json:"throughput"`
 	// Times of an item, from the begin of its fetch to the end of its write.
@@ -44,6 +48,8 @@ type Prediction struct {
 	Mongo    int `json:"mongo_connections_host"`
 	// Stages say where an item's time goes, in order; those without any are left out.
 	Stages []StageTime `json:"stages"`
+
+	others float64 // see simulation.others
 }
 
 // StageTime is the mean time that an item spends in one stage.
@@ -66,6 +72,9 @@ func (s *simulation) prediction() Prediction {
 	if s.now > 0 {
 		p.Throughput = items / p.Makespan.Seconds()
 		p.InFlight = s.area / float64(s.now)
+	}
+	if s.counted > 0 {
+		p.others = s.others / float64(s.counted)
 	}
 	for i := range s.hosts {
 		h := &s.hosts[i]

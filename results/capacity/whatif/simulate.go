@@ -67,7 +67,11 @@ type simulation struct {
 	area, changed        float64 // of items in flight over time, up to changed
 	spent                [stages]float64
 	times                *hdrhistogram.Histogram
-	total                float64 // of all items' times
+	// others adds up how many other writes were under way as one began, of the
+	// writes without the first tenth and the last; counted is how many that are.
+	others         float64
+	begun, counted int
+	total          float64 // of all items' times
 }
 
 // host is one that runs the pipeline.
@@ -302,6 +306,11 @@ func (s *simulation) connected(j int32) {
 
 func (s *simulation) store(j int32) {
 	s.spend(stageDatabase, j)
+	if tenth := s.m.Items / 10; s.begun >= tenth && s.begun < s.m.Items-tenth {
+		s.others += float64(s.database.busy - 1)
+		s.counted++
+	}
+	s.begun++
 	s.events.push(event{s.now + s.draw(s.m.Write, s.writePart[s.jobs[j].number]), j, wrote})
 }
 
