@@ -37,6 +37,7 @@ type planOptions struct {
 	most           float64
 	variants       []string
 	environment    environmentFlags
+	whatIf         whatIfFlags
 	stdout, stderr io.Writer
 }
 
@@ -58,12 +59,16 @@ Exit codes: 0 each variant has a rate (or is below the lowest that was tried);
 interrupted: what was found until then is printed.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
+			if flags := cmd.Flags(); o.whatIf.asked(flags) {
+				return exit(o.whatIf.run(names, flags, o.root, o.format, stdout))
+			}
 			code, err := o.run(cmd.Context(), names)
 			return exit(code, err)
 		},
 	}
 	flags := cmd.Flags()
 	o.environment.register(flags)
+	o.whatIf.register(flags)
 	flags.BoolVar(&o.rate, "rate", false, "plan the rate of reports (the only plan that there is so far)")
 	flags.BoolVar(&o.quiet, "quiet", false, "no progress")
 	flags.StringVar(&o.format, "format", formatText, "text or json")

@@ -65,7 +65,7 @@ func FromRun(x *summary.Index) ([]Point, error) {
 			if err != nil {
 				return fail(err)
 			}
-			p.Setting, p.NoFile = setting(l), l.Scenario.SUT.NoFile
+			p.Setting, p.NoFile = setting(l.Name), l.Scenario.SUT.NoFile
 			points = append(points, p)
 		}
 	}
@@ -76,8 +76,8 @@ func FromRun(x *summary.Index) ([]Point, error) {
 }
 
 // setting is the name of a level without its items.
-func setting(l scenarios.Level) string {
-	words := slices.DeleteFunc(strings.Fields(l.Name), func(w string) bool { return strings.HasPrefix(w, "items=") })
+func setting(level string) string {
+	words := slices.DeleteFunc(strings.Fields(level), func(w string) bool { return strings.HasPrefix(w, "items=") })
 	return strings.Join(words, " ")
 }
 

@@ -122,17 +122,8 @@ func (s *Sweep) Predict(spec Spec) (*Answer, error) {
 // beside its pool, add to what a host has open before; a pool that is bounded
 // may come to be full.
 func (a *Answer) descriptors(m Model, baseline int) {
-	for h := range min(m.Hosts, 2) { // the first has most items; the others have one less at least
-		n := m.share(h)
-		least := func(peak, bound int) int {
-			if bound > 0 {
-				return min(n, bound)
-			}
-			return min(n, peak)
-		}
-		one := baseline + least(a.Upstream, m.Conns) + least(a.Mongo, m.Pool) + scenarios.MonitorConns
-		a.Descriptors = max(a.Descriptors, one)
-	}
+	least := func(peak, bound int) int { return min(m.share(0), cmp.Or(bound, peak)) }
+	a.Descriptors = baseline + least(a.Upstream, m.Conns) + least(a.Mongo, m.Pool) + scenarios.MonitorConns
 	a.AllDescriptors = a.Descriptors * m.Hosts
 }
 

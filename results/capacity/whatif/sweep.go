@@ -30,8 +30,8 @@ type busy struct {
 }
 
 // NewSweep arranges points. Those of the setting that is named first count. It
-// calibrates with the sequential and bounded variants at the largest number of
-// items that has two limits at least; without them it is an error.
+// calibrates with the sequential and bounded variants, each at its largest number
+// of items; without two limits at least it is an error.
 func NewSweep(points []Point) (*Sweep, error) {
 	s := &Sweep{}
 	for _, p := range points {
@@ -60,25 +60,23 @@ func (s *Sweep) note(format string, args ...any) {
 	s.Notes = append(s.Notes, fmt.Sprintf(format, args...))
 }
 
-// choose takes the points to calibrate with.
+// choose takes the points to calibrate with, of each limit the one with most items.
 func (s *Sweep) choose() error {
-	byItems := map[int][]busy{}
 	for _, p := range s.all {
-		twice := func(o busy) bool { return o.limit() == p.limit() }
-		if p.calibrates() && !slices.ContainsFunc(byItems[p.Items], twice) {
-			byItems[p.Items] = append(byItems[p.Items], busy{Point: p})
+		if !p.calibrates() {
+			continue
+		}
+		i := slices.IndexFunc(s.points, func(o busy) bool { return o.limit() == p.limit() })
+		switch {
+		case i < 0:
+			s.points = append(s.points, busy{Point: p})
+		case p.Items > s.points[i].Items:
+			s.points[i] = busy{Point: p}
 		}
 	}
-	most := 0
-	for items, points := range byItems {
-		if len(points) >= 2 {
-			most = max(most, items)
-		}
-	}
-	if most == 0 {
+	if len(s.points) < 2 {
 		return errors.New("nothing to calibrate with; allowed: runs of two limits at least (sequential counts as 1), of bounded with as many connections as slots and fewer slots than items, with hardly a failed item")
 	}
-	s.points = byItems[most]
 	slices.SortFunc(s.points, func(a, b busy) int { return cmp.Compare(a.limit(), b.limit()) })
 	return nil
 }
@@ -118,7 +116,7 @@ func (s *Sweep) at(position float64) load {
 		return l
 	}
 	next := s.points[i+1]
-	l.service = p.service.between(next.service, w)
+	l.service = p.between(next.service, w)
 	l.others += w * (next.others - p.others)
 	l.limit *= math.Pow(float64(next.limit())/l.limit, w)
 	return l
@@ -194,7 +192,7 @@ func (sh shape) apply(l load, idle Point) (load, error) {
 // Bounds of a simulation that finds a load.
 const (
 	searchItems  = 60_000
-	searchRounds = 20 // of the items in flight
+	searchRounds = 10 // of the items in flight
 )
 
 // others is how many other writes a model has under way when one begins.

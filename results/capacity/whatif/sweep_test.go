@@ -199,6 +199,55 @@ func TestRunsThatCannotCalibrate(t *testing.T) {
 	}
 }
 
+// A plan's trials have variants that its scenario does not have, and fewer items at lower limits.
+func TestPointsOfAPlan(t *testing.T) {
+	run := sweepRun(t)
+	run.Header.Plan = true
+	for i := range run.Trials {
+		if tr := &run.Trials[i]; tr.Variant == "sequential" {
+			tr.Variant = "bounded-1"
+		} else if tr.Variant == "bounded-64" {
+			tr.Variant = "adaptive"
+		}
+	}
+	points, err := whatif.FromPlan(run)
+	if err != nil || len(points) != 6 {
+		t.Fatalf("%d points, error %v", len(points), err)
+	}
+	if lowest, highest := sweepOf(t, points).Limits(); lowest != 1 || highest != 32 {
+		t.Errorf("limits %d to %d", lowest, highest)
+	}
+	if points[0].NoFile != 1024 {
+		t.Errorf("nofile %d", points[0].NoFile)
+	}
+	run.Trials = run.Trials[:0]
+	if _, err := whatif.FromPlan(run); err == nil || !strings.Contains(err.Error(), "no trial has times of its stages") {
+		t.Errorf("error %v", err)
+	}
+	if _, err := whatif.FromPlan(runtest.Service(nil, nil)); err == nil || !strings.Contains(err.Error(), "it is of the rate of a service; allowed: a plan of limits") {
+		t.Errorf("error %v", err)
+	}
+}
+
+// Each limit is calibrated with where it has most items, and checked everywhere.
+func TestMostItemsCalibrate(t *testing.T) {
+	all := pointsOf(t, sweepRun(t))
+	fewer := all[2]
+	fewer.Items = 500
+	fewer.Makespan /= 2
+	s := sweepOf(t, append([]whatif.Point{fewer}, all...))
+	v, err := s.Validate()
+	if err != nil || len(v.Checks) != 8 {
+		t.Fatalf("%d checks, error %v", len(v.Checks), err)
+	}
+	if c := v.Checks[0]; c.InSample != nil || c.LeftOut == nil || c.Extrapolated || !c.LeftOut.Within() {
+		t.Errorf("%+v", c)
+	}
+	if r := s.Range(); r.LeastItems != 500 || r.MostItems != 1000 {
+		t.Errorf("%+v", r)
+	}
+}
+
 func TestWhatIf(t *testing.T) {
 	s := sweepOf(t, pointsOf(t, sweepRun(t)))
 	t.Run("nothing is different", func(t *testing.T) {
