@@ -7,6 +7,8 @@ import (
 	"math"
 	"slices"
 	"time"
+
+	"floodgate/scenarios/pipeline"
 )
 
 // Sweep is what was measured, arranged to predict from. How long fetches and
@@ -197,12 +199,25 @@ const (
 
 // others is how many other writes a model has under way when one begins.
 func others(m Model) (float64, error) {
-	inFlight := m.Items
-	if n := m.Strategy.Limit + m.Strategy.Writers + m.Strategy.Queue; n > 0 {
-		inFlight = min(m.Items, n*m.Hosts)
+	if m.Strategy.Kind == pipeline.KindUnbounded {
+		return unboundedOthers(m)
 	}
+	inFlight := min(m.Items, m.Hosts*max(1, m.Strategy.Limit+m.Strategy.Writers+m.Strategy.Queue))
 	m.Items = min(m.Items, max(searchRounds*inFlight, 5000), max(searchItems, 3*inFlight))
 	p, err := Simulate(m, 1)
+	return p.others, err
+}
+
+// unboundedOthers simulates some of the items where there are many. Without any
+// place to wait they go their ways side by side, and as many more are under way.
+// With one, what is under way does not grow with the items.
+func unboundedOthers(m Model) (float64, error) {
+	all := m.Items
+	m.Items = min(m.Items, searchItems)
+	p, err := Simulate(m, 1)
+	if m.Conns == 0 && m.Pool == 0 && m.Capacity == 0 && m.Servers == 0 && m.Rate == 0 {
+		p.others *= float64(all) / float64(m.Items)
+	}
 	return p.others, err
 }
 

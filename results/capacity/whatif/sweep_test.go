@@ -21,6 +21,26 @@ import (
 // database: sequential and bounded by 2 to 64, 1,000 items, 6 trials each.
 func sweepRun(t testing.TB) *results.Run {
 	t.Helper()
+	run, err := results.Parse("sweep.jsonl", sweepText(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return run
+}
+
+// measured are the points of that run; whoever changes one clones them.
+var measured []whatif.Point
+
+func measuredPoints(t testing.TB) []whatif.Point {
+	t.Helper()
+	if measured == nil {
+		measured = pointsOf(t, sweepRun(t))
+	}
+	return slices.Clone(measured)
+}
+
+func sweepText(t testing.TB) []byte {
+	t.Helper()
 	f, err := os.Open("testdata/sweep.jsonl.gz")
 	if err != nil {
 		t.Fatal(err)
@@ -34,11 +54,7 @@ func sweepRun(t testing.TB) *results.Run {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run, err := results.Parse("sweep.jsonl", text)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return run
+	return text
 }
 
 func pointsOf(t testing.TB, run *results.Run) []whatif.Point {
@@ -77,7 +93,7 @@ func predict(t testing.TB, s *whatif.Sweep, text string) *whatif.Answer {
 }
 
 func TestPredictsWhatWasMeasured(t *testing.T) {
-	s := sweepOf(t, pointsOf(t, sweepRun(t)))
+	s := sweepOf(t, measuredPoints(t))
 	v, err := s.Validate()
 	if err != nil {
 		t.Fatal(err)
@@ -122,7 +138,7 @@ func TestValidationCanFail(t *testing.T) {
 }
 
 func TestPointsOfARun(t *testing.T) {
-	points := pointsOf(t, sweepRun(t))
+	points := measuredPoints(t)
 	var names []string
 	for _, p := range points {
 		names = append(names, p.Variant.Name)
@@ -185,7 +201,7 @@ func TestRunsThatCannotCalibrate(t *testing.T) {
 	if _, err := whatif.FromRun(x); err == nil || !strings.Contains(err.Error(), "no trial has times of its stages") {
 		t.Errorf("without histograms: error %v", err)
 	}
-	all := pointsOf(t, sweepRun(t))
+	all := measuredPoints(t)
 	if _, err := whatif.NewSweep(all[:1]); err == nil || !strings.HasPrefix(err.Error(), "nothing to calibrate with; allowed: runs of two limits at least") {
 		t.Errorf("one limit: error %v", err)
 	}
@@ -231,7 +247,7 @@ func TestPointsOfAPlan(t *testing.T) {
 
 // Each limit is calibrated with where it has most items, and checked everywhere.
 func TestMostItemsCalibrate(t *testing.T) {
-	all := pointsOf(t, sweepRun(t))
+	all := measuredPoints(t)
 	fewer := all[2]
 	fewer.Items = 500
 	fewer.Makespan /= 2
@@ -249,7 +265,7 @@ func TestMostItemsCalibrate(t *testing.T) {
 }
 
 func TestWhatIf(t *testing.T) {
-	s := sweepOf(t, pointsOf(t, sweepRun(t)))
+	s := sweepOf(t, measuredPoints(t))
 	t.Run("nothing is different", func(t *testing.T) {
 		a := predict(t, s, "limit=16")
 		if a.Items != 1000 || a.Hosts != 1 || len(a.Outside) != 0 || len(a.Caveats) != 0 || a.Beyond || math.Abs(a.BusyAs-16) > 0.5 {
@@ -303,6 +319,14 @@ func TestWhatIf(t *testing.T) {
 			}
 		}
 	})
+	t.Run("everything at once", func(t *testing.T) {
+		// More items than are simulated to find the load; all writes come at
+		// about the same time, so that the database is busy to the end.
+		a := predict(t, s, "items=150000")
+		if !a.Beyond || a.Peak != 150_000 || a.Throughput > 1.3*a.DatabaseBound || a.Throughput < 0.3*a.DatabaseBound {
+			t.Errorf("%v a second, bound %v, %+v", a.Throughput, a.DatabaseBound, a)
+		}
+	})
 	t.Run("bounds of the upstream", func(t *testing.T) {
 		if a := predict(t, s, "limit=64,rate=100"); math.Abs(a.Throughput-100) > 3 {
 			t.Errorf("%v a second of 100", a.Throughput)
@@ -327,7 +351,7 @@ func fetchMean(a *whatif.Answer) time.Duration {
 }
 
 func BenchmarkPredictMillionItems(b *testing.B) {
-	s := sweepOf(b, pointsOf(b, sweepRun(b)))
+	s := sweepOf(b, measuredPoints(b))
 	for b.Loop() {
 		predict(b, s, "items=1e6,limit=64,upstream.p50=80ms,hosts=40")
 	}
