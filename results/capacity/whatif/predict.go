@@ -28,7 +28,7 @@ type Answer struct {
 	AllDescriptors int `json:"descriptors"`
 	NoFile         int `json:"nofile,omitempty"`
 	// BusyAs is the limit at which a measured pipeline kept the database as
-	// busy; Beyond says that none did.
+	// busy; Beyond says that none did, and BusyAs is the highest then.
 	BusyAs float64 `json:"busy_as_limit"`
 	Beyond bool    `json:"beyond,omitempty"`
 	// DatabaseBound is how many writes a second the database would do at most; 0:
@@ -41,6 +41,8 @@ type Answer struct {
 	// Caveats are other things to know.
 	Caveats    []string   `json:"caveats,omitempty"`
 	Validation Validation `json:"validation"`
+
+	servers int // of the database, beyond what was measured
 }
 
 // Range is what the model was compared with.
@@ -107,7 +109,10 @@ func (s *Sweep) Predict(spec Spec) (*Answer, error) {
 	a := &Answer{
 		Spec: spec.String(), Strategy: strategy.String(), Items: m.Items, Hosts: m.Hosts,
 		FetchP50: m.Fetch.Quantile(0.5), FetchP99: m.Fetch.Quantile(0.99), WriteP50: m.Write.Quantile(0.5),
-		NoFile: s.idle().NoFile, BusyAs: l.limit, Beyond: l.beyond, DatabaseBound: s.DatabaseBound(), Range: s.Range(),
+		NoFile: s.idle().NoFile, BusyAs: l.limit, Beyond: l.beyond, servers: l.servers, DatabaseBound: s.DatabaseBound(), Range: s.Range(),
+	}
+	if was := a.Range.WriteP50; spec.DatabaseP50 > 0 { // a slower one does fewer
+		a.DatabaseBound *= float64(was) / float64(spec.DatabaseP50)
 	}
 	if a.Prediction, err = repeated(m); err != nil {
 		return nil, fmt.Errorf("predict %s: %w", spec, err)
@@ -144,7 +149,11 @@ func (a *Answer) outside(spec Spec, limit int) {
 		add("strategy %s: it was not measured", kind)
 	}
 	if a.Beyond {
-		add("the database would be busier than it ever was: its writes are extrapolated")
+		if a.servers == 0 {
+			add("the database would be busier than it ever was, and no bound of it showed: none is predicted")
+		} else {
+			add("the database would be busier than it ever was: more writes than %d at once are taken to wait in line", a.servers)
+		}
 	}
 	changed := func(name string, to, was time.Duration) {
 		if to != 0 {

@@ -7,8 +7,6 @@ import (
 	"math"
 	"slices"
 	"time"
-
-	"floodgate/scenarios/pipeline"
 )
 
 // Sweep is what was measured, arranged to predict from. How long fetches and
@@ -99,18 +97,16 @@ type load struct {
 	service
 	// others is how many other writes under way make them so busy.
 	others float64
-	// limit at which a bounded pipeline would; beyond says that no measured one did.
-	limit  float64
-	beyond bool
+	// limit at which a bounded pipeline would; beyond says that no measured one
+	// did, and servers then is how many writes the database does at once. 0: any number.
+	limit   float64
+	beyond  bool
+	servers int
 }
 
-// at is the load at a position: i is that of point i, beyond the last the
-// writes under way double with each.
+// at is the load at a position: i is that of point i.
 func (s *Sweep) at(position float64) load {
 	last := len(s.points) - 1
-	if position > float64(last) {
-		return s.extrapolated(math.Exp2(position - float64(last)))
-	}
 	i := min(int(max(position, 0)), last)
 	p, w := s.points[i], position-float64(i)
 	l := load{service: p.service, others: p.others, limit: float64(p.limit())}
@@ -124,15 +120,14 @@ func (s *Sweep) at(position float64) load {
 	return l
 }
 
-// extrapolated is the load at so many times the writes under way of the last
-// point. A write is taken to grow with them as steeply as between the last
-// points, which bounds the throughput of the database, see
-// [Sweep.DatabaseBound]. Fetches take what they took at the last point.
-func (s *Sweep) extrapolated(times float64) load {
+// beyond is the load of whatever makes the database busier than the last point
+// did: fetches and writes take what they took there, and the database does as
+// many writes at once as bring it to its bound; the others wait in line.
+func (s *Sweep) beyond() load {
 	top := s.top()
-	l := load{service: top.service, others: top.others * times, limit: float64(top.limit()) * times, beyond: true}
-	if mean := top.write.mean(); mean > 0 {
-		l.write = top.write.scaled(1 + s.slope()*top.others*(times-1)/mean)
+	l := load{service: top.service, others: top.others, limit: float64(top.limit()), beyond: true}
+	if bound := s.DatabaseBound(); bound > 0 {
+		l.servers = max(1, int(min(math.Round(bound*top.write.mean()/1e9), maxCount)))
 	}
 	return l
 }
@@ -199,25 +194,12 @@ const (
 
 // others is how many other writes a model has under way when one begins.
 func others(m Model) (float64, error) {
-	if m.Strategy.Kind == pipeline.KindUnbounded {
-		return unboundedOthers(m)
+	inFlight := m.Items // of unbounded
+	if n := m.Strategy.Limit + m.Strategy.Writers + m.Strategy.Queue; n > 0 {
+		inFlight = min(m.Items, n*m.Hosts)
 	}
-	inFlight := min(m.Items, m.Hosts*max(1, m.Strategy.Limit+m.Strategy.Writers+m.Strategy.Queue))
-	m.Items = min(m.Items, max(searchRounds*inFlight, 5000), max(searchItems, 3*inFlight))
+	m.Items = min(m.Items, max(searchRounds*inFlight, 5000), searchItems)
 	p, err := Simulate(m, 1)
-	return p.others, err
-}
-
-// unboundedOthers simulates some of the items where there are many. Without any
-// place to wait they go their ways side by side, and as many more are under way.
-// With one, what is under way does not grow with the items.
-func unboundedOthers(m Model) (float64, error) {
-	all := m.Items
-	m.Items = min(m.Items, searchItems)
-	p, err := Simulate(m, 1)
-	if m.Conns == 0 && m.Pool == 0 && m.Capacity == 0 && m.Servers == 0 && m.Rate == 0 {
-		p.others *= float64(all) / float64(m.Items)
-	}
 	return p.others, err
 }
 
@@ -236,26 +218,24 @@ func (s *Sweep) solve(m Model, sh shape) (Model, load, error) {
 	if err != nil || excess <= 0 {
 		return m.with(l.service), l, err
 	}
-	low, high := 0.0, float64(len(s.points)-1)
-	for range doublings {
-		l, excess, err = try(high)
-		switch {
-		case err != nil:
-			return m, l, err
-		case excess <= 0:
-			return s.bisect(m, low, high, try)
-		case !l.beyond && excess <= tolerance*l.others, l.others == 0:
-			return m.with(l.service), l, nil
-		}
-		low, high = high, high+1
+	last := float64(len(s.points) - 1)
+	l, excess, err = try(last)
+	switch {
+	case err != nil || excess > 0 && excess <= tolerance*l.others:
+		return m.with(l.service), l, err
+	case excess <= 0:
+		return s.bisect(m, 0, last, try)
 	}
-	return m, l, fmt.Errorf("more writes would be under way than %.3g, which cannot be told from what was measured", l.others)
+	if l, err = sh.apply(s.beyond(), s.idle()); err != nil {
+		return m, l, err
+	}
+	m.Servers = l.servers
+	return m.with(l.service), l, nil
 }
 
 // Bounds of the search for a load.
 const (
 	tolerance = 0.03 // noise of the writes under way
-	doublings = 24   // of the writes under way at the highest limit
 	halvings  = 12
 )
 
