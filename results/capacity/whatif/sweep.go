@@ -13,7 +13,8 @@ import (
 // writes take depends on how busy the database and the machine are, and that
 // shows in how many other writes are under way when one begins. So the times of
 // service are looked up by that number: at a limit that was measured they are
-// those of that limit; in between, they lie between, quantile by quantile.
+// those of that limit; in between, they lie between, quantile by quantile; beyond
+// the last, writes wait in line for a database at its bound ([Sweep.DatabaseBound]).
 type Sweep struct {
 	// Notes say which points were left out, and why.
 	Notes  []string
