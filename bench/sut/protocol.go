@@ -153,6 +153,8 @@ type Report struct {
 	// Connections are the exact peaks counted by the dialers, upstream and mongo.
 	Connections *results.Kinds `json:"connections,omitempty"`
 	Goroutines  *int           `json:"peak_goroutines,omitempty"`
+	// Allocs counts the objects allocated from "go" to "done".
+	Allocs *uint64 `json:"allocations,omitempty"`
 	// HeldBack counts fetches that waited for upstream.rate; the wait is part of their time.
 	HeldBack int      `json:"held_back,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
