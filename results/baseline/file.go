@@ -117,7 +117,7 @@ func (w *writer) cell(c *Cell) {
 		w.key(in, "errors", "")
 	}
 	for _, e := range c.Errors {
-		w.out.WriteString(fmt.Sprintf("      - {type: %s, count: %d}\n", quoted(e.Type), e.Count))
+		fmt.Fprintf(&w.out, "      - {type: %s, count: %d}\n", quoted(e.Type), e.Count)
 	}
 	if d := c.Writes; d != nil {
 		w.key(in, "writes", fmt.Sprintf("{checked_trials: %d, read: %t, lost: %d, duplicate: %d, wrong: %d}", d.Checked, d.Read, d.Lost, d.Duplicate, d.Wrong))
