@@ -14,13 +14,14 @@ import (
 	"floodgate/results/report"
 )
 
-func newGate(stdout io.Writer) *cobra.Command {
+func newGate(stdout, stderr io.Writer) *cobra.Command {
 	var format, margin string
+	versus := againstOptions{stdout: stdout, stderr: stderr}
 	var goBench bool
 	var o gobench.Options
 	cmd := &cobra.Command{
-		Use:   "gate --go-bench OLD NEW",
-		Short: "Judge whether Go benchmarks got worse",
+		Use:   "gate {--go-bench OLD NEW | --against REF [SCENARIO] | --cmd-a COMMAND --cmd-b COMMAND}",
+		Short: "Judge whether Go benchmarks, another revision or another command are worse",
 		Long: `Judges two outputs of "go test -bench": benchstat's table, a verdict on every
 benchmark in every unit, and an exit code. "-" in place of one file is the
 standard input.
@@ -37,10 +38,14 @@ without --allow-mixed.
 
 Exit code 0 says that nothing got worse; 1 that something did; 2 that a file is
 wrong; 3 that it could not be decided, such as with too few samples (it says how
-many it takes).`,
+many it takes); 4 that it could not be measured.
+` + againstLong,
 		Args: func(_ *cobra.Command, args []string) error {
-			if !goBench {
-				return errors.New("gate has one mode so far: allowed is --go-bench OLD NEW")
+			if versus.asked() && !goBench {
+				return versus.checkArgs(args)
+			}
+			if !goBench || versus.asked() {
+				return errors.New("gate what? allowed is one of --go-bench OLD NEW, --against REF [SCENARIO], and --cmd-a COMMAND --cmd-b COMMAND")
 			}
 			if len(args) != 2 {
 				return fmt.Errorf("%d files: allowed are two, OLD and NEW", len(args))
@@ -54,6 +59,14 @@ many it takes).`,
 			}
 			if !(o.Alpha > 0 && o.Alpha < 1) {
 				return exit(exitUsage, fmt.Errorf("--alpha %v: allowed is between 0 and 1, such as 0.05", o.Alpha))
+			}
+			if versus.asked() {
+				if versus.margin = defaultMargin; cmd.Flags().Changed("margin") {
+					versus.margin = o.Margin
+				}
+				versus.alpha, versus.format = o.Alpha, format
+				code, err := versus.run(cmd.Context(), args)
+				return exit(code, err)
 			}
 			if format != formatText && format != formatJSON {
 				return badFormat(format, formatText, formatJSON)
@@ -74,6 +87,7 @@ many it takes).`,
 	cmd.Flags().BoolVar(&o.AllowMissing, "allow-missing", false, "judge what both files have, and name the rest")
 	cmd.Flags().BoolVar(&o.AllowMixed, "allow-mixed", false, "compare measurements of different machines, and say so")
 	cmd.Flags().StringVar(&format, "format", formatText, "text or json")
+	versus.register(cmd.Flags())
 	return cmd
 }
 

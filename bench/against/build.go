@@ -104,7 +104,8 @@ func within(top, path string) bool {
 // folder is in is not asked for: asking refreshes its index.
 func build(ctx context.Context, dir, pkg, out string) error {
 	cmd := command(ctx, dir, "go", "build", "-buildvcs=false", "-o", out, pkg)
-	cmd.Env = os.Environ()
+	// What a kill leaves of the build is swept with our folder.
+	cmd.Env = append(os.Environ(), "GOTMPDIR="+filepath.Dir(out))
 	if _, err := output(ctx, cmd); err != nil {
 		return err
 	}

@@ -11,13 +11,14 @@ import (
 	"time"
 )
 
-// killDelay is how long what a killed process left behind may keep its pipes open.
+// killDelay is how long an interrupted command may take to end before it is killed.
 const killDelay = 2 * time.Second
 
 // tailLines is how much of a failed command's output an error shows.
 const tailLines = 12
 
-// command is one in a process group of its own, killed as a whole when ctx ends.
+// command is one in a process group of its own, interrupted as a whole when ctx ends,
+// and killed soon after.
 func command(ctx context.Context, dir, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
