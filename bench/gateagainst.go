@@ -154,7 +154,9 @@ func (o *againstOptions) commands(ctx context.Context, v *verdicts.Verdict) erro
 	if err := verdicts.JudgePairs(v, verdicts.Commanded{Metric: o.metric}); err != nil {
 		return err
 	}
-	o.foresee(v)
+	if err := o.foresee(v); err != nil {
+		return err
+	}
 	log, err := against.NewLog(filepath.Join(v.Records, against.PairsFile))
 	if err != nil {
 		return err
@@ -166,14 +168,24 @@ func (o *againstOptions) commands(ctx context.Context, v *verdicts.Verdict) erro
 }
 
 // foresee tells what the design can do, before anything is measured.
-func (o *againstOptions) foresee(v *verdicts.Verdict) {
+func (o *againstOptions) foresee(v *verdicts.Verdict) error {
+	if err := v.Foresee(against.Known(o.root, v)); err != nil {
+		return err
+	}
 	for _, text := range report.Foreseen(v) {
 		o.note(text)
 	}
+	return nil
 }
 
-// progress tells of every pair.
+// progressEvery is after how many pairs a line tells of them.
+const progressEvery = 4
+
+// progress tells of some pairs.
 func (o *againstOptions) progress(pairs, most int) {
+	if pairs%progressEvery != 0 {
+		return
+	}
 	o.note(fmt.Sprintf("pair %d of at most %d", pairs, most))
 }
 
@@ -182,9 +194,4 @@ func (o *againstOptions) note(text string) {
 	if !o.quiet {
 		fmt.Fprintln(o.stderr, strings.TrimSpace(text))
 	}
-}
-
-// revisions compares the working tree with another commit.
-func (o *againstOptions) revisions(context.Context, *verdicts.Verdict, []string) error {
-	return exit(exitUsage, errors.New("--against: not there yet"))
 }

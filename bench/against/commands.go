@@ -54,11 +54,13 @@ func RunCommands(ctx context.Context, v *results.Verdict, c Commands) error {
 			return err
 		}
 		if r.judged.Over || !v.Open() {
-			return nil
+			break
 		}
-		c.Progress(pair+1, most)
+		if pair >= 0 {
+			c.Progress(pair+1, most)
+		}
 	}
-	return nil
+	return v.Achieve()
 }
 
 type commandRun struct {

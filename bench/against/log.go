@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+
+	results "floodgate/results/against"
 )
 
 // Names of the files of a comparison's folder.
@@ -64,4 +66,27 @@ func StoreJSON(path string, v any) error {
 		return fail(err)
 	}
 	return nil
+}
+
+// Known is the noise that earlier comparisons below root had, of the same kind,
+// scenario and, for commands, commands, by the name of the cell; the latest counts.
+func Known(root string, v *results.Verdict) map[string]results.Detectable {
+	known := map[string]results.Detectable{}
+	entries, _ := os.ReadDir(root) // oldest first; none: nothing is known
+	for _, e := range entries {
+		text, err := os.ReadFile(filepath.Join(root, e.Name(), VerdictFile))
+		var old results.Verdict
+		if err != nil || json.Unmarshal(text, &old) != nil || old.Kind != v.Kind || old.Scenario != v.Scenario {
+			continue
+		}
+		if v.Kind == results.Commands && (old.A.Name != v.A.Name || old.B.Name != v.B.Name) {
+			continue
+		}
+		for _, c := range old.Cells {
+			if c.Achieved != nil && c.Decides {
+				known[c.Name()] = results.Detectable{Noise: c.Achieved.Noise, From: "of " + e.Name()}
+			}
+		}
+	}
+	return known
 }

@@ -31,10 +31,10 @@ func TestBothSidesAreBuiltAndNothingIsTouched(t *testing.T) {
 		}
 	}
 	a, b := built.A.Side, built.B.Side
-	if want := strings.TrimSpace(r.git("rev-parse", "main~1")); a.Name != "main~1" || a.Revision != want || a.Modified {
+	if want := strings.TrimSpace(r.Git("rev-parse", "main~1")); a.Name != "main~1" || a.Revision != want || a.Modified {
 		t.Errorf("A is %+v, want commit %s", a, want)
 	}
-	if want := strings.TrimSpace(r.git("rev-parse", "HEAD")); b.Revision != want || !b.Modified {
+	if want := strings.TrimSpace(r.Git("rev-parse", "HEAD")); b.Revision != want || !b.Modified {
 		t.Errorf("B is %+v, want commit %s with changes", b, want)
 	}
 	if notes := strings.Join(built.Notes, "\n"); !strings.Contains(notes, "example.com/lib is replaced by ../../lib") || !strings.Contains(notes, "Git LFS") {
@@ -43,12 +43,12 @@ func TestBothSidesAreBuiltAndNothingIsTouched(t *testing.T) {
 	if err := built.Close(); err != nil {
 		t.Error(err)
 	}
-	r.untouched(before)
+	r.untouched(t, before)
 }
 
 func TestTheSameCommitIsSaid(t *testing.T) {
 	r := newRepository(t)
-	r.git("checkout", "--quiet", "--", ".")
+	r.Git("checkout", "--quiet", "--", ".")
 	built, err := against.Prepare(t.Context(), against.Source{Dir: r.app, Ref: "HEAD", Build: "./cmd"})
 	if err != nil {
 		t.Fatal(err)
@@ -89,17 +89,17 @@ func TestWhatCannotBeBuiltIsSaidAndNothingIsTouched(t *testing.T) {
 					t.Errorf("%q does not say %q", err, text)
 				}
 			}
-			r.untouched(before)
+			r.untouched(t, before)
 		})
 	}
 	t.Run("B is broken", func(t *testing.T) {
-		write(t, filepath.Join(r.app, "cmd", "version.go"), "package main\n\nconst version = wrong\n")
+		r.version("wrong")
 		before := r.state()
 		_, err := against.Prepare(t.Context(), against.Source{Dir: r.app, Ref: "main", Build: "./cmd"})
 		if !errors.As(err, &failed) || !strings.Contains(err.Error(), "build B (the working tree, with changes)") || !strings.Contains(err.Error(), "undefined: wrong") {
 			t.Errorf("error %v", err)
 		}
-		r.untouched(before)
+		r.untouched(t, before)
 	})
 }
 
@@ -125,7 +125,7 @@ func TestCancelledWhileItBuilds(t *testing.T) {
 		if !errors.Is(err, context.Canceled) {
 			t.Errorf("%s: error %v", side, err)
 		}
-		r.untouched(before)
+		r.untouched(t, before)
 	}
 }
 
@@ -133,8 +133,8 @@ func TestCancelledWhileItBuilds(t *testing.T) {
 func TestWhatAKilledProcessLeftIsRemoved(t *testing.T) {
 	r := newRepository(t)
 	left := filepath.Join(r.temporary, against.Prefix+"123")
-	write(t, filepath.Join(left, ".lock"), "")
-	write(t, filepath.Join(left, "source", "main.go"), "")
+	r.Write(filepath.Join(left, ".lock"), "")
+	r.Write(filepath.Join(left, "source", "main.go"), "")
 	built, err := against.Prepare(t.Context(), against.Source{Dir: r.app, Ref: "main", Build: "./cmd"})
 	if err != nil {
 		t.Fatal(err)

@@ -29,7 +29,7 @@ func (c *Cell) judge(design stats.Looks, pairs []Pair, over bool) error {
 	if len(pairs) == 0 { // nothing is not a number of anything
 		c.Ratio = stats.Interval{Level: c.Ratio.Level}
 	}
-	c.Pairs = len(pairs)
+	c.Pairs, c.pairs = len(pairs), pairs
 	n := c.Ratio.N
 	if n == 0 {
 		return nil
@@ -71,12 +71,16 @@ type Commanded struct {
 // JudgePairs sets the cells and the exit code of a comparison of commands,
 // whose design, kind and sides are set.
 func JudgePairs(v *Verdict, m Commanded) error {
+	expected := map[string]*Detectable{}
+	for _, c := range v.Cells {
+		expected[c.Metric] = c.Expected
+	}
 	v.Cells = nil
 	for _, metric := range []string{Wall, CPU, RSS} {
 		if len(m.Pairs[metric]) == 0 && metric != m.Metric {
 			continue
 		}
-		c := Cell{Metric: metric, Decides: metric == m.Metric}
+		c := Cell{Metric: metric, Decides: metric == m.Metric, Expected: expected[metric]}
 		if err := c.judge(v.Design, m.Pairs[metric], m.Over || !c.Decides); err != nil {
 			return fmt.Errorf("judge %s: %w", metric, err)
 		}

@@ -87,6 +87,8 @@ type Cell struct {
 	Expected *Detectable       `json:"expected,omitempty"`
 	Achieved *Detectable       `json:"achieved,omitempty"`
 	Missing  []summary.Missing `json:"missing,omitempty"`
+
+	pairs []Pair
 }
 
 // Detectable is a minimum detectable effect.
