@@ -88,6 +88,7 @@ many it takes); 4 that it could not be measured.
 	cmd.Flags().BoolVar(&o.AllowMixed, "allow-mixed", false, "compare measurements of different machines, and say so")
 	cmd.Flags().StringVar(&format, "format", formatText, "text or json")
 	versus.register(cmd.Flags())
+	cmd.AddCommand(newSelfTest(stdout, stderr))
 	return cmd
 }
 

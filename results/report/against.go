@@ -106,7 +106,7 @@ func (p *printer) lookTable(v *against.Verdict) {
 	if level > 0 {
 		title += fmt.Sprintf(" [%.4g %%]", 100*level)
 	}
-	g := &grid{columns: []column{{title: "figure"}, {title: "pairs", right: true}, {title: "look", right: true},
+	g := &grid{columns: []column{{title: "figure"}, {title: "pairs", right: true}, {title: "look", right: true, drop: 1},
 		{title: "A", right: true}, {title: "B", right: true}, {title: title, right: true}, {title: "margin", right: true}, {title: "verdict"}}}
 	for _, c := range v.Cells {
 		limit, verdict := fmt.Sprintf("≤ %.4g", 1+v.Design.Margin), p.lookVerdict(c.Verdict)
@@ -126,10 +126,14 @@ func (p *printer) lookTable(v *against.Verdict) {
 			}
 		}
 	}
+	dropped := g.fit(p.width)
 	widths := g.widths()
 	p.line(p.paint(g.line(g.titles(), widths), faint))
 	for _, row := range g.rows {
 		p.line(g.line(row, widths))
+	}
+	if len(dropped) > 0 {
+		p.wrapped("", "not shown, for want of width: "+strings.Join(dropped, ", "), faint)
 	}
 	for _, c := range v.Cells {
 		for _, m := range c.Missing {
@@ -176,7 +180,15 @@ func ratioOf(i stats.Interval) string {
 }
 
 func (p *printer) lookVerdict(v stats.Verdict) string {
-	return p.paint(string(v), map[stats.Verdict]string{stats.Worse: bad, stats.NotWorse: good, stats.Undecided: doubt, stats.Continue: doubt}[v])
+	return p.paint(lookWord(v), map[stats.Verdict]string{stats.Worse: bad, stats.NotWorse: good, stats.Undecided: doubt, stats.Continue: doubt}[v])
+}
+
+// lookWord calls open what another look was due for when something else decided.
+func lookWord(v stats.Verdict) string {
+	if v == stats.Continue {
+		return "open"
+	}
+	return string(v)
 }
 
 func (p *printer) countTable(counts []against.Count) {
@@ -251,7 +263,7 @@ func (p *printer) againstConclusion(v *against.Verdict) {
 	var parts []string
 	for _, x := range []stats.Verdict{stats.Worse, stats.NotWorse, stats.Undecided, stats.Continue} {
 		if counts[x] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", counts[x], x))
+			parts = append(parts, fmt.Sprintf("%d %s", counts[x], lookWord(x)))
 		}
 	}
 	text := ""
