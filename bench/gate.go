@@ -5,27 +5,28 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 
-	"floodgate/results/gobench"
-	"floodgate/results/report"
+	"floodgate/results/baseline"
 )
 
-func newGate(stdout io.Writer) *cobra.Command {
-	var margin string
-	var out gateOutput
-	var goBench bool
-	var o gobench.Options
-	var b baselineFlags
-	cmd := &cobra.Command{
-		Use:   "gate RUN | gate --go-bench OLD NEW",
-		Short: "Judge whether a run got worse than its baseline, or Go benchmarks than others",
-		Long: `Judges a stored run, named as "report" takes it, by its own claims and against
-a committed baseline: one verdict and one exit code.
+// gateOptions are the flags of "gate", of which each way of judging takes some.
+type gateOptions struct {
+	margin, root string
+	alpha        float64
+	out          gateOutput
+	baseline     baselineFlags
+	bench        benchFlags
+	versus       againstOptions
+}
+
+const gateLong = `Says whether something got worse, as one verdict and one exit code.
+
+gate RUN judges a stored run, named as "report" takes it, by its own claims and
+thresholds and against a committed baseline.
 
   On the baseline's machine all metrics are compared, block by block where both
   made the same draws. On another one only what does not depend on it: reduction,
@@ -42,73 +43,94 @@ a committed baseline: one verdict and one exit code.
   others none; a peak of descriptors 2 or 5% more, up to the predicted bound 10
   or 15%.
   What the baseline has and the run has not fails.
+  --update-baseline writes the file from the run, and shows what changes. Runs
+  that are not finished, did not hold or broke writes are refused.
 
---update-baseline writes the file from the run, and shows what changes. Runs that
-are not finished, did not hold or broke writes are refused.
-
-With --go-bench it judges two outputs of "go test -bench": benchstat's table, a verdict on every
-benchmark in every unit, and an exit code. "-" in place of one file is the
+gate --go-bench OLD NEW judges two outputs of "go test -bench": benchstat's table
+and a verdict on every benchmark in every unit. "-" in place of one file is the
 standard input.
 
-A benchmark is worse when the Mann-Whitney test says that it differs, to the bad
-side, with a p of at most --alpha after Holm's correction over all comparisons,
-and when its median is worse by more than --margin (0%: by however little). Lower
-is better for ns/op, B/op and allocs/op, higher for MB/s; for other units lines
-such as "Unit p99-ns better=lower" say so. Improvements are shown, no more.
+  A benchmark is worse when the Mann-Whitney test says that it differs, to the
+  bad side, with a p of at most --alpha after Holm's correction over all
+  comparisons, and when its median is worse by more than --margin (0%: by however
+  little). Lower is better for ns/op, B/op and allocs/op, higher for MB/s; for
+  other units lines such as "Unit p99-ns better=lower" say so. Improvements are
+  shown, no more.
+  Measurements that the old file has and the new one has not are an error without
+  --allow-missing, and different goos, goarch, cpu, scenario or environment lines
+  without --allow-mixed.
 
-Measurements that the old file has and the new one has not are an error without
---allow-missing, and different goos, goarch, cpu, scenario or environment lines
-without --allow-mixed.
+` + againstLong + `
 
-Exit code 0 says that nothing got worse; 1 that something did, or that a claim of
-the run failed; 2 that a file is wrong; 3 that it could not be decided, such as
-with too few samples (it says how many it takes) or nothing to compare; 4 that
-the run was not measured.`,
-		Args: func(_ *cobra.Command, args []string) error {
-			if !goBench && len(args) != 1 {
-				return fmt.Errorf("%d runs: allowed is one RUN, or --go-bench OLD NEW", len(args))
-			}
-			if goBench && len(args) != 2 {
-				return fmt.Errorf("%d files: allowed are two, OLD and NEW", len(args))
-			}
-			return nil
-		},
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if !goBench {
-				return b.run(cmd, stdout, args[0], margin, &out)
-			}
-			var err error
-			if o.Margin, err = parseMargin("--margin", cmp.Or(margin, "0%")); err != nil {
-				return exit(exitUsage, err)
-			}
-			if !(o.Alpha > 0 && o.Alpha < 1) {
-				return exit(exitUsage, fmt.Errorf("--alpha %v: allowed is between 0 and 1, such as 0.05", o.Alpha))
-			}
-			if err := out.check(); err != nil {
-				return err
-			}
-			v, err := judgeGoBench(cmd.InOrStdin(), args, o)
-			if err != nil {
-				return exit(exitUsage, err)
-			}
-			again := "floodgate gate --go-bench " + strings.Join(args, " ")
-			err = out.print(stdout, report.GoBenchJudgement(v, again),
-				func(w io.Writer, o report.Options) error { return report.GoBenchVerdict(w, v, o) },
-				func(w io.Writer) error { return report.GoBenchVerdictJSON(w, v) })
-			if err != nil {
-				return err
-			}
-			return exit(v.Exit, nil)
-		},
+Exit code 0 says that nothing got worse; 1 that something did, or that a claim or
+a threshold of the run failed; 2 that a flag or a file is wrong; 3 that it could
+not be decided, such as with too few samples (it says how many it takes) or
+nothing to compare; 4 that it could not be measured.`
+
+func newGate(stdout, stderr io.Writer) *cobra.Command {
+	o := gateOptions{versus: againstOptions{stdout: stdout, stderr: stderr}}
+	cmd := &cobra.Command{
+		Use:   "gate {RUN | --go-bench OLD NEW | --against REF [SCENARIO] | --cmd-a COMMAND --cmd-b COMMAND}",
+		Short: "Judge whether a run, a revision, a command or Go benchmarks got worse",
+		Long:  gateLong,
+		Args:  func(_ *cobra.Command, args []string) error { return o.checkArgs(args) },
+		RunE:  func(cmd *cobra.Command, args []string) error { return o.run(cmd, stdout, args) },
 	}
-	cmd.Flags().BoolVar(&goBench, "go-bench", false, "judge two outputs of go test -bench")
-	cmd.Flags().StringVar(&margin, "margin", "", "worsening that is allowed, in `percent`: of times, CPU time and memory (default 10%), of a benchmark's median (default 0%)")
-	b.register(cmd.Flags())
-	cmd.Flags().Float64Var(&o.Alpha, "alpha", 0.05, "allowed `probability` of calling anything different that is not")
-	cmd.Flags().BoolVar(&o.AllowMissing, "allow-missing", false, "judge what both files have, and name the rest")
-	cmd.Flags().BoolVar(&o.AllowMixed, "allow-mixed", false, "compare measurements of different machines, and say so")
-	out.flags(cmd)
+	flags := cmd.Flags()
+	flags.StringVar(&o.margin, "margin", "", "worsening that is allowed, in `percent`: of a run's times, CPU time and memory (default 10%), of revisions and commands (default 5%), of a benchmark's median (default 0%)")
+	flags.Float64Var(&o.alpha, "alpha", 0.05, "allowed `probability` of calling anything different that is not")
+	flags.StringVar(&o.root, "out", "", "`folder` that runs are stored in (default "+defaultRoot+"), or with --against and --cmd-a comparisons (default "+defaultGates+")")
+	o.baseline.register(flags)
+	o.bench.register(flags)
+	o.out.flags(cmd)
+	o.versus.register(flags)
+	cmd.AddCommand(newSelfTest(stdout, stderr))
 	return cmd
+}
+
+func (o *gateOptions) checkArgs(args []string) error {
+	switch {
+	case o.versus.asked() && o.bench.asked:
+		return errors.New("gate what? allowed is one of RUN, --go-bench OLD NEW, --against REF [SCENARIO], and --cmd-a COMMAND --cmd-b COMMAND")
+	case o.versus.asked():
+		return o.versus.checkArgs(args)
+	case o.bench.asked && len(args) != 2:
+		return fmt.Errorf("%d files: allowed are two, OLD and NEW", len(args))
+	case !o.bench.asked && len(args) != 1:
+		return fmt.Errorf("%d runs: allowed is one RUN, or --go-bench OLD NEW, --against REF, --cmd-a COMMAND --cmd-b COMMAND", len(args))
+	}
+	return nil
+}
+
+func (o *gateOptions) run(cmd *cobra.Command, stdout io.Writer, args []string) error {
+	if err := o.out.check(); err != nil {
+		return err
+	}
+	if !(o.alpha > 0 && o.alpha < 1) {
+		return exit(exitUsage, fmt.Errorf("--alpha %v: allowed is between 0 and 1, such as 0.05", o.alpha))
+	}
+	preset := baseline.DefaultMargin
+	switch {
+	case o.versus.asked():
+		preset = defaultMargin
+	case o.bench.asked:
+		preset = 0
+	}
+	margin, err := parseMargin("--margin", cmp.Or(o.margin, fmt.Sprintf("%g%%", 100*preset)))
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	switch {
+	case o.versus.asked():
+		o.versus.margin, o.versus.alpha, o.versus.root, o.versus.out = margin, o.alpha, cmp.Or(o.root, defaultGates), &o.out
+		code, err := o.versus.run(cmd.Context(), args)
+		return exit(code, err)
+	case o.bench.asked:
+		o.bench.Margin, o.bench.Alpha = margin, o.alpha
+		return o.bench.run(cmd, stdout, args, &o.out)
+	}
+	o.baseline.root = cmp.Or(o.root, defaultRoot)
+	return o.baseline.run(cmd, stdout, args[0], margin, &o.out)
 }
 
 // parseMargin reads "5%" as 0.05.
@@ -119,24 +141,4 @@ func parseMargin(flag, s string) (float64, error) {
 		return 0, fmt.Errorf("%s %q: allowed is a percentage from 0%% to 1000000%%, such as 5%%", flag, s)
 	}
 	return x / 100, nil
-}
-
-func judgeGoBench(stdin io.Reader, paths []string, o gobench.Options) (*gobench.Verdict, error) {
-	if paths[0] == "-" && paths[1] == "-" {
-		return nil, errors.New(`both files are "-": allowed for one of the two`)
-	}
-	var in [2]gobench.Input
-	for i, path := range paths {
-		if path == "-" {
-			in[i] = gobench.Input{Name: "stdin", Reader: stdin}
-			continue
-		}
-		f, err := os.Open(path)
-		if err != nil {
-			return nil, err
-		}
-		defer f.Close()
-		in[i] = gobench.Input{Name: path, Reader: f}
-	}
-	return gobench.Judge(in[0], in[1], o)
 }

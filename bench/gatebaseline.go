@@ -28,24 +28,14 @@ func (b *baselineFlags) register(flags *pflag.FlagSet) {
 	flags.BoolVar(&b.strictTimes, "strict-times", false, "have times, CPU time and memory decide, not warn")
 	flags.BoolVar(&b.update, "update-baseline", false, "write the baseline anew from the run, and show what changes")
 	flags.StringVar(&b.scenario, "scenario", "", "scenario `file` of the run, for junit, sarif and github to point at; relative to the root of the repository")
-	flags.StringVar(&b.root, "out", defaultRoot, "`folder` that runs are stored in")
 }
 
-// run judges a run against its baseline, or makes the baseline of it. margin
-// is what --margin says, empty: its default.
-func (b *baselineFlags) run(cmd *cobra.Command, stdout io.Writer, name, margin string, out *gateOutput) error {
-	o := baseline.Options{Margin: baseline.DefaultMargin, StrictTimes: b.strictTimes}
+// run judges a run against its baseline, or makes the baseline of it.
+func (b *baselineFlags) run(cmd *cobra.Command, stdout io.Writer, name string, margin float64, out *gateOutput) error {
+	o := baseline.Options{Margin: margin, StrictTimes: b.strictTimes}
 	var err error
-	if margin != "" {
-		if o.Margin, err = parseMargin("--margin", margin); err != nil {
-			return exit(exitUsage, err)
-		}
-	}
 	if o.ShareMargin, err = parseMargin("--share-margin", b.shareMargin); err != nil {
 		return exit(exitUsage, err)
-	}
-	if err := out.check(); err != nil {
-		return err
 	}
 	run, err := openRun(b.root, name)
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -118,7 +119,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 // usageHint says how a command is called.
 func usageHint(cmd *cobra.Command) string {
 	use := cmd.UseLine()
-	if cmd.HasAvailableSubCommands() {
+	if cmd.HasAvailableSubCommands() && !strings.Contains(cmd.Use, " ") {
 		use = cmd.CommandPath() + " COMMAND"
 	}
 	return fmt.Sprintf("usage: %s; more: %s --help", use, cmd.CommandPath())
@@ -144,6 +145,6 @@ interrupted.`,
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.AddCommand(newRun(stdout, stderr), newScenario(stdout), newReport(stdout), newCompare(stdout),
-		newUpstream(stderr), newMongo(stderr), newDoctor(stdout, stderr), newPlan(stdout, stderr), newGate(stdout), newHistory(stdout))
+		newUpstream(stderr), newMongo(stderr), newDoctor(stdout, stderr), newPlan(stdout, stderr), newGate(stdout, stderr), newHistory(stdout))
 	return root
 }

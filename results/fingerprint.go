@@ -78,6 +78,8 @@ func isOurs(top string) bool {
 }
 
 func git(ctx context.Context, args ...string) (string, error) {
-	out, err := exec.CommandContext(ctx, "git", args...).Output()
+	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0") // a status writes the index else
+	out, err := cmd.Output()
 	return strings.TrimSpace(string(out)), err
 }

@@ -285,3 +285,30 @@ func TestPlan(t *testing.T) {
 		}
 	}
 }
+
+func TestWhatIsPlantedIsFound(t *testing.T) {
+	s := scenario(t, `
+version: 1
+name: planted
+title: What is wrong on purpose
+seed: 3
+items: {kind: phone-numbers}
+upstream: {late_bound: 10s}
+sut: {nofile: 256}
+variants: [{strategy: bounded, limit: 4}]
+levels: [{items: 12}]
+blocks: 6
+`)
+	r := trials(t)
+	r.Plant = sut.Plant{Descriptors: 20, LostWrites: 2}
+	record, err := r.Run(context.Background(), plan(t, s)[0])
+	if err != nil || record.Outcome != results.OutcomeOK {
+		t.Fatalf("%v: %s %s", err, record.Outcome, record.Reason)
+	}
+	if d := record.Documents; d.Lost != 2 || d.Found != 10 {
+		t.Errorf("documents %+v", *d)
+	}
+	if d := record.Descriptors; d.Peak <= d.Predicted || d.Peak < d.Baseline+20 || *d.Left != 0 {
+		t.Errorf("descriptors %+v, %d left", d, *d.Left)
+	}
+}

@@ -92,7 +92,7 @@ func Run(ctx context.Context, o Options) error {
 		}
 		o.Progress.TrialStarted(t, clock.left())
 		began := time.Now()
-		record, err := o.believable(ctx, t)
+		record, err := o.Trials.Believable(ctx, t)
 		if err != nil {
 			return interrupted(ctx)
 		}
@@ -156,16 +156,16 @@ func (p *pause) before(ctx context.Context, t PlannedTrial) error {
 	}
 }
 
-// believable runs a trial, and again when the mock or the machine was too slow
-// to believe it: noise that comes and goes must not cost a block its pair.
-// What was discarded is in the record. An upstream that is not ours gets no
+// Believable runs a trial as Run does, and again when the mock or the machine
+// was too slow to believe it: noise that comes and goes must not cost a block its
+// pair. What was discarded is in the record. An upstream that is not ours gets no
 // request twice.
-func (o Options) believable(ctx context.Context, t PlannedTrial) (results.Trial, error) {
+func (r *Trials) Believable(ctx context.Context, t PlannedTrial) (results.Trial, error) {
 	var discarded []results.Discarded
 	for {
-		record, err := o.Trials.Run(ctx, t)
+		record, err := r.Run(ctx, t)
 		record.Discarded = discarded
-		if err != nil || record.Outcome != results.OutcomeInvalid || len(discarded) == maxDiscarded || !o.Trials.Environment.Mock() {
+		if err != nil || record.Outcome != results.OutcomeInvalid || len(discarded) == maxDiscarded || !r.Environment.Mock() {
 			return record, err
 		}
 		discarded = append(discarded, results.Discarded{Started: record.Started, Reason: record.Reason})

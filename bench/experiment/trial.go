@@ -43,6 +43,8 @@ type Trials struct {
 	// of what these cost.
 	Unobserved bool
 	Unwritten  bool
+	// Plant is what our own SUT does wrong on purpose, for a gate's test of itself.
+	Plant sut.Plant
 }
 
 // NewTrials returns Trials of a run on an environment.
@@ -168,5 +170,6 @@ func (r *Trials) spec(t PlannedTrial) sut.Spec {
 			Documents: s.Database.Documents, Timeout: s.SUT.WriteTimeout, MaxPoolSize: mongo,
 		},
 		Serial: s.SUT.Serial, NoFile: s.SUT.NoFile, Observe: !r.Unobserved, Writes: !r.Unwritten,
+		Plant: r.Plant,
 	}
 }

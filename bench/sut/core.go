@@ -32,6 +32,7 @@ type core struct {
 	mongo       dialcount.Counter
 	shared      *clients // nil where each batch or report has its own
 	served      *served  // nil: the items are worked off once
+	planted     planted
 }
 
 // clients is what connects to the upstream and the database.
@@ -69,6 +70,9 @@ func newCore(spec Spec) (*core, error) {
 		return nil, fmt.Errorf("upstream.rate is %d", r)
 	} else if r > 0 {
 		c.bound = newBound(r)
+	}
+	if err := c.planted.plant(spec.Plant); err != nil {
+		return nil, err
 	}
 	if v.Connections.Clients != "" && v.Connections.Clients != "shared" {
 		return c, nil
@@ -133,6 +137,7 @@ func (c *core) closeClients(use *clients) error {
 
 // close closes the shared clients.
 func (c *core) close() error {
+	c.planted.release()
 	if c.shared == nil {
 		return nil
 	}
@@ -191,7 +196,7 @@ func (c *core) batch(ctx context.Context, items []calllog.Item) (failed []string
 		Writer: pipeline.WriterFunc[calllog.Document](func(context.Context, []calllog.Document) error { return nil }),
 	}
 	if use.writer != nil {
-		p.Writer = use.writer
+		p.Writer = c.planted.writer(use.writer)
 	}
 	if c.recorder != nil {
 		p.Observer = c.recorder

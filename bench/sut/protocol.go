@@ -91,6 +91,8 @@ type Spec struct {
 	Writes bool `json:"writes"`
 	// AllowTargets are hosts beyond loopback that may be connected to; see target.Policy.
 	AllowTargets []string `json:"allow_targets,omitempty"`
+	// Plant is what our own SUT is to do wrong; see [Plant].
+	Plant Plant `json:"plant,omitzero"`
 }
 
 // UpstreamSpec says where to fetch and how to connect.

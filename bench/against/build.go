@@ -1,0 +1,144 @@
+package against
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// ownModule is the module whose command is the SUT where nothing else is to be built.
+const (
+	ownModule  = "floodgate"
+	ownPackage = "./bench"
+)
+
+// BuildError says that a side could not be built.
+type BuildError struct {
+	Side string // such as "A (v1.2)"
+	Err  error
+}
+
+func (e *BuildError) Error() string { return fmt.Sprintf("build %s: %v", e.Side, e.Err) }
+func (e *BuildError) Unwrap() error { return e.Err }
+
+// module is what is read of a go.mod.
+type module struct {
+	Module  struct{ Path string }
+	Replace []replacement
+}
+
+type replacement struct {
+	Old, New struct{ Path, Version string }
+}
+
+// readModule reads the go.mod in dir.
+func readModule(ctx context.Context, dir string) (module, error) {
+	var m module
+	text, err := output(ctx, command(ctx, dir, "go", "mod", "edit", "-json", "go.mod"))
+	if err != nil {
+		return m, fmt.Errorf("read go.mod: %w", err)
+	}
+	if err := json.Unmarshal([]byte(text), &m); err != nil {
+		return m, fmt.Errorf("read go.mod: %w", err)
+	}
+	return m, nil
+}
+
+// moduleDir is the folder of the go.mod that a package path such as ./cmd/sut
+// belongs to: the nearest one above it, within top.
+func moduleDir(top, dir, pkg string) (string, error) {
+	at := filepath.Join(dir, filepath.FromSlash(pkg))
+	for {
+		if readable(filepath.Join(at, "go.mod")) {
+			return at, nil
+		}
+		if at == top || at == filepath.Dir(at) {
+			return "", fmt.Errorf("there is no go.mod for %s within %s", pkg, top)
+		}
+		at = filepath.Dir(at)
+	}
+}
+
+// pin makes the replacements of a module that lead out of its repository lead
+// to where they lead in the working tree: home is the module's folder there.
+// The notes name them: both sides are built with what is there now.
+func pin(ctx context.Context, dir, home, top string) (notes []string, err error) {
+	if readable(filepath.Join(dir, "vendor", "modules.txt")) {
+		return nil, nil // nothing outside is read, and the two must agree
+	}
+	m, err := readModule(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range m.Replace {
+		if r.New.Version != "" || filepath.IsAbs(r.New.Path) {
+			continue
+		}
+		target := filepath.Join(home, filepath.FromSlash(r.New.Path))
+		if within(top, target) {
+			continue
+		}
+		old := r.Old.Path
+		if r.Old.Version != "" {
+			old += "@" + r.Old.Version
+		}
+		if _, err := output(ctx, command(ctx, dir, "go", "mod", "edit", "-replace="+old+"="+target, "go.mod")); err != nil {
+			return nil, fmt.Errorf("replace %s: %w", old, err)
+		}
+		notes = append(notes, fmt.Sprintf("%s is replaced by %s, outside of the repository: both sides are built with what is there now", old, r.New.Path))
+	}
+	return notes, nil
+}
+
+// within says whether path is top or below it.
+func within(top, path string) bool {
+	relative, err := filepath.Rel(top, path)
+	return err == nil && relative != ".." && !strings.HasPrefix(relative, ".."+string(filepath.Separator))
+}
+
+// build builds a package of the module in dir as the file out. What git the
+// folder is in is not asked for: asking refreshes its index.
+func build(ctx context.Context, dir, pkg, out string) error {
+	cmd := command(ctx, dir, "go", "build", "-buildvcs=false", "-o", out, pkg)
+	// What a kill leaves of the build is swept with our folder.
+	cmd.Env = append(os.Environ(), "GOTMPDIR="+filepath.Dir(out))
+	if _, err := output(ctx, cmd); err != nil {
+		return err
+	}
+	info, err := os.Stat(out)
+	if err != nil {
+		return err
+	}
+	if info.Mode()&0o111 == 0 && !strings.HasSuffix(out, ".exe") {
+		return fmt.Errorf("%s is no program; allowed: a package main", pkg)
+	}
+	return nil
+}
+
+// packageToBuild is the flag, or the command of our own module where there is none.
+func packageToBuild(ctx context.Context, dir, flag string) (string, error) {
+	if flag != "" {
+		clean := filepath.ToSlash(filepath.Clean(flag))
+		if filepath.IsAbs(flag) || clean == ".." || strings.HasPrefix(clean, "../") || strings.HasPrefix(flag, "-") {
+			return "", &UsageError{fmt.Errorf("--build %q: allowed: the path of a package below this folder, such as ./cmd/sut", flag)}
+		}
+		return "./" + clean, nil
+	}
+	if readable(filepath.Join(dir, "go.mod")) {
+		m, err := readModule(ctx, dir)
+		if err == nil && m.Module.Path == ownModule {
+			return ownPackage, nil
+		}
+	}
+	return "", &UsageError{errors.New("which program is it? --build ./PACKAGE names the one that is the system under test, in the module of this folder (default, in Floodgate's own: ./bench)")}
+}
+
+// UsageError is a mistake of whoever called.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+func (e *UsageError) Unwrap() error { return e.Err }

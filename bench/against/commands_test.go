@@ -1,0 +1,215 @@
+//go:build linux || darwin
+
+package against_test
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"floodgate/bench/against"
+	results "floodgate/results/against"
+	"floodgate/results/gate"
+	"floodgate/results/stats"
+)
+
+// compare compares two commands with what measures them.
+func compare(ctx context.Context, t *testing.T, a, b string, measure against.Measurer) (*results.Verdict, []against.CommandPair, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "gate", against.PairsFile)
+	log, err := against.NewLog(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	v := &results.Verdict{Kind: results.Commands, Seed: 1, Design: stats.DefaultLooks()}
+	err = against.RunCommands(ctx, v, against.Commands{
+		A: words(t, a), B: words(t, b), Metric: results.Wall, Measure: measure, Log: log, Progress: func(int, int) {},
+	})
+	return v, stored(t, path), err
+}
+
+func words(t *testing.T, line string) []string {
+	t.Helper()
+	all, err := against.Split(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func stored(t *testing.T, path string) (all []against.CommandPair) {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for in := bufio.NewScanner(f); in.Scan(); {
+		var p against.CommandPair
+		if err := json.Unmarshal(in.Bytes(), &p); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// counted measures commands such as "work 100" by the steps that they are asked
+// for: no clock decides. Each run takes a little more or less in turn.
+type counted struct{ ran []string }
+
+func (c *counted) measure(_ context.Context, words []string) (against.Measured, error) {
+	c.ran = append(c.ran, strings.Join(words, " "))
+	steps, err := strconv.ParseFloat(words[1], 64)
+	if err != nil {
+		return against.Measured{}, err
+	}
+	wobble := math.Exp(0.004 * math.Sin(float64(len(c.ran))))
+	return against.Measured{Wall: time.Duration(steps * wobble * float64(time.Millisecond)), User: time.Millisecond}, nil
+}
+
+func TestMoreWorkIsWorse(t *testing.T) {
+	for _, c := range []struct {
+		a, b    string
+		verdict stats.Verdict
+		exit    int
+	}{
+		{"work 100", "work 120", stats.Worse, gate.ExitFailed},
+		{"work 100", "work 101", stats.NotWorse, gate.ExitHeld},
+		{"work 100", "work 80", stats.NotWorse, gate.ExitHeld},
+		{"work 100", "work 105", stats.Undecided, gate.ExitInconclusive},
+	} {
+		var count counted
+		v, pairs, err := compare(t.Context(), t, c.a, c.b, count.measure)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if v.Cells[0].Verdict != c.verdict || v.Exit != c.exit {
+			t.Errorf("%s, %s: %s, exit %d; want %s, %d", c.a, c.b, v.Cells[0].Verdict, v.Exit, c.verdict, c.exit)
+		}
+		if len(pairs) != v.Cells[0].Pairs || len(count.ran) != 2*len(pairs)+2 {
+			t.Errorf("%s, %s: %d pairs stored, %d judged, %d commands ran", c.a, c.b, len(pairs), v.Cells[0].Pairs, len(count.ran))
+		}
+		if c.verdict != stats.Undecided && len(pairs) != 8 {
+			t.Errorf("%s, %s: it was clear at the first look, and %d pairs were run", c.a, c.b, len(pairs))
+		}
+		first := 0
+		for i, p := range pairs {
+			inTurn := count.ran[2*i+2 : 2*i+4]
+			if p.BFirst {
+				first++
+				slices.Reverse(inTurn)
+			}
+			if p.Pair != i || inTurn[0] != c.a || inTurn[1] != c.b {
+				t.Errorf("pair %d (%+v) ran %q", i, p, inTurn)
+			}
+		}
+		if first == 0 || first == len(pairs) {
+			t.Errorf("B came first in %d of %d pairs: the order is not random", first, len(pairs))
+		}
+	}
+}
+
+func TestACommandThatFailsIsNoMeasurement(t *testing.T) {
+	for _, at := range []int{1, 2, 9} { // the first two do not count
+		n := 0
+		v, pairs, err := compare(t.Context(), t, "a", "b", func(context.Context, []string) (against.Measured, error) {
+			if n++; n == at {
+				return against.Measured{Failed: "exit status 3: because"}, nil
+			}
+			return against.Measured{Wall: time.Second}, nil
+		})
+		if err != nil || v.Exit != gate.ExitUnmeasured || !strings.Contains(v.Unmeasured, "exit status 3: because") {
+			t.Errorf("run %d: %v, exit %d: %q", at, err, v.Exit, v.Unmeasured)
+		}
+		if want := max(0, (at-3)/2); len(pairs) != want || n != at {
+			t.Errorf("run %d: %d pairs stored, want %d; %d commands ran", at, len(pairs), want, n)
+		}
+	}
+}
+
+func TestMeasure(t *testing.T) {
+	m, err := against.Measure(t.Context(), []string{"sh", "-c", "echo heard nowhere; exit 0"})
+	if err != nil || m.Failed != "" || m.Wall <= 0 || m.User+m.System > m.Wall*time.Duration(runtime.NumCPU()) {
+		t.Errorf("%+v, %v", m, err)
+	}
+	m, err = against.Measure(t.Context(), []string{"sh", "-c", "echo this is why >&2; exit 7"})
+	if err != nil || m.Failed != "exit status 7: this is why" {
+		t.Errorf("%+v, %v", m, err)
+	}
+	m, err = against.Measure(t.Context(), []string{"sh", "-c", "read x && exit 0; exit 3"})
+	if err != nil || m.Failed != "exit status 3" { // there is no input
+		t.Errorf("%+v, %v", m, err)
+	}
+	if _, err := against.Measure(t.Context(), []string{filepath.Join(t.TempDir(), "nosuch")}); err == nil {
+		t.Error("what is not there ran")
+	}
+}
+
+// What a command leaves in the background ends with it, also when it is interrupted.
+func TestNothingIsLeftOfACommand(t *testing.T) {
+	dir := t.TempDir()
+	t.Setenv("TMPDIR", dir)
+	grandchild := func() int { // once its number is there as a whole
+		text, _ := os.ReadFile(filepath.Join(dir, "pid"))
+		pid, _ := strconv.Atoi(strings.TrimSuffix(string(text), "\n"))
+		if !strings.HasSuffix(string(text), "\n") {
+			return 0
+		}
+		return pid
+	}
+	script := fmt.Sprintf("sleep 600 & echo $! > %s/pid; ", dir)
+	if _, err := against.Measure(t.Context(), []string{"sh", "-c", script}); err != nil {
+		t.Fatal(err)
+	}
+	gone(t, grandchild())
+	if err := os.Remove(filepath.Join(dir, "pid")); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	go func() {
+		for grandchild() == 0 {
+			time.Sleep(time.Millisecond)
+		}
+		cancel()
+	}()
+	if _, err := against.Measure(ctx, []string{"sh", "-c", script + "wait"}); !errors.Is(err, context.Canceled) {
+		t.Errorf("error %v", err)
+	}
+	gone(t, grandchild())
+	if err := os.Remove(filepath.Join(dir, "pid")); err != nil {
+		t.Fatal(err)
+	}
+	if left, _ := os.ReadDir(dir); len(left) > 0 {
+		t.Errorf("left: %v", left)
+	}
+}
+
+// gone waits until there is no such process, or a dead one that nobody waited for.
+func gone(t *testing.T, pid int) {
+	t.Helper()
+	if pid <= 0 {
+		t.Fatal("it never ran")
+	}
+	for end := time.Now().Add(30 * time.Second); syscall.Kill(pid, 0) == nil; time.Sleep(time.Millisecond) {
+		if stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid)); err == nil && strings.Contains(string(stat), ") Z ") {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("process %d is still there", pid)
+		}
+	}
+}

@@ -1,0 +1,116 @@
+// Package repotest makes git repositories for tests, and checks that nothing in
+// them was touched.
+package repotest
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Repository is a folder with a git repository.
+type Repository struct {
+	T   *testing.T
+	Top string
+}
+
+// Init makes an empty repository with the branch main.
+func Init(t *testing.T, top string) *Repository {
+	t.Helper()
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("git is not there")
+	}
+	if err := os.MkdirAll(top, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	r := &Repository{T: t, Top: top}
+	r.Git("init", "--quiet", "--initial-branch=main")
+	return r
+}
+
+// Git runs git there, without the user's settings, and returns its output.
+func (r *Repository) Git(args ...string) string {
+	r.T.Helper()
+	cmd := exec.Command("git", args...)
+	cmd.Dir = r.Top
+	cmd.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0", "GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1")
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		r.T.Fatalf("git %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return string(out)
+}
+
+// Commit commits all that is there.
+func (r *Repository) Commit(message string) {
+	r.T.Helper()
+	r.Git("add", "--all")
+	r.Git("-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "--quiet", "-m", message)
+}
+
+// Write writes a file of the repository, or any other by its whole path.
+func (r *Repository) Write(path, text string) {
+	r.T.Helper()
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(r.Top, path)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+		r.T.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+		r.T.Fatal(err)
+	}
+}
+
+// State is every file of the folders, those of git too: its mode, its content,
+// and when it was changed.
+type State map[string]string
+
+// Look takes the state of folders.
+func Look(t *testing.T, folders ...string) State {
+	t.Helper()
+	all := State{}
+	for _, dir := range folders {
+		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+			if err != nil {
+				return err
+			}
+			info, err := d.Info()
+			if err != nil {
+				return err
+			}
+			all[path] = info.Mode().String()
+			if !d.Type().IsRegular() {
+				return nil
+			}
+			src, err := os.ReadFile(path)
+			all[path] += fmt.Sprintf(" %v %x", info.ModTime().UnixNano(), sha256.Sum256(src))
+			return err
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	return all
+}
+
+// Same checks that the state is still as it was.
+func (before State) Same(t *testing.T, folders ...string) {
+	t.Helper()
+	after := Look(t, folders...)
+	for path, was := range before {
+		if is := after[path]; is != was {
+			t.Errorf("%s is %q, was %q", path, is, was)
+		}
+	}
+	for path := range after {
+		if before[path] == "" {
+			t.Errorf("%s is new", path)
+		}
+	}
+}

@@ -1,0 +1,129 @@
+package against_test
+
+import (
+	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"floodgate/results/against"
+	"floodgate/results/gate"
+	"floodgate/results/stats"
+)
+
+// pairs whose B is ratio times A, with noise of the standard deviation sd, drawn from seed.
+func pairs(n int, ratio, sd float64, seed uint64) []against.Pair {
+	random := rand.New(rand.NewPCG(seed, 1))
+	all := make([]against.Pair, n)
+	for i := range all {
+		a := 1e6 * math.Exp(0.2*random.NormFloat64()) // what both share
+		all[i] = against.Pair{A: a, B: a * ratio * math.Exp(sd*random.NormFloat64())}
+	}
+	return all
+}
+
+func commands(t *testing.T, all []against.Pair, over bool) *against.Verdict {
+	t.Helper()
+	v := &against.Verdict{Kind: against.Commands, Design: stats.DefaultLooks()}
+	err := against.JudgePairs(v, against.Commanded{Metric: against.Wall, Over: over, Pairs: map[string][]against.Pair{against.Wall: all}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func TestCommandsAreJudgedByTheirPairs(t *testing.T) {
+	most := stats.DefaultLooks().At[len(stats.DefaultLooks().At)-1]
+	for _, c := range []struct {
+		name    string
+		n       int
+		ratio   float64
+		over    bool
+		verdict stats.Verdict
+		open    bool
+		exit    int
+	}{
+		{"20 % worse", 8, 1.2, false, stats.Worse, false, gate.ExitFailed},
+		{"the same", 8, 1, false, stats.NotWorse, false, gate.ExitHeld},
+		{"20 % better", 8, 0.8, false, stats.NotWorse, false, gate.ExitHeld},
+		{"worse within the margin", most, 1.03, false, stats.NotWorse, false, gate.ExitHeld},
+		{"too few", 7, 1.2, false, stats.Continue, true, gate.ExitInconclusive},
+		{"too few, and no more", 7, 1.2, true, stats.Undecided, false, gate.ExitInconclusive},
+		{"none, and no more", 0, 1, true, stats.Undecided, false, gate.ExitInconclusive},
+		{"at the margin", most, 1.05, false, stats.Undecided, false, gate.ExitInconclusive},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			v := commands(t, pairs(c.n, c.ratio, 0.005, 7), c.over)
+			if got := v.Cells[0]; got.Verdict != c.verdict || v.Open() != c.open || v.Exit != c.exit {
+				t.Errorf("%s, open %v, exit %d; want %s, %v, %d: %+v", got.Verdict, v.Open(), v.Exit, c.verdict, c.open, c.exit, got)
+			}
+			if _, err := json.Marshal(v); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestWhatIsShownDoesNotDecide(t *testing.T) {
+	v := &against.Verdict{Design: stats.DefaultLooks()}
+	err := against.JudgePairs(v, against.Commanded{Metric: against.Wall, Pairs: map[string][]against.Pair{
+		against.Wall: pairs(8, 1, 0.005, 1), against.CPU: pairs(8, 2, 0.005, 1),
+	}})
+	if err != nil || v.Exit != gate.ExitHeld || len(v.Cells) != 2 || v.Cells[1].Verdict != stats.Worse || v.Cells[1].Decides {
+		t.Errorf("%v: exit %d, %+v", err, v.Exit, v.Cells)
+	}
+	if v.FalseAlarm != 0.025 {
+		t.Errorf("false alarm %v with one figure that decides", v.FalseAlarm)
+	}
+}
+
+func TestNoMeasurementIsNoPass(t *testing.T) {
+	v := &against.Verdict{Design: stats.DefaultLooks(), Unmeasured: "B failed"}
+	err := against.JudgePairs(v, against.Commanded{Metric: against.Wall, Over: true, Pairs: map[string][]against.Pair{against.Wall: pairs(8, 1, 0.005, 1)}})
+	if err != nil || v.Exit != gate.ExitUnmeasured {
+		t.Errorf("%v: exit %d", err, v.Exit)
+	}
+}
+
+func TestImpossibleFiguresAreErrors(t *testing.T) {
+	for _, bad := range []against.Pair{{A: 0, B: 1}, {A: 1, B: -1}, {A: math.NaN(), B: 1}, {A: 1, B: math.Inf(1)}} {
+		v := &against.Verdict{Design: stats.DefaultLooks()}
+		m := against.Commanded{Metric: against.Wall, Pairs: map[string][]against.Pair{against.Wall: append(pairs(8, 1, 0.01, 1), bad)}}
+		if err := against.JudgePairs(v, m); err == nil || !strings.Contains(err.Error(), "judge wall") {
+			t.Errorf("%v: error %v", bad, err)
+		}
+	}
+}
+
+// A verdict that was reached stays, whatever is measured afterwards, and the
+// same pairs give the same bytes.
+func TestAFinalVerdictStays(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		at := stats.DefaultLooks().At
+		all := pairs(at[len(at)-1], rapid.Float64Range(0.8, 1.3).Draw(r, "ratio"), rapid.Float64Range(0.001, 0.1).Draw(r, "noise"), rapid.Uint64().Draw(r, "seed"))
+		final := stats.Continue
+		var reached []byte
+		for n := range len(all) + 1 {
+			if near := slices.ContainsFunc(at, func(look int) bool { return n == look || n == look+1 }); !near {
+				continue // there is no look
+			}
+			v := commands(t, all[:n], false)
+			cell := v.Cells[0]
+			cell.Pairs = 0
+			text, err := json.Marshal(cell)
+			if err != nil {
+				r.Fatal(err)
+			}
+			if final != stats.Continue && string(text) != string(reached) {
+				r.Fatalf("after %d pairs %s, was %s", n, text, reached)
+			}
+			if final = cell.Verdict; final != stats.Continue {
+				reached = text
+			}
+		}
+	})
+}

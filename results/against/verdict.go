@@ -1,0 +1,165 @@
+// Package against judges two programs that ran in turn: is B worse than A?
+//
+// Times are judged by looks that were fixed beforehand ([stats.Looks]); errors,
+// documents and descriptors by what they are: one more is one more, and there
+// is no test. [JudgePairs] takes the figures of two commands. All are pure
+// functions of what was measured.
+package against
+
+import (
+	"time"
+
+	"floodgate/results"
+	"floodgate/results/gate"
+	"floodgate/results/stats"
+	"floodgate/results/summary"
+)
+
+// Kinds of a comparison.
+const (
+	Commands  = "commands"
+	Revisions = "revisions"
+)
+
+// Metrics that are judged by looks.
+const (
+	Makespan = "makespan" // of a trial, in nanoseconds
+	Wall     = "wall"     // start to end of a command, in nanoseconds
+	CPU      = "cpu"      // user and system time of a command, in nanoseconds
+	RSS      = "rss"      // peak memory of a command, in bytes
+)
+
+// Verdict is the judgement of one comparison.
+type Verdict struct {
+	ID      string    `json:"id"`
+	Kind    string    `json:"kind"`
+	Started time.Time `json:"started"`
+	A       Side      `json:"a"`
+	B       Side      `json:"b"`
+	// Scenario that both ran; empty for commands.
+	Scenario string `json:"scenario,omitempty"`
+	// Seed of the order in every pair.
+	Seed   uint64      `json:"seed"`
+	Design stats.Looks `json:"design"`
+	// FalseAlarm bounds the probability that any cell is called worse whose
+	// ratio is not above 1 + margin; Missed, that one is called not worse whose is.
+	FalseAlarm float64 `json:"false_alarm"`
+	Missed     float64 `json:"missed"`
+	Cells      []Cell  `json:"cells"`
+	Counts     []Count `json:"counts,omitempty"`
+	// Unmeasured says why there is no measurement; empty: there is one.
+	Unmeasured  string               `json:"unmeasured,omitempty"`
+	Environment *results.Environment `json:"environment,omitempty"`
+	Machine     results.Fingerprint  `json:"fingerprint"`
+	// Notes are what a reader should know before believing the rest.
+	Notes []string `json:"notes,omitempty"`
+	// Records is the folder of what was measured.
+	Records string `json:"records,omitempty"`
+	Exit    int    `json:"exit"`
+}
+
+// Side is one of the two programs.
+type Side struct {
+	// Name as it was asked for: a git reference, "working tree", or a command.
+	Name string `json:"name"`
+	// Revision is the commit; Modified says that the files were not as in it.
+	Revision string `json:"revision,omitempty"`
+	Modified bool   `json:"modified,omitempty"`
+}
+
+// Cell is one figure that is judged by looks.
+type Cell struct {
+	Variant string `json:"variant,omitempty"`
+	Level   string `json:"level,omitempty"`
+	Metric  string `json:"metric"`
+	// Decides: false for a figure that is shown beside those that decide.
+	Decides bool `json:"decides"`
+	// A and B are the medians of the pairs at the look; nil: there is no pair.
+	A *float64 `json:"a,omitempty"`
+	B *float64 `json:"b,omitempty"`
+	// Pairs that have both values.
+	Pairs int `json:"pairs"`
+	stats.Decision
+	// Bootstrap of the ratio beside the interval that decides; nil: too few pairs.
+	Bootstrap *stats.Interval `json:"bootstrap,omitempty"`
+	// Expected is the smallest worsening that the design would likely find, by
+	// the noise known before; Achieved by the noise of these pairs.
+	Expected *Detectable       `json:"expected,omitempty"`
+	Achieved *Detectable       `json:"achieved,omitempty"`
+	Missing  []summary.Missing `json:"missing,omitempty"`
+
+	pairs []Pair
+}
+
+// Detectable is a minimum detectable effect.
+type Detectable struct {
+	// Noise is the standard deviation of the log-ratio of one pair, From where
+	// it is known from.
+	Noise float64 `json:"noise"`
+	From  string  `json:"from"`
+	// Effect is the share by which B has to be worse to be found so with the
+	// probability Power; nil: no effect is.
+	Effect *float64 `json:"effect,omitempty"`
+	Power  float64  `json:"power"`
+}
+
+// Count is a figure that is compared without a test.
+type Count struct {
+	Variant string `json:"variant"`
+	Level   string `json:"level"`
+	// What is counted, in words; of the trials of each side.
+	What string `json:"what"`
+	A    int    `json:"a"`
+	B    int    `json:"b"`
+	// Allowed is by how much B may exceed A.
+	Allowed int `json:"allowed"`
+	// Verdict is worse, not worse or, where a side was not checked, undecided.
+	Verdict stats.Verdict `json:"verdict"`
+	Why     string        `json:"why,omitempty"`
+}
+
+// Open says whether more pairs could still change anything: a figure that
+// decides has another look ahead of it, and no count is worse.
+func (v *Verdict) Open() bool {
+	for _, c := range v.Counts {
+		if c.Verdict == stats.Worse {
+			return false
+		}
+	}
+	for _, c := range v.Cells {
+		if c.Decides && c.Verdict == stats.Continue {
+			return true
+		}
+	}
+	return false
+}
+
+// conclude sets what follows from the cells and the counts.
+func (v *Verdict) conclude() {
+	deciding, worse, open := 0, false, false
+	take := func(verdict stats.Verdict) {
+		worse = worse || verdict == stats.Worse
+		open = open || verdict == stats.Undecided || verdict == stats.Continue
+	}
+	for _, c := range v.Cells {
+		if c.Decides {
+			deciding++
+			take(c.Verdict)
+		}
+	}
+	for _, c := range v.Counts {
+		take(c.Verdict)
+	}
+	v.FalseAlarm = min(1, float64(deciding)*v.Design.Alpha/2)
+	v.Missed = v.Design.Alpha / 2
+	switch {
+	case worse:
+		v.Exit = gate.ExitFailed
+	case v.Unmeasured != "":
+		v.Exit = gate.ExitUnmeasured
+	case open, deciding == 0:
+		v.Exit = gate.ExitInconclusive
+	default:
+		v.Exit = gate.ExitHeld
+	}
+}

@@ -1,0 +1,66 @@
+package report
+
+import (
+	"fmt"
+	"path"
+
+	"floodgate/results/against"
+	"floodgate/results/stats"
+)
+
+// AgainstJudgement is a verdict on two programs that ran in turn as checks: one
+// a figure that decides, one a count.
+func AgainstJudgement(v *against.Verdict) Judgement {
+	headline, text := againstSummary(v)
+	if text != "" {
+		headline += ": " + text
+	}
+	title := "B: " + sideOf(v.B) + ", against A: " + sideOf(v.A)
+	name := v.Scenario
+	if name == "" {
+		name = "commands"
+	}
+	j := Judgement{
+		Name: name, Title: title, ID: v.ID, Started: v.Started, Version: v.Machine.Revision,
+		Headline: headline, Exit: v.Exit, Command: "cat " + path.Join(v.Records, "gate.json"), Record: v.Records, Notes: append(Foreseen(v), v.Notes...),
+		Properties: [][2]string{{"gate", v.ID}, {"margin", trimmedPercent(v.Design.Margin)}, {"seed", fmt.Sprint(v.Seed)}},
+	}
+	for _, row := range againstFacts(v).rows {
+		j.Facts = append(j.Facts, [2]string{row[0], row[1]})
+	}
+	for _, c := range v.Cells {
+		if c.Decides {
+			j.Checks = append(j.Checks, lookCheck(v, c))
+		}
+	}
+	for _, c := range v.Counts {
+		id := c.What + " of " + c.Variant + " at " + c.Level
+		text := fmt.Sprintf("A %s, B %s, limit A + %d", count(c.A), count(c.B), c.Allowed)
+		if c.Why != "" {
+			text += "; " + c.Why
+		}
+		j.Checks = append(j.Checks, Check{ID: id, Status: lookStatuses[c.Verdict], Says: id + " is no more than before", Title: id + ": " + lookWord(c.Verdict), Text: text, All: text})
+	}
+	if v.Unmeasured != "" {
+		j.Checks = append(j.Checks, Check{ID: idUnmeasured, Status: Unmeasured, Says: "Everything can be measured.", Title: "it could not be measured", Text: v.Unmeasured, All: v.Unmeasured})
+	}
+	return j
+}
+
+// lookStatuses: what is open since something else decided is undecided.
+var lookStatuses = map[stats.Verdict]Status{stats.Worse: Failed, stats.NotWorse: Passed, stats.Undecided: Undecided, stats.Continue: Undecided}
+
+func lookCheck(v *against.Verdict, c against.Cell) Check {
+	text := fmt.Sprintf("A %s, B %s, B ÷ A %s, limit %.4g, after %s (look %s)",
+		valueOf(c.Metric, c.A), valueOf(c.Metric, c.B), ratioOf(c.Ratio), 1+v.Design.Margin, plural(c.Pairs, "pair", "pairs"), lookOf(c, v.Design))
+	if c.Reason != "" {
+		text += "; " + c.Reason
+	}
+	for _, m := range c.Missing {
+		text += fmt.Sprintf("; without a pair: %s × %d", m.Why, m.Blocks)
+	}
+	return Check{
+		ID: c.Name(), Status: lookStatuses[c.Verdict], Says: c.Name() + " is no worse than before", Title: c.Name() + ": " + lookWord(c.Verdict),
+		Text: text, All: text, Properties: map[string]string{"decision": lookWord(c.Verdict)},
+	}
+}
