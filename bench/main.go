@@ -27,8 +27,8 @@ import (
 
 // Exit codes of the command.
 const (
-	exitHeld         = 0 // every claim came out as expected
-	exitFailed       = 1 // a claim came out against the expectation
+	exitHeld         = 0 // every claim came out as expected, every threshold is kept
+	exitFailed       = 1 // a claim came out against the expectation, or a threshold is broken
 	exitUsage        = 2 // usage or scenario error
 	exitInconclusive = 3
 	exitUnmeasured   = 4 // the environment or a trial could not be measured
@@ -133,9 +133,10 @@ many items from an HTTP upstream and writes what comes back to MongoDB: how much
 time concurrency saves over one by one, and what it costs in latency, file
 descriptors and errors.
 
-Exit codes: 0 all held; 1 a claim came out against the expectation; 2 usage or
-scenario error; 3 inconclusive, or nothing to compare; 4 the environment or a
-trial could not be measured, or the run was interrupted.`,
+Exit codes: 0 all held; 1 a claim came out against the expectation or a
+threshold is broken; 2 usage or scenario error; 3 inconclusive, or nothing to
+compare; 4 the environment or a trial could not be measured, or the run was
+interrupted.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          cobra.NoArgs,

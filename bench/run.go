@@ -43,8 +43,8 @@ func newRun(stdout, stderr io.Writer) *cobra.Command {
 		Use:   "run [SCENARIO…]",
 		Short: "Run scenarios, judge their claims and store the run",
 		Long: `Runs each scenario (a built-in name or a YAML file; default: report), prints a
-table and the judged claims, and stores the run. The exit code is that of the
-worst verdict.
+table, the judged claims and thresholds, and stores the run. The exit code is
+that of the worst verdict.
 
 Upstream and database come from the environment:
 
@@ -264,8 +264,13 @@ func (o runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *r
 	view := watch.New(watch.Options{To: o.stderr, Quiet: o.quiet, Service: s.Service != nil})
 	err := experiment.Run(ctx, experiment.Options{
 		Store: store, Done: done, Scenario: s, Progress: o.progress(view, store.ID(), s.Name), Trials: trials,
+		Abort: abortBy(s, store.Dir()),
 	})
 	view.Close()
+	if errors.Is(err, experiment.ErrAborted) {
+		o.note(err.Error()) // and judged by what there is
+		err = nil
+	}
 	if err != nil {
 		resume := "run --resume " + store.ID()
 		if o.root != defaultRoot {
@@ -281,6 +286,20 @@ func (o runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *r
 		return exitUnmeasured, err
 	}
 	return o.print(stored)
+}
+
+// abortBy judges the thresholds that are to end a run early, if there are any.
+func abortBy(s *scenarios.Scenario, dir string) func() (string, error) {
+	if !gate.Aborts(s) {
+		return nil
+	}
+	return func() (string, error) {
+		run, err := results.Open(dir)
+		if err != nil {
+			return "", err
+		}
+		return gate.Abort(run)
+	}
 }
 
 func (o runOptions) print(stored *results.Run) (int, error) {

@@ -12,10 +12,11 @@ import (
 )
 
 var (
-	durationType = reflect.TypeFor[Duration]()
-	bytesType    = reflect.TypeFor[Bytes]()
-	percentType  = reflect.TypeFor[Percent]()
-	serialType   = reflect.TypeFor[Serial]()
+	durationType  = reflect.TypeFor[Duration]()
+	bytesType     = reflect.TypeFor[Bytes]()
+	percentType   = reflect.TypeFor[Percent]()
+	serialType    = reflect.TypeFor[Serial]()
+	thresholdType = reflect.TypeFor[Threshold]()
 )
 
 // assign puts a scalar (string, bool, int64, uint64 or float64) into a field

@@ -79,6 +79,7 @@ func (c *checker) check() {
 		}
 	}
 	c.claims(names, levels)
+	c.thresholds(names, levels)
 }
 
 func (c *checker) upstream(err error) {

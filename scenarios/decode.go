@@ -65,6 +65,8 @@ func (d *decoder) value(node ast.Node, path string, field reflect.Value, r rule)
 	switch {
 	case field.Type() == serialType && isScalar:
 		d.scalar(node, path, field.FieldByName("Fetch"), r)
+	case field.Type() == thresholdType && isScalar:
+		d.scalar(node, path, field.FieldByName("Rule"), ruleFor("Threshold", "rule"))
 	case field.Kind() == reflect.Struct:
 		d.mapping(node, path, field)
 	case field.Kind() == reflect.Slice:
@@ -89,7 +91,11 @@ func (d *decoder) scalar(node ast.Node, path string, field reflect.Value, r rule
 
 func (d *decoder) mapping(node ast.Node, path string, field reflect.Value) {
 	keys := keysOf(field.Type())
-	entries, ok := d.entries(node, path, "a mapping with "+strings.Join(keys, ", "))
+	allowed := "a mapping with " + strings.Join(keys, ", ")
+	if field.Type() == thresholdType {
+		allowed = expected(thresholdType, rule{})
+	}
+	entries, ok := d.entries(node, path, allowed)
 	if !ok {
 		return
 	}

@@ -22,6 +22,7 @@ var rules = map[string]rule{
 	"Scenario.blocks":      {doc: "How many times every variant runs at every level; a two-sided signed-rank test at 5 % cannot reject with fewer than 6.", span: between(MinBlocks, maxBlocks)},
 	"Scenario.quick":       {doc: "What --quick replaces."},
 	"Scenario.claims":      {doc: "Statements to judge."},
+	"Scenario.thresholds":  {doc: `Budgets that the run must keep, such as "bounded-10.item.p99 < 250ms".`},
 
 	"Items.kind":       {doc: "phone-numbers (one argument) or date-ranges (start and end date).", oneOf: []string{"phone-numbers", "date-ranges"}},
 	"Items.count":      {doc: `Number of distinct items. As a factor "items" for short.`, span: between(1, maxItems)},
@@ -122,6 +123,12 @@ var rules = map[string]rule{
 	"ForecastClaim.of":     {doc: "Names of the variants.", variant: true},
 	"ForecastClaim.within": {doc: `Share of the time by which the prediction may be wrong, such as "20%".`},
 	"ForecastClaim.where":  {doc: "Factors and the one value that selects levels. Default: all levels."},
+
+	"Threshold.rule":     {doc: "<variant>.<metric> <op> <value>, or reduction(<variant>, <baseline>) <op> <percentage>.", rule: true},
+	"Threshold.margin":   {doc: `What the limit may be missed by, as a share of it, such as "5%". Default none.`},
+	"Threshold.severity": {doc: "fail (default), or warn, which leaves the exit code alone.", oneOf: []string{SeverityFail, SeverityWarn}},
+	"Threshold.abort":    {doc: "true ends the run as soon as no trial to come can keep the budget any more. Default false. A reduction, known at the end alone, and a budget that only warns cannot."},
+	"Threshold.where":    {doc: "Factors and the one value that selects levels. Default: all levels at which the variant runs."},
 
 	"ReductionClaim.of":       {doc: "Names of the variants.", variant: true},
 	"ReductionClaim.against":  {doc: "Name of the variant that they are compared with.", variant: true},

@@ -133,6 +133,9 @@ func (s *Scenario) fillIn() {
 		orElse(&v.Connections.Upstream, "keep-alive")
 		orElse(&v.Connections.Clients, "shared")
 	}
+	for i := range s.Thresholds {
+		orElse(&s.Thresholds[i].Severity, SeverityFail)
+	}
 	for i := range s.Claims {
 		c := &s.Claims[i]
 		orElse(&c.Expect, "proved")

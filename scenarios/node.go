@@ -113,6 +113,8 @@ func expected(t reflect.Type, r rule) string {
 		return bytesAllowed
 	case t == percentType:
 		return percentAllowed
+	case t == thresholdType:
+		return ruleAllowed + ", or a mapping with " + strings.Join(keysOf(t), ", ")
 	case r.oneOf != nil:
 		return strings.Join(r.oneOf, ", ")
 	}
@@ -125,6 +127,8 @@ func expected(t reflect.Type, r rule) string {
 			return `a short name such as "report-2017"`
 		case r.variant:
 			return "the name of a variant"
+		case r.rule:
+			return ruleAllowed
 		}
 		return "text"
 	case reflect.Slice:
@@ -153,6 +157,8 @@ func plural(t reflect.Type, r rule) string {
 		return "texts"
 	case t == durationType:
 		return "durations"
+	case t == thresholdType:
+		return `rules such as "bounded-10.item.p99 < 250ms"`
 	}
 	return "mappings"
 }

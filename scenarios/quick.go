@@ -3,7 +3,8 @@ package scenarios
 import "slices"
 
 // Quickened is the scenario as --quick runs it: its levels, blocks and variants
-// replaced by those of Quick, and without the claims that these cannot decide:
+// replaced by those of Quick, and without the claims and
+// thresholds that these cannot decide:
 // a variant left out, no level selected, a factor that does not vary. A
 // scenario without Quick is returned as it is.
 func (s *Scenario) Quickened() *Scenario {
@@ -26,6 +27,7 @@ func (s *Scenario) Quickened() *Scenario {
 	levels, _ := q.expand(q.Levels, "levels")
 	q.Variants = slices.DeleteFunc(slices.Clone(q.Variants), func(v Variant) bool { return !slices.ContainsFunc(levels, v.RunsAt) })
 	q.Claims = slices.DeleteFunc(slices.Clone(s.Claims), func(c Claim) bool { return !q.decides(c, levels) })
+	q.Thresholds = slices.DeleteFunc(slices.Clone(s.Thresholds), func(t Threshold) bool { return len(q.together(t.about(), levels)) == 0 })
 	return &q
 }
 
@@ -42,7 +44,7 @@ func (s *Scenario) decides(c Claim, levels []Level) bool {
 	return len(selected) > 0 && (about.with == "" || varies(about.with, selected))
 }
 
-// subject of a claim.
+// subject of a claim or a threshold.
 type subject struct {
 	variants []string
 	where    map[string]any

@@ -20,6 +20,7 @@ type rule struct {
 	positive bool     // the duration is not zero
 	empty    bool     // the list may be empty
 	factor   bool     // the text names a factor
+	rule     bool     // the text is a threshold's rule
 	variant  bool     // the text names a variant; in a list each once
 	span     *span    // of a number; nil: any
 	most     Duration // of a duration; 0: maxDuration

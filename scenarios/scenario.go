@@ -51,6 +51,8 @@ type Scenario struct {
 	// Quick replaces Levels, Blocks and Variants with --quick. Nil: none.
 	Quick  *Quick  `yaml:"quick,omitempty" json:"quick,omitempty"`
 	Claims []Claim `yaml:"claims,omitempty" json:"claims,omitempty"`
+	// Thresholds are budgets that the run must keep.
+	Thresholds []Threshold `yaml:"thresholds,omitempty" json:"thresholds,omitempty"`
 }
 
 // LevelSet maps factor paths to scalar values or lists of scalars; its key

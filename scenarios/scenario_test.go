@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -37,6 +38,9 @@ func TestBuiltins(t *testing.T) {
 				}
 			}
 		}
+	}
+	if i := slices.Index(scenarios.BuiltinNames(), "service"); len(all[i].Thresholds) != 3 {
+		t.Errorf("service has the thresholds %+v", all[i].Thresholds)
 	}
 	report := all[1]
 	if got := len(report.Quickened().Claims); got != len(report.Claims) {

@@ -55,6 +55,8 @@ func (w schemaWriter) plain(t reflect.Type, r rule) schema {
 		return schema{"type": "string", "pattern": percentPattern}
 	case t == serialType:
 		return schema{"anyOf": []schema{{"type": "string", "pattern": durationPattern}, w.ref(t)}}
+	case t == thresholdType:
+		return schema{"anyOf": []schema{{"type": "string", "pattern": rulePattern()}, w.ref(t)}}
 	case t == reflect.TypeFor[LevelSet]():
 		return w.factors("levelSet", true)
 	}
@@ -95,6 +97,8 @@ func textSchema(r rule) schema {
 		s["enum"] = r.oneOf
 	case r.name:
 		s["pattern"], s["maxLength"] = namePattern, maxNameLength
+	case r.rule:
+		s["pattern"] = rulePattern()
 	case r.factor:
 		s["anyOf"] = factorNames()
 	case r.filled:

@@ -54,7 +54,7 @@ func compileSchema(t *testing.T) *jsonschema.Schema {
 // meaning are the rules that no schema can state: they need a second place in
 // the file, arithmetic, or what a distribution reads.
 var meaning = regexp.MustCompile(strings.Join([]string{
-	`no variant `, `selects no level`, `does not vary`, `cannot grow`, `compared with itself`,
+	`no variant `, `another threshold`, `can never be kept`, `no level that the threshold`, `a share of the limit`, `selects no level`, `does not vary`, `cannot grow`, `compared with itself`,
 	`another (variant|claim) is called`, `repeats the level`, `are the same factor`, `for this scenario has no`, `no factor "upstream\.`,
 	`has no items`, `is too long`, `items\.count: missing`, `more than there are items`, `more than database.latency`, `runs in no container`, `needs a container`, `is for a service`, `is that of a service`, `does not apply to (strategy|pattern|a limit)`, `needs it, above 0`, `needs rate, to`, `more than the mean`, `of a service, which`, `claims nothing of a service`, `has no batches`, `does not fit a service`, `too large for date-ranges`, `too small for any variant`,
 	// mockupstream's own, by the kind of a distribution or fault, or by another field

@@ -24,6 +24,9 @@ const maxDiscarded = 4
 // ErrInterrupted says that a run ended early; it can be resumed.
 var ErrInterrupted = errors.New("interrupted")
 
+// ErrAborted says that a run ended early since its result is clear; see [Options].Abort.
+var ErrAborted = errors.New("ended early")
+
 // Options of a run.
 type Options struct {
 	// Store is the open run that trials are appended to.
@@ -34,6 +37,9 @@ type Options struct {
 	Scenario *scenarios.Scenario
 	// Trials runs them.
 	Trials *Trials
+	// Abort is asked after every trial that was stored, and says why the run is to
+	// end; empty: it goes on. Nil: it always goes on.
+	Abort func() (why string, err error)
 	// Progress hears of every trial; it must not be nil.
 	Progress Progress
 }
@@ -52,6 +58,7 @@ type Progress interface {
 }
 
 // Run runs what is left of the plan, appending each trial's record as it ends.
+// Where Abort ends it, with trials left, it returns ErrAborted with the reason.
 // When ctx is cancelled it stops within seconds and returns ErrInterrupted: the
 // trial that ran is lost, every one before it is stored.
 func Run(ctx context.Context, o Options) error {
@@ -68,7 +75,7 @@ func Run(ctx context.Context, o Options) error {
 	failures := 0
 	start := falseStart{over: len(o.Scenario.SUT.Command) == 0}
 	var rest pause
-	for _, t := range todo {
+	for i, t := range todo {
 		if err := o.ensure(ctx); err != nil {
 			return err
 		}
@@ -95,8 +102,24 @@ func Run(ctx context.Context, o Options) error {
 		if failures = nextFailures(failures, record); failures == maxFailures {
 			return fmt.Errorf("%d trials in a row could not be measured, the last because: %s", failures, record.Reason)
 		}
+		if i+1 < len(todo) {
+			if err := o.aborted(); err != nil {
+				return err
+			}
+		}
 	}
 	return o.Store.Finish()
+}
+
+func (o Options) aborted() error {
+	if o.Abort == nil {
+		return nil
+	}
+	why, err := o.Abort()
+	if err == nil && why != "" {
+		err = fmt.Errorf("%w: %s", ErrAborted, why)
+	}
+	return err
 }
 
 // pause keeps the bound on requests in any second across two trials, of which

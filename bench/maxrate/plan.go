@@ -158,7 +158,7 @@ func (r *runner) planned(v scenarios.Variant, p capacity.Probe) (experiment.Plan
 			set[name] = value
 		}
 	}
-	s.Levels, s.Variants, s.Blocks, s.Claims, s.Quick = []scenarios.LevelSet{set}, []scenarios.Variant{v}, 1, nil, nil
+	s.Levels, s.Variants, s.Blocks, s.Claims, s.Thresholds, s.Quick = []scenarios.LevelSet{set}, []scenarios.Variant{v}, 1, nil, nil, nil
 	trials, err := experiment.Plan(&s)
 	if err != nil {
 		return experiment.PlannedTrial{}, fmt.Errorf("plan %g/s: %w", p.Rate, err)

@@ -10,14 +10,16 @@ import (
 	"floodgate/scenarios"
 )
 
-// Judge judges every claim of the run's scenario. The same run gives the same
+// Judge judges every claim and threshold of the run's scenario. The same run gives the same
 // verdict, byte for byte as JSON. A run that contradicts its own scenario, or
 // a histogram that does not decode, is an error.
 //
-// The exit code: a claim decided against its expectation outweighs all (1),
-// then comes a trial that could not be measured (4), then what is open (3):
-// claims that are inconclusive, or trials that were not run yet. Without any of
-// these it is 0, also where there is no claim, which a note then says.
+// The exit code: a claim decided against its expectation or a threshold broken
+// outweighs all (1), then comes a trial that could not be measured (4), then
+// what is open (3): claims and thresholds that are inconclusive, or trials that
+// were not run yet. Without any of these it is 0, also where there is neither
+// claim nor threshold, which a note then says. Thresholds that only warn do not
+// count.
 func Judge(run *results.Run) (*Verdict, error) {
 	x, err := summary.NewIndex(run)
 	if err != nil {
@@ -53,7 +55,22 @@ func Judge(run *results.Run) (*Verdict, error) {
 		}
 		v.Claims = append(v.Claims, judged)
 	}
-	v.Notes = slices.Concat(notes(v), limited(run), discarded(run), warnings(run, v.Labels))
+	for _, t := range x.Scenario.Thresholds {
+		judged, err := judgeThreshold(x, t)
+		if err != nil {
+			return nil, fmt.Errorf("judge run %q: threshold %q: %w", h.ID, t.Rule, err)
+		}
+		v.Thresholds = append(v.Thresholds, judged)
+	}
+	aborted, err := abort(x)
+	if err != nil {
+		return nil, fmt.Errorf("judge run %q: %w", h.ID, err)
+	}
+	var ended []string
+	if aborted != "" && v.Recorded < v.Planned {
+		ended = []string{fmt.Sprintf("the run ended early: no trial to come could have kept %q", aborted)}
+	}
+	v.Notes = slices.Concat(notes(v), ended, limited(run), discarded(run), warnings(run, v.Labels))
 	v.Exit = exit(v)
 	return v, nil
 }
@@ -115,7 +132,7 @@ func notes(v *Verdict) []string {
 	if n := v.Outcomes[results.OutcomeInvalid]; n > 0 {
 		notes = append(notes, fmt.Sprintf("left out as invalid, because the mock upstream, the load generator or the machine was too slow: %d of %d trials", n, v.Recorded))
 	}
-	if len(v.Claims) == 0 {
+	if len(v.Claims)+len(v.Thresholds) == 0 {
 		notes = append(notes, "the scenario claims nothing, so nothing was judged")
 	}
 	return notes
@@ -182,6 +199,10 @@ func exit(v *Verdict) int {
 	for _, c := range v.Claims {
 		failed = failed || !c.AsExpected && c.Decision != Inconclusive
 		open = open || c.Decision == Inconclusive
+	}
+	for _, t := range v.Thresholds {
+		failed = failed || t.Fails() && t.Decision == Broken
+		open = open || t.Fails() && t.Decision == Inconclusive
 	}
 	switch {
 	case failed:

@@ -1,11 +1,13 @@
 // Package gate judges a stored run: every claim of its scenario becomes
-// proved, refuted or inconclusive, and the run one exit code.
+// proved, refuted or inconclusive, every threshold kept, broken or
+// inconclusive, and the run one exit code.
 //
 // [Judge] is a pure function of the run. What decides is a two-sided 95 %
 // interval from pairs of trials of one block; what cannot be decided (too few
 // pairs, a trial that was not checked, no prediction) is inconclusive, never a
 // pass. A claim about several variants and levels is proved where all of them
-// are, and refuted where one is.
+// are, and refuted where one is. A threshold is a hard budget on the value that
+// was recorded, without an interval but for a reduction.
 package gate
 
 import (
@@ -22,9 +24,9 @@ const (
 
 // Exit codes of a verdict.
 const (
-	ExitHeld         = 0 // every claim was decided as expected
-	ExitFailed       = 1 // a claim was decided against what was expected
-	ExitInconclusive = 3 // a claim could not be decided, or the run is not finished
+	ExitHeld         = 0 // every claim was decided as expected, every threshold kept
+	ExitFailed       = 1 // a claim was decided against what was expected, or a threshold broken
+	ExitInconclusive = 3 // a claim or threshold could not be decided, or the run is not finished
 	ExitUnmeasured   = 4 // a trial could not be measured
 )
 
@@ -45,6 +47,8 @@ type Verdict struct {
 	Complete bool           `json:"complete"`
 	Outcomes map[string]int `json:"outcomes"`
 	Claims   []Claim        `json:"claims"`
+	// Thresholds are the budgets of the scenario.
+	Thresholds []Threshold `json:"thresholds,omitempty"`
 	// Notes are what a reader should know before believing the rest.
 	Notes []string       `json:"notes,omitempty"`
 	Table *summary.Table `json:"table"`
@@ -94,9 +98,11 @@ const (
 	KindCause        = "cause"
 	KindCourse       = "course"
 	KindForecast     = "forecast"
+	// KindThreshold: Value is what was recorded, in the threshold's unit; Limit its limit.
+	KindThreshold = "threshold"
 )
 
-// Evidence is one measured point of a claim.
+// Evidence is one measured point of a claim or a threshold.
 type Evidence struct {
 	Kind    string `json:"kind"`
 	Variant string `json:"variant"`

@@ -43,20 +43,27 @@ func (p *printer) claim(c gate.Claim) {
 	p.evidence(condense(c.Evidence))
 }
 
-// evidence aligns the points of a claim; what is to be said of one stands below it.
+// evidence aligns the points of a claim.
 func (p *printer) evidence(points []gate.Evidence) {
-	const indent = "    "
 	g := &grid{columns: make([]column, 5)}
 	for _, e := range points {
-		g.add(e.Variant, p.levelOf(e), statement(e), fmt.Sprintf("n=%s", count(e.N)), p.decision(e.Decision))
+		g.add(e.Variant, p.levelOf(e), statement(e), "n="+count(e.N), p.decision(e.Decision))
 	}
+	p.points(g, points)
+}
+
+// points writes a row each, whose last three cells are what was measured, of
+// how many, and the decision; what is to be said of one stands below it.
+func (p *printer) points(g *grid, points []gate.Evidence) {
+	const indent = "    "
 	below := &grid{columns: make([]column, 2)}
 	if len(indent)+g.width() > p.width { // what was measured goes below what it is about
+		at := len(g.columns) - 3
 		for i, r := range g.rows {
-			below.add(r[2], r[3])
-			g.rows[i] = []string{r[0], r[1], r[4]}
+			below.add(r[at], r[at+1])
+			g.rows[i] = append(r[:at:at], r[at+2])
 		}
-		g.columns = g.columns[:3]
+		g.columns = g.columns[:at+1]
 	}
 	measured := below.lines()
 	for i, l := range g.lines() {

@@ -58,8 +58,9 @@ func judge(t *testing.T, run *results.Run) *gate.Verdict {
 // cases are made once: histograms take their time.
 var cases = sync.OnceValue(func() map[string]*results.Run {
 	return map[string]*results.Run{
-		"service": runtest.Service(serviceClaims(), nil),
+		"service": runtest.Budgeted(runtest.Service(serviceClaims(), nil), serviceThresholds()...),
 		"clean":   runtest.Clean(), "messy": runtest.Messy(), "external": runtest.External(), "unclaimed": runtest.Unclaimed(), "contained": runtest.Contained(),
+		"bounded": runtest.Bounded(),
 	}
 })
 
@@ -264,5 +265,13 @@ func serviceClaims() []scenarios.Claim {
 		{ID: "runs-out", Says: "A service that forgets its clients runs out of descriptors.", Exhaustion: &scenarios.ExhaustionClaim{Of: []string{"forgotten"}, Where: map[string]any{"service.arrivals.rate": 8}}},
 		{ID: "leak", Says: "It is a leak, not a backlog.", Cause: &scenarios.CauseClaim{Of: []string{"forgotten"}, Is: "leak"}},
 		{ID: "nothing-lost", Says: "No document is lost.", Documents: &scenarios.DocumentsClaim{}},
+	}
+}
+
+func serviceThresholds() []scenarios.Threshold {
+	return []scenarios.Threshold{
+		{Rule: "shared-10.response.p99 < 300ms"},
+		{Rule: "forgotten.done >= 99.5%", Severity: "warn"},
+		{Rule: "shared-10.shed == 0", Where: map[string]any{"service.arrivals.rate": 8}},
 	}
 }

@@ -24,7 +24,7 @@ type Options struct {
 }
 
 // Terminal writes what a person wants to know of a run: a table a level, the
-// claims with their evidence, where the record lies and what the machine was.
+// claims and thresholds with their evidence, where the record lies and what the machine was.
 func Terminal(w io.Writer, run *results.Run, v *gate.Verdict, o Options) error {
 	if o.Width == 0 {
 		o.Width = 100
@@ -37,6 +37,7 @@ func Terminal(w io.Writer, run *results.Run, v *gate.Verdict, o Options) error {
 		p.tables()
 	}
 	p.claims()
+	p.thresholds()
 	p.footer()
 	if _, err := w.Write(p.out.Bytes()); err != nil {
 		return fmt.Errorf("write report of run %q: %w", v.Run, err)
@@ -229,15 +230,21 @@ func (p *printer) conclusion() {
 	case gate.ExitInconclusive:
 		verdict, color = "inconclusive", doubt
 	}
-	if len(p.v.Claims) == 0 && p.v.Exit == gate.ExitHeld {
+	if len(p.v.Claims)+len(p.v.Thresholds) == 0 && p.v.Exit == gate.ExitHeld {
 		verdict, color = "not judged", doubt
 	}
-	text := fmt.Sprintf("%d of %s as expected", expected, plural(len(p.v.Claims), "claim", "claims"))
-	if len(p.v.Claims) == 0 {
-		text = "there is no claim"
+	var parts []string
+	if n := len(p.v.Claims); n > 0 {
+		text := fmt.Sprintf("%d of %s as expected", expected, plural(n, "claim", "claims"))
+		if open > 0 {
+			text += fmt.Sprintf(", %d inconclusive", open)
+		}
+		parts = append(parts, text)
 	}
-	if open > 0 {
-		text += fmt.Sprintf(", %d inconclusive", open)
+	parts = append(parts, p.budgets()...)
+	if parts == nil {
+		parts = []string{"there is no claim"}
 	}
-	p.line(fmt.Sprintf("%s: %s (exit code %d)", p.bold(p.paint(verdict, color)), text, p.v.Exit))
+	text := strings.Join(parts, "; ")
+	p.wrapped("", fmt.Sprintf("%s: %s (exit code %d)", p.bold(p.paint(verdict, color)), text, p.v.Exit), "")
 }

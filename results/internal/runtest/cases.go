@@ -23,6 +23,18 @@ func Claims() []scenarios.Claim {
 // Clean is a run in which all went well.
 func Clean() *results.Run { return New(Options{Claims: Claims()}) }
 
+// Bounded is a run of a scenario with thresholds of every unit and no claims.
+func Bounded() *results.Run {
+	return Budgeted(New(Options{Blocks: 6, Variants: Variants()[:4], Levels: []scenarios.LevelSet{{"items": []any{20, 50}}}}),
+		scenarios.Threshold{Rule: "bounded-10.item.p99 < 250ms"},
+		scenarios.Threshold{Rule: "reduction(bounded-10, sequential) >= 90%", Margin: 0.05, Where: map[string]any{"items": 50}},
+		scenarios.Threshold{Rule: "bounded-10.makespan<=100ms", Severity: "warn"},
+		scenarios.Threshold{Rule: "bounded-10.rss.peak < 64MiB", Where: map[string]any{"items": 20}},
+		scenarios.Threshold{Rule: "bounded-10.efficiency >= 90%", Margin: 0.1},
+		scenarios.Threshold{Rule: "joined-300.fd.peak <= 1000"},
+	)
+}
+
 // Messy is a run in which nearly everything happened: crashes, timeouts,
 // invalid trials, trials not run, errors, lost documents, claims refuted (one
 // of them expectedly) and claims that cannot be decided.
@@ -41,6 +53,14 @@ func Messy() *results.Run {
 		Reduction: &scenarios.ReductionClaim{Of: []string{"joined-10"}, Against: "sequential", AtLeast: 0.9},
 	})
 	run := New(Options{Seed: 7, Claims: claims, Change: mess})
+	run = Budgeted(run,
+		scenarios.Threshold{Rule: "unbounded.errors.emfile == 0", Where: map[string]any{"items": 50}},
+		scenarios.Threshold{Rule: "bounded-300.fd.peak <= 200", Severity: "warn"},
+		scenarios.Threshold{Rule: "unbounded.item.p99 < 250ms"},
+		scenarios.Threshold{Rule: "staged.documents.lost == 0"},
+		scenarios.Threshold{Rule: "reduction(unbounded, sequential) >= 95%"},
+		scenarios.Threshold{Rule: "joined-300.makespan < 5s", Severity: "warn", Where: map[string]any{"items": 20}},
+	)
 	run.Path = "results/runs/" + run.Header.ID + "/run.jsonl"
 	run.Header.Fingerprint.Modified = true
 	return run

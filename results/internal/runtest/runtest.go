@@ -3,6 +3,7 @@
 package runtest
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -93,6 +94,19 @@ func scenario(o Options) *scenarios.Scenario {
 		sc.Variants = Variants()
 	}
 	return sc
+}
+
+// Budgeted gives the scenario of a run thresholds.
+func Budgeted(run *results.Run, thresholds ...scenarios.Threshold) *results.Run {
+	var sc scenarios.Scenario
+	if err := json.Unmarshal(run.Header.Scenario, &sc); err != nil {
+		panic(err)
+	}
+	sc.Thresholds = thresholds
+	if err := run.Header.SetScenario(&sc); err != nil {
+		panic(err)
+	}
+	return run
 }
 
 func header(sc *scenarios.Scenario, levels int) results.Header {

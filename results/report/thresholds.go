@@ -1,0 +1,151 @@
+package report
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"charm.land/lipgloss/v2"
+
+	"floodgate/results/gate"
+	"floodgate/scenarios"
+)
+
+// thresholds writes each budget in its author's words, and the value beside
+// the limit at every level.
+func (p *printer) thresholds() {
+	if len(p.v.Thresholds) == 0 {
+		return
+	}
+	p.line("")
+	p.line(p.bold("thresholds"))
+	for _, t := range p.v.Thresholds {
+		p.threshold(t)
+	}
+}
+
+func (p *printer) threshold(t gate.Threshold) {
+	mark, color := "?", doubt
+	switch {
+	case t.Decision == gate.Kept:
+		mark, color = "✓", good
+	case t.Decision == gate.Broken && t.Fails():
+		mark, color = "✗", bad
+	case t.Decision == gate.Broken:
+		mark = "✗"
+	}
+	var remarks []string
+	if t.Margin > 0 {
+		remarks = append(remarks, "margin "+unpadded(t.Margin))
+	}
+	if t.Abort {
+		remarks = append(remarks, "ends the run")
+	}
+	if !t.Fails() {
+		remarks = append(remarks, "only warns")
+	}
+	rule := strings.Join(strings.Fields(t.Rule), " ")
+	if remarks != nil {
+		rule += " (" + strings.Join(remarks, ", ") + ")"
+	}
+	mark = p.paint(mark, color)
+	for l := range strings.Lines(lipgloss.Wrap(rule, p.width-2, "")) {
+		p.line(mark + " " + strings.TrimSpace(l))
+		mark = " "
+	}
+	for _, n := range t.Notes {
+		p.wrapped("    ", n, doubt)
+	}
+	g := &grid{columns: make([]column, 4)}
+	for _, e := range t.Evidence {
+		g.add(p.levelOf(e), besideLimit(t, e), "n="+count(e.N), p.kept(e.Decision))
+	}
+	p.points(g, t.Evidence)
+}
+
+// budgets says in one text how many thresholds were kept; none where there are none.
+func (p *printer) budgets() []string {
+	if len(p.v.Thresholds) == 0 {
+		return nil
+	}
+	kept, warned, open := 0, 0, 0
+	for _, t := range p.v.Thresholds {
+		switch {
+		case t.Decision == gate.Kept:
+			kept++
+		case t.Decision == gate.Inconclusive:
+			open++
+		case !t.Fails():
+			warned++
+		}
+	}
+	text := fmt.Sprintf("%d of %s kept", kept, plural(len(p.v.Thresholds), "threshold", "thresholds"))
+	if open > 0 {
+		text += fmt.Sprintf(", %d inconclusive", open)
+	}
+	if warned > 0 {
+		text += fmt.Sprintf(", %d broken as a mere warning", warned)
+	}
+	return []string{text}
+}
+
+func (p *printer) kept(decision string) string {
+	switch decision {
+	case gate.Kept:
+		return p.paint(decision, good)
+	case gate.Broken:
+		return p.paint(decision, bad)
+	}
+	return p.paint(decision, doubt)
+}
+
+// besideLimit is the value with its limit, by the sign that is true of them;
+// the budget's own with a question mark where it is open.
+func besideLimit(t gate.Threshold, e gate.Evidence) string {
+	if e.Kind == gate.KindReduction {
+		text := orNone(e.Value, percent)
+		if e.Low != nil {
+			text += fmt.Sprintf(" [%s, %s]", points(*e.Low), points(*e.High))
+		}
+		return text + " " + signOf(t, e) + " " + percent(*e.Limit)
+	}
+	value, limit := none, inUnit(*e.Limit, t.Unit)
+	if e.Value != nil {
+		value = inUnit(*e.Value, t.Unit)
+		if value == limit && *e.Value != *e.Limit { // the same three digits
+			value = t.Unit.Text(*e.Value)
+		}
+	}
+	return value + " " + signOf(t, e) + " " + limit
+}
+
+func signOf(t gate.Threshold, e gate.Evidence) string {
+	signs := map[string][2]string{"<": {"<", "≥"}, "<=": {"≤", ">"}, ">": {">", "≤"}, ">=": {"≥", "<"}, "==": {"=", "≠"}}[t.Op]
+	if e.Decision == gate.Inconclusive || e.Value == nil {
+		return signs[0] + "?"
+	}
+	b := scenarios.Budget{Op: t.Op, Limit: *e.Limit}
+	if kept, _ := b.Kept(*e.Value, 0); !kept {
+		return signs[1]
+	}
+	return signs[0]
+}
+
+// inUnit writes a value of a threshold for people.
+func inUnit(v float64, unit scenarios.Unit) string {
+	switch unit {
+	case scenarios.UnitTime:
+		return duration(time.Duration(v))
+	case scenarios.UnitBytes:
+		return mebibytes(int64(v))
+	case scenarios.UnitShare:
+		return percent(v)
+	}
+	return count(int(v))
+}
+
+// unpadded is a share in percent with as many decimals as it has, up to six: "5 %".
+func unpadded(share float64) string {
+	return fmt.Sprintf("%g %%", math.Round(1e8*share)/1e6)
+}
