@@ -76,16 +76,22 @@ func (p *printer) points(g *grid, points []gate.Evidence) {
 }
 
 func (p *printer) remarksOn(e gate.Evidence, indent string) {
+	for _, r := range evidenceRemarks(e) {
+		p.wrapped(indent, r, doubt)
+	}
+}
+
+// evidenceRemarks say what is missing of a point, and its notes.
+func evidenceRemarks(e gate.Evidence) []string {
+	var remarks []string
 	if len(e.Missing) > 0 {
 		parts := make([]string, len(e.Missing))
 		for i, m := range e.Missing {
 			parts[i] = fmt.Sprintf("%s × %d", m.Why, m.Blocks)
 		}
-		p.wrapped(indent, "missing: "+strings.Join(parts, "; "), doubt)
+		remarks = append(remarks, "missing: "+strings.Join(parts, "; "))
 	}
-	for _, n := range e.Notes {
-		p.wrapped(indent, n, doubt)
-	}
+	return append(remarks, e.Notes...)
 }
 
 func (p *printer) decision(d string) string {

@@ -13,6 +13,27 @@ import (
 // services writes a table a level of a service under load, and below it why
 // the descriptors of each variant grow.
 func (p *printer) services() {
+	g := p.serviceGrid()
+	dropped := g.fit(p.width)
+	widths := g.widths()
+	for i, r := range p.v.Service {
+		if i == 0 || r.Level != p.v.Service[i-1].Level {
+			p.line("")
+			p.level(r.Level)
+			p.line(p.paint(g.line(g.titles(), widths), faint))
+		}
+		p.line(g.line(g.rows[i], widths))
+		if i == len(p.v.Service)-1 || r.Level != p.v.Service[i+1].Level {
+			p.causes(r.Level)
+		}
+	}
+	if len(dropped) > 0 {
+		p.wrapped("", "not shown, for want of width: "+strings.Join(dropped, ", "), faint)
+	}
+}
+
+// serviceGrid has a row for every row of the service's table.
+func (p *printer) serviceGrid() *grid {
 	g := &grid{columns: []column{
 		{title: "variant"},
 		{title: "n", right: true},
@@ -32,22 +53,7 @@ func (p *printer) services() {
 	for _, r := range p.v.Service {
 		g.add(p.serviceCells(r)...)
 	}
-	dropped := g.fit(p.width)
-	widths := g.widths()
-	for i, r := range p.v.Service {
-		if i == 0 || r.Level != p.v.Service[i-1].Level {
-			p.line("")
-			p.level(r.Level)
-			p.line(p.paint(g.line(g.titles(), widths), faint))
-		}
-		p.line(g.line(g.rows[i], widths))
-		if i == len(p.v.Service)-1 || r.Level != p.v.Service[i+1].Level {
-			p.causes(r.Level)
-		}
-	}
-	if len(dropped) > 0 {
-		p.wrapped("", "not shown, for want of width: "+strings.Join(dropped, ", "), faint)
-	}
+	return g
 }
 
 func (p *printer) serviceCells(r summary.ServiceRow) []string {
@@ -83,40 +89,42 @@ func (p *printer) serviceCells(r summary.ServiceRow) []string {
 // causes say, below a level's table, what became of reports and descriptors.
 func (p *printer) causes(level string) {
 	for _, r := range p.v.Service {
-		if r.Level != level {
-			continue
-		}
-		var parts []string
-		for _, o := range (summary.Row{NotOK: r.NotOK}).Outcomes() {
-			parts = append(parts, plural(r.NotOK[o], "trial", "trials")+" "+past(o))
-		}
-		if r.Stalled > 0 {
-			parts = append(parts, plural(r.Stalled, "trial", "trials")+" stalled: reports in flight, and nothing completed")
-		}
-		if r.Dropped > 0 {
-			parts = append(parts, count(r.Dropped)+" reports were due and not sent, the load having ended early")
-		}
-		if len(r.Errors) > 0 {
-			parts = append(parts, "reports not done: "+errorTypes(r.Errors))
-		}
-		if out := r.FirstOut; out != nil {
-			text := fmt.Sprintf("out of descriptors after %.1f s, at report %s, at %.1f reports a second, first for %s", out.At.Seconds(), count(out.Report), out.Rate, sides(r.Sides))
-			if at := r.ForecastAt; at != nil {
-				text += fmt.Sprintf(" (%.1f s was predicted when half of them were open)", at.Seconds())
-			}
-			parts = append(parts, text)
-		}
-		if r.Says != "" {
-			parts = append(parts, r.Says)
-		}
-		if k := r.LeftKinds; k != nil {
-			parts = append(parts, fmt.Sprintf("%s stayed open when all was closed: %s of the upstream, %s of the database, %s others",
-				count(r.Left), count(k.Upstream), count(k.Mongo), count(k.Other)))
-		}
-		if len(parts) > 0 {
+		if parts := serviceRemarks(r); r.Level == level && len(parts) > 0 {
 			p.wrapped("  ", r.Variant+": "+strings.Join(parts, "; "), faint)
 		}
 	}
+}
+
+// serviceRemarks say of a row what its cells do not.
+func serviceRemarks(r summary.ServiceRow) []string {
+	var parts []string
+	for _, o := range (summary.Row{NotOK: r.NotOK}).Outcomes() {
+		parts = append(parts, plural(r.NotOK[o], "trial", "trials")+" "+past(o))
+	}
+	if r.Stalled > 0 {
+		parts = append(parts, plural(r.Stalled, "trial", "trials")+" stalled: reports in flight, and nothing completed")
+	}
+	if r.Dropped > 0 {
+		parts = append(parts, count(r.Dropped)+" reports were due and not sent, the load having ended early")
+	}
+	if len(r.Errors) > 0 {
+		parts = append(parts, "reports not done: "+errorTypes(r.Errors))
+	}
+	if out := r.FirstOut; out != nil {
+		text := fmt.Sprintf("out of descriptors after %.1f s, at report %s, at %.1f reports a second, first for %s", out.At.Seconds(), count(out.Report), out.Rate, sides(r.Sides))
+		if at := r.ForecastAt; at != nil {
+			text += fmt.Sprintf(" (%.1f s was predicted when half of them were open)", at.Seconds())
+		}
+		parts = append(parts, text)
+	}
+	if r.Says != "" {
+		parts = append(parts, r.Says)
+	}
+	if k := r.LeftKinds; k != nil {
+		parts = append(parts, fmt.Sprintf("%s stayed open when all was closed: %s of the upstream, %s of the database, %s others",
+			count(r.Left), count(k.Upstream), count(k.Mongo), count(k.Other)))
+	}
+	return parts
 }
 
 // sides says where descriptors were refused first.

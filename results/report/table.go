@@ -11,6 +11,27 @@ import (
 
 // tables writes a table a level, with columns of one width throughout.
 func (p *printer) tables() {
+	t, g := p.v.Table, p.tableGrid()
+	dropped := g.fit(p.width)
+	widths := g.widths()
+	for i, row := range t.Rows {
+		if i == 0 || row.Level != t.Rows[i-1].Level {
+			p.line("")
+			p.level(row.Level)
+			p.line(p.paint(g.line(g.titles(), widths), faint))
+		}
+		p.line(g.line(g.rows[i], widths))
+		if i == len(t.Rows)-1 || row.Level != t.Rows[i+1].Level {
+			p.remarks(row.Level)
+		}
+	}
+	if len(dropped) > 0 {
+		p.wrapped("", "not shown, for want of width: "+strings.Join(dropped, ", "), faint)
+	}
+}
+
+// tableGrid has a row for every row of the table; errors where there are any.
+func (p *printer) tableGrid() *grid {
 	t := p.v.Table
 	g := &grid{columns: []column{
 		{title: "variant"},
@@ -33,22 +54,7 @@ func (p *printer) tables() {
 	if !slices.ContainsFunc(t.Rows, func(r summary.Row) bool { return r.ErrorCount() > 0 }) {
 		g.remove(8)
 	}
-	dropped := g.fit(p.width)
-	widths := g.widths()
-	for i, row := range t.Rows {
-		if i == 0 || row.Level != t.Rows[i-1].Level {
-			p.line("")
-			p.level(row.Level)
-			p.line(p.paint(g.line(g.titles(), widths), faint))
-		}
-		p.line(g.line(g.rows[i], widths))
-		if i == len(t.Rows)-1 || row.Level != t.Rows[i+1].Level {
-			p.remarks(row.Level)
-		}
-	}
-	if len(dropped) > 0 {
-		p.wrapped("", "not shown, for want of width: "+strings.Join(dropped, ", "), faint)
-	}
+	return g
 }
 
 func (p *printer) cells(r summary.Row, baseline string) []string {
@@ -133,34 +139,36 @@ func broken(d results.Documents) string {
 // remarks say, below a level's table, which trials are missing and which errors there were.
 func (p *printer) remarks(level string) {
 	for _, r := range p.v.Table.Rows {
-		if r.Level != level {
-			continue
-		}
-		var parts []string
-		recorded := r.OK
-		for _, o := range r.Outcomes() {
-			recorded += r.NotOK[o]
-			parts = append(parts, plural(r.NotOK[o], "trial", "trials")+" "+past(o))
-		}
-		if recorded < r.Planned {
-			parts = append(parts, plural(r.Planned-recorded, "trial", "trials")+" not run")
-		}
-		if r.Left > 0 {
-			parts = append(parts, "up to "+plural(r.Left, "descriptor", "descriptors")+" left open")
-		}
-		if r.Partial > 0 {
-			parts = append(parts, partialRemark(r))
-		}
-		if r.HeldBack > 0 {
-			parts = append(parts, heldBackRemark(r))
-		}
-		if n := r.ErrorCount(); n > 0 {
-			parts = append(parts, "errors "+errorTypes(r.Errors))
-		}
-		if len(parts) > 0 {
+		if parts := rowRemarks(r); r.Level == level && len(parts) > 0 {
 			p.wrapped("  ", r.Variant+": "+strings.Join(parts, "; "), doubt)
 		}
 	}
+}
+
+// rowRemarks say of a row what its cells do not.
+func rowRemarks(r summary.Row) []string {
+	var parts []string
+	recorded := r.OK
+	for _, o := range r.Outcomes() {
+		recorded += r.NotOK[o]
+		parts = append(parts, plural(r.NotOK[o], "trial", "trials")+" "+past(o))
+	}
+	if recorded < r.Planned {
+		parts = append(parts, plural(r.Planned-recorded, "trial", "trials")+" not run")
+	}
+	if r.Left > 0 {
+		parts = append(parts, "up to "+plural(r.Left, "descriptor", "descriptors")+" left open")
+	}
+	if r.Partial > 0 {
+		parts = append(parts, partialRemark(r))
+	}
+	if r.HeldBack > 0 {
+		parts = append(parts, heldBackRemark(r))
+	}
+	if n := r.ErrorCount(); n > 0 {
+		parts = append(parts, "errors "+errorTypes(r.Errors))
+	}
+	return parts
 }
 
 // past is what became of a trial of that outcome.

@@ -85,18 +85,35 @@ func (p *printer) wrapped(indent, text, color string) {
 	}
 }
 
-func (p *printer) title() {
-	name := p.v.Scenario
-	if p.v.Title != "" {
-		name += ": " + p.v.Title
+func (p *printer) title() { p.line(p.bold(titleOf(p.v))) }
+
+// titleOf is "report: A report over phone numbers (quick)".
+func titleOf(v *gate.Verdict) string {
+	name := v.Scenario
+	if v.Title != "" {
+		name += ": " + v.Title
 	}
-	if p.v.Quick {
+	if v.Quick {
 		name += " (quick)"
 	}
-	p.line(p.bold(name))
+	return name
 }
 
 func (p *printer) footer() {
+	p.line("")
+	for _, l := range p.facts().lines() {
+		p.hanging(l)
+	}
+	for _, n := range append(p.run.Warnings, p.v.Notes...) {
+		p.hanging("note         " + n)
+	}
+	p.line("")
+	p.conclusion()
+}
+
+// facts are where the record lies and what the run ran on: a name, which is
+// empty where it is the one above, and a text.
+func (p *printer) facts() *grid {
 	m, env := p.v.Machine, p.v.Environment
 	record := p.run.Path
 	if record == "" {
@@ -109,7 +126,6 @@ func (p *printer) footer() {
 	if m.Modified {
 		revision += " with changes"
 	}
-	p.line("")
 	g := &grid{columns: make([]column, 2)}
 	g.add("run", fmt.Sprintf("%s, %s, seed %d", p.v.Run, p.trials(), p.v.Seed))
 	g.add("record", record)
@@ -132,14 +148,7 @@ func (p *printer) footer() {
 	}
 	g.add("machine", fmt.Sprintf("%s, %s, %s, nofile %s", m.CPU, plural(m.Cores, "core", "cores"), gibibytes(m.Memory), count(int(m.NoFile))))
 	g.add("software", fmt.Sprintf("%s/%s %s, %s, revision %s", m.OS, m.Arch, m.Kernel, m.Go, revision))
-	for _, l := range g.lines() {
-		p.hanging(l)
-	}
-	for _, n := range append(p.run.Warnings, p.v.Notes...) {
-		p.hanging("note         " + n)
-	}
-	p.line("")
-	p.conclusion()
+	return g
 }
 
 // databaseLink is how the scenario has the way to the database behave; empty:
@@ -213,38 +222,47 @@ func (p *printer) trials() string {
 }
 
 func (p *printer) conclusion() {
+	word, color := verdictOf(p.v)
+	p.wrapped("", fmt.Sprintf("%s: %s (exit code %d)", p.bold(p.paint(word, color)), claimsAsExpected(p.v), p.v.Exit), "")
+}
+
+// verdictOf is the verdict in a word or two, and its colour.
+func verdictOf(v *gate.Verdict) (word, color string) {
+	switch v.Exit {
+	case gate.ExitFailed:
+		return "failed", bad
+	case gate.ExitUnmeasured:
+		return "not measured", bad
+	case gate.ExitInconclusive:
+		return "inconclusive", doubt
+	}
+	if len(v.Claims)+len(v.Thresholds) == 0 {
+		return "not judged", doubt
+	}
+	return "held", good
+}
+
+// claimsAsExpected is "3 of 4 claims as expected, 1 inconclusive; 2 of 2 thresholds kept".
+func claimsAsExpected(v *gate.Verdict) string {
 	expected, open := 0, 0
-	for _, c := range p.v.Claims {
+	for _, c := range v.Claims {
 		if c.AsExpected {
 			expected++
 		} else if c.Decision == gate.Inconclusive {
 			open++
 		}
 	}
-	verdict, color := "held", good
-	switch p.v.Exit {
-	case gate.ExitFailed:
-		verdict, color = "failed", bad
-	case gate.ExitUnmeasured:
-		verdict, color = "not measured", bad
-	case gate.ExitInconclusive:
-		verdict, color = "inconclusive", doubt
-	}
-	if len(p.v.Claims)+len(p.v.Thresholds) == 0 && p.v.Exit == gate.ExitHeld {
-		verdict, color = "not judged", doubt
-	}
 	var parts []string
-	if n := len(p.v.Claims); n > 0 {
+	if n := len(v.Claims); n > 0 {
 		text := fmt.Sprintf("%d of %s as expected", expected, plural(n, "claim", "claims"))
 		if open > 0 {
 			text += fmt.Sprintf(", %d inconclusive", open)
 		}
 		parts = append(parts, text)
 	}
-	parts = append(parts, p.budgets()...)
+	parts = append(parts, budgets(v)...)
 	if parts == nil {
-		parts = []string{"there is no claim"}
+		return "there is no claim"
 	}
-	text := strings.Join(parts, "; ")
-	p.wrapped("", fmt.Sprintf("%s: %s (exit code %d)", p.bold(p.paint(verdict, color)), text, p.v.Exit), "")
+	return strings.Join(parts, "; ")
 }

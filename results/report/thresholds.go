@@ -65,12 +65,12 @@ func (p *printer) threshold(t gate.Threshold) {
 }
 
 // budgets says in one text how many thresholds were kept; none where there are none.
-func (p *printer) budgets() []string {
-	if len(p.v.Thresholds) == 0 {
+func budgets(v *gate.Verdict) []string {
+	if len(v.Thresholds) == 0 {
 		return nil
 	}
 	kept, warned, open := 0, 0, 0
-	for _, t := range p.v.Thresholds {
+	for _, t := range v.Thresholds {
 		switch {
 		case t.Decision == gate.Kept:
 			kept++
@@ -80,7 +80,7 @@ func (p *printer) budgets() []string {
 			warned++
 		}
 	}
-	text := fmt.Sprintf("%d of %s kept", kept, plural(len(p.v.Thresholds), "threshold", "thresholds"))
+	text := fmt.Sprintf("%d of %s kept", kept, plural(len(v.Thresholds), "threshold", "thresholds"))
 	if open > 0 {
 		text += fmt.Sprintf(", %d inconclusive", open)
 	}
