@@ -1,6 +1,8 @@
 package main
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -21,26 +23,33 @@ const (
 	formatJSON     = "json"
 	formatGoBench  = "gobench"
 	formatMarkdown = "markdown"
+	formatHTML     = "html"
 )
 
 func newReport(stdout io.Writer) *cobra.Command {
-	var format, root string
+	var format, root, output string
 	cmd := &cobra.Command{
 		Use:   "report [RUN]",
-		Short: "Print a stored run again: text, json or gobench; without RUN: list the stored runs",
+		Short: "Print a stored run again: text, html, json or gobench; without RUN: list the stored runs",
 		Long: `Prints a stored run, named by its ID, by a begin of it that no other run has, or
 by its folder. The verdict is a function of the stored run alone: it is the one
 that was printed when it ran, and so is the exit code. A run that is not finished
 is inconclusive, unless a claim has failed already.
 
   text     the table and the judged claims
+  html     a page with pictures, in one file that loads nothing
   json     the verdict with all its evidence
   gobench  Go benchmark lines, for benchstat
+
+--output puts it into a file, which is replaced in one go once all of it is there.
 
 Without RUN it lists the stored runs, newest first, as text or json.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
+				if output != "" {
+					return exit(exitUsage, errors.New("--output needs a RUN"))
+				}
 				return listRuns(stdout, root, format)
 			}
 			stored, err := openRun(root, args[0])
@@ -48,19 +57,20 @@ Without RUN it lists the stored runs, newest first, as text or json.`,
 				return exit(exitUsage, err)
 			}
 			if stored.Header.Plan {
-				return printStoredPlan(stdout, stored, format)
+				return into(output, stdout, func(w io.Writer) error { return printStoredPlan(w, stored, format) })
 			}
 			verdict, err := gate.Judge(stored)
 			if err != nil {
 				return exit(exitUsage, err)
 			}
-			if err := printRun(stdout, stored, verdict, format); err != nil {
+			if err := into(output, stdout, func(w io.Writer) error { return printRun(w, stored, verdict, format) }); err != nil {
 				return err
 			}
 			return exit(verdict.Exit, unfinished(stored))
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", formatText, "text, json or gobench")
+	cmd.Flags().StringVar(&format, "format", formatText, "text, html, json or gobench")
+	cmd.Flags().StringVar(&output, "output", "", "`file` to write to, in place of standard output")
 	cmd.Flags().StringVar(&root, "out", defaultRoot, "`folder` that runs are stored in")
 	return cmd
 }
@@ -73,8 +83,41 @@ func printRun(stdout io.Writer, stored *results.Run, verdict *gate.Verdict, form
 		return report.JSON(stdout, verdict)
 	case formatGoBench:
 		return report.GoBench(stdout, stored)
+	case formatHTML:
+		record, err := os.ReadFile(stored.Path)
+		if err != nil {
+			return exit(exitUsage, err)
+		}
+		return report.HTML(stdout, stored, verdict, report.HTMLOptions{Record: record})
 	}
-	return badFormat(format, formatText, formatJSON, formatGoBench)
+	return badFormat(format, formatText, formatHTML, formatJSON, formatGoBench)
+}
+
+// into has print write to the file, which it replaces once all is written; to
+// stdout where there is none. An exit code that print asks for is no failure.
+func into(file string, stdout io.Writer, print func(io.Writer) error) error {
+	if file == "" {
+		return print(stdout)
+	}
+	fail := func(err error) error { return exit(exitUsage, fmt.Errorf("write %s: %w", file, err)) }
+	var text bytes.Buffer
+	asked := print(&text)
+	if asked != nil && asked.Error() != "" {
+		return asked
+	}
+	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
+	if err != nil {
+		return fail(err)
+	}
+	_, err = f.Write(text.Bytes())
+	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err == nil {
+		err = os.Rename(f.Name(), file)
+	}
+	if err != nil {
+		_ = os.Remove(f.Name())
+		return fail(err)
+	}
+	return asked
 }
 
 func badFormat(format string, allowed ...string) error {

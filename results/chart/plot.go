@@ -26,6 +26,9 @@ type entry struct {
 	text   string
 }
 
+// narrow is the width below which there is no room for names at the side.
+const narrow = 500
+
 // lineHeight of text; labels beside each other may be as close as labelGap.
 const (
 	lineHeight = 17.0
@@ -34,7 +37,7 @@ const (
 
 func newPlot(c *Chart) *plot {
 	p := &plot{chart: c, width: cmp.Or(c.Width, 720), height: cmp.Or(c.Height, 340)}
-	p.legend = p.width < 500 || float64(len(c.Series))*labelGap > p.height-120
+	p.legend = p.width < narrow || float64(len(c.Series))*labelGap > p.height-120
 	var xs, ys []float64
 	for _, s := range c.Series {
 		for _, pt := range s.Points {
@@ -185,7 +188,7 @@ func (p *plot) ranges() {
 
 // references draws lines across the picture, with a label each.
 func (p *plot) references() {
-	var labels []end
+	var left, right []end
 	for _, r := range p.chart.References {
 		class := "reference"
 		if r.Alarm {
@@ -199,15 +202,36 @@ func (p *plot) references() {
 		case !r.Vertical && p.y.shows(r.At):
 			y := p.y.pixel(r.At)
 			p.path(class, "M"+num(p.x.from)+" "+num(y)+"H"+num(p.x.to), r.Label)
-			labels = append(labels, end{at: y - 5, text: shortened(r.Label, p.x.to-p.x.from-8), class: "name halo" + strings.TrimPrefix(class, "reference")})
+			l := end{at: y - 5, text: shortened(r.Label, p.x.to-p.x.from-8), class: "name halo" + strings.TrimPrefix(class, "reference")}
+			w := width(l.text)
+			if w < (p.x.to-p.x.from)/2-10 && p.crowd(p.x.from, w, y) > p.crowd(p.x.to-w, w, y) {
+				right = append(right, l)
+			} else {
+				left = append(left, l)
+			}
 		}
 	}
-	labels = spread(labels, p.y.to+fontSize, p.y.from-4)
+	left, right = spread(left, p.y.to+fontSize, p.y.from-4), spread(right, p.y.to+fontSize, p.y.from-4)
 	p.late = append(p.late, func() {
-		for _, l := range labels {
+		for _, l := range left {
 			p.text(l.class, "start", p.x.from+6, l.y, l.text)
 		}
+		for _, l := range right {
+			p.text(l.class, "end", p.x.to-6, l.y, l.text)
+		}
 	})
+}
+
+// crowd is how many points there are where a label would stand.
+func (p *plot) crowd(x, w, y float64) (n int) {
+	for _, s := range p.chart.Series {
+		for _, pt := range s.Points {
+			if px, py := p.x.pixel(pt.X), p.y.pixel(pt.Y); px > x-12 && px < x+w+12 && py > y-24 && py < y+10 {
+				n++
+			}
+		}
+	}
+	return n
 }
 
 // note writes a label above the picture, each in a row of its own, in the

@@ -60,7 +60,7 @@ type rowsPlot struct {
 // SVG draws the picture.
 func (r *Rows) SVG() template.HTML {
 	p := &rowsPlot{rows: r, width: cmp.Or(r.Width, 720)}
-	p.narrow = p.width < 500
+	p.narrow = p.width < narrow
 	p.layout()
 	bottom := p.top + float64(len(r.Rows))*p.pitch
 	height := bottom + 2*lineHeight + 10

@@ -136,21 +136,18 @@ func (p *plot) names() {
 }
 
 // stripCount is how many places of X the pointer tells apart where lines have no markers.
-const stripCount = 48
+const stripCount = 32
 
 // strips are invisible areas with the values of all bare series there.
 func (p *plot) strips() {
-	if !slices.ContainsFunc(p.chart.Series, func(s Series) bool { return s.Bare && len(s.Points) > 0 }) {
-		return
+	if p.width < narrow || !slices.ContainsFunc(p.chart.Series, func(s Series) bool { return s.Bare && len(s.Points) > 0 }) {
+		return // nothing to tell, or a telephone: no pointer rests there
 	}
 	step := (p.x.to - p.x.from) / stripCount
 	for i := range stripCount {
 		from := p.x.from + float64(i)*step
 		at := p.x.value(from + step/2)
 		lines := []string{formatted(p.chart.X, at)}
-		if p.chart.X.Ticks != nil {
-			lines[0] = nearestTick(p.x, from+step/2)
-		}
 		for _, s := range p.chart.Series {
 			if pt, ok := before(s, at); ok && s.Bare && p.y.shows(pt.Y) {
 				text := cmp.Or(pt.Text, formatted(p.chart.Y, pt.Y))
@@ -161,18 +158,6 @@ func (p *plot) strips() {
 			p.rect("hit", from, p.y.to, step, p.y.from-p.y.to, strings.Join(lines, "\n"))
 		}
 	}
-}
-
-// nearestTick is the text of the tick that is nearest to a pixel.
-func nearestTick(s scale, pixel float64) string {
-	best, text := -1.0, ""
-	for _, t := range s.ticks {
-		d := s.pixel(t.At) - pixel
-		if d = max(d, -d); t.Text != "" && (best < 0 || d < best) {
-			best, text = d, t.Text
-		}
-	}
-	return "near " + text
 }
 
 // before is the last point at or before x; false: x is outside of the series.

@@ -24,23 +24,24 @@ func (p *printer) claims() {
 }
 
 func (p *printer) claim(c gate.Claim) {
-	mark, color := "✗", bad
-	switch {
-	case c.AsExpected:
-		mark, color = "✓", good
-	case c.Decision == gate.Inconclusive:
-		mark, color = "?", doubt
-	}
-	expectation := "as expected"
-	if !c.AsExpected {
-		expectation = "expected: " + c.Expected
-	}
+	mark, color, expectation := claimMark(c)
 	p.line(fmt.Sprintf("%s %s, %s  %s", p.paint(mark, color), p.bold(p.paint(strings.ToUpper(c.Decision), color)), expectation, p.paint(c.ID, faint)))
 	p.wrapped("  ", "“"+c.Says+"”", "")
 	for _, n := range c.Notes {
 		p.wrapped("    ", n, doubt)
 	}
 	p.evidence(condense(c.Evidence))
+}
+
+// claimMark is the sign of a claim, its colour, and whether it was expected.
+func claimMark(c gate.Claim) (mark, color, expectation string) {
+	switch {
+	case c.AsExpected:
+		return "✓", good, "as expected"
+	case c.Decision == gate.Inconclusive:
+		return "?", doubt, "expected: " + c.Expected
+	}
+	return "✗", bad, "expected: " + c.Expected
 }
 
 // evidence aligns the points of a claim.

@@ -26,15 +26,37 @@ func (p *printer) thresholds() {
 }
 
 func (p *printer) threshold(t gate.Threshold) {
-	mark, color := "?", doubt
+	mark, color := thresholdMark(t)
+	mark = p.paint(mark, color)
+	for l := range strings.Lines(lipgloss.Wrap(thresholdText(t), p.width-2, "")) {
+		p.line(mark + " " + strings.TrimSpace(l))
+		mark = " "
+	}
+	for _, n := range t.Notes {
+		p.wrapped("    ", n, doubt)
+	}
+	g := &grid{columns: make([]column, 4)}
+	for _, e := range t.Evidence {
+		g.add(p.levelOf(e), besideLimit(t, e), "n="+count(e.N), p.kept(e.Decision))
+	}
+	p.points(g, t.Evidence)
+}
+
+// thresholdMark is the sign of a threshold and its colour; one that only warns has none.
+func thresholdMark(t gate.Threshold) (mark, color string) {
 	switch {
 	case t.Decision == gate.Kept:
-		mark, color = "✓", good
+		return "✓", good
 	case t.Decision == gate.Broken && t.Fails():
-		mark, color = "✗", bad
+		return "✗", bad
 	case t.Decision == gate.Broken:
-		mark = "✗"
+		return "✗", ""
 	}
+	return "?", doubt
+}
+
+// thresholdText is the budget in its author's words, and how it is taken.
+func thresholdText(t gate.Threshold) string {
 	var remarks []string
 	if t.Margin > 0 {
 		remarks = append(remarks, "margin "+unpadded(t.Margin))
@@ -49,19 +71,7 @@ func (p *printer) threshold(t gate.Threshold) {
 	if remarks != nil {
 		rule += " (" + strings.Join(remarks, ", ") + ")"
 	}
-	mark = p.paint(mark, color)
-	for l := range strings.Lines(lipgloss.Wrap(rule, p.width-2, "")) {
-		p.line(mark + " " + strings.TrimSpace(l))
-		mark = " "
-	}
-	for _, n := range t.Notes {
-		p.wrapped("    ", n, doubt)
-	}
-	g := &grid{columns: make([]column, 4)}
-	for _, e := range t.Evidence {
-		g.add(p.levelOf(e), besideLimit(t, e), "n="+count(e.N), p.kept(e.Decision))
-	}
-	p.points(g, t.Evidence)
+	return rule
 }
 
 // budgets says in one text how many thresholds were kept; none where there are none.
