@@ -17,7 +17,7 @@ import (
 // planFile is what was found, beside the records of its trials.
 const planFile = "plan.json"
 
-// printPlan prints a plan as text or json.
+// printPlan prints a plan as text, html or json.
 func printPlan(w io.Writer, plan *capacity.Plan, format string) error {
 	switch format {
 	case formatText:
@@ -25,8 +25,10 @@ func printPlan(w io.Writer, plan *capacity.Plan, format string) error {
 		return report.Rates(w, plan, report.Options{Width: width, Color: color})
 	case formatJSON:
 		return report.RatesJSON(w, plan)
+	case formatHTML:
+		return report.RatesHTML(w, plan)
 	}
-	return badFormat(format, formatText, formatJSON)
+	return badFormat(format, formatText, formatHTML, formatJSON)
 }
 
 // storePlan replaces the stored plan in one go, so that there is all of one at any time.

@@ -93,15 +93,15 @@ func printRun(stdout io.Writer, stored *results.Run, verdict *gate.Verdict, form
 	return badFormat(format, formatText, formatHTML, formatJSON, formatGoBench)
 }
 
-// into has print write to the file, which it replaces once all is written; to
-// stdout where there is none. An exit code that print asks for is no failure.
-func into(file string, stdout io.Writer, print func(io.Writer) error) error {
+// into has a report written to the file, which it replaces once all is written; to
+// stdout where there is none. An exit code that it asks for is no failure.
+func into(file string, stdout io.Writer, write func(io.Writer) error) error {
 	if file == "" {
-		return print(stdout)
+		return write(stdout)
 	}
 	fail := func(err error) error { return exit(exitUsage, fmt.Errorf("write %s: %w", file, err)) }
 	var text bytes.Buffer
-	asked := print(&text)
+	asked := write(&text)
 	if asked != nil && asked.Error() != "" {
 		return asked
 	}

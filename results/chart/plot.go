@@ -104,6 +104,9 @@ func (p *plot) layout() {
 func (p *plot) placeLegend() float64 {
 	x, y := 0.0, lineHeight
 	for i, s := range p.chart.Series {
+		if s.Name == "" {
+			continue
+		}
 		text := shortened(s.Name, p.width-40)
 		w := width(text) + 38
 		if x > 0 && x+w > p.width {

@@ -58,7 +58,7 @@ func shownTrial(trials []summary.Served) *summary.Served {
 // seconds over which a trial went on.
 func overTime(what string) (x, y chart.Axis) {
 	format := func(v float64) string { return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64) + " s" }
-	return chart.Axis{Label: "time since the service began", Tight: true, Format: format},
+	return chart.Axis{Label: "time since the service began", Tight: true, Include: []float64{0}, Format: format},
 		chart.Axis{Label: what, Include: []float64{0}, Format: func(v float64) string { return count(int(math.Round(v))) }}
 }
 
@@ -119,21 +119,25 @@ func (p *pictures) tasks(to *[]figure, t *summary.Served, l scenarios.Level) {
 		References: moments(t, l),
 		Series: []chart.Series{
 			course(t, "tasks", 6, false, "goroutines"), course(t, "items in hand", 2, false, "items_outstanding"),
-			course(t, "slots in use", 5, false, "slots_in_use"),
+			course(t, "driver's connections in use", 1, false, "mongo_in_use"), course(t, "slots in use", 5, false, "slots_in_use"),
 		},
 	}
-	says := "the pool has no limit"
+	says := "no limit that all reports share"
 	limit := 0.0
 	for _, pt := range course(t, "", 0, false, "slot_limit").Points {
 		limit = max(limit, pt.Y)
 	}
 	if limit > 0 {
-		says = fmt.Sprintf("the pool has %s", plural(int(limit), "slot", "slots"))
-		if most := highest(c.Series[0]); most > 0 {
-			says += fmt.Sprintf("; at most %s tasks", count(int(most)))
-		}
+		says = fmt.Sprintf("all reports share a pool of at most %s", plural(int(limit), "slot", "slots"))
 	}
-	p.add(to, c, figure{Half: true, Says: says, Head: []string{"time", "tasks", "items in hand", "slots in use"}, Rows: sampled(c)})
+	head := []string{"time", "tasks", "items in hand", "driver's connections in use", "slots in use"}
+	if limit == 0 && highest(c.Series[3]) == 0 {
+		c.Series, head = c.Series[:3], head[:4]
+	}
+	if most := highest(c.Series[0]); most > 0 {
+		says += fmt.Sprintf("; at most %s tasks", count(int(most)))
+	}
+	p.add(to, c, figure{Half: true, Says: says, Head: head, Rows: sampled(c)})
 }
 
 func highest(s chart.Series) (most float64) {

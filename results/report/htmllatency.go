@@ -70,7 +70,7 @@ func (p *pictures) latency(to *[]figure, l scenarios.Level) error {
 	c := chart.Chart{
 		Title: p.titled(what, l.Name), Text: "A line for each variant, time by percentile.",
 		X: chart.Axis{Label: "percentile", Log: true, Tight: true, Ticks: percentileTicks(), Format: percentile},
-		Y: nanoseconds("time", true),
+		Y: nanoseconds("time"),
 	}
 	f := figure{Head: []string{"variant", "time", "n", "p50", "p90", "p95", "p99", "p99.9", "greatest"}}
 	for _, v := range p.index.Scenario.Variants {
@@ -83,8 +83,11 @@ func (p *pictures) latency(to *[]figure, l scenarios.Level) error {
 				continue
 			}
 			line := chart.Series{Name: v.Name, Color: p.color(v.Name), Bare: true, Dashed: m.dashed, Points: percentilePoints(h)}
-			if p.verdict.Service != nil {
-				line.Name += ", " + m.name
+			if m.dashed { // beside the line that has the name
+				line.Name = ""
+				for i := range line.Points {
+					line.Points[i].Text = v.Name + ", " + m.name + ": " + line.Points[i].Text
+				}
 			}
 			c.Series = append(c.Series, line)
 			row := []string{v.Name, m.name, count(int(h.TotalCount()))}

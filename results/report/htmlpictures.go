@@ -47,7 +47,7 @@ func (p *pictures) all() ([]section, error) {
 // Sizes of a picture, in pixels: two of them beside each other, one of the
 // whole width, and on a telephone.
 const (
-	halfWidth, fullWidth, phoneWidth = 540, 1080, 350
+	halfWidth, fullWidth, phoneWidth = 540, 860, 350
 )
 
 // add draws a chart as a figure where there is room for it.
@@ -207,9 +207,9 @@ func (s sweep) axis() chart.Axis {
 	return a
 }
 
-// nanoseconds is an axis of times.
-func nanoseconds(label string, log bool) chart.Axis {
-	return chart.Axis{Label: label, Log: log, Format: shortTime}
+// nanoseconds is a logarithmic axis of times.
+func nanoseconds(label string) chart.Axis {
+	return chart.Axis{Label: label, Log: true, Format: shortTime}
 }
 
 // shortTime writes a time without digits that say nothing: "20 ms", "1.5 s".

@@ -106,15 +106,14 @@ func (p *pictures) peaksAt(to *[]figure, l scenarios.Level) {
 			}
 			peak = max(peak, n)
 			row.Points = append(row.Points, chart.Mark{At: float64(n), Text: fmt.Sprintf("%s, block %d: %s", v.Name, t.Block, count(n))})
-			predicted, kinds := none, results.Kinds{}
+			predicted := none
 			if d.Predicted > 0 {
 				predicted = count(d.Predicted)
 				row.Bound = &chart.Mark{At: float64(d.Predicted), Text: v.Name + ": predicted " + predicted}
 			}
 			cells := []string{v.Name, fmt.Sprint(t.Block), count(n), predicted, none, none, none}
 			if d.Outside != nil {
-				kinds = *d.Outside
-				cells[4], cells[5], cells[6] = count(kinds.Upstream), count(kinds.Mongo), count(kinds.Other)
+				cells[4], cells[5], cells[6] = count(d.Outside.Upstream), count(d.Outside.Mongo), count(d.Outside.Other)
 			}
 			f.Rows = append(f.Rows, cells)
 		}

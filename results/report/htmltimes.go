@@ -95,7 +95,7 @@ func (p *pictures) makespans() (section, error) {
 func (p *pictures) makespanLines(to *[]figure, sw sweep) {
 	c := chart.Chart{
 		Title: "Makespan against " + sw.axis().Label, Text: "A line for each variant through the medians of its trials.",
-		X: sw.axis(), Y: nanoseconds("median makespan, from the least to the greatest", true),
+		X: sw.axis(), Y: nanoseconds("median makespan, from the least to the greatest"),
 	}
 	f := figure{Half: true, Says: sw.rest, Head: []string{"variant", sw.factor, "median", "least", "greatest", "trials"}}
 	for _, v := range p.index.Scenario.Variants {
@@ -121,7 +121,7 @@ func (p *pictures) makespanLines(to *[]figure, sw sweep) {
 }
 
 func (p *pictures) makespanRows(to *[]figure, l scenarios.Level) {
-	c := chart.Rows{Title: p.titled("Every trial", l.Name), Text: "A dot for each trial, a diamond at the median.", Value: nanoseconds("makespan", true)}
+	c := chart.Rows{Title: p.titled("Every trial", l.Name), Text: "A dot for each trial, a diamond at the median.", Value: nanoseconds("makespan")}
 	f := figure{Half: true, Says: "a dot is a trial, the diamond the median, the line the ideal makespan", Head: []string{"variant", "block", "makespan", "ideal"}}
 	for _, v := range p.index.Scenario.Variants {
 		r := p.row(v.Name, l.Name)
