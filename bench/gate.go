@@ -15,7 +15,8 @@ import (
 )
 
 func newGate(stdout io.Writer) *cobra.Command {
-	var format, margin string
+	var margin string
+	var out gateOutput
 	var goBench bool
 	var o gobench.Options
 	cmd := &cobra.Command{
@@ -55,14 +56,18 @@ many it takes).`,
 			if !(o.Alpha > 0 && o.Alpha < 1) {
 				return exit(exitUsage, fmt.Errorf("--alpha %v: allowed is between 0 and 1, such as 0.05", o.Alpha))
 			}
-			if format != formatText && format != formatJSON {
-				return badFormat(format, formatText, formatJSON)
+			if err := out.check(); err != nil {
+				return err
 			}
 			v, err := judgeGoBench(cmd.InOrStdin(), args, o)
 			if err != nil {
 				return exit(exitUsage, err)
 			}
-			if err := printGoBench(stdout, v, format); err != nil {
+			again := "floodgate gate --go-bench " + strings.Join(args, " ")
+			err = out.print(stdout, report.GoBenchJudgement(v, again),
+				func(w io.Writer, o report.Options) error { return report.GoBenchVerdict(w, v, o) },
+				func(w io.Writer) error { return report.GoBenchVerdictJSON(w, v) })
+			if err != nil {
 				return err
 			}
 			return exit(v.Exit, nil)
@@ -73,7 +78,7 @@ many it takes).`,
 	cmd.Flags().Float64Var(&o.Alpha, "alpha", 0.05, "allowed `probability` of calling anything different that is not")
 	cmd.Flags().BoolVar(&o.AllowMissing, "allow-missing", false, "judge what both files have, and name the rest")
 	cmd.Flags().BoolVar(&o.AllowMixed, "allow-mixed", false, "compare measurements of different machines, and say so")
-	cmd.Flags().StringVar(&format, "format", formatText, "text or json")
+	out.flags(cmd)
 	return cmd
 }
 
@@ -105,12 +110,4 @@ func judgeGoBench(stdin io.Reader, paths []string, o gobench.Options) (*gobench.
 		in[i] = gobench.Input{Name: path, Reader: f}
 	}
 	return gobench.Judge(in[0], in[1], o)
-}
-
-func printGoBench(stdout io.Writer, v *gobench.Verdict, format string) error {
-	if format == formatJSON {
-		return report.GoBenchVerdictJSON(stdout, v)
-	}
-	width, color := terminal(stdout)
-	return report.GoBenchVerdict(stdout, v, report.Options{Width: width, Color: color})
 }

@@ -27,25 +27,37 @@ const (
 )
 
 func newReport(stdout io.Writer) *cobra.Command {
-	var format, root, output string
+	var format, root, file, output string
+	var github bool
 	cmd := &cobra.Command{
 		Use:   "report [RUN]",
-		Short: "Print a stored run again: text, html, json or gobench; without RUN: list the stored runs",
+		Short: "Print a stored run again, also for CI servers; without RUN: list the stored runs",
 		Long: `Prints a stored run, named by its ID, by a begin of it that no other run has, or
 by its folder. The verdict is a function of the stored run alone: it is the one
 that was printed when it ran, and so is the exit code. A run that is not finished
 is inconclusive, unless a claim has failed already.
 
-  text     the table and the judged claims
-  html     a page with pictures, in one file that loads nothing
-  json     the verdict with all its evidence
-  gobench  Go benchmark lines, for benchstat
+  text      the table and the judged claims
+  html      a page with pictures, in one file that loads nothing
+  json      the verdict with all its evidence
+  gobench   Go benchmark lines, for benchstat
+  markdown  a comment on a pull request, 65,536 bytes at most
+  junit     JUnit XML: a test case a claim; what is inconclusive is an error
+  sarif     SARIF 2.1.0: a result for each claim that is not as expected
+  github    annotations of GitHub Actions
+
+--github is for a step of GitHub Actions: it appends the Markdown to the summary
+of the step and prints the annotations. --scenario names the file that junit,
+sarif and github point at.
 
 --output puts it into a file, which is replaced in one go once all of it is there.
 
 Without RUN it lists the stored runs, newest first, as text or json.`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if github && (len(args) == 0 || cmd.Flags().Changed("format") || output != "") {
+				return exit(exitUsage, errors.New("--github takes a RUN, and neither --format nor --output"))
+			}
 			if len(args) == 0 {
 				if output != "" {
 					return exit(exitUsage, errors.New("--output needs a RUN"))
@@ -57,40 +69,62 @@ Without RUN it lists the stored runs, newest first, as text or json.`,
 				return exit(exitUsage, err)
 			}
 			if stored.Header.Plan {
+				if github {
+					return exit(exitUsage, errors.New("--github: this is a plan, which judges nothing"))
+				}
 				return into(output, stdout, func(w io.Writer) error { return printStoredPlan(w, stored, format) })
 			}
 			verdict, err := gate.Judge(stored)
 			if err != nil {
 				return exit(exitUsage, err)
 			}
-			if err := into(output, stdout, func(w io.Writer) error { return printRun(w, stored, verdict, format) }); err != nil {
+			j, err := judgedRun(stored, verdict, file)
+			if err != nil {
+				return err
+			}
+			if github {
+				err = printGitHub(stdout, j.Judgement(), func(limit int) []byte { return report.Markdown(j, limit) })
+			} else {
+				err = into(output, stdout, func(w io.Writer) error { return printRun(w, j, format) })
+			}
+			if err != nil {
 				return err
 			}
 			return exit(verdict.Exit, unfinished(stored))
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", formatText, "text, html, json or gobench")
-	cmd.Flags().StringVar(&output, "output", "", "`file` to write to, in place of standard output")
+	cmd.Flags().StringVar(&format, "format", formatText, "text, html, json, gobench, markdown, junit, sarif or github")
+	cmd.Flags().StringVar(&output, "output", "", "`path` of a file to write to, in place of standard output")
+	cmd.Flags().BoolVar(&github, "github", false, "append Markdown to the summary of a step of GitHub Actions, and print annotations")
+	cmd.Flags().StringVar(&file, "scenario", "", "scenario `file` of the run, for junit, sarif and github to point at; relative to the root of the repository")
 	cmd.Flags().StringVar(&root, "out", defaultRoot, "`folder` that runs are stored in")
 	return cmd
 }
 
-func printRun(stdout io.Writer, stored *results.Run, verdict *gate.Verdict, format string) error {
+func printRun(stdout io.Writer, j report.Judged, format string) error {
 	switch format {
 	case formatText:
-		return printTerminal(stdout, stored, verdict)
+		return printTerminal(stdout, j.Run, j.Verdict)
 	case formatJSON:
-		return report.JSON(stdout, verdict)
+		return report.JSON(stdout, j.Verdict)
 	case formatGoBench:
-		return report.GoBench(stdout, stored)
+		return report.GoBench(stdout, j.Run)
 	case formatHTML:
-		record, err := os.ReadFile(stored.Path)
+		record, err := os.ReadFile(j.Run.Path)
 		if err != nil {
 			return exit(exitUsage, err)
 		}
-		return report.HTML(stdout, stored, verdict, report.HTMLOptions{Record: record})
+		return report.HTML(stdout, j.Run, j.Verdict, report.HTMLOptions{Record: record})
+	case formatMarkdown:
+		return printBytes(stdout, report.Markdown(j, report.MaxComment))
+	case formatJUnit:
+		return printBytes(stdout, report.JUnit(j.Judgement()))
+	case formatSARIF:
+		return printBytes(stdout, report.SARIF(j.Judgement()))
+	case formatGitHub:
+		return printBytes(stdout, report.Annotations(j.Judgement()))
 	}
-	return badFormat(format, formatText, formatHTML, formatJSON, formatGoBench)
+	return badFormat(format, formatText, formatHTML, formatJSON, formatGoBench, formatMarkdown, formatJUnit, formatSARIF, formatGitHub)
 }
 
 // into has a report written to the file, which it replaces once all is written; to

@@ -24,8 +24,8 @@ func (p *printer) claims() {
 }
 
 func (p *printer) claim(c gate.Claim) {
-	mark, color, expectation := claimMark(c)
-	p.line(fmt.Sprintf("%s %s, %s  %s", p.paint(mark, color), p.bold(p.paint(strings.ToUpper(c.Decision), color)), expectation, p.paint(c.ID, faint)))
+	color := claimColor(c)
+	p.line(fmt.Sprintf("%s %s, %s  %s", p.paint(claimMark(c), color), p.bold(p.paint(strings.ToUpper(c.Decision), color)), expectation(c), p.paint(c.ID, faint)))
 	p.wrapped("  ", "“"+c.Says+"”", "")
 	for _, n := range c.Notes {
 		p.wrapped("    ", n, doubt)
@@ -33,15 +33,22 @@ func (p *printer) claim(c gate.Claim) {
 	p.evidence(condense(c.Evidence))
 }
 
-// claimMark is the sign of a claim, its colour, and whether it was expected.
-func claimMark(c gate.Claim) (mark, color, expectation string) {
+func claimColor(c gate.Claim) string {
 	switch {
 	case c.AsExpected:
-		return "✓", good, "as expected"
+		return good
 	case c.Decision == gate.Inconclusive:
-		return "?", doubt, "expected: " + c.Expected
+		return doubt
 	}
-	return "✗", bad, "expected: " + c.Expected
+	return bad
+}
+
+// expectation says whether the decision is the one that was expected.
+func expectation(c gate.Claim) string {
+	if c.AsExpected {
+		return "as expected"
+	}
+	return "expected: " + c.Expected
 }
 
 // evidence aligns the points of a claim.

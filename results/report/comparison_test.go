@@ -167,7 +167,7 @@ func TestMarkdownEscapes(t *testing.T) {
 	if err := report.ComparisonMarkdown(&out, compared(run, run)); err != nil {
 		t.Fatal(err)
 	}
-	if want := `| a\|b\*c\_&lt;d>\[e] |`; !strings.Contains(out.String(), want) {
+	if want := `| a\|b\*c\_&lt;d&gt;\[e] |`; !strings.Contains(out.String(), want) {
 		t.Errorf("no %s in\n%s", want, out.String())
 	}
 }

@@ -228,17 +228,9 @@ func howJudged(v *gobench.Verdict) string {
 func trimmedPercent(share float64) string { return fmt.Sprintf("%.6g %%", 100*share) }
 
 func (p *printer) benchConclusion(v *gobench.Verdict, packages bool) {
-	verdict, color := "held", good
-	switch v.Exit {
-	case gate.ExitFailed:
-		verdict, color = "failed", bad
-	case gate.ExitInconclusive:
-		verdict, color = "inconclusive", doubt
-	}
-	rows, few, need := 0, 0, 0
+	few, need := 0, 0
 	var why []string
 	for _, u := range v.Units {
-		rows += len(u.Rows)
 		for _, r := range u.Rows {
 			switch {
 			case r.Need > 0:
@@ -256,15 +248,26 @@ func (p *printer) benchConclusion(v *gobench.Verdict, packages bool) {
 	for _, text := range why {
 		p.wrapped("", text, doubt)
 	}
-	parts := []string{}
+	word, text := benchSummary(v)
+	color := map[int]string{gate.ExitHeld: good, gate.ExitFailed: bad, gate.ExitInconclusive: doubt}[v.Exit]
+	p.line(fmt.Sprintf("%s: %s (exit code %d)", p.bold(p.paint(word, color)), text, v.Exit))
+}
+
+// benchSummary is "failed", "of 3 comparisons 1 worse, 2 same".
+func benchSummary(v *gobench.Verdict) (word, text string) {
+	rows := 0
+	for _, u := range v.Units {
+		rows += len(u.Rows)
+	}
+	word = map[int]string{gate.ExitHeld: "held", gate.ExitFailed: "failed", gate.ExitInconclusive: "inconclusive"}[v.Exit]
+	if rows == 0 {
+		return word, "nothing to compare"
+	}
+	var parts []string
 	for _, name := range []string{gobench.Worse, gobench.WithinMargin, gobench.Better, gobench.Same, gobench.Inconclusive} {
 		if n := v.Counts[name]; n > 0 || name == gobench.Worse {
 			parts = append(parts, count(n)+" "+name)
 		}
 	}
-	text := fmt.Sprintf("of %s %s", plural(rows, "comparison", "comparisons"), strings.Join(parts, ", "))
-	if rows == 0 {
-		text = "nothing to compare"
-	}
-	p.line(fmt.Sprintf("%s: %s (exit code %d)", p.bold(p.paint(verdict, color)), text, v.Exit))
+	return word, fmt.Sprintf("of %s %s", plural(rows, "comparison", "comparisons"), strings.Join(parts, ", "))
 }

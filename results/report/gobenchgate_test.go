@@ -12,6 +12,7 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
 
+	"floodgate/results/gate"
 	"floodgate/results/gobench"
 	"floodgate/results/report"
 )
@@ -83,6 +84,13 @@ func TestGoBenchVerdict(t *testing.T) {
 			if width == 80 || width == 120 {
 				golden(t, fmt.Sprintf("gobenchgate.%s.%d.txt", name, width), plain.Bytes())
 			}
+		}
+		j := report.GoBenchJudgement(v, "floodgate gate --go-bench old.txt new.txt")
+		golden(t, "gobenchgate."+name+".md", report.Comment(j))
+		golden(t, "gobenchgate."+name+".github.txt", report.Annotations(j))
+		checkSARIF(t, report.SARIF(j))
+		if n := parseJUnit(t, report.JUnit(j)); (v.Exit == gate.ExitFailed) != (n.Failures > 0) || (v.Exit == gate.ExitInconclusive) != (n.Failures == 0 && n.Errors > 0) {
+			t.Errorf("%s: exit code %d, and %+v", name, v.Exit, n)
 		}
 		var doc bytes.Buffer
 		if err := report.GoBenchVerdictJSON(&doc, v); err != nil {

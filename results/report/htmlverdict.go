@@ -30,22 +30,20 @@ var tones = map[string]string{good: "good", bad: "bad", doubt: "doubt"}
 // judged sets the verdict, claims and thresholds.
 func (pg *page) judged(p *printer) {
 	word, color := verdictOf(p.v)
-	pg.Word, pg.Tone, pg.Says = word, tones[color], claimsAsExpected(p.v)
+	pg.Word, pg.Tone, pg.Says = word, tones[color], judgedIn(p.v)
 	pg.Confidence = fmt.Sprintf("%g %%", 100*p.v.Confidence)
 	if p.v.Recorded < p.v.Planned {
 		pg.Notes = append(pg.Notes, fmt.Sprintf("The run is not finished: %s are there.", p.trials()))
 	}
-	pg.Notes = append(pg.Notes, append(p.run.Warnings, p.v.Notes...)...)
+	pg.Notes = append(pg.Notes, p.notes()...)
 	left := maxRows
 	for _, c := range p.v.Claims {
-		mark, color, beside := claimMark(c)
-		item := judgedItem{Mark: mark, Tone: tones[color], Decision: c.Decision, Beside: beside, ID: c.ID, Says: "“" + c.Says + "”", Notes: c.Notes}
+		item := judgedItem{Mark: claimMark(c), Tone: tones[claimColor(c)], Decision: c.Decision, Beside: expectation(c), ID: c.ID, Says: "“" + c.Says + "”", Notes: c.Notes}
 		item.points(p, condense(c.Evidence), statement, &left)
 		pg.Claims = append(pg.Claims, item)
 	}
 	for _, t := range p.v.Thresholds {
-		mark, color := thresholdMark(t)
-		item := judgedItem{Mark: mark, Tone: tones[color], Decision: t.Decision, Says: thresholdText(t), Notes: t.Notes}
+		item := judgedItem{Mark: thresholdMark(t), Tone: tones[thresholdColor(t)], Decision: t.Decision, Says: ruleOf(t), Notes: t.Notes}
 		item.points(p, t.Evidence, func(e gate.Evidence) string { return besideLimit(t, e) }, &left)
 		pg.Thresholds = append(pg.Thresholds, item)
 	}

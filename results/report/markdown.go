@@ -88,7 +88,9 @@ func markdownRemarks(out *bytes.Buffer, rows []compare.Row, level string) {
 	}
 }
 
-// escaped is text that Markdown takes for nothing but text.
-func escaped(text string) string {
-	return strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "<", "&lt;", "[", `\[`, "\n", " ").Replace(text)
-}
+// escaped is text in one line that Markdown takes for nothing but text. A space
+// of no width keeps "@" from calling anybody and "#" from linking an issue.
+func escaped(text string) string { return escaper.Replace(clean(text)) }
+
+var escaper = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "~", `\~`, "$", `\$`, "[", `\[`,
+	"&", "&amp;", "<", "&lt;", ">", "&gt;", "@", "@\u200b", "#", "\\#\u200b")

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -104,12 +105,15 @@ func (p *printer) footer() {
 	for _, l := range p.facts().lines() {
 		p.hanging(l)
 	}
-	for _, n := range append(p.run.Warnings, p.v.Notes...) {
+	for _, n := range p.notes() {
 		p.hanging("note         " + n)
 	}
 	p.line("")
 	p.conclusion()
 }
+
+// notes are what to know before believing the rest.
+func (p *printer) notes() []string { return slices.Concat(p.run.Warnings, p.v.Notes) }
 
 // facts are where the record lies and what the run ran on: a name, which is
 // empty where it is the one above, and a text.
@@ -223,7 +227,7 @@ func (p *printer) trials() string {
 
 func (p *printer) conclusion() {
 	word, color := verdictOf(p.v)
-	p.wrapped("", fmt.Sprintf("%s: %s (exit code %d)", p.bold(p.paint(word, color)), claimsAsExpected(p.v), p.v.Exit), "")
+	p.wrapped("", fmt.Sprintf("%s: %s (exit code %d)", p.bold(p.paint(word, color)), judgedIn(p.v), p.v.Exit), "")
 }
 
 // verdictOf is the verdict in a word or two, and its colour.
@@ -242,7 +246,18 @@ func verdictOf(v *gate.Verdict) (word, color string) {
 	return "held", good
 }
 
-// claimsAsExpected is "3 of 4 claims as expected, 1 inconclusive; 2 of 2 thresholds kept".
+// judgedIn is "3 of 4 claims as expected, 1 inconclusive; 2 of 2 thresholds kept".
+func judgedIn(v *gate.Verdict) string {
+	var parts []string
+	if len(v.Claims) > 0 {
+		parts = append(parts, claimsAsExpected(v))
+	}
+	if parts = append(parts, budgets(v)...); parts == nil {
+		return "there is no claim"
+	}
+	return strings.Join(parts, "; ")
+}
+
 func claimsAsExpected(v *gate.Verdict) string {
 	expected, open := 0, 0
 	for _, c := range v.Claims {
@@ -252,17 +267,9 @@ func claimsAsExpected(v *gate.Verdict) string {
 			open++
 		}
 	}
-	var parts []string
-	if n := len(v.Claims); n > 0 {
-		text := fmt.Sprintf("%d of %s as expected", expected, plural(n, "claim", "claims"))
-		if open > 0 {
-			text += fmt.Sprintf(", %d inconclusive", open)
-		}
-		parts = append(parts, text)
+	text := fmt.Sprintf("%d of %s as expected", expected, plural(len(v.Claims), "claim", "claims"))
+	if open > 0 {
+		text += fmt.Sprintf(", %d inconclusive", open)
 	}
-	parts = append(parts, budgets(v)...)
-	if parts == nil {
-		return "there is no claim"
-	}
-	return strings.Join(parts, "; ")
+	return text
 }

@@ -26,9 +26,8 @@ func (p *printer) thresholds() {
 }
 
 func (p *printer) threshold(t gate.Threshold) {
-	mark, color := thresholdMark(t)
-	mark = p.paint(mark, color)
-	for l := range strings.Lines(lipgloss.Wrap(thresholdText(t), p.width-2, "")) {
+	mark := p.paint(thresholdMark(t), thresholdColor(t))
+	for l := range strings.Lines(lipgloss.Wrap(ruleOf(t), p.width-2, "")) {
 		p.line(mark + " " + strings.TrimSpace(l))
 		mark = " "
 	}
@@ -42,21 +41,28 @@ func (p *printer) threshold(t gate.Threshold) {
 	p.points(g, t.Evidence)
 }
 
-// thresholdMark is the sign of a threshold and its colour; one that only warns has none.
-func thresholdMark(t gate.Threshold) (mark, color string) {
-	switch {
-	case t.Decision == gate.Kept:
-		return "✓", good
-	case t.Decision == gate.Broken && t.Fails():
-		return "✗", bad
-	case t.Decision == gate.Broken:
-		return "✗", ""
+func thresholdMark(t gate.Threshold) string {
+	switch t.Decision {
+	case gate.Kept:
+		return "✓"
+	case gate.Broken:
+		return "✗"
 	}
-	return "?", doubt
+	return "?"
 }
 
-// thresholdText is the budget in its author's words, and how it is taken.
-func thresholdText(t gate.Threshold) string {
+func thresholdColor(t gate.Threshold) string {
+	switch {
+	case t.Decision == gate.Kept:
+		return good
+	case t.Decision == gate.Broken && t.Fails():
+		return bad
+	}
+	return doubt
+}
+
+// ruleOf is the rule in its author's words, and what else is said of it.
+func ruleOf(t gate.Threshold) string {
 	var remarks []string
 	if t.Margin > 0 {
 		remarks = append(remarks, "margin "+unpadded(t.Margin))

@@ -1,0 +1,90 @@
+package report
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"strings"
+
+	"floodgate/results/gate"
+)
+
+// Sizes of a text in bytes that GitHub takes.
+const (
+	MaxComment = 64 << 10 // a comment (65,536 characters)
+	MaxSummary = 1 << 20  // the summary of a job's step
+)
+
+// What is no more than this many is shown in full, in characters and rows.
+const (
+	maxName    = 150
+	maxLine    = 300
+	maxWords   = 1000 // an author's, or a remark
+	maxNotes   = 10
+	maxFacts   = 16
+	maxCommand = 1000
+)
+
+// Comment renders any judgement in [MaxComment] bytes at most, for a comment on
+// a pull request: the verdict, a row a check, what did not pass first, and on
+// what it ran. Rows that do not fit are left out from the end, and it says how many.
+func Comment(j Judgement) []byte {
+	worst := Undecided
+	for _, c := range j.Checks {
+		if c.Status == Failed || c.Status == Unmeasured {
+			worst = c.Status
+		}
+	}
+	if j.Exit == gate.ExitHeld {
+		worst = Passed
+	}
+	head := fmt.Sprintf("## %s %s\n\n%s (exit code %d)\n", worst.mark(), escaped(clip(j.Headline, maxLine)), bolded(j.Title), j.Exit)
+	var tail bytes.Buffer
+	foot(&tail, j.Notes, j.Facts, j.Command)
+	m := &rowWriter{left: MaxComment - len(head) - tail.Len() - len(leftOut(1<<30, MaxComment, j.Command, j.Record))}
+	m.table("\n### Checks\n\n", []column{{title: ""}, {title: "check"}, {title: "measured, beside its limit"}})
+	for _, passed := range []bool{false, true} {
+		for _, c := range j.Checks {
+			if passed == (c.Status == Passed) {
+				m.cells(c.Status.mark(), clip(c.Title, maxLine), clip(strings.ReplaceAll(cmp.Or(c.Text, c.All), "\n", " · "), maxWords))
+			}
+		}
+	}
+	text := head + m.out.String()
+	if m.rows > 0 {
+		text += leftOut(m.rows, MaxComment, j.Command, j.Record)
+	}
+	return append([]byte(text), tail.Bytes()...)
+}
+
+// leftOut says how many rows do not stand here, and where they are.
+func leftOut(rows, limit int, again, record string) string {
+	text := fmt.Sprintf("\n**%s left out**: this text may have %s bytes. All of them: %s", plural(rows, "row", "rows"), count(limit), code(again))
+	if record != "" {
+		text += "; the record: " + code(record)
+	}
+	return text + "\n"
+}
+
+func foot(out *bytes.Buffer, notes []string, facts [][2]string, again string) {
+	if len(notes) > 0 {
+		out.WriteString("\n### Notes\n\n")
+	}
+	for i, n := range notes {
+		if i == maxNotes {
+			fmt.Fprintf(out, "- %s\n", plural(len(notes)-i, "note more", "notes more"))
+			break
+		}
+		fmt.Fprintf(out, "- %s\n", item(clip(n, maxLine)))
+	}
+	out.WriteString("\n### Environment\n\n")
+	head(out, []column{{title: ""}, {title: ""}})
+	for i, f := range facts {
+		if i == maxFacts {
+			row(out, []string{"", plural(len(facts)-i, "line more", "lines more")})
+			break
+		}
+		row(out, []string{f[0], clip(f[1], maxLine)})
+	}
+	fmt.Fprintf(out, "\nPrint it again: %s\n", code(again))
+}

@@ -1,0 +1,67 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"golang.org/x/perf/benchunit"
+
+	"floodgate/results/gobench"
+)
+
+// GoBenchJudgement is a comparison of Go benchmarks as checks: one a benchmark
+// and unit. Again is the command that prints it again.
+func GoBenchJudgement(v *gobench.Verdict, again string) Judgement {
+	packages := manyPackages(v)
+	word, text := benchSummary(v)
+	j := Judgement{
+		Name: "go-bench", Title: "Go benchmarks, " + v.New + " against " + v.Old, ID: v.Old + "…" + v.New,
+		Headline: word + ": " + text, Exit: v.Exit, Command: again,
+		Facts:      [][2]string{{"old", v.Old}, {"new", v.New}},
+		Properties: [][2]string{{"alpha", fmt.Sprint(v.Alpha)}, {"margin", fmt.Sprint(v.Margin)}},
+	}
+	if len(v.Mixed) > 0 {
+		j.Notes = append(j.Notes, "mixed environments, as --allow-mixed allowed: "+strings.Join(v.Mixed, "; "))
+	}
+	for _, u := range v.Units {
+		for _, r := range u.Rows {
+			j.Checks = append(j.Checks, benchCheck(v, u, r, packages))
+		}
+	}
+	for _, only := range []struct {
+		of    []gobench.Only
+		where string
+	}{{v.Missing, "in the old file alone"}, {v.Added, "in the new file alone"}} {
+		for _, o := range only.of {
+			name := benchmarkName(o.Package, o.Benchmark, packages) + " " + o.Unit
+			j.Notes = append(j.Notes, name+": "+only.where+", so not judged")
+		}
+	}
+	if len(j.Checks) == 0 {
+		j.Checks = []Check{{ID: idUnjudged, Status: Undecided, Title: "nothing to compare", Text: "The files have no benchmark in common."}}
+	}
+	if len(v.Units) > 0 {
+		j.Notes = append(j.Notes, howJudged(v))
+	}
+	return j
+}
+
+var benchStatuses = map[string]Status{
+	gobench.Worse: Failed, gobench.WithinMargin: Passed, gobench.Better: Passed, gobench.Same: Passed, gobench.Inconclusive: Undecided,
+}
+
+func benchCheck(v *gobench.Verdict, u gobench.Unit, r gobench.Row, packages bool) Check {
+	class := benchunit.ClassOf(u.Unit)
+	name := benchmarkName(r.Package, r.Benchmark, packages) + " " + u.Unit
+	text := fmt.Sprintf("%s → %s, %s beside at most %s", scaled(r.Old.Median, class), scaled(r.New.Median, class), benchDelta(r), signed(v.Margin))
+	if r.Adjusted != nil {
+		text += fmt.Sprintf(", p=%s after Holm beside %g, n=%s", probability(*r.Adjusted), v.Alpha, samples(r))
+	}
+	if r.Why != "" {
+		text += "; " + r.Why
+	}
+	return Check{
+		ID: name, Status: benchStatuses[r.Verdict], Says: name + " does not get worse", Title: name + ": " + r.Verdict,
+		Text: text, All: text, Properties: map[string]string{"decision": r.Verdict},
+	}
+}

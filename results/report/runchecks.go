@@ -1,0 +1,205 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode"
+
+	"floodgate/results"
+	"floodgate/results/gate"
+	"floodgate/scenarios"
+)
+
+// Judged is a run with its verdict, and what may be pointed at.
+type Judged struct {
+	Run     *results.Run
+	Verdict *gate.Verdict
+	// File is the scenario's, with slashes, relative to the root of the
+	// repository; empty: not known.
+	File string
+	// Lines in File.
+	Lines scenarios.Lines
+}
+
+// IDs of checks that are about the run.
+const (
+	idUnmeasured = "trial-not-measured"
+	idNotRun     = "trials-not-run"
+	idUnjudged   = "nothing-claimed"
+)
+
+// Judgement of the run: its claims and thresholds in the scenario's order, then
+// what is about the run. A run whose exit code is not 0 has a check that says why.
+func (j Judged) Judgement() Judgement {
+	v := j.Verdict
+	p := &printer{run: j.Run, v: v}
+	g := Judgement{
+		Name: v.Scenario, Title: titleOf(v), ID: v.Run, Started: j.Run.Header.Started, Version: v.Machine.Revision,
+		Headline: headline(v), Exit: v.Exit, Notes: p.notes(), Command: command(j.Run), Record: j.Run.Path, File: j.File,
+		Properties: [][2]string{
+			{"run", v.Run}, {"scenario_hash", v.Hash}, {"seed", strconv.FormatUint(v.Seed, 10)}, {"quick", strconv.FormatBool(v.Quick)},
+			{"environment", v.Environment.Kind}, {"database", v.Environment.Database}, {"upstream", v.Environment.Upstream},
+			{"trials", fmt.Sprintf("%d of %d", v.Recorded, v.Planned)},
+		},
+	}
+	for _, row := range p.facts().rows {
+		g.Facts = append(g.Facts, [2]string{row[0], row[1]})
+	}
+	for _, c := range v.Claims {
+		g.Checks = append(g.Checks, p.claimCheck(c, j.Lines.Claims[c.ID]))
+	}
+	seen := make(map[string]int)
+	for _, t := range v.Thresholds {
+		check := p.thresholdCheck(t, j.Lines.Thresholds[t.Rule])
+		if seen[check.ID]++; seen[check.ID] > 1 { // one rule, at several selections of levels
+			check.ID += fmt.Sprintf(" (%d)", seen[check.ID])
+		}
+		g.Checks = append(g.Checks, check)
+	}
+	g.Checks = append(g.Checks, ofRun(j.Run, v)...)
+	return g
+}
+
+// ofRun are the checks that did not pass of the run as a whole.
+func ofRun(run *results.Run, v *gate.Verdict) []Check {
+	var all []Check
+	for _, t := range notMeasured(run) {
+		text := cmp.Or(t.Reason, "no reason is recorded")
+		all = append(all, Check{
+			ID: idUnmeasured, Status: Unmeasured, Says: "Every trial can be measured.",
+			Title: trialName(t) + " could not be measured", Text: text, All: text,
+		})
+	}
+	if n := v.Planned - v.Recorded; n > 0 {
+		text := "The run is not finished; unless it is running still, floodgate run --resume " + v.Run + " goes on with it."
+		all = append(all, Check{
+			ID: idNotRun, Status: Undecided, Says: "Every planned trial is run.",
+			Title: fmt.Sprintf("%d of %d trials were not run", n, v.Planned), Text: text, All: text,
+		})
+	}
+	if len(v.Claims)+len(v.Thresholds) == 0 {
+		text := "The scenario claims nothing, so nothing was judged."
+		all = append(all, Check{ID: idUnjudged, Status: Unjudged, Says: "A scenario claims something.", Title: "nothing was judged", Text: text, All: text})
+	}
+	return all
+}
+
+// notMeasured are the trials of outcome failed, in the order of the plan.
+func notMeasured(run *results.Run) []results.Trial {
+	var trials []results.Trial
+	for _, t := range run.Trials {
+		if t.Outcome == results.OutcomeFailed {
+			trials = append(trials, t)
+		}
+	}
+	slices.SortStableFunc(trials, func(a, b results.Trial) int { return cmp.Compare(a.Index, b.Index) })
+	return trials
+}
+
+func trialName(t results.Trial) string {
+	return fmt.Sprintf("trial %d (%s at %s, block %d)", t.Index, t.Variant, t.LevelName, t.Block)
+}
+
+func (p *printer) claimCheck(c gate.Claim, line int) Check {
+	check := Check{
+		ID: c.ID, Says: c.Says, Title: claimTitle(c), Text: p.claimText(c), All: p.allEvidence(c), Line: line,
+		Properties: map[string]string{"decision": c.Decision, "expected": c.Expected, "run": p.v.Run},
+	}
+	switch {
+	case c.Decision == gate.Inconclusive:
+	case c.AsExpected:
+		check.Status = Passed
+	default:
+		check.Status = Failed
+	}
+	return check
+}
+
+// claimTitle is "faster: refuted, expected proved".
+func claimTitle(c gate.Claim) string { return c.ID + ": " + decided(c) }
+
+// decided is "refuted, expected proved", or "proved, as expected".
+func decided(c gate.Claim) string {
+	if c.AsExpected {
+		return c.Decision + ", as expected"
+	}
+	return c.Decision + ", expected " + c.Expected
+}
+
+// claimText is the author's words, then the points that decide, a line each.
+func (p *printer) claimText(c gate.Claim) string {
+	lines := append([]string{"“" + c.Says + "”"}, c.Notes...)
+	for _, e := range c.Evidence {
+		if e.Decision == c.Decision {
+			lines = append(lines, p.evidenceLine(e))
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// allEvidence of a claim, a line each.
+func (p *printer) allEvidence(c gate.Claim) string {
+	lines := slices.Clone(c.Notes)
+	for _, e := range condense(c.Evidence) {
+		lines = append(lines, p.evidenceLine(e))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// evidenceLine is "pool, items=20: 88.8 % [88.4, 89.1] ≥ 85.0 %, n=7, proved".
+func (p *printer) evidenceLine(e gate.Evidence) string {
+	parts := []string{fmt.Sprintf("%s, %s: %s, n=%s, %s", e.Variant, p.levelOf(e), statement(e), count(e.N), cmp.Or(e.Decision, "step"))}
+	return strings.Join(append(parts, evidenceRemarks(e)...), "; ")
+}
+
+// thresholdCheck of a budget, with the limit beside every value.
+func (p *printer) thresholdCheck(t gate.Threshold, line int) Check {
+	rule := strings.Join(strings.Fields(t.Rule), " ")
+	check := Check{
+		ID: rule, Says: ruleOf(t), Title: rule + ": " + t.Decision, Line: line,
+		Properties: map[string]string{"decision": t.Decision, "expected": gate.Kept, "run": p.v.Run},
+	}
+	switch {
+	case t.Decision == gate.Kept:
+		check.Status = Passed
+	case !t.Fails():
+		check.Status = Warned
+		check.Title += " (only warns)"
+	case t.Decision == gate.Broken:
+		check.Status = Failed
+	}
+	deciding, all := slices.Clone(t.Notes), slices.Clone(t.Notes)
+	for _, e := range t.Evidence {
+		parts := []string{fmt.Sprintf("%s: %s, n=%s, %s", p.levelOf(e), besideLimit(t, e), count(e.N), e.Decision)}
+		text := strings.Join(append(parts, evidenceRemarks(e)...), "; ")
+		if all = append(all, text); e.Decision == t.Decision {
+			deciding = append(deciding, text)
+		}
+	}
+	check.Text, check.All = strings.Join(deciding, "\n"), strings.Join(all, "\n")
+	return check
+}
+
+// headline is "failed: 1 of 4 claims as expected".
+func headline(v *gate.Verdict) string {
+	word, _ := verdictOf(v)
+	return word + ": " + judgedIn(v)
+}
+
+// command prints the run again.
+func command(run *results.Run) string {
+	if run.Path == "" {
+		return "floodgate report " + run.Header.ID
+	}
+	dir := filepath.ToSlash(filepath.Dir(run.Path))
+	if strings.ContainsFunc(dir, func(r rune) bool {
+		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("/._-:", r)
+	}) {
+		dir = "'" + strings.ReplaceAll(dir, "'", `'\''`) + "'"
+	}
+	return "floodgate report " + dir
+}

@@ -1,0 +1,37 @@
+package scenarios_test
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"floodgate/scenarios"
+)
+
+// Each line, or the one before, is the one that names the claim or the threshold.
+func TestLoadLines(t *testing.T) {
+	for _, file := range []string{"report.yaml", "service.yaml"} {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := strings.Split(string(src), "\n")
+		s, lines, err := scenarios.LoadLines(file)
+		if err != nil || len(lines.Claims) != len(s.Claims) || len(lines.Thresholds) != len(s.Thresholds) {
+			t.Fatalf("%+v, %v", lines, err)
+		}
+		for _, c := range s.Claims {
+			if at := text[max(lines.Claims[c.ID], 1)-1]; !strings.Contains(at, "id: "+c.ID) {
+				t.Errorf("%s is said to stand at line %d: %q", c.ID, lines.Claims[c.ID], at)
+			}
+		}
+		for _, c := range s.Thresholds {
+			if at := text[max(lines.Thresholds[c.Rule], 1)-1]; !strings.Contains(at, c.Rule) {
+				t.Errorf("%s is said to stand at line %d: %q", c.Rule, lines.Thresholds[c.Rule], at)
+			}
+		}
+	}
+	if _, _, err := scenarios.LoadLines("nosuch.yaml"); err == nil {
+		t.Error("no error for a file that is not there")
+	}
+}
