@@ -9,6 +9,7 @@ import (
 	"io"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -20,14 +21,21 @@ import (
 	"floodgate/scenarios"
 )
 
+// verdicts of runs, which take longer than pages.
+var verdicts sync.Map
+
 func page(t testing.TB, run *results.Run, o report.HTMLOptions) string {
 	t.Helper()
-	v, err := gate.Judge(run)
-	if err != nil {
-		t.Fatal(err)
+	v, ok := verdicts.Load(run)
+	if !ok {
+		judged, err := gate.Judge(run)
+		if err != nil {
+			t.Fatal(err)
+		}
+		v, _ = verdicts.LoadOrStore(run, judged)
 	}
 	var out bytes.Buffer
-	if err := report.HTML(&out, run, v, o); err != nil {
+	if err := report.HTML(&out, run, v.(*gate.Verdict), o); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()
@@ -216,7 +224,7 @@ func TestHTMLSize(t *testing.T) {
 	for i := range run.Trials {
 		s := &run.Trials[i].Service.Series
 		long := results.Series{Columns: map[string][]int64{}}
-		for k := range 3_000 {
+		for k := range 1_500 {
 			long.At = append(long.At, int64(k))
 			for name, values := range s.Columns {
 				long.Columns[name] = append(long.Columns[name], values[k%len(values)]*int64(k%7))
@@ -236,6 +244,22 @@ func TestHTMLSize(t *testing.T) {
 	}
 	if !strings.Contains(text, "is not in this page") {
 		t.Error("the page does not say that the record is missing")
+	}
+}
+
+// Of many levels the page has some of the rows, and says how many more there are.
+func TestHTMLManyLevels(t *testing.T) {
+	var counts []any
+	for n := range 90 {
+		counts = append(counts, 5+n)
+	}
+	run := runtest.New(runtest.Options{Bare: true, Blocks: 6, Claims: runtest.Claims(), Levels: []scenarios.LevelSet{{"items": counts}}})
+	text := page(t, run, report.HTMLOptions{Record: make([]byte, 1000)})
+	if len(text) > 1_000_000 {
+		t.Errorf("%d bytes", len(text))
+	}
+	if !strings.Contains(text, "320 rows more are in the verdict") {
+		t.Error("the page does not say how many rows are left out")
 	}
 }
 

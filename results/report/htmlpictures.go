@@ -50,12 +50,14 @@ const (
 	halfWidth, fullWidth, phoneWidth = 540, 860, 350
 )
 
+// Most points of a line that have markers, and most rows of numbers below a picture.
+const (
+	maxMarkers = 24
+	maxNumbers = 250
+)
+
 // add draws a chart as a figure where there is room for it.
 func (p *pictures) add(to *[]figure, c chart.Chart, f figure) {
-	if p.bytes > maxFigures {
-		p.leftOut++
-		return
-	}
 	f.Title = c.Title
 	c.Width = fullWidth
 	if f.Half {
@@ -64,15 +66,10 @@ func (p *pictures) add(to *[]figure, c chart.Chart, f figure) {
 	f.Wide = c.SVG()
 	c.Width, c.Height = phoneWidth, 300
 	f.Narrow = c.SVG()
-	p.bytes += len(f.Wide) + len(f.Narrow)
-	*to = append(*to, f)
+	p.keep(to, f)
 }
 
 func (p *pictures) addRows(to *[]figure, r chart.Rows, f figure) {
-	if p.bytes > maxFigures {
-		p.leftOut++
-		return
-	}
 	f.Title = r.Title
 	r.Width = fullWidth
 	if f.Half {
@@ -81,7 +78,25 @@ func (p *pictures) addRows(to *[]figure, r chart.Rows, f figure) {
 	f.Wide = r.SVG()
 	r.Width = phoneWidth
 	f.Narrow = r.SVG()
-	p.bytes += len(f.Wide) + len(f.Narrow)
+	p.keep(to, f)
+}
+
+// keep adds the figure, with its first numbers where they are many, if there is room.
+func (p *pictures) keep(to *[]figure, f figure) {
+	if len(f.Rows) > maxNumbers {
+		f.Rows = append(f.Rows[:maxNumbers:maxNumbers], []string{fmt.Sprintf("… %s more", count(len(f.Rows)-maxNumbers))})
+	}
+	size := len(f.Wide) + len(f.Narrow)
+	for _, row := range f.Rows {
+		for _, text := range row {
+			size += len(text) + len("<td></td>")
+		}
+	}
+	if p.bytes+size > maxFigures {
+		p.leftOut++
+		return
+	}
+	p.bytes += size
 	*to = append(*to, f)
 }
 

@@ -38,7 +38,7 @@ func (p *pictures) reductions() (section, error) {
 		}
 		f := figure{Says: sw.rest, Head: []string{"variant", sw.factor, "reduction [95 %]", "pairs"}}
 		for _, v := range p.index.Scenario.Variants {
-			line := chart.Series{Name: v.Name, Color: p.color(v.Name)}
+			line := chart.Series{Name: v.Name, Color: p.color(v.Name), Bare: len(sw.at) > maxMarkers}
 			for i, l := range sw.levels {
 				r := p.row(v.Name, l.Name)
 				if r == nil || r.Reduction == nil {
@@ -99,7 +99,7 @@ func (p *pictures) makespanLines(to *[]figure, sw sweep) {
 	}
 	f := figure{Half: true, Says: sw.rest, Head: []string{"variant", sw.factor, "median", "least", "greatest", "trials"}}
 	for _, v := range p.index.Scenario.Variants {
-		line := chart.Series{Name: v.Name, Color: p.color(v.Name)}
+		line := chart.Series{Name: v.Name, Color: p.color(v.Name), Bare: len(sw.at) > maxMarkers}
 		for i, l := range sw.levels {
 			r := p.row(v.Name, l.Name)
 			spans := makespansOf(p.index.Trials(v.Name, l.Name))
