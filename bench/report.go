@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -28,7 +27,7 @@ const (
 
 func newReport(stdout io.Writer) *cobra.Command {
 	var format, root, file, output string
-	var github bool
+	var github, open bool
 	cmd := &cobra.Command{
 		Use:   "report [RUN]",
 		Short: "Print a stored run again, also for CI servers; without RUN: list the stored runs",
@@ -51,16 +50,18 @@ of the step and prints the annotations. --scenario names the file that junit,
 sarif and github point at.
 
 --output puts it into a file, which is replaced in one go once all of it is there.
+--open shows the page in a browser; without --output it is report.html in the
+run's folder.
 
 Without RUN it lists the stored runs, newest first, as text or json.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if github && (len(args) == 0 || cmd.Flags().Changed("format") || output != "") {
-				return exit(exitUsage, errors.New("--github takes a RUN, and neither --format nor --output"))
+			if github && (len(args) == 0 || cmd.Flags().Changed("format") || output != "" || open) {
+				return exit(exitUsage, errors.New("--github takes a RUN, and neither --format, --output nor --open"))
 			}
 			if len(args) == 0 {
-				if output != "" {
-					return exit(exitUsage, errors.New("--output needs a RUN"))
+				if output != "" || open {
+					return exit(exitUsage, errors.New("--output and --open need a RUN"))
 				}
 				return listRuns(stdout, root, format)
 			}
@@ -68,11 +69,16 @@ Without RUN it lists the stored runs, newest first, as text or json.`,
 			if err != nil {
 				return exit(exitUsage, err)
 			}
+			if open {
+				if format, output, err = opened(cmd, format, output, stored); err != nil {
+					return exit(exitUsage, err)
+				}
+			}
 			if stored.Header.Plan {
 				if github {
 					return exit(exitUsage, errors.New("--github: this is a plan, which judges nothing"))
 				}
-				return into(output, stdout, func(w io.Writer) error { return printStoredPlan(w, stored, format) })
+				return shown(open, output, stdout, into(output, stdout, func(w io.Writer) error { return printStoredPlan(w, stored, format) }))
 			}
 			verdict, err := gate.Judge(stored)
 			if err != nil {
@@ -90,10 +96,11 @@ Without RUN it lists the stored runs, newest first, as text or json.`,
 			if err != nil {
 				return err
 			}
-			return exit(verdict.Exit, unfinished(stored))
+			return shown(open, output, stdout, exit(verdict.Exit, unfinished(stored)))
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", formatText, "text, html, json, gobench, markdown, junit, sarif or github")
+	cmd.Flags().BoolVar(&open, "open", false, "show the page in a browser (--format html)")
 	cmd.Flags().StringVar(&output, "output", "", "`path` of a file to write to, in place of standard output")
 	cmd.Flags().BoolVar(&github, "github", false, "append Markdown to the summary of a step of GitHub Actions, and print annotations")
 	cmd.Flags().StringVar(&file, "scenario", "", "scenario `file` of the run, for junit, sarif and github to point at; relative to the root of the repository")
@@ -125,33 +132,6 @@ func printRun(stdout io.Writer, j report.Judged, format string) error {
 		return printBytes(stdout, report.Annotations(j.Judgement()))
 	}
 	return badFormat(format, formatText, formatHTML, formatJSON, formatGoBench, formatMarkdown, formatJUnit, formatSARIF, formatGitHub)
-}
-
-// into has a report written to the file, which it replaces once all is written; to
-// stdout where there is none. An exit code that it asks for is no failure.
-func into(file string, stdout io.Writer, write func(io.Writer) error) error {
-	if file == "" {
-		return write(stdout)
-	}
-	fail := func(err error) error { return exit(exitUsage, fmt.Errorf("write %s: %w", file, err)) }
-	var text bytes.Buffer
-	asked := write(&text)
-	if asked != nil && asked.Error() != "" {
-		return asked
-	}
-	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
-	if err != nil {
-		return fail(err)
-	}
-	_, err = f.Write(text.Bytes())
-	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-		return fail(err)
-	}
-	return asked
 }
 
 func badFormat(format string, allowed ...string) error {

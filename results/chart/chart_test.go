@@ -78,7 +78,7 @@ func rows() chart.Rows {
 		Title: "Makespan",
 		Value: chart.Axis{Label: "seconds", Log: true},
 		Rows: []chart.Row{
-			{Name: "sequential", Points: []chart.Mark{{At: 4.1, Text: "block 0"}, {At: 4.3}}, Middle: &chart.Mark{At: 4.2, Text: "median 4.2 s"}, Text: "4.20 s"},
+			{Name: "sequential", Points: []chart.Mark{{At: 4.1, Text: "block 0"}, {At: 4.3}}, Middle: &chart.Mark{At: 4.2, Text: "median 4.2 s", Low: new(3.9), High: new(4.6)}, Text: "4.20 s"},
 			{Name: "bounded-10", Color: 1, Points: []chart.Mark{{At: 0.41}, {At: 0.5}}, Middle: &chart.Mark{At: 0.45}, Bound: &chart.Mark{At: 0.4}, Text: "450 ms"},
 		},
 		References: []chart.Reference{{At: 1, Label: "budget 1 s"}},

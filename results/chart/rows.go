@@ -28,7 +28,7 @@ type Row struct {
 	Color int
 	// Points are single values, shown small.
 	Points []Mark
-	// Middle is shown large; nil: there is none.
+	// Middle is shown large, with its interval; nil: there is none.
 	Middle *Mark
 	// Bound is a line at what the value should not exceed; nil: none.
 	Bound *Mark
@@ -42,6 +42,8 @@ type Row struct {
 type Mark struct {
 	At   float64
 	Text string
+	// Low and High are the ends of its interval; nil: it has none.
+	Low, High *float64
 }
 
 // rowsPlot is such a picture on its way to the canvas.
@@ -99,6 +101,11 @@ func (p *rowsPlot) layout() {
 	}
 	for _, r := range p.rows.References {
 		values = append(values, r.At)
+	}
+	for _, row := range p.rows.Rows {
+		if m := row.Middle; m != nil && m.Low != nil && m.High != nil {
+			values = append(values, *m.Low, *m.High)
+		}
 	}
 	p.scale = newScale(p.rows.Value, values)
 	for _, r := range p.rows.References {
@@ -199,6 +206,13 @@ func (p *rowsPlot) row(r Row, top float64) {
 		p.path("bound", "M"+num(x)+" "+num(y-10)+"V"+num(y+10), m.Text)
 	}
 	if m := r.Middle; m != nil && p.scale.shows(m.At) {
+		if m.Low != nil && m.High != nil && p.scale.shows(*m.Low) && p.scale.shows(*m.High) {
+			low, high := p.scale.pixel(*m.Low), p.scale.pixel(*m.High)
+			class := "whisker " + color(r.Color)
+			p.line(class, low, y, high, y)
+			p.line(class, low, y-5, low, y+5)
+			p.line(class, high, y-5, high, y+5)
+		}
 		p.path("mark "+color(r.Color), marker(3, p.scale.pixel(m.At), y), m.Text)
 	}
 }
