@@ -41,7 +41,6 @@ func TestScripts(t *testing.T) {
 			env.Setenv("DOCKER_HOST", "unix:///nonexistent")
 			runs, err := filepath.Abs("testdata/runs") // made by the tests of package report
 			env.Setenv("RUNS", runs)
-			env.Setenv("FLOODGATE", "floodgate")
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},

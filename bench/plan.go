@@ -5,17 +5,17 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
-	"floodgate/bench/environment"
 	"floodgate/bench/experiment"
 	"floodgate/bench/maxrate"
+	"floodgate/bench/sweep"
 	"floodgate/results"
 	"floodgate/results/capacity"
 	"floodgate/results/report"
@@ -26,7 +26,8 @@ import (
 // nothing is named.
 const (
 	defaultPlans    = "results/plans"
-	plannedScenario = "service"
+	plannedScenario = "service" // its rate
+	sweptScenario   = "report"  // its limits
 )
 
 // planOptions are the flags of "plan".
@@ -36,6 +37,9 @@ type planOptions struct {
 	window         time.Duration
 	most           float64
 	variants       []string
+	quick          bool
+	maxLimit       int
+	p99            time.Duration
 	environment    environmentFlags
 	stdout, stderr io.Writer
 }
@@ -43,38 +47,71 @@ type planOptions struct {
 func newPlan(stdout, stderr io.Writer) *cobra.Command {
 	o := planOptions{stdout: stdout, stderr: stderr}
 	cmd := &cobra.Command{
-		Use:   "plan [SCENARIO] --rate",
-		Short: "Find the highest rate of reports that each variant sustains",
-		Long: `Finds the highest rate of reports that each variant of a service (default
-scenario: service) sustains within the scenario's slo: it doubles the rate until
-the SLO fails, bisects, and confirms what held for a longer window. It prints the
-rate, with the lowest rate that failed, and the resource that gave out first.
+		Use:   "plan [SCENARIO]",
+		Short: "Find the limit to take, or with --rate the highest rate of reports that is sustained",
+		Long: `Without --rate: tries a closed loop (default scenario: report) at limits 1, 2, 4, …
+of items at once, in blocks of random order, until throughput falls or rises no
+more, then some limits around the knee, and the adaptive strategy beside. It
+recommends the smallest limit that was tried whose throughput reaches 95 % of
+the highest, with at most 70 % of the descriptors open and 1 % of the items
+failed, says what keeps more from being done, and prints settings to paste.
+Nothing is extrapolated beyond the limits that were tried.
 
-Each rate that is tried is a trial of its own, in a fresh process. Where the
-generator or the mock upstream was the bottleneck there is no rate.
+With --rate: finds the highest rate of reports that each variant of a service
+(default scenario: service) sustains within the scenario's slo: it doubles the
+rate until the SLO fails, bisects, and confirms what held for a longer window. It
+prints the rate, with the lowest rate that failed, and the resource that gave out
+first. Where the generator or the mock upstream was the bottleneck there is no rate.
 
-Exit codes: 0 each variant has a rate (or is below the lowest that was tried);
-3 one could not be decided; 4 one could not be measured, or the plan was
-interrupted: what was found until then is printed.`,
+Each trial runs in a fresh process and is stored as it ends.
+
+Exit codes: 0 there is a limit, or each variant has a rate (or is below the
+lowest that was tried); 1 no limit keeps all that is asked for; 3 one could not be
+decided, or throughput still rises at the highest limit; 4 one could not be
+measured, or the plan was interrupted: what was found until then is printed.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
-			code, err := o.run(cmd.Context(), names)
+			if err := o.only(cmd.Flags()); err != nil {
+				return exit(exitUsage, err)
+			}
+			run := o.runLimits
+			if o.rate {
+				run = o.run
+			}
+			code, err := run(cmd.Context(), names)
 			return exit(code, err)
 		},
 	}
 	flags := cmd.Flags()
 	o.environment.register(flags)
-	flags.BoolVar(&o.rate, "rate", false, "plan the rate of reports (the only plan that there is so far)")
+	flags.BoolVar(&o.rate, "rate", false, "plan the rate of reports of a service, not the limit")
 	flags.BoolVar(&o.quiet, "quiet", false, "no progress")
 	flags.StringVar(&o.format, "format", formatText, "text or json")
 	flags.StringVar(&o.root, "out", defaultPlans, "`folder` that plans are stored in")
-	flags.DurationVar(&o.window, "window", 0, "how `long` reports come at each rate (default 5s, or 3 times the slo's p99)")
-	flags.Float64Var(&o.most, "max-rate", maxrate.DefaultMost, "highest `rate` that is tried, in reports a second")
-	flags.StringSliceVar(&o.variants, "variants", nil, "`names` of the variants, separated by commas (default all)")
+	flags.BoolVar(&o.quick, "quick", false, "fewer limits (1, 4, 16, …) and shorter trials")
+	flags.IntVar(&o.maxLimit, "max-limit", 0, fmt.Sprintf("highest `limit` that is tried (default %d, or what descriptors allow)", sweep.DefaultMost))
+	flags.DurationVar(&o.p99, "p99", 0, "longest `time` that 99 % of the items may take at a limit (default any)")
+	flags.DurationVar(&o.window, "window", 0, "with --rate: how `long` reports come at each rate (default 5s, or 3 times the slo's p99)")
+	flags.Float64Var(&o.most, "max-rate", maxrate.DefaultMost, "with --rate: highest `rate` that is tried, in reports a second")
+	flags.StringSliceVar(&o.variants, "variants", nil, "with --rate: `names` of the variants, separated by commas (default all)")
 	return cmd
 }
 
-// run plans one scenario.
+// only refuses flags of the other kind of plan.
+func (o planOptions) only(flags *pflag.FlagSet) error {
+	others, of := []string{"window", "max-rate", "variants"}, "a plan of rates (--rate)"
+	if o.rate {
+		others, of = []string{"quick", "max-limit", "p99"}, "a plan of limits (without --rate)"
+	}
+	for _, name := range others {
+		if flags.Changed(name) {
+			return fmt.Errorf("--%s is for %s", name, of)
+		}
+	}
+	return nil
+}
+
+// run plans the rates of one scenario.
 func (o planOptions) run(ctx context.Context, names []string) (int, error) {
 	s, search, err := o.prepare(names)
 	if err != nil {
@@ -84,44 +121,21 @@ func (o planOptions) run(ctx context.Context, names []string) (int, error) {
 	if err != nil {
 		return exitUsage, err
 	}
-	setup, err := o.environment.prepare(s, o.note)
+	p, code, err := o.open(ctx, s, "plan --rate loads it until something gives out", func(env results.Environment) (results.Header, error) {
+		return maxrate.Header(s, search, env, time.Now())
+	})
 	if err != nil {
-		return codeOf(err)
+		return code, err
 	}
-	defer setup.close()
-	if err := checkRoot(o.root); err != nil {
-		return exitUsage, err
-	}
-	o.note(s.Name + ": " + s.Title)
+	defer p.close()
 	if others > 0 {
 		o.note(fmt.Sprintf("planned at the first level alone, %s; the scenario has %d more", level, others))
 	}
-	id := results.NewID(time.Now())
-	env, err := setup.start(ctx, o.root, id, false)
-	if err != nil {
-		_ = os.RemoveAll(filepath.Join(o.root, id)) // logs alone: their end is in the error
-		return codeOf(err)
-	}
-	defer env.Close()
-	if !env.Mock() {
-		_ = os.RemoveAll(filepath.Join(o.root, id))
-		return exitUsage, errors.New("plan --rate loads the upstream until something gives out, so it must be a mock of ours; allowed: no --upstream-url, or that of floodgate upstream --control")
-	}
-	header, err := maxrate.Header(s, search, env.Describe(), time.Now())
-	if err != nil {
-		return exitUsage, err
-	}
-	header.ID, header.Fingerprint = id, results.TakeFingerprint(ctx)
-	store, err := results.Create(o.root, header)
-	if err != nil {
-		return exitUnmeasured, err
-	}
-	defer store.Close()
 	o.note(fmt.Sprintf("variants to try: %d, each rate for %v, confirmed for %v: about %s",
 		len(s.Variants), search.Window, search.Confirm, maxrate.Estimate(s, search).Round(time.Second)))
-	plan := newRates(at, search, header, level)
-	plan.Records = filepath.Join(store.Dir(), results.FileName)
-	return o.execute(ctx, s, search, store, setup, env, plan)
+	plan := newRates(at, search, p.header, level)
+	plan.Records = filepath.Join(p.store.Dir(), results.FileName)
+	return o.execute(ctx, s, search, p, plan)
 }
 
 // codeOr is the exit code that an error carries, else code.
@@ -137,8 +151,6 @@ func codeOr(code int, err error) (int, error) {
 func (o planOptions) prepare(names []string) (*scenarios.Scenario, capacity.SearchOptions, error) {
 	var none capacity.SearchOptions
 	switch {
-	case !o.rate:
-		return nil, none, errors.New("plan what? allowed: --rate, the highest rate of reports that is sustained; there is no other plan so far")
 	case o.format != formatText && o.format != formatJSON:
 		return nil, none, badFormat(o.format, formatText, formatJSON)
 	case o.window < 0 || o.most <= 0:
@@ -197,23 +209,21 @@ func newRates(s *scenarios.Scenario, search capacity.SearchOptions, h results.He
 }
 
 // execute searches, stores what was found and prints it, also when it was interrupted.
-func (o planOptions) execute(ctx context.Context, s *scenarios.Scenario, search capacity.SearchOptions, store *results.Store, u *setup, env *environment.Environment, plan *capacity.Plan) (int, error) {
-	trials := experiment.NewTrials(env, u.options.Executable, store.ID())
-	trials.Container = u.sut
-	path := filepath.Join(store.Dir(), planFile)
+func (o planOptions) execute(ctx context.Context, s *scenarios.Scenario, search capacity.SearchOptions, p *planning, plan *capacity.Plan) (int, error) {
+	path := filepath.Join(p.store.Dir(), planFile)
 	found, failed := maxrate.Run(ctx, maxrate.Options{
-		Scenario: s, Search: search, Store: store, Trials: trials, Cores: plan.Machine.Cores, Note: o.note,
-		Tried: func(found []capacity.Variant, p capacity.Point) error {
-			o.note(found[len(found)-1].Variant + ": " + report.Tried(p))
-			plan.Found(found, s.Variants, true)
-			return storePlan(path, plan)
+		Scenario: s, Search: search, Store: p.store, Trials: p.trials(), Cores: plan.Machine.Cores, Note: o.note,
+		Tried: func(found []capacity.Variant, point capacity.Point) error {
+			o.note(found[len(found)-1].Variant + ": " + report.Tried(point))
+			plan.Found(found, s, true)
+			return storePlan(path, plan.ID, plan)
 		},
 	})
-	plan.Found(found, s.Variants, failed != nil)
+	plan.Found(found, s, failed != nil)
 	if ctx.Err() != nil {
-		failed = fmt.Errorf("%w: %w; what was found until then is stored in %s", experiment.ErrInterrupted, context.Cause(ctx), store.Dir())
+		failed = fmt.Errorf("%w: %w; what was found until then is stored in %s", experiment.ErrInterrupted, context.Cause(ctx), p.store.Dir())
 	}
-	failed = errors.Join(failed, env.Close(), storePlan(path, plan), printPlan(o.stdout, plan, o.format))
+	failed = errors.Join(failed, p.env.Close(), storePlan(path, plan.ID, plan), printPlan(o.stdout, plan, o.format))
 	if failed != nil {
 		return exitUnmeasured, failed
 	}

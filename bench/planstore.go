@@ -31,9 +31,21 @@ func printPlan(w io.Writer, plan *capacity.Plan, format string) error {
 	return badFormat(format, formatText, formatHTML, formatJSON)
 }
 
+// printLimits prints a plan of limits as text or json.
+func printLimits(w io.Writer, plan *capacity.Limits, format string) error {
+	switch format {
+	case formatText:
+		width, color := terminal(w)
+		return report.Limits(w, plan, report.Options{Width: width, Color: color})
+	case formatJSON:
+		return report.LimitsJSON(w, plan)
+	}
+	return badFormat(format, formatText, formatJSON)
+}
+
 // storePlan replaces the stored plan in one go, so that there is all of one at any time.
-func storePlan(path string, plan *capacity.Plan) error {
-	fail := func(err error) error { return fmt.Errorf("store plan %s: %w", plan.ID, err) }
+func storePlan(path, id string, plan any) error {
+	fail := func(err error) error { return fmt.Errorf("store plan %s: %w", id, err) }
 	text, err := json.MarshalIndent(plan, "", "  ")
 	if err != nil {
 		return fail(err)
@@ -57,14 +69,29 @@ func printStoredPlan(w io.Writer, trials *results.Run, format string) error {
 	path := filepath.Join(filepath.Dir(trials.Path), planFile)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return exit(exitUsage, fmt.Errorf("plan %s was ended before its first rate was tried", trials.Header.ID))
+		return exit(exitUsage, fmt.Errorf("plan %s was ended before anything was found", trials.Header.ID))
 	}
 	if err != nil {
 		return exit(exitUsage, err)
 	}
+	fail := func(err error) error { return exit(exitUsage, fmt.Errorf("read %s: %w", path, err)) }
+	var of struct{ Kind string }
+	if err := json.Unmarshal(text, &of); err != nil {
+		return fail(err)
+	}
+	if of.Kind == capacity.KindLimits {
+		plan, err := capacity.ReadLimits(text)
+		if err != nil {
+			return fail(err)
+		}
+		if err := printLimits(w, plan, format); err != nil {
+			return err
+		}
+		return exit(plan.Exit, nil)
+	}
 	var plan capacity.Plan
 	if err := json.Unmarshal(text, &plan); err != nil {
-		return exit(exitUsage, fmt.Errorf("read %s: %w", path, err))
+		return fail(err)
 	}
 	if err := printPlan(w, &plan, format); err != nil {
 		return err

@@ -142,14 +142,26 @@ type Trial struct {
 	Upstream    *UpstreamStats `json:"upstream,omitempty"`  // nil: not asked
 	// Service is what reports under load gave; nil: the SUT worked off its items once.
 	Service *Service `json:"service,omitempty"`
+	// SlotLimit is what a limit that sets itself (strategy adaptive) came to; nil:
+	// there was none, or it is unknown.
+	SlotLimit *SlotLimit `json:"slot_limit,omitempty"`
 	// HeldBack counts requests that had to wait for external.rate: their times
 	// are the bound's, not the upstream's.
 	HeldBack int `json:"held_back,omitempty"`
+	// Machine is what the machine did meanwhile; nil: it was not watched, or does not tell.
+	Machine *Conditions `json:"machine,omitempty"`
 	// Container that the SUT ran in; nil: none.
 	Container *Container `json:"container,omitempty"`
 	ExitCode  int        `json:"exit_code"`
 	// StderrTail is the end of the SUT's standard error where the outcome is not ok.
 	StderrTail string `json:"stderr_tail,omitempty"`
+}
+
+// SlotLimit is a limit that was found while items were worked off.
+type SlotLimit struct {
+	// Last limit, and the median of those in the second half of the time.
+	Last    int `json:"last"`
+	Settled int `json:"settled"`
 }
 
 // Discarded is a try of a trial that was invalid, so that it was run again.

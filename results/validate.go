@@ -56,6 +56,11 @@ func (t *Trial) validateSelf() error {
 			return fmt.Errorf("stage %s: %w", name, err)
 		}
 	}
+	if t.Machine != nil {
+		if err := t.Machine.validate(); err != nil {
+			return fmt.Errorf("machine: %w", err)
+		}
+	}
 	return nil
 }
 

@@ -86,6 +86,8 @@ func (t Threshold) cannotAbort(b Budget) string {
 		return ""
 	case t.Severity == SeverityWarn:
 		return "a threshold that only warns cannot end the run; allowed: severity: fail"
+	case b.Metric.Name == MetricMaxRate:
+		return "a plan finds it, and a run does not; allowed: abort with the other metrics"
 	case b.Metric.Name == MetricReduction:
 		return "a reduction is known at the end of the run alone; allowed: abort with the other metrics"
 	}
@@ -154,7 +156,7 @@ func shareLevel(a, b []Level) bool {
 func (b Budget) span() (low, high float64) {
 	low, high = b.least(), b.most()
 	under, over := b.Limit-1, b.Limit+1
-	if b.Metric.Unit == UnitShare {
+	if b.Metric.Unit == UnitShare || b.Metric.Unit == UnitRate {
 		under, over = math.Nextafter(b.Limit, math.Inf(-1)), math.Nextafter(b.Limit, math.Inf(1))
 	}
 	switch b.Op {

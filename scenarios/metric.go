@@ -18,6 +18,7 @@ const (
 	UnitCount Unit = "count" // a whole number: "40"
 	UnitShare Unit = "share" // 0.6, written in percent: "60%"
 	UnitBytes Unit = "bytes" // written with its unit: "64MiB"
+	UnitRate  Unit = "rate"  // a second: "200/s"
 )
 
 // Metric is what a threshold bounds.
@@ -33,6 +34,9 @@ type Metric struct {
 
 // MetricReduction is the metric with an interval, written as a function of two variants.
 const MetricReduction = "reduction"
+
+// MetricMaxRate is the metric that a plan measures, and a run does not.
+const MetricMaxRate = "max_rate"
 
 // MetricStages are the stages of an item whose latencies are metrics.
 func MetricStages() []string {
@@ -75,6 +79,7 @@ func Metrics() []Metric {
 	all = append(all, quantiles("service", "service", "since a report was begun, of all that ended", "p50", "p95", "p99", "max")...)
 	return append(all,
 		Metric{"done", UnitShare, "service", "reports done of those due, all trials"},
+		Metric{MetricMaxRate, UnitRate, "service", "highest rate of reports that floodgate plan --rate confirmed"},
 		Metric{"shed", UnitCount, "service", "reports turned away in all trials"},
 	)
 }
@@ -129,6 +134,7 @@ const (
 	countDigits   = 15
 	percentDigits = 6
 	percentPlaces = 6
+	ratePlaces    = 6 // before and after the point
 )
 
 // parse reads a value of the unit.
@@ -159,6 +165,13 @@ func (u Unit) parse(text string) (float64, error) {
 			return 0, wrong()
 		}
 		return v/100 + 0, nil // -0 is 0
+	case UnitRate:
+		number, rate := strings.CutSuffix(text, "/s")
+		v, err := strconv.ParseFloat(number, 64)
+		if err != nil || !rate || !decimal(number, ratePlaces, ratePlaces) {
+			return 0, wrong()
+		}
+		return v, nil
 	default:
 		v, err := strconv.ParseFloat(text, 64)
 		if err != nil || !decimal(text, countDigits, 0) {
@@ -186,6 +199,8 @@ func (u Unit) allowed() string {
 		return `a number of bytes with its unit, such as "64MiB"`
 	case UnitShare:
 		return `a percentage such as "60%"`
+	case UnitRate:
+		return `a rate such as "200/s"`
 	}
 	return "a whole number such as 40"
 }
@@ -197,6 +212,8 @@ func looksLike(text string) string {
 		return "no value"
 	case durationText.MatchString(text):
 		return "a duration"
+	case strings.HasSuffix(text, "/s") && decimal(strings.TrimSuffix(text, "/s"), 300, 300):
+		return "a rate"
 	case bytesText.MatchString(text):
 		return "a number of bytes"
 	case strings.HasSuffix(text, "%") && decimal(strings.TrimPrefix(strings.TrimSuffix(text, "%"), "-"), 300, 300):
@@ -217,6 +234,8 @@ func (u Unit) Text(v float64) string {
 	case UnitShare:
 		scale := math.Pow10(percentPlaces)
 		return strconv.FormatFloat(math.Round(v*100*scale)/scale+0, 'f', -1, 64) + "%"
+	case UnitRate:
+		return strconv.FormatFloat(v, 'f', -1, 64) + "/s"
 	}
 	return number(v)
 }

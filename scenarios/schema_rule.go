@@ -15,6 +15,7 @@ func rulePattern() string {
 		UnitTime:  strings.Trim(durationPattern, "^$"),
 		UnitBytes: strings.Trim(bytesPattern, "^$"),
 		UnitShare: fmt.Sprintf(`[0-9]{1,%d}(\.[0-9]{1,%d})?%%`, percentDigits, percentPlaces),
+		UnitRate:  fmt.Sprintf(`[0-9]{1,%[1]d}(\.[0-9]{1,%[1]d})?/s`, ratePlaces),
 		UnitCount: fmt.Sprintf(`[0-9]{1,%d}`, countDigits),
 	}
 	words := map[Unit][]string{}
@@ -22,8 +23,12 @@ func rulePattern() string {
 		words[m.Unit] = append(words[m.Unit], regexp.QuoteMeta(m.Name))
 	}
 	var either []string
-	for _, u := range []Unit{UnitTime, UnitCount, UnitShare, UnitBytes} {
-		either = append(either, name+`\.(`+strings.Join(words[u], "|")+")"+space+"(<=?|>=?|==)"+space+values[u])
+	ops := "(<=?|>=?|==)"
+	for _, u := range []Unit{UnitTime, UnitCount, UnitShare, UnitBytes, UnitRate} {
+		if u == UnitRate {
+			ops = "(<=?|>=?)"
+		}
+		either = append(either, name+`\.(`+strings.Join(words[u], "|")+")"+space+ops+space+values[u])
 	}
 	either = append(either, MetricReduction+space+`\(`+space+name+space+","+space+name+space+`\)`+space+"(<=?|>=?)"+space+"-?"+values[UnitShare])
 	return "^" + space + "(" + strings.Join(either, "|") + ")" + space + "$"

@@ -127,6 +127,9 @@ func ParseBudget(rule string) (Budget, error) {
 	if b.Limit, err = b.Metric.Unit.parse(text); err != nil {
 		return Budget{}, fmt.Errorf("%s: %w", b.Metric.Name, err)
 	}
+	if b.Metric.Name == MetricMaxRate && b.Op == "==" {
+		return Budget{}, fmt.Errorf("== cannot be decided of a rate, which lies between one that held and one that failed; allowed: <, <=, >, >=")
+	}
 	if b.Limit < 0 && b.Metric.Name != MetricReduction {
 		return Budget{}, fmt.Errorf("%s is never negative; allowed: a percentage of 0%% or more", b.Metric.Name)
 	}
@@ -229,4 +232,6 @@ func isNameRune(r rune) bool {
 }
 
 // isValueRune tells what a value may be made of, wrong units included.
-func isValueRune(r rune) bool { return isNameRune(r) || r == '%' || r == 'µ' || r == 'μ' || r == '+' }
+func isValueRune(r rune) bool {
+	return isNameRune(r) || r == '%' || r == 'µ' || r == 'μ' || r == '+' || r == '/'
+}

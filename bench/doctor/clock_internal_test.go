@@ -2,7 +2,6 @@ package doctor
 
 import (
 	"context"
-	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -32,16 +31,6 @@ func TestLoad(t *testing.T) {
 			expect(t, sources{files: files, watch: watch}.load(t.Context()), tt.want, tt.words)
 		})
 	}
-}
-
-func FuzzParseStat(f *testing.F) {
-	f.Add("cpu  1 2 3 4 5 6 7 8 9 10\ncpu0 1")
-	f.Add("cpu 1 2 3 4")
-	f.Fuzz(func(t *testing.T, text string) {
-		if c, err := parseStat(text); err == nil && !strings.HasPrefix(strings.TrimSpace(text), "cpu") {
-			t.Errorf("%q: %+v", text, c)
-		}
-	})
 }
 
 func TestClock(t *testing.T) {

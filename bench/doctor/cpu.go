@@ -30,7 +30,7 @@ func (s sources) cores() Check {
 
 // cpuQuota is how many cores the control groups allow at most.
 func (s sources) cpuQuota() (cores float64, ok bool) {
-	v2, v1 := s.cgroup("cpu")
+	v2, v1 := s.machine().Groups("cpu")
 	cores = math.Inf(1)
 	for _, dir := range v2 {
 		quota, period, _ := strings.Cut(s.read(dir+"/cpu.max"), " ")
@@ -63,7 +63,7 @@ func (s sources) frequency() Check {
 		}
 	}
 	slices.Sort(governors)
-	throttled := s.throttled()
+	throttled, _ := s.machine().HeatThrottles()
 	heat := "let it cool, or take a machine with better cooling: what is throttled drifts within a run"
 	switch {
 	case len(governors) == 0 && throttled > 0:
@@ -82,14 +82,4 @@ func (s sources) frequency() Check {
 		return doubt(name, found, heat)
 	}
 	return fine(name, found)
-}
-
-// throttled is how often a core was slowed down because of heat.
-func (s sources) throttled() (times uint64) {
-	names, _ := fs.Glob(s.files, "sys/devices/system/cpu/cpu[0-9]*/thermal_throttle/core_throttle_count")
-	for _, file := range names {
-		n, _ := strconv.ParseUint(s.read(file), 10, 64)
-		times += n
-	}
-	return times
 }

@@ -19,7 +19,7 @@ func healthy(t *testing.T) sources {
 	s.available = func() (uint64, error) { return 8 * gibibyte, nil }
 	s.free = func(string) (room, error) { return room{bytes: 8 * gibibyte}, nil }
 	s.watch = func(context.Context) {}
-	s.files = nothing{}
+	s.files = tree(nil)
 	s.temporary = t.TempDir()
 	return s
 }

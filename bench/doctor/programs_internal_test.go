@@ -91,5 +91,5 @@ func TestProcesses(t *testing.T) {
 			expect(t, sources{files: files}.processes(children), tt.want, tt.words)
 		})
 	}
-	expect(t, sources{files: nothing{}}.processes(children), Unknown, "cannot be seen")
+	expect(t, sources{files: tree(nil)}.processes(children), Unknown, "cannot be seen")
 }

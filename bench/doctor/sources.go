@@ -11,6 +11,8 @@ import (
 
 	"github.com/shirou/gopsutil/v4/disk"
 	"github.com/shirou/gopsutil/v4/mem"
+
+	"floodgate/bench/machine"
 )
 
 // sources are what an examination looks at; tests put others in their place.
@@ -46,7 +48,7 @@ const loadPeriod = time.Second
 
 func thisMachine() sources {
 	return sources{
-		files:     root(),
+		files:     machine.Root(),
 		cpus:      runtime.NumCPU(),
 		procs:     runtime.GOMAXPROCS(0),
 		noFile:    noFile,
@@ -60,21 +62,6 @@ func thisMachine() sources {
 		static:    static,
 		temporary: os.TempDir(),
 	}
-}
-
-// root is the root folder where /proc is Linux's, else nothing.
-func root() fs.FS {
-	if runtime.GOOS == "linux" {
-		return os.DirFS("/")
-	}
-	return nothing{}
-}
-
-// nothing is a file system in which nothing is.
-type nothing struct{}
-
-func (nothing) Open(name string) (fs.File, error) {
-	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
 func available() (uint64, error) {

@@ -43,7 +43,7 @@ func (s sources) memory() Check {
 
 // memoryLeft is what the control groups still allow.
 func (s sources) memoryLeft() (bytes uint64, ok bool) {
-	v2, v1 := s.cgroup("memory")
+	v2, v1 := s.machine().Groups("memory")
 	look := func(dirs []string, limit, usage string) {
 		for _, dir := range dirs {
 			most, err := strconv.ParseUint(s.read(dir+"/"+limit), 10, 64)

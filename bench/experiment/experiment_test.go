@@ -132,6 +132,9 @@ func TestEveryStrategyOnRealServers(t *testing.T) {
 		if record.Makespan < record.Ideal || record.MakespanSource != "sut" {
 			t.Errorf("%s: makespan %v (%s) below the ideal %v", name, record.Makespan, record.MakespanSource, record.Ideal)
 		}
+		if c := record.Machine; runtime.GOOS == "linux" && (c == nil || c.Busy == nil || c.Others == nil || c.Load == nil || c.Span < record.Makespan) {
+			t.Errorf("%s: the machine did %+v", name, c)
+		}
 		if n := record.Stages["item"].Count; int(n) != record.Upstream.Requests {
 			t.Errorf("%s: %d items recorded, %d requests", name, n, record.Upstream.Requests)
 		}

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"floodgate/bench/machine"
 	"floodgate/bench/probe"
 	"floodgate/bench/sut"
 	"floodgate/results"
@@ -21,6 +22,7 @@ type measurement struct {
 	process *sut.Process
 	service *serviceTrial // nil: the SUT works off its items once
 	sampler *probe.Sampler
+	machine *machine.Watch
 	report  sut.Report
 	// user and system CPU time as the probe saw it last
 	user, system time.Duration
@@ -145,10 +147,14 @@ func (m *measurement) startProbe() (err error) {
 	if err != nil {
 		return fmt.Errorf("count the SUT's descriptors: %w", err)
 	}
+	m.machine = machine.Begin()
 	return nil
 }
 
 func (m *measurement) stopProbe() {
+	if m.machine != nil {
+		m.record.Machine = m.machine.End(m.trials.Environment.Describe().Kind == "embedded" && m.process.Container() == nil)
+	}
 	seen := m.sampler.Stop()
 	d := &m.record.Descriptors
 	d.Peak, d.PeakAt = seen.Peak, seen.PeakAt
@@ -192,6 +198,7 @@ func (m *measurement) finish() {
 	}
 	r.ItemsDone, r.ItemsFailed = report.ItemsDone, report.ItemsFailed
 	r.Warnings = append(r.Warnings, report.Warnings...)
+	r.SlotLimit = report.SlotLimit
 	if r.HeldBack = report.HeldBack; r.HeldBack > 0 {
 		m.warn("%d requests were held back by external.rate: the times measure that bound", r.HeldBack)
 	}

@@ -35,6 +35,9 @@ type Options struct {
 	Done []results.Trial
 	// Scenario as it runs, after --quick.
 	Scenario *scenarios.Scenario
+	// Planned are the trials to run, in this order, in place of those of the
+	// scenario's plan; the store is then left open. Nil: the scenario's.
+	Planned []PlannedTrial
 	// Trials runs them.
 	Trials *Trials
 	// Abort is asked after every trial that was stored, and says why the run is to
@@ -62,9 +65,12 @@ type Progress interface {
 // When ctx is cancelled it stops within seconds and returns ErrInterrupted: the
 // trial that ran is lost, every one before it is stored.
 func Run(ctx context.Context, o Options) error {
-	plan, err := Plan(o.Scenario)
-	if err != nil {
-		return err
+	plan := o.Planned
+	if plan == nil {
+		var err error
+		if plan, err = Plan(o.Scenario); err != nil {
+			return err
+		}
 	}
 	todo := remaining(plan, o.Done)
 	clock := newEstimator(todo)
@@ -107,6 +113,9 @@ func Run(ctx context.Context, o Options) error {
 				return err
 			}
 		}
+	}
+	if o.Planned != nil {
+		return nil
 	}
 	return o.Store.Finish()
 }

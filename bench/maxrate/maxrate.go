@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"floodgate/bench/experiment"
+	"floodgate/bench/meter"
 	"floodgate/results"
 	"floodgate/results/capacity"
 	"floodgate/scenarios"
@@ -140,9 +141,9 @@ func (r *runner) probe(ctx context.Context, v scenarios.Variant, p capacity.Prob
 		if err != nil {
 			return tried{}, err
 		}
-		meter := watch(p.Window)
+		busyness := meter.Watch()
 		record, err := r.Trials.Run(ctx, planned)
-		busy := meter.stop()
+		busy := busyness.Stop(p.Window)
 		if err != nil {
 			return tried{}, err
 		}

@@ -142,6 +142,10 @@ func (c *core) close() error {
 // run tries all items, batch after batch, and reports.
 func (c *core) run(ctx context.Context) (*Report, error) {
 	goroutines := watchGoroutines()
+	limit := func() *results.SlotLimit { return nil }
+	if c.spec.Variant.Strategy == "adaptive" {
+		limit = watchLimit(c.slots)
+	}
 	var failed []string
 	batches := max(1, c.spec.Batches)
 	n := len(c.spec.Items)
@@ -152,12 +156,14 @@ func (c *core) run(ctx context.Context) (*Report, error) {
 		}
 		f, err := c.batch(ctx, items)
 		if err != nil {
+			goroutines()
+			limit()
 			return nil, err
 		}
 		failed = append(failed, f...)
 	}
 	peak := goroutines()
-	r := &Report{Failed: failed, Goroutines: &peak, Connections: &results.Kinds{
+	r := &Report{Failed: failed, Goroutines: &peak, SlotLimit: limit(), Connections: &results.Kinds{
 		Upstream: c.upstream.Counts().Peak, Mongo: c.mongo.Counts().Peak,
 	}}
 	if c.bound != nil {

@@ -153,6 +153,8 @@ type Report struct {
 	// Connections are the exact peaks counted by the dialers, upstream and mongo.
 	Connections *results.Kinds `json:"connections,omitempty"`
 	Goroutines  *int           `json:"peak_goroutines,omitempty"`
+	// SlotLimit is what a limit that sets itself came to.
+	SlotLimit *results.SlotLimit `json:"slot_limit,omitempty"`
 	// HeldBack counts fetches that waited for upstream.rate; the wait is part of their time.
 	HeldBack int      `json:"held_back,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
@@ -203,6 +205,9 @@ func (r *Report) check() error {
 	}
 	if c := r.Connections; c != nil && (c.Upstream < 0 || c.Mongo < 0 || c.Other < 0) {
 		return fmt.Errorf("connections are %+v", *c)
+	}
+	if l := r.SlotLimit; l != nil && (l.Last < 0 || l.Settled < 0) {
+		return fmt.Errorf("slot_limit is %+v", *l)
 	}
 	if r.HeldBack < 0 {
 		return fmt.Errorf("held_back is %d", r.HeldBack)

@@ -1,6 +1,8 @@
 // Package capacity says what a pipeline can do: what a limit could give at best
 // ([Ideal]), the highest rate of reports that a service sustains ([Search]), by
-// what it is judged ([Judge]), and what gives out first ([Blamed]).
+// what it is judged ([Judge]), and what gives out first ([Blamed]); what a
+// closed loop does at each of many limits ([LimitPoint]), the law that this
+// follows ([FitUSL]), and which limit to take ([Recommendation]).
 package capacity
 
 import (

@@ -32,6 +32,8 @@ type Plan struct {
 	// Interrupted says that the plan was ended early, with variants not tried.
 	Interrupted bool     `json:"interrupted,omitempty"`
 	NotTried    []string `json:"not_tried,omitempty"`
+	// Thresholds are those of the scenario about a highest rate.
+	Thresholds []Threshold `json:"thresholds,omitempty"`
 	// Records is the folder of the trials' records.
 	Records string `json:"records,omitempty"`
 	Exit    int    `json:"exit_code"`
@@ -50,17 +52,19 @@ type Variant struct {
 // Exit codes of a plan, as the command's.
 const (
 	exitHeld         = 0
+	exitFailed       = 1
 	exitInconclusive = 3
 	exitUnmeasured   = 4
 )
 
-// Found sets what was found of the variants, those that were not begun, and the
-// exit code: 0 where each has a rate, or is known to be below the lowest; 3
-// where one could not be decided; 4 where one could not be measured or the plan
-// was interrupted.
-func (p *Plan) Found(found []Variant, all []scenarios.Variant, interrupted bool) {
+// Found sets what was found of the scenario's variants, those that were not begun,
+// what that says of its thresholds about a highest rate, and the
+// exit code: 1 where a threshold is broken; 4 where a variant could not be
+// measured or the plan was interrupted; 3 where one could not be decided, or a
+// threshold; else 0: each has a rate, or is known to be below the lowest.
+func (p *Plan) Found(found []Variant, s *scenarios.Scenario, interrupted bool) {
 	p.Variants, p.NotTried, p.Interrupted, p.Exit = found, nil, interrupted, exitHeld
-	for _, v := range all[len(found):] {
+	for _, v := range s.Variants[len(found):] {
 		p.NotTried = append(p.NotTried, v.Name)
 	}
 	for _, v := range found {
@@ -73,6 +77,15 @@ func (p *Plan) Found(found []Variant, all []scenarios.Variant, interrupted bool)
 	}
 	if interrupted {
 		p.Exit = exitUnmeasured
+	}
+	p.Thresholds = JudgeRates(s.Thresholds, found)
+	for _, t := range p.Thresholds {
+		switch {
+		case t.Fails() && t.Decision == Broken:
+			p.Exit = exitFailed
+		case t.Fails() && t.Decision == Undecides && p.Exit == exitHeld:
+			p.Exit = exitInconclusive
+		}
 	}
 }
 

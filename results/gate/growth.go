@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"floodgate/results/noise"
 	"floodgate/results/stats"
 	"floodgate/results/summary"
 	"floodgate/scenarios"
@@ -71,25 +72,30 @@ func (s sweep) last() scenarios.Level  { return s.levels[len(s.levels)-1] }
 // judgeGrowth compares the smallest level with the largest: the difference of
 // their log-ratios, paired by block, is proved where its interval lies above 0
 // and refuted where it lies at or below. The steps between are shown beside it.
-func judgeGrowth(x *summary.Index, c scenarios.GrowthClaim, judged *Claim) error {
+func judgeGrowth(x *summary.Index, c scenarios.GrowthClaim, judged *Claim) (decided []comparison, err error) {
 	selected := slices.DeleteFunc(x.LevelsOf(append(slices.Clone(c.Of), c.Against)...), func(l scenarios.Level) bool { return !l.Selects(c.Where) })
 	for _, s := range sweeps(selected, c.With) {
 		for _, variant := range c.Of {
-			if err := judgeSweep(x, s, variant, c.Against, judged); err != nil {
-				return err
+			by, err := judgeSweep(x, s, variant, c.Against, judged)
+			if err != nil {
+				return nil, err
+			}
+			if by != nil {
+				decided = append(decided, *by)
 			}
 		}
 	}
 	if len(judged.Evidence) == 0 {
 		judged.Notes = append(judged.Notes, fmt.Sprintf("no two levels differ in %s alone", cmp.Or(c.With, "items")))
 	}
-	return nil
+	return decided, nil
 }
 
-func judgeSweep(x *summary.Index, s sweep, variant, against string, judged *Claim) error {
-	whole, gain, err := growth(x, s, variant, against, s.first(), s.last())
+// judgeSweep returns what decided; nil: the blocks are too few.
+func judgeSweep(x *summary.Index, s sweep, variant, against string, judged *Claim) (*comparison, error) {
+	whole, gain, gains, err := growth(x, s, variant, against, s.first(), s.last())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	whole.Decision = Inconclusive
 	switch {
@@ -104,17 +110,29 @@ func judgeSweep(x *summary.Index, s sweep, variant, against string, judged *Clai
 	}
 	var steps []Evidence
 	for i := 1; i < len(s.levels) && len(s.levels) > 2; i++ {
-		step, _, err := growth(x, s, variant, against, s.levels[i-1], s.levels[i])
+		step, _, _, err := growth(x, s, variant, against, s.levels[i-1], s.levels[i])
 		if err != nil {
-			return err
+			return nil, err
 		}
 		steps = append(steps, step)
 	}
 	if n := len(steps); n > 0 && whole.Decision == Proved {
 		whole.Notes = append(whole.Notes, saturated(steps[n-1])...)
 	}
+	var by *comparison
+	if gain != nil {
+		from, to := s.first().Name, s.last().Name
+		by = &comparison{evidence: len(judged.Evidence), interval: gain.Exact, pairs: noise.Pairs{
+			Variant: variant, Against: against, Level: from + " … " + to,
+			LogRatios: gains, Seed: x.Seed("order", variant, against, from, to),
+		}}
+		by.side(x, variant, from, true)
+		by.side(x, against, from, false)
+		by.side(x, variant, to, false)
+		by.side(x, against, to, true)
+	}
 	judged.Evidence = append(append(judged.Evidence, whole), steps...)
-	return nil
+	return by, nil
 }
 
 func saturated(last Evidence) []string {
@@ -125,11 +143,11 @@ func saturated(last Evidence) []string {
 		last.FromLevel, last.ToLevel, 100*(*last.To-*last.From))}
 }
 
-// growth compares two levels. The gain is nil where the blocks are too few.
-func growth(x *summary.Index, s sweep, variant, against string, from, to scenarios.Level) (Evidence, *stats.Paired, error) {
+// growth compares two levels, by the gains of their blocks. The gain of all is
+// nil where the blocks are too few.
+func growth(x *summary.Index, s sweep, variant, against string, from, to scenarios.Level) (Evidence, *stats.Paired, []float64, error) {
 	low, high := x.Pair(variant, against, from.Name), x.Pair(variant, against, to.Name)
-	var gains []float64
-	var ratiosFrom, ratiosTo []float64
+	var gains, ratiosFrom, ratiosTo []float64
 	for _, block := range slices.Sorted(maps.Keys(low.LogRatios)) {
 		after, ok := high.LogRatios[block]
 		if !ok {
@@ -149,13 +167,13 @@ func growth(x *summary.Index, s sweep, variant, against string, from, to scenari
 	}
 	gain, err := stats.Compare(gains, summary.Confidence, x.Seed(variant, against, from.Name, to.Name))
 	if tooFew(&e, err) {
-		return e, nil, nil
+		return e, nil, nil, nil
 	} else if err != nil {
-		return e, nil, err
+		return e, nil, nil, err
 	}
 	factor := gain.Exact.Exp()
 	e.Value, e.Low, e.High = summary.Rounded(factor.Estimate), summary.Rounded(factor.Low), summary.Rounded(factor.High)
-	return e, &gain, nil
+	return e, &gain, gains, nil
 }
 
 // at says at which level the missing blocks are missing.

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"floodgate/results"
+	"floodgate/results/noise"
 	"floodgate/results/summary"
 	"floodgate/scenarios"
 )
@@ -39,6 +40,7 @@ func Judge(run *results.Run) (*Verdict, error) {
 		Environment: h.Environment, Machine: h.Fingerprint, Confidence: summary.Confidence,
 		Planned: h.Planned, Recorded: len(run.Trials), Complete: run.Complete,
 		Outcomes: make(map[string]int), Claims: []Claim{}, Table: table, Service: services,
+		Noise: noise.Diagnose(x),
 	}
 	for _, t := range run.Trials {
 		v.Outcomes[t.Outcome]++
@@ -49,11 +51,12 @@ func Judge(run *results.Run) (*Verdict, error) {
 		}
 	}
 	for _, c := range x.Scenario.Claims {
-		judged, err := judgeClaim(x, c)
+		judged, found, err := judgeClaim(x, c)
 		if err != nil {
 			return nil, fmt.Errorf("judge run %q: claim %q: %w", h.ID, c.ID, err)
 		}
 		v.Claims = append(v.Claims, judged)
+		v.Noise.Add(found...)
 	}
 	for _, t := range x.Scenario.Thresholds {
 		judged, err := judgeThreshold(x, t)
@@ -82,19 +85,21 @@ func (v *Verdict) label(l scenarios.Level) {
 	v.Labels[l.Name] = l.Label
 }
 
-func judgeClaim(x *summary.Index, c scenarios.Claim) (Claim, error) {
+// judgeClaim also returns what is wrong with the pairs that it was judged by.
+func judgeClaim(x *summary.Index, c scenarios.Claim) (Claim, []noise.Finding, error) {
 	judged := Claim{ID: c.ID, Says: c.Says, Expected: cmp.Or(c.Expect, Proved)}
 	if judged.Expected != Proved && judged.Expected != Refuted {
-		return Claim{}, fmt.Errorf("expect %q: allowed are proved and refuted", c.Expect)
+		return Claim{}, nil, fmt.Errorf("expect %q: allowed are proved and refuted", c.Expect)
 	}
+	var decided []comparison
 	var err error
 	switch {
 	case c.Reduction != nil:
 		judged.Kind = "reduction"
-		err = judgeReduction(x, *c.Reduction, &judged)
+		decided, err = judgeReduction(x, *c.Reduction, &judged)
 	case c.Growth != nil:
 		judged.Kind = "growth"
-		err = judgeGrowth(x, *c.Growth, &judged)
+		decided, err = judgeGrowth(x, *c.Growth, &judged)
 	case c.Descriptors != nil:
 		judged.Kind = "descriptors"
 		judgeDescriptors(x, *c.Descriptors, &judged)
@@ -116,9 +121,10 @@ func judgeClaim(x *summary.Index, c scenarios.Claim) (Claim, error) {
 	default:
 		err = fmt.Errorf("it claims nothing")
 	}
+	found := distrust(decided, judged.Evidence)
 	judged.Decision = combine(judged.Evidence)
 	judged.AsExpected = judged.Decision == judged.Expected
-	return judged, err
+	return judged, found, err
 }
 
 func notes(v *Verdict) []string {

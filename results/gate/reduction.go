@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 
+	"floodgate/results/noise"
 	"floodgate/results/stats"
 	"floodgate/results/summary"
 	"floodgate/scenarios"
@@ -12,15 +13,19 @@ import (
 // judgeReduction: at each selected level the ratio of a variant's makespan to
 // the baseline's is proved where its interval ends at or below 1 - at_least,
 // and refuted where it begins above.
-func judgeReduction(x *summary.Index, c scenarios.ReductionClaim, judged *Claim) error {
+func judgeReduction(x *summary.Index, c scenarios.ReductionClaim, judged *Claim) (decided []comparison, err error) {
 	for _, variant := range c.Of {
 		for _, l := range x.LevelsOf(variant, c.Against) {
 			if !l.Selects(c.Where) {
 				continue
 			}
-			e, err := reductionAt(x, variant, c.Against, l.Name, float64(c.AtLeast))
+			e, by, err := reductionAt(x, variant, c.Against, l.Name, float64(c.AtLeast))
 			if err != nil {
-				return err
+				return nil, err
+			}
+			if by != nil {
+				by.evidence = len(judged.Evidence)
+				decided = append(decided, *by)
 			}
 			judged.Evidence = append(judged.Evidence, e)
 		}
@@ -28,10 +33,11 @@ func judgeReduction(x *summary.Index, c scenarios.ReductionClaim, judged *Claim)
 	if len(judged.Evidence) == 0 {
 		judged.Notes = append(judged.Notes, "no level of the run is selected")
 	}
-	return nil
+	return decided, nil
 }
 
-func reductionAt(x *summary.Index, variant, against, level string, atLeast float64) (Evidence, error) {
+// reductionAt gives the evidence and what decided it; nil: the pairs are too few.
+func reductionAt(x *summary.Index, variant, against, level string, atLeast float64) (Evidence, *comparison, error) {
 	ratio, pairing, err := x.Compare(variant, against, level)
 	e := Evidence{
 		Kind: KindReduction, Variant: variant, Against: against, Level: level, Limit: &atLeast,
@@ -41,9 +47,9 @@ func reductionAt(x *summary.Index, variant, against, level string, atLeast float
 		if e.N > 0 {
 			e.Value = summary.Rounded(1 - math.Exp(stats.HodgesLehmann(pairing.Values())))
 		}
-		return e, nil
+		return e, nil, nil
 	} else if err != nil {
-		return e, err
+		return e, nil, err
 	}
 	e.Value, e.Low, e.High = summary.Rounded(1-ratio.Exact.Estimate), summary.Rounded(1-ratio.Exact.High), summary.Rounded(1-ratio.Exact.Low)
 	limit := 1 - atLeast
@@ -56,7 +62,13 @@ func reductionAt(x *summary.Index, variant, against, level string, atLeast float
 	if ratio.Disagree(limit) {
 		e.Notes = append(e.Notes, bootstrapNote)
 	}
-	return e, nil
+	by := &comparison{interval: ratio.Exact.Log(), limit: math.Log(limit), pairs: noise.Pairs{
+		Variant: variant, Against: against, Level: level,
+		LogRatios: pairing.Values(), Seed: x.Seed("order", variant, against, level),
+	}}
+	by.side(x, variant, level, true)
+	by.side(x, against, level, false)
+	return e, by, nil
 }
 
 const bootstrapNote = "a bootstrap of the same pairs would decide otherwise: more blocks would tell"

@@ -51,21 +51,28 @@ func judgeThreshold(x *summary.Index, t scenarios.Threshold) (Threshold, error) 
 	if b.Baseline != "" {
 		variants = append(variants, b.Baseline)
 	}
+	var decided []comparison
 	for _, l := range x.LevelsOf(variants...) {
 		if !l.Selects(t.Where) {
 			continue
 		}
 		var e Evidence
+		var by *comparison
 		if b.Baseline != "" {
-			e, err = reductionKept(x, b, l.Name, judged.Margin)
+			e, by, err = reductionKept(x, b, l.Name, judged.Margin)
 		} else {
 			e, err = budgetAt(x, b, l.Name, judged.Margin)
 		}
 		if err != nil {
 			return judged, fmt.Errorf("at %s: %w", l.Name, err)
 		}
+		if by != nil {
+			by.evidence = len(judged.Evidence)
+			decided = append(decided, *by)
+		}
 		judged.Evidence = append(judged.Evidence, e)
 	}
+	distrust(decided, judged.Evidence)
 	if len(judged.Evidence) == 0 {
 		judged.Notes = append(judged.Notes, "no level of the run is selected")
 	}
@@ -91,11 +98,11 @@ func decideBudget(evidence []Evidence) string {
 // reductionKept decides by the interval, as a claim does: an interval on both
 // sides of the limit, the margin added, decides nothing. The value 1 − ratio is
 // at least the limit where the ratio is at most 1 − limit.
-func reductionKept(x *summary.Index, b scenarios.Budget, level string, margin float64) (Evidence, error) {
+func reductionKept(x *summary.Index, b scenarios.Budget, level string, margin float64) (Evidence, *comparison, error) {
 	atLeast := b.Bound(margin)
-	e, err := reductionAt(x, b.Variant, b.Baseline, level, atLeast)
+	e, by, err := reductionAt(x, b.Variant, b.Baseline, level, atLeast)
 	if err != nil {
-		return e, err
+		return e, nil, err
 	}
 	holds, broken := Kept, Broken
 	if b.Upper() {
@@ -117,7 +124,7 @@ func reductionKept(x *summary.Index, b scenarios.Budget, level string, margin fl
 			e.Notes = append(e.Notes, byMargin)
 		}
 	}
-	return e, nil
+	return e, by, nil
 }
 
 const byMargin = "kept by its margin alone"
@@ -126,6 +133,12 @@ const byMargin = "kept by its margin alone"
 // never lets a budget be kept; it is broken all the same where the value would
 // stay beyond the limit whatever was missing.
 func budgetAt(x *summary.Index, b scenarios.Budget, level string, margin float64) (Evidence, error) {
+	if b.Metric.Name == scenarios.MetricMaxRate {
+		return Evidence{
+			Kind: KindThreshold, Variant: b.Variant, Level: level, Limit: summary.Rounded(b.Limit), Decision: Inconclusive,
+			Notes: []string{"a run does not measure it; floodgate plan --rate does, and judges it"},
+		}, nil
+	}
 	m, err := measure(x, b, level)
 	if err != nil {
 		return Evidence{}, err

@@ -14,7 +14,8 @@ import (
 
 func TestThresholdReduction(t *testing.T) {
 	spread := func(low, high float64) func(*results.Trial) bool {
-		return ratios(func(_, block int) float64 { return low + (high-low)*float64(block)/5 })
+		order := []float64{2, 5, 0, 3, 1, 4} // no drift
+		return ratios(func(_, block int) float64 { return low + (high-low)*order[block]/5 })
 	}
 	for _, test := range []struct {
 		rule      string
@@ -44,6 +45,15 @@ func TestThresholdReduction(t *testing.T) {
 		if within := slices.Contains(e.Notes, "kept by its margin alone"); within != (test.margin > 0 && test.decision == gate.Kept) {
 			t.Errorf("%s, margin %s: notes %q", test.rule, test.margin, e.Notes)
 		}
+	}
+}
+
+// Pairs that drift decide neither a claim nor a threshold.
+func TestThresholdOfDriftingPairs(t *testing.T) {
+	drift := ratios(func(_, block int) float64 { return 0.30 + 0.015*float64(block) })
+	e := wantBudget(t, budgeted(t, drift, scenarios.Threshold{Rule: "reduction(ten, one) >= 60%"}), gate.Inconclusive).Evidence[0]
+	if notes := strings.Join(e.Notes, "\n"); !strings.Contains(notes, "too noisy to decide") {
+		t.Errorf("notes %q", notes)
 	}
 }
 

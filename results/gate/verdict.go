@@ -7,11 +7,13 @@
 // pairs, a trial that was not checked, no prediction) is inconclusive, never a
 // pass. A claim about several variants and levels is proved where all of them
 // are, and refuted where one is. A threshold is a hard budget on the value that
-// was recorded, without an interval but for a reduction.
+// was recorded, without an interval but for a reduction. What pairs decide that depend on each other, or
+// lost much of the cores' time, is inconclusive where that could have decided it.
 package gate
 
 import (
 	"floodgate/results"
+	"floodgate/results/noise"
 	"floodgate/results/summary"
 )
 
@@ -50,8 +52,10 @@ type Verdict struct {
 	// Thresholds are the budgets of the scenario.
 	Thresholds []Threshold `json:"thresholds,omitempty"`
 	// Notes are what a reader should know before believing the rest.
-	Notes []string       `json:"notes,omitempty"`
-	Table *summary.Table `json:"table"`
+	Notes []string `json:"notes,omitempty"`
+	// Noise is what disturbed the run.
+	Noise noise.Diagnosis `json:"noise"`
+	Table *summary.Table  `json:"table"`
 	// Labels are shorter names of levels, where the scenario gives any.
 	Labels map[string]string `json:"labels,omitempty"`
 	// Service is the table of a service under load.

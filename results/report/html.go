@@ -80,12 +80,12 @@ type page struct {
 // section is a heading with pictures, or with a sentence why there are none.
 type section struct {
 	ID, Title, Says, None string
-	Figures               []figure
+	Figures               []picture
 }
 
-// figure is a picture, drawn for a wide page and for a narrow one, and its
+// picture is drawn for a wide page and for a narrow one, and its
 // numbers as a table.
-type figure struct {
+type picture struct {
 	Title, Says  string
 	Wide, Narrow template.HTML
 	Head         []string

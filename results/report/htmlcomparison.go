@@ -70,7 +70,7 @@ func (pg *page) compared(c *compare.Comparison) {
 }
 
 // ratios of makespans at a level, and the makespans.
-func (p *pictures) ratios(to *[]figure, rows []compare.Row) {
+func (p *pictures) ratios(to *[]picture, rows []compare.Row) {
 	level := rows[0].A.Level
 	change := chart.Rows{
 		Title: withLevel("B ÷ A", level), Text: "The ratio of the makespans of each variant, with its interval.",
@@ -90,7 +90,7 @@ func (p *pictures) ratios(to *[]figure, rows []compare.Row) {
 	}
 	for _, c := range []chart.Rows{change, spans} {
 		if len(c.Rows) > 0 {
-			p.addRows(to, c, figure{Half: true})
+			p.addRows(to, c, picture{Half: true})
 		}
 	}
 }

@@ -95,7 +95,7 @@ func moments(t *summary.Served, l scenarios.Level) (lines []chart.Reference) {
 	return lines
 }
 
-func (p *pictures) descriptors(to *[]figure, t *summary.Served, l scenarios.Level) {
+func (p *pictures) descriptors(to *[]picture, t *summary.Served, l scenarios.Level) {
 	x, y := overTime("open descriptors")
 	c := chart.Chart{
 		Title: p.titled(t.Variant+": descriptors", l.Name), Text: "Open descriptors by kind over time, with the limit.", X: x, Y: y,
@@ -109,10 +109,10 @@ func (p *pictures) descriptors(to *[]figure, t *summary.Served, l scenarios.Leve
 	if e := t.Course.Exhausted; e != nil {
 		says += ", " + fmt.Sprintf("first refused for %s, at report %s", sides(map[string]int{e.Side: 1}), count(e.Report))
 	}
-	p.add(to, c, figure{Half: true, Says: says, Head: []string{"time", "all", "upstream", "database", "other"}, Rows: sampled(c)})
+	p.add(to, c, picture{Half: true, Says: says, Head: []string{"time", "all", "upstream", "database", "other"}, Rows: sampled(c)})
 }
 
-func (p *pictures) tasks(to *[]figure, t *summary.Served, l scenarios.Level) {
+func (p *pictures) tasks(to *[]picture, t *summary.Served, l scenarios.Level) {
 	x, y := overTime("tasks (goroutines), and what is in hand")
 	c := chart.Chart{
 		Title: p.titled(t.Variant+": tasks beside the pool", l.Name), Text: "Tasks, items and slots of the pool over time.", X: x, Y: y,
@@ -137,7 +137,7 @@ func (p *pictures) tasks(to *[]figure, t *summary.Served, l scenarios.Level) {
 	if most := highest(c.Series[0]); most > 0 {
 		says += fmt.Sprintf("; at most %s tasks", count(int(most)))
 	}
-	p.add(to, c, figure{Half: true, Says: says, Head: head, Rows: sampled(c)})
+	p.add(to, c, picture{Half: true, Says: says, Head: head, Rows: sampled(c)})
 }
 
 func highest(s chart.Series) (most float64) {

@@ -62,7 +62,7 @@ func (p *pictures) timings() []timing {
 	}
 }
 
-func (p *pictures) latency(to *[]figure, l scenarios.Level) error {
+func (p *pictures) latency(to *[]picture, l scenarios.Level) error {
 	what := "Time of an item"
 	if p.verdict.Service != nil {
 		what = "Time of a report"
@@ -72,7 +72,7 @@ func (p *pictures) latency(to *[]figure, l scenarios.Level) error {
 		X: chart.Axis{Label: "percentile", Log: true, Tight: true, Ticks: percentileTicks(), Format: percentile},
 		Y: nanoseconds("time"),
 	}
-	f := figure{Head: []string{"variant", "time", "n", "p50", "p90", "p95", "p99", "p99.9", "greatest"}}
+	f := picture{Head: []string{"variant", "time", "n", "p50", "p90", "p95", "p99", "p99.9", "greatest"}}
 	for _, v := range p.index.Scenario.Variants {
 		for _, m := range p.timings() {
 			h, err := merged(p.index.Trials(v.Name, l.Name), p.verdict.Service != nil, m.of)

@@ -57,7 +57,7 @@ const (
 )
 
 // add draws a chart as a figure where there is room for it.
-func (p *pictures) add(to *[]figure, c chart.Chart, f figure) {
+func (p *pictures) add(to *[]picture, c chart.Chart, f picture) {
 	f.Title = c.Title
 	c.Width = fullWidth
 	if f.Half {
@@ -69,7 +69,7 @@ func (p *pictures) add(to *[]figure, c chart.Chart, f figure) {
 	p.keep(to, f)
 }
 
-func (p *pictures) addRows(to *[]figure, r chart.Rows, f figure) {
+func (p *pictures) addRows(to *[]picture, r chart.Rows, f picture) {
 	f.Title = r.Title
 	r.Width = fullWidth
 	if f.Half {
@@ -82,7 +82,7 @@ func (p *pictures) addRows(to *[]figure, r chart.Rows, f figure) {
 }
 
 // keep adds the figure, with its first numbers where they are many, if there is room.
-func (p *pictures) keep(to *[]figure, f figure) {
+func (p *pictures) keep(to *[]picture, f picture) {
 	if len(f.Rows) > maxNumbers {
 		f.Rows = append(f.Rows[:maxNumbers:maxNumbers], []string{fmt.Sprintf("… %s more", count(len(f.Rows)-maxNumbers))})
 	}

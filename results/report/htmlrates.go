@@ -86,7 +86,7 @@ func (p *ratePrinter) ratePictures() section {
 			}
 		}
 		if len(c.Series) > 0 {
-			drawn.add(&s.Figures, c, figure{Half: true, Says: p.says(p.plan.Variants[i])})
+			drawn.add(&s.Figures, c, picture{Half: true, Says: p.says(p.plan.Variants[i])})
 		}
 	}
 	return s

@@ -34,9 +34,9 @@ func (p *pictures) stages() (section, error) {
 	return s, nil
 }
 
-func (p *pictures) stagesAt(to *[]figure, l scenarios.Level) {
+func (p *pictures) stagesAt(to *[]picture, l scenarios.Level) {
 	c := chart.Rows{Title: p.titled("Stages of an item", l.Name), Text: "A bar for each variant, of the shares of its stages.", Value: chart.Axis{Format: wholePercent, Tight: true}}
-	f := figure{Half: true, Head: []string{"variant"}}
+	f := picture{Half: true, Head: []string{"variant"}}
 	for _, st := range stageNames {
 		c.Parts, f.Head = append(c.Parts, st.name), append(f.Head, st.name)
 	}
@@ -89,13 +89,13 @@ func (p *pictures) peaks() (section, error) {
 	return s, nil
 }
 
-func (p *pictures) peaksAt(to *[]figure, l scenarios.Level) {
+func (p *pictures) peaksAt(to *[]picture, l scenarios.Level) {
 	nofile := l.Scenario.SUT.NoFile
 	c := chart.Rows{
 		Title: p.titled("Peak of descriptors", l.Name), Text: "A dot for each trial.", Value: chart.Axis{Label: "descriptors", Log: true},
 		References: []chart.Reference{{At: float64(nofile), Label: "nofile " + count(nofile), Alarm: true}},
 	}
-	f := figure{Half: true, Head: []string{"variant", "block", "peak", "predicted", "upstream", "database", "other"}}
+	f := picture{Half: true, Head: []string{"variant", "block", "peak", "predicted", "upstream", "database", "other"}}
 	for _, v := range p.index.Scenario.Variants {
 		row, peak := chart.Row{Name: v.Name, Color: p.color(v.Name)}, -1
 		for _, t := range p.index.Trials(v.Name, l.Name) {

@@ -36,7 +36,7 @@ func (p *pictures) reductions() (section, error) {
 			Title: fmt.Sprintf("Reduction of the makespan against %s", sw.axis().Label), Text: "A line for each variant, with its intervals; the table below has the numbers.",
 			X: sw.axis(), Y: chart.Axis{Label: "reduction (1 − makespan ÷ makespan of " + p.verdict.Table.Baseline + ")", Format: wholePercent, Include: []float64{0, 1}},
 		}
-		f := figure{Says: sw.rest, Head: []string{"variant", sw.factor, "reduction [95 %]", "pairs"}}
+		f := picture{Says: sw.rest, Head: []string{"variant", sw.factor, "reduction [95 %]", "pairs"}}
 		for _, v := range p.index.Scenario.Variants {
 			line := chart.Series{Name: v.Name, Color: p.color(v.Name), Bare: len(sw.at) > maxMarkers}
 			for i, l := range sw.levels {
@@ -92,12 +92,12 @@ func (p *pictures) makespans() (section, error) {
 	return s, nil
 }
 
-func (p *pictures) makespanLines(to *[]figure, sw sweep) {
+func (p *pictures) makespanLines(to *[]picture, sw sweep) {
 	c := chart.Chart{
 		Title: "Makespan against " + sw.axis().Label, Text: "A line for each variant through the medians of its trials.",
 		X: sw.axis(), Y: nanoseconds("median makespan, from the least to the greatest"),
 	}
-	f := figure{Half: true, Says: sw.rest, Head: []string{"variant", sw.factor, "median", "least", "greatest", "trials"}}
+	f := picture{Half: true, Says: sw.rest, Head: []string{"variant", sw.factor, "median", "least", "greatest", "trials"}}
 	for _, v := range p.index.Scenario.Variants {
 		line := chart.Series{Name: v.Name, Color: p.color(v.Name), Bare: len(sw.at) > maxMarkers}
 		for i, l := range sw.levels {
@@ -120,9 +120,9 @@ func (p *pictures) makespanLines(to *[]figure, sw sweep) {
 	}
 }
 
-func (p *pictures) makespanRows(to *[]figure, l scenarios.Level) {
+func (p *pictures) makespanRows(to *[]picture, l scenarios.Level) {
 	c := chart.Rows{Title: p.titled("Every trial", l.Name), Text: "A dot for each trial, a diamond at the median.", Value: nanoseconds("makespan")}
-	f := figure{Half: true, Says: "a dot is a trial, the diamond the median, the line the ideal makespan", Head: []string{"variant", "block", "makespan", "ideal"}}
+	f := picture{Half: true, Says: "a dot is a trial, the diamond the median, the line the ideal makespan", Head: []string{"variant", "block", "makespan", "ideal"}}
 	for _, v := range p.index.Scenario.Variants {
 		r := p.row(v.Name, l.Name)
 		if r == nil || r.Makespan == nil {

@@ -21,6 +21,7 @@ func Rates(w io.Writer, plan *capacity.Plan, o Options) error {
 	p.line(p.bold(plan.Scenario + ": the highest rate that is sustained"))
 	p.terms()
 	p.table()
+	p.thresholds()
 	p.tried()
 	p.end()
 	if _, err := w.Write(p.out.Bytes()); err != nil {
@@ -160,6 +161,45 @@ func (p *ratePrinter) says(v capacity.Variant) string {
 		return fmt.Sprintf("%s gave out first, at %s: %s", v.Blame.Resource, rate(v.Failed), v.Blame.Says) + doubt
 	}
 	return ""
+}
+
+// thresholds set what is known of a rate beside its limit.
+func (p *ratePrinter) thresholds() {
+	if len(p.plan.Thresholds) == 0 {
+		return
+	}
+	p.line("")
+	p.line(p.bold("thresholds"))
+	for _, t := range p.plan.Thresholds {
+		mark, color := "?", doubt
+		switch {
+		case t.Decision == capacity.Kept:
+			mark, color = "✓", good
+		case t.Decision == capacity.Broken && t.Fails():
+			mark, color = "✗", bad
+		case t.Decision == capacity.Broken:
+			mark = "!"
+		}
+		text := oneLine(t.Rule)
+		if t.Margin > 0 {
+			text += " (margin " + unpadded(t.Margin) + ")"
+		}
+		if !t.Fails() {
+			text += " (only warns)"
+		}
+		p.line(p.paint(mark, color) + " " + text)
+		known := none
+		for _, v := range p.plan.Variants {
+			if v.Variant == t.Variant {
+				known = strings.Join(p.cells(v)[1:3], " ")
+			}
+		}
+		text = fmt.Sprintf("%s beside %s: %s", known, rate(t.Limit), t.Decision)
+		if t.Why != "" {
+			text += "; " + t.Why
+		}
+		p.wrapped("    ", text, "")
+	}
 }
 
 // lowestInvalid is the lowest rate at which nobody can tell.

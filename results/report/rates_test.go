@@ -54,7 +54,10 @@ func everyEnd() *capacity.Plan {
 			Blame: blame(capacity.Database, "a write took 80 ms in the mean, 20 ms at the lowest rate that held")},
 		{Variant: "broken", Unmeasured: "4/s could not be measured: the database died", Rate: capacity.Rate{End: capacity.Unfinished}},
 		{Variant: "cut-short", Rate: capacity.Rate{End: capacity.Unfinished, Held: 4, Points: []capacity.Point{point(4, 5, held)}}},
-	}, []scenarios.Variant{{}, {}, {}, {}, {}, {}, {}, {Name: "never-begun"}}, true)
+	}, &scenarios.Scenario{
+		Variants:   []scenarios.Variant{{}, {}, {}, {}, {}, {}, {}, {Name: "never-begun"}},
+		Thresholds: []scenarios.Threshold{{Rule: "shared-10.max_rate >= 10/s"}, {Rule: "shared-10.max_rate >= 20/s", Margin: 0.1, Severity: scenarios.SeverityWarn}, {Rule: "none.max_rate > 30/s"}, {Rule: "none.done >= 99%"}},
+	}, true)
 	return plan
 }
 

@@ -60,7 +60,7 @@ var cases = sync.OnceValue(func() map[string]*results.Run {
 	return map[string]*results.Run{
 		"service": runtest.Budgeted(runtest.Service(serviceClaims(), nil), serviceThresholds()...),
 		"clean":   runtest.Clean(), "messy": runtest.Messy(), "external": runtest.External(), "unclaimed": runtest.Unclaimed(), "contained": runtest.Contained(),
-		"bounded": runtest.Bounded(),
+		"bounded": runtest.Bounded(), "noisy": runtest.Noisy(),
 	}
 })
 

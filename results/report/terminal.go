@@ -39,6 +39,7 @@ func Terminal(w io.Writer, run *results.Run, v *gate.Verdict, o Options) error {
 	}
 	p.claims()
 	p.thresholds()
+	p.noise()
 	p.footer()
 	if _, err := w.Write(p.out.Bytes()); err != nil {
 		return fmt.Errorf("write report of run %q: %w", v.Run, err)

@@ -157,6 +157,8 @@ func inUnit(v float64, unit scenarios.Unit) string {
 		return mebibytes(int64(v))
 	case scenarios.UnitShare:
 		return percent(v)
+	case scenarios.UnitRate:
+		return unit.Text(v)
 	}
 	return count(int(v))
 }

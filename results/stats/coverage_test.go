@@ -45,6 +45,8 @@ func symmetric() map[string]func(*rand.Rand) float64 {
 			return 0.03 * r.NormFloat64()
 		},
 		"cauchy": func(r *rand.Rand) float64 { return r.NormFloat64() / r.NormFloat64() },
+		// Times are skewed, the log-ratio of two of a kind is not.
+		"skewed": func(r *rand.Rand) float64 { return math.Log1p(r.ExpFloat64()) - math.Log1p(r.ExpFloat64()) },
 	}
 }
 
@@ -103,25 +105,48 @@ func TestQuantileCoverage(t *testing.T) {
 	}
 }
 
-// The bootstrap is a check, close to its level once there are some pairs.
-func TestBootstrapCoverage(t *testing.T) {
-	rng := rand.New(rand.NewPCG(2, 2))
-	held := 0
-	const runs = 400
-	for seed := range runs {
-		d := make([]float64, 20)
-		for i := range d {
-			d[i] = rng.NormFloat64()
-		}
-		got, err := stats.Bootstrap(d, 0.95, uint64(seed))
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got.Low <= 0 && 0 <= got.High {
-			held++
+// And of the median where the distribution is symmetric, heavy tails or none.
+func TestMedianCoverage(t *testing.T) {
+	for name, draw := range symmetric() {
+		var achieved float64
+		c := coverage(t, 12, draw, func(d []float64) (stats.Interval, error) {
+			i, err := stats.Quantile(d, 0.5, 0.95)
+			achieved = i.Achieved
+			return i, err
+		})
+		if math.Abs(c-achieved) > tolerance(achieved) || achieved < 0.95 {
+			t.Errorf("%s: covers %.4f, says %.4f", name, c, achieved)
 		}
 	}
-	if c := float64(held) / runs; c < 0.89 || c > 0.98 {
-		t.Errorf("covers %.3f", c)
+}
+
+// The bootstrap is a check, close to its level once there are some pairs, and
+// too narrow while they are few.
+func TestBootstrapCoverage(t *testing.T) {
+	const runs = 150
+	for _, test := range []struct {
+		kind      string
+		n         int
+		low, high float64
+	}{{"normal", 6, 0.80, 0.945}, {"skewed", 12, 0.88, 0.98}, {"outliers", 12, 0.88, 0.98}} {
+		draw, rng, held := symmetric()[test.kind], rand.New(rand.NewPCG(2, 2)), 0
+		for seed := range uint64(runs) {
+			d := make([]float64, test.n)
+			for i := range d {
+				d[i] = draw(rng)
+			}
+			got, err := stats.Bootstrap(d, 0.95, seed)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got.Low <= 0 && 0 <= got.High {
+				held++
+			}
+		}
+		if c := float64(held) / runs; c < test.low || c > test.high {
+			t.Errorf("%s, n = %d: covers %.3f", test.kind, test.n, c)
+		} else {
+			t.Logf("%s, n = %d: covers %.3f", test.kind, test.n, c)
+		}
 	}
 }

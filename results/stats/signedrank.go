@@ -18,11 +18,7 @@ func SignedRank(d []float64, level float64) (Interval, error) {
 	n := len(d)
 	rank, tail := signedRankCritical(n, level)
 	if rank == 0 {
-		need := n
-		for ; rank == 0; need++ {
-			rank, _ = signedRankCritical(need+1, level)
-		}
-		return Interval{}, fmt.Errorf("signed-rank interval: %w", &TooFewError{N: n, Need: need, Level: level})
+		return Interval{}, fmt.Errorf("signed-rank interval: %w", &TooFewError{N: n, Need: signedRankNeed(level), Level: level})
 	}
 	w := walsh(d, nil)
 	slices.Sort(w)
@@ -82,6 +78,16 @@ func signedRankCritical(n int, level float64) (k int, tail float64) {
 		below += p
 	}
 	return 0, 0 // level 0 alone
+}
+
+// signedRankNeed is the least number of values that can reach the level: the
+// one with 2/2^n at most 1-level.
+func signedRankNeed(level float64) int {
+	n := 1
+	for rank := 0; rank == 0; n++ {
+		rank, _ = signedRankCritical(n+1, level)
+	}
+	return n
 }
 
 // signedRankNull gives P(W = w), w = 0 … n(n+1)/2, for n values without ties:

@@ -4,7 +4,8 @@
 // ratio of two times of one block. [SignedRank] estimates its centre with an
 // exact interval that holds for any symmetric distribution, at any sample
 // size; [Bootstrap] checks it by resampling; [Quantile] bounds a quantile of
-// any distribution. All are pure functions, and none changes its arguments.
+// any distribution. [Looks] judge pairs while they come in. All are pure
+// functions, and none changes its arguments.
 //
 // Sources: M. Hollander, D. A. Wolfe, E. Chicken, Nonparametric Statistical
 // Methods, 3rd ed., 2014 (HWC); E. L. Lehmann, Nonparametrics: Statistical
@@ -47,6 +48,12 @@ func (i Interval) Side(limit float64) int {
 // Exp takes an interval of logarithms back to the scale of the values.
 func (i Interval) Exp() Interval {
 	i.Estimate, i.Low, i.High = math.Exp(i.Estimate), math.Exp(i.Low), math.Exp(i.High)
+	return i
+}
+
+// Log takes an interval of ratios to the scale of their logarithms.
+func (i Interval) Log() Interval {
+	i.Estimate, i.Low, i.High = math.Log(i.Estimate), math.Log(i.Low), math.Log(i.High)
 	return i
 }
 

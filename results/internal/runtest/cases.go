@@ -161,3 +161,34 @@ func Contained() *results.Run {
 func Unclaimed() *results.Run {
 	return New(Options{Blocks: 6, Variants: Variants()[:2], Levels: []scenarios.LevelSet{{"items": 20}}})
 }
+
+// Noisy is a run on a machine that others use as well, which gets slower while
+// it runs, most of all with the pool of ten, that claims what its pairs are too
+// few and too much alike to tell.
+func Noisy() *results.Run {
+	claims := Claims()[:2]
+	claims[0].Reduction.AtLeast = 0.8
+	run := New(Options{Seed: 11, Blocks: 24, Variants: Variants()[:5], Levels: []scenarios.LevelSet{{"items": []any{20, 50}}}, Claims: claims, Change: disturb})
+	run.Header.ID = "20261123-091500.000-0ddba1"
+	return run
+}
+
+func disturb(t *results.Trial) bool {
+	slow := 1 + 0.02*float64(t.Block)
+	if t.Variant == "bounded-10" && t.Items == 50 {
+		slow *= 1 + 0.06*float64(t.Block)
+	}
+	t.Makespan = time.Duration(float64(t.Makespan) * slow)
+	c := &results.Conditions{
+		Span: t.Makespan + 15*time.Millisecond, Busy: new(0.75), Stolen: new(0.03), Others: new(0.32),
+		Load: new(2.5), Throttled: new(time.Duration(0)), Throttles: new(0), Pressure: new(0.4),
+	}
+	if t.Variant == "joined-300" {
+		c.Stolen = new(0.14)
+	}
+	if t.Block == 3 && t.Variant == "sequential" {
+		c.Heat = new(2)
+	}
+	t.Machine = c
+	return true
+}

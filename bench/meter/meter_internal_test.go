@@ -1,4 +1,4 @@
-package maxrate
+package meter
 
 import (
 	"math"
@@ -28,7 +28,7 @@ func TestBusiest(t *testing.T) {
 
 // The meter ends when it is told to.
 func TestMeter(t *testing.T) {
-	if busy := watch(time.Hour).stop(); busy != 0 {
+	if busy := Watch().Stop(time.Hour); busy != 0 {
 		t.Errorf("%v, of a window that was not over", busy)
 	}
 }

@@ -1,4 +1,5 @@
-package maxrate
+// Package meter sees how busy the whole machine is.
+package meter
 
 import (
 	"sync"
@@ -7,15 +8,14 @@ import (
 	"github.com/shirou/gopsutil/v4/cpu"
 )
 
-// meterInterval is how often the machine is looked at.
-const meterInterval = 200 * time.Millisecond
+// interval is how often the machine is looked at.
+const interval = 100 * time.Millisecond
 
-// meter sees how busy the whole machine is.
-type meter struct {
-	window time.Duration
-	done   chan struct{}
-	wait   sync.WaitGroup
-	seen   []times
+// Meter looks at the machine until it is stopped.
+type Meter struct {
+	done chan struct{}
+	wait sync.WaitGroup
+	seen []times
 }
 
 // times of all cores together, in seconds.
@@ -24,11 +24,11 @@ type times struct {
 	total, idle float64
 }
 
-// watch begins to look.
-func watch(window time.Duration) *meter {
-	m := &meter{window: window, done: make(chan struct{})}
+// Watch begins to look.
+func Watch() *Meter {
+	m := &Meter{done: make(chan struct{})}
 	m.wait.Go(func() {
-		tick := time.NewTicker(meterInterval)
+		tick := time.NewTicker(interval)
 		defer tick.Stop()
 		for {
 			if t, err := cpu.Times(false); err == nil && len(t) == 1 {
@@ -46,12 +46,12 @@ func watch(window time.Duration) *meter {
 	return m
 }
 
-// stop returns the highest share of all cores that was in use over any window;
-// 0: unknown.
-func (m *meter) stop() float64 {
+// Stop returns the highest share of all cores that was in use over any window
+// since Watch; 0: unknown, or there was no such window. To be called once.
+func (m *Meter) Stop(window time.Duration) float64 {
 	close(m.done)
 	m.wait.Wait()
-	return busiest(m.seen, m.window)
+	return busiest(m.seen, window)
 }
 
 func busiest(seen []times, window time.Duration) (share float64) {

@@ -1,0 +1,245 @@
+package sweep
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"floodgate/bench/experiment"
+	"floodgate/results"
+	"floodgate/results/capacity"
+	"floodgate/scenarios"
+)
+
+// Bounds of a sweep.
+type Bounds struct {
+	// First is up to which limit the first round goes, in steps of factor Step;
+	// Most the highest limit that may be tried, Capped says that there are
+	// descriptors for no more.
+	First, Step, Most int
+	Capped            bool
+	// Blocks of a round.
+	Blocks int
+	// PerSlot items for each slot, and Least items of a trial in all.
+	PerSlot, Least int
+	// Refine says that limits around the knee are tried.
+	Refine bool
+	// Adaptive is how many trials of the adaptive strategy are run, of so many
+	// items that each takes about AdaptiveFor: its limit is thought over once a second.
+	Adaptive    int
+	AdaptiveFor time.Duration
+
+	template scenarios.Variant // what the limit is put into
+	level    scenarios.Level
+}
+
+// DefaultMost is the highest limit that is tried where descriptors allow it.
+const DefaultMost = 512
+
+// NewBounds are those of a sweep of the scenario: from the limit 1 to most (0: by
+// default), in fewer and shorter trials where quick. It sweeps the limit of
+// the first variant that is staged, where that is the first which is not
+// sequential, else of bounded.
+func NewBounds(s *scenarios.Scenario, most int, quick bool) (Bounds, error) {
+	b := Bounds{
+		First: 16, Step: 2, Blocks: scenarios.MinBlocks, PerSlot: 30, Least: 200, Refine: true,
+		Adaptive: 3, AdaptiveFor: 8 * time.Second,
+		template: scenarios.Variant{Strategy: "bounded"},
+	}
+	if quick {
+		b.Step, b.PerSlot, b.Least, b.Refine, b.Adaptive = 4, 20, 60, false, 1
+	}
+	if s.Service != nil {
+		return b, fmt.Errorf("scenario %s: limits are swept of a closed loop, and this is a service; allowed: scenarios without service, or plan --rate", s.Name)
+	}
+	levels, err := s.ExpandLevels()
+	if err != nil || len(levels) == 0 {
+		return b, errors.Join(err, errors.New("no level"))
+	}
+	b.level = levels[0]
+	at := slices.IndexFunc(s.Variants, func(v scenarios.Variant) bool { return v.Strategy != "sequential" })
+	if at >= 0 && s.Variants[at].Strategy == "staged" {
+		b.template = s.Variants[at]
+		b.template.Where = nil
+	}
+	b.Most, b.Capped = cmp.Or(most, DefaultMost), false
+	if possible := b.possible(); b.Most > possible {
+		if most > 0 {
+			return b, fmt.Errorf("--max-limit %d needs more descriptors than sut.nofile allows (%d); allowed: at most %d", most, b.level.Scenario.SUT.NoFile, possible)
+		}
+		b.Most, b.Capped = possible, true
+	}
+	if b.Most < 2 {
+		return b, fmt.Errorf("a limit of %d at most is no sweep; allowed: at least 2", b.Most)
+	}
+	b.First = min(b.First, b.Most)
+	return b, nil
+}
+
+// possible is the highest limit whose predicted descriptors there are.
+func (b Bounds) possible() int {
+	s := *b.level.Scenario
+	n := 1
+	for s.SUT.NoFile >= b.predict(s, n+1) && n < s.SUT.NoFile {
+		n++
+	}
+	return n
+}
+
+func (b Bounds) predict(s scenarios.Scenario, limit int) int {
+	s.Items.Count, s.Items.Batches = b.items(limit), 1
+	return scenarios.Predict(b.variant(limit), &s).Total
+}
+
+// NoFile is sut.nofile at the level.
+func (b Bounds) NoFile() int { return b.level.Scenario.SUT.NoFile }
+
+// CPUs is sut.cpus at the level; 0: the SUT is not bounded.
+func (b Bounds) CPUs() float64 { return b.level.Scenario.SUT.CPUs }
+
+// Strategy whose limit is swept.
+func (b Bounds) Strategy() string { return b.template.Strategy }
+
+// variant at a limit. The writers and the queue of a staged one keep their ratio to it.
+func (b Bounds) variant(limit int) scenarios.Variant {
+	v := b.template
+	v.Name, v.Limit = fmt.Sprintf("%s-%d", v.Strategy, limit), limit
+	if v.Strategy == "staged" {
+		scale := func(n int) int { return max(1, (n*limit+b.template.Limit/2)/b.template.Limit) }
+		v.Writers, v.Queue = scale(v.Writers), scale(v.Queue)
+	}
+	return v
+}
+
+// items of a trial at a limit. Throughput leaves out those in work at its end,
+// about half an item a slot or a little more: 2 % of 30, 3 % of 20.
+func (b Bounds) items(limit int) int { return max(b.Least, b.PerSlot*limit) }
+
+// Level is what the first level is called, without items, and how many others
+// there are that differ in more.
+func (b Bounds) Level(s *scenarios.Scenario) (name string, others int, err error) {
+	levels, err := s.ExpandLevels()
+	names := map[string]bool{}
+	for _, l := range levels {
+		names[fixed(l)] = true
+	}
+	return fixed(b.level), len(names) - 1, err
+}
+
+func fixed(l scenarios.Level) string {
+	return strings.Join(slices.DeleteFunc(strings.Fields(l.Name), func(part string) bool {
+		name, _, _ := strings.Cut(part, "=")
+		return swept(name)
+	}), " ")
+}
+
+// swept says whether a sweep sets the factor.
+func swept(factor string) bool { return factor == "items" || strings.HasPrefix(factor, "items.") }
+
+// at is the scenario with one variant and so many items.
+func (b Bounds) at(v scenarios.Variant, items, blocks int) *scenarios.Scenario {
+	s := *b.level.Scenario
+	s.Items.Duplicates, s.Items.Batches = 0, 1
+	set := scenarios.LevelSet{"items": items}
+	for name, value := range b.level.Factors {
+		if !swept(name) {
+			set[name] = value
+		}
+	}
+	s.Levels, s.Variants, s.Blocks, s.Claims, s.Quick = []scenarios.LevelSet{set}, []scenarios.Variant{v}, blocks, nil, nil
+	return &s
+}
+
+// planned are the trials of a round: blocks of all limits in random order.
+func (r *runner) planned(limits []int, blocks int) ([]experiment.PlannedTrial, error) {
+	byBlock := make([][]experiment.PlannedTrial, blocks)
+	for _, n := range limits {
+		trials, err := experiment.Plan(r.Bounds.at(r.Bounds.variant(n), r.Bounds.items(n), r.block+blocks))
+		if err != nil {
+			return nil, fmt.Errorf("plan limit %d: %w", n, err)
+		}
+		for i := range byBlock {
+			byBlock[i] = append(byBlock[i], trials[r.block+i])
+		}
+	}
+	var all []experiment.PlannedTrial
+	for _, block := range byBlock {
+		rng := rand.New(rand.NewPCG(block[0].Seed, uint64(block[0].Block)))
+		rng.Shuffle(len(block), func(i, j int) { block[i], block[j] = block[j], block[i] })
+		all = append(all, block...)
+	}
+	return r.numbered(all), nil
+}
+
+// adaptiveMostItems of a trial of the adaptive strategy.
+const adaptiveMostItems = 50_000
+
+// plannedAdaptive are trials of the adaptive strategy, by the throughput to expect.
+func (r *runner) plannedAdaptive(throughput float64) ([]experiment.PlannedTrial, error) {
+	v := scenarios.Variant{Name: "adaptive", Strategy: "adaptive"}
+	items := min(max(r.Bounds.Least, int(throughput*r.Bounds.AdaptiveFor.Seconds())), adaptiveMostItems)
+	trials, err := experiment.Plan(r.Bounds.at(v, items, r.block+r.Bounds.Adaptive))
+	if err != nil {
+		return nil, fmt.Errorf("plan the adaptive strategy: %w", err)
+	}
+	trials = r.numbered(trials[r.block:])
+	for i := range trials {
+		trials[i].Estimate += r.Bounds.AdaptiveFor
+	}
+	return trials, nil
+}
+
+// numbered gives trials their index.
+func (r *runner) numbered(trials []experiment.PlannedTrial) []experiment.PlannedTrial {
+	for i := range trials {
+		trials[i].Index = r.index + i
+	}
+	return trials
+}
+
+// itemCost is the time that an item takes where nothing but CPU and the embedded
+// database bind, as seen on two cores.
+const itemCost = time.Millisecond
+
+// Estimate is how long a sweep takes that ends two steps above its first round
+// and refines.
+func Estimate(s *scenarios.Scenario, b Bounds) (time.Duration, error) {
+	r := &runner{Options: Options{Scenario: s, Bounds: b}}
+	typical := &search{step: b.Step, most: b.Most}
+	limits := typical.steps(1, b.First*pow(b.Step, tops))
+	if b.Refine {
+		limits = append(limits, b.First, b.First, b.First)
+	}
+	planned, err := r.planned(limits, b.Blocks)
+	items := 0
+	for _, t := range planned {
+		items += t.Level.Scenario.Items.Count
+	}
+	return experiment.EstimateDuration(planned) + time.Duration(items)*itemCost + time.Duration(b.Adaptive)*b.AdaptiveFor, err
+}
+
+// Header of a sweep's trials. Planned is what there may be at most: how many
+// there will be nobody knows, and the record never says that it is complete.
+func Header(s *scenarios.Scenario, b Bounds, env results.Environment, now time.Time) (results.Header, error) {
+	h, err := experiment.Header(s, false, env, now)
+	limits := 2 // around the knee
+	for n := 1; n <= b.Most; n *= b.Step {
+		limits += 2 // itself, and the best once more
+	}
+	h.Planned, h.Plan = limits*b.Blocks+b.Adaptive, true
+	return h, err
+}
+
+// Begun is a plan of which nothing was found yet.
+func Begun(s *scenarios.Scenario, b Bounds, h results.Header, terms capacity.Terms) (*capacity.Limits, error) {
+	level, _, err := b.Level(s)
+	return &capacity.Limits{
+		Kind: capacity.KindLimits, ID: h.ID, Started: h.Started, Scenario: s.Name, Title: s.Title, Seed: s.Seed, Level: level,
+		Strategy: b.Strategy(), MaxLimit: b.Most, Capped: b.Capped, Terms: terms,
+		Environment: h.Environment, Machine: h.Fingerprint,
+	}, err
+}

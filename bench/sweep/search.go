@@ -1,0 +1,96 @@
+package sweep
+
+import (
+	"math"
+	"slices"
+
+	"floodgate/results/capacity"
+)
+
+// search decides which limits to try next, by what was found until then. It
+// doubles the limit until that does significantly less than another, or twice
+// does no better; then it tries some around the knee.
+type search struct {
+	first, step, most int
+	refine            bool
+}
+
+// tops is by how many steps a limit may be above the best without doing better
+// until the search ends: throughput is flat there.
+const tops = 2
+
+// next are the limits of the next round, in order; nil: the search has ended. A
+// round has the best limit once more, so that what is new can be compared with
+// it under the same conditions.
+func (s *search) next(l *capacity.Limits) []int {
+	if len(l.Points) == 0 {
+		return s.steps(1, s.first)
+	}
+	best := 0
+	if l.Recommendation != nil {
+		best = l.Recommendation.Peak
+	}
+	if highest := l.Points[len(l.Points)-1].Limit; s.rises(l, best, highest) {
+		if more := s.steps(highest*s.step, highest*pow(s.step, tops)); len(more) > 0 {
+			return with(best, more)
+		}
+	}
+	if !s.refine || best == 0 {
+		return nil
+	}
+	s.refine = false
+	if more := around(l); len(more) > 0 {
+		return with(best, more)
+	}
+	return nil
+}
+
+// rises says whether throughput may still rise above the highest limit.
+func (s *search) rises(l *capacity.Limits, best, highest int) bool {
+	p := l.Limit(highest)
+	return best > 0 && p.Throughput != nil && !l.Passed() && highest < best*pow(s.step, tops)
+}
+
+// steps are the limits from one to another, each step times the one before.
+func (s *search) steps(from, to int) (all []int) {
+	for n := from; n <= min(to, s.most); n *= s.step {
+		all = append(all, n)
+	}
+	return all
+}
+
+func pow(x, n int) int {
+	p := 1
+	for range n {
+		p *= x
+	}
+	return p
+}
+
+// with are the limits with the best among them.
+func with(best int, more []int) []int {
+	if best > 0 && !slices.Contains(more, best) {
+		more = append(more, best)
+	}
+	slices.Sort(more)
+	return more
+}
+
+// around are the limits halfway (on a logarithmic scale) between the recommended
+// one and its neighbours, without those that were tried.
+func around(l *capacity.Limits) (all []int) {
+	at := slices.IndexFunc(l.Points, func(p capacity.LimitPoint) bool { return p.Limit == l.Recommendation.Limit })
+	if at < 0 {
+		return nil
+	}
+	for _, i := range []int{at - 1, at} {
+		if i < 0 || i+1 >= len(l.Points) {
+			continue
+		}
+		low, high := l.Points[i].Limit, l.Points[i+1].Limit
+		if n := int(math.Round(math.Sqrt(float64(low) * float64(high)))); n > low && n < high {
+			all = append(all, n)
+		}
+	}
+	return all
+}

@@ -1,0 +1,182 @@
+// Package sweep finds out what a closed loop does at each of many limits: it
+// tries 1, 2, 4, … in blocks of random order, each trial in a fresh SUT process,
+// until throughput falls or rises no more, then some limits around the knee, and
+// the adaptive strategy beside them.
+package sweep
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"floodgate/bench/experiment"
+	"floodgate/bench/meter"
+	"floodgate/results"
+	"floodgate/results/capacity"
+	"floodgate/scenarios"
+)
+
+// Options of a sweep.
+type Options struct {
+	// Scenario at its first level is what runs, but for variants and items.
+	Scenario *scenarios.Scenario
+	// Bounds of the sweep, see [NewBounds].
+	Bounds Bounds
+	// Store is where trials go.
+	Store *results.Store
+	// Trials runs them.
+	Trials *experiment.Trials
+	// Progress hears of every trial.
+	Progress experiment.Progress
+	// Found is filled: all but its points and what follows from them is set
+	// already. Changed hears of it after every block; its error ends the sweep.
+	Found   *capacity.Limits
+	Changed func() error
+}
+
+// Run tries one round of limits after another. The error is that of ctx, of the
+// store or of trials that could not be measured; what was found until then is
+// in Found.
+func Run(ctx context.Context, o Options) error {
+	r := &runner{Options: o, trials: map[int][]results.Trial{}, busy: map[int]float64{}}
+	s := &search{first: o.Bounds.First, step: o.Bounds.Step, most: o.Bounds.Most, refine: o.Bounds.Refine}
+	for limits := s.next(o.Found); limits != nil; limits = s.next(o.Found) {
+		if err := r.round(ctx, limits, o.Bounds.Blocks); err != nil {
+			return err
+		}
+		for range replacements {
+			lacking, blocks := r.lacking()
+			if blocks == 0 {
+				break
+			}
+			if err := r.round(ctx, lacking, blocks); err != nil {
+				return err
+			}
+		}
+	}
+	return r.adaptive(ctx)
+}
+
+// replacements is how many more rounds there may be of limits some of whose
+// trials had no result, after each round.
+const replacements = 2
+
+// lacking are the limits some of whose trials had no result, but most had, and
+// how many blocks they lack.
+func (r *runner) lacking() (limits []int, blocks int) {
+	for _, p := range r.Found.Points {
+		if n := r.Bounds.Blocks - len(p.Runs); n > 0 && len(p.Runs) >= p.Lost {
+			limits, blocks = append(limits, p.Limit), max(blocks, n)
+		}
+	}
+	return limits, blocks
+}
+
+type runner struct {
+	Options
+	index, block int // of the next trial and block
+	trials       map[int][]results.Trial
+	busy         map[int]float64 // by index
+	found        []results.Trial // of the adaptive strategy
+}
+
+// round tries limits in so many blocks of random order.
+func (r *runner) round(ctx context.Context, limits []int, blocks int) error {
+	planned, err := r.planned(limits, blocks)
+	if err != nil {
+		return err
+	}
+	limitOf := map[string]int{}
+	for _, n := range limits {
+		limitOf[r.Bounds.variant(n).Name] = n
+	}
+	left := len(limits)
+	err = r.run(ctx, planned, func(t results.Trial) error {
+		n := limitOf[t.Variant]
+		r.trials[n] = append(r.trials[n], t)
+		if left--; left > 0 {
+			return nil
+		}
+		left = len(limits)
+		return r.conclude()
+	})
+	r.block += blocks
+	return errors.Join(err, r.conclude())
+}
+
+// run runs planned trials, and each hears of one that has ended.
+func (r *runner) run(ctx context.Context, planned []experiment.PlannedTrial, each func(results.Trial) error) error {
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	hears := &listener{Progress: r.Progress}
+	hears.ended = func(t results.Trial, busy float64) {
+		r.busy[t.Index] = busy
+		if err := each(t); err != nil {
+			stop(err)
+		}
+	}
+	defer hears.quiet()
+	r.index += len(planned)
+	return experiment.Run(ctx, experiment.Options{
+		Store: r.Store, Scenario: r.Scenario, Planned: planned, Trials: r.Trials, Progress: hears,
+	})
+}
+
+// conclude makes the points of the trials that there are.
+func (r *runner) conclude() error {
+	r.Found.Points = nil
+	for n, trials := range r.trials {
+		p, err := capacity.NewLimitPoint(n, r.Found.Strategy, trials)
+		if err != nil {
+			return err
+		}
+		p.SetBusy(r.busy)
+		r.Found.Points = append(r.Found.Points, p)
+	}
+	r.Found.Adaptive = capacity.NewAdaptive(r.found)
+	r.Found.Conclude()
+	return r.Changed()
+}
+
+// adaptive lets the strategy find its limit that does so itself, as a cross-check.
+func (r *runner) adaptive(ctx context.Context) error {
+	rec := r.Found.Recommendation
+	if rec == nil || r.Bounds.Adaptive == 0 {
+		return nil
+	}
+	planned, err := r.plannedAdaptive(r.Found.Limit(rec.Peak).Throughput.Estimate)
+	if err != nil {
+		return err
+	}
+	err = r.run(ctx, planned, func(t results.Trial) error {
+		r.found = append(r.found, t)
+		return nil
+	})
+	return errors.Join(err, r.conclude())
+}
+
+// listener looks at how busy the machine is while trials run.
+type listener struct {
+	experiment.Progress
+	meter *meter.Meter
+	ended func(t results.Trial, busy float64)
+}
+
+func (l *listener) TrialStarted(t experiment.PlannedTrial, left time.Duration) {
+	l.meter = meter.Watch()
+	l.Progress.TrialStarted(t, left)
+}
+
+func (l *listener) TrialEnded(t results.Trial, left time.Duration) {
+	busy := l.meter.Stop(t.Makespan)
+	l.meter = nil
+	l.Progress.TrialEnded(t, left)
+	l.ended(t, busy)
+}
+
+// quiet ends the look at a trial that did not end.
+func (l *listener) quiet() {
+	if l.meter != nil {
+		l.meter.Stop(0)
+	}
+}

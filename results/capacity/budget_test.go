@@ -1,0 +1,68 @@
+package capacity_test
+
+import (
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"floodgate/results/capacity"
+	"floodgate/scenarios"
+)
+
+func judgeRate(t interface{ Fatal(...any) }, rule string, margin scenarios.Percent, v capacity.Variant) capacity.Threshold {
+	all := capacity.JudgeRates([]scenarios.Threshold{{Rule: "pool.response.p99 < 1s"}, {Rule: rule, Margin: margin}}, []capacity.Variant{v})
+	if len(all) != 1 {
+		t.Fatal(all)
+	}
+	return all[0]
+}
+
+func TestJudgeRates(t *testing.T) {
+	between := capacity.Variant{Variant: "pool", Rate: capacity.Rate{Confirmed: 100, Failed: 110}}
+	for _, test := range []struct {
+		rule   string
+		margin scenarios.Percent
+		v      capacity.Variant
+		want   string
+	}{
+		{"pool.max_rate >= 100/s", 0, between, capacity.Kept},
+		{"pool.max_rate > 100/s", 0, between, capacity.Undecides},
+		{"pool.max_rate >= 105/s", 0, between, capacity.Undecides},
+		{"pool.max_rate >= 105/s", 0.05, between, capacity.Kept},
+		{"pool.max_rate >= 110/s", 0, between, capacity.Broken},
+		{"pool.max_rate >= 200/s", 0, between, capacity.Broken},
+		{"pool.max_rate < 110/s", 0, between, capacity.Kept},
+		{"pool.max_rate <= 105/s", 0, between, capacity.Undecides},
+		{"pool.max_rate < 90/s", 0, between, capacity.Broken},
+		{"pool.max_rate < 90/s", 0.5, between, capacity.Kept},
+		{"pool.max_rate >= 100/s", 0, capacity.Variant{Variant: "other", Rate: between.Rate}, capacity.Undecides},
+		{"pool.max_rate >= 200/s", 0, capacity.Variant{Variant: "pool", Rate: capacity.Rate{Confirmed: 100}}, capacity.Undecides},
+		{"pool.max_rate >= 200/s", 0, capacity.Variant{Variant: "pool", Rate: capacity.Rate{Failed: 1}}, capacity.Broken},
+		{"pool.max_rate >= 1/s", 0, capacity.Variant{Variant: "pool", Unmeasured: "no database"}, capacity.Undecides},
+	} {
+		got := judgeRate(t, test.rule, test.margin, test.v)
+		if got.Decision != test.want || (got.Why == "") == (got.Decision == capacity.Undecides) {
+			t.Errorf("%s of %+v: %s (%s), want %s", test.rule, test.v.Rate, got.Decision, got.Why, test.want)
+		}
+	}
+}
+
+// Whatever the true rate is between the two ends, the decision is right of it.
+func TestJudgeRatesIsNeverWrong(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		low := rapid.Float64Range(1, 100).Draw(t, "confirmed")
+		high := low * rapid.Float64Range(1.01, 2).Draw(t, "ratio")
+		truth := low + (high-low)*rapid.Float64Range(0, 0.999).Draw(t, "truth")
+		op := rapid.SampledFrom([]string{"<", "<=", ">", ">="}).Draw(t, "op")
+		rule := "pool.max_rate " + op + " " + scenarios.UnitRate.Text(float64(rapid.IntRange(1, 200).Draw(t, "limit")))
+		got := judgeRate(t, rule, 0, capacity.Variant{Variant: "pool", Rate: capacity.Rate{Confirmed: low, Failed: high}})
+		b, err := scenarios.ParseBudget(rule)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept, _ := b.Kept(truth, 0)
+		if got.Decision == capacity.Kept && !kept || got.Decision == capacity.Broken && kept {
+			t.Fatalf("%s with [%g, %g): %s, but of %g it is %v", rule, low, high, got.Decision, truth, kept)
+		}
+	})
+}

@@ -1,0 +1,213 @@
+package capacity
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"floodgate/results"
+	"floodgate/results/stats"
+)
+
+// limitLevel is the confidence of a point's intervals.
+const limitLevel = 0.95
+
+// OffBound is how far throughput times time may be from the limit, as a share
+// of it: 5 % (see [LimitPoint.InFlight]).
+const OffBound = 0.05
+
+// NewLimitPoint gathers the trials of a limit that is of the strategy. Trials
+// that were not measured count as lost.
+func NewLimitPoint(limit int, strategy string, trials []results.Trial) (LimitPoint, error) {
+	p := LimitPoint{Limit: limit}
+	ok := make([]results.Trial, 0, len(trials))
+	for _, t := range trials {
+		p.Variant, p.Items = t.Variant, t.Items
+		if why := unusable(t); why != "" {
+			p.Lost++
+			p.lose(why)
+			continue
+		}
+		ok = append(ok, t)
+	}
+	slices.SortFunc(ok, func(a, b results.Trial) int { return cmp.Compare(a.Block, b.Block) })
+	for _, t := range ok {
+		p.add(t, strategy)
+	}
+	if len(ok) == 0 {
+		return p, nil
+	}
+	p.InFlight /= float64(len(ok))
+	p.CPU /= float64(len(ok))
+	if strategy == "bounded" {
+		p.Off = new((p.InFlight - float64(limit)) / float64(limit))
+	}
+	p.Throughput, p.P99 = interval(p.Runs, func(r LimitRun) float64 { return r.Throughput }), interval(p.Runs, func(r LimitRun) float64 { return float64(r.P99) })
+	var err error
+	if p.Stages, err = merged(ok); err != nil {
+		return p, fmt.Errorf("limit %d: %w", limit, err)
+	}
+	return p, nil
+}
+
+// unusable says why a trial has no throughput.
+func unusable(t results.Trial) string {
+	switch {
+	case t.Outcome != results.OutcomeOK:
+		return t.Outcome + ": " + t.Reason
+	case t.Makespan <= 0 || t.ItemsDone == nil || t.Stages["item"].Count == 0:
+		return "the SUT did not report its items"
+	case *t.ItemsDone == 0:
+		return "no item was done"
+	}
+	return ""
+}
+
+// fewWhy is how many different reasons are kept.
+const fewWhy = 3
+
+func (p *LimitPoint) lose(why string) {
+	if len(p.Why) < fewWhy && !slices.Contains(p.Why, why) {
+		p.Why = append(p.Why, why)
+	}
+}
+
+// rateOf is how many items ended a second, those that failed included. Of a
+// bounded strategy it is that of the time in which all slots were in use, until
+// the last item was begun: all others but those in the other slots had ended
+// then. The end of the items, when slots become empty, would count as slowness;
+// what was done of those in the other slots does not count, so it is a little low.
+// Of others it is that of the whole makespan.
+func rateOf(t results.Trial, limit int, strategy string) float64 {
+	items, busy := t.Stages["item"].Count, t.Stages["queue"].Max
+	if strategy == "bounded" && busy > 0 && items > int64(limit) {
+		return float64(items-int64(limit)) / busy.Seconds()
+	}
+	return float64(items) / t.Makespan.Seconds()
+}
+
+func (p *LimitPoint) add(t results.Trial, strategy string) {
+	item, rate := t.Stages["item"], rateOf(t, p.Limit, strategy)
+	p.Runs = append(p.Runs, LimitRun{
+		Trial: t.Index, Block: t.Block, Throughput: rate * float64(*t.ItemsDone) / float64(item.Count), P99: item.P99,
+	})
+	p.InFlight += rate * item.Mean.Seconds()
+	p.CPU += (t.Resources.UserCPU + t.Resources.SystemCPU).Seconds() / t.Makespan.Seconds()
+	p.Baseline = max(p.Baseline, t.Descriptors.Baseline)
+	if peak, seen := t.Descriptors.Highest(); seen && (p.Peak == nil || peak > *p.Peak) {
+		p.Peak = &peak
+	}
+	if k := cmp.Or(t.Descriptors.Inside, t.Descriptors.Outside); k != nil {
+		if p.Kinds == nil {
+			p.Kinds = &results.Kinds{}
+		}
+		p.Kinds.Upstream, p.Kinds.Mongo, p.Kinds.Other = max(p.Kinds.Upstream, k.Upstream), max(p.Kinds.Mongo, k.Mongo), max(p.Kinds.Other, k.Other)
+	}
+	p.Tried += *t.ItemsDone
+	if t.ItemsFailed != nil {
+		p.Tried += *t.ItemsFailed
+		p.Failed += *t.ItemsFailed
+	}
+	for _, e := range t.Errors {
+		if p.Errors == nil {
+			p.Errors = map[string]int{}
+		}
+		p.Errors[e.Side+" "+e.Type] += e.Count
+	}
+	if t.Documents != nil {
+		p.Broken += t.Documents.Broken()
+	}
+}
+
+// SetBusy tells the point how busy the machine was in each trial, by its index.
+func (p *LimitPoint) SetBusy(of map[int]float64) {
+	var all []float64
+	for i, run := range p.Runs {
+		p.Runs[i].Busy = of[run.Trial]
+		if busy := of[run.Trial]; busy > 0 {
+			all = append(all, busy)
+		}
+	}
+	if len(all) > 0 {
+		p.Busy = stats.Median(all)
+	}
+}
+
+// ErrorShare of the items that were tried.
+func (p LimitPoint) ErrorShare() float64 {
+	if p.Tried == 0 {
+		return 0
+	}
+	return float64(p.Failed) / float64(p.Tried)
+}
+
+// Idle says that throughput times time is not the limit: slots were empty
+// between items, the items were too few to tell, or a time is wrong.
+func (p LimitPoint) Idle() bool { return p.Off != nil && math.Abs(*p.Off) > OffBound }
+
+// interval of the centre of positive values, on the scale of their logarithms;
+// nil: there are too few.
+func interval(runs []LimitRun, of func(LimitRun) float64) *stats.Interval {
+	logs := make([]float64, len(runs))
+	for i, r := range runs {
+		logs[i] = math.Log(of(r))
+	}
+	i, err := stats.SignedRank(logs, limitLevel)
+	if err != nil {
+		return nil
+	}
+	return new(i.Exp())
+}
+
+// merged adds up the histograms of each stage.
+func merged(trials []results.Trial) (map[string]results.Histogram, error) {
+	sums := map[string]*hdrhistogram.Histogram{}
+	for _, t := range trials {
+		for name, stage := range t.Stages {
+			h, err := stage.HDR()
+			if err != nil {
+				return nil, fmt.Errorf("trial %d, stage %s: %w", t.Index, name, err)
+			}
+			if sums[name] == nil {
+				sums[name] = h
+			} else if lost := sums[name].Merge(h); lost > 0 {
+				return nil, fmt.Errorf("trial %d, stage %s: %d values do not fit the other trials' histogram", t.Index, name, lost)
+			}
+		}
+	}
+	all := make(map[string]results.Histogram, len(sums))
+	for name, h := range sums {
+		var err error
+		if all[name], err = results.NewHistogram(h); err != nil {
+			return nil, fmt.Errorf("stage %s: %w", name, err)
+		}
+	}
+	return all, nil
+}
+
+// Against is the ratio of the throughput of p to that of q, by the blocks that
+// both have where these suffice; false: too few trials.
+func (p LimitPoint) Against(q LimitPoint) (stats.Interval, bool) {
+	var num, den, a, b []float64
+	other := map[int]float64{}
+	for _, r := range q.Runs {
+		other[r.Block] = r.Throughput
+		b = append(b, math.Log(r.Throughput))
+	}
+	for _, r := range p.Runs {
+		a = append(a, math.Log(r.Throughput))
+		if x, both := other[r.Block]; both {
+			num, den = append(num, r.Throughput), append(den, x)
+		}
+	}
+	if logs, err := stats.LogRatios(num, den); err == nil {
+		if i, err := stats.SignedRank(logs, limitLevel); err == nil {
+			return i.Exp(), true
+		}
+	}
+	i, err := stats.RankSum(b, a, limitLevel)
+	return i.Exp(), err == nil
+}

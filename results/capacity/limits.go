@@ -1,0 +1,176 @@
+package capacity
+
+import (
+	"time"
+
+	"floodgate/results"
+	"floodgate/results/stats"
+	"floodgate/scenarios"
+)
+
+// KindLimits is Limits.Kind. A plan of rates has none.
+const KindLimits = "limits"
+
+// Limits is what a sweep of limits found: how much a closed loop does at each
+// limit, the model of it, and the limit to take. All but the points follows
+// from the points.
+type Limits struct {
+	// Kind is KindLimits: it tells the file from that of a plan of rates.
+	Kind     string    `json:"kind"`
+	ID       string    `json:"id"`
+	Started  time.Time `json:"started"`
+	Scenario string    `json:"scenario"`
+	Title    string    `json:"title"`
+	Seed     uint64    `json:"seed"`
+	// Level are the factors that all trials have, beside limit and items.
+	Level string `json:"level,omitempty"`
+	// Strategy that the limit is of: "bounded" or "staged".
+	Strategy string `json:"strategy"`
+	// MaxLimit is the highest limit that may be tried. Capped says that there are
+	// descriptors for no more.
+	MaxLimit int  `json:"max_limit"`
+	Capped   bool `json:"capped_by_descriptors,omitempty"`
+	// Terms that a limit must keep.
+	Terms Terms `json:"terms"`
+	// Points in the order of their limits.
+	Points []LimitPoint `json:"points"`
+	// Adaptive is what the strategy found that sets its limit itself; nil: it was not tried.
+	Adaptive *Adaptive `json:"adaptive,omitempty"`
+	// Model fitted to the points; nil: there are too few.
+	Model *Fit `json:"model,omitempty"`
+	// Recommendation; nil: no point was measured.
+	Recommendation *Recommendation     `json:"recommendation,omitempty"`
+	Environment    results.Environment `json:"environment"`
+	Machine        results.Fingerprint `json:"machine"`
+	// Interrupted says that the sweep was ended early; Unmeasured why it could
+	// not go on. Both empty: it came to its end.
+	Interrupted bool   `json:"interrupted,omitempty"`
+	Unmeasured  string `json:"unmeasured,omitempty"`
+	// Records is the file of the trials' records.
+	Records string `json:"records,omitempty"`
+	Exit    int    `json:"exit_code"`
+}
+
+// Terms that a recommended limit keeps.
+type Terms struct {
+	// P99 of the time that an item takes from the begin of its fetch to the end
+	// of its write; 0: any.
+	P99 scenarios.Duration `json:"p99,omitzero"`
+	// MaxErrors is the share of items that may fail.
+	MaxErrors float64 `json:"max_errors"`
+	// NoFile is the limit of descriptors, MaxDescriptors how many may be open.
+	NoFile         int `json:"nofile"`
+	MaxDescriptors int `json:"max_descriptors"`
+	// Reach is the share of the highest throughput that is enough.
+	Reach float64 `json:"reach"`
+	// Cores that the SUT may use; 0: unknown.
+	Cores float64 `json:"cores,omitempty"`
+}
+
+// LimitPoint is one limit that was tried, over all its trials.
+type LimitPoint struct {
+	Limit int `json:"limit"`
+	// Variant is the name of its trials in the records.
+	Variant string `json:"variant"`
+	// Items of a trial.
+	Items int `json:"items"`
+	// Runs are its trials that could be measured, in the order of their blocks.
+	Runs []LimitRun `json:"runs"`
+	// Lost trials had no result; Why says what became of them.
+	Lost int      `json:"lost,omitempty"`
+	Why  []string `json:"why,omitempty"`
+	// Throughput in items a second; nil: too few trials for an interval.
+	Throughput *stats.Interval `json:"throughput,omitempty"`
+	// P99 of the time of an item, in nanoseconds, by the p99 of each trial; nil: as Throughput.
+	P99 *stats.Interval `json:"p99_ns,omitempty"`
+	// InFlight is X·R: throughput times the mean time of an item, the mean number
+	// of items in work by Little's law, which in a closed loop is the limit. Off is
+	// how far it is from it, as a share; beyond [OffBound] it is flagged.
+	// Nil: the strategy has no one limit of what is in work.
+	InFlight float64  `json:"in_flight"`
+	Off      *float64 `json:"little_off,omitempty"`
+	// Peak descriptors of all trials, nil: never seen; Kinds counted by the
+	// dialers, the highest of each; nil: not counted.
+	Peak     *int           `json:"peak_descriptors,omitempty"`
+	Kinds    *results.Kinds `json:"peak_by_kind,omitempty"`
+	Baseline int            `json:"baseline_descriptors"`
+	// Tried items of all trials, of which Failed failed; Errors by "side type".
+	Tried  int            `json:"items_tried"`
+	Failed int            `json:"items_failed"`
+	Errors map[string]int `json:"errors,omitempty"`
+	// Broken documents: lost, duplicate, wrong or foreign.
+	Broken int `json:"broken_documents,omitempty"`
+	// CPU is how many cores the SUT used, in the mean; Busy the share of all
+	// cores of the machine that was in use, by the median of the trials; 0: unknown.
+	CPU  float64 `json:"cpu_cores"`
+	Busy float64 `json:"machine_busy,omitempty"`
+	// Stages of all trials together: queue, fetch, handoff, pool_wait, write, item.
+	Stages map[string]results.Histogram `json:"stages,omitempty"`
+	// Unfit says which terms it breaks; empty: none.
+	Unfit []string `json:"unfit,omitempty"`
+}
+
+// LimitRun is one trial of a limit.
+type LimitRun struct {
+	// Trial is the index of its record.
+	Trial int `json:"trial"`
+	Block int `json:"block"`
+	// Throughput: items that were done, a second, while all slots were in use.
+	Throughput float64       `json:"throughput"`
+	P99        time.Duration `json:"p99_ns"`
+	// Busy is the share of all cores of the machine that was in use; 0: unknown.
+	Busy float64 `json:"machine_busy,omitempty"`
+}
+
+// Adaptive is what the adaptive strategy came to.
+type Adaptive struct {
+	Runs []AdaptiveRun `json:"runs"`
+}
+
+// AdaptiveRun is one trial of it.
+type AdaptiveRun struct {
+	Trial int `json:"trial"`
+	// Limit at the end of the trial, and the median of it over the second half.
+	Last       int     `json:"last_limit"`
+	Settled    int     `json:"settled_limit"`
+	Throughput float64 `json:"throughput"`
+}
+
+// Recommendation is the limit to take, and what speaks for it.
+type Recommendation struct {
+	// Limit; 0: none that was tried keeps the terms, whatever its throughput.
+	Limit int `json:"limit"`
+	// Compromise says that no limit that keeps the other terms reaches the share of
+	// the highest throughput that is asked for: Limit is the best of these.
+	Compromise bool `json:"compromise,omitempty"`
+	// UpTo is the highest limit up to which the terms are kept and throughput is not
+	// significantly below what is asked for: any from Limit to it will do.
+	UpTo int `json:"up_to,omitempty"`
+	// Peak is the limit of the highest throughput that was measured. Passed says
+	// that a higher limit had significantly less; else the peak is "at least" that.
+	Peak   int  `json:"peak_limit"`
+	Passed bool `json:"passed_peak"`
+	// Share of the highest throughput that Limit has.
+	Share float64 `json:"share_of_peak,omitempty"`
+	// FreeDescriptors at Limit, of those that the terms allow.
+	FreeDescriptors int `json:"free_descriptors,omitempty"`
+	// Binding is what keeps more from being done beyond the recommended limit.
+	Binding Blame `json:"binding"`
+	// Config to paste; nil: no limit is recommended.
+	Config *Config `json:"config,omitempty"`
+	// Waiting of items that come at random, where Limit is that of a server.
+	Waiting []Waiting `json:"waiting,omitempty"`
+	// Notes that whoever takes it should know.
+	Notes []string `json:"notes,omitempty"`
+}
+
+// Config are the settings that follow from the limit.
+type Config struct {
+	// MaxConnsPerHost of the HTTP client and MaxPoolSize of the MongoDB driver:
+	// as many as were seen open at once, at most the limit.
+	MaxConnsPerHost int `json:"MaxConnsPerHost"`
+	MaxPoolSize     int `json:"maxPoolSize"`
+	// NoFile for ulimit -n: the peak that was measured is 70 % of it, rounded up to
+	// a multiple of 64.
+	NoFile int `json:"ulimit_n"`
+}

@@ -1,0 +1,255 @@
+package capacity
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"floodgate/results"
+	"floodgate/scenarios"
+)
+
+// What a recommended limit keeps, where nobody says otherwise.
+const (
+	// DescriptorShare of the descriptors may be open.
+	DescriptorShare = 0.7
+	// Reach is the share of the highest throughput that is enough.
+	Reach = 0.95
+
+	nofileStep = 64 // ulimit -n is given as a multiple of it
+)
+
+// NewTerms are the terms in a process of so many descriptors and cores. A p99 of 0 is any.
+func NewTerms(p99 time.Duration, nofile int, cores float64) Terms {
+	return Terms{
+		P99: scenarios.Duration(p99), MaxErrors: float64(scenarios.DefaultSLOErrors), NoFile: nofile,
+		MaxDescriptors: int(DescriptorShare*float64(nofile) + 1e-9), Reach: Reach, Cores: cores,
+	}
+}
+
+// Conclude sets all that follows from the points: which of them break the
+// terms, the model (of those whose items did not fail), the recommendation and the exit code. It is a pure function
+// of the points, the adaptive runs, the terms and how the sweep ended.
+func (l *Limits) Conclude() {
+	slices.SortFunc(l.Points, func(a, b LimitPoint) int { return a.Limit - b.Limit })
+	l.Model, l.Recommendation = nil, nil
+	best := l.best()
+	var seen []Observation
+	for i := range l.Points {
+		p := &l.Points[i]
+		p.Unfit = l.breaks(*p, best)
+		if p.ErrorShare() > l.Terms.MaxErrors {
+			continue // what it does less of is not for want of scalability
+		}
+		for _, r := range p.Runs {
+			seen = append(seen, Observation{float64(p.Limit), r.Throughput})
+		}
+	}
+	if best != nil {
+		l.recommend(best)
+	}
+	if f, err := FitUSL(seen, l.Seed); err == nil {
+		largest := seen[len(seen)-1].N
+		if l.Recommendation == nil || !l.Recommendation.Passed || f.Peak != nil && f.Peak.Estimate > largest {
+			f.Peak = nil // never beyond what was seen
+		}
+		l.Model = &f
+	}
+	l.Exit = l.exit()
+}
+
+// best is the point of the highest throughput; nil: none has an interval.
+func (l *Limits) best() (best *LimitPoint) {
+	for i, p := range l.Points {
+		if p.Throughput != nil && (best == nil || p.Throughput.Estimate > best.Throughput.Estimate) {
+			best = &l.Points[i]
+		}
+	}
+	return best
+}
+
+// breaks says which terms a point breaks.
+func (l *Limits) breaks(p LimitPoint, best *LimitPoint) (why []string) {
+	say := func(format string, args ...any) { why = append(why, fmt.Sprintf(format, args...)) }
+	if p.Throughput == nil {
+		say("only %d trials could be measured, too few for an interval", len(p.Runs))
+		return why
+	}
+	t := l.Terms
+	if reach := t.Reach * best.Throughput.Estimate; p.Throughput.High < reach {
+		say("throughput up to %.3g/s, less than %.0f %% of the highest, %.3g/s", p.Throughput.High, 100*t.Reach, best.Throughput.Estimate)
+	}
+	return append(why, l.harms(p)...)
+}
+
+// harms are the terms that a point breaks but for throughput.
+func (l *Limits) harms(p LimitPoint) (why []string) {
+	say := func(format string, args ...any) { why = append(why, fmt.Sprintf(format, args...)) }
+	t := l.Terms
+	if bound := time.Duration(t.P99); bound > 0 && p.P99.High > float64(bound) {
+		say("p99 up to %s, more than %s", short(time.Duration(p.P99.High)), short(bound))
+	}
+	if p.Peak != nil && *p.Peak > t.MaxDescriptors {
+		say("%d descriptors, more than %d of %d", *p.Peak, t.MaxDescriptors, t.NoFile)
+	}
+	if p.ErrorShare() > t.MaxErrors {
+		say("%s of %d items failed, more than %s", share(p.ErrorShare()), p.Tried, share(t.MaxErrors))
+	}
+	if p.Broken > 0 {
+		say("%d documents lost, duplicate or wrong", p.Broken)
+	}
+	if p.Lost > len(p.Runs) {
+		say("%d of %d trials had no result", p.Lost, p.Lost+len(p.Runs))
+	}
+	return why
+}
+
+// recommend takes the smallest limit that breaks nothing, else the smallest that
+// reaches the most that can be had without harm.
+func (l *Limits) recommend(best *LimitPoint) {
+	r := &Recommendation{Peak: best.Limit, Passed: l.Passed()}
+	l.Recommendation = r
+	at := slices.IndexFunc(l.Points, func(p LimitPoint) bool { return len(p.Unfit) == 0 })
+	within := best
+	if at < 0 {
+		r.Compromise = true
+		at, within = l.compromise()
+	}
+	r.Binding = l.binding(at, best)
+	if at < 0 {
+		return
+	}
+	p := l.Points[at]
+	r.Limit, r.UpTo, r.Share = p.Limit, p.Limit, p.Throughput.Estimate/best.Throughput.Estimate
+	for _, q := range l.Points[at+1:] {
+		if q.Throughput == nil || len(l.harms(q)) > 0 || l.below(q, *within, l.Terms.Reach) {
+			break
+		}
+		r.UpTo = q.Limit
+	}
+	if p.Peak != nil {
+		r.FreeDescriptors = l.Terms.MaxDescriptors - *p.Peak
+	}
+	r.Config = configOf(p)
+	r.Waiting = waitingAt(p)
+	r.Notes = l.notes(p)
+}
+
+// compromise is the smallest limit that reaches the highest throughput of those
+// that do no harm, and that of the highest; -1: all do harm.
+func (l *Limits) compromise() (at int, within *LimitPoint) {
+	harmless := func(p LimitPoint) bool { return p.Throughput != nil && len(l.harms(p)) == 0 }
+	for i, p := range l.Points {
+		if harmless(p) && (within == nil || p.Throughput.Estimate > within.Throughput.Estimate) {
+			within = &l.Points[i]
+		}
+	}
+	at = slices.IndexFunc(l.Points, func(p LimitPoint) bool {
+		return harmless(p) && p.Throughput.High >= l.Terms.Reach*within.Throughput.Estimate
+	})
+	return at, within
+}
+
+// below says whether p does significantly less than that share of what best does.
+func (l *Limits) below(p, best LimitPoint, share float64) bool {
+	if p.Limit == best.Limit {
+		return false
+	}
+	i, ok := p.Against(best)
+	return ok && i.High < share
+}
+
+// Passed says that a limit above that of the highest throughput has
+// significantly less: the peak lies within what was tried.
+func (l *Limits) Passed() bool {
+	best := l.best()
+	return best != nil && slices.ContainsFunc(l.Points, func(p LimitPoint) bool {
+		return p.Limit > best.Limit && p.Throughput != nil && l.below(p, *best, 1)
+	})
+}
+
+// configOf are the settings that the peaks of a point ask for.
+func configOf(p LimitPoint) *Config {
+	c := &Config{MaxConnsPerHost: p.Limit, MaxPoolSize: p.Limit}
+	if k := p.Kinds; k != nil {
+		c.MaxConnsPerHost = min(p.Limit, max(1, k.Upstream))
+		c.MaxPoolSize = min(p.Limit, max(1, k.Mongo-scenarios.MonitorConns))
+	}
+	if p.Peak != nil {
+		need := int(float64(*p.Peak)/DescriptorShare) + 1
+		c.NoFile = (need + nofileStep - 1) / nofileStep * nofileStep
+	}
+	return c
+}
+
+// loads at which waiting is shown.
+var loads = []float64{0.5, 0.8, 0.95}
+
+func waitingAt(p LimitPoint) (all []Waiting) {
+	if p.Off == nil {
+		return nil
+	}
+	for _, load := range loads {
+		service := p.Stages["item"].Mean
+		if w, err := ErlangC(load*float64(p.Limit)/service.Seconds(), service, p.Limit); err == nil {
+			all = append(all, w)
+		}
+	}
+	return all
+}
+
+// notes are what whoever takes the limit of a point should know.
+func (l *Limits) notes(p LimitPoint) (all []string) {
+	say := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
+	if p.Idle() {
+		say("at %d throughput times time is %.3g (Little's law), too far from the limit: slots were empty between items, or a time is wrong", p.Limit, p.InFlight)
+	}
+	if p.Lost > 0 {
+		say("at %d, %d of %d trials had no result: %s", p.Limit, p.Lost, p.Lost+len(p.Runs), p.Why[0])
+	}
+	if f := p.ErrorShare(); f > 0 {
+		say("at %d, %s of the items failed", p.Limit, share(f))
+	}
+	return all
+}
+
+// exit is 0 where a limit is recommended, 1 where none keeps all terms, 3 where
+// too little is known: no interval, or a throughput that still rises at the
+// highest limit that could be tried; 4 where the sweep was ended early.
+func (l *Limits) exit() int {
+	r := l.Recommendation
+	switch {
+	case l.Interrupted || l.Unmeasured != "":
+		return exitUnmeasured
+	case r == nil:
+		return exitInconclusive
+	case r.Compromise:
+		return exitFailed
+	case r.Limit == l.Points[len(l.Points)-1].Limit && !r.Passed && r.Binding.Resource != Descriptors:
+		return exitInconclusive
+	}
+	return exitHeld
+}
+
+// Limit returns the point of a limit; nil: it was not tried.
+func (l *Limits) Limit(limit int) *LimitPoint {
+	for i := range l.Points {
+		if l.Points[i].Limit == limit {
+			return &l.Points[i]
+		}
+	}
+	return nil
+}
+
+// mean time of stages of a point.
+func (p LimitPoint) mean(stages ...string) (sum time.Duration) {
+	for _, s := range stages {
+		sum += p.Stages[s].Mean
+	}
+	return sum
+}
+
+// kindsText is "37 to the upstream, 39 to the database".
+func kindsText(k *results.Kinds) string {
+	return fmt.Sprintf("%d to the upstream, %d to the database", k.Upstream, k.Mongo)
+}

@@ -1,0 +1,274 @@
+package capacity_test
+
+import (
+	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+	"github.com/google/go-cmp/cmp"
+
+	"floodgate/results"
+	"floodgate/results/capacity"
+	"floodgate/scenarios"
+)
+
+// system is a made-up one: what it does at a limit.
+type system struct {
+	law     capacity.USL
+	sigma   float64 // of the noise of a trial, common to a block but for a tenth
+	nofile  int
+	blocks  int
+	limits  []float64
+	slow    string // the stage that takes what an item takes beyond the first's time
+	p99     time.Duration
+	failing func(limit int) int // items of 400
+	change  func(limit int, t *results.Trial)
+}
+
+func histogram(t testing.TB, value time.Duration, count int64) results.Histogram {
+	t.Helper()
+	h := hdrhistogram.New(1000, int64(10*time.Second), 2) // small: many are encoded
+	if err := h.RecordValues(int64(value), count); err != nil {
+		t.Fatal(err)
+	}
+	enc, err := results.NewHistogram(h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return enc
+}
+
+const itemsOfTrial = 400
+
+// sweep is the plan of a system, not concluded.
+func (s system) sweep(t testing.TB) *capacity.Limits {
+	t.Helper()
+	if s.blocks == 0 {
+		s.blocks = 6
+	}
+	if s.limits == nil {
+		s.limits = powers
+	}
+	if s.nofile == 0 {
+		s.nofile = 4096
+	}
+	l := &capacity.Limits{Kind: capacity.KindLimits, Strategy: "bounded", MaxLimit: 1000, Seed: 1, Terms: capacity.NewTerms(s.p99, s.nofile, 4)}
+	rng := rand.New(rand.NewPCG(3, 4))
+	noise := make([]float64, s.blocks)
+	for b := range noise {
+		noise[b] = rng.NormFloat64()
+	}
+	alone := time.Duration(float64(time.Second) / s.law.At(1))
+	for _, n := range s.limits {
+		var trials []results.Trial
+		for b := range s.blocks {
+			x := s.law.At(n) * math.Exp(s.sigma*(noise[b]+0.1*rng.NormFloat64()))
+			item, failed := time.Duration(n/x*float64(time.Second)), 0
+			if s.failing != nil {
+				failed = s.failing(int(n))
+			}
+			stage := map[string]time.Duration{"fetch": alone * 9 / 10, "write": alone / 10}
+			stage[s.slow] += max(0, item-alone)
+			trial := results.Trial{
+				Index: len(trials), Block: b, Variant: "bounded", Items: itemsOfTrial, Outcome: results.OutcomeOK,
+				Makespan:  time.Duration(itemsOfTrial / x * 1.2 * float64(time.Second)), // slots are empty at its end
+				ItemsDone: new(itemsOfTrial - failed), ItemsFailed: &failed,
+				Stages: map[string]results.Histogram{
+					"queue": histogram(t, time.Millisecond, itemsOfTrial),
+					"item":  histogram(t, item, itemsOfTrial), "fetch": histogram(t, stage["fetch"], itemsOfTrial), "write": histogram(t, stage["write"], itemsOfTrial),
+				},
+				Descriptors: results.Descriptors{
+					Baseline: 8, Samples: 9, Peak: 8 + 2*int(n) + scenarios.MonitorConns,
+					Inside: &results.Kinds{Upstream: int(n), Mongo: int(n) + scenarios.MonitorConns},
+				},
+				Documents: &results.Documents{},
+			}
+			queue := trial.Stages["queue"]
+			queue.Max = time.Duration((itemsOfTrial - n) / x * float64(time.Second)) // the last is begun
+			trial.Stages["queue"] = queue
+			if failed > 0 {
+				trial.Errors = []results.ErrorCount{{Type: "timeout", Side: "mongo", Count: failed}}
+			}
+			if s.change != nil {
+				s.change(int(n), &trial)
+			}
+			trials = append(trials, trial)
+		}
+		p, err := capacity.NewLimitPoint(int(n), l.Strategy, trials)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Points = append(l.Points, p)
+	}
+	return l
+}
+
+// The law has its peak at √(0.98/2e-4) = 70, and 95 % of it from about 43 on:
+// of the limits that were tried 64 is the first.
+var peaked = capacity.USL{Gamma: 40, Alpha: 0.02, Beta: 2e-4}
+
+func TestRecommendation(t *testing.T) {
+	rising := capacity.USL{Gamma: 40}
+	for name, test := range map[string]struct {
+		system
+		limit, upTo, peak int
+		passed            bool
+		binding           capacity.Resource
+		says              string
+		exit              int
+	}{
+		"the peak was passed":       {system{law: peaked, sigma: 0.03, slow: "write"}, 64, 64, 64, true, capacity.Database, "a write took", 0},
+		"fetches get slower":        {system{law: peaked, sigma: 0.03, slow: "fetch"}, 64, 64, 64, true, capacity.Upstream, "a fetch took", 0},
+		"any from 64 on do":         {system{law: capacity.USL{Gamma: 40, Alpha: 0.3, Beta: 1e-6}, slow: "write"}, 64, 256, 256, false, capacity.Database, "", 0},
+		"descriptors end it":        {system{law: peaked, sigma: 0.01, slow: "write", nofile: 100}, 16, 16, 64, true, capacity.Descriptors, "at 32, 74 open, more than 70 of 100", 1},
+		"noise does not hide it":    {system{law: peaked, sigma: 0.2, slow: "write"}, 64, 64, 64, true, capacity.Database, "", 0},
+		"nothing gives out":         {system{law: rising, sigma: 0.01, limits: powers[:6]}, 32, 32, 32, false, capacity.Limit, "nothing gave out up to 32", 3},
+		"p99 is too long":           {system{law: peaked, sigma: 0.01, slow: "write", p99: 40 * time.Millisecond}, 16, 16, 64, true, capacity.Database, "", 1},
+		"too few trials":            {system{law: peaked, blocks: 5}, 0, 0, 0, false, "", "", 3},
+		"the SUT has no CPU left":   {system{law: peaked, sigma: 0.01, slow: "write", change: busy}, 64, 64, 64, true, capacity.CPU, "used 3.8 of 4 cores", 0},
+		"items fail from 64 on":     {system{law: peaked, sigma: 0.01, slow: "write", failing: failing(64, 40)}, 32, 32, 64, true, capacity.Database, "failed", 1},
+		"a few items may fail":      {system{law: peaked, sigma: 0.01, slow: "write", failing: failing(64, 4)}, 64, 64, 64, true, capacity.Database, "", 0},
+		"documents are lost":        {system{law: peaked, sigma: 0.01, slow: "write", change: lost}, 32, 32, 64, true, capacity.Database, "", 1},
+		"EMFILE":                    {system{law: peaked, sigma: 0.01, slow: "write", change: emfile, nofile: 128}, 1, 1, 64, true, capacity.Descriptors, "EMFILE", 1},
+		"nothing could be measured": {system{law: peaked, change: crash}, 0, 0, 0, false, "", "", 3},
+	} {
+		t.Run(name, func(t *testing.T) {
+			l := test.sweep(t)
+			l.Conclude()
+			r := l.Recommendation
+			if r == nil {
+				if l.Exit != test.exit || test.peak != 0 {
+					t.Fatalf("no recommendation, exit code %d", l.Exit)
+				}
+				return
+			}
+			if r.Limit != test.limit || r.UpTo != test.upTo || r.Peak != test.peak || r.Passed != test.passed || l.Exit != test.exit {
+				t.Errorf("%d up to %d, peak at %d, passed %v, exit code %d, want %d up to %d, %d, %v, %d",
+					r.Limit, r.UpTo, r.Peak, r.Passed, l.Exit, test.limit, test.upTo, test.peak, test.passed, test.exit)
+			}
+			if r.Binding.Resource != test.binding || !strings.Contains(r.Binding.Says, test.says) {
+				t.Errorf("binding %+v, want %s with %q", r.Binding, test.binding, test.says)
+			}
+			if m := l.Model; m != nil && m.Peak != nil && (!test.passed || m.Peak.Estimate > float64(m.Residuals[len(m.Residuals)-1].Limit)) {
+				t.Errorf("the model's peak is %v, passed %v, beyond what it was fitted to", m.Peak, test.passed)
+			}
+			if m := l.Model; name == "the peak was passed" && (m == nil || m.Peak == nil || math.Abs(m.Peak.Estimate-70) > 5) {
+				t.Errorf("model %+v, want its peak at 70", m)
+			}
+			for _, p := range l.Points {
+				t.Log(p.Limit, p.Unfit)
+			}
+		})
+	}
+}
+
+func busy(limit int, t *results.Trial) {
+	t.Resources.UserCPU = time.Duration(float64(t.Makespan) * min(3.8, float64(limit)))
+}
+
+func lost(limit int, t *results.Trial) { t.Documents.Lost = limit / 64 }
+
+func crash(_ int, t *results.Trial) { t.Outcome, t.Reason = results.OutcomeCrashed, "exit status 2" }
+
+func emfile(limit int, t *results.Trial) {
+	if limit >= 2 {
+		*t.ItemsDone, t.ItemsFailed = itemsOfTrial-50, new(50)
+		t.Errors = []results.ErrorCount{{Type: "emfile", Side: "mongo", Count: 50}}
+	}
+}
+
+func failing(from, items int) func(int) int {
+	return func(limit int) int {
+		if limit >= from {
+			return items
+		}
+		return 0
+	}
+}
+
+// The settings are those that were seen at the limit.
+func TestConfig(t *testing.T) {
+	l := system{law: peaked, sigma: 0.01, slow: "write"}.sweep(t)
+	l.Conclude()
+	want := &capacity.Config{MaxConnsPerHost: 64, MaxPoolSize: 64, NoFile: 256} // 138 open of 198
+	if diff := cmp.Diff(want, l.Recommendation.Config); diff != "" {
+		t.Error(diff)
+	}
+	if got, want := l.Recommendation.FreeDescriptors, 2867-138; got != want {
+		t.Errorf("%d free, want %d", got, want)
+	}
+}
+
+// Where not all slots were in use Little's law tells.
+func TestLittle(t *testing.T) {
+	l := system{law: peaked, change: func(limit int, t *results.Trial) {
+		if limit == 64 {
+			queue := t.Stages["queue"]
+			queue.Max += queue.Max / 10
+			t.Stages["queue"] = queue
+		}
+	}}.sweep(t)
+	for _, p := range l.Points {
+		want := p.Limit == 64
+		if p.Idle() != want || p.Off == nil || math.Abs(p.InFlight-float64(p.Limit)*(1+*p.Off)) > 1e-9 {
+			t.Errorf("%d: %v in flight, off by %v", p.Limit, p.InFlight, *p.Off)
+		}
+	}
+}
+
+// What is recommended breaks nothing, and each limit below it breaks something.
+// Stored and concluded again, the plan is the same.
+func TestRecommendationHolds(t *testing.T) {
+	for seed := range uint64(10) { // fewer than a property has elsewhere: each is fitted twice
+		r := rand.New(rand.NewPCG(seed, 1))
+		s := system{
+			law:   capacity.USL{Gamma: 40, Alpha: r.Float64() / 2, Beta: r.Float64() / 100},
+			sigma: r.Float64() / 5, nofile: 20 + r.IntN(500), p99: time.Duration(r.IntN(100)) * time.Millisecond,
+			slow: "fetch", limits: powers[:5],
+		}
+		l := s.sweep(t)
+		l.Conclude()
+		rec := l.Recommendation
+		below := true
+		for _, p := range l.Points {
+			switch {
+			case p.Limit == rec.Limit && rec.Compromise:
+				below = false
+			case p.Limit == rec.Limit:
+				below = false
+				if len(p.Unfit) > 0 || p.Throughput.High < 0.95*l.Limit(rec.Peak).Throughput.Estimate {
+					t.Fatalf("%d is recommended: %v", p.Limit, p.Unfit)
+				}
+			case below && len(p.Unfit) == 0:
+				t.Fatalf("%d breaks nothing, %d is recommended", p.Limit, rec.Limit)
+			}
+		}
+		text, err := json.Marshal(l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var again capacity.Limits
+		if err := json.Unmarshal(text, &again); err != nil {
+			t.Fatal(err)
+		}
+		slices.Reverse(again.Points)
+		again.Conclude()
+		if diff := cmp.Diff(l, &again); diff != "" {
+			t.Fatal(diff)
+		}
+	}
+}
+
+// An interrupted sweep says what it has, with its own exit code.
+func TestInterruptedSweep(t *testing.T) {
+	l := system{law: peaked, sigma: 0.01}.sweep(t)
+	l.Interrupted = true
+	if l.Conclude(); l.Exit != 4 || l.Recommendation == nil || l.Recommendation.Limit != 64 {
+		t.Errorf("exit code %d, %+v", l.Exit, l.Recommendation)
+	}
+}

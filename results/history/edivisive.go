@@ -1,0 +1,161 @@
+package history
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+)
+
+// Options of [EDivisive]; zero values are the defaults.
+type Options struct {
+	// MinSize is how many values a segment has at least; 0: 3, allowed: 2 and more.
+	MinSize int
+	// Permutations of each test; 0: 499.
+	Permutations int
+	// Level is the allowed probability of a change point where there is none; 0: 0.01.
+	Level float64
+	// Seed of the permutations: one seed gives one result.
+	Seed uint64
+}
+
+func (o Options) withDefaults() Options {
+	if o.MinSize == 0 {
+		o.MinSize = 3
+	}
+	if o.Permutations == 0 {
+		o.Permutations = 499
+	}
+	if o.Level == 0 {
+		o.Level = 0.01
+	}
+	o.MinSize = max(o.MinSize, 2)
+	return o
+}
+
+// ChangePoint is where the distribution of a sequence changes.
+type ChangePoint struct {
+	// At is the index of the first value after the change.
+	At int
+	// P is the share of permutations that seem to change as much, itself included.
+	P float64
+}
+
+// EDivisive finds change points in x, rising, without assuming any
+// distribution: it splits where the energy distance of both sides is largest,
+// tests that by permutations inside the segments found so far, and goes on until
+// a split is not significant (D. S. Matteson, N. A. James, A Nonparametric
+// Approach for Multiple Change Point Analysis of Multivariate Data, JASA 109,
+// 2014, with exponent 1). Values that are not finite find nothing.
+func EDivisive(x []float64, o Options) []ChangePoint {
+	o = o.withDefaults()
+	if slices.ContainsFunc(x, func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }) {
+		return nil
+	}
+	rng := rand.New(rand.NewPCG(o.Seed, 0x652d646976))
+	var found []ChangePoint
+	for {
+		segments := split(x, found)
+		q, at := best(segments, o.MinSize)
+		if !(q > 0) {
+			return found
+		}
+		p, significant := o.test(segments, q, rng)
+		if !significant {
+			return found
+		}
+		found = append(found, ChangePoint{At: at, P: p})
+		slices.SortFunc(found, func(a, b ChangePoint) int { return a.At - b.At })
+	}
+}
+
+// Needed is how many values can show a change at all: the permutations that
+// split them as well as a step in their middle, one half before the other in
+// either order, must be rare enough.
+func (o Options) Needed() int {
+	o = o.withDefaults()
+	n, half := 2*o.MinSize, o.MinSize
+	for orders := binomial(n, half); 2/orders > o.Level; orders = binomial(n, half) {
+		n++
+		half = n / 2
+	}
+	return n
+}
+
+func binomial(n, k int) float64 {
+	c := 1.0
+	for i := range k {
+		c = c * float64(n-i) / float64(i+1)
+	}
+	return math.Round(c)
+}
+
+// split cuts x at the change points.
+func split(x []float64, at []ChangePoint) [][]float64 {
+	var segments [][]float64
+	from := 0
+	for _, c := range at {
+		segments, from = append(segments, x[from:c.At]), c.At
+	}
+	return append(segments, x[from:])
+}
+
+// test gives the p-value of the best split, as long as it can be significant.
+func (o Options) test(segments [][]float64, q float64, rng *rand.Rand) (p float64, significant bool) {
+	shuffled := make([][]float64, len(segments))
+	for i, s := range segments {
+		shuffled[i] = slices.Clone(s)
+	}
+	allowed := int(o.Level*float64(o.Permutations+1)+1e-9) - 1 // besides the order that there is
+	high := 0
+	for range o.Permutations {
+		for _, s := range shuffled {
+			rng.Shuffle(len(s), func(i, j int) { s[i], s[j] = s[j], s[i] })
+		}
+		if other, _ := best(shuffled, o.MinSize); other >= q*(1-1e-9) {
+			if high++; high > allowed {
+				return 1, false
+			}
+		}
+	}
+	return float64(high+1) / float64(o.Permutations+1), high <= allowed
+}
+
+// best is the largest statistic of any segment, and where its split is in all.
+func best(segments [][]float64, minSize int) (q float64, at int) {
+	from := 0
+	for _, s := range segments {
+		if v, i := bestSplit(s, minSize); v > q {
+			q, at = v, from+i
+		}
+		from += len(s)
+	}
+	return q, at
+}
+
+// bestSplit is the largest Q = nm/(n+m) E of any n values z[:t] and the m
+// after them, z[t:k], with E = 2 mean|x-y| - mean|x-x'| - mean|y-y'|, and its t.
+// The end k is not always that of z, lest a later change hides one.
+func bestSplit(z []float64, minSize int) (q float64, at int) {
+	row := make([]float64, len(z))      // row[t]: sum of |z[t]-z[j]|, t < j < k
+	first := make([]float64, len(z)+1)  // first[t]: sum of all pairs of z[:t]
+	within := make([]float64, len(z)+1) // within[t]: sum of all pairs of z[t:k]
+	for k := 1; k <= len(z); k++ {
+		last := z[k-1]
+		sum := 0.0
+		for t := k - 1; t >= 0; t-- {
+			row[t] += math.Abs(z[t] - last)
+			sum += row[t]
+			within[t] = sum
+		}
+		first[k] = sum
+		for t := minSize; t <= k-minSize; t++ {
+			n, m := float64(t), float64(k-t)
+			between := first[k] - first[t] - within[t]
+			e := 2*between/(n*m) - 2*first[t]/(n*(n-1)) - 2*within[t]/(m*(m-1))
+			if v := e * n * m / (n + m); v > q*(1+1e-12) {
+				q, at = v, t
+			}
+		}
+	}
+	return q, at
+}

@@ -1,0 +1,286 @@
+// Package history looks for changes over stored runs of one scenario: after
+// which run a variant became slower, hungrier or more faulty.
+//
+// A [Collector] takes runs one after another and keeps of each what its table
+// says. Runs of different scenarios, environments and machines are never mixed:
+// each [Group] stands for itself, and what was left out is named. Changes are
+// found by [EDivisive]. They advise, and judge nothing: runs of other days
+// differ in more than the program.
+package history
+
+import (
+	"cmp"
+	"fmt"
+	"hash/fnv"
+	"slices"
+	"time"
+
+	"floodgate/results"
+	"floodgate/results/stats"
+	"floodgate/results/summary"
+)
+
+// Metrics of a series.
+const (
+	Makespan  = "makespan"  // median, in nanoseconds
+	Reduction = "reduction" // of the makespan, a share
+	ItemP99   = "item p99"  // in nanoseconds
+	Peak      = "peak descriptors"
+	Errors    = "errors" // of all trials
+)
+
+// Metrics are all of them, in the order of a report.
+func Metrics() []string { return []string{Makespan, Reduction, ItemP99, Peak, Errors} }
+
+// Limit is how many runs of a group are looked at, the newest ones: a search
+// takes time that grows with the square of it.
+const Limit = 100
+
+// History of stored runs.
+type History struct {
+	// Level is the probability of a change in a series that has none.
+	Level  float64 `json:"level"`
+	Groups []Group `json:"groups"`
+	// Left are runs that are in no group.
+	Left []Left `json:"left_out,omitempty"`
+}
+
+// Left is a run that was left out, and why.
+type Left struct {
+	Run string `json:"run"`
+	Why string `json:"why"`
+}
+
+// Group are comparable runs, oldest first.
+type Group struct {
+	Scenario    string  `json:"scenario"`
+	Hash        string  `json:"scenario_hash"`
+	Quick       bool    `json:"quick,omitempty"`
+	Environment string  `json:"environment"`
+	Machine     Machine `json:"machine"`
+	Runs        []Run   `json:"runs"`
+	// Older runs than those were left out, for their number.
+	Older int `json:"older,omitempty"`
+	// Needed is how many runs can show a change at all.
+	Needed int      `json:"needed"`
+	Series []Series `json:"series"`
+}
+
+// Machine is what runs must have in common to be comparable: what of a
+// fingerprint does not change with the software.
+type Machine struct {
+	CPU    string `json:"cpu"`
+	Cores  int    `json:"cores"`
+	Memory int64  `json:"memory_gib"` // rounded: kernels reserve more or less of it
+	OS     string `json:"os"`
+	Arch   string `json:"arch"`
+}
+
+// Run is one of a group.
+type Run struct {
+	ID       string    `json:"id"`
+	Started  time.Time `json:"started"`
+	Revision string    `json:"revision"`
+	Modified bool      `json:"modified,omitempty"`
+}
+
+// Series is a metric of one variant at one level, a value a run.
+type Series struct {
+	Metric  string `json:"metric"`
+	Variant string `json:"variant"`
+	Level   string `json:"level"`
+	// Label is a shorter name of the level, where the scenario gives one.
+	Label string `json:"label,omitempty"`
+	// Values by run; nil: the run has none.
+	Values  []*float64 `json:"values"`
+	Changes []Change   `json:"changes,omitempty"`
+}
+
+// Change is one of a series. From and To are the medians of the runs since the
+// change before it and until the next one.
+type Change struct {
+	// After is the last run before the change, First the one that has it: their
+	// places in the group's runs, from 0.
+	After int     `json:"after"`
+	First int     `json:"first"`
+	From  float64 `json:"from"`
+	To    float64 `json:"to"`
+	P     float64 `json:"p"`
+}
+
+// Relative is the change as a share of From. False: From is 0.
+func (c Change) Relative() (share float64, ok bool) {
+	if c.From == 0 {
+		return 0, false
+	}
+	return (c.To - c.From) / c.From, true
+}
+
+// Collector gathers runs.
+type Collector struct {
+	groups []*group
+	left   []Left
+}
+
+type key struct {
+	scenario, hash, environment string
+	quick                       bool
+	machine                     Machine
+}
+
+type group struct {
+	key    key
+	runs   []Run
+	series []cell // in the scenario's order
+}
+
+type cell struct {
+	metric, variant, level, label string
+	values                        map[string]float64 // by run
+}
+
+// LeaveOut names a run that cannot be taken.
+func (c *Collector) LeaveOut(id, why string) { c.left = append(c.left, Left{Run: id, Why: why}) }
+
+// Add takes a run, or says in the history why it does not.
+func (c *Collector) Add(run *results.Run) {
+	h := run.Header
+	switch {
+	case h.Plan:
+		c.LeaveOut(h.ID, "a plan's search")
+		return
+	case !run.Complete:
+		c.LeaveOut(h.ID, fmt.Sprintf("not finished: %d of %d trials", len(run.Trials), h.Planned))
+		return
+	}
+	x, err := summary.NewIndex(run)
+	if err != nil {
+		c.LeaveOut(h.ID, err.Error())
+		return
+	}
+	table, err := x.Table()
+	if err != nil {
+		c.LeaveOut(h.ID, err.Error())
+		return
+	}
+	g := c.group(key{h.ScenarioName, h.Hash, h.Environment.Kind, h.Quick, machineOf(h.Fingerprint)})
+	g.runs = append(g.runs, Run{ID: h.ID, Started: h.Started, Revision: h.Fingerprint.Revision, Modified: h.Fingerprint.Modified})
+	labels := map[string]string{}
+	for _, l := range x.Levels {
+		labels[l.Name] = l.Label
+	}
+	for _, row := range table.Rows {
+		for metric, value := range values(row) {
+			g.add(metric, row, labels[row.Level], h.ID, value)
+		}
+	}
+}
+
+func machineOf(f results.Fingerprint) Machine {
+	return Machine{CPU: f.CPU, Cores: f.Cores, Memory: (f.Memory + 1<<29) >> 30, OS: f.OS, Arch: f.Arch}
+}
+
+func (c *Collector) group(k key) *group {
+	for _, g := range c.groups {
+		if g.key == k {
+			return g
+		}
+	}
+	c.groups = append(c.groups, &group{key: k})
+	return c.groups[len(c.groups)-1]
+}
+
+// values are those that a row has.
+func values(row summary.Row) map[string]float64 {
+	v := map[string]float64{}
+	if row.Makespan != nil && *row.Makespan > 0 {
+		v[Makespan] = float64(*row.Makespan)
+	}
+	if row.Reduction != nil {
+		v[Reduction] = row.Reduction.Estimate
+	}
+	if row.ItemP99 != nil {
+		v[ItemP99] = float64(*row.ItemP99)
+	}
+	if row.Peak != nil {
+		v[Peak] = float64(*row.Peak)
+	}
+	if row.OK > 0 || row.ErrorCount() > 0 {
+		v[Errors] = float64(row.ErrorCount())
+	}
+	return v
+}
+
+func (g *group) add(metric string, row summary.Row, label, run string, value float64) {
+	i := slices.IndexFunc(g.series, func(s cell) bool {
+		return s.metric == metric && s.variant == row.Variant && s.level == row.Level
+	})
+	if i < 0 {
+		g.series, i = append(g.series, cell{metric: metric, variant: row.Variant, level: row.Level, label: label, values: map[string]float64{}}), len(g.series)
+	}
+	g.series[i].values[run] = value
+}
+
+// History looks for changes in what was gathered. Groups stand in the order of
+// their names, the largest one of a name first; the same runs give the same history.
+func (c *Collector) History(o Options) *History {
+	o = o.withDefaults()
+	h := &History{Level: o.Level, Groups: []Group{}, Left: slices.Clone(c.left)}
+	slices.SortFunc(h.Left, func(a, b Left) int { return cmp.Compare(a.Run, b.Run) })
+	for _, g := range c.groups {
+		h.Groups = append(h.Groups, g.history(o))
+	}
+	slices.SortStableFunc(h.Groups, func(a, b Group) int {
+		return cmp.Or(cmp.Compare(a.Scenario, b.Scenario), cmp.Compare(len(b.Runs), len(a.Runs)), cmp.Compare(a.Runs[0].ID, b.Runs[0].ID))
+	})
+	return h
+}
+
+func (g *group) history(o Options) Group {
+	runs := slices.Clone(g.runs)
+	slices.SortFunc(runs, func(a, b Run) int { return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.ID, b.ID)) })
+	older := max(0, len(runs)-Limit)
+	runs = runs[older:]
+	out := Group{
+		Scenario: g.key.scenario, Hash: g.key.hash, Quick: g.key.quick, Environment: g.key.environment, Machine: g.key.machine,
+		Runs: runs, Older: older, Needed: o.Needed(), Series: []Series{},
+	}
+	for _, metric := range Metrics() {
+		for _, c := range g.series {
+			if c.metric == metric {
+				out.Series = append(out.Series, c.series(runs, o))
+			}
+		}
+	}
+	return out
+}
+
+func (c cell) series(runs []Run, o Options) Series {
+	s := Series{Metric: c.metric, Variant: c.variant, Level: c.level, Label: c.label, Values: make([]*float64, len(runs))}
+	var known []float64
+	var where []int // of the known values
+	for i, r := range runs {
+		if v, ok := c.values[r.ID]; ok {
+			s.Values[i] = &v
+			known, where = append(known, v), append(where, i)
+		}
+	}
+	name := fnv.New64a()
+	fmt.Fprintf(name, "%q %q %q", c.metric, c.variant, c.level)
+	o.Seed ^= name.Sum64()
+	points := EDivisive(known, o)
+	for i, p := range points {
+		from, to := 0, len(known)
+		if i > 0 {
+			from = points[i-1].At
+		}
+		if i+1 < len(points) {
+			to = points[i+1].At
+		}
+		s.Changes = append(s.Changes, Change{
+			After: where[p.At-1], First: where[p.At], P: p.P,
+			From: stats.Median(known[from:p.At]), To: stats.Median(known[p.At:to]),
+		})
+	}
+	return s
+}

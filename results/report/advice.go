@@ -1,0 +1,91 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"floodgate/results/capacity"
+)
+
+// recommendation says in words which limit to take, and what speaks for it.
+func (p *limitPrinter) recommendation() {
+	r := p.plan.Recommendation
+	if r == nil {
+		return
+	}
+	p.line("")
+	p.wrapped("", p.bold(p.advice(r)), "")
+	if r.Limit > 0 {
+		taken := p.plan.Limit(r.Limit)
+		p.hang("throughput", "%s/s, %s of the highest (%s/s at %d)", digits(taken.Throughput.Estimate), percent(r.Share),
+			digits(p.plan.Limit(r.Peak).Throughput.Estimate), r.Peak)
+		if taken.Peak != nil {
+			p.hang("headroom", "%s of %s descriptors open, %s more allowed", count(*taken.Peak), count(p.plan.Terms.NoFile), count(r.FreeDescriptors))
+		}
+	}
+	p.hang("binding", "%s: %s", r.Binding.Resource, r.Binding.Says)
+	p.adaptive()
+	p.waiting(r.Waiting)
+	for _, note := range r.Notes {
+		p.hang("note", "%s", note)
+	}
+}
+
+// advice is the recommendation in a sentence.
+func (p *limitPrinter) advice(r *capacity.Recommendation) string {
+	switch {
+	case r.Limit == 0:
+		return "take none of these: each breaks what is asked for"
+	case r.Compromise:
+		return fmt.Sprintf("%d is the best that can be had: no limit reaches %.0f %% of the highest throughput and keeps the rest", r.Limit, 100*p.plan.Terms.Reach)
+	case r.UpTo > r.Limit:
+		return fmt.Sprintf("take %d; anything up to %d will do", r.Limit, r.UpTo)
+	}
+	return fmt.Sprintf("take %d", r.Limit)
+}
+
+// adaptive is the limit that was found by another way.
+func (p *limitPrinter) adaptive() {
+	a := p.plan.Adaptive
+	if a == nil {
+		return
+	}
+	low, high := a.Between()
+	text := count(low)
+	if high > low {
+		text = fmt.Sprintf("%d to %d", low, high)
+	}
+	var rates []string
+	for _, run := range a.Runs {
+		rates = append(rates, digits(run.Throughput))
+	}
+	p.hang("adaptive", "the strategy that finds its limit itself came to %s (%s/s)", text, strings.Join(rates, ", "))
+}
+
+// waiting is what items have to expect that come when they come.
+func (p *limitPrinter) waiting(all []capacity.Waiting) {
+	if len(all) == 0 {
+		return
+	}
+	w := all[len(all)/2]
+	p.hang("waiting", "where items come at random at %s/s, %.0f %% of the slots being in use, %s of them wait, %s in the mean of all (Erlang C, for Poisson arrivals, exponential times that do not depend on the load, and room for all that wait)",
+		digits(w.Rate), 100*w.Load, percent(w.Waits), duration(w.Mean))
+}
+
+// config are the settings to paste.
+func (p *limitPrinter) config() {
+	r := p.plan.Recommendation
+	if r == nil || r.Config == nil {
+		return
+	}
+	c, g := r.Config, &grid{columns: make([]column, 2)}
+	g.add(fmt.Sprintf("maxPoolSize=%d", c.MaxPoolSize), "# in the MongoDB connection string")
+	g.add(fmt.Sprintf("MaxConnsPerHost: %d,", c.MaxConnsPerHost), "// in Go's http.Transport; MaxIdleConnsPerHost as well")
+	if peak := p.plan.Limit(r.Limit).Peak; peak != nil {
+		g.add(fmt.Sprintf("ulimit -n %d", c.NoFile), fmt.Sprintf("# at the peak %d were open, %.0f %% of it", *peak, 100*float64(*peak)/float64(c.NoFile)))
+	}
+	p.line("")
+	for _, l := range g.lines() {
+		p.line("  " + l)
+	}
+}

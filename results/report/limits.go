@@ -1,0 +1,223 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+	"time"
+
+	"floodgate/results/capacity"
+	"floodgate/results/stats"
+)
+
+// Limits writes a plan of limits for a person: what each limit gave, the model
+// of it, the limit to take and the settings that follow.
+func Limits(w io.Writer, plan *capacity.Limits, o Options) error {
+	if o.Width == 0 {
+		o.Width = 100
+	}
+	p := &limitPrinter{printer: printer{width: max(o.Width, 80), color: o.Color}, plan: plan}
+	p.line(p.bold(plan.Scenario + ": which limit to take"))
+	p.terms()
+	p.table()
+	p.model()
+	p.recommendation()
+	p.config()
+	p.end()
+	if _, err := w.Write(p.out.Bytes()); err != nil {
+		return fmt.Errorf("write plan %q: %w", plan.ID, err)
+	}
+	return nil
+}
+
+// LimitsJSON writes a plan of limits, indented, with a newline at its end.
+func LimitsJSON(w io.Writer, plan *capacity.Limits) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(plan); err != nil {
+		return fmt.Errorf("write plan %q: %w", plan.ID, err)
+	}
+	return nil
+}
+
+type limitPrinter struct {
+	printer
+	plan *capacity.Limits
+}
+
+// hang writes a name and what is to be said of it.
+func (p *limitPrinter) hang(name, format string, args ...any) {
+	p.hanging(fmt.Sprintf("%-*s", indent, name) + fmt.Sprintf(format, args...))
+}
+
+// terms say what is asked of a limit.
+func (p *limitPrinter) terms() {
+	t := p.plan.Terms
+	text := fmt.Sprintf("throughput ≥ %.0f %% of the highest, errors ≤ %s, descriptors ≤ %s of %s", 100*t.Reach, percent(t.MaxErrors), count(t.MaxDescriptors), count(t.NoFile))
+	if t.P99 > 0 {
+		text += ", p99 of an item ≤ " + duration(time.Duration(t.P99))
+	}
+	p.hang("asked for", "%s", text)
+	if p.plan.Level != "" {
+		p.hang("level", "%s", p.plan.Level)
+	}
+}
+
+func (p *limitPrinter) table() {
+	g := &grid{columns: []column{
+		{title: "limit", right: true}, {title: "items/s", right: true}, {title: "95 % interval", right: true}, {title: "p99", right: true, drop: 1},
+		{title: "FDs", right: true}, {title: "errors", right: true, drop: 2}, {title: "X·R", right: true, drop: 3}, {title: ""},
+	}}
+	for _, t := range p.plan.Points {
+		g.add(p.cells(t)...)
+	}
+	g.fit(p.width)
+	p.line("")
+	if len(p.plan.Points) == 0 {
+		p.line("no limit was tried to its end")
+		return
+	}
+	widths := g.widths()
+	p.line(p.paint(g.line(g.titles(), widths), faint))
+	for i, row := range g.rows {
+		p.line(g.line(row, widths))
+		if says := below(p.plan.Points[i]); says != "" {
+			p.wrapped("       ", says, faint)
+		}
+	}
+	p.wrapped("", "X·R: throughput times the mean time of an item, which is the limit by Little's law; ! is more than 5 % off", faint)
+}
+
+func (p *limitPrinter) cells(t capacity.LimitPoint) []string {
+	fds := orNone(t.Peak, count)
+	x, interval, p99 := none, none, none
+	if i := t.Throughput; i != nil {
+		x, interval = digits(i.Estimate), span(*i, digits)
+	}
+	if i := t.P99; i != nil {
+		p99 = duration(time.Duration(i.Estimate))
+	}
+	inFlight := digits(t.InFlight)
+	switch {
+	case len(t.Runs) == 0:
+		inFlight = none
+	case t.Idle():
+		inFlight += p.paint(" !", doubt)
+	}
+	return []string{count(t.Limit), x, interval, p99, fds, percent(t.ErrorShare()), inFlight, p.mark(t)}
+}
+
+// mark says what a limit is to be taken for.
+func (p *limitPrinter) mark(t capacity.LimitPoint) string {
+	r := p.plan.Recommendation
+	var marks []string
+	switch {
+	case r == nil:
+		return ""
+	case r.Limit == t.Limit:
+		marks = append(marks, p.paint("take this", good))
+	case r.Limit > 0 && t.Limit > r.Limit && t.Limit <= r.UpTo:
+		marks = append(marks, "will do")
+	}
+	if r.Peak == t.Limit {
+		marks = append(marks, "highest")
+	}
+	return strings.Join(marks, ", ")
+}
+
+// below is what stands under a row: what speaks against the limit beside its
+// throughput, and trials that had no result.
+func below(t capacity.LimitPoint) string {
+	var all []string
+	for _, why := range t.Unfit {
+		if !strings.HasPrefix(why, "throughput") {
+			all = append(all, why)
+		}
+	}
+	if t.Lost > 0 {
+		all = append(all, fmt.Sprintf("%s without result: %s", plural(t.Lost, "trial", "trials"), strings.Join(t.Why, "; ")))
+	}
+	return strings.Join(all, "; ")
+}
+
+// span writes an interval: "[9.1, 11.2]".
+func span(i stats.Interval, format func(float64) string) string {
+	return "[" + format(i.Low) + ", " + format(i.High) + "]"
+}
+
+// model says what law the points follow, and where its peak is.
+func (p *limitPrinter) model() {
+	p.line("")
+	f := p.plan.Model
+	if f == nil {
+		p.hang("model", "none: four limits at least are needed")
+		return
+	}
+	each := func(i stats.Interval) string { return small(i.Estimate) + " " + span(i, small) }
+	p.hang("model", "γN / (1 + α(N−1) + βN(N−1)), the Universal Scalability Law: γ %s/s, α %s, β %s", each(f.Gamma), each(f.Alpha), each(f.Beta))
+	p.hang("", "furthest from it at %d: %s", f.WorstAt, offBy(f.Worst))
+	r, last := p.plan.Recommendation, 0
+	for _, t := range p.plan.Points {
+		if t.Throughput != nil {
+			last = t.Limit
+		}
+	}
+	switch {
+	case r == nil:
+	case !r.Passed:
+		p.hang("peak", "≥ %d, the largest tested: throughput was not seen to fall", last)
+	case f.Peak != nil:
+		p.hang("peak", "at %d of those tested; %.0f %s by the model", r.Peak, f.Peak.Estimate, span(*f.Peak, func(x float64) string { return fmt.Sprintf("%.0f", x) }))
+	default:
+		p.hang("peak", "at %d of those tested; the model has none", r.Peak)
+	}
+}
+
+func offBy(share float64) string {
+	if share < 0 {
+		return percent(-share) + " below"
+	}
+	return percent(share) + " above"
+}
+
+// small writes a number with three digits, however small: "0.0277", "1.04e-04".
+func small(x float64) string {
+	if x != 0 && x < 1e-3 {
+		return strconv.FormatFloat(x, 'e', 2, 64)
+	}
+	return digits(x)
+}
+
+func (p *limitPrinter) end() {
+	m, env := p.plan.Machine, p.plan.Environment
+	p.line("")
+	p.hang("environment", "%s: %s, %s", env.Kind, env.Database, env.Upstream)
+	p.hang("machine", "%s, %s, %s", m.CPU, plural(m.Cores, "core", "cores"), gibibytes(m.Memory))
+	if p.plan.Records != "" {
+		p.hang("records", "%s", p.plan.Records)
+	}
+	trials := 0
+	for _, t := range p.plan.Points {
+		trials += len(t.Runs) + t.Lost
+	}
+	text, r := fmt.Sprintf("%s tried in %s", plural(len(p.plan.Points), "limit", "limits"), plural(trials, "trial", "trials")), p.plan.Recommendation
+	switch {
+	case p.plan.Unmeasured != "":
+		text += "; not measured to the end: " + p.plan.Unmeasured
+	case p.plan.Interrupted:
+		text += ", interrupted"
+	case r == nil:
+		text += ", too few to tell"
+	case r.Limit == 0:
+		text += ", none keeps what is asked for"
+	case r.Compromise:
+		text += ", none keeps all that is asked for"
+	case p.plan.Exit != 0:
+		text += ", throughput still rises"
+	}
+	p.line("")
+	p.wrapped("", fmt.Sprintf("%s (exit code %d)", p.bold(text), p.plan.Exit), "")
+}

@@ -1,0 +1,50 @@
+package report
+
+import (
+	"cmp"
+	"slices"
+	"strings"
+
+	"charm.land/lipgloss/v2"
+
+	"floodgate/results/noise"
+)
+
+// noise writes what disturbed the run, and what would help, where anything did.
+func (p *printer) noise() {
+	found := slices.Clone(p.v.Noise.Findings)
+	if len(found) == 0 {
+		return
+	}
+	slices.SortStableFunc(found, func(a, b noise.Finding) int { return rank(a) - rank(b) })
+	p.line("")
+	p.line(p.bold("noise"))
+	const width = len("too noisy") + len(gap)
+	indent := strings.Repeat(" ", 2+width)
+	for i, f := range found {
+		mark, color := "note", faint
+		if f.Severity == noise.TooNoisy {
+			mark, color = "too noisy", doubt
+		}
+		text := f.Kind + ": " + f.Says
+		if f.Level != "" {
+			text += ", at " + cmp.Or(p.v.Labels[f.Level], f.Level)
+		}
+		first := "  " + p.paint(mark, color) + strings.Repeat(" ", width-len(mark))
+		for l := range strings.Lines(lipgloss.Wrap(text, p.width-len(indent), "")) {
+			p.line(first + strings.TrimSpace(l))
+			first = indent
+		}
+		if i == len(found)-1 || found[i+1].Helps != f.Helps {
+			p.wrapped(indent, "helps: "+f.Helps, faint)
+		}
+	}
+}
+
+// rank puts first what makes pairs doubtful.
+func rank(f noise.Finding) int {
+	if f.Severity == noise.TooNoisy {
+		return 0
+	}
+	return 1
+}

@@ -1,0 +1,54 @@
+package stats
+
+import "fmt"
+
+// Binomial bounds the probability of what happened k times in n independent
+// tries: the values that neither one-sided exact test rejects (C. J. Clopper,
+// E. S. Pearson, The Use of Confidence or Fiducial Limits Illustrated in the
+// Case of the Binomial, Biometrika 26, 1934). It holds the true rate at least as
+// often as level says, mostly more often. k is from 0 to n, and n at least 1.
+func Binomial(k, n int, level float64) (Interval, error) {
+	if err := check(nil, level); err != nil {
+		return Interval{}, fmt.Errorf("interval of a rate: %w", err)
+	}
+	if n < 1 {
+		return Interval{}, fmt.Errorf("interval of a rate: %w", ErrNoData)
+	}
+	if k < 0 || k > n {
+		return Interval{}, fmt.Errorf("interval of a rate: %d of %d: from 0 to %d", k, n, n)
+	}
+	alpha := (1 - level) / 2
+	i := Interval{Estimate: float64(k) / float64(n), Low: 0, High: 1, Level: level, Achieved: level, N: n}
+	if k > 0 {
+		i.Low = solve(func(p float64) bool { return binomialSum(n, k, n, p) > alpha })
+	}
+	if k < n {
+		i.High = solve(func(p float64) bool { return binomialSum(n, 0, k, p) <= alpha })
+	}
+	return i, nil
+}
+
+// binomialSum is P(from ≤ B ≤ to) of n trials with probability p.
+func binomialSum(n, from, to int, p float64) float64 {
+	sum := 0.0
+	for k := from; k <= to; k++ {
+		sum += binomial(n, k, p)
+	}
+	return sum
+}
+
+// solve is where beyond begins to hold between 0 and 1, by halving.
+func solve(beyond func(float64) bool) float64 {
+	low, high := 0.0, 1.0
+	for {
+		middle := low + (high-low)/2
+		switch {
+		case middle <= low || middle >= high || high-low < 1e-15*high:
+			return middle
+		case beyond(middle):
+			high = middle
+		default:
+			low = middle
+		}
+	}
+}
