@@ -120,6 +120,7 @@ func (c Change) Relative() (share float64, ok bool) {
 type Collector struct {
 	groups []*group
 	left   []Left
+	seen   map[string]bool // by ID
 }
 
 type key struct {
@@ -145,7 +146,15 @@ func (c *Collector) LeaveOut(id, why string) { c.left = append(c.left, Left{Run:
 // Add takes a run, or says in the history why it does not.
 func (c *Collector) Add(run *results.Run) {
 	h := run.Header
+	if c.seen == nil {
+		c.seen = map[string]bool{}
+	}
+	again := c.seen[h.ID]
+	c.seen[h.ID] = true
 	switch {
+	case again:
+		c.LeaveOut(h.ID, "a copy of a run that is there already")
+		return
 	case h.Plan:
 		c.LeaveOut(h.ID, "a plan's search")
 		return

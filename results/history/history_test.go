@@ -123,6 +123,7 @@ func TestGroups(t *testing.T) {
 	add(16, func(r *results.Run) { r.Trials, r.Complete = r.Trials[:5], false })
 	add(17, func(r *results.Run) { r.Header.Plan = true })
 	add(18, func(r *results.Run) { r.Trials[3].Variant = "unheard of" })
+	add(1, func(*results.Run) {})
 	c.LeaveOut("20260101", "damaged")
 	h := c.History(history.Options{})
 	var groups, left []string
@@ -135,7 +136,7 @@ func TestGroups(t *testing.T) {
 	if got := strings.Join(groups, ", "); got != "another 1, report 3, report 1, report 1, report 1, report 1, report 1" {
 		t.Error(got)
 	}
-	if got := strings.Join(left, "; "); !strings.HasPrefix(got, `damaged; not finished: 5 of 24 trials; a plan's search; run "20261118`) {
+	if got := strings.Join(left, "; "); !strings.HasPrefix(got, `damaged; a copy of a run that is there already; not finished: 5 of 24 trials; a plan's search; run "20261118`) {
 		t.Error(got)
 	}
 	if g := h.Groups[1]; g.Needed != 10 || slices.ContainsFunc(g.Series, func(s history.Series) bool { return len(s.Changes) > 0 }) {

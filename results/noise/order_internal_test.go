@@ -165,7 +165,7 @@ func doubts(claims, together, n int, seed uint64, draw func() []float64) (doubte
 
 // Independent pairs are doubted in at most one claim of a hundred.
 func TestFalseAlarms(t *testing.T) {
-	const claims = 60
+	const claims = 40
 	rng := rand.New(rand.NewPCG(7, 1))
 	all, doubted := 0, 0
 	for _, name := range slices.Sorted(maps.Keys(noises(rng))) {
