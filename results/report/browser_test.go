@@ -164,6 +164,9 @@ func TestBrowser(t *testing.T) {
 			terminals[name+".html"] = append(terminals[name+".html"], strings.Join(strings.Fields(line), " "))
 		}
 	}
+	for name, text := range otherPages(t) {
+		pages[name+".html"] = text
+	}
 	looks, console, asked := inspect(t, pages)
 	if console != "" {
 		t.Errorf("the console says:\n%s", console)
@@ -182,15 +185,16 @@ func TestBrowser(t *testing.T) {
 			if len(l.Out) > 0 || len(l.Cross) > 0 {
 				t.Errorf("texts that leave their chart: %q; that overlap: %q", l.Out, l.Cross)
 			}
-			if l.Texts < 20 || l.Small < 9 {
+			if l.Page != "limits-none.html" && (l.Texts < 15 || l.Small < 9) {
 				t.Errorf("%d texts in charts, of %g pixels at least", l.Texts, l.Small)
 			}
 			for _, row := range l.Rows {
-				if want := strings.Join(strings.Fields(strings.Join(row, " ")), " "); !contains(terminals[l.Page], want) {
+				lines, ok := terminals[l.Page]
+				if want := strings.Join(strings.Fields(strings.Join(row, " ")), " "); ok && !contains(lines, want) {
 					t.Errorf("the terminal has no row %q", want)
 				}
 			}
-			if len(l.Rows) == 0 {
+			if len(l.Rows) == 0 && l.Page != "limits-none.html" {
 				t.Error("no rows")
 			}
 		})

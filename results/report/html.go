@@ -70,6 +70,7 @@ type page struct {
 	Sections               []section
 	Tables                 []levelTable
 	TablesNote             string
+	Text                   string // as on a terminal
 	Facts                  []fact
 	Reproduce              []string
 	Scenario               string

@@ -15,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"floodgate/results"
+	"floodgate/results/compare"
 	"floodgate/results/gate"
 	"floodgate/results/internal/runtest"
 	"floodgate/results/report"
@@ -47,28 +48,67 @@ var (
 	links  = regexp.MustCompile(`href="([^"]*)"`)
 )
 
+// checkPage says what is wrong with a page, whatever it is about.
+func checkPage(t *testing.T, name, text string) {
+	t.Helper()
+	if found := active.FindString(text); found != "" {
+		t.Errorf("%s: %q is in the page", name, found)
+	}
+	for _, l := range links.FindAllStringSubmatch(text, -1) {
+		if !strings.HasPrefix(l[1], "#") && !strings.HasPrefix(l[1], "data:") {
+			t.Errorf("%s: a link to %q", name, l[1])
+		}
+		if id, ok := strings.CutPrefix(l[1], "#"); ok && !strings.Contains(text, `id="`+id+`"`) {
+			t.Errorf("%s: nothing has the id %q", name, id)
+		}
+	}
+	for _, bad := range []string{"NaN", "Inf", "ZgotmplZ", "%!", "<nil>"} {
+		if strings.Contains(stripped(text), bad) {
+			t.Errorf("%s: %q is in the page", name, bad)
+		}
+	}
+}
+
 func TestHTMLLoadsNothing(t *testing.T) {
 	for name, run := range cases() {
 		text := page(t, run, report.HTMLOptions{Record: []byte("record")})
-		if found := active.FindString(text); found != "" {
-			t.Errorf("%s: %q is in the page", name, found)
-		}
-		for _, l := range links.FindAllStringSubmatch(text, -1) {
-			if !strings.HasPrefix(l[1], "#") && !strings.HasPrefix(l[1], "data:") {
-				t.Errorf("%s: a link to %q", name, l[1])
-			}
-			if id, ok := strings.CutPrefix(l[1], "#"); ok && !strings.Contains(text, `id="`+id+`"`) {
-				t.Errorf("%s: nothing has the id %q", name, id)
-			}
-		}
-		for _, bad := range []string{"NaN", "Inf", "ZgotmplZ", "%!", "<nil>"} {
-			if strings.Contains(stripped(text), bad) {
-				t.Errorf("%s: %q is in the page", name, bad)
-			}
-		}
+		checkPage(t, name, text)
 		if text != page(t, run, report.HTMLOptions{Record: []byte("record")}) {
 			t.Errorf("%s: two pages of one run differ", name)
 		}
+	}
+}
+
+// otherPages are those of plans and of a comparison.
+func otherPages(t *testing.T) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	add := func(name string, write func(io.Writer) error) {
+		var out bytes.Buffer
+		if err := write(&out); err != nil {
+			t.Fatalf("%s: %v", name, err)
+		}
+		all[name] = out.String()
+	}
+	for name, plan := range plans(t) {
+		add("limits-"+name, func(w io.Writer) error { return report.LimitsHTML(w, plan) })
+	}
+	add("rates", func(w io.Writer) error { return report.RatesHTML(w, everyEnd()) })
+	a, b := runtest.New(runtest.Options{Bare: true}), runtest.New(runtest.Options{Bare: true, Change: func(t *results.Trial) bool {
+		t.Makespan += t.Makespan / 10
+		return t.Block != 2 || t.Variant != "staged"
+	}})
+	compared, err := compare.Compare(a, b, compare.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	add("comparison", func(w io.Writer) error { return report.ComparisonHTML(w, compared) })
+	return all
+}
+
+func TestHTMLOfPlansAndComparisons(t *testing.T) {
+	for name, text := range otherPages(t) {
+		checkPage(t, name, text)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"floodgate/results"
 	"floodgate/results/capacity"
 	"floodgate/results/chart"
 )
@@ -15,7 +16,7 @@ import (
 // RatesHTML writes a plan as a page of one file, which loads nothing.
 func RatesHTML(w io.Writer, plan *capacity.Plan) error {
 	fail := func(err error) error { return fmt.Errorf("write page of plan %q: %w", plan.ID, err) }
-	p := &ratePrinter{plan: plan}
+	p := &ratePrinter{printer: printer{width: 96}, plan: plan}
 	pg := page{Title: plan.Scenario + ": the highest rate that is sustained", Run: plan.ID, Exit: fmt.Sprint(plan.Exit)}
 	decided := p.decided()
 	pg.Word, pg.Tone, pg.Says = "decided", "good", decided
@@ -24,34 +25,37 @@ func RatesHTML(w io.Writer, plan *capacity.Plan) error {
 	}
 	pg.Sections = []section{p.ratePictures()}
 	p.rateTables(&pg)
+	p.thresholds()
+	pg.Text = p.out.String()
 	slo := plan.SLO
 	pg.Facts = []fact{
 		{"slo", fmt.Sprintf("p99 ≤ %s since a report was due, errors ≤ %s, descriptors ≤ %d of %d", duration(time.Duration(slo.P99)), percent(slo.MaxErrors()), plan.MaxDescriptors, plan.NoFile)},
 		{"windows", fmt.Sprintf("tried for %s, confirmed for %s", seconds(plan.Window), seconds(plan.Confirm))},
 		{"level", cmp.Or(plan.Level, none)},
-		{"environment", fmt.Sprintf("%s: %s, %s", plan.Environment.Kind, plan.Environment.Database, plan.Environment.Upstream)},
-		{"machine", fmt.Sprintf("%s, %s, %s", plan.Machine.CPU, plural(plan.Machine.Cores, "core", "cores"), gibibytes(plan.Machine.Memory))},
-		{"started", plan.Started.UTC().Format("2006-01-02 15:04:05 UTC")},
-		{"records", cmp.Or(plan.Records, none)},
 	}
+	pg.Facts = append(pg.Facts, planFacts(plan.Environment, plan.Machine, plan.Started, plan.Records)...)
 	pg.Reproduce = []string{fmt.Sprintf("floodgate plan %s --rate --env %s", shellWord(plan.Scenario), plan.Environment.Kind)}
 	var text strings.Builder
 	if err := RatesJSON(&text, plan); err != nil {
 		return fail(err)
 	}
-	href, size, err := embedded([]byte(text.String()))
-	switch {
-	case err != nil:
+	if err := pg.planData(plan.ID, text.String()); err != nil {
 		return fail(err)
-	case size > maxDownload:
-		pg.DataNote = "The plan is too large to be in this page."
-	default:
-		pg.Downloads = []download{{plan.ID + ".plan.json.gz", "the plan, with all rates that were tried", href}}
 	}
 	if err := pg.write(w); err != nil {
 		return fail(err)
 	}
 	return nil
+}
+
+// planFacts are what a plan ran on.
+func planFacts(env results.Environment, m results.Fingerprint, started time.Time, records string) []fact {
+	return []fact{
+		{"environment", fmt.Sprintf("%s: %s, %s", env.Kind, env.Database, env.Upstream)},
+		{"machine", fmt.Sprintf("%s, %s, %s", m.CPU, plural(m.Cores, "core", "cores"), gibibytes(m.Memory))},
+		{"started", started.UTC().Format("2006-01-02 15:04:05 UTC")},
+		{"records", cmp.Or(records, none)},
+	}
 }
 
 // ratePictures have the rates of a variant each, against their p99.
