@@ -7,6 +7,7 @@ import (
 	"html/template"
 	"io"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"testing"
@@ -59,6 +60,18 @@ func parse(t fataler, svg template.HTML) (boxes []box, width, height float64) {
 				}
 			}
 			switch e.Name.Local {
+			case "path":
+				for _, m := range step.FindAllStringSubmatch(attrs["d"], -1) {
+					x, y := m[1], m[2]
+					if m[3] == "H" {
+						x = m[4]
+					} else if m[3] == "V" {
+						y = m[4]
+					}
+					if x != "" && outside(number(t, x), width) || y != "" && outside(number(t, y), height) {
+						t.Fatalf("the path %s leaves the drawing of %g × %g", attrs["d"], width, height)
+					}
+				}
 			case "svg":
 				width, height = number(t, attrs["width"]), number(t, attrs["height"])
 			case "text":
@@ -80,6 +93,11 @@ func parse(t fataler, svg template.HTML) (boxes []box, width, height float64) {
 		}
 	}
 }
+
+// step of a path: M or L and a place, or H or V and a coordinate.
+var step = regexp.MustCompile(`[ML](-?[0-9.]+) (-?[0-9.]+)|([HV])(-?[0-9.]+)`)
+
+func outside(v, size float64) bool { return v < -2 || v > size+2 }
 
 func number(t fataler, text string) float64 {
 	v, err := strconv.ParseFloat(text, 64)
@@ -170,7 +188,8 @@ func TestRowsProperties(t *testing.T) {
 				row.Parts = append(row.Parts, chart.Mark{At: anyValue().Draw(t, "part")})
 			}
 			if rapid.Bool().Draw(t, "middle") {
-				row.Middle, row.Bound = &chart.Mark{At: anyValue().Draw(t, "m")}, &chart.Mark{At: anyValue().Draw(t, "b")}
+				low, high := anyValue().Draw(t, "low"), anyValue().Draw(t, "high")
+				row.Middle, row.Bound = &chart.Mark{At: anyValue().Draw(t, "m"), Low: &low, High: &high}, &chart.Mark{At: anyValue().Draw(t, "b")}
 			}
 			r.Rows = append(r.Rows, row)
 		}

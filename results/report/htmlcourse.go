@@ -119,7 +119,7 @@ func (p *pictures) tasks(to *[]picture, t *summary.Served, l scenarios.Level) {
 		References: moments(t, l),
 		Series: []chart.Series{
 			course(t, "tasks", 6, false, "goroutines"), course(t, "items in hand", 2, false, "items_outstanding"),
-			course(t, "driver's connections in use", 1, false, "mongo_in_use"), course(t, "slots in use", 5, false, "slots_in_use"),
+			course(t, "driver in use", 1, false, "mongo_in_use"), course(t, "slots in use", 5, false, "slots_in_use"),
 		},
 	}
 	says := "no limit that all reports share"

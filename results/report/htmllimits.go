@@ -83,12 +83,17 @@ func limitPictures(plan *capacity.Limits) section {
 	}
 	x := chart.Axis{Label: "limit, items at once", Log: true, Tight: true}
 	through := chart.Series{Name: "measured", Color: 0}
+	few := chart.Series{Name: "single trials, too few", Color: 2, Loose: true}
 	slow, open := chart.Series{Name: "p99", Color: 1}, chart.Series{Name: "peak", Color: 3}
 	for _, t := range plan.Points {
 		at := float64(t.Limit)
-		x.Ticks = append(x.Ticks, chart.Tick{At: at, Text: count(t.Limit)})
+		x.Ticks, x.Include = append(x.Ticks, chart.Tick{At: at, Text: count(t.Limit)}), append(x.Include, at)
 		if i := t.Throughput; i != nil {
 			through.Points = append(through.Points, chart.Point{X: at, Y: i.Estimate, Low: &i.Low, High: &i.High, Text: fmt.Sprintf("limit %d: %s/s %s", t.Limit, digits(i.Estimate), span(*i, digits))})
+		} else {
+			for _, r := range t.Runs {
+				few.Points = append(few.Points, chart.Point{X: at, Y: r.Throughput, Text: fmt.Sprintf("limit %d, block %d: %s/s", t.Limit, r.Block, digits(r.Throughput))})
+			}
 		}
 		if i := t.P99; i != nil {
 			text := fmt.Sprintf("limit %d: p99 %s %s", t.Limit, duration(time.Duration(i.Estimate)), span(*i, func(ns float64) string { return duration(time.Duration(ns)) }))
@@ -103,6 +108,9 @@ func limitPictures(plan *capacity.Limits) section {
 	top := chart.Chart{
 		Title: "Throughput", Text: "Items a second against the limit, with the model.", X: x, Y: chart.Axis{Label: "items a second", Include: []float64{0}},
 		Series: []chart.Series{through}, References: marks, Ranges: ranges,
+	}
+	if len(few.Points) > 0 {
+		top.Series = append(top.Series, few)
 	}
 	if f := plan.Model; f != nil {
 		top.Series = append(top.Series, modelLine(f.Model(), x))
