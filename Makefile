@@ -3,7 +3,7 @@ GOLANGCI_VERSION := v2.15.0
 GO ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help run quick test test-containers race fuzz bench oracle lint fmt golden build clean
+.PHONY: help run quick test test-containers race fuzz gate-baseline bench oracle lint fmt golden build clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,6 +32,9 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 	    $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) $$package || exit 1; \
 	  done; \
 	done
+
+gate-baseline: ## run .ci/gate.yaml and gate it against results/baseline/ci.yaml (about 25 seconds)
+	@binary=$$(mktemp) && trap 'rm -f "$$binary"' EXIT && CGO_ENABLED=0 $(GO) build -o "$$binary" ./bench && .ci/gate "$$binary"
 
 bench: ## the Go benchmarks of everything, as benchstat reads them
 	$(GO) test -run '^$$' -bench . ./...

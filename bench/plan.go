@@ -41,6 +41,7 @@ type planOptions struct {
 	maxLimit       int
 	p99            time.Duration
 	environment    environmentFlags
+	whatIf         whatIfFlags
 	stdout, stderr io.Writer
 }
 
@@ -71,6 +72,9 @@ decided, or throughput still rises at the highest limit; 4 one could not be
 measured, or the plan was interrupted: what was found until then is printed.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, names []string) error {
+			if flags := cmd.Flags(); o.whatIf.asked(flags) {
+				return exit(o.whatIf.run(names, flags, o.root, o.format, stdout))
+			}
 			if err := o.only(cmd.Flags()); err != nil {
 				return exit(exitUsage, err)
 			}
@@ -85,6 +89,7 @@ measured, or the plan was interrupted: what was found until then is printed.`,
 	flags := cmd.Flags()
 	o.environment.register(flags)
 	flags.BoolVar(&o.rate, "rate", false, "plan the rate of reports of a service, not the limit")
+	o.whatIf.register(flags)
 	flags.BoolVar(&o.quiet, "quiet", false, "no progress")
 	flags.StringVar(&o.format, "format", formatText, "text, html or json")
 	flags.StringVar(&o.root, "out", defaultPlans, "`folder` that plans are stored in")

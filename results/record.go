@@ -217,6 +217,8 @@ type Resources struct {
 	PeakRSS    int64         `json:"peak_rss_bytes"`
 	Threads    int           `json:"peak_threads"`
 	Goroutines *int          `json:"peak_goroutines,omitempty"` // nil: unavailable
+	// Allocs is how many objects the SUT allocated while it worked; nil: unavailable.
+	Allocs *uint64 `json:"allocations,omitempty"`
 }
 
 // Documents is what the check of the database after a trial found.

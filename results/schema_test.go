@@ -178,7 +178,7 @@ func (s schemaOf) structure(t reflect.Type) object {
 
 func enums() map[string][]any {
 	return map[string][]any{
-		"Trial.Outcome":   {results.OutcomeOK, results.OutcomeInvalid, results.OutcomeCrashed, results.OutcomeTimeout, results.OutcomeFailed},
+		"Trial.Outcome":   {results.OutcomeOK, results.OutcomeInvalid, results.OutcomeCrashed, results.OutcomeTimeout, results.OutcomeStalled, results.OutcomeFailed},
 		"Header.Schema":   {results.Schema},
 		"footer.Complete": {true},
 	}

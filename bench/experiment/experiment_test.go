@@ -129,6 +129,9 @@ func TestEveryStrategyOnRealServers(t *testing.T) {
 		if record.Upstream.PeakConns > c.Inside.Upstream {
 			t.Errorf("%s: the upstream saw %d connections, the dialer %d", name, record.Upstream.PeakConns, c.Inside.Upstream)
 		}
+		if record.Resources.Allocs == nil || *record.Resources.Allocs == 0 {
+			t.Errorf("%s: no allocations", name)
+		}
 		if record.Makespan < record.Ideal || record.MakespanSource != "sut" {
 			t.Errorf("%s: makespan %v (%s) below the ideal %v", name, record.Makespan, record.MakespanSource, record.Ideal)
 		}
@@ -220,7 +223,7 @@ func checkOutside(t *testing.T, record results.Trial, mode string) {
 	if record.MakespanSource != "outside" || record.Makespan <= 0 {
 		t.Errorf("makespan %v from %q", record.Makespan, record.MakespanSource)
 	}
-	if record.Stages != nil || record.ItemsDone != nil || record.Descriptors.Inside != nil || record.Resources.Goroutines != nil {
+	if record.Stages != nil || record.ItemsDone != nil || record.Descriptors.Inside != nil || record.Resources.Goroutines != nil || record.Resources.Allocs != nil {
 		t.Errorf("what it does not report must be unavailable: %+v", record)
 	}
 	if record.Descriptors.Peak < record.Descriptors.Baseline || record.Descriptors.Baseline < 3 || record.Descriptors.Samples == 0 {

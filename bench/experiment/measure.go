@@ -203,7 +203,7 @@ func (m *measurement) finish() {
 		m.warn("%d requests were held back by external.rate: the times measure that bound", r.HeldBack)
 	}
 	r.Descriptors.Inside = report.Connections
-	r.Resources.Goroutines = report.Goroutines
+	r.Resources.Goroutines, r.Resources.Allocs = report.Goroutines, report.Allocs
 	s := m.planned.Level.Scenario
 	if len(s.SUT.Command) == 0 && s.Service == nil && r.Descriptors.Baseline > 0 {
 		predicted := scenarios.Predict(m.planned.Variant, s)

@@ -141,6 +141,7 @@ func (c *core) close() error {
 
 // run tries all items, batch after batch, and reports.
 func (c *core) run(ctx context.Context) (*Report, error) {
+	before := allocated()
 	goroutines := watchGoroutines()
 	limit := func() *results.SlotLimit { return nil }
 	if c.spec.Variant.Strategy == "adaptive" {
@@ -162,8 +163,8 @@ func (c *core) run(ctx context.Context) (*Report, error) {
 		}
 		failed = append(failed, f...)
 	}
-	peak := goroutines()
-	r := &Report{Failed: failed, Goroutines: &peak, SlotLimit: limit(), Connections: &results.Kinds{
+	peak, allocs := goroutines(), allocated()-before
+	r := &Report{Failed: failed, Goroutines: &peak, Allocs: &allocs, SlotLimit: limit(), Connections: &results.Kinds{
 		Upstream: c.upstream.Counts().Peak, Mongo: c.mongo.Counts().Peak,
 	}}
 	if c.bound != nil {
@@ -217,6 +218,13 @@ func (r *Report) record(s recorder.Summary) {
 	for _, f := range s.Failures {
 		r.Errors = append(r.Errors, results.ErrorCount{Type: f.Type, Side: f.Side, Count: f.Count, First: f.First, Sample: f.Sample})
 	}
+}
+
+// allocated is how many objects this process has allocated so far.
+func allocated() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.Mallocs
 }
 
 // watchGoroutines looks at the number of goroutines every 5 ms until the

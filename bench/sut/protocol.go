@@ -155,6 +155,8 @@ type Report struct {
 	Goroutines  *int           `json:"peak_goroutines,omitempty"`
 	// SlotLimit is what a limit that sets itself came to.
 	SlotLimit *results.SlotLimit `json:"slot_limit,omitempty"`
+	// Allocs counts the objects allocated from "go" to "done".
+	Allocs *uint64 `json:"allocations,omitempty"`
 	// HeldBack counts fetches that waited for upstream.rate; the wait is part of their time.
 	HeldBack int      `json:"held_back,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`

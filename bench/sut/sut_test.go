@@ -109,6 +109,9 @@ func TestTrial(t *testing.T) {
 				if batches > 1 {
 					want = 21
 				}
+				if done.Allocs == nil || *done.Allocs < uint64(want) { // an object an item at least
+					t.Errorf("allocations %v", done.Allocs)
+				}
 				if *done.ItemsDone != want || *done.ItemsFailed != 0 || len(done.Failed) != 0 {
 					t.Errorf("done %d, failed %d %v, want %d and none", *done.ItemsDone, *done.ItemsFailed, done.Failed, want)
 				}

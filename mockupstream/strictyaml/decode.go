@@ -71,6 +71,9 @@ func syntaxError(name string, err error) error {
 	return fmt.Errorf("%s: not YAML: %w", name, err)
 }
 
+// Has reports whether the file has something at path, as FieldPath writes it.
+func (doc *Document) Has(path string) bool { return doc.lines[path] != nil }
+
 // Locate puts file, line and column before those errors joined in err that
 // have a FieldPath: the place of the field, or of the nearest one around it.
 func (doc *Document) Locate(err error) error {

@@ -141,6 +141,11 @@ func TestLocate(t *testing.T) {
 			t.Errorf("%s: got %q, want %q", path, got, want)
 		}
 	}
+	for path, want := range map[string]bool{"name": true, "list[1].values": true, "count": false, "list[2]": false} {
+		if doc.Has(path) != want {
+			t.Errorf("has %s: %v", path, !want)
+		}
+	}
 	plain := errors.New("plain")
 	if got := doc.Locate(errors.Join(plain, fieldError("name"))); got.Error() != "plain\nc.yaml:1:1: name is wrong" {
 		t.Errorf("joined: %q", got)

@@ -10,6 +10,22 @@ import (
 	"floodgate/results/noise"
 )
 
+// noiseNotes are the findings, a line each.
+func (p *printer) noiseNotes() []string {
+	var all []string
+	for _, f := range p.v.Noise.Findings {
+		text := "noise, " + f.Kind + ": " + f.Says
+		if f.Level != "" {
+			text += ", at " + cmp.Or(p.v.Labels[f.Level], f.Level)
+		}
+		if f.Severity == noise.TooNoisy {
+			text = "too noisy, " + f.Kind + strings.TrimPrefix(text, "noise, "+f.Kind) + "; helps: " + f.Helps
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
 // noise writes what disturbed the run, and what would help, where anything did.
 func (p *printer) noise() {
 	found := slices.Clone(p.v.Noise.Findings)

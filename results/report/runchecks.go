@@ -39,7 +39,7 @@ func (j Judged) Judgement() Judgement {
 	p := &printer{run: j.Run, v: v}
 	g := Judgement{
 		Name: v.Scenario, Title: titleOf(v), ID: v.Run, Started: j.Run.Header.Started, Version: v.Machine.Revision,
-		Headline: headline(v), Exit: v.Exit, Notes: p.notes(), Command: command(j.Run), Record: j.Run.Path, File: j.File,
+		Headline: headline(v), Exit: v.Exit, Notes: append(p.notes(), p.noiseNotes()...), Command: command(j.Run), Record: j.Run.Path, File: j.File,
 		Properties: [][2]string{
 			{"run", v.Run}, {"scenario_hash", v.Hash}, {"seed", strconv.FormatUint(v.Seed, 10)}, {"quick", strconv.FormatBool(v.Quick)},
 			{"environment", v.Environment.Kind}, {"database", v.Environment.Database}, {"upstream", v.Environment.Upstream},

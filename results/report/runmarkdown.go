@@ -61,7 +61,7 @@ func (p *printer) comeFrom() string {
 	for _, row := range p.facts().rows {
 		facts = append(facts, [2]string{row[0], row[1]})
 	}
-	foot(&out, p.notes(), facts, command(p.run))
+	foot(&out, append(p.notes(), p.noiseNotes()...), facts, command(p.run))
 	return out.String()
 }
 

@@ -1,0 +1,175 @@
+package baseline
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"floodgate/results"
+	"floodgate/results/gate"
+)
+
+// MismatchError says that a baseline is not one of that run.
+type MismatchError struct{ What, Baseline, Run string }
+
+func (e *MismatchError) Error() string {
+	return fmt.Sprintf("the baseline is of %s %s, the run of %s; allowed: the same", e.What, e.Baseline, e.Run)
+}
+
+// Compare judges run against b, called file. A run of another scenario is a
+// [MismatchError].
+func Compare(file string, b *Baseline, run *results.Run, o Options) (*Comparison, error) {
+	for _, m := range []float64{o.Margin, o.ShareMargin} {
+		if !(m >= 0) || math.IsInf(m, 0) {
+			return nil, fmt.Errorf("margin %v: allowed is 0 or more", m)
+		}
+	}
+	if run.Header.Plan {
+		return nil, fmt.Errorf("run %s is a plan; allowed: runs of a scenario", run.Header.ID)
+	}
+	if b.Scenario != run.Header.ScenarioName {
+		return nil, &MismatchError{"the scenario", b.Scenario, run.Header.ScenarioName}
+	}
+	if b.Quick != run.Header.Quick {
+		return nil, &MismatchError{"the version", version(b.Quick), version(run.Header.Quick)}
+	}
+	r, err := measure(run)
+	if err != nil {
+		return nil, fmt.Errorf("compare with %s: %w", file, err)
+	}
+	c := &Comparison{
+		File: file, Source: b.Run, Recorded: b.Recorded, Revision: b.Revision, Run: r.Run,
+		Margin: o.Margin, ShareMargin: o.ShareMargin, StrictTimes: o.StrictTimes, Confidence: confidence,
+		Machines: machines(b, r), Differences: differences(b, r),
+		Paired: b.Hash == r.Hash && b.Seed == r.Seed && b.Drawn && r.Drawn,
+		Rows:   []Row{}, Added: []string{}, Counts: map[string]int{}, Caution: Caution,
+	}
+	j := &judge{c: c, base: b, run: r}
+	j.rows()
+	j.holm()
+	c.conclude()
+	return c, nil
+}
+
+func version(quick bool) string {
+	if quick {
+		return "--quick"
+	}
+	return "in full"
+}
+
+// machines says in what the places differ that times depend on.
+func machines(b, r *Baseline) []string {
+	how := []string{}
+	for _, d := range [][3]string{
+		{"CPU", b.Machine.CPU, r.Machine.CPU},
+		{"cores", fmt.Sprint(b.Machine.Cores), fmt.Sprint(r.Machine.Cores)},
+		{"system", b.Machine.OS + "/" + b.Machine.Arch, r.Machine.OS + "/" + r.Machine.Arch},
+		{"environment", b.Environment.Kind, r.Environment.Kind},
+		{"database", b.Environment.Database, r.Environment.Database},
+		{"upstream", b.Environment.Upstream, r.Environment.Upstream},
+		{"system under test in a", b.Environment.SUT, r.Environment.SUT},
+	} {
+		if d[1] != d[2] {
+			how = append(how, fmt.Sprintf("%s %s and %s", d[0], d[1], d[2]))
+		}
+	}
+	if b.Machine.CPU == unknown && r.Machine.CPU == unknown {
+		how = append(how, "CPU unknown in both")
+	}
+	return how
+}
+
+// unknown is what a fingerprint says of what could not be found out.
+const unknown = "unknown"
+
+// differences that leave times comparable, to be known all the same.
+func differences(b, r *Baseline) []string {
+	all := []string{}
+	if b.Hash != r.Hash {
+		all = append(all, "the scenario has changed since: variants and levels are matched by their names, and compared unpaired")
+	}
+	if b.Run == r.Run {
+		all = append(all, "the baseline is of this very run")
+	}
+	for _, d := range [][3]string{{"kernel", b.Machine.Kernel, r.Machine.Kernel}, {"Go", b.Machine.Go, r.Machine.Go}} {
+		if d[1] != d[2] {
+			all = append(all, fmt.Sprintf("%s %s and %s", d[0], d[1], d[2]))
+		}
+	}
+	return all
+}
+
+// rows compares what both have, metric by metric, and lists what one lacks.
+func (j *judge) rows() {
+	for _, b := range j.base.Cells {
+		if j.run.cell(b.Variant, b.Level) == nil {
+			j.add(Row{Metric: MetricCell, Variant: b.Variant, Level: b.Level, Unit: UnitCount, Decision: Missing, Why: "the run has no such variant at this level"})
+		}
+	}
+	for _, r := range j.run.Cells {
+		if j.base.cell(r.Variant, r.Level) == nil {
+			j.c.Added = append(j.c.Added, fmt.Sprintf("%s at %s", r.Variant, r.Level))
+		}
+	}
+	j.each(j.reduction)
+	j.eachSeries(false)
+	j.each(j.peak)
+	j.each(j.left)
+	j.each(j.unfinished)
+	j.each(j.errors)
+	j.writes()
+	j.eachSeries(true)
+}
+
+// each compares the cells that both have.
+func (j *judge) each(compare func(b, r *Cell)) {
+	for i := range j.base.Cells {
+		b := &j.base.Cells[i]
+		if r := j.run.cell(b.Variant, b.Level); r != nil {
+			compare(b, r)
+		}
+	}
+}
+
+func (j *judge) eachSeries(local bool) {
+	for _, s := range series {
+		if s.local != local {
+			continue
+		}
+		added := 0
+		j.each(func(b, r *Cell) {
+			if len(*s.list(b)) == 0 && len(*s.list(r)) > 0 {
+				added++
+			}
+			j.series(s, b, r)
+		})
+		if added > 0 {
+			j.c.Added = append(j.c.Added, fmt.Sprintf("%s, in %d places", s.metric, added))
+		}
+	}
+}
+
+// conclude counts, and makes the exit code.
+func (c *Comparison) conclude() {
+	failed, open, judged := false, false, false
+	for _, r := range c.Rows {
+		c.Counts[r.Decision]++
+		judged = judged || slices.Contains([]string{Better, Same, Worse, Inconclusive}, r.Decision)
+		if r.Advisory && (r.Decision == Worse || r.Decision == Inconclusive) {
+			c.Warned++
+		}
+		failed = failed || r.Decision == Missing || r.Decision == Worse && !r.Advisory
+		open = open || r.Decision == Inconclusive && !r.Advisory
+	}
+	switch {
+	case failed:
+		c.Exit = gate.ExitFailed
+	case open || !judged:
+		c.Exit = gate.ExitInconclusive
+	}
+}
+
+// Where is the variant and level of a row: "bounded-10 at items=60".
+func (r Row) Where() string { return strings.TrimSuffix(r.Variant+" at "+r.Level, " at ") }

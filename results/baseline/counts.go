@@ -1,0 +1,145 @@
+package baseline
+
+import (
+	"fmt"
+	"math"
+)
+
+// counted compares counts with a hard limit: there is no test.
+func (j *judge) counted(r Row, old, now, limit int) {
+	r.Baseline, r.Run, r.Limit = new(float64(old)), new(float64(now)), new(float64(limit))
+	switch {
+	case now > limit:
+		r.Decision = Worse
+	case now < old:
+		r.Decision = Better
+	default:
+		r.Decision = Same
+	}
+	j.add(r)
+}
+
+// none is a count of trials that there are none of: it is 0, and says nothing.
+func (j *judge) none(r Row, old int) {
+	r.Baseline, r.Limit = new(float64(old)), new(float64(old))
+	r.Decision, r.Why = Inconclusive, "no trial of the run was measured"
+	j.add(r)
+}
+
+// gone is a count that the run does not have.
+func (j *judge) gone(r Row, old, limit int, why string) {
+	r.Baseline, r.Limit = new(float64(old)), new(float64(limit))
+	r.Decision, r.Why = Missing, why
+	j.add(r)
+}
+
+func (j *judge) peak(b, r *Cell) {
+	if b.Peak == nil {
+		return
+	}
+	limit := peakLimit(*b.Peak, b.Predicted)
+	if r.Peak == nil {
+		j.gone(row(MetricPeak, b), *b.Peak, limit, "descriptors of the run were not sampled")
+		return
+	}
+	j.counted(row(MetricPeak, b), *b.Peak, *r.Peak, limit)
+}
+
+// peakLimit is 2 descriptors or 5 % above the baseline's peak, whichever is
+// more. How many connections are open at once depends on when answers come: up
+// to the bound predicted for the variant it may be 10 or 15 % more.
+func peakLimit(peak int, predicted *int) int {
+	limit := peak + max(2, peak/20)
+	if predicted != nil {
+		limit = max(limit, min(*predicted, peak+max(10, peak*15/100)))
+	}
+	return limit
+}
+
+func (j *judge) left(b, r *Cell) {
+	switch {
+	case b.Left == nil:
+	case r.Left == nil:
+		j.gone(row(MetricLeft, b), *b.Left, *b.Left, "no trial of the run was checked for it")
+	default:
+		j.counted(row(MetricLeft, b), *b.Left, *r.Left, *b.Left)
+	}
+}
+
+func (j *judge) unfinished(b, r *Cell) {
+	if r.untried() {
+		j.none(row(MetricUnfinished, b), b.Unfinished)
+		return
+	}
+	j.counted(row(MetricUnfinished, b), b.Unfinished, r.Unfinished, b.Unfinished)
+}
+
+// errors by type: as many as the baseline's, and of those that it has the
+// margin more, rounded down: of few of them none.
+func (j *judge) errors(b, r *Cell) {
+	if r.untried() && len(r.Errors) == 0 {
+		j.none(row(MetricErrors, b), 0)
+		return
+	}
+	had := map[string]int{}
+	compare := func(name string, old, now int) {
+		row := row(MetricErrors, b)
+		row.Type = name
+		limit := math.Floor(float64(old)/float64(j.base.Blocks)*float64(j.run.Blocks)*(1+ErrorMargin) + 1e-9)
+		j.counted(row, old, now, int(limit))
+	}
+	for _, e := range b.Errors {
+		had[e.Type] = e.Count
+		compare(e.Type, e.Count, count(r.Errors, e.Type))
+	}
+	for _, e := range r.Errors {
+		if had[e.Type] == 0 {
+			compare(e.Type, 0, e.Count)
+		}
+	}
+	if len(b.Errors)+len(r.Errors) == 0 {
+		compare("", 0, 0)
+	}
+}
+
+// untried: no trial came to its end, nor broke off by the program's fault.
+func (c *Cell) untried() bool { return len(c.Blocks)+c.Unfinished == 0 }
+
+func count(errs []Error, name string) int {
+	for _, e := range errs {
+		if e.Type == name {
+			return e.Count
+		}
+	}
+	return 0
+}
+
+// writes must all be there, once and right, as in every baseline.
+func (j *judge) writes() {
+	for _, m := range []struct {
+		metric string
+		n      func(w *Writes) int
+		read   bool // it takes reading them
+	}{
+		{MetricLost, func(w *Writes) int { return w.Lost }, false},
+		{MetricDuplicate, func(w *Writes) int { return w.Duplicate }, false},
+		{MetricWrong, func(w *Writes) int { return w.Wrong }, true},
+	} {
+		j.each(func(b, r *Cell) {
+			switch {
+			case b.Writes == nil || m.read && !b.Writes.Read:
+			case r.Writes == nil:
+				j.gone(row(m.metric, b), 0, 0, "no write of the run was checked")
+			case m.n(r.Writes) == 0 && m.read && !r.Writes.Read:
+				j.gone(row(m.metric, b), 0, 0, "the writes of the run were counted, not read")
+			case m.n(r.Writes) == 0 && r.Writes.Checked < min(b.Writes.Checked, j.run.Blocks):
+				row := row(m.metric, b)
+				row.Baseline, row.Run, row.Limit = new(0.0), new(0.0), new(0.0)
+				row.Decision, row.Why = Inconclusive, fmt.Sprintf("checked in %d of %d trials of the run", r.Writes.Checked, j.run.Blocks)
+				j.add(row)
+			default:
+				j.counted(row(m.metric, b), 0, m.n(r.Writes), 0)
+			}
+		})
+	}
+}

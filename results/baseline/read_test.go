@@ -1,0 +1,154 @@
+package baseline_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"floodgate/results"
+	"floodgate/results/baseline"
+)
+
+func scenarioOf(t *testing.T, run *results.Run) map[string]any {
+	t.Helper()
+	var sc map[string]any
+	dec := json.NewDecoder(strings.NewReader(string(run.Header.Scenario)))
+	dec.UseNumber()
+	if err := dec.Decode(&sc); err != nil {
+		t.Fatal(err)
+	}
+	return sc
+}
+
+// Every line of a good file, taken out or spoilt, is an error with a place, or
+// says that the metric was unavailable.
+func TestMistakes(t *testing.T) {
+	good := string(must(t, made(nil)).Encode())
+	for _, c := range []struct{ old, new, want string }{
+		{"schema: 1", "schema: 2", "b.yaml:5:1: schema: 2; allowed: 1, which this program reads"},
+		{"schema: 1\n", "", "b.yaml:5:1: schema: missing; it must be there"},
+		{"seed: 0", "sede: 0", `b.yaml:8:1: sede: unknown key "sede"; allowed: schema, `},
+		{"seed: 0", "seed: 0\nseed: 0", `b.yaml:9:1: mapping key "seed" already defined`},
+		{"seed: 0", "seed: -1", `b.yaml:8:7: seed: "-1"; allowed: a whole number, 0 or more`},
+		{"quick: false", "quick: no", `quick: "no"; allowed: true or false`},
+		{`scenario: "report"`, `scenario: "../x"`, `b.yaml:6:1: scenario: "../x"; allowed: letters`},
+		{`hash: "`, `hash: "x`, "allowed: 64 hexadecimal digits"},
+		{`recorded: "2026-11-22"`, `recorded: "22.11.2026"`, "allowed: a day such as 2026-11-22"},
+		{`kind: "embedded"`, `kind: "moon"`, `environment.kind: "moon"; allowed: embedded, containers, external`},
+		{"  cores: 2\n", "", "machine.cores: missing; it must be there"},
+		{"cores: 2", "cores: 0", "machine.cores: 0; allowed: 1 or more"},
+		{`cpu: "`, `cpu: "\u0007`, "allowed: printable text"},
+		{"blocks: 8\n", "blocks: 0\n", "blocks: 0; allowed: 1 to 100000"},
+		{"blocks: [0, 1,", "blocks: [1, 0,", "cells[0].blocks[1]: 0; allowed: rising numbers from 0 to 7"},
+		{"blocks: [0, 1, 2, 3, 4, 5, 6, 7]", "blocks: [0, 1, 2, 3, 4, 5, 6]", "8 values; allowed: one for each of the 7 blocks"},
+		{`variant: "joined-10"`, `variant: "sequential"`, "sequential at items=20 a second time; allowed: once"},
+		{"makespan_ms: [", "makespan_ms: [.nan, ", `makespan_ms[0]: ".nan"; allowed: a number`},
+		{"makespan_ms: [", "makespan_ms: [-", "allowed: above 0"},
+		{"makespan_ms: [", "makespan_ms: [1, ", "cells[0].makespan_ms: 9 values; allowed: one for each of the 8 blocks, or no such key"},
+		{"estimate: 0.", "estimate: 0.1", "as the makespans say"},
+		{"peak_descriptors: ", "peak_descriptors: -", "peak_descriptors: -"},
+		{"left_descriptors: 0", "left_descriptors: -1", "cells[0].left_descriptors: -1; allowed: 0 or more"},
+		{"    unfinished_trials: 0\n", "", "cells[0].unfinished_trials: missing"},
+		{"unfinished_trials: 0", "unfinished_trials: 1", "1 beside 8 measured; allowed: 8 trials in all"},
+		{"errors: []", "errors: [{type: a, count: 1}, {type: a, count: 1}]", `cells[0].errors[1].type: "a"; allowed: each type once`},
+		{"errors: []", "errors: [{type: a, count: 0}]", "cells[0].errors[0].count: 0; allowed: 1 or more"},
+		{"errors: []", "errors: [{type: a}]", "cells[0].errors[0].count: missing"},
+		{"lost: 0", "lost: 1", "cells[0].writes.lost: 1; allowed: 0, as no run that broke writes is a baseline"},
+		{"read: true, ", "", "cells[0].writes.read: missing"},
+	} {
+		src := strings.Replace(good, c.old, c.new, 1)
+		if src == good {
+			t.Fatalf("there is no %q in\n%s", c.old, good)
+		}
+		if _, err := baseline.Decode("b.yaml", []byte(src)); err == nil || !strings.Contains(err.Error(), c.want) || !placed.MatchString(err.Error()) {
+			t.Errorf("%s → %s:\ngot  %v\nwant %s", c.old, c.new, err, c.want)
+		}
+	}
+	for _, src := range []string{"", "# nothing\n", "[]", "schema: 1", "cells: []", "schema: 1\n---\nschema: 1", good + good} {
+		if _, err := baseline.Decode("b.yaml", []byte(src)); err == nil {
+			t.Errorf("%.40q is a baseline", src)
+		}
+	}
+}
+
+// placed errors begin with the file, on each line.
+var placed = regexp.MustCompile(`^(b\.yaml:(\d+:\d+:)? .*\n?)+$`)
+
+// What a run could have measured reads back as it was.
+func TestRoundTrip(t *testing.T) {
+	template := must(t, made(nil))
+	rapid.Check(t, func(t *rapid.T) {
+		b := *template
+		text := rapid.StringMatching(`[ -~äß√]{0,20}`)
+		b.Seed, b.Quick, b.Modified = rapid.Uint64().Draw(t, "seed"), rapid.Bool().Draw(t, "quick"), rapid.Bool().Draw(t, "modified")
+		b.Machine.CPU, b.Environment.Database, b.Against = text.Draw(t, "cpu"), text.Draw(t, "database"), "nobody"
+		b.Blocks = 6
+		b.Cells = nil
+		for i := range rapid.IntRange(1, 4).Draw(t, "cells") {
+			c := baseline.Cell{Variant: fmt.Sprint(i, text.Draw(t, "variant")), Level: text.Draw(t, "level"), Blocks: []int{}, Errors: []baseline.Error{}}
+			for block := range b.Blocks {
+				if rapid.Bool().Draw(t, "measured") {
+					c.Blocks = append(c.Blocks, block)
+				}
+			}
+			series := rapid.SliceOfN(rapid.Float64Range(1e-300, 1e300), len(c.Blocks), len(c.Blocks))
+			for _, list := range []*[]float64{&c.Makespan, &c.Efficiency, &c.ItemP50, &c.CPU, &c.Memory, &c.Allocs} {
+				if len(c.Blocks) > 0 && rapid.Bool().Draw(t, "available") {
+					*list = series.Draw(t, "values")
+				}
+			}
+			if rapid.Bool().Draw(t, "counted") {
+				c.Peak, c.Left = new(rapid.IntRange(1, 1e6).Draw(t, "peak")), new(rapid.IntRange(0, 1e6).Draw(t, "left"))
+				c.Errors = []baseline.Error{{Type: "x" + text.Draw(t, "type"), Count: rapid.IntRange(1, 1e6).Draw(t, "count")}}
+				c.Writes = &baseline.Writes{Checked: 1, Read: rapid.Bool().Draw(t, "read")}
+			}
+			b.Cells = append(b.Cells, c)
+		}
+		src := b.Encode()
+		got, err := baseline.Decode("b.yaml", src)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, src)
+		}
+		if diff := cmp.Diff(&b, got); diff != "" {
+			t.Fatalf("%s\n%s", diff, src)
+		}
+	})
+}
+
+// Whatever is accepted is a fixed point, and what is not has a place.
+func FuzzDecode(f *testing.F) {
+	run := made(nil)
+	b, err := baseline.FromRun(run)
+	if err != nil {
+		f.Fatal(err)
+	}
+	good := b.Encode()
+	f.Add(good)
+	f.Add([]byte(strings.Replace(string(good), "items=20", "x", 1)))
+	f.Add([]byte("schema: 1\ncells:\n- variant: a\n  blocks: [0]\n  makespan_ms: [.inf]\n"))
+	f.Add([]byte("cells: [{}, {variant: }]"))
+	f.Fuzz(func(t *testing.T, src []byte) {
+		b, err := baseline.Decode("b.yaml", src)
+		if err != nil {
+			if !strings.HasPrefix(err.Error(), "b.yaml:") {
+				t.Fatalf("no place: %v", err)
+			}
+			return
+		}
+		again, err := baseline.Decode("b.yaml", b.Encode())
+		if err != nil {
+			t.Fatalf("%v\n%s", err, b.Encode())
+		}
+		if string(again.Encode()) != string(b.Encode()) {
+			t.Fatal("not a fixed point")
+		}
+		if c, err := baseline.Compare("b.yaml", b, run, baseline.Options{}); err == nil && c.Counts == nil {
+			t.Fatal("no counts")
+		}
+	})
+}

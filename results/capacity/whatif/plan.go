@@ -1,0 +1,70 @@
+package whatif
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"floodgate/results"
+	"floodgate/scenarios"
+)
+
+// FromPlan makes the points of a plan's trials, whose variants are not those of
+// its scenario: of each limit of bounded, "bounded-N". Other variants are left
+// out. Errors: a plan of a service, a histogram that cannot be read, a plan of
+// which no such limit was measured.
+func FromPlan(run *results.Run) ([]Point, error) {
+	fail := func(err error) ([]Point, error) {
+		return nil, fmt.Errorf("points of plan %q: %w", run.Header.ID, err)
+	}
+	var sc scenarios.Scenario
+	if err := json.Unmarshal(run.Header.Scenario, &sc); err != nil {
+		return fail(fmt.Errorf("read its scenario: %w", err))
+	}
+	if sc.Service != nil {
+		return fail(errors.New("it is of the rate of a service; allowed: a plan of limits"))
+	}
+	type cell struct {
+		variant, setting string
+		items            int
+	}
+	var order []cell
+	trials := map[cell][]*results.Trial{}
+	for i := range run.Trials {
+		t := &run.Trials[i]
+		c := cell{t.Variant, setting(t.LevelName), t.Items}
+		if trials[c] == nil {
+			order = append(order, c)
+		}
+		trials[c] = append(trials[c], t)
+	}
+	var points []Point
+	for _, c := range order {
+		v, ok := boundedOf(c.variant)
+		if !ok {
+			continue
+		}
+		p, err := NewPoint(v, trials[c])
+		if errors.Is(err, errNothing) {
+			continue
+		}
+		if err != nil {
+			return fail(err)
+		}
+		p.Setting, p.NoFile = c.setting, sc.SUT.NoFile
+		points = append(points, p)
+	}
+	if len(points) == 0 {
+		return fail(errNothing)
+	}
+	return points, nil
+}
+
+// boundedOf is the variant "bounded-N".
+func boundedOf(name string) (scenarios.Variant, bool) {
+	number, ok := strings.CutPrefix(name, "bounded-")
+	n, err := strconv.Atoi(number)
+	return scenarios.Variant{Name: name, Strategy: "bounded", Limit: n}, ok && err == nil && n > 0
+}

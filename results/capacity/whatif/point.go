@@ -1,0 +1,208 @@
+package whatif
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"floodgate/results"
+	"floodgate/results/summary"
+	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline"
+)
+
+// Point is what was measured of one variant at one level: of each figure the
+// median of its trials.
+type Point struct {
+	Variant scenarios.Variant
+	// Setting are the factors of its level besides the items.
+	Setting string
+	Items   int
+	Trials  int
+	NoFile  int
+	// Makespan, and the least and the greatest of the trials.
+	Makespan, Least, Most time.Duration
+	// P99 of the time of an item, without queueing for a slot.
+	P99 time.Duration
+	// Baseline and Peak are descriptors: before the first client, and the most.
+	Baseline, Peak int
+	// Failed is the share of items that failed.
+	Failed float64
+
+	service
+}
+
+// service is how long the stages take that the model does not compute.
+type service struct{ fetch, write, checkout, connect Distribution }
+
+// errNothing says that a point cannot be made of trials.
+var errNothing = errors.New("no trial has times of its stages")
+
+// FromRun makes the points of a run, in the order of its variants and levels;
+// those that were not measured are left out. Errors: a run of a service, one
+// whose items go in several batches, a histogram that cannot be read, a run
+// of which nothing was measured.
+func FromRun(x *summary.Index) ([]Point, error) {
+	fail := func(err error) ([]Point, error) {
+		return nil, fmt.Errorf("points of run %q: %w", x.Run.Header.ID, err)
+	}
+	if x.Scenario.Service != nil {
+		return fail(errors.New("it is of a service, whose reports come when they come; allowed: a scenario that works off its items once"))
+	}
+	var points []Point
+	for _, v := range x.Scenario.Variants {
+		for _, l := range x.Levels {
+			if l.Scenario.Items.Batches > 1 {
+				return fail(fmt.Errorf("its items go in %d batches, one after another; allowed: 1 batch", l.Scenario.Items.Batches))
+			}
+			p, err := NewPoint(v, x.Trials(v.Name, l.Name))
+			if errors.Is(err, errNothing) {
+				continue
+			}
+			if err != nil {
+				return fail(err)
+			}
+			p.Setting, p.NoFile = setting(l.Name), l.Scenario.SUT.NoFile
+			points = append(points, p)
+		}
+	}
+	if len(points) == 0 {
+		return fail(errNothing)
+	}
+	return points, nil
+}
+
+// setting is the name of a level without its items.
+func setting(level string) string {
+	words := slices.DeleteFunc(strings.Fields(level), func(w string) bool { return strings.HasPrefix(w, "items=") })
+	return strings.Join(words, " ")
+}
+
+// NewPoint makes the point of a variant from trials of it, all with the same
+// items. Trials that were not measured do not count; without any other, or
+// without times of stages, it is an error.
+func NewPoint(v scenarios.Variant, trials []*results.Trial) (Point, error) {
+	p := Point{Variant: v}
+	var makespans, p99s, baselines, peaks []float64
+	var fetch, write, checkout, connect []Distribution
+	failed := 0
+	for _, t := range trials {
+		if t.Outcome != results.OutcomeOK || t.Makespan <= 0 || t.Stages["fetch"].Count == 0 {
+			continue
+		}
+		if p.Trials > 0 && t.Items != p.Items {
+			return Point{}, fmt.Errorf("trial %d of %q has %d items, those before it %d; allowed: all the same", t.Index, v.Name, t.Items, p.Items)
+		}
+		s, err := stagesOf(v, t)
+		if err != nil {
+			return Point{}, fmt.Errorf("trial %d of %q: %w", t.Index, v.Name, err)
+		}
+		p.Items = t.Items
+		p.Trials++
+		if t.ItemsFailed != nil {
+			failed += *t.ItemsFailed
+		}
+		peak, _ := t.Descriptors.Highest()
+		makespans, p99s = append(makespans, float64(t.Makespan)), append(p99s, float64(t.Stages["item"].P99))
+		baselines, peaks = append(baselines, float64(t.Descriptors.Baseline)), append(peaks, float64(peak))
+		fetch, write = append(fetch, s.fetch), append(write, s.write)
+		checkout, connect = append(checkout, s.checkout), append(connect, s.connect)
+	}
+	if p.Trials == 0 {
+		return Point{}, fmt.Errorf("variant %q: %w", v.Name, errNothing)
+	}
+	p.Failed = float64(failed) / float64(p.Items*p.Trials)
+	p.Makespan, p.P99 = time.Duration(median(makespans)), time.Duration(median(p99s))
+	p.Least, p.Most = time.Duration(slices.Min(makespans)), time.Duration(slices.Max(makespans))
+	p.Baseline, p.Peak = int(median(baselines)), int(median(peaks))
+	p.service = service{typical(fetch), typical(write), typical(checkout), typical(connect)}
+	return p, nil
+}
+
+// stagesOf reads the distributions of a trial. The longest waits for the pool,
+// as many as there are connections, are those for connections to be made: the
+// others find one that is free.
+func stagesOf(v scenarios.Variant, t *results.Trial) (service, error) {
+	var s service
+	for _, stage := range []struct {
+		name string
+		to   *Distribution
+	}{{"fetch", &s.fetch}, {"write", &s.write}, {"pool_wait", &s.checkout}} {
+		bars, err := barsOf(t.Stages[stage.name])
+		if err != nil {
+			return service{}, fmt.Errorf("stage %s: %w", stage.name, err)
+		}
+		if stage.name != "pool_wait" {
+			*stage.to = fromBars(bars, 0, 1)
+			continue
+		}
+		_, pool := v.MaxConns()
+		made := min(1, float64(cmp.Or(pool, t.Items))/float64(t.Items))
+		s.connect = fromBars(bars, 1-made, 1)
+		if s.checkout = fromBars(bars, 0, 1-made); made == 1 {
+			s.checkout = s.connect
+		}
+	}
+	return s, nil
+}
+
+// limit is how many items are in flight at most; 0: the variant has no limit of that kind.
+func (p Point) limit() int {
+	switch p.Variant.Strategy {
+	case "sequential":
+		return 1
+	case "bounded":
+		return p.Variant.Limit
+	}
+	return 0
+}
+
+// maxFailed is the share of items that may fail in a point to calibrate with:
+// an item that failed took another time.
+const maxFailed = 0.01
+
+// calibrates says whether the point's stages have nothing in them that the
+// model computes: sequential or bounded, with as many connections as slots,
+// which are kept, and fewer slots than items.
+func (p Point) calibrates() bool {
+	n := p.limit()
+	upstream, mongo := p.Variant.MaxConns()
+	enough := func(conns int) bool { return conns == 0 || conns >= n }
+	c := p.Variant.Connections
+	return n > 0 && n < p.Items && p.Failed <= maxFailed && enough(upstream) && enough(mongo) &&
+		(c.Upstream == "" || c.Upstream == "keep-alive") && (c.Clients == "" || c.Clients == "shared")
+}
+
+// model is the point as it was measured, with times of service to be filled
+// in; false: the simulation does not know such a variant.
+func (p Point) model() (Model, bool) {
+	m := Model{Items: p.Items, Hosts: 1}
+	m.Conns, m.Pool = p.Variant.MaxConns()
+	switch v := p.Variant; v.Strategy {
+	case "sequential":
+		m.Strategy = pipeline.Sequential()
+	case "bounded":
+		m.Strategy = pipeline.Bounded(v.Limit)
+	case "joined":
+		m.Strategy = pipeline.Joined(v.Limit)
+	case "staged":
+		m.Strategy = pipeline.Staged(v.Limit, v.Writers, v.Queue)
+	case "unbounded":
+		m.Strategy = pipeline.Unbounded()
+	}
+	c := p.Variant.Connections
+	known := (c.Upstream == "" || c.Upstream == "keep-alive") && (c.Clients == "" || c.Clients == "shared")
+	return m, known && p.Failed <= maxFailed && m.Validate() == nil
+}
+
+func (m Model) with(s service) Model {
+	m.Fetch, m.Write, m.Checkout, m.Connect = s.fetch, s.write, s.checkout, s.connect
+	return m
+}
+
+func (s service) between(o service, w float64) service {
+	return service{s.fetch.between(o.fetch, w), s.write.between(o.write, w), s.checkout.between(o.checkout, w), s.connect.between(o.connect, w)}
+}

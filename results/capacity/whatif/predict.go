@@ -1,0 +1,200 @@
+package whatif
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"time"
+
+	"floodgate/scenarios"
+)
+
+// Answer is a prediction, and what is to be known of it.
+type Answer struct {
+	// Spec that was asked, and what it comes to in words.
+	Spec     string `json:"spec"`
+	Strategy string `json:"strategy"`
+	Items    int    `json:"items"`
+	Hosts    int    `json:"hosts"`
+	// FetchP50 and FetchP99 are the times of a fetch, and WriteP50 that of a
+	// write, that the simulation was fed with; waiting comes on top.
+	FetchP50 time.Duration `json:"fetch_p50_ns"`
+	FetchP99 time.Duration `json:"fetch_p99_ns"`
+	WriteP50 time.Duration `json:"write_p50_ns"`
+	Prediction
+	// Descriptors that a host has open at most, and all hosts. NoFile is the
+	// limit of a host; 0: unknown.
+	Descriptors    int `json:"descriptors_host"`
+	AllDescriptors int `json:"descriptors"`
+	NoFile         int `json:"nofile,omitempty"`
+	// BusyAs is the limit at which a measured pipeline kept the database as
+	// busy; Beyond says that none did, and BusyAs is the highest then.
+	BusyAs float64 `json:"busy_as_limit"`
+	Beyond bool    `json:"beyond,omitempty"`
+	// DatabaseBound is how many writes a second the database would do at most; 0:
+	// no bound shows. See [Sweep.DatabaseBound].
+	DatabaseBound float64 `json:"database_bound,omitempty"`
+	// Range of what was measured.
+	Range Range `json:"range"`
+	// Outside says in words what lies outside of that; empty: nothing.
+	Outside []string `json:"outside,omitempty"`
+	// Caveats are other things to know.
+	Caveats    []string   `json:"caveats,omitempty"`
+	Validation Validation `json:"validation"`
+
+	servers int // of the database, beyond what was measured
+}
+
+// Range is what the model was compared with.
+type Range struct {
+	LeastLimit int `json:"least_limit"`
+	MostLimit  int `json:"most_limit"`
+	LeastItems int `json:"least_items"`
+	MostItems  int `json:"most_items"`
+	// FetchP50 is the median of a fetch at the lowest limit, WriteP50 of a write.
+	FetchP50 time.Duration `json:"fetch_p50_ns"`
+	FetchP99 time.Duration `json:"fetch_p99_ns"`
+	WriteP50 time.Duration `json:"write_p50_ns"`
+	// Strategies that were measured.
+	Strategies []string `json:"strategies"`
+}
+
+// Range of the points.
+func (s *Sweep) Range() Range {
+	idle := s.idle()
+	r := Range{
+		LeastItems: idle.Items, MostItems: idle.Items,
+		FetchP50: idle.fetch.Quantile(0.5), FetchP99: idle.fetch.Quantile(0.99), WriteP50: idle.write.Quantile(0.5),
+	}
+	r.LeastLimit, r.MostLimit = s.Limits()
+	for _, p := range s.all {
+		r.LeastItems, r.MostItems = min(r.LeastItems, p.Items), max(r.MostItems, p.Items)
+		if !slices.Contains(r.Strategies, p.Variant.Strategy) {
+			r.Strategies = append(r.Strategies, p.Variant.Strategy)
+		}
+	}
+	return r
+}
+
+// Answer is [Sweep.Predict] with [Sweep.Validate].
+func (s *Sweep) Answer(spec Spec) (*Answer, error) {
+	a, err := s.Predict(spec)
+	if err != nil {
+		return nil, err
+	}
+	a.Validation, err = s.Validate()
+	return a, err
+}
+
+// Predict answers a spec, without a validation. Errors: a spec that cannot be,
+// or that asks for more than a simulation can add up.
+func (s *Sweep) Predict(spec Spec) (*Answer, error) {
+	strategy, err := spec.strategy()
+	if err != nil {
+		return nil, err
+	}
+	m := Model{
+		Items: cmp.Or(spec.Items, s.idle().Items), Hosts: max(spec.Hosts, 1), Strategy: strategy,
+		Capacity: spec.Capacity, Rate: spec.Rate,
+	}
+	v := scenarios.Variant{Strategy: string(strategy.Kind), Limit: strategy.Limit, Writers: strategy.Writers, Queue: strategy.Queue}
+	m.Conns, m.Pool = v.MaxConns()
+	if spec.Pool > 0 {
+		m.Pool = spec.Pool
+	}
+	m, l, err := s.solve(m, shape{spec.UpstreamP50, spec.UpstreamP99, spec.DatabaseP50})
+	if err != nil {
+		return nil, fmt.Errorf("predict %s: %w", spec, err)
+	}
+	a := &Answer{
+		Spec: spec.String(), Strategy: strategy.String(), Items: m.Items, Hosts: m.Hosts,
+		FetchP50: m.Fetch.Quantile(0.5), FetchP99: m.Fetch.Quantile(0.99), WriteP50: m.Write.Quantile(0.5),
+		NoFile: s.idle().NoFile, BusyAs: l.limit, Beyond: l.beyond, servers: l.servers, DatabaseBound: s.DatabaseBound(), Range: s.Range(),
+	}
+	if was := a.Range.WriteP50; spec.DatabaseP50 > 0 { // a slower one does fewer
+		a.DatabaseBound *= float64(was) / float64(spec.DatabaseP50)
+	}
+	if a.Prediction, err = repeated(m); err != nil {
+		return nil, fmt.Errorf("predict %s: %w", spec, err)
+	}
+	a.descriptors(m, s.idle().Baseline)
+	a.outside(spec, strategy.Limit)
+	a.caveats(spec, s.Notes)
+	return a, nil
+}
+
+// descriptors are what the connections in use at once, and those of the driver
+// beside its pool, add to what a host has open before; a pool that is bounded
+// may come to be full.
+func (a *Answer) descriptors(m Model, baseline int) {
+	least := func(peak, bound int) int { return min(m.share(0), cmp.Or(bound, peak)) }
+	a.Descriptors = baseline + least(a.Upstream, m.Conns) + least(a.Mongo, m.Pool) + scenarios.MonitorConns
+	a.AllDescriptors = a.Descriptors * m.Hosts
+}
+
+// outside says what was not measured.
+func (a *Answer) outside(spec Spec, limit int) {
+	add := func(format string, args ...any) { a.Outside = append(a.Outside, fmt.Sprintf(format, args...)) }
+	r := a.Range
+	if limit > 0 && (limit < r.LeastLimit || limit > r.MostLimit) {
+		add("limit %d: measured were %d to %d", limit, r.LeastLimit, r.MostLimit)
+	}
+	if a.Items < r.LeastItems || a.Items > r.MostItems {
+		add("%d items: measured were %d to %d", a.Items, r.LeastItems, r.MostItems)
+	}
+	if a.Hosts > 1 {
+		add("%d hosts: measured was 1, with its upstream and its database beside it", a.Hosts)
+	}
+	if kind := spec.kind(); !slices.Contains(r.Strategies, kind) {
+		add("strategy %s: it was not measured", kind)
+	}
+	if a.Beyond {
+		if a.servers == 0 {
+			add("the database would be busier than it ever was, and no bound of it showed: none is predicted")
+		} else {
+			add("the database would be busier than it ever was: more writes than %d at once are taken to wait in line", a.servers)
+		}
+	}
+	changed := func(name string, to, was time.Duration) {
+		if to != 0 {
+			add("%s %v: measured was %v", name, to, was.Round(10*time.Microsecond))
+		}
+	}
+	changed("upstream.p50", spec.UpstreamP50, r.FetchP50)
+	changed("upstream.p99", spec.UpstreamP99, r.FetchP99)
+	changed("database.p50", spec.DatabaseP50, r.WriteP50)
+	if spec.Rate > 0 {
+		add("rate %v/s: the upstream that was measured had no other than its own", spec.Rate)
+	}
+	if spec.Capacity > 0 {
+		add("capacity %d: the upstream that was measured had no other than its own", spec.Capacity)
+	}
+	if spec.Pool > 0 {
+		add("pool %d: measured were as many connections as slots", spec.Pool)
+	}
+}
+
+func (s Spec) kind() string {
+	strategy, _ := s.strategy()
+	return string(strategy.Kind)
+}
+
+func (a *Answer) caveats(spec Spec, notes []string) {
+	add := func(text string) { a.Caveats = append(a.Caveats, text) }
+	if a.NoFile > 0 && a.Descriptors > a.NoFile {
+		add(fmt.Sprintf("a host needs %d descriptors and may open %d: it would fail with \"too many open files\", which the prediction leaves out", a.Descriptors, a.NoFile))
+	}
+	if spec.Rate > 0 {
+		add("requests above the rate wait here; an upstream that answers 429 makes them fail")
+	}
+	if a.Hosts > 1 {
+		add("what the hosts' own processors add is taken for the database's: hosts of their own may do better")
+	}
+	if spec.DatabaseP50 > 0 {
+		add("database.p50 stands for a slower database, not for one that is farther away: its bound falls too")
+	}
+	if p := a.Strategy; spec.Writers > 0 || spec.Pool > 0 || spec.kind() == "joined" {
+		add(p + " may write without a pause, which was not calibrated with: writes may be faster")
+	}
+	a.Caveats = append(a.Caveats, notes...)
+}

@@ -1,0 +1,208 @@
+package whatif
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"floodgate/scenarios/pipeline"
+)
+
+// Spec is what is to be different. The zero value of a field is "as measured".
+type Spec struct {
+	Items int
+	// Limit of each host. Where it is not given, the strategy is unbounded.
+	Limit int
+	// Hosts that share the items. Default 1.
+	Hosts int
+	// UpstreamP50 and UpstreamP99 are those of a fetch at the lowest limit that was measured.
+	UpstreamP50, UpstreamP99 time.Duration
+	// DatabaseP50 is that of a write there; writes at other limits scale with it.
+	DatabaseP50 time.Duration
+	// Pool of connections to the database a host. Default: as many as there are writes at once.
+	Pool int
+	// Writers makes it staged, with Queue places between fetches and writes.
+	Writers, Queue int
+	// Rate of the upstream in requests a second, and Capacity at once.
+	Rate     float64
+	Capacity int
+	// Strategy is sequential, bounded, joined, staged or unbounded. Default:
+	// staged with Writers, else bounded with Limit, else unbounded.
+	Strategy string
+}
+
+// The most that a duration and the least that a rate of a Spec may be.
+const (
+	maxLatency = time.Hour
+	minRate    = 0.001
+)
+
+// strategies that may be named.
+var strategies = []string{"sequential", "bounded", "joined", "staged", "unbounded"}
+
+// key is one that a spec may have.
+type key struct {
+	name string
+	set  func(s *Spec, value string) error
+}
+
+// keys in the order in which they are listed.
+var keys = []key{
+	{"items", whole(func(s *Spec) *int { return &s.Items }, 1, MaxItems)},
+	{"strategy", func(s *Spec, value string) error {
+		if !slices.Contains(strategies, value) {
+			return fmt.Errorf("allowed: %s", strings.Join(strategies, ", "))
+		}
+		s.Strategy = value
+		return nil
+	}},
+	{"limit", whole(func(s *Spec) *int { return &s.Limit }, 1, maxCount)},
+	{"writers", whole(func(s *Spec) *int { return &s.Writers }, 1, maxCount)},
+	{"queue", whole(func(s *Spec) *int { return &s.Queue }, 0, maxCount)},
+	{"pool", whole(func(s *Spec) *int { return &s.Pool }, 1, maxCount)},
+	{"hosts", whole(func(s *Spec) *int { return &s.Hosts }, 1, MaxHosts)},
+	{"upstream.p50", latency(func(s *Spec) *time.Duration { return &s.UpstreamP50 })},
+	{"upstream.p99", latency(func(s *Spec) *time.Duration { return &s.UpstreamP99 })},
+	{"database.p50", latency(func(s *Spec) *time.Duration { return &s.DatabaseP50 })},
+	{"rate", func(s *Spec, value string) error {
+		rate, err := strconv.ParseFloat(value, 64)
+		if err != nil || !(rate >= minRate && rate <= maxRate) {
+			return fmt.Errorf("allowed: requests a second, %v to %v", minRate, float64(maxRate))
+		}
+		s.Rate = rate
+		return nil
+	}},
+	{"capacity", whole(func(s *Spec) *int { return &s.Capacity }, 1, maxCount)},
+}
+
+// Keys lists what a spec may say.
+func Keys() []string {
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = k.name
+	}
+	return names
+}
+
+// whole parses a whole number such as "64" or "1e6".
+func whole(field func(*Spec) *int, least, most int) func(*Spec, string) error {
+	return func(s *Spec, value string) error {
+		n, err := strconv.ParseFloat(value, 64)
+		if err != nil || n != math.Trunc(n) || !(n >= float64(least) && n <= float64(most)) {
+			return fmt.Errorf("allowed: a whole number, %d to %d (1e6 is one)", least, most)
+		}
+		*field(s) = int(n)
+		return nil
+	}
+}
+
+func latency(field func(*Spec) *time.Duration) func(*Spec, string) error {
+	return func(s *Spec, value string) error {
+		d, err := time.ParseDuration(value)
+		if err != nil || d < time.Microsecond || d > maxLatency {
+			return fmt.Errorf("allowed: a duration such as 80ms, %v to %v", time.Microsecond, maxLatency)
+		}
+		*field(s) = d
+		return nil
+	}
+}
+
+// Parse reads a spec such as "items=1e6,limit=64,upstream.p50=80ms,hosts=40".
+// Every error names the key, its value and what is allowed.
+func Parse(text string) (Spec, error) {
+	var s Spec
+	seen := map[string]bool{}
+	for _, word := range strings.Split(text, ",") {
+		word = strings.TrimSpace(word)
+		name, value, ok := strings.Cut(word, "=")
+		if !ok {
+			return Spec{}, fmt.Errorf("what-if %q: allowed: KEY=VALUE, several separated by commas, with the keys %s", word, strings.Join(Keys(), ", "))
+		}
+		i := slices.IndexFunc(keys, func(k key) bool { return k.name == name })
+		switch {
+		case i < 0:
+			return Spec{}, fmt.Errorf("what-if %s: unknown key %q; allowed: %s", word, name, strings.Join(Keys(), ", "))
+		case seen[name]:
+			return Spec{}, fmt.Errorf("what-if %s: %s is there already; allowed: each key once", word, name)
+		}
+		seen[name] = true
+		if err := keys[i].set(&s, value); err != nil {
+			return Spec{}, fmt.Errorf("what-if %s: value %q: %w", name, value, err)
+		}
+	}
+	if seen["queue"] && !seen["writers"] {
+		return Spec{}, fmt.Errorf("what-if queue=%d: it has no writers; allowed: with writers=N", s.Queue)
+	}
+	if _, err := s.strategy(); err != nil {
+		return Spec{}, err
+	}
+	if s.UpstreamP50 != 0 && s.UpstreamP99 != 0 && s.UpstreamP99 < s.UpstreamP50 {
+		return Spec{}, fmt.Errorf("what-if upstream.p99=%v: it is below upstream.p50=%v; allowed: from that on", s.UpstreamP99, s.UpstreamP50)
+	}
+	return s, nil
+}
+
+// strategy that the spec asks for.
+func (s Spec) strategy() (pipeline.Strategy, error) {
+	kind := s.Strategy
+	switch {
+	case kind != "":
+	case s.Writers > 0:
+		kind = "staged"
+	case s.Limit > 0:
+		kind = "bounded"
+	default:
+		kind = "unbounded"
+	}
+	hasLimit := kind == "bounded" || kind == "joined" || kind == "staged"
+	fail := func(format string, args ...any) (pipeline.Strategy, error) {
+		return pipeline.Strategy{}, fmt.Errorf("what-if strategy %s: "+format, append([]any{kind}, args...)...)
+	}
+	switch {
+	case hasLimit && s.Limit == 0:
+		return fail("its limit is missing; allowed: with limit=N")
+	case !hasLimit && s.Limit > 0:
+		return fail("limit=%d: it has none; allowed: bounded, joined, staged", s.Limit)
+	case kind == "staged" && s.Writers == 0:
+		return fail("its writers are missing; allowed: with writers=N")
+	case kind != "staged" && s.Writers > 0:
+		return fail("writers=%d: it has none; allowed: staged", s.Writers)
+	}
+	switch kind {
+	case "sequential":
+		return pipeline.Sequential(), nil
+	case "joined":
+		return pipeline.Joined(s.Limit), nil
+	case "staged":
+		return pipeline.Staged(s.Limit, s.Writers, s.Queue), nil
+	case "unbounded":
+		return pipeline.Unbounded(), nil
+	}
+	return pipeline.Bounded(s.Limit), nil
+}
+
+// String is the spec as [Parse] reads it, its keys in their order.
+func (s Spec) String() string {
+	var words []string
+	add := func(name string, given bool, value any) {
+		if given {
+			words = append(words, fmt.Sprintf("%s=%v", name, value))
+		}
+	}
+	add("items", s.Items != 0, s.Items)
+	add("strategy", s.Strategy != "", s.Strategy)
+	add("limit", s.Limit != 0, s.Limit)
+	add("writers", s.Writers != 0, s.Writers)
+	add("queue", s.Queue != 0, s.Queue)
+	add("pool", s.Pool != 0, s.Pool)
+	add("hosts", s.Hosts != 0, s.Hosts)
+	add("upstream.p50", s.UpstreamP50 != 0, s.UpstreamP50)
+	add("upstream.p99", s.UpstreamP99 != 0, s.UpstreamP99)
+	add("database.p50", s.DatabaseP50 != 0, s.DatabaseP50)
+	add("rate", s.Rate != 0, s.Rate)
+	add("capacity", s.Capacity != 0, s.Capacity)
+	return strings.Join(words, ",")
+}

@@ -1,0 +1,258 @@
+package whatif
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// Sweep is what was measured, arranged to predict from. How long fetches and
+// writes take depends on how busy the database and the machine are, and that
+// shows in how many other writes are under way when one begins. So the times of
+// service are looked up by that number: at a limit that was measured they are
+// those of that limit; in between, they lie between, quantile by quantile; beyond
+// the last, writes wait in line for a database at its bound ([Sweep.DatabaseBound]).
+type Sweep struct {
+	// Notes say which points were left out, and why.
+	Notes  []string
+	points []busy  // to calibrate with, by limit
+	all    []Point // of the same setting, in the order given
+}
+
+// busy is a point to calibrate with.
+type busy struct {
+	Point
+	// others is how many other writes are under way when one begins, in the
+	// mean, as the simulation of the point has it.
+	others float64
+}
+
+// NewSweep arranges points. Those of the setting that is named first count. It
+// calibrates with the sequential and bounded variants, each at its largest number
+// of items; without two limits at least it is an error.
+func NewSweep(points []Point) (*Sweep, error) {
+	s := &Sweep{}
+	for _, p := range points {
+		if p.Setting != points[0].Setting {
+			s.note("%s at %s is left out: the settings differ, and %s comes first", p.Variant.Name, cmp.Or(p.Setting, "none"), cmp.Or(points[0].Setting, "none"))
+			continue
+		}
+		s.all = append(s.all, p)
+	}
+	if err := s.choose(); err != nil {
+		return nil, err
+	}
+	for i := range s.points {
+		p := &s.points[i]
+		m, _ := p.model()
+		others, err := others(m.with(p.service))
+		if err != nil {
+			return nil, fmt.Errorf("calibrate with %q: %w", p.Variant.Name, err)
+		}
+		p.others = others
+	}
+	return s, nil
+}
+
+func (s *Sweep) note(format string, args ...any) {
+	s.Notes = append(s.Notes, fmt.Sprintf(format, args...))
+}
+
+// choose takes the points to calibrate with, of each limit the one with most items.
+func (s *Sweep) choose() error {
+	for _, p := range s.all {
+		if !p.calibrates() {
+			continue
+		}
+		i := slices.IndexFunc(s.points, func(o busy) bool { return o.limit() == p.limit() })
+		switch {
+		case i < 0:
+			s.points = append(s.points, busy{Point: p})
+		case p.Items > s.points[i].Items:
+			s.points[i] = busy{Point: p}
+		}
+	}
+	if len(s.points) < 2 {
+		return errors.New("nothing to calibrate with; allowed: runs of two limits at least (sequential counts as 1), of bounded with as many connections as slots and fewer slots than items, with hardly a failed item")
+	}
+	slices.SortFunc(s.points, func(a, b busy) int { return cmp.Compare(a.limit(), b.limit()) })
+	return nil
+}
+
+// Limits are the lowest and the highest that it calibrates with.
+func (s *Sweep) Limits() (lowest, highest int) {
+	return s.points[0].limit(), s.points[len(s.points)-1].limit()
+}
+
+// idle is the point of the lowest limit.
+func (s *Sweep) idle() Point { return s.points[0].Point }
+
+// top is the point of the highest limit.
+func (s *Sweep) top() busy { return s.points[len(s.points)-1] }
+
+// load is how busy the database and the machine are.
+type load struct {
+	service
+	// others is how many other writes under way make them so busy.
+	others float64
+	// limit at which a bounded pipeline would; beyond says that no measured one
+	// did, and servers then is how many writes the database does at once. 0: any number.
+	limit   float64
+	beyond  bool
+	servers int
+}
+
+// at is the load at a position: i is that of point i.
+func (s *Sweep) at(position float64) load {
+	last := len(s.points) - 1
+	i := min(int(max(position, 0)), last)
+	p, w := s.points[i], position-float64(i)
+	l := load{service: p.service, others: p.others, limit: float64(p.limit())}
+	if w <= 0 || i == last {
+		return l
+	}
+	next := s.points[i+1]
+	l.service = p.between(next.service, w)
+	l.others += w * (next.others - p.others)
+	l.limit *= math.Pow(float64(next.limit())/l.limit, w)
+	return l
+}
+
+// beyond is the load of whatever makes the database busier than the last point
+// did: fetches and writes take what they took there, and the database does as
+// many writes at once as bring it to its bound; the others wait in line.
+func (s *Sweep) beyond() load {
+	top := s.top()
+	l := load{service: top.service, others: top.others, limit: float64(top.limit()), beyond: true}
+	if bound := s.DatabaseBound(); bound > 0 {
+		l.servers = max(1, int(min(math.Round(bound*top.write.mean()/1e9), maxCount)))
+	}
+	return l
+}
+
+// slope is by how many ns a write takes longer for each other one under way:
+// the least-squares line through the last points, three at most.
+func (s *Sweep) slope() float64 {
+	last := s.points[max(0, len(s.points)-3):]
+	var n, sx, sy, sxx, sxy float64
+	for _, p := range last {
+		x, y := p.others, p.write.mean()
+		n, sx, sy, sxx, sxy = n+1, sx+x, sy+y, sxx+x*x, sxy+x*y
+	}
+	spread := n*sxx - sx*sx
+	if spread <= 0 {
+		return 0
+	}
+	return max(0, (n*sxy-sx*sy)/spread)
+}
+
+// DatabaseBound is how many writes a second the database would do at most if
+// they went on growing as they did at the highest limits: one in the time that
+// a write takes longer for each other one under way, which is what the Universal
+// Scalability Law without its coherence term tends to (N. J. Gunther, "Guerrilla
+// Capacity Planning", 2007). 0: the times of writes do not grow.
+func (s *Sweep) DatabaseBound() float64 {
+	if slope := s.slope(); slope > 0 {
+		return 1e9 / slope
+	}
+	return 0
+}
+
+// shape is what is different about the times of service; 0: as measured.
+type shape struct{ fetchP50, fetchP99, writeP50 time.Duration }
+
+// apply changes the times of service of a load. A fetch that takes longer
+// takes so at the lowest limit, and what it takes longer at others stays; a
+// write is longer by the same factor at all.
+func (sh shape) apply(l load, idle Point) (load, error) {
+	if sh.fetchP50 != 0 || sh.fetchP99 != 0 {
+		changed, err := idle.fetch.reshaped(sh.fetchP50, sh.fetchP99)
+		if err != nil {
+			return l, fmt.Errorf("upstream.p50, upstream.p99: %w", err)
+		}
+		j := -1
+		loaded := l.fetch
+		l.fetch = byQuantile(func(float64) float64 { j++; return changed.at(j) + loaded.at(j) - idle.fetch.at(j) })
+	}
+	if sh.writeP50 != 0 {
+		mid := idle.write.quantile(0.5)
+		if mid <= 0 {
+			return l, errors.New("database.p50: the writes that were measured took no time, so that they cannot be scaled")
+		}
+		l.write = l.write.scaled(float64(sh.writeP50) / mid)
+	}
+	return l, nil
+}
+
+// Bounds of a simulation that finds a load.
+const (
+	searchItems  = 60_000
+	searchRounds = 10 // of the items in flight
+)
+
+// others is how many other writes a model has under way when one begins.
+func others(m Model) (float64, error) {
+	inFlight := m.Items // of unbounded
+	if n := m.Strategy.Limit + m.Strategy.Writers + m.Strategy.Queue; n > 0 {
+		inFlight = min(m.Items, n*m.Hosts)
+	}
+	m.Items = min(m.Items, max(searchRounds*inFlight, 5000), searchItems)
+	p, err := Simulate(m, 1)
+	return p.others, err
+}
+
+// solve finds the load that a model makes for itself: as many other writes
+// under way as make them take so long.
+func (s *Sweep) solve(m Model, sh shape) (Model, load, error) {
+	try := func(position float64) (load, float64, error) {
+		l, err := sh.apply(s.at(position), s.idle())
+		if err != nil {
+			return l, 0, err
+		}
+		n, err := others(m.with(l.service))
+		return l, n - l.others, err
+	}
+	l, excess, err := try(0)
+	if err != nil || excess <= 0 {
+		return m.with(l.service), l, err
+	}
+	last := float64(len(s.points) - 1)
+	l, excess, err = try(last)
+	switch {
+	case err != nil || excess > 0 && excess <= tolerance*l.others:
+		return m.with(l.service), l, err
+	case excess <= 0:
+		return s.bisect(m, 0, last, try)
+	}
+	if l, err = sh.apply(s.beyond(), s.idle()); err != nil {
+		return m, l, err
+	}
+	m.Servers = l.servers
+	return m.with(l.service), l, nil
+}
+
+// Bounds of the search for a load.
+const (
+	tolerance = 0.03 // noise of the writes under way
+	halvings  = 12
+)
+
+func (s *Sweep) bisect(m Model, low, high float64, try func(float64) (load, float64, error)) (Model, load, error) {
+	for range halvings {
+		middle := (low + high) / 2
+		l, excess, err := try(middle)
+		if err != nil {
+			return m, l, err
+		}
+		if excess > 0 {
+			low = middle
+		} else {
+			high = middle
+		}
+	}
+	l, _, err := try(high)
+	return m.with(l.service), l, err
+}

@@ -1,0 +1,166 @@
+package whatif
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"time"
+)
+
+// Errors are relative: 0.05 says that the prediction is 5 % too high.
+type Errors struct {
+	Makespan float64 `json:"makespan"`
+	P99      float64 `json:"p99"`
+}
+
+// Targets of the errors on what was measured.
+const (
+	TargetMakespan = 0.05
+	TargetP99      = 0.15
+)
+
+// Within says whether both errors are within the targets.
+func (e Errors) Within() bool {
+	return math.Abs(e.Makespan) <= TargetMakespan && math.Abs(e.P99) <= TargetP99
+}
+
+// Check compares the model with one point that was measured.
+type Check struct {
+	Variant string `json:"variant"`
+	Items   int    `json:"items"`
+	Trials  int    `json:"trials"`
+	// Makespan and P99 as measured, medians of the trials; Least and Most are
+	// the extremes of the makespan.
+	Makespan time.Duration `json:"makespan_ns"`
+	Least    time.Duration `json:"least_ns"`
+	Most     time.Duration `json:"most_ns"`
+	P99      time.Duration `json:"p99_ns"`
+	// InSample is the error of the model that knows the point's times of service;
+	// nil: the model does not calibrate with the point.
+	InSample *Errors `json:"in_sample,omitempty"`
+	// LeftOut is the error of the model that does not know the point; nil: it
+	// cannot be told, as with two points to calibrate with.
+	LeftOut *Errors `json:"left_out,omitempty"`
+	// Extrapolated says that the point lies beyond what the model knows without it.
+	Extrapolated bool `json:"extrapolated,omitempty"`
+}
+
+// Validation is the model against every point that was measured.
+type Validation struct {
+	Checks []Check `json:"checks"`
+	// InSample and LeftOut are the greatest of each, by absolute value; those
+	// left out without what is extrapolated. Nil: there is none.
+	InSample *Errors `json:"worst_in_sample,omitempty"`
+	LeftOut  *Errors `json:"worst_left_out,omitempty"`
+}
+
+// Validate predicts every point that was measured: with all that is known of
+// it, and with all but that.
+func (s *Sweep) Validate() (Validation, error) {
+	var v Validation
+	for _, p := range s.all {
+		m, known := p.model()
+		if !known {
+			continue
+		}
+		c, err := s.check(p, m)
+		if err != nil {
+			return v, fmt.Errorf("predict what was measured of %q with %d items: %w", p.Variant.Name, p.Items, err)
+		}
+		v.Checks = append(v.Checks, c)
+	}
+	v.sum()
+	return v, nil
+}
+
+func (s *Sweep) check(p Point, m Model) (Check, error) {
+	c := Check{Variant: p.Variant.Name, Items: p.Items, Trials: p.Trials, Makespan: p.Makespan, Least: p.Least, Most: p.Most, P99: p.P99}
+	with, beyond, err := s.errors(p, m)
+	if err != nil {
+		return c, err
+	}
+	i := slices.IndexFunc(s.points, func(b busy) bool { return b.Variant.Name == p.Variant.Name && b.Items == p.Items })
+	if i < 0 {
+		c.LeftOut, c.Extrapolated = &with, beyond
+		return c, nil
+	}
+	c.InSample = &with
+	if len(s.points) < 3 {
+		return c, nil
+	}
+	rest := *s
+	rest.points = slices.Delete(slices.Clone(s.points), i, i+1)
+	without, beyond, err := rest.errors(p, m)
+	c.LeftOut, c.Extrapolated = &without, beyond || i == 0 || i == len(s.points)-1
+	return c, err
+}
+
+// sum finds the worst.
+func (v *Validation) sum() {
+	worst := func(w **Errors, e *Errors) {
+		if e == nil {
+			return
+		}
+		if *w == nil {
+			*w = &Errors{}
+		}
+		(*w).Makespan = max((*w).Makespan, math.Abs(e.Makespan))
+		(*w).P99 = max((*w).P99, math.Abs(e.P99))
+	}
+	for _, c := range v.Checks {
+		worst(&v.InSample, c.InSample)
+		if !c.Extrapolated {
+			worst(&v.LeftOut, c.LeftOut)
+		}
+	}
+}
+
+func (s *Sweep) errors(p Point, m Model) (e Errors, beyond bool, err error) {
+	m, l, err := s.solve(m, shape{})
+	if err != nil {
+		return e, false, err
+	}
+	got, err := repeated(m)
+	if err != nil {
+		return e, false, err
+	}
+	return Errors{
+		Makespan: float64(got.Makespan)/float64(p.Makespan) - 1,
+		P99:      float64(got.P99)/float64(p.P99) - 1,
+	}, l.beyond, nil
+}
+
+// repeats is how often a model is simulated, with other seeds, and items is
+// beyond how many in all it is not.
+const (
+	repeats       = 15
+	repeatedItems = 300_000
+)
+
+// repeated simulates the model as often as its items are few, and gives of
+// each time the median, and the rest of the simulation with the median makespan.
+func repeated(m Model) (Prediction, error) {
+	n := max(1, min(repeats, repeatedItems/m.Items)-1|1) // odd
+	var all []Prediction
+	for seed := range n {
+		p, err := Simulate(m, uint64(seed+1))
+		if err != nil {
+			return p, err
+		}
+		all = append(all, p)
+	}
+	slices.SortFunc(all, func(a, b Prediction) int { return int(min(max(a.Makespan-b.Makespan, -1), 1)) })
+	p := all[n/2]
+	p.Least, p.Most = all[0].Makespan, all[n-1].Makespan
+	of := func(get func(Prediction) time.Duration) time.Duration {
+		values := make([]float64, n)
+		for i, one := range all {
+			values[i] = float64(get(one))
+		}
+		return time.Duration(median(values))
+	}
+	p.P50 = of(func(p Prediction) time.Duration { return p.P50 })
+	p.P95 = of(func(p Prediction) time.Duration { return p.P95 })
+	p.P99 = of(func(p Prediction) time.Duration { return p.P99 })
+	return p, nil
+}

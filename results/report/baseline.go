@@ -1,0 +1,311 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"floodgate/results/baseline"
+	"floodgate/results/gate"
+)
+
+// Baseline writes what a run is beside a stored baseline for a person: a table
+// a metric with the limit beside each value, what could not be compared, and
+// the verdict.
+func Baseline(w io.Writer, v *baseline.Verdict, o Options) error {
+	p := newPrinter(o)
+	c := v.Comparison
+	p.baselineHead(v)
+	for from := 0; from < len(c.Rows); {
+		to := from
+		for to < len(c.Rows) && c.Rows[to].Metric == c.Rows[from].Metric {
+			to++
+		}
+		p.baselineMetric(slices.DeleteFunc(slices.Clone(c.Rows[from:to]), func(r baseline.Row) bool { return r.Decision == baseline.NotComparable }))
+		from = to
+	}
+	p.line("")
+	p.notComparable(c.Rows)
+	if len(c.Added) > 0 {
+		p.wrapped("", "not in the baseline, so not compared: "+strings.Join(c.Added, ", "), doubt)
+	}
+	p.wrapped("", howGated(c), faint)
+	p.wrapped("", c.Caution, faint)
+	p.line("")
+	p.baselineConclusion(v)
+	if _, err := w.Write(p.out.Bytes()); err != nil {
+		return fmt.Errorf("write comparison with a baseline: %w", err)
+	}
+	return nil
+}
+
+// BaselineJSON writes the verdict with all its figures.
+func BaselineJSON(w io.Writer, v *baseline.Verdict) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("write comparison with a baseline: %w", err)
+	}
+	return nil
+}
+
+func newPrinter(o Options) *printer {
+	if o.Width == 0 {
+		o.Width = 100
+	}
+	return &printer{width: max(o.Width, 80), color: o.Color}
+}
+
+func (p *printer) baselineHead(v *baseline.Verdict) {
+	c := v.Comparison
+	name := v.Run.Scenario
+	if v.Run.Quick {
+		name += " (quick)"
+	}
+	p.line(p.bold(name + " against its baseline"))
+	p.wrapped("", fmt.Sprintf("baseline  %s: run %s of %s, revision %s", c.File, c.Source, c.Recorded, short(c.Revision)), "")
+	p.wrapped("", fmt.Sprintf("run       %s, revision %s", c.Run, short(v.Run.Machine.Revision)), "")
+	if len(c.Machines) > 0 {
+		p.wrapped("", "the machines differ: "+strings.Join(c.Machines, "; "), doubt)
+	}
+	for _, d := range c.Differences {
+		p.wrapped("", d, doubt)
+	}
+}
+
+func short(revision string) string { return revision[:min(12, len(revision))] }
+
+// baselineMetric is the table of a metric, or a line where all of it is equal.
+func (p *printer) baselineMetric(rows []baseline.Row) {
+	if len(rows) == 0 {
+		return
+	}
+	p.line("")
+	title := rows[0].Metric
+	if rows[0].Advisory {
+		title += " (warns, does not decide)"
+	}
+	if first := rows[0]; len(rows) > 1 && !slices.ContainsFunc(rows, func(r baseline.Row) bool { return !alike(first, r) }) {
+		p.line(fmt.Sprintf("%s: %s → %s, limit %s: %s, in all %d places", p.bold(title),
+			valueCell(first.Baseline, first.Unit), valueCell(first.Run, first.Unit), limitCell(first), p.rowDecision(first), len(rows)))
+		return
+	}
+	p.line(p.bold(title))
+	g := &grid{columns: []column{
+		{title: "variant"}, {title: "level"}, {title: "baseline", right: true}, {title: "run", right: true},
+		{title: "limit", right: true}, {title: "cost [95 %]", right: true}, {title: "verdict"},
+	}}
+	for _, r := range rows {
+		g.add(r.Variant, r.Level, valueCell(r.Baseline, r.Unit), valueCell(r.Run, r.Unit), limitCell(r), effectCell(r), p.rowDecision(r))
+	}
+	if rows[0].Type != "" || slices.ContainsFunc(rows, func(r baseline.Row) bool { return r.Type != "" }) {
+		for i, r := range rows {
+			g.rows[i][5] = r.Type
+		}
+		g.columns[5] = column{title: "type"}
+	} else if !slices.ContainsFunc(rows, func(r baseline.Row) bool { return r.Effect != nil }) {
+		g.remove(5)
+	}
+	above := g.width() > p.width
+	if above {
+		g.remove(1)
+		for i := range g.rows {
+			g.rows[i][0] = " "
+		}
+		g.columns[0].title = " "
+	}
+	widths := g.widths()
+	p.line(p.paint(g.line(g.titles(), widths), faint))
+	for i, r := range rows {
+		if above {
+			p.wrapped("", r.Where(), "")
+		}
+		p.line(g.line(g.rows[i], widths))
+	}
+	for _, r := range rows {
+		p.baselineRemark(r)
+	}
+}
+
+func (p *printer) baselineRemark(r baseline.Row) {
+	var parts []string
+	if r.Why != "" {
+		parts = append(parts, r.Why)
+	}
+	for _, m := range r.Missing {
+		parts = append(parts, fmt.Sprintf("%s × %d", m.Why, m.Blocks))
+	}
+	if len(parts) > 0 {
+		p.wrapped("  ", r.Where()+": "+strings.Join(parts, "; "), doubt)
+	}
+}
+
+// alike rows of counts are one line.
+func alike(a, b baseline.Row) bool {
+	same := func(x, y *float64) bool { return x != nil && y != nil && *x == *y }
+	return a.Effect == nil && b.Effect == nil && a.Why == "" && b.Why == "" && a.Type == b.Type && a.Decision == b.Decision &&
+		same(a.Baseline, b.Baseline) && same(a.Run, b.Run) && same(a.Limit, b.Limit)
+}
+
+func valueCell(v *float64, unit string) string {
+	if v == nil {
+		return none
+	}
+	switch unit {
+	case baseline.UnitMillis:
+		return duration(time.Duration(*v * 1e6))
+	case baseline.UnitShare:
+		return percent(*v)
+	case baseline.UnitMiB:
+		return digits(*v) + " MiB"
+	}
+	if *v == float64(int(*v)) {
+		return count(int(*v))
+	}
+	return digits(*v)
+}
+
+func limitCell(r baseline.Row) string {
+	switch {
+	case r.Limit == nil:
+		return none
+	case r.AtLeast:
+		return "≥ " + valueCell(r.Limit, r.Unit)
+	}
+	return "≤ " + valueCell(r.Limit, r.Unit)
+}
+
+// effectCell has the limit of the cost beside it.
+func effectCell(r baseline.Row) string {
+	switch {
+	case r.Effect == nil && r.Allowed == 0:
+		return ""
+	case r.Effect == nil:
+		return none
+	}
+	return fmt.Sprintf("%s [%s, %s] ≤ %s", digits(r.Effect.Estimate), digits(r.Effect.Low), digits(r.Effect.High), digits(r.Allowed))
+}
+
+func (p *printer) rowDecision(r baseline.Row) string {
+	color := map[string]string{
+		baseline.Worse: bad, baseline.Missing: bad, baseline.Better: good, baseline.Inconclusive: doubt, baseline.NotComparable: doubt,
+	}[r.Decision]
+	if r.Advisory && r.Decision == baseline.Worse {
+		color = doubt
+	}
+	return p.paint(r.Decision, color)
+}
+
+// notComparable lists the metrics by what stands in the way.
+func (p *printer) notComparable(rows []baseline.Row) {
+	var whys []string
+	metrics := map[string][]string{}
+	places := map[[2]string]int{}
+	for _, r := range rows {
+		if r.Decision != baseline.NotComparable {
+			continue
+		}
+		if metrics[r.Why] == nil {
+			whys = append(whys, r.Why)
+		}
+		if places[[2]string{r.Why, r.Metric}]++; !slices.Contains(metrics[r.Why], r.Metric) {
+			metrics[r.Why] = append(metrics[r.Why], r.Metric)
+		}
+	}
+	for _, why := range whys {
+		names := slices.Clone(metrics[why])
+		for i, m := range names {
+			names[i] = fmt.Sprintf("%s × %d", m, places[[2]string{why, m}])
+		}
+		p.wrapped("", fmt.Sprintf("not comparable (%s): %s", why, strings.Join(names, ", ")), doubt)
+	}
+}
+
+// howGated says what the verdicts mean.
+func howGated(c *baseline.Comparison) string {
+	how := "paired by block, both having made the same draws (signed-rank intervals, 95 %)"
+	if !c.Paired {
+		how = "unpaired, as they did not make the same draws (rank-sum intervals, 95 %)"
+	}
+	text := fmt.Sprintf("Cost: the run's over the baseline's, %s; of a reduction, of the time as a share of that one by one; of an efficiency, of the time over the ideal. Worse: the whole interval lies above the limit; inconclusive: a part of it. Counts have hard limits.", how)
+	if c.Primaries > 0 {
+		text += fmt.Sprintf(" Makespans after Holm's correction over %d.", c.Primaries)
+	}
+	return text
+}
+
+func (p *printer) baselineConclusion(v *baseline.Verdict) {
+	for _, claim := range v.Run.Claims {
+		if !claim.AsExpected {
+			p.wrapped("", fmt.Sprintf("claim %s: %s, expected: %s", claim.ID, claim.Decision, claim.Expected), doubt)
+		}
+	}
+	for _, t := range v.Run.Thresholds {
+		if t.Decision != gate.Kept {
+			p.wrapped("", fmt.Sprintf("threshold %s: %s", ruleOf(t), t.Decision), doubt)
+		}
+	}
+	p.wrapped("", fmt.Sprintf("the run itself: %s (exit code %d)", judgedIn(v.Run), v.Run.Exit), "")
+	word, text := baselineSummary(v)
+	p.wrapped("", fmt.Sprintf("the comparison: %s (exit code %d)", text, v.Comparison.Exit), "")
+	color := map[int]string{gate.ExitHeld: good, gate.ExitFailed: bad, gate.ExitUnmeasured: bad, gate.ExitInconclusive: doubt}[v.Exit]
+	p.line(fmt.Sprintf("%s (exit code %d)", p.bold(p.paint(word, color)), v.Exit))
+}
+
+// baselineSummary is the verdict in a word, and what came out of the comparison.
+func baselineSummary(v *baseline.Verdict) (word, text string) {
+	c := v.Comparison
+	var parts []string
+	for _, d := range []string{baseline.Worse, baseline.Missing, baseline.Inconclusive, baseline.Better, baseline.Same, baseline.NotComparable} {
+		if n := c.Counts[d]; n > 0 || d == baseline.Worse {
+			parts = append(parts, count(n)+" "+d)
+		}
+	}
+	text = "of " + plural(len(c.Rows), "value", "values") + " " + strings.Join(parts, ", ")
+	if c.Warned > 0 {
+		text += fmt.Sprintf("; %s of the worse and inconclusive warn, and do not decide", count(c.Warned))
+	}
+	if len(c.Rows) == c.Counts[baseline.NotComparable] {
+		text = "nothing could be compared: " + text
+	}
+	return map[int]string{gate.ExitHeld: "held", gate.ExitFailed: "failed", gate.ExitUnmeasured: "not measured", gate.ExitInconclusive: "inconclusive"}[v.Exit], text
+}
+
+// BaselineChanges writes what a new baseline changes in the file that it takes
+// the place of: old is nil where there was none.
+func BaselineChanges(w io.Writer, file string, old, b *baseline.Baseline, o Options) error {
+	p := newPrinter(o)
+	changed, equal := baseline.Changes(old, b)
+	p.line(p.bold(file))
+	if old != nil {
+		p.wrapped("", fmt.Sprintf("was  run %s of %s, revision %s, %s", old.Run, old.Recorded, short(old.Revision), old.Machine.CPU), "")
+	}
+	p.wrapped("", fmt.Sprintf("is   run %s of %s, revision %s, %s", b.Run, b.Recorded, short(b.Revision), b.Machine.CPU), "")
+	g := &grid{columns: []column{{title: "metric"}, {title: "variant"}, {title: "level", drop: 1}, {title: "old", right: true}, {title: "new", right: true}, {title: "change", right: true}}}
+	for _, ch := range changed {
+		by := ""
+		if ch.Old != nil && ch.New != nil && *ch.Old != 0 {
+			by = signed(*ch.New / *ch.Old - 1)
+		}
+		g.add(strings.TrimSpace(ch.Metric+" "+ch.Type), ch.Variant, ch.Level, valueCell(ch.Old, ch.Unit), valueCell(ch.New, ch.Unit), by)
+	}
+	if len(changed) > 0 {
+		p.line("")
+		g.fit(p.width)
+		widths := g.widths()
+		p.line(p.paint(g.line(g.titles(), widths), faint))
+		for _, row := range g.rows {
+			p.line(g.line(row, widths))
+		}
+	}
+	p.line("")
+	p.line(fmt.Sprintf("%s changed, %d as they were", plural(len(changed), "value", "values"), equal))
+	if _, err := w.Write(p.out.Bytes()); err != nil {
+		return fmt.Errorf("write changes of a baseline: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,62 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+
+	"floodgate/results/baseline"
+)
+
+// BaselineJudgement is the run's own judgement with a check for each value that
+// was compared with the baseline. Again is the command that prints it again.
+func BaselineJudgement(j Judged, v *baseline.Verdict, again string) Judgement {
+	g := j.Judgement()
+	c := v.Comparison
+	word, text := baselineSummary(v)
+	g.Title, g.Headline, g.Exit, g.Command = g.Name+" against "+c.File, word+": "+text, v.Exit, again
+	for _, r := range c.Rows {
+		g.Checks = append(g.Checks, rowCheck(r))
+	}
+	if len(c.Machines) > 0 {
+		g.Notes = append(g.Notes, "the machines differ: "+strings.Join(c.Machines, "; "))
+	}
+	g.Notes = append(g.Notes, c.Differences...)
+	if len(c.Added) > 0 {
+		g.Notes = append(g.Notes, "not in the baseline, so not compared: "+strings.Join(c.Added, ", "))
+	}
+	g.Notes = append(g.Notes, howGated(c), c.Caution)
+	g.Facts = append(g.Facts, [2]string{"baseline", fmt.Sprintf("%s: run %s of %s, revision %s", c.File, c.Source, c.Recorded, short(c.Revision))})
+	return g
+}
+
+var rowStatuses = map[string]Status{
+	baseline.Worse: Failed, baseline.Missing: Failed, baseline.Better: Passed, baseline.Same: Passed,
+	baseline.Inconclusive: Undecided, baseline.NotComparable: Unjudged,
+}
+
+func rowCheck(r baseline.Row) Check {
+	id := r.Metric + " of " + r.Where()
+	if r.Type != "" {
+		id = r.Metric + " (" + r.Type + ") of " + r.Where()
+	}
+	status := rowStatuses[r.Decision]
+	if r.Advisory && (status == Failed || status == Undecided) {
+		status = Warned
+	}
+	text := fmt.Sprintf("baseline %s, run %s, limit %s", valueCell(r.Baseline, r.Unit), valueCell(r.Run, r.Unit), limitCell(r))
+	if r.Effect != nil {
+		text += "; cost " + effectCell(r)
+	}
+	if r.Why != "" {
+		text += "; " + r.Why
+	}
+	for _, m := range r.Missing {
+		text += fmt.Sprintf("; missing: %s × %d", m.Why, m.Blocks)
+	}
+	title := id + ": " + r.Decision
+	if status == Warned {
+		title += " (only warns)"
+	}
+	return Check{ID: id, Status: status, Says: id + " is no worse than in the baseline", Title: title, Text: text, All: text,
+		Properties: map[string]string{"decision": r.Decision}}
+}
