@@ -10,7 +10,7 @@ import (
 )
 
 func newCompare(stdout io.Writer) *cobra.Command {
-	var format, root string
+	var format, root, output string
 	var o compare.Options
 	cmd := &cobra.Command{
 		Use:   "compare RUN RUN",
@@ -40,7 +40,7 @@ runs have no variant at a level in common, so that there is none.`,
 			if err != nil {
 				return exit(exitUsage, err)
 			}
-			if err := printComparison(stdout, c, format); err != nil {
+			if err := into(output, stdout, func(w io.Writer) error { return printComparison(w, c, format) }); err != nil {
 				return err
 			}
 			if len(c.Rows) == 0 {
@@ -50,7 +50,8 @@ runs have no variant at a level in common, so that there is none.`,
 		},
 	}
 	cmd.Flags().BoolVar(&o.AllowMixed, "allow-mixed", false, "compare runs of different environments, and say so")
-	cmd.Flags().StringVar(&format, "format", formatText, "text, json or markdown")
+	cmd.Flags().StringVar(&format, "format", formatText, "text, json, markdown or html")
+	cmd.Flags().StringVar(&output, "output", "", "`path` of a file to write to, in place of standard output")
 	cmd.Flags().StringVar(&root, "out", defaultRoot, "`folder` that runs are stored in")
 	return cmd
 }
@@ -64,6 +65,8 @@ func printComparison(stdout io.Writer, c *compare.Comparison, format string) err
 		return report.ComparisonJSON(stdout, c)
 	case formatMarkdown:
 		return report.ComparisonMarkdown(stdout, c)
+	case formatHTML:
+		return report.ComparisonHTML(stdout, c)
 	}
-	return badFormat(format, formatText, formatJSON, formatMarkdown)
+	return badFormat(format, formatText, formatJSON, formatMarkdown, formatHTML)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"floodgate/bench/experiment"
@@ -53,8 +54,8 @@ func (o planOptions) runLimits(ctx context.Context, names []string) (int, error)
 func (o planOptions) prepareLimits(names []string) (*scenarios.Scenario, sweep.Bounds, error) {
 	var none sweep.Bounds
 	switch {
-	case o.format != formatText && o.format != formatJSON:
-		return nil, none, badFormat(o.format, formatText, formatJSON)
+	case !slices.Contains([]string{formatText, formatHTML, formatJSON}, o.format):
+		return nil, none, badFormat(o.format, formatText, formatHTML, formatJSON)
 	case o.p99 < 0:
 		return nil, none, fmt.Errorf("--p99 %v: allowed: above 0", o.p99)
 	case o.maxLimit < 0:

@@ -17,7 +17,7 @@ import (
 // planFile is what was found, beside the records of its trials.
 const planFile = "plan.json"
 
-// printPlan prints a plan as text or json.
+// printPlan prints a plan as text, html or json.
 func printPlan(w io.Writer, plan *capacity.Plan, format string) error {
 	switch format {
 	case formatText:
@@ -25,11 +25,13 @@ func printPlan(w io.Writer, plan *capacity.Plan, format string) error {
 		return report.Rates(w, plan, report.Options{Width: width, Color: color})
 	case formatJSON:
 		return report.RatesJSON(w, plan)
+	case formatHTML:
+		return report.RatesHTML(w, plan)
 	}
-	return badFormat(format, formatText, formatJSON)
+	return badFormat(format, formatText, formatHTML, formatJSON)
 }
 
-// printLimits prints a plan of limits as text or json.
+// printLimits prints a plan of limits as text, html or json.
 func printLimits(w io.Writer, plan *capacity.Limits, format string) error {
 	switch format {
 	case formatText:
@@ -37,8 +39,10 @@ func printLimits(w io.Writer, plan *capacity.Limits, format string) error {
 		return report.Limits(w, plan, report.Options{Width: width, Color: color})
 	case formatJSON:
 		return report.LimitsJSON(w, plan)
+	case formatHTML:
+		return report.LimitsHTML(w, plan)
 	}
-	return badFormat(format, formatText, formatJSON)
+	return badFormat(format, formatText, formatHTML, formatJSON)
 }
 
 // storePlan replaces the stored plan in one go, so that there is all of one at any time.

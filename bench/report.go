@@ -22,11 +22,12 @@ const (
 	formatJSON     = "json"
 	formatGoBench  = "gobench"
 	formatMarkdown = "markdown"
+	formatHTML     = "html"
 )
 
 func newReport(stdout io.Writer) *cobra.Command {
-	var format, root, file string
-	var github bool
+	var format, root, file, output string
+	var github, open bool
 	cmd := &cobra.Command{
 		Use:   "report [RUN]",
 		Short: "Print a stored run again, also for CI servers; without RUN: list the stored runs",
@@ -36,6 +37,7 @@ that was printed when it ran, and so is the exit code. A run that is not finishe
 is inconclusive, unless a claim has failed already.
 
   text      the table and the judged claims
+  html      a page with pictures, in one file that loads nothing
   json      the verdict with all its evidence
   gobench   Go benchmark lines, for benchstat
   markdown  a comment on a pull request, 65,536 bytes at most
@@ -47,24 +49,36 @@ is inconclusive, unless a claim has failed already.
 of the step and prints the annotations. --scenario names the file that junit,
 sarif and github point at.
 
+--output puts it into a file, which is replaced in one go once all of it is there.
+--open shows the page in a browser; without --output it is report.html in the
+run's folder.
+
 Without RUN it lists the stored runs, newest first, as text or json.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if github && (len(args) == 0 || cmd.Flags().Changed("format")) {
-				return exit(exitUsage, errors.New("--github takes a RUN and no --format"))
+			if github && (len(args) == 0 || cmd.Flags().Changed("format") || output != "" || open) {
+				return exit(exitUsage, errors.New("--github takes a RUN, and neither --format, --output nor --open"))
 			}
 			if len(args) == 0 {
+				if output != "" || open {
+					return exit(exitUsage, errors.New("--output and --open need a RUN"))
+				}
 				return listRuns(stdout, root, format)
 			}
 			stored, err := openRun(root, args[0])
 			if err != nil {
 				return exit(exitUsage, err)
 			}
+			if open {
+				if format, output, err = opened(cmd, format, output, stored); err != nil {
+					return exit(exitUsage, err)
+				}
+			}
 			if stored.Header.Plan {
 				if github {
 					return exit(exitUsage, errors.New("--github: this is a plan, which judges nothing"))
 				}
-				return printStoredPlan(stdout, stored, format)
+				return shown(open, output, stdout, into(output, stdout, func(w io.Writer) error { return printStoredPlan(w, stored, format) }))
 			}
 			verdict, err := gate.Judge(stored)
 			if err != nil {
@@ -77,15 +91,17 @@ Without RUN it lists the stored runs, newest first, as text or json.`,
 			if github {
 				err = printGitHub(stdout, j.Judgement(), func(limit int) []byte { return report.Markdown(j, limit) })
 			} else {
-				err = printRun(stdout, j, format)
+				err = into(output, stdout, func(w io.Writer) error { return printRun(w, j, format) })
 			}
 			if err != nil {
 				return err
 			}
-			return exit(verdict.Exit, unfinished(stored))
+			return shown(open, output, stdout, exit(verdict.Exit, unfinished(stored)))
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", formatText, "text, json, gobench, markdown, junit, sarif or github")
+	cmd.Flags().StringVar(&format, "format", formatText, "text, html, json, gobench, markdown, junit, sarif or github")
+	cmd.Flags().BoolVar(&open, "open", false, "show the page in a browser (--format html)")
+	cmd.Flags().StringVar(&output, "output", "", "`path` of a file to write to, in place of standard output")
 	cmd.Flags().BoolVar(&github, "github", false, "append Markdown to the summary of a step of GitHub Actions, and print annotations")
 	cmd.Flags().StringVar(&file, "scenario", "", "scenario `file` of the run, for junit, sarif and github to point at; relative to the root of the repository")
 	cmd.Flags().StringVar(&root, "out", defaultRoot, "`folder` that runs are stored in")
@@ -100,6 +116,12 @@ func printRun(stdout io.Writer, j report.Judged, format string) error {
 		return report.JSON(stdout, j.Verdict)
 	case formatGoBench:
 		return report.GoBench(stdout, j.Run)
+	case formatHTML:
+		record, err := os.ReadFile(j.Run.Path)
+		if err != nil {
+			return exit(exitUsage, err)
+		}
+		return report.HTML(stdout, j.Run, j.Verdict, report.HTMLOptions{Record: record})
 	case formatMarkdown:
 		return printBytes(stdout, report.Markdown(j, report.MaxComment))
 	case formatJUnit:
@@ -109,7 +131,7 @@ func printRun(stdout io.Writer, j report.Judged, format string) error {
 	case formatGitHub:
 		return printBytes(stdout, report.Annotations(j.Judgement()))
 	}
-	return badFormat(format, formatText, formatJSON, formatGoBench, formatMarkdown, formatJUnit, formatSARIF, formatGitHub)
+	return badFormat(format, formatText, formatHTML, formatJSON, formatGoBench, formatMarkdown, formatJUnit, formatSARIF, formatGitHub)
 }
 
 func badFormat(format string, allowed ...string) error {

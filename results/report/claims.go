@@ -24,23 +24,31 @@ func (p *printer) claims() {
 }
 
 func (p *printer) claim(c gate.Claim) {
-	mark, color := "✗", bad
-	switch {
-	case c.AsExpected:
-		mark, color = "✓", good
-	case c.Decision == gate.Inconclusive:
-		mark, color = "?", doubt
-	}
-	expectation := "as expected"
-	if !c.AsExpected {
-		expectation = "expected: " + c.Expected
-	}
-	p.line(fmt.Sprintf("%s %s, %s  %s", p.paint(mark, color), p.bold(p.paint(strings.ToUpper(c.Decision), color)), expectation, p.paint(c.ID, faint)))
+	color := claimColor(c)
+	p.line(fmt.Sprintf("%s %s, %s  %s", p.paint(claimMark(c), color), p.bold(p.paint(strings.ToUpper(c.Decision), color)), expectation(c), p.paint(c.ID, faint)))
 	p.wrapped("  ", "“"+c.Says+"”", "")
 	for _, n := range c.Notes {
 		p.wrapped("    ", n, doubt)
 	}
 	p.evidence(condense(c.Evidence))
+}
+
+func claimColor(c gate.Claim) string {
+	switch {
+	case c.AsExpected:
+		return good
+	case c.Decision == gate.Inconclusive:
+		return doubt
+	}
+	return bad
+}
+
+// expectation says whether the decision is the one that was expected.
+func expectation(c gate.Claim) string {
+	if c.AsExpected {
+		return "as expected"
+	}
+	return "expected: " + c.Expected
 }
 
 // evidence aligns the points of a claim.

@@ -66,7 +66,8 @@ func (p *limitPrinter) terms() {
 	}
 }
 
-func (p *limitPrinter) table() {
+// pointGrid has a row for every limit.
+func (p *limitPrinter) pointGrid() *grid {
 	g := &grid{columns: []column{
 		{title: "limit", right: true}, {title: "items/s", right: true}, {title: "95 % interval", right: true}, {title: "p99", right: true, drop: 1},
 		{title: "FDs", right: true}, {title: "errors", right: true, drop: 2}, {title: "X·R", right: true, drop: 3}, {title: ""},
@@ -74,6 +75,11 @@ func (p *limitPrinter) table() {
 	for _, t := range p.plan.Points {
 		g.add(p.cells(t)...)
 	}
+	return g
+}
+
+func (p *limitPrinter) table() {
+	g := p.pointGrid()
 	g.fit(p.width)
 	p.line("")
 	if len(p.plan.Points) == 0 {
@@ -199,6 +205,12 @@ func (p *limitPrinter) end() {
 	if p.plan.Records != "" {
 		p.hang("records", "%s", p.plan.Records)
 	}
+	p.line("")
+	p.wrapped("", fmt.Sprintf("%s (exit code %d)", p.bold(p.conclusion()), p.plan.Exit), "")
+}
+
+// conclusion says how the plan ended.
+func (p *limitPrinter) conclusion() string {
 	trials := 0
 	for _, t := range p.plan.Points {
 		trials += len(t.Runs) + t.Lost
@@ -218,6 +230,5 @@ func (p *limitPrinter) end() {
 	case p.plan.Exit != 0:
 		text += ", throughput still rises"
 	}
-	p.line("")
-	p.wrapped("", fmt.Sprintf("%s (exit code %d)", p.bold(text), p.plan.Exit), "")
+	return text
 }

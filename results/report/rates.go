@@ -81,7 +81,8 @@ func (p *ratePrinter) terms() {
 	}
 }
 
-func (p *ratePrinter) table() {
+// foundGrid has a row for every variant.
+func (p *ratePrinter) foundGrid() *grid {
 	g := &grid{columns: []column{
 		{title: "variant"}, {title: "max rate", right: true}, {title: "interval", right: true},
 		{title: "p99", right: true, drop: 1}, {title: "errors", right: true, drop: 2}, {title: "FDs", right: true, drop: 3}, {title: "gave out"},
@@ -89,6 +90,11 @@ func (p *ratePrinter) table() {
 	for _, v := range p.plan.Variants {
 		g.add(p.cells(v)...)
 	}
+	return g
+}
+
+func (p *ratePrinter) table() {
+	g := p.foundGrid()
 	g.fit(p.width) // what is given up stands with the rates that were tried
 	p.line("")
 	widths := g.widths()
@@ -206,8 +212,8 @@ func lowestInvalid(v capacity.Variant) (lowest capacity.Point) {
 	return lowest
 }
 
-// tried lists the points in the order in which they were tried.
-func (p *ratePrinter) tried() {
+// triedGrid has a row for every point, variant by variant in the order in which they were tried.
+func (p *ratePrinter) triedGrid() *grid {
 	g := &grid{columns: []column{
 		{title: "rate", right: true}, {title: "for", right: true}, {title: "reports", right: true}, {title: "p99", right: true}, {title: "errors", right: true}, {title: "FDs", right: true}, {title: ""},
 	}}
@@ -217,6 +223,12 @@ func (p *ratePrinter) tried() {
 			g.add(rate(t.Rate), seconds(t.Window), count(t.Due), duration(t.P99), percent(t.Errors()), peakOf(t, p.plan.NoFile), p.paint(verdictWord(t), color))
 		}
 	}
+	return g
+}
+
+// tried lists the points.
+func (p *ratePrinter) tried() {
+	g := p.triedGrid()
 	widths, row := g.widths(), 0
 	for _, v := range p.plan.Variants {
 		p.line("")
@@ -245,6 +257,12 @@ func (p *ratePrinter) end() {
 	if p.plan.Records != "" {
 		p.hanging("records      " + p.plan.Records)
 	}
+	p.line("")
+	p.line(fmt.Sprintf("%s (exit code %d)", p.bold(p.decided()), p.plan.Exit))
+}
+
+// decided says of how many variants the rate is known.
+func (p *ratePrinter) decided() string {
 	decided := 0
 	for _, v := range p.plan.Variants {
 		if v.Unmeasured == "" && v.Decided() {
@@ -255,8 +273,7 @@ func (p *ratePrinter) end() {
 	if p.plan.Interrupted {
 		text += ", interrupted"
 	}
-	p.line("")
-	p.line(fmt.Sprintf("%s (exit code %d)", p.bold(text), p.plan.Exit))
+	return text
 }
 
 func rate(r float64) string { return digitsOf(r) + "/s" }

@@ -26,14 +26,7 @@ func (p *printer) thresholds() {
 }
 
 func (p *printer) threshold(t gate.Threshold) {
-	mark, color := thresholdMark(t), doubt
-	switch {
-	case t.Decision == gate.Kept:
-		color = good
-	case t.Decision == gate.Broken && t.Fails():
-		color = bad
-	}
-	mark = p.paint(mark, color)
+	mark := p.paint(thresholdMark(t), thresholdColor(t))
 	for l := range strings.Lines(lipgloss.Wrap(ruleOf(t), p.width-2, "")) {
 		p.line(mark + " " + strings.TrimSpace(l))
 		mark = " "
@@ -56,6 +49,16 @@ func thresholdMark(t gate.Threshold) string {
 		return "✗"
 	}
 	return "?"
+}
+
+func thresholdColor(t gate.Threshold) string {
+	switch {
+	case t.Decision == gate.Kept:
+		return good
+	case t.Decision == gate.Broken && t.Fails():
+		return bad
+	}
+	return doubt
 }
 
 // ruleOf is the rule in its author's words, and what else is said of it.

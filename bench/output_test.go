@@ -1,0 +1,51 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Where there is no browser the page is there all the same, and its path is said.
+func TestOpenWithoutBrowser(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	page := filepath.Join(t.TempDir(), "page.html")
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), []string{"report", "20261101-000000.000-aaaaaa", "--out", filepath.Join("testdata", "runs"), "--open", "--output", page}, &stdout, &stderr)
+	if code != exitUsage || strings.TrimSpace(stdout.String()) != page || !strings.Contains(stderr.String(), "no browser shows it") {
+		t.Errorf("exit code %d, %q, %q", code, stdout.String(), stderr.String())
+	}
+	if text, err := os.ReadFile(page); err != nil || !bytes.Contains(text, []byte("<!doctype html>")) {
+		t.Errorf("the page: %.40q, %v", text, err)
+	}
+	stderr.Reset()
+	if code := run(t.Context(), []string{"report", "20261101-000000.000-aaaaaa", "--out", filepath.Join("testdata", "runs"), "--open", "--format", "json"}, &stdout, &stderr); code != exitUsage {
+		t.Errorf("--open --format json: exit code %d, %s", code, stderr.String())
+	}
+}
+
+func TestBrowserCommand(t *testing.T) {
+	there := func(name string) (string, error) { return "/bin/" + name, nil }
+	for system, want := range map[string][]string{
+		"linux":   {"/bin/xdg-open", "/tmp/a b.html"},
+		"freebsd": {"/bin/xdg-open", "/tmp/a b.html"},
+		"darwin":  {"/bin/open", "/tmp/a b.html"},
+		"windows": {"/bin/rundll32", "url.dll,FileProtocolHandler", "/tmp/a b.html"},
+	} {
+		cmd, err := browserCommand(system, there, "/tmp/a b.html")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := append([]string{cmd.Path}, cmd.Args[1:]...); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", system, got, want)
+		}
+	}
+	missing := errors.New("not in PATH")
+	if _, err := browserCommand("linux", func(string) (string, error) { return "", missing }, "x"); !errors.Is(err, missing) {
+		t.Errorf("without xdg-open: %v", err)
+	}
+}

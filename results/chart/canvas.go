@@ -1,0 +1,155 @@
+package chart
+
+import (
+	"fmt"
+	"html/template"
+	"math"
+	"strconv"
+	"strings"
+	"unicode"
+)
+
+// fontSize of all text, in pixels of the drawing.
+const fontSize = 12.5
+
+// canvas gathers SVG. Numbers go through num, texts through escape.
+type canvas struct{ out strings.Builder }
+
+// open begins the drawing.
+func (c *canvas) open(width, height float64, title, text string) {
+	fmt.Fprintf(&c.out, `<svg class="chart" viewBox="0 0 %s %s" width="%[1]s" height="%[2]s" role="img" xmlns="http://www.w3.org/2000/svg">`, num(width), num(height))
+	fmt.Fprintf(&c.out, "<title>%s</title><desc>%s</desc>\n", escape(title), escape(text))
+}
+
+func (c *canvas) close() template.HTML {
+	c.out.WriteString("</svg>")
+	return template.HTML(c.out.String()) // built of numbers, classes of our own, and escaped text
+}
+
+func (c *canvas) line(class string, x1, y1, x2, y2 float64) {
+	fmt.Fprintf(&c.out, `<path class="%s" d="M%s %sL%s %s"/>`+"\n", class, num(x1), num(y1), num(x2), num(y2))
+}
+
+// rect is a rectangle with a text for the pointer; empty: none.
+func (c *canvas) rect(class string, x, y, width, height float64, title string) {
+	fmt.Fprintf(&c.out, `<rect class="%s" x="%s" y="%s" width="%s" height="%s"`, class, num(x), num(y), num(max(width, 0)), num(max(height, 0)))
+	c.titled("rect", title)
+}
+
+func (c *canvas) path(class, d, title string) {
+	fmt.Fprintf(&c.out, `<path class="%s" d="%s"`, class, d)
+	c.titled("path", title)
+}
+
+func (c *canvas) titled(element, title string) {
+	if title == "" {
+		c.out.WriteString("/>\n")
+		return
+	}
+	fmt.Fprintf(&c.out, "><title>%s</title></%s>\n", escape(title), element)
+}
+
+// text is anchored at its start, middle or end; y is its base line.
+func (c *canvas) text(class, anchor string, x, y float64, text string) {
+	if text == "" {
+		return
+	}
+	a := ""
+	if anchor != "start" {
+		a = ` text-anchor="` + anchor + `"`
+	}
+	fmt.Fprintf(&c.out, `<text class="%s" x="%s" y="%s"%s>%s</text>`+"\n", class, num(x), num(y), a, escape(text))
+}
+
+// num writes a coordinate with one decimal; what is not finite, which no caller
+// should pass, as 0.
+func num(v float64) string {
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		v = 0
+	}
+	text := strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64)
+	if text == "-0" {
+		return "0"
+	}
+	return text
+}
+
+// escape is text without meaning to SVG, and without what reorders the text around it.
+func escape(text string) string {
+	text = strings.Map(func(r rune) rune {
+		switch {
+		case r == '\n':
+			return r
+		case unicode.IsControl(r), unicode.Is(unicode.Cf, r) && r != '\u00ad', r == unicode.ReplacementChar:
+			return '\ufffd'
+		}
+		return r
+	}, text)
+	return template.HTMLEscapeString(text)
+}
+
+// width of text in pixels, rather too much than too little: of DejaVu Sans,
+// which is wider than most.
+func width(text string) float64 {
+	sum := 0.0
+	for _, r := range text {
+		switch {
+		case strings.ContainsRune("iljtfrI.,:;|!'()[]/ ·", r):
+			sum += 0.41
+		case strings.ContainsRune("mwMW@%—…≥≤→", r):
+			sum += 0.98
+		case r >= 0x1100:
+			sum += 1.3
+		case unicode.IsUpper(r):
+			sum += 0.74
+		default:
+			sum += 0.635
+		}
+	}
+	return sum * fontSize
+}
+
+// shortened is text that is no wider than limit, with … for what is cut off.
+func shortened(text string, limit float64) string {
+	if width(text) <= limit {
+		return text
+	}
+	runes := []rune(text)
+	for len(runes) > 0 && width(string(runes)+"…") > limit {
+		runes = runes[:len(runes)-1]
+	}
+	return strings.TrimSpace(string(runes)) + "…"
+}
+
+// color is the class of a colour.
+func color(n int) string {
+	if n < 0 {
+		return "cn"
+	}
+	return "c" + strconv.Itoa(n%Colors)
+}
+
+// marker is the shape of a series at a point: another for each colour.
+func marker(n int, x, y float64) string {
+	const r = 4.0
+	d := func(points ...float64) string {
+		var b strings.Builder
+		for i := 0; i < len(points); i += 2 {
+			op := "L"
+			if i == 0 {
+				op = "M"
+			}
+			b.WriteString(op + num(x+points[i]) + " " + num(y+points[i+1]))
+		}
+		return b.String() + "Z"
+	}
+	switch max(n, 0) % 4 {
+	case 1:
+		return d(-r, -r, r, -r, r, r, -r, r)
+	case 2:
+		return d(0, -r*1.25, r*1.15, r, -r*1.15, r)
+	case 3:
+		return d(0, -r*1.4, r*1.4, 0, 0, r*1.4, -r*1.4, 0)
+	}
+	return fmt.Sprintf("M%s %sa4 4 0 1 0 8 0a4 4 0 1 0-8 0Z", num(x-r), num(y))
+}

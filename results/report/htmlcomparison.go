@@ -1,0 +1,121 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"floodgate/results/chart"
+	"floodgate/results/compare"
+)
+
+// ComparisonHTML writes two runs side by side as a page of one file, which
+// loads nothing.
+func ComparisonHTML(w io.Writer, c *compare.Comparison) error {
+	pg := page{Title: fmt.Sprintf("%s: B %s beside A %s", c.A.Scenario, c.B.ID, c.A.ID), Run: c.B.ID, Exit: "0", Word: "compared", Says: howCompared(c) + " It judges nothing"}
+	if len(c.Rows) == 0 {
+		pg.Exit, pg.Tone, pg.Word, pg.Says = "3", "doubt", "nothing to compare", nothingInCommon
+	} else {
+		pg.Notes = append(pg.Notes, c.Caution)
+	}
+	if c.AllowedMixed {
+		pg.Notes = append([]string{mixedLine(c)}, pg.Notes...)
+	}
+	pg.Notes = append(append(pg.Notes, remarksOnBoth(c)...), c.Only...)
+	pg.Facts = []fact{{"A", sideLine(c.A)}, {"B", sideLine(c.B)}}
+	pg.Reproduce = []string{fmt.Sprintf("floodgate compare %s %s", shellWord(c.A.ID), shellWord(c.B.ID))}
+	pg.compared(c)
+	var text strings.Builder
+	if err := ComparisonJSON(&text, c); err != nil {
+		return err
+	}
+	href, size, err := embedded([]byte(text.String()))
+	if err == nil && size <= maxDownload {
+		pg.Downloads = []download{{c.A.ID + "-" + c.B.ID + ".json.gz", "the comparison with all its figures", href}}
+	} else if err == nil {
+		pg.DataNote = "The comparison is too large to be in this page."
+	}
+	if err == nil {
+		err = pg.write(w)
+	}
+	if err != nil {
+		return fmt.Errorf("write page of a comparison: %w", err)
+	}
+	return nil
+}
+
+// compared sets pictures and tables, a level after the other.
+func (pg *page) compared(c *compare.Comparison) {
+	drawn := &pictures{}
+	ratios := section{ID: "ratios", Title: "B beside A", Says: "Left of 1, B took less time than A. An interval across 1 is no evidence of a difference. Of the makespans the dot is A, the diamond B."}
+	times, costs := timeGrid(c), costGrid(c)
+	for from := 0; from < len(c.Rows); {
+		to := from
+		for to < len(c.Rows) && c.Rows[to].A.Level == c.Rows[from].A.Level {
+			to++
+		}
+		drawn.ratios(&ratios.Figures, c.Rows[from:to])
+		if to <= maxRows {
+			pg.comparedTable(times, c.Rows, from, to, ", time", true)
+			pg.comparedTable(costs, c.Rows, from, to, ", cost", false)
+		} else {
+			pg.TablesNote = "The rows of more levels are in the data below."
+		}
+		from = to
+	}
+	if drawn.leftOut > 0 {
+		ratios.None = fmt.Sprintf("%s left out for want of room; the tables have their numbers.", plural(drawn.leftOut, "picture is", "pictures are"))
+	}
+	pg.Sections = []section{ratios}
+}
+
+// ratios of makespans at a level, and the makespans.
+func (p *pictures) ratios(to *[]picture, rows []compare.Row) {
+	level := rows[0].A.Level
+	change := chart.Rows{
+		Title: withLevel("B ÷ A", level), Text: "The ratio of the makespans of each variant, with its interval.",
+		Value: chart.Axis{Label: "makespan B ÷ makespan A", Log: true}, References: []chart.Reference{{At: 1, Label: "no change"}},
+	}
+	spans := chart.Rows{Title: withLevel("Makespan", level), Text: "The median of A as a dot, of B as a diamond.", Value: nanoseconds("makespan")}
+	for i, r := range rows {
+		if m := r.Makespan; m != nil {
+			change.Rows = append(change.Rows, chart.Row{Name: r.A.Variant, Color: i, Text: ratioCell(r),
+				Middle: &chart.Mark{At: m.Estimate, Low: &m.Low, High: &m.High, Text: r.A.Variant + ": " + ratioCell(r)}})
+		}
+		if r.A.Makespan != nil && r.B.Makespan != nil {
+			spans.Rows = append(spans.Rows, chart.Row{Name: r.A.Variant, Color: i, Text: both(duration(*r.A.Makespan), duration(*r.B.Makespan)),
+				Points: []chart.Mark{{At: float64(*r.A.Makespan), Text: "A: " + duration(*r.A.Makespan)}},
+				Middle: &chart.Mark{At: float64(*r.B.Makespan), Text: "B: " + duration(*r.B.Makespan)}})
+		}
+	}
+	for _, c := range []chart.Rows{change, spans} {
+		if len(c.Rows) > 0 {
+			p.addRows(to, c, picture{Half: true})
+		}
+	}
+}
+
+func withLevel(what, level string) string {
+	if level == "" {
+		return what
+	}
+	return what + ", " + level
+}
+
+func (pg *page) comparedTable(g *grid, rows []compare.Row, from, to int, what string, remarks bool) {
+	t := levelTable{Title: rows[from].A.Level + what}
+	for _, c := range g.columns {
+		t.Head = append(t.Head, cell{c.title, c.right})
+	}
+	for i := from; i < to; i++ {
+		row := tableRow{Variant: rows[i].A.Variant}
+		for k, text := range g.rows[i] {
+			row.Cells = append(row.Cells, cell{text, g.columns[k].right})
+		}
+		t.Rows = append(t.Rows, row)
+		if says := comparisonRemarks(rows[i]); remarks && len(says) > 0 {
+			t.Remarks = append(t.Remarks, strings.Join(says, "; "))
+		}
+	}
+	pg.Tables = append(pg.Tables, t)
+}

@@ -1,0 +1,137 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"floodgate/results"
+	"floodgate/results/capacity"
+	"floodgate/results/chart"
+)
+
+// RatesHTML writes a plan as a page of one file, which loads nothing.
+func RatesHTML(w io.Writer, plan *capacity.Plan) error {
+	fail := func(err error) error { return fmt.Errorf("write page of plan %q: %w", plan.ID, err) }
+	p := &ratePrinter{printer: printer{width: 96}, plan: plan}
+	pg := page{Title: plan.Scenario + ": the highest rate that is sustained", Run: plan.ID, Exit: fmt.Sprint(plan.Exit)}
+	decided := p.decided()
+	pg.Word, pg.Tone, pg.Says = "decided", "good", decided
+	if plan.Exit != 0 {
+		pg.Word, pg.Tone = "not decided", "doubt"
+	}
+	pg.Sections = []section{p.ratePictures()}
+	p.rateTables(&pg)
+	p.thresholds()
+	pg.Text = p.out.String()
+	slo := plan.SLO
+	pg.Facts = []fact{
+		{"slo", fmt.Sprintf("p99 ≤ %s since a report was due, errors ≤ %s, descriptors ≤ %d of %d", duration(time.Duration(slo.P99)), percent(slo.MaxErrors()), plan.MaxDescriptors, plan.NoFile)},
+		{"windows", fmt.Sprintf("tried for %s, confirmed for %s", seconds(plan.Window), seconds(plan.Confirm))},
+		{"level", cmp.Or(plan.Level, none)},
+	}
+	pg.Facts = append(pg.Facts, planFacts(plan.Environment, plan.Machine, plan.Started, plan.Records)...)
+	pg.Reproduce = []string{fmt.Sprintf("floodgate plan %s --rate --env %s", shellWord(plan.Scenario), plan.Environment.Kind)}
+	var text strings.Builder
+	if err := RatesJSON(&text, plan); err != nil {
+		return fail(err)
+	}
+	if err := pg.planData(plan.ID, text.String()); err != nil {
+		return fail(err)
+	}
+	if err := pg.write(w); err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
+// planFacts are what a plan ran on.
+func planFacts(env results.Environment, m results.Fingerprint, started time.Time, records string) []fact {
+	return []fact{
+		{"environment", fmt.Sprintf("%s: %s, %s", env.Kind, env.Database, env.Upstream)},
+		{"machine", fmt.Sprintf("%s, %s, %s", m.CPU, plural(m.Cores, "core", "cores"), gibibytes(m.Memory))},
+		{"started", started.UTC().Format("2006-01-02 15:04:05 UTC")},
+		{"records", cmp.Or(records, none)},
+	}
+}
+
+// ratePictures have the rates of a variant each, against their p99.
+func (p *ratePrinter) ratePictures() section {
+	s := section{ID: "rates", Title: "Rate and p99", Says: "What was tried, and how long 99 % of the reports took at most, since they were due. The highest rate that is sustained lies in the shaded range, from what held to what did not."}
+	drawn := &pictures{}
+	for i, v := range p.plan.Variants {
+		c := chart.Chart{
+			Title: v.Variant, Text: "Points of rate and p99, with the limit.",
+			X: chart.Axis{Label: "reports a second", Log: true, Format: digitsOf}, Y: nanoseconds("p99 of the response time"),
+		}
+		if slo := time.Duration(p.plan.SLO.P99); slo > 0 {
+			c.References = append(c.References, chart.Reference{At: float64(slo), Label: "slo " + duration(slo), Alarm: true})
+		}
+		if v.Decided() && v.Confirmed > 0 {
+			c.References = append(c.References, chart.Reference{Vertical: true, At: v.Confirmed, Label: "sustained: " + rate(v.Confirmed)})
+			if v.Failed > v.Confirmed {
+				c.Ranges = append(c.Ranges, chart.Range{From: v.Confirmed, To: v.Failed})
+			}
+		}
+		for k, verdict := range []capacity.Verdict{capacity.Held, capacity.Failed, capacity.Invalid} {
+			line := chart.Series{Name: []string{"held", "failed", "cannot tell"}[k], Color: []int{2, 1, 3}[k], Loose: true}
+			points := slices.Clone(v.Points)
+			slices.SortStableFunc(points, func(a, b capacity.Point) int { return cmp.Compare(a.Rate, b.Rate) })
+			for _, t := range points {
+				if t.Verdict == verdict {
+					line.Points = append(line.Points, chart.Point{X: t.Rate, Y: float64(t.P99), Text: Tried(t)})
+				}
+			}
+			if len(line.Points) > 0 {
+				c.Series = append(c.Series, line)
+			}
+		}
+		if len(c.Series) > 0 {
+			drawn.add(&s.Figures, c, picture{Half: true, Says: p.says(p.plan.Variants[i])})
+		}
+	}
+	return s
+}
+
+// rateTables are the terminal's: what was found, and what was tried.
+func (p *ratePrinter) rateTables(pg *page) {
+	add := func(title string, g *grid, remarks []string) {
+		t := levelTable{Title: title, Remarks: remarks}
+		for _, c := range g.columns {
+			t.Head = append(t.Head, cell{c.title, c.right})
+		}
+		for _, r := range g.rows {
+			row := tableRow{Variant: title}
+			for k, text := range r {
+				row.Cells = append(row.Cells, cell{text, g.columns[k].right})
+			}
+			t.Rows = append(t.Rows, row)
+		}
+		pg.Tables = append(pg.Tables, t)
+	}
+	found, remarks := p.foundGrid(), []string(nil)
+	for _, v := range p.plan.Variants {
+		if says := p.says(v); says != "" {
+			remarks = append(remarks, v.Variant+": "+says)
+		}
+	}
+	if len(p.plan.NotTried) > 0 {
+		remarks = append(remarks, "not tried: "+strings.Join(p.plan.NotTried, ", "))
+	}
+	add("The highest rate that is sustained", found, remarks)
+	tried, at := p.triedGrid(), 0
+	for _, v := range p.plan.Variants {
+		g := &grid{columns: tried.columns, rows: tried.rows[at : at+len(v.Points)]}
+		var why []string
+		for _, t := range v.Points {
+			if len(t.Why) > 0 {
+				why = append(why, rate(t.Rate)+": "+strings.Join(t.Why, "; "))
+			}
+		}
+		at += len(v.Points)
+		add(v.Variant, g, why)
+	}
+}

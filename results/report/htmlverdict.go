@@ -1,0 +1,175 @@
+package report
+
+import (
+	"encoding/json"
+	"fmt"
+	"path/filepath"
+	"strings"
+
+	"floodgate/results"
+	"floodgate/results/gate"
+)
+
+// judgedItem is a claim or a threshold on the page.
+type judgedItem struct {
+	Mark, Tone, Decision, Beside, ID, Says string
+	Notes                                  []string
+	Points                                 []judgedPoint
+	More                                   int // points that are left out
+}
+
+// judgedPoint is a piece of evidence.
+type judgedPoint struct {
+	Variant, Level, Statement, N, Decision, Tone string
+	Remarks                                      []string
+}
+
+// tones are the page's classes of the terminal's colours.
+var tones = map[string]string{good: "good", bad: "bad", doubt: "doubt"}
+
+// judged sets the verdict, claims and thresholds.
+func (pg *page) judged(p *printer) {
+	word, color := verdictOf(p.v)
+	pg.Word, pg.Tone, pg.Says = word, tones[color], judgedIn(p.v)
+	pg.Confidence = fmt.Sprintf("%g %%", 100*p.v.Confidence)
+	if p.v.Recorded < p.v.Planned {
+		pg.Notes = append(pg.Notes, fmt.Sprintf("The run is not finished: %s are there.", p.trials()))
+	}
+	pg.Notes = append(pg.Notes, p.notes()...)
+	left := maxRows
+	for _, c := range p.v.Claims {
+		item := judgedItem{Mark: claimMark(c), Tone: tones[claimColor(c)], Decision: c.Decision, Beside: expectation(c), ID: c.ID, Says: "“" + c.Says + "”", Notes: c.Notes}
+		item.points(p, condense(c.Evidence), statement, &left)
+		pg.Claims = append(pg.Claims, item)
+	}
+	for _, t := range p.v.Thresholds {
+		item := judgedItem{Mark: thresholdMark(t), Tone: tones[thresholdColor(t)], Decision: t.Decision, Says: ruleOf(t), Notes: t.Notes}
+		item.points(p, t.Evidence, func(e gate.Evidence) string { return besideLimit(t, e) }, &left)
+		pg.Thresholds = append(pg.Thresholds, item)
+	}
+}
+
+func (j *judgedItem) points(p *printer, points []gate.Evidence, says func(gate.Evidence) string, left *int) {
+	for _, e := range points {
+		if *left == 0 {
+			j.More++
+			continue
+		}
+		*left--
+		tone := ""
+		switch e.Decision {
+		case gate.Proved, gate.Kept:
+			tone = "good"
+		case gate.Refuted, gate.Broken:
+			tone = "bad"
+		case gate.Inconclusive:
+			tone = "doubt"
+		}
+		decision := e.Decision
+		if decision == "" {
+			decision = "step"
+		}
+		j.Points = append(j.Points, judgedPoint{e.Variant, p.levelOf(e), says(e), count(e.N), decision, tone, evidenceRemarks(e)})
+	}
+}
+
+// facts sets what the run ran on, and how to run it again.
+func (pg *page) facts(p *printer) {
+	for _, row := range p.facts().rows {
+		pg.Facts = append(pg.Facts, fact{row[0], row[1]})
+	}
+	h := p.run.Header
+	pg.Facts = append(pg.Facts, fact{"started", h.Started.UTC().Format("2006-01-02 15:04:05 UTC")}, fact{"scenario hash", h.Hash})
+	quick := ""
+	if h.Quick {
+		quick = " --quick"
+	}
+	pg.Reproduce = []string{fmt.Sprintf("floodgate run %s%s --env %s", shellWord(h.ScenarioName), quick, h.Environment.Kind)}
+	if p.run.Path != "" {
+		pg.Reproduce = append(pg.Reproduce, "floodgate report "+shellWord(filepath.Dir(p.run.Path)))
+	}
+	var indented strings.Builder
+	enc := json.NewEncoder(&indented)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(h.Scenario); err == nil && indented.Len() < 60_000 {
+		pg.Scenario = indented.String()
+	}
+}
+
+// shellWord quotes text that a shell would not take for one word.
+func shellWord(text string) string {
+	if text != "" && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./") == "" {
+		return text
+	}
+	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+}
+
+// levelTable is a table of one level.
+type levelTable struct {
+	Title, Name string
+	Head        []cell
+	Rows        []tableRow
+	Remarks     []string
+}
+
+type cell struct {
+	Text  string
+	Right bool
+}
+
+type tableRow struct {
+	Variant string
+	Cells   []cell
+}
+
+// tables sets a table a level, as the terminal has them.
+func (pg *page) tables(p *printer) {
+	var g *grid
+	var levels, variants []string
+	var remarks [][]string
+	if p.v.Service != nil {
+		g = p.serviceGrid()
+		for _, r := range p.v.Service {
+			levels, variants, remarks = append(levels, r.Level), append(variants, r.Variant), append(remarks, serviceRemarks(r))
+		}
+	} else {
+		g = p.tableGrid()
+		for _, r := range p.v.Table.Rows {
+			levels, variants, remarks = append(levels, r.Level), append(variants, r.Variant), append(remarks, rowRemarks(r))
+		}
+	}
+	for i, cells := range g.rows {
+		if i == maxRows {
+			pg.TablesNote = fmt.Sprintf("%s more are in the verdict below, and in “floodgate report %s”.", plural(len(g.rows)-i, "row", "rows"), p.v.Run)
+			return
+		}
+		if i == 0 || levels[i] != levels[i-1] {
+			t := levelTable{Title: levels[i]}
+			if label := p.v.Labels[levels[i]]; label != "" {
+				t.Title, t.Name = label, levels[i]
+			}
+			for _, c := range g.columns {
+				t.Head = append(t.Head, cell{c.title, c.right})
+			}
+			pg.Tables = append(pg.Tables, t)
+		}
+		t := &pg.Tables[len(pg.Tables)-1]
+		row := tableRow{Variant: variants[i]}
+		for k, text := range cells {
+			row.Cells = append(row.Cells, cell{text, g.columns[k].right})
+		}
+		t.Rows = append(t.Rows, row)
+		if len(remarks[i]) > 0 {
+			t.Remarks = append(t.Remarks, variants[i]+": "+strings.Join(remarks[i], "; "))
+		}
+	}
+}
+
+// failedItems says of trials that they are of less work; empty: they are not.
+func failedItems(t *results.Trial) string {
+	if t.ItemsFailed == nil || *t.ItemsFailed == 0 {
+		return ""
+	}
+	return ", " + plural(*t.ItemsFailed, "item", "items") + " failed"
+}
