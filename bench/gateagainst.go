@@ -127,7 +127,7 @@ func (o *againstOptions) run(ctx context.Context, args []string) (int, error) {
 }
 
 func (o *againstOptions) print(v *verdicts.Verdict) error {
-	return o.out.print(o.stdout, report.AgainstJudgement(v),
+	return o.out.write(o.stdout, report.AgainstJudgement(v),
 		func(w io.Writer, o report.Options) error { return report.Against(w, v, o) },
 		func(w io.Writer) error { return report.AgainstJSON(w, v) })
 }

@@ -69,7 +69,7 @@ func (b *baselineFlags) run(cmd *cobra.Command, stdout io.Writer, name string, m
 	if err != nil {
 		return err
 	}
-	err = out.print(stdout, report.BaselineJudgement(j, v, fmt.Sprintf("%s %s --baseline %s", cmd.CommandPath(), filepath.Dir(run.Path), file)),
+	err = out.write(stdout, report.BaselineJudgement(j, v, fmt.Sprintf("%s %s --baseline %s", cmd.CommandPath(), filepath.Dir(run.Path), file)),
 		func(w io.Writer, o report.Options) error { return report.Baseline(w, v, o) },
 		func(w io.Writer) error { return report.BaselineJSON(w, v) })
 	if err != nil {

@@ -31,7 +31,7 @@ func (b *benchFlags) run(cmd *cobra.Command, stdout io.Writer, files []string, o
 		return exit(exitUsage, err)
 	}
 	again := "floodgate gate --go-bench " + strings.Join(files, " ")
-	err = out.print(stdout, report.GoBenchJudgement(v, again),
+	err = out.write(stdout, report.GoBenchJudgement(v, again),
 		func(w io.Writer, o report.Options) error { return report.GoBenchVerdict(w, v, o) },
 		func(w io.Writer) error { return report.GoBenchVerdictJSON(w, v) })
 	if err != nil {

@@ -31,8 +31,8 @@ func (o *gateOutput) check() error {
 	return nil
 }
 
-// print writes a judgement in the format asked for; text and asJSON are its own.
-func (o *gateOutput) print(stdout io.Writer, j report.Judgement, text func(io.Writer, report.Options) error, asJSON func(io.Writer) error) error {
+// write writes a judgement in the format asked for; text and asJSON are its own.
+func (o *gateOutput) write(stdout io.Writer, j report.Judgement, text func(io.Writer, report.Options) error, asJSON func(io.Writer) error) error {
 	if o.github {
 		return printGitHub(stdout, j, func(int) []byte { return report.Comment(j) })
 	}
