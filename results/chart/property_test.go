@@ -63,9 +63,10 @@ func parse(t fataler, svg template.HTML) (boxes []box, width, height float64) {
 			case "path":
 				for _, m := range step.FindAllStringSubmatch(attrs["d"], -1) {
 					x, y := m[1], m[2]
-					if m[3] == "H" {
+					switch m[3] {
+					case "H":
 						x = m[4]
-					} else if m[3] == "V" {
+					case "V":
 						y = m[4]
 					}
 					if x != "" && outside(number(t, x), width) || y != "" && outside(number(t, y), height) {

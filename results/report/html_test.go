@@ -79,9 +79,14 @@ func TestHTMLLoadsNothing(t *testing.T) {
 	}
 }
 
-// otherPages are those of plans and of a comparison.
+// otherPages are those of plans and of a comparison; they are made once.
 func otherPages(t *testing.T) map[string]string {
 	t.Helper()
+	made.Lock()
+	defer made.Unlock()
+	if made.pages != nil {
+		return made.pages
+	}
 	all := map[string]string{}
 	add := func(name string, write func(io.Writer) error) {
 		var out bytes.Buffer
@@ -103,7 +108,13 @@ func otherPages(t *testing.T) map[string]string {
 		t.Fatal(err)
 	}
 	add("comparison", func(w io.Writer) error { return report.ComparisonHTML(w, compared) })
+	made.pages = all
 	return all
+}
+
+var made struct {
+	sync.Mutex
+	pages map[string]string
 }
 
 func TestHTMLOfPlansAndComparisons(t *testing.T) {
@@ -218,7 +229,7 @@ func TestHTMLHostileTexts(t *testing.T) {
 	for i := range claims {
 		claims[i].Says = evil
 	}
-	run := runtest.New(runtest.Options{Claims: claims})
+	run := runtest.New(runtest.Options{Claims: claims, Bare: true, Blocks: 6})
 	run.Header.ID += evil
 	run.Header.ScenarioName = evil
 	run.Header.Environment.Database = evil
@@ -264,7 +275,7 @@ func TestHTMLSize(t *testing.T) {
 	for i := range run.Trials {
 		s := &run.Trials[i].Service.Series
 		long := results.Series{Columns: map[string][]int64{}}
-		for k := range 1_500 {
+		for k := range 600 {
 			long.At = append(long.At, int64(k))
 			for name, values := range s.Columns {
 				long.Columns[name] = append(long.Columns[name], values[k%len(values)]*int64(k%7))

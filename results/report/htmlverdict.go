@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"floodgate/results"
@@ -35,7 +36,7 @@ func (pg *page) judged(p *printer) {
 	if p.v.Recorded < p.v.Planned {
 		pg.Notes = append(pg.Notes, fmt.Sprintf("The run is not finished: %s are there.", p.trials()))
 	}
-	pg.Notes = append(pg.Notes, p.notes()...)
+	pg.Notes = slices.Concat(pg.Notes, p.notes(), p.noiseNotes())
 	left := maxRows
 	for _, c := range p.v.Claims {
 		item := judgedItem{Mark: claimMark(c), Tone: tones[claimColor(c)], Decision: c.Decision, Beside: expectation(c), ID: c.ID, Says: "“" + c.Says + "”", Notes: c.Notes}
