@@ -84,6 +84,26 @@ func withoutClaims(t *testing.T, run *results.Run) map[string]any {
 	return sc
 }
 
+// The baselines that are committed are read, are where they are looked for, and
+// are what would be written.
+func TestCommitted(t *testing.T) {
+	files, err := filepath.Glob("*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no baseline: %v", err)
+	}
+	for _, file := range files {
+		b, err := baseline.Read(file)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		src, _ := os.ReadFile(file)
+		if filepath.Base(baseline.Path(b.Scenario, b.Quick)) != file || string(b.Encode()) != string(src) {
+			t.Errorf("%s: not as it would be written, or elsewhere", file)
+		}
+	}
+}
+
 // A bad run is no baseline, and the error says why.
 func TestRefused(t *testing.T) {
 	plan := made(nil)

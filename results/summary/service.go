@@ -38,7 +38,7 @@ type ServiceRow struct {
 	// Tasks is the highest number of goroutines of all trials, PeakRSS the most memory.
 	Tasks   *int   `json:"peak_goroutines,omitempty"`
 	PeakRSS *int64 `json:"peak_rss_bytes,omitempty"`
-	// Exhausted trials ran out of descriptors; FirstOut is the one of them in
+	// Exhausted of the measured trials ran out of descriptors; FirstOut is the one of them in
 	// the middle by time, ForecastAt what was predicted of it. Sides counts the
 	// trials by where it was.
 	Exhausted  int            `json:"exhausted"`
@@ -138,6 +138,9 @@ func (r *ServiceRow) add(trials []Served) error {
 			if err := m.to.add(m.from); err != nil {
 				return fmt.Errorf("trial %d: %w", t.Index, err)
 			}
+		}
+		if !t.Measured() {
+			continue // its course is not to be believed, or not there to its end
 		}
 		if e := t.Course.Exhausted; e != nil {
 			exhausted = append(exhausted, t)
