@@ -3,7 +3,7 @@ GOLANGCI_VERSION := v2.15.0
 GO ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help run quick test test-containers race fuzz gate-baseline bench oracle lint fmt golden build clean
+.PHONY: help run quick test test-containers race fuzz gate-baseline gate-against gate-bench selftest bench oracle lint fmt golden build clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -33,8 +33,25 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 	  done; \
 	done
 
-gate-baseline: ## run .ci/gate.yaml and gate it against results/baseline/ci.yaml (about 25 seconds)
-	@binary=$$(mktemp) && trap 'rm -f "$$binary"' EXIT && CGO_ENABLED=0 $(GO) build -o "$$binary" ./bench && .ci/gate "$$binary"
+# The gates' flags, such as --github; the revision to compare with.
+GATEFLAGS ?=
+REF ?= HEAD
+# fail, or warn: what is inconclusive is shown and ends with 0.
+ON_INCONCLUSIVE ?= fail
+OPEN = code=$$?; [ "$$code" = 3 ] && [ "$(ON_INCONCLUSIVE)" = warn ] || exit "$$code"
+WITH_BINARY = binary=$$(mktemp) && trap 'rm -f "$$binary"' EXIT && CGO_ENABLED=0 $(GO) build -o "$$binary" ./bench
+
+gate-baseline: ## run .ci/gate.yaml and gate it against results/baseline/ci.yaml (about 25 seconds); GATEFLAGS=--github
+	@$(WITH_BINARY) && .ci/gate "$$binary" $(GATEFLAGS)
+
+gate-against: ## run .ci/gate.yaml with the revision REF (HEAD) and the working tree in turn (about 90 seconds)
+	@$(WITH_BINARY) && "$$binary" gate --against "$(REF)" .ci/gate.yaml --env embedded $(GATEFLAGS) || { $(OPEN); }
+
+gate-bench: ## run Go benchmarks of REF and of the working tree in turn, and gate them (about 60 seconds)
+	@.ci/gate-bench "$(REF)" $(GATEFLAGS) || { $(OPEN); }
+
+selftest: ## what gates find and miss on this machine, now (10 minutes)
+	@$(WITH_BINARY) && "$$binary" gate selftest $(GATEFLAGS)
 
 bench: ## the Go benchmarks of everything, as benchstat reads them
 	$(GO) test -run '^$$' -bench . ./...
