@@ -288,20 +288,6 @@ func (o runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *r
 	return o.print(stored)
 }
 
-// abortBy judges the thresholds that are to end a run early, if there are any.
-func abortBy(s *scenarios.Scenario, dir string) func() (string, error) {
-	if !gate.Aborts(s) {
-		return nil
-	}
-	return func() (string, error) {
-		run, err := results.Open(dir)
-		if err != nil {
-			return "", err
-		}
-		return gate.Abort(run)
-	}
-}
-
 func (o runOptions) print(stored *results.Run) (int, error) {
 	verdict, err := gate.Judge(stored)
 	if err != nil {
