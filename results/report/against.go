@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -43,13 +42,7 @@ func Against(w io.Writer, v *against.Verdict, o Options) error {
 
 // AgainstJSON writes the verdict with all its figures.
 func AgainstJSON(w io.Writer, v *against.Verdict) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		return fmt.Errorf("write verdict %s: %w", v.ID, err)
-	}
-	return nil
+	return writeJSON(w, v, fmt.Sprintf("verdict %s", v.ID))
 }
 
 func sideOf(s against.Side) string {

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -44,13 +43,7 @@ func Baseline(w io.Writer, v *baseline.Verdict, o Options) error {
 
 // BaselineJSON writes the verdict with all its figures.
 func BaselineJSON(w io.Writer, v *baseline.Verdict) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		return fmt.Errorf("write comparison with a baseline: %w", err)
-	}
-	return nil
+	return writeJSON(w, v, "comparison with a baseline")
 }
 
 func newPrinter(o Options) *printer {

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -164,11 +163,5 @@ func comparisonRemarks(r compare.Row) []string {
 
 // ComparisonJSON writes the comparison with all its figures.
 func ComparisonJSON(w io.Writer, c *compare.Comparison) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(c); err != nil {
-		return fmt.Errorf("write comparison: %w", err)
-	}
-	return nil
+	return writeJSON(w, c, "comparison")
 }

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -47,13 +46,7 @@ func GoBenchVerdict(w io.Writer, v *gobench.Verdict, o Options) error {
 
 // GoBenchVerdictJSON writes the verdict with all its figures.
 func GoBenchVerdictJSON(w io.Writer, v *gobench.Verdict) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		return fmt.Errorf("write verdict on benchmarks: %w", err)
-	}
-	return nil
+	return writeJSON(w, v, "verdict on benchmarks")
 }
 
 func unitLine(u gobench.Unit) string {

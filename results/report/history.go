@@ -2,7 +2,6 @@ package report
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -41,13 +40,7 @@ func History(w io.Writer, h *history.History, o Options) error {
 
 // HistoryJSON writes a history, indented, with a newline at its end.
 func HistoryJSON(w io.Writer, h *history.History) error {
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(h); err != nil {
-		return fmt.Errorf("write history: %w", err)
-	}
-	return nil
+	return writeJSON(w, h, "history")
 }
 
 func (p *printer) group(g history.Group, level float64) {

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -34,13 +33,7 @@ func Limits(w io.Writer, plan *capacity.Limits, o Options) error {
 
 // LimitsJSON writes a plan of limits, indented, with a newline at its end.
 func LimitsJSON(w io.Writer, plan *capacity.Limits) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(plan); err != nil {
-		return fmt.Errorf("write plan %q: %w", plan.ID, err)
-	}
-	return nil
+	return writeJSON(w, plan, fmt.Sprintf("plan %q", plan.ID))
 }
 
 type limitPrinter struct {

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"strconv"
@@ -32,13 +31,7 @@ func Rates(w io.Writer, plan *capacity.Plan, o Options) error {
 
 // RatesJSON writes a plan, indented, with a newline at its end.
 func RatesJSON(w io.Writer, plan *capacity.Plan) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(plan); err != nil {
-		return fmt.Errorf("write plan %q: %w", plan.ID, err)
-	}
-	return nil
+	return writeJSON(w, plan, fmt.Sprintf("plan %q", plan.ID))
 }
 
 // Tried says what became of one rate, in a line: "8/s for 5 s: held (p99 210 ms)".

@@ -13,11 +13,16 @@ import (
 
 // JSON writes the verdict, indented, with a newline at its end.
 func JSON(w io.Writer, v *gate.Verdict) error {
+	return writeJSON(w, v, fmt.Sprintf("verdict of run %q", v.Run))
+}
+
+// writeJSON writes v, called what in an error, indented and with a newline at its end.
+func writeJSON(w io.Writer, v any, what string) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(v); err != nil {
-		return fmt.Errorf("write verdict of run %q: %w", v.Run, err)
+		return fmt.Errorf("write %s: %w", what, err)
 	}
 	return nil
 }

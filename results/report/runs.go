@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -86,11 +85,5 @@ func RunsJSON(w io.Writer, runs []results.Listed) error {
 		}
 		all = append(all, l)
 	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	e.SetIndent("", "  ")
-	if err := e.Encode(all); err != nil {
-		return fmt.Errorf("write list of runs: %w", err)
-	}
-	return nil
+	return writeJSON(w, all, "list of runs")
 }

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"time"
@@ -67,13 +66,7 @@ func SelfTest(w io.Writer, s *against.SelfTested, o Options) error {
 
 // SelfTestJSON writes it with all its figures.
 func SelfTestJSON(w io.Writer, s *against.SelfTested) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(s); err != nil {
-		return fmt.Errorf("write self-test %s: %w", s.ID, err)
-	}
-	return nil
+	return writeJSON(w, s, fmt.Sprintf("self-test %s", s.ID))
 }
 
 func rateOf(i *stats.Interval) string {

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -32,13 +31,7 @@ func WhatIf(w io.Writer, a *whatif.Answer, o Options) error {
 
 // WhatIfJSON writes a prediction, indented, with a newline at its end.
 func WhatIfJSON(w io.Writer, a *whatif.Answer) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(a); err != nil {
-		return fmt.Errorf("write what-if %q: %w", a.Spec, err)
-	}
-	return nil
+	return writeJSON(w, a, fmt.Sprintf("what-if %q", a.Spec))
 }
 
 type whatIfPrinter struct {
