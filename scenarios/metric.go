@@ -65,7 +65,15 @@ func Metrics() []Metric {
 		Metric{"cpu", UnitTime, "", "CPU time of the SUT, median of the trials"},
 		Metric{"rss.peak", UnitBytes, "", "highest resident memory of all trials"},
 		Metric{"fd.peak", UnitCount, "", "highest number of descriptors of all trials"},
+		Metric{"fd.upstream", UnitCount, "", "most connections to the upstream of all trials"},
+		Metric{"fd.mongo", UnitCount, "", "most connections to the database of all trials"},
 		Metric{"fd.left", UnitCount, "", "most descriptors that a trial left open"},
+		Metric{"goroutines.peak", UnitCount, "", "most goroutines of all trials"},
+		Metric{"threads.peak", UnitCount, "", "most threads of all trials"},
+		Metric{"allocs", UnitCount, "items", "objects allocated an item, most of all trials"},
+		Metric{"items.failed", UnitCount, "items", "items that failed in all trials"},
+		Metric{"upstream.requests", UnitCount, "", "requests that the mock upstream got in all trials"},
+		Metric{"upstream.in_flight", UnitCount, "", "most requests in flight at the mock upstream of all trials"},
 		Metric{"errors.total", UnitCount, "", "errors of items in all trials"},
 	)
 	for _, name := range ErrorTypes() {

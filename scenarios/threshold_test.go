@@ -67,7 +67,7 @@ func TestParseBudgetRefuses(t *testing.T) {
 		".item.p99 < 5ms":                   `is no variant with a metric`,
 		"a..p99 < 5ms":                      `no metric ".p99"`,
 		"a.item < 5ms":                      `no metric "item"`,
-		"a.fd < 5":                          `no metric "fd"; allowed: fd.peak, fd.left`,
+		"a.fd < 5":                          `no metric "fd"; allowed: fd.peak, fd.upstream, fd.mongo, fd.left`,
 		"5ms > a.item.p99":                  `"5ms" is no variant with a metric`,
 		"< 5ms":                             `"<" stands where a rule should begin`,
 		"reduction(a, b >= 60%":             `not given two variants`,

@@ -44,7 +44,14 @@ func measure(x *summary.Index, b scenarios.Budget, level string) (measured, erro
 	switch family {
 	case "makespan", "efficiency", "cpu":
 		return medianOf(trials, family), nil
-	case "rss", "fd":
+	case "rss", "fd", "goroutines", "threads", "allocs":
+		return highest(trials, b.Metric.Name), nil
+	case "items":
+		return sum(trials, failedItems), nil
+	case "upstream":
+		if part == "requests" {
+			return sum(trials, requestsOf), nil
+		}
 		return highest(trials, b.Metric.Name), nil
 	case "errors":
 		return sumByMachine(trials, func(t *results.Trial) (int, string) { return errorsOf(t, part) }), nil
@@ -234,25 +241,4 @@ func larger(a, b *float64) *float64 {
 		return b
 	}
 	return a
-}
-
-// heldBy is what a trial held of descriptors or memory; nil: that is not known, and why.
-func heldBy(t *results.Trial, metric string) (*float64, string) {
-	switch metric {
-	case "rss.peak":
-		if rss := t.Resources.PeakRSS; rss > 0 {
-			return new(float64(rss)), ""
-		}
-	case "fd.left":
-		if left := t.Descriptors.Left; left != nil {
-			return new(float64(*left)), ""
-		}
-		return nil, "not checked"
-	case "fd.peak":
-		if peak, sampled := t.Descriptors.Highest(); sampled {
-			return new(float64(peak)), ""
-		}
-		return nil, "descriptors not sampled"
-	}
-	return nil, "not measured"
 }

@@ -69,6 +69,13 @@ func TestThresholdMetrics(t *testing.T) {
 			t.Resources.PeakRSS = 64 << 20
 			t.Stages["item"] = stage(200*time.Millisecond, 7)
 			t.Makespan = 3 * time.Second
+			t.Resources.Goroutines, t.Resources.Threads, t.Resources.Allocs = new(40), 11, new(uint64(20*90))
+			t.Descriptors.Outside = &results.Kinds{Upstream: 12, Mongo: 9}
+			t.ItemsFailed, t.Upstream = new(2), &results.UpstreamStats{Requests: 25, PeakInFlight: 14}
+		} else {
+			t.Resources.Goroutines, t.Resources.Threads, t.Resources.Allocs = new(30), 9, new(uint64(20*80))
+			t.Descriptors.Outside = &results.Kinds{Upstream: 10, Mongo: 8}
+			t.ItemsFailed, t.Upstream = new(0), &results.UpstreamStats{Requests: 20, PeakInFlight: 10}
 		}
 		return true
 	}
@@ -76,6 +83,8 @@ func TestThresholdMetrics(t *testing.T) {
 		"ten.item.p50 %s 150ms": 100e6, "ten.item.p95 %s 150ms": 100e6, "ten.item.p99 %s 150ms": 200e6, "ten.item.max %s 150ms": 200e6,
 		"ten.item.mean %s 101ms": 101.394e6, "ten.queue.p99 %s 6ms": 5e6, "ten.makespan %s 2.5s": 2e9, "ten.efficiency %s 40%%": 0.5,
 		"ten.cpu %s 1s": 0.4e9, "ten.rss.peak %s 48MiB": 64 << 20, "ten.fd.peak %s 24": 25, "ten.fd.left %s 4": 5,
+		"ten.goroutines.peak %s 39": 40, "ten.threads.peak %s 11": 11, "ten.allocs %s 89": 90, "ten.items.failed %s 1": 2,
+		"ten.fd.upstream %s 11": 12, "ten.fd.mongo %s 9": 9, "ten.upstream.requests %s 124": 125, "ten.upstream.in_flight %s 14": 14,
 		"ten.errors.total %s 8": 7, "ten.errors.emfile %s 3": 4, "ten.errors.timeout %s 4": 3, "ten.errors.reset %s 1": 0,
 		"ten.documents.lost %s 2": 1, "ten.documents.duplicate %s 1": 2, "ten.documents.wrong %s 4": 3, "ten.documents.foreign %s 3": 4,
 	} {
