@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"floodgate/results/baseline"
 )
@@ -21,6 +22,41 @@ type gateOptions struct {
 	baseline     baselineFlags
 	bench        benchFlags
 	versus       againstOptions
+	sets         []way
+}
+
+// way of judging, and the flags that it alone takes.
+type way struct {
+	name     string
+	asked    func() bool
+	register func(*pflag.FlagSet)
+	flags    *pflag.FlagSet
+}
+
+func (o *gateOptions) ways() []way {
+	set := func() *pflag.FlagSet { return pflag.NewFlagSet("gate", pflag.ContinueOnError) }
+	return []way{
+		{"RUN", func() bool { return !o.bench.asked && !o.versus.asked() }, o.baseline.register, set()},
+		{"--go-bench", func() bool { return o.bench.asked }, o.bench.register, set()},
+		{"--against and --cmd-a", o.versus.asked, o.versus.register, set()},
+	}
+}
+
+// only says which flag is of another way of judging than the one asked for: it
+// would do nothing.
+func (o *gateOptions) only() error {
+	var wrong error
+	for _, w := range o.sets {
+		if w.asked() {
+			continue
+		}
+		w.flags.VisitAll(func(f *pflag.Flag) {
+			if f.Changed && wrong == nil {
+				wrong = fmt.Errorf("--%s is for gate %s; see floodgate gate --help", f.Name, w.name)
+			}
+		})
+	}
+	return wrong
 }
 
 const gateLong = `Says whether something got worse, as one verdict and one exit code.
@@ -80,10 +116,12 @@ func newGate(stdout, stderr io.Writer) *cobra.Command {
 	flags.StringVar(&o.margin, "margin", "", "worsening that is allowed, in `percent`: of a run's times, CPU time and memory (default 10%), of revisions and commands (default 5%), of a benchmark's median (default 0%)")
 	flags.Float64Var(&o.alpha, "alpha", 0.05, "allowed `probability` of calling anything different that is not")
 	flags.StringVar(&o.root, "out", "", "`folder` that runs are stored in (default "+defaultRoot+"), or with --against and --cmd-a comparisons (default "+defaultGates+")")
-	o.baseline.register(flags)
-	o.bench.register(flags)
 	o.out.flags(cmd)
-	o.versus.register(flags)
+	for _, w := range o.ways() {
+		w.register(w.flags)
+		flags.AddFlagSet(w.flags)
+		o.sets = append(o.sets, w)
+	}
 	cmd.AddCommand(newSelfTest(stdout, stderr))
 	return cmd
 }
@@ -105,6 +143,9 @@ func (o *gateOptions) checkArgs(args []string) error {
 func (o *gateOptions) run(cmd *cobra.Command, stdout io.Writer, args []string) error {
 	if err := o.out.check(); err != nil {
 		return err
+	}
+	if err := o.only(); err != nil {
+		return exit(exitUsage, err)
 	}
 	if !(o.alpha > 0 && o.alpha < 1) {
 		return exit(exitUsage, fmt.Errorf("--alpha %v: allowed is between 0 and 1, such as 0.05", o.alpha))
