@@ -89,6 +89,9 @@ func (o planOptions) executeLimits(ctx context.Context, s *scenarios.Scenario, b
 		plan.Unmeasured = failed.Error()
 	}
 	plan.Conclude()
+	if run, err := results.Open(p.store.Dir()); err == nil && len(run.Trials) > 0 {
+		plan.Simulation = capacity.Simulated(run)
+	}
 	failed = errors.Join(failed, p.env.Close(), storePlan(path, plan.ID, plan), printLimits(o.stdout, plan, o.format))
 	if failed != nil {
 		return exitUnmeasured, failed

@@ -38,6 +38,8 @@ type Limits struct {
 	Adaptive *Adaptive `json:"adaptive,omitempty"`
 	// Model fitted to the points; nil: there are too few.
 	Model *Fit `json:"model,omitempty"`
+	// Simulation is how well the what-if predicts the points; nil: nobody asked it.
+	Simulation *Simulation `json:"simulation,omitempty"`
 	// Recommendation; nil: no point was measured.
 	Recommendation *Recommendation     `json:"recommendation,omitempty"`
 	Environment    results.Environment `json:"environment"`

@@ -42,6 +42,7 @@ func LimitsHTML(w io.Writer, plan *capacity.Limits) error {
 	p.terms()
 	p.model()
 	p.recommendation()
+	p.simulation()
 	p.config()
 	pg.Text = p.out.String()
 	pg.Facts = planFacts(plan.Environment, plan.Machine, plan.Started, plan.Records)

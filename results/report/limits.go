@@ -3,11 +3,13 @@ package report
 import (
 	"fmt"
 	"io"
+	"math"
 	"strconv"
 	"strings"
 	"time"
 
 	"floodgate/results/capacity"
+	"floodgate/results/capacity/whatif"
 	"floodgate/results/stats"
 )
 
@@ -23,6 +25,7 @@ func Limits(w io.Writer, plan *capacity.Limits, o Options) error {
 	p.table()
 	p.model()
 	p.recommendation()
+	p.simulation()
 	p.config()
 	p.end()
 	if _, err := w.Write(p.out.Bytes()); err != nil {
@@ -145,6 +148,29 @@ func below(t capacity.LimitPoint) string {
 // span writes an interval: "[9.1, 11.2]".
 func span(i stats.Interval, format func(float64) string) string {
 	return "[" + format(i.Low) + ", " + format(i.High) + "]"
+}
+
+// simulation says how well the what-if predicts what was measured.
+func (p *limitPrinter) simulation() {
+	s := p.plan.Simulation
+	switch {
+	case s == nil:
+	case s.Why != "":
+		p.hang("what if", "cannot be simulated: %s", s.Why)
+	default:
+		if worst := s.Validated.InSample; worst != nil {
+			word := "within"
+			if !worst.Within() {
+				word = "beyond"
+			}
+			p.hang("what if", "a simulation predicts the limits that were tried with errors of at most %s of the makespan and %s of the p99, %s what is aimed at (%s and %s)",
+				percent(math.Abs(worst.Makespan)), percent(math.Abs(worst.P99)), word, percent(whatif.TargetMakespan), percent(whatif.TargetP99))
+		}
+		if left := s.Validated.LeftOut; left != nil {
+			p.hang("", "of a limit that it does not know: %s and %s", percent(math.Abs(left.Makespan)), percent(math.Abs(left.P99)))
+		}
+		p.hang("", "compared at limits of %d to %d; ask it: floodgate plan --what-if items=1e6,limit=%d,hosts=4 --from %s", s.Range.LeastLimit, s.Range.MostLimit, s.Range.MostLimit, p.plan.ID)
+	}
 }
 
 // model says what law the points follow, and where its peak is.

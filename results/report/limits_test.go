@@ -13,6 +13,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/capacity"
+	"floodgate/results/capacity/whatif"
 	"floodgate/results/report"
 )
 
@@ -97,6 +98,11 @@ func plans(t *testing.T) map[string]*capacity.Limits {
 	for _, l := range all {
 		l.Conclude()
 	}
+	passed.Simulation = &capacity.Simulation{
+		Validated: &whatif.Validation{InSample: &whatif.Errors{Makespan: -0.018, P99: 0.033}, LeftOut: &whatif.Errors{Makespan: 0.101, P99: -0.068}},
+		Range:     &whatif.Range{LeastLimit: 1, MostLimit: 64, LeastItems: 400, MostItems: 400, Strategies: []string{"bounded"}},
+	}
+	rising.Simulation = &capacity.Simulation{Why: "no trial has times of its stages"}
 	return all
 }
 

@@ -1,0 +1,35 @@
+package capacity_test
+
+import (
+	"testing"
+
+	"floodgate/results"
+	"floodgate/results/capacity"
+)
+
+// The plan of the worked example is predicted as well as is aimed at.
+func TestSimulatedExample(t *testing.T) {
+	run, err := results.Open("../example/plan")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := capacity.Simulated(run)
+	if s.Why != "" || s.Validated == nil || s.Validated.InSample == nil || !s.Validated.InSample.Within() {
+		t.Errorf("%+v", s)
+	}
+	if s.Range == nil || s.Range.LeastLimit != 1 || s.Range.MostLimit != 256 {
+		t.Errorf("range %+v, want limits 1 to 256", s.Range)
+	}
+}
+
+// What cannot be simulated says why.
+func TestSimulatedSaysWhyNot(t *testing.T) {
+	run, err := results.Open("../example/report")
+	if err != nil {
+		t.Fatal(err)
+	}
+	run.Trials = run.Trials[:1]
+	if s := capacity.Simulated(run); s.Why == "" || s.Validated != nil {
+		t.Errorf("%+v", s)
+	}
+}
