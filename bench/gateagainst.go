@@ -37,7 +37,8 @@ shell, timed from outside.
 
   Pairs are judged after numbers of them that are fixed beforehand, until it is
   clear whether B takes more than --margin (5%) longer. Errors, lost documents
-  and descriptors are compared by count.`
+  and descriptors are compared by count. The scenario's claims and thresholds
+  are judged by "floodgate run", not here.`
 
 // againstOptions are the flags of both.
 type againstOptions struct {

@@ -75,7 +75,7 @@ func (b *baselineFlags) run(cmd *cobra.Command, stdout io.Writer, name string, m
 	if err != nil {
 		return err
 	}
-	return exit(v.Exit, unfinished(run))
+	return exit(v.Exit, unfinished(run, v.Run))
 }
 
 // updateBaseline writes file anew, unless the run is no good. What is there,

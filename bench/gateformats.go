@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"slices"
 
@@ -28,7 +29,13 @@ func (o *gateOutput) check() error {
 	if !slices.Contains(gateFormats, o.format) {
 		return badFormat(o.format, gateFormats...)
 	}
-	return nil
+	switch {
+	case !o.github:
+		return nil
+	case o.format != formatText && o.format != formatGitHub:
+		return exit(exitUsage, fmt.Errorf("--github prints annotations: allowed with it is no --format %s", o.format))
+	}
+	return summaryWritable()
 }
 
 // write writes a judgement in the format asked for; text and asJSON are its own.

@@ -35,7 +35,7 @@ func (o *againstOptions) revisions(ctx context.Context, v *verdicts.Verdict, arg
 		return err
 	}
 	defer func() { err = errors.Join(err, built.Close()) }()
-	v.Kind, v.A, v.B, v.Notes = verdicts.Revisions, built.A.Side, built.B.Side, built.Notes
+	v.Kind, v.A, v.B, v.Notes = verdicts.Revisions, built.A.Side, built.B.Side, append(v.Notes, built.Notes...)
 	v.Scenario = s.Name
 	v.Machine = results.TakeFingerprint(ctx)
 	setup, err := o.environment.prepare(withoutCommand(s), o.note)
@@ -63,6 +63,9 @@ func (o *againstOptions) restricted(v *verdicts.Verdict, args []string) (*scenar
 	s := all[0]
 	if len(s.SUT.Command) > 0 && o.build == "" {
 		return nil, exit(exitUsage, fmt.Errorf("scenario %s has sut.command: --build ./PACKAGE names the package of %q, which is built in both revisions", s.Name, s.SUT.Command[0]))
+	}
+	if len(s.Thresholds) > 0 {
+		v.Notes = append(v.Notes, fmt.Sprintf("the thresholds of scenario %s are not judged here, but by floodgate run", s.Name))
 	}
 	if o.build != "" { // what is recorded is alike on both sides
 		s.SUT.Command = append([]string{o.build}, s.SUT.Command[min(1, len(s.SUT.Command)):]...)

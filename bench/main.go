@@ -76,10 +76,14 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
-// exit returns an error that ends the command with the code; nil for 0.
+// exit returns an error that ends the command with the code; nil for 0 without
+// an error. What failed never ends with 0: a verdict that nobody could read is none.
 func exit(code int, err error) error {
-	if code == exitHeld && err == nil {
+	switch {
+	case code == exitHeld && err == nil:
 		return nil
+	case code == exitHeld && err.Error() != "":
+		code = exitUnmeasured
 	}
 	return &exitError{code: code, err: err}
 }

@@ -49,7 +49,7 @@ func newPlan(stdout, stderr io.Writer) *cobra.Command {
 	o := planOptions{stdout: stdout, stderr: stderr}
 	cmd := &cobra.Command{
 		Use:   "plan [SCENARIO]",
-		Short: "Find the limit to take, or with --rate the highest rate of reports that is sustained",
+		Short: "Find the limit to take, the highest rate that is sustained, or what would come of a change",
 		Long: `Without --rate: tries a closed loop (default scenario: report) at limits 1, 2, 4, …
 of items at once, in blocks of random order, until throughput falls or rises no
 more, then some limits around the knee, and the adaptive strategy beside. It
@@ -63,6 +63,11 @@ With --rate: finds the highest rate of reports that each variant of a service
 rate until the SLO fails, bisects, and confirms what held for a longer window. It
 prints the rate, with the lowest rate that failed, and the resource that gave out
 first. Where the generator or the mock upstream was the bottleneck there is no rate.
+
+With --what-if: measures nothing. A simulation that is fed with the times that a
+stored run or plan of limits (--from) measured predicts makespan, throughput, p99,
+tasks in flight and descriptors of other items, limits, latencies or hosts, and says
+how wrong it is about what was measured.
 
 Each trial runs in a fresh process and is stored as it ends.
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"io"
 	"os"
 	"regexp"
@@ -45,5 +46,27 @@ func TestReadmeCommands(t *testing.T) {
 	}
 	if len(found) < 24 {
 		t.Errorf("%d commands: are these all?", len(found))
+	}
+}
+
+// The plan in the README is the stored one, and so is what follows from it.
+func TestReadmePlan(t *testing.T) {
+	text, err := os.ReadFile("../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := os.ReadFile("../results/example/plan/report.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var predicted, stderr bytes.Buffer
+	spec := "items=1e6,limit=64,upstream.p50=80ms,hosts=40"
+	if code := run(t.Context(), []string{"plan", "--what-if", spec, "--from", "../results/example/plan"}, &predicted, &stderr); code != exitHeld {
+		t.Fatalf("exit code %d, %s", code, &stderr)
+	}
+	for name, part := range map[string]string{"the stored plan": string(plan), "the prediction": predicted.String()} {
+		if !strings.Contains(string(text), "```\n"+part+"```\n") {
+			t.Errorf("the README lacks %s:\n%s", name, part)
+		}
 	}
 }

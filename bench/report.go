@@ -96,7 +96,7 @@ Without RUN it lists the stored runs, newest first, as text or json.`,
 			if err != nil {
 				return err
 			}
-			return shown(open, output, stdout, exit(verdict.Exit, unfinished(stored)))
+			return shown(open, output, stdout, exit(verdict.Exit, unfinished(stored, verdict)))
 		},
 	}
 	cmd.Flags().StringVar(&format, "format", formatText, "text, html, json, gobench, markdown, junit, sarif or github")
@@ -138,9 +138,10 @@ func badFormat(format string, allowed ...string) error {
 	return exit(exitUsage, fmt.Errorf("--format %q: allowed are %s", format, strings.Join(allowed, ", ")))
 }
 
-// unfinished says so of a run that lacks trials, and how to go on with it.
-func unfinished(stored *results.Run) error {
-	if len(stored.Trials) >= stored.Header.Planned {
+// unfinished says so of a run that lacks trials, and how to go on with it. One
+// that a threshold ended is done.
+func unfinished(stored *results.Run, v *gate.Verdict) error {
+	if len(stored.Trials) >= stored.Header.Planned || v.EndedBy != "" {
 		return nil
 	}
 	dir := filepath.Dir(stored.Path)

@@ -44,14 +44,26 @@ func judgedRun(stored *results.Run, verdict *gate.Verdict, file string) (report.
 // printGitHub appends a judgement to the summary of the step, as text renders it
 // in a number of bytes, and prints its annotations.
 func printGitHub(stdout io.Writer, j report.Judgement, text func(limit int) []byte) error {
+	if err := summaryWritable(); err != nil {
+		return err
+	}
+	if err := appendSummary(os.Getenv(summaryVariable), text); err != nil {
+		return exit(exitUsage, fmt.Errorf("--github: %w", err))
+	}
+	return printBytes(stdout, report.Annotations(j))
+}
+
+// summaryWritable says whether the summary of the step can be written.
+func summaryWritable() error {
 	path := os.Getenv(summaryVariable)
 	if path == "" {
 		return exit(exitUsage, errors.New("--github: "+summaryVariable+" is not set; it names the file of the step's summary in GitHub Actions. Elsewhere: --format markdown or --format github"))
 	}
-	if err := appendSummary(path, text); err != nil {
-		return exit(exitUsage, fmt.Errorf("--github: %w", err))
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return exit(exitUsage, fmt.Errorf("--github: the step's summary, %s: %w", summaryVariable, err))
 	}
-	return printBytes(stdout, report.Annotations(j))
+	return f.Close()
 }
 
 // appendSummary writes to the end of the file, which with what is in it already

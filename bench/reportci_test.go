@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"strings"
@@ -37,4 +38,48 @@ func TestSummaryHasRoom(t *testing.T) {
 			t.Errorf("%d bytes: %q, %q", c.size, stdout.String(), stderr.String())
 		}
 	}
+}
+
+// What cannot be shown is found out before anything is measured.
+func TestSummaryIsTriedFirst(t *testing.T) {
+	for name, path := range map[string]string{"unset": "", "no such folder": filepath.Join(t.TempDir(), "none", "summary.md")} {
+		t.Setenv(summaryVariable, path)
+		ran := filepath.Join(t.TempDir(), "ran")
+		var stdout, stderr bytes.Buffer
+		code := run(t.Context(), []string{"gate", "--cmd-a", "touch " + ran, "--cmd-b", "touch " + ran, "--github", "--out", t.TempDir()}, &stdout, &stderr)
+		if _, err := os.Stat(ran); code != exitUsage || err == nil || !strings.Contains(stderr.String(), summaryVariable) {
+			t.Errorf("%s: exit code %d, %v, %s; want %d before any command ran", name, code, err, &stderr, exitUsage)
+		}
+	}
+}
+
+// full is a disk without room.
+type full struct{}
+
+func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on device") }
+
+// A verdict that could not be written is no pass.
+func TestNoVerdictNoPass(t *testing.T) {
+	example := filepath.Join("..", "results", "example", "report")
+	var stderr bytes.Buffer
+	if code := run(t.Context(), []string{"report", example}, full{}, &stderr); code == exitHeld {
+		t.Errorf("report: exit code %d", code)
+	}
+	if code := run(t.Context(), []string{"gate", "--cmd-a", "true", "--cmd-b", "true", "--margin", "900%", "--out", t.TempDir(), "--quiet"}, full{}, &stderr); code == exitHeld {
+		t.Errorf("gate: exit code %d", code)
+	}
+	if !strings.Contains(stderr.String(), "no space left") {
+		t.Error(stderr.String())
+	}
+	if err := exit(exitHeld, errors.New("x")); codeIn(err) != exitUnmeasured {
+		t.Errorf("held with an error: %v", err)
+	}
+}
+
+func codeIn(err error) int {
+	var e *exitError
+	if errors.As(err, &e) {
+		return e.code
+	}
+	return exitHeld
 }

@@ -240,6 +240,9 @@ func (o runOptions) storedScenario() (*scenarios.Scenario, error) {
 	if stored.Header.Plan {
 		return nil, fmt.Errorf("%s is a plan, which cannot be gone on with; allowed: runs", o.resume)
 	}
+	if rule, err := gate.Abort(stored); err == nil && rule != "" {
+		return nil, fmt.Errorf("%s ended early: no trial to come can keep %q, so there is nothing to go on with; floodgate report shows it", o.resume, rule)
+	}
 	var s scenarios.Scenario
 	if err := json.Unmarshal(stored.Header.Scenario, &s); err != nil {
 		return nil, fmt.Errorf("scenario of run %s: %w", o.resume, err)

@@ -15,7 +15,7 @@ const spareBlocks = 0.2
 
 // Restrict returns the scenario as both sides run it: the variants of these names
 // (none: the first bounded one, else the first) at the level of that name or
-// label (empty: the last), without claims, and with blocks enough for the design.
+// label (empty: the last), without claims and thresholds, and with blocks enough for the design.
 func Restrict(s *scenarios.Scenario, variants []string, level string, design stats.Looks) (*scenarios.Scenario, error) {
 	switch {
 	case s.Service != nil:
@@ -47,7 +47,7 @@ func Restrict(s *scenarios.Scenario, variants []string, level string, design sta
 	for factor, value := range l.Factors {
 		set[factor] = value
 	}
-	r.Levels, r.Claims, r.Quick = []scenarios.LevelSet{set}, nil, nil
+	r.Levels, r.Claims, r.Thresholds, r.Quick = []scenarios.LevelSet{set}, nil, nil, nil
 	most := design.At[len(design.At)-1]
 	r.Blocks = most + int(spareBlocks*float64(most))
 	return &r, nil

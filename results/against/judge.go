@@ -2,6 +2,8 @@ package against
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"floodgate/results/stats"
 )
@@ -91,15 +93,20 @@ func JudgePairs(v *Verdict, m Commanded) error {
 	return nil
 }
 
-// disagreements notes where the bootstrap would have decided otherwise.
+// bootstrapNote begins what disagreements note.
+const bootstrapNote = "a bootstrap of the same pairs"
+
+// disagreements notes where the bootstrap would have decided otherwise at this
+// look; what was noted at one before is over.
 func (v *Verdict) disagreements() {
 	limit := 1 + v.Design.Margin
+	v.Notes = slices.DeleteFunc(v.Notes, func(n string) bool { return strings.Contains(n, bootstrapNote) })
 	for _, c := range v.Cells {
 		if !c.Decides || c.Bootstrap == nil || c.Ratio.Side(limit) == c.Bootstrap.Side(limit) {
 			continue
 		}
-		v.note(fmt.Sprintf("%s: a bootstrap of the same pairs, [%.4g, %.4g], would decide otherwise: they barely suffice, or are not symmetric",
-			c.Name(), c.Bootstrap.Low, c.Bootstrap.High))
+		v.note(fmt.Sprintf("%s: %s, [%.4g, %.4g], would decide otherwise: they barely suffice, or are not symmetric",
+			c.Name(), bootstrapNote, c.Bootstrap.Low, c.Bootstrap.High))
 	}
 }
 

@@ -127,3 +127,31 @@ func TestAFinalVerdictStays(t *testing.T) {
 		}
 	})
 }
+
+// What the bootstrap said at one look is not said at the next, where it agrees.
+func TestNotesAreOfTheLastLook(t *testing.T) {
+	v := &against.Verdict{Kind: against.Commands, Design: stats.DefaultLooks(), Notes: []string{"A and B are the same revision"}}
+	noted := func(all []against.Pair) bool {
+		t.Helper()
+		if err := against.JudgePairs(v, against.Commanded{Metric: against.Wall, Over: true, Pairs: map[string][]against.Pair{against.Wall: all}}); err != nil {
+			t.Fatal(err)
+		}
+		return slices.ContainsFunc(v.Notes, func(n string) bool { return strings.Contains(n, "bootstrap") })
+	}
+	early := false
+	for seed := range uint64(400) {
+		if noted(pairs(8, 1.03, 0.02, seed)) {
+			early = true
+			if noted(pairs(40, 1, 0.001, seed)) {
+				t.Errorf("seed %d: %q", seed, v.Notes)
+			}
+			break
+		}
+	}
+	if !early {
+		t.Error("the bootstrap never disagreed: nothing was tested")
+	}
+	if !slices.Contains(v.Notes, "A and B are the same revision") {
+		t.Errorf("other notes went: %q", v.Notes)
+	}
+}

@@ -114,6 +114,26 @@ func TestEachCheckFails(t *testing.T) {
 	}
 }
 
+// A run that was ended before a variant's turn lacks nothing that it should have: nobody knows yet.
+func TestUnfinishedRunLacksNothing(t *testing.T) {
+	b := must(t, made(nil))
+	for name, there := range map[string]func(t *results.Trial) bool{
+		"nothing":          func(*results.Trial) bool { return false },
+		"all but the base": func(t *results.Trial) bool { return t.Variant != "sequential" },
+		"the base alone":   func(t *results.Trial) bool { return t.Variant == "sequential" },
+	} {
+		v := gated(t, b, made(there), defaults)
+		if v.Exit != 3 || v.Comparison.Counts[baseline.Missing] > 0 || v.Comparison.Counts[baseline.Inconclusive] == 0 {
+			t.Errorf("%s: exit %d, %v; want 3, nothing missing", name, v.Exit, v.Comparison.Counts)
+			for _, r := range v.Comparison.Rows {
+				if r.Decision == baseline.Missing {
+					t.Log(r.Metric, r.Where(), r.Why)
+				}
+			}
+		}
+	}
+}
+
 func TestMissingVariantAndLevel(t *testing.T) {
 	b := must(t, made(nil))
 	other := runtest.New(runtest.Options{

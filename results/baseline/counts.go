@@ -38,6 +38,10 @@ func (j *judge) peak(b, r *Cell) {
 		return
 	}
 	limit := peakLimit(*b.Peak, b.Predicted)
+	if r.Peak == nil && r.untried() {
+		j.none(row(MetricPeak, b), limit)
+		return
+	}
 	if r.Peak == nil {
 		j.gone(row(MetricPeak, b), *b.Peak, limit, "descriptors of the run were not sampled")
 		return
@@ -59,6 +63,8 @@ func peakLimit(peak int, predicted *int) int {
 func (j *judge) left(b, r *Cell) {
 	switch {
 	case b.Left == nil:
+	case r.Left == nil && r.untried():
+		j.none(row(MetricLeft, b), *b.Left)
 	case r.Left == nil:
 		j.gone(row(MetricLeft, b), *b.Left, *b.Left, "no trial of the run was checked for it")
 	default:
@@ -128,6 +134,8 @@ func (j *judge) writes() {
 		j.each(func(b, r *Cell) {
 			switch {
 			case b.Writes == nil || m.read && !b.Writes.Read:
+			case r.Writes == nil && r.untried():
+				j.none(row(m.metric, b), 0)
 			case r.Writes == nil:
 				j.gone(row(m.metric, b), 0, 0, "no write of the run was checked")
 			case m.n(r.Writes) == 0 && m.read && !r.Writes.Read:

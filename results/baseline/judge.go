@@ -105,6 +105,8 @@ func (j *judge) reduction(b, r *Cell) {
 	case j.base.Against != j.run.Against:
 		row.Decision, row.Allowed, row.Limit = NotComparable, 0, nil
 		row.Why = fmt.Sprintf("it is against %s and against %s", j.base.Against, orNobody(j.run.Against))
+	case row.Run == nil && other != nil && other.untried():
+		row.Decision, row.Why = Inconclusive, "no trial of "+other.Variant+" was measured"
 	case j.available(&row, r):
 		j.effect(&row, b, r, shares(b, base), shares(r, other))
 	}

@@ -75,7 +75,7 @@ func TestAbortedRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := `the run ended early: no trial to come could have kept "ten.fd.peak < 20"`
-	if v.Exit != gate.ExitFailed || !slices.Contains(v.Notes, want) {
+	if v.EndedBy != "ten.fd.peak < 20" || v.Exit != gate.ExitFailed || !slices.Contains(v.Notes, want) {
 		t.Errorf("exit %d, notes %q; want %d and %q", v.Exit, v.Notes, gate.ExitFailed, want)
 	}
 }

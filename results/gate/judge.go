@@ -71,6 +71,7 @@ func Judge(run *results.Run) (*Verdict, error) {
 	}
 	var ended []string
 	if aborted != "" && v.Recorded < v.Planned {
+		v.EndedBy = aborted
 		ended = []string{fmt.Sprintf("the run ended early: no trial to come could have kept %q", aborted)}
 	}
 	v.Notes = slices.Concat(notes(v), ended, limited(run), discarded(run), warnings(run, v.Labels))

@@ -49,6 +49,9 @@ type Verdict struct {
 	Complete bool           `json:"complete"`
 	Outcomes map[string]int `json:"outcomes"`
 	Claims   []Claim        `json:"claims"`
+	// EndedBy is the rule that ended the run early, since no trial to come could
+	// have kept it; empty: none did.
+	EndedBy string `json:"ended_by,omitempty"`
 	// Thresholds are the budgets of the scenario.
 	Thresholds []Threshold `json:"thresholds,omitempty"`
 	// Notes are what a reader should know before believing the rest.

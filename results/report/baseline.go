@@ -242,6 +242,7 @@ func (p *printer) baselineConclusion(v *baseline.Verdict) {
 			p.wrapped("", fmt.Sprintf("threshold %s: %s", ruleOf(t), t.Decision), doubt)
 		}
 	}
+	p.deciding(v.Comparison.Rows)
 	p.wrapped("", fmt.Sprintf("the run itself: %s (exit code %d)", judgedIn(v.Run), v.Run.Exit), "")
 	word, text := baselineSummary(v)
 	p.wrapped("", fmt.Sprintf("the comparison: %s (exit code %d)", text, v.Comparison.Exit), "")

@@ -76,6 +76,9 @@ func ofRun(run *results.Run, v *gate.Verdict) []Check {
 	}
 	if n := v.Planned - v.Recorded; n > 0 {
 		text := "The run is not finished; unless it is running still, floodgate run --resume " + v.Run + " goes on with it."
+		if v.EndedBy != "" {
+			text = fmt.Sprintf("The run ended early: no trial to come could have kept %q.", v.EndedBy)
+		}
 		all = append(all, Check{
 			ID: idNotRun, Status: Undecided, Says: "Every planned trial is run.",
 			Title: fmt.Sprintf("%d of %d trials were not run", n, v.Planned), Text: text, All: text,
