@@ -37,6 +37,7 @@ type planOptions struct {
 	window         time.Duration
 	most           float64
 	variants       []string
+	limits         []int
 	quick          bool
 	maxLimit       int
 	p99            time.Duration
@@ -63,6 +64,8 @@ With --rate: finds the highest rate of reports that each variant of a service
 rate until the SLO fails, bisects, and confirms what held for a longer window. It
 prints the rate, with the lowest rate that failed, and the resource that gave out
 first. Where the generator or the mock upstream was the bottleneck there is no rate.
+With --limits it does so at each of these limits, which all reports share, and names
+the smallest whose rate reaches 95 % of the highest.
 
 With --what-if: measures nothing. A simulation that is fed with the times that a
 stored run or plan of limits (--from) measured predicts makespan, throughput, p99,
@@ -103,13 +106,14 @@ measured, or the plan was interrupted: what was found until then is printed.`,
 	flags.DurationVar(&o.p99, "p99", 0, "longest `time` that 99 % of the items may take at a limit (default any)")
 	flags.DurationVar(&o.window, "window", 0, "with --rate: how `long` reports come at each rate (default 5s, or 3 times the slo's p99)")
 	flags.Float64Var(&o.most, "max-rate", maxrate.DefaultMost, "with --rate: highest `rate` that is tried, in reports a second")
+	flags.IntSliceVar(&o.limits, "limits", nil, "with --rate: `limits` of items at once that all reports share, such as 4,16,64, in place of the variants")
 	flags.StringSliceVar(&o.variants, "variants", nil, "with --rate: `names` of the variants, separated by commas (default all)")
 	return cmd
 }
 
 // only refuses flags of the other kind of plan.
 func (o planOptions) only(flags *pflag.FlagSet) error {
-	others, of := []string{"window", "max-rate", "variants"}, "a plan of rates (--rate)"
+	others, of := []string{"window", "max-rate", "variants", "limits"}, "a plan of rates (--rate)"
 	if o.rate {
 		others, of = []string{"quick", "max-limit", "p99"}, "a plan of limits (without --rate)"
 	}
@@ -178,6 +182,14 @@ func (o planOptions) prepare(names []string) (*scenarios.Scenario, capacity.Sear
 	if err != nil {
 		return nil, none, err
 	}
+	if len(o.limits) > 0 {
+		if len(o.variants) > 0 {
+			return nil, none, errors.New("--limits and --variants: allowed is one of the two")
+		}
+		s.Claims, s.Thresholds = nil, nil // they are about the scenario's own variants
+		s.Variants, err = maxrate.Limits(s, o.limits)
+		return s, search, err
+	}
 	if s.Variants, err = maxrate.Variants(s); err != nil {
 		return nil, none, err
 	}
@@ -222,7 +234,7 @@ func newRates(s *scenarios.Scenario, search capacity.SearchOptions, h results.He
 func (o planOptions) execute(ctx context.Context, s *scenarios.Scenario, search capacity.SearchOptions, p *planning, plan *capacity.Plan) (int, error) {
 	path := filepath.Join(p.store.Dir(), planFile)
 	found, failed := maxrate.Run(ctx, maxrate.Options{
-		Scenario: s, Search: search, Store: p.store, Trials: p.trials(), Cores: plan.Machine.Cores, Note: o.note,
+		Scenario: s, Limits: len(o.limits) > 0, Search: search, Store: p.store, Trials: p.trials(), Cores: plan.Machine.Cores, Note: o.note,
 		Tried: func(found []capacity.Variant, point capacity.Point) error {
 			o.note(found[len(found)-1].Variant + ": " + report.Tried(point))
 			plan.Found(found, s, true)

@@ -148,3 +148,45 @@ func TestPlanOfAForeignUpstream(t *testing.T) {
 		t.Errorf("exit code %d, %d requests, %d folders, %s", code, asked.Load(), len(left), &stderr)
 	}
 }
+
+// A plan of limits names the smallest that does, and prints the same again.
+func TestPlanOfRatesByLimit(t *testing.T) {
+	scenario, root := planFolder(t)
+	text, err := os.ReadFile(scenario)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(scenario, bytes.Replace(text, []byte("p99: 100ms"), []byte("p99: 500ms, errors: 99%"), 1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, again, page, stderr bytes.Buffer
+	code := run(t.Context(), []string{"plan", scenario, "--rate", "--limits", "4,2", "--env", "embedded", "--window", "1s", "--max-rate", "6", "--out", root, "--quiet"}, &stdout, &stderr)
+	if strings.Contains(stdout.String(), "nobody can tell") { // a machine that is very slow
+		t.Skip(stdout.String())
+	}
+	if code != exitHeld || !strings.Contains(stdout.String(), "take 2: the smallest limit") || !strings.Contains(stdout.String(), "shared-4") || stderr.Len() > 0 {
+		t.Errorf("exit code %d, %s\n%s", code, &stderr, &stdout)
+	}
+	runs, err := results.List(root)
+	if err != nil || len(runs) != 1 {
+		t.Fatal(runs, err)
+	}
+	if code := run(t.Context(), []string{"report", runs[0].ID, "--out", root}, &again, &stderr); code != exitHeld || again.String() != stdout.String() {
+		t.Errorf("printed again with exit code %d, %s\n%s", code, &stderr, &again)
+	}
+	run(t.Context(), []string{"report", runs[0].ID, "--out", root, "--format", "html"}, &page, &stderr)
+	for _, want := range []string{"Highest rate by limit", "--rate --env embedded --limits 2,4"} {
+		if !strings.Contains(page.String(), want) {
+			t.Errorf("no %q in the page", want)
+		}
+	}
+	for _, wrong := range [][]string{{"--limits", "0"}, {"--limits", "4,4"}, {"--limits", "4", "--variants", "shared"}} {
+		stderr.Reset()
+		if code := run(t.Context(), append([]string{"plan", scenario, "--rate", "--out", root}, wrong...), &again, &stderr); code != exitUsage || !strings.Contains(stderr.String(), "--limits") {
+			t.Errorf("%v: exit code %d, %s", wrong, code, &stderr)
+		}
+	}
+	if code := run(t.Context(), []string{"plan", scenario, "--limits", "4", "--out", root}, &again, &stderr); code != exitUsage {
+		t.Errorf("--limits without --rate: exit code %d", code)
+	}
+}

@@ -61,7 +61,7 @@ func summaryWritable() error {
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
-		return exit(exitUsage, fmt.Errorf("--github: the step's summary, %s: %w", summaryVariable, err))
+		return exit(exitUsage, fmt.Errorf("--github: write the step's summary: %s: %w", summaryVariable, err))
 	}
 	return f.Close()
 }

@@ -20,6 +20,8 @@ import (
 type Options struct {
 	// Scenario is a service with an SLO; its variants are searched.
 	Scenario *scenarios.Scenario
+	// Limits says that the variants are limits, see [Limits].
+	Limits bool
 	// Search bounds the search of each variant, see [Bounds].
 	Search capacity.SearchOptions
 	// Store is where trials go.
@@ -72,7 +74,11 @@ func (r *runner) variant(ctx context.Context, v scenarios.Variant) error {
 	if err != nil {
 		return err
 	}
-	r.found = append(r.found, capacity.Variant{Variant: v.Name, Rate: search.Result()})
+	begun := capacity.Variant{Variant: v.Name, Rate: search.Result()}
+	if r.Limits {
+		begun.Limit = v.Limit
+	}
+	r.found = append(r.found, begun)
 	found := &r.found[len(r.found)-1]
 	var seen []tried
 	for {

@@ -32,6 +32,8 @@ type Plan struct {
 	// Interrupted says that the plan was ended early, with variants not tried.
 	Interrupted bool     `json:"interrupted,omitempty"`
 	NotTried    []string `json:"not_tried,omitempty"`
+	// Limit to take, of a plan whose variants are limits; nil: they are not.
+	Limit *RateLimit `json:"limit,omitempty"`
 	// Thresholds are those of the scenario about a highest rate.
 	Thresholds []Threshold `json:"thresholds,omitempty"`
 	// Records is the folder of the trials' records.
@@ -42,6 +44,8 @@ type Plan struct {
 // Variant is what was found of one.
 type Variant struct {
 	Variant string `json:"variant"`
+	// Limit that all reports share, where the plan is of limits; 0: it is not.
+	Limit int `json:"limit,omitempty"`
 	Rate
 	// Blame is what gave out first at the lowest rate that failed; nil: none failed.
 	Blame *Blame `json:"gave_out,omitempty"`
@@ -59,7 +63,7 @@ const (
 
 // Found sets what was found of the scenario's variants, those that were not begun,
 // what that says of its thresholds about a highest rate, and the
-// exit code: 1 where a threshold is broken; 4 where a variant could not be
+// exit code: 1 where a threshold is broken, or of limits none has a rate; 4 where a variant could not be
 // measured or the plan was interrupted; 3 where one could not be decided, or a
 // threshold; else 0: each has a rate, or is known to be below the lowest.
 func (p *Plan) Found(found []Variant, s *scenarios.Scenario, interrupted bool) {
@@ -78,6 +82,10 @@ func (p *Plan) Found(found []Variant, s *scenarios.Scenario, interrupted bool) {
 	if interrupted {
 		p.Exit = exitUnmeasured
 	}
+	p.Limit = limitOfRates(found, limitsOf(s, found))
+	if p.Limit != nil && p.Limit.Limit == 0 && p.Exit == exitHeld {
+		p.Exit = exitFailed
+	}
 	p.Thresholds = JudgeRates(s.Thresholds, found)
 	for _, t := range p.Thresholds {
 		switch {
@@ -87,6 +95,18 @@ func (p *Plan) Found(found []Variant, s *scenarios.Scenario, interrupted bool) {
 			p.Exit = exitInconclusive
 		}
 	}
+}
+
+// limitsOf are the limits of a scenario's variants by their names; nil: the plan is of none.
+func limitsOf(s *scenarios.Scenario, found []Variant) map[string]int {
+	if len(found) == 0 || found[0].Limit == 0 {
+		return nil
+	}
+	limits := map[string]int{}
+	for _, v := range s.Variants {
+		limits[v.Name] = v.Limit
+	}
+	return limits
 }
 
 // Hidden is the share by which a rate may be above what is sustained for ever:

@@ -34,7 +34,7 @@ func RatesHTML(w io.Writer, plan *capacity.Plan) error {
 		{"level", cmp.Or(plan.Level, none)},
 	}
 	pg.Facts = append(pg.Facts, planFacts(plan.Environment, plan.Machine, plan.Started, plan.Records)...)
-	pg.Reproduce = []string{fmt.Sprintf("floodgate plan %s --rate --env %s", shellWord(plan.Scenario), plan.Environment.Kind)}
+	pg.Reproduce = []string{fmt.Sprintf("floodgate plan %s --rate --env %s%s", shellWord(plan.Scenario), plan.Environment.Kind, limitsFlag(plan))}
 	var text strings.Builder
 	if err := RatesJSON(&text, plan); err != nil {
 		return fail(err)
@@ -62,6 +62,9 @@ func planFacts(env results.Environment, m results.Fingerprint, started time.Time
 func (p *ratePrinter) ratePictures() section {
 	s := section{ID: "rates", Title: "Rate and p99", Says: "What was tried, and how long 99 % of the reports took at most, since they were due. The highest rate that is sustained lies in the shaded range, from what held to what did not."}
 	drawn := &pictures{}
+	if c, ok := p.limitPicture(); ok {
+		drawn.add(&s.Figures, c, picture{Says: p.limitText(*p.plan.Limit)})
+	}
 	for i, v := range p.plan.Variants {
 		c := chart.Chart{
 			Title: v.Variant, Text: "Points of rate and p99, with the limit.",

@@ -20,6 +20,7 @@ func Rates(w io.Writer, plan *capacity.Plan, o Options) error {
 	p.line(p.bold(plan.Scenario + ": the highest rate that is sustained"))
 	p.terms()
 	p.table()
+	p.limit()
 	p.thresholds()
 	p.tried()
 	p.end()
