@@ -18,11 +18,7 @@ func TestExample(t *testing.T) {
 	}
 	for _, record := range records {
 		dir := filepath.Dir(record)
-		formats := map[string]string{"html": "report.html", "text": "report.txt"}
-		if filepath.Base(dir) != "plan" {
-			formats["markdown"] = "report.md"
-		}
-		for format, file := range formats {
+		for format, file := range map[string]string{"html": "report.html", "text": "report.txt", "markdown": "report.md"} {
 			var out, problems bytes.Buffer
 			if code := run(t.Context(), []string{"report", dir, "--format", format}, &out, &problems); code == exitUsage || problems.Len() > 0 {
 				t.Errorf("%s as %s: exit code %d: %s", dir, format, code, problems.String())

@@ -99,7 +99,7 @@ measured, or the plan was interrupted: what was found until then is printed.`,
 	flags.BoolVar(&o.rate, "rate", false, "plan the rate of reports of a service, not the limit")
 	o.whatIf.register(flags)
 	flags.BoolVar(&o.quiet, "quiet", false, "no progress")
-	flags.StringVar(&o.format, "format", formatText, "text, html or json")
+	flags.StringVar(&o.format, "format", formatText, "text, html, json or markdown")
 	flags.StringVar(&o.root, "out", defaultPlans, "`folder` that plans are stored in")
 	flags.BoolVar(&o.quick, "quick", false, "fewer limits (1, 4, 16, …) and shorter trials")
 	flags.IntVar(&o.maxLimit, "max-limit", 0, fmt.Sprintf("highest `limit` that is tried (default %d, or what descriptors allow)", sweep.DefaultMost))
@@ -165,8 +165,8 @@ func codeOr(code int, err error) (int, error) {
 func (o planOptions) prepare(names []string) (*scenarios.Scenario, capacity.SearchOptions, error) {
 	var none capacity.SearchOptions
 	switch {
-	case !slices.Contains([]string{formatText, formatHTML, formatJSON}, o.format):
-		return nil, none, badFormat(o.format, formatText, formatHTML, formatJSON)
+	case !slices.Contains(planFormats, o.format):
+		return nil, none, badFormat(o.format, planFormats...)
 	case o.window < 0 || o.most <= 0:
 		return nil, none, fmt.Errorf("--window %v, --max-rate %v: allowed: above 0", o.window, o.most)
 	}

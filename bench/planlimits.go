@@ -54,8 +54,8 @@ func (o planOptions) runLimits(ctx context.Context, names []string) (int, error)
 func (o planOptions) prepareLimits(names []string) (*scenarios.Scenario, sweep.Bounds, error) {
 	var none sweep.Bounds
 	switch {
-	case !slices.Contains([]string{formatText, formatHTML, formatJSON}, o.format):
-		return nil, none, badFormat(o.format, formatText, formatHTML, formatJSON)
+	case !slices.Contains(planFormats, o.format):
+		return nil, none, badFormat(o.format, planFormats...)
 	case o.p99 < 0:
 		return nil, none, fmt.Errorf("--p99 %v: allowed: above 0", o.p99)
 	case o.maxLimit < 0:

@@ -17,7 +17,10 @@ import (
 // planFile is what was found, beside the records of its trials.
 const planFile = "plan.json"
 
-// printPlan prints a plan as text, html or json.
+// planFormats are those of a plan.
+var planFormats = []string{formatText, formatHTML, formatJSON, formatMarkdown}
+
+// printPlan prints a plan of rates in one of planFormats.
 func printPlan(w io.Writer, plan *capacity.Plan, format string) error {
 	switch format {
 	case formatText:
@@ -27,11 +30,13 @@ func printPlan(w io.Writer, plan *capacity.Plan, format string) error {
 		return report.RatesJSON(w, plan)
 	case formatHTML:
 		return report.RatesHTML(w, plan)
+	case formatMarkdown:
+		return report.RatesMarkdown(w, plan)
 	}
-	return badFormat(format, formatText, formatHTML, formatJSON)
+	return badFormat(format, planFormats...)
 }
 
-// printLimits prints a plan of limits as text, html or json.
+// printLimits prints a plan of limits in one of planFormats.
 func printLimits(w io.Writer, plan *capacity.Limits, format string) error {
 	switch format {
 	case formatText:
@@ -41,8 +46,10 @@ func printLimits(w io.Writer, plan *capacity.Limits, format string) error {
 		return report.LimitsJSON(w, plan)
 	case formatHTML:
 		return report.LimitsHTML(w, plan)
+	case formatMarkdown:
+		return report.LimitsMarkdown(w, plan)
 	}
-	return badFormat(format, formatText, formatHTML, formatJSON)
+	return badFormat(format, planFormats...)
 }
 
 // storePlan replaces the stored plan in one go, so that there is all of one at any time.
