@@ -98,7 +98,7 @@ func (o *againstOptions) run(ctx context.Context, args []string) (int, error) {
 	design := stats.DefaultLooks()
 	design.Alpha, design.Margin = o.alpha, o.margin
 	if err := design.Validate(); err != nil {
-		return exitUsage, err
+		return exitUsage, fmt.Errorf("--alpha %v, --margin %v: %w", o.alpha, o.margin, err)
 	}
 	if err := checkRoot(o.root); err != nil {
 		return exitUsage, err

@@ -20,6 +20,29 @@ func (h *Header) SetScenario(v any) error {
 	return nil
 }
 
+// judging are the keys of a scenario that judge or describe what is measured,
+// and change nothing of it.
+var judging = []string{"title", "description", "claims", "thresholds", "quick"}
+
+// Design is the hash of what runs: of the scenario without its title,
+// description, claims, thresholds and quick version. Runs that have it and the
+// seed in common made the same draws, whatever they were asked to show. It is
+// the hash of the scenario where that cannot be read.
+func (h Header) Design() string {
+	var tree map[string]json.RawMessage
+	if err := json.Unmarshal(h.Scenario, &tree); err != nil {
+		return h.Hash
+	}
+	for _, key := range judging {
+		delete(tree, key)
+	}
+	canonical, err := canonicalJSON(tree)
+	if err != nil {
+		return h.Hash
+	}
+	return hashOf(canonical)
+}
+
 // ScenarioHash is the hash that [Header.SetScenario] would store for v. Two
 // scenarios that differ in credentials alone have the same one.
 func ScenarioHash(v any) (string, error) {

@@ -19,8 +19,8 @@ const Schema = 1
 type Baseline struct {
 	Schema   int    `yaml:"schema"`
 	Scenario string `yaml:"scenario"`
-	// Hash of the scenario as it ran, with Seed: where a run has the same, it
-	// made the same draws.
+	// Hash of what ran, see [results.Header.Design], with Seed: where a run has the
+	// same, it made the same draws.
 	Hash     string `yaml:"hash"`
 	Seed     uint64 `yaml:"seed"`
 	Quick    bool   `yaml:"quick"`

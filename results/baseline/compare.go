@@ -88,7 +88,7 @@ const unknown = "unknown"
 func differences(b, r *Baseline) []string {
 	all := []string{}
 	if b.Hash != r.Hash {
-		all = append(all, "the scenario has changed since: variants and levels are matched by their names, and compared unpaired")
+		all = append(all, "what the scenario runs has changed since: variants and levels are matched by their names, and compared unpaired")
 	}
 	if b.Run == r.Run {
 		all = append(all, "the baseline is of this very run")

@@ -145,7 +145,7 @@ func TestMissingVariantAndLevel(t *testing.T) {
 	if v.Exit != 1 || decisions(c, baseline.MetricCell) != "missing missing" || c.Paired {
 		t.Errorf("exit %d, %q, paired %v", v.Exit, decisions(c, baseline.MetricCell), c.Paired)
 	}
-	if strings.Join(c.Added, "; ") != "unbounded at items=20; unbounded at items=200" || !strings.Contains(strings.Join(c.Differences, ""), "the scenario has changed") {
+	if strings.Join(c.Added, "; ") != "unbounded at items=20; unbounded at items=200" || !strings.Contains(strings.Join(c.Differences, ""), "what the scenario runs has changed") {
 		t.Errorf("added %q, %q", c.Added, c.Differences)
 	}
 }
@@ -290,5 +290,14 @@ func TestOtherScenario(t *testing.T) {
 	}
 	if _, err := baseline.Compare("b.yaml", b, made(nil), baseline.Options{Margin: -1}); err == nil {
 		t.Error("a margin below 0 was taken")
+	}
+}
+
+// A threshold more is no other experiment: the draws are those of the baseline.
+func TestThresholdsLeavePairs(t *testing.T) {
+	b := must(t, made(nil))
+	v := gated(t, b, runtest.Budgeted(made(nil), scenarios.Threshold{Rule: "bounded-10.fd.peak <= 1000"}), defaults)
+	if c := v.Comparison; !c.Paired || strings.Contains(strings.Join(c.Differences, ""), "changed") {
+		t.Errorf("paired %v, %q", c.Paired, c.Differences)
 	}
 }

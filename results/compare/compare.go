@@ -128,7 +128,7 @@ func side(x *summary.Index) Side {
 // block: the same scenario and seeds, and an upstream of ours, whose delays
 // and faults are drawn from them.
 func sameDraws(x, y *summary.Index) bool {
-	if x.Run.Header.Hash != y.Run.Header.Hash || x.Run.Header.Seed != y.Run.Header.Seed {
+	if x.Run.Header.Design() != y.Run.Header.Design() || x.Run.Header.Seed != y.Run.Header.Seed {
 		return false
 	}
 	seeds := make(map[int]uint64)

@@ -53,8 +53,9 @@ type Left struct {
 
 // Group are comparable runs, oldest first.
 type Group struct {
-	Scenario    string  `json:"scenario"`
-	Hash        string  `json:"scenario_hash"`
+	Scenario string `json:"scenario"`
+	// Design is the hash of what ran, see [results.Header.Design].
+	Design      string  `json:"design_hash"`
 	Quick       bool    `json:"quick,omitempty"`
 	Environment string  `json:"environment"`
 	Machine     Machine `json:"machine"`
@@ -172,7 +173,7 @@ func (c *Collector) Add(run *results.Run) {
 		c.LeaveOut(h.ID, err.Error())
 		return
 	}
-	g := c.group(key{h.ScenarioName, h.Hash, h.Environment.Kind, h.Quick, machineOf(h.Fingerprint)})
+	g := c.group(key{h.ScenarioName, h.Design(), h.Environment.Kind, h.Quick, machineOf(h.Fingerprint)})
 	g.runs = append(g.runs, Run{ID: h.ID, Started: h.Started, Revision: h.Fingerprint.Revision, Modified: h.Fingerprint.Modified})
 	labels := map[string]string{}
 	for _, l := range x.Levels {
@@ -251,7 +252,7 @@ func (g *group) history(o Options) Group {
 	older := max(0, len(runs)-Limit)
 	runs = runs[older:]
 	out := Group{
-		Scenario: g.key.scenario, Hash: g.key.hash, Quick: g.key.quick, Environment: g.key.environment, Machine: g.key.machine,
+		Scenario: g.key.scenario, Design: g.key.hash, Quick: g.key.quick, Environment: g.key.environment, Machine: g.key.machine,
 		Runs: runs, Older: older, Needed: o.Needed(), Series: []Series{},
 	}
 	for _, metric := range Metrics() {

@@ -1,6 +1,7 @@
 package history_test
 
 import (
+	"bytes"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -119,7 +120,9 @@ func TestGroups(t *testing.T) {
 	add(12, func(r *results.Run) { r.Header.Fingerprint.CPU = "other" })
 	add(13, func(r *results.Run) { r.Header.Quick = true })
 	add(14, func(r *results.Run) { r.Header.ScenarioName = "another" })
-	add(15, func(r *results.Run) { r.Header.Hash = "another" })
+	add(15, func(r *results.Run) {
+		r.Header.Scenario = bytes.Replace(r.Header.Scenario, []byte(`"seed":`), []byte(`"seed":1`), 1)
+	})
 	add(16, func(r *results.Run) { r.Trials, r.Complete = r.Trials[:5], false })
 	add(17, func(r *results.Run) { r.Header.Plan = true })
 	add(18, func(r *results.Run) { r.Trials[3].Variant = "unheard of" })
