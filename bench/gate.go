@@ -38,7 +38,9 @@ func (o *gateOptions) ways() []way {
 	return []way{
 		{"RUN", func() bool { return !o.bench.asked && !o.versus.asked() }, o.baseline.register, set()},
 		{"--go-bench", func() bool { return o.bench.asked }, o.bench.register, set()},
-		{"--against and --cmd-a", o.versus.asked, o.versus.register, set()},
+		{"--against", o.versus.revisionsAsked, o.versus.registerRevisions, set()},
+		{"--cmd-a and --cmd-b", o.versus.commandsAsked, o.versus.registerCommands, set()},
+		{"--against and gate --cmd-a", o.versus.asked, o.versus.registerPairs, set()},
 	}
 }
 
@@ -109,7 +111,7 @@ func newGate(stdout, stderr io.Writer) *cobra.Command {
 		Use:   "gate {RUN | --go-bench OLD NEW | --against REF [SCENARIO] | --cmd-a COMMAND --cmd-b COMMAND}",
 		Short: "Judge whether a run, a revision, a command or Go benchmarks got worse",
 		Long:  gateLong,
-		Args:  func(_ *cobra.Command, args []string) error { return o.checkArgs(args) },
+		Args:  func(cmd *cobra.Command, args []string) error { return o.checkArgs(cmd.Flags(), args) },
 		RunE:  func(cmd *cobra.Command, args []string) error { return o.run(cmd, stdout, args) },
 	}
 	flags := cmd.Flags()
@@ -126,7 +128,12 @@ func newGate(stdout, stderr io.Writer) *cobra.Command {
 	return cmd
 }
 
-func (o *gateOptions) checkArgs(args []string) error {
+func (o *gateOptions) checkArgs(flags *pflag.FlagSet, args []string) error {
+	for _, name := range []string{"against", "cmd-a", "cmd-b", "baseline"} { // often a variable that is not set
+		if f := flags.Lookup(name); f.Changed && f.Value.String() == "" {
+			return fmt.Errorf("--%s is empty; see floodgate gate --help for what is allowed", name)
+		}
+	}
 	switch {
 	case o.versus.asked() && o.bench.asked:
 		return errors.New("gate what? allowed is one of RUN, --go-bench OLD NEW, --against REF [SCENARIO], and --cmd-a COMMAND --cmd-b COMMAND")
@@ -146,6 +153,9 @@ func (o *gateOptions) run(cmd *cobra.Command, stdout io.Writer, args []string) e
 	}
 	if err := o.only(); err != nil {
 		return exit(exitUsage, err)
+	}
+	if cmd.Flags().Changed("alpha") && !o.bench.asked && !o.versus.asked() {
+		return exit(exitUsage, errors.New("--alpha is for gate --go-bench, --against and --cmd-a: the intervals of a RUN are at 95 %"))
 	}
 	if !(o.alpha > 0 && o.alpha < 1) {
 		return exit(exitUsage, fmt.Errorf("--alpha %v: allowed is between 0 and 1, such as 0.05", o.alpha))

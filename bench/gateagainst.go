@@ -57,22 +57,33 @@ type againstOptions struct {
 	stdout, stderr io.Writer
 }
 
-func (o *againstOptions) register(flags *pflag.FlagSet) {
+// registerRevisions are the flags of --against, registerCommands those of --cmd-a
+// and --cmd-b, registerPairs those of both.
+func (o *againstOptions) registerRevisions(flags *pflag.FlagSet) {
 	flags.StringVar(&o.ref, "against", "", "compare the working tree with the git `commit`")
 	flags.StringVar(&o.build, "build", "", "`package` that is the system under test, below this folder (in Floodgate's own module: ./bench)")
 	flags.StringSliceVar(&o.variants, "variants", nil, "`names` of the variants, separated by commas (default: the first bounded one)")
 	flags.StringVar(&o.level, "level", "", "`name` of the level, or its label (default: the last one)")
 	flags.IntVar(&o.descriptors, "allow-descriptors", 10, "by how `many` open files the peak may grow")
-	flags.StringVar(&o.cmdA, "cmd-a", "", "`command` to compare --cmd-b with")
-	flags.StringVar(&o.cmdB, "cmd-b", "", "`command` that may be worse")
-	flags.StringVar(&o.metric, "metric", verdicts.Wall, "what decides between commands: `wall`, cpu or rss")
-	flags.Uint64Var(&o.seed, "seed", 0, "`seed` of the order inside the pairs (default: another one each time)")
-	flags.BoolVar(&o.quiet, "quiet", false, "no progress")
 	o.environment.register(flags)
 }
 
+func (o *againstOptions) registerCommands(flags *pflag.FlagSet) {
+	flags.StringVar(&o.cmdA, "cmd-a", "", "`command` to compare --cmd-b with")
+	flags.StringVar(&o.cmdB, "cmd-b", "", "`command` that may be worse")
+	flags.StringVar(&o.metric, "metric", verdicts.Wall, "what decides between commands: `wall`, cpu or rss")
+}
+
+func (o *againstOptions) registerPairs(flags *pflag.FlagSet) {
+	flags.Uint64Var(&o.seed, "seed", 0, "`seed` of the order inside the pairs (default: another one each time)")
+	flags.BoolVar(&o.quiet, "quiet", false, "no progress")
+}
+
 // asked says whether the flags ask for one of the two.
-func (o *againstOptions) asked() bool { return o.ref != "" || o.cmdA != "" || o.cmdB != "" }
+func (o *againstOptions) asked() bool { return o.revisionsAsked() || o.commandsAsked() }
+
+func (o *againstOptions) revisionsAsked() bool { return o.ref != "" }
+func (o *againstOptions) commandsAsked() bool  { return o.cmdA != "" || o.cmdB != "" }
 
 // checkArgs says what is wrong with the flags and arguments.
 func (o *againstOptions) checkArgs(args []string) error {

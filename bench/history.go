@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 
@@ -31,9 +32,12 @@ found by E-divisive (Matteson, James 2014), each series at a level of 1 %.
 It advises and judges nothing: the exit code is 0 whatever it shows, 2 where a
 name is wrong or nothing can be read.`,
 		Args: cobra.MaximumNArgs(1),
-		RunE: func(_ *cobra.Command, args []string) error {
+		RunE: func(cmd *cobra.Command, args []string) error {
 			if format != formatText && format != formatJSON {
 				return badFormat(format, formatText, formatJSON)
+			}
+			if _, err := os.Stat(root); err != nil && cmd.Flags().Changed("results") {
+				return exit(exitUsage, fmt.Errorf("--results: %w", err))
 			}
 			listed, err := results.List(root)
 			if err != nil {
