@@ -313,16 +313,3 @@ func TestHTMLManyLevels(t *testing.T) {
 		t.Error("the page does not say how many rows are left out")
 	}
 }
-
-func BenchmarkHTML(b *testing.B) {
-	run := runtest.Clean()
-	v, err := gate.Judge(run)
-	if err != nil {
-		b.Fatal(err)
-	}
-	for b.Loop() {
-		if err := report.HTML(io.Discard, run, v, report.HTMLOptions{}); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
