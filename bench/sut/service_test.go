@@ -8,10 +8,12 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 
 	"floodgate/bench/sut"
 	"floodgate/mockupstream"
@@ -128,27 +130,42 @@ func TestServiceServes(t *testing.T) {
 // SIGTERM, as a rolling restart sends it: the report in flight is finished, a
 // new one is turned away, and nothing is lost.
 func TestServiceDrainsOnSIGTERM(t *testing.T) {
-	arrived, release := make(chan struct{}, 10), make(chan struct{})
+	arrived, release := make(chan struct{}, 1000), make(chan struct{})
 	mock, _ := upstream(t, mockupstream.Profile{})
 	held := newServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		arrived <- struct{}{}
 		<-release
 		mock.ServeHTTP(w, r)
 	}))
+	let := sync.OnceFunc(func() { close(release) })
+	t.Cleanup(let) // before the server is closed, which waits for the held
 	p, reports, _ := serving(t, held, scenarios.Variant{Name: "bounded-2", Strategy: "bounded", Limit: 2}, 256)
 	status := report(t, reports, 5)
 	<-arrived
 	if err := syscall.Kill(p.PID(), syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	for refused := false; !refused; { // from when the signal has been taken on
-		select {
-		case s := <-report(t, reports, 1):
-			refused = s == http.StatusServiceUnavailable
-		case <-arrived: // of one that was still admitted
+	// From when the signal has been taken on. One that was still admitted is
+	// answered after the release, so that the next is not to wait for it.
+	var tried []<-chan int
+	next := time.NewTicker(10 * time.Millisecond)
+	defer next.Stop()
+	for refused, ctx := false, deadline(t); !refused; {
+		if ctx.Err() != nil {
+			t.Fatal("no report was turned away after SIGTERM")
 		}
+		tried = append(tried, report(t, reports, 1))
+		<-next.C
+		refused = slices.ContainsFunc(tried, func(status <-chan int) bool {
+			select {
+			case s := <-status:
+				return s == http.StatusServiceUnavailable
+			default:
+				return false
+			}
+		})
 	}
-	close(release)
+	let()
 	if s := <-status; s != http.StatusOK {
 		t.Errorf("the report in flight was answered with %d", s)
 	}
