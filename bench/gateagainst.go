@@ -108,6 +108,12 @@ func (o *againstOptions) checkArgs(args []string) error {
 func (o *againstOptions) run(ctx context.Context, args []string) (int, error) {
 	design := stats.DefaultLooks()
 	design.Alpha, design.Margin = o.alpha, o.margin
+	if few := new(stats.TooFewError); errors.As(design.Validate(), &few) {
+		least := design
+		for least.Alpha = 0.001; least.Validate() != nil; least.Alpha += 0.001 {
+		}
+		return exitUsage, fmt.Errorf("--alpha %v: no %d pairs, after which the first look is, can say anything with so little; allowed: from %.3g to below 1", o.alpha, design.At[0], least.Alpha)
+	}
 	if err := design.Validate(); err != nil {
 		return exitUsage, fmt.Errorf("--alpha %v, --margin %v: %w", o.alpha, o.margin, err)
 	}
@@ -135,13 +141,7 @@ func (o *againstOptions) run(ctx context.Context, args []string) (int, error) {
 	if err := against.StoreJSON(filepath.Join(v.Records, against.VerdictFile), v); err != nil {
 		return exitUnmeasured, err
 	}
-	return v.Exit, o.print(v)
-}
-
-func (o *againstOptions) print(v *verdicts.Verdict) error {
-	return o.out.write(o.stdout, report.AgainstJudgement(v),
-		func(w io.Writer, o report.Options) error { return report.Against(w, v, o) },
-		func(w io.Writer) error { return report.AgainstJSON(w, v) })
+	return v.Exit, printAgainst(o.stdout, v, o.out)
 }
 
 // commands compares two commands.
@@ -189,6 +189,10 @@ const progressEvery = 4
 // progress tells of some pairs.
 func (o *againstOptions) progress(pairs, most int) {
 	if pairs%progressEvery != 0 {
+		return
+	}
+	if pairs > most { // only where some were not valid
+		o.note(fmt.Sprintf("pair %d, to make up for those that do not count", pairs))
 		return
 	}
 	o.note(fmt.Sprintf("pair %d of at most %d", pairs, most))

@@ -197,7 +197,7 @@ func TestAgainstWhatCannotBeMeasured(t *testing.T) {
 		says string
 	}{
 		{[]string{"--against", "nosuch"}, exitUsage, `floodgate: --against "nosuch": no commit of this repository`},
-		{[]string{"--against", "HEAD", "--build", "./nosuch"}, exitUnmeasured, "floodgate: build A (HEAD, "},
+		{[]string{"--against", "HEAD", "--build", "./nosuch"}, exitUsage, `--build "./nosuch": there is no such folder`},
 		{[]string{"--against", "HEAD", "--build", ""}, exitUsage, "--build ./PACKAGE"},
 		{[]string{"--against", "HEAD", "--variants", "bounded"}, exitUsage, `no variant "bounded" at items=8; allowed: sequential, bounded-4`},
 		{[]string{"--against", "HEAD", "--level", "items=6"}, exitUsage, `no level "items=6" in scenario small; allowed: "items=5", "items=8"`},

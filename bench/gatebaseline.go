@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/spf13/cobra"
@@ -50,6 +51,10 @@ func (b *baselineFlags) run(cmd *cobra.Command, stdout io.Writer, name string, m
 			return exit(exitUsage, fmt.Errorf("the scenario's name %q is no file's: name one with --baseline", run.Header.ScenarioName))
 		}
 		file = baseline.Path(run.Header.ScenarioName, run.Header.Quick)
+	}
+	if info, err := os.Stat(file); err == nil && info.IsDir() {
+		return exit(exitUsage, fmt.Errorf("--baseline %s is a folder; allowed: a file, such as %s", file,
+			filepath.Join(file, filepath.Base(baseline.Path(run.Header.ScenarioName, run.Header.Quick)))))
 	}
 	stored, err := baseline.Read(file)
 	if b.update {

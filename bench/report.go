@@ -49,6 +49,10 @@ is inconclusive, unless a claim has failed already.
 of the step and prints the annotations. --scenario names the file that junit,
 sarif and github point at.
 
+A comparison that gate --against or --cmd-a stored is named by its folder, such
+as results/gates/20261122-091500.123-0a1b2c, and printed as text, json, markdown,
+junit, sarif or github.
+
 --output puts it into a file, which is replaced in one go once all of it is there.
 --open shows the page in a browser; without --output it is report.html in the
 run's folder.
@@ -64,6 +68,13 @@ Without RUN it lists the stored runs, newest first, as text or json.`,
 					return exit(exitUsage, errors.New("--output and --open need a RUN"))
 				}
 				return listRuns(stdout, root, format)
+			}
+			v, err := openGate(args[0])
+			if err != nil {
+				return exit(exitUsage, err)
+			}
+			if v != nil {
+				return reportGate(cmd, stdout, v, gateOutput{format, github}, output)
 			}
 			stored, err := openRun(root, args[0])
 			if err != nil {

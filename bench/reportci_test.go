@@ -3,11 +3,14 @@ package main
 import (
 	"bytes"
 	"errors"
+	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
+	"floodgate/bench/against"
 	"floodgate/results/report"
 )
 
@@ -73,6 +76,51 @@ func TestNoVerdictNoPass(t *testing.T) {
 	}
 	if err := exit(exitHeld, errors.New("x")); codeIn(err) != exitUnmeasured {
 		t.Errorf("held with an error: %v", err)
+	}
+}
+
+// What gate --cmd-a stored is printed again word for word, in each format and
+// with the same exit code; what was changed by hand is not.
+func TestReportOfAGate(t *testing.T) {
+	root := t.TempDir()
+	gate := []string{"gate", "--cmd-a", "true", "--cmd-b", "true", "--margin", "900%", "--out", root, "--quiet"}
+	var first, stderr bytes.Buffer
+	code := run(t.Context(), append(gate, "--format", formatMarkdown), &first, &stderr)
+	folders, err := filepath.Glob(filepath.Join(root, "*"))
+	if err != nil || len(folders) != 1 || first.Len() == 0 {
+		t.Fatalf("exit code %d, %v, %v\n%s", code, folders, err, &stderr)
+	}
+	for _, format := range gateFormats {
+		var again bytes.Buffer
+		if c := run(t.Context(), []string{"report", folders[0], "--format", format}, &again, &stderr); c != code || again.Len() == 0 {
+			t.Errorf("%s: exit code %d, want %d\n%s", format, c, code, &stderr)
+		}
+		if format == formatMarkdown && again.String() != first.String() {
+			t.Errorf("printed first:\n%s\nand again:\n%s", &first, &again)
+		}
+	}
+	stderr.Reset()
+	if code := run(t.Context(), []string{"report", folders[0], "--open"}, io.Discard, &stderr); code != exitUsage || !strings.Contains(stderr.String(), "--open is for a run") {
+		t.Errorf("--open: exit code %d, %s", code, &stderr)
+	}
+	file := filepath.Join(folders[0], against.VerdictFile)
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ old, new, says string }{
+		"another exit code": {`"exit": ` + strconv.Itoa(code), `"exit": 1`, "exit is 1, but "},
+		"another kind":      {`"kind": "commands"`, `"kind": "runs"`, `kind "runs"; allowed: commands and revisions`},
+		"another field":     {`"kind"`, `"sort"`, `unknown field "sort"`},
+		"half of it":        {string(text[len(text)/2:]), "", "unexpected EOF"},
+	} {
+		stderr.Reset()
+		if err := os.WriteFile(file, []byte(strings.Replace(string(text), c.old, c.new, 1)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if code := run(t.Context(), []string{"report", file}, io.Discard, &stderr); code != exitUsage || !strings.Contains(stderr.String(), file+": ") || !strings.Contains(stderr.String(), c.says) {
+			t.Errorf("%s: exit code %d, %s", name, code, &stderr)
+		}
 	}
 }
 

@@ -126,6 +126,9 @@ func packageToBuild(ctx context.Context, dir, flag string) (string, error) {
 		if filepath.IsAbs(flag) || clean == ".." || strings.HasPrefix(clean, "../") || strings.HasPrefix(flag, "-") {
 			return "", &UsageError{fmt.Errorf("--build %q: allowed: the path of a package below this folder, such as ./cmd/sut", flag)}
 		}
+		if info, err := os.Stat(filepath.Join(dir, clean)); err != nil || !info.IsDir() {
+			return "", &UsageError{fmt.Errorf("--build %q: there is no such folder in the working tree; allowed: the path of a package below this folder, such as ./cmd/sut", flag)}
+		}
 		return "./" + clean, nil
 	}
 	if readable(filepath.Join(dir, "go.mod")) {

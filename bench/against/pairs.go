@@ -32,8 +32,8 @@ type Pairs struct {
 	A, B     Trialed
 	// Descriptors is by how many the peak may grow.
 	Descriptors int
-	// Progress hears of every block that ended, of how many at most; Note, of
-	// what a person should know at once.
+	// Progress hears of every block that ended, of how many at most where all
+	// are valid; Note, of what a person should know at once.
 	Progress func(blocks, most int)
 	Note     func(text string)
 }
@@ -70,7 +70,7 @@ func RunPairs(ctx context.Context, v *results.Verdict, p Pairs) (blocks int, err
 		if r.ran.Over || !v.Open() {
 			break
 		}
-		p.Progress(r.ran.Blocks, p.Scenario.Blocks)
+		p.Progress(r.ran.Blocks, v.Design.At[len(v.Design.At)-1])
 	}
 	return r.ran.Blocks, v.Achieve()
 }

@@ -73,7 +73,7 @@ func TestWhatCannotBeBuiltIsSaidAndNothingIsTouched(t *testing.T) {
 		{"a flag as ref", "--all", "./cmd", &unknown, []string{`"--all"`}},
 		{"a file as ref", "HEAD:app/go.mod", "./cmd", &unknown, nil},
 		{"broken", "broken", "./cmd", &failed, []string{"build A (broken, ", "go build", "undefined: broken"}},
-		{"no such package", "main", "./nosuch", &failed, []string{"build A (main, "}},
+		{"no such package", "main", "./nosuch", &usage, []string{`--build "./nosuch"`, "no such folder"}},
 		{"no program", "main", ".", &failed, []string{"build A (main, "}},
 		{"nothing named", "main", "", &usage, []string{"--build ./PACKAGE"}},
 		{"outside", "main", "../other", &usage, []string{`--build "../other"`, "below this folder"}},

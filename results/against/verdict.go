@@ -7,6 +7,7 @@
 package against
 
 import (
+	"fmt"
 	"time"
 
 	"floodgate/results"
@@ -132,6 +133,22 @@ func (v *Verdict) Open() bool {
 		}
 	}
 	return false
+}
+
+// Check says whether a stored verdict is one, and says what follows from its
+// cells and counts.
+func (v *Verdict) Check() error {
+	if v.Kind != Commands && v.Kind != Revisions {
+		return fmt.Errorf("kind %q; allowed: %s and %s", v.Kind, Commands, Revisions)
+	}
+	if err := v.Design.Validate(); err != nil {
+		return fmt.Errorf("design: %w", err)
+	}
+	anew := *v
+	if anew.conclude(); anew.Exit != v.Exit {
+		return fmt.Errorf("exit is %d, but %d follows from its cells and counts", v.Exit, anew.Exit)
+	}
+	return nil
 }
 
 // conclude sets what follows from the cells and the counts.

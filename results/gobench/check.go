@@ -49,7 +49,8 @@ func (c *checker) check(name string, data []byte) {
 		return
 	}
 	found, before := false, len(c.errs)
-	for _, line := range lines(data) {
+	all := lines(data)
+	for i, line := range all {
 		if len(line) > longest {
 			c.bad(1, fmt.Sprintf("up to %d bytes", longest), "a line of %d bytes", len(line))
 			return
@@ -61,6 +62,9 @@ func (c *checker) check(name string, data []byte) {
 			if len(f) > 1 || len(f[0].text) != len(line) { // else go test -v says that it begins
 				c.result(f, utf8.RuneCount(line)+1)
 				found = true
+				if i == len(all)-1 && data[len(data)-1] != '\n' { // its value or its unit may be half of one
+					c.bad(utf8.RuneCount(line)+1, "a line feed after the last line", "the file ends within a measurement: it may have been cut off")
+				}
 			}
 		case bytes.HasPrefix(line, []byte("U")) && f[0].text == "Unit":
 			c.unit(f, utf8.RuneCount(line)+1)

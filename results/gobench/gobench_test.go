@@ -203,6 +203,8 @@ func TestInputErrors(t *testing.T) {
 		"BenchmarkX 1":                                 "1:13: no measurement",
 		"BenchmarkX 1 5":                               `1:15: value "5" has no unit`,
 		"BenchmarkX 1 5 ns/op 6":                       `1:23: value "6" has no unit`,
+		"BenchmarkX 1 5 ns/op 16 B/o":                  "1:28: the file ends within a measurement",
+		"BenchmarkX 1 5 ns/op":                         "1:21: the file ends within a measurement",
 		"BenchmarkX 1 five ns/op":                      `1:14: value "five"`,
 		"BenchmarkÄÄ 1 five ns/op":                     `1:15: value "five"`,
 		"BenchmarkX 1 5 ns/op 6 ns/op":                 `1:24: unit "ns/op" stands beside "ns/op"`,
@@ -228,7 +230,7 @@ func TestInputErrors(t *testing.T) {
 			t.Errorf("%q: %v, want old.txt:%s", text, err, want)
 		}
 	}
-	_, err := judge("Unit x better=lower\nBenchmarkX 1 1 x", "Unit x better=higher\nBenchmarkX 1 1 x", gobench.Options{})
+	_, err := judge("Unit x better=lower\nBenchmarkX 1 1 x\n", "Unit x better=higher\nBenchmarkX 1 1 x\n", gobench.Options{})
 	if err == nil || !strings.HasPrefix(err.Error(), `new.txt:1:8: unit "x" has "better=higher" here, but better=lower at old.txt:1`) {
 		t.Error(err)
 	}

@@ -2,7 +2,7 @@ package report
 
 import (
 	"fmt"
-	"path"
+	"path/filepath"
 
 	"floodgate/results/against"
 	"floodgate/results/stats"
@@ -22,7 +22,7 @@ func AgainstJudgement(v *against.Verdict) Judgement {
 	}
 	j := Judgement{
 		Name: name, Title: title, ID: v.ID, Started: v.Started, Version: v.Machine.Revision,
-		Headline: headline, Exit: v.Exit, Command: "cat " + path.Join(v.Records, "gate.json"), Record: v.Records, Notes: append(Foreseen(v), v.Notes...),
+		Headline: headline, Exit: v.Exit, Command: "floodgate report " + shellWord(filepath.ToSlash(v.Records)), Record: v.Records, Notes: append(Foreseen(v), v.Notes...),
 		Properties: [][2]string{{"gate", v.ID}, {"margin", trimmedPercent(v.Design.Margin)}, {"seed", fmt.Sprint(v.Seed)}},
 	}
 	for _, row := range againstFacts(v).rows {

@@ -263,6 +263,9 @@ func baselineSummary(v *baseline.Verdict) (word, text string) {
 	if c.Warned > 0 {
 		text += fmt.Sprintf("; %s of the worse and inconclusive warn, and do not decide", count(c.Warned))
 	}
+	if len(c.Added) > 0 {
+		text += "; some of the run is not in the baseline, and was not compared"
+	}
 	if len(c.Rows) == c.Counts[baseline.NotComparable] {
 		text = "nothing could be compared: " + text
 	}

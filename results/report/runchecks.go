@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
 
 	"floodgate/results"
 	"floodgate/results/gate"
@@ -198,11 +197,5 @@ func command(run *results.Run) string {
 	if run.Path == "" {
 		return "floodgate report " + run.Header.ID
 	}
-	dir := filepath.ToSlash(filepath.Dir(run.Path))
-	if strings.ContainsFunc(dir, func(r rune) bool {
-		return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("/._-:", r)
-	}) {
-		dir = "'" + strings.ReplaceAll(dir, "'", `'\''`) + "'"
-	}
-	return "floodgate report " + dir
+	return "floodgate report " + shellWord(filepath.ToSlash(filepath.Dir(run.Path)))
 }
