@@ -21,8 +21,8 @@ MONGO_IMAGE ?= embedded
 test-containers: ## the tests that need Docker, which fail without it; MONGO_IMAGE=mongo:8 for the real MongoDB
 	FLOODGATE_REQUIRE_DOCKER=1 FLOODGATE_MONGO_IMAGE=$(MONGO_IMAGE) $(GO) test $(TESTFLAGS) -count 1 -timeout 20m ./bench/container
 
-race: ## all tests under the race detector
-	CGO_ENABLED=1 $(GO) test -race ./...
+race: ## all tests under the race detector, a package at a time: what measures is alone then
+	CGO_ENABLED=1 $(GO) test -race -p 1 ./...
 
 FUZZTIME ?= 10s
 fuzz: ## every fuzz target for FUZZTIME (10s)

@@ -1,6 +1,9 @@
 package scenarios
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 // Descriptors is the prediction of a SUT's peak of open file descriptors.
 type Descriptors struct {
@@ -95,6 +98,32 @@ func least(n int, limits ...int) int {
 		}
 	}
 	return n
+}
+
+// Swept is the variant whose limit a plan sweeps: the first that is staged,
+// where that is the first which is not sequential, else bounded. Its limit may be 0.
+func (s *Scenario) Swept() Variant {
+	at := slices.IndexFunc(s.Variants, func(v Variant) bool { return v.Strategy != "sequential" })
+	if at < 0 || s.Variants[at].Strategy != "staged" {
+		return Variant{Strategy: "bounded"}
+	}
+	v := s.Variants[at]
+	v.Where = nil
+	return v
+}
+
+// AtLimit is the variant with another limit, of which it takes its name. The
+// writers and the queue of a staged one keep their ratio to it, and are 1 at
+// least, but for a queue of 0.
+func (v Variant) AtLimit(limit int) Variant {
+	if v.Strategy == "staged" {
+		was := v.Limit
+		scale := func(n int) int { return max(min(1, n), (n*limit+was/2)/was) }
+		v.Writers, v.Queue = scale(v.Writers), scale(v.Queue)
+	}
+	v.Limit = limit
+	v.Name = v.defaultName()
+	return v
 }
 
 // defaultName is the strategy with its limit: "sequential", "bounded-10".

@@ -85,3 +85,24 @@ func TestVariantsCanRun(t *testing.T) {
 		}
 	}
 }
+
+func TestSweptAtLimit(t *testing.T) {
+	sequential, staged := scenarios.Variant{Strategy: "sequential"}, scenarios.Variant{Strategy: "staged", Limit: 10, Writers: 5, Queue: 20, Where: scenarios.LevelSet{"items": 3}}
+	bounded := scenarios.Variant{Strategy: "bounded", Limit: 4}
+	for name, c := range map[string]struct {
+		variants []scenarios.Variant
+		limit    int
+		want     string // name, limit, writers, queue
+	}{
+		"nothing":       {nil, 8, "bounded-8 8 0 0"},
+		"bounded first": {[]scenarios.Variant{sequential, bounded, staged}, 8, "bounded-8 8 0 0"},
+		"staged first":  {[]scenarios.Variant{sequential, staged, bounded}, 40, "staged-40 40 20 80"},
+		"staged, few":   {[]scenarios.Variant{staged}, 1, "staged-1 1 1 2"},
+		"no queue":      {[]scenarios.Variant{{Strategy: "staged", Limit: 10, Writers: 5}}, 20, "staged-20 20 10 0"},
+	} {
+		v := (&scenarios.Scenario{Variants: c.variants}).Swept().AtLimit(c.limit)
+		if got := fmt.Sprint(v.Name, " ", v.Limit, v.Writers, v.Queue); got != c.want || v.Where != nil {
+			t.Errorf("%s: %s, want %s; %+v", name, got, c.want, v)
+		}
+	}
+}

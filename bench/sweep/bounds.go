@@ -41,14 +41,13 @@ type Bounds struct {
 const DefaultMost = 512
 
 // NewBounds are those of a sweep of the scenario: from the limit 1 to most (0: by
-// default), in fewer and shorter trials where quick. It sweeps the limit of
-// the first variant that is staged, where that is the first which is not
-// sequential, else of bounded.
+// default), in fewer and shorter trials where quick. What is swept is
+// [scenarios.Scenario.Swept].
 func NewBounds(s *scenarios.Scenario, most int, quick bool) (Bounds, error) {
 	b := Bounds{
 		First: 16, Step: 2, Blocks: scenarios.MinBlocks, PerSlot: 30, Least: 200, Refine: true,
 		Adaptive: 3, AdaptiveFor: 8 * time.Second,
-		template: scenarios.Variant{Strategy: "bounded"},
+		template: s.Swept(),
 	}
 	if quick {
 		b.Step, b.PerSlot, b.Least, b.Refine, b.Adaptive = 4, 20, 60, false, 1
@@ -61,11 +60,6 @@ func NewBounds(s *scenarios.Scenario, most int, quick bool) (Bounds, error) {
 		return b, errors.Join(err, errors.New("no level"))
 	}
 	b.level = levels[0]
-	at := slices.IndexFunc(s.Variants, func(v scenarios.Variant) bool { return v.Strategy != "sequential" })
-	if at >= 0 && s.Variants[at].Strategy == "staged" {
-		b.template = s.Variants[at]
-		b.template.Where = nil
-	}
 	b.Most, b.Capped = cmp.Or(most, DefaultMost), false
 	if possible := b.possible(); b.Most > possible {
 		if most > 0 {
@@ -104,16 +98,8 @@ func (b Bounds) CPUs() float64 { return b.level.Scenario.SUT.CPUs }
 // Strategy whose limit is swept.
 func (b Bounds) Strategy() string { return b.template.Strategy }
 
-// variant at a limit. The writers and the queue of a staged one keep their ratio to it.
-func (b Bounds) variant(limit int) scenarios.Variant {
-	v := b.template
-	v.Name, v.Limit = fmt.Sprintf("%s-%d", v.Strategy, limit), limit
-	if v.Strategy == "staged" {
-		scale := func(n int) int { return max(1, (n*limit+b.template.Limit/2)/b.template.Limit) }
-		v.Writers, v.Queue = scale(v.Writers), scale(v.Queue)
-	}
-	return v
-}
+// variant at a limit.
+func (b Bounds) variant(limit int) scenarios.Variant { return b.template.AtLimit(limit) }
 
 // items of a trial at a limit. Throughput leaves out those in work at its end,
 // about half an item a slot or a little more: 2 % of 30, 3 % of 20.

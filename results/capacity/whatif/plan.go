@@ -12,7 +12,7 @@ import (
 )
 
 // FromPlan makes the points of a plan's trials, whose variants are not those of
-// its scenario: of each limit of bounded, "bounded-N". Other variants are left
+// its scenario: of each limit, "bounded-N" or "staged-N". Other variants are left
 // out. Errors: a plan of a service, a histogram that cannot be read, a plan of
 // which no such limit was measured.
 func FromPlan(run *results.Run) ([]Point, error) {
@@ -42,7 +42,7 @@ func FromPlan(run *results.Run) ([]Point, error) {
 	}
 	var points []Point
 	for _, c := range order {
-		v, ok := boundedOf(c.variant)
+		v, ok := sweptOf(sc.Swept(), c.variant)
 		if !ok {
 			continue
 		}
@@ -62,9 +62,13 @@ func FromPlan(run *results.Run) ([]Point, error) {
 	return points, nil
 }
 
-// boundedOf is the variant "bounded-N".
-func boundedOf(name string) (scenarios.Variant, bool) {
-	number, ok := strings.CutPrefix(name, "bounded-")
+// sweptOf is the variant of that name, such as "bounded-8", of those that a plan
+// makes of what it sweeps.
+func sweptOf(template scenarios.Variant, name string) (scenarios.Variant, bool) {
+	number, ok := strings.CutPrefix(name, template.Strategy+"-")
 	n, err := strconv.Atoi(number)
-	return scenarios.Variant{Name: name, Strategy: "bounded", Limit: n}, ok && err == nil && n > 0
+	if !ok || err != nil || n < 1 {
+		return scenarios.Variant{}, false
+	}
+	return template.AtLimit(n), true
 }

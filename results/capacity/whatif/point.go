@@ -149,12 +149,13 @@ func stagesOf(v scenarios.Variant, t *results.Trial) (service, error) {
 	return s, nil
 }
 
-// limit is how many items are in flight at most; 0: the variant has no limit of that kind.
+// limit is how many fetches are under way at most; 0: the variant is of no use
+// to calibrate with.
 func (p Point) limit() int {
 	switch p.Variant.Strategy {
 	case "sequential":
 		return 1
-	case "bounded":
+	case "bounded", "staged":
 		return p.Variant.Limit
 	}
 	return 0
@@ -165,14 +166,18 @@ func (p Point) limit() int {
 const maxFailed = 0.01
 
 // calibrates says whether the point's stages have nothing in them that the
-// model computes: sequential or bounded, with as many connections as slots,
-// which are kept, and fewer slots than items.
+// model computes: sequential, bounded or staged, with as many connections as
+// slots, which are kept, and fewer slots than items.
 func (p Point) calibrates() bool {
-	n := p.limit()
+	slots := p.limit()
+	writers := slots
+	if p.Variant.Strategy == "staged" {
+		writers = p.Variant.Writers
+	}
 	upstream, mongo := p.Variant.MaxConns()
-	enough := func(conns int) bool { return conns == 0 || conns >= n }
+	enough := func(conns, n int) bool { return conns == 0 || conns >= n }
 	c := p.Variant.Connections
-	return n > 0 && n < p.Items && p.Failed <= maxFailed && enough(upstream) && enough(mongo) &&
+	return slots > 0 && max(slots, writers) < p.Items && p.Failed <= maxFailed && enough(upstream, slots) && enough(mongo, writers) &&
 		(c.Upstream == "" || c.Upstream == "keep-alive") && (c.Clients == "" || c.Clients == "shared")
 }
 

@@ -119,7 +119,7 @@ func (s *Sweep) Predict(spec Spec) (*Answer, error) {
 	}
 	a.descriptors(m, s.idle().Baseline)
 	a.outside(spec, strategy.Limit)
-	a.caveats(spec, s.Notes)
+	a.caveats(spec, s.staged, s.Notes)
 	return a, nil
 }
 
@@ -179,7 +179,8 @@ func (s Spec) kind() string {
 	return string(strategy.Kind)
 }
 
-func (a *Answer) caveats(spec Spec, notes []string) {
+// caveats say what else is to be known; staged says that the calibration is by such variants.
+func (a *Answer) caveats(spec Spec, staged bool, notes []string) {
 	add := func(text string) { a.Caveats = append(a.Caveats, text) }
 	if a.NoFile > 0 && a.Descriptors > a.NoFile {
 		add(fmt.Sprintf("a host needs %d descriptors and may open %d: it would fail with \"too many open files\", which the prediction leaves out", a.Descriptors, a.NoFile))
@@ -193,7 +194,7 @@ func (a *Answer) caveats(spec Spec, notes []string) {
 	if spec.DatabaseP50 > 0 {
 		add("database.p50 stands for a slower database, not for one that is farther away: its bound falls too")
 	}
-	if p := a.Strategy; spec.Writers > 0 || spec.Pool > 0 || spec.kind() == "joined" {
+	if p := a.Strategy; spec.Writers > 0 && !staged || spec.Pool > 0 || spec.kind() == "joined" {
 		add(p + " may write without a pause, which was not calibrated with: writes may be faster")
 	}
 	a.Caveats = append(a.Caveats, notes...)

@@ -20,6 +20,7 @@ type Sweep struct {
 	Notes  []string
 	points []busy  // to calibrate with, by limit
 	all    []Point // of the same setting, in the order given
+	staged bool    // the points to calibrate with are of staged
 }
 
 // busy is a point to calibrate with.
@@ -31,8 +32,9 @@ type busy struct {
 }
 
 // NewSweep arranges points. Those of the setting that is named first count. It
-// calibrates with the sequential and bounded variants, each at its largest number
-// of items; without two limits at least it is an error.
+// calibrates with the sequential and bounded variants, or with the staged ones
+// where those are too few, each at its largest number of items; without two
+// limits at least it is an error.
 func NewSweep(points []Point) (*Sweep, error) {
 	s := &Sweep{}
 	for _, p := range points {
@@ -61,25 +63,35 @@ func (s *Sweep) note(format string, args ...any) {
 	s.Notes = append(s.Notes, fmt.Sprintf(format, args...))
 }
 
-// choose takes the points to calibrate with, of each limit the one with most items.
+// choose takes the points to calibrate with.
 func (s *Sweep) choose() error {
-	for _, p := range s.all {
-		if !p.calibrates() {
-			continue
-		}
-		i := slices.IndexFunc(s.points, func(o busy) bool { return o.limit() == p.limit() })
-		switch {
-		case i < 0:
-			s.points = append(s.points, busy{Point: p})
-		case p.Items > s.points[i].Items:
-			s.points[i] = busy{Point: p}
-		}
+	if s.points = s.of("bounded"); len(s.points) < 2 {
+		s.points, s.staged = s.of("staged"), true
 	}
 	if len(s.points) < 2 {
-		return errors.New("nothing to calibrate with; allowed: runs of two limits at least (sequential counts as 1), of bounded with as many connections as slots and fewer slots than items, with hardly a failed item")
+		return errors.New("nothing to calibrate with; allowed: runs of two limits at least (sequential counts as 1), of bounded or staged with as many connections as slots and fewer slots than items, with hardly a failed item")
 	}
 	slices.SortFunc(s.points, func(a, b busy) int { return cmp.Compare(a.limit(), b.limit()) })
 	return nil
+}
+
+// of are the points of the strategy and of sequential that calibrate, of each
+// limit the one with most items.
+func (s *Sweep) of(strategy string) []busy {
+	var points []busy
+	for _, p := range s.all {
+		if v := p.Variant.Strategy; v != strategy && v != "sequential" || !p.calibrates() {
+			continue
+		}
+		i := slices.IndexFunc(points, func(o busy) bool { return o.limit() == p.limit() })
+		switch {
+		case i < 0:
+			points = append(points, busy{Point: p})
+		case p.Items > points[i].Items:
+			points[i] = busy{Point: p}
+		}
+	}
+	return points
 }
 
 // Limits are the lowest and the highest that it calibrates with.
