@@ -160,12 +160,10 @@ func TestBrowser(t *testing.T) {
 		if err := report.Terminal(&out, run, v, report.Options{Width: 1000}); err != nil {
 			t.Fatal(err)
 		}
-		for line := range strings.Lines(out.String()) {
-			terminals[name+".html"] = append(terminals[name+".html"], strings.Join(strings.Fields(line), " "))
-		}
+		terminals[name+".html"] = unaligned(out.String())
 	}
-	for name, text := range otherPages(t) {
-		pages[name+".html"] = text
+	for name, other := range otherPages(t) {
+		pages[name+".html"], terminals[name+".html"] = other.page, other.terminal
 	}
 	looks, console, asked := inspect(t, pages)
 	if console != "" {
@@ -189,8 +187,7 @@ func TestBrowser(t *testing.T) {
 				t.Errorf("%d texts in charts, of %g pixels at least", l.Texts, l.Small)
 			}
 			for _, row := range l.Rows {
-				lines, ok := terminals[l.Page]
-				if want := strings.Join(strings.Fields(strings.Join(row, " ")), " "); ok && !contains(lines, want) {
+				if want := strings.Join(strings.Fields(strings.Join(row, " ")), " "); !contains(terminals[l.Page], want) {
 					t.Errorf("the terminal has no row %q", want)
 				}
 			}

@@ -9,38 +9,16 @@ import (
 	"io"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
 	"floodgate/results"
-	"floodgate/results/compare"
 	"floodgate/results/gate"
 	"floodgate/results/internal/runtest"
 	"floodgate/results/report"
 	"floodgate/scenarios"
 )
-
-// verdicts of runs, which take longer than pages.
-var verdicts sync.Map
-
-func page(t testing.TB, run *results.Run, o report.HTMLOptions) string {
-	t.Helper()
-	v, ok := verdicts.Load(run)
-	if !ok {
-		judged, err := gate.Judge(run)
-		if err != nil {
-			t.Fatal(err)
-		}
-		v, _ = verdicts.LoadOrStore(run, judged)
-	}
-	var out bytes.Buffer
-	if err := report.HTML(&out, run, v.(*gate.Verdict), o); err != nil {
-		t.Fatal(err)
-	}
-	return out.String()
-}
 
 // elements is what a page may consist of: nothing in it runs or is loaded.
 var (
@@ -79,47 +57,9 @@ func TestHTMLLoadsNothing(t *testing.T) {
 	}
 }
 
-// otherPages are those of plans and of a comparison; they are made once.
-func otherPages(t *testing.T) map[string]string {
-	t.Helper()
-	made.Lock()
-	defer made.Unlock()
-	if made.pages != nil {
-		return made.pages
-	}
-	all := map[string]string{}
-	add := func(name string, write func(io.Writer) error) {
-		var out bytes.Buffer
-		if err := write(&out); err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		all[name] = out.String()
-	}
-	for name, plan := range plans(t) {
-		add("limits-"+name, func(w io.Writer) error { return report.LimitsHTML(w, plan) })
-	}
-	add("rates", func(w io.Writer) error { return report.RatesHTML(w, everyEnd()) })
-	a, b := runtest.New(runtest.Options{Bare: true}), runtest.New(runtest.Options{Bare: true, Change: func(t *results.Trial) bool {
-		t.Makespan += t.Makespan / 10
-		return t.Block != 2 || t.Variant != "staged"
-	}})
-	compared, err := compare.Compare(a, b, compare.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	add("comparison", func(w io.Writer) error { return report.ComparisonHTML(w, compared) })
-	made.pages = all
-	return all
-}
-
-var made struct {
-	sync.Mutex
-	pages map[string]string
-}
-
 func TestHTMLOfPlansAndComparisons(t *testing.T) {
-	for name, text := range otherPages(t) {
-		checkPage(t, name, text)
+	for name, other := range otherPages(t) {
+		checkPage(t, name, other.page)
 	}
 }
 
@@ -157,11 +97,7 @@ func TestHTMLHasTheTerminalsNumbers(t *testing.T) {
 		if err := report.Terminal(&out, run, v, report.Options{Width: 1000}); err != nil {
 			t.Fatal(err)
 		}
-		var terminal []string
-		for line := range strings.Lines(out.String()) {
-			terminal = append(terminal, strings.Join(strings.Fields(line), " "))
-		}
-		n := 0
+		terminal, n := unaligned(out.String()), 0
 		for level, rows := range cells(page(t, run, report.HTMLOptions{})) {
 			for _, row := range rows {
 				n++

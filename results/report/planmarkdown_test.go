@@ -21,11 +21,13 @@ func TestLimitsMarkdown(t *testing.T) {
 }
 
 func TestRatesMarkdown(t *testing.T) {
-	var out bytes.Buffer
-	if err := report.RatesMarkdown(&out, everyEnd()); err != nil {
-		t.Fatal(err)
+	for name, plan := range ratePlans() {
+		var out bytes.Buffer
+		if err := report.RatesMarkdown(&out, plan); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, name+".md", out.Bytes())
 	}
-	golden(t, "rates.md", out.Bytes())
 }
 
 // Whatever a plan's texts are, Markdown takes them for nothing but text: fences

@@ -61,18 +61,51 @@ func everyEnd() *capacity.Plan {
 	return plan
 }
 
+// ofLimits is a plan of three limits, of which the second will do.
+func ofLimits() *capacity.Plan {
+	plan := everyEnd()
+	var found []capacity.Variant
+	s := &scenarios.Scenario{}
+	for _, of := range []struct {
+		limit           int
+		confirmed, next float64
+	}{{4, 5.2, 5.7}, {16, 17.1, 18.8}, {64, 17.6, 19.4}} {
+		v := scenarios.Variant{Name: "shared-" + strconv.Itoa(of.limit), Limit: of.limit}
+		s.Variants = append(s.Variants, v)
+		peak := of.limit + 10
+		point := func(rate float64, verdict capacity.Verdict, p99 time.Duration) capacity.Point {
+			return capacity.Point{Rate: rate, Window: 5 * time.Second, Confirms: verdict == capacity.Held, Verdict: verdict, Figures: capacity.Figures{
+				Due: int(5 * rate), OK: int(5 * rate), P99: p99, Peak: &peak,
+			}}
+		}
+		found = append(found, capacity.Variant{Variant: v.Name, Limit: of.limit, Rate: capacity.Rate{
+			End: capacity.Confirmed, Confirmed: of.confirmed, Failed: of.next, Held: of.confirmed,
+			Points: []capacity.Point{point(of.confirmed/2, capacity.Held, 210*time.Millisecond), point(of.next, capacity.Failed, 3*time.Second), point(of.confirmed, capacity.Held, 870*time.Millisecond)},
+		}})
+	}
+	plan.Found(found, s, false)
+	return plan
+}
+
+// ratePlans by the names of what is written of them.
+func ratePlans() map[string]*capacity.Plan {
+	return map[string]*capacity.Plan{"rates": everyEnd(), "rates-limits": ofLimits()}
+}
+
 func TestRates(t *testing.T) {
-	for _, width := range []int{80, 120} {
-		var out bytes.Buffer
-		if err := report.Rates(&out, everyEnd(), report.Options{Width: width}); err != nil {
-			t.Fatal(err)
-		}
-		for l := range strings.Lines(out.String()) {
-			if n := len([]rune(strings.TrimRight(l, "\n"))); n > width {
-				t.Errorf("%d columns of %d: %s", n, width, l)
+	for name, plan := range ratePlans() {
+		for _, width := range []int{80, 120} {
+			var out bytes.Buffer
+			if err := report.Rates(&out, plan, report.Options{Width: width}); err != nil {
+				t.Fatal(err)
 			}
+			for l := range strings.Lines(out.String()) {
+				if n := len([]rune(strings.TrimRight(l, "\n"))); n > width {
+					t.Errorf("%s: %d columns of %d: %s", name, n, width, l)
+				}
+			}
+			golden(t, name+"."+strconv.Itoa(width)+".txt", out.Bytes())
 		}
-		golden(t, "rates."+strconv.Itoa(width)+".txt", out.Bytes())
 	}
 }
 
