@@ -245,8 +245,9 @@ func TestAgainstIsInterruptedOrKilled(t *testing.T) {
 				if again := u.gate("--against", "HEAD", "--level", "nosuch"); again.wait() != exitUsage {
 					t.Error(again.stderr.String())
 				}
-				again := u.gate("--against", "HEAD", "--build", "./nosuch")
-				again.wait()
+				if again := u.gate("--against", "HEAD", "--build", "."); again.wait() != exitUnmeasured { // no program
+					t.Error(again.stderr.String())
+				}
 			}
 			h.clean()
 		})

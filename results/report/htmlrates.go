@@ -19,9 +19,17 @@ func RatesHTML(w io.Writer, plan *capacity.Plan) error {
 	p := &ratePrinter{printer: printer{width: 96}, plan: plan}
 	pg := page{Title: plan.Scenario + ": the highest rate that is sustained", Run: plan.ID, Exit: fmt.Sprint(plan.Exit)}
 	decided := p.decided()
-	pg.Word, pg.Tone, pg.Says = "decided", "good", decided
-	if plan.Exit != 0 {
-		pg.Word, pg.Tone = "not decided", "doubt"
+	pg.Says = decided
+	switch plan.Exit {
+	case 0:
+		pg.Word, pg.Tone = "decided", tones[good]
+	case 1: // a threshold is broken, or no limit has a rate
+		pg.Word, pg.Tone = "failed", tones[bad]
+	default:
+		pg.Word, pg.Tone = "not decided", tones[doubt]
+	}
+	if l := plan.Limit; l != nil && l.Limit > 0 {
+		pg.Word += fmt.Sprintf(": take %d, which sustains %s", l.Limit, rate(l.Rate))
 	}
 	pg.Sections = []section{p.ratePictures()}
 	p.rateTables(&pg)

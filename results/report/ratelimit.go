@@ -42,6 +42,7 @@ func (p *ratePrinter) limitPicture() (chart.Chart, bool) {
 		if v.Limit == 0 || v.Confirmed == 0 {
 			continue
 		}
+		c.X.Ticks = append(c.X.Ticks, chart.Tick{At: float64(v.Limit), Text: count(v.Limit)})
 		point := chart.Point{X: float64(v.Limit), Y: v.Confirmed, Text: fmt.Sprintf("limit %d: %s", v.Limit, rate(v.Confirmed))}
 		if v.Failed > v.Confirmed {
 			point.Low, point.High = new(v.Confirmed), new(v.Failed)
