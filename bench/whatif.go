@@ -44,8 +44,8 @@ func (w *whatIfFlags) check(names []string, flags *pflag.FlagSet, format string)
 		return wrong
 	case len(names) > 0:
 		return fmt.Errorf("scenario %s with --what-if, which measures nothing; allowed: none", names[0])
-	case format != formatText && format != formatJSON:
-		return badFormat(format, formatText, formatJSON)
+	case format != formatText && format != formatMarkdown && format != formatJSON:
+		return badFormat(format, formatText, formatMarkdown, formatJSON)
 	case w.spec == "":
 		return errors.New("--from without --what-if; allowed: with --what-if KEY=VALUE,…")
 	case w.from == "":
@@ -94,8 +94,11 @@ func (w *whatIfFlags) run(names []string, flags *pflag.FlagSet, root, format str
 }
 
 func printWhatIf(w io.Writer, answer *whatif.Answer, format string) error {
-	if format == formatJSON {
+	switch format {
+	case formatJSON:
 		return report.WhatIfJSON(w, answer)
+	case formatMarkdown:
+		return report.WhatIfMarkdown(w, answer)
 	}
 	width, color := terminal(w)
 	return report.WhatIf(w, answer, report.Options{Width: width, Color: color})

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"math"
@@ -20,10 +21,34 @@ func WhatIf(w io.Writer, a *whatif.Answer, o Options) error {
 	p := &whatIfPrinter{printer: printer{width: max(o.Width, 80), color: o.Color}, a: a}
 	p.line(p.bold("what if " + a.Spec))
 	p.prediction()
-	p.stages()
-	p.checks()
+	p.grid(p.stageGrid())
+	checks, remark := p.checkGrid()
+	p.grid(checks)
+	p.wrapped("", remark, faint)
+	p.line("")
+	p.worsts()
 	p.doubts()
 	if _, err := w.Write(p.out.Bytes()); err != nil {
+		return fmt.Errorf("write what-if %q: %w", a.Spec, err)
+	}
+	return nil
+}
+
+// WhatIfMarkdown writes a prediction as Markdown, with all that [WhatIf] has.
+func WhatIfMarkdown(w io.Writer, a *whatif.Answer) error {
+	p := &whatIfPrinter{printer: printer{width: 96}, a: a}
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "## %s\n", escaped("what if "+a.Spec))
+	p.prediction()
+	fenced(&out, p.taken())
+	planTable(&out, p.stageGrid())
+	checks, remark := p.checkGrid()
+	planTable(&out, checks)
+	planRemark(&out, remark)
+	p.worsts()
+	p.doubts()
+	fenced(&out, p.taken())
+	if _, err := w.Write(out.Bytes()); err != nil {
 		return fmt.Errorf("write what-if %q: %w", a.Spec, err)
 	}
 	return nil
@@ -83,12 +108,13 @@ func (p *whatIfPrinter) perHost(n int) string {
 	return fmt.Sprintf(", %s on a host", count(n))
 }
 
-func (p *whatIfPrinter) stages() {
+// stageGrid is where an item's time goes.
+func (p *whatIfPrinter) stageGrid() *grid {
 	g := &grid{columns: []column{{title: "where an item's time goes"}, {title: "mean", right: true}, {title: "share", right: true}}}
 	for _, s := range p.a.Stages {
 		g.add(s.Stage, duration(s.Mean), percent(s.Share))
 	}
-	p.grid(g)
+	return g
 }
 
 func (p *whatIfPrinter) grid(g *grid) {
@@ -101,8 +127,8 @@ func (p *whatIfPrinter) grid(g *grid) {
 	}
 }
 
-// checks are the errors on the points that were measured.
-func (p *whatIfPrinter) checks() {
+// checkGrid are the errors on the points that were measured, and what they mean.
+func (p *whatIfPrinter) checkGrid() (*grid, string) {
 	g := &grid{columns: []column{
 		{title: "measured"}, {title: "items", right: true}, {title: "makespan", right: true}, {title: "trials", right: true, drop: 1},
 		{title: "error", right: true}, {title: "left out", right: true}, {title: "p99", right: true}, {title: "error", right: true}, {title: "left out", right: true},
@@ -119,13 +145,14 @@ func (p *whatIfPrinter) checks() {
 		g.add(c.Variant+mark, count(c.Items), duration(c.Makespan), spread,
 			orNone(c.InSample, makespan), orNone(c.LeftOut, makespan), duration(c.P99), orNone(c.InSample, p99), orNone(c.LeftOut, p99))
 	}
-	p.grid(g)
 	text := "error: of the model that knows the point; left out: of one that does not"
 	if extrapolated {
 		text += "; * without the point it extrapolates"
 	}
-	p.wrapped("", text, faint)
-	p.line("")
+	return g, text
+}
+
+func (p *whatIfPrinter) worsts() {
 	p.worst("known", p.a.Validation.InSample)
 	p.worst("left out", p.a.Validation.LeftOut)
 }

@@ -67,6 +67,11 @@ func TestWhatIf(t *testing.T) {
 			}
 			golden(t, "whatif."+name+"."+strconv.Itoa(width)+".txt", out.Bytes())
 		}
+		var out bytes.Buffer
+		if err := report.WhatIfMarkdown(&out, a); err != nil {
+			t.Fatal(err)
+		}
+		golden(t, "whatif."+name+".md", out.Bytes())
 	}
 }
 

@@ -1,9 +1,11 @@
 package whatif
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -59,6 +61,7 @@ func FromPlan(run *results.Run) ([]Point, error) {
 	if len(points) == 0 {
 		return fail(errNothing)
 	}
+	slices.SortStableFunc(points, func(a, b Point) int { return cmp.Compare(a.Variant.Limit, b.Variant.Limit) }) // their trials came in random order
 	return points, nil
 }
 
