@@ -25,7 +25,12 @@ func Annotations(j Judgement) []byte {
 		switch c.Status {
 		case Failed, Unmeasured:
 			errors.add(c)
-		case Undecided, Warned:
+		case Undecided:
+			warnings.add(c)
+		}
+	}
+	for _, c := range j.Checks { // after those that decide: the last are the ones left out
+		if c.Status == Warned {
 			warnings.add(c)
 		}
 	}
