@@ -21,8 +21,11 @@ MONGO_IMAGE ?= embedded
 test-containers: ## the tests that need Docker, which fail without it; MONGO_IMAGE=mongo:8 for the real MongoDB
 	FLOODGATE_REQUIRE_DOCKER=1 FLOODGATE_MONGO_IMAGE=$(MONGO_IMAGE) $(GO) test $(TESTFLAGS) -count 1 -timeout 20m ./bench/container
 
-race: ## all tests under the race detector, a package at a time: what measures is alone then
-	CGO_ENABLED=1 $(GO) test -race -p 1 ./...
+# Packages whose tests measure at a rate; the others must not slow them down.
+MEASURING = bench/against bench/experiment bench/load bench/maxrate bench/sweep
+race: ## all tests under the race detector; those that measure a package at a time
+	CGO_ENABLED=1 $(GO) test -race $$($(GO) list ./... $(MEASURING:%=| grep -v '/%$$'))
+	CGO_ENABLED=1 $(GO) test -race -p 1 $(MEASURING:%=./%)
 
 FUZZTIME ?= 10s
 fuzz: ## every fuzz target for FUZZTIME (10s)
