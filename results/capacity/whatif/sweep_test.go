@@ -19,9 +19,12 @@ import (
 
 // sweepRun is a run that was measured on two cores with the embedded
 // database: sequential and bounded by 2 to 64, 1,000 items, 6 trials each.
-func sweepRun(t testing.TB) *results.Run {
+func sweepRun(t testing.TB) *results.Run { return stored(t, "sweep.jsonl") }
+
+// stored is a run that was measured, of a compressed file in testdata.
+func stored(t testing.TB, name string) *results.Run {
 	t.Helper()
-	run, err := results.Parse("sweep.jsonl", sweepText(t))
+	run, err := results.Parse(name, uncompressed(t, name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,9 +42,9 @@ func measuredPoints(t testing.TB) []whatif.Point {
 	return slices.Clone(measured)
 }
 
-func sweepText(t testing.TB) []byte {
+func uncompressed(t testing.TB, name string) []byte {
 	t.Helper()
-	f, err := os.Open("testdata/sweep.jsonl.gz")
+	f, err := os.Open("testdata/" + name + ".gz")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -212,36 +215,6 @@ func TestRunsThatCannotCalibrate(t *testing.T) {
 	other[3].Setting = "upstream.latency.median=5ms"
 	if s := sweepOf(t, other); len(s.Notes) != 1 || !strings.Contains(s.Notes[0], "bounded-8 at upstream.latency.median=5ms is left out") {
 		t.Errorf("notes %q", s.Notes)
-	}
-}
-
-// A plan's trials have variants that its scenario does not have, and fewer items at lower limits.
-func TestPointsOfAPlan(t *testing.T) {
-	run := sweepRun(t)
-	run.Header.Plan = true
-	for i := range run.Trials {
-		if tr := &run.Trials[i]; tr.Variant == "sequential" {
-			tr.Variant = "bounded-1"
-		} else if tr.Variant == "bounded-64" {
-			tr.Variant = "adaptive"
-		}
-	}
-	points, err := whatif.FromPlan(run)
-	if err != nil || len(points) != 6 {
-		t.Fatalf("%d points, error %v", len(points), err)
-	}
-	if lowest, highest := sweepOf(t, points).Limits(); lowest != 1 || highest != 32 {
-		t.Errorf("limits %d to %d", lowest, highest)
-	}
-	if points[0].NoFile != 1024 {
-		t.Errorf("nofile %d", points[0].NoFile)
-	}
-	run.Trials = run.Trials[:0]
-	if _, err := whatif.FromPlan(run); err == nil || !strings.Contains(err.Error(), "no trial has times of its stages") {
-		t.Errorf("error %v", err)
-	}
-	if _, err := whatif.FromPlan(runtest.Service(nil, nil)); err == nil || !strings.Contains(err.Error(), "it is of the rate of a service; allowed: a plan of limits") {
-		t.Errorf("error %v", err)
 	}
 }
 
