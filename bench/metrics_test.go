@@ -83,7 +83,7 @@ func TestMetricsAgreeWithRecords(t *testing.T) {
 	o := runOptions{metrics: server, root: t.TempDir(), stdout: &out, stderr: &out, environment: environmentFlags{kind: "embedded", mongoImage: defaultMongoImage}}
 	ended := make(chan int)
 	go func() {
-		code, err := o.newRun(t.Context(), s)
+		code, err := o.newRun(t.Context(), s, nil)
 		if err != nil {
 			t.Error(err)
 		}

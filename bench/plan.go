@@ -44,6 +44,8 @@ type planOptions struct {
 	environment    environmentFlags
 	whatIf         whatIfFlags
 	stdout, stderr io.Writer
+
+	command asked // what was asked for
 }
 
 func newPlan(stdout, stderr io.Writer) *cobra.Command {
@@ -86,6 +88,12 @@ measured, or the plan was interrupted: what was found until then is printed.`,
 			if err := o.only(cmd.Flags()); err != nil {
 				return exit(exitUsage, err)
 			}
+			if len(names) == 0 && o.rate {
+				names = []string{plannedScenario}
+			} else if len(names) == 0 {
+				names = []string{sweptScenario}
+			}
+			o.command = again(cmd, names[0])
 			run := o.runLimits
 			if o.rate {
 				run = o.run
@@ -148,6 +156,7 @@ func (o planOptions) run(ctx context.Context, names []string) (int, error) {
 	o.note(fmt.Sprintf("variants to try: %d, each rate for %v, confirmed for %v: about %s",
 		len(s.Variants), search.Window, search.Confirm, maxrate.Estimate(s, search).Round(time.Second)))
 	plan := newRates(at, search, p.header, level)
+	plan.Command = o.command.in(plan.Environment)
 	plan.Records = filepath.Join(p.store.Dir(), results.FileName)
 	return o.execute(ctx, s, search, p, plan)
 }
@@ -169,9 +178,6 @@ func (o planOptions) prepare(names []string) (*scenarios.Scenario, capacity.Sear
 		return nil, none, badFormat(o.format, planFormats...)
 	case o.window < 0 || o.most <= 0:
 		return nil, none, fmt.Errorf("--window %v, --max-rate %v: allowed: above 0", o.window, o.most)
-	}
-	if len(names) == 0 {
-		names = []string{plannedScenario}
 	}
 	all, err := loadScenarios(names, false)
 	if err != nil {

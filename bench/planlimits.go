@@ -46,7 +46,7 @@ func (o planOptions) runLimits(ctx context.Context, names []string) (int, error)
 	}
 	o.note(fmt.Sprintf("limits of %s up to %d, in blocks of %d: about %s, more where throughput rises further",
 		plan.Strategy, plan.MaxLimit, bounds.Blocks, watch.InWords(estimate)))
-	plan.Records = filepath.Join(p.store.Dir(), results.FileName)
+	plan.Records, plan.Command = filepath.Join(p.store.Dir(), results.FileName), o.command.in(plan.Environment)
 	return o.executeLimits(ctx, s, bounds, p, plan)
 }
 
@@ -60,9 +60,6 @@ func (o planOptions) prepareLimits(names []string) (*scenarios.Scenario, sweep.B
 		return nil, none, fmt.Errorf("--p99 %v: allowed: above 0", o.p99)
 	case o.maxLimit < 0:
 		return nil, none, fmt.Errorf("--max-limit %d: allowed: at least 2", o.maxLimit)
-	}
-	if len(names) == 0 {
-		names = []string{sweptScenario}
 	}
 	all, err := loadScenarios(names, false)
 	if err != nil {

@@ -72,7 +72,10 @@ Upstream and database come from the environment:
 				code, err := o.resumeRun(cmd.Context())
 				return exit(code, err)
 			}
-			return o.runAll(cmd.Context(), names)
+			if len(names) == 0 {
+				names = []string{defaultScenario}
+			}
+			return o.runAll(cmd, names)
 		},
 	}
 	flags := cmd.Flags()
@@ -87,7 +90,7 @@ Upstream and database come from the environment:
 }
 
 // runAll runs the scenarios one after another. All are loaded before the first runs.
-func (o runOptions) runAll(ctx context.Context, names []string) error {
+func (o runOptions) runAll(cmd *cobra.Command, names []string) error {
 	all, err := loadScenarios(names, o.quick)
 	if err != nil {
 		return err
@@ -108,7 +111,7 @@ func (o runOptions) runAll(ctx context.Context, names []string) error {
 		if i > 0 {
 			fmt.Fprintln(o.stdout)
 		}
-		code, err := o.newRun(ctx, s)
+		code, err := o.newRun(cmd.Context(), s, again(cmd, names[i]))
 		if err != nil {
 			return exit(code, err)
 		}
@@ -128,7 +131,7 @@ func worse(a, b int) int {
 }
 
 // newRun runs one scenario from its begin.
-func (o runOptions) newRun(ctx context.Context, s *scenarios.Scenario) (int, error) {
+func (o runOptions) newRun(ctx context.Context, s *scenarios.Scenario, command asked) (int, error) {
 	id := results.NewID(time.Now())
 	setup, err := o.environment.prepare(s, o.note)
 	if err != nil {
@@ -149,7 +152,7 @@ func (o runOptions) newRun(ctx context.Context, s *scenarios.Scenario) (int, err
 	if err != nil {
 		return exitUsage, err
 	}
-	header.ID = id
+	header.ID, header.Command = id, command.in(header.Environment)
 	header.Fingerprint = results.TakeFingerprint(ctx)
 	store, err := results.Create(o.root, header)
 	if err != nil {

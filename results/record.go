@@ -52,6 +52,9 @@ type Header struct {
 	Plan        bool        `json:"plan,omitempty"`
 	Environment Environment `json:"environment"`
 	Fingerprint Fingerprint `json:"fingerprint"`
+	// Command of floodgate that runs it again, a word each, without addresses of
+	// servers; empty: unknown.
+	Command []string `json:"command,omitempty"`
 }
 
 // Environment names where the upstream and the database came from.

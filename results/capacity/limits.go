@@ -50,7 +50,9 @@ type Limits struct {
 	Unmeasured  string `json:"unmeasured,omitempty"`
 	// Records is the file of the trials' records.
 	Records string `json:"records,omitempty"`
-	Exit    int    `json:"exit_code"`
+	// Command of floodgate that plans so again, a word each; empty: unknown.
+	Command []string `json:"command,omitempty"`
+	Exit    int      `json:"exit_code"`
 }
 
 // Terms that a recommended limit keeps.

@@ -38,7 +38,9 @@ type Plan struct {
 	Thresholds []Threshold `json:"thresholds,omitempty"`
 	// Records is the folder of the trials' records.
 	Records string `json:"records,omitempty"`
-	Exit    int    `json:"exit_code"`
+	// Command of floodgate that plans so again, a word each; empty: unknown.
+	Command []string `json:"command,omitempty"`
+	Exit    int      `json:"exit_code"`
 }
 
 // Variant is what was found of one.

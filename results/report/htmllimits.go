@@ -46,7 +46,7 @@ func LimitsHTML(w io.Writer, plan *capacity.Limits) error {
 	p.config()
 	pg.Text = p.out.String()
 	pg.Facts = planFacts(plan.Environment, plan.Machine, plan.Started, plan.Records)
-	pg.Reproduce = []string{fmt.Sprintf("floodgate plan %s --env %s", shellWord(plan.Scenario), plan.Environment.Kind)}
+	pg.Reproduce = planAgain(plan.Command, plan.Scenario)
 	var text strings.Builder
 	if err := LimitsJSON(&text, plan); err != nil {
 		return fail(err)

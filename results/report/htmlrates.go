@@ -42,7 +42,7 @@ func RatesHTML(w io.Writer, plan *capacity.Plan) error {
 		{"level", cmp.Or(plan.Level, none)},
 	}
 	pg.Facts = append(pg.Facts, planFacts(plan.Environment, plan.Machine, plan.Started, plan.Records)...)
-	pg.Reproduce = []string{fmt.Sprintf("floodgate plan %s --rate --env %s%s", shellWord(plan.Scenario), plan.Environment.Kind, limitsFlag(plan))}
+	pg.Reproduce = planAgain(plan.Command, plan.Scenario)
 	var text strings.Builder
 	if err := RatesJSON(&text, plan); err != nil {
 		return fail(err)
@@ -54,6 +54,14 @@ func RatesHTML(w io.Writer, plan *capacity.Plan) error {
 		return fail(err)
 	}
 	return nil
+}
+
+// planAgain is the command of a plan, of an unknown one its begin.
+func planAgain(command []string, scenario string) []string {
+	if len(command) == 0 {
+		command = []string{"plan", scenario}
+	}
+	return []string{floodgate(command)}
 }
 
 // planFacts are what a plan ran on.

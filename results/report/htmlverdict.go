@@ -81,11 +81,15 @@ func (pg *page) facts(p *printer) {
 	}
 	h := p.run.Header
 	pg.Facts = append(pg.Facts, fact{"started", h.Started.UTC().Format("2006-01-02 15:04:05 UTC")}, fact{"scenario hash", h.Hash})
-	quick := ""
-	if h.Quick {
-		quick = " --quick"
+	command := h.Command
+	if len(command) == 0 { // of a record that does not have it
+		command = []string{"run", h.ScenarioName}
+		if h.Quick {
+			command = append(command, "--quick")
+		}
+		command = append(command, "--env", h.Environment.Kind)
 	}
-	pg.Reproduce = []string{fmt.Sprintf("floodgate run %s%s --env %s", shellWord(h.ScenarioName), quick, h.Environment.Kind)}
+	pg.Reproduce = []string{floodgate(command)}
 	if p.run.Path != "" {
 		pg.Reproduce = append(pg.Reproduce, "floodgate report "+shellWord(filepath.Dir(p.run.Path)))
 	}
@@ -96,6 +100,15 @@ func (pg *page) facts(p *printer) {
 	if err := enc.Encode(h.Scenario); err == nil && indented.Len() < 60_000 {
 		pg.Scenario = indented.String()
 	}
+}
+
+// floodgate is a command of ours as a shell takes it.
+func floodgate(words []string) string {
+	text := "floodgate"
+	for _, w := range words {
+		text += " " + shellWord(w)
+	}
+	return text
 }
 
 // shellWord quotes text that a shell would not take for one word.

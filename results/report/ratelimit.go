@@ -2,7 +2,6 @@ package report
 
 import (
 	"fmt"
-	"strings"
 
 	"floodgate/results/capacity"
 	"floodgate/results/chart"
@@ -55,16 +54,4 @@ func (p *ratePrinter) limitPicture() (chart.Chart, bool) {
 		c.References = []chart.Reference{{Vertical: true, At: float64(l.Limit), Label: fmt.Sprintf("take %d", l.Limit)}}
 	}
 	return c, len(line.Points) > 0
-}
-
-// limitsFlag is how the command asks for the limits of a plan; empty: it is not of limits.
-func limitsFlag(plan *capacity.Plan) string {
-	if plan.Limit == nil {
-		return ""
-	}
-	var all []string
-	for _, v := range plan.Variants {
-		all = append(all, fmt.Sprint(v.Limit))
-	}
-	return " --limits " + strings.Join(all, ",")
 }
