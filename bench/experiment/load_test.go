@@ -1,11 +1,14 @@
 package experiment_test
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"strings"
 	"testing"
 	"time"
+
+	vegeta "github.com/tsenart/vegeta/v12/lib"
 
 	"floodgate/bench/experiment"
 	"floodgate/results"
@@ -42,6 +45,36 @@ func believable(t *testing.T, r *experiment.Trials, p experiment.PlannedTrial) (
 	}
 	t.Fatal("the machine is too busy: ten trials could not be believed")
 	return results.Trial{}, nil
+}
+
+// What is saved for vegeta are the trials that are believed, and a disk that is
+// full fails them.
+func TestBelievedTrialsAreSaved(t *testing.T) {
+	text := loadScenario("{rate: 20}", "1s", "1ms", 256, "{strategy: bounded, limit: 4}")
+	full := errors.New("disk full")
+	for name, c := range map[string]struct {
+		text, outcome string
+		saved         int
+		fails         error
+	}{
+		"believed":  {text, results.OutcomeOK, 20, nil},
+		"invalid":   {strings.Replace(text, "  body:", "  late_bound: 1ns\n  body:", 1), results.OutcomeInvalid, 0, nil},
+		"full disk": {text, results.OutcomeFailed, 1, full},
+	} {
+		r := trials(t)
+		saved := 0
+		r.SaveVegeta = func(*vegeta.Result) error { saved++; return c.fails }
+		run := believable
+		if c.outcome == results.OutcomeInvalid {
+			run = func(t *testing.T, r *experiment.Trials, p experiment.PlannedTrial) (results.Trial, error) {
+				return r.Run(t.Context(), p)
+			}
+		}
+		record, err := run(t, r, plan(t, scenario(t, c.text))[0])
+		if err != nil || record.Outcome != c.outcome || saved != c.saved || c.fails != nil && !strings.Contains(record.Reason, full.Error()) {
+			t.Errorf("%s: %s (%s), %v, %d saved; want %s, %d", name, record.Outcome, record.Reason, err, saved, c.outcome, c.saved)
+		}
+	}
 }
 
 func fit(t *testing.T, record results.Trial, s *scenarios.Scenario) *leak.Fit {

@@ -11,6 +11,8 @@ import (
 	"sync"
 	"time"
 
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+
 	"floodgate/bench/load"
 	"floodgate/bench/sut"
 	"floodgate/results"
@@ -31,6 +33,7 @@ type serviceTrial struct {
 	progress progress
 	stall    context.CancelCauseFunc // ends the load; nil before it
 	feed     *feed                   // nil: nobody watches
+	attacks  []*vegeta.Result        // to be saved
 }
 
 func newServiceTrial(m *measurement) *serviceTrial {
@@ -99,6 +102,10 @@ func (t *serviceTrial) load(ctx context.Context) error {
 	t.mu.Lock()
 	t.stall = stop
 	t.mu.Unlock()
+	var keep func(*vegeta.Result)
+	if t.m.trials.SaveVegeta != nil {
+		keep = func(r *vegeta.Result) { t.attacks = append(t.attacks, r) }
+	}
 	err := load.Attack(loaded, load.Options{
 		URL: t.url, Timeout: time.Duration(s.Timeout), Body: t.body,
 		Arrivals: load.Arrivals{Rate: rateOf(s.Arrivals, time.Duration(s.Duration)), Poisson: s.Arrivals.Poisson, Seed: t.m.planned.Seed, For: time.Duration(s.Duration)},
@@ -107,13 +114,23 @@ func (t *serviceTrial) load(ctx context.Context) error {
 			defer t.mu.Unlock()
 			t.recorder.Due(d)
 		},
-		Ended: t.ended, Save: t.m.trials.SaveVegeta,
+		Ended: t.ended, Keep: keep,
 		Name: fmt.Sprintf("%s %s block=%d", t.m.planned.Variant.Name, t.m.planned.Level.Name, t.m.planned.Block),
 	})
 	if errors.Is(err, errStalled) {
 		return nil
 	}
 	return err
+}
+
+// save hands over what was kept of the attacks.
+func (t *serviceTrial) save(to func(*vegeta.Result) error) error {
+	for _, r := range t.attacks {
+		if err := to(r); err != nil {
+			return fmt.Errorf("save vegeta's results: %w", err)
+		}
+	}
+	return nil
 }
 
 func rateOf(a scenarios.Arrivals, over time.Duration) load.Rate {

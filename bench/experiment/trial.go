@@ -33,7 +33,9 @@ type Trials struct {
 	// Container runs a SUT whose scenario asks for one; nil: there is no engine.
 	// Its limits are the scenario's.
 	Container *sut.ContainerOptions
-	// SaveVegeta gets vegeta's results of trials of a service; nil: nobody.
+	// SaveVegeta gets vegeta's results of a trial of a service as it ends, unless
+	// it is invalid: its times are not believed, and it is run again. Its error
+	// fails the trial. Nil: nobody.
 	SaveVegeta func(*vegeta.Result) error
 	// Live hears ten times a second how a trial of a service goes, in a goroutine
 	// of the trial, which waits for it; nil: nobody.
@@ -71,6 +73,11 @@ func (r *Trials) Run(ctx context.Context, t PlannedTrial) (results.Trial, error)
 	}
 	m := r.measure(ctx, t, &record)
 	r.verify(ctx, t, &record, m)
+	if m != nil && m.service != nil && record.Outcome != results.OutcomeInvalid && ctx.Err() == nil {
+		if err := m.service.save(r.SaveVegeta); err != nil {
+			fail(&record, results.OutcomeFailed, err)
+		}
+	}
 	scrub(&record, r.Environment.Scrub)
 	return record, ctx.Err()
 }

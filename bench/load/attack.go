@@ -42,8 +42,8 @@ type Options struct {
 	Ended func(Ended)
 	// Name of the attack in vegeta's results.
 	Name string
-	// Save gets vegeta's own results, for its encoders. Its error ends the attack. Nil: nobody.
-	Save func(*vegeta.Result) error
+	// Keep gets vegeta's own results, for its encoders. Nil: nobody.
+	Keep func(*vegeta.Result)
 }
 
 // Due is a request that is to be begun now. Times are since the attack's start.
@@ -81,7 +81,7 @@ const workers = 16
 // Attack sends all requests and waits until each has ended. Cancelling ctx
 // stops sending; requests that run are waited for until their Timeout, and those
 // that were due by then and never begun are told to Due, but not to Ended. The
-// error is that of ctx or of Save; errors of requests are data.
+// error is that of ctx; errors of requests are data.
 func Attack(ctx context.Context, o Options) error {
 	if err := Validate(o.Arrivals.Rate); err != nil {
 		return fmt.Errorf("attack %s: %w", o.URL, err)
@@ -100,13 +100,9 @@ func Attack(ctx context.Context, o Options) error {
 		p.stop()
 		attacker.Stop()
 	})()
-	saving := o.Save != nil
 	for r := range attacker.Attack(targeter(o), p, 0, o.Name) { // in full after a stop too: whatever was begun
-		if saving {
-			if err := o.Save(r); err != nil {
-				saving = false
-				cancel(fmt.Errorf("save results: %w", err))
-			}
+		if o.Keep != nil {
+			o.Keep(r)
 		}
 		if e := p.ended(r); o.Ended != nil {
 			o.Ended(e)

@@ -153,15 +153,17 @@ func TestCancelStopsSending(t *testing.T) {
 	}
 }
 
-func TestSaveFails(t *testing.T) {
+// What is kept is what ended, in its order.
+func TestKeep(t *testing.T) {
 	url := serve(t, func(http.ResponseWriter, *http.Request) {})
-	full := errors.New("disk full")
+	kept, ended := 0, 0
 	err := load.Attack(t.Context(), load.Options{
-		URL: url, Arrivals: load.Arrivals{Rate: load.Constant(1000), For: time.Hour},
-		Save: func(*vegeta.Result) error { return full },
+		URL: url, Arrivals: load.Arrivals{Rate: load.Constant(1000), For: 50 * time.Millisecond},
+		Keep:  func(r *vegeta.Result) { kept += int(r.Code) / http.StatusOK },
+		Ended: func(load.Ended) { ended++ },
 	})
-	if !errors.Is(err, full) {
-		t.Errorf("error %v, want that of Save", err)
+	if err != nil || kept != 50 || ended != 50 {
+		t.Errorf("%d kept, %d ended of 50; %v", kept, ended, err)
 	}
 }
 
