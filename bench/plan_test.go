@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -106,21 +107,23 @@ func TestPlanThatExhaustsNothing(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(scenario, bytes.Replace(text, []byte("p99: 100ms"), []byte("p99: 10s, errors: 99%"), 1), 0o600); err != nil {
+	if err := os.WriteFile(scenario, bytes.Replace(text, []byte("p99: 100ms"), []byte("p99: 1s, errors: 99%"), 1), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	var stdout, stderr bytes.Buffer
-	code := run(t.Context(), []string{"plan", scenario, "--rate", "--env", "embedded", "--window", "1s", "--max-rate", "7", "--variants", "shared", "--format", "json", "--out", root, "--quiet"}, &stdout, &stderr)
-	var plan capacity.Plan
-	if err := json.Unmarshal(stdout.Bytes(), &plan); err != nil {
-		t.Fatalf("exit code %d, %v, %s\n%s", code, err, &stderr, &stdout)
+	var seen []string
+	for range 3 { // where the machine is too busy for so little, it gives out
+		var stdout, stderr bytes.Buffer
+		code := run(t.Context(), []string{"plan", scenario, "--rate", "--env", "embedded", "--window", "1s", "--max-rate", "7", "--variants", "shared", "--format", "json", "--out", root, "--quiet"}, &stdout, &stderr)
+		var plan capacity.Plan
+		if err := json.Unmarshal(stdout.Bytes(), &plan); err != nil || len(plan.Variants) != 1 {
+			t.Fatalf("exit code %d, %v, %s\n%s", code, err, &stderr, &stdout)
+		}
+		if v := plan.Variants[0]; code == exitHeld && v.End == capacity.AtLeast && v.Confirmed == 7 && v.Failed == 0 && stderr.Len() == 0 {
+			return
+		}
+		seen = append(seen, fmt.Sprintf("exit code %d, %+v, %s", code, plan.Variants[0], &stderr))
 	}
-	if len(plan.Variants) != 1 || plan.Variants[0].End == capacity.Undecided { // a machine that is very slow
-		t.Skipf("%+v", plan.Variants)
-	}
-	if v := plan.Variants[0]; code != exitHeld || v.End != capacity.AtLeast || v.Confirmed != 7 || v.Failed != 0 || stderr.Len() > 0 {
-		t.Errorf("exit code %d, %+v, %s: want at least 7", code, v, &stderr)
-	}
+	t.Errorf("%s: want at least 7", strings.Join(seen, "\n"))
 }
 
 // An upstream that is not ours is not loaded until it gives out: but for the
