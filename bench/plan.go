@@ -130,6 +130,15 @@ func (o planOptions) only(flags *pflag.FlagSet) error {
 			return fmt.Errorf("--%s is for %s", name, of)
 		}
 	}
+	for _, f := range []struct {
+		name    string
+		wrong   bool
+		allowed string
+	}{{"p99", o.p99 <= 0, "above 0"}, {"max-limit", o.maxLimit < 2, "at least 2"}, {"window", o.window <= 0, "above 0"}, {"max-rate", !(o.most > 0), "above 0"}} {
+		if flags.Changed(f.name) && f.wrong {
+			return fmt.Errorf("--%s %s: allowed: %s", f.name, flags.Lookup(f.name).Value, f.allowed)
+		}
+	}
 	return nil
 }
 
@@ -173,11 +182,8 @@ func codeOr(code int, err error) (int, error) {
 // prepare checks the flags and loads the scenario with the variants that are asked for.
 func (o planOptions) prepare(names []string) (*scenarios.Scenario, capacity.SearchOptions, error) {
 	var none capacity.SearchOptions
-	switch {
-	case !slices.Contains(planFormats, o.format):
+	if !slices.Contains(planFormats, o.format) {
 		return nil, none, badFormat(o.format, planFormats...)
-	case o.window < 0 || o.most <= 0:
-		return nil, none, fmt.Errorf("--window %v, --max-rate %v: allowed: above 0", o.window, o.most)
 	}
 	all, err := loadScenarios(names, false)
 	if err != nil {

@@ -53,13 +53,8 @@ func (o planOptions) runLimits(ctx context.Context, names []string) (int, error)
 // prepareLimits checks the flags and loads the scenario.
 func (o planOptions) prepareLimits(names []string) (*scenarios.Scenario, sweep.Bounds, error) {
 	var none sweep.Bounds
-	switch {
-	case !slices.Contains(planFormats, o.format):
+	if !slices.Contains(planFormats, o.format) {
 		return nil, none, badFormat(o.format, planFormats...)
-	case o.p99 < 0:
-		return nil, none, fmt.Errorf("--p99 %v: allowed: above 0", o.p99)
-	case o.maxLimit < 0:
-		return nil, none, fmt.Errorf("--max-limit %d: allowed: at least 2", o.maxLimit)
 	}
 	all, err := loadScenarios(names, false)
 	if err != nil {
@@ -86,7 +81,7 @@ func (o planOptions) executeLimits(ctx context.Context, s *scenarios.Scenario, b
 		plan.Unmeasured = failed.Error()
 	}
 	plan.Conclude()
-	if run, err := results.Open(p.store.Dir()); err == nil && len(run.Trials) > 0 {
+	if run, err := results.Open(p.store.Dir()); err == nil && plan.Finished() && len(run.Trials) > 0 {
 		plan.Simulation = capacity.Simulated(run)
 	}
 	failed = errors.Join(failed, p.env.Close(), storePlan(path, plan.ID, plan), printLimits(o.stdout, plan, o.format))

@@ -9,7 +9,8 @@ import (
 
 // search decides which limits to try next, by what was found until then. It
 // doubles the limit until that does significantly less than another, or twice
-// does no better; then it tries some around the knee.
+// does no better; then it narrows down where limits begin to do harm, and tries
+// some around the knee.
 type search struct {
 	first, step, most int
 	refine            bool
@@ -35,6 +36,9 @@ func (s *search) next(l *capacity.Limits) []int {
 			return with(best, more)
 		}
 	}
+	if low, high, ok := l.Gap(); ok && high > bridge*low {
+		return with(best, []int{int(math.Sqrt(float64(low) * float64(high)))})
+	}
 	if !s.refine || best == 0 {
 		return nil
 	}
@@ -45,11 +49,16 @@ func (s *search) next(l *capacity.Limits) []int {
 	return nil
 }
 
-// rises says whether throughput may still rise above the highest limit.
+// rises says whether throughput may still rise above the highest limit; where
+// too many items fail already it is no throughput.
 func (s *search) rises(l *capacity.Limits, best, highest int) bool {
 	p := l.Limit(highest)
-	return best > 0 && p.Throughput != nil && !l.Passed() && highest < best*pow(s.step, tops)
+	return best > 0 && p.Throughput != nil && p.ErrorShare() <= l.Terms.MaxErrors && !l.Passed() && highest < best*pow(s.step, tops)
 }
+
+// bridge is by what factor the first limit that does harm may be above the one
+// before it: the one to take may lie between them.
+const bridge = 2
 
 // steps are the limits from one to another, each step times the one before.
 func (s *search) steps(from, to int) (all []int) {

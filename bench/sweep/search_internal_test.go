@@ -10,13 +10,17 @@ import (
 	"floodgate/results/stats"
 )
 
-// found is what a system does at limits, each six times, exactly.
+// found is what a system does at limits, each six times, exactly; below 0: half
+// of the items fail.
 func found(at func(n float64) float64, limits []int) *capacity.Limits {
 	l := &capacity.Limits{Kind: capacity.KindLimits, Strategy: "bounded", Terms: capacity.NewTerms(0, 1<<20, 0)}
 	for _, n := range limits {
-		x := at(float64(n))
+		x, failed := at(float64(n)), 0
+		if x < 0 {
+			x, failed = -x, 50
+		}
 		p := capacity.LimitPoint{
-			Limit: n, Throughput: &stats.Interval{Estimate: x, Low: x, High: x}, P99: &stats.Interval{Estimate: 1, Low: 1, High: 1},
+			Limit: n, Tried: 100, Failed: failed, Throughput: &stats.Interval{Estimate: x, Low: x, High: x}, P99: &stats.Interval{Estimate: 1, Low: 1, High: 1},
 		}
 		for block := range 6 {
 			p.Runs = append(p.Runs, capacity.LimitRun{Block: block, Throughput: x * (1 + float64(block)/1e6)})
@@ -53,6 +57,9 @@ func TestSearch(t *testing.T) {
 		"flat from 4 on":            {search{16, 2, 512, true}, func(n float64) float64 { return min(n, 4) }, [][]int{{1, 2, 4, 8, 16}, {3, 4, 6}}},
 		"rises to the end":          {search{16, 2, 100, true}, func(n float64) float64 { return n }, [][]int{{1, 2, 4, 8, 16}, {16, 32, 64}, {45, 64}}},
 		"falls at once":             {search{4, 2, 512, true}, func(n float64) float64 { return 1 / n }, [][]int{{1, 2, 4}}},
+		"quick, fails above 10":     {search{16, 4, 512, false}, failsAbove(10), [][]int{{1, 4, 16}, {4, 8}}},
+		"fails above 10":            {search{16, 2, 512, true}, failsAbove(10), [][]int{{1, 2, 4, 8, 16}, {6, 8, 11}}},
+		"quick, fails above 4":      {search{16, 16, 512, false}, failsAbove(4), [][]int{{1, 16}, {1, 4}, {4, 8}}},
 		"quick":                     {search{16, 4, 512, false}, law(capacity.USL{Gamma: 40, Alpha: 0.02, Beta: 2e-4}), [][]int{{1, 4, 16}, {16, 64, 256}}},
 		"no more than three":        {search{3, 2, 3, true}, func(n float64) float64 { return n }, [][]int{{1, 2}}},
 		"peak at the first's end 8": {search{8, 2, 64, false}, func(n float64) float64 { return -math.Abs(n-8) + 100 }, [][]int{{1, 2, 4, 8}, {8, 16, 32}}},
@@ -60,6 +67,15 @@ func TestSearch(t *testing.T) {
 		if got := rounds(c.search, c.at); !slices.EqualFunc(got, c.want, slices.Equal[[]int]) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)
 		}
+	}
+}
+
+func failsAbove(most float64) func(float64) float64 {
+	return func(n float64) float64 {
+		if n > most {
+			return -n
+		}
+		return n
 	}
 }
 

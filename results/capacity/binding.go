@@ -1,7 +1,10 @@
 package capacity
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 )
@@ -56,6 +59,9 @@ func (l *Limits) failuresBind(next LimitPoint) (Blame, bool) {
 	if next.ErrorShare() <= l.Terms.MaxErrors {
 		return Blame{}, false
 	}
+	if len(next.Errors) == 0 {
+		return Blame{Unknown, fmt.Sprintf("at %d, %s of the items failed, of what is not known", next.Limit, share(next.ErrorShare()))}, true
+	}
 	resource, count := Upstream, map[Resource]int{}
 	for name, n := range next.Errors {
 		if strings.HasPrefix(name, "mongo ") {
@@ -67,7 +73,8 @@ func (l *Limits) failuresBind(next LimitPoint) (Blame, bool) {
 	if count[Database] > count[Upstream] {
 		resource = Database
 	}
-	return Blame{resource, fmt.Sprintf("at %d, %s of the items failed, most of them with it", next.Limit, share(next.ErrorShare()))}, true
+	most := slices.MaxFunc(slices.Sorted(maps.Keys(next.Errors)), func(a, b string) int { return cmp.Compare(next.Errors[a], next.Errors[b]) })
+	return Blame{resource, fmt.Sprintf("at %d, %s of the items failed, most of them of %s", next.Limit, share(next.ErrorShare()), most)}, true
 }
 
 // cpuBinds where the SUT used its cores up.

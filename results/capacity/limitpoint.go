@@ -10,6 +10,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/stats"
+	"floodgate/scenarios"
 )
 
 // limitLevel is the confidence of a point's intervals.
@@ -89,11 +90,20 @@ func rateOf(t results.Trial, limit int, strategy string) float64 {
 	return float64(items) / t.Makespan.Seconds()
 }
 
+// doneRate is how many items were done a second. Where more than a few failed, it
+// is that of the whole makespan: failures come and go at another pace than
+// what is done, which is not spread evenly among them.
+func doneRate(t results.Trial, rate float64) float64 {
+	done, all := float64(*t.ItemsDone), float64(t.Stages["item"].Count)
+	if all-done > float64(scenarios.DefaultSLOErrors)*all {
+		return done / t.Makespan.Seconds()
+	}
+	return rate * done / all
+}
+
 func (p *LimitPoint) add(t results.Trial, strategy string) {
 	item, rate := t.Stages["item"], rateOf(t, p.Limit, strategy)
-	p.Runs = append(p.Runs, LimitRun{
-		Trial: t.Index, Block: t.Block, Throughput: rate * float64(*t.ItemsDone) / float64(item.Count), P99: item.P99,
-	})
+	p.Runs = append(p.Runs, LimitRun{Trial: t.Index, Block: t.Block, Throughput: doneRate(t, rate), P99: item.P99})
 	p.InFlight += rate * item.Mean.Seconds()
 	p.CPU += (t.Resources.UserCPU + t.Resources.SystemCPU).Seconds() / t.Makespan.Seconds()
 	p.Baseline = max(p.Baseline, t.Descriptors.Baseline)

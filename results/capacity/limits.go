@@ -55,6 +55,9 @@ type Limits struct {
 	Exit    int      `json:"exit_code"`
 }
 
+// Finished says that the sweep came to its end.
+func (l *Limits) Finished() bool { return !l.Interrupted && l.Unmeasured == "" }
+
 // Terms that a recommended limit keeps.
 type Terms struct {
 	// P99 of the time that an item takes from the begin of its fetch to the end

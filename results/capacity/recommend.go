@@ -38,8 +38,8 @@ func (l *Limits) Conclude() {
 	for i := range l.Points {
 		p := &l.Points[i]
 		p.Unfit = l.breaks(*p, best)
-		if p.ErrorShare() > l.Terms.MaxErrors {
-			continue // what it does less of is not for want of scalability
+		if p.ErrorShare() > l.Terms.MaxErrors || p.Throughput == nil {
+			continue // what it does less of is not for want of scalability; or nobody knows yet
 		}
 		for _, r := range p.Runs {
 			seen = append(seen, Observation{float64(p.Limit), r.Throughput})
@@ -58,14 +58,37 @@ func (l *Limits) Conclude() {
 	l.Exit = l.exit()
 }
 
-// best is the point of the highest throughput; nil: none has an interval.
+// best is the point of the highest throughput; nil: none has an interval. What
+// is done while too many others fail is no throughput to compare with, unless
+// there is no other.
 func (l *Limits) best() (best *LimitPoint) {
-	for i, p := range l.Points {
-		if p.Throughput != nil && (best == nil || p.Throughput.Estimate > best.Throughput.Estimate) {
-			best = &l.Points[i]
+	for _, any := range []bool{false, true} {
+		for i, p := range l.Points {
+			sound := p.ErrorShare() <= l.Terms.MaxErrors
+			if p.Throughput != nil && (sound || any) && (best == nil || p.Throughput.Estimate > best.Throughput.Estimate) {
+				best = &l.Points[i]
+			}
+		}
+		if best != nil {
+			break
 		}
 	}
 	return best
+}
+
+// Gap are the limits below and above which it matters where the first harm is
+// done: the recommended one, and the next that was tried, which breaks a term
+// that is not throughput. ok is false where there is no such.
+func (l *Limits) Gap() (low, high int, ok bool) {
+	r := l.Recommendation
+	if r == nil || r.Limit == 0 {
+		return 0, 0, false
+	}
+	at := slices.IndexFunc(l.Points, func(p LimitPoint) bool { return p.Limit == max(r.Limit, r.UpTo) })
+	if at < 0 || at+1 == len(l.Points) || len(l.harms(l.Points[at+1])) == 0 {
+		return 0, 0, false
+	}
+	return l.Points[at].Limit, l.Points[at+1].Limit, true
 }
 
 // breaks says which terms a point breaks.
@@ -209,6 +232,9 @@ func (l *Limits) notes(p LimitPoint) (all []string) {
 	}
 	if f := p.ErrorShare(); f > 0 {
 		say("at %d, %s of the items failed", p.Limit, share(f))
+	}
+	if low, high, ok := l.Gap(); ok && high > low+1 {
+		say("%d breaks what is asked for; between %d and %d none was tried", high, low, high)
 	}
 	return all
 }

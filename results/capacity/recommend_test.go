@@ -131,10 +131,10 @@ func TestRecommendation(t *testing.T) {
 		"p99 is too long":           {system{law: peaked, sigma: 0.01, slow: "write", p99: 40 * time.Millisecond}, 16, 16, 64, true, capacity.Database, "", 1},
 		"too few trials":            {system{law: peaked, blocks: 5}, 0, 0, 0, false, "", "", 3},
 		"the SUT has no CPU left":   {system{law: peaked, sigma: 0.01, slow: "write", change: busy}, 64, 64, 64, true, capacity.CPU, "used 3.8 of 4 cores", 0},
-		"items fail from 64 on":     {system{law: peaked, sigma: 0.01, slow: "write", failing: failing(64, 40)}, 32, 32, 64, true, capacity.Database, "failed", 1},
+		"items fail from 64 on":     {system{law: peaked, sigma: 0.01, slow: "write", failing: failing(64, 40)}, 32, 32, 32, true, capacity.Database, "failed", 0},
 		"a few items may fail":      {system{law: peaked, sigma: 0.01, slow: "write", failing: failing(64, 4)}, 64, 64, 64, true, capacity.Database, "", 0},
 		"documents are lost":        {system{law: peaked, sigma: 0.01, slow: "write", change: lost}, 32, 32, 64, true, capacity.Database, "", 1},
-		"EMFILE":                    {system{law: peaked, sigma: 0.01, slow: "write", change: emfile, nofile: 128}, 1, 1, 64, true, capacity.Descriptors, "EMFILE", 1},
+		"EMFILE":                    {system{law: peaked, sigma: 0.01, slow: "write", change: emfile, nofile: 128}, 1, 1, 1, false, capacity.Descriptors, "EMFILE", 0},
 		"nothing could be measured": {system{law: peaked, change: crash}, 0, 0, 0, false, "", "", 3},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -188,6 +188,36 @@ func failing(from, items int) func(int) int {
 			return items
 		}
 		return 0
+	}
+}
+
+// An upstream that refuses what is above its rate at once, in the middle of
+// what is done: that is no throughput, however soon the items end.
+func TestRefusalsAreNoThroughput(t *testing.T) {
+	l := system{law: peaked, sigma: 0.01, limits: []float64{1, 4, 16, 64}, change: func(limit int, t *results.Trial) {
+		if limit < 16 {
+			return
+		}
+		queue := t.Stages["queue"]
+		queue.Max /= 20 // all have begun after a moment
+		t.Stages["queue"] = queue
+		t.Makespan /= 4
+		t.ItemsDone, t.ItemsFailed = new(20), new(itemsOfTrial-20)
+		t.Errors = []results.ErrorCount{{Type: "http_4xx", Side: "upstream", Count: itemsOfTrial - 20}}
+	}}.sweep(t)
+	l.Conclude()
+	for _, p := range l.Points[2:] {
+		trial := float64(p.Items) / p.Throughput.Estimate
+		if done := 20 / p.Throughput.Estimate; p.Throughput.Estimate > l.Points[1].Throughput.Estimate || done < 0.01 || trial < 0.1 {
+			t.Errorf("%d: %.3g/s, and 20 of 400 items were done", p.Limit, p.Throughput.Estimate)
+		}
+	}
+	r := l.Recommendation
+	if r.Limit != 4 || r.Peak != 4 || l.Exit != 0 || r.Binding.Resource != capacity.Upstream || !strings.Contains(r.Binding.Says, "upstream http_4xx") {
+		t.Errorf("%+v, exit code %d", r, l.Exit)
+	}
+	if low, high, ok := l.Gap(); !ok || low != 4 || high != 16 || !strings.Contains(strings.Join(r.Notes, ""), "between 4 and 16 none was tried") {
+		t.Errorf("gap %d to %d, %v; notes %q", low, high, ok, r.Notes)
 	}
 }
 

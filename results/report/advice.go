@@ -36,8 +36,10 @@ func (p *limitPrinter) advice(r *capacity.Recommendation) string {
 	switch {
 	case r.Limit == 0:
 		return "take none of these: each breaks what is asked for"
+	case !p.plan.Finished():
+		return fmt.Sprintf("not finished: %d is the smallest so far that does as well as any", r.Limit)
 	case r.Compromise:
-		return fmt.Sprintf("%d is the best that can be had: no limit reaches %.0f %% of the highest throughput and keeps the rest", r.Limit, 100*p.plan.Terms.Reach)
+		return fmt.Sprintf("%d is the best of those tried: none reaches %.0f %% of the highest throughput and keeps the rest", r.Limit, 100*p.plan.Terms.Reach)
 	case r.UpTo > r.Limit:
 		return fmt.Sprintf("take %d; anything up to %d will do", r.Limit, r.UpTo)
 	}
@@ -75,7 +77,7 @@ func (p *limitPrinter) waiting(all []capacity.Waiting) {
 // config are the settings to paste.
 func (p *limitPrinter) config() {
 	r := p.plan.Recommendation
-	if r == nil || r.Config == nil {
+	if r == nil || r.Config == nil || !p.plan.Finished() {
 		return
 	}
 	c, g := r.Config, &grid{columns: make([]column, 2)}

@@ -104,7 +104,7 @@ func limitPictures(plan *capacity.Limits) section {
 			open.Points = append(open.Points, chart.Point{X: at, Y: float64(*t.Peak), Text: fmt.Sprintf("limit %d: %s descriptors", t.Limit, count(*t.Peak))})
 		}
 	}
-	marks, ranges := recommended(plan.Recommendation)
+	marks, ranges := recommended(plan)
 	drawn := &pictures{}
 	top := chart.Chart{
 		Title: "Throughput", Text: "Items a second against the limit, with the model.", X: x, Y: chart.Axis{Label: "items a second", Include: []float64{0}},
@@ -132,8 +132,9 @@ func limitPictures(plan *capacity.Limits) section {
 }
 
 // recommended are the limit to take and the range of those that will do.
-func recommended(r *capacity.Recommendation) (marks []chart.Reference, ranges []chart.Range) {
-	if r == nil || r.Limit == 0 {
+func recommended(plan *capacity.Limits) (marks []chart.Reference, ranges []chart.Range) {
+	r := plan.Recommendation
+	if r == nil || r.Limit == 0 || !plan.Finished() {
 		return nil, nil
 	}
 	marks = []chart.Reference{{Vertical: true, At: float64(r.Limit), Label: fmt.Sprintf("take %d", r.Limit)}}

@@ -119,9 +119,11 @@ func (p *limitPrinter) mark(t capacity.LimitPoint) string {
 	switch {
 	case r == nil:
 		return ""
+	case r.Limit == t.Limit && !p.plan.Finished():
+		marks = append(marks, "so far")
 	case r.Limit == t.Limit:
 		marks = append(marks, p.paint("take this", good))
-	case r.Limit > 0 && t.Limit > r.Limit && t.Limit <= r.UpTo:
+	case p.plan.Finished() && r.Limit > 0 && t.Limit > r.Limit && t.Limit <= r.UpTo:
 		marks = append(marks, "will do")
 	}
 	if r.Peak == t.Limit {
@@ -178,7 +180,7 @@ func (p *limitPrinter) model() {
 	p.line("")
 	f := p.plan.Model
 	if f == nil {
-		p.hang("model", "none: four limits at least are needed")
+		p.hang("model", "none: four limits at least are needed, with trials enough for an interval")
 		return
 	}
 	each := func(i stats.Interval) string { return small(i.Estimate) + " " + span(i, small) }
@@ -192,8 +194,12 @@ func (p *limitPrinter) model() {
 	}
 	switch {
 	case r == nil:
-	case !r.Passed:
+	case !r.Passed && r.Peak == last:
 		p.hang("peak", "≥ %d, the largest tested: throughput was not seen to fall", last)
+	case !r.Passed && p.plan.Limit(last).ErrorShare() > p.plan.Terms.MaxErrors:
+		p.hang("peak", "≥ %d: above it too many items fail to tell", r.Peak)
+	case !r.Passed:
+		p.hang("peak", "not passed: the highest throughput was seen at %d, and what %d does less is within the noise", r.Peak, last)
 	case f.Peak != nil:
 		p.hang("peak", "at %d of those tested; %.0f %s by the model", r.Peak, f.Peak.Estimate, span(*f.Peak, func(x float64) string { return fmt.Sprintf("%.0f", x) }))
 	default:
