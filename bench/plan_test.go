@@ -178,7 +178,7 @@ func TestPlanOfRatesByLimit(t *testing.T) {
 		t.Errorf("printed again with exit code %d, %s\n%s", code, &stderr, &again)
 	}
 	run(t.Context(), []string{"report", runs[0].ID, "--out", root, "--format", "html"}, &page, &stderr)
-	for _, want := range []string{"Highest rate by limit", "--rate --env embedded --limits 2,4"} {
+	for _, want := range []string{"Highest rate by limit", "--limits 2,4"} {
 		if !strings.Contains(page.String(), want) {
 			t.Errorf("no %q in the page", want)
 		}

@@ -87,6 +87,9 @@ func (p *Plan) Found(found []Variant, s *scenarios.Scenario, interrupted bool) {
 	p.Limit = limitOfRates(found, limitsOf(s, found))
 	if p.Limit != nil && p.Limit.Limit == 0 && p.Exit == exitHeld {
 		p.Exit = exitFailed
+		if p.Limit.Why != "" {
+			p.Exit = exitInconclusive
+		}
 	}
 	p.Thresholds = JudgeRates(s.Thresholds, found)
 	for _, t := range p.Thresholds {

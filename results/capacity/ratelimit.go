@@ -6,14 +6,15 @@ import "fmt"
 // found whose variants are limits.
 type RateLimit struct {
 	// Limit is the smallest whose rate may reach Reach of the highest that was
-	// confirmed; 0: none has a confirmed rate.
+	// confirmed; 0: none has a confirmed rate, or some are not decided, of which
+	// one may sustain more, or a smaller one as much.
 	Limit int `json:"limit,omitempty"`
 	// Rate that Limit was confirmed to sustain, and Highest of all limits, at Peak,
 	// in reports a second.
 	Rate    float64 `json:"rate,omitempty"`
 	Highest float64 `json:"highest,omitempty"`
 	Peak    int     `json:"peak_limit,omitempty"`
-	// Why nothing, or not more, can be said; empty: all limits were decided.
+	// Why none can be named; empty: all limits were decided.
 	Why string `json:"why,omitempty"`
 }
 
@@ -37,7 +38,8 @@ func limitOfRates(found []Variant, limits map[string]int) *RateLimit {
 	}
 	open += len(limits) - len(found)
 	if open > 0 {
-		r.Why = fmt.Sprintf("%d of %d limits are not decided", open, len(limits))
+		r.Why = fmt.Sprintf("limits that are not decided: %d of %d", open, len(limits))
+		return r
 	}
 	for _, v := range found {
 		if v.Confirmed > 0 && (v.End == AtLeast || v.Failed >= Reach*r.Highest) {

@@ -87,9 +87,18 @@ func ofLimits() *capacity.Plan {
 	return plan
 }
 
+// ofOpenLimits is that plan, ended before its highest limit was decided.
+func ofOpenLimits() *capacity.Plan {
+	plan := ofLimits()
+	found := plan.Variants
+	found[2].Rate = capacity.Rate{End: capacity.Unfinished, Held: 22.6, Points: found[2].Points[:1]}
+	plan.Found(found, &scenarios.Scenario{Variants: []scenarios.Variant{{Name: "shared-4", Limit: 4}, {Name: "shared-16", Limit: 16}, {Name: "shared-64", Limit: 64}}}, true)
+	return plan
+}
+
 // ratePlans by the names of what is written of them.
 func ratePlans() map[string]*capacity.Plan {
-	return map[string]*capacity.Plan{"rates": everyEnd(), "rates-limits": ofLimits()}
+	return map[string]*capacity.Plan{"rates": everyEnd(), "rates-limits": ofLimits(), "rates-limits-open": ofOpenLimits()}
 }
 
 func TestRates(t *testing.T) {
