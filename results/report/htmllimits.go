@@ -77,7 +77,7 @@ func (pg *page) planData(id, text string) error {
 // limitPictures have throughput, p99 and descriptors against the limit, with
 // the model, what is asked for and the range of limits to take.
 func limitPictures(plan *capacity.Limits) section {
-	s := section{ID: "limits", Title: "What each limit gave", Says: "Points have 95 % intervals; the dashed line is the model. The limits that will do are shaded."}
+	s := section{ID: "limits", Title: "What each limit gave", Says: "Points have 95 % intervals."}
 	if len(plan.Points) == 0 {
 		s.Says, s.None = "", "No limit was tried to its end."
 		return s
@@ -105,10 +105,20 @@ func limitPictures(plan *capacity.Limits) section {
 		}
 	}
 	marks, ranges := recommended(plan)
+	if plan.Model != nil {
+		s.Says += " The dashed line is the model."
+	}
+	if len(ranges) > 0 {
+		s.Says += " The limits that will do are shaded."
+	}
 	drawn := &pictures{}
 	top := chart.Chart{
 		Title: "Throughput", Text: "Items a second against the limit, with the model.", X: x, Y: chart.Axis{Label: "items a second", Include: []float64{0}},
 		Series: []chart.Series{through}, References: marks, Ranges: ranges,
+	}
+	if r := plan.Recommendation; r != nil && plan.Finished() {
+		highest := plan.Limit(r.Peak).Throughput.Estimate
+		top.References = append(top.References[:len(marks):len(marks)], chart.Reference{At: plan.Terms.Reach * highest, Label: fmt.Sprintf("asked for: %.0f %% of the highest", 100*plan.Terms.Reach)})
 	}
 	if len(few.Points) > 0 {
 		top.Series = append(top.Series, few)
@@ -123,12 +133,32 @@ func limitPictures(plan *capacity.Limits) section {
 	}
 	fds := chart.Chart{Title: "Open descriptors", Text: "The most at each limit.", X: x, Y: chart.Axis{Label: "descriptors", Include: []float64{0}}, Series: []chart.Series{open}, Ranges: ranges,
 		References: append(marks[:len(marks):len(marks)], chart.Reference{At: float64(plan.Terms.MaxDescriptors), Label: fmt.Sprintf("allowed: %s of %s", count(plan.Terms.MaxDescriptors), count(plan.Terms.NoFile)), Alarm: true})}
-	for _, c := range []chart.Chart{p99, fds} {
+	for _, c := range []chart.Chart{failures(plan, x, marks, ranges), p99, fds} {
 		if len(c.Series[0].Points) > 0 {
 			drawn.add(&s.Figures, c, picture{Half: true})
 		}
 	}
 	return s
+}
+
+// failures are the shares of items that failed at each limit; without points
+// where none did.
+func failures(plan *capacity.Limits, x chart.Axis, marks []chart.Reference, ranges []chart.Range) chart.Chart {
+	line, any := chart.Series{Name: "failed", Color: 1}, false
+	for _, t := range plan.Points {
+		share := 100 * t.ErrorShare()
+		any = any || t.Failed > 0
+		line.Points = append(line.Points, chart.Point{X: float64(t.Limit), Y: share, Text: fmt.Sprintf("limit %d: %s of %s items failed", t.Limit, percent(t.ErrorShare()), count(t.Tried))})
+	}
+	if !any {
+		line.Points = nil
+	}
+	allowed := chart.Reference{At: 100 * plan.Terms.MaxErrors, Label: "allowed: " + percent(plan.Terms.MaxErrors), Alarm: true}
+	return chart.Chart{
+		Title: "Items that failed", Text: "The share of items that failed at each limit, and what is allowed.", X: x,
+		Y: chart.Axis{Label: "% of the items", Include: []float64{0, 10}}, Series: []chart.Series{line}, Ranges: ranges,
+		References: append(marks[:len(marks):len(marks)], allowed),
+	}
 }
 
 // recommended are the limit to take and the range of those that will do.
