@@ -72,7 +72,16 @@ the smallest whose rate reaches 95 % of the highest.
 With --what-if: measures nothing. A simulation that is fed with the times that a
 stored run or plan of limits (--from) measured predicts makespan, throughput, p99,
 tasks in flight and descriptors of other items, limits, latencies or hosts, and says
-how wrong it is about what was measured.
+how wrong it is about what was measured. KEY=VALUE,… are:
+
+  limit=64         items at once of a host; writers=N, queue=N: staged
+  strategy=S       sequential, unbounded, or joined, with limit; default bounded
+  items=1e6        of all hosts together (default as many as were measured at most)
+  hosts=40         that share them (default 1), each with a pool=N of connections
+  upstream.p50, upstream.p99, database.p50=80ms
+                   of a fetch and of a write, at the lowest limit
+  rate=200         requests a second that the upstream allows (default its own)
+  capacity=50      requests that the upstream serves at once
 
 Each trial runs in a fresh process and is stored as it ends.
 

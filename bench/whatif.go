@@ -63,6 +63,9 @@ func (w *whatIfFlags) run(names []string, flags *pflag.FlagSet, root, format str
 	if err != nil {
 		return exitUsage, err
 	}
+	if spec.Limit == 0 && spec.Strategy == "" {
+		return exitUsage, fmt.Errorf("--what-if %s: its limit is missing; allowed: with limit=N, strategy=sequential or strategy=unbounded", w.spec)
+	}
 	stored, err := openRun(root, w.from)
 	if err != nil && root != defaultRoot {
 		var err2 error

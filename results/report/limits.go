@@ -165,11 +165,14 @@ func (p *limitPrinter) simulation() {
 			if !worst.Within() {
 				word = "beyond"
 			}
-			p.hang("what if", "a simulation predicts the limits that were tried with errors of at most %s of the makespan and %s of the p99, %s what is aimed at (%s and %s)",
+			p.hang("what if", "a simulation, fed with them, predicts the limits that were tried with errors of at most %s of the makespan and %s of the p99, %s what is aimed at (%s and %s)",
 				percent(math.Abs(worst.Makespan)), percent(math.Abs(worst.P99)), word, percent(whatif.TargetMakespan), percent(whatif.TargetP99))
 		}
 		if left := s.Validated.LeftOut; left != nil {
-			p.hang("", "of a limit that it does not know: %s and %s", percent(math.Abs(left.Makespan)), percent(math.Abs(left.P99)))
+			p.hang("", "of a limit between those that it knows: %s and %s", percent(math.Abs(left.Makespan)), percent(math.Abs(left.P99)))
+		}
+		if beyond := s.Validated.Extrapolated; beyond != nil {
+			p.hang("", "of one beyond them: %s and %s", percent(math.Abs(beyond.Makespan)), percent(math.Abs(beyond.P99)))
 		}
 		p.hang("", "compared at limits of %d to %d; ask it: floodgate plan --what-if items=1e6,limit=%d,hosts=4 --from %s", s.Range.LeastLimit, s.Range.MostLimit, s.Range.MostLimit, p.plan.ID)
 	}

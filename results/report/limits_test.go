@@ -99,7 +99,7 @@ func plans(t *testing.T) map[string]*capacity.Limits {
 		l.Conclude()
 	}
 	passed.Simulation = &capacity.Simulation{
-		Validated: &whatif.Validation{InSample: &whatif.Errors{Makespan: -0.018, P99: 0.033}, LeftOut: &whatif.Errors{Makespan: 0.101, P99: -0.068}},
+		Validated: &whatif.Validation{InSample: &whatif.Errors{Makespan: -0.018, P99: 0.033}, LeftOut: &whatif.Errors{Makespan: 0.101, P99: -0.068}, Extrapolated: &whatif.Errors{Makespan: -0.088, P99: -0.237}},
 		Range:     &whatif.Range{LeastLimit: 1, MostLimit: 64, LeastItems: 400, MostItems: 400, Strategies: []string{"bounded"}},
 	}
 	rising.Simulation = &capacity.Simulation{Why: "no trial has times of its stages"}

@@ -76,6 +76,9 @@ func (p *whatIfPrinter) prediction() {
 		each = fmt.Sprintf(" on each of %s hosts", count(a.Hosts))
 	}
 	p.row("pipeline", "%s%s, %s", a.Strategy, each, plural(a.Items, "item", "items"))
+	if a.Exhausts {
+		p.row("", "%s", p.paint(fmt.Sprintf("too many open files: a host needs %s descriptors and may open %s; what follows is as if it had them", count(a.Descriptors), count(a.NoFile)), bad))
+	}
 	p.row("fed with", "a fetch of %s (p99 %s) and a write of %s in the median", duration(a.FetchP50), duration(a.FetchP99), duration(a.WriteP50))
 	p.line("")
 	spread := ""
@@ -155,6 +158,9 @@ func (p *whatIfPrinter) checkGrid() (*grid, string) {
 func (p *whatIfPrinter) worsts() {
 	p.worst("known", p.a.Validation.InSample)
 	p.worst("left out", p.a.Validation.LeftOut)
+	if beyond := p.a.Validation.Extrapolated; beyond != nil {
+		p.worst("beyond *", beyond)
+	}
 }
 
 // worst compares the greatest errors with the targets.

@@ -55,7 +55,7 @@ func FromPlan(run *results.Run) ([]Point, error) {
 		if err != nil {
 			return fail(err)
 		}
-		p.Setting, p.NoFile = c.setting, sc.SUT.NoFile
+		p.Setting, p.NoFile, p.Rate = c.setting, sc.SUT.NoFile, rateOf(&sc)
 		points = append(points, p)
 	}
 	if len(points) == 0 {

@@ -31,6 +31,8 @@ type Point struct {
 	Baseline, Peak int
 	// Failed is the share of items that failed.
 	Failed float64
+	// Rate is how many requests a second the upstream allowed; 0: any number.
+	Rate float64
 
 	service
 }
@@ -65,7 +67,7 @@ func FromRun(x *summary.Index) ([]Point, error) {
 			if err != nil {
 				return fail(err)
 			}
-			p.Setting, p.NoFile = setting(l.Name), l.Scenario.SUT.NoFile
+			p.Setting, p.NoFile, p.Rate = setting(l.Name), l.Scenario.SUT.NoFile, rateOf(l.Scenario)
 			points = append(points, p)
 		}
 	}
@@ -73,6 +75,14 @@ func FromRun(x *summary.Index) ([]Point, error) {
 		return fail(errNothing)
 	}
 	return points, nil
+}
+
+// rateOf is how many requests a second the upstream of a scenario allows; 0: any number.
+func rateOf(s *scenarios.Scenario) float64 {
+	if s.Upstream.Rate == nil {
+		return 0
+	}
+	return s.Upstream.Rate.PerSecond
 }
 
 // setting is the name of a level without its items.

@@ -27,6 +27,8 @@ type Answer struct {
 	Descriptors    int `json:"descriptors_host"`
 	AllDescriptors int `json:"descriptors"`
 	NoFile         int `json:"nofile,omitempty"`
+	// Exhausts says that a host needs more than it may open.
+	Exhausts bool `json:"exhausts,omitempty"`
 	// BusyAs is the limit at which a measured pipeline kept the database as
 	// busy; Beyond says that none did, and BusyAs is the highest then.
 	BusyAs float64 `json:"busy_as_limit"`
@@ -94,8 +96,8 @@ func (s *Sweep) Predict(spec Spec) (*Answer, error) {
 		return nil, err
 	}
 	m := Model{
-		Items: cmp.Or(spec.Items, s.idle().Items), Hosts: max(spec.Hosts, 1), Strategy: strategy,
-		Capacity: spec.Capacity, Rate: spec.Rate,
+		Items: cmp.Or(spec.Items, s.Range().MostItems), Hosts: max(spec.Hosts, 1), Strategy: strategy,
+		Capacity: spec.Capacity, Rate: cmp.Or(spec.Rate, s.idle().Rate),
 	}
 	v := scenarios.Variant{Strategy: string(strategy.Kind), Limit: strategy.Limit, Writers: strategy.Writers, Queue: strategy.Queue}
 	m.Conns, m.Pool = v.MaxConns()
@@ -118,8 +120,8 @@ func (s *Sweep) Predict(spec Spec) (*Answer, error) {
 		return nil, fmt.Errorf("predict %s: %w", spec, err)
 	}
 	a.descriptors(m, s.idle().Baseline)
-	a.outside(spec, strategy.Limit)
-	a.caveats(spec, s.staged, s.Notes)
+	a.outside(spec, strategy.Limit, s.idle().Rate)
+	a.caveats(spec, m.Rate, s.staged, s.Notes)
 	return a, nil
 }
 
@@ -132,8 +134,8 @@ func (a *Answer) descriptors(m Model, baseline int) {
 	a.AllDescriptors = a.Descriptors * m.Hosts
 }
 
-// outside says what was not measured.
-func (a *Answer) outside(spec Spec, limit int) {
+// outside says what was not measured; rate is that of the upstream that was.
+func (a *Answer) outside(spec Spec, limit int, rate float64) {
 	add := func(format string, args ...any) { a.Outside = append(a.Outside, fmt.Sprintf(format, args...)) }
 	r := a.Range
 	if limit > 0 && (limit < r.LeastLimit || limit > r.MostLimit) {
@@ -163,8 +165,12 @@ func (a *Answer) outside(spec Spec, limit int) {
 	changed("upstream.p50", spec.UpstreamP50, r.FetchP50)
 	changed("upstream.p99", spec.UpstreamP99, r.FetchP99)
 	changed("database.p50", spec.DatabaseP50, r.WriteP50)
-	if spec.Rate > 0 {
-		add("rate %v/s: the upstream that was measured had no other than its own", spec.Rate)
+	switch {
+	case spec.Rate == rate:
+	case rate > 0 && spec.Rate > 0:
+		add("rate %v/s: the upstream that was measured allows %v/s", spec.Rate, rate)
+	case spec.Rate > 0:
+		add("rate %v/s: the upstream that was measured allows any", spec.Rate)
 	}
 	if spec.Capacity > 0 {
 		add("capacity %d: the upstream that was measured had no other than its own", spec.Capacity)
@@ -180,13 +186,14 @@ func (s Spec) kind() string {
 }
 
 // caveats say what else is to be known; staged says that the calibration is by such variants.
-func (a *Answer) caveats(spec Spec, staged bool, notes []string) {
+func (a *Answer) caveats(spec Spec, rate float64, staged bool, notes []string) {
 	add := func(text string) { a.Caveats = append(a.Caveats, text) }
 	if a.NoFile > 0 && a.Descriptors > a.NoFile {
 		add(fmt.Sprintf("a host needs %d descriptors and may open %d: it would fail with \"too many open files\", which the prediction leaves out", a.Descriptors, a.NoFile))
+		a.Exhausts = true
 	}
-	if spec.Rate > 0 {
-		add("requests above the rate wait here; an upstream that answers 429 makes them fail")
+	if rate > 0 {
+		add(fmt.Sprintf("requests above the upstream's %v/s wait here; an upstream that answers 429 makes them fail", rate))
 	}
 	if a.Hosts > 1 {
 		add("what the hosts' own processors add is taken for the database's: hosts of their own may do better")

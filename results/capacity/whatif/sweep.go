@@ -42,6 +42,9 @@ func NewSweep(points []Point) (*Sweep, error) {
 			s.note("%s at %s is left out: the settings differ, and %s comes first", p.Variant.Name, cmp.Or(p.Setting, "none"), cmp.Or(points[0].Setting, "none"))
 			continue
 		}
+		if p.Failed > maxFailed {
+			s.note("%s with %d items was measured and is left out: %.3g %% of them failed", p.Variant.Name, p.Items, 100*p.Failed)
+		}
 		s.all = append(s.all, p)
 	}
 	if err := s.choose(); err != nil {

@@ -320,6 +320,28 @@ func TestWhatIf(t *testing.T) {
 	})
 }
 
+// What the upstream allowed when it was measured it allows in a prediction, and
+// what failed there is said to be left out.
+func TestTheUpstreamsOwnRate(t *testing.T) {
+	all := measuredPoints(t)
+	for i := range all {
+		all[i].Rate = 100
+	}
+	all[6].Failed = 0.4 // bounded-64
+	s := sweepOf(t, all)
+	a := predict(t, s, "limit=64")
+	if math.Abs(a.Throughput-100) > 5 {
+		t.Errorf("%v a second of 100", a.Throughput)
+	}
+	if caveats := strings.Join(a.Caveats, "\n"); !strings.Contains(caveats, "above the upstream's 100/s wait here") || !strings.Contains(caveats, "bounded-64 with 1000 items was measured and is left out: 40 % of them failed") {
+		t.Errorf("caveats %q", a.Caveats)
+	}
+	faster := predict(t, s, "limit=16,rate=1000")
+	if outside := strings.Join(faster.Outside, "\n"); faster.Throughput < 200 || !strings.Contains(outside, "rate 1000/s: the upstream that was measured allows 100/s") {
+		t.Errorf("%v a second, outside %q", faster.Throughput, faster.Outside)
+	}
+}
+
 func fetchMean(a *whatif.Answer) time.Duration {
 	for _, s := range a.Stages {
 		if s.Stage == "fetch" {

@@ -48,10 +48,11 @@ type Check struct {
 // Validation is the model against every point that was measured.
 type Validation struct {
 	Checks []Check `json:"checks"`
-	// InSample and LeftOut are the greatest of each, by absolute value; those
-	// left out without what is extrapolated. Nil: there is none.
-	InSample *Errors `json:"worst_in_sample,omitempty"`
-	LeftOut  *Errors `json:"worst_left_out,omitempty"`
+	// InSample and LeftOut are the greatest of each, by absolute value; of those
+	// left out Extrapolated has what lies beyond the others. Nil: there is none.
+	InSample     *Errors `json:"worst_in_sample,omitempty"`
+	LeftOut      *Errors `json:"worst_left_out,omitempty"`
+	Extrapolated *Errors `json:"worst_extrapolated,omitempty"`
 }
 
 // Validate predicts every point that was measured: with all that is known of
@@ -109,7 +110,9 @@ func (v *Validation) sum() {
 	}
 	for _, c := range v.Checks {
 		worst(&v.InSample, c.InSample)
-		if !c.Extrapolated {
+		if c.Extrapolated {
+			worst(&v.Extrapolated, c.LeftOut)
+		} else {
 			worst(&v.LeftOut, c.LeftOut)
 		}
 	}
