@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	"floodgate/results"
@@ -27,6 +28,25 @@ func openRun(root, name string) (*results.Run, error) {
 		return nil, fmt.Errorf("no run at %s: allowed are its folder, its %s, and a run's ID without a path", name, results.FileName)
 	}
 	return run, err
+}
+
+// openEither opens a run or plan that is below one of the roots; where it is
+// in none, the error has what is wrong with each, once.
+func openEither(name string, roots ...string) (*results.Run, error) {
+	var errs []error
+	for i, root := range roots {
+		if slices.Contains(roots[:i], root) {
+			continue
+		}
+		run, err := openRun(root, name)
+		if err == nil {
+			return run, nil
+		}
+		if !slices.ContainsFunc(errs, func(e error) bool { return e.Error() == err.Error() }) {
+			errs = append(errs, err)
+		}
+	}
+	return nil, errors.Join(errs...)
 }
 
 // hasRun says whether a run's file or folder is at path.

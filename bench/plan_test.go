@@ -159,7 +159,7 @@ func TestPlanOfRatesByLimit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(scenario, bytes.Replace(text, []byte("p99: 100ms"), []byte("p99: 500ms, errors: 99%"), 1), 0o600); err != nil {
+	if err := os.WriteFile(scenario, bytes.Replace(text, []byte("p99: 100ms"), []byte("p99: 1s, errors: 99%"), 1), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var stdout, again, page, stderr bytes.Buffer
@@ -178,7 +178,7 @@ func TestPlanOfRatesByLimit(t *testing.T) {
 		t.Errorf("printed again with exit code %d, %s\n%s", code, &stderr, &again)
 	}
 	run(t.Context(), []string{"report", runs[0].ID, "--out", root, "--format", "html"}, &page, &stderr)
-	for _, want := range []string{"Highest rate by limit", "--limits 2,4"} {
+	for _, want := range []string{"Highest rate by limit", "--limits 4,2"} {
 		if !strings.Contains(page.String(), want) {
 			t.Errorf("no %q in the page", want)
 		}

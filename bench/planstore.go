@@ -73,37 +73,64 @@ func storePlan(path, id string, plan any) error {
 	return nil
 }
 
-// printStoredPlan prints the plan whose trials are in a folder, with its exit code.
-func printStoredPlan(w io.Writer, trials *results.Run, format string) error {
+// errCutOff says that a plan has fewer trials than it was made of.
+var errCutOff = errors.New("something was cut off there")
+
+// foundIn reads what was found by the plan whose trials are in a folder: one of
+// limits or one of rates. It must be of these trials, and of no others.
+func foundIn(trials *results.Run) (limits *capacity.Limits, rates *capacity.Plan, err error) {
 	path := filepath.Join(filepath.Dir(trials.Path), planFile)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return exit(exitUsage, fmt.Errorf("plan %s was ended before anything was found", trials.Header.ID))
+		why := "it was ended before anything was found"
+		if len(trials.Trials) > 0 {
+			why = fmt.Sprintf("%s is not there; its trials are, for plan --what-if", path)
+		}
+		return nil, nil, fmt.Errorf("plan %s: %s", trials.Header.ID, why)
 	}
 	if err != nil {
-		return exit(exitUsage, err)
+		return nil, nil, err
 	}
-	fail := func(err error) error { return exit(exitUsage, fmt.Errorf("read %s: %w", path, err)) }
-	var of struct{ Kind string }
+	fail := func(err error) (*capacity.Limits, *capacity.Plan, error) {
+		return nil, nil, fmt.Errorf("read %s: %w", path, err)
+	}
+	var of struct{ Kind, ID string }
 	if err := json.Unmarshal(text, &of); err != nil {
-		return fail(err)
+		return fail(fmt.Errorf("%w: the file is not whole; its trials are, for plan --what-if", err))
+	}
+	if of.ID != trials.Header.ID {
+		return fail(fmt.Errorf("it is of plan %q; allowed: %q, whose trials are beside it", of.ID, trials.Header.ID))
 	}
 	if of.Kind == capacity.KindLimits {
-		plan, err := capacity.ReadLimits(text)
-		if err != nil {
+		if limits, err = capacity.ReadLimits(text); err != nil {
 			return fail(err)
 		}
-		if err := printLimits(w, plan, format); err != nil {
-			return err
+		if n := limits.Trials(); n > len(trials.Trials) {
+			return fail(fmt.Errorf("it is of %d trials, and %s has %d: %w", n, trials.Path, len(trials.Trials), errCutOff))
 		}
-		return exit(plan.Exit, nil)
+		return limits, nil, nil
 	}
-	var plan capacity.Plan
-	if err := json.Unmarshal(text, &plan); err != nil {
+	rates = new(capacity.Plan)
+	if err := json.Unmarshal(text, rates); err != nil {
 		return fail(err)
 	}
-	if err := printPlan(w, &plan, format); err != nil {
+	return nil, rates, nil
+}
+
+// printStoredPlan prints the plan whose trials are in a folder, with its exit code.
+func printStoredPlan(w io.Writer, trials *results.Run, format string) error {
+	limits, rates, err := foundIn(trials)
+	switch {
+	case err != nil:
+		return exit(exitUsage, err)
+	case limits != nil:
+		if err := printLimits(w, limits, format); err != nil {
+			return err
+		}
+		return exit(limits.Exit, nil)
+	}
+	if err := printPlan(w, rates, format); err != nil {
 		return err
 	}
-	return exit(plan.Exit, nil)
+	return exit(rates.Exit, nil)
 }

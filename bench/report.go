@@ -32,9 +32,9 @@ func newReport(stdout io.Writer) *cobra.Command {
 		Use:   "report [RUN]",
 		Short: "Print a stored run again, also for CI servers; without RUN: list the stored runs",
 		Long: `Prints a stored run, named by its ID, by a begin of it that no other run has, or
-by its folder. The verdict is a function of the stored run alone: it is the one
-that was printed when it ran, and so is the exit code. A run that is not finished
-is inconclusive, unless a claim has failed already.
+by its folder; a plan, in results/plans, as well. The verdict is a function of the
+stored run alone: it is the one that was printed when it ran, and so is the exit
+code. A run that is not finished is inconclusive, unless a claim has failed already.
 
   text      the table and the judged claims
   html      a page with pictures, in one file that loads nothing
@@ -76,7 +76,11 @@ Without RUN it lists the stored runs, newest first, as text or json.`,
 			if v != nil {
 				return reportGate(cmd, stdout, v, gateOutput{format, github}, output)
 			}
-			stored, err := openRun(root, args[0])
+			roots := []string{root}
+			if !cmd.Flags().Changed("out") {
+				roots = append(roots, defaultPlans)
+			}
+			stored, err := openEither(args[0], roots...)
 			if err != nil {
 				return exit(exitUsage, err)
 			}

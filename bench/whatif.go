@@ -66,15 +66,7 @@ func (w *whatIfFlags) run(names []string, flags *pflag.FlagSet, root, format str
 	if spec.Limit == 0 && spec.Strategy == "" {
 		return exitUsage, fmt.Errorf("--what-if %s: its limit is missing; allowed: with limit=N, strategy=sequential or strategy=unbounded", w.spec)
 	}
-	stored, err := openRun(root, w.from)
-	if err != nil && root != defaultRoot {
-		var err2 error
-		if stored, err2 = openRun(defaultRoot, w.from); err2 == nil {
-			err = nil
-		} else {
-			err = errors.Join(err, err2)
-		}
-	}
+	stored, err := openEither(w.from, root, defaultRoot)
 	if err != nil {
 		return exitUsage, err
 	}
@@ -109,6 +101,9 @@ func printWhatIf(w io.Writer, answer *whatif.Answer, format string) error {
 
 func pointsOf(stored *results.Run) ([]whatif.Point, error) {
 	if stored.Header.Plan {
+		if _, _, err := foundIn(stored); errors.Is(err, errCutOff) { // else what was found is not needed
+			return nil, err
+		}
 		return whatif.FromPlan(stored)
 	}
 	index, err := summary.NewIndex(stored)

@@ -55,6 +55,18 @@ type Limits struct {
 	Exit    int      `json:"exit_code"`
 }
 
+// Trials is how many it was made of, those without a result included.
+func (l *Limits) Trials() int {
+	n := 0
+	for _, p := range l.Points {
+		n += len(p.Runs) + p.Lost
+	}
+	if l.Adaptive != nil {
+		n += len(l.Adaptive.Runs)
+	}
+	return n
+}
+
 // Finished says that the sweep came to its end.
 func (l *Limits) Finished() bool { return !l.Interrupted && l.Unmeasured == "" }
 
