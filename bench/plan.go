@@ -18,6 +18,7 @@ import (
 	"floodgate/bench/sweep"
 	"floodgate/results"
 	"floodgate/results/capacity"
+	"floodgate/results/noise"
 	"floodgate/results/report"
 	"floodgate/scenarios"
 )
@@ -263,6 +264,9 @@ func (o planOptions) execute(ctx context.Context, s *scenarios.Scenario, search 
 		},
 	})
 	plan.Found(found, s, failed != nil)
+	if run, err := results.Open(p.store.Dir()); err == nil {
+		plan.Noise = noise.OfMachine(run)
+	}
 	if ctx.Err() != nil {
 		failed = fmt.Errorf("%w: %w; what was found until then is stored in %s", experiment.ErrInterrupted, context.Cause(ctx), p.store.Dir())
 	}

@@ -13,6 +13,7 @@ import (
 	"floodgate/bench/watch"
 	"floodgate/results"
 	"floodgate/results/capacity"
+	"floodgate/results/noise"
 	"floodgate/scenarios"
 )
 
@@ -81,8 +82,11 @@ func (o planOptions) executeLimits(ctx context.Context, s *scenarios.Scenario, b
 		plan.Unmeasured = failed.Error()
 	}
 	plan.Conclude()
-	if run, err := results.Open(p.store.Dir()); err == nil && plan.Finished() && len(run.Trials) > 0 {
-		plan.Simulation = capacity.Simulated(run)
+	if run, err := results.Open(p.store.Dir()); err == nil && len(run.Trials) > 0 {
+		plan.Noise = noise.OfMachine(run)
+		if plan.Finished() {
+			plan.Simulation = capacity.Simulated(run)
+		}
 	}
 	failed = errors.Join(failed, p.env.Close(), storePlan(path, plan.ID, plan), printLimits(o.stdout, plan, o.format))
 	if failed != nil {

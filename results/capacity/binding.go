@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"floodgate/results/noise"
 )
 
 // binding is what keeps more from being done than at the limit of the point at
@@ -99,7 +101,12 @@ func (l *Limits) slowerBinds(first, last LimitPoint) (Blame, bool) {
 		most = now - before
 		blame = Blame{of.resource, fmt.Sprintf("%s took %s in the mean at %d, %s at %d", of.what, short(now), last.Limit, short(before), first.Limit)}
 	}
-	if busy, all := (Machine{Busy: last.Busy}).whole(); all && most > 0 {
+	busy, all := Machine{Busy: last.Busy}.whole()
+	switch {
+	case !all || most == 0:
+	case last.Others > noise.OthersNote: // the cores were not ours
+		blame.Says += fmt.Sprintf("; at %d other programs used %s of the machine's cores", last.Limit, share(last.Others))
+	default:
 		blame.Resource, blame.Says = CPU, fmt.Sprintf("at %d %s; %s", last.Limit, busy, blame.Says)
 	}
 	return blame, most > 0

@@ -35,8 +35,15 @@ func NewLimitPoint(limit int, strategy string, trials []results.Trial) (LimitPoi
 		ok = append(ok, t)
 	}
 	slices.SortFunc(ok, func(a, b results.Trial) int { return cmp.Compare(a.Block, b.Block) })
+	var others []float64
 	for _, t := range ok {
 		p.add(t, strategy)
+		if t.Machine != nil && t.Machine.Others != nil {
+			others = append(others, *t.Machine.Others)
+		}
+	}
+	if len(others) > 0 {
+		p.Others = stats.Median(others)
 	}
 	if len(ok) == 0 {
 		return p, nil

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"floodgate/results"
+	"floodgate/results/noise"
 	"floodgate/results/stats"
 	"floodgate/scenarios"
 )
@@ -48,6 +49,8 @@ type Limits struct {
 	// not go on. Both empty: it came to its end.
 	Interrupted bool   `json:"interrupted,omitempty"`
 	Unmeasured  string `json:"unmeasured,omitempty"`
+	// Noise is what disturbed the machine meanwhile.
+	Noise []noise.Finding `json:"noise,omitempty"`
 	// Records is the file of the trials' records.
 	Records string `json:"records,omitempty"`
 	// Command of floodgate that plans so again, a word each; empty: unknown.
@@ -123,6 +126,8 @@ type LimitPoint struct {
 	// cores of the machine that was in use, by the median of the trials; 0: unknown.
 	CPU  float64 `json:"cpu_cores"`
 	Busy float64 `json:"machine_busy,omitempty"`
+	// Others is the share of all cores that programs used which are not ours.
+	Others float64 `json:"machine_others,omitempty"`
 	// Stages of all trials together: queue, fetch, handoff, pool_wait, write, item.
 	Stages map[string]results.Histogram `json:"stages,omitempty"`
 	// Unfit says which terms it breaks; empty: none.

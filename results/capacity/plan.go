@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"floodgate/results"
+	"floodgate/results/noise"
 	"floodgate/scenarios"
 )
 
@@ -36,6 +37,8 @@ type Plan struct {
 	Limit *RateLimit `json:"limit,omitempty"`
 	// Thresholds are those of the scenario about a highest rate.
 	Thresholds []Threshold `json:"thresholds,omitempty"`
+	// Noise is what disturbed the machine meanwhile.
+	Noise []noise.Finding `json:"noise,omitempty"`
 	// Records is the folder of the trials' records.
 	Records string `json:"records,omitempty"`
 	// Command of floodgate that plans so again, a word each; empty: unknown.

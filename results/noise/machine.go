@@ -14,9 +14,11 @@ const (
 	// lossBound: at 10 % a trial that keeps every core busy takes 11 % longer,
 	// more than an interval of pairs is commonly wide.
 	lossBound = 0.10
-	// othersNote is what "floodgate doctor" warns of before a run.
-	othersNote = 0.15
 )
+
+// OthersNote is the share of the cores' time that other programs may use before
+// it is worth a word; "floodgate doctor" warns of as much before a run.
+const OthersNote = 0.15
 
 const (
 	helpsSteal    = "a machine that is not shared, or another hour"
@@ -98,7 +100,14 @@ func Losses(variant, level string, trials []*results.Trial, cores int) (findings
 	return findings, atWorst
 }
 
-// ofMachine says what the machine did in the trials that were measured.
+// OfMachine says what the machine did in the trials of a run or plan that were
+// measured.
+func OfMachine(run *results.Run) []Finding {
+	_, findings := ofMachine(run)
+	return findings
+}
+
+// ofMachine is that, and how many trials have a record of it.
 func ofMachine(run *results.Run) (watched int, findings []Finding) {
 	var trials []*results.Trial
 	var first *results.Trial
@@ -129,7 +138,7 @@ func ofMachine(run *results.Run) (watched int, findings []Finding) {
 		findings = append(findings, Finding{Kind: KindLoad, Severity: Note, Helps: helpsLoad,
 			Says: fmt.Sprintf("the load average was %.1f on %d cores when the run began", *first.Machine.Load, cores)})
 	}
-	if share, n := others(trials); share > othersNote {
+	if share, n := others(trials); share > OthersNote {
 		findings = append(findings, Finding{Kind: KindLoad, Severity: Note, Helps: helpsLoad,
 			Says: fmt.Sprintf("other programs used %.0f %% of the cores' time in %d trials", 100*share, n)})
 	}

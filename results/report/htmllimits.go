@@ -46,6 +46,9 @@ func LimitsHTML(w io.Writer, plan *capacity.Limits) error {
 	p.config()
 	pg.Text = p.out.String()
 	pg.Facts = planFacts(plan.Environment, plan.Machine, plan.Started, plan.Records)
+	for _, text := range disturbances(plan.Noise) {
+		pg.Notes = append(pg.Notes, "noise, "+text)
+	}
 	pg.Reproduce = planAgain(plan.Command, plan.Scenario)
 	var text strings.Builder
 	if err := LimitsJSON(&text, plan); err != nil {

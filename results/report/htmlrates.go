@@ -42,6 +42,9 @@ func RatesHTML(w io.Writer, plan *capacity.Plan) error {
 		{"level", cmp.Or(plan.Level, none)},
 	}
 	pg.Facts = append(pg.Facts, planFacts(plan.Environment, plan.Machine, plan.Started, plan.Records)...)
+	for _, text := range disturbances(plan.Noise) {
+		pg.Notes = append(pg.Notes, "noise, "+text)
+	}
 	pg.Reproduce = planAgain(plan.Command, plan.Scenario)
 	var text strings.Builder
 	if err := RatesJSON(&text, plan); err != nil {

@@ -230,6 +230,9 @@ func (p *limitPrinter) end() {
 	p.line("")
 	p.hang("environment", "%s: %s, %s", env.Kind, env.Database, env.Upstream)
 	p.hang("machine", "%s, %s, %s", m.CPU, plural(m.Cores, "core", "cores"), gibibytes(m.Memory))
+	for _, text := range disturbances(p.plan.Noise) {
+		p.hang("noise", "%s", text)
+	}
 	if p.plan.Records != "" {
 		p.hang("records", "%s", p.plan.Records)
 	}

@@ -26,6 +26,15 @@ func (p *printer) noiseNotes() []string {
 	return all
 }
 
+// disturbances are the findings about a plan's machine, a line each.
+func disturbances(found []noise.Finding) []string {
+	var all []string
+	for _, f := range found {
+		all = append(all, f.Kind+": "+f.Says+"; helps: "+f.Helps)
+	}
+	return all
+}
+
 // noise writes what disturbed the run, and what would help, where anything did.
 func (p *printer) noise() {
 	found := slices.Clone(p.v.Noise.Findings)

@@ -247,6 +247,9 @@ func (p *ratePrinter) end() {
 	p.line("")
 	p.hanging(fmt.Sprintf("environment  %s: %s, %s", env.Kind, env.Database, env.Upstream))
 	p.hanging(fmt.Sprintf("machine      %s, %s, %s", m.CPU, plural(m.Cores, "core", "cores"), gibibytes(m.Memory)))
+	for _, text := range disturbances(p.plan.Noise) {
+		p.hanging("noise        " + text)
+	}
 	p.hanging(fmt.Sprintf("cannot tell  where the mock upstream was too slow, or the generator began more than 1 %% of the reports %s late", duration(p.plan.LagBound)))
 	if p.plan.Records != "" {
 		p.hanging("records      " + p.plan.Records)
