@@ -58,7 +58,7 @@ func newPlan(stdout, stderr io.Writer) *cobra.Command {
 of items at once, in blocks of random order, until throughput falls or rises no
 more, then some limits around the knee, and the adaptive strategy beside. It
 recommends the smallest limit that was tried whose throughput reaches 95 % of
-the highest, with at most 70 % of the descriptors open and 1 % of the items
+the highest by its interval, with at most 70 % of the descriptors open and 1 % of the items
 failed, says what keeps more from being done, and prints settings to paste.
 Nothing is extrapolated beyond the limits that were tried.
 

@@ -231,7 +231,7 @@ func (s *Scenario) impossible() []problem {
 		say("items.count", "missing; allowed: %s, here or as items in every entry of levels", ruleFor("Items", "count").span)
 	case s.Items.Kind == "date-ranges" && n > maxWeeks:
 		say("items.count", "%d is too large for date-ranges; allowed: 1 to %d", n, maxWeeks)
-	case s.Items.Batches > n:
+	case n > 0 && s.Items.Batches > n:
 		say("items.batches", "%d is more than there are items, %d; allowed: 1 to %d", s.Items.Batches, n, n)
 	}
 	if err := s.Upstream.Validate(); err != nil {

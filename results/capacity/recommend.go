@@ -95,7 +95,7 @@ func (l *Limits) Gap() (low, high int, ok bool) {
 func (l *Limits) breaks(p LimitPoint, best *LimitPoint) (why []string) {
 	say := func(format string, args ...any) { why = append(why, fmt.Sprintf(format, args...)) }
 	if p.Throughput == nil {
-		say("only %d trials could be measured, too few for an interval", len(p.Runs))
+		say("trials that could be measured: %d, too few for an interval", len(p.Runs))
 		return why
 	}
 	t := l.Terms

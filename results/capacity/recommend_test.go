@@ -221,6 +221,26 @@ func TestRefusalsAreNoThroughput(t *testing.T) {
 	}
 }
 
+// A machine that is full of others' work tells nothing about ours.
+func TestOthersWorkIsNotOurs(t *testing.T) {
+	for others, want := range map[float64]capacity.Resource{0.02: capacity.CPU, 0.6: capacity.Database} {
+		l := system{law: peaked, sigma: 0.01, slow: "write", change: func(_ int, t *results.Trial) {
+			t.Machine = &results.Conditions{Span: t.Makespan, Others: &others}
+		}}.sweep(t)
+		for i := range l.Points {
+			busy := map[int]float64{}
+			for _, r := range l.Points[i].Runs {
+				busy[r.Trial] = 0.99
+			}
+			l.Points[i].SetBusy(busy)
+		}
+		l.Conclude()
+		if b := l.Recommendation.Binding; b.Resource != want || strings.Contains(b.Says, "other programs used 60 %") != (others > 0.5) {
+			t.Errorf("others %v: %+v, want %s", others, b, want)
+		}
+	}
+}
+
 // The settings are those that were seen at the limit.
 func TestConfig(t *testing.T) {
 	l := system{law: peaked, sigma: 0.01, slow: "write"}.sweep(t)

@@ -13,6 +13,10 @@ const none = "—"
 
 // duration writes d with three significant digits: "24.1 ms", "1.53 s".
 func duration(d time.Duration) string {
+	const longest = 3 * time.Hour // in seconds
+	if d >= longest {
+		return digits(d.Hours()) + " h"
+	}
 	units := []struct {
 		size time.Duration
 		name string

@@ -24,9 +24,10 @@ func Runs(w io.Writer, runs []results.Listed, o Options) error {
 			continue
 		}
 		h, state := r.Header, p.paint("complete", good)
+		trials := fmt.Sprintf("%d/%d", r.Trials, h.Planned)
 		switch {
-		case h.Plan:
-			state = "plan"
+		case h.Plan: // of which nobody knows beforehand how many it takes
+			trials, state = count(r.Trials), "plan"
 		case !r.Complete:
 			state = p.paint("unfinished", doubt)
 		}
@@ -34,7 +35,7 @@ func Runs(w io.Writer, runs []results.Listed, o Options) error {
 		if h.Quick {
 			name += " (quick)"
 		}
-		g.add(r.ID, h.Started.UTC().Format(time.DateTime), name, h.Environment.Kind, fmt.Sprintf("%d/%d", r.Trials, h.Planned), state)
+		g.add(r.ID, h.Started.UTC().Format(time.DateTime), name, h.Environment.Kind, trials, state)
 	}
 	g.fit(p.width)
 	widths := g.widths()
