@@ -30,7 +30,7 @@ func TestDamagedPlans(t *testing.T) {
 		"whole":            {plan, trials, "", ""},
 		"half a plan":      {plan[:len(plan)/2], trials, "the file is not whole; its trials are, for plan --what-if", ""},
 		"no plan":          {"", trials, planFile + " is not there; its trials are, for plan --what-if", ""},
-		"empty plan":       {"{}", trials, `it is of plan ""; allowed: "20261123-092215.813-dd094f"`, ""},
+		"empty plan":       {"{}", trials, `it is of plan ""; allowed: "20261123-153028.524-24bb26"`, ""},
 		"half its trials":  {plan, half, "has 18: something was cut off there", "has 18: something was cut off there"},
 		"no trials at all": {"", lines[0], "it was ended before anything was found", "no trial has times of its stages"},
 	} {

@@ -190,11 +190,14 @@ type Recommendation struct {
 
 // Config are the settings that follow from the limit.
 type Config struct {
-	// MaxConnsPerHost of the HTTP client and MaxPoolSize of the MongoDB driver:
-	// as many as were seen open at once, at most the limit.
+	// MaxConnsPerHost of the HTTP client and MaxPoolSize of the MongoDB driver,
+	// as they were when the limit was measured.
 	MaxConnsPerHost int `json:"MaxConnsPerHost"`
 	MaxPoolSize     int `json:"maxPoolSize"`
-	// NoFile for ulimit -n: the peak that was measured is 70 % of it, rounded up to
-	// a multiple of 64.
+	// Open are the descriptors that may be open with these: those before the first
+	// client, both kinds of connections and the driver's own, or the peak that was
+	// measured; 0: not known.
+	Open int `json:"may_be_open,omitempty"`
+	// NoFile for ulimit -n: Open is 70 % of it at most, rounded up to a multiple of 64.
 	NoFile int `json:"ulimit_n"`
 }

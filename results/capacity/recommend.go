@@ -153,7 +153,7 @@ func (l *Limits) recommend(best *LimitPoint) {
 	if p.Peak != nil {
 		r.FreeDescriptors = l.Terms.MaxDescriptors - *p.Peak
 	}
-	r.Config = configOf(p)
+	r.Config = configOf(p, l.Strategy)
 	r.Waiting = waitingAt(p)
 	r.Notes = l.notes(p)
 }
@@ -191,15 +191,17 @@ func (l *Limits) Passed() bool {
 	})
 }
 
-// configOf are the settings that the peaks of a point ask for.
-func configOf(p LimitPoint) *Config {
+// configOf are the settings that a point was measured with: of bounded as many
+// connections of each kind as slots; of another strategy, whose writers are
+// fewer, as many to the database as were seen.
+func configOf(p LimitPoint, strategy string) *Config {
 	c := &Config{MaxConnsPerHost: p.Limit, MaxPoolSize: p.Limit}
-	if k := p.Kinds; k != nil {
-		c.MaxConnsPerHost = min(p.Limit, max(1, k.Upstream))
+	if k := p.Kinds; k != nil && strategy != "bounded" {
 		c.MaxPoolSize = min(p.Limit, max(1, k.Mongo-scenarios.MonitorConns))
 	}
 	if p.Peak != nil {
-		need := int(float64(*p.Peak)/DescriptorShare) + 1
+		c.Open = max(*p.Peak, p.Baseline+c.MaxConnsPerHost+c.MaxPoolSize+scenarios.MonitorConns)
+		need := int(float64(c.Open)/DescriptorShare) + 1
 		c.NoFile = (need + nofileStep - 1) / nofileStep * nofileStep
 	}
 	return c

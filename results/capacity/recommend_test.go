@@ -245,7 +245,7 @@ func TestOthersWorkIsNotOurs(t *testing.T) {
 func TestConfig(t *testing.T) {
 	l := system{law: peaked, sigma: 0.01, slow: "write"}.sweep(t)
 	l.Conclude()
-	want := &capacity.Config{MaxConnsPerHost: 64, MaxPoolSize: 64, NoFile: 256} // 138 open of 198
+	want := &capacity.Config{MaxConnsPerHost: 64, MaxPoolSize: 64, Open: 138, NoFile: 256} // 138 open of 198
 	if diff := cmp.Diff(want, l.Recommendation.Config); diff != "" {
 		t.Error(diff)
 	}

@@ -81,16 +81,10 @@ func (p *limitPrinter) config() {
 		return
 	}
 	c, g := r.Config, &grid{columns: make([]column, 2)}
-	seen := func(conns int) string {
-		if conns < r.Limit {
-			return "; more were never open at once"
-		}
-		return ""
-	}
-	g.add(fmt.Sprintf("maxPoolSize=%d", c.MaxPoolSize), "# in the MongoDB connection string"+seen(c.MaxPoolSize))
-	g.add(fmt.Sprintf("MaxConnsPerHost: %d,", c.MaxConnsPerHost), "// in Go's http.Transport; MaxIdleConnsPerHost as well"+seen(c.MaxConnsPerHost))
-	if peak := p.plan.Limit(r.Limit).Peak; peak != nil {
-		g.add(fmt.Sprintf("ulimit -n %d", c.NoFile), fmt.Sprintf("# at the peak %d were open, %.0f %% of it", *peak, 100*float64(*peak)/float64(c.NoFile)))
+	g.add(fmt.Sprintf("maxPoolSize=%d", c.MaxPoolSize), "# in the MongoDB connection string")
+	g.add(fmt.Sprintf("MaxConnsPerHost: %d,", c.MaxConnsPerHost), "// in Go's http.Transport; MaxIdleConnsPerHost as well")
+	if open := c.Open; open > 0 {
+		g.add(fmt.Sprintf("ulimit -n %d", c.NoFile), fmt.Sprintf("# with these %d may be open, %.0f %% of it", open, 100*float64(open)/float64(c.NoFile)))
 	}
 	p.line("")
 	for _, l := range g.lines() {
