@@ -181,8 +181,8 @@ func (p *rowsPlot) row(r Row, top float64) {
 	if p.narrow {
 		y = top + p.pitch - 14
 		text := shortened(r.Text, p.width/2)
-		p.text("name", "start", p.scale.from, top+14, shortened(r.Name, p.width-width(text)-p.scale.from-20))
-		p.text("name", "end", p.width-2, top+14, text)
+		p.text("name halo", "start", p.scale.from, top+14, shortened(r.Name, p.width-width(text)-p.scale.from-20))
+		p.text("name halo", "end", p.width-2, top+14, text)
 	} else {
 		p.text("name", "end", p.scale.from-10, y+4, shortened(r.Name, p.scale.from-10))
 		p.text("name", "start", p.scale.to+10, y+4, shortened(r.Text, p.width-p.scale.to-10))

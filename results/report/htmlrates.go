@@ -79,7 +79,8 @@ func planFacts(env results.Environment, m results.Fingerprint, started time.Time
 
 // ratePictures have the rates of a variant each, against their p99.
 func (p *ratePrinter) ratePictures() section {
-	s := section{ID: "rates", Title: "Rate and p99", Says: "What was tried, and how long 99 % of the reports took at most, since they were due. The highest rate that is sustained lies in the shaded range, from what held to what did not."}
+	s := section{ID: "rates", Title: "Rate and p99", Says: "What was tried, and how long 99 % of the reports took at most, since they were due. The highest rate that is sustained lies in the shaded range, from what held to what did not." +
+		fmt.Sprintf(" A rate comes for %s at first, and for %s to confirm it: one that held for the shorter time may fail over the longer.", seconds(p.plan.Window), seconds(p.plan.Confirm))}
 	drawn := &pictures{}
 	if c, ok := p.limitPicture(); ok {
 		drawn.add(&s.Figures, c, picture{Says: p.limitText(*p.plan.Limit)})
