@@ -84,6 +84,11 @@ func (e *MixedError) Error() string {
 // Compare compares b with a. Runs of different environments are a
 // [MixedError], unless o allows them.
 func Compare(a, b *results.Run, o Options) (*Comparison, error) {
+	for _, run := range []*results.Run{a, b} {
+		if run.Header.Plan {
+			return nil, fmt.Errorf("compare: %s is a plan; allowed: runs of a scenario", run.Header.ID)
+		}
+	}
 	mixed := mixture(a, b)
 	if len(mixed) > 0 && !o.AllowMixed {
 		return nil, &MixedError{mixed}

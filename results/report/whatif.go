@@ -99,7 +99,7 @@ func (p *whatIfPrinter) prediction() {
 		busy = "busier than it was ever measured"
 	}
 	if a.DatabaseBound > 0 {
-		busy += fmt.Sprintf("; at most about %s writes/s (estimated)", count(int(math.Round(a.DatabaseBound))))
+		busy += fmt.Sprintf("; at most about %s writes/s (estimated)", digits(a.DatabaseBound))
 	}
 	p.row("database", "%s", busy)
 }
