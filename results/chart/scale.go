@@ -69,16 +69,20 @@ func (s scale) shows(v float64) bool {
 func (s scale) pixel(v float64) float64 {
 	share := (v - s.low) / (s.high - s.low)
 	if s.log {
-		share = math.Log(v/s.low) / math.Log(s.high/s.low)
+		share = (math.Log(v) - math.Log(s.low)) / s.logs()
 	}
 	return s.from + min(max(share, 0), 1)*(s.to-s.from)
 }
+
+// logs is the logarithm of high by low, of which the ratio may be too large to be
+// a number.
+func (s scale) logs() float64 { return math.Log(s.high) - math.Log(s.low) }
 
 // value at a pixel.
 func (s scale) value(pixel float64) float64 {
 	share := (pixel - s.from) / (s.to - s.from)
 	if s.log {
-		return s.low * math.Pow(s.high/s.low, share)
+		return math.Exp(math.Log(s.low) + share*s.logs())
 	}
 	return s.low + share*(s.high-s.low)
 }
@@ -133,7 +137,7 @@ func (s *scale) logTicks(format func(float64) string, tight bool) {
 				continue
 			}
 			t := Tick{At: at}
-			if factor == "1" || math.Log10(s.high/s.low) <= 2.2 {
+			if factor == "1" || s.logs() <= 2.2*math.Ln10 {
 				t.Text = format(at)
 			}
 			all = append(all, t)

@@ -102,3 +102,17 @@ func TestContrast(t *testing.T) {
 		t.Errorf("black on white: %g", got)
 	}
 }
+
+// The ratio of the ends of an axis may be too large to be a number.
+func TestLogScaleOfEverything(t *testing.T) {
+	s := newScale(Axis{Log: true}, []float64{6e-132, 1, 1e148})
+	s.from, s.to = 0, 1000
+	last := math.Inf(-1)
+	for _, v := range []float64{s.low, 6e-132, 1, 1e148, s.high} {
+		at := s.pixel(v)
+		if !(at >= last && at >= 0 && at <= 1000) || math.Abs(math.Log10(s.value(at))-math.Log10(v)) > 1e-6 {
+			t.Errorf("%g lies at %g after %g, where %g is", v, at, last, s.value(at))
+		}
+		last = at
+	}
+}
