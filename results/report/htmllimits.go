@@ -85,7 +85,7 @@ func limitPictures(plan *capacity.Limits) section {
 		s.Says, s.None = "", "No limit was tried to its end."
 		return s
 	}
-	x := chart.Axis{Label: "limit, items at once", Log: true, Tight: true, Format: digitsOf}
+	x := chart.Axis{Label: "limit, items at once", Log: true, Tight: true, Format: digits}
 	through := chart.Series{Name: "measured", Color: 0}
 	few := chart.Series{Name: "single trials, too few", Color: 2, Loose: true}
 	slow, open := chart.Series{Name: "p99", Color: 1}, chart.Series{Name: "peak", Color: 3}
