@@ -152,3 +152,13 @@ interrupted.`,
 		newUpstream(stderr), newMongo(stderr), newDoctor(stdout, stderr), newPlan(stdout, stderr), newGate(stdout, stderr), newHistory(stdout))
 	return root
 }
+
+// worse orders exit codes by what they say of a run: what failed is worse
+// than what could not be measured, and that is worse than what was not decided.
+func worse(a, b int) int {
+	rank := map[int]int{exitHeld: 0, exitInconclusive: 1, exitUnmeasured: 2, exitFailed: 3}
+	if rank[b] > rank[a] {
+		return b
+	}
+	return a
+}

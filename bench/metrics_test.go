@@ -70,6 +70,17 @@ func figures(t *testing.T, url string) map[string]float64 {
 // While a service runs, the endpoint shows it; at the end of each trial its
 // counters are those of the records.
 func TestMetricsAgreeWithRecords(t *testing.T) {
+	for range 4 { // a trial that is run again counts twice, and no record says by how much
+		if agreeWithRecords(t) {
+			return
+		}
+	}
+	t.Error("the machine is too busy: in each of four runs a trial was run again")
+}
+
+// agreeWithRecords compares a run's counters with its records; false: a trial was run again.
+func agreeWithRecords(t *testing.T) bool {
+	t.Helper()
 	s, err := scenarios.Parse("watched.yaml", []byte(watchedScenario))
 	if err != nil {
 		t.Fatal(err)
@@ -116,16 +127,17 @@ func TestMetricsAgreeWithRecords(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if slices.ContainsFunc(run.Trials, func(r results.Trial) bool { return len(r.Discarded) > 0 }) {
+		return false
+	}
 	compareFigures(t, run, figures(t, server.URL()))
+	return true
 }
 
 func compareFigures(t *testing.T, run *results.Run, now map[string]float64) {
 	t.Helper()
 	want := map[string]float64{}
 	for _, r := range run.Trials {
-		if len(r.Discarded) > 0 {
-			t.Skip("the machine is too busy: a trial was run again, which counts twice")
-		}
 		by := fmt.Sprintf(`level="%s", %%sscenario="watched", %%svariant="%s"}`, r.LevelName, r.Variant)
 		add := func(name, before, after string, n int) {
 			want["floodgate_"+name+"{"+fmt.Sprintf(by, before, after)] += float64(n)

@@ -100,9 +100,10 @@ func TestPlanInterrupted(t *testing.T) {
 	}
 }
 
-// The highest rate that may be tried is no capacity: the plan says "at least".
-func TestPlanThatExhaustsNothing(t *testing.T) {
-	scenario, root := planFolder(t)
+// easyPlan is a plan's folder with a service that keeps its slo on any machine.
+func easyPlan(t *testing.T) (scenario, root string) {
+	t.Helper()
+	scenario, root = planFolder(t)
 	text, err := os.ReadFile(scenario)
 	if err != nil {
 		t.Fatal(err)
@@ -110,6 +111,12 @@ func TestPlanThatExhaustsNothing(t *testing.T) {
 	if err := os.WriteFile(scenario, bytes.Replace(text, []byte("p99: 100ms"), []byte("p99: 1s, errors: 99%"), 1), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	return scenario, root
+}
+
+// The highest rate that may be tried is no capacity: the plan says "at least".
+func TestPlanThatExhaustsNothing(t *testing.T) {
+	scenario, root := easyPlan(t)
 	var seen []string
 	for range 3 { // where the machine is too busy for so little, it gives out
 		var stdout, stderr bytes.Buffer
@@ -154,21 +161,20 @@ func TestPlanOfAForeignUpstream(t *testing.T) {
 
 // A plan of limits names the smallest that does, and prints the same again.
 func TestPlanOfRatesByLimit(t *testing.T) {
-	scenario, root := planFolder(t)
-	text, err := os.ReadFile(scenario)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(scenario, bytes.Replace(text, []byte("p99: 100ms"), []byte("p99: 1s, errors: 99%"), 1), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	scenario, root := easyPlan(t)
 	var stdout, again, page, stderr bytes.Buffer
-	code := run(t.Context(), []string{"plan", scenario, "--rate", "--limits", "4,2", "--env", "embedded", "--window", "1s", "--max-rate", "6", "--out", root, "--quiet"}, &stdout, &stderr)
-	if strings.Contains(stdout.String(), "nobody can tell") { // a machine that is very slow
-		t.Skip(stdout.String())
+	says := "take 2: the smallest limit"
+	for range 3 { // on a machine that is too busy nobody can tell
+		root = t.TempDir()
+		stdout.Reset()
+		stderr.Reset()
+		run(t.Context(), []string{"plan", scenario, "--rate", "--limits", "4,2", "--env", "embedded", "--window", "1s", "--max-rate", "6", "--out", root, "--quiet"}, &stdout, &stderr)
+		if strings.Contains(stdout.String(), says) {
+			break
+		}
 	}
-	if code != exitHeld || !strings.Contains(stdout.String(), "take 2: the smallest limit") || !strings.Contains(stdout.String(), "shared-4") || stderr.Len() > 0 {
-		t.Errorf("exit code %d, %s\n%s", code, &stderr, &stdout)
+	if !strings.Contains(stdout.String(), says) || !strings.Contains(stdout.String(), "(exit code 0)") || !strings.Contains(stdout.String(), "shared-4") || stderr.Len() > 0 {
+		t.Errorf("no %q: %s\n%s", says, &stderr, &stdout)
 	}
 	runs, err := results.List(root)
 	if err != nil || len(runs) != 1 {

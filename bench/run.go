@@ -120,16 +120,6 @@ func (o runOptions) runAll(cmd *cobra.Command, names []string) error {
 	return exit(worst, nil)
 }
 
-// worse orders exit codes by what they say of a run: what failed is worse
-// than what could not be measured, and that is worse than what was not decided.
-func worse(a, b int) int {
-	rank := map[int]int{exitHeld: 0, exitInconclusive: 1, exitUnmeasured: 2, exitFailed: 3}
-	if rank[b] > rank[a] {
-		return b
-	}
-	return a
-}
-
 // newRun runs one scenario from its begin.
 func (o runOptions) newRun(ctx context.Context, s *scenarios.Scenario, command asked) (int, error) {
 	id := results.NewID(time.Now())
