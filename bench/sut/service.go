@@ -57,13 +57,24 @@ type served struct {
 	http     *http.Server
 	began    time.Time
 
+	terminated context.Context // done at the first SIGTERM
+	stop       context.CancelFunc
+
 	mu      sync.Mutex
 	writers []*calllog.MongoWriter // all that were made and are not closed
 }
 
-// serve begins to serve reports on a free port of 127.0.0.1.
-func (c *core) serve() (*served, error) {
+// serve begins to serve reports on a free port of 127.0.0.1. It handles SIGTERM
+// from before it listens: once the address is known, a SIGTERM drains the
+// service and does not kill it with reports in flight.
+func (c *core) serve() (_ *served, err error) {
 	s := &served{core: c, began: time.Now()}
+	s.terminated, s.stop = signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer func() {
+		if err != nil {
+			s.stop()
+		}
+	}()
 	v := c.spec.Variant
 	waiting := service.Unlimited
 	if v.Waiting != nil {
@@ -77,7 +88,6 @@ func (c *core) serve() (*served, error) {
 	if c.recorder != nil {
 		o.Observer = c.recorder
 	}
-	var err error
 	if s.service, err = service.New(o); err != nil {
 		return nil, err
 	}
@@ -154,13 +164,11 @@ func (s *served) tick() *Tick {
 // drainTimeout bounds the wait for reports in flight.
 const drainTimeout = 30 * time.Second
 
-// run says what there is in hand until it is told to drain, by the harness or
-// by SIGTERM as any service is, then turns new reports away, finishes those in
-// flight and reports.
+// run sends ticks until the harness or SIGTERM tells it to drain, then turns
+// new reports away, finishes those in flight and returns the report.
 func (s *served) run(orders <-chan string, say func(Message) error) (*Report, error) {
+	defer s.stop()
 	goroutines := watchGoroutines()
-	terminated, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
-	defer stop()
 	ticker := time.NewTicker(tickInterval)
 	defer ticker.Stop()
 	for told := false; !told; {
@@ -176,7 +184,7 @@ func (s *served) run(orders <-chan string, say func(Message) error) (*Report, er
 			if err := say(Message{Type: TypeStacks, Goroutines: stacks()}); err != nil {
 				return nil, err
 			}
-		case <-terminated.Done():
+		case <-s.terminated.Done():
 			told = true
 		}
 	}
