@@ -26,10 +26,10 @@ name: kill
 title: Long enough to be hit in the middle
 seed: 7
 items: {kind: phone-numbers}
-upstream: {latency: {distribution: constant, value: 20ms}, late_bound: 1s}
+upstream: {latency: {distribution: constant, value: 15ms}, late_bound: 1s}
 sut: {timeout: 30s}
 variants: [{strategy: sequential}, {strategy: bounded, limit: 2}]
-levels: [{items: [10, 30]}]
+levels: [{items: [10, 15]}]
 blocks: 6
 claims:
   - {id: lossless, says: nothing is lost, documents: {}}
@@ -132,21 +132,42 @@ func children(parent int) map[string][]int {
 }
 
 func alive(pid int) bool {
-	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	return err == nil && !strings.Contains(string(stat), ") Z ")
+	s := state(pid)
+	return s != "" && s != "Z"
 }
 
-// hit kills a child of the kind in the middle of a trial, while a SUT runs.
-// (Between two trials the harness would restart it, and no trial be spoiled.)
+// state is the letter of a process's state in /proc; empty: it is gone.
+func state(pid int) string {
+	stat, _ := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
+	if fields := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:])); len(fields) > 0 {
+		return fields[0]
+	}
+	return ""
+}
+
+// hit kills a child of the kind in the middle of a trial. (Between two trials
+// the harness would restart it, and no trial be spoiled.) The SUT is stopped
+// meanwhile, so that its trial cannot end before the child has.
 func (h *harness) hit(kind string) {
 	h.t.Helper()
-	h.until("there is a "+kind, func() bool {
+	var sut, victim int
+	h.until("a SUT is stopped", func() bool {
 		all := children(h.cmd.Process.Pid)
 		if len(all["sut-child"]) == 0 || len(all[kind]) == 0 {
 			return false
 		}
-		return syscall.Kill(all[kind][0], syscall.SIGKILL) == nil
+		sut, victim = all["sut-child"][0], all[kind][0]
+		if syscall.Kill(sut, syscall.SIGSTOP) != nil {
+			return false
+		}
+		h.until("the SUT has stopped or ended", func() bool { return state(sut) == "T" || !alive(sut) })
+		return alive(sut)
 	})
+	if err := syscall.Kill(victim, syscall.SIGKILL); err != nil {
+		h.t.Fatal(err)
+	}
+	h.until("the "+kind+" has ended", func() bool { return !alive(victim) })
+	_ = syscall.Kill(sut, syscall.SIGCONT) // gone, if it was the victim
 }
 
 func (h *harness) open() *results.Run {
