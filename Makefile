@@ -3,7 +3,7 @@ GOLANGCI_VERSION := v2.15.0
 GO ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help run quick test test-containers race fuzz gate-baseline gate-against gate-bench selftest bench oracle lint fmt golden build clean
+.PHONY: help run quick test test-containers race soak test-budget fuzz gate-baseline gate-against gate-bench selftest bench oracle lint fmt golden build clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,11 +21,16 @@ MONGO_IMAGE ?= embedded
 test-containers: ## the tests that need Docker, which fail without it; MONGO_IMAGE=mongo:8 for the real MongoDB
 	FLOODGATE_REQUIRE_DOCKER=1 FLOODGATE_MONGO_IMAGE=$(MONGO_IMAGE) $(GO) test $(TESTFLAGS) -count 1 -timeout 20m ./bench/container
 
-# Packages whose tests measure at a rate; the others must not slow them down.
-MEASURING = bench/against bench/experiment bench/load bench/maxrate bench/sweep
-race: ## all tests under the race detector; those that measure a package at a time
-	CGO_ENABLED=1 $(GO) test -race $$($(GO) list ./... $(MEASURING:%=| grep -v '/%$$'))
-	CGO_ENABLED=1 $(GO) test -race -p 1 $(MEASURING:%=./%)
+race: ## all tests under the race detector
+	CGO_ENABLED=1 $(GO) test -race $(TESTFLAGS) ./...
+
+N ?= 20
+soak: ## all tests N times (20) in random order with one core kept busy, a line a run; RACE=1: under the race detector
+	@.ci/soak $(N)
+
+test-budget: ## measure each package's tests and write .ci/test-budget.txt, which .ci/run checks
+	@times=$$(mktemp) && trap 'rm -f "$$times"' EXIT && \
+	  TEST_TIMES=$$times $(GO) test -count=1 -exec "$(CURDIR)/.ci/timed-test" ./... && .ci/test-budget --update "$$times"
 
 FUZZTIME ?= 10s
 fuzz: ## every fuzz target for FUZZTIME (10s)
@@ -59,7 +64,7 @@ selftest: ## what gates find and miss on this machine, now (10 minutes)
 bench: ## the Go benchmarks of everything, as benchstat reads them
 	$(GO) test -run '^$$' -bench . ./...
 
-oracle: ## run the case of 2017 and compare it with what was measured on its own stack (about 15 minutes)
+oracle: ## run the case of 2017 and compare it with what was measured on its own stack (about 16 minutes)
 	$(GO) test ./bench -run '^TestOracle2017$$' -oracle -v -timeout 60m
 
 lint: ## gofmt, go vet and golangci-lint at its pinned version
