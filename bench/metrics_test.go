@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"io"
 	"maps"
 	"net"
 	"net/http"
@@ -45,7 +44,7 @@ blocks: 6
 // figures are the samples of a scrape, with their labels as text; nil: nobody answers.
 func figures(t *testing.T, url string) map[string]float64 {
 	t.Helper()
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: 5 * time.Second}
+	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
 	resp, err := client.Get(url)
 	if err != nil {
 		return nil
@@ -184,6 +183,11 @@ func (a *announced) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// writerFunc is a function as an io.Writer.
+type writerFunc func([]byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
 // The endpoint of a run that is no service counts trials, and ends with the run.
 func TestMetricsOfARun(t *testing.T) {
 	scenario := filepath.Join(t.TempDir(), "small.yaml")
@@ -201,22 +205,22 @@ blocks: 6
 		t.Fatal(err)
 	}
 	stderr := &announced{urls: make(chan string, 1)}
-	urls, ended := stderr.urls, make(chan int, 1)
-	go func() {
-		ended <- run(t.Context(), []string{"run", scenario, "--env", "embedded", "--out", t.TempDir(), "--metrics", "0"}, io.Discard, stderr)
-	}()
-	url := <-urls
+	urls := stderr.urls
+	url := ""
 	var last map[string]float64
-	for now := figures(t, url); now != nil; now = figures(t, url) {
-		last = now
-		time.Sleep(5 * time.Millisecond)
-	}
-	if code := <-ended; code != exitHeld {
+	report := writerFunc(func(p []byte) (int, error) { // the report is printed when all trials have ended
+		if url == "" {
+			url = <-urls
+			last = figures(t, url)
+		}
+		return len(p), nil
+	})
+	if code := run(t.Context(), []string{"run", scenario, "--env", "embedded", "--out", t.TempDir(), "--metrics", "0"}, report, stderr); code != exitHeld {
 		t.Fatalf("exit code %d\n%s", code, &stderr.text)
 	}
 	trials := last[`floodgate_trials_total{level="items=5", outcome="ok", scenario="small", variant="bounded-5"}`]
-	if trials < 4 || last["floodgate_trials_planned"] != 6 {
-		t.Errorf("%v trials in the last scrape, of %v", trials, last["floodgate_trials_planned"])
+	if trials != 6 || last["floodgate_trials_planned"] != 6 {
+		t.Errorf("%v trials when the report is printed, of %v; want 6", trials, last["floodgate_trials_planned"])
 	}
 	if conn, err := net.Dial("tcp", strings.TrimSuffix(strings.TrimPrefix(url, "http://"), "/metrics")); err == nil {
 		conn.Close()

@@ -114,7 +114,7 @@ func names(report, n int) []string {
 // awaitLedger waits until the ledger is as wanted.
 func awaitLedger(t *testing.T, s *service.Service, what string, holds func(service.Ledger) bool) {
 	t.Helper()
-	for end := time.Now().Add(20 * time.Second); !holds(s.Ledger()); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(time.Minute); !holds(s.Ledger()); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			t.Fatalf("in vain until %s: %+v", what, s.Ledger())
 		}
