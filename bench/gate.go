@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"floodgate/mockupstream/strictyaml"
 	"floodgate/results/baseline"
 )
 
@@ -186,6 +187,9 @@ func (o *gateOptions) run(cmd *cobra.Command, stdout io.Writer, args []string) e
 
 // parseMargin reads "5%" as 0.05.
 func parseMargin(flag, s string) (float64, error) {
+	if err := strictyaml.CheckZeros(s); err != nil {
+		return 0, fmt.Errorf("%s: %w", flag, err)
+	}
 	number, ok := strings.CutSuffix(s, "%")
 	x, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
 	if !ok || err != nil || !(x >= 0 && x <= 1e6) {

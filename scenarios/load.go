@@ -49,6 +49,9 @@ func load(name string, src []byte, resolve func(*mockupstream.Profile) error) (*
 	s := &Scenario{}
 	if root := d.parse(src); root != nil {
 		d.value(root, "", reflect.ValueOf(s).Elem(), rule{})
+		if !d.present("seed") { // a seed of 0 is a seed
+			s.Seed = DefaultSeed
+		}
 		s.fillIn()
 		c := &checker{decoder: d, s: s, resolve: resolve}
 		c.check()
@@ -100,6 +103,7 @@ func (d *decoder) parse(src []byte) ast.Node {
 
 // Defaults of what a scenario file leaves out.
 const (
+	DefaultSeed    = 1
 	DefaultNoFile  = 1024
 	DefaultTimeout = Duration(120 * time.Second)
 	// DefaultCallTimeout is that of one request and of one write.

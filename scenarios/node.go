@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"floodgate/mockupstream/strictyaml"
+
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
 )
@@ -35,8 +37,21 @@ func at(t *token.Token) place {
 	return place{t.Position.Line, t.Position.Column}
 }
 
-// scalar is the value of a text, number or truth value: string, int64, uint64, float64 or bool.
+// ambiguous is a number as it was written, with a leading zero: 010 may mean 10 or 8.
+type ambiguous string
+
+// scalar is the value of a text, number or truth value: string, int64, uint64,
+// float64, bool or ambiguous.
 func scalar(node ast.Node) (any, bool) {
+	if node != nil {
+		switch t := node.GetToken(); t.Type {
+		case token.SingleQuoteType, token.DoubleQuoteType:
+		default:
+			if strictyaml.IsAmbiguous(t.Value) {
+				return ambiguous(t.Value), true
+			}
+		}
+	}
 	switch n := node.(type) {
 	case *ast.StringNode:
 		if n.Token.Type == token.StringType && exponent.MatchString(n.Value) {
