@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strconv"
 	"strings"
 
@@ -13,6 +14,7 @@ import (
 
 	"floodgate/mockupstream/strictyaml"
 	"floodgate/results/baseline"
+	"floodgate/scenarios"
 )
 
 // gateOptions are the flags of "gate", of which each way of judging takes some.
@@ -112,7 +114,7 @@ func newGate(stdout, stderr io.Writer) *cobra.Command {
 		Use:   "gate {RUN | --go-bench OLD NEW | --against REF [SCENARIO] | --cmd-a COMMAND --cmd-b COMMAND}",
 		Short: "Judge whether a run, a revision, a command or Go benchmarks got worse",
 		Long:  gateLong,
-		Args:  func(cmd *cobra.Command, args []string) error { return o.checkArgs(cmd.Flags(), args) },
+		Args:  o.checkArgs,
 		RunE:  func(cmd *cobra.Command, args []string) error { return o.run(cmd, stdout, args) },
 	}
 	flags := cmd.Flags()
@@ -129,9 +131,9 @@ func newGate(stdout, stderr io.Writer) *cobra.Command {
 	return cmd
 }
 
-func (o *gateOptions) checkArgs(flags *pflag.FlagSet, args []string) error {
+func (o *gateOptions) checkArgs(cmd *cobra.Command, args []string) error {
 	for _, name := range []string{"against", "cmd-a", "cmd-b", "baseline"} { // often a variable that is not set
-		if f := flags.Lookup(name); f.Changed && f.Value.String() == "" {
+		if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "" {
 			return fmt.Errorf("--%s is empty; see floodgate gate --help for what is allowed", name)
 		}
 	}
@@ -144,6 +146,8 @@ func (o *gateOptions) checkArgs(flags *pflag.FlagSet, args []string) error {
 		return fmt.Errorf("%d files: allowed are two, OLD and NEW", len(args))
 	case !o.bench.asked && len(args) != 1:
 		return fmt.Errorf("%d runs: allowed is one RUN, or --go-bench OLD NEW, --against REF, --cmd-a COMMAND --cmd-b COMMAND", len(args))
+	case !o.bench.asked && scenarios.Nearest(args[0], commandNames(cmd)) != "" && !hasRun(args[0]) && !hasRun(filepath.Join(cmp.Or(o.root, defaultRoot), args[0])):
+		return unknownCommand(cmd, args[0])
 	}
 	return nil
 }
