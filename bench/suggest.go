@@ -41,6 +41,15 @@ func unknownCommand(cmd *cobra.Command, name string) error {
 	return fmt.Errorf("unknown command %q for %q%s", name, cmd.CommandPath(), didYouMean(name, commandNames(cmd)))
 }
 
+// helpTopic refuses to explain a command that does not exist.
+func helpTopic(help *cobra.Command, args []string) error {
+	topic, rest, err := help.Root().Find(args)
+	if err == nil && len(rest) > 0 && topic.HasAvailableSubCommands() {
+		return unknownCommand(topic, rest[0])
+	}
+	return err
+}
+
 func commandNames(cmd *cobra.Command) []string {
 	var names []string
 	for _, c := range cmd.Commands() {
