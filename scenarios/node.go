@@ -43,14 +43,8 @@ type ambiguous string
 // scalar is the value of a text, number or truth value: string, int64, uint64,
 // float64, bool or ambiguous.
 func scalar(node ast.Node) (any, bool) {
-	if node != nil {
-		switch t := node.GetToken(); t.Type {
-		case token.SingleQuoteType, token.DoubleQuoteType:
-		default:
-			if strictyaml.IsAmbiguous(t.Value) {
-				return ambiguous(t.Value), true
-			}
-		}
+	if zeros, ok := ambiguousNumber(node); ok {
+		return zeros, true
 	}
 	switch n := node.(type) {
 	case *ast.StringNode:
@@ -74,6 +68,16 @@ func scalar(node ast.Node) (any, bool) {
 		return n.Value, true
 	}
 	return nil, false
+}
+
+// ambiguousNumber returns the text of a node that is a number with a leading zero.
+func ambiguousNumber(node ast.Node) (ambiguous, bool) {
+	if node == nil || node.GetToken() == nil {
+		return "", false
+	}
+	t := node.GetToken()
+	quoted := t.Type == token.SingleQuoteType || t.Type == token.DoubleQuoteType
+	return ambiguous(t.Value), !quoted && strictyaml.IsAmbiguous(t.Value)
 }
 
 // exponent is a number that the parser takes for a text, though YAML and JSON do not.

@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"floodgate/mockupstream/strictyaml"
 	"pgregory.net/rapid"
@@ -214,6 +215,13 @@ func FuzzDecode(f *testing.F) {
 			_ = doc.Locate(fieldError("list[0].values"))
 		} else if !strings.HasPrefix(err.Error(), "f:") {
 			t.Fatalf("error without file: %v", err)
+		}
+		if text := string(src); utf8.Valid(src) && !strings.ContainsAny(text, "\r\x00") {
+			var again config
+			_, err2 := strictyaml.Decode("f", []byte("\uFEFF"+strings.ReplaceAll(text, "\n", "\r\n")), &again)
+			if fmt.Sprint(err) != fmt.Sprint(err2) || err == nil && !reflect.DeepEqual(c, again) {
+				t.Fatalf("%+v, %v\nwith CRLF and a byte-order mark %+v, %v", c, err, again, err2)
+			}
 		}
 	})
 }
