@@ -39,7 +39,7 @@ does not answer, and changes nothing without --clean.
   unknown  cannot be seen here
 
 Exit code 0: a run can start, in the embedded environment at least; 4: none can.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if o.format != formatText && o.format != formatJSON {
 				return exit(exitUsage, fmt.Errorf("--format %q: allowed are %s and %s", o.format, formatText, formatJSON))

@@ -5,13 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"path/filepath"
 	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"floodgate/mockupstream/strictyaml"
 	"floodgate/results/baseline"
+	"floodgate/scenarios"
 )
 
 // gateOptions are the flags of "gate", of which each way of judging takes some.
@@ -111,7 +114,7 @@ func newGate(stdout, stderr io.Writer) *cobra.Command {
 		Use:   "gate {RUN | --go-bench OLD NEW | --against REF [SCENARIO] | --cmd-a COMMAND --cmd-b COMMAND}",
 		Short: "Judge whether a run, a revision, a command or Go benchmarks got worse",
 		Long:  gateLong,
-		Args:  func(cmd *cobra.Command, args []string) error { return o.checkArgs(cmd.Flags(), args) },
+		Args:  o.checkArgs,
 		RunE:  func(cmd *cobra.Command, args []string) error { return o.run(cmd, stdout, args) },
 	}
 	flags := cmd.Flags()
@@ -128,9 +131,9 @@ func newGate(stdout, stderr io.Writer) *cobra.Command {
 	return cmd
 }
 
-func (o *gateOptions) checkArgs(flags *pflag.FlagSet, args []string) error {
+func (o *gateOptions) checkArgs(cmd *cobra.Command, args []string) error {
 	for _, name := range []string{"against", "cmd-a", "cmd-b", "baseline"} { // often a variable that is not set
-		if f := flags.Lookup(name); f.Changed && f.Value.String() == "" {
+		if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "" {
 			return fmt.Errorf("--%s is empty; see floodgate gate --help for what is allowed", name)
 		}
 	}
@@ -143,6 +146,8 @@ func (o *gateOptions) checkArgs(flags *pflag.FlagSet, args []string) error {
 		return fmt.Errorf("%d files: allowed are two, OLD and NEW", len(args))
 	case !o.bench.asked && len(args) != 1:
 		return fmt.Errorf("%d runs: allowed is one RUN, or --go-bench OLD NEW, --against REF, --cmd-a COMMAND --cmd-b COMMAND", len(args))
+	case !o.bench.asked && scenarios.Nearest(args[0], commandNames(cmd)) != "" && !hasRun(args[0]) && !hasRun(filepath.Join(cmp.Or(o.root, defaultRoot), args[0])):
+		return unknownCommand(cmd, args[0])
 	}
 	return nil
 }
@@ -186,6 +191,9 @@ func (o *gateOptions) run(cmd *cobra.Command, stdout io.Writer, args []string) e
 
 // parseMargin reads "5%" as 0.05.
 func parseMargin(flag, s string) (float64, error) {
+	if err := strictyaml.CheckZeros(s); err != nil {
+		return 0, fmt.Errorf("%s: %w", flag, err)
+	}
 	number, ok := strings.CutSuffix(s, "%")
 	x, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
 	if !ok || err != nil || !(x >= 0 && x <= 1e6) {

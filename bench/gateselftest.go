@@ -43,7 +43,7 @@ found?). It says what this machine can and cannot detect in the time given.
 Exit codes: 0 it held; 1 it calls worse what is the same more often
 than it may, or misses a descriptor or a write; 3 there was too little time to
 tell; 4 it could not be measured, or was interrupted.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			code, err := o.run(cmd.Context())
 			return exit(code, err)

@@ -32,7 +32,7 @@ func judgedRun(stored *results.Run, verdict *gate.Verdict, file string) (report.
 	}
 	s, lines, err := scenarios.LoadLines(file)
 	if err != nil {
-		return j, exit(exitUsage, err)
+		return j, exit(exitUsage, missingFile("--scenario", file, err))
 	}
 	if s.Name != verdict.Scenario {
 		return j, exit(exitUsage, fmt.Errorf("--scenario %s: it is scenario %q, and the run is of %q", file, s.Name, verdict.Scenario))

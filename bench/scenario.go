@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,19 +26,43 @@ func loadScenario(name string) (*scenarios.Scenario, error) {
 		load = scenarios.Load
 	}
 	s, err := load(name)
-	return s, orFolder(name, err)
+	return s, notScenario(name, err)
 }
 
-// orFolder is err, unless the trouble is that name is a folder.
-func orFolder(name string, err error) error {
+// notScenario explains why a name is not that of a scenario: it is a folder, or
+// it is wrong, with the scenario that may be meant.
+func notScenario(name string, err error) error {
 	if err == nil {
 		return nil
 	}
 	if info, statErr := os.Stat(name); statErr != nil || !info.IsDir() {
-		return err
+		return missingScenario(name, err)
 	}
 	return fmt.Errorf("%s is a folder; allowed: a file in it, such as %s, or a built-in scenario: %s",
 		name, filepath.Join(name, "scenario.yaml"), strings.Join(scenarios.BuiltinNames(), ", "))
+}
+
+// missingScenario names the built-in scenario or the file that may be meant.
+func missingScenario(name string, err error) error {
+	builtins := scenarios.BuiltinNames()
+	file := nearestFile(name)
+	if isPath(name) {
+		if errors.Is(err, fs.ErrNotExist) && file == "" {
+			stem, _ := cutYAML(filepath.Base(name))
+			return fmt.Errorf("scenario file %s does not exist%s", name, didYouMean(stem, builtins))
+		}
+		return missingFile("scenario file", name, err)
+	}
+	hint := didYouMean(name, builtins)
+	if _, err := os.Stat(name); err == nil {
+		hint = fmt.Sprintf(" (did you mean %q?)", "./"+name)
+	} else if stem, _ := cutYAML(file); file != "" && (hint == "" || stem == name) {
+		hint = fmt.Sprintf(" (did you mean %q?)", file)
+	}
+	if hint == "" {
+		hint = fmt.Sprintf(": name a YAML file, such as %s.yaml, or a built-in scenario: %s", name, strings.Join(builtins, ", "))
+	}
+	return fmt.Errorf("unknown scenario %q%s", name, hint)
 }
 
 func isPath(name string) bool {
@@ -67,7 +92,7 @@ func newScenario(stdout io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "scenario",
 		Short: "Look at scenarios before running them",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	var quick bool
@@ -93,7 +118,7 @@ func newScenario(stdout io.Writer) *cobra.Command {
 	dryRun.Flags().BoolVar(&quick, "quick", false, "the scenario's quick version")
 	cmd.AddCommand(
 		&cobra.Command{
-			Use: "list", Short: "List the built-in scenarios", Args: cobra.NoArgs,
+			Use: "list", Short: "List the built-in scenarios", Args: noArgs,
 			RunE: func(*cobra.Command, []string) error { return listScenarios(stdout) },
 		},
 		&cobra.Command{
@@ -105,7 +130,7 @@ func newScenario(stdout io.Writer) *cobra.Command {
 			RunE: func(_ *cobra.Command, names []string) error { return validateScenarios(stdout, names) },
 		},
 		&cobra.Command{
-			Use: "schema", Short: "Print the JSON Schema of scenario files, for editors", Args: cobra.NoArgs,
+			Use: "schema", Short: "Print the JSON Schema of scenario files, for editors", Args: noArgs,
 			RunE: func(*cobra.Command, []string) error {
 				schema, err := scenarios.JSONSchema()
 				if err != nil {
@@ -136,14 +161,14 @@ func showScenario(w io.Writer, name string) error {
 	if isPath(name) {
 		src, err := os.ReadFile(name)
 		if err != nil {
-			return exit(exitUsage, orFolder(name, err))
+			return exit(exitUsage, notScenario(name, err))
 		}
 		_, err = w.Write(src)
 		return err
 	}
 	src, err := scenarios.BuiltinSource(name)
 	if err != nil {
-		return exit(exitUsage, orFolder(name, err))
+		return exit(exitUsage, notScenario(name, err))
 	}
 	_, err = w.Write(src)
 	return err

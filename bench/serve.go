@@ -30,7 +30,7 @@ func newUpstream(stderr io.Writer) *cobra.Command {
 
 Every draw is a pure function of the seed, the key and the attempt. Exit code 4
 says that the address is taken.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := mockupstream.CheckLoopback(addr); err != nil {
 				return exit(exitUsage, err)
@@ -42,7 +42,7 @@ says that the address is taken.`,
 					if info, statErr := os.Stat(profile); statErr == nil && info.IsDir() {
 						err = fmt.Errorf("--profile %s is a folder; allowed: a file", profile)
 					}
-					return exit(exitUsage, err)
+					return exit(exitUsage, missingFile("--profile", profile, err))
 				}
 			}
 			u, err := mockupstream.New(p, seed)
@@ -75,7 +75,7 @@ func newMongo(stderr io.Writer) *cobra.Command {
 loopback until it is interrupted. Without --data its folder is temporary. One
 process at a time uses a folder; exit code 4 says that another one does, or that
 the address is taken.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := mockupstream.CheckLoopback(addr); err != nil {
 				return exit(exitUsage, err)

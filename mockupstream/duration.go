@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strconv"
 	"time"
+
+	"floodgate/mockupstream/strictyaml"
 )
 
 // Duration is a time.Duration that reads and writes as text ("20ms") in YAML and JSON.
@@ -19,7 +21,7 @@ func (d Duration) IsZero() bool { return d == 0 }
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
 // UnmarshalText reads the text of time.ParseDuration. A number without a unit
-// is an error, zero apart.
+// is an error, zero apart, and so is one with a leading zero.
 func (d *Duration) UnmarshalText(text []byte) error {
 	parsed, err := time.ParseDuration(string(text))
 	if err != nil {
@@ -27,6 +29,9 @@ func (d *Duration) UnmarshalText(text []byte) error {
 			return fmt.Errorf("bad duration %q: unit missing; allowed: a number with a unit (ns, us, ms, s, m, h) such as %sms or %ss", text, text, text)
 		}
 		return fmt.Errorf("bad duration %q; allowed: a number with a unit (ns, us, ms, s, m, h) such as 20ms, 1.5s or 1m30s", text)
+	}
+	if err := strictyaml.CheckZeros(string(text)); err != nil {
+		return fmt.Errorf("bad duration: %w", err)
 	}
 	*d = Duration(parsed)
 	return nil

@@ -1,12 +1,13 @@
 package mockupstream
 
 import (
-	"bufio"
 	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
+
+	"floodgate/mockupstream/strictyaml"
 )
 
 // LoadProfile reads a profile in YAML, replay files (relative to its folder)
@@ -58,15 +59,18 @@ func (p *Profile) eachLatency(visit func(field string, d *Distribution) error) e
 }
 
 func readSamples(path string) ([]Duration, error) {
-	file, err := os.Open(path)
+	src, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("read replay: %w", err)
 	}
-	defer file.Close()
+	if src, err = strictyaml.Text(src); err != nil {
+		return nil, fmt.Errorf("%s:%w", path, err)
+	}
 	var samples []Duration
-	scanner := bufio.NewScanner(file)
-	for line := 1; scanner.Scan(); line++ {
-		text := strings.TrimSpace(scanner.Text())
+	line := 0
+	for text := range strings.SplitSeq(string(src), "\n") {
+		line++
+		text = strings.TrimSpace(text)
 		if text == "" || text[0] == '#' {
 			continue
 		}
@@ -78,9 +82,6 @@ func readSamples(path string) ([]Duration, error) {
 			return nil, fmt.Errorf("%s:%d: %q; allowed: 0s to %v", path, line, text, maxDelay)
 		}
 		samples = append(samples, d)
-	}
-	if err := scanner.Err(); err != nil {
-		return nil, fmt.Errorf("read replay %s: %w", path, err)
 	}
 	if len(samples) == 0 {
 		return nil, fmt.Errorf("%s: no delays; allowed: one duration a line", path)

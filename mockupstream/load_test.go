@@ -78,6 +78,10 @@ func TestProfileErrors(t *testing.T) {
 		{"unknown and far", "whatever: 1\n", `p.yaml:1:1: whatever: unknown key "whatever"; allowed: latency, body, faults, capacity, rate, phases, late_bound, late_p99_bound`},
 		{"duplicate key", "late_bound: 1ms\nlate_bound: 2ms\n", `p.yaml:2:1: `},
 		{"unit missing", "latency: {distribution: constant, value: 20}\n", `p.yaml:1:42: latency.value: bad duration "20": unit missing; allowed: a number with a unit (ns, us, ms, s, m, h) such as 20ms or 20s`},
+		{"leading zero", "capacity: {workers: 010}\n", `p.yaml:1:21: capacity.workers: 010 has a leading zero, which could mean octal; write 10`},
+		{"duration with a leading zero", "late_bound: 010ms\n", `p.yaml:1:13: late_bound: bad duration: 010ms has a leading zero; write 10ms`},
+		{"CRLF with comments", "# one\r\n# two\r\nlate_bond: 1ms\r\n", `p.yaml:3:1: late_bond: unknown key`},
+		{"UTF-16", "\xFF\xFEr\x00", `p.yaml:1:1: the file is encoded as UTF-16; save it as UTF-8`},
 		{"bad duration", "latency: {distribution: constant, value: soon}\n", `p.yaml:1:42: latency.value: bad duration "soon"; allowed: a number with a unit`},
 		{"list for a duration", "late_bound: [1ms]\n", `p.yaml:1:13: late_bound: a list; allowed: text that is a duration`},
 		{"kind", "latency: {distribution: normal}\n", `p.yaml:1:11: latency.distribution: "normal"; allowed: constant, uniform, lognormal, percentiles, replay`},
@@ -119,6 +123,32 @@ func TestProfileErrors(t *testing.T) {
 				t.Errorf("got  %v\nwant %s", err, c.want)
 			}
 		})
+	}
+}
+
+// A profile and its file of delays are the same with a byte-order mark and
+// with any line ends.
+func TestProfileFromAnyEditor(t *testing.T) {
+	const profile, delays = "# a profile\nlatency: {distribution: replay, file: d.txt}\n# more\nlate_bound: 3ms\n", "# delays\n10ms\n\n30ms\n"
+	want := mockupstream.Profile{
+		Latency:   mockupstream.Distribution{Kind: "replay", File: "d.txt", Samples: []mockupstream.Duration{10 * ms, 30 * ms}},
+		LateBound: 3 * ms,
+	}
+	for _, end := range []string{"\n", "\r\n", "\r"} {
+		for _, mark := range []string{"", "\uFEFF"} {
+			store := func(text string) string { return mark + strings.ReplaceAll(text, "\n", end) }
+			dir := t.TempDir()
+			path := write(t, dir, "p.yaml", store(profile))
+			file := write(t, dir, "d.txt", store(delays))
+			got, err := mockupstream.LoadProfile(path)
+			if diff := cmp.Diff(want, got); err != nil || diff != "" {
+				t.Errorf("line end %q, mark %q: %v\n%s", end, mark, err, diff)
+			}
+			write(t, dir, "d.txt", store(delays+"010ms\n"))
+			if _, err := mockupstream.LoadProfile(path); err == nil || !strings.Contains(err.Error(), file+":5: bad duration: 010ms has a leading zero; write 10ms") {
+				t.Errorf("line end %q, mark %q: %v", end, mark, err)
+			}
+		}
 	}
 }
 
@@ -202,6 +232,9 @@ func FuzzParseProfile(f *testing.F) {
 	f.Add([]byte(fullProfile))
 	f.Add([]byte("latency: {distribution: lognormal, median: 20ms, sigma: 0.5}\n"))
 	f.Add([]byte("faults:\n- kind: slow\n  probability: 1e-3\n  for: 1m\n"))
+	f.Add([]byte("\uFEFF# a\r\nlatency: {distribution: uniform, max: 010ms}\r\n"))
+	f.Add([]byte("capacity: {workers: 010}\rfaults: []}\r"))
+	f.Add([]byte("latency:\n}\n"))
 	f.Add([]byte("a: &x [*x]\n<<: *x\n? [1]\n: !!int 3\n"))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		p, err := mockupstream.ParseProfile("fuzz.yaml", src)

@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"floodgate/mockupstream/strictyaml"
 )
 
 var (
@@ -19,7 +21,7 @@ var (
 	thresholdType = reflect.TypeFor[Threshold]()
 )
 
-// assign puts a scalar (string, bool, int64, uint64 or float64) into a field
+// assign puts a scalar (string, bool, int64, uint64, float64 or ambiguous) into a field
 // and says what is wrong with it, or nothing.
 func assign(field reflect.Value, v any, r rule) string {
 	switch {
@@ -43,6 +45,9 @@ func assign(field reflect.Value, v any, r rule) string {
 			return err.Error()
 		}
 		return ""
+	}
+	if zeros, is := v.(ambiguous); is && field.CanInt() || is && field.CanUint() || is && field.CanFloat() {
+		return strictyaml.CheckZeros(string(zeros)).Error()
 	}
 	switch field.Kind() {
 	case reflect.Bool:
@@ -88,6 +93,8 @@ func assignDuration(field reflect.Value, v any, r rule) string {
 		return quote(text) + " is negative" + allowed
 	case !durationText.MatchString(text):
 		return quote(text) + " is not a duration" + allowed
+	case strictyaml.CheckZeros(text) != nil:
+		return strictyaml.CheckZeros(text).Error()
 	case err != nil || d > time.Duration(cmp.Or(r.most, maxDuration)):
 		return quote(text) + " is too long; allowed: up to " + cmp.Or(r.most, maxDuration).String()
 	case r.positive && d == 0:
@@ -171,6 +178,8 @@ func show(v any) string {
 	switch x := v.(type) {
 	case string:
 		return quote(x)
+	case ambiguous:
+		return string(x)
 	case Duration:
 		return time.Duration(x).String()
 	case float64:

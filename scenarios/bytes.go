@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+
+	"floodgate/mockupstream/strictyaml"
 )
 
 // Bytes is a number of bytes, written as text with its unit: "512MiB", "10MB".
@@ -12,8 +14,9 @@ type Bytes int64
 // maxBytes bounds what a scenario may say in bytes.
 const maxBytes = Bytes(1) << 50
 
-// bytesPattern is what Bytes may look like: a whole number above 0 with its unit.
-const bytesPattern = `^0*[1-9][0-9]{0,15}(B|kB|MB|GB|KiB|MiB|GiB)$`
+// bytesPattern is what Bytes may look like: a whole number above 0 with its
+// unit, without leading zeros.
+const bytesPattern = `^[1-9][0-9]{0,15}(B|kB|MB|GB|KiB|MiB|GiB)$`
 
 var bytesText = regexp.MustCompile(bytesPattern)
 
@@ -48,6 +51,9 @@ func (b Bytes) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
 
 // UnmarshalText reads a whole number above 0 with its unit.
 func (b *Bytes) UnmarshalText(text []byte) error {
+	if err := strictyaml.CheckZeros(string(text)); err != nil {
+		return err
+	}
 	groups := bytesText.FindSubmatch(text)
 	if groups == nil {
 		return fmt.Errorf("%s is not a number of bytes; allowed: %s", quote(string(text)), bytesAllowed)

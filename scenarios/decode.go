@@ -103,7 +103,7 @@ func (d *decoder) mapping(node ast.Node, path string, field reflect.Value) {
 		i := slices.Index(keys, e.key)
 		if i < 0 {
 			d.note(e.at, path, unknown("unknown key", e.key, keys))
-			if near := nearest(e.key, keys); near != "" {
+			if near := Nearest(e.key, keys); near != "" {
 				d.failed[join(path, near)] = true // likely what was meant
 			}
 			continue

@@ -65,15 +65,15 @@ func unknown(what, name string, allowed []string) string {
 
 // didYouMean is `did you mean "x"? `, or empty where no name is near.
 func didYouMean(name string, allowed []string) string {
-	if near := nearest(name, allowed); near != "" {
+	if near := Nearest(name, allowed); near != "" {
 		return "did you mean " + quote(near) + "? "
 	}
 	return ""
 }
 
-// nearest is the name of fewest edits, or one that begins with the given one;
+// Nearest returns the name of fewest edits, or one that begins with the given one;
 // empty where none is near.
-func nearest(name string, allowed []string) string {
+func Nearest(name string, allowed []string) string {
 	size := utf8.RuneCountInString(name)
 	best, least := "", max(2, (size+2)/3)+1
 	if size > maxNameLength {

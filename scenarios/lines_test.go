@@ -2,10 +2,13 @@ package scenarios_test
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"floodgate/scenarios"
+
+	"github.com/google/go-cmp/cmp"
 )
 
 // Each line, or the one before, is the one that names the claim or the threshold.
@@ -30,6 +33,22 @@ func TestLoadLines(t *testing.T) {
 				t.Errorf("%s is said to stand at line %d: %q", c.Rule, lines.Thresholds[c.Rule], at)
 			}
 		}
+	}
+	src, err := os.ReadFile("report.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, want, err := scenarios.LoadLines("report.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	windows := filepath.Join(t.TempDir(), "report.yaml")
+	if err := os.WriteFile(windows, []byte("\uFEFF"+strings.ReplaceAll(string(src), "\n", "\r\n")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, got, err := scenarios.LoadLines(windows)
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("with CRLF and a byte-order mark: %v\n%s", err, diff)
 	}
 	if _, _, err := scenarios.LoadLines("nosuch.yaml"); err == nil {
 		t.Error("no error for a file that is not there")

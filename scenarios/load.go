@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"floodgate/mockupstream"
+	"floodgate/mockupstream/strictyaml"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
 )
@@ -49,6 +49,9 @@ func load(name string, src []byte, resolve func(*mockupstream.Profile) error) (*
 	s := &Scenario{}
 	if root := d.parse(src); root != nil {
 		d.value(root, "", reflect.ValueOf(s).Elem(), rule{})
+		if !d.present("seed") { // a seed of 0 is a seed
+			s.Seed = DefaultSeed
+		}
 		s.fillIn()
 		c := &checker{decoder: d, s: s, resolve: resolve}
 		c.check()
@@ -66,14 +69,14 @@ func (d *decoder) parse(src []byte) ast.Node {
 		d.fail(place{}, "", fmt.Sprintf("the file is larger than %d bytes", maxFile))
 		return nil
 	}
-	file, err := parser.ParseBytes(src, 0, parser.AllowDuplicateMapKey())
+	file, err := strictyaml.Parse(src, parser.AllowDuplicateMapKey())
 	if err != nil {
 		where, message := place{}, err.Error()
-		var known yaml.Error
+		var known *strictyaml.SyntaxError
 		if errors.As(err, &known) {
-			where, message = at(known.GetToken()), known.GetMessage()
+			where, message = place{known.Line, known.Column}, known.Message
 		}
-		d.fail(where, "", "not YAML: "+firstLine(message))
+		d.fail(where, "", message)
 		return nil
 	}
 	var root ast.Node
@@ -98,13 +101,9 @@ func (d *decoder) parse(src []byte) ast.Node {
 	return root
 }
 
-func firstLine(text string) string {
-	line, _, _ := strings.Cut(text, "\n")
-	return line
-}
-
 // Defaults of what a scenario file leaves out.
 const (
+	DefaultSeed    = 1
 	DefaultNoFile  = 1024
 	DefaultTimeout = Duration(120 * time.Second)
 	// DefaultCallTimeout is that of one request and of one write.

@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"floodgate/mockupstream/strictyaml"
 )
 
 // Unit is what a metric is measured in.
@@ -149,6 +151,9 @@ const (
 func (u Unit) parse(text string) (float64, error) {
 	wrong := func() error {
 		return fmt.Errorf("%s is %s; allowed: %s", quote(text), looksLike(text), u.allowed())
+	}
+	if err := strictyaml.CheckZeros(text); err != nil {
+		return 0, err
 	}
 	switch u {
 	case UnitTime:

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 
+	"floodgate/mockupstream/strictyaml"
+
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
 )
@@ -35,8 +37,15 @@ func at(t *token.Token) place {
 	return place{t.Position.Line, t.Position.Column}
 }
 
-// scalar is the value of a text, number or truth value: string, int64, uint64, float64 or bool.
+// ambiguous is a number as it was written, with a leading zero: 010 may mean 10 or 8.
+type ambiguous string
+
+// scalar is the value of a text, number or truth value: string, int64, uint64,
+// float64, bool or ambiguous.
 func scalar(node ast.Node) (any, bool) {
+	if zeros, ok := ambiguousNumber(node); ok {
+		return zeros, true
+	}
 	switch n := node.(type) {
 	case *ast.StringNode:
 		if n.Token.Type == token.StringType && exponent.MatchString(n.Value) {
@@ -59,6 +68,16 @@ func scalar(node ast.Node) (any, bool) {
 		return n.Value, true
 	}
 	return nil, false
+}
+
+// ambiguousNumber returns the text of a node that is a number with a leading zero.
+func ambiguousNumber(node ast.Node) (ambiguous, bool) {
+	if node == nil || node.GetToken() == nil {
+		return "", false
+	}
+	t := node.GetToken()
+	quoted := t.Type == token.SingleQuoteType || t.Type == token.DoubleQuoteType
+	return ambiguous(t.Value), !quoted && strictyaml.IsAmbiguous(t.Value)
 }
 
 // exponent is a number that the parser takes for a text, though YAML and JSON do not.

@@ -6,10 +6,12 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"floodgate/mockupstream/strictyaml"
 )
 
-// percentPattern is what a Percent may look like: below 100%.
-const percentPattern = `^[0-9]{1,2}(\.[0-9]+)?%$`
+// percentPattern is what a Percent may look like: below 100%, without leading zeros.
+const percentPattern = `^(0|[1-9][0-9]?)(\.[0-9]+)?%$`
 
 var percentText = regexp.MustCompile(percentPattern)
 
@@ -23,6 +25,9 @@ func (p Percent) MarshalText() ([]byte, error) { return []byte(p.String()), nil 
 
 // UnmarshalText reads "60%": a number from 0 to below 100, and the sign.
 func (p *Percent) UnmarshalText(text []byte) error {
+	if err := strictyaml.CheckZeros(string(text)); err != nil {
+		return err
+	}
 	if !percentText.Match(text) {
 		return fmt.Errorf("%s is not a percentage; allowed: %s", quote(string(text)), percentAllowed)
 	}

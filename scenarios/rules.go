@@ -61,13 +61,15 @@ const (
 	maxNoFile    = 1 << 20 // Linux's default fs.nr_open
 	namePattern  = `^[a-z0-9]+(-[a-z0-9]+)*$`
 	blankPattern = `\S`
-	// durationPattern is what time.ParseDuration takes, without a sign and always with a unit.
-	durationPattern = `^(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`
+	// durationPattern is what time.ParseDuration takes, without a sign, without
+	// leading zeros and always with a unit.
+	durationPattern = `^((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))*$`
 )
 
 var (
-	nameText     = regexp.MustCompile(namePattern)
-	durationText = regexp.MustCompile(durationPattern)
+	nameText = regexp.MustCompile(namePattern)
+	// durationText allows leading zeros, which have an error of their own.
+	durationText = regexp.MustCompile(`^(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`)
 )
 
 // strategy says which of a variant's fields a strategy needs and which it may have besides.

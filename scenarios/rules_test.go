@@ -47,7 +47,7 @@ func TestNearest(t *testing.T) {
 		"limt": "limit", "limti": "limit", "Limit": "limit", "writer": "writers", "workers": "writers",
 		"max_conns": "max_conns_per_host", "": "", "x": "", "concurrency": "", "qeueu": "queue",
 	} {
-		if got := nearest(name, names); got != want {
+		if got := Nearest(name, names); got != want {
 			t.Errorf("nearest to %q: %q, want %q", name, got, want)
 		}
 	}

@@ -24,10 +24,12 @@ type Scenario struct {
 	Name        string `yaml:"name" json:"name"`
 	Title       string `yaml:"title" json:"title"`
 	Description string `yaml:"description,omitempty" json:"description,omitempty"`
-	// Seed of every draw. Block b uses a seed derived from (Seed, b).
-	Seed     uint64               `yaml:"seed" json:"seed"`
-	Items    Items                `yaml:"items" json:"items"`
-	Upstream mockupstream.Profile `yaml:"upstream" json:"upstream"`
+	// Seed of every draw. Block b uses a seed derived from (Seed, b). Default 1.
+	Seed  uint64 `yaml:"seed,omitempty" json:"seed"`
+	Items Items  `yaml:"items" json:"items"`
+	// Upstream is the profile of the mock upstream. Default: it answers at once,
+	// with one record an item and no faults.
+	Upstream mockupstream.Profile `yaml:"upstream,omitempty" json:"upstream"`
 	Database Database             `yaml:"database,omitempty" json:"database,omitzero"`
 	SUT      SUT                  `yaml:"sut,omitempty" json:"sut,omitzero"`
 	// Containers bounds what the upstream and the database may use; such a

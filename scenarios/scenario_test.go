@@ -1,6 +1,7 @@
 package scenarios_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"os"
@@ -9,9 +10,12 @@ import (
 	"strings"
 	"testing"
 
+	"floodgate/mockupstream"
 	"floodgate/scenarios"
 
+	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"pgregory.net/rapid"
 )
 
@@ -74,6 +78,61 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// What a scenario must have is this; the rest has defaults.
+func TestDefaultSeedAndUpstream(t *testing.T) {
+	const mandatory = "version: 1\nname: a\ntitle: A\nitems: {kind: phone-numbers}\nvariants: [{strategy: sequential}]\nlevels: [{items: 4}]\nblocks: 6\n"
+	s := parse(t, mandatory)
+	if s.Seed != scenarios.DefaultSeed || scenarios.DefaultSeed != 1 {
+		t.Errorf("seed %d", s.Seed)
+	}
+	if diff := cmp.Diff(mockupstream.Profile{}, s.Upstream); diff != "" {
+		t.Error(diff)
+	}
+	if diff := cmp.Diff(s, parse(t, mandatory+"seed: 1\nupstream: {}\n")); diff != "" {
+		t.Error(diff)
+	}
+	if s := parse(t, mandatory+"seed: 0\n"); s.Seed != 0 {
+		t.Errorf("seed 0 became %d", s.Seed)
+	}
+	if err := compileSchema(t).Validate(instanceOf(t, mandatory)); err != nil {
+		t.Errorf("the schema rejects it: %v", err)
+	}
+	for _, line := range strings.SplitAfter(strings.TrimSuffix(mandatory, "\n"), "\n") {
+		src := strings.Replace(mandatory, line, "", 1)
+		key, _, _ := strings.Cut(line, ":")
+		if _, err := scenarios.Parse("a.yaml", []byte(src)); err == nil || !strings.Contains(err.Error(), key) {
+			t.Errorf("without %s: %v", key, err)
+		}
+	}
+}
+
+func instanceOf(t *testing.T, src string) any {
+	t.Helper()
+	var doc any
+	if err := yaml.Unmarshal([]byte(src), &doc); err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(doc)
+	if err != nil {
+		t.Fatal(err)
+	}
+	instance, err := jsonschema.UnmarshalJSON(bytes.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return instance
+}
+
+// Notations of numbers that mean the same to everyone are read.
+func TestNotationsOfNumbers(t *testing.T) {
+	for text, want := range map[string]int{"10": 10, "0x10": 16, "0o10": 8, "1_000": 1000, "+5": 5, "1e3": 1000, "7.0": 7} {
+		s := parse(t, strings.Replace(least, "limit: 10", "limit: "+text, 1)+"levels: [{items: 4}]\n")
+		if got := s.Variants[1].Limit; got != want {
+			t.Errorf("%s is read as %d", text, got)
+		}
+	}
+}
+
 func TestDefaults(t *testing.T) {
 	s := parse(t, least+`
 levels: [{items: [20, 50]}]
@@ -130,13 +189,13 @@ func TestBytes(t *testing.T) {
 			t.Errorf("%d is written as %s, which reads as %d, %v", b, text, back, err)
 		}
 	})
-	for text, want := range map[string]scenarios.Bytes{"512MiB": 512 << 20, "10MB": 10e6, "64kB": 64e3, "1B": 1, "01GiB": 1 << 30} {
+	for text, want := range map[string]scenarios.Bytes{"512MiB": 512 << 20, "10MB": 10e6, "64kB": 64e3, "1B": 1} {
 		var b scenarios.Bytes
 		if err := b.UnmarshalText([]byte(text)); err != nil || b != want {
 			t.Errorf("%s: %d, %v, want %d", text, b, err, want)
 		}
 	}
-	for _, bad := range []string{"", "0B", "10", "1.5GiB", "-1MB", "10mb", "10 MB", "999999999999GB", "MB"} {
+	for _, bad := range []string{"", "0B", "10", "1.5GiB", "-1MB", "01GiB", "10mb", "10 MB", "999999999999GB", "MB"} {
 		if err := new(scenarios.Bytes).UnmarshalText([]byte(bad)); err == nil {
 			t.Errorf("%q is taken", bad)
 		}
@@ -158,7 +217,7 @@ func TestPercent(t *testing.T) {
 			t.Fatalf("%v became %s became %v", float64(p), text, float64(back))
 		}
 	})
-	for _, bad := range []string{"60", "0.6", "100%", "-1%", "60 %", "%", "", "60%%", "1e1%"} {
+	for _, bad := range []string{"60", "0.6", "100%", "-1%", "60 %", "%", "", "60%%", "1e1%", "05%", "00%"} {
 		if err := new(scenarios.Percent).UnmarshalText([]byte(bad)); err == nil {
 			t.Errorf("%q is taken for a percentage", bad)
 		}
@@ -177,9 +236,17 @@ func FuzzParse(f *testing.F) {
 				f.Fatal(err)
 			}
 			f.Add(src)
+			f.Add(append([]byte("\uFEFF"), src...))
+			f.Add(bytes.ReplaceAll(src, []byte("\n"), []byte("\r\n")))
 		}
 	}
+	for _, src := range []string{"}", "a: {\n}}\n", "[[[[", "- ]\r\n", "? {\n: }", "a: 010\n", "a: -0_7\r", "\xFF\xFEa\x00", "a: |\r\n }\r\n"} {
+		f.Add([]byte(src))
+	}
 	f.Fuzz(func(t *testing.T, src []byte) {
+		if text := string(src); !strings.ContainsAny(text, "\r") && !strings.HasPrefix(text, "\uFEFF") {
+			sameInAllEncodings(t, "fuzz.yaml", text)
+		}
 		s, err := scenarios.Parse("fuzz.yaml", src)
 		if err != nil {
 			var all scenarios.Errors

@@ -14,9 +14,9 @@ func rulePattern() string {
 	values := map[Unit]string{
 		UnitTime:  strings.Trim(durationPattern, "^$"),
 		UnitBytes: strings.Trim(bytesPattern, "^$"),
-		UnitShare: fmt.Sprintf(`[0-9]{1,%d}(\.[0-9]{1,%d})?%%`, percentDigits, percentPlaces),
-		UnitRate:  fmt.Sprintf(`[0-9]{1,%[1]d}(\.[0-9]{1,%[1]d})?/s`, ratePlaces),
-		UnitCount: fmt.Sprintf(`[0-9]{1,%d}`, countDigits),
+		UnitShare: fmt.Sprintf(`(0|[1-9][0-9]{0,%d})(\.[0-9]{1,%d})?%%`, percentDigits-1, percentPlaces),
+		UnitRate:  fmt.Sprintf(`(0|[1-9][0-9]{0,%d})(\.[0-9]{1,%d})?/s`, ratePlaces-1, ratePlaces),
+		UnitCount: fmt.Sprintf(`(0|[1-9][0-9]{0,%d})`, countDigits-1),
 	}
 	words := map[Unit][]string{}
 	for _, m := range Metrics() {

@@ -22,7 +22,7 @@ func TestParseBudget(t *testing.T) {
 		"a.queue.mean >= 1m30s":                     {"a", "", "queue.mean", ">=", 90e9, "a.queue.mean >= 1m30s"},
 		"a.pool_wait.max > 5µs":                     {"a", "", "pool_wait.max", ">", 5e3, "a.pool_wait.max > 5µs"},
 		"a.fd.peak <= 40":                           {"a", "", "fd.peak", "<=", 40, "a.fd.peak <= 40"},
-		"a.errors.http_5xx==007":                    {"a", "", "errors.http_5xx", "==", 7, "a.errors.http_5xx == 7"},
+		"a.errors.http_5xx==7":                      {"a", "", "errors.http_5xx", "==", 7, "a.errors.http_5xx == 7"},
 		"a.rss.peak < 64MiB":                        {"a", "", "rss.peak", "<", 64 << 20, "a.rss.peak < 64MiB"},
 		"a.done >= 99.5%":                           {"a", "", "done", ">=", 0.995, "a.done >= 99.5%"},
 		"a.efficiency >= 7.25%":                     {"a", "", "efficiency", ">=", 0.0725, "a.efficiency >= 7.25%"},
@@ -47,6 +47,11 @@ func TestParseBudget(t *testing.T) {
 func TestParseBudgetRefuses(t *testing.T) {
 	for rule, want := range map[string]string{
 		"a.fd.peak <= 1e3":                  `"1e3" is no value`,
+		"a.fd.peak <= 040":                  `040 has a leading zero, which could mean octal; write 40`,
+		"a.rss.peak < 064MiB":               `064MiB has a leading zero`,
+		"a.done >= 09.5%":                   `09.5% has a leading zero; write 9.5%`,
+		"a.cpu < 010ms":                     `010ms has a leading zero; write 10ms`,
+		"a.max_rate >= 0200/s":              `0200/s has a leading zero`,
 		"a.fd.peak <= -4":                   `"-4" is a plain number; allowed: a whole number`,
 		"a.fd.peak <= 1,000":                `",000" stands after the value`,
 		"a.fd.peak <= 1 000":                `"000" stands after the value`,

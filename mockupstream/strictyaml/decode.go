@@ -14,9 +14,7 @@ import (
 	"reflect"
 	"strings"
 
-	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 )
 
@@ -36,9 +34,9 @@ type decoder struct {
 // whose fields have yaml tags. It understands structs, pointers, slices,
 // strings, booleans, integers, floats and encoding.TextUnmarshaler.
 func Decode(name string, src []byte, dst any) (*Document, error) {
-	file, err := parser.ParseBytes(src, 0)
+	file, err := Parse(src)
 	if err != nil {
-		return nil, syntaxError(name, err)
+		return nil, inFile(name, err)
 	}
 	var body ast.Node
 	for _, doc := range file.Docs {
@@ -59,16 +57,13 @@ func Decode(name string, src []byte, dst any) (*Document, error) {
 	return d.doc, errors.Join(d.errs...)
 }
 
-func syntaxError(name string, err error) error {
-	var located yaml.Error
-	if errors.As(err, &located) && located.GetToken() != nil {
-		at, message := located.GetToken().Position, located.GetMessage()
-		if !strings.Contains(message, "already defined") { // a key that is there twice
-			message = "not YAML: " + message
-		}
-		return fmt.Errorf("%s:%d:%d: %s", name, at.Line, at.Column, message)
+// inFile precedes an error of Parse with the file's name.
+func inFile(name string, err error) error {
+	var at *SyntaxError
+	if errors.As(err, &at) && at.Line > 0 {
+		return fmt.Errorf("%s:%w", name, err)
 	}
-	return fmt.Errorf("%s: not YAML: %w", name, err)
+	return fmt.Errorf("%s: %w", name, err)
 }
 
 // Has reports whether the file has something at path, as FieldPath writes it.

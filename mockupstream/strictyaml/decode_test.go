@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"floodgate/mockupstream/strictyaml"
 	"pgregory.net/rapid"
@@ -73,39 +74,55 @@ list:
 
 func TestErrors(t *testing.T) {
 	for src, want := range map[string]string{
-		"nmae: x":              `c.yaml:1:1: nmae: unknown key "nmae"; allowed: name, count, seed, small, share, on, level, inner, list; did you mean "name"?`,
-		"hidden: 1":            `unknown key "hidden"`,
-		"Skip: 1":              `unknown key "Skip"`,
-		"name: a\nname: b":     `c.yaml:2:1: `,
-		"count: 1.0":           `c.yaml:1:8: count: "1.0"; allowed: a whole number`,
-		"count: '1'":           `"1"; allowed: a whole number`,
-		"count: |\n  1":        `allowed: a whole number`,
-		"seed: -1":             `seed: "-1"; allowed: a whole number, 0 or more`,
-		"small: 128":           `small: "128"; allowed: a whole number`,
-		"share: .inf":          `share: ".inf"; allowed: a number`,
-		"on: yes":              `on: "yes"; allowed: true or false`,
-		"on: 1":                `on: "1"; allowed: true or false`,
-		"level: mid":           `c.yaml:1:8: level: bad level "mid"; allowed: low, high`,
-		"name: [x]":            `name: a list; allowed: text`,
-		"name: ~":              `name: no value; allowed: text`,
-		"inner: 3":             `inner: "3"; allowed: a mapping with the keys values`,
-		"list: {values: [1]}":  `list: a mapping; allowed: a list`,
-		"list: [{values: 3}]":  `list[0].values: "3"; allowed: a list`,
-		"[1]: 2":               `c.yaml:1:4: not YAML: found an invalid key for this map`,
-		"- 1":                  `c.yaml:1:1: a list; allowed: a mapping`,
-		"name: *x":             `c.yaml:1:`,
-		"inner: &i\n  values:": `anchors, aliases and tags are not allowed`,
-		"name: !!str x":        `anchors, aliases and tags are not allowed`,
-		"<<: {name: x}":        `c.yaml:1:`,
-		"a: b: c":              `c.yaml:1:`,
-		"name: x\n\tcount: 1":  `c.yaml:`,
-		"name: x\nname: y":     `c.yaml:2:1: mapping key "name" already defined`,
-		"name:\n\tcount: 1":    `c.yaml:2:1: not YAML: found character`,
+		"nmae: x":                    `c.yaml:1:1: nmae: unknown key "nmae"; allowed: name, count, seed, small, share, on, level, inner, list; did you mean "name"?`,
+		"hidden: 1":                  `unknown key "hidden"`,
+		"Skip: 1":                    `unknown key "Skip"`,
+		"name: a\nname: b":           `c.yaml:2:1: `,
+		"count: 1.0":                 `c.yaml:1:8: count: "1.0"; allowed: a whole number`,
+		"count: '1'":                 `"1"; allowed: a whole number`,
+		"count: |\n  1":              `allowed: a whole number`,
+		"seed: -1":                   `seed: "-1"; allowed: a whole number, 0 or more`,
+		"small: 128":                 `small: "128"; allowed: a whole number`,
+		"count: 010":                 `c.yaml:1:8: count: 010 has a leading zero, which could mean octal; write 10`,
+		"seed: 00":                   `c.yaml:1:7: seed: 00 has a leading zero, which could mean octal; write 0`,
+		"small: -08":                 `small: -08 has a leading zero, which could mean octal; write -8`,
+		"share: 00.5":                `share: 00.5 has a leading zero, which could mean octal; write 0.5`,
+		"list: [{values: [1, 010]}]": `c.yaml:1:21: list[0].values[1]: 010 has a leading zero`,
+		"\xFF\xFEn\x00":              `c.yaml:1:1: the file is encoded as UTF-16; save it as UTF-8`,
+		"# a\r\n# b\r\nnmae: x":      `c.yaml:3:1: nmae: unknown key`,
+		"\uFEFFnmae: x":              `c.yaml:1:1: nmae: unknown key "nmae"`,
+		"share: .inf":                `share: ".inf"; allowed: a number`,
+		"on: yes":                    `on: "yes"; allowed: true or false`,
+		"on: 1":                      `on: "1"; allowed: true or false`,
+		"level: mid":                 `c.yaml:1:8: level: bad level "mid"; allowed: low, high`,
+		"name: [x]":                  `name: a list; allowed: text`,
+		"name: ~":                    `name: no value; allowed: text`,
+		"inner: 3":                   `inner: "3"; allowed: a mapping with the keys values`,
+		"list: {values: [1]}":        `list: a mapping; allowed: a list`,
+		"list: [{values: 3}]":        `list[0].values: "3"; allowed: a list`,
+		"[1]: 2":                     `c.yaml:1:4: not YAML: found an invalid key for this map`,
+		"- 1":                        `c.yaml:1:1: a list; allowed: a mapping`,
+		"name: *x":                   `c.yaml:1:`,
+		"inner: &i\n  values:":       `anchors, aliases and tags are not allowed`,
+		"name: !!str x":              `anchors, aliases and tags are not allowed`,
+		"<<: {name: x}":              `c.yaml:1:`,
+		"a: b: c":                    `c.yaml:1:`,
+		"name: x\n\tcount: 1":        `c.yaml:`,
+		"name: x\nname: y":           `c.yaml:2:1: mapping key "name" already defined`,
+		"name:\n\tcount: 1":          `c.yaml:2:1: not YAML: found character`,
 	} {
 		var c config
 		if _, err := strictyaml.Decode("c.yaml", []byte(src), &c); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q:\ngot  %v\nwant %s", src, err, want)
 		}
+	}
+}
+
+// A number with a leading zero is text where text is wanted.
+func TestZerosInText(t *testing.T) {
+	var c config
+	if _, err := strictyaml.Decode("c.yaml", []byte("name: 010\ncount: 0x10\nseed: 0o10\nsmall: +5\n"), &c); err != nil || c.Name != "010" || c.Count != 16 || c.Seed != 8 || c.Small != 5 {
+		t.Errorf("%+v, %v", c, err)
 	}
 }
 
@@ -187,6 +204,10 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte("name: a\nlist:\n- values: [1, 2]\n"))
 	f.Add([]byte("inner: {values: [.inf]}\nlevel: high\n? a\n: b\n"))
 	f.Add([]byte("name: |\n  text\nseed: 0x1F\n---\n"))
+	f.Add([]byte("\uFEFF# c\r\nname: a\r\nlist:\r\n- values: [010]\r\n"))
+	f.Add([]byte("name: {\n}}\n"))
+	f.Add([]byte("}"))
+	f.Add([]byte("\xFF\xFEn\x00"))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		var c config
 		doc, err := strictyaml.Decode("f", src, &c)
@@ -194,6 +215,13 @@ func FuzzDecode(f *testing.F) {
 			_ = doc.Locate(fieldError("list[0].values"))
 		} else if !strings.HasPrefix(err.Error(), "f:") {
 			t.Fatalf("error without file: %v", err)
+		}
+		if text := string(src); utf8.Valid(src) && !strings.ContainsAny(text, "\r\x00") {
+			var again config
+			_, err2 := strictyaml.Decode("f", []byte("\uFEFF"+strings.ReplaceAll(text, "\n", "\r\n")), &again)
+			if fmt.Sprint(err) != fmt.Sprint(err2) || err == nil && !reflect.DeepEqual(c, again) {
+				t.Fatalf("%+v, %v\nwith CRLF and a byte-order mark %+v, %v", c, err, again, err2)
+			}
 		}
 	})
 }

@@ -21,6 +21,10 @@ func (d *decoder) scalar(path string, node ast.Node, v reflect.Value) {
 	}
 	kind := node.GetToken().Type
 	quoted := kind == token.SingleQuoteType || kind == token.DoubleQuoteType || kind == token.LiteralType || kind == token.FoldedType
+	if zeros := CheckZeros(text); zeros != nil && !quoted && isNumber(v.Kind()) {
+		d.fail(path, node, "%v", zeros)
+		return
+	}
 	plain := strings.ReplaceAll(text, "_", "")
 	var err error
 	switch v.Kind() {
@@ -54,6 +58,8 @@ func (d *decoder) scalar(path string, node ast.Node, v reflect.Value) {
 		d.fail(path, node, "%q; allowed: %s", text, describe(v.Type()))
 	}
 }
+
+func isNumber(k reflect.Kind) bool { return k >= reflect.Int && k <= reflect.Float64 }
 
 // scalarText is the text of a scalar as it was written, quotes apart.
 func scalarText(node ast.Node) (string, bool) {

@@ -34,6 +34,9 @@ func TestMistakes(t *testing.T) {
 		{"schema: 1\n", "", "b.yaml:5:1: schema: missing; it must be there"},
 		{"seed: 0", "sede: 0", `b.yaml:8:1: sede: unknown key "sede"; allowed: schema, `},
 		{"seed: 0", "seed: 0\nseed: 0", `b.yaml:9:1: mapping key "seed" already defined`},
+		{"seed: 0", "seed: 010", `b.yaml:8:7: seed: 010 has a leading zero, which could mean octal; write 10`},
+		{"cores: 2", "cores: 02", `machine.cores: 02 has a leading zero, which could mean octal; write 2`},
+		{"makespan_ms: [", "makespan_ms: [01.5, ", `makespan_ms[0]: 01.5 has a leading zero, which could mean octal; write 1.5`},
 		{"seed: 0", "seed: -1", `b.yaml:8:7: seed: "-1"; allowed: a whole number, 0 or more`},
 		{"quick: false", "quick: no", `quick: "no"; allowed: true or false`},
 		{`scenario: "report"`, `scenario: "../x"`, `b.yaml:6:1: scenario: "../x"; allowed: letters`},
@@ -120,6 +123,30 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
+// A baseline is the same with a byte-order mark and with any line ends, and so
+// is the place of a mistake.
+func TestDecodeFromAnyEditor(t *testing.T) {
+	want := must(t, made(nil))
+	good := string(want.Encode())
+	bad := strings.Replace(good, "seed: 0", "sede: 0", 1)
+	_, wantErr := baseline.Decode("b.yaml", []byte(bad))
+	if wantErr == nil {
+		t.Fatal("no error")
+	}
+	for _, end := range []string{"\n", "\r\n", "\r"} {
+		for _, mark := range []string{"", "\uFEFF"} {
+			store := func(text string) []byte { return []byte(mark + strings.ReplaceAll(text, "\n", end)) }
+			got, err := baseline.Decode("b.yaml", store(good))
+			if diff := cmp.Diff(want, got); err != nil || diff != "" {
+				t.Errorf("line end %q, mark %q: %v\n%s", end, mark, err, diff)
+			}
+			if _, err := baseline.Decode("b.yaml", store(bad)); err == nil || err.Error() != wantErr.Error() {
+				t.Errorf("line end %q, mark %q: %v, want %v", end, mark, err, wantErr)
+			}
+		}
+	}
+}
+
 // Whatever is accepted is a fixed point, and what is not has a place.
 func FuzzDecode(f *testing.F) {
 	run := made(nil)
@@ -132,6 +159,8 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(strings.Replace(string(good), "items=20", "x", 1)))
 	f.Add([]byte("schema: 1\ncells:\n- variant: a\n  blocks: [0]\n  makespan_ms: [.inf]\n"))
 	f.Add([]byte("cells: [{}, {variant: }]"))
+	f.Add([]byte("\uFEFF" + strings.ReplaceAll(string(good), "\n", "\r\n")))
+	f.Add([]byte("seed: 010\r\ncells: [}\r\n"))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		b, err := baseline.Decode("b.yaml", src)
 		if err != nil {

@@ -72,7 +72,7 @@ func (s Source) readFile() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s-file: read %s: %w", s.Flag, name, err)
 	}
-	uri := strings.TrimSpace(string(text))
+	uri := strings.TrimSpace(strings.TrimPrefix(string(text), "\uFEFF")) // a byte-order mark is not part of it
 	switch {
 	case len(text) > maxURI:
 		err = fmt.Errorf("it is longer than %d bytes", maxURI)

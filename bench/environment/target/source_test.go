@@ -29,6 +29,7 @@ func TestSource(t *testing.T) {
 		{name: "flag with a user alone", flag: "mongodb://u@h/?authMechanism=MONGODB-X509&tls=true", uri: "mongodb://u@h/?authMechanism=MONGODB-X509&tls=true"},
 		{name: "environment", env: secret, uri: secret},
 		{name: "file", file: good, uri: secret},
+		{name: "file with a byte-order mark", file: file("mark", "\uFEFF"+secret+"\r\n"), uri: secret},
 		{name: "standard input", file: "-", stdin: secret + "\n", uri: secret},
 		{name: "flag with a password", flag: secret, want: "everybody on this machine sees command lines"},
 		{name: "flag with a token", flag: "https://QZXWK@h/", want: "FLOODGATE_TEST_URI"},

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"floodgate/mockupstream/strictyaml"
 	"floodgate/scenarios/pipeline"
 )
 
@@ -129,7 +130,11 @@ func Parse(text string) (Spec, error) {
 			return Spec{}, fmt.Errorf("what-if %s: %s is there already; allowed: each key once", word, name)
 		}
 		seen[name] = true
-		if err := keys[i].set(&s, value); err != nil {
+		err := strictyaml.CheckZeros(value)
+		if err == nil {
+			err = keys[i].set(&s, value)
+		}
+		if err != nil {
 			return Spec{}, fmt.Errorf("what-if %s: value %q: %w", name, value, err)
 		}
 	}

@@ -1,0 +1,194 @@
+package strictyaml
+
+import (
+	"errors"
+	"fmt"
+	"sort"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+// SyntaxError describes a text that could not be read as YAML, and where.
+type SyntaxError struct {
+	// Line and Column count from 1, the column in characters; zero means unknown.
+	Line, Column int
+	// Message says what is wrong, in one line.
+	Message string
+}
+
+// Error returns the message, preceded by the position where it is known.
+func (e *SyntaxError) Error() string {
+	if e.Line == 0 {
+		return e.Message
+	}
+	return fmt.Sprintf("%d:%d: %s", e.Line, e.Column, e.Message)
+}
+
+// Parse parses a YAML file into its syntax tree. It is the only caller of the
+// YAML library's parser, because that needs help: the text is normalized first
+// (see [Text]), columns are corrected, and a panic of the parser becomes an
+// error. Every error is a [SyntaxError].
+//
+// For example, Parse reports line 2 for "a: 1\r\nb: [", and so it does for the
+// same text with a byte-order mark or with other line ends.
+func Parse(src []byte, mode ...parser.Option) (*ast.File, error) {
+	return parseWith(src, func(text []byte) (*ast.File, error) {
+		return parser.ParseBytes(text, 0, mode...)
+	})
+}
+
+// parseFunc is a parser that may panic.
+type parseFunc func(text []byte) (*ast.File, error)
+
+func parseWith(src []byte, parse parseFunc) (*ast.File, error) {
+	text, err := Text(src)
+	if err != nil {
+		return nil, err
+	}
+	file, err, crashed := parse.try(text)
+	if crashed {
+		return nil, &SyntaxError{Line: parse.crashLine(text), Column: 1, Message: fmt.Sprintf(
+			"not YAML: the parser crashed here (%s); check the brackets, quotes and indentation of this line", firstLine(err.Error()))}
+	}
+	if err != nil {
+		return nil, newSyntaxError(err)
+	}
+	correctColumns(file, text)
+	return file, nil
+}
+
+// try calls the parser. If the parser panics, crashed is true and err says how.
+func (parse parseFunc) try(text []byte) (file *ast.File, err error, crashed bool) {
+	defer func() {
+		if cause := recover(); cause != nil {
+			file, err, crashed = nil, fmt.Errorf("%v", cause), true
+		}
+	}()
+	file, err = parse(text)
+	return file, err, false
+}
+
+// crashLine returns the line at which the parser begins to panic: it panics on
+// the text up to that line, and not on the text before it.
+func (parse parseFunc) crashLine(text []byte) int {
+	var ends []int // of each line
+	for i, b := range text {
+		if b == '\n' {
+			ends = append(ends, i+1)
+		}
+	}
+	return 1 + sort.Search(len(ends), func(i int) bool {
+		_, _, crashed := parse.try(text[:ends[i]])
+		return crashed
+	})
+}
+
+func newSyntaxError(err error) *SyntaxError {
+	var located yaml.Error
+	if !errors.As(err, &located) || located.GetToken() == nil {
+		return &SyntaxError{Message: "not YAML: " + firstLine(err.Error())}
+	}
+	at, message := located.GetToken().Position, firstLine(located.GetMessage())
+	if !strings.Contains(message, "already defined") { // a key that is there twice
+		message = "not YAML: " + message
+	}
+	return &SyntaxError{max(at.Line, 1), max(at.Column, 1), message}
+}
+
+func firstLine(text string) string {
+	line, _, _ := strings.Cut(text, "\n")
+	return line
+}
+
+// correctColumns corrects the columns of values that are followed by spaces:
+// the parser counts those as if they stood before the value.
+func correctColumns(file *ast.File, text []byte) {
+	lines := strings.Split(string(text), "\n")
+	for _, doc := range file.Docs {
+		if doc.Body == nil || doc.Body.GetToken() == nil {
+			continue
+		}
+		first := doc.Body.GetToken()
+		for first.Prev != nil {
+			first = first.Prev
+		}
+		for t := first; t != nil; t = t.Next {
+			lastOfLine := t.Next == nil || t.Next.Position.Line > t.Position.Line
+			if at := t.Position; lastOfLine && at.Line >= 1 && at.Line <= len(lines) && at.Column >= 1 {
+				correctColumn(t, lines[at.Line-1])
+			}
+		}
+	}
+}
+
+// correctColumn corrects the column of the last token of a line.
+func correctColumn(t *token.Token, line string) {
+	switch t.Type {
+	case token.SingleQuoteType, token.DoubleQuoteType, token.CommentType: // whose value is not what the file has
+		return
+	}
+	runes, from := []rune(line), t.Position.Column-1
+	if from > len(runes) || strings.HasPrefix(string(runes[from:]), t.Value) || strings.TrimRight(line, " \t") == line {
+		return
+	}
+	before := string(runes[:min(len(runes), from+utf8.RuneCountInString(t.Value))])
+	if i := strings.LastIndex(before, t.Value); i >= 0 {
+		t.Position.Column = utf8.RuneCountInString(before[:i]) + 1
+	}
+}
+
+// Text returns a text file as UTF-8 without a byte-order mark, with a line feed
+// after each line, whatever line ends it had. Lines and columns stay those that
+// an editor shows. A text in another encoding, or with control characters,
+// which no text file has, is a [SyntaxError].
+func Text(src []byte) ([]byte, error) {
+	if name := otherEncoding(src); name != "" {
+		return nil, &SyntaxError{1, 1, "the file is encoded as " + name + "; save it as UTF-8"}
+	}
+	text := string(src)
+	for strings.HasPrefix(text, byteOrderMark) { // YAML allows several
+		text = text[len(byteOrderMark):]
+	}
+	text = lineEnds.Replace(text)
+	line, column := 1, 1
+	for i, r := range text {
+		switch {
+		case r == '\n':
+			line, column = line+1, 1
+			continue
+		case r == utf8.RuneError && !strings.HasPrefix(text[i:], "\uFFFD"):
+			return nil, &SyntaxError{line, column, fmt.Sprintf("byte 0x%02X is not UTF-8; save the file as UTF-8", text[i])}
+		case r < ' ' && r != '\t':
+			return nil, &SyntaxError{line, column, fmt.Sprintf("control character %U is not allowed in a text file; remove it", r)}
+		}
+		column++
+	}
+	return []byte(text), nil
+}
+
+const byteOrderMark = "\uFEFF"
+
+// lineEnds replaces those of Windows and of old Macs.
+var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
+
+// otherEncoding names the encoding of a text that is not UTF-8, by its first
+// bytes, as YAML 1.2 tells them apart (section 5.2); empty where it may be UTF-8.
+func otherEncoding(src []byte) string {
+	var b [4]byte
+	for i := range b {
+		b[i] = 1 // a byte that tells nothing
+	}
+	copy(b[:], src)
+	switch {
+	case b[0] == 0 && b[1] == 0, b[0] == 0xFF && b[1] == 0xFE && b[2] == 0 && b[3] == 0, b[0] != 0 && b[1] == 0 && b[2] == 0 && b[3] == 0:
+		return "UTF-32"
+	case b[0] == 0xFE && b[1] == 0xFF, b[0] == 0xFF && b[1] == 0xFE, len(src) > 1 && (b[0] == 0) != (b[1] == 0):
+		return "UTF-16"
+	}
+	return ""
+}
