@@ -175,7 +175,7 @@ type Discarded struct {
 
 // ErrorCount is one type of error in a trial.
 type ErrorCount struct {
-	// Type: emfile, timeout, refused, reset, http_4xx, http_429, http_5xx, mongo_…, other.
+	// Type: emfile, ports, timeout, refused, reset, http_4xx, http_429, http_5xx, mongo_…, other.
 	Type  string        `json:"type"`
 	Side  string        `json:"side"` // upstream or mongo
 	Count int           `json:"count"`
@@ -277,6 +277,16 @@ func (d Descriptors) Highest() (peak int, ok bool) {
 		peak = max(peak, d.Inside.Upstream+d.Inside.Mongo+d.Inside.Other)
 	}
 	return peak, true
+}
+
+// ErrorsOf returns how many items failed with errors of the type, on either side.
+func (t Trial) ErrorsOf(kind string) (n int) {
+	for _, e := range t.Errors {
+		if e.Type == kind {
+			n += e.Count
+		}
+	}
+	return n
 }
 
 // Add adds up what two checks found.

@@ -90,10 +90,15 @@ func NewMongoWriter(o MongoOptions) (*MongoWriter, error) {
 
 // Ping waits until the server answers or ctx is done.
 func (w *MongoWriter) Ping(ctx context.Context) error {
-	if err := w.client.Ping(ctx, nil); err != nil {
-		return fmt.Errorf("ping mongo: %w", newMongoError(err))
+	err := w.client.Ping(ctx, nil)
+	if err == nil {
+		return nil
 	}
-	return nil
+	typed := newMongoError(err)
+	if typed.Kind == "ports" {
+		return fmt.Errorf("ping mongo: no local port is free to connect from (EADDRNOTAVAIL): %w", typed)
+	}
+	return fmt.Errorf("ping mongo: %w", typed)
 }
 
 // Close closes all connections. It waits for those in use until ctx is done.
