@@ -70,6 +70,8 @@ type Environment struct {
 	Containers []Container `json:"containers,omitempty"`
 	// Targets are the hosts beyond loopback that were allowed by name.
 	Targets []string `json:"targets,omitempty"`
+	// Notes say what of the servers' settings is not used, and why.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // Container is one that took part in a run, as the engine describes it.

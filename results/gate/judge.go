@@ -74,7 +74,7 @@ func Judge(run *results.Run) (*Verdict, error) {
 		v.EndedBy = aborted
 		ended = []string{fmt.Sprintf("the run ended early: no trial to come could have kept %q", aborted)}
 	}
-	v.Notes = slices.Concat(notes(v), ended, limited(run), outOfPorts(run), repeated(run), discarded(run), warnings(run, v.Labels))
+	v.Notes = slices.Concat(notes(v), ended, h.Environment.Notes, limited(run), outOfPorts(run), repeated(run), discarded(run), warnings(run, v.Labels))
 	v.Exit = exit(v)
 	return v, nil
 }

@@ -77,6 +77,19 @@ func TestWhatIsEasilyOverlooked(t *testing.T) {
 	}
 }
 
+// What was not used of the servers' settings is in every format.
+func TestNotesOfTheEnvironment(t *testing.T) {
+	const note = "maxPoolSize=20 of the connection string is not used"
+	for kind, run := range silent(nil) {
+		run.Header.Environment.Notes = []string{note}
+		for format, text := range rendered(t, run) {
+			if !strings.Contains(text, note) {
+				t.Errorf("%s as %s: want %q", kind, format, note)
+			}
+		}
+	}
+}
+
 // A claim about descriptors does not count ports, and says so.
 func TestPortsAreNotDescriptors(t *testing.T) {
 	run := runtest.Service(serviceClaims(), func(t *results.Trial) bool {
