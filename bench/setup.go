@@ -75,6 +75,7 @@ func (f environmentFlags) prepare(s *scenarios.Scenario, note func(string)) (*se
 	u := &setup{note: note, scenario: s, options: environment.Options{
 		Kind: f.kind, Executable: executable, KeepData: f.keepData, Link: link, Note: note, Limits: s.Containers,
 		MongoImage: f.mongoImage, MongoArgs: strings.Fields(f.mongoArgs), Policy: target.Policy{Allowed: f.allowTargets},
+		OwnProgram: len(s.SUT.Command) > 0,
 	}}
 	if err := f.targets(u); err != nil {
 		return nil, exit(exitUsage, err)
@@ -210,6 +211,11 @@ func (u *setup) start(ctx context.Context, root, id string, resumed bool) (*envi
 	}
 	u.note(fmt.Sprintf("environment: %s%s", o.Kind, why))
 	env, err := environment.Start(ctx, o)
+	if err == nil {
+		for _, text := range env.Describe().Notes {
+			u.note(text)
+		}
+	}
 	var refused *target.RefusedError
 	switch {
 	case errors.As(err, &refused):

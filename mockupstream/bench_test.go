@@ -70,7 +70,10 @@ func (c *child) throughput(b *testing.B) (requests int, cpu time.Duration) {
 // by the server's own account and as seen by the client) with a number of
 // requests in flight, beside a handler that delays by time.Sleep. Latencies are
 // lognormal with σ 0.5, as in the scenarios, and such that some 500 to 2000
-// requests end per second. One operation is 2 rounds of each (100 of the short latency).
+// requests end per second. One operation is some rounds of each. With 10,000 in
+// flight it takes over a minute, so that -benchtime 1x is enough:
+//
+//	go test -run '^$' -bench DelayError/in-flight=10000 -benchtime 1x ./mockupstream
 func BenchmarkDelayError(b *testing.B) {
 	for _, c := range []struct {
 		inFlight, rounds int

@@ -32,7 +32,8 @@
 //
 // A client's own retries show: net/http repeats a GET whose reused connection
 // is closed or reset before an answer, which the mock counts as another request
-// for the key, and, without the header, as the next attempt.
+// for the key, and, without the header, as the next attempt. [Stats].Repeated is
+// their number, which reports show beside the errors that they hide.
 //
 // # Profiles
 //
@@ -52,9 +53,9 @@
 //
 // # Punctual
 //
-// Delays are kept by a clock of package precise: the median answer is some
-// tens of microseconds late, with 10 or with 1,000 requests in flight. [Stats]
-// tells how late; when the median or the 99th percentile exceeds the profile's
+// Delays are kept by a clock of package precise, which is a fraction as late as
+// time.Sleep, with 10 or with 1,000 requests in flight (BenchmarkDelayError
+// compares the two). [Stats] tells how late; when the median or the 99th percentile exceeds the profile's
 // bounds, it says that the mock is saturated, and in words why. Measurements
 // made with a saturated mock measure the mock.
 package mockupstream

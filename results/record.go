@@ -70,6 +70,8 @@ type Environment struct {
 	Containers []Container `json:"containers,omitempty"`
 	// Targets are the hosts beyond loopback that were allowed by name.
 	Targets []string `json:"targets,omitempty"`
+	// Notes say what of the servers' settings is not used, and why.
+	Notes []string `json:"notes,omitempty"`
 }
 
 // Container is one that took part in a run, as the engine describes it.
@@ -175,7 +177,7 @@ type Discarded struct {
 
 // ErrorCount is one type of error in a trial.
 type ErrorCount struct {
-	// Type: emfile, timeout, refused, reset, http_4xx, http_429, http_5xx, mongo_…, other.
+	// Type: emfile, ports, timeout, refused, reset, http_4xx, http_429, http_5xx, mongo_…, other.
 	Type  string        `json:"type"`
 	Side  string        `json:"side"` // upstream or mongo
 	Count int           `json:"count"`
@@ -277,6 +279,16 @@ func (d Descriptors) Highest() (peak int, ok bool) {
 		peak = max(peak, d.Inside.Upstream+d.Inside.Mongo+d.Inside.Other)
 	}
 	return peak, true
+}
+
+// ErrorsOf returns how many items failed with errors of the type, on either side.
+func (t Trial) ErrorsOf(kind string) (n int) {
+	for _, e := range t.Errors {
+		if e.Type == kind {
+			n += e.Count
+		}
+	}
+	return n
 }
 
 // Add adds up what two checks found.

@@ -48,7 +48,7 @@ func MetricStages() []string {
 // ErrorTypes are the types of errors of items, as packages pipeline and calllog name them.
 func ErrorTypes() []string {
 	return []string{
-		"emfile", "refused", "reset", "timeout", "canceled", "not_allowed", "tls", "panic", "other",
+		"emfile", "ports", "refused", "reset", "timeout", "canceled", "not_allowed", "tls", "panic", "other",
 		"http_3xx", "http_4xx", "http_429", "http_5xx", "http_truncated", "http_too_large", "http_decode", "http_mismatch",
 		"mongo_pool_timeout", "mongo_server_selection", "mongo_auth", "mongo_tls", "mongo_timeout", "mongo_network",
 		"mongo_disconnected", "mongo_write", "mongo_command", "mongo_other",

@@ -70,6 +70,9 @@ type Options struct {
 	Mongo    *target.Mongo
 	Upstream *target.Upstream
 	Policy   target.Policy
+	// OwnProgram says that the SUT is a program of the user's, which gets the
+	// connection string as it is.
+	OwnProgram bool
 	// Database is the one that is written to. On a server of the user's it must
 	// not be there yet, unless Resume is set, and Close drops it.
 	Database string

@@ -92,6 +92,9 @@ func (x external) describe(d *results.Environment, u *upstream, _ *database) {
 	d.Targets = x.options.Policy.Allowed
 	if x.options.Mongo != nil {
 		d.Database += " at " + x.options.Mongo.Redacted()
+		if !x.options.OwnProgram {
+			d.Notes = x.options.Mongo.Overridden()
+		}
 	} else {
 		d.Database += ", embedded"
 	}

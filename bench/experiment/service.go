@@ -84,9 +84,14 @@ func (t *serviceTrial) run(ctx context.Context) (outcome string, err error) {
 	return lateGenerator(t.m.record.Service)
 }
 
-// lateGenerator makes a trial invalid whose reports were begun too late: what
-// it offered is not the load that the scenario asks for.
+// lateGenerator makes a trial invalid whose reports were begun too late or could
+// not be sent for want of ports or descriptors: what the generator offered is
+// not the load that the scenario asks for.
 func lateGenerator(s *results.Service) (outcome string, err error) {
+	// The types are of the generator's own requests: the SUT's are in the record's errors.
+	if ports, fds := s.Errors["ports"], s.Errors["emfile"]; ports+fds > 0 {
+		return results.OutcomeInvalid, fmt.Errorf("the load generator could not connect: of %d reports %d found no free local port and %d no free descriptor; lower the rate, or raise net.ipv4.ip_local_port_range or ulimit -n", s.Ended, ports, fds)
+	}
 	if !s.TooLate() {
 		return "", nil
 	}

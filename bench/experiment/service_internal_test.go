@@ -8,6 +8,18 @@ import (
 	"floodgate/results"
 )
 
+// A generator without ports or descriptors of its own did not offer the load.
+func TestAGeneratorThatCannotConnectIsNotBelieved(t *testing.T) {
+	for kind, want := range map[string]string{
+		"ports": "of 30 reports 2 found no free local port and 0 no free descriptor", "emfile": "0 found no free local port and 2 no free descriptor", "http_5xx": "",
+	} {
+		outcome, err := lateGenerator(&results.Service{Ended: 30, Errors: map[string]int{kind: 2}})
+		if want == "" && (outcome != "" || err != nil) || want != "" && (outcome != results.OutcomeInvalid || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s: outcome %q, %v; want %q", kind, outcome, err, want)
+		}
+	}
+}
+
 func TestALateGeneratorIsNotBelieved(t *testing.T) {
 	for name, test := range map[string]struct {
 		p50         time.Duration

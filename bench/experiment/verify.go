@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
+	"floodgate/bench/internal/noproxy"
 	"floodgate/mockupstream"
 	"floodgate/results"
 )
@@ -33,6 +35,7 @@ func (r *Trials) verify(ctx context.Context, t PlannedTrial, record *results.Tri
 			fail(record, results.OutcomeFailed, fmt.Errorf("ask the upstream: %w", err))
 		} else {
 			upstreamSaw(record, stats)
+			unseen(record, t, m, noproxy.Variable(os.Environ()))
 		}
 	}
 	switch {
@@ -62,6 +65,51 @@ func (r *Trials) verify(ctx context.Context, t PlannedTrial, record *results.Tri
 	if err := r.Environment.DropCollection(ctx, r.Database, collection(t.Index)); err != nil {
 		record.Warnings = append(record.Warnings, fmt.Sprintf("drop %s: %v", collection(t.Index), err))
 	}
+}
+
+// unseen marks a trial whose upstream saw no request: as failed where a program
+// of the user's failed all items, which then says nothing about its limit, and else
+// with a warning. Items that failed for want of descriptors or ports explain it.
+func unseen(record *results.Trial, t PlannedTrial, m *measurement, proxy string) {
+	foreign := len(t.Level.Scenario.SUT.Command) > 0
+	if record.Upstream.Requests > 0 || m == nil || m.idle() || record.ErrorsOf("emfile")+record.ErrorsOf("ports") > 0 ||
+		record.Outcome != results.OutcomeOK && !foreign {
+		return
+	}
+	uses := "a proxy"
+	if proxy != "" {
+		uses = fmt.Sprintf("a proxy (%s is set) although NO_PROXY names 127.0.0.1", proxy)
+	}
+	hint := fmt.Sprintf("does the program use %s, or an address other than upstream.url of its specification?", uses)
+	if foreign && record.Outcome == results.OutcomeOK && m.allFailed() {
+		fail(record, results.OutcomeFailed, fmt.Errorf("the upstream saw no request, and all items failed: %s", hint))
+		return
+	}
+	m.warn("the upstream saw no request: %s", hint)
+}
+
+// idle reports whether there was nothing to be fetched.
+func (m *measurement) idle() bool {
+	if m.service != nil {
+		return m.record.Service != nil && m.record.Service.Due == 0
+	}
+	return m.record.Items == 0
+}
+
+// allFailed reports whether no item was done, by the SUT's own account or, of a
+// service, by its answers.
+func (m *measurement) allFailed() bool {
+	if m.service != nil {
+		return m.record.Service != nil && m.record.Service.OK == 0
+	}
+	if n := m.record.ItemsFailed; n != nil && *n >= m.record.Items {
+		return true
+	}
+	failed := make(map[string]bool)
+	for _, item := range m.report.Failed {
+		failed[item] = true
+	}
+	return len(failed) >= m.record.Items
 }
 
 // upstreamSaw copies the upstream's figures; a trial whose upstream could not

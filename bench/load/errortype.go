@@ -10,6 +10,8 @@ import (
 // first that fits counts.
 var types = []struct{ text, name string }{
 	{"too many open files", "emfile"},
+	{"assign requested address", "ports"},              // "cannot" on Linux, "can't" on BSDs
+	{"Only one usage of each socket address", "ports"}, // Windows
 	{"Client.Timeout", "timeout"},
 	{"deadline exceeded", "timeout"},
 	{"connection refused", "refused"},

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"floodgate/bench/internal/noproxy"
 	"floodgate/results"
 )
 
@@ -18,7 +19,7 @@ func (p *Process) startProcess(o Options) (*os.File, error) {
 	inheritNothing()
 	args := append([]string{ChildArg, strconv.Itoa(o.NoFile), strconv.Itoa(os.Getpid())}, o.Command...)
 	cmd := exec.Command(o.Executable, args...)
-	cmd.Env = append(os.Environ(), o.Env...)
+	cmd.Env = noproxy.Environ(append(os.Environ(), o.Env...))
 	cmd.SysProcAttr = groupAttr()
 	cmd.Stderr = p.stderr
 	// A grandchild that keeps our pipe must not keep the harness waiting.

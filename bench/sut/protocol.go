@@ -25,6 +25,11 @@
 // database.documents is "per-record", one a record (_id = item + "#" + seq).
 // Records keep the field names of the answer.
 //
+// It has the harness's environment, with 127.0.0.1, ::1 and localhost added to
+// NO_PROXY and no_proxy: its requests must not take the way through a proxy. A
+// trial in which all items failed and the upstream saw no request is not a
+// measurement.
+//
 // A program connects to loopback and to the hosts of allow_targets alone, by
 // their names, however it comes to an address; and it begins no more fetches
 // than upstream.rate says, counting in held_back those that had to wait.

@@ -48,6 +48,17 @@ func start(t *testing.T, nofile int, command ...string) *sut.Process {
 	return p
 }
 
+// Clients other than Go's send requests for 127.0.0.1 to HTTP_PROXY.
+func TestLoopbackNeedsNoProxy(t *testing.T) {
+	t.Setenv("NO_PROXY", "db.example")
+	t.Setenv("no_proxy", "db.example")
+	p := start(t, 64, "sh", "-c", `printf '{"floodgate":1,"type":"ready","name":"%s %s"}\n' "$NO_PROXY" "$no_proxy"; read end`)
+	ready, err := p.Await(deadline(t), sut.TypeReady)
+	if want := "db.example,127.0.0.1,::1,localhost db.example,127.0.0.1,::1,localhost"; err != nil || ready.Name != want {
+		t.Errorf("%q, %v; want %q", ready.Name, err, want)
+	}
+}
+
 func upstream(t *testing.T, p mockupstream.Profile) (*mockupstream.Upstream, string) {
 	t.Helper()
 	u, err := mockupstream.New(p, 1)

@@ -1,7 +1,7 @@
 // Package precise lets goroutines sleep with microsecond precision.
 //
 // Go's idle runtime on Linux sleeps in epoll with whole milliseconds, so that
-// time.Sleep in an idle server ends about half a millisecond late. A Clock
+// time.Sleep in an idle server ends up to a millisecond late. A Clock
 // keeps its sleepers in a heap and waits for the first of them with a timerfd
 // in the same epoll: a descriptor that becomes ready to the nanosecond, that
 // needs no thread of its own, and whose ringing is handled by the very thread

@@ -22,6 +22,7 @@ func (l *Limits) binding(at int, best *LimitPoint) Blame {
 	}
 	for _, look := range []func() (Blame, bool){
 		func() (Blame, bool) { return l.descriptorsBind(at, next, best) },
+		func() (Blame, bool) { return portsBind(next) },
 		func() (Blame, bool) { return l.failuresBind(next) },
 		func() (Blame, bool) { return l.cpuBinds(last) },
 		func() (Blame, bool) { return l.slowerBinds(first, last) },
@@ -33,7 +34,7 @@ func (l *Limits) binding(at int, best *LimitPoint) Blame {
 	if best.Limit == last.Limit {
 		return Blame{Limit, fmt.Sprintf("nothing gave out up to %d, the highest limit that was tried", last.Limit)}
 	}
-	return Blame{Unknown, "neither descriptors, CPU, the upstream nor the database stood out"}
+	return Blame{Unknown, "neither descriptors, ports, CPU, the upstream nor the database stood out"}
 }
 
 // descriptorsBind where the next limit has too many open, though it does not do
@@ -54,6 +55,12 @@ func (l *Limits) descriptorsBind(at int, next LimitPoint, best *LimitPoint) (Bla
 		return Blame{Descriptors, fmt.Sprintf("%d of %d open at %d, and %d at once is the most that they can serve", *last.Peak, l.Terms.NoFile, last.Limit, l.MaxLimit)}, true
 	}
 	return Blame{}, false
+}
+
+// portsBind reports whether items of the next limit found no local port to connect from.
+func portsBind(next LimitPoint) (Blame, bool) {
+	n := next.Errors["upstream ports"] + next.Errors["mongo ports"]
+	return Blame{Ports, fmt.Sprintf("at %d, %d items failed without a free local port (EADDRNOTAVAIL); %s", next.Limit, n, morePorts)}, n > 0
 }
 
 // failuresBind where too many items fail at the next limit: the side of most is it.

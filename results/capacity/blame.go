@@ -18,6 +18,8 @@ type Resource string
 const (
 	// Descriptors: the SUT had too many open, or got EMFILE.
 	Descriptors Resource = "descriptors"
+	// Ports: no local port was left to connect from (EADDRNOTAVAIL).
+	Ports Resource = "ports"
 	// Queue: what may wait for a slot was full, and reports were turned away.
 	Queue Resource = "queue"
 	// CPU of the SUT or of the whole machine.
@@ -60,7 +62,7 @@ type Blame struct {
 // reports that came for window. Calm is the trial of the lowest rate that held,
 // to compare the times of a fetch and a write with; nil: there is none.
 //
-// The order is that of cause and effect: without descriptors or CPU everything
+// The order is that of cause and effect: without descriptors, ports or CPU everything
 // else is late, a queue is full because slots are, and slots are full because
 // fetches or writes take longer, or else because there are too few. That other
 // processes use the machine up matters only where something got slower.
@@ -72,6 +74,7 @@ func Blamed(failing results.Trial, calm *results.Trial, window time.Duration, sl
 	refuses := (Figures{Due: failing.Service.Due, OK: failing.Service.OK}).Errors() > slo.MaxErrors()
 	for _, look := range []func() (Blame, bool){
 		func() (Blame, bool) { return l.descriptors(failing, nofile, slo.MaxDescriptors(nofile)) },
+		func() (Blame, bool) { return ports(failing.Errors) },
 		func() (Blame, bool) { return l.queue(failing.Service, refuses) },
 		func() (Blame, bool) { return l.cpu(failing.Resources, m) },
 		func() (Blame, bool) { return failures(failing.Errors, refuses) },
@@ -84,7 +87,7 @@ func Blamed(failing results.Trial, calm *results.Trial, window time.Duration, sl
 			return b
 		}
 	}
-	return Blame{Unknown, "neither descriptors, CPU, a limit, the upstream nor the database stood out"}
+	return Blame{Unknown, "neither descriptors, ports, CPU, a limit, the upstream nor the database stood out"}
 }
 
 func (l course) descriptors(t results.Trial, nofile, allowed int) (Blame, bool) {
@@ -96,6 +99,24 @@ func (l course) descriptors(t results.Trial, nofile, allowed int) (Blame, bool) 
 		return Blame{Descriptors, fmt.Sprintf("%d of %d open, %d allowed", peak, nofile, allowed)}, true
 	}
 	return Blame{}, false
+}
+
+// morePorts says what helps where local ports run out.
+const morePorts = "keep connections for the next request, or widen the range of local ports (net.ipv4.ip_local_port_range)"
+
+// ports are to blame where items failed for want of a local port.
+func ports(all []results.ErrorCount) (Blame, bool) {
+	n, first := 0, time.Duration(0)
+	for _, e := range all {
+		if e.Type != "ports" {
+			continue
+		}
+		if n == 0 || e.First < first {
+			first = e.First
+		}
+		n += e.Count
+	}
+	return Blame{Ports, fmt.Sprintf("%d items failed without a free local port (EADDRNOTAVAIL), the first after %s; %s", n, short(first), morePorts)}, n > 0
 }
 
 // queue is to blame where most reports that were not done were turned away.

@@ -62,8 +62,11 @@ func TestBlamed(t *testing.T) {
 		want    capacity.Resource
 		says    string
 	}{
-		"emfile":                        {loaded(with(full, "emfile", 1), nil), idle, capacity.Descriptors, "EMFILE after 0 µs: 40 of 256 open"},
-		"descriptors":                   {loaded(full, func(t *results.Trial) { t.Descriptors.Peak = 230 }), idle, capacity.Descriptors, "230 of 256 open, 204 allowed"},
+		"emfile":      {loaded(with(full, "emfile", 1), nil), idle, capacity.Descriptors, "EMFILE after 0 µs: 40 of 256 open"},
+		"descriptors": {loaded(full, func(t *results.Trial) { t.Descriptors.Peak = 230 }), idle, capacity.Descriptors, "230 of 256 open, 204 allowed"},
+		"ports": {loaded(full, func(t *results.Trial) {
+			t.Errors = []results.ErrorCount{{Type: "ports", Side: "mongo", Count: 3, First: 2 * time.Second}, {Type: "ports", Side: "upstream", Count: 9, First: time.Second}}
+		}), idle, capacity.Ports, "12 items failed without a free local port (EADDRNOTAVAIL), the first after 1 s"},
 		"shed":                          {loaded(with(full, "shed", 80), refused), idle, capacity.Queue, "80 of 1000 reports turned away (503); 10 of 10 slots"},
 		"shed, yet within":              {loaded(with(full, "shed", 5), nil), idle, capacity.Limit, "10 of 10 slots"},
 		"shed a few":                    {loaded(with(free, "shed", 5), refused), idle, capacity.Upstream, "64 %"},

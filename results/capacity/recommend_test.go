@@ -135,6 +135,7 @@ func TestRecommendation(t *testing.T) {
 		"a few items may fail":      {system{law: peaked, sigma: 0.01, slow: "write", failing: failing(64, 4)}, 64, 64, 64, true, capacity.Database, "", 0},
 		"documents are lost":        {system{law: peaked, sigma: 0.01, slow: "write", change: lost}, 32, 32, 64, true, capacity.Database, "", 1},
 		"EMFILE":                    {system{law: peaked, sigma: 0.01, slow: "write", change: emfile, nofile: 128}, 1, 1, 1, false, capacity.Descriptors, "EMFILE", 0},
+		"no port is left":           {system{law: peaked, sigma: 0.01, slow: "write", change: ports}, 1, 1, 1, false, capacity.Ports, "at 2, 300 items failed without a free local port (EADDRNOTAVAIL)", 0},
 		"nothing could be measured": {system{law: peaked, change: crash}, 0, 0, 0, false, "", "", 3},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -179,6 +180,13 @@ func emfile(limit int, t *results.Trial) {
 	if limit >= 2 {
 		*t.ItemsDone, t.ItemsFailed = itemsOfTrial-50, new(50)
 		t.Errors = []results.ErrorCount{{Type: "emfile", Side: "mongo", Count: 50}}
+	}
+}
+
+func ports(limit int, t *results.Trial) {
+	if limit >= 2 {
+		*t.ItemsDone, t.ItemsFailed = itemsOfTrial-50, new(50)
+		t.Errors = []results.ErrorCount{{Type: "ports", Side: "upstream", Count: 20}, {Type: "ports", Side: "mongo", Count: 30}}
 	}
 }
 

@@ -74,7 +74,7 @@ func Judge(run *results.Run) (*Verdict, error) {
 		v.EndedBy = aborted
 		ended = []string{fmt.Sprintf("the run ended early: no trial to come could have kept %q", aborted)}
 	}
-	v.Notes = slices.Concat(notes(v), ended, limited(run), discarded(run), warnings(run, v.Labels))
+	v.Notes = slices.Concat(notes(v), ended, h.Environment.Notes, limited(run), outOfPorts(run), repeated(run), discarded(run), warnings(run, v.Labels))
 	v.Exit = exit(v)
 	return v, nil
 }
@@ -165,6 +165,36 @@ func limited(run *results.Run) []string {
 		notes = append(notes, fmt.Sprintf("documents counted and not read, nobody knowing what the upstream answers: in %d of %d trials; a wrong one would not be seen", unread, len(run.Trials)))
 	}
 	return notes
+}
+
+// outOfPorts names the trials whose clients found no local port to connect from.
+func outOfPorts(run *results.Run) []string {
+	items, trials := 0, 0
+	for _, t := range run.Trials {
+		if n := t.ErrorsOf("ports"); n > 0 {
+			items += n
+			trials++
+		}
+	}
+	if trials == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("out of local ports (EADDRNOTAVAIL): %d items failed in %d of %d trials; keep connections for the next request, or widen the range of local ports (net.ipv4.ip_local_port_range)", items, trials, len(run.Trials))}
+}
+
+// repeated counts the requests that clients sent again, which hides faults.
+func repeated(run *results.Run) []string {
+	requests, trials := 0, 0
+	for _, t := range run.Trials {
+		if t.Upstream != nil && t.Upstream.Repeated > 0 {
+			requests += t.Upstream.Repeated
+			trials++
+		}
+	}
+	if trials == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("sent again by the client: %d requests in %d of %d trials; the fault that each met first is not among the errors (net/http repeats a GET when a kept connection is closed before the answer)", requests, trials, len(run.Trials))}
 }
 
 // discarded says how many trials were run again.

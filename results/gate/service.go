@@ -20,6 +20,9 @@ func judgeExhaustion(x *summary.Index, c scenarios.ExhaustionClaim, judged *Clai
 		if out := row.FirstOut; out != nil {
 			e.Notes = append(e.Notes, fmt.Sprintf("in the median after %.1f s, at report %d, of %.1f a second, on the side of %s", out.At.Seconds(), out.Report, out.Rate, out.Side))
 		}
+		if n := row.OutOfPorts; n > 0 {
+			e.Notes = append(e.Notes, fmt.Sprintf("local ports ran out in %d of %d trials (EADDRNOTAVAIL), which does not count as descriptors running out", n, row.Measured+total(row.NotOK)))
+		}
 		if c.Is == "never" {
 			e.Kind = KindNoExhaustion
 			*e.Value = float64(row.Measured - row.Exhausted)
@@ -58,11 +61,7 @@ func decide(e *Evidence, row summary.ServiceRow, shown int) {
 	for _, outcome := range slices.Sorted(maps.Keys(row.NotOK)) {
 		e.miss(outcome, row.NotOK[outcome])
 	}
-	recorded := row.Measured
-	for _, n := range row.NotOK {
-		recorded += n
-	}
-	e.miss("not run", row.Planned-recorded)
+	e.miss("not run", row.Planned-row.Measured-total(row.NotOK))
 	switch {
 	case len(e.Missing) > 0 || e.N == 0:
 	case shown == e.N:
@@ -70,6 +69,13 @@ func decide(e *Evidence, row summary.ServiceRow, shown int) {
 	case shown == 0:
 		e.Decision = Refuted
 	}
+}
+
+func total(counts map[string]int) (n int) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
 }
 
 func eachService(x *summary.Index, of []string, where map[string]any, judged *Claim, judge func(summary.ServiceRow, scenarios.Level, *Evidence)) error {

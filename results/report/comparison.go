@@ -154,6 +154,9 @@ func comparisonRemarks(r compare.Row) []string {
 		if side.HeldBack > 0 {
 			parts = append(parts, name+" "+heldBackRemark(side))
 		}
+		if side.Repeated > 0 {
+			parts = append(parts, name+" "+repeatedRemark(side.Repeated))
+		}
 	}
 	if len(parts) > 0 {
 		parts[0] = r.A.Variant + ": " + parts[0]

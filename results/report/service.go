@@ -110,6 +110,12 @@ func serviceRemarks(r summary.ServiceRow) []string {
 	if len(r.Errors) > 0 {
 		parts = append(parts, "reports not done: "+errorTypes(r.Errors))
 	}
+	if r.Repeated > 0 {
+		parts = append(parts, repeatedRemark(r.Repeated))
+	}
+	if r.OutOfPorts > 0 {
+		parts = append(parts, "out of local ports (EADDRNOTAVAIL) in "+plural(r.OutOfPorts, "trial", "trials"))
+	}
 	if out := r.FirstOut; out != nil {
 		text := fmt.Sprintf("out of descriptors after %.1f s, at report %s, at %.1f reports a second, first for %s", out.At.Seconds(), count(out.Report), out.Rate, sides(r.Sides))
 		if at := r.ForecastAt; at != nil {

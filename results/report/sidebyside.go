@@ -131,5 +131,9 @@ func heldBackRemark(r summary.Row) string {
 	return plural(r.HeldBack, "request", "requests") + " held back: times measure external.rate"
 }
 
+func repeatedRemark(n int) string {
+	return plural(n, "request", "requests") + " sent again by the client"
+}
+
 // mebibytes writes n in MiB: "30.5 MiB".
 func mebibytes(n int64) string { return digits(float64(n)/(1<<20)) + " MiB" }

@@ -165,6 +165,9 @@ func rowRemarks(r summary.Row) []string {
 	if r.HeldBack > 0 {
 		parts = append(parts, heldBackRemark(r))
 	}
+	if r.Repeated > 0 {
+		parts = append(parts, repeatedRemark(r.Repeated))
+	}
 	if n := r.ErrorCount(); n > 0 {
 		parts = append(parts, "errors "+errorTypes(r.Errors))
 	}

@@ -45,6 +45,11 @@ type ServiceRow struct {
 	FirstOut   *Exhausted     `json:"first_out,omitempty"`
 	ForecastAt *time.Duration `json:"forecast_at_ns,omitempty"`
 	Sides      map[string]int `json:"sides,omitempty"`
+	// OutOfPorts counts the trials in which items failed without a free local port.
+	OutOfPorts int `json:"out_of_ports,omitempty"`
+	// Repeated counts the requests of all trials that the mock upstream got for a
+	// key beyond the first: the client sent them again on its own.
+	Repeated int `json:"repeated_requests,omitempty"`
 	// Stalled trials, which count as measured, completed nothing any more;
 	// Recovered ones did a report after the load.
 	Stalled   int `json:"stalled"`
@@ -194,6 +199,12 @@ func (r *ServiceRow) count(t Served) {
 	if d := t.Documents; d != nil {
 		r.Checked++
 		r.Documents.Add(*d)
+	}
+	if t.Upstream != nil {
+		r.Repeated += t.Upstream.Repeated
+	}
+	if t.ErrorsOf("ports") > 0 {
+		r.OutOfPorts++
 	}
 	s := t.Service
 	if s == nil {

@@ -54,6 +54,9 @@ type Row struct {
 	PeakRSS *int64         `json:"peak_rss_bytes,omitempty"`
 	// HeldBack counts the requests of all trials that waited for external.rate.
 	HeldBack int `json:"held_back,omitempty"`
+	// Repeated counts the requests of all trials that the mock upstream got for a
+	// key beyond the first: the client sent them again on its own.
+	Repeated int `json:"repeated_requests,omitempty"`
 	// Errors counts those of all trials, by type.
 	Errors map[string]int `json:"errors,omitempty"`
 	// Documents adds up the trials that were checked; Checked says how many.
@@ -132,6 +135,9 @@ func median[T ~int64](values []float64) *T {
 // count adds what counts whatever the outcome.
 func (r *Row) count(t *results.Trial) {
 	r.HeldBack += t.HeldBack
+	if t.Upstream != nil {
+		r.Repeated += t.Upstream.Repeated
+	}
 	if t.Outcome == results.OutcomeOK {
 		r.OK++
 		if t.ItemsFailed != nil && *t.ItemsFailed > 0 {

@@ -8,7 +8,7 @@ import (
 	"net"
 )
 
-// ErrorType classifies err: emfile, refused and reset wherever they are
+// ErrorType classifies err: emfile, ports, refused and reset wherever they are
 // inside; what an error's method ErrorType() string says (http_4xx, http_429,
 // http_5xx, mongo_…, not_allowed); tls; timeout; canceled; panic; other. The
 // type of nil is "".
@@ -41,11 +41,12 @@ func ErrorType(err error) string {
 	return "other"
 }
 
-// SystemErrorType is emfile (the process or the system has no descriptor
-// left), refused or reset where the operating system said so, else "".
+// SystemErrorType returns emfile (the process or the system has no descriptor
+// left), ports (no local port is left to connect from), refused or reset where
+// the operating system reported it, else "".
 func SystemErrorType(err error) string {
 	errnos := systemErrors()
-	for _, name := range [...]string{"emfile", "refused", "reset"} {
+	for _, name := range [...]string{"emfile", "ports", "refused", "reset"} {
 		for _, errno := range errnos[name] {
 			if errors.Is(err, errno) {
 				return name

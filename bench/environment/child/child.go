@@ -23,6 +23,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"floodgate/bench/internal/noproxy"
 )
 
 // Options of a helper process.
@@ -121,6 +123,7 @@ func (p *Process) spawn() (stdout *os.File, err error) {
 	defer stdoutWriter.Close()
 
 	cmd := exec.Command(p.options.Executable, p.options.Args...)
+	cmd.Env = noproxy.Environ(os.Environ())
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdinReader, stdoutWriter, log
 	cmd.SysProcAttr = attributes()
 	started := make(chan error)

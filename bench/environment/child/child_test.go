@@ -34,6 +34,8 @@ func help() int {
 		switch string(request) {
 		case `"fail"`:
 			return errors.New("as told")
+		case `"environment"`:
+			return errors.New(os.Getenv("NO_PROXY") + " " + os.Getenv("no_proxy"))
 		case `"die"`:
 			fmt.Fprintln(os.Stderr, "last words")
 			os.Exit(4)
@@ -46,6 +48,16 @@ func help() int {
 		return 1
 	}
 	return 0
+}
+
+func TestLoopbackNeedsNoProxy(t *testing.T) {
+	t.Setenv("NO_PROXY", "db.example")
+	t.Setenv("no_proxy", "db.example")
+	p, _ := start(t)
+	want := "db.example,127.0.0.1,::1,localhost db.example,127.0.0.1,::1,localhost"
+	if err := p.Call(t.Context(), "environment"); err == nil || !strings.Contains(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
+	}
 }
 
 func start(t *testing.T) (p *child.Process, cleaned string) {

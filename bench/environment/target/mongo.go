@@ -103,6 +103,34 @@ func (m *Mongo) Secrets() []string {
 	return slices.Compact(secrets)
 }
 
+const notRetried = "writes are not retried, so that each failure is counted"
+
+// Overridden returns a note for each option of the connection string that the
+// built-in pipeline sets itself, whatever its value here. All other options, such as
+// w, journal, maxConnecting, maxIdleTimeMS and compressors, are used as they are.
+func (m *Mongo) Overridden() []string {
+	var notes []string
+	for _, o := range m.options {
+		why := ""
+		switch {
+		case o.is("maxpoolsize"):
+			why = "each variant sets the pool: its limit, writers or connections.max_pool_size"
+		case o.is("minpoolsize"):
+			why = "every trial begins with an empty pool"
+		case o.is("retrywrites") && m.parsed.RetryWritesSet && m.parsed.RetryWrites:
+			why = notRetried
+		case o.is("maxadaptiveretries") && m.parsed.MaxAdaptiveRetries > 0:
+			why = notRetried
+		case o.is("timeoutms"):
+			why = "sut.write_timeout bounds each write"
+		default:
+			continue
+		}
+		notes = append(notes, fmt.Sprintf("%s=%s of the connection string is not used: %s", o.name, o.value, why))
+	}
+	return notes
+}
+
 // Through is the URI by which a client reaches the database through a plain
 // proxy on addr, which connects to one server, with TLS where [Mongo.TLS] says
 // so: credentials, database, write concern and what else is not about the way

@@ -175,3 +175,26 @@ func FuzzParseMongo(f *testing.F) {
 		_, _, _ = m.TLS(), m.Proxyable(), m.Redacted()
 	})
 }
+
+func TestOverriddenOptions(t *testing.T) {
+	for _, c := range []struct {
+		options string
+		want    []string // of each note in turn
+	}{
+		{"", nil},
+		{"w=majority&journal=true&maxConnecting=4&maxIdleTimeMS=5&compressors=zlib&appName=x", nil},
+		{"retryWrites=false&maxAdaptiveRetries=0", nil},
+		{"MAXPOOLSIZE=20&w=1&minPoolSize=5", []string{"MAXPOOLSIZE=20 of the connection string is not used: each variant", "minPoolSize=5 of the connection string is not used: every trial begins"}},
+		{"retryWrites=true&maxAdaptiveRetries=3", []string{"retryWrites=true of the connection string is not used: writes are not retried", "maxAdaptiveRetries=3 of the connection string is not used: writes"}},
+		{"timeoutMS=100", []string{"timeoutMS=100 of the connection string is not used: sut.write_timeout"}},
+	} {
+		notes := parse(t, "mongodb://u:S3CRET@h/?"+c.options).Overridden()
+		ok := len(notes) == len(c.want)
+		for i := range min(len(notes), len(c.want)) {
+			ok = ok && strings.HasPrefix(notes[i], c.want[i])
+		}
+		if !ok || strings.Contains(strings.Join(notes, ""), "CRET") {
+			t.Errorf("%s: %q, want %q", c.options, notes, c.want)
+		}
+	}
+}

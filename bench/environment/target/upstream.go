@@ -111,6 +111,7 @@ const mockTimeout = 10 * time.Second
 func (u *Upstream) Mock(ctx context.Context, p Policy) (bool, error) {
 	mock, err := u.probe(ctx, p)
 	if err != nil {
+		err = u.explain(ctx, p, err)
 		return false, NewScrubber(u.Secrets()).Error(fmt.Errorf("upstream %s: %w", u.Redacted(), err))
 	}
 	return mock, nil

@@ -124,6 +124,9 @@ func TestMockIsRecognised(t *testing.T) {
 		{"asks for a password", locked, false, ""},
 		{"right password", with(locked, "u:right"), false, ""},
 		{"wrong password", with(locked, "u:QZXWK"), false, "refuses the credentials"},
+		{"HTTP/2 alone", protocols(t, func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) }), false, "it speaks HTTP/2 and not HTTP/1.1"},
+		{"HTTP/2 too", protocols(t, func(p *http.Protocols) { p.SetHTTP1(true); p.SetUnencryptedHTTP2(true) }), false, ""},
+		{"hangs up", serve(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }), false, "EOF"},
 		{"nobody listens", with(closed.URL, "QZXWK"), false, "refused"},
 		{"elsewhere", "http://QZXWK@" + public, false, "--allow-target " + public},
 	} {
@@ -141,6 +144,16 @@ func TestMockIsRecognised(t *testing.T) {
 			}
 		})
 	}
+}
+
+// protocols serves 404 over these protocols.
+func protocols(t *testing.T, set func(*http.Protocols)) string {
+	s := httptest.NewUnstartedServer(http.NotFoundHandler())
+	s.Config.Protocols = new(http.Protocols)
+	set(s.Config.Protocols)
+	s.Start()
+	t.Cleanup(s.Close)
+	return s.URL
 }
 
 func TestAddressesOfAnUpstream(t *testing.T) {

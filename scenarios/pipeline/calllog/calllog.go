@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/go-json-experiment/json" // encoding/json/v2 to be: a third of the CPU time of encoding/json
+	"github.com/go-json-experiment/json" // encoding/json/v2 to be, which takes less CPU time than encoding/json
 )
 
 // Item is what one request asks for: its arguments, joined by "/". It is also

@@ -46,8 +46,12 @@ type HTTPOptions struct {
 	BeforeRequest, BeforeBody func()
 }
 
-// HTTPFetcher fetches items with net/http. It follows no redirects, uses no
-// proxy of the environment's, asks for no compression and never tries again.
+// HTTPFetcher fetches items with net/http over HTTP/1.1, where a request in
+// flight is a connection: over HTTP/2 requests share connections, and neither
+// bounds on connections nor predictions of descriptors would hold. It follows no
+// redirects, uses no proxy of the environment's, asks for no compression and
+// never tries again; net/http alone sends a request again when a connection that
+// was kept is closed before the answer (golang/go#22158).
 type HTTPFetcher struct {
 	options   HTTPOptions
 	base      *url.URL      // of all items
@@ -167,7 +171,7 @@ func (f *HTTPFetcher) read(response *http.Response, item Item) ([]Document, erro
 	if response.StatusCode != http.StatusOK {
 		// The rest is read so that the connection can be used again.
 		_, _ = io.Copy(buffer, io.LimitReader(response.Body, 64<<10))
-		return nil, newStatusError(response, buffer.Bytes())
+		return nil, newStatusError(response, buffer.Bytes(), f.base)
 	}
 	if n := response.ContentLength; n > MaxBody {
 		return nil, &AnswerError{"too_large", fmt.Errorf("answer of %d bytes is above the %d allowed", n, MaxBody)}
@@ -207,20 +211,52 @@ type StatusError struct {
 	Code int
 	// RetryAfter is the Retry-After header as it came, often empty.
 	RetryAfter string
+	// Location is where a redirect leads, without credentials and with its query
+	// left out; empty: it does not say.
+	Location string
+	// Base is the URL of the upstream under which Location is the same item;
+	// empty: there is none.
+	Base string
 	// Text is the begin of the answer.
 	Text string
 }
 
-func newStatusError(response *http.Response, body []byte) *StatusError {
-	return &StatusError{
+func newStatusError(response *http.Response, body []byte, items *url.URL) *StatusError {
+	e := &StatusError{
 		Code:       response.StatusCode,
 		RetryAfter: response.Header.Get("Retry-After"),
 		Text:       strings.ToValidUTF8(string(body[:min(len(body), 200)]), ""),
 	}
+	if to, err := response.Location(); err == nil && e.Code/100 == 3 {
+		to.User, to.Fragment = nil, ""
+		e.Base = baseOf(to, strings.TrimPrefix(response.Request.URL.EscapedPath(), items.EscapedPath()))
+		if to.RawQuery != "" {
+			to.RawQuery = "…" // it may hold a token
+		}
+		e.Location = to.String()
+	}
+	return e
 }
 
-// Error gives status and text.
+// baseOf returns the URL of the upstream under which to is the item at
+// /items + path, or "" if there is none.
+func baseOf(to *url.URL, path string) string {
+	base, same := strings.CutSuffix(to.EscapedPath(), "/items"+path)
+	if !same || to.RawQuery != "" {
+		return ""
+	}
+	return to.Scheme + "://" + to.Host + base
+}
+
+// Error gives status and text, of a redirect where it leads and what to do.
 func (e *StatusError) Error() string {
+	if e.Location != "" {
+		do := "have the upstream answer the requested URL itself"
+		if e.Base != "" {
+			do = "use " + e.Base + " as the URL of the upstream"
+		}
+		return fmt.Sprintf("status %d %s: the upstream redirects to %s, and redirects are not followed; %s", e.Code, http.StatusText(e.Code), e.Location, do)
+	}
 	return strings.TrimSuffix(fmt.Sprintf("status %d %s: %s", e.Code, http.StatusText(e.Code), strings.TrimSpace(e.Text)), ": ")
 }
 

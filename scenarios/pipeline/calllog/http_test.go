@@ -398,3 +398,48 @@ func FuzzDecode(f *testing.F) {
 		}
 	})
 }
+
+// A redirect is an error that says where it leads and what to do. It is never
+// followed, least of all to another host.
+func TestRedirectsAreNotFollowed(t *testing.T) {
+	followed := false
+	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { followed = true }))
+	t.Cleanup(other.Close)
+	var location string
+	f := fetcher(t, calllog.HTTPOptions{}, func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/") || strings.HasPrefix(r.URL.Path, "/v2/") {
+			followed = true
+		}
+		if location != "" {
+			w.Header().Set("Location", location)
+		}
+		w.WriteHeader(http.StatusPermanentRedirect)
+		fmt.Fprint(w, "moved")
+	})
+	const refused = "and redirects are not followed; "
+	for _, c := range []struct {
+		name, location string
+		want           []string
+	}{
+		{"a slash more", "/items/items/a/", []string{"status 308 Permanent Redirect: the upstream redirects to http://127.0.0.1:", "/items/items/a/, " + refused + "have the upstream answer the requested URL itself"}},
+		{"another path", "/v2/items/items/a", []string{"/v2/items/items/a, " + refused + "use http://127.0.0.1:", "/v2 as the URL of the upstream"}},
+		{"another host", other.URL + "/items/items/a", []string{"redirects to " + other.URL + "/items/items/a, " + refused + "use " + other.URL + " as the URL of the upstream"}},
+		{"a login", "https://user:QZXWK@login.example/start?token=QZXWK#QZXWK", []string{"redirects to https://login.example/start?…, " + refused + "have the"}},
+		{"nowhere", "", []string{"status 308 Permanent Redirect: moved"}},
+		{"malformed", "http://[", []string{"status 308 Permanent Redirect: moved"}},
+	} {
+		location = c.location
+		_, err := f.Fetch(t.Context(), calllog.NewItem("items", "a"))
+		if pipeline.ErrorType(err) != "http_3xx" || strings.Contains(err.Error(), "QZXWK") {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		for _, want := range c.want {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %v; want %q", c.name, err, want)
+			}
+		}
+	}
+	if followed {
+		t.Error("a redirect was followed")
+	}
+}

@@ -17,8 +17,10 @@ import (
 
 // MongoOptions say how documents are written.
 type MongoOptions struct {
-	// URI is where the database is, with credentials, TLS and write concern;
-	// what the fields below say overrides it, and its minPoolSize is ignored.
+	// URI is where the database is, with credentials, TLS and write concern. Its
+	// maxPoolSize, minPoolSize, retryWrites and maxAdaptiveRetries are not used; its
+	// maxConnecting, serverSelectionTimeoutMS and timeoutMS are where the field
+	// below is 0.
 	URI string
 	// Database and Collection that are written.
 	Database, Collection string
@@ -60,12 +62,22 @@ func NewMongoWriter(o MongoOptions) (*MongoWriter, error) {
 		return nil, errors.New("mongo: database and collection must be named")
 	}
 	w := &MongoWriter{options: o}
+	client := clientOptions(o).SetMonitor(commandMonitor()).SetPoolMonitor(&event.PoolMonitor{Event: w.pool.event})
+	var err error
+	if w.client, err = mongo.Connect(client); err != nil {
+		return nil, fmt.Errorf("mongo: %w", err)
+	}
+	w.collection = w.client.Database(o.Database).Collection(o.Collection)
+	return w, nil
+}
+
+// clientOptions are those of the URI, and those which override them.
+func clientOptions(o MongoOptions) *options.ClientOptions {
 	client := options.Client().ApplyURI(o.URI).
 		SetMaxPoolSize(uint64(o.MaxPoolSize)).
 		SetMinPoolSize(0).
 		SetRetryWrites(false).
-		SetMonitor(commandMonitor()).
-		SetPoolMonitor(&event.PoolMonitor{Event: w.pool.event})
+		SetMaxAdaptiveRetries(0) // else a server that says it is overloaded is asked again
 	if o.MaxConnecting > 0 {
 		client.SetMaxConnecting(uint64(o.MaxConnecting))
 	}
@@ -80,20 +92,20 @@ func NewMongoWriter(o MongoOptions) (*MongoWriter, error) {
 	if o.Dialer != nil {
 		client.SetDialer(o.Dialer)
 	}
-	var err error
-	if w.client, err = mongo.Connect(client); err != nil {
-		return nil, fmt.Errorf("mongo: %w", err)
-	}
-	w.collection = w.client.Database(o.Database).Collection(o.Collection)
-	return w, nil
+	return client
 }
 
 // Ping waits until the server answers or ctx is done.
 func (w *MongoWriter) Ping(ctx context.Context) error {
-	if err := w.client.Ping(ctx, nil); err != nil {
-		return fmt.Errorf("ping mongo: %w", newMongoError(err))
+	err := w.client.Ping(ctx, nil)
+	if err == nil {
+		return nil
 	}
-	return nil
+	typed := newMongoError(err)
+	if typed.Kind == "ports" {
+		return fmt.Errorf("ping mongo: no local port is free to connect from (EADDRNOTAVAIL): %w", typed)
+	}
+	return fmt.Errorf("ping mongo: %w", typed)
 }
 
 // Close closes all connections. It waits for those in use until ctx is done.

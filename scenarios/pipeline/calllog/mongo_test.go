@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -282,6 +283,7 @@ func TestConnectionErrorsOfTheDatabase(t *testing.T) {
 	dial := func(errno syscall.Errno) error { return &net.OpError{Op: "dial", Net: "tcp", Err: errno} }
 	for want, dialer := range map[string]*dialcount.Counter{
 		"emfile":                 fail(dial(syscall.EMFILE)),
+		"ports":                  fail(dial(syscall.EADDRNOTAVAIL)),
 		"refused":                fail(dial(syscall.ECONNREFUSED)),
 		"mongo_server_selection": fail(errors.New("no route")),
 	} {
@@ -290,6 +292,9 @@ func TestConnectionErrorsOfTheDatabase(t *testing.T) {
 		})
 		if err := w.Write(t.Context(), documents(2, 1)); pipeline.ErrorType(err) != want {
 			t.Errorf("%v of type %s, want %s", err, pipeline.ErrorType(err), want)
+		}
+		if err := w.Ping(t.Context()); strings.Contains(err.Error(), "no local port is free") != (want == "ports") {
+			t.Errorf("%s: %v", want, err)
 		}
 	}
 }

@@ -18,7 +18,7 @@ type MongoError struct {
 	// (wrong or no credentials), tls (no secure connection came about),
 	// timeout, network, disconnected (client closed), write (the server
 	// refused a document) or command (it refused the command), else other. Or
-	// it is emfile, refused, reset or not_allowed (by the dialer) where that is
+	// it is emfile, ports, refused, reset or not_allowed (by the dialer) where that is
 	// inside. Those, auth and tls also where they are why no server could be selected.
 	Kind string
 	Err  error
@@ -35,7 +35,7 @@ func (e *MongoError) Unwrap() error { return e.Err }
 // ErrorType is the kind, with mongo_ before it unless it is one of the system's.
 func (e *MongoError) ErrorType() string {
 	switch e.Kind {
-	case "emfile", "refused", "reset", notAllowed:
+	case "emfile", "ports", "refused", "reset", notAllowed:
 		return e.Kind
 	}
 	return "mongo_" + e.Kind

@@ -41,6 +41,8 @@ func TestTypesOfMongoErrors(t *testing.T) {
 		{selection(nil), "mongo_server_selection"},
 		{selection(fmt.Errorf("dial: %w", syscall.ECONNREFUSED)), "refused"},
 		{selection(fmt.Errorf("dial: %w", syscall.EMFILE)), "emfile"},
+		{selection(fmt.Errorf("dial: %w", syscall.EADDRNOTAVAIL)), "ports"},
+		{topology.ConnectionError{Wrapped: fmt.Errorf("dial: %w", syscall.EADDRNOTAVAIL)}, "ports"},
 		{selection(topology.ConnectionError{Wrapped: &tls.CertificateVerificationError{Err: io.EOF}}), "mongo_tls"},
 		{selection(topology.ConnectionError{Wrapped: refusal{}}), "not_allowed"},
 		{selection(&auth.Error{}), "mongo_auth"},

@@ -19,8 +19,8 @@ type dialFunc func(ctx context.Context, network, address string) (net.Conn, erro
 // pace spreads a burst of dials. Go looks at the network only when no
 // goroutine can run: of 300 dials begun at once, none sends its request
 // before all are begun. To a near host that is the longest part of it, and a
-// few dials at a time let the first requests out between them (measured: 2
-// points of efficiency). Where the network takes its time there is nothing to
+// few dials at a time let the first requests out between them (see
+// BenchmarkEfficiency). Where the network takes its time there is nothing to
 // gain: the first dial that is slow ends the limit for good.
 type pace struct {
 	dial   dialFunc
