@@ -119,12 +119,30 @@ func Start(ctx context.Context, o Options) (_ *Environment, err error) {
 	if err := e.startReaper(ctx); err != nil {
 		return nil, err
 	}
-	var upstreamErr error
+	return e, e.startServers(ctx)
+}
+
+// startServers starts upstream and database at the same time. When one of two
+// containers fails, the other, whose image may be on its way from a registry, is
+// given up, and only the error of the first is returned.
+func (e *Environment) startServers(ctx context.Context) error {
+	starting, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	starts := []func(context.Context) error{e.startDatabase, e.startUpstream}
+	errs := make([]error, len(starts))
 	var wg sync.WaitGroup
-	wg.Go(func() { upstreamErr = e.startUpstream(ctx) })
-	err = e.startDatabase(ctx)
+	for i, start := range starts {
+		wg.Go(func() {
+			if errs[i] = start(starting); errs[i] != nil && e.options.Kind == Containers {
+				giveUp(errs[i])
+			}
+		})
+	}
 	wg.Wait()
-	return e, errors.Join(err, upstreamErr)
+	if first := context.Cause(starting); first != nil && ctx.Err() == nil {
+		return first
+	}
+	return errors.Join(errs...)
 }
 
 func (e *Environment) prepareOptions() (err error) {
