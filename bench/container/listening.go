@@ -42,9 +42,12 @@ const (
 	reachDelay   = 100 * time.Millisecond
 )
 
+// dialFunc connects to an address, as [net.Dialer.DialContext] does.
+type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
+
 // reach connects to a published port, within reachTimeout. It returns the error
 // of the last attempt, or nil when ctx ended before.
-func reach(ctx context.Context, addr netip.AddrPort, dial func(ctx context.Context, network, address string) (net.Conn, error)) error {
+func reach(ctx context.Context, addr netip.AddrPort, dial dialFunc) error {
 	bounded, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()
 	for {

@@ -29,6 +29,7 @@ type Running struct {
 	record results.Container
 
 	listening <-chan struct{}    // closed when its output says that it listens
+	dial      dialFunc           // connects to addr
 	cancel    context.CancelFunc // ends the watching
 	wg        sync.WaitGroup
 	done      chan struct{}
@@ -52,7 +53,7 @@ func (e *Engine) watch(ctx context.Context, s Spec, id string) (*Running, error)
 	spotted := newSpotter(log, s.Listening)
 	r := &Running{
 		engine: e, spec: s, id: id, addr: addr, record: describe(s.Name, s.Image, info),
-		listening: spotted.seen, done: make(chan struct{}),
+		listening: spotted.seen, dial: new(net.Dialer).DialContext, done: make(chan struct{}),
 	}
 	var background context.Context
 	background, r.cancel = context.WithCancel(context.Background())
@@ -145,7 +146,7 @@ func (r *Running) await(ctx context.Context) error {
 	r.wg.Go(func() {
 		select {
 		case <-r.listening:
-			if err := reach(running, r.addr, new(net.Dialer).DialContext); err != nil {
+			if err := reach(running, r.addr, r.dial); err != nil {
 				end(unreachable(r.spec.Name, r.addr, err))
 			}
 		case <-running.Done():
