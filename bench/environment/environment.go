@@ -90,6 +90,8 @@ type Environment struct {
 	http     *http.Client
 	scrubber target.Scrubber
 	reaper   *child.Process // nil: there is nothing to remove
+	// answerTimeout bounds the answer of a server to Ensure.
+	answerTimeout time.Duration
 
 	mu       sync.Mutex // guards what follows
 	upstream *upstream
@@ -202,6 +204,7 @@ func (e *Environment) choose() error {
 	if o.ReadyTimeout == 0 {
 		o.ReadyTimeout = timeout
 	}
+	e.answerTimeout = o.ReadyTimeout
 	return nil
 }
 
