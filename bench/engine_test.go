@@ -118,24 +118,46 @@ func TestImageThatCrashesHere(t *testing.T) {
 
 // A run whose containers lack the scenario's limits measures something else.
 func TestEngineThatDiscardsLimits(t *testing.T) {
-	t.Parallel()
-	engine := enginetest.Serve(t, func(image string) enginetest.Behaviour {
-		return enginetest.Behaviour{Unlimited: image == defaultMongoImage}
-	})
-	code, printed := withEngine(t, t.TempDir(), engine.Host, engineScenario+"containers: {database: {cpus: 1, memory: 256MiB}}\n")
-	if code != exitUnmeasured {
-		t.Errorf("exit code %d, want %d", code, exitUnmeasured)
-	}
-	for _, want := range []string{
-		"container database lacks the limits that the scenario requires",
-		"cpus: 1 is unlimited (HostConfig.NanoCpus), memory: 256MiB is unlimited (HostConfig.Memory)",
-		"or remove the limits from the scenario",
+	for name, c := range map[string]struct {
+		image, scenario string
+		args, want      []string
+	}{
+		"database": {
+			defaultMongoImage, "containers: {database: {cpus: 1, memory: 256MiB}}\n", nil,
+			[]string{
+				"container database lacks the limits that the scenario requires",
+				"cpus: 1 is unlimited (HostConfig.NanoCpus), memory: 256MiB is unlimited (HostConfig.Memory)",
+				"or remove the limits from the scenario",
+			},
+		},
+		"sut": {
+			"floodgate-sut", "sut: {container: true, cpus: 1}\n", []string{"--env", "embedded"},
+			[]string{
+				"container sut lacks the limits that the scenario requires: cpus: 1 is unlimited",
+				`the engine warns: "Your kernel does not support CPU CFS quota. Quota discarded."`,
+			},
+		},
 	} {
-		if !strings.Contains(printed, want) {
-			t.Errorf("no %q in:\n%s", want, printed)
-		}
-	}
-	if left := engine.Left(); len(left) > 0 {
-		t.Errorf("containers are left: %q", left)
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			engine := enginetest.Serve(t, func(image string) enginetest.Behaviour {
+				if !strings.HasPrefix(image, c.image) {
+					return enginetest.Behaviour{}
+				}
+				return enginetest.Behaviour{Unlimited: true, Warnings: []string{"Your kernel does not support CPU CFS quota. Quota discarded."}}
+			})
+			code, printed := withEngine(t, t.TempDir(), engine.Host, engineScenario+c.scenario, c.args...)
+			if code != exitUnmeasured {
+				t.Errorf("exit code %d, want %d", code, exitUnmeasured)
+			}
+			for _, want := range c.want {
+				if !strings.Contains(printed, want) {
+					t.Errorf("no %q in:\n%s", want, printed)
+				}
+			}
+			if left := engine.Left(); len(left) > 0 {
+				t.Errorf("containers are left: %q", left)
+			}
+		})
 	}
 }

@@ -70,6 +70,7 @@ func Serve(t *testing.T, behave func(image string) Behaviour) *Engine {
 	s := &httptest.Server{Listener: l, Config: &http.Server{Handler: e.handler()}}
 	s.Start()
 	t.Cleanup(func() {
+		e.removeAll()
 		s.CloseClientConnections()
 		s.Close()
 		_ = os.RemoveAll(dir)
@@ -86,6 +87,15 @@ func (e *Engine) Left() []string {
 		ids = append(ids, id)
 	}
 	return ids
+}
+
+func (e *Engine) removeAll() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, m := range e.made {
+		m.end()
+	}
+	clear(e.made)
 }
 
 const (
@@ -112,6 +122,7 @@ func (e *Engine) handler() http.Handler {
 	})
 	mux.HandleFunc("GET /containers/json", e.list)
 	mux.HandleFunc("POST /containers/create", e.create)
+	mux.HandleFunc("POST /containers/{id}/attach", e.attach)
 	mux.HandleFunc("POST /containers/{id}/start", e.start)
 	mux.HandleFunc("POST /containers/{id}/stop", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) })
 	mux.HandleFunc("POST /containers/{id}/wait", e.wait)
@@ -172,6 +183,19 @@ func (e *Engine) start(w http.ResponseWriter, r *http.Request) {
 			m.end()
 		}
 		w.WriteHeader(http.StatusNoContent)
+	})
+}
+
+// attach answers with a stream that ends with the container.
+func (e *Engine) attach(w http.ResponseWriter, r *http.Request) {
+	e.with(w, r, func(_ string, m *made) {
+		conn, _, err := http.NewResponseController(w).Hijack()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		_, _ = io.WriteString(conn, "HTTP/1.1 101 UPGRADED\r\nContent-Type: application/vnd.docker.multiplexed-stream\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n")
+		<-m.finished
 	})
 }
 
