@@ -54,10 +54,18 @@ func (e *Engine) Start(ctx context.Context, s Spec) (_ *Running, err error) {
 			err = fmt.Errorf("start %s from image %s: %w", s.Name, s.Image, err)
 		}
 	}()
-	bounded, cancel := context.WithTimeoutCause(ctx, s.ReadyTimeout, fmt.Errorf("not ready after %s", s.ReadyTimeout))
+	late := fmt.Errorf("not ready after %s", s.ReadyTimeout)
+	bounded, cancel := context.WithTimeoutCause(ctx, s.ReadyTimeout, late)
 	defer cancel()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	// An engine may go on with a creation that was given up, and have the
+	// container later than it can be looked for: the end of ctx has to wait.
+	launching, cancelLaunch := context.WithTimeoutCause(context.WithoutCancel(ctx), s.ReadyTimeout, late)
+	defer cancelLaunch()
 	mark := rand.Text()
-	c, err := e.launch(bounded, s, mark)
+	c, err := e.launch(launching, s, mark)
 	if err != nil {
 		// What ran and ended at once has said why.
 		var tail string
