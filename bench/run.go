@@ -53,8 +53,8 @@ Upstream and database come from the environment:
   external    servers of yours; what you do not name is embedded. Only loopback
               may be loaded, and what --allow-target names. A run writes to a
               database of its own, floodgate_<run>, and drops it.
-  auto        containers where an engine answers and the image is present or
-              can be pulled, else embedded; it says which and why`,
+  auto        containers where an engine answers, the image is present or can
+              be pulled, and both start, else embedded; it says which and why`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if o.resume != "" {
 				if len(names) > 0 || o.quick || o.saveVegeta != "" {

@@ -57,6 +57,7 @@ type setup struct {
 	options  environment.Options
 	scenario *scenarios.Scenario
 	sut      *sut.ContainerOptions // nil: the SUT is a process
+	chose    bool                  // the kind, where the user left that to us
 	note     func(string)
 	first    []string // item of the scenario
 }
@@ -169,6 +170,7 @@ func (u *setup) connect(ctx context.Context) (err error) {
 		return err
 	}
 	if o := &u.options; o.Kind == auto {
+		u.chose = true
 		o.Engine, o.Chosen = environment.Choose(ctx, o.Executable, o.MongoImage)
 		if o.Kind = environment.Embedded; o.Engine != nil {
 			o.Kind = environment.Containers
@@ -211,6 +213,10 @@ func (u *setup) start(ctx context.Context, root, id string, resumed bool) (*envi
 	}
 	u.note(fmt.Sprintf("environment: %s%s", o.Kind, why))
 	env, err := environment.Start(ctx, o)
+	if err != nil && u.chose && o.Kind == environment.Containers && ctx.Err() == nil {
+		o = u.fallBack(o, err)
+		env, err = environment.Start(ctx, o)
+	}
 	if err == nil {
 		for _, text := range env.Describe().Notes {
 			u.note(text)
@@ -229,6 +235,18 @@ func (u *setup) start(ctx context.Context, root, id string, resumed bool) (*envi
 		u.note("the upstream takes no profile (floodgate upstream --control does): the scenario's is not used, and nobody knows the ideal time")
 	}
 	return env, nil
+}
+
+// fallBack returns the options of an embedded environment, in place of containers
+// that were chosen and failed to start with err, for this start and later ones.
+func (u *setup) fallBack(o environment.Options, err error) environment.Options {
+	o = o.Embedded(err, u.sut != nil)
+	if o.Engine == nil {
+		u.close()
+	}
+	u.options.Kind, u.options.Chosen, u.options.Engine = o.Kind, o.Chosen, o.Engine
+	u.note(fmt.Sprintf("environment: %s (%s)", o.Kind, o.Chosen))
+	return o
 }
 
 // close ends what start began beside the environment.

@@ -40,6 +40,8 @@ type Attached struct {
 	id     string
 	pid    int
 	record results.Container
+	// warnings are what the engine said when it made the container.
+	warnings []string
 }
 
 // Attach starts a program in the network of this machine, where the published
@@ -58,7 +60,7 @@ func (e *Engine) Attach(ctx context.Context, s AttachSpec) (_ *Attached, err err
 	if err != nil {
 		return nil, err
 	}
-	a := &Attached{engine: e, id: created.ID}
+	a := &Attached{engine: e, id: created.ID, warnings: created.Warnings}
 	if err := a.begin(ctx, s); err != nil {
 		return nil, errors.Join(err, a.Remove())
 	}
@@ -99,6 +101,9 @@ func (a *Attached) begin(ctx context.Context, s AttachSpec) error {
 		return fmt.Errorf("inspect: %w", err)
 	}
 	a.record = describe(s.Name, s.Image, answer.Container)
+	if err := a.engine.applied(ctx, s.Name, s.Limits, answer.Container, a.warnings); err != nil {
+		return err
+	}
 	state := answer.Container.State
 	if state == nil || !state.Running {
 		return nil // its end will be seen

@@ -128,7 +128,7 @@ func (e *Engine) compile(ctx context.Context, b *binary) (err error) {
 		return err
 	}
 	b.path = filepath.Join(b.made.Path(), "floodgate")
-	cmd := exec.CommandContext(ctx, "go", "build", "-trimpath", "-buildvcs=false", "-o", b.path, program)
+	cmd := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", b.path, program)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS="+e.goos, "GOARCH="+e.goarch, "GOFLAGS=")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build %s for %s/%s: %w\n%s", program, e.goos, e.goarch, err, bytes.TrimSpace(out))

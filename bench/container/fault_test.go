@@ -47,30 +47,6 @@ func TestContainerIsKilledInMidTrial(t *testing.T) {
 }
 
 func TestRunSaysWhyThereAreNoContainers(t *testing.T) {
-	noDocker := []string{"DOCKER_HOST=unix:///nonexistent/docker.sock"}
-	t.Run("named", func(t *testing.T) {
-		t.Parallel()
-		h := command(t, t.TempDir(), noDocker, "run", "--quick", "--env", "containers", "--mongo-image", "embedded", "--out", "runs")
-		if code := h.wait(); code != exitUnmeasured {
-			t.Errorf("exit code %d, want %d", code, exitUnmeasured)
-		}
-		h.says("no container engine", "/nonexistent/docker.sock", "start Docker")
-		if n, _ := h.stored(); n != 0 {
-			t.Error("a run was stored")
-		}
-	})
-	t.Run("chosen", func(t *testing.T) {
-		t.Parallel()
-		dir := t.TempDir()
-		h := command(t, dir, noDocker, "run", tiny(t, dir, false), "--out", "runs")
-		if code := h.wait(); code != exitHeld {
-			t.Errorf("exit code %d, want %d", code, exitHeld)
-		}
-		h.says("environment: embedded (no container engine")
-		if env := h.open().Header.Environment; env.Kind != "embedded" || !strings.Contains(env.Chosen, "/nonexistent/docker.sock") {
-			t.Errorf("environment %+v", env)
-		}
-	})
 	for name, c := range map[string]struct {
 		args []string
 		want []string
@@ -96,14 +72,4 @@ func TestRunSaysWhyThereAreNoContainers(t *testing.T) {
 			}
 		})
 	}
-}
-
-// Limits are of containers: a scenario that has them runs in no other environment.
-func TestAutoWithoutAnEngineRefusesLimits(t *testing.T) {
-	dir := t.TempDir()
-	h := command(t, dir, []string{"DOCKER_HOST=unix:///nonexistent/docker.sock"}, "run", tiny(t, dir, true), "--out", "runs")
-	if code := h.wait(); code != exitUnmeasured {
-		t.Errorf("exit code %d, want %d", code, exitUnmeasured)
-	}
-	h.says("no container engine")
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/netip"
 	"os"
 	"strings"
@@ -27,37 +28,48 @@ type Running struct {
 	addr   netip.AddrPort
 	record results.Container
 
-	cancel context.CancelFunc // ends the watching
-	wg     sync.WaitGroup
-	done   chan struct{}
-	death  *child.Death // valid when done is closed
+	listening <-chan struct{}    // closed when its output says that it listens
+	dial      dialFunc           // connects to addr
+	cancel    context.CancelFunc // ends the watching
+	wg        sync.WaitGroup
+	done      chan struct{}
+	death     *child.Death // valid when done is closed
+	code      int64        // the exit code, valid when done is closed; -1 means unknown
 }
 
 // watch follows a container's output and waits for its end.
 func (e *Engine) watch(ctx context.Context, s Spec, id string) (*Running, error) {
 	addr, info, err := e.published(ctx, id, s.Port)
 	if err != nil {
-		return nil, withTail(err, e.tail(id))
+		return nil, withTail(e.crashed(s, id, err), e.tail(id))
+	}
+	if err := e.applied(ctx, s.Name, s.Limits, info, nil); err != nil {
+		return nil, err
 	}
 	log, err := os.OpenFile(s.Log, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, err
 	}
-	r := &Running{engine: e, spec: s, id: id, addr: addr, record: describe(s.Name, s.Image, info), done: make(chan struct{})}
+	spotted := newSpotter(log, s.Listening)
+	r := &Running{
+		engine: e, spec: s, id: id, addr: addr, record: describe(s.Name, s.Image, info),
+		listening: spotted.seen, dial: new(net.Dialer).DialContext, done: make(chan struct{}),
+	}
 	var background context.Context
 	background, r.cancel = context.WithCancel(context.Background())
 	written := make(chan struct{})
 	r.wg.Go(func() {
 		defer close(written)
 		defer log.Close()
-		follow(background, e.client, id, log)
+		follow(background, e.client, id, spotted)
 	})
 	r.wg.Go(func() {
-		state := e.wait(background, id)
+		code, state := e.wait(background, id)
 		select { // the last words
 		case <-written:
 		case <-time.After(farewell / 2):
 		}
+		r.code = code
 		r.death = &child.Death{Name: s.Name, State: state, Log: child.Tail(s.Log)}
 		close(r.done)
 	})
@@ -86,33 +98,27 @@ func follow(ctx context.Context, c *client.Client, id string, to io.Writer) {
 	_, _ = stdcopy.StdCopy(to, to, output)
 }
 
-// wait waits for a container's end and says in words what it was.
-func (e *Engine) wait(ctx context.Context, id string) string {
+// wait waits for a container's end and returns its exit code, -1 where none is
+// known, and the same in words.
+func (e *Engine) wait(ctx context.Context, id string) (code int64, text string) {
 	answer := e.client.ContainerWait(ctx, id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
 	select {
 	case end := <-answer.Result:
-		return e.exit(id, end.StatusCode)
+		return end.StatusCode, e.exit(id, end.StatusCode)
 	case err := <-answer.Error:
 		switch {
 		case ctx.Err() != nil:
-			return "removed"
+			return -1, "removed"
 		case notFound(err):
-			return "removed by somebody else"
+			return -1, "removed by somebody else"
 		}
-		return fmt.Sprintf("the engine does not answer any more: %v", err)
+		return -1, fmt.Sprintf("the engine does not answer any more: %v", err)
 	}
 }
 
 // exit says what an exit code means.
 func (e *Engine) exit(id string, code int64) string {
-	text := fmt.Sprintf("exit code %d", code)
-	if code > 128 && code < 128+65 {
-		text += fmt.Sprintf(" (signal %d", code-128)
-		if code == 137 {
-			text += ", killed"
-		}
-		text += ")"
-	}
+	text := exitState(code)
 	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
 	defer cancel()
 	answer, err := e.client.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
@@ -125,14 +131,24 @@ func (e *Engine) exit(id string, code int64) string {
 // retryDelay is between two tries of Ready.
 const retryDelay = 50 * time.Millisecond
 
-// await tries Ready until it succeeds, the container has ended or ctx ends.
+// await tries Ready until it succeeds, the container has ended, its port turns
+// out to be out of reach, or ctx ends.
 func (r *Running) await(ctx context.Context) error {
-	running, ended := context.WithCancel(ctx)
-	defer ended()
+	running, end := context.WithCancelCause(ctx)
+	defer end(nil)
 	r.wg.Go(func() {
 		select {
 		case <-r.done:
-			ended() // nobody will answer
+			end(errEnded) // no further request will be answered
+		case <-running.Done():
+		}
+	})
+	r.wg.Go(func() {
+		select {
+		case <-r.listening:
+			if err := reach(running, r.addr, r.dial); err != nil {
+				end(unreachable(r.spec.Name, r.addr, err))
+			}
 		case <-running.Done():
 		}
 	})
@@ -145,12 +161,28 @@ func (r *Running) await(ctx context.Context) error {
 		}
 		select {
 		case <-r.done:
-			return errors.New("it ended: " + r.death.State)
-		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+			return r.engine.ended(r.spec, r.code, r.death.State)
+		case <-running.Done():
+			return r.because(running, err)
 		case <-time.After(retryDelay):
 		}
 	}
+}
+
+var errEnded = errors.New("the container has ended")
+
+// because is the error of await after the end of its context; err is that of
+// the last try.
+func (r *Running) because(running context.Context, err error) error {
+	cause := context.Cause(running)
+	var unusable *UnusableError
+	switch {
+	case errors.Is(cause, errEnded):
+		return r.engine.ended(r.spec, r.code, r.death.State)
+	case errors.As(cause, &unusable):
+		return cause
+	}
+	return fmt.Errorf("%w: %w", cause, err)
 }
 
 // tail is the end of a container's output.

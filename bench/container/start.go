@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/moby/moby/api/types/container"
@@ -34,6 +33,10 @@ type Spec struct {
 	// Args of its main program.
 	Args   []string
 	Limits scenarios.Limits
+	// Listening is a phrase in lower case that the container's output contains, in
+	// any case, once the program listens. From then on a port that cannot be
+	// reached is an error at once. Empty means that only ReadyTimeout bounds that.
+	Listening string
 	// Tmpfs are folders in memory, with their options ("size=2m").
 	Tmpfs map[string]string
 	// Ready is a request that is made again until it succeeds, for ReadyTimeout.
@@ -51,15 +54,23 @@ func (e *Engine) Start(ctx context.Context, s Spec) (_ *Running, err error) {
 			err = fmt.Errorf("start %s from image %s: %w", s.Name, s.Image, err)
 		}
 	}()
-	bounded, cancel := context.WithTimeoutCause(ctx, s.ReadyTimeout, fmt.Errorf("not ready after %s", s.ReadyTimeout))
+	late := fmt.Errorf("not ready after %s", s.ReadyTimeout)
+	bounded, cancel := context.WithTimeoutCause(ctx, s.ReadyTimeout, late)
 	defer cancel()
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	// An engine may go on with a creation that was given up, and have the
+	// container later than it can be looked for: the end of ctx has to wait.
+	launching, cancelLaunch := context.WithTimeoutCause(context.WithoutCancel(ctx), s.ReadyTimeout, late)
+	defer cancelLaunch()
 	mark := rand.Text()
-	c, err := e.launch(bounded, s, mark)
+	c, err := e.launch(launching, s, mark)
 	if err != nil {
 		// What ran and ended at once has said why.
 		var tail string
 		if c != nil {
-			tail = e.tail(c.GetContainerID())
+			err, tail = e.crashed(s, c.GetContainerID(), err), e.tail(c.GetContainerID())
 		}
 		// Also one whose ID never came, because ctx ended meanwhile.
 		return nil, withTail(errors.Join(err, e.discardMarked(mark)), tail)
@@ -173,9 +184,5 @@ func (e *Engine) published(ctx context.Context, id, want string) (netip.AddrPort
 			}
 		}
 	}
-	state := "unknown"
-	if c.State != nil {
-		state = fmt.Sprintf("%s, exit code %d", c.State.Status, c.State.ExitCode)
-	}
-	return netip.AddrPort{}, c, fmt.Errorf("port %s is not published on 127.0.0.1; the container is %s", want, strings.TrimSpace(state))
+	return netip.AddrPort{}, c, fmt.Errorf("port %s is not published on 127.0.0.1; the container is %s", want, stateOf(c))
 }

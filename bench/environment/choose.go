@@ -29,11 +29,26 @@ func Choose(ctx context.Context, executable, mongoImage string) (engine *contain
 	return engine, fmt.Sprintf("%s answers and image %s is at hand", engine.Version(), mongoImage)
 }
 
+// Embedded returns the options of an embedded environment, to be started in place
+// of one of containers that failed to start with err. Its engine stays where the
+// caller starts containers of its own.
+func (o Options) Embedded(err error, keepEngine bool) Options {
+	o.Kind, o.Chosen = Embedded, "containers cannot be used here: "+reason(err)
+	if !keepEngine {
+		o.Engine = nil
+	}
+	return o
+}
+
 // maxReason bounds the text of an error in a reason, in bytes.
 const maxReason = 200
 
 // reason is what an error says, in one line.
 func reason(err error) string {
+	var unusable *container.UnusableError
+	if errors.As(err, &unusable) {
+		return unusable.Reason
+	}
 	text := strings.Join(strings.Fields(err.Error()), " ")
 	if len(text) > maxReason {
 		text = strings.ToValidUTF8(text[:maxReason], "") + "…"

@@ -52,7 +52,7 @@ func TestKilledChildIsRestarted(t *testing.T) {
 		}
 		signal(t, e.PIDs()[name], syscall.SIGKILL)
 		await(t, name+" is known to have died", func() bool { return len(e.Died()) == 1 })
-		if err := use(t, e, "dead"); err == nil {
+		if err := useWithin(t, e, "dead", 100*time.Millisecond); err == nil { // no time is enough
 			t.Errorf("%s is dead, but all works", name)
 		}
 		died, err := e.Ensure(t.Context())
@@ -83,10 +83,17 @@ func TestAllKilledAtOnce(t *testing.T) {
 }
 
 func TestHungChildIsReplaced(t *testing.T) {
-	if testing.Short() {
-		t.Skip("waits for a timeout")
+	t.Parallel() // it waits, as does TestExternalIsNotRestarted
+	e, err := environment.Start(t.Context(), environment.Options{LogDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
 	}
-	e := start(t, environment.Options{ReadyTimeout: 4 * time.Second})
+	t.Cleanup(func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	e.AnswerWithin(4 * time.Second) // which the upstream, that runs, needs not
 	signal(t, e.PIDs()["mongo"], syscall.SIGSTOP)
 	died, err := e.Ensure(t.Context())
 	if err != nil || len(died) != 1 || !strings.Contains(died[0], "did not answer") {

@@ -100,7 +100,7 @@ func (e *Environment) examine(ctx context.Context, s server, check func(context.
 		_ = s.Stop(0) // what is left of it
 		return err.Error(), false
 	}
-	bounded, cancel := context.WithTimeout(ctx, e.options.ReadyTimeout)
+	bounded, cancel := context.WithTimeout(ctx, e.answerTimeout)
 	defer cancel()
 	failed := check(bounded)
 	if failed == nil || ctx.Err() != nil { // the caller gave up, which says nothing of the server

@@ -93,6 +93,8 @@ type Environment struct {
 	http     *http.Client
 	scrubber target.Scrubber
 	reaper   *child.Process // nil: there is nothing to remove
+	// answerTimeout bounds the answer of a server to Ensure.
+	answerTimeout time.Duration
 
 	mu       sync.Mutex // guards what follows
 	upstream *upstream
@@ -122,12 +124,30 @@ func Start(ctx context.Context, o Options) (_ *Environment, err error) {
 	if err := e.startReaper(ctx); err != nil {
 		return nil, err
 	}
-	var upstreamErr error
+	return e, e.startServers(ctx)
+}
+
+// startServers starts upstream and database at the same time. When one of two
+// containers fails, the other, whose image may be on its way from a registry, is
+// given up, and only the error of the first is returned.
+func (e *Environment) startServers(ctx context.Context) error {
+	starting, giveUp := context.WithCancelCause(ctx)
+	defer giveUp(nil)
+	starts := []func(context.Context) error{e.startDatabase, e.startUpstream}
+	errs := make([]error, len(starts))
 	var wg sync.WaitGroup
-	wg.Go(func() { upstreamErr = e.startUpstream(ctx) })
-	err = e.startDatabase(ctx)
+	for i, start := range starts {
+		wg.Go(func() {
+			if errs[i] = start(starting); errs[i] != nil && e.options.Kind == Containers {
+				giveUp(errs[i])
+			}
+		})
+	}
 	wg.Wait()
-	return e, errors.Join(err, upstreamErr)
+	if first := context.Cause(starting); first != nil && ctx.Err() == nil {
+		return first
+	}
+	return errors.Join(errs...)
 }
 
 func (e *Environment) prepareOptions() (err error) {
@@ -187,6 +207,7 @@ func (e *Environment) choose() error {
 	if o.ReadyTimeout == 0 {
 		o.ReadyTimeout = timeout
 	}
+	e.answerTimeout = o.ReadyTimeout
 	return nil
 }
 

@@ -89,6 +89,12 @@ func temporary(t *testing.T) []string {
 // use fetches an item and writes it, as a system under test would.
 func use(t *testing.T, e *environment.Environment, id string) error {
 	t.Helper()
+	return useWithin(t, e, id, 20*time.Second)
+}
+
+// useWithin is use where the database is given so long to be found.
+func useWithin(t *testing.T, e *environment.Environment, id string, selection time.Duration) error {
+	t.Helper()
 	resp, err := http.Get(e.UpstreamURL() + "/items/" + id)
 	if err != nil {
 		return err
@@ -99,7 +105,7 @@ func use(t *testing.T, e *environment.Environment, id string) error {
 	if err != nil {
 		return err
 	}
-	client, err := driver.Connect(options.Client().ApplyURI(e.MongoURI()).SetServerSelectionTimeout(5 * time.Second))
+	client, err := driver.Connect(options.Client().ApplyURI(e.MongoURI()).SetServerSelectionTimeout(selection))
 	if err != nil {
 		return err
 	}

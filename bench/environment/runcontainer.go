@@ -17,6 +17,10 @@ const (
 	mongoData    = "/data/db"
 )
 
+// listeningPhrase is what MongoDB of every version logs once it listens, in
+// upper or lower case, and the main programs of our containers print.
+const listeningPhrase = "waiting for connections"
+
 var errNotContained = errors.New("this is the main program of a container: it listens on every interface and asks nobody for a password; use upstream or mongo")
 
 // mainOfContainer refuses to serve on every interface of anything but a container,
@@ -26,6 +30,10 @@ func mainOfContainer() error {
 		return errNotContained
 	}
 	return nil
+}
+
+func (c *helper) announce(port int) {
+	fmt.Fprintf(c.stderr, "%s on port %d\n", listeningPhrase, port)
 }
 
 func everywhere(port int) string { return fmt.Sprintf("0.0.0.0:%d", port) }
@@ -43,6 +51,7 @@ func (c *helper) upstreamContainer(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	c.announce(upstreamPort)
 	<-ctx.Done()
 	return s.Close()
 }
@@ -57,6 +66,7 @@ func (c *helper) mongoContainer(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
+	c.announce(mongoPort)
 	<-s.Done() // it ends with the context
 	err = s.Close()
 	if ctx.Err() == nil {
