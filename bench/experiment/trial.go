@@ -54,6 +54,11 @@ func NewTrials(env Environment, executable, runID string) *Trials {
 	return &Trials{Environment: env, Executable: executable, RunID: runID, Database: DatabaseName(runID)}
 }
 
+// Ensure restarts what died of the environment and returns what that was.
+func (r *Trials) Ensure(ctx context.Context) (died []string, err error) {
+	return r.Environment.Ensure(ctx)
+}
+
 // Run runs one trial. What goes wrong is in the record: its outcome is not ok
 // and its reason says why. The error is that of ctx alone: then there is no record.
 func (r *Trials) Run(ctx context.Context, t PlannedTrial) (results.Trial, error) {

@@ -27,14 +27,26 @@ type Options struct {
 	// Store is where trials go.
 	Store *results.Store
 	// Trials runs them.
-	Trials *experiment.Trials
+	Trials Trials
 	// Cores of the machine.
 	Cores int
+	// Watch begins to watch how busy the machine is. What it returns ends that, and
+	// returns the highest share of all cores in use over a window; nil means that
+	// of package meter.
+	Watch func() (busiest func(window time.Duration) float64)
 	// Tried hears of every rate that was tried, with all that was found until
 	// then, the variant at hand last; its error ends the plan. Note hears of what a
 	// person should know at once. Neither may be nil.
 	Tried func(found []capacity.Variant, p capacity.Point) error
 	Note  func(text string)
+}
+
+// Trials runs trials of a service; those of package experiment do.
+type Trials interface {
+	// Ensure restarts what died of the environment and returns what that was.
+	Ensure(ctx context.Context) (died []string, err error)
+	// Run runs one trial; the error is that of ctx.
+	Run(ctx context.Context, t experiment.PlannedTrial) (results.Trial, error)
 }
 
 // tries of one rate at which the mock or the generator was the bottleneck,
@@ -48,6 +60,9 @@ func Run(ctx context.Context, o Options) ([]capacity.Variant, error) {
 	base, err := o.level()
 	if err != nil {
 		return nil, err
+	}
+	if o.Watch == nil {
+		o.Watch = func() func(time.Duration) float64 { return meter.Watch().Stop }
 	}
 	r := &runner{Options: o, base: base}
 	for _, v := range o.Scenario.Variants {
@@ -140,16 +155,16 @@ func (r *runner) probe(ctx context.Context, v scenarios.Variant, p capacity.Prob
 	}
 	var discarded []results.Discarded
 	for {
-		died, err := r.Trials.Environment.Ensure(ctx)
+		died, err := r.Trials.Ensure(ctx)
 		for _, text := range died {
 			r.Note(text)
 		}
 		if err != nil {
 			return tried{}, err
 		}
-		busyness := meter.Watch()
+		busiest := r.Watch()
 		record, err := r.Trials.Run(ctx, planned)
-		busy := busyness.Stop(p.Window)
+		busy := busiest(p.Window)
 		if err != nil {
 			return tried{}, err
 		}
