@@ -30,10 +30,8 @@ type Options struct {
 	Trials Trials
 	// Cores of the machine.
 	Cores int
-	// Watch begins to watch how busy the machine is. What it returns ends that, and
-	// returns the highest share of all cores in use over a window; nil means that
-	// of package meter.
-	Watch func() (busiest func(window time.Duration) float64)
+	// Watch watches the machine during each trial, see [WatchMachine].
+	Watch Watch
 	// Tried hears of every rate that was tried, with all that was found until
 	// then, the variant at hand last; its error ends the plan. Note hears of what a
 	// person should know at once. Neither may be nil.
@@ -49,6 +47,14 @@ type Trials interface {
 	Run(ctx context.Context, t experiment.PlannedTrial) (results.Trial, error)
 }
 
+// Watch begins to watch how busy the machine is. What it returns ends that, and
+// returns the highest share of all cores in use over a window of this length; 0
+// means unknown.
+type Watch func() (busiest func(window time.Duration) float64)
+
+// WatchMachine is the Watch of this machine.
+func WatchMachine() (busiest func(window time.Duration) float64) { return meter.Watch().Stop }
+
 // tries of one rate at which the mock or the generator was the bottleneck,
 // which noise may have been.
 const tries = 2
@@ -60,9 +66,6 @@ func Run(ctx context.Context, o Options) ([]capacity.Variant, error) {
 	base, err := o.level()
 	if err != nil {
 		return nil, err
-	}
-	if o.Watch == nil {
-		o.Watch = func() func(time.Duration) float64 { return meter.Watch().Stop }
 	}
 	r := &runner{Options: o, base: base}
 	for _, v := range o.Scenario.Variants {

@@ -93,7 +93,7 @@ func simulate(ctx context.Context, t *testing.T, s *scenarios.Scenario, service 
 	store := create(t, s, o.Search, simulated.Environment{}.Describe())
 	o.Scenario, o.Store, o.Trials = s, store, service
 	if o.Watch == nil {
-		o.Watch = func() func(time.Duration) float64 { return func(time.Duration) float64 { return 0 } }
+		o.Watch = simulated.Idle
 	}
 	return plan(ctx, t, o)
 }
@@ -338,7 +338,7 @@ func TestPlanOnRealServers(t *testing.T) {
 	store := create(t, s, o, env.Describe())
 	var tried []capacity.Point
 	p := plan(t.Context(), t, maxrate.Options{
-		Scenario: s, Search: o, Store: store, Trials: experiment.NewTrials(env, executable, store.ID()),
+		Scenario: s, Search: o, Store: store, Trials: experiment.NewTrials(env, executable, store.ID()), Watch: maxrate.WatchMachine,
 		Tried: func(_ []capacity.Variant, p capacity.Point) error { tried = append(tried, p); return nil },
 	})
 	v := p.only(t)

@@ -56,7 +56,7 @@ func (c *course) arrive(due time.Duration) {
 	c.recorder.Due(load.Due{Intended: due})
 	service := c.planned.Level.Scenario.Service
 	ended := load.Ended{Intended: due, Begun: due, Code: http.StatusOK}
-	if outstanding := c.outstanding(due) + service.ReportItems; c.waiting < math.MaxInt && outstanding > c.slots+c.waiting {
+	if c.waiting < math.MaxInt && c.outstanding(due)+service.ReportItems > c.slots+c.waiting {
 		c.shed = append(c.shed, due)
 		ended.At, ended.Code, ended.Error = due+turnedAway, http.StatusServiceUnavailable, "http_5xx"
 		c.recorder.Ended(ended)

@@ -85,6 +85,11 @@ func slotsOf(v scenarios.Variant) (slots, waiting int) {
 	panic(fmt.Sprintf("variant %s is not simulated: it has no shared limit", v.Name))
 }
 
+// Idle watches a machine that does nothing.
+func Idle() (busiest func(window time.Duration) float64) {
+	return func(time.Duration) float64 { return 0 }
+}
+
 // Environment stands in for the servers of simulated trials.
 type Environment struct{ experiment.Environment }
 
