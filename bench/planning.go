@@ -9,6 +9,7 @@ import (
 
 	"floodgate/bench/experiment"
 	"floodgate/bench/maxrate"
+	"floodgate/bench/sweep"
 	"floodgate/results"
 	"floodgate/scenarios"
 )
@@ -27,6 +28,8 @@ type planBackend interface {
 	start(ctx context.Context, u *setup, root, id string) (experiment.Environment, error)
 	// rates are the trials of a plan of rates, and what watches the machine.
 	rates(p *planning) (maxrate.Trials, maxrate.Watch)
+	// bounds are those of a plan of limits, which may be tightened.
+	bounds(b sweep.Bounds) sweep.Bounds
 }
 
 // realServers are those that the flags ask for.
@@ -43,6 +46,8 @@ func (realServers) start(ctx context.Context, u *setup, root, id string) (experi
 func (realServers) rates(p *planning) (maxrate.Trials, maxrate.Watch) {
 	return p.trials(), maxrate.WatchMachine
 }
+
+func (realServers) bounds(b sweep.Bounds) sweep.Bounds { return b }
 
 // open starts the environment of a scenario, whose upstream must be a mock
 // because of what the plan does to it, and creates the store, with its exit code

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -33,8 +34,11 @@ levels: [{service.arrivals.rate: 6}]
 blocks: 6
 `
 
-// simulatedBackend has the trials of plans run on a simulated service.
-type simulatedBackend struct{ service *simulated.Service }
+// simulatedBackend has the trials of plans of rates run on a simulated service.
+type simulatedBackend struct {
+	realServers
+	service *simulated.Service
+}
 
 func (simulatedBackend) start(context.Context, *setup, string, string) (experiment.Environment, error) {
 	return simulated.Environment{}, nil
@@ -53,15 +57,21 @@ func simulatedWorkers() *simulated.Service {
 func simulatedPlan(t *testing.T, service *simulated.Service, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
-	root := newRoot(&out, &errs)
+	code = runOn(t.Context(), t, simulatedBackend{service: service}, args, &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+// runOn is run, with "plan" on a backend.
+func runOn(ctx context.Context, t *testing.T, backend planBackend, args []string, stdout, stderr io.Writer) int {
+	t.Helper()
+	root := newRoot(stdout, stderr)
 	plan, _, err := root.Find([]string{"plan"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	root.RemoveCommand(plan)
-	root.AddCommand(newPlanOn(simulatedBackend{service}, &out, &errs))
-	code = execute(t.Context(), root, args, &out, &errs)
-	return code, out.String(), errs.String()
+	root.AddCommand(newPlanOn(backend, stdout, stderr))
+	return execute(ctx, root, args, stdout, stderr)
 }
 
 func ratesFolder(t *testing.T) (scenario, root string) {
