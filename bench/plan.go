@@ -47,10 +47,16 @@ type planOptions struct {
 	stdout, stderr io.Writer
 
 	command asked // what was asked for
+	backend planBackend
 }
 
 func newPlan(stdout, stderr io.Writer) *cobra.Command {
-	o := planOptions{stdout: stdout, stderr: stderr}
+	return newPlanOn(realServers{}, stdout, stderr)
+}
+
+// newPlanOn is "plan" whose trials run on a backend.
+func newPlanOn(backend planBackend, stdout, stderr io.Writer) *cobra.Command {
+	o := planOptions{stdout: stdout, stderr: stderr, backend: backend}
 	cmd := &cobra.Command{
 		Use:   "plan [SCENARIO]",
 		Short: "Find the limit to take, the highest rate that is sustained, or what would come of a change",
@@ -255,8 +261,9 @@ func newRates(s *scenarios.Scenario, search capacity.SearchOptions, h results.He
 // execute searches, stores what was found and prints it, also when it was interrupted.
 func (o planOptions) execute(ctx context.Context, s *scenarios.Scenario, search capacity.SearchOptions, p *planning, plan *capacity.Plan) (int, error) {
 	path := filepath.Join(p.store.Dir(), planFile)
+	trials, watch := o.backend.rates(p)
 	found, failed := maxrate.Run(ctx, maxrate.Options{
-		Scenario: s, Limits: len(o.limits) > 0, Search: search, Store: p.store, Trials: p.trials(), Cores: plan.Machine.Cores, Note: o.note,
+		Scenario: s, Limits: len(o.limits) > 0, Search: search, Store: p.store, Trials: trials, Watch: watch, Cores: plan.Machine.Cores, Note: o.note,
 		Tried: func(found []capacity.Variant, point capacity.Point) error {
 			o.note(found[len(found)-1].Variant + ": " + report.Tried(point))
 			plan.Found(found, s, true)

@@ -62,7 +62,7 @@ func (o planOptions) prepareLimits(names []string) (*scenarios.Scenario, sweep.B
 		return nil, none, err
 	}
 	bounds, err := sweep.NewBounds(all[0], o.maxLimit, o.quick)
-	return all[0], bounds, err
+	return all[0], o.backend.bounds(bounds), err
 }
 
 // executeLimits sweeps, stores what was found and prints it, also when it was interrupted.

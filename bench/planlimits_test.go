@@ -10,7 +10,9 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
+	"floodgate/bench/sweep"
 	"floodgate/results"
 	"floodgate/results/capacity"
 )
@@ -25,7 +27,7 @@ upstream:
   latency: {distribution: constant, value: 5ms}
   capacity: {workers: 2}
   body: {min_records: 1, max_records: 2}
-  late_bound: 1s
+  late_bound: 30s
 variants:
   - {strategy: sequential}
 levels: [{items: 10, database.latency: 0s}, {items: 10, database.latency: 1ms}]
@@ -42,11 +44,19 @@ func limitsFolder(t *testing.T) (scenario, root string) {
 	return scenario, root
 }
 
+// shortSweeps are real servers, on which the adaptive strategy gets less time.
+type shortSweeps struct{ realServers }
+
+func (shortSweeps) bounds(b sweep.Bounds) sweep.Bounds {
+	b.AdaptiveFor = 500 * time.Millisecond
+	return b
+}
+
 // A plan of limits prints the same again when it is read back.
 func TestPlanLimits(t *testing.T) {
 	scenario, root := limitsFolder(t)
 	var stdout, again, asJSON, stderr bytes.Buffer
-	code := run(t.Context(), []string{"plan", scenario, "--quick", "--max-limit", "4", "--env", "embedded", "--out", root}, &stdout, &stderr)
+	code := runOn(t.Context(), t, shortSweeps{}, []string{"plan", scenario, "--quick", "--max-limit", "4", "--env", "embedded", "--out", root}, &stdout, &stderr)
 	if code == exitUsage || code == exitUnmeasured {
 		t.Fatalf("exit code %d, %s\n%s", code, &stderr, &stdout)
 	}

@@ -7,8 +7,9 @@ import (
 	"path/filepath"
 	"time"
 
-	"floodgate/bench/environment"
 	"floodgate/bench/experiment"
+	"floodgate/bench/maxrate"
+	"floodgate/bench/sweep"
 	"floodgate/results"
 	"floodgate/scenarios"
 )
@@ -16,10 +17,37 @@ import (
 // planning is what a plan's trials need: an environment and a store.
 type planning struct {
 	setup  *setup
-	env    *environment.Environment
+	env    experiment.Environment
 	store  *results.Store
 	header results.Header
 }
+
+// planBackend is what a plan's trials run on: real servers, but in tests.
+type planBackend interface {
+	// start starts the environment of a plan.
+	start(ctx context.Context, u *setup, root, id string) (experiment.Environment, error)
+	// rates are the trials of a plan of rates, and what watches the machine.
+	rates(p *planning) (maxrate.Trials, maxrate.Watch)
+	// bounds are those of a plan of limits, which may be tightened.
+	bounds(b sweep.Bounds) sweep.Bounds
+}
+
+// realServers are those that the flags ask for.
+type realServers struct{}
+
+func (realServers) start(ctx context.Context, u *setup, root, id string) (experiment.Environment, error) {
+	env, err := u.start(ctx, root, id, false)
+	if err != nil {
+		return nil, err // and not an interface of a nil pointer
+	}
+	return env, nil
+}
+
+func (realServers) rates(p *planning) (maxrate.Trials, maxrate.Watch) {
+	return p.trials(), maxrate.WatchMachine
+}
+
+func (realServers) bounds(b sweep.Bounds) sweep.Bounds { return b }
 
 // open starts the environment of a scenario, whose upstream must be a mock
 // because of what the plan does to it, and creates the store, with its exit code
@@ -40,7 +68,7 @@ func (o planOptions) open(ctx context.Context, s *scenarios.Scenario, does strin
 	}
 	o.note(s.Name + ": " + s.Title)
 	id := results.NewID(time.Now())
-	if p.env, err = setup.start(ctx, o.root, id, false); err != nil {
+	if p.env, err = o.backend.start(ctx, setup, o.root, id); err != nil {
 		_ = os.RemoveAll(filepath.Join(o.root, id)) // logs alone: their end is in the error
 		return fail(codeOf(err))
 	}

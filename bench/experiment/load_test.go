@@ -1,9 +1,14 @@
 package experiment_test
 
 import (
+	"bytes"
+	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
+	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -11,46 +16,112 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 
 	"floodgate/bench/experiment"
+	"floodgate/bench/load"
 	"floodgate/results"
 	"floodgate/results/leak"
 	"floodgate/results/summary"
 	"floodgate/scenarios"
 )
 
-// trialOf runs the first trial of the only variant of a scenario.
-func trialOf(t *testing.T, r *experiment.Trials, text string) (results.Trial, *scenarios.Scenario) {
-	t.Helper()
-	s := scenario(t, text)
-	plan, err := experiment.Plan(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	record, err := believable(t, r, plan[0])
-	if err != nil || record.Service == nil || record.Descriptors.Left == nil {
-		t.Fatalf("%s %s, %v", record.Outcome, record.Reason, err)
-	}
-	return record, s
+// waves are a load that goes by events in place of a clock, so that how many
+// reports are in flight does not depend on the machine: so many at once, and the
+// next ones when the SUT has said that nothing is in its hands any more.
+type waves struct {
+	sizes []int
+	lives chan experiment.Live // the last one
+	idle  []leak.Sample        // after each wave, when nothing was in flight
 }
 
-// believable runs a trial, again where the machine was too slow to believe it,
-// as a run does.
-func believable(t *testing.T, r *experiment.Trials, p experiment.PlannedTrial) (results.Trial, error) {
-	t.Helper()
-	for range 10 {
-		record, err := r.Run(t.Context(), p)
-		if err != nil || record.Outcome != results.OutcomeInvalid {
-			return record, err
-		}
-		t.Log(record.Reason)
+func newWaves(sizes ...int) *waves { return &waves{sizes: sizes, lives: make(chan experiment.Live, 1)} }
+
+// live takes what the trial tells ten times a second.
+func (w *waves) live(l experiment.Live) {
+	select {
+	case <-w.lives: // it is older
+	default:
 	}
-	t.Fatal("the machine is too busy: ten trials could not be believed")
-	return results.Trial{}, nil
+	w.lives <- l
+}
+
+// attack is in the place of load.Attack.
+func (w *waves) attack(ctx context.Context, o load.Options) error {
+	client := &http.Client{Timeout: o.Timeout, Transport: &http.Transport{MaxIdleConnsPerHost: slices.Max(w.sizes)}}
+	defer client.CloseIdleConnections()
+	began, sent := time.Now(), 0
+	for _, n := range w.sizes {
+		ended := make(chan load.Ended, n)
+		for range n {
+			e := load.Ended{Report: uint64(sent), Intended: time.Since(began)}
+			o.Due(load.Due{Seq: e.Report, Intended: e.Intended})
+			go func() { ended <- send(client, o, e, began) }()
+			sent++
+		}
+		for range n {
+			e := <-ended
+			o.Ended(e)
+			if e.Code == 0 { // the SUT does not count it
+				return fmt.Errorf("report %d: %s", e.Report, e.Text)
+			}
+		}
+		if err := w.await(ctx, sent); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// await waits until the SUT has said that all reports are answered.
+func (w *waves) await(ctx context.Context, sent int) error {
+	for {
+		select {
+		case l := <-w.lives:
+			if k := l.Tick; k.ReportsInFlight == 0 && k.Shed+k.Done+k.Failed == sent {
+				w.idle = append(w.idle, leak.Sample{At: k.At, Descriptors: float64(l.Descriptors), Completed: float64(k.Done + k.Failed)})
+				return nil
+			}
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		}
+	}
+}
+
+// send sends a report and returns what became of it; it is begun when it is due.
+func send(client *http.Client, o load.Options, e load.Ended, began time.Time) load.Ended {
+	e.Begun = e.Intended
+	resp, err := client.Post(o.URL, "application/json", bytes.NewReader(o.Body(e.Report)))
+	if err == nil {
+		_, err = io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		e.Code = resp.StatusCode
+	}
+	e.At = time.Since(began)
+	switch {
+	case err != nil:
+		e.Error, e.Text = "other", err.Error()
+	case e.Code >= http.StatusInternalServerError:
+		e.Error = "http_5xx"
+	}
+	return e
+}
+
+// trialOf runs the first trial of the only variant of a scenario under waves of reports.
+func trialOf(t *testing.T, w *waves, text string) (results.Trial, *scenarios.Scenario) {
+	t.Helper()
+	r := trials(t)
+	r.Live = w.live
+	r.AttackWith(w.attack)
+	s := scenario(t, text)
+	record, err := r.Run(t.Context(), plan(t, s)[0])
+	if err != nil || record.Outcome != results.OutcomeOK || record.Descriptors.Left == nil {
+		t.Fatalf("%s %s, %v\n%s", record.Outcome, record.Reason, err, record.StderrTail)
+	}
+	return record, s
 }
 
 // What is saved for vegeta are the trials that are believed, and a disk that is
 // full fails them.
 func TestBelievedTrialsAreSaved(t *testing.T) {
-	text := loadScenario("{rate: 20}", "1s", "1ms", 256, "{strategy: bounded, limit: 4}")
+	text := strings.Replace(loadScenario("1ms", 256, "{strategy: bounded, limit: 4}"), "duration: 1s", "duration: 200ms", 1)
 	full := errors.New("disk full")
 	for name, c := range map[string]struct {
 		text, outcome string
@@ -58,121 +129,128 @@ func TestBelievedTrialsAreSaved(t *testing.T) {
 		fails         error
 	}{
 		"believed":  {text, results.OutcomeOK, 20, nil},
-		"invalid":   {strings.Replace(text, "  body:", "  late_bound: 1ns\n  body:", 1), results.OutcomeInvalid, 0, nil},
+		"invalid":   {strings.Replace(text, "late_bound: 30s", "late_bound: 1ns", 1), results.OutcomeInvalid, 0, nil},
 		"full disk": {text, results.OutcomeFailed, 1, full},
 	} {
 		r := trials(t)
+		r.BelieveAnyLag()
 		saved := 0
 		r.SaveVegeta = func(*vegeta.Result) error { saved++; return c.fails }
-		run := believable
-		if c.outcome == results.OutcomeInvalid {
-			run = func(t *testing.T, r *experiment.Trials, p experiment.PlannedTrial) (results.Trial, error) {
-				return r.Run(t.Context(), p)
-			}
-		}
-		record, err := run(t, r, plan(t, scenario(t, c.text))[0])
+		record, err := r.Run(t.Context(), plan(t, scenario(t, c.text))[0])
 		if err != nil || record.Outcome != c.outcome || saved != c.saved || c.fails != nil && !strings.Contains(record.Reason, full.Error()) {
 			t.Errorf("%s: %s (%s), %v, %d saved; want %s, %d", name, record.Outcome, record.Reason, err, saved, c.outcome, c.saved)
 		}
 	}
 }
 
-func fit(t *testing.T, record results.Trial, s *scenarios.Scenario) *leak.Fit {
+// fit is the regression of samples.
+func fit(t *testing.T, samples []leak.Sample) *leak.Fit {
 	t.Helper()
-	course := summary.NewCourse(record.Service.Series, time.Duration(s.Service.Duration))
-	f, err := leak.Regress(course.Samples, 0.95, 1)
+	f, err := leak.Regress(samples, 0.95, 1)
 	if err != nil {
-		t.Fatalf("%v: %d samples", err, len(course.Samples))
+		t.Fatalf("%v: %d samples", err, len(samples))
 	}
 	return f
 }
 
-// loadScenario has reports of 10 items come to one variant.
-func loadScenario(arrivals, duration, latency string, nofile int, variant string) string {
+// leaked is the estimate of the descriptors that a report leaves behind, 0 where
+// the samples do not tell.
+func leaked(f *leak.Fit) float64 {
+	if f.PerCompleted == nil {
+		return 0
+	}
+	return f.PerCompleted.Estimate
+}
+
+// loadScenario has reports of 10 items come to one variant, whose times bound
+// nothing.
+func loadScenario(latency string, nofile int, variant string) string {
 	return fmt.Sprintf(`version: 1
 name: load
 title: Load
 seed: 7
 items: {kind: phone-numbers}
-service: {report_items: 10, arrivals: %s, duration: %s, timeout: 5s, recovery: 20s}
+service: {report_items: 10, arrivals: {rate: 100}, duration: 1s, timeout: 60s, stall: 60s, recovery: 60s}
 upstream:
   latency: {distribution: constant, value: %s}
+  late_bound: 30s
   body: {min_records: 1, max_records: 3}
 sut: {nofile: %d}
 variants: [%s]
 levels: [{service.report_items: 10}]
 blocks: 6
-`, arrivals, duration, latency, nofile, variant)
+`, latency, nofile, variant)
 }
 
-// A service that leaves a known number of descriptors behind with each report
-// is found out to the tenth of one.
+// A service that leaves a known number of descriptors behind with each report is
+// found out: to the tenth of one where nothing is in flight, to the half of one
+// in all ticks, at some of which a report holds what the machine let it have so far.
 func TestLeakIsFoundInAService(t *testing.T) {
-	r := trials(t)
-	var seen []string
-	// Where the machine is too busy for a rate, reports pile up as the leak
-	// grows, and the two cannot be told apart to a tenth.
-	for _, load := range [][2]string{{"{rate: 15}", "4s"}, {"{rate: 6}", "6s"}, {"{rate: 3}", "10s"}} {
-		record, s := trialOf(t, r, loadScenario(load[0], load[1], "4ms", 1024,
-			"{strategy: bounded, limit: 1, connections: {clients: forgotten}}"))
-		planted := float64(*record.Descriptors.Left) / float64(record.Service.OK+1) // and the report after the load
-		f := fit(t, record, s)
-		c, got := f.Cause(), math.NaN()
-		if f.PerCompleted != nil { // else the reports in flight went with those done
-			got = f.PerCompleted.Estimate
-		}
-		if (c == leak.Leak || c == leak.Both) && math.Abs(got-planted) <= 0.1 && planted >= 3 {
-			return
-		}
-		seen = append(seen, fmt.Sprintf("cause %s, %.2f descriptors leaked a report, want a leak of %.2f ± 0.1", c, got, planted))
+	w := newWaves(slices.Repeat([]int{1}, 30)...)
+	record, s := trialOf(t, w, loadScenario("2ms", 1024, "{strategy: bounded, limit: 1, connections: {clients: forgotten}}"))
+	if record.Service.OK != len(w.sizes) {
+		t.Fatalf("%d of %d reports done, errors %v", record.Service.OK, len(w.sizes), record.Service.Errors)
 	}
-	t.Error(strings.Join(seen, "\n"))
+	planted := float64(*record.Descriptors.Left) / float64(record.Service.OK+1) // and the report after the load
+	idle, all := fit(t, w.idle), fit(t, summary.NewCourse(record.Service.Series, time.Duration(s.Service.Duration)).Samples)
+	if got := leaked(idle); idle.Cause() != leak.Leak || math.Abs(got-planted) > 0.1 || planted < 3 {
+		t.Errorf("cause %s, %.2f descriptors leaked a report with none in flight, want a leak of %.2f ± 0.1", idle.Cause(), got, planted)
+	}
+	if c, got := all.Cause(), leaked(all); c != leak.Leak && c != leak.Both || math.Abs(got-planted) > 0.5 {
+		t.Errorf("cause %s, %.2f descriptors leaked a report, want a leak of %.2f ± 0.5", c, got, planted)
+	}
 }
 
 // A service whose descriptors go with the reports in flight alone leaks nothing.
 func TestLoadIsNoLeakInAService(t *testing.T) {
-	record, s := trialOf(t, trials(t), loadScenario("{rate: 25, poisson: true}", "5s", "150ms", 1024,
+	w := newWaves(slices.Repeat([]int{5, 1}, 15)...)
+	record, s := trialOf(t, w, loadScenario("50ms", 1024,
 		"{strategy: bounded, limit: 5, connections: {upstream: fresh, max_conns_per_host: 0, max_pool_size: 5}}"))
-	f := fit(t, record, s)
-	if c := f.Cause(); c == leak.Leak || c == leak.Both || *record.Descriptors.Left != 0 {
-		t.Errorf("cause %s, %d left: want no leak; lost %+v, held %+v", c, *record.Descriptors.Left, f.PerCompleted, f.PerInFlight)
+	if f := fit(t, w.idle); f.Cause() != leak.Neither || *record.Descriptors.Left != 0 {
+		t.Errorf("cause %s with nothing in flight, %d left: want no leak; lost %+v", f.Cause(), *record.Descriptors.Left, f.PerCompleted)
+	}
+	f := fit(t, summary.NewCourse(record.Service.Series, time.Duration(s.Service.Duration)).Samples)
+	if leaked(f) > 0.5 || f.PerInFlight == nil || f.PerInFlight.Estimate < 0.5 {
+		t.Errorf("lost %+v, held %+v: want that reports in flight hold them", f.PerCompleted, f.PerInFlight)
 	}
 }
 
 // A burst takes all descriptors; when it is over the service works again, and
 // what could not be done was said to have failed.
 func TestServiceRecoversFromExhaustion(t *testing.T) {
-	record, s := trialOf(t, trials(t), loadScenario("{pattern: steps, steps: [{rate: 5, for: 500ms}, {rate: 60, for: 1s}]}", "1s", "300ms", 64,
-		"{strategy: unbounded}"))
-	course := summary.NewCourse(record.Service.Series, time.Duration(s.Service.Duration))
-	if course.Exhausted == nil || record.Service.OK == record.Service.Due {
-		t.Fatalf("%d of %d reports done, exhausted %+v: want that it ran out", record.Service.OK, record.Service.Due, course.Exhausted)
+	record, s := trialOf(t, newWaves(1, 15), loadScenario("300ms", 64, "{strategy: unbounded}"))
+	v := record.Service
+	course := summary.NewCourse(v.Series, time.Duration(s.Service.Duration))
+	if course.Exhausted == nil || v.OK == v.Due || v.Due != 16 || v.Ended != v.Due {
+		t.Fatalf("%d of %d reports done, exhausted %+v: want that it ran out", v.OK, v.Due, course.Exhausted)
 	}
-	if e := course.Exhausted; e.Side == "" || e.Report < 2 || e.Report > record.Service.Due {
-		t.Errorf("exhausted %+v, want a side and a report of %d", e, record.Service.Due)
+	arrived := v.Series.Columns["arrived"]
+	if e := course.Exhausted; e.Side == "" || e.Report < 2 || e.Report > int(arrived[len(arrived)-1]) {
+		t.Errorf("exhausted %+v, want a side and a report of %d", e, v.Due)
 	}
-	if !record.Service.Recovered || *record.Descriptors.Left != 0 {
-		t.Errorf("recovered %v, %d left", record.Service.Recovered, *record.Descriptors.Left)
+	if !v.Recovered || *record.Descriptors.Left != 0 {
+		t.Errorf("recovered %v, %d left", v.Recovered, *record.Descriptors.Left)
 	}
 	if d := record.Documents; d.Lost+d.Duplicate+d.Wrong+d.Foreign != 0 {
 		t.Errorf("documents %+v", d)
 	}
 }
 
-// Under the same overload a bounded queue keeps what it accepts quick, and an
-// unbounded one does not.
-func TestSheddingKeepsAcceptedReportsQuick(t *testing.T) {
-	const bound = 2 * time.Second
-	r := trials(t)
-	overload := func(variant string) *results.Service {
-		record, _ := trialOf(t, r, loadScenario("{rate: 60}", "2s", "25ms", 1024, variant))
-		return record.Service
+// Under the same overload a bounded queue never holds more items than it may,
+// and turns the other reports away; an unbounded one takes them all. (That what
+// is accepted is quick then is for package service, on a clock of its own.)
+func TestSheddingBoundsWhatIsInHand(t *testing.T) {
+	const limit, waiting, reports = 4, 20, 12
+	overload := func(variant string) (v *results.Service, most int64) {
+		record, _ := trialOf(t, newWaves(reports), loadScenario("80ms", 1024, variant))
+		return record.Service, slices.Max(record.Service.Series.Columns["items_outstanding"])
 	}
-	shed := overload("{strategy: bounded, limit: 4, scope: shared, waiting: 20}")
-	if shed.Accepted.P99 > bound || shed.OK == 0 || shed.Errors["http_5xx"] == 0 {
-		t.Errorf("p99 of %d accepted reports %v, errors %v: want some, within %v, the others turned away", shed.OK, shed.Accepted.P99, shed.Errors, bound)
+	shed, most := overload(fmt.Sprintf("{strategy: bounded, limit: %d, scope: shared, waiting: %d}", limit, waiting))
+	if most > limit+waiting || shed.OK < 2 || shed.Errors["http_5xx"] == 0 || shed.OK+shed.Errors["http_5xx"] != reports {
+		t.Errorf("%d items in hand, %d reports done, errors %v: want at most %d, and the others turned away", most, shed.OK, shed.Errors, limit+waiting)
 	}
-	if waits := overload("{strategy: bounded, limit: 4, scope: shared}"); waits.Response.P99 <= bound {
-		t.Errorf("p99 %v with a queue that is not bounded: the load is none, and the test shows nothing", waits.Response.P99)
+	all, most := overload(fmt.Sprintf("{strategy: bounded, limit: %d, scope: shared}", limit))
+	if most <= limit+waiting || all.OK != reports {
+		t.Errorf("%d items in hand, %d reports done with a queue that is not bounded, errors %v: the load is none, and the test shows nothing", most, all.OK, all.Errors)
 	}
 }

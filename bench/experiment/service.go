@@ -34,6 +34,7 @@ type serviceTrial struct {
 	stall    context.CancelCauseFunc // ends the load; nil before it
 	feed     *feed                   // nil: nobody watches
 	attacks  []*vegeta.Result        // to be saved
+	stacks   string                  // of the SUT when it had stalled
 }
 
 func newServiceTrial(m *measurement) *serviceTrial {
@@ -59,7 +60,6 @@ func (t *serviceTrial) run(ctx context.Context) (outcome string, err error) {
 	if err := t.load(ctx); err != nil {
 		return results.OutcomeFailed, err
 	}
-	goroutines := t.stacks(ctx)
 	recovered := t.recovered(ctx)
 	bounded, cancel = context.WithTimeout(ctx, time.Duration(t.scenario.SUT.Timeout))
 	defer cancel()
@@ -80,7 +80,10 @@ func (t *serviceTrial) run(ctx context.Context) (outcome string, err error) {
 	if err != nil {
 		return results.OutcomeFailed, err
 	}
-	t.m.record.Service.Goroutines = goroutines
+	t.m.record.Service.Goroutines = t.stacks
+	if t.m.trials.anyLag {
+		return "", nil
+	}
 	return lateGenerator(t.m.record.Service)
 }
 
@@ -111,7 +114,10 @@ func (t *serviceTrial) load(ctx context.Context) error {
 	if t.m.trials.SaveVegeta != nil {
 		keep = func(r *vegeta.Result) { t.attacks = append(t.attacks, r) }
 	}
-	err := load.Attack(loaded, load.Options{
+	// At once: when the reports in flight have ended, so has what they waited for.
+	stacks := make(chan string, 1)
+	calm := context.AfterFunc(loaded, func() { stacks <- t.askStacks(ctx) })
+	err := t.m.trials.attack(loaded, load.Options{
 		URL: t.url, Timeout: time.Duration(s.Timeout), Body: t.body,
 		Arrivals: load.Arrivals{Rate: rateOf(s.Arrivals, time.Duration(s.Duration)), Poisson: s.Arrivals.Poisson, Seed: t.m.planned.Seed, For: time.Duration(s.Duration)},
 		Due: func(d load.Due) {
@@ -122,6 +128,9 @@ func (t *serviceTrial) load(ctx context.Context) error {
 		Ended: t.ended, Keep: keep,
 		Name: fmt.Sprintf("%s %s block=%d", t.m.planned.Variant.Name, t.m.planned.Level.Name, t.m.planned.Block),
 	})
+	if !calm() {
+		t.stacks = <-stacks
+	}
 	if errors.Is(err, errStalled) {
 		return nil
 	}

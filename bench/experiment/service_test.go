@@ -2,6 +2,7 @@ package experiment_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"floodgate/bench/experiment"
 	"floodgate/mockupstream"
 	"floodgate/results"
+	"floodgate/scenarios"
 )
 
 const serviceScenario = `version: 1
@@ -20,11 +22,12 @@ service:
   report_items: 6
   arrivals: {rate: 200}
   duration: 50ms
-  timeout: 5s
-  stall: 500ms
-  recovery: 1s
+  timeout: 60s
+  stall: 60s
+  recovery: 60s
 upstream:
-  latency: {distribution: constant, value: 5ms}
+  latency: {distribution: constant, value: 40ms}
+  late_bound: 30s
   body: {min_records: 1, max_records: 3}
 sut: {nofile: 64}
 variants:
@@ -41,33 +44,42 @@ blocks: 6
 // load, in the series and in the database.
 func TestServiceTrial(t *testing.T) {
 	r := trials(t)
-	s := scenario(t, serviceScenario)
-	plan, err := experiment.Plan(s)
-	if err != nil {
+	r.BelieveAnyLag()
+	warm := variantOf(t, scenario(t, serviceScenario), "shared")
+	if _, err := r.Run(t.Context(), warm); err != nil { // the harness opens its own connections
 		t.Fatal(err)
 	}
-	before, seen := openDescriptors(), map[string]bool{}
-	defer func() {
-		for end := time.Now().Add(5 * time.Second); openDescriptors() > before; time.Sleep(time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatalf("the harness has %d descriptors open, %d before", openDescriptors(), before)
+	before := openDescriptors()
+	for _, name := range []string{"shared", "turned-away", "adaptive", "forgotten"} {
+		t.Run(name, func(t *testing.T) {
+			s := scenario(t, serviceScenario)
+			if name == "forgotten" { // out of descriptors, it waits for one until these are over
+				s.Service.Timeout, s.Service.Recovery = scenarios.Duration(5*time.Second), scenarios.Duration(500*time.Millisecond)
+				s.SUT.FetchTimeout, s.SUT.WriteTimeout = scenarios.Duration(5*time.Second), scenarios.Duration(5*time.Second)
 			}
-		}
-	}()
-	for _, p := range plan {
-		if seen[p.Variant.Name] {
-			continue
-		}
-		seen[p.Variant.Name] = true
-		t.Run(p.Variant.Name, func(t *testing.T) {
-			record, err := believable(t, r, p)
-			stalled := record.Outcome == results.OutcomeStalled && p.Variant.Name == "forgotten" // out of descriptors, it may wait for one
-			if err != nil || record.Outcome != results.OutcomeOK && !stalled {
+			record, err := r.Run(t.Context(), variantOf(t, s, name))
+			if err != nil || record.Outcome != results.OutcomeOK {
 				t.Fatalf("%s %s, %v", record.Outcome, record.Reason, err)
 			}
 			checkService(t, record)
 		})
 	}
+	for end := time.Now().Add(time.Minute); openDescriptors() > before; time.Sleep(time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("the harness has %d descriptors open, %d before", openDescriptors(), before)
+		}
+	}
+}
+
+// variantOf is the first trial of a variant.
+func variantOf(t *testing.T, s *scenarios.Scenario, name string) experiment.PlannedTrial {
+	t.Helper()
+	all := plan(t, s)
+	at := slices.IndexFunc(all, func(p experiment.PlannedTrial) bool { return p.Variant.Name == name })
+	if at < 0 {
+		t.Fatalf("no variant %q", name)
+	}
+	return all[at]
 }
 
 // openDescriptors of this process, the harness; 0 where they cannot be counted.
@@ -111,66 +123,49 @@ func checkService(t *testing.T, record results.Trial) {
 	}
 }
 
-// A service that comes to a standstill: the trial ends, and says so.
+// A service that comes to a standstill: the trial ends, says so, and shows what
+// the service waited for then.
 func TestServiceStalls(t *testing.T) {
 	r := trials(t)
+	r.BelieveAnyLag()
 	s := scenario(t, serviceScenario)
-	s.Upstream.Faults = []mockupstream.Fault{{Kind: "hang", Probability: 1, For: mockupstream.Duration(2 * time.Second)}}
-	plan, err := experiment.Plan(s)
-	if err != nil {
-		t.Fatal(err)
+	s.Service.Timeout, s.Service.Stall, s.Service.Recovery = scenarios.Duration(4*time.Second), scenarios.Duration(500*time.Millisecond), scenarios.Duration(100*time.Millisecond)
+	s.Upstream.Faults = []mockupstream.Fault{{Kind: "hang", Probability: 1, For: mockupstream.Duration(3 * time.Second)}}
+	record, err := r.Run(t.Context(), variantOf(t, s, "shared"))
+	if err != nil || record.Service == nil {
+		t.Fatalf("%s %s, %v", record.Outcome, record.Reason, err)
 	}
-	for _, p := range plan {
-		if p.Variant.Name != "shared" {
-			continue
-		}
-		record, err := believable(t, r, p)
-		if err != nil || record.Service == nil {
-			t.Fatalf("%s %s, %v", record.Outcome, record.Reason, err)
-		}
-		if record.Outcome != results.OutcomeStalled || !strings.Contains(record.Reason, "none completed for 500ms") {
-			t.Errorf("outcome %s: %s", record.Outcome, record.Reason)
-		}
-		if record.Service.Stalled == nil || record.Service.OK != 0 || record.Service.Recovered {
-			t.Errorf("stalled %v, done %d, recovered %v: want a stall", record.Service.Stalled, record.Service.OK, record.Service.Recovered)
-		}
-		if !strings.Contains(record.Service.Goroutines, "calllog.(*HTTPFetcher).Fetch") {
-			t.Errorf("the stacks do not show the fetches that hang:\n%s", record.Service.Goroutines)
-		}
-		return
+	if record.Outcome != results.OutcomeStalled || !strings.Contains(record.Reason, "none completed for 500ms") {
+		t.Errorf("outcome %s: %s", record.Outcome, record.Reason)
+	}
+	if record.Service.Stalled == nil || record.Service.OK != 0 || record.Service.Recovered {
+		t.Errorf("stalled %v, done %d, recovered %v: want a stall", record.Service.Stalled, record.Service.OK, record.Service.Recovered)
+	}
+	if !strings.Contains(record.Service.Goroutines, "calllog.(*HTTPFetcher).Fetch") {
+		t.Errorf("the stacks do not show the fetches that hang:\n%s", record.Service.Goroutines)
 	}
 }
 
 // What is told of a trial while it runs ends with what its record says.
 func TestServiceLive(t *testing.T) {
 	r := trials(t)
+	r.BelieveAnyLag()
 	var lives []experiment.Live
-	r.Live = func(l experiment.Live) {
-		if len(lives) > 0 && !l.Began.Equal(lives[0].Began) { // it was not believed and runs again
-			lives = nil
-		}
-		lives = append(lives, l)
+	r.Live = func(l experiment.Live) { lives = append(lives, l) }
+	p := variantOf(t, scenario(t, serviceScenario), "turned-away")
+	record, err := r.Run(t.Context(), p)
+	if err != nil || record.Outcome != results.OutcomeOK || len(lives) == 0 || len(lives) != len(record.Service.Series.At) {
+		t.Fatalf("%s %s, %v, told %d times", record.Outcome, record.Reason, err, len(lives))
 	}
-	s := scenario(t, serviceScenario)
-	for _, p := range plan(t, s) {
-		if p.Variant.Name != "turned-away" {
-			continue
-		}
-		record, err := believable(t, r, p)
-		if err != nil || record.Outcome != results.OutcomeOK || len(lives) != len(record.Service.Series.At) {
-			t.Fatalf("%s %s, %v, told %d times", record.Outcome, record.Reason, err, len(lives))
-		}
-		responses := 0
-		for _, l := range lives {
-			responses += len(l.Responses)
-		}
-		l, v := lives[len(lives)-1], record.Service
-		if l.Due != v.Due || l.Ended != v.Ended || l.OK != v.OK || l.Errors["http_5xx"] != int64(v.Errors["http_5xx"]) || responses != v.Ended {
-			t.Errorf("told last %+v and %d responses, recorded due %d, ended %d, done %d, errors %v", l.Counts, responses, v.Due, v.Ended, v.OK, v.Errors)
-		}
-		if l.Trial.Index != p.Index || !l.Began.Equal(record.Started) || l.NoFile != 64 || l.Descriptors < 5 || l.Duration != 50*time.Millisecond || l.P99 <= 0 {
-			t.Errorf("told %+v", l)
-		}
-		return
+	responses, longest := 0, time.Duration(0)
+	for _, l := range lives {
+		responses, longest = responses+len(l.Responses), max(longest, l.P99)
+	}
+	l, v := lives[len(lives)-1], record.Service
+	if l.Due != v.Due || l.Ended != v.Ended || l.OK != v.OK || l.Errors["http_5xx"] != int64(v.Errors["http_5xx"]) || responses != v.Ended {
+		t.Errorf("told last %+v and %d responses, recorded due %d, ended %d, done %d, errors %v", l.Counts, responses, v.Due, v.Ended, v.OK, v.Errors)
+	}
+	if l.Trial.Index != p.Index || !l.Began.Equal(record.Started) || l.NoFile != 64 || l.Descriptors < 5 || l.Duration != 50*time.Millisecond || longest <= 0 {
+		t.Errorf("told %+v, and a p99 of %v", l, longest)
 	}
 }

@@ -29,8 +29,8 @@ func (t *serviceTrial) stalled() string {
 		time.Duration(t.scenario.Service.Stall), t.progress.stalled.Seconds())
 }
 
-// stacks are those of the SUT's goroutines where it has stalled, else empty.
-func (t *serviceTrial) stacks(ctx context.Context) string {
+// askStacks returns those of the SUT's goroutines where it has stalled, else none.
+func (t *serviceTrial) askStacks(ctx context.Context) string {
 	if t.stalled() == "" {
 		return ""
 	}

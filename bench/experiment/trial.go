@@ -8,6 +8,7 @@ import (
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 
+	"floodgate/bench/load"
 	"floodgate/bench/sut"
 	"floodgate/results"
 	"floodgate/scenarios"
@@ -47,11 +48,22 @@ type Trials struct {
 	Unwritten  bool
 	// Plant is what our own SUT does wrong on purpose, for a gate's test of itself.
 	Plant sut.Plant
+
+	// attack sends the reports of a service: load.Attack, but in tests.
+	attack func(context.Context, load.Options) error
+	// anyLag believes a trial of a service however late its reports were begun. For
+	// tests of what does not depend on when they came.
+	anyLag bool
 }
 
 // NewTrials returns Trials of a run on an environment.
 func NewTrials(env Environment, executable, runID string) *Trials {
-	return &Trials{Environment: env, Executable: executable, RunID: runID, Database: DatabaseName(runID)}
+	return &Trials{Environment: env, Executable: executable, RunID: runID, Database: DatabaseName(runID), attack: load.Attack}
+}
+
+// Ensure restarts what died of the environment and returns what that was.
+func (r *Trials) Ensure(ctx context.Context) (died []string, err error) {
+	return r.Environment.Ensure(ctx)
 }
 
 // Run runs one trial. What goes wrong is in the record: its outcome is not ok

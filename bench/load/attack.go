@@ -44,6 +44,9 @@ type Options struct {
 	Name string
 	// Keep gets vegeta's own results, for its encoders. Nil: nobody.
 	Keep func(*vegeta.Result)
+
+	// clock that requests wait by until they are due; nil means a precise one.
+	clock sleeper
 }
 
 // Due is a request that is to be begun now. Times are since the attack's start.

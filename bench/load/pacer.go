@@ -15,7 +15,7 @@ import (
 type pacer struct {
 	ctx      context.Context
 	due      func(Due) // nil: nobody
-	clock    *precise.Clock
+	clock    sleeper
 	schedule schedule
 	// next is the request to come, if there are more.
 	next Due
@@ -27,8 +27,18 @@ type pacer struct {
 	intended map[uint64]time.Duration
 }
 
+// sleeper is the clock that a pacer waits by.
+type sleeper interface {
+	Sleep(ctx context.Context, d time.Duration) error
+	Close()
+}
+
 func newPacer(ctx context.Context, o Options) *pacer {
-	p := &pacer{ctx: ctx, due: o.Due, clock: precise.New(), schedule: schedule{arrivals: o.Arrivals}, intended: map[uint64]time.Duration{}}
+	clock := o.clock
+	if clock == nil {
+		clock = precise.New()
+	}
+	p := &pacer{ctx: ctx, due: o.Due, clock: clock, schedule: schedule{arrivals: o.Arrivals}, intended: map[uint64]time.Duration{}}
 	p.next.Intended, p.more = p.schedule.next()
 	return p
 }

@@ -27,15 +27,33 @@ type Options struct {
 	// Store is where trials go.
 	Store *results.Store
 	// Trials runs them.
-	Trials *experiment.Trials
+	Trials Trials
 	// Cores of the machine.
 	Cores int
+	// Watch watches the machine during each trial, see [WatchMachine].
+	Watch Watch
 	// Tried hears of every rate that was tried, with all that was found until
 	// then, the variant at hand last; its error ends the plan. Note hears of what a
 	// person should know at once. Neither may be nil.
 	Tried func(found []capacity.Variant, p capacity.Point) error
 	Note  func(text string)
 }
+
+// Trials runs trials of a service; those of package experiment do.
+type Trials interface {
+	// Ensure restarts what died of the environment and returns what that was.
+	Ensure(ctx context.Context) (died []string, err error)
+	// Run runs one trial; the error is that of ctx.
+	Run(ctx context.Context, t experiment.PlannedTrial) (results.Trial, error)
+}
+
+// Watch begins to watch how busy the machine is. What it returns ends that, and
+// returns the highest share of all cores in use over a window of this length; 0
+// means unknown.
+type Watch func() (busiest func(window time.Duration) float64)
+
+// WatchMachine is the Watch of this machine.
+func WatchMachine() (busiest func(window time.Duration) float64) { return meter.Watch().Stop }
 
 // tries of one rate at which the mock or the generator was the bottleneck,
 // which noise may have been.
@@ -140,16 +158,16 @@ func (r *runner) probe(ctx context.Context, v scenarios.Variant, p capacity.Prob
 	}
 	var discarded []results.Discarded
 	for {
-		died, err := r.Trials.Environment.Ensure(ctx)
+		died, err := r.Trials.Ensure(ctx)
 		for _, text := range died {
 			r.Note(text)
 		}
 		if err != nil {
 			return tried{}, err
 		}
-		busyness := meter.Watch()
+		busiest := r.Watch()
 		record, err := r.Trials.Run(ctx, planned)
-		busy := busyness.Stop(p.Window)
+		busy := busiest(p.Window)
 		if err != nil {
 			return tried{}, err
 		}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +12,7 @@ import (
 
 	"floodgate/bench/environment"
 	"floodgate/bench/experiment"
+	"floodgate/bench/internal/simulated"
 	"floodgate/bench/maxrate"
 	"floodgate/bench/sut"
 	"floodgate/results"
@@ -39,13 +41,13 @@ name: two-workers
 title: An upstream of two workers
 seed: 5
 items: {kind: phone-numbers}
-service: {report_items: 5, arrivals: {rate: 6}, duration: 1s, timeout: 5s, stall: 3s, recovery: 5s}
+service: {report_items: 5, arrivals: {rate: 6}, duration: 1s, timeout: 30s, stall: 30s, recovery: 30s}
 slo: {p99: 300ms}
 upstream:
   latency: {distribution: constant, value: 20ms}
   capacity: {workers: 2}
   body: {min_records: 1, max_records: 2}
-  late_bound: 1s
+  late_bound: 10s
 variants:
   - {name: shared, strategy: bounded, limit: 8, scope: shared}
 levels: [{service.arrivals.rate: 6}]
@@ -53,6 +55,11 @@ blocks: 6
 `
 	trueRate = 20.0
 )
+
+// simulatedWorkers is the simulated service that twoWorkers describes.
+func simulatedWorkers() *simulated.Service {
+	return &simulated.Service{Workers: 2, Fetch: 20 * time.Millisecond, Write: time.Millisecond}
+}
 
 func parse(t *testing.T, text string) *scenarios.Scenario {
 	t.Helper()
@@ -63,42 +70,62 @@ func parse(t *testing.T, text string) *scenarios.Scenario {
 	return s
 }
 
-// plan runs one on the embedded environment, and reads its trials back.
-func plan(ctx context.Context, t *testing.T, s *scenarios.Scenario, o capacity.SearchOptions, each func(p capacity.Point)) ([]capacity.Variant, *results.Run, error) {
+// planned is what a plan found, and what it stored.
+type planned struct {
+	found  []capacity.Variant
+	stored *results.Run
+	notes  []string
+	err    error
+}
+
+// only is what was found of the only variant.
+func (p planned) only(t *testing.T) capacity.Variant {
 	t.Helper()
-	env, err := environment.Start(t.Context(), environment.Options{})
+	if p.err != nil || len(p.found) != 1 {
+		t.Fatalf("%d variants, %v", len(p.found), p.err)
+	}
+	return p.found[0]
+}
+
+// simulate plans the rates of a simulated service on a machine that is idle.
+func simulate(ctx context.Context, t *testing.T, s *scenarios.Scenario, service *simulated.Service, o maxrate.Options) planned {
+	t.Helper()
+	store := create(t, s, o.Search, simulated.Environment{}.Describe())
+	o.Scenario, o.Store, o.Trials = s, store, service
+	if o.Watch == nil {
+		o.Watch = simulated.Idle
+	}
+	return plan(ctx, t, o)
+}
+
+func create(t *testing.T, s *scenarios.Scenario, o capacity.SearchOptions, env results.Environment) *results.Store {
+	t.Helper()
+	header, err := maxrate.Header(s, o, env, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer env.Close()
-	header, err := maxrate.Header(s, o, env.Describe(), time.Now())
+	store, err := results.Create(t.TempDir(), header)
 	if err != nil {
 		t.Fatal(err)
 	}
-	root := t.TempDir()
-	store, err := results.Create(root, header)
-	if err != nil {
+	t.Cleanup(func() { store.Close() })
+	return store
+}
+
+// plan plans, and reads the trials back.
+func plan(ctx context.Context, t *testing.T, o maxrate.Options) (p planned) {
+	t.Helper()
+	o.Cores = 2
+	o.Note = func(text string) { p.notes = append(p.notes, text) }
+	if o.Tried == nil {
+		o.Tried = func([]capacity.Variant, capacity.Point) error { return nil }
+	}
+	p.found, p.err = maxrate.Run(ctx, o)
+	var err error
+	if p.stored, err = results.Open(o.Store.Dir()); err != nil {
 		t.Fatal(err)
 	}
-	defer store.Close()
-	executable, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	found, ran := maxrate.Run(ctx, maxrate.Options{
-		Scenario: s, Search: o, Store: store, Trials: experiment.NewTrials(env, executable, store.ID()), Cores: 2,
-		Tried: func(found []capacity.Variant, p capacity.Point) error {
-			t.Logf("%+v", p)
-			each(p)
-			return nil
-		},
-		Note: func(text string) { t.Log(text) },
-	})
-	stored, err := results.Open(store.Dir())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return found, stored, ran
+	return p
 }
 
 func bounds(t *testing.T, s *scenarios.Scenario, window time.Duration) capacity.SearchOptions {
@@ -110,38 +137,80 @@ func bounds(t *testing.T, s *scenarios.Scenario, window time.Duration) capacity.
 	return o
 }
 
-// A rate that held is not above what the upstream can do: of the reports that
-// were due in the window w, 99 % were done within p99 after it, in which time
-// the upstream does trueRate × (w + p99).
-func TestTheRateIsNotAboveTheCapacity(t *testing.T) {
-	s := parse(t, twoWorkers)
-	o := bounds(t, s, time.Second)
-	found, stored, err := plan(t.Context(), t, s, o, func(capacity.Point) {})
-	if err != nil || len(found) != 1 {
-		t.Fatalf("%d variants, %v", len(found), err)
-	}
-	v := found[0]
-	for _, p := range v.Points {
-		w, p99 := p.Window.Seconds(), time.Duration(s.SLO.P99).Seconds()
-		if most := trueRate*(w+p99)/(1-s.SLO.MaxErrors()) + 1; p.Verdict == capacity.Held && float64(p.Due) > most*1.01 {
-			t.Errorf("%v/s held for %v, with %d reports of %.0f that can have been done", p.Rate, p.Window, p.Due, most)
-		}
-	}
-	checkStored(t, v, stored)
-	if v.End != capacity.Confirmed { // a machine that is very slow: nobody can tell, or it is below
-		t.Skipf("%s, points %+v", v.End, v.Points)
-	}
-	if v.Failed <= v.Confirmed || v.Confirmed > trueRate*(1+0.05)*1.02 {
-		t.Errorf("confirmed %v, failed %v, of %v", v.Confirmed, v.Failed, trueRate)
-	}
-	// On a busy machine fetches are slow at the lowest rate too: then the slots
-	// that they hold are blamed, or the CPU.
-	if b := v.Blame; b == nil || b.Resource != capacity.Upstream && b.Resource != capacity.CPU && b.Resource != capacity.Limit {
-		t.Errorf("blamed %+v, want the upstream", b)
+// The rate of a service whose capacity is known, with the resource that gives
+// out first. What is sustained for a window of w with a p99 of p may be above the
+// capacity by p ÷ w, and bisecting ends a tenth below what failed.
+func TestTheRateOfAKnownService(t *testing.T) {
+	type change func(s *scenarios.Scenario, service *simulated.Service)
+	none := func(*scenarios.Scenario, *simulated.Service) {}
+	for name, c := range map[string]struct {
+		change   change
+		capacity float64 // in reports a second
+		blame    capacity.Resource
+	}{
+		"upstream":        {none, trueRate, capacity.Upstream},
+		"more workers":    {func(_ *scenarios.Scenario, v *simulated.Service) { v.Workers = 4 }, 40, capacity.Upstream},
+		"a slow upstream": {func(_ *scenarios.Scenario, v *simulated.Service) { v.Fetch = 40 * time.Millisecond }, trueRate / 2, capacity.Upstream},
+		"limit":           {func(s *scenarios.Scenario, _ *simulated.Service) { s.Variants[0].Limit = 1 }, 1000. / 21 / 5, capacity.Limit},
+		"queue":           {func(s *scenarios.Scenario, _ *simulated.Service) { s.Variants[0].Waiting = new(10) }, trueRate, capacity.Queue},
+		"descriptors": {func(s *scenarios.Scenario, _ *simulated.Service) {
+			s.Variants[0].Limit, s.SUT.NoFile = 60, 64
+		}, trueRate, capacity.Descriptors},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s, service := parse(t, twoWorkers), simulatedWorkers()
+			c.change(s, service)
+			o := bounds(t, s, time.Second)
+			p := simulate(t.Context(), t, s, service, maxrate.Options{Search: o})
+			v := p.only(t)
+			checkStored(t, v, p.stored)
+			most := c.capacity * (1 + time.Duration(s.SLO.P99).Seconds()/o.Confirm.Seconds()) / (1 - s.SLO.MaxErrors())
+			if v.End != capacity.Confirmed || v.Confirmed > most || v.Confirmed < c.capacity/1.25 || v.Failed <= v.Confirmed {
+				t.Errorf("%s, confirmed %v, failed %v, of a capacity of %v", v.End, v.Confirmed, v.Failed, c.capacity)
+			}
+			if v.Blame == nil || v.Blame.Resource != c.blame {
+				t.Errorf("blamed %+v, want the %s", v.Blame, c.blame)
+			}
+		})
 	}
 }
 
-// checkStored holds the points against the trials that were stored.
+// The highest rate that may be tried is not the capacity, nor is the lowest.
+func TestRatesOutsideTheBounds(t *testing.T) {
+	s := parse(t, twoWorkers)
+	o := bounds(t, s, time.Second)
+	o.Most = 12
+	if v := simulate(t.Context(), t, s, simulatedWorkers(), maxrate.Options{Search: o}).only(t); v.End != capacity.AtLeast || v.Confirmed != 12 || v.Failed != 0 || v.Blame != nil {
+		t.Errorf("at most 12/s: %+v, want at least 12", v)
+	}
+	slow := simulatedWorkers()
+	slow.Fetch = 200 * time.Millisecond // 2 reports a second
+	if v := simulate(t.Context(), t, s, slow, maxrate.Options{Search: bounds(t, s, time.Second)}).only(t); v.End != capacity.Below || v.Confirmed != 0 || v.Failed != 5 {
+		t.Errorf("at least 5/s: %+v, want below 5", v)
+	}
+}
+
+// A machine that has nothing left is blamed in place of what got slower on it.
+func TestABusyMachineIsBlamed(t *testing.T) {
+	s := parse(t, twoWorkers)
+	var windows []time.Duration
+	v := simulate(t.Context(), t, s, simulatedWorkers(), maxrate.Options{
+		Search: bounds(t, s, time.Second),
+		Watch: func() func(time.Duration) float64 {
+			return func(window time.Duration) float64 { windows = append(windows, window); return 0.99 }
+		},
+	}).only(t)
+	if v.End != capacity.Confirmed || v.Blame == nil || v.Blame.Resource != capacity.CPU || !strings.Contains(v.Blame.Says, "99 %") {
+		t.Errorf("%s, blamed %+v, want the CPU", v.End, v.Blame)
+	}
+	for i, p := range v.Points {
+		if p.Machine.Busy != 0.99 || windows[i] != p.Window {
+			t.Errorf("%+v, watched over %v", p, windows[i])
+		}
+	}
+}
+
+// checkStored compares the points with the trials that were stored.
 func checkStored(t *testing.T, v capacity.Variant, stored *results.Run) {
 	t.Helper()
 	if !stored.Header.Plan || stored.Complete || len(stored.Trials) != len(v.Points) {
@@ -159,16 +228,20 @@ func checkStored(t *testing.T, v capacity.Variant, stored *results.Run) {
 	}
 }
 
-// A mock that is too slow by its own bound decides nothing: there is no rate,
-// and it says so.
+// tooSlow makes the first tries of a trial invalid, as those are where the mock
+// is the bottleneck.
+func tooSlow(t *results.Trial) {
+	t.Outcome, t.Reason = results.OutcomeInvalid, "the mock upstream was too slow: it answered late"
+}
+
+// A mock that is too slow decides nothing: each rate is tried twice, there is no
+// rate, and the reason is the mock.
 func TestNoRateWhereTheMockIsTheBottleneck(t *testing.T) {
-	s := parse(t, strings.Replace(twoWorkers, "late_bound: 1s", "late_bound: 1ns", 1))
-	found, stored, err := plan(t.Context(), t, s, bounds(t, s, time.Second), func(capacity.Point) {})
-	if err != nil || len(found) != 1 {
-		t.Fatalf("%d variants, %v", len(found), err)
-	}
-	v := found[0]
-	if v.End != capacity.Undecided || v.Confirmed != 0 || v.Decided() || v.Blame != nil {
+	s, service := parse(t, twoWorkers), simulatedWorkers()
+	service.Change = func(_ int, t *results.Trial) { tooSlow(t) }
+	p := simulate(t.Context(), t, s, service, maxrate.Options{Search: bounds(t, s, time.Second)})
+	v := p.only(t)
+	if v.End != capacity.Undecided || v.Confirmed != 0 || v.Decided() || v.Blame != nil || len(v.Points) == 0 {
 		t.Errorf("%+v: want no rate", v)
 	}
 	for _, p := range v.Points {
@@ -176,10 +249,57 @@ func TestNoRateWhereTheMockIsTheBottleneck(t *testing.T) {
 			t.Errorf("%+v: want the mock to be blamed", p)
 		}
 	}
-	for _, trial := range stored.Trials {
-		if len(trial.Discarded) != 1 {
-			t.Errorf("trial %d was tried %d times, want 2", trial.Index, 1+len(trial.Discarded))
+	for _, trial := range p.stored.Trials {
+		if len(trial.Discarded) != 1 || !strings.Contains(trial.Discarded[0].Reason, "mock upstream") {
+			t.Errorf("trial %d was tried %d times, want 2: %+v", trial.Index, 1+len(trial.Discarded), trial.Discarded)
 		}
+	}
+	if service.Tries() != 2*len(v.Points) {
+		t.Errorf("%d tries of %d rates, want 2 each", service.Tries(), len(v.Points))
+	}
+}
+
+// A mock that is too slow for a moment costs a try and nothing else: what is
+// found is the same.
+func TestNoiseThatPassesChangesNothing(t *testing.T) {
+	s := parse(t, twoWorkers)
+	o := maxrate.Options{Search: bounds(t, s, time.Second)}
+	want := simulate(t.Context(), t, s, simulatedWorkers(), o).only(t)
+	service := simulatedWorkers()
+	service.Change = func(try int, t *results.Trial) {
+		if try%2 == 0 {
+			tooSlow(t)
+		}
+	}
+	if got := simulate(t.Context(), t, s, service, o).only(t); !reflect.DeepEqual(got, want) {
+		t.Errorf("found %+v\nwant %+v", got, want)
+	}
+}
+
+// A trial that cannot be measured twice ends the search of its variant, and that
+// of the next one goes on.
+func TestWhatCannotBeMeasured(t *testing.T) {
+	s := parse(t, strings.Replace(twoWorkers, "variants:\n", "variants:\n  - {name: first, strategy: bounded, limit: 4, scope: shared}\n", 1))
+	service := simulatedWorkers()
+	service.Change = func(_ int, t *results.Trial) {
+		if t.Variant == "first" && t.Index == 1 {
+			t.Outcome, t.Reason = results.OutcomeFailed, "the database is gone"
+		}
+	}
+	service.Died = map[int]string{2: "the database died"}
+	p := simulate(t.Context(), t, s, service, maxrate.Options{Search: bounds(t, s, time.Second)})
+	if p.err != nil || len(p.found) != 2 || !slices.Equal(p.notes, []string{"the database died"}) {
+		t.Fatalf("%d variants, %v, notes %q", len(p.found), p.err, p.notes)
+	}
+	first, second := p.found[0], p.found[1]
+	if len(first.Points) != 1 || first.Decided() || first.Unmeasured != "12/s could not be measured: the database is gone" {
+		t.Errorf("first: %+v", first)
+	}
+	if second.Unmeasured != "" || second.End != capacity.Confirmed {
+		t.Errorf("second: %+v", second)
+	}
+	if failed := p.stored.Trials[1]; failed.Outcome != results.OutcomeFailed || len(failed.Discarded) != 1 || len(p.stored.Trials) != 2+len(second.Points) {
+		t.Errorf("%d trials are stored, the second is %+v", len(p.stored.Trials), failed)
 	}
 }
 
@@ -187,14 +307,54 @@ func TestNoRateWhereTheMockIsTheBottleneck(t *testing.T) {
 func TestInterrupted(t *testing.T) {
 	s := parse(t, twoWorkers)
 	ctx, cancel := context.WithCancel(t.Context())
-	found, stored, err := plan(ctx, t, s, bounds(t, s, time.Second), func(capacity.Point) { cancel() })
-	if !errors.Is(err, context.Canceled) || len(found) != 1 {
-		t.Fatalf("%d variants, %v", len(found), err)
+	p := simulate(ctx, t, s, simulatedWorkers(), maxrate.Options{
+		Search: bounds(t, s, time.Second),
+		Tried:  func([]capacity.Variant, capacity.Point) error { cancel(); return nil },
+	})
+	if !errors.Is(p.err, context.Canceled) || len(p.found) != 1 {
+		t.Fatalf("%d variants, %v", len(p.found), p.err)
 	}
-	if v := found[0]; v.End != capacity.Unfinished || len(v.Points) != 1 || v.Confirmed != 0 {
+	if v := p.found[0]; v.End != capacity.Unfinished || len(v.Points) != 1 || v.Confirmed != 0 {
 		t.Errorf("%+v: want one point", v)
 	}
-	checkStored(t, found[0], stored)
+	checkStored(t, p.found[0], p.stored)
+}
+
+// A plan on real servers: however slow the machine is, what is found follows
+// from the trials that are stored.
+func TestPlanOnRealServers(t *testing.T) {
+	s := parse(t, twoWorkers)
+	s.SLO.P99 = scenarios.Duration(30 * time.Second)
+	env, err := environment.Start(t.Context(), environment.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer env.Close()
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := capacity.SearchOptions{Start: 6, Least: 6, Most: 6, Window: time.Second, Confirm: 2 * time.Second}
+	store := create(t, s, o, env.Describe())
+	var tried []capacity.Point
+	p := plan(t.Context(), t, maxrate.Options{
+		Scenario: s, Search: o, Store: store, Trials: experiment.NewTrials(env, executable, store.ID()), Watch: maxrate.WatchMachine,
+		Tried: func(_ []capacity.Variant, p capacity.Point) error { tried = append(tried, p); return nil },
+	})
+	v := p.only(t)
+	checkStored(t, v, p.stored)
+	if v.Unmeasured != "" || !reflect.DeepEqual(tried, v.Points) {
+		t.Errorf("%+v, told of %+v", v, tried)
+	}
+	for i, p := range p.stored.Trials {
+		want := capacity.Judge(p, *s.SLO, s.SUT.NoFile)
+		if got := v.Points[i]; got.Verdict != want.Verdict || !slices.Equal(got.Why, want.Why) || !reflect.DeepEqual(got.Figures, want.Figures) {
+			t.Errorf("%+v, its record says %+v", got, want)
+		}
+		if p.Outcome == results.OutcomeOK && (p.Service.OK != p.Service.Due || p.Documents.Broken() > 0) {
+			t.Errorf("%d of %d reports done, documents %+v", p.Service.OK, p.Service.Due, p.Documents)
+		}
+	}
 }
 
 func TestBounds(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,8 +30,21 @@ func TestMain(m *testing.M) {
 			os.Exit(environment.RunChild(os.Args[1], args, os.Stdin, os.Stdout, os.Stderr))
 		}
 	}
-	os.Exit(m.Run())
+	code := m.Run()
+	if started != nil {
+		started.Close()
+	}
+	os.Exit(code)
 }
+
+// shared is one environment for the tests of this package; each has its own database.
+var shared = sync.OnceValues(func() (env *environment.Environment, err error) {
+	started, err = environment.Start(context.Background(), environment.Options{})
+	return started, err
+})
+
+// started is the shared environment; nil: no test needed it.
+var started *environment.Environment
 
 // fourWorkers is an upstream of four workers, each 20 ms on an item: at most
 // 200 items a second, from four at once on.
@@ -43,7 +57,7 @@ upstream:
   latency: {distribution: constant, value: 20ms}
   capacity: {workers: 4}
   body: {min_records: 1, max_records: 2}
-  late_bound: 1s
+  late_bound: 30s
 sut: {nofile: 64}
 variants:
   - {strategy: sequential}
@@ -74,11 +88,10 @@ func bounds(t *testing.T, s *scenarios.Scenario) sweep.Bounds {
 // run sweeps on the embedded environment, and reads the trials back.
 func run(ctx context.Context, t *testing.T, s *scenarios.Scenario, b sweep.Bounds, changed func(*capacity.Limits)) (*capacity.Limits, *results.Run, error) {
 	t.Helper()
-	env, err := environment.Start(t.Context(), environment.Options{})
+	env, err := shared()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer env.Close()
 	header, err := sweep.Header(s, b, env.Describe(), time.Now())
 	if err != nil {
 		t.Fatal(err)

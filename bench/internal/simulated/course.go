@@ -1,0 +1,201 @@
+package simulated
+
+import (
+	"math"
+	"net/http"
+	"time"
+
+	"github.com/HdrHistogram/hdrhistogram-go"
+
+	"floodgate/bench/experiment"
+	"floodgate/bench/load"
+	"floodgate/results"
+	"floodgate/scenarios/pipeline/recorder"
+)
+
+const (
+	// tick is how often a service says what it has in hand.
+	tick = 100 * time.Millisecond
+	// turnedAway is how long the answer takes that there is no room.
+	turnedAway = 100 * time.Microsecond
+	// baseline are the descriptors of a service without clients, perSlot those of
+	// an item in a slot, monitors those of the database's driver.
+	baseline, perSlot, monitors = 8, 2, 2
+)
+
+// course is what happens in a trial, on virtual time.
+type course struct {
+	service        *Service
+	planned        experiment.PlannedTrial
+	slots, waiting int
+	items          []item
+	reports        []report
+	shed           []time.Duration
+	recorder       *load.Recorder
+}
+
+// item was due with its report, had a slot from start, was fetched, and written at the end.
+type item struct{ due, start, fetched, end time.Duration }
+
+// report was admitted when it was due, and all its items were written at the end.
+type report struct {
+	due, end time.Duration
+	items    int
+}
+
+func newCourse(s *Service, t experiment.PlannedTrial) *course {
+	c := &course{service: s, planned: t, recorder: load.NewRecorder()}
+	c.slots, c.waiting = slotsOf(t.Variant)
+	return c
+}
+
+// arrive has a report come. All items take equally long and are worked on in
+// their order, so they end in it: a slot becomes free when the item ends that is
+// as many before as there are slots, and a worker likewise.
+func (c *course) arrive(due time.Duration) {
+	c.recorder.Due(load.Due{Intended: due})
+	service := c.planned.Level.Scenario.Service
+	ended := load.Ended{Intended: due, Begun: due, Code: http.StatusOK}
+	if c.waiting < math.MaxInt && c.outstanding(due)+service.ReportItems > c.slots+c.waiting {
+		c.shed = append(c.shed, due)
+		ended.At, ended.Code, ended.Error = due+turnedAway, http.StatusServiceUnavailable, "http_5xx"
+		c.recorder.Ended(ended)
+		return
+	}
+	for range service.ReportItems {
+		i := item{due: due, start: due}
+		if n := len(c.items) - c.slots; n >= 0 {
+			i.start = max(i.start, c.items[n].end)
+		}
+		i.fetched = i.start
+		if n := len(c.items) - c.service.Workers; n >= 0 {
+			i.fetched = max(i.fetched, c.items[n].fetched)
+		}
+		i.fetched += c.service.Fetch
+		i.end = i.fetched + c.service.Write
+		c.items = append(c.items, i)
+	}
+	r := report{due: due, end: c.items[len(c.items)-1].end, items: service.ReportItems}
+	c.reports = append(c.reports, r)
+	ended.At = r.end
+	if timeout := time.Duration(service.Timeout); r.end-due > timeout {
+		ended.At, ended.Code, ended.Error = due+timeout, 0, "timeout"
+	}
+	c.recorder.Ended(ended)
+}
+
+// outstanding items belong to reports that were admitted and are not answered.
+func (c *course) outstanding(at time.Duration) (items int) {
+	for _, r := range c.reports {
+		if r.due <= at && at < r.end {
+			items += r.items
+		}
+	}
+	return items
+}
+
+// record is the trial's, as one of a real service would be.
+func (c *course) record() (results.Trial, error) {
+	t := c.planned
+	done, left := len(c.items), 0
+	record := results.Trial{
+		Index: t.Index, Block: t.Block, Variant: t.Variant.Name, Level: t.Level.Factors, LevelName: t.Level.Name,
+		Items: done, Seed: t.Seed, Started: time.Unix(int64(c.service.tries), 0).UTC(), Outcome: results.OutcomeOK, ItemsDone: &done,
+		Documents: &results.Documents{Expected: done, Found: done},
+		Upstream:  &results.UpstreamStats{Requests: done},
+	}
+	var err error
+	if record.Service, err = c.recorder.Summary(); err != nil {
+		return record, err
+	}
+	record.Service.Recovered, record.Service.Series = true, c.series()
+	peak := baseline
+	for _, n := range record.Service.Series.Columns["descriptors"] {
+		peak = max(peak, int(n))
+	}
+	record.Descriptors = results.Descriptors{Baseline: baseline, Peak: peak, Left: &left, Samples: len(record.Service.Series.At)}
+	record.Stages, err = c.stages()
+	return record, err
+}
+
+// stages of the items.
+func (c *course) stages() (map[string]results.Histogram, error) {
+	stages := map[string]results.Histogram{}
+	if len(c.items) == 0 {
+		return stages, nil
+	}
+	for name, took := range map[string]func(item) time.Duration{
+		"queue": func(i item) time.Duration { return i.start - i.due },
+		"fetch": func(i item) time.Duration { return i.fetched - i.start },
+		"write": func(i item) time.Duration { return i.end - i.fetched },
+		"item":  func(i item) time.Duration { return i.end - i.start },
+	} {
+		h := hdrhistogram.New(recorder.Lowest, recorder.Highest, recorder.SignificantFigures)
+		for _, i := range c.items {
+			_ = h.RecordValue(min(int64(took(i)), recorder.Highest)) // it is in range
+		}
+		var err error
+		if stages[name], err = results.NewHistogram(h); err != nil {
+			return nil, err
+		}
+	}
+	return stages, nil
+}
+
+// series looks at the service every tick until nothing is in flight.
+func (c *course) series() results.Series {
+	last := time.Duration(c.planned.Level.Scenario.Service.Duration)
+	for _, r := range c.reports {
+		last = max(last, r.end)
+	}
+	s := results.Series{Columns: map[string][]int64{}}
+	opened := 0
+	for at := tick; at <= last+tick; at += tick {
+		s.At = append(s.At, at.Milliseconds())
+		values := c.look(at)
+		opened = max(opened, int(values["slots_in_use"])) // connections are kept
+		values["upstream_open"], values["mongo_open"] = int64(opened), int64(opened+monitors)
+		values["descriptors"] = int64(baseline + perSlot*opened + monitors)
+		for _, name := range results.SeriesColumns() {
+			s.Columns[name] = append(s.Columns[name], values[name])
+		}
+	}
+	return s
+}
+
+// look is what the service has in hand at one moment.
+func (c *course) look(at time.Duration) map[string]int64 {
+	values := map[string]int64{}
+	for _, due := range c.shed {
+		if due <= at {
+			values["shed"]++
+		}
+	}
+	for _, r := range c.reports {
+		switch {
+		case r.due > at:
+			continue
+		case r.end <= at:
+			values["done"]++
+		default:
+			values["reports_in_flight"]++
+			values["items_outstanding"] += int64(r.items)
+		}
+		values["arrived"]++
+	}
+	for _, i := range c.items {
+		switch {
+		case at < i.start || at >= i.end:
+			continue
+		case at < i.fetched:
+			values["items_fetching"]++
+		default:
+			values["items_writing"]++
+		}
+		values["slots_in_use"]++
+	}
+	if c.slots < math.MaxInt {
+		values["slot_limit"] = int64(c.slots)
+	}
+	return values
+}
