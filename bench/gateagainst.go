@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"floodgate/bench/against"
+	"floodgate/bench/machine"
 	"floodgate/results"
 	verdicts "floodgate/results/against"
 	"floodgate/results/report"
@@ -155,7 +156,7 @@ func (o *againstOptions) commands(ctx context.Context, v *verdicts.Verdict) erro
 		return exit(exitUsage, fmt.Errorf("--cmd-b: %w", err))
 	}
 	v.Kind, v.A.Name, v.B.Name = verdicts.Commands, o.cmdA, o.cmdB
-	v.Machine = results.TakeFingerprint(ctx)
+	v.Machine = machine.Fingerprint(ctx)
 	if err := verdicts.JudgePairs(v, verdicts.Commanded{Metric: o.metric}); err != nil {
 		return err
 	}

@@ -66,6 +66,8 @@ type Side struct {
 	// Revision is the commit; Modified says that the files were not as in it.
 	Revision string `json:"revision,omitempty"`
 	Modified bool   `json:"modified,omitempty"`
+	// Toolchain is the version of Go that built it, such as go1.26.8.
+	Toolchain string `json:"toolchain,omitempty"`
 }
 
 // Cell is one figure that is judged by looks.

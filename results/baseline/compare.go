@@ -1,6 +1,7 @@
 package baseline
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -65,6 +66,7 @@ func machines(b, r *Baseline) []string {
 	for _, d := range [][3]string{
 		{"CPU", b.Machine.CPU, r.Machine.CPU},
 		{"cores", fmt.Sprint(b.Machine.Cores), fmt.Sprint(r.Machine.Cores)},
+		{"processors", processors(b), processors(r)},
 		{"system", b.Machine.OS + "/" + b.Machine.Arch, r.Machine.OS + "/" + r.Machine.Arch},
 		{"environment", b.Environment.Kind, r.Environment.Kind},
 		{"database", b.Environment.Database, r.Environment.Database},
@@ -79,6 +81,11 @@ func machines(b, r *Baseline) []string {
 		how = append(how, "CPU unknown in both")
 	}
 	return how
+}
+
+// processors describes what bounds the use of the cores.
+func processors(b *Baseline) string {
+	return cmp.Or(results.Processors(b.Machine.GOMAXPROCS, b.Machine.CPUQuota), "not recorded")
 }
 
 // unknown is what a fingerprint says of what could not be found out.

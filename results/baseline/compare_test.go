@@ -187,8 +187,11 @@ func TestTimes(t *testing.T) {
 func TestOtherMachine(t *testing.T) {
 	b := must(t, made(nil))
 	for name, change := range map[string]func(r *results.Run){
-		"CPU AMD EPYC":         func(r *results.Run) { r.Header.Fingerprint.CPU = "other" },
-		"cores 2 and 8":        func(r *results.Run) { r.Header.Fingerprint.Cores = 8 },
+		"CPU AMD EPYC":  func(r *results.Run) { r.Header.Fingerprint.CPU = "other" },
+		"cores 2 and 8": func(r *results.Run) { r.Header.Fingerprint.Cores = 8 },
+		"processors not recorded and GOMAXPROCS 2, CPU quota 0.5 cores": func(r *results.Run) {
+			r.Header.Fingerprint.GOMAXPROCS, r.Header.Fingerprint.CPUQuota = 2, 0.5
+		},
 		"system linux/amd64":   func(r *results.Run) { r.Header.Fingerprint.Arch = "arm64" },
 		"environment embedded": func(r *results.Run) { r.Header.Environment.Kind = "containers" },
 		"database FerretDB":    func(r *results.Run) { r.Header.Environment.Database = "MongoDB 8" },
