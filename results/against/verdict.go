@@ -48,6 +48,9 @@ type Verdict struct {
 	Missed     float64 `json:"missed"`
 	Cells      []Cell  `json:"cells"`
 	Counts     []Count `json:"counts,omitempty"`
+	// Output is where the standard output of commands went: pipe or null; empty for
+	// revisions.
+	Output string `json:"output,omitempty"`
 	// Unmeasured says why there is no measurement; empty: there is one.
 	Unmeasured  string               `json:"unmeasured,omitempty"`
 	Environment *results.Environment `json:"environment,omitempty"`

@@ -40,7 +40,9 @@ func TestProcessorsAreShown(t *testing.T) {
 	}
 	var c history.Collector
 	c.Add(run)
-	text = rendered(t, func(w io.Writer) error { return report.History(w, c.History(history.Options{}), report.Options{Width: 200}) })
+	text = rendered(t, func(w io.Writer) error {
+		return report.History(w, c.History(history.Options{}), report.Options{Width: 200})
+	})
 	if !strings.Contains(text, want) {
 		t.Errorf("no %q in\n%s", want, text)
 	}
