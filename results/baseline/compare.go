@@ -41,7 +41,7 @@ func Compare(file string, b *Baseline, run *results.Run, o Options) (*Comparison
 	}
 	c := &Comparison{
 		File: file, Source: b.Run, Recorded: b.Recorded, Revision: b.Revision, Run: r.Run,
-		Margin: o.Margin, ShareMargin: o.ShareMargin, StrictTimes: o.StrictTimes, Confidence: confidence,
+		Margin: o.Margin, ShareMargin: o.ShareMargin, StrictTimes: o.StrictTimes, OpenSharesWarn: o.OpenSharesWarn, Confidence: confidence,
 		Machines: machines(b, r), Differences: differences(b, r),
 		Paired: b.Hash == r.Hash && b.Seed == r.Seed && b.Drawn && r.Drawn,
 		Rows:   []Row{}, Added: []string{}, Counts: map[string]int{}, Caution: Caution,
@@ -49,6 +49,9 @@ func Compare(file string, b *Baseline, run *results.Run, o Options) (*Comparison
 	j := &judge{c: c, base: b, run: r}
 	j.rows()
 	j.holm()
+	if o.OpenSharesWarn {
+		c.warnOpenShares()
+	}
 	c.conclude()
 	return c, nil
 }
@@ -154,6 +157,19 @@ func (j *judge) eachSeries(local bool) {
 		})
 		if added > 0 {
 			j.c.Added = append(j.c.Added, fmt.Sprintf("%s, in %d places", s.metric, added))
+		}
+	}
+}
+
+// warnOpenShares takes the decision from shares of times that noise leaves open.
+// What is likelier above the limit than below it still decides, as does what has
+// too few blocks for an interval.
+func (c *Comparison) warnOpenShares() {
+	for i := range c.Rows {
+		r := &c.Rows[i]
+		share := r.Metric == MetricReduction || r.Metric == MetricEfficiency
+		if share && r.Decision == Inconclusive && r.Effect != nil && r.Effect.Estimate <= r.Allowed {
+			r.Advisory, r.Why = true, "the estimate is within the limit; noise spreads its interval beyond"
 		}
 	}
 }

@@ -70,3 +70,34 @@ func rendered(t *testing.T, write func(io.Writer) error) string {
 	}
 	return out.String()
 }
+
+// A share that noise leaves open is marked where it only warns, beside those that decide.
+func TestOpenSharesAreMarked(t *testing.T) {
+	good := func(id string, change func(*results.Trial)) *results.Run {
+		run := runtest.New(runtest.Options{Blocks: 8})
+		run.Header.ID = id
+		for i := range run.Trials {
+			change(&run.Trials[i])
+		}
+		return run
+	}
+	b, err := baseline.FromRun(good("a", func(*results.Trial) {}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	noisy := good("b", func(t *results.Trial) {
+		if t.Variant == "bounded-10" && t.Block%2 == 1 {
+			t.Makespan += t.Makespan / 2
+		}
+	})
+	for marked, warn := range map[string]bool{"inconclusive (warns)\n": true, "inconclusive\n": false} {
+		v, err := baseline.Gate("b.yaml", b, noisy, baseline.Options{Margin: baseline.DefaultMargin, ShareMargin: baseline.DefaultShareMargin, OpenSharesWarn: warn})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := rendered(t, func(w io.Writer) error { return report.Baseline(w, v, report.Options{Width: 200}) })
+		if !strings.Contains(text, marked) {
+			t.Errorf("warn %v: no %q in\n%s", warn, marked, text)
+		}
+	}
+}
