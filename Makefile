@@ -47,7 +47,8 @@ REF ?= HEAD
 # fail, or warn: what is inconclusive is shown and ends with 0.
 ON_INCONCLUSIVE ?= fail
 OPEN = code=$$?; [ "$$code" = 3 ] && [ "$(ON_INCONCLUSIVE)" = warn ] || exit "$$code"
-WITH_BINARY = binary=$$(mktemp) && trap 'rm -f "$$binary"' EXIT && CGO_ENABLED=0 $(GO) build -o "$$binary" ./bench
+WITH_BINARY = binary=$$(mktemp) && trap 'rm -f "$$binary"' EXIT && CGO_ENABLED=0 $(GO) build -o "$$binary" ./bench && \
+	{ test -x "$$binary" || { echo "programs in $${TMPDIR:-/tmp} cannot be executed (is it mounted noexec?): set TMPDIR to another folder" >&2; exit 4; }; }
 
 gate-baseline: ## run .ci/gate.yaml and gate it against results/baseline/ci.yaml (about 25 seconds); GATEFLAGS=--github
 	@$(WITH_BINARY) && .ci/gate "$$binary" $(GATEFLAGS)

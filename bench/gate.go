@@ -78,7 +78,8 @@ thresholds and against a committed baseline.
   With --strict-times they decide, makespans after Holm's correction.
   Reduction, efficiency and allocations (--share-margin) decide: worse where the
   whole 95 % interval of the cost lies above the margin, inconclusive where a
-  part does. The cost of a reduction is the time as a share of that one by one.
+  part does: one that noise spreads though its estimate is within the limit only
+  warns with --open-shares warn. The cost of a reduction is the time as a share of that one by one.
   Counts have hard limits: no write broken, no descriptor left and no trial
   unfinished more than in the baseline; errors of a type that it has 10% more,
   others none; a peak of descriptors 2 or 5% more, up to the predicted bound 10

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"floodgate/bench/against"
+	"floodgate/bench/machine"
 	"floodgate/results"
 	verdicts "floodgate/results/against"
 	"floodgate/results/report"
@@ -33,7 +34,9 @@ yours, --build ./PACKAGE names the program, which speaks the protocol of "go doc
 floodgate/bench/sut". Where a scenario has a sut.command, its arguments stay.
 
 gate --cmd-a COMMAND --cmd-b COMMAND runs any two commands in turn, without a
-shell, timed from outside.
+shell, timed from outside. Their standard output goes to a pipe that is read and
+thrown away: some programs, such as grep and tar, recognize the null device and do
+less work (--output null).
 
   Pairs are judged after numbers of them that are fixed beforehand, until it is
   clear whether B takes more than --margin (5%) longer. Errors, lost documents
@@ -47,7 +50,7 @@ type againstOptions struct {
 	level          string
 	descriptors    int
 	cmdA, cmdB     string
-	metric         string
+	metric, output string
 	seed           uint64
 	root           string
 	quiet          bool
@@ -72,6 +75,7 @@ func (o *againstOptions) registerCommands(flags *pflag.FlagSet) {
 	flags.StringVar(&o.cmdA, "cmd-a", "", "`command` to compare --cmd-b with")
 	flags.StringVar(&o.cmdB, "cmd-b", "", "`command` that may be worse")
 	flags.StringVar(&o.metric, "metric", verdicts.Wall, "what decides between commands: `wall`, cpu or rss")
+	flags.StringVar(&o.output, "output", against.OutputPipe, "where standard output goes: `pipe` (read and thrown away) or null (the null device)")
 }
 
 func (o *againstOptions) registerPairs(flags *pflag.FlagSet) {
@@ -98,6 +102,8 @@ func (o *againstOptions) checkArgs(args []string) error {
 		return fmt.Errorf("%d scenarios: allowed is one", len(args))
 	case o.metric != verdicts.Wall && o.metric != verdicts.CPU && o.metric != verdicts.RSS:
 		return fmt.Errorf("--metric %q: allowed are %s, %s and %s", o.metric, verdicts.Wall, verdicts.CPU, verdicts.RSS)
+	case o.output != against.OutputPipe && o.output != against.OutputNull:
+		return fmt.Errorf("unknown --output %q (want pipe or null)", o.output)
 	case o.descriptors < 0:
 		return fmt.Errorf("--allow-descriptors %d: allowed: 0 or more", o.descriptors)
 	}
@@ -155,7 +161,10 @@ func (o *againstOptions) commands(ctx context.Context, v *verdicts.Verdict) erro
 		return exit(exitUsage, fmt.Errorf("--cmd-b: %w", err))
 	}
 	v.Kind, v.A.Name, v.B.Name = verdicts.Commands, o.cmdA, o.cmdB
-	v.Machine = results.TakeFingerprint(ctx)
+	v.Machine, v.Output = machine.Fingerprint(ctx), o.output
+	if o.output == against.OutputNull {
+		v.Notes = append(v.Notes, nullNote)
+	}
 	if err := verdicts.JudgePairs(v, verdicts.Commanded{Metric: o.metric}); err != nil {
 		return err
 	}
@@ -168,9 +177,12 @@ func (o *againstOptions) commands(ctx context.Context, v *verdicts.Verdict) erro
 	}
 	defer log.Close()
 	return against.RunCommands(ctx, v, against.Commands{
-		A: a, B: b, Metric: o.metric, Measure: against.Measure, Log: log, Progress: o.progress,
+		A: a, B: b, Metric: o.metric, Measure: against.Measuring(o.output), Log: log, Progress: o.progress,
 	})
 }
+
+// nullNote is what a reader must know of commands without a reader of their output.
+const nullNote = "standard output was the null device: programs such as grep and tar recognize it and do less work, so that the times may not be those of a real use; --output pipe has them do all of it"
 
 // foresee tells what the design can do, before anything is measured.
 func (o *againstOptions) foresee(v *verdicts.Verdict) error {

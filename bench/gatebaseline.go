@@ -19,13 +19,14 @@ import (
 
 // baselineFlags are those of "gate RUN".
 type baselineFlags struct {
-	file, shareMargin, root, scenario string
-	strictTimes, update               bool
+	file, shareMargin, root, scenario, openShares string
+	strictTimes, update                           bool
 }
 
 func (b *baselineFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&b.file, "baseline", "", "`file` to compare a run with (default "+baseline.Folder+"/SCENARIO[.quick].yaml)")
 	flags.StringVar(&b.shareMargin, "share-margin", fmt.Sprintf("%g%%", 100*baseline.DefaultShareMargin), "worsening of reduction, efficiency and allocations that is allowed, in `percent`")
+	flags.StringVar(&b.openShares, "open-shares", "fail", "what a reduction or efficiency does that noise leaves open, though its estimate is within the limit: `fail` (exit code 3) or warn")
 	flags.BoolVar(&b.strictTimes, "strict-times", false, "have times, CPU time and memory decide, not warn")
 	flags.BoolVar(&b.update, "update-baseline", false, "write the baseline anew from the run, and show what changes")
 	flags.StringVar(&b.scenario, "scenario", "", "scenario `file` of the run, for junit, sarif and github to point at; relative to the root of the repository")
@@ -33,7 +34,10 @@ func (b *baselineFlags) register(flags *pflag.FlagSet) {
 
 // run judges a run against its baseline, or makes the baseline of it.
 func (b *baselineFlags) run(cmd *cobra.Command, stdout io.Writer, name string, margin float64, out *gateOutput) error {
-	o := baseline.Options{Margin: margin, StrictTimes: b.strictTimes}
+	if b.openShares != "fail" && b.openShares != "warn" {
+		return exit(exitUsage, fmt.Errorf("unknown --open-shares %q (want fail or warn)", b.openShares))
+	}
+	o := baseline.Options{Margin: margin, StrictTimes: b.strictTimes, OpenSharesWarn: b.openShares == "warn"}
 	var err error
 	if o.ShareMargin, err = parseMargin("--share-margin", b.shareMargin); err != nil {
 		return exit(exitUsage, err)

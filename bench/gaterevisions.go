@@ -10,7 +10,7 @@ import (
 	"floodgate/bench/against"
 	"floodgate/bench/environment"
 	"floodgate/bench/experiment"
-	"floodgate/results"
+	"floodgate/bench/machine"
 	verdicts "floodgate/results/against"
 	"floodgate/scenarios"
 )
@@ -37,7 +37,7 @@ func (o *againstOptions) revisions(ctx context.Context, v *verdicts.Verdict, arg
 	defer func() { err = errors.Join(err, built.Close()) }()
 	v.Kind, v.A, v.B, v.Notes = verdicts.Revisions, built.A.Side, built.B.Side, append(v.Notes, built.Notes...)
 	v.Scenario = s.Name
-	v.Machine = results.TakeFingerprint(ctx)
+	v.Machine = machine.Fingerprint(ctx)
 	setup, err := o.environment.prepare(withoutCommand(s), o.note)
 	if err != nil {
 		return err

@@ -12,6 +12,7 @@ import (
 
 	"floodgate/bench/against"
 	"floodgate/bench/experiment"
+	"floodgate/bench/machine"
 	"floodgate/bench/sut"
 	"floodgate/results"
 	verdicts "floodgate/results/against"
@@ -80,7 +81,7 @@ func (o *selfTestOptions) run(ctx context.Context) (int, error) {
 	if o.seed == 0 {
 		s.Seed = uint64(now.UnixNano())
 	}
-	s.Machine, s.Records = results.TakeFingerprint(ctx), filepath.Join(o.root, s.ID)
+	s.Machine, s.Records = machine.Fingerprint(ctx), filepath.Join(o.root, s.ID)
 	err = o.measure(ctx, s)
 	if ctx.Err() != nil {
 		return exitUnmeasured, fmt.Errorf("interrupted: %w", context.Cause(ctx))

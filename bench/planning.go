@@ -79,7 +79,8 @@ func (o planOptions) open(ctx context.Context, s *scenarios.Scenario, does strin
 	if p.header, err = header(p.env.Describe()); err != nil {
 		return fail(exitUsage, err)
 	}
-	p.header.ID, p.header.Fingerprint = id, results.TakeFingerprint(ctx)
+	p.header.ID = id
+	identify(ctx, &p.header, s)
 	if p.store, err = results.Create(o.root, p.header); err != nil {
 		return fail(exitUnmeasured, err)
 	}

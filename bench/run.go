@@ -143,7 +143,7 @@ func (o runOptions) newRun(ctx context.Context, s *scenarios.Scenario, command a
 		return exitUsage, err
 	}
 	header.ID, header.Command = id, command.in(header.Environment)
-	header.Fingerprint = results.TakeFingerprint(ctx)
+	identify(ctx, &header, s)
 	store, err := results.Create(o.root, header)
 	if err != nil {
 		return exitUnmeasured, err
@@ -217,7 +217,9 @@ func (o runOptions) reopen(ctx context.Context) (*scenarios.Scenario, *results.R
 	if err != nil {
 		return nil, nil, nil, err
 	}
-	if err := sameMachine(begun.Header.Fingerprint, results.TakeFingerprint(ctx)); err != nil {
+	now := results.Header{}
+	identify(ctx, &now, s)
+	if err := sameIdentity(begun.Header, now); err != nil {
 		store.Close()
 		return nil, nil, nil, err
 	}
@@ -243,10 +245,13 @@ func (o runOptions) storedScenario() (*scenarios.Scenario, error) {
 	return &s, nil
 }
 
-// sameMachine refuses to mix trials of two machines or builds in one run.
-func sameMachine(begun, now results.Fingerprint) error {
-	if begun != now {
-		return fmt.Errorf("the run began on another machine or build, its trials cannot be mixed with new ones:\n  then %+v\n  now  %+v", begun, now)
+// sameIdentity refuses to mix trials of two machines or builds in one run.
+func sameIdentity(begun, now results.Header) error {
+	if begun.Fingerprint != now.Fingerprint {
+		return fmt.Errorf("the run began on another machine or build, its trials cannot be mixed with new ones:\n  then %+v\n  now  %+v", begun.Fingerprint, now.Fingerprint)
+	}
+	if begun.SUT != nil && now.SUT != nil && *begun.SUT != *now.SUT {
+		return fmt.Errorf("the run began with another revision of the program under test, its trials cannot be mixed with new ones:\n  then %+v\n  now  %+v", *begun.SUT, *now.SUT)
 	}
 	return nil
 }

@@ -5,6 +5,7 @@ package results
 import (
 	"errors"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -15,7 +16,7 @@ func lock(f *os.File) error {
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return ErrLocked
 	}
-	return err
+	return lockError(filepath.Dir(f.Name()), err)
 }
 
 // syncDir makes the names in a folder durable.

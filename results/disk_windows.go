@@ -3,6 +3,7 @@ package results
 import (
 	"errors"
 	"os"
+	"path/filepath"
 
 	"golang.org/x/sys/windows"
 )
@@ -16,7 +17,7 @@ func lock(f *os.File) error {
 	if errors.Is(err, windows.ERROR_LOCK_VIOLATION) {
 		return ErrLocked
 	}
-	return err
+	return lockError(filepath.Dir(f.Name()), err)
 }
 
 // syncDir does nothing: folders cannot be synced here, names are journaled.

@@ -3,7 +3,6 @@ package results
 import (
 	"context"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"runtime"
 	"runtime/debug"
@@ -12,6 +11,8 @@ import (
 	"github.com/shirou/gopsutil/v4/cpu"
 	"github.com/shirou/gopsutil/v4/host"
 	"github.com/shirou/gopsutil/v4/mem"
+
+	"floodgate/results/revision"
 )
 
 // unknown stands where a text of a fingerprint could not be found out.
@@ -21,11 +22,12 @@ const unknown = "unknown"
 const modulePath = "floodgate"
 
 // TakeFingerprint describes this machine and this program. What cannot be
-// found out is "unknown", or 0 for numbers: never a guess, never an error.
+// found out is "unknown", or 0 for numbers: never a guess, never an error. The
+// CPU quota is left to machine.Fingerprint, which reads the control groups.
 func TakeFingerprint(ctx context.Context) Fingerprint {
 	f := Fingerprint{
 		CPU: unknown, Cores: runtime.NumCPU(), OS: runtime.GOOS, Arch: runtime.GOARCH,
-		Kernel: unknown, Go: runtime.Version(), NoFile: noFile(),
+		Kernel: unknown, Go: runtime.Version(), NoFile: noFile(), GOMAXPROCS: runtime.GOMAXPROCS(0),
 	}
 	if infos, err := cpu.InfoWithContext(ctx); err == nil && len(infos) > 0 && infos[0].ModelName != "" {
 		f.CPU = strings.Join(strings.Fields(infos[0].ModelName), " ")
@@ -36,13 +38,13 @@ func TakeFingerprint(ctx context.Context) Fingerprint {
 	if v, err := host.KernelVersionWithContext(ctx); err == nil && v != "" {
 		f.Kernel = v
 	}
-	f.Revision, f.Modified = revision(ctx)
+	f.Revision, f.Modified = ownRevision(ctx)
 	return f
 }
 
-// revision is the one stamped into the binary. `go run` stamps none; then git
+// ownRevision is the one stamped into the binary. `go run` stamps none; then git
 // is asked, if the working directory is a checkout of this very module.
-func revision(ctx context.Context) (rev string, modified bool) {
+func ownRevision(ctx context.Context) (rev string, modified bool) {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
 			switch s.Key {
@@ -56,16 +58,11 @@ func revision(ctx context.Context) (rev string, modified bool) {
 	if rev != "" {
 		return rev, modified
 	}
-	top, err := git(ctx, "rev-parse", "--show-toplevel")
-	if err != nil || !isOurs(top) {
+	r, ok := revision.Of(ctx, "")
+	if !ok || !isOurs(r.Top) {
 		return unknown, false
 	}
-	rev, err = git(ctx, "rev-parse", "HEAD")
-	if err != nil {
-		return unknown, false
-	}
-	status, err := git(ctx, "status", "--porcelain", "--untracked-files=no")
-	return rev, err != nil || status != ""
+	return r.Commit, r.Modified
 }
 
 func isOurs(top string) bool {
@@ -75,11 +72,4 @@ func isOurs(top string) bool {
 	}
 	first, _, _ := strings.Cut(string(src), "\n")
 	return strings.TrimSpace(first) == "module "+modulePath
-}
-
-func git(ctx context.Context, args ...string) (string, error) {
-	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0") // a status writes the index else
-	out, err := cmd.Output()
-	return strings.TrimSpace(string(out)), err
 }

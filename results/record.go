@@ -14,6 +14,7 @@ package results
 
 import (
 	"encoding/json"
+	"fmt"
 	"time"
 )
 
@@ -52,6 +53,9 @@ type Header struct {
 	Plan        bool        `json:"plan,omitempty"`
 	Environment Environment `json:"environment"`
 	Fingerprint Fingerprint `json:"fingerprint"`
+	// SUT is the revision of the program under test; nil means Floodgate's own,
+	// whose revision is in Fingerprint.
+	SUT *SUT `json:"sut,omitempty"`
 	// Command of floodgate that runs it again, a word each, without addresses of
 	// servers; empty: unknown.
 	Command []string `json:"command,omitempty"`
@@ -98,6 +102,43 @@ type Fingerprint struct {
 	Revision string `json:"revision"`
 	Modified bool   `json:"modified,omitempty"`
 	NoFile   uint64 `json:"nofile"`
+	// GOMAXPROCS is how many threads of a Go program run at once; 0 in records
+	// that have neither it nor the quota.
+	GOMAXPROCS int `json:"gomaxprocs,omitempty"`
+	// CPUQuota is how many cores the control groups allow at most; 0 means no quota.
+	CPUQuota float64 `json:"cpu_quota,omitempty"`
+}
+
+// Processors describes what bounds the use of the cores: "GOMAXPROCS 4, CPU
+// quota 1.5 cores". It is empty where that was not recorded.
+func (f Fingerprint) Processors() string {
+	return Processors(f.GOMAXPROCS, f.CPUQuota)
+}
+
+// Processors is [Fingerprint.Processors] of these values.
+func Processors(gomaxprocs int, quota float64) string {
+	if gomaxprocs == 0 {
+		return ""
+	}
+	text := fmt.Sprintf("GOMAXPROCS %d", gomaxprocs)
+	if quota > 0 {
+		unit := "cores"
+		if quota == 1 {
+			unit = "core"
+		}
+		text += fmt.Sprintf(", CPU quota %g %s", quota, unit)
+	}
+	return text
+}
+
+// SUT names the sources of a program under test that is not Floodgate's own.
+type SUT struct {
+	// Repository is the name of the folder that its repository is in.
+	Repository string `json:"repository,omitempty"`
+	// Revision is the commit; "unknown" where the program is in no repository.
+	Revision string `json:"revision"`
+	// Modified reports that files of the repository differed from the commit.
+	Modified bool `json:"modified,omitempty"`
 }
 
 // Outcomes of a trial. Only OutcomeOK trials enter statistics of time.

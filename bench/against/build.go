@@ -2,12 +2,16 @@ package against
 
 import (
 	"context"
+	"debug/buildinfo"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"floodgate/results/revision"
 )
 
 // ownModule is the module whose command is the SUT where nothing else is to be built.
@@ -35,10 +39,29 @@ type replacement struct {
 	Old, New struct{ Path, Version string }
 }
 
+// old is the module that is replaced, as the flag -replace names it.
+func (r replacement) old() string {
+	if r.Old.Version == "" {
+		return r.Old.Path
+	}
+	return r.Old.Path + "@" + r.Old.Version
+}
+
+// goCommand is one of the go tool in the workspace of a go.work file ("off": in
+// none; empty: in the one that go finds), in the repository that dir is in.
+func goCommand(ctx context.Context, dir, workspace string, args ...string) *exec.Cmd {
+	cmd := command(ctx, dir, "go", args...)
+	cmd.Env = revision.Environ()
+	if workspace != "" {
+		cmd.Env = append(cmd.Env, "GOWORK="+workspace)
+	}
+	return cmd
+}
+
 // readModule reads the go.mod in dir.
 func readModule(ctx context.Context, dir string) (module, error) {
 	var m module
-	text, err := output(ctx, command(ctx, dir, "go", "mod", "edit", "-json", "go.mod"))
+	text, err := output(ctx, goCommand(ctx, dir, "", "mod", "edit", "-json", "go.mod"))
 	if err != nil {
 		return m, fmt.Errorf("read go.mod: %w", err)
 	}
@@ -70,6 +93,12 @@ func pin(ctx context.Context, dir, home, top string) (notes []string, err error)
 	if readable(filepath.Join(dir, "vendor", "modules.txt")) {
 		return nil, nil // nothing outside is read, and the two must agree
 	}
+	return pinReplacements(ctx, dir, home, top)
+}
+
+// pinReplacements is pin also where there is a vendor folder, which go does not
+// use in a workspace.
+func pinReplacements(ctx context.Context, dir, home, top string) (notes []string, err error) {
 	m, err := readModule(ctx, dir)
 	if err != nil {
 		return nil, err
@@ -82,14 +111,10 @@ func pin(ctx context.Context, dir, home, top string) (notes []string, err error)
 		if within(top, target) {
 			continue
 		}
-		old := r.Old.Path
-		if r.Old.Version != "" {
-			old += "@" + r.Old.Version
+		if _, err := output(ctx, goCommand(ctx, dir, noWorkspace, "mod", "edit", "-replace="+r.old()+"="+target, "go.mod")); err != nil {
+			return nil, fmt.Errorf("replace %s: %w", r.old(), err)
 		}
-		if _, err := output(ctx, command(ctx, dir, "go", "mod", "edit", "-replace="+old+"="+target, "go.mod")); err != nil {
-			return nil, fmt.Errorf("replace %s: %w", old, err)
-		}
-		notes = append(notes, fmt.Sprintf("%s is replaced by %s, outside of the repository: both sides are built with what is there now", old, r.New.Path))
+		notes = append(notes, fmt.Sprintf("%s is replaced by %s, outside of the repository: both sides are built with what is there now", r.old(), r.New.Path))
 	}
 	return notes, nil
 }
@@ -100,23 +125,28 @@ func within(top, path string) bool {
 	return err == nil && relative != ".." && !strings.HasPrefix(relative, ".."+string(filepath.Separator))
 }
 
-// build builds a package of the module in dir as the file out. What git the
-// folder is in is not asked for: asking refreshes its index.
-func build(ctx context.Context, dir, pkg, out string) error {
-	cmd := command(ctx, dir, "go", "build", "-buildvcs=false", "-o", out, pkg)
+// build builds a package of the module in dir as the file out, and returns the
+// tool chain that did: the lines go and toolchain of go.mod may ask for another
+// one. What git the folder is in is not asked for: asking refreshes its index.
+func build(ctx context.Context, dir, workspace, pkg, out string) (toolchain string, err error) {
+	cmd := goCommand(ctx, dir, workspace, "build", "-buildvcs=false", "-o", out, pkg)
 	// What a kill leaves of the build is swept with our folder.
-	cmd.Env = append(os.Environ(), "GOTMPDIR="+filepath.Dir(out))
+	cmd.Env = append(cmd.Env, "GOTMPDIR="+filepath.Dir(out))
 	if _, err := output(ctx, cmd); err != nil {
-		return err
+		return "", err
 	}
 	info, err := os.Stat(out)
 	if err != nil {
-		return err
+		return "", err
 	}
 	if info.Mode()&0o111 == 0 && !strings.HasSuffix(out, ".exe") {
-		return fmt.Errorf("%s is no program; allowed: a package main", pkg)
+		return "", fmt.Errorf("%s is not a main package", pkg)
 	}
-	return nil
+	built, err := buildinfo.ReadFile(out)
+	if err != nil {
+		return "", fmt.Errorf("read the tool chain of %s: %w", pkg, err)
+	}
+	return built.GoVersion, nil
 }
 
 // packageToBuild is the flag, or the command of our own module where there is none.

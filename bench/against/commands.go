@@ -14,7 +14,7 @@ type Commands struct {
 	A, B []string
 	// Metric decides: wall, cpu or rss.
 	Metric string
-	// Measure runs a command once: [Measure], or what a test has in its place.
+	// Measure runs a command once: one of [Measuring], or what a test has in its place.
 	Measure Measurer
 	// Log keeps every pair as it ends.
 	Log *Log

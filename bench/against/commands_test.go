@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -141,21 +142,63 @@ func TestACommandThatFailsIsNoMeasurement(t *testing.T) {
 	}
 }
 
+// measure runs a command with its output in a pipe, the default.
+func measure(ctx context.Context, words []string) (against.Measured, error) {
+	return against.Measuring(against.OutputPipe)(ctx, words)
+}
+
 func TestMeasure(t *testing.T) {
-	m, err := against.Measure(t.Context(), []string{"sh", "-c", "echo heard nowhere; exit 0"})
+	m, err := measure(t.Context(), []string{"sh", "-c", "echo heard nowhere; exit 0"})
 	if err != nil || m.Failed != "" || m.Wall <= 0 || m.User+m.System > m.Wall*time.Duration(runtime.NumCPU()) {
 		t.Errorf("%+v, %v", m, err)
 	}
-	m, err = against.Measure(t.Context(), []string{"sh", "-c", "echo this is why >&2; exit 7"})
+	m, err = measure(t.Context(), []string{"sh", "-c", "echo this is why >&2; exit 7"})
 	if err != nil || m.Failed != "exit status 7: this is why" {
 		t.Errorf("%+v, %v", m, err)
 	}
-	m, err = against.Measure(t.Context(), []string{"sh", "-c", "read x && exit 0; exit 3"})
+	m, err = measure(t.Context(), []string{"sh", "-c", "read x && exit 0; exit 3"})
 	if err != nil || m.Failed != "exit status 3" { // there is no input
 		t.Errorf("%+v, %v", m, err)
 	}
-	if _, err := against.Measure(t.Context(), []string{filepath.Join(t.TempDir(), "nosuch")}); err == nil {
+	if _, err := measure(t.Context(), []string{filepath.Join(t.TempDir(), "nosuch")}); err == nil {
 		t.Error("what is not there ran")
+	}
+}
+
+// A program sees a pipe, whose reader takes more than the pipe holds, or the null device.
+func TestWhereTheOutputGoes(t *testing.T) {
+	for _, c := range []struct {
+		name, to, script string
+	}{
+		{"pipe", against.OutputPipe, "test -p /dev/fd/1"},
+		{"more than it holds", against.OutputPipe, "head -c 1000000 /dev/zero"},
+		{"null", against.OutputNull, "test -c /dev/fd/1"},
+	} {
+		m, err := against.Measuring(c.to)(t.Context(), []string{"sh", "-c", c.script})
+		if err != nil || m.Failed != "" {
+			t.Errorf("%s: %+v, %v", c.name, m, err)
+		}
+	}
+	if m, err := against.Measuring(against.OutputNull)(t.Context(), []string{"sh", "-c", "test -p /dev/fd/1"}); err != nil || m.Failed == "" {
+		t.Errorf("the null device is a pipe: %+v, %v", m, err)
+	}
+}
+
+// A process that leaves the command's group and keeps its output holds nothing up.
+func TestAnEscapedProcessDoesNotHoldThePipe(t *testing.T) {
+	if _, err := exec.LookPath("setsid"); err != nil {
+		t.Skip("no setsid here")
+	}
+	pid := filepath.Join(t.TempDir(), "pid")
+	// The command ends when the other one has told its number.
+	script := fmt.Sprintf(`setsid sh -c 'echo $$ >%s.new; mv %s.new %s; exec sleep 600' & while [ ! -e %s ]; do :; done`, pid, pid, pid, pid)
+	m, err := measure(t.Context(), []string{"sh", "-c", script})
+	text, _ := os.ReadFile(pid)
+	if n, _ := strconv.Atoi(strings.TrimSpace(string(text))); n > 0 {
+		_ = syscall.Kill(n, syscall.SIGKILL)
+	}
+	if err != nil || m.Failed != "" {
+		t.Errorf("%+v, %v", m, err)
 	}
 }
 
@@ -172,7 +215,7 @@ func TestNothingIsLeftOfACommand(t *testing.T) {
 		return pid
 	}
 	script := fmt.Sprintf("sleep 600 & echo $! > %s/pid; ", dir)
-	if _, err := against.Measure(t.Context(), []string{"sh", "-c", script}); err != nil {
+	if _, err := measure(t.Context(), []string{"sh", "-c", script}); err != nil {
 		t.Fatal(err)
 	}
 	gone(t, grandchild())
@@ -186,7 +229,7 @@ func TestNothingIsLeftOfACommand(t *testing.T) {
 		}
 		cancel()
 	}()
-	if _, err := against.Measure(ctx, []string{"sh", "-c", script + "wait"}); !errors.Is(err, context.Canceled) {
+	if _, err := measure(ctx, []string{"sh", "-c", script + "wait"}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 	gone(t, grandchild())

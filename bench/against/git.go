@@ -7,6 +7,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"floodgate/results/revision"
 )
 
 // Repository is a git repository that is read and never changed.
@@ -19,16 +21,25 @@ type Repository struct {
 type UnknownRefError struct {
 	Ref  string
 	Tail string // what git said
+	// Shallow reports that the clone lacks a part of the history, where the
+	// commit may be.
+	Shallow bool
 }
 
 func (e *UnknownRefError) Error() string {
-	return fmt.Sprintf("--against %q: no commit of this repository; allowed: a branch, a tag, a commit such as HEAD~1: %s", e.Ref, e.Tail)
+	if e.Shallow {
+		return fmt.Sprintf("--against %q: this clone is shallow and does not contain that commit; fetch the history with \"git fetch --unshallow\", in GitHub Actions with \"fetch-depth: 0\" of actions/checkout (git: %s)", e.Ref, e.Tail)
+	}
+	return fmt.Sprintf("--against %q: this repository has no such commit; name a branch, a tag or a commit such as HEAD~1 (git: %s)", e.Ref, e.Tail)
 }
 
 // OpenRepository finds the repository that dir is in.
 func OpenRepository(ctx context.Context, dir string) (*Repository, error) {
 	r := &Repository{Top: dir}
 	top, err := r.git(ctx, nil, "rev-parse", "--show-toplevel")
+	if err != nil && os.Getenv("GIT_DIR") != "" {
+		err = fmt.Errorf("%w\n  (GIT_DIR is ignored: the folder decides)", err)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("find the repository of %s: %w", dir, err)
 	}
@@ -42,10 +53,10 @@ func OpenRepository(ctx context.Context, dir string) (*Repository, error) {
 }
 
 // git runs git such that it takes no lock of the repository: a status refreshes
-// its index otherwise.
+// its index otherwise. In a hook, git's own variables would lead it elsewhere.
 func (r *Repository) git(ctx context.Context, env []string, args ...string) (string, error) {
 	cmd := command(ctx, r.Top, "git", args...)
-	cmd.Env = append(os.Environ(), "GIT_OPTIONAL_LOCKS=0", "GIT_LFS_SKIP_SMUDGE=1", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
+	cmd.Env = append(revision.Environ(), "GIT_OPTIONAL_LOCKS=0", "GIT_LFS_SKIP_SMUDGE=1", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
 	cmd.Env = append(cmd.Env, env...)
 	return output(ctx, cmd)
 }
@@ -56,7 +67,10 @@ func (r *Repository) Commit(ctx context.Context, ref string) (string, error) {
 	hash, err := r.git(ctx, nil, "rev-parse", "--verify", "--end-of-options", ref+"^{commit}")
 	var failed *CommandError
 	if errors.As(err, &failed) {
-		return "", &UnknownRefError{Ref: ref, Tail: strings.TrimPrefix(failed.Tail, "fatal: ")}
+		shallow, err := r.git(ctx, nil, "rev-parse", "--is-shallow-repository")
+		return "", errors.Join(&UnknownRefError{
+			Ref: ref, Tail: strings.TrimPrefix(failed.Tail, "fatal: "), Shallow: strings.TrimSpace(shallow) == "true",
+		}, err)
 	}
 	return strings.TrimSpace(hash), err
 }

@@ -20,12 +20,17 @@ type Measured struct {
 	Failed string `json:"failed,omitempty"`
 }
 
-// Measurer runs a command once. Its error is that of ctx, or says why nothing
+// Measurer runs a command once; see [Measuring]. Its error is that of ctx, or says why nothing
 // could be run at all; a command that fails is in what it measured.
 type Measurer func(ctx context.Context, words []string) (Measured, error)
 
-// Measure runs the command without input and throws its output away.
-func Measure(ctx context.Context, words []string) (Measured, error) {
+// Measuring returns the [Measurer] that runs a command without input and sends
+// its standard output to a pipe or to the null device ([OutputPipe], [OutputNull]).
+func Measuring(to string) Measurer {
+	return func(ctx context.Context, words []string) (Measured, error) { return measure(ctx, words, to) }
+}
+
+func measure(ctx context.Context, words []string, to string) (Measured, error) {
 	stderr, err := os.CreateTemp("", Prefix) // a file: a pipe that a grandchild keeps would hold us up
 	if err != nil {
 		return Measured{}, err
@@ -37,13 +42,23 @@ func Measure(ctx context.Context, words []string) (Measured, error) {
 	}()
 	cmd := command(ctx, "", words[0], words[1:]...)
 	cmd.Stderr = stderr
+	begin, end := func() {}, func() {}
+	if to == OutputPipe {
+		if begin, end, err = drain(cmd); err != nil {
+			return Measured{}, err
+		}
+	}
 	began := time.Now()
-	if err := cmd.Start(); err != nil {
+	err = cmd.Start()
+	begin()
+	if err != nil {
+		end()
 		return Measured{}, err
 	}
 	err = cmd.Wait()
 	m := Measured{Wall: time.Since(began)}
 	killGroup(cmd.Process.Pid)
+	end()
 	if ctx.Err() != nil {
 		return Measured{}, context.Cause(ctx)
 	}

@@ -1,6 +1,7 @@
 package against
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -33,7 +34,12 @@ func headerOf(name string, s *scenarios.Scenario, env stored.Environment, machin
 		return header, err
 	}
 	header.ID, header.Fingerprint = name, machine
-	header.Fingerprint.Revision, header.Fingerprint.Modified = side.Revision, side.Modified
+	if len(s.SUT.Command) > 0 { // what measures is this program on both sides
+		header.SUT = &stored.SUT{Revision: cmp.Or(side.Revision, "unknown"), Modified: side.Modified}
+	} else {
+		header.Fingerprint.Revision, header.Fingerprint.Modified = side.Revision, side.Modified
+	}
+	header.Fingerprint.Go = cmp.Or(side.Toolchain, header.Fingerprint.Go)
 	return header, nil
 }
 

@@ -79,17 +79,45 @@ func Prepare(ctx context.Context, s Source) (_ *Revisions, err error) {
 			err = errors.Join(err, folder.Remove())
 		}
 	}()
+	if err := scratch.Executable(filepath.Dir(folder.Path())); err != nil {
+		return nil, err
+	}
 	r.A = Program{Path: r.program("a"), Side: results.Side{Name: s.Ref, Revision: commit}}
 	r.B = Program{Path: r.program("b"), Side: results.Side{Name: "working tree"}}
 	if err := r.head(ctx, repository); err != nil {
 		return nil, err
 	}
+	return r, r.build(ctx, s, repository, commit, pkg)
+}
+
+// build builds both sides, in the same workspace.
+func (r *Revisions) build(ctx context.Context, s Source, repository *Repository, commit, pkg string) error {
+	at, err := moduleDir(repository.Top, s.Dir, pkg)
+	if err != nil {
+		at = s.Dir // building B says so
+	}
+	workspace, err := workspaceOf(ctx, at)
+	if err != nil {
+		return err
+	}
 	s.Note(fmt.Sprintf("build A: %s (%.12s), %s", s.Ref, commit, pkg))
-	if err := r.buildA(ctx, repository, s.Dir, commit, pkg); err != nil {
-		return nil, err
+	if err := r.buildA(ctx, repository, s.Dir, commit, pkg, workspace); err != nil {
+		return err
 	}
 	s.Note("build B: the working tree" + changed(r.B.Side) + ", " + pkg)
-	return r, r.buildB(ctx, s.Dir, repository.Top, pkg)
+	if err := r.buildB(ctx, s.Dir, repository.Top, pkg, workspace); err != nil {
+		return err
+	}
+	r.Notes = append(r.Notes, toolchains(r.A.Side, r.B.Side)...)
+	return nil
+}
+
+// toolchains notes that the sides were built with different tool chains.
+func toolchains(a, b results.Side) []string {
+	if a.Toolchain == b.Toolchain {
+		return nil
+	}
+	return []string{fmt.Sprintf("A was built with %s and B with %s, as their go.mod files ask for: the tool chain alone can make B slower or faster; set GOTOOLCHAIN to build both with the same one", a.Toolchain, b.Toolchain)}
 }
 
 func (r *Revisions) program(name string) string {
@@ -124,7 +152,7 @@ func changed(s results.Side) string {
 	return ""
 }
 
-func (r *Revisions) buildA(ctx context.Context, repository *Repository, dir, commit, pkg string) error {
+func (r *Revisions) buildA(ctx context.Context, repository *Repository, dir, commit, pkg, workspace string) error {
 	fail := func(err error) error {
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -159,19 +187,24 @@ func (r *Revisions) buildA(ctx context.Context, repository *Repository, dir, com
 	if err != nil {
 		return fail(err)
 	}
-	if err := build(ctx, at, relative, r.A.Path); err != nil {
+	tree := &extracted{repository: repository, top: top, temp: temp}
+	if workspace, notes, err = tree.workspace(ctx, at, workspace); err != nil {
+		return fail(err)
+	}
+	r.Notes = append(r.Notes, notes...)
+	if r.A.Side.Toolchain, err = build(ctx, at, workspace, relative, r.A.Path); err != nil {
 		return fail(err)
 	}
 	return nil
 }
 
-func (r *Revisions) buildB(ctx context.Context, dir, top, pkg string) error {
+func (r *Revisions) buildB(ctx context.Context, dir, top, pkg, workspace string) error {
 	at, err := moduleDir(top, dir, pkg)
 	if err == nil {
 		pkg, err = relativePackage(at, dir, pkg)
 	}
 	if err == nil {
-		err = build(ctx, at, pkg, r.B.Path)
+		r.B.Side.Toolchain, err = build(ctx, at, workspace, pkg, r.B.Path)
 	}
 	if ctx.Err() != nil {
 		return context.Cause(ctx)

@@ -3,9 +3,7 @@ package doctor
 import (
 	"fmt"
 	"io/fs"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -14,7 +12,7 @@ func (s sources) cores() Check {
 	const name = "cores"
 	found := fmt.Sprintf("%s, GOMAXPROCS %d", plural(s.cpus, "core", "cores"), s.procs)
 	usable := float64(min(s.cpus, s.procs))
-	if quota, ok := s.cpuQuota(); ok {
+	if quota, ok := s.machine().CPUQuota(); ok {
 		found += fmt.Sprintf(", limited to %.3g by the control group", quota)
 		usable = min(usable, quota)
 	}
@@ -26,30 +24,6 @@ func (s sources) cores() Check {
 		return doubt(name, found, do)
 	}
 	return fine(name, found)
-}
-
-// cpuQuota is how many cores the control groups allow at most.
-func (s sources) cpuQuota() (cores float64, ok bool) {
-	v2, v1 := s.machine().Groups("cpu")
-	cores = math.Inf(1)
-	for _, dir := range v2 {
-		quota, period, _ := strings.Cut(s.read(dir+"/cpu.max"), " ")
-		cores = min(cores, share(quota, period))
-	}
-	for _, dir := range v1 {
-		cores = min(cores, share(s.read(dir+"/cpu.cfs_quota_us"), s.read(dir+"/cpu.cfs_period_us")))
-	}
-	return cores, !math.IsInf(cores, 1)
-}
-
-// share of a core; infinite where the texts are no positive numbers ("max", "-1").
-func share(quota, period string) float64 {
-	q, err := strconv.ParseFloat(quota, 64)
-	p, errPeriod := strconv.ParseFloat(period, 64)
-	if err != nil || errPeriod != nil || q <= 0 || p <= 0 {
-		return math.Inf(1)
-	}
-	return q / p
 }
 
 // frequency says whether the cores' speed changes under a run.

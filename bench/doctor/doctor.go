@@ -10,6 +10,7 @@ import (
 	"context"
 	"runtime"
 
+	"floodgate/bench/machine"
 	"floodgate/results"
 	"floodgate/scenarios"
 )
@@ -93,7 +94,7 @@ const (
 func Examine(ctx context.Context, o Options) Report {
 	s := thisMachine()
 	r := s.examine(ctx, o)
-	r.Machine = results.TakeFingerprint(ctx)
+	r.Machine = machine.Fingerprint(ctx)
 	return r
 }
 
@@ -110,7 +111,7 @@ func (s sources) examine(ctx context.Context, o Options) Report {
 	// Before we ourselves are the load.
 	checks := []Check{s.load(ctx)}
 	checks = append(checks, s.cores(), s.frequency(), s.clock(ctx), s.memory(),
-		s.space("disk for runs", o.Runs), s.space("disk for data", o.Temporary),
+		s.space("disk for runs", o.Runs), s.space("disk for data", o.Temporary), s.programs(o.Temporary),
 		s.descriptors(needs(o.Scenarios)), s.loopback(ctx), s.ports())
 	engine, engineChecks := s.engine(ctx, o)
 	if engine != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/shirou/gopsutil/v4/disk"
 	"github.com/shirou/gopsutil/v4/mem"
 
+	"floodgate/bench/environment/scratch"
 	"floodgate/bench/machine"
 )
 
@@ -30,6 +31,9 @@ type sources struct {
 	free func(path string) (room, error)
 	// writable is nil where a file can be made in the folder.
 	writable func(dir string) error
+	// lockable is nil where file locks work in the folder, and executable where
+	// programs in it can be executed.
+	lockable, executable func(dir string) error
 	// dial listens on loopback and connects to it.
 	dial func(ctx context.Context) error
 	// watch returns after the time between two looks at the load.
@@ -55,12 +59,15 @@ func thisMachine() sources {
 		available: available,
 		free:      free,
 		writable:  writable,
+		lockable:  scratch.Lockable,
 		dial:      dialLoopback,
 		watch:     func(ctx context.Context) { pause(ctx, loadPeriod) },
 		ticks:     measureTicks,
 		goVersion: goVersion,
 		static:    static,
 		temporary: os.TempDir(),
+
+		executable: scratch.Executable,
 	}
 }
 

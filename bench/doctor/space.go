@@ -1,10 +1,12 @@
 package doctor
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
-	"strconv"
+
+	"floodgate/bench/environment/scratch"
 )
 
 const (
@@ -27,7 +29,7 @@ func (s sources) memory() Check {
 		return unseen(name, err.Error(), "look yourself: a run takes about a gibibyte:\nfree -h")
 	}
 	found := size(n) + " available"
-	if left, ok := s.memoryLeft(); ok && left < n {
+	if left, ok := s.machine().MemoryLeft(); ok && left < n {
 		n = left
 		found = size(n) + " left to the control group"
 	}
@@ -41,35 +43,11 @@ func (s sources) memory() Check {
 	return fine(name, found)
 }
 
-// memoryLeft is what the control groups still allow.
-func (s sources) memoryLeft() (bytes uint64, ok bool) {
-	v2, v1 := s.machine().Groups("memory")
-	look := func(dirs []string, limit, usage string) {
-		for _, dir := range dirs {
-			most, err := strconv.ParseUint(s.read(dir+"/"+limit), 10, 64)
-			if err != nil { // "max"
-				continue
-			}
-			used, _ := strconv.ParseUint(s.read(dir+"/"+usage), 10, 64)
-			if left := most - min(used, most); !ok || left < bytes {
-				bytes, ok = left, true
-			}
-		}
-	}
-	look(v2, "memory.max", "memory.current")
-	look(v1, "memory.limit_in_bytes", "memory.usage_in_bytes")
-	return bytes, ok
-}
-
 // space says whether the folder, or the one that it will be made in, can be
 // written to.
 func (s sources) space(name, folder string) Check {
 	dir := existing(folder)
-	do := "name another folder with --out, or make room"
-	if name == "disk for data" {
-		do = "name another folder in TMPDIR, or make room"
-	}
-	do += ":\ndf -h " + quote(dir)
+	do := elsewhere(name) + ", or make room:\ndf -h " + quote(dir)
 	r, err := s.free(dir)
 	if err != nil {
 		return unseen(name, err.Error(), do)
@@ -84,10 +62,36 @@ func (s sources) space(name, folder string) Check {
 	if err := s.writable(dir); err != nil {
 		return fault(name, fmt.Sprintf("%s cannot be written to: %v", dir, err), do)
 	}
+	if err := s.lockable(dir); err != nil {
+		return fault(name, err.Error(), elsewhere(name)+", on a local file system: runs and databases are locked while they are written")
+	}
 	if r.bytes < wantedDisk {
 		return doubt(name, found, do)
 	}
 	return fine(name, found)
+}
+
+// elsewhere says how to have another folder for the disk of that name.
+func elsewhere(name string) string {
+	if name == "disk for data" {
+		return "name another folder in TMPDIR"
+	}
+	return "name another folder with --out"
+}
+
+// programs reports whether what is built in the folder can be executed there.
+func (s sources) programs(folder string) Check {
+	const name = "temporary programs"
+	err := s.executable(folder)
+	var refused *scratch.ExecError
+	switch {
+	case errors.As(err, &refused):
+		return doubt(name, fmt.Sprintf("programs in %s cannot be executed: %v", folder, refused.Err),
+			"gate --against builds and executes programs there; the folder may be mounted noexec, so set TMPDIR to one that is not:\nfindmnt -T "+quote(folder)+"\nexport TMPDIR=\"$HOME/tmp\"")
+	case err != nil:
+		return unseen(name, err.Error(), "name a folder in TMPDIR that can be written to:\nls -ld "+quote(folder))
+	}
+	return fine(name, "can be executed in "+folder)
 }
 
 // existing is the path or the nearest one above it that is there, which is no

@@ -48,6 +48,9 @@ type Verdict struct {
 	Missed     float64 `json:"missed"`
 	Cells      []Cell  `json:"cells"`
 	Counts     []Count `json:"counts,omitempty"`
+	// Output is where the standard output of commands went: pipe or null; empty for
+	// revisions.
+	Output string `json:"output,omitempty"`
 	// Unmeasured says why there is no measurement; empty: there is one.
 	Unmeasured  string               `json:"unmeasured,omitempty"`
 	Environment *results.Environment `json:"environment,omitempty"`
@@ -66,6 +69,8 @@ type Side struct {
 	// Revision is the commit; Modified says that the files were not as in it.
 	Revision string `json:"revision,omitempty"`
 	Modified bool   `json:"modified,omitempty"`
+	// Toolchain is the version of Go that built it, such as go1.26.8.
+	Toolchain string `json:"toolchain,omitempty"`
 }
 
 // Cell is one figure that is judged by looks.

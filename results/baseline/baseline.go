@@ -57,6 +57,10 @@ type Machine struct {
 	Arch   string `yaml:"arch"`
 	Kernel string `yaml:"kernel"`
 	Go     string `yaml:"go"`
+	// GOMAXPROCS is left out of files written before it was recorded; CPUQuota,
+	// in cores, is left out where there was none.
+	GOMAXPROCS int     `yaml:"gomaxprocs,omitempty"`
+	CPUQuota   float64 `yaml:"cpu_quota,omitempty"`
 }
 
 // Cell is a variant at a level. Lists have a value for each of Blocks; a metric

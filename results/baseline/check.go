@@ -112,6 +112,12 @@ func (b *Baseline) check() error {
 	if m.Cores < 1 {
 		k.fail("machine.cores", "%d; allowed: 1 or more", m.Cores)
 	}
+	if m.GOMAXPROCS < 0 {
+		k.fail("machine.gomaxprocs", "must be at least 1 (got %d)", m.GOMAXPROCS)
+	}
+	if !(m.CPUQuota >= 0) || math.IsInf(m.CPUQuota, 0) {
+		k.fail("machine.cpu_quota", "must be a number of cores above 0 (got %v)", m.CPUQuota)
+	}
 	if b.Blocks < 1 || b.Blocks > maxBlocks {
 		k.fail("blocks", "%d; allowed: 1 to %d", b.Blocks, maxBlocks)
 	}

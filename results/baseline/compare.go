@@ -1,6 +1,7 @@
 package baseline
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -40,7 +41,7 @@ func Compare(file string, b *Baseline, run *results.Run, o Options) (*Comparison
 	}
 	c := &Comparison{
 		File: file, Source: b.Run, Recorded: b.Recorded, Revision: b.Revision, Run: r.Run,
-		Margin: o.Margin, ShareMargin: o.ShareMargin, StrictTimes: o.StrictTimes, Confidence: confidence,
+		Margin: o.Margin, ShareMargin: o.ShareMargin, StrictTimes: o.StrictTimes, OpenSharesWarn: o.OpenSharesWarn, Confidence: confidence,
 		Machines: machines(b, r), Differences: differences(b, r),
 		Paired: b.Hash == r.Hash && b.Seed == r.Seed && b.Drawn && r.Drawn,
 		Rows:   []Row{}, Added: []string{}, Counts: map[string]int{}, Caution: Caution,
@@ -48,6 +49,9 @@ func Compare(file string, b *Baseline, run *results.Run, o Options) (*Comparison
 	j := &judge{c: c, base: b, run: r}
 	j.rows()
 	j.holm()
+	if o.OpenSharesWarn {
+		c.warnOpenShares()
+	}
 	c.conclude()
 	return c, nil
 }
@@ -65,6 +69,7 @@ func machines(b, r *Baseline) []string {
 	for _, d := range [][3]string{
 		{"CPU", b.Machine.CPU, r.Machine.CPU},
 		{"cores", fmt.Sprint(b.Machine.Cores), fmt.Sprint(r.Machine.Cores)},
+		{"processors", processors(b), processors(r)},
 		{"system", b.Machine.OS + "/" + b.Machine.Arch, r.Machine.OS + "/" + r.Machine.Arch},
 		{"environment", b.Environment.Kind, r.Environment.Kind},
 		{"database", b.Environment.Database, r.Environment.Database},
@@ -79,6 +84,11 @@ func machines(b, r *Baseline) []string {
 		how = append(how, "CPU unknown in both")
 	}
 	return how
+}
+
+// processors describes what bounds the use of the cores.
+func processors(b *Baseline) string {
+	return cmp.Or(results.Processors(b.Machine.GOMAXPROCS, b.Machine.CPUQuota), "not recorded")
 }
 
 // unknown is what a fingerprint says of what could not be found out.
@@ -147,6 +157,19 @@ func (j *judge) eachSeries(local bool) {
 		})
 		if added > 0 {
 			j.c.Added = append(j.c.Added, fmt.Sprintf("%s, in %d places", s.metric, added))
+		}
+	}
+}
+
+// warnOpenShares takes the decision from shares of times that noise leaves open.
+// What is likelier above the limit than below it still decides, as does what has
+// too few blocks for an interval.
+func (c *Comparison) warnOpenShares() {
+	for i := range c.Rows {
+		r := &c.Rows[i]
+		share := r.Metric == MetricReduction || r.Metric == MetricEfficiency
+		if share && r.Decision == Inconclusive && r.Effect != nil && r.Effect.Estimate <= r.Allowed {
+			r.Advisory, r.Why = true, "the estimate is within the limit; noise spreads its interval beyond"
 		}
 	}
 }

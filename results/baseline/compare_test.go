@@ -187,8 +187,11 @@ func TestTimes(t *testing.T) {
 func TestOtherMachine(t *testing.T) {
 	b := must(t, made(nil))
 	for name, change := range map[string]func(r *results.Run){
-		"CPU AMD EPYC":         func(r *results.Run) { r.Header.Fingerprint.CPU = "other" },
-		"cores 2 and 8":        func(r *results.Run) { r.Header.Fingerprint.Cores = 8 },
+		"CPU AMD EPYC":  func(r *results.Run) { r.Header.Fingerprint.CPU = "other" },
+		"cores 2 and 8": func(r *results.Run) { r.Header.Fingerprint.Cores = 8 },
+		"processors not recorded and GOMAXPROCS 2, CPU quota 0.5 cores": func(r *results.Run) {
+			r.Header.Fingerprint.GOMAXPROCS, r.Header.Fingerprint.CPUQuota = 2, 0.5
+		},
 		"system linux/amd64":   func(r *results.Run) { r.Header.Fingerprint.Arch = "arm64" },
 		"environment embedded": func(r *results.Run) { r.Header.Environment.Kind = "containers" },
 		"database FerretDB":    func(r *results.Run) { r.Header.Environment.Database = "MongoDB 8" },
@@ -299,5 +302,65 @@ func TestThresholdsLeavePairs(t *testing.T) {
 	v := gated(t, b, runtest.Budgeted(made(nil), scenarios.Threshold{Rule: "bounded-10.fd.peak <= 1000"}), defaults)
 	if c := v.Comparison; !c.Paired || strings.Contains(strings.Join(c.Differences, ""), "changed") {
 		t.Errorf("paired %v, %q", c.Paired, c.Differences)
+	}
+}
+
+// spread makes every second block of a variant take longer, as a busy machine does.
+func spread(by float64, variant string) func(t *results.Trial) bool {
+	return func(t *results.Trial) bool {
+		if t.Variant == variant && t.Block%2 == 1 {
+			t.Makespan = time.Duration(by * float64(t.Makespan))
+		}
+		return true
+	}
+}
+
+// Shares of times that noise spreads over the limit only warn where that was
+// asked for; what is worse, or likelier so than not, still decides, and so do counts.
+func TestOpenShares(t *testing.T) {
+	b := must(t, made(nil))
+	warn := defaults
+	warn.OpenSharesWarn = true
+	lost := spread(1.5, "bounded-10")
+	for name, c := range map[string]struct {
+		change        func(t *results.Trial) bool
+		fail, warn    int
+		shares, warns string
+	}{
+		"noise":             {spread(1.5, "bounded-10"), 3, 0, "inconclusive", "(advisory)"},
+		"likelier worse":    {spread(4, "bounded-10"), 3, 3, "inconclusive", ""},
+		"worse":             {slower(2, "bounded-10"), 1, 1, "worse", ""},
+		"noise, and a loss": {func(t *results.Trial) bool { t.Documents.Lost = min(1, t.Block); return lost(t) }, 1, 1, "inconclusive", "(advisory)"},
+	} {
+		for option, want := range map[*baseline.Options]int{&defaults: c.fail, &warn: c.warn} {
+			v := gated(t, b, made(c.change), *option)
+			var found []string
+			for _, r := range v.Comparison.Rows {
+				if r.Metric == baseline.MetricReduction && r.Variant == "bounded-10" {
+					text := r.Decision
+					if r.Advisory {
+						text += "(advisory)"
+					}
+					found = append(found, text)
+				}
+			}
+			suffix := ""
+			if option.OpenSharesWarn {
+				suffix = c.warns
+			}
+			if got := strings.Join(found, " "); v.Comparison.Exit != want || !strings.Contains(got, c.shares+suffix) || suffix == "" && strings.Contains(got, "advisory") {
+				t.Errorf("%s, warn %v: exit %d, want %d: %s", name, option.OpenSharesWarn, v.Comparison.Exit, want, got)
+			}
+		}
+	}
+}
+
+// Too few blocks for an interval are not noise: they decide nothing, and that is not a pass.
+func TestTooFewBlocksStayOpen(t *testing.T) {
+	warn := defaults
+	warn.OpenSharesWarn = true
+	few := made(func(t *results.Trial) bool { return t.Block < 3 })
+	if v := gated(t, must(t, made(nil)), few, warn); v.Comparison.Exit != 3 {
+		t.Errorf("exit %d", v.Comparison.Exit)
 	}
 }

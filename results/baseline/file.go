@@ -56,6 +56,12 @@ func (b *Baseline) Encode() []byte {
 	w.text("  ", "arch", b.Machine.Arch)
 	w.text("  ", "kernel", b.Machine.Kernel)
 	w.text("  ", "go", b.Machine.Go)
+	if n := b.Machine.GOMAXPROCS; n > 0 {
+		w.key("  ", "gomaxprocs", strconv.Itoa(n))
+	}
+	if q := b.Machine.CPUQuota; q > 0 {
+		w.key("  ", "cpu_quota", number(q))
+	}
 	w.key("", "drawn", strconv.FormatBool(b.Drawn))
 	w.key("", "blocks", strconv.Itoa(b.Blocks))
 	w.text("", "reductions_against", b.Against)

@@ -92,7 +92,7 @@ func measure(run *results.Run) (*Baseline, error) {
 		Schema: Schema, Scenario: h.ScenarioName, Hash: h.Design(), Seed: h.Seed, Quick: h.Quick, Run: h.ID,
 		Recorded: h.Started.UTC().Format(time.DateOnly), Revision: printable(f.Revision), Modified: f.Modified,
 		Environment: Environment{Kind: e.Kind, Database: printable(e.Database), Upstream: printable(e.Upstream), SUT: where(run)},
-		Machine:     Machine{CPU: printable(f.CPU), Cores: f.Cores, OS: f.OS, Arch: f.Arch, Kernel: printable(f.Kernel), Go: f.Go},
+		Machine:     Machine{CPU: printable(f.CPU), Cores: f.Cores, OS: f.OS, Arch: f.Arch, Kernel: printable(f.Kernel), Go: f.Go, GOMAXPROCS: f.GOMAXPROCS, CPUQuota: f.CPUQuota},
 		Drawn:       drawn(run), Blocks: x.Blocks(), Against: x.Baseline(),
 	}
 	for _, l := range x.Levels {

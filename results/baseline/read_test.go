@@ -45,6 +45,8 @@ func TestMistakes(t *testing.T) {
 		{`kind: "embedded"`, `kind: "moon"`, `environment.kind: "moon"; allowed: embedded, containers, external`},
 		{"  cores: 2\n", "", "machine.cores: missing; it must be there"},
 		{"cores: 2", "cores: 0", "machine.cores: 0; allowed: 1 or more"},
+		{"cores: 2\n", "cores: 2\n  gomaxprocs: -1\n", "machine.gomaxprocs: must be at least 1 (got -1)"},
+		{"cores: 2\n", "cores: 2\n  cpu_quota: -0.5\n", "machine.cpu_quota: must be a number of cores above 0 (got -0.5)"},
 		{`cpu: "`, `cpu: "\u0007`, "allowed: printable text"},
 		{"blocks: 8\n", "blocks: 0\n", "blocks: 0; allowed: 1 to 100000"},
 		{"blocks: [0, 1,", "blocks: [1, 0,", "cells[0].blocks[1]: 0; allowed: rising numbers from 0 to 7"},

@@ -46,6 +46,10 @@ type Options struct {
 	ShareMargin float64
 	// StrictTimes has times, CPU time and memory decide; else they warn.
 	StrictTimes bool
+	// OpenSharesWarn has a reduction or an efficiency warn, and not decide, where
+	// noise leaves it open: its estimate is within the limit and a part of its
+	// interval is not. Both are shares of times, which a busy machine spreads.
+	OpenSharesWarn bool
 }
 
 // Verdict on a run: its own, and that of the comparison.
@@ -87,7 +91,9 @@ type Comparison struct {
 	Margin      float64 `json:"margin"`
 	ShareMargin float64 `json:"share_margin"`
 	StrictTimes bool    `json:"strict_times"`
-	Confidence  float64 `json:"confidence"`
+	// OpenSharesWarn as in [Options].
+	OpenSharesWarn bool    `json:"open_shares_warn,omitempty"`
+	Confidence     float64 `json:"confidence"`
 	// Machines says how the machines or environments differ, so that times, CPU
 	// time and memory are not comparable; empty: they do not.
 	Machines []string `json:"machines"`

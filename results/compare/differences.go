@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -94,6 +95,7 @@ func machines(f, g results.Fingerprint) []string {
 	for _, d := range []struct{ what, x, y string }{
 		{"CPU", f.CPU, g.CPU},
 		{"cores", fmt.Sprint(f.Cores), fmt.Sprint(g.Cores)},
+		{"processors", cmp.Or(f.Processors(), "not recorded"), cmp.Or(g.Processors(), "not recorded")},
 		{"memory", memory(f.Memory), memory(g.Memory)},
 		{"system", f.OS + "/" + f.Arch, g.OS + "/" + g.Arch},
 		{"kernel", f.Kernel, g.Kernel},

@@ -37,7 +37,7 @@ func Judge(run *results.Run) (*Verdict, error) {
 	h := run.Header
 	v := &Verdict{
 		Run: h.ID, Scenario: h.ScenarioName, Title: x.Scenario.Title, Hash: h.Hash, Seed: h.Seed, Quick: h.Quick,
-		Environment: h.Environment, Machine: h.Fingerprint, Confidence: summary.Confidence,
+		Environment: h.Environment, Machine: h.Fingerprint, SUT: h.SUT, Confidence: summary.Confidence,
 		Planned: h.Planned, Recorded: len(run.Trials), Complete: run.Complete,
 		Outcomes: make(map[string]int), Claims: []Claim{}, Table: table, Service: services,
 		Noise: noise.Diagnose(x),

@@ -42,7 +42,9 @@ type Verdict struct {
 	Quick       bool                `json:"quick,omitempty"`
 	Environment results.Environment `json:"environment"`
 	Machine     results.Fingerprint `json:"fingerprint"`
-	Confidence  float64             `json:"confidence"`
+	// SUT is the revision of the program under test; nil means Floodgate's own.
+	SUT        *results.SUT `json:"sut,omitempty"`
+	Confidence float64      `json:"confidence"`
 	// Planned and recorded trials; Outcomes counts the recorded ones.
 	Planned  int            `json:"planned"`
 	Recorded int            `json:"recorded"`

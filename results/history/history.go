@@ -75,6 +75,10 @@ type Machine struct {
 	Memory int64  `json:"memory_gib"` // rounded: kernels reserve more or less of it
 	OS     string `json:"os"`
 	Arch   string `json:"arch"`
+	// GOMAXPROCS and CPUQuota are 0 in records that have neither; a quota of 0
+	// beside GOMAXPROCS means none.
+	GOMAXPROCS int     `json:"gomaxprocs,omitempty"`
+	CPUQuota   float64 `json:"cpu_quota,omitempty"`
 }
 
 // Run is one of a group.
@@ -187,7 +191,10 @@ func (c *Collector) Add(run *results.Run) {
 }
 
 func machineOf(f results.Fingerprint) Machine {
-	return Machine{CPU: f.CPU, Cores: f.Cores, Memory: (f.Memory + 1<<29) >> 30, OS: f.OS, Arch: f.Arch}
+	return Machine{
+		CPU: f.CPU, Cores: f.Cores, Memory: (f.Memory + 1<<29) >> 30, OS: f.OS, Arch: f.Arch,
+		GOMAXPROCS: f.GOMAXPROCS, CPUQuota: f.CPUQuota,
+	}
 }
 
 func (c *Collector) group(k key) *group {

@@ -118,6 +118,8 @@ func TestGroups(t *testing.T) {
 	add(10, func(r *results.Run) { r.Header.Environment.Kind = "containers" })
 	add(11, func(r *results.Run) { r.Header.Fingerprint.Cores = 64 })
 	add(12, func(r *results.Run) { r.Header.Fingerprint.CPU = "other" })
+	add(19, func(r *results.Run) { r.Header.Fingerprint.GOMAXPROCS = 2 })
+	add(20, func(r *results.Run) { r.Header.Fingerprint.GOMAXPROCS, r.Header.Fingerprint.CPUQuota = 2, 1 })
 	add(13, func(r *results.Run) { r.Header.Quick = true })
 	add(14, func(r *results.Run) { r.Header.ScenarioName = "another" })
 	add(15, func(r *results.Run) {
@@ -136,7 +138,7 @@ func TestGroups(t *testing.T) {
 	for _, l := range h.Left {
 		left = append(left, l.Why)
 	}
-	if got := strings.Join(groups, ", "); got != "another 1, report 3, report 1, report 1, report 1, report 1, report 1" {
+	if got := strings.Join(groups, ", "); got != "another 1, report 3, report 1, report 1, report 1, report 1, report 1, report 1, report 1" {
 		t.Error(got)
 	}
 	if got := strings.Join(left, "; "); !strings.HasPrefix(got, `damaged; a copy of a run that is there already; not finished: 5 of 24 trials; a plan's search; run "20261118`) {

@@ -52,6 +52,9 @@ func sideOf(s against.Side) string {
 		if s.Modified {
 			text += " with changes"
 		}
+		if s.Toolchain != "" {
+			text += ", " + s.Toolchain
+		}
 		text += ")"
 	}
 	return text
@@ -222,7 +225,7 @@ func againstFacts(v *against.Verdict) *grid {
 		g.add("environment", fmt.Sprintf("%s: %s, %s", e.Kind, e.Database, e.Upstream))
 	}
 	m := v.Machine
-	g.add("machine", fmt.Sprintf("%s, %s, %s, %s/%s", m.CPU, plural(m.Cores, "core", "cores"), gibibytes(m.Memory), m.OS, m.Arch))
+	g.add("machine", fmt.Sprintf("%s, %s/%s", machineLine(m), m.OS, m.Arch))
 	for _, n := range v.Notes {
 		g.add("note", n)
 	}

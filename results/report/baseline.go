@@ -79,7 +79,8 @@ func (p *printer) baselineMetric(rows []baseline.Row) {
 	}
 	p.line("")
 	title := rows[0].Metric
-	if rows[0].Advisory {
+	advisory := !slices.ContainsFunc(rows, func(r baseline.Row) bool { return !r.Advisory })
+	if advisory {
 		title += " (warns, does not decide)"
 	}
 	if first := rows[0]; len(rows) > 1 && !slices.ContainsFunc(rows, func(r baseline.Row) bool { return !alike(first, r) }) {
@@ -93,7 +94,7 @@ func (p *printer) baselineMetric(rows []baseline.Row) {
 		{title: "limit", right: true}, {title: "cost [95 %]", right: true}, {title: "verdict"},
 	}}
 	for _, r := range rows {
-		g.add(r.Variant, r.Level, valueCell(r.Baseline, r.Unit), valueCell(r.Run, r.Unit), limitCell(r), effectCell(r), p.rowDecision(r))
+		g.add(r.Variant, r.Level, valueCell(r.Baseline, r.Unit), valueCell(r.Run, r.Unit), limitCell(r), effectCell(r), p.rowDecision(r)+warns(r, advisory))
 	}
 	if rows[0].Type != "" || slices.ContainsFunc(rows, func(r baseline.Row) bool { return r.Type != "" }) {
 		for i, r := range rows {
@@ -181,6 +182,14 @@ func effectCell(r baseline.Row) string {
 		return none
 	}
 	return fmt.Sprintf("%s [%s, %s] ≤ %s", digits(r.Effect.Estimate), digits(r.Effect.Low), digits(r.Effect.High), digits(r.Allowed))
+}
+
+// warns marks a row that does not decide in a table whose others do.
+func warns(r baseline.Row, allDo bool) string {
+	if r.Advisory && !allDo {
+		return " (warns)"
+	}
+	return ""
 }
 
 func (p *printer) rowDecision(r baseline.Row) string {

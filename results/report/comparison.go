@@ -99,6 +99,9 @@ func sideLine(s compare.Side) string {
 	if len(s.NotOK) > 0 {
 		trials += " (" + outcomes(summary.Row{NotOK: s.NotOK}) + ")"
 	}
+	if s.SUT != nil {
+		revision += ", sut " + sutLine(*s.SUT)
+	}
 	return fmt.Sprintf("%s, %s, %s: %s, %s, revision %s, %s",
 		s.ID, s.Scenario, s.Environment.Kind, s.Environment.Database, s.Environment.Upstream, revision, trials)
 }

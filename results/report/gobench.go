@@ -2,6 +2,7 @@ package report
 
 import (
 	"bufio"
+	"cmp"
 	"fmt"
 	"io"
 	"math"
@@ -40,7 +41,7 @@ func GoBench(w io.Writer, run *results.Run) error {
 			pairing := x.Pair(v.Name, x.Baseline(), l.Name)
 			for _, t := range x.Trials(v.Name, l.Name) {
 				if t.Outcome == results.OutcomeOK {
-					fmt.Fprintf(b, "BenchmarkPipeline%s%s-%d 1%s\n", names[v.Name], levelPath(l), max(f.Cores, 1), benchValues(t, pairing))
+					fmt.Fprintf(b, "BenchmarkPipeline%s%s-%d 1%s\n", names[v.Name], levelPath(l), max(cmp.Or(f.GOMAXPROCS, f.Cores), 1), benchValues(t, pairing))
 				}
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"floodgate/results"
 	"floodgate/results/history"
 )
 
@@ -50,8 +51,8 @@ func (p *printer) group(g history.Group, level float64) {
 	}
 	first, last := g.Runs[0], g.Runs[len(g.Runs)-1]
 	p.line(p.bold(name))
-	p.wrapped("", fmt.Sprintf("scenario %s, %s, on %s, %s, %d GiB, %s/%s", abbreviated(g.Design), g.Environment,
-		g.Machine.CPU, plural(g.Machine.Cores, "core", "cores"), g.Machine.Memory, g.Machine.OS, g.Machine.Arch), "")
+	p.wrapped("", fmt.Sprintf("scenario %s, %s, on %s, %s%s, %d GiB, %s/%s", abbreviated(g.Design), g.Environment,
+		g.Machine.CPU, plural(g.Machine.Cores, "core", "cores"), processors(results.Processors(g.Machine.GOMAXPROCS, g.Machine.CPUQuota)), g.Machine.Memory, g.Machine.OS, g.Machine.Arch), "")
 	if len(g.Runs) == 1 {
 		p.wrapped("", "1 run, nothing to compare it with: "+runLine(first), "")
 		return

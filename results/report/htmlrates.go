@@ -71,7 +71,7 @@ func planAgain(command []string, scenario string) []string {
 func planFacts(env results.Environment, m results.Fingerprint, started time.Time, records string) []fact {
 	return []fact{
 		{"environment", fmt.Sprintf("%s: %s, %s", env.Kind, env.Database, env.Upstream)},
-		{"machine", fmt.Sprintf("%s, %s, %s", m.CPU, plural(m.Cores, "core", "cores"), gibibytes(m.Memory))},
+		{"machine", machineLine(m)},
 		{"started", started.UTC().Format("2006-01-02 15:04:05 UTC")},
 		{"records", cmp.Or(records, none)},
 	}

@@ -229,7 +229,7 @@ func (p *limitPrinter) end() {
 	m, env := p.plan.Machine, p.plan.Environment
 	p.line("")
 	p.hang("environment", "%s: %s, %s", env.Kind, env.Database, env.Upstream)
-	p.hang("machine", "%s, %s, %s", m.CPU, plural(m.Cores, "core", "cores"), gibibytes(m.Memory))
+	p.hang("machine", "%s", machineLine(m))
 	for _, text := range disturbances(p.plan.Noise) {
 		p.hang("noise", "%s", text)
 	}

@@ -246,7 +246,7 @@ func (p *ratePrinter) end() {
 	m, env := p.plan.Machine, p.plan.Environment
 	p.line("")
 	p.hanging(fmt.Sprintf("environment  %s: %s, %s", env.Kind, env.Database, env.Upstream))
-	p.hanging(fmt.Sprintf("machine      %s, %s, %s", m.CPU, plural(m.Cores, "core", "cores"), gibibytes(m.Memory)))
+	p.hanging("machine      " + machineLine(m))
 	for _, text := range disturbances(p.plan.Noise) {
 		p.hanging("noise        " + text)
 	}

@@ -44,7 +44,7 @@ func SelfTest(w io.Writer, s *against.SelfTested, o Options) error {
 	}
 	p.line("")
 	m := s.Machine
-	p.hanging(fmt.Sprintf("%-*s%s", indent, "machine", fmt.Sprintf("%s, %s, %s, %s/%s", m.CPU, plural(m.Cores, "core", "cores"), gibibytes(m.Memory), m.OS, m.Arch)))
+	p.hanging(fmt.Sprintf("%-*s%s", indent, "machine", fmt.Sprintf("%s, %s/%s", machineLine(m), m.OS, m.Arch)))
 	p.hanging(fmt.Sprintf("%-*s%s", indent, "self-test", fmt.Sprintf("%s, seed %d, took %s", s.ID, s.Seed, s.Took.Round(time.Second))))
 	if s.Records != "" {
 		p.hanging(fmt.Sprintf("%-*s%s", indent, "records", s.Records))

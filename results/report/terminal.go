@@ -151,8 +151,11 @@ func (p *printer) facts() *grid {
 	if len(env.Targets) > 0 {
 		g.add("", "allowed beyond this machine: "+strings.Join(env.Targets, ", "))
 	}
-	g.add("machine", fmt.Sprintf("%s, %s, %s, nofile %s", m.CPU, plural(m.Cores, "core", "cores"), gibibytes(m.Memory), count(int(m.NoFile))))
+	g.add("machine", fmt.Sprintf("%s, nofile %s", machineLine(m), count(int(m.NoFile))))
 	g.add("software", fmt.Sprintf("%s/%s %s, %s, revision %s", m.OS, m.Arch, m.Kernel, m.Go, revision))
+	if p.run.Header.SUT != nil {
+		g.add("sut", sutLine(*p.run.Header.SUT))
+	}
 	return g
 }
 

@@ -89,6 +89,9 @@ func Serve(ctx context.Context, opts Options) (_ *Server, err error) {
 			err = errors.Join(err, release())
 		}
 	}()
+	if err := scratch.Lockable(dir); err != nil { // SQLite would wait and then say "database is locked"
+		return nil, fmt.Errorf("serve mongo: %w", err)
+	}
 	log := opts.Logger
 	if log == nil {
 		log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))

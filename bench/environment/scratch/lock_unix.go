@@ -16,3 +16,8 @@ func lock(file *os.File) error {
 	}
 	return err
 }
+
+// lockRecord takes a record lock, as SQLite does, which ends with the file.
+func lockRecord(file *os.File) error {
+	return unix.FcntlFlock(file.Fd(), unix.F_SETLK, &unix.Flock_t{Type: unix.F_WRLCK, Whence: 0, Len: 1})
+}

@@ -120,7 +120,7 @@ func acquire(path string, flag int) (*os.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := lock(file); err != nil {
+	if err := lockOf(filepath.Dir(path), lock(file)); err != nil {
 		return nil, errors.Join(err, file.Close())
 	}
 	return file, nil

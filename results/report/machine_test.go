@@ -1,0 +1,103 @@
+package report_test
+
+import (
+	"bytes"
+	"io"
+	"strings"
+	"testing"
+
+	"floodgate/results"
+	"floodgate/results/against"
+	"floodgate/results/baseline"
+	"floodgate/results/history"
+	"floodgate/results/internal/runtest"
+	"floodgate/results/report"
+	"floodgate/results/stats"
+)
+
+// oneCPU is a container with one processor of a machine with two cores.
+func oneCPU(f *results.Fingerprint) { f.GOMAXPROCS, f.CPUQuota = 2, 1 }
+
+// The machine line, wherever it is printed, names what bounds the processors.
+func TestProcessorsAreShown(t *testing.T) {
+	const want = "2 cores, GOMAXPROCS 2, CPU quota 1 core, "
+	run := runtest.New(runtest.Options{Blocks: 8})
+	oneCPU(&run.Header.Fingerprint)
+	run.Header.SUT = &results.SUT{Repository: "service", Revision: strings.Repeat("ab", 20), Modified: true}
+	text := rendered(t, func(w io.Writer) error { return report.Terminal(w, run, judge(t, run), report.Options{Width: 200}) })
+	for _, words := range []string{want, "revision abababababab with changes of repository service"} {
+		if !strings.Contains(text, words) {
+			t.Errorf("no %q in\n%s", words, text)
+		}
+	}
+	v := &against.Verdict{Design: stats.DefaultLooks(), A: against.Side{Name: "main", Revision: "1a2b", Toolchain: "go1.25.3"}, B: against.Side{Name: "working tree", Revision: "3c4d", Modified: true, Toolchain: "go1.26.8"}}
+	v.Machine = run.Header.Fingerprint
+	text = rendered(t, func(w io.Writer) error { return report.Against(w, v, report.Options{Width: 200}) })
+	for _, words := range []string{want, "main (1a2b, go1.25.3)", "working tree (3c4d with changes, go1.26.8)"} {
+		if !strings.Contains(text, words) {
+			t.Errorf("no %q in\n%s", words, text)
+		}
+	}
+	var c history.Collector
+	c.Add(run)
+	text = rendered(t, func(w io.Writer) error {
+		return report.History(w, c.History(history.Options{}), report.Options{Width: 200})
+	})
+	if !strings.Contains(text, want) {
+		t.Errorf("no %q in\n%s", want, text)
+	}
+}
+
+// The baseline's file keeps the processors.
+func TestProcessorsOfABaselineReadBack(t *testing.T) {
+	run := runtest.New(runtest.Options{Blocks: 8})
+	oneCPU(&run.Header.Fingerprint)
+	b, err := baseline.FromRun(run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	again, err := baseline.Decode("b.yaml", b.Encode())
+	if err != nil || again.Machine.GOMAXPROCS != 2 || again.Machine.CPUQuota != 1 {
+		t.Errorf("%+v, %v", again, err)
+	}
+}
+
+func rendered(t *testing.T, write func(io.Writer) error) string {
+	t.Helper()
+	var out bytes.Buffer
+	if err := write(&out); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
+}
+
+// A share that noise leaves open is marked where it only warns, beside those that decide.
+func TestOpenSharesAreMarked(t *testing.T) {
+	good := func(id string, change func(*results.Trial)) *results.Run {
+		run := runtest.New(runtest.Options{Blocks: 8})
+		run.Header.ID = id
+		for i := range run.Trials {
+			change(&run.Trials[i])
+		}
+		return run
+	}
+	b, err := baseline.FromRun(good("a", func(*results.Trial) {}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	noisy := good("b", func(t *results.Trial) {
+		if t.Variant == "bounded-10" && t.Block%2 == 1 {
+			t.Makespan += t.Makespan / 2
+		}
+	})
+	for marked, warn := range map[string]bool{"inconclusive (warns)\n": true, "inconclusive\n": false} {
+		v, err := baseline.Gate("b.yaml", b, noisy, baseline.Options{Margin: baseline.DefaultMargin, ShareMargin: baseline.DefaultShareMargin, OpenSharesWarn: warn})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text := rendered(t, func(w io.Writer) error { return report.Baseline(w, v, report.Options{Width: 200}) })
+		if !strings.Contains(text, marked) {
+			t.Errorf("warn %v: no %q in\n%s", warn, marked, text)
+		}
+	}
+}

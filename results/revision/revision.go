@@ -1,0 +1,114 @@
+// Package revision finds the git commit that a folder or a command belongs to,
+// without changing the repository.
+//
+// In a repository whose HEAD is 1a2b3c… and whose file main.go was edited,
+//
+//	r, ok := revision.OfCommand(ctx, []string{"python3", "sut/main.py"})
+//
+// returns the commit 1a2b3c…, Modified, and true.
+package revision
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// Revision is the state of a working tree.
+type Revision struct {
+	// Top is the folder of the working tree.
+	Top string
+	// Commit is the full hash of HEAD.
+	Commit string
+	// Modified reports that tracked files differ from the commit.
+	Modified bool
+}
+
+// localVariables bind git to one repository. Git exports them to its hooks,
+// where they would redirect every git command, also in another folder. They are
+// those of "git rev-parse --local-env-vars" but for GIT_CONFIG_PARAMETERS and
+// GIT_CONFIG_COUNT: these configure git, such as with a safe.directory, and git
+// itself passes them on from one repository to another.
+var localVariables = []string{
+	"GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CONFIG", "GIT_OBJECT_DIRECTORY", "GIT_DIR", "GIT_WORK_TREE",
+	"GIT_IMPLICIT_WORK_TREE", "GIT_GRAFT_FILE", "GIT_INDEX_FILE", "GIT_NO_REPLACE_OBJECTS", "GIT_REPLACE_REF_BASE",
+	"GIT_PREFIX", "GIT_INTERNAL_SUPER_PREFIX", "GIT_SHALLOW_FILE", "GIT_COMMON_DIR", "GIT_NAMESPACE",
+	"GIT_DEFAULT_REF_FORMAT", "GIT_QUARANTINE_PATH",
+}
+
+// Environ returns the environment of this process without the variables that
+// bind git to one repository: git then finds the one of its working folder.
+func Environ() []string {
+	return slices.DeleteFunc(os.Environ(), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return slices.Contains(localVariables, name)
+	})
+}
+
+// Of returns the revision of the working tree that contains the folder dir; an
+// empty dir means the working folder. It returns false where there is none or
+// git is not installed.
+func Of(ctx context.Context, dir string) (Revision, bool) {
+	top, err := git(ctx, dir, "rev-parse", "--show-toplevel")
+	if err != nil || top == "" {
+		return Revision{}, false
+	}
+	commit, err := git(ctx, dir, "rev-parse", "--verify", "HEAD")
+	if err != nil {
+		return Revision{}, false
+	}
+	status, err := git(ctx, top, "status", "--porcelain", "--untracked-files=no")
+	return Revision{Top: top, Commit: commit, Modified: err != nil || status != ""}, true
+}
+
+// OfCommand returns the revision of the working tree that the program of a
+// command is in, or else the first of its arguments that names a file or folder
+// in one, as a script after its interpreter does. It returns false where there
+// is none: the working folder may be that of another project.
+func OfCommand(ctx context.Context, words []string) (Revision, bool) {
+	for i, word := range words {
+		path := word
+		if i == 0 {
+			found, err := exec.LookPath(word)
+			if err != nil {
+				continue
+			}
+			path = found
+		}
+		if dir, ok := folderOf(path); ok {
+			if r, ok := Of(ctx, dir); ok {
+				return r, true
+			}
+		}
+	}
+	return Revision{}, false
+}
+
+// folderOf returns the folder that path names or, following symbolic links, that
+// the file is in; false where nothing is there.
+func folderOf(path string) (string, bool) {
+	path, err := filepath.EvalSymlinks(path)
+	if err != nil {
+		return "", false
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", false
+	}
+	if info.IsDir() {
+		return path, true
+	}
+	return filepath.Dir(path), true
+}
+
+// git runs git without taking a lock: a status refreshes the index otherwise.
+func git(ctx context.Context, dir string, args ...string) (string, error) {
+	cmd := exec.CommandContext(ctx, "git", args...)
+	cmd.Dir = dir
+	cmd.Env = append(Environ(), "GIT_OPTIONAL_LOCKS=0")
+	out, err := cmd.Output()
+	return strings.TrimSpace(string(out)), err
+}
