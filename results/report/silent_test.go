@@ -11,8 +11,8 @@ import (
 	"floodgate/results/report"
 )
 
-// rendered returns the run in every format that a person reads.
-func rendered(t *testing.T, run *results.Run) map[string]string {
+// everyFormat returns the run in every format that a person reads.
+func everyFormat(t *testing.T, run *results.Run) map[string]string {
 	t.Helper()
 	v := judge(t, run)
 	var text, page, doc bytes.Buffer
@@ -61,14 +61,14 @@ func TestWhatIsEasilyOverlooked(t *testing.T) {
 		},
 	} {
 		for kind, run := range silent(test.change) {
-			for format, text := range rendered(t, run) {
+			for format, text := range everyFormat(t, run) {
 				if !strings.Contains(text, test.note) || format != "json" && !strings.Contains(text, test.row) {
 					t.Errorf("%s, %s as %s: want %q and %q", name, kind, format, test.note, test.row)
 				}
 			}
 		}
 		for kind, run := range silent(nil) {
-			for format, text := range rendered(t, run) {
+			for format, text := range everyFormat(t, run) {
 				if strings.Contains(text, test.note) {
 					t.Errorf("%s, %s as %s without any: %q is there", name, kind, format, test.note)
 				}
@@ -82,7 +82,7 @@ func TestNotesOfTheEnvironment(t *testing.T) {
 	const note = "maxPoolSize=20 of the connection string is not used"
 	for kind, run := range silent(nil) {
 		run.Header.Environment.Notes = []string{note}
-		for format, text := range rendered(t, run) {
+		for format, text := range everyFormat(t, run) {
 			if !strings.Contains(text, note) {
 				t.Errorf("%s as %s: want %q", kind, format, note)
 			}
