@@ -111,7 +111,7 @@ const notRetried = "writes are not retried, so that each failure is counted"
 func (m *Mongo) Overridden() []string {
 	var notes []string
 	for _, o := range m.options {
-		why := ""
+		var why string
 		switch {
 		case o.is("maxpoolsize"):
 			why = "each variant sets the pool: its limit, writers or connections.max_pool_size"
