@@ -45,15 +45,20 @@ func (w *waves) live(l experiment.Live) {
 
 // attack is in the place of load.Attack.
 func (w *waves) attack(ctx context.Context, o load.Options) error {
-	client := &http.Client{Timeout: o.Timeout, Transport: &http.Transport{MaxIdleConnsPerHost: slices.Max(w.sizes)}}
-	defer client.CloseIdleConnections()
+	clients, err := connected(slices.Max(w.sizes), o)
+	for _, c := range clients {
+		defer c.CloseIdleConnections()
+	}
+	if err != nil {
+		return err
+	}
 	began, sent := time.Now(), 0
 	for _, n := range w.sizes {
 		ended := make(chan load.Ended, n)
-		for range n {
+		for i := range n {
 			e := load.Ended{Report: uint64(sent), Intended: time.Since(began)}
 			o.Due(load.Due{Seq: e.Report, Intended: e.Intended})
-			go func() { ended <- send(client, o, e, began) }()
+			go func() { ended <- send(clients[i], o, e, began) }()
 			sent++
 		}
 		for range n {
@@ -68,6 +73,22 @@ func (w *waves) attack(ctx context.Context, o load.Options) error {
 		}
 	}
 	return nil
+}
+
+// connected are clients of which each has a connection that the SUT has accepted:
+// one that is out of descriptors accepts no more.
+func connected(n int, o load.Options) (clients []*http.Client, err error) {
+	for range n {
+		c := &http.Client{Timeout: o.Timeout, Transport: &http.Transport{}}
+		clients = append(clients, c)
+		resp, err := c.Get(o.URL) // it takes POST alone
+		if err != nil {
+			return clients, err
+		}
+		_, _ = io.Copy(io.Discard, resp.Body) // so that the connection is kept
+		resp.Body.Close()
+	}
+	return clients, nil
 }
 
 // await waits until the SUT has said that all reports are answered.
