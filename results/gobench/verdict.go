@@ -1,6 +1,14 @@
 // Package gobench judges two outputs of go test -bench: did anything get worse?
 // It reads and tests them with golang.org/x/perf, as benchstat does, and
 // corrects for the number of comparisons, which benchstat does not.
+//
+// Log output between results is ignored, whatever it looks like. Where it comes
+// between a benchmark's name and its result, as in
+//
+//	BenchmarkParse-8   	2026/01/02 03:04:05 cache warmed
+//	    1000	      2405 ns/op
+//
+// the value is lost, and [Judge] returns an error with the line and the cause.
 package gobench
 
 import "time"
