@@ -44,7 +44,8 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 # The gates' flags, such as --github; the revision to compare with.
 GATEFLAGS ?=
 REF ?= HEAD
-# fail, or warn: what is inconclusive is shown and ends with 0.
+# fail, or warn: what is inconclusive is shown and ends with 0. Where nothing was
+# compared or measured (4), the gate fails in either case.
 ON_INCONCLUSIVE ?= fail
 OPEN = code=$$?; [ "$$code" = 3 ] && [ "$(ON_INCONCLUSIVE)" = warn ] || exit "$$code"
 WITH_BINARY = binary=$$(mktemp) && trap 'rm -f "$$binary"' EXIT && CGO_ENABLED=0 $(GO) build -o "$$binary" ./bench && \

@@ -100,14 +100,15 @@ standard input.
   shown, no more.
   Measurements that the old file has and the new one has not are an error without
   --allow-missing, and different goos, goarch, cpu, scenario or environment lines
-  without --allow-mixed.
+  without --allow-mixed. Log output between results is ignored; where it was
+  written between a benchmark's name and its result, that line is an error.
 
 ` + againstLong + `
 
 Exit code 0 says that nothing got worse; 1 that something did, or that a claim or
 a threshold of the run failed; 2 that a flag or a file is wrong; 3 that it could
-not be decided, such as with too few samples (it says how many it takes) or
-nothing to compare; 4 that it could not be measured.`
+not be decided, such as with too few samples (it says how many it takes); 4 that it
+could not be measured or that nothing was compared, whatever else is allowed.`
 
 func newGate(stdout, stderr io.Writer) *cobra.Command {
 	o := gateOptions{versus: againstOptions{stdout: stdout, stderr: stderr}}

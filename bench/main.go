@@ -146,9 +146,9 @@ time concurrency saves over one by one, and what it costs in latency, file
 descriptors and errors.
 
 Exit codes: 0 all held; 1 a claim came out against the expectation or a
-threshold is broken; 2 usage or scenario error; 3 inconclusive, or nothing to
-compare; 4 the environment or a trial could not be measured, or the run was
-interrupted.`,
+threshold is broken; 2 usage or scenario error; 3 inconclusive, or the compared
+runs have nothing in common; 4 the environment or a trial could not be measured, a
+gate had nothing to compare, or the run was interrupted.`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          noArgs,

@@ -26,6 +26,7 @@ func TestMain(m *testing.M) {
 type suite struct{ *testing.M }
 
 func (s suite) Run() int {
+	os.Unsetenv("COLUMNS") // texts are compared
 	code := s.M.Run()
 	if startedEnvironment != nil {
 		startedEnvironment.Close()

@@ -6,11 +6,13 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"floodgate/bench/watch"
 	"floodgate/results"
 	"floodgate/results/gate"
 	"floodgate/results/report"
@@ -194,16 +196,27 @@ func printTerminal(w io.Writer, stored *results.Run, v *gate.Verdict) error {
 	return report.Terminal(w, stored, v, report.Options{Width: width, Color: color})
 }
 
-// terminal says how wide the terminal is that w writes to, and whether to write
-// in colour: where NO_COLOR is not set. What is no terminal has width 0 and none.
+// terminal returns the width of the terminal that w writes to, and whether to
+// write in color: where NO_COLOR is not set, outside of CI. Without a terminal,
+// or where its width is unknown, COLUMNS is the width; 0 means that nothing
+// gives one.
 func terminal(w io.Writer) (width int, color bool) {
 	f, ok := w.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return 0, false
+	if !ok || !watch.IsTerminal(f) {
+		return columns(os.Getenv), false
 	}
 	width, _, err := term.GetSize(int(f.Fd()))
-	if err != nil {
-		width = 0
+	if err != nil || width < 1 {
+		width = columns(os.Getenv)
 	}
-	return width, os.Getenv("NO_COLOR") == ""
+	return width, os.Getenv("NO_COLOR") == "" && watch.Styled(os.Getenv)
+}
+
+// columns is the width in COLUMNS; 0 where it is no positive number.
+func columns(getenv func(string) string) int {
+	n, err := strconv.Atoi(getenv("COLUMNS"))
+	if err != nil {
+		return 0
+	}
+	return max(n, 0)
 }

@@ -1,8 +1,11 @@
 package main
 
 import (
+	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -25,6 +28,44 @@ var (
 	expression = regexp.MustCompile(`\$\{\{[^}]*\}\}`)
 	gitLabStep = regexp.MustCompile(`(?m)^ +- (make .*?)(?: > \S+)?$`)
 )
+
+// With ON_INCONCLUSIVE=warn what is inconclusive passes, and nothing else: not
+// what failed, and not a gate that compared nothing. Both targets that take the
+// variable are the Makefile's own, with a gate that ends as it is told.
+func TestWhatWarns(t *testing.T) {
+	make, err := exec.LookPath("make")
+	if err != nil {
+		t.Skip("there is no make")
+	}
+	makefile, err := os.ReadFile("../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o755)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("Makefile", string(makefile))
+	write(".ci/gate-bench", "#!/bin/sh\nexit $CODE\n")
+	// In the place of the go command: "builds" a command that ends as told.
+	write("go", "#!/bin/sh\nwhile [ \"$1\" != -o ]; do shift; done\nprintf '#!/bin/sh\\nexit $CODE\\n' >\"$2\"\nchmod +x \"$2\"\n")
+	for _, target := range []string{"gate-bench", "gate-against"} {
+		for code := range 5 {
+			for _, on := range []string{"fail", "warn"} {
+				cmd := exec.Command(make, "--silent", "--directory", dir, target, "GO=./go", "ON_INCONCLUSIVE="+on)
+				cmd.Env = append(os.Environ(), fmt.Sprint("CODE=", code), "TMPDIR="+dir)
+				out, err := cmd.CombinedOutput()
+				if passed := err == nil; passed != (code == exitHeld || code == exitInconclusive && on == "warn") {
+					t.Errorf("%s with exit code %d and ON_INCONCLUSIVE=%s: %v\n%s", target, code, on, err, out)
+				}
+			}
+		}
+	}
+}
 
 // The steps of the gates are plain make targets that there are, in the workflow
 // and in the recipe for GitLab; .ci/run runs them.

@@ -1,6 +1,6 @@
 // Package watch shows a person how a run goes: in a terminal a bar, and of a
-// service under load a block of lines that is drawn anew in place; elsewhere a
-// line now and then.
+// service under load a block of lines that is drawn anew in place; elsewhere, as
+// in the log of a CI server, a line now and then.
 package watch
 
 import (
@@ -31,12 +31,37 @@ type Options struct {
 	Quiet bool
 	// Service says that the run is of a service under load.
 	Service bool
+
+	// Tests set these; nil means those of the process.
+	getenv     func(string) string
+	isTerminal func(*os.File) bool
+}
+
+// IsTerminal reports whether a file is a terminal.
+func IsTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// Styled reports whether a terminal may get escape sequences: not one that
+// cannot interpret them (TERM=dumb), and not the pseudo-terminal that some CI
+// servers give their jobs, whose output is a log. CI servers set CI; "false" and
+// "0" count as not set.
+func Styled(getenv func(string) string) bool {
+	switch getenv("CI") {
+	case "", "false", "0":
+		return getenv("TERM") != "dumb"
+	}
+	return false
 }
 
 // New returns a view.
 func New(o Options) View {
+	if o.getenv == nil {
+		o.getenv = os.Getenv
+	}
+	if o.isTerminal == nil {
+		o.isTerminal = IsTerminal
+	}
 	f, ok := o.To.(*os.File)
-	inPlace := ok && term.IsTerminal(int(f.Fd())) && os.Getenv("TERM") != "dumb"
+	inPlace := ok && Styled(o.getenv) && o.isTerminal(f)
 	switch {
 	case o.Quiet:
 		return silent{}
@@ -48,7 +73,7 @@ func New(o Options) View {
 			}
 			return columns, rows
 		}
-		return newBlock(f, size, os.Getenv("NO_COLOR") == "")
+		return newBlock(f, size, o.getenv("NO_COLOR") == "")
 	case inPlace:
 		return &bar{w: f}
 	}

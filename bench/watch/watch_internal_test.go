@@ -165,6 +165,42 @@ func TestPlain(t *testing.T) {
 	})
 }
 
+// Only a terminal whose output is not a log gets lines that are drawn anew.
+func TestWhereItIsDrawnInPlace(t *testing.T) {
+	f, err := os.Create(filepath.Join(t.TempDir(), "terminal"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	for _, c := range []struct {
+		terminal bool
+		env      map[string]string
+		inPlace  bool
+	}{
+		{true, nil, true},
+		{true, map[string]string{"TERM": "xterm"}, true},
+		{true, map[string]string{"CI": "true", "TERM": "xterm"}, false},
+		{true, map[string]string{"CI": "1"}, false},
+		{true, map[string]string{"CI": "woodpecker"}, false},
+		{true, map[string]string{"CI": "false"}, true},
+		{true, map[string]string{"CI": "0"}, true},
+		{true, map[string]string{"CI": "false", "TERM": "dumb"}, false},
+		{true, map[string]string{"TERM": "dumb"}, false},
+		{false, map[string]string{"TERM": "xterm"}, false},
+	} {
+		for _, service := range []bool{false, true} {
+			v := New(Options{To: f, Service: service, getenv: func(name string) string { return c.env[name] }, isTerminal: func(*os.File) bool { return c.terminal }})
+			_, isBar := v.(*bar)
+			_, isBlock := v.(*block)
+			_, isPlain := v.(*plain)
+			if isBar != (c.inPlace && !service) || isBlock != (c.inPlace && service) || isPlain == c.inPlace {
+				t.Errorf("terminal %v, %v, service %v: %T", c.terminal, c.env, service, v)
+			}
+			v.Close()
+		}
+	}
+}
+
 func TestQuiet(t *testing.T) {
 	var out bytes.Buffer
 	v := New(Options{To: &out, Service: true, Quiet: true})

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"floodgate/results/stats"
 )
@@ -52,6 +53,14 @@ func (c *Cell) judge(design stats.Looks, pairs []Pair, over bool) error {
 	return nil
 }
 
+// took adds up the times of both sides.
+func took(pairs []Pair) (sum time.Duration) {
+	for _, p := range pairs {
+		sum += time.Duration(p.A) + time.Duration(p.B)
+	}
+	return sum
+}
+
 func logRatios(pairs []Pair) ([]float64, error) {
 	a, b := make([]float64, len(pairs)), make([]float64, len(pairs))
 	for i, p := range pairs {
@@ -86,6 +95,7 @@ func JudgePairs(v *Verdict, m Commanded) error {
 		if err := c.judge(v.Design, m.Pairs[metric], m.Over || !c.Decides); err != nil {
 			return fmt.Errorf("judge %s: %w", metric, err)
 		}
+		c.Time = took(m.Pairs[Wall])
 		v.Cells = append(v.Cells, c)
 	}
 	v.disagreements()

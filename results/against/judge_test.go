@@ -53,7 +53,7 @@ func TestCommandsAreJudgedByTheirPairs(t *testing.T) {
 		{"worse within the margin", most, 1.03, false, stats.NotWorse, false, gate.ExitHeld},
 		{"too few", 7, 1.2, false, stats.Continue, true, gate.ExitInconclusive},
 		{"too few, and no more", 7, 1.2, true, stats.Undecided, false, gate.ExitInconclusive},
-		{"none, and no more", 0, 1, true, stats.Undecided, false, gate.ExitInconclusive},
+		{"none, and no more", 0, 1, true, stats.Undecided, false, gate.ExitUnmeasured},
 		{"at the margin", most, 1.05, false, stats.Undecided, false, gate.ExitInconclusive},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -113,7 +113,7 @@ func TestAFinalVerdictStays(t *testing.T) {
 			}
 			v := commands(t, all[:n], false)
 			cell := v.Cells[0]
-			cell.Pairs = 0
+			cell.Pairs, cell.Time = 0, 0 // of all pairs
 			text, err := json.Marshal(cell)
 			if err != nil {
 				r.Fatal(err)

@@ -3,6 +3,7 @@ package against
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"floodgate/results"
 	"floodgate/results/stats"
@@ -34,19 +35,29 @@ func JudgeTrials(v *Verdict, variants []string, level string, ran Ran) error {
 		c := Cell{Variant: variant, Level: level, Metric: Makespan, Decides: true, Expected: expected[variant]}
 		pairing := summary.PairTrials("B", b, "A", a, ran.Blocks)
 		c.Missing = pairing.Missing
-		if err := c.judge(v.Design, makespans(pairing, a, b), ran.Over); err != nil {
+		pairs := makespans(pairing, a, b)
+		if err := c.judge(v.Design, pairs, ran.Over); err != nil {
 			return fmt.Errorf("judge %s at %s: %w", variant, level, err)
 		}
+		c.Time = took(pairs)
 		v.Cells = append(v.Cells, c)
 		counts := v.counts(variant, a, b, ran.Descriptors)
 		for i := range counts {
-			counts[i].Variant, counts[i].Level = variant, level
+			counts[i].Variant, counts[i].Level, counts[i].Time = variant, level, spans(a)+spans(b)
 		}
 		v.Counts = append(v.Counts, counts...)
 	}
 	v.disagreements()
 	v.conclude()
 	return nil
+}
+
+// spans adds up the makespans of trials.
+func spans(trials []*results.Trial) (sum time.Duration) {
+	for _, t := range trials {
+		sum += t.Makespan
+	}
+	return sum
 }
 
 func of(all []results.Trial, variant, level string) (some []*results.Trial) {

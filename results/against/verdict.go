@@ -59,7 +59,9 @@ type Verdict struct {
 	Notes []string `json:"notes,omitempty"`
 	// Records is the folder of what was measured.
 	Records string `json:"records,omitempty"`
-	Exit    int    `json:"exit"`
+	// Exit is that of package gate; without a pair that decides it is
+	// [gate.ExitUnmeasured], unless a count is worse.
+	Exit int `json:"exit"`
 }
 
 // Side is one of the two programs.
@@ -93,6 +95,9 @@ type Cell struct {
 	Expected *Detectable       `json:"expected,omitempty"`
 	Achieved *Detectable       `json:"achieved,omitempty"`
 	Missing  []summary.Missing `json:"missing,omitempty"`
+	// Time is the sum of the makespans or run times of both sides of the pairs;
+	// zero means that it is not known.
+	Time time.Duration `json:"time_ns,omitempty"`
 
 	pairs []Pair
 }
@@ -122,6 +127,9 @@ type Count struct {
 	// Verdict is worse, not worse or, where a side was not checked, undecided.
 	Verdict stats.Verdict `json:"verdict"`
 	Why     string        `json:"why,omitempty"`
+	// Time is the sum of the makespans of the trials on both sides; zero means
+	// that it is not known.
+	Time time.Duration `json:"time_ns,omitempty"`
 }
 
 // Open says whether more pairs could still change anything: a figure that
@@ -158,7 +166,7 @@ func (v *Verdict) Check() error {
 
 // conclude sets what follows from the cells and the counts.
 func (v *Verdict) conclude() {
-	deciding, worse, open := 0, false, false
+	deciding, pairs, worse, open := 0, 0, false, false
 	take := func(verdict stats.Verdict) {
 		worse = worse || verdict == stats.Worse
 		open = open || verdict == stats.Undecided || verdict == stats.Continue
@@ -166,6 +174,7 @@ func (v *Verdict) conclude() {
 	for _, c := range v.Cells {
 		if c.Decides {
 			deciding++
+			pairs += c.Pairs
 			take(c.Verdict)
 		}
 	}
@@ -177,9 +186,9 @@ func (v *Verdict) conclude() {
 	switch {
 	case worse:
 		v.Exit = gate.ExitFailed
-	case v.Unmeasured != "":
+	case v.Unmeasured != "", pairs == 0: // nothing was compared
 		v.Exit = gate.ExitUnmeasured
-	case open, deciding == 0:
+	case open:
 		v.Exit = gate.ExitInconclusive
 	default:
 		v.Exit = gate.ExitHeld

@@ -179,7 +179,7 @@ func (c *Comparison) conclude() {
 	failed, open, judged := false, false, false
 	for _, r := range c.Rows {
 		c.Counts[r.Decision]++
-		judged = judged || slices.Contains([]string{Better, Same, Worse, Inconclusive}, r.Decision)
+		judged = judged || r.compared()
 		if r.Advisory && (r.Decision == Worse || r.Decision == Inconclusive) {
 			c.Warned++
 		}
@@ -189,9 +189,16 @@ func (c *Comparison) conclude() {
 	switch {
 	case failed:
 		c.Exit = gate.ExitFailed
-	case open || !judged:
+	case !judged: // nothing was compared
+		c.Exit = gate.ExitUnmeasured
+	case open:
 		c.Exit = gate.ExitInconclusive
 	}
+}
+
+// compared reports whether a value of the run stood beside one of the baseline.
+func (r Row) compared() bool {
+	return slices.Contains([]string{Better, Same, Worse}, r.Decision) || r.Decision == Inconclusive && r.Run != nil
 }
 
 // Where is the variant and level of a row: "bounded-10 at items=60".

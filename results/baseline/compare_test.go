@@ -117,14 +117,17 @@ func TestEachCheckFails(t *testing.T) {
 // A run that was ended before a variant's turn lacks nothing that it should have: nobody knows yet.
 func TestUnfinishedRunLacksNothing(t *testing.T) {
 	b := must(t, made(nil))
-	for name, there := range map[string]func(t *results.Trial) bool{
-		"nothing":          func(*results.Trial) bool { return false },
-		"all but the base": func(t *results.Trial) bool { return t.Variant != "sequential" },
-		"the base alone":   func(t *results.Trial) bool { return t.Variant == "sequential" },
+	for name, c := range map[string]struct {
+		there func(t *results.Trial) bool
+		exit  int
+	}{
+		"nothing":          {func(*results.Trial) bool { return false }, gate.ExitUnmeasured}, // so nothing was compared
+		"all but the base": {func(t *results.Trial) bool { return t.Variant != "sequential" }, gate.ExitInconclusive},
+		"the base alone":   {func(t *results.Trial) bool { return t.Variant == "sequential" }, gate.ExitInconclusive},
 	} {
-		v := gated(t, b, made(there), defaults)
-		if v.Exit != 3 || v.Comparison.Counts[baseline.Missing] > 0 || v.Comparison.Counts[baseline.Inconclusive] == 0 {
-			t.Errorf("%s: exit %d, %v; want 3, nothing missing", name, v.Exit, v.Comparison.Counts)
+		v := gated(t, b, made(c.there), defaults)
+		if v.Exit != c.exit || v.Comparison.Counts[baseline.Missing] > 0 || v.Comparison.Counts[baseline.Inconclusive] == 0 {
+			t.Errorf("%s: exit %d, %v; want %d, nothing missing", name, v.Exit, v.Comparison.Counts, c.exit)
 			for _, r := range v.Comparison.Rows {
 				if r.Decision == baseline.Missing {
 					t.Log(r.Metric, r.Where(), r.Why)
@@ -248,10 +251,10 @@ func TestNothingComparable(t *testing.T) {
 	run := bare(made(func(t *results.Trial) bool { return t.Variant != "sequential" || t.Items != 20 }))
 	run.Header.Fingerprint.Cores = 64
 	c, err := baseline.Compare("b.yaml", b, run, defaults)
-	if err != nil || c.Exit != gate.ExitInconclusive || c.Counts[baseline.Same] > 0 {
+	if err != nil || c.Exit != gate.ExitUnmeasured || c.Counts[baseline.Same] > 0 {
 		t.Errorf("%+v, %v", c, err)
 	}
-	if c, err := baseline.Compare("b.yaml", &baseline.Baseline{Scenario: "report"}, run, defaults); err != nil || c.Exit != gate.ExitInconclusive {
+	if c, err := baseline.Compare("b.yaml", &baseline.Baseline{Scenario: "report"}, run, defaults); err != nil || c.Exit != gate.ExitUnmeasured {
 		t.Errorf("an empty baseline: %+v, %v", c, err)
 	}
 }

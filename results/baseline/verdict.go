@@ -112,7 +112,8 @@ type Comparison struct {
 	Counts  map[string]int `json:"counts"`
 	Warned  int            `json:"warned"`
 	Caution string         `json:"caution"`
-	// Exit of the comparison alone; see package gate.
+	// Exit of the comparison alone; see package gate. Where nothing could be
+	// compared it is [gate.ExitUnmeasured].
 	Exit int `json:"exit"`
 }
 

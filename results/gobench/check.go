@@ -14,12 +14,23 @@ import (
 )
 
 // checker finds, with its column, what package benchfmt refuses or takes and
-// should not. Meanings of units hold across files.
+// should not, and keeps for it the lines that are measurements or say what they
+// mean: whatever else stands in the file is ignored. Meanings of units hold
+// across files.
 type checker struct {
 	errs  Errors
 	units map[[2]string]meaning // by tidy unit and key
 	file  string
 	line  int
+	// kept are the lines for benchfmt, others being empty; settings those of
+	// them that say where the rest was measured.
+	kept     [][]byte
+	settings []setting
+	// found says that there was a measurement; inSection, that there was one
+	// since go test began with the package.
+	found, inSection bool
+	// name waits for a result that is torn from it; nil: none does.
+	name *tornName
 }
 
 // meaning is what a Unit line said, and where.
@@ -28,107 +39,194 @@ type meaning struct {
 	line        int
 }
 
-func (c *checker) bad(column int, allowed, problem string, args ...any) {
-	c.errs = append(c.errs, &InputError{File: c.file, Line: c.line, Column: column, Problem: fmt.Sprintf(problem, args...), Allowed: allowed})
+// tornName is a benchmark's name whose result does not follow on the line.
+type tornName struct {
+	name         string
+	line, column int
+	// certain says that it cannot be a log line.
+	certain bool
 }
 
-// longest line, in bytes, that benchfmt reads, with either end of line.
+func (c *checker) bad(column int, hint, problem string, args ...any) {
+	c.badAt(c.line, column, hint, problem, args...)
+}
+
+func (c *checker) badAt(line, column int, hint, problem string, args ...any) {
+	c.errs = append(c.errs, &InputError{File: c.file, Line: line, Column: column, Problem: fmt.Sprintf(problem, args...), Hint: hint})
+}
+
+// longest line of a measurement, in bytes, that benchfmt reads, with either end of line.
 const longest = bufio.MaxScanTokenSize - 2
 
-const allowedFile = "what go test -bench prints, as UTF-8 without a byte-order mark"
+const (
+	hintFile = "pass what go test -bench printed, as UTF-8 without a byte-order mark"
+	hintTorn = "send the log output elsewhere, or run go test with -v, which prints each name together with its result"
+)
 
-// check goes through a file's lines.
-func (c *checker) check(name string, data []byte) {
-	c.file, c.line = name, 1
+// check goes through a file's lines. What it returns is for benchfmt, line for
+// line, and the settings in it.
+func (c *checker) check(name string, data []byte) ([]byte, []setting) {
+	c.file, c.line, c.settings, c.found, c.inSection, c.name = name, 1, nil, false, false, nil
 	switch {
 	case len(bytes.TrimSpace(data)) == 0:
-		c.bad(1, allowedFile, "the file is empty")
-		return
+		c.bad(1, hintFile, "the file is empty")
+		return nil, nil
 	case bytes.HasPrefix(data, []byte("\xef\xbb\xbf")), bytes.HasPrefix(data, []byte("\xff\xfe")), bytes.HasPrefix(data, []byte("\xfe\xff")):
-		c.bad(1, allowedFile, "the file begins with a byte-order mark")
-		return
+		c.bad(1, hintFile, "the file begins with a byte-order mark")
+		return nil, nil
 	}
-	found, before := false, len(c.errs)
-	all := lines(data)
+	before, all := len(c.errs), lines(data)
+	c.kept = make([][]byte, len(all)+1) // an empty one, for the last line feed
 	for i, line := range all {
+		c.line = i + 1
+		c.one(line, i == len(all)-1 && data[len(data)-1] != '\n')
+	}
+	c.tear(0)
+	if !c.found && len(c.errs) == before {
+		c.line = 1
+		hint := hintFile
+		if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+			hint = "run go test without -json"
+		}
+		c.bad(1, hint, "the file has no benchmark result")
+	}
+	return bytes.Join(c.kept, []byte("\n")), c.settings
+}
+
+// one checks a line; cut says that it lacks its line feed.
+func (c *checker) one(line []byte, cut bool) {
+	text := strings.TrimSpace(string(line))
+	s, isSetting := settingOf(line)
+	switch {
+	case bytes.HasPrefix(line, []byte(benchmarkPrefix)):
+		c.benchmark(line, fields(line), cut)
+	case bytes.Contains(line, []byte(benchmarkPrefix)) && !quoted(line) && embeddedStart.Match(line):
+		at := embeddedStart.FindIndex(line)[0]
+		c.bad(utf8.RuneCount(line[:at])+1, "end the log output with a newline, or send it elsewhere", "log output was written in front of this benchmark's name, so its result is lost")
+	case isUnitLine(line):
+		c.unit(fields(line))
+		c.kept[c.line-1] = line
+	case isSetting:
+		c.setting(s)
+		c.kept[c.line-1] = line
+	case c.name != nil && (c.name.certain && resultTail.Match(line) || orphanResult.Match(line)):
+		c.tear(c.line)
+	case orphanResult.Match(line), !quoted(line) && builtinTail.Match(line):
+		c.bad(1, hintTorn, "this result has no benchmark's name in front of it: log output was written between the two")
+	case text == "FAIL", strings.HasPrefix(text, "FAIL\t"), strings.HasPrefix(text, "--- FAIL: "):
+		c.failed(1, text)
+	}
+	if endsSection(text) {
+		c.tear(0)
+		c.inSection = false
+	}
+}
+
+func (c *checker) failed(column int, text string) {
+	c.bad(column, "use the output of a run in which all passed", "the run failed: %q", clip(text))
+}
+
+// benchmark checks a line that begins with "Benchmark".
+func (c *checker) benchmark(line []byte, f []field, cut bool) {
+	end := utf8.RuneCount(line) + 1
+	switch form := formOf(line, f); form {
+	case measured:
+		c.tear(0)
+		c.found, c.inSection = true, true
 		if len(line) > longest {
-			c.bad(1, fmt.Sprintf("up to %d bytes", longest), "a line of %d bytes", len(line))
+			c.bad(1, "shorten the benchmark's name or report fewer metrics", "a measurement of %d bytes cannot be read: at most %d", len(line), longest)
 			return
 		}
-		f := fields(line)
-		text := strings.TrimSpace(string(line))
-		switch {
-		case bytes.HasPrefix(line, []byte("Benchmark")):
-			if len(f) > 1 || len(f[0].text) != len(line) { // else go test -v says that it begins
-				c.result(f, utf8.RuneCount(line)+1)
-				found = true
-				if i == len(all)-1 && data[len(data)-1] != '\n' { // its value or its unit may be half of one
-					c.bad(utf8.RuneCount(line)+1, "a line feed after the last line", "the file ends within a measurement: it may have been cut off")
-				}
-			}
-		case bytes.HasPrefix(line, []byte("U")) && f[0].text == "Unit":
-			c.unit(f, utf8.RuneCount(line)+1)
-		case text == "FAIL", strings.HasPrefix(text, "FAIL\t"), strings.HasPrefix(text, "--- FAIL: "):
-			c.bad(1, "the output of a run in which all passed", "the run failed: %q", clip(text))
+		c.kept[c.line-1] = line
+		c.result(f, end)
+		if cut { // its value or its unit may be half of one
+			c.bad(end, "if it is complete, end its last line with a line feed", "the file ends within a measurement, so it may be truncated")
 		}
-		c.line++
-	}
-	if !found && len(c.errs) == before {
-		c.line = 1
-		hint := ""
-		if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
-			hint = " (that of go test -json is not read)"
+	case failedRun:
+		c.failed(f[1].column, "--- FAIL: "+f[0].text)
+	case torn, maybeTorn:
+		c.tear(0)
+		c.name = &tornName{name: f[0].text, line: c.line, column: end, certain: form == torn}
+		if len(f) > 1 {
+			c.name.column = f[1].column
 		}
-		c.bad(1, allowedFile, "no benchmark line in the file%s", hint)
+		if form == torn && resultTail.Match(line[len(f[0].text):]) {
+			c.tear(c.line)
+		}
 	}
+}
+
+// tear reports the name that waits for its result, which stands on the line at;
+// 0: nowhere, and the name may have been a log line.
+func (c *checker) tear(at int) {
+	n := c.name
+	c.name = nil
+	switch {
+	case n == nil:
+	case at == n.line:
+		c.badAt(n.line, n.column, hintTorn, "the result of %q is lost: log output was written between the name and the result", clip(n.name))
+	case at > 0:
+		c.badAt(n.line, n.column, hintTorn, "the result of %q is lost: log output was written between the name and the result, which stands on line %d", clip(n.name), at)
+	case n.certain:
+		c.badAt(n.line, n.column, hintTorn, "the result of %q is missing: the benchmark did not end, or log output was written between the name and the result", clip(n.name))
+	}
+	c.found = c.found || n != nil && (at > 0 || n.certain)
+}
+
+// setting takes a line that says where what follows was measured. go test
+// prints them in a block before the results of a package, the CPU last.
+func (c *checker) setting(s setting) {
+	s.line, s.stray = c.line, c.inSection
+	if s.key == "goos" || s.key == "goarch" || s.key == "pkg" {
+		c.inSection = false
+	}
+	c.settings = append(c.settings, s)
 }
 
 // result checks a line of measurements.
 func (c *checker) result(f []field, end int) {
 	c.printable(f[0], "name")
-	if len(f) < 2 {
-		c.bad(end, "a count from 1", "no iteration count")
-		return
-	}
 	if n, err := strconv.Atoi(f[1].text); err != nil || n < 1 {
-		c.bad(f[1].column, "a whole number from 1", "iteration count %q", clip(f[1].text))
+		c.bad(f[1].column, "", "the iteration count must be a whole number from 1 (got %q)", clip(f[1].text))
 		if err != nil {
 			return // not a result at all
 		}
 	}
 	if len(f) < 3 {
-		c.bad(end, "one value with its unit, or more", "no measurement")
+		c.bad(end, "", "the measurement lacks a value and its unit")
 		return
 	}
 	seen := map[string]string{}
 	for i := 2; i < len(f); i += 2 {
-		v, err := strconv.ParseFloat(f[i].text, 64)
 		if i+1 == len(f) {
-			c.bad(end, "value and unit in turn", "value %q has no unit", clip(f[i].text))
+			c.bad(end, "", "value %q has no unit", clip(f[i].text))
 			return
 		}
-		unit := f[i+1]
-		tidied, tidy := benchunit.Tidy(v, unit.text)
-		switch {
-		case err != nil || !finite(v) || !finite(tidied):
-			c.bad(f[i].column, "a finite number", "value %q", clip(f[i].text))
-		case v < 0 && builtin(tidy):
-			c.bad(f[i].column, "0 or more", "value %q of %s", clip(f[i].text), unit.text)
-		}
-		c.printable(unit, "unit")
-		if other, ok := seen[tidy]; ok {
-			c.bad(unit.column, "a unit once in a line", "unit %q stands beside %q, which is the same", clip(unit.text), clip(other))
-		}
-		seen[tidy] = unit.text
+		c.value(f[i], f[i+1], seen)
 	}
 }
 
-// unit checks a line that says what a unit means.
-func (c *checker) unit(f []field, end int) {
-	if len(f) < 2 {
-		c.bad(end, "Unit NAME better=lower", "no unit")
-		return
+// value checks a value and its unit; seen are the line's units so far.
+func (c *checker) value(value, unit field, seen map[string]string) {
+	v, err := strconv.ParseFloat(value.text, 64)
+	tidied, tidy := benchunit.Tidy(v, unit.text)
+	switch {
+	case err != nil || !finite(v) || !finite(tidied):
+		c.bad(value.column, "", "a value must be a finite number (got %q)", clip(value.text))
+	case v < 0 && builtin(tidy):
+		c.bad(value.column, "", "a value of %s must be at least 0 (got %q)", unit.text, clip(value.text))
+	case isNumber(unit.text):
+		c.bad(unit.column, hintTorn, "a unit must not be a number (got %q): log output was probably written between the name and the result", clip(unit.text))
 	}
+	c.printable(unit, "unit")
+	if other, ok := seen[tidy]; ok {
+		c.bad(unit.column, "report each unit once", "unit %q stands beside %q, which is the same", clip(unit.text), clip(other))
+	}
+	seen[tidy] = unit.text
+}
+
+// unit checks a line that says what a unit means.
+func (c *checker) unit(f []field) {
 	c.printable(f[1], "unit")
 	_, tidy := benchunit.Tidy(1, f[1].text)
 	for _, setting := range f[2:] {
@@ -136,14 +234,14 @@ func (c *checker) unit(f []field, end int) {
 		values := map[string][]string{"better": {"lower", "higher"}, "assume": {"nothing", "exact"}}[key]
 		switch {
 		case !ok || key == "":
-			c.bad(setting.column, "key=value, such as better=lower", "setting %q", clip(setting.text))
+			c.bad(setting.column, "write key=value, such as better=lower", "%q is not a setting of a unit", clip(setting.text))
 			continue
 		case values != nil && value != values[0] && value != values[1]:
-			c.bad(setting.column, key+"="+values[0]+" or "+key+"="+values[1], "setting %q", clip(setting.text))
+			c.bad(setting.column, "", "%s must be %s or %s (got %q)", key, values[0], values[1], clip(value))
 		}
 		have, ok := c.units[[2]string{tidy, key}]
 		if ok && have.value != value {
-			c.bad(setting.column, "one meaning of a unit in both files", "unit %q has %q here, but %s=%s at %s:%d",
+			c.bad(setting.column, "give the unit one meaning in both files", "unit %q has %q here, but %s=%s at %s:%d",
 				clip(f[1].text), clip(setting.text), key, clip(have.value), have.file, have.line)
 		} else if !ok {
 			c.units[[2]string{tidy, key}] = meaning{value, c.file, c.line}
@@ -155,7 +253,7 @@ func (c *checker) unit(f []field, end int) {
 func (c *checker) printable(f field, what string) {
 	for i, r := range f.text {
 		if _, size := utf8.DecodeRuneInString(f.text[i:]); r == utf8.RuneError && size == 1 || !unicode.IsGraphic(r) {
-			c.bad(f.column+utf8.RuneCountInString(f.text[:i]), "printable characters in UTF-8", "%s %q", what, clip(f.text))
+			c.bad(f.column+utf8.RuneCountInString(f.text[:i]), "", "the %s must have printable UTF-8 characters alone (got %q)", what, clip(f.text))
 			return
 		}
 	}

@@ -11,11 +11,16 @@ type InputError struct {
 	// Line and Column are counted from 1, the latter in characters.
 	Line, Column int
 	Problem      string
-	Allowed      string
+	// Hint says what to do about it; it is empty where the problem says so.
+	Hint string
 }
 
 func (e *InputError) Error() string {
-	return fmt.Sprintf("%s:%d:%d: %s; allowed: %s", e.File, e.Line, e.Column, e.Problem, e.Allowed)
+	text := fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, e.Problem)
+	if e.Hint != "" {
+		text += "; " + e.Hint
+	}
+	return text
 }
 
 // Errors are all mistakes found; there is at least one.

@@ -6,6 +6,9 @@ import (
 	"math"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"floodgate/results/gate"
 	"floodgate/results/gobench"
@@ -162,8 +165,8 @@ func TestMissingAndMixed(t *testing.T) {
 	older := "cpu: A\n" + bench("X", "ns/op", 100, 6) + bench("Y", "ns/op", 100, 6)
 	newer := "cpu: B\n" + bench("X", "ns/op", 100, 6) + bench("Z", "ns/op", 100, 6)
 	_, err := judge(older, newer, gobench.Options{})
-	want := "new.txt:2:1: measured elsewhere than at old.txt:2: cpu \"A\" and \"B\"; allowed: the same on both sides, or --allow-mixed\n" +
-		"old.txt:8:1: benchmark Y-2 is missing in new.txt; allowed: the same benchmarks in both, or --allow-missing"
+	want := "new.txt:2:1: measured elsewhere than at old.txt:2: cpu \"A\" and \"B\"; measure both in the same place, or compare them all the same with --allow-mixed\n" +
+		"old.txt:8:1: benchmark Y-2 is missing in new.txt; run the same benchmarks for both files, or compare only what both have with --allow-missing"
 	if err == nil || err.Error() != want {
 		t.Errorf("%v\nwant\n%s", err, want)
 	}
@@ -171,7 +174,7 @@ func TestMissingAndMixed(t *testing.T) {
 	if err != nil || len(v.Missing) != 1 || len(v.Added) != 1 || len(v.Mixed) != 1 || v.Exit != 0 {
 		t.Errorf("%+v, %v", v, err)
 	}
-	if v, err = judge(bench("X", "ns/op", 1, 6), bench("Y", "ns/op", 1, 6), gobench.Options{AllowMissing: true}); err != nil || v.Exit != gate.ExitInconclusive {
+	if v, err = judge(bench("X", "ns/op", 1, 6), bench("Y", "ns/op", 1, 6), gobench.Options{AllowMissing: true}); err != nil || v.Exit != gate.ExitUnmeasured {
 		t.Errorf("nothing in common: %+v, %v", v, err)
 	}
 	_, err = judge("BenchmarkX 1 2 ns/op 3 B/op\n", "BenchmarkX 1 2 ns/op\n", gobench.Options{})
@@ -183,50 +186,61 @@ func TestMissingAndMixed(t *testing.T) {
 // Every mistake has its place, and what is allowed.
 func TestInputErrors(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                                             "1:1: the file is empty",
-		" \n\t\n":                                      "1:1: the file is empty",
-		"hello\nworld\n":                               "1:1: no benchmark line in the file;",
-		"PASS\nBenchmarkX\n":                           "1:1: no benchmark line",
-		`{"Action":"start"}`:                           "1:1: no benchmark line in the file (that of go test -json",
-		"\xef\xbb\xbfBenchmarkX":                       "1:1: the file begins with a byte-order mark",
-		"\xff\xfeB\x00":                                "1:1: the file begins with a byte-order mark",
-		"BenchmarkX 1 NaN ns/op":                       `1:14: value "NaN"; allowed: a finite number`,
-		"\nBenchmarkX 1 5 ns/op -Inf x":                "2:22: value \"-Inf\"; allowed: a finite number",
-		"BenchmarkX 1 1e999 ns/op":                     `1:14: value "1e999"`,
-		"BenchmarkX 1 1e305 MB/s":                      `1:14: value "1e305"`,
-		"BenchmarkX 1 -5 ns/op":                        `1:14: value "-5" of ns/op; allowed: 0 or more`,
-		"BenchmarkX 0 5 ns/op":                         `1:12: iteration count "0"; allowed: a whole number from 1`,
-		"BenchmarkX -1 5 ns/op":                        `1:12: iteration count "-1"`,
-		"BenchmarkX 1.5 5 ns/op":                       `1:12: iteration count "1.5"`,
-		"BenchmarkX 99999999999999999999 5 ns/op":      `1:12: iteration count "9999`,
-		"BenchmarkX-8 \t":                              "1:15: no iteration count",
-		"BenchmarkX 1":                                 "1:13: no measurement",
-		"BenchmarkX 1 5":                               `1:15: value "5" has no unit`,
-		"BenchmarkX 1 5 ns/op 6":                       `1:23: value "6" has no unit`,
-		"BenchmarkX 1 5 ns/op 16 B/o":                  "1:28: the file ends within a measurement",
-		"BenchmarkX 1 5 ns/op":                         "1:21: the file ends within a measurement",
-		"BenchmarkX 1 five ns/op":                      `1:14: value "five"`,
-		"BenchmarkÄÄ 1 five ns/op":                     `1:15: value "five"`,
-		"BenchmarkX 1 5 ns/op 6 ns/op":                 `1:24: unit "ns/op" stands beside "ns/op"`,
-		"BenchmarkX 1 5 ns/op 6 sec/op":                `1:24: unit "sec/op" stands beside "ns/op", which is the same`,
-		"BenchmarkX\x1b[2J 1 5 ns/op":                  "1:11: name",
-		"BenchmarkX\xff 1 5 ns/op":                     "1:11: name",
-		"BenchmarkX 1 5 n\x00s":                        "1:17: unit",
-		"Unit x better=lower\nUnit x better=higher":    `2:8: unit "x" has "better=higher" here, but better=lower at old.txt:1; allowed: one meaning`,
-		"Unit ns better=lower\nUnit sec better=higher": `2:10: unit "sec" has`,
-		"Unit x better=sideways":                       `1:8: setting "better=sideways"; allowed: better=lower or better=higher`,
-		"Unit x assume=much":                           `1:8: setting "assume=much"; allowed: assume=nothing or assume=exact`,
-		"Unit x =y":                                    `1:8: setting "=y"; allowed: key=value`,
-		"Unit x better":                                `1:8: setting "better"`,
-		"Unit":                                         "1:5: no unit",
-		"BenchmarkX 1 5 ns/op\n--- FAIL: BenchmarkY":   `2:1: the run failed: "--- FAIL: BenchmarkY"`,
-		"BenchmarkX 1 5 ns/op\nFAIL\tp\t0.1s":          "2:1: the run failed",
-		"BenchmarkX 1 5 ns/op\nFAIL":                   "2:1: the run failed",
-		"\n" + strings.Repeat("x", 1<<16):              "2:1: a line of 65536 bytes",
+		"":                                                               "1:1: the file is empty; pass what go test -bench printed",
+		" \n\t\n":                                                        "1:1: the file is empty",
+		"hello\nworld\n":                                                 "1:1: the file has no benchmark result; pass",
+		"PASS\nBenchmarkX\n":                                             "1:1: the file has no benchmark result",
+		`{"Action":"start"}`:                                             "1:1: the file has no benchmark result; run go test without -json",
+		"\xef\xbb\xbfBenchmarkX":                                         "1:1: the file begins with a byte-order mark",
+		"\xff\xfeB\x00":                                                  "1:1: the file begins with a byte-order mark",
+		"BenchmarkX 1 NaN ns/op":                                         `1:14: a value must be a finite number (got "NaN")`,
+		"\nBenchmarkX 1 5 ns/op -Inf x":                                  `2:22: a value must be a finite number (got "-Inf")`,
+		"BenchmarkX 1 1e999 ns/op":                                       `1:14: a value must be a finite number (got "1e999")`,
+		"BenchmarkX 1 1e305 MB/s":                                        `1:14: a value must be a finite number (got "1e305")`,
+		"BenchmarkX 1 -5 ns/op":                                          `1:14: a value of ns/op must be at least 0 (got "-5")`,
+		"BenchmarkX 0 5 ns/op":                                           `1:12: the iteration count must be a whole number from 1 (got "0")`,
+		"BenchmarkX -1 5 ns/op":                                          `1:12: the iteration count must be a whole number from 1 (got "-1")`,
+		"BenchmarkX 1.5 5 ns/op":                                         `1:12: the iteration count must be a whole number from 1 (got "1.5")`,
+		"BenchmarkX 99999999999999999999 5 ns/op":                        `1:12: the iteration count must be a whole number from 1 (got "9999`,
+		"BenchmarkX-8 \t":                                                `1:15: the result of "BenchmarkX-8" is missing: the benchmark did not end, or log output`,
+		"BenchmarkX 1":                                                   "1:13: the measurement lacks a value and its unit",
+		"BenchmarkX 1 5":                                                 `1:15: value "5" has no unit`,
+		"BenchmarkX 1 5 ns/op 6":                                         `1:23: value "6" has no unit`,
+		"BenchmarkX 1 5 ns/op 16 B/o":                                    "1:28: the file ends within a measurement",
+		"BenchmarkX 1 5 ns/op":                                           "1:21: the file ends within a measurement",
+		"BenchmarkX 1 five ns/op":                                        `1:14: a value must be a finite number (got "five")`,
+		"BenchmarkÄÄ 1 five ns/op":                                       `1:15: a value must be a finite number (got "five")`,
+		"BenchmarkX 1 5 ns/op 6 ns/op":                                   `1:24: unit "ns/op" stands beside "ns/op"`,
+		"BenchmarkX 1 5 ns/op 6 sec/op":                                  `1:24: unit "sec/op" stands beside "ns/op", which is the same; report each unit once`,
+		"BenchmarkX\x1b[2J 1 5 ns/op":                                    "1:11: the name must have printable",
+		"BenchmarkX\xff 1 5 ns/op":                                       "1:11: the name must have printable",
+		"BenchmarkX 1 5 n\x00s":                                          "1:17: the unit must have printable",
+		"Unit x better=lower\nUnit x better=higher":                      `2:8: unit "x" has "better=higher" here, but better=lower at old.txt:1; give the unit one meaning`,
+		"Unit ns better=lower\nUnit sec better=higher":                   `2:10: unit "sec" has`,
+		"Unit x better=sideways":                                         `1:8: better must be lower or higher (got "sideways")`,
+		"Unit x assume=much":                                             `1:8: assume must be nothing or exact (got "much")`,
+		"Unit x =y better=lower":                                         `1:8: "=y" is not a setting of a unit; write key=value`,
+		"Unit x better=lower please":                                     `1:21: "please" is not a setting of a unit`,
+		"BenchmarkX 1 5 ns/op\n--- FAIL: BenchmarkY":                     `2:1: the run failed: "--- FAIL: BenchmarkY"`,
+		"BenchmarkX 1 5 ns/op\nFAIL\tp\t0.1s":                            "2:1: the run failed",
+		"BenchmarkX 1 5 ns/op\nFAIL":                                     "2:1: the run failed",
+		"BenchmarkX-8 \t--- FAIL: BenchmarkX-8\n":                        `1:15: the run failed: "--- FAIL: BenchmarkX-8"; use the output of a run in which all passed`,
+		"BenchmarkX 1 5 " + strings.Repeat("x", 1<<16) + "\n":            "1:1: a measurement of 65551 bytes cannot be read: at most 65534",
+		"BenchmarkX-2\t1 5     1000\t      2405 ns/op\n":                 `1:22: a unit must not be a number (got "1000"): log output was probably written`,
+		"BenchmarkX-2 \tcache warmed\n    1000\t      2405 ns/op\n":      `1:15: the result of "BenchmarkX-2" is lost: log output was written between the name and the result, which stands on line 2; send the log output elsewhere, or run go test with -v`,
+		"BenchmarkX-2 \ta\nb\nc    1000\t     5 x\n":                     `1:15: the result of "BenchmarkX-2" is lost: log output was written between the name and the result, which stands on line 3`,
+		"BenchmarkX-2 \t\n    1000\t      2405 ns/op\n":                  `1:15: the result of "BenchmarkX-2" is lost`,
+		"BenchmarkX-2 \twarmed    1000\t      2405 ns/op\n":              `1:15: the result of "BenchmarkX-2" is lost: log output was written between the name and the result; send`,
+		"BenchmarkX-2   warmed\n    1000\t      2405 ns/op\n":            `1:16: the result of "BenchmarkX-2" is lost`,
+		"BenchmarkX-2 \tcache warmed\nBenchmarkX-2 1 5 ns/op\n":          `1:15: the result of "BenchmarkX-2" is missing`,
+		"BenchmarkX-2 \tcache warmed\nPASS\n":                            `1:15: the result of "BenchmarkX-2" is missing`,
+		"warming up BenchmarkX-2 \t    1000\t      2405 ns/op\n":         "1:12: log output was written in front of this benchmark's name, so its result is lost; end the log output with a newline",
+		"BenchmarkX-2 1 5 ns/op\n    1000\t      2405 ns/op\n":           "2:1: this result has no benchmark's name in front of it",
+		"BenchmarkX-2 \t" + strings.Repeat("x", 1<<17) + "\n  1\t 1 x\n": `1:15: the result of "BenchmarkX-2" is lost`,
 	} {
 		_, err := judge(text, text, gobench.Options{})
 		var one *gobench.InputError
-		if err == nil || !strings.HasPrefix(err.Error(), "old.txt:"+want) || !errors.As(err, &one) || one.Allowed == "" {
+		if err == nil || !strings.HasPrefix(err.Error(), "old.txt:"+want) || !errors.As(err, &one) {
 			t.Errorf("%q: %v, want old.txt:%s", text, err, want)
 		}
 	}
@@ -237,6 +251,128 @@ func TestInputErrors(t *testing.T) {
 	_, err = judge(strings.Repeat("BenchmarkX 0 1 x\n", 50), "", gobench.Options{})
 	if err == nil || strings.Count(err.Error(), "\n") != 20 || !strings.HasSuffix(err.Error(), "and 31 more") {
 		t.Error(err)
+	}
+}
+
+// Log output between results changes nothing, however it looks.
+func TestLogLinesAreIgnored(t *testing.T) {
+	lines := strings.SplitAfter("goos: linux\npkg: p\ncpu: A\n"+bench("X", "ns/op", 100, 6)+bench("Y/a=ü-2", "fds", 5, 6)+"PASS\nok  \tp\t1.2s\n", "\n")
+	plain := strings.Join(lines, "")
+	want, err := judge(plain, plain, gobench.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, log := range []string{
+		"Unit tests of the renderer took 3s", "Unit", "Unit x", "Unit test took=3s", "Unit total = 5", "Unit x better",
+		"dump: " + strings.Repeat("x", 70_000), strings.Repeat("x", 1<<17), "Unit " + strings.Repeat("better=lower", 1<<13),
+		"Benchmark results follow", "Benchmark 5 started", "Benchmark 1: sleep 1", "Benchmark\tTime", "Benchmarking took 3 s", "BenchmarkX finished",
+		"Benchmarks\tare slow", "BenchmarkX-2 ", "BenchmarkX-2",
+		"pkg: loaded 5 plugins", "goos: not an operating system", "pkg:", "cpu:93%", "cpu: A", "commit: 0123", "key value", "Goos: x",
+		"    100\t 5 apples", "  1000\t  2405 nanoseconds", "    x_test.go:1: BenchmarkX-2 \t 1000\t  2405 ns/op", "--- BENCH: BenchmarkX-2",
+		"2026/01/02 03:04:05 cache warmed", "\xff\x00\x1b[2J", "\u2028", "", "?   \tp\t[no test files]", "failed to FAIL", "\r50%\r100%",
+	} {
+		for i := range lines {
+			noisy := strings.Join(lines[:i], "") + log + "\n" + strings.Join(lines[i:], "")
+			got, err := judge(plain, noisy, gobench.Options{})
+			if err != nil {
+				t.Errorf("%.60q before line %d: %v", log, i+1, err)
+			} else if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%.60q before line %d: %s", log, i+1, diff)
+			}
+		}
+	}
+}
+
+// A line that may say that the machine changed is named where it stands, not
+// where it is noticed.
+func TestSettingsBetweenResults(t *testing.T) {
+	head := "goos: linux\npkg: p\ncpu: A\n"
+	plain := head + bench("X", "ns/op", 100, 6) + bench("Y", "ns/op", 100, 6)
+	stray := head + bench("X", "ns/op", 100, 6) + "cpu: 93% busy\n" + bench("Y", "ns/op", 100, 6)
+	const want = `:10:1: "cpu: 93% busy" stands between results and changes the cpu of those below it; if it is log output, send it elsewhere; if they were measured elsewhere, use --allow-mixed`
+	if _, err := judge(plain, stray, gobench.Options{}); err == nil || err.Error() != "new.txt"+want {
+		t.Error(err)
+	}
+	if _, err := judge(stray, plain, gobench.Options{}); err == nil || err.Error() != "old.txt"+want {
+		t.Error(err)
+	}
+	if v, err := judge(plain, stray, gobench.Options{AllowMixed: true}); err != nil || len(v.Mixed) != 1 {
+		t.Errorf("%+v, %v", v, err)
+	}
+	// So is one that would make another package's benchmarks of what follows.
+	other := strings.Replace(stray, "cpu: 93% busy", "pkg: x", 1)
+	if _, err := judge(plain, other, gobench.Options{}); err == nil || !strings.HasPrefix(err.Error(), `new.txt:10:1: "pkg: x" stands between results, and old.txt has no such package; if it is log output, `) {
+		t.Error(err)
+	}
+	if _, err := judge(other, other, gobench.Options{}); err != nil {
+		t.Error(err)
+	}
+	// What go test prints before the results of another package is no log output.
+	older := head + bench("X", "ns/op", 100, 6) + "PASS\nok  \tp\t1s\ngoos: linux\npkg: q\ncpu: A\n" + bench("X", "ns/op", 100, 6)
+	newer := strings.Replace(older, "pkg: q\ncpu: A", "pkg: q\ncpu: B", 1)
+	if _, err := judge(older, newer, gobench.Options{}); err == nil || !strings.HasPrefix(err.Error(), `new.txt:15:1: measured elsewhere than at old.txt:15: cpu "A" and "B"`) {
+		t.Error(err)
+	}
+}
+
+// Names that differ in GOMAXPROCS alone are no missing benchmarks, and comparing
+// nothing does not pass.
+func TestProcessors(t *testing.T) {
+	with := func(procs string, names ...string) string {
+		var b strings.Builder
+		b.WriteString("pkg: p\n")
+		for _, name := range names {
+			for _, suffix := range strings.Fields(procs) {
+				b.WriteString(strings.ReplaceAll(bench(name, "ns/op", 100, 6), name+"-2", name+strings.TrimSuffix("-"+suffix, "-1")))
+			}
+		}
+		return b.String()
+	}
+	for name, c := range map[string]struct {
+		older, newer, want string
+		entries, exit      int
+	}{
+		"8 and 2": {with("8", "X", "Y", "Z/n=5"), with("2", "X", "Y", "Z/n=5"),
+			"old.txt:2:1: only the number of processors differs: X and 2 more were measured with GOMAXPROCS=8 in old.txt, but with GOMAXPROCS=2 in new.txt; run both with the same GOMAXPROCS, such as go test -cpu 8", 3, gate.ExitUnmeasured},
+		"1 and 4": {with("1", "X"), with("4", "X"),
+			"old.txt:2:1: only the number of processors differs: X was measured with GOMAXPROCS=1 in old.txt, but with GOMAXPROCS=4 in new.txt; run both", 1, gate.ExitUnmeasured},
+		"1,2 and 4,8": {with("1 2", "X", "Y"), with("4 8", "X", "Y"), "old.txt:2:1: only the number of processors differs: X and 1 more were measured with GOMAXPROCS=1,2 in old.txt, but with GOMAXPROCS=4,8", 2, gate.ExitUnmeasured},
+		"1,2 and 2":   {with("1 2", "X"), with("2", "X"), "old.txt:2:1: benchmark X is missing in new.txt", 0, gate.ExitHeld},
+		"1,2 twice":   {with("1 2", "X", "Y"), with("1 2", "X", "Y"), "", 0, gate.ExitHeld},
+		"not a number of processors": {with("1", "Y") + with("8 16", "X/size"), with("1", "Y") + with("32", "X/size"),
+			"old.txt:9:1: benchmark X/size-8 is missing in new.txt", 0, gate.ExitHeld},
+		"another": {with("8", "X", "Y"), with("2", "X", "Z"), "old.txt:2:1: only the number of processors differs: X was measured", 1, gate.ExitUnmeasured},
+	} {
+		_, err := judge(c.older, c.newer, gobench.Options{})
+		if (err == nil) != (c.want == "") || err != nil && !strings.HasPrefix(err.Error(), c.want) {
+			t.Errorf("%s: %v\nwant %s", name, err, c.want)
+		}
+		v, err := judge(c.older, c.newer, gobench.Options{AllowMissing: true})
+		if err != nil || len(v.Processors) != c.entries || v.Exit != c.exit || len(v.ProcessorsDiffer()) != min(1, c.entries) {
+			t.Errorf("%s: %+v, %v; want %d of other processors, exit code %d", name, v, err, c.entries, c.exit)
+		}
+	}
+}
+
+// How long the samples took is iterations times the time of one, not more.
+func TestTime(t *testing.T) {
+	text := strings.Repeat("BenchmarkX 1000 2e6 ns/op 7 fds\nBenchmarkY 5 3 fds\n", 4)
+	v, err := judge(text, text, gobench.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]time.Duration{}
+	for _, u := range v.Units {
+		for _, r := range u.Rows {
+			got[r.Benchmark+" "+u.Unit] = r.Time
+		}
+	}
+	if diff := cmp.Diff(map[string]time.Duration{"X sec/op": 16 * time.Second, "X fds": 16 * time.Second, "Y fds": 0}, got); diff != "" {
+		t.Error(diff)
+	}
+	text = strings.Repeat("BenchmarkX 1000000000 1e300 ns/op\n", 4)
+	if v, err = judge(text, text, gobench.Options{}); err != nil || v.Units[0].Rows[0].Time != math.MaxInt64 {
+		t.Errorf("%+v, %v", v, err)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"golang.org/x/perf/benchmath"
 
@@ -25,7 +26,8 @@ func Judge(older, newer Input, o Options) (*Verdict, error) {
 	}
 	v := &Verdict{
 		Old: older.Name, New: newer.Name, Alpha: o.Alpha, Margin: o.Margin, AllowedMixed: o.AllowMixed,
-		Mixed: append([]string{}, f.mixed...), Units: []Unit{}, Missing: []Only{}, Added: []Only{}, Counts: map[string]int{},
+		Processors: f.processors,
+		Mixed:      append([]string{}, f.mixed...), Units: []Unit{}, Missing: []Only{}, Added: []Only{}, Counts: map[string]int{},
 	}
 	j := &judge{v: v}
 	for _, name := range f.units {
@@ -65,7 +67,7 @@ type judge struct {
 func (j *judge) compare(b *bench, s *[2]sample, assume benchmath.Assumption) Row {
 	thresholds := benchmath.Thresholds{CompareAlpha: j.v.Alpha}
 	older, newer := benchmath.NewSample(s[0].values, &thresholds), benchmath.NewSample(s[1].values, &thresholds)
-	row := Row{Package: b.pkg, Benchmark: b.name, Old: sum(older, assume), New: sum(newer, assume)}
+	row := Row{Package: b.pkg, Benchmark: b.name, Old: sum(older, assume), New: sum(newer, assume), Time: seconds(s[0].time + s[1].time)}
 	if row.Old.Median != 0 {
 		row.Delta = orNil((row.New.Median - row.Old.Median) / math.Abs(row.Old.Median))
 	}
@@ -147,7 +149,9 @@ func (j *judge) decide() error {
 	switch {
 	case j.v.Counts[Worse] > 0:
 		j.v.Exit = gate.ExitFailed
-	case j.v.Counts[Inconclusive] > 0 || i == 0:
+	case i == 0: // nothing was compared
+		j.v.Exit = gate.ExitUnmeasured
+	case j.v.Counts[Inconclusive] > 0:
 		j.v.Exit = gate.ExitInconclusive
 	}
 	return nil
@@ -184,6 +188,14 @@ func geoMean(rows []Row) *GeoMean {
 		return nil
 	}
 	return &GeoMean{Old: *a, New: *b, Delta: orNil(*b / *a - 1)}
+}
+
+// seconds is a duration, at most the longest that there is.
+func seconds(x float64) time.Duration {
+	if ns := x * float64(time.Second); ns < math.MaxInt64 {
+		return time.Duration(ns)
+	}
+	return math.MaxInt64
 }
 
 func orNil(x float64) *float64 {

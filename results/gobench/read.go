@@ -28,15 +28,18 @@ const alike = "goos,goarch,cpu,scenario,environment"
 type bench struct {
 	pkg, name string
 	where     benchproc.Key
+	whereSide int
 	whereAt   position // where that was seen first
 	units     []string // tidy, in the order of appearance
 	samples   map[string]*[2]sample
 }
 
-// sample are the values of a unit in a file, and the line of the first.
+// sample are the values of a unit in a file, the line of the first, and how many
+// seconds they took to measure.
 type sample struct {
 	values []float64
 	at     position
+	time   float64
 }
 
 type position struct {
@@ -50,12 +53,15 @@ type files struct {
 	units   []string
 	meaning benchfmt.UnitMetadataMap
 	mixed   []string // in what compared measurements differ
+	// processors are the benchmarks of which only the number of processors differs.
+	processors []Processors
 }
 
 // read parses both files, or says what is wrong with them.
 func read(inputs [2]Input, o Options) (*files, error) {
 	c := &checker{units: map[[2]string]meaning{}}
 	var data [2][]byte
+	var settings [2][]setting
 	for i, in := range inputs {
 		b, err := io.ReadAll(io.LimitReader(in, sizeLimit+1))
 		if err != nil {
@@ -64,92 +70,186 @@ func read(inputs [2]Input, o Options) (*files, error) {
 		if len(b) > sizeLimit {
 			return nil, fmt.Errorf("read %s: longer than %d MiB, which are allowed", in.Name, sizeLimit>>20)
 		}
-		data[i] = b
-		c.check(in.Name, b)
+		data[i], settings[i] = c.check(in.Name, b)
 	}
 	if len(c.errs) > 0 {
 		return nil, c.errs
 	}
-	return parse(inputs, data, o)
-}
-
-// parse reads files that were checked.
-func parse(inputs [2]Input, data [2][]byte, o Options) (*files, error) {
-	var parser benchproc.ProjectionParser
-	name, err := parser.Parse("pkg,.fullname", nil)
-	where, err2 := parser.Parse(alike, nil)
-	if err := errors.Join(err, err2); err != nil {
-		return nil, fmt.Errorf("read benchmarks: %w", err)
+	p, err := newParser(inputs, settings, o)
+	if err != nil {
+		return nil, err
 	}
-	f := &files{}
-	var errs Errors
-	byKey := map[benchproc.Key]*bench{}
-	differ, units := map[[2]benchproc.Key]bool{}, map[string]bool{}
-	reader := new(benchfmt.Reader) // one, so that units mean the same in both
-	for side, in := range inputs {
-		reader.Reset(bytes.NewReader(data[side]), in.Name)
-		for reader.Scan() {
-			file, line := reader.Result().Pos()
-			at := position{file, line}
-			switch r := reader.Result().(type) {
-			case *benchfmt.SyntaxError:
-				errs = append(errs, &InputError{File: file, Line: line, Column: 1, Problem: r.Msg, Allowed: allowedFile})
-			case *benchfmt.Result:
-				key, place := name.Project(r), where.Project(r)
-				b := byKey[key]
-				if b == nil {
-					b = &bench{pkg: r.GetConfig("pkg"), name: r.Name.String(), where: place, whereAt: at, samples: map[string]*[2]sample{}}
-					if b.name == "" {
-						b.name = "Benchmark"
-					}
-					byKey[key] = b
-					f.benches = append(f.benches, b)
-				}
-				if pair := [2]benchproc.Key{b.where, place}; place != b.where && !differ[pair] {
-					differ[pair] = true
-					text := differences(b.where, place)
-					f.mixed = append(f.mixed, text)
-					if !o.AllowMixed {
-						errs = append(errs, &InputError{File: file, Line: line, Column: 1,
-							Problem: fmt.Sprintf("measured elsewhere than at %s:%d: %s", b.whereAt.file, b.whereAt.line, text),
-							Allowed: "the same on both sides, or --allow-mixed"})
-					}
-				}
-				for _, v := range r.Values {
-					if b.samples[v.Unit] == nil {
-						b.samples[v.Unit] = &[2]sample{}
-						b.units = append(b.units, v.Unit)
-					}
-					if !units[v.Unit] {
-						units[v.Unit] = true
-						f.units = append(f.units, v.Unit)
-					}
-					s := &b.samples[v.Unit][side]
-					if len(s.values) == 0 {
-						s.at = at
-					}
-					s.values = append(s.values, v.Value)
-				}
-			}
-		}
-		if err := reader.Err(); err != nil {
-			return nil, fmt.Errorf("read benchmarks: %w", err)
+	for side := range inputs {
+		if err := p.file(side, data[side]); err != nil {
+			return nil, err
 		}
 	}
-	f.meaning = reader.Units()
+	f := &p.files
+	f.meaning = p.reader.Units()
+	f.processors = f.onlyProcessorsDiffer()
 	if !o.AllowMissing {
-		errs = append(errs, f.missing(inputs[1].Name)...)
+		p.errs = append(p.errs, p.strayPackages()...)
+		p.errs = append(p.errs, f.missing(inputs)...)
 	}
-	if len(errs) > 0 {
-		return nil, errs
+	if len(p.errs) > 0 {
+		return nil, p.errs
 	}
 	return f, nil
 }
 
+// parser reads files that were checked.
+type parser struct {
+	files
+	inputs      [2]Input
+	settings    [2][]setting
+	allowMixed  bool
+	errs        Errors
+	name, where *benchproc.Projection
+	reader      benchfmt.Reader // one, so that units mean the same in both
+	byKey       map[benchproc.Key]*bench
+	differ      map[[2]benchproc.Key]bool
+	known       map[string]bool // units
+}
+
+func newParser(inputs [2]Input, settings [2][]setting, o Options) (*parser, error) {
+	p := &parser{
+		inputs: inputs, settings: settings, allowMixed: o.AllowMixed,
+		byKey: map[benchproc.Key]*bench{}, differ: map[[2]benchproc.Key]bool{}, known: map[string]bool{},
+	}
+	var projections benchproc.ProjectionParser
+	var err, err2 error
+	p.name, err = projections.Parse("pkg,.fullname", nil)
+	p.where, err2 = projections.Parse(alike, nil)
+	if err := errors.Join(err, err2); err != nil {
+		return nil, fmt.Errorf("read benchmarks: %w", err)
+	}
+	return p, nil
+}
+
+// file reads the lines of a side that the checker kept.
+func (p *parser) file(side int, data []byte) error {
+	p.reader.Reset(bytes.NewReader(data), p.inputs[side].Name)
+	for p.reader.Scan() {
+		file, line := p.reader.Result().Pos()
+		switch r := p.reader.Result().(type) {
+		case *benchfmt.SyntaxError:
+			p.errs = append(p.errs, &InputError{File: file, Line: line, Column: 1, Problem: r.Msg, Hint: hintFile})
+		case *benchfmt.Result:
+			p.result(side, position{file, line}, r)
+		}
+	}
+	if err := p.reader.Err(); err != nil {
+		return fmt.Errorf("read benchmarks: %w", err)
+	}
+	return nil
+}
+
+func (p *parser) result(side int, at position, r *benchfmt.Result) {
+	key, place := p.name.Project(r), p.where.Project(r)
+	b := p.byKey[key]
+	if b == nil {
+		b = &bench{pkg: r.GetConfig("pkg"), name: r.Name.String(), where: place, whereSide: side, whereAt: at, samples: map[string]*[2]sample{}}
+		if b.name == "" {
+			b.name = "Benchmark"
+		}
+		p.byKey[key] = b
+		p.benches = append(p.benches, b)
+	}
+	if pair := [2]benchproc.Key{b.where, place}; place != b.where && !p.differ[pair] {
+		p.differ[pair] = true
+		p.mix(b, side, at, place)
+	}
+	took := timeOf(r)
+	for _, v := range r.Values {
+		if b.samples[v.Unit] == nil {
+			b.samples[v.Unit] = &[2]sample{}
+			b.units = append(b.units, v.Unit)
+		}
+		if !p.known[v.Unit] {
+			p.known[v.Unit] = true
+			p.units = append(p.units, v.Unit)
+		}
+		s := &b.samples[v.Unit][side]
+		if len(s.values) == 0 {
+			s.at = at
+		}
+		s.values = append(s.values, v.Value)
+		s.time += took
+	}
+}
+
+// timeOf is how many seconds a measurement took: its iterations times the time
+// of one; 0 where it has no time.
+func timeOf(r *benchfmt.Result) float64 {
+	seconds, _ := r.Value("sec/op")
+	return float64(r.Iters) * seconds
+}
+
+// mix notes that a benchmark was measured in another place than before.
+func (p *parser) mix(b *bench, side int, at position, place benchproc.Key) {
+	text := differences(b.where, place)
+	p.mixed = append(p.mixed, text)
+	if p.allowMixed {
+		return
+	}
+	err := &InputError{File: at.file, Line: at.line, Column: 1,
+		Problem: fmt.Sprintf("measured elsewhere than at %s:%d: %s", b.whereAt.file, b.whereAt.line, text),
+		Hint:    "measure both in the same place, or compare them all the same with --allow-mixed"}
+	for _, field := range benchproc.NonSingularFields([]benchproc.Key{b.where, place}) {
+		s, file := governing(p.settings[side], field.Name, at.line), at.file
+		if !s.stray {
+			s, file = governing(p.settings[b.whereSide], field.Name, b.whereAt.line), b.whereAt.file
+		}
+		if s.stray { // it explains more than the result
+			err.File, err.Line = file, s.line
+			err.Problem = fmt.Sprintf("%q stands between results and changes the %s of those below it", clip(s.key+": "+s.value), s.key)
+			err.Hint = "if it is log output, send it elsewhere; if they were measured elsewhere, use --allow-mixed"
+		}
+	}
+	p.errs = append(p.errs, err)
+}
+
+// strayPackages are lines between results that begin a package which the other
+// file lacks: they may be log output, and what follows would be taken for
+// benchmarks of that package.
+func (p *parser) strayPackages() (errs Errors) {
+	var packages [2]map[string]bool
+	for side := range packages {
+		packages[side] = map[string]bool{}
+		for _, s := range p.settings[side] {
+			packages[side][s.value] = packages[side][s.value] || s.key == "pkg"
+		}
+	}
+	for side, all := range p.settings {
+		for _, s := range all {
+			if s.key == "pkg" && s.stray && !packages[1-side][s.value] {
+				errs = append(errs, &InputError{File: p.inputs[side].Name, Line: s.line, Column: 1,
+					Problem: fmt.Sprintf("%q stands between results, and %s has no such package", clip("pkg: "+s.value), p.inputs[1-side].Name),
+					Hint:    "if it is log output, send it elsewhere; else compare only what both have with --allow-missing"})
+			}
+		}
+	}
+	return errs
+}
+
+// governing is the setting of a key that holds at a line.
+func governing(settings []setting, key string, line int) (last setting) {
+	for _, s := range settings {
+		if s.key == key && s.line < line {
+			last = s
+		}
+	}
+	return last
+}
+
 // missing are the measurements of the old file that the new one has not.
-func (f *files) missing(file string) Errors {
-	var errs Errors
+func (f *files) missing(inputs [2]Input) Errors {
+	file := inputs[1].Name
+	errs, explained := f.processorErrors(inputs)
 	for _, b := range f.benches {
+		if explained[b] {
+			continue
+		}
 		var units []string
 		var at position
 		both := false
@@ -169,7 +269,7 @@ func (f *files) missing(file string) Errors {
 			what = strings.Join(units, ", ") + " of " + what
 		}
 		errs = append(errs, &InputError{File: at.file, Line: at.line, Column: 1, Problem: what + " is missing in " + file,
-			Allowed: "the same benchmarks in both, or --allow-missing"})
+			Hint: "run the same benchmarks for both files, or compare only what both have with --allow-missing"})
 	}
 	return errs
 }

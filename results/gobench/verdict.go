@@ -1,7 +1,17 @@
 // Package gobench judges two outputs of go test -bench: did anything get worse?
 // It reads and tests them with golang.org/x/perf, as benchstat does, and
 // corrects for the number of comparisons, which benchstat does not.
+//
+// Log output between results is ignored, whatever it looks like. Where it comes
+// between a benchmark's name and its result, as in
+//
+//	BenchmarkParse-8   	2026/01/02 03:04:05 cache warmed
+//	    1000	      2405 ns/op
+//
+// the value is lost, and [Judge] returns an error with the line and the cause.
 package gobench
+
+import "time"
 
 // Verdicts on a comparison.
 const (
@@ -35,12 +45,17 @@ type Verdict struct {
 	// Missing were measured in the old file alone, Added in the new one.
 	Missing []Only `json:"missing"`
 	Added   []Only `json:"added"`
+	// Processors are benchmarks in Missing and Added of which only the number of
+	// processors differs.
+	Processors []Processors `json:"processors,omitempty"`
 	// AllowedMixed says that different machines were allowed; Mixed, in what they differ.
 	AllowedMixed bool     `json:"allowed_mixed"`
 	Mixed        []string `json:"mixed"`
 	// Counts are the comparisons by verdict.
 	Counts map[string]int `json:"counts"`
-	Exit   int            `json:"exit"`
+	// Exit is that of package gate; where nothing could be compared, it is
+	// [gate.ExitUnmeasured], whatever was allowed to be missing.
+	Exit int `json:"exit"`
 }
 
 // Unit is a table: the comparisons of one unit.
@@ -75,6 +90,9 @@ type Row struct {
 	// Need is how many samples either file must have to decide; 0: it has them.
 	Need int    `json:"need"`
 	Why  string `json:"why"` // it is inconclusive
+	// Time is how long the samples of both files took to measure: iterations times
+	// the time of one. Zero means that their lines have no time.
+	Time time.Duration `json:"time_ns,omitempty"`
 }
 
 // Sample sums up the values of a benchmark in one file.

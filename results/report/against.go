@@ -226,21 +226,29 @@ func againstFacts(v *against.Verdict) *grid {
 	}
 	m := v.Machine
 	g.add("machine", fmt.Sprintf("%s, %s/%s", machineLine(m), m.OS, m.Arch))
-	for _, n := range v.Notes {
-		g.add("note", n)
-	}
 	return g
+}
+
+// unmeasured says why nothing could be compared; empty: something could.
+func unmeasured(v *against.Verdict) string {
+	if v.Unmeasured == "" && v.Exit == gate.ExitUnmeasured {
+		return "no pair of both sides counts, so nothing was compared"
+	}
+	return v.Unmeasured
 }
 
 func (p *printer) ran(v *against.Verdict) {
 	for _, row := range againstFacts(v).rows {
 		p.hanging(fmt.Sprintf("%-*s%s", indent, row[0], row[1]))
 	}
+	for _, n := range v.Notes {
+		p.hanging(fmt.Sprintf("%-*s%s", indent, "note", n))
+	}
 }
 
 func (p *printer) againstConclusion(v *against.Verdict) {
-	if v.Unmeasured != "" {
-		p.wrapped("", "not measured: "+v.Unmeasured, bad)
+	if text := unmeasured(v); text != "" {
+		p.wrapped("", "not measured: "+text, bad)
 	}
 	word, text := againstSummary(v)
 	if text != "" {
@@ -253,7 +261,7 @@ func (p *printer) againstConclusion(v *against.Verdict) {
 // againstSummary is "worse", "1 worse, 5 not worse".
 func againstSummary(v *against.Verdict) (word, text string) {
 	word = map[int]string{gate.ExitHeld: "not worse", gate.ExitFailed: "worse", gate.ExitUnmeasured: "not measured", gate.ExitInconclusive: "inconclusive"}[v.Exit]
-	if v.Unmeasured != "" {
+	if unmeasured(v) != "" {
 		return word, ""
 	}
 	counts := map[stats.Verdict]int{}

@@ -41,6 +41,15 @@ func versus(t *testing.T, name string) *against.Verdict {
 	case "unmeasured":
 		v.Kind, v.A.Name, v.B.Name, v.Unmeasured = against.Commands, "true", "false", "B failed in pair 3: exit status 1"
 		err = against.JudgePairs(v, against.Commanded{Metric: against.Wall, Over: true})
+	case "pairless": // no trial of B was believed
+		v.Kind, v.Scenario, v.A.Name, v.B.Name = against.Revisions, "report", "main", "working tree"
+		ran := against.Ran{Blocks: 2, Descriptors: 10, Over: true}
+		for i := range 2 {
+			b := trialOf(i, 80e6, 0)
+			b.Outcome, b.Reason = results.OutcomeInvalid, "the mock upstream was too slow"
+			ran.A, ran.B = append(ran.A, trialOf(i, 80e6, 0)), append(ran.B, b)
+		}
+		err = against.JudgeTrials(v, []string{"bounded-10"}, "items=200", ran)
 	case "revisions":
 		v.Kind, v.Scenario = against.Revisions, "report"
 		v.A = against.Side{Name: "main~3", Revision: "0123456789abcdef"}
@@ -76,7 +85,7 @@ func trialOf(block int, makespan float64, lost int) results.Trial {
 }
 
 func TestAgainst(t *testing.T) {
-	for _, name := range []string{"commands", "unmeasured", "revisions"} {
+	for _, name := range []string{"commands", "unmeasured", "revisions", "pairless"} {
 		v := versus(t, name)
 		for _, width := range []int{80, 120} {
 			var plain, coloured bytes.Buffer
@@ -94,7 +103,7 @@ func TestAgainst(t *testing.T) {
 		checkSARIF(t, report.SARIF(j))
 		checkAnnotations(t, report.Annotations(j))
 		checkMarkdown(t, report.Comment(j), report.MaxComment)
-		if n := parseJUnit(t, report.JUnit(j)); (v.Exit == gate.ExitHeld) != (n.Failures+n.Errors == 0) || v.Exit == gate.ExitFailed && n.Failures == 0 {
+		if n := parseJUnit(t, report.JUnit(j)); (v.Exit == gate.ExitHeld) != (n.Failures+n.Errors == 0) || v.Exit == gate.ExitFailed && n.Failures == 0 || (name == "pairless") != (v.Exit == gate.ExitUnmeasured && v.Unmeasured == "") {
 			t.Errorf("%s: exit code %d, and %+v", name, v.Exit, n)
 		}
 		var doc bytes.Buffer

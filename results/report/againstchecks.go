@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"path/filepath"
+	"time"
 
 	"floodgate/results/against"
 	"floodgate/results/stats"
@@ -28,6 +29,7 @@ func AgainstJudgement(v *against.Verdict) Judgement {
 	for _, row := range againstFacts(v).rows {
 		j.Facts = append(j.Facts, [2]string{row[0], row[1]})
 	}
+	j.Time = againstTime(v)
 	for _, c := range v.Cells {
 		if c.Decides {
 			j.Checks = append(j.Checks, lookCheck(v, c))
@@ -39,12 +41,31 @@ func AgainstJudgement(v *against.Verdict) Judgement {
 		if c.Why != "" {
 			text += "; " + c.Why
 		}
-		j.Checks = append(j.Checks, Check{ID: id, Status: lookStatuses[c.Verdict], Says: id + " is no more than before", Title: id + ": " + lookWord(c.Verdict), Text: text, All: text})
+		j.Checks = append(j.Checks, Check{ID: id, Status: lookStatuses[c.Verdict], Says: id + " is no more than before", Title: id + ": " + lookWord(c.Verdict), Text: text, All: text, Time: c.Time})
 	}
-	if v.Unmeasured != "" {
-		j.Checks = append(j.Checks, Check{ID: idUnmeasured, Status: Unmeasured, Says: "Everything can be measured.", Title: "it could not be measured", Text: v.Unmeasured, All: v.Unmeasured})
+	if text := unmeasured(v); text != "" {
+		j.Checks = append(j.Checks, Check{ID: idUnmeasured, Status: Unmeasured, Says: "Everything can be measured.", Title: "it could not be measured", Text: text, All: text})
 	}
 	return j
+}
+
+// againstTime is how long all that was compared took: the pairs that decide, or
+// the trials that are counted, whichever are more.
+func againstTime(v *against.Verdict) (sum time.Duration) {
+	times := map[[2]string]time.Duration{}
+	for _, c := range v.Cells {
+		if c.Decides {
+			times[[2]string{c.Variant, c.Level}] = c.Time
+		}
+	}
+	for _, c := range v.Counts {
+		key := [2]string{c.Variant, c.Level}
+		times[key] = max(times[key], c.Time)
+	}
+	for _, t := range times {
+		sum += t
+	}
+	return sum
 }
 
 // lookStatuses: what is open since something else decided is undecided.
@@ -61,6 +82,6 @@ func lookCheck(v *against.Verdict, c against.Cell) Check {
 	}
 	return Check{
 		ID: c.Name(), Status: lookStatuses[c.Verdict], Says: c.Name() + " is no worse than before", Title: c.Name() + ": " + lookWord(c.Verdict),
-		Text: text, All: text, Properties: map[string]string{"decision": lookWord(c.Verdict)},
+		Text: text, All: text, Time: c.Time, Properties: map[string]string{"decision": lookWord(c.Verdict)},
 	}
 }

@@ -275,7 +275,7 @@ func baselineSummary(v *baseline.Verdict) (word, text string) {
 	if len(c.Added) > 0 {
 		text += "; some of the run is not in the baseline, and was not compared"
 	}
-	if len(c.Rows) == c.Counts[baseline.NotComparable] {
+	if c.Exit == gate.ExitUnmeasured {
 		text = "nothing could be compared: " + text
 	}
 	return map[int]string{gate.ExitHeld: "held", gate.ExitFailed: "failed", gate.ExitUnmeasured: "not measured", gate.ExitInconclusive: "inconclusive"}[v.Exit], text

@@ -48,10 +48,12 @@ var gates = sync.OnceValue(func() map[string]*baseline.Verdict {
 	})
 	elsewhere := few(some, items, nil)
 	elsewhere.Header.Fingerprint.CPU, elsewhere.Header.Fingerprint.Cores = "Apple M9", 12
+	nothing := few(some, items, func(*results.Trial) bool { return false })
 	long := scenarios.LevelSet{"items": []any{20}, "upstream.latency.median": []any{"5ms", "100ms"}}
 	return map[string]*baseline.Verdict{
 		"held": gated(good, few(some, items, nil), false), "worse": gated(good, worse, true), "elsewhere": gated(good, elsewhere, false),
-		"long": gated(few(some[:2], long, nil), few(some[:2], long, func(t *results.Trial) bool { t.Makespan += 3 * time.Millisecond; return t.Block < 6 }), false),
+		"nothing": gated(good, nothing, false),
+		"long":    gated(few(some[:2], long, nil), few(some[:2], long, func(t *results.Trial) bool { t.Makespan += 3 * time.Millisecond; return t.Block < 6 }), false),
 	}
 })
 
@@ -87,6 +89,9 @@ func TestBaseline(t *testing.T) {
 		checkMarkdown(t, report.Comment(j), report.MaxComment)
 		if n := parseJUnit(t, report.JUnit(j)); (v.Exit == gate.ExitHeld) != (n.Failures+n.Errors == 0) || v.Exit == gate.ExitFailed && n.Failures == 0 {
 			t.Errorf("%s: exit code %d, and %+v", name, v.Exit, n)
+		}
+		if uncompared := strings.Contains(string(report.JUnit(j)), `name="nothing-compared"`); uncompared != (name == "nothing") || uncompared && v.Comparison.Exit != gate.ExitUnmeasured {
+			t.Errorf("%s: exit code %d, a check that nothing was compared: %v", name, v.Comparison.Exit, uncompared)
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"floodgate/results/baseline"
+	"floodgate/results/gate"
 )
 
 // BaselineJudgement is the run's own judgement with a check for each value that
@@ -15,7 +16,12 @@ func BaselineJudgement(j Judged, v *baseline.Verdict, again string) Judgement {
 	word, text := baselineSummary(v)
 	g.Title, g.Headline, g.Exit, g.Command = g.Name+" against "+c.File, word+": "+text, v.Exit, again
 	for _, r := range c.Rows {
-		g.Checks = append(g.Checks, rowCheck(r))
+		check := rowCheck(r)
+		check.Time = took(trialsOf(j.Run, r.Variant, r.Level))
+		g.Checks = append(g.Checks, check)
+	}
+	if c.Exit == gate.ExitUnmeasured {
+		g.Checks = append(g.Checks, Check{ID: idUncompared, Status: Unmeasured, Says: "Something can be compared.", Title: "nothing was compared", Text: text, All: text})
 	}
 	if len(c.Machines) > 0 {
 		g.Notes = append(g.Notes, "the machines differ: "+strings.Join(c.Machines, "; "))

@@ -32,6 +32,8 @@ type Check struct {
 	Title string
 	// Text is what decides, values beside limits, a line each; All is all evidence.
 	Text, All string
+	// Time is how long what is judged took to measure; see [JUnit].
+	Time time.Duration
 	// Line of the scenario's file, from 1; 0: not known.
 	Line int
 	// Properties beside it, by name.
@@ -52,6 +54,8 @@ type Judgement struct {
 	Headline string
 	Exit     int
 	Checks   []Check
+	// Time is how long all of it took to measure, each trial counted once; see [JUnit].
+	Time time.Duration
 	// Notes are what to know before believing it, Facts on what it ran: name and value.
 	Notes []string
 	Facts [][2]string

@@ -3,6 +3,7 @@ package report
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"golang.org/x/perf/benchunit"
 
@@ -23,8 +24,12 @@ func GoBenchJudgement(v *gobench.Verdict, again string) Judgement {
 	if len(v.Mixed) > 0 {
 		j.Notes = append(j.Notes, "mixed environments, as --allow-mixed allowed: "+strings.Join(v.Mixed, "; "))
 	}
+	times := map[[2]string]time.Duration{} // a benchmark's samples have several units
 	for _, u := range v.Units {
 		for _, r := range u.Rows {
+			key := [2]string{r.Package, r.Benchmark}
+			j.Time += max(0, r.Time-times[key])
+			times[key] = max(times[key], r.Time)
 			j.Checks = append(j.Checks, benchCheck(v, u, r, packages))
 		}
 	}
@@ -37,8 +42,12 @@ func GoBenchJudgement(v *gobench.Verdict, again string) Judgement {
 			j.Notes = append(j.Notes, name+": "+only.where+", so not judged")
 		}
 	}
+	differ := v.ProcessorsDiffer()
 	if len(j.Checks) == 0 {
-		j.Checks = []Check{{ID: idUnjudged, Status: Undecided, Title: "nothing to compare", Text: "The files have no benchmark in common."}}
+		text := strings.Join(append([]string{"The files have no benchmark in common."}, differ...), "\n")
+		j.Checks = []Check{{ID: idUncompared, Status: Unmeasured, Says: "Something can be compared.", Title: "nothing was compared", Text: text, All: text}}
+	} else {
+		j.Notes = append(j.Notes, differ...)
 	}
 	if len(v.Units) > 0 {
 		j.Notes = append(j.Notes, howJudged(v))
@@ -62,6 +71,6 @@ func benchCheck(v *gobench.Verdict, u gobench.Unit, r gobench.Row, packages bool
 	}
 	return Check{
 		ID: name, Status: benchStatuses[r.Verdict], Says: name + " does not get worse", Title: name + ": " + r.Verdict,
-		Text: text, All: text, Properties: map[string]string{"decision": r.Verdict},
+		Text: text, All: text, Time: r.Time, Properties: map[string]string{"decision": r.Verdict},
 	}
 }

@@ -238,11 +238,11 @@ func (p *printer) benchConclusion(v *gobench.Verdict, packages bool) {
 		p.wrapped("", fmt.Sprintf("%s: too few samples for any difference to be significant; at least %d in each file (go test -count %d)",
 			plural(few, "comparison", "comparisons"), need, need), doubt)
 	}
-	for _, text := range why {
+	for _, text := range append(why, v.ProcessorsDiffer()...) {
 		p.wrapped("", text, doubt)
 	}
 	word, text := benchSummary(v)
-	color := map[int]string{gate.ExitHeld: good, gate.ExitFailed: bad, gate.ExitInconclusive: doubt}[v.Exit]
+	color := map[int]string{gate.ExitHeld: good, gate.ExitFailed: bad, gate.ExitInconclusive: doubt, gate.ExitUnmeasured: bad}[v.Exit]
 	p.line(fmt.Sprintf("%s: %s (exit code %d)", p.bold(p.paint(word, color)), text, v.Exit))
 }
 
@@ -252,9 +252,9 @@ func benchSummary(v *gobench.Verdict) (word, text string) {
 	for _, u := range v.Units {
 		rows += len(u.Rows)
 	}
-	word = map[int]string{gate.ExitHeld: "held", gate.ExitFailed: "failed", gate.ExitInconclusive: "inconclusive"}[v.Exit]
+	word = map[int]string{gate.ExitHeld: "held", gate.ExitFailed: "failed", gate.ExitInconclusive: "inconclusive", gate.ExitUnmeasured: "not measured"}[v.Exit]
 	if rows == 0 {
-		return word, "nothing to compare"
+		return word, "the files have no benchmark in common"
 	}
 	var parts []string
 	for _, name := range []string{gobench.Worse, gobench.WithinMargin, gobench.Better, gobench.Same, gobench.Inconclusive} {

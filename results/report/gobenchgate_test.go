@@ -47,6 +47,8 @@ func benchVerdicts(t *testing.T) map[string]*gobench.Verdict {
 		"few":    {measured("A", 3, 1e6, "ns/op") + measured("B", 3, 1e6, "ns/op"), measured("A", 3, 2e6, "ns/op") + measured("B", 3, 1e6, "ns/op"), gobench.Options{}},
 		"nothing": {measured("A", 6, 1e6, "ns/op"), measured("B", 6, 1e6, "ns/op"),
 			gobench.Options{AllowMissing: true}},
+		"processors": {measured("A", 6, 1e6, "ns/op") + measured("B/n=1", 6, 1e6, "ns/op"),
+			strings.ReplaceAll(measured("A", 6, 1e6, "ns/op")+measured("B/n=1", 6, 1e6, "ns/op"), "-2 ", "-8 "), gobench.Options{AllowMissing: true}},
 		"odd": {
 			"cpu: A\nUnit fds better=lower assume=exact\n" + measured(long, 6, 1.0, "ns/op", -5.0, "shift", 7e300, "huge") + measured("A", 1, 12.0, "fds") + measured("Gone", 6, 1.0, "ns/op"),
 			"cpu: B\n" + measured(long, 7, 1.0, "ns/op", 5.0, "shift", 1e-300, "huge") + measured("A", 1, 12.0, "fds") + measured("Added", 6, 1.0, "ns/op"),
@@ -89,7 +91,7 @@ func TestGoBenchVerdict(t *testing.T) {
 		golden(t, "gobenchgate."+name+".md", report.Comment(j))
 		golden(t, "gobenchgate."+name+".github.txt", report.Annotations(j))
 		checkSARIF(t, report.SARIF(j))
-		if n := parseJUnit(t, report.JUnit(j)); (v.Exit == gate.ExitFailed) != (n.Failures > 0) || (v.Exit == gate.ExitInconclusive) != (n.Failures == 0 && n.Errors > 0) {
+		if n := parseJUnit(t, report.JUnit(j)); (v.Exit == gate.ExitFailed) != (n.Failures > 0) || (v.Exit == gate.ExitInconclusive || v.Exit == gate.ExitUnmeasured) != (n.Failures == 0 && n.Errors > 0) {
 			t.Errorf("%s: exit code %d, and %+v", name, v.Exit, n)
 		}
 		var doc bytes.Buffer

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // JUnit renders a judgement as JUnit XML: a test suite with a test case a check.
@@ -16,10 +17,18 @@ import (
 // claim, so that there is no empty suite. One that only warns has no result of
 // its own in the format: it passes, and its output says what was missed.
 //
+// The time of a case is how long the trials that it judges took: the sum of
+// their makespans or, of a service, of the times for which they were watched; of
+// commands, of their run times on both sides; of Go benchmarks, of iterations
+// times the time of one. Cases may judge the same trials; the time of the suite
+// counts each trial once. Starting and stopping what is measured is not in it,
+// and what no time was recorded of, such as a trial that crashed, has 0: a time
+// that is left out becomes NaN with consumers that expect one.
+//
 // The format is that of Jenkins' xunit plugin (junit-10.xsd), in the order of
-// elements of Ant's older one. There is no time: a check takes none.
+// elements of Ant's older one.
 func JUnit(j Judgement) []byte {
-	s := junitSuite{Name: j.Name, ID: j.ID, File: j.File, SystemOut: &junitText{xmlText(suiteText(j))}}
+	s := junitSuite{Name: j.Name, ID: j.ID, Time: junitTime(j.Time), File: j.File, SystemOut: &junitText{xmlText(suiteText(j))}}
 	for _, p := range append(j.Properties[:len(j.Properties):len(j.Properties)], [2]string{"exit_code", strconv.Itoa(j.Exit)}) {
 		s.Properties = append(s.Properties, junitProperty{p[0], p[1]})
 	}
@@ -39,7 +48,7 @@ func JUnit(j Judgement) []byte {
 			s.Failures++
 		}
 	}
-	doc := junitSuites{Name: "floodgate", Tests: s.Tests, Failures: s.Failures, Errors: s.Errors, Suite: s}
+	doc := junitSuites{Name: "floodgate", Time: s.Time, Tests: s.Tests, Failures: s.Failures, Errors: s.Errors, Suite: s}
 	out, err := xml.MarshalIndent(doc, "", "  ")
 	if err != nil { // no field of it can fail
 		panic(err)
@@ -52,7 +61,7 @@ func junitCheck(class string, c Check) junitCase {
 	if c.Says != "" {
 		text = "“" + c.Says + "”\n" + text
 	}
-	t := junitCase{Class: class, Name: clean(c.ID), SystemOut: &junitText{xmlText(text + "\n" + c.All)}}
+	t := junitCase{Class: class, Name: clean(c.ID), Time: junitTime(c.Time), SystemOut: &junitText{xmlText(text + "\n" + c.All)}}
 	said := &junitResult{Type: statusWords[c.Status], Message: clean(c.Title), Text: xmlText(c.Text)}
 	switch c.Status {
 	case Undecided, Unmeasured:
@@ -64,6 +73,9 @@ func junitCheck(class string, c Check) junitCase {
 	}
 	return t
 }
+
+// junitTime is a time in seconds.
+func junitTime(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 3, 64) }
 
 // statusWords are the types of a result.
 var statusWords = map[Status]string{
@@ -85,6 +97,7 @@ func suiteText(j Judgement) string {
 type junitSuites struct {
 	XMLName  xml.Name   `xml:"testsuites"`
 	Name     string     `xml:"name,attr"`
+	Time     string     `xml:"time,attr"`
 	Tests    int        `xml:"tests,attr"`
 	Failures int        `xml:"failures,attr"`
 	Errors   int        `xml:"errors,attr"`
@@ -94,6 +107,7 @@ type junitSuites struct {
 type junitSuite struct {
 	Name       string          `xml:"name,attr"`
 	ID         string          `xml:"id,attr"`
+	Time       string          `xml:"time,attr"`
 	Tests      int             `xml:"tests,attr"`
 	Failures   int             `xml:"failures,attr"`
 	Errors     int             `xml:"errors,attr"`
@@ -113,6 +127,7 @@ type junitProperty struct {
 type junitCase struct {
 	Class     string       `xml:"classname,attr"`
 	Name      string       `xml:"name,attr"`
+	Time      string       `xml:"time,attr"`
 	Skipped   *junitResult `xml:"skipped"`
 	Error     *junitResult `xml:"error"`
 	Failure   *junitResult `xml:"failure"`

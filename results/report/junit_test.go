@@ -4,13 +4,20 @@ import (
 	"bytes"
 	"encoding/xml"
 	"io"
+	"math"
 	"regexp"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
+	"floodgate/results"
+	"floodgate/results/internal/runtest"
 	"floodgate/results/report"
+	"floodgate/scenarios"
 )
 
 // element of XML, whatever it is.
@@ -31,17 +38,18 @@ func (e element) attr(name string) (string, bool) {
 }
 
 // junitRules are those of Jenkins' xunit plugin (junit-10.xsd), and the order
-// of elements and the required class of a case from Ant's older schema.
+// of elements and the required class of a case from Ant's older schema. Times
+// are required: one that is left out is NaN with consumers that multiply it.
 var junitRules = map[string]struct {
 	required, optional []string
 	order              []string // of the elements in it
 	once               []string // elements of which there is one at most
 }{
-	"testsuites": {optional: []string{"name", "time", "tests", "failures", "errors"}, order: []string{"testsuite"}},
-	"testsuite":  {required: []string{"name", "tests", "failures", "errors"}, optional: []string{"group", "time", "skipped", "timestamp", "hostname", "id", "package", "file", "log", "url"}, order: []string{"properties", "testcase", "system-out", "system-err"}, once: []string{"properties", "system-out", "system-err"}},
+	"testsuites": {required: []string{"time"}, optional: []string{"name", "tests", "failures", "errors"}, order: []string{"testsuite"}},
+	"testsuite":  {required: []string{"name", "tests", "failures", "errors", "time"}, optional: []string{"group", "skipped", "timestamp", "hostname", "id", "package", "file", "log", "url"}, order: []string{"properties", "testcase", "system-out", "system-err"}, once: []string{"properties", "system-out", "system-err"}},
 	"properties": {order: []string{"property"}},
 	"property":   {required: []string{"name", "value"}},
-	"testcase":   {required: []string{"name", "classname"}, optional: []string{"time", "group"}, order: []string{"skipped", "error", "failure", "system-out", "system-err"}, once: []string{"skipped", "error", "failure", "system-out", "system-err"}},
+	"testcase":   {required: []string{"name", "classname", "time"}, optional: []string{"group"}, order: []string{"skipped", "error", "failure", "system-out", "system-err"}, once: []string{"skipped", "error", "failure", "system-out", "system-err"}},
 	"failure":    {required: []string{"type", "message"}},
 	"error":      {required: []string{"type", "message"}},
 	"skipped":    {optional: []string{"type", "message"}},
@@ -70,6 +78,11 @@ func checkElement(t tester, e element) {
 	for _, r := range rule.required {
 		if _, ok := e.attr(r); !ok {
 			t.Errorf("<%s> lacks %s", name, r)
+		}
+	}
+	if text, ok := e.attr("time"); ok {
+		if s, err := strconv.ParseFloat(text, 64); err != nil || !(s >= 0 && s <= math.MaxInt64) {
+			t.Errorf("<%s time=%q>", name, text)
 		}
 	}
 	last := 0
@@ -176,13 +189,99 @@ func TestJUnitOfMessy(t *testing.T) {
 		t.Errorf("%+v", n)
 	}
 	for _, want := range []string{
-		`<testcase classname="report" name="nobody-crashes">\s*<error type="inconclusive" `,
-		`<testcase classname="report" name="faster">\s*<failure type="failed" message="faster: refuted, expected proved">“A pool`,
+		`<testcase classname="report" name="nobody-crashes" time="[0-9.]+">\s*<error type="inconclusive" `,
+		`<testcase classname="report" name="faster" time="[0-9.]+">\s*<failure type="failed" message="faster: refuted, expected proved">“A pool`,
 		`<error type="not-measured" message="[^"]*">the database did not answer</error>`,
 		`joined-10, items=20: 79.8 % \[79.2, 80.7\] &lt; 85.0 %, n=7, refuted`,
 	} {
 		if !regexp.MustCompile(want).Match(text) {
 			t.Errorf("no %s in\n%s", want, text)
+		}
+	}
+}
+
+// A case has the time of the trials that it judges, each once; the suite that of
+// all. Trials that were not measured add nothing.
+func TestJUnitTimes(t *testing.T) {
+	variants := runtest.Variants()[:2] // sequential and joined-10
+	run := runtest.New(runtest.Options{Blocks: 6, Variants: variants, Levels: []scenarios.LevelSet{{"items": []any{20, 200}}}, Claims: []scenarios.Claim{
+		{ID: "faster", Says: "x", Reduction: &scenarios.ReductionClaim{Of: []string{"joined-10"}, Against: "sequential", AtLeast: 0.1, Where: map[string]any{"items": 20}}},
+		{ID: "growth", Says: "x", Growth: &scenarios.GrowthClaim{Of: []string{"joined-10"}, Against: "sequential"}},
+	}, Change: func(t *results.Trial) bool {
+		t.Makespan = map[string]time.Duration{"sequential": 2 * time.Second, "joined-10": time.Second}[t.Variant]
+		if t.Block == 5 && t.Variant == "joined-10" {
+			t.Outcome, t.Reason, t.Makespan = results.OutcomeFailed, "x", 0
+		}
+		return true
+	}})
+	j := report.Judged{Run: run, Verdict: judge(t, run)}.Judgement()
+	got := map[string]time.Duration{"": j.Time}
+	for _, c := range j.Checks {
+		got[c.ID] += c.Time
+	}
+	at20 := 6*2*time.Second + 5*time.Second
+	if diff := cmp.Diff(map[string]time.Duration{"": 2 * at20, "faster": at20, "growth": 2 * at20, "trial-not-measured": 0}, got); diff != "" {
+		t.Error(diff)
+	}
+	text := string(report.JUnit(j))
+	for _, want := range []string{`<testsuites name="floodgate" time="34.000" `, ` time="34.000" `, `<testcase classname="report" name="faster" time="17.000">`, `name="trial-not-measured" time="0.000">`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %s in\n%s", want, text)
+		}
+	}
+}
+
+// Whatever was judged has a time, and the suite no more than its cases.
+func TestJUnitTimesOfOthers(t *testing.T) {
+	for name, j := range map[string]report.Judgement{
+		"service":   judged(t, "service").Judgement(),
+		"commands":  report.AgainstJudgement(versus(t, "commands")),
+		"revisions": report.AgainstJudgement(versus(t, "revisions")),
+		"go-bench":  report.GoBenchJudgement(benchVerdicts(t)["worse"], "x"),
+	} {
+		sum := time.Duration(0)
+		for _, check := range j.Checks {
+			if check.Time == 0 && check.Status != report.Unmeasured && check.Status != report.Unjudged {
+				t.Errorf("%s: %s has no time", name, check.ID)
+			}
+			sum += check.Time
+		}
+		if j.Time == 0 || j.Time > sum {
+			t.Errorf("%s: %v of %v", name, j.Time, sum)
+		}
+	}
+}
+
+// A note stands once in each format, so that it does not look like two.
+func TestNotesOnce(t *testing.T) {
+	judgements := map[string]report.Judgement{}
+	for _, name := range []string{"commands", "unmeasured", "revisions"} {
+		v := versus(t, name)
+		v.Notes = append(v.Notes, "this is to know before believing the rest")
+		judgements[name] = report.AgainstJudgement(v)
+		var text bytes.Buffer
+		if err := report.Against(&text, v, report.Options{Width: 500}); err != nil || strings.Count(text.String(), "this is to know") != 1 {
+			t.Errorf("%v: text of %s:\n%s", err, name, &text)
+		}
+	}
+	for name, v := range benchVerdicts(t) {
+		judgements["go-bench "+name] = report.GoBenchJudgement(v, "x")
+	}
+	for name, v := range gates() {
+		run := &results.Run{Header: results.Header{ID: v.Run.Run, ScenarioName: v.Run.Scenario}}
+		judgements["baseline "+name] = report.BaselineJudgement(report.Judged{Run: run, Verdict: v.Run}, v, "x")
+	}
+	for name := range cases() {
+		judgements[name] = judged(t, name).Judgement()
+	}
+	unescaped := strings.NewReplacer(`\`, "", "&#34;", `"`, "&#39;", "'", "&lt;", "<", "&gt;", ">", "&amp;", "&", "\u200b", "")
+	for name, j := range judgements {
+		for format, text := range map[string][]byte{"markdown": report.Comment(j), "junit": report.JUnit(j), "github": report.Annotations(j)} {
+			for i, note := range j.Notes {
+				if n := strings.Count(unescaped.Replace(string(text)), unescaped.Replace(note)); n > 1 || n == 0 && i < 5 && len(note) < 300 && format != "github" {
+					t.Errorf("%s as %s has %d times: %s", name, format, n, note)
+				}
+			}
 		}
 	}
 }

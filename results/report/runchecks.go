@@ -29,6 +29,7 @@ const (
 	idUnmeasured = "trial-not-measured"
 	idNotRun     = "trials-not-run"
 	idUnjudged   = "nothing-claimed"
+	idUncompared = "nothing-compared"
 )
 
 // Judgement of the run: its claims and thresholds in the scenario's order, then
@@ -38,7 +39,7 @@ func (j Judged) Judgement() Judgement {
 	p := &printer{run: j.Run, v: v}
 	g := Judgement{
 		Name: v.Scenario, Title: titleOf(v), ID: v.Run, Started: j.Run.Header.Started, Version: v.Machine.Revision,
-		Headline: headline(v), Exit: v.Exit, Notes: append(p.notes(), p.noiseNotes()...), Command: command(j.Run), Record: j.Run.Path, File: j.File,
+		Headline: headline(v), Exit: v.Exit, Notes: slices.Concat(p.notes(), p.noiseNotes()), Command: command(j.Run), Record: j.Run.Path, File: j.File,
 		Properties: [][2]string{
 			{"run", v.Run}, {"scenario_hash", v.Hash}, {"seed", strconv.FormatUint(v.Seed, 10)}, {"quick", strconv.FormatBool(v.Quick)},
 			{"environment", v.Environment.Kind}, {"database", v.Environment.Database}, {"upstream", v.Environment.Upstream},
@@ -48,8 +49,11 @@ func (j Judged) Judgement() Judgement {
 	for _, row := range p.facts().rows {
 		g.Facts = append(g.Facts, [2]string{row[0], row[1]})
 	}
+	g.Time = took(j.Run.Trials)
 	for _, c := range v.Claims {
-		g.Checks = append(g.Checks, p.claimCheck(c, j.Lines.Claims[c.ID]))
+		check := p.claimCheck(c, j.Lines.Claims[c.ID])
+		check.Time = took(judgedTrials(j.Run, c.Evidence))
+		g.Checks = append(g.Checks, check)
 	}
 	seen := make(map[string]int)
 	for _, t := range v.Thresholds {
@@ -57,9 +61,13 @@ func (j Judged) Judgement() Judgement {
 		if seen[check.ID]++; seen[check.ID] > 1 { // one rule, at several selections of levels
 			check.ID += fmt.Sprintf(" (%d)", seen[check.ID])
 		}
+		check.Time = took(judgedTrials(j.Run, t.Evidence))
 		g.Checks = append(g.Checks, check)
 	}
 	g.Checks = append(g.Checks, ofRun(j.Run, v)...)
+	g.Notes = slices.DeleteFunc(g.Notes, func(note string) bool { // a check says it
+		return slices.ContainsFunc(g.Checks, func(c Check) bool { return c.Title == note })
+	})
 	return g
 }
 
