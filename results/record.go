@@ -197,7 +197,8 @@ type Descriptors struct {
 	Inside *Kinds `json:"inside,omitempty"`
 	// Predicted is the bound predicted for the variant; 0: no prediction.
 	Predicted int `json:"predicted,omitempty"`
-	// Left is how many stayed open after the core was closed; nil: not checked.
+	// Left is how many stayed open after the core was closed, without those of
+	// one event loop that the runtime keeps; nil: not checked.
 	Left *int `json:"left,omitempty"`
 	// LeftKinds splits them by kind; nil where there are none, or kinds cannot be seen.
 	LeftKinds *Kinds `json:"left_by_kind,omitempty"`
@@ -210,8 +211,14 @@ type Descriptors struct {
 type Kinds struct {
 	Upstream int `json:"upstream"`
 	Mongo    int `json:"mongo"`
-	Other    int `json:"other"`
+	// Runtime are those by which the language's runtime waits for events: epoll,
+	// eventfd and the like.
+	Runtime int `json:"runtime,omitempty"`
+	Other   int `json:"other"`
 }
+
+// Others are the runtime's descriptors and those of no other kind.
+func (k Kinds) Others() int { return k.Runtime + k.Other }
 
 // Resources of the SUT process.
 type Resources struct {

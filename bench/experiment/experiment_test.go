@@ -235,8 +235,10 @@ func checkOutside(t *testing.T, record results.Trial, mode string) {
 	if want := map[bool]int{true: 3, false: 4}[mode == "lose one"]; record.Upstream.Requests != want {
 		t.Errorf("%d requests, want %d", record.Upstream.Requests, want)
 	}
-	if left := record.Descriptors.Left; (left == nil) != (mode == "silent") {
-		t.Errorf("left open: %v", left)
+	// A Go program that first connects after "ready" has its runtime's epoll and
+	// eventfd open at the end.
+	if left := record.Descriptors.Left; (left == nil) != (mode == "silent") || runtime.GOOS == "linux" && left != nil && *left != 0 {
+		t.Errorf("left open: %v %+v", left, record.Descriptors.LeftKinds)
 	}
 }
 

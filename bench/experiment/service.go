@@ -235,7 +235,7 @@ func (t *serviceTrial) tick(k sut.Tick) {
 	seen := t.look()
 	values["descriptors"], values["threads"], values["rss_bytes"] = int64(seen.Descriptors), int64(seen.Threads), seen.RSS
 	if kinds := seen.Kinds; kinds != nil {
-		values["descriptors_upstream"], values["descriptors_mongo"], values["descriptors_other"] = int64(kinds.Upstream), int64(kinds.Mongo), int64(kinds.Other)
+		values["descriptors_upstream"], values["descriptors_mongo"], values["descriptors_other"] = int64(kinds.Upstream), int64(kinds.Mongo), int64(kinds.Others())
 	}
 	t.note(k, values)
 	t.tell(k, seen)
