@@ -148,6 +148,9 @@ type Trial struct {
 	// SlotLimit is what a limit that sets itself (strategy adaptive) came to; nil:
 	// there was none, or it is unknown.
 	SlotLimit *SlotLimit `json:"slot_limit,omitempty"`
+	// Overrun says that the SUT did more at once than its variant declares; nil: it
+	// did not, or the upstream cannot tell.
+	Overrun *Overrun `json:"overrun,omitempty"`
 	// HeldBack counts requests that had to wait for external.rate: their times
 	// are the bound's, not the upstream's.
 	HeldBack int `json:"held_back,omitempty"`
@@ -240,6 +243,9 @@ type Documents struct {
 	// Wrong have the right key and other content; Foreign were never asked for.
 	Wrong   int `json:"wrong"`
 	Foreign int `json:"foreign"`
+	// Renamed is how many lost documents may be there under another key, as foreign
+	// ones: of a trial, the smaller of the two numbers.
+	Renamed int `json:"renamed,omitempty"`
 	// Unchecked says that the content was not compared, nobody knowing what an
 	// upstream that is not ours answers: Wrong is unknown then.
 	Unchecked bool `json:"unchecked,omitempty"`
@@ -295,8 +301,14 @@ func (d *Documents) Add(o Documents) {
 	d.Duplicate += o.Duplicate
 	d.Wrong += o.Wrong
 	d.Foreign += o.Foreign
+	d.Renamed += o.Renamed
 	d.Unwritten += o.Unwritten
 }
 
-// Broken is how many documents were lost, duplicate, wrong or foreign.
-func (d Documents) Broken() int { return d.Lost + d.Duplicate + d.Wrong + d.Foreign }
+// Broken is how many documents were lost, duplicate, wrong or foreign, each
+// counted once: one that was written under another key is lost and foreign.
+func (d Documents) Broken() int { return d.Lost + d.Spoiled() - d.Renamed }
+
+// Spoiled is how many documents are there that should not be so: duplicate,
+// wrong or foreign.
+func (d Documents) Spoiled() int { return d.Duplicate + d.Wrong + d.Foreign }

@@ -112,6 +112,9 @@ func TestEveryStrategyOnRealServers(t *testing.T) {
 			t.Errorf("%s: %s %s %v %+v\n%s", name, record.Outcome, record.Reason, record.Warnings, record.Errors, record.StderrTail)
 			continue
 		}
+		if record.Overrun != nil {
+			t.Errorf("%s: %s", name, record.Overrun)
+		}
 		d := record.Documents
 		if d.Found != d.Expected || d.Expected < record.Items || d.Lost+d.Duplicate+d.Wrong+d.Foreign+d.Unwritten != 0 {
 			t.Errorf("%s: documents %+v of %d items", name, *d, record.Items)

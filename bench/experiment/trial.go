@@ -167,7 +167,7 @@ func (r *Trials) spec(t PlannedTrial) sut.Spec {
 	return sut.Spec{
 		AllowTargets: r.Environment.AllowedTargets(),
 		Floodgate:    sut.Version, Type: sut.TypeSpec, Trial: fmt.Sprintf("%s/%d", r.RunID, t.Index),
-		Variant: t.Variant, Items: s.ItemArgs(), Service: s.Service != nil, Batches: max(1, s.Items.Batches),
+		Variant: variantFor(s, t.Variant), Items: s.ItemArgs(), Service: s.Service != nil, Batches: max(1, s.Items.Batches),
 		Upstream: sut.UpstreamSpec{
 			URL: r.Environment.UpstreamURL(), Timeout: s.SUT.FetchTimeout,
 			Rate: rate, MaxConns: upstream, Fresh: t.Variant.Connections.Upstream == "fresh",

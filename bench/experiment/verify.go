@@ -33,6 +33,7 @@ func (r *Trials) verify(ctx context.Context, t PlannedTrial, record *results.Tri
 			fail(record, results.OutcomeFailed, fmt.Errorf("ask the upstream: %w", err))
 		} else {
 			upstreamSaw(record, stats)
+			defer func() { record.Overrun = overrun(t, record, int(stats.Disconnected)) }() // once the documents are known
 		}
 	}
 	switch {

@@ -133,7 +133,11 @@ func broken(d results.Documents) string {
 			parts = append(parts, count(k.n)+" "+k.name)
 		}
 	}
-	return strings.Join(parts, ", ")
+	text := strings.Join(parts, ", ")
+	if d.Renamed > 0 { // else the sum of the parts
+		text += fmt.Sprintf(" (%s in all)", count(d.Broken()))
+	}
+	return text
 }
 
 // remarks say, below a level's table, which trials are missing and which errors there were.
@@ -161,6 +165,9 @@ func rowRemarks(r summary.Row) []string {
 	}
 	if r.Partial > 0 {
 		parts = append(parts, partialRemark(r))
+	}
+	if r.Overrun != nil {
+		parts = append(parts, overrunRemark(r))
 	}
 	if r.HeldBack > 0 {
 		parts = append(parts, heldBackRemark(r))

@@ -52,6 +52,10 @@ type Row struct {
 	// measured that have them.
 	CPU     *time.Duration `json:"cpu_ns,omitempty"`
 	PeakRSS *int64         `json:"peak_rss_bytes,omitempty"`
+	// Overruns counts the trials that exceeded the limit which their variant
+	// declares; Overrun is the worst of them.
+	Overruns int              `json:"overruns,omitempty"`
+	Overrun  *results.Overrun `json:"overrun,omitempty"`
 	// HeldBack counts the requests of all trials that waited for external.rate.
 	HeldBack int `json:"held_back,omitempty"`
 	// Errors counts those of all trials, by type.
@@ -147,6 +151,12 @@ func (r *Row) count(t *results.Trial) {
 	r.Predicted = max(r.Predicted, t.Descriptors.Predicted)
 	if t.Descriptors.Left != nil {
 		r.Left = max(r.Left, *t.Descriptors.Left)
+	}
+	if t.Overrun != nil {
+		r.Overruns++
+		if r.Overrun == nil || t.Overrun.Exceeds(*r.Overrun) {
+			r.Overrun = t.Overrun
+		}
 	}
 	for _, e := range t.Errors {
 		r.Errors = increased(r.Errors, e.Type, e.Count)
