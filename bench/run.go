@@ -260,7 +260,7 @@ func (o runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *r
 	view := watch.New(watch.Options{To: o.stderr, Quiet: o.quiet, Service: s.Service != nil})
 	err := experiment.Run(ctx, experiment.Options{
 		Store: store, Done: done, Scenario: s, Progress: o.progress(view, store.ID(), s.Name), Trials: trials,
-		Abort: abortBy(s, store.Dir()),
+		Abort: abortBy(s, store.Dir()), TryUpstream: u.tryAgain(env),
 	})
 	view.Close()
 	if errors.Is(err, experiment.ErrAborted) {

@@ -148,28 +148,21 @@ func TestEveryStrategyOnRealServers(t *testing.T) {
 }
 
 // foreign builds a SUT that shares no code with ours.
-var foreign = sync.OnceValues(func() (string, error) {
-	dir, err := os.MkdirTemp("", "floodgate-foreign-")
-	if err != nil {
-		return "", err
-	}
-	path := filepath.Join(dir, "foreign")
+func foreign(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "foreign")
 	if runtime.GOOS == "windows" {
 		path += ".exe"
 	}
 	out, err := exec.Command("go", "build", "-o", path, "./testdata/foreign").CombinedOutput()
 	if err != nil {
-		return "", fmt.Errorf("%w: %s", err, out)
+		t.Fatalf("%v: %s", err, out)
 	}
-	return path, nil
-})
+	return path
+}
 
 func TestAnotherProgramAsSUT(t *testing.T) {
-	path, err := foreign()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(filepath.Dir(path)) })
+	path := foreign(t)
 	for _, c := range []struct {
 		mode, outcome, reason string
 		documents             results.Documents
