@@ -124,6 +124,8 @@ type Trial struct {
 	// Reason says in words why the outcome is not ok.
 	Reason   string   `json:"reason,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
+	// NotReady says that the SUT ran and did not say that it is ready.
+	NotReady bool `json:"not_ready,omitempty"`
 	// Discarded are earlier tries of this trial that were not believed, oldest first.
 	Discarded []Discarded `json:"discarded,omitempty"`
 	// Makespan: first item started → last item finished. 0 where Outcome is not

@@ -175,6 +175,9 @@ func TestAnotherProgramAsSUT(t *testing.T) {
 		{"invent one", results.OutcomeOK, "", results.Documents{Expected: 4, Found: 5, Foreign: 1}},
 		{"crash", results.OutcomeCrashed, "exit status 1", results.Documents{Expected: 4, Unwritten: 4}},
 		{"garbage", results.OutcomeFailed, "Traceback", results.Documents{Expected: 4, Unwritten: 4}},
+		{"never ready", results.OutcomeFailed, `was not ready within 200ms (sut.ready_timeout): expected the line {"floodgate":1,"type":"ready"} on its standard output, got `, results.Documents{Expected: 4, Unwritten: 4}},
+		{"no protocol", results.OutcomeFailed, `was not ready: expected the line {"floodgate":1,"type":"ready"} on its standard output, got "listening on :8080" on standard output`, results.Documents{Expected: 4, Unwritten: 4}},
+		{"exit at once", results.OutcomeCrashed, `exit status 0 before it wrote the line {"floodgate":1,"type":"ready"}`, results.Documents{Expected: 4, Unwritten: 4}},
 		{"hang", results.OutcomeTimeout, "sut.timeout", results.Documents{Expected: 4, Unwritten: 4}},
 	} {
 		t.Run(c.mode, func(t *testing.T) {
@@ -193,9 +196,15 @@ blocks: 6
 			if c.outcome == results.OutcomeTimeout {
 				s.SUT.Timeout = scenarios.Duration(200 * time.Millisecond)
 			}
+			if c.mode == "never ready" {
+				s.SUT.ReadyTimeout = scenarios.Duration(200 * time.Millisecond)
+			}
 			record, err := trials(t).Run(context.Background(), plan(t, s)[0])
 			if err != nil {
 				t.Fatal(err)
+			}
+			if record.NotReady != (c.mode == "never ready" || c.mode == "no protocol") {
+				t.Errorf("not ready: %v", record.NotReady)
 			}
 			if record.Outcome != c.outcome || !strings.Contains(record.Reason, c.reason) {
 				t.Fatalf("%s: %s, want %s: %s\n%s", record.Outcome, record.Reason, c.outcome, c.reason, record.StderrTail)

@@ -56,17 +56,31 @@ func (m *measurement) run(ctx context.Context) (outcome string, err error) {
 	return m.close(ctx)
 }
 
-// ready sends the specification and waits until the SUT has read it.
+// ready sends the specification and waits until the SUT says that it is ready.
 func (m *measurement) ready(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	limit := m.planned.Level.Scenario.SUT.MaxReady()
+	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if err := m.process.Send(ctx, m.trials.spec(m.planned)); err != nil {
-		return m.gone(ctx, err)
+	err := m.process.Send(bounded, m.trials.spec(m.planned))
+	if err == nil {
+		_, err = m.process.Await(bounded, sut.TypeReady)
 	}
-	if _, err := m.process.Await(ctx, sut.TypeReady); err != nil {
-		return m.gone(ctx, fmt.Errorf("wait until the SUT is ready: %w", err))
+	if err == nil || ctx.Err() != nil {
+		return results.OutcomeFailed, err
 	}
-	return "", nil
+	outcome, gone := m.gone(ctx, err)
+	if outcome == results.OutcomeCrashed {
+		return outcome, fmt.Errorf("the SUT ended with %s before it wrote the line %s to its standard output", m.process.Exit().Text, sut.ReadyLine)
+	}
+	m.record.NotReady = true
+	why := ": " + gone.Error()
+	switch {
+	case m.process.ProtocolError() != nil:
+		why = "" // what it wrote says it
+	case errors.Is(err, context.DeadlineExceeded):
+		why = fmt.Sprintf(" within %v (sut.ready_timeout)", limit)
+	}
+	return outcome, fmt.Errorf("the SUT was not ready%s: expected the line %s on its standard output, got %s", why, sut.ReadyLine, m.process.Output())
 }
 
 // work sends go and waits until all items have been tried.
@@ -225,7 +239,7 @@ func (m *measurement) finish() {
 	r.ExitCode, r.Resources.UserCPU, r.Resources.SystemCPU = exit.Code, exit.User, exit.System
 	if r.Outcome != results.OutcomeOK {
 		r.StderrTail = strings.TrimSpace(exit.StderrTail)
-		if last := r.StderrTail[strings.LastIndexByte(r.StderrTail, '\n')+1:]; last != "" {
+		if last := r.StderrTail[strings.LastIndexByte(r.StderrTail, '\n')+1:]; last != "" && !r.NotReady { // whose reason has it
 			r.Reason += ": " + last
 		}
 	}

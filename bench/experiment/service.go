@@ -49,7 +49,7 @@ func (t *serviceTrial) run(ctx context.Context) (outcome string, err error) {
 	if err := t.m.process.Send(ctx, sut.Message{Type: sut.TypeGo}); err != nil {
 		return t.m.gone(ctx, err)
 	}
-	bounded, cancel := context.WithTimeout(ctx, readyTimeout)
+	bounded, cancel := context.WithTimeout(ctx, t.scenario.SUT.MaxReady())
 	defer cancel()
 	serving, err := t.m.process.Await(bounded, sut.TypeServing)
 	if err != nil {

@@ -15,7 +15,6 @@ import (
 
 // Bounds on what a SUT may take, besides the scenario's timeout of the work itself.
 const (
-	readyTimeout = 30 * time.Second // process start → ready
 	closeTimeout = 15 * time.Second // close → closed, and closed → exit
 	leakTimeout  = 2 * time.Second  // closed → descriptors back at the baseline
 
