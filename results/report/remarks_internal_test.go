@@ -13,8 +13,10 @@ func TestRowRemarks(t *testing.T) {
 		row  summary.Row
 		want string
 	}{
-		"nothing":    {summary.Row{}, ""},
-		"in flight":  {summary.Row{Overruns: 6, Overrun: &results.Overrun{Limit: 10, PeakInFlight: 47, Efficiency: 2}}, "peak in flight 47 > limit 10 in 6 trials: not evidence for claims"},
+		"nothing":   {summary.Row{}, ""},
+		"in flight": {summary.Row{Overruns: 6, Overrun: &results.Overrun{Limit: 10, PeakInFlight: 47, Efficiency: 2}}, "peak in flight 47 > limit 10 in 6 trials: not evidence for claims"},
+		"exhausted": {summary.Row{Exhausted: 6, NoFile: 128, Peak: new(128), Leak: &summary.ItemLeak{PerItem: 0.331, Descriptors: 122, InFlight: 10}},
+			"128 of 128 descriptors (sut.nofile) in 6 trials; leak: 0.33 descriptors an item stayed open (122 with at most 10 requests in flight)"},
 		"efficiency": {summary.Row{Overruns: 1, Overrun: &results.Overrun{Efficiency: 6.579}}, "efficiency 657.9 % > 100 % in 1 trial: not evidence for claims"},
 	} {
 		t.Run(name, func(t *testing.T) {
