@@ -18,7 +18,7 @@ type asked []string
 // has others of: addresses of servers may hold credentials, and the environment
 // is named as it was found.
 var notAsked = []string{
-	"format", "out", "quiet", "keep-data", "save-vegeta", "metrics", "resume", "env",
+	"format", "out", "quiet", "keep-data", "save-vegeta", "metrics", "resume", "env", "id-file",
 	"mongo-uri", "mongo-uri-file", "upstream-url", "upstream-url-file",
 }
 

@@ -3,7 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
+	"io"
 	"io/fs"
+	"log"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -106,6 +109,89 @@ func TestPasswordShowsNowhere(t *testing.T) {
 	for _, trial := range stored.Trials {
 		if d := trial.Documents; d == nil || !d.Unchecked || d.Found != 5 || d.Lost != 0 || trial.Ideal != 0 || trial.Upstream != nil {
 			t.Errorf("trial %d: documents %+v, ideal %v, upstream %+v; of a foreign upstream only the number is known", trial.Index, d, trial.Ideal, trial.Upstream)
+		}
+	}
+}
+
+// mortal is an upstream that stops to listen at the request after the last, and
+// answers no request from then on.
+type mortal struct {
+	address string
+	mock    *mockupstream.Upstream
+	server  *http.Server
+	mu      sync.Mutex
+	last    int
+}
+
+func (m *mortal) listen(t *testing.T) {
+	t.Helper()
+	listener, err := net.Listen("tcp", m.address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.address = listener.Addr().String()
+	m.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		if !strings.HasPrefix(r.URL.Path, "/items/") {
+			http.NotFound(w, r)
+			return
+		}
+		if m.last == 0 {
+			listener.Close()
+			panic(http.ErrAbortHandler)
+		}
+		m.last--
+		m.mock.ServeHTTP(w, r)
+	}), ErrorLog: log.New(io.Discard, "", 0)}
+	served := make(chan struct{})
+	go func() { defer close(served); _ = m.server.Serve(listener) }()
+	t.Cleanup(func() { m.server.Close(); <-served })
+}
+
+// A run whose upstream goes ends at once and says which server does not answer;
+// what was measured stays, and the run can be resumed when the server is back.
+func TestAnUpstreamThatGoesEndsTheRun(t *testing.T) {
+	mock, err := mockupstream.New(mockupstream.Profile{}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mock.Close()
+	const inTrials = 2 * 5 // requests of two whole trials, beside the one that tries it
+	upstream := mortal{address: "127.0.0.1:0", mock: mock, last: 1 + inTrials}
+	upstream.listen(t)
+	dir := t.TempDir()
+	file, root := filepath.Join(dir, "external.yaml"), filepath.Join(dir, "runs")
+	if err := os.WriteFile(file, []byte(externalScenario), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), []string{"run", file, "--out", root, "--upstream-url", "http://" + upstream.address}, &stdout, &stderr)
+	for _, want := range []string{"every item of the last 3 trials failed", "the upstream does not answer", upstream.address, "connection refused", "run --resume"} {
+		if !strings.Contains(stderr.String(), want) {
+			t.Errorf("stderr does not have %q:\n%s", want, &stderr)
+		}
+	}
+	ids, err := os.ReadDir(root)
+	if code != exitUnmeasured || err != nil || len(ids) != 1 {
+		t.Fatalf("exit code %d, want %d; runs %v, %v\n%s", code, exitUnmeasured, ids, err, &stderr)
+	}
+	stored, err := results.Open(filepath.Join(root, ids[0].Name()))
+	if err != nil || len(stored.Trials) != 2 || stored.Complete {
+		t.Fatalf("%d trials are stored, want the 2 that were measured; %v", len(stored.Trials), err)
+	}
+	upstream.server.Close() // and it is back
+	upstream.last = 1000
+	upstream.listen(t)
+	stderr.Reset()
+	code = run(t.Context(), []string{"run", "--resume", ids[0].Name(), "--out", root, "--upstream-url", "http://" + upstream.address}, &stdout, &stderr)
+	stored, err = results.Open(filepath.Join(root, ids[0].Name()))
+	if code != exitInconclusive || err != nil || len(stored.Trials) != 6 || !stored.Complete {
+		t.Fatalf("exit code %d, %d trials, %v\n%s", code, len(stored.Trials), err, &stderr)
+	}
+	for _, trial := range stored.Trials {
+		if trial.Outcome != results.OutcomeOK || *trial.ItemsDone != 5 {
+			t.Errorf("trial %d: %s %s", trial.Index, trial.Outcome, trial.Reason)
 		}
 	}
 }

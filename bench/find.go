@@ -13,8 +13,11 @@ import (
 	"floodgate/results"
 )
 
-// openRun opens a run by its ID below root, by the begin of one, or by the
-// path of its folder or file.
+// latest names the newest run below a root.
+const latest = "latest"
+
+// openRun opens a run by its ID below root, by the begin of one, as latest, or
+// by the path of its folder or file.
 func openRun(root, name string) (*results.Run, error) {
 	if isName := !strings.ContainsAny(name, `/\`); isName && (hasRun(filepath.Join(root, name)) || !hasRun(name)) {
 		id, err := findID(root, name)
@@ -62,7 +65,7 @@ func hasRun(path string) bool {
 var runName = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]*$`)
 
 // findID is the ID of the one run below root that is called so, or whose ID
-// begins so.
+// begins so; latest is that of the newest one.
 func findID(root, name string) (string, error) {
 	if !runName.MatchString(name) {
 		return "", fmt.Errorf("%q is not a run's name; %s", name, whichThere(root))
@@ -76,9 +79,15 @@ func findID(root, name string) (string, error) {
 	}
 	var ids []string
 	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), name) && e.IsDir() && hasRun(filepath.Join(root, e.Name())) {
+		if (name == latest || strings.HasPrefix(e.Name(), name)) && e.IsDir() && hasRun(filepath.Join(root, e.Name())) {
 			ids = append(ids, e.Name())
 		}
+	}
+	if name == latest {
+		if len(ids) == 0 {
+			return "", fmt.Errorf("no run is stored in %s", root)
+		}
+		return slices.Max(ids), nil // they begin with their time
 	}
 	switch len(ids) {
 	case 0:

@@ -33,8 +33,8 @@ func newReport(stdout io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "report [RUN]",
 		Short: "Print a stored run again, also for CI servers; without RUN: list the stored runs",
-		Long: `Prints a stored run, named by its ID, by a begin of it that no other run has, or
-by its folder; a plan, in results/plans, as well. The verdict is a function of the
+		Long: `Prints a stored run, named by its ID, by a begin of it that no other run has, as
+latest, or by its folder; a plan, in results/plans, as well. The verdict is a function of the
 stored run alone: it is the one that was printed when it ran, and so is the exit
 code. A run that is not finished is inconclusive, unless a claim has failed already.
 
@@ -148,7 +148,12 @@ func printRun(stdout io.Writer, j report.Judged, format string) error {
 	case formatGitHub:
 		return printBytes(stdout, report.Annotations(j.Judgement()))
 	}
-	return badFormat(format, formatText, formatHTML, formatJSON, formatGoBench, formatMarkdown, formatJUnit, formatSARIF, formatGitHub)
+	return badFormat(format, runFormats()...)
+}
+
+// runFormats are the formats of a run.
+func runFormats() []string {
+	return []string{formatText, formatHTML, formatJSON, formatGoBench, formatMarkdown, formatJUnit, formatSARIF, formatGitHub}
 }
 
 func badFormat(format string, allowed ...string) error {

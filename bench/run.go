@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,6 +33,8 @@ type runOptions struct {
 	resume, root   string
 	environment    environmentFlags
 	saveVegeta     string
+	format, idFile string
+	file           string                     // of the scenario; empty: it is built in, or unknown
 	save           func(*vegeta.Result) error // nil: nobody
 	metricsAddr    string
 	metrics        *metrics.Server // nil: none
@@ -61,7 +65,10 @@ Upstream and database come from the environment:
 					return exit(exitUsage, errors.New("--resume goes on with the scenario of the run: name no scenario, no --quick and no --save-vegeta"))
 				}
 			}
-			var err error
+			err := o.checkOutput(names)
+			if err != nil {
+				return err
+			}
 			if o.metrics, err = o.serveMetrics(cmd.Context()); err != nil {
 				return err
 			}
@@ -86,7 +93,44 @@ Upstream and database come from the environment:
 	flags.StringVar(&o.metricsAddr, "metrics", "", "serve Prometheus metrics of the run at /metrics of a loopback `address`; 9090: 127.0.0.1:9090")
 	flags.StringVar(&o.resume, "resume", "", "go on with the interrupted run `ID`")
 	flags.StringVar(&o.root, "out", defaultRoot, "`folder` that runs are stored in")
+	flags.StringVar(&o.format, "format", formatText, "of what is printed in the end: "+strings.Join(runFormats(), ", "))
+	flags.StringVar(&o.idFile, "id-file", "", "`file` for the ID of the run, written as soon as the run exists")
 	return cmd
+}
+
+// checkOutput refuses, before anything runs, output that could not be written in the end.
+func (o runOptions) checkOutput(names []string) error {
+	if !slices.Contains(runFormats(), o.format) {
+		return badFormat(o.format, runFormats()...)
+	}
+	if len(names) > 1 && (o.format != formatText || o.idFile != "") {
+		return exit(exitUsage, fmt.Errorf("--format %s and --id-file are for one scenario (got %d)", o.format, len(names)))
+	}
+	if o.idFile == "" {
+		return nil
+	}
+	probe, err := os.CreateTemp(filepath.Dir(o.idFile), ".floodgate-")
+	if err == nil {
+		err = errors.Join(probe.Close(), os.Remove(probe.Name()))
+	}
+	if info, statErr := os.Stat(o.idFile); err == nil && statErr == nil && info.IsDir() {
+		err = errors.New("it is a folder")
+	}
+	if err != nil {
+		return exit(exitUsage, fmt.Errorf("--id-file %s cannot be written: %w", o.idFile, err))
+	}
+	return nil
+}
+
+// writeID writes the ID of the run to the file that was named for it.
+func (o runOptions) writeID(id string) error {
+	if o.idFile == "" {
+		return nil
+	}
+	return into(o.idFile, nil, func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, id)
+		return err
+	})
 }
 
 // runAll runs the scenarios one after another. All are loaded before the first runs.
@@ -110,6 +154,9 @@ func (o runOptions) runAll(cmd *cobra.Command, names []string) error {
 	for i, s := range all {
 		if i > 0 {
 			fmt.Fprintln(o.stdout)
+		}
+		if o.file = ""; isPath(names[i]) {
+			o.file = names[i]
 		}
 		code, err := o.newRun(cmd.Context(), s, again(cmd, names[i]))
 		if err != nil {
@@ -259,13 +306,16 @@ func sameIdentity(begun, now results.Header) error {
 // execute runs what is left of a run, then judges and prints it.
 func (o runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *results.Store, done []results.Trial, u *setup, env *environment.Environment) (int, error) {
 	defer store.Close()
+	if err := o.writeID(store.ID()); err != nil {
+		return codeOf(err)
+	}
 	trials := experiment.NewTrials(env, u.options.Executable, store.ID())
 	trials.Container = u.sut
 	trials.SaveVegeta = o.save
 	view := watch.New(watch.Options{To: o.stderr, Quiet: o.quiet, Service: s.Service != nil})
 	err := experiment.Run(ctx, experiment.Options{
 		Store: store, Done: done, Scenario: s, Progress: o.progress(view, store.ID(), s.Name), Trials: trials,
-		Abort: abortBy(s, store.Dir()),
+		Abort: abortBy(s, store.Dir()), TryUpstream: u.tryAgain(env),
 	})
 	view.Close()
 	if errors.Is(err, experiment.ErrAborted) {
@@ -294,5 +344,9 @@ func (o runOptions) print(stored *results.Run) (int, error) {
 	if err != nil {
 		return exitUnmeasured, err
 	}
-	return verdict.Exit, printTerminal(o.stdout, stored, verdict)
+	j, err := judgedRun(stored, verdict, o.file)
+	if err != nil {
+		return codeOf(err)
+	}
+	return verdict.Exit, printRun(o.stdout, j, o.format)
 }

@@ -53,5 +53,13 @@ func (u *setup) tryUpstream(ctx context.Context, env *environment.Environment) e
 	return nil
 }
 
+// tryAgain is tryUpstream for a run to ask later; nil: the upstream is a mock.
+func (u *setup) tryAgain(env *environment.Environment) func(context.Context) error {
+	if env.Mock() {
+		return nil
+	}
+	return func(ctx context.Context) error { return u.tryUpstream(ctx, env) }
+}
+
 // tryTimeout bounds that one request.
 const tryTimeout = 30 * time.Second

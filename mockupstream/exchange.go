@@ -44,6 +44,7 @@ type exchange struct {
 	u        *Upstream
 	w        http.ResponseWriter
 	r        *http.Request
+	flight   *flight
 	shard    *shard
 	draw     Draw
 	received time.Time
@@ -93,8 +94,10 @@ func (x *exchange) send(body []byte) {
 	x.answered(http.StatusOK, len(body))
 	switch {
 	case fault == nil:
+		x.flight.land()
 		_, _ = x.w.Write(body) // the client went away
 	case fault.Kind == "truncate":
+		x.flight.land()
 		_, _ = x.w.Write(body[:len(body)/2])
 		_ = http.NewResponseController(x.w).Flush()
 		panic(http.ErrAbortHandler) // net/http closes the connection
@@ -111,6 +114,9 @@ func (x *exchange) trickle(body []byte, d time.Duration) {
 	for i := range pieces {
 		if i > 0 && x.u.clock.SleepUntil(x.r.Context(), began.Add(d*time.Duration(i)/time.Duration(pieces-1))) != nil {
 			x.gone()
+		}
+		if i == pieces-1 {
+			x.flight.land()
 		}
 		_, err := x.w.Write(body[len(body)*i/pieces : len(body)*(i+1)/pieces])
 		if err == nil {
@@ -138,6 +144,7 @@ func (x *exchange) gone() {
 // drop closes the connection, by RST or FIN, without an answer. A connection
 // that cannot be had (HTTP/2, a recorder) is left to net/http to close.
 func (x *exchange) drop(reset bool) {
+	x.flight.land()
 	conn, _, err := http.NewResponseController(x.w).Hijack()
 	if err != nil {
 		panic(http.ErrAbortHandler)

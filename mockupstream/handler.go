@@ -95,10 +95,10 @@ func (u *Upstream) serveItem(w http.ResponseWriter, r *http.Request, key string)
 		refuse(w, http.StatusBadRequest, err.Error())
 		return
 	}
-	raise(&u.peakInFlight, u.inFlight.Add(1))
-	defer u.inFlight.Add(-1)
-
 	run := u.run.Load()
+	flight := u.depart(run)
+	defer flight.land()
+
 	hash := hashKey(run.seed, key)
 	shard := run.shard(hash)
 	if n := shard.arrive(hash); attempt == 0 {
@@ -120,7 +120,7 @@ func (u *Upstream) serveItem(w http.ResponseWriter, r *http.Request, key string)
 	if begin > now {
 		shard.add(func(t *tally) { t.queued++ })
 	}
-	x := exchange{u: u, w: w, r: r, shard: shard, draw: draw, received: received, injected: begin - now + draw.Delay}
+	x := exchange{u: u, w: w, r: r, flight: &flight, shard: shard, draw: draw, received: received, injected: begin - now + draw.Delay}
 	x.play(hash, key)
 }
 

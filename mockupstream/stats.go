@@ -14,7 +14,8 @@ import (
 // The delay of an answer runs from the request's being handed over by net/http
 // (read and parsed) to the answer's being handed back to it. What is injected
 // is the drawn delay and the wait for a worker of the capacity model. Everything
-// about an answer but InFlight is counted before its first byte leaves.
+// about an answer is counted before its first byte leaves, but that it is not in
+// flight any more before its last one does.
 type Stats struct {
 	Seed uint64 `json:"seed"`
 	// UptimeNS is the time since the profile was set.
@@ -27,7 +28,8 @@ type Stats struct {
 	Requests int64 `json:"requests"`
 	Keys     int64 `json:"keys"`
 	Repeated int64 `json:"repeated"`
-	// InFlight requests are received and not done. They outlive a change of profile.
+	// InFlight requests are received and not done. They outlive a change of
+	// profile, and PeakInFlight is of those that were received since.
 	InFlight     int64 `json:"in_flight"`
 	PeakInFlight int64 `json:"peak_in_flight"`
 	// Connections that are open; Accepted since the profile was set. Known to a

@@ -23,7 +23,7 @@ type Upstream struct {
 	header  []string  // Content-Type of an answer
 	run     atomic.Pointer[run]
 
-	inFlight, peakInFlight       atomic.Int64
+	inFlight                     atomic.Int64
 	connections, peakConnections atomic.Int64
 	accepted                     atomic.Int64
 	setting                      sync.Mutex // held by Set
@@ -36,6 +36,34 @@ type run struct {
 	stages   []stage
 	shards   []shard
 	runnable []uint64 // as read when it began
+
+	inFlight, peakInFlight atomic.Int64 // of the requests that began under it
+}
+
+// flight is one request in flight.
+type flight struct {
+	u      *Upstream
+	run    *run
+	landed bool
+}
+
+// depart counts a request as in flight until it lands.
+func (u *Upstream) depart(r *run) flight {
+	u.inFlight.Add(1)
+	raise(&r.peakInFlight, r.inFlight.Add(1))
+	return flight{u: u, run: r}
+}
+
+// land counts the request as done. It is called before the client can see the
+// end of the answer, so that a client which keeps a limit never exceeds it
+// here, and may be called again.
+func (f *flight) land() {
+	if f.landed {
+		return
+	}
+	f.landed = true
+	f.run.inFlight.Add(-1)
+	f.u.inFlight.Add(-1)
 }
 
 // stage is a phase, ready to use: the profile that holds from after on.
@@ -79,7 +107,6 @@ func (u *Upstream) Set(p Profile, seed uint64) error {
 	defer u.setting.Unlock()
 	next.began = time.Now()
 	u.run.Store(next)
-	u.peakInFlight.Store(u.inFlight.Load())
 	u.peakConnections.Store(u.connections.Load())
 	u.accepted.Store(0)
 	return nil
@@ -162,7 +189,7 @@ func (u *Upstream) snapshot() (Stats, tally) {
 	s := Stats{
 		Seed: r.seed, UptimeNS: int64(uptime), Phase: phase,
 		Requests: t.requests, Keys: t.requests - t.repeated, Repeated: t.repeated,
-		InFlight: u.inFlight.Load(), PeakInFlight: u.peakInFlight.Load(),
+		InFlight: u.inFlight.Load(), PeakInFlight: r.peakInFlight.Load(),
 		Connections: u.connections.Load(), PeakConnections: u.peakConnections.Load(), Accepted: u.accepted.Load(),
 		Statuses: map[int]int64{}, Faults: t.faults, BodyBytes: t.bytes,
 		RateLimited: t.limited, Overloaded: t.overloaded, Queued: t.queued, Disconnected: t.left,

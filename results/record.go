@@ -167,6 +167,8 @@ type Trial struct {
 	// Reason says in words why the outcome is not ok.
 	Reason   string   `json:"reason,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
+	// NotReady says that the SUT ran and did not say that it is ready.
+	NotReady bool `json:"not_ready,omitempty"`
 	// Discarded are earlier tries of this trial that were not believed, oldest first.
 	Discarded []Discarded `json:"discarded,omitempty"`
 	// Makespan: first item started → last item finished. 0 where Outcome is not
@@ -191,6 +193,9 @@ type Trial struct {
 	// SlotLimit is what a limit that sets itself (strategy adaptive) came to; nil:
 	// there was none, or it is unknown.
 	SlotLimit *SlotLimit `json:"slot_limit,omitempty"`
+	// Overrun says that the SUT did more at once than its variant declares; nil: it
+	// did not, or the upstream cannot tell.
+	Overrun *Overrun `json:"overrun,omitempty"`
 	// HeldBack counts requests that had to wait for external.rate: their times
 	// are the bound's, not the upstream's.
 	HeldBack int `json:"held_back,omitempty"`
@@ -240,7 +245,8 @@ type Descriptors struct {
 	Inside *Kinds `json:"inside,omitempty"`
 	// Predicted is the bound predicted for the variant; 0: no prediction.
 	Predicted int `json:"predicted,omitempty"`
-	// Left is how many stayed open after the core was closed; nil: not checked.
+	// Left is how many stayed open after the core was closed, without those of
+	// one event loop that the runtime keeps; nil: not checked.
 	Left *int `json:"left,omitempty"`
 	// LeftKinds splits them by kind; nil where there are none, or kinds cannot be seen.
 	LeftKinds *Kinds `json:"left_by_kind,omitempty"`
@@ -253,8 +259,14 @@ type Descriptors struct {
 type Kinds struct {
 	Upstream int `json:"upstream"`
 	Mongo    int `json:"mongo"`
-	Other    int `json:"other"`
+	// Runtime are those by which the language's runtime waits for events: epoll,
+	// eventfd and the like.
+	Runtime int `json:"runtime,omitempty"`
+	Other   int `json:"other"`
 }
+
+// Others are the runtime's descriptors and those of no other kind.
+func (k Kinds) Others() int { return k.Runtime + k.Other }
 
 // Resources of the SUT process.
 type Resources struct {
@@ -276,6 +288,9 @@ type Documents struct {
 	// Wrong have the right key and other content; Foreign were never asked for.
 	Wrong   int `json:"wrong"`
 	Foreign int `json:"foreign"`
+	// Renamed is how many lost documents may be there under another key, as foreign
+	// ones: of a trial, the smaller of the two numbers.
+	Renamed int `json:"renamed,omitempty"`
 	// Unchecked says that the content was not compared, nobody knowing what an
 	// upstream that is not ours answers: Wrong is unknown then.
 	Unchecked bool `json:"unchecked,omitempty"`
@@ -341,8 +356,14 @@ func (d *Documents) Add(o Documents) {
 	d.Duplicate += o.Duplicate
 	d.Wrong += o.Wrong
 	d.Foreign += o.Foreign
+	d.Renamed += o.Renamed
 	d.Unwritten += o.Unwritten
 }
 
-// Broken is how many documents were lost, duplicate, wrong or foreign.
-func (d Documents) Broken() int { return d.Lost + d.Duplicate + d.Wrong + d.Foreign }
+// Broken is how many documents were lost, duplicate, wrong or foreign, each
+// counted once: one that was written under another key is lost and foreign.
+func (d Documents) Broken() int { return d.Lost + d.Spoiled() - d.Renamed }
+
+// Spoiled is how many documents are there that should not be so: duplicate,
+// wrong or foreign.
+func (d Documents) Spoiled() int { return d.Duplicate + d.Wrong + d.Foreign }

@@ -37,6 +37,7 @@ var rules = map[string]rule{
 
 	"SUT.nofile":        {doc: "RLIMIT_NOFILE, soft and hard. Default 1024.", span: between(1, maxNoFile)},
 	"SUT.timeout":       {doc: "Of one trial. Default 120s.", positive: true},
+	"SUT.ready_timeout": {doc: "From the start of the SUT's process until it says that it is ready. Default 30s.", positive: true},
 	"SUT.serial":        {doc: "CPU time that an item needs under one lock, as in an interpreter with a global lock; a plain duration is that of the fetch."},
 	"SUT.command":       {doc: "Runs instead of our own SUT and speaks its protocol.", filled: true},
 	"SUT.fetch_timeout": {doc: "Of one request. Default 30s.", positive: true},

@@ -8,6 +8,7 @@ package scenarios
 
 import (
 	"cmp"
+	"time"
 
 	"floodgate/mockupstream"
 )
@@ -100,6 +101,9 @@ type SUT struct {
 	NoFile int `yaml:"nofile,omitempty" json:"nofile,omitempty"`
 	// Timeout of one trial. Default 120s.
 	Timeout Duration `yaml:"timeout,omitempty" json:"timeout,omitzero"`
+	// ReadyTimeout bounds the time from the start of the process until it says that
+	// it is ready; zero means 30s.
+	ReadyTimeout Duration `yaml:"ready_timeout,omitempty" json:"ready_timeout,omitzero"`
 	// Serial is CPU time that an item needs under one lock, as an interpreter with a global lock does.
 	Serial Serial `yaml:"serial,omitempty" json:"serial,omitzero"`
 	// Command runs instead of our own SUT; it speaks the protocol of package bench/sut.
@@ -149,6 +153,14 @@ const (
 	DefaultExternalRequests = 50_000
 	DefaultExternalRate     = 1000
 )
+
+// DefaultReadyTimeout is how long a SUT may take until it is ready.
+const DefaultReadyTimeout = Duration(30 * time.Second)
+
+// MaxReady is ReadyTimeout or its default.
+func (s SUT) MaxReady() time.Duration {
+	return time.Duration(cmp.Or(s.ReadyTimeout, DefaultReadyTimeout))
+}
 
 // MaxRequests is Requests or its default.
 func (e External) MaxRequests() int { return cmp.Or(e.Requests, DefaultExternalRequests) }

@@ -107,6 +107,7 @@ func (e *expectation) check(ctx context.Context, source documentSource, db, coll
 			}
 		}
 	}
+	r.Renamed = min(r.Lost, r.Foreign)
 	return &r, nil
 }
 

@@ -10,7 +10,8 @@ import (
 // before the run gives up: the command of the SUT is wrong then.
 const maxFalseStarts = 3
 
-// falseStart counts the first trials of a run whose command crashed before it
+// falseStart ends a run in whose first trial the command does not say that it is
+// ready: it would not in any other. It also counts the first trials of a run whose command crashed before it
 // asked the upstream for anything, each for the same reason.
 type falseStart struct {
 	trials int
@@ -20,6 +21,9 @@ type falseStart struct {
 
 // ended takes the next trial, and gives up after the last that may crash so.
 func (f *falseStart) ended(t results.Trial) error {
+	if t.NotReady && !f.over && f.trials == 0 {
+		return fmt.Errorf("the first trial failed: %s", t.Reason)
+	}
 	atOnce := t.Outcome == results.OutcomeCrashed && t.Upstream != nil && t.Upstream.Requests == 0
 	if f.over = f.over || !atOnce || f.trials > 0 && t.Reason != f.reason; f.over {
 		return nil

@@ -39,6 +39,17 @@ func TestFalseStart(t *testing.T) {
 			}
 		})
 	}
+	unready := results.Trial{Outcome: results.OutcomeFailed, NotReady: true, Reason: "the SUT was not ready"}
+	var first falseStart
+	if err := first.ended(unready); err == nil || err.Error() != "the first trial failed: the SUT was not ready" {
+		t.Errorf("a command that is not ready in the first trial: %v", err)
+	}
+	var later falseStart
+	for _, trial := range []results.Trial{{Outcome: results.OutcomeOK}, unready} {
+		if err := later.ended(trial); err != nil {
+			t.Errorf("a command that is not ready in a later trial: %v", err)
+		}
+	}
 	ours := falseStart{over: true} // no command
 	for range 4 {
 		if err := ours.ended(nothing); err != nil {

@@ -114,8 +114,8 @@ func (t *serviceTrial) look() Seen {
 	if n, err := t.m.sampler.Count(); err == nil {
 		seen.Descriptors = n
 	}
-	if kinds, err := t.m.sampler.Classify(); err == nil && kinds != nil {
-		seen.Kinds = &results.Kinds{Upstream: kinds.Upstream, Mongo: kinds.Mongo, Other: kinds.Other}
+	if kinds, err := t.m.sampler.Classify(); err == nil {
+		seen.Kinds = kindsOf(kinds)
 	}
 	if threads, rss, err := t.m.sampler.Resources(); err == nil {
 		seen.Threads, seen.RSS = threads, rss

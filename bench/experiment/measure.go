@@ -22,8 +22,10 @@ type measurement struct {
 	process *sut.Process
 	service *serviceTrial // nil: the SUT works off its items once
 	sampler *probe.Sampler
-	machine *machine.Watch
-	report  sut.Report
+	// baseline of the descriptors, before "go"
+	baseline probe.Baseline
+	machine  *machine.Watch
+	report   sut.Report
 	// user and system CPU time as the probe saw it last
 	user, system time.Duration
 }
@@ -54,17 +56,31 @@ func (m *measurement) run(ctx context.Context) (outcome string, err error) {
 	return m.close(ctx)
 }
 
-// ready sends the specification and waits until the SUT has read it.
+// ready sends the specification and waits until the SUT says that it is ready.
 func (m *measurement) ready(ctx context.Context) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, readyTimeout)
+	limit := m.planned.Level.Scenario.SUT.MaxReady()
+	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	if err := m.process.Send(ctx, m.trials.spec(m.planned)); err != nil {
-		return m.gone(ctx, err)
+	err := m.process.Send(bounded, m.trials.spec(m.planned))
+	if err == nil {
+		_, err = m.process.Await(bounded, sut.TypeReady)
 	}
-	if _, err := m.process.Await(ctx, sut.TypeReady); err != nil {
-		return m.gone(ctx, fmt.Errorf("wait until the SUT is ready: %w", err))
+	if err == nil || ctx.Err() != nil {
+		return results.OutcomeFailed, err
 	}
-	return "", nil
+	outcome, gone := m.gone(ctx, err)
+	if outcome == results.OutcomeCrashed {
+		return outcome, fmt.Errorf("the SUT ended with %s before it wrote the line %s to its standard output", m.process.Exit().Text, sut.ReadyLine)
+	}
+	m.record.NotReady = true
+	why := ": " + gone.Error()
+	switch {
+	case m.process.ProtocolError() != nil:
+		why = "" // what it wrote says it
+	case errors.Is(err, context.DeadlineExceeded):
+		why = fmt.Sprintf(" within %v (sut.ready_timeout)", limit)
+	}
+	return outcome, fmt.Errorf("the SUT was not ready%s: expected the line %s on its standard output, got %s", why, sut.ReadyLine, m.process.Output())
 }
 
 // work sends go and waits until all items have been tried.
@@ -143,10 +159,11 @@ func (m *measurement) startProbe() (err error) {
 	if err != nil {
 		return fmt.Errorf("probe the SUT: %w", err)
 	}
-	m.record.Descriptors.Baseline, err = m.sampler.Count()
+	m.baseline, err = m.sampler.Baseline()
 	if err != nil {
 		return fmt.Errorf("count the SUT's descriptors: %w", err)
 	}
+	m.record.Descriptors.Baseline = m.baseline.Count
 	m.machine = machine.Begin()
 	return nil
 }
@@ -160,32 +177,38 @@ func (m *measurement) stopProbe() {
 	d.Peak, d.PeakAt = seen.Peak, seen.PeakAt
 	d.Samples, d.Classified = seen.Samples, seen.Classified
 	if seen.Kinds != nil {
-		d.Outside = &results.Kinds{Upstream: seen.Kinds.Upstream, Mongo: seen.Kinds.Mongo, Other: seen.Kinds.Other}
+		d.Outside = kindsOf(seen.Kinds)
 	}
 	m.user, m.system = seen.User, seen.System
 	m.record.Resources.PeakRSS = seen.PeakRSS
 	m.record.Resources.Threads = seen.Threads
 }
 
+// checkLeak counts the descriptors that stay open although all is closed.
 func (m *measurement) checkLeak() {
-	baseline := m.record.Descriptors.Baseline
-	count, err := m.sampler.WaitFor(baseline, leakTimeout)
+	left, err := m.sampler.Leftover(m.baseline, leakTimeout)
 	if err != nil {
 		m.warn("no leak check: %v", err)
 		return
 	}
-	left := max(0, count-baseline)
-	m.record.Descriptors.Left = &left
-	if left == 0 {
+	d := &m.record.Descriptors
+	d.Left, d.LeftKinds = &left.Count, kindsOf(left.Kinds)
+	if left.Count == 0 {
 		return
 	}
 	by := ""
-	if kinds, err := m.sampler.Classify(); err == nil && kinds != nil {
-		k := &results.Kinds{Upstream: kinds.Upstream, Mongo: kinds.Mongo, Other: max(0, kinds.Other-baseline)}
-		m.record.Descriptors.LeftKinds = k
-		by = fmt.Sprintf(": %d upstream, %d mongo, %d other", k.Upstream, k.Mongo, k.Other)
+	if k := d.LeftKinds; k != nil {
+		by = fmt.Sprintf(": %d upstream, %d mongo, %d runtime, %d other", k.Upstream, k.Mongo, k.Runtime, k.Other)
 	}
-	m.warn("%d descriptors stayed open after the core was closed%s", left, by)
+	m.warn("%d descriptors stayed open after the core was closed%s", left.Count, by)
+}
+
+// kindsOf is what the probe saw as the record has it; nil: it saw no kinds.
+func kindsOf(k *probe.Kinds) *results.Kinds {
+	if k == nil {
+		return nil
+	}
+	return &results.Kinds{Upstream: k.Upstream, Mongo: k.Mongo, Runtime: k.Runtime.Total(), Other: k.Other}
 }
 
 // finish copies what the SUT reported and how its process ended.
@@ -216,7 +239,7 @@ func (m *measurement) finish() {
 	r.ExitCode, r.Resources.UserCPU, r.Resources.SystemCPU = exit.Code, exit.User, exit.System
 	if r.Outcome != results.OutcomeOK {
 		r.StderrTail = strings.TrimSpace(exit.StderrTail)
-		if last := r.StderrTail[strings.LastIndexByte(r.StderrTail, '\n')+1:]; last != "" {
+		if last := r.StderrTail[strings.LastIndexByte(r.StderrTail, '\n')+1:]; last != "" && !r.NotReady { // whose reason has it
 			r.Reason += ": " + last
 		}
 	}

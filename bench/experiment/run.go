@@ -43,6 +43,9 @@ type Options struct {
 	// Abort is asked after every trial that was stored, and says why the run is to
 	// end; empty: it goes on. Nil: it always goes on.
 	Abort func() (why string, err error)
+	// TryUpstream fetches one item from an external upstream, to see whether it
+	// still answers; nil: the upstream is a mock.
+	TryUpstream func(ctx context.Context) error
 	// Progress hears of every trial; it must not be nil.
 	Progress Progress
 }
@@ -62,6 +65,8 @@ type Progress interface {
 
 // Run runs what is left of the plan, appending each trial's record as it ends.
 // Where Abort ends it, with trials left, it returns ErrAborted with the reason.
+// Where an external upstream does not answer any more, it returns ErrUnanswered:
+// the last trials, in which every item failed, are not stored.
 // When ctx is cancelled it stops within seconds and returns ErrInterrupted: the
 // trial that ran is lost, every one before it is stored.
 func Run(ctx context.Context, o Options) error {
@@ -80,6 +85,7 @@ func Run(ctx context.Context, o Options) error {
 	o.Trials = &watched
 	failures := 0
 	start := falseStart{over: len(o.Scenario.SUT.Command) == 0}
+	out := outage{ask: o.TryUpstream}
 	var rest pause
 	for i, t := range todo {
 		if err := o.ensure(ctx); err != nil {
@@ -96,12 +102,12 @@ func Run(ctx context.Context, o Options) error {
 		if err != nil {
 			return interrupted(ctx)
 		}
-		if err := o.Store.Append(record); err != nil {
-			return err
-		}
 		rest.ended = time.Now()
 		clock.ended(t.Estimate, time.Since(began))
 		o.Progress.TrialEnded(record, clock.left())
+		if err := o.store(out.ended(ctx, record)); err != nil {
+			return err
+		}
 		if err := start.ended(record); err != nil {
 			return err
 		}
@@ -114,10 +120,23 @@ func Run(ctx context.Context, o Options) error {
 			}
 		}
 	}
+	if err := o.store(out.check(ctx)); err != nil {
+		return err
+	}
 	if o.Planned != nil {
 		return nil
 	}
 	return o.Store.Finish()
+}
+
+// store appends trials, unless there was an error.
+func (o Options) store(trials []results.Trial, err error) error {
+	for _, t := range trials {
+		if err := o.Store.Append(t); err != nil {
+			return err
+		}
+	}
+	return err
 }
 
 func (o Options) aborted() error {

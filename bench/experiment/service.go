@@ -50,7 +50,7 @@ func (t *serviceTrial) run(ctx context.Context) (outcome string, err error) {
 	if err := t.m.process.Send(ctx, sut.Message{Type: sut.TypeGo}); err != nil {
 		return t.m.gone(ctx, err)
 	}
-	bounded, cancel := context.WithTimeout(ctx, readyTimeout)
+	bounded, cancel := context.WithTimeout(ctx, t.scenario.SUT.MaxReady())
 	defer cancel()
 	serving, err := t.m.process.Await(bounded, sut.TypeServing)
 	if err != nil {
@@ -249,7 +249,7 @@ func (t *serviceTrial) tick(k sut.Tick) {
 	seen := t.look()
 	values["descriptors"], values["threads"], values["rss_bytes"] = int64(seen.Descriptors), int64(seen.Threads), seen.RSS
 	if kinds := seen.Kinds; kinds != nil {
-		values["descriptors_upstream"], values["descriptors_mongo"], values["descriptors_other"] = int64(kinds.Upstream), int64(kinds.Mongo), int64(kinds.Other)
+		values["descriptors_upstream"], values["descriptors_mongo"], values["descriptors_other"] = int64(kinds.Upstream), int64(kinds.Mongo), int64(kinds.Others())
 	}
 	t.note(k, values)
 	t.tell(k, seen)

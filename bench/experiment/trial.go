@@ -16,7 +16,6 @@ import (
 
 // Bounds on what a SUT may take, besides the scenario's timeout of the work itself.
 const (
-	readyTimeout = 30 * time.Second // process start → ready
 	closeTimeout = 15 * time.Second // close → closed, and closed → exit
 	leakTimeout  = 2 * time.Second  // closed → descriptors back at the baseline
 
@@ -179,7 +178,7 @@ func (r *Trials) spec(t PlannedTrial) sut.Spec {
 	return sut.Spec{
 		AllowTargets: r.Environment.AllowedTargets(),
 		Floodgate:    sut.Version, Type: sut.TypeSpec, Trial: fmt.Sprintf("%s/%d", r.RunID, t.Index),
-		Variant: t.Variant, Items: s.ItemArgs(), Service: s.Service != nil, Batches: max(1, s.Items.Batches),
+		Variant: variantFor(s, t.Variant), Items: s.ItemArgs(), Service: s.Service != nil, Batches: max(1, s.Items.Batches),
 		Upstream: sut.UpstreamSpec{
 			URL: r.Environment.UpstreamURL(), Timeout: s.SUT.FetchTimeout,
 			Rate: rate, MaxConns: upstream, Fresh: t.Variant.Connections.Upstream == "fresh",

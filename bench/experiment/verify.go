@@ -36,7 +36,11 @@ func (r *Trials) verify(ctx context.Context, t PlannedTrial, record *results.Tri
 		} else {
 			upstreamSaw(record, stats)
 			unseen(record, t, m, noproxy.Variable(os.Environ()))
+			defer func() { record.Overrun = overrun(t, record, int(stats.Disconnected)) }() // once the documents are known
 		}
+	}
+	if !mock && refusedAll(*record) {
+		fail(record, results.OutcomeFailed, errors.New("the upstream refused every connection: "+record.Errors[0].Sample))
 	}
 	switch {
 	case r.Unwritten:

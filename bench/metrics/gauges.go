@@ -81,7 +81,7 @@ func (g *gauges) live(send sender, l *experiment.Live) {
 	if k := l.Kinds; k != nil {
 		send(g.fdsByKind, float64(k.Upstream), "upstream")
 		send(g.fdsByKind, float64(k.Mongo), "mongo")
-		send(g.fdsByKind, float64(k.Other), "other")
+		send(g.fdsByKind, float64(k.Others()), "other")
 	}
 	t := &l.Tick
 	send(g.connects, float64(t.UpstreamConnecting), "upstream", "connecting")

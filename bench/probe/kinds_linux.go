@@ -68,7 +68,7 @@ func (p *proc) kinds() (*Kinds, error) {
 	c := p.classifier
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	n, sockets, err := p.links()
+	n, sockets, runtime, err := p.links()
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,10 @@ func (p *proc) kinds() (*Kinds, error) {
 	for _, kind := range known {
 		count[kind]++
 	}
-	return &Kinds{Upstream: count[upstream], Mongo: count[mongo], Other: n - count[upstream] - count[mongo]}, nil
+	return &Kinds{
+		Upstream: count[upstream], Mongo: count[mongo], Runtime: runtime,
+		Other: n - count[upstream] - count[mongo] - runtime.Total(),
+	}, nil
 }
 
 // sockets calls learn with every socket that leads to one of the servers.
@@ -138,16 +141,17 @@ func (c *classifier) sockets(dir string, family byte, learn func(inode uint64, s
 	return nil
 }
 
-// links counts the descriptors, and maps the sockets among them from inode to name.
-func (p *proc) links() (n int, sockets map[uint64]string, err error) {
+// links counts the descriptors and the runtime's among them, and maps the
+// sockets from inode to name.
+func (p *proc) links() (n int, sockets map[uint64]string, runtime Runtime, err error) {
 	dir, err := os.Open(p.dir + "/fd")
 	if err != nil {
-		return 0, nil, gone(err)
+		return 0, nil, runtime, gone(err)
 	}
 	defer dir.Close()
 	names, err := dir.Readdirnames(-1)
 	if err != nil {
-		return 0, nil, gone(err)
+		return 0, nil, runtime, gone(err)
 	}
 	sockets = make(map[uint64]string, len(names))
 	for _, name := range names {
@@ -158,9 +162,11 @@ func (p *proc) links() (n int, sockets map[uint64]string, err error) {
 		n++
 		if inode, ok := socketInode(link); ok {
 			sockets[inode] = name
+		} else if kind, ok := runtimeType(link); ok {
+			runtime[kind]++
 		}
 	}
-	return n, sockets, nil
+	return n, sockets, runtime, nil
 }
 
 // link is where a descriptor leads, false when it is closed.

@@ -45,7 +45,9 @@ type Options struct {
 type Kinds struct {
 	// Upstream and Mongo are TCP sockets connected or connecting there.
 	Upstream, Mongo int
-	// Other are all others: files, pipes, epoll, sockets to elsewhere.
+	// Runtime are those by which the language's runtime waits for events.
+	Runtime Runtime
+	// Other are all others: files, pipes, sockets to elsewhere.
 	Other int
 }
 
@@ -207,6 +209,9 @@ func (s *Sampler) look(n int) {
 func (k *Kinds) raise(o Kinds) {
 	k.Upstream = max(k.Upstream, o.Upstream)
 	k.Mongo = max(k.Mongo, o.Mongo)
+	for i := range k.Runtime {
+		k.Runtime[i] = max(k.Runtime[i], o.Runtime[i])
+	}
 	k.Other = max(k.Other, o.Other)
 }
 

@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -21,7 +23,11 @@ const ChildArg = "sut-child"
 const (
 	maxLine  = 64 << 20 // bytes of one protocol line
 	tailSize = 4 << 10  // bytes of standard error that are kept
+	headSize = 200      // bytes of a line of standard output that are kept, to show it
 )
+
+// ReadyLine is what a SUT writes to its standard output once it has read its specification.
+const ReadyLine = `{"floodgate":1,"type":"ready"}`
 
 // ErrExited says that the SUT exited before it sent what was waited for.
 var ErrExited = errors.New("the SUT exited")
@@ -59,6 +65,7 @@ type Process struct {
 	stdin   io.WriteCloser
 	events  chan Message
 	stderr  *tail
+	stdout  *tail         // the beginnings of its lines, as far as they were read
 	exited  chan struct{} // closed when the process is gone and its output read
 	exit    Exit          // valid after exited
 	tick    func(Tick)
@@ -70,7 +77,7 @@ type Process struct {
 
 // Start starts the SUT under its limits. The caller must call Kill in the end.
 func Start(o Options) (*Process, error) {
-	p := &Process{events: make(chan Message, 16), stderr: &tail{max: tailSize}, exited: make(chan struct{}), tick: o.Tick}
+	p := &Process{events: make(chan Message, 16), stderr: &tail{max: tailSize}, stdout: &tail{max: tailSize}, exited: make(chan struct{}), tick: o.Tick}
 	begin := p.startProcess
 	if o.Container != nil {
 		begin = p.startContainer
@@ -105,6 +112,7 @@ func (p *Process) readMessages(stdout *os.File) error {
 		if len(in.Bytes()) == 0 {
 			continue
 		}
+		_, _ = p.stdout.Write(append(slices.Clip(in.Bytes()[:min(len(in.Bytes()), headSize)]), '\n')) // never fails
 		m, err := ParseMessage(in.Bytes())
 		if err != nil {
 			return err
@@ -234,6 +242,29 @@ func (p *Process) Kill() {
 	for range p.events { // let the reader end
 	}
 	<-p.exited
+}
+
+// shownLines is how many lines of a SUT's output are shown.
+const shownLines = 3
+
+// Output says what the SUT wrote last, for a message.
+func (p *Process) Output() string {
+	var parts []string
+	for _, o := range []struct {
+		name string
+		tail *tail
+	}{{"standard output", p.stdout}, {"standard error", p.stderr}} {
+		lines := strings.Split(strings.TrimSpace(o.tail.String()), "\n")
+		if lines[0] == "" {
+			continue
+		}
+		last := lines[max(0, len(lines)-shownLines):]
+		parts = append(parts, fmt.Sprintf("%q on %s", strings.Join(last, "\n"), o.name))
+	}
+	if len(parts) == 0 {
+		return "nothing on standard output or standard error"
+	}
+	return strings.Join(parts, " and ")
 }
 
 // Exit is what is known of a process that is gone.

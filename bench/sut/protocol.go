@@ -30,6 +30,10 @@
 // trial in which all items failed and the upstream saw no request is not a
 // measurement.
 //
+// variant.limit is how many fetches the program may have in flight at once; it
+// is 1 for "sequential", and 0 or left out means that there is no limit. A trial
+// in which the upstream saw more is reported and is not evidence for claims.
+//
 // A program connects to loopback and to the hosts of allow_targets alone, by
 // their names, however it comes to an address; and it begins no more fetches
 // than upstream.rate says, counting in held_back those that had to wait.

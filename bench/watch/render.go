@@ -96,7 +96,7 @@ func descriptors(l *experiment.Live) []field {
 }
 
 func kindsText(k *results.Kinds) string {
-	return fmt.Sprintf(": %d upstream, %d mongo, %d other", k.Upstream, k.Mongo, k.Other)
+	return fmt.Sprintf(": %d upstream, %d mongo, %d other", k.Upstream, k.Mongo, k.Others())
 }
 
 // errors names as many as fit, and how many types it leaves out.

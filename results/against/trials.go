@@ -187,7 +187,7 @@ func documents(t *results.Trial) (int, bool) {
 		return 0, false
 	}
 	if n, _ := broken(t); n > 0 {
-		return t.Documents.Broken() - t.Documents.Lost, true
+		return t.Documents.Spoiled(), true
 	}
 	return t.Documents.Broken(), true
 }

@@ -121,7 +121,7 @@ func (p *LimitPoint) add(t results.Trial, strategy string) {
 		if p.Kinds == nil {
 			p.Kinds = &results.Kinds{}
 		}
-		p.Kinds.Upstream, p.Kinds.Mongo, p.Kinds.Other = max(p.Kinds.Upstream, k.Upstream), max(p.Kinds.Mongo, k.Mongo), max(p.Kinds.Other, k.Other)
+		p.Kinds.Upstream, p.Kinds.Mongo, p.Kinds.Other = max(p.Kinds.Upstream, k.Upstream), max(p.Kinds.Mongo, k.Mongo), max(p.Kinds.Other, k.Others())
 	}
 	p.Tried += *t.ItemsDone
 	if t.ItemsFailed != nil {

@@ -70,7 +70,10 @@ func documentsOf(trials []*results.Trial, kind string) measured {
 		}
 		switch kind {
 		case "lost": // without what the trial lost by not coming to its end
-			return brokenBySUT(t) - d.Duplicate - d.Wrong - d.Foreign, ""
+			if cutShort(t) {
+				return 0, ""
+			}
+			return d.Lost, ""
 		case "duplicate":
 			return d.Duplicate, ""
 		case "wrong":

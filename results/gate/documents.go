@@ -71,12 +71,14 @@ func documentsAt(x *summary.Index, variant, level string) Evidence {
 // that shows that it did not, and nothing about its writes. What it wrote
 // twice or wrongly counts all the same.
 func brokenBySUT(t *results.Trial) int {
-	switch t.Outcome {
-	case results.OutcomeOK, results.OutcomeStalled, results.OutcomeInvalid:
-		return t.Documents.Broken()
+	if cutShort(t) {
+		return t.Documents.Spoiled()
 	}
-	return t.Documents.Broken() - t.Documents.Lost
+	return t.Documents.Broken()
 }
+
+// cutShort reports whether the SUT of a trial did not come to its end.
+func cutShort(t *results.Trial) bool { return !ended(t) && t.Outcome != results.OutcomeInvalid }
 
 // gaps counts, by reason, the trials that leave a claim open.
 type gaps map[string]int

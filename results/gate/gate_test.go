@@ -139,6 +139,10 @@ func TestMissingPairs(t *testing.T) {
 			t.ItemsDone, t.ItemsFailed = new(t.Items-9), new(9)
 			return true
 		}, "not the same work: other numbers of items failed in ten and one"},
+		"overrun": {func(t *results.Trial) bool {
+			t.Overrun = &results.Overrun{Limit: 10, PeakInFlight: 47}
+			return true
+		}, "ten exceeded its declared limit"},
 		"no item": {func(t *results.Trial) bool { t.ItemsDone = new(0); return true }, "ten did no item"},
 		"documents missing": {func(t *results.Trial) bool {
 			t.ItemsDone, t.ItemsFailed, t.Documents.Found = nil, nil, 1
@@ -159,6 +163,24 @@ func TestMissingPairs(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// A reference that did more at once than it declares gives no evidence, whatever
+// it makes of the variants that are compared with it.
+func TestAReferenceThatExceedsItsLimit(t *testing.T) {
+	good := ratios(func(_, block int) float64 { return 0.2 + 0.001*float64(block) })
+	c := want(t, judge(t, runtest.Options{Change: func(t *results.Trial) bool {
+		good(t)
+		if t.Variant == "one" {
+			t.Overrun = &results.Overrun{Efficiency: 6.579}
+		}
+		return true
+	}}, reduction(0.6)), gate.Inconclusive)
+	for _, e := range c.Evidence {
+		if e.N != 0 || len(e.Missing) != 1 || e.Missing[0].Why != "one exceeded its declared limit" {
+			t.Errorf("%d pairs, missing %+v", e.N, e.Missing)
+		}
 	}
 }
 

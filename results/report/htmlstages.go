@@ -113,7 +113,7 @@ func (p *pictures) peaksAt(to *[]picture, l scenarios.Level) {
 			}
 			cells := []string{v.Name, fmt.Sprint(t.Block), count(n), predicted, none, none, none}
 			if d.Outside != nil {
-				cells[4], cells[5], cells[6] = count(d.Outside.Upstream), count(d.Outside.Mongo), count(d.Outside.Other)
+				cells[4], cells[5], cells[6] = count(d.Outside.Upstream), count(d.Outside.Mongo), count(d.Outside.Others())
 			}
 			f.Rows = append(f.Rows, cells)
 		}

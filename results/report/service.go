@@ -128,7 +128,7 @@ func serviceRemarks(r summary.ServiceRow) []string {
 	}
 	if k := r.LeftKinds; k != nil {
 		parts = append(parts, fmt.Sprintf("%s stayed open when all was closed: %s of the upstream, %s of the database, %s others",
-			count(r.Left), count(k.Upstream), count(k.Mongo), count(k.Other)))
+			count(r.Left), count(k.Upstream), count(k.Mongo), count(k.Others())))
 	}
 	return parts
 }

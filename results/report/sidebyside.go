@@ -127,6 +127,11 @@ func partialRemark(r summary.Row) string {
 	return fmt.Sprintf("* of less work: %s failed in %s", plural(r.ItemsFailed, "item", "items"), plural(r.Partial, "trial", "trials"))
 }
 
+// overrunRemark says that times of the row are not those of its variant.
+func overrunRemark(r summary.Row) string {
+	return fmt.Sprintf("%s in %s: not evidence for claims", r.Overrun, plural(r.Overruns, "trial", "trials"))
+}
+
 func heldBackRemark(r summary.Row) string {
 	return plural(r.HeldBack, "request", "requests") + " held back: times measure external.rate"
 }

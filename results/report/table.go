@@ -97,12 +97,23 @@ func (p *printer) peak(r summary.Row) string {
 	switch {
 	case r.Peak == nil:
 		return none
+	case r.Exhausted > 0:
+		return p.paint(ofLimit(r), bad)
 	case r.Predicted == 0:
 		return count(*r.Peak)
 	case *r.Peak > r.Predicted:
 		return p.paint(fmt.Sprintf("%s > %s", count(*r.Peak), count(r.Predicted)), doubt)
 	}
 	return fmt.Sprintf("%s ≤ %s", count(*r.Peak), count(r.Predicted))
+}
+
+// ofLimit is the peak of a row that ran out of descriptors, and their limit.
+func ofLimit(r summary.Row) string {
+	peak := 0
+	if r.Peak != nil {
+		peak = *r.Peak
+	}
+	return fmt.Sprintf("%s of %s", count(peak), count(r.NoFile))
 }
 
 func (p *printer) documents(r summary.Row) string {
@@ -133,7 +144,11 @@ func broken(d results.Documents) string {
 			parts = append(parts, count(k.n)+" "+k.name)
 		}
 	}
-	return strings.Join(parts, ", ")
+	text := strings.Join(parts, ", ")
+	if d.Renamed > 0 { // else the sum of the parts
+		text += fmt.Sprintf(" (%s in all)", count(d.Broken()))
+	}
+	return text
 }
 
 // remarks say, below a level's table, which trials are missing and which errors there were.
@@ -156,11 +171,21 @@ func rowRemarks(r summary.Row) []string {
 	if recorded < r.Planned {
 		parts = append(parts, plural(r.Planned-recorded, "trial", "trials")+" not run")
 	}
+	if r.Exhausted > 0 {
+		parts = append(parts, fmt.Sprintf("%s descriptors (sut.nofile) in %s", ofLimit(r), plural(r.Exhausted, "trial", "trials")))
+	}
+	if l := r.Leak; l != nil {
+		parts = append(parts, fmt.Sprintf("leak: %.2g descriptors an item stayed open (%s with at most %s in flight)",
+			l.PerItem, count(l.Descriptors), plural(l.InFlight, "request", "requests")))
+	}
 	if r.Left > 0 {
 		parts = append(parts, "up to "+plural(r.Left, "descriptor", "descriptors")+" left open")
 	}
 	if r.Partial > 0 {
 		parts = append(parts, partialRemark(r))
+	}
+	if r.Overrun != nil {
+		parts = append(parts, overrunRemark(r))
 	}
 	if r.HeldBack > 0 {
 		parts = append(parts, heldBackRemark(r))

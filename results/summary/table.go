@@ -12,6 +12,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/stats"
+	"floodgate/scenarios"
 )
 
 // Table has a row for every variant at every level.
@@ -48,10 +49,19 @@ type Row struct {
 	Predicted int  `json:"predicted_descriptors,omitempty"`
 	// Left is the most descriptors that a trial left open after its end.
 	Left int `json:"left_descriptors,omitempty"`
+	// Exhausted trials ran out of descriptors, of which NoFile may be open; 0: none did.
+	Exhausted int `json:"exhausted,omitempty"`
+	NoFile    int `json:"nofile,omitempty"`
+	// Leak is the largest of a trial whose descriptors grow with its items; nil: none does.
+	Leak *ItemLeak `json:"leak,omitempty"`
 	// CPU time and peak of the resident memory of the SUT: medians of the trials
 	// measured that have them.
 	CPU     *time.Duration `json:"cpu_ns,omitempty"`
 	PeakRSS *int64         `json:"peak_rss_bytes,omitempty"`
+	// Overruns counts the trials that exceeded the limit which their variant
+	// declares; Overrun is the worst of them.
+	Overruns int              `json:"overruns,omitempty"`
+	Overrun  *results.Overrun `json:"overrun,omitempty"`
 	// HeldBack counts the requests of all trials that waited for external.rate.
 	HeldBack int `json:"held_back,omitempty"`
 	// Repeated counts the requests of all trials that the mock upstream got for a
@@ -81,7 +91,7 @@ func (x *Index) Table() (*Table, error) {
 			if !x.runs(v.Name, l) {
 				continue
 			}
-			row, err := x.row(v.Name, l.Name)
+			row, err := x.row(v.Name, l)
 			if err != nil {
 				return nil, fmt.Errorf("sum up %s at %s: %w", v.Name, l.Name, err)
 			}
@@ -91,12 +101,14 @@ func (x *Index) Table() (*Table, error) {
 	return table, nil
 }
 
-func (x *Index) row(variant, level string) (Row, error) {
+func (x *Index) row(variant string, l scenarios.Level) (Row, error) {
+	level := l.Name
 	row := Row{Variant: variant, Level: level, Planned: x.Blocks()}
 	var makespans, efficiencies, cpu, memory []float64
 	var items merger
 	for _, t := range x.Trials(variant, level) {
 		row.count(t)
+		row.exhaust(t, l.Scenario.SUT.NoFile)
 		if t.Outcome != results.OutcomeOK {
 			continue
 		}
@@ -153,6 +165,12 @@ func (r *Row) count(t *results.Trial) {
 	r.Predicted = max(r.Predicted, t.Descriptors.Predicted)
 	if t.Descriptors.Left != nil {
 		r.Left = max(r.Left, *t.Descriptors.Left)
+	}
+	if t.Overrun != nil {
+		r.Overruns++
+		if r.Overrun == nil || t.Overrun.Exceeds(*r.Overrun) {
+			r.Overrun = t.Overrun
+		}
 	}
 	for _, e := range t.Errors {
 		r.Errors = increased(r.Errors, e.Type, e.Count)

@@ -31,6 +31,18 @@ func main() {
 	if err := json.NewDecoder(strings.NewReader(line(in))).Decode(&spec); err != nil {
 		log.Fatal(err)
 	}
+	switch mode {
+	case "never ready":
+		log.Print("listening on :8080")
+		say(`{"type":"log"}`)
+		select {}
+	case "no protocol":
+		say("listening on :8080")
+		line(in) // until the harness has had enough
+		return
+	case "exit at once":
+		return
+	}
 	say(`{"floodgate":1,"type":"ready","name":"foreign"}`)
 	line(in) // go
 	switch mode {

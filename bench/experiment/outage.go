@@ -1,0 +1,122 @@
+package experiment
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"floodgate/results"
+)
+
+// ErrUnanswered says that a run ended because a server of the user's does not
+// answer any more; it can be resumed.
+var ErrUnanswered = errors.New("the run was stopped")
+
+// maxUnanswered is how many trials in a row may fail in every item before the
+// run asks the upstream whether it still answers.
+const maxUnanswered = 3
+
+// outage holds back the last trials that failed in every item for errors of an
+// external upstream. Whether they show the variants or a server that has gone is
+// known only when a later trial has done an item, or the upstream was asked. Those
+// of a server that has gone are not stored, so that the run can be resumed with them.
+type outage struct {
+	// ask fetches an item from the upstream; nil: the upstream is a mock, whose
+	// faults are a part of the scenario.
+	ask  func(ctx context.Context) error
+	held []results.Trial
+}
+
+// ended takes a trial and returns those that are to be stored now. The error
+// says that the upstream does not answer.
+func (o *outage) ended(ctx context.Context, t results.Trial) ([]results.Trial, error) {
+	if o.ask == nil || !unanswered(t) {
+		return o.release(t), nil
+	}
+	o.held = append(o.held, t)
+	if len(o.held) < maxUnanswered {
+		return nil, nil
+	}
+	return o.check(ctx)
+}
+
+// check asks the upstream whether it answers, if trials are held back.
+func (o *outage) check(ctx context.Context) ([]results.Trial, error) {
+	if len(o.held) == 0 {
+		return nil, nil
+	}
+	err := o.ask(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return nil, interrupted(ctx)
+	case err != nil:
+		return nil, o.describe(err)
+	}
+	return o.release(), nil
+}
+
+// release returns the trials that were held back, and then others.
+func (o *outage) release(others ...results.Trial) []results.Trial {
+	all := append(o.held, others...)
+	o.held = nil
+	return all
+}
+
+func (o *outage) describe(err error) error {
+	counts := map[string]int{}
+	for _, t := range o.held {
+		for _, e := range t.Errors {
+			counts[e.Type] += e.Count
+		}
+	}
+	types := slices.SortedFunc(maps.Keys(counts), func(a, b string) int {
+		return cmp.Or(counts[b]-counts[a], strings.Compare(a, b))
+	})
+	for i, name := range types {
+		types[i] = fmt.Sprintf("%s × %d", name, counts[name])
+	}
+	trials := "every item of the last trial"
+	if n := len(o.held); n > 1 {
+		trials = fmt.Sprintf("every item of the last %d trials", n)
+	}
+	return fmt.Errorf("%w: %s failed (%s), and the upstream does not answer: %w", ErrUnanswered, trials, strings.Join(types, ", "), err)
+}
+
+// unanswered reports whether every item of a trial failed for errors that a
+// server which has gone causes. A lack of descriptors or of ports is the SUT's own.
+func unanswered(t results.Trial) bool {
+	switch {
+	case len(t.Errors) == 0:
+		return false
+	case t.Service != nil && t.Service.OK > 0:
+		return false
+	case t.Service == nil && (t.ItemsDone == nil || *t.ItemsDone > 0):
+		return false
+	}
+	for _, e := range t.Errors {
+		if e.Side != "upstream" || !ofServer(e.Type) {
+			return false
+		}
+	}
+	return true
+}
+
+// ofServer reports whether a server that is down, or that answers every request
+// with an error, causes errors of this type.
+func ofServer(kind string) bool {
+	switch kind {
+	case "refused", "reset", "timeout", "tls", "other":
+		return true
+	}
+	return strings.HasPrefix(kind, "http_")
+}
+
+// refusedAll reports whether the upstream refused every connection of a trial:
+// then it measured nothing, whatever the variant.
+func refusedAll(t results.Trial) bool {
+	return unanswered(t) && !slices.ContainsFunc(t.Errors, func(e results.ErrorCount) bool { return e.Type != "refused" })
+}

@@ -1,0 +1,156 @@
+package probe
+
+import (
+	"bytes"
+	"fmt"
+	"time"
+)
+
+// Types of descriptors by which the runtime of a language waits for events.
+// The first five are of a loop; a program's runtime needs one of each at most.
+const (
+	eventPoll = iota
+	eventFD
+	timerFD
+	signalFD
+	ioURing
+	pidFD // one for each child process
+	runtimeTypes
+)
+
+// Runtime counts descriptors by which a language's runtime waits for events,
+// by their type: epoll, eventfd, timerfd, signalfd, io_uring and pidfd.
+type Runtime [runtimeTypes]int
+
+// Total is the count of all types.
+func (r Runtime) Total() (n int) {
+	for _, of := range r {
+		n += of
+	}
+	return n
+}
+
+// loopTypes is how many types of descriptors one event loop may have.
+const loopTypes = pidFD
+
+// kept counts the descriptors of one event loop that was made after base. A
+// runtime makes it when it first needs it (Go's at the first connection) and
+// never closes it. A type that base has already is not counted, nor a second
+// descriptor of a type: an event loop for each report is a leak, and so is a
+// pidfd, which belongs to a child process.
+func (r Runtime) kept(base Runtime) (n int) {
+	for i := range loopTypes {
+		if base[i] == 0 && r[i] > 0 {
+			n++
+		}
+	}
+	return n
+}
+
+// runtimeType is the type of a descriptor of a runtime by its link in
+// /proc/<pid>/fd; false for any other descriptor.
+func runtimeType(link []byte) (kind int, ok bool) {
+	switch string(link) {
+	case "anon_inode:[eventpoll]":
+		return eventPoll, true
+	case "anon_inode:[eventfd]":
+		return eventFD, true
+	case "anon_inode:[timerfd]":
+		return timerFD, true
+	case "anon_inode:[signalfd]":
+		return signalFD, true
+	case "anon_inode:[io_uring]":
+		return ioURing, true
+	case "anon_inode:[pidfd]":
+		return pidFD, true
+	}
+	number, ok := bytes.CutPrefix(link, []byte("pidfd:[")) // since Linux 6.9
+	return pidFD, ok && len(number) > 0
+}
+
+// Baseline is what a process has open before it works.
+type Baseline struct {
+	Count int
+	// Kinds of them; nil where kinds are unavailable.
+	Kinds *Kinds
+}
+
+// Baseline counts what is open now, to compare with later. Not after Stop.
+func (s *Sampler) Baseline() (Baseline, error) {
+	kinds, err := s.Classify()
+	if err != nil {
+		return Baseline{}, err
+	}
+	if kinds != nil {
+		return Baseline{Count: kinds.total(), Kinds: kinds}, nil
+	}
+	count, err := s.Count()
+	return Baseline{Count: count}, err
+}
+
+// Leftover is what a process has open after its work beyond a baseline, without
+// the descriptors of one event loop that its runtime keeps.
+type Leftover struct {
+	Count int
+	// Kinds of them; nil where there are none, or kinds are unavailable.
+	Kinds *Kinds
+}
+
+// Leftover waits until nothing is open beyond the baseline and the descriptors
+// that the process's runtime keeps, and returns what still is when the timeout
+// came first. Where kinds are unavailable, the runtime's descriptors count as
+// any others. Not after Stop.
+func (s *Sampler) Leftover(base Baseline, timeout time.Duration) (Leftover, error) {
+	ticker := time.NewTicker(s.options.Interval)
+	defer ticker.Stop()
+	deadline := time.Now().Add(timeout)
+	for {
+		ended := !time.Now().Before(deadline)
+		n, err := s.Count()
+		if err != nil || n <= base.Count {
+			return Leftover{}, err
+		}
+		if ended || n <= base.Count+loopTypes { // classifying costs more than counting
+			left, err := s.leftover(base, n)
+			if err != nil || left.Count == 0 || ended {
+				return left, err
+			}
+		}
+		<-ticker.C
+	}
+}
+
+// leftover classifies what is open; n descriptors were counted.
+func (s *Sampler) leftover(base Baseline, n int) (Leftover, error) {
+	now, err := s.Classify()
+	if err != nil {
+		return Leftover{}, fmt.Errorf("descriptors left open: %w", err)
+	}
+	if now == nil || base.Kinds == nil {
+		return Leftover{Count: n - base.Count}, nil
+	}
+	return now.beyond(base), nil
+}
+
+// beyond is what k has beyond a baseline whose kinds are known.
+func (k Kinds) beyond(base Baseline) Leftover {
+	kept := k.Runtime.kept(base.Kinds.Runtime)
+	left := Leftover{Count: max(0, k.total()-kept-base.Count)}
+	if left.Count == 0 {
+		return left
+	}
+	left.Kinds = &Kinds{
+		Upstream: max(0, k.Upstream-base.Kinds.Upstream),
+		Mongo:    max(0, k.Mongo-base.Kinds.Mongo),
+		Other:    max(0, k.Other-base.Kinds.Other),
+	}
+	for i, n := range k.Runtime {
+		left.Kinds.Runtime[i] = max(0, n-base.Kinds.Runtime[i])
+		if i < loopTypes && base.Kinds.Runtime[i] == 0 {
+			left.Kinds.Runtime[i] = max(0, n-1)
+		}
+	}
+	return left
+}
+
+func (k Kinds) total() int { return k.Upstream + k.Mongo + k.Runtime.Total() + k.Other }
