@@ -89,7 +89,7 @@ func unknownFlag(cmd *cobra.Command, err error) error {
 func checkNumbers(root *cobra.Command, args []string) (*cobra.Command, error) {
 	cmd, rest, err := root.Find(args)
 	if err != nil {
-		return cmd, nil // cobra says the same, later
+		return cmd, err
 	}
 	cmd.InitDefaultHelpFlag()
 	var wrong error
