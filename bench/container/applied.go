@@ -2,6 +2,7 @@ package container
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"math"
@@ -142,8 +143,8 @@ func readCPUs(root fs.FS, dir, file string) (float64, error) {
 	}
 	quota, err1 := strconv.ParseFloat(fields[0], 64)
 	period, err2 := strconv.ParseFloat(fields[1], 64)
-	if err1 != nil || err2 != nil || quota <= 0 || period <= 0 {
-		return 0, nil
+	if err := errors.Join(err1, err2); err != nil || quota <= 0 || period <= 0 {
+		return 0, err
 	}
 	return quota / period, nil
 }
@@ -155,9 +156,13 @@ func readMemory(root fs.FS, dir, file string) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, err := strconv.ParseUint(strings.TrimSpace(string(text)), 10, 64)
-	if err != nil || n > math.MaxInt64/2 {
+	value := strings.TrimSpace(string(text))
+	if value == "max" {
 		return 0, nil
+	}
+	n, err := strconv.ParseUint(value, 10, 64)
+	if err != nil || n > math.MaxInt64/2 {
+		return 0, err
 	}
 	return float64(n), nil
 }
