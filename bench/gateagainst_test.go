@@ -196,7 +196,7 @@ func TestAgainstWhatCannotBeMeasured(t *testing.T) {
 		exit int
 		says string
 	}{
-		{[]string{"--against", "nosuch"}, exitUsage, `floodgate: --against "nosuch": no commit of this repository`},
+		{[]string{"--against", "nosuch"}, exitUsage, `floodgate: --against "nosuch": this repository has no such commit`},
 		{[]string{"--against", "HEAD", "--build", "./nosuch"}, exitUsage, `--build "./nosuch": there is no such folder`},
 		{[]string{"--against", "HEAD", "--build", ""}, exitUsage, "--build ./PACKAGE"},
 		{[]string{"--against", "HEAD", "--variants", "bounded"}, exitUsage, `no variant "bounded" at items=8; allowed: sequential, bounded-4`},
