@@ -168,10 +168,13 @@ func TestAgainstAnotherRevisionOfAUsersModule(t *testing.T) {
 			if variant := v.Cells[0].Variant + " at " + v.Cells[0].Level; len(v.Cells) != 1 || variant != "bounded-4 at items=8" {
 				t.Errorf("cells %+v", v.Cells)
 			}
-			for _, side := range []string{"a", "b"} {
-				run, err := results.Open(filepath.Join(v.Records, side))
+			for name, side := range map[string]verdicts.Side{"a": v.A, "b": v.B} {
+				run, err := results.Open(filepath.Join(v.Records, name))
 				if err != nil || !run.Complete || len(run.Trials) == 0 {
-					t.Errorf("record of %s: %v, %+v", side, err, run)
+					t.Fatalf("record of %s: %v, %+v", name, err, run)
+				}
+				if sut, f := run.Header.SUT, run.Header.Fingerprint; sut == nil || sut.Revision != side.Revision || sut.Modified != side.Modified || f.Revision == side.Revision || f.Go != side.Toolchain || side.Toolchain == "" {
+					t.Errorf("record of %s: SUT %+v, fingerprint %+v; want the revision and the tool chain of %+v", name, sut, f, side)
 				}
 			}
 			if _, err := os.Stat(filepath.Join(v.Records, against.VerdictFile)); err != nil {
@@ -196,7 +199,7 @@ func TestAgainstWhatCannotBeMeasured(t *testing.T) {
 		exit int
 		says string
 	}{
-		{[]string{"--against", "nosuch"}, exitUsage, `floodgate: --against "nosuch": no commit of this repository`},
+		{[]string{"--against", "nosuch"}, exitUsage, `floodgate: --against "nosuch": this repository has no such commit`},
 		{[]string{"--against", "HEAD", "--build", "./nosuch"}, exitUsage, `--build "./nosuch": there is no such folder`},
 		{[]string{"--against", "HEAD", "--build", ""}, exitUsage, "--build ./PACKAGE"},
 		{[]string{"--against", "HEAD", "--variants", "bounded"}, exitUsage, `no variant "bounded" at items=8; allowed: sequential, bounded-4`},
