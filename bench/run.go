@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -348,5 +349,5 @@ func (o runOptions) print(stored *results.Run) (int, error) {
 	if err != nil {
 		return codeOf(err)
 	}
-	return verdict.Exit, printRun(o.stdout, j, o.format)
+	return verdict.Exit, printRun(o.stdout, j, cmp.Or(o.format, formatText))
 }
