@@ -129,8 +129,9 @@ func TestServiceStalls(t *testing.T) {
 	r := trials(t)
 	r.BelieveAnyLag()
 	s := scenario(t, serviceScenario)
-	s.Service.Timeout, s.Service.Stall, s.Service.Recovery = scenarios.Duration(4*time.Second), scenarios.Duration(500*time.Millisecond), scenarios.Duration(100*time.Millisecond)
-	s.Upstream.Faults = []mockupstream.Fault{{Kind: "hang", Probability: 1, For: mockupstream.Duration(3 * time.Second)}}
+	s.Service.Stall, s.Service.Recovery = scenarios.Duration(500*time.Millisecond), scenarios.Duration(100*time.Millisecond)
+	s.SUT.NoFile, s.Variants[0].Limit = 256, 60 // all items hang at once, and when the reports have ended none does
+	s.Upstream.Faults = []mockupstream.Fault{{Kind: "hang", Probability: 1, For: mockupstream.Duration(4 * time.Second)}}
 	record, err := r.Run(t.Context(), variantOf(t, s, "shared"))
 	if err != nil || record.Service == nil {
 		t.Fatalf("%s %s, %v", record.Outcome, record.Reason, err)
