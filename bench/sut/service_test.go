@@ -155,7 +155,7 @@ func TestServiceDrainsOnSIGTERM(t *testing.T) {
 	}))
 	let := sync.OnceFunc(func() { close(release) })
 	t.Cleanup(let) // before the server is closed, which waits for the held
-	p, reports, _ := serving(t, held, scenarios.Variant{Name: "bounded-2", Strategy: "bounded", Limit: 2}, 256)
+	p, reports, _ := serving(t, held, scenarios.Variant{Name: "unbounded", Strategy: "unbounded"}, 256)
 	status := report(t, reports, 5)
 	<-arrived
 	if err := syscall.Kill(p.PID(), syscall.SIGTERM); err != nil {
