@@ -9,6 +9,7 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
 )
@@ -31,15 +32,47 @@ func (e *SyntaxError) Error() string {
 
 // Parse parses a YAML file into its syntax tree. It is the only caller of the
 // YAML library's parser, because that needs help: the text is normalized first
-// (see [Text]), columns are corrected, and a panic of the parser becomes an
-// error. Every error is a [SyntaxError].
+// (see [Text]), columns are corrected, a text that is nested too deeply is
+// refused, and a panic of the parser becomes an error. Every error is a
+// [SyntaxError].
 //
 // For example, Parse reports line 2 for "a: 1\r\nb: [", and so it does for the
 // same text with a byte-order mark or with other line ends.
 func Parse(src []byte, mode ...parser.Option) (*ast.File, error) {
 	return parseWith(src, func(text []byte) (*ast.File, error) {
-		return parser.ParseBytes(text, 0, mode...)
+		tokens := lexer.Tokenize(string(text))
+		if err := checkDepth(tokens); err != nil {
+			return nil, err
+		}
+		return parser.Parse(tokens, 0, mode...)
 	})
+}
+
+// maxDepth bounds how deeply brackets and entries of a line may be nested. The
+// parser recurses for each level, takes quadratic time, and cannot be recovered
+// from when the stack is exhausted.
+const maxDepth = 100
+
+// checkDepth returns an error at the token that opens one level too many.
+func checkDepth(tokens token.Tokens) error {
+	brackets, entries, line := 0, 0, 0
+	for _, t := range tokens {
+		if t.Position.Line != line {
+			entries, line = 0, t.Position.Line
+		}
+		switch t.Type {
+		case token.SequenceStartType, token.MappingStartType:
+			brackets++
+		case token.SequenceEndType, token.MappingEndType:
+			brackets--
+		case token.SequenceEntryType, token.MappingKeyType, token.TagType, token.AnchorType:
+			entries++
+		}
+		if brackets > maxDepth || entries > maxDepth {
+			return &SyntaxError{t.Position.Line, t.Position.Column, fmt.Sprintf("nested more than %d levels deep; simplify the file", maxDepth)}
+		}
+	}
+	return nil
 }
 
 // parseFunc is a parser that may panic.
@@ -89,6 +122,10 @@ func (parse parseFunc) crashLine(text []byte) int {
 }
 
 func newSyntaxError(err error) *SyntaxError {
+	var own *SyntaxError
+	if errors.As(err, &own) {
+		return own
+	}
 	var located yaml.Error
 	if !errors.As(err, &located) || located.GetToken() == nil {
 		return &SyntaxError{Message: "not YAML: " + firstLine(err.Error())}

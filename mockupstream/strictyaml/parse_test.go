@@ -159,7 +159,7 @@ func TestCheckZeros(t *testing.T) {
 
 // The parser of YAML is called in one place, where its panics are caught.
 func TestOnlyParseCallsTheParser(t *testing.T) {
-	calls := regexp.MustCompile(`\bparser\.Parse(Bytes|File)\(|\byaml\.(Unmarshal|NewDecoder|UnmarshalWithOptions)\(`)
+	calls := regexp.MustCompile(`\bparser\.Parse(Bytes|File)?\(|\byaml\.(Unmarshal|NewDecoder|UnmarshalWithOptions)\(`)
 	found := 0
 	err := filepath.WalkDir("../..", func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
@@ -176,5 +176,27 @@ func TestOnlyParseCallsTheParser(t *testing.T) {
 	})
 	if err != nil || found != 1 {
 		t.Errorf("found %d calls, %v", found, err)
+	}
+}
+
+// Texts that are nested too deeply are refused where they become so, before the
+// parser recurses into them.
+func TestDepth(t *testing.T) {
+	deep := func(n int, open, last string) string {
+		return "a:\n  " + strings.Repeat(open, n) + "1" + strings.Repeat(last, n)
+	}
+	for name, c := range map[string]struct{ open, last string }{
+		"lists": {"[", "]"}, "mappings": {"{a: ", "}"}, "entries": {"- ", ""}, "keys": {"? ", ""},
+	} {
+		if _, err := strictyaml.Parse([]byte(deep(100, c.open, c.last))); err != nil && strings.Contains(err.Error(), "deep") {
+			t.Errorf("100 %s: %v", name, err)
+		}
+		for _, n := range []int{101, 200_000} {
+			_, err := strictyaml.Parse([]byte(deep(n, c.open, c.last)))
+			want := fmt.Sprintf("2:%d: nested more than 100 levels deep; simplify the file", 3+100*len(c.open))
+			if err == nil || err.Error() != want {
+				t.Errorf("%d %s: %v; want %s", n, name, err, want)
+			}
+		}
 	}
 }
