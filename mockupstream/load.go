@@ -3,17 +3,22 @@ package mockupstream
 import (
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 
 	"floodgate/mockupstream/strictyaml"
 )
 
+// Bounds on the size of a profile and of a replay file, in bytes.
+const (
+	maxProfile = 1 << 20
+	maxReplay  = 64 << 20
+)
+
 // LoadProfile reads a profile in YAML, replay files (relative to its folder)
 // included, and validates it.
 func LoadProfile(path string) (Profile, error) {
-	src, err := os.ReadFile(path)
+	src, err := strictyaml.ReadFile(path, maxProfile)
 	if err != nil {
 		return Profile{}, fmt.Errorf("load profile: %w", err)
 	}
@@ -59,7 +64,7 @@ func (p *Profile) eachLatency(visit func(field string, d *Distribution) error) e
 }
 
 func readSamples(path string) ([]Duration, error) {
-	src, err := os.ReadFile(path)
+	src, err := strictyaml.ReadFile(path, maxReplay)
 	if err != nil {
 		return nil, fmt.Errorf("read replay: %w", err)
 	}

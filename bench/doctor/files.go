@@ -13,7 +13,12 @@ func (s sources) read(name string) string {
 	return s.machine().Read(name)
 }
 
-func (s sources) machine() machine.Files { return machine.Files{FS: s.files} }
+func (s sources) machine() machine.Files {
+	if f, ok := s.files.(machine.Files); ok { // wrapped once: a second wrapper would hide ReadFile
+		return f
+	}
+	return machine.Files{FS: s.files}
+}
 
 // field is what follows the key at the start of one of the lines.
 func field(text, key string) (value string, ok bool) {

@@ -1,8 +1,11 @@
 package doctor
 
 import (
+	"os"
 	"strings"
 	"testing"
+
+	"floodgate/bench/machine"
 )
 
 func TestCores(t *testing.T) {
@@ -62,5 +65,18 @@ func TestFrequency(t *testing.T) {
 		{"cool", map[string]string{cpu("0"): "performance", throttle: "0"}, OK, "performance"},
 	} {
 		t.Run(tt.name, func(t *testing.T) { expect(t, sources{files: tree(tt.files)}.frequency(), tt.want, tt.words) })
+	}
+}
+
+// Files of /proc/sys tell all at their first read: in memory it cannot be seen
+// that they are read so.
+func TestSysctlIsRead(t *testing.T) {
+	const name = "/proc/sys/net/ipv4/ip_local_port_range"
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Skip(err)
+	}
+	if got := (sources{files: machine.Root()}).read(name[1:]); got != strings.TrimSpace(string(want)) {
+		t.Errorf("%q, want %q", got, want)
 	}
 }

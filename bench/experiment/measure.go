@@ -105,11 +105,24 @@ func (m *measurement) work(ctx context.Context) (string, error) {
 	if done.Report != nil {
 		m.report = *done.Report
 	}
-	m.record.Makespan, m.record.MakespanSource = m.report.Makespan, "sut"
-	if m.report.Makespan <= 0 {
-		m.record.Makespan, m.record.MakespanSource = outside, "outside"
+	var warning string
+	m.record.Makespan, m.record.MakespanSource, warning = makespan(m.report.Makespan, outside)
+	if warning != "" {
+		m.warn("%s", warning)
 	}
 	return "", nil
+}
+
+// makespan is what the SUT reported, or the time from "go" to "done" where it
+// reported none, or more than that.
+func makespan(reported, outside time.Duration) (d time.Duration, source, warning string) {
+	switch {
+	case reported <= 0:
+		return outside, "outside", ""
+	case reported > outside:
+		return outside, "outside", fmt.Sprintf("the SUT reported a makespan of %v, but only %v passed from \"go\" to \"done\", which counts", reported, outside)
+	}
+	return reported, "sut", ""
 }
 
 // close has the SUT close its clients and checks that its descriptors return

@@ -35,6 +35,9 @@ func TestOverrun(t *testing.T) {
 		"faster for failing": {sequential, func(r *results.Trial, _ *scenarios.Scenario) { r.Ideal, r.ItemsFailed = 6*time.Second, new(3) }, 0, ""},
 		"faster for losing": {sequential, func(r *results.Trial, _ *scenarios.Scenario) {
 			r.Ideal, r.Documents = 6*time.Second, &results.Documents{Lost: 3}
+		}, 0, "efficiency 600.0 % > 100 %"},
+		"faster for failed writes": {sequential, func(r *results.Trial, _ *scenarios.Scenario) {
+			r.Ideal, r.Documents = 6*time.Second, &results.Documents{Unwritten: 3}
 		}, 0, ""},
 		"latency that changes": {sequential, func(r *results.Trial, s *scenarios.Scenario) {
 			r.Ideal, s.Upstream.Phases = 6*time.Second, make([]mockupstream.Phase, 1)
@@ -71,6 +74,23 @@ func TestAnotherProgramIsToldTheLimitOfSequential(t *testing.T) {
 		}
 		if got := variantFor(test.s, v).Limit; got != test.want {
 			t.Errorf("%s is sent limit %d, want %d", test.strategy, got, test.want)
+		}
+	}
+}
+
+// A SUT cannot have worked for longer than it was watched.
+func TestReportedMakespan(t *testing.T) {
+	for _, c := range []struct {
+		reported, want time.Duration
+		source         string
+		warned         bool
+	}{
+		{0, time.Second, "outside", false},
+		{900 * time.Millisecond, 900 * time.Millisecond, "sut", false},
+		{10 * time.Second, time.Second, "outside", true},
+	} {
+		if d, source, warning := makespan(c.reported, time.Second); d != c.want || source != c.source || (warning != "") != c.warned {
+			t.Errorf("%v: %v, %s, %q; want %v, %s", c.reported, d, source, warning, c.want, c.source)
 		}
 	}
 }

@@ -162,9 +162,12 @@ func Decode(name string, src []byte) (*Baseline, error) {
 	return &b, nil
 }
 
+// maxFile bounds the size of a baseline, in bytes.
+const maxFile = 16 << 20
+
 // Read reads the file at path.
 func Read(path string) (*Baseline, error) {
-	src, err := os.ReadFile(path)
+	src, err := strictyaml.ReadFile(path, maxFile)
 	if err != nil {
 		return nil, err
 	}

@@ -143,6 +143,11 @@ func TestMissingPairs(t *testing.T) {
 			t.Overrun = &results.Overrun{Limit: 10, PeakInFlight: 47}
 			return true
 		}, "ten exceeded its declared limit"},
+		"lost documents": {func(t *results.Trial) bool { t.Documents.Lost = 1; return true }, "ten lost documents"},
+		"nothing fetched": {func(t *results.Trial) bool {
+			t.Upstream = &results.UpstreamStats{}
+			return true
+		}, "ten did not fetch every item"},
 		"no item": {func(t *results.Trial) bool { t.ItemsDone = new(0); return true }, "ten did no item"},
 		"documents missing": {func(t *results.Trial) bool {
 			t.ItemsDone, t.ItemsFailed, t.Documents.Found = nil, nil, 1

@@ -20,6 +20,9 @@ type measured struct {
 	value *float64 // nil: nothing
 	n     int      // trials behind it
 	gaps  gaps     // trials that say nothing, or not all
+	// doubtful are trials whose SUT did not do its work: they may break a budget,
+	// and let none be kept. Nil: counts, which hold whatever was done.
+	doubtful gaps
 	// completed is the value if the given number of further trials came out as low
 	// as can be, or as high: what no trial to come can mend is decided.
 	completed func(missing int, low bool) float64
@@ -41,11 +44,7 @@ const (
 func measure(x *summary.Index, b scenarios.Budget, level string) (measured, error) {
 	trials := x.Trials(b.Variant, level)
 	family, part, _ := strings.Cut(b.Metric.Name, ".")
-	switch family {
-	case "makespan", "efficiency", "cpu":
-		return medianOf(trials, family), nil
-	case "rss", "fd", "goroutines", "threads", "allocs":
-		return highest(trials, b.Metric.Name), nil
+	switch family { // counts, which hold whatever the trial did
 	case "items":
 		return sum(trials, failedItems), nil
 	case "upstream":
@@ -61,6 +60,24 @@ func measure(x *summary.Index, b scenarios.Budget, level string) (measured, erro
 		return sumByMachine(trials, shedBy), nil
 	case "done":
 		return doneOf(trials), nil
+	}
+	m, err := quantity(trials, b, family, part)
+	m.doubtful = gaps{}
+	for _, t := range trials {
+		if why := t.Doubt(); why != "" {
+			m.doubtful[why]++
+		}
+	}
+	return m, err
+}
+
+// quantity measures times and resources.
+func quantity(trials []*results.Trial, b scenarios.Budget, family, part string) (measured, error) {
+	switch family {
+	case "makespan", "efficiency", "cpu":
+		return medianOf(trials, family), nil
+	case "rss", "fd", "goroutines", "threads", "allocs":
+		return highest(trials, b.Metric.Name), nil
 	}
 	m, err := latency(trials, family, part)
 	if err != nil || family != "response" || !slices.ContainsFunc(trials, beganLate) {

@@ -130,8 +130,9 @@ func reductionKept(x *summary.Index, b scenarios.Budget, level string, margin fl
 const byMargin = "kept by its margin alone"
 
 // budgetAt compares what was recorded with the limit. Data that is missing
-// never lets a budget be kept; it is broken all the same where the value would
-// stay beyond the limit whatever was missing.
+// never lets a budget be kept, nor do trials whose SUT did not do its work; it is
+// broken all the same where the value would stay beyond the limit whatever was
+// missing.
 func budgetAt(x *summary.Index, b scenarios.Budget, level string, margin float64) (Evidence, error) {
 	if b.Metric.Name == scenarios.MetricMaxRate {
 		return Evidence{
@@ -146,6 +147,7 @@ func budgetAt(x *summary.Index, b scenarios.Budget, level string, margin float64
 	e := Evidence{Kind: KindThreshold, Variant: b.Variant, Level: level, Limit: summary.Rounded(b.Limit), Decision: Inconclusive, N: m.n}
 	m.gaps["not run"] += x.Blocks() - len(x.Trials(b.Variant, level))
 	m.gaps.into(&e)
+	m.doubtful.into(&e)
 	if m.value == nil {
 		return e, nil
 	}
@@ -156,7 +158,7 @@ func budgetAt(x *summary.Index, b scenarios.Budget, level string, margin float64
 		e.Notes = append(e.Notes, m.doubt)
 	case !kept && (m.gaps.total() == 0 || beyondMending(m, b, margin)):
 		e.Decision = Broken
-	case kept && m.gaps.total() == 0:
+	case kept && m.gaps.total()+m.doubtful.total() == 0:
 		e.Decision = Kept
 		if within {
 			e.Notes = append(e.Notes, byMargin)

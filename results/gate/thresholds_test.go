@@ -11,6 +11,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/gate"
 	"floodgate/results/internal/runtest"
+	"floodgate/results/summary"
 	"floodgate/scenarios"
 )
 
@@ -60,11 +61,15 @@ func wantBudget(t *testing.T, v *gate.Verdict, decision string) gate.Threshold {
 
 // Every metric keeps a limit on one side of its value and breaks one on the other.
 func TestThresholdMetrics(t *testing.T) {
+	losing := false // documents, which leaves budgets of times and resources open
 	counted := func(t *results.Trial) bool {
 		known(t)
 		if t.Block == 3 {
 			t.Errors = []results.ErrorCount{{Type: "emfile", Side: "mongo", Count: 4}, {Type: "timeout", Side: "upstream", Count: 3}}
-			t.Documents.Lost, t.Documents.Duplicate, t.Documents.Wrong, t.Documents.Foreign = 1, 2, 3, 4
+			t.Documents.Duplicate, t.Documents.Wrong, t.Documents.Foreign = 2, 3, 4
+			if losing {
+				t.Documents.Lost = 1
+			}
 			t.Descriptors.Left = new(5)
 			t.Resources.PeakRSS = 64 << 20
 			t.Stages["item"] = stage(200*time.Millisecond, 7)
@@ -93,6 +98,7 @@ func TestThresholdMetrics(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
+			losing = strings.Contains(rule, "documents")
 			decision := gate.Broken
 			if kept, _ := b.Kept(value, 0); kept {
 				decision = gate.Kept
@@ -100,6 +106,38 @@ func TestThresholdMetrics(t *testing.T) {
 			e := wantBudget(t, budgeted(t, counted, scenarios.Threshold{Rule: b.String()}), decision).Evidence[0]
 			if got := *e.Value; got < 0.999*value || got > 1.001*value || e.N != 6 || *e.Limit != b.Limit {
 				t.Errorf("%s: %g beside %g, n=%d; want %g beside %g, n=6", b, got, *e.Limit, e.N, value, b.Limit)
+			}
+		}
+	}
+}
+
+// A SUT that does not do its work keeps no budget of times and resources, however
+// quick it is, and breaks those that it exceeds all the same.
+func TestThresholdOfWorkNotDone(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(*results.Trial)
+		why    string
+	}{
+		"lost":     {func(t *results.Trial) { t.Documents.Lost = t.Documents.Found; t.Documents.Found = 0 }, "lost documents"},
+		"unseen":   {func(t *results.Trial) { t.Upstream = &results.UpstreamStats{} }, "did not fetch every item"},
+		"half":     {func(t *results.Trial) { t.Upstream = &results.UpstreamStats{Requests: 10} }, "did not fetch every item"},
+		"too much": {func(t *results.Trial) { t.Overrun = &results.Overrun{Efficiency: 6} }, "exceeded its declared limit"},
+	} {
+		idle := func(t *results.Trial) bool {
+			known(t)
+			t.ItemsFailed = new(0)
+			if t.Variant == "ten" {
+				c.change(t)
+			}
+			return true
+		}
+		for rule, want := range map[string]string{
+			"ten.makespan < 1h": gate.Inconclusive, "ten.efficiency >= 1%": gate.Inconclusive, "ten.fd.peak < 1000": gate.Inconclusive,
+			"ten.item.p99 < 1h": gate.Inconclusive, "ten.items.failed == 0": gate.Kept, "ten.makespan < 1ns": gate.Broken,
+		} {
+			e := wantBudget(t, budgeted(t, idle, scenarios.Threshold{Rule: rule}), want).Evidence[0]
+			if want == gate.Inconclusive && (len(e.Missing) != 1 || e.Missing[0] != summary.Missing{Why: c.why, Blocks: 6}) {
+				t.Errorf("%s: %s: missing %+v, want %s in 6 blocks", name, rule, e.Missing, c.why)
 			}
 		}
 	}

@@ -66,18 +66,18 @@ func Of(ctx context.Context, dir string) (Revision, bool) {
 
 // OfCommand returns the revision of the working tree that the program of a
 // command is in, or else the first of its arguments that names a file or folder
-// in one, as a script after its interpreter does. It returns false where there
-// is none: the working folder may be that of another project.
+// in one. A program found in PATH comes last: "python3 main.py" runs main.py,
+// even where the interpreter is in a repository too, as with pyenv. It returns
+// false where there is none: the working folder may be that of another project.
 func OfCommand(ctx context.Context, words []string) (Revision, bool) {
-	for i, word := range words {
-		path := word
-		if i == 0 {
-			found, err := exec.LookPath(word)
-			if err != nil {
-				continue
-			}
-			path = found
+	paths := slices.Clone(words)
+	if len(words) > 0 && !strings.ContainsAny(words[0], "/"+string(filepath.Separator)) {
+		paths = paths[1:]
+		if found, err := exec.LookPath(words[0]); err == nil {
+			paths = append(paths, found)
 		}
+	}
+	for _, path := range paths {
 		if dir, ok := folderOf(path); ok {
 			if r, ok := Of(ctx, dir); ok {
 				return r, true

@@ -61,6 +61,13 @@ func TestOfCommand(t *testing.T) {
 	}
 	elsewhere := filepath.Join(t.TempDir(), "sut.sh")
 	write(t, elsewhere, "#!/bin/sh\n")
+	other, _ := repository(t)
+	interpreter := filepath.Join(other, "interpreter")
+	write(t, interpreter, "#!/bin/sh\n")
+	if err := os.Chmod(interpreter, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", other+string(os.PathListSeparator)+os.Getenv("PATH"))
 	t.Chdir(top) // the working folder is not evidence
 	for _, c := range []struct {
 		name  string
@@ -72,6 +79,7 @@ func TestOfCommand(t *testing.T) {
 		{"a link to it", []string{linked}, true},
 		{"a script after its interpreter", []string{"sh", "-e", script}, true},
 		{"a folder", []string{"sh", "."}, true},
+		{"a script whose interpreter is in another repository", []string{"interpreter", script}, true},
 		{"of no repository", []string{elsewhere}, false},
 		{"an argument that names nothing", []string{"sh", "sut.sh.missing"}, false},
 		{"a program that is missing", []string{"./missing"}, false},

@@ -98,8 +98,9 @@ func unmeasured(variant string, t *results.Trial) string {
 		return variant + " " + t.Outcome
 	case t.ItemsDone != nil && *t.ItemsDone == 0:
 		return variant + " did no item"
-	case t.Overrun != nil:
-		return variant + " exceeded its declared limit"
+	}
+	if why := t.Doubt(); why != "" {
+		return variant + " " + why
 	}
 	return ""
 }
