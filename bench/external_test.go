@@ -167,7 +167,7 @@ func TestAnUpstreamThatGoesEndsTheRun(t *testing.T) {
 	}
 	var stdout, stderr bytes.Buffer
 	code := run(t.Context(), []string{"run", file, "--out", root, "--upstream-url", "http://" + upstream.address}, &stdout, &stderr)
-	for _, want := range []string{"every item of the last 3 trials failed", "the upstream does not answer", upstream.address, "connection refused", "run --resume"} {
+	for _, want := range []string{"every item of the last 3 trials failed", "and so did a test request", upstream.address, "connection refused", "run --resume"} {
 		if !strings.Contains(stderr.String(), want) {
 			t.Errorf("stderr does not have %q:\n%s", want, &stderr)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"floodgate/bench/environment"
 	"floodgate/bench/watch"
 	"floodgate/results"
 	"floodgate/results/gate"
@@ -166,13 +167,21 @@ func unfinished(stored *results.Run, v *gate.Verdict) error {
 	if len(stored.Trials) >= stored.Header.Planned || v.EndedBy != "" {
 		return nil
 	}
-	dir := filepath.Dir(stored.Path)
-	resume := "run --resume " + filepath.Base(dir)
+	return fmt.Errorf("the run is not finished, %d of %d trials are there; unless it is running still, go on with: %s",
+		len(stored.Trials), stored.Header.Planned, resumeCommand(filepath.Dir(stored.Path), stored.Header.Environment))
+}
+
+// resumeCommand returns the command that resumes the run stored in dir. Records
+// do not keep the addresses of external servers.
+func resumeCommand(dir string, env results.Environment) string {
+	command := "floodgate run --resume " + filepath.Base(dir)
 	if root := filepath.Dir(dir); root != filepath.Clean(defaultRoot) {
-		resume += " --out " + root
+		command += " --out " + root
 	}
-	return fmt.Errorf("the run is not finished, %d of %d trials are there; unless it is running still, go on with: floodgate %s",
-		len(stored.Trials), stored.Header.Planned, resume)
+	if env.Kind == environment.External {
+		command += ", and the same --upstream-url or --mongo-uri as before"
+	}
+	return command
 }
 
 // listRuns prints which runs are stored below root.

@@ -324,11 +324,7 @@ func (o runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *r
 		err = nil
 	}
 	if err != nil {
-		resume := "run --resume " + store.ID()
-		if o.root != defaultRoot {
-			resume += " --out " + o.root
-		}
-		return exitUnmeasured, fmt.Errorf("%w\nwhat was measured is stored in %s; go on with: floodgate %s", err, store.Dir(), resume)
+		return exitUnmeasured, fmt.Errorf("%w\nwhat was measured is stored in %s; go on with: %s", err, store.Dir(), resumeCommand(store.Dir(), env.Describe()))
 	}
 	if err := env.Close(); err != nil {
 		fmt.Fprintln(o.stderr, "floodgate: clean up:", err)

@@ -83,7 +83,7 @@ func (o *outage) describe(err error) error {
 	if n := len(o.held); n > 1 {
 		trials = fmt.Sprintf("every item of the last %d trials", n)
 	}
-	return fmt.Errorf("%w: %s failed (%s), and the upstream does not answer: %w", ErrUnanswered, trials, strings.Join(types, ", "), err)
+	return fmt.Errorf("%w: %s failed (%s), and so did a test request: %w", ErrUnanswered, trials, strings.Join(types, ", "), err)
 }
 
 // unanswered reports whether every item of a trial failed for errors that a

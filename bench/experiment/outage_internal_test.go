@@ -84,7 +84,7 @@ func TestOutage(t *testing.T) {
 
 func TestOutageSaysWhatFailed(t *testing.T) {
 	o := outage{held: []results.Trial{failing("refused"), failing("refused", "timeout")}}
-	const want = "the run was stopped: every item of the last 2 trials failed (refused × 10, timeout × 5), and the upstream does not answer: it is gone"
+	const want = "the run was stopped: every item of the last 2 trials failed (refused × 10, timeout × 5), and so did a test request: it is gone"
 	if err := o.describe(errors.New("it is gone")); err.Error() != want {
 		t.Errorf("%v\nwant %s", err, want)
 	}

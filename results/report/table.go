@@ -125,12 +125,18 @@ func (p *printer) documents(r summary.Row) string {
 		return p.paint(broken(d), bad)
 	case d.Unwritten > 0:
 		return p.paint(count(d.Unwritten)+" unwritten", doubt)
-	case r.Checked < r.Planned:
-		return p.paint(fmt.Sprintf("ok, %d/%d", r.Checked, r.Planned), doubt)
-	case d.Unchecked:
-		return p.paint("there, unread", doubt)
 	}
-	return "ok"
+	word := "ok"
+	if d.Unchecked {
+		word = "there, unread"
+	}
+	switch {
+	case r.Checked < r.Planned:
+		return p.paint(fmt.Sprintf("%s, %d/%d", word, r.Checked, r.Planned), doubt)
+	case d.Unchecked:
+		return p.paint(word, doubt)
+	}
+	return word
 }
 
 // broken names the kinds that there are: "3 lost, 1 wrong".
