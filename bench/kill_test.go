@@ -145,6 +145,17 @@ func state(pid int) string {
 	return ""
 }
 
+// stopped reports whether all threads of a process have stopped.
+func stopped(pid int) bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+	for _, file := range threads {
+		if stat, err := os.ReadFile(file); err == nil && !strings.Contains(string(stat), ") T ") {
+			return false
+		}
+	}
+	return len(threads) > 0
+}
+
 // hit kills a child of the kind in the middle of a trial. (Between two trials
 // the harness would restart it, and no trial be spoiled.) The SUT is stopped
 // meanwhile, so that its trial cannot end before the child has.
@@ -160,7 +171,7 @@ func (h *harness) hit(kind string) {
 		if syscall.Kill(sut, syscall.SIGSTOP) != nil {
 			return false
 		}
-		h.until("the SUT has stopped or ended", func() bool { return state(sut) == "T" || !alive(sut) })
+		h.until("the SUT has stopped or ended", func() bool { return stopped(sut) || !alive(sut) })
 		return alive(sut)
 	})
 	if err := syscall.Kill(victim, syscall.SIGKILL); err != nil {

@@ -20,7 +20,7 @@ import (
 // await waits until a condition holds.
 func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("in vain: %s", what)
 		}
@@ -41,6 +41,22 @@ func signal(t *testing.T, pid int, s syscall.Signal) {
 	if err := syscall.Kill(pid, s); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// stop stops a process, and waits until all its threads have stopped: kill
+// returns before, and a thread that still runs can answer.
+func stop(t *testing.T, pid int) {
+	t.Helper()
+	signal(t, pid, syscall.SIGSTOP)
+	await(t, "all threads have stopped", func() bool {
+		threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", pid))
+		for _, file := range threads {
+			if stat, err := os.ReadFile(file); err == nil && !strings.Contains(string(stat), ") T ") {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 func TestKilledChildIsRestarted(t *testing.T) {
@@ -94,7 +110,7 @@ func TestHungChildIsReplaced(t *testing.T) {
 		}
 	})
 	e.AnswerWithin(4 * time.Second) // which the upstream, that runs, needs not
-	signal(t, e.PIDs()["mongo"], syscall.SIGSTOP)
+	stop(t, e.PIDs()["mongo"])
 	died, err := e.Ensure(t.Context())
 	if err != nil || len(died) != 1 || !strings.Contains(died[0], "did not answer") {
 		t.Errorf("Ensure: %q, %v", died, err)
@@ -184,7 +200,7 @@ func TestNextStartRemovesWhatAllKilledLeft(t *testing.T) {
 	_, running := startHarness(t)
 	cmd, pids := startHarness(t)
 	for _, pid := range append([]int{cmd.Process.Pid}, pids["mongo"], pids["upstream"], pids["dbproxy"]) {
-		_ = syscall.Kill(pid, syscall.SIGSTOP) // so that none sees another's end
+		stop(t, pid) // so that none sees another's end
 	}
 	for _, pid := range append([]int{cmd.Process.Pid}, pids["mongo"], pids["upstream"], pids["dbproxy"]) {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
