@@ -66,7 +66,7 @@ selftest: ## what gates find and miss on this machine, now (10 minutes)
 bench: ## the Go benchmarks of everything, as benchstat reads them
 	$(GO) test -run '^$$' -bench . ./...
 
-oracle: ## run the case of 2017 and compare it with what was measured on its own stack (about 16 minutes)
+oracle: ## run the case of 2017 and compare it with what was measured on its own stack (about 13 minutes)
 	$(GO) test ./bench -run '^TestOracle2017$$' -oracle -v -timeout 60m
 
 lint: ## gofmt, go vet and golangci-lint at its pinned version
