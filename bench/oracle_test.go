@@ -53,10 +53,9 @@ var beyondOracle = map[[2]string]string{
 		"no smooth model gives both",
 }
 
-// Per item, the program of 2017 spent this much CPU time and time in the client
-// and the database, on its own stack and machine, besides the upstream's latency
-// and the fixed 1.5 ms of a request: about 0.1 ms more of a fetch than CPU alone,
-// for sending and reading.
+// What the program of 2017 spent on an item in its interpreter, client and
+// database, on its own stack and machine: for a fetch besides the upstream's
+// latency and the fixed 1.5 ms of a request, and for a write.
 const (
 	oracleFetch = 2300 * time.Microsecond
 	oracleWrite = 3 * time.Millisecond
