@@ -16,7 +16,7 @@ import (
 // latest names the newest run below a root.
 const latest = "latest"
 
-// openRun opens a run by its ID below root, by the begin of one, as latest, or
+// openRun opens a run by its ID below root, by a prefix of the ID, as latest, or
 // by the path of its folder or file.
 func openRun(root, name string) (*results.Run, error) {
 	if isName := !strings.ContainsAny(name, `/\`); isName && (hasRun(filepath.Join(root, name)) || !hasRun(name)) {
