@@ -9,11 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/google/go-cmp/cmp"
 
 	"floodgate/results"
 	"floodgate/results/capacity"
+	"floodgate/results/internal/runtest"
 	"floodgate/scenarios"
 )
 
@@ -28,19 +28,6 @@ type system struct {
 	p99     time.Duration
 	failing func(limit int) int // items of 400
 	change  func(limit int, t *results.Trial)
-}
-
-func histogram(t testing.TB, value time.Duration, count int64) results.Histogram {
-	t.Helper()
-	h := hdrhistogram.New(1000, int64(10*time.Second), 2) // small: many are encoded
-	if err := h.RecordValues(int64(value), count); err != nil {
-		t.Fatal(err)
-	}
-	enc, err := results.NewHistogram(h)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return enc
 }
 
 const itemsOfTrial = 400
@@ -79,8 +66,8 @@ func (s system) sweep(t testing.TB) *capacity.Limits {
 				Makespan:  time.Duration(itemsOfTrial / x * 1.2 * float64(time.Second)), // slots are empty at its end
 				ItemsDone: new(itemsOfTrial - failed), ItemsFailed: &failed,
 				Stages: map[string]results.Histogram{
-					"queue": histogram(t, time.Millisecond, itemsOfTrial),
-					"item":  histogram(t, item, itemsOfTrial), "fetch": histogram(t, stage["fetch"], itemsOfTrial), "write": histogram(t, stage["write"], itemsOfTrial),
+					"queue": runtest.Constant(time.Millisecond, itemsOfTrial),
+					"item":  runtest.Constant(item, itemsOfTrial), "fetch": runtest.Constant(stage["fetch"], itemsOfTrial), "write": runtest.Constant(stage["write"], itemsOfTrial),
 				},
 				Descriptors: results.Descriptors{
 					Baseline: 8, Samples: 9, Peak: 8 + 2*int(n) + scenarios.MonitorConns,

@@ -26,7 +26,7 @@ func TestAbortIsNeverWrong(t *testing.T) {
 		change := func(trial *results.Trial) bool {
 			known(trial)
 			latency := time.Duration(rapid.IntRange(20, 200).Draw(t, "latency")) * time.Millisecond
-			trial.Stages["item"] = stage(latency, 100)
+			trial.Stages["item"] = runtest.Constant(latency, 100)
 			trial.Makespan = time.Duration(rapid.IntRange(1, 3).Draw(t, "makespan")) * time.Second
 			trial.Descriptors.Peak = rapid.IntRange(10, 50).Draw(t, "peak")
 			trial.Errors = []results.ErrorCount{{Type: "reset", Count: rapid.IntRange(0, 2).Draw(t, "errors")}}

@@ -6,8 +6,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
-
 	"floodgate/results"
 	"floodgate/results/gate"
 	"floodgate/results/internal/runtest"
@@ -16,22 +14,10 @@ import (
 )
 
 // stage is a histogram of one value as often as is said.
-func stage(d time.Duration, times int64) results.Histogram {
-	h := hdrhistogram.New(1000, int64(time.Hour), 3)
-	if err := h.RecordValues(int64(d), times); err != nil {
-		panic(err)
-	}
-	enc, err := results.NewHistogram(h)
-	if err != nil {
-		panic(err)
-	}
-	return enc
-}
-
 // known makes a trial whose every metric is known.
 func known(t *results.Trial) bool {
 	t.Makespan, t.Ideal = 2*time.Second, time.Second
-	t.Stages = map[string]results.Histogram{"item": stage(100*time.Millisecond, 99), "queue": stage(5*time.Millisecond, 10)}
+	t.Stages = map[string]results.Histogram{"item": runtest.Constant(100*time.Millisecond, 99), "queue": runtest.Constant(5*time.Millisecond, 10)}
 	t.Resources.UserCPU, t.Resources.SystemCPU, t.Resources.PeakRSS = 300*time.Millisecond, 100*time.Millisecond, 32<<20
 	t.Descriptors.Peak, t.Descriptors.Inside = 20+t.Block, nil
 	return true
@@ -72,7 +58,7 @@ func TestThresholdMetrics(t *testing.T) {
 			}
 			t.Descriptors.Left = new(5)
 			t.Resources.PeakRSS = 64 << 20
-			t.Stages["item"] = stage(200*time.Millisecond, 7)
+			t.Stages["item"] = runtest.Constant(200*time.Millisecond, 7)
 			t.Makespan = 3 * time.Second
 			t.Resources.Goroutines, t.Resources.Threads, t.Resources.Allocs = new(40), 11, new(uint64(20*90))
 			t.Descriptors.Outside = &results.Kinds{Upstream: 12, Mongo: 9}

@@ -8,29 +8,15 @@ import (
 	"testing"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/google/go-cmp/cmp"
 
 	"floodgate/results"
 	"floodgate/results/capacity"
 	"floodgate/results/capacity/whatif"
+	"floodgate/results/internal/runtest"
 	"floodgate/results/noise"
 	"floodgate/results/report"
 )
-
-// constant is a histogram of one value, small: many are encoded.
-func constant(t *testing.T, value time.Duration, count int64) results.Histogram {
-	t.Helper()
-	h := hdrhistogram.New(1000, int64(20*time.Second), 3)
-	if err := h.RecordValues(int64(value), count); err != nil {
-		t.Fatal(err)
-	}
-	enc, err := results.NewHistogram(h)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return enc
-}
 
 // sweep is a plan of limits of a made-up system whose writes get slower.
 func sweep(t *testing.T, limits []int, nofile int, p99 time.Duration, change func(*results.Trial)) *capacity.Limits {
@@ -52,8 +38,8 @@ func sweep(t *testing.T, limits []int, nofile int, p99 time.Duration, change fun
 				Index: index, Block: block, Variant: "bounded-" + strconv.Itoa(n), Items: 400, Outcome: results.OutcomeOK,
 				Makespan: time.Duration(450 / x * 1e9), ItemsDone: new(400), ItemsFailed: new(0), Documents: &results.Documents{},
 				Stages: map[string]results.Histogram{
-					"queue": constant(t, time.Duration(float64(400-n)/x*1e9), 400), "item": constant(t, item, 400),
-					"fetch": constant(t, 22*time.Millisecond, 400), "write": constant(t, max(time.Millisecond, item-22*time.Millisecond), 400),
+					"queue": runtest.Constant(time.Duration(float64(400-n)/x*1e9), 400), "item": runtest.Constant(item, 400),
+					"fetch": runtest.Constant(22*time.Millisecond, 400), "write": runtest.Constant(max(time.Millisecond, item-22*time.Millisecond), 400),
 				},
 				Descriptors: results.Descriptors{Baseline: 8, Samples: 100, Peak: 10 + 2*n, Inside: &results.Kinds{Upstream: n, Mongo: n + 2}},
 				Resources:   results.Resources{UserCPU: time.Second / 4},

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"sync"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
@@ -191,6 +192,30 @@ func stages(sc *scenarios.Scenario, rng *rand.Rand) map[string]results.Histogram
 	}
 	return all
 }
+
+// Constant is a histogram of one value. It is encoded once: under the race
+// detector an encoding takes milliseconds, and property tests want thousands.
+func Constant(value time.Duration, count int64) results.Histogram {
+	type key struct {
+		value time.Duration
+		count int64
+	}
+	if enc, ok := constants.Load(key{value, count}); ok {
+		return enc.(results.Histogram)
+	}
+	h := hdrhistogram.New(1000, int64(time.Hour), 3)
+	if err := h.RecordValues(int64(value), count); err != nil {
+		panic(err)
+	}
+	enc, err := results.NewHistogram(h)
+	if err != nil {
+		panic(err)
+	}
+	constants.Store(key{value, count}, enc)
+	return enc
+}
+
+var constants sync.Map // of key of Constant: results.Histogram
 
 func hash(parts ...any) uint64 {
 	var sum uint64 = 14695981039346656037 // FNV-1a
