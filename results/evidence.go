@@ -2,7 +2,7 @@ package results
 
 // Doubt says why the times and resources of a trial whose outcome is ok are not
 // evidence: its SUT did more at once than its variant declares, or less work than
-// it was given and says that it did. Empty means that there is no doubt. What a
+// it was given, or reports more than that. Empty means that there is no doubt. What a
 // trial counts (documents, errors, requests) counts all the same.
 //
 // A program that answers "done" at once, fetches nothing and writes nothing is
@@ -19,6 +19,8 @@ func (t *Trial) Doubt() string {
 		done -= min(*t.ItemsFailed, done)
 	}
 	switch {
+	case t.ItemsDone != nil && *t.ItemsDone > t.Items:
+		return "reported more items than it was given"
 	case t.Documents != nil && t.Documents.Lost > 0:
 		return "lost documents"
 	case t.Upstream != nil && t.Upstream.Requests < done:

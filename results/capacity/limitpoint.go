@@ -70,8 +70,10 @@ func unusable(t results.Trial) string {
 		return "the SUT did not report its items"
 	case *t.ItemsDone == 0:
 		return "no item was done"
+	case t.Documents != nil && t.Documents.Lost > 0:
+		return "" // the limit loses documents: its throughput counts, and it is not recommended
 	}
-	return ""
+	return t.Doubt()
 }
 
 // fewWhy is how many different reasons are kept.

@@ -216,6 +216,27 @@ func TestRefusalsAreNoThroughput(t *testing.T) {
 	}
 }
 
+// A limit that a program exceeded, or whose items it did not fetch, is not
+// measured: such a trial is fast for a reason of its own.
+func TestDoubtfulTrialsAreNotMeasured(t *testing.T) {
+	for want, change := range map[string]func(*results.Trial){
+		"exceeded its declared limit":           func(t *results.Trial) { t.Overrun = &results.Overrun{} },
+		"did not fetch every item":              func(t *results.Trial) { t.Upstream = &results.UpstreamStats{} },
+		"reported more items than it was given": func(t *results.Trial) { t.ItemsDone = new(itemsOfTrial + 1) },
+	} {
+		l := system{law: peaked, sigma: 0.01, limits: []float64{1, 16, 64}, change: func(limit int, t *results.Trial) {
+			if limit == 64 {
+				change(t)
+			}
+		}}.sweep(t)
+		l.Conclude()
+		p := l.Points[2]
+		if p.Throughput != nil || !slices.Equal(p.Why, []string{want}) || l.Recommendation.Limit == 64 {
+			t.Errorf("%s: throughput %v, reasons %q, recommended %d", want, p.Throughput, p.Why, l.Recommendation.Limit)
+		}
+	}
+}
+
 // A machine that is full of others' work tells nothing about ours.
 func TestOthersWorkIsNotOurs(t *testing.T) {
 	for others, want := range map[float64]capacity.Resource{0.02: capacity.CPU, 0.6: capacity.Database} {
