@@ -1,0 +1,170 @@
+// Package cli is the command line of Floodgate: one command a file, and what
+// they share.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"floodgate/bench/environment"
+	"floodgate/bench/sut"
+	"floodgate/results/gobench"
+	"floodgate/scenarios"
+)
+
+// Exit codes of the command.
+const (
+	exitHeld         = 0 // every claim came out as expected, every threshold is kept
+	exitFailed       = 1 // a claim came out against the expectation, or a threshold is broken
+	exitUsage        = 2 // usage or scenario error
+	exitInconclusive = 3
+	exitUnmeasured   = 4 // the environment or a trial could not be measured
+)
+
+// Main runs the command line until it ends or a signal ends it, and returns the
+// exit code.
+func Main(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	return run(ctx, args, stdout, stderr)
+}
+
+// Child serves the hidden subcommands under which our own binary runs the
+// parts of an experiment that must be processes of their own; ok is false where
+// the arguments name none of them.
+func Child(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int, ok bool) {
+	if len(args) == 0 {
+		return 0, false
+	}
+	if args[0] == sut.ChildArg {
+		return sut.Main(args[1:], stdin, stdout, stderr), true
+	}
+	if slices.Contains(environment.Children(), args[0]) {
+		return environment.RunChild(args[0], args[1:], stdin, stdout, stderr), true
+	}
+	return 0, false
+}
+
+// exitError carries an exit code through cobra; its text may be empty.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// exit returns an error that ends the command with the code; nil for 0 without
+// an error. What failed never ends with 0: a verdict that nobody could read is none.
+func exit(code int, err error) error {
+	switch {
+	case code == exitHeld && err == nil:
+		return nil
+	case code == exitHeld && err.Error() != "":
+		code = exitUnmeasured
+	}
+	return &exitError{code: code, err: err}
+}
+
+// run runs the command line and returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	return execute(ctx, newRoot(stdout, stderr), args, stdout, stderr)
+}
+
+// execute runs the command line of root and returns the exit code.
+func execute(ctx context.Context, root *cobra.Command, args []string, stdout, stderr io.Writer) int {
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	began := false // the command line was understood
+	root.PersistentPreRun = func(*cobra.Command, []string) { began = true }
+	cmd, err := checkNumbers(root, args)
+	if err == nil {
+		cmd, err = root.ExecuteContextC(ctx)
+	}
+	if err == nil {
+		return exitHeld
+	}
+	if !began {
+		err = fmt.Errorf("%w\n%s", err, usageHint(cmd))
+	}
+	code := exitUsage // what cobra itself refuses is usage
+	var e *exitError
+	if errors.As(err, &e) {
+		code, err = e.code, e.err
+	}
+	var bad scenarios.Errors
+	var lines gobench.Errors
+	switch {
+	case err == nil:
+	case errors.As(err, &bad), errors.As(err, &lines): // each line names its file already
+		fmt.Fprintln(stderr, err)
+	default:
+		fmt.Fprintln(stderr, "floodgate:", err)
+	}
+	return code
+}
+
+// usageHint says how a command is called.
+func usageHint(cmd *cobra.Command) string {
+	use := cmd.UseLine()
+	if cmd.HasAvailableSubCommands() && !strings.Contains(cmd.Use, " ") {
+		use = cmd.CommandPath() + " COMMAND"
+	}
+	return fmt.Sprintf("usage: %s; more: %s --help", use, cmd.CommandPath())
+}
+
+func newRoot(stdout, stderr io.Writer) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "floodgate",
+		Short: "Measures what a concurrency limit does to a fetch→write pipeline",
+		Long: `Floodgate measures what a concurrency limit does to a pipeline that fetches
+many items from an HTTP upstream and writes what comes back to MongoDB: how much
+time concurrency saves over one by one, and what it costs in latency, file
+descriptors and errors.
+
+Exit codes: 0 all held; 1 a claim came out against the expectation or a
+threshold is broken; 2 usage or scenario error; 3 inconclusive, or the compared
+runs have nothing in common; 4 the environment or a trial could not be measured, a
+gate had nothing to compare, or the run was interrupted.`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          noArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetFlagErrorFunc(unknownFlag)
+	root.AddCommand(newRun(stdout, stderr), newScenario(stdout), newReport(stdout), newCompare(stdout),
+		newUpstream(stderr), newMongo(stderr), newDoctor(stdout, stderr), newPlan(stdout, stderr), newGate(stdout, stderr), newHistory(stdout))
+	root.InitDefaultHelpCmd()
+	if help, _, err := root.Find([]string{"help"}); err == nil {
+		help.Args = helpTopic
+	}
+	return root
+}
+
+// worse orders exit codes by what they say of a run: what failed is worse
+// than what could not be measured, and that is worse than what was not decided.
+func worse(a, b int) int {
+	rank := map[int]int{exitHeld: 0, exitInconclusive: 1, exitUnmeasured: 2, exitFailed: 3}
+	if rank[b] > rank[a] {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,116 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"floodgate/bench/against"
+	"floodgate/bench/container"
+	"floodgate/bench/doctor"
+	"floodgate/bench/environment"
+	"floodgate/bench/sut"
+	"floodgate/scenarios"
+)
+
+// doctorOptions are the flags of "doctor".
+type doctorOptions struct {
+	clean               bool
+	format, image, root string
+}
+
+func newDoctor(stdout, stderr io.Writer) *cobra.Command {
+	var o doctorOptions
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Examine what this machine can run, and say what to do about the rest",
+		Long: `Examines this machine: Docker, descriptors, cores, memory, disks, clock, ports,
+background load, and what killed runs left behind. Each thing that is not in
+order comes with what to do. It takes about two seconds, longer where a registry
+does not answer, and changes nothing without --clean.
+
+  ok       in order
+  warning  a run can start, with less than could be
+  failed   no run can start
+  unknown  cannot be seen here
+
+Exit code 0: a run can start, in the embedded environment at least; 4: none can.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if o.format != formatText && o.format != formatJSON {
+				return exit(exitUsage, fmt.Errorf("--format %q: allowed are %s and %s", o.format, formatText, formatJSON))
+			}
+			return o.examine(cmd.Context(), stdout, stderr)
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&o.clean, "clean", false, "first remove the folders, containers and images that are ours and that nobody uses any more")
+	flags.StringVar(&o.format, "format", formatText, "text or json")
+	flags.StringVar(&o.image, "mongo-image", doctor.DefaultImage, "`image` of MongoDB in containers; embedded: made of this program")
+	flags.StringVar(&o.root, "out", defaultRoot, "`folder` that runs are stored in")
+	return cmd
+}
+
+func (o doctorOptions) examine(ctx context.Context, stdout, stderr io.Writer) error {
+	executable, err := os.Executable()
+	if err != nil {
+		return exit(exitUnmeasured, fmt.Errorf("find our own binary: %w", err))
+	}
+	all, err := scenarios.Builtins()
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	options := doctor.Options{
+		Connect: connectEngine, Executable: executable, MongoImage: o.image, Scenarios: all, Runs: o.root,
+		Prefixes: append(environment.TemporaryPrefixes(), against.Prefix), Children: append(environment.Children(), sut.ChildArg),
+	}
+	var uncleaned error
+	if o.clean {
+		to := stderr
+		if o.format == formatText {
+			to = stdout
+		}
+		uncleaned = clean(ctx, to, options)
+	}
+	report := doctor.Examine(ctx, options)
+	if o.format == formatJSON {
+		err = report.JSON(stdout)
+	} else {
+		width, color := terminal(stdout)
+		err = report.Text(stdout, doctor.TextOptions{Width: width, Color: color})
+	}
+	switch err := errors.Join(err, uncleaned); {
+	case err != nil:
+		return exit(exitUnmeasured, err)
+	case !report.CanRun():
+		return exit(exitUnmeasured, nil)
+	}
+	return nil
+}
+
+// clean removes what is ours and orphaned, and says what that was.
+func clean(ctx context.Context, w io.Writer, o doctor.Options) error {
+	removed, err := doctor.Clean(ctx, o)
+	for _, what := range removed {
+		fmt.Fprintln(w, "removed", what)
+	}
+	if len(removed) == 0 && err == nil {
+		fmt.Fprintln(w, "nothing to remove")
+	}
+	if err != nil {
+		return fmt.Errorf("clean: %w", err)
+	}
+	return nil
+}
+
+func connectEngine(ctx context.Context) (doctor.Engine, error) {
+	e, err := container.Connect(ctx)
+	if err != nil {
+		return nil, err // a nil *Engine would be an Engine
+	}
+	return e, nil
+}
