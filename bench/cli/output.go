@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -13,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"floodgate/results"
+	"floodgate/results/atomicfile"
 )
 
 // into has a report written to the file, which it replaces once all is written; to
@@ -21,23 +21,13 @@ func into(file string, stdout io.Writer, write func(io.Writer) error) error {
 	if file == "" {
 		return write(stdout)
 	}
-	fail := func(err error) error { return exit(exitUsage, fmt.Errorf("write %s: %w", file, err)) }
 	var text bytes.Buffer
 	asked := write(&text)
 	if asked != nil && asked.Error() != "" {
 		return asked
 	}
-	f, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
-	if err != nil {
-		return fail(err)
-	}
-	_, err = f.Write(text.Bytes())
-	if err = errors.Join(err, f.Chmod(0o644), f.Close()); err == nil {
-		err = os.Rename(f.Name(), file)
-	}
-	if err != nil {
-		_ = os.Remove(f.Name())
-		return fail(err)
+	if err := atomicfile.Write(file, text.Bytes()); err != nil {
+		return exit(exitUsage, fmt.Errorf("write %s: %w", file, err))
 	}
 	return asked
 }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 
 	"floodgate/results"
+	"floodgate/results/atomicfile"
 	"floodgate/results/capacity"
 	"floodgate/results/report"
 )
@@ -52,22 +53,14 @@ func printLimits(w io.Writer, plan *capacity.Limits, format string) error {
 	return badFormat(format, planFormats...)
 }
 
-// storePlan replaces the stored plan in one go, so that there is all of one at any time.
+// storePlan replaces the stored plan.
 func storePlan(path, id string, plan any) error {
 	fail := func(err error) error { return fmt.Errorf("store plan %s: %w", id, err) }
 	text, err := json.MarshalIndent(plan, "", "  ")
 	if err != nil {
 		return fail(err)
 	}
-	f, err := os.Create(path + ".tmp")
-	if err != nil {
-		return fail(err)
-	}
-	_, err = f.Write(append(text, '\n'))
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fail(err)
-	}
-	if err := os.Rename(path+".tmp", path); err != nil {
+	if err := atomicfile.Write(path, append(text, '\n')); err != nil {
 		return fail(err)
 	}
 	return nil

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"floodgate/mockupstream"
+	"floodgate/mockupstream/rng"
 	"floodgate/results/capacity"
 	"floodgate/scenarios"
 )
@@ -41,7 +42,7 @@ func Plan(s *scenarios.Scenario) ([]PlannedTrial, error) {
 	}
 	var plan []PlannedTrial
 	for block := range s.Blocks {
-		seed := blockSeed(s.Seed, block)
+		seed := rng.At(s.Seed, uint64(block+1))
 		start := len(plan)
 		for _, level := range levels {
 			batches := itemBatches(level.Scenario)
@@ -94,15 +95,6 @@ func planTrial(v scenarios.Variant, level scenarios.Level, block int, seed uint6
 		Block: block, Variant: v, Level: level, Seed: seed, Ideal: ideal,
 		Estimate: ideal + trialOverhead + time.Duration(items)*perItem,
 	}
-}
-
-// blockSeed derives the seed of a block (splitmix64: Steele, Lea, Flood,
-// "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014).
-func blockSeed(seed uint64, block int) uint64 {
-	z := seed + uint64(block+1)*0x9e3779b97f4a7c15
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb
-	return z ^ (z >> 31)
 }
 
 // itemBatches returns the keys that each batch of a trial fetches, in order:

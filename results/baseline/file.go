@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"floodgate/mockupstream/strictyaml"
+	"floodgate/results/atomicfile"
 )
 
 // Folder that baselines are committed in.
@@ -174,41 +175,10 @@ func Read(path string) (*Baseline, error) {
 	return Decode(path, src)
 }
 
-// Write puts the baseline at path, in place of what was there, at once: a kill
-// at any time leaves the old file or the new one.
-func (b *Baseline) Write(path string) (err error) {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+// Write replaces the file at path, and makes its folder where it is missing.
+func (b *Baseline) Write(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			_ = os.Remove(f.Name())
-		}
-	}()
-	if _, err := f.Write(b.Encode()); err != nil {
-		return err
-	}
-	if err := f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	if d, err := os.Open(dir); err == nil { // the name: not every system can sync folders
-		_ = d.Sync()
-		d.Close()
-	}
-	return nil
+	return atomicfile.Write(path, b.Encode())
 }
