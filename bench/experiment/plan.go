@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"floodgate/mockupstream"
-	"floodgate/results/capacity"
 	"floodgate/scenarios"
 )
 
@@ -75,7 +74,7 @@ const (
 
 func planTrial(v scenarios.Variant, level scenarios.Level, block int, seed uint64, delays [][]time.Duration) PlannedTrial {
 	s := level.Scenario
-	ideal := capacity.Ideal(v, delays, time.Duration(s.Database.Latency))
+	ideal := scenarios.Ideal(v, delays, time.Duration(s.Database.Latency))
 	items := 0
 	for _, batch := range delays {
 		items += len(batch)
@@ -87,7 +86,7 @@ func planTrial(v scenarios.Variant, level scenarios.Level, block int, seed uint6
 		}
 	}
 	perItem := itemOverhead + time.Duration(s.SUT.Serial.Fetch+s.SUT.Serial.Write)
-	if v.Strategy == "sequential" || v.Strategy == "joined" {
+	if _, writes := v.Schedule().AtOnce(); writes == 1 {
 		perItem += writeCost
 	}
 	return PlannedTrial{

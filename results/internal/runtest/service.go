@@ -8,6 +8,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline"
 )
 
 // Service is a run of a service under load: a variant that holds descriptors
@@ -16,7 +17,7 @@ import (
 func Service(claims []scenarios.Claim, change func(t *results.Trial) bool) *results.Run {
 	sc := scenario(Options{
 		Blocks: 6, Levels: []scenarios.LevelSet{{"service.arrivals.rate": []any{4, 8}}}, Claims: claims,
-		Variants: []scenarios.Variant{{Name: "shared-10", Strategy: "bounded", Limit: 10, Scope: "shared"}, {Name: "forgotten", Strategy: "bounded", Limit: 10}},
+		Variants: []scenarios.Variant{{Name: "shared-10", Strategy: pipeline.KindBounded, Limit: 10, Scope: "shared"}, {Name: "forgotten", Strategy: pipeline.KindBounded, Limit: 10}},
 	})
 	sc.Name, sc.Title, sc.SUT.NoFile = "service", "Reports under load", 256
 	sc.Service = &scenarios.Service{ReportItems: 30, Duration: scenarios.Duration(10 * time.Second), Arrivals: scenarios.Arrivals{Pattern: "constant", Rate: 4}}
