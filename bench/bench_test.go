@@ -179,7 +179,7 @@ func BenchmarkReport(b *testing.B) {
 
 // configuration names a variant as benchstat's keys do: strategy=bounded/limit=10.
 func configuration(v scenarios.Variant) string {
-	name := "strategy=" + v.Strategy
+	name := "strategy=" + string(v.Strategy)
 	for _, p := range []struct {
 		key   string
 		value int

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"floodgate/mockupstream"
+	"floodgate/scenarios/pipeline"
 )
 
 // checker finds what is wrong with a decoded scenario as a whole. It leaves
@@ -146,32 +147,21 @@ func (c *checker) unnamed(path string) bool {
 	return !c.present(join(path, "name")) && (c.failed[join(path, "strategy")] || c.failed[join(path, "limit")])
 }
 
-// strategy checks that a variant has what its strategy needs, and no more.
+// strategy checks that a variant has the parameters of its strategy, and no others.
 func (c *checker) strategy(path string, v Variant) {
-	i := slices.IndexFunc(strategies, func(s strategy) bool { return s.name == v.Strategy })
-	if i < 0 {
+	d, known := pipeline.Define(v.Strategy)
+	if !known {
 		return // the decoder said so
 	}
-	s := strategies[i]
-	for _, key := range strategyFields {
-		field := join(path, key)
-		switch needed, present := slices.Contains(s.needs, key), c.present(field); {
-		case needed && !present:
-			c.report(field, fmt.Sprintf("missing; strategy %s needs it; allowed: %s", s.name, ruleFor("Variant", key).span))
-		case present && !needed && !slices.Contains(s.takes, key):
-			c.reportKey(field, fmt.Sprintf("does not apply to strategy %s; allowed for: %s", s.name, strings.Join(strategiesWith(key), ", ")))
+	for _, p := range pipeline.Parameters() {
+		field := join(path, p.Name)
+		switch has, present := d.Has(p.Name), c.present(field); {
+		case has && p.Least > 0 && !present:
+			c.report(field, fmt.Sprintf("missing; strategy %s needs it; allowed: %s", d.Kind, ruleFor("Variant", p.Name).span))
+		case present && !has:
+			c.reportKey(field, fmt.Sprintf("does not apply to strategy %s; allowed for: %s", d.Kind, strings.Join(strategiesWith(p), ", ")))
 		}
 	}
-}
-
-func strategiesWith(key string) []string {
-	var names []string
-	for _, s := range strategies {
-		if slices.Contains(s.needs, key) || slices.Contains(s.takes, key) {
-			names = append(names, s.name)
-		}
-	}
-	return names
 }
 
 // levels checks a list of levels and the scenario at each of them, and returns
@@ -242,7 +232,7 @@ func (s *Scenario) impossible() []problem {
 			show(s.Database.Jitter), show(s.Database.Latency), show(s.Database.Latency))
 	}
 	found = append(found, s.SUT.impossible()...)
-	one := Predict(Variant{Strategy: "sequential"}, &Scenario{Items: Items{Count: 1}})
+	one := Predict(Variant{Strategy: pipeline.KindSequential}, &Scenario{Items: Items{Count: 1}})
 	if s.SUT.NoFile < one.Total {
 		say("sut.nofile", "%d is too small for any variant to start: one item at a time takes %d (%d runtime, %d upstream, %d mongo); allowed: %d to %d",
 			s.SUT.NoFile, one.Total, one.Runtime, one.Upstream, one.Mongo, one.Total, maxNoFile)

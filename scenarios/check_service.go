@@ -1,13 +1,19 @@
 package scenarios
 
+import (
+	"fmt"
+	"slices"
+	"strings"
+)
+
 // scope checks the scopes of a variant's limit and clients.
 func (c *checker) scope(path string, v Variant) {
 	clients := join(path, "connections.clients")
 	switch {
 	case c.s.Service == nil && v.Scope != "":
 		c.reportKey(join(path, "scope"), "is that of a service, which this scenario is not; allowed: with service")
-	case v.Scope == "shared" && v.Strategy != "bounded":
-		c.report(join(path, "scope"), "shared does not apply to strategy "+v.Strategy+"; allowed for: bounded")
+	case v.Scope == "shared" && !slices.Contains(shareable(), string(v.Strategy)):
+		c.report(join(path, "scope"), fmt.Sprintf("shared does not apply to strategy %s; allowed for: %s", v.Strategy, strings.Join(shareable(), ", ")))
 	case v.Waiting != nil && v.Scope != "shared":
 		c.reportKey(join(path, "waiting"), "does not apply to a limit of each report; allowed: with scope shared")
 	}

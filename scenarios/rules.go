@@ -55,7 +55,6 @@ const (
 	maxAtOnce    = 1_000_000
 	maxReport    = 100_000
 	maxRate      = 1e6
-	maxBulk      = 100_000 // documents MongoDB takes in one bulk write
 	maxRecords   = 1_000_000
 	maxDuration  = Duration(24 * time.Hour)
 	maxNoFile    = 1 << 20 // Linux's default fs.nr_open
@@ -71,34 +70,6 @@ var (
 	// durationText allows leading zeros, which have an error of their own.
 	durationText = regexp.MustCompile(`^(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`)
 )
-
-// strategy says which of a variant's fields a strategy needs and which it may have besides.
-type strategy struct {
-	name  string
-	needs []string
-	takes []string
-}
-
-// strategyFields are those fields of Variant that only some strategies have.
-var strategyFields = []string{"limit", "writers", "queue", "batch", "linger"}
-
-var strategies = []strategy{
-	{name: "sequential"},
-	{name: "joined", needs: []string{"limit"}},
-	{name: "unbounded"},
-	{name: "bounded", needs: []string{"limit"}},
-	{name: "staged", needs: []string{"limit", "writers"}, takes: []string{"queue"}},
-	{name: "adaptive"},
-	{name: "batched", needs: []string{"limit", "writers", "batch"}, takes: []string{"linger"}},
-}
-
-func strategyNames() []string {
-	names := make([]string, len(strategies))
-	for i, s := range strategies {
-		names[i] = s.name
-	}
-	return names
-}
 
 // kindsOfClaim are the fields of Claim of which exactly one is set.
 var kindsOfClaim = []string{"reduction", "growth", "descriptors", "documents", "exhaustion", "cause", "course", "forecast"}

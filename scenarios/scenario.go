@@ -1,7 +1,7 @@
 // Package scenarios holds the scenario: one experiment as a YAML file. It
 // loads files strictly, reporting every mistake with its place ([Load],
 // [Parse]), expands a scenario to the levels that it is run at
-// ([Scenario.ExpandLevels]), predicts what a variant needs ([Predict]), lists
+// ([Scenario.ExpandLevels]), predicts the descriptors and the makespan of a variant ([Predict], [Ideal]), lists
 // the items ([Scenario.ItemArgs]), describes the format to editors
 // ([JSONSchema]) and embeds the built-in catalogue ([Builtin]).
 package scenarios
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"floodgate/mockupstream"
+	"floodgate/scenarios/pipeline"
 )
 
 // Duration is a time.Duration written as text ("20ms").
@@ -172,19 +173,19 @@ func (e External) MaxRate() int { return cmp.Or(e.Rate, DefaultExternalRate) }
 type Variant struct {
 	// Name defaults to the strategy with its limit: "sequential", "bounded-10".
 	Name string `yaml:"name,omitempty" json:"name"`
-	// Strategy is sequential, joined, unbounded, bounded, staged, batched or adaptive.
-	Strategy string `yaml:"strategy" json:"strategy"`
-	// Limit is n: fetches at once. For joined, bounded, staged and batched.
+	// Strategy is one of [pipeline.Strategies].
+	Strategy pipeline.Kind `yaml:"strategy" json:"strategy"`
+	// Limit is the number of fetches at once.
 	Limit int `yaml:"limit,omitempty" json:"limit,omitempty"`
-	// Writers is m: writes at once. For staged and batched.
+	// Writers is the number of writes at once.
 	Writers int `yaml:"writers,omitempty" json:"writers,omitempty"`
-	// Queue is q: values that may wait for a writer. For staged.
+	// Queue is the number of values that may wait for a writer.
 	Queue int `yaml:"queue,omitempty" json:"queue,omitempty"`
-	// Batch is b: documents in one bulk write at most; Linger is how long an unfull one waits. For batched.
+	// Batch is the most documents in one bulk write; Linger is how long one that is not full waits.
 	Batch  int      `yaml:"batch,omitempty" json:"batch,omitempty"`
 	Linger Duration `yaml:"linger,omitempty" json:"linger,omitzero"`
 	// Scope of the limit of a service: "report" (default: each report has one of
-	// its own) or "shared" by all reports; for bounded.
+	// its own) or "shared" by all reports.
 	Scope string `yaml:"scope,omitempty" json:"scope,omitempty"`
 	// Waiting is how many items may wait for a slot, all reports together; a
 	// report that does not fit is turned away. For scope shared. Nil: any number.

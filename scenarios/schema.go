@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"floodgate/mockupstream"
+	"floodgate/scenarios/pipeline"
 )
 
 // schema is a JSON Schema, or a part of one; encoding/json sorts its keys.
@@ -170,19 +171,23 @@ func requireEach(keys []string) []schema {
 // strategySchemas say which fields each strategy needs and which it does not have.
 func strategySchemas() []schema {
 	var all []schema
-	for _, s := range strategies {
+	for _, d := range pipeline.Strategies() {
 		then, none := schema{}, schema{}
-		for _, key := range strategyFields {
-			if !slices.Contains(s.needs, key) && !slices.Contains(s.takes, key) {
-				none[key] = false
+		var needs []string
+		for _, p := range pipeline.Parameters() {
+			switch {
+			case !d.Has(p.Name):
+				none[p.Name] = false
+			case p.Least > 0:
+				needs = append(needs, p.Name)
 			}
 		}
 		then["properties"] = none
-		if s.needs != nil {
-			then["required"] = s.needs
+		if needs != nil {
+			then["required"] = needs
 		}
 		all = append(all, schema{
-			"if":   schema{"properties": schema{"strategy": schema{"const": s.name}}, "required": []string{"strategy"}},
+			"if":   schema{"properties": schema{"strategy": schema{"const": d.Kind}}, "required": []string{"strategy"}},
 			"then": then,
 		})
 	}

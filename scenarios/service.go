@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"floodgate/scenarios/pipeline"
 )
 
 // Service says how reports come to a SUT that serves them.
@@ -105,14 +107,15 @@ func (s *Scenario) ReportArgs(n uint64) [][]string {
 	return args
 }
 
-// Bounds says in a line what a variant of a service bounds and what it does not.
+// Bounds describes in one line what a variant of a service bounds and what it does not.
 func (v Variant) Bounds() string {
 	var text string
-	switch {
-	case v.Strategy == "unbounded":
-		text = "bounds nothing: every item of every report at once"
-	case v.Strategy == "adaptive":
+	fetches, _ := v.Schedule().AtOnce()
+	switch d, _ := pipeline.Define(v.Strategy); {
+	case d.NewSlots != nil:
 		text = "bounds the process, by a limit that it finds itself; whoever comes may wait"
+	case fetches == 0:
+		text = "bounds nothing: every item of every report at once"
 	case v.Scope == "shared" && v.Waiting != nil:
 		text = fmt.Sprintf("bounds the process to %d items at once and %d that wait; above it 503, at once", v.Limit, *v.Waiting)
 	case v.Scope == "shared":

@@ -142,7 +142,7 @@ func compareFigures(t *testing.T, run *results.Run, now map[string]float64) {
 		for name, n := range v.Errors {
 			add("report_errors_total", "", fmt.Sprintf("type=%q, ", name), n)
 		}
-		shed := v.Series.Columns["shed"]
+		shed := v.Series.Columns[results.ColumnShed]
 		add("reports_shed_total", "", "", int(shed[len(shed)-1]))
 	}
 	for name, n := range want {

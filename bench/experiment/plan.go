@@ -11,7 +11,6 @@ import (
 
 	"floodgate/mockupstream"
 	"floodgate/mockupstream/rng"
-	"floodgate/results/capacity"
 	"floodgate/scenarios"
 )
 
@@ -76,7 +75,7 @@ const (
 
 func planTrial(v scenarios.Variant, level scenarios.Level, block int, seed uint64, delays [][]time.Duration) PlannedTrial {
 	s := level.Scenario
-	ideal := capacity.Ideal(v, delays, time.Duration(s.Database.Latency))
+	ideal := scenarios.Ideal(v, delays, time.Duration(s.Database.Latency))
 	items := 0
 	for _, batch := range delays {
 		items += len(batch)
@@ -88,7 +87,7 @@ func planTrial(v scenarios.Variant, level scenarios.Level, block int, seed uint6
 		}
 	}
 	perItem := itemOverhead + time.Duration(s.SUT.Serial.Fetch+s.SUT.Serial.Write)
-	if v.Strategy == "sequential" || v.Strategy == "joined" {
+	if _, writes := v.Schedule().AtOnce(); writes == 1 {
 		perItem += writeCost
 	}
 	return PlannedTrial{

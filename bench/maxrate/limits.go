@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline"
 )
 
 // Limits are variants of which each has one limit that all reports share, in the
@@ -18,7 +19,7 @@ func Limits(s *scenarios.Scenario, limits []int) ([]scenarios.Variant, error) {
 	if err != nil {
 		return nil, err
 	}
-	template := scenarios.Variant{Strategy: "bounded", Scope: "shared"}
+	template := scenarios.Variant{Strategy: pipeline.KindBounded, Scope: "shared"}
 	if at := slices.IndexFunc(all, func(v scenarios.Variant) bool { return v.Scope == "shared" && v.Limit > 0 }); at >= 0 {
 		template = all[at]
 	}

@@ -13,6 +13,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/capacity"
 	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline"
 )
 
 // Bounds of a sweep.
@@ -96,7 +97,7 @@ func (b Bounds) NoFile() int { return b.level.Scenario.SUT.NoFile }
 func (b Bounds) CPUs() float64 { return b.level.Scenario.SUT.CPUs }
 
 // Strategy whose limit is swept.
-func (b Bounds) Strategy() string { return b.template.Strategy }
+func (b Bounds) Strategy() pipeline.Kind { return b.template.Strategy }
 
 // variant at a limit.
 func (b Bounds) variant(limit int) scenarios.Variant { return b.template.AtLimit(limit) }
@@ -166,7 +167,7 @@ const adaptiveMostItems = 50_000
 
 // plannedAdaptive are trials of the adaptive strategy, by the throughput to expect.
 func (r *runner) plannedAdaptive(throughput float64) ([]experiment.PlannedTrial, error) {
-	v := scenarios.Variant{Name: "adaptive", Strategy: "adaptive"}
+	v := scenarios.Variant{Name: "adaptive", Strategy: pipeline.KindAdaptive}
 	items := min(max(r.Bounds.Least, int(throughput*r.Bounds.AdaptiveFor.Seconds())), adaptiveMostItems)
 	trials, err := experiment.Plan(r.Bounds.at(v, items, r.block+r.Bounds.Adaptive))
 	if err != nil {

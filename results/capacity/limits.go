@@ -7,6 +7,7 @@ import (
 	"floodgate/results/noise"
 	"floodgate/results/stats"
 	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline"
 )
 
 // KindLimits is Limits.Kind. A plan of rates has none.
@@ -25,8 +26,8 @@ type Limits struct {
 	Seed     uint64    `json:"seed"`
 	// Level are the factors that all trials have, beside limit and items.
 	Level string `json:"level,omitempty"`
-	// Strategy that the limit is of: "bounded" or "staged".
-	Strategy string `json:"strategy"`
+	// Strategy that the limit is of: bounded or staged.
+	Strategy pipeline.Kind `json:"strategy"`
 	// MaxLimit is the highest limit that may be tried. Capped says that there are
 	// descriptors for no more.
 	MaxLimit int  `json:"max_limit"`

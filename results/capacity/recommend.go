@@ -7,6 +7,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline"
 )
 
 // What a recommended limit keeps, where nobody says otherwise.
@@ -194,9 +195,9 @@ func (l *Limits) Passed() bool {
 // configOf are the settings that a point was measured with: of bounded as many
 // connections of each kind as slots; of another strategy, whose writers are
 // fewer, as many to the database as were seen.
-func configOf(p LimitPoint, strategy string) *Config {
+func configOf(p LimitPoint, strategy pipeline.Kind) *Config {
 	c := &Config{MaxConnsPerHost: p.Limit, MaxPoolSize: p.Limit}
-	if k := p.Kinds; k != nil && strategy != "bounded" {
+	if k := p.Kinds; k != nil && !holdsSlot(strategy) {
 		c.MaxPoolSize = min(p.Limit, max(1, k.Mongo-scenarios.MonitorConns))
 	}
 	if p.Peak != nil {

@@ -112,11 +112,11 @@ func shedBy(t *results.Trial) (int, string) {
 	if t.Service == nil {
 		return 0, "not measured"
 	}
-	column := t.Service.Series.Columns["shed"]
-	if len(column) == 0 {
+	shed, known := t.Service.Series.Last(results.ColumnShed)
+	if !known {
 		return 0, "not measured"
 	}
-	return int(column[len(column)-1]), ""
+	return int(shed), ""
 }
 
 // doneOf is the share of reports done of all that were due.

@@ -47,7 +47,7 @@ func TestServiceClaims(t *testing.T) {
 			return true
 		}
 		for i := range s.At {
-			if s.Columns["descriptors"][i] > 128 {
+			if s.Columns[results.ColumnDescriptors][i] > 128 {
 				s.At[i] += 3 * (s.At[i] - s.At[0])
 			}
 		}
@@ -63,8 +63,8 @@ func TestServiceClaims(t *testing.T) {
 	}
 	oneSpared := func(t *results.Trial) bool {
 		if t.Variant == "forgotten" && t.Block == 3 {
-			for i := range t.Service.Series.Columns["emfile"] {
-				t.Service.Series.Columns["emfile"][i] = 0
+			for i := range t.Service.Series.Columns[results.ColumnRefused] {
+				t.Service.Series.Columns[results.ColumnRefused][i] = 0
 			}
 		}
 		return true
@@ -148,8 +148,8 @@ func TestServiceSaysWhy(t *testing.T) {
 func TestLoadIsToldByTheItem(t *testing.T) {
 	v, err := gate.Judge(runtest.Service(nil, func(t *results.Trial) bool {
 		c := t.Service.Series.Columns
-		for i, n := range c["reports_in_flight"] {
-			c["items_fetching"][i], c["items_writing"][i] = n, n // 2 of a report in flight, which hold 2 descriptors
+		for i, n := range c[results.ColumnReportsInFlight] {
+			c[results.ColumnItemsFetching][i], c[results.ColumnItemsWriting][i] = n, n // 2 of a report in flight, which hold 2 descriptors
 		}
 		return true
 	}))
@@ -164,8 +164,8 @@ func TestLoadIsToldByTheItem(t *testing.T) {
 // Every column that a claim can be about is in the record.
 func TestCourseColumnsAreRecorded(t *testing.T) {
 	for _, name := range scenarios.CourseColumns() {
-		if !slices.Contains(results.SeriesColumns(), name) {
-			t.Errorf("%s is no column of a series", name)
+		if c, err := results.ParseColumn(name); err != nil || c.Total() || !slices.Contains(results.Columns(), c) {
+			t.Errorf("%s is not a column of levels: %v", name, err)
 		}
 	}
 }

@@ -168,7 +168,7 @@ func served(t *results.Trial) bool {
 	s := t.Service
 	s.Due, s.Ended, s.OK, s.Late = 100, 100, 98, 0
 	s.Response, s.Accepted, s.ServiceTime = runtest.Constant(500*time.Millisecond, 100), runtest.Constant(300*time.Millisecond, 98), runtest.Constant(400*time.Millisecond, 100)
-	shed := s.Series.Columns["shed"]
+	shed := s.Series.Columns[results.ColumnShed]
 	for i := range shed {
 		shed[i] = int64(2 * i / (len(shed) - 1))
 	}

@@ -210,7 +210,7 @@ func TestHTMLSize(t *testing.T) {
 	run := runtest.Service(serviceClaims(), nil)
 	for i := range run.Trials {
 		s := &run.Trials[i].Service.Series
-		long := results.Series{Columns: map[string][]int64{}}
+		long := results.Series{Columns: map[results.Column][]int64{}}
 		for k := range 600 {
 			long.At = append(long.At, int64(k))
 			for name, values := range s.Columns {

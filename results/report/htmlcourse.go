@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"floodgate/results"
 	"floodgate/results/chart"
 	"floodgate/results/summary"
 	"floodgate/scenarios"
@@ -63,19 +64,15 @@ func overTime(what string) (x, y chart.Axis) {
 }
 
 // course is a line of a series' column. A count that is 0 where seenOnly is set was not seen.
-func course(t *summary.Served, name string, n int, seenOnly bool, columns ...string) chart.Series {
+func course(t *summary.Served, name string, n int, seenOnly bool, columns ...results.Column) chart.Series {
 	s := chart.Series{Name: name, Color: n, Step: true, Bare: true}
 	for i, ms := range t.Service.Series.At {
 		sum, known := 0.0, true
 		for _, c := range columns {
-			values := t.Service.Series.Columns[c]
-			if i >= len(values) {
-				known = false
-				break
-			}
-			sum += float64(values[i])
+			known = known && t.Service.Series.Known(c, i)
+			sum += float64(t.Service.Series.Value(c, i))
 		}
-		if !known || seenOnly && t.Service.Series.Columns["descriptors"][i] == 0 {
+		if !known || seenOnly && t.Service.Series.Value(results.ColumnDescriptors, i) == 0 {
 			continue
 		}
 		s.Points = append(s.Points, chart.Point{X: float64(ms) / 1000, Y: sum})
@@ -101,8 +98,8 @@ func (p *pictures) descriptors(to *[]picture, t *summary.Served, l scenarios.Lev
 		Title: p.titled(t.Variant+": descriptors", l.Name), Text: "Open descriptors by kind over time, with the limit.", X: x, Y: y,
 		References: append(moments(t, l), chart.Reference{At: float64(t.NoFile), Label: "nofile " + count(t.NoFile), Alarm: true}),
 		Series: []chart.Series{
-			course(t, "all", 6, true, "descriptors"), course(t, "upstream", 0, true, "descriptors_upstream"),
-			course(t, "database", 1, true, "descriptors_mongo"), course(t, "other", 3, true, "descriptors_other"),
+			course(t, "all", 6, true, results.ColumnDescriptors), course(t, "upstream", 0, true, results.ColumnDescriptorsUpstream),
+			course(t, "database", 1, true, results.ColumnDescriptorsMongo), course(t, "other", 3, true, results.ColumnDescriptorsOther),
 		},
 	}
 	says := fmt.Sprintf("block %d", t.Block)
@@ -118,13 +115,13 @@ func (p *pictures) tasks(to *[]picture, t *summary.Served, l scenarios.Level) {
 		Title: p.titled(t.Variant+": tasks beside the pool", l.Name), Text: "Tasks, items and slots of the pool over time.", X: x, Y: y,
 		References: moments(t, l),
 		Series: []chart.Series{
-			course(t, "tasks", 6, false, "goroutines"), course(t, "items in hand", 2, false, "items_outstanding"),
-			course(t, "driver in use", 1, false, "mongo_in_use"), course(t, "slots in use", 5, false, "slots_in_use"),
+			course(t, "tasks", 6, false, results.ColumnGoroutines), course(t, "items in hand", 2, false, results.ColumnItemsOutstanding),
+			course(t, "driver in use", 1, false, results.ColumnMongoInUse), course(t, "slots in use", 5, false, results.ColumnSlotsInUse),
 		},
 	}
 	says := "no limit that all reports share"
 	limit := 0.0
-	for _, pt := range course(t, "", 0, false, "slot_limit").Points {
+	for _, pt := range course(t, "", 0, false, results.ColumnSlotLimit).Points {
 		limit = max(limit, pt.Y)
 	}
 	if limit > 0 {

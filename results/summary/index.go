@@ -9,6 +9,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline"
 )
 
 // Confidence of every interval of a summary or a verdict.
@@ -99,7 +100,7 @@ func (x *Index) Blocks() int { return x.Scenario.Blocks }
 // with strategy sequential. Empty: there is none.
 func (x *Index) Baseline() string {
 	for _, v := range x.Scenario.Variants {
-		if v.Strategy == "sequential" {
+		if v.Strategy == pipeline.KindSequential {
 			return v.Name
 		}
 	}

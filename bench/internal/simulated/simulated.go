@@ -13,6 +13,7 @@ import (
 	"floodgate/bench/load"
 	"floodgate/results"
 	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline"
 )
 
 // Service runs trials of a simulated service. Reports come as the trial says.
@@ -79,7 +80,7 @@ func slotsOf(v scenarios.Variant) (slots, waiting int) {
 	switch {
 	case v.Scope == "shared" && v.Limit > 0:
 		return v.Limit, waiting
-	case v.Strategy == "unbounded":
+	case v.Strategy == pipeline.KindUnbounded:
 		return math.MaxInt, waiting
 	}
 	panic(fmt.Sprintf("variant %s is not simulated: it has no shared limit", v.Name))

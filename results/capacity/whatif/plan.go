@@ -68,7 +68,7 @@ func FromPlan(run *results.Run) ([]Point, error) {
 // sweptOf is the variant of that name, such as "bounded-8", of those that a plan
 // makes of what it sweeps.
 func sweptOf(template scenarios.Variant, name string) (scenarios.Variant, bool) {
-	number, ok := strings.CutPrefix(name, template.Strategy+"-")
+	number, ok := strings.CutPrefix(name, string(template.Strategy)+"-")
 	n, err := strconv.Atoi(number)
 	if !ok || err != nil || n < 1 {
 		return scenarios.Variant{}, false

@@ -1,4 +1,4 @@
-package capacity_test
+package scenarios_test
 
 import (
 	"testing"
@@ -6,7 +6,6 @@ import (
 
 	"pgregory.net/rapid"
 
-	"floodgate/results/capacity"
 	"floodgate/scenarios"
 )
 
@@ -40,7 +39,7 @@ func TestIdeal(t *testing.T) {
 		{"an unknown strategy has none", scenarios.Variant{Strategy: "?"}, 0, one, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := capacity.Ideal(c.v, c.batches, time.Duration(c.write)*time.Millisecond)
+			got := scenarios.Ideal(c.v, c.batches, time.Duration(c.write)*time.Millisecond)
 			if want := time.Duration(c.want) * time.Millisecond; got != want {
 				t.Errorf("got %v, want %v", got, want)
 			}
@@ -53,9 +52,9 @@ func TestIdealIsAPossibleSchedule(t *testing.T) {
 		raw := rapid.SliceOfN(rapid.IntRange(0, 100), 0, 50).Draw(t, "delays")
 		n := rapid.IntRange(1, 60).Draw(t, "limit")
 		delays := [][]time.Duration{ms(raw...)}
-		got := capacity.Ideal(scenarios.Variant{Strategy: "bounded", Limit: n}, delays, 0)
-		all := capacity.Ideal(scenarios.Variant{Strategy: "sequential"}, delays, 0)
-		longest := capacity.Ideal(scenarios.Variant{Strategy: "unbounded"}, delays, 0)
+		got := scenarios.Ideal(scenarios.Variant{Strategy: "bounded", Limit: n}, delays, 0)
+		all := scenarios.Ideal(scenarios.Variant{Strategy: "sequential"}, delays, 0)
+		longest := scenarios.Ideal(scenarios.Variant{Strategy: "unbounded"}, delays, 0)
 		if got < longest || got < all/time.Duration(n) {
 			t.Fatalf("%v is less than any schedule can be (longest %v, all %v over %d)", got, longest, all, n)
 		}
