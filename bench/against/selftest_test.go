@@ -25,19 +25,27 @@ type machine struct {
 	noise  float64
 	random *rand.Rand
 	blind  bool
+	fails  func(trial int) bool // nil: none
 	trials int
 }
 
-func (m *machine) run(_ context.Context, t experiment.PlannedTrial, plant sut.Plant) (records.Trial, error) {
+func (*machine) Ensure(context.Context) ([]string, error) { return nil, nil }
+func (*machine) Mock() bool                               { return true }
+
+func (m *machine) Run(_ context.Context, t experiment.PlannedTrial) (records.Trial, error) {
 	m.trials++
 	m.now = m.now.Add(time.Second)
 	s := t.Level.Scenario
 	took := 4 * float64(s.Upstream.Latency.Value) * math.Exp(m.noise*m.random.NormFloat64())
+	plant := t.Plant
 	if m.blind {
 		plant = sut.Plant{}
 	}
+	if m.fails != nil && m.fails(m.trials) {
+		return records.Trial{Index: t.Index, Block: t.Block, Variant: t.Variant.Name, LevelName: t.Level.Name, Outcome: records.OutcomeFailed, Reason: "the database is gone"}, nil
+	}
 	return records.Trial{
-		Block: t.Block, Variant: t.Variant.Name, LevelName: t.Level.Name, Outcome: records.OutcomeOK, Makespan: time.Duration(took),
+		Index: t.Index, Block: t.Block, Variant: t.Variant.Name, LevelName: t.Level.Name, Outcome: records.OutcomeOK, Makespan: time.Duration(took),
 		Documents:   &records.Documents{Expected: 20, Found: 20 - plant.LostWrites, Lost: plant.LostWrites},
 		Descriptors: records.Descriptors{Peak: 20 + plant.Descriptors, Samples: 9, Left: new(int)},
 	}, nil
@@ -54,7 +62,7 @@ func selfTest(t *testing.T, m *machine, limit time.Duration) (*results.SelfTeste
 	s := &results.SelfTested{Time: limit, Design: stats.DefaultLooks(), Seed: 5}
 	s.Design.Margin = 0.02
 	err = against.RunSelfTest(t.Context(), s, against.SelfTest{
-		Run: m.run, Time: limit, Now: func() time.Time { return m.now }, Log: log, Progress: func(int, time.Duration) {},
+		Tester: m, Time: limit, Now: func() time.Time { return m.now }, Log: log, Progress: func(int, time.Duration) {},
 	})
 	return s, err
 }
@@ -91,6 +99,15 @@ func TestSelfTestWithoutTime(t *testing.T) {
 	}
 	if _, err := selfTest(t, &machine{}, 0); !errors.Is(err, results.ErrTime) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// Whoever cannot measure does not go on until the time is over.
+func TestSelfTestGivesUp(t *testing.T) {
+	m := &machine{fails: func(trial int) bool { return trial > 20 }}
+	failed := new(experiment.UnmeasuredError)
+	if _, err := selfTest(t, m, time.Hour); !errors.As(err, &failed) || failed.Trials != 5 || failed.Reason != "the database is gone" || m.trials != 25 {
+		t.Errorf("%v after %d trials, want 25", err, m.trials)
 	}
 }
 

@@ -106,9 +106,10 @@ func (o *againstOptions) pairs(ctx context.Context, v *verdicts.Verdict, s *scen
 			return err
 		}
 		defer store.Close()
-		*side.into = against.Trialed{Trials: experiment.NewTrials(env, u.options.Executable, v.ID), Store: store}
+		trials := experiment.NewTrials(env, u.options.Executable, v.ID)
+		*side.into = against.Trialed{Tester: trials, Store: store}
 		if built.Own {
-			side.into.Trials.Executable = side.program.Path
+			trials.Executable = side.program.Path
 		} else {
 			side.into.Command = append([]string{side.program.Path}, s.SUT.Command[1:]...)
 		}

@@ -13,7 +13,6 @@ import (
 	"floodgate/bench/against"
 	"floodgate/bench/experiment"
 	"floodgate/bench/machine"
-	"floodgate/bench/sut"
 	"floodgate/results"
 	verdicts "floodgate/results/against"
 	"floodgate/results/report"
@@ -122,17 +121,8 @@ func (o *selfTestOptions) measure(ctx context.Context, s *verdicts.SelfTested) (
 		return err
 	}
 	defer log.Close()
-	trials := experiment.NewTrials(env, setup.options.Executable, s.ID)
 	return against.RunSelfTest(ctx, s, against.SelfTest{
-		Time: o.time, Now: time.Now, Log: log,
-		Run: func(ctx context.Context, t experiment.PlannedTrial, plant sut.Plant) (results.Trial, error) {
-			if _, err := env.Ensure(ctx); err != nil {
-				return results.Trial{}, err
-			}
-			planted := *trials
-			planted.Plant = plant
-			return planted.Believable(ctx, t)
-		},
+		Tester: experiment.NewTrials(env, setup.options.Executable, s.ID), Time: o.time, Now: time.Now, Log: log, Note: o.note,
 		Progress: func(blocks int, left time.Duration) {
 			if blocks%progressEvery == 0 {
 				o.note(fmt.Sprintf("block %d, %v left", blocks, max(left, 0).Round(time.Second)))

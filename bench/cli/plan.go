@@ -263,7 +263,7 @@ func (o planOptions) execute(ctx context.Context, s *scenarios.Scenario, search 
 	path := filepath.Join(p.store.Dir(), planFile)
 	trials, watch := o.backend.rates(p)
 	found, failed := maxrate.Run(ctx, maxrate.Options{
-		Scenario: s, Limits: len(o.limits) > 0, Search: search, Store: p.store, Trials: trials, Watch: watch, Cores: plan.Machine.Cores, Note: o.note,
+		Scenario: s, Limits: len(o.limits) > 0, Search: search, Store: p.store, Tester: trials, Watch: watch, Cores: plan.Machine.Cores, Note: o.note,
 		Tried: func(found []capacity.Variant, point capacity.Point) error {
 			o.note(found[len(found)-1].Variant + ": " + report.Tried(point))
 			plan.Found(found, s, true)

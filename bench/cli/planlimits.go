@@ -70,7 +70,7 @@ func (o planOptions) executeLimits(ctx context.Context, s *scenarios.Scenario, b
 	path := filepath.Join(p.store.Dir(), planFile)
 	view := watch.New(watch.Options{To: o.stderr, Quiet: o.quiet})
 	failed := sweep.Run(ctx, sweep.Options{
-		Scenario: s, Bounds: bounds, Store: p.store, Trials: p.trials(), Progress: view, Found: plan,
+		Scenario: s, Bounds: bounds, Store: p.store, Tester: p.trials(), Progress: view, Found: plan,
 		Changed: func() error { return storePlan(path, plan.ID, plan) },
 	})
 	view.Close()

@@ -8,7 +8,6 @@ import (
 	"time"
 
 	"floodgate/bench/experiment"
-	"floodgate/bench/maxrate"
 	"floodgate/bench/sweep"
 	"floodgate/results"
 	"floodgate/scenarios"
@@ -27,7 +26,7 @@ type planBackend interface {
 	// start starts the environment of a plan.
 	start(ctx context.Context, u *setup, root, id string) (experiment.Environment, error)
 	// rates are the trials of a plan of rates, and what watches the machine.
-	rates(p *planning) (maxrate.Trials, maxrate.Watch)
+	rates(p *planning) (experiment.Tester, experiment.Watch)
 	// bounds are those of a plan of limits, which may be tightened.
 	bounds(b sweep.Bounds) sweep.Bounds
 }
@@ -43,8 +42,8 @@ func (realServers) start(ctx context.Context, u *setup, root, id string) (experi
 	return env, nil
 }
 
-func (realServers) rates(p *planning) (maxrate.Trials, maxrate.Watch) {
-	return p.trials(), maxrate.WatchMachine
+func (realServers) rates(p *planning) (experiment.Tester, experiment.Watch) {
+	return p.trials(), experiment.WatchMachine
 }
 
 func (realServers) bounds(b sweep.Bounds) sweep.Bounds { return b }

@@ -13,7 +13,6 @@ import (
 
 	"floodgate/bench/experiment"
 	"floodgate/bench/internal/simulated"
-	"floodgate/bench/maxrate"
 	"floodgate/results"
 	"floodgate/results/capacity"
 )
@@ -44,7 +43,7 @@ func (simulatedBackend) start(context.Context, *setup, string, string) (experime
 	return simulated.Environment{}, nil
 }
 
-func (b simulatedBackend) rates(*planning) (maxrate.Trials, maxrate.Watch) {
+func (b simulatedBackend) rates(*planning) (experiment.Tester, experiment.Watch) {
 	return b.service, simulated.Idle
 }
 

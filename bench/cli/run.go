@@ -283,8 +283,8 @@ func (o runOptions) storedScenario() (*scenarios.Scenario, error) {
 	if stored.Header.Plan {
 		return nil, fmt.Errorf("%s is a plan, which cannot be gone on with; allowed: runs", o.resume)
 	}
-	if rule, err := gate.Abort(stored); err == nil && rule != "" {
-		return nil, fmt.Errorf("%s ended early: no trial to come can keep %q, so there is nothing to go on with; floodgate report shows it", o.resume, rule)
+	if v, err := gate.Judge(stored); err == nil && v.EndedBy != "" {
+		return nil, fmt.Errorf("%s ended early: no trial to come can keep %q, so there is nothing to go on with; floodgate report shows it", o.resume, v.EndedBy)
 	}
 	var s scenarios.Scenario
 	if err := json.Unmarshal(stored.Header.Scenario, &s); err != nil {
@@ -304,20 +304,39 @@ func sameIdentity(begun, now results.Header) error {
 	return nil
 }
 
+// Policy of the trials of a run. An invalid trial costs seconds, and a lost block a
+// pair of every claim. Five failures in a row, or three false starts, cannot be noise.
+const (
+	runRetries     = 4
+	maxFailures    = 5
+	maxFalseStarts = 3
+)
+
 // execute runs what is left of a run, then judges and prints it.
 func (o runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *results.Store, done []results.Trial, u *setup, env *environment.Environment) (int, error) {
 	defer store.Close()
 	if err := o.writeID(store.ID()); err != nil {
 		return codeOf(err)
 	}
-	trials := experiment.NewTrials(env, u.options.Executable, store.ID())
-	trials.Container = u.sut
-	trials.SaveVegeta = o.save
+	plan, err := experiment.Plan(s)
+	if err != nil {
+		return codeOf(err)
+	}
+	aborter, err := gate.NewAborter(s, done)
+	if err != nil {
+		return codeOf(err)
+	}
 	view := watch.New(watch.Options{To: o.stderr, Quiet: o.quiet, Service: s.Service != nil})
-	err := experiment.Run(ctx, experiment.Options{
-		Store: store, Done: done, Scenario: s, Progress: o.progress(view, store.ID(), s.Name), Trials: trials,
-		Abort: abortBy(s, store.Dir()), TryUpstream: u.tryAgain(env),
-	})
+	progress := o.progress(view, store.ID(), s.Name)
+	trials := experiment.NewTrials(env, u.options.Executable, store.ID())
+	trials.Container, trials.SaveVegeta, trials.Live = u.sut, o.save, progress.Live
+	runner := experiment.Runner{
+		Tester: trials, Append: store.Append, Stored: aborter.Add, Progress: progress, TryUpstream: u.tryAgain(env),
+		Retries: runRetries, MaxFailures: maxFailures, MaxFalseStarts: maxFalseStarts,
+	}
+	if err = runner.Run(ctx, plan, done); err == nil {
+		err = store.Finish()
+	}
 	view.Close()
 	if errors.Is(err, experiment.ErrAborted) {
 		o.note(err.Error()) // and judged by what there is

@@ -306,9 +306,9 @@ variants: [{strategy: bounded, limit: 4}]
 levels: [{items: 12}]
 blocks: 6
 `)
-	r := trials(t)
-	r.Plant = sut.Plant{Descriptors: 20, LostWrites: 2}
-	record, err := r.Run(context.Background(), plan(t, s)[0])
+	planned := plan(t, s)[0]
+	planned.Plant = sut.Plant{Descriptors: 20, LostWrites: 2}
+	record, err := trials(t).Run(context.Background(), planned)
 	if err != nil || record.Outcome != results.OutcomeOK {
 		t.Fatalf("%v: %s %s", err, record.Outcome, record.Reason)
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"floodgate/bench/sut"
 	"floodgate/mockupstream"
 	"floodgate/mockupstream/rng"
 	"floodgate/scenarios"
@@ -28,6 +29,8 @@ type PlannedTrial struct {
 	Ideal time.Duration
 	// Estimate of the whole trial with its process, checks and clean-up.
 	Estimate time.Duration
+	// Plant is what our own SUT does wrong on purpose, for a gate's test of itself.
+	Plant sut.Plant
 }
 
 // Plan returns the trials of a scenario in the order in which they run: block

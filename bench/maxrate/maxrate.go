@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"floodgate/bench/experiment"
-	"floodgate/bench/meter"
 	"floodgate/results"
 	"floodgate/results/capacity"
 	"floodgate/scenarios"
@@ -26,12 +25,12 @@ type Options struct {
 	Search capacity.SearchOptions
 	// Store is where trials go.
 	Store *results.Store
-	// Trials runs them.
-	Trials Trials
+	// Tester runs them.
+	Tester experiment.Tester
 	// Cores of the machine.
 	Cores int
-	// Watch watches the machine during each trial, see [WatchMachine].
-	Watch Watch
+	// Watch watches the machine during each trial, see [experiment.WatchMachine].
+	Watch experiment.Watch
 	// Tried hears of every rate that was tried, with all that was found until
 	// then, the variant at hand last; its error ends the plan. Note hears of what a
 	// person should know at once. Neither may be nil.
@@ -39,25 +38,17 @@ type Options struct {
 	Note  func(text string)
 }
 
-// Trials runs trials of a service; those of package experiment do.
-type Trials interface {
-	// Ensure restarts what died of the environment and returns what that was.
-	Ensure(ctx context.Context) (died []string, err error)
-	// Run runs one trial; the error is that of ctx.
-	Run(ctx context.Context, t experiment.PlannedTrial) (results.Trial, error)
-}
-
-// Watch begins to watch how busy the machine is. What it returns ends that, and
-// returns the highest share of all cores in use over a window of this length; 0
-// means unknown.
-type Watch func() (busiest func(window time.Duration) float64)
-
-// WatchMachine is the Watch of this machine.
-func WatchMachine() (busiest func(window time.Duration) float64) { return meter.Watch().Stop }
-
-// tries of one rate at which the mock or the generator was the bottleneck,
-// which noise may have been.
-const tries = 2
+// Policy of the trials of a rate.
+const (
+	// retries of a rate at which the mock or the generator was the bottleneck, which
+	// noise may have been, or that could not be measured. A run has four of them;
+	// here each takes a whole window, and the search can live with a rate that
+	// decides nothing.
+	retries = 1
+	// maxFailures ends the search of a variant with the first rate that could not be
+	// measured in spite of its retry: the next rate depends on the answer.
+	maxFailures = 1
+)
 
 // Run searches one variant after another and returns what was found of each,
 // of all that were begun when it ends early. The error is that of ctx or of
@@ -67,7 +58,7 @@ func Run(ctx context.Context, o Options) ([]capacity.Variant, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &runner{Options: o, base: base}
+	r := &runner{Options: o, base: base, tester: experiment.Watched{Tester: o.Tester, Watch: o.Watch}}
 	for _, v := range o.Scenario.Variants {
 		if err := r.variant(ctx, v); err != nil {
 			return r.found, err
@@ -78,13 +69,11 @@ func Run(ctx context.Context, o Options) ([]capacity.Variant, error) {
 
 type runner struct {
 	Options
-	base  scenarios.Level
-	index int                // of the next trial
-	found []capacity.Variant // those begun
+	base   scenarios.Level
+	tester experiment.Watched
+	index  int                // of the next trial
+	found  []capacity.Variant // those begun
 }
-
-// errUnmeasured ends the search of a variant.
-var errUnmeasured = errors.New("could not be measured")
 
 // variant searches one, and keeps what was found of it whenever it ends.
 func (r *runner) variant(ctx context.Context, v scenarios.Variant) error {
@@ -98,15 +87,19 @@ func (r *runner) variant(ctx context.Context, v scenarios.Variant) error {
 	}
 	r.found = append(r.found, begun)
 	found := &r.found[len(r.found)-1]
+	trials := &experiment.Runner{
+		Tester: &r.tester, Append: r.Store.Append, Progress: experiment.Notes(r.Note),
+		Retries: retries, Discard: r.discard, MaxFailures: maxFailures,
+	}
 	var seen []tried
 	for {
 		probe, more := search.Next()
 		if !more {
 			return nil
 		}
-		t, err := r.probe(ctx, v, probe)
-		if errors.Is(err, errUnmeasured) {
-			found.Unmeasured = err.Error()
+		t, err := r.probe(ctx, trials, v, probe)
+		if failed := new(experiment.UnmeasuredError); errors.As(err, &failed) {
+			found.Unmeasured = fmt.Sprintf("%g/s could not be measured: %s", probe.Rate, failed.Reason)
 			return nil
 		}
 		if err != nil {
@@ -150,51 +143,36 @@ func (r *runner) blame(seen []tried) *capacity.Blame {
 	return new(capacity.Blamed(failed.trial, quiet, failed.window, *r.base.Scenario.SLO, r.base.Scenario.SUT.NoFile, failed.machine))
 }
 
-// probe tries a rate, again where the mock or the generator was the bottleneck.
-func (r *runner) probe(ctx context.Context, v scenarios.Variant, p capacity.Probe) (tried, error) {
+// probe tries a rate.
+func (r *runner) probe(ctx context.Context, trials *experiment.Runner, v scenarios.Variant, p capacity.Probe) (tried, error) {
 	planned, err := r.planned(v, p)
 	if err != nil {
 		return tried{}, err
 	}
-	var discarded []results.Discarded
-	for {
-		died, err := r.Trials.Ensure(ctx)
-		for _, text := range died {
-			r.Note(text)
-		}
-		if err != nil {
-			return tried{}, err
-		}
-		busiest := r.Watch()
-		record, err := r.Trials.Run(ctx, planned)
-		busy := busiest(p.Window)
-		if err != nil {
-			return tried{}, err
-		}
-		t := tried{
-			point: capacity.Judge(record, *planned.Level.Scenario.SLO, planned.Level.Scenario.SUT.NoFile),
-			trial: record, window: p.Window, machine: r.machine(record, busy),
-		}
-		t.point.Rate, t.point.Machine = p.Rate, t.machine
-		again := t.point.Verdict == capacity.Invalid || record.Outcome == results.OutcomeFailed
-		if again && len(discarded) < tries-1 {
-			why := record.Reason
-			if len(t.point.Why) > 0 {
-				why = t.point.Why[0]
-			}
-			discarded = append(discarded, results.Discarded{Started: record.Started, Reason: why})
-			continue
-		}
-		record.Discarded = discarded
-		if err := r.Store.Append(record); err != nil {
-			return tried{}, err
-		}
-		r.index++
-		if record.Outcome == results.OutcomeFailed {
-			return tried{}, fmt.Errorf("%g/s %w: %s", p.Rate, errUnmeasured, record.Reason)
-		}
-		return t, nil
+	r.index++
+	record, err := trials.Trial(ctx, planned)
+	if err != nil {
+		return tried{}, err
 	}
+	t := tried{point: r.judge(record), trial: record, window: p.Window, machine: r.machine(record, r.tester.Busy)}
+	t.point.Rate, t.point.Machine = p.Rate, t.machine
+	return t, nil
+}
+
+func (r *runner) judge(t results.Trial) capacity.Point {
+	return capacity.Judge(t, *r.base.Scenario.SLO, r.base.Scenario.SUT.NoFile)
+}
+
+// discard returns why a trial is run again: it decides nothing, or could not be measured.
+func (r *runner) discard(t results.Trial) string {
+	p := r.judge(t)
+	switch {
+	case p.Verdict != capacity.Invalid && t.Outcome != results.OutcomeFailed:
+		return ""
+	case len(p.Why) > 0:
+		return p.Why[0]
+	}
+	return t.Reason
 }
 
 // machine is what the SUT had of it.

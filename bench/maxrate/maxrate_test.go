@@ -91,7 +91,7 @@ func (p planned) only(t *testing.T) capacity.Variant {
 func simulate(ctx context.Context, t *testing.T, s *scenarios.Scenario, service *simulated.Service, o maxrate.Options) planned {
 	t.Helper()
 	store := create(t, s, o.Search, simulated.Environment{}.Describe())
-	o.Scenario, o.Store, o.Trials = s, store, service
+	o.Scenario, o.Store, o.Tester = s, store, service
 	if o.Watch == nil {
 		o.Watch = simulated.Idle
 	}
@@ -338,7 +338,7 @@ func TestPlanOnRealServers(t *testing.T) {
 	store := create(t, s, o, env.Describe())
 	var tried []capacity.Point
 	p := plan(t.Context(), t, maxrate.Options{
-		Scenario: s, Search: o, Store: store, Trials: experiment.NewTrials(env, executable, store.ID()), Watch: maxrate.WatchMachine,
+		Scenario: s, Search: o, Store: store, Tester: experiment.NewTrials(env, executable, store.ID()), Watch: experiment.WatchMachine,
 		Tried: func(_ []capacity.Variant, p capacity.Point) error { tried = append(tried, p); return nil },
 	})
 	v := p.only(t)

@@ -7,10 +7,8 @@ package sweep
 import (
 	"context"
 	"errors"
-	"time"
 
 	"floodgate/bench/experiment"
-	"floodgate/bench/meter"
 	"floodgate/results"
 	"floodgate/results/capacity"
 	"floodgate/scenarios"
@@ -24,8 +22,8 @@ type Options struct {
 	Bounds Bounds
 	// Store is where trials go.
 	Store *results.Store
-	// Trials runs them.
-	Trials *experiment.Trials
+	// Tester runs them.
+	Tester experiment.Tester
 	// Progress hears of every trial.
 	Progress experiment.Progress
 	// Found is filled: all but its points and what follows from them is set
@@ -34,11 +32,24 @@ type Options struct {
 	Changed func() error
 }
 
+// Policy of the trials, that of a run: a trial takes seconds, and one that is
+// lost costs its limit a block. Trials in a row are counted across rounds.
+const (
+	retries        = 4
+	maxFailures    = 5
+	maxFalseStarts = 3
+)
+
 // Run tries one round of limits after another. The error is that of ctx, of the
 // store or of trials that could not be measured; what was found until then is
 // in Found.
 func Run(ctx context.Context, o Options) error {
 	r := &runner{Options: o, trials: map[int][]results.Trial{}, busy: map[int]float64{}}
+	r.tester = experiment.Watched{Tester: o.Tester, Watch: experiment.WatchMachine}
+	r.runner = experiment.Runner{
+		Tester: &r.tester, Append: o.Store.Append, Progress: o.Progress,
+		Retries: retries, MaxFailures: maxFailures, MaxFalseStarts: maxFalseStarts,
+	}
 	s := &search{first: o.Bounds.First, step: o.Bounds.Step, most: o.Bounds.Most, refine: o.Bounds.Refine}
 	for limits := s.next(o.Found); limits != nil; limits = s.next(o.Found) {
 		if err := r.round(ctx, limits, o.Bounds.Blocks); err != nil {
@@ -74,6 +85,9 @@ func (r *runner) lacking() (limits []int, blocks int) {
 
 type runner struct {
 	Options
+	tester experiment.Watched
+	runner experiment.Runner
+
 	index, block int // of the next trial and block
 	trials       map[int][]results.Trial
 	busy         map[int]float64 // by index
@@ -104,22 +118,14 @@ func (r *runner) round(ctx context.Context, limits []int, blocks int) error {
 	return errors.Join(err, r.conclude())
 }
 
-// run runs planned trials, and each hears of one that has ended.
+// run runs planned trials, and each hears of one that is stored.
 func (r *runner) run(ctx context.Context, planned []experiment.PlannedTrial, each func(results.Trial) error) error {
-	ctx, stop := context.WithCancelCause(ctx)
-	defer stop(nil)
-	hears := &listener{Progress: r.Progress}
-	hears.ended = func(t results.Trial, busy float64) {
-		r.busy[t.Index] = busy
-		if err := each(t); err != nil {
-			stop(err)
-		}
-	}
-	defer hears.quiet()
 	r.index += len(planned)
-	return experiment.Run(ctx, experiment.Options{
-		Store: r.Store, Scenario: r.Scenario, Planned: planned, Trials: r.Trials, Progress: hears,
-	})
+	r.runner.Stored = func(t results.Trial) (abort string, err error) {
+		r.busy[t.Index] = r.tester.Busy
+		return "", each(t)
+	}
+	return r.runner.Run(ctx, planned, nil)
 }
 
 // conclude makes the points of the trials that there are.
@@ -153,30 +159,4 @@ func (r *runner) adaptive(ctx context.Context) error {
 		return nil
 	})
 	return errors.Join(err, r.conclude())
-}
-
-// listener looks at how busy the machine is while trials run.
-type listener struct {
-	experiment.Progress
-	meter *meter.Meter
-	ended func(t results.Trial, busy float64)
-}
-
-func (l *listener) TrialStarted(t experiment.PlannedTrial, left time.Duration) {
-	l.meter = meter.Watch()
-	l.Progress.TrialStarted(t, left)
-}
-
-func (l *listener) TrialEnded(t results.Trial, left time.Duration) {
-	busy := l.meter.Stop(t.Makespan)
-	l.meter = nil
-	l.Progress.TrialEnded(t, left)
-	l.ended(t, busy)
-}
-
-// quiet ends the look at a trial that did not end.
-func (l *listener) quiet() {
-	if l.meter != nil {
-		l.meter.Stop(0)
-	}
 }

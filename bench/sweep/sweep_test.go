@@ -110,7 +110,7 @@ func run(ctx context.Context, t *testing.T, s *scenarios.Scenario, b sweep.Bound
 		t.Fatal(err)
 	}
 	ran := sweep.Run(ctx, sweep.Options{
-		Scenario: s, Bounds: b, Store: store, Trials: experiment.NewTrials(env, executable, store.ID()),
+		Scenario: s, Bounds: b, Store: store, Tester: experiment.NewTrials(env, executable, store.ID()),
 		Progress: watch.New(watch.Options{Quiet: true}), Found: plan,
 		Changed: func() error { changed(plan); return nil },
 	})

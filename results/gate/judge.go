@@ -65,14 +65,11 @@ func Judge(run *results.Run) (*Verdict, error) {
 		}
 		v.Thresholds = append(v.Thresholds, judged)
 	}
-	aborted, err := abort(x)
-	if err != nil {
-		return nil, fmt.Errorf("judge run %q: %w", h.ID, err)
-	}
 	var ended []string
-	if aborted != "" && v.Recorded < v.Planned {
-		v.EndedBy = aborted
-		ended = []string{fmt.Sprintf("the run ended early: no trial to come could have kept %q", aborted)}
+	ender := slices.IndexFunc(v.Thresholds, func(t Threshold) bool { return t.Abort && t.Decision == Broken })
+	if ender >= 0 && v.Recorded < v.Planned {
+		v.EndedBy = v.Thresholds[ender].Rule
+		ended = []string{fmt.Sprintf("the run ended early: no trial to come could have kept %q", v.EndedBy)}
 	}
 	v.Notes = slices.Concat(notes(v), ended, h.Environment.Notes, limited(run), outOfPorts(run), repeated(run), discarded(run), warnings(run, v.Labels))
 	v.Exit = exit(v)

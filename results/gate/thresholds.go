@@ -3,6 +3,7 @@ package gate
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 
 	"floodgate/results/summary"
@@ -44,7 +45,7 @@ func judgeThreshold(x *summary.Index, t scenarios.Threshold) (Threshold, error) 
 		return Threshold{}, err
 	}
 	judged := Threshold{
-		Rule: t.Rule, Severity: cmp.Or(t.Severity, scenarios.SeverityFail), Margin: *summary.Rounded(float64(t.Margin)),
+		Rule: t.Rule, Severity: cmp.Or(t.Severity, scenarios.SeverityFail), Margin: marginOf(t),
 		Abort: t.Abort, Op: b.Op, Unit: b.Metric.Unit, Evidence: []Evidence{},
 	}
 	variants := []string{b.Variant}
@@ -79,6 +80,9 @@ func judgeThreshold(x *summary.Index, t scenarios.Threshold) (Threshold, error) 
 	judged.Decision = decideBudget(judged.Evidence)
 	return judged, nil
 }
+
+// marginOf a threshold, as it is judged and shown.
+func marginOf(t scenarios.Threshold) float64 { return *summary.Rounded(float64(t.Margin)) }
 
 // decideBudget is broken where one point is, and kept where all are.
 func decideBudget(evidence []Evidence) string {
@@ -129,10 +133,7 @@ func reductionKept(x *summary.Index, b scenarios.Budget, level string, margin fl
 
 const byMargin = "kept by its margin alone"
 
-// budgetAt compares what was recorded with the limit. Data that is missing
-// never lets a budget be kept, nor do trials whose SUT did not do its work; it is
-// broken all the same where the value would stay beyond the limit whatever was
-// missing.
+// budgetAt judges a budget by the trials of its variant at a level.
 func budgetAt(x *summary.Index, b scenarios.Budget, level string, margin float64) (Evidence, error) {
 	if b.Metric.Name == scenarios.MetricMaxRate {
 		return Evidence{
@@ -140,16 +141,26 @@ func budgetAt(x *summary.Index, b scenarios.Budget, level string, margin float64
 			Notes: []string{"a run does not measure it; floodgate plan --rate does, and judges it"},
 		}, nil
 	}
-	m, err := measure(x, b, level)
+	trials := x.Trials(b.Variant, level)
+	m, err := measure(trials, b)
 	if err != nil {
 		return Evidence{}, err
 	}
+	return judgeBudget(b, level, margin, m, x.Blocks()-len(trials)), nil
+}
+
+// judgeBudget compares what was recorded with the limit, with so many trials that
+// were not run yet. Data that is missing never lets a budget be kept, nor do
+// trials whose SUT did not do its work; it is broken all the same where the value
+// would stay beyond the limit whatever was missing.
+func judgeBudget(b scenarios.Budget, level string, margin float64, m measured, missing int) Evidence {
 	e := Evidence{Kind: KindThreshold, Variant: b.Variant, Level: level, Limit: summary.Rounded(b.Limit), Decision: Inconclusive, N: m.n}
-	m.gaps["not run"] += x.Blocks() - len(x.Trials(b.Variant, level))
+	m.gaps = maps.Clone(m.gaps)
+	m.gaps["not run"] += missing
 	m.gaps.into(&e)
 	m.doubtful.into(&e)
 	if m.value == nil {
-		return e, nil
+		return e
 	}
 	e.Value, e.Notes = summary.Rounded(*m.value), m.notes
 	kept, within := b.Kept(*m.value, margin)
@@ -164,7 +175,7 @@ func budgetAt(x *summary.Index, b scenarios.Budget, level string, margin float64
 			e.Notes = append(e.Notes, byMargin)
 		}
 	}
-	return e, nil
+	return e
 }
 
 func fits(b scenarios.Budget, value, margin float64) bool {

@@ -42,6 +42,9 @@ func (s *Service) Ensure(ctx context.Context) (died []string, err error) {
 	return died, ctx.Err()
 }
 
+// Mock is true: it may be loaded until something gives way.
+func (s *Service) Mock() bool { return true }
+
 // Run runs a trial. The error is that of ctx.
 func (s *Service) Run(ctx context.Context, t experiment.PlannedTrial) (results.Trial, error) {
 	if err := ctx.Err(); err != nil {
