@@ -93,6 +93,19 @@ func Worst(all ...Decision) Decision {
 	return worst
 }
 
+// WorstExit returns the exit code that weighs most, as [Worst] weighs decisions.
+func WorstExit(codes ...int) int {
+	worst := NotJudged
+	for _, code := range codes {
+		for _, d := range decisions {
+			if d.exit == code {
+				worst = Worst(worst, d.decision)
+			}
+		}
+	}
+	return worst.ExitCode()
+}
+
 // Overall returns the decision on a whole: that of the worst of its parts. Parts
 // that only warn let it pass.
 func Overall(parts ...Decision) Decision {

@@ -88,6 +88,9 @@ func TestWorst(t *testing.T) {
 			t.Errorf("the worst of %s and %s is %s", a, b, w)
 		}
 	})
+	if got := verdict.WorstExit(0, 4, 3); got != verdict.ExitNotMeasured || verdict.WorstExit() != verdict.ExitPassed || verdict.WorstExit(4, 1, 0) != verdict.ExitFailed {
+		t.Errorf("the worst of 0, 4 and 3 is %d", got)
+	}
 	if verdict.Overall(verdict.Passed, verdict.Warned) != verdict.Passed || verdict.Overall(verdict.Warned, verdict.Failed) != verdict.Failed || verdict.Overall() != verdict.NotJudged {
 		t.Error("a warning decides")
 	}
