@@ -63,16 +63,16 @@ func (b Budget) String() string {
 // Upper says whether the limit is one that the value may not exceed; == has both sides.
 func (b Budget) Upper() bool { return b.Op == "<" || b.Op == "<=" }
 
-// Kept says whether a value keeps the budget, and whether it does within the
+// Met reports whether a value meets the budget, and whether it does within the
 // margin alone, a share of the limit that is added to it or, of a least value,
 // taken off.
-func (b Budget) Kept(value, margin float64) (kept, byMargin bool) {
+func (b Budget) Met(value, margin float64) (met, byMargin bool) {
 	if b.holds(value, 0) {
 		return true, false
 	}
 	slack := margin * math.Abs(b.Limit)
-	kept = slack > 0 && b.holds(value, slack)
-	return kept, kept
+	met = slack > 0 && b.holds(value, slack)
+	return met, met
 }
 
 // Bound is the limit with the margin: of a greatest value added, of a least one taken off.

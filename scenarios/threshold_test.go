@@ -146,7 +146,7 @@ func FuzzParseBudget(f *testing.F) {
 	})
 }
 
-func TestBudgetKept(t *testing.T) {
+func TestBudgetMet(t *testing.T) {
 	for _, test := range []struct {
 		rule          string
 		margin, value float64
@@ -165,7 +165,7 @@ func TestBudgetKept(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if kept, margins := b.Kept(test.value, test.margin); kept != test.kept || margins != test.margins {
+		if kept, margins := b.Met(test.value, test.margin); kept != test.kept || margins != test.margins {
 			t.Errorf("%s with margin %g, value %g: %t, %t", test.rule, test.margin, test.value, kept, margins)
 		}
 	}

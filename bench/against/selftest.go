@@ -10,6 +10,7 @@ import (
 	stored "floodgate/results"
 	results "floodgate/results/against"
 	"floodgate/results/stats"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -176,5 +177,5 @@ func foundByCount(a, b stored.Trial) bool {
 	err := results.JudgeTrials(&v, []string{a.Variant}, a.LevelName, results.Ran{
 		A: []stored.Trial{a}, B: []stored.Trial{b}, Blocks: 1, Descriptors: DefaultDescriptors,
 	})
-	return err == nil && slices.ContainsFunc(v.Counts, func(c results.Count) bool { return c.Verdict == stats.Worse })
+	return err == nil && slices.ContainsFunc(v.Counts, func(c results.Count) bool { return c.Decision == verdict.Worse })
 }

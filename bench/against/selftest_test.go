@@ -14,8 +14,8 @@ import (
 	"floodgate/bench/sut"
 	records "floodgate/results"
 	results "floodgate/results/against"
-	"floodgate/results/gate"
 	"floodgate/results/stats"
+	"floodgate/results/verdict"
 )
 
 // machine runs trials without a clock: a trial takes as long as the latency says,
@@ -70,7 +70,7 @@ func selfTest(t *testing.T, m *machine, limit time.Duration) (*results.SelfTeste
 func TestSelfTestOfACalmMachine(t *testing.T) {
 	m := &machine{noise: 0.005}
 	s, err := selfTest(t, m, 20*time.Minute)
-	if err != nil || s.Exit != gate.ExitHeld || s.Blocks != 200 || m.trials != 6*200 {
+	if err != nil || s.Exit != verdict.ExitPassed || s.Blocks != 200 || m.trials != 6*200 {
 		t.Fatalf("%v: exit %d, %d blocks, %d trials", err, s.Exit, s.Blocks, m.trials)
 	}
 	for _, r := range s.Rows {
@@ -88,13 +88,13 @@ func TestSelfTestOfACalmMachine(t *testing.T) {
 }
 
 func TestSelfTestFails(t *testing.T) {
-	if s, err := selfTest(t, &machine{noise: 0.005, blind: true}, 5*time.Minute); err != nil || s.Exit != gate.ExitFailed {
+	if s, err := selfTest(t, &machine{noise: 0.005, blind: true}, 5*time.Minute); err != nil || s.Exit != verdict.ExitFailed {
 		t.Errorf("%v: exit %d of a machine that sees nothing: %+v", err, s.Exit, s.Rows)
 	}
 }
 
 func TestSelfTestWithoutTime(t *testing.T) {
-	if s, err := selfTest(t, &machine{noise: 0.005}, 10*time.Second); err != nil || s.Exit != gate.ExitInconclusive || len(s.Sentences()) != len(results.Treatments()) {
+	if s, err := selfTest(t, &machine{noise: 0.005}, 10*time.Second); err != nil || s.Exit != verdict.ExitInconclusive || len(s.Sentences()) != len(results.Treatments()) {
 		t.Errorf("%v: %+v", err, s)
 	}
 	if _, err := selfTest(t, &machine{}, 0); !errors.Is(err, results.ErrTime) {
@@ -118,7 +118,7 @@ func TestSelfTestFindsFalseAlarms(t *testing.T) {
 		pairs[i] = results.Pair{A: 100, B: 110 + float64(i%7)/10}
 	}
 	s := &results.SelfTested{Design: stats.DefaultLooks()}
-	if err := results.JudgeSelfTest(s, results.Tried{Pairs: map[string][]results.Pair{results.Same: pairs}}); err != nil || s.Exit != gate.ExitFailed || s.Rows[0].Worse != 10 {
+	if err := results.JudgeSelfTest(s, results.Tried{Pairs: map[string][]results.Pair{results.Same: pairs}}); err != nil || s.Exit != verdict.ExitFailed || s.Rows[0].Worse != 10 {
 		t.Errorf("%v: exit %d, %+v", err, s.Exit, s.Rows[0])
 	}
 }

@@ -18,16 +18,17 @@ import (
 	"floodgate/bench/environment"
 	"floodgate/bench/sut"
 	"floodgate/results/gobench"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
-// Exit codes of the command.
+// Exit codes of the command, as package verdict has them.
 const (
-	exitHeld         = 0 // every claim came out as expected, every threshold is kept
-	exitFailed       = 1 // a claim came out against the expectation, or a threshold is broken
-	exitUsage        = 2 // usage or scenario error
-	exitInconclusive = 3
-	exitUnmeasured   = 4 // the environment or a trial could not be measured
+	exitHeld         = verdict.ExitPassed
+	exitFailed       = verdict.ExitFailed
+	exitUsage        = verdict.ExitMisused
+	exitInconclusive = verdict.ExitInconclusive
+	exitUnmeasured   = verdict.ExitNotMeasured
 )
 
 // Main runs the command line until it ends or a signal ends it, and returns the
@@ -139,8 +140,8 @@ many items from an HTTP upstream and writes what comes back to MongoDB: how much
 time concurrency saves over one by one, and what it costs in latency, file
 descriptors and errors.
 
-Exit codes: 0 all held; 1 a claim came out against the expectation or a
-threshold is broken; 2 usage or scenario error; 3 inconclusive, or the compared
+Exit codes: 0 passed; 1 failed: a claim came out against the expectation or a
+threshold is violated; 2 usage or scenario error; 3 inconclusive, or the compared
 runs have nothing in common; 4 the environment or a trial could not be measured, a
 gate had nothing to compare, or the run was interrupted.`,
 		SilenceUsage:  true,
@@ -157,14 +158,4 @@ gate had nothing to compare, or the run was interrupted.`,
 		help.Args = helpTopic
 	}
 	return root
-}
-
-// worse orders exit codes by what they say of a run: what failed is worse
-// than what could not be measured, and that is worse than what was not decided.
-func worse(a, b int) int {
-	rank := map[int]int{exitHeld: 0, exitInconclusive: 1, exitUnmeasured: 2, exitFailed: 3}
-	if rank[b] > rank[a] {
-		return b
-	}
-	return a
 }

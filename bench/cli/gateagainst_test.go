@@ -116,8 +116,8 @@ func (u *user) gate(args ...string) *harness {
 
 func (u *user) gates() string { return filepath.Join(u.base, "gates") }
 
-// verdict is what the command printed.
-func verdict(t *testing.T, h *harness, exit int) *verdicts.Verdict {
+// printed is the verdict that the command printed.
+func printed(t *testing.T, h *harness, exit int) *verdicts.Verdict {
 	t.Helper()
 	var v verdicts.Verdict
 	if code := h.wait(); code != exit {
@@ -152,10 +152,10 @@ func TestAgainstAnotherRevisionOfAUsersModule(t *testing.T) {
 			u.plant(c.tree)
 			before := repotest.Look(t, u.Top)
 			h := u.gate("--against", "main")
-			v := verdict(t, h, c.exit)
+			v := printed(t, h, c.exit)
 			var worse []string
 			for _, count := range v.Counts {
-				if count.Verdict == "worse" {
+				if count.Decision == "worse" {
 					worse = append(worse, count.What)
 				}
 			}
@@ -190,7 +190,7 @@ func TestAgainstWhatCannotBeMeasured(t *testing.T) {
 	u := newUser(t, plant{protocol: 1})
 	before := repotest.Look(t, u.Top)
 	h := u.gate("--against", "HEAD~1")
-	if v := verdict(t, h, exitUnmeasured); !strings.Contains(v.Unmeasured, "A could not begin: ") || !strings.Contains(v.Unmeasured, "version 99 of the protocol, expected 1") {
+	if v := printed(t, h, exitUnmeasured); !strings.Contains(v.Unmeasured, "A could not begin: ") || !strings.Contains(v.Unmeasured, "version 99 of the protocol, expected 1") {
 		t.Errorf("unmeasured: %q", v.Unmeasured)
 	}
 	u.untouched(t, h, before)

@@ -22,6 +22,7 @@ import (
 	"floodgate/bench/watch"
 	"floodgate/results"
 	"floodgate/results/gate"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -163,7 +164,7 @@ func (o runOptions) runAll(cmd *cobra.Command, names []string) error {
 		if err != nil {
 			return exit(code, err)
 		}
-		worst = worse(worst, code)
+		worst = verdict.WorstExit(worst, code)
 	}
 	return exit(worst, nil)
 }
@@ -284,7 +285,7 @@ func (o runOptions) storedScenario() (*scenarios.Scenario, error) {
 		return nil, fmt.Errorf("%s is a plan, which cannot be gone on with; allowed: runs", o.resume)
 	}
 	if v, err := gate.Judge(stored); err == nil && v.EndedBy != "" {
-		return nil, fmt.Errorf("%s ended early: no trial to come can keep %q, so there is nothing to go on with; floodgate report shows it", o.resume, v.EndedBy)
+		return nil, fmt.Errorf("%s stopped early: threshold %q can no longer be met, so there is nothing to resume; floodgate report shows it", o.resume, v.EndedBy)
 	}
 	var s scenarios.Scenario
 	if err := json.Unmarshal(stored.Header.Scenario, &s); err != nil {
@@ -356,13 +357,13 @@ func (o runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *r
 }
 
 func (o runOptions) print(stored *results.Run) (int, error) {
-	verdict, err := gate.Judge(stored)
+	judged, err := gate.Judge(stored)
 	if err != nil {
 		return exitUnmeasured, err
 	}
-	j, err := judgedRun(stored, verdict, o.file)
+	j, err := judgedRun(stored, judged, o.file)
 	if err != nil {
 		return codeOf(err)
 	}
-	return verdict.Exit, printRun(o.stdout, j, cmp.Or(o.format, formatText))
+	return judged.Exit, printRun(o.stdout, j, cmp.Or(o.format, formatText))
 }

@@ -12,6 +12,7 @@ import (
 	"floodgate/bench/experiment"
 	"floodgate/results"
 	"floodgate/results/capacity"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -127,9 +128,9 @@ func (r *runner) blame(seen []tried) *capacity.Blame {
 	var failed, calm *tried
 	for i := range seen {
 		switch t := &seen[i]; {
-		case t.point.Verdict == capacity.Failed && (failed == nil || t.point.Rate < failed.point.Rate):
+		case t.point.Decision == verdict.Failed && (failed == nil || t.point.Rate < failed.point.Rate):
 			failed = t
-		case t.point.Verdict == capacity.Held && (calm == nil || t.point.Rate < calm.point.Rate):
+		case t.point.Decision == verdict.Passed && (calm == nil || t.point.Rate < calm.point.Rate):
 			calm = t
 		}
 	}
@@ -167,7 +168,7 @@ func (r *runner) judge(t results.Trial) capacity.Point {
 func (r *runner) discard(t results.Trial) string {
 	p := r.judge(t)
 	switch {
-	case p.Verdict != capacity.Invalid && t.Outcome != results.OutcomeFailed:
+	case p.Decision != verdict.Inconclusive && t.Outcome != results.OutcomeFailed:
 		return ""
 	case len(p.Why) > 0:
 		return p.Why[0]

@@ -17,6 +17,7 @@ import (
 	"floodgate/bench/sut"
 	"floodgate/results"
 	"floodgate/results/capacity"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -245,7 +246,7 @@ func TestNoRateWhereTheMockIsTheBottleneck(t *testing.T) {
 		t.Errorf("%+v: want no rate", v)
 	}
 	for _, p := range v.Points {
-		if p.Verdict != capacity.Invalid || !strings.Contains(strings.Join(p.Why, ""), "mock upstream") {
+		if p.Decision != verdict.Inconclusive || !strings.Contains(strings.Join(p.Why, ""), "mock upstream") {
 			t.Errorf("%+v: want the mock to be blamed", p)
 		}
 	}
@@ -348,7 +349,7 @@ func TestPlanOnRealServers(t *testing.T) {
 	}
 	for i, p := range p.stored.Trials {
 		want := capacity.Judge(p, *s.SLO, s.SUT.NoFile)
-		if got := v.Points[i]; got.Verdict != want.Verdict || !slices.Equal(got.Why, want.Why) || !reflect.DeepEqual(got.Figures, want.Figures) {
+		if got := v.Points[i]; got.Decision != want.Decision || !slices.Equal(got.Why, want.Why) || !reflect.DeepEqual(got.Figures, want.Figures) {
 			t.Errorf("%+v, its record says %+v", got, want)
 		}
 		if p.Outcome == results.OutcomeOK && (p.Service.OK != p.Service.Due || p.Documents.Broken() > 0) {

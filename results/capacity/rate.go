@@ -7,17 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
-)
 
-// Verdict on one rate.
-type Verdict string
-
-// Verdicts. Invalid is neither of the others: the generator or the mock was
-// the bottleneck, and nobody can tell.
-const (
-	Held    Verdict = "held"
-	Failed  Verdict = "failed"
-	Invalid Verdict = "invalid"
+	"floodgate/results/verdict"
 )
 
 // Point is one rate that was tried.
@@ -26,9 +17,11 @@ type Point struct {
 	Rate   float64       `json:"rate"`
 	Window time.Duration `json:"window_ns"`
 	// Confirms says that this was the longer window, to confirm the rate.
-	Confirms bool    `json:"confirms,omitempty"`
-	Verdict  Verdict `json:"verdict"`
-	// Why it did not hold or is invalid; empty: it held.
+	Confirms bool `json:"confirms,omitempty"`
+	// Decision on the rate: passed, failed, or inconclusive where the generator or
+	// the mock was the bottleneck.
+	Decision verdict.Decision `json:"verdict"`
+	// Why it failed or is inconclusive; empty: it passed.
 	Why []string `json:"why,omitempty"`
 	// Trial is the index of its record.
 	Trial int `json:"trial"`
@@ -170,13 +163,13 @@ func (s *Search) Add(p Point) {
 	}
 	p.Rate, p.Window, p.Confirms = s.next.Rate, s.next.Window, s.next.Confirms
 	s.points = append(s.points, p)
-	switch p.Verdict {
-	case Held:
+	switch p.Decision {
+	case verdict.Passed:
 		s.held = p.Rate
-	case Failed:
+	case verdict.Failed:
 		s.failed = p.Rate
 		fallthrough
-	case Invalid:
+	case verdict.Inconclusive:
 		s.bound = p.Rate
 	}
 	if p.Confirms {
@@ -219,9 +212,9 @@ func (s *Search) lowest() {
 
 func (s *Search) confirmed(p Point) {
 	switch {
-	case p.Verdict == Held && s.bound == 0:
+	case p.Decision == verdict.Passed && s.bound == 0:
 		s.end = AtLeast
-	case p.Verdict == Held:
+	case p.Decision == verdict.Passed:
 		s.end = Confirmed
 	case p.Rate <= s.o.Least:
 		s.lowest()
@@ -262,7 +255,7 @@ type Rate struct {
 func (s *Search) Result() Rate {
 	r := Rate{End: s.end, Failed: s.failed, Points: slices.Clone(s.points)}
 	for _, p := range s.points {
-		if p.Verdict == Held && (s.bound == 0 || p.Rate < s.bound) {
+		if p.Decision == verdict.Passed && (s.bound == 0 || p.Rate < s.bound) {
 			r.Held = max(r.Held, p.Rate)
 		}
 	}

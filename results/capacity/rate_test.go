@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"floodgate/results/capacity"
+	"floodgate/results/verdict"
 )
 
 func searchOptions(t *rapid.T) capacity.SearchOptions {
@@ -20,7 +21,7 @@ func searchOptions(t *rapid.T) capacity.SearchOptions {
 }
 
 // search runs to the end against a system, and checks what holds of any search.
-func search(t *rapid.T, o capacity.SearchOptions, system func(capacity.Probe) capacity.Verdict) capacity.Rate {
+func search(t *rapid.T, o capacity.SearchOptions, system func(capacity.Probe) verdict.Decision) capacity.Rate {
 	s, err := capacity.NewSearch(o)
 	if err != nil {
 		t.Fatal(err)
@@ -44,7 +45,7 @@ func search(t *rapid.T, o capacity.SearchOptions, system func(capacity.Probe) ca
 		if p.Rate < o.Least || p.Rate > o.Most || p.Confirms != (p.Window == o.Confirm) {
 			t.Fatalf("probe %+v outside %v to %v", p, o.Least, o.Most)
 		}
-		s.Add(capacity.Point{Verdict: system(p)})
+		s.Add(capacity.Point{Decision: system(p)})
 	}
 	r := s.Result()
 	if len(r.Points) != n {
@@ -59,7 +60,7 @@ func checkRate(t *rapid.T, o capacity.SearchOptions, r capacity.Rate) {
 	last := r.Points[len(r.Points)-1]
 	switch r.End {
 	case capacity.Confirmed, capacity.AtLeast:
-		if !last.Confirms || last.Verdict != capacity.Held || last.Rate != r.Confirmed {
+		if !last.Confirms || last.Decision != verdict.Passed || last.Rate != r.Confirmed {
 			t.Fatalf("confirmed %v, the last point is %+v", r.Confirmed, last)
 		}
 		if r.End == capacity.AtLeast && (r.Confirmed != o.Most || r.Failed != 0) {
@@ -72,7 +73,7 @@ func checkRate(t *rapid.T, o capacity.SearchOptions, r capacity.Rate) {
 			t.Fatalf("confirmed %v, failed %v: more than %v apart", r.Confirmed, r.Failed, limit)
 		}
 	case capacity.Below:
-		if last.Rate != o.Least || last.Verdict != capacity.Failed {
+		if last.Rate != o.Least || last.Decision != verdict.Failed {
 			t.Fatalf("below %v, the last point is %+v", o.Least, last)
 		}
 	case capacity.Undecided:
@@ -87,7 +88,7 @@ func checkRate(t *rapid.T, o capacity.SearchOptions, r capacity.Rate) {
 
 func invalid(r capacity.Rate) (n int) {
 	for _, p := range r.Points {
-		if p.Verdict == capacity.Invalid {
+		if p.Decision == verdict.Inconclusive {
 			n++
 		}
 	}
@@ -99,11 +100,11 @@ func TestSearchFindsASharpCapacity(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := searchOptions(t)
 		sharp := o.Least * math.Exp(rapid.Float64Range(-1, math.Log(o.Most/o.Least)+1).Draw(t, "capacity"))
-		r := search(t, o, func(p capacity.Probe) capacity.Verdict {
+		r := search(t, o, func(p capacity.Probe) verdict.Decision {
 			if p.Rate <= sharp {
-				return capacity.Held
+				return verdict.Passed
 			}
-			return capacity.Failed
+			return verdict.Failed
 		})
 		switch {
 		case sharp < o.Least:
@@ -127,11 +128,11 @@ func TestSearchStepsDownWhenTheLongerWindowFails(t *testing.T) {
 		o.Least, o.Most = o.Start/100, o.Start*100
 		sustained := o.Start * rapid.Float64Range(0.1, 10).Draw(t, "capacity")
 		hidden := rapid.Float64Range(1, 1.5).Draw(t, "hidden")
-		r := search(t, o, func(p capacity.Probe) capacity.Verdict {
+		r := search(t, o, func(p capacity.Probe) verdict.Decision {
 			if p.Rate <= sustained || !p.Confirms && p.Rate <= sustained*hidden {
-				return capacity.Held
+				return verdict.Passed
 			}
-			return capacity.Failed
+			return verdict.Failed
 		})
 		if r.End != capacity.Confirmed || r.Confirmed > sustained || r.Confirmed < sustained*0.88 {
 			t.Fatalf("capacity %v, hidden up to %v: %+v", sustained, sustained*hidden, r)
@@ -147,14 +148,14 @@ func TestSearchOfANoisySystem(t *testing.T) {
 		middle := o.Least * math.Exp(rapid.Float64Range(-1, math.Log(o.Most/o.Least)+1).Draw(t, "middle"))
 		slope := rapid.Float64Range(0.5, 30).Draw(t, "slope")
 		doubt := rapid.SampledFrom([]float64{0, 0, 0.02, 0.3}).Draw(t, "doubt")
-		r := search(t, o, func(p capacity.Probe) capacity.Verdict {
+		r := search(t, o, func(p capacity.Probe) verdict.Decision {
 			if rapid.Float64Range(0, 1).Draw(t, "valid") < doubt {
-				return capacity.Invalid
+				return verdict.Inconclusive
 			}
 			if rapid.Float64Range(0, 1).Draw(t, "luck")*(1+math.Pow(p.Rate/middle, slope)) < 1 {
-				return capacity.Held
+				return verdict.Passed
 			}
-			return capacity.Failed
+			return verdict.Failed
 		})
 		ends[r.End]++
 	})
@@ -169,14 +170,14 @@ func TestSearchBelowWhatCanBeMeasured(t *testing.T) {
 		o.Least, o.Most = o.Start/100, o.Start*100
 		sharp := o.Start * rapid.Float64Range(0.1, 10).Draw(t, "capacity")
 		measurable := o.Start * rapid.Float64Range(0.1, 10).Draw(t, "measurable")
-		r := search(t, o, func(p capacity.Probe) capacity.Verdict {
+		r := search(t, o, func(p capacity.Probe) verdict.Decision {
 			switch {
 			case p.Rate > measurable:
-				return capacity.Invalid
+				return verdict.Inconclusive
 			case p.Rate > sharp:
-				return capacity.Failed
+				return verdict.Failed
 			}
-			return capacity.Held
+			return verdict.Passed
 		})
 		switch {
 		case measurable <= sharp && (r.End != capacity.Undecided || r.Confirmed != 0 || r.Held > measurable || r.Held < measurable/1.2):
@@ -194,14 +195,14 @@ func TestSearchOutlivesNoise(t *testing.T) {
 		o.Least, o.Most = o.Start/100, o.Start*100
 		sharp := o.Start * rapid.Float64Range(0.2, 10).Draw(t, "capacity")
 		noisy := rapid.IntRange(1, 3).Draw(t, "noisy")
-		r := search(t, o, func(p capacity.Probe) capacity.Verdict {
+		r := search(t, o, func(p capacity.Probe) verdict.Decision {
 			switch noisy--; {
 			case noisy >= 0:
-				return capacity.Invalid
+				return verdict.Inconclusive
 			case p.Rate > sharp:
-				return capacity.Failed
+				return verdict.Failed
 			}
-			return capacity.Held
+			return verdict.Passed
 		})
 		if r.End != capacity.Confirmed || r.Confirmed > sharp || r.Failed <= sharp {
 			t.Fatalf("capacity %v: %+v", sharp, r)
@@ -216,15 +217,15 @@ func TestSearchSurvivesADoubtfulConfirmation(t *testing.T) {
 		o.Least, o.Most = o.Start/100, o.Start*100
 		sharp := o.Start * rapid.Float64Range(0.1, 10).Draw(t, "capacity")
 		doubted := false
-		r := search(t, o, func(p capacity.Probe) capacity.Verdict {
+		r := search(t, o, func(p capacity.Probe) verdict.Decision {
 			switch {
 			case p.Confirms && !doubted:
 				doubted = true
-				return capacity.Invalid
+				return verdict.Inconclusive
 			case p.Rate > sharp:
-				return capacity.Failed
+				return verdict.Failed
 			}
-			return capacity.Held
+			return verdict.Passed
 		})
 		if r.End != capacity.Confirmed || r.Confirmed > sharp || r.Failed <= sharp || invalid(r) != 1 {
 			t.Fatalf("capacity %v: %+v", sharp, r)

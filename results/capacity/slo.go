@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"floodgate/results"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -29,11 +30,11 @@ func (f Figures) Errors() float64 {
 	return float64(f.Due-f.OK) / float64(f.Due)
 }
 
-// Judge says whether a trial of a service kept the SLO, with at most nofile
-// descriptors. A trial that failed to be measured has no verdict: ask before.
+// Judge reports whether a trial of a service kept the SLO, with at most nofile
+// descriptors. It must not be one that failed to be measured.
 //
-// It is invalid when the mock or the generator was the bottleneck. All others
-// held, unless reports took too long, were not done, descriptors ran short,
+// It is inconclusive when the mock or the generator was the bottleneck. All others
+// passed, unless reports took too long, were not done, descriptors ran short,
 // nothing was completed any more, the service did not recover, documents were
 // lost or garbled, or the SUT ended.
 //
@@ -50,21 +51,21 @@ func Judge(t results.Trial, slo scenarios.SLO, nofile int) Point {
 	}
 	switch {
 	case t.Outcome == results.OutcomeInvalid:
-		p.invalid("%s", t.Reason)
+		p.inconclusive("%s", t.Reason)
 	case s != nil && s.TooLate():
-		p.invalid("the generator was too slow: it began %d of %d reports more than %s late", s.Late, s.Ended, short(results.LagBound))
+		p.inconclusive("the generator was too slow: it began %d of %d reports more than %s late", s.Late, s.Ended, short(results.LagBound))
 	case s != nil && s.Late > 0 && s.Response.P99 > time.Duration(slo.P99) && s.ServiceTime.P99 <= time.Duration(slo.P99):
-		p.invalid("the generator was too slow: p99 %s since a report was due, %s since it was begun", short(s.Response.P99), short(s.ServiceTime.P99))
+		p.inconclusive("the generator was too slow: p99 %s since a report was due, %s since it was begun", short(s.Response.P99), short(s.ServiceTime.P99))
 	case s != nil && s.Due == 0:
-		p.invalid("no report came in the window")
+		p.inconclusive("no report came in the window")
 	default:
 		p.judge(t, slo, nofile)
 	}
 	return p
 }
 
-func (p *Point) invalid(format string, args ...any) {
-	p.Verdict, p.Why = Invalid, []string{fmt.Sprintf(format, args...)}
+func (p *Point) inconclusive(format string, args ...any) {
+	p.Decision, p.Why = verdict.Inconclusive, []string{fmt.Sprintf(format, args...)}
 }
 
 func (p *Point) judge(t results.Trial, slo scenarios.SLO, nofile int) {
@@ -90,8 +91,8 @@ func (p *Point) judge(t results.Trial, slo scenarios.SLO, nofile int) {
 	if d := t.Documents; d != nil && d.Broken() > 0 {
 		fail("documents: %d lost, %d duplicate, %d wrong, %d foreign", d.Lost, d.Duplicate, d.Wrong, d.Foreign)
 	}
-	if p.Verdict = Held; len(p.Why) > 0 {
-		p.Verdict = Failed
+	if p.Decision = verdict.Passed; len(p.Why) > 0 {
+		p.Decision = verdict.Failed
 	}
 }
 

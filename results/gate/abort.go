@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"floodgate/results"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -55,7 +56,7 @@ func NewAborter(s *scenarios.Scenario, done []results.Trial) (*Aborter, error) {
 }
 
 // Add takes the next trial of the run. It returns the rule of the first threshold
-// about the trial that no trial to come can keep any more; empty means that
+// about the trial that no trial to come can meet any more; empty means that
 // there is none, and the run goes on.
 func (a *Aborter) Add(t results.Trial) (rule string, err error) {
 	for i := range a.budgets {
@@ -67,7 +68,7 @@ func (a *Aborter) Add(t results.Trial) (rule string, err error) {
 			return "", fmt.Errorf("threshold %q: at %s: %w", b.rule, b.level, err)
 		}
 		b.missing--
-		if rule == "" && judgeBudget(b.budget, b.level, b.margin, b.tally.measured(), b.missing).Decision == Broken {
+		if rule == "" && judgeBudget(b.budget, b.level, b.margin, b.tally.measured(), b.missing).Decision == verdict.Violated {
 			rule = b.rule
 		}
 	}

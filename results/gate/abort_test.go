@@ -12,6 +12,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/gate"
 	"floodgate/results/internal/runtest"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -41,7 +42,7 @@ func TestAbortIsNeverWrong(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		isBroken := whole.Thresholds[0].Decision == gate.Broken
+		isBroken := whole.Thresholds[0].Decision == verdict.Violated
 		if isBroken {
 			broken++
 		}
@@ -58,7 +59,7 @@ func TestAbortIsNeverWrong(t *testing.T) {
 				t.Fatal(err)
 			}
 			about := trial.Variant == "ten"
-			if now := about && anew.Thresholds[0].Decision == gate.Broken; now != (rule != "") {
+			if now := about && anew.Thresholds[0].Decision == verdict.Violated; now != (rule != "") {
 				t.Fatalf("after %d trials the aborter says %q, and a judgement of them all that it is %s", n+1, rule, anew.Thresholds[0].Decision)
 			}
 			if rule != "" && !isBroken {
@@ -145,8 +146,8 @@ func TestAbortedRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `the run ended early: no trial to come could have kept "ten.fd.peak < 20"`
-	if v.EndedBy != "ten.fd.peak < 20" || v.Exit != gate.ExitFailed || !slices.Contains(v.Notes, want) {
-		t.Errorf("exit %d, notes %q; want %d and %q", v.Exit, v.Notes, gate.ExitFailed, want)
+	want := `stopped early: threshold "ten.fd.peak < 20" can no longer be met`
+	if v.EndedBy != "ten.fd.peak < 20" || v.Exit != verdict.ExitFailed || !slices.Contains(v.Notes, want) {
+		t.Errorf("exit %d, notes %q; want %d and %q", v.Exit, v.Notes, verdict.ExitFailed, want)
 	}
 }

@@ -111,6 +111,6 @@ func eachTrial(x *summary.Index, of []string, where map[string]any, kind string,
 		e.Kind = kind
 		held := judge(trials, e)
 		e.Value = new(float64(held))
-		decide(e, row, held)
+		decideBy(e, row, held)
 	})
 }

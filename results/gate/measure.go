@@ -20,8 +20,8 @@ type measured struct {
 	value *float64 // nil: nothing
 	n     int      // trials behind it
 	gaps  gaps     // trials that say nothing, or not all
-	// doubtful are trials whose SUT did not do its work: they may break a budget,
-	// and let none be kept. Nil: counts, which hold whatever was done.
+	// doubtful are trials whose SUT did not do its work: they may violate a
+	// budget, and let none be met. Nil: counts, which hold whatever was done.
 	doubtful gaps
 	// completed is the value if the given number of further trials came out as low
 	// as can be, or as high: what no trial to come can mend is decided.
@@ -29,15 +29,15 @@ type measured struct {
 	notes     []string
 	// believed is the value without what may be the making of the machine or the
 	// load generator; doubt says what that is, empty: there is nothing of the kind.
-	// It cannot break a budget; a budget that is kept in spite of it is kept.
+	// It cannot violate a budget; a budget that is met in spite of it is met.
 	believed *float64
 	doubt    string
 }
 
 // Doubts about a value.
 const (
-	ofInvalid = "without the invalid trials it would be kept"
-	ofLate    = "the load generator began reports late; counted from when they were begun, it would be kept"
+	ofInvalid = "without the invalid trials it would be met"
+	ofLate    = "the load generator began reports late; counted from when they were begun, it would be met"
 )
 
 // tally sums a metric up, one trial after another.

@@ -8,8 +8,8 @@ import (
 	"time"
 
 	"floodgate/results/against"
-	"floodgate/results/gate"
 	"floodgate/results/stats"
+	"floodgate/results/verdict"
 )
 
 // Against writes the verdict on two programs that ran in turn, for a person.
@@ -105,11 +105,11 @@ func (p *printer) lookTable(v *against.Verdict) {
 	g := &grid{columns: []column{{title: "figure"}, {title: "pairs", right: true}, {title: "look", right: true, drop: 1},
 		{title: "A", right: true}, {title: "B", right: true}, {title: title, right: true}, {title: "margin", right: true}, {title: "verdict"}}}
 	for _, c := range v.Cells {
-		limit, verdict := fmt.Sprintf("≤ %.4g", 1+v.Design.Margin), p.lookVerdict(c.Verdict)
+		limit, word := fmt.Sprintf("≤ %.4g", 1+v.Design.Margin), p.word(c.Decision)
 		if !c.Decides {
-			limit, verdict = "", p.paint("shown", faint)
+			limit, word = "", p.paint("shown", faint)
 		}
-		g.add(figureOf(c), fmt.Sprint(c.Pairs), lookOf(c, v.Design), valueOf(c.Metric, c.A), valueOf(c.Metric, c.B), ratioOf(c.Ratio), limit, verdict)
+		g.add(figureOf(c), fmt.Sprint(c.Pairs), lookOf(c, v.Design), valueOf(c.Metric, c.A), valueOf(c.Metric, c.B), ratioOf(c.Ratio), limit, word)
 	}
 	if !slices.ContainsFunc(v.Cells, func(c against.Cell) bool { return c.Pairs > 0 }) {
 		return
@@ -135,8 +135,8 @@ func (p *printer) lookTable(v *against.Verdict) {
 		for _, m := range c.Missing {
 			p.wrapped("", fmt.Sprintf("%s: without a pair, %s: %s", c.Name(), m.Why, plural(m.Blocks, "block", "blocks")), doubt)
 		}
-		if c.Decides && c.Verdict == stats.Undecided {
-			p.wrapped("", fmt.Sprintf("%s: undecided: %s", c.Name(), c.Reason), doubt)
+		if c.Decides && c.Decision == verdict.Undecided {
+			p.wrapped("", fmt.Sprintf("%s: inconclusive: %s", c.Name(), c.Reason), doubt)
 		}
 	}
 }
@@ -175,18 +175,6 @@ func ratioOf(i stats.Interval) string {
 	return fmt.Sprintf("%s [%s, %s]", digits(i.Estimate), digits(i.Low), digits(i.High))
 }
 
-func (p *printer) lookVerdict(v stats.Verdict) string {
-	return p.paint(lookWord(v), map[stats.Verdict]string{stats.Worse: bad, stats.NotWorse: good, stats.Undecided: doubt, stats.Continue: doubt}[v])
-}
-
-// lookWord calls open what another look was due for when something else decided.
-func lookWord(v stats.Verdict) string {
-	if v == stats.Continue {
-		return "open"
-	}
-	return string(v)
-}
-
 func (p *printer) countTable(counts []against.Count) {
 	if len(counts) == 0 {
 		return
@@ -194,7 +182,7 @@ func (p *printer) countTable(counts []against.Count) {
 	p.line("")
 	g := &grid{columns: []column{{title: "compared without a test"}, {title: "A", right: true}, {title: "B", right: true}, {title: "allowed", right: true}, {title: "verdict"}}}
 	for _, c := range counts {
-		g.add(c.What+", "+c.Variant, count(c.A), count(c.B), "A + "+fmt.Sprint(c.Allowed), p.lookVerdict(c.Verdict))
+		g.add(c.What+", "+c.Variant, count(c.A), count(c.B), "A + "+fmt.Sprint(c.Allowed), p.word(c.Decision))
 	}
 	widths := g.widths()
 	p.line(p.paint(g.line(g.titles(), widths), faint))
@@ -231,7 +219,7 @@ func againstFacts(v *against.Verdict) *grid {
 
 // unmeasured says why nothing could be compared; empty: something could.
 func unmeasured(v *against.Verdict) string {
-	if v.Unmeasured == "" && v.Exit == gate.ExitUnmeasured {
+	if v.Unmeasured == "" && v.Decision == verdict.NotMeasured {
 		return "no pair of both sides counts, so nothing was compared"
 	}
 	return v.Unmeasured
@@ -241,7 +229,7 @@ func (p *printer) ran(v *against.Verdict) {
 	for _, row := range againstFacts(v).rows {
 		p.hanging(fmt.Sprintf("%-*s%s", indent, row[0], row[1]))
 	}
-	for _, n := range v.Notes {
+	for _, n := range slices.Concat(v.Notes, v.Remarks) {
 		p.hanging(fmt.Sprintf("%-*s%s", indent, "note", n))
 	}
 }
@@ -254,30 +242,17 @@ func (p *printer) againstConclusion(v *against.Verdict) {
 	if text != "" {
 		text = ": " + text
 	}
-	color := map[int]string{gate.ExitHeld: good, gate.ExitFailed: bad, gate.ExitUnmeasured: bad, gate.ExitInconclusive: doubt}[v.Exit]
-	p.line(fmt.Sprintf("%s%s (exit code %d)", p.bold(p.paint(word, color)), text, v.Exit))
+	p.line(fmt.Sprintf("%s%s (exit code %d)", p.bold(p.paint(word, v.Decision.Tone())), text, v.Exit))
 }
 
 // againstSummary is "worse", "1 worse, 5 not worse".
 func againstSummary(v *against.Verdict) (word, text string) {
-	word = map[int]string{gate.ExitHeld: "not worse", gate.ExitFailed: "worse", gate.ExitUnmeasured: "not measured", gate.ExitInconclusive: "inconclusive"}[v.Exit]
+	word = string(v.Decision)
+	if v.Decision == verdict.Passed || v.Decision == verdict.Failed {
+		word = verdict.Comparisons.Word(v.Decision).String()
+	}
 	if unmeasured(v) != "" {
 		return word, ""
 	}
-	counts := map[stats.Verdict]int{}
-	for _, c := range v.Cells {
-		if c.Decides {
-			counts[c.Verdict]++
-		}
-	}
-	for _, c := range v.Counts {
-		counts[c.Verdict]++
-	}
-	var parts []string
-	for _, x := range []stats.Verdict{stats.Worse, stats.NotWorse, stats.Undecided, stats.Continue} {
-		if counts[x] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", counts[x], lookWord(x)))
-		}
-	}
-	return word, strings.Join(parts, ", ")
+	return word, counted(v.Tally())
 }

@@ -12,9 +12,9 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/against"
-	"floodgate/results/gate"
 	"floodgate/results/report"
 	"floodgate/results/stats"
+	"floodgate/results/verdict"
 )
 
 // paired are pairs whose B takes ratio times as long, a little more or less.
@@ -103,7 +103,7 @@ func TestAgainst(t *testing.T) {
 		checkSARIF(t, report.SARIF(j))
 		checkAnnotations(t, report.Annotations(j))
 		checkMarkdown(t, report.Comment(j), report.MaxComment)
-		if n := parseJUnit(t, report.JUnit(j)); (v.Exit == gate.ExitHeld) != (n.Failures+n.Errors == 0) || v.Exit == gate.ExitFailed && n.Failures == 0 || (name == "pairless") != (v.Exit == gate.ExitUnmeasured && v.Unmeasured == "") {
+		if n := parseJUnit(t, report.JUnit(j)); (v.Exit == verdict.ExitPassed) != (n.Failures+n.Errors == 0) || v.Exit == verdict.ExitFailed && n.Failures == 0 || (name == "pairless") != (v.Exit == verdict.ExitNotMeasured && v.Unmeasured == "") {
 			t.Errorf("%s: exit code %d, and %+v", name, v.Exit, n)
 		}
 		var doc bytes.Buffer

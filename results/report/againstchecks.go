@@ -3,10 +3,11 @@ package report
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"floodgate/results/against"
-	"floodgate/results/stats"
+	"floodgate/results/verdict"
 )
 
 // AgainstJudgement is a verdict on two programs that ran in turn as checks: one
@@ -23,7 +24,7 @@ func AgainstJudgement(v *against.Verdict) Judgement {
 	}
 	j := Judgement{
 		Name: name, Title: title, ID: v.ID, Started: v.Started, Version: v.Machine.Revision,
-		Headline: headline, Exit: v.Exit, Command: "floodgate report " + shellWord(filepath.ToSlash(v.Records)), Record: v.Records, Notes: append(Foreseen(v), v.Notes...),
+		Headline: headline, Decision: v.Decision, Command: "floodgate report " + shellWord(filepath.ToSlash(v.Records)), Record: v.Records, Notes: slices.Concat(Foreseen(v), v.Notes, v.Remarks),
 		Properties: [][2]string{{"gate", v.ID}, {"margin", trimmedPercent(v.Design.Margin)}, {"seed", fmt.Sprint(v.Seed)}},
 	}
 	for _, row := range againstFacts(v).rows {
@@ -41,10 +42,10 @@ func AgainstJudgement(v *against.Verdict) Judgement {
 		if c.Why != "" {
 			text += "; " + c.Why
 		}
-		j.Checks = append(j.Checks, Check{ID: id, Status: lookStatuses[c.Verdict], Says: id + " is no more than before", Title: id + ": " + lookWord(c.Verdict), Text: text, All: text, Time: c.Time})
+		j.Checks = append(j.Checks, Check{ID: id, Decision: c.Decision.Decision(), Says: id + " is no more than before", Title: id + ": " + c.Decision.String(), Text: text, All: text, Time: c.Time})
 	}
 	if text := unmeasured(v); text != "" {
-		j.Checks = append(j.Checks, Check{ID: idUnmeasured, Status: Unmeasured, Says: "Everything can be measured.", Title: "it could not be measured", Text: text, All: text})
+		j.Checks = append(j.Checks, Check{ID: idUnmeasured, Decision: verdict.NotMeasured, Says: "Everything can be measured.", Title: "it could not be measured", Text: text, All: text})
 	}
 	return j
 }
@@ -68,9 +69,6 @@ func againstTime(v *against.Verdict) (sum time.Duration) {
 	return sum
 }
 
-// lookStatuses: what is open since something else decided is undecided.
-var lookStatuses = map[stats.Verdict]Status{stats.Worse: Failed, stats.NotWorse: Passed, stats.Undecided: Undecided, stats.Continue: Undecided}
-
 func lookCheck(v *against.Verdict, c against.Cell) Check {
 	text := fmt.Sprintf("A %s, B %s, B ÷ A %s, limit %.4g, after %s (look %s)",
 		valueOf(c.Metric, c.A), valueOf(c.Metric, c.B), ratioOf(c.Ratio), 1+v.Design.Margin, plural(c.Pairs, "pair", "pairs"), lookOf(c, v.Design))
@@ -81,7 +79,7 @@ func lookCheck(v *against.Verdict, c against.Cell) Check {
 		text += fmt.Sprintf("; without a pair: %s × %d", m.Why, m.Blocks)
 	}
 	return Check{
-		ID: c.Name(), Status: lookStatuses[c.Verdict], Says: c.Name() + " is no worse than before", Title: c.Name() + ": " + lookWord(c.Verdict),
-		Text: text, All: text, Time: c.Time, Properties: map[string]string{"decision": lookWord(c.Verdict)},
+		ID: c.Name(), Decision: c.Decision.Decision(), Says: c.Name() + " is no worse than before", Title: c.Name() + ": " + c.Decision.String(),
+		Text: text, All: text, Time: c.Time, Properties: map[string]string{"decision": c.Decision.String()},
 	}
 }

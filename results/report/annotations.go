@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"strings"
+
+	"floodgate/results/verdict"
 )
 
 // Annotations of each kind that GitHub shows of one step, and how long this
@@ -20,17 +22,17 @@ const (
 // that are left out.
 func Annotations(j Judgement) []byte {
 	errors, warnings, notices := annotations{kind: "error", j: j}, annotations{kind: "warning", j: j}, annotations{kind: "notice", j: j}
-	notices.add(Check{Title: j.Title, Text: fmt.Sprintf("%s (exit code %d)\nprint it again: %s", j.Headline, j.Exit, j.Command)})
+	notices.add(Check{Title: j.Title, Text: fmt.Sprintf("%s (exit code %d)\nprint it again: %s", j.Headline, j.Decision.ExitCode(), j.Command)})
 	for _, c := range j.Checks {
-		switch c.Status {
-		case Failed, Unmeasured:
+		switch c.Decision {
+		case verdict.Failed, verdict.NotMeasured:
 			errors.add(c)
-		case Undecided:
+		case verdict.Inconclusive:
 			warnings.add(c)
 		}
 	}
 	for _, c := range j.Checks { // after those that decide: the last are the ones left out
-		if c.Status == Warned {
+		if c.Decision == verdict.Warned {
 			warnings.add(c)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"floodgate/results/baseline"
-	"floodgate/results/gate"
+	"floodgate/results/verdict"
 )
 
 // Baseline writes what a run is beside a stored baseline for a person: a table
@@ -23,7 +23,7 @@ func Baseline(w io.Writer, v *baseline.Verdict, o Options) error {
 		for to < len(c.Rows) && c.Rows[to].Metric == c.Rows[from].Metric {
 			to++
 		}
-		p.baselineMetric(slices.DeleteFunc(slices.Clone(c.Rows[from:to]), func(r baseline.Row) bool { return r.Decision == baseline.NotComparable }))
+		p.baselineMetric(slices.DeleteFunc(slices.Clone(c.Rows[from:to]), func(r baseline.Row) bool { return r.Decision == verdict.NotComparable }))
 		from = to
 	}
 	p.line("")
@@ -193,13 +193,10 @@ func warns(r baseline.Row, allDo bool) string {
 }
 
 func (p *printer) rowDecision(r baseline.Row) string {
-	color := map[string]string{
-		baseline.Worse: bad, baseline.Missing: bad, baseline.Better: good, baseline.Inconclusive: doubt, baseline.NotComparable: doubt,
-	}[r.Decision]
-	if r.Advisory && r.Decision == baseline.Worse {
-		color = doubt
+	if r.Verdict() == verdict.Warned {
+		return p.paint(r.Decision.String(), doubt)
 	}
-	return p.paint(r.Decision, color)
+	return p.word(r.Decision)
 }
 
 // notComparable lists the metrics by what stands in the way.
@@ -208,7 +205,7 @@ func (p *printer) notComparable(rows []baseline.Row) {
 	metrics := map[string][]string{}
 	places := map[[2]string]int{}
 	for _, r := range rows {
-		if r.Decision != baseline.NotComparable {
+		if r.Decision != verdict.NotComparable {
 			continue
 		}
 		if metrics[r.Why] == nil {
@@ -247,36 +244,28 @@ func (p *printer) baselineConclusion(v *baseline.Verdict) {
 		}
 	}
 	for _, t := range v.Run.Thresholds {
-		if t.Decision != gate.Kept {
-			p.wrapped("", fmt.Sprintf("threshold %s: %s", ruleOf(t), t.Decision), doubt)
+		if t.Decision != verdict.Met {
+			p.wrapped("", fmt.Sprintf("threshold %s: %s", ruleOf(t.Threshold), t.Decision), doubt)
 		}
 	}
 	p.deciding(v.Comparison.Rows)
 	p.wrapped("", fmt.Sprintf("the run itself: %s (exit code %d)", judgedIn(v.Run), v.Run.Exit), "")
-	word, text := baselineSummary(v)
-	p.wrapped("", fmt.Sprintf("the comparison: %s (exit code %d)", text, v.Comparison.Exit), "")
-	color := map[int]string{gate.ExitHeld: good, gate.ExitFailed: bad, gate.ExitUnmeasured: bad, gate.ExitInconclusive: doubt}[v.Exit]
-	p.line(fmt.Sprintf("%s (exit code %d)", p.bold(p.paint(word, color)), v.Exit))
+	p.wrapped("", fmt.Sprintf("the comparison: %s (exit code %d)", baselineSummary(v), v.Comparison.Exit), "")
+	p.line(fmt.Sprintf("%s (exit code %d)", p.concluded(v.Decision), v.Exit))
 }
 
-// baselineSummary is the verdict in a word, and what came out of the comparison.
-func baselineSummary(v *baseline.Verdict) (word, text string) {
+// baselineSummary is what came out of the comparison.
+func baselineSummary(v *baseline.Verdict) string {
 	c := v.Comparison
-	var parts []string
-	for _, d := range []string{baseline.Worse, baseline.Missing, baseline.Inconclusive, baseline.Better, baseline.Same, baseline.NotComparable} {
-		if n := c.Counts[d]; n > 0 || d == baseline.Worse {
-			parts = append(parts, count(n)+" "+d)
-		}
-	}
-	text = "of " + plural(len(c.Rows), "value", "values") + " " + strings.Join(parts, ", ")
+	text := "of " + plural(len(c.Rows), "value", "values") + " " + counted(c.Counts)
 	if c.Warned > 0 {
 		text += fmt.Sprintf("; %s of the worse and inconclusive warn, and do not decide", count(c.Warned))
 	}
 	if len(c.Added) > 0 {
 		text += "; some of the run is not in the baseline, and was not compared"
 	}
-	if c.Exit == gate.ExitUnmeasured {
+	if c.Decision == verdict.NotMeasured {
 		text = "nothing could be compared: " + text
 	}
-	return map[int]string{gate.ExitHeld: "held", gate.ExitFailed: "failed", gate.ExitUnmeasured: "not measured", gate.ExitInconclusive: "inconclusive"}[v.Exit], text
+	return text
 }

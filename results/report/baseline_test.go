@@ -16,9 +16,9 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/baseline"
-	"floodgate/results/gate"
 	"floodgate/results/internal/runtest"
 	"floodgate/results/report"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -87,10 +87,10 @@ func TestBaseline(t *testing.T) {
 		checkSARIF(t, report.SARIF(j))
 		checkAnnotations(t, report.Annotations(j))
 		checkMarkdown(t, report.Comment(j), report.MaxComment)
-		if n := parseJUnit(t, report.JUnit(j)); (v.Exit == gate.ExitHeld) != (n.Failures+n.Errors == 0) || v.Exit == gate.ExitFailed && n.Failures == 0 {
+		if n := parseJUnit(t, report.JUnit(j)); (v.Exit == verdict.ExitPassed) != (n.Failures+n.Errors == 0) || v.Exit == verdict.ExitFailed && n.Failures == 0 {
 			t.Errorf("%s: exit code %d, and %+v", name, v.Exit, n)
 		}
-		if uncompared := strings.Contains(string(report.JUnit(j)), `name="nothing-compared"`); uncompared != (name == "nothing") || uncompared && v.Comparison.Exit != gate.ExitUnmeasured {
+		if uncompared := strings.Contains(string(report.JUnit(j)), `name="nothing-compared"`); uncompared != (name == "nothing") || uncompared && v.Comparison.Exit != verdict.ExitNotMeasured {
 			t.Errorf("%s: exit code %d, a check that nothing was compared: %v", name, v.Comparison.Exit, uncompared)
 		}
 	}
@@ -133,7 +133,7 @@ func TestBaselineLimits(t *testing.T) {
 			t.Errorf("%s: %s", name, diff)
 		}
 		for _, r := range got.Comparison.Rows {
-			if r.Limit == nil && r.Decision != baseline.NotComparable && r.Metric != baseline.MetricCell {
+			if r.Limit == nil && r.Decision != verdict.NotComparable && r.Metric != baseline.MetricCell {
 				t.Errorf("%s: no limit: %+v", name, r)
 			}
 		}

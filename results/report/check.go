@@ -5,27 +5,16 @@ import (
 	"strings"
 	"time"
 	"unicode"
-)
 
-// Status is what became of a check. The zero value is no pass.
-type Status int
-
-// Statuses of a check.
-const (
-	Undecided  Status = iota // it could not be decided
-	Passed                   // as it should be
-	Warned                   // not as it should be, which is shown and does not fail
-	Failed                   // not as it should be
-	Unmeasured               // something could not be measured
-	Unjudged                 // there was nothing to judge
+	"floodgate/results/verdict"
 )
 
 // Check is one thing that was judged: a claim, a threshold, a comparison, or
 // that all trials were run and could be measured.
 type Check struct {
 	// ID is the same from run to run, so that a server tells new from old.
-	ID     string
-	Status Status
+	ID       string
+	Decision verdict.Decision
 	// Says is what is judged, in its author's words; may be empty.
 	Says string
 	// Title is one line, with what was decided: "faster: refuted, expected proved".
@@ -50,9 +39,9 @@ type Judgement struct {
 	Started time.Time
 	// Version of the program that judged.
 	Version string
-	// Headline is "failed: 1 of 4 claims as expected", Exit the exit code.
+	// Headline is "failed: 1 of 4 claims as expected".
 	Headline string
-	Exit     int
+	Decision verdict.Decision
 	Checks   []Check
 	// Time is how long all of it took to measure, each trial counted once; see [JUnit].
 	Time time.Duration
@@ -66,19 +55,6 @@ type Judgement struct {
 	// File is the scenario's, with slashes, relative to the root of the
 	// repository; empty: not known.
 	File string
-}
-
-// mark of a status: ✓, ✗, ! for a warning, ? for what is open.
-func (s Status) mark() string {
-	switch s {
-	case Passed:
-		return "✓"
-	case Failed, Unmeasured:
-		return "✗"
-	case Warned:
-		return "!"
-	}
-	return "?"
 }
 
 // factLines are the facts, a line each.

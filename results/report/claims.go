@@ -8,6 +8,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/gate"
+	"floodgate/results/verdict"
 )
 
 // claims writes each claim in its author's words, what was decided, and why.
@@ -24,8 +25,8 @@ func (p *printer) claims() {
 }
 
 func (p *printer) claim(c gate.Claim) {
-	color := claimColor(c)
-	p.line(fmt.Sprintf("%s %s, %s  %s", p.paint(claimMark(c), color), p.bold(p.paint(strings.ToUpper(c.Decision), color)), expectation(c), p.paint(c.ID, faint)))
+	tone := c.Verdict().Tone()
+	p.line(fmt.Sprintf("%s %s, %s  %s", p.paint(c.Verdict().Mark(), tone), p.bold(p.paint(strings.ToUpper(c.Decision.String()), tone)), expectation(c), p.paint(c.ID, faint)))
 	p.wrapped("  ", "“"+c.Says+"”", "")
 	for _, n := range c.Notes {
 		p.wrapped("    ", n, doubt)
@@ -33,29 +34,19 @@ func (p *printer) claim(c gate.Claim) {
 	p.evidence(condense(c.Evidence))
 }
 
-func claimColor(c gate.Claim) string {
-	switch {
-	case c.AsExpected:
-		return good
-	case c.Decision == gate.Inconclusive:
-		return doubt
-	}
-	return bad
-}
-
 // expectation says whether the decision is the one that was expected.
 func expectation(c gate.Claim) string {
 	if c.AsExpected {
 		return "as expected"
 	}
-	return "expected: " + c.Expected
+	return "expected: " + c.Expected.String()
 }
 
 // evidence aligns the points of a claim.
 func (p *printer) evidence(points []gate.Evidence) {
 	g := &grid{columns: make([]column, 5)}
 	for _, e := range points {
-		g.add(e.Variant, p.levelOf(e), statement(e), "n="+count(e.N), p.decision(e.Decision))
+		g.add(e.Variant, p.levelOf(e), statement(e), "n="+count(e.N), p.word(e.Decision))
 	}
 	p.points(g, points)
 }
@@ -100,18 +91,6 @@ func evidenceRemarks(e gate.Evidence) []string {
 		remarks = append(remarks, "missing: "+strings.Join(parts, "; "))
 	}
 	return append(remarks, e.Notes...)
-}
-
-func (p *printer) decision(d string) string {
-	switch d {
-	case gate.Proved:
-		return p.paint(d, good)
-	case gate.Refuted:
-		return p.paint(d, bad)
-	case gate.Inconclusive:
-		return p.paint(d, doubt)
-	}
-	return p.paint("step", faint)
 }
 
 // levelOf names the level or, of two, what sets them apart and what they share.
@@ -164,9 +143,9 @@ func statement(e gate.Evidence) string {
 // proved, the other where it is refuted, and a question where it is open.
 func limit(e gate.Evidence, holds, broken string) string {
 	switch e.Decision {
-	case gate.Proved:
+	case verdict.Proved:
 		return holds
-	case gate.Refuted:
+	case verdict.Refuted:
 		return broken
 	}
 	return holds + "?"
@@ -201,10 +180,10 @@ func documents(d *results.Documents) string {
 // condense puts points about documents that are all proved into one.
 func condense(points []gate.Evidence) []gate.Evidence {
 	var kept []gate.Evidence
-	sum := gate.Evidence{Kind: gate.KindDocuments, Decision: gate.Proved, Documents: new(results.Documents)}
+	sum := gate.Evidence{Kind: gate.KindDocuments, Decision: verdict.Proved, Documents: new(results.Documents)}
 	merged, variants, levels := 0, make(map[string]bool), make(map[string]bool)
 	for _, e := range points {
-		if e.Kind != gate.KindDocuments || e.Decision != gate.Proved {
+		if e.Kind != gate.KindDocuments || e.Decision != verdict.Proved {
 			kept = append(kept, e)
 			continue
 		}

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"floodgate/results/gate"
+	"floodgate/results/verdict"
 )
 
 // Sizes of a text in bytes that GitHub takes.
@@ -29,24 +29,15 @@ const (
 // a pull request: the verdict, a row a check, what did not pass first, and on
 // what it ran. Rows that do not fit are left out from the end, and it says how many.
 func Comment(j Judgement) []byte {
-	worst := Undecided
-	for _, c := range j.Checks {
-		if c.Status == Failed || c.Status == Unmeasured {
-			worst = c.Status
-		}
-	}
-	if j.Exit == gate.ExitHeld {
-		worst = Passed
-	}
-	head := fmt.Sprintf("## %s %s\n\n%s (exit code %d)\n", worst.mark(), escaped(clip(j.Headline, maxLine)), bolded(j.Title), j.Exit)
+	head := fmt.Sprintf("## %s %s\n\n%s (exit code %d)\n", j.Decision.Mark(), escaped(clip(j.Headline, maxLine)), bolded(j.Title), j.Decision.ExitCode())
 	var tail bytes.Buffer
 	foot(&tail, j.Notes, j.Facts, j.Command)
 	m := &rowWriter{left: MaxComment - len(head) - tail.Len() - len(leftOut(1<<30, MaxComment, j.Command, j.Record))}
 	m.table("\n### Checks\n\n", []column{{title: ""}, {title: "check"}, {title: "measured, beside its limit"}})
 	for _, passed := range []bool{false, true} {
 		for _, c := range j.Checks {
-			if passed == (c.Status == Passed) {
-				m.cells(c.Status.mark(), clip(c.Title, maxLine), clip(strings.ReplaceAll(cmp.Or(c.Text, c.All), "\n", " · "), maxWords))
+			if passed == (c.Decision == verdict.Passed) {
+				m.cells(c.Decision.Mark(), clip(c.Title, maxLine), clip(strings.ReplaceAll(cmp.Or(c.Text, c.All), "\n", " · "), maxWords))
 			}
 		}
 	}

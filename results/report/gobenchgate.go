@@ -8,8 +8,8 @@ import (
 
 	"golang.org/x/perf/benchunit"
 
-	"floodgate/results/gate"
 	"floodgate/results/gobench"
+	"floodgate/results/verdict"
 )
 
 // GoBenchVerdict writes a comparison of Go benchmarks for a person: a table a
@@ -76,7 +76,7 @@ func (p *printer) benchmarks(u gobench.Unit, packages bool) {
 	for _, r := range u.Rows {
 		names = append(names, benchmarkName(r.Package, r.Benchmark, packages))
 		g.add(names[len(names)-1], scaled(r.Old.Median, class), spread(r.Old, u.Exact), scaled(r.New.Median, class), spread(r.New, u.Exact),
-			benchDelta(r), orNone(r.P, probability), orNone(r.Adjusted, probability), samples(r), p.benchVerdict(r.Verdict))
+			benchDelta(r), orNone(r.P, probability), orNone(r.Adjusted, probability), samples(r), p.word(r.Decision))
 	}
 	if m := u.GeoMean; m != nil && len(u.Rows) > 1 {
 		names = append(names, "geomean")
@@ -169,7 +169,7 @@ func brief(x float64, decimals int) string {
 // benchDelta is benchstat's: "~" where nothing is significant.
 func benchDelta(r gobench.Row) string {
 	switch {
-	case r.Verdict == gobench.Same && r.P != nil, r.Need > 0:
+	case r.Decision == verdict.Same && r.P != nil, r.Need > 0:
 		return "~"
 	case r.Delta == nil:
 		return "?"
@@ -191,13 +191,7 @@ func samples(r gobench.Row) string {
 	return fmt.Sprintf("%d+%d", r.Old.N, r.New.N)
 }
 
-func (p *printer) benchVerdict(verdict string) string {
-	return p.paint(verdict, map[string]string{
-		gobench.Worse: bad, gobench.WithinMargin: doubt, gobench.Better: good, gobench.Inconclusive: doubt,
-	}[verdict])
-}
-
-func (p *printer) only(what string, list []gobench.Only, packages bool, color string) {
+func (p *printer) only(what string, list []gobench.Only, packages bool, tone verdict.Tone) {
 	if len(list) == 0 {
 		return
 	}
@@ -205,7 +199,7 @@ func (p *printer) only(what string, list []gobench.Only, packages bool, color st
 	for i, o := range list {
 		names[i] = benchmarkName(o.Package, o.Benchmark, packages) + " " + o.Unit
 	}
-	p.wrapped("", what+strings.Join(names, ", "), color)
+	p.wrapped("", what+strings.Join(names, ", "), tone)
 }
 
 // howJudged says what the verdicts mean.
@@ -241,26 +235,17 @@ func (p *printer) benchConclusion(v *gobench.Verdict, packages bool) {
 	for _, text := range append(why, v.ProcessorsDiffer()...) {
 		p.wrapped("", text, doubt)
 	}
-	word, text := benchSummary(v)
-	color := map[int]string{gate.ExitHeld: good, gate.ExitFailed: bad, gate.ExitInconclusive: doubt, gate.ExitUnmeasured: bad}[v.Exit]
-	p.line(fmt.Sprintf("%s: %s (exit code %d)", p.bold(p.paint(word, color)), text, v.Exit))
+	p.line(fmt.Sprintf("%s: %s (exit code %d)", p.concluded(v.Decision), benchSummary(v), v.Exit))
 }
 
-// benchSummary is "failed", "of 3 comparisons 1 worse, 2 same".
-func benchSummary(v *gobench.Verdict) (word, text string) {
+// benchSummary is "of 3 comparisons 1 worse, 2 same".
+func benchSummary(v *gobench.Verdict) string {
 	rows := 0
 	for _, u := range v.Units {
 		rows += len(u.Rows)
 	}
-	word = map[int]string{gate.ExitHeld: "held", gate.ExitFailed: "failed", gate.ExitInconclusive: "inconclusive", gate.ExitUnmeasured: "not measured"}[v.Exit]
 	if rows == 0 {
-		return word, "the files have no benchmark in common"
+		return "the files have no benchmark in common"
 	}
-	var parts []string
-	for _, name := range []string{gobench.Worse, gobench.WithinMargin, gobench.Better, gobench.Same, gobench.Inconclusive} {
-		if n := v.Counts[name]; n > 0 || name == gobench.Worse {
-			parts = append(parts, count(n)+" "+name)
-		}
-	}
-	return word, fmt.Sprintf("of %s %s", plural(rows, "comparison", "comparisons"), strings.Join(parts, ", "))
+	return fmt.Sprintf("of %s %s", plural(rows, "comparison", "comparisons"), counted(v.Counts))
 }

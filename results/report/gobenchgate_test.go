@@ -12,9 +12,9 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
 
-	"floodgate/results/gate"
 	"floodgate/results/gobench"
 	"floodgate/results/report"
+	"floodgate/results/verdict"
 )
 
 // measured writes n results of a benchmark, each a little larger than the last.
@@ -91,7 +91,7 @@ func TestGoBenchVerdict(t *testing.T) {
 		golden(t, "gobenchgate."+name+".md", report.Comment(j))
 		golden(t, "gobenchgate."+name+".github.txt", report.Annotations(j))
 		checkSARIF(t, report.SARIF(j))
-		if n := parseJUnit(t, report.JUnit(j)); (v.Exit == gate.ExitFailed) != (n.Failures > 0) || (v.Exit == gate.ExitInconclusive || v.Exit == gate.ExitUnmeasured) != (n.Failures == 0 && n.Errors > 0) {
+		if n := parseJUnit(t, report.JUnit(j)); (v.Exit == verdict.ExitFailed) != (n.Failures > 0) || (v.Exit == verdict.ExitInconclusive || v.Exit == verdict.ExitNotMeasured) != (n.Failures == 0 && n.Errors > 0) {
 			t.Errorf("%s: exit code %d, and %+v", name, v.Exit, n)
 		}
 		var doc bytes.Buffer
@@ -126,7 +126,7 @@ func TestGateReadsOurBenchmarks(t *testing.T) {
 		if errors.As(err, &none) && !strings.Contains(out.String(), "\nBenchmark") {
 			continue // a run without a trial that was measured
 		}
-		if err != nil || v.Counts[gobench.Worse]+v.Counts[gobench.Better] > 0 {
+		if err != nil || v.Counts[verdict.Worse]+v.Counts[verdict.Better] > 0 {
 			t.Errorf("%s: %+v, %v", name, v, err)
 		}
 	}

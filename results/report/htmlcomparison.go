@@ -3,10 +3,12 @@ package report
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"floodgate/results/chart"
 	"floodgate/results/compare"
+	"floodgate/results/verdict"
 )
 
 // ComparisonHTML writes two runs side by side as a page of one file, which
@@ -14,7 +16,7 @@ import (
 func ComparisonHTML(w io.Writer, c *compare.Comparison) error {
 	pg := page{Title: fmt.Sprintf("%s: B %s beside A %s", c.A.Scenario, c.B.ID, c.A.ID), Run: c.B.ID, Exit: "0", Word: "compared", Says: howCompared(c) + " It judges nothing"}
 	if len(c.Rows) == 0 {
-		pg.Exit, pg.Tone, pg.Word, pg.Says = "3", "doubt", "nothing to compare", nothingInCommon
+		pg.Exit, pg.Tone, pg.Word, pg.Says = strconv.Itoa(verdict.ExitInconclusive), doubt, "nothing to compare", nothingInCommon
 	} else {
 		pg.Notes = append(pg.Notes, c.Caution)
 	}

@@ -15,12 +15,9 @@ import (
 func LimitsHTML(w io.Writer, plan *capacity.Limits) error {
 	fail := func(err error) error { return fmt.Errorf("write page of plan %q: %w", plan.ID, err) }
 	p := &limitPrinter{printer: printer{width: 96}, plan: plan}
-	pg := page{Title: plan.Scenario + ": which limit to take", Run: plan.ID, Exit: fmt.Sprint(plan.Exit), Word: "not decided", Tone: "doubt", Says: p.conclusion()}
+	pg := page{Title: plan.Scenario + ": which limit to take", Run: plan.ID, Exit: fmt.Sprint(plan.Exit), Word: string(plan.Decision), Tone: plan.Decision.Tone(), Says: p.conclusion()}
 	if r := plan.Recommendation; r != nil {
 		pg.Word = p.advice(r)
-		if plan.Exit == 0 {
-			pg.Tone = "good"
-		}
 	}
 	pg.Sections = []section{limitPictures(plan)}
 	g, t := p.pointGrid(), levelTable{Title: "Limits"}

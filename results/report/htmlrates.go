@@ -11,6 +11,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/capacity"
 	"floodgate/results/chart"
+	"floodgate/results/verdict"
 )
 
 // RatesHTML writes a plan as a page of one file, which loads nothing.
@@ -20,14 +21,7 @@ func RatesHTML(w io.Writer, plan *capacity.Plan) error {
 	pg := page{Title: plan.Scenario + ": the highest rate that is sustained", Run: plan.ID, Exit: fmt.Sprint(plan.Exit)}
 	decided := p.decided()
 	pg.Says = decided
-	switch plan.Exit {
-	case 0:
-		pg.Word, pg.Tone = "decided", tones[good]
-	case 1: // a threshold is broken, or no limit has a rate
-		pg.Word, pg.Tone = "failed", tones[bad]
-	default:
-		pg.Word, pg.Tone = "not decided", tones[doubt]
-	}
+	pg.Word, pg.Tone = string(plan.Decision), plan.Decision.Tone()
 	if l := plan.Limit; l != nil && l.Limit > 0 {
 		pg.Word += fmt.Sprintf(": take %d, which sustains %s", l.Limit, rate(l.Rate))
 	}
@@ -79,8 +73,8 @@ func planFacts(env results.Environment, m results.Fingerprint, started time.Time
 
 // ratePictures have the rates of a variant each, against their p99.
 func (p *ratePrinter) ratePictures() section {
-	s := section{ID: "rates", Title: "Rate and p99", Says: "What was tried, and how long 99 % of the reports took at most, since they were due. The highest rate that is sustained lies in the shaded range, from what held to what did not." +
-		fmt.Sprintf(" A rate comes for %s at first, and for %s to confirm it: one that held for the shorter time may fail over the longer.", seconds(p.plan.Window), seconds(p.plan.Confirm))}
+	s := section{ID: "rates", Title: "Rate and p99", Says: "What was tried, and how long 99 % of the reports took at most, since they were due. The highest rate that is sustained lies in the shaded range, from what passed to what did not." +
+		fmt.Sprintf(" A rate comes for %s at first, and for %s to confirm it: one that passed for the shorter time may fail over the longer.", seconds(p.plan.Window), seconds(p.plan.Confirm))}
 	drawn := &pictures{}
 	if c, ok := p.limitPicture(); ok {
 		drawn.add(&s.Figures, c, picture{Says: p.limitText(*p.plan.Limit)})
@@ -99,12 +93,12 @@ func (p *ratePrinter) ratePictures() section {
 				c.Ranges = append(c.Ranges, chart.Range{From: v.Confirmed, To: v.Failed})
 			}
 		}
-		for k, verdict := range []capacity.Verdict{capacity.Held, capacity.Failed, capacity.Invalid} {
-			line := chart.Series{Name: []string{"held", "failed", "cannot tell"}[k], Color: []int{2, 1, 3}[k], Loose: true}
+		for k, decision := range []verdict.Decision{verdict.Passed, verdict.Failed, verdict.Inconclusive} {
+			line := chart.Series{Name: string(decision), Color: []int{2, 1, 3}[k], Loose: true}
 			points := slices.Clone(v.Points)
 			slices.SortStableFunc(points, func(a, b capacity.Point) int { return cmp.Compare(a.Rate, b.Rate) })
 			for _, t := range points {
-				if t.Verdict == verdict {
+				if t.Decision == decision {
 					line.Points = append(line.Points, chart.Point{X: t.Rate, Y: float64(t.P99), Text: Tried(t)})
 				}
 			}

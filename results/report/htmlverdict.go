@@ -9,29 +9,29 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/gate"
+	"floodgate/results/verdict"
 )
 
 // judgedItem is a claim or a threshold on the page.
 type judgedItem struct {
-	Mark, Tone, Decision, Beside, ID, Says string
-	Notes                                  []string
-	Points                                 []judgedPoint
-	More                                   int // points that are left out
+	Mark, Beside, ID, Says string
+	Tone                   verdict.Tone
+	Decision               verdict.Word
+	Notes                  []string
+	Points                 []judgedPoint
+	More                   int // points that are left out
 }
 
 // judgedPoint is a piece of evidence.
 type judgedPoint struct {
-	Variant, Level, Statement, N, Decision, Tone string
-	Remarks                                      []string
+	Variant, Level, Statement, N string
+	Decision                     verdict.Word
+	Remarks                      []string
 }
-
-// tones are the page's classes of the terminal's colours.
-var tones = map[string]string{good: "good", bad: "bad", doubt: "doubt"}
 
 // judged sets the verdict, claims and thresholds.
 func (pg *page) judged(p *printer) {
-	word, color := verdictOf(p.v)
-	pg.Word, pg.Tone, pg.Says = word, tones[color], judgedIn(p.v)
+	pg.Word, pg.Tone, pg.Says = string(p.v.Decision), p.v.Decision.Tone(), judgedIn(p.v)
 	pg.Confidence = fmt.Sprintf("%g %%", 100*p.v.Confidence)
 	if p.v.Recorded < p.v.Planned {
 		pg.Notes = append(pg.Notes, fmt.Sprintf("The run is not finished: %s are there.", p.trials()))
@@ -39,12 +39,12 @@ func (pg *page) judged(p *printer) {
 	pg.Notes = slices.Concat(pg.Notes, p.notes(), p.noiseNotes())
 	left := maxRows
 	for _, c := range p.v.Claims {
-		item := judgedItem{Mark: claimMark(c), Tone: tones[claimColor(c)], Decision: c.Decision, Beside: expectation(c), ID: c.ID, Says: "“" + c.Says + "”", Notes: c.Notes}
+		item := judgedItem{Mark: c.Verdict().Mark(), Tone: c.Verdict().Tone(), Decision: c.Decision, Beside: expectation(c), ID: c.ID, Says: "“" + c.Says + "”", Notes: c.Notes}
 		item.points(p, condense(c.Evidence), statement, &left)
 		pg.Claims = append(pg.Claims, item)
 	}
 	for _, t := range p.v.Thresholds {
-		item := judgedItem{Mark: thresholdMark(t), Tone: tones[thresholdColor(t)], Decision: t.Decision, Says: ruleOf(t), Notes: t.Notes}
+		item := judgedItem{Mark: t.Verdict().Mark(), Tone: t.Verdict().Tone(), Decision: t.Decision, Says: ruleOf(t.Threshold), Notes: t.Notes}
 		item.points(p, t.Evidence, func(e gate.Evidence) string { return besideLimit(t, e) }, &left)
 		pg.Thresholds = append(pg.Thresholds, item)
 	}
@@ -57,20 +57,7 @@ func (j *judgedItem) points(p *printer, points []gate.Evidence, says func(gate.E
 			continue
 		}
 		*left--
-		tone := ""
-		switch e.Decision {
-		case gate.Proved, gate.Kept:
-			tone = "good"
-		case gate.Refuted, gate.Broken:
-			tone = "bad"
-		case gate.Inconclusive:
-			tone = "doubt"
-		}
-		decision := e.Decision
-		if decision == "" {
-			decision = "step"
-		}
-		j.Points = append(j.Points, judgedPoint{e.Variant, p.levelOf(e), says(e), count(e.N), decision, tone, evidenceRemarks(e)})
+		j.Points = append(j.Points, judgedPoint{e.Variant, p.levelOf(e), says(e), count(e.N), e.Decision, evidenceRemarks(e)})
 	}
 }
 

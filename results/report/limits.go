@@ -11,6 +11,7 @@ import (
 	"floodgate/results/capacity"
 	"floodgate/results/capacity/whatif"
 	"floodgate/results/stats"
+	"floodgate/results/verdict"
 )
 
 // Limits writes a plan of limits for a person: what each limit gave, the model
@@ -136,9 +137,9 @@ func (p *limitPrinter) mark(t capacity.LimitPoint) string {
 // throughput, and trials that had no result.
 func below(t capacity.LimitPoint) string {
 	var all []string
-	for _, why := range t.Unfit {
-		if !strings.HasPrefix(why, "throughput") {
-			all = append(all, why)
+	for _, v := range t.Unfit {
+		if v.Term != capacity.TermThroughput {
+			all = append(all, v.Detail)
 		}
 	}
 	if t.Lost > 0 {
@@ -258,7 +259,7 @@ func (p *limitPrinter) conclusion() string {
 		text += ", none keeps what is asked for"
 	case r.Compromise:
 		text += ", none keeps all that is asked for"
-	case p.plan.Exit != 0:
+	case p.plan.Decision != verdict.Passed:
 		text += ", throughput still rises"
 	}
 	return text

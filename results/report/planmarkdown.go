@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"floodgate/results/capacity"
+	"floodgate/results/verdict"
 )
 
 // LimitsMarkdown writes a plan of limits as Markdown: the limit to take and the
@@ -18,7 +19,7 @@ func LimitsMarkdown(w io.Writer, plan *capacity.Limits) error {
 	if plan.Recommendation != nil {
 		says = p.advice(plan.Recommendation)
 	}
-	planHead(&out, plan.Scenario+": which limit to take", says, plan.Exit)
+	planHead(&out, plan.Scenario+": which limit to take", says, plan.Decision)
 	p.config()
 	fenced(&out, p.taken())
 	p.terms()
@@ -44,7 +45,7 @@ func LimitsMarkdown(w io.Writer, plan *capacity.Limits) error {
 func RatesMarkdown(w io.Writer, plan *capacity.Plan) error {
 	p := &ratePrinter{printer: printer{width: 96}, plan: plan}
 	var out bytes.Buffer
-	planHead(&out, plan.Scenario+": the highest rate that is sustained", p.decided(), plan.Exit)
+	planHead(&out, plan.Scenario+": the highest rate that is sustained", p.decided(), plan.Decision)
 	planTable(&out, p.foundGrid())
 	for _, v := range plan.Variants {
 		if says := p.says(v); says != "" {
@@ -84,15 +85,8 @@ func writePlan(w io.Writer, out *bytes.Buffer, id string) error {
 	return nil
 }
 
-func planHead(out *bytes.Buffer, title, says string, exit int) {
-	mark := "?"
-	switch exit {
-	case 0:
-		mark = "✓"
-	case 1, 4:
-		mark = "✗"
-	}
-	fmt.Fprintf(out, "## %s %s\n\n**%s** (exit code %d)\n", mark, escaped(title), escaped(says), exit)
+func planHead(out *bytes.Buffer, title, says string, d verdict.Decision) {
+	fmt.Fprintf(out, "## %s %s\n\n**%s** (exit code %d)\n", d.Mark(), escaped(title), escaped(says), d.ExitCode())
 }
 
 // planTable leaves nothing out for want of width.

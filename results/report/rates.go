@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"floodgate/results/capacity"
+	"floodgate/results/verdict"
 )
 
 // Rates writes a plan for a person: the highest rate that each variant
@@ -35,23 +36,20 @@ func RatesJSON(w io.Writer, plan *capacity.Plan) error {
 	return writeJSON(w, plan, fmt.Sprintf("plan %q", plan.ID))
 }
 
-// Tried says what became of one rate, in a line: "8/s for 5 s: held (p99 210 ms)".
+// Tried says what became of one rate, in a line: "8/s for 5 s: passed (p99 210 ms)".
 func Tried(p capacity.Point) string {
-	text := fmt.Sprintf("%s for %s: %s", rate(p.Rate), seconds(p.Window), verdictWord(p))
-	if p.Verdict == capacity.Held {
+	text := fmt.Sprintf("%s for %s: %s", rate(p.Rate), seconds(p.Window), pointWord(p))
+	if p.Decision == verdict.Passed {
 		return text + " (p99 " + duration(p.P99) + ")"
 	}
 	return text + " (" + strings.Join(p.Why, "; ") + ")"
 }
 
-func verdictWord(p capacity.Point) string {
-	switch {
-	case p.Verdict == capacity.Invalid:
-		return "cannot tell"
-	case p.Verdict == capacity.Held && p.Confirms:
-		return "held, confirmed"
+func pointWord(p capacity.Point) string {
+	if p.Decision == verdict.Passed && p.Confirms {
+		return string(p.Decision) + ", confirmed"
 	}
-	return string(p.Verdict)
+	return string(p.Decision)
 }
 
 type ratePrinter struct {
@@ -133,24 +131,24 @@ func (p *ratePrinter) cells(v capacity.Variant) []string {
 func (p *ratePrinter) says(v capacity.Variant) string {
 	held := ""
 	if v.Held > 0 {
-		held = fmt.Sprintf("; %s held, unconfirmed", rate(v.Held))
+		held = fmt.Sprintf("; %s passed, unconfirmed", rate(v.Held))
 	}
 	switch {
 	case v.Unmeasured != "":
 		return "not measured: " + v.Unmeasured + held
 	case v.End == capacity.Undecided:
-		last := lowestInvalid(v)
-		return fmt.Sprintf("no rate, at %s nobody can tell: %s%s", rate(last.Rate), strings.Join(last.Why, "; "), held)
+		last := lowestInconclusive(v)
+		return fmt.Sprintf("no rate, inconclusive at %s: %s%s", rate(last.Rate), strings.Join(last.Why, "; "), held)
 	case v.End == capacity.Unconfirmed:
-		return fmt.Sprintf("no rate: none that was tried held for %s", seconds(p.plan.Confirm))
+		return fmt.Sprintf("no rate: none that was tried passed for %s", seconds(p.plan.Confirm))
 	case v.End == capacity.Unfinished:
 		return "not finished" + held
 	case v.End == capacity.AtLeast:
-		return fmt.Sprintf("the highest rate that was to be tried (--max-rate) held for %s: the variant is not exhausted", seconds(p.plan.Confirm))
+		return fmt.Sprintf("the highest rate that was to be tried (--max-rate) passed for %s: the variant is not exhausted", seconds(p.plan.Confirm))
 	case v.Blame != nil:
 		doubt := ""
-		if p := lowestInvalid(v); p.Rate > v.Confirmed && p.Rate < v.Failed {
-			doubt = fmt.Sprintf("; at %s nobody can tell: %s", rate(p.Rate), strings.Join(p.Why, "; "))
+		if p := lowestInconclusive(v); p.Rate > v.Confirmed && p.Rate < v.Failed {
+			doubt = fmt.Sprintf("; inconclusive at %s: %s", rate(p.Rate), strings.Join(p.Why, "; "))
 		}
 		return fmt.Sprintf("%s gave out first, at %s: %s", v.Blame.Resource, rate(v.Failed), v.Blame.Says) + doubt
 	}
@@ -165,30 +163,14 @@ func (p *ratePrinter) thresholds() {
 	p.line("")
 	p.line(p.bold("thresholds"))
 	for _, t := range p.plan.Thresholds {
-		mark, color := "?", doubt
-		switch {
-		case t.Decision == capacity.Kept:
-			mark, color = "✓", good
-		case t.Decision == capacity.Broken && t.Fails():
-			mark, color = "✗", bad
-		case t.Decision == capacity.Broken:
-			mark = "!"
-		}
-		text := oneLine(t.Rule)
-		if t.Margin > 0 {
-			text += " (margin " + unpadded(t.Margin) + ")"
-		}
-		if !t.Fails() {
-			text += " (only warns)"
-		}
-		p.line(p.paint(mark, color) + " " + text)
+		p.line(p.paint(t.Verdict().Mark(), t.Verdict().Tone()) + " " + ruleOf(t.Threshold))
 		known := none
 		for _, v := range p.plan.Variants {
 			if v.Variant == t.Variant {
 				known = strings.Join(p.cells(v)[1:3], " ")
 			}
 		}
-		text = fmt.Sprintf("%s beside %s: %s", known, rate(t.Limit), t.Decision)
+		text := fmt.Sprintf("%s beside %s: %s", known, rate(t.Limit), t.Decision)
 		if t.Why != "" {
 			text += "; " + t.Why
 		}
@@ -196,10 +178,10 @@ func (p *ratePrinter) thresholds() {
 	}
 }
 
-// lowestInvalid is the lowest rate at which nobody can tell.
-func lowestInvalid(v capacity.Variant) (lowest capacity.Point) {
+// lowestInconclusive is the lowest rate that is inconclusive.
+func lowestInconclusive(v capacity.Variant) (lowest capacity.Point) {
 	for _, p := range v.Points {
-		if p.Verdict == capacity.Invalid && (lowest.Rate == 0 || p.Rate < lowest.Rate) {
+		if p.Decision == verdict.Inconclusive && (lowest.Rate == 0 || p.Rate < lowest.Rate) {
 			lowest = p
 		}
 	}
@@ -213,8 +195,7 @@ func (p *ratePrinter) triedGrid() *grid {
 	}}
 	for _, v := range p.plan.Variants {
 		for _, t := range v.Points {
-			color := map[capacity.Verdict]string{capacity.Held: good, capacity.Failed: bad, capacity.Invalid: doubt}[t.Verdict]
-			g.add(rate(t.Rate), seconds(t.Window), count(t.Due), duration(t.P99), percent(t.Errors()), peakOf(t, p.plan.NoFile), p.paint(verdictWord(t), color))
+			g.add(rate(t.Rate), seconds(t.Window), count(t.Due), duration(t.P99), percent(t.Errors()), peakOf(t, p.plan.NoFile), p.paint(pointWord(t), t.Decision.Tone()))
 		}
 	}
 	return g
@@ -250,7 +231,7 @@ func (p *ratePrinter) end() {
 	for _, text := range disturbances(p.plan.Noise) {
 		p.hanging("noise        " + text)
 	}
-	p.hanging(fmt.Sprintf("cannot tell  where the mock upstream was too slow, or the generator began more than 1 %% of the reports %s late", duration(p.plan.LagBound)))
+	p.hanging(fmt.Sprintf("inconclusive where the mock upstream was too slow, or the generator began more than 1 %% of the reports %s late", duration(p.plan.LagBound)))
 	if p.plan.Records != "" {
 		p.hanging("records      " + p.plan.Records)
 	}

@@ -20,7 +20,7 @@ import (
 func Markdown(j Judged, limit int) []byte {
 	v := j.Verdict
 	p := &printer{run: j.Run, v: v}
-	head := fmt.Sprintf("## %s %s\n\n%s (exit code %d)\n", verdictMark(v), escaped(headline(v)), bolded(titleOf(v)), v.Exit)
+	head := fmt.Sprintf("## %s %s\n\n%s (exit code %d)\n", v.Decision.Mark(), escaped(headline(v)), bolded(titleOf(v)), v.Exit)
 	tail := p.comeFrom()
 	m := &rowWriter{left: max(limit, MaxComment) - len(head) - len(tail) - len(leftOut(1<<30, 1<<30, command(j.Run), j.Run.Path))}
 	m.claims(v)
@@ -42,16 +42,6 @@ func Markdown(j Judged, limit int) []byte {
 		text += leftOut(m.rows, max(limit, MaxComment), command(j.Run), j.Run.Path)
 	}
 	return []byte(text + tail)
-}
-
-func verdictMark(v *gate.Verdict) string {
-	switch {
-	case v.Exit == gate.ExitFailed, v.Exit == gate.ExitUnmeasured:
-		return "✗"
-	case v.Exit == gate.ExitHeld && len(v.Claims)+len(v.Thresholds) > 0:
-		return "✓"
-	}
-	return "?"
 }
 
 // comeFrom is what to know before believing it, on what it ran, and how to print it again.
@@ -116,7 +106,7 @@ func (m *rowWriter) claims(v *gate.Verdict) {
 	}
 	m.table(fmt.Sprintf("\n### Claims\n\nJudged by %g %% intervals from pairs of one block.\n\n", 100*v.Confidence), []column{{title: ""}, {title: "claim"}, {title: "decision"}, {title: "in its author's words"}})
 	for _, c := range v.Claims {
-		m.cells(claimMark(c), clip(c.ID, maxName), decided(c), clip(c.Says, maxWords))
+		m.cells(c.Verdict().Mark(), clip(c.ID, maxName), decided(c), clip(c.Says, maxWords))
 	}
 }
 
@@ -128,28 +118,18 @@ func (m *rowWriter) thresholds(p *printer) {
 	m.table("\n### Thresholds\n\n", []column{{title: ""}, {title: "threshold"}, {title: "level"}, {title: "measured"}, {title: "n", right: true}, {title: "says"}, {title: "remarks"}})
 	for _, t := range p.v.Thresholds {
 		for _, e := range t.Evidence {
-			m.cells(thresholdMark(t), clip(ruleOf(t), maxWords), clip(p.levelOf(e), maxName), besideLimit(t, e), count(e.N), e.Decision,
+			m.cells(t.Verdict().Mark(), clip(ruleOf(t.Threshold), maxWords), clip(p.levelOf(e), maxName), besideLimit(t, e), count(e.N), e.Decision.String(),
 				clip(strings.Join(evidenceRemarks(e), "; "), maxWords))
 		}
 		if len(t.Evidence) == 0 {
-			m.cells(thresholdMark(t), clip(ruleOf(t), maxWords), none, none, count(0), t.Decision, clip(strings.Join(t.Notes, "; "), maxWords))
+			m.cells(t.Verdict().Mark(), clip(ruleOf(t.Threshold), maxWords), none, none, count(0), t.Decision.String(), clip(strings.Join(t.Notes, "; "), maxWords))
 		}
 	}
-}
-
-func claimMark(c gate.Claim) string {
-	switch {
-	case c.AsExpected:
-		return "✓"
-	case c.Decision == gate.Inconclusive:
-		return "?"
-	}
-	return "✗"
 }
 
 // claim writes the evidence of a claim.
 func (m *rowWriter) claim(p *printer, c gate.Claim) {
-	heading := fmt.Sprintf("\n#### %s %s\n\n", claimMark(c), escaped(clip(claimTitle(c), maxName)))
+	heading := fmt.Sprintf("\n#### %s %s\n\n", c.Verdict().Mark(), escaped(clip(claimTitle(c), maxName)))
 	points := condense(c.Evidence)
 	columns := []column{{title: "variant"}, {title: "level"}, {title: "measured"}, {title: "n", right: true}, {title: "says"}}
 	remarked := slices.ContainsFunc(points, func(e gate.Evidence) bool { return len(evidenceRemarks(e)) > 0 })
@@ -161,7 +141,7 @@ func (m *rowWriter) claim(p *printer, c gate.Claim) {
 		m.heading(heading)
 	}
 	for _, e := range points {
-		cells := []string{clip(e.Variant, maxName), clip(p.levelOf(e), maxName), statement(e), count(e.N), cmp.Or(e.Decision, "step")}
+		cells := []string{clip(e.Variant, maxName), clip(p.levelOf(e), maxName), statement(e), count(e.N), e.Decision.String()}
 		if remarked {
 			cells = append(cells, clip(strings.Join(evidenceRemarks(e), "; "), maxWords))
 		}

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"floodgate/results/against"
-	"floodgate/results/gate"
 	"floodgate/results/stats"
+	"floodgate/results/verdict"
 )
 
 // SelfTest writes what gates can detect on this machine, for a person.
@@ -50,14 +50,11 @@ func SelfTest(w io.Writer, s *against.SelfTested, o Options) error {
 		p.hanging(fmt.Sprintf("%-*s%s", indent, "records", s.Records))
 	}
 	p.line("")
-	verdict, color := "held: no more false alarms than the design allows, and no count missed", good
-	switch s.Exit {
-	case gate.ExitFailed:
-		verdict, color = "failed: false alarms, or a count missed", bad
-	case gate.ExitInconclusive:
-		verdict, color = "inconclusive: too little time for some gates", doubt
-	}
-	p.line(fmt.Sprintf("%s (exit code %d)", p.bold(p.paint(verdict, color)), s.Exit))
+	why := map[verdict.Decision]string{
+		verdict.Passed: "no more false alarms than the design allows, and no count missed",
+		verdict.Failed: "false alarms, or a count missed", verdict.Inconclusive: "too little time for some gates",
+	}[s.Decision]
+	p.line(fmt.Sprintf("%s: %s (exit code %d)", p.concluded(s.Decision), why, s.Exit))
 	if _, err := w.Write(p.out.Bytes()); err != nil {
 		return fmt.Errorf("write self-test %s: %w", s.ID, err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/gate"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -56,19 +57,34 @@ type printer struct {
 	color bool
 }
 
-// Styles by what they mean, in the terminal's own colours.
+// Tones of text.
 const (
-	bad   = "1"
-	good  = "2"
-	doubt = "3"
-	faint = "8"
+	bad   = verdict.Bad
+	good  = verdict.Good
+	doubt = verdict.Doubt
+	faint = verdict.Faint
 )
 
-func (p *printer) paint(text, color string) string {
+// colors are the terminal's own.
+var colors = map[verdict.Tone]string{bad: "1", good: "2", doubt: "3", faint: "8"}
+
+func (p *printer) paint(text string, tone verdict.Tone) string {
 	if !p.color || text == "" {
 		return text
 	}
-	return lipgloss.NewStyle().Foreground(lipgloss.Color(color)).Render(text)
+	return lipgloss.NewStyle().Foreground(lipgloss.Color(colors[tone])).Render(text)
+}
+
+// word paints what was decided.
+func (p *printer) word(w verdict.Word) string { return p.paint(w.String(), w.Tone()) }
+
+// counted is "1 worse, 5 same".
+func counted(c verdict.Counts) string {
+	var parts []string
+	for _, w := range c.Words() {
+		parts = append(parts, count(c[w])+" "+w.String())
+	}
+	return strings.Join(parts, ", ")
 }
 
 func (p *printer) bold(text string) string {
@@ -81,9 +97,9 @@ func (p *printer) bold(text string) string {
 func (p *printer) line(text string) { p.out.WriteString(strings.TrimRight(text, " ") + "\n") }
 
 // wrapped writes text in lines no wider than the printer, each after indent.
-func (p *printer) wrapped(indent, text, color string) {
+func (p *printer) wrapped(indent, text string, tone verdict.Tone) {
 	for l := range strings.Lines(lipgloss.Wrap(text, p.width-lipgloss.Width(indent), "")) {
-		p.line(indent + p.paint(strings.TrimSpace(l), color))
+		p.line(indent + p.paint(strings.TrimSpace(l), tone))
 	}
 }
 
@@ -230,27 +246,13 @@ func (p *printer) trials() string {
 }
 
 func (p *printer) conclusion() {
-	word, color := verdictOf(p.v)
-	p.wrapped("", fmt.Sprintf("%s: %s (exit code %d)", p.bold(p.paint(word, color)), judgedIn(p.v), p.v.Exit), "")
+	p.wrapped("", fmt.Sprintf("%s: %s (exit code %d)", p.concluded(p.v.Decision), judgedIn(p.v), p.v.Exit), "")
 }
 
-// verdictOf is the verdict in a word or two, and its colour.
-func verdictOf(v *gate.Verdict) (word, color string) {
-	switch v.Exit {
-	case gate.ExitFailed:
-		return "failed", bad
-	case gate.ExitUnmeasured:
-		return "not measured", bad
-	case gate.ExitInconclusive:
-		return "inconclusive", doubt
-	}
-	if len(v.Claims)+len(v.Thresholds) == 0 {
-		return "not judged", doubt
-	}
-	return "held", good
-}
+// concluded is the decision on the whole, as the last line has it.
+func (p *printer) concluded(d verdict.Decision) string { return p.bold(p.paint(string(d), d.Tone())) }
 
-// judgedIn is "3 of 4 claims as expected, 1 inconclusive; 2 of 2 thresholds kept".
+// judgedIn is "3 of 4 claims as expected, 1 inconclusive; 2 of 2 thresholds met".
 func judgedIn(v *gate.Verdict) string {
 	var parts []string
 	if len(v.Claims) > 0 {
@@ -267,7 +269,7 @@ func claimsAsExpected(v *gate.Verdict) string {
 	for _, c := range v.Claims {
 		if c.AsExpected {
 			expected++
-		} else if c.Decision == gate.Inconclusive {
+		} else if c.Decision == verdict.Undecided {
 			open++
 		}
 	}

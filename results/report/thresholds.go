@@ -9,6 +9,7 @@ import (
 	"charm.land/lipgloss/v2"
 
 	"floodgate/results/gate"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -26,8 +27,8 @@ func (p *printer) thresholds() {
 }
 
 func (p *printer) threshold(t gate.Threshold) {
-	mark := p.paint(thresholdMark(t), thresholdColor(t))
-	for l := range strings.Lines(lipgloss.Wrap(ruleOf(t), p.width-2, "")) {
+	mark := p.paint(t.Verdict().Mark(), t.Verdict().Tone())
+	for l := range strings.Lines(lipgloss.Wrap(ruleOf(t.Threshold), p.width-2, "")) {
 		p.line(mark + " " + strings.TrimSpace(l))
 		mark = " "
 	}
@@ -36,33 +37,13 @@ func (p *printer) threshold(t gate.Threshold) {
 	}
 	g := &grid{columns: make([]column, 4)}
 	for _, e := range t.Evidence {
-		g.add(p.levelOf(e), besideLimit(t, e), "n="+count(e.N), p.kept(e.Decision))
+		g.add(p.levelOf(e), besideLimit(t, e), "n="+count(e.N), p.word(e.Decision))
 	}
 	p.points(g, t.Evidence)
 }
 
-func thresholdMark(t gate.Threshold) string {
-	switch t.Decision {
-	case gate.Kept:
-		return "✓"
-	case gate.Broken:
-		return "✗"
-	}
-	return "?"
-}
-
-func thresholdColor(t gate.Threshold) string {
-	switch {
-	case t.Decision == gate.Kept:
-		return good
-	case t.Decision == gate.Broken && t.Fails():
-		return bad
-	}
-	return doubt
-}
-
 // ruleOf is the rule in its author's words, and what else is said of it.
-func ruleOf(t gate.Threshold) string {
+func ruleOf(t verdict.Threshold) string {
 	var remarks []string
 	if t.Margin > 0 {
 		remarks = append(remarks, "margin "+unpadded(t.Margin))
@@ -70,7 +51,7 @@ func ruleOf(t gate.Threshold) string {
 	if t.Abort {
 		remarks = append(remarks, "ends the run")
 	}
-	if !t.Fails() {
+	if t.OnlyWarns() {
 		remarks = append(remarks, "only warns")
 	}
 	rule := strings.Join(strings.Fields(t.Rule), " ")
@@ -80,40 +61,30 @@ func ruleOf(t gate.Threshold) string {
 	return rule
 }
 
-// budgets says in one text how many thresholds were kept; none where there are none.
+// budgets says in one text how many thresholds were met; none where there are none.
 func budgets(v *gate.Verdict) []string {
 	if len(v.Thresholds) == 0 {
 		return nil
 	}
-	kept, warned, open := 0, 0, 0
+	met, warned, open := 0, 0, 0
 	for _, t := range v.Thresholds {
 		switch {
-		case t.Decision == gate.Kept:
-			kept++
-		case t.Decision == gate.Inconclusive:
+		case t.Decision == verdict.Met:
+			met++
+		case t.Decision == verdict.Undecided:
 			open++
-		case !t.Fails():
+		case t.OnlyWarns():
 			warned++
 		}
 	}
-	text := fmt.Sprintf("%d of %s kept", kept, plural(len(v.Thresholds), "threshold", "thresholds"))
+	text := fmt.Sprintf("%d of %s met", met, plural(len(v.Thresholds), "threshold", "thresholds"))
 	if open > 0 {
 		text += fmt.Sprintf(", %d inconclusive", open)
 	}
 	if warned > 0 {
-		text += fmt.Sprintf(", %d broken as a mere warning", warned)
+		text += fmt.Sprintf(", %d violated as a mere warning", warned)
 	}
 	return []string{text}
-}
-
-func (p *printer) kept(decision string) string {
-	switch decision {
-	case gate.Kept:
-		return p.paint(decision, good)
-	case gate.Broken:
-		return p.paint(decision, bad)
-	}
-	return p.paint(decision, doubt)
 }
 
 // besideLimit is the value with its limit, by the sign that is true of them;
@@ -138,11 +109,11 @@ func besideLimit(t gate.Threshold, e gate.Evidence) string {
 
 func signOf(t gate.Threshold, e gate.Evidence) string {
 	signs := map[string][2]string{"<": {"<", "≥"}, "<=": {"≤", ">"}, ">": {">", "≤"}, ">=": {"≥", "<"}, "==": {"=", "≠"}}[t.Op]
-	if e.Decision == gate.Inconclusive || e.Value == nil {
+	if e.Decision == verdict.Undecided || e.Value == nil {
 		return signs[0] + "?"
 	}
 	b := scenarios.Budget{Op: t.Op, Limit: *e.Limit}
-	if kept, _ := b.Kept(*e.Value, 0); !kept {
+	if met, _ := b.Met(*e.Value, 0); !met {
 		return signs[1]
 	}
 	return signs[0]

@@ -53,7 +53,7 @@ func Exactly(value float64) Range { return Range{Low: value, High: value} }
 // every value of the range meets it, violated if none does, and else undecided.
 func JudgeBudget(b scenarios.Budget, margin float64, known Range) Word {
 	meets := func(value float64) bool {
-		met, _ := b.Kept(value, margin)
+		met, _ := b.Met(value, margin)
 		return met
 	}
 	if b.Op == "==" {

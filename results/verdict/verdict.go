@@ -93,6 +93,28 @@ func Worst(all ...Decision) Decision {
 	return worst
 }
 
+// WorstExit returns the exit code that weighs most, as [Worst] weighs decisions.
+func WorstExit(codes ...int) int {
+	worst := NotJudged
+	for _, code := range codes {
+		for _, d := range decisions {
+			if d.exit == code {
+				worst = Worst(worst, d.decision)
+			}
+		}
+	}
+	return worst.ExitCode()
+}
+
+// Overall returns the decision on a whole: that of the worst of its parts. Parts
+// that only warn let it pass.
+func Overall(parts ...Decision) Decision {
+	if worst := Worst(parts...); worst != Warned {
+		return worst
+	}
+	return Passed
+}
+
 // Advisory returns the decision on something that is shown and does not fail:
 // whatever is not as it should be is a warning.
 func (d Decision) Advisory() Decision {

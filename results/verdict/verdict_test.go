@@ -88,6 +88,12 @@ func TestWorst(t *testing.T) {
 			t.Errorf("the worst of %s and %s is %s", a, b, w)
 		}
 	})
+	if got := verdict.WorstExit(0, 4, 3); got != verdict.ExitNotMeasured || verdict.WorstExit() != verdict.ExitPassed || verdict.WorstExit(4, 1, 0) != verdict.ExitFailed {
+		t.Errorf("the worst of 0, 4 and 3 is %d", got)
+	}
+	if verdict.Overall(verdict.Passed, verdict.Warned) != verdict.Passed || verdict.Overall(verdict.Warned, verdict.Failed) != verdict.Failed || verdict.Overall() != verdict.NotJudged {
+		t.Error("a warning decides")
+	}
 	for i, d := range []verdict.Decision{verdict.Passed, verdict.Warned, verdict.Inconclusive, verdict.NotMeasured, verdict.Failed} {
 		for _, better := range []verdict.Decision{verdict.NotJudged, verdict.Passed, verdict.Warned, verdict.Inconclusive, verdict.NotMeasured, verdict.Failed}[:i+1] {
 			if verdict.Worst(better, d) != d {
@@ -110,7 +116,7 @@ func TestJudgeBudget(t *testing.T) {
 			if known.BelowHigh && v == known.High {
 				break
 			}
-			if ok, _ := b.Kept(v, margin); ok {
+			if ok, _ := b.Met(v, margin); ok {
 				met++
 			} else {
 				not++
