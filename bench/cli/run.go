@@ -3,7 +3,6 @@ package cli
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -287,11 +286,7 @@ func (o runOptions) storedScenario() (*scenarios.Scenario, error) {
 	if v, err := gate.Judge(stored); err == nil && v.EndedBy != "" {
 		return nil, fmt.Errorf("%s stopped early: threshold %q can no longer be met, so there is nothing to resume; floodgate report shows it", o.resume, v.EndedBy)
 	}
-	var s scenarios.Scenario
-	if err := json.Unmarshal(stored.Header.Scenario, &s); err != nil {
-		return nil, fmt.Errorf("scenario of run %s: %w", o.resume, err)
-	}
-	return &s, nil
+	return stored.Scenario()
 }
 
 // sameIdentity refuses to mix trials of two machines or builds in one run.

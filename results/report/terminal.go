@@ -2,7 +2,6 @@ package report
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
@@ -14,7 +13,6 @@ import (
 	"floodgate/results"
 	"floodgate/results/gate"
 	"floodgate/results/verdict"
-	"floodgate/scenarios"
 )
 
 // Options of [Terminal].
@@ -178,8 +176,8 @@ func (p *printer) facts() *grid {
 // databaseLink is how the scenario has the way to the database behave; empty:
 // as it is.
 func databaseLink(run *results.Run) string {
-	var s scenarios.Scenario
-	if json.Unmarshal(run.Header.Scenario, &s) != nil || !s.Database.Linked() {
+	s, err := run.Scenario()
+	if err != nil || !s.Database.Linked() {
 		return ""
 	}
 	var parts []string

@@ -3,7 +3,6 @@
 package summary
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 
@@ -29,15 +28,15 @@ type cell struct{ variant, level string }
 // NewIndex arranges the trials of run. A run whose scenario cannot be read, or
 // with a trial that its scenario does not have, is an error.
 func NewIndex(run *results.Run) (*Index, error) {
-	var sc scenarios.Scenario
-	if err := json.Unmarshal(run.Header.Scenario, &sc); err != nil {
-		return nil, fmt.Errorf("read the scenario of run %q: %w", run.Header.ID, err)
+	sc, err := run.Scenario()
+	if err != nil {
+		return nil, err
 	}
 	levels, err := sc.ExpandLevels()
 	if err != nil {
 		return nil, fmt.Errorf("read the scenario of run %q: %w", run.Header.ID, err)
 	}
-	x := &Index{Run: run, Scenario: &sc, Levels: levels, cells: make(map[cell][]*results.Trial)}
+	x := &Index{Run: run, Scenario: sc, Levels: levels, cells: make(map[cell][]*results.Trial)}
 	for _, v := range sc.Variants {
 		for _, l := range levels {
 			if v.RunsAt(l) {

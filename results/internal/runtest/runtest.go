@@ -3,7 +3,6 @@
 package runtest
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -100,10 +99,11 @@ func scenario(o Options) *scenarios.Scenario {
 
 // Budgeted gives the scenario of a run thresholds.
 func Budgeted(run *results.Run, thresholds ...scenarios.Threshold) *results.Run {
-	var sc scenarios.Scenario
-	if err := json.Unmarshal(run.Header.Scenario, &sc); err != nil {
+	stored, err := run.Scenario()
+	if err != nil {
 		panic(err)
 	}
+	sc := *stored
 	sc.Thresholds = thresholds
 	if err := run.Header.SetScenario(&sc); err != nil {
 		panic(err)
