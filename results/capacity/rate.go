@@ -52,7 +52,7 @@ const (
 	// Unconfirmed: no rate that was tried held for the longer window.
 	Unconfirmed End = "unconfirmed"
 	// Undecided: the generator or the mock was the bottleneck.
-	Undecided End = "undecided"
+	Undecided = End(verdict.Undecided)
 	// Unfinished: it has not ended.
 	Unfinished End = "unfinished"
 )

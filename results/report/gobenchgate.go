@@ -235,7 +235,7 @@ func (p *printer) benchConclusion(v *gobench.Verdict, packages bool) {
 	for _, text := range append(why, v.ProcessorsDiffer()...) {
 		p.wrapped("", text, doubt)
 	}
-	p.line(fmt.Sprintf("%s: %s (exit code %d)", p.concluded(v.Decision), benchSummary(v), v.Exit))
+	p.wrapped("", fmt.Sprintf("%s: %s (exit code %d)", p.concluded(v.Decision), benchSummary(v), v.Exit), "")
 }
 
 // benchSummary is "of 3 comparisons 1 worse, 2 same".

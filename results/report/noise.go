@@ -14,14 +14,15 @@ import (
 func (p *printer) noiseNotes() []string {
 	var all []string
 	for _, f := range p.v.Noise.Findings {
-		text := "noise, " + f.Kind + ": " + f.Says
+		grade, help := "noise", ""
+		if f.Severity == noise.TooNoisy {
+			grade, help = "too noisy", "; helps: "+f.Helps
+		}
+		text := grade + ", " + f.Kind + ": " + f.Says
 		if f.Level != "" {
 			text += ", at " + cmp.Or(p.v.Labels[f.Level], f.Level)
 		}
-		if f.Severity == noise.TooNoisy {
-			text = "too noisy, " + f.Kind + strings.TrimPrefix(text, "noise, "+f.Kind) + "; helps: " + f.Helps
-		}
-		all = append(all, text)
+		all = append(all, text+help)
 	}
 	return all
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"floodgate/results/stats"
+	"floodgate/results/verdict"
 )
 
 // Cause of the growth of descriptors.
@@ -14,11 +15,11 @@ type Cause string
 
 // Causes.
 const (
-	Leak      Cause = "leak"      // they are not given back
-	Load      Cause = "load"      // work in flight holds them
-	Both      Cause = "both"      // some of each
-	Neither   Cause = "neither"   // they do not grow with work
-	Undecided Cause = "undecided" // the samples do not tell
+	Leak      Cause = "leak"                   // they are not given back
+	Load      Cause = "load"                   // work in flight holds them
+	Both      Cause = "both"                   // some of each
+	Neither   Cause = "neither"                // they do not grow with work
+	Undecided       = Cause(verdict.Undecided) // the samples do not tell
 )
 
 // Least is the coefficient that counts, in descriptors a piece of work: less
