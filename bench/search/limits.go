@@ -29,7 +29,7 @@ type LimitOptions struct {
 }
 
 // Policy of the trials, that of a run: a trial takes seconds, and one that is
-// lost costs its limit a block. Trials in a row are counted across rounds.
+// lost costs its limit a block. Failures in a row are counted across rounds.
 const (
 	limitRetries     = 4
 	limitFailures    = 5
@@ -37,9 +37,8 @@ const (
 )
 
 // Limits finds out what a closed loop does at each of many limits, one round of
-// trials after another. The error is that of ctx, of the
-// store or of trials that could not be measured; what was found until then is
-// in Found.
+// trials after another. The error is that of ctx, of the store or of trials that
+// could not be measured; what was found until then is in Found.
 func Limits(ctx context.Context, o LimitOptions) error {
 	r := &limitRunner{LimitOptions: o, trials: map[int][]results.Trial{}, busy: map[int]float64{}}
 	r.tester = experiment.Watched{Tester: o.Tester, Watch: experiment.WatchMachine}
