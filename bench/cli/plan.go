@@ -14,8 +14,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"floodgate/bench/experiment"
-	"floodgate/bench/maxrate"
-	"floodgate/bench/sweep"
+	"floodgate/bench/search"
 	"floodgate/results"
 	"floodgate/results/capacity"
 	"floodgate/results/noise"
@@ -126,10 +125,10 @@ measured, or the plan was interrupted: what was found until then is printed.`,
 	flags.StringVar(&o.format, "format", formatText, "text, html, json or markdown")
 	flags.StringVar(&o.root, "out", defaultPlans, "`folder` that plans are stored in")
 	flags.BoolVar(&o.quick, "quick", false, "fewer limits (1, 4, 16, …) and shorter trials")
-	flags.IntVar(&o.maxLimit, "max-limit", 0, fmt.Sprintf("highest `limit` that is tried (default %d, or what descriptors allow)", sweep.DefaultMost))
+	flags.IntVar(&o.maxLimit, "max-limit", 0, fmt.Sprintf("highest `limit` that is tried (default %d, or what descriptors allow)", search.DefaultMaxLimit))
 	flags.DurationVar(&o.p99, "p99", 0, "longest `time` that 99 % of the items may take at a limit (default any)")
 	flags.DurationVar(&o.window, "window", 0, "with --rate: how `long` reports come at each rate (default 5s, or 3 times the slo's p99)")
-	flags.Float64Var(&o.most, "max-rate", maxrate.DefaultMost, "with --rate: highest `rate` that is tried, in reports a second")
+	flags.Float64Var(&o.most, "max-rate", search.DefaultMaxRate, "with --rate: highest `rate` that is tried, in reports a second")
 	flags.IntSliceVar(&o.limits, "limits", nil, "with --rate: `limits` of items at once that all reports share, such as 4,16,64, in place of the variants")
 	flags.StringSliceVar(&o.variants, "variants", nil, "with --rate: `names` of the variants, separated by commas (default all)")
 	return cmd
@@ -160,16 +159,16 @@ func (o planOptions) only(flags *pflag.FlagSet) error {
 
 // run plans the rates of one scenario.
 func (o planOptions) run(ctx context.Context, names []string) (int, error) {
-	s, search, err := o.prepare(names)
+	s, bounds, err := o.prepare(names)
 	if err != nil {
 		return codeOr(exitUsage, err)
 	}
-	at, level, others, err := maxrate.Level(s)
+	at, level, others, err := search.RateLevel(s)
 	if err != nil {
 		return exitUsage, err
 	}
 	p, code, err := o.open(ctx, s, "plan --rate loads it until something gives out", func(env results.Environment) (results.Header, error) {
-		return maxrate.Header(s, search, env, time.Now())
+		return search.RateHeader(s, bounds, env, time.Now())
 	})
 	if err != nil {
 		return code, err
@@ -179,11 +178,11 @@ func (o planOptions) run(ctx context.Context, names []string) (int, error) {
 		o.note(fmt.Sprintf("planned at the first level alone, %s; the scenario has %d more", level, others))
 	}
 	o.note(fmt.Sprintf("variants to try: %d, each rate for %v, confirmed for %v: about %s",
-		len(s.Variants), search.Window, search.Confirm, maxrate.Estimate(s, search).Round(time.Second)))
-	plan := newRates(at, search, p.header, level)
+		len(s.Variants), bounds.Window, bounds.Confirm, search.EstimateRates(s, bounds).Round(time.Second)))
+	plan := newRates(at, bounds, p.header, level)
 	plan.Command = o.command.in(plan.Environment)
 	plan.Records = filepath.Join(p.store.Dir(), results.FileName)
-	return o.execute(ctx, s, search, p, plan)
+	return o.execute(ctx, s, bounds, p, plan)
 }
 
 // codeOr is the exit code that an error carries, else code.
@@ -196,8 +195,8 @@ func codeOr(code int, err error) (int, error) {
 }
 
 // prepare checks the flags and loads the scenario with the variants that are asked for.
-func (o planOptions) prepare(names []string) (*scenarios.Scenario, capacity.SearchOptions, error) {
-	var none capacity.SearchOptions
+func (o planOptions) prepare(names []string) (*scenarios.Scenario, search.RateBounds, error) {
+	var none search.RateBounds
 	if !slices.Contains(planFormats, o.format) {
 		return nil, none, badFormat(o.format, planFormats...)
 	}
@@ -206,7 +205,7 @@ func (o planOptions) prepare(names []string) (*scenarios.Scenario, capacity.Sear
 		return nil, none, err
 	}
 	s := all[0]
-	search, err := maxrate.Bounds(s, o.window, o.most)
+	bounds, err := search.NewRateBounds(s, o.window, o.most)
 	if err != nil {
 		return nil, none, err
 	}
@@ -215,16 +214,16 @@ func (o planOptions) prepare(names []string) (*scenarios.Scenario, capacity.Sear
 			return nil, none, errors.New("--limits and --variants: allowed is one of the two")
 		}
 		s.Claims, s.Thresholds = nil, nil // they are about the scenario's own variants
-		s.Variants, err = maxrate.Limits(s, o.limits)
-		return s, search, err
+		s.Variants, err = search.RateLimits(s, o.limits)
+		return s, bounds, err
 	}
-	if s.Variants, err = maxrate.Variants(s); err != nil {
+	if s.Variants, err = search.RateVariants(s); err != nil {
 		return nil, none, err
 	}
 	if s.Variants, err = chosen(s.Variants, o.variants); err != nil {
 		return nil, none, err
 	}
-	return s, search, nil
+	return s, bounds, nil
 }
 
 // chosen are the variants of these names, all without names.
@@ -249,21 +248,21 @@ func chosen(all []scenarios.Variant, names []string) ([]scenarios.Variant, error
 }
 
 // newRates is a plan of which nothing was found yet, of a scenario at one level.
-func newRates(s *scenarios.Scenario, search capacity.SearchOptions, h results.Header, level string) *capacity.Plan {
+func newRates(s *scenarios.Scenario, bounds search.RateBounds, h results.Header, level string) *capacity.Plan {
 	return &capacity.Plan{
 		ID: h.ID, Started: h.Started, Scenario: s.Name, Title: s.Title, Level: level,
 		SLO: *s.SLO, NoFile: s.SUT.NoFile, MaxDescriptors: s.SLO.MaxDescriptors(s.SUT.NoFile), Poisson: s.Service.Arrivals.Poisson,
-		Window: search.Window, Confirm: search.Confirm, LagBound: results.LagBound,
+		Window: bounds.Window, Confirm: bounds.Confirm, LagBound: results.LagBound,
 		Environment: h.Environment, Machine: h.Fingerprint,
 	}
 }
 
 // execute searches, stores what was found and prints it, also when it was interrupted.
-func (o planOptions) execute(ctx context.Context, s *scenarios.Scenario, search capacity.SearchOptions, p *planning, plan *capacity.Plan) (int, error) {
+func (o planOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds search.RateBounds, p *planning, plan *capacity.Plan) (int, error) {
 	path := filepath.Join(p.store.Dir(), planFile)
 	trials, watch := o.backend.rates(p)
-	found, failed := maxrate.Run(ctx, maxrate.Options{
-		Scenario: s, Limits: len(o.limits) > 0, Search: search, Store: p.store, Tester: trials, Watch: watch, Cores: plan.Machine.Cores, Note: o.note,
+	found, failed := search.Rates(ctx, search.RateOptions{
+		Scenario: s, Limits: len(o.limits) > 0, Bounds: bounds, Store: p.store, Tester: trials, Watch: watch, Cores: plan.Machine.Cores, Note: o.note,
 		Tried: func(found []capacity.Variant, point capacity.Point) error {
 			o.note(found[len(found)-1].Variant + ": " + report.Tried(point))
 			plan.Found(found, s, true)

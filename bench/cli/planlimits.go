@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"floodgate/bench/experiment"
-	"floodgate/bench/sweep"
+	"floodgate/bench/search"
 	"floodgate/bench/watch"
 	"floodgate/results"
 	"floodgate/results/capacity"
@@ -27,18 +27,18 @@ func (o planOptions) runLimits(ctx context.Context, names []string) (int, error)
 	if err != nil {
 		return exitUsage, err
 	}
-	estimate, err := sweep.Estimate(s, bounds)
+	estimate, err := search.EstimateLimits(s, bounds)
 	if err != nil {
 		return exitUsage, err
 	}
 	p, code, err := o.open(ctx, s, "plan tries ever more requests at once", func(env results.Environment) (results.Header, error) {
-		return sweep.Header(s, bounds, env, time.Now())
+		return search.LimitHeader(s, bounds, env, time.Now())
 	})
 	if err != nil {
 		return code, err
 	}
 	defer p.close()
-	plan, err := sweep.Begun(s, bounds, p.header, capacity.NewTerms(o.p99, bounds.NoFile(), p.cores(bounds.CPUs())))
+	plan, err := search.BegunLimits(s, bounds, p.header, capacity.NewTerms(o.p99, bounds.NoFile(), p.cores(bounds.CPUs())))
 	if err != nil {
 		return exitUsage, err
 	}
@@ -52,8 +52,8 @@ func (o planOptions) runLimits(ctx context.Context, names []string) (int, error)
 }
 
 // prepareLimits checks the flags and loads the scenario.
-func (o planOptions) prepareLimits(names []string) (*scenarios.Scenario, sweep.Bounds, error) {
-	var none sweep.Bounds
+func (o planOptions) prepareLimits(names []string) (*scenarios.Scenario, search.LimitBounds, error) {
+	var none search.LimitBounds
 	if !slices.Contains(planFormats, o.format) {
 		return nil, none, badFormat(o.format, planFormats...)
 	}
@@ -61,15 +61,15 @@ func (o planOptions) prepareLimits(names []string) (*scenarios.Scenario, sweep.B
 	if err != nil {
 		return nil, none, err
 	}
-	bounds, err := sweep.NewBounds(all[0], o.maxLimit, o.quick)
+	bounds, err := search.NewLimitBounds(all[0], o.maxLimit, o.quick)
 	return all[0], o.backend.bounds(bounds), err
 }
 
 // executeLimits sweeps, stores what was found and prints it, also when it was interrupted.
-func (o planOptions) executeLimits(ctx context.Context, s *scenarios.Scenario, bounds sweep.Bounds, p *planning, plan *capacity.Limits) (int, error) {
+func (o planOptions) executeLimits(ctx context.Context, s *scenarios.Scenario, bounds search.LimitBounds, p *planning, plan *capacity.Limits) (int, error) {
 	path := filepath.Join(p.store.Dir(), planFile)
 	view := watch.New(watch.Options{To: o.stderr, Quiet: o.quiet})
-	failed := sweep.Run(ctx, sweep.Options{
+	failed := search.Limits(ctx, search.LimitOptions{
 		Scenario: s, Bounds: bounds, Store: p.store, Tester: p.trials(), Progress: view, Found: plan,
 		Changed: func() error { return storePlan(path, plan.ID, plan) },
 	})

@@ -12,7 +12,7 @@ import (
 	"testing"
 	"time"
 
-	"floodgate/bench/sweep"
+	"floodgate/bench/search"
 	"floodgate/results"
 	"floodgate/results/capacity"
 )
@@ -47,7 +47,7 @@ func limitsFolder(t *testing.T) (scenario, root string) {
 // shortSweeps are real servers, on which the adaptive strategy gets less time.
 type shortSweeps struct{ realServers }
 
-func (shortSweeps) bounds(b sweep.Bounds) sweep.Bounds {
+func (shortSweeps) bounds(b search.LimitBounds) search.LimitBounds {
 	b.AdaptiveFor = 500 * time.Millisecond
 	return b
 }

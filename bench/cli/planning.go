@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"floodgate/bench/experiment"
-	"floodgate/bench/sweep"
+	"floodgate/bench/search"
 	"floodgate/results"
 	"floodgate/scenarios"
 )
@@ -28,7 +28,7 @@ type planBackend interface {
 	// rates are the trials of a plan of rates, and what watches the machine.
 	rates(p *planning) (experiment.Tester, experiment.Watch)
 	// bounds are those of a plan of limits, which may be tightened.
-	bounds(b sweep.Bounds) sweep.Bounds
+	bounds(b search.LimitBounds) search.LimitBounds
 }
 
 // realServers are those that the flags ask for.
@@ -46,7 +46,7 @@ func (realServers) rates(p *planning) (experiment.Tester, experiment.Watch) {
 	return p.trials(), experiment.WatchMachine
 }
 
-func (realServers) bounds(b sweep.Bounds) sweep.Bounds { return b }
+func (realServers) bounds(b search.LimitBounds) search.LimitBounds { return b }
 
 // open starts the environment of a scenario, whose upstream must be a mock
 // because of what the plan does to it, and creates the store, with its exit code

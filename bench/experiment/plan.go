@@ -1,6 +1,6 @@
 // Package experiment turns a scenario into a stored run: blocks of trials in
-// random order, each trial one variant at one level in a fresh SUT process,
-// with its record appended as it ends.
+// random order ([Plan]), each trial one variant at one level in a fresh SUT
+// process ([Trials]), with its record appended as it ends ([Runner]).
 package experiment
 
 import (

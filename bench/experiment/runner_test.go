@@ -253,6 +253,32 @@ func TestStoreThatFails(t *testing.T) {
 	}
 }
 
+// Who decides whether a long run ends early hears of each trial once, in order.
+func TestEachTrialIsHeardOfOnce(t *testing.T) {
+	const trials = 10_000
+	planned := make([]experiment.PlannedTrial, trials)
+	one := six(t, "")[0]
+	for i := range planned {
+		planned[i] = one
+		planned[i].Index = i
+	}
+	heard, stored := 0, 0
+	r := experiment.Runner{
+		Tester: &script{outcomes: slices.Repeat([]string{ok, failed, invalid}, trials/2)}, Retries: 1,
+		Append: func(results.Trial) error { stored++; return nil },
+		Stored: func(trial results.Trial) (string, error) {
+			if trial.Index != heard || stored != heard+1 {
+				t.Fatalf("heard of trial %d after %d others, %d are stored", trial.Index, heard, stored)
+			}
+			heard++
+			return "", nil
+		},
+	}
+	if err := r.Run(t.Context(), planned, nil); err != nil || heard != trials {
+		t.Errorf("%v, heard of %d trials", err, heard)
+	}
+}
+
 // Failures count across the schedules of one Runner, as of the rounds of a sweep.
 func TestFailuresCountAcrossSchedules(t *testing.T) {
 	r := experiment.Runner{Tester: &script{outcomes: slices.Repeat([]string{failed}, 9)}, MaxFailures: 8}

@@ -1,5 +1,5 @@
 // Package capacity says what a pipeline can do: the highest rate of reports that a
-// service sustains ([Search]), by what it is judged ([Judge]), and what gives out
+// service sustains ([Rate]), by what it is judged ([Judge]), and what gives out
 // first ([Blamed]); what a closed loop does at each of many limits ([LimitPoint]),
 // the law that this follows ([FitUSL]), and which limit to take ([Recommendation]).
 package capacity

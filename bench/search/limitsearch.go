@@ -1,4 +1,4 @@
-package sweep
+package search
 
 import (
 	"math"
@@ -7,11 +7,11 @@ import (
 	"floodgate/results/capacity"
 )
 
-// search decides which limits to try next, by what was found until then. It
+// limitSearch decides which limits to try next, by what was found until then. It
 // doubles the limit until that does significantly less than another, or twice
 // does no better; then it narrows down where limits begin to do harm, and tries
 // some around the knee.
-type search struct {
+type limitSearch struct {
 	first, step, most int
 	refine            bool
 }
@@ -23,7 +23,7 @@ const tops = 2
 // next are the limits of the next round, in order; nil: the search has ended. A
 // round has the best limit once more, so that what is new can be compared with
 // it under the same conditions.
-func (s *search) next(l *capacity.Limits) []int {
+func (s *limitSearch) next(l *capacity.Limits) []int {
 	if len(l.Points) == 0 {
 		return s.steps(1, s.first)
 	}
@@ -51,7 +51,7 @@ func (s *search) next(l *capacity.Limits) []int {
 
 // rises says whether throughput may still rise above the highest limit; where
 // too many items fail already it is no throughput.
-func (s *search) rises(l *capacity.Limits, best, highest int) bool {
+func (s *limitSearch) rises(l *capacity.Limits, best, highest int) bool {
 	p := l.Limit(highest)
 	return best > 0 && p.Throughput != nil && p.ErrorShare() <= l.Terms.MaxErrors && !l.Passed() && highest < best*pow(s.step, tops)
 }
@@ -61,7 +61,7 @@ func (s *search) rises(l *capacity.Limits, best, highest int) bool {
 const bridge = 2
 
 // steps are the limits from one to another, each step times the one before.
-func (s *search) steps(from, to int) (all []int) {
+func (s *limitSearch) steps(from, to int) (all []int) {
 	for n := from; n <= min(to, s.most); n *= s.step {
 		all = append(all, n)
 	}

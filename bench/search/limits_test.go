@@ -1,4 +1,4 @@
-package sweep_test
+package search_test
 
 import (
 	"context"
@@ -12,8 +12,8 @@ import (
 
 	"floodgate/bench/environment"
 	"floodgate/bench/experiment"
+	"floodgate/bench/search"
 	"floodgate/bench/sut"
-	"floodgate/bench/sweep"
 	"floodgate/bench/watch"
 	"floodgate/results"
 	"floodgate/results/capacity"
@@ -75,9 +75,9 @@ func parse(t *testing.T, text string) *scenarios.Scenario {
 	return s
 }
 
-func bounds(t *testing.T, s *scenarios.Scenario) sweep.Bounds {
+func limitBounds(t *testing.T, s *scenarios.Scenario) search.LimitBounds {
 	t.Helper()
-	b, err := sweep.NewBounds(s, 8, true)
+	b, err := search.NewLimitBounds(s, 8, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,13 +86,13 @@ func bounds(t *testing.T, s *scenarios.Scenario) sweep.Bounds {
 }
 
 // run sweeps on the embedded environment, and reads the trials back.
-func run(ctx context.Context, t *testing.T, s *scenarios.Scenario, b sweep.Bounds, changed func(*capacity.Limits)) (*capacity.Limits, *results.Run, error) {
+func searchLimits(ctx context.Context, t *testing.T, s *scenarios.Scenario, b search.LimitBounds, changed func(*capacity.Limits)) (*capacity.Limits, *results.Run, error) {
 	t.Helper()
 	env, err := shared()
 	if err != nil {
 		t.Fatal(err)
 	}
-	header, err := sweep.Header(s, b, env.Describe(), time.Now())
+	header, err := search.LimitHeader(s, b, env.Describe(), time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,11 +105,11 @@ func run(ctx context.Context, t *testing.T, s *scenarios.Scenario, b sweep.Bound
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := sweep.Begun(s, b, header, capacity.NewTerms(0, s.SUT.NoFile, 2))
+	plan, err := search.BegunLimits(s, b, header, capacity.NewTerms(0, s.SUT.NoFile, 2))
 	if err != nil {
 		t.Fatal(err)
 	}
-	ran := sweep.Run(ctx, sweep.Options{
+	ran := search.Limits(ctx, search.LimitOptions{
 		Scenario: s, Bounds: b, Store: store, Tester: experiment.NewTrials(env, executable, store.ID()),
 		Progress: watch.New(watch.Options{Quiet: true}), Found: plan,
 		Changed: func() error { changed(plan); return nil },
@@ -125,8 +125,8 @@ func run(ctx context.Context, t *testing.T, s *scenarios.Scenario, b sweep.Bound
 // Which limit is best on a machine that others use as well is no test.
 func TestSweepOfAKnownUpstream(t *testing.T) {
 	s := parse(t, fourWorkers)
-	b := bounds(t, s)
-	l, stored, err := run(t.Context(), t, s, b, func(*capacity.Limits) {})
+	b := limitBounds(t, s)
+	l, stored, err := searchLimits(t.Context(), t, s, b, func(*capacity.Limits) {})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,18 +165,18 @@ func TestSweepOfAKnownUpstream(t *testing.T) {
 }
 
 // What was tried before an interruption is there, and stored.
-func TestInterrupted(t *testing.T) {
+func TestInterruptedLimits(t *testing.T) {
 	s := parse(t, fourWorkers)
 	ctx, cancel := context.WithCancel(t.Context())
-	l, stored, err := run(ctx, t, s, bounds(t, s), func(*capacity.Limits) { cancel() })
+	l, stored, err := searchLimits(ctx, t, s, limitBounds(t, s), func(*capacity.Limits) { cancel() })
 	if !errors.Is(err, experiment.ErrInterrupted) || len(l.Points) != 4 || len(stored.Trials) != 4 || l.Recommendation != nil {
 		t.Errorf("%d points of %d trials, %+v, %v", len(l.Points), len(stored.Trials), l.Recommendation, err)
 	}
 }
 
-func TestBounds(t *testing.T) {
+func TestLimitBounds(t *testing.T) {
 	s := parse(t, fourWorkers)
-	b, err := sweep.NewBounds(s, 0, false)
+	b, err := search.NewLimitBounds(s, 0, false)
 	// 64 descriptors: 8 of the runtime, 2 that watch the database, 2 for each slot.
 	if err != nil || b.Most != 27 || !b.Capped || b.Strategy() != "bounded" || b.First != 16 || b.Step != 2 || b.Blocks != 6 {
 		t.Errorf("%+v, %v", b, err)
@@ -184,27 +184,27 @@ func TestBounds(t *testing.T) {
 	if name, others, err := b.Level(s); name != "" || others != 0 || err != nil {
 		t.Errorf("level %q, %d others, %v", name, others, err)
 	}
-	if _, err := sweep.NewBounds(s, 28, false); err == nil || !strings.Contains(err.Error(), "at most 27") {
+	if _, err := search.NewLimitBounds(s, 28, false); err == nil || !strings.Contains(err.Error(), "at most 27") {
 		t.Errorf("28: %v", err)
 	}
-	if b, err := sweep.NewBounds(s, 5, false); err != nil || b.Most != 5 || b.Capped || b.First != 5 {
+	if b, err := search.NewLimitBounds(s, 5, false); err != nil || b.Most != 5 || b.Capped || b.First != 5 {
 		t.Errorf("%+v, %v", b, err)
 	}
-	if _, err := sweep.NewBounds(s, 1, false); err == nil {
+	if _, err := search.NewLimitBounds(s, 1, false); err == nil {
 		t.Error("1 is taken")
 	}
 	service, err := scenarios.Builtin("service")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sweep.NewBounds(service, 0, false); err == nil || !strings.Contains(err.Error(), "plan --rate") {
+	if _, err := search.NewLimitBounds(service, 0, false); err == nil || !strings.Contains(err.Error(), "plan --rate") {
 		t.Errorf("a service: %v", err)
 	}
 	staged := parse(t, strings.Replace(fourWorkers, "{strategy: bounded, limit: 5}", "{strategy: staged, limit: 10, writers: 5, queue: 20}", 1))
-	if b, err = sweep.NewBounds(staged, 0, false); err != nil || b.Strategy() != "staged" {
+	if b, err = search.NewLimitBounds(staged, 0, false); err != nil || b.Strategy() != "staged" {
 		t.Errorf("%+v, %v", b, err)
 	}
-	if left, err := sweep.Estimate(s, b); err != nil || left < time.Second || left > time.Hour {
+	if left, err := search.EstimateLimits(s, b); err != nil || left < time.Second || left > time.Hour {
 		t.Errorf("%v, %v", left, err)
 	}
 }

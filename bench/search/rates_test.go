@@ -1,4 +1,4 @@
-package maxrate_test
+package search_test
 
 import (
 	"context"
@@ -13,26 +13,12 @@ import (
 	"floodgate/bench/environment"
 	"floodgate/bench/experiment"
 	"floodgate/bench/internal/simulated"
-	"floodgate/bench/maxrate"
-	"floodgate/bench/sut"
+	"floodgate/bench/search"
 	"floodgate/results"
 	"floodgate/results/capacity"
 	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
-
-// The test binary is the binary of the SUT and of the environment's children as well.
-func TestMain(m *testing.M) {
-	if len(os.Args) > 1 {
-		switch args := os.Args[2:]; {
-		case os.Args[1] == sut.ChildArg:
-			os.Exit(sut.Main(args, os.Stdin, os.Stdout, os.Stderr))
-		case slices.Contains(environment.Children(), os.Args[1]):
-			os.Exit(environment.RunChild(os.Args[1], args, os.Stdin, os.Stdout, os.Stderr))
-		}
-	}
-	os.Exit(m.Run())
-}
 
 // twoWorkers is an upstream of two workers, each 20 ms on an item: 100 items a
 // second, or 20 reports of 5.
@@ -62,15 +48,6 @@ func simulatedWorkers() *simulated.Service {
 	return &simulated.Service{Workers: 2, Fetch: 20 * time.Millisecond, Write: time.Millisecond}
 }
 
-func parse(t *testing.T, text string) *scenarios.Scenario {
-	t.Helper()
-	s, err := scenarios.Parse("test.yaml", []byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
 // planned is what a plan found, and what it stored.
 type planned struct {
 	found  []capacity.Variant
@@ -89,9 +66,9 @@ func (p planned) only(t *testing.T) capacity.Variant {
 }
 
 // simulate plans the rates of a simulated service on a machine that is idle.
-func simulate(ctx context.Context, t *testing.T, s *scenarios.Scenario, service *simulated.Service, o maxrate.Options) planned {
+func simulate(ctx context.Context, t *testing.T, s *scenarios.Scenario, service *simulated.Service, o search.RateOptions) planned {
 	t.Helper()
-	store := create(t, s, o.Search, simulated.Environment{}.Describe())
+	store := create(t, s, o.Bounds, simulated.Environment{}.Describe())
 	o.Scenario, o.Store, o.Tester = s, store, service
 	if o.Watch == nil {
 		o.Watch = simulated.Idle
@@ -99,9 +76,9 @@ func simulate(ctx context.Context, t *testing.T, s *scenarios.Scenario, service 
 	return plan(ctx, t, o)
 }
 
-func create(t *testing.T, s *scenarios.Scenario, o capacity.SearchOptions, env results.Environment) *results.Store {
+func create(t *testing.T, s *scenarios.Scenario, o search.RateBounds, env results.Environment) *results.Store {
 	t.Helper()
-	header, err := maxrate.Header(s, o, env, time.Now())
+	header, err := search.RateHeader(s, o, env, time.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,14 +91,14 @@ func create(t *testing.T, s *scenarios.Scenario, o capacity.SearchOptions, env r
 }
 
 // plan plans, and reads the trials back.
-func plan(ctx context.Context, t *testing.T, o maxrate.Options) (p planned) {
+func plan(ctx context.Context, t *testing.T, o search.RateOptions) (p planned) {
 	t.Helper()
 	o.Cores = 2
 	o.Note = func(text string) { p.notes = append(p.notes, text) }
 	if o.Tried == nil {
 		o.Tried = func([]capacity.Variant, capacity.Point) error { return nil }
 	}
-	p.found, p.err = maxrate.Run(ctx, o)
+	p.found, p.err = search.Rates(ctx, o)
 	var err error
 	if p.stored, err = results.Open(o.Store.Dir()); err != nil {
 		t.Fatal(err)
@@ -129,9 +106,9 @@ func plan(ctx context.Context, t *testing.T, o maxrate.Options) (p planned) {
 	return p
 }
 
-func bounds(t *testing.T, s *scenarios.Scenario, window time.Duration) capacity.SearchOptions {
+func rateBounds(t *testing.T, s *scenarios.Scenario, window time.Duration) search.RateBounds {
 	t.Helper()
-	o, err := maxrate.Bounds(s, window, 0)
+	o, err := search.NewRateBounds(s, window, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -161,8 +138,8 @@ func TestTheRateOfAKnownService(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s, service := parse(t, twoWorkers), simulatedWorkers()
 			c.change(s, service)
-			o := bounds(t, s, time.Second)
-			p := simulate(t.Context(), t, s, service, maxrate.Options{Search: o})
+			o := rateBounds(t, s, time.Second)
+			p := simulate(t.Context(), t, s, service, search.RateOptions{Bounds: o})
 			v := p.only(t)
 			checkStored(t, v, p.stored)
 			most := c.capacity * (1 + time.Duration(s.SLO.P99).Seconds()/o.Confirm.Seconds()) / (1 - s.SLO.MaxErrors())
@@ -179,14 +156,14 @@ func TestTheRateOfAKnownService(t *testing.T) {
 // The highest rate that may be tried is not the capacity, nor is the lowest.
 func TestRatesOutsideTheBounds(t *testing.T) {
 	s := parse(t, twoWorkers)
-	o := bounds(t, s, time.Second)
+	o := rateBounds(t, s, time.Second)
 	o.Most = 12
-	if v := simulate(t.Context(), t, s, simulatedWorkers(), maxrate.Options{Search: o}).only(t); v.End != capacity.AtLeast || v.Confirmed != 12 || v.Failed != 0 || v.Blame != nil {
+	if v := simulate(t.Context(), t, s, simulatedWorkers(), search.RateOptions{Bounds: o}).only(t); v.End != capacity.AtLeast || v.Confirmed != 12 || v.Failed != 0 || v.Blame != nil {
 		t.Errorf("at most 12/s: %+v, want at least 12", v)
 	}
 	slow := simulatedWorkers()
 	slow.Fetch = 200 * time.Millisecond // 2 reports a second
-	if v := simulate(t.Context(), t, s, slow, maxrate.Options{Search: bounds(t, s, time.Second)}).only(t); v.End != capacity.Below || v.Confirmed != 0 || v.Failed != 5 {
+	if v := simulate(t.Context(), t, s, slow, search.RateOptions{Bounds: rateBounds(t, s, time.Second)}).only(t); v.End != capacity.Below || v.Confirmed != 0 || v.Failed != 5 {
 		t.Errorf("at least 5/s: %+v, want below 5", v)
 	}
 }
@@ -195,8 +172,8 @@ func TestRatesOutsideTheBounds(t *testing.T) {
 func TestABusyMachineIsBlamed(t *testing.T) {
 	s := parse(t, twoWorkers)
 	var windows []time.Duration
-	v := simulate(t.Context(), t, s, simulatedWorkers(), maxrate.Options{
-		Search: bounds(t, s, time.Second),
+	v := simulate(t.Context(), t, s, simulatedWorkers(), search.RateOptions{
+		Bounds: rateBounds(t, s, time.Second),
 		Watch: func() func(time.Duration) float64 {
 			return func(window time.Duration) float64 { windows = append(windows, window); return 0.99 }
 		},
@@ -240,7 +217,7 @@ func tooSlow(t *results.Trial) {
 func TestNoRateWhereTheMockIsTheBottleneck(t *testing.T) {
 	s, service := parse(t, twoWorkers), simulatedWorkers()
 	service.Change = func(_ int, t *results.Trial) { tooSlow(t) }
-	p := simulate(t.Context(), t, s, service, maxrate.Options{Search: bounds(t, s, time.Second)})
+	p := simulate(t.Context(), t, s, service, search.RateOptions{Bounds: rateBounds(t, s, time.Second)})
 	v := p.only(t)
 	if v.End != capacity.Undecided || v.Confirmed != 0 || v.Decided() || v.Blame != nil || len(v.Points) == 0 {
 		t.Errorf("%+v: want no rate", v)
@@ -264,7 +241,7 @@ func TestNoRateWhereTheMockIsTheBottleneck(t *testing.T) {
 // found is the same.
 func TestNoiseThatPassesChangesNothing(t *testing.T) {
 	s := parse(t, twoWorkers)
-	o := maxrate.Options{Search: bounds(t, s, time.Second)}
+	o := search.RateOptions{Bounds: rateBounds(t, s, time.Second)}
 	want := simulate(t.Context(), t, s, simulatedWorkers(), o).only(t)
 	service := simulatedWorkers()
 	service.Change = func(try int, t *results.Trial) {
@@ -288,7 +265,7 @@ func TestWhatCannotBeMeasured(t *testing.T) {
 		}
 	}
 	service.Died = map[int]string{2: "the database died"}
-	p := simulate(t.Context(), t, s, service, maxrate.Options{Search: bounds(t, s, time.Second)})
+	p := simulate(t.Context(), t, s, service, search.RateOptions{Bounds: rateBounds(t, s, time.Second)})
 	if p.err != nil || len(p.found) != 2 || !slices.Equal(p.notes, []string{"the database died"}) {
 		t.Fatalf("%d variants, %v, notes %q", len(p.found), p.err, p.notes)
 	}
@@ -305,11 +282,11 @@ func TestWhatCannotBeMeasured(t *testing.T) {
 }
 
 // What was tried before an interruption is there, and stored.
-func TestInterrupted(t *testing.T) {
+func TestInterruptedRates(t *testing.T) {
 	s := parse(t, twoWorkers)
 	ctx, cancel := context.WithCancel(t.Context())
-	p := simulate(ctx, t, s, simulatedWorkers(), maxrate.Options{
-		Search: bounds(t, s, time.Second),
+	p := simulate(ctx, t, s, simulatedWorkers(), search.RateOptions{
+		Bounds: rateBounds(t, s, time.Second),
 		Tried:  func([]capacity.Variant, capacity.Point) error { cancel(); return nil },
 	})
 	if !errors.Is(p.err, context.Canceled) || len(p.found) != 1 {
@@ -335,11 +312,11 @@ func TestPlanOnRealServers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := capacity.SearchOptions{Start: 6, Least: 6, Most: 6, Window: time.Second, Confirm: 2 * time.Second}
+	o := search.RateBounds{Start: 6, Least: 6, Most: 6, Window: time.Second, Confirm: 2 * time.Second}
 	store := create(t, s, o, env.Describe())
 	var tried []capacity.Point
-	p := plan(t.Context(), t, maxrate.Options{
-		Scenario: s, Search: o, Store: store, Tester: experiment.NewTrials(env, executable, store.ID()), Watch: experiment.WatchMachine,
+	p := plan(t.Context(), t, search.RateOptions{
+		Scenario: s, Bounds: o, Store: store, Tester: experiment.NewTrials(env, executable, store.ID()), Watch: experiment.WatchMachine,
 		Tried: func(_ []capacity.Variant, p capacity.Point) error { tried = append(tried, p); return nil },
 	})
 	v := p.only(t)
@@ -358,29 +335,29 @@ func TestPlanOnRealServers(t *testing.T) {
 	}
 }
 
-func TestBounds(t *testing.T) {
+func TestRateBounds(t *testing.T) {
 	s := parse(t, twoWorkers)
-	o := bounds(t, s, 0)
-	if o.Window != 5*time.Second || o.Confirm != 15*time.Second || o.Start != 6 || o.Least != 1 || o.Most != maxrate.DefaultMost {
+	o := rateBounds(t, s, 0)
+	if o.Window != 5*time.Second || o.Confirm != 15*time.Second || o.Start != 6 || o.Least != 1 || o.Most != search.DefaultMaxRate {
 		t.Errorf("%+v", o)
 	}
 	s.SLO.P99 = scenarios.Duration(4 * time.Second) // a window must be long enough to see it
-	if o := bounds(t, s, 0); o.Window != 12*time.Second || o.Confirm != 80*time.Second {
+	if o := rateBounds(t, s, 0); o.Window != 12*time.Second || o.Confirm != 80*time.Second {
 		t.Errorf("%+v", o)
 	}
-	if o := bounds(t, s, 500*time.Millisecond); o.Least != 10 || o.Start != 10 {
+	if o := rateBounds(t, s, 500*time.Millisecond); o.Least != 10 || o.Start != 10 {
 		t.Errorf("%+v: want 5 reports in a window at least", o)
 	}
-	if _, err := maxrate.Bounds(s, time.Second, 4); err == nil {
+	if _, err := search.NewRateBounds(s, time.Second, 4); err == nil {
 		t.Error("4 reports a second are taken, in a window of a second")
 	}
 	s.SLO = nil
-	if _, err := maxrate.Bounds(s, 0, 0); err == nil || !strings.Contains(err.Error(), "slo") {
+	if _, err := search.NewRateBounds(s, 0, 0); err == nil || !strings.Contains(err.Error(), "slo") {
 		t.Errorf("without slo: %v", err)
 	}
 }
 
-func TestLevel(t *testing.T) {
+func TestRateLevel(t *testing.T) {
 	for levels, want := range map[string]struct {
 		name   string
 		others int
@@ -391,7 +368,7 @@ func TestLevel(t *testing.T) {
 		"[{sut.nofile: 256, service.duration: 2s}, {sut.nofile: 512}]": {"sut.nofile=256", 1},
 	} {
 		s := parse(t, strings.Replace(twoWorkers, "[{service.arrivals.rate: 6}]", levels, 1))
-		at, name, others, err := maxrate.Level(s)
+		at, name, others, err := search.RateLevel(s)
 		if err != nil || at.SUT.NoFile != 256 && want.name != "" || name != want.name || others != want.others {
 			t.Errorf("%s: %q and %d others, %v; want %q and %d", levels, name, others, err, want.name, want.others)
 		}

@@ -1,7 +1,4 @@
-// Package maxrate finds the highest rate of reports that each variant of a
-// service sustains, by trials: each rate that is tried is one trial in a fresh
-// SUT process, stored before the next one starts.
-package maxrate
+package search
 
 import (
 	"context"
@@ -16,14 +13,15 @@ import (
 	"floodgate/scenarios"
 )
 
-// Options of a plan.
-type Options struct {
+// RateOptions say how to search the highest rate that each variant of a service
+// sustains.
+type RateOptions struct {
 	// Scenario is a service with an SLO; its variants are searched.
 	Scenario *scenarios.Scenario
-	// Limits says that the variants are limits, see [Limits].
+	// Limits says that the variants are limits, see [RateLimits].
 	Limits bool
-	// Search bounds the search of each variant, see [Bounds].
-	Search capacity.SearchOptions
+	// Bounds of the search of each variant, see [NewRateBounds].
+	Bounds RateBounds
 	// Store is where trials go.
 	Store *results.Store
 	// Tester runs them.
@@ -41,25 +39,25 @@ type Options struct {
 
 // Policy of the trials of a rate.
 const (
-	// retries of a rate at which the mock or the generator was the bottleneck, which
+	// rateRetries of a rate at which the mock or the generator was the bottleneck, which
 	// noise may have been, or that could not be measured. A run has four of them;
 	// here each takes a whole window, and the search can live with a rate that
 	// decides nothing.
-	retries = 1
-	// maxFailures ends the search of a variant with the first rate that could not be
+	rateRetries = 1
+	// rateFailures ends the search of a variant with the first rate that could not be
 	// measured in spite of its retry: the next rate depends on the answer.
-	maxFailures = 1
+	rateFailures = 1
 )
 
-// Run searches one variant after another and returns what was found of each,
+// Rates searches one variant after another and returns what was found of each,
 // of all that were begun when it ends early. The error is that of ctx or of
 // the store; what cannot be measured is in the variant.
-func Run(ctx context.Context, o Options) ([]capacity.Variant, error) {
+func Rates(ctx context.Context, o RateOptions) ([]capacity.Variant, error) {
 	base, err := o.level()
 	if err != nil {
 		return nil, err
 	}
-	r := &runner{Options: o, base: base, tester: experiment.Watched{Tester: o.Tester, Watch: o.Watch}}
+	r := &rateRunner{RateOptions: o, base: base, tester: experiment.Watched{Tester: o.Tester, Watch: o.Watch}}
 	for _, v := range o.Scenario.Variants {
 		if err := r.variant(ctx, v); err != nil {
 			return r.found, err
@@ -68,8 +66,8 @@ func Run(ctx context.Context, o Options) ([]capacity.Variant, error) {
 	return r.found, nil
 }
 
-type runner struct {
-	Options
+type rateRunner struct {
+	RateOptions
 	base   scenarios.Level
 	tester experiment.Watched
 	index  int                // of the next trial
@@ -77,8 +75,8 @@ type runner struct {
 }
 
 // variant searches one, and keeps what was found of it whenever it ends.
-func (r *runner) variant(ctx context.Context, v scenarios.Variant) error {
-	search, err := capacity.NewSearch(r.Search)
+func (r *rateRunner) variant(ctx context.Context, v scenarios.Variant) error {
+	search, err := NewRateSearch(r.Bounds)
 	if err != nil {
 		return err
 	}
@@ -90,7 +88,7 @@ func (r *runner) variant(ctx context.Context, v scenarios.Variant) error {
 	found := &r.found[len(r.found)-1]
 	trials := &experiment.Runner{
 		Tester: &r.tester, Append: r.Store.Append, Progress: experiment.Notes(r.Note),
-		Retries: retries, Discard: r.discard, MaxFailures: maxFailures,
+		Retries: rateRetries, Discard: r.discard, MaxFailures: rateFailures,
 	}
 	var seen []tried
 	for {
@@ -124,7 +122,7 @@ type tried struct {
 }
 
 // blame looks at the lowest rate that failed, beside the lowest that held.
-func (r *runner) blame(seen []tried) *capacity.Blame {
+func (r *rateRunner) blame(seen []tried) *capacity.Blame {
 	var failed, calm *tried
 	for i := range seen {
 		switch t := &seen[i]; {
@@ -145,7 +143,7 @@ func (r *runner) blame(seen []tried) *capacity.Blame {
 }
 
 // probe tries a rate.
-func (r *runner) probe(ctx context.Context, trials *experiment.Runner, v scenarios.Variant, p capacity.Probe) (tried, error) {
+func (r *rateRunner) probe(ctx context.Context, trials *experiment.Runner, v scenarios.Variant, p Probe) (tried, error) {
 	planned, err := r.planned(v, p)
 	if err != nil {
 		return tried{}, err
@@ -160,12 +158,12 @@ func (r *runner) probe(ctx context.Context, trials *experiment.Runner, v scenari
 	return t, nil
 }
 
-func (r *runner) judge(t results.Trial) capacity.Point {
+func (r *rateRunner) judge(t results.Trial) capacity.Point {
 	return capacity.Judge(t, *r.base.Scenario.SLO, r.base.Scenario.SUT.NoFile)
 }
 
 // discard returns why a trial is run again: it decides nothing, or could not be measured.
-func (r *runner) discard(t results.Trial) string {
+func (r *rateRunner) discard(t results.Trial) string {
 	p := r.judge(t)
 	switch {
 	case p.Decision != verdict.Inconclusive && t.Outcome != results.OutcomeFailed:
@@ -177,7 +175,7 @@ func (r *runner) discard(t results.Trial) string {
 }
 
 // machine is what the SUT had of it.
-func (r *runner) machine(t results.Trial, busy float64) capacity.Machine {
+func (r *rateRunner) machine(t results.Trial, busy float64) capacity.Machine {
 	m := capacity.Machine{Cores: float64(r.Cores), Busy: busy}
 	if t.Container != nil && t.Container.CPUs > 0 {
 		m.Cores = t.Container.CPUs

@@ -1,4 +1,4 @@
-package capacity_test
+package search_test
 
 import (
 	"math"
@@ -7,22 +7,23 @@ import (
 
 	"pgregory.net/rapid"
 
+	"floodgate/bench/search"
 	"floodgate/results/capacity"
 	"floodgate/results/verdict"
 )
 
-func searchOptions(t *rapid.T) capacity.SearchOptions {
+func drawnBounds(t *rapid.T) search.RateBounds {
 	least := rapid.Float64Range(0.1, 10).Draw(t, "least")
 	start := least * rapid.Float64Range(1, 20).Draw(t, "start")
-	return capacity.SearchOptions{
+	return search.RateBounds{
 		Least: least, Start: start, Most: start * rapid.Float64Range(1, 500).Draw(t, "most"),
 		Window: 5 * time.Second, Confirm: 15 * time.Second,
 	}
 }
 
-// search runs to the end against a system, and checks what holds of any search.
-func search(t *rapid.T, o capacity.SearchOptions, system func(capacity.Probe) verdict.Decision) capacity.Rate {
-	s, err := capacity.NewSearch(o)
+// searched runs to the end against a system, and checks what holds of any search.
+func searched(t *rapid.T, o search.RateBounds, system func(search.Probe) verdict.Decision) capacity.Rate {
+	s, err := search.NewRateSearch(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -56,7 +57,7 @@ func search(t *rapid.T, o capacity.SearchOptions, system func(capacity.Probe) ve
 }
 
 // checkRate holds the result against its own points.
-func checkRate(t *rapid.T, o capacity.SearchOptions, r capacity.Rate) {
+func checkRate(t *rapid.T, o search.RateBounds, r capacity.Rate) {
 	last := r.Points[len(r.Points)-1]
 	switch r.End {
 	case capacity.Confirmed, capacity.AtLeast:
@@ -96,11 +97,11 @@ func invalid(r capacity.Rate) (n int) {
 }
 
 // A system with a sharp capacity: it is found, within the ratio.
-func TestSearchFindsASharpCapacity(t *testing.T) {
+func TestRateSearchFindsASharpCapacity(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		o := searchOptions(t)
+		o := drawnBounds(t)
 		sharp := o.Least * math.Exp(rapid.Float64Range(-1, math.Log(o.Most/o.Least)+1).Draw(t, "capacity"))
-		r := search(t, o, func(p capacity.Probe) verdict.Decision {
+		r := searched(t, o, func(p search.Probe) verdict.Decision {
 			if p.Rate <= sharp {
 				return verdict.Passed
 			}
@@ -122,13 +123,13 @@ func TestSearchFindsASharpCapacity(t *testing.T) {
 }
 
 // A window hides a queue that grows slowly; the longer one does not.
-func TestSearchStepsDownWhenTheLongerWindowFails(t *testing.T) {
+func TestRateSearchStepsDownWhenTheLongerWindowFails(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		o := searchOptions(t)
+		o := drawnBounds(t)
 		o.Least, o.Most = o.Start/100, o.Start*100
 		sustained := o.Start * rapid.Float64Range(0.1, 10).Draw(t, "capacity")
 		hidden := rapid.Float64Range(1, 1.5).Draw(t, "hidden")
-		r := search(t, o, func(p capacity.Probe) verdict.Decision {
+		r := searched(t, o, func(p search.Probe) verdict.Decision {
 			if p.Rate <= sustained || !p.Confirms && p.Rate <= sustained*hidden {
 				return verdict.Passed
 			}
@@ -141,14 +142,14 @@ func TestSearchStepsDownWhenTheLongerWindowFails(t *testing.T) {
 }
 
 // Whatever a system says, the search ends, and its result stands in its points.
-func TestSearchOfANoisySystem(t *testing.T) {
+func TestRateSearchOfANoisySystem(t *testing.T) {
 	ends := map[capacity.End]int{}
 	rapid.Check(t, func(t *rapid.T) {
-		o := searchOptions(t)
+		o := drawnBounds(t)
 		middle := o.Least * math.Exp(rapid.Float64Range(-1, math.Log(o.Most/o.Least)+1).Draw(t, "middle"))
 		slope := rapid.Float64Range(0.5, 30).Draw(t, "slope")
 		doubt := rapid.SampledFrom([]float64{0, 0, 0.02, 0.3}).Draw(t, "doubt")
-		r := search(t, o, func(p capacity.Probe) verdict.Decision {
+		r := searched(t, o, func(p search.Probe) verdict.Decision {
 			if rapid.Float64Range(0, 1).Draw(t, "valid") < doubt {
 				return verdict.Inconclusive
 			}
@@ -164,13 +165,13 @@ func TestSearchOfANoisySystem(t *testing.T) {
 
 // Above what generator or mock can do nobody can tell: no rate, unless it
 // fails below that.
-func TestSearchBelowWhatCanBeMeasured(t *testing.T) {
+func TestRateSearchBelowWhatCanBeMeasured(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		o := searchOptions(t)
+		o := drawnBounds(t)
 		o.Least, o.Most = o.Start/100, o.Start*100
 		sharp := o.Start * rapid.Float64Range(0.1, 10).Draw(t, "capacity")
 		measurable := o.Start * rapid.Float64Range(0.1, 10).Draw(t, "measurable")
-		r := search(t, o, func(p capacity.Probe) verdict.Decision {
+		r := searched(t, o, func(p search.Probe) verdict.Decision {
 			switch {
 			case p.Rate > measurable:
 				return verdict.Inconclusive
@@ -189,13 +190,13 @@ func TestSearchBelowWhatCanBeMeasured(t *testing.T) {
 }
 
 // Noise that passes does not keep a search from what is above it.
-func TestSearchOutlivesNoise(t *testing.T) {
+func TestRateSearchOutlivesNoise(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		o := searchOptions(t)
+		o := drawnBounds(t)
 		o.Least, o.Most = o.Start/100, o.Start*100
 		sharp := o.Start * rapid.Float64Range(0.2, 10).Draw(t, "capacity")
 		noisy := rapid.IntRange(1, 3).Draw(t, "noisy")
-		r := search(t, o, func(p capacity.Probe) verdict.Decision {
+		r := searched(t, o, func(p search.Probe) verdict.Decision {
 			switch noisy--; {
 			case noisy >= 0:
 				return verdict.Inconclusive
@@ -211,13 +212,13 @@ func TestSearchOutlivesNoise(t *testing.T) {
 }
 
 // Noise for which one confirmation cannot be believed costs accuracy alone.
-func TestSearchSurvivesADoubtfulConfirmation(t *testing.T) {
+func TestRateSearchSurvivesADoubtfulConfirmation(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		o := searchOptions(t)
+		o := drawnBounds(t)
 		o.Least, o.Most = o.Start/100, o.Start*100
 		sharp := o.Start * rapid.Float64Range(0.1, 10).Draw(t, "capacity")
 		doubted := false
-		r := search(t, o, func(p capacity.Probe) verdict.Decision {
+		r := searched(t, o, func(p search.Probe) verdict.Decision {
 			switch {
 			case p.Confirms && !doubted:
 				doubted = true
@@ -233,25 +234,25 @@ func TestSearchSurvivesADoubtfulConfirmation(t *testing.T) {
 	})
 }
 
-func TestSearchRefusesBadOptions(t *testing.T) {
-	good := capacity.SearchOptions{Start: 2, Least: 1, Most: 4, Window: 1, Confirm: 2}
-	for name, change := range map[string]func(*capacity.SearchOptions){
-		"no least": func(o *capacity.SearchOptions) { o.Least = 0 }, "start below least": func(o *capacity.SearchOptions) { o.Start = 0.5 },
-		"most below start": func(o *capacity.SearchOptions) { o.Most = 1 }, "infinite": func(o *capacity.SearchOptions) { o.Most = math.Inf(1) },
-		"not a number": func(o *capacity.SearchOptions) { o.Start = math.NaN() }, "ratio": func(o *capacity.SearchOptions) { o.Ratio = 1 },
-		"gap": func(o *capacity.SearchOptions) { o.Gap = 1.05 }, "step": func(o *capacity.SearchOptions) { o.Step = 1.05 }, "window": func(o *capacity.SearchOptions) { o.Window = 0 },
-		"confirm": func(o *capacity.SearchOptions) { o.Confirm = o.Window / 2 }, "confirmations": func(o *capacity.SearchOptions) { o.Confirmations = -1 },
+func TestRateSearchRefusesBadOptions(t *testing.T) {
+	good := search.RateBounds{Start: 2, Least: 1, Most: 4, Window: 1, Confirm: 2}
+	for name, change := range map[string]func(*search.RateBounds){
+		"no least": func(o *search.RateBounds) { o.Least = 0 }, "start below least": func(o *search.RateBounds) { o.Start = 0.5 },
+		"most below start": func(o *search.RateBounds) { o.Most = 1 }, "infinite": func(o *search.RateBounds) { o.Most = math.Inf(1) },
+		"not a number": func(o *search.RateBounds) { o.Start = math.NaN() }, "ratio": func(o *search.RateBounds) { o.Ratio = 1 },
+		"gap": func(o *search.RateBounds) { o.Gap = 1.05 }, "step": func(o *search.RateBounds) { o.Step = 1.05 }, "window": func(o *search.RateBounds) { o.Window = 0 },
+		"confirm": func(o *search.RateBounds) { o.Confirm = o.Window / 2 }, "confirmations": func(o *search.RateBounds) { o.Confirmations = -1 },
 	} {
 		o := good
 		change(&o)
-		if _, err := capacity.NewSearch(o); err == nil {
+		if _, err := search.NewRateSearch(o); err == nil {
 			t.Errorf("%s: taken", name)
 		}
 		if _, err := o.Probes(); err == nil {
 			t.Errorf("%s: counted", name)
 		}
 	}
-	if _, err := capacity.NewSearch(good); err != nil {
+	if _, err := search.NewRateSearch(good); err != nil {
 		t.Error(err)
 	}
 }

@@ -1,11 +1,11 @@
-package maxrate_test
+package search_test
 
 import (
 	"fmt"
 	"strings"
 	"testing"
 
-	"floodgate/bench/maxrate"
+	"floodgate/bench/search"
 	"floodgate/scenarios"
 )
 
@@ -15,7 +15,7 @@ func TestVariantsOfTheFirstLevel(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	variants, err := maxrate.Variants(s)
+	variants, err := search.RateVariants(s)
 	if err != nil || len(variants) != 4 {
 		t.Fatalf("%d variants, %v, want the 4 of leak-256", len(variants), err)
 	}
@@ -26,12 +26,12 @@ func TestVariantsOfTheFirstLevel(t *testing.T) {
 	}
 }
 
-func TestLimits(t *testing.T) {
+func TestRateLimits(t *testing.T) {
 	s, err := scenarios.Builtin("service")
 	if err != nil {
 		t.Fatal(err)
 	}
-	variants, err := maxrate.Limits(s, []int{64, 4, 16})
+	variants, err := search.RateLimits(s, []int{64, 4, 16})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +41,7 @@ func TestLimits(t *testing.T) {
 		}
 	}
 	for _, wrong := range [][]int{nil, {0}, {-1, 4}, {4, 8, 4}} {
-		if variants, err := maxrate.Limits(s, wrong); err == nil || !strings.Contains(err.Error(), "--limits") {
+		if variants, err := search.RateLimits(s, wrong); err == nil || !strings.Contains(err.Error(), "--limits") {
 			t.Errorf("%v: %v, %v", wrong, variants, err)
 		}
 	}

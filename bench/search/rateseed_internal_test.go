@@ -1,4 +1,4 @@
-package maxrate
+package search
 
 import (
 	"math"
@@ -8,7 +8,6 @@ import (
 	"pgregory.net/rapid"
 
 	"floodgate/bench/load"
-	"floodgate/results/capacity"
 	"floodgate/scenarios"
 )
 
@@ -16,7 +15,7 @@ import (
 // others where a rate is confirmed.
 func TestSeed(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		p := capacity.Probe{Rate: rapid.Float64Range(1, 200).Draw(t, "rate"), Window: 5 * time.Second}
+		p := Probe{Rate: rapid.Float64Range(1, 200).Draw(t, "rate"), Window: 5 * time.Second}
 		of, a := rapid.Uint64().Draw(t, "seed"), scenarios.Arrivals{Poisson: true}
 		s := seed(of, a, p)
 		n := len(load.Arrivals{Rate: load.Constant(p.Rate), Poisson: true, Seed: s, For: p.Window}.Times())

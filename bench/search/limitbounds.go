@@ -1,11 +1,9 @@
-package sweep
+package search
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"time"
 
@@ -16,8 +14,8 @@ import (
 	"floodgate/scenarios/pipeline"
 )
 
-// Bounds of a sweep.
-type Bounds struct {
+// LimitBounds bound the search of a limit.
+type LimitBounds struct {
 	// First is up to which limit the first round goes, in steps of factor Step;
 	// Most the highest limit that may be tried, Capped says that there are
 	// descriptors for no more.
@@ -38,14 +36,14 @@ type Bounds struct {
 	level    scenarios.Level
 }
 
-// DefaultMost is the highest limit that is tried where descriptors allow it.
-const DefaultMost = 512
+// DefaultMaxLimit is the highest limit that is tried where descriptors allow it.
+const DefaultMaxLimit = 512
 
-// NewBounds are those of a sweep of the scenario: from the limit 1 to most (0: by
+// NewLimitBounds are those of a search for the scenario: from the limit 1 to most (0: by
 // default), in fewer and shorter trials where quick. What is swept is
 // [scenarios.Scenario.Swept].
-func NewBounds(s *scenarios.Scenario, most int, quick bool) (Bounds, error) {
-	b := Bounds{
+func NewLimitBounds(s *scenarios.Scenario, most int, quick bool) (LimitBounds, error) {
+	b := LimitBounds{
 		First: 16, Step: 2, Blocks: scenarios.MinBlocks, PerSlot: 30, Least: 200, Refine: true,
 		Adaptive: 3, AdaptiveFor: 8 * time.Second,
 		template: s.Swept(),
@@ -56,12 +54,11 @@ func NewBounds(s *scenarios.Scenario, most int, quick bool) (Bounds, error) {
 	if s.Service != nil {
 		return b, fmt.Errorf("scenario %s: limits are swept of a closed loop, and this is a service; allowed: scenarios without service, or plan --rate", s.Name)
 	}
-	levels, err := s.ExpandLevels()
-	if err != nil || len(levels) == 0 {
-		return b, errors.Join(err, errors.New("no level"))
+	var err error
+	if b.level, err = firstLevel(s); err != nil {
+		return b, err
 	}
-	b.level = levels[0]
-	b.Most, b.Capped = cmp.Or(most, DefaultMost), false
+	b.Most, b.Capped = cmp.Or(most, DefaultMaxLimit), false
 	if possible := b.possible(); b.Most > possible {
 		if most > 0 {
 			return b, fmt.Errorf("--max-limit %d needs more descriptors than sut.nofile allows (%d); allowed: at most %d", most, b.level.Scenario.SUT.NoFile, possible)
@@ -76,7 +73,7 @@ func NewBounds(s *scenarios.Scenario, most int, quick bool) (Bounds, error) {
 }
 
 // possible is the highest limit whose predicted descriptors there are.
-func (b Bounds) possible() int {
+func (b LimitBounds) possible() int {
 	s := *b.level.Scenario
 	n := 1
 	for s.SUT.NoFile >= b.predict(s, n+1) && n < s.SUT.NoFile {
@@ -85,64 +82,48 @@ func (b Bounds) possible() int {
 	return n
 }
 
-func (b Bounds) predict(s scenarios.Scenario, limit int) int {
+func (b LimitBounds) predict(s scenarios.Scenario, limit int) int {
 	s.Items.Count, s.Items.Batches = b.items(limit), 1
 	return scenarios.Predict(b.variant(limit), &s).Total
 }
 
 // NoFile is sut.nofile at the level.
-func (b Bounds) NoFile() int { return b.level.Scenario.SUT.NoFile }
+func (b LimitBounds) NoFile() int { return b.level.Scenario.SUT.NoFile }
 
 // CPUs is sut.cpus at the level; 0: the SUT is not bounded.
-func (b Bounds) CPUs() float64 { return b.level.Scenario.SUT.CPUs }
+func (b LimitBounds) CPUs() float64 { return b.level.Scenario.SUT.CPUs }
 
 // Strategy whose limit is swept.
-func (b Bounds) Strategy() pipeline.Kind { return b.template.Strategy }
+func (b LimitBounds) Strategy() pipeline.Kind { return b.template.Strategy }
 
 // variant at a limit.
-func (b Bounds) variant(limit int) scenarios.Variant { return b.template.AtLimit(limit) }
+func (b LimitBounds) variant(limit int) scenarios.Variant { return b.template.AtLimit(limit) }
 
 // items of a trial at a limit. Throughput leaves out those in work at its end,
 // about half an item a slot or a little more: 2 % of 30, 3 % of 20.
-func (b Bounds) items(limit int) int { return max(b.Least, b.PerSlot*limit) }
+func (b LimitBounds) items(limit int) int { return max(b.Least, b.PerSlot*limit) }
 
 // Level is what the first level is called, without items, and how many others
 // there are that differ in more.
-func (b Bounds) Level(s *scenarios.Scenario) (name string, others int, err error) {
-	levels, err := s.ExpandLevels()
-	names := map[string]bool{}
-	for _, l := range levels {
-		names[fixed(l)] = true
-	}
-	return fixed(b.level), len(names) - 1, err
+func (b LimitBounds) Level(s *scenarios.Scenario) (name string, others int, err error) {
+	return fixedName(s, setByLimits)
 }
 
-func fixed(l scenarios.Level) string {
-	return strings.Join(slices.DeleteFunc(strings.Fields(l.Name), func(part string) bool {
-		name, _, _ := strings.Cut(part, "=")
-		return swept(name)
-	}), " ")
-}
-
-// swept says whether a sweep sets the factor.
-func swept(factor string) bool { return factor == "items" || strings.HasPrefix(factor, "items.") }
+// setByLimits reports whether a search of limits sets the factor.
+func setByLimits(factor string) bool { return factor == "items" || strings.HasPrefix(factor, "items.") }
 
 // at is the scenario with one variant and so many items.
-func (b Bounds) at(v scenarios.Variant, items, blocks int) *scenarios.Scenario {
+func (b LimitBounds) at(v scenarios.Variant, items, blocks int) *scenarios.Scenario {
 	s := *b.level.Scenario
 	s.Items.Duplicates, s.Items.Batches = 0, 1
-	set := scenarios.LevelSet{"items": items}
-	for name, value := range b.level.Factors {
-		if !swept(name) {
-			set[name] = value
-		}
-	}
+	set := fixedFactors(b.level, setByLimits)
+	set["items"] = items
 	s.Levels, s.Variants, s.Blocks, s.Claims, s.Quick = []scenarios.LevelSet{set}, []scenarios.Variant{v}, blocks, nil, nil
 	return &s
 }
 
 // planned are the trials of a round: blocks of all limits in random order.
-func (r *runner) planned(limits []int, blocks int) ([]experiment.PlannedTrial, error) {
+func (r *limitRunner) planned(limits []int, blocks int) ([]experiment.PlannedTrial, error) {
 	byBlock := make([][]experiment.PlannedTrial, blocks)
 	for _, n := range limits {
 		trials, err := experiment.Plan(r.Bounds.at(r.Bounds.variant(n), r.Bounds.items(n), r.block+blocks))
@@ -166,7 +147,7 @@ func (r *runner) planned(limits []int, blocks int) ([]experiment.PlannedTrial, e
 const adaptiveMostItems = 50_000
 
 // plannedAdaptive are trials of the adaptive strategy, by the throughput to expect.
-func (r *runner) plannedAdaptive(throughput float64) ([]experiment.PlannedTrial, error) {
+func (r *limitRunner) plannedAdaptive(throughput float64) ([]experiment.PlannedTrial, error) {
 	v := scenarios.Variant{Name: "adaptive", Strategy: pipeline.KindAdaptive}
 	items := min(max(r.Bounds.Least, int(throughput*r.Bounds.AdaptiveFor.Seconds())), adaptiveMostItems)
 	trials, err := experiment.Plan(r.Bounds.at(v, items, r.block+r.Bounds.Adaptive))
@@ -181,7 +162,7 @@ func (r *runner) plannedAdaptive(throughput float64) ([]experiment.PlannedTrial,
 }
 
 // numbered gives trials their index.
-func (r *runner) numbered(trials []experiment.PlannedTrial) []experiment.PlannedTrial {
+func (r *limitRunner) numbered(trials []experiment.PlannedTrial) []experiment.PlannedTrial {
 	for i := range trials {
 		trials[i].Index = r.index + i
 	}
@@ -192,11 +173,11 @@ func (r *runner) numbered(trials []experiment.PlannedTrial) []experiment.Planned
 // database bind, as seen on two cores.
 const itemCost = time.Millisecond
 
-// Estimate is how long a sweep takes that ends two steps above its first round
+// EstimateLimits is how long the search of a limit takes that ends two steps above its first round
 // and refines.
-func Estimate(s *scenarios.Scenario, b Bounds) (time.Duration, error) {
-	r := &runner{Options: Options{Scenario: s, Bounds: b}}
-	typical := &search{step: b.Step, most: b.Most}
+func EstimateLimits(s *scenarios.Scenario, b LimitBounds) (time.Duration, error) {
+	r := &limitRunner{LimitOptions: LimitOptions{Scenario: s, Bounds: b}}
+	typical := &limitSearch{step: b.Step, most: b.Most}
 	limits := typical.steps(1, b.First*pow(b.Step, tops))
 	if b.Refine {
 		limits = append(limits, b.First, b.First, b.First)
@@ -209,9 +190,9 @@ func Estimate(s *scenarios.Scenario, b Bounds) (time.Duration, error) {
 	return experiment.EstimateDuration(planned) + time.Duration(items)*itemCost + time.Duration(b.Adaptive)*b.AdaptiveFor, err
 }
 
-// Header of a sweep's trials. Planned is what there may be at most: how many
+// LimitHeader is that of the trials of limits. Planned is what there may be at most: how many
 // there will be nobody knows, and the record never says that it is complete.
-func Header(s *scenarios.Scenario, b Bounds, env results.Environment, now time.Time) (results.Header, error) {
+func LimitHeader(s *scenarios.Scenario, b LimitBounds, env results.Environment, now time.Time) (results.Header, error) {
 	h, err := experiment.Header(s, false, env, now)
 	limits := 2 // around the knee
 	for n := 1; n <= b.Most; n *= b.Step {
@@ -221,8 +202,8 @@ func Header(s *scenarios.Scenario, b Bounds, env results.Environment, now time.T
 	return h, err
 }
 
-// Begun is a plan of which nothing was found yet.
-func Begun(s *scenarios.Scenario, b Bounds, h results.Header, terms capacity.Terms) (*capacity.Limits, error) {
+// BegunLimits is a plan of which nothing was found yet.
+func BegunLimits(s *scenarios.Scenario, b LimitBounds, h results.Header, terms capacity.Terms) (*capacity.Limits, error) {
 	level, _, err := b.Level(s)
 	return &capacity.Limits{
 		Kind: capacity.KindLimits, ID: h.ID, Started: h.Started, Scenario: s.Name, Title: s.Title, Seed: s.Seed, Level: level,

@@ -1,26 +1,28 @@
-package maxrate
+package search
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
 	"floodgate/bench/experiment"
 	"floodgate/bench/load"
 	"floodgate/results"
-	"floodgate/results/capacity"
 	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline"
 )
 
 // Windows by default.
 const (
 	// DefaultWindow of a rate that is tried; longer where the SLO's p99 asks for it.
 	DefaultWindow = 5 * time.Second
-	// DefaultMost is the highest rate that is tried, in reports a second.
-	DefaultMost = 1000
+	// DefaultMaxRate is the highest rate that is tried, in reports a second.
+	DefaultMaxRate = 1000
 
 	perP99        = 3  // windows are at least so many times the SLO's p99
 	confirmPerP99 = 20 // and those that confirm so many: what they hide is a twentieth
@@ -28,25 +30,25 @@ const (
 	fewest        = 5  // reports in a window at the lowest rate that is tried
 )
 
-// Bounds of the search for a scenario: it starts at the scenario's own rate.
+// NewRateBounds are those of a search for a scenario: it starts at the scenario's own rate.
 // A window or a most of 0 is the default.
-func Bounds(s *scenarios.Scenario, window time.Duration, most float64) (capacity.SearchOptions, error) {
+func NewRateBounds(s *scenarios.Scenario, window time.Duration, most float64) (RateBounds, error) {
 	if s.Service == nil || s.SLO == nil {
-		return capacity.SearchOptions{}, fmt.Errorf("scenario %s: the rate that is sustained is that of a service with an SLO; allowed: scenarios with service and slo", s.Name)
+		return RateBounds{}, fmt.Errorf("scenario %s: the rate that is sustained is that of a service with an SLO; allowed: scenarios with service and slo", s.Name)
 	}
 	p99 := time.Duration(s.SLO.P99)
 	if window == 0 {
 		window = max(DefaultWindow, perP99*p99)
 	}
 	if most == 0 {
-		most = DefaultMost
+		most = DefaultMaxRate
 	}
 	least := fewest / window.Seconds()
 	level, err := firstLevel(s)
 	if err != nil {
-		return capacity.SearchOptions{}, err
+		return RateBounds{}, err
 	}
-	o := capacity.SearchOptions{
+	o := RateBounds{
 		Least: least, Most: most, Start: min(max(level.Scenario.Service.Arrivals.Rate, least), most),
 		Window: window, Confirm: max(confirmFactor*window, confirmPerP99*p99),
 	}
@@ -57,18 +59,18 @@ func Bounds(s *scenarios.Scenario, window time.Duration, most float64) (capacity
 	return o, err
 }
 
-// Estimate is how long the search of all variants takes, by what the start, the
+// EstimateRates is how long the search of all variants takes, by what the start, the
 // rest and the check of a trial take: a search is typically a ramp of three
 // steps, four bisections and three confirmations.
-func Estimate(s *scenarios.Scenario, o capacity.SearchOptions) time.Duration {
+func EstimateRates(s *scenarios.Scenario, o RateBounds) time.Duration {
 	const probes, confirmations, overhead = 7, 3, 3 * time.Second
 	one := probes*(o.Window+overhead) + confirmations*(o.Confirm+overhead)
 	return time.Duration(len(s.Variants)) * one
 }
 
-// Header of a plan's trials. It counts as planned what there may be at most:
+// RateHeader is that of the trials of rates. It counts as planned what there may be at most:
 // how many there will be nobody knows, and the record never says that it is complete.
-func Header(s *scenarios.Scenario, o capacity.SearchOptions, env results.Environment, now time.Time) (results.Header, error) {
+func RateHeader(s *scenarios.Scenario, o RateBounds, env results.Environment, now time.Time) (results.Header, error) {
 	h, err := experiment.Header(s, false, env, now)
 	if err != nil {
 		return h, err
@@ -78,40 +80,26 @@ func Header(s *scenarios.Scenario, o capacity.SearchOptions, env results.Environ
 	return h, err
 }
 
-// Level is the scenario as it is planned, at the first of its levels, and the
+// RateLevel is the scenario as it is planned, at the first of its levels, and the
 // name of that without arrivals; others is how many levels there are beside it
 // that differ in more than arrivals.
-func Level(s *scenarios.Scenario) (at *scenarios.Scenario, name string, others int, err error) {
-	levels, err := s.ExpandLevels()
-	if err != nil || len(levels) == 0 {
-		return nil, "", 0, errors.Join(err, errors.New("no level"))
+func RateLevel(s *scenarios.Scenario) (at *scenarios.Scenario, name string, others int, err error) {
+	level, err := firstLevel(s)
+	if err != nil {
+		return nil, "", 0, err
 	}
-	names := map[string]bool{}
-	for _, l := range levels {
-		names[fixed(l)] = true
-	}
-	return levels[0].Scenario, fixed(levels[0]), len(names) - 1, nil
+	name, others, err = fixedName(s, setByRates)
+	return level.Scenario, name, others, err
 }
 
-// fixed are the factors of a level without those that a plan sets.
-func fixed(l scenarios.Level) string {
-	var parts []string
-	for _, part := range strings.Fields(l.Name) {
-		if name, _, _ := strings.Cut(part, "="); !planned(name) {
-			parts = append(parts, part)
-		}
-	}
-	return strings.Join(parts, " ")
-}
-
-// planned says whether a plan sets the factor.
-func planned(factor string) bool {
+// setByRates reports whether a search of rates sets the factor.
+func setByRates(factor string) bool {
 	return strings.HasPrefix(factor, "service.arrivals.") || factor == "service.duration"
 }
 
-// Variants are those of the scenario that run at its first level, wherever else
+// RateVariants are those of the scenario that run at its first level, wherever else
 // they do not.
-func Variants(s *scenarios.Scenario) ([]scenarios.Variant, error) {
+func RateVariants(s *scenarios.Scenario) ([]scenarios.Variant, error) {
 	first, err := firstLevel(s)
 	if err != nil {
 		return nil, err
@@ -126,18 +114,40 @@ func Variants(s *scenarios.Scenario) ([]scenarios.Variant, error) {
 	return some, nil
 }
 
-func firstLevel(s *scenarios.Scenario) (scenarios.Level, error) {
-	levels, err := s.ExpandLevels()
+// RateLimits are variants of which each has one limit that all reports share, in the
+// order of the limits: the first variant of the scenario that has a shared limit,
+// with another one in its place; without such a variant, bounded with no bound of
+// what waits. It is an error where a limit is below 1 or named twice.
+func RateLimits(s *scenarios.Scenario, limits []int) ([]scenarios.Variant, error) {
+	all, err := RateVariants(s)
 	if err != nil {
-		return scenarios.Level{}, err
+		return nil, err
 	}
-	if len(levels) == 0 {
-		return scenarios.Level{}, errors.New("no levels")
+	template := scenarios.Variant{Strategy: pipeline.KindBounded, Scope: "shared"}
+	if at := slices.IndexFunc(all, func(v scenarios.Variant) bool { return v.Scope == "shared" && v.Limit > 0 }); at >= 0 {
+		template = all[at]
 	}
-	return levels[0], nil
+	limits = slices.Clone(limits)
+	slices.SortFunc(limits, cmp.Compare)
+	var some []scenarios.Variant
+	for i, n := range limits {
+		switch {
+		case n < 1:
+			return nil, fmt.Errorf("--limits %d: allowed: 1 or more", n)
+		case i > 0 && n == limits[i-1]:
+			return nil, fmt.Errorf("--limits %d is named twice; allowed: once", n)
+		}
+		v := template
+		v.Name, v.Limit = fmt.Sprintf("shared-%d", n), n
+		some = append(some, v)
+	}
+	if len(some) == 0 {
+		return nil, errors.New("--limits: none; allowed: some, such as 4,16,64")
+	}
+	return some, nil
 }
 
-func (o Options) level() (scenarios.Level, error) {
+func (o RateOptions) level() (scenarios.Level, error) {
 	if o.Scenario.Service == nil || o.Scenario.SLO == nil {
 		return scenarios.Level{}, errors.New("search a rate: the scenario has no service or no slo")
 	}
@@ -146,18 +156,14 @@ func (o Options) level() (scenarios.Level, error) {
 
 // planned is the trial of one rate: the scenario's first level with constant
 // arrivals, at random times where the scenario has them so.
-func (r *runner) planned(v scenarios.Variant, p capacity.Probe) (experiment.PlannedTrial, error) {
+func (r *rateRunner) planned(v scenarios.Variant, p Probe) (experiment.PlannedTrial, error) {
 	s := *r.base.Scenario
 	service := *s.Service
 	service.Arrivals = scenarios.Arrivals{Pattern: "constant", Rate: p.Rate, Poisson: s.Service.Arrivals.Poisson}
 	service.Duration = scenarios.Duration(p.Window)
 	s.Service = &service
-	set := scenarios.LevelSet{"service.arrivals.rate": p.Rate, "service.duration": p.Window.String()}
-	for name, value := range r.base.Factors {
-		if !planned(name) {
-			set[name] = value
-		}
-	}
+	set := fixedFactors(r.base, setByRates)
+	set["service.arrivals.rate"], set["service.duration"] = p.Rate, p.Window.String()
 	s.Levels, s.Variants, s.Blocks, s.Claims, s.Thresholds, s.Quick = []scenarios.LevelSet{set}, []scenarios.Variant{v}, 1, nil, nil, nil
 	trials, err := experiment.Plan(&s)
 	if err != nil {
@@ -178,7 +184,7 @@ const (
 // seed is the first of a sequence by which as many reports come as the rate
 // says, but for 2 % or one: the number of a hundred random arrivals would be off
 // by 10 % otherwise, and the rate with it. When they come stays random. What is confirmed has another sequence than what is tried.
-func seed(of uint64, a scenarios.Arrivals, p capacity.Probe) uint64 {
+func seed(of uint64, a scenarios.Arrivals, p Probe) uint64 {
 	kind := uint64(0)
 	if p.Confirms {
 		kind = 1

@@ -1,8 +1,4 @@
-// Package sweep finds out what a closed loop does at each of many limits: it
-// tries 1, 2, 4, … in blocks of random order, each trial in a fresh SUT process,
-// until throughput falls or rises no more, then some limits around the knee, and
-// the adaptive strategy beside them.
-package sweep
+package search
 
 import (
 	"context"
@@ -14,12 +10,12 @@ import (
 	"floodgate/scenarios"
 )
 
-// Options of a sweep.
-type Options struct {
+// LimitOptions say how to search a limit.
+type LimitOptions struct {
 	// Scenario at its first level is what runs, but for variants and items.
 	Scenario *scenarios.Scenario
-	// Bounds of the sweep, see [NewBounds].
-	Bounds Bounds
+	// Bounds of the search, see [NewLimitBounds].
+	Bounds LimitBounds
 	// Store is where trials go.
 	Store *results.Store
 	// Tester runs them.
@@ -27,30 +23,30 @@ type Options struct {
 	// Progress hears of every trial.
 	Progress experiment.Progress
 	// Found is filled: all but its points and what follows from them is set
-	// already. Changed hears of it after every block; its error ends the sweep.
+	// already. Changed hears of it after every block; its error ends the search.
 	Found   *capacity.Limits
 	Changed func() error
 }
 
 // Policy of the trials, that of a run: a trial takes seconds, and one that is
-// lost costs its limit a block. Trials in a row are counted across rounds.
+// lost costs its limit a block. Failures in a row are counted across rounds.
 const (
-	retries        = 4
-	maxFailures    = 5
-	maxFalseStarts = 3
+	limitRetries     = 4
+	limitFailures    = 5
+	limitFalseStarts = 3
 )
 
-// Run tries one round of limits after another. The error is that of ctx, of the
-// store or of trials that could not be measured; what was found until then is
-// in Found.
-func Run(ctx context.Context, o Options) error {
-	r := &runner{Options: o, trials: map[int][]results.Trial{}, busy: map[int]float64{}}
+// Limits finds out what a closed loop does at each of many limits, one round of
+// trials after another. The error is that of ctx, of the store or of trials that
+// could not be measured; what was found until then is in Found.
+func Limits(ctx context.Context, o LimitOptions) error {
+	r := &limitRunner{LimitOptions: o, trials: map[int][]results.Trial{}, busy: map[int]float64{}}
 	r.tester = experiment.Watched{Tester: o.Tester, Watch: experiment.WatchMachine}
 	r.runner = experiment.Runner{
 		Tester: &r.tester, Append: o.Store.Append, Progress: o.Progress,
-		Retries: retries, MaxFailures: maxFailures, MaxFalseStarts: maxFalseStarts,
+		Retries: limitRetries, MaxFailures: limitFailures, MaxFalseStarts: limitFalseStarts,
 	}
-	s := &search{first: o.Bounds.First, step: o.Bounds.Step, most: o.Bounds.Most, refine: o.Bounds.Refine}
+	s := &limitSearch{first: o.Bounds.First, step: o.Bounds.Step, most: o.Bounds.Most, refine: o.Bounds.Refine}
 	for limits := s.next(o.Found); limits != nil; limits = s.next(o.Found) {
 		if err := r.round(ctx, limits, o.Bounds.Blocks); err != nil {
 			return err
@@ -74,7 +70,7 @@ const replacements = 2
 
 // lacking are the limits some of whose trials had no result, but most had, and
 // how many blocks they lack.
-func (r *runner) lacking() (limits []int, blocks int) {
+func (r *limitRunner) lacking() (limits []int, blocks int) {
 	for _, p := range r.Found.Points {
 		if n := r.Bounds.Blocks - len(p.Runs); n > 0 && len(p.Runs) >= p.Lost {
 			limits, blocks = append(limits, p.Limit), max(blocks, n)
@@ -83,8 +79,8 @@ func (r *runner) lacking() (limits []int, blocks int) {
 	return limits, blocks
 }
 
-type runner struct {
-	Options
+type limitRunner struct {
+	LimitOptions
 	tester experiment.Watched
 	runner experiment.Runner
 
@@ -95,7 +91,7 @@ type runner struct {
 }
 
 // round tries limits in so many blocks of random order.
-func (r *runner) round(ctx context.Context, limits []int, blocks int) error {
+func (r *limitRunner) round(ctx context.Context, limits []int, blocks int) error {
 	planned, err := r.planned(limits, blocks)
 	if err != nil {
 		return err
@@ -119,7 +115,7 @@ func (r *runner) round(ctx context.Context, limits []int, blocks int) error {
 }
 
 // run runs planned trials, and each hears of one that is stored.
-func (r *runner) run(ctx context.Context, planned []experiment.PlannedTrial, each func(results.Trial) error) error {
+func (r *limitRunner) run(ctx context.Context, planned []experiment.PlannedTrial, each func(results.Trial) error) error {
 	r.index += len(planned)
 	r.runner.Stored = func(t results.Trial) (abort string, err error) {
 		r.busy[t.Index] = r.tester.Busy
@@ -129,7 +125,7 @@ func (r *runner) run(ctx context.Context, planned []experiment.PlannedTrial, eac
 }
 
 // conclude makes the points of the trials that there are.
-func (r *runner) conclude() error {
+func (r *limitRunner) conclude() error {
 	r.Found.Points = nil
 	for n, trials := range r.trials {
 		p, err := capacity.NewLimitPoint(n, r.Found.Strategy, trials)
@@ -145,7 +141,7 @@ func (r *runner) conclude() error {
 }
 
 // adaptive lets the strategy find its limit that does so itself, as a cross-check.
-func (r *runner) adaptive(ctx context.Context) error {
+func (r *limitRunner) adaptive(ctx context.Context) error {
 	rec := r.Found.Recommendation
 	if rec == nil || r.Bounds.Adaptive == 0 {
 		return nil
