@@ -59,8 +59,7 @@ runs have no variant at a level in common, so that there is none.`,
 func printComparison(stdout io.Writer, c *compare.Comparison, format string) error {
 	switch format {
 	case formatText:
-		width, color := terminal(stdout)
-		return report.Comparison(stdout, c, report.Options{Width: width, Color: color})
+		return report.Comparison(stdout, c, terminal(stdout))
 	case formatJSON:
 		return report.ComparisonJSON(stdout, c)
 	case formatMarkdown:

@@ -80,8 +80,7 @@ func (o doctorOptions) examine(ctx context.Context, stdout, stderr io.Writer) er
 	if o.format == formatJSON {
 		err = report.JSON(stdout)
 	} else {
-		width, color := terminal(stdout)
-		err = report.Text(stdout, doctor.TextOptions{Width: width, Color: color})
+		err = report.Text(stdout, terminal(stdout))
 	}
 	switch err := errors.Join(err, uncleaned); {
 	case err != nil:

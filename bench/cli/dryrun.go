@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"floodgate/bench/experiment"
-	"floodgate/bench/watch"
+	"floodgate/results/report/text"
 	"floodgate/scenarios"
 )
 
@@ -23,7 +23,7 @@ func printDryRun(w io.Writer, s *scenarios.Scenario) error {
 	}
 	fmt.Fprintf(w, "%s: %s\n", s.Name, s.Title)
 	fmt.Fprintf(w, "%s: %s × %s, each in a process of its own; about %s\n\n",
-		numbered(len(plan), "trial"), numbered(s.Blocks, "block"), points(s, levels), watch.InWords(experiment.EstimateDuration(plan)))
+		text.Plural(len(plan), "trial", "trials"), text.Plural(s.Blocks, "block", "blocks"), points(s, levels), text.InWords(experiment.EstimateDuration(plan)))
 	if s.Service != nil {
 		return printServiceDryRun(w, s, levels)
 	}
@@ -64,7 +64,7 @@ func printServiceDryRun(w io.Writer, s *scenarios.Scenario, levels []scenarios.L
 		if level.Label != "" {
 			name = level.Label + ": " + name
 		}
-		fmt.Fprintf(w, "%s: reports of %s for %v (nofile %d)\n", name, numbered(v.ReportItems, "item"), time.Duration(v.Duration), level.Scenario.SUT.NoFile)
+		fmt.Fprintf(w, "%s: reports of %s for %v (nofile %d)\n", name, text.Plural(v.ReportItems, "item", "items"), time.Duration(v.Duration), level.Scenario.SUT.NoFile)
 		if at := runningAt(s, level); len(at) < len(s.Variants) {
 			fmt.Fprintf(w, "  %s alone\n", strings.Join(at, ", "))
 		}
@@ -83,11 +83,11 @@ func points(s *scenarios.Scenario, levels []scenarios.Level) string {
 	for _, level := range levels {
 		n += len(runningAt(s, level))
 	}
-	of := numbered(len(levels), "level")
+	of := text.Plural(len(levels), "level", "levels")
 	if n == len(levels)*len(s.Variants) {
-		return of + " × " + numbered(len(s.Variants), "variant")
+		return of + " × " + text.Plural(len(s.Variants), "variant", "variants")
 	}
-	return fmt.Sprintf("%d variants at levels (%s, %s)", n, of, numbered(len(s.Variants), "variant"))
+	return fmt.Sprintf("%d variants at levels (%s, %s)", n, of, text.Plural(len(s.Variants), "variant", "variants"))
 }
 
 // runningAt names the variants that run at a level.
@@ -99,12 +99,4 @@ func runningAt(s *scenarios.Scenario, level scenarios.Level) []string {
 		}
 	}
 	return names
-}
-
-// numbered is "1 trial" or "2 trials".
-func numbered(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return fmt.Sprintf("%d %s", n, noun)
 }

@@ -15,6 +15,7 @@ import (
 	"floodgate/results/baseline"
 	"floodgate/results/gate"
 	"floodgate/results/report"
+	"floodgate/results/report/text"
 )
 
 // baselineFlags are those of "gate RUN".
@@ -79,7 +80,7 @@ func (b *baselineFlags) run(cmd *cobra.Command, stdout io.Writer, name string, m
 		return err
 	}
 	err = out.write(stdout, report.BaselineJudgement(j, v, fmt.Sprintf("%s %s --baseline %s", cmd.CommandPath(), filepath.Dir(run.Path), file)),
-		func(w io.Writer, o report.Options) error { return report.Baseline(w, v, o) },
+		func(w io.Writer, o text.Options) error { return report.Baseline(w, v, o) },
 		func(w io.Writer) error { return report.BaselineJSON(w, v) })
 	if err != nil {
 		return err
@@ -111,6 +112,5 @@ func updateBaseline(stdout io.Writer, file string, old *baseline.Baseline, readE
 	if readErr != nil && !errors.Is(readErr, fs.ErrNotExist) {
 		fmt.Fprintf(stdout, "what was there could not be read, and is replaced:\n%v\n", readErr)
 	}
-	width, color := terminal(stdout)
-	return report.BaselineChanges(stdout, file, old, b, report.Options{Width: width, Color: color})
+	return report.BaselineChanges(stdout, file, old, b, terminal(stdout))
 }

@@ -11,6 +11,7 @@ import (
 
 	"floodgate/results/gobench"
 	"floodgate/results/report"
+	"floodgate/results/report/text"
 )
 
 // benchFlags are those of "gate --go-bench".
@@ -32,7 +33,7 @@ func (b *benchFlags) run(cmd *cobra.Command, stdout io.Writer, files []string, o
 	}
 	again := "floodgate gate --go-bench " + strings.Join(files, " ")
 	err = out.write(stdout, report.GoBenchJudgement(v, again),
-		func(w io.Writer, o report.Options) error { return report.GoBenchVerdict(w, v, o) },
+		func(w io.Writer, o text.Options) error { return report.GoBenchVerdict(w, v, o) },
 		func(w io.Writer) error { return report.GoBenchVerdictJSON(w, v) })
 	if err != nil {
 		return err

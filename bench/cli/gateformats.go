@@ -8,6 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"floodgate/results/report"
+	"floodgate/results/report/text"
 )
 
 // gateFormats are those of everything that a gate judges.
@@ -38,8 +39,8 @@ func (o *gateOutput) check() error {
 	return summaryWritable()
 }
 
-// write writes a judgement in the format asked for; text and asJSON are its own.
-func (o *gateOutput) write(stdout io.Writer, j report.Judgement, text func(io.Writer, report.Options) error, asJSON func(io.Writer) error) error {
+// write writes a judgement in the requested format; asText and asJSON are its own.
+func (o *gateOutput) write(stdout io.Writer, j report.Judgement, asText func(io.Writer, text.Options) error, asJSON func(io.Writer) error) error {
 	if o.github {
 		return printGitHub(stdout, j, func(int) []byte { return report.Comment(j) })
 	}
@@ -55,6 +56,5 @@ func (o *gateOutput) write(stdout io.Writer, j report.Judgement, text func(io.Wr
 	case formatGitHub:
 		return printBytes(stdout, report.Annotations(j))
 	}
-	width, color := terminal(stdout)
-	return text(stdout, report.Options{Width: width, Color: color})
+	return asText(stdout, terminal(stdout))
 }

@@ -94,8 +94,7 @@ func (o *selfTestOptions) run(ctx context.Context) (int, error) {
 	if o.format == formatJSON {
 		return s.Exit, report.SelfTestJSON(o.stdout, s)
 	}
-	width, color := terminal(o.stdout)
-	return s.Exit, report.SelfTest(o.stdout, s, report.Options{Width: width, Color: color})
+	return s.Exit, report.SelfTest(o.stdout, s, terminal(o.stdout))
 }
 
 func (o *selfTestOptions) measure(ctx context.Context, s *verdicts.SelfTested) (err error) {

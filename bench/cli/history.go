@@ -108,6 +108,5 @@ func printHistory(stdout io.Writer, h *history.History, root, format string) err
 		fmt.Fprintf(stdout, "no run is stored in %s\n", root)
 		return nil
 	}
-	width, color := terminal(stdout)
-	return report.History(stdout, h, report.Options{Width: width, Color: color})
+	return report.History(stdout, h, terminal(stdout))
 }

@@ -14,6 +14,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/capacity"
 	"floodgate/results/noise"
+	"floodgate/results/report/text"
 	"floodgate/scenarios"
 )
 
@@ -46,7 +47,7 @@ func (o planOptions) runLimits(ctx context.Context, names []string) (int, error)
 		o.note(fmt.Sprintf("planned at the first level alone, %s; the scenario has %d more", plan.Level, others))
 	}
 	o.note(fmt.Sprintf("limits of %s up to %d, in blocks of %d: about %s, more where throughput rises further",
-		plan.Strategy, plan.MaxLimit, bounds.Blocks, watch.InWords(estimate)))
+		plan.Strategy, plan.MaxLimit, bounds.Blocks, text.InWords(estimate)))
 	plan.Records, plan.Command = filepath.Join(p.store.Dir(), results.FileName), o.command.in(plan.Environment)
 	return o.executeLimits(ctx, s, bounds, p, plan)
 }

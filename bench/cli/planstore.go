@@ -25,8 +25,7 @@ var planFormats = []string{formatText, formatHTML, formatJSON, formatMarkdown}
 func printPlan(w io.Writer, plan *capacity.Plan, format string) error {
 	switch format {
 	case formatText:
-		width, color := terminal(w)
-		return report.Rates(w, plan, report.Options{Width: width, Color: color})
+		return report.Rates(w, plan, terminal(w))
 	case formatJSON:
 		return report.RatesJSON(w, plan)
 	case formatHTML:
@@ -41,8 +40,7 @@ func printPlan(w io.Writer, plan *capacity.Plan, format string) error {
 func printLimits(w io.Writer, plan *capacity.Limits, format string) error {
 	switch format {
 	case formatText:
-		width, color := terminal(w)
-		return report.Limits(w, plan, report.Options{Width: width, Color: color})
+		return report.Limits(w, plan, terminal(w))
 	case formatJSON:
 		return report.LimitsJSON(w, plan)
 	case formatHTML:

@@ -17,6 +17,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/gate"
 	"floodgate/results/report"
+	"floodgate/results/report/text"
 )
 
 // Formats of what is stored.
@@ -196,8 +197,7 @@ func listRuns(stdout io.Writer, root, format string) error {
 			fmt.Fprintf(stdout, "no run is stored in %s\n", root)
 			return nil
 		}
-		width, color := terminal(stdout)
-		return report.Runs(stdout, runs, report.Options{Width: width, Color: color})
+		return report.Runs(stdout, runs, terminal(stdout))
 	case formatJSON:
 		return report.RunsJSON(stdout, runs)
 	}
@@ -206,24 +206,23 @@ func listRuns(stdout io.Writer, root, format string) error {
 
 // printTerminal prints the run for a person.
 func printTerminal(w io.Writer, stored *results.Run, v *gate.Verdict) error {
-	width, color := terminal(w)
-	return report.Terminal(w, stored, v, report.Options{Width: width, Color: color})
+	return report.Terminal(w, stored, v, terminal(w))
 }
 
 // terminal returns the width of the terminal that w writes to, and whether to
 // write in color: where NO_COLOR is not set, outside of CI. Without a terminal,
 // or where its width is unknown, COLUMNS is the width; 0 means that nothing
 // gives one.
-func terminal(w io.Writer) (width int, color bool) {
+func terminal(w io.Writer) text.Options {
 	f, ok := w.(*os.File)
 	if !ok || !watch.IsTerminal(f) {
-		return columns(os.Getenv), false
+		return text.Options{Width: columns(os.Getenv)}
 	}
 	width, _, err := term.GetSize(int(f.Fd()))
 	if err != nil || width < 1 {
 		width = columns(os.Getenv)
 	}
-	return width, os.Getenv("NO_COLOR") == "" && watch.Styled(os.Getenv)
+	return text.Options{Width: width, Color: os.Getenv("NO_COLOR") == "" && watch.Styled(os.Getenv)}
 }
 
 // columns is the width in COLUMNS; 0 where it is no positive number.

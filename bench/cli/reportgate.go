@@ -15,6 +15,7 @@ import (
 	"floodgate/bench/against"
 	verdicts "floodgate/results/against"
 	"floodgate/results/report"
+	"floodgate/results/report/text"
 )
 
 // openGate opens the verdict of gate --against or --cmd-a by the path of its
@@ -61,6 +62,6 @@ func reportGate(cmd *cobra.Command, stdout io.Writer, v *verdicts.Verdict, out g
 // printAgainst prints a comparison of two programs.
 func printAgainst(stdout io.Writer, v *verdicts.Verdict, out *gateOutput) error {
 	return out.write(stdout, report.AgainstJudgement(v),
-		func(w io.Writer, o report.Options) error { return report.Against(w, v, o) },
+		func(w io.Writer, o text.Options) error { return report.Against(w, v, o) },
 		func(w io.Writer) error { return report.AgainstJSON(w, v) })
 }

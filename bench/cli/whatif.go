@@ -95,8 +95,7 @@ func printWhatIf(w io.Writer, answer *whatif.Answer, format string) error {
 	case formatMarkdown:
 		return report.WhatIfMarkdown(w, answer)
 	}
-	width, color := terminal(w)
-	return report.WhatIf(w, answer, report.Options{Width: width, Color: color})
+	return report.WhatIf(w, answer, terminal(w))
 }
 
 func pointsOf(stored *results.Run) ([]whatif.Point, error) {

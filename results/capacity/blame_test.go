@@ -62,7 +62,7 @@ func TestBlamed(t *testing.T) {
 		want    capacity.Resource
 		says    string
 	}{
-		"emfile":      {loaded(with(full, results.ColumnRefused, 1), nil), idle, capacity.Descriptors, "EMFILE after 0 µs: 40 of 256 open"},
+		"emfile":      {loaded(with(full, results.ColumnRefused, 1), nil), idle, capacity.Descriptors, "EMFILE after 0: 40 of 256 open"},
 		"descriptors": {loaded(full, func(t *results.Trial) { t.Descriptors.Peak = 230 }), idle, capacity.Descriptors, "230 of 256 open, 204 allowed"},
 		"ports": {loaded(full, func(t *results.Trial) {
 			t.Errors = []results.ErrorCount{{Type: "ports", Side: "mongo", Count: 3, First: 2 * time.Second}, {Type: "ports", Side: "upstream", Count: 9, First: time.Second}}

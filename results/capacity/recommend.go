@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"floodgate/results"
+	"floodgate/results/report/text"
 	"floodgate/results/verdict"
 	"floodgate/scenarios"
 	"floodgate/scenarios/pipeline"
@@ -113,7 +114,7 @@ func (l *Limits) harms(p LimitPoint) (all []Violation) {
 	}
 	t := l.Terms
 	if bound := time.Duration(t.P99); bound > 0 && p.P99.High > float64(bound) {
-		violates(TermP99, "p99 up to %s, more than %s", short(time.Duration(p.P99.High)), short(bound))
+		violates(TermP99, "p99 up to %s, more than %s", text.Short(time.Duration(p.P99.High)), text.Short(bound))
 	}
 	if p.Peak != nil && *p.Peak > t.MaxDescriptors {
 		violates(TermDescriptors, "%d descriptors, more than %d of %d", *p.Peak, t.MaxDescriptors, t.NoFile)

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"floodgate/results"
+	"floodgate/results/report/text"
 	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
@@ -53,9 +54,9 @@ func Judge(t results.Trial, slo scenarios.SLO, nofile int) Point {
 	case t.Outcome == results.OutcomeInvalid:
 		p.inconclusive("%s", t.Reason)
 	case s != nil && s.TooLate():
-		p.inconclusive("the generator was too slow: it began %d of %d reports more than %s late", s.Late, s.Ended, short(results.LagBound))
+		p.inconclusive("the generator was too slow: it began %d of %d reports more than %s late", s.Late, s.Ended, text.Short(results.LagBound))
 	case s != nil && s.Late > 0 && s.Response.P99 > time.Duration(slo.P99) && s.ServiceTime.P99 <= time.Duration(slo.P99):
-		p.inconclusive("the generator was too slow: p99 %s since a report was due, %s since it was begun", short(s.Response.P99), short(s.ServiceTime.P99))
+		p.inconclusive("the generator was too slow: p99 %s since a report was due, %s since it was begun", text.Short(s.Response.P99), text.Short(s.ServiceTime.P99))
 	case s != nil && s.Due == 0:
 		p.inconclusive("no report came in the window")
 	default:
@@ -77,7 +78,7 @@ func (p *Point) judge(t results.Trial, slo scenarios.SLO, nofile int) {
 		fail("it is no trial of a service")
 	}
 	if bound := time.Duration(slo.P99); p.P99 > bound {
-		fail("p99 %s, more than %s", short(p.P99), short(bound))
+		fail("p99 %s, more than %s", text.Short(p.P99), text.Short(bound))
 	}
 	if bound := slo.MaxErrors(); p.Errors() > bound {
 		fail("%s of %d reports not done, more than %s", share(p.Errors()), p.Due, share(bound))
@@ -94,17 +95,6 @@ func (p *Point) judge(t results.Trial, slo scenarios.SLO, nofile int) {
 	if p.Decision = verdict.Passed; len(p.Why) > 0 {
 		p.Decision = verdict.Failed
 	}
-}
-
-// short writes d with three significant digits: "98.5 ms".
-func short(d time.Duration) string {
-	switch {
-	case d >= time.Second:
-		return fmt.Sprintf("%.3g s", d.Seconds())
-	case d >= time.Millisecond:
-		return fmt.Sprintf("%.3g ms", float64(d)/float64(time.Millisecond))
-	}
-	return fmt.Sprintf("%.3g µs", float64(d)/float64(time.Microsecond))
 }
 
 // share writes a share in percent: "1.5 %".

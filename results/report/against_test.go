@@ -13,6 +13,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/against"
 	"floodgate/results/report"
+	"floodgate/results/report/text"
 	"floodgate/results/stats"
 	"floodgate/results/verdict"
 )
@@ -89,12 +90,12 @@ func TestAgainst(t *testing.T) {
 		v := versus(t, name)
 		for _, width := range []int{80, 120} {
 			var plain, coloured bytes.Buffer
-			if err := report.Against(&plain, v, report.Options{Width: width}); err != nil {
+			if err := report.Against(&plain, v, text.Options{Width: width}); err != nil {
 				t.Fatal(err)
 			}
 			golden(t, fmt.Sprintf("against.%s.%d.txt", name, width), plain.Bytes())
 			narrow(t, plain.String(), width)
-			if err := report.Against(&coloured, v, report.Options{Width: width, Color: true}); err != nil || ansi.Strip(coloured.String()) != plain.String() {
+			if err := report.Against(&coloured, v, text.Options{Width: width, Color: true}); err != nil || ansi.Strip(coloured.String()) != plain.String() {
 				t.Errorf("%s: colours change the text: %v", name, err)
 			}
 		}
@@ -114,13 +115,13 @@ func TestAgainst(t *testing.T) {
 		if err := json.Unmarshal(doc.Bytes(), &again); err != nil {
 			t.Fatal(err)
 		}
-		var text bytes.Buffer
-		if err := report.Against(&text, &again, report.Options{}); err != nil {
+		var words bytes.Buffer
+		if err := report.Against(&words, &again, text.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		var first bytes.Buffer
-		if err := report.Against(&first, v, report.Options{}); err != nil || text.String() != first.String() {
-			t.Errorf("%s: what was stored reads otherwise: %v\n%s", name, err, text.String())
+		if err := report.Against(&first, v, text.Options{}); err != nil || words.String() != first.String() {
+			t.Errorf("%s: what was stored reads otherwise: %v\n%s", name, err, words.String())
 		}
 	}
 }
@@ -139,7 +140,7 @@ func TestSelfTest(t *testing.T) {
 		t.Fatal(err)
 	}
 	var plain bytes.Buffer
-	if err := report.SelfTest(&plain, s, report.Options{Width: 80}); err != nil {
+	if err := report.SelfTest(&plain, s, text.Options{Width: 80}); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "selftest.80.txt", plain.Bytes())

@@ -87,25 +87,25 @@ func (a *annotations) place(c Check) string {
 }
 
 // clipLines cleans a text and shortens it at the end of a line where there is one.
-func clipLines(text string) string {
-	text = cleanLines(text)
-	runes := []rune(text)
+func clipLines(words string) string {
+	words = cleanLines(words)
+	runes := []rune(words)
 	if len(runes) <= maxMessage {
-		return text
+		return words
 	}
-	text = string(runes[:maxMessage-2])
-	if i := strings.LastIndexByte(text, '\n'); i > len(text)/2 {
-		return text[:i] + "\n…"
+	words = string(runes[:maxMessage-2])
+	if i := strings.LastIndexByte(words, '\n'); i > len(words)/2 {
+		return words[:i] + "\n…"
 	}
-	return text + "…"
+	return words + "…"
 }
 
 // The rules of escaping are those of GitHub's @actions/core (escapeData and
 // escapeProperty).
-func escapedMessage(text string) string {
-	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(text)
+func escapedMessage(words string) string {
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(words)
 }
 
-func escapedProperty(text string) string {
-	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace(text)
+func escapedProperty(words string) string {
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace(words)
 }

@@ -13,15 +13,15 @@ import (
 func BaselineJudgement(j Judged, v *baseline.Verdict, again string) Judgement {
 	g := j.Judgement()
 	c := v.Comparison
-	text := baselineSummary(v)
-	g.Title, g.Headline, g.Decision, g.Command = g.Name+" against "+c.File, string(v.Decision)+": "+text, v.Decision, again
+	words := baselineSummary(v)
+	g.Title, g.Headline, g.Decision, g.Command = g.Name+" against "+c.File, string(v.Decision)+": "+words, v.Decision, again
 	for _, r := range c.Rows {
 		check := rowCheck(r)
 		check.Time = took(trialsOf(j.Run, r.Variant, r.Level))
 		g.Checks = append(g.Checks, check)
 	}
 	if c.Decision == verdict.NotMeasured {
-		g.Checks = append(g.Checks, Check{ID: idUncompared, Decision: verdict.NotMeasured, Says: "Something can be compared.", Title: "nothing was compared", Text: text, All: text})
+		g.Checks = append(g.Checks, Check{ID: idUncompared, Decision: verdict.NotMeasured, Says: "Something can be compared.", Title: "nothing was compared", Text: words, All: words})
 	}
 	if len(c.Machines) > 0 {
 		g.Notes = append(g.Notes, "the machines differ: "+strings.Join(c.Machines, "; "))
@@ -40,20 +40,20 @@ func rowCheck(r baseline.Row) Check {
 	if r.Type != "" {
 		id = r.Metric + " (" + r.Type + ") of " + r.Where()
 	}
-	text := fmt.Sprintf("baseline %s, run %s, limit %s", valueCell(r.Baseline, r.Unit), valueCell(r.Run, r.Unit), limitCell(r))
+	words := fmt.Sprintf("baseline %s, run %s, limit %s", valueCell(r.Baseline, r.Unit), valueCell(r.Run, r.Unit), limitCell(r))
 	if r.Effect != nil {
-		text += "; cost " + effectCell(r)
+		words += "; cost " + effectCell(r)
 	}
 	if r.Why != "" {
-		text += "; " + r.Why
+		words += "; " + r.Why
 	}
 	for _, m := range r.Missing {
-		text += fmt.Sprintf("; missing: %s × %d", m.Why, m.Blocks)
+		words += fmt.Sprintf("; missing: %s × %d", m.Why, m.Blocks)
 	}
 	title := id + ": " + r.Decision.String()
 	if r.Verdict() == verdict.Warned {
 		title += " (only warns)"
 	}
-	return Check{ID: id, Decision: r.Verdict(), Says: id + " is no worse than in the baseline", Title: title, Text: text, All: text,
+	return Check{ID: id, Decision: r.Verdict(), Says: id + " is no worse than in the baseline", Title: title, Text: words, All: words,
 		Properties: map[string]string{"decision": r.Decision.String()}}
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"floodgate/results/baseline"
+	"floodgate/results/report/text"
 	"floodgate/results/verdict"
 )
 
@@ -26,19 +27,19 @@ func (p *printer) deciding(rows []baseline.Row) {
 		decide, tone = of(verdict.Inconclusive), doubt
 	}
 	for _, r := range decide[:min(len(decide), mostDeciding)] {
-		text := fmt.Sprintf("%s: %s, %s", r.Decision, r.Where(), r.Metric)
+		words := fmt.Sprintf("%s: %s, %s", r.Decision, r.Where(), r.Metric)
 		if r.Type != "" {
-			text += " " + r.Type
+			words += " " + r.Type
 		}
 		if r.Why != "" {
-			text += ": " + r.Why
+			words += ": " + r.Why
 		}
-		p.wrapped("", text, tone)
+		p.Wrapped("", words, tone)
 	}
 	if more := len(decide) - mostDeciding; more > 0 {
-		p.wrapped("", fmt.Sprintf("and %s more", count(more)), tone)
+		p.Wrapped("", fmt.Sprintf("and %s more", text.Count(more)), tone)
 	}
 	if len(decide) > 0 && tone == doubt {
-		p.wrapped("", "what would help: a run with more blocks, on a quieter machine, or a wider --share-margin", faint)
+		p.Wrapped("", "what would help: a run with more blocks, on a quieter machine, or a wider --share-margin", faint)
 	}
 }

@@ -68,19 +68,19 @@ func (j Judgement) factLines() []string {
 
 // clean is text without what could move a cursor, break a line or turn the
 // direction of writing: a space stands for each.
-func clean(text string) string {
+func clean(words string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsControl(r), unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control):
 			return ' '
 		}
 		return r
-	}, strings.ToValidUTF8(text, "\uFFFD"))
+	}, strings.ToValidUTF8(words, "\uFFFD"))
 }
 
 // clip cleans text and shortens it to n runes, the last then "…".
-func clip(text string, n int) string {
-	runes := []rune(clean(text))
+func clip(words string, n int) string {
+	runes := []rune(clean(words))
 	if len(runes) <= n {
 		return string(runes)
 	}
@@ -88,8 +88,8 @@ func clip(text string, n int) string {
 }
 
 // cleanLines cleans every line and leaves the breaks between them.
-func cleanLines(text string) string {
-	lines := strings.Split(text, "\n")
+func cleanLines(words string) string {
+	lines := strings.Split(words, "\n")
 	for i, l := range lines {
 		lines[i] = clean(l)
 	}

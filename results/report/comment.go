@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"floodgate/results/report/text"
 	"floodgate/results/verdict"
 )
 
@@ -33,7 +34,7 @@ func Comment(j Judgement) []byte {
 	var tail bytes.Buffer
 	foot(&tail, j.Notes, j.Facts, j.Command)
 	m := &rowWriter{left: MaxComment - len(head) - tail.Len() - len(leftOut(1<<30, MaxComment, j.Command, j.Record))}
-	m.table("\n### Checks\n\n", []column{{title: ""}, {title: "check"}, {title: "measured, beside its limit"}})
+	m.table("\n### Checks\n\n", []text.Column{{Title: ""}, {Title: "check"}, {Title: "measured, beside its limit"}})
 	for _, passed := range []bool{false, true} {
 		for _, c := range j.Checks {
 			if passed == (c.Decision == verdict.Passed) {
@@ -41,20 +42,20 @@ func Comment(j Judgement) []byte {
 			}
 		}
 	}
-	text := head + m.out.String()
+	words := head + m.out.String()
 	if m.rows > 0 {
-		text += leftOut(m.rows, MaxComment, j.Command, j.Record)
+		words += leftOut(m.rows, MaxComment, j.Command, j.Record)
 	}
-	return append([]byte(text), tail.Bytes()...)
+	return append([]byte(words), tail.Bytes()...)
 }
 
 // leftOut says how many rows do not stand here, and where they are.
 func leftOut(rows, limit int, again, record string) string {
-	text := fmt.Sprintf("\n**%s left out**: this text may have %s bytes. All of them: %s", plural(rows, "row", "rows"), count(limit), code(again))
+	words := fmt.Sprintf("\n**%s left out**: this text may have %s bytes. All of them: %s", text.Plural(rows, "row", "rows"), text.Count(limit), code(again))
 	if record != "" {
-		text += "; the record: " + code(record)
+		words += "; the record: " + code(record)
 	}
-	return text + "\n"
+	return words + "\n"
 }
 
 func foot(out *bytes.Buffer, notes []string, facts [][2]string, again string) {
@@ -63,16 +64,16 @@ func foot(out *bytes.Buffer, notes []string, facts [][2]string, again string) {
 	}
 	for i, n := range notes {
 		if i == maxNotes {
-			fmt.Fprintf(out, "- %s\n", plural(len(notes)-i, "note more", "notes more"))
+			fmt.Fprintf(out, "- %s\n", text.Plural(len(notes)-i, "note more", "notes more"))
 			break
 		}
 		fmt.Fprintf(out, "- %s\n", item(clip(n, maxLine)))
 	}
 	out.WriteString("\n### Environment\n\n")
-	head(out, []column{{title: ""}, {title: ""}})
+	head(out, []text.Column{{Title: ""}, {Title: ""}})
 	for i, f := range facts {
 		if i == maxFacts {
-			row(out, []string{"", plural(len(facts)-i, "line more", "lines more")})
+			row(out, []string{"", text.Plural(len(facts)-i, "line more", "lines more")})
 			break
 		}
 		row(out, []string{f[0], clip(f[1], maxLine)})

@@ -14,6 +14,7 @@ import (
 
 	"floodgate/results/gobench"
 	"floodgate/results/report"
+	"floodgate/results/report/text"
 	"floodgate/results/verdict"
 )
 
@@ -71,7 +72,7 @@ func TestGoBenchVerdict(t *testing.T) {
 	for name, v := range benchVerdicts(t) {
 		for width := 80; width <= 140; width += 10 {
 			var plain, colored bytes.Buffer
-			err := errors.Join(report.GoBenchVerdict(&plain, v, report.Options{Width: width}), report.GoBenchVerdict(&colored, v, report.Options{Width: width, Color: true}))
+			err := errors.Join(report.GoBenchVerdict(&plain, v, text.Options{Width: width}), report.GoBenchVerdict(&colored, v, text.Options{Width: width, Color: true}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -108,7 +109,7 @@ func TestGoBenchVerdict(t *testing.T) {
 		if diff := cmp.Diff(v, &got); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
-		if err := errors.Join(report.GoBenchVerdict(full{}, v, report.Options{}), report.GoBenchVerdictJSON(full{}, v)); !errors.Is(err, io.ErrShortWrite) {
+		if err := errors.Join(report.GoBenchVerdict(full{}, v, text.Options{}), report.GoBenchVerdictJSON(full{}, v)); !errors.Is(err, io.ErrShortWrite) {
 			t.Error(err)
 		}
 	}

@@ -119,11 +119,11 @@ func (pg page) write(w io.Writer) error {
 
 // plainText is text without what reorders or hides the text around it: bidi
 // controls and the like become visible.
-func plainText(text string) string {
+func plainText(words string) string {
 	return strings.Map(func(r rune) rune {
 		if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) && r != '\u00ad') {
 			return unicode.ReplacementChar
 		}
 		return r
-	}, text)
+	}, words)
 }

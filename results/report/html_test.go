@@ -17,6 +17,7 @@ import (
 	"floodgate/results/gate"
 	"floodgate/results/internal/runtest"
 	"floodgate/results/report"
+	"floodgate/results/report/text"
 	"floodgate/scenarios"
 )
 
@@ -94,7 +95,7 @@ func TestHTMLHasTheTerminalsNumbers(t *testing.T) {
 	for name, run := range cases() {
 		v := judge(t, run)
 		var out bytes.Buffer
-		if err := report.Terminal(&out, run, v, report.Options{Width: 1000}); err != nil {
+		if err := report.Terminal(&out, run, v, text.Options{Width: 1000}); err != nil {
 			t.Fatal(err)
 		}
 		terminal, n := unaligned(out.String()), 0

@@ -9,6 +9,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/gate"
+	"floodgate/results/report/text"
 	"floodgate/results/verdict"
 )
 
@@ -57,13 +58,13 @@ func (j *judgedItem) points(p *printer, points []gate.Evidence, says func(gate.E
 			continue
 		}
 		*left--
-		j.Points = append(j.Points, judgedPoint{e.Variant, p.levelOf(e), says(e), count(e.N), e.Decision, evidenceRemarks(e)})
+		j.Points = append(j.Points, judgedPoint{e.Variant, p.levelOf(e), says(e), text.Count(e.N), e.Decision, evidenceRemarks(e)})
 	}
 }
 
 // facts sets what the run ran on, and how to run it again.
 func (pg *page) facts(p *printer) {
-	for _, row := range p.facts().rows {
+	for _, row := range p.facts().Rows {
 		pg.Facts = append(pg.Facts, fact{row[0], row[1]})
 	}
 	h := p.run.Header
@@ -91,19 +92,19 @@ func (pg *page) facts(p *printer) {
 
 // floodgate is a command of ours as a shell takes it.
 func floodgate(words []string) string {
-	text := "floodgate"
+	phrase := "floodgate"
 	for _, w := range words {
-		text += " " + shellWord(w)
+		phrase += " " + shellWord(w)
 	}
-	return text
+	return phrase
 }
 
 // shellWord quotes text that a shell would not take for one word.
-func shellWord(text string) string {
-	if text != "" && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./,:=@") == "" {
-		return text
+func shellWord(words string) string {
+	if words != "" && strings.Trim(words, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./,:=@") == "" {
+		return words
 	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+	return "'" + strings.ReplaceAll(words, "'", `'\''`) + "'"
 }
 
 // levelTable is a table of one level.
@@ -126,7 +127,7 @@ type tableRow struct {
 
 // tables sets a table a level, as the terminal has them.
 func (pg *page) tables(p *printer) {
-	var g *grid
+	var g *text.Grid
 	var levels, variants []string
 	var remarks [][]string
 	if p.v.Service != nil {
@@ -140,9 +141,9 @@ func (pg *page) tables(p *printer) {
 			levels, variants, remarks = append(levels, r.Level), append(variants, r.Variant), append(remarks, rowRemarks(r))
 		}
 	}
-	for i, cells := range g.rows {
+	for i, cells := range g.Rows {
 		if i == maxRows {
-			pg.TablesNote = fmt.Sprintf("%s more are in the verdict below, and in “floodgate report %s”.", plural(len(g.rows)-i, "row", "rows"), p.v.Run)
+			pg.TablesNote = fmt.Sprintf("%s more are in the verdict below, and in “floodgate report %s”.", text.Plural(len(g.Rows)-i, "row", "rows"), p.v.Run)
 			return
 		}
 		if i == 0 || levels[i] != levels[i-1] {
@@ -150,15 +151,15 @@ func (pg *page) tables(p *printer) {
 			if label := p.v.Labels[levels[i]]; label != "" {
 				t.Title, t.Name = label, levels[i]
 			}
-			for _, c := range g.columns {
-				t.Head = append(t.Head, cell{c.title, c.right})
+			for _, c := range g.Columns {
+				t.Head = append(t.Head, cell{c.Title, c.Right})
 			}
 			pg.Tables = append(pg.Tables, t)
 		}
 		t := &pg.Tables[len(pg.Tables)-1]
 		row := tableRow{Variant: variants[i]}
-		for k, text := range cells {
-			row.Cells = append(row.Cells, cell{text, g.columns[k].right})
+		for k, words := range cells {
+			row.Cells = append(row.Cells, cell{words, g.Columns[k].Right})
 		}
 		t.Rows = append(t.Rows, row)
 		if len(remarks[i]) > 0 {
@@ -172,5 +173,5 @@ func failedItems(t *results.Trial) string {
 	if t.ItemsFailed == nil || *t.ItemsFailed == 0 {
 		return ""
 	}
-	return ", " + plural(*t.ItemsFailed, "item", "items") + " failed"
+	return ", " + text.Plural(*t.ItemsFailed, "item", "items") + " failed"
 }

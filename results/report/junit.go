@@ -59,11 +59,11 @@ func JUnit(j Judgement) []byte {
 }
 
 func junitCheck(class string, c Check) junitCase {
-	text := c.Title
+	words := c.Title
 	if c.Says != "" {
-		text = "“" + c.Says + "”\n" + text
+		words = "“" + c.Says + "”\n" + words
 	}
-	t := junitCase{Class: class, Name: clean(c.ID), Time: junitTime(c.Time), SystemOut: &junitText{xmlText(text + "\n" + c.All)}}
+	t := junitCase{Class: class, Name: clean(c.ID), Time: junitTime(c.Time), SystemOut: &junitText{xmlText(words + "\n" + c.All)}}
 	said := &junitResult{Type: strings.ReplaceAll(string(c.Decision), " ", "-"), Message: clean(c.Title), Text: xmlText(c.Text)}
 	switch c.Decision {
 	case verdict.Inconclusive, verdict.NotMeasured:
@@ -81,14 +81,14 @@ func junitTime(d time.Duration) string { return strconv.FormatFloat(d.Seconds(),
 
 // suiteText is the verdict, what to know before believing it, and on what it ran.
 func suiteText(j Judgement) string {
-	text := fmt.Sprintf("%s (exit code %d)\n", j.Headline, j.Decision.ExitCode())
+	words := fmt.Sprintf("%s (exit code %d)\n", j.Headline, j.Decision.ExitCode())
 	for _, n := range j.Notes {
-		text += "note: " + n + "\n"
+		words += "note: " + n + "\n"
 	}
 	for _, l := range j.factLines() {
-		text += l + "\n"
+		words += l + "\n"
 	}
-	return text + "print it again: " + j.Command
+	return words + "print it again: " + j.Command
 }
 
 type junitSuites struct {
@@ -143,9 +143,9 @@ type junitText struct {
 
 // xmlText is text as XML, in which lines stay lines: package xml would write
 // each break as a reference. What XML has no character for becomes U+FFFD.
-func xmlText(text string) string {
+func xmlText(words string) string {
 	var b strings.Builder
-	if err := xml.EscapeText(&b, []byte(cleanLines(text))); err != nil { // a Builder takes all
+	if err := xml.EscapeText(&b, []byte(cleanLines(words))); err != nil { // a Builder takes all
 		panic(err)
 	}
 	return strings.ReplaceAll(b.String(), "&#xA;", "\n")

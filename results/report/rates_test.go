@@ -13,6 +13,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/capacity"
 	"floodgate/results/report"
+	"floodgate/results/report/text"
 	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
@@ -106,7 +107,7 @@ func TestRates(t *testing.T) {
 	for name, plan := range ratePlans() {
 		for _, width := range []int{80, 120} {
 			var out bytes.Buffer
-			if err := report.Rates(&out, plan, report.Options{Width: width}); err != nil {
+			if err := report.Rates(&out, plan, text.Options{Width: width}); err != nil {
 				t.Fatal(err)
 			}
 			for l := range strings.Lines(out.String()) {

@@ -10,6 +10,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/gate"
+	"floodgate/results/report/text"
 	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
@@ -47,7 +48,7 @@ func (j Judged) Judgement() Judgement {
 			{"trials", fmt.Sprintf("%d of %d", v.Recorded, v.Planned)},
 		},
 	}
-	for _, row := range p.facts().rows {
+	for _, row := range p.facts().Rows {
 		g.Facts = append(g.Facts, [2]string{row[0], row[1]})
 	}
 	g.Time = took(j.Run.Trials)
@@ -76,25 +77,25 @@ func (j Judged) Judgement() Judgement {
 func ofRun(run *results.Run, v *gate.Verdict) []Check {
 	var all []Check
 	for _, t := range notMeasured(run) {
-		text := cmp.Or(t.Reason, "no reason is recorded")
+		words := cmp.Or(t.Reason, "no reason is recorded")
 		all = append(all, Check{
 			ID: idUnmeasured, Decision: verdict.NotMeasured, Says: "Every trial can be measured.",
-			Title: trialName(t) + " could not be measured", Text: text, All: text,
+			Title: trialName(t) + " could not be measured", Text: words, All: words,
 		})
 	}
 	if n := v.Planned - v.Recorded; n > 0 {
-		text := "The run is not finished; unless it is running still, floodgate run --resume " + v.Run + " goes on with it."
+		words := "The run is not finished; unless it is running still, floodgate run --resume " + v.Run + " goes on with it."
 		if v.EndedBy != "" {
-			text = fmt.Sprintf("Stopped early: threshold %q can no longer be met.", v.EndedBy)
+			words = fmt.Sprintf("Stopped early: threshold %q can no longer be met.", v.EndedBy)
 		}
 		all = append(all, Check{
 			ID: idNotRun, Decision: verdict.Inconclusive, Says: "Every planned trial is run.",
-			Title: fmt.Sprintf("%d of %d trials were not run", n, v.Planned), Text: text, All: text,
+			Title: fmt.Sprintf("%d of %d trials were not run", n, v.Planned), Text: words, All: words,
 		})
 	}
 	if len(v.Claims)+len(v.Thresholds) == 0 {
-		text := "The scenario claims nothing, so nothing was judged."
-		all = append(all, Check{ID: idUnjudged, Decision: verdict.NotJudged, Says: "A scenario claims something.", Title: "nothing was judged", Text: text, All: text})
+		words := "The scenario claims nothing, so nothing was judged."
+		all = append(all, Check{ID: idUnjudged, Decision: verdict.NotJudged, Says: "A scenario claims something.", Title: "nothing was judged", Text: words, All: words})
 	}
 	return all
 }
@@ -155,7 +156,7 @@ func (p *printer) allEvidence(c gate.Claim) string {
 
 // evidenceLine is "pool, items=20: 88.8 % [88.4, 89.1] ≥ 85.0 %, n=7, proved".
 func (p *printer) evidenceLine(e gate.Evidence) string {
-	parts := []string{fmt.Sprintf("%s, %s: %s, n=%s, %s", e.Variant, p.levelOf(e), statement(e), count(e.N), e.Decision)}
+	parts := []string{fmt.Sprintf("%s, %s: %s, n=%s, %s", e.Variant, p.levelOf(e), statement(e), text.Count(e.N), e.Decision)}
 	return strings.Join(append(parts, evidenceRemarks(e)...), "; ")
 }
 
@@ -171,10 +172,10 @@ func (p *printer) thresholdCheck(t gate.Threshold, line int) Check {
 	}
 	deciding, all := slices.Clone(t.Notes), slices.Clone(t.Notes)
 	for _, e := range t.Evidence {
-		parts := []string{fmt.Sprintf("%s: %s, n=%s, %s", p.levelOf(e), besideLimit(t, e), count(e.N), e.Decision)}
-		text := strings.Join(append(parts, evidenceRemarks(e)...), "; ")
-		if all = append(all, text); e.Decision == t.Decision {
-			deciding = append(deciding, text)
+		parts := []string{fmt.Sprintf("%s: %s, n=%s, %s", p.levelOf(e), besideLimit(t, e), text.Count(e.N), e.Decision)}
+		words := strings.Join(append(parts, evidenceRemarks(e)...), "; ")
+		if all = append(all, words); e.Decision == t.Decision {
+			deciding = append(deciding, words)
 		}
 	}
 	check.Text, check.All = strings.Join(deciding, "\n"), strings.Join(all, "\n")

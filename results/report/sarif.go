@@ -10,6 +10,7 @@ import (
 	"path"
 	"strings"
 
+	"floodgate/results/report/text"
 	"floodgate/results/verdict"
 )
 
@@ -35,7 +36,7 @@ func SARIF(j Judgement) []byte {
 		id := clean(c.ID) // two that JSON would write alike are one
 		if _, ok := index[id]; !ok {
 			index[id] = len(run.Tool.Driver.Rules)
-			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{ID: id, Short: sarifText{cmp.Or(clean(c.Says), id, none)}})
+			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{ID: id, Short: sarifText{cmp.Or(clean(c.Says), id, text.None)}})
 		}
 		if c.Decision == verdict.Passed {
 			continue
@@ -78,11 +79,11 @@ func artifact(file string) (uri, base string) {
 // so that a server tells an old result from a new one. Trials that were not
 // measured are told apart by their titles.
 func fingerprint(scenario string, c Check) string {
-	text := scenario + "\x00" + c.ID
+	words := scenario + "\x00" + c.ID
 	if c.Properties == nil {
-		text += "\x00" + c.Title
+		words += "\x00" + c.Title
 	}
-	sum := sha256.Sum256([]byte(text))
+	sum := sha256.Sum256([]byte(words))
 	return hex.EncodeToString(sum[:16])
 }
 

@@ -6,9 +6,8 @@ import (
 	"strings"
 	"time"
 
-	"charm.land/lipgloss/v2"
-
 	"floodgate/results/gate"
+	"floodgate/results/report/text"
 	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
@@ -19,25 +18,25 @@ func (p *printer) thresholds() {
 	if len(p.v.Thresholds) == 0 {
 		return
 	}
-	p.line("")
-	p.line(p.bold("thresholds"))
+	p.Line("")
+	p.Line(p.Bold("thresholds"))
 	for _, t := range p.v.Thresholds {
 		p.threshold(t)
 	}
 }
 
 func (p *printer) threshold(t gate.Threshold) {
-	mark := p.paint(t.Verdict().Mark(), t.Verdict().Tone())
-	for l := range strings.Lines(lipgloss.Wrap(ruleOf(t.Threshold), p.width-2, "")) {
-		p.line(mark + " " + strings.TrimSpace(l))
+	mark := p.Paint(t.Verdict().Mark(), t.Verdict().Tone())
+	for _, l := range p.Wrap(ruleOf(t.Threshold), 2) {
+		p.Line(mark + " " + l)
 		mark = " "
 	}
 	for _, n := range t.Notes {
-		p.wrapped("    ", n, doubt)
+		p.Wrapped("    ", n, doubt)
 	}
-	g := &grid{columns: make([]column, 4)}
+	g := &text.Grid{Columns: make([]text.Column, 4)}
 	for _, e := range t.Evidence {
-		g.add(p.levelOf(e), besideLimit(t, e), "n="+count(e.N), p.word(e.Decision))
+		g.Add(p.levelOf(e), besideLimit(t, e), "n="+text.Count(e.N), p.word(e.Decision))
 	}
 	p.points(g, t.Evidence)
 }
@@ -77,27 +76,27 @@ func budgets(v *gate.Verdict) []string {
 			warned++
 		}
 	}
-	text := fmt.Sprintf("%d of %s met", met, plural(len(v.Thresholds), "threshold", "thresholds"))
+	words := fmt.Sprintf("%d of %s met", met, text.Plural(len(v.Thresholds), "threshold", "thresholds"))
 	if open > 0 {
-		text += fmt.Sprintf(", %d inconclusive", open)
+		words += fmt.Sprintf(", %d inconclusive", open)
 	}
 	if warned > 0 {
-		text += fmt.Sprintf(", %d violated as a mere warning", warned)
+		words += fmt.Sprintf(", %d violated as a mere warning", warned)
 	}
-	return []string{text}
+	return []string{words}
 }
 
 // besideLimit is the value with its limit, by the sign that is true of them;
 // the budget's own with a question mark where it is open.
 func besideLimit(t gate.Threshold, e gate.Evidence) string {
 	if e.Kind == gate.KindReduction {
-		text := orNone(e.Value, percent)
+		words := text.OrNone(e.Value, text.Percent)
 		if e.Low != nil {
-			text += fmt.Sprintf(" [%s, %s]", points(*e.Low), points(*e.High))
+			words += fmt.Sprintf(" [%s, %s]", text.Points(*e.Low), text.Points(*e.High))
 		}
-		return text + " " + signOf(t, e) + " " + percent(*e.Limit)
+		return words + " " + signOf(t, e) + " " + text.Percent(*e.Limit)
 	}
-	value, limit := none, inUnit(*e.Limit, t.Unit)
+	value, limit := text.None, inUnit(*e.Limit, t.Unit)
 	if e.Value != nil {
 		value = inUnit(*e.Value, t.Unit)
 		if value == limit && *e.Value != *e.Limit { // the same three digits
@@ -123,15 +122,15 @@ func signOf(t gate.Threshold, e gate.Evidence) string {
 func inUnit(v float64, unit scenarios.Unit) string {
 	switch unit {
 	case scenarios.UnitTime:
-		return duration(time.Duration(v))
+		return text.Duration(time.Duration(v))
 	case scenarios.UnitBytes:
 		return mebibytes(int64(v))
 	case scenarios.UnitShare:
-		return percent(v)
+		return text.Percent(v)
 	case scenarios.UnitRate:
 		return unit.Text(v)
 	}
-	return count(int(v))
+	return text.Count(int(v))
 }
 
 // unpadded is a share in percent with as many decimals as it has, up to six: "5 %".
