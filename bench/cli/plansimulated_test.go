@@ -91,7 +91,7 @@ func TestPlanOfRates(t *testing.T) {
 	if code != exitHeld {
 		t.Fatalf("exit code %d, %s\n%s", code, stderr, stdout)
 	}
-	for _, want := range []string{"variants to try: 2", "shared: 6/s for 1 s: held", "other: "} {
+	for _, want := range []string{"variants to try: 2", "shared: 6/s for 1 s: passed", "other: "} {
 		if !strings.Contains(stderr, want) {
 			t.Errorf("no %q in\n%s", want, stderr)
 		}
