@@ -36,8 +36,8 @@ func Comparison(w io.Writer, c *compare.Comparison, o text.Options) error {
 		}
 	}
 	p.Line("")
-	if len(dropped) > 0 && len(c.Rows) > 0 {
-		p.Wrapped("", "not shown, for want of width: "+strings.Join(dropped, ", "), faint)
+	if len(c.Rows) > 0 {
+		p.NotShown(dropped)
 	}
 	for _, only := range c.Only {
 		p.Wrapped("", only, doubt)
