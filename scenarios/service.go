@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"floodgate/mockupstream/strictyaml"
 	"floodgate/scenarios/pipeline"
 )
 
@@ -73,8 +74,8 @@ func (s *Service) fillIn() {
 }
 
 // impossible is what contradicts in a service.
-func (s *Service) impossible() []problem {
-	var found []problem
+func (s *Service) impossible() strictyaml.Errors {
+	var found strictyaml.Errors
 	a := s.Arrivals
 	given := map[string]bool{"rate": a.Rate > 0, "to": a.To > 0, "steps": a.Steps != nil, "amplitude": a.Amplitude > 0, "period": a.Period > 0}
 	for _, key := range []string{"rate", "to", "steps", "amplitude", "period"} {
@@ -82,16 +83,18 @@ func (s *Service) impossible() []problem {
 		path := "service.arrivals." + key
 		switch {
 		case given[key] && !takes:
-			found = append(found, problem{path: path, message: "does not apply to pattern " + a.Pattern + "; allowed: " + strings.Join(patterns[a.Pattern], ", "), atKey: true})
+			stray := problem(path, "does not apply to pattern %s, which has %s", a.Pattern, strings.Join(patterns[a.Pattern], " and "))
+			stray.AtKey = true
+			found = append(found, stray)
 		case !given[key] && takes && key != "to" && (key != "rate" || a.Pattern != "linear"):
-			found = append(found, problem{path: path, message: "missing; pattern " + a.Pattern + " needs it, above 0"})
+			found = append(found, problem(path, "missing; pattern %s needs it, above 0", a.Pattern))
 		}
 	}
 	if a.Pattern == "linear" && a.Rate+a.To == 0 {
-		found = append(found, problem{path: "service.arrivals.to", message: "missing; pattern linear needs rate, to or both above 0"})
+		found = append(found, problem("service.arrivals.to", "missing; pattern linear needs rate, to or both above 0"))
 	}
 	if a.Pattern == "sine" && a.Amplitude > a.Rate {
-		found = append(found, problem{path: "service.arrivals.amplitude", message: fmt.Sprintf("%s is more than the mean, %s; allowed: up to that", number(a.Amplitude), number(a.Rate))})
+		found = append(found, problem("service.arrivals.amplitude", "must be at most the mean, %s (got %s)", number(a.Rate), number(a.Amplitude)))
 	}
 	return found
 }

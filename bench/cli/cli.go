@@ -17,9 +17,9 @@ import (
 
 	"floodgate/bench/environment"
 	"floodgate/bench/sut"
+	"floodgate/mockupstream/strictyaml"
 	"floodgate/results/gobench"
 	"floodgate/results/verdict"
-	"floodgate/scenarios"
 )
 
 // Exit codes of the command, as package verdict has them.
@@ -110,7 +110,7 @@ func execute(ctx context.Context, root *cobra.Command, args []string, stdout, st
 	if errors.As(err, &e) {
 		code, err = e.code, e.err
 	}
-	var bad scenarios.Errors
+	var bad strictyaml.Errors
 	var lines gobench.Errors
 	switch {
 	case err == nil:

@@ -14,7 +14,6 @@ import (
 
 	"floodgate/mockupstream/strictyaml"
 	"floodgate/results/baseline"
-	"floodgate/scenarios"
 )
 
 // gateOptions are the flags of "gate", of which each way of judging takes some.
@@ -148,7 +147,7 @@ func (o *gateOptions) checkArgs(cmd *cobra.Command, args []string) error {
 		return fmt.Errorf("%d files: allowed are two, OLD and NEW", len(args))
 	case !o.bench.asked && len(args) != 1:
 		return fmt.Errorf("%d runs: allowed is one RUN, or --go-bench OLD NEW, --against REF, --cmd-a COMMAND --cmd-b COMMAND", len(args))
-	case !o.bench.asked && scenarios.Nearest(args[0], commandNames(cmd)) != "" && !hasRun(args[0]) && !hasRun(filepath.Join(cmp.Or(o.root, defaultRoot), args[0])):
+	case !o.bench.asked && strictyaml.Nearest(args[0], commandNames(cmd)) != "" && !hasRun(args[0]) && !hasRun(filepath.Join(cmp.Or(o.root, defaultRoot), args[0])):
 		return unknownCommand(cmd, args[0])
 	}
 	return nil

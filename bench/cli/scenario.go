@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"floodgate/mockupstream/strictyaml"
 	"floodgate/scenarios"
 )
 
@@ -176,11 +177,11 @@ func showScenario(w io.Writer, name string) error {
 
 // validateScenarios checks all of the files before it fails.
 func validateScenarios(w io.Writer, names []string) error {
-	var bad scenarios.Errors
+	var bad strictyaml.Errors
 	var other error
 	for _, name := range names {
 		_, err := loadScenario(name)
-		var found scenarios.Errors
+		var found strictyaml.Errors
 		switch {
 		case err == nil:
 			fmt.Fprintf(w, "%s: ok\n", name)

@@ -13,13 +13,12 @@ import (
 	"github.com/spf13/pflag"
 
 	"floodgate/mockupstream/strictyaml"
-	"floodgate/scenarios"
 )
 
 // didYouMean returns ` (did you mean "x"?)` with the nearest of the names, or
 // nothing where none is near.
 func didYouMean(name string, names []string) string {
-	if near := scenarios.Nearest(name, names); near != "" {
+	if near := strictyaml.Nearest(name, names); near != "" {
 		return fmt.Sprintf(" (did you mean %q?)", near)
 	}
 	return ""
@@ -78,7 +77,7 @@ func unknownFlag(cmd *cobra.Command, err error) error {
 			names = append(names, f.Name)
 		}
 	})
-	if near := scenarios.Nearest(name, names); near != "" {
+	if near := strictyaml.Nearest(name, names); near != "" {
 		return fmt.Errorf("%w (did you mean --%s?)", err, near)
 	}
 	return err
@@ -138,7 +137,7 @@ func nearestFile(path string) string {
 		}
 	}
 	stem, _ := cutYAML(base)
-	if near := scenarios.Nearest(stem, stems); near != "" {
+	if near := strictyaml.Nearest(stem, stems); near != "" {
 		return dir + files[slices.Index(stems, near)]
 	}
 	return ""

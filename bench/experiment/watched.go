@@ -4,7 +4,7 @@ import (
 	"context"
 	"time"
 
-	"floodgate/bench/meter"
+	"floodgate/bench/machine"
 	"floodgate/results"
 )
 
@@ -14,7 +14,7 @@ import (
 type Watch func() (busiest func(window time.Duration) float64)
 
 // WatchMachine is the Watch of this machine.
-func WatchMachine() (busiest func(window time.Duration) float64) { return meter.Watch().Stop }
+func WatchMachine() (busiest func(window time.Duration) float64) { return machine.StartMeter().Stop }
 
 // Watched is a Tester that watches how busy the machine is in each attempt.
 type Watched struct {

@@ -146,19 +146,16 @@ func list[T any](values []T, format func(T) string) string {
 	return "[" + strings.Join(texts, ", ") + "]"
 }
 
-// Decode reads a file, called name in errors: all its mistakes, each with its
-// line and what is allowed.
+// Decode reads a file. Its error is [strictyaml.Errors] about the file called name.
 func Decode(name string, src []byte) (*Baseline, error) {
 	var b Baseline
-	doc, err := strictyaml.Decode(name, src, &b)
+	doc, err := strictyaml.Decode(name, src, &b, nil)
 	if err != nil {
 		return nil, err
 	}
-	if err := missing(doc, &b); err != nil {
-		return nil, doc.Locate(err)
-	}
-	if err := b.check(); err != nil {
-		return nil, doc.Locate(err)
+	doc.Report(b.check())
+	if err := doc.Err(); err != nil {
+		return nil, err
 	}
 	return &b, nil
 }

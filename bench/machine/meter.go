@@ -1,5 +1,4 @@
-// Package meter sees how busy the whole machine is.
-package meter
+package machine
 
 import (
 	"sync"
@@ -8,33 +7,34 @@ import (
 	"github.com/shirou/gopsutil/v4/cpu"
 )
 
-// interval is how often the machine is looked at.
-const interval = 100 * time.Millisecond
+// meterInterval is how often a Meter samples.
+const meterInterval = 100 * time.Millisecond
 
-// Meter looks at the machine until it is stopped.
+// Meter samples how busy all cores are, on every operating system, until it is
+// stopped. A [Watch] tells more, and only on Linux.
 type Meter struct {
 	done chan struct{}
 	wait sync.WaitGroup
-	seen []times
+	seen []coreTimes
 }
 
-// times of all cores together, in seconds.
-type times struct {
+// coreTimes are those of all cores together, in seconds.
+type coreTimes struct {
 	at          time.Time
 	total, idle float64
 }
 
-// Watch begins to look.
-func Watch() *Meter {
+// StartMeter starts a meter.
+func StartMeter() *Meter {
 	m := &Meter{done: make(chan struct{})}
 	m.wait.Go(func() {
-		tick := time.NewTicker(interval)
+		tick := time.NewTicker(meterInterval)
 		defer tick.Stop()
 		for {
 			if t, err := cpu.Times(false); err == nil && len(t) == 1 {
 				c := t[0]
 				idle := c.Idle + c.Iowait
-				m.seen = append(m.seen, times{time.Now(), idle + c.User + c.Nice + c.System + c.Irq + c.Softirq + c.Steal, idle})
+				m.seen = append(m.seen, coreTimes{time.Now(), idle + c.User + c.Nice + c.System + c.Irq + c.Softirq + c.Steal, idle})
 			}
 			select {
 			case <-tick.C:
@@ -47,14 +47,14 @@ func Watch() *Meter {
 }
 
 // Stop returns the highest share of all cores that was in use over any window
-// since Watch; 0: unknown, or there was no such window. To be called once.
+// since the start; zero means unknown, or no such window. It may be called once.
 func (m *Meter) Stop(window time.Duration) float64 {
 	close(m.done)
 	m.wait.Wait()
 	return busiest(m.seen, window)
 }
 
-func busiest(seen []times, window time.Duration) (share float64) {
+func busiest(seen []coreTimes, window time.Duration) (share float64) {
 	from := 0
 	for _, now := range seen {
 		for from+1 < len(seen) && now.at.Sub(seen[from+1].at) >= window {
