@@ -57,7 +57,7 @@ gate-baseline: ## run .ci/gate.yaml and gate it against results/baseline/ci.yaml
 	@$(WITH_BINARY) && .ci/gate "$$binary" $(GATEFLAGS)
 
 gate-against: ## run .ci/gate.yaml with the revision REF (HEAD) and the working tree in turn (about 90 seconds)
-	@$(WITH_BINARY) && "$$binary" gate --against "$(REF)" .ci/gate.yaml --env embedded $(GATEFLAGS) || { $(OPEN); }
+	@$(WITH_BINARY) && "$$binary" gate diff "$(REF)" .ci/gate.yaml --env embedded $(GATEFLAGS) || { $(OPEN); }
 
 gate-bench: ## run Go benchmarks of REF and of the working tree in turn, and gate them (about 60 seconds)
 	@.ci/gate-bench "$(REF)" $(GATEFLAGS) || { $(OPEN); }

@@ -15,7 +15,7 @@ var rules = map[string]rule{
 	"Scenario.sut":         {doc: "How the system under test runs."},
 	"Scenario.containers":  {doc: "What the containers of upstream and database may use; such a scenario runs in the environment containers alone."},
 	"Scenario.service":     {doc: "The SUT serves reports that come under load, in place of working off its items once."},
-	"Scenario.slo":         {doc: "What the service must keep at a rate that it sustains; for floodgate plan --rate."},
+	"Scenario.slo":         {doc: "What the service must keep at a rate that it sustains; for floodgate plan rate."},
 	"Scenario.external":    {doc: "What an external upstream may be asked for."},
 	"Scenario.variants":    {doc: "The ways to run the pipeline that are compared."},
 	"Scenario.levels":      {doc: "Where the variants are compared: each entry maps factors (paths in this file) to one value or a list and is the product of its lists; the entries add up."},

@@ -90,7 +90,7 @@ func Metrics() []Metric {
 	all = append(all, quantiles("service", "service", "since a report was begun, of all that ended", "p50", "p95", "p99", "max")...)
 	return append(all,
 		Metric{"done", UnitShare, "service", "reports done of those due, all trials"},
-		Metric{MetricMaxRate, UnitRate, "service", "highest rate of reports that floodgate plan --rate confirmed"},
+		Metric{MetricMaxRate, UnitRate, "service", "highest rate of reports that floodgate plan rate confirmed"},
 		Metric{"shed", UnitCount, "service", "reports turned away in all trials"},
 	)
 }

@@ -9,11 +9,13 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"slices"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"floodgate/bench/environment"
 	"floodgate/bench/sut"
@@ -94,7 +96,11 @@ func execute(ctx context.Context, root *cobra.Command, args []string, stdout, st
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	began := false // the command line was understood
-	root.PersistentPreRun = func(*cobra.Command, []string) { began = true }
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		err := exclusive(cmd)
+		began = err == nil
+		return err
+	}
 	cmd, err := checkNumbers(root, args)
 	if err == nil {
 		cmd, err = root.ExecuteContextC(ctx)
@@ -122,6 +128,55 @@ func execute(ctx context.Context, root *cobra.Command, args []string, stdout, st
 	return code
 }
 
+// notes tell the user something at once, unless --quiet forbids it.
+type notes struct {
+	quiet  bool
+	stderr io.Writer
+}
+
+func (n *notes) flag(flags *pflag.FlagSet) {
+	flags.BoolVar(&n.quiet, "quiet", false, "no progress")
+}
+
+func (n *notes) note(text string) {
+	if !n.quiet {
+		fmt.Fprintln(n.stderr, strings.TrimSpace(text))
+	}
+}
+
+// exclusive refuses flags that exclude each other.
+func exclusive(cmd *cobra.Command) error {
+	err := cmd.ValidateFlagGroups()
+	if err == nil {
+		return nil
+	}
+	if m := setTogether.FindStringSubmatch(err.Error()); m != nil {
+		return fmt.Errorf("--%s are mutually exclusive", strings.Join(strings.Fields(m[1]), " and --"))
+	}
+	return err
+}
+
+// setTogether finds the flags in cobra's error about them.
+var setTogether = regexp.MustCompile(`\[([^\]]+)\] were all set`)
+
+// A help text fits a screen of 80 columns and begins with examples.
+const (
+	helpTemplate = `{{with .Example}}{{.}}
+
+{{end}}{{with or .Long .Short}}{{.}}
+
+{{end}}{{.UsageString}}`
+
+	usageTemplate = `Usage: {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND{{else}}{{.UseLine}}{{end}}
+{{if .HasAvailableSubCommands}}
+Commands:{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}
+{{end}}{{if .HasAvailableLocalFlags}}
+Flags:
+{{.LocalFlags.FlagUsagesWrapped 80 | trimTrailingWhitespaces}}
+{{end}}`
+)
+
 // usageHint says how a command is called.
 func usageHint(cmd *cobra.Command) string {
 	use := cmd.UseLine()
@@ -135,27 +190,33 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "floodgate",
 		Short: "Measures what a concurrency limit does to a fetch→write pipeline",
-		Long: `Floodgate measures what a concurrency limit does to a pipeline that fetches
-many items from an HTTP upstream and writes what comes back to MongoDB: how much
-time concurrency saves over one by one, and what it costs in latency, file
-descriptors and errors.
+		Example: `  floodgate run                 # run the built-in scenario report
+  floodgate plan limit          # which limit to choose
+  floodgate gate diff HEAD~1    # is the working tree worse than a commit?`,
+		Long: `Floodgate measures what a concurrency limit does to a pipeline that fetches many
+items from an HTTP upstream and writes to MongoDB: how much time concurrency
+saves over working sequentially, and its costs in latency, descriptors, errors.
 
-Exit codes: 0 passed; 1 failed: a claim came out against the expectation or a
-threshold is violated; 2 usage or scenario error; 3 inconclusive, or the compared
-runs have nothing in common; 4 the environment or a trial could not be measured, a
-gate had nothing to compare, or the run was interrupted.`,
+Exit codes:
+  0  passed
+  1  a claim or a threshold failed, or a gate found something worse
+  2  a mistake in flags, names or files
+  3  inconclusive, or the compared runs have nothing in common
+  4  not measured, nothing to compare, or interrupted`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
 		Args:          noArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetHelpTemplate(helpTemplate)
+	root.SetUsageTemplate(usageTemplate)
 	root.SetFlagErrorFunc(unknownFlag)
 	root.AddCommand(newRun(stdout, stderr), newScenario(stdout), newReport(stdout), newCompare(stdout),
 		newUpstream(stderr), newMongo(stderr), newDoctor(stdout, stderr), newPlan(stdout, stderr), newGate(stdout, stderr), newHistory(stdout))
 	root.InitDefaultHelpCmd()
 	if help, _, err := root.Find([]string{"help"}); err == nil {
-		help.Args = helpTopic
+		help.Args, help.Long, help.Example = helpTopic, "", "  floodgate help gate diff"
 	}
 	return root
 }

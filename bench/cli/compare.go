@@ -6,7 +6,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"floodgate/results/compare"
-	"floodgate/results/report"
 )
 
 func newCompare(stdout io.Writer) *cobra.Command {
@@ -15,17 +14,19 @@ func newCompare(stdout io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "compare RUN RUN",
 		Short: "Set two stored runs side by side, with intervals",
+		Example: `  floodgate compare 20261101 latest
+  floodgate compare results/gates/ID/a results/gates/ID/b`,
 		Long: `Sets the second run (B) beside the first (A), each named as "report" takes it:
 for every variant at every level that both have, the ratio of the makespans with
-its interval, and what either cost. Blocks are paired where both runs made the
-same draws.
+its interval, and the costs. Blocks are paired where both runs made the same
+draws.
 
-It judges nothing: the runs were not interleaved, so that what changed on the
-machine between them is in every difference. Runs of different environments are
-refused without --allow-mixed, and whatever is printed says that it was given.
+It judges nothing: the runs were not interleaved, so every difference contains
+what changed on the machine between them. Runs of different environments are
+refused without --allow-mixed, and every format says that it was given.
 
-Exit code 0 says that there is a comparison, whatever came out of it; 3 that the
-runs have no variant at a level in common, so that there is none.`,
+Exit codes: 0 there is a comparison, whatever it shows; 3 the runs have no
+variant at a level in common.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			a, err := openRun(root, args[0])
@@ -40,7 +41,7 @@ runs have no variant at a level in common, so that there is none.`,
 			if err != nil {
 				return exit(exitUsage, err)
 			}
-			if err := into(output, stdout, func(w io.Writer) error { return printComparison(w, c, format) }); err != nil {
+			if err := into(output, stdout, func(w io.Writer) error { return comparisonFormats.print(w, format, c) }); err != nil {
 				return err
 			}
 			if len(c.Rows) == 0 {
@@ -50,22 +51,8 @@ runs have no variant at a level in common, so that there is none.`,
 		},
 	}
 	cmd.Flags().BoolVar(&o.AllowMixed, "allow-mixed", false, "compare runs of different environments, and say so")
-	cmd.Flags().StringVar(&format, "format", formatText, "text, json, markdown or html")
-	cmd.Flags().StringVar(&output, "output", "", "`path` of a file to write to, in place of standard output")
+	comparisonFormats.flag(cmd.Flags(), &format)
+	cmd.Flags().StringVar(&output, "output", "", "`file` to write to, replaced in one go")
 	cmd.Flags().StringVar(&root, "out", defaultRoot, "`folder` that runs are stored in")
 	return cmd
-}
-
-func printComparison(stdout io.Writer, c *compare.Comparison, format string) error {
-	switch format {
-	case formatText:
-		return report.Comparison(stdout, c, terminal(stdout))
-	case formatJSON:
-		return report.ComparisonJSON(stdout, c)
-	case formatMarkdown:
-		return report.ComparisonMarkdown(stdout, c)
-	case formatHTML:
-		return report.ComparisonHTML(stdout, c)
-	}
-	return badFormat(format, formatText, formatJSON, formatMarkdown, formatHTML)
 }

@@ -27,30 +27,31 @@ func newDoctor(stdout, stderr io.Writer) *cobra.Command {
 	var o doctorOptions
 	cmd := &cobra.Command{
 		Use:   "doctor",
-		Short: "Examine what this machine can run, and say what to do about the rest",
-		Long: `Examines this machine: Docker, descriptors, cores, memory, disks, clock, ports,
-background load, and what killed runs left behind. Each thing that is not in
-order comes with what to do. It takes about two seconds, longer where a registry
-does not answer, and changes nothing without --clean.
+		Short: "Examine what this machine can run, with advice",
+		Example: `  floodgate doctor
+  floodgate doctor --clean  # also removes what killed runs left`,
+		Long: `Examines Docker, descriptors, cores, memory, disks, clock, ports, background
+load, and what killed runs left behind, in about two seconds. Every problem
+comes with advice. Without --clean it changes nothing.
 
   ok       in order
-  warning  a run can start, with less than could be
+  warning  a run can start, with limitations
   failed   no run can start
   unknown  cannot be seen here
 
-Exit code 0: a run can start, in the embedded environment at least; 4: none can.`,
+Exit codes: 0 a run can start, in the embedded environment at least; 4 none can.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if o.format != formatText && o.format != formatJSON {
-				return exit(exitUsage, fmt.Errorf("--format %q: allowed are %s and %s", o.format, formatText, formatJSON))
+			if err := doctorFormats.check(o.format); err != nil {
+				return err
 			}
 			return o.examine(cmd.Context(), stdout, stderr)
 		},
 	}
 	flags := cmd.Flags()
-	flags.BoolVar(&o.clean, "clean", false, "first remove the folders, containers and images that are ours and that nobody uses any more")
-	flags.StringVar(&o.format, "format", formatText, "text or json")
-	flags.StringVar(&o.image, "mongo-image", doctor.DefaultImage, "`image` of MongoDB in containers; embedded: made of this program")
+	flags.BoolVar(&o.clean, "clean", false, "first remove our unused folders, containers and images")
+	doctorFormats.flag(flags, &o.format)
+	flags.StringVar(&o.image, "mongo-image", doctor.DefaultImage, "`image` of MongoDB in containers")
 	flags.StringVar(&o.root, "out", defaultRoot, "`folder` that runs are stored in")
 	return cmd
 }
@@ -77,12 +78,7 @@ func (o doctorOptions) examine(ctx context.Context, stdout, stderr io.Writer) er
 		uncleaned = clean(ctx, to, options)
 	}
 	report := doctor.Examine(ctx, options)
-	if o.format == formatJSON {
-		err = report.JSON(stdout)
-	} else {
-		err = report.Text(stdout, terminal(stdout))
-	}
-	switch err := errors.Join(err, uncleaned); {
+	switch err := errors.Join(doctorFormats.print(stdout, o.format, report), uncleaned); {
 	case err != nil:
 		return exit(exitUnmeasured, err)
 	case !report.CanRun():

@@ -1,193 +1,83 @@
 package cli
 
 import (
-	"cmp"
+	"bytes"
+	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"floodgate/bench/against"
 	"floodgate/mockupstream/strictyaml"
-	"floodgate/results/baseline"
+	"floodgate/results"
+	verdicts "floodgate/results/against"
+	"floodgate/results/report"
+	"floodgate/results/report/text"
+	"floodgate/results/stats"
 )
 
-// gateOptions are the flags of "gate", of which each way of judging takes some.
-type gateOptions struct {
-	margin, root string
-	alpha        float64
-	out          gateOutput
-	baseline     baselineFlags
-	bench        benchFlags
-	versus       againstOptions
-	sets         []way
-}
-
-// way of judging, and the flags that it alone takes.
-type way struct {
-	name     string
-	asked    func() bool
-	register func(*pflag.FlagSet)
-	flags    *pflag.FlagSet
-}
-
-func (o *gateOptions) ways() []way {
-	set := func() *pflag.FlagSet { return pflag.NewFlagSet("gate", pflag.ContinueOnError) }
-	return []way{
-		{"RUN", func() bool { return !o.bench.asked && !o.versus.asked() }, o.baseline.register, set()},
-		{"--go-bench", func() bool { return o.bench.asked }, o.bench.register, set()},
-		{"--against", o.versus.revisionsAsked, o.versus.registerRevisions, set()},
-		{"--cmd-a and --cmd-b", o.versus.commandsAsked, o.versus.registerCommands, set()},
-		{"--against and gate --cmd-a", o.versus.asked, o.versus.registerPairs, set()},
-	}
-}
-
-// only says which flag is of another way of judging than the one asked for: it
-// would do nothing.
-func (o *gateOptions) only() error {
-	var wrong error
-	for _, w := range o.sets {
-		if w.asked() {
-			continue
-		}
-		w.flags.VisitAll(func(f *pflag.Flag) {
-			if f.Changed && wrong == nil {
-				wrong = fmt.Errorf("--%s is for gate %s; see floodgate gate --help", f.Name, w.name)
-			}
-		})
-	}
-	return wrong
-}
-
-const gateLong = `Says whether something got worse, as one verdict and one exit code.
-
-gate RUN judges a stored run, named as "report" takes it, by its own claims and
-thresholds and against a committed baseline.
-
-  On the baseline's machine all metrics are compared, block by block where both
-  made the same draws. On another one only what does not depend on it: reduction,
-  efficiency, allocations, descriptors, errors and writes. The rest is listed as
-  not comparable.
-  Times, CPU time and memory (--margin, 10%) warn: on shared machines about one
-  in four comparisons of times with a stored run shows a difference that is none.
-  With --strict-times they decide, makespans after Holm's correction.
-  Reduction, efficiency and allocations (--share-margin) decide: worse where the
-  whole 95 % interval of the cost lies above the margin, inconclusive where a
-  part does: one that noise spreads though its estimate is within the limit only
-  warns with --open-shares warn. The cost of a reduction is the time as a share of that one by one.
-  Counts have hard limits: no write broken, no descriptor left and no trial
-  unfinished more than in the baseline; errors of a type that it has 10% more,
-  others none; a peak of descriptors 2 or 5% more, up to the predicted bound 10
-  or 15%.
-  What the baseline has and the run has not fails.
-  --update-baseline writes the file from the run, and shows what changes. Runs
-  that are not finished, did not hold or broke writes are refused.
-
-gate --go-bench OLD NEW judges two outputs of "go test -bench": benchstat's table
-and a verdict on every benchmark in every unit. "-" in place of one file is the
-standard input.
-
-  A benchmark is worse when the Mann-Whitney test says that it differs, to the
-  bad side, with a p of at most --alpha after Holm's correction over all
-  comparisons, and when its median is worse by more than --margin (0%: by however
-  little). Lower is better for ns/op, B/op and allocs/op, higher for MB/s; for
-  other units lines such as "Unit p99-ns better=lower" say so. Improvements are
-  shown, no more.
-  Measurements that the old file has and the new one has not are an error without
-  --allow-missing, and different goos, goarch, cpu, scenario or environment lines
-  without --allow-mixed. Log output between results is ignored; where it was
-  written between a benchmark's name and its result, that line is an error.
-
-` + againstLong + `
-
-Exit code 0 says that nothing got worse; 1 that something did, or that a claim or
-a threshold of the run failed; 2 that a flag or a file is wrong; 3 that it could
-not be decided, such as with too few samples (it says how many it takes); 4 that it
-could not be measured or that nothing was compared, whatever else is allowed.`
+// defaultGates is where comparisons are stored, below the working folder.
+const defaultGates = "results/gates"
 
 func newGate(stdout, stderr io.Writer) *cobra.Command {
-	o := gateOptions{versus: againstOptions{stdout: stdout, stderr: stderr}}
 	cmd := &cobra.Command{
-		Use:   "gate {RUN | --go-bench OLD NEW | --against REF [SCENARIO] | --cmd-a COMMAND --cmd-b COMMAND}",
-		Short: "Judge whether a run, a revision, a command or Go benchmarks got worse",
-		Long:  gateLong,
-		Args:  o.checkArgs,
-		RunE:  func(cmd *cobra.Command, args []string) error { return o.run(cmd, stdout, args) },
+		Use:   "gate",
+		Short: "Judge whether something got worse, with one exit code",
+		Example: `  floodgate gate baseline latest            # a run against a baseline
+  floodgate gate diff origin/main mine.yaml # the working tree and a commit
+  floodgate gate bench old.txt new.txt      # two outputs of go test -bench
+  floodgate gate cmd ./old ./new            # any two commands
+  floodgate gate selftest                   # what gates detect on this machine`,
+		Long: `Each gate ends with one verdict and one exit code:
+
+  0  nothing got worse
+  1  something got worse, or a claim or threshold of the run failed
+  2  a flag, a name or a file is wrong
+  3  undecided, such as with too few samples (it says how many it takes)
+  4  nothing could be measured or compared, whatever else is allowed`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	flags := cmd.Flags()
-	flags.StringVar(&o.margin, "margin", "", "worsening that is allowed, in `percent`: of a run's times, CPU time and memory (default 10%), of revisions and commands (default 5%), of a benchmark's median (default 0%)")
-	flags.Float64Var(&o.alpha, "alpha", 0.05, "allowed `probability` of calling anything different that is not")
-	flags.StringVar(&o.root, "out", "", "`folder` that runs are stored in (default "+defaultRoot+"), or with --against and --cmd-a comparisons (default "+defaultGates+")")
-	o.out.flags(cmd)
-	for _, w := range o.ways() {
-		w.register(w.flags)
-		flags.AddFlagSet(w.flags)
-		o.sets = append(o.sets, w)
-	}
-	cmd.AddCommand(newSelfTest(stdout, stderr))
+	cmd.AddCommand(newGateBaseline(stdout), newGateDiff(stdout, stderr), newGateBench(stdout), newGateCmd(stdout, stderr), newSelfTest(stdout, stderr))
 	return cmd
 }
 
-func (o *gateOptions) checkArgs(cmd *cobra.Command, args []string) error {
-	for _, name := range []string{"against", "cmd-a", "cmd-b", "baseline"} { // often a variable that is not set
-		if f := cmd.Flags().Lookup(name); f.Changed && f.Value.String() == "" {
-			return fmt.Errorf("--%s is empty; see floodgate gate --help for what is allowed", name)
-		}
-	}
-	switch {
-	case o.versus.asked() && o.bench.asked:
-		return errors.New("gate what? allowed is one of RUN, --go-bench OLD NEW, --against REF [SCENARIO], and --cmd-a COMMAND --cmd-b COMMAND")
-	case o.versus.asked():
-		return o.versus.checkArgs(args)
-	case o.bench.asked && len(args) != 2:
-		return fmt.Errorf("%d files: allowed are two, OLD and NEW", len(args))
-	case !o.bench.asked && len(args) != 1:
-		return fmt.Errorf("%d runs: allowed is one RUN, or --go-bench OLD NEW, --against REF, --cmd-a COMMAND --cmd-b COMMAND", len(args))
-	case !o.bench.asked && strictyaml.Nearest(args[0], commandNames(cmd)) != "" && !hasRun(args[0]) && !hasRun(filepath.Join(cmp.Or(o.root, defaultRoot), args[0])):
-		return unknownCommand(cmd, args[0])
-	}
-	return nil
+// gateOutput is how a gate prints what it judged.
+type gateOutput struct {
+	format string
+	github bool
 }
 
-func (o *gateOptions) run(cmd *cobra.Command, stdout io.Writer, args []string) error {
-	if err := o.out.check(); err != nil {
-		return err
+func (o *gateOutput) flags(cmd *cobra.Command) {
+	gateFormats.flag(cmd.Flags(), &o.format)
+	cmd.Flags().BoolVar(&o.github, "github", false, "write a step summary and annotations")
+	cmd.MarkFlagsMutuallyExclusive("format", "github")
+}
+
+// check refuses, before anything is measured, output that could not be written.
+func (o *gateOutput) check() error {
+	if o.github {
+		return summaryWritable()
 	}
-	if err := o.only(); err != nil {
-		return exit(exitUsage, err)
+	return gateFormats.check(o.format)
+}
+
+// write writes what a gate judged.
+func (o *gateOutput) write(stdout io.Writer, g gated) error {
+	if o.github {
+		return printGitHub(stdout, g.judgement, func(int) []byte { return report.Comment(g.judgement) })
 	}
-	if cmd.Flags().Changed("alpha") && !o.bench.asked && !o.versus.asked() {
-		return exit(exitUsage, errors.New("--alpha is for gate --go-bench, --against and --cmd-a: the intervals of a RUN are at 95 %"))
-	}
-	if !(o.alpha > 0 && o.alpha < 1) {
-		return exit(exitUsage, fmt.Errorf("--alpha %v: allowed is between 0 and 1, such as 0.05", o.alpha))
-	}
-	preset := baseline.DefaultMargin
-	switch {
-	case o.versus.asked():
-		preset = defaultMargin
-	case o.bench.asked:
-		preset = 0
-	}
-	margin, err := parseMargin("--margin", cmp.Or(o.margin, fmt.Sprintf("%g%%", 100*preset)))
-	if err != nil {
-		return exit(exitUsage, err)
-	}
-	switch {
-	case o.versus.asked():
-		o.versus.margin, o.versus.alpha, o.versus.root, o.versus.out = margin, o.alpha, cmp.Or(o.root, defaultGates), &o.out
-		code, err := o.versus.run(cmd.Context(), args)
-		return exit(code, err)
-	case o.bench.asked:
-		o.bench.Margin, o.bench.Alpha = margin, o.alpha
-		return o.bench.run(cmd, stdout, args, &o.out)
-	}
-	o.baseline.root = cmp.Or(o.root, defaultRoot)
-	return o.baseline.run(cmd, stdout, args[0], margin, &o.out)
+	return gateFormats.print(stdout, o.format, g)
 }
 
 // parseMargin reads "5%" as 0.05.
@@ -198,7 +88,153 @@ func parseMargin(flag, s string) (float64, error) {
 	number, ok := strings.CutSuffix(s, "%")
 	x, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
 	if !ok || err != nil || !(x >= 0 && x <= 1e6) {
-		return 0, fmt.Errorf("%s %q: allowed is a percentage from 0%% to 1000000%%, such as 5%%", flag, s)
+		return 0, fmt.Errorf("%s must be a percentage from 0%% to 1000000%%, such as 5%% (got %q)", flag, s)
 	}
 	return x / 100, nil
+}
+
+// alphaFlag registers --alpha, which checkAlpha checks.
+func alphaFlag(flags *pflag.FlagSet, alpha *float64) {
+	flags.Float64Var(alpha, "alpha", 0.05, "`probability` of a false alarm")
+}
+
+func checkAlpha(alpha float64) error {
+	if !(alpha > 0 && alpha < 1) {
+		return fmt.Errorf("--alpha must be between 0 and 1 (got %v)", alpha)
+	}
+	return nil
+}
+
+// pairOptions are the flags of gates that measure two programs in pairs.
+type pairOptions struct {
+	notes
+	margin, root string
+	alpha        float64
+	seed         uint64
+	out          gateOutput
+	stdout       io.Writer
+}
+
+func (o *pairOptions) flags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&o.margin, "margin", "5%", "`percent` that times may grow")
+	alphaFlag(flags, &o.alpha)
+	flags.StringVar(&o.root, "out", defaultGates, "storage `folder`")
+	flags.Uint64Var(&o.seed, "seed", 0, "`seed` of the order (default random)")
+	o.notes.flag(flags)
+	o.out.flags(cmd)
+}
+
+// design returns the sequential test that the flags describe.
+func (o *pairOptions) design() (stats.Looks, error) {
+	design := stats.DefaultLooks()
+	var err error
+	if design.Margin, err = parseMargin("--margin", o.margin); err != nil {
+		return design, err
+	}
+	if err := checkAlpha(o.alpha); err != nil {
+		return design, err
+	}
+	design.Alpha = o.alpha
+	if few := new(stats.TooFewError); errors.As(design.Validate(), &few) {
+		least := design
+		for least.Alpha = 0.001; least.Validate() != nil; least.Alpha += 0.001 {
+		}
+		return design, fmt.Errorf("--alpha must be at least %.3g (got %v): the first %d pairs cannot decide anything with less", least.Alpha, o.alpha, design.At[0])
+	}
+	if err := design.Validate(); err != nil {
+		return design, fmt.Errorf("--alpha %v, --margin %v: %w", o.alpha, o.margin, err)
+	}
+	return design, nil
+}
+
+// compare has two programs measured, stores and prints the verdict, and ends the command.
+func (o *pairOptions) compare(ctx context.Context, measure func(*verdicts.Verdict) error) error {
+	if err := o.out.check(); err != nil {
+		return err
+	}
+	design, err := o.design()
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	if err := checkRoot(o.root); err != nil {
+		return exit(exitUsage, err)
+	}
+	now := time.Now()
+	v := &verdicts.Verdict{ID: results.NewID(now), Started: now.UTC(), Seed: o.seed, Design: design}
+	if o.seed == 0 {
+		v.Seed = uint64(now.UnixNano())
+	}
+	v.Records = filepath.Join(o.root, v.ID)
+	err = measure(v)
+	if ctx.Err() != nil {
+		return exit(exitUnmeasured, fmt.Errorf("interrupted: %w", context.Cause(ctx)))
+	}
+	if err != nil {
+		return exit(codeOf(err))
+	}
+	if err := against.StoreJSON(filepath.Join(v.Records, against.VerdictFile), v); err != nil {
+		return exit(exitUnmeasured, err)
+	}
+	return exit(v.Exit, o.out.write(o.stdout, compared(v)))
+}
+
+// foresee tells what the design can detect, before anything is measured.
+func (o *pairOptions) foresee(v *verdicts.Verdict) error {
+	if err := v.Foresee(against.Known(o.root, v)); err != nil {
+		return err
+	}
+	for _, text := range report.Foreseen(v) {
+		o.note(text)
+	}
+	return nil
+}
+
+// progressEvery is the number of pairs after which a line tells of them.
+const progressEvery = 4
+
+// progress tells of some pairs.
+func (o *pairOptions) progress(pairs, most int) {
+	if pairs%progressEvery != 0 {
+		return
+	}
+	if pairs > most { // only where some were not valid
+		o.note(fmt.Sprintf("pair %d, to make up for those that do not count", pairs))
+		return
+	}
+	o.note(fmt.Sprintf("pair %d of at most %d", pairs, most))
+}
+
+// compared is a comparison of two programs, as gates print it.
+func compared(v *verdicts.Verdict) gated {
+	return gated{
+		judgement: report.AgainstJudgement(v),
+		text:      func(w io.Writer, o text.Options) error { return report.Against(w, v, o) },
+		json:      func(w io.Writer) error { return report.AgainstJSON(w, v) },
+	}
+}
+
+// openGate opens the verdict of gate diff or gate cmd by the path of its folder
+// or file. Where there is none it returns nil: it may be a run.
+func openGate(path string) (*verdicts.Verdict, error) {
+	if filepath.Base(path) != against.VerdictFile {
+		path = filepath.Join(path, against.VerdictFile)
+	}
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	v := new(verdicts.Verdict)
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields() // of a later version, which may mean another verdict
+	if err := decoder.Decode(v); err != nil {
+		return nil, fmt.Errorf("%s: not the verdict of a gate: %w", path, err)
+	}
+	if err := v.Check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return v, nil
 }

@@ -12,7 +12,6 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/history"
-	"floodgate/results/report"
 )
 
 func newHistory(stdout io.Writer) *cobra.Command {
@@ -20,21 +19,22 @@ func newHistory(stdout io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "history [SCENARIO]",
 		Short: "Look over stored runs for the one after which something changed",
-		Long: `Reads the stored runs, of one scenario or of all, and shows over time for every
-variant at every level: makespan, reduction, p99 of an item, peak of descriptors,
-and errors. Where one of them changes, it names the last run before and the first
-one after, with their revisions.
+		Example: `  floodgate history         # every scenario
+  floodgate history report  # one of them`,
+		Long: `Shows over time for every variant at every level: makespan, reduction, p99 of an
+item, peak descriptors, and errors. Where one of them changes, it names the last
+run before and the first one after, with their revisions.
 
-Only runs of one scenario (name and content), environment and kind of machine are
-set in one row; groups stand apart, and what was left out is named. Changes are
-found by E-divisive (Matteson, James 2014), each series at a level of 1 %.
+Only runs of one scenario (name and content), environment and kind of machine
+are in one series; what was left out is named. Changes are found by E-divisive
+(Matteson and James, 2014), each series at a level of 1 %.
 
-It advises and judges nothing: the exit code is 0 whatever it shows, 2 where a
-name is wrong or nothing can be read.`,
+It judges nothing: the exit code is 0 whatever it shows, and 2 where a name is
+wrong or nothing can be read.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if format != formatText && format != formatJSON {
-				return badFormat(format, formatText, formatJSON)
+			if err := historyFormats.check(format); err != nil {
+				return err
 			}
 			if _, err := os.Stat(root); err != nil && cmd.Flags().Changed("results") {
 				return exit(exitUsage, fmt.Errorf("--results: %w", err))
@@ -51,8 +51,8 @@ name is wrong or nothing can be read.`,
 			return printHistory(stdout, collect(listed), root, format)
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", formatText, "text or json")
-	cmd.Flags().StringVar(&root, "results", defaultRoot, "`folder` that runs are stored in; --out is the same")
+	historyFormats.flag(cmd.Flags(), &format)
+	cmd.Flags().StringVar(&root, "results", defaultRoot, "`folder` that runs are stored in, also --out")
 	cmd.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "out" { // as of the other commands
 			name = "results"
@@ -101,12 +101,9 @@ func collect(listed []results.Listed) *history.History {
 }
 
 func printHistory(stdout io.Writer, h *history.History, root, format string) error {
-	if format == formatJSON {
-		return report.HistoryJSON(stdout, h)
-	}
-	if len(h.Groups)+len(h.Left) == 0 {
+	if format == formatText && len(h.Groups)+len(h.Left) == 0 {
 		fmt.Fprintf(stdout, "no run is stored in %s\n", root)
 		return nil
 	}
-	return report.History(stdout, h, terminal(stdout))
+	return historyFormats.print(stdout, format, h)
 }

@@ -118,9 +118,9 @@ func TestHistoryCommand(t *testing.T) {
 	}
 	for want, args := range map[string][]string{
 		`no run of a scenario "reprot" is stored in ` + root + "; allowed: other, report": {"history", "reprot", "--results", root},
-		`--format "csv": allowed are text, json`:                                          {"history", "--format", "csv"},
-		"accepts at most 1 arg":                                                           {"history", "a", "b"},
-		"there is no run at all":                                                          {"history", "report", "--results", t.TempDir()},
+		`unknown format "csv" (want text or json)`:                                        {"history", "--format", "csv"},
+		"accepts at most 1 arg":  {"history", "a", "b"},
+		"there is no run at all": {"history", "report", "--results", t.TempDir()},
 	} {
 		if code, out, errs := command(t, args...); code != exitUsage || out != "" || !strings.Contains(errs, want) {
 			t.Errorf("%q: %d %q %q", args, code, out, errs)

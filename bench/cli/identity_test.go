@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"io"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -49,6 +50,30 @@ func TestARunIsNotResumedWithOtherProcessorsOrAnotherProgram(t *testing.T) {
 	for name, now := range map[string]results.Header{"quota": quota, "program": program} {
 		if err := sameIdentity(begun, now); err == nil || !strings.Contains(err.Error(), "cannot be mixed") {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// The command that a record repeats is what decides what is measured: nothing
+// about printing, and no address, which may hold a password.
+func TestAgain(t *testing.T) {
+	for _, c := range []struct{ command, args, want string }{
+		{"run", "", "run mine.yaml --env embedded"},
+		{"run", "--quick --quiet --out x --env auto --metrics 9090", "run mine.yaml --quick --env embedded"},
+		{"run", "--quick=false --mongo-uri mongodb://me:secret@db --allow-target db --allow-target api", "run mine.yaml --allow-target db --allow-target api --env embedded"},
+		{"plan limit", "--format html --quick --max-limit 64 --p99 200ms", "plan limit mine.yaml --max-limit 64 --p99 200ms --quick --env embedded"},
+		{"plan rate", "--limits 4,16 --window 3s --max-rate 20", "plan rate mine.yaml --limits 4,16 --max-rate 20 --window 3s --env embedded"},
+	} {
+		cmd, _, err := newRoot(io.Discard, io.Discard).Find(strings.Fields(c.command))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.ParseFlags(strings.Fields(c.args)); err != nil {
+			t.Fatal(err)
+		}
+		got := strings.Join(again(cmd, "mine.yaml").in(results.Environment{Kind: "embedded"}), " ")
+		if got != c.want || strings.Contains(got, "secret") {
+			t.Errorf("%s %s: %s, want %s", c.command, c.args, got, c.want)
 		}
 	}
 }

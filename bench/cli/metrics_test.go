@@ -79,7 +79,7 @@ func TestMetricsAgreeWithRecords(t *testing.T) {
 	}
 	defer server.Close()
 	var out bytes.Buffer
-	o := runOptions{metrics: server, root: t.TempDir(), stdout: &out, stderr: &out, environment: environmentFlags{kind: "embedded", mongoImage: defaultMongoImage}}
+	o := runOptions{metrics: server, root: t.TempDir(), stdout: &out, notes: notes{stderr: &out}, environment: environmentFlags{kind: "embedded", mongoImage: defaultMongoImage}}
 	ended := make(chan int)
 	go func() {
 		code, err := o.newRun(t.Context(), s, nil)

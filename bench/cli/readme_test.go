@@ -23,29 +23,40 @@ func TestReadmeCommands(t *testing.T) {
 	}
 	found := commandLine.FindAllStringSubmatch(string(text), -1)
 	for _, m := range found {
-		line, _, _ := strings.Cut(m[1], " #")
-		line, _, _ = strings.Cut(line, " > ")
-		line, _, _ = strings.Cut(line, " | ")
-		args, err := against.Split(strings.TrimSuffix(strings.TrimSpace(line), " &"))
-		if err != nil {
-			t.Errorf("%s: %v", m[0], err)
-			continue
-		}
-		cmd, rest, err := newRoot(io.Discard, io.Discard).Find(args)
-		if err != nil {
-			t.Errorf("%s: %v", m[0], err)
-			continue
-		}
-		if err := cmd.ParseFlags(rest); err != nil {
-			t.Errorf("%s: %v", m[0], err)
-			continue
-		}
-		if err := cmd.ValidateArgs(cmd.Flags().Args()); err != nil {
-			t.Errorf("%s: %v", m[0], err)
-		}
+		checkCommandLine(t, m[1])
 	}
 	if len(found) < 24 {
 		t.Errorf("%d commands: are these all?", len(found))
+	}
+}
+
+// checkCommandLine checks what follows "floodgate" in a shell's line: that there
+// is such a command, and that it takes these flags and arguments.
+func checkCommandLine(t *testing.T, line string) {
+	t.Helper()
+	for _, end := range []string{" #", " > ", " < ", " | "} {
+		line, _, _ = strings.Cut(line, end)
+	}
+	args, err := against.Split(strings.TrimSuffix(strings.TrimSpace(line), " &"))
+	if err != nil {
+		t.Errorf("%s: %v", line, err)
+		return
+	}
+	cmd, rest, err := newRoot(io.Discard, io.Discard).Find(args)
+	if err == nil {
+		err = cmd.ParseFlags(rest)
+	}
+	if err == nil {
+		err = cmd.ValidateArgs(cmd.Flags().Args())
+	}
+	if err == nil {
+		err = cmd.ValidateFlagGroups()
+	}
+	if err == nil && cmd.HasAvailableSubCommands() && len(rest) > 0 {
+		err = unknownCommand(cmd, rest[0])
+	}
+	if err != nil {
+		t.Errorf("%s: %v", line, err)
 	}
 }
 
@@ -60,8 +71,7 @@ func TestReadmePlan(t *testing.T) {
 		t.Fatal(err)
 	}
 	var predicted, stderr bytes.Buffer
-	spec := "items=1e6,limit=64,upstream.p50=80ms,hosts=40"
-	if code := run(t.Context(), []string{"plan", "--what-if", spec, "--from", "../../results/example/plan"}, &predicted, &stderr); code != exitHeld {
+	if code := run(t.Context(), []string{"plan", "predict", "../../results/example/plan", "items=1e6", "limit=64", "upstream.p50=80ms", "hosts=40"}, &predicted, &stderr); code != exitHeld {
 		t.Fatalf("exit code %d, %s", code, &stderr)
 	}
 	for name, part := range map[string]string{"the stored plan": string(plan), "the prediction": predicted.String()} {

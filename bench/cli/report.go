@@ -4,41 +4,36 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"floodgate/bench/environment"
-	"floodgate/bench/watch"
 	"floodgate/results"
+	verdicts "floodgate/results/against"
 	"floodgate/results/gate"
 	"floodgate/results/report"
-	"floodgate/results/report/text"
+	"floodgate/scenarios"
 )
 
-// Formats of what is stored.
-const (
-	formatText     = "text"
-	formatJSON     = "json"
-	formatGoBench  = "gobench"
-	formatMarkdown = "markdown"
-	formatHTML     = "html"
-)
+// reportOptions are the flags of "report".
+type reportOptions struct {
+	format, root, scenario, output string
+	github, open                   bool
+}
 
 func newReport(stdout io.Writer) *cobra.Command {
-	var format, root, file, output string
-	var github, open bool
+	var o reportOptions
 	cmd := &cobra.Command{
 		Use:   "report [RUN]",
-		Short: "Print a stored run again, also for CI servers; without RUN: list the stored runs",
-		Long: `Prints a stored run, named by its ID, by a begin of it that no other run has, as
-latest, or by its folder; a plan, in results/plans, as well. The verdict is a function of the
-stored run alone: it is the one that was printed when it ran, and so is the exit
-code. A run that is not finished is inconclusive, unless a claim has failed already.
+		Short: "Print a stored run in any format, or list the stored runs",
+		Example: `  floodgate report                              # the stored runs, newest first
+  floodgate report latest                       # the newest run again
+  floodgate report latest --format html --open  # as a page in a browser
+  floodgate report results/gates/ID             # what gate diff or cmd stored`,
+		Long: `RUN is an ID, any unambiguous prefix of one, latest, or a folder. The verdict
+and the exit code follow from the stored run alone, and are those from when it
+ran. A run that is not finished is inconclusive, unless a claim failed already.
 
   text      the table and the judged claims
   html      a page with pictures, in one file that loads nothing
@@ -49,38 +44,23 @@ code. A run that is not finished is inconclusive, unless a claim has failed alre
   sarif     SARIF 2.1.0: a result for each claim that is not as expected
   github    annotations of GitHub Actions
 
---github is for a step of GitHub Actions: it appends the Markdown to the summary
-of the step and prints the annotations. --scenario names the file that junit,
-sarif and github point at.
-
-A comparison that gate --against or --cmd-a stored is named by its folder, such
-as results/gates/20261122-091500.123-0a1b2c, and printed as text, json, markdown,
-junit, sarif or github.
-
---output puts it into a file, which is replaced in one go once all of it is there.
---open shows the page in a browser; without --output it is report.html in the
-run's folder.
-
-Without RUN it lists the stored runs, newest first, as text or json.`,
+Plans have text, html, json and markdown; comparisons neither html nor gobench.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if github && (len(args) == 0 || cmd.Flags().Changed("format") || output != "" || open) {
-				return exit(exitUsage, errors.New("--github takes a RUN, and neither --format, --output nor --open"))
-			}
 			if len(args) == 0 {
-				if output != "" || open {
-					return exit(exitUsage, errors.New("--output and --open need a RUN"))
+				if o.github || o.output != "" || o.open {
+					return exit(exitUsage, errors.New("--github, --output and --open need a RUN"))
 				}
-				return listRuns(stdout, root, format)
+				return listRuns(stdout, o.root, o.format)
 			}
 			v, err := openGate(args[0])
 			if err != nil {
 				return exit(exitUsage, err)
 			}
 			if v != nil {
-				return reportGate(cmd, stdout, v, gateOutput{format, github}, output)
+				return o.gate(cmd, stdout, v)
 			}
-			roots := []string{root}
+			roots := []string{o.root}
 			if !cmd.Flags().Changed("out") {
 				roots = append(roots, defaultPlans)
 			}
@@ -88,78 +68,105 @@ Without RUN it lists the stored runs, newest first, as text or json.`,
 			if err != nil {
 				return exit(exitUsage, err)
 			}
-			if open {
-				if format, output, err = opened(cmd, format, output, stored); err != nil {
+			if o.open {
+				if err := o.page(cmd, stored); err != nil {
 					return exit(exitUsage, err)
 				}
 			}
 			if stored.Header.Plan {
-				if github {
-					return exit(exitUsage, errors.New("--github: this is a plan, which judges nothing"))
-				}
-				return shown(open, output, stdout, into(output, stdout, func(w io.Writer) error { return printStoredPlan(w, stored, format) }))
+				return o.plan(stdout, stored)
 			}
-			verdict, err := gate.Judge(stored)
-			if err != nil {
-				return exit(exitUsage, err)
-			}
-			j, err := judgedRun(stored, verdict, file)
-			if err != nil {
-				return err
-			}
-			if github {
-				err = printGitHub(stdout, j.Judgement(), func(limit int) []byte { return report.Markdown(j, limit) })
-			} else {
-				err = into(output, stdout, func(w io.Writer) error { return printRun(w, j, format) })
-			}
-			if err != nil {
-				return err
-			}
-			return shown(open, output, stdout, exit(verdict.Exit, unfinished(stored, verdict)))
+			return o.run(stdout, stored)
 		},
 	}
-	cmd.Flags().StringVar(&format, "format", formatText, "text, html, json, gobench, markdown, junit, sarif or github")
-	cmd.Flags().BoolVar(&open, "open", false, "show the page in a browser (--format html)")
-	cmd.Flags().StringVar(&output, "output", "", "`path` of a file to write to, in place of standard output")
-	cmd.Flags().BoolVar(&github, "github", false, "append Markdown to the summary of a step of GitHub Actions, and print annotations")
-	cmd.Flags().StringVar(&file, "scenario", "", "scenario `file` of the run, for junit, sarif and github to point at; relative to the root of the repository")
-	cmd.Flags().StringVar(&root, "out", defaultRoot, "`folder` that runs are stored in")
+	flags := cmd.Flags()
+	runFormats.flag(flags, &o.format)
+	flags.BoolVar(&o.open, "open", false, "show the page in a browser (--format html)")
+	flags.StringVar(&o.output, "output", "", "`file` to write to, replaced in one go")
+	flags.BoolVar(&o.github, "github", false, "write a step summary and annotations")
+	flags.StringVar(&o.scenario, "scenario", "", "scenario `file` that annotations point at")
+	flags.StringVar(&o.root, "out", defaultRoot, "`folder` that runs are stored in")
+	for _, other := range []string{"format", "output", "open"} {
+		cmd.MarkFlagsMutuallyExclusive("github", other)
+	}
 	return cmd
 }
 
-func printRun(stdout io.Writer, j report.Judged, format string) error {
-	switch format {
-	case formatText:
-		return printTerminal(stdout, j.Run, j.Verdict)
-	case formatJSON:
-		return report.JSON(stdout, j.Verdict)
-	case formatGoBench:
-		return report.GoBench(stdout, j.Run)
-	case formatHTML:
-		record, err := os.ReadFile(j.Run.Path)
-		if err != nil {
-			return exit(exitUsage, err)
-		}
-		return report.HTML(stdout, j.Run, j.Verdict, report.HTMLOptions{Record: record})
-	case formatMarkdown:
-		return printBytes(stdout, report.Markdown(j, report.MaxComment))
-	case formatJUnit:
-		return printBytes(stdout, report.JUnit(j.Judgement()))
-	case formatSARIF:
-		return printBytes(stdout, report.SARIF(j.Judgement()))
-	case formatGitHub:
-		return printBytes(stdout, report.Annotations(j.Judgement()))
+// page sets the format and, where none was named, the file of a page that a
+// browser is to show.
+func (o *reportOptions) page(cmd *cobra.Command, stored *results.Run) error {
+	if cmd.Flags().Changed("format") && o.format != formatHTML {
+		return fmt.Errorf("--open shows a page: leave out --format %s", o.format)
 	}
-	return badFormat(format, runFormats()...)
+	o.format = formatHTML
+	if o.output == "" {
+		o.output = filepath.Join(filepath.Dir(stored.Path), pageFile)
+	}
+	return nil
 }
 
-// runFormats are the formats of a run.
-func runFormats() []string {
-	return []string{formatText, formatHTML, formatJSON, formatGoBench, formatMarkdown, formatJUnit, formatSARIF, formatGitHub}
+// run prints a stored run.
+func (o *reportOptions) run(stdout io.Writer, stored *results.Run) error {
+	verdict, err := gate.Judge(stored)
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	j, err := judgedRun(stored, verdict, o.scenario)
+	if err != nil {
+		return err
+	}
+	if o.github {
+		err = printGitHub(stdout, j.Judgement(), func(limit int) []byte { return report.Markdown(j, limit) })
+	} else {
+		err = into(o.output, stdout, func(w io.Writer) error { return runFormats.print(w, o.format, j) })
+	}
+	if err != nil {
+		return err
+	}
+	return shown(o.open, o.output, stdout, exit(verdict.Exit, unfinished(stored, verdict)))
 }
 
-func badFormat(format string, allowed ...string) error {
-	return exit(exitUsage, fmt.Errorf("--format %q: allowed are %s", format, strings.Join(allowed, ", ")))
+// plan prints a stored plan.
+func (o *reportOptions) plan(stdout io.Writer, stored *results.Run) error {
+	if o.github {
+		return exit(exitUsage, errors.New("--github is for a run or a comparison; this is a plan, which judges nothing"))
+	}
+	return shown(o.open, o.output, stdout, into(o.output, stdout, func(w io.Writer) error { return printStoredPlan(w, stored, o.format) }))
+}
+
+// gate prints a stored comparison of two programs.
+func (o *reportOptions) gate(cmd *cobra.Command, stdout io.Writer, v *verdicts.Verdict) error {
+	for _, flag := range []string{"open", "scenario"} {
+		if cmd.Flags().Changed(flag) {
+			return exit(exitUsage, fmt.Errorf("--%s is for a run; this is a gate's comparison", flag))
+		}
+	}
+	out := gateOutput{o.format, o.github}
+	if err := out.check(); err != nil {
+		return err
+	}
+	if err := into(o.output, stdout, func(w io.Writer) error { return out.write(w, compared(v)) }); err != nil {
+		return err
+	}
+	return exit(v.Exit, nil)
+}
+
+// judgedRun is what the formats for CI servers are made of; file, if not empty,
+// is the scenario's, which must be of that run's scenario.
+func judgedRun(stored *results.Run, verdict *gate.Verdict, file string) (report.Judged, error) {
+	j := report.Judged{Run: stored, Verdict: verdict}
+	if file == "" {
+		return j, nil
+	}
+	s, lines, err := scenarios.LoadLines(file)
+	if err != nil {
+		return j, exit(exitUsage, missingFile("--scenario", file, err))
+	}
+	if s.Name != verdict.Scenario {
+		return j, exit(exitUsage, fmt.Errorf("--scenario %s: it is scenario %q, and the run is of %q", file, s.Name, verdict.Scenario))
+	}
+	j.File, j.Lines = filepath.ToSlash(filepath.Clean(file)), lines
+	return j, nil
 }
 
 // unfinished says so of a run that lacks trials, and how to go on with it. One
@@ -191,45 +198,9 @@ func listRuns(stdout io.Writer, root, format string) error {
 	if err != nil {
 		return exit(exitUsage, err)
 	}
-	switch format {
-	case formatText:
-		if len(runs) == 0 {
-			fmt.Fprintf(stdout, "no run is stored in %s\n", root)
-			return nil
-		}
-		return report.Runs(stdout, runs, terminal(stdout))
-	case formatJSON:
-		return report.RunsJSON(stdout, runs)
+	if len(runs) == 0 && format == formatText {
+		fmt.Fprintf(stdout, "no run is stored in %s\n", root)
+		return nil
 	}
-	return badFormat(format, formatText, formatJSON)
-}
-
-// printTerminal prints the run for a person.
-func printTerminal(w io.Writer, stored *results.Run, v *gate.Verdict) error {
-	return report.Terminal(w, stored, v, terminal(w))
-}
-
-// terminal returns the width of the terminal that w writes to, and whether to
-// write in color: where NO_COLOR is not set, outside of CI. Without a terminal,
-// or where its width is unknown, COLUMNS is the width; 0 means that nothing
-// gives one.
-func terminal(w io.Writer) text.Options {
-	f, ok := w.(*os.File)
-	if !ok || !watch.IsTerminal(f) {
-		return text.Options{Width: columns(os.Getenv)}
-	}
-	width, _, err := term.GetSize(int(f.Fd()))
-	if err != nil || width < 1 {
-		width = columns(os.Getenv)
-	}
-	return text.Options{Width: width, Color: os.Getenv("NO_COLOR") == "" && watch.Styled(os.Getenv)}
-}
-
-// columns is the width in COLUMNS; 0 where it is no positive number.
-func columns(getenv func(string) string) int {
-	n, err := strconv.Atoi(getenv("COLUMNS"))
-	if err != nil {
-		return 0
-	}
-	return max(n, 0)
+	return listFormats.print(stdout, format, runs)
 }

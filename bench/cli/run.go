@@ -8,8 +8,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,7 +28,8 @@ const defaultRoot = "results/runs"
 
 // runOptions are the flags of "run".
 type runOptions struct {
-	quick, quiet   bool
+	notes
+	quick          bool
 	resume, root   string
 	environment    environmentFlags
 	saveVegeta     string
@@ -39,32 +38,27 @@ type runOptions struct {
 	save           func(*vegeta.Result) error // nil: nobody
 	metricsAddr    string
 	metrics        *metrics.Server // nil: none
-	stdout, stderr io.Writer
+	stdout         io.Writer
 }
 
 func newRun(stdout, stderr io.Writer) *cobra.Command {
-	o := runOptions{stdout: stdout, stderr: stderr}
+	o := runOptions{stdout: stdout, notes: notes{stderr: stderr}}
 	cmd := &cobra.Command{
 		Use:   "run [SCENARIO…]",
 		Short: "Run scenarios, judge their claims and store the run",
-		Long: `Runs each scenario (a built-in name or a YAML file; default: report), prints a
-table, the judged claims and thresholds, and stores the run. The exit code is
-that of the worst verdict.
+		Example: `  floodgate run                   # the built-in scenario report
+  floodgate run --quick mine.yaml # the quick version of your own
+  floodgate run --resume latest   # go on with an interrupted run`,
+		Long: `Runs each scenario, judges its claims and thresholds, and stores the run. The
+exit code is that of the worst verdict. --env selects upstream and database:
 
-Upstream and database come from the environment:
-
+  auto        containers where they can run, else embedded; it says why
   embedded    processes of this program
-  containers  Docker: this program and MongoDB, on ports of 127.0.0.1 alone
-  external    servers of yours; what you do not name is embedded. Only loopback
-              may be loaded, and what --allow-target names. A run writes to a
-              database of its own, floodgate_<run>, and drops it.
-  auto        containers where an engine answers, the image is present or can
-              be pulled, and both start, else embedded; it says which and why`,
+  containers  Docker: this program and MongoDB, on ports of 127.0.0.1
+  external    your own servers; what you do not name is embedded`,
 		RunE: func(cmd *cobra.Command, names []string) error {
-			if o.resume != "" {
-				if len(names) > 0 || o.quick || o.saveVegeta != "" {
-					return exit(exitUsage, errors.New("--resume goes on with the scenario of the run: name no scenario, no --quick and no --save-vegeta"))
-				}
+			if o.resume != "" && len(names) > 0 {
+				return exit(exitUsage, errors.New("--resume goes on with the scenario of the run: leave out SCENARIO"))
 			}
 			err := o.checkOutput(names)
 			if err != nil {
@@ -89,20 +83,22 @@ Upstream and database come from the environment:
 	flags := cmd.Flags()
 	o.environment.register(flags)
 	flags.BoolVar(&o.quick, "quick", false, "the scenario's quick version")
-	flags.BoolVar(&o.quiet, "quiet", false, "no progress")
-	flags.StringVar(&o.saveVegeta, "save-vegeta", "", "new `file` for vegeta's results of a service, of all trials, for vegeta report, plot and encode")
-	flags.StringVar(&o.metricsAddr, "metrics", "", "serve Prometheus metrics of the run at /metrics of a loopback `address`; 9090: 127.0.0.1:9090")
+	o.notes.flag(flags)
+	flags.StringVar(&o.saveVegeta, "save-vegeta", "", "new `file` for a service's results in vegeta's format")
+	flags.StringVar(&o.metricsAddr, "metrics", "", "loopback `address` of Prometheus metrics, or a port")
 	flags.StringVar(&o.resume, "resume", "", "go on with the interrupted run `ID`")
 	flags.StringVar(&o.root, "out", defaultRoot, "`folder` that runs are stored in")
-	flags.StringVar(&o.format, "format", formatText, "of what is printed in the end: "+strings.Join(runFormats(), ", "))
-	flags.StringVar(&o.idFile, "id-file", "", "`file` for the ID of the run, written as soon as the run exists")
+	runFormats.flag(flags, &o.format)
+	flags.StringVar(&o.idFile, "id-file", "", "`file` for the run's ID, written at once")
+	cmd.MarkFlagsMutuallyExclusive("resume", "quick")
+	cmd.MarkFlagsMutuallyExclusive("resume", "save-vegeta")
 	return cmd
 }
 
 // checkOutput refuses, before anything runs, output that could not be written in the end.
-func (o runOptions) checkOutput(names []string) error {
-	if !slices.Contains(runFormats(), o.format) {
-		return badFormat(o.format, runFormats()...)
+func (o *runOptions) checkOutput(names []string) error {
+	if err := runFormats.check(o.format); err != nil {
+		return err
 	}
 	if len(names) > 1 && (o.format != formatText || o.idFile != "") {
 		return exit(exitUsage, fmt.Errorf("--format %s and --id-file are for one scenario (got %d)", o.format, len(names)))
@@ -124,7 +120,7 @@ func (o runOptions) checkOutput(names []string) error {
 }
 
 // writeID writes the ID of the run to the file that was named for it.
-func (o runOptions) writeID(id string) error {
+func (o *runOptions) writeID(id string) error {
 	if o.idFile == "" {
 		return nil
 	}
@@ -135,7 +131,7 @@ func (o runOptions) writeID(id string) error {
 }
 
 // runAll runs the scenarios one after another. All are loaded before the first runs.
-func (o runOptions) runAll(cmd *cobra.Command, names []string) error {
+func (o *runOptions) runAll(cmd *cobra.Command, names []string) error {
 	all, err := loadScenarios(names, o.quick)
 	if err != nil {
 		return err
@@ -169,7 +165,7 @@ func (o runOptions) runAll(cmd *cobra.Command, names []string) error {
 }
 
 // newRun runs one scenario from its begin.
-func (o runOptions) newRun(ctx context.Context, s *scenarios.Scenario, command asked) (int, error) {
+func (o *runOptions) newRun(ctx context.Context, s *scenarios.Scenario, command asked) (int, error) {
 	id := results.NewID(time.Now())
 	setup, err := o.environment.prepare(s, o.note)
 	if err != nil {
@@ -208,15 +204,8 @@ func codeOf(err error) (int, error) {
 	return exitUnmeasured, err
 }
 
-// note tells the user something at once.
-func (o runOptions) note(text string) {
-	if !o.quiet {
-		fmt.Fprintln(o.stderr, text)
-	}
-}
-
 // resumeRun goes on with an interrupted run.
-func (o runOptions) resumeRun(ctx context.Context) (int, error) {
+func (o *runOptions) resumeRun(ctx context.Context) (int, error) {
 	id, err := findID(o.root, o.resume)
 	if err != nil {
 		return exitUsage, err
@@ -252,7 +241,7 @@ func (o runOptions) resumeRun(ctx context.Context) (int, error) {
 }
 
 // reopen opens the run to resume, which must have begun on this machine.
-func (o runOptions) reopen(ctx context.Context) (*scenarios.Scenario, *results.Run, *results.Store, error) {
+func (o *runOptions) reopen(ctx context.Context) (*scenarios.Scenario, *results.Run, *results.Store, error) {
 	s, err := o.storedScenario()
 	if err != nil {
 		return nil, nil, nil, err
@@ -275,13 +264,13 @@ func (o runOptions) reopen(ctx context.Context) (*scenarios.Scenario, *results.R
 }
 
 // storedScenario is the scenario of the run to resume.
-func (o runOptions) storedScenario() (*scenarios.Scenario, error) {
+func (o *runOptions) storedScenario() (*scenarios.Scenario, error) {
 	stored, err := results.Open(filepath.Join(o.root, o.resume))
 	if err != nil {
 		return nil, err
 	}
 	if stored.Header.Plan {
-		return nil, fmt.Errorf("%s is a plan, which cannot be gone on with; allowed: runs", o.resume)
+		return nil, fmt.Errorf("cannot resume %s: it is a plan, not a run", o.resume)
 	}
 	if v, err := gate.Judge(stored); err == nil && v.EndedBy != "" {
 		return nil, fmt.Errorf("%s stopped early: threshold %q can no longer be met, so there is nothing to resume; floodgate report shows it", o.resume, v.EndedBy)
@@ -309,7 +298,7 @@ const (
 )
 
 // execute runs what is left of a run, then judges and prints it.
-func (o runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *results.Store, done []results.Trial, u *setup, env *environment.Environment) (int, error) {
+func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *results.Store, done []results.Trial, u *setup, env *environment.Environment) (int, error) {
 	defer store.Close()
 	if err := o.writeID(store.ID()); err != nil {
 		return codeOf(err)
@@ -351,7 +340,7 @@ func (o runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *r
 	return o.print(stored)
 }
 
-func (o runOptions) print(stored *results.Run) (int, error) {
+func (o *runOptions) print(stored *results.Run) (int, error) {
 	judged, err := gate.Judge(stored)
 	if err != nil {
 		return exitUnmeasured, err
@@ -360,5 +349,63 @@ func (o runOptions) print(stored *results.Run) (int, error) {
 	if err != nil {
 		return codeOf(err)
 	}
-	return judged.Exit, printRun(o.stdout, j, cmp.Or(o.format, formatText))
+	return judged.Exit, runFormats.print(o.stdout, cmp.Or(o.format, formatText), j)
+}
+
+// serveMetrics serves them if --metrics asks for it; nil: it does not.
+func (o *runOptions) serveMetrics(ctx context.Context) (*metrics.Server, error) {
+	if o.metricsAddr == "" {
+		return nil, nil
+	}
+	addr, err := metrics.Address(o.metricsAddr)
+	if err != nil {
+		return nil, exit(exitUsage, fmt.Errorf("--metrics: %w", err))
+	}
+	server, err := metrics.Serve(ctx, addr)
+	if err != nil {
+		return nil, exit(exitUnmeasured, fmt.Errorf("--metrics: %w; --metrics 0 picks a free port", err))
+	}
+	o.note("metrics: " + server.URL())
+	return server, nil
+}
+
+// progress is what hears of a run: the view, and the metrics if there are any.
+func (o *runOptions) progress(view experiment.Progress, id, scenario string) experiment.Progress {
+	if o.metrics == nil {
+		return view
+	}
+	return both{view, o.metrics.Progress(metrics.Run{ID: id, Scenario: scenario})}
+}
+
+// both tells two of how a run goes.
+type both [2]experiment.Progress
+
+func (b both) Started(planned, done int, left time.Duration) {
+	for _, p := range b {
+		p.Started(planned, done, left)
+	}
+}
+
+func (b both) TrialStarted(t experiment.PlannedTrial, left time.Duration) {
+	for _, p := range b {
+		p.TrialStarted(t, left)
+	}
+}
+
+func (b both) TrialEnded(t results.Trial, left time.Duration) {
+	for _, p := range b {
+		p.TrialEnded(t, left)
+	}
+}
+
+func (b both) Live(l experiment.Live) {
+	for _, p := range b {
+		p.Live(l)
+	}
+}
+
+func (b both) Note(text string) {
+	for _, p := range b {
+		p.Note(text)
+	}
 }

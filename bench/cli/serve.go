@@ -20,8 +20,10 @@ func newUpstream(stderr io.Writer) *cobra.Command {
 	var seed uint64
 	var control bool
 	cmd := &cobra.Command{
-		Use:   "upstream [--profile FILE]",
+		Use:   "upstream",
 		Short: "Serve the mock upstream alone, until interrupted",
+		Example: `  floodgate upstream --addr 127.0.0.1:8080
+  floodgate upstream --profile slow.yaml --control`,
 		Long: `Serves the mock upstream on loopback until it is interrupted:
 
   GET /items/KEY   an answer after the profile's delay, or one of its faults
@@ -29,7 +31,7 @@ func newUpstream(stderr io.Writer) *cobra.Command {
   GET /metrics     the same for Prometheus
 
 Every draw is a pure function of the seed, the key and the attempt. Exit code 4
-says that the address is taken.`,
+means that the address is taken.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := mockupstream.CheckLoopback(addr); err != nil {
@@ -59,7 +61,7 @@ says that the address is taken.`,
 			return server.Close()
 		},
 	}
-	cmd.Flags().StringVar(&profile, "profile", "", "YAML `file` with the profile; none: answers at once")
+	cmd.Flags().StringVar(&profile, "profile", "", "YAML `file` with the profile (default answers at once)")
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:0", "loopback `address` to listen on; port 0 picks a free one")
 	cmd.Flags().Uint64Var(&seed, "seed", 1, "seed of every draw")
 	cmd.Flags().BoolVar(&control, "control", false, "allow PUT /profile")
@@ -71,10 +73,12 @@ func newMongo(stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "mongo",
 		Short: "Serve the embedded MongoDB alone, until interrupted",
+		Example: `  floodgate mongo
+  floodgate mongo --addr 127.0.0.1:0 --data ./data`,
 		Long: `Serves the embedded MongoDB (FerretDB on SQLite, wire protocol over TCP) on
 loopback until it is interrupted. Without --data its folder is temporary. One
-process at a time uses a folder; exit code 4 says that another one does, or that
-the address is taken.`,
+process at a time uses a folder; exit code 4 means that another one does, or
+that the address is taken.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := mockupstream.CheckLoopback(addr); err != nil {

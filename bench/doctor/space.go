@@ -88,7 +88,7 @@ func (s sources) programs(folder string) Check {
 	switch {
 	case errors.As(err, &refused):
 		return doubt(name, fmt.Sprintf("programs in %s cannot be executed: %v", folder, refused.Err),
-			"gate --against builds and executes programs there; the folder may be mounted noexec, so set TMPDIR to one that is not:\nfindmnt -T "+quote(folder)+"\nexport TMPDIR=\"$HOME/tmp\"")
+			"gate diff builds and executes programs there; the folder may be mounted noexec, so set TMPDIR to one that is not:\nfindmnt -T "+quote(folder)+"\nexport TMPDIR=\"$HOME/tmp\"")
 	case err != nil:
 		return unseen(name, err.Error(), "name a folder in TMPDIR that can be written to:\nls -ld "+quote(folder))
 	}

@@ -52,7 +52,7 @@ func NewLimitBounds(s *scenarios.Scenario, most int, quick bool) (LimitBounds, e
 		b.Step, b.PerSlot, b.Least, b.Refine, b.Adaptive = 4, 20, 60, false, 1
 	}
 	if s.Service != nil {
-		return b, fmt.Errorf("scenario %s: limits are swept of a closed loop, and this is a service; allowed: scenarios without service, or plan --rate", s.Name)
+		return b, fmt.Errorf("scenario %s: this is a service, and limits are swept of a closed loop: floodgate plan rate finds the rate of a service", s.Name)
 	}
 	var err error
 	if b.level, err = firstLevel(s); err != nil {

@@ -197,7 +197,7 @@ func TestLimitBounds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := search.NewLimitBounds(service, 0, false); err == nil || !strings.Contains(err.Error(), "plan --rate") {
+	if _, err := search.NewLimitBounds(service, 0, false); err == nil || !strings.Contains(err.Error(), "plan rate") {
 		t.Errorf("a service: %v", err)
 	}
 	staged := parse(t, strings.Replace(fourWorkers, "{strategy: bounded, limit: 5}", "{strategy: staged, limit: 10, writers: 5, queue: 20}", 1))

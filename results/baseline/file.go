@@ -25,9 +25,9 @@ func Path(scenario string, quick bool) string {
 	return filepath.FromSlash(Folder + "/" + scenario + ".yaml")
 }
 
-const head = `# What a good run of the scenario %s measured. "floodgate gate RUN" compares
+const head = `# What a good run of the scenario %s measured. "floodgate gate baseline RUN" compares
 # other runs with it. Nobody edits it: after a change that is meant to be, run
-#   floodgate gate RUN --update-baseline
+#   floodgate gate baseline RUN --update
 # with a run that held, and review the difference. Lists have a value a block.
 `
 

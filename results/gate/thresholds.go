@@ -100,7 +100,7 @@ func budgetAt(x *summary.Index, b scenarios.Budget, level string, margin float64
 	if b.Metric.Name == scenarios.MetricMaxRate {
 		return Evidence{
 			Kind: KindThreshold, Variant: b.Variant, Level: level, Limit: summary.Rounded(b.Limit), Decision: verdict.Undecided,
-			Notes: []string{"a run does not measure it; floodgate plan --rate does, and judges it"},
+			Notes: []string{"a run does not measure it; floodgate plan rate does, and judges it"},
 		}, nil
 	}
 	trials := x.Trials(b.Variant, level)

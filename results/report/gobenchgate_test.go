@@ -88,7 +88,7 @@ func TestGoBenchVerdict(t *testing.T) {
 				golden(t, fmt.Sprintf("gobenchgate.%s.%d.txt", name, width), plain.Bytes())
 			}
 		}
-		j := report.GoBenchJudgement(v, "floodgate gate --go-bench old.txt new.txt")
+		j := report.GoBenchJudgement(v, "floodgate gate bench old.txt new.txt")
 		golden(t, "gobenchgate."+name+".md", report.Comment(j))
 		golden(t, "gobenchgate."+name+".github.txt", report.Annotations(j))
 		checkSARIF(t, report.SARIF(j))

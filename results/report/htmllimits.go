@@ -47,7 +47,7 @@ func LimitsHTML(w io.Writer, plan *capacity.Limits) error {
 	for _, words := range disturbances(plan.Noise) {
 		pg.Notes = append(pg.Notes, "noise, "+words)
 	}
-	pg.Reproduce = planAgain(plan.Command, plan.Scenario)
+	pg.Reproduce = planAgain(plan.Command, "limit", plan.Scenario)
 	var words strings.Builder
 	if err := LimitsJSON(&words, plan); err != nil {
 		return fail(err)

@@ -40,7 +40,7 @@ func RatesHTML(w io.Writer, plan *capacity.Plan) error {
 	for _, words := range disturbances(plan.Noise) {
 		pg.Notes = append(pg.Notes, "noise, "+words)
 	}
-	pg.Reproduce = planAgain(plan.Command, plan.Scenario)
+	pg.Reproduce = planAgain(plan.Command, "rate", plan.Scenario)
 	var words strings.Builder
 	if err := RatesJSON(&words, plan); err != nil {
 		return fail(err)
@@ -54,10 +54,11 @@ func RatesHTML(w io.Writer, plan *capacity.Plan) error {
 	return nil
 }
 
-// planAgain is the command of a plan, of an unknown one its begin.
-func planAgain(command []string, scenario string) []string {
+// planAgain returns the command that repeats a plan of a kind. Where the record
+// does not have it, its flags are missing.
+func planAgain(command []string, kind, scenario string) []string {
 	if len(command) == 0 {
-		command = []string{"plan", scenario}
+		command = []string{"plan", kind, scenario}
 	}
 	return []string{floodgate(command)}
 }

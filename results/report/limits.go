@@ -170,7 +170,8 @@ func (p *limitPrinter) simulation() {
 		if beyond := s.Validated.Extrapolated; beyond != nil {
 			p.hang("", "of one beyond them: %s and %s", text.Percent(math.Abs(beyond.Makespan)), text.Percent(math.Abs(beyond.P99)))
 		}
-		p.hang("", "compared at limits of %d to %d; ask it: floodgate plan --what-if items=1e6,limit=%d,hosts=4 --from %s", s.Range.LeastLimit, s.Range.MostLimit, s.Range.MostLimit, p.plan.ID)
+		p.hang("", "compared at limits of %d to %d; for others:", s.Range.LeastLimit, s.Range.MostLimit)
+		p.hang("", "floodgate plan predict %s items=1e6 limit=%d hosts=4", p.plan.ID, s.Range.MostLimit)
 	}
 }
 

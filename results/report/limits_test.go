@@ -25,7 +25,7 @@ func sweep(t *testing.T, limits []int, nofile int, p99 time.Duration, change fun
 	l := &capacity.Limits{
 		Kind: capacity.KindLimits, ID: "20261122-214015.123-7f3a9c", Started: time.Date(2026, 11, 22, 21, 40, 15, 0, time.UTC),
 		Scenario: "report", Title: "A report over N phone numbers", Seed: 2017, Level: "database.latency=5ms", Strategy: "bounded", MaxLimit: 507, Capped: true,
-		Terms: capacity.NewTerms(p99, nofile, 2), Records: "results/plans/20261122-214015.123-7f3a9c/run.jsonl", Command: []string{"plan", "my report.yaml", "--quick", "--env", "embedded"},
+		Terms: capacity.NewTerms(p99, nofile, 2), Records: "results/plans/20261122-214015.123-7f3a9c/run.jsonl", Command: []string{"plan", "limit", "my report.yaml", "--quick", "--env", "embedded"},
 		Environment: results.Environment{Kind: "embedded", Database: "FerretDB 1.24.2 (SQLite)", Upstream: "mock upstream"},
 		Machine:     results.Fingerprint{CPU: "AMD EPYC", Cores: 2, Memory: 8 << 30},
 	}

@@ -40,7 +40,7 @@ func everyEnd() *capacity.Plan {
 	plan := &capacity.Plan{
 		ID: "20261122-214015.123-7f3a9c", Started: time.Date(2026, 11, 22, 21, 40, 15, 0, time.UTC), Scenario: "service", Title: "A report service under load",
 		Level: "database.latency=50ms", SLO: scenarios.SLO{P99: scenarios.Duration(time.Second)}, NoFile: 256, MaxDescriptors: 204, Poisson: true,
-		Window: 5 * time.Second, Confirm: 20 * time.Second, LagBound: results.LagBound, Records: "results/plans/20261122-214015.123-7f3a9c/run.jsonl", Command: []string{"plan", "service", "--rate", "--max-rate", "64", "--env", "embedded"},
+		Window: 5 * time.Second, Confirm: 20 * time.Second, LagBound: results.LagBound, Records: "results/plans/20261122-214015.123-7f3a9c/run.jsonl", Command: []string{"plan", "rate", "service", "--max-rate", "64", "--env", "embedded"},
 		Environment: results.Environment{Kind: "embedded", Database: "FerretDB 1.24.2 (SQLite)", Upstream: "mock upstream"},
 		Machine:     results.Fingerprint{CPU: "AMD EPYC", Cores: 2, Memory: 8 << 30},
 	}

@@ -49,7 +49,7 @@ func TestSummaryIsTriedFirst(t *testing.T) {
 		t.Setenv(summaryVariable, path)
 		ran := filepath.Join(t.TempDir(), "ran")
 		var stdout, stderr bytes.Buffer
-		code := run(t.Context(), []string{"gate", "--cmd-a", "touch " + ran, "--cmd-b", "touch " + ran, "--github", "--out", t.TempDir()}, &stdout, &stderr)
+		code := run(t.Context(), []string{"gate", "cmd", "touch " + ran, "touch " + ran, "--github", "--out", t.TempDir()}, &stdout, &stderr)
 		if _, err := os.Stat(ran); code != exitUsage || err == nil || !strings.Contains(stderr.String(), summaryVariable) {
 			t.Errorf("%s: exit code %d, %v, %s; want %d before any command ran", name, code, err, &stderr, exitUsage)
 		}
@@ -68,7 +68,7 @@ func TestNoVerdictNoPass(t *testing.T) {
 	if code := run(t.Context(), []string{"report", example}, full{}, &stderr); code == exitHeld {
 		t.Errorf("report: exit code %d", code)
 	}
-	if code := run(t.Context(), []string{"gate", "--cmd-a", "true", "--cmd-b", "true", "--margin", "900%", "--out", t.TempDir(), "--quiet"}, full{}, &stderr); code == exitHeld {
+	if code := run(t.Context(), []string{"gate", "cmd", "true", "true", "--margin", "900%", "--out", t.TempDir(), "--quiet"}, full{}, &stderr); code == exitHeld {
 		t.Errorf("gate: exit code %d", code)
 	}
 	if !strings.Contains(stderr.String(), "no space left") {
@@ -79,18 +79,19 @@ func TestNoVerdictNoPass(t *testing.T) {
 	}
 }
 
-// What gate --cmd-a stored is printed again word for word, in each format and
+// What gate cmd stored is printed again word for word, in each format and
 // with the same exit code; what was changed by hand is not.
 func TestReportOfAGate(t *testing.T) {
 	root := t.TempDir()
-	gate := []string{"gate", "--cmd-a", "true", "--cmd-b", "true", "--margin", "900%", "--out", root, "--quiet"}
+	gate := []string{"gate", "cmd", "true", "true", "--margin", "900%", "--out", root, "--quiet"}
 	var first, stderr bytes.Buffer
 	code := run(t.Context(), append(gate, "--format", formatMarkdown), &first, &stderr)
 	folders, err := filepath.Glob(filepath.Join(root, "*"))
 	if err != nil || len(folders) != 1 || first.Len() == 0 {
 		t.Fatalf("exit code %d, %v, %v\n%s", code, folders, err, &stderr)
 	}
-	for _, format := range gateFormats {
+	for _, one := range gateFormats {
+		format := one.name
 		var again bytes.Buffer
 		if c := run(t.Context(), []string{"report", folders[0], "--format", format}, &again, &stderr); c != code || again.Len() == 0 {
 			t.Errorf("%s: exit code %d, want %d\n%s", format, c, code, &stderr)

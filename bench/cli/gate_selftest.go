@@ -15,34 +15,33 @@ import (
 	"floodgate/bench/machine"
 	"floodgate/results"
 	verdicts "floodgate/results/against"
-	"floodgate/results/report"
 	"floodgate/results/stats"
 )
 
 // selfTestOptions are the flags of "gate selftest".
 type selfTestOptions struct {
+	notes
 	time           time.Duration
 	margin, format string
 	root           string
 	seed           uint64
-	quiet          bool
 	environment    environmentFlags
-	stdout, stderr io.Writer
+	stdout         io.Writer
 }
 
 func newSelfTest(stdout, stderr io.Writer) *cobra.Command {
-	o := selfTestOptions{stdout: stdout, stderr: stderr}
+	o := selfTestOptions{stdout: stdout, notes: notes{stderr: stderr}}
 	cmd := &cobra.Command{
 		Use:   "selftest",
-		Short: "Find out what a gate detects on this machine, now",
-		Long: `Runs gates on this machine whose truth is known: a program against itself (how
-often is it called worse?), and against itself with 5 % and 10 % more upstream
-latency, with 20 descriptors held open, and with one lost write (how often is that
-found?). It says what this machine can and cannot detect in the time given.
+		Short: "Measure what a gate detects on this machine, now",
+		Example: `  floodgate gate selftest
+  floodgate gate selftest --time 30m --margin 5%`,
+		Long: `Runs gates whose outcome is known: a program against itself (how often is it
+called worse?), and against itself with 5 % and 10 % more upstream latency, with
+20 descriptors held open, and with one lost write (how often is that found?).
 
-Exit codes: 0 it held; 1 it calls worse what is the same more often
-than it may, or misses a descriptor or a write; 3 there was too little time to
-tell; 4 it could not be measured, or was interrupted.`,
+Exit codes: 0 passed; 1 too many false alarms, or a missed descriptor or write;
+3 too little time to tell; 4 not measured, or interrupted.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			code, err := o.run(cmd.Context())
@@ -51,12 +50,12 @@ tell; 4 it could not be measured, or was interrupted.`,
 	}
 	flags := cmd.Flags()
 	o.environment.register(flags)
-	flags.DurationVar(&o.time, "time", 10*time.Minute, "how `long` to measure")
-	flags.StringVar(&o.margin, "margin", "2%", "worsening that the gates let pass, in `percent`")
-	flags.StringVar(&o.format, "format", formatText, "text or json")
-	flags.StringVar(&o.root, "out", defaultGates, "`folder` that it is stored in")
-	flags.Uint64Var(&o.seed, "seed", 0, "`seed` of the order of trials (default: another one each time)")
-	flags.BoolVar(&o.quiet, "quiet", false, "no progress")
+	flags.DurationVar(&o.time, "time", 10*time.Minute, "`duration` of the test")
+	flags.StringVar(&o.margin, "margin", "2%", "`percent` that times may grow")
+	flags.StringVar(&o.root, "out", defaultGates, "storage `folder`")
+	flags.Uint64Var(&o.seed, "seed", 0, "`seed` of the order (default random)")
+	o.notes.flag(flags)
+	selfTestFormats.flag(flags, &o.format)
 	return cmd
 }
 
@@ -66,11 +65,11 @@ func (o *selfTestOptions) run(ctx context.Context) (int, error) {
 	if design.Margin, err = parseMargin("--margin", o.margin); err != nil {
 		return exitUsage, err
 	}
-	switch {
-	case o.format != formatText && o.format != formatJSON:
-		return codeOf(badFormat(o.format, formatText, formatJSON))
-	case o.time <= 0:
-		return exitUsage, fmt.Errorf("--time %v: allowed: above 0, such as 10m", o.time)
+	if err := selfTestFormats.check(o.format); err != nil {
+		return codeOf(err)
+	}
+	if o.time <= 0 {
+		return exitUsage, fmt.Errorf("--time must be positive, such as 10m (got %v)", o.time)
 	}
 	if err := checkRoot(o.root); err != nil {
 		return exitUsage, err
@@ -91,10 +90,7 @@ func (o *selfTestOptions) run(ctx context.Context) (int, error) {
 	if err := against.StoreJSON(filepath.Join(s.Records, "selftest.json"), s); err != nil {
 		return exitUnmeasured, err
 	}
-	if o.format == formatJSON {
-		return s.Exit, report.SelfTestJSON(o.stdout, s)
-	}
-	return s.Exit, report.SelfTest(o.stdout, s, terminal(o.stdout))
+	return s.Exit, selfTestFormats.print(o.stdout, o.format, s)
 }
 
 func (o *selfTestOptions) measure(ctx context.Context, s *verdicts.SelfTested) (err error) {
@@ -113,7 +109,7 @@ func (o *selfTestOptions) measure(ctx context.Context, s *verdicts.SelfTested) (
 	}
 	defer func() { err = errors.Join(err, env.Close()) }()
 	if !env.Mock() {
-		return exit(exitUsage, errors.New("gate selftest makes the upstream slower, so it must be a mock of ours; allowed: no --upstream-url"))
+		return exit(exitUsage, errors.New("gate selftest makes the upstream slower, which only our mock allows: leave out --upstream-url"))
 	}
 	log, err := against.NewLog(filepath.Join(s.Records, "trials.jsonl"))
 	if err != nil {
@@ -128,11 +124,4 @@ func (o *selfTestOptions) measure(ctx context.Context, s *verdicts.SelfTested) (
 			}
 		},
 	})
-}
-
-// note tells the user something at once.
-func (o *selfTestOptions) note(text string) {
-	if !o.quiet {
-		fmt.Fprintln(o.stderr, text)
-	}
 }

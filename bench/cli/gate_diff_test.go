@@ -82,7 +82,7 @@ func (u *user) plant(p plant) {
 }
 
 // gate starts the command in the repository.
-func (u *user) gate(args ...string) *harness {
+func (u *user) gate(ref string, args ...string) *harness {
 	u.T.Helper()
 	executable, err := os.Executable()
 	if err != nil {
@@ -102,7 +102,7 @@ func (u *user) gate(args ...string) *harness {
 		}
 	}
 	h.cmd = exec.Command(link, append([]string{
-		"gate", "--build", "./sut", "./small.yaml", "--env", "embedded", "--margin", "400%", "--out", u.gates(), "--format", "json",
+		"gate", "diff", "--build", "./sut", "--env", "embedded", "--margin", "400%", "--out", u.gates(), "--format", "json", ref, "./small.yaml",
 	}, args...)...)
 	h.cmd.Dir = u.Top
 	h.cmd.Env = append(os.Environ(), "TMPDIR="+filepath.Join(u.base, "tmp"), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off")
@@ -151,7 +151,7 @@ func TestAgainstAnotherRevisionOfAUsersModule(t *testing.T) {
 			u := newUser(t, plant{protocol: 1})
 			u.plant(c.tree)
 			before := repotest.Look(t, u.Top)
-			h := u.gate("--against", "main")
+			h := u.gate("main")
 			v := printed(t, h, c.exit)
 			var worse []string
 			for _, count := range v.Counts {
@@ -189,7 +189,7 @@ func TestAgainstWhatCannotBeMeasured(t *testing.T) {
 	t.Parallel()
 	u := newUser(t, plant{protocol: 1})
 	before := repotest.Look(t, u.Top)
-	h := u.gate("--against", "HEAD~1")
+	h := u.gate("HEAD~1")
 	if v := printed(t, h, exitUnmeasured); !strings.Contains(v.Unmeasured, "A could not begin: ") || !strings.Contains(v.Unmeasured, "version 99 of the protocol, expected 1") {
 		t.Errorf("unmeasured: %q", v.Unmeasured)
 	}
@@ -199,13 +199,13 @@ func TestAgainstWhatCannotBeMeasured(t *testing.T) {
 		exit int
 		says string
 	}{
-		{[]string{"--against", "nosuch"}, exitUsage, `floodgate: --against "nosuch": this repository has no such commit`},
-		{[]string{"--against", "HEAD", "--build", "./nosuch"}, exitUsage, `--build "./nosuch": there is no such folder`},
-		{[]string{"--against", "HEAD", "--build", ""}, exitUsage, "--build ./PACKAGE"},
-		{[]string{"--against", "HEAD", "--variants", "bounded"}, exitUsage, `no variant "bounded" at items=8; allowed: sequential, bounded-4`},
-		{[]string{"--against", "HEAD", "--level", "items=6"}, exitUsage, `no level "items=6" in scenario small; allowed: "items=5", "items=8"`},
+		{[]string{"nosuch"}, exitUsage, `floodgate: commit "nosuch": this repository has no such commit`},
+		{[]string{"HEAD", "--build", "./nosuch"}, exitUsage, `--build "./nosuch": there is no such folder`},
+		{[]string{"HEAD", "--build", ""}, exitUsage, "--build ./PACKAGE"},
+		{[]string{"HEAD", "--variants", "bounded"}, exitUsage, `no variant "bounded" at items=8; allowed: sequential, bounded-4`},
+		{[]string{"HEAD", "--level", "items=6"}, exitUsage, `no level "items=6" in scenario small; allowed: "items=5", "items=8"`},
 	} {
-		h := u.gate(c.args...)
+		h := u.gate(c.args[0], c.args[1:]...)
 		if code := h.wait(); code != c.exit || !strings.Contains(h.stderr.String(), c.says) || h.stdout.Len() > 0 {
 			t.Errorf("%q: exit code %d, want %d with %q\n%s\n%s", c.args, code, c.exit, c.says, h.stdout.String(), h.stderr.String())
 		}
@@ -220,7 +220,7 @@ func TestAgainstIsInterruptedOrKilled(t *testing.T) {
 			u := newUser(t, plant{protocol: 1})
 			u.plant(plant{protocol: 1, descriptors: 1})
 			before := repotest.Look(t, u.Top)
-			h := u.gate("--against", "HEAD", "--margin", "0%") // goes on for long
+			h := u.gate("HEAD", "--margin", "0%") // goes on for long
 			var pids []int
 			h.until("two pairs are stored, and a SUT runs", func() bool {
 				files, _ := filepath.Glob(filepath.Join(u.gates(), "*", "unfinished", "b", results.FileName))
@@ -245,10 +245,10 @@ func TestAgainstIsInterruptedOrKilled(t *testing.T) {
 			}
 			before.Same(t, u.Top)
 			if signal == syscall.SIGKILL { // the next one removes what it built
-				if again := u.gate("--against", "HEAD", "--level", "nosuch"); again.wait() != exitUsage {
+				if again := u.gate("HEAD", "--level", "nosuch"); again.wait() != exitUsage {
 					t.Error(again.stderr.String())
 				}
-				if again := u.gate("--against", "HEAD", "--build", "."); again.wait() != exitUnmeasured { // no program
+				if again := u.gate("HEAD", "--build", "."); again.wait() != exitUnmeasured { // no program
 					t.Error(again.stderr.String())
 				}
 			}

@@ -56,7 +56,7 @@ func (shortSweeps) bounds(b search.LimitBounds) search.LimitBounds {
 func TestPlanLimits(t *testing.T) {
 	scenario, root := limitsFolder(t)
 	var stdout, again, asJSON, stderr bytes.Buffer
-	code := runOn(t.Context(), t, shortSweeps{}, []string{"plan", scenario, "--quick", "--max-limit", "4", "--env", "embedded", "--out", root}, &stdout, &stderr)
+	code := runOn(t.Context(), t, shortSweeps{}, []string{"plan", "limit", scenario, "--quick", "--max-limit", "4", "--env", "embedded", "--out", root}, &stdout, &stderr)
 	if code == exitUsage || code == exitUnmeasured {
 		t.Fatalf("exit code %d, %s\n%s", code, &stderr, &stdout)
 	}
@@ -92,7 +92,7 @@ func TestPlanLimitsInterrupted(t *testing.T) {
 	var stdout, again, stderr bytes.Buffer
 	wire := &tripwire{text: "trials, 0 of them done", cancel: cancel}
 	before := len(children(os.Getpid())["mongo-child"])
-	code := run(ctx, []string{"plan", scenario, "--quick", "--max-limit", "4", "--env", "embedded", "--out", root}, &stdout, wire)
+	code := run(ctx, []string{"plan", "limit", scenario, "--quick", "--max-limit", "4", "--env", "embedded", "--out", root}, &stdout, wire)
 	if code != exitUnmeasured || !strings.Contains(wire.all.String(), "interrupted") || !strings.Contains(stdout.String(), "interrupted (exit code 4)") {
 		t.Errorf("exit code %d, %s\n%s", code, &wire.all, &stdout)
 	}

@@ -87,7 +87,7 @@ func ratesFolder(t *testing.T) (scenario, root string) {
 // stored plan is printed as it was.
 func TestPlanOfRates(t *testing.T) {
 	scenario, root := ratesFolder(t)
-	code, stdout, stderr := simulatedPlan(t, simulatedWorkers(), "plan", scenario, "--rate", "--env", "embedded", "--window", "1s", "--out", root)
+	code, stdout, stderr := simulatedPlan(t, simulatedWorkers(), "plan", "rate", scenario, "--env", "embedded", "--window", "1s", "--out", root)
 	if code != exitHeld {
 		t.Fatalf("exit code %d, %s\n%s", code, stderr, stdout)
 	}
@@ -118,7 +118,7 @@ func TestPlanOfRates(t *testing.T) {
 // The highest rate that may be tried is not the capacity: the plan says "at least".
 func TestPlanThatExhaustsNothing(t *testing.T) {
 	scenario, root := ratesFolder(t)
-	args := []string{"plan", scenario, "--rate", "--env", "embedded", "--window", "1s", "--variants", "shared", "--format", "json", "--out", root, "--quiet"}
+	args := []string{"plan", "rate", scenario, "--env", "embedded", "--window", "1s", "--variants", "shared", "--format", "json", "--out", root, "--quiet"}
 	for most, want := range map[string]struct {
 		end               capacity.End
 		confirmed, failed float64
@@ -141,7 +141,7 @@ func TestPlanThatCannotTell(t *testing.T) {
 	service.Change = func(_ int, t *results.Trial) {
 		t.Outcome, t.Reason = results.OutcomeInvalid, "the mock upstream was too slow"
 	}
-	code, stdout, stderr := simulatedPlan(t, service, "plan", scenario, "--rate", "--env", "embedded", "--window", "1s", "--out", root, "--quiet")
+	code, stdout, stderr := simulatedPlan(t, service, "plan", "rate", scenario, "--env", "embedded", "--window", "1s", "--out", root, "--quiet")
 	if code != exitInconclusive || !strings.Contains(stdout, "the mock upstream was too slow") || !strings.Contains(stdout, "(exit code 3)") || stderr != "" {
 		t.Errorf("exit code %d, %s\n%s", code, stderr, stdout)
 	}
@@ -151,7 +151,7 @@ func TestPlanThatCannotTell(t *testing.T) {
 func TestPlanOfRatesByLimit(t *testing.T) {
 	scenario, root := ratesFolder(t)
 	// Of limit 2 slots are empty of fetches for a 21st of the time, of limit 1 for more than half.
-	code, stdout, stderr := simulatedPlan(t, simulatedWorkers(), "plan", scenario, "--rate", "--limits", "4,2,1", "--env", "embedded", "--window", "1s", "--out", root, "--quiet")
+	code, stdout, stderr := simulatedPlan(t, simulatedWorkers(), "plan", "rate", scenario, "--limits", "4,2,1", "--env", "embedded", "--window", "1s", "--out", root, "--quiet")
 	for _, want := range []string{"take 2: the smallest limit", "(exit code 0)", "shared-4", "shared-1"} {
 		if code != exitHeld || !strings.Contains(stdout, want) || stderr != "" {
 			t.Errorf("exit code %d, no %q: %s\n%s", code, want, stderr, stdout)
@@ -171,12 +171,12 @@ func TestPlanOfRatesByLimit(t *testing.T) {
 		}
 	}
 	for _, wrong := range [][]string{{"--limits", "0"}, {"--limits", "4,4"}, {"--limits", "4", "--variants", "shared"}} {
-		code, _, stderr := simulatedPlan(t, nil, append([]string{"plan", scenario, "--rate", "--out", root}, wrong...)...)
+		code, _, stderr := simulatedPlan(t, nil, append([]string{"plan", "rate", scenario, "--out", root}, wrong...)...)
 		if code != exitUsage || !strings.Contains(stderr, "--limits") {
 			t.Errorf("%v: exit code %d, %s", wrong, code, stderr)
 		}
 	}
-	if code, _, _ := simulatedPlan(t, nil, "plan", scenario, "--limits", "4", "--out", root); code != exitUsage {
-		t.Errorf("--limits without --rate: exit code %d", code)
+	if code, _, _ := simulatedPlan(t, nil, "plan", "limit", scenario, "--limits", "4", "--out", root); code != exitUsage {
+		t.Errorf("plan limit --limits: exit code %d", code)
 	}
 }

@@ -41,7 +41,7 @@ func measuredSweep(t *testing.T) string {
 func TestWhatIf(t *testing.T) {
 	dir := measuredSweep(t)
 	var stdout, stderr bytes.Buffer
-	code := run(t.Context(), []string{"plan", "--what-if", "items=1e4,limit=64,hosts=4", "--from", dir}, &stdout, &stderr)
+	code := run(t.Context(), []string{"plan", "predict", dir, "items=1e4,limit=64", "hosts=4"}, &stdout, &stderr)
 	if code != exitHeld || stderr.Len() > 0 {
 		t.Fatalf("exit code %d, %s", code, &stderr)
 	}
@@ -51,7 +51,7 @@ func TestWhatIf(t *testing.T) {
 		}
 	}
 	stdout.Reset()
-	code = run(t.Context(), []string{"plan", "--what-if", "limit=16", "--from", filepath.Join(dir, results.FileName), "--format", "json"}, &stdout, &stderr)
+	code = run(t.Context(), []string{"plan", "predict", filepath.Join(dir, results.FileName), "limit=16", "--format", "json"}, &stdout, &stderr)
 	var a whatif.Answer
 	if err := json.Unmarshal(stdout.Bytes(), &a); err != nil || code != exitHeld {
 		t.Fatalf("exit code %d, %v, %s", code, err, &stderr)

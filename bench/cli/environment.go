@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -19,6 +20,8 @@ import (
 	"floodgate/bench/sut"
 	"floodgate/results"
 	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline/calllog"
+	"floodgate/scenarios/pipeline/dialcount"
 )
 
 // auto is the environment that nobody named.
@@ -41,15 +44,15 @@ type environmentFlags struct {
 }
 
 func (f *environmentFlags) register(flags *pflag.FlagSet) {
-	flags.BoolVar(&f.keepData, "keep-data", false, "keep the embedded database's folder in the run's folder")
-	flags.StringVar(&f.kind, "env", auto, "`environment`: auto, embedded, containers or external")
-	flags.StringVar(&f.mongoImage, "mongo-image", defaultMongoImage, "`image` of MongoDB in containers; embedded: made of this program")
-	flags.StringVar(&f.mongoArgs, "mongo-args", "", "`arguments` of MongoDB in containers, separated by spaces")
-	flags.StringVar(&f.mongoURI, "mongo-uri", "", "connection `string` of an external MongoDB; with a password: in FLOODGATE_MONGO_URI")
-	flags.StringVar(&f.mongoURIFile, "mongo-uri-file", "", "`file` that holds it; -: standard input")
-	flags.StringVar(&f.upstreamURL, "upstream-url", "", "base `URL` of an external upstream; with a password: in FLOODGATE_UPSTREAM_URL")
-	flags.StringVar(&f.upstreamURLFile, "upstream-url-file", "", "`file` that holds it; -: standard input")
-	flags.StringArrayVar(&f.allowTargets, "allow-target", nil, "`host` beyond loopback that may be loaded; once for each")
+	flags.BoolVar(&f.keepData, "keep-data", false, "keep the embedded database's folder")
+	flags.StringVar(&f.kind, "env", auto, "`kind`: auto, embedded, containers or external")
+	flags.StringVar(&f.mongoImage, "mongo-image", defaultMongoImage, "MongoDB `image`, or embedded")
+	flags.StringVar(&f.mongoArgs, "mongo-args", "", "`arguments` of MongoDB in containers")
+	flags.StringVar(&f.mongoURI, "mongo-uri", "", "MongoDB `URI`, or $FLOODGATE_MONGO_URI")
+	flags.StringVar(&f.mongoURIFile, "mongo-uri-file", "", "`file` that holds the URI; -: standard input")
+	flags.StringVar(&f.upstreamURL, "upstream-url", "", "upstream `URL`, or $FLOODGATE_UPSTREAM_URL")
+	flags.StringVar(&f.upstreamURLFile, "upstream-url-file", "", "`file` that holds the URL; -: standard input")
+	flags.StringArrayVar(&f.allowTargets, "allow-target", nil, "`host` that may be loaded (repeatable)")
 }
 
 // setup is the environment that a scenario will run in.
@@ -282,3 +285,53 @@ func sameEnvironment(begun, now results.Environment) error {
 	}
 	return nil
 }
+
+// targets reads where the user's servers are.
+func (f environmentFlags) targets(u *setup) error {
+	if err := u.options.Policy.Validate(); err != nil {
+		return err
+	}
+	uri, err := target.Source{Flag: "--mongo-uri", Value: f.mongoURI, File: f.mongoURIFile, Env: "FLOODGATE_MONGO_URI", Stdin: os.Stdin}.Read()
+	if err != nil {
+		return err
+	}
+	if uri != "" {
+		if u.options.Mongo, err = target.ParseMongo(uri); err != nil {
+			return err
+		}
+	}
+	url, err := target.Source{Flag: "--upstream-url", Value: f.upstreamURL, File: f.upstreamURLFile, Env: "FLOODGATE_UPSTREAM_URL", Stdin: os.Stdin}.Read()
+	if err != nil {
+		return err
+	}
+	if url != "" {
+		u.options.Upstream, err = target.ParseUpstream(url)
+	}
+	return err
+}
+
+// tryUpstream fetches one item before a run that would fail on every one.
+func (u *setup) tryUpstream(ctx context.Context, env *environment.Environment) error {
+	fetcher, err := calllog.NewHTTPFetcher(calllog.HTTPOptions{
+		BaseURL: env.UpstreamURL(), Timeout: tryTimeout, Dialer: &dialcount.Counter{Dial: u.options.Policy.DialContext},
+	})
+	if err != nil {
+		return err
+	}
+	defer fetcher.Close()
+	if _, err := fetcher.Fetch(ctx, calllog.NewItem(u.first...)); err != nil {
+		return errors.New(env.Scrub(fmt.Sprintf("try the upstream with the first item, %s: %v", strings.Join(u.first, "/"), err)))
+	}
+	return nil
+}
+
+// tryAgain is tryUpstream for a run to ask later; nil: the upstream is a mock.
+func (u *setup) tryAgain(env *environment.Environment) func(context.Context) error {
+	if env.Mock() {
+		return nil
+	}
+	return func(ctx context.Context) error { return u.tryUpstream(ctx, env) }
+}
+
+// tryTimeout bounds that one request.
+const tryTimeout = 30 * time.Second

@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
+
+	"github.com/spf13/cobra"
 
 	"floodgate/bench/against"
 	"floodgate/bench/environment"
@@ -15,9 +18,52 @@ import (
 	"floodgate/scenarios"
 )
 
-// revisions compares the working tree with another commit.
-func (o *againstOptions) revisions(ctx context.Context, v *verdicts.Verdict, args []string) (err error) {
-	s, err := o.restricted(v, args)
+// diffOptions are the flags of "gate diff".
+type diffOptions struct {
+	pairOptions
+	build       string
+	variants    []string
+	level       string
+	descriptors int
+	environment environmentFlags
+}
+
+func newGateDiff(stdout, stderr io.Writer) *cobra.Command {
+	o := diffOptions{pairOptions: pairOptions{stdout: stdout, notes: notes{stderr: stderr}}}
+	cmd := &cobra.Command{
+		Use:   "diff REF [SCENARIO]",
+		Short: "Judge whether the working tree is slower or hungrier than a commit",
+		Example: `  floodgate gate diff origin/main ci/mine.yaml
+  floodgate gate diff HEAD~1 mine.yaml --build ./cmd/mine   # your own program`,
+		Long: `Builds the git commit REF and the working tree in a temporary folder, leaving
+the repository as it is. Runs a scenario (default report) with both in pairs
+until it is clear whether the working tree takes more than --margin longer.
+Errors, documents and descriptors are compared by count. The program in --build
+(default ./bench) speaks the protocol of "go doc floodgate/bench/sut".`,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case args[0] == "": // often a variable that is not set
+				return exit(exitUsage, errors.New("REF is empty: name a branch, a tag or a commit"))
+			case o.descriptors < 0:
+				return exit(exitUsage, fmt.Errorf("--allow-descriptors must not be negative (got %d)", o.descriptors))
+			}
+			return o.compare(cmd.Context(), func(v *verdicts.Verdict) error { return o.measure(cmd.Context(), v, args[0], args[1:]) })
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.build, "build", "", "`package` to build and test")
+	flags.StringSliceVar(&o.variants, "variants", nil, "variant `names` (default the first bounded)")
+	flags.StringVar(&o.level, "level", "", "`level` (default the last)")
+	flags.IntVar(&o.descriptors, "allow-descriptors", against.DefaultDescriptors, "`number` of more descriptors")
+	o.environment.register(flags)
+	o.flags(cmd)
+	return cmd
+}
+
+// measure compares the working tree with the commit ref.
+func (o *diffOptions) measure(ctx context.Context, v *verdicts.Verdict, ref string, names []string) (err error) {
+	s, err := o.restricted(v, names)
 	if err != nil {
 		return err
 	}
@@ -25,7 +71,7 @@ func (o *againstOptions) revisions(ctx context.Context, v *verdicts.Verdict, arg
 	if err != nil {
 		return err
 	}
-	built, err := against.Prepare(ctx, against.Source{Dir: dir, Ref: o.ref, Build: o.build, Note: o.note})
+	built, err := against.Prepare(ctx, against.Source{Dir: dir, Ref: ref, Build: o.build, Note: o.note})
 	var unknown *against.UnknownRefError
 	var usage *against.UsageError
 	switch {
@@ -49,13 +95,13 @@ func (o *againstOptions) revisions(ctx context.Context, v *verdicts.Verdict, arg
 	}
 	defer func() { err = errors.Join(err, env.Close()) }()
 	if !env.Mock() {
-		return exit(exitUsage, errors.New("--against needs the same answers for both sides, so the upstream must be a mock of ours; allowed: no --upstream-url, or that of floodgate upstream --control"))
+		return exit(exitUsage, errors.New("gate diff needs the same answers for both sides: leave out --upstream-url, or name a mock that floodgate upstream --control serves"))
 	}
 	return o.pairs(ctx, v, s, built, setup, env)
 }
 
 // restricted is the scenario as both sides run it.
-func (o *againstOptions) restricted(v *verdicts.Verdict, args []string) (*scenarios.Scenario, error) {
+func (o *diffOptions) restricted(v *verdicts.Verdict, args []string) (*scenarios.Scenario, error) {
 	all, err := loadScenarios(args, false)
 	if err != nil {
 		return nil, err
@@ -85,7 +131,7 @@ func withoutCommand(s *scenarios.Scenario) *scenarios.Scenario {
 }
 
 // pairs runs both sides on the environment.
-func (o *againstOptions) pairs(ctx context.Context, v *verdicts.Verdict, s *scenarios.Scenario, built *against.Revisions, u *setup, env *environment.Environment) error {
+func (o *diffOptions) pairs(ctx context.Context, v *verdicts.Verdict, s *scenarios.Scenario, built *against.Revisions, u *setup, env *environment.Environment) error {
 	described := env.Describe()
 	v.Environment = &described
 	variants, level := against.Names(s)
