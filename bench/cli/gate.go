@@ -121,7 +121,7 @@ func (o *pairOptions) flags(cmd *cobra.Command) {
 	alphaFlag(flags, &o.alpha)
 	flags.StringVar(&o.root, "out", defaultGates, "storage `folder`")
 	flags.Uint64Var(&o.seed, "seed", 0, "`seed` of the order (default random)")
-	o.notes.flag(flags)
+	o.flag(flags)
 	o.out.flags(cmd)
 }
 

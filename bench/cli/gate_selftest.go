@@ -54,7 +54,7 @@ Exit codes: 0 passed; 1 too many false alarms, or a missed descriptor or write;
 	flags.StringVar(&o.margin, "margin", "2%", "`percent` that times may grow")
 	flags.StringVar(&o.root, "out", defaultGates, "storage `folder`")
 	flags.Uint64Var(&o.seed, "seed", 0, "`seed` of the order (default random)")
-	o.notes.flag(flags)
+	o.flag(flags)
 	selfTestFormats.flag(flags, &o.format)
 	return cmd
 }

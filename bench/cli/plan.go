@@ -61,7 +61,7 @@ type planOptions struct {
 // flags registers them; format is registered by each plan.
 func (o *planOptions) flags(flags *pflag.FlagSet) {
 	o.environment.register(flags)
-	o.notes.flag(flags)
+	o.flag(flags)
 	flags.StringVar(&o.root, "out", defaultPlans, "`folder` that plans are stored in")
 }
 

@@ -83,7 +83,7 @@ exit code is that of the worst verdict. --env selects upstream and database:
 	flags := cmd.Flags()
 	o.environment.register(flags)
 	flags.BoolVar(&o.quick, "quick", false, "the scenario's quick version")
-	o.notes.flag(flags)
+	o.flag(flags)
 	flags.StringVar(&o.saveVegeta, "save-vegeta", "", "new `file` for a service's results in vegeta's format")
 	flags.StringVar(&o.metricsAddr, "metrics", "", "loopback `address` of Prometheus metrics, or a port")
 	flags.StringVar(&o.resume, "resume", "", "go on with the interrupted run `ID`")
