@@ -14,6 +14,7 @@
 package strictyaml
 
 import (
+	"errors"
 	"fmt"
 	"reflect"
 	"slices"
@@ -81,8 +82,8 @@ func (e *Error) in(file string) *Error {
 func oneDocument(src []byte, t reflect.Type, d *decoder) (ast.Node, *Error) {
 	file, err := Parse(src)
 	if err != nil {
-		at, ok := err.(*SyntaxError)
-		if !ok {
+		var at *SyntaxError
+		if !errors.As(err, &at) {
 			return nil, &Error{Reason: err.Error(), Err: err}
 		}
 		return nil, &Error{Line: at.Line, Column: at.Column, Reason: at.Message, Err: err}

@@ -130,7 +130,8 @@ func Flatten(err error) Errors {
 		}
 		return all
 	}
-	if one, ok := err.(*Error); ok {
+	var one *Error
+	if errors.As(err, &one) && one.Error() == err.Error() { // else a wrapper says more
 		again := *one
 		return Errors{&again}
 	}
