@@ -226,7 +226,7 @@ func (l *Level) cell() string {
 	return l.entry
 }
 
-// Selects says whether the level has every value of where: factors, by short
+// Selects reports whether the level has every value of where: factors, by short
 // name or path, and the value that each must have.
 func (l Level) Selects(where map[string]any) bool {
 	for name, want := range where {

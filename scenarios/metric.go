@@ -196,7 +196,7 @@ func (u Unit) parse(text string) (float64, error) {
 	}
 }
 
-// decimal says whether text is digits, at most so many before and after a point.
+// decimal reports whether text is digits, at most so many before and after a point.
 func decimal(text string, digits, places int) bool {
 	whole, fraction, point := strings.Cut(text, ".")
 	return areDigits(whole, digits) && (!point || areDigits(fraction, places))

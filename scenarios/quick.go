@@ -31,7 +31,7 @@ func (s *Scenario) Quickened() *Scenario {
 	return &q
 }
 
-// decides says whether the scenario runs all that a claim is about.
+// decides reports whether the scenario runs all that a claim is about.
 func (s *Scenario) decides(c Claim, levels []Level) bool {
 	about := c.about()
 	selected := slices.DeleteFunc(slices.Clone(levels), func(l Level) bool { return !l.Selects(about.where) })

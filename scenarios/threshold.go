@@ -63,7 +63,7 @@ func (b Budget) String() string {
 	return b.Subject() + " " + b.Op + " " + b.Metric.Unit.Text(b.Limit)
 }
 
-// Upper says whether the limit is one that the value may not exceed; == has both sides.
+// Upper reports whether the limit is one that the value may not exceed; == has both sides.
 func (b Budget) Upper() bool { return b.Op == "<" || b.Op == "<=" }
 
 // Met reports whether a value meets the budget, and whether it does within the

@@ -119,7 +119,7 @@ func pinReplacements(ctx context.Context, dir, home, top string) (notes []string
 	return notes, nil
 }
 
-// within says whether path is top or below it.
+// within reports whether path is top or below it.
 func within(top, path string) bool {
 	relative, err := filepath.Rel(top, path)
 	return err == nil && relative != ".." && !strings.HasPrefix(relative, ".."+string(filepath.Separator))

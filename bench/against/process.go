@@ -75,7 +75,7 @@ func tail(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// readable says whether there is something at path.
+// readable reports whether there is something at path.
 func readable(path string) bool {
 	_, err := os.Stat(path)
 	return !errors.Is(err, os.ErrNotExist)

@@ -171,7 +171,7 @@ func take(tried *results.Tried, block map[string]stored.Trial) (unmeasured int) 
 // DefaultDescriptors is by how many the peak of B may exceed that of A.
 const DefaultDescriptors = 10
 
-// foundByCount says whether a gate of one pair compares a count as worse.
+// foundByCount reports whether a gate of one pair compares a count as worse.
 func foundByCount(a, b stored.Trial) bool {
 	v := results.Verdict{Design: stats.DefaultLooks()}
 	err := results.JudgeTrials(&v, []string{a.Variant}, a.LevelName, results.Ran{

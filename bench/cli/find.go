@@ -52,7 +52,7 @@ func openEither(name string, roots ...string) (*results.Run, error) {
 	return nil, errors.Join(errs...)
 }
 
-// hasRun says whether a run's file or folder is at path.
+// hasRun reports whether a run's file or folder is at path.
 func hasRun(path string) bool {
 	info, err := os.Stat(path)
 	if err == nil && info.IsDir() {

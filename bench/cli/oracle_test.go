@@ -235,7 +235,7 @@ func compareWithOracle(t *testing.T, stored *results.Run) (string, int) {
 	return out.String(), misses
 }
 
-// levelOf says whether a level's name is what oracleLevels calls it.
+// levelOf reports whether a level's name is what oracleLevels calls it.
 func levelOf(name, oracle string) bool {
 	items, latency, found := strings.Cut(oracle, " ")
 	if !found {

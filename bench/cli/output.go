@@ -256,7 +256,7 @@ func printGitHub(stdout io.Writer, j report.Judgement, text func(limit int) []by
 	return printBytes(stdout, report.Annotations(j))
 }
 
-// summaryWritable says whether the summary of the step can be written.
+// summaryWritable reports whether the summary of the step can be written.
 func summaryWritable() error {
 	path := os.Getenv(summaryVariable)
 	if path == "" {

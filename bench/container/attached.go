@@ -140,7 +140,7 @@ func (i input) Close() error                { return i.streams.CloseWrite() }
 
 var errElsewhere = errors.New("its process is not one of this machine, so that its descriptors cannot be counted: a system under test in a container needs an engine on this Linux machine itself (Docker Desktop has one in a virtual machine)")
 
-// onThisMachine says whether the process of a container, which runs our program, is
+// onThisMachine reports whether the process of a container, which runs our program, is
 // one of this machine's. It is given a second to become that program.
 func onThisMachine(ctx context.Context, pid int) error {
 	deadline := time.Now().Add(time.Second)

@@ -59,7 +59,7 @@ func (e *Engine) Build(ctx context.Context, r Role, executable string, note func
 	return image, nil
 }
 
-// present says whether the engine has the image.
+// present reports whether the engine has the image.
 func (e *Engine) present(ctx context.Context, image string) (bool, error) {
 	_, err := e.client.ImageInspect(ctx, image)
 	switch {

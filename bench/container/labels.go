@@ -71,7 +71,7 @@ func thisPlace() place {
 // differently: it is computed from the time of the boot.
 const startTolerance = 3 * time.Second
 
-// owner says whether the owner that labels name is gone. known: it can be told.
+// owner reports whether the owner that labels name is gone. known: it can be told.
 // A container that stands still since an earlier boot of this machine has lost
 // its owner with that.
 func owner(labels map[string]string, running bool) (gone, known bool) {

@@ -119,7 +119,7 @@ func (e *Engine) images(ctx context.Context, executable string) ([]Leftover, err
 	return found, nil
 }
 
-// old says whether an image was made of another binary than that of the hash,
+// old reports whether an image was made of another binary than that of the hash,
 // and so long ago that no other run is about to use it.
 func old(i image.Summary, hash string, now time.Time) bool {
 	return now.Sub(time.Unix(i.Created, 0)) >= imageRest && (hash == "" || i.Labels[labelBinary] != hash)

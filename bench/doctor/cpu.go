@@ -28,7 +28,7 @@ func (s sources) cores() Check {
 	return fine(name, found)
 }
 
-// frequency says whether the cores' speed changes under a run.
+// frequency reports whether the cores' speed changes under a run.
 func (s sources) frequency() Check {
 	const name = "cpu frequency"
 	names, _ := fs.Glob(s.files, "sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor")

@@ -95,7 +95,7 @@ func (s sources) descriptors(all []need) Check {
 // capSysResource is the number of the capability to raise hard limits.
 const capSysResource = 24
 
-// mayRaise says whether the process has the capability, which root may lack in
+// mayRaise reports whether the process has the capability, which root may lack in
 // a container; where there are none (root is), it is what the user shows.
 func (s sources) mayRaise(root bool) bool {
 	capabilities, ok := field(s.read("proc/self/status"), "CapEff:")

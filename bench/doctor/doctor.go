@@ -51,7 +51,7 @@ type Report struct {
 	Checks       []Check
 }
 
-// CanRun says whether a run can start; the embedded environment is enough.
+// CanRun reports whether a run can start; the embedded environment is enough.
 func (r Report) CanRun() bool {
 	for _, c := range r.Checks {
 		if c.Status == Failed {

@@ -35,7 +35,7 @@ const (
 
 const noEngine = "no container engine answers"
 
-// engine says whether the containers environment can be used; its absence
+// engine reports whether the containers environment can be used; its absence
 // keeps no run from starting. The engine is nil where none answers.
 func (s sources) engine(ctx context.Context, o Options) (Engine, []Check) {
 	const name, build, pull = "docker", "docker build", "docker image"

@@ -11,7 +11,7 @@ import (
 	"floodgate/results/report/text"
 )
 
-// loopback says whether servers of ours can be reached.
+// loopback reports whether servers of ours can be reached.
 func (s sources) loopback(ctx context.Context) Check {
 	const name = "loopback"
 	if err := s.dial(ctx); err != nil {

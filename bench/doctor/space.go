@@ -44,7 +44,7 @@ func (s sources) memory() Check {
 	return fine(name, found)
 }
 
-// space says whether the folder, or the one that it will be made in, can be
+// space reports whether the folder, or the one that it will be made in, can be
 // written to.
 func (s sources) space(name, folder string) Check {
 	dir := existing(folder)

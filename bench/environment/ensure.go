@@ -90,7 +90,7 @@ func (e *Environment) ensure(ctx context.Context) (died []string, err error) {
 	return died, nil
 }
 
-// examine says whether a server runs and passes the check, and how it ended if
+// examine reports whether a server runs and passes the check, and how it ended if
 // not; nothing where there was none. One that does not pass is ended.
 func (e *Environment) examine(ctx context.Context, s server, check func(context.Context) error) (how string, lives bool) {
 	if s == nil {

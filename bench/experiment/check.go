@@ -111,7 +111,7 @@ func (e *expectation) check(ctx context.Context, source documentSource, db, coll
 	return &r, nil
 }
 
-// right says whether the document has the content that the upstream answered.
+// right reports whether the document has the content that the upstream answered.
 func (e *expectation) right(d written) (bool, error) {
 	if e.unknown {
 		return true, nil

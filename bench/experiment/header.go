@@ -28,12 +28,12 @@ func Header(s *scenarios.Scenario, quick bool, env results.Environment, now time
 	}, nil
 }
 
-// UsesLink says whether any level has the way to the database behave specially.
+// UsesLink reports whether any level has the way to the database behave specially.
 func UsesLink(s *scenarios.Scenario) (bool, error) {
 	return anyLevel(s, func(s *scenarios.Scenario) bool { return s.Database.Linked() })
 }
 
-// UsesContainer says whether the SUT of any level runs in a container.
+// UsesContainer reports whether the SUT of any level runs in a container.
 func UsesContainer(s *scenarios.Scenario) (bool, error) {
 	return anyLevel(s, func(s *scenarios.Scenario) bool { return s.SUT.Container })
 }

@@ -89,9 +89,9 @@ type Runner struct {
 	Append func(results.Trial) error
 	// Stored hears of each trial after Append. If it returns a reason to abort, the
 	// runner ends with [ErrAborted], unless the schedule has ended anyway. An error
-	// ends the runner. Nil means that nobody listens.
+	// ends the runner. Nil means that it is not called.
 	Stored func(results.Trial) (abort string, err error)
-	// Progress hears of every trial; nil means that nobody listens.
+	// Progress hears of every trial; nil means that it is not called.
 	Progress Progress
 
 	// Retries bounds how many times a trial is run again because Discard rejected

@@ -188,7 +188,7 @@ func (t *serviceTrial) mark(report uint64, done bool) {
 	t.done[report] = done
 }
 
-// recovered says whether a report after the load is done in time.
+// recovered reports whether a report after the load is done in time.
 func (t *serviceTrial) recovered(ctx context.Context) bool {
 	t.mu.Lock()
 	n := t.sent

@@ -65,7 +65,7 @@ func (f Files) family(pid int) (ticks uint64, ok bool) {
 	return ticks, true
 }
 
-// descends says whether a process is the ancestor or comes from it.
+// descends reports whether a process is the ancestor or comes from it.
 func descends(all map[int]process, id, ancestor int) bool {
 	for range all { // processes that come and go may seem to form a ring
 		if id == ancestor {

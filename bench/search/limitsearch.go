@@ -49,7 +49,7 @@ func (s *limitSearch) next(l *capacity.Limits) []int {
 	return nil
 }
 
-// rises says whether throughput may still rise above the highest limit; where
+// rises reports whether throughput may still rise above the highest limit; where
 // too many items fail already it is no throughput.
 func (s *limitSearch) rises(l *capacity.Limits, best, highest int) bool {
 	p := l.Limit(highest)

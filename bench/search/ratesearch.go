@@ -162,7 +162,7 @@ func (s *RateSearch) narrow() {
 	}
 }
 
-// near says whether a rate failed that is not far above this one.
+// near reports whether a rate failed that is not far above this one.
 func (s *RateSearch) near(rate float64) bool { return s.failed > 0 && s.failed <= rate*s.o.Gap }
 
 // lowest ends a search of which nothing held.

@@ -89,7 +89,7 @@ func (p *plain) look() {
 	}
 }
 
-// due says whether the last line is so long ago, and takes it as written. The
+// due reports whether the last line is so long ago, and takes it as written. The
 // caller holds the lock.
 func (p *plain) due(every time.Duration) bool {
 	if time.Since(p.last) < every {

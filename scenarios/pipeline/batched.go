@@ -100,7 +100,7 @@ func (b *batcher[I, D]) begin() {
 	})
 }
 
-// takeable says whether next is full, or not empty and not to wait any longer.
+// takeable reports whether next is full, or not empty and not to wait any longer.
 func (b *batcher[I, D]) takeable() bool {
 	return len(b.next.docs) == b.size || len(b.next.docs) > 0 && (b.due || b.closed)
 }

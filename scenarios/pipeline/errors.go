@@ -68,7 +68,7 @@ func (e *PartialError) Unwrap() []error {
 
 func (e *PartialError) indexes() []int { return slices.Sorted(maps.Keys(e.Failed)) }
 
-// fits says whether e names documents out of n, and nothing else.
+// fits reports whether e names documents out of n, and nothing else.
 func (e *PartialError) fits(n int) bool {
 	for i := range e.Failed {
 		if i < 0 || i >= n {

@@ -56,7 +56,7 @@ func SystemErrorType(err error) string {
 	return ""
 }
 
-// TLSError says whether err is that no secure connection came about: the other
+// TLSError reports whether err is that no secure connection came about: the other
 // side's certificate was not believed, or ours, or it does not speak TLS.
 func TLSError(err error) bool {
 	var alert *net.OpError

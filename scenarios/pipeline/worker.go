@@ -84,7 +84,7 @@ func (w *worker[I, D]) hold() (release func(), ok bool) {
 	return nil, false
 }
 
-// fetch says whether there is something to write.
+// fetch reports whether there is something to write.
 func (w *worker[I, D]) fetch() bool {
 	j := w.job
 	j.began = w.r.now()

@@ -31,7 +31,7 @@ type Draw struct {
 	Reset Reset
 }
 
-// Reset says whether a command is reset, and when.
+// Reset reports whether a command is reset, and when.
 type Reset uint8
 
 // Resets.

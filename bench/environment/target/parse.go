@@ -118,7 +118,7 @@ func (m *Mongo) parseOptions(query string) error {
 	return nil
 }
 
-// knownOption says whether the driver knows an option of that name.
+// knownOption reports whether the driver knows an option of that name.
 func knownOption(name string) bool {
 	for _, value := range []string{"1", "true", "a:b", "automatic", "auto", "PLAIN"} {
 		parsed, err := connstring.Parse(mongoScheme + "localhost/?" + name + "=" + value)

@@ -69,7 +69,7 @@ func (p Policy) Validate() error {
 	return nil
 }
 
-// Allows says whether a host, with or without a port, is allowed by name.
+// Allows reports whether a host, with or without a port, is allowed by name.
 func (p Policy) Allows(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
@@ -160,7 +160,7 @@ func canonical(host string) string {
 	return host
 }
 
-// validHost says whether host is a name as of DNS, underscores allowed.
+// validHost reports whether host is a name as of DNS, underscores allowed.
 func validHost(host string) bool {
 	if host == "" || len(host) > 253 {
 		return false

@@ -87,7 +87,7 @@ func (s Source) readFile() (string, error) {
 	return uri, nil
 }
 
-// holdsSecret says whether a URI has anything to hide. Of one that is malformed
+// holdsSecret reports whether a URI has anything to hide. Of one that is malformed
 // it cannot know, and goes by what would be removed from a text.
 func holdsSecret(uri string) bool {
 	if m, err := ParseMongo(uri); err == nil {

@@ -161,7 +161,7 @@ func (u *Upstream) get(ctx context.Context, client *http.Client, path string) (a
 	return answer{response.StatusCode, response.Header.Get("Allow"), body}, nil
 }
 
-// isStats says whether body is [mockupstream.Stats]: all of their fields and no others.
+// isStats reports whether body is [mockupstream.Stats]: all of their fields and no others.
 func isStats(body []byte) bool {
 	decoder := json.NewDecoder(strings.NewReader(string(body)))
 	decoder.DisallowUnknownFields()
