@@ -9,7 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"floodgate/bench/against"
+	"floodgate/bench/abtest"
 	"floodgate/bench/container"
 	"floodgate/bench/doctor"
 	"floodgate/bench/environment"
@@ -67,7 +67,7 @@ func (o doctorOptions) examine(ctx context.Context, stdout, stderr io.Writer) er
 	}
 	options := doctor.Options{
 		Connect: connectEngine, Executable: executable, MongoImage: o.image, Scenarios: all, Runs: o.root,
-		Prefixes: append(environment.TemporaryPrefixes(), against.Prefix), Children: append(environment.Children(), sut.ChildArg),
+		Prefixes: append(environment.TemporaryPrefixes(), abtest.Prefix), Children: append(environment.Children(), sut.ChildArg),
 	}
 	var uncleaned error
 	if o.clean {

@@ -17,10 +17,10 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
-	"floodgate/bench/against"
+	"floodgate/bench/abtest"
 	"floodgate/mockupstream/strictyaml"
 	"floodgate/results"
-	verdicts "floodgate/results/against"
+	verdicts "floodgate/results/pairs"
 	"floodgate/results/report"
 	"floodgate/results/report/text"
 	"floodgate/results/stats"
@@ -173,7 +173,7 @@ func (o *pairOptions) compare(ctx context.Context, measure func(*verdicts.Verdic
 	if err != nil {
 		return exit(codeOf(err))
 	}
-	if err := against.StoreJSON(filepath.Join(v.Records, against.VerdictFile), v); err != nil {
+	if err := abtest.StoreJSON(filepath.Join(v.Records, abtest.VerdictFile), v); err != nil {
 		return exit(exitUnmeasured, err)
 	}
 	return exit(v.Exit, o.out.write(o.stdout, compared(v)))
@@ -181,7 +181,7 @@ func (o *pairOptions) compare(ctx context.Context, measure func(*verdicts.Verdic
 
 // foresee tells what the design can detect, before anything is measured.
 func (o *pairOptions) foresee(v *verdicts.Verdict) error {
-	if err := v.Foresee(against.Known(o.root, v)); err != nil {
+	if err := v.Foresee(abtest.Known(o.root, v)); err != nil {
 		return err
 	}
 	for _, text := range report.Foreseen(v) {
@@ -217,8 +217,8 @@ func compared(v *verdicts.Verdict) gated {
 // openGate opens the verdict of gate diff or gate cmd by the path of its folder
 // or file. Where there is none it returns nil: it may be a run.
 func openGate(path string) (*verdicts.Verdict, error) {
-	if filepath.Base(path) != against.VerdictFile {
-		path = filepath.Join(path, against.VerdictFile)
+	if filepath.Base(path) != abtest.VerdictFile {
+		path = filepath.Join(path, abtest.VerdictFile)
 	}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {

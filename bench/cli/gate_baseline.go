@@ -12,7 +12,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/baseline"
-	"floodgate/results/gate"
+	"floodgate/results/claims"
 	"floodgate/results/report"
 	"floodgate/results/report/text"
 )
@@ -140,7 +140,7 @@ func updateBaseline(stdout io.Writer, file string, old *baseline.Baseline, readE
 	b, err := baseline.FromRun(run)
 	if refused := new(baseline.RefusedError); errors.As(err, &refused) {
 		code := exitFailed
-		if v, err := gate.Judge(run); err == nil && v.Exit != exitHeld {
+		if v, err := claims.Judge(run); err == nil && v.Exit != exitHeld {
 			code = v.Exit
 		}
 		return exit(code, refused)

@@ -8,9 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"floodgate/bench/against"
+	"floodgate/bench/abtest"
 	"floodgate/bench/machine"
-	verdicts "floodgate/results/against"
+	verdicts "floodgate/results/pairs"
 )
 
 // cmdOptions are the flags of "gate cmd".
@@ -43,7 +43,7 @@ as grep and tar, recognize the null device and do less work (--output null).`,
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.metric, "metric", verdicts.Wall, "what decides: `wall`, cpu or rss")
-	flags.StringVar(&o.output, "output", against.OutputPipe, "destination of standard output: `pipe` or null")
+	flags.StringVar(&o.output, "output", abtest.OutputPipe, "destination of standard output: `pipe` or null")
 	o.flags(cmd)
 	return cmd
 }
@@ -52,7 +52,7 @@ func (o *cmdOptions) check() error {
 	switch {
 	case o.metric != verdicts.Wall && o.metric != verdicts.CPU && o.metric != verdicts.RSS:
 		return fmt.Errorf("unknown --metric %q (want %s, %s or %s)", o.metric, verdicts.Wall, verdicts.CPU, verdicts.RSS)
-	case o.output != against.OutputPipe && o.output != against.OutputNull:
+	case o.output != abtest.OutputPipe && o.output != abtest.OutputNull:
 		return fmt.Errorf("unknown --output %q (want pipe or null)", o.output)
 	}
 	return nil
@@ -63,13 +63,13 @@ func (o *cmdOptions) measure(ctx context.Context, v *verdicts.Verdict, commands 
 	var words [2][]string
 	for i, command := range commands {
 		var err error
-		if words[i], err = against.Split(command); err != nil {
+		if words[i], err = abtest.Split(command); err != nil {
 			return exit(exitUsage, fmt.Errorf("COMMAND-%c: %w", "AB"[i], err))
 		}
 	}
 	v.Kind, v.A.Name, v.B.Name = verdicts.Commands, commands[0], commands[1]
 	v.Machine, v.Output = machine.Fingerprint(ctx), o.output
-	if o.output == against.OutputNull {
+	if o.output == abtest.OutputNull {
 		v.Notes = append(v.Notes, nullNote)
 	}
 	if err := verdicts.JudgePairs(v, verdicts.Commanded{Metric: o.metric}); err != nil {
@@ -78,13 +78,13 @@ func (o *cmdOptions) measure(ctx context.Context, v *verdicts.Verdict, commands 
 	if err := o.foresee(v); err != nil {
 		return err
 	}
-	log, err := against.NewLog(filepath.Join(v.Records, against.PairsFile))
+	log, err := abtest.NewLog(filepath.Join(v.Records, abtest.PairsFile))
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	return against.RunCommands(ctx, v, against.Commands{
-		A: words[0], B: words[1], Metric: o.metric, Measure: against.Measuring(o.output), Log: log, Progress: o.progress,
+	return abtest.RunCommands(ctx, v, abtest.Commands{
+		A: words[0], B: words[1], Metric: o.metric, Measure: abtest.Measuring(o.output), Log: log, Progress: o.progress,
 	})
 }
 

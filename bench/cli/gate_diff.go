@@ -10,11 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"floodgate/bench/against"
+	"floodgate/bench/abtest"
 	"floodgate/bench/environment"
 	"floodgate/bench/experiment"
 	"floodgate/bench/machine"
-	verdicts "floodgate/results/against"
+	verdicts "floodgate/results/pairs"
 	"floodgate/scenarios"
 )
 
@@ -55,7 +55,7 @@ Errors, documents and descriptors are compared by count. The program in --build
 	flags.StringVar(&o.build, "build", "", "`package` to build and test")
 	flags.StringSliceVar(&o.variants, "variants", nil, "variant `names` (default the first bounded)")
 	flags.StringVar(&o.level, "level", "", "`level` (default the last)")
-	flags.IntVar(&o.descriptors, "allow-descriptors", against.DefaultDescriptors, "`number` of more descriptors")
+	flags.IntVar(&o.descriptors, "allow-descriptors", abtest.DefaultDescriptors, "`number` of more descriptors")
 	o.environment.register(flags)
 	o.flags(cmd)
 	return cmd
@@ -71,9 +71,9 @@ func (o *diffOptions) measure(ctx context.Context, v *verdicts.Verdict, ref stri
 	if err != nil {
 		return err
 	}
-	built, err := against.Prepare(ctx, against.Source{Dir: dir, Ref: ref, Build: o.build, Note: o.note})
-	var unknown *against.UnknownRefError
-	var usage *against.UsageError
+	built, err := abtest.Prepare(ctx, abtest.Source{Dir: dir, Ref: ref, Build: o.build, Note: o.note})
+	var unknown *abtest.UnknownRefError
+	var usage *abtest.UsageError
 	switch {
 	case errors.As(err, &unknown), errors.As(err, &usage):
 		return exit(exitUsage, err)
@@ -116,7 +116,7 @@ func (o *diffOptions) restricted(v *verdicts.Verdict, args []string) (*scenarios
 	if o.build != "" { // what is recorded is alike on both sides
 		s.SUT.Command = append([]string{o.build}, s.SUT.Command[min(1, len(s.SUT.Command)):]...)
 	}
-	if s, err = against.Restrict(s, o.variants, o.level, v.Design); err != nil {
+	if s, err = abtest.Restrict(s, o.variants, o.level, v.Design); err != nil {
 		return nil, exit(exitUsage, err)
 	}
 	return s, nil
@@ -131,43 +131,43 @@ func withoutCommand(s *scenarios.Scenario) *scenarios.Scenario {
 }
 
 // pairs runs both sides on the environment.
-func (o *diffOptions) pairs(ctx context.Context, v *verdicts.Verdict, s *scenarios.Scenario, built *against.Revisions, u *setup, env *environment.Environment) error {
+func (o *diffOptions) pairs(ctx context.Context, v *verdicts.Verdict, s *scenarios.Scenario, built *abtest.Revisions, u *setup, env *environment.Environment) error {
 	described := env.Describe()
 	v.Environment = &described
-	variants, level := against.Names(s)
+	variants, level := abtest.Names(s)
 	if err := verdicts.JudgeTrials(v, variants, level, verdicts.Ran{}); err != nil {
 		return err
 	}
 	if err := o.foresee(v); err != nil {
 		return err
 	}
-	p := against.Pairs{Scenario: s, Descriptors: o.descriptors, Progress: o.progress, Note: o.note}
+	p := abtest.Pairs{Scenario: s, Descriptors: o.descriptors, Progress: o.progress, Note: o.note}
 	for _, side := range []struct {
 		name    string
-		program against.Program
-		into    *against.Trialed
+		program abtest.Program
+		into    *abtest.Trialed
 	}{{"a", built.A, &p.A}, {"b", built.B, &p.B}} {
-		store, err := against.Begin(v.Records, side.name, s, described, v.Machine, side.program.Side, v.Started)
+		store, err := abtest.Begin(v.Records, side.name, s, described, v.Machine, side.program.Side, v.Started)
 		if err != nil {
 			return err
 		}
 		defer store.Close()
 		trials := experiment.NewTrials(env, u.options.Executable, v.ID)
-		*side.into = against.Trialed{Tester: trials, Store: store}
+		*side.into = abtest.Trialed{Tester: trials, Store: store}
 		if built.Own {
 			trials.Executable = side.program.Path
 		} else {
 			side.into.Command = append([]string{side.program.Path}, s.SUT.Command[1:]...)
 		}
 	}
-	blocks, err := against.RunPairs(ctx, v, p)
+	blocks, err := abtest.RunPairs(ctx, v, p)
 	if ctx.Err() != nil {
 		return err // what was measured stays as it is
 	}
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(p.A.Store.Close(), p.B.Store.Close(), against.Finish(v.Records, blocks)); err != nil {
+	if err := errors.Join(p.A.Store.Close(), p.B.Store.Close(), abtest.Finish(v.Records, blocks)); err != nil {
 		return err
 	}
 	if blocks > 0 {

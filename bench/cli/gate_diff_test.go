@@ -13,10 +13,10 @@ import (
 	"syscall"
 	"testing"
 
-	"floodgate/bench/against"
+	"floodgate/bench/abtest"
 	"floodgate/bench/internal/repotest"
 	"floodgate/results"
-	verdicts "floodgate/results/against"
+	verdicts "floodgate/results/pairs"
 )
 
 // sameScenario is small, and its margin such that noise decides nothing.
@@ -177,7 +177,7 @@ func TestAgainstAnotherRevisionOfAUsersModule(t *testing.T) {
 					t.Errorf("record of %s: SUT %+v, fingerprint %+v; want the revision and the tool chain of %+v", name, sut, f, side)
 				}
 			}
-			if _, err := os.Stat(filepath.Join(v.Records, against.VerdictFile)); err != nil {
+			if _, err := os.Stat(filepath.Join(v.Records, abtest.VerdictFile)); err != nil {
 				t.Error(err)
 			}
 			u.untouched(t, h, before)

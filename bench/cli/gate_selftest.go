@@ -10,11 +10,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"floodgate/bench/against"
+	"floodgate/bench/abtest"
 	"floodgate/bench/experiment"
 	"floodgate/bench/machine"
 	"floodgate/results"
-	verdicts "floodgate/results/against"
+	verdicts "floodgate/results/pairs"
 	"floodgate/results/stats"
 )
 
@@ -87,14 +87,14 @@ func (o *selfTestOptions) run(ctx context.Context) (int, error) {
 	if err != nil {
 		return codeOf(err)
 	}
-	if err := against.StoreJSON(filepath.Join(s.Records, "selftest.json"), s); err != nil {
+	if err := abtest.StoreJSON(filepath.Join(s.Records, "selftest.json"), s); err != nil {
 		return exitUnmeasured, err
 	}
 	return s.Exit, selfTestFormats.print(o.stdout, o.format, s)
 }
 
 func (o *selfTestOptions) measure(ctx context.Context, s *verdicts.SelfTested) (err error) {
-	scenario, err := against.SelfTestScenario()
+	scenario, err := abtest.SelfTestScenario()
 	if err != nil {
 		return err
 	}
@@ -111,12 +111,12 @@ func (o *selfTestOptions) measure(ctx context.Context, s *verdicts.SelfTested) (
 	if !env.Mock() {
 		return exit(exitUsage, errors.New("gate selftest makes the upstream slower, which only our mock allows: leave out --upstream-url"))
 	}
-	log, err := against.NewLog(filepath.Join(s.Records, "trials.jsonl"))
+	log, err := abtest.NewLog(filepath.Join(s.Records, "trials.jsonl"))
 	if err != nil {
 		return err
 	}
 	defer log.Close()
-	return against.RunSelfTest(ctx, s, against.SelfTest{
+	return abtest.RunSelfTest(ctx, s, abtest.SelfTest{
 		Tester: experiment.NewTrials(env, setup.options.Executable, s.ID), Time: o.time, Now: time.Now, Log: log, Note: o.note,
 		Progress: func(blocks int, left time.Duration) {
 			if blocks%progressEvery == 0 {

@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"floodgate/bench/against"
+	"floodgate/bench/abtest"
 	"floodgate/results/report"
 )
 
@@ -104,7 +104,7 @@ func TestReportOfAGate(t *testing.T) {
 	if code := run(t.Context(), []string{"report", folders[0], "--open"}, io.Discard, &stderr); code != exitUsage || !strings.Contains(stderr.String(), "--open is for a run") {
 		t.Errorf("--open: exit code %d, %s", code, &stderr)
 	}
-	file := filepath.Join(folders[0], against.VerdictFile)
+	file := filepath.Join(folders[0], abtest.VerdictFile)
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

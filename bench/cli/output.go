@@ -16,16 +16,16 @@ import (
 	"golang.org/x/term"
 
 	"floodgate/bench/doctor"
-	"floodgate/bench/watch"
+	"floodgate/bench/progress"
 	"floodgate/results"
-	verdicts "floodgate/results/against"
 	"floodgate/results/atomicfile"
 	"floodgate/results/capacity"
-	"floodgate/results/capacity/whatif"
 	"floodgate/results/compare"
 	"floodgate/results/history"
+	verdicts "floodgate/results/pairs"
 	"floodgate/results/report"
 	"floodgate/results/report/text"
+	"floodgate/results/whatif"
 )
 
 // Names of formats that commands refer to.
@@ -163,14 +163,14 @@ func oneOf(names []string) string {
 // nothing gives one.
 func terminal(w io.Writer) text.Options {
 	f, ok := w.(*os.File)
-	if !ok || !watch.IsTerminal(f) {
+	if !ok || !progress.IsTerminal(f) {
 		return text.Options{Width: columns(os.Getenv)}
 	}
 	width, _, err := term.GetSize(int(f.Fd()))
 	if err != nil || width < 1 {
 		width = columns(os.Getenv)
 	}
-	return text.Options{Width: width, Color: os.Getenv("NO_COLOR") == "" && watch.Styled(os.Getenv)}
+	return text.Options{Width: width, Color: os.Getenv("NO_COLOR") == "" && progress.Styled(os.Getenv)}
 }
 
 // columns returns the width in COLUMNS; zero where it is not a positive number.

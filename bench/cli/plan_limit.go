@@ -10,8 +10,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"floodgate/bench/experiment"
+	"floodgate/bench/progress"
 	"floodgate/bench/search"
-	"floodgate/bench/watch"
 	"floodgate/results"
 	"floodgate/results/capacity"
 	"floodgate/results/noise"
@@ -115,7 +115,7 @@ func (o limitOptions) prepare(name string) (*scenarios.Scenario, search.LimitBou
 // execute sweeps, stores what was found and prints it, also when it was interrupted.
 func (o limitOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds search.LimitBounds, p *planning, plan *capacity.Limits) (int, error) {
 	path := filepath.Join(p.store.Dir(), planFile)
-	view := watch.New(watch.Options{To: o.stderr, Quiet: o.quiet})
+	view := progress.New(progress.Options{To: o.stderr, Quiet: o.quiet})
 	failed := search.Limits(ctx, search.LimitOptions{
 		Scenario: s, Bounds: bounds, Store: p.store, Tester: p.trials(), Progress: view, Found: plan,
 		Changed: func() error { return storePlan(path, plan.ID, plan) },

@@ -9,8 +9,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"floodgate/results"
-	"floodgate/results/capacity/whatif"
 	"floodgate/results/summary"
+	"floodgate/results/whatif"
 )
 
 func newPlanPredict(stdout io.Writer) *cobra.Command {

@@ -11,13 +11,13 @@ import (
 	"testing"
 
 	"floodgate/results"
-	"floodgate/results/capacity/whatif"
+	"floodgate/results/whatif"
 )
 
 // measuredSweep is the folder of a run that was measured at limits 1 to 64.
 func measuredSweep(t *testing.T) string {
 	t.Helper()
-	f, err := os.Open("../../results/capacity/whatif/testdata/sweep.jsonl.gz")
+	f, err := os.Open("../../results/whatif/testdata/sweep.jsonl.gz")
 	if err != nil {
 		t.Fatal(err)
 	}

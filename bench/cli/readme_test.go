@@ -8,7 +8,7 @@ import (
 	"strings"
 	"testing"
 
-	"floodgate/bench/against"
+	"floodgate/bench/abtest"
 )
 
 // commandLine is one in a block of the README: indented, or in a fence.
@@ -37,7 +37,7 @@ func checkCommandLine(t *testing.T, line string) {
 	for _, end := range []string{" #", " > ", " < ", " | "} {
 		line, _, _ = strings.Cut(line, end)
 	}
-	args, err := against.Split(strings.TrimSuffix(strings.TrimSpace(line), " &"))
+	args, err := abtest.Split(strings.TrimSuffix(strings.TrimSpace(line), " &"))
 	if err != nil {
 		t.Errorf("%s: %v", line, err)
 		return

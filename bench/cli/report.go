@@ -10,8 +10,8 @@ import (
 
 	"floodgate/bench/environment"
 	"floodgate/results"
-	verdicts "floodgate/results/against"
-	"floodgate/results/gate"
+	"floodgate/results/claims"
+	verdicts "floodgate/results/pairs"
 	"floodgate/results/report"
 	"floodgate/scenarios"
 )
@@ -107,7 +107,7 @@ func (o *reportOptions) page(cmd *cobra.Command, stored *results.Run) error {
 
 // run prints a stored run.
 func (o *reportOptions) run(stdout io.Writer, stored *results.Run) error {
-	verdict, err := gate.Judge(stored)
+	verdict, err := claims.Judge(stored)
 	if err != nil {
 		return exit(exitUsage, err)
 	}
@@ -153,7 +153,7 @@ func (o *reportOptions) gate(cmd *cobra.Command, stdout io.Writer, v *verdicts.V
 
 // judgedRun is what the formats for CI servers are made of; file, if not empty,
 // is the scenario's, which must be of that run's scenario.
-func judgedRun(stored *results.Run, verdict *gate.Verdict, file string) (report.Judged, error) {
+func judgedRun(stored *results.Run, verdict *claims.Verdict, file string) (report.Judged, error) {
 	j := report.Judged{Run: stored, Verdict: verdict}
 	if file == "" {
 		return j, nil
@@ -171,7 +171,7 @@ func judgedRun(stored *results.Run, verdict *gate.Verdict, file string) (report.
 
 // unfinished says so of a run that lacks trials, and how to go on with it. One
 // that a threshold ended is done.
-func unfinished(stored *results.Run, v *gate.Verdict) error {
+func unfinished(stored *results.Run, v *claims.Verdict) error {
 	if len(stored.Trials) >= stored.Header.Planned || v.EndedBy != "" {
 		return nil
 	}

@@ -16,9 +16,9 @@ import (
 	"floodgate/bench/environment"
 	"floodgate/bench/experiment"
 	"floodgate/bench/metrics"
-	"floodgate/bench/watch"
+	"floodgate/bench/progress"
 	"floodgate/results"
-	"floodgate/results/gate"
+	"floodgate/results/claims"
 	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
@@ -272,7 +272,7 @@ func (o *runOptions) storedScenario() (*scenarios.Scenario, error) {
 	if stored.Header.Plan {
 		return nil, fmt.Errorf("cannot resume %s: it is a plan, not a run", o.resume)
 	}
-	if v, err := gate.Judge(stored); err == nil && v.EndedBy != "" {
+	if v, err := claims.Judge(stored); err == nil && v.EndedBy != "" {
 		return nil, fmt.Errorf("%s stopped early: threshold %q can no longer be met, so there is nothing to resume; floodgate report shows it", o.resume, v.EndedBy)
 	}
 	return stored.Scenario()
@@ -307,16 +307,16 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 	if err != nil {
 		return codeOf(err)
 	}
-	aborter, err := gate.NewAborter(s, done)
+	aborter, err := claims.NewAborter(s, done)
 	if err != nil {
 		return codeOf(err)
 	}
-	view := watch.New(watch.Options{To: o.stderr, Quiet: o.quiet, Service: s.Service != nil})
-	progress := o.progress(view, store.ID(), s.Name)
+	view := progress.New(progress.Options{To: o.stderr, Quiet: o.quiet, Service: s.Service != nil})
+	shown := o.progress(view, store.ID(), s.Name)
 	trials := experiment.NewTrials(env, u.options.Executable, store.ID())
-	trials.Container, trials.SaveVegeta, trials.Live = u.sut, o.save, progress.Live
+	trials.Container, trials.SaveVegeta, trials.Live = u.sut, o.save, shown.Live
 	runner := experiment.Runner{
-		Tester: trials, Append: store.Append, Stored: aborter.Add, Progress: progress, TryUpstream: u.tryAgain(env),
+		Tester: trials, Append: store.Append, Stored: aborter.Add, Progress: shown, TryUpstream: u.tryAgain(env),
 		Retries: runRetries, MaxFailures: maxFailures, MaxFalseStarts: maxFalseStarts,
 	}
 	if err = runner.Run(ctx, plan, done); err == nil {
@@ -341,7 +341,7 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 }
 
 func (o *runOptions) print(stored *results.Run) (int, error) {
-	judged, err := gate.Judge(stored)
+	judged, err := claims.Judge(stored)
 	if err != nil {
 		return exitUnmeasured, err
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"floodgate/bench/environment"
-	"floodgate/bench/environment/mongo"
+	"floodgate/bench/environment/embedmongo"
 	"floodgate/bench/environment/scratch"
 	"floodgate/mockupstream"
 )
@@ -120,11 +120,11 @@ func serveMongo(cmd *cobra.Command, stderr io.Writer, addr, data string) error {
 		}()
 		data = folder.Path()
 	}
-	server, err := mongo.Serve(cmd.Context(), mongo.Options{Addr: addr, Dir: data})
+	server, err := embedmongo.Serve(cmd.Context(), embedmongo.Options{Addr: addr, Dir: data})
 	if err != nil {
 		return exit(exitUnmeasured, whatToDo(err))
 	}
-	fmt.Fprintf(stderr, "embedded MongoDB (%s) on %s; Ctrl-C ends it\n", mongo.Version(), server.URI())
+	fmt.Fprintf(stderr, "embedded MongoDB (%s) on %s; Ctrl-C ends it\n", embedmongo.Version(), server.URI())
 	<-server.Done() // it ends with the context
 	err = server.Close()
 	if cmd.Context().Err() == nil {

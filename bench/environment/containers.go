@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 
 	"floodgate/bench/container"
-	"floodgate/bench/environment/mongo"
+	"floodgate/bench/environment/embedmongo"
 	"floodgate/results"
 )
 
@@ -45,7 +45,7 @@ func (c containers) startMongo(ctx context.Context) (*database, error) {
 	}
 	version := "" // to be asked
 	if c.options.MongoImage == OwnImage {
-		version = mongo.Version() // FerretDB as a library does not know its own
+		version = embedmongo.Version() // FerretDB as a library does not know its own
 	}
 	return ourDatabase(contained{r}, version), nil
 }

@@ -16,7 +16,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"floodgate/bench/environment"
-	"floodgate/bench/environment/mongo"
+	"floodgate/bench/environment/embedmongo"
 	"floodgate/bench/environment/target"
 	"floodgate/mockupstream"
 	"floodgate/scenarios"
@@ -25,7 +25,7 @@ import (
 // theirs serves a database that stands for the user's, with one document of theirs.
 func theirs(t *testing.T) (*driver.Client, string) {
 	t.Helper()
-	s, err := mongo.Serve(context.Background(), mongo.Options{Dir: t.TempDir()})
+	s, err := embedmongo.Serve(context.Background(), embedmongo.Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestExternalTouchesNoDatabaseThatIsThere(t *testing.T) {
 
 func TestExternalIsNotRestarted(t *testing.T) {
 	t.Parallel()
-	s, err := mongo.Serve(context.Background(), mongo.Options{Dir: t.TempDir()})
+	s, err := embedmongo.Serve(context.Background(), embedmongo.Options{Dir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}

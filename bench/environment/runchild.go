@@ -16,7 +16,7 @@ import (
 
 	"floodgate/bench/environment/child"
 	"floodgate/bench/environment/dbproxy"
-	"floodgate/bench/environment/mongo"
+	"floodgate/bench/environment/embedmongo"
 	"floodgate/bench/environment/scratch"
 	"floodgate/mockupstream"
 )
@@ -152,12 +152,12 @@ func (c *helper) mongo(ctx context.Context, args []string) (err error) {
 		}()
 		*dir = folder.Path()
 	}
-	s, err := mongo.Serve(ctx, mongo.Options{Dir: *dir, Logger: c.log})
+	s, err := embedmongo.Serve(ctx, embedmongo.Options{Dir: *dir, Logger: c.log})
 	if err != nil {
 		return err
 	}
 	defer s.Close()
-	return c.serve(ctx, child.Ready{Addr: s.Addr(), Version: mongo.Version()}, s.Done(), nil)
+	return c.serve(ctx, child.Ready{Addr: s.Addr(), Version: embedmongo.Version()}, s.Done(), nil)
 }
 
 // proxyRequest is what the proxy is told; zero fields change nothing.

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"os"
 
-	"floodgate/bench/environment/mongo"
+	"floodgate/bench/environment/embedmongo"
 	"floodgate/mockupstream"
 )
 
@@ -62,7 +62,7 @@ func (c *helper) mongoContainer(ctx context.Context, args []string) error {
 	if err := errors.Join(flags.Parse(args), mainOfContainer()); err != nil {
 		return err
 	}
-	s, err := mongo.Serve(ctx, mongo.Options{Addr: everywhere(mongoPort), Everywhere: true, Dir: *dir, Logger: c.log})
+	s, err := embedmongo.Serve(ctx, embedmongo.Options{Addr: everywhere(mongoPort), Everywhere: true, Dir: *dir, Logger: c.log})
 	if err != nil {
 		return err
 	}

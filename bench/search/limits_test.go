@@ -12,9 +12,9 @@ import (
 
 	"floodgate/bench/environment"
 	"floodgate/bench/experiment"
+	"floodgate/bench/progress"
 	"floodgate/bench/search"
 	"floodgate/bench/sut"
-	"floodgate/bench/watch"
 	"floodgate/results"
 	"floodgate/results/capacity"
 	"floodgate/scenarios"
@@ -111,7 +111,7 @@ func searchLimits(ctx context.Context, t *testing.T, s *scenarios.Scenario, b se
 	}
 	ran := search.Limits(ctx, search.LimitOptions{
 		Scenario: s, Bounds: b, Store: store, Tester: experiment.NewTrials(env, executable, store.ID()),
-		Progress: watch.New(watch.Options{Quiet: true}), Found: plan,
+		Progress: progress.New(progress.Options{Quiet: true}), Found: plan,
 		Changed: func() error { changed(plan); return nil },
 	})
 	stored, err := results.Open(store.Dir())

@@ -9,7 +9,7 @@ import (
 	"unicode"
 
 	"floodgate/results"
-	"floodgate/results/gate"
+	"floodgate/results/claims"
 	"floodgate/results/summary"
 	"floodgate/results/verdict"
 )
@@ -39,7 +39,7 @@ func FromRun(run *results.Run) (*Baseline, error) {
 	if !run.Complete {
 		return nil, refuse("it is not finished, %d of %d trials are there", len(run.Trials), run.Header.Planned)
 	}
-	judged, err := gate.Judge(run)
+	judged, err := claims.Judge(run)
 	if err != nil {
 		return nil, err
 	}
@@ -65,7 +65,7 @@ func FromRun(run *results.Run) (*Baseline, error) {
 }
 
 // reason that a verdict is not that all held.
-func reason(v *gate.Verdict) string {
+func reason(v *claims.Verdict) string {
 	var open []string
 	for _, c := range v.Claims {
 		if !c.AsExpected {

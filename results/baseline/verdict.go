@@ -2,7 +2,7 @@ package baseline
 
 import (
 	"floodgate/results"
-	"floodgate/results/gate"
+	"floodgate/results/claims"
 	"floodgate/results/stats"
 	"floodgate/results/summary"
 	"floodgate/results/verdict"
@@ -43,8 +43,8 @@ type Options struct {
 
 // Verdict on a run: its own, and that of the comparison.
 type Verdict struct {
-	Run        *gate.Verdict `json:"run"`
-	Comparison *Comparison   `json:"comparison"`
+	Run        *claims.Verdict `json:"run"`
+	Comparison *Comparison     `json:"comparison"`
 	// Decision is the worse of both; Exit is its exit code.
 	Decision verdict.Decision `json:"decision"`
 	Exit     int              `json:"exit"`
@@ -56,7 +56,7 @@ func Gate(file string, b *Baseline, run *results.Run, o Options) (*Verdict, erro
 	if err != nil {
 		return nil, err
 	}
-	own, err := gate.Judge(run)
+	own, err := claims.Judge(run)
 	if err != nil {
 		return nil, err
 	}

@@ -2,7 +2,7 @@ package capacity
 
 import (
 	"floodgate/results"
-	"floodgate/results/capacity/whatif"
+	"floodgate/results/whatif"
 )
 
 // Simulation is how well the what-if simulation predicts what a plan measured.

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"floodgate/results"
-	"floodgate/results/gate"
+	"floodgate/results/claims"
 	"floodgate/results/report/text"
 	"floodgate/results/verdict"
 )
@@ -25,7 +25,7 @@ func (p *printer) claims() {
 	}
 }
 
-func (p *printer) claim(c gate.Claim) {
+func (p *printer) claim(c claims.Claim) {
 	tone := c.Verdict().Tone()
 	p.Line(fmt.Sprintf("%s %s, %s  %s", p.Paint(c.Verdict().Mark(), tone), p.Bold(p.Paint(strings.ToUpper(c.Decision.String()), tone)), expectation(c), p.Paint(c.ID, faint)))
 	p.Wrapped("  ", "“"+c.Says+"”", "")
@@ -36,7 +36,7 @@ func (p *printer) claim(c gate.Claim) {
 }
 
 // expectation says whether the decision is the one that was expected.
-func expectation(c gate.Claim) string {
+func expectation(c claims.Claim) string {
 	if c.AsExpected {
 		return "as expected"
 	}
@@ -44,7 +44,7 @@ func expectation(c gate.Claim) string {
 }
 
 // evidence aligns the points of a claim.
-func (p *printer) evidence(points []gate.Evidence) {
+func (p *printer) evidence(points []claims.Evidence) {
 	g := &text.Grid{Columns: make([]text.Column, 5)}
 	for _, e := range points {
 		g.Add(e.Variant, p.levelOf(e), statement(e), "n="+text.Count(e.N), p.word(e.Decision))
@@ -54,7 +54,7 @@ func (p *printer) evidence(points []gate.Evidence) {
 
 // points writes a row each, whose last three cells are what was measured, of
 // how many, and the decision; what is to be said of one stands below it.
-func (p *printer) points(g *text.Grid, points []gate.Evidence) {
+func (p *printer) points(g *text.Grid, points []claims.Evidence) {
 	const indent = "    "
 	below := &text.Grid{Columns: make([]text.Column, 2)}
 	if len(indent)+g.Width() > p.Width { // what was measured goes below what it is about
@@ -75,14 +75,14 @@ func (p *printer) points(g *text.Grid, points []gate.Evidence) {
 	}
 }
 
-func (p *printer) remarksOn(e gate.Evidence, indent string) {
+func (p *printer) remarksOn(e claims.Evidence, indent string) {
 	for _, r := range evidenceRemarks(e) {
 		p.Wrapped(indent, r, doubt)
 	}
 }
 
 // evidenceRemarks say what is missing of a point, and its notes.
-func evidenceRemarks(e gate.Evidence) []string {
+func evidenceRemarks(e claims.Evidence) []string {
 	var remarks []string
 	if len(e.Missing) > 0 {
 		parts := make([]string, len(e.Missing))
@@ -95,7 +95,7 @@ func evidenceRemarks(e gate.Evidence) []string {
 }
 
 // levelOf names the level or, of two, what sets them apart and what they share.
-func (p *printer) levelOf(e gate.Evidence) string {
+func (p *printer) levelOf(e claims.Evidence) string {
 	if e.FromLevel == "" {
 		return cmp.Or(p.v.Labels[e.Level], e.Level)
 	}
@@ -105,15 +105,15 @@ func (p *printer) levelOf(e gate.Evidence) string {
 }
 
 // statement says what was measured, with the limit beside it.
-func statement(e gate.Evidence) string {
+func statement(e claims.Evidence) string {
 	switch e.Kind {
-	case gate.KindReduction:
+	case claims.KindReduction:
 		words := text.OrNone(e.Value, text.Percent)
 		if e.Low != nil {
 			words += fmt.Sprintf(" [%s, %s]", text.Points(*e.Low), text.Points(*e.High))
 		}
 		return words + " " + limit(e, "≥", "<") + " " + text.Percent(*e.Limit)
-	case gate.KindGrowth:
+	case claims.KindGrowth:
 		words := text.OrNone(e.From, text.Points) + " → " + text.OrNone(e.To, text.Percent)
 		if e.Value != nil {
 			words += fmt.Sprintf(", ratio ÷ %s [%s, %s]", text.Digits(*e.Value), text.Digits(*e.Low), text.Digits(*e.High))
@@ -122,19 +122,19 @@ func statement(e gate.Evidence) string {
 			words += " " + limit(e, ">", "≤") + " " + text.OrNone(e.Limit, median)
 		}
 		return words
-	case gate.KindPeak:
+	case claims.KindPeak:
 		return whole(e.Value) + " " + limit(e, "≤", ">") + " " + whole(e.Limit)
-	case gate.KindExhaustion:
+	case claims.KindExhaustion:
 		return fmt.Sprintf("%s of %d trials ran out of descriptors", whole(e.Value), e.N)
-	case gate.KindNoExhaustion:
+	case claims.KindNoExhaustion:
 		return fmt.Sprintf("%d of %d trials ran out of descriptors", e.N-int(*e.Value), e.N)
-	case gate.KindCause:
+	case claims.KindCause:
 		return fmt.Sprintf("%s of %d trials show it", whole(e.Value), e.N)
-	case gate.KindCourse:
+	case claims.KindCourse:
 		return fmt.Sprintf("%s of %d trials went so", whole(e.Value), e.N)
-	case gate.KindForecast:
+	case claims.KindForecast:
 		return fmt.Sprintf("%s of %d trials ran out when it was predicted", whole(e.Value), e.N)
-	case gate.KindPeakGrowth:
+	case claims.KindPeakGrowth:
 		return fmt.Sprintf("median %s → %s, higher in %s of %d", text.OrNone(e.From, median), text.OrNone(e.To, median), whole(e.Value), e.N)
 	}
 	return documents(e.Documents)
@@ -142,7 +142,7 @@ func statement(e gate.Evidence) string {
 
 // limit is the sign between a value and its limit: as claimed where that is
 // proved, the other where it is refuted, and a question where it is open.
-func limit(e gate.Evidence, holds, broken string) string {
+func limit(e claims.Evidence, holds, broken string) string {
 	switch e.Decision {
 	case verdict.Proved:
 		return holds
@@ -179,12 +179,12 @@ func documents(d *results.Documents) string {
 }
 
 // condense puts points about documents that are all proved into one.
-func condense(points []gate.Evidence) []gate.Evidence {
-	var kept []gate.Evidence
-	sum := gate.Evidence{Kind: gate.KindDocuments, Decision: verdict.Proved, Documents: new(results.Documents)}
+func condense(points []claims.Evidence) []claims.Evidence {
+	var kept []claims.Evidence
+	sum := claims.Evidence{Kind: claims.KindDocuments, Decision: verdict.Proved, Documents: new(results.Documents)}
 	merged, variants, levels := 0, make(map[string]bool), make(map[string]bool)
 	for _, e := range points {
-		if e.Kind != gate.KindDocuments || e.Decision != verdict.Proved {
+		if e.Kind != claims.KindDocuments || e.Decision != verdict.Proved {
 			kept = append(kept, e)
 			continue
 		}
@@ -203,5 +203,5 @@ func condense(points []gate.Evidence) []gate.Evidence {
 	if merged < len(variants)*len(levels) {
 		sum.Level = fmt.Sprintf("%d points of %s", merged, sum.Level)
 	}
-	return append([]gate.Evidence{sum}, kept...)
+	return append([]claims.Evidence{sum}, kept...)
 }

@@ -12,7 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"floodgate/results"
-	"floodgate/results/gate"
+	"floodgate/results/claims"
 	"floodgate/results/report"
 	"floodgate/results/summary"
 )
@@ -45,20 +45,20 @@ func hostile(t *rapid.T, base report.Judged) report.Judged {
 		}
 		return names[name]
 	}
-	var claims []gate.Claim
+	var renamedClaims []claims.Claim
 	for range rapid.SampledFrom([]int{1, 1, 1, 30}).Draw(t, "times") {
 		for _, c := range v.Claims {
 			c.ID, c.Says, c.Notes = text(), text(), []string{text()}
-			c.Evidence = append([]gate.Evidence{}, c.Evidence...)
+			c.Evidence = append([]claims.Evidence{}, c.Evidence...)
 			for i := range c.Evidence {
 				e := &c.Evidence[i]
 				e.Variant, e.Level, e.Notes = renamed(e.Variant), renamed(e.Level), []string{text()}
 				e.Missing = []summary.Missing{{Why: text(), Blocks: 2}}
 			}
-			claims = append(claims, c)
+			renamedClaims = append(renamedClaims, c)
 		}
 	}
-	v.Claims = claims
+	v.Claims = renamedClaims
 	table := *v.Table
 	table.Rows = append([]summary.Row{}, table.Rows...)
 	for i := range table.Rows {

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"floodgate/results"
-	"floodgate/results/gate"
+	"floodgate/results/claims"
 	"floodgate/results/internal/runtest"
 	"floodgate/results/report"
 	"floodgate/scenarios"
@@ -43,7 +43,7 @@ func BenchmarkHTML(b *testing.B) {
 				if err != nil {
 					b.Fatal(err)
 				}
-				v, err := gate.Judge(stored)
+				v, err := claims.Judge(stored)
 				if err != nil {
 					b.Fatal(err)
 				}

@@ -14,7 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"floodgate/results"
-	"floodgate/results/gate"
+	"floodgate/results/claims"
 	"floodgate/results/internal/runtest"
 	"floodgate/results/report"
 	"floodgate/results/report/text"
@@ -152,7 +152,7 @@ func TestHTMLDownloads(t *testing.T) {
 	if diff := cmp.Diff(string(record), string(files[run.Header.ID+".run.jsonl.gz"])); diff != "" {
 		t.Error(diff)
 	}
-	var verdict gate.Verdict
+	var verdict claims.Verdict
 	if err := json.Unmarshal(files[run.Header.ID+".verdict.json.gz"], &verdict); err != nil || verdict.Run != run.Header.ID {
 		t.Errorf("verdict of run %q: %v", verdict.Run, err)
 	}

@@ -6,8 +6,8 @@ import (
 	"strconv"
 	"strings"
 
-	"floodgate/results/chart"
 	"floodgate/results/compare"
+	"floodgate/results/report/html/chart"
 	"floodgate/results/report/text"
 	"floodgate/results/verdict"
 )

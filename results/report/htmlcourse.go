@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"floodgate/results"
-	"floodgate/results/chart"
+	"floodgate/results/report/html/chart"
 	"floodgate/results/report/text"
 	"floodgate/results/summary"
 	"floodgate/scenarios"

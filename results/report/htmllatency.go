@@ -9,7 +9,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"floodgate/results"
-	"floodgate/results/chart"
+	"floodgate/results/report/html/chart"
 	"floodgate/results/report/text"
 	"floodgate/scenarios"
 )

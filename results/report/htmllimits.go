@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"floodgate/results/capacity"
-	"floodgate/results/chart"
+	"floodgate/results/report/html/chart"
 	"floodgate/results/report/text"
 )
 

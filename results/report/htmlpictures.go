@@ -7,8 +7,8 @@ import (
 	"strings"
 	"time"
 
-	"floodgate/results/chart"
-	"floodgate/results/gate"
+	"floodgate/results/claims"
+	"floodgate/results/report/html/chart"
 	"floodgate/results/report/text"
 	"floodgate/results/summary"
 	"floodgate/scenarios"
@@ -17,7 +17,7 @@ import (
 // pictures draws those of a run.
 type pictures struct {
 	index   *summary.Index
-	verdict *gate.Verdict
+	verdict *claims.Verdict
 	bytes   int // drawn so far
 	leftOut int // pictures for which there was no room
 }

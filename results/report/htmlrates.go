@@ -10,7 +10,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/capacity"
-	"floodgate/results/chart"
+	"floodgate/results/report/html/chart"
 	"floodgate/results/report/text"
 	"floodgate/results/verdict"
 )

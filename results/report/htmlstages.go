@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"floodgate/results"
-	"floodgate/results/chart"
+	"floodgate/results/report/html/chart"
 	"floodgate/results/report/text"
 	"floodgate/scenarios"
 )

@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"floodgate/results"
-	"floodgate/results/gate"
+	"floodgate/results/claims"
 	"floodgate/results/report/text"
 	"floodgate/results/verdict"
 )
@@ -46,12 +46,12 @@ func (pg *page) judged(p *printer) {
 	}
 	for _, t := range p.v.Thresholds {
 		item := judgedItem{Mark: t.Verdict().Mark(), Tone: t.Verdict().Tone(), Decision: t.Decision, Says: ruleOf(t.Threshold), Notes: t.Notes}
-		item.points(p, t.Evidence, func(e gate.Evidence) string { return besideLimit(t, e) }, &left)
+		item.points(p, t.Evidence, func(e claims.Evidence) string { return besideLimit(t, e) }, &left)
 		pg.Thresholds = append(pg.Thresholds, item)
 	}
 }
 
-func (j *judgedItem) points(p *printer, points []gate.Evidence, says func(gate.Evidence) string, left *int) {
+func (j *judgedItem) points(p *printer, points []claims.Evidence, says func(claims.Evidence) string, left *int) {
 	for _, e := range points {
 		if *left == 0 {
 			j.More++

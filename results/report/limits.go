@@ -9,10 +9,10 @@ import (
 	"time"
 
 	"floodgate/results/capacity"
-	"floodgate/results/capacity/whatif"
 	"floodgate/results/report/text"
 	"floodgate/results/stats"
 	"floodgate/results/verdict"
+	"floodgate/results/whatif"
 )
 
 // Limits writes a plan of limits for a person: what each limit gave, the model

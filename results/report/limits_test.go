@@ -12,11 +12,11 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/capacity"
-	"floodgate/results/capacity/whatif"
 	"floodgate/results/internal/runtest"
 	"floodgate/results/noise"
 	"floodgate/results/report"
 	"floodgate/results/report/text"
+	"floodgate/results/whatif"
 )
 
 // sweep is a plan of limits of a made-up system whose writes get slower.

@@ -8,8 +8,8 @@ import (
 	"testing"
 
 	"floodgate/results"
+	"floodgate/results/claims"
 	"floodgate/results/compare"
-	"floodgate/results/gate"
 	"floodgate/results/internal/runtest"
 	"floodgate/results/report"
 	"floodgate/results/report/text"
@@ -22,14 +22,14 @@ func page(t testing.TB, run *results.Run, o report.HTMLOptions) string {
 	t.Helper()
 	v, ok := verdicts.Load(run)
 	if !ok {
-		judged, err := gate.Judge(run)
+		judged, err := claims.Judge(run)
 		if err != nil {
 			t.Fatal(err)
 		}
 		v, _ = verdicts.LoadOrStore(run, judged)
 	}
 	var out bytes.Buffer
-	if err := report.HTML(&out, run, v.(*gate.Verdict), o); err != nil {
+	if err := report.HTML(&out, run, v.(*claims.Verdict), o); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()

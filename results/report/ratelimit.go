@@ -4,7 +4,7 @@ import (
 	"fmt"
 
 	"floodgate/results/capacity"
-	"floodgate/results/chart"
+	"floodgate/results/report/html/chart"
 	"floodgate/results/report/text"
 )
 

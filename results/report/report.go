@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"io"
 
-	"floodgate/results/gate"
+	"floodgate/results/claims"
 )
 
 // JSON writes the verdict, indented, with a newline at its end.
-func JSON(w io.Writer, v *gate.Verdict) error {
+func JSON(w io.Writer, v *claims.Verdict) error {
 	return writeJSON(w, v, fmt.Sprintf("verdict of run %q", v.Run))
 }
 

@@ -20,7 +20,7 @@ import (
 	"golang.org/x/perf/benchfmt"
 
 	"floodgate/results"
-	"floodgate/results/gate"
+	"floodgate/results/claims"
 	"floodgate/results/internal/runtest"
 	"floodgate/results/report"
 	"floodgate/results/report/text"
@@ -47,9 +47,9 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 }
 
-func judge(t *testing.T, run *results.Run) *gate.Verdict {
+func judge(t *testing.T, run *results.Run) *claims.Verdict {
 	t.Helper()
-	v, err := gate.Judge(run)
+	v, err := claims.Judge(run)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -148,7 +148,7 @@ func TestJSONReadsBack(t *testing.T) {
 		if err := report.JSON(&out, want); err != nil {
 			t.Fatal(err)
 		}
-		var got gate.Verdict
+		var got claims.Verdict
 		dec := json.NewDecoder(&out)
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&got); err != nil {

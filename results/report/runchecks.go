@@ -9,7 +9,7 @@ import (
 	"strings"
 
 	"floodgate/results"
-	"floodgate/results/gate"
+	"floodgate/results/claims"
 	"floodgate/results/report/text"
 	"floodgate/results/verdict"
 	"floodgate/scenarios"
@@ -18,7 +18,7 @@ import (
 // Judged is a run with its verdict, and what may be pointed at.
 type Judged struct {
 	Run     *results.Run
-	Verdict *gate.Verdict
+	Verdict *claims.Verdict
 	// File is the scenario's, with slashes, relative to the root of the
 	// repository; empty: not known.
 	File string
@@ -74,7 +74,7 @@ func (j Judged) Judgement() Judgement {
 }
 
 // ofRun are the checks that did not pass of the run as a whole.
-func ofRun(run *results.Run, v *gate.Verdict) []Check {
+func ofRun(run *results.Run, v *claims.Verdict) []Check {
 	var all []Check
 	for _, t := range notMeasured(run) {
 		words := cmp.Or(t.Reason, "no reason is recorded")
@@ -116,7 +116,7 @@ func trialName(t results.Trial) string {
 	return fmt.Sprintf("trial %d (%s at %s, block %d)", t.Index, t.Variant, t.LevelName, t.Block)
 }
 
-func (p *printer) claimCheck(c gate.Claim, line int) Check {
+func (p *printer) claimCheck(c claims.Claim, line int) Check {
 	return Check{
 		ID: c.ID, Decision: c.Verdict(), Says: c.Says, Title: claimTitle(c), Text: p.claimText(c), All: p.allEvidence(c), Line: line,
 		Properties: map[string]string{"decision": c.Decision.String(), "expected": c.Expected.String(), "run": p.v.Run},
@@ -124,10 +124,10 @@ func (p *printer) claimCheck(c gate.Claim, line int) Check {
 }
 
 // claimTitle is "faster: refuted, expected proved".
-func claimTitle(c gate.Claim) string { return c.ID + ": " + decided(c) }
+func claimTitle(c claims.Claim) string { return c.ID + ": " + decided(c) }
 
 // decided is "refuted, expected proved", or "proved, as expected".
-func decided(c gate.Claim) string {
+func decided(c claims.Claim) string {
 	if c.AsExpected {
 		return c.Decision.String() + ", as expected"
 	}
@@ -135,7 +135,7 @@ func decided(c gate.Claim) string {
 }
 
 // claimText is the author's words, then the points that decide, a line each.
-func (p *printer) claimText(c gate.Claim) string {
+func (p *printer) claimText(c claims.Claim) string {
 	lines := append([]string{"“" + c.Says + "”"}, c.Notes...)
 	for _, e := range c.Evidence {
 		if e.Decision == c.Decision {
@@ -146,7 +146,7 @@ func (p *printer) claimText(c gate.Claim) string {
 }
 
 // allEvidence of a claim, a line each.
-func (p *printer) allEvidence(c gate.Claim) string {
+func (p *printer) allEvidence(c claims.Claim) string {
 	lines := slices.Clone(c.Notes)
 	for _, e := range condense(c.Evidence) {
 		lines = append(lines, p.evidenceLine(e))
@@ -155,13 +155,13 @@ func (p *printer) allEvidence(c gate.Claim) string {
 }
 
 // evidenceLine is "pool, items=20: 88.8 % [88.4, 89.1] ≥ 85.0 %, n=7, proved".
-func (p *printer) evidenceLine(e gate.Evidence) string {
+func (p *printer) evidenceLine(e claims.Evidence) string {
 	parts := []string{fmt.Sprintf("%s, %s: %s, n=%s, %s", e.Variant, p.levelOf(e), statement(e), text.Count(e.N), e.Decision)}
 	return strings.Join(append(parts, evidenceRemarks(e)...), "; ")
 }
 
 // thresholdCheck of a budget, with the limit beside every value.
-func (p *printer) thresholdCheck(t gate.Threshold, line int) Check {
+func (p *printer) thresholdCheck(t claims.Threshold, line int) Check {
 	rule := strings.Join(strings.Fields(t.Rule), " ")
 	check := Check{
 		ID: rule, Decision: t.Verdict(), Says: ruleOf(t.Threshold), Title: rule + ": " + t.Decision.String(), Line: line,
@@ -183,7 +183,7 @@ func (p *printer) thresholdCheck(t gate.Threshold, line int) Check {
 }
 
 // headline is "failed: 1 of 4 claims as expected".
-func headline(v *gate.Verdict) string {
+func headline(v *claims.Verdict) string {
 	return string(v.Decision) + ": " + judgedIn(v)
 }
 

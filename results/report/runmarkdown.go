@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"floodgate/results/gate"
+	"floodgate/results/claims"
 	"floodgate/results/report/text"
 )
 
@@ -101,7 +101,7 @@ func (m *rowWriter) list(remarks []string) {
 	}
 }
 
-func (m *rowWriter) claims(v *gate.Verdict) {
+func (m *rowWriter) claims(v *claims.Verdict) {
 	if len(v.Claims) == 0 {
 		return
 	}
@@ -129,11 +129,11 @@ func (m *rowWriter) thresholds(p *printer) {
 }
 
 // claim writes the evidence of a claim.
-func (m *rowWriter) claim(p *printer, c gate.Claim) {
+func (m *rowWriter) claim(p *printer, c claims.Claim) {
 	heading := fmt.Sprintf("\n#### %s %s\n\n", c.Verdict().Mark(), escaped(clip(claimTitle(c), maxName)))
 	points := condense(c.Evidence)
 	columns := []text.Column{{Title: "variant"}, {Title: "level"}, {Title: "measured"}, {Title: "n", Right: true}, {Title: "says"}}
-	remarked := slices.ContainsFunc(points, func(e gate.Evidence) bool { return len(evidenceRemarks(e)) > 0 })
+	remarked := slices.ContainsFunc(points, func(e claims.Evidence) bool { return len(evidenceRemarks(e)) > 0 })
 	if remarked {
 		columns = append(columns, text.Column{Title: "remarks"})
 	}

@@ -5,14 +5,14 @@ import (
 	"io"
 	"time"
 
-	"floodgate/results/against"
+	"floodgate/results/pairs"
 	"floodgate/results/report/text"
 	"floodgate/results/stats"
 	"floodgate/results/verdict"
 )
 
 // SelfTest writes what gates can detect on this machine, for a person.
-func SelfTest(w io.Writer, s *against.SelfTested, o text.Options) error {
+func SelfTest(w io.Writer, s *pairs.SelfTested, o text.Options) error {
 	p := &printer{Printer: text.NewPrinter(o, 80)}
 	p.Line(p.Bold("what a gate detects on this machine, now"))
 	p.Wrapped("", fmt.Sprintf("Blocks of six trials for %s: %s. Every gate has pairs of its own: at most %d, on average those shown; margin %s. Rates have exact 95 %% intervals.",
@@ -53,7 +53,7 @@ func SelfTest(w io.Writer, s *against.SelfTested, o text.Options) error {
 }
 
 // SelfTestJSON writes it with all its figures.
-func SelfTestJSON(w io.Writer, s *against.SelfTested) error {
+func SelfTestJSON(w io.Writer, s *pairs.SelfTested) error {
 	return writeJSON(w, s, fmt.Sprintf("self-test %s", s.ID))
 }
 

@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"floodgate/results"
-	"floodgate/results/gate"
+	"floodgate/results/claims"
 	"floodgate/results/internal/runtest"
 	"floodgate/results/report"
 	"floodgate/results/report/text"
@@ -102,7 +102,7 @@ func TestPortsAreNotDescriptors(t *testing.T) {
 	for _, c := range judge(t, run).Claims {
 		for _, e := range c.Evidence {
 			said := strings.Contains(strings.Join(e.Notes, "; "), "local ports ran out in 2 of 6 trials (EADDRNOTAVAIL)")
-			if of := e.Kind == gate.KindExhaustion || e.Kind == gate.KindNoExhaustion; of != said {
+			if of := e.Kind == claims.KindExhaustion || e.Kind == claims.KindNoExhaustion; of != said {
 				t.Errorf("%s: notes %q", e.Kind, e.Notes)
 			}
 		}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"floodgate/results/gate"
+	"floodgate/results/claims"
 	"floodgate/results/report/text"
 	"floodgate/results/verdict"
 	"floodgate/scenarios"
@@ -25,7 +25,7 @@ func (p *printer) thresholds() {
 	}
 }
 
-func (p *printer) threshold(t gate.Threshold) {
+func (p *printer) threshold(t claims.Threshold) {
 	mark := p.Paint(t.Verdict().Mark(), t.Verdict().Tone())
 	for _, l := range p.Wrap(ruleOf(t.Threshold), 2) {
 		p.Line(mark + " " + l)
@@ -61,7 +61,7 @@ func ruleOf(t verdict.Threshold) string {
 }
 
 // budgets says in one text how many thresholds were met; none where there are none.
-func budgets(v *gate.Verdict) []string {
+func budgets(v *claims.Verdict) []string {
 	if len(v.Thresholds) == 0 {
 		return nil
 	}
@@ -88,8 +88,8 @@ func budgets(v *gate.Verdict) []string {
 
 // besideLimit is the value with its limit, by the sign that is true of them;
 // the budget's own with a question mark where it is open.
-func besideLimit(t gate.Threshold, e gate.Evidence) string {
-	if e.Kind == gate.KindReduction {
+func besideLimit(t claims.Threshold, e claims.Evidence) string {
+	if e.Kind == claims.KindReduction {
 		words := text.OrNone(e.Value, text.Percent)
 		if e.Low != nil {
 			words += fmt.Sprintf(" [%s, %s]", text.Points(*e.Low), text.Points(*e.High))
@@ -106,7 +106,7 @@ func besideLimit(t gate.Threshold, e gate.Evidence) string {
 	return value + " " + signOf(t, e) + " " + limit
 }
 
-func signOf(t gate.Threshold, e gate.Evidence) string {
+func signOf(t claims.Threshold, e claims.Evidence) string {
 	signs := map[string][2]string{"<": {"<", "≥"}, "<=": {"≤", ">"}, ">": {">", "≤"}, ">=": {"≥", "<"}, "==": {"=", "≠"}}[t.Op]
 	if e.Decision == verdict.Undecided || e.Value == nil {
 		return signs[0] + "?"

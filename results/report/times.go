@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"floodgate/results"
-	"floodgate/results/gate"
+	"floodgate/results/claims"
 )
 
 // took adds up how long trials took: their makespans or, of a service, the times
@@ -31,9 +31,9 @@ func trialsOf(run *results.Run, variant, level string) []results.Trial {
 // judgedTrials are those that evidence is about, each once: of the variant and of
 // the one that it is compared with, at the level. Evidence of several levels is
 // about all that have in common what they have.
-func judgedTrials(run *results.Run, evidence []gate.Evidence) []results.Trial {
+func judgedTrials(run *results.Run, evidence []claims.Evidence) []results.Trial {
 	return filterTrials(run, func(t results.Trial) bool {
-		return slices.ContainsFunc(evidence, func(e gate.Evidence) bool {
+		return slices.ContainsFunc(evidence, func(e claims.Evidence) bool {
 			if t.Variant != e.Variant && t.Variant != e.Against {
 				return false
 			}

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"floodgate/results/capacity/whatif"
 	"floodgate/results/report/text"
+	"floodgate/results/whatif"
 )
 
 // WhatIf writes a prediction for a person: what it says, where an item's time

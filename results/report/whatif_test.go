@@ -11,9 +11,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"floodgate/results/capacity/whatif"
 	"floodgate/results/report"
 	"floodgate/results/report/text"
+	"floodgate/results/whatif"
 )
 
 // inside asks for what was measured, outside for much more.

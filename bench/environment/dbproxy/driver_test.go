@@ -10,7 +10,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
 	"floodgate/bench/environment/dbproxy"
-	"floodgate/bench/environment/mongo"
+	"floodgate/bench/environment/embedmongo"
 	"floodgate/bench/environment/wire"
 )
 
@@ -29,7 +29,7 @@ func connect(t *testing.T, uri string) *driver.Client {
 // the documents of those that came after the write. Writing again what failed
 // makes all of them be there.
 func TestDriverAndDatabase(t *testing.T) {
-	s, err := mongo.Serve(context.Background(), mongo.Options{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
+	s, err := embedmongo.Serve(context.Background(), embedmongo.Options{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ import (
 	"go.mongodb.org/mongo-driver/v2/mongo"
 	"go.mongodb.org/mongo-driver/v2/mongo/options"
 
-	embedded "floodgate/bench/environment/mongo"
+	embedded "floodgate/bench/environment/embedmongo"
 	"floodgate/bench/environment/target"
 	"floodgate/bench/environment/target/internal/fakemongo"
 	"floodgate/scenarios/pipeline/calllog"

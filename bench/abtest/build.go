@@ -1,0 +1,177 @@
+package abtest
+
+import (
+	"context"
+	"debug/buildinfo"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"floodgate/results/revision"
+)
+
+// ownModule is the module whose command is the SUT where nothing else is to be built.
+const (
+	ownModule  = "floodgate"
+	ownPackage = "./bench"
+)
+
+// BuildError says that a side could not be built.
+type BuildError struct {
+	Side string // such as "A (v1.2)"
+	Err  error
+}
+
+func (e *BuildError) Error() string { return fmt.Sprintf("build %s: %v", e.Side, e.Err) }
+func (e *BuildError) Unwrap() error { return e.Err }
+
+// module is what is read of a go.mod.
+type module struct {
+	Module  struct{ Path string }
+	Replace []replacement
+}
+
+type replacement struct {
+	Old, New struct{ Path, Version string }
+}
+
+// old is the module that is replaced, as the flag -replace names it.
+func (r replacement) old() string {
+	if r.Old.Version == "" {
+		return r.Old.Path
+	}
+	return r.Old.Path + "@" + r.Old.Version
+}
+
+// goCommand is one of the go tool in the workspace of a go.work file ("off": in
+// none; empty: in the one that go finds), in the repository that dir is in.
+func goCommand(ctx context.Context, dir, workspace string, args ...string) *exec.Cmd {
+	cmd := command(ctx, dir, "go", args...)
+	cmd.Env = revision.Environ()
+	if workspace != "" {
+		cmd.Env = append(cmd.Env, "GOWORK="+workspace)
+	}
+	return cmd
+}
+
+// readModule reads the go.mod in dir.
+func readModule(ctx context.Context, dir string) (module, error) {
+	var m module
+	text, err := output(ctx, goCommand(ctx, dir, "", "mod", "edit", "-json", "go.mod"))
+	if err != nil {
+		return m, fmt.Errorf("read go.mod: %w", err)
+	}
+	if err := json.Unmarshal([]byte(text), &m); err != nil {
+		return m, fmt.Errorf("read go.mod: %w", err)
+	}
+	return m, nil
+}
+
+// moduleDir is the folder of the go.mod that a package path such as ./cmd/sut
+// belongs to: the nearest one above it, within top.
+func moduleDir(top, dir, pkg string) (string, error) {
+	at := filepath.Join(dir, filepath.FromSlash(pkg))
+	for {
+		if readable(filepath.Join(at, "go.mod")) {
+			return at, nil
+		}
+		if at == top || at == filepath.Dir(at) {
+			return "", fmt.Errorf("there is no go.mod for %s within %s", pkg, top)
+		}
+		at = filepath.Dir(at)
+	}
+}
+
+// pin makes the replacements of a module that lead out of its repository lead
+// to where they lead in the working tree: home is the module's folder there.
+// The notes name them: both sides are built with what is there now.
+func pin(ctx context.Context, dir, home, top string) (notes []string, err error) {
+	if readable(filepath.Join(dir, "vendor", "modules.txt")) {
+		return nil, nil // nothing outside is read, and the two must agree
+	}
+	return pinReplacements(ctx, dir, home, top)
+}
+
+// pinReplacements is pin also where there is a vendor folder, which go does not
+// use in a workspace.
+func pinReplacements(ctx context.Context, dir, home, top string) (notes []string, err error) {
+	m, err := readModule(ctx, dir)
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range m.Replace {
+		if r.New.Version != "" || filepath.IsAbs(r.New.Path) {
+			continue
+		}
+		target := filepath.Join(home, filepath.FromSlash(r.New.Path))
+		if within(top, target) {
+			continue
+		}
+		if _, err := output(ctx, goCommand(ctx, dir, noWorkspace, "mod", "edit", "-replace="+r.old()+"="+target, "go.mod")); err != nil {
+			return nil, fmt.Errorf("replace %s: %w", r.old(), err)
+		}
+		notes = append(notes, fmt.Sprintf("%s is replaced by %s, outside of the repository: both sides are built with what is there now", r.old(), r.New.Path))
+	}
+	return notes, nil
+}
+
+// within reports whether path is top or below it.
+func within(top, path string) bool {
+	relative, err := filepath.Rel(top, path)
+	return err == nil && relative != ".." && !strings.HasPrefix(relative, ".."+string(filepath.Separator))
+}
+
+// build builds a package of the module in dir as the file out, and returns the
+// tool chain that did: the lines go and toolchain of go.mod may ask for another
+// one. What git the folder is in is not asked for: asking refreshes its index.
+func build(ctx context.Context, dir, workspace, pkg, out string) (toolchain string, err error) {
+	cmd := goCommand(ctx, dir, workspace, "build", "-buildvcs=false", "-o", out, pkg)
+	// What a kill leaves of the build is swept with our folder.
+	cmd.Env = append(cmd.Env, "GOTMPDIR="+filepath.Dir(out))
+	if _, err := output(ctx, cmd); err != nil {
+		return "", err
+	}
+	info, err := os.Stat(out)
+	if err != nil {
+		return "", err
+	}
+	if info.Mode()&0o111 == 0 && !strings.HasSuffix(out, ".exe") {
+		return "", fmt.Errorf("%s is not a main package", pkg)
+	}
+	built, err := buildinfo.ReadFile(out)
+	if err != nil {
+		return "", fmt.Errorf("read the tool chain of %s: %w", pkg, err)
+	}
+	return built.GoVersion, nil
+}
+
+// packageToBuild is the flag, or the command of our own module where there is none.
+func packageToBuild(ctx context.Context, dir, flag string) (string, error) {
+	if flag != "" {
+		clean := filepath.ToSlash(filepath.Clean(flag))
+		if filepath.IsAbs(flag) || clean == ".." || strings.HasPrefix(clean, "../") || strings.HasPrefix(flag, "-") {
+			return "", &UsageError{fmt.Errorf("--build %q: allowed: the path of a package below this folder, such as ./cmd/sut", flag)}
+		}
+		if info, err := os.Stat(filepath.Join(dir, clean)); err != nil || !info.IsDir() {
+			return "", &UsageError{fmt.Errorf("--build %q: there is no such folder in the working tree; allowed: the path of a package below this folder, such as ./cmd/sut", flag)}
+		}
+		return "./" + clean, nil
+	}
+	if readable(filepath.Join(dir, "go.mod")) {
+		m, err := readModule(ctx, dir)
+		if err == nil && m.Module.Path == ownModule {
+			return ownPackage, nil
+		}
+	}
+	return "", &UsageError{errors.New("which program is it? --build ./PACKAGE names the one that is the system under test, in the module of this folder (default, in Floodgate's own: ./bench)")}
+}
+
+// UsageError is a mistake of whoever called.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+func (e *UsageError) Unwrap() error { return e.Err }

@@ -1,0 +1,122 @@
+package abtest
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+
+	results "floodgate/results/pairs"
+)
+
+// Commands says what to compare.
+type Commands struct {
+	// A and B are the words of the commands.
+	A, B []string
+	// Metric decides: wall, cpu or rss.
+	Metric string
+	// Measure runs a command once: one of [Measuring], or what a test has in its place.
+	Measure Measurer
+	// Log keeps every pair as it ends.
+	Log *Log
+	// Progress hears of every pair that ended, of how many at most.
+	Progress func(pairs, most int)
+}
+
+// CommandPair is a line of the record: both commands, one right after the other.
+type CommandPair struct {
+	Pair   int      `json:"pair"` // from 0
+	BFirst bool     `json:"b_first"`
+	A      Measured `json:"a"`
+	B      Measured `json:"b"`
+}
+
+// RunCommands measures pairs of the two commands, after one run of each that
+// does not count, until the verdict's design decides, and judges. A command that
+// fails ends it: the verdict says that it is unmeasured. The error is that of
+// ctx, or of the record.
+func RunCommands(ctx context.Context, v *results.Verdict, c Commands) error {
+	r := &commandRun{Commands: c, verdict: v, judged: results.Commanded{Metric: c.Metric, Pairs: map[string][]results.Pair{}}}
+	order := rand.New(rand.NewPCG(v.Seed, 0))
+	most := v.Design.At[len(v.Design.At)-1]
+	for pair := -1; pair < most; pair++ {
+		p := CommandPair{Pair: pair, BFirst: order.IntN(2) == 1}
+		if err := r.measure(ctx, &p); err != nil {
+			return err
+		}
+		if v.Unmeasured == "" && pair >= 0 {
+			if err := c.Log.Append(p); err != nil {
+				return err
+			}
+			r.add(p)
+		}
+		r.judged.Over = v.Unmeasured != "" || pair+1 == most
+		if err := results.JudgePairs(v, r.judged); err != nil {
+			return err
+		}
+		if r.judged.Over || !v.Open() {
+			break
+		}
+		if pair >= 0 {
+			c.Progress(pair+1, most)
+		}
+	}
+	return v.Achieve()
+}
+
+type commandRun struct {
+	Commands
+	verdict *results.Verdict
+	judged  results.Commanded
+}
+
+// measure runs both commands in the pair's order, until one fails.
+func (r *commandRun) measure(ctx context.Context, p *CommandPair) error {
+	sides := []struct {
+		name  string
+		words []string
+		into  *Measured
+	}{{"A", r.A, &p.A}, {"B", r.B, &p.B}}
+	if p.BFirst {
+		sides[0], sides[1] = sides[1], sides[0]
+	}
+	for _, side := range sides {
+		m, err := r.Measure(ctx, side.words)
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		if err != nil {
+			m.Failed = err.Error()
+		}
+		*side.into = m
+		if m.Failed != "" {
+			when := fmt.Sprintf("in pair %d", p.Pair+1)
+			if p.Pair < 0 {
+				when = "in its first run, which does not count"
+			}
+			r.verdict.Unmeasured = fmt.Sprintf("%s failed %s: %s", side.name, when, m.Failed)
+			return nil
+		}
+	}
+	return nil
+}
+
+// add takes the figures that both sides have.
+func (r *commandRun) add(p CommandPair) {
+	for metric, pair := range map[string]results.Pair{
+		results.Wall: {A: float64(p.A.Wall), B: float64(p.B.Wall)},
+		results.CPU:  {A: float64(p.A.User + p.A.System), B: float64(p.B.User + p.B.System)},
+		results.RSS:  {A: float64(p.A.PeakRSS), B: float64(p.B.PeakRSS)},
+	} {
+		if pair.A > 0 && pair.B > 0 {
+			r.judged.Pairs[metric] = append(r.judged.Pairs[metric], pair)
+			continue
+		}
+		if metric != r.Metric {
+			continue
+		}
+		r.verdict.Unmeasured = fmt.Sprintf("--metric %s: pair %d has no figure of it", metric, p.Pair+1)
+		if metric == results.RSS {
+			r.verdict.Unmeasured += "; one that is below that of this program itself cannot be seen"
+		}
+	}
+}

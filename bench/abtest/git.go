@@ -1,0 +1,129 @@
+package abtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"floodgate/results/revision"
+)
+
+// Repository is a git repository that is read and never changed.
+type Repository struct {
+	// Top is its working tree's folder.
+	Top string
+}
+
+// UnknownRefError says that git knows no commit by that name.
+type UnknownRefError struct {
+	Ref  string
+	Tail string // what git said
+	// Shallow reports that the clone lacks a part of the history, where the
+	// commit may be.
+	Shallow bool
+}
+
+func (e *UnknownRefError) Error() string {
+	if e.Shallow {
+		return fmt.Sprintf("commit %q: this clone is shallow and does not contain that commit; fetch the history with \"git fetch --unshallow\", in GitHub Actions with \"fetch-depth: 0\" of actions/checkout (git: %s)", e.Ref, e.Tail)
+	}
+	return fmt.Sprintf("commit %q: this repository has no such commit; name a branch, a tag or a commit such as HEAD~1 (git: %s)", e.Ref, e.Tail)
+}
+
+// OpenRepository finds the repository that dir is in.
+func OpenRepository(ctx context.Context, dir string) (*Repository, error) {
+	r := &Repository{Top: dir}
+	top, err := r.git(ctx, nil, "rev-parse", "--show-toplevel")
+	if err != nil && os.Getenv("GIT_DIR") != "" {
+		err = fmt.Errorf("%w\n  (GIT_DIR is ignored: the folder decides)", err)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("find the repository of %s: %w", dir, err)
+	}
+	if r.Top = strings.TrimSpace(top); r.Top == "" {
+		return nil, fmt.Errorf("the repository of %s has no working tree; allowed: one that has", dir)
+	}
+	if r.Top, err = filepath.EvalSymlinks(r.Top); err != nil {
+		return nil, fmt.Errorf("find the repository of %s: %w", dir, err)
+	}
+	return r, nil
+}
+
+// git runs git such that it takes no lock of the repository: a status refreshes
+// its index otherwise. In a hook, git's own variables would lead it elsewhere.
+func (r *Repository) git(ctx context.Context, env []string, args ...string) (string, error) {
+	cmd := command(ctx, r.Top, "git", args...)
+	cmd.Env = append(revision.Environ(), "GIT_OPTIONAL_LOCKS=0", "GIT_LFS_SKIP_SMUDGE=1", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
+	cmd.Env = append(cmd.Env, env...)
+	return output(ctx, cmd)
+}
+
+// Commit is the full hash of the commit that ref names; an [UnknownRefError]
+// where there is none.
+func (r *Repository) Commit(ctx context.Context, ref string) (string, error) {
+	hash, err := r.git(ctx, nil, "rev-parse", "--verify", "--end-of-options", ref+"^{commit}")
+	var failed *CommandError
+	if errors.As(err, &failed) {
+		shallow, err := r.git(ctx, nil, "rev-parse", "--is-shallow-repository")
+		return "", errors.Join(&UnknownRefError{
+			Ref: ref, Tail: strings.TrimPrefix(failed.Tail, "fatal: "), Shallow: strings.TrimSpace(shallow) == "true",
+		}, err)
+	}
+	return strings.TrimSpace(hash), err
+}
+
+// Changes are the files of the working tree that are not as in its commit, in
+// git's short format; new ones count.
+func (r *Repository) Changes(ctx context.Context) ([]string, error) {
+	text, err := r.git(ctx, nil, "status", "--porcelain", "--untracked-files=normal")
+	if err != nil {
+		return nil, fmt.Errorf("look for changes in %s: %w", r.Top, err)
+	}
+	if text = strings.TrimRight(text, "\n"); text == "" {
+		return nil, nil
+	}
+	return strings.Split(text, "\n"), nil
+}
+
+// Extract writes the files of a commit into the folder dir, by way of an index
+// in temp, so that the repository stays as it is. What git does not keep itself
+// is not there, and the notes say so: submodules, and files of Git LFS, which
+// stay pointers.
+func (r *Repository) Extract(ctx context.Context, commit, temp, dir string) (notes []string, err error) {
+	fail := func(err error) ([]string, error) {
+		return nil, fmt.Errorf("write out %s: %w", commit, err)
+	}
+	index := []string{"GIT_INDEX_FILE=" + filepath.Join(temp, "index")}
+	if _, err := r.git(ctx, index, "read-tree", commit); err != nil {
+		return fail(err)
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return fail(err)
+	}
+	// A filter of LFS that is configured could download into the repository.
+	if _, err := r.git(ctx, index, "-c", "filter.lfs.process=", "-c", "filter.lfs.smudge=cat", "-c", "filter.lfs.required=false",
+		"checkout-index", "--all", "--quiet", "--prefix="+dir+string(filepath.Separator)); err != nil {
+		return fail(err)
+	}
+	staged, err := r.git(ctx, index, "ls-files", "--stage")
+	if err != nil {
+		return fail(err)
+	}
+	submodules := 0
+	for line := range strings.Lines(staged) {
+		if strings.HasPrefix(line, "160000 ") {
+			submodules++
+		}
+	}
+	if submodules > 0 {
+		notes = append(notes, fmt.Sprintf("the other revision has %d submodules, which are empty where it is built", submodules))
+	}
+	attributes, err := os.ReadFile(filepath.Join(dir, ".gitattributes"))
+	if err == nil && strings.Contains(string(attributes), "filter=lfs") {
+		notes = append(notes, "the other revision has files of Git LFS, which are pointers where it is built")
+	}
+	return notes, nil
+}

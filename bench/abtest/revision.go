@@ -1,0 +1,225 @@
+package abtest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"runtime"
+
+	"floodgate/bench/environment/scratch"
+	results "floodgate/results/pairs"
+)
+
+// Prefix begins the names of our temporary folders.
+const Prefix = "floodgate-against-"
+
+// Source says what is to be built.
+type Source struct {
+	// Dir is the folder that the command was called in: the module, or one above it.
+	Dir string
+	// Ref names the commit of A.
+	Ref string
+	// Build is the package of the program, below Dir. Empty: ./bench, where Dir
+	// is Floodgate's own module.
+	Build string
+	// Note hears of what takes time; nil: nobody.
+	Note func(text string)
+}
+
+// Revisions are both sides, built.
+type Revisions struct {
+	// A is the other revision, B the working tree as it is.
+	A, B Program
+	// Own says that they are Floodgate's own command, and not a program that
+	// speaks the protocol.
+	Own bool
+	// Notes are what a reader of the verdict should know.
+	Notes []string
+
+	folder *scratch.Folder
+}
+
+// Program is one side.
+type Program struct {
+	Path string
+	Side results.Side
+}
+
+// Prepare builds both sides in a temporary folder. The errors: [UsageError],
+// [UnknownRefError], [BuildError]. Close removes the folder, as does the next
+// Prepare, whatever became of this process.
+func Prepare(ctx context.Context, s Source) (_ *Revisions, err error) {
+	if s.Note == nil {
+		s.Note = func(string) {}
+	}
+	pkg, err := packageToBuild(ctx, s.Dir, s.Build)
+	if err != nil {
+		return nil, err
+	}
+	if s.Dir, err = filepath.EvalSymlinks(s.Dir); err != nil {
+		return nil, err
+	}
+	repository, err := OpenRepository(ctx, s.Dir)
+	if err != nil {
+		return nil, &UsageError{err}
+	}
+	commit, err := repository.Commit(ctx, s.Ref)
+	if err != nil {
+		return nil, err
+	}
+	_, sweepErr := scratch.Sweep("", Prefix)
+	folder, err := scratch.New("", Prefix)
+	if err != nil {
+		return nil, errors.Join(err, sweepErr)
+	}
+	r := &Revisions{folder: folder, Own: s.Build == ""}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, folder.Remove())
+		}
+	}()
+	if err := scratch.Executable(filepath.Dir(folder.Path())); err != nil {
+		return nil, err
+	}
+	r.A = Program{Path: r.program("a"), Side: results.Side{Name: s.Ref, Revision: commit}}
+	r.B = Program{Path: r.program("b"), Side: results.Side{Name: "working tree"}}
+	if err := r.head(ctx, repository); err != nil {
+		return nil, err
+	}
+	return r, r.build(ctx, s, repository, commit, pkg)
+}
+
+// build builds both sides, in the same workspace.
+func (r *Revisions) build(ctx context.Context, s Source, repository *Repository, commit, pkg string) error {
+	at, err := moduleDir(repository.Top, s.Dir, pkg)
+	if err != nil {
+		at = s.Dir // building B says so
+	}
+	workspace, err := workspaceOf(ctx, at)
+	if err != nil {
+		return err
+	}
+	s.Note(fmt.Sprintf("build A: %s (%.12s), %s", s.Ref, commit, pkg))
+	if err := r.buildA(ctx, repository, s.Dir, commit, pkg, workspace); err != nil {
+		return err
+	}
+	s.Note("build B: the working tree" + changed(r.B.Side) + ", " + pkg)
+	if err := r.buildB(ctx, s.Dir, repository.Top, pkg, workspace); err != nil {
+		return err
+	}
+	r.Notes = append(r.Notes, toolchains(r.A.Side, r.B.Side)...)
+	return nil
+}
+
+// toolchains notes that the sides were built with different tool chains.
+func toolchains(a, b results.Side) []string {
+	if a.Toolchain == b.Toolchain {
+		return nil
+	}
+	return []string{fmt.Sprintf("A was built with %s and B with %s, as their go.mod files ask for: the tool chain alone can make B slower or faster; set GOTOOLCHAIN to build both with the same one", a.Toolchain, b.Toolchain)}
+}
+
+func (r *Revisions) program(name string) string {
+	if runtime.GOOS == "windows" {
+		name += ".exe"
+	}
+	return filepath.Join(r.folder.Path(), name)
+}
+
+// head says what the working tree is.
+func (r *Revisions) head(ctx context.Context, repository *Repository) error {
+	var unknown *UnknownRefError
+	commit, err := repository.Commit(ctx, "HEAD")
+	if err != nil && !errors.As(err, &unknown) {
+		return err
+	}
+	changes, err := repository.Changes(ctx)
+	if err != nil {
+		return err
+	}
+	r.B.Side.Revision, r.B.Side.Modified = commit, len(changes) > 0
+	if len(changes) == 0 && commit == r.A.Side.Revision {
+		r.Notes = append(r.Notes, "both sides are the same commit, and the working tree has no changes")
+	}
+	return nil
+}
+
+func changed(s results.Side) string {
+	if s.Modified {
+		return ", with changes"
+	}
+	return ""
+}
+
+func (r *Revisions) buildA(ctx context.Context, repository *Repository, dir, commit, pkg, workspace string) error {
+	fail := func(err error) error {
+		if ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		return &BuildError{fmt.Sprintf("A (%s, %.12s)", r.A.Side.Name, commit), err}
+	}
+	temp := r.folder.Path()
+	top := filepath.Join(temp, "source")
+	notes, err := repository.Extract(ctx, commit, temp, top)
+	if err != nil {
+		return fail(err)
+	}
+	r.Notes = append(r.Notes, notes...)
+	below, err := filepath.Rel(repository.Top, dir)
+	if err != nil {
+		return fail(err)
+	}
+	here := filepath.Join(top, below)
+	at, err := moduleDir(top, here, pkg)
+	if err != nil {
+		return fail(errors.New("it has no go.mod for " + pkg))
+	}
+	inside, err := filepath.Rel(top, at)
+	if err != nil {
+		return fail(err)
+	}
+	if notes, err = pin(ctx, at, filepath.Join(repository.Top, inside), repository.Top); err != nil {
+		return fail(err)
+	}
+	r.Notes = append(r.Notes, notes...)
+	relative, err := relativePackage(at, here, pkg)
+	if err != nil {
+		return fail(err)
+	}
+	tree := &extracted{repository: repository, top: top, temp: temp}
+	if workspace, notes, err = tree.workspace(ctx, at, workspace); err != nil {
+		return fail(err)
+	}
+	r.Notes = append(r.Notes, notes...)
+	if r.A.Side.Toolchain, err = build(ctx, at, workspace, relative, r.A.Path); err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
+func (r *Revisions) buildB(ctx context.Context, dir, top, pkg, workspace string) error {
+	at, err := moduleDir(top, dir, pkg)
+	if err == nil {
+		pkg, err = relativePackage(at, dir, pkg)
+	}
+	if err == nil {
+		r.B.Side.Toolchain, err = build(ctx, at, workspace, pkg, r.B.Path)
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err != nil {
+		return &BuildError{"B (the working tree" + changed(r.B.Side) + ")", err}
+	}
+	return nil
+}
+
+// relativePackage is pkg, which is relative to dir, as the module in at names it.
+func relativePackage(at, dir, pkg string) (string, error) {
+	relative, err := filepath.Rel(at, filepath.Join(dir, filepath.FromSlash(pkg)))
+	return "./" + filepath.ToSlash(relative), err
+}
+
+// Close removes what was built.
+func (r *Revisions) Close() error { return r.folder.Remove() }

@@ -1,0 +1,32 @@
+//go:build linux || darwin
+
+package abtest
+
+import (
+	"os"
+	"runtime"
+	"syscall"
+)
+
+// peakRSS of a process that has ended, in bytes; 0: unknown. On Linux a process
+// begins as a part of the one that starts it, whose own peak stays in its count:
+// what is not above that says nothing.
+func peakRSS(state *os.ProcessState) int64 {
+	usage, ok := state.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return 0
+	}
+	peak := maxRSS(usage)
+	var own syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &own); runtime.GOOS == "linux" && (err != nil || peak <= maxRSS(&own)) {
+		return 0
+	}
+	return peak
+}
+
+func maxRSS(usage *syscall.Rusage) int64 {
+	if runtime.GOOS == "darwin" {
+		return int64(usage.Maxrss)
+	}
+	return int64(usage.Maxrss) << 10
+}

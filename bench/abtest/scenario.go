@@ -1,0 +1,84 @@
+package abtest
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"floodgate/results/stats"
+	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline"
+)
+
+// spareBlocks are how many more blocks than the last look takes may be run, for
+// those that give no pair, as a share of them.
+const spareBlocks = 0.2
+
+// Restrict returns the scenario as both sides run it: the variants of these names
+// (none: the first bounded one, else the first) at the level of that name or
+// label (empty: the last), without claims and thresholds, and with blocks enough for the design.
+func Restrict(s *scenarios.Scenario, variants []string, level string, design stats.Looks) (*scenarios.Scenario, error) {
+	switch {
+	case s.Service != nil:
+		return nil, fmt.Errorf("scenario %s is a service, whose reports come when they come; allowed: one that works off its items", s.Name)
+	case s.SUT.Container:
+		return nil, fmt.Errorf("scenario %s has sut.container, whose image is made of this program; allowed: processes", s.Name)
+	}
+	levels, err := s.ExpandLevels()
+	if err != nil {
+		return nil, err
+	}
+	at := len(levels) - 1
+	if level != "" {
+		at = slices.IndexFunc(levels, func(l scenarios.Level) bool { return l.Name == level || l.Label == level })
+		if at < 0 {
+			names := make([]string, len(levels))
+			for i, l := range levels {
+				names[i] = fmt.Sprintf("%q", l.Name)
+			}
+			return nil, fmt.Errorf("--level: no level %q in scenario %s; allowed: %s", level, s.Name, strings.Join(names, ", "))
+		}
+	}
+	l := levels[at]
+	r := *s
+	if r.Variants, err = choose(s, variants, l); err != nil {
+		return nil, err
+	}
+	set := scenarios.LevelSet{}
+	for factor, value := range l.Factors {
+		set[factor] = value
+	}
+	r.Levels, r.Claims, r.Thresholds, r.Quick = []scenarios.LevelSet{set}, nil, nil, nil
+	most := design.At[len(design.At)-1]
+	r.Blocks = most + int(spareBlocks*float64(most))
+	return &r, nil
+}
+
+func choose(s *scenarios.Scenario, names []string, l scenarios.Level) ([]scenarios.Variant, error) {
+	var there []scenarios.Variant
+	var known []string
+	for _, v := range s.Variants {
+		if v.RunsAt(l) {
+			there = append(there, v)
+			known = append(known, v.Name)
+		}
+	}
+	if len(there) == 0 {
+		return nil, fmt.Errorf("no variant of scenario %s runs at %s", s.Name, l.Name)
+	}
+	if len(names) == 0 {
+		bounded := slices.IndexFunc(there, func(v scenarios.Variant) bool { return v.Strategy == pipeline.KindBounded })
+		return there[max(bounded, 0):][:1], nil
+	}
+	var some []scenarios.Variant
+	for _, name := range names {
+		i := slices.Index(known, name)
+		if i < 0 {
+			return nil, fmt.Errorf("--variants: no variant %q at %s; allowed: %s", name, l.Name, strings.Join(known, ", "))
+		}
+		if !slices.ContainsFunc(some, func(v scenarios.Variant) bool { return v.Name == name }) {
+			some = append(some, there[i])
+		}
+	}
+	return some, nil
+}

@@ -1,0 +1,13 @@
+package embedmongo
+
+import (
+	"crypto/rand"
+
+	"github.com/FerretDB/FerretDB/ferretdb"
+)
+
+// innerListener is where FerretDB listens for the front: an abstract socket,
+// which has no file and costs less than TCP.
+func innerListener() ferretdb.ListenerConfig {
+	return ferretdb.ListenerConfig{Unix: "@floodgate-mongo-" + rand.Text()}
+}

@@ -1,0 +1,161 @@
+package progress
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/charmbracelet/x/ansi"
+
+	"floodgate/bench/experiment"
+	"floodgate/results"
+)
+
+// redrawEvery is how often the block is drawn anew.
+const redrawEvery = 200 * time.Millisecond
+
+// block is lines of a terminal that are drawn anew in place. The cursor stays
+// at the begin of the last one, where the terminal's own "^C" wraps nothing.
+type block struct {
+	w     io.Writer
+	size  func() (columns, rows int)
+	color bool
+	beat  *beat
+
+	mu     sync.Mutex
+	course course
+	begun  bool
+	drawn  []int // widths of the lines that stand there
+}
+
+func newBlock(w io.Writer, size func() (columns, rows int), color bool) *block {
+	b := &block{w: w, size: size, color: color, course: newCourse()}
+	b.beat = newBeat(redrawEvery, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.draw()
+	})
+	return b
+}
+
+func (b *block) Started(planned, done int, left time.Duration) {
+	b.change(func() { b.course.started(planned, done, left); b.begun = true })
+}
+
+func (b *block) TrialStarted(t experiment.PlannedTrial, left time.Duration) {
+	b.change(func() { b.course.trialStarted(t, left) })
+}
+
+func (b *block) TrialEnded(t results.Trial, left time.Duration) {
+	if t.Outcome != results.OutcomeOK {
+		b.Note(trialNote(t))
+	}
+	b.change(func() { b.course.trialEnded(left) })
+}
+
+func (b *block) Live(l experiment.Live) { b.course.offer(l) }
+
+func (b *block) Note(text string) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	fmt.Fprint(b.w, b.erased()+text+"\n")
+	b.draw()
+}
+
+func (b *block) Close() {
+	b.beat.stop()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	fmt.Fprint(b.w, b.erased())
+	b.begun = false
+}
+
+func (b *block) change(f func()) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	f()
+}
+
+// draw draws over what stands there, in one write and without erasing it first,
+// so that nothing flickers. The last column stays free: a terminal may or may
+// not have wrapped after it.
+func (b *block) draw() {
+	if !b.begun {
+		return
+	}
+	columns, rows := b.size()
+	lines := Render(b.course.now(), columns-1, b.color)
+	lines = lines[:max(1, min(len(lines), rows-1))]
+	out := b.top(columns)
+	b.drawn = b.drawn[:0]
+	for i, l := range lines {
+		if i > 0 {
+			out += "\r\n"
+		}
+		out += l + ansi.EraseLineRight
+		b.drawn = append(b.drawn, ansi.StringWidth(l))
+	}
+	fmt.Fprint(b.w, out+ansi.EraseScreenBelow+"\r")
+}
+
+// erased clears what stands there and forgets it.
+func (b *block) erased() string {
+	if len(b.drawn) == 0 {
+		return ""
+	}
+	columns, _ := b.size()
+	out := b.top(columns) + ansi.EraseScreenBelow
+	b.drawn = nil
+	return out
+}
+
+// top moves to the begin of what stands there. A terminal that has become
+// narrower since has wrapped its lines.
+func (b *block) top(columns int) string {
+	if len(b.drawn) == 0 {
+		return ""
+	}
+	up := -1
+	for _, width := range b.drawn {
+		up += max(1, (width+columns-1)/max(columns, 1))
+	}
+	out := strings.Builder{}
+	out.WriteByte('\r')
+	if up > 0 {
+		out.WriteString(ansi.CursorUp(up))
+	}
+	return out.String()
+}
+
+// beat calls a function now and then until it is stopped.
+type beat struct {
+	once  sync.Once
+	over  chan struct{}
+	ended chan struct{}
+}
+
+func newBeat(every time.Duration, f func()) *beat {
+	b := &beat{over: make(chan struct{}), ended: make(chan struct{})}
+	go func() {
+		defer close(b.ended)
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				f()
+			case <-b.over:
+				return
+			}
+		}
+	}()
+	return b
+}
+
+// stop waits until the last call has returned.
+func (b *beat) stop() {
+	b.once.Do(func() { close(b.over) })
+	<-b.ended
+}

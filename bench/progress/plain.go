@@ -1,0 +1,120 @@
+package progress
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"floodgate/bench/experiment"
+	"floodgate/results"
+	"floodgate/results/report/text"
+)
+
+// How often a run that is not watched in a terminal says how far it is, and a
+// trial of a service how it goes.
+const (
+	plainEvery   = 10 * time.Second
+	serviceEvery = 5 * time.Second
+	plainBeat    = 250 * time.Millisecond // how often a trial of a service is looked at
+)
+
+// plain is lines, for logs.
+type plain struct {
+	w    io.Writer
+	beat *beat // nil: no service
+
+	mu     sync.Mutex
+	course course
+	last   time.Time
+}
+
+func newPlain(w io.Writer, service bool) *plain {
+	p := &plain{w: w, course: newCourse()}
+	if service {
+		p.beat = newBeat(plainBeat, p.look)
+	}
+	return p
+}
+
+func (p *plain) Started(planned, done int, left time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.course.started(planned, done, left)
+	p.last = time.Now()
+	fmt.Fprintf(p.w, "%d trials, %d of them done, about %s\n", planned, done, text.InWords(left))
+}
+
+func (p *plain) TrialStarted(t experiment.PlannedTrial, left time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.course.trialStarted(t, left)
+}
+
+func (p *plain) TrialEnded(t results.Trial, left time.Duration) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.course.trialEnded(left)
+	if t.Outcome != results.OutcomeOK {
+		fmt.Fprintln(p.w, trialNote(t))
+	}
+	if p.due(plainEvery) {
+		s := p.course.now()
+		fmt.Fprintf(p.w, "%d of %d trials, block %d, %s left\n", s.Done, s.Planned, t.Block+1, text.InWords(left))
+	}
+}
+
+func (p *plain) Live(l experiment.Live) { p.course.offer(l) }
+
+func (p *plain) Note(note string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Fprintln(p.w, note)
+}
+
+func (p *plain) Close() {
+	if p.beat != nil {
+		p.beat.stop()
+	}
+}
+
+// look says how the trial goes, if it is time.
+func (p *plain) look() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if s := p.course.now(); s.Live != nil && s.Silent < silence && p.due(serviceEvery) {
+		fmt.Fprintln(p.w, Line(s))
+	}
+}
+
+// due reports whether the last line is so long ago, and takes it as written. The
+// caller holds the lock.
+func (p *plain) due(every time.Duration) bool {
+	if time.Since(p.last) < every {
+		return false
+	}
+	p.last = time.Now()
+	return true
+}
+
+// Line is the state of a trial of a service in one line, however long. The
+// state's Live is not nil.
+func Line(s State) string {
+	l, t := s.Live, s.Trial
+	parts := []string{
+		fmt.Sprintf("trial %d of %d, block %d, %s%s", s.Done+1, s.Planned, t.Block+1, t.Variant.Name, prefixed(" ", cmp.Or(t.Level.Label, t.Level.Name))),
+		elapsed(l),
+		rate(l.DueRate) + " due and " + rate(l.DoneRate) + " done",
+		text.Plural(l.Tick.ReportsInFlight, "report", "reports") + " in flight",
+	}
+	if l.P99 > 0 {
+		parts = append(parts, "p50 "+text.Duration(l.P50)+", p99 "+text.Duration(l.P99))
+	}
+	parts = append(parts, fmt.Sprintf("descriptors %d of %d", l.Descriptors, l.NoFile))
+	if all := failures(l); len(all) > 0 {
+		parts = append(parts, "errors "+strings.Join(all, ", "))
+	}
+	return strings.Join(append(parts, text.InWords(s.Left)+" left"), "; ")
+}

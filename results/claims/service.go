@@ -1,0 +1,101 @@
+package claims
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"floodgate/results/leak"
+	"floodgate/results/summary"
+	"floodgate/results/verdict"
+	"floodgate/scenarios"
+)
+
+// judgeExhaustion is proved where every trial ran out of descriptors, or none
+// where that is claimed, refuted where the opposite holds of all, each having
+// been measured, and open between.
+func judgeExhaustion(x *summary.Index, c scenarios.ExhaustionClaim, judged *Claim) error {
+	return eachService(x, c.Of, c.Where, judged, func(row summary.ServiceRow, _ scenarios.Level, e *Evidence) {
+		e.Kind, e.Value = KindExhaustion, new(float64(row.Exhausted))
+		if out := row.FirstOut; out != nil {
+			e.Notes = append(e.Notes, fmt.Sprintf("in the median after %.1f s, at report %d, of %.1f a second, on the side of %s", out.At.Seconds(), out.Report, out.Rate, out.Side))
+		}
+		if n := row.OutOfPorts; n > 0 {
+			e.Notes = append(e.Notes, fmt.Sprintf("local ports ran out in %d of %d trials (EADDRNOTAVAIL), which does not count as descriptors running out", n, row.Measured+total(row.NotOK)))
+		}
+		if c.Is == "never" {
+			e.Kind = KindNoExhaustion
+			*e.Value = float64(row.Measured - row.Exhausted)
+		}
+		decideBy(e, row, int(*e.Value))
+	})
+}
+
+// judgeCause is proved where every trial shows that cause, refuted where none
+// does although each was measured and says something, and open between.
+func judgeCause(x *summary.Index, c scenarios.CauseClaim, judged *Claim) error {
+	return eachService(x, c.Of, c.Where, judged, func(row summary.ServiceRow, _ scenarios.Level, e *Evidence) {
+		shown := row.Causes[leak.Cause(c.Is)]
+		if c.Is == string(leak.Leak) || c.Is == string(leak.Load) {
+			shown += row.Causes[leak.Both]
+		}
+		e.Kind, e.Value = KindCause, new(float64(shown))
+		if row.Says != "" {
+			e.Notes = append(e.Notes, row.Says)
+		}
+		said := 0
+		for _, n := range row.Causes {
+			said += n
+		}
+		said -= row.Causes[leak.Undecided]
+		if said < row.Measured {
+			e.miss("the samples do not tell", row.Measured-said)
+		}
+		decideBy(e, row, shown)
+	})
+}
+
+// decideBy decides by how many trials show what is claimed.
+func decideBy(e *Evidence, row summary.ServiceRow, shown int) {
+	e.N, e.Limit = row.Measured, new(float64(row.Measured))
+	for _, outcome := range slices.Sorted(maps.Keys(row.NotOK)) {
+		e.miss(outcome, row.NotOK[outcome])
+	}
+	e.miss("not run", row.Planned-row.Measured-total(row.NotOK))
+	switch {
+	case len(e.Missing) > 0 || e.N == 0:
+	case shown == e.N:
+		e.Decision = verdict.Proved
+	case shown == 0:
+		e.Decision = verdict.Refuted
+	}
+}
+
+func total(counts map[string]int) (n int) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
+
+func eachService(x *summary.Index, of []string, where map[string]any, judged *Claim, judge func(summary.ServiceRow, scenarios.Level, *Evidence)) error {
+	for _, variant := range of {
+		for _, l := range x.LevelsOf(variant) {
+			if !l.Selects(where) {
+				continue
+			}
+			row, err := x.ServiceAt(variant, l)
+			if err != nil {
+				return err
+			}
+			e := Evidence{Variant: variant, Level: l.Name, Decision: verdict.Undecided}
+			judge(row, l, &e)
+			judged.Evidence = append(judged.Evidence, e)
+		}
+	}
+	if len(judged.Evidence) == 0 {
+		judged.Notes = append(judged.Notes, "no level is selected by "+strings.Join(of, ", "))
+	}
+	return nil
+}

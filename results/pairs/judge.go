@@ -1,0 +1,123 @@
+package pairs
+
+import (
+	"fmt"
+	"time"
+
+	"floodgate/results/stats"
+)
+
+// Pair is a figure of both sides, measured one right after the other. Both are above 0.
+type Pair struct{ A, B float64 }
+
+// bootstrapSeed makes the bootstrap the same for the same pairs.
+const bootstrapSeed = 1
+
+// judge looks at the pairs in the order in which they were measured. over says
+// that no more will come.
+func (c *Cell) judge(design stats.Looks, pairs []Pair, over bool) error {
+	d, err := logRatios(pairs)
+	if err != nil {
+		return err
+	}
+	decide := design.Judge
+	if over {
+		decide = design.Conclude
+	}
+	if c.Judged, err = decide(d); err != nil {
+		return err
+	}
+	if len(pairs) == 0 { // nothing is not a number of anything
+		c.Ratio = stats.Interval{Level: c.Ratio.Level}
+	}
+	c.Pairs, c.pairs = len(pairs), pairs
+	n := c.Ratio.N
+	if n == 0 {
+		return nil
+	}
+	a, b := make([]float64, n), make([]float64, n)
+	for i, p := range pairs[:n] {
+		a[i], b[i] = p.A, p.B
+	}
+	c.A, c.B = new(stats.Median(a)), new(stats.Median(b))
+	if c.Look == 0 {
+		return nil
+	}
+	boot, err := stats.Bootstrap(d[:n], c.Ratio.Level, bootstrapSeed)
+	if err != nil {
+		return err
+	}
+	c.Bootstrap = new(boot.Exp())
+	return nil
+}
+
+// took adds up the times of both sides.
+func took(pairs []Pair) (sum time.Duration) {
+	for _, p := range pairs {
+		sum += time.Duration(p.A) + time.Duration(p.B)
+	}
+	return sum
+}
+
+func logRatios(pairs []Pair) ([]float64, error) {
+	a, b := make([]float64, len(pairs)), make([]float64, len(pairs))
+	for i, p := range pairs {
+		a[i], b[i] = p.A, p.B
+	}
+	return stats.LogRatios(b, a)
+}
+
+// Commanded is what was measured of two commands.
+type Commanded struct {
+	// Pairs by metric, in the order in which they were measured.
+	Pairs map[string][]Pair
+	// Metric decides; the others are shown.
+	Metric string
+	// Over says that no more pairs will come.
+	Over bool
+}
+
+// JudgePairs sets the cells and the exit code of a comparison of commands,
+// whose design, kind and sides are set.
+func JudgePairs(v *Verdict, m Commanded) error {
+	expected := map[string]*Detectable{}
+	for _, c := range v.Cells {
+		expected[c.Metric] = c.Expected
+	}
+	v.Cells, v.Remarks = nil, nil
+	for _, metric := range []string{Wall, CPU, RSS} {
+		if len(m.Pairs[metric]) == 0 && metric != m.Metric {
+			continue
+		}
+		c := Cell{Metric: metric, Decides: metric == m.Metric, Expected: expected[metric]}
+		if err := c.judge(v.Design, m.Pairs[metric], m.Over || !c.Decides); err != nil {
+			return fmt.Errorf("judge %s: %w", metric, err)
+		}
+		c.Time = took(m.Pairs[Wall])
+		v.Cells = append(v.Cells, c)
+	}
+	v.disagreements()
+	v.conclude()
+	return nil
+}
+
+// disagreements remarks where the bootstrap would have decided otherwise at this look.
+func (v *Verdict) disagreements() {
+	limit := 1 + v.Design.Margin
+	for _, c := range v.Cells {
+		if !c.Decides || c.Bootstrap == nil || c.Ratio.Side(limit) == c.Bootstrap.Side(limit) {
+			continue
+		}
+		v.Remarks = append(v.Remarks, fmt.Sprintf("%s: a bootstrap of the same pairs, [%.4g, %.4g], would decide otherwise: they barely suffice, or are not symmetric",
+			c.Name(), c.Bootstrap.Low, c.Bootstrap.High))
+	}
+}
+
+// Name of the cell in messages.
+func (c Cell) Name() string {
+	name := c.Metric
+	if c.Variant != "" {
+		name = c.Variant + " at " + c.Level + ", " + name
+	}
+	return name
+}
