@@ -34,7 +34,7 @@ type CommandPair struct {
 // does not count, until the verdict's design decides, and judges. A command that
 // fails ends it: the verdict says that it is unmeasured. The error is that of
 // ctx, or of the record.
-func RunCommands(ctx context.Context, v *results.Verdict, c Commands) error {
+func RunCommands(ctx context.Context, v *results.Outcome, c Commands) error {
 	r := &commandRun{Commands: c, verdict: v, judged: results.Commanded{Metric: c.Metric, Pairs: map[string][]results.Pair{}}}
 	order := rand.New(rand.NewPCG(v.Seed, 0))
 	most := v.Design.At[len(v.Design.At)-1]
@@ -65,7 +65,7 @@ func RunCommands(ctx context.Context, v *results.Verdict, c Commands) error {
 
 type commandRun struct {
 	Commands
-	verdict *results.Verdict
+	verdict *results.Outcome
 	judged  results.Commanded
 }
 

@@ -27,7 +27,7 @@ import (
 )
 
 // compare compares two commands with what measures them.
-func compare(ctx context.Context, t *testing.T, a, b string, measure abtest.Measurer) (*results.Verdict, []abtest.CommandPair, error) {
+func compare(ctx context.Context, t *testing.T, a, b string, measure abtest.Measurer) (*results.Outcome, []abtest.CommandPair, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "gate", abtest.PairsFile)
 	log, err := abtest.NewLog(path)
@@ -35,7 +35,7 @@ func compare(ctx context.Context, t *testing.T, a, b string, measure abtest.Meas
 		t.Fatal(err)
 	}
 	defer log.Close()
-	v := &results.Verdict{Kind: results.Commands, Seed: 1, Design: stats.DefaultLooks()}
+	v := &results.Outcome{Kind: results.Commands, Seed: 1, Design: stats.DefaultLooks()}
 	err = abtest.RunCommands(ctx, v, abtest.Commands{
 		A: words(t, a), B: words(t, b), Metric: results.Wall, Measure: measure, Log: log, Progress: func(int, int) {},
 	})

@@ -63,12 +63,12 @@ func StoreJSON(path string, v any) error {
 
 // Known is the noise that earlier comparisons below root had, of the same kind,
 // scenario and, for commands, commands, by the name of the cell; the latest counts.
-func Known(root string, v *results.Verdict) map[string]results.Detectable {
+func Known(root string, v *results.Outcome) map[string]results.Detectable {
 	known := map[string]results.Detectable{}
 	entries, _ := os.ReadDir(root) // oldest first; none: nothing is known
 	for _, e := range entries {
 		text, err := os.ReadFile(filepath.Join(root, e.Name(), VerdictFile))
-		var old results.Verdict
+		var old results.Outcome
 		if err != nil || json.Unmarshal(text, &old) != nil || old.Kind != v.Kind || old.Scenario != v.Scenario {
 			continue
 		}

@@ -51,7 +51,7 @@ type Pairs struct {
 // does not count; one that cannot begin, as of a program that speaks another
 // version of the protocol, makes the verdict unmeasured. The error is that of
 // ctx, of the stores or of the environment. It returns how many blocks were run.
-func RunPairs(ctx context.Context, v *results.Verdict, p Pairs) (blocks int, err error) {
+func RunPairs(ctx context.Context, v *results.Outcome, p Pairs) (blocks int, err error) {
 	plan, err := experiment.Plan(p.Scenario)
 	if err != nil {
 		return 0, err
@@ -85,7 +85,7 @@ func RunPairs(ctx context.Context, v *results.Verdict, p Pairs) (blocks int, err
 
 type pairRun struct {
 	Pairs
-	verdict *results.Verdict
+	verdict *results.Outcome
 	order   *rand.Rand
 	ran     results.Ran
 	sides   [2]side

@@ -13,13 +13,13 @@ import (
 )
 
 // comparePairs compares two machines, and returns what was stored of each.
-func comparePairs(t *testing.T, a, b *machine) (v *results.Verdict, stored [2]*records.Run) {
+func comparePairs(t *testing.T, a, b *machine) (v *results.Outcome, stored [2]*records.Run) {
 	t.Helper()
 	full, err := abtest.SelfTestScenario()
 	if err != nil {
 		t.Fatal(err)
 	}
-	v = &results.Verdict{Kind: results.Revisions, Seed: 7, Design: stats.DefaultLooks()}
+	v = &results.Outcome{Kind: results.Revisions, Seed: 7, Design: stats.DefaultLooks()}
 	var s *scenarios.Scenario
 	if s, err = abtest.Restrict(full, nil, "", v.Design); err != nil {
 		t.Fatal(err)

@@ -173,7 +173,7 @@ const DefaultDescriptors = 10
 
 // foundByCount reports whether a gate of one pair compares a count as worse.
 func foundByCount(a, b stored.Trial) bool {
-	v := results.Verdict{Design: stats.DefaultLooks()}
+	v := results.Outcome{Design: stats.DefaultLooks()}
 	err := results.JudgeTrials(&v, []string{a.Variant}, a.LevelName, results.Ran{
 		A: []stored.Trial{a}, B: []stored.Trial{b}, Blocks: 1, Descriptors: DefaultDescriptors,
 	})

@@ -149,7 +149,7 @@ func (o *pairOptions) design() (stats.Looks, error) {
 }
 
 // compare has two programs measured, stores and prints the verdict, and ends the command.
-func (o *pairOptions) compare(ctx context.Context, measure func(*verdicts.Verdict) error) error {
+func (o *pairOptions) compare(ctx context.Context, measure func(*verdicts.Outcome) error) error {
 	if err := o.out.check(); err != nil {
 		return err
 	}
@@ -161,7 +161,7 @@ func (o *pairOptions) compare(ctx context.Context, measure func(*verdicts.Verdic
 		return exit(exitUsage, err)
 	}
 	now := time.Now()
-	v := &verdicts.Verdict{ID: results.NewID(now), Started: now.UTC(), Seed: o.seed, Design: design}
+	v := &verdicts.Outcome{ID: results.NewID(now), Started: now.UTC(), Seed: o.seed, Design: design}
 	if o.seed == 0 {
 		v.Seed = uint64(now.UnixNano())
 	}
@@ -180,7 +180,7 @@ func (o *pairOptions) compare(ctx context.Context, measure func(*verdicts.Verdic
 }
 
 // foresee tells what the design can detect, before anything is measured.
-func (o *pairOptions) foresee(v *verdicts.Verdict) error {
+func (o *pairOptions) foresee(v *verdicts.Outcome) error {
 	if err := v.Foresee(abtest.Known(o.root, v)); err != nil {
 		return err
 	}
@@ -206,7 +206,7 @@ func (o *pairOptions) progress(pairs, most int) {
 }
 
 // compared is a comparison of two programs, as gates print it.
-func compared(v *verdicts.Verdict) gated {
+func compared(v *verdicts.Outcome) gated {
 	return gated{
 		judgement: report.AgainstJudgement(v),
 		text:      func(w io.Writer, o text.Options) error { return report.Against(w, v, o) },
@@ -216,7 +216,7 @@ func compared(v *verdicts.Verdict) gated {
 
 // openGate opens the verdict of gate diff or gate cmd by the path of its folder
 // or file. Where there is none it returns nil: it may be a run.
-func openGate(path string) (*verdicts.Verdict, error) {
+func openGate(path string) (*verdicts.Outcome, error) {
 	if filepath.Base(path) != abtest.VerdictFile {
 		path = filepath.Join(path, abtest.VerdictFile)
 	}
@@ -227,7 +227,7 @@ func openGate(path string) (*verdicts.Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := new(verdicts.Verdict)
+	v := new(verdicts.Outcome)
 	decoder := json.NewDecoder(bytes.NewReader(text))
 	decoder.DisallowUnknownFields() // of a later version, which may mean another verdict
 	if err := decoder.Decode(v); err != nil {

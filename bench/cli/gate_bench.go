@@ -68,7 +68,7 @@ result it is an error.`,
 	return cmd
 }
 
-func judgeGoBench(stdin io.Reader, paths []string, o gobench.Options) (*gobench.Verdict, error) {
+func judgeGoBench(stdin io.Reader, paths []string, o gobench.Options) (*gobench.Outcome, error) {
 	if paths[0] == "-" && paths[1] == "-" {
 		return nil, errors.New(`both files are "-": allowed for one of the two`)
 	}

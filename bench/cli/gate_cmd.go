@@ -38,7 +38,7 @@ as grep and tar, recognize the null device and do less work (--output null).`,
 			if err := o.check(); err != nil {
 				return exit(exitUsage, err)
 			}
-			return o.compare(cmd.Context(), func(v *verdicts.Verdict) error { return o.measure(cmd.Context(), v, commands) })
+			return o.compare(cmd.Context(), func(v *verdicts.Outcome) error { return o.measure(cmd.Context(), v, commands) })
 		},
 	}
 	flags := cmd.Flags()
@@ -59,7 +59,7 @@ func (o *cmdOptions) check() error {
 }
 
 // measure runs both commands in pairs.
-func (o *cmdOptions) measure(ctx context.Context, v *verdicts.Verdict, commands []string) error {
+func (o *cmdOptions) measure(ctx context.Context, v *verdicts.Outcome, commands []string) error {
 	var words [2][]string
 	for i, command := range commands {
 		var err error

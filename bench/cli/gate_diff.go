@@ -48,7 +48,7 @@ Errors, documents and descriptors are compared by count. The program in --build
 			case o.descriptors < 0:
 				return exit(exitUsage, fmt.Errorf("--allow-descriptors must not be negative (got %d)", o.descriptors))
 			}
-			return o.compare(cmd.Context(), func(v *verdicts.Verdict) error { return o.measure(cmd.Context(), v, args[0], args[1:]) })
+			return o.compare(cmd.Context(), func(v *verdicts.Outcome) error { return o.measure(cmd.Context(), v, args[0], args[1:]) })
 		},
 	}
 	flags := cmd.Flags()
@@ -62,7 +62,7 @@ Errors, documents and descriptors are compared by count. The program in --build
 }
 
 // measure compares the working tree with the commit ref.
-func (o *diffOptions) measure(ctx context.Context, v *verdicts.Verdict, ref string, names []string) (err error) {
+func (o *diffOptions) measure(ctx context.Context, v *verdicts.Outcome, ref string, names []string) (err error) {
 	s, err := o.restricted(v, names)
 	if err != nil {
 		return err
@@ -101,7 +101,7 @@ func (o *diffOptions) measure(ctx context.Context, v *verdicts.Verdict, ref stri
 }
 
 // restricted is the scenario as both sides run it.
-func (o *diffOptions) restricted(v *verdicts.Verdict, args []string) (*scenarios.Scenario, error) {
+func (o *diffOptions) restricted(v *verdicts.Outcome, args []string) (*scenarios.Scenario, error) {
 	all, err := loadScenarios(args, false)
 	if err != nil {
 		return nil, err
@@ -131,7 +131,7 @@ func withoutCommand(s *scenarios.Scenario) *scenarios.Scenario {
 }
 
 // pairs runs both sides on the environment.
-func (o *diffOptions) pairs(ctx context.Context, v *verdicts.Verdict, s *scenarios.Scenario, built *abtest.Revisions, u *setup, env *environment.Environment) error {
+func (o *diffOptions) pairs(ctx context.Context, v *verdicts.Outcome, s *scenarios.Scenario, built *abtest.Revisions, u *setup, env *environment.Environment) error {
 	described := env.Describe()
 	v.Environment = &described
 	variants, level := abtest.Names(s)

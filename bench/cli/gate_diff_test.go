@@ -117,9 +117,9 @@ func (u *user) gate(ref string, args ...string) *harness {
 func (u *user) gates() string { return filepath.Join(u.base, "gates") }
 
 // printed is the verdict that the command printed.
-func printed(t *testing.T, h *harness, exit int) *verdicts.Verdict {
+func printed(t *testing.T, h *harness, exit int) *verdicts.Outcome {
 	t.Helper()
-	var v verdicts.Verdict
+	var v verdicts.Outcome
 	if code := h.wait(); code != exit {
 		t.Fatalf("exit code %d, want %d\n%s\n%s", code, exit, h.stdout.String(), h.stderr.String())
 	}

@@ -135,7 +135,7 @@ func (o *reportOptions) plan(stdout io.Writer, stored *results.Run) error {
 }
 
 // gate prints a stored comparison of two programs.
-func (o *reportOptions) gate(cmd *cobra.Command, stdout io.Writer, v *verdicts.Verdict) error {
+func (o *reportOptions) gate(cmd *cobra.Command, stdout io.Writer, v *verdicts.Outcome) error {
 	for _, flag := range []string{"open", "scenario"} {
 		if cmd.Flags().Changed(flag) {
 			return exit(exitUsage, fmt.Errorf("--%s is for a run; this is a gate's comparison", flag))
@@ -153,7 +153,7 @@ func (o *reportOptions) gate(cmd *cobra.Command, stdout io.Writer, v *verdicts.V
 
 // judgedRun is what the formats for CI servers are made of; file, if not empty,
 // is the scenario's, which must be of that run's scenario.
-func judgedRun(stored *results.Run, verdict *claims.Verdict, file string) (report.Judged, error) {
+func judgedRun(stored *results.Run, verdict *claims.Outcome, file string) (report.Judged, error) {
 	j := report.Judged{Run: stored, Verdict: verdict}
 	if file == "" {
 		return j, nil
@@ -171,7 +171,7 @@ func judgedRun(stored *results.Run, verdict *claims.Verdict, file string) (repor
 
 // unfinished says so of a run that lacks trials, and how to go on with it. One
 // that a threshold ended is done.
-func unfinished(stored *results.Run, v *claims.Verdict) error {
+func unfinished(stored *results.Run, v *claims.Outcome) error {
 	if len(stored.Trials) >= stored.Header.Planned || v.EndedBy != "" {
 		return nil
 	}

@@ -15,7 +15,7 @@ import (
 
 var defaults = baseline.Options{Margin: baseline.DefaultMargin, ShareMargin: baseline.DefaultShareMargin}
 
-func gated(t *testing.T, b *baseline.Baseline, run *results.Run, o baseline.Options) *baseline.Verdict {
+func gated(t *testing.T, b *baseline.Baseline, run *results.Run, o baseline.Options) *baseline.Outcome {
 	t.Helper()
 	v, err := baseline.Gate("b.yaml", b, run, o)
 	if err != nil {

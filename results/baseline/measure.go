@@ -65,7 +65,7 @@ func FromRun(run *results.Run) (*Baseline, error) {
 }
 
 // reason that a verdict is not that all held.
-func reason(v *claims.Verdict) string {
+func reason(v *claims.Outcome) string {
 	var open []string
 	for _, c := range v.Claims {
 		if !c.AsExpected {

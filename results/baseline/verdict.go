@@ -41,9 +41,9 @@ type Options struct {
 	OpenSharesWarn bool
 }
 
-// Verdict on a run: its own, and that of the comparison.
-type Verdict struct {
-	Run        *claims.Verdict `json:"run"`
+// Outcome on a run: its own, and that of the comparison.
+type Outcome struct {
+	Run        *claims.Outcome `json:"run"`
 	Comparison *Comparison     `json:"comparison"`
 	// Decision is the worse of both; Exit is its exit code.
 	Decision verdict.Decision `json:"decision"`
@@ -51,7 +51,7 @@ type Verdict struct {
 }
 
 // Gate judges a run by its own claims and against the baseline b, called file.
-func Gate(file string, b *Baseline, run *results.Run, o Options) (*Verdict, error) {
+func Gate(file string, b *Baseline, run *results.Run, o Options) (*Outcome, error) {
 	c, err := Compare(file, b, run, o)
 	if err != nil {
 		return nil, err
@@ -61,7 +61,7 @@ func Gate(file string, b *Baseline, run *results.Run, o Options) (*Verdict, erro
 		return nil, err
 	}
 	decision := verdict.Worst(own.Decision, c.Decision)
-	return &Verdict{Run: own, Comparison: c, Decision: decision, Exit: decision.ExitCode()}, nil
+	return &Outcome{Run: own, Comparison: c, Decision: decision, Exit: decision.ExitCode()}, nil
 }
 
 // Comparison of a run with a baseline.

@@ -23,7 +23,7 @@ func pair() []scenarios.Variant {
 }
 
 // judge judges a run of the variants of pair with one claim.
-func judge(t *testing.T, o runtest.Options, list ...scenarios.Claim) *claims.Verdict {
+func judge(t *testing.T, o runtest.Options, list ...scenarios.Claim) *claims.Outcome {
 	t.Helper()
 	o.Bare, o.Claims = true, list
 	if o.Variants == nil {
@@ -63,7 +63,7 @@ func decisions(c claims.Claim) (all []verdict.Word) {
 }
 
 // want checks the decision of the only claim.
-func want(t *testing.T, v *claims.Verdict, decision verdict.Word) claims.Claim {
+func want(t *testing.T, v *claims.Outcome, decision verdict.Word) claims.Claim {
 	t.Helper()
 	c := v.Claims[0]
 	if c.Decision != decision {

@@ -22,7 +22,7 @@ import (
 // were not run yet. Without any of these it is 0, also where there is neither
 // claim nor threshold, which a note then says. Thresholds that only warn do not
 // count.
-func Judge(run *results.Run) (*Verdict, error) {
+func Judge(run *results.Run) (*Outcome, error) {
 	x, err := summary.NewIndex(run)
 	if err != nil {
 		return nil, fmt.Errorf("judge: %w", err)
@@ -36,7 +36,7 @@ func Judge(run *results.Run) (*Verdict, error) {
 		return nil, fmt.Errorf("judge run %q: %w", run.Header.ID, err)
 	}
 	h := run.Header
-	v := &Verdict{
+	v := &Outcome{
 		Run: h.ID, Scenario: h.ScenarioName, Title: x.Scenario.Title, Hash: h.Hash, Seed: h.Seed, Quick: h.Quick,
 		Environment: h.Environment, Machine: h.Fingerprint, SUT: h.SUT, Confidence: summary.Confidence,
 		Planned: h.Planned, Recorded: len(run.Trials), Complete: run.Complete,
@@ -78,7 +78,7 @@ func Judge(run *results.Run) (*Verdict, error) {
 	return v, nil
 }
 
-func (v *Verdict) label(l scenarios.Level) {
+func (v *Outcome) label(l scenarios.Level) {
 	if v.Labels == nil {
 		v.Labels = map[string]string{}
 	}
@@ -127,7 +127,7 @@ func judgeClaim(x *summary.Index, c scenarios.Claim) (Claim, []noise.Finding, er
 	return judged, found, err
 }
 
-func notes(v *Verdict) []string {
+func notes(v *Outcome) []string {
 	var notes []string
 	if n := v.Planned - v.Recorded; n > 0 {
 		notes = append(notes, fmt.Sprintf("%d of %d trials were not run", n, v.Planned))
@@ -231,7 +231,7 @@ func warnings(run *results.Run, labels map[string]string) []string {
 }
 
 // decide weighs the claims, the thresholds and whatever was not measured.
-func decide(v *Verdict) verdict.Decision {
+func decide(v *Outcome) verdict.Decision {
 	var all []verdict.Decision
 	for _, c := range v.Claims {
 		all = append(all, c.Verdict())

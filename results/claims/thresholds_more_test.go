@@ -68,7 +68,7 @@ func TestThresholdMargin(t *testing.T) {
 }
 
 func TestThresholdLevels(t *testing.T) {
-	run := func(where map[string]any) *claims.Verdict {
+	run := func(where map[string]any) *claims.Outcome {
 		run := runtest.New(runtest.Options{Bare: true, Blocks: 6, Variants: pair(), Change: func(t *results.Trial) bool {
 			t.Descriptors.Peak, t.Descriptors.Inside = t.Items, nil
 			return true

@@ -25,7 +25,7 @@ func known(t *results.Trial) bool {
 }
 
 // budgeted judges a run of the variants of pair, at items 20, under rules.
-func budgeted(t *testing.T, change func(*results.Trial) bool, thresholds ...scenarios.Threshold) *claims.Verdict {
+func budgeted(t *testing.T, change func(*results.Trial) bool, thresholds ...scenarios.Threshold) *claims.Outcome {
 	t.Helper()
 	run := runtest.New(runtest.Options{Bare: true, Blocks: 6, Variants: pair(), Levels: []scenarios.LevelSet{{"items": 20}}, Change: change})
 	v, err := claims.Judge(runtest.Budgeted(run, thresholds...))
@@ -36,7 +36,7 @@ func budgeted(t *testing.T, change func(*results.Trial) bool, thresholds ...scen
 }
 
 // wantBudget checks the decision of the only threshold, its exit code and its value.
-func wantBudget(t *testing.T, v *claims.Verdict, decision verdict.Word) claims.Threshold {
+func wantBudget(t *testing.T, v *claims.Outcome, decision verdict.Word) claims.Threshold {
 	t.Helper()
 	judged := v.Thresholds[0]
 	if judged.Decision != decision || v.Exit != decision.Decision().ExitCode() {

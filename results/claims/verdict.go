@@ -18,8 +18,8 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Verdict is the judgement of one run.
-type Verdict struct {
+// Outcome is the judgement of one run.
+type Outcome struct {
 	Run         string              `json:"run"`
 	Scenario    string              `json:"scenario"`
 	Title       string              `json:"title,omitempty"`

@@ -23,7 +23,7 @@ func bench(name, unit string, center float64, n int) string {
 	return b.String()
 }
 
-func judge(older, newer string, o gobench.Options) (*gobench.Verdict, error) {
+func judge(older, newer string, o gobench.Options) (*gobench.Outcome, error) {
 	if o.Alpha == 0 {
 		o.Alpha = 0.05
 	}

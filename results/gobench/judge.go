@@ -13,7 +13,7 @@ import (
 )
 
 // Judge compares the new file with the old. Mistakes in them are [Errors].
-func Judge(older, newer Input, o Options) (*Verdict, error) {
+func Judge(older, newer Input, o Options) (*Outcome, error) {
 	if !(o.Alpha > 0 && o.Alpha < 1) {
 		return nil, fmt.Errorf("alpha %v: allowed is between 0 and 1, such as 0.05", o.Alpha)
 	}
@@ -24,7 +24,7 @@ func Judge(older, newer Input, o Options) (*Verdict, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := &Verdict{
+	v := &Outcome{
 		Old: older.Name, New: newer.Name, Alpha: o.Alpha, Margin: o.Margin, AllowedMixed: o.AllowMixed,
 		Processors: f.processors,
 		Mixed:      append([]string{}, f.mixed...), Units: []Unit{}, Missing: []Only{}, Added: []Only{}, Counts: verdict.Counts{},
@@ -59,7 +59,7 @@ func Judge(older, newer Input, o Options) (*Verdict, error) {
 
 // judge gathers what decides, in the order of the rows.
 type judge struct {
-	v     *Verdict
+	v     *Outcome
 	p     []float64 // of the rows that are tested
 	shift []int     // of every row
 }

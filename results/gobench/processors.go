@@ -130,7 +130,7 @@ func (g *processorGroup) hint() string {
 
 // ProcessorsDiffer says of which benchmarks only the number of processors
 // differs, and what to do about it: one text for all with the same numbers.
-func (v *Verdict) ProcessorsDiffer() (texts []string) {
+func (v *Outcome) ProcessorsDiffer() (texts []string) {
 	for _, g := range groupProcessors(v.Processors) {
 		texts = append(texts, g.problem(v.Old, v.New)+"; "+g.hint())
 	}

@@ -28,8 +28,8 @@ type Options struct {
 	AllowMixed   bool // judge what was measured on different machines
 }
 
-// Verdict is what came out.
-type Verdict struct {
+// Outcome is what came out.
+type Outcome struct {
 	Old    string  `json:"old"`
 	New    string  `json:"new"`
 	Alpha  float64 `json:"alpha"`

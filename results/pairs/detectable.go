@@ -30,7 +30,7 @@ func detect(design stats.Looks, noise stats.Noise, sd float64, from string) (*De
 
 // Foresee sets what the cells that decide are expected to find. known is the noise
 // of earlier comparisons by the cell's name; where there is none it is typical.
-func (v *Verdict) Foresee(known map[string]Detectable) error {
+func (v *Outcome) Foresee(known map[string]Detectable) error {
 	for i := range v.Cells {
 		c := &v.Cells[i]
 		if !c.Decides {
@@ -50,7 +50,7 @@ func (v *Verdict) Foresee(known map[string]Detectable) error {
 
 // Achieve sets what the design finds under the noise of the pairs that the cells
 // that decide came to.
-func (v *Verdict) Achieve() error {
+func (v *Outcome) Achieve() error {
 	for i := range v.Cells {
 		c := &v.Cells[i]
 		if !c.Decides {

@@ -79,7 +79,7 @@ type Commanded struct {
 
 // JudgePairs sets the cells and the exit code of a comparison of commands,
 // whose design, kind and sides are set.
-func JudgePairs(v *Verdict, m Commanded) error {
+func JudgePairs(v *Outcome, m Commanded) error {
 	expected := map[string]*Detectable{}
 	for _, c := range v.Cells {
 		expected[c.Metric] = c.Expected
@@ -102,7 +102,7 @@ func JudgePairs(v *Verdict, m Commanded) error {
 }
 
 // disagreements remarks where the bootstrap would have decided otherwise at this look.
-func (v *Verdict) disagreements() {
+func (v *Outcome) disagreements() {
 	limit := 1 + v.Design.Margin
 	for _, c := range v.Cells {
 		if !c.Decides || c.Bootstrap == nil || c.Ratio.Side(limit) == c.Bootstrap.Side(limit) {

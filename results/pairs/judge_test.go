@@ -26,9 +26,9 @@ func noisy(n int, ratio, sd float64, seed uint64) []pairs.Pair {
 	return all
 }
 
-func commands(t *testing.T, all []pairs.Pair, over bool) *pairs.Verdict {
+func commands(t *testing.T, all []pairs.Pair, over bool) *pairs.Outcome {
 	t.Helper()
-	v := &pairs.Verdict{Kind: pairs.Commands, Design: stats.DefaultLooks()}
+	v := &pairs.Outcome{Kind: pairs.Commands, Design: stats.DefaultLooks()}
 	err := pairs.JudgePairs(v, pairs.Commanded{Metric: pairs.Wall, Over: over, Pairs: map[string][]pairs.Pair{pairs.Wall: all}})
 	if err != nil {
 		t.Fatal(err)
@@ -69,7 +69,7 @@ func TestCommandsAreJudgedByTheirPairs(t *testing.T) {
 }
 
 func TestWhatIsShownDoesNotDecide(t *testing.T) {
-	v := &pairs.Verdict{Design: stats.DefaultLooks()}
+	v := &pairs.Outcome{Design: stats.DefaultLooks()}
 	err := pairs.JudgePairs(v, pairs.Commanded{Metric: pairs.Wall, Pairs: map[string][]pairs.Pair{
 		pairs.Wall: noisy(8, 1, 0.005, 1), pairs.CPU: noisy(8, 2, 0.005, 1),
 	}})
@@ -82,7 +82,7 @@ func TestWhatIsShownDoesNotDecide(t *testing.T) {
 }
 
 func TestNoMeasurementIsNoPass(t *testing.T) {
-	v := &pairs.Verdict{Design: stats.DefaultLooks(), Unmeasured: "B failed"}
+	v := &pairs.Outcome{Design: stats.DefaultLooks(), Unmeasured: "B failed"}
 	err := pairs.JudgePairs(v, pairs.Commanded{Metric: pairs.Wall, Over: true, Pairs: map[string][]pairs.Pair{pairs.Wall: noisy(8, 1, 0.005, 1)}})
 	if err != nil || v.Exit != verdict.ExitNotMeasured {
 		t.Errorf("%v: exit %d", err, v.Exit)
@@ -91,7 +91,7 @@ func TestNoMeasurementIsNoPass(t *testing.T) {
 
 func TestImpossibleFiguresAreErrors(t *testing.T) {
 	for _, bad := range []pairs.Pair{{A: 0, B: 1}, {A: 1, B: -1}, {A: math.NaN(), B: 1}, {A: 1, B: math.Inf(1)}} {
-		v := &pairs.Verdict{Design: stats.DefaultLooks()}
+		v := &pairs.Outcome{Design: stats.DefaultLooks()}
 		m := pairs.Commanded{Metric: pairs.Wall, Pairs: map[string][]pairs.Pair{pairs.Wall: append(noisy(8, 1, 0.01, 1), bad)}}
 		if err := pairs.JudgePairs(v, m); err == nil || !strings.Contains(err.Error(), "judge wall") {
 			t.Errorf("%v: error %v", bad, err)
@@ -130,7 +130,7 @@ func TestAFinalVerdictStays(t *testing.T) {
 
 // What the bootstrap said at one look is not said at the next, where it agrees.
 func TestRemarksAreOfTheLastLook(t *testing.T) {
-	v := &pairs.Verdict{Kind: pairs.Commands, Design: stats.DefaultLooks(), Notes: []string{"A and B are the same revision"}}
+	v := &pairs.Outcome{Kind: pairs.Commands, Design: stats.DefaultLooks(), Notes: []string{"A and B are the same revision"}}
 	noted := func(all []pairs.Pair) bool {
 		t.Helper()
 		if err := pairs.JudgePairs(v, pairs.Commanded{Metric: pairs.Wall, Over: true, Pairs: map[string][]pairs.Pair{pairs.Wall: all}}); err != nil {

@@ -24,7 +24,7 @@ type Ran struct {
 // JudgeTrials sets the cells, the counts and the exit code of a comparison of
 // revisions, whose design, kind and sides are set, for each of these variants
 // at the level.
-func JudgeTrials(v *Verdict, variants []string, level string, ran Ran) error {
+func JudgeTrials(v *Outcome, variants []string, level string, ran Ran) error {
 	expected := map[string]*Detectable{}
 	for _, c := range v.Cells {
 		expected[c.Variant] = c.Expected
@@ -101,7 +101,7 @@ type tally struct {
 }
 
 // counts compares without a test.
-func (v *Verdict) counts(variant string, a, b []*results.Trial, descriptors int) []Count {
+func (v *Outcome) counts(variant string, a, b []*results.Trial, descriptors int) []Count {
 	sum := func(each func(*results.Trial) (int, bool)) func([]*results.Trial) tally {
 		return func(trials []*results.Trial) (t tally) {
 			for _, trial := range trials {

@@ -31,8 +31,8 @@ const (
 	RSS      = "rss"      // peak memory of a command, in bytes
 )
 
-// Verdict is the judgement of one comparison.
-type Verdict struct {
+// Outcome is the judgement of one comparison.
+type Outcome struct {
 	ID      string    `json:"id"`
 	Kind    string    `json:"kind"`
 	Started time.Time `json:"started"`
@@ -138,7 +138,7 @@ type Count struct {
 
 // Open reports whether more pairs could still change anything: a figure that
 // decides has another look ahead of it, and no count is worse.
-func (v *Verdict) Open() bool {
+func (v *Outcome) Open() bool {
 	open := false
 	for _, w := range v.deciding() {
 		open = open || w == verdict.Open
@@ -147,7 +147,7 @@ func (v *Verdict) Open() bool {
 }
 
 // deciding are the words on the cells that decide, and on the counts.
-func (v *Verdict) deciding() (all []verdict.Word) {
+func (v *Outcome) deciding() (all []verdict.Word) {
 	for _, c := range v.Cells {
 		if c.Decides {
 			all = append(all, c.Decision)
@@ -160,7 +160,7 @@ func (v *Verdict) deciding() (all []verdict.Word) {
 }
 
 // Tally counts the words on what decides.
-func (v *Verdict) Tally() verdict.Counts {
+func (v *Outcome) Tally() verdict.Counts {
 	counts := verdict.Counts{}
 	for _, w := range v.deciding() {
 		counts[w]++
@@ -170,7 +170,7 @@ func (v *Verdict) Tally() verdict.Counts {
 
 // Check returns what is wrong with a stored verdict: whether it is one, and
 // whether its exit code follows from its cells and counts.
-func (v *Verdict) Check() error {
+func (v *Outcome) Check() error {
 	if v.Kind != Commands && v.Kind != Revisions {
 		return fmt.Errorf("kind %q; allowed: %s and %s", v.Kind, Commands, Revisions)
 	}
@@ -186,7 +186,7 @@ func (v *Verdict) Check() error {
 }
 
 // conclude sets what follows from the cells and the counts.
-func (v *Verdict) conclude() {
+func (v *Outcome) conclude() {
 	deciding, pairs := 0, 0
 	for _, c := range v.Cells {
 		if c.Decides {

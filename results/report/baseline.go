@@ -15,7 +15,7 @@ import (
 // Baseline writes what a run is beside a stored baseline for a person: a table
 // a metric with the limit beside each value, what could not be compared, and
 // the verdict.
-func Baseline(w io.Writer, v *baseline.Verdict, o text.Options) error {
+func Baseline(w io.Writer, v *baseline.Outcome, o text.Options) error {
 	p := newPrinter(o)
 	c := v.Comparison
 	p.baselineHead(v)
@@ -40,7 +40,7 @@ func Baseline(w io.Writer, v *baseline.Verdict, o text.Options) error {
 }
 
 // BaselineJSON writes the verdict with all its figures.
-func BaselineJSON(w io.Writer, v *baseline.Verdict) error {
+func BaselineJSON(w io.Writer, v *baseline.Outcome) error {
 	return writeJSON(w, v, "comparison with a baseline")
 }
 
@@ -48,7 +48,7 @@ func newPrinter(o text.Options) *printer {
 	return &printer{Printer: text.NewPrinter(o, 80)}
 }
 
-func (p *printer) baselineHead(v *baseline.Verdict) {
+func (p *printer) baselineHead(v *baseline.Outcome) {
 	c := v.Comparison
 	name := v.Run.Scenario
 	if v.Run.Quick {
@@ -232,7 +232,7 @@ func howGated(c *baseline.Comparison) string {
 	return words
 }
 
-func (p *printer) baselineConclusion(v *baseline.Verdict) {
+func (p *printer) baselineConclusion(v *baseline.Outcome) {
 	for _, claim := range v.Run.Claims {
 		if !claim.AsExpected {
 			p.Wrapped("", fmt.Sprintf("claim %s: %s, expected: %s", claim.ID, claim.Decision, claim.Expected), doubt)
@@ -250,7 +250,7 @@ func (p *printer) baselineConclusion(v *baseline.Verdict) {
 }
 
 // baselineSummary is what came out of the comparison.
-func baselineSummary(v *baseline.Verdict) string {
+func baselineSummary(v *baseline.Outcome) string {
 	c := v.Comparison
 	words := "of " + text.Plural(len(c.Rows), "value", "values") + " " + counted(c.Counts)
 	if c.Warned > 0 {

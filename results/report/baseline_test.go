@@ -29,7 +29,7 @@ func few(variants []scenarios.Variant, levels scenarios.LevelSet, change func(t 
 }
 
 // gates are verdicts of every kind that there is.
-var gates = sync.OnceValue(func() map[string]*baseline.Verdict {
+var gates = sync.OnceValue(func() map[string]*baseline.Outcome {
 	some := append(runtest.Variants()[:2:2], runtest.Variants()[3])
 	items := scenarios.LevelSet{"items": []any{20, 200}}
 	good := few(some, items, nil)
@@ -51,14 +51,14 @@ var gates = sync.OnceValue(func() map[string]*baseline.Verdict {
 	elsewhere.Header.Fingerprint.CPU, elsewhere.Header.Fingerprint.Cores = "Apple M9", 12
 	nothing := few(some, items, func(*results.Trial) bool { return false })
 	long := scenarios.LevelSet{"items": []any{20}, "upstream.latency.median": []any{"5ms", "100ms"}}
-	return map[string]*baseline.Verdict{
+	return map[string]*baseline.Outcome{
 		"held": gated(good, few(some, items, nil), false), "worse": gated(good, worse, true), "elsewhere": gated(good, elsewhere, false),
 		"nothing": gated(good, nothing, false),
 		"long":    gated(few(some[:2], long, nil), few(some[:2], long, func(t *results.Trial) bool { t.Makespan += 3 * time.Millisecond; return t.Block < 6 }), false),
 	}
 })
 
-func gated(old, run *results.Run, strict bool) *baseline.Verdict {
+func gated(old, run *results.Run, strict bool) *baseline.Outcome {
 	run.Header.ID += "-b"
 	b, err := baseline.FromRun(old)
 	if err != nil {
@@ -124,7 +124,7 @@ func TestBaselineLimits(t *testing.T) {
 		if err := report.BaselineJSON(&out, v); err != nil {
 			t.Fatal(err)
 		}
-		var got baseline.Verdict
+		var got baseline.Outcome
 		dec := json.NewDecoder(&out)
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&got); err != nil {

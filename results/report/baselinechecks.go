@@ -10,7 +10,7 @@ import (
 
 // BaselineJudgement is the run's own judgement with a check for each value that
 // was compared with the baseline. Again is the command that prints it again.
-func BaselineJudgement(j Judged, v *baseline.Verdict, again string) Judgement {
+func BaselineJudgement(j Judged, v *baseline.Outcome, again string) Judgement {
 	g := j.Judgement()
 	c := v.Comparison
 	words := baselineSummary(v)

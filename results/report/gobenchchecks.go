@@ -13,7 +13,7 @@ import (
 
 // GoBenchJudgement is a comparison of Go benchmarks as checks: one a benchmark
 // and unit. Again is the command that prints it again.
-func GoBenchJudgement(v *gobench.Verdict, again string) Judgement {
+func GoBenchJudgement(v *gobench.Outcome, again string) Judgement {
 	packages := manyPackages(v)
 	words := benchSummary(v)
 	j := Judgement{
@@ -56,7 +56,7 @@ func GoBenchJudgement(v *gobench.Verdict, again string) Judgement {
 	return j
 }
 
-func benchCheck(v *gobench.Verdict, u gobench.Unit, r gobench.Row, packages bool) Check {
+func benchCheck(v *gobench.Outcome, u gobench.Unit, r gobench.Row, packages bool) Check {
 	class := benchunit.ClassOf(u.Unit)
 	name := benchmarkName(r.Package, r.Benchmark, packages) + " " + u.Unit
 	words := fmt.Sprintf("%s → %s, %s beside at most %s", scaled(r.Old.Median, class), scaled(r.New.Median, class), benchDelta(r), signed(v.Margin))

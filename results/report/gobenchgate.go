@@ -15,7 +15,7 @@ import (
 
 // GoBenchVerdict writes a comparison of Go benchmarks for a person: a table a
 // unit, what is missing, what the verdicts rest on, and the conclusion.
-func GoBenchVerdict(w io.Writer, v *gobench.Verdict, o text.Options) error {
+func GoBenchVerdict(w io.Writer, v *gobench.Outcome, o text.Options) error {
 	p := &printer{Printer: text.NewPrinter(o, 80)}
 	if len(v.Mixed) > 0 {
 		p.Wrapped("", "MIXED ENVIRONMENTS, as --allow-mixed allowed: "+strings.Join(v.Mixed, "; "), bad)
@@ -40,7 +40,7 @@ func GoBenchVerdict(w io.Writer, v *gobench.Verdict, o text.Options) error {
 }
 
 // GoBenchVerdictJSON writes the verdict with all its figures.
-func GoBenchVerdictJSON(w io.Writer, v *gobench.Verdict) error {
+func GoBenchVerdictJSON(w io.Writer, v *gobench.Outcome) error {
 	return writeJSON(w, v, "verdict on benchmarks")
 }
 
@@ -106,7 +106,7 @@ func benchmarkName(pkg, name string, packages bool) string {
 }
 
 // manyPackages says whether names need their package's.
-func manyPackages(v *gobench.Verdict) bool {
+func manyPackages(v *gobench.Outcome) bool {
 	seen := map[string]bool{}
 	for _, u := range v.Units {
 		for _, r := range u.Rows {
@@ -196,7 +196,7 @@ func (p *printer) only(what string, list []gobench.Only, packages bool, tone ver
 }
 
 // howJudged says what the verdicts mean.
-func howJudged(v *gobench.Verdict) string {
+func howJudged(v *gobench.Outcome) string {
 	margin := "significantly, by however little (margin 0 %)"
 	if v.Margin > 0 {
 		margin = "significantly, and the median by more than " + trimmedPercent(v.Margin)
@@ -207,7 +207,7 @@ func howJudged(v *gobench.Verdict) string {
 
 func trimmedPercent(share float64) string { return fmt.Sprintf("%.6g %%", 100*share) }
 
-func (p *printer) benchConclusion(v *gobench.Verdict, packages bool) {
+func (p *printer) benchConclusion(v *gobench.Outcome, packages bool) {
 	few, need := 0, 0
 	var why []string
 	for _, u := range v.Units {
@@ -232,7 +232,7 @@ func (p *printer) benchConclusion(v *gobench.Verdict, packages bool) {
 }
 
 // benchSummary is "of 3 comparisons 1 worse, 2 same".
-func benchSummary(v *gobench.Verdict) string {
+func benchSummary(v *gobench.Outcome) string {
 	rows := 0
 	for _, u := range v.Units {
 		rows += len(u.Rows)

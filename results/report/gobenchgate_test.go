@@ -32,7 +32,7 @@ func measured(name string, n int, values ...any) string {
 }
 
 // benchVerdicts are of every kind that there is.
-func benchVerdicts(t *testing.T) map[string]*gobench.Verdict {
+func benchVerdicts(t *testing.T) map[string]*gobench.Outcome {
 	t.Helper()
 	long := "Pipeline/strategy=staged/limit=300/writers=100/queue=1000/items=10000/database=embedded/link=slow"
 	worse := func(f float64) string {
@@ -56,7 +56,7 @@ func benchVerdicts(t *testing.T) map[string]*gobench.Verdict {
 			gobench.Options{AllowMissing: true, AllowMixed: true},
 		},
 	}
-	verdicts := map[string]*gobench.Verdict{}
+	verdicts := map[string]*gobench.Outcome{}
 	for name, c := range cases {
 		c.o.Alpha = 0.05
 		v, err := gobench.Judge(gobench.Input{Name: "old.txt", Reader: strings.NewReader(c.older)}, gobench.Input{Name: "new.txt", Reader: strings.NewReader(c.newer)}, c.o)
@@ -100,7 +100,7 @@ func TestGoBenchVerdict(t *testing.T) {
 			t.Fatal(err)
 		}
 		golden(t, "gobenchgate."+name+".json", doc.Bytes())
-		var got gobench.Verdict
+		var got gobench.Outcome
 		dec := json.NewDecoder(&doc)
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&got); err != nil {

@@ -36,7 +36,7 @@ var pageFiles embed.FS
 
 // HTML writes a page of one file, which loads nothing: the verdict and its
 // evidence, pictures, tables, what the run ran on, and its data.
-func HTML(w io.Writer, run *results.Run, v *claims.Verdict, o HTMLOptions) error {
+func HTML(w io.Writer, run *results.Run, v *claims.Outcome, o HTMLOptions) error {
 	fail := func(err error) error { return fmt.Errorf("write page of run %q: %w", v.Run, err) }
 	x, err := summary.NewIndex(run)
 	if err != nil {

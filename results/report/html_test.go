@@ -152,7 +152,7 @@ func TestHTMLDownloads(t *testing.T) {
 	if diff := cmp.Diff(string(record), string(files[run.Header.ID+".run.jsonl.gz"])); diff != "" {
 		t.Error(diff)
 	}
-	var verdict claims.Verdict
+	var verdict claims.Outcome
 	if err := json.Unmarshal(files[run.Header.ID+".verdict.json.gz"], &verdict); err != nil || verdict.Run != run.Header.ID {
 		t.Errorf("verdict of run %q: %v", verdict.Run, err)
 	}

@@ -18,7 +18,7 @@ type download struct {
 
 // downloads are the verdict and, where there is room, the run's record, both
 // compressed; the note says what is missing.
-func downloads(v *claims.Verdict, record []byte) (all []download, note string, err error) {
+func downloads(v *claims.Outcome, record []byte) (all []download, note string, err error) {
 	var verdict bytes.Buffer
 	if err := JSON(&verdict, v); err != nil {
 		return nil, "", err

@@ -17,7 +17,7 @@ import (
 // pictures draws those of a run.
 type pictures struct {
 	index   *summary.Index
-	verdict *claims.Verdict
+	verdict *claims.Outcome
 	bytes   int // drawn so far
 	leftOut int // pictures for which there was no room
 }

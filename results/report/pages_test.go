@@ -29,7 +29,7 @@ func page(t testing.TB, run *results.Run, o report.HTMLOptions) string {
 		v, _ = verdicts.LoadOrStore(run, judged)
 	}
 	var out bytes.Buffer
-	if err := report.HTML(&out, run, v.(*claims.Verdict), o); err != nil {
+	if err := report.HTML(&out, run, v.(*claims.Outcome), o); err != nil {
 		t.Fatal(err)
 	}
 	return out.String()

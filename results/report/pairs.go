@@ -14,7 +14,7 @@ import (
 )
 
 // Against writes the verdict on two programs that ran in turn, for a person.
-func Against(w io.Writer, v *pairs.Verdict, o text.Options) error {
+func Against(w io.Writer, v *pairs.Outcome, o text.Options) error {
 	p := &printer{Printer: text.NewPrinter(o, 80)}
 	if v.Scenario != "" {
 		p.Line(p.Bold(v.Scenario))
@@ -36,7 +36,7 @@ func Against(w io.Writer, v *pairs.Verdict, o text.Options) error {
 }
 
 // AgainstJSON writes the verdict with all its figures.
-func AgainstJSON(w io.Writer, v *pairs.Verdict) error {
+func AgainstJSON(w io.Writer, v *pairs.Outcome) error {
 	return writeJSON(w, v, fmt.Sprintf("verdict %s", v.ID))
 }
 
@@ -56,7 +56,7 @@ func sideOf(s pairs.Side) string {
 }
 
 // Foreseen says, before the first pair, what the design can do.
-func Foreseen(v *pairs.Verdict) []string {
+func Foreseen(v *pairs.Outcome) []string {
 	d := v.Design
 	looks := make([]string, len(d.At))
 	for i, n := range d.At {
@@ -84,7 +84,7 @@ func detectable(d pairs.Detectable) string {
 	return fmt.Sprintf("a worsening of %.3g %% is found with a probability of %s", 100**d.Effect, trimmedPercent(d.Power))
 }
 
-func (p *printer) lookTable(v *pairs.Verdict) {
+func (p *printer) lookTable(v *pairs.Outcome) {
 	where := false
 	for _, c := range v.Cells {
 		where = where || c.Variant != ""
@@ -183,7 +183,7 @@ func (p *printer) countTable(counts []pairs.Count) {
 	}
 }
 
-func (p *printer) achieved(v *pairs.Verdict) {
+func (p *printer) achieved(v *pairs.Outcome) {
 	for _, c := range v.Cells {
 		if c.Decides && c.Achieved != nil {
 			p.Wrapped("", fmt.Sprintf("%s: with the noise of these pairs %s.", c.Name(), detectable(*c.Achieved)), faint)
@@ -192,7 +192,7 @@ func (p *printer) achieved(v *pairs.Verdict) {
 }
 
 // againstFacts say where and on what it ran.
-func againstFacts(v *pairs.Verdict) *text.Grid {
+func againstFacts(v *pairs.Outcome) *text.Grid {
 	g := &text.Grid{Columns: make([]text.Column, 2)}
 	g.Add("gate", fmt.Sprintf("%s, seed %d", v.ID, v.Seed))
 	if v.Records != "" {
@@ -207,14 +207,14 @@ func againstFacts(v *pairs.Verdict) *text.Grid {
 }
 
 // unmeasured says why nothing could be compared; empty: something could.
-func unmeasured(v *pairs.Verdict) string {
+func unmeasured(v *pairs.Outcome) string {
 	if v.Unmeasured == "" && v.Decision == verdict.NotMeasured {
 		return "no pair of both sides counts, so nothing was compared"
 	}
 	return v.Unmeasured
 }
 
-func (p *printer) ran(v *pairs.Verdict) {
+func (p *printer) ran(v *pairs.Outcome) {
 	for _, row := range againstFacts(v).Rows {
 		p.hanging(fmt.Sprintf("%-*s%s", indent, row[0], row[1]))
 	}
@@ -223,7 +223,7 @@ func (p *printer) ran(v *pairs.Verdict) {
 	}
 }
 
-func (p *printer) againstConclusion(v *pairs.Verdict) {
+func (p *printer) againstConclusion(v *pairs.Outcome) {
 	if words := unmeasured(v); words != "" {
 		p.Wrapped("", "not measured: "+words, bad)
 	}
@@ -235,7 +235,7 @@ func (p *printer) againstConclusion(v *pairs.Verdict) {
 }
 
 // againstSummary is "worse", "1 worse, 5 not worse".
-func againstSummary(v *pairs.Verdict) (word, words string) {
+func againstSummary(v *pairs.Outcome) (word, words string) {
 	word = string(v.Decision)
 	if v.Decision == verdict.Passed || v.Decision == verdict.Failed {
 		word = verdict.Comparisons.Word(v.Decision).String()

@@ -29,9 +29,9 @@ func paired(n int, ratio, wobble float64) (all []pairs.Pair) {
 
 var anyMachine = results.Fingerprint{CPU: "Some CPU", Cores: 2, Memory: 8 << 30, OS: "linux", Arch: "amd64"}
 
-func versus(t *testing.T, name string) *pairs.Verdict {
+func versus(t *testing.T, name string) *pairs.Outcome {
 	t.Helper()
-	v := &pairs.Verdict{ID: "20261123-080000.000-abcdef", Seed: 1, Design: stats.DefaultLooks(), Machine: anyMachine, Records: "results/gates/20261123-080000.000-abcdef"}
+	v := &pairs.Outcome{ID: "20261123-080000.000-abcdef", Seed: 1, Design: stats.DefaultLooks(), Machine: anyMachine, Records: "results/gates/20261123-080000.000-abcdef"}
 	var err error
 	switch name {
 	case "commands":
@@ -111,7 +111,7 @@ func TestAgainst(t *testing.T) {
 		if err := report.AgainstJSON(&doc, v); err != nil {
 			t.Fatal(err)
 		}
-		var again pairs.Verdict
+		var again pairs.Outcome
 		if err := json.Unmarshal(doc.Bytes(), &again); err != nil {
 			t.Fatal(err)
 		}

@@ -13,7 +13,7 @@ import (
 
 // AgainstJudgement is a verdict on two programs that ran in turn as checks: one
 // a figure that decides, one a count.
-func AgainstJudgement(v *pairs.Verdict) Judgement {
+func AgainstJudgement(v *pairs.Outcome) Judgement {
 	headline, words := againstSummary(v)
 	if words != "" {
 		headline += ": " + words
@@ -53,7 +53,7 @@ func AgainstJudgement(v *pairs.Verdict) Judgement {
 
 // againstTime is how long all that was compared took: the pairs that decide, or
 // the trials that are counted, whichever are more.
-func againstTime(v *pairs.Verdict) (sum time.Duration) {
+func againstTime(v *pairs.Outcome) (sum time.Duration) {
 	times := map[[2]string]time.Duration{}
 	for _, c := range v.Cells {
 		if c.Decides {
@@ -70,7 +70,7 @@ func againstTime(v *pairs.Verdict) (sum time.Duration) {
 	return sum
 }
 
-func lookCheck(v *pairs.Verdict, c pairs.Cell) Check {
+func lookCheck(v *pairs.Outcome, c pairs.Cell) Check {
 	words := fmt.Sprintf("A %s, B %s, B ÷ A %s, limit %.4g, after %s (look %s)",
 		valueOf(c.Metric, c.A), valueOf(c.Metric, c.B), ratioOf(c.Ratio), 1+v.Design.Margin, text.Plural(c.Pairs, "pair", "pairs"), lookOf(c, v.Design))
 	if c.Reason != "" {

@@ -12,7 +12,7 @@ import (
 )
 
 // JSON writes the verdict, indented, with a newline at its end.
-func JSON(w io.Writer, v *claims.Verdict) error {
+func JSON(w io.Writer, v *claims.Outcome) error {
 	return writeJSON(w, v, fmt.Sprintf("verdict of run %q", v.Run))
 }
 

@@ -47,7 +47,7 @@ func golden(t *testing.T, name string, got []byte) {
 	}
 }
 
-func judge(t *testing.T, run *results.Run) *claims.Verdict {
+func judge(t *testing.T, run *results.Run) *claims.Outcome {
 	t.Helper()
 	v, err := claims.Judge(run)
 	if err != nil {
@@ -148,7 +148,7 @@ func TestJSONReadsBack(t *testing.T) {
 		if err := report.JSON(&out, want); err != nil {
 			t.Fatal(err)
 		}
-		var got claims.Verdict
+		var got claims.Outcome
 		dec := json.NewDecoder(&out)
 		dec.DisallowUnknownFields()
 		if err := dec.Decode(&got); err != nil {

@@ -18,7 +18,7 @@ import (
 // Judged is a run with its verdict, and what may be pointed at.
 type Judged struct {
 	Run     *results.Run
-	Verdict *claims.Verdict
+	Verdict *claims.Outcome
 	// File is the scenario's, with slashes, relative to the root of the
 	// repository; empty: not known.
 	File string
@@ -74,7 +74,7 @@ func (j Judged) Judgement() Judgement {
 }
 
 // ofRun are the checks that did not pass of the run as a whole.
-func ofRun(run *results.Run, v *claims.Verdict) []Check {
+func ofRun(run *results.Run, v *claims.Outcome) []Check {
 	var all []Check
 	for _, t := range notMeasured(run) {
 		words := cmp.Or(t.Reason, "no reason is recorded")
@@ -183,7 +183,7 @@ func (p *printer) thresholdCheck(t claims.Threshold, line int) Check {
 }
 
 // headline is "failed: 1 of 4 claims as expected".
-func headline(v *claims.Verdict) string {
+func headline(v *claims.Outcome) string {
 	return string(v.Decision) + ": " + judgedIn(v)
 }
 

@@ -101,7 +101,7 @@ func (m *rowWriter) list(remarks []string) {
 	}
 }
 
-func (m *rowWriter) claims(v *claims.Verdict) {
+func (m *rowWriter) claims(v *claims.Outcome) {
 	if len(v.Claims) == 0 {
 		return
 	}

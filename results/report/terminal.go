@@ -15,7 +15,7 @@ import (
 
 // Terminal writes what a person wants to know of a run: a table a level, the
 // claims and thresholds with their evidence, where the record lies and what the machine was.
-func Terminal(w io.Writer, run *results.Run, v *claims.Verdict, o text.Options) error {
+func Terminal(w io.Writer, run *results.Run, v *claims.Outcome, o text.Options) error {
 	p := &printer{run: run, v: v, Printer: text.NewPrinter(o, 80)}
 	p.title()
 	if p.v.Service != nil {
@@ -34,7 +34,7 @@ func Terminal(w io.Writer, run *results.Run, v *claims.Verdict, o text.Options) 
 type printer struct {
 	text.Printer
 	run *results.Run
-	v   *claims.Verdict
+	v   *claims.Outcome
 }
 
 // Tones of text.
@@ -60,7 +60,7 @@ func counted(c verdict.Counts) string {
 func (p *printer) title() { p.Line(p.Bold(titleOf(p.v))) }
 
 // titleOf is "report: A report over phone numbers (quick)".
-func titleOf(v *claims.Verdict) string {
+func titleOf(v *claims.Outcome) string {
 	name := v.Scenario
 	if v.Title != "" {
 		name += ": " + v.Title
@@ -207,7 +207,7 @@ func (p *printer) conclusion() {
 func (p *printer) concluded(d verdict.Decision) string { return p.Bold(p.Paint(string(d), d.Tone())) }
 
 // judgedIn is "3 of 4 claims as expected, 1 inconclusive; 2 of 2 thresholds met".
-func judgedIn(v *claims.Verdict) string {
+func judgedIn(v *claims.Outcome) string {
 	var parts []string
 	if len(v.Claims) > 0 {
 		parts = append(parts, claimsAsExpected(v))
@@ -218,7 +218,7 @@ func judgedIn(v *claims.Verdict) string {
 	return strings.Join(parts, "; ")
 }
 
-func claimsAsExpected(v *claims.Verdict) string {
+func claimsAsExpected(v *claims.Outcome) string {
 	expected, open := 0, 0
 	for _, c := range v.Claims {
 		if c.AsExpected {

@@ -61,7 +61,7 @@ func ruleOf(t verdict.Threshold) string {
 }
 
 // budgets says in one text how many thresholds were met; none where there are none.
-func budgets(v *claims.Verdict) []string {
+func budgets(v *claims.Outcome) []string {
 	if len(v.Thresholds) == 0 {
 		return nil
 	}
