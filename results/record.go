@@ -198,9 +198,9 @@ type Trial struct {
 	// Overrun says that the SUT did more at once than its variant declares; nil: it
 	// did not, or the upstream cannot tell.
 	Overrun *Overrun `json:"overrun,omitempty"`
-	// HeldBack counts requests that had to wait for external.rate: their times
+	// Throttled counts requests that had to wait for external.rate: their times
 	// are the bound's, not the upstream's.
-	HeldBack int `json:"held_back,omitempty"`
+	Throttled int `json:"throttled,omitempty"`
 	// Machine is what the machine did meanwhile; nil: it was not watched, or does not tell.
 	Machine *Conditions `json:"machine,omitempty"`
 	// Container that the SUT ran in; nil: none.
@@ -247,11 +247,11 @@ type Descriptors struct {
 	Inside *Kinds `json:"inside,omitempty"`
 	// Predicted is the bound predicted for the variant; 0: no prediction.
 	Predicted int `json:"predicted,omitempty"`
-	// Left is how many stayed open after the core was closed, without those of
+	// Leaked is how many stayed open after the core was closed, without those of
 	// one event loop that the runtime keeps; nil: not checked.
-	Left *int `json:"left,omitempty"`
-	// LeftKinds splits them by kind; nil where there are none, or kinds cannot be seen.
-	LeftKinds *Kinds `json:"left_by_kind,omitempty"`
+	Leaked *int `json:"leaked,omitempty"`
+	// LeakedKinds splits them by kind; nil where there are none, or kinds cannot be seen.
+	LeakedKinds *Kinds `json:"leaked_by_kind,omitempty"`
 	// Samples is how often it was counted, Classified how often by kind.
 	Samples    int `json:"samples"`
 	Classified int `json:"classified"`
@@ -287,8 +287,8 @@ type Documents struct {
 	Found     int `json:"found"`
 	Lost      int `json:"lost"`
 	Duplicate int `json:"duplicate"`
-	// Wrong have the right key and other content; Foreign were never asked for.
-	Wrong   int `json:"wrong"`
+	// Corrupt have the right key and other content; Foreign were never asked for.
+	Corrupt   int `json:"corrupt"`
 	Foreign int `json:"foreign"`
 	// Renamed is how many lost documents may be there under another key, as foreign
 	// ones: of a trial, the smaller of the two numbers.
@@ -356,7 +356,7 @@ func (d *Documents) Add(o Documents) {
 	d.Found += o.Found
 	d.Lost += o.Lost
 	d.Duplicate += o.Duplicate
-	d.Wrong += o.Wrong
+	d.Corrupt += o.Corrupt
 	d.Foreign += o.Foreign
 	d.Renamed += o.Renamed
 	d.Unwritten += o.Unwritten
@@ -368,4 +368,4 @@ func (d Documents) Broken() int { return d.Lost + d.Spoiled() - d.Renamed }
 
 // Spoiled is how many documents are there that should not be so: duplicate,
 // wrong or foreign.
-func (d Documents) Spoiled() int { return d.Duplicate + d.Wrong + d.Foreign }
+func (d Documents) Spoiled() int { return d.Duplicate + d.Corrupt + d.Foreign }

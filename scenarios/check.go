@@ -332,12 +332,12 @@ func (c *checker) claim(claim *Claim, path string, names []string, levels []Leve
 	}
 	if r := claim.Reduction; r != nil {
 		at := strictyaml.Join(path, "reduction")
-		c.compared(at, r.Of, r.Against, names)
+		c.compared(at, r.Of, r.Reference, names)
 		c.where(strictyaml.Join(at, "where"), r.Where, levels)
 	}
 	if g := claim.Growth; g != nil {
 		at := strictyaml.Join(path, "growth")
-		c.compared(at, g.Of, g.Against, names)
+		c.compared(at, g.Of, g.Reference, names)
 		selected := levels
 		if g.Where != nil {
 			selected = c.where(strictyaml.Join(at, "where"), g.Where, levels)
@@ -358,14 +358,14 @@ func (c *checker) claim(claim *Claim, path string, names []string, levels []Leve
 		c.known(strictyaml.Join(path, "cause.of"), k.Of, names)
 		c.where(strictyaml.Join(path, "cause.where"), k.Where, levels)
 	}
-	if k := claim.Course; k != nil {
+	if k := claim.TimeSeries; k != nil {
 		c.known(strictyaml.Join(path, "course.of"), k.Of, names)
 		c.where(strictyaml.Join(path, "course.where"), k.Where, levels)
 		if k.Climbs == nil && k.Steady == nil {
 			c.report(strictyaml.Join(path, "course"), "claims nothing; it must have climbs, steady or both")
 		}
 	}
-	if k := claim.Forecast; k != nil {
+	if k := claim.PredictedExhaustion; k != nil {
 		c.known(strictyaml.Join(path, "forecast.of"), k.Of, names)
 		c.where(strictyaml.Join(path, "forecast.where"), k.Where, levels)
 	}

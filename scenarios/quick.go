@@ -54,9 +54,9 @@ type subject struct {
 func (c Claim) about() subject {
 	switch {
 	case c.Reduction != nil:
-		return subject{append(slices.Clone(c.Reduction.Of), c.Reduction.Against), c.Reduction.Where, ""}
+		return subject{append(slices.Clone(c.Reduction.Of), c.Reduction.Reference), c.Reduction.Where, ""}
 	case c.Growth != nil:
-		return subject{append(slices.Clone(c.Growth.Of), c.Growth.Against), c.Growth.Where, c.Growth.With}
+		return subject{append(slices.Clone(c.Growth.Of), c.Growth.Reference), c.Growth.Where, c.Growth.With}
 	case c.Descriptors != nil:
 		return subject{append(slices.Clone(c.Descriptors.Within), c.Descriptors.Grows...), nil, c.Descriptors.With}
 	case c.Documents != nil:
@@ -65,10 +65,10 @@ func (c Claim) about() subject {
 		return subject{c.Exhaustion.Of, c.Exhaustion.Where, ""}
 	case c.Cause != nil:
 		return subject{c.Cause.Of, c.Cause.Where, ""}
-	case c.Course != nil:
-		return subject{c.Course.Of, c.Course.Where, ""}
-	case c.Forecast != nil:
-		return subject{c.Forecast.Of, c.Forecast.Where, ""}
+	case c.TimeSeries != nil:
+		return subject{c.TimeSeries.Of, c.TimeSeries.Where, ""}
+	case c.PredictedExhaustion != nil:
+		return subject{c.PredictedExhaustion.Of, c.PredictedExhaustion.Where, ""}
 	}
 	return subject{}
 }

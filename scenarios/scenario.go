@@ -222,8 +222,8 @@ type Quick struct {
 // Descriptors, Documents, Exhaustion, Cause, Course and Forecast is set.
 type Claim struct {
 	ID string `yaml:"id" json:"id"`
-	// Says is the claim in its author's words; it stands on the printed summary.
-	Says string `yaml:"says" json:"says"`
+	// Statement is the claim in its author's words; it stands on the printed summary.
+	Statement string `yaml:"statement" json:"statement"`
 	// Expect is "proved" (default) or "refuted": what the exit code goes by.
 	Expect      string            `yaml:"expect,omitempty" json:"expect,omitempty"`
 	Reduction   *ReductionClaim   `yaml:"reduction,omitempty" json:"reduction,omitempty"`
@@ -232,15 +232,15 @@ type Claim struct {
 	Documents   *DocumentsClaim   `yaml:"documents,omitempty" json:"documents,omitempty"`
 	Exhaustion  *ExhaustionClaim  `yaml:"exhaustion,omitempty" json:"exhaustion,omitempty"`
 	Cause       *CauseClaim       `yaml:"cause,omitempty" json:"cause,omitempty"`
-	Course      *CourseClaim      `yaml:"course,omitempty" json:"course,omitempty"`
-	Forecast    *ForecastClaim    `yaml:"forecast,omitempty" json:"forecast,omitempty"`
+	TimeSeries      *CourseClaim      `yaml:"time_series,omitempty" json:"time_series,omitempty"`
+	PredictedExhaustion    *ForecastClaim    `yaml:"predicted_exhaustion,omitempty" json:"predicted_exhaustion,omitempty"`
 }
 
 // ReductionClaim says that each variant of Of takes at least AtLeast (a percentage
 // such as "60%") less time than Against, at every level that Where selects.
 type ReductionClaim struct {
 	Of      []string `yaml:"of" json:"of"`
-	Against string   `yaml:"against" json:"against"`
+	Reference string   `yaml:"reference" json:"reference"`
 	AtLeast Percent  `yaml:"at_least" json:"at_least"`
 	// Where maps factors to the one value that selects levels. Empty: all levels.
 	Where map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
@@ -250,7 +250,7 @@ type ReductionClaim struct {
 // (default "items"), from its smallest level to its largest.
 type GrowthClaim struct {
 	Of      []string       `yaml:"of" json:"of"`
-	Against string         `yaml:"against" json:"against"`
+	Reference string         `yaml:"reference" json:"reference"`
 	With    string         `yaml:"with,omitempty" json:"with,omitempty"`
 	Where   map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
 }

@@ -47,7 +47,7 @@ func (m *machine) Run(_ context.Context, t experiment.PlannedTrial) (records.Tri
 	return records.Trial{
 		Index: t.Index, Block: t.Block, Variant: t.Variant.Name, LevelName: t.Level.Name, Outcome: records.OutcomeOK, Makespan: time.Duration(took),
 		Documents:   &records.Documents{Expected: 20, Found: 20 - plant.LostWrites, Lost: plant.LostWrites},
-		Descriptors: records.Descriptors{Peak: 20 + plant.Descriptors, Samples: 9, Left: new(int)},
+		Descriptors: records.Descriptors{Peak: 20 + plant.Descriptors, Samples: 9, Leaked: new(int)},
 	}, nil
 }
 

@@ -109,7 +109,7 @@ func TestPlanOfRates(t *testing.T) {
 		t.Fatalf("%v, %s\n%s", err, stderr, stdout)
 	}
 	for _, v := range plan.Variants {
-		if v.End != capacity.Confirmed || v.Confirmed < 16 || v.Confirmed > 21 || v.Blame == nil || v.Blame.Resource != capacity.Upstream {
+		if v.End != capacity.Confirmed || v.Confirmed < 16 || v.Confirmed > 21 || v.Bottleneck == nil || v.Bottleneck.Resource != capacity.Upstream {
 			t.Errorf("%+v, want nearly 20/s, and that the upstream gives out", v)
 		}
 	}

@@ -88,7 +88,7 @@ func (e *expectation) check(ctx context.Context, source documentSource, db, coll
 			return err
 		}
 		if !right {
-			r.Wrong++
+			r.Corrupt++
 		}
 		return nil
 	})

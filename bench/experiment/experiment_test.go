@@ -116,15 +116,15 @@ func TestEveryStrategyOnRealServers(t *testing.T) {
 			t.Errorf("%s: %s", name, record.Overrun)
 		}
 		d := record.Documents
-		if d.Found != d.Expected || d.Expected < record.Items || d.Lost+d.Duplicate+d.Wrong+d.Foreign+d.Unwritten != 0 {
+		if d.Found != d.Expected || d.Expected < record.Items || d.Lost+d.Duplicate+d.Corrupt+d.Foreign+d.Unwritten != 0 {
 			t.Errorf("%s: documents %+v of %d items", name, *d, record.Items)
 		}
 		if batches := p.Level.Scenario.Items.Batches; batches <= 1 && record.Upstream.Requests != record.Items {
 			t.Errorf("%s: %d requests for %d items", name, record.Upstream.Requests, record.Items)
 		}
 		c := record.Descriptors
-		if c.Left == nil || *c.Left != 0 {
-			t.Errorf("%s: left open: %v", name, c.Left)
+		if c.Leaked == nil || *c.Leaked != 0 {
+			t.Errorf("%s: left open: %v", name, c.Leaked)
 		}
 		if c.Peak > c.Predicted || c.Inside.Upstream+c.Inside.Mongo+c.Baseline > c.Predicted {
 			t.Errorf("%s: peak %d, inside %+v, baseline %d, predicted %d", name, c.Peak, *c.Inside, c.Baseline, c.Predicted)
@@ -172,7 +172,7 @@ func TestAnotherProgramAsSUT(t *testing.T) {
 		{"", results.OutcomeOK, "", results.Documents{Expected: 4, Found: 4}},
 		{"silent", results.OutcomeOK, "", results.Documents{Expected: 4, Found: 4}},
 		{"lose one", results.OutcomeOK, "", results.Documents{Expected: 4, Found: 3, Lost: 1}},
-		{"garble one", results.OutcomeOK, "", results.Documents{Expected: 4, Found: 4, Wrong: 1}},
+		{"garble one", results.OutcomeOK, "", results.Documents{Expected: 4, Found: 4, Corrupt: 1}},
 		{"double one", results.OutcomeOK, "", results.Documents{Expected: 4, Found: 5, Duplicate: 1}},
 		{"invent one", results.OutcomeOK, "", results.Documents{Expected: 4, Found: 5, Foreign: 1}},
 		{"crash", results.OutcomeCrashed, "exit status 1", results.Documents{Expected: 4, Unwritten: 4}},
@@ -244,8 +244,8 @@ func checkOutside(t *testing.T, record results.Trial, mode string) {
 	}
 	// A Go program that first connects after "ready" has its runtime's epoll and
 	// eventfd open at the end.
-	if left := record.Descriptors.Left; (left == nil) != (mode == "silent") || runtime.GOOS == "linux" && left != nil && *left != 0 {
-		t.Errorf("left open: %v %+v", left, record.Descriptors.LeftKinds)
+	if left := record.Descriptors.Leaked; (left == nil) != (mode == "silent") || runtime.GOOS == "linux" && left != nil && *left != 0 {
+		t.Errorf("left open: %v %+v", left, record.Descriptors.LeakedKinds)
 	}
 }
 
@@ -317,7 +317,7 @@ blocks: 6
 	if d := record.Documents; d.Lost != 2 || d.Found != 10 {
 		t.Errorf("documents %+v", *d)
 	}
-	if d := record.Descriptors; d.Peak <= d.Predicted || d.Peak < d.Baseline+20 || *d.Left != 0 {
-		t.Errorf("descriptors %+v, %d left", d, *d.Left)
+	if d := record.Descriptors; d.Peak <= d.Predicted || d.Peak < d.Baseline+20 || *d.Leaked != 0 {
+		t.Errorf("descriptors %+v, %d left", d, *d.Leaked)
 	}
 }

@@ -133,7 +133,7 @@ func trialOf(t *testing.T, w *waves, text string) (results.Trial, *scenarios.Sce
 	r.AttackWith(w.attack)
 	s := scenario(t, text)
 	record, err := r.Run(t.Context(), plan(t, s)[0])
-	if err != nil || record.Outcome != results.OutcomeOK || record.Descriptors.Left == nil {
+	if err != nil || record.Outcome != results.OutcomeOK || record.Descriptors.Leaked == nil {
 		t.Fatalf("%s %s, %v\n%s", record.Outcome, record.Reason, err, record.StderrTail)
 	}
 	return record, s
@@ -212,7 +212,7 @@ func TestLeakIsFoundInAService(t *testing.T) {
 	if record.Service.OK != len(w.sizes) {
 		t.Fatalf("%d of %d reports done, errors %v", record.Service.OK, len(w.sizes), record.Service.Errors)
 	}
-	planted := float64(*record.Descriptors.Left) / float64(record.Service.OK+1) // and the report after the load
+	planted := float64(*record.Descriptors.Leaked) / float64(record.Service.OK+1) // and the report after the load
 	idle, all := fit(t, w.idle), fit(t, summary.NewCourse(record.Service.Series, time.Duration(s.Service.Duration)).Samples)
 	if got := leaked(idle); idle.Cause() != leak.Leak || math.Abs(got-planted) > 0.1 || planted < 3 {
 		t.Errorf("cause %s, %.2f descriptors leaked a report with none in flight, want a leak of %.2f ± 0.1", idle.Cause(), got, planted)
@@ -227,8 +227,8 @@ func TestLoadIsNoLeakInAService(t *testing.T) {
 	w := newWaves(slices.Repeat([]int{5, 1}, 15)...)
 	record, s := trialOf(t, w, loadScenario("50ms", 1024,
 		"{strategy: bounded, limit: 5, connections: {upstream: fresh, max_conns_per_host: 0, max_pool_size: 5}}"))
-	if f := fit(t, w.idle); f.Cause() != leak.Neither || *record.Descriptors.Left != 0 {
-		t.Errorf("cause %s with nothing in flight, %d left: want no leak; lost %+v", f.Cause(), *record.Descriptors.Left, f.PerCompleted)
+	if f := fit(t, w.idle); f.Cause() != leak.Neither || *record.Descriptors.Leaked != 0 {
+		t.Errorf("cause %s with nothing in flight, %d left: want no leak; lost %+v", f.Cause(), *record.Descriptors.Leaked, f.PerCompleted)
 	}
 	f := fit(t, summary.NewCourse(record.Service.Series, time.Duration(s.Service.Duration)).Samples)
 	if leaked(f) > 0.5 || f.PerInFlight == nil || f.PerInFlight.Estimate < 0.5 {
@@ -249,10 +249,10 @@ func TestServiceRecoversFromExhaustion(t *testing.T) {
 	if e := course.Exhausted; e.Side == "" || e.Report < 2 || e.Report > int(arrived[len(arrived)-1]) {
 		t.Errorf("exhausted %+v, want a side and a report of %d", e, v.Due)
 	}
-	if !v.Recovered || *record.Descriptors.Left != 0 {
-		t.Errorf("recovered %v, %d left", v.Recovered, *record.Descriptors.Left)
+	if !v.Recovered || *record.Descriptors.Leaked != 0 {
+		t.Errorf("recovered %v, %d left", v.Recovered, *record.Descriptors.Leaked)
 	}
-	if d := record.Documents; d.Lost+d.Duplicate+d.Wrong+d.Foreign != 0 {
+	if d := record.Documents; d.Lost+d.Duplicate+d.Corrupt+d.Foreign != 0 {
 		t.Errorf("documents %+v", d)
 	}
 }

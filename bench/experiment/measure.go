@@ -205,12 +205,12 @@ func (m *measurement) checkLeak() {
 		return
 	}
 	d := &m.record.Descriptors
-	d.Left, d.LeftKinds = &left.Count, kindsOf(left.Kinds)
+	d.Leaked, d.LeakedKinds = &left.Count, kindsOf(left.Kinds)
 	if left.Count == 0 {
 		return
 	}
 	by := ""
-	if k := d.LeftKinds; k != nil {
+	if k := d.LeakedKinds; k != nil {
 		by = fmt.Sprintf(": %d upstream, %d mongo, %d runtime, %d other", k.Upstream, k.Mongo, k.Runtime, k.Other)
 	}
 	m.warn("%d descriptors stayed open after the core was closed%s", left.Count, by)
@@ -235,8 +235,8 @@ func (m *measurement) finish() {
 	r.ItemsDone, r.ItemsFailed = report.ItemsDone, report.ItemsFailed
 	r.Warnings = append(r.Warnings, report.Warnings...)
 	r.SlotLimit = report.SlotLimit
-	if r.HeldBack = report.HeldBack; r.HeldBack > 0 {
-		m.warn("%d requests were held back by external.rate: the times measure that bound", r.HeldBack)
+	if r.Throttled = report.Throttled; r.Throttled > 0 {
+		m.warn("%d requests were held back by external.rate: the times measure that bound", r.Throttled)
 	}
 	r.Descriptors.Inside = report.Connections
 	r.Resources.Goroutines, r.Resources.Allocs = report.Goroutines, report.Allocs

@@ -103,19 +103,19 @@ func checkService(t *testing.T, record results.Trial) {
 			t.Errorf("%d values of %s at %d times", len(v.Series.Columns[name]), name, len(v.Series.At))
 		}
 	}
-	if d.Lost+d.Duplicate+d.Wrong+d.Foreign != 0 || d.Found < 6*v.OK {
+	if d.Lost+d.Duplicate+d.Corrupt+d.Foreign != 0 || d.Found < 6*v.OK {
 		t.Errorf("documents %+v, want those of %d reports", d, v.OK)
 	}
 	forgets := record.Variant == "forgotten"
-	if k := record.Descriptors.LeftKinds; forgets && (k == nil || k.Upstream+k.Mongo+k.Other < *record.Descriptors.Left-2 || k.Upstream == 0 || k.Mongo == 0) {
-		t.Errorf("%d stayed open, by kind %+v: want connections of both sides", *record.Descriptors.Left, k)
+	if k := record.Descriptors.LeakedKinds; forgets && (k == nil || k.Upstream+k.Mongo+k.Other < *record.Descriptors.Leaked-2 || k.Upstream == 0 || k.Mongo == 0) {
+		t.Errorf("%d stayed open, by kind %+v: want connections of both sides", *record.Descriptors.Leaked, k)
 	}
 	emfile := v.Series.Columns[results.ColumnRefused][len(v.Series.At)-1]
 	switch {
-	case forgets && (emfile == 0 || v.Recovered || *record.Descriptors.Left == 0 || record.Descriptors.Peak < 60):
-		t.Errorf("%d emfile, recovered %v, %d left, peak %d: want that it ran out for good", emfile, v.Recovered, *record.Descriptors.Left, record.Descriptors.Peak)
-	case !forgets && (emfile != 0 || !v.Recovered || *record.Descriptors.Left != 0):
-		t.Errorf("%d emfile, recovered %v, %d left", emfile, v.Recovered, *record.Descriptors.Left)
+	case forgets && (emfile == 0 || v.Recovered || *record.Descriptors.Leaked == 0 || record.Descriptors.Peak < 60):
+		t.Errorf("%d emfile, recovered %v, %d left, peak %d: want that it ran out for good", emfile, v.Recovered, *record.Descriptors.Leaked, record.Descriptors.Peak)
+	case !forgets && (emfile != 0 || !v.Recovered || *record.Descriptors.Leaked != 0):
+		t.Errorf("%d emfile, recovered %v, %d left", emfile, v.Recovered, *record.Descriptors.Leaked)
 	case record.Variant == "shared" && v.OK != 10:
 		t.Errorf("%d of 10 reports were done", v.OK)
 	case record.Variant == "turned-away" && v.Errors["http_5xx"] == 0:

@@ -143,10 +143,10 @@ func TestSweepOfAKnownUpstream(t *testing.T) {
 				t.Errorf("limit %d: %v items a second, at most %v can be", p.Limit, r.Throughput, most)
 			}
 		}
-		if len(p.Runs)+p.Lost != 6 || p.Peak == nil || *p.Peak > 8+2*p.Limit+scenarios.MonitorConns+2 || p.Broken > 0 {
-			t.Errorf("limit %d: %d trials, %d lost, peak %v, %d documents broken", p.Limit, len(p.Runs), p.Lost, p.Peak, p.Broken)
+		if len(p.Runs)+p.Lost != 6 || p.Peak == nil || *p.Peak > 8+2*p.Limit+scenarios.MonitorConns+2 || p.Corrupt > 0 {
+			t.Errorf("limit %d: %d trials, %d lost, peak %v, %d documents broken", p.Limit, len(p.Runs), p.Lost, p.Peak, p.Corrupt)
 		}
-		t.Logf("%d: %+v, %.3g in flight, %v, busy %.2f", p.Limit, p.Throughput, p.InFlight, p.Unfit, p.Busy)
+		t.Logf("%d: %+v, %.3g in flight, %v, busy %.2f", p.Limit, p.Throughput, p.InFlight, p.Violations, p.Busy)
 	}
 	if !slices.Equal(limits, []int{1, 2, 4, 8}) || l.Recommendation == nil || l.Model == nil {
 		t.Fatalf("limits %v, recommendation %+v, model %+v", limits, l.Recommendation, l.Model)

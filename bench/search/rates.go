@@ -106,7 +106,7 @@ func (r *rateRunner) variant(ctx context.Context, v scenarios.Variant) error {
 		}
 		seen = append(seen, t)
 		search.Add(t.point)
-		found.Rate, found.Blame = search.Result(), r.blame(seen)
+		found.Rate, found.Bottleneck = search.Result(), r.blame(seen)
 		if err := r.Tried(r.found, found.Points[len(found.Points)-1]); err != nil {
 			return err
 		}

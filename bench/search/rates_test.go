@@ -146,8 +146,8 @@ func TestTheRateOfAKnownService(t *testing.T) {
 			if v.End != capacity.Confirmed || v.Confirmed > most || v.Confirmed < c.capacity/1.25 || v.Failed <= v.Confirmed {
 				t.Errorf("%s, confirmed %v, failed %v, of a capacity of %v", v.End, v.Confirmed, v.Failed, c.capacity)
 			}
-			if v.Blame == nil || v.Blame.Resource != c.blame {
-				t.Errorf("blamed %+v, want the %s", v.Blame, c.blame)
+			if v.Bottleneck == nil || v.Bottleneck.Resource != c.blame {
+				t.Errorf("blamed %+v, want the %s", v.Bottleneck, c.blame)
 			}
 		})
 	}
@@ -158,7 +158,7 @@ func TestRatesOutsideTheBounds(t *testing.T) {
 	s := parse(t, twoWorkers)
 	o := rateBounds(t, s, time.Second)
 	o.Most = 12
-	if v := simulate(t.Context(), t, s, simulatedWorkers(), search.RateOptions{Bounds: o}).only(t); v.End != capacity.AtLeast || v.Confirmed != 12 || v.Failed != 0 || v.Blame != nil {
+	if v := simulate(t.Context(), t, s, simulatedWorkers(), search.RateOptions{Bounds: o}).only(t); v.End != capacity.AtLeast || v.Confirmed != 12 || v.Failed != 0 || v.Bottleneck != nil {
 		t.Errorf("at most 12/s: %+v, want at least 12", v)
 	}
 	slow := simulatedWorkers()
@@ -178,8 +178,8 @@ func TestABusyMachineIsBlamed(t *testing.T) {
 			return func(window time.Duration) float64 { windows = append(windows, window); return 0.99 }
 		},
 	}).only(t)
-	if v.End != capacity.Confirmed || v.Blame == nil || v.Blame.Resource != capacity.CPU || !strings.Contains(v.Blame.Says, "99 %") {
-		t.Errorf("%s, blamed %+v, want the CPU", v.End, v.Blame)
+	if v.End != capacity.Confirmed || v.Bottleneck == nil || v.Bottleneck.Resource != capacity.CPU || !strings.Contains(v.Bottleneck.Detail, "99 %") {
+		t.Errorf("%s, blamed %+v, want the CPU", v.End, v.Bottleneck)
 	}
 	for i, p := range v.Points {
 		if p.Machine.Busy != 0.99 || windows[i] != p.Window {
@@ -219,7 +219,7 @@ func TestNoRateWhereTheMockIsTheBottleneck(t *testing.T) {
 	service.Change = func(_ int, t *results.Trial) { tooSlow(t) }
 	p := simulate(t.Context(), t, s, service, search.RateOptions{Bounds: rateBounds(t, s, time.Second)})
 	v := p.only(t)
-	if v.End != capacity.Undecided || v.Confirmed != 0 || v.Decided() || v.Blame != nil || len(v.Points) == 0 {
+	if v.End != capacity.Undecided || v.Confirmed != 0 || v.Decided() || v.Bottleneck != nil || len(v.Points) == 0 {
 		t.Errorf("%+v: want no rate", v)
 	}
 	for _, p := range v.Points {

@@ -204,7 +204,7 @@ func (s *RateSearch) Result() capacity.Rate {
 	r := capacity.Rate{End: s.end, Failed: s.failed, Points: slices.Clone(s.points)}
 	for _, p := range s.points {
 		if p.Decision == verdict.Passed && (s.bound == 0 || p.Rate < s.bound) {
-			r.Held = max(r.Held, p.Rate)
+			r.Met = max(r.Met, p.Rate)
 		}
 	}
 	if s.end == capacity.Confirmed || s.end == capacity.AtLeast {

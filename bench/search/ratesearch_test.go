@@ -181,7 +181,7 @@ func TestRateSearchBelowWhatCanBeMeasured(t *testing.T) {
 			return verdict.Passed
 		})
 		switch {
-		case measurable <= sharp && (r.End != capacity.Undecided || r.Confirmed != 0 || r.Held > measurable || r.Held < measurable/1.2):
+		case measurable <= sharp && (r.End != capacity.Undecided || r.Confirmed != 0 || r.Met > measurable || r.Met < measurable/1.2):
 			t.Fatalf("capacity %v, measurable up to %v: %+v", sharp, measurable, r)
 		case measurable > sharp*1.12 && (r.End != capacity.Confirmed || r.Confirmed > sharp || r.Failed > measurable):
 			t.Fatalf("capacity %v, measurable up to %v: %+v", sharp, measurable, r)

@@ -69,7 +69,7 @@ func newCore(spec Spec) (*core, error) {
 	} else if r > 0 {
 		c.bound = newBound(r)
 	}
-	if err := c.planted.plant(spec.Plant); err != nil {
+	if err := c.planted.plant(spec.Inject); err != nil {
 		return nil, err
 	}
 	if v.Connections.Clients != "" && v.Connections.Clients != "shared" {
@@ -171,7 +171,7 @@ func (c *core) run(ctx context.Context) (*Report, error) {
 		Upstream: c.upstream.Counts().Peak, Mongo: c.mongo.Counts().Peak,
 	}}
 	if c.bound != nil {
-		r.HeldBack = int(c.bound.held.Load())
+		r.Throttled = int(c.bound.held.Load())
 	}
 	if c.recorder == nil {
 		return r, nil

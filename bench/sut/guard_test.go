@@ -86,8 +86,8 @@ func TestFetchesAreHeldBackAndCounted(t *testing.T) {
 		s.Variant = scenarios.Variant{Name: "unbounded", Strategy: "unbounded"}
 		s.Upstream.Rate = c.rate
 		done := trial(t, s)
-		if *done.ItemsDone != 2 || done.HeldBack != c.held || stage(t, done, "fetch") != 2 {
-			t.Errorf("rate %d: %d done, %d held back, want %d; %+v", c.rate, *done.ItemsDone, done.HeldBack, c.held, done.Errors)
+		if *done.ItemsDone != 2 || done.Throttled != c.held || stage(t, done, "fetch") != 2 {
+			t.Errorf("rate %d: %d done, %d held back, want %d; %+v", c.rate, *done.ItemsDone, done.Throttled, c.held, done.Errors)
 		}
 	}
 	if n := u.Stats().Requests; n != 6 {

@@ -100,8 +100,8 @@ type Spec struct {
 	Writes bool `json:"writes"`
 	// AllowTargets are hosts beyond loopback that may be connected to; see target.Policy.
 	AllowTargets []string `json:"allow_targets,omitempty"`
-	// Plant is what our own SUT is to do wrong; see [Plant].
-	Plant Plant `json:"plant,omitzero"`
+	// Inject is what our own SUT is to do wrong; see [Inject].
+	Inject Plant `json:"inject,omitzero"`
 }
 
 // UpstreamSpec says where to fetch and how to connect.
@@ -168,8 +168,8 @@ type Report struct {
 	SlotLimit *results.SlotLimit `json:"slot_limit,omitempty"`
 	// Allocs counts the objects allocated from "go" to "done".
 	Allocs *uint64 `json:"allocations,omitempty"`
-	// HeldBack counts fetches that waited for upstream.rate; the wait is part of their time.
-	HeldBack int      `json:"held_back,omitempty"`
+	// Throttled counts fetches that waited for upstream.rate; the wait is part of their time.
+	Throttled int      `json:"throttled,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
 }
 
@@ -222,8 +222,8 @@ func (r *Report) check() error {
 	if l := r.SlotLimit; l != nil && (l.Last < 0 || l.Settled < 0) {
 		return fmt.Errorf("slot_limit is %+v", *l)
 	}
-	if r.HeldBack < 0 {
-		return fmt.Errorf("held_back is %d", r.HeldBack)
+	if r.Throttled < 0 {
+		return fmt.Errorf("held_back is %d", r.Throttled)
 	}
 	for _, e := range r.Errors {
 		if e.Type == "" || e.Count <= 0 {

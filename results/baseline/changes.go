@@ -62,8 +62,8 @@ func (b *Baseline) each(visit func(key Change, value float64)) {
 		if c.Peak != nil {
 			at(MetricPeak, "", float64(*c.Peak))
 		}
-		if c.Left != nil {
-			at(MetricLeft, "", float64(*c.Left))
+		if c.Leaked != nil {
+			at(MetricLeft, "", float64(*c.Leaked))
 		}
 		at(MetricUnfinished, "", float64(c.Unfinished))
 		for _, e := range c.Errors {

@@ -140,7 +140,7 @@ func (k *checker) cell(path string, c *Cell, blocks int) {
 		key   string
 		value *int
 		least int
-	}{{"peak_descriptors", c.Peak, 1}, {"predicted_descriptors", c.Predicted, 1}, {"left_descriptors", c.Left, 0}, {"unfinished_trials", &c.Unfinished, 0}} {
+	}{{"peak_descriptors", c.Peak, 1}, {"predicted_descriptors", c.Predicted, 1}, {"left_descriptors", c.Leaked, 0}, {"unfinished_trials", &c.Unfinished, 0}} {
 		if n.value != nil {
 			k.atLeast(path+"."+n.key, *n.value, n.least)
 		}
@@ -163,7 +163,7 @@ func (k *checker) cell(path string, c *Cell, blocks int) {
 		for _, n := range []struct {
 			key string
 			n   int
-		}{{"lost", w.Lost}, {"duplicate", w.Duplicate}, {"wrong", w.Wrong}} {
+		}{{"lost", w.Lost}, {"duplicate", w.Duplicate}, {"wrong", w.Corrupt}} {
 			if n.n != 0 {
 				k.fail(path+".writes."+n.key, n.n, "must be 0: a run that broke writes cannot be a baseline")
 			}

@@ -81,7 +81,7 @@ func TestEachCheckFails(t *testing.T) {
 		exit   int
 	}{
 		"descriptors": {one(func(t *results.Trial) { t.Descriptors.Peak += 20 }), baseline.MetricPeak, "same same same same same same same worse", 1},
-		"left":        {one(func(t *results.Trial) { t.Descriptors.Left = new(1) }), baseline.MetricLeft, "same same same same same same same worse", 1},
+		"left":        {one(func(t *results.Trial) { t.Descriptors.Leaked = new(1) }), baseline.MetricLeft, "same same same same same same same worse", 1},
 		"lost": {one(func(t *results.Trial) { t.Documents.Found--; t.Documents.Lost++ }), baseline.MetricLost,
 			"same same same same same same same worse", 1},
 		"duplicate": {one(func(t *results.Trial) { t.Documents.Duplicate++ }), baseline.MetricDuplicate, "same same same same same same same worse", 1},

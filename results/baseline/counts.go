@@ -64,13 +64,13 @@ func peakLimit(peak int, predicted *int) int {
 
 func (j *judge) left(b, r *Cell) {
 	switch {
-	case b.Left == nil:
-	case r.Left == nil && r.untried():
-		j.none(row(MetricLeft, b), *b.Left)
-	case r.Left == nil:
-		j.gone(row(MetricLeft, b), *b.Left, *b.Left, "no trial of the run was checked for it")
+	case b.Leaked == nil:
+	case r.Leaked == nil && r.untried():
+		j.none(row(MetricLeft, b), *b.Leaked)
+	case r.Leaked == nil:
+		j.gone(row(MetricLeft, b), *b.Leaked, *b.Leaked, "no trial of the run was checked for it")
 	default:
-		j.counted(row(MetricLeft, b), *b.Left, *r.Left, *b.Left)
+		j.counted(row(MetricLeft, b), *b.Leaked, *r.Leaked, *b.Leaked)
 	}
 }
 
@@ -131,7 +131,7 @@ func (j *judge) writes() {
 	}{
 		{MetricLost, func(w *Writes) int { return w.Lost }, false},
 		{MetricDuplicate, func(w *Writes) int { return w.Duplicate }, false},
-		{MetricWrong, func(w *Writes) int { return w.Wrong }, true},
+		{MetricWrong, func(w *Writes) int { return w.Corrupt }, true},
 	} {
 		j.each(func(b, r *Cell) {
 			switch {

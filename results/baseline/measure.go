@@ -51,8 +51,8 @@ func FromRun(run *results.Run) (*Baseline, error) {
 		return nil, err
 	}
 	for _, c := range b.Cells {
-		if w := c.Writes; w != nil && w.Lost+w.Duplicate+w.Wrong > 0 {
-			return nil, refuse("writes of %s at %s: %d lost, %d duplicate, %d wrong", c.Variant, c.Level, w.Lost, w.Duplicate, w.Wrong)
+		if w := c.Writes; w != nil && w.Lost+w.Duplicate+w.Corrupt > 0 {
+			return nil, refuse("writes of %s at %s: %d lost, %d duplicate, %d wrong", c.Variant, c.Level, w.Lost, w.Duplicate, w.Corrupt)
 		}
 		if len(c.Blocks) == 0 && c.Unfinished == 0 {
 			return nil, refuse("no trial of %s at %s was measured", c.Variant, c.Level)
@@ -214,8 +214,8 @@ func (c *Cell) count(t *results.Trial, errs map[string]int) {
 	if p := t.Descriptors.Predicted; p > 0 && (c.Predicted == nil || p < *c.Predicted) {
 		c.Predicted = &p
 	}
-	if left := t.Descriptors.Left; left != nil && (c.Left == nil || *left > *c.Left) {
-		c.Left = left
+	if left := t.Descriptors.Leaked; left != nil && (c.Leaked == nil || *left > *c.Leaked) {
+		c.Leaked = left
 	}
 	for _, e := range t.Errors {
 		errs[e.Type] += e.Count
@@ -236,7 +236,7 @@ func (c *Cell) count(t *results.Trial, errs map[string]int) {
 	w.Checked++
 	w.Read = w.Read && !d.Unchecked
 	w.Duplicate += d.Duplicate
-	w.Wrong += d.Wrong + d.Foreign
+	w.Corrupt += d.Corrupt + d.Foreign
 	if t.Outcome != results.OutcomeCrashed && t.Outcome != results.OutcomeTimeout && t.Outcome != results.OutcomeFailed {
 		w.Lost += d.Lost // else it shows that the SUT did not come to its end, and nothing about its writes
 	}

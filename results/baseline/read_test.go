@@ -108,7 +108,7 @@ func TestRoundTrip(t *testing.T) {
 				}
 			}
 			if rapid.Bool().Draw(t, "counted") {
-				c.Peak, c.Left = new(rapid.IntRange(1, 1e6).Draw(t, "peak")), new(rapid.IntRange(0, 1e6).Draw(t, "left"))
+				c.Peak, c.Leaked = new(rapid.IntRange(1, 1e6).Draw(t, "peak")), new(rapid.IntRange(0, 1e6).Draw(t, "left"))
 				c.Errors = []baseline.Error{{Type: "x" + text.Draw(t, "type"), Count: rapid.IntRange(1, 1e6).Draw(t, "count")}}
 				c.Writes = &baseline.Writes{Checked: 1, Read: rapid.Bool().Draw(t, "read")}
 			}

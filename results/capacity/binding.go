@@ -113,9 +113,9 @@ func (l *Limits) slowerBinds(first, last LimitPoint) (Blame, bool) {
 	switch {
 	case !all || most == 0:
 	case last.Others > noise.OthersNote: // the cores were not ours
-		blame.Says += fmt.Sprintf("; at %d other programs used %s of the machine's cores", last.Limit, share(last.Others))
+		blame.Detail += fmt.Sprintf("; at %d other programs used %s of the machine's cores", last.Limit, share(last.Others))
 	default:
-		blame.Resource, blame.Says = CPU, fmt.Sprintf("at %d %s; %s", last.Limit, busy, blame.Says)
+		blame.Resource, blame.Detail = CPU, fmt.Sprintf("at %d %s; %s", last.Limit, busy, blame.Detail)
 	}
 	return blame, most > 0
 }

@@ -56,7 +56,7 @@ type Machine struct {
 // figures that say so.
 type Blame struct {
 	Resource Resource `json:"resource"`
-	Says     string   `json:"says"`
+	Detail     string   `json:"detail"`
 }
 
 // Blamed says what gave out in a trial of a service that failed the SLO, with
@@ -204,11 +204,11 @@ func (l course) slower(failing results.Trial, calm *results.Trial, m Machine) (B
 		most = grown
 		blame = Blame{of.resource, fmt.Sprintf("%s took %s in the mean, %s at the lowest rate that held", of.what, text.Short(now), text.Short(before))}
 		if l.slotsFull() >= fullBound {
-			blame.Says += "; " + l.slotsSay()
+			blame.Detail += "; " + l.slotsSay()
 		}
 	}
 	if busy, all := m.whole(); all {
-		blame.Resource, blame.Says = CPU, busy+"; "+blame.Says
+		blame.Resource, blame.Detail = CPU, busy+"; "+blame.Detail
 	}
 	// A stage that grew by little beside the whole item is not what gave out.
 	item := mean(&failing, "fetch", "pool_wait", "write")
@@ -230,7 +230,7 @@ func (l course) dominant(m Machine) (Blame, bool) {
 	if l.writing > l.fetching {
 		blame.Resource, most = Database, l.writing
 	}
-	blame.Says = fmt.Sprintf("%.0f %% of the items in work were with it", 100*float64(most)/float64(max(all, 1)))
+	blame.Detail = fmt.Sprintf("%.0f %% of the items in work were with it", 100*float64(most)/float64(max(all, 1)))
 	if busy, full := m.whole(); full {
 		return Blame{CPU, busy}, true
 	}

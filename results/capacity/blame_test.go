@@ -98,8 +98,8 @@ func TestBlamed(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			calm := loaded(full, nil)
 			b := capacity.Blamed(test.trial, &calm, 10*time.Second, slo, 256, test.machine)
-			if b.Resource != test.want || !strings.Contains(b.Says, test.says) {
-				t.Errorf("%s: %s; want %s: %s", b.Resource, b.Says, test.want, test.says)
+			if b.Resource != test.want || !strings.Contains(b.Detail, test.says) {
+				t.Errorf("%s: %s; want %s: %s", b.Resource, b.Detail, test.want, test.says)
 			}
 		})
 	}

@@ -52,7 +52,7 @@ func NewLimitPoint(limit int, strategy pipeline.Kind, trials []results.Trial) (L
 	p.InFlight /= float64(len(ok))
 	p.CPU /= float64(len(ok))
 	if holdsSlot(strategy) {
-		p.Off = new((p.InFlight - float64(limit)) / float64(limit))
+		p.LittleDeviation = new((p.InFlight - float64(limit)) / float64(limit))
 	}
 	p.Throughput, p.P99 = interval(p.Runs, func(r LimitRun) float64 { return r.Throughput }), interval(p.Runs, func(r LimitRun) float64 { return float64(r.P99) })
 	var err error
@@ -145,7 +145,7 @@ func (p *LimitPoint) add(t results.Trial, strategy pipeline.Kind) {
 		p.Errors[e.Side+" "+e.Type] += e.Count
 	}
 	if t.Documents != nil {
-		p.Broken += t.Documents.Broken()
+		p.Corrupt += t.Documents.Broken()
 	}
 }
 
@@ -173,7 +173,7 @@ func (p LimitPoint) ErrorShare() float64 {
 
 // Idle says that throughput times time is not the limit: slots were empty
 // between items, the items were too few to tell, or a time is wrong.
-func (p LimitPoint) Idle() bool { return p.Off != nil && math.Abs(*p.Off) > OffBound }
+func (p LimitPoint) Idle() bool { return p.LittleDeviation != nil && math.Abs(*p.LittleDeviation) > OffBound }
 
 // interval of the centre of positive values, on the scale of their logarithms;
 // nil: there are too few.

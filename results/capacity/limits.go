@@ -114,7 +114,7 @@ type LimitPoint struct {
 	// how far it is from it, as a share; beyond [OffBound] it is flagged.
 	// Nil: the strategy has no one limit of what is in work.
 	InFlight float64  `json:"in_flight"`
-	Off      *float64 `json:"little_off,omitempty"`
+	LittleDeviation      *float64 `json:"little_deviation,omitempty"`
 	// Peak descriptors of all trials, nil: never seen; Kinds counted by the
 	// dialers, the highest of each; nil: not counted.
 	Peak     *int           `json:"peak_descriptors,omitempty"`
@@ -124,8 +124,8 @@ type LimitPoint struct {
 	Tried  int            `json:"items_tried"`
 	Failed int            `json:"items_failed"`
 	Errors map[string]int `json:"errors,omitempty"`
-	// Broken documents: lost, duplicate, wrong or foreign.
-	Broken int `json:"broken_documents,omitempty"`
+	// Corrupt documents: lost, duplicate, wrong or foreign.
+	Corrupt int `json:"corrupt_documents,omitempty"`
 	// CPU is how many cores the SUT used, in the mean; Busy the share of all
 	// cores of the machine that was in use, by the median of the trials; 0: unknown.
 	CPU  float64 `json:"cpu_cores"`
@@ -134,8 +134,8 @@ type LimitPoint struct {
 	Others float64 `json:"machine_others,omitempty"`
 	// Stages of all trials together: queue, fetch, handoff, pool_wait, write, item.
 	Stages map[string]results.Histogram `json:"stages,omitempty"`
-	// Unfit are the terms that it violates; empty: none.
-	Unfit []Violation `json:"unfit,omitempty"`
+	// Violations are the terms that it violates; empty: none.
+	Violations []Violation `json:"violations,omitempty"`
 }
 
 // Violation is a term that a limit violates.
@@ -203,8 +203,8 @@ type Recommendation struct {
 	Share float64 `json:"share_of_peak,omitempty"`
 	// FreeDescriptors at Limit, of those that the terms allow.
 	FreeDescriptors int `json:"free_descriptors,omitempty"`
-	// Binding is what keeps more from being done beyond the recommended limit.
-	Binding Blame `json:"binding"`
+	// Bottleneck is what keeps more from being done beyond the recommended limit.
+	Bottleneck Blame `json:"bottleneck"`
 	// Config to paste; nil: no limit is recommended.
 	Config *Config `json:"config,omitempty"`
 	// Waiting of items that come at random, where Limit is that of a server.

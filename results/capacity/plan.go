@@ -59,8 +59,8 @@ type Variant struct {
 	// Limit that all reports share, where the plan is of limits; 0: it is not.
 	Limit int `json:"limit,omitempty"`
 	Rate
-	// Blame is what gave out first at the lowest rate that failed; nil: none failed.
-	Blame *Blame `json:"gave_out,omitempty"`
+	// Bottleneck is what gave out first at the lowest rate that failed; nil: none failed.
+	Bottleneck *Blame `json:"bottleneck,omitempty"`
 	// Unmeasured says why the search could not go on; empty: it could.
 	Unmeasured string `json:"unmeasured,omitempty"`
 }
@@ -130,7 +130,7 @@ func (p *Plan) Hidden() float64 {
 func (v Variant) Best() *Point {
 	want := v.Confirmed
 	if want == 0 {
-		want = v.Held
+		want = v.Met
 	}
 	for i := len(v.Points) - 1; i >= 0; i-- {
 		if p := &v.Points[i]; p.Decision == verdict.Passed && p.Rate == want && want != 0 {

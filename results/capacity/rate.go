@@ -52,9 +52,9 @@ type Rate struct {
 	Confirmed float64 `json:"confirmed,omitempty"`
 	// Failed is the lowest rate that failed; 0: none did.
 	Failed float64 `json:"failed,omitempty"`
-	// Held is the highest rate that held for the short window or the long one,
+	// Met is the highest rate that held for the short window or the long one,
 	// below all that did not; 0: none. It is no result: nobody confirmed it.
-	Held float64 `json:"held,omitempty"`
+	Met float64 `json:"met,omitempty"`
 	// Points in the order in which they were tried.
 	Points []Point `json:"points"`
 }

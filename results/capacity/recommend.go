@@ -40,7 +40,7 @@ func (l *Limits) Conclude() {
 	var seen []Observation
 	for i := range l.Points {
 		p := &l.Points[i]
-		p.Unfit = l.violated(*p, best)
+		p.Violations = l.violated(*p, best)
 		if p.ErrorShare() > l.Terms.MaxErrors || p.Throughput == nil {
 			continue // what it does less of is not for want of scalability; or nobody knows yet
 		}
@@ -122,8 +122,8 @@ func (l *Limits) harms(p LimitPoint) (all []Violation) {
 	if p.ErrorShare() > t.MaxErrors {
 		violates(TermErrors, "%s of %d items failed, more than %s", share(p.ErrorShare()), p.Tried, share(t.MaxErrors))
 	}
-	if p.Broken > 0 {
-		violates(TermDocuments, "%d documents lost, duplicate or wrong", p.Broken)
+	if p.Corrupt > 0 {
+		violates(TermDocuments, "%d documents lost, duplicate or wrong", p.Corrupt)
 	}
 	if p.Lost > len(p.Runs) {
 		violates(TermResults, "%d of %d trials had no result", p.Lost, p.Lost+len(p.Runs))
@@ -136,13 +136,13 @@ func (l *Limits) harms(p LimitPoint) (all []Violation) {
 func (l *Limits) recommend(best *LimitPoint) {
 	r := &Recommendation{Peak: best.Limit, Passed: l.Passed()}
 	l.Recommendation = r
-	at := slices.IndexFunc(l.Points, func(p LimitPoint) bool { return len(p.Unfit) == 0 })
+	at := slices.IndexFunc(l.Points, func(p LimitPoint) bool { return len(p.Violations) == 0 })
 	within := best
 	if at < 0 {
 		r.Compromise = true
 		at, within = l.compromise()
 	}
-	r.Binding = l.binding(at, best)
+	r.Bottleneck = l.binding(at, best)
 	if at < 0 {
 		return
 	}
@@ -215,7 +215,7 @@ func configOf(p LimitPoint, strategy pipeline.Kind) *Config {
 var loads = []float64{0.5, 0.8, 0.95}
 
 func waitingAt(p LimitPoint) (all []Waiting) {
-	if p.Off == nil {
+	if p.LittleDeviation == nil {
 		return nil
 	}
 	for _, load := range loads {
@@ -258,7 +258,7 @@ func (l *Limits) decide() verdict.Decision {
 		return verdict.Inconclusive
 	case r.Compromise:
 		return verdict.Failed
-	case r.Limit == l.Points[len(l.Points)-1].Limit && !r.Passed && r.Binding.Resource != Descriptors:
+	case r.Limit == l.Points[len(l.Points)-1].Limit && !r.Passed && r.Bottleneck.Resource != Descriptors:
 		return verdict.Inconclusive
 	}
 	return verdict.Passed

@@ -139,8 +139,8 @@ func TestRecommendation(t *testing.T) {
 				t.Errorf("%d up to %d, peak at %d, passed %v, exit code %d, want %d up to %d, %d, %v, %d",
 					r.Limit, r.UpTo, r.Peak, r.Passed, l.Exit, test.limit, test.upTo, test.peak, test.passed, test.exit)
 			}
-			if r.Binding.Resource != test.binding || !strings.Contains(r.Binding.Says, test.says) {
-				t.Errorf("binding %+v, want %s with %q", r.Binding, test.binding, test.says)
+			if r.Bottleneck.Resource != test.binding || !strings.Contains(r.Bottleneck.Detail, test.says) {
+				t.Errorf("binding %+v, want %s with %q", r.Bottleneck, test.binding, test.says)
 			}
 			if m := l.Model; m != nil && m.Peak != nil && (!test.passed || m.Peak.Estimate > float64(m.Residuals[len(m.Residuals)-1].Limit)) {
 				t.Errorf("the model's peak is %v, passed %v, beyond what it was fitted to", m.Peak, test.passed)
@@ -149,7 +149,7 @@ func TestRecommendation(t *testing.T) {
 				t.Errorf("model %+v, want its peak at 70", m)
 			}
 			for _, p := range l.Points {
-				t.Log(p.Limit, p.Unfit)
+				t.Log(p.Limit, p.Violations)
 			}
 		})
 	}
@@ -208,7 +208,7 @@ func TestRefusalsAreNoThroughput(t *testing.T) {
 		}
 	}
 	r := l.Recommendation
-	if r.Limit != 4 || r.Peak != 4 || l.Exit != 0 || r.Binding.Resource != capacity.Upstream || !strings.Contains(r.Binding.Says, "upstream http_4xx") {
+	if r.Limit != 4 || r.Peak != 4 || l.Exit != 0 || r.Bottleneck.Resource != capacity.Upstream || !strings.Contains(r.Bottleneck.Detail, "upstream http_4xx") {
 		t.Errorf("%+v, exit code %d", r, l.Exit)
 	}
 	if low, high, ok := l.Gap(); !ok || low != 4 || high != 16 || !strings.Contains(strings.Join(r.Notes, ""), "between 4 and 16 none was tried") {
@@ -251,7 +251,7 @@ func TestOthersWorkIsNotOurs(t *testing.T) {
 			l.Points[i].SetBusy(busy)
 		}
 		l.Conclude()
-		if b := l.Recommendation.Binding; b.Resource != want || strings.Contains(b.Says, "other programs used 60 %") != (others > 0.5) {
+		if b := l.Recommendation.Bottleneck; b.Resource != want || strings.Contains(b.Detail, "other programs used 60 %") != (others > 0.5) {
 			t.Errorf("others %v: %+v, want %s", others, b, want)
 		}
 	}
@@ -281,8 +281,8 @@ func TestLittle(t *testing.T) {
 	}}.sweep(t)
 	for _, p := range l.Points {
 		want := p.Limit == 64
-		if p.Idle() != want || p.Off == nil || math.Abs(p.InFlight-float64(p.Limit)*(1+*p.Off)) > 1e-9 {
-			t.Errorf("%d: %v in flight, off by %v", p.Limit, p.InFlight, *p.Off)
+		if p.Idle() != want || p.LittleDeviation == nil || math.Abs(p.InFlight-float64(p.Limit)*(1+*p.LittleDeviation)) > 1e-9 {
+			t.Errorf("%d: %v in flight, off by %v", p.Limit, p.InFlight, *p.LittleDeviation)
 		}
 	}
 }
@@ -307,10 +307,10 @@ func TestRecommendationHolds(t *testing.T) {
 				below = false
 			case p.Limit == rec.Limit:
 				below = false
-				if len(p.Unfit) > 0 || p.Throughput.High < 0.95*l.Limit(rec.Peak).Throughput.Estimate {
-					t.Fatalf("%d is recommended: %v", p.Limit, p.Unfit)
+				if len(p.Violations) > 0 || p.Throughput.High < 0.95*l.Limit(rec.Peak).Throughput.Estimate {
+					t.Fatalf("%d is recommended: %v", p.Limit, p.Violations)
 				}
-			case below && len(p.Unfit) == 0:
+			case below && len(p.Violations) == 0:
 				t.Fatalf("%d breaks nothing, %d is recommended", p.Limit, rec.Limit)
 			}
 		}

@@ -17,7 +17,7 @@ func TestSimulatedExample(t *testing.T) {
 	if s.Why != "" || s.Validated == nil || s.Validated.InSample == nil || !s.Validated.InSample.Within() {
 		t.Errorf("%+v", s)
 	}
-	if s.Range == nil || s.Range.LeastLimit != 1 || s.Range.MostLimit != 256 {
+	if s.Range == nil || s.Range.MinLimit != 1 || s.Range.MaxLimit != 256 {
 		t.Errorf("range %+v, want limits 1 to 256", s.Range)
 	}
 }

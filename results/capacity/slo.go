@@ -90,7 +90,7 @@ func (p *Point) judge(t results.Trial, slo scenarios.SLO, nofile int) {
 		fail("no report was done after the load")
 	}
 	if d := t.Documents; d != nil && d.Broken() > 0 {
-		fail("documents: %d lost, %d duplicate, %d wrong, %d foreign", d.Lost, d.Duplicate, d.Wrong, d.Foreign)
+		fail("documents: %d lost, %d duplicate, %d wrong, %d foreign", d.Lost, d.Duplicate, d.Corrupt, d.Foreign)
 	}
 	if p.Decision = verdict.Passed; len(p.Why) > 0 {
 		p.Decision = verdict.Failed

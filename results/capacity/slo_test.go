@@ -41,7 +41,7 @@ func TestJudge(t *testing.T) {
 		"stalled":            {func(t *results.Trial) { t.Outcome, t.Reason = results.OutcomeStalled, "nothing completed" }, verdict.Failed, "nothing completed"},
 		"not recovered":      {func(t *results.Trial) { t.Service.Recovered = false }, verdict.Failed, "no report was done after the load"},
 		"lost":               {func(t *results.Trial) { t.Documents.Lost = 1 }, verdict.Failed, "1 lost"},
-		"wrong":              {func(t *results.Trial) { t.Documents.Wrong = 1 }, verdict.Failed, "1 wrong"},
+		"wrong":              {func(t *results.Trial) { t.Documents.Corrupt = 1 }, verdict.Failed, "1 wrong"},
 		"unwritten":          {func(t *results.Trial) { t.Documents.Unwritten = 1 }, verdict.Passed, ""},
 		"crashed": {func(t *results.Trial) { t.Outcome, t.Reason, t.Service = results.OutcomeCrashed, "signal: killed", nil },
 			verdict.Failed, "crashed: signal: killed"},

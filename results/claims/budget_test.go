@@ -11,15 +11,15 @@ import (
 )
 
 func within() scenarios.Claim {
-	return scenarios.Claim{ID: "d", Says: "bounded", Descriptors: &scenarios.DescriptorsClaim{Within: []string{"ten"}}}
+	return scenarios.Claim{ID: "d", Statement: "bounded", Descriptors: &scenarios.DescriptorsClaim{Within: []string{"ten"}}}
 }
 
 func grows() scenarios.Claim {
-	return scenarios.Claim{ID: "d", Says: "grows", Descriptors: &scenarios.DescriptorsClaim{Grows: []string{"ten"}, With: "items"}}
+	return scenarios.Claim{ID: "d", Statement: "grows", Descriptors: &scenarios.DescriptorsClaim{Grows: []string{"ten"}, With: "items"}}
 }
 
 func documents() scenarios.Claim {
-	return scenarios.Claim{ID: "w", Says: "none lost", Documents: &scenarios.DocumentsClaim{}}
+	return scenarios.Claim{ID: "w", Statement: "none lost", Documents: &scenarios.DocumentsClaim{}}
 }
 
 // once changes the trial of "ten" with 50 items in block 3.
@@ -126,7 +126,7 @@ func TestDocuments(t *testing.T) {
 		"all there":               {func(*results.Trial) {}, verdict.Proved},
 		"one lost":                {lost, verdict.Refuted},
 		"one twice":               {twice, verdict.Refuted},
-		"one wrong":               {func(t *results.Trial) { t.Documents.Wrong++ }, verdict.Refuted},
+		"one wrong":               {func(t *results.Trial) { t.Documents.Corrupt++ }, verdict.Refuted},
 		"one foreign":             {func(t *results.Trial) { t.Documents.Foreign++ }, verdict.Refuted},
 		"items failed":            {func(t *results.Trial) { t.Documents.Found--; t.Documents.Unwritten++ }, verdict.Undecided},
 		"not checked":             {func(t *results.Trial) { t.Documents = nil }, verdict.Undecided},
@@ -208,7 +208,7 @@ func TestNotesOnForeignUpstreams(t *testing.T) {
 	v := judge(t, runtest.Options{Change: func(t *results.Trial) bool {
 		t.Documents.Unchecked = true
 		if t.Block == 0 {
-			t.HeldBack = 4
+			t.Throttled = 4
 		}
 		return true
 	}}, documents())

@@ -48,11 +48,11 @@ func ratios(share func(items, block int) float64) func(*results.Trial) bool {
 }
 
 func reduction(atLeast scenarios.Percent) scenarios.Claim {
-	return scenarios.Claim{ID: "r", Says: "faster", Reduction: &scenarios.ReductionClaim{Of: []string{"ten"}, Against: "one", AtLeast: atLeast}}
+	return scenarios.Claim{ID: "r", Statement: "faster", Reduction: &scenarios.ReductionClaim{Of: []string{"ten"}, Reference: "one", AtLeast: atLeast}}
 }
 
 func growth() scenarios.Claim {
-	return scenarios.Claim{ID: "g", Says: "grows", Growth: &scenarios.GrowthClaim{Of: []string{"ten"}, Against: "one", With: "items"}}
+	return scenarios.Claim{ID: "g", Statement: "grows", Growth: &scenarios.GrowthClaim{Of: []string{"ten"}, Reference: "one", With: "items"}}
 }
 
 func decisions(c claims.Claim) (all []verdict.Word) {

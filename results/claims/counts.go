@@ -98,7 +98,7 @@ func newDocuments(kind string) *documents {
 		case "duplicate":
 			return d.Duplicate, ""
 		case "wrong":
-			return d.Wrong, ""
+			return d.Corrupt, ""
 		}
 		return d.Foreign, ""
 	})}

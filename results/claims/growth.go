@@ -74,10 +74,10 @@ func (s sweep) last() scenarios.Level  { return s.levels[len(s.levels)-1] }
 // their log-ratios, paired by block, is proved where its interval lies above 0
 // and refuted where it lies at or below. The steps between are shown beside it.
 func judgeGrowth(x *summary.Index, c scenarios.GrowthClaim, judged *Claim) (decided []comparison, err error) {
-	selected := slices.DeleteFunc(x.LevelsOf(append(slices.Clone(c.Of), c.Against)...), func(l scenarios.Level) bool { return !l.Selects(c.Where) })
+	selected := slices.DeleteFunc(x.LevelsOf(append(slices.Clone(c.Of), c.Reference)...), func(l scenarios.Level) bool { return !l.Selects(c.Where) })
 	for _, s := range sweeps(selected, c.With) {
 		for _, variant := range c.Of {
-			by, err := judgeSweep(x, s, variant, c.Against, judged)
+			by, err := judgeSweep(x, s, variant, c.Reference, judged)
 			if err != nil {
 				return nil, err
 			}
@@ -158,7 +158,7 @@ func growth(x *summary.Index, s sweep, variant, against string, from, to scenari
 		ratiosFrom, ratiosTo = append(ratiosFrom, low.LogRatios[block]), append(ratiosTo, after)
 	}
 	e := Evidence{
-		Kind: KindGrowth, Variant: variant, Against: against, Level: s.common,
+		Kind: KindGrowth, Variant: variant, Reference: against, Level: s.common,
 		FromLevel: s.setting(from), ToLevel: s.setting(to), Limit: new(1.0), N: len(gains),
 		Missing: append(at(s.setting(from), low.Missing), at(s.setting(to), high.Missing)...),
 	}

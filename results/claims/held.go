@@ -24,7 +24,7 @@ func heldBy(t *results.Trial, metric string) (*float64, string) {
 		}
 		return nil, "the upstream is not ours"
 	case "fd.left":
-		if left := t.Descriptors.Left; left != nil {
+		if left := t.Descriptors.Leaked; left != nil {
 			return new(float64(*left)), ""
 		}
 		return nil, "not checked"

@@ -87,7 +87,7 @@ func (v *Outcome) label(l scenarios.Level) {
 
 // judgeClaim also returns what is wrong with the pairs that it was judged by.
 func judgeClaim(x *summary.Index, c scenarios.Claim) (Claim, []noise.Finding, error) {
-	judged := Claim{ID: c.ID, Says: c.Says, Expected: cmp.Or(verdict.Word(c.Expect), verdict.Proved)}
+	judged := Claim{ID: c.ID, Statement: c.Statement, Expected: cmp.Or(verdict.Word(c.Expect), verdict.Proved)}
 	if judged.Expected != verdict.Proved && judged.Expected != verdict.Refuted {
 		return Claim{}, nil, fmt.Errorf("expect %q: allowed are proved and refuted", c.Expect)
 	}
@@ -112,12 +112,12 @@ func judgeClaim(x *summary.Index, c scenarios.Claim) (Claim, []noise.Finding, er
 	case c.Cause != nil:
 		judged.Kind = "cause"
 		err = judgeCause(x, *c.Cause, &judged)
-	case c.Course != nil:
+	case c.TimeSeries != nil:
 		judged.Kind = "course"
-		err = judgeCourse(x, *c.Course, &judged)
-	case c.Forecast != nil:
+		err = judgeCourse(x, *c.TimeSeries, &judged)
+	case c.PredictedExhaustion != nil:
 		judged.Kind = "forecast"
-		err = judgeForecast(x, *c.Forecast, &judged)
+		err = judgeForecast(x, *c.PredictedExhaustion, &judged)
 	default:
 		err = fmt.Errorf("it claims nothing")
 	}
@@ -148,9 +148,9 @@ func notes(v *Outcome) []string {
 func limited(run *results.Run) []string {
 	held, requests, unread := 0, 0, 0
 	for _, t := range run.Trials {
-		if t.HeldBack > 0 {
+		if t.Throttled > 0 {
 			held++
-			requests += t.HeldBack
+			requests += t.Throttled
 		}
 		if t.Documents != nil && t.Documents.Unchecked {
 			unread++

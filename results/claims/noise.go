@@ -63,14 +63,14 @@ func distrust(comparisons []comparison, evidence []Evidence) (found []noise.Find
 		rest := c.worst(len(dependent) > 0)
 		holds := rest.Side(c.limit) == c.interval.Side(c.limit)
 		for _, f := range findings {
-			e.Notes = append(e.Notes, f.Says)
+			e.Notes = append(e.Notes, f.Message)
 		}
 		if holds {
 			e.Notes = append(e.Notes, "that cannot change the decision: "+c.margin(len(dependent) > 0)+" decides the same")
 			continue
 		}
 		e.Decision = verdict.Undecided
-		e.Notes = append(e.Notes, "too noisy to decide: "+c.margin(len(dependent) > 0)+" would not; what helps: "+findings[0].Helps)
+		e.Notes = append(e.Notes, "too noisy to decide: "+c.margin(len(dependent) > 0)+" would not; what helps: "+findings[0].Advice)
 	}
 	return found
 }

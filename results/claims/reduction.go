@@ -16,11 +16,11 @@ import (
 // and refuted where it begins above.
 func judgeReduction(x *summary.Index, c scenarios.ReductionClaim, judged *Claim) (decided []comparison, err error) {
 	for _, variant := range c.Of {
-		for _, l := range x.LevelsOf(variant, c.Against) {
+		for _, l := range x.LevelsOf(variant, c.Reference) {
 			if !l.Selects(c.Where) {
 				continue
 			}
-			e, by, err := reductionAt(x, variant, c.Against, l.Name, float64(c.AtLeast))
+			e, by, err := reductionAt(x, variant, c.Reference, l.Name, float64(c.AtLeast))
 			if err != nil {
 				return nil, err
 			}
@@ -41,7 +41,7 @@ func judgeReduction(x *summary.Index, c scenarios.ReductionClaim, judged *Claim)
 func reductionAt(x *summary.Index, variant, against, level string, atLeast float64) (Evidence, *comparison, error) {
 	ratio, pairing, err := x.Compare(variant, against, level)
 	e := Evidence{
-		Kind: KindReduction, Variant: variant, Against: against, Level: level, Limit: &atLeast,
+		Kind: KindReduction, Variant: variant, Reference: against, Level: level, Limit: &atLeast,
 		N: len(pairing.LogRatios), Missing: pairing.Missing, Decision: verdict.Undecided,
 	}
 	if tooFew(&e, err) {

@@ -18,7 +18,7 @@ import (
 func judgeExhaustion(x *summary.Index, c scenarios.ExhaustionClaim, judged *Claim) error {
 	return eachService(x, c.Of, c.Where, judged, func(row summary.ServiceRow, _ scenarios.Level, e *Evidence) {
 		e.Kind, e.Value = KindExhaustion, new(float64(row.Exhausted))
-		if out := row.FirstOut; out != nil {
+		if out := row.FirstExhausted; out != nil {
 			e.Notes = append(e.Notes, fmt.Sprintf("in the median after %.1f s, at report %d, of %.1f a second, on the side of %s", out.At.Seconds(), out.Report, out.Rate, out.Side))
 		}
 		if n := row.OutOfPorts; n > 0 {
@@ -41,8 +41,8 @@ func judgeCause(x *summary.Index, c scenarios.CauseClaim, judged *Claim) error {
 			shown += row.Causes[leak.Both]
 		}
 		e.Kind, e.Value = KindCause, new(float64(shown))
-		if row.Says != "" {
-			e.Notes = append(e.Notes, row.Says)
+		if row.Detail != "" {
+			e.Notes = append(e.Notes, row.Detail)
 		}
 		said := 0
 		for _, n := range row.Causes {

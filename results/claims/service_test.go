@@ -16,7 +16,7 @@ import (
 // judgeService judges one claim about a made run of a service.
 func judgeService(t *testing.T, c scenarios.Claim, change func(*results.Trial) bool) claims.Claim {
 	t.Helper()
-	c.ID, c.Says = "claim", "so it is"
+	c.ID, c.Statement = "claim", "so it is"
 	v, err := claims.Judge(runtest.Service([]scenarios.Claim{c}, change))
 	if err != nil {
 		t.Fatal(err)
@@ -36,10 +36,10 @@ func TestServiceClaims(t *testing.T) {
 		return scenarios.Claim{Cause: &scenarios.CauseClaim{Of: of, Is: is}}
 	}
 	course := func(climbs, steady []string, of ...string) scenarios.Claim {
-		return scenarios.Claim{Course: &scenarios.CourseClaim{Of: of, Climbs: climbs, Steady: steady, Where: fast}}
+		return scenarios.Claim{TimeSeries: &scenarios.CourseClaim{Of: of, Climbs: climbs, Steady: steady, Where: fast}}
 	}
 	forecast := func(within float64, where map[string]any, of ...string) scenarios.Claim {
-		return scenarios.Claim{Forecast: &scenarios.ForecastClaim{Of: of, Within: scenarios.Percent(within), Where: where}}
+		return scenarios.Claim{PredictedExhaustion: &scenarios.ForecastClaim{Of: of, Within: scenarios.Percent(within), Where: where}}
 	}
 	tasks, pool := []string{"goroutines"}, []string{"mongo_in_use"}
 	later := func(t *results.Trial) bool { // twice as long until the first refusal, though half were open as early
@@ -99,7 +99,7 @@ func TestServiceClaims(t *testing.T) {
 		"not that it does not grow":  {cause("neither", "shared-10"), nil, verdict.Refuted},
 		"a cause, and one not run":   {cause("leak", "forgotten"), oneMissing, verdict.Undecided},
 		"a cause, and one crashed":   {cause("load", "shared-10"), oneCrashed, verdict.Undecided},
-		"a leak that was given back": {cause("leak", "forgotten"), func(t *results.Trial) bool { t.Descriptors.Left = new(0); return true }, verdict.Refuted},
+		"a leak that was given back": {cause("leak", "forgotten"), func(t *results.Trial) bool { t.Descriptors.Leaked = new(0); return true }, verdict.Refuted},
 		"tasks climb, not the pool":  {course(tasks, pool, "forgotten"), nil, verdict.Proved},
 		"the pool climbs, not tasks": {course(pool, tasks, "forgotten"), nil, verdict.Refuted},
 		"nothing climbs":             {course(tasks, pool, "shared-10"), nil, verdict.Refuted},
@@ -139,8 +139,8 @@ func TestServiceSaysWhy(t *testing.T) {
 		"shared-10": "2.0 descriptors a report in flight: EMFILE at 118 reports in flight",
 	}
 	for _, r := range v.Service {
-		if !strings.HasPrefix(r.Says, want[r.Variant]) {
-			t.Errorf("%s at %s: %q, want %q", r.Variant, r.Level, r.Says, want[r.Variant])
+		if !strings.HasPrefix(r.Detail, want[r.Variant]) {
+			t.Errorf("%s at %s: %q, want %q", r.Variant, r.Level, r.Detail, want[r.Variant])
 		}
 	}
 }
@@ -157,7 +157,7 @@ func TestLoadIsToldByTheItem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if says := v.Service[0].Says; !strings.HasPrefix(says, "1.0 descriptors an item in flight: EMFILE at 236 items in flight") {
+	if says := v.Service[0].Detail; !strings.HasPrefix(says, "1.0 descriptors an item in flight: EMFILE at 236 items in flight") {
 		t.Errorf("%q", says)
 	}
 }

@@ -52,11 +52,11 @@ func TestThresholdMetrics(t *testing.T) {
 		known(t)
 		if t.Block == 3 {
 			t.Errors = []results.ErrorCount{{Type: "emfile", Side: "mongo", Count: 4}, {Type: "timeout", Side: "upstream", Count: 3}}
-			t.Documents.Duplicate, t.Documents.Wrong, t.Documents.Foreign = 2, 3, 4
+			t.Documents.Duplicate, t.Documents.Corrupt, t.Documents.Foreign = 2, 3, 4
 			if losing {
 				t.Documents.Lost = 1
 			}
-			t.Descriptors.Left = new(5)
+			t.Descriptors.Leaked = new(5)
 			t.Resources.PeakRSS = 64 << 20
 			t.Stages["item"] = runtest.Constant(200*time.Millisecond, 7)
 			t.Makespan = 3 * time.Second
@@ -158,7 +158,7 @@ func TestThresholdMissingData(t *testing.T) {
 		{"ten.fd.peak <= 99", "crashed", verdict.Undecided, outcome(results.OutcomeCrashed)},
 		{"ten.fd.peak <= 20", "crashed", verdict.Violated, func(t *results.Trial) bool { t.Outcome, t.Descriptors.Peak = results.OutcomeCrashed, 30; return true }},
 		{"ten.fd.peak < 30", "crashed", verdict.Violated, func(t *results.Trial) bool { t.Outcome, t.Descriptors.Peak = results.OutcomeCrashed, 30; return true }},
-		{"ten.fd.left == 0", "not checked", verdict.Undecided, func(t *results.Trial) bool { t.Descriptors.Left = nil; return true }},
+		{"ten.fd.left == 0", "not checked", verdict.Undecided, func(t *results.Trial) bool { t.Descriptors.Leaked = nil; return true }},
 		{"ten.errors.total == 0", "errors not reported", verdict.Undecided, func(t *results.Trial) bool { t.ItemsDone, t.Errors = nil, nil; return true }},
 		{"ten.errors.total == 0", "crashed", verdict.Violated, func(t *results.Trial) bool {
 			t.Outcome, t.Errors = results.OutcomeCrashed, []results.ErrorCount{{Type: "emfile", Count: 1}}

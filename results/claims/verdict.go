@@ -59,7 +59,7 @@ type Outcome struct {
 // Claim is the judgement of one claim.
 type Claim struct {
 	ID   string `json:"id"`
-	Says string `json:"says"` // the author's words
+	Statement string `json:"statement"` // the author's words
 	// Kind is reduction, growth, descriptors, documents, exhaustion, cause,
 	// course or forecast.
 	Kind     string       `json:"kind"`
@@ -115,7 +115,7 @@ const (
 type Evidence struct {
 	Kind    string `json:"kind"`
 	Variant string `json:"variant"`
-	Against string `json:"against,omitempty"`
+	Reference string `json:"reference,omitempty"`
 	// Level is the level, or what two levels that are compared have in common;
 	// FromLevel and ToLevel are then what sets them apart.
 	Level     string `json:"level,omitempty"`

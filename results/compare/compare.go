@@ -56,8 +56,8 @@ type Side struct {
 	Modified    bool                `json:"modified,omitempty"`
 	// SUT is the revision of the program under test; nil means Floodgate's own.
 	SUT *results.SUT `json:"sut,omitempty"`
-	// Baseline of the run's reductions; empty: there is none.
-	Baseline string `json:"baseline,omitempty"`
+	// Reference of the run's reductions; empty: there is none.
+	Reference string `json:"reference,omitempty"`
 	// Trials recorded and planned; NotOK counts the outcomes of those not measured.
 	Trials  int            `json:"trials"`
 	Planned int            `json:"planned"`
@@ -118,7 +118,7 @@ func side(x *summary.Index) Side {
 	h := x.Run.Header
 	s := Side{
 		ID: h.ID, Scenario: h.ScenarioName, Started: h.Started, Environment: h.Environment, Revision: h.Fingerprint.Revision,
-		Modified: h.Fingerprint.Modified, Baseline: x.Baseline(), Trials: len(x.Run.Trials), Planned: h.Planned, SUT: h.SUT,
+		Modified: h.Fingerprint.Modified, Reference: x.Baseline(), Trials: len(x.Run.Trials), Planned: h.Planned, SUT: h.SUT,
 	}
 	for _, t := range x.Run.Trials {
 		if t.Outcome != results.OutcomeOK {

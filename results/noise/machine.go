@@ -95,7 +95,7 @@ func Losses(variant, level string, trials []*results.Trial, cores int) (findings
 		}
 		atWorst = min(1, atWorst+l.share*float64(max(cores, 1)))
 		findings = append(findings, Finding{Kind: kind, Severity: TooNoisy, Variant: variant, Level: level,
-			Says: l.says("trials of " + variant), Helps: l.helps()})
+			Message: l.says("trials of " + variant), Advice: l.helps()})
 	}
 	return findings, atWorst
 }
@@ -127,7 +127,7 @@ func ofMachine(run *results.Run) (watched int, findings []Finding) {
 	cores := run.Header.Fingerprint.Cores
 	for _, kind := range []string{KindSteal, KindThrottling} {
 		if l := lost(kind, trials, cores); l.share > lossNote {
-			f := Finding{Kind: kind, Severity: Note, Says: l.says("trials"), Helps: l.helps()}
+			f := Finding{Kind: kind, Severity: Note, Message: l.says("trials"), Advice: l.helps()}
 			if l.share > lossBound {
 				f.Severity = TooNoisy
 			}
@@ -135,12 +135,12 @@ func ofMachine(run *results.Run) (watched int, findings []Finding) {
 		}
 	}
 	if first != nil && cores > 0 && *first.Machine.Load > float64(cores) {
-		findings = append(findings, Finding{Kind: KindLoad, Severity: Note, Helps: helpsLoad,
-			Says: fmt.Sprintf("the load average was %.1f on %d cores when the run began", *first.Machine.Load, cores)})
+		findings = append(findings, Finding{Kind: KindLoad, Severity: Note, Advice: helpsLoad,
+			Message: fmt.Sprintf("the load average was %.1f on %d cores when the run began", *first.Machine.Load, cores)})
 	}
 	if share, n := others(trials); share > OthersNote {
-		findings = append(findings, Finding{Kind: KindLoad, Severity: Note, Helps: helpsLoad,
-			Says: fmt.Sprintf("other programs used %.0f %% of the cores' time in %d trials", 100*share, n)})
+		findings = append(findings, Finding{Kind: KindLoad, Severity: Note, Advice: helpsLoad,
+			Message: fmt.Sprintf("other programs used %.0f %% of the cores' time in %d trials", 100*share, n)})
 	}
 	hot := 0
 	for _, t := range trials {
@@ -149,8 +149,8 @@ func ofMachine(run *results.Run) (watched int, findings []Finding) {
 		}
 	}
 	if hot > 0 {
-		findings = append(findings, Finding{Kind: KindThrottling, Severity: Note, Helps: helpsHeat,
-			Says: fmt.Sprintf("cores were slowed down because of heat in %d of %d trials", hot, len(trials))})
+		findings = append(findings, Finding{Kind: KindThrottling, Severity: Note, Advice: helpsHeat,
+			Message: fmt.Sprintf("cores were slowed down because of heat in %d of %d trials", hot, len(trials))})
 	}
 	return watched, findings
 }

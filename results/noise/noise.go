@@ -40,11 +40,11 @@ type Finding struct {
 	Severity string `json:"severity"`
 	// Variant, Against and Level are those of the pairs; empty: it is about the run.
 	Variant string `json:"variant,omitempty"`
-	Against string `json:"against,omitempty"`
+	Reference string `json:"reference,omitempty"`
 	Level   string `json:"level,omitempty"`
-	Says    string `json:"says"`
-	// Helps is what would make a better run.
-	Helps string `json:"helps"`
+	Message    string `json:"message"`
+	// Advice is what would make a better run.
+	Advice string `json:"advice"`
 }
 
 // Diagnosis is what was found of one run.
@@ -94,7 +94,7 @@ func (d *Diagnosis) Add(findings ...Finding) {
 			continue
 		}
 		same := func(o Finding) bool {
-			return f.Variant != "" && o.Kind == f.Kind && o.Variant == f.Variant && o.Against == f.Against && o.Level == f.Level
+			return f.Variant != "" && o.Kind == f.Kind && o.Variant == f.Variant && o.Reference == f.Reference && o.Level == f.Level
 		}
 		if i := slices.IndexFunc(d.Findings, same); i >= 0 {
 			d.Findings[i] = f

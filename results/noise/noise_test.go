@@ -32,7 +32,7 @@ func kinds(d noise.Diagnosis) string {
 		if k := f.Severity + " " + f.Kind; len(all) == 0 || all[len(all)-1] != k {
 			all = append(all, k)
 		}
-		if f.Says == "" || f.Helps == "" {
+		if f.Message == "" || f.Advice == "" {
 			return "a finding that says nothing"
 		}
 	}
@@ -136,7 +136,7 @@ func TestLosses(t *testing.T) {
 		trials = append(trials, &results.Trial{Machine: &results.Conditions{Span: time.Second, Stolen: &stolen}}, &results.Trial{})
 	}
 	findings, atWorst := noise.Losses("ten", "items=20", trials, 2)
-	if len(findings) != 1 || math.Abs(atWorst-0.4) > 1e-12 || findings[0].Variant != "ten" || !strings.Contains(findings[0].Says, "20.0 %") || !strings.Contains(findings[0].Says, "of 4, with 90 %") {
+	if len(findings) != 1 || math.Abs(atWorst-0.4) > 1e-12 || findings[0].Variant != "ten" || !strings.Contains(findings[0].Message, "20.0 %") || !strings.Contains(findings[0].Message, "of 4, with 90 %") {
 		t.Errorf("%v, %+v", atWorst, findings)
 	}
 	for name, few := range map[string][]*results.Trial{"one": trials[6:], "none": nil} {
@@ -149,12 +149,12 @@ func TestLosses(t *testing.T) {
 // A later finding about the same pairs replaces the earlier one.
 func TestAdd(t *testing.T) {
 	var d noise.Diagnosis
-	d.Add(noise.Finding{Kind: noise.KindDrift, Says: "run"}, noise.Finding{Kind: noise.KindDrift, Variant: "a", Says: "1"})
-	d.Add(noise.Finding{Kind: noise.KindDrift, Variant: "a", Says: "2"}, noise.Finding{Kind: noise.KindDrift, Variant: "b", Says: "3"}, noise.Finding{Kind: noise.KindSteal, Variant: "a", Says: "4"})
-	d.Add(noise.Finding{Kind: noise.KindThrottling, Severity: noise.TooNoisy, Says: "5"}, noise.Finding{Kind: noise.KindThrottling, Severity: noise.TooNoisy, Variant: "a", Says: "6"})
+	d.Add(noise.Finding{Kind: noise.KindDrift, Message: "run"}, noise.Finding{Kind: noise.KindDrift, Variant: "a", Message: "1"})
+	d.Add(noise.Finding{Kind: noise.KindDrift, Variant: "a", Message: "2"}, noise.Finding{Kind: noise.KindDrift, Variant: "b", Message: "3"}, noise.Finding{Kind: noise.KindSteal, Variant: "a", Message: "4"})
+	d.Add(noise.Finding{Kind: noise.KindThrottling, Severity: noise.TooNoisy, Message: "5"}, noise.Finding{Kind: noise.KindThrottling, Severity: noise.TooNoisy, Variant: "a", Message: "6"})
 	var says []string
 	for _, f := range d.Findings {
-		says = append(says, f.Says)
+		says = append(says, f.Message)
 	}
 	if got := strings.Join(says, " "); got != "run 2 3 4 5" {
 		t.Error(got)

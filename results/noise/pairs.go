@@ -25,7 +25,7 @@ func (p Pairs) Diagnose(together int) []Finding {
 	n := len(p.LogRatios)
 	var findings []Finding
 	add := func(kind, says, helps string) {
-		findings = append(findings, Finding{Kind: kind, Severity: TooNoisy, Variant: p.Variant, Against: p.Against, Level: p.Level, Says: says, Helps: helps})
+		findings = append(findings, Finding{Kind: kind, Severity: TooNoisy, Variant: p.Variant, Reference: p.Against, Level: p.Level, Message: says, Advice: helps})
 	}
 	total := change(slope(p.LogRatios) * float64(n-1))
 	if tau, pr := trend(p.LogRatios); pr <= level && math.Abs(total) >= pairDriftBound {

@@ -40,7 +40,7 @@ func (c *Cell) judge(design stats.Looks, pairs []Pair, over bool) error {
 		a[i], b[i] = p.A, p.B
 	}
 	c.A, c.B = new(stats.Median(a)), new(stats.Median(b))
-	if c.Look == 0 {
+	if c.Interim == 0 {
 		return nil
 	}
 	boot, err := stats.Bootstrap(d[:n], c.Ratio.Level, bootstrapSeed)

@@ -203,8 +203,8 @@ func left(t *results.Trial) (int, bool) {
 	if t.Outcome != results.OutcomeOK && t.Outcome != results.OutcomeInvalid {
 		return 0, true
 	}
-	if t.Descriptors.Left == nil {
+	if t.Descriptors.Leaked == nil {
 		return 0, false
 	}
-	return *t.Descriptors.Left, true
+	return *t.Descriptors.Leaked, true
 }

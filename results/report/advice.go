@@ -24,7 +24,7 @@ func (p *limitPrinter) recommendation() {
 			p.hang("headroom", "%s of %s descriptors open, %s more allowed", text.Count(*taken.Peak), text.Count(p.plan.Terms.NoFile), text.Count(r.FreeDescriptors))
 		}
 	}
-	p.hang("binding", "%s: %s", r.Binding.Resource, r.Binding.Says)
+	p.hang("binding", "%s: %s", r.Bottleneck.Resource, r.Bottleneck.Detail)
 	p.adaptive()
 	p.waiting(r.Waiting)
 	for _, note := range r.Notes {

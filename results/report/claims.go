@@ -28,7 +28,7 @@ func (p *printer) claims() {
 func (p *printer) claim(c claims.Claim) {
 	tone := c.Verdict().Tone()
 	p.Line(fmt.Sprintf("%s %s, %s  %s", p.Paint(c.Verdict().Mark(), tone), p.Bold(p.Paint(strings.ToUpper(c.Decision.String()), tone)), expectation(c), p.Paint(c.ID, faint)))
-	p.Wrapped("  ", "“"+c.Says+"”", "")
+	p.Wrapped("  ", "“"+c.Statement+"”", "")
 	for _, n := range c.Notes {
 		p.Wrapped("    ", n, doubt)
 	}

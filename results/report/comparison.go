@@ -149,7 +149,7 @@ func comparisonRemarks(r compare.Row) []string {
 		if side.Partial > 0 {
 			parts = append(parts, name+" "+partialRemark(side))
 		}
-		if side.HeldBack > 0 {
+		if side.Throttled > 0 {
 			parts = append(parts, name+" "+heldBackRemark(side))
 		}
 		if side.Repeated > 0 {

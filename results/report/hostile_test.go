@@ -48,7 +48,7 @@ func hostile(t *rapid.T, base report.Judged) report.Judged {
 	var renamedClaims []claims.Claim
 	for range rapid.SampledFrom([]int{1, 1, 1, 30}).Draw(t, "times") {
 		for _, c := range v.Claims {
-			c.ID, c.Says, c.Notes = text(), text(), []string{text()}
+			c.ID, c.Statement, c.Notes = text(), text(), []string{text()}
 			c.Evidence = append([]claims.Evidence{}, c.Evidence...)
 			for i := range c.Evidence {
 				e := &c.Evidence[i]
@@ -69,7 +69,7 @@ func hostile(t *rapid.T, base report.Judged) report.Judged {
 	v.Service = append([]summary.ServiceRow(nil), v.Service...)
 	for i := range v.Service {
 		r := &v.Service[i]
-		r.Variant, r.Level, r.Says = renamed(r.Variant), renamed(r.Level), text()
+		r.Variant, r.Level, r.Detail = renamed(r.Variant), renamed(r.Level), text()
 	}
 	run.Trials = append([]results.Trial{}, run.Trials...)
 	for i := range run.Trials {

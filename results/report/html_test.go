@@ -164,7 +164,7 @@ const evil = "</title></script><script>alert(1)</script><img src=x onerror=alert
 func TestHTMLHostileTexts(t *testing.T) {
 	claims := runtest.Claims()
 	for i := range claims {
-		claims[i].Says = evil
+		claims[i].Statement = evil
 	}
 	run := runtest.New(runtest.Options{Claims: claims, Bare: true, Blocks: 6})
 	run.Header.ID += evil

@@ -24,8 +24,8 @@ func (p *pictures) row(variant, level string) *summary.Row {
 
 // reductions against what is swept, with the intervals of the table.
 func (p *pictures) reductions() (section, error) {
-	s := section{ID: "reduction", Title: "Reduction", Says: "How much less time a variant takes than " + p.verdict.Table.Baseline + ", with 95 % intervals."}
-	if p.verdict.Table.Baseline == "" {
+	s := section{ID: "reduction", Title: "Reduction", Says: "How much less time a variant takes than " + p.verdict.Table.Reference + ", with 95 % intervals."}
+	if p.verdict.Table.Reference == "" {
 		s.Says, s.None = "", "No variant is sequential, so there is nothing to reduce."
 		return s, nil
 	}
@@ -35,7 +35,7 @@ func (p *pictures) reductions() (section, error) {
 		}
 		c := chart.Chart{
 			Title: fmt.Sprintf("Reduction of the makespan against %s", sw.axis().Label), Text: "A line for each variant, with its intervals; the table below has the numbers.",
-			X: sw.axis(), Y: chart.Axis{Label: "reduction (1 − makespan ÷ makespan of " + p.verdict.Table.Baseline + ")", Format: wholePercent, Include: []float64{0, 1}},
+			X: sw.axis(), Y: chart.Axis{Label: "reduction (1 − makespan ÷ makespan of " + p.verdict.Table.Reference + ")", Format: wholePercent, Include: []float64{0, 1}},
 		}
 		f := picture{Says: sw.rest, Head: []string{"variant", sw.factor, "reduction [95 %]", "pairs"}}
 		for _, v := range p.index.Scenario.Variants {
@@ -45,7 +45,7 @@ func (p *pictures) reductions() (section, error) {
 				if r == nil || r.Reduction == nil {
 					continue
 				}
-				words := reduction(*r, p.verdict.Table.Baseline)
+				words := reduction(*r, p.verdict.Table.Reference)
 				line.Points = append(line.Points, chart.Point{X: sw.at[i], Y: r.Reduction.Estimate, Low: r.Reduction.Low, High: r.Reduction.High,
 					Text: fmt.Sprintf("%s, %s = %s: %s, %s", v.Name, sw.factor, sw.texts[i], words, text.Plural(r.Reduction.Pairs, "pair", "pairs"))})
 				f.Rows = append(f.Rows, []string{v.Name, sw.texts[i], words, fmt.Sprint(r.Reduction.Pairs)})

@@ -40,7 +40,7 @@ func (pg *page) judged(p *printer) {
 	pg.Notes = slices.Concat(pg.Notes, p.notes(), p.noiseNotes())
 	left := maxRows
 	for _, c := range p.v.Claims {
-		item := judgedItem{Mark: c.Verdict().Mark(), Tone: c.Verdict().Tone(), Decision: c.Decision, Beside: expectation(c), ID: c.ID, Says: "“" + c.Says + "”", Notes: c.Notes}
+		item := judgedItem{Mark: c.Verdict().Mark(), Tone: c.Verdict().Tone(), Decision: c.Decision, Beside: expectation(c), ID: c.ID, Says: "“" + c.Statement + "”", Notes: c.Notes}
 		item.points(p, condense(c.Evidence), statement, &left)
 		pg.Claims = append(pg.Claims, item)
 	}

@@ -207,8 +207,8 @@ func TestJUnitOfMessy(t *testing.T) {
 func TestJUnitTimes(t *testing.T) {
 	variants := runtest.Variants()[:2] // sequential and joined-10
 	run := runtest.New(runtest.Options{Blocks: 6, Variants: variants, Levels: []scenarios.LevelSet{{"items": []any{20, 200}}}, Claims: []scenarios.Claim{
-		{ID: "faster", Says: "x", Reduction: &scenarios.ReductionClaim{Of: []string{"joined-10"}, Against: "sequential", AtLeast: 0.1, Where: map[string]any{"items": 20}}},
-		{ID: "growth", Says: "x", Growth: &scenarios.GrowthClaim{Of: []string{"joined-10"}, Against: "sequential"}},
+		{ID: "faster", Statement: "x", Reduction: &scenarios.ReductionClaim{Of: []string{"joined-10"}, Reference: "sequential", AtLeast: 0.1, Where: map[string]any{"items": 20}}},
+		{ID: "growth", Statement: "x", Growth: &scenarios.GrowthClaim{Of: []string{"joined-10"}, Reference: "sequential"}},
 	}, Change: func(t *results.Trial) bool {
 		t.Makespan = map[string]time.Duration{"sequential": 2 * time.Second, "joined-10": time.Second}[t.Variant]
 		if t.Block == 5 && t.Variant == "joined-10" {

@@ -132,7 +132,7 @@ func (p *limitPrinter) mark(t capacity.LimitPoint) string {
 // throughput, and trials that had no result.
 func below(t capacity.LimitPoint) string {
 	var all []string
-	for _, v := range t.Unfit {
+	for _, v := range t.Violations {
 		if v.Term != capacity.TermThroughput {
 			all = append(all, v.Detail)
 		}
@@ -170,8 +170,8 @@ func (p *limitPrinter) simulation() {
 		if beyond := s.Validated.Extrapolated; beyond != nil {
 			p.hang("", "of one beyond them: %s and %s", text.Percent(math.Abs(beyond.Makespan)), text.Percent(math.Abs(beyond.P99)))
 		}
-		p.hang("", "compared at limits of %d to %d; for others:", s.Range.LeastLimit, s.Range.MostLimit)
-		p.hang("", "floodgate plan predict %s items=1e6 limit=%d hosts=4", p.plan.ID, s.Range.MostLimit)
+		p.hang("", "compared at limits of %d to %d; for others:", s.Range.MinLimit, s.Range.MaxLimit)
+		p.hang("", "floodgate plan predict %s items=1e6 limit=%d hosts=4", p.plan.ID, s.Range.MaxLimit)
 	}
 }
 

@@ -88,9 +88,9 @@ func plans(t *testing.T) map[string]*capacity.Limits {
 	}
 	passed.Simulation = &capacity.Simulation{
 		Validated: &whatif.Validation{InSample: &whatif.Errors{Makespan: -0.018, P99: 0.033}, LeftOut: &whatif.Errors{Makespan: 0.101, P99: -0.068}, Extrapolated: &whatif.Errors{Makespan: -0.088, P99: -0.237}},
-		Range:     &whatif.Range{LeastLimit: 1, MostLimit: 64, LeastItems: 400, MostItems: 400, Strategies: []string{"bounded"}},
+		Range:     &whatif.Range{MinLimit: 1, MaxLimit: 64, MinItems: 400, MaxItems: 400, Strategies: []string{"bounded"}},
 	}
-	passed.Noise = []noise.Finding{{Kind: noise.KindLoad, Severity: noise.Note, Says: "other programs used 76 % of the cores' time in 66 trials", Helps: "end what else runs"}}
+	passed.Noise = []noise.Finding{{Kind: noise.KindLoad, Severity: noise.Note, Message: "other programs used 76 % of the cores' time in 66 trials", Advice: "end what else runs"}}
 	rising.Simulation = &capacity.Simulation{Why: "no trial has times of its stages"}
 	return all
 }

@@ -15,9 +15,9 @@ func (p *printer) noiseNotes() []string {
 	for _, f := range p.v.Noise.Findings {
 		grade, help := "noise", ""
 		if f.Severity == noise.TooNoisy {
-			grade, help = "too noisy", "; helps: "+f.Helps
+			grade, help = "too noisy", "; helps: "+f.Advice
 		}
-		words := grade + ", " + f.Kind + ": " + f.Says
+		words := grade + ", " + f.Kind + ": " + f.Message
 		if f.Level != "" {
 			words += ", at " + cmp.Or(p.v.Labels[f.Level], f.Level)
 		}
@@ -30,7 +30,7 @@ func (p *printer) noiseNotes() []string {
 func disturbances(found []noise.Finding) []string {
 	var all []string
 	for _, f := range found {
-		all = append(all, f.Kind+": "+f.Says+"; helps: "+f.Helps)
+		all = append(all, f.Kind+": "+f.Message+"; helps: "+f.Advice)
 	}
 	return all
 }
@@ -51,7 +51,7 @@ func (p *printer) noise() {
 		if f.Severity == noise.TooNoisy {
 			mark, color = "too noisy", doubt
 		}
-		words := f.Kind + ": " + f.Says
+		words := f.Kind + ": " + f.Message
 		if f.Level != "" {
 			words += ", at " + cmp.Or(p.v.Labels[f.Level], f.Level)
 		}
@@ -60,8 +60,8 @@ func (p *printer) noise() {
 			p.Line(first + l)
 			first = indent
 		}
-		if i == len(found)-1 || found[i+1].Helps != f.Helps {
-			p.Wrapped(indent, "helps: "+f.Helps, faint)
+		if i == len(found)-1 || found[i+1].Advice != f.Advice {
+			p.Wrapped(indent, "helps: "+f.Advice, faint)
 		}
 	}
 }

@@ -138,10 +138,10 @@ func figureOf(c pairs.Cell) string {
 }
 
 func lookOf(c pairs.Cell, d stats.Looks) string {
-	if c.Look == 0 {
+	if c.Interim == 0 {
 		return "none"
 	}
-	return fmt.Sprintf("%d of %d", c.Look, len(d.At))
+	return fmt.Sprintf("%d of %d", c.Interim, len(d.At))
 }
 
 func valueOf(metric string, x *float64) string {

@@ -81,7 +81,7 @@ func trialOf(block int, makespan float64, lost int) results.Trial {
 	return results.Trial{
 		Block: block, Variant: "bounded-10", LevelName: "items=200", Outcome: results.OutcomeOK, Makespan: time.Duration(makespan),
 		Documents:   &results.Documents{Expected: 200, Found: 200 - lost, Lost: lost},
-		Descriptors: results.Descriptors{Peak: 26, Samples: 9, Left: new(int)},
+		Descriptors: results.Descriptors{Peak: 26, Samples: 9, Leaked: new(int)},
 	}
 }
 

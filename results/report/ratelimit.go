@@ -40,9 +40,9 @@ func (p *ratePrinter) limitPicture() (chart.Chart, bool) {
 	}
 	line, open := chart.Series{Name: "sustained"}, chart.Series{Name: "passed, not confirmed", Color: 3, Loose: true}
 	for _, v := range p.plan.Variants {
-		if v.Limit > 0 && !v.Decided() && v.Held > 0 {
+		if v.Limit > 0 && !v.Decided() && v.Met > 0 {
 			c.X.Ticks, c.X.Include = append(c.X.Ticks, chart.Tick{At: float64(v.Limit), Text: text.Count(v.Limit)}), append(c.X.Include, float64(v.Limit))
-			open.Points = append(open.Points, chart.Point{X: float64(v.Limit), Y: v.Held, Text: fmt.Sprintf("limit %d: %s passed and was not confirmed", v.Limit, rate(v.Held))})
+			open.Points = append(open.Points, chart.Point{X: float64(v.Limit), Y: v.Met, Text: fmt.Sprintf("limit %d: %s passed and was not confirmed", v.Limit, rate(v.Met))})
 		}
 		if v.Limit == 0 || v.Confirmed == 0 || !v.Decided() {
 			continue

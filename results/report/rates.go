@@ -112,8 +112,8 @@ func (p *ratePrinter) cells(v capacity.Variant) []string {
 	switch {
 	case v.End == capacity.AtLeast:
 		gave = "nothing"
-	case v.Blame != nil && v.Decided():
-		gave = p.Paint(string(v.Blame.Resource), bad)
+	case v.Bottleneck != nil && v.Decided():
+		gave = p.Paint(string(v.Bottleneck.Resource), bad)
 	}
 	best := v.Best()
 	if best == nil || !v.Decided() {
@@ -125,8 +125,8 @@ func (p *ratePrinter) cells(v capacity.Variant) []string {
 // says is what stands below the row: why there is no rate, or what gave out.
 func (p *ratePrinter) says(v capacity.Variant) string {
 	held := ""
-	if v.Held > 0 {
-		held = fmt.Sprintf("; %s passed, unconfirmed", rate(v.Held))
+	if v.Met > 0 {
+		held = fmt.Sprintf("; %s passed, unconfirmed", rate(v.Met))
 	}
 	switch {
 	case v.Unmeasured != "":
@@ -140,12 +140,12 @@ func (p *ratePrinter) says(v capacity.Variant) string {
 		return "not finished" + held
 	case v.End == capacity.AtLeast:
 		return fmt.Sprintf("the highest rate that was to be tried (--max-rate) passed for %s: the variant is not exhausted", seconds(p.plan.Confirm))
-	case v.Blame != nil:
+	case v.Bottleneck != nil:
 		doubt := ""
 		if p := lowestInconclusive(v); p.Rate > v.Confirmed && p.Rate < v.Failed {
 			doubt = fmt.Sprintf("; inconclusive at %s: %s", rate(p.Rate), strings.Join(p.Why, "; "))
 		}
-		return fmt.Sprintf("%s gave out first, at %s: %s", v.Blame.Resource, rate(v.Failed), v.Blame.Says) + doubt
+		return fmt.Sprintf("%s gave out first, at %s: %s", v.Bottleneck.Resource, rate(v.Failed), v.Bottleneck.Detail) + doubt
 	}
 	return ""
 }

@@ -35,7 +35,7 @@ func everyEnd() *capacity.Plan {
 	}
 	held := verdict.Passed
 	blame := func(r capacity.Resource, says string) *capacity.Blame {
-		return &capacity.Blame{Resource: r, Says: says}
+		return &capacity.Blame{Resource: r, Detail: says}
 	}
 	plan := &capacity.Plan{
 		ID: "20261122-214015.123-7f3a9c", Started: time.Date(2026, 11, 22, 21, 40, 15, 0, time.UTC), Scenario: "service", Title: "A report service under load",
@@ -45,17 +45,17 @@ func everyEnd() *capacity.Plan {
 		Machine:     results.Fingerprint{CPU: "AMD EPYC", Cores: 2, Memory: 8 << 30},
 	}
 	plan.Found([]capacity.Variant{
-		{Variant: "shared-10", Rate: capacity.Rate{End: capacity.Confirmed, Confirmed: 10.5, Failed: 11.3, Held: 10.5, Points: []capacity.Point{
+		{Variant: "shared-10", Rate: capacity.Rate{End: capacity.Confirmed, Confirmed: 10.5, Failed: 11.3, Met: 10.5, Points: []capacity.Point{
 			point(8, 5, held), slow(16, 5), slow(11.3, 5), mock(10.9, 5), point(10.5, 5, held), point(10.5, 20, held)}},
-			Blame: blame(capacity.Limit, "10 of 10 slots in use and items waiting 93 % of the time, up to 84")},
-		{Variant: "adaptive", Rate: capacity.Rate{End: capacity.AtLeast, Confirmed: 64, Held: 64, Points: []capacity.Point{point(32, 5, held), point(64, 5, held), point(64, 20, held)}}},
+			Bottleneck: blame(capacity.Limit, "10 of 10 slots in use and items waiting 93 % of the time, up to 84")},
+		{Variant: "adaptive", Rate: capacity.Rate{End: capacity.AtLeast, Confirmed: 64, Met: 64, Points: []capacity.Point{point(32, 5, held), point(64, 5, held), point(64, 20, held)}}},
 		{Variant: "per-report-clients", Rate: capacity.Rate{End: capacity.Below, Failed: 1, Points: []capacity.Point{slow(2, 5), slow(1, 5)}},
-			Blame: blame(capacity.Descriptors, "EMFILE after 2.3 s: 256 of 256 open")},
-		{Variant: "none", Rate: capacity.Rate{End: capacity.Undecided, Held: 29.3, Points: []capacity.Point{point(29.3, 5, held), mock(32, 5)}}},
+			Bottleneck: blame(capacity.Descriptors, "EMFILE after 2.3 s: 256 of 256 open")},
+		{Variant: "none", Rate: capacity.Rate{End: capacity.Undecided, Met: 29.3, Points: []capacity.Point{point(29.3, 5, held), mock(32, 5)}}},
 		{Variant: "shaky", Rate: capacity.Rate{End: capacity.Unconfirmed, Failed: 7.2, Points: []capacity.Point{point(8, 5, held), slow(8, 20), slow(7.2, 20)}},
-			Blame: blame(capacity.Database, "a write took 80 ms in the mean, 20 ms at the lowest rate that held")},
+			Bottleneck: blame(capacity.Database, "a write took 80 ms in the mean, 20 ms at the lowest rate that held")},
 		{Variant: "broken", Unmeasured: "4/s could not be measured: the database died", Rate: capacity.Rate{End: capacity.Unfinished}},
-		{Variant: "cut-short", Rate: capacity.Rate{End: capacity.Unfinished, Held: 4, Points: []capacity.Point{point(4, 5, held)}}},
+		{Variant: "cut-short", Rate: capacity.Rate{End: capacity.Unfinished, Met: 4, Points: []capacity.Point{point(4, 5, held)}}},
 	}, &scenarios.Scenario{
 		Variants:   []scenarios.Variant{{}, {}, {}, {}, {}, {}, {}, {Name: "never-begun"}},
 		Thresholds: []scenarios.Threshold{{Rule: "shared-10.max_rate >= 10/s"}, {Rule: "shared-10.max_rate >= 20/s", Margin: 0.1, Severity: scenarios.SeverityWarn}, {Rule: "none.max_rate > 30/s"}, {Rule: "none.done >= 99%"}},
@@ -81,7 +81,7 @@ func ofLimits() *capacity.Plan {
 			}}
 		}
 		found = append(found, capacity.Variant{Variant: v.Name, Limit: of.limit, Rate: capacity.Rate{
-			End: capacity.Confirmed, Confirmed: of.confirmed, Failed: of.next, Held: of.confirmed,
+			End: capacity.Confirmed, Confirmed: of.confirmed, Failed: of.next, Met: of.confirmed,
 			Points: []capacity.Point{point(of.confirmed/2, verdict.Passed, 210*time.Millisecond), point(of.next, verdict.Failed, 3*time.Second), point(of.confirmed, verdict.Passed, 870*time.Millisecond)},
 		}})
 	}
@@ -93,7 +93,7 @@ func ofLimits() *capacity.Plan {
 func ofOpenLimits() *capacity.Plan {
 	plan := ofLimits()
 	found := plan.Variants
-	found[2].Rate = capacity.Rate{End: capacity.Unfinished, Held: 22.6, Points: found[2].Points[:1]}
+	found[2].Rate = capacity.Rate{End: capacity.Unfinished, Met: 22.6, Points: found[2].Points[:1]}
 	plan.Found(found, &scenarios.Scenario{Variants: []scenarios.Variant{{Name: "shared-4", Limit: 4}, {Name: "shared-16", Limit: 16}, {Name: "shared-64", Limit: 64}}}, true)
 	return plan
 }

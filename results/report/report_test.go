@@ -263,9 +263,9 @@ func (full) Write([]byte) (int, error) { return 0, io.ErrShortWrite }
 
 func serviceClaims() []scenarios.Claim {
 	return []scenarios.Claim{
-		{ID: "runs-out", Says: "A service that forgets its clients runs out of descriptors.", Exhaustion: &scenarios.ExhaustionClaim{Of: []string{"forgotten"}, Where: map[string]any{"service.arrivals.rate": 8}}},
-		{ID: "leak", Says: "It is a leak, not a backlog.", Cause: &scenarios.CauseClaim{Of: []string{"forgotten"}, Is: "leak"}},
-		{ID: "nothing-lost", Says: "No document is lost.", Documents: &scenarios.DocumentsClaim{}},
+		{ID: "runs-out", Statement: "A service that forgets its clients runs out of descriptors.", Exhaustion: &scenarios.ExhaustionClaim{Of: []string{"forgotten"}, Where: map[string]any{"service.arrivals.rate": 8}}},
+		{ID: "leak", Statement: "It is a leak, not a backlog.", Cause: &scenarios.CauseClaim{Of: []string{"forgotten"}, Is: "leak"}},
+		{ID: "nothing-lost", Statement: "No document is lost.", Documents: &scenarios.DocumentsClaim{}},
 	}
 }
 

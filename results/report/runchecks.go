@@ -118,7 +118,7 @@ func trialName(t results.Trial) string {
 
 func (p *printer) claimCheck(c claims.Claim, line int) Check {
 	return Check{
-		ID: c.ID, Decision: c.Verdict(), Says: c.Says, Title: claimTitle(c), Text: p.claimText(c), All: p.allEvidence(c), Line: line,
+		ID: c.ID, Decision: c.Verdict(), Says: c.Statement, Title: claimTitle(c), Text: p.claimText(c), All: p.allEvidence(c), Line: line,
 		Properties: map[string]string{"decision": c.Decision.String(), "expected": c.Expected.String(), "run": p.v.Run},
 	}
 }
@@ -136,7 +136,7 @@ func decided(c claims.Claim) string {
 
 // claimText is the author's words, then the points that decide, a line each.
 func (p *printer) claimText(c claims.Claim) string {
-	lines := append([]string{"“" + c.Says + "”"}, c.Notes...)
+	lines := append([]string{"“" + c.Statement + "”"}, c.Notes...)
 	for _, e := range c.Evidence {
 		if e.Decision == c.Decision {
 			lines = append(lines, p.evidenceLine(e))

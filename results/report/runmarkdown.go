@@ -107,7 +107,7 @@ func (m *rowWriter) claims(v *claims.Outcome) {
 	}
 	m.table(fmt.Sprintf("\n### Claims\n\nJudged by %g %% intervals from pairs of one block.\n\n", 100*v.Confidence), []text.Column{{Title: ""}, {Title: "claim"}, {Title: "decision"}, {Title: "in its author's words"}})
 	for _, c := range v.Claims {
-		m.cells(c.Verdict().Mark(), clip(c.ID, maxName), decided(c), clip(c.Says, maxWords))
+		m.cells(c.Verdict().Mark(), clip(c.ID, maxName), decided(c), clip(c.Statement, maxWords))
 	}
 }
 

@@ -65,8 +65,8 @@ func (p *printer) serviceCells(r summary.ServiceRow) []string {
 		done = text.Percent(float64(r.Done) / float64(r.Due))
 	}
 	exhausted := "never"
-	if r.FirstOut != nil {
-		exhausted = p.Paint(fmt.Sprintf("%.1f s", r.FirstOut.At.Seconds()), bad)
+	if r.FirstExhausted != nil {
+		exhausted = p.Paint(fmt.Sprintf("%.1f s", r.FirstExhausted.At.Seconds()), bad)
 		if r.Exhausted < r.Measured {
 			exhausted += fmt.Sprintf(" (%d/%d)", r.Exhausted, r.Measured)
 		}
@@ -81,7 +81,7 @@ func (p *printer) serviceCells(r summary.ServiceRow) []string {
 	}
 	return []string{
 		r.Variant, n, text.Count(r.Due), done, text.OrNone(r.ResponseP50, text.Duration), text.OrNone(r.ResponseP99, text.Duration), text.OrNone(r.ServiceP99, text.Duration),
-		text.OrNone(r.Tasks, text.Count), text.OrNone(r.PeakRSS, mebibytes), peak, exhausted, recovered, text.Count(r.Left), p.documents(summary.Row{Documents: r.Documents, Checked: r.Checked, Planned: r.Planned}),
+		text.OrNone(r.Tasks, text.Count), text.OrNone(r.PeakRSS, mebibytes), peak, exhausted, recovered, text.Count(r.Leaked), p.documents(summary.Row{Documents: r.Documents, Checked: r.Checked, Planned: r.Planned}),
 	}
 }
 
@@ -115,19 +115,19 @@ func serviceRemarks(r summary.ServiceRow) []string {
 	if r.OutOfPorts > 0 {
 		parts = append(parts, "out of local ports (EADDRNOTAVAIL) in "+text.Plural(r.OutOfPorts, "trial", "trials"))
 	}
-	if out := r.FirstOut; out != nil {
+	if out := r.FirstExhausted; out != nil {
 		words := fmt.Sprintf("out of descriptors after %.1f s, at report %s, at %.1f reports a second, first for %s", out.At.Seconds(), text.Count(out.Report), out.Rate, sides(r.Sides))
-		if at := r.ForecastAt; at != nil {
+		if at := r.PredictedAt; at != nil {
 			words += fmt.Sprintf(" (%.1f s was predicted when half of them were open)", at.Seconds())
 		}
 		parts = append(parts, words)
 	}
-	if r.Says != "" {
-		parts = append(parts, r.Says)
+	if r.Detail != "" {
+		parts = append(parts, r.Detail)
 	}
-	if k := r.LeftKinds; k != nil {
+	if k := r.LeakedKinds; k != nil {
 		parts = append(parts, fmt.Sprintf("%s stayed open when all was closed: %s of the upstream, %s of the database, %s others",
-			text.Count(r.Left), text.Count(k.Upstream), text.Count(k.Mongo), text.Count(k.Others())))
+			text.Count(r.Leaked), text.Count(k.Upstream), text.Count(k.Mongo), text.Count(k.Others())))
 	}
 	return parts
 }

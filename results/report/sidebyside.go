@@ -134,7 +134,7 @@ func overrunRemark(r summary.Row) string {
 }
 
 func heldBackRemark(r summary.Row) string {
-	return text.Plural(r.HeldBack, "request", "requests") + " held back: times measure external.rate"
+	return text.Plural(r.Throttled, "request", "requests") + " held back: times measure external.rate"
 }
 
 func repeatedRemark(n int) string {

@@ -45,7 +45,7 @@ func (p *printer) tableGrid() *text.Grid {
 		{Title: "documents", Drop: 2},
 	}}
 	for _, row := range t.Rows {
-		g.Add(p.cells(row, t.Baseline)...)
+		g.Add(p.cells(row, t.Reference)...)
 	}
 	if slices.ContainsFunc(t.Rows, func(r summary.Row) bool { return r.Documents.Broken()+r.Documents.Unwritten > 0 }) {
 		g.Columns[9].Drop = 0
@@ -144,7 +144,7 @@ func broken(d results.Documents) string {
 	for _, k := range []struct {
 		n    int
 		name string
-	}{{d.Lost, "lost"}, {d.Duplicate, "duplicate"}, {d.Wrong, "wrong"}, {d.Foreign, "foreign"}} {
+	}{{d.Lost, "lost"}, {d.Duplicate, "duplicate"}, {d.Corrupt, "wrong"}, {d.Foreign, "foreign"}} {
 		if k.n > 0 {
 			parts = append(parts, text.Count(k.n)+" "+k.name)
 		}
@@ -183,8 +183,8 @@ func rowRemarks(r summary.Row) []string {
 		parts = append(parts, fmt.Sprintf("leak: %.2g descriptors an item stayed open (%s with at most %s in flight)",
 			l.PerItem, text.Count(l.Descriptors), text.Plural(l.InFlight, "request", "requests")))
 	}
-	if r.Left > 0 {
-		parts = append(parts, "up to "+text.Plural(r.Left, "descriptor", "descriptors")+" left open")
+	if r.Leaked > 0 {
+		parts = append(parts, "up to "+text.Plural(r.Leaked, "descriptor", "descriptors")+" left open")
 	}
 	if r.Partial > 0 {
 		parts = append(parts, partialRemark(r))
@@ -192,7 +192,7 @@ func rowRemarks(r summary.Row) []string {
 	if r.Overrun != nil {
 		parts = append(parts, overrunRemark(r))
 	}
-	if r.HeldBack > 0 {
+	if r.Throttled > 0 {
 		parts = append(parts, heldBackRemark(r))
 	}
 	if r.Repeated > 0 {

@@ -34,7 +34,7 @@ func trialsOf(run *results.Run, variant, level string) []results.Trial {
 func judgedTrials(run *results.Run, evidence []claims.Evidence) []results.Trial {
 	return filterTrials(run, func(t results.Trial) bool {
 		return slices.ContainsFunc(evidence, func(e claims.Evidence) bool {
-			if t.Variant != e.Variant && t.Variant != e.Against {
+			if t.Variant != e.Variant && t.Variant != e.Reference {
 				return false
 			}
 			return e.Level == t.LevelName || e.FromLevel != "" && hasFactors(t.LevelName, e.Level)

@@ -77,8 +77,8 @@ func (p *whatIfPrinter) prediction() {
 	p.row("fed with", "a fetch of %s (p99 %s) and a write of %s in the median", text.Duration(a.FetchP50), text.Duration(a.FetchP99), text.Duration(a.WriteP50))
 	p.Line("")
 	spread := ""
-	if a.Least < a.Most {
-		spread = fmt.Sprintf(" (%s to %s, by the items' order)", text.Duration(a.Least), text.Duration(a.Most))
+	if a.Min < a.Max {
+		spread = fmt.Sprintf(" (%s to %s, by the items' order)", text.Duration(a.Min), text.Duration(a.Max))
 	}
 	p.row("makespan", "%s%s", p.Bold(text.Duration(a.Makespan)), spread)
 	p.row("throughput", "%s items/s", text.Digits(a.Throughput))
@@ -90,7 +90,7 @@ func (p *whatIfPrinter) prediction() {
 	}
 	p.row("descriptors", "%s", words)
 	busy := fmt.Sprintf("as busy as at a limit of %s", text.Digits(a.BusyAs))
-	if a.Beyond {
+	if a.Extrapolated {
 		busy = "busier than it was ever measured"
 	}
 	if a.DatabaseBound > 0 {
@@ -133,7 +133,7 @@ func (p *whatIfPrinter) checkGrid() (*text.Grid, string) {
 	}}
 	extrapolated := false
 	for _, c := range p.a.Validation.Checks {
-		spread := fmt.Sprintf("%s to %s", text.Duration(c.Least), text.Duration(c.Most))
+		spread := fmt.Sprintf("%s to %s", text.Duration(c.Min), text.Duration(c.Max))
 		mark := ""
 		if c.Extrapolated {
 			mark, extrapolated = "*", true
@@ -186,12 +186,12 @@ func (p *whatIfPrinter) relative(e, target float64) string {
 
 func (p *whatIfPrinter) doubts() {
 	r := p.a.Range
-	items := text.Count(r.LeastItems)
-	if r.MostItems > r.LeastItems {
-		items += " to " + text.Count(r.MostItems)
+	items := text.Count(r.MinItems)
+	if r.MaxItems > r.MinItems {
+		items += " to " + text.Count(r.MaxItems)
 	}
 	p.row("range", "limits %s to %s, %s items, a fetch of %s and a write of %s in the median; %s",
-		text.Count(r.LeastLimit), text.Count(r.MostLimit), items, text.Duration(r.FetchP50.Round(time.Microsecond)), text.Duration(r.WriteP50), strings.Join(r.Strategies, ", "))
+		text.Count(r.MinLimit), text.Count(r.MaxLimit), items, text.Duration(r.FetchP50.Round(time.Microsecond)), text.Duration(r.WriteP50), strings.Join(r.Strategies, ", "))
 	if len(p.a.Outside) == 0 {
 		p.row("", "%s", p.Paint("what is asked for lies within it", good))
 	} else {

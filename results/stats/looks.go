@@ -67,12 +67,12 @@ type Judged struct {
 	// look. Where there were too few pairs for an interval its Achieved is 0, and
 	// so are its ends.
 	Ratio Interval `json:"ratio"`
-	// Look counts from 1; 0 is before the first. Next is how many pairs the
+	// Interim counts from 1; 0 is before the first. Next is how many pairs the
 	// next look takes; 0 is none.
-	Look int `json:"look"`
+	Interim int `json:"interim"`
 	Next int `json:"next"`
-	// Spent is what the looks so far spent of Alpha: the sum of 1 - Achieved.
-	Spent float64 `json:"spent"`
+	// AlphaSpent is what the looks so far spent of Alpha: the sum of 1 - Achieved.
+	AlphaSpent float64 `json:"alpha_spent"`
 	// Chance is the predicted probability, at most, that a later look decides;
 	// 0 where none is left.
 	Chance float64 `json:"chance"`
@@ -129,7 +129,7 @@ func (l Looks) Judge(d []float64) (Judged, error) {
 			break
 		}
 		var err error
-		if judged, err = l.look(d[:n], i, judged.Spent, l.At[i+1:]); err != nil {
+		if judged, err = l.look(d[:n], i, judged.AlphaSpent, l.At[i+1:]); err != nil {
 			return Judged{}, err
 		}
 	}
@@ -161,7 +161,7 @@ func (l Looks) Conclude(d []float64) (Judged, error) {
 		judged.Reason += "; no more pairs"
 		return judged, nil
 	}
-	return l.look(d, judged.Look, judged.Spent, nil)
+	return l.look(d, judged.Interim, judged.AlphaSpent, nil)
 }
 
 // look judges one interval; later are the numbers of pairs of the looks still to come.
@@ -171,7 +171,7 @@ func (l Looks) look(d []float64, index int, spent float64, later []int) (Judged,
 		return Judged{}, fmt.Errorf("look %d: %w", index+1, err)
 	}
 	limit := 1 + l.Margin
-	x := Judged{Ratio: interval.Exp(), Look: index + 1, Spent: spent + 1 - interval.Achieved}
+	x := Judged{Ratio: interval.Exp(), Interim: index + 1, AlphaSpent: spent + 1 - interval.Achieved}
 	switch x.Ratio.Side(limit) {
 	case +1:
 		x.Decision, x.Reason = verdict.Worse, fmt.Sprintf("low end %.4g above %.4g", x.Ratio.Low, limit)

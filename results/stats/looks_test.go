@@ -111,8 +111,8 @@ func TestFutilityAddsNoDecision(t *testing.T) {
 			t.Fatal(err)
 		}
 		switch {
-		case with.Decision == without.Decision && with.Look == without.Look:
-		case with.Decision != verdict.Undecided || without.Look <= with.Look || with.Chance >= 0.05:
+		case with.Decision == without.Decision && with.Interim == without.Interim:
+		case with.Decision != verdict.Undecided || without.Interim <= with.Interim || with.Chance >= 0.05:
 			t.Fatalf("with %+v\nwithout %+v", with, without)
 		default:
 			stopped++
@@ -154,7 +154,7 @@ func TestLooksByHand(t *testing.T) {
 		"exactly at limit": {slices.Repeat([]float64{math.Log(1.05)}, 8), verdict.NotWorse, 1, 0, "not above 1.05"},
 	} {
 		got, err := l.Judge(test.d)
-		if err != nil || got.Decision != test.want || got.Look != test.look || got.Next != test.next || !strings.Contains(got.Reason, test.reason) {
+		if err != nil || got.Decision != test.want || got.Interim != test.look || got.Next != test.next || !strings.Contains(got.Reason, test.reason) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
@@ -189,7 +189,7 @@ func TestConclude(t *testing.T) {
 		t.Fatalf("%+v, %v", before, err)
 	}
 	after, err := l.Conclude(d)
-	if err != nil || after.Decision != verdict.Worse || after.Look != 2 || after.Ratio.N != 9 || !(after.Spent > before.Spent && after.Spent <= l.Alpha) {
+	if err != nil || after.Decision != verdict.Worse || after.Interim != 2 || after.Ratio.N != 9 || !(after.AlphaSpent > before.AlphaSpent && after.AlphaSpent <= l.Alpha) {
 		t.Errorf("%+v, %v", after, err)
 	}
 }
@@ -239,18 +239,18 @@ func TestLooksProperties(t *testing.T) {
 					t.Fatalf("%+v", x)
 				}
 			default:
-				if x.Look > 0 && (x.Ratio.Low > limit || x.Ratio.High <= limit) {
+				if x.Interim > 0 && (x.Ratio.Low > limit || x.Ratio.High <= limit) {
 					t.Fatalf("%+v", x)
 				}
 			}
-			if x.Spent > l.Alpha || x.Chance < 0 || x.Chance > 1 || (x.Decision == verdict.Open) != (x.Next > n) {
+			if x.AlphaSpent > l.Alpha || x.Chance < 0 || x.Chance > 1 || (x.Decision == verdict.Open) != (x.Next > n) {
 				t.Fatalf("after %d pairs %+v", n, x)
 			}
 			if x.Decision != verdict.Open {
 				final = x
 			}
 			end, err := l.Conclude(d[:n])
-			if err != nil || end.Decision == verdict.Open || end.Next != 0 || end.Spent > l.Alpha || final.Decision != "" && end != final {
+			if err != nil || end.Decision == verdict.Open || end.Next != 0 || end.AlphaSpent > l.Alpha || final.Decision != "" && end != final {
 				t.Fatalf("after %d pairs %+v, %v", n, end, err)
 			}
 		}

@@ -42,8 +42,8 @@ func leakOf(t *results.Trial, exhausted bool) *ItemLeak {
 		return nil
 	}
 	stayed := 0
-	if d := t.Descriptors; d.Left != nil {
-		stayed = *d.Left
+	if d := t.Descriptors; d.Leaked != nil {
+		stayed = *d.Leaked
 	} else if peak, sampled := d.Highest(); sampled && exhausted {
 		stayed = peak - d.Baseline
 	}

@@ -11,7 +11,7 @@ func TestRowsOutOfDescriptors(t *testing.T) {
 		return &results.UpstreamStats{Requests: requests, PeakInFlight: inFlight}
 	}
 	seen := func(peak int, left *int) results.Descriptors {
-		return results.Descriptors{Baseline: 6, Peak: peak, Samples: 9, Left: left}
+		return results.Descriptors{Baseline: 6, Peak: peak, Samples: 9, Leaked: left}
 	}
 	for name, test := range map[string]struct {
 		trial     results.Trial

@@ -42,8 +42,8 @@ type ServiceRow struct {
 	// the middle by time, ForecastAt what was predicted of it. Sides counts the
 	// trials by where it was.
 	Exhausted  int            `json:"exhausted"`
-	FirstOut   *Exhausted     `json:"first_out,omitempty"`
-	ForecastAt *time.Duration `json:"forecast_at_ns,omitempty"`
+	FirstExhausted   *Exhausted     `json:"first_exhausted,omitempty"`
+	PredictedAt *time.Duration `json:"predicted_exhaustion_at_ns,omitempty"`
 	Sides      map[string]int `json:"sides,omitempty"`
 	// OutOfPorts counts the trials in which items failed without a free local port.
 	OutOfPorts int `json:"out_of_ports,omitempty"`
@@ -54,15 +54,15 @@ type ServiceRow struct {
 	// Recovered ones did a report after the load.
 	Stalled   int `json:"stalled"`
 	Recovered int `json:"recovered"`
-	// Left is the most descriptors that stayed open after everything was closed,
+	// Leaked is the most descriptors that stayed open after everything was closed,
 	// LeftKinds those of that trial by kind; nil: not seen.
-	Left      int            `json:"left_descriptors"`
-	LeftKinds *results.Kinds `json:"left_by_kind,omitempty"`
+	Leaked      int            `json:"leaked_descriptors"`
+	LeakedKinds *results.Kinds `json:"leaked_by_kind,omitempty"`
 	// Cause of the growth of descriptors that most trials show, and what it
 	// means in words, by the trial in the middle.
 	// Causes counts the trials by what they show.
 	Cause  leak.Cause         `json:"cause,omitempty"`
-	Says   string             `json:"says,omitempty"`
+	Detail   string             `json:"detail,omitempty"`
 	Causes map[leak.Cause]int `json:"causes,omitempty"`
 	// Documents adds up the trials that were checked; Checked says how many.
 	Documents results.Documents `json:"documents"`
@@ -154,7 +154,7 @@ func (r *ServiceRow) add(trials []Served) error {
 			}
 		}
 		if fit, err := leak.Regress(t.Course.Samples, Confidence, t.Seed); err == nil {
-			fits = append(fits, judged{t, fit, cause(fit, t.Descriptors.Left)})
+			fits = append(fits, judged{t, fit, cause(fit, t.Descriptors.Leaked)})
 		}
 	}
 	r.ResponseP50, r.ResponseP99 = response.quantile(50), response.quantile(99)
@@ -171,9 +171,9 @@ func (r *ServiceRow) firstOut(exhausted []Served) {
 	}
 	slices.SortStableFunc(exhausted, func(a, b Served) int { return cmp.Compare(a.Course.Exhausted.At, b.Course.Exhausted.At) })
 	middle := exhausted[(len(exhausted)-1)/2]
-	r.FirstOut = middle.Course.Exhausted
+	r.FirstExhausted = middle.Course.Exhausted
 	if at, ok := middle.Course.Forecast(middle.NoFile, middle.Seed); ok {
-		r.ForecastAt = &at
+		r.PredictedAt = &at
 	}
 }
 
@@ -193,8 +193,8 @@ func (r *ServiceRow) count(t Served) {
 	if rss := t.Resources.PeakRSS; rss > 0 && (r.PeakRSS == nil || rss > *r.PeakRSS) {
 		r.PeakRSS = &rss
 	}
-	if left := t.Descriptors.Left; left != nil && *left > r.Left {
-		r.Left, r.LeftKinds = *left, t.Descriptors.LeftKinds
+	if left := t.Descriptors.Leaked; left != nil && *left > r.Leaked {
+		r.Leaked, r.LeakedKinds = *left, t.Descriptors.LeakedKinds
 	}
 	if d := t.Documents; d != nil {
 		r.Checked++
@@ -248,9 +248,9 @@ func (r *ServiceRow) blame(fits []judged) {
 	}
 	slices.SortFunc(most, func(a, b judged) int { return cmp.Compare(completed(a.fit), completed(b.fit)) })
 	middle := most[len(most)/2]
-	r.Says = middle.says(r.NoFile)
+	r.Detail = middle.says(r.NoFile)
 	if kind, by := middle.trial.Course.grows(middle.cause, middle.trial.Seed); kind != "" {
-		r.Says += fmt.Sprintf("; most of them %s, %.1f each", kind, by)
+		r.Detail += fmt.Sprintf("; most of them %s, %.1f each", kind, by)
 	}
 }
 

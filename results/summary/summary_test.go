@@ -44,7 +44,7 @@ func TestRow(t *testing.T) {
 			t.Resources = results.Resources{UserCPU: time.Second, SystemCPU: time.Duration(t.Block) * time.Second, PeakRSS: int64(t.Block)}
 		}
 		if t.Block < 2 {
-			t.ItemsFailed, t.HeldBack = new(3), 5
+			t.ItemsFailed, t.Throttled = new(3), 5
 		}
 		if t.Variant == "ten" && t.Block == 6 {
 			t.Outcome, t.Documents = results.OutcomeCrashed, nil
@@ -54,12 +54,12 @@ func TestRow(t *testing.T) {
 	want := summary.Row{
 		Variant: "ten", Level: "items=20", Planned: 7, OK: 6, NotOK: map[string]int{results.OutcomeCrashed: 1},
 		Makespan: new(202500 * time.Microsecond), CPU: new(3500 * time.Millisecond), PeakRSS: new(int64(3)),
-		Partial: 2, ItemsFailed: 6, HeldBack: 10, Efficiency: new((100/202. + 100/203.) / 2),
+		Partial: 2, ItemsFailed: 6, Throttled: 10, Efficiency: new((100/202. + 100/203.) / 2),
 		Reduction: &summary.Reduction{Estimate: 1 - math.Sqrt(.202*.203), Low: new(1 - .205), High: new(1 - .200), Pairs: 6},
 		Peak:      new(26), Predicted: 30, Errors: map[string]int{"timeout": 14, "emfile": 7},
 		Documents: results.Documents{Expected: 120, Found: 120}, Checked: 6,
 	}
-	if got.Baseline != "one" || len(got.Rows) != 2 {
+	if got.Reference != "one" || len(got.Rows) != 2 {
 		t.Fatalf("%+v", got)
 	}
 	if diff := cmp.Diff(want, got.Rows[0], cmpopts.EquateApprox(0, 2e-5)); diff != "" {
@@ -160,7 +160,7 @@ func TestFewPairsHaveNoInterval(t *testing.T) {
 func TestBaselineIsTheFirstSequential(t *testing.T) {
 	o := small(nil)
 	o.Variants = o.Variants[:1]
-	if got := table(t, o); got.Baseline != "" || got.Rows[0].Reduction != nil {
+	if got := table(t, o); got.Reference != "" || got.Rows[0].Reduction != nil {
 		t.Errorf("%+v", got)
 	}
 }

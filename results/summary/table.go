@@ -15,8 +15,8 @@ import (
 
 // Table has a row for every variant at every level.
 type Table struct {
-	// Baseline of the reductions; empty: there is none.
-	Baseline string `json:"baseline,omitempty"`
+	// Reference of the reductions; empty: there is none.
+	Reference string `json:"reference,omitempty"`
 	// Rows by level, then by variant, in the scenario's order.
 	Rows []Row `json:"rows"`
 }
@@ -45,8 +45,8 @@ type Row struct {
 	// Peak descriptors: the highest of all trials; Predicted: 0 for none.
 	Peak      *int `json:"peak_descriptors,omitempty"`
 	Predicted int  `json:"predicted_descriptors,omitempty"`
-	// Left is the most descriptors that a trial left open after its end.
-	Left int `json:"left_descriptors,omitempty"`
+	// Leaked is the most descriptors that a trial left open after its end.
+	Leaked int `json:"leaked_descriptors,omitempty"`
 	// Exhausted trials ran out of descriptors, of which NoFile may be open; 0: none did.
 	Exhausted int `json:"exhausted,omitempty"`
 	NoFile    int `json:"nofile,omitempty"`
@@ -60,8 +60,8 @@ type Row struct {
 	// declares; Overrun is the worst of them.
 	Overruns int              `json:"overruns,omitempty"`
 	Overrun  *results.Overrun `json:"overrun,omitempty"`
-	// HeldBack counts the requests of all trials that waited for external.rate.
-	HeldBack int `json:"held_back,omitempty"`
+	// Throttled counts the requests of all trials that waited for external.rate.
+	Throttled int `json:"throttled,omitempty"`
 	// Repeated counts the requests of all trials that the mock upstream got for a
 	// key beyond the first: the client sent them again on its own.
 	Repeated int `json:"repeated_requests,omitempty"`
@@ -83,7 +83,7 @@ type Reduction struct {
 
 // Table sums up the run.
 func (x *Index) Table() (*Table, error) {
-	table := &Table{Baseline: x.Baseline()}
+	table := &Table{Reference: x.Baseline()}
 	for _, l := range x.Levels {
 		for _, v := range x.Scenario.Variants {
 			if !x.runs(v.Name, l) {
@@ -144,7 +144,7 @@ func median[T ~int64](values []float64) *T {
 
 // count adds what counts whatever the outcome.
 func (r *Row) count(t *results.Trial) {
-	r.HeldBack += t.HeldBack
+	r.Throttled += t.Throttled
 	if t.Upstream != nil {
 		r.Repeated += t.Upstream.Repeated
 	}
@@ -161,8 +161,8 @@ func (r *Row) count(t *results.Trial) {
 		r.Peak = &peak
 	}
 	r.Predicted = max(r.Predicted, t.Descriptors.Predicted)
-	if t.Descriptors.Left != nil {
-		r.Left = max(r.Left, *t.Descriptors.Left)
+	if t.Descriptors.Leaked != nil {
+		r.Leaked = max(r.Leaked, *t.Descriptors.Leaked)
 	}
 	if t.Overrun != nil {
 		r.Overruns++

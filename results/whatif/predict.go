@@ -33,7 +33,7 @@ type Answer struct {
 	// BusyAs is the limit at which a measured pipeline kept the database as
 	// busy; Beyond says that none did, and BusyAs is the highest then.
 	BusyAs float64 `json:"busy_as_limit"`
-	Beyond bool    `json:"beyond,omitempty"`
+	Extrapolated bool    `json:"extrapolated,omitempty"`
 	// DatabaseBound is how many writes a second the database would do at most; 0:
 	// no bound shows. See [Sweep.DatabaseBound].
 	DatabaseBound float64 `json:"database_bound,omitempty"`
@@ -50,10 +50,10 @@ type Answer struct {
 
 // Range is what the model was compared with.
 type Range struct {
-	LeastLimit int `json:"least_limit"`
-	MostLimit  int `json:"most_limit"`
-	LeastItems int `json:"least_items"`
-	MostItems  int `json:"most_items"`
+	MinLimit int `json:"min_limit"`
+	MaxLimit  int `json:"max_limit"`
+	MinItems int `json:"min_items"`
+	MaxItems  int `json:"max_items"`
 	// FetchP50 is the median of a fetch at the lowest limit, WriteP50 of a write.
 	FetchP50 time.Duration `json:"fetch_p50_ns"`
 	FetchP99 time.Duration `json:"fetch_p99_ns"`
@@ -66,12 +66,12 @@ type Range struct {
 func (s *Sweep) Range() Range {
 	idle := s.idle()
 	r := Range{
-		LeastItems: idle.Items, MostItems: idle.Items,
+		MinItems: idle.Items, MaxItems: idle.Items,
 		FetchP50: idle.fetch.Quantile(0.5), FetchP99: idle.fetch.Quantile(0.99), WriteP50: idle.write.Quantile(0.5),
 	}
-	r.LeastLimit, r.MostLimit = s.Limits()
+	r.MinLimit, r.MaxLimit = s.Limits()
 	for _, p := range s.all {
-		r.LeastItems, r.MostItems = min(r.LeastItems, p.Items), max(r.MostItems, p.Items)
+		r.MinItems, r.MaxItems = min(r.MinItems, p.Items), max(r.MaxItems, p.Items)
 		if !slices.Contains(r.Strategies, string(p.Variant.Strategy)) {
 			r.Strategies = append(r.Strategies, string(p.Variant.Strategy))
 		}
@@ -97,7 +97,7 @@ func (s *Sweep) Predict(spec Spec) (*Answer, error) {
 		return nil, err
 	}
 	m := Model{
-		Items: cmp.Or(spec.Items, s.Range().MostItems), Hosts: max(spec.Hosts, 1), Strategy: strategy,
+		Items: cmp.Or(spec.Items, s.Range().MaxItems), Hosts: max(spec.Hosts, 1), Strategy: strategy,
 		Capacity: spec.Capacity, Rate: cmp.Or(spec.Rate, s.idle().Rate),
 	}
 	v := scenarios.Variant{Strategy: strategy.Kind, Limit: strategy.Limit, Writers: strategy.Writers, Queue: strategy.Queue}
@@ -112,7 +112,7 @@ func (s *Sweep) Predict(spec Spec) (*Answer, error) {
 	a := &Answer{
 		Spec: spec.String(), Strategy: strategy.String(), Items: m.Items, Hosts: m.Hosts,
 		FetchP50: m.Fetch.Quantile(0.5), FetchP99: m.Fetch.Quantile(0.99), WriteP50: m.Write.Quantile(0.5),
-		NoFile: s.idle().NoFile, BusyAs: l.limit, Beyond: l.beyond, servers: l.servers, DatabaseBound: s.DatabaseBound(), Range: s.Range(),
+		NoFile: s.idle().NoFile, BusyAs: l.limit, Extrapolated: l.beyond, servers: l.servers, DatabaseBound: s.DatabaseBound(), Range: s.Range(),
 	}
 	if was := a.Range.WriteP50; spec.DatabaseP50 > 0 { // a slower one does fewer
 		a.DatabaseBound *= float64(was) / float64(spec.DatabaseP50)
@@ -139,11 +139,11 @@ func (a *Answer) descriptors(m Model, baseline int) {
 func (a *Answer) outside(spec Spec, limit int, rate float64) {
 	add := func(format string, args ...any) { a.Outside = append(a.Outside, fmt.Sprintf(format, args...)) }
 	r := a.Range
-	if limit > 0 && (limit < r.LeastLimit || limit > r.MostLimit) {
-		add("limit %d: measured were %d to %d", limit, r.LeastLimit, r.MostLimit)
+	if limit > 0 && (limit < r.MinLimit || limit > r.MaxLimit) {
+		add("limit %d: measured were %d to %d", limit, r.MinLimit, r.MaxLimit)
 	}
-	if a.Items < r.LeastItems || a.Items > r.MostItems {
-		add("%d items: measured were %d to %d", a.Items, r.LeastItems, r.MostItems)
+	if a.Items < r.MinItems || a.Items > r.MaxItems {
+		add("%d items: measured were %d to %d", a.Items, r.MinItems, r.MaxItems)
 	}
 	if a.Hosts > 1 {
 		add("%d hosts: measured was 1, with its upstream and its database beside it", a.Hosts)
@@ -151,7 +151,7 @@ func (a *Answer) outside(spec Spec, limit int, rate float64) {
 	if kind := spec.kind(); !slices.Contains(r.Strategies, string(kind)) {
 		add("strategy %s: it was not measured", kind)
 	}
-	if a.Beyond {
+	if a.Extrapolated {
 		if a.servers == 0 {
 			add("the database would be busier than it ever was, and no bound of it showed: none is predicted")
 		} else {

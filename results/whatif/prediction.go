@@ -27,10 +27,10 @@ var stageNames = [stages]string{
 // Prediction is what a simulation gave.
 type Prediction struct {
 	Makespan time.Duration `json:"makespan_ns"`
-	// Least and Most are the extremes of the makespan where it was simulated
+	// Min and Most are the extremes of the makespan where it was simulated
 	// several times, with items in other orders; else 0.
-	Least time.Duration `json:"least_ns,omitempty"`
-	Most  time.Duration `json:"most_ns,omitempty"`
+	Min time.Duration `json:"min_ns,omitempty"`
+	Max  time.Duration `json:"max_ns,omitempty"`
 	// Throughput in items a second, over the makespan.
 	Throughput float64 `json:"throughput"`
 	// Times of an item, from the begin of its fetch to the end of its write.

@@ -232,7 +232,7 @@ func TestMostItemsCalibrate(t *testing.T) {
 	if c := v.Checks[0]; c.InSample != nil || c.LeftOut == nil || c.Extrapolated || !c.LeftOut.Within() {
 		t.Errorf("%+v", c)
 	}
-	if r := s.Range(); r.LeastItems != 500 || r.MostItems != 1000 {
+	if r := s.Range(); r.MinItems != 500 || r.MaxItems != 1000 {
 		t.Errorf("%+v", r)
 	}
 }
@@ -241,11 +241,11 @@ func TestWhatIf(t *testing.T) {
 	s := sweepOf(t, measuredPoints(t))
 	t.Run("nothing is different", func(t *testing.T) {
 		a := predict(t, s, "limit=16")
-		if a.Items != 1000 || a.Hosts != 1 || len(a.Outside) != 0 || len(a.Caveats) != 0 || a.Beyond || math.Abs(a.BusyAs-16) > 0.5 {
+		if a.Items != 1000 || a.Hosts != 1 || len(a.Outside) != 0 || len(a.Caveats) != 0 || a.Extrapolated || math.Abs(a.BusyAs-16) > 0.5 {
 			t.Errorf("%+v", a)
 		}
-		if a.Descriptors != 7+16+16+2 || a.Least > a.Makespan || a.Most < a.Makespan {
-			t.Errorf("%d descriptors, makespan %v of [%v, %v]", a.Descriptors, a.Makespan, a.Least, a.Most)
+		if a.Descriptors != 7+16+16+2 || a.Min > a.Makespan || a.Max < a.Makespan {
+			t.Errorf("%d descriptors, makespan %v of [%v, %v]", a.Descriptors, a.Makespan, a.Min, a.Max)
 		}
 	})
 	t.Run("between the limits", func(t *testing.T) {
@@ -279,15 +279,15 @@ func TestWhatIf(t *testing.T) {
 	})
 	t.Run("a slower database has a lower bound", func(t *testing.T) {
 		a := predict(t, s, "limit=64,hosts=4,items=20000,database.p50=10ms")
-		if !a.Beyond || math.Abs(a.Throughput/a.DatabaseBound-1) > 0.05 || a.DatabaseBound > s.DatabaseBound()/4 {
+		if !a.Extrapolated || math.Abs(a.Throughput/a.DatabaseBound-1) > 0.05 || a.DatabaseBound > s.DatabaseBound()/4 {
 			t.Errorf("%v a second, bound %v, was %v", a.Throughput, a.DatabaseBound, s.DatabaseBound())
 		}
 	})
 	t.Run("many hosts", func(t *testing.T) {
 		a := predict(t, s, "items=1e5,limit=64,upstream.p50=80ms,hosts=40")
 		// 40 × 64 slots could do 27,000 a second; the database bounds it.
-		if !a.Beyond || math.Abs(a.Throughput/a.DatabaseBound-1) > 0.05 {
-			t.Errorf("%v a second, bound %v, beyond %v", a.Throughput, a.DatabaseBound, a.Beyond)
+		if !a.Extrapolated || math.Abs(a.Throughput/a.DatabaseBound-1) > 0.05 {
+			t.Errorf("%v a second, bound %v, beyond %v", a.Throughput, a.DatabaseBound, a.Extrapolated)
 		}
 		if a.Peak != 40*64 || a.PeakHost != 64 || a.AllDescriptors != 40*(7+64+64+2) {
 			t.Errorf("%+v", a)
@@ -302,7 +302,7 @@ func TestWhatIf(t *testing.T) {
 		// More items than are simulated to find the load; all writes come at
 		// about the same time, so that the database is busy to the end.
 		a := predict(t, s, "items=150000")
-		if !a.Beyond || a.Peak != 150_000 || math.Abs(a.Throughput/a.DatabaseBound-1) > 0.05 {
+		if !a.Extrapolated || a.Peak != 150_000 || math.Abs(a.Throughput/a.DatabaseBound-1) > 0.05 {
 			t.Errorf("%v a second, bound %v, %+v", a.Throughput, a.DatabaseBound, a)
 		}
 	})

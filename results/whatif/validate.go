@@ -32,8 +32,8 @@ type Check struct {
 	// Makespan and P99 as measured, medians of the trials; Least and Most are
 	// the extremes of the makespan.
 	Makespan time.Duration `json:"makespan_ns"`
-	Least    time.Duration `json:"least_ns"`
-	Most     time.Duration `json:"most_ns"`
+	Min    time.Duration `json:"min_ns"`
+	Max     time.Duration `json:"max_ns"`
 	P99      time.Duration `json:"p99_ns"`
 	// InSample is the error of the model that knows the point's times of service;
 	// nil: the model does not calibrate with the point.
@@ -75,7 +75,7 @@ func (s *Sweep) Validate() (Validation, error) {
 }
 
 func (s *Sweep) check(p Point, m Model) (Check, error) {
-	c := Check{Variant: p.Variant.Name, Items: p.Items, Trials: p.Trials, Makespan: p.Makespan, Least: p.Least, Most: p.Most, P99: p.P99}
+	c := Check{Variant: p.Variant.Name, Items: p.Items, Trials: p.Trials, Makespan: p.Makespan, Min: p.Least, Max: p.Most, P99: p.P99}
 	with, beyond, err := s.errors(p, m)
 	if err != nil {
 		return c, err
@@ -154,7 +154,7 @@ func repeated(m Model) (Prediction, error) {
 	}
 	slices.SortFunc(all, func(a, b Prediction) int { return int(min(max(a.Makespan-b.Makespan, -1), 1)) })
 	p := all[n/2]
-	p.Least, p.Most = all[0].Makespan, all[n-1].Makespan
+	p.Min, p.Max = all[0].Makespan, all[n-1].Makespan
 	of := func(get func(Prediction) time.Duration) time.Duration {
 		values := make([]float64, n)
 		for i, one := range all {

@@ -113,7 +113,7 @@ func (c *course) record() (results.Trial, error) {
 	for _, n := range record.Service.Series.Columns[results.ColumnDescriptors] {
 		peak = max(peak, int(n))
 	}
-	record.Descriptors = results.Descriptors{Baseline: baseline, Peak: peak, Left: &left, Samples: len(record.Service.Series.At)}
+	record.Descriptors = results.Descriptors{Baseline: baseline, Peak: peak, Leaked: &left, Samples: len(record.Service.Series.At)}
 	record.Stages, err = c.stages()
 	return record, err
 }

@@ -11,13 +11,13 @@ import (
 // Claims are four of the kinds that the scenario report makes.
 func Claims() []scenarios.Claim {
 	return []scenarios.Claim{
-		{ID: "faster", Says: "A pool of ten takes at least 60 % less time than one by one.",
-			Reduction: &scenarios.ReductionClaim{Of: []string{"bounded-10", "joined-10"}, Against: "sequential", AtLeast: 0.6}},
-		{ID: "more-is-more", Says: "The more requests, the larger the effect.",
-			Growth: &scenarios.GrowthClaim{Of: []string{"bounded-300"}, Against: "sequential", With: "items"}},
-		{ID: "descriptors", Says: "A bound on the pool bounds the descriptors; without one they grow with the work.",
+		{ID: "faster", Statement: "A pool of ten takes at least 60 % less time than one by one.",
+			Reduction: &scenarios.ReductionClaim{Of: []string{"bounded-10", "joined-10"}, Reference: "sequential", AtLeast: 0.6}},
+		{ID: "more-is-more", Statement: "The more requests, the larger the effect.",
+			Growth: &scenarios.GrowthClaim{Of: []string{"bounded-300"}, Reference: "sequential", With: "items"}},
+		{ID: "descriptors", Statement: "A bound on the pool bounds the descriptors; without one they grow with the work.",
 			Descriptors: &scenarios.DescriptorsClaim{Within: []string{"bounded-10"}, Grows: []string{"unbounded"}, With: "items"}},
-		{ID: "documents", Says: "No document is lost or written twice.", Documents: &scenarios.DocumentsClaim{}},
+		{ID: "documents", Statement: "No document is lost or written twice.", Documents: &scenarios.DocumentsClaim{}},
 	}
 }
 
@@ -46,12 +46,12 @@ func Messy() *results.Run {
 	claims[1].Growth.Of = []string{"joined-10"}
 	claims[2].Descriptors.Within = []string{"bounded-10", "bounded-300"}
 	claims = append(claims, scenarios.Claim{
-		ID: "nobody-crashes", Says: "Without a limit it is faster still, which cannot be told when too few of its trials come to an end.",
-		Reduction: &scenarios.ReductionClaim{Of: []string{"unbounded"}, Against: "sequential", AtLeast: 0.9, Where: map[string]any{"items": 200}},
+		ID: "nobody-crashes", Statement: "Without a limit it is faster still, which cannot be told when too few of its trials come to an end.",
+		Reduction: &scenarios.ReductionClaim{Of: []string{"unbounded"}, Reference: "sequential", AtLeast: 0.9, Where: map[string]any{"items": 200}},
 	})
 	claims = append(claims, scenarios.Claim{
-		ID: "nine-tenths", Says: "Writing afterwards costs nothing.", Expect: "refuted",
-		Reduction: &scenarios.ReductionClaim{Of: []string{"joined-10"}, Against: "sequential", AtLeast: 0.9},
+		ID: "nine-tenths", Statement: "Writing afterwards costs nothing.", Expect: "refuted",
+		Reduction: &scenarios.ReductionClaim{Of: []string{"joined-10"}, Reference: "sequential", AtLeast: 0.9},
 	})
 	run := New(Options{Seed: 7, Claims: claims, Change: mess})
 	run = Budgeted(run,
@@ -91,7 +91,7 @@ func mess(t *results.Trial) bool {
 	case t.Variant == "bounded-300" && t.Items == 50 && t.Block == 5:
 		t.Descriptors.Peak = t.Descriptors.Predicted + 4
 	case t.Variant == "staged" && t.Items == 200 && t.Block == 0:
-		t.Descriptors.Left = new(4)
+		t.Descriptors.Leaked = new(4)
 	case t.Variant == "batched" && t.Items == 20 && t.Block == 0:
 		t.Warnings = []string{"3 values above 1h were recorded as 1h"}
 	case t.Variant == "joined-300" && t.Block == 7:
@@ -112,8 +112,8 @@ func External() *results.Run {
 		Seed: 3, Blocks: 6,
 		Variants: []scenarios.Variant{{Name: "one-by-one", Strategy: pipeline.KindSequential}, {Name: "pool", Strategy: pipeline.KindJoined, Limit: 300}},
 		Levels:   []scenarios.LevelSet{{"items": []any{50, 200}, "upstream.latency.median": []any{"5ms", "100ms"}}},
-		Claims: []scenarios.Claim{{ID: "grows", Says: "The slower the upstream, the larger the effect.",
-			Growth: &scenarios.GrowthClaim{Of: []string{"pool"}, Against: "one-by-one", With: "upstream.latency.median"}}},
+		Claims: []scenarios.Claim{{ID: "grows", Statement: "The slower the upstream, the larger the effect.",
+			Growth: &scenarios.GrowthClaim{Of: []string{"pool"}, Reference: "one-by-one", With: "upstream.latency.median"}}},
 		Change: func(t *results.Trial) bool {
 			t.Stages, t.ItemsDone, t.ItemsFailed, t.Ideal = nil, nil, nil, 0
 			t.MakespanSource = "outside"
@@ -123,7 +123,7 @@ func External() *results.Run {
 				t.Documents = &results.Documents{Expected: t.Items, Found: t.Items, Unchecked: true}
 			}
 			if t.Variant == "pool" && t.Items == 200 {
-				t.HeldBack = 30 + t.Block
+				t.Throttled = 30 + t.Block
 			}
 			return true
 		},

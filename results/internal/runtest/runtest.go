@@ -144,7 +144,7 @@ func trial(sc *scenarios.Scenario, l scenarios.Level, v scenarios.Variant, block
 		ItemsDone: new(items), ItemsFailed: new(0),
 		Descriptors: results.Descriptors{
 			Baseline: 8, Peak: peak, PeakAt: time.Duration(makespan / 2), Inside: &inside, Outside: &inside,
-			Predicted: fds.Total, Left: new(0), Samples: 20 + items, Classified: 3,
+			Predicted: fds.Total, Leaked: new(0), Samples: 20 + items, Classified: 3,
 		},
 		Resources: results.Resources{UserCPU: 40 * time.Millisecond, SystemCPU: 10 * time.Millisecond, PeakRSS: 30 << 20, Threads: 9, Goroutines: new(items + 12)},
 		Documents: &results.Documents{Expected: items, Found: items},

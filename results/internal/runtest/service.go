@@ -76,15 +76,15 @@ func serve(t *results.Trial, sc *scenarios.Scenario, leaks bool) {
 	s.Due = int(rate * 10)
 	*t.Documents = results.Documents{Expected: 30 * s.Due, Found: 30 * s.Due}
 	s.Ended, s.OK = s.Due, s.Due
-	t.Descriptors = results.Descriptors{Baseline: 8, Peak: base + 3*held, Left: new(0), Samples: 100}
+	t.Descriptors = results.Descriptors{Baseline: 8, Peak: base + 3*held, Leaked: new(0), Samples: 100}
 	if exhausted {
 		s.OK, s.Errors, s.Recovered = s.Due/2, map[string]int{"http_5xx": s.Due - s.Due/2}, false
 		t.Errors = []results.ErrorCount{{Type: "emfile", Side: "mongo", Count: 12, First: 9 * time.Second, Sample: "dial tcp 127.0.0.1: socket: too many open files"}}
 		t.Documents.Found, t.Documents.Unwritten = 30*s.OK, 30*(s.Due-s.OK)
 	}
 	if leaks {
-		t.Descriptors.Peak, t.Descriptors.Left = min(sc.SUT.NoFile, base+lost*s.Due), new(lost*s.Due)
-		t.Descriptors.LeftKinds = &results.Kinds{Upstream: (lost - 1) * s.Due, Mongo: s.Due}
+		t.Descriptors.Peak, t.Descriptors.Leaked = min(sc.SUT.NoFile, base+lost*s.Due), new(lost*s.Due)
+		t.Descriptors.LeakedKinds = &results.Kinds{Upstream: (lost - 1) * s.Due, Mongo: s.Due}
 	}
 	h := hdrhistogram.New(1000, int64(time.Hour), 3)
 	for range s.Ended {
