@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"floodgate/mockupstream"
+	_ "floodgate/mockupstream/rng/fixedseed"
 	"pgregory.net/rapid"
 )
 

@@ -9,6 +9,7 @@ import (
 	"pgregory.net/rapid"
 
 	"floodgate/bench/load"
+	_ "floodgate/mockupstream/rng/fixedseed"
 )
 
 func rates() *rapid.Generator[load.Rate] {

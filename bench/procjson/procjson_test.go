@@ -18,6 +18,7 @@ import (
 	"pgregory.net/rapid"
 
 	"floodgate/bench/procjson"
+	_ "floodgate/mockupstream/rng/fixedseed"
 )
 
 const (

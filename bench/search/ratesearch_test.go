@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"floodgate/bench/search"
+	_ "floodgate/mockupstream/rng/fixedseed"
 	"floodgate/results/capacity"
 	"floodgate/results/verdict"
 )

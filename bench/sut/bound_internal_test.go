@@ -9,6 +9,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	_ "floodgate/mockupstream/rng/fixedseed"
 	"floodgate/scenarios"
 )
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"floodgate/mockupstream/rng"
+	_ "floodgate/mockupstream/rng/fixedseed"
 
 	"pgregory.net/rapid"
 )

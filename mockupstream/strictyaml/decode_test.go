@@ -9,6 +9,7 @@ import (
 	"testing"
 	"unicode/utf8"
 
+	_ "floodgate/mockupstream/rng/fixedseed"
 	"floodgate/mockupstream/strictyaml"
 	"pgregory.net/rapid"
 )

@@ -5,6 +5,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	_ "floodgate/mockupstream/rng/fixedseed"
 	"floodgate/results/capacity"
 	"floodgate/results/verdict"
 	"floodgate/scenarios"

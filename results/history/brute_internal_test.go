@@ -5,6 +5,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	_ "floodgate/mockupstream/rng/fixedseed"
 )
 
 // energy is Q by its definition.

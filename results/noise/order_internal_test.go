@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	_ "floodgate/mockupstream/rng/fixedseed"
 )
 
 // orders calls f with every order of x.

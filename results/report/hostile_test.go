@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	_ "floodgate/mockupstream/rng/fixedseed"
 	"floodgate/results"
 	"floodgate/results/claims"
 	"floodgate/results/report"

@@ -58,12 +58,13 @@ func SARIF(j Judgement) []byte {
 
 // locations point at the check, or at the begin of the scenario's file.
 func (j Judgement) locations(c Check) []sarifLocation {
-	if j.File == "" {
+	file := path.Clean(j.File)
+	if file == "." { // none, or the repository's root, which has no URI in it
 		return nil
 	}
 	var l sarifLocation
 	l.Physical.Region.Line = max(c.Line, 1)
-	l.Physical.Artifact.URI, l.Physical.Artifact.Base = artifact(j.File)
+	l.Physical.Artifact.URI, l.Physical.Artifact.Base = artifact(file)
 	return []sarifLocation{l}
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	_ "floodgate/mockupstream/rng/fixedseed"
 	"floodgate/results/stats"
 )
 

@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	_ "floodgate/mockupstream/rng/fixedseed"
 	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )

@@ -9,6 +9,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"pgregory.net/rapid"
 
+	_ "floodgate/mockupstream/rng/fixedseed"
 	"floodgate/results"
 )
 

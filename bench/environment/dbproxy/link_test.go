@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"floodgate/bench/environment/dbproxy"
+	_ "floodgate/mockupstream/rng/fixedseed"
 )
 
 func anyLink(t *rapid.T) dbproxy.Link {

@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"floodgate/bench/environment/target"
+	_ "floodgate/mockupstream/rng/fixedseed"
 )
 
 var proxy = netip.MustParseAddrPort("127.0.0.1:7777")

@@ -8,6 +8,7 @@ import (
 	"pgregory.net/rapid"
 
 	"floodgate/bench/environment/wire"
+	_ "floodgate/mockupstream/rng/fixedseed"
 )
 
 func field(key string, value any) bson.E { return bson.E{Key: key, Value: value} }

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 
+	_ "floodgate/mockupstream/rng/fixedseed"
 	"floodgate/scenarios/pipeline/serial"
 )
 

@@ -14,6 +14,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	_ "floodgate/mockupstream/rng/fixedseed"
 	"floodgate/results/report/html/chart"
 )
 
