@@ -35,7 +35,7 @@ test-budget: ## measure each package's tests and write .ci/test-budget.txt, whic
 	  TEST_TIMES=$$times $(GO) test -count=1 -exec "$(CURDIR)/.ci/timed-test" ./... && .ci/test-budget --update "$$times"
 
 FUZZTIME ?= 10s
-fuzz: ## every fuzz target for FUZZTIME (10s)
+fuzz: ## every fuzz target for FUZZTIME (10s); RAPID_SEED=0 go test ./... draws new values for property tests
 	@for package in $$($(GO) list ./...); do \
 	  for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
 	    echo "$$package $$target"; \

@@ -132,7 +132,7 @@ func (p *parser) header(line []byte) error {
 		return errors.New("header: no schema: this is not the record of a run")
 	}
 	if *version.Schema != Schema {
-		return fmt.Errorf("header: schema %d: this program reads schema %d", *version.Schema, Schema)
+		return fmt.Errorf("header: schema %d is not supported (this version reads schema %d): run the scenario again", *version.Schema, Schema)
 	}
 	if err := strict(line, &p.run.Header); err != nil {
 		return fmt.Errorf("header: %w", err)

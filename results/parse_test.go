@@ -52,8 +52,8 @@ func TestParseNamesTheDamagedLine(t *testing.T) {
 		"torn header":           {src[:100], "run.jsonl:1: no header"},
 		"not a run":             {[]byte("{}\n"), "run.jsonl:1: header: no schema"},
 		"no JSON":               {[]byte("hello\n"), "run.jsonl:1: header: invalid character"},
-		"other schema":          {swap(1, `"schema":1`, `"schema":2`), "run.jsonl:1: header: schema 2: this program reads schema 1"},
-		"other schema's fields": {[]byte(`{"schema":2,"new":true}` + "\n"), "run.jsonl:1: header: schema 2: this program reads schema 1"},
+		"other schema":          {swap(1, `"schema":2`, `"schema":1`), "run.jsonl:1: header: schema 1 is not supported (this version reads schema 2)"},
+		"other schema's fields": {[]byte(`{"schema":3,"new":true}` + "\n"), "run.jsonl:1: header: schema 3 is not supported (this version reads schema 2)"},
 		"changed scenario":      {swap(1, `"blocks":6`, `"blocks":7`), "run.jsonl:1: header: the scenario's hash"},
 		"unknown header field":  {swap(1, `"planned":`, `"sead":1,"planned":`), `run.jsonl:1: header: json: unknown field "sead"`},
 		"torn inside":           {swap(3, "}\n", "\n"), "run.jsonl:3: trial: the line ends early"},
@@ -87,9 +87,9 @@ func TestParseNamesTheDamagedLine(t *testing.T) {
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(""))
 	f.Add([]byte("{}\n"))
-	f.Add([]byte(`{"schema":1,"id":"a","scenario":{},"scenario_hash":"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","planned":1}` + "\n" +
+	f.Add([]byte(`{"schema":2,"id":"a","scenario":{},"scenario_hash":"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","planned":1}` + "\n" +
 		`{"index":0,"variant":"v","outcome":"ok","makespan_ns":1}` + "\n" + `{"complete":true,"trials":1,"sha256":""}` + "\n"))
-	f.Add([]byte(`{"schema":1,"id":"a","scenario":{},"scenario_hash":"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","planned":3}` + "\n" +
+	f.Add([]byte(`{"schema":2,"id":"a","scenario":{},"scenario_hash":"44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a","planned":3}` + "\n" +
 		`{"index":2,"variant":"v","outcome":"crashed","stages":{"item":{"count":1,"hdr":"HISTFAAA"}}}` + "\n" + `{"index":1`))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		run, err := results.Parse("x", src)

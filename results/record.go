@@ -19,7 +19,7 @@ import (
 )
 
 // Schema is the version of the record that this package writes.
-const Schema = 1
+const Schema = 2
 
 // Run is one stored run: what was asked, where it ran, and its trials.
 type Run struct {
@@ -50,9 +50,9 @@ type Header struct {
 	// Planned is the number of trials of the whole run; of a plan's search, the
 	// most that there may be.
 	Planned int `json:"planned"`
-	// Plan says that the trials are those of a search ("floodgate plan"): they
+	// Search says that the trials are those of a search ("floodgate plan"): they
 	// are at levels of its own, and the run never says that it is complete.
-	Plan        bool        `json:"plan,omitempty"`
+	Search      bool        `json:"search,omitempty"`
 	Environment Environment `json:"environment"`
 	Fingerprint Fingerprint `json:"fingerprint"`
 	// SUT is the revision of the program under test; nil means Floodgate's own,
@@ -288,7 +288,7 @@ type Documents struct {
 	Lost      int `json:"lost"`
 	Duplicate int `json:"duplicate"`
 	// Corrupt have the right key and other content; Foreign were never asked for.
-	Corrupt   int `json:"corrupt"`
+	Corrupt int `json:"corrupt"`
 	Foreign int `json:"foreign"`
 	// Renamed is how many lost documents may be there under another key, as foreign
 	// ones: of a trial, the smaller of the two numbers.

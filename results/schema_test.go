@@ -106,7 +106,7 @@ func newSchema(t *testing.T) object {
 	}
 	return object{
 		"$schema":     "https://json-schema.org/draft/2020-12/schema",
-		"title":       "A line of run.jsonl, schema 1",
+		"title":       "A line of run.jsonl, schema 2",
 		"description": "The first line is a header, the others are trials, the last one of a complete run is a footer.",
 		"oneOf":       lines,
 		"$defs":       s.defs,

@@ -359,15 +359,15 @@ func (c *checker) claim(claim *Claim, path string, names []string, levels []Leve
 		c.where(strictyaml.Join(path, "cause.where"), k.Where, levels)
 	}
 	if k := claim.TimeSeries; k != nil {
-		c.known(strictyaml.Join(path, "course.of"), k.Of, names)
-		c.where(strictyaml.Join(path, "course.where"), k.Where, levels)
+		c.known(strictyaml.Join(path, "time_series.of"), k.Of, names)
+		c.where(strictyaml.Join(path, "time_series.where"), k.Where, levels)
 		if k.Climbs == nil && k.Steady == nil {
-			c.report(strictyaml.Join(path, "course"), "claims nothing; it must have climbs, steady or both")
+			c.report(strictyaml.Join(path, "time_series"), "claims nothing; it must have climbs, steady or both")
 		}
 	}
 	if k := claim.PredictedExhaustion; k != nil {
-		c.known(strictyaml.Join(path, "forecast.of"), k.Of, names)
-		c.where(strictyaml.Join(path, "forecast.where"), k.Where, levels)
+		c.known(strictyaml.Join(path, "predicted_exhaustion.of"), k.Of, names)
+		c.where(strictyaml.Join(path, "predicted_exhaustion.where"), k.Where, levels)
 	}
 	for _, kind := range present {
 		if forService, either := slices.Contains(claimsOfService, kind), kind == "documents"; !either && forService != (c.s.Service != nil) {
@@ -396,13 +396,13 @@ func (c *checker) descriptors(path string, d *DescriptorsClaim, names []string, 
 }
 
 // compared checks the variants of a comparison.
-func (c *checker) compared(path string, of []string, against string, names []string) {
+func (c *checker) compared(path string, of []string, reference string, names []string) {
 	c.known(strictyaml.Join(path, "of"), of, names)
-	if c.Has(strictyaml.Join(path, "against")) {
-		c.variant(strictyaml.Join(path, "against"), against, names)
+	if c.Has(strictyaml.Join(path, "reference")) {
+		c.variant(strictyaml.Join(path, "reference"), reference, names)
 	}
-	if i := slices.Index(of, against); i >= 0 && against != "" {
-		c.report(strictyaml.Index(strictyaml.Join(path, "of"), i), "%s is compared with itself", strictyaml.Quote(against))
+	if i := slices.Index(of, reference); i >= 0 && reference != "" {
+		c.report(strictyaml.Index(strictyaml.Join(path, "of"), i), "%s is compared with itself", strictyaml.Quote(reference))
 	}
 }
 

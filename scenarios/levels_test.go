@@ -196,10 +196,10 @@ func TestQuickened(t *testing.T) {
 levels: [{items: [20, 50], upstream.latency.median: [5ms, 20ms]}]
 quick: {levels: [{items: [2, 20]}], blocks: 7, variants: [sequential]}
 claims:
-  - {id: left-out, says: about a variant that quick leaves out, reduction: {of: [bounded-10], against: sequential, at_least: 60%}}
-  - {id: all, says: about all, documents: {}}
-  - {id: grows, says: grows, descriptors: {grows: [sequential]}}
-  - {id: still, says: "does not vary with quick", descriptors: {grows: [sequential], with: upstream.latency.median}}
+  - {id: left-out, statement: about a variant that quick leaves out, reduction: {of: [bounded-10], reference: sequential, at_least: 60%}}
+  - {id: all, statement: about all, documents: {}}
+  - {id: grows, statement: grows, descriptors: {grows: [sequential]}}
+  - {id: still, statement: "does not vary with quick", descriptors: {grows: [sequential], with: upstream.latency.median}}
 `)
 	q := s.Quickened()
 	if q.Blocks != 7 || len(q.Variants) != 1 || q.Variants[0].Name != "sequential" {

@@ -70,7 +70,7 @@ func Metrics() []Metric {
 		Metric{"fd.peak", UnitCount, "", "highest number of descriptors of all trials"},
 		Metric{"fd.upstream", UnitCount, "", "most connections to the upstream of all trials"},
 		Metric{"fd.mongo", UnitCount, "", "most connections to the database of all trials"},
-		Metric{"fd.left", UnitCount, "", "most descriptors that a trial left open"},
+		Metric{"fd.leaked", UnitCount, "", "most descriptors that a trial left open"},
 		Metric{"goroutines.peak", UnitCount, "", "most goroutines of all trials"},
 		Metric{"threads.peak", UnitCount, "", "most threads of all trials"},
 		Metric{"allocs", UnitCount, "items", "objects allocated an item, most of all trials"},
@@ -82,7 +82,7 @@ func Metrics() []Metric {
 	for _, name := range ErrorTypes() {
 		all = append(all, Metric{"errors." + name, UnitCount, "", "errors of items of that type in all trials"})
 	}
-	for _, kind := range []string{"lost", "duplicate", "wrong", "foreign"} {
+	for _, kind := range []string{"lost", "duplicate", "corrupt", "foreign"} {
 		all = append(all, Metric{"documents." + kind, UnitCount, "", "documents in all trials"})
 	}
 	all = append(all, quantiles("response", "service", "since a report was due, of all that ended", "p50", "p95", "p99", "max")...)

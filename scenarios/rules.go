@@ -65,10 +65,10 @@ var (
 )
 
 // kindsOfClaim are the fields of Claim of which exactly one is set.
-var kindsOfClaim = []string{"reduction", "growth", "descriptors", "documents", "exhaustion", "cause", "course", "forecast"}
+var kindsOfClaim = []string{"reduction", "growth", "descriptors", "documents", "exhaustion", "cause", "time_series", "predicted_exhaustion"}
 
 // claimsOfService are those kinds that only a service has.
-var claimsOfService = []string{"exhaustion", "cause", "course", "forecast"}
+var claimsOfService = []string{"exhaustion", "cause", "time_series", "predicted_exhaustion"}
 
 // ruleFor is the rule of a field, by the name of its type and its key in the file.
 func ruleFor(typeName, key string) rule { return rules[typeName+"."+key] }

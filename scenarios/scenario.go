@@ -225,23 +225,23 @@ type Claim struct {
 	// Statement is the claim in its author's words; it stands on the printed summary.
 	Statement string `yaml:"statement" json:"statement"`
 	// Expect is "proved" (default) or "refuted": what the exit code goes by.
-	Expect      string            `yaml:"expect,omitempty" json:"expect,omitempty"`
-	Reduction   *ReductionClaim   `yaml:"reduction,omitempty" json:"reduction,omitempty"`
-	Growth      *GrowthClaim      `yaml:"growth,omitempty" json:"growth,omitempty"`
-	Descriptors *DescriptorsClaim `yaml:"descriptors,omitempty" json:"descriptors,omitempty"`
-	Documents   *DocumentsClaim   `yaml:"documents,omitempty" json:"documents,omitempty"`
-	Exhaustion  *ExhaustionClaim  `yaml:"exhaustion,omitempty" json:"exhaustion,omitempty"`
-	Cause       *CauseClaim       `yaml:"cause,omitempty" json:"cause,omitempty"`
-	TimeSeries      *CourseClaim      `yaml:"time_series,omitempty" json:"time_series,omitempty"`
-	PredictedExhaustion    *ForecastClaim    `yaml:"predicted_exhaustion,omitempty" json:"predicted_exhaustion,omitempty"`
+	Expect              string                    `yaml:"expect,omitempty" json:"expect,omitempty"`
+	Reduction           *ReductionClaim           `yaml:"reduction,omitempty" json:"reduction,omitempty"`
+	Growth              *GrowthClaim              `yaml:"growth,omitempty" json:"growth,omitempty"`
+	Descriptors         *DescriptorsClaim         `yaml:"descriptors,omitempty" json:"descriptors,omitempty"`
+	Documents           *DocumentsClaim           `yaml:"documents,omitempty" json:"documents,omitempty"`
+	Exhaustion          *ExhaustionClaim          `yaml:"exhaustion,omitempty" json:"exhaustion,omitempty"`
+	Cause               *CauseClaim               `yaml:"cause,omitempty" json:"cause,omitempty"`
+	TimeSeries          *TimeSeriesClaim          `yaml:"time_series,omitempty" json:"time_series,omitempty"`
+	PredictedExhaustion *PredictedExhaustionClaim `yaml:"predicted_exhaustion,omitempty" json:"predicted_exhaustion,omitempty"`
 }
 
 // ReductionClaim says that each variant of Of takes at least AtLeast (a percentage
 // such as "60%") less time than Against, at every level that Where selects.
 type ReductionClaim struct {
-	Of      []string `yaml:"of" json:"of"`
+	Of        []string `yaml:"of" json:"of"`
 	Reference string   `yaml:"reference" json:"reference"`
-	AtLeast Percent  `yaml:"at_least" json:"at_least"`
+	AtLeast   Percent  `yaml:"at_least" json:"at_least"`
 	// Where maps factors to the one value that selects levels. Empty: all levels.
 	Where map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
 }
@@ -249,10 +249,10 @@ type ReductionClaim struct {
 // GrowthClaim says that the reduction of each variant of Of grows with the factor With
 // (default "items"), from its smallest level to its largest.
 type GrowthClaim struct {
-	Of      []string       `yaml:"of" json:"of"`
+	Of        []string       `yaml:"of" json:"of"`
 	Reference string         `yaml:"reference" json:"reference"`
-	With    string         `yaml:"with,omitempty" json:"with,omitempty"`
-	Where   map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
+	With      string         `yaml:"with,omitempty" json:"with,omitempty"`
+	Where     map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
 }
 
 // DescriptorsClaim says that the peak descriptors of each variant of Within stay at or
@@ -292,28 +292,28 @@ type CauseClaim struct {
 	Where map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
 }
 
-// CourseClaim says that in every trial of the variants of Of, of a service,
+// TimeSeriesClaim says that in every trial of the variants of Of, of a service,
 // what Climbs lists grows while the load lasts, and what Steady lists does
-// not. Both name what a service has in hand, of [CourseColumns].
-type CourseClaim struct {
+// not. Both name what a service has in hand, of [TimeSeriesColumns].
+type TimeSeriesClaim struct {
 	Of     []string       `yaml:"of" json:"of"`
 	Climbs []string       `yaml:"climbs,omitempty" json:"climbs,omitempty"`
 	Steady []string       `yaml:"steady,omitempty" json:"steady,omitempty"`
 	Where  map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
 }
 
-// ForecastClaim says that in every trial of the variants of Of, of a service,
+// PredictedExhaustionClaim says that in every trial of the variants of Of, of a service,
 // the time at which descriptors run out is as it was predicted when half of
 // them were open, give or take Within of it.
-type ForecastClaim struct {
+type PredictedExhaustionClaim struct {
 	Of     []string       `yaml:"of" json:"of"`
 	Within Percent        `yaml:"within" json:"within"`
 	Where  map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
 }
 
-// CourseColumns are those columns of a record's series that a claim can be
+// TimeSeriesColumns are those columns of a record's series that a claim can be
 // about: tasks (goroutines, threads), memory, descriptors, and what is in hand.
-func CourseColumns() []string {
+func TimeSeriesColumns() []string {
 	return []string{
 		"goroutines", "threads", "rss_bytes", "descriptors",
 		"reports_in_flight", "items_outstanding", "items_fetching", "items_writing", "slots_in_use",

@@ -136,8 +136,8 @@ func TestDefaults(t *testing.T) {
 	s := parse(t, least+`
 levels: [{items: [20, 50]}]
 claims:
-  - {id: a, says: a, growth: {of: [bounded-10], against: sequential}}
-  - {id: b, says: b, growth: {of: [bounded-10], against: sequential, with: items.count, where: {database.latency: 0s}}}
+  - {id: a, statement: a, growth: {of: [bounded-10], reference: sequential}}
+  - {id: b, statement: b, growth: {of: [bounded-10], reference: sequential, with: items.count, where: {database.latency: 0s}}}
 `)
 	if s.Items.Batches != 1 || s.Database.Documents != "per-item" || s.SUT.NoFile != 1024 || s.SUT.Timeout.String() != "2m0s" ||
 		s.SUT.FetchTimeout.String() != "30s" || s.SUT.WriteTimeout.String() != "30s" {

@@ -153,7 +153,7 @@ func (w schemaWriter) object(t reflect.Type) schema {
 	case reflect.TypeFor[DescriptorsClaim]():
 		s["anyOf"] = requireEach([]string{"within", "grows"})
 		s["dependentRequired"] = schema{"with": []string{"grows"}}
-	case reflect.TypeFor[CourseClaim]():
+	case reflect.TypeFor[TimeSeriesClaim]():
 		s["anyOf"] = requireEach([]string{"climbs", "steady"})
 	case reflect.TypeFor[Quick]():
 		s["minProperties"] = 1

@@ -27,8 +27,8 @@ func TestVariantRunsWhere(t *testing.T) {
 	s := parse(t, strings.Replace(least, "- strategy: sequential", "- {strategy: sequential, where: {items: 10}}", 1)+`levels: [{items: [10, 50]}]
 quick: {levels: [{items: 50}]}
 claims:
-  - {id: a, says: b, reduction: {of: [bounded-10], against: sequential, at_least: 10%}}
-  - {id: c, says: d, documents: {}}
+  - {id: a, statement: b, reduction: {of: [bounded-10], reference: sequential, at_least: 10%}}
+  - {id: c, statement: d, documents: {}}
 `)
 	for i, l := range expand(t, s) {
 		if got := s.Variants[0].RunsAt(l); got != (i == 0) {
@@ -48,7 +48,7 @@ func TestWhereMistakes(t *testing.T) {
 	for name, test := range map[string]struct{ where, rest, want string }{
 		"no such level":  {"{items: 11}", "levels: [{items: [10, 50]}]", "selects no level"},
 		"no such factor": {"{itms: 10}", "levels: [{items: [10, 50]}]", "did you mean \"items\"?"},
-		"claim elsewhere": {"{items: 10}", "levels: [{items: [10, 50]}]\nclaims: [{id: a, says: b, reduction: {of: [bounded-10], against: sequential, at_least: 10%, where: {items: 50}}}]",
+		"claim elsewhere": {"{items: 10}", "levels: [{items: [10, 50]}]\nclaims: [{id: a, statement: b, reduction: {of: [bounded-10], reference: sequential, at_least: 10%, where: {items: 50}}}]",
 			"\"sequential\" runs at none of the levels that the claim selects"},
 		"name of an entry":  {"{items: 10}", "levels: [{items: [10, 50], name: Two Words}]", "must be a short name"},
 		"name that is none": {"{items: 10}", "levels: [{items: [10, 50], name: 3}]", "short name"},

@@ -131,9 +131,9 @@ func treat(t experiment.PlannedTrial, treatment string) experiment.PlannedTrial 
 	case results.Latency10:
 		slower(10)
 	case results.Descriptors:
-		t.Plant.Descriptors = 20
+		t.Inject.Descriptors = 20
 	case results.LostWrite:
-		t.Plant.LostWrites = 1
+		t.Inject.LostWrites = 1
 	}
 	return t
 }

@@ -37,9 +37,9 @@ func (m *machine) Run(_ context.Context, t experiment.PlannedTrial) (records.Tri
 	m.now = m.now.Add(time.Second)
 	s := t.Level.Scenario
 	took := 4 * float64(s.Upstream.Latency.Value) * math.Exp(m.noise*m.random.NormFloat64())
-	plant := t.Plant
+	plant := t.Inject
 	if m.blind {
-		plant = sut.Plant{}
+		plant = sut.Faults{}
 	}
 	if m.fails != nil && m.fails(m.trials) {
 		return records.Trial{Index: t.Index, Block: t.Block, Variant: t.Variant.Name, LevelName: t.Level.Name, Outcome: records.OutcomeFailed, Reason: "the database is gone"}, nil

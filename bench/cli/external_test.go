@@ -33,7 +33,7 @@ levels:
   - items: 5
 blocks: 6
 claims:
-  - {id: lost, says: nothing is lost, documents: {}}
+  - {id: lost, statement: nothing is lost, documents: {}}
 `
 
 // The password of an upstream is used, and shows nowhere: not in the record,

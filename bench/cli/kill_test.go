@@ -32,7 +32,7 @@ variants: [{strategy: sequential}, {strategy: bounded, limit: 2}]
 levels: [{items: [10, 15]}]
 blocks: 6
 claims:
-  - {id: lossless, says: nothing is lost, documents: {}}
+  - {id: lossless, statement: nothing is lost, documents: {}}
 `
 
 // harness is a running "floodgate run" in a folder of its own.

@@ -69,7 +69,7 @@ func TestPlanLimits(t *testing.T) {
 		t.Errorf("said %s", &stderr)
 	}
 	runs, err := results.List(root)
-	if err != nil || len(runs) != 1 || !runs[0].Header.Plan {
+	if err != nil || len(runs) != 1 || !runs[0].Header.Search {
 		t.Fatalf("stored %+v, %v", runs, err)
 	}
 	if got := run(t.Context(), []string{"report", runs[0].ID, "--out", root}, &again, &stderr); got != code || again.String() != stdout.String() {

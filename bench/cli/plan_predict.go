@@ -77,7 +77,7 @@ func predict(name, changes, root string) (*whatif.Answer, error) {
 }
 
 func pointsOf(stored *results.Run) ([]whatif.Point, error) {
-	if stored.Header.Plan {
+	if stored.Header.Search {
 		if _, _, err := foundIn(stored); errors.Is(err, errCutOff) { // else what was found is not needed
 			return nil, err
 		}

@@ -88,7 +88,7 @@ func TestPlanInterrupted(t *testing.T) {
 		t.Errorf("processes left: %v", left)
 	}
 	runs, err := results.List(root)
-	if err != nil || len(runs) != 1 || runs[0].Trials != 1 || !runs[0].Header.Plan {
+	if err != nil || len(runs) != 1 || runs[0].Trials != 1 || !runs[0].Header.Search {
 		t.Fatalf("stored %+v, %v", runs, err)
 	}
 	if code := run(t.Context(), []string{"report", runs[0].ID, "--out", root}, &again, &stderr); code != exitUnmeasured || again.String() != stdout.String() {

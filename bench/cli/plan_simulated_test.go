@@ -97,7 +97,7 @@ func TestPlanOfRates(t *testing.T) {
 		}
 	}
 	runs, err := results.List(root)
-	if err != nil || len(runs) != 1 || !runs[0].Header.Plan {
+	if err != nil || len(runs) != 1 || !runs[0].Header.Search {
 		t.Fatalf("stored %+v, %v", runs, err)
 	}
 	if code, again, stderr := simulatedPlan(t, nil, "report", runs[0].ID, "--out", root); code != exitHeld || again != stdout {

@@ -73,7 +73,7 @@ Plans have text, html, json and markdown; comparisons neither html nor gobench.`
 					return exit(exitUsage, err)
 				}
 			}
-			if stored.Header.Plan {
+			if stored.Header.Search {
 				return o.plan(stdout, stored)
 			}
 			return o.run(stdout, stored)

@@ -269,7 +269,7 @@ func (o *runOptions) storedScenario() (*scenarios.Scenario, error) {
 	if err != nil {
 		return nil, err
 	}
-	if stored.Header.Plan {
+	if stored.Header.Search {
 		return nil, fmt.Errorf("cannot resume %s: it is a plan, not a run", o.resume)
 	}
 	if v, err := claims.Judge(stored); err == nil && v.EndedBy != "" {

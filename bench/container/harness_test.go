@@ -43,7 +43,7 @@ variants: [{strategy: bounded, limit: 5}]
 levels: [{items: [20]}]
 blocks: 6
 claims:
-  - {id: lossless, says: nothing is lost, documents: {}}
+  - {id: lossless, statement: nothing is lost, documents: {}}
 `
 
 // tinyLimits are those of its containers.

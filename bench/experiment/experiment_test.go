@@ -309,7 +309,7 @@ levels: [{items: 12}]
 blocks: 6
 `)
 	planned := plan(t, s)[0]
-	planned.Plant = sut.Plant{Descriptors: 20, LostWrites: 2}
+	planned.Inject = sut.Faults{Descriptors: 20, LostWrites: 2}
 	record, err := trials(t).Run(context.Background(), planned)
 	if err != nil || record.Outcome != results.OutcomeOK {
 		t.Fatalf("%v: %s %s", err, record.Outcome, record.Reason)

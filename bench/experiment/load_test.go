@@ -213,7 +213,7 @@ func TestLeakIsFoundInAService(t *testing.T) {
 		t.Fatalf("%d of %d reports done, errors %v", record.Service.OK, len(w.sizes), record.Service.Errors)
 	}
 	planted := float64(*record.Descriptors.Leaked) / float64(record.Service.OK+1) // and the report after the load
-	idle, all := fit(t, w.idle), fit(t, summary.NewCourse(record.Service.Series, time.Duration(s.Service.Duration)).Samples)
+	idle, all := fit(t, w.idle), fit(t, summary.NewTimeSeries(record.Service.Series, time.Duration(s.Service.Duration)).Samples)
 	if got := leaked(idle); idle.Cause() != leak.Leak || math.Abs(got-planted) > 0.1 || planted < 3 {
 		t.Errorf("cause %s, %.2f descriptors leaked a report with none in flight, want a leak of %.2f ± 0.1", idle.Cause(), got, planted)
 	}
@@ -230,7 +230,7 @@ func TestLoadIsNoLeakInAService(t *testing.T) {
 	if f := fit(t, w.idle); f.Cause() != leak.Neither || *record.Descriptors.Leaked != 0 {
 		t.Errorf("cause %s with nothing in flight, %d left: want no leak; lost %+v", f.Cause(), *record.Descriptors.Leaked, f.PerCompleted)
 	}
-	f := fit(t, summary.NewCourse(record.Service.Series, time.Duration(s.Service.Duration)).Samples)
+	f := fit(t, summary.NewTimeSeries(record.Service.Series, time.Duration(s.Service.Duration)).Samples)
 	if leaked(f) > 0.5 || f.PerInFlight == nil || f.PerInFlight.Estimate < 0.5 {
 		t.Errorf("lost %+v, held %+v: want that reports in flight hold them", f.PerCompleted, f.PerInFlight)
 	}
@@ -241,7 +241,7 @@ func TestLoadIsNoLeakInAService(t *testing.T) {
 func TestServiceRecoversFromExhaustion(t *testing.T) {
 	record, s := trialOf(t, newWaves(1, 15), loadScenario("300ms", 64, "{strategy: unbounded}"))
 	v := record.Service
-	course := summary.NewCourse(v.Series, time.Duration(s.Service.Duration))
+	course := summary.NewTimeSeries(v.Series, time.Duration(s.Service.Duration))
 	if course.Exhausted == nil || v.OK == v.Due || v.Due != 16 || v.Ended != v.Due {
 		t.Fatalf("%d of %d reports done, exhausted %+v: want that it ran out", v.OK, v.Due, course.Exhausted)
 	}

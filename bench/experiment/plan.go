@@ -29,8 +29,8 @@ type PlannedTrial struct {
 	Ideal time.Duration
 	// Estimate of the whole trial with its process, checks and clean-up.
 	Estimate time.Duration
-	// Plant is what our own SUT does wrong on purpose, for a gate's test of itself.
-	Plant sut.Plant
+	// Inject is what our own SUT does wrong on purpose, for a gate's test of itself.
+	Inject sut.Faults
 }
 
 // Plan returns the trials of a scenario in the order in which they run: block

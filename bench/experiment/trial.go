@@ -189,6 +189,6 @@ func (r *Trials) spec(t PlannedTrial) sut.Spec {
 			Documents: s.Database.Documents, Timeout: s.SUT.WriteTimeout, MaxPoolSize: mongo,
 		},
 		Serial: s.SUT.Serial, NoFile: s.SUT.NoFile, Observe: !r.Unobserved, Writes: !r.Unwritten,
-		Inject: t.Plant,
+		Inject: t.Inject,
 	}
 }

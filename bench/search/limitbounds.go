@@ -198,7 +198,7 @@ func LimitHeader(s *scenarios.Scenario, b LimitBounds, env results.Environment, 
 	for n := 1; n <= b.Most; n *= b.Step {
 		limits += 2 // itself, and the best once more
 	}
-	h.Planned, h.Plan = limits*b.Blocks+b.Adaptive, true
+	h.Planned, h.Search = limits*b.Blocks+b.Adaptive, true
 	return h, err
 }
 

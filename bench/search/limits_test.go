@@ -154,8 +154,8 @@ func TestSweepOfAKnownUpstream(t *testing.T) {
 	if a := l.Adaptive; a == nil || len(a.Runs) != 1 || a.Runs[0].Settled < 1 || stored.Trials[a.Runs[0].Trial].SlotLimit == nil {
 		t.Errorf("adaptive: %+v", a)
 	}
-	if stored.Complete || !stored.Header.Plan || len(stored.Trials) != 25 {
-		t.Errorf("complete %v, plan %v, %d trials", stored.Complete, stored.Header.Plan, len(stored.Trials))
+	if stored.Complete || !stored.Header.Search || len(stored.Trials) != 25 {
+		t.Errorf("complete %v, plan %v, %d trials", stored.Complete, stored.Header.Search, len(stored.Trials))
 	}
 	for i, trial := range stored.Trials[:24] { // in blocks, each limit once
 		if trial.Index != i || trial.Block != i/4 || i%4 > 0 && trial.Seed != stored.Trials[i-1].Seed {

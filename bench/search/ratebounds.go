@@ -76,7 +76,7 @@ func RateHeader(s *scenarios.Scenario, o RateBounds, env results.Environment, no
 		return h, err
 	}
 	most, err := o.Probes()
-	h.Planned, h.Plan = most*len(s.Variants), true
+	h.Planned, h.Search = most*len(s.Variants), true
 	return h, err
 }
 

@@ -122,7 +122,7 @@ type tried struct {
 }
 
 // blame looks at the lowest rate that failed, beside the lowest that held.
-func (r *rateRunner) blame(seen []tried) *capacity.Blame {
+func (r *rateRunner) blame(seen []tried) *capacity.Bottleneck {
 	var failed, calm *tried
 	for i := range seen {
 		switch t := &seen[i]; {

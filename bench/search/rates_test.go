@@ -191,8 +191,8 @@ func TestABusyMachineIsBlamed(t *testing.T) {
 // checkStored compares the points with the trials that were stored.
 func checkStored(t *testing.T, v capacity.Variant, stored *results.Run) {
 	t.Helper()
-	if !stored.Header.Plan || stored.Complete || len(stored.Trials) != len(v.Points) {
-		t.Fatalf("plan %v, complete %v, %d trials of %d points", stored.Header.Plan, stored.Complete, len(stored.Trials), len(v.Points))
+	if !stored.Header.Search || stored.Complete || len(stored.Trials) != len(v.Points) {
+		t.Fatalf("plan %v, complete %v, %d trials of %d points", stored.Header.Search, stored.Complete, len(stored.Trials), len(v.Points))
 	}
 	for i, p := range v.Points {
 		trial := stored.Trials[i]

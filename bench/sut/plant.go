@@ -10,9 +10,9 @@ import (
 	"floodgate/scenarios/pipeline/calllog"
 )
 
-// Plant is what our own SUT does wrong on purpose, so that a gate can show that
+// Faults is what our own SUT does wrong on purpose, so that a gate can show that
 // it finds it. The zero value is nothing; other programs know nothing of it.
-type Plant struct {
+type Faults struct {
 	// Descriptors are held open until the clients are closed.
 	Descriptors int `json:"descriptors,omitempty"`
 	// LostWrites are documents that are said to be written and are not.
@@ -25,7 +25,7 @@ type planted struct {
 	lose atomic.Int64
 }
 
-func (p *planted) plant(what Plant) error {
+func (p *planted) plant(what Faults) error {
 	p.lose.Store(int64(what.LostWrites))
 	for range what.Descriptors {
 		f, err := os.Open(os.DevNull)

@@ -36,7 +36,7 @@
 //
 // A program connects to loopback and to the hosts of allow_targets alone, by
 // their names, however it comes to an address; and it begins no more fetches
-// than upstream.rate says, counting in held_back those that had to wait.
+// than upstream.rate says, counting in throttled those that had to wait.
 //
 // A program may exit with 0 in place of "done" or "closed": then its time
 // ends with its exit, and what it left open is not checked. Fields that a
@@ -101,7 +101,7 @@ type Spec struct {
 	// AllowTargets are hosts beyond loopback that may be connected to; see target.Policy.
 	AllowTargets []string `json:"allow_targets,omitempty"`
 	// Inject is what our own SUT is to do wrong; see [Inject].
-	Inject Plant `json:"inject,omitzero"`
+	Inject Faults `json:"inject,omitzero"`
 }
 
 // UpstreamSpec says where to fetch and how to connect.
@@ -170,7 +170,7 @@ type Report struct {
 	Allocs *uint64 `json:"allocations,omitempty"`
 	// Throttled counts fetches that waited for upstream.rate; the wait is part of their time.
 	Throttled int      `json:"throttled,omitempty"`
-	Warnings []string `json:"warnings,omitempty"`
+	Warnings  []string `json:"warnings,omitempty"`
 }
 
 // ParseMessage reads one line of the SUT. It refuses what has no type, and
@@ -223,7 +223,7 @@ func (r *Report) check() error {
 		return fmt.Errorf("slot_limit is %+v", *l)
 	}
 	if r.Throttled < 0 {
-		return fmt.Errorf("held_back is %d", r.Throttled)
+		return fmt.Errorf("throttled is %d", r.Throttled)
 	}
 	for _, e := range r.Errors {
 		if e.Type == "" || e.Count <= 0 {

@@ -13,7 +13,7 @@
 package baseline
 
 // Schema is the version of the file that this package reads and writes.
-const Schema = 1
+const Schema = 2
 
 // Baseline is what one run measured.
 type Baseline struct {
@@ -90,7 +90,7 @@ type Cell struct {
 	// that a trial Left open.
 	Peak      *int `yaml:"peak_descriptors,omitempty"`
 	Predicted *int `yaml:"predicted_descriptors,omitempty"`
-	Leaked      *int `yaml:"leaked_descriptors,omitempty"`
+	Leaked    *int `yaml:"leaked_descriptors,omitempty"`
 	// Unfinished trials crashed, hung or timed out.
 	Unfinished int     `yaml:"unfinished_trials"`
 	Errors     []Error `yaml:"errors"`
@@ -118,5 +118,5 @@ type Writes struct {
 	Read      bool `yaml:"read"`
 	Lost      int  `yaml:"lost"`
 	Duplicate int  `yaml:"duplicate"`
-	Corrupt     int  `yaml:"corrupt"` // or never asked for
+	Corrupt   int  `yaml:"corrupt"` // or never asked for
 }

@@ -107,7 +107,7 @@ func TestCommitted(t *testing.T) {
 // A bad run is no baseline, and the error says why.
 func TestRefused(t *testing.T) {
 	plan := made(nil)
-	plan.Header.Plan = true
+	plan.Header.Search = true
 	unread := made(nil)
 	for why, run := range map[string]*results.Run{
 		"it is a plan":                        plan,

@@ -36,7 +36,7 @@ const maxBlocks = 100_000
 func (b *Baseline) check() error {
 	k := &checker{}
 	if b.Schema != Schema {
-		k.fail("schema", b.Schema, "must be %d, which this program reads", Schema)
+		k.fail("schema", b.Schema, "must be %d, which this version reads: record the baseline again with \"gate baseline --update\"", Schema)
 		return errors.Join(k.errs...)
 	}
 	for _, t := range []struct {
@@ -140,7 +140,7 @@ func (k *checker) cell(path string, c *Cell, blocks int) {
 		key   string
 		value *int
 		least int
-	}{{"peak_descriptors", c.Peak, 1}, {"predicted_descriptors", c.Predicted, 1}, {"left_descriptors", c.Leaked, 0}, {"unfinished_trials", &c.Unfinished, 0}} {
+	}{{"peak_descriptors", c.Peak, 1}, {"predicted_descriptors", c.Predicted, 1}, {"leaked_descriptors", c.Leaked, 0}, {"unfinished_trials", &c.Unfinished, 0}} {
 		if n.value != nil {
 			k.atLeast(path+"."+n.key, *n.value, n.least)
 		}
@@ -163,7 +163,7 @@ func (k *checker) cell(path string, c *Cell, blocks int) {
 		for _, n := range []struct {
 			key string
 			n   int
-		}{{"lost", w.Lost}, {"duplicate", w.Duplicate}, {"wrong", w.Corrupt}} {
+		}{{"lost", w.Lost}, {"duplicate", w.Duplicate}, {"corrupt", w.Corrupt}} {
 			if n.n != 0 {
 				k.fail(path+".writes."+n.key, n.n, "must be 0: a run that broke writes cannot be a baseline")
 			}

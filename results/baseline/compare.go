@@ -25,7 +25,7 @@ func Compare(file string, b *Baseline, run *results.Run, o Options) (*Comparison
 			return nil, fmt.Errorf("margin %v: allowed is 0 or more", m)
 		}
 	}
-	if run.Header.Plan {
+	if run.Header.Search {
 		return nil, fmt.Errorf("run %s is a plan; allowed: runs of a scenario", run.Header.ID)
 	}
 	if b.Scenario != run.Header.ScenarioName {

@@ -290,7 +290,7 @@ func TestOtherScenario(t *testing.T) {
 		t.Error(err)
 	}
 	plan := made(nil)
-	plan.Header.Plan = true
+	plan.Header.Search = true
 	if _, err := baseline.Compare("b.yaml", b, plan, defaults); err == nil {
 		t.Error("a plan was compared")
 	}

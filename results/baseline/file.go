@@ -113,7 +113,7 @@ func (w *writer) cell(c *Cell) {
 	for _, n := range []struct {
 		key   string
 		value *int
-	}{{"peak_descriptors", c.Peak}, {"predicted_descriptors", c.Predicted}, {"left_descriptors", c.Leaked}, {"unfinished_trials", &c.Unfinished}} {
+	}{{"peak_descriptors", c.Peak}, {"predicted_descriptors", c.Predicted}, {"leaked_descriptors", c.Leaked}, {"unfinished_trials", &c.Unfinished}} {
 		if n.value != nil {
 			w.key(in, n.key, strconv.Itoa(*n.value))
 		}
@@ -127,7 +127,7 @@ func (w *writer) cell(c *Cell) {
 		fmt.Fprintf(&w.out, "      - {type: %s, count: %d}\n", quoted(e.Type), e.Count)
 	}
 	if d := c.Writes; d != nil {
-		w.key(in, "writes", fmt.Sprintf("{checked_trials: %d, read: %t, lost: %d, duplicate: %d, wrong: %d}", d.Checked, d.Read, d.Lost, d.Duplicate, d.Corrupt))
+		w.key(in, "writes", fmt.Sprintf("{checked_trials: %d, read: %t, lost: %d, duplicate: %d, corrupt: %d}", d.Checked, d.Read, d.Lost, d.Duplicate, d.Corrupt))
 	}
 }
 

@@ -33,7 +33,7 @@ func FromRun(run *results.Run) (*Baseline, error) {
 	refuse := func(format string, args ...any) error {
 		return &RefusedError{run.Header.ID, fmt.Sprintf(format, args...)}
 	}
-	if run.Header.Plan {
+	if run.Header.Search {
 		return nil, refuse("it is a plan")
 	}
 	if !run.Complete {

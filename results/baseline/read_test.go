@@ -31,8 +31,8 @@ func scenarioOf(t *testing.T, run *results.Run) map[string]any {
 func TestMistakes(t *testing.T) {
 	good := string(must(t, made(nil)).Encode())
 	for _, c := range []struct{ old, new, want string }{
-		{"schema: 1", "schema: 2", "b.yaml:5:9: schema: must be 1, which this program reads (got 2)"},
-		{"schema: 1\n", "", "b.yaml:5:1: schema: missing; it must be a whole number"},
+		{"schema: 2", "schema: 1", "b.yaml:5:9: schema: must be 2, which this version reads: record the baseline again with \"gate baseline --update\" (got 1)"},
+		{"schema: 2\n", "", "b.yaml:5:1: schema: missing; it must be a whole number"},
 		{"seed: 0", "sede: 0", `b.yaml:8:1: unknown key "sede" (did you mean "seed"? want schema, `},
 		{"seed: 0", "seed: 0\nseed: 0", `b.yaml:9:1: repeats key "seed", first on line 8`},
 		{"seed: 0", "seed: 010", `b.yaml:8:7: seed: 010 has a leading zero, which could mean octal; write 10`},
@@ -58,7 +58,7 @@ func TestMistakes(t *testing.T) {
 		{"makespan_ms: [", "makespan_ms: [1, ", "cells[0].makespan_ms: must have a value for each of the 8 blocks, or be left out (got 9)"},
 		{"estimate: 0.", "estimate: 0.1", "as the makespans say"},
 		{"peak_descriptors: ", "peak_descriptors: -", "peak_descriptors: must be at least 1 (got -"},
-		{"left_descriptors: 0", "left_descriptors: -1", "cells[0].left_descriptors: must be at least 0 (got -1)"},
+		{"leaked_descriptors: 0", "leaked_descriptors: -1", "cells[0].leaked_descriptors: must be at least 0 (got -1)"},
 		{"    unfinished_trials: 0\n", "", "cells[0].unfinished_trials: missing"},
 		{"unfinished_trials: 0", "unfinished_trials: 1", "must be at most 0, as 8 of 8 trials were measured (got 1)"},
 		{"errors: []", "errors: [{type: a, count: 1}, {type: a, count: 1}]", `cells[0].errors[1].type: must be a type that no other error has (got "a")`},
@@ -75,7 +75,7 @@ func TestMistakes(t *testing.T) {
 			t.Errorf("%s → %s:\ngot  %v\nwant %s", c.old, c.new, err, c.want)
 		}
 	}
-	for _, src := range []string{"", "# nothing\n", "[]", "schema: 1", "cells: []", "schema: 1\n---\nschema: 1", good + good} {
+	for _, src := range []string{"", "# nothing\n", "[]", "schema: 2", "cells: []", "schema: 2\n---\nschema: 2", good + good} {
 		if _, err := baseline.Decode("b.yaml", []byte(src)); err == nil {
 			t.Errorf("%.40q is a baseline", src)
 		}
@@ -160,7 +160,7 @@ func FuzzDecode(f *testing.F) {
 	good := b.Encode()
 	f.Add(good)
 	f.Add([]byte(strings.Replace(string(good), "items=20", "x", 1)))
-	f.Add([]byte("schema: 1\ncells:\n- variant: a\n  blocks: [0]\n  makespan_ms: [.inf]\n"))
+	f.Add([]byte("schema: 2\ncells:\n- variant: a\n  blocks: [0]\n  makespan_ms: [.inf]\n"))
 	f.Add([]byte("cells: [{}, {variant: }]"))
 	f.Add([]byte("\uFEFF" + strings.ReplaceAll(string(good), "\n", "\r\n")))
 	f.Add([]byte("seed: 010\r\ncells: [}\r\n"))

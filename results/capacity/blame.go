@@ -52,11 +52,11 @@ type Machine struct {
 	Busy float64 `json:"busy,omitempty"`
 }
 
-// Blame is the resource that gave out first at a rate that failed, and the
+// Bottleneck is the resource that gave out first at a rate that failed, and the
 // figures that say so.
-type Blame struct {
+type Bottleneck struct {
 	Resource Resource `json:"resource"`
-	Detail     string   `json:"detail"`
+	Detail   string   `json:"detail"`
 }
 
 // Blamed says what gave out in a trial of a service that failed the SLO, with
@@ -67,46 +67,46 @@ type Blame struct {
 // else is late, a queue is full because slots are, and slots are full because
 // fetches or writes take longer, or else because there are too few. That other
 // processes use the machine up matters only where something got slower.
-func Blamed(failing results.Trial, calm *results.Trial, window time.Duration, slo scenarios.SLO, nofile int, m Machine) Blame {
+func Blamed(failing results.Trial, calm *results.Trial, window time.Duration, slo scenarios.SLO, nofile int, m Machine) Bottleneck {
 	if failing.Service == nil {
-		return Blame{Unknown, "the service " + failing.Outcome}
+		return Bottleneck{Unknown, "the service " + failing.Outcome}
 	}
 	l := courseOf(failing.Service.Series, window)
 	refuses := (Figures{Due: failing.Service.Due, OK: failing.Service.OK}).Errors() > slo.MaxErrors()
-	for _, look := range []func() (Blame, bool){
-		func() (Blame, bool) { return l.descriptors(failing, nofile, slo.MaxDescriptors(nofile)) },
-		func() (Blame, bool) { return ports(failing.Errors) },
-		func() (Blame, bool) { return l.queue(failing.Service, refuses) },
-		func() (Blame, bool) { return l.cpu(failing.Resources, m) },
-		func() (Blame, bool) { return failures(failing.Errors, refuses) },
+	for _, look := range []func() (Bottleneck, bool){
+		func() (Bottleneck, bool) { return l.descriptors(failing, nofile, slo.MaxDescriptors(nofile)) },
+		func() (Bottleneck, bool) { return ports(failing.Errors) },
+		func() (Bottleneck, bool) { return l.queue(failing.Service, refuses) },
+		func() (Bottleneck, bool) { return l.cpu(failing.Resources, m) },
+		func() (Bottleneck, bool) { return failures(failing.Errors, refuses) },
 		l.connections,
-		func() (Blame, bool) { return l.slower(failing, calm, m) },
-		func() (Blame, bool) { return l.limit(m) },
-		func() (Blame, bool) { return l.dominant(m) },
+		func() (Bottleneck, bool) { return l.slower(failing, calm, m) },
+		func() (Bottleneck, bool) { return l.limit(m) },
+		func() (Bottleneck, bool) { return l.dominant(m) },
 	} {
 		if b, found := look(); found {
 			return b
 		}
 	}
-	return Blame{Unknown, "neither descriptors, ports, CPU, a limit, the upstream nor the database stood out"}
+	return Bottleneck{Unknown, "neither descriptors, ports, CPU, a limit, the upstream nor the database stood out"}
 }
 
-func (l course) descriptors(t results.Trial, nofile, allowed int) (Blame, bool) {
+func (l course) descriptors(t results.Trial, nofile, allowed int) (Bottleneck, bool) {
 	peak, seen := t.Descriptors.Highest()
 	switch {
 	case l.emfile:
-		return Blame{Descriptors, fmt.Sprintf("EMFILE after %s: %d of %d open", text.Short(l.emfileAt), peak, nofile)}, true
+		return Bottleneck{Descriptors, fmt.Sprintf("EMFILE after %s: %d of %d open", text.Short(l.emfileAt), peak, nofile)}, true
 	case seen && peak > allowed:
-		return Blame{Descriptors, fmt.Sprintf("%d of %d open, %d allowed", peak, nofile, allowed)}, true
+		return Bottleneck{Descriptors, fmt.Sprintf("%d of %d open, %d allowed", peak, nofile, allowed)}, true
 	}
-	return Blame{}, false
+	return Bottleneck{}, false
 }
 
 // morePorts says what helps where local ports run out.
 const morePorts = "keep connections for the next request, or widen the range of local ports (net.ipv4.ip_local_port_range)"
 
 // ports are to blame where items failed for want of a local port.
-func ports(all []results.ErrorCount) (Blame, bool) {
+func ports(all []results.ErrorCount) (Bottleneck, bool) {
 	n, first := 0, time.Duration(0)
 	for _, e := range all {
 		if e.Type != "ports" {
@@ -117,28 +117,28 @@ func ports(all []results.ErrorCount) (Blame, bool) {
 		}
 		n += e.Count
 	}
-	return Blame{Ports, fmt.Sprintf("%d items failed without a free local port (EADDRNOTAVAIL), the first after %s; %s", n, text.Short(first), morePorts)}, n > 0
+	return Bottleneck{Ports, fmt.Sprintf("%d items failed without a free local port (EADDRNOTAVAIL), the first after %s; %s", n, text.Short(first), morePorts)}, n > 0
 }
 
 // queue is to blame where most reports that were not done were turned away.
-func (l course) queue(s *results.Service, refuses bool) (Blame, bool) {
+func (l course) queue(s *results.Service, refuses bool) (Bottleneck, bool) {
 	if !refuses || l.shed == 0 || 2*l.shed < s.Due-s.OK {
-		return Blame{}, false
+		return Bottleneck{}, false
 	}
 	says := fmt.Sprintf("%d of %d reports turned away (503)", l.shed, s.Due)
 	if l.full > 0 {
 		says += "; " + l.slotsSay()
 	}
-	return Blame{Queue, says}, true
+	return Bottleneck{Queue, says}, true
 }
 
 // cpu is to blame where the SUT used its cores up.
-func (l course) cpu(r results.Resources, m Machine) (Blame, bool) {
+func (l course) cpu(r results.Resources, m Machine) (Bottleneck, bool) {
 	if m.Cores == 0 || l.workedFor == 0 {
-		return Blame{}, false
+		return Bottleneck{}, false
 	}
 	used := (r.UserCPU + r.SystemCPU).Seconds() / l.workedFor.Seconds()
-	return Blame{CPU, fmt.Sprintf("the SUT used %.2g of %g cores", used, m.Cores)}, used >= busyBound*m.Cores
+	return Bottleneck{CPU, fmt.Sprintf("the SUT used %.2g of %g cores", used, m.Cores)}, used >= busyBound*m.Cores
 }
 
 // whole says how busy the whole machine was, if nothing was left of it.
@@ -148,7 +148,7 @@ func (m Machine) whole() (says string, all bool) {
 
 // failures blames the side on which most items failed, those left out that
 // were given up because the client had.
-func failures(all []results.ErrorCount, refuses bool) (Blame, bool) {
+func failures(all []results.ErrorCount, refuses bool) (Bottleneck, bool) {
 	sides := map[string]map[string]int{"upstream": {}, "mongo": {}}
 	total := map[string]int{}
 	for _, e := range all {
@@ -162,27 +162,27 @@ func failures(all []results.ErrorCount, refuses bool) (Blame, bool) {
 		side, resource = "mongo", Database
 	}
 	if !refuses || total[side] == 0 {
-		return Blame{}, false
+		return Bottleneck{}, false
 	}
 	var words []string
 	for _, name := range slices.Sorted(maps.Keys(sides[side])) {
 		words = append(words, fmt.Sprintf("%s × %d", name, sides[side][name]))
 	}
-	return Blame{resource, "items failed with it: " + strings.Join(words, ", ")}, true
+	return Bottleneck{resource, "items failed with it: " + strings.Join(words, ", ")}, true
 }
 
 // connections are to blame where more fetches are under way than there are
 // connections for them, most of the time.
-func (l course) connections() (Blame, bool) {
+func (l course) connections() (Bottleneck, bool) {
 	says := fmt.Sprintf("%d connections to the upstream, and up to %d fetches that wait for one", l.connected, l.queued)
-	return Blame{Limit, says}, l.ticks > 0 && float64(l.short) >= fullBound*float64(l.ticks)
+	return Bottleneck{Limit, says}, l.ticks > 0 && float64(l.short) >= fullBound*float64(l.ticks)
 }
 
 // slower blames the stage that grew most over what it took in the calm trial,
 // or the CPU where nothing of the machine was left.
-func (l course) slower(failing results.Trial, calm *results.Trial, m Machine) (Blame, bool) {
+func (l course) slower(failing results.Trial, calm *results.Trial, m Machine) (Bottleneck, bool) {
 	if calm == nil {
-		return Blame{}, false
+		return Bottleneck{}, false
 	}
 	mean := func(t *results.Trial, stages ...string) (sum time.Duration) {
 		for _, s := range stages {
@@ -190,7 +190,7 @@ func (l course) slower(failing results.Trial, calm *results.Trial, m Machine) (B
 		}
 		return sum
 	}
-	blame, most := Blame{}, time.Duration(0)
+	blame, most := Bottleneck{}, time.Duration(0)
 	for _, of := range []struct {
 		resource Resource
 		what     string
@@ -202,7 +202,7 @@ func (l course) slower(failing results.Trial, calm *results.Trial, m Machine) (B
 			continue
 		}
 		most = grown
-		blame = Blame{of.resource, fmt.Sprintf("%s took %s in the mean, %s at the lowest rate that held", of.what, text.Short(now), text.Short(before))}
+		blame = Bottleneck{of.resource, fmt.Sprintf("%s took %s in the mean, %s at the lowest rate that held", of.what, text.Short(now), text.Short(before))}
 		if l.slotsFull() >= fullBound {
 			blame.Detail += "; " + l.slotsSay()
 		}
@@ -215,24 +215,24 @@ func (l course) slower(failing results.Trial, calm *results.Trial, m Machine) (B
 	return blame, most > 0 && float64(most) > (1-1/slowBound)*float64(item)
 }
 
-func (l course) limit(m Machine) (Blame, bool) {
+func (l course) limit(m Machine) (Bottleneck, bool) {
 	says := l.slotsSay()
 	if busy, all := m.whole(); all {
 		says += "; " + busy
 	}
-	return Blame{Limit, says}, l.slotsFull() >= fullBound
+	return Bottleneck{Limit, says}, l.slotsFull() >= fullBound
 }
 
 // dominant is where most items were, or the CPU where nothing of the machine was left.
-func (l course) dominant(m Machine) (Blame, bool) {
+func (l course) dominant(m Machine) (Bottleneck, bool) {
 	all := l.fetching + l.writing
-	blame, most := Blame{Upstream, ""}, l.fetching
+	blame, most := Bottleneck{Upstream, ""}, l.fetching
 	if l.writing > l.fetching {
 		blame.Resource, most = Database, l.writing
 	}
 	blame.Detail = fmt.Sprintf("%.0f %% of the items in work were with it", 100*float64(most)/float64(max(all, 1)))
 	if busy, full := m.whole(); full {
-		return Blame{CPU, busy}, true
+		return Bottleneck{CPU, busy}, true
 	}
 	return blame, all > 0
 }

@@ -173,7 +173,9 @@ func (p LimitPoint) ErrorShare() float64 {
 
 // Idle says that throughput times time is not the limit: slots were empty
 // between items, the items were too few to tell, or a time is wrong.
-func (p LimitPoint) Idle() bool { return p.LittleDeviation != nil && math.Abs(*p.LittleDeviation) > OffBound }
+func (p LimitPoint) Idle() bool {
+	return p.LittleDeviation != nil && math.Abs(*p.LittleDeviation) > OffBound
+}
 
 // interval of the centre of positive values, on the scale of their logarithms;
 // nil: there are too few.

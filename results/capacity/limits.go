@@ -113,8 +113,8 @@ type LimitPoint struct {
 	// of items in work by Little's law, which in a closed loop is the limit. Off is
 	// how far it is from it, as a share; beyond [OffBound] it is flagged.
 	// Nil: the strategy has no one limit of what is in work.
-	InFlight float64  `json:"in_flight"`
-	LittleDeviation      *float64 `json:"little_deviation,omitempty"`
+	InFlight        float64  `json:"in_flight"`
+	LittleDeviation *float64 `json:"little_deviation,omitempty"`
 	// Peak descriptors of all trials, nil: never seen; Kinds counted by the
 	// dialers, the highest of each; nil: not counted.
 	Peak     *int           `json:"peak_descriptors,omitempty"`
@@ -204,7 +204,7 @@ type Recommendation struct {
 	// FreeDescriptors at Limit, of those that the terms allow.
 	FreeDescriptors int `json:"free_descriptors,omitempty"`
 	// Bottleneck is what keeps more from being done beyond the recommended limit.
-	Bottleneck Blame `json:"bottleneck"`
+	Bottleneck Bottleneck `json:"bottleneck"`
 	// Config to paste; nil: no limit is recommended.
 	Config *Config `json:"config,omitempty"`
 	// Waiting of items that come at random, where Limit is that of a server.

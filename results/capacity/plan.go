@@ -60,7 +60,7 @@ type Variant struct {
 	Limit int `json:"limit,omitempty"`
 	Rate
 	// Bottleneck is what gave out first at the lowest rate that failed; nil: none failed.
-	Bottleneck *Blame `json:"bottleneck,omitempty"`
+	Bottleneck *Bottleneck `json:"bottleneck,omitempty"`
 	// Unmeasured says why the search could not go on; empty: it could.
 	Unmeasured string `json:"unmeasured,omitempty"`
 }

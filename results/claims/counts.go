@@ -97,7 +97,7 @@ func newDocuments(kind string) *documents {
 			return d.Lost, ""
 		case "duplicate":
 			return d.Duplicate, ""
-		case "wrong":
+		case "corrupt":
 			return d.Corrupt, ""
 		}
 		return d.Foreign, ""
@@ -121,7 +121,7 @@ func documentsOpen(t *results.Trial, kind string) string {
 		return t.Outcome
 	case d.Expected == 0:
 		return "no documents expected"
-	case d.Unchecked && kind == "wrong":
+	case d.Unchecked && kind == "corrupt":
 		return "not read: only the upstream knows what should be in them"
 	case d.Unwritten > 0 && t.Service == nil && kind == "lost":
 		return "items failed, so their documents were not written"

@@ -12,10 +12,10 @@ import (
 	"floodgate/scenarios"
 )
 
-// judgeCourse is proved where in every trial all that is claimed to climb does
+// judgeTimeSeries is proved where in every trial all that is claimed to climb does
 // and nothing that is claimed to be steady, refuted where that is so in none,
 // and open between.
-func judgeCourse(x *summary.Index, c scenarios.CourseClaim, judged *Claim) error {
+func judgeTimeSeries(x *summary.Index, c scenarios.TimeSeriesClaim, judged *Claim) error {
 	var columns []results.Column
 	for _, name := range slices.Concat(c.Climbs, c.Steady) {
 		column, err := results.ParseColumn(name)
@@ -24,12 +24,12 @@ func judgeCourse(x *summary.Index, c scenarios.CourseClaim, judged *Claim) error
 		}
 		columns = append(columns, column)
 	}
-	return eachTrial(x, c.Of, c.Where, KindCourse, judged, func(trials []summary.Served, e *Evidence) (held int) {
+	return eachTrial(x, c.Of, c.Where, KindTimeSeries, judged, func(trials []summary.Served, e *Evidence) (held int) {
 		changes := map[results.Column][]summary.Change{}
 		for _, t := range trials {
 			holds, known := true, true
 			for i, column := range columns {
-				change, ok := t.Course.Change(column)
+				change, ok := t.TimeSeries.Change(column)
 				known = known && ok
 				holds = holds && change.Climbs == (i < len(c.Climbs))
 				changes[column] = append(changes[column], change)
@@ -73,19 +73,19 @@ func rounded(v float64) string {
 	return fmt.Sprintf("%.0f", v)
 }
 
-// judgeForecast is proved where every trial ran out of descriptors when it was
+// judgePredictedExhaustion is proved where every trial ran out of descriptors when it was
 // predicted, refuted where none did, and open between and where one never ran
 // out or could not be predicted.
-func judgeForecast(x *summary.Index, c scenarios.ForecastClaim, judged *Claim) error {
-	return eachTrial(x, c.Of, c.Where, KindForecast, judged, func(trials []summary.Served, e *Evidence) (held int) {
+func judgePredictedExhaustion(x *summary.Index, c scenarios.PredictedExhaustionClaim, judged *Claim) error {
+	return eachTrial(x, c.Of, c.Where, KindPredictedExhaustion, judged, func(trials []summary.Served, e *Evidence) (held int) {
 		var errs []float64
 		for _, t := range trials {
-			out := t.Course.Exhausted
+			out := t.TimeSeries.Exhausted
 			if out == nil {
 				e.miss("never ran out", 1)
 				continue
 			}
-			at, ok := t.Course.Forecast(t.NoFile, t.Seed)
+			at, ok := t.TimeSeries.PredictExhaustion(t.NoFile, t.Seed)
 			if !ok {
 				e.miss("the samples do not tell when", 1)
 				continue
@@ -107,7 +107,7 @@ func judgeForecast(x *summary.Index, c scenarios.ForecastClaim, judged *Claim) e
 // measured; judge says in how many of them it is as claimed.
 func eachTrial(x *summary.Index, of []string, where map[string]any, kind string, judged *Claim, judge func([]summary.Served, *Evidence) int) error {
 	return eachService(x, of, where, judged, func(row summary.ServiceRow, l scenarios.Level, e *Evidence) {
-		trials := slices.DeleteFunc(x.Served(row.Variant, l), func(t summary.Served) bool { return !t.Measured() || t.Course == nil })
+		trials := slices.DeleteFunc(x.Served(row.Variant, l), func(t summary.Served) bool { return !t.Measured() || t.TimeSeries == nil })
 		e.Kind = kind
 		held := judge(trials, e)
 		e.Value = new(float64(held))

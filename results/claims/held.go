@@ -23,7 +23,7 @@ func heldBy(t *results.Trial, metric string) (*float64, string) {
 			return new(float64(u.PeakInFlight)), ""
 		}
 		return nil, "the upstream is not ours"
-	case "fd.left":
+	case "fd.leaked":
 		if left := t.Descriptors.Leaked; left != nil {
 			return new(float64(*left)), ""
 		}

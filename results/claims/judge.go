@@ -113,11 +113,11 @@ func judgeClaim(x *summary.Index, c scenarios.Claim) (Claim, []noise.Finding, er
 		judged.Kind = "cause"
 		err = judgeCause(x, *c.Cause, &judged)
 	case c.TimeSeries != nil:
-		judged.Kind = "course"
-		err = judgeCourse(x, *c.TimeSeries, &judged)
+		judged.Kind = "time_series"
+		err = judgeTimeSeries(x, *c.TimeSeries, &judged)
 	case c.PredictedExhaustion != nil:
-		judged.Kind = "forecast"
-		err = judgeForecast(x, *c.PredictedExhaustion, &judged)
+		judged.Kind = "predicted_exhaustion"
+		err = judgePredictedExhaustion(x, *c.PredictedExhaustion, &judged)
 	default:
 		err = fmt.Errorf("it claims nothing")
 	}

@@ -36,10 +36,10 @@ func TestServiceClaims(t *testing.T) {
 		return scenarios.Claim{Cause: &scenarios.CauseClaim{Of: of, Is: is}}
 	}
 	course := func(climbs, steady []string, of ...string) scenarios.Claim {
-		return scenarios.Claim{TimeSeries: &scenarios.CourseClaim{Of: of, Climbs: climbs, Steady: steady, Where: fast}}
+		return scenarios.Claim{TimeSeries: &scenarios.TimeSeriesClaim{Of: of, Climbs: climbs, Steady: steady, Where: fast}}
 	}
 	forecast := func(within float64, where map[string]any, of ...string) scenarios.Claim {
-		return scenarios.Claim{PredictedExhaustion: &scenarios.ForecastClaim{Of: of, Within: scenarios.Percent(within), Where: where}}
+		return scenarios.Claim{PredictedExhaustion: &scenarios.PredictedExhaustionClaim{Of: of, Within: scenarios.Percent(within), Where: where}}
 	}
 	tasks, pool := []string{"goroutines"}, []string{"mongo_in_use"}
 	later := func(t *results.Trial) bool { // twice as long until the first refusal, though half were open as early
@@ -164,7 +164,7 @@ func TestLoadIsToldByTheItem(t *testing.T) {
 
 // Every column that a claim can be about is in the record.
 func TestCourseColumnsAreRecorded(t *testing.T) {
-	for _, name := range scenarios.CourseColumns() {
+	for _, name := range scenarios.TimeSeriesColumns() {
 		if c, err := results.ParseColumn(name); err != nil || c.Total() || !slices.Contains(results.Columns(), c) {
 			t.Errorf("%s is not a column of levels: %v", name, err)
 		}

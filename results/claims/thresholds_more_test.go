@@ -112,7 +112,7 @@ func TestThresholdOfInvalidTrials(t *testing.T) {
 		invalid func(*results.Trial)
 	}{
 		{"ten.fd.peak <= 40", func(t *results.Trial) { t.Descriptors.Peak = 50 }},
-		{"ten.fd.left == 0", func(t *results.Trial) { t.Descriptors.Leaked = new(1) }},
+		{"ten.fd.leaked == 0", func(t *results.Trial) { t.Descriptors.Leaked = new(1) }},
 		{"ten.rss.peak < 40MiB", func(t *results.Trial) { t.Resources.PeakRSS = 50 << 20 }},
 		{"ten.errors.timeout <= 3", func(t *results.Trial) { t.Errors = []results.ErrorCount{{Type: "timeout", Count: 4}} }},
 	} {

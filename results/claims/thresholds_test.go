@@ -73,11 +73,11 @@ func TestThresholdMetrics(t *testing.T) {
 	for rule, value := range map[string]float64{
 		"ten.item.p50 %s 150ms": 100e6, "ten.item.p95 %s 150ms": 100e6, "ten.item.p99 %s 150ms": 200e6, "ten.item.max %s 150ms": 200e6,
 		"ten.item.mean %s 101ms": 101.394e6, "ten.queue.p99 %s 6ms": 5e6, "ten.makespan %s 2.5s": 2e9, "ten.efficiency %s 40%%": 0.5,
-		"ten.cpu %s 1s": 0.4e9, "ten.rss.peak %s 48MiB": 64 << 20, "ten.fd.peak %s 24": 25, "ten.fd.left %s 4": 5,
+		"ten.cpu %s 1s": 0.4e9, "ten.rss.peak %s 48MiB": 64 << 20, "ten.fd.peak %s 24": 25, "ten.fd.leaked %s 4": 5,
 		"ten.goroutines.peak %s 39": 40, "ten.threads.peak %s 11": 11, "ten.allocs %s 89": 90, "ten.items.failed %s 1": 2,
 		"ten.fd.upstream %s 11": 12, "ten.fd.mongo %s 9": 9, "ten.upstream.requests %s 124": 125, "ten.upstream.in_flight %s 14": 14,
 		"ten.errors.total %s 8": 7, "ten.errors.emfile %s 3": 4, "ten.errors.timeout %s 4": 3, "ten.errors.reset %s 1": 0,
-		"ten.documents.lost %s 2": 1, "ten.documents.duplicate %s 1": 2, "ten.documents.wrong %s 4": 3, "ten.documents.foreign %s 3": 4,
+		"ten.documents.lost %s 2": 1, "ten.documents.duplicate %s 1": 2, "ten.documents.corrupt %s 4": 3, "ten.documents.foreign %s 3": 4,
 	} {
 		for _, op := range []string{"<=", ">"} {
 			b, err := scenarios.ParseBudget(fmt.Sprintf(rule, op))
@@ -158,7 +158,7 @@ func TestThresholdMissingData(t *testing.T) {
 		{"ten.fd.peak <= 99", "crashed", verdict.Undecided, outcome(results.OutcomeCrashed)},
 		{"ten.fd.peak <= 20", "crashed", verdict.Violated, func(t *results.Trial) bool { t.Outcome, t.Descriptors.Peak = results.OutcomeCrashed, 30; return true }},
 		{"ten.fd.peak < 30", "crashed", verdict.Violated, func(t *results.Trial) bool { t.Outcome, t.Descriptors.Peak = results.OutcomeCrashed, 30; return true }},
-		{"ten.fd.left == 0", "not checked", verdict.Undecided, func(t *results.Trial) bool { t.Descriptors.Leaked = nil; return true }},
+		{"ten.fd.leaked == 0", "not checked", verdict.Undecided, func(t *results.Trial) bool { t.Descriptors.Leaked = nil; return true }},
 		{"ten.errors.total == 0", "errors not reported", verdict.Undecided, func(t *results.Trial) bool { t.ItemsDone, t.Errors = nil, nil; return true }},
 		{"ten.errors.total == 0", "crashed", verdict.Violated, func(t *results.Trial) bool {
 			t.Outcome, t.Errors = results.OutcomeCrashed, []results.ErrorCount{{Type: "emfile", Count: 1}}
@@ -173,7 +173,7 @@ func TestThresholdMissingData(t *testing.T) {
 		}},
 		{"ten.documents.lost == 0", "items failed", verdict.Undecided, func(t *results.Trial) bool { t.Documents.Unwritten = 1; return true }},
 		{"ten.documents.lost == 0", "no documents expected", verdict.Undecided, func(t *results.Trial) bool { t.Documents = new(results.Documents); return true }},
-		{"ten.documents.wrong == 0", "not read", verdict.Undecided, func(t *results.Trial) bool { t.Documents.Unchecked = true; return true }},
+		{"ten.documents.corrupt == 0", "not read", verdict.Undecided, func(t *results.Trial) bool { t.Documents.Unchecked = true; return true }},
 		{"reduction(ten, one) >= 10%", "ten crashed", verdict.Undecided, outcome(results.OutcomeCrashed)},
 	} {
 		t.Run(test.rule+" "+test.why, func(t *testing.T) {

@@ -58,7 +58,7 @@ type Outcome struct {
 
 // Claim is the judgement of one claim.
 type Claim struct {
-	ID   string `json:"id"`
+	ID        string `json:"id"`
 	Statement string `json:"statement"` // the author's words
 	// Kind is reduction, growth, descriptors, documents, exhaustion, cause,
 	// course or forecast.
@@ -98,23 +98,23 @@ const (
 	KindPeakGrowth = "peak-growth"
 	// KindDocuments: Value is how many documents are corrupt; Limit is 0.
 	KindDocuments = "documents"
-	// KindExhaustion, KindCause, KindCourse and KindForecast: Value is how many
+	// KindExhaustion, KindCause, KindTimeSeries and KindPredictedExhaustion: Value is how many
 	// trials ran out of descriptors, show the cause, went as claimed, or ran out
 	// when it was predicted; Limit is all of them.
 	KindExhaustion = "exhaustion"
 	// KindNoExhaustion: Value is how many trials did not run out of descriptors.
-	KindNoExhaustion = "no-exhaustion"
-	KindCause        = "cause"
-	KindCourse       = "course"
-	KindForecast     = "forecast"
+	KindNoExhaustion        = "no-exhaustion"
+	KindCause               = "cause"
+	KindTimeSeries          = "time_series"
+	KindPredictedExhaustion = "predicted_exhaustion"
 	// KindThreshold: Value is what was recorded, in the threshold's unit; Limit its limit.
 	KindThreshold = "threshold"
 )
 
 // Evidence is one measured point of a claim or a threshold.
 type Evidence struct {
-	Kind    string `json:"kind"`
-	Variant string `json:"variant"`
+	Kind      string `json:"kind"`
+	Variant   string `json:"variant"`
 	Reference string `json:"reference,omitempty"`
 	// Level is the level, or what two levels that are compared have in common;
 	// FromLevel and ToLevel are then what sets them apart.

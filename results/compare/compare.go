@@ -87,7 +87,7 @@ func (e *MixedError) Error() string {
 // [MixedError], unless o allows them.
 func Compare(a, b *results.Run, o Options) (*Comparison, error) {
 	for _, run := range []*results.Run{a, b} {
-		if run.Header.Plan {
+		if run.Header.Search {
 			return nil, fmt.Errorf("compare: %s is a plan; allowed: runs of a scenario", run.Header.ID)
 		}
 	}

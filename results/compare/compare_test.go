@@ -260,7 +260,7 @@ func TestContradictionIsRefused(t *testing.T) {
 		if _, err := compare.Compare(runs[0], runs[1], compare.Options{}); err == nil || !strings.Contains(err.Error(), `variant "nobody"`) {
 			t.Errorf("run %c: %v", 'A'+i, err)
 		}
-		runs[i].Header.Plan = true
+		runs[i].Header.Search = true
 		if _, err := compare.Compare(runs[0], runs[1], compare.Options{}); err == nil || !strings.Contains(err.Error(), "is a plan; allowed: runs of a scenario") {
 			t.Errorf("plan %c: %v", 'A'+i, err)
 		}

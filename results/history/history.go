@@ -160,7 +160,7 @@ func (c *Collector) Add(run *results.Run) {
 	case again:
 		c.LeaveOut(h.ID, "a copy of a run that is there already")
 		return
-	case h.Plan:
+	case h.Search:
 		c.LeaveOut(h.ID, "a plan's search")
 		return
 	case !run.Complete:

@@ -126,7 +126,7 @@ func TestGroups(t *testing.T) {
 		r.Header.Scenario = bytes.Replace(r.Header.Scenario, []byte(`"seed":`), []byte(`"seed":1`), 1)
 	})
 	add(16, func(r *results.Run) { r.Trials, r.Complete = r.Trials[:5], false })
-	add(17, func(r *results.Run) { r.Header.Plan = true })
+	add(17, func(r *results.Run) { r.Header.Search = true })
 	add(18, func(r *results.Run) { r.Trials[3].Variant = "unheard of" })
 	add(1, func(*results.Run) {})
 	c.LeaveOut("20260101", "damaged")

@@ -39,10 +39,10 @@ type Finding struct {
 	Kind     string `json:"kind"`
 	Severity string `json:"severity"`
 	// Variant, Against and Level are those of the pairs; empty: it is about the run.
-	Variant string `json:"variant,omitempty"`
+	Variant   string `json:"variant,omitempty"`
 	Reference string `json:"reference,omitempty"`
-	Level   string `json:"level,omitempty"`
-	Message    string `json:"message"`
+	Level     string `json:"level,omitempty"`
+	Message   string `json:"message"`
 	// Advice is what would make a better run.
 	Advice string `json:"advice"`
 }

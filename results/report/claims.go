@@ -130,9 +130,9 @@ func statement(e claims.Evidence) string {
 		return fmt.Sprintf("%d of %d trials ran out of descriptors", e.N-int(*e.Value), e.N)
 	case claims.KindCause:
 		return fmt.Sprintf("%s of %d trials show it", whole(e.Value), e.N)
-	case claims.KindCourse:
+	case claims.KindTimeSeries:
 		return fmt.Sprintf("%s of %d trials went so", whole(e.Value), e.N)
-	case claims.KindForecast:
+	case claims.KindPredictedExhaustion:
 		return fmt.Sprintf("%s of %d trials ran out when it was predicted", whole(e.Value), e.N)
 	case claims.KindPeakGrowth:
 		return fmt.Sprintf("median %s → %s, higher in %s of %d", text.OrNone(e.From, median), text.OrNone(e.To, median), whole(e.Value), e.N)

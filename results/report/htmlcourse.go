@@ -37,15 +37,17 @@ func (p *pictures) courses() (section, error) {
 func shownTrial(trials []summary.Served) *summary.Served {
 	var with, exhausted []summary.Served
 	for _, t := range trials {
-		if t.Course == nil || len(t.Service.Series.At) == 0 {
+		if t.TimeSeries == nil || len(t.Service.Series.At) == 0 {
 			continue
 		}
 		with = append(with, t)
-		if t.Course.Exhausted != nil {
+		if t.TimeSeries.Exhausted != nil {
 			exhausted = append(exhausted, t)
 		}
 	}
-	byTime := func(a, b summary.Served) int { return cmp.Compare(a.Course.Exhausted.At, b.Course.Exhausted.At) }
+	byTime := func(a, b summary.Served) int {
+		return cmp.Compare(a.TimeSeries.Exhausted.At, b.TimeSeries.Exhausted.At)
+	}
 	switch {
 	case len(with) == 0:
 		return nil
@@ -83,7 +85,7 @@ func course(t *summary.Served, name string, n int, seenOnly bool, columns ...res
 
 // moments of a trial: the end of the load, and when a descriptor was refused.
 func moments(t *summary.Served, l scenarios.Level) (lines []chart.Reference) {
-	if e := t.Course.Exhausted; e != nil {
+	if e := t.TimeSeries.Exhausted; e != nil {
 		lines = append(lines, chart.Reference{Vertical: true, At: e.At.Seconds(), Label: fmt.Sprintf("EMFILE at %.1f s", e.At.Seconds()), Alarm: true})
 	}
 	at := t.Service.Series.At
@@ -104,7 +106,7 @@ func (p *pictures) descriptors(to *[]picture, t *summary.Served, l scenarios.Lev
 		},
 	}
 	says := fmt.Sprintf("block %d", t.Block)
-	if e := t.Course.Exhausted; e != nil {
+	if e := t.TimeSeries.Exhausted; e != nil {
 		says += ", " + fmt.Sprintf("first refused for %s, at report %s", sides(map[string]int{e.Side: 1}), text.Count(e.Report))
 	}
 	p.add(to, c, picture{Half: true, Says: says, Head: []string{"time", "all", "upstream", "database", "other"}, Rows: sampled(c)})

@@ -34,8 +34,8 @@ func everyEnd() *capacity.Plan {
 		return point(rate, seconds, verdict.Inconclusive, "the mock upstream was too slow: half the time a goroutine waited 3ms or more for a CPU (bound: 2ms)")
 	}
 	held := verdict.Passed
-	blame := func(r capacity.Resource, says string) *capacity.Blame {
-		return &capacity.Blame{Resource: r, Detail: says}
+	blame := func(r capacity.Resource, says string) *capacity.Bottleneck {
+		return &capacity.Bottleneck{Resource: r, Detail: says}
 	}
 	plan := &capacity.Plan{
 		ID: "20261122-214015.123-7f3a9c", Started: time.Date(2026, 11, 22, 21, 40, 15, 0, time.UTC), Scenario: "service", Title: "A report service under load",

@@ -24,7 +24,7 @@ func Runs(w io.Writer, runs []results.Listed, o text.Options) error {
 		h, state := r.Header, p.Paint("complete", good)
 		trials := fmt.Sprintf("%d/%d", r.Trials, h.Planned)
 		switch {
-		case h.Plan: // of which nobody knows beforehand how many it takes
+		case h.Search: // of which nobody knows beforehand how many it takes
 			trials, state = text.Count(r.Trials), "plan"
 		case !r.Complete:
 			state = p.Paint("unfinished", doubt)

@@ -70,7 +70,7 @@ type Judged struct {
 	// Interim counts from 1; 0 is before the first. Next is how many pairs the
 	// next look takes; 0 is none.
 	Interim int `json:"interim"`
-	Next int `json:"next"`
+	Next    int `json:"next"`
 	// AlphaSpent is what the looks so far spent of Alpha: the sum of 1 - Achieved.
 	AlphaSpent float64 `json:"alpha_spent"`
 	// Chance is the predicted probability, at most, that a later look decides;

@@ -10,9 +10,9 @@ import (
 	"floodgate/results/stats"
 )
 
-// Course is what the series of one trial of a service says, up to the end of
+// TimeSeries is what the series of one trial of a service says, up to the end of
 // the load and up to when a descriptor was refused for the first time.
-type Course struct {
+type TimeSeries struct {
 	// Samples of descriptors and reports, until the first refusal or the end of
 	// the series.
 	Samples []leak.Sample
@@ -42,9 +42,9 @@ type Exhausted struct {
 // sides are where descriptors are refused, in the order that decides a tie.
 var sides = []string{"upstream", "mongo", "accept"}
 
-// NewCourse reads a series; the load lasts for the given time.
-func NewCourse(s results.Series, load time.Duration) *Course {
-	c := &Course{series: s, end: len(s.At)}
+// NewTimeSeries reads a series; the load lasts for the given time.
+func NewTimeSeries(s results.Series, load time.Duration) *TimeSeries {
+	c := &TimeSeries{series: s, end: len(s.At)}
 	for i := range s.At {
 		at := s.Time(i)
 		if at > load {
@@ -68,7 +68,7 @@ func NewCourse(s results.Series, load time.Duration) *Course {
 	return c
 }
 
-func (c *Course) exhausted(i int, at time.Duration) *Exhausted {
+func (c *TimeSeries) exhausted(i int, at time.Duration) *Exhausted {
 	came := func(i int) int64 {
 		return c.series.Value(results.ColumnArrived, i) + c.series.Value(results.ColumnShed, i)
 	}
@@ -102,7 +102,7 @@ type Change struct {
 const minCourse = 30
 
 // Change of a column; false: there are too few samples.
-func (c *Course) Change(column results.Column) (Change, bool) {
+func (c *TimeSeries) Change(column results.Column) (Change, bool) {
 	if c.end < minCourse {
 		return Change{}, false
 	}
@@ -122,9 +122,9 @@ func tenth(values []float64, k int) float64 {
 	return sorted[(len(sorted)-1)*k/10]
 }
 
-// Forecast is when the limit would be reached, as the samples until half of it
+// PredictExhaustion is when the limit would be reached, as the samples until half of it
 // was open let it be predicted; false: they do not tell.
-func (c *Course) Forecast(limit int, seed uint64) (time.Duration, bool) {
+func (c *TimeSeries) PredictExhaustion(limit int, seed uint64) (time.Duration, bool) {
 	known := c.Samples
 	for i, s := range known {
 		if s.Descriptors > float64(limit)/2 {
@@ -141,7 +141,7 @@ func (c *Course) Forecast(limit int, seed uint64) (time.Duration, bool) {
 
 // grows is the kind of descriptor whose number grows most with what the cause
 // says, and by how many a report; empty: none does by a tenth.
-func (c *Course) grows(cause leak.Cause, seed uint64) (kind string, by float64) {
+func (c *TimeSeries) grows(cause leak.Cause, seed uint64) (kind string, by float64) {
 	kinds := []struct {
 		name  string
 		count func(i int) int64

@@ -41,10 +41,10 @@ type ServiceRow struct {
 	// Exhausted of the measured trials ran out of descriptors; FirstOut is the one of them in
 	// the middle by time, ForecastAt what was predicted of it. Sides counts the
 	// trials by where it was.
-	Exhausted  int            `json:"exhausted"`
-	FirstExhausted   *Exhausted     `json:"first_exhausted,omitempty"`
-	PredictedAt *time.Duration `json:"predicted_exhaustion_at_ns,omitempty"`
-	Sides      map[string]int `json:"sides,omitempty"`
+	Exhausted      int            `json:"exhausted"`
+	FirstExhausted *Exhausted     `json:"first_exhausted,omitempty"`
+	PredictedAt    *time.Duration `json:"predicted_exhaustion_at_ns,omitempty"`
+	Sides          map[string]int `json:"sides,omitempty"`
 	// OutOfPorts counts the trials in which items failed without a free local port.
 	OutOfPorts int `json:"out_of_ports,omitempty"`
 	// Repeated counts the requests of all trials that the mock upstream got for a
@@ -62,7 +62,7 @@ type ServiceRow struct {
 	// means in words, by the trial in the middle.
 	// Causes counts the trials by what they show.
 	Cause  leak.Cause         `json:"cause,omitempty"`
-	Detail   string             `json:"detail,omitempty"`
+	Detail string             `json:"detail,omitempty"`
 	Causes map[leak.Cause]int `json:"causes,omitempty"`
 	// Documents adds up the trials that were checked; Checked says how many.
 	Documents results.Documents `json:"documents"`
@@ -93,7 +93,7 @@ func (x *Index) Service() ([]ServiceRow, error) {
 // Served is a trial of a service and what its series says.
 type Served struct {
 	*results.Trial
-	Course *Course // nil: it has none, since the trial broke off
+	TimeSeries *TimeSeries // nil: it has none, since the trial broke off
 	// Seed of the resampling of its figures.
 	Seed   uint64
 	NoFile int
@@ -105,7 +105,7 @@ func (x *Index) Served(variant string, l scenarios.Level) []Served {
 	for _, t := range x.Trials(variant, l.Name) {
 		s := Served{Trial: t, Seed: x.Seed(variant, l.Name), NoFile: l.Scenario.SUT.NoFile}
 		if t.Service != nil {
-			s.Course = NewCourse(t.Service.Series, time.Duration(l.Scenario.Service.Duration))
+			s.TimeSeries = NewTimeSeries(t.Service.Series, time.Duration(l.Scenario.Service.Duration))
 		}
 		all = append(all, s)
 	}
@@ -147,13 +147,13 @@ func (r *ServiceRow) add(trials []Served) error {
 		if !t.Measured() {
 			continue // its course is not to be believed, or not there to its end
 		}
-		if e := t.Course.Exhausted; e != nil {
+		if e := t.TimeSeries.Exhausted; e != nil {
 			exhausted = append(exhausted, t)
 			if e.Side != "" {
 				r.Sides = increased(r.Sides, e.Side, 1)
 			}
 		}
-		if fit, err := leak.Regress(t.Course.Samples, Confidence, t.Seed); err == nil {
+		if fit, err := leak.Regress(t.TimeSeries.Samples, Confidence, t.Seed); err == nil {
 			fits = append(fits, judged{t, fit, cause(fit, t.Descriptors.Leaked)})
 		}
 	}
@@ -169,10 +169,10 @@ func (r *ServiceRow) firstOut(exhausted []Served) {
 	if r.Exhausted = len(exhausted); r.Exhausted == 0 {
 		return
 	}
-	slices.SortStableFunc(exhausted, func(a, b Served) int { return cmp.Compare(a.Course.Exhausted.At, b.Course.Exhausted.At) })
+	slices.SortStableFunc(exhausted, func(a, b Served) int { return cmp.Compare(a.TimeSeries.Exhausted.At, b.TimeSeries.Exhausted.At) })
 	middle := exhausted[(len(exhausted)-1)/2]
-	r.FirstExhausted = middle.Course.Exhausted
-	if at, ok := middle.Course.Forecast(middle.NoFile, middle.Seed); ok {
+	r.FirstExhausted = middle.TimeSeries.Exhausted
+	if at, ok := middle.TimeSeries.PredictExhaustion(middle.NoFile, middle.Seed); ok {
 		r.PredictedAt = &at
 	}
 }
@@ -249,7 +249,7 @@ func (r *ServiceRow) blame(fits []judged) {
 	slices.SortFunc(most, func(a, b judged) int { return cmp.Compare(completed(a.fit), completed(b.fit)) })
 	middle := most[len(most)/2]
 	r.Detail = middle.says(r.NoFile)
-	if kind, by := middle.trial.Course.grows(middle.cause, middle.trial.Seed); kind != "" {
+	if kind, by := middle.trial.TimeSeries.grows(middle.cause, middle.trial.Seed); kind != "" {
 		r.Detail += fmt.Sprintf("; most of them %s, %.1f each", kind, by)
 	}
 }
@@ -265,7 +265,7 @@ type judged struct {
 // items in flight show it too.
 func (j judged) says(limit int) string {
 	if j.cause == leak.Load {
-		byItem, err := leak.Regress(j.trial.Course.Items, Confidence, j.trial.Seed)
+		byItem, err := leak.Regress(j.trial.TimeSeries.Items, Confidence, j.trial.Seed)
 		if err == nil && byItem.Cause() == leak.Load {
 			return byItem.Says(leak.Load, "item", limit)
 		}

@@ -11,7 +11,7 @@ import (
 // A plan's trials have variants that its scenario does not have, and fewer items at lower limits.
 func TestPointsOfAPlan(t *testing.T) {
 	run := sweepRun(t)
-	run.Header.Plan = true
+	run.Header.Search = true
 	for i := range run.Trials {
 		if tr := &run.Trials[i]; tr.Variant == "sequential" {
 			tr.Variant = "bounded-1"

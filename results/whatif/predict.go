@@ -32,7 +32,7 @@ type Answer struct {
 	Exhausts bool `json:"exhausts,omitempty"`
 	// BusyAs is the limit at which a measured pipeline kept the database as
 	// busy; Beyond says that none did, and BusyAs is the highest then.
-	BusyAs float64 `json:"busy_as_limit"`
+	BusyAs       float64 `json:"busy_as_limit"`
 	Extrapolated bool    `json:"extrapolated,omitempty"`
 	// DatabaseBound is how many writes a second the database would do at most; 0:
 	// no bound shows. See [Sweep.DatabaseBound].
@@ -51,9 +51,9 @@ type Answer struct {
 // Range is what the model was compared with.
 type Range struct {
 	MinLimit int `json:"min_limit"`
-	MaxLimit  int `json:"max_limit"`
+	MaxLimit int `json:"max_limit"`
 	MinItems int `json:"min_items"`
-	MaxItems  int `json:"max_items"`
+	MaxItems int `json:"max_items"`
 	// FetchP50 is the median of a fetch at the lowest limit, WriteP50 of a write.
 	FetchP50 time.Duration `json:"fetch_p50_ns"`
 	FetchP99 time.Duration `json:"fetch_p99_ns"`

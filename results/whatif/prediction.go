@@ -30,7 +30,7 @@ type Prediction struct {
 	// Min and Most are the extremes of the makespan where it was simulated
 	// several times, with items in other orders; else 0.
 	Min time.Duration `json:"min_ns,omitempty"`
-	Max  time.Duration `json:"max_ns,omitempty"`
+	Max time.Duration `json:"max_ns,omitempty"`
 	// Throughput in items a second, over the makespan.
 	Throughput float64 `json:"throughput"`
 	// Times of an item, from the begin of its fetch to the end of its write.

@@ -32,8 +32,8 @@ type Check struct {
 	// Makespan and P99 as measured, medians of the trials; Least and Most are
 	// the extremes of the makespan.
 	Makespan time.Duration `json:"makespan_ns"`
-	Min    time.Duration `json:"min_ns"`
-	Max     time.Duration `json:"max_ns"`
+	Min      time.Duration `json:"min_ns"`
+	Max      time.Duration `json:"max_ns"`
 	P99      time.Duration `json:"p99_ns"`
 	// InSample is the error of the model that knows the point's times of service;
 	// nil: the model does not calibrate with the point.
