@@ -18,17 +18,17 @@ func (p *limitPrinter) recommendation() {
 	p.Wrapped("", p.Bold(p.advice(r)), "")
 	if r.Limit > 0 {
 		taken := p.plan.Limit(r.Limit)
-		p.hang("throughput", "%s/s, %s of the highest (%s/s at %d)", text.Digits(taken.Throughput.Estimate), text.Percent(r.Share),
+		p.Fact("throughput", "%s/s, %s of the highest (%s/s at %d)", text.Digits(taken.Throughput.Estimate), text.Percent(r.Share),
 			text.Digits(p.plan.Limit(r.Peak).Throughput.Estimate), r.Peak)
 		if taken.Peak != nil {
-			p.hang("headroom", "%s of %s descriptors open, %s more allowed", text.Count(*taken.Peak), text.Count(p.plan.Terms.NoFile), text.Count(r.FreeDescriptors))
+			p.Fact("headroom", "%s of %s descriptors open, %s more allowed", text.Count(*taken.Peak), text.Count(p.plan.Terms.NoFile), text.Count(r.FreeDescriptors))
 		}
 	}
-	p.hang("binding", "%s: %s", r.Bottleneck.Resource, r.Bottleneck.Detail)
+	p.Fact("binding", "%s: %s", r.Bottleneck.Resource, r.Bottleneck.Detail)
 	p.adaptive()
 	p.waiting(r.Waiting)
 	for _, note := range r.Notes {
-		p.hang("note", "%s", note)
+		p.Fact("note", "%s", note)
 	}
 }
 
@@ -62,7 +62,7 @@ func (p *limitPrinter) adaptive() {
 	for _, run := range a.Runs {
 		rates = append(rates, text.Digits(run.Throughput))
 	}
-	p.hang("adaptive", "the strategy that finds its limit itself came to %s (%s/s)", words, strings.Join(rates, ", "))
+	p.Fact("adaptive", "the strategy that finds its limit itself came to %s (%s/s)", words, strings.Join(rates, ", "))
 }
 
 // waiting is what items have to expect that come when they come.
@@ -71,7 +71,7 @@ func (p *limitPrinter) waiting(all []capacity.Waiting) {
 		return
 	}
 	w := all[len(all)/2]
-	p.hang("waiting", "where items come at random at %s/s, %.0f %% of the slots being in use, %s of them wait, %s in the mean of all (Erlang C, for Poisson arrivals, exponential times that do not depend on the load, and room for all that wait)",
+	p.Fact("waiting", "where items come at random at %s/s, %.0f %% of the slots being in use, %s of them wait, %s in the mean of all (Erlang C, for Poisson arrivals, exponential times that do not depend on the load, and room for all that wait)",
 		text.Digits(w.Rate), 100*w.Load, text.Percent(w.Waits), text.Duration(w.Mean))
 }
 

@@ -8,6 +8,7 @@ import (
 	"html/template"
 
 	"floodgate/results/claims"
+	"floodgate/results/report/text"
 )
 
 // download is a file that lies in the page.
@@ -37,7 +38,7 @@ func downloads(v *claims.Outcome, record []byte) (all []download, note string, e
 		case f.content == nil:
 			note = "The record of the trials is not in this page. "
 		case size > maxDownload:
-			note += fmt.Sprintf("%s is not in this page: it would take %s. ", capital(f.says), mebibytes(int64(size)))
+			note += fmt.Sprintf("%s is not in this page: it would take %s. ", capital(f.says), text.Mebibytes(int64(size)))
 		default:
 			all = append(all, download{f.name, fmt.Sprintf("%s, %s", f.says, kibibytes(len(f.content))), href})
 		}

@@ -40,11 +40,6 @@ type limitPrinter struct {
 	plan *capacity.Limits
 }
 
-// hang writes a name and what is to be said of it.
-func (p *limitPrinter) hang(name, format string, args ...any) {
-	p.hanging(fmt.Sprintf("%-*s", indent, name) + fmt.Sprintf(format, args...))
-}
-
 // terms say what is asked of a limit.
 func (p *limitPrinter) terms() {
 	t := p.plan.Terms
@@ -52,9 +47,9 @@ func (p *limitPrinter) terms() {
 	if t.P99 > 0 {
 		words += ", p99 of an item ≤ " + text.Duration(time.Duration(t.P99))
 	}
-	p.hang("asked for", "%s", words)
+	p.Fact("asked for", "%s", words)
 	if p.plan.Level != "" {
-		p.hang("level", "%s", p.plan.Level)
+		p.Fact("level", "%s", p.plan.Level)
 	}
 }
 
@@ -154,24 +149,24 @@ func (p *limitPrinter) simulation() {
 	switch {
 	case s == nil:
 	case s.Why != "":
-		p.hang("what if", "cannot be simulated: %s", s.Why)
+		p.Fact("what if", "cannot be simulated: %s", s.Why)
 	default:
 		if worst := s.Validated.InSample; worst != nil {
 			word := "within"
 			if !worst.Within() {
 				word = "beyond"
 			}
-			p.hang("what if", "a simulation, fed with them, predicts the limits that were tried with errors of at most %s of the makespan and %s of the p99, %s what is aimed at (%s and %s)",
+			p.Fact("what if", "a simulation, fed with them, predicts the limits that were tried with errors of at most %s of the makespan and %s of the p99, %s what is aimed at (%s and %s)",
 				text.Percent(math.Abs(worst.Makespan)), text.Percent(math.Abs(worst.P99)), word, text.Percent(whatif.TargetMakespan), text.Percent(whatif.TargetP99))
 		}
 		if left := s.Validated.LeftOut; left != nil {
-			p.hang("", "of a limit between those that it knows: %s and %s", text.Percent(math.Abs(left.Makespan)), text.Percent(math.Abs(left.P99)))
+			p.Fact("", "of a limit between those that it knows: %s and %s", text.Percent(math.Abs(left.Makespan)), text.Percent(math.Abs(left.P99)))
 		}
 		if beyond := s.Validated.Extrapolated; beyond != nil {
-			p.hang("", "of one beyond them: %s and %s", text.Percent(math.Abs(beyond.Makespan)), text.Percent(math.Abs(beyond.P99)))
+			p.Fact("", "of one beyond them: %s and %s", text.Percent(math.Abs(beyond.Makespan)), text.Percent(math.Abs(beyond.P99)))
 		}
-		p.hang("", "compared at limits of %d to %d; for others:", s.Range.MinLimit, s.Range.MaxLimit)
-		p.hang("", "floodgate plan predict %s items=1e6 limit=%d hosts=4", p.plan.ID, s.Range.MaxLimit)
+		p.Fact("", "compared at limits of %d to %d; for others:", s.Range.MinLimit, s.Range.MaxLimit)
+		p.Fact("", "floodgate plan predict %s items=1e6 limit=%d hosts=4", p.plan.ID, s.Range.MaxLimit)
 	}
 }
 
@@ -180,12 +175,12 @@ func (p *limitPrinter) model() {
 	p.Line("")
 	f := p.plan.Model
 	if f == nil {
-		p.hang("model", "none: four limits at least are needed, with trials enough for an interval")
+		p.Fact("model", "none: four limits at least are needed, with trials enough for an interval")
 		return
 	}
 	each := func(i stats.Interval) string { return small(i.Estimate) + " " + span(i, small) }
-	p.hang("model", "γN / (1 + α(N−1) + βN(N−1)), the Universal Scalability Law: γ %s/s, α %s, β %s", each(f.Gamma), each(f.Alpha), each(f.Beta))
-	p.hang("", "furthest from it at %d: %s", f.WorstAt, offBy(f.Worst))
+	p.Fact("model", "γN / (1 + α(N−1) + βN(N−1)), the Universal Scalability Law: γ %s/s, α %s, β %s", each(f.Gamma), each(f.Alpha), each(f.Beta))
+	p.Fact("", "furthest from it at %d: %s", f.WorstAt, offBy(f.Worst))
 	r, last := p.plan.Recommendation, 0
 	for _, t := range p.plan.Points {
 		if t.Throughput != nil {
@@ -195,15 +190,15 @@ func (p *limitPrinter) model() {
 	switch {
 	case r == nil:
 	case !r.Passed && r.Peak == last:
-		p.hang("peak", "≥ %d, the largest tested: throughput was not seen to fall", last)
+		p.Fact("peak", "≥ %d, the largest tested: throughput was not seen to fall", last)
 	case !r.Passed && p.plan.Limit(last).ErrorShare() > p.plan.Terms.MaxErrors:
-		p.hang("peak", "≥ %d: above it too many items fail to tell", r.Peak)
+		p.Fact("peak", "≥ %d: above it too many items fail to tell", r.Peak)
 	case !r.Passed:
-		p.hang("peak", "not passed: the highest throughput was seen at %d, and what %d does less is within the noise", r.Peak, last)
+		p.Fact("peak", "not passed: the highest throughput was seen at %d, and what %d does less is within the noise", r.Peak, last)
 	case f.Peak != nil:
-		p.hang("peak", "at %d of those tested; %.0f %s by the model", r.Peak, f.Peak.Estimate, span(*f.Peak, func(x float64) string { return fmt.Sprintf("%.0f", x) }))
+		p.Fact("peak", "at %d of those tested; %.0f %s by the model", r.Peak, f.Peak.Estimate, span(*f.Peak, func(x float64) string { return fmt.Sprintf("%.0f", x) }))
 	default:
-		p.hang("peak", "at %d of those tested; the model has none", r.Peak)
+		p.Fact("peak", "at %d of those tested; the model has none", r.Peak)
 	}
 }
 
@@ -225,13 +220,13 @@ func small(x float64) string {
 func (p *limitPrinter) end() {
 	m, env := p.plan.Machine, p.plan.Environment
 	p.Line("")
-	p.hang("environment", "%s: %s, %s", env.Kind, env.Database, env.Upstream)
-	p.hang("machine", "%s", machineLine(m))
+	p.Fact("environment", "%s: %s, %s", env.Kind, env.Database, env.Upstream)
+	p.Fact("machine", "%s", machineLine(m))
 	for _, words := range disturbances(p.plan.Noise) {
-		p.hang("noise", "%s", words)
+		p.Fact("noise", "%s", words)
 	}
 	if p.plan.Records != "" {
-		p.hang("records", "%s", p.plan.Records)
+		p.Fact("records", "%s", p.plan.Records)
 	}
 	p.Line("")
 	p.Wrapped("", fmt.Sprintf("%s (exit code %d)", p.Bold(p.conclusion()), p.plan.Exit), "")

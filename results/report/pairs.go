@@ -149,7 +149,7 @@ func valueOf(metric string, x *float64) string {
 	case x == nil:
 		return text.None
 	case metric == pairs.RSS:
-		return mebibytes(int64(*x))
+		return text.Mebibytes(int64(*x))
 	}
 	return text.Duration(time.Duration(*x))
 }
@@ -216,10 +216,10 @@ func unmeasured(v *pairs.Outcome) string {
 
 func (p *printer) ran(v *pairs.Outcome) {
 	for _, row := range againstFacts(v).Rows {
-		p.hanging(fmt.Sprintf("%-*s%s", indent, row[0], row[1]))
+		p.Fact(row[0], "%s", row[1])
 	}
 	for _, n := range slices.Concat(v.Notes, v.Remarks) {
-		p.hanging(fmt.Sprintf("%-*s%s", indent, "note", n))
+		p.Fact("note", "%s", n)
 	}
 }
 

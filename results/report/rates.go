@@ -55,16 +55,16 @@ type ratePrinter struct {
 // terms say what "sustained" means here.
 func (p *ratePrinter) terms() {
 	slo := p.plan.SLO
-	p.hanging(fmt.Sprintf("slo          p99 ≤ %s since a report was due, errors ≤ %s, descriptors ≤ %d of %d",
-		text.Duration(time.Duration(slo.P99)), text.Percent(slo.MaxErrors()), p.plan.MaxDescriptors, p.plan.NoFile))
+	p.Fact("slo", "p99 ≤ %s since a report was due, errors ≤ %s, descriptors ≤ %d of %d",
+		text.Duration(time.Duration(slo.P99)), text.Percent(slo.MaxErrors()), p.plan.MaxDescriptors, p.plan.NoFile)
 	how := "evenly"
 	if p.plan.Poisson {
 		how = "at random times (Poisson)"
 	}
-	p.hanging(fmt.Sprintf("reports      %s; tried for %s, confirmed for %s: a rate may be up to %.0f %% above what lasts for ever",
-		how, seconds(p.plan.Window), seconds(p.plan.Confirm), 100*p.plan.Hidden()))
+	p.Fact("reports", "%s; tried for %s, confirmed for %s: a rate may be up to %.0f %% above what lasts for ever",
+		how, seconds(p.plan.Window), seconds(p.plan.Confirm), 100*p.plan.Hidden())
 	if p.plan.Level != "" {
-		p.hanging("level        " + p.plan.Level)
+		p.Fact("level", "%s", p.plan.Level)
 	}
 }
 
@@ -221,14 +221,14 @@ func (p *ratePrinter) tried() {
 func (p *ratePrinter) end() {
 	m, env := p.plan.Machine, p.plan.Environment
 	p.Line("")
-	p.hanging(fmt.Sprintf("environment  %s: %s, %s", env.Kind, env.Database, env.Upstream))
-	p.hanging("machine      " + machineLine(m))
+	p.Fact("environment", "%s: %s, %s", env.Kind, env.Database, env.Upstream)
+	p.Fact("machine", "%s", machineLine(m))
 	for _, words := range disturbances(p.plan.Noise) {
-		p.hanging("noise        " + words)
+		p.Fact("noise", "%s", words)
 	}
-	p.hanging(fmt.Sprintf("inconclusive where the mock upstream was too slow, or the generator began more than 1 %% of the reports %s late", text.Duration(p.plan.LagBound)))
+	p.Fact("inconclusive", "where the mock upstream was too slow, or the generator began more than 1 %% of the reports %s late", text.Duration(p.plan.LagBound))
 	if p.plan.Records != "" {
-		p.hanging("records      " + p.plan.Records)
+		p.Fact("records", "%s", p.plan.Records)
 	}
 	p.Line("")
 	p.Line(fmt.Sprintf("%s (exit code %d)", p.Bold(p.decided()), p.plan.Exit))

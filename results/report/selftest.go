@@ -38,10 +38,10 @@ func SelfTest(w io.Writer, s *pairs.SelfTested, o text.Options) error {
 	}
 	p.Line("")
 	m := s.Machine
-	p.hanging(fmt.Sprintf("%-*s%s", indent, "machine", fmt.Sprintf("%s, %s/%s", machineLine(m), m.OS, m.Arch)))
-	p.hanging(fmt.Sprintf("%-*s%s", indent, "self-test", fmt.Sprintf("%s, seed %d, took %s", s.ID, s.Seed, s.Took.Round(time.Second))))
+	p.Fact("machine", "%s, %s/%s", machineLine(m), m.OS, m.Arch)
+	p.Fact("self-test", "%s, seed %d, took %s", s.ID, s.Seed, s.Took.Round(time.Second))
 	if s.Records != "" {
-		p.hanging(fmt.Sprintf("%-*s%s", indent, "records", s.Records))
+		p.Fact("records", "%s", s.Records)
 	}
 	p.Line("")
 	why := map[verdict.Decision]string{

@@ -81,7 +81,7 @@ func (p *printer) serviceCells(r summary.ServiceRow) []string {
 	}
 	return []string{
 		r.Variant, n, text.Count(r.Due), done, text.OrNone(r.ResponseP50, text.Duration), text.OrNone(r.ResponseP99, text.Duration), text.OrNone(r.ServiceP99, text.Duration),
-		text.OrNone(r.Tasks, text.Count), text.OrNone(r.PeakRSS, mebibytes), peak, exhausted, recovered, text.Count(r.Leaked), p.documents(summary.Row{Documents: r.Documents, Checked: r.Checked, Planned: r.Planned}),
+		text.OrNone(r.Tasks, text.Count), text.OrNone(r.PeakRSS, text.Mebibytes), peak, exhausted, recovered, text.Count(r.Leaked), p.documents(summary.Row{Documents: r.Documents, Checked: r.Checked, Planned: r.Planned}),
 	}
 }
 

@@ -50,7 +50,7 @@ func costGrid(c *compare.Comparison) *text.Grid {
 			pair(func(r summary.Row) string { return text.OrNone(r.ItemP99, text.Duration) }),
 			pair(func(r summary.Row) string { return text.OrNone(r.Peak, text.Count) }),
 			pair(func(r summary.Row) string { return text.OrNone(r.CPU, text.Duration) }),
-			pair(func(r summary.Row) string { return text.OrNone(r.PeakRSS, mebibytes) }),
+			pair(func(r summary.Row) string { return text.OrNone(r.PeakRSS, text.Mebibytes) }),
 			pair(func(r summary.Row) string { return text.Count(r.ErrorCount()) }),
 			pair(documentsCell))
 	}
@@ -140,6 +140,3 @@ func heldBackRemark(r summary.Row) string {
 func repeatedRemark(n int) string {
 	return text.Plural(n, "request", "requests") + " sent again by the client"
 }
-
-// mebibytes writes n in MiB: "30.5 MiB".
-func mebibytes(n int64) string { return text.Digits(float64(n)/(1<<20)) + " MiB" }

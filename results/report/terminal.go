@@ -73,11 +73,11 @@ func titleOf(v *claims.Outcome) string {
 
 func (p *printer) footer() {
 	p.Line("")
-	for _, l := range p.facts().Lines() {
-		p.hanging(l)
+	for _, row := range p.facts().Rows {
+		p.Fact(row[0], "%s", row[1])
 	}
 	for _, n := range p.notes() {
-		p.hanging("note         " + n)
+		p.Fact("note", "%s", n)
 	}
 	p.Line("")
 	p.conclusion()
@@ -175,21 +175,9 @@ func containerLine(c results.Container) string {
 	case c.Memory >= 1<<30:
 		words += ", " + text.Gibibytes(c.Memory)
 	case c.Memory > 0:
-		words += ", " + mebibytes(c.Memory)
+		words += ", " + text.Mebibytes(c.Memory)
 	}
 	return words
-}
-
-// indent of the second column of what stands beside names.
-const indent = len("environment") + len(text.Gap)
-
-// hanging writes a line, what is too long of it below its second column.
-func (p *printer) hanging(words string) {
-	first, rest := words[:indent], words[indent:]
-	for _, l := range p.Wrap(rest, indent) {
-		p.Line(p.Paint(first, faint) + l)
-		first = strings.Repeat(" ", indent)
-	}
 }
 
 func (p *printer) trials() string {

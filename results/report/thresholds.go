@@ -124,7 +124,7 @@ func inUnit(v float64, unit scenarios.Unit) string {
 	case scenarios.UnitTime:
 		return text.Duration(time.Duration(v))
 	case scenarios.UnitBytes:
-		return mebibytes(int64(v))
+		return text.Mebibytes(int64(v))
 	case scenarios.UnitShare:
 		return text.Percent(v)
 	case scenarios.UnitRate:

@@ -59,36 +59,31 @@ type whatIfPrinter struct {
 	a *whatif.Answer
 }
 
-// row is a label as wide as the indent, and its text.
-func (p *whatIfPrinter) row(label, format string, args ...any) {
-	p.hanging(fmt.Sprintf("%-*s", indent, label) + fmt.Sprintf(format, args...))
-}
-
 func (p *whatIfPrinter) prediction() {
 	a := p.a
 	each := ""
 	if a.Hosts > 1 {
 		each = fmt.Sprintf(" on each of %s hosts", text.Count(a.Hosts))
 	}
-	p.row("pipeline", "%s%s, %s", a.Strategy, each, text.Plural(a.Items, "item", "items"))
+	p.Fact("pipeline", "%s%s, %s", a.Strategy, each, text.Plural(a.Items, "item", "items"))
 	if a.Exhausts {
-		p.row("", "%s", p.Paint(fmt.Sprintf("too many open files: a host needs %s descriptors and may open %s; what follows is as if it had them", text.Count(a.Descriptors), text.Count(a.NoFile)), bad))
+		p.Fact("", "%s", p.Paint(fmt.Sprintf("too many open files: a host needs %s descriptors and may open %s; what follows is as if it had them", text.Count(a.Descriptors), text.Count(a.NoFile)), bad))
 	}
-	p.row("fed with", "a fetch of %s (p99 %s) and a write of %s in the median", text.Duration(a.FetchP50), text.Duration(a.FetchP99), text.Duration(a.WriteP50))
+	p.Fact("fed with", "a fetch of %s (p99 %s) and a write of %s in the median", text.Duration(a.FetchP50), text.Duration(a.FetchP99), text.Duration(a.WriteP50))
 	p.Line("")
 	spread := ""
 	if a.Min < a.Max {
 		spread = fmt.Sprintf(" (%s to %s, by the items' order)", text.Duration(a.Min), text.Duration(a.Max))
 	}
-	p.row("makespan", "%s%s", p.Bold(text.Duration(a.Makespan)), spread)
-	p.row("throughput", "%s items/s", text.Digits(a.Throughput))
-	p.row("item", "p50 %s, p95 %s, p99 %s", text.Duration(a.P50), text.Duration(a.P95), text.Duration(a.P99))
-	p.row("in flight", "%s in the mean, %s at most%s", text.Digits(a.InFlight), text.Count(a.Peak), p.perHost(a.PeakHost))
+	p.Fact("makespan", "%s%s", p.Bold(text.Duration(a.Makespan)), spread)
+	p.Fact("throughput", "%s items/s", text.Digits(a.Throughput))
+	p.Fact("item", "p50 %s, p95 %s, p99 %s", text.Duration(a.P50), text.Duration(a.P95), text.Duration(a.P99))
+	p.Fact("in flight", "%s in the mean, %s at most%s", text.Digits(a.InFlight), text.Count(a.Peak), p.perHost(a.PeakHost))
 	words := text.Count(a.AllDescriptors) + " at most" + p.perHost(a.Descriptors)
 	if a.NoFile > 0 {
 		words += fmt.Sprintf(", of %s that one may open", text.Count(a.NoFile))
 	}
-	p.row("descriptors", "%s", words)
+	p.Fact("descriptors", "%s", words)
 	busy := fmt.Sprintf("as busy as at a limit of %s", text.Digits(a.BusyAs))
 	if a.Extrapolated {
 		busy = "busier than it was ever measured"
@@ -96,7 +91,7 @@ func (p *whatIfPrinter) prediction() {
 	if a.DatabaseBound > 0 {
 		busy += fmt.Sprintf("; at most about %s writes/s (estimated)", text.Digits(a.DatabaseBound))
 	}
-	p.row("database", "%s", busy)
+	p.Fact("database", "%s", busy)
 }
 
 func (p *whatIfPrinter) perHost(n int) string {
@@ -161,14 +156,14 @@ func (p *whatIfPrinter) worsts() {
 // worst compares the greatest errors with the targets.
 func (p *whatIfPrinter) worst(label string, e *whatif.Errors) {
 	if e == nil {
-		p.row(label, "no point to tell by")
+		p.Fact(label, "no point to tell by")
 		return
 	}
 	verdict := p.Paint("within", good)
 	if !e.Within() {
 		verdict = p.Paint("not within", bad)
 	}
-	p.row(label, "makespan %s, p99 %s off at worst: %s the targets of %.0f %% and %.0f %%",
+	p.Fact(label, "makespan %s, p99 %s off at worst: %s the targets of %.0f %% and %.0f %%",
 		text.Percent(e.Makespan), text.Percent(e.P99), verdict, 100*whatif.TargetMakespan, 100*whatif.TargetP99)
 }
 
@@ -190,14 +185,14 @@ func (p *whatIfPrinter) doubts() {
 	if r.MaxItems > r.MinItems {
 		items += " to " + text.Count(r.MaxItems)
 	}
-	p.row("range", "limits %s to %s, %s items, a fetch of %s and a write of %s in the median; %s",
+	p.Fact("range", "limits %s to %s, %s items, a fetch of %s and a write of %s in the median; %s",
 		text.Count(r.MinLimit), text.Count(r.MaxLimit), items, text.Duration(r.FetchP50.Round(time.Microsecond)), text.Duration(r.WriteP50), strings.Join(r.Strategies, ", "))
 	if len(p.a.Outside) == 0 {
-		p.row("", "%s", p.Paint("what is asked for lies within it", good))
+		p.Fact("", "%s", p.Paint("what is asked for lies within it", good))
 	} else {
-		p.row("outside", "%s", p.Paint("extrapolated, not checked by any measurement:", doubt))
+		p.Fact("outside", "%s", p.Paint("extrapolated, not checked by any measurement:", doubt))
 		for _, words := range p.a.Outside {
-			p.row("", "%s", words)
+			p.Fact("", "%s", words)
 		}
 	}
 	for i, words := range p.a.Caveats {
@@ -205,6 +200,6 @@ func (p *whatIfPrinter) doubts() {
 		if i == 0 {
 			label = "caveats"
 		}
-		p.row(label, "%s", words)
+		p.Fact(label, "%s", words)
 	}
 }

@@ -117,3 +117,6 @@ func Bytes(n int64) string {
 
 // Gibibytes formats n in GiB: "8.0 GiB".
 func Gibibytes(n int64) string { return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30)) }
+
+// Mebibytes formats n in MiB with three significant digits: "30.5 MiB".
+func Mebibytes(n int64) string { return Digits(float64(n)/(1<<20)) + " MiB" }

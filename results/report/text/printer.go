@@ -72,6 +72,18 @@ func (p *Printer) Wrapped(indent, text string, tone verdict.Tone) {
 	}
 }
 
+// factIndent is where the text of a fact begins.
+const factIndent = len("environment") + len(Gap)
+
+// Fact writes a name and, in a column beside it, a text.
+func (p *Printer) Fact(name, format string, args ...any) {
+	first := fmt.Sprintf("%-*s", factIndent, name)
+	for _, l := range p.Wrap(fmt.Sprintf(format, args...), factIndent) {
+		p.Line(p.Paint(first, verdict.Faint) + l)
+		first = strings.Repeat(" ", factIndent)
+	}
+}
+
 // Table writes the titles and the rows of a grid.
 func (p *Printer) Table(g *Grid) {
 	widths := g.Widths()
