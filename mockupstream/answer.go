@@ -9,13 +9,13 @@ import (
 	"floodgate/mockupstream/rng"
 )
 
-// Answer is the JSON body of a faultless answer for key, a pure function of
-// its arguments, the same for every attempt:
+// Answer returns the JSON body of an answer for key without a fault. It is a
+// pure function of its arguments, the same for every attempt:
 //
 //	{"key":"+15550001","records":[{"id":"…","at":"2017-03-04T05:06:07Z","from":"…","to":"…","seconds":123,"direction":"out","cell":"…"},…]}
 //
 // A key that begins with "+" is a party of every call; a key of two dates
-// ("2017-01-01/2017-01-07") bounds when they were. IDs differ within a key.
+// ("2017-01-01/2017-01-07") bounds their times. IDs are unique within a key.
 func Answer(p Profile, seed uint64, key string) []byte {
 	hash := hashKey(seed, key)
 	return appendAnswer(nil, hash, key, p.Body.records(hash))
@@ -66,7 +66,7 @@ func appendRecord(b []byte, id uint64, number string, from time.Time, span uint6
 	return append(b, `"}`...)
 }
 
-// appendParty appends number where it is its side of the call, else a number made of x.
+// appendParty appends number if it is this party of the call, else a number derived from x.
 func appendParty(b []byte, number string, own bool, x uint64) []byte {
 	if own && number != "" {
 		return appendString(b, number)
@@ -76,8 +76,8 @@ func appendParty(b []byte, number string, own bool, x uint64) []byte {
 	return append(b, '"')
 }
 
-// callTimes is when calls begin, and for how many seconds they may be: all of
-// 2017, or the days (both included) of a key of two dates.
+// callTimes returns the first time at which a call may begin and the length of
+// the period in seconds: all of 2017, or the days (both included) of a key of two dates.
 func callTimes(key string) (from time.Time, seconds uint64) {
 	const day = 24 * 60 * 60
 	if first, last, ok := strings.Cut(key, "/"); ok && len(first) == len(time.DateOnly) {
@@ -116,7 +116,7 @@ func appendString(b []byte, s string) []byte {
 		if c := s[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
 			quoted, err := json.Marshal(s)
 			if err != nil {
-				return append(b, `""`...) // not reached: every string can be marshaled
+				return append(b, `""`...) // unreachable: every string can be marshaled
 			}
 			return append(b, quoted...)
 		}

@@ -1,44 +1,62 @@
-// Package mockupstream is an HTTP upstream for measurements: it answers with
-// the latency, the sizes and the faults that a [Profile] gives it, the same
-// ones each time, and it knows how well it kept to them.
+// Package mockupstream is an HTTP upstream for measurements. It answers with the
+// latency, sizes and faults of a [Profile], reproducibly, and measures how well
+// it kept to them.
 //
-// # Deterministic
+// For example, an upstream whose answers take 20 ms, half of them more, and one in a
+// hundred of which is a 503:
 //
-// What happens to a request is a pure function of (seed, key, attempt), see
-// [Profile.Draw]: not of the order in which requests arrive, of what else is in
-// flight, or of a random source that requests share. Two programs that ask
-// for the same keys get the same delays and the same faults, however differently
-// they go about it. The key is the path after /items/, unescaped; the attempt
-// is in the header Floodgate-Attempt, or else the number of requests for the
-// key so far. Delay, faults and size are drawn from separate random streams:
-// a profile with one fault more has the same delays.
+//	profile := mockupstream.Profile{
+//		Latency: mockupstream.Distribution{Kind: "lognormal", Median: mockupstream.Duration(20 * time.Millisecond), Sigma: 0.5},
+//		Faults:  []mockupstream.Fault{{Kind: "status", Status: 503, Probability: 0.01}},
+//	}
+//	upstream, err := mockupstream.New(profile, 2017) // the seed
+//	…
+//	server, err := mockupstream.Serve(ctx, mockupstream.ServerOptions{}, upstream)
+//	…
+//	response, err := http.Get(server.URL() + "/items/+15550001")
+//	…
+//	fmt.Println(upstream.Stats().PeakInFlight)
 //
-// Three things do depend on what is going on, as in a real upstream: a rate
-// limit, a capacity (requests wait for one of k workers, so that latency rises
-// with the load), and phases, which change the profile at given times.
+// # Determinism
+//
+// The delay, the fault and the size of an answer are a pure function of (seed,
+// key, attempt); see [Profile.Draw]. They do not depend on the order of the
+// requests, on the requests in flight, or on a shared random source. Two programs
+// that request the same keys get the same delays and the same faults, whatever
+// their strategies. The key is the path after /items/, unescaped. The attempt is
+// in the header Floodgate-Attempt, or else the number of requests for the key so
+// far. Delay, faults and size are drawn from separate random streams: adding a
+// fault to a profile does not change its delays.
+//
+// Three parts of a profile do depend on the load or the time, as in a real
+// upstream: a rate limit; a capacity (requests wait for one of k workers, so that
+// latency rises with the load); and phases, which change the profile at given times.
 //
 // # Interface
 //
-//	GET /items/{arg}          an answer as of [Answer], after a delay, or a fault
+// GET /items/{arg}          the [Answer] for arg, after a delay, or a fault
+//
 //	GET /items/{arg1}/{arg2}  the same (any number of arguments)
 //	GET /stats                [Stats] as JSON
-//	GET /metrics              the same for Prometheus
+//
+// GET /metrics              the same statistics for Prometheus
+//
 //	GET /healthz              204
 //	PUT /profile              see [Upstream.Control]
 //
 // An [Upstream] is an http.Handler. [Serve] serves it on a loopback address and
-// counts connections; with a server of one's own, make [Upstream.ConnState] its
+// counts connections; your own server can use [Upstream.ConnState] as its
 // ConnState.
 //
-// A client's own retries show: net/http repeats a GET whose reused connection
-// is closed or reset before an answer, which the mock counts as another request
-// for the key, and, without the header, as the next attempt. [Stats].Repeated is
-// their number, which reports show beside the errors that they hide.
+// A client's own retries are visible: net/http repeats a GET whose reused
+// connection is closed or reset before an answer. The mock counts it as another
+// request for the key and, without the header, as the next attempt.
+// [Stats].Repeated counts them; reports show it beside the errors that they hide.
 //
 // # Profiles
 //
-// A profile is a YAML file, read by [LoadProfile]; unknown keys and impossible
-// values are errors that name file and line.
+// A profile is a YAML file, read by [LoadProfile]. Unknown keys and invalid
+// values are errors that name the file and the line.
 //
 //	latency: {distribution: percentiles, p50: 20ms, p95: 60ms, p99: 250ms}
 //	body: {min_records: 1, max_records: 20}
@@ -51,11 +69,11 @@
 //	  - after: 30s
 //	    latency: {distribution: lognormal, median: 200ms, sigma: 0.5}
 //
-// # Punctual
+// # Lateness
 //
-// Delays are kept by a clock of package precise, which is a fraction as late as
+// The clock of package precise keeps the delays. It is far more accurate than
 // time.Sleep, with 10 or with 1,000 requests in flight (BenchmarkDelayError
-// compares the two). [Stats] tells how late; when the median or the 99th percentile exceeds the profile's
-// bounds, it says that the mock is saturated, and in words why. Measurements
-// made with a saturated mock measure the mock.
+// compares the two). [Stats] has the distribution of the lateness. If its median
+// or 99th percentile exceeds the profile's bounds, Stats reports that the mock is
+// saturated, and why. Measurements made with a saturated mock measure the mock.
 package mockupstream

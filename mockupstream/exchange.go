@@ -11,11 +11,11 @@ import (
 const (
 	defaultHang = 30 * time.Second
 	defaultSlow = time.Second
-	// slowPieces is how many pieces a slow body is sent in at most.
+	// slowPieces is the greatest number of pieces of a slow body.
 	slowPieces = 20
 )
 
-// lasts is For with the default of the fault's kind.
+// lasts returns For, or the default of the fault's kind.
 func (f *Fault) lasts() time.Duration {
 	switch {
 	case f.For > 0:
@@ -28,7 +28,7 @@ func (f *Fault) lasts() time.Duration {
 	return 0
 }
 
-// work is how long the request occupies a worker of the capacity model.
+// work returns the time for which the request occupies a worker of the capacity model.
 func (d *Draw) work() time.Duration {
 	switch {
 	case d.Fault == nil:
@@ -39,7 +39,7 @@ func (d *Draw) work() time.Duration {
 	return d.Delay + d.Fault.lasts()
 }
 
-// exchange is one request on its way to an answer, or to a fault.
+// exchange is one request and its answer or fault.
 type exchange struct {
 	u        *Upstream
 	w        http.ResponseWriter
@@ -51,7 +51,7 @@ type exchange struct {
 	injected time.Duration
 }
 
-// play waits, then answers or injects the fault.
+// play waits for the injected delay, then answers or injects the fault.
 func (x *exchange) play(hash uint64, key string) {
 	fault := x.draw.Fault
 	wait := x.injected
@@ -59,7 +59,7 @@ func (x *exchange) play(hash uint64, key string) {
 		wait += fault.lasts() - x.draw.Delay
 	}
 	if wait > 0 && x.u.clock.SleepUntil(x.r.Context(), x.received.Add(wait)) != nil {
-		x.gone()
+		x.abort()
 	}
 	if fault != nil {
 		x.shard.add(func(t *tally) { t.faults[fault.Kind]++ })
@@ -83,19 +83,19 @@ func (x *exchange) play(hash uint64, key string) {
 	x.send(body)
 }
 
-// send sends the whole body, or slowly, or half of it.
+// send sends the body: all of it, slowly, or half of it.
 func (x *exchange) send(body []byte) {
 	header := x.w.Header()
 	header["Content-Type"] = x.u.header
 	fault := x.draw.Fault
-	if fault != nil || len(body) > 2048 { // net/http counts a shorter one itself
+	if fault != nil || len(body) > 2048 { // net/http sets the length of a shorter one itself
 		header["Content-Length"] = []string{strconv.Itoa(len(body))}
 	}
 	x.answered(http.StatusOK, len(body))
 	switch {
 	case fault == nil:
 		x.flight.land()
-		_, _ = x.w.Write(body) // the client went away
+		_, _ = x.w.Write(body) // a client that has disconnected
 	case fault.Kind == "truncate":
 		x.flight.land()
 		_, _ = x.w.Write(body[:len(body)/2])
@@ -106,14 +106,14 @@ func (x *exchange) send(body []byte) {
 	}
 }
 
-// trickle sends the body in pieces, the first at once and the last after d.
+// trickle sends the body in pieces: the first at once, the last after d.
 func (x *exchange) trickle(body []byte, d time.Duration) {
 	control := http.NewResponseController(x.w)
 	began := time.Now()
 	pieces := min(slowPieces, len(body))
 	for i := range pieces {
 		if i > 0 && x.u.clock.SleepUntil(x.r.Context(), began.Add(d*time.Duration(i)/time.Duration(pieces-1))) != nil {
-			x.gone()
+			x.abort()
 		}
 		if i == pieces-1 {
 			x.flight.land()
@@ -123,26 +123,26 @@ func (x *exchange) trickle(body []byte, d time.Duration) {
 			err = control.Flush()
 		}
 		if err != nil {
-			x.gone()
+			x.abort()
 		}
 	}
 }
 
-// answered counts the answer that is about to leave.
+// answered counts the answer that is about to be sent.
 func (x *exchange) answered(status, bytes int) {
 	x.shard.answered(status, bytes, x.injected, time.Since(x.received))
 }
 
-// gone ends the handler: the client went away, or the Upstream was closed.
-func (x *exchange) gone() {
+// abort ends the handler because the client disconnected or the Upstream was closed.
+func (x *exchange) abort() {
 	if x.r.Context().Err() != nil {
-		x.shard.add(func(t *tally) { t.left++ })
+		x.shard.add(func(t *tally) { t.disconnected++ })
 	}
 	panic(http.ErrAbortHandler)
 }
 
-// drop closes the connection, by RST or FIN, without an answer. A connection
-// that cannot be had (HTTP/2, a recorder) is left to net/http to close.
+// drop closes the connection, by RST or FIN, without an answer. Where the
+// connection cannot be hijacked (HTTP/2, a recorder), net/http closes it.
 func (x *exchange) drop(reset bool) {
 	x.flight.land()
 	conn, _, err := http.NewResponseController(x.w).Hijack()
@@ -158,7 +158,7 @@ func (x *exchange) drop(reset bool) {
 	_ = conn.Close()
 }
 
-// plain is the connection below TLS.
+// plain returns the connection below TLS.
 func plain(conn net.Conn) net.Conn {
 	if below, ok := conn.(interface{ NetConn() net.Conn }); ok {
 		return below.NetConn()

@@ -9,15 +9,15 @@ import (
 	"time"
 )
 
-// AttemptHeader names the attempt (1 is the first) at a key. Without it the
-// mock takes the number of requests for the key so far.
+// AttemptHeader is the header that numbers the attempts at a key, from 1. Without
+// it, the mock uses the number of requests for the key so far.
 const AttemptHeader = "Floodgate-Attempt"
 
 // ServeHTTP answers GET /items/…, /stats, /metrics and /healthz.
 func (u *Upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method != http.MethodGet {
 		w.Header().Set("Allow", http.MethodGet)
-		refuse(w, http.StatusMethodNotAllowed, fmt.Sprintf("method %s; allowed: GET", r.Method))
+		refuse(w, http.StatusMethodNotAllowed, fmt.Sprintf("method %s is not supported (want GET)", r.Method))
 		return
 	}
 	path := r.URL.Path
@@ -33,23 +33,25 @@ func (u *Upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/healthz":
 		w.WriteHeader(http.StatusNoContent)
 	default:
-		refuse(w, http.StatusNotFound, fmt.Sprintf("path %q; allowed: /items/{arg}, /items/{arg1}/{arg2}, /stats, /metrics, /healthz", path))
+		refuse(w, http.StatusNotFound, fmt.Sprintf("unknown path %q (want /items/{arg}, /items/{arg1}/{arg2}, /stats, /metrics or /healthz)", path))
 	}
 }
 
-// serveStats is apart from ServeHTTP, whose stack frame every request in flight has.
+// serveStats answers GET /stats. It is not part of ServeHTTP because every
+// request in flight has a stack frame of that.
 func (u *Upstream) serveStats(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
-	_ = encoder.Encode(u.Stats()) // the client went away
+	_ = encoder.Encode(u.Stats()) // a client that has disconnected
 }
 
-// Control is the Upstream with PUT /profile added, which is Set: its body is
+// Control returns a handler that serves the Upstream and PUT /profile, which
+// calls [Upstream.Set] with a body such as
 //
 //	{"seed": 1, "profile": {"latency": {"distribution": "constant", "value": "20ms"}}}
 //
-// and it answers 204, or 400 with the reason, in which case nothing is changed.
+// It answers 204, or 400 with the reason; then nothing has changed.
 func (u *Upstream) Control() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path != "/profile" {
@@ -58,10 +60,10 @@ func (u *Upstream) Control() http.Handler {
 		}
 		if r.Method != http.MethodPut {
 			w.Header().Set("Allow", http.MethodPut)
-			refuse(w, http.StatusMethodNotAllowed, fmt.Sprintf("method %s; allowed: PUT", r.Method))
+			refuse(w, http.StatusMethodNotAllowed, fmt.Sprintf("method %s is not supported (want PUT)", r.Method))
 			return
 		}
-		const maxBytes = 64 << 20 // samples of a replay are many
+		const maxBytes = 64 << 20 // a replay has many samples
 		var body struct {
 			Seed    uint64  `json:"seed"`
 			Profile Profile `json:"profile"`
@@ -83,11 +85,11 @@ func (u *Upstream) Control() http.Handler {
 	})
 }
 
-// serveItem plays what the profile says for one request.
+// serveItem answers one request for an item, or injects a fault.
 func (u *Upstream) serveItem(w http.ResponseWriter, r *http.Request, key string) {
 	received := time.Now()
 	if key == "" || key[0] == '/' || key[len(key)-1] == '/' || strings.Contains(key, "//") {
-		refuse(w, http.StatusNotFound, fmt.Sprintf("item %q; allowed: arguments that are not empty, between slashes", key))
+		refuse(w, http.StatusNotFound, fmt.Sprintf("item %q has an empty argument; separate arguments that are not empty by single slashes", key))
 		return
 	}
 	attempt, err := attemptOf(r)
@@ -124,7 +126,7 @@ func (u *Upstream) serveItem(w http.ResponseWriter, r *http.Request, key string)
 	x.play(hash, key)
 }
 
-// attemptOf is the attempt that the request names, 0: none.
+// attemptOf returns the attempt named in the request's header, or 0 if it has none.
 func attemptOf(r *http.Request) (int, error) {
 	named := r.Header[AttemptHeader]
 	if len(named) == 0 {
@@ -132,7 +134,7 @@ func attemptOf(r *http.Request) (int, error) {
 	}
 	n, err := strconv.Atoi(named[0])
 	if err != nil || n < 1 {
-		return 0, fmt.Errorf("header %s: %q; allowed: 1 or more", AttemptHeader, named[0])
+		return 0, fmt.Errorf("header %s must be a number of at least 1 (got %q)", AttemptHeader, named[0])
 	}
 	return n, nil
 }
@@ -150,14 +152,14 @@ func (u *Upstream) overloaded(w http.ResponseWriter, shard *shard, c *Capacity) 
 	refuseFor(w, status, wait, "all workers busy and the queue full")
 }
 
-// refuse answers with a reason in JSON.
+// refuse answers with the status and the reason as JSON.
 func refuse(w http.ResponseWriter, status int, reason string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"error": reason}) // the client went away
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": reason}) // a client that has disconnected
 }
 
-// refuseFor also says when to come again, in whole seconds as HTTP has it.
+// refuseFor also sets Retry-After, in whole seconds as HTTP requires.
 func refuseFor(w http.ResponseWriter, status int, wait time.Duration, reason string) {
 	seconds := (wait + time.Second - 1) / time.Second
 	w.Header().Set("Retry-After", strconv.FormatInt(int64(max(seconds, 1)), 10))

@@ -101,11 +101,11 @@ func TestPaths(t *testing.T) {
 		body   string
 	}{
 		"/healthz":  {204, ""},
-		"/items/":   {404, `item \"\"; allowed`},
-		"/items/a/": {404, "arguments that are not empty"},
-		"/items//a": {404, "arguments that are not empty"},
-		"/item/a":   {404, "allowed: /items/{arg}"},
-		"/profile":  {405, "method GET; allowed: PUT"},
+		"/items/":   {404, `item \"\" has an empty argument`},
+		"/items/a/": {404, "has an empty argument"},
+		"/items//a": {404, "has an empty argument"},
+		"/item/a":   {404, "want /items/{arg}"},
+		"/profile":  {405, "method GET is not supported (want PUT)"},
 	} {
 		status, _, body, err := get(client, s.URL()+path)
 		if err != nil || status != want.status || !strings.Contains(string(body), want.body) {
@@ -122,7 +122,7 @@ func TestPaths(t *testing.T) {
 	}
 	for _, attempt := range []string{"0", "-1", "x", ""} {
 		status, _, body, err := get(client, s.URL()+"/items/a", mockupstream.AttemptHeader, attempt)
-		if err != nil || status != 400 || !strings.Contains(string(body), "allowed: 1 or more") {
+		if err != nil || status != 400 || !strings.Contains(string(body), "must be a number of at least 1") {
 			t.Errorf("attempt %q: %d %s %v", attempt, status, body, err)
 		}
 	}

@@ -7,16 +7,16 @@ import (
 	"time"
 )
 
-// bucket is a token bucket, kept as the time at which it will be full again
-// less one token (the "theoretical arrival time" of the GCRA, which admits
-// exactly what a token bucket does). Times count from the profile's start.
+// bucket is a token bucket, stored as the "theoretical arrival time" of the
+// GCRA: the time at which the bucket will be full again, less one token. The
+// two algorithms admit the same requests. Times count from the profile's start.
 type bucket struct {
-	interval time.Duration // that one token takes
-	slack    time.Duration // that requests may be ahead of their time: (burst − 1) intervals
+	interval time.Duration // time per token
+	slack    time.Duration // how early requests may come: (burst − 1) intervals
 	next     atomic.Int64
 }
 
-// newBucket is nil, which admits everything, without a limit.
+// newBucket returns nil, a bucket that admits everything, if there is no limit.
 func newBucket(r *RateLimit) *bucket {
 	if r == nil || r.PerSecond == 0 {
 		return nil
@@ -26,7 +26,7 @@ func newBucket(r *RateLimit) *bucket {
 	return &bucket{interval: time.Duration(interval), slack: time.Duration(slack)}
 }
 
-// take returns 0 when there is a token, else the time until there is one.
+// take takes a token and returns 0, or returns the time until there is a token.
 func (b *bucket) take(now time.Duration) time.Duration {
 	for b != nil {
 		old := b.next.Load()
@@ -42,18 +42,18 @@ func (b *bucket) take(now time.Duration) time.Duration {
 }
 
 // workers models a server of k workers and a queue, first come, first served.
-// The work of a request is known when it arrives, so the time at which a worker
-// begins it is, too: waiting for it is one sleep, as precise as any other,
-// and no worker has to exist. Times count from the profile's start.
+// The work of a request is known when it arrives, so its starting time is known,
+// too: the wait for a worker is a single sleep, and no worker has to exist.
+// Times count from the profile's start.
 type workers struct {
 	queue  int
 	full   string
 	mu     sync.Mutex
-	free   []time.Duration // heap: when each worker will be free
-	begins []time.Duration // of those that wait, earliest first
+	free   []time.Duration // heap of the times at which the workers become free
+	begins []time.Duration // starting times of the requests that wait, earliest first
 }
 
-// newWorkers is nil, which serves at once, without a limit.
+// newWorkers returns nil, a model that serves every request at once, if there is no limit.
 func newWorkers(c *Capacity) *workers {
 	if c == nil || c.Workers == 0 {
 		return nil
@@ -61,8 +61,8 @@ func newWorkers(c *Capacity) *workers {
 	return &workers{queue: c.Queue, full: c.Full, free: make([]time.Duration, c.Workers)}
 }
 
-// reserve returns when a worker will begin work that arrives now; false when
-// the queue is full and does not wait.
+// reserve returns the time at which a worker begins work that arrives now, or
+// false if the queue is full and refuses requests.
 func (w *workers) reserve(now, work time.Duration) (time.Duration, bool) {
 	if w == nil {
 		return now, true
@@ -85,7 +85,7 @@ func (w *workers) reserve(now, work time.Duration) (time.Duration, bool) {
 	return begin, true
 }
 
-// occupy gives the first worker to be free work until the time end.
+// occupy gives work until the time end to the worker that becomes free first.
 func (w *workers) occupy(end time.Duration) {
 	i, n := 0, len(w.free)
 	for {

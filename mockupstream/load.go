@@ -15,8 +15,8 @@ const (
 	maxReplay  = 64 << 20
 )
 
-// LoadProfile reads a profile in YAML, replay files (relative to its folder)
-// included, and validates it.
+// LoadProfile reads a profile in YAML and its replay files (relative to its
+// folder), and validates it.
 func LoadProfile(path string) (Profile, error) {
 	src, err := strictyaml.ReadFile(path, maxProfile)
 	if err != nil {
@@ -33,7 +33,7 @@ func LoadProfile(path string) (Profile, error) {
 }
 
 // Resolve reads the replay files of p, relative to dir, into Samples. Errors
-// name file, line and text.
+// name the file, the line and the text.
 func (p *Profile) Resolve(dir string) error {
 	return p.eachLatency(func(field string, d *Distribution) error {
 		if d.Kind != "replay" || d.File == "" || len(d.Samples) > 0 {
@@ -52,7 +52,7 @@ func (p *Profile) Resolve(dir string) error {
 	})
 }
 
-// eachLatency visits the distributions of the profile and its phases.
+// eachLatency calls visit for the distributions of the profile and its phases.
 func (p *Profile) eachLatency(visit func(field string, d *Distribution) error) error {
 	errs := []error{visit("latency", &p.Latency)}
 	for i, phase := range p.Phases {
@@ -92,4 +92,20 @@ func readSamples(path string) ([]Duration, error) {
 		return nil, fmt.Errorf("%s has no delays; write one duration a line", path)
 	}
 	return samples, nil
+}
+
+// ParseProfile parses a profile in YAML and validates it. Its error is
+// [strictyaml.Errors] about the file called name. It does not read replay
+// files; see [Profile.Resolve].
+func ParseProfile(name string, src []byte) (Profile, error) {
+	var p Profile
+	doc, err := strictyaml.Decode(name, src, &p, nil)
+	if err != nil {
+		return Profile{}, err
+	}
+	doc.Report(p.Validate())
+	if err := doc.Err(); err != nil {
+		return Profile{}, err
+	}
+	return p, nil
 }

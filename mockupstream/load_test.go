@@ -94,7 +94,7 @@ func TestProfileErrors(t *testing.T) {
 		{"no value", "latency:\n", `latency: has no value; it must be a mapping with distribution`},
 		{"mapping for a list", "faults: {kind: reset}\n", `faults: must be a list (got a mapping)`},
 		{"anchor", "latency: &a {distribution: constant}\n", `anchors and aliases are not supported`},
-		{"two documents", "late_bound: 1ms\n---\nlate_bound: 1ms\n", `p.yaml:3:1: a file holds one document, and here begins another`},
+		{"two documents", "late_bound: 1ms\n---\nlate_bound: 1ms\n", `p.yaml:3:1: a file holds one document, and another begins here`},
 		{"syntax", "latency: {distribution: constant\n", `p.yaml:`},
 		{"in a list", "faults:\n  - {kind: reset, probability: 0.1}\n  - kind: status\n    status: 500\n    probability: 2\n", `p.yaml:5:18: faults[1].probability: must be 0 to 1 (got 2)`},
 		{"missing kind", "faults: [{probability: 1}]\n", `p.yaml:1:10: faults[0].kind: missing; it must be text`},

@@ -9,7 +9,7 @@ import (
 )
 
 // collector turns a snapshot into Prometheus metrics at each scrape, so that
-// requests pay nothing for them. Counters begin anew when the profile is set.
+// requests pay nothing for them. Setting the profile resets the counters.
 type collector struct {
 	upstream *Upstream
 	buckets  []float64 // seconds
@@ -32,15 +32,15 @@ func newCollector(u *Upstream) *collector {
 		faults:       desc("faults_total", "Faults injected.", "kind"),
 		refused:      desc("refused_total", "Requests refused, by the rate limit or the capacity model.", "by"),
 		queued:       desc("queued_total", "Requests that waited for a worker of the capacity model."),
-		disconnected: desc("disconnected_total", "Clients that went away before their answer."),
+		disconnected: desc("disconnected_total", "Clients that disconnected before their answer."),
 		inFlight:     desc("in_flight", "Requests in flight."),
 		connections:  desc("connections", "Open connections."),
 		accepted:     desc("connections_accepted_total", "Connections accepted."),
-		saturated:    desc("saturated", "1 when the mock itself is too slow."),
+		saturated:    desc("saturated", "1 when the mock itself is overloaded."),
 		phase:        desc("phase", "Phases of the profile that have begun."),
-		injected:     desc("injected_delay_seconds", "Delay that answers should have."),
-		actual:       desc("actual_delay_seconds", "Delay that answers had."),
-		late:         desc("late_seconds", "Actual less injected delay."),
+		injected:     desc("injected_delay_seconds", "Injected delay of answers."),
+		actual:       desc("actual_delay_seconds", "Measured delay of answers."),
+		late:         desc("late_seconds", "Actual delay minus injected delay."),
 	}
 }
 

@@ -11,13 +11,13 @@ import (
 	"time"
 )
 
-// ServerOptions say how an Upstream is served. The zero value serves without
-// control on a free port.
+// ServerOptions configures Serve. The zero value listens on a free port and
+// does not allow control.
 type ServerOptions struct {
 	// Addr to listen on: a loopback address and a port. Default "127.0.0.1:0".
 	Addr string
-	// Everywhere allows an Addr that is not loopback: inside a container, whose
-	// ports are published on the loopback of the machine.
+	// Everywhere allows an Addr that is not loopback, for use inside a container
+	// whose ports are published on the machine's loopback interface.
 	Everywhere bool
 	// Control allows PUT /profile.
 	Control bool
@@ -33,8 +33,8 @@ type Server struct {
 	closing  sync.Once
 }
 
-// Serve listens and serves u until ctx is done or Close is called. It fails on
-// an address that is not loopback, unless o allows it.
+// Serve listens and serves u until ctx is done or Close is called. It fails if
+// the address is not loopback, unless o.Everywhere is set.
 func Serve(ctx context.Context, o ServerOptions, u *Upstream) (*Server, error) {
 	if o.Addr == "" {
 		o.Addr = "127.0.0.1:0"
@@ -74,11 +74,11 @@ func Serve(ctx context.Context, o ServerOptions, u *Upstream) (*Server, error) {
 	return s, nil
 }
 
-// URL is "http://127.0.0.1:port", without a slash at the end.
+// URL returns the server's URL, such as "http://127.0.0.1:8080", without a trailing slash.
 func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
 
-// Wait returns when the server has stopped and every connection is closed, nil
-// after Close or the end of Serve's context.
+// Wait waits until the server has stopped and every connection is closed. It
+// returns nil after Close or the end of Serve's context.
 func (s *Server) Wait() error {
 	s.serving.Wait()
 	return s.err
@@ -93,11 +93,11 @@ func (s *Server) Close() error {
 }
 
 func (s *Server) shut() {
-	s.closing.Do(func() { _ = s.http.Close() }) // a listener that does not close is closed
+	s.closing.Do(func() { _ = s.http.Close() }) // the error of a listener that is already closed
 }
 
-// CheckLoopback says whether addr, "host:port", is reached from this machine
-// alone: nothing that this project serves asks for a password.
+// CheckLoopback returns an error unless addr, "host:port", is a loopback
+// address: this project's servers do not ask for passwords.
 func CheckLoopback(addr string) error {
 	host, _, err := net.SplitHostPort(addr)
 	if err != nil {
@@ -106,5 +106,5 @@ func CheckLoopback(addr string) error {
 	if ip, err := netip.ParseAddr(host); host == "localhost" || err == nil && ip.IsLoopback() {
 		return nil
 	}
-	return fmt.Errorf("address %q is not a loopback address; allowed: 127.0.0.1, [::1] or localhost, and a port", addr)
+	return fmt.Errorf("address %q is not a loopback address (want 127.0.0.1, [::1] or localhost, with a port)", addr)
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // Upstream is the mock: an http.Handler that answers GET /items/…, /stats,
-// /metrics and /healthz. Make it with New and Close it.
+// /metrics and /healthz. Create it with New; call Close when done.
 type Upstream struct {
 	clock   *precise.Clock
 	metrics http.Handler
@@ -27,16 +27,16 @@ type Upstream struct {
 	inFlight                     atomic.Int64
 	connections, peakConnections atomic.Int64
 	accepted                     atomic.Int64
-	setting                      sync.Mutex // held by Set
+	setting                      sync.Mutex // serializes Set
 }
 
-// run is a profile in force, and what it has seen.
+// run is a profile in force and its statistics.
 type run struct {
 	seed     uint64
 	began    time.Time
 	stages   []stage
 	shards   []shard
-	runnable []uint64 // as read when it began
+	runnable []uint64 // the histogram of runnable at the start of the run
 
 	inFlight, peakInFlight atomic.Int64 // of the requests that began under it
 }
@@ -55,9 +55,9 @@ func (u *Upstream) depart(r *run) flight {
 	return flight{u: u, run: r}
 }
 
-// land counts the request as done. It is called before the client can see the
-// end of the answer, so that a client which keeps a limit never exceeds it
-// here, and may be called again.
+// land counts the request as done. It must be called before the client can see
+// the end of the answer, so that a client that keeps to a limit is never seen
+// exceeding it. Further calls have no effect.
 func (f *flight) land() {
 	if f.landed {
 		return
@@ -67,7 +67,7 @@ func (f *flight) land() {
 	f.u.inFlight.Add(-1)
 }
 
-// stage is a phase, ready to use: the profile that holds from after on.
+// stage is a phase prepared for use: the profile in force from after on.
 type stage struct {
 	after   time.Duration
 	profile Profile
@@ -75,7 +75,7 @@ type stage struct {
 	workers *workers
 }
 
-// New makes an Upstream that behaves as p says. It fails when p is not valid.
+// New returns an Upstream with the behavior of p. It fails if p is not valid.
 func New(p Profile, seed uint64) (*Upstream, error) {
 	u := &Upstream{header: []string{"application/json"}}
 	u.buffers.New = func() any { return new([]byte) }
@@ -95,9 +95,9 @@ func New(p Profile, seed uint64) (*Upstream, error) {
 // Close the server first.
 func (u *Upstream) Close() { u.clock.Close() }
 
-// Set replaces profile and seed, forgets statistics and attempts, and begins
-// the phases anew. Requests in flight end as they began and are not counted in
-// the new statistics, but for InFlight. On an error nothing is changed.
+// Set replaces the profile and the seed, resets statistics and attempts, and
+// restarts the phases. Requests in flight finish under the old profile and are
+// not counted in the new statistics, except in InFlight. On an error, nothing changes.
 func (u *Upstream) Set(p Profile, seed uint64) error {
 	if err := p.ready(); err != nil {
 		return err
@@ -113,7 +113,7 @@ func (u *Upstream) Set(p Profile, seed uint64) error {
 	return nil
 }
 
-// ready is Validate, and that replay files have been read.
+// ready validates p and checks that its replay files have been read.
 func (p *Profile) ready() error {
 	return errors.Join(p.Validate(), p.eachLatency(func(field string, d *Distribution) error {
 		if d.Kind == "replay" && len(d.Samples) == 0 {
@@ -123,8 +123,8 @@ func (p *Profile) ready() error {
 	}))
 }
 
-// newStages makes a stage of the profile and of each phase. What a phase does
-// not replace it shares with the one before, state included.
+// newStages returns a stage for the profile and one for each phase. A phase
+// shares the parts that it does not replace, state included, with the one before.
 func newStages(p Profile) []stage {
 	base := p.At(-1)
 	stages := []stage{{profile: base, bucket: newBucket(base.Rate), workers: newWorkers(base.Capacity)}}
@@ -143,7 +143,7 @@ func newStages(p Profile) []stage {
 	return stages
 }
 
-// stage is the stage that holds at the time now, and its number.
+// stage returns the stage in force at the time now, and its number.
 func (r *run) stage(now time.Duration) (*stage, int) {
 	i := len(r.stages) - 1
 	for i > 0 && r.stages[i].after > now {
@@ -154,7 +154,7 @@ func (r *run) stage(now time.Duration) (*stage, int) {
 
 func (r *run) shard(hash uint64) *shard { return &r.shards[hash&uint64(len(r.shards)-1)] }
 
-// ConnState counts connections; make it the ConnState of an http.Server.
+// ConnState counts connections. Use it as the ConnState of an http.Server.
 func (u *Upstream) ConnState(_ net.Conn, state http.ConnState) {
 	switch state {
 	case http.StateNew:
@@ -166,7 +166,7 @@ func (u *Upstream) ConnState(_ net.Conn, state http.ConnState) {
 	}
 }
 
-// raise makes peak at least n.
+// raise raises peak to at least n.
 func raise(peak *atomic.Int64, n int64) {
 	for {
 		old := peak.Load()
@@ -176,7 +176,7 @@ func raise(peak *atomic.Int64, n int64) {
 	}
 }
 
-// Stats is a snapshot.
+// Stats returns a snapshot of the statistics.
 func (u *Upstream) Stats() Stats {
 	s, _ := u.snapshot()
 	return s
@@ -193,7 +193,7 @@ func (u *Upstream) snapshot() (Stats, tally) {
 		InFlight: u.inFlight.Load(), PeakInFlight: r.peakInFlight.Load(),
 		Connections: u.connections.Load(), PeakConnections: u.peakConnections.Load(), Accepted: u.accepted.Load(),
 		Statuses: map[int]int64{}, Faults: t.faults, BodyBytes: t.bytes,
-		RateLimited: t.limited, Overloaded: t.overloaded, Queued: t.queued, Disconnected: t.left,
+		RateLimited: t.limited, Overloaded: t.overloaded, Queued: t.queued, Disconnected: t.disconnected,
 		Injected: summarize(t.injected), Actual: summarize(t.actual), Late: summarize(t.late),
 	}
 	for status, n := range t.statuses {

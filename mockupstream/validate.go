@@ -10,7 +10,7 @@ import (
 	"floodgate/mockupstream/strictyaml"
 )
 
-// Limits of a profile, against mistakes that would take all memory or time.
+// Limits of a profile, which catch mistakes that would exhaust memory or time.
 const (
 	maxRecords = 1_000_000
 	maxWorkers = 1_000_000
@@ -24,8 +24,8 @@ var (
 	fullKinds    = []string{"", "wait", "429", "503"}
 )
 
-// Validate returns all that is wrong with the profile: *[strictyaml.Error]s
-// joined, whose Path is that of a field, such as "phases[1].faults[0].status".
+// Validate returns every mistake of the profile as joined [*strictyaml.Error]s.
+// The Path of each names a field, such as "phases[1].faults[0].status".
 func (p Profile) Validate() error {
 	v := validator{}
 	v.latency("latency", &p.Latency)
@@ -55,12 +55,12 @@ func (v *validator) check(ok bool, field string, value any, format string, args 
 	}
 }
 
-// misplaced reports a field that another one makes meaningless.
+// misplaced reports a field that another field makes meaningless.
 func (v *validator) misplaced(field, format string, args ...any) {
 	v.errs = append(v.errs, &strictyaml.Error{Path: field, Reason: fmt.Sprintf(format, args...), AtKey: true})
 }
 
-// kind checks that a name is one of those known; "" there means that it can be left out.
+// kind checks that name is one of the known names; if they include "", the field is optional.
 func (v *validator) kind(field, name string, known []string) bool {
 	if slices.Contains(known, name) {
 		return true
@@ -117,8 +117,8 @@ func (v *validator) latency(field string, d *Distribution) {
 	}
 }
 
-// unused rejects fields that the kind of the distribution does not read: who
-// wrote them expected something of them.
+// unused rejects fields that the distribution's kind ignores, because their
+// author expects them to have an effect.
 func (v *validator) unused(field string, d *Distribution) {
 	reads := map[string][]string{
 		"constant": {"value", "plus"}, "uniform": {"min", "max", "plus"}, "lognormal": {"median", "sigma", "max", "plus"},

@@ -20,17 +20,17 @@ func newAlarm() (*alarm, error) {
 	if err != nil {
 		return nil, fmt.Errorf("create timerfd: %w", err)
 	}
-	// A descriptor that does not block goes into the runtime's epoll.
+	// The runtime adds a non-blocking descriptor to its epoll.
 	return &alarm{file: os.NewFile(uintptr(fd), "timerfd"), fd: fd}, nil
 }
 
-// set makes the alarm ring once after d > 0, and not at any time set before.
+// set makes the alarm ring once after d > 0 and replaces an earlier setting.
 func (a *alarm) set(d time.Duration) {
-	// It fails for a bad descriptor or time only: after close, when no one waits any more.
+	// The call fails only after close, when there are no more waiters.
 	_ = unix.TimerfdSettime(a.fd, 0, &unix.ItimerSpec{Value: unix.NsecToTimespec(int64(d))}, nil)
 }
 
-// wait returns true when the alarm rang, false when it is closed.
+// wait waits for the alarm and returns true, or false if the alarm is closed.
 func (a *alarm) wait() bool {
 	_, err := a.file.Read(a.buf[:])
 	return err == nil

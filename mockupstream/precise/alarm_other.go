@@ -7,8 +7,8 @@ import (
 	"time"
 )
 
-// alarm is not to be had here: time.Timer is used. (On darwin and Windows the
-// runtime's own timers have finer waits than Linux's epoll gives them.)
+// alarm is not available on this system, so Clock uses time.Timer. (On macOS and
+// Windows, the runtime's own timers are finer than those of Linux's epoll.)
 type alarm struct{}
 
 func newAlarm() (*alarm, error) { return nil, errors.ErrUnsupported }

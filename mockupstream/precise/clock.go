@@ -1,16 +1,18 @@
-// Package precise lets goroutines sleep with microsecond precision.
+// Package precise lets goroutines sleep with microsecond precision:
 //
-// Go's idle runtime on Linux sleeps in epoll with whole milliseconds, so that
-// time.Sleep in an idle server ends up to a millisecond late. A Clock
-// keeps its sleepers in a heap and waits for the first of them with a timerfd
-// in the same epoll: a descriptor that becomes ready to the nanosecond, that
-// needs no thread of its own, and whose ringing is handled by the very thread
-// that epoll wakes. The time that the kernel takes to run a thread is learned
-// and compensated: the alarm rings that much earlier, and what is left until
-// the deadline is spun away, in at most 5 % of one core's time.
+//	clock := precise.New()
+//	defer clock.Close()
+//	err := clock.Sleep(ctx, 250*time.Microsecond) // nil, and at most some µs late
 //
-// On other systems, and where the timerfd cannot be had, a Clock uses
-// time.Timer; Precise says which it is.
+// Go's idle runtime on Linux sleeps in epoll with whole milliseconds, so
+// time.Sleep in an idle server ends up to a millisecond late. A [Clock] keeps its
+// sleepers in a heap and waits for the first of them with a timerfd in the same
+// epoll. This descriptor becomes ready to the nanosecond, needs no thread of its
+// own, and is handled by the thread that epoll wakes. The clock learns how long
+// the kernel takes to run that thread and sets the alarm earlier by this time.
+// It then spins until the deadline, in at most 5 % of one core's time.
+//
+// On other systems, and where a timerfd is not available, a Clock uses time.Timer.
 package precise
 
 import (
@@ -22,34 +24,34 @@ import (
 	"time"
 )
 
-// ErrClosed is what sleepers get when their clock is closed.
+// ErrClosed is the error of sleepers whose clock is closed.
 var ErrClosed = errors.New("precise clock is closed")
 
-// Clock wakes sleepers on time, never early. Make it with New; it is safe for
-// concurrent use.
+// Clock wakes sleepers on time and never early. Create it with New. It is safe
+// for concurrent use.
 type Clock struct {
-	base    time.Time // deadlines are counted from here
-	alarm   *alarm    // nil: time.Timer
+	base    time.Time // deadlines count from here
+	alarm   *alarm    // nil means that time.Timer is used
 	closing chan struct{}
 	stopped chan struct{}
 	pool    sync.Pool // of *sleeper
 
 	mu     sync.Mutex
 	queue  queue
-	armed  time.Duration // deadline that the alarm is set for; never: none
+	armed  time.Duration // deadline for which the alarm is set, or never
 	closed bool
 	lead   lead
 }
 
 const never = time.Duration(math.MaxInt64)
 
-// New starts a clock. Close it.
+// New starts a clock. Call Close to free it.
 func New() *Clock {
 	c := &Clock{closing: make(chan struct{}), stopped: make(chan struct{}), armed: never}
 	c.pool.New = func() any { return &sleeper{wake: make(chan struct{}, 1)} }
 	c.base = time.Now()
 	alarm, err := newAlarm()
-	if err != nil { // time.Timer does, less precisely
+	if err != nil { // fall back to time.Timer, which is less precise
 		close(c.stopped)
 		return c
 	}
@@ -58,19 +60,19 @@ func New() *Clock {
 	return c
 }
 
-// Sleep returns nil once d has passed, or earlier the error of ctx, or ErrClosed.
-// A d that is not positive returns at once.
+// Sleep returns nil after d. It returns earlier, with an error, if ctx is done or
+// the clock is closed. If d is not positive, it returns at once.
 func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {
 	return c.sleep(ctx, time.Since(c.base)+d)
 }
 
-// SleepUntil is Sleep until the time t.
+// SleepUntil sleeps until the time t, in the same way as Sleep.
 func (c *Clock) SleepUntil(ctx context.Context, t time.Time) error {
 	return c.sleep(ctx, t.Sub(c.base))
 }
 
-// After returns a channel that gets the time once d has passed. It cannot be
-// cancelled; a closed clock never sends.
+// After returns a channel that receives the time after d. It cannot be canceled,
+// and receives nothing if the clock is closed before.
 func (c *Clock) After(d time.Duration) <-chan time.Time {
 	due := time.Since(c.base) + d
 	fired := make(chan time.Time, 1)
@@ -147,7 +149,7 @@ func (c *Clock) add(s *sleeper) {
 	}
 }
 
-// remove takes a sleeper that gave up out of the queue, and keeps it for another.
+// remove removes a sleeper that no longer waits from the queue, for reuse.
 func (c *Clock) remove(s *sleeper) {
 	c.mu.Lock()
 	waiting := s.index >= 0
@@ -156,13 +158,13 @@ func (c *Clock) remove(s *sleeper) {
 	}
 	c.mu.Unlock()
 	if !waiting {
-		<-s.wake // it was woken meanwhile
+		<-s.wake // it has been woken in the meantime
 	}
 	c.pool.Put(s)
 }
 
-// arm sets the alarm, with c.mu held. After Close the alarm's descriptor may
-// be another's.
+// arm sets the alarm. The caller holds c.mu: after Close, the number of the
+// alarm's descriptor may belong to another file.
 func (c *Clock) arm(due time.Duration) {
 	if due < c.armed && !c.closed {
 		c.armed = due
@@ -170,7 +172,7 @@ func (c *Clock) arm(due time.Duration) {
 	}
 }
 
-// run wakes whoever is due each time that the alarm rings.
+// run wakes the sleepers that are due each time the alarm rings.
 func (c *Clock) run() {
 	defer close(c.stopped)
 	for c.alarm.wait() {
@@ -194,14 +196,14 @@ func (c *Clock) run() {
 	}
 }
 
-// sleeper is one sleeping goroutine; index is its place in the queue, -1: none.
+// sleeper is one sleeping goroutine; index is its place in the queue, or -1.
 type sleeper struct {
 	due   time.Duration
 	index int
 	wake  chan struct{}
 }
 
-// queue is a heap of sleepers, the earliest first.
+// queue is a heap of sleepers, earliest first.
 type queue []*sleeper
 
 func (q queue) Len() int           { return len(q) }
@@ -225,4 +227,56 @@ func (q *queue) Pop() any {
 	*q = (*q)[:last]
 	s.index = -1
 	return s
+}
+
+const (
+	maxLead   = 200 * time.Microsecond
+	stepUp    = 3 * time.Microsecond
+	stepDown  = time.Microsecond
+	spinShare = 20 // 1/spinShare of the time may be spent spinning
+	maxBudget = 5 * time.Millisecond
+)
+
+// lead is the time by which an alarm has to ring before its deadline, because a
+// woken thread does not run at once. It estimates the upper quartile of that
+// delay by unequal steps up and down. A thread that runs before the deadline
+// spins until then; if too much time is spent spinning, the lead is zero. Times
+// count from an arbitrary base.
+type lead struct {
+	quartile time.Duration
+	aimed    time.Duration // when the current alarm should ring; zero means at once
+	budget   time.Duration // time that may still be spent spinning
+	refilled time.Duration // time of the last addition to the budget
+}
+
+// aim returns the time from now until the alarm for the deadline due should ring.
+func (l *lead) aim(due, now time.Duration) time.Duration {
+	l.budget = min(l.budget+(now-l.refilled)/spinShare, maxBudget)
+	l.refilled = now
+	l.aimed = due
+	if l.budget > 0 {
+		l.aimed -= l.quartile
+	}
+	if l.aimed <= now {
+		l.aimed = 0
+		return 0
+	}
+	return l.aimed - now
+}
+
+// rang learns from an alarm that was set for the deadline due and rang now. It
+// returns the end of spinning, which may be in the past.
+func (l *lead) rang(due, now time.Duration) time.Duration {
+	if due-now > maxLead {
+		return 0 // the alarm was set again while it rang
+	}
+	if l.aimed > 0 {
+		if now-l.aimed > l.quartile {
+			l.quartile = min(l.quartile+stepUp, maxLead)
+		} else {
+			l.quartile = max(l.quartile-stepDown, 0)
+		}
+	}
+	l.budget -= max(due-now, 0)
+	return due
 }

@@ -3,7 +3,7 @@
 // goroutine. It is SplitMix64 (Steele, Lea, Flood, "Fast Splittable
 // Pseudorandom Number Generators", OOPSLA 2014).
 //
-// A draw that depends on several things nests one in the other:
+// A draw that depends on several values nests the calls:
 //
 //	hash := rng.At(seed, attempt)
 //	delay := rng.Uniform(rng.At(hash, 1))

@@ -23,17 +23,17 @@ import (
 	"github.com/goccy/go-yaml/ast"
 )
 
-// Document remembers where in a file each value stands, by its path, and what
-// is wrong with the file.
+// Document records the position of each value in a file, by its path, and the
+// mistakes of the file.
 type Document struct {
 	name   string
 	places map[string]place
 	keys   map[string]place // of the keys, of paths that have one
-	failed map[string]bool  // paths with a mistake, which are not to be relied on
+	failed map[string]bool  // paths with a mistake, whose values are unreliable
 	errs   Errors
 }
 
-// place is a position in a file, from 1.
+// place is a position in a file, counted from 1.
 type place struct{ line, column int }
 
 func placeOf(node ast.Node) place {
@@ -44,7 +44,7 @@ func placeOf(node ast.Node) place {
 	return place{max(t.Position.Line, 1), max(t.Position.Column, 1)}
 }
 
-// Rules returns the rule of a field of a struct.
+// Rules returns the rule for a field of a struct.
 type Rules func(parent reflect.Type, field reflect.StructField) Rule
 
 // Decode decodes src, called name in errors, into dst, a pointer to a struct
@@ -53,10 +53,10 @@ type Rules func(parent reflect.Type, field reflect.StructField) Rule
 // file has one value in place of the struct. It understands structs, pointers,
 // slices, strings, booleans, integers, floats, encoding.TextUnmarshaler and
 // map[string]any, whose values are scalars or lists of them. Nil rules mean that
-// types alone tell what a field may hold.
+// only the types restrict the values.
 //
-// The error is [Errors]. The document is nil where there is none to go on with;
-// otherwise dst holds whatever is right.
+// The error is [Errors]. The document is nil if the file could not be parsed;
+// otherwise dst holds the valid values.
 func Decode(name string, src []byte, dst any, rules Rules) (*Document, error) {
 	d := &decoder{Document: &Document{
 		name: name, places: map[string]place{}, keys: map[string]place{}, failed: map[string]bool{},
@@ -95,7 +95,7 @@ func oneDocument(src []byte, t reflect.Type, d *decoder) (ast.Node, *Error) {
 		case root == nil:
 			root = doc.Body
 		default:
-			d.fail(placeOf(doc.Body), "", &Error{Reason: "a file holds one document, and here begins another"})
+			d.fail(placeOf(doc.Body), "", &Error{Reason: "a file holds one document, and another begins here"})
 		}
 	}
 	if root == nil {
@@ -123,7 +123,7 @@ func (doc *Document) Has(path string) bool {
 	return ok
 }
 
-// Failed reports whether something is wrong at that very path.
+// Failed reports whether there is a mistake at exactly that path.
 func (doc *Document) Failed(path string) bool { return doc.failed[path] }
 
 // Line returns the line of the value at path, or of the nearest part around it.
@@ -140,8 +140,8 @@ func (doc *Document) placeOf(path string) place {
 }
 
 // Report adds the errors joined in err, each at the place of its path or of the
-// nearest part around it. An error at, in or around a path that has one already
-// is left out: it most likely follows from that.
+// nearest part around it. It omits an error at, in or around a path that already
+// has one, because it most likely follows from that.
 func (doc *Document) Report(err error) {
 	for _, e := range Flatten(err) {
 		if doc.doubtful(e.Path) {
@@ -170,19 +170,19 @@ func within(inner, outer string) bool {
 	return found && outer != "" && rest != "" && (rest[0] == '.' || rest[0] == '[')
 }
 
-// fail adds an error about the value at path, which is not to be relied on.
+// fail adds an error about the value at path and marks the value as unreliable.
 func (doc *Document) fail(at place, path string, e *Error) {
 	doc.failed[path] = true
 	doc.note(at, path, e)
 }
 
-// note adds an error at path that leaves its value as it is.
+// note adds an error at path without marking the value as unreliable.
 func (doc *Document) note(at place, path string, e *Error) {
 	e.Path, e.Line, e.Column = path, at.line, at.column
 	doc.errs = append(doc.errs, e.in(doc.name))
 }
 
-// decoder fills a value, and goes on after a mistake.
+// decoder fills a value and continues after mistakes.
 type decoder struct {
 	*Document
 	rules Rules
@@ -225,7 +225,7 @@ func (d *decoder) value(node ast.Node, path string, field reflect.Value, r Rule)
 	}
 }
 
-// want is what a field of the type must be, in words.
+// want describes a valid value for a field of the type.
 func (d *decoder) want(t reflect.Type, r Rule) string {
 	if short := shortOf(t); short >= 0 {
 		f := t.Field(short)
@@ -251,7 +251,7 @@ func (d *decoder) mapping(node ast.Node, path string, field reflect.Value) {
 			unknown := Unknown("key", e.key, keys)
 			d.note(e.at, path, unknown)
 			if unknown.Nearest != "" {
-				d.failed[Join(path, unknown.Nearest)] = true // likely what was meant
+				d.failed[Join(path, unknown.Nearest)] = true // the key that was probably meant
 			}
 			continue
 		}
@@ -346,7 +346,7 @@ type entry struct {
 	node ast.Node
 }
 
-// entries are those of a mapping whose keys are text and not repeated; others are mistakes.
+// entries returns the entries of a mapping; keys that are not text or are repeated are mistakes.
 func (d *decoder) entries(node ast.Node, path, want string) ([]entry, bool) {
 	mapping, ok := node.(ast.MapNode)
 	if !ok {
@@ -394,7 +394,7 @@ func keyOf(f reflect.StructField) string {
 	return key
 }
 
-// fieldOf is the index of the field with that key, -1: none.
+// fieldOf returns the index of the field with that key, or -1.
 func fieldOf(t reflect.Type, key string) int {
 	for i := range t.NumField() {
 		if key != "" && keyOf(t.Field(i)) == key {
@@ -409,7 +409,7 @@ func Required(f reflect.StructField) bool {
 	return !strings.Contains(f.Tag.Get("yaml"), ",omit")
 }
 
-// shortOf is the index of the field that one value in place of the struct sets, -1: none.
+// shortOf returns the index of the field that is set by one value in place of the struct, or -1.
 func shortOf(t reflect.Type) int {
 	if t.Kind() == reflect.Struct {
 		for i := range t.NumField() {

@@ -120,7 +120,7 @@ func TestErrors(t *testing.T) {
 		"[1]: 2":                     `c.yaml:1:4: not YAML: found an invalid key for this map`,
 		"- 1":                        `c.yaml:1:1: the file must be a mapping with name, count`,
 		"":                           `c.yaml:1:1: the file is empty (want name, count`,
-		"name: x\n---\nname: y":      `c.yaml:3:1: a file holds one document, and here begins another`,
+		"name: x\n---\nname: y":      `c.yaml:3:1: a file holds one document, and another begins here`,
 		"name: *x":                   `c.yaml:1:`,
 		"inner: &i\n  values:":       `anchors and aliases are not supported; write the value out`,
 		"name: !!str x":              `tags such as "!!str" are not supported; write the value alone`,

@@ -11,25 +11,25 @@ import (
 	"unicode/utf8"
 )
 
-// Error is one mistake in a file, or in a value before it is known where in a
-// file it stands. Error{File: "a.yaml", Line: 3, Column: 10, Path: "limit",
-// Value: "0", Reason: "must be at least 1"} reads
+// Error is one mistake in a file, or in a value whose position in a file is not
+// yet known. Error{File: "a.yaml", Line: 3, Column: 10, Path: "limit",
+// Value: "0", Reason: "must be at least 1"} prints as
 //
 //	a.yaml:3:10: limit: must be at least 1 (got 0)
 type Error struct {
-	// File and the position in it, counted from 1, the column in characters.
+	// File, and the position in it: both count from 1, the column in characters.
 	// Document.Report fills them in.
 	File         string
 	Line, Column int
 	// Path of the field, such as "variants[2].limit"; empty means the whole file.
 	Path string
-	// Value is what the file has, as it is shown; empty where no value is at fault.
+	// Value is the value in the file, formatted for a message; empty if no value is at fault.
 	Value string
-	// Reason says what is wrong, in one line.
+	// Reason describes the mistake, in one line.
 	Reason string
-	// Nearest is the name that was probably meant; empty where none is near.
+	// Nearest is the name that was probably meant; empty means that none is near.
 	Nearest string
-	// Want lists the names that are known, where Reason does not.
+	// Want lists the known names, unless Reason does.
 	Want []string
 	// AtKey places the error at the field's key instead of its value.
 	AtKey bool
@@ -37,20 +37,20 @@ type Error struct {
 	Err error
 }
 
-// Wrong returns an error about a scalar, which is shown as [Show] does.
+// Wrong returns an error about a scalar, formatted by [Show].
 func Wrong(value any, format string, args ...any) *Error {
 	return &Error{Value: Show(value), Reason: fmt.Sprintf(format, args...)}
 }
 
-// Unknown returns an error about a name that is not one of those known, such as
+// Unknown returns an error about a name that is not one of the known names, such as
 //
 //	unknown key "limt" (did you mean "limit"? want name, limit or queue)
 func Unknown(what, name string, known []string) *Error {
 	return &Error{Reason: "unknown " + what + " " + Quote(name), Nearest: Nearest(name, known), Want: known}
 }
 
-// Error returns position, path, reason and, in parentheses, what was found and
-// what was probably meant.
+// Error returns the position, path and reason and, in parentheses, the value
+// found and the one that was probably meant.
 func (e *Error) Error() string {
 	text := e.Message()
 	switch {
@@ -62,7 +62,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s:%d:%d: %s", e.File, e.Line, e.Column, text)
 }
 
-// Message is Error without file and position.
+// Message returns the text of Error without file and position.
 func (e *Error) Message() string {
 	text := e.Reason
 	if e.Path != "" {
@@ -102,7 +102,7 @@ func (e Errors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap gives the single mistakes to errors.As.
+// Unwrap returns the single mistakes, for errors.As.
 func (e Errors) Unwrap() []error {
 	all := make([]error, len(e))
 	for i, one := range e {
@@ -117,8 +117,8 @@ func (e Errors) sort() {
 	})
 }
 
-// Flatten lists copies of the errors that are joined in err. One that is not an
-// [Error] becomes the reason of one.
+// Flatten returns copies of the errors that are joined in err. An error that is
+// not an [Error] becomes the Reason of one.
 func Flatten(err error) Errors {
 	if err == nil {
 		return nil
@@ -131,7 +131,7 @@ func Flatten(err error) Errors {
 		return all
 	}
 	var one *Error
-	if errors.As(err, &one) && one.Error() == err.Error() { // else a wrapper says more
+	if errors.As(err, &one) && one.Error() == err.Error() { // else a wrapper has added to it
 		again := *one
 		return Errors{&again}
 	}
@@ -147,7 +147,7 @@ func Or(names []string) string {
 	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
-// Quote quotes a text for a message, and cuts it where it is long.
+// Quote quotes a text for a message and shortens a long one.
 func Quote(text string) string { return strconv.Quote(cut(text, 60)) }
 
 func cut(text string, most int) string {
@@ -157,11 +157,11 @@ func cut(text string, most int) string {
 	return text
 }
 
-// maxName bounds the names that a nearest one is looked for, in characters.
+// maxName is the length in characters up to which a name is compared with the known names.
 const maxName = 64
 
-// Nearest returns the known name of fewest edits, or one that begins with the
-// given one; empty where none is near.
+// Nearest returns the known name with the fewest edits, or one that begins with
+// the given name, or "" if none is near.
 func Nearest(name string, known []string) string {
 	size := utf8.RuneCountInString(name)
 	best, least := "", max(2, (size+2)/3)+1
@@ -180,7 +180,7 @@ func Nearest(name string, known []string) string {
 	return best
 }
 
-// distance is the edit distance in which a swap of neighbors counts once
+// distance returns the edit distance in which a swap of neighbors counts once
 // (optimal string alignment).
 func distance(a, b string) int {
 	s, t := []rune(a), []rune(b)
@@ -213,12 +213,12 @@ var (
 // CheckZeros returns an error if a number begins with a leading zero, as 010
 // and 010ms do: YAML 1.1 and Go read 010 as octal 8, YAML 1.2 and most people
 // as 10. The other notations of YAML and Go have one meaning and are accepted:
-// 0x10 and 0o10 say their base, 1_000 is 1000, and +5 is 5.
+// 0x10 and 0o10 name their base, 1_000 is 1000, and +5 is 5.
 func CheckZeros(number string) error {
 	if !leadingZero.MatchString(number) {
 		return nil
 	}
-	const most = 40 // characters of the number that are shown
+	const most = 40 // characters of the number in the message
 	sign := number[:strings.IndexByte(number, '0')]
 	rest := strings.TrimLeft(number[len(sign):], "0_")
 	if rest == "" || rest[0] < '0' || rest[0] > '9' {

@@ -20,7 +20,7 @@ import (
 type SyntaxError struct {
 	// Line and Column count from 1, the column in characters; zero means unknown.
 	Line, Column int
-	// Message says what is wrong, in one line.
+	// Message describes the mistake, in one line.
 	Message string
 }
 
@@ -97,7 +97,7 @@ func parseWith(src []byte, parse parseFunc) (*ast.File, error) {
 	return file, nil
 }
 
-// try calls the parser. If the parser panics, crashed is true and err says how.
+// try calls the parser. If the parser panics, crashed is true and err describes the panic.
 func (parse parseFunc) try(text []byte) (file *ast.File, err error, crashed bool) {
 	defer func() {
 		if cause := recover(); cause != nil {
@@ -165,7 +165,7 @@ func correctColumns(file *ast.File, text []byte) {
 // correctColumn corrects the column of the last token of a line.
 func correctColumn(t *token.Token, line string) {
 	switch t.Type {
-	case token.SingleQuoteType, token.DoubleQuoteType, token.CommentType: // whose value is not what the file has
+	case token.SingleQuoteType, token.DoubleQuoteType, token.CommentType: // whose value differs from the text in the file
 		return
 	}
 	runes, from := []rune(line), t.Position.Column-1
@@ -212,12 +212,13 @@ const byteOrderMark = "\uFEFF"
 // lineEnds replaces those of Windows and of old Macs.
 var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
-// otherEncoding names the encoding of a text that is not UTF-8, by its first
-// bytes, as YAML 1.2 tells them apart (section 5.2); empty where it may be UTF-8.
+// otherEncoding returns the name of the encoding of a text that is not UTF-8,
+// detected by its first bytes according to YAML 1.2 (section 5.2). It returns ""
+// if the text may be UTF-8.
 func otherEncoding(src []byte) string {
 	var b [4]byte
 	for i := range b {
-		b[i] = 1 // a byte that tells nothing
+		b[i] = 1 // a byte that indicates no encoding
 	}
 	copy(b[:], src)
 	switch {
@@ -239,7 +240,7 @@ func ReadFile(path string, limit int) ([]byte, error) {
 	defer f.Close()
 	src, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
 	if err == nil && len(src) > limit {
-		err = fmt.Errorf("%s is larger than %d bytes, which no such file needs; check the path", path, limit)
+		err = fmt.Errorf("%s is larger than %d bytes, the maximum for such a file; check the path", path, limit)
 	}
 	if err != nil {
 		return nil, err

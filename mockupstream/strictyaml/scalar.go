@@ -14,24 +14,25 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// Rule is what a field may hold, beyond what its type tells.
+// Rule restricts the values of a field beyond its type.
 type Rule struct {
 	// OneOf lists the allowed texts; nil means any.
 	OneOf []string
 	// Range bounds a number; nil means any.
 	Range *Range
-	// Want names what a scalar must be, as in "must be a short name"; empty
-	// means that the type tells. Valid decides; nil means every value of the type.
+	// Want describes a valid scalar, as in "must be a short name"; empty means a
+	// description of the type. Valid reports whether a value is valid; nil means that
+	// every value of the type is.
 	Want  string
 	Valid func(value any) bool
-	// NonEmpty refuses an empty list, and Distinct one that has a text twice.
+	// NonEmpty rejects an empty list, and Distinct a list that has a text twice.
 	NonEmpty, Distinct bool
 }
 
 // Range of numbers, both ends included.
 type Range struct{ Min, Max float64 }
 
-// String is "1 to 10", or "1" where both ends are the same.
+// String returns "1 to 10", or "1" if both ends are equal.
 func (r *Range) String() string {
 	if r.Min == r.Max {
 		return Show(r.Min)
@@ -42,7 +43,7 @@ func (r *Range) String() string {
 // ambiguous is a number as it was written, with a leading zero: 010 may mean 10 or 8.
 type ambiguous string
 
-// Show returns a scalar as messages show it: a text in quotes, a number as it is.
+// Show formats a scalar for a message: a text in quotes, a number without.
 func Show(v any) string {
 	switch x := v.(type) {
 	case string:
@@ -60,8 +61,8 @@ func Show(v any) string {
 	return fmt.Sprint(v)
 }
 
-// Assign puts a scalar (string, bool, int64, uint64 or float64) into a field,
-// and returns what is wrong with it, nil if nothing is.
+// Assign sets a field to a scalar (string, bool, int64, uint64 or float64). It
+// returns an error if the field cannot hold the value.
 func Assign(field reflect.Value, v any, r Rule) *Error {
 	if list, isList := v.([]any); isList {
 		return Wrong(list, "must be one value")
@@ -89,7 +90,7 @@ func Assign(field reflect.Value, v any, r Rule) *Error {
 	return r.check(field, v)
 }
 
-// set reports whether the field's type can hold the scalar, and puts it there.
+// set sets the field to the scalar and reports whether the field's type can hold it.
 func set(field reflect.Value, v any) bool {
 	switch field.Kind() {
 	case reflect.Bool:
@@ -142,7 +143,7 @@ func toFloat(v any) (float64, bool) {
 	return 0, false
 }
 
-// mismatch is the error about a scalar of another type.
+// mismatch returns the error about a scalar of another type.
 func (r Rule) mismatch(t reflect.Type, v any) *Error {
 	wrong := Wrong(v, "must be %s", r.want(t))
 	if t.Kind() == reflect.String && (r.OneOf == nil || slices.Contains(r.OneOf, Show(v))) {
@@ -151,7 +152,7 @@ func (r Rule) mismatch(t reflect.Type, v any) *Error {
 	return wrong
 }
 
-// check returns what is wrong with a field that was set from v.
+// check returns the error about a field that was set from v, or nil.
 func (r Rule) check(field reflect.Value, v any) *Error {
 	inRange := true
 	if x, ok := toFloat(v); ok && r.Range != nil {
@@ -166,7 +167,7 @@ func (r Rule) check(field reflect.Value, v any) *Error {
 	return nil
 }
 
-// want is what a field of the type must be, in words.
+// want describes a valid value for a field of the type.
 func (r Rule) want(t reflect.Type) string {
 	switch {
 	case t.Kind() == reflect.Slice:
@@ -212,8 +213,8 @@ func (r Rule) number(what string) string {
 	return what + " from " + r.Range.String()
 }
 
-// begin is the token at which a node begins: a block mapping with its first
-// key, where the parser has its colon.
+// begin returns the first token of a node. For a block mapping this is its first
+// key, whereas the parser has its colon.
 func begin(node ast.Node) *token.Token {
 	switch n := node.(type) {
 	case *ast.MappingNode:
@@ -229,7 +230,7 @@ func begin(node ast.Node) *token.Token {
 	return node.GetToken()
 }
 
-// scalarOf is the value of a text, number or truth value: string, int64,
+// scalarOf returns the value of a text, number or truth value: a string, int64,
 // uint64, float64, bool or ambiguous.
 func scalarOf(node ast.Node) (any, bool) {
 	if node == nil || node.GetToken() == nil {
@@ -266,13 +267,13 @@ func scalarOf(node ast.Node) (any, bool) {
 	return nil, false
 }
 
-// decimalNumber is a number that the parser may take for a text, though YAML
-// and JSON do not: 1e3, or one above every integer type.
+// decimalNumber matches numbers of YAML and JSON that the parser may take for
+// text, such as 1e3 or a number above every integer type.
 var decimalNumber = regexp.MustCompile(`^[-+]?[0-9]+(\.[0-9]*)?([eE][-+]?[0-9]+)?$`)
 
 const noAnchors = "anchors and aliases are not supported; write the value out"
 
-// unsupported says why a node cannot be used anywhere; empty means that it can.
+// unsupported returns the reason why a node is not supported, or "" if it is.
 func unsupported(node ast.Node) string {
 	switch n := node.(type) {
 	case *ast.AnchorNode, *ast.AliasNode, *ast.MergeKeyNode:
@@ -285,7 +286,7 @@ func unsupported(node ast.Node) string {
 
 func isNull(node ast.Node) bool { return node == nil || node.Type() == ast.NullType }
 
-// shape names a node that stands where something else should.
+// shape describes a node that is of the wrong type.
 func shape(node ast.Node) string {
 	if v, ok := scalarOf(node); ok {
 		return Show(v)

@@ -1,9 +1,13 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"runtime/debug"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -153,5 +157,131 @@ func (r *run[I, D]) notStarted() error {
 func (r *run[I, D]) guard() {
 	if v := recover(); v != nil {
 		r.panicked.CompareAndSwap(nil, &PanicError{Value: v, Stack: debug.Stack()})
+	}
+}
+
+// joined fetches with n workers, waits for all, and writes one by one in
+// order: the program of 2017. It keeps every value until it is written.
+func (r *run[I, D]) joined(n int) {
+	var (
+		g       group
+		mu      sync.Mutex
+		fetched []*job[I, D]
+	)
+	r.fetchers(&g, n, func(j *job[I, D]) {
+		mu.Lock()
+		defer mu.Unlock()
+		fetched = append(fetched, j)
+	})
+	g.Wait()
+	slices.SortFunc(fetched, func(a, b *job[I, D]) int { return cmp.Compare(a.index, b.index) })
+	queue := make(chan *job[I, D], len(fetched))
+	for _, j := range fetched {
+		queue <- j
+	}
+	close(queue)
+	r.writers(&g, 0, 1, queue)
+	g.Wait()
+}
+
+// staged has n fetchers, a queue of q, and m writers.
+func (r *run[I, D]) staged(n, m, q int) {
+	queue := make(chan *job[I, D], q)
+	var fetchers, writers group
+	r.fetchers(&fetchers, n, func(j *job[I, D]) { queue <- j })
+	r.writers(&writers, n, m, queue)
+	fetchers.Wait()
+	close(queue)
+	writers.Wait()
+}
+
+// writers writes what is in the queue, until it is closed, with n workers of
+// g, numbered from first on.
+func (r *run[I, D]) writers(g *group, first, n int, queue <-chan *job[I, D]) {
+	for id := range n {
+		w := &writer[I, D]{queue: queue}
+		w.set(r, first+id, nil)
+		g.start(w)
+	}
+}
+
+// writer writes the jobs of a queue.
+type writer[I comparable, D any] struct {
+	worker[I, D]
+	queue <-chan *job[I, D]
+}
+
+func (w *writer[I, D]) work() {
+	for j := range w.queue {
+		w.job = j
+		w.write(w.r.now())
+		w.report()
+	}
+}
+
+// collected keeps the values of a Run, and its failures.
+type collected[I comparable, D any] struct {
+	values [][]D // by index: each is written once, so they need no lock
+	mu     sync.Mutex
+	failed []failure
+}
+
+type failure struct {
+	index int
+	err   error
+}
+
+func (c *collected[I, D]) add(j *job[I, D]) {
+	c.values[j.index] = j.docs
+	if j.err != nil {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		c.failed = append(c.failed, failure{j.index, j.err})
+	}
+}
+
+// join gives all failures in the order of items, those never started last.
+func (c *collected[I, D]) join(never []I, cause error) error {
+	slices.SortFunc(c.failed, func(a, b failure) int { return cmp.Compare(a.index, b.index) })
+	errs := make([]error, 0, len(c.failed)+len(never))
+	for _, f := range c.failed {
+		errs = append(errs, f.err)
+	}
+	for _, item := range never {
+		errs = append(errs, &ItemError[I]{item, StageQueue, cause})
+	}
+	return errors.Join(errs...)
+}
+
+// outcomes hands the outcomes of a Stream to its caller, one at a time.
+type outcomes[I comparable, D any] struct {
+	mu       sync.Mutex
+	each     func(Outcome[I, D])
+	failures Failures
+}
+
+func (o *outcomes[I, D]) add(j *job[I, D]) {
+	o.give(Outcome[I, D]{Index: j.index, Item: j.item, Docs: j.docs, Err: j.err})
+}
+
+func (o *outcomes[I, D]) give(outcome Outcome[I, D]) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if outcome.Err != nil {
+		o.failures.add(outcome.Err)
+	}
+	if o.each != nil {
+		o.each(outcome)
+	}
+}
+
+// rest draws what the run never started.
+func (o *outcomes[I, D]) rest(next func() (int, I, bool), cause error) {
+	for {
+		index, item, ok := next()
+		if !ok {
+			return
+		}
+		o.give(Outcome[I, D]{Index: index, Item: item, Err: &ItemError[I]{item, StageQueue, cause}})
 	}
 }
