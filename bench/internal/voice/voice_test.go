@@ -112,18 +112,18 @@ func TestPlainEnglish(t *testing.T) {
 func TestPhrases(t *testing.T) {
 	all := phrases(t)
 	for text, want := range map[string]bool{
-		"limit: 0; allowed: from 1":                   true,
-		"limit must be at least 1 (got 0)":            false,
-		"the begin of one is enough":                  true,
-		"any unambiguous prefix works":                false,
-		"it takes 60 % less time than one by one":     true,
-		"it takes 60 % less time than sequentially":   false,
-		"what keeps more from being done":             true,
-		"the bottleneck":                              false,
-		"held: 4 of 4 claims as expected":             true,
-		"passed: 4 of 4 claims as expected":           false,
-		"report written to FILE, what is to be done":  true,
-		"what happens at low limits":                  false,
+		"limit: 0; allowed: from 1":                  true,
+		"limit must be at least 1 (got 0)":           false,
+		"the begin of one is enough":                 true,
+		"any unambiguous prefix works":               false,
+		"it takes 60 % less time than one by one":    true,
+		"it takes 60 % less time than sequentially":  false,
+		"what keeps more from being done":            true,
+		"the bottleneck":                             false,
+		"held: 4 of 4 claims as expected":            true,
+		"passed: 4 of 4 claims as expected":          false,
+		"report written to FILE, what is to be done": true,
+		"what happens at low limits":                 false,
 	} {
 		var found bool
 		for _, p := range all {
