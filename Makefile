@@ -57,7 +57,7 @@ gate-baseline: ## run .ci/gate.yaml and gate it against results/baseline/ci.yaml
 	@$(WITH_BINARY) && .ci/gate "$$binary" $(GATEFLAGS)
 
 gate-against: ## run .ci/gate.yaml with the revision REF (HEAD) and the working tree in turn (about 90 seconds)
-	@$(WITH_BINARY) && "$$binary" gate --against "$(REF)" .ci/gate.yaml --env embedded $(GATEFLAGS) || { $(OPEN); }
+	@$(WITH_BINARY) && "$$binary" gate diff "$(REF)" .ci/gate.yaml --env embedded $(GATEFLAGS) || { $(OPEN); }
 
 gate-bench: ## run Go benchmarks of REF and of the working tree in turn, and gate them (about 60 seconds)
 	@.ci/gate-bench "$(REF)" $(GATEFLAGS) || { $(OPEN); }
@@ -69,7 +69,7 @@ bench: ## the Go benchmarks of everything, as benchstat reads them
 	$(GO) test -run '^$$' -bench . ./...
 
 oracle: ## run the case of 2017 and compare it with what was measured on its own stack (about 13 minutes)
-	$(GO) test ./bench -run '^TestOracle2017$$' -oracle -v -timeout 60m
+	$(GO) test ./bench/cli -run '^TestOracle2017$$' -oracle -v -timeout 60m
 
 lint: ## gofmt, go vet and golangci-lint at its pinned version
 	@test -z "$$(gofmt -l .)" || { gofmt -d .; exit 1; }
@@ -80,7 +80,7 @@ fmt: ## format the code
 	gofmt -w .
 
 golden: ## write golden files and schemas anew from what the code prints now
-	$(GO) test ./scenarios ./results ./results/report ./bench -update
+	$(GO) test ./scenarios ./results ./results/report ./bench/cli -update
 
 build: ## the command as one static binary: ./floodgate
 	CGO_ENABLED=0 $(GO) build -o floodgate ./bench

@@ -2,28 +2,52 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
+	"floodgate/bench/cli"
 	"floodgate/bench/environment"
 	"floodgate/bench/experiment"
 	"floodgate/results"
 	"floodgate/scenarios"
 )
 
-var update = flag.Bool("update", false, "write golden files anew")
+// The test binary is the command's children as well.
+func TestMain(m *testing.M) {
+	if code, ok := cli.Child(os.Args[1:], os.Stdin, os.Stdout, os.Stderr); ok {
+		os.Exit(code)
+	}
+	printUnits()
+	code := m.Run()
+	if startedEnvironment != nil {
+		startedEnvironment.Close()
+	}
+	os.Exit(code)
+}
 
 // units of our metrics, and in which direction they are better.
 var units = []struct{ name, better string }{
 	{"p50-ns", "lower"}, {"p99-ns", "lower"}, {"peak-fds", "lower"},
 	{"reduction", "higher"}, {"efficiency", "higher"}, {"errors", "lower"}, {"lost-docs", "lower"},
 	{"cpu-share", "lower"},
+}
+
+// printUnits tells benchstat in which direction our units are better.
+func printUnits() {
+	for _, arg := range os.Args {
+		if strings.HasPrefix(arg, "-test.bench=") {
+			for _, u := range units {
+				fmt.Printf("Unit %s better=%s\n", u.name, u.better)
+			}
+			return
+		}
+	}
 }
 
 // laboratory runs single trials, as "floodgate run" does.
@@ -77,7 +101,7 @@ func (l *laboratory) run(t experiment.PlannedTrial) results.Trial {
 // reportScenario is the built-in scenario at one level.
 func reportScenario(b *testing.B, items int) *scenarios.Scenario {
 	b.Helper()
-	s, err := scenarios.Builtin(defaultScenario)
+	s, err := scenarios.Builtin("report")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -155,7 +179,7 @@ func BenchmarkReport(b *testing.B) {
 
 // configuration names a variant as benchstat's keys do: strategy=bounded/limit=10.
 func configuration(v scenarios.Variant) string {
-	name := "strategy=" + v.Strategy
+	name := "strategy=" + string(v.Strategy)
 	for _, p := range []struct {
 		key   string
 		value int

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"floodgate/mockupstream/rng"
 )
 
 // Answer is the JSON body of a faultless answer for key, a pure function of
@@ -33,17 +35,15 @@ func appendAnswer(b []byte, hash uint64, key string, records int) []byte {
 		if i > 0 {
 			b = append(b, ',')
 		}
-		b = appendRecord(b, content+uint64(i)*golden, number, from, span)
+		b = appendRecord(b, rng.At(content, uint64(i)), number, from, span)
 	}
 	return append(b, `]}`...)
 }
 
-// appendRecord appends the call number x (a member of a Weyl sequence, so
-// that IDs are distinct).
-func appendRecord(b []byte, x uint64, number string, from time.Time, span uint64) []byte {
-	id := mix(x)
-	more := mix(id + golden)
-	parties := mix(more + golden)
+// appendRecord appends the call with the given ID.
+func appendRecord(b []byte, id uint64, number string, from time.Time, span uint64) []byte {
+	more := rng.At(id, 1)
+	parties := rng.At(more, 1)
 	out := more&1 == 0
 	b = append(b, `{"id":"`...)
 	b = appendHex(b, id)

@@ -29,10 +29,10 @@ func TestPutProfile(t *testing.T) {
 	}
 	get(client, s.URL()+"/items/a")
 	for body, want := range map[string]string{
-		`{"seed":2,"profile":{"latency":{"distribution":"odd"}}}`:                      `latency.distribution: \"odd\"; allowed`,
+		`{"seed":2,"profile":{"latency":{"distribution":"odd"}}}`:                      `latency.distribution: must be constant, uniform`,
 		`{"seed":2,"profile":{"late":1}}`:                                              `unknown field \"late\"`,
 		`{"seed":-2,"profile":{}}`:                                                     `seed`,
-		`{"seed":2,"profile":{"latency":{"distribution":"constant","value":"2"}}}`:     `unit missing`,
+		`{"seed":2,"profile":{"latency":{"distribution":"constant","value":"2"}}}`:     `must be a duration with its unit`,
 		`{"seed":2,"profile":{"latency":{"distribution":"replay","file":"/etc/foo"}}}`: `has not been read`,
 		`{"seed":2,"profile":{}} {}`:                                                   `more than one JSON value`,
 		``:                                                                             `EOF`,

@@ -3,6 +3,8 @@ package mockupstream
 import (
 	"math"
 	"time"
+
+	"floodgate/mockupstream/rng"
 )
 
 // Draw is what chance decides for one request.
@@ -24,9 +26,9 @@ func (p Profile) Draw(seed uint64, key string, attempt int) Draw {
 }
 
 func (p *Profile) draw(hash uint64, attempt int) Draw {
-	d := Draw{Records: p.Body.records(hash), Delay: p.Latency.Quantile(uniform(stream(hash, attempt, purposeDelay)))}
+	d := Draw{Records: p.Body.records(hash), Delay: p.Latency.Quantile(rng.Uniform(stream(hash, attempt, purposeDelay)))}
 	for i := range p.Faults {
-		if uniform(stream(hash, attempt, purposeFault+i)) < p.Faults[i].Probability {
+		if rng.Uniform(stream(hash, attempt, purposeFault+i)) < p.Faults[i].Probability {
 			d.Fault = &p.Faults[i]
 			break
 		}
@@ -64,7 +66,7 @@ func (ph *Phase) apply(p Profile) Profile {
 }
 
 func (b *Body) records(hash uint64) int {
-	u := uniform(stream(hash, 0, purposeRecords))
+	u := rng.Uniform(stream(hash, 0, purposeRecords))
 	lo, hi := b.Min, b.Max
 	if b.Kind == "lognormal" {
 		if hi == 0 {
@@ -81,7 +83,7 @@ func (b *Body) records(hash uint64) int {
 
 // Purposes of random streams. Faults come last: there may be any number.
 const (
-	purposeDelay = iota
+	purposeDelay = iota + 1
 	purposeRecords
 	purposeContent
 	purposeFault
@@ -89,30 +91,14 @@ const (
 
 // hashKey is FNV-1a over key, begun at and finished with the seed mixed in.
 func hashKey(seed uint64, key string) uint64 {
-	h := uint64(14695981039346656037) ^ mix(seed)
+	h := uint64(14695981039346656037) ^ rng.Mix(seed)
 	for i := 0; i < len(key); i++ {
 		h = (h ^ uint64(key[i])) * 1099511628211
 	}
-	return mix(h + seed)
+	return rng.Mix(h + seed)
 }
 
 // stream is a random number for one purpose of one attempt at a key.
 func stream(hash uint64, attempt, purpose int) uint64 {
-	return mix(mix(hash+uint64(attempt)*golden) + uint64(purpose+1)*golden)
+	return rng.At(rng.At(hash, uint64(attempt)), uint64(purpose))
 }
-
-// golden is 2^64 over the golden ratio, the increment of SplitMix64.
-const golden = 0x9e3779b97f4a7c15
-
-// mix is the finalizer of SplitMix64 (Stafford's variant 13): a bijection
-// that spreads every bit of x over all of the result.
-func mix(x uint64) uint64 {
-	x ^= x >> 30
-	x *= 0xbf58476d1ce4e5b9
-	x ^= x >> 27
-	x *= 0x94d049bb133111eb
-	return x ^ x>>31
-}
-
-// uniform maps x to the open interval (0, 1).
-func uniform(x uint64) float64 { return (float64(x>>11) + 0.5) / (1 << 53) }

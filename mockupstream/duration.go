@@ -1,8 +1,8 @@
 package mockupstream
 
 import (
-	"fmt"
-	"strconv"
+	"regexp"
+	"strings"
 	"time"
 
 	"floodgate/mockupstream/strictyaml"
@@ -20,18 +20,20 @@ func (d Duration) IsZero() bool { return d == 0 }
 // MarshalText writes what UnmarshalText reads.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 
+// durationText is what time.ParseDuration takes, without a plus and always with a unit.
+var durationText = regexp.MustCompile(`^-?(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`)
+
 // UnmarshalText reads the text of time.ParseDuration. A number without a unit
-// is an error, zero apart, and so is one with a leading zero.
+// is an error, and so is one with a leading zero.
 func (d *Duration) UnmarshalText(text []byte) error {
 	parsed, err := time.ParseDuration(string(text))
-	if err != nil {
-		if _, numeric := strconv.ParseFloat(string(text), 64); numeric == nil {
-			return fmt.Errorf("bad duration %q: unit missing; allowed: a number with a unit (ns, us, ms, s, m, h) such as %sms or %ss", text, text, text)
-		}
-		return fmt.Errorf("bad duration %q; allowed: a number with a unit (ns, us, ms, s, m, h) such as 20ms, 1.5s or 1m30s", text)
-	}
-	if err := strictyaml.CheckZeros(string(text)); err != nil {
-		return fmt.Errorf("bad duration: %w", err)
+	switch zeros := strictyaml.CheckZeros(string(text)); {
+	case !durationText.Match(text), strings.HasPrefix(string(text), "-") && parsed == 0 && err == nil:
+		return strictyaml.Wrong(string(text), `must be a duration with its unit (ns, us, ms, s, m or h), such as "20ms" or "1m30s"`)
+	case zeros != nil:
+		return zeros
+	case err != nil:
+		return strictyaml.Wrong(string(text), "must be a duration of less than 292 years")
 	}
 	*d = Duration(parsed)
 	return nil

@@ -45,7 +45,7 @@ func (p *Profile) Resolve(dir string) error {
 		}
 		samples, err := readSamples(file)
 		if err != nil {
-			return fmt.Errorf("%s.file: %w", field, err)
+			return &strictyaml.Error{Path: field + ".file", Reason: err.Error(), Err: err}
 		}
 		d.Samples = samples
 		return nil
@@ -84,12 +84,12 @@ func readSamples(path string) ([]Duration, error) {
 			return nil, fmt.Errorf("%s:%d: %w", path, line, err)
 		}
 		if d < 0 || d > Duration(maxDelay) {
-			return nil, fmt.Errorf("%s:%d: %q; allowed: 0s to %v", path, line, text, maxDelay)
+			return nil, fmt.Errorf("%s:%d: a delay must be 0s to %v (got %q)", path, line, maxDelay, text)
 		}
 		samples = append(samples, d)
 	}
 	if len(samples) == 0 {
-		return nil, fmt.Errorf("%s: no delays; allowed: one duration a line", path)
+		return nil, fmt.Errorf("%s has no delays; write one duration a line", path)
 	}
 	return samples, nil
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"floodgate/mockupstream"
+	"floodgate/mockupstream/strictyaml"
 	"github.com/goccy/go-yaml"
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
@@ -21,7 +22,7 @@ body: {distribution: lognormal, min_records: 1, max_records: 200, median_records
 faults:
   - {kind: status, status: 503, probability: 0.01}
   - {kind: hang, for: 5s, probability: 0.001}
-capacity: {workers: 50, queue: 100, full: 429, retry_after: 2s}
+capacity: {workers: 50, queue: 100, full: "429", retry_after: 2s}
 rate: {per_second: 500, burst: 50}
 late_bound: 1ms
 late_p99_bound: 5ms
@@ -72,50 +73,52 @@ func TestLoadProfile(t *testing.T) {
 // A mistake is an error that names file, line, the offending text and what is allowed.
 func TestProfileErrors(t *testing.T) {
 	for _, c := range []struct{ name, src, want string }{
-		{"empty", "", `p.yaml: empty; allowed keys: latency, body, faults`},
-		{"comment only", "# nothing\n", `p.yaml: empty; allowed keys: latency`},
-		{"unknown key", "latency:\n  distribution: lognormal\n  medain: 20ms\n", `p.yaml:3:3: latency.medain: unknown key "medain"; allowed: distribution, value, min, max, median, sigma, p50, p95, p99, plus, file, samples; did you mean "median"?`},
-		{"unknown and far", "whatever: 1\n", `p.yaml:1:1: whatever: unknown key "whatever"; allowed: latency, body, faults, capacity, rate, phases, late_bound, late_p99_bound`},
-		{"duplicate key", "late_bound: 1ms\nlate_bound: 2ms\n", `p.yaml:2:1: `},
-		{"unit missing", "latency: {distribution: constant, value: 20}\n", `p.yaml:1:42: latency.value: bad duration "20": unit missing; allowed: a number with a unit (ns, us, ms, s, m, h) such as 20ms or 20s`},
+		{"empty", "", `p.yaml:1:1: the file is empty (want latency, body, faults`},
+		{"comment only", "# nothing\n", `p.yaml:1:1: the file is empty (want latency`},
+		{"unknown key", "latency:\n  distribution: lognormal\n  medain: 20ms\n", `p.yaml:3:3: latency: unknown key "medain" (did you mean "median"? want distribution, value, min, max, median, sigma, p50, p95, p99, plus, file or samples)`},
+		{"unknown and far", "whatever: 1\n", `p.yaml:1:1: unknown key "whatever" (want latency, body, faults, capacity, rate, phases, late_bound or late_p99_bound)`},
+		{"repeated key", "late_bound: 1ms\nlate_bound: 2ms\n", `p.yaml:2:1: repeats key "late_bound", first on line 1`},
+		{"unit missing", "latency: {distribution: constant, value: 20}\n", `p.yaml:1:42: latency.value: must be a duration with its unit (ns, us, ms, s, m or h), such as "20ms" or "1m30s" (got 20)`},
 		{"leading zero", "capacity: {workers: 010}\n", `p.yaml:1:21: capacity.workers: 010 has a leading zero, which could mean octal; write 10`},
-		{"duration with a leading zero", "late_bound: 010ms\n", `p.yaml:1:13: late_bound: bad duration: 010ms has a leading zero; write 10ms`},
-		{"CRLF with comments", "# one\r\n# two\r\nlate_bond: 1ms\r\n", `p.yaml:3:1: late_bond: unknown key`},
+		{"duration with a leading zero", "late_bound: 010ms\n", `p.yaml:1:13: late_bound: 010ms has a leading zero; write 10ms`},
+		{"CRLF with comments", "# one\r\n# two\r\nlate_bond: 1ms\r\n", `p.yaml:3:1: unknown key`},
 		{"UTF-16", "\xFF\xFEr\x00", `p.yaml:1:1: the file is encoded as UTF-16; save it as UTF-8`},
-		{"bad duration", "latency: {distribution: constant, value: soon}\n", `p.yaml:1:42: latency.value: bad duration "soon"; allowed: a number with a unit`},
-		{"list for a duration", "late_bound: [1ms]\n", `p.yaml:1:13: late_bound: a list; allowed: text that is a duration`},
-		{"kind", "latency: {distribution: normal}\n", `p.yaml:1:11: latency.distribution: "normal"; allowed: constant, uniform, lognormal, percentiles, replay`},
-		{"fraction of a record", "body: {min_records: 1.5}\n", `p.yaml:1:21: body.min_records: "1.5"; allowed: a whole number`},
-		{"text for a number", "body: {min_records: \"1\"}\n", `p.yaml:1:21: body.min_records: "1"; allowed: a whole number`},
-		{"no number", "rate: {per_second: .nan}\n", `p.yaml:1:20: rate.per_second: ".nan"; allowed: a number`},
-		{"scalar for a mapping", "latency: fast\n", `p.yaml:1:10: latency: "fast"; allowed: a mapping with the keys distribution`},
-		{"no value", "latency:\n", `latency: no value; allowed: a mapping`},
-		{"mapping for a list", "faults: {kind: reset}\n", `faults: a mapping; allowed: a list`},
-		{"anchor", "latency: &a {distribution: constant}\n", `anchors, aliases and tags are not allowed`},
-		{"two documents", "late_bound: 1ms\n---\nlate_bound: 1ms\n", `p.yaml:3: a second document; allowed: one`},
+		{"bad duration", "latency: {distribution: constant, value: soon}\n", `p.yaml:1:42: latency.value: must be a duration with its unit (ns, us, ms, s, m or h), such as "20ms" or "1m30s" (got "soon")`},
+		{"list for a duration", "late_bound: [1ms]\n", `p.yaml:1:13: late_bound: must be a duration with its unit (ns, us, ms, s, m or h), such as "20ms" or "1m30s" (got a list)`},
+		{"kind", "latency: {distribution: normal}\n", `p.yaml:1:25: latency.distribution: must be constant, uniform, lognormal, percentiles or replay (got "normal")`},
+		{"fraction of a record", "body: {min_records: 1.5}\n", `p.yaml:1:21: body.min_records: must be a whole number (got 1.5)`},
+		{"text for a number", "body: {min_records: \"1\"}\n", `p.yaml:1:21: body.min_records: must be a whole number (got "1")`},
+		{"number for a text", "capacity: {workers: 1, full: 429}\n", `p.yaml:1:30: capacity.full: must be text; quote it if it is meant as text (got 429)`},
+		{"no number", "rate: {per_second: .nan}\n", `p.yaml:1:20: rate.per_second: must be a number (got NaN)`},
+		{"scalar for a mapping", "latency: fast\n", `p.yaml:1:10: latency: must be a mapping with distribution, value, min, max, median, sigma, p50, p95, p99, plus, file or samples (got "fast")`},
+		{"no value", "latency:\n", `latency: has no value; it must be a mapping with distribution`},
+		{"mapping for a list", "faults: {kind: reset}\n", `faults: must be a list (got a mapping)`},
+		{"anchor", "latency: &a {distribution: constant}\n", `anchors and aliases are not supported`},
+		{"two documents", "late_bound: 1ms\n---\nlate_bound: 1ms\n", `p.yaml:3:1: a file holds one document, and here begins another`},
 		{"syntax", "latency: {distribution: constant\n", `p.yaml:`},
-		{"in a list", "faults:\n  - {kind: reset, probability: 0.1}\n  - kind: status\n    probability: 2\n", `p.yaml:4:5: faults[1].probability: 2; allowed: 0 to 1`},
-		{"missing status", "faults:\n  - {kind: reset, probability: 0.1}\n  - kind: status\n", `p.yaml:3:5: faults[1].status: 0; allowed: 400 to 599`},
-		{"stray status", "faults: [{kind: reset, probability: 1, status: 500}]\n", `faults[0].status: 500 for kind "reset"; allowed for kind "status" only`},
-		{"stray for", "faults: [{kind: close, probability: 1, for: 5s}]\n", `faults[0].for: 5s for kind "close"; allowed for kinds "hang" and "slow" only`},
-		{"fault kind", "faults: [{kind: explode, probability: 1}]\n", `faults[0].kind: "explode"; allowed: status, reset, hang, truncate, slow, close`},
-		{"stray field", "latency: {distribution: constant, value: 1ms, sigma: 1}\n", `latency.sigma: not read by distribution "constant"; allowed: value`},
-		{"no distribution", "latency: {median: 1ms}\n", `latency.median: given without a distribution; allowed distributions: constant, uniform`},
-		{"sigma", "latency: {distribution: lognormal, median: 1ms, sigma: -1}\n", `latency.sigma: -1; allowed: 0 to 5`},
-		{"no median", "latency: {distribution: lognormal}\n", `latency.median: 0s; allowed: more than 0s, up to 24h0m0s`},
-		{"percentiles", "latency: {distribution: percentiles, p50: 2ms, p95: 1ms, p99: 3ms}\n", `latency.p95: 1ms; allowed: at least p50, 2ms`},
-		{"bounds", "latency: {distribution: uniform, min: 2ms, max: 1ms}\n", `latency.min: 2ms; allowed: up to max, 1ms`},
-		{"negative", "latency: {distribution: constant, value: -1ms}\n", `latency.value: -1ms; allowed: 0s to 24h0m0s`},
-		{"replay of nothing", "latency: {distribution: replay}\n", `latency.file: missing; allowed: a file with one duration a line, or samples`},
-		{"records", "body: {min_records: 5, max_records: 2}\n", `body.min_records: 5; allowed: up to max_records, 2`},
-		{"body sigma", "body: {sigma: 2}\n", `body.sigma: not read by distribution "uniform"`},
-		{"body kind", "body: {distribution: normal}\n", `body.distribution: "normal"; allowed: uniform, lognormal`},
-		{"workers", "capacity: {workers: 0}\n", `p.yaml:1:12: capacity.workers: 0; allowed: 1 to 1000000`},
-		{"full", "capacity: {workers: 1, full: drop}\n", `capacity.full: "drop"; allowed: wait, 429, 503`},
-		{"rate", "rate: {per_second: 0}\n", `rate.per_second: 0; allowed: more than 0, up to 1e9`},
-		{"burst", "rate: {per_second: 1, burst: -1}\n", `rate.burst: -1; allowed: 0 (as 1) or more`},
-		{"phase order", "phases: [{after: 2s}, {after: 1s}]\n", `phases[1].after: 1s; allowed: later than the phase before, 2s`},
-		{"phase rate", "phases: [{after: 2s, rate: {per_second: -1}}]\n", `phases[0].rate.per_second: -1; allowed: 0 (no limit) to 1e9`},
+		{"in a list", "faults:\n  - {kind: reset, probability: 0.1}\n  - kind: status\n    status: 500\n    probability: 2\n", `p.yaml:5:18: faults[1].probability: must be 0 to 1 (got 2)`},
+		{"missing kind", "faults: [{probability: 1}]\n", `p.yaml:1:10: faults[0].kind: missing; it must be text`},
+		{"missing status", "faults:\n  - {kind: reset, probability: 0.1}\n  - kind: status\n    probability: 1\n", `p.yaml:3:5: faults[1].status: must be 400 to 599 (got 0)`},
+		{"stray status", "faults: [{kind: reset, probability: 1, status: 500}]\n", `p.yaml:1:40: faults[0].status: applies to kind status, not to reset`},
+		{"stray for", "faults: [{kind: close, probability: 1, for: 5s}]\n", `faults[0].for: applies to kinds hang and slow, not to close`},
+		{"fault kind", "faults: [{kind: explode, probability: 1}]\n", `faults[0].kind: must be status, reset, hang, truncate, slow or close (got "explode")`},
+		{"stray field", "latency: {distribution: constant, value: 1ms, sigma: 1}\n", `latency.sigma: does not apply to distribution constant (want value or plus)`},
+		{"no distribution", "latency: {median: 1ms}\n", `latency.median: needs a distribution, which is missing (want constant, uniform`},
+		{"sigma", "latency: {distribution: lognormal, median: 1ms, sigma: -1}\n", `latency.sigma: must be 0 to 5 (got -1)`},
+		{"no median", "latency: {distribution: lognormal}\n", `latency.median: must be more than 0s and at most 24h0m0s (got 0s)`},
+		{"percentiles", "latency: {distribution: percentiles, p50: 2ms, p95: 1ms, p99: 3ms}\n", `latency.p95: must be at least p50, 2ms (got 1ms)`},
+		{"bounds", "latency: {distribution: uniform, min: 2ms, max: 1ms}\n", `latency.min: must be at most max, 1ms (got 2ms)`},
+		{"negative", "latency: {distribution: constant, value: -1ms}\n", `latency.value: must be 0s to 24h0m0s (got -1ms)`},
+		{"replay of nothing", "latency: {distribution: replay}\n", `latency.file: missing; it must be a file with one duration a line, unless there are samples`},
+		{"records", "body: {min_records: 5, max_records: 2}\n", `body.min_records: must be at most max_records, 2 (got 5)`},
+		{"body sigma", "body: {sigma: 2}\n", `body.sigma: does not apply to distribution uniform`},
+		{"body kind", "body: {distribution: normal}\n", `body.distribution: must be uniform or lognormal (got "normal")`},
+		{"workers", "capacity: {workers: 0}\n", `p.yaml:1:21: capacity.workers: must be 1 to 1000000 (got 0)`},
+		{"full", "capacity: {workers: 1, full: drop}\n", `capacity.full: must be wait, 429 or 503 (got "drop")`},
+		{"rate", "rate: {per_second: 0}\n", `rate.per_second: must be more than 0 and at most 1e9 (got 0)`},
+		{"burst", "rate: {per_second: 1, burst: -1}\n", `rate.burst: must be at least 0, which means 1 (got -1)`},
+		{"phase order", "phases: [{after: 2s}, {after: 1s}]\n", `phases[1].after: must be later than the phase before, 2s (got 1s)`},
+		{"phase rate", "phases: [{after: 2s, rate: {per_second: -1}}]\n", `phases[0].rate.per_second: must be 0 (no limit) to 1e9 (got -1)`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := mockupstream.ParseProfile("p.yaml", []byte(c.src))
@@ -145,7 +148,7 @@ func TestProfileFromAnyEditor(t *testing.T) {
 				t.Errorf("line end %q, mark %q: %v\n%s", end, mark, err, diff)
 			}
 			write(t, dir, "d.txt", store(delays+"010ms\n"))
-			if _, err := mockupstream.LoadProfile(path); err == nil || !strings.Contains(err.Error(), file+":5: bad duration: 010ms has a leading zero; write 10ms") {
+			if _, err := mockupstream.LoadProfile(path); err == nil || !strings.Contains(err.Error(), file+":5: 010ms has a leading zero; write 10ms") {
 				t.Errorf("line end %q, mark %q: %v", end, mark, err)
 			}
 		}
@@ -159,8 +162,8 @@ func TestAllMistakesAtOnce(t *testing.T) {
 			t.Errorf("%s is not in %v", want, err)
 		}
 	}
-	var field *mockupstream.FieldError
-	if !errors.As(err, &field) || field.Field != "latency.median" {
+	var field *strictyaml.Error
+	if !errors.As(err, &field) || field.Path != "latency.median" {
 		t.Errorf("errors.As: %v", field)
 	}
 }
@@ -169,9 +172,9 @@ func TestReplayErrors(t *testing.T) {
 	dir := t.TempDir()
 	path := write(t, dir, "p.yaml", "latency: {distribution: replay, file: d.txt}\n")
 	for name, c := range map[string]struct{ src, want string }{
-		"bad line": {"1ms\n\nsoon\n", `d.txt:3: bad duration "soon"`},
-		"negative": {"-1ms\n", `d.txt:1: "-1ms"; allowed: 0s to 24h0m0s`},
-		"empty":    {"# none\n", `d.txt: no delays; allowed: one duration a line`},
+		"bad line": {"1ms\n\nsoon\n", `d.txt:3: must be a duration with its unit (ns, us, ms, s, m or h), such as "20ms" or "1m30s" (got "soon")`},
+		"negative": {"-1ms\n", `d.txt:1: a delay must be 0s to 24h0m0s (got "-1ms")`},
+		"empty":    {"# none\n", `d.txt has no delays; write one duration a line`},
 	} {
 		write(t, dir, "d.txt", c.src)
 		if _, err := mockupstream.LoadProfile(path); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -222,7 +225,7 @@ func TestDurationCodecs(t *testing.T) {
 		}
 	}
 	var h holder
-	if err := json.Unmarshal([]byte(`{"d":"20"}`), &h); err == nil || !strings.Contains(err.Error(), `bad duration "20": unit missing`) {
+	if err := json.Unmarshal([]byte(`{"d":"20"}`), &h); err == nil || !strings.Contains(err.Error(), `must be a duration with its unit`) {
 		t.Errorf("duration without unit: %v", err)
 	}
 }

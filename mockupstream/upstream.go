@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"floodgate/mockupstream/precise"
+	"floodgate/mockupstream/strictyaml"
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
@@ -116,7 +117,7 @@ func (u *Upstream) Set(p Profile, seed uint64) error {
 func (p *Profile) ready() error {
 	return errors.Join(p.Validate(), p.eachLatency(func(field string, d *Distribution) error {
 		if d.Kind == "replay" && len(d.Samples) == 0 {
-			return &FieldError{field + ".samples", fmt.Sprintf("none: the file %q has not been read", d.File)}
+			return &strictyaml.Error{Path: field + ".samples", Reason: fmt.Sprintf("none: the file %q has not been read", d.File)}
 		}
 		return nil
 	}))

@@ -5,23 +5,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 	"time"
+
+	"floodgate/mockupstream/strictyaml"
 )
-
-// FieldError is one thing wrong with a profile. The error of Validate joins
-// one for each (errors.As finds the first).
-type FieldError struct {
-	// Field is the path of the field: "latency.sigma", "phases[1].faults[0].status".
-	Field string
-	// Problem says what is wrong and what is allowed.
-	Problem string
-}
-
-func (e *FieldError) Error() string { return e.Field + ": " + e.Problem }
-
-// FieldPath is Field.
-func (e *FieldError) FieldPath() string { return e.Field }
 
 // Limits of a profile, against mistakes that would take all memory or time.
 const (
@@ -37,7 +24,8 @@ var (
 	fullKinds    = []string{"", "wait", "429", "503"}
 )
 
-// Validate returns nil, or *FieldErrors joined: every one that there is.
+// Validate returns all that is wrong with the profile: *[strictyaml.Error]s
+// joined, whose Path is that of a field, such as "phases[1].faults[0].status".
 func (p Profile) Validate() error {
 	v := validator{}
 	v.latency("latency", &p.Latency)
@@ -55,36 +43,45 @@ func (p Profile) Validate() error {
 
 type validator struct{ errs []error }
 
-func (v *validator) fail(field, format string, args ...any) {
-	v.errs = append(v.errs, &FieldError{field, fmt.Sprintf(format, args...)})
+func (v *validator) fail(field string, value any, format string, args ...any) {
+	wrong := strictyaml.Wrong(value, format, args...)
+	wrong.Path = field
+	v.errs = append(v.errs, wrong)
 }
 
-func (v *validator) check(ok bool, field, format string, args ...any) {
+func (v *validator) check(ok bool, field string, value any, format string, args ...any) {
 	if !ok {
-		v.fail(field, format, args...)
+		v.fail(field, value, format, args...)
 	}
 }
 
-// kind checks that a name is one of allowed; "" there means that it can be left out.
-func (v *validator) kind(field, name string, allowed []string) bool {
-	if slices.Contains(allowed, name) {
+// misplaced reports a field that another one makes meaningless.
+func (v *validator) misplaced(field, format string, args ...any) {
+	v.errs = append(v.errs, &strictyaml.Error{Path: field, Reason: fmt.Sprintf(format, args...), AtKey: true})
+}
+
+// kind checks that a name is one of those known; "" there means that it can be left out.
+func (v *validator) kind(field, name string, known []string) bool {
+	if slices.Contains(known, name) {
 		return true
 	}
-	named := slices.DeleteFunc(slices.Clone(allowed), func(s string) bool { return s == "" })
-	v.fail(field, "%q; allowed: %s", name, strings.Join(named, ", "))
+	named := slices.DeleteFunc(slices.Clone(known), func(s string) bool { return s == "" })
+	v.errs = append(v.errs, &strictyaml.Error{
+		Path: field, Value: strictyaml.Show(name), Reason: "must be " + strictyaml.Or(named), Nearest: strictyaml.Nearest(name, named),
+	})
 	return false
 }
 
 func (v *validator) duration(field string, d Duration) {
-	v.check(d >= 0 && time.Duration(d) <= maxDelay, field, "%v; allowed: 0s to %v", d, maxDelay)
+	v.check(d >= 0 && time.Duration(d) <= maxDelay, field, d, "must be 0s to %v", maxDelay)
 }
 
 func (v *validator) positive(field string, d Duration) {
-	v.check(d > 0 && time.Duration(d) <= maxDelay, field, "%v; allowed: more than 0s, up to %v", d, maxDelay)
+	v.check(d > 0 && time.Duration(d) <= maxDelay, field, d, "must be more than 0s and at most %v", maxDelay)
 }
 
 func (v *validator) sigma(field string, sigma float64) {
-	v.check(sigma >= 0 && sigma <= maxSigma, field, "%v; allowed: 0 to %v", sigma, maxSigma)
+	v.check(sigma >= 0 && sigma <= maxSigma, field, sigma, "must be 0 to %v", maxSigma)
 }
 
 func (v *validator) latency(field string, d *Distribution) {
@@ -99,19 +96,21 @@ func (v *validator) latency(field string, d *Distribution) {
 	case "uniform":
 		v.duration(field+".min", d.Min)
 		v.duration(field+".max", d.Max)
-		v.check(d.Min <= d.Max, field+".min", "%v; allowed: up to max, %v", d.Min, d.Max)
+		v.check(d.Min <= d.Max, field+".min", d.Min, "must be at most max, %v", d.Max)
 	case "lognormal":
 		v.positive(field+".median", d.Median)
 		v.sigma(field+".sigma", d.Sigma)
-		v.check(d.Max == 0 || d.Max >= d.Median, field+".max", "%v; allowed: 0s (no cap), or at least the median, %v", d.Max, d.Median)
+		v.check(d.Max == 0 || d.Max >= d.Median, field+".max", d.Max, "must be 0s (no cap) or at least the median, %v", d.Median)
 	case "percentiles":
 		v.positive(field+".p50", d.P50)
-		v.check(d.P95 >= d.P50, field+".p95", "%v; allowed: at least p50, %v", d.P95, d.P50)
-		v.check(d.P99 >= d.P95, field+".p99", "%v; allowed: at least p95, %v", d.P99, d.P95)
+		v.check(d.P95 >= d.P50, field+".p95", d.P95, "must be at least p50, %v", d.P50)
+		v.check(d.P99 >= d.P95, field+".p99", d.P99, "must be at least p95, %v", d.P95)
 		v.duration(field+".p99", d.P99)
-		v.check(d.Max == 0 || d.Max >= d.P99, field+".max", "%v; allowed: 0s (10 times p99), or at least p99, %v", d.Max, d.P99)
+		v.check(d.Max == 0 || d.Max >= d.P99, field+".max", d.Max, "must be 0s (10 times p99) or at least p99, %v", d.P99)
 	case "replay":
-		v.check(d.File != "" || len(d.Samples) > 0, field+".file", "missing; allowed: a file with one duration a line, or samples")
+		if d.File == "" && len(d.Samples) == 0 {
+			v.misplaced(field+".file", "missing; it must be a file with one duration a line, unless there are samples")
+		}
 		for i, s := range d.Samples {
 			v.duration(fmt.Sprintf("%s.samples[%d]", field, i), s)
 		}
@@ -136,9 +135,9 @@ func (v *validator) unused(field string, d *Distribution) {
 		switch {
 		case !f.set || slices.Contains(reads, f.name):
 		case d.Kind == "":
-			v.fail(field+"."+f.name, "given without a distribution; allowed distributions: %s", strings.Join(latencyKinds[1:], ", "))
+			v.misplaced(field+"."+f.name, "needs a distribution, which is missing (want %s)", strictyaml.Or(latencyKinds[1:]))
 		default:
-			v.fail(field+"."+f.name, "not read by distribution %q; allowed: %s", d.Kind, strings.Join(reads, ", "))
+			v.misplaced(field+"."+f.name, "does not apply to distribution %s (want %s)", d.Kind, strictyaml.Or(reads))
 		}
 	}
 }
@@ -147,31 +146,38 @@ func (v *validator) body(field string, b *Body) {
 	if !v.kind(field+".distribution", b.Kind, bodyKinds) {
 		return
 	}
-	v.check(b.Min >= 0 && b.Min <= maxRecords, field+".min_records", "%d; allowed: 0 to %d", b.Min, maxRecords)
-	v.check(b.Max >= 0 && b.Max <= maxRecords, field+".max_records", "%d; allowed: 0 to %d", b.Max, maxRecords)
+	v.check(b.Min >= 0 && b.Min <= maxRecords, field+".min_records", b.Min, "must be 0 to %d", maxRecords)
+	v.check(b.Max >= 0 && b.Max <= maxRecords, field+".max_records", b.Max, "must be 0 to %d", maxRecords)
 	if b.Kind == "lognormal" {
-		v.check(b.Median > 0 && b.Median <= maxRecords/100, field+".median_records", "%d; allowed: 1 to %d", b.Median, maxRecords/100)
+		v.check(b.Median > 0 && b.Median <= maxRecords/100, field+".median_records", b.Median, "must be 1 to %d", maxRecords/100)
 		v.sigma(field+".sigma", b.Sigma)
-		v.check(b.Max == 0 || b.Max >= b.Min, field+".max_records", "%d; allowed: 0 (100 times the median), or at least min_records, %d", b.Max, b.Min)
+		v.check(b.Max == 0 || b.Max >= b.Min, field+".max_records", b.Max, "must be 0 (100 times the median) or at least min_records, %d", b.Min)
 		return
 	}
-	v.check(b.Min <= b.Max, field+".min_records", "%d; allowed: up to max_records, %d", b.Min, b.Max)
-	v.check(b.Median == 0, field+".median_records", "not read by distribution %q; allowed: min_records, max_records", "uniform")
-	v.check(b.Sigma == 0, field+".sigma", "not read by distribution %q; allowed: min_records, max_records", "uniform")
+	v.check(b.Min <= b.Max, field+".min_records", b.Min, "must be at most max_records, %d", b.Max)
+	const misplaced = "does not apply to distribution uniform (want min_records or max_records)"
+	if b.Median != 0 {
+		v.misplaced(field+".median_records", misplaced)
+	}
+	if b.Sigma != 0 {
+		v.misplaced(field+".sigma", misplaced)
+	}
 }
 
 func (v *validator) faults(field string, faults []Fault) {
 	for i, f := range faults {
 		at := fmt.Sprintf("%s[%d]", field, i)
 		v.kind(at+".kind", f.Kind, faultKinds)
-		v.check(f.Probability >= 0 && f.Probability <= 1, at+".probability", "%v; allowed: 0 to 1", f.Probability)
+		v.check(f.Probability >= 0 && f.Probability <= 1, at+".probability", f.Probability, "must be 0 to 1")
 		if f.Kind == "status" {
-			v.check(f.Status >= 400 && f.Status <= 599, at+".status", "%d; allowed: 400 to 599", f.Status)
-		} else {
-			v.check(f.Status == 0, at+".status", "%d for kind %q; allowed for kind \"status\" only", f.Status, f.Kind)
+			v.check(f.Status >= 400 && f.Status <= 599, at+".status", f.Status, "must be 400 to 599")
+		} else if f.Status != 0 {
+			v.misplaced(at+".status", "applies to kind status, not to %s", f.Kind)
 		}
 		v.duration(at+".for", f.For)
-		v.check(f.For == 0 || f.Kind == "hang" || f.Kind == "slow", at+".for", "%v for kind %q; allowed for kinds \"hang\" and \"slow\" only", f.For, f.Kind)
+		if f.For != 0 && f.Kind != "hang" && f.Kind != "slow" {
+			v.misplaced(at+".for", "applies to kinds hang and slow, not to %s", f.Kind)
+		}
 	}
 }
 
@@ -179,8 +185,8 @@ func (v *validator) capacity(field string, c *Capacity, least int) {
 	if c == nil {
 		return
 	}
-	v.check(c.Workers >= least && c.Workers <= maxWorkers, field+".workers", "%d; allowed: %d to %d", c.Workers, least, maxWorkers)
-	v.check(c.Queue >= 0, field+".queue", "%d; allowed: 0 or more", c.Queue)
+	v.check(c.Workers >= least && c.Workers <= maxWorkers, field+".workers", c.Workers, "must be %d to %d", least, maxWorkers)
+	v.check(c.Queue >= 0, field+".queue", c.Queue, "must be at least 0")
 	v.kind(field+".full", c.Full, fullKinds)
 	v.duration(field+".retry_after", c.RetryAfter)
 }
@@ -191,18 +197,18 @@ func (v *validator) rate(field string, r *RateLimit, zero bool) {
 	}
 	finite := r.PerSecond <= 1e9 && !math.IsNaN(r.PerSecond)
 	if zero {
-		v.check(finite && r.PerSecond >= 0, field+".per_second", "%v; allowed: 0 (no limit) to 1e9", r.PerSecond)
+		v.check(finite && r.PerSecond >= 0, field+".per_second", r.PerSecond, "must be 0 (no limit) to 1e9")
 	} else {
-		v.check(finite && r.PerSecond > 0, field+".per_second", "%v; allowed: more than 0, up to 1e9", r.PerSecond)
+		v.check(finite && r.PerSecond > 0, field+".per_second", r.PerSecond, "must be more than 0 and at most 1e9")
 	}
-	v.check(r.Burst >= 0, field+".burst", "%d; allowed: 0 (as 1) or more", r.Burst)
+	v.check(r.Burst >= 0, field+".burst", r.Burst, "must be at least 0, which means 1")
 }
 
 func (v *validator) phase(field string, phases []Phase, i int) {
 	ph := phases[i]
-	v.check(ph.After >= 0, field+".after", "%v; allowed: 0s or more", ph.After)
+	v.check(ph.After >= 0, field+".after", ph.After, "must be at least 0s")
 	if i > 0 {
-		v.check(ph.After > phases[i-1].After, field+".after", "%v; allowed: later than the phase before, %v", ph.After, phases[i-1].After)
+		v.check(ph.After > phases[i-1].After, field+".after", ph.After, "must be later than the phase before, %v", phases[i-1].After)
 	}
 	if ph.Latency != nil {
 		v.latency(field+".latency", ph.Latency)

@@ -19,19 +19,6 @@ func lock(f *os.File) error {
 	return lockError(filepath.Dir(f.Name()), err)
 }
 
-// syncDir makes the names in a folder durable.
-func syncDir(dir string) error {
-	d, err := os.Open(dir)
-	if err != nil {
-		return err
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, unix.EINVAL) { // EINVAL: the file system has no such thing
-		return err
-	}
-	return nil
-}
-
 // noFile is the soft limit of open descriptors of this process; 0: unknown.
 func noFile() uint64 {
 	var limit unix.Rlimit

@@ -20,8 +20,5 @@ func lock(f *os.File) error {
 	return lockError(filepath.Dir(f.Name()), err)
 }
 
-// syncDir does nothing: folders cannot be synced here, names are journaled.
-func syncDir(string) error { return nil }
-
 // noFile is 0: there is no such limit here.
 func noFile() uint64 { return 0 }

@@ -31,6 +31,8 @@ type Run struct {
 	Path string
 	// Warnings say what was tolerated in reading it, such as a torn last line.
 	Warnings []string
+
+	scenario *decoded // by Run.Scenario
 }
 
 // Header is the first line of a run's file.

@@ -45,25 +45,3 @@ const (
 func (s *Service) TooLate() bool {
 	return s.Lag.P50 > LagMedianBound || s.Late > max(1, s.Ended/100)
 }
-
-// Series is the course of a trial: a value of each column at each time.
-type Series struct {
-	// At are the times since the service began to serve, in milliseconds.
-	At []int64 `json:"at_ms"`
-	// Columns by name, see [SeriesColumns], and errors_<type> for each type of
-	// error of items that there was.
-	Columns map[string][]int64 `json:"columns"`
-}
-
-// SeriesColumns are the columns of a Series: what was in hand or done, as the
-// SUT counted it, and what was seen of it from outside. The columns emfile and
-// emfile_… count dials and accepts that were refused for want of a descriptor.
-func SeriesColumns() []string {
-	return []string{
-		"arrived", "shed", "done", "failed", "reports_in_flight",
-		"items_outstanding", "items_fetching", "items_writing", "slots_in_use", "slot_limit",
-		"goroutines", "upstream_connecting", "upstream_open", "mongo_connecting", "mongo_open", "mongo_in_use", "mongo_idle", "accepted",
-		"errors", "emfile", "emfile_upstream", "emfile_mongo", "emfile_accept",
-		"descriptors", "descriptors_upstream", "descriptors_mongo", "descriptors_other", "threads", "rss_bytes",
-	}
-}

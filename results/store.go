@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"sync"
 	"time"
+
+	"floodgate/results/atomicfile"
 )
 
 // Errors of [Resume]. ErrLocked is [Create]'s as well.
@@ -98,7 +100,7 @@ func (s *Store) begin(f *os.File) error {
 	}
 	root := filepath.Dir(s.dir)
 	for _, dir := range []string{s.dir, root, filepath.Dir(root)} {
-		if err := syncDir(dir); err != nil {
+		if err := atomicfile.SyncDir(dir); err != nil {
 			return fmt.Errorf("sync folder %s: %w", dir, err)
 		}
 	}

@@ -1,7 +1,6 @@
 package scenarios
 
 import (
-	"fmt"
 	"regexp"
 	"strconv"
 
@@ -27,7 +26,7 @@ var byteUnits = []struct {
 	{"GiB", 1 << 30}, {"GB", 1e9}, {"MiB", 1 << 20}, {"MB", 1e6}, {"KiB", 1 << 10}, {"kB", 1e3}, {"B", 1},
 }
 
-const bytesAllowed = `a whole number above 0 with its unit (B, kB, MB, GB, KiB, MiB, GiB), such as "512MiB", up to 1048576GiB`
+const bytesWanted = `a whole number above 0 with its unit (B, kB, MB, GB, KiB, MiB, GiB), such as "512MiB", up to 1048576GiB`
 
 // String is the number with the unit that takes the fewest digits.
 func (b Bytes) String() string {
@@ -56,17 +55,17 @@ func (b *Bytes) UnmarshalText(text []byte) error {
 	}
 	groups := bytesText.FindSubmatch(text)
 	if groups == nil {
-		return fmt.Errorf("%s is not a number of bytes; allowed: %s", quote(string(text)), bytesAllowed)
+		return strictyaml.Wrong(string(text), "must be %s", bytesWanted)
 	}
 	unit := string(groups[1])
 	n, err := strconv.ParseInt(string(text[:len(text)-len(unit)]), 10, 64)
 	if err != nil {
-		return fmt.Errorf("%s is not a number of bytes: %w", quote(string(text)), err)
+		return strictyaml.Wrong(string(text), "must be %s", bytesWanted)
 	}
 	for _, u := range byteUnits {
 		if u.name == unit {
 			if n > int64(maxBytes/u.size) {
-				return fmt.Errorf("%s is too large; allowed: %s", quote(string(text)), bytesAllowed)
+				return strictyaml.Wrong(string(text), "must be %s", bytesWanted)
 			}
 			*b = Bytes(n) * u.size
 		}

@@ -2,10 +2,10 @@ package scenarios
 
 import (
 	"embed"
-	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
+
+	"floodgate/mockupstream/strictyaml"
 )
 
 //go:embed *.yaml
@@ -51,16 +51,7 @@ func Builtin(name string) (*Scenario, error) {
 func BuiltinSource(name string) ([]byte, error) {
 	src, err := catalogue.ReadFile(name + ".yaml")
 	if err != nil {
-		return nil, fmt.Errorf("%s", unknown("no built-in scenario", name, BuiltinNames()))
+		return nil, strictyaml.Unknown("built-in scenario", name, BuiltinNames())
 	}
 	return src, nil
-}
-
-// Open loads a scenario by the name of a built-in one, or by the path of a
-// file: whatever has a separator or a dot in it.
-func Open(nameOrPath string) (*Scenario, error) {
-	if strings.ContainsAny(nameOrPath, `./`+string(filepath.Separator)) {
-		return Load(nameOrPath)
-	}
-	return Builtin(nameOrPath)
 }

@@ -2,119 +2,83 @@ package scenarios
 
 import (
 	"fmt"
-	"regexp"
+	"maps"
 	"slices"
 	"strings"
 
 	"floodgate/mockupstream"
+	"floodgate/mockupstream/strictyaml"
+	"floodgate/scenarios/pipeline"
 )
 
 // checker finds what is wrong with a decoded scenario as a whole. It leaves
 // alone what the decoder already complained of.
 type checker struct {
-	*decoder
+	*strictyaml.Document
 	s       *Scenario
 	resolve func(*mockupstream.Profile) error
 }
 
-// report is fail for a path of the scenario, at its place or that of the
-// nearest part around it, unless something was wrong there before.
-func (c *checker) report(path, message string) {
-	c.say(problem{path: path, message: message})
+// report adds a mistake in the value at a path, and reportKey one in its key.
+func (c *checker) report(path, format string, args ...any) { c.Report(problem(path, format, args...)) }
+
+func (c *checker) reportKey(path, format string, args ...any) {
+	p := problem(path, format, args...)
+	p.AtKey = true
+	c.Report(p)
 }
 
-// reportKey is report where the key is to blame, not the value.
-func (c *checker) reportKey(path, message string) {
-	c.say(problem{path, message, true})
+// at adds a mistake that was found in the value at a path.
+func (c *checker) at(path string, e *strictyaml.Error) {
+	e.Path = path
+	c.Report(e)
 }
 
-func (c *checker) say(p problem) {
-	for failed := range c.failed {
-		if failed == p.path || within(failed, p.path) || within(p.path, failed) {
-			return
-		}
-	}
-	where := c.placeOf(p.path)
-	if key, ok := c.keys[p.path]; ok && p.atKey {
-		where = key
-	}
-	c.fail(where, p.path, p.message)
-}
-
-// within says whether inner is a part of outer.
-func within(inner, outer string) bool {
-	rest, found := strings.CutPrefix(inner, outer)
-	return found && outer != "" && rest != "" && (rest[0] == '.' || rest[0] == '[')
-}
-
-func (c *checker) placeOf(path string) place {
-	for path != "" {
-		if at, ok := c.places[path]; ok {
-			return at
-		}
-		path = path[:max(strings.LastIndexAny(path, ".["), 0)]
-	}
-	return c.places[""]
+// problem is a mistake in the value at a path.
+func problem(path, format string, args ...any) *strictyaml.Error {
+	return &strictyaml.Error{Path: path, Reason: fmt.Sprintf(format, args...)}
 }
 
 func (c *checker) check() {
-	if err := c.resolve(&c.s.Upstream); err != nil {
-		c.upstream(err)
-	}
+	c.Report(upstreamProblems(c.resolve(&c.s.Upstream)))
 	c.slo()
 	names := c.variants()
 	levels := c.levels("levels", c.s.Levels)
 	for i, v := range c.s.Variants {
-		c.where(join(index("variants", i), "where"), v.Where, levels)
+		c.where(strictyaml.Join(strictyaml.Index("variants", i), "where"), v.Where, levels)
 	}
 	if q := c.s.Quick; q != nil {
 		if q.Levels != nil {
 			c.levels("quick.levels", q.Levels)
 		}
 		for i, name := range q.Variants {
-			c.variant(index("quick.variants", i), name, names)
+			c.variant(strictyaml.Index("quick.variants", i), name, names)
 		}
 		if len(q.Levels) == 0 && q.Blocks == 0 && len(q.Variants) == 0 {
-			c.report("quick", "replaces nothing; allowed: levels, blocks, variants")
+			c.report("quick", "replaces nothing; it must have levels, blocks or variants")
 		}
 	}
 	c.claims(names, levels)
 	c.thresholds(names, levels)
 }
 
-func (c *checker) upstream(err error) {
-	for _, p := range upstreamProblems(err) {
-		c.report(p.path, p.message)
-	}
-}
-
 // upstreamProblems are those of an error of mockupstream.Profile.Validate or
-// Resolve, which begins with the path of its field.
-func upstreamProblems(err error) []problem {
-	if several, ok := err.(interface{ Unwrap() []error }); ok {
-		var all []problem
-		for _, one := range several.Unwrap() {
-			all = append(all, upstreamProblems(one)...)
-		}
-		return all
+// Resolve, which has the paths of fields of a profile.
+func upstreamProblems(err error) strictyaml.Errors {
+	all := strictyaml.Flatten(err)
+	for _, e := range all {
+		e.Path = strings.TrimSuffix(strictyaml.Join("upstream", e.Path), ".")
 	}
-	path, message, found := strings.Cut(err.Error(), ": ")
-	if !found || !pathText.MatchString(path) {
-		return []problem{{path: "upstream", message: err.Error()}}
-	}
-	return []problem{{path: join("upstream", path), message: message}}
+	return all
 }
-
-// pathText is the path of a field, "phases[1].latency.sigma".
-var pathText = regexp.MustCompile(`^[a-z0-9_]+(\.[a-z0-9_]+|\[[0-9]+\])*$`)
 
 // variants checks every variant and returns their names, none where a mistake
 // leaves one of them uncertain.
 func (c *checker) variants() []string {
 	var names []string
-	certain := !c.failed["variants"]
+	certain := !c.Failed("variants")
 	for i, v := range c.s.Variants {
-		path := index("variants", i)
+		path := strictyaml.Index("variants", i)
 		c.strategy(path, v)
 		c.scope(path, v)
 		if c.unnamed(path) {
@@ -123,12 +87,12 @@ func (c *checker) variants() []string {
 			continue
 		}
 		if first := slices.Index(names, v.Name); first >= 0 {
-			where := join(path, "name")
-			if !c.present(where) {
-				where = join(path, "strategy")
+			where := strictyaml.Join(path, "name")
+			if !c.Has(where) {
+				where = strictyaml.Join(path, "strategy")
 			}
-			c.report(where, fmt.Sprintf("another variant is called %s, on line %d; allowed: a name of its own for each",
-				quote(v.Name), c.places[index("variants", first)].line))
+			c.report(where, "another variant is named %s, on line %d; each needs a name of its own",
+				strictyaml.Quote(v.Name), c.Line(strictyaml.Index("variants", first)))
 		}
 		names = append(names, v.Name)
 	}
@@ -140,112 +104,94 @@ func (c *checker) variants() []string {
 
 // unnamed says that a mistake hides the name of a variant.
 func (c *checker) unnamed(path string) bool {
-	if c.failed[path] || c.failed[join(path, "name")] {
+	if c.Failed(path) || c.Failed(strictyaml.Join(path, "name")) {
 		return true
 	}
-	return !c.present(join(path, "name")) && (c.failed[join(path, "strategy")] || c.failed[join(path, "limit")])
+	return !c.Has(strictyaml.Join(path, "name")) && (c.Failed(strictyaml.Join(path, "strategy")) || c.Failed(strictyaml.Join(path, "limit")))
 }
 
-// strategy checks that a variant has what its strategy needs, and no more.
+// strategy checks that a variant has the parameters of its strategy, and no others.
 func (c *checker) strategy(path string, v Variant) {
-	i := slices.IndexFunc(strategies, func(s strategy) bool { return s.name == v.Strategy })
-	if i < 0 {
+	d, known := pipeline.Define(v.Strategy)
+	if !known {
 		return // the decoder said so
 	}
-	s := strategies[i]
-	for _, key := range strategyFields {
-		field := join(path, key)
-		switch needed, present := slices.Contains(s.needs, key), c.present(field); {
-		case needed && !present:
-			c.report(field, fmt.Sprintf("missing; strategy %s needs it; allowed: %s", s.name, ruleFor("Variant", key).span))
-		case present && !needed && !slices.Contains(s.takes, key):
-			c.reportKey(field, fmt.Sprintf("does not apply to strategy %s; allowed for: %s", s.name, strings.Join(strategiesWith(key), ", ")))
+	for _, p := range pipeline.Parameters() {
+		field := strictyaml.Join(path, p.Name)
+		switch has, present := d.Has(p.Name), c.Has(field); {
+		case has && p.Least > 0 && !present:
+			c.report(field, "missing; strategy %s needs it, %s", d.Kind, ruleFor("Variant", p.Name).span)
+		case present && !has:
+			c.reportKey(field, "does not apply to strategy %s, but to %s", d.Kind, strictyaml.Or(strategiesWith(p)))
 		}
 	}
-}
-
-func strategiesWith(key string) []string {
-	var names []string
-	for _, s := range strategies {
-		if slices.Contains(s.needs, key) || slices.Contains(s.takes, key) {
-			names = append(names, s.name)
-		}
-	}
-	return names
 }
 
 // levels checks a list of levels and the scenario at each of them, and returns
 // them, none if they cannot be expanded.
 func (c *checker) levels(path string, sets []LevelSet) []Level {
 	levels, problems := c.s.expand(sets, path)
-	for _, p := range problems {
-		c.say(p)
-	}
+	c.Report(problems)
 	own := c.s.impossible()
 	if levels == nil {
 		for _, p := range own {
-			if p.path != "items.count" || c.present(p.path) { // a level that is wrong might have set it
-				c.say(p)
+			if p.Path != "items.count" || c.Has(p.Path) { // a level that is wrong might have set it
+				c.Report(p)
 			}
 		}
 		return nil
 	}
 	for _, l := range levels {
 		for _, p := range l.Scenario.impossible() {
-			c.say(l.locate(p, own))
+			c.Report(l.locate(p, own))
 		}
 	}
 	return levels
 }
 
 // locate blames a level for what is wrong at it and not with the scenario's own values.
-func (l Level) locate(p problem, own []problem) problem {
-	switch cell, ok := l.cells[p.path]; {
+func (l Level) locate(p *strictyaml.Error, own strictyaml.Errors) *strictyaml.Error {
+	switch cell, ok := l.cells[p.Path]; {
 	case ok:
-		p.path = cell
-	case p.path == "items.count" && l.Scenario.Items.Count == 0:
-		p = problem{path: l.entry, message: "has no items, and neither has the scenario; allowed: items with " + ruleFor("Items", "count").span.String()}
-	case !slices.Contains(own, p):
-		p.message += fmt.Sprintf(" (at level %s)", quote(l.Name))
+		p.Path, p.AtKey = cell, false
+	case p.Path == "items.count" && l.Scenario.Items.Count == 0:
+		p = problem(l.entry, "has no items, and neither has the scenario; add items, %s", ruleFor("Items", "count").span)
+	case !slices.ContainsFunc(own, func(o *strictyaml.Error) bool { return o.Error() == p.Error() }):
+		p.Reason += fmt.Sprintf(" at level %s", strictyaml.Quote(l.Name))
 	}
 	return p
 }
 
 // impossible is what cannot be at one point of a scenario.
-func (s *Scenario) impossible() []problem {
-	var found []problem
-	say := func(path, format string, args ...any) {
-		found = append(found, problem{path: path, message: fmt.Sprintf(format, args...)})
-	}
+func (s *Scenario) impossible() strictyaml.Errors {
+	var found strictyaml.Errors
+	say := func(path, format string, args ...any) { found = append(found, problem(path, format, args...)) }
 	n := s.Items.Count
 	switch {
 	case s.Service != nil: // a report has items of its own
 		found = append(found, s.Service.impossible()...)
 		if s.Items.Kind != "phone-numbers" {
-			say("items.kind", "%s does not fit a service; allowed: phone-numbers", quote(s.Items.Kind))
+			say("items.kind", "must be phone-numbers for a service (got %s)", strictyaml.Quote(s.Items.Kind))
 		}
 		if len(s.SUT.Command) > 0 {
-			say("sut.command", "does not fit a service, which our own SUT serves; allowed: a service without command")
+			say("sut.command", "does not fit a service, which our own SUT serves; remove one of the two")
 		}
 	case n == 0:
-		say("items.count", "missing; allowed: %s, here or as items in every entry of levels", ruleFor("Items", "count").span)
+		say("items.count", "missing; it must be %s, here or as items in every entry of levels", ruleFor("Items", "count").span)
 	case s.Items.Kind == "date-ranges" && n > maxWeeks:
-		say("items.count", "%d is too large for date-ranges; allowed: 1 to %d", n, maxWeeks)
+		say("items.count", "must be 1 to %d for date-ranges (got %d)", maxWeeks, n)
 	case n > 0 && s.Items.Batches > n:
-		say("items.batches", "%d is more than there are items, %d; allowed: 1 to %d", s.Items.Batches, n, n)
+		say("items.batches", "must be at most the number of items, %d (got %d)", n, s.Items.Batches)
 	}
-	if err := s.Upstream.Validate(); err != nil {
-		found = append(found, upstreamProblems(err)...)
-	}
+	found = append(found, upstreamProblems(s.Upstream.Validate())...)
 	if s.Database.Jitter > s.Database.Latency {
-		say("database.jitter", "%s is more than database.latency, %s; allowed: 0s to %s",
-			show(s.Database.Jitter), show(s.Database.Latency), show(s.Database.Latency))
+		say("database.jitter", "must be at most database.latency, %s (got %s)", s.Database.Latency, s.Database.Jitter)
 	}
 	found = append(found, s.SUT.impossible()...)
-	one := Predict(Variant{Strategy: "sequential"}, &Scenario{Items: Items{Count: 1}})
+	one := Predict(Variant{Strategy: pipeline.KindSequential}, &Scenario{Items: Items{Count: 1}})
 	if s.SUT.NoFile < one.Total {
-		say("sut.nofile", "%d is too small for any variant to start: one item at a time takes %d (%d runtime, %d upstream, %d mongo); allowed: %d to %d",
-			s.SUT.NoFile, one.Total, one.Runtime, one.Upstream, one.Mongo, one.Total, maxNoFile)
+		say("sut.nofile", "must be %d to %d, as one item at a time takes %d: %d runtime, %d upstream, %d mongo (got %d)",
+			one.Total, maxNoFile, one.Total, one.Runtime, one.Upstream, one.Mongo, s.SUT.NoFile)
 	}
 	return found
 }
@@ -253,6 +199,245 @@ func (s *Scenario) impossible() []problem {
 // variant checks that a name is one of a variant; without names it cannot tell.
 func (c *checker) variant(path, name string, names []string) {
 	if names != nil && !slices.Contains(names, name) {
-		c.report(path, unknown("no variant", name, names))
+		c.at(path, strictyaml.Unknown("variant", name, names))
 	}
+}
+
+// scope checks the scopes of a variant's limit and clients.
+func (c *checker) scope(path string, v Variant) {
+	clients := strictyaml.Join(path, "connections.clients")
+	switch {
+	case c.s.Service == nil && v.Scope != "":
+		c.reportKey(strictyaml.Join(path, "scope"), "applies to a service, which this scenario is not")
+	case v.Scope == "shared" && !slices.Contains(shareable(), string(v.Strategy)):
+		c.report(strictyaml.Join(path, "scope"), "shared does not apply to strategy %s, but to %s", v.Strategy, strictyaml.Or(shareable()))
+	case v.Waiting != nil && v.Scope != "shared":
+		c.reportKey(strictyaml.Join(path, "waiting"), "does not apply to a limit of each report, but to scope shared")
+	}
+	switch v.Connections.Clients {
+	case "per-report", "forgotten":
+		if c.s.Service == nil {
+			c.report(clients, "must be shared or per-batch where there is no service (got %s)", v.Connections.Clients)
+		}
+	case "per-batch":
+		if c.s.Service != nil {
+			c.report(clients, "must be shared, per-report or forgotten for a service, which has no batches")
+		}
+	}
+}
+
+// impossible is what contradicts in how the SUT runs.
+func (s SUT) impossible() strictyaml.Errors {
+	switch {
+	case s.Container && len(s.Command) > 0:
+		return strictyaml.Errors{problem("sut.container", "does not apply to a command of your own, which runs in no container")}
+	case !s.Container && s.CPUs > 0:
+		return strictyaml.Errors{problem("sut.cpus", "needs container: true")}
+	case !s.Container && s.Memory > 0:
+		return strictyaml.Errors{problem("sut.memory", "needs container: true")}
+	}
+	return nil
+}
+
+// slo checks that there is a service to keep it.
+func (c *checker) slo() {
+	if c.s.SLO != nil && c.s.Service == nil {
+		c.reportKey("slo", "applies to a service, which this scenario is not")
+	}
+}
+
+// where checks that factors select levels, and returns those. Their names become the short ones.
+func (c *checker) where(path string, where map[string]any, levels []Level) []Level {
+	wrong := false
+	for _, key := range slices.Sorted(maps.Keys(where)) {
+		f, unknown := c.s.findFactor(key)
+		if unknown != nil {
+			wrong, unknown.AtKey = true, true
+			c.at(strictyaml.Join(path, key), unknown)
+			continue
+		}
+		at, bad := c.s.with(f, where[key])
+		if bad != nil {
+			wrong = true
+			c.at(strictyaml.Join(path, key), bad)
+			continue
+		}
+		delete(where, key)
+		where[f.name], _ = at.value(f.name)
+	}
+	if wrong || levels == nil {
+		return nil
+	}
+	selected := slices.DeleteFunc(slices.Clone(levels), func(l Level) bool { return !l.Selects(where) })
+	if len(selected) == 0 {
+		c.report(path, "%s selects no level; the levels are %s", words(where), strings.Join(levelNames(levels), "; "))
+		return nil
+	}
+	return selected
+}
+
+func words(where map[string]any) string {
+	var all []string
+	for _, key := range slices.Sorted(maps.Keys(where)) {
+		all = append(all, key+"="+text(where[key]))
+	}
+	return strictyaml.Quote(strings.Join(all, " "))
+}
+
+func levelNames(levels []Level) []string {
+	names := make([]string, 0, len(levels))
+	for i, l := range levels {
+		if i == 10 {
+			return append(names, "…")
+		}
+		names = append(names, l.Name)
+	}
+	return names
+}
+
+func (c *checker) claims(names []string, levels []Level) {
+	ids := map[string]int{}
+	for i := range c.s.Claims {
+		claim, path := &c.s.Claims[i], strictyaml.Index("claims", i)
+		if first, repeated := ids[claim.ID]; repeated && claim.ID != "" {
+			c.report(strictyaml.Join(path, "id"), "another claim is named %s, on line %d; each needs an id of its own",
+				strictyaml.Quote(claim.ID), c.Line(strictyaml.Index("claims", first)))
+		} else {
+			ids[claim.ID] = i
+		}
+		c.claim(claim, path, names, levels)
+		c.runs(claim, path, levels)
+	}
+}
+
+// runs checks that every variant of a claim runs at a level that it selects.
+func (c *checker) runs(claim *Claim, path string, levels []Level) {
+	about := claim.about()
+	selected := slices.DeleteFunc(slices.Clone(levels), func(l Level) bool { return !l.Selects(about.where) })
+	for _, v := range c.s.Variants {
+		if slices.Contains(about.variants, v.Name) && len(selected) > 0 && !slices.ContainsFunc(selected, v.RunsAt) {
+			c.report(path, "%s runs at none of the levels that the claim selects", strictyaml.Quote(v.Name))
+		}
+	}
+}
+
+func (c *checker) claim(claim *Claim, path string, names []string, levels []Level) {
+	present := slices.DeleteFunc(slices.Clone(kindsOfClaim), func(kind string) bool { return !c.Has(strictyaml.Join(path, kind)) })
+	switch len(present) {
+	case 1:
+	case 0:
+		c.report(path, "claims nothing; it must have one of %s", strictyaml.Or(kindsOfClaim))
+	default:
+		c.reportKey(strictyaml.Join(path, present[1]), "%s and %s exclude each other; write two claims", present[0], present[1])
+	}
+	if r := claim.Reduction; r != nil {
+		at := strictyaml.Join(path, "reduction")
+		c.compared(at, r.Of, r.Against, names)
+		c.where(strictyaml.Join(at, "where"), r.Where, levels)
+	}
+	if g := claim.Growth; g != nil {
+		at := strictyaml.Join(path, "growth")
+		c.compared(at, g.Of, g.Against, names)
+		selected := levels
+		if g.Where != nil {
+			selected = c.where(strictyaml.Join(at, "where"), g.Where, levels)
+		}
+		c.grows(strictyaml.Join(at, "with"), &g.With, selected)
+	}
+	if d := claim.Descriptors; d != nil {
+		c.descriptors(strictyaml.Join(path, "descriptors"), d, names, levels)
+	}
+	if d := claim.Documents; d != nil {
+		c.known(strictyaml.Join(path, "documents.of"), d.Of, names)
+	}
+	if e := claim.Exhaustion; e != nil {
+		c.known(strictyaml.Join(path, "exhaustion.of"), e.Of, names)
+		c.where(strictyaml.Join(path, "exhaustion.where"), e.Where, levels)
+	}
+	if k := claim.Cause; k != nil {
+		c.known(strictyaml.Join(path, "cause.of"), k.Of, names)
+		c.where(strictyaml.Join(path, "cause.where"), k.Where, levels)
+	}
+	if k := claim.Course; k != nil {
+		c.known(strictyaml.Join(path, "course.of"), k.Of, names)
+		c.where(strictyaml.Join(path, "course.where"), k.Where, levels)
+		if k.Climbs == nil && k.Steady == nil {
+			c.report(strictyaml.Join(path, "course"), "claims nothing; it must have climbs, steady or both")
+		}
+	}
+	if k := claim.Forecast; k != nil {
+		c.known(strictyaml.Join(path, "forecast.of"), k.Of, names)
+		c.where(strictyaml.Join(path, "forecast.where"), k.Where, levels)
+	}
+	for _, kind := range present {
+		if forService, either := slices.Contains(claimsOfService, kind), kind == "documents"; !either && forService != (c.s.Service != nil) {
+			c.reportKey(strictyaml.Join(path, kind), "%s", kindOf[forService])
+		}
+	}
+}
+
+// kindOf says where a kind of claim has no meaning, by whether it is one of a service.
+var kindOf = map[bool]string{
+	true:  "claims something of a service, which this scenario is not (want reduction, growth, descriptors or documents)",
+	false: "claims nothing of a service (want " + strictyaml.Or(append(slices.Clone(claimsOfService), "documents")) + ")",
+}
+
+func (c *checker) descriptors(path string, d *DescriptorsClaim, names []string, levels []Level) {
+	c.known(strictyaml.Join(path, "within"), d.Within, names)
+	c.known(strictyaml.Join(path, "grows"), d.Grows, names)
+	switch {
+	case !c.Has(strictyaml.Join(path, "within")) && !c.Has(strictyaml.Join(path, "grows")):
+		c.report(path, "claims nothing; it must have within, grows or both")
+	case !c.Has(strictyaml.Join(path, "grows")) && c.Has(strictyaml.Join(path, "with")):
+		c.reportKey(strictyaml.Join(path, "with"), "needs grows, which is missing")
+	case c.Has(strictyaml.Join(path, "grows")):
+		c.grows(strictyaml.Join(path, "with"), &d.With, levels)
+	}
+}
+
+// compared checks the variants of a comparison.
+func (c *checker) compared(path string, of []string, against string, names []string) {
+	c.known(strictyaml.Join(path, "of"), of, names)
+	if c.Has(strictyaml.Join(path, "against")) {
+		c.variant(strictyaml.Join(path, "against"), against, names)
+	}
+	if i := slices.Index(of, against); i >= 0 && against != "" {
+		c.report(strictyaml.Index(strictyaml.Join(path, "of"), i), "%s is compared with itself", strictyaml.Quote(against))
+	}
+}
+
+func (c *checker) known(path string, variants, names []string) {
+	for i, name := range variants {
+		c.variant(strictyaml.Index(path, i), name, names)
+	}
+}
+
+// grows checks that a factor has values to grow over, and makes its name the short one.
+func (c *checker) grows(path string, name *string, levels []Level) {
+	f, wrong := c.s.findFactor(*name)
+	if wrong != nil {
+		c.at(path, wrong)
+		return
+	}
+	*name = f.name
+	if levels == nil {
+		return
+	}
+	if _, isNumber := levels[0].Number(f.name); !isNumber {
+		c.report(path, "must be a factor that is a number or a duration; %s is a text", strictyaml.Quote(f.name))
+		return
+	}
+	if !varies(f.name, levels) {
+		c.report(path, "%s does not vary over the selected levels", strictyaml.Quote(f.name))
+	}
+}
+
+func varies(name string, levels []Level) bool {
+	for _, l := range levels[1:] {
+		have, _ := l.Number(name)
+		if first, _ := levels[0].Number(name); have != first {
+			return true
+		}
+	}
+	return false
 }

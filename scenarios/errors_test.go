@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"floodgate/mockupstream/strictyaml"
 	"floodgate/scenarios"
 
 	"github.com/google/go-cmp/cmp"
@@ -41,12 +42,12 @@ func TestErrors(t *testing.T) {
 	for _, file := range files {
 		t.Run(filepath.Base(file), func(t *testing.T) {
 			_, err := scenarios.Load(file)
-			var all scenarios.Errors
+			var all strictyaml.Errors
 			if !errors.As(err, &all) {
 				t.Fatalf("%T: %v; want Errors", err, err)
 			}
 			for _, one := range all {
-				if one.File != file || one.Line < 1 || one.Column < 1 || strings.Contains(one.Message, "\n") {
+				if one.File != file || one.Line < 1 || one.Column < 1 || strings.Contains(one.Message(), "\n") {
 					t.Errorf("not file:line:column: message on one line: %q", one.Error())
 				}
 			}

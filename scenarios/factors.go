@@ -2,11 +2,13 @@ package scenarios
 
 import (
 	"cmp"
-	"fmt"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
+
+	"floodgate/mockupstream/strictyaml"
 )
 
 // factorRoots are the parts of a scenario whose scalar fields are factors.
@@ -44,7 +46,7 @@ type factor struct {
 func (s *Scenario) factors() []factor {
 	var found []factor
 	root := reflect.ValueOf(s).Elem()
-	for i, key := range keysOf(root.Type()) {
+	for i, key := range strictyaml.Keys(root.Type()) {
 		if slices.Contains(factorRoots, key) {
 			found = appendFactors(found, key, root.Field(i), ruleFor("Scenario", key))
 		}
@@ -57,12 +59,12 @@ func appendFactors(found []factor, path string, v reflect.Value, r rule) []facto
 	case v.Kind() == reflect.Pointer && !v.IsNil():
 		return appendFactors(found, path, v.Elem(), r)
 	case v.Kind() == reflect.Struct:
-		for i, key := range keysOf(v.Type()) {
-			found = appendFactors(found, join(path, key), v.Field(i), ruleFor(v.Type().Name(), key))
+		for i, key := range strictyaml.Keys(v.Type()) {
+			found = appendFactors(found, strictyaml.Join(path, key), v.Field(i), ruleFor(v.Type().Name(), key))
 		}
 	case v.Kind() == reflect.Slice && v.Type().Elem().Kind() == reflect.Struct:
 		for i := range v.Len() {
-			found = appendFactors(found, join(path, strconv.Itoa(i)), v.Index(i), r)
+			found = appendFactors(found, strictyaml.Join(path, strconv.Itoa(i)), v.Index(i), r)
 		}
 	case isFactor(path, v.Type()):
 		found = append(found, factor{alias(path), v.Type(), r})
@@ -80,18 +82,20 @@ func isFactor(path string, t reflect.Type) bool {
 }
 
 // findFactor is the factor of that name or path, or what is wrong with the name.
-func (s *Scenario) findFactor(name string) (factor, string) {
+func (s *Scenario) findFactor(name string) (factor, *strictyaml.Error) {
 	if f, _, ok := s.locate(name); ok {
-		return f, ""
+		return f, nil
 	}
 	var names []string
 	for _, f := range s.factors() {
 		names = append(names, f.name)
 	}
 	if part := s.absent(fullPath(name)); part != "" {
-		return factor{}, fmt.Sprintf("no factor %s, for this scenario has no %s; allowed: factors in parts that it has, so add %s to vary it", quote(name), part, part)
+		return factor{}, problem("", "unknown factor %s: this scenario has no %s; add it to vary it", strictyaml.Quote(name), part)
 	}
-	return factor{}, fmt.Sprintf("no factor %s; %sallowed: %s", quote(name), didYouMean(name, names), siblings(name, names))
+	unknown := strictyaml.Unknown("factor", name, names)
+	unknown.Want = siblings(name, names)
+	return factor{}, unknown
 }
 
 // locate finds the factor of that name or path, and its field.
@@ -115,14 +119,14 @@ func (s *Scenario) locate(name string) (f factor, field reflect.Value, ok bool) 
 
 // siblings are the factors in the innermost part that a name is in, or the
 // parts themselves: all factors are too many to read.
-func siblings(name string, names []string) string {
+func siblings(name string, names []string) []string {
 	for i := strings.LastIndexByte(name, '.'); i > 0; i = strings.LastIndexByte(name[:i], '.') {
 		near := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !strings.HasPrefix(n, name[:i+1]) })
 		if len(near) > 0 {
-			return strings.Join(near, ", ")
+			return near
 		}
 	}
-	return "items, or the path of a number, a duration or a text in " + strings.Join(factorRoots, ", ") + ", such as upstream.latency.median"
+	return []string{"items", "the path of a number, duration or text in " + strictyaml.Or(factorRoots) + ", such as upstream.latency.median"}
 }
 
 // absent is the part of the format that the path leads through and the scenario
@@ -143,12 +147,12 @@ func (s *Scenario) absent(path string) string {
 				return ""
 			}
 			if i >= v.Len() {
-				part, v = cmp.Or(part, join(walked, key)), reflect.MakeSlice(v.Type(), 1, 1)
+				part, v = cmp.Or(part, strictyaml.Join(walked, key)), reflect.MakeSlice(v.Type(), 1, 1)
 				i = 0
 			}
 			v = v.Index(i)
 		case reflect.Struct:
-			i := slices.Index(keysOf(v.Type()), key)
+			i := slices.Index(strictyaml.Keys(v.Type()), key)
 			if i < 0 {
 				return ""
 			}
@@ -156,7 +160,7 @@ func (s *Scenario) absent(path string) string {
 		default:
 			return ""
 		}
-		walked = join(walked, key)
+		walked = strictyaml.Join(walked, key)
 	}
 	return part
 }
@@ -175,17 +179,17 @@ func (s *Scenario) value(name string) (any, bool) {
 
 // with is a copy of the scenario that has another value of a factor and shares
 // all else, or what is wrong with the value.
-func (s *Scenario) with(f factor, v any) (*Scenario, string) {
+func (s *Scenario) with(f factor, v any) (*Scenario, *strictyaml.Error) {
 	changed := *s
 	field := reflect.ValueOf(&changed).Elem()
 	for _, key := range strings.Split(fullPath(f.name), ".") {
 		unshare(field)
 		field, _ = child(field, key) // locate has found it
 	}
-	if wrong := assign(field, widen(v), f.rule); wrong != "" {
+	if wrong := strictyaml.Assign(field, widen(v), f.rule.constraints(f.typ)); wrong != nil {
 		return nil, wrong
 	}
-	return &changed, ""
+	return &changed, nil
 }
 
 // child is the field of a struct or the element of a list, behind a pointer or not.
@@ -196,7 +200,7 @@ func child(v reflect.Value, key string) (reflect.Value, bool) {
 	i := -1
 	switch v.Kind() {
 	case reflect.Struct:
-		i = slices.Index(keysOf(v.Type()), key)
+		i = slices.Index(strictyaml.Keys(v.Type()), key)
 	case reflect.Slice:
 		if n, err := strconv.Atoi(key); err == nil && strconv.Itoa(n) == key && n < v.Len() {
 			i = n
@@ -229,3 +233,39 @@ func unshare(v reflect.Value) {
 		v.Set(fresh)
 	}
 }
+
+// canonical is a field's value as a level holds it: a duration as text, whole
+// numbers as int, so that equal values are equal.
+func canonical(field reflect.Value) any {
+	switch {
+	case field.Type() == durationType:
+		return time.Duration(field.Int()).String()
+	case field.Type() == bytesType:
+		return Bytes(field.Int()).String()
+	case field.Kind() == reflect.Int:
+		return int(field.Int())
+	}
+	return field.Interface()
+}
+
+// widen makes the scalars of Go and of JSON those that strictyaml.Assign takes.
+func widen(v any) any {
+	switch n := v.(type) {
+	case int:
+		return int64(n)
+	case Duration:
+		return time.Duration(n).String()
+	case time.Duration:
+		return n.String()
+	}
+	return v
+}
+
+// types that have a form of their own in the file.
+var (
+	durationType  = reflect.TypeFor[Duration]()
+	bytesType     = reflect.TypeFor[Bytes]()
+	percentType   = reflect.TypeFor[Percent]()
+	serialType    = reflect.TypeFor[Serial]()
+	thresholdType = reflect.TypeFor[Threshold]()
+)

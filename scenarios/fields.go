@@ -1,6 +1,6 @@
 package scenarios
 
-import "time"
+import "floodgate/scenarios/pipeline"
 
 // rules of every field that a scenario file may hold.
 var rules = map[string]rule{
@@ -15,7 +15,7 @@ var rules = map[string]rule{
 	"Scenario.sut":         {doc: "How the system under test runs."},
 	"Scenario.containers":  {doc: "What the containers of upstream and database may use; such a scenario runs in the environment containers alone."},
 	"Scenario.service":     {doc: "The SUT serves reports that come under load, in place of working off its items once."},
-	"Scenario.slo":         {doc: "What the service must keep at a rate that it sustains; for floodgate plan --rate."},
+	"Scenario.slo":         {doc: "What the service must keep at a rate that it sustains; for floodgate plan rate."},
 	"Scenario.external":    {doc: "What an external upstream may be asked for."},
 	"Scenario.variants":    {doc: "The ways to run the pipeline that are compared."},
 	"Scenario.levels":      {doc: "Where the variants are compared: each entry maps factors (paths in this file) to one value or a list and is the product of its lists; the entries add up."},
@@ -56,16 +56,16 @@ var rules = map[string]rule{
 	"External.rate":       {doc: "Requests begun in any second at most. Default 1000.", span: between(1, 1e6)},
 
 	"Variant.name":        {doc: `Name of the variant. Default: the strategy with its limit, "bounded-10".`, name: true},
-	"Variant.strategy":    {doc: "How items are scheduled.", oneOf: strategyNames()},
-	"Variant.limit":       {doc: "Fetches at once; for joined, bounded, staged and batched.", span: between(1, maxAtOnce)},
-	"Variant.writers":     {doc: "Writes at once; for staged and batched.", span: between(1, maxAtOnce)},
-	"Variant.queue":       {doc: "Values that may wait for a writer; for staged. Default 0.", span: between(0, maxAtOnce)},
-	"Variant.batch":       {doc: "Documents in one bulk write at most; for batched.", span: between(1, maxBulk)},
-	"Variant.linger":      {doc: "How long a bulk write that is not full waits for more; for batched. Default 0.", most: Duration(time.Hour)},
+	"Variant.strategy":    strategyRule(),
+	"Variant.limit":       parameterRule(pipeline.Limit),
+	"Variant.writers":     parameterRule(pipeline.Writers),
+	"Variant.queue":       parameterRule(pipeline.Queue),
+	"Variant.batch":       parameterRule(pipeline.Batch),
+	"Variant.linger":      parameterRule(pipeline.Linger),
 	"Variant.where":       {doc: "Factors and the one value that selects the levels at which it runs. Default: all levels."},
 	"Variant.connections": {doc: "How the variant connects; what is left out follows from the strategy."},
 
-	"Variant.scope":   {doc: "Scope of the limit of a service: report (default: each has one of its own) or shared by all reports; for bounded.", oneOf: []string{"report", "shared"}},
+	"Variant.scope":   {doc: "Scope of the limit of a service: report (default: each has one of its own) or shared by all reports; for " + enumerate(shareable()) + ".", oneOf: []string{"report", "shared"}},
 	"Variant.waiting": {doc: "Items that may wait for a slot, all reports together; a report that does not fit is turned away. For scope shared. Default: any number.", span: between(0, maxAtOnce)},
 
 	"Service.report_items": {doc: "Items of a report. Default 30.", span: between(1, maxReport)},

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"math"
 	"time"
+
+	"floodgate/mockupstream/rng"
 )
 
 const phoneNumbers = 10_000_000 // of seven digits
@@ -29,7 +31,7 @@ func (s *Scenario) ItemArgs() [][]string {
 		}
 		args = append(args, []string{fmt.Sprintf("+1555%07d", number.at(i))})
 	}
-	again := newWalk(mix(s.Seed), n)
+	again := newWalk(rng.At(s.Seed, 1), n)
 	for i := range repeated {
 		args = append(args, args[again.at(i)])
 	}
@@ -44,7 +46,7 @@ type walk struct{ offset, stride, size uint64 }
 
 func newWalk(seed uint64, size int) walk {
 	w := walk{size: uint64(max(size, 1))}
-	w.offset, w.stride = mix(seed)%w.size, mix(seed+1)%w.size
+	w.offset, w.stride = rng.At(seed, 1)%w.size, rng.At(seed+1, 1)%w.size
 	for gcd(w.stride, w.size) != 1 {
 		w.stride++
 	}
@@ -58,12 +60,4 @@ func gcd(a, b uint64) uint64 {
 		a, b = b, a%b
 	}
 	return a
-}
-
-// mix is the finalizer of SplitMix64: near seeds give far numbers.
-func mix(x uint64) uint64 {
-	x += 0x9e3779b97f4a7c15
-	x = (x ^ x>>30) * 0xbf58476d1ce4e5b9
-	x = (x ^ x>>27) * 0x94d049bb133111eb
-	return x ^ x>>31
 }

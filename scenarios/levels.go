@@ -2,13 +2,14 @@ package scenarios
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
 	"time"
+
+	"floodgate/mockupstream/strictyaml"
 )
 
 // Level is one point at which every variant runs.
@@ -39,12 +40,8 @@ type Level struct {
 // that is repeated, more than MaxLevels levels. A loaded scenario has none.
 func (s *Scenario) ExpandLevels() ([]Level, error) {
 	levels, problems := s.expand(s.Levels, "levels")
-	all := make([]error, len(problems))
-	for i, p := range problems {
-		all[i] = p
-	}
-	if err := errors.Join(all...); err != nil {
-		return nil, fmt.Errorf("expand the levels of scenario %q: %w", s.Name, err)
+	if len(problems) > 0 {
+		return nil, fmt.Errorf("expand the levels of scenario %q: %w", s.Name, problems)
 	}
 	return levels, nil
 }
@@ -61,13 +58,13 @@ type axis struct {
 	paths  []string // where each value stands
 }
 
-func (s *Scenario) expand(sets []LevelSet, path string) ([]Level, []problem) {
-	var problems []problem
+func (s *Scenario) expand(sets []LevelSet, path string) ([]Level, strictyaml.Errors) {
+	var problems strictyaml.Errors
 	entries := make([][]axis, len(sets))
 	varied, total := map[string]bool{}, 0
 	for i, set := range sets {
-		var wrong []problem
-		entries[i], wrong = s.axes(set, index(path, i))
+		var wrong strictyaml.Errors
+		entries[i], wrong = s.axes(set, strictyaml.Index(path, i))
 		problems = append(problems, wrong...)
 		size := 1
 		for _, a := range entries[i] {
@@ -75,7 +72,7 @@ func (s *Scenario) expand(sets []LevelSet, path string) ([]Level, []problem) {
 			size = min(size*len(a.values), MaxLevels+1)
 		}
 		if total += size; total > MaxLevels {
-			return nil, append(problems, problem{index(path, i), fmt.Sprintf("makes more than %d levels; allowed: up to %d in all", MaxLevels, MaxLevels), false})
+			return nil, append(problems, problem(strictyaml.Index(path, i), "there may be %d levels in all, and here are more", MaxLevels))
 		}
 	}
 	if len(problems) > 0 {
@@ -91,10 +88,10 @@ func (s *Scenario) expand(sets []LevelSet, path string) ([]Level, []problem) {
 	first := map[string]string{}
 	for i, axes := range entries {
 		called, _ := sets[i][levelNameKey].(string)
-		for _, l := range product(s, axes, names, index(path, i)) {
+		for _, l := range product(s, axes, names, strictyaml.Index(path, i)) {
 			l.label(called, axes)
 			if where, repeated := first[l.Name]; repeated {
-				problems = append(problems, problem{l.cell(), fmt.Sprintf("repeats the level %s of %s; allowed: each level once", quote(l.Name), where), false})
+				problems = append(problems, problem(l.cell(), "repeats the level %s of %s", strictyaml.Quote(l.Name), where))
 				continue
 			}
 			first[l.Name] = l.entry
@@ -105,26 +102,30 @@ func (s *Scenario) expand(sets []LevelSet, path string) ([]Level, []problem) {
 }
 
 // axes are the factors of an entry in the order of the file format.
-func (s *Scenario) axes(set LevelSet, path string) ([]axis, []problem) {
+func (s *Scenario) axes(set LevelSet, path string) ([]axis, strictyaml.Errors) {
 	var axes []axis
-	var problems []problem
+	var problems strictyaml.Errors
 	seen := map[string]string{}
 	for _, key := range slices.Sorted(maps.Keys(set)) {
-		at := join(path, key)
+		at := strictyaml.Join(path, key)
 		if key == levelNameKey {
-			called, isText := set[key].(string)
-			if wrong := levelNameRule.checkText(called); !isText || wrong != "" {
-				problems = append(problems, problem{at, cmp.Or(wrong, "is no text; allowed: a short name"), false})
+			var called string
+			if wrong := strictyaml.Assign(reflect.ValueOf(&called).Elem(), set[key], levelNameRule.constraints(reflect.TypeFor[string]())); wrong != nil {
+				wrong.Path = at
+				problems = append(problems, wrong)
 			}
 			continue
 		}
 		f, wrong := s.findFactor(key)
-		if wrong != "" {
-			problems = append(problems, problem{at, wrong, true})
+		if wrong != nil {
+			wrong.Path, wrong.AtKey = at, true
+			problems = append(problems, wrong)
 			continue
 		}
 		if other, twice := seen[f.name]; twice {
-			problems = append(problems, problem{at, fmt.Sprintf("%s and %s are the same factor; allowed: one of them", quote(other), quote(key)), true})
+			same := problem(at, "%s and %s are the same factor; remove one of them", strictyaml.Quote(other), strictyaml.Quote(key))
+			same.AtKey = true
+			problems = append(problems, same)
 			continue
 		}
 		seen[f.name] = key
@@ -142,25 +143,26 @@ func inFileOrder(axes []axis, order []factor) []axis {
 	return axes
 }
 
-func (s *Scenario) axis(f factor, v any, path string) (axis, []problem) {
+func (s *Scenario) axis(f factor, v any, path string) (axis, strictyaml.Errors) {
 	values, isList := v.([]any)
 	if !isList {
 		values = []any{v}
 	}
 	a := axis{factor: f, values: values}
-	var problems []problem
+	var problems strictyaml.Errors
 	for i, value := range values {
 		at := path
 		if isList {
-			at = index(path, i)
+			at = strictyaml.Index(path, i)
 		}
 		a.paths = append(a.paths, at)
-		if _, wrong := s.with(f, value); wrong != "" {
-			problems = append(problems, problem{at, wrong, false})
+		if _, wrong := s.with(f, value); wrong != nil {
+			wrong.Path = at
+			problems = append(problems, wrong)
 		}
 	}
 	if len(values) == 0 {
-		problems = append(problems, problem{path, "is an empty list; allowed: at least one value", false})
+		problems = append(problems, problem(path, "must have at least one value"))
 	}
 	return a, problems
 }
@@ -233,7 +235,7 @@ func (l Level) Selects(where map[string]any) bool {
 			return false
 		}
 		other, wrong := l.Scenario.with(f, want)
-		if wrong != "" {
+		if wrong != nil {
 			return false
 		}
 		have := canonical(field)
@@ -255,12 +257,18 @@ func (l Level) Number(name string) (float64, bool) {
 		d, err := time.ParseDuration(s)
 		return d.Seconds(), err == nil
 	}
-	return toFloat(widen(v))
+	switch n := v.(type) {
+	case int:
+		return float64(n), true
+	case float64:
+		return n, true
+	}
+	return 0, false
 }
 
 func text(v any) string {
 	if s, isText := v.(string); isText {
 		return s
 	}
-	return show(v)
+	return strictyaml.Show(v)
 }

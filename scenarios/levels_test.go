@@ -114,8 +114,8 @@ func TestExpandLevelsOfAHandMadeScenario(t *testing.T) {
 	s := parse(t, least+"levels: [{items: 5}]")
 	s.Levels = []scenarios.LevelSet{{"itms": 3}, {"items": []any{1, 1.5}}}
 	_, err := s.ExpandLevels()
-	if err == nil || !strings.Contains(err.Error(), `levels[0].itms: no factor "itms"; did you mean "items"?`) ||
-		!strings.Contains(err.Error(), "levels[1].items[1]: 1.5 is not a whole number") {
+	if err == nil || !strings.Contains(err.Error(), `levels[0].itms: unknown factor "itms" (did you mean "items"?`) ||
+		!strings.Contains(err.Error(), "levels[1].items[1]: must be a whole number from 1 to 10000000 (got 1.5)") {
 		t.Errorf("got %v", err)
 	}
 }

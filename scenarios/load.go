@@ -1,104 +1,75 @@
 package scenarios
 
 import (
-	"errors"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
-	"reflect"
-	"strings"
+	"slices"
 	"time"
 
 	"floodgate/mockupstream"
 	"floodgate/mockupstream/strictyaml"
-
-	"github.com/goccy/go-yaml/ast"
-	"github.com/goccy/go-yaml/parser"
 )
 
 // maxFile bounds the size of a scenario file in bytes.
 const maxFile = 1 << 20
 
 // Load reads a scenario file strictly and the files of delays that its upstream
-// replays, which are relative to it. The mistakes in it are returned together
-// as Errors; what was left out has its default.
+// replays, which are relative to it. Its error is [strictyaml.Errors] where the
+// file has mistakes; what the file leaves out has its default.
 func Load(path string) (*Scenario, error) {
-	file, err := os.Open(path)
+	s, _, err := LoadLines(path)
+	return s, err
+}
+
+// Lines are where in a scenario's file its claims stand, by their IDs, and its
+// thresholds, by their rules: from 1.
+type Lines struct{ Claims, Thresholds map[string]int }
+
+// LoadLines is [Load] that also tells where in the file things stand.
+func LoadLines(path string) (*Scenario, Lines, error) {
+	src, err := strictyaml.ReadFile(path, maxFile)
 	if err != nil {
-		return nil, fmt.Errorf("load scenario: %w", err)
+		return nil, Lines{}, fmt.Errorf("load scenario: %w", err)
 	}
-	defer file.Close()
-	src, err := io.ReadAll(io.LimitReader(file, maxFile+1))
-	if err != nil {
-		return nil, fmt.Errorf("load scenario %s: %w", path, err)
-	}
-	return load(path, src, func(p *mockupstream.Profile) error {
+	s, doc, err := load(path, src, func(p *mockupstream.Profile) error {
 		return p.Resolve(filepath.Dir(path))
 	})
+	if err != nil {
+		return nil, Lines{}, err
+	}
+	lines := Lines{make(map[string]int), make(map[string]int)}
+	for i, c := range s.Claims {
+		lines.Claims[c.ID] = doc.Line(strictyaml.Index("claims", i))
+	}
+	for i, t := range slices.Backward(s.Thresholds) { // of equal rules the first
+		lines.Thresholds[t.Rule] = doc.Line(strictyaml.Index("thresholds", i))
+	}
+	return s, lines, nil
 }
 
 // Parse is Load of a text in memory; name stands for the file in messages.
 // JSON is taken too. No other file is read: a file of delays stays unread.
 func Parse(name string, src []byte) (*Scenario, error) {
-	return load(name, src, func(*mockupstream.Profile) error { return nil })
+	s, _, err := load(name, src, func(*mockupstream.Profile) error { return nil })
+	return s, err
 }
 
-func load(name string, src []byte, resolve func(*mockupstream.Profile) error) (*Scenario, error) {
-	d := newDecoder(name)
+func load(name string, src []byte, resolve func(*mockupstream.Profile) error) (*Scenario, *strictyaml.Document, error) {
 	s := &Scenario{}
-	if root := d.parse(src); root != nil {
-		d.value(root, "", reflect.ValueOf(s).Elem(), rule{})
-		if !d.present("seed") { // a seed of 0 is a seed
-			s.Seed = DefaultSeed
-		}
-		s.fillIn()
-		c := &checker{decoder: d, s: s, resolve: resolve}
-		c.check()
+	doc, err := strictyaml.Decode(name, src, s, constraints)
+	if doc == nil {
+		return nil, nil, err
 	}
-	if len(d.errs) > 0 {
-		d.errs.sort()
-		return nil, d.errs
+	if !doc.Has("seed") { // a seed of 0 is a seed
+		s.Seed = DefaultSeed
 	}
-	return s, nil
-}
-
-// parse is the one document of the file; nil after a mistake that leaves none.
-func (d *decoder) parse(src []byte) ast.Node {
-	if len(src) > maxFile {
-		d.fail(place{}, "", fmt.Sprintf("the file is larger than %d bytes", maxFile))
-		return nil
+	s.fillIn()
+	c := &checker{Document: doc, s: s, resolve: resolve}
+	c.check()
+	if err := doc.Err(); err != nil {
+		return nil, nil, err
 	}
-	file, err := strictyaml.Parse(src, parser.AllowDuplicateMapKey())
-	if err != nil {
-		where, message := place{}, err.Error()
-		var known *strictyaml.SyntaxError
-		if errors.As(err, &known) {
-			where, message = place{known.Line, known.Column}, known.Message
-		}
-		d.fail(where, "", message)
-		return nil
-	}
-	var root ast.Node
-	for _, doc := range file.Docs {
-		switch {
-		case doc.Body == nil || doc.Body.Type() == ast.CommentType:
-		case root == nil:
-			root = doc.Body
-		default:
-			d.fail(begin(doc.Body), "", "a second document; allowed: one scenario in a file")
-		}
-	}
-	allowed := "; allowed: a mapping with " + strings.Join(keysOf(reflect.TypeFor[Scenario]()), ", ")
-	if root == nil {
-		d.fail(place{}, "", "the file is empty"+allowed)
-		return nil
-	}
-	if _, isMapping := root.(ast.MapNode); !isMapping {
-		d.fail(begin(root), "", "the file is "+shape(root)+allowed)
-		return nil
-	}
-	return root
+	return s, doc, nil
 }
 
 // Defaults of what a scenario file leaves out.

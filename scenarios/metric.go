@@ -1,6 +1,7 @@
 package scenarios
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -89,7 +90,7 @@ func Metrics() []Metric {
 	all = append(all, quantiles("service", "service", "since a report was begun, of all that ended", "p50", "p95", "p99", "max")...)
 	return append(all,
 		Metric{"done", UnitShare, "service", "reports done of those due, all trials"},
-		Metric{MetricMaxRate, UnitRate, "service", "highest rate of reports that floodgate plan --rate confirmed"},
+		Metric{MetricMaxRate, UnitRate, "service", "highest rate of reports that floodgate plan rate confirmed"},
 		Metric{"shed", UnitCount, "service", "reports turned away in all trials"},
 	)
 }
@@ -105,7 +106,7 @@ func quantiles(name, of, doc string, which ...string) []Metric {
 // findMetric by name, and what is wrong with the name.
 func findMetric(name string) (Metric, error) {
 	if name == MetricReduction {
-		return Metric{}, fmt.Errorf("reduction compares two variants; allowed: reduction(<variant>, <baseline>)")
+		return Metric{}, errors.New("a reduction compares two variants: " + reductionForm)
 	}
 	all := Metrics()
 	names := make([]string, len(all))
@@ -114,13 +115,14 @@ func findMetric(name string) (Metric, error) {
 			return m, nil
 		}
 	}
-	near := didYouMean(name, names)
-	return Metric{}, fmt.Errorf("no metric %s; %sallowed: %s", quote(name), near, metricsNear(name, names))
+	unknown := strictyaml.Unknown("metric", name, names)
+	unknown.Want = metricsNear(name, names)
+	return Metric{}, unknown
 }
 
 // metricsNear are the metrics of the family that the name begins with, or
 // else the families: all metrics are too many to read.
-func metricsNear(name string, names []string) string {
+func metricsNear(name string, names []string) []string {
 	family, _, dotted := strings.Cut(name, ".")
 	var those, families []string
 	for _, n := range names {
@@ -133,9 +135,9 @@ func metricsNear(name string, names []string) string {
 		}
 	}
 	if len(those) > 0 && (dotted || len(those) > 1) {
-		return strings.Join(those, ", ")
+		return those
 	}
-	return strings.Join(families, ", ") + ", with a dot and what of it (item.p99, fd.peak, errors.total) where they have parts"
+	return append(families, "a part of one, such as item.p99, fd.peak or errors.total")
 }
 
 // Digits that a number may have, so that its text is exact: before the point of
@@ -150,7 +152,7 @@ const (
 // parse reads a value of the unit.
 func (u Unit) parse(text string) (float64, error) {
 	wrong := func() error {
-		return fmt.Errorf("%s is %s; allowed: %s", quote(text), looksLike(text), u.allowed())
+		return fmt.Errorf("%s is %s; write %s", strictyaml.Quote(text), looksLike(text), u.want())
 	}
 	if err := strictyaml.CheckZeros(text); err != nil {
 		return 0, err
@@ -162,7 +164,7 @@ func (u Unit) parse(text string) (float64, error) {
 			return 0, wrong()
 		}
 		if d > time.Duration(maxDuration) {
-			return 0, fmt.Errorf("%s is too long; allowed: up to %s", quote(text), maxDuration)
+			return 0, fmt.Errorf("%s is longer than %s", strictyaml.Quote(text), maxDuration)
 		}
 		return float64(d), nil
 	case UnitBytes:
@@ -204,7 +206,7 @@ func areDigits(s string, most int) bool {
 	return s != "" && len(s) <= most && strings.IndexFunc(s, func(r rune) bool { return r < '0' || r > '9' }) < 0
 }
 
-func (u Unit) allowed() string {
+func (u Unit) want() string {
 	switch u {
 	case UnitTime:
 		return `a duration such as "250ms"`

@@ -1,7 +1,6 @@
 package scenarios
 
 import (
-	"fmt"
 	"math"
 	"regexp"
 	"strconv"
@@ -29,14 +28,14 @@ func (p *Percent) UnmarshalText(text []byte) error {
 		return err
 	}
 	if !percentText.Match(text) {
-		return fmt.Errorf("%s is not a percentage; allowed: %s", quote(string(text)), percentAllowed)
+		return strictyaml.Wrong(string(text), "must be %s", percentWanted)
 	}
 	share, err := strconv.ParseFloat(strings.TrimSuffix(string(text), "%"), 64)
 	if err != nil {
-		return fmt.Errorf("%s is not a percentage: %w", quote(string(text)), err)
+		return strictyaml.Wrong(string(text), "must be %s", percentWanted)
 	}
 	*p = Percent(share / 100)
 	return nil
 }
 
-const percentAllowed = `a percentage with its sign, such as "60%", from 0% to below 100%`
+const percentWanted = `a percentage with its sign, such as "60%", from 0% to below 100%`

@@ -1,13 +1,15 @@
 package scenarios
 
 import (
+	"cmp"
 	"fmt"
-	"math"
+	"reflect"
 	"regexp"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"floodgate/mockupstream/strictyaml"
 )
 
 // rule is what a field may hold and what it is for. The loader enforces it and
@@ -27,18 +29,9 @@ type rule struct {
 }
 
 // span is a range of numbers, both ends included.
-type span struct{ min, max float64 }
+type span = strictyaml.Range
 
-func between(low, high float64) *span { return &span{low, high} }
-
-func (s *span) String() string {
-	if s.min == s.max {
-		return number(s.min)
-	}
-	return number(s.min) + " to " + number(s.max)
-}
-
-func number(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
+func between(low, high float64) *span { return &span{Min: low, Max: high} }
 
 const (
 	// MinBlocks is the least number of blocks: a two-sided signed-rank test
@@ -55,7 +48,6 @@ const (
 	maxAtOnce    = 1_000_000
 	maxReport    = 100_000
 	maxRate      = 1e6
-	maxBulk      = 100_000 // documents MongoDB takes in one bulk write
 	maxRecords   = 1_000_000
 	maxDuration  = Duration(24 * time.Hour)
 	maxNoFile    = 1 << 20 // Linux's default fs.nr_open
@@ -72,34 +64,6 @@ var (
 	durationText = regexp.MustCompile(`^(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+$`)
 )
 
-// strategy says which of a variant's fields a strategy needs and which it may have besides.
-type strategy struct {
-	name  string
-	needs []string
-	takes []string
-}
-
-// strategyFields are those fields of Variant that only some strategies have.
-var strategyFields = []string{"limit", "writers", "queue", "batch", "linger"}
-
-var strategies = []strategy{
-	{name: "sequential"},
-	{name: "joined", needs: []string{"limit"}},
-	{name: "unbounded"},
-	{name: "bounded", needs: []string{"limit"}},
-	{name: "staged", needs: []string{"limit", "writers"}, takes: []string{"queue"}},
-	{name: "adaptive"},
-	{name: "batched", needs: []string{"limit", "writers", "batch"}, takes: []string{"linger"}},
-}
-
-func strategyNames() []string {
-	names := make([]string, len(strategies))
-	for i, s := range strategies {
-		names[i] = s.name
-	}
-	return names
-}
-
 // kindsOfClaim are the fields of Claim of which exactly one is set.
 var kindsOfClaim = []string{"reduction", "growth", "descriptors", "documents", "exhaustion", "cause", "course", "forecast"}
 
@@ -109,30 +73,46 @@ var claimsOfService = []string{"exhaustion", "cause", "course", "forecast"}
 // ruleFor is the rule of a field, by the name of its type and its key in the file.
 func ruleFor(typeName, key string) rule { return rules[typeName+"."+key] }
 
-// checkText is what is wrong with a text by the rule, or empty.
-func (r rule) checkText(text string) string {
-	switch {
-	case r.oneOf != nil && !slices.Contains(r.oneOf, text):
-		return quote(text) + " is not allowed; " + didYouMean(text, r.oneOf) + "allowed: " + strings.Join(r.oneOf, ", ")
-	case r.name && (len(text) > maxNameLength || !nameText.MatchString(text)):
-		return quote(text) + " is not a short name; allowed: lower case letters, digits and single hyphens between them, at most " + strconv.Itoa(maxNameLength)
-	case r.filled && strings.TrimSpace(text) == "":
-		return quote(text) + " is blank; allowed: any other text"
-	}
-	return ""
+// constraints is the rule of a field as the decoder takes it.
+func constraints(parent reflect.Type, field reflect.StructField) strictyaml.Rule {
+	key, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
+	return ruleFor(parent.Name(), key).constraints(field.Type)
 }
 
-// checkNumber is what is wrong with a number by the rule, or empty.
-func (r rule) checkNumber(v float64) string {
-	if math.IsNaN(v) || math.IsInf(v, 0) {
-		return fmt.Sprintf("%v is not a finite number", v)
+func (r rule) constraints(t reflect.Type) strictyaml.Rule {
+	c := strictyaml.Rule{OneOf: r.oneOf, Range: r.span, NonEmpty: !r.empty, Distinct: r.variant, Valid: r.valid}
+	switch {
+	case r.name:
+		c.Want = fmt.Sprintf(`a short name such as "report-2017": lower case letters, digits and single hyphens between them, at most %d`, maxNameLength)
+	case r.filled:
+		c.Want = "text that is not blank"
+	case r.variant:
+		c.Want = "the name of a variant"
+	case r.rule:
+		c.Want = ruleWanted
+	case r.positive:
+		c.Want = fmt.Sprintf(`a duration above 0s and up to %s, such as "20ms"`, maxDuration)
+	case t == durationType || t.Kind() == reflect.Slice && t.Elem() == durationType:
+		c.Want = fmt.Sprintf(`a duration of 0s to %s, such as "20ms"`, cmp.Or(r.most, maxDuration))
 	}
-	if r.span == nil || (v >= r.span.min && v <= r.span.max) {
-		return ""
-	}
-	size := "small"
-	if v > r.span.max {
-		size = "large"
-	}
-	return number(v) + " is too " + size + "; allowed: " + r.span.String()
+	return c
 }
+
+// valid reports whether a value of the field's type keeps to the rule, apart
+// from what the decoder itself checks.
+func (r rule) valid(v any) bool {
+	switch v := v.(type) {
+	case Duration:
+		return v >= 0 && v <= cmp.Or(r.most, maxDuration) && (v > 0 || !r.positive)
+	case string:
+		return (!r.name || isName(v)) && (!r.filled || strings.TrimSpace(v) != "")
+	}
+	return true
+}
+
+// isName reports whether a text is a short identifier.
+func isName(text string) bool { return len(text) <= maxNameLength && nameText.MatchString(text) }
+
+const maxNameLength = 64
+
+func number(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }

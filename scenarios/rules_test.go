@@ -4,7 +4,7 @@ import (
 	"reflect"
 	"testing"
 
-	"pgregory.net/rapid"
+	"floodgate/mockupstream/strictyaml"
 )
 
 // TestEveryFieldHasARule holds the table of rules against the types: each field
@@ -34,38 +34,9 @@ func visitFields(t reflect.Type, visit func(typeName, key string)) {
 	case reflect.Pointer, reflect.Slice:
 		visitFields(t.Elem(), visit)
 	case reflect.Struct:
-		for i, key := range keysOf(t) {
+		for i, key := range strictyaml.Keys(t) {
 			visit(t.Name(), key)
 			visitFields(t.Field(i).Type, visit)
 		}
 	}
-}
-
-func TestNearest(t *testing.T) {
-	names := []string{"limit", "linger", "writers", "queue", "max_conns_per_host"}
-	for name, want := range map[string]string{
-		"limt": "limit", "limti": "limit", "Limit": "limit", "writer": "writers", "workers": "writers",
-		"max_conns": "max_conns_per_host", "": "", "x": "", "concurrency": "", "qeueu": "queue",
-	} {
-		if got := Nearest(name, names); got != want {
-			t.Errorf("nearest to %q: %q, want %q", name, got, want)
-		}
-	}
-}
-
-func TestDistance(t *testing.T) {
-	word := rapid.StringOfN(rapid.RuneFrom([]rune("abcé")), 0, 8, -1)
-	rapid.Check(t, func(t *rapid.T) {
-		a, b := word.Draw(t, "a"), word.Draw(t, "b")
-		d := distance(a, b)
-		if d != distance(b, a) {
-			t.Fatalf("not symmetric: %d and %d", d, distance(b, a))
-		}
-		if (d == 0) != (a == b) {
-			t.Fatalf("%d between %q and %q", d, a, b)
-		}
-		if longest := max(len([]rune(a)), len([]rune(b))); d > longest {
-			t.Fatalf("%d is more than %d characters", d, longest)
-		}
-	})
 }

@@ -1,7 +1,7 @@
 // Package scenarios holds the scenario: one experiment as a YAML file. It
 // loads files strictly, reporting every mistake with its place ([Load],
 // [Parse]), expands a scenario to the levels that it is run at
-// ([Scenario.ExpandLevels]), predicts what a variant needs ([Predict]), lists
+// ([Scenario.ExpandLevels]), predicts the descriptors and the makespan of a variant ([Predict], [Ideal]), lists
 // the items ([Scenario.ItemArgs]), describes the format to editors
 // ([JSONSchema]) and embeds the built-in catalogue ([Builtin]).
 package scenarios
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"floodgate/mockupstream"
+	"floodgate/scenarios/pipeline"
 )
 
 // Duration is a time.Duration written as text ("20ms").
@@ -143,7 +144,7 @@ type External struct {
 // Serial is CPU time under one lock an item. A plain duration in YAML means Fetch.
 type Serial struct {
 	// Fetch is spent half before the request and half when its answer has arrived.
-	Fetch Duration `yaml:"fetch,omitempty" json:"fetch,omitzero"`
+	Fetch Duration `yaml:"fetch,omitempty,short" json:"fetch,omitzero"`
 	// Write is spent at each write; the lock is kept until the write is done.
 	Write Duration `yaml:"write,omitempty" json:"write,omitzero"`
 }
@@ -172,19 +173,19 @@ func (e External) MaxRate() int { return cmp.Or(e.Rate, DefaultExternalRate) }
 type Variant struct {
 	// Name defaults to the strategy with its limit: "sequential", "bounded-10".
 	Name string `yaml:"name,omitempty" json:"name"`
-	// Strategy is sequential, joined, unbounded, bounded, staged, batched or adaptive.
-	Strategy string `yaml:"strategy" json:"strategy"`
-	// Limit is n: fetches at once. For joined, bounded, staged and batched.
+	// Strategy is one of [pipeline.Strategies].
+	Strategy pipeline.Kind `yaml:"strategy" json:"strategy"`
+	// Limit is the number of fetches at once.
 	Limit int `yaml:"limit,omitempty" json:"limit,omitempty"`
-	// Writers is m: writes at once. For staged and batched.
+	// Writers is the number of writes at once.
 	Writers int `yaml:"writers,omitempty" json:"writers,omitempty"`
-	// Queue is q: values that may wait for a writer. For staged.
+	// Queue is the number of values that may wait for a writer.
 	Queue int `yaml:"queue,omitempty" json:"queue,omitempty"`
-	// Batch is b: documents in one bulk write at most; Linger is how long an unfull one waits. For batched.
+	// Batch is the most documents in one bulk write; Linger is how long one that is not full waits.
 	Batch  int      `yaml:"batch,omitempty" json:"batch,omitempty"`
 	Linger Duration `yaml:"linger,omitempty" json:"linger,omitzero"`
 	// Scope of the limit of a service: "report" (default: each report has one of
-	// its own) or "shared" by all reports; for bounded.
+	// its own) or "shared" by all reports.
 	Scope string `yaml:"scope,omitempty" json:"scope,omitempty"`
 	// Waiting is how many items may wait for a slot, all reports together; a
 	// report that does not fit is turned away. For scope shared. Nil: any number.
@@ -271,3 +272,51 @@ type DocumentsClaim struct {
 
 // Percent is a share, 0.6 for "60%". In YAML and JSON it is text with a percent sign.
 type Percent float64
+
+// ExhaustionClaim says that every trial of the variants of Of, of a service,
+// runs out of file descriptors (EMFILE), at every level that Where selects, or
+// that none does. It is refuted where all trials show the opposite.
+type ExhaustionClaim struct {
+	Of []string `yaml:"of" json:"of"`
+	// Is "always" (default) or "never".
+	Is    string         `yaml:"is,omitempty" json:"is,omitempty"`
+	Where map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
+}
+
+// CauseClaim says why the descriptors of the variants of Of, of a service,
+// grow: "leak" (reports completed leave them behind), "load" (reports in
+// flight hold them) or "neither" (they do not grow with reports).
+type CauseClaim struct {
+	Of    []string       `yaml:"of" json:"of"`
+	Is    string         `yaml:"is" json:"is"`
+	Where map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
+}
+
+// CourseClaim says that in every trial of the variants of Of, of a service,
+// what Climbs lists grows while the load lasts, and what Steady lists does
+// not. Both name what a service has in hand, of [CourseColumns].
+type CourseClaim struct {
+	Of     []string       `yaml:"of" json:"of"`
+	Climbs []string       `yaml:"climbs,omitempty" json:"climbs,omitempty"`
+	Steady []string       `yaml:"steady,omitempty" json:"steady,omitempty"`
+	Where  map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
+}
+
+// ForecastClaim says that in every trial of the variants of Of, of a service,
+// the time at which descriptors run out is as it was predicted when half of
+// them were open, give or take Within of it.
+type ForecastClaim struct {
+	Of     []string       `yaml:"of" json:"of"`
+	Within Percent        `yaml:"within" json:"within"`
+	Where  map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
+}
+
+// CourseColumns are those columns of a record's series that a claim can be
+// about: tasks (goroutines, threads), memory, descriptors, and what is in hand.
+func CourseColumns() []string {
+	return []string{
+		"goroutines", "threads", "rss_bytes", "descriptors",
+		"reports_in_flight", "items_outstanding", "items_fetching", "items_writing", "slots_in_use",
+		"upstream_connecting", "upstream_open", "mongo_connecting", "mongo_open", "mongo_in_use", "mongo_idle",
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"floodgate/mockupstream"
+	"floodgate/mockupstream/strictyaml"
 	"floodgate/scenarios"
 
 	"github.com/goccy/go-yaml"
@@ -54,26 +55,24 @@ func TestBuiltins(t *testing.T) {
 
 func TestBuiltinUnknown(t *testing.T) {
 	_, err := scenarios.Builtin("reprot")
-	if err == nil || err.Error() != `no built-in scenario "reprot"; did you mean "report"? allowed: connections, crawl, exhaustion, report, report-2017, service, slow-writes` {
+	if err == nil || err.Error() != `unknown built-in scenario "reprot" (did you mean "report"? want connections, crawl, exhaustion, report, report-2017, service or slow-writes)` {
 		t.Errorf("got %v", err)
 	}
 }
 
-func TestOpen(t *testing.T) {
-	byName, err := scenarios.Open("report")
+func TestLoad(t *testing.T) {
+	byName, err := scenarios.Builtin("report")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, path := range []string{"report.yaml", "./report.yaml"} {
-		byPath, err := scenarios.Open(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if diff := cmp.Diff(byName, byPath); diff != "" {
-			t.Error(diff)
-		}
+	byPath, err := scenarios.Load("report.yaml")
+	if err != nil {
+		t.Fatal(err)
 	}
-	if _, err := scenarios.Open("no/such.yaml"); !errors.Is(err, os.ErrNotExist) {
+	if diff := cmp.Diff(byName, byPath); diff != "" {
+		t.Error(diff)
+	}
+	if _, err := scenarios.Load("no/such.yaml"); !errors.Is(err, os.ErrNotExist) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -249,12 +248,12 @@ func FuzzParse(f *testing.F) {
 		}
 		s, err := scenarios.Parse("fuzz.yaml", src)
 		if err != nil {
-			var all scenarios.Errors
+			var all strictyaml.Errors
 			if !errors.As(err, &all) || len(all) == 0 {
 				t.Fatalf("%T: %v", err, err)
 			}
 			for _, one := range all {
-				if one.Line < 1 || one.Column < 1 || one.Message == "" || strings.Contains(one.Message, "\n") {
+				if one.Line < 1 || one.Column < 1 || one.Message() == "" || strings.Contains(one.Message(), "\n") {
 					t.Errorf("%+v", one)
 				}
 			}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"floodgate/mockupstream"
+	"floodgate/mockupstream/strictyaml"
+	"floodgate/scenarios/pipeline"
 )
 
 // schema is a JSON Schema, or a part of one; encoding/json sorts its keys.
@@ -116,7 +118,7 @@ func numberSchema(t reflect.Type, r rule) schema {
 		s["minimum"], s["maximum"] = 0, uint64(1<<64-1)
 	}
 	if r.span != nil {
-		s["minimum"], s["maximum"] = r.span.min, r.span.max
+		s["minimum"], s["maximum"] = r.span.Min, r.span.Max
 	}
 	return s
 }
@@ -133,9 +135,9 @@ func (w schemaWriter) ref(t reflect.Type) schema {
 func (w schemaWriter) object(t reflect.Type) schema {
 	properties := schema{}
 	var needed []string
-	for i, key := range keysOf(t) {
+	for i, key := range strictyaml.Keys(t) {
 		properties[key] = w.of(t.Field(i).Type, ruleFor(t.Name(), key))
-		if required(t.Field(i)) {
+		if strictyaml.Required(t.Field(i)) {
 			needed = append(needed, key)
 		}
 	}
@@ -170,19 +172,23 @@ func requireEach(keys []string) []schema {
 // strategySchemas say which fields each strategy needs and which it does not have.
 func strategySchemas() []schema {
 	var all []schema
-	for _, s := range strategies {
+	for _, d := range pipeline.Strategies() {
 		then, none := schema{}, schema{}
-		for _, key := range strategyFields {
-			if !slices.Contains(s.needs, key) && !slices.Contains(s.takes, key) {
-				none[key] = false
+		var needs []string
+		for _, p := range pipeline.Parameters() {
+			switch {
+			case !d.Has(p.Name):
+				none[p.Name] = false
+			case p.Least > 0:
+				needs = append(needs, p.Name)
 			}
 		}
 		then["properties"] = none
-		if s.needs != nil {
-			then["required"] = s.needs
+		if needs != nil {
+			then["required"] = needs
 		}
 		all = append(all, schema{
-			"if":   schema{"properties": schema{"strategy": schema{"const": s.name}}, "required": []string{"strategy"}},
+			"if":   schema{"properties": schema{"strategy": schema{"const": d.Kind}}, "required": []string{"strategy"}},
 			"then": then,
 		})
 	}
@@ -257,4 +263,32 @@ func anyFactors() []factor {
 		}},
 	}
 	return (&Scenario{Upstream: profile, Service: &Service{Arrivals: Arrivals{Steps: []Step{{}}}}}).factors()
+}
+
+// rulePattern is what a threshold's rule may look like: every metric with a
+// value in its unit.
+func rulePattern() string {
+	const space = `[ \t\n]*`
+	name := strings.Trim(namePattern, "^$")
+	values := map[Unit]string{
+		UnitTime:  strings.Trim(durationPattern, "^$"),
+		UnitBytes: strings.Trim(bytesPattern, "^$"),
+		UnitShare: fmt.Sprintf(`(0|[1-9][0-9]{0,%d})(\.[0-9]{1,%d})?%%`, percentDigits-1, percentPlaces),
+		UnitRate:  fmt.Sprintf(`(0|[1-9][0-9]{0,%d})(\.[0-9]{1,%d})?/s`, ratePlaces-1, ratePlaces),
+		UnitCount: fmt.Sprintf(`(0|[1-9][0-9]{0,%d})`, countDigits-1),
+	}
+	words := map[Unit][]string{}
+	for _, m := range Metrics() {
+		words[m.Unit] = append(words[m.Unit], regexp.QuoteMeta(m.Name))
+	}
+	var either []string
+	ops := "(<=?|>=?|==)"
+	for _, u := range []Unit{UnitTime, UnitCount, UnitShare, UnitBytes, UnitRate} {
+		if u == UnitRate {
+			ops = "(<=?|>=?)"
+		}
+		either = append(either, name+`\.(`+strings.Join(words[u], "|")+")"+space+ops+space+values[u])
+	}
+	either = append(either, MetricReduction+space+`\(`+space+name+space+","+space+name+space+`\)`+space+"(<=?|>=?)"+space+"-?"+values[UnitShare])
+	return "^" + space + "(" + strings.Join(either, "|") + ")" + space + "$"
 }

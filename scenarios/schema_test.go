@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"floodgate/mockupstream/strictyaml"
 	"floodgate/scenarios"
 
 	"github.com/goccy/go-yaml"
@@ -54,12 +55,12 @@ func compileSchema(t *testing.T) *jsonschema.Schema {
 // meaning are the rules that no schema can state: they need a second place in
 // the file, arithmetic, or what a distribution reads.
 var meaning = regexp.MustCompile(strings.Join([]string{
-	`no variant `, `another threshold`, `can never be kept`, `no level that the threshold`, `a share of the limit`, `selects no level`, `does not vary`, `cannot grow`, `compared with itself`,
-	`another (variant|claim) is called`, `repeats the level`, `are the same factor`, `for this scenario has no`, `no factor "upstream\.`,
-	`has no items`, `is too long`, `items\.count: missing`, `more than there are items`, `more than database.latency`, `runs in no container`, `needs a container`, `is for a service`, `is that of a service`, `does not apply to (strategy|pattern|a limit)`, `needs it, above 0`, `needs rate, to`, `more than the mean`, `of a service, which`, `claims nothing of a service`, `has no batches`, `does not fit a service`, `too large for date-ranges`, `too small for any variant`,
+	`unknown variant `, `(repeats|contradicts) the threshold`, `can never be met`, `no level that the threshold`, `a share of the limit`, `selects no level`, `does not vary`, `a factor that is a number`, `compared with itself`,
+	`another (variant|claim) is named`, `repeats the level`, `are the same factor`, `this scenario has no`, `unknown factor "upstream\.`,
+	`has no items`, `must be a duration (of|above)`, `items\.count: missing`, `at most the number of items`, `at most database.latency`, `runs in no container`, `needs container`, `where there is no service`, `does not apply to (strategy|pattern|a limit|a service)`, `needs it, above 0`, `needs rate, to`, `at most the mean`, `(of|to|for) a service`, `does not fit a service`, `for date-ranges`, `as one item at a time`,
 	// mockupstream's own, by the kind of a distribution or fault, or by another field
-	`upstream.*(; allowed: (up to|at least|more than|later than|\d+ to|0s?\b)|given without|not read by|allowed for kind|file: missing)`,
-	`levels.*; allowed: (up to|at least|more than|0s?\b)`, `levels.*not read by|levels.*given without`,
+	`upstream.*(must be (at most|at least|more than|later than|\d+ to|0s?\b)|needs a distribution|does not apply to distribution|applies to kind|file: missing)`,
+	`levels.*must be (at most|at least|more than|0s?\b)`, `levels.*(does not apply to|needs a) distribution`,
 }, "|"))
 
 // TestSchemaAgrees tries every value in place of every value of documents that
@@ -110,11 +111,11 @@ func checksum(text string) uint32 {
 }
 
 func onlyMeaning(err error) bool {
-	var all scenarios.Errors
+	var all strictyaml.Errors
 	if !errors.As(err, &all) {
 		return false
 	}
-	return !slices.ContainsFunc(all, func(e *scenarios.Error) bool { return !meaning.MatchString(e.Message) })
+	return !slices.ContainsFunc(all, func(e *strictyaml.Error) bool { return !meaning.MatchString(e.Message()) })
 }
 
 func goodDocuments(t *testing.T) map[string]any {

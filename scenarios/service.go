@@ -5,6 +5,9 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"floodgate/mockupstream/strictyaml"
+	"floodgate/scenarios/pipeline"
 )
 
 // Service says how reports come to a SUT that serves them.
@@ -71,8 +74,8 @@ func (s *Service) fillIn() {
 }
 
 // impossible is what contradicts in a service.
-func (s *Service) impossible() []problem {
-	var found []problem
+func (s *Service) impossible() strictyaml.Errors {
+	var found strictyaml.Errors
 	a := s.Arrivals
 	given := map[string]bool{"rate": a.Rate > 0, "to": a.To > 0, "steps": a.Steps != nil, "amplitude": a.Amplitude > 0, "period": a.Period > 0}
 	for _, key := range []string{"rate", "to", "steps", "amplitude", "period"} {
@@ -80,16 +83,18 @@ func (s *Service) impossible() []problem {
 		path := "service.arrivals." + key
 		switch {
 		case given[key] && !takes:
-			found = append(found, problem{path: path, message: "does not apply to pattern " + a.Pattern + "; allowed: " + strings.Join(patterns[a.Pattern], ", "), atKey: true})
+			stray := problem(path, "does not apply to pattern %s, which has %s", a.Pattern, strings.Join(patterns[a.Pattern], " and "))
+			stray.AtKey = true
+			found = append(found, stray)
 		case !given[key] && takes && key != "to" && (key != "rate" || a.Pattern != "linear"):
-			found = append(found, problem{path: path, message: "missing; pattern " + a.Pattern + " needs it, above 0"})
+			found = append(found, problem(path, "missing; pattern %s needs it, above 0", a.Pattern))
 		}
 	}
 	if a.Pattern == "linear" && a.Rate+a.To == 0 {
-		found = append(found, problem{path: "service.arrivals.to", message: "missing; pattern linear needs rate, to or both above 0"})
+		found = append(found, problem("service.arrivals.to", "missing; pattern linear needs rate, to or both above 0"))
 	}
 	if a.Pattern == "sine" && a.Amplitude > a.Rate {
-		found = append(found, problem{path: "service.arrivals.amplitude", message: fmt.Sprintf("%s is more than the mean, %s; allowed: up to that", number(a.Amplitude), number(a.Rate))})
+		found = append(found, problem("service.arrivals.amplitude", "must be at most the mean, %s (got %s)", number(a.Rate), number(a.Amplitude)))
 	}
 	return found
 }
@@ -105,14 +110,15 @@ func (s *Scenario) ReportArgs(n uint64) [][]string {
 	return args
 }
 
-// Bounds says in a line what a variant of a service bounds and what it does not.
+// Bounds describes in one line what a variant of a service bounds and what it does not.
 func (v Variant) Bounds() string {
 	var text string
-	switch {
-	case v.Strategy == "unbounded":
-		text = "bounds nothing: every item of every report at once"
-	case v.Strategy == "adaptive":
+	fetches, _ := v.Schedule().AtOnce()
+	switch d, _ := pipeline.Define(v.Strategy); {
+	case d.NewSlots != nil:
 		text = "bounds the process, by a limit that it finds itself; whoever comes may wait"
+	case fetches == 0:
+		text = "bounds nothing: every item of every report at once"
 	case v.Scope == "shared" && v.Waiting != nil:
 		text = fmt.Sprintf("bounds the process to %d items at once and %d that wait; above it 503, at once", v.Limit, *v.Waiting)
 	case v.Scope == "shared":

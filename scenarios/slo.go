@@ -43,10 +43,3 @@ func (s SLO) MaxDescriptors(nofile int) int {
 	}
 	return int(float64(share)*float64(nofile) + 1e-9)
 }
-
-// slo checks that there is a service to keep it.
-func (c *checker) slo() {
-	if c.s.SLO != nil && c.s.Service == nil {
-		c.reportKey("slo", "is that of a service, which this scenario is not; allowed: with service")
-	}
-}

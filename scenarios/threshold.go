@@ -1,18 +1,21 @@
 package scenarios
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"floodgate/mockupstream/strictyaml"
 )
 
 // Threshold is a budget that a run must keep. In YAML it is the rule alone or
 // a mapping.
 type Threshold struct {
 	// Rule is the budget in its author's words; see [ParseBudget].
-	Rule string `yaml:"rule" json:"rule"`
+	Rule string `yaml:"rule,short" json:"rule"`
 	// Margin is what the limit may be missed by, a share of it. Default none.
 	Margin Percent `yaml:"margin,omitempty" json:"margin,omitempty"`
 	// Severity is "fail" (default) or "warn", which leaves the exit code alone.
@@ -63,16 +66,16 @@ func (b Budget) String() string {
 // Upper says whether the limit is one that the value may not exceed; == has both sides.
 func (b Budget) Upper() bool { return b.Op == "<" || b.Op == "<=" }
 
-// Kept says whether a value keeps the budget, and whether it does within the
+// Met reports whether a value meets the budget, and whether it does within the
 // margin alone, a share of the limit that is added to it or, of a least value,
 // taken off.
-func (b Budget) Kept(value, margin float64) (kept, byMargin bool) {
+func (b Budget) Met(value, margin float64) (met, byMargin bool) {
 	if b.holds(value, 0) {
 		return true, false
 	}
 	slack := margin * math.Abs(b.Limit)
-	kept = slack > 0 && b.holds(value, slack)
-	return kept, kept
+	met = slack > 0 && b.holds(value, slack)
+	return met, met
 }
 
 // Bound is the limit with the margin: of a greatest value added, of a least one taken off.
@@ -102,7 +105,10 @@ func (b Budget) holds(value, slack float64) bool {
 // nine rounds to nine decimals, so that 100 and 29 % of it are 129.
 func nine(v float64) float64 { return math.Round(v*1e9) / 1e9 }
 
-const ruleAllowed = `a rule such as "bounded-10.item.p99 < 250ms" or "reduction(bounded-10, sequential) >= 60%"`
+// reductionForm is how a reduction is written.
+const reductionForm = "reduction(<variant>, <baseline>)"
+
+const ruleWanted = `a rule such as "bounded-10.item.p99 < 250ms" or "reduction(bounded-10, sequential) >= 60%"`
 
 // ParseBudget reads `<variant>.<metric> <op> <value>` or
 // `reduction(<variant>, <baseline>) <op> <percentage>`, spaces where they are
@@ -115,26 +121,26 @@ func ParseBudget(rule string) (Budget, error) {
 		return Budget{}, err
 	}
 	if b.Op = l.operator(); b.Op == "" {
-		return Budget{}, fmt.Errorf("%s where an operator should be; allowed: <, <=, >, >=, ==", l.next())
+		return Budget{}, fmt.Errorf("%s where an operator should be (want <, <=, >, >= or ==)", l.next())
 	}
 	if b.Metric.Name == MetricReduction && b.Op == "==" {
-		return Budget{}, fmt.Errorf("== cannot be decided of a reduction, which is known by an interval; allowed: <, <=, >, >=")
+		return Budget{}, fmt.Errorf("== cannot be decided of a reduction, which is known by an interval (want <, <=, > or >=)")
 	}
 	text := l.word(isValueRune)
 	if text == "" {
-		return Budget{}, fmt.Errorf("%s where a value should be; allowed: %s", l.next(), b.Metric.Unit.allowed())
+		return Budget{}, fmt.Errorf("%s where a value should be, %s", l.next(), b.Metric.Unit.want())
 	}
 	if b.Limit, err = b.Metric.Unit.parse(text); err != nil {
 		return Budget{}, fmt.Errorf("%s: %w", b.Metric.Name, err)
 	}
 	if b.Metric.Name == MetricMaxRate && b.Op == "==" {
-		return Budget{}, fmt.Errorf("== cannot be decided of a rate, which lies between one that held and one that failed; allowed: <, <=, >, >=")
+		return Budget{}, fmt.Errorf("== cannot be decided of a rate, which lies between one that held and one that failed (want <, <=, > or >=)")
 	}
 	if b.Limit < 0 && b.Metric.Name != MetricReduction {
-		return Budget{}, fmt.Errorf("%s is never negative; allowed: a percentage of 0%% or more", b.Metric.Name)
+		return Budget{}, fmt.Errorf("%s is never negative; compare it with a percentage of at least 0%%", b.Metric.Name)
 	}
 	if l.skip(); l.rest != "" {
-		return Budget{}, fmt.Errorf("%s after the value; allowed: one comparison in a rule", l.next())
+		return Budget{}, fmt.Errorf("%s after the value; a rule has one comparison", l.next())
 	}
 	return b, nil
 }
@@ -173,9 +179,9 @@ func (l *lexer) next() string {
 		return "the rule ends"
 	}
 	if end := strings.IndexAny(l.rest, " \t\n"); end > 0 {
-		return quote(l.rest[:end]) + " stands"
+		return strictyaml.Quote(l.rest[:end]) + " stands"
 	}
-	return quote(l.rest) + " stands"
+	return strictyaml.Quote(l.rest) + " stands"
 }
 
 func (l *lexer) operator() string {
@@ -191,7 +197,7 @@ func (l *lexer) subject() (Budget, error) {
 	name := l.word(isNameRune)
 	switch {
 	case name == "":
-		return Budget{}, fmt.Errorf("%s where a rule should begin; allowed: %s", l.next(), ruleAllowed)
+		return Budget{}, fmt.Errorf("%s where a rule should begin; write %s", l.next(), ruleWanted)
 	case l.take("("):
 		return l.function(name)
 	}
@@ -201,7 +207,7 @@ func (l *lexer) subject() (Budget, error) {
 		return Budget{}, err
 	}
 	if !dotted || !nameText.MatchString(variant) || utf8.RuneCountInString(variant) > maxNameLength {
-		return Budget{}, fmt.Errorf("%s is no variant with a metric; allowed: %s", quote(name), ruleAllowed)
+		return Budget{}, fmt.Errorf("%s is not a variant with a metric; write %s", strictyaml.Quote(name), ruleWanted)
 	}
 	m, err := findMetric(metric)
 	return Budget{Variant: variant, Metric: m}, err
@@ -210,7 +216,9 @@ func (l *lexer) subject() (Budget, error) {
 // function is reduction(<variant>, <baseline>) from behind the parenthesis on.
 func (l *lexer) function(name string) (Budget, error) {
 	if name != MetricReduction {
-		return Budget{}, fmt.Errorf("no function %s; %sallowed: reduction(<variant>, <baseline>)", quote(name), didYouMean(name, []string{MetricReduction}))
+		return Budget{}, &strictyaml.Error{
+			Reason: "unknown function " + strictyaml.Quote(name), Nearest: strictyaml.Nearest(name, []string{MetricReduction}), Want: []string{reductionForm},
+		}
 	}
 	b := Budget{Metric: Metric{Name: MetricReduction, Unit: UnitShare, Of: "items", Doc: "1 − the ratio of makespans, by pairs of one block"}}
 	b.Variant = l.word(isNameRune)
@@ -222,7 +230,7 @@ func (l *lexer) function(name string) (Budget, error) {
 		}
 	}
 	if !comma || !l.take(")") {
-		return Budget{}, fmt.Errorf("reduction is not given two variants; allowed: reduction(<variant>, <baseline>)")
+		return Budget{}, errors.New("a reduction must name two variants: " + reductionForm)
 	}
 	return b, nil
 }
@@ -234,4 +242,198 @@ func isNameRune(r rune) bool {
 // isValueRune tells what a value may be made of, wrong units included.
 func isValueRune(r rune) bool {
 	return isNameRune(r) || r == '%' || r == 'µ' || r == 'μ' || r == '+' || r == '/'
+}
+
+// about is what a threshold is about; nothing where its rule cannot be read.
+func (t Threshold) about() subject {
+	b, err := ParseBudget(t.Rule)
+	if err != nil {
+		return subject{}
+	}
+	variants := []string{b.Variant}
+	if b.Baseline != "" {
+		variants = append(variants, b.Baseline)
+	}
+	return subject{variants: variants, where: t.Where}
+}
+
+// together are those levels that where selects at which all variants run.
+func (s *Scenario) together(about subject, levels []Level) []Level {
+	return slices.DeleteFunc(slices.Clone(levels), func(l Level) bool {
+		if !l.Selects(about.where) {
+			return true
+		}
+		return slices.ContainsFunc(about.variants, func(name string) bool {
+			i := slices.IndexFunc(s.Variants, func(v Variant) bool { return v.Name == name })
+			return i < 0 || !s.Variants[i].RunsAt(l)
+		})
+	})
+}
+
+// bounding is a threshold that was read, and the levels that it is about.
+type bounding struct {
+	Budget
+	path   string
+	levels []Level
+}
+
+func (c *checker) thresholds(names []string, levels []Level) {
+	var before []bounding
+	for i := range c.s.Thresholds {
+		t, path := &c.s.Thresholds[i], strictyaml.Index("thresholds", i)
+		c.where(strictyaml.Join(path, "where"), t.Where, levels)
+		at := strictyaml.Join(path, "rule")
+		if !c.Has(at) {
+			at = path
+		}
+		if c.Failed(path) || c.Failed(strictyaml.Join(path, "rule")) {
+			continue
+		}
+		b, err := ParseBudget(t.Rule)
+		if err != nil {
+			c.at(at, strictyaml.Flatten(err)[0])
+			continue
+		}
+		if wrong := c.budget(b, names); wrong != nil {
+			c.at(at, wrong)
+			continue
+		}
+		if b.Limit == 0 && t.Margin > 0 {
+			c.report(strictyaml.Join(path, "margin"), "is a share of the limit, which is 0; remove it")
+		}
+		if wrong := t.cannotAbort(b); wrong != "" {
+			c.report(strictyaml.Join(path, "abort"), "%s", wrong)
+		}
+		one := bounding{b, at, c.s.together(t.about(), levels)}
+		if names == nil || levels == nil || c.Failed(strictyaml.Join(path, "where")) {
+			continue // what it selects is not known
+		}
+		if len(one.levels) == 0 {
+			c.report(path, "no level that the threshold selects has %s", and(t.about().variants))
+			continue
+		}
+		c.beside(one, before)
+		before = append(before, one)
+	}
+}
+
+// cannotAbort says why a threshold cannot end a run early, as it is to.
+func (t Threshold) cannotAbort(b Budget) string {
+	switch {
+	case !t.Abort:
+		return ""
+	case t.Severity == SeverityWarn:
+		return "a threshold that only warns cannot end the run"
+	case b.Metric.Name == MetricMaxRate:
+		return "cannot end a run for " + MetricMaxRate + ", which a plan finds"
+	case b.Metric.Name == MetricReduction:
+		return "cannot end a run for a reduction, which is known at its end"
+	}
+	return ""
+}
+
+func and(names []string) string {
+	if len(names) == 2 {
+		return strictyaml.Quote(names[0]) + " and " + strictyaml.Quote(names[1])
+	}
+	return strictyaml.Quote(names[0])
+}
+
+// budget returns what is wrong with a budget in this scenario.
+func (c *checker) budget(b Budget, names []string) *strictyaml.Error {
+	for _, name := range []string{b.Variant, b.Baseline} {
+		if name != "" && names != nil && !slices.Contains(names, name) {
+			return strictyaml.Unknown("variant", name, slices.DeleteFunc(slices.Clone(names), func(n string) bool { return n == "" }))
+		}
+	}
+	service := c.s.Service != nil
+	switch {
+	case b.Variant == b.Baseline:
+		return problem("", "%s is compared with itself", strictyaml.Quote(b.Variant))
+	case b.Metric.Of == "service" && !service:
+		return problem("", "%s applies to a service, which this scenario is not; use a metric of items, such as item.p99, makespan or fd.peak", b.Metric.Name)
+	case b.Metric.Of == "items" && service:
+		return problem("", "%s does not apply to a service; use a metric of services, such as response.p99, done or fd.peak", b.Metric.Name)
+	}
+	if low, high := b.span(); low > high {
+		return problem("", "%s can never be met: %s is %s", strictyaml.Quote(b.String()), b.Metric.Name, b.reach())
+	}
+	return nil
+}
+
+// beside checks that a threshold neither repeats nor contradicts one before it
+// about the same metric at one of the same levels.
+func (c *checker) beside(one bounding, before []bounding) {
+	for _, other := range before {
+		if other.Subject() != one.Subject() || !shareLevel(one.levels, other.levels) {
+			continue
+		}
+		line := c.Line(other.path)
+		if other.Op == one.Op && other.Limit == one.Limit {
+			c.report(one.path, "repeats the threshold %s on line %d, at the same levels", strictyaml.Quote(one.String()), line)
+			return
+		}
+		low, high := one.span()
+		least, most := other.span()
+		if max(low, least) > min(high, most) {
+			c.report(one.path, "contradicts the threshold %s on line %d: no value meets both", strictyaml.Quote(other.String()), line)
+			return
+		}
+	}
+}
+
+func shareLevel(a, b []Level) bool {
+	return slices.ContainsFunc(a, func(l Level) bool {
+		return slices.ContainsFunc(b, func(o Level) bool { return o.Name == l.Name })
+	})
+}
+
+// span is from which value to which the budget is kept, the margin left out,
+// both ends included. Values are whole, but for shares.
+func (b Budget) span() (low, high float64) {
+	low, high = b.least(), b.most()
+	under, over := b.Limit-1, b.Limit+1
+	if b.Metric.Unit == UnitShare || b.Metric.Unit == UnitRate {
+		under, over = math.Nextafter(b.Limit, math.Inf(-1)), math.Nextafter(b.Limit, math.Inf(1))
+	}
+	switch b.Op {
+	case "<":
+		high = min(high, under)
+	case "<=":
+		high = min(high, b.Limit)
+	case ">":
+		low = max(low, over)
+	case ">=":
+		low = max(low, b.Limit)
+	default:
+		low, high = max(low, b.Limit), min(high, b.Limit)
+	}
+	return low, high
+}
+
+// least value that the metric can have.
+func (b Budget) least() float64 {
+	if b.Metric.Name == MetricReduction {
+		return math.Inf(-1)
+	}
+	return 0
+}
+
+// most is the greatest value that the metric can have.
+func (b Budget) most() float64 {
+	if b.Metric.Name == MetricReduction || b.Metric.Name == "done" {
+		return 1
+	}
+	return math.Inf(1)
+}
+
+func (b Budget) reach() string {
+	text := b.Metric.Unit.Text
+	switch {
+	case math.IsInf(b.least(), -1):
+		return "up to " + text(b.most())
+	case math.IsInf(b.most(), 1):
+		return text(0) + " and more"
+	}
+	return text(b.least()) + " to " + text(b.most())
 }

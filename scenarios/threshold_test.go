@@ -52,37 +52,37 @@ func TestParseBudgetRefuses(t *testing.T) {
 		"a.done >= 09.5%":                   `09.5% has a leading zero; write 9.5%`,
 		"a.cpu < 010ms":                     `010ms has a leading zero; write 10ms`,
 		"a.max_rate >= 0200/s":              `0200/s has a leading zero`,
-		"a.fd.peak <= -4":                   `"-4" is a plain number; allowed: a whole number`,
+		"a.fd.peak <= -4":                   `"-4" is a plain number; write a whole number`,
 		"a.fd.peak <= 1,000":                `",000" stands after the value`,
 		"a.fd.peak <= 1 000":                `"000" stands after the value`,
 		"a.fd.peak <= 4 ; rm":               `";" stands after the value`,
 		"a.fd.peak === 4":                   `"=" stands where an operator`,
 		"a.fd.peak =< 4":                    `"=<" stands where an operator`,
 		"a.fd.peak ≤ 4":                     `"≤" stands where an operator`,
-		"a.fd.peak <= 9999999999999999":     `allowed: a whole number`,
+		"a.fd.peak <= 9999999999999999":     `write a whole number`,
 		"a.fd.peak <=":                      `the rule ends where a value`,
 		"a.cpu < -5ms":                      `"-5ms" is no value`,
-		"a.done >= 60":                      `"60" is a plain number; allowed: a percentage`,
-		"a.done >= 0.0000001%":              `is a percentage; allowed`,
-		"a.rss.peak < 0B":                   `"0B" is no value; allowed: a number of bytes`,
+		"a.done >= 60":                      `"60" is a plain number; write a percentage`,
+		"a.done >= 0.0000001%":              `is a percentage; write`,
+		"a.rss.peak < 0B":                   `"0B" is no value; write a number of bytes`,
 		"a.rss.peak < 5ms":                  `"5ms" is a duration`,
 		"a.rss.peak < 60%":                  `"60%" is a percentage`,
 		"a.item.p99 < 64MiB":                `"64MiB" is a number of bytes`,
-		"A.item.p99 < 5ms":                  `"A.item.p99" is no variant with a metric`,
-		".item.p99 < 5ms":                   `is no variant with a metric`,
-		"a..p99 < 5ms":                      `no metric ".p99"`,
-		"a.item < 5ms":                      `no metric "item"`,
-		"a.fd < 5":                          `no metric "fd"; allowed: fd.peak, fd.upstream, fd.mongo, fd.left`,
-		"5ms > a.item.p99":                  `"5ms" is no variant with a metric`,
+		"A.item.p99 < 5ms":                  `"A.item.p99" is not a variant with a metric`,
+		".item.p99 < 5ms":                   `is not a variant with a metric`,
+		"a..p99 < 5ms":                      `unknown metric ".p99"`,
+		"a.item < 5ms":                      `unknown metric "item"`,
+		"a.fd < 5":                          `unknown metric "fd" (want fd.peak, fd.upstream, fd.mongo or fd.left)`,
+		"5ms > a.item.p99":                  `"5ms" is not a variant with a metric`,
 		"< 5ms":                             `"<" stands where a rule should begin`,
-		"reduction(a, b >= 60%":             `not given two variants`,
-		"reduction(a, b, c) >= 60%":         `not given two variants`,
-		"reduction(, b) >= 60%":             `not given two variants`,
-		"reduction(a.b, c) >= 60%":          `not given two variants`,
-		"reduction(a, b) >= 0.6":            `"0.6" is a plain number; allowed: a percentage`,
+		"reduction(a, b >= 60%":             `must name two variants`,
+		"reduction(a, b, c) >= 60%":         `must name two variants`,
+		"reduction(, b) >= 60%":             `must name two variants`,
+		"reduction(a.b, c) >= 60%":          `must name two variants`,
+		"reduction(a, b) >= 0.6":            `"0.6" is a plain number; write a percentage`,
 		"a.reduction >= 60%":                `reduction compares two variants`,
-		"f(a, b) >= 60%":                    `no function "f"`,
-		strings.Repeat("a", 65) + ".cpu<1s": `is no variant with a metric`,
+		"f(a, b) >= 60%":                    `unknown function "f"`,
+		strings.Repeat("a", 65) + ".cpu<1s": `is not a variant with a metric`,
 	} {
 		if b, err := scenarios.ParseBudget(rule); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %+v, %v; want %q", rule, b, err, want)
@@ -146,7 +146,7 @@ func FuzzParseBudget(f *testing.F) {
 	})
 }
 
-func TestBudgetKept(t *testing.T) {
+func TestBudgetMet(t *testing.T) {
 	for _, test := range []struct {
 		rule          string
 		margin, value float64
@@ -165,7 +165,7 @@ func TestBudgetKept(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if kept, margins := b.Kept(test.value, test.margin); kept != test.kept || margins != test.margins {
+		if kept, margins := b.Met(test.value, test.margin); kept != test.kept || margins != test.margins {
 			t.Errorf("%s with margin %g, value %g: %t, %t", test.rule, test.margin, test.value, kept, margins)
 		}
 	}
@@ -219,10 +219,10 @@ func TestThresholdsOfService(t *testing.T) {
 		t.Errorf("%+v", s.Thresholds)
 	}
 	for rule, want := range map[string]string{
-		"bounded-10.makespan < 1s":                 "makespan does not fit a service",
-		"reduction(bounded-10, sequential) >= 60%": "reduction does not fit a service",
-		"bounded-10.efficiency > 60%":              "efficiency does not fit a service",
-		"bounded-10.done > 100%":                   `"bounded-10.done > 100%" can never be kept; allowed: a limit within what done can be, 0% to 100%`,
+		"bounded-10.makespan < 1s":                 "makespan does not apply to a service",
+		"reduction(bounded-10, sequential) >= 60%": "reduction does not apply to a service",
+		"bounded-10.efficiency > 60%":              "efficiency does not apply to a service",
+		"bounded-10.done > 100%":                   `"bounded-10.done > 100%" can never be met: done is 0% to 100%`,
 	} {
 		_, err := scenarios.Parse("test.yaml", []byte(least+service+"  - "+rule+"\n"))
 		if err == nil || !strings.Contains(err.Error(), "test.yaml:18:5: thresholds[0]: "+want) {

@@ -78,7 +78,7 @@ func TestVariantsCanRun(t *testing.T) {
 			variants: [%s], levels: [{items: 1}], blocks: 6}`, src))
 		v := s.Variants[0]
 		strategy := pipeline.Strategy{
-			Kind: pipeline.Kind(v.Strategy), Limit: v.Limit, Writers: v.Writers, Queue: v.Queue, Batch: v.Batch, Linger: time.Duration(v.Linger),
+			Kind: v.Strategy, Limit: v.Limit, Writers: v.Writers, Queue: v.Queue, Batch: v.Batch, Linger: time.Duration(v.Linger),
 		}
 		if err := strategy.Validate(); err != nil {
 			t.Errorf("%s: %v", src, err)

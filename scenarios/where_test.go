@@ -50,7 +50,7 @@ func TestWhereMistakes(t *testing.T) {
 		"no such factor": {"{itms: 10}", "levels: [{items: [10, 50]}]", "did you mean \"items\"?"},
 		"claim elsewhere": {"{items: 10}", "levels: [{items: [10, 50]}]\nclaims: [{id: a, says: b, reduction: {of: [bounded-10], against: sequential, at_least: 10%, where: {items: 50}}}]",
 			"\"sequential\" runs at none of the levels that the claim selects"},
-		"name of an entry":  {"{items: 10}", "levels: [{items: [10, 50], name: Two Words}]", "is not a short name"},
+		"name of an entry":  {"{items: 10}", "levels: [{items: [10, 50], name: Two Words}]", "must be a short name"},
 		"name that is none": {"{items: 10}", "levels: [{items: [10, 50], name: 3}]", "short name"},
 	} {
 		text := strings.Replace(least, "- strategy: sequential", "- {strategy: sequential, where: "+test.where+"}", 1) + test.rest + "\n"

@@ -22,8 +22,8 @@ import (
 
 	"floodgate/bench/against"
 	results "floodgate/results/against"
-	"floodgate/results/gate"
 	"floodgate/results/stats"
+	"floodgate/results/verdict"
 )
 
 // compare compares two commands with what measures them.
@@ -85,26 +85,26 @@ func (c *counted) measure(_ context.Context, words []string) (against.Measured, 
 func TestMoreWorkIsWorse(t *testing.T) {
 	for _, c := range []struct {
 		a, b    string
-		verdict stats.Verdict
+		verdict verdict.Word
 		exit    int
 	}{
-		{"work 100", "work 120", stats.Worse, gate.ExitFailed},
-		{"work 100", "work 101", stats.NotWorse, gate.ExitHeld},
-		{"work 100", "work 80", stats.NotWorse, gate.ExitHeld},
-		{"work 100", "work 105", stats.Undecided, gate.ExitInconclusive},
+		{"work 100", "work 120", verdict.Worse, verdict.ExitFailed},
+		{"work 100", "work 101", verdict.NotWorse, verdict.ExitPassed},
+		{"work 100", "work 80", verdict.NotWorse, verdict.ExitPassed},
+		{"work 100", "work 105", verdict.Undecided, verdict.ExitInconclusive},
 	} {
 		var count counted
 		v, pairs, err := compare(t.Context(), t, c.a, c.b, count.measure)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v.Cells[0].Verdict != c.verdict || v.Exit != c.exit {
-			t.Errorf("%s, %s: %s, exit %d; want %s, %d", c.a, c.b, v.Cells[0].Verdict, v.Exit, c.verdict, c.exit)
+		if v.Cells[0].Decision != c.verdict || v.Exit != c.exit {
+			t.Errorf("%s, %s: %s, exit %d; want %s, %d", c.a, c.b, v.Cells[0].Decision, v.Exit, c.verdict, c.exit)
 		}
 		if len(pairs) != v.Cells[0].Pairs || len(count.ran) != 2*len(pairs)+2 {
 			t.Errorf("%s, %s: %d pairs stored, %d judged, %d commands ran", c.a, c.b, len(pairs), v.Cells[0].Pairs, len(count.ran))
 		}
-		if c.verdict != stats.Undecided && len(pairs) != 8 {
+		if c.verdict != verdict.Undecided && len(pairs) != 8 {
 			t.Errorf("%s, %s: it was clear at the first look, and %d pairs were run", c.a, c.b, len(pairs))
 		}
 		first := 0
@@ -133,7 +133,7 @@ func TestACommandThatFailsIsNoMeasurement(t *testing.T) {
 			}
 			return against.Measured{Wall: time.Second}, nil
 		})
-		if err != nil || v.Exit != gate.ExitUnmeasured || !strings.Contains(v.Unmeasured, "exit status 3: because") {
+		if err != nil || v.Exit != verdict.ExitNotMeasured || !strings.Contains(v.Unmeasured, "exit status 3: because") {
 			t.Errorf("run %d: %v, exit %d: %q", at, err, v.Exit, v.Unmeasured)
 		}
 		if want := max(0, (at-3)/2); len(pairs) != want || n != at {

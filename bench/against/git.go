@@ -28,9 +28,9 @@ type UnknownRefError struct {
 
 func (e *UnknownRefError) Error() string {
 	if e.Shallow {
-		return fmt.Sprintf("--against %q: this clone is shallow and does not contain that commit; fetch the history with \"git fetch --unshallow\", in GitHub Actions with \"fetch-depth: 0\" of actions/checkout (git: %s)", e.Ref, e.Tail)
+		return fmt.Sprintf("commit %q: this clone is shallow and does not contain that commit; fetch the history with \"git fetch --unshallow\", in GitHub Actions with \"fetch-depth: 0\" of actions/checkout (git: %s)", e.Ref, e.Tail)
 	}
-	return fmt.Sprintf("--against %q: this repository has no such commit; name a branch, a tag or a commit such as HEAD~1 (git: %s)", e.Ref, e.Tail)
+	return fmt.Sprintf("commit %q: this repository has no such commit; name a branch, a tag or a commit such as HEAD~1 (git: %s)", e.Ref, e.Tail)
 }
 
 // OpenRepository finds the repository that dir is in.

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 
 	results "floodgate/results/against"
+	"floodgate/results/atomicfile"
 )
 
 // Names of the files of a comparison's folder.
@@ -44,7 +45,7 @@ func (l *Log) Append(v any) error {
 // Close closes the file.
 func (l *Log) Close() error { return l.file.Close() }
 
-// StoreJSON writes v as the file path, which at any time is whole or not there.
+// StoreJSON writes v as the file path, in one piece, and makes its folder where it is missing.
 func StoreJSON(path string, v any) error {
 	fail := func(err error) error { return fmt.Errorf("store %s: %w", path, err) }
 	text, err := json.MarshalIndent(v, "", "  ")
@@ -54,15 +55,7 @@ func StoreJSON(path string, v any) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return fail(err)
 	}
-	f, err := os.Create(path + ".tmp")
-	if err != nil {
-		return fail(err)
-	}
-	_, err = f.Write(append(text, '\n'))
-	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return fail(err)
-	}
-	if err := os.Rename(path+".tmp", path); err != nil {
+	if err := atomicfile.Write(path, append(text, '\n')); err != nil {
 		return fail(err)
 	}
 	return nil

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"time"
+
+	"floodgate/bench/internal/group"
 )
 
 // Measured is one run of a command, seen from outside.
@@ -57,7 +59,7 @@ func measure(ctx context.Context, words []string, to string) (Measured, error) {
 	}
 	err = cmd.Wait()
 	m := Measured{Wall: time.Since(began)}
-	killGroup(cmd.Process.Pid)
+	group.Kill(cmd.Process.Pid)
 	end()
 	if ctx.Err() != nil {
 		return Measured{}, context.Cause(ctx)

@@ -2,6 +2,7 @@ package against
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 
@@ -11,15 +12,21 @@ import (
 	"floodgate/scenarios"
 )
 
-// maxFailures is how many trials of a side in a row may fail to be measured
-// before the comparison gives up.
-const maxFailures = 3
+// Policy of the trials of a gate.
+const (
+	// retries is that of a run: a trial that is lost costs a pair.
+	retries = 4
+	// maxFailures is how many trials of a side in a row may fail before the
+	// comparison gives up: with those of the other side between them, about as many
+	// trials as a run has patience for.
+	maxFailures = 3
+)
 
 // Trialed is one side of a comparison of revisions.
 type Trialed struct {
-	// Trials runs the side's trials, on the environment that both share.
-	Trials *experiment.Trials
-	// Command is the program in the place of sut.command; empty: that of Trials.
+	// Tester runs the side's trials, on the environment that both share.
+	Tester experiment.Tester
+	// Command replaces sut.command; empty means that the Tester has another executable.
 	Command []string
 	// Store keeps its records.
 	Store *stored.Store
@@ -50,6 +57,7 @@ func RunPairs(ctx context.Context, v *results.Verdict, p Pairs) (blocks int, err
 		return 0, err
 	}
 	r := &pairRun{Pairs: p, verdict: v, order: rand.New(rand.NewPCG(v.Seed, 1))}
+	r.sides = [2]side{r.side("A", p.A, &r.ran.A), r.side("B", p.B, &r.ran.B)}
 	r.ran.Descriptors = p.Descriptors
 	if err := r.warmUp(ctx, plan[0]); err != nil || v.Unmeasured != "" {
 		return 0, err
@@ -77,10 +85,25 @@ func RunPairs(ctx context.Context, v *results.Verdict, p Pairs) (blocks int, err
 
 type pairRun struct {
 	Pairs
-	verdict  *results.Verdict
-	order    *rand.Rand
-	ran      results.Ran
-	failures [2]int // in a row, of A and B
+	verdict *results.Verdict
+	order   *rand.Rand
+	ran     results.Ran
+	sides   [2]side
+}
+
+// side is one of the two programs, with the runner of its trials and where those go.
+type side struct {
+	name    string
+	command []string
+	runner  *experiment.Runner
+	trials  *[]stored.Trial
+}
+
+func (r *pairRun) side(name string, by Trialed, trials *[]stored.Trial) side {
+	return side{name, by.Command, &experiment.Runner{
+		Tester: by.Tester, Append: by.Store.Append, Progress: experiment.Notes(r.Note),
+		Retries: retries, MaxFailures: maxFailures,
+	}, trials}
 }
 
 func (r *pairRun) judge() error {
@@ -99,16 +122,18 @@ func Names(s *scenarios.Scenario) (variants []string, level string) {
 	return variants, level
 }
 
-// warmUp sees that both sides can begin.
+// warmUp sees that both sides can begin. Its trials are not stored.
 func (r *pairRun) warmUp(ctx context.Context, t experiment.PlannedTrial) error {
-	for i, name := range []string{"A", "B"} {
-		record, err := r.trial(ctx, t, i)
+	for _, s := range r.sides {
+		warm := *s.runner
+		warm.Append, warm.MaxFailures = nil, 0
+		record, err := warm.Trial(ctx, s.planned(t))
 		if err != nil {
 			return err
 		}
 		began := record.Upstream != nil && record.Upstream.Requests > 0
 		if record.Outcome == stored.OutcomeFailed || record.Outcome == stored.OutcomeCrashed && !began {
-			r.verdict.Unmeasured = fmt.Sprintf("%s could not begin: %s", name, record.Reason)
+			r.verdict.Unmeasured = fmt.Sprintf("%s could not begin: %s", s.name, record.Reason)
 			return r.judge()
 		}
 	}
@@ -122,50 +147,26 @@ func (r *pairRun) pair(ctx context.Context, t experiment.PlannedTrial) error {
 		order = []int{1, 0}
 	}
 	for _, i := range order {
-		side, into, name := r.A, &r.ran.A, "A"
-		if i == 1 {
-			side, into, name = r.B, &r.ran.B, "B"
-		}
-		record, err := r.trial(ctx, t, i)
-		if err != nil {
+		s := r.sides[i]
+		record, err := s.runner.Trial(ctx, s.planned(t))
+		failed := new(experiment.UnmeasuredError)
+		switch unmeasured := errors.As(err, &failed); {
+		case unmeasured && r.verdict.Unmeasured == "":
+			r.verdict.Unmeasured = fmt.Sprintf("%d trials of %s in a row, the last because: %s", failed.Trials, s.name, failed.Reason)
+		case err != nil && !unmeasured:
 			return err
 		}
-		if err := side.Store.Append(record); err != nil {
-			return err
-		}
-		*into = append(*into, record)
-		if record.Outcome != stored.OutcomeFailed {
-			r.failures[i] = 0
-		} else if r.failures[i]++; r.failures[i] == maxFailures {
-			r.verdict.Unmeasured = fmt.Sprintf("%d trials of %s in a row, the last because: %s", maxFailures, name, record.Reason)
-		}
+		*s.trials = append(*s.trials, record)
 	}
 	return nil
 }
 
-func (r *pairRun) trial(ctx context.Context, t experiment.PlannedTrial, side int) (stored.Trial, error) {
-	by := r.A
-	if side == 1 {
-		by = r.B
-	}
-	died, err := by.Trials.Environment.Ensure(ctx)
-	for _, text := range died {
-		r.Note(text)
-	}
-	if ctx.Err() != nil {
-		return stored.Trial{}, context.Cause(ctx)
-	}
-	if err != nil {
-		return stored.Trial{}, err
-	}
-	if len(by.Command) > 0 {
+// planned is the trial with the program of the side.
+func (s side) planned(t experiment.PlannedTrial) experiment.PlannedTrial {
+	if len(s.command) > 0 {
 		level := *t.Level.Scenario
-		level.SUT.Command = by.Command
+		level.SUT.Command = s.command
 		t.Level.Scenario = &level
 	}
-	record, err := by.Trials.Believable(ctx, t)
-	if err != nil {
-		return record, context.Cause(ctx)
-	}
-	return record, nil
+	return t
 }

@@ -9,6 +9,8 @@ import (
 	"os/exec"
 	"strings"
 	"time"
+
+	"floodgate/bench/internal/group"
 )
 
 // killDelay is how long an interrupted command may take to end before it is killed.
@@ -23,7 +25,8 @@ func command(ctx context.Context, dir, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
 	cmd.WaitDelay = killDelay
-	ownGroup(cmd)
+	group.Own(cmd)
+	cmd.Cancel = func() error { return group.Interrupt(cmd.Process.Pid) }
 	return cmd
 }
 
@@ -34,7 +37,7 @@ func output(ctx context.Context, cmd *exec.Cmd) (string, error) {
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
 	err := cmd.Run()
 	if cmd.Process != nil {
-		killGroup(cmd.Process.Pid)
+		group.Kill(cmd.Process.Pid)
 	}
 	if ctx.Err() != nil {
 		return "", context.Cause(ctx)

@@ -62,10 +62,11 @@ func finish(dir, name string, blocks int) (err error) {
 	if err != nil {
 		return err
 	}
-	var s scenarios.Scenario
-	if err := json.Unmarshal(run.Header.Scenario, &s); err != nil {
+	recorded, err := run.Scenario()
+	if err != nil {
 		return err
 	}
+	s := *recorded
 	s.Blocks = blocks
 	header := run.Header
 	if header.Scenario, err = json.Marshal(s); err != nil {

@@ -69,7 +69,7 @@ func TestWhatCannotBeBuiltIsSaidAndNothingIsTouched(t *testing.T) {
 		as             any
 		says           []string
 	}{
-		{"no such ref", "nosuch", "./cmd", &unknown, []string{`--against "nosuch"`, "has no such commit"}},
+		{"no such ref", "nosuch", "./cmd", &unknown, []string{`commit "nosuch"`, "has no such commit"}},
 		{"a flag as ref", "--all", "./cmd", &unknown, []string{`"--all"`}},
 		{"a file as ref", "HEAD:app/go.mod", "./cmd", &unknown, nil},
 		{"broken", "broken", "./cmd", &failed, []string{"build A (broken, ", "go build", "undefined: broken"}},

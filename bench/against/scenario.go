@@ -7,6 +7,7 @@ import (
 
 	"floodgate/results/stats"
 	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline"
 )
 
 // spareBlocks are how many more blocks than the last look takes may be run, for
@@ -66,7 +67,7 @@ func choose(s *scenarios.Scenario, names []string, l scenarios.Level) ([]scenari
 		return nil, fmt.Errorf("no variant of scenario %s runs at %s", s.Name, l.Name)
 	}
 	if len(names) == 0 {
-		bounded := slices.IndexFunc(there, func(v scenarios.Variant) bool { return v.Strategy == "bounded" })
+		bounded := slices.IndexFunc(there, func(v scenarios.Variant) bool { return v.Strategy == pipeline.KindBounded })
 		return there[max(bounded, 0):][:1], nil
 	}
 	var some []scenarios.Variant

@@ -7,10 +7,10 @@ import (
 	"time"
 
 	"floodgate/bench/experiment"
-	"floodgate/bench/sut"
 	stored "floodgate/results"
 	results "floodgate/results/against"
 	"floodgate/results/stats"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -39,17 +39,23 @@ func SelfTestScenario() (*scenarios.Scenario, error) {
 
 // SelfTest says how to test the gate on this machine.
 type SelfTest struct {
-	// Run runs a trial: [experiment.Trials.Believable] of trials with the plant, or
-	// what a test has in its place.
-	Run func(ctx context.Context, t experiment.PlannedTrial, plant sut.Plant) (stored.Trial, error)
+	// Tester runs the trials.
+	Tester experiment.Tester
 	// Time after which no block begins; Now is the clock.
 	Time time.Duration
 	Now  func() time.Time
 	// Log keeps every trial.
 	Log *Log
-	// Progress hears of every block, and how much of the time is left.
+	// Progress hears of every block, and how much of the time is left; Note, of what
+	// a person should know at once.
 	Progress func(blocks int, left time.Duration)
+	Note     func(text string)
 }
+
+// selfTestFailures is how many trials in a row may fail before the self-test gives
+// up, as a run does: a broken environment shows nothing about a gate, however long
+// it is tried.
+const selfTestFailures = 5
 
 // SelfTestTrial is a line of the record.
 type SelfTestTrial struct {
@@ -73,12 +79,15 @@ func RunSelfTest(ctx context.Context, s *results.SelfTested, test SelfTest) erro
 	}
 	order := rand.New(rand.NewPCG(s.Seed, 2))
 	tried := results.Tried{Pairs: map[string][]results.Pair{}, Counted: map[string][]bool{}}
+	runner := &experiment.Runner{
+		Tester: test.Tester, Progress: experiment.Notes(test.Note), Retries: retries, MaxFailures: selfTestFailures,
+	}
 	began := test.Now()
 	for _, t := range plan {
 		if s.Took = test.Now().Sub(began); s.Took >= test.Time {
 			break
 		}
-		block, err := test.block(ctx, t, order)
+		block, err := test.block(ctx, runner, t, order)
 		if err != nil {
 			return err
 		}
@@ -92,17 +101,16 @@ func RunSelfTest(ctx context.Context, s *results.SelfTested, test SelfTest) erro
 	return results.JudgeSelfTest(s, tried)
 }
 
-func (test SelfTest) block(ctx context.Context, t experiment.PlannedTrial, order *rand.Rand) (map[string]stored.Trial, error) {
+func (test SelfTest) block(ctx context.Context, runner *experiment.Runner, t experiment.PlannedTrial, order *rand.Rand) (map[string]stored.Trial, error) {
 	names := append(slices.DeleteFunc(results.Treatments(), func(t string) bool { return t == results.SameCounts }), baseline)
 	order.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	block := map[string]stored.Trial{}
 	for _, name := range names {
-		planned, plant := treat(t, name)
-		record, err := test.Run(ctx, planned, plant)
-		if err != nil {
-			return nil, err
+		runner.Append = func(record stored.Trial) error {
+			return test.Log.Append(SelfTestTrial{Block: t.Block, Treatment: name, Trial: record})
 		}
-		if err := test.Log.Append(SelfTestTrial{Block: t.Block, Treatment: name, Trial: record}); err != nil {
+		record, err := runner.Trial(ctx, treat(t, name))
+		if err != nil {
 			return nil, err
 		}
 		block[name] = record
@@ -111,24 +119,23 @@ func (test SelfTest) block(ctx context.Context, t experiment.PlannedTrial, order
 }
 
 // treat is the trial with what is planted in it.
-func treat(t experiment.PlannedTrial, treatment string) (experiment.PlannedTrial, sut.Plant) {
+func treat(t experiment.PlannedTrial, treatment string) experiment.PlannedTrial {
 	slower := func(percent scenarios.Duration) {
 		s := *t.Level.Scenario
 		s.Upstream.Latency.Value += s.Upstream.Latency.Value * percent / 100
 		t.Level.Scenario = &s
 	}
-	var plant sut.Plant
 	switch treatment {
 	case results.Latency5:
 		slower(5)
 	case results.Latency10:
 		slower(10)
 	case results.Descriptors:
-		plant.Descriptors = 20
+		t.Plant.Descriptors = 20
 	case results.LostWrite:
-		plant.LostWrites = 1
+		t.Plant.LostWrites = 1
 	}
-	return t, plant
+	return t
 }
 
 // take adds the pairs of a block, and returns how many trials could not be measured.
@@ -170,5 +177,5 @@ func foundByCount(a, b stored.Trial) bool {
 	err := results.JudgeTrials(&v, []string{a.Variant}, a.LevelName, results.Ran{
 		A: []stored.Trial{a}, B: []stored.Trial{b}, Blocks: 1, Descriptors: DefaultDescriptors,
 	})
-	return err == nil && slices.ContainsFunc(v.Counts, func(c results.Count) bool { return c.Verdict == stats.Worse })
+	return err == nil && slices.ContainsFunc(v.Counts, func(c results.Count) bool { return c.Decision == verdict.Worse })
 }

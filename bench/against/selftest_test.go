@@ -14,8 +14,8 @@ import (
 	"floodgate/bench/sut"
 	records "floodgate/results"
 	results "floodgate/results/against"
-	"floodgate/results/gate"
 	"floodgate/results/stats"
+	"floodgate/results/verdict"
 )
 
 // machine runs trials without a clock: a trial takes as long as the latency says,
@@ -25,19 +25,27 @@ type machine struct {
 	noise  float64
 	random *rand.Rand
 	blind  bool
+	fails  func(trial int) bool // nil: none
 	trials int
 }
 
-func (m *machine) run(_ context.Context, t experiment.PlannedTrial, plant sut.Plant) (records.Trial, error) {
+func (*machine) Ensure(context.Context) ([]string, error) { return nil, nil }
+func (*machine) Mock() bool                               { return true }
+
+func (m *machine) Run(_ context.Context, t experiment.PlannedTrial) (records.Trial, error) {
 	m.trials++
 	m.now = m.now.Add(time.Second)
 	s := t.Level.Scenario
 	took := 4 * float64(s.Upstream.Latency.Value) * math.Exp(m.noise*m.random.NormFloat64())
+	plant := t.Plant
 	if m.blind {
 		plant = sut.Plant{}
 	}
+	if m.fails != nil && m.fails(m.trials) {
+		return records.Trial{Index: t.Index, Block: t.Block, Variant: t.Variant.Name, LevelName: t.Level.Name, Outcome: records.OutcomeFailed, Reason: "the database is gone"}, nil
+	}
 	return records.Trial{
-		Block: t.Block, Variant: t.Variant.Name, LevelName: t.Level.Name, Outcome: records.OutcomeOK, Makespan: time.Duration(took),
+		Index: t.Index, Block: t.Block, Variant: t.Variant.Name, LevelName: t.Level.Name, Outcome: records.OutcomeOK, Makespan: time.Duration(took),
 		Documents:   &records.Documents{Expected: 20, Found: 20 - plant.LostWrites, Lost: plant.LostWrites},
 		Descriptors: records.Descriptors{Peak: 20 + plant.Descriptors, Samples: 9, Left: new(int)},
 	}, nil
@@ -54,7 +62,7 @@ func selfTest(t *testing.T, m *machine, limit time.Duration) (*results.SelfTeste
 	s := &results.SelfTested{Time: limit, Design: stats.DefaultLooks(), Seed: 5}
 	s.Design.Margin = 0.02
 	err = against.RunSelfTest(t.Context(), s, against.SelfTest{
-		Run: m.run, Time: limit, Now: func() time.Time { return m.now }, Log: log, Progress: func(int, time.Duration) {},
+		Tester: m, Time: limit, Now: func() time.Time { return m.now }, Log: log, Progress: func(int, time.Duration) {},
 	})
 	return s, err
 }
@@ -62,7 +70,7 @@ func selfTest(t *testing.T, m *machine, limit time.Duration) (*results.SelfTeste
 func TestSelfTestOfACalmMachine(t *testing.T) {
 	m := &machine{noise: 0.005}
 	s, err := selfTest(t, m, 20*time.Minute)
-	if err != nil || s.Exit != gate.ExitHeld || s.Blocks != 200 || m.trials != 6*200 {
+	if err != nil || s.Exit != verdict.ExitPassed || s.Blocks != 200 || m.trials != 6*200 {
 		t.Fatalf("%v: exit %d, %d blocks, %d trials", err, s.Exit, s.Blocks, m.trials)
 	}
 	for _, r := range s.Rows {
@@ -80,17 +88,26 @@ func TestSelfTestOfACalmMachine(t *testing.T) {
 }
 
 func TestSelfTestFails(t *testing.T) {
-	if s, err := selfTest(t, &machine{noise: 0.005, blind: true}, 5*time.Minute); err != nil || s.Exit != gate.ExitFailed {
+	if s, err := selfTest(t, &machine{noise: 0.005, blind: true}, 5*time.Minute); err != nil || s.Exit != verdict.ExitFailed {
 		t.Errorf("%v: exit %d of a machine that sees nothing: %+v", err, s.Exit, s.Rows)
 	}
 }
 
 func TestSelfTestWithoutTime(t *testing.T) {
-	if s, err := selfTest(t, &machine{noise: 0.005}, 10*time.Second); err != nil || s.Exit != gate.ExitInconclusive || len(s.Sentences()) != len(results.Treatments()) {
+	if s, err := selfTest(t, &machine{noise: 0.005}, 10*time.Second); err != nil || s.Exit != verdict.ExitInconclusive || len(s.Sentences()) != len(results.Treatments()) {
 		t.Errorf("%v: %+v", err, s)
 	}
 	if _, err := selfTest(t, &machine{}, 0); !errors.Is(err, results.ErrTime) {
 		t.Errorf("error %v", err)
+	}
+}
+
+// Whoever cannot measure does not go on until the time is over.
+func TestSelfTestGivesUp(t *testing.T) {
+	m := &machine{fails: func(trial int) bool { return trial > 20 }}
+	failed := new(experiment.UnmeasuredError)
+	if _, err := selfTest(t, m, time.Hour); !errors.As(err, &failed) || failed.Trials != 5 || failed.Reason != "the database is gone" || m.trials != 25 {
+		t.Errorf("%v after %d trials, want 25", err, m.trials)
 	}
 }
 
@@ -101,7 +118,7 @@ func TestSelfTestFindsFalseAlarms(t *testing.T) {
 		pairs[i] = results.Pair{A: 100, B: 110 + float64(i%7)/10}
 	}
 	s := &results.SelfTested{Design: stats.DefaultLooks()}
-	if err := results.JudgeSelfTest(s, results.Tried{Pairs: map[string][]results.Pair{results.Same: pairs}}); err != nil || s.Exit != gate.ExitFailed || s.Rows[0].Worse != 10 {
+	if err := results.JudgeSelfTest(s, results.Tried{Pairs: map[string][]results.Pair{results.Same: pairs}}); err != nil || s.Exit != verdict.ExitFailed || s.Rows[0].Worse != 10 {
 		t.Errorf("%v: exit %d, %+v", err, s.Exit, s.Rows[0])
 	}
 }

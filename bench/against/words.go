@@ -1,63 +1,71 @@
 package against
 
 import (
+	"errors"
 	"fmt"
+	"regexp"
 	"strings"
+
+	"mvdan.cc/sh/v3/expand"
+	"mvdan.cc/sh/v3/syntax"
 )
 
-// Split splits a command line into words: at spaces and tabs, except in 'single'
-// or "double" quotes and after a backslash (in double quotes: before " and \
-// alone). There is no shell: what would need one is refused, and so is a line
-// without words.
+// Split splits a command line into words, as a POSIX shell does. It returns an
+// error for a line without words and for one that needs a shell: pipes, lists,
+// redirections, variables, patterns, comments.
 func Split(line string) ([]string, error) {
-	refused := func(what string) error {
-		return fmt.Errorf("command %q: %s: no shell runs it; allowed: words, quoted where they hold such, or sh -c '…'", line, what)
-	}
-	var words []string
-	var word strings.Builder
-	begun, escaped := false, false
-	var quote rune
-	for _, r := range line {
-		switch {
-		case escaped:
-			if quote == '"' && r != '"' && r != '\\' {
-				word.WriteByte('\\')
-			}
-			word.WriteRune(r)
-			escaped = false
-		case r == '\\' && quote != '\'':
-			escaped, begun = true, true
-		case r == quote:
-			quote = 0
-		case quote == '"' && (r == '$' || r == '`'):
-			return nil, refused(string(r))
-		case quote != 0:
-			word.WriteRune(r)
-		case r == '\'' || r == '"':
-			quote, begun = r, true
-		case r == ' ' || r == '\t':
-			if begun {
-				words = append(words, word.String())
-				word.Reset()
-				begun = false
-			}
-		case strings.ContainsRune("|&;<>()$`\n*?[#~", r) && (!strings.ContainsRune("#~", r) || !begun):
-			return nil, refused(string(r))
-		default:
-			word.WriteRune(r)
-			begun = true
-		}
-	}
-	switch {
-	case quote != 0:
-		return nil, refused("a quote without its end")
-	case escaped:
-		return nil, refused(`a backslash at the end`)
-	case begun:
-		words = append(words, word.String())
-	}
-	if len(words) == 0 || words[0] == "" {
-		return nil, refused("no program")
+	words, err := split(line)
+	if err != nil {
+		return nil, fmt.Errorf("command %q: %w; no shell runs it: quote it, or use sh -c '…'", line, err)
 	}
 	return words, nil
+}
+
+// pattern is an unquoted character that a shell expands.
+var pattern = regexp.MustCompile(`^~|^(\\.|[^\\])*?[*?[]|\\$`)
+
+func split(line string) ([]string, error) {
+	file, err := syntax.NewParser(syntax.Variant(syntax.LangPOSIX), syntax.KeepComments(true)).Parse(strings.NewReader(line), "")
+	if err != nil {
+		return nil, err
+	}
+	if len(file.Stmts) != 1 || len(file.Last) > 0 {
+		return nil, errors.New("not one command")
+	}
+	stmt := file.Stmts[0]
+	call, simple := stmt.Cmd.(*syntax.CallExpr)
+	if !simple || len(call.Assigns)+len(stmt.Redirs)+len(stmt.Comments) > 0 || stmt.Negated || stmt.Background || stmt.Semicolon.IsValid() {
+		return nil, errors.New("not a plain command")
+	}
+	for _, word := range call.Args {
+		if err := literal(word); err != nil {
+			return nil, err
+		}
+	}
+	words, err := expand.Fields(new(expand.Config), call.Args...)
+	if err != nil {
+		return nil, err
+	}
+	if words[0] == "" {
+		return nil, errors.New("no program")
+	}
+	return words, nil
+}
+
+// literal returns an error for a word that a shell would expand.
+func literal(word *syntax.Word) (err error) {
+	for _, part := range word.Parts {
+		if lit, ok := part.(*syntax.Lit); ok && pattern.MatchString(lit.Value) {
+			return fmt.Errorf("a pattern, %s", lit.Value)
+		}
+	}
+	syntax.Walk(word, func(node syntax.Node) bool {
+		switch node.(type) {
+		case nil, *syntax.Word, *syntax.Lit, *syntax.SglQuoted, *syntax.DblQuoted:
+		default:
+			err = errors.New("an expansion")
+		}
+		return true
+	})
+	return err
 }

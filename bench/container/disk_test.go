@@ -51,7 +51,7 @@ func TestDiskOfTheDatabaseIsFull(t *testing.T) {
 	if _, err := env.Ensure(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := env.DropDatabase(t.Context(), "test"); err != nil {
+	if err := env.DropCollection(t.Context(), "test", "calls"); err != nil {
 		t.Fatal(err)
 	}
 	if err := env.Prepare(t.Context(), "test", "calls"); err != nil {

@@ -129,9 +129,6 @@ func here(host string) error {
 // Version is product, version and platform: "Docker 28.2.2, linux/amd64".
 func (e *Engine) Version() string { return e.version }
 
-// Platform is the operating system and architecture of containers, as Go names them.
-func (e *Engine) Platform() (goos, goarch string) { return e.goos, e.goarch }
-
 // Session is the label of all that this Engine starts.
 func (e *Engine) Session() string { return e.session }
 

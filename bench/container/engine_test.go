@@ -29,8 +29,8 @@ func TestConnectSaysWhatWasTriedAndWhatToDo(t *testing.T) {
 
 func TestConnect(t *testing.T) {
 	e := connect(t)
-	if goos, goarch := e.Platform(); goos != "linux" || !strings.HasSuffix(e.Version(), goos+"/"+goarch) || !strings.HasPrefix(e.Version(), "Docker ") {
-		t.Errorf("version %q of %s/%s", e.Version(), goos, goarch)
+	if v := e.Version(); !strings.Contains(v, ", linux/") || !strings.HasPrefix(v, "Docker ") {
+		t.Errorf("version %q", v)
 	}
 	if other := connect(t); other.Session() == e.Session() || e.Session() == "" {
 		t.Errorf("two sessions are %q", e.Session())

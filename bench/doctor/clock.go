@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"floodgate/mockupstream/precise"
+	"floodgate/results/report/text"
 )
 
 // ticks is what was measured of the clocks.
@@ -63,18 +64,10 @@ func (s sources) clock(ctx context.Context) Check {
 }
 
 func lateness(sorted []time.Duration) string {
-	return fmt.Sprintf("%s, %s", short(middle(sorted)), short(slices.Max(sorted)))
+	return fmt.Sprintf("%s, %s", text.Short(middle(sorted)), text.Short(slices.Max(sorted)))
 }
 
 func middle(sorted []time.Duration) time.Duration { return sorted[len(sorted)/2] }
-
-// short rounds to three digits or so.
-func short(d time.Duration) string {
-	if d >= time.Millisecond {
-		return d.Round(10 * time.Microsecond).String()
-	}
-	return d.Round(time.Microsecond).String()
-}
 
 // measureTicks takes about two tenths of a second.
 func measureTicks(ctx context.Context) ticks {

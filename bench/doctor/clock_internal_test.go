@@ -46,13 +46,13 @@ func TestClock(t *testing.T) {
 		want         Status
 		words        string
 	}{
-		{"tsc", "tsc\n", good, OK, "source tsc, time.Now 50ns; late by (median, worst of 1): timer 1.1ms, 1.1ms, mock upstream 20µs, 20µs"},
+		{"tsc", "tsc\n", good, OK, "source tsc, time.Now 50ns; late by (median, worst of 1): timer 1.1 ms, 1.1 ms, mock upstream 20 µs, 20 µs"},
 		{"kvm-clock", "kvm-clock", good, OK, "kvm-clock"},
 		{"hpet", "hpet", good, Warning, "available_clocksource"},
 		{"acpi_pm", "acpi_pm", good, Warning, "kvm-clock"},
 		{"slow", "tsc", slow, Warning, "time.Now 1µs"},
 		{"late", "tsc", late, Warning, "busy"},
-		{"now and then", "tsc", latest, Warning, "12ms"},
+		{"now and then", "tsc", latest, Warning, "12 ms"},
 		{"no Linux", "", good, Unknown, "cannot be seen"},
 		{"interrupted", "tsc", ticks{}, Unknown, "interrupted"},
 	} {

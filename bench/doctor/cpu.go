@@ -5,12 +5,14 @@ import (
 	"io/fs"
 	"slices"
 	"strings"
+
+	"floodgate/results/report/text"
 )
 
 // cores says how many there are for SUT, upstream and database together.
 func (s sources) cores() Check {
 	const name = "cores"
-	found := fmt.Sprintf("%s, GOMAXPROCS %d", plural(s.cpus, "core", "cores"), s.procs)
+	found := fmt.Sprintf("%s, GOMAXPROCS %d", text.Plural(s.cpus, "core", "cores"), s.procs)
 	usable := float64(min(s.cpus, s.procs))
 	if quota, ok := s.machine().CPUQuota(); ok {
 		found += fmt.Sprintf(", limited to %.3g by the control group", quota)
@@ -41,13 +43,13 @@ func (s sources) frequency() Check {
 	heat := "let it cool, or take a machine with better cooling: what is throttled drifts within a run"
 	switch {
 	case len(governors) == 0 && throttled > 0:
-		return doubt(name, fmt.Sprintf("throttled %s times since the start of the machine", number(throttled)), heat)
+		return doubt(name, fmt.Sprintf("throttled %s times since the start of the machine", text.Count(throttled)), heat)
 	case len(governors) == 0:
 		return unseen(name, "no governor to be seen, as in most virtual machines", "nothing can be set here; blocks in random order take the drift out of comparisons")
 	}
 	found := "governor " + strings.Join(governors, ", ")
 	if throttled > 0 {
-		found += fmt.Sprintf(", throttled %s times since the start of the machine", number(throttled))
+		found += fmt.Sprintf(", throttled %s times since the start of the machine", text.Count(throttled))
 	}
 	switch {
 	case len(governors) > 1 || governors[0] != "performance":

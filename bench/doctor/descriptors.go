@@ -6,6 +6,7 @@ import (
 	"runtime"
 	"strings"
 
+	"floodgate/results/report/text"
 	"floodgate/scenarios"
 )
 
@@ -76,15 +77,15 @@ func (s sources) descriptors(all []need) Check {
 			missing = max(missing, n.sut)
 		}
 		if l.hard < uint64(missing) {
-			short = append(short, fmt.Sprintf("%s needs %s", n.scenario, count(missing)))
+			short = append(short, fmt.Sprintf("%s needs %s", n.scenario, text.Count(missing)))
 		}
 		most = max(most, n.sut, n.server)
 	}
-	found := "hard limit " + number(l.hard)
+	found := "hard limit " + text.Count(l.hard)
 	do := fmt.Sprintf("raise the hard limit, as root, and start from that shell (systemd: LimitNOFILE=%d; Docker: --ulimit nofile=%d):\nulimit -n %d", most, most, most)
 	switch {
 	case len(short) == 0:
-		return fine(name, fmt.Sprintf("%s; the scenarios need %s", found, count(most)))
+		return fine(name, fmt.Sprintf("%s; the scenarios need %s", found, text.Count(most)))
 	case len(short) == len(all):
 		return fault(name, found+": too low for every scenario: "+strings.Join(short, ", "), do)
 	}
@@ -97,12 +98,12 @@ const capSysResource = 24
 // mayRaise says whether the process has the capability, which root may lack in
 // a container; where there are none (root is), it is what the user shows.
 func (s sources) mayRaise(root bool) bool {
-	text, ok := field(s.read("proc/self/status"), "CapEff:")
+	capabilities, ok := field(s.read("proc/self/status"), "CapEff:")
 	if !ok {
 		return root
 	}
 	var set uint64
-	if _, err := fmt.Sscanf(text, "%x", &set); err != nil {
+	if _, err := fmt.Sscanf(capabilities, "%x", &set); err != nil {
 		return false
 	}
 	return set&(1<<capSysResource) != 0

@@ -10,6 +10,7 @@ import (
 	"floodgate/bench/container"
 	"floodgate/bench/environment/scratch"
 	"floodgate/results"
+	"floodgate/results/report/text"
 )
 
 // cleanCommand removes what is ours and orphaned.
@@ -77,7 +78,7 @@ func unfinished(root string) Check {
 	last := ""
 	for _, r := range all {
 		if r.Err == nil && !r.Complete {
-			found = append(found, fmt.Sprintf("%s (%s)", r.ID, plural(r.Trials, "trial", "trials")))
+			found = append(found, fmt.Sprintf("%s (%s)", r.ID, text.Plural(r.Trials, "trial", "trials")))
 			last = r.ID
 		}
 	}

@@ -7,6 +7,8 @@ import (
 	"net"
 	"strings"
 	"time"
+
+	"floodgate/results/report/text"
 )
 
 // loopback says whether servers of ours can be reached.
@@ -63,7 +65,7 @@ func (s sources) ports() Check {
 	waiting, _ := s.waiting()
 	reuse := s.read("proc/sys/net/ipv4/tcp_tw_reuse")
 	ports := high - low + 1
-	found := fmt.Sprintf("%s (%d to %d), %s in TIME_WAIT", count(ports), low, high, number(waiting))
+	found := fmt.Sprintf("%s (%d to %d), %s in TIME_WAIT", text.Count(ports), low, high, text.Count(waiting))
 	do := "widen the range; what fresh connections leave behind holds a port each for a minute:\n" +
 		"sudo sysctl -w net.ipv4.ip_local_port_range='16384 65535'"
 	switch reuse {

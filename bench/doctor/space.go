@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 
 	"floodgate/bench/environment/scratch"
+	"floodgate/results/report/text"
 )
 
 const (
@@ -28,12 +29,12 @@ func (s sources) memory() Check {
 	if err != nil {
 		return unseen(name, err.Error(), "look yourself: a run takes about a gibibyte:\nfree -h")
 	}
-	found := size(n) + " available"
+	found := text.Bytes(int64(n)) + " available"
 	if left, ok := s.machine().MemoryLeft(); ok && left < n {
 		n = left
-		found = size(n) + " left to the control group"
+		found = text.Bytes(int64(n)) + " left to the control group"
 	}
-	do := fmt.Sprintf("free some, or allow more: a run of the scenarios takes about %s", size(wantedMemory))
+	do := fmt.Sprintf("free some, or allow more: a run of the scenarios takes about %s", text.Bytes(wantedMemory))
 	switch {
 	case n < leastMemory:
 		return fault(name, found, do)
@@ -52,12 +53,12 @@ func (s sources) space(name, folder string) Check {
 	if err != nil {
 		return unseen(name, err.Error(), do)
 	}
-	found := fmt.Sprintf("%s free for %s", size(r.bytes), folder)
+	found := fmt.Sprintf("%s free for %s", text.Bytes(int64(r.bytes)), folder)
 	if r.bytes < leastDisk {
 		return fault(name, found, do)
 	}
 	if r.known && r.files < leastFiles {
-		return fault(name, fmt.Sprintf("%s, but only %s more files", found, number(r.files)), do+"\ndf -i "+quote(dir))
+		return fault(name, fmt.Sprintf("%s, but only %s more files", found, text.Count(r.files)), do+"\ndf -i "+quote(dir))
 	}
 	if err := s.writable(dir); err != nil {
 		return fault(name, fmt.Sprintf("%s cannot be written to: %v", dir, err), do)
@@ -87,7 +88,7 @@ func (s sources) programs(folder string) Check {
 	switch {
 	case errors.As(err, &refused):
 		return doubt(name, fmt.Sprintf("programs in %s cannot be executed: %v", folder, refused.Err),
-			"gate --against builds and executes programs there; the folder may be mounted noexec, so set TMPDIR to one that is not:\nfindmnt -T "+quote(folder)+"\nexport TMPDIR=\"$HOME/tmp\"")
+			"gate diff builds and executes programs there; the folder may be mounted noexec, so set TMPDIR to one that is not:\nfindmnt -T "+quote(folder)+"\nexport TMPDIR=\"$HOME/tmp\"")
 	case err != nil:
 		return unseen(name, err.Error(), "name a folder in TMPDIR that can be written to:\nls -ld "+quote(folder))
 	}

@@ -1,7 +1,6 @@
 package doctor
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -10,39 +9,28 @@ import (
 	"charm.land/lipgloss/v2"
 
 	"floodgate/results"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 )
 
-// TextOptions of [Report.Text].
-type TextOptions struct {
-	// Width in columns; 0: 100. Narrower than 60 is not tried.
-	Width int
-	// Color styles the text with escape sequences. False: plain text.
-	Color bool
-}
-
-// color of the outcome, in the terminal's own.
-func (s Status) color() string {
+// tone of the outcome.
+func (s Status) tone() verdict.Tone {
 	switch s {
 	case OK:
-		return "2"
+		return verdict.Good
 	case Warning:
-		return "3"
+		return verdict.Doubt
 	case Failed:
-		return "1"
+		return verdict.Bad
 	}
-	return "8"
+	return verdict.Faint
 }
 
-const gap = "  "
-
 // Text writes the report as a table for a person.
-func (r Report) Text(w io.Writer, o TextOptions) error {
-	if o.Width == 0 {
-		o.Width = 100
-	}
-	p := printer{width: max(o.Width, 60), color: o.Color}
+func (r Report) Text(w io.Writer, o text.Options) error {
+	p := printer{Printer: text.NewPrinter(o, 60)}
 	m := r.Machine
-	p.line(p.style(strings.Join([]string{m.CPU, plural(m.Cores, "core", "cores"), m.OS + "/" + m.Arch + " " + m.Kernel, m.Go}, ", "), "", true))
+	p.Line(p.Bold(strings.Join([]string{m.CPU, text.Plural(m.Cores, "core", "cores"), m.OS + "/" + m.Arch + " " + m.Kernel, m.Go}, ", ")))
 	for _, c := range r.Checks {
 		p.names = max(p.names, lipgloss.Width(c.Name))
 		p.states = max(p.states, lipgloss.Width(string(c.Status)))
@@ -50,10 +38,9 @@ func (r Report) Text(w io.Writer, o TextOptions) error {
 	for _, c := range r.Checks {
 		p.check(c)
 	}
-	p.line("")
+	p.Line("")
 	p.conclusion(r)
-	_, err := w.Write(p.out.Bytes())
-	return err
+	return p.Flush(w, "report of the machine")
 }
 
 // JSON writes the report with the keys can_run, environments, machine and checks.
@@ -74,31 +61,17 @@ func (r Report) JSON(w io.Writer) error {
 
 // printer gathers the text.
 type printer struct {
-	out                  bytes.Buffer
-	width, states, names int
-	color                bool
+	text.Printer
+	states, names int
 }
-
-func (p *printer) style(text, color string, bold bool) string {
-	if !p.color {
-		return text
-	}
-	s := lipgloss.NewStyle().Bold(bold)
-	if color != "" {
-		s = s.Foreground(lipgloss.Color(color))
-	}
-	return s.Render(text)
-}
-
-func (p *printer) line(text string) { p.out.WriteString(strings.TrimRight(text, " ") + "\n") }
 
 // check writes what was found, and below it what to do: words wrapped, and
 // lines to be pasted as they are.
 func (p *printer) check(c Check) {
-	head := p.style(pad(string(c.Status), p.states), c.Status.color(), false) + gap + pad(c.Name, p.names) + gap
+	head := p.Paint(pad(string(c.Status), p.states), c.Status.tone()) + text.Gap + pad(c.Name, p.names) + text.Gap
 	indent := strings.Repeat(" ", lipgloss.Width(head))
-	for _, l := range p.wrap(c.Found, len(indent)) {
-		p.line(head + l)
+	for _, l := range p.Wrap(c.Found, len(indent)) {
+		p.Line(head + l)
 		head = indent
 	}
 	if c.Do == "" {
@@ -106,37 +79,29 @@ func (p *printer) check(c Check) {
 	}
 	words, commands, _ := strings.Cut(c.Do, "\n")
 	arrow := "→ "
-	for _, l := range p.wrap(words, len(indent)+2) {
-		p.line(indent + p.style(arrow, c.Status.color(), false) + l)
+	for _, l := range p.Wrap(words, len(indent)+2) {
+		p.Line(indent + p.Paint(arrow, c.Status.tone()) + l)
 		arrow = "  "
 	}
 	if commands != "" {
 		for l := range strings.SplitSeq(commands, "\n") {
-			p.line(indent + "    " + p.style(l, "", true))
+			p.Line(indent + "    " + p.Bold(l))
 		}
 	}
 }
 
-func (p *printer) wrap(text string, indent int) []string {
-	var lines []string
-	for l := range strings.Lines(lipgloss.Wrap(text, p.width-indent, "")) {
-		lines = append(lines, strings.TrimSpace(l))
-	}
-	return lines
-}
-
-func pad(text string, width int) string {
-	return text + strings.Repeat(" ", max(width-lipgloss.Width(text), 0))
+func pad(cell string, width int) string {
+	return cell + strings.Repeat(" ", max(width-lipgloss.Width(cell), 0))
 }
 
 // conclusion is the last line: whether and where a run can start.
 func (p *printer) conclusion(r Report) {
 	if r.CanRun() {
-		text := "in " + strings.Join(r.Environments, " and ")
+		where := "in " + strings.Join(r.Environments, " and ")
 		if len(r.Environments) == 1 {
-			text += " (containers: see docker above)"
+			where += " (containers: see docker above)"
 		}
-		p.line(p.style("a run can start", OK.color(), true) + " " + text)
+		p.Line(p.Bold(p.Paint("a run can start", OK.tone())) + " " + where)
 		return
 	}
 	var bad []string
@@ -145,5 +110,5 @@ func (p *printer) conclusion(r Report) {
 			bad = append(bad, c.Name)
 		}
 	}
-	p.line(fmt.Sprintf("%s: %s", p.style("no run can start", Failed.color(), true), strings.Join(bad, ", ")))
+	p.Line(fmt.Sprintf("%s: %s", p.Bold(p.Paint("no run can start", Failed.tone())), strings.Join(bad, ", ")))
 }

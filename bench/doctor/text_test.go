@@ -14,6 +14,7 @@ import (
 
 	"floodgate/bench/doctor"
 	"floodgate/results"
+	"floodgate/results/report/text"
 )
 
 var update = flag.Bool("update", false, "write the golden files")
@@ -38,7 +39,7 @@ func TestText(t *testing.T) {
 		for _, width := range []int{80, 120} {
 			t.Run(fmt.Sprint(name, width), func(t *testing.T) {
 				var out, colored bytes.Buffer
-				if err := r.Text(&out, doctor.TextOptions{Width: width}); err != nil {
+				if err := r.Text(&out, text.Options{Width: width}); err != nil {
 					t.Fatal(err)
 				}
 				for l := range strings.Lines(out.String()) {
@@ -47,7 +48,7 @@ func TestText(t *testing.T) {
 					}
 				}
 				golden(t, fmt.Sprintf("%s.%d.txt", name, width), out.Bytes())
-				if err := r.Text(&colored, doctor.TextOptions{Width: width, Color: true}); err != nil {
+				if err := r.Text(&colored, text.Options{Width: width, Color: true}); err != nil {
 					t.Fatal(err)
 				}
 				if bytes.Contains(out.Bytes(), []byte("\x1b")) || !bytes.Contains(colored.Bytes(), []byte("\x1b[")) {

@@ -213,18 +213,6 @@ func (e *Environment) DropCollection(ctx context.Context, database, collection s
 	return nil
 }
 
-// DropDatabase removes a database, if it is there.
-func (e *Environment) DropDatabase(ctx context.Context, database string) error {
-	db, err := e.database(database)
-	if err == nil {
-		err = db.Drop(ctx)
-	}
-	if err != nil {
-		return fmt.Errorf("drop database %s: %w", database, err)
-	}
-	return nil
-}
-
 // Documents calls each with every document of a collection, in no particular
 // order, until it returns an error, which is returned. A document is valid
 // during the call.

@@ -162,9 +162,6 @@ func TestEnvironment(t *testing.T) {
 	if err := e.DropCollection(t.Context(), "test", "never made"); err != nil {
 		t.Error(err)
 	}
-	if err := e.DropDatabase(t.Context(), "test"); err != nil {
-		t.Error(err)
-	}
 	d := e.Describe()
 	if d.Kind != "embedded" || !strings.Contains(d.Database, "FerretDB") || d.Upstream == "" {
 		t.Errorf("description %+v", d)

@@ -129,8 +129,10 @@ func TestEveryStrategyOnRealServers(t *testing.T) {
 		if c.Peak > c.Predicted || c.Inside.Upstream+c.Inside.Mongo+c.Baseline > c.Predicted {
 			t.Errorf("%s: peak %d, inside %+v, baseline %d, predicted %d", name, c.Peak, *c.Inside, c.Baseline, c.Predicted)
 		}
-		if record.Upstream.PeakConns > c.Inside.Upstream {
-			t.Errorf("%s: the upstream saw %d connections, the dialer %d", name, record.Upstream.PeakConns, c.Inside.Upstream)
+		// Their peaks can differ: the upstream sees later than the dialer that a
+		// connection is closed, and may have accepted its successor by then.
+		if c.Inside.Upstream < 1 || c.Inside.Upstream > record.Upstream.Connections {
+			t.Errorf("%s: the upstream accepted %d connections, the dialer had %d open at once", name, record.Upstream.Connections, c.Inside.Upstream)
 		}
 		if record.Resources.Allocs == nil || *record.Resources.Allocs == 0 {
 			t.Errorf("%s: no allocations", name)
@@ -306,9 +308,9 @@ variants: [{strategy: bounded, limit: 4}]
 levels: [{items: 12}]
 blocks: 6
 `)
-	r := trials(t)
-	r.Plant = sut.Plant{Descriptors: 20, LostWrites: 2}
-	record, err := r.Run(context.Background(), plan(t, s)[0])
+	planned := plan(t, s)[0]
+	planned.Plant = sut.Plant{Descriptors: 20, LostWrites: 2}
+	record, err := trials(t).Run(context.Background(), planned)
 	if err != nil || record.Outcome != results.OutcomeOK {
 		t.Fatalf("%v: %s %s", err, record.Outcome, record.Reason)
 	}

@@ -6,21 +6,17 @@ import (
 	"floodgate/results"
 )
 
-// maxFalseStarts is how many of a run's first trials may crash alike at once
-// before the run gives up: the command of the SUT is wrong then.
-const maxFalseStarts = 3
-
 // falseStart ends a run in whose first trial the command does not say that it is
-// ready: it would not in any other. It also counts the first trials of a run whose command crashed before it
-// asked the upstream for anything, each for the same reason.
+// ready: it would not in any other. It also counts the first trials of a run whose
+// command crashed before it asked the upstream for anything, each for the same reason.
 type falseStart struct {
 	trials int
 	reason string
 	over   bool // one did not
 }
 
-// ended takes the next trial, and gives up after the last that may crash so.
-func (f *falseStart) ended(t results.Trial) error {
+// ended takes the next trial, and gives up after the last of those that may crash so.
+func (f *falseStart) ended(t results.Trial, most int) error {
 	if t.NotReady && !f.over && f.trials == 0 {
 		return fmt.Errorf("the first trial failed: %s", t.Reason)
 	}
@@ -29,7 +25,7 @@ func (f *falseStart) ended(t results.Trial) error {
 		return nil
 	}
 	f.trials, f.reason = f.trials+1, t.Reason
-	if f.trials < maxFalseStarts {
+	if f.trials < most {
 		return nil
 	}
 	return fmt.Errorf("the first %d trials all crashed: %s; is sut.command right?", f.trials, f.reason)

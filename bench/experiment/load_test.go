@@ -245,7 +245,7 @@ func TestServiceRecoversFromExhaustion(t *testing.T) {
 	if course.Exhausted == nil || v.OK == v.Due || v.Due != 16 || v.Ended != v.Due {
 		t.Fatalf("%d of %d reports done, exhausted %+v: want that it ran out", v.OK, v.Due, course.Exhausted)
 	}
-	arrived := v.Series.Columns["arrived"]
+	arrived := v.Series.Columns[results.ColumnArrived]
 	if e := course.Exhausted; e.Side == "" || e.Report < 2 || e.Report > int(arrived[len(arrived)-1]) {
 		t.Errorf("exhausted %+v, want a side and a report of %d", e, v.Due)
 	}
@@ -264,7 +264,7 @@ func TestSheddingBoundsWhatIsInHand(t *testing.T) {
 	const limit, waiting, reports = 4, 20, 12
 	overload := func(variant string) (v *results.Service, most int64) {
 		record, _ := trialOf(t, newWaves(reports), loadScenario("80ms", 1024, variant))
-		return record.Service, slices.Max(record.Service.Series.Columns["items_outstanding"])
+		return record.Service, slices.Max(record.Service.Series.Columns[results.ColumnItemsOutstanding])
 	}
 	shed, most := overload(fmt.Sprintf("{strategy: bounded, limit: %d, scope: shared, waiting: %d}", limit, waiting))
 	if most > limit+waiting || shed.OK < 2 || shed.Errors["http_5xx"] == 0 || shed.OK+shed.Errors["http_5xx"] != reports {

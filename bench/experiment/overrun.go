@@ -8,8 +8,8 @@ import (
 // variantFor is the variant as the SUT is told of it. Another program reads the
 // limit where there is one, and would take 0 for none: sequential is a limit of 1.
 func variantFor(s *scenarios.Scenario, v scenarios.Variant) scenarios.Variant {
-	if len(s.SUT.Command) > 0 && v.Strategy == "sequential" {
-		v.Limit = 1
+	if len(s.SUT.Command) > 0 {
+		v.Limit, _ = v.Schedule().AtOnce()
 	}
 	return v
 }
@@ -17,15 +17,11 @@ func variantFor(s *scenarios.Scenario, v scenarios.Variant) scenarios.Variant {
 // declaredLimit is how many requests of the whole process the variant lets be in
 // flight at once; 0: any number.
 func declaredLimit(s *scenarios.Scenario, v scenarios.Variant) int {
-	switch {
-	case s.Service != nil && v.Scope != "shared": // each report has a limit of its own
-		return 0
-	case v.Strategy == "sequential":
-		return 1
-	case v.Strategy == "unbounded", v.Strategy == "adaptive":
+	if s.Service != nil && v.Scope != "shared" { // each report has a limit of its own
 		return 0
 	}
-	return v.Limit
+	limit, _ := v.Schedule().AtOnce()
+	return limit
 }
 
 // overrun compares what the mock upstream saw of a trial with what its variant

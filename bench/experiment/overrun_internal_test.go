@@ -7,6 +7,7 @@ import (
 	"floodgate/mockupstream"
 	"floodgate/results"
 	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline"
 )
 
 func TestOverrun(t *testing.T) {
@@ -65,7 +66,7 @@ func TestAnotherProgramIsToldTheLimitOfSequential(t *testing.T) {
 	other, ours := &scenarios.Scenario{SUT: scenarios.SUT{Command: []string{"x"}}}, &scenarios.Scenario{}
 	for _, test := range []struct {
 		s        *scenarios.Scenario
-		strategy string
+		strategy pipeline.Kind
 		want     int
 	}{{other, "sequential", 1}, {other, "unbounded", 0}, {other, "bounded", 7}, {ours, "sequential", 0}} {
 		v := scenarios.Variant{Strategy: test.strategy}

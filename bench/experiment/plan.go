@@ -1,6 +1,6 @@
 // Package experiment turns a scenario into a stored run: blocks of trials in
-// random order, each trial one variant at one level in a fresh SUT process,
-// with its record appended as it ends.
+// random order ([Plan]), each trial one variant at one level in a fresh SUT
+// process ([Trials]), with its record appended as it ends ([Runner]).
 package experiment
 
 import (
@@ -9,8 +9,9 @@ import (
 	"strings"
 	"time"
 
+	"floodgate/bench/sut"
 	"floodgate/mockupstream"
-	"floodgate/results/capacity"
+	"floodgate/mockupstream/rng"
 	"floodgate/scenarios"
 )
 
@@ -28,6 +29,8 @@ type PlannedTrial struct {
 	Ideal time.Duration
 	// Estimate of the whole trial with its process, checks and clean-up.
 	Estimate time.Duration
+	// Plant is what our own SUT does wrong on purpose, for a gate's test of itself.
+	Plant sut.Plant
 }
 
 // Plan returns the trials of a scenario in the order in which they run: block
@@ -41,7 +44,7 @@ func Plan(s *scenarios.Scenario) ([]PlannedTrial, error) {
 	}
 	var plan []PlannedTrial
 	for block := range s.Blocks {
-		seed := blockSeed(s.Seed, block)
+		seed := rng.At(s.Seed, uint64(block+1))
 		start := len(plan)
 		for _, level := range levels {
 			batches := itemBatches(level.Scenario)
@@ -75,7 +78,7 @@ const (
 
 func planTrial(v scenarios.Variant, level scenarios.Level, block int, seed uint64, delays [][]time.Duration) PlannedTrial {
 	s := level.Scenario
-	ideal := capacity.Ideal(v, delays, time.Duration(s.Database.Latency))
+	ideal := scenarios.Ideal(v, delays, time.Duration(s.Database.Latency))
 	items := 0
 	for _, batch := range delays {
 		items += len(batch)
@@ -87,22 +90,13 @@ func planTrial(v scenarios.Variant, level scenarios.Level, block int, seed uint6
 		}
 	}
 	perItem := itemOverhead + time.Duration(s.SUT.Serial.Fetch+s.SUT.Serial.Write)
-	if v.Strategy == "sequential" || v.Strategy == "joined" {
+	if _, writes := v.Schedule().AtOnce(); writes == 1 {
 		perItem += writeCost
 	}
 	return PlannedTrial{
 		Block: block, Variant: v, Level: level, Seed: seed, Ideal: ideal,
 		Estimate: ideal + trialOverhead + time.Duration(items)*perItem,
 	}
-}
-
-// blockSeed derives the seed of a block (splitmix64: Steele, Lea, Flood,
-// "Fast Splittable Pseudorandom Number Generators", OOPSLA 2014).
-func blockSeed(seed uint64, block int) uint64 {
-	z := seed + uint64(block+1)*0x9e3779b97f4a7c15
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb
-	return z ^ (z >> 31)
 }
 
 // itemBatches returns the keys that each batch of a trial fetches, in order:

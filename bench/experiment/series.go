@@ -17,9 +17,8 @@ type series struct {
 	left  int // ticks until the next one is
 }
 
-// add appends a sample. A column that is new was zero until now; one that is
-// not among the values is zero.
-func (s *series) add(at time.Duration, values map[string]int64) {
+// add appends a sample.
+func (s *series) add(at time.Duration, values map[results.Column]int64) {
 	if s.left > 0 {
 		s.left--
 		return
@@ -28,29 +27,15 @@ func (s *series) add(at time.Duration, values map[string]int64) {
 		s.thin()
 	}
 	s.left = max(s.every-1, 0)
-	if s.Columns == nil {
-		s.Columns = map[string][]int64{}
-		for _, name := range results.SeriesColumns() {
-			s.Columns[name] = nil
-		}
-	}
-	s.At = append(s.At, at.Milliseconds())
-	for name := range values {
-		if _, known := s.Columns[name]; !known {
-			s.Columns[name] = make([]int64, len(s.At)-1)
-		}
-	}
-	for name, column := range s.Columns {
-		s.Columns[name] = append(column, values[name])
-	}
+	s.Append(at, values)
 }
 
 // thin drops every other sample, and has half as many come from now on.
 func (s *series) thin() {
 	s.every = 2 * max(s.every, 1)
 	s.At = halved(s.At)
-	for name, column := range s.Columns {
-		s.Columns[name] = halved(column)
+	for c, values := range s.Columns {
+		s.Columns[c] = halved(values)
 	}
 }
 

@@ -3,6 +3,8 @@ package experiment
 import (
 	"testing"
 	"time"
+
+	"floodgate/results"
 )
 
 // A series of any length keeps its columns together, evenly spaced, in bounded memory.
@@ -10,9 +12,9 @@ func TestSeriesIsBounded(t *testing.T) {
 	var s series
 	const ticks = 5*maxSamples + 123
 	for i := range ticks {
-		values := map[string]int64{"done": int64(i)}
+		values := map[results.Column]int64{results.ColumnDone: int64(i)}
 		if i >= 50 {
-			values["errors_timeout"] = int64(i)
+			values[results.ErrorColumn("timeout")] = int64(i)
 		}
 		s.add(time.Duration(i)*100*time.Millisecond, values)
 	}
@@ -27,10 +29,10 @@ func TestSeriesIsBounded(t *testing.T) {
 	}
 	for i, at := range s.At {
 		tick := at / 100
-		if i > 0 && at-s.At[i-1] != step || s.Columns["done"][i] != tick {
-			t.Fatalf("sample %d at %d ms, %d ms apart at first: done %d", i, at, step, s.Columns["done"][i])
+		if i > 0 && at-s.At[i-1] != step || s.Columns[results.ColumnDone][i] != tick {
+			t.Fatalf("sample %d at %d ms, %d ms apart at first: done %d", i, at, step, s.Columns[results.ColumnDone][i])
 		}
-		if got := s.Columns["errors_timeout"][i]; tick < 50 && got != 0 || tick >= 50 && got != tick {
+		if got := s.Columns[results.ErrorColumn("timeout")][i]; tick < 50 && got != 0 || tick >= 50 && got != tick {
 			t.Fatalf("errors_timeout is %d at tick %d", got, tick)
 		}
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -229,34 +228,34 @@ func (t *serviceTrial) ask(ctx context.Context, n uint64) bool {
 
 // tick adds what the SUT has in hand, and what is seen of it, to the series.
 func (t *serviceTrial) tick(k sut.Tick) {
-	values := map[string]int64{
-		"arrived": int64(k.Arrived), "shed": int64(k.Shed), "done": int64(k.Done), "failed": int64(k.Failed),
-		"reports_in_flight": int64(k.ReportsInFlight), "items_outstanding": int64(k.Outstanding),
-		"items_fetching": int64(k.Fetching), "items_writing": int64(k.Writing),
-		"slots_in_use": int64(k.SlotsInUse), "slot_limit": int64(k.SlotLimit), "goroutines": int64(k.Goroutines),
-		"upstream_connecting": int64(k.UpstreamConnecting), "upstream_open": int64(k.UpstreamOpen),
-		"mongo_connecting": int64(k.MongoConnecting), "mongo_open": int64(k.MongoOpen),
-		"mongo_in_use": int64(k.MongoInUse), "mongo_idle": int64(k.MongoIdle), "accepted": int64(k.Accepted),
+	values := map[results.Column]int64{
+		results.ColumnArrived: int64(k.Arrived), results.ColumnShed: int64(k.Shed), results.ColumnDone: int64(k.Done), results.ColumnFailed: int64(k.Failed),
+		results.ColumnReportsInFlight: int64(k.ReportsInFlight), results.ColumnItemsOutstanding: int64(k.Outstanding),
+		results.ColumnItemsFetching: int64(k.Fetching), results.ColumnItemsWriting: int64(k.Writing),
+		results.ColumnSlotsInUse: int64(k.SlotsInUse), results.ColumnSlotLimit: int64(k.SlotLimit), results.ColumnGoroutines: int64(k.Goroutines),
+		results.ColumnUpstreamConnecting: int64(k.UpstreamConnecting), results.ColumnUpstreamOpen: int64(k.UpstreamOpen),
+		results.ColumnMongoConnecting: int64(k.MongoConnecting), results.ColumnMongoOpen: int64(k.MongoOpen),
+		results.ColumnMongoInUse: int64(k.MongoInUse), results.ColumnMongoIdle: int64(k.MongoIdle), results.ColumnAccepted: int64(k.Accepted),
 	}
 	for name, n := range k.Errors {
-		values["errors"] += int64(n)
-		values["errors_"+strings.ReplaceAll(name, " ", "_")] += int64(n)
+		values[results.ColumnErrors] += int64(n)
+		values[results.ErrorColumn(name)] += int64(n)
 	}
 	for side, n := range k.Exhausted {
-		values["emfile"] += int64(n)
-		values["emfile_"+side] = int64(n)
+		values[results.ColumnRefused] += int64(n)
+		values[results.RefusedAt(side)] = int64(n)
 	}
 	seen := t.look()
-	values["descriptors"], values["threads"], values["rss_bytes"] = int64(seen.Descriptors), int64(seen.Threads), seen.RSS
+	values[results.ColumnDescriptors], values[results.ColumnThreads], values[results.ColumnRSS] = int64(seen.Descriptors), int64(seen.Threads), seen.RSS
 	if kinds := seen.Kinds; kinds != nil {
-		values["descriptors_upstream"], values["descriptors_mongo"], values["descriptors_other"] = int64(kinds.Upstream), int64(kinds.Mongo), int64(kinds.Others())
+		values[results.ColumnDescriptorsUpstream], values[results.ColumnDescriptorsMongo], values[results.ColumnDescriptorsOther] = int64(kinds.Upstream), int64(kinds.Mongo), int64(kinds.Others())
 	}
 	t.note(k, values)
 	t.tell(k, seen)
 }
 
 // note adds a tick to the series.
-func (t *serviceTrial) note(k sut.Tick, values map[string]int64) {
+func (t *serviceTrial) note(k sut.Tick, values map[results.Column]int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.series.add(k.At, values)

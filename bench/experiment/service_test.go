@@ -98,7 +98,7 @@ func checkService(t *testing.T, record results.Trial) {
 	if v.Due != 10 || v.Ended != 10 || v.OK+refused != 10 || v.Response.Count != 10 || int(v.Accepted.Count) != v.OK {
 		t.Errorf("due %d, ended %d, done %d, errors %v; want 10 in all", v.Due, v.Ended, v.OK, v.Errors)
 	}
-	for _, name := range results.SeriesColumns() {
+	for _, name := range results.Columns() {
 		if len(v.Series.Columns[name]) != len(v.Series.At) || len(v.Series.At) < 1 {
 			t.Errorf("%d values of %s at %d times", len(v.Series.Columns[name]), name, len(v.Series.At))
 		}
@@ -110,7 +110,7 @@ func checkService(t *testing.T, record results.Trial) {
 	if k := record.Descriptors.LeftKinds; forgets && (k == nil || k.Upstream+k.Mongo+k.Other < *record.Descriptors.Left-2 || k.Upstream == 0 || k.Mongo == 0) {
 		t.Errorf("%d stayed open, by kind %+v: want connections of both sides", *record.Descriptors.Left, k)
 	}
-	emfile := v.Series.Columns["emfile"][len(v.Series.At)-1]
+	emfile := v.Series.Columns[results.ColumnRefused][len(v.Series.At)-1]
 	switch {
 	case forgets && (emfile == 0 || v.Recovered || *record.Descriptors.Left == 0 || record.Descriptors.Peak < 60):
 		t.Errorf("%d emfile, recovered %v, %d left, peak %d: want that it ran out for good", emfile, v.Recovered, *record.Descriptors.Left, record.Descriptors.Peak)

@@ -45,8 +45,6 @@ type Trials struct {
 	// of what these cost.
 	Unobserved bool
 	Unwritten  bool
-	// Plant is what our own SUT does wrong on purpose, for a gate's test of itself.
-	Plant sut.Plant
 
 	// attack sends the reports of a service: load.Attack, but in tests.
 	attack func(context.Context, load.Options) error
@@ -64,6 +62,9 @@ func NewTrials(env Environment, executable, runID string) *Trials {
 func (r *Trials) Ensure(ctx context.Context) (died []string, err error) {
 	return r.Environment.Ensure(ctx)
 }
+
+// Mock reports whether the upstream of the environment is a mock.
+func (r *Trials) Mock() bool { return r.Environment.Mock() }
 
 // Run runs one trial. What goes wrong is in the record: its outcome is not ok
 // and its reason says why. The error is that of ctx alone: then there is no record.
@@ -188,6 +189,6 @@ func (r *Trials) spec(t PlannedTrial) sut.Spec {
 			Documents: s.Database.Documents, Timeout: s.SUT.WriteTimeout, MaxPoolSize: mongo,
 		},
 		Serial: s.SUT.Serial, NoFile: s.SUT.NoFile, Observe: !r.Unobserved, Writes: !r.Unwritten,
-		Plant: r.Plant,
+		Plant: t.Plant,
 	}
 }

@@ -3,6 +3,8 @@ package load
 import (
 	"math"
 	"time"
+
+	"floodgate/mockupstream/rng"
 )
 
 // Arrivals are the intended starts of requests.
@@ -54,14 +56,5 @@ func (a Arrivals) Times() []time.Duration {
 
 // exponential is a draw with mean 1, a pure function of seed and n.
 func exponential(seed, n uint64) float64 {
-	u := (float64(mix(seed^mix(n+1))>>11) + 0.5) / (1 << 53) // in (0, 1)
-	return -math.Log(u)
-}
-
-// mix is the finalizer of splitmix64 (Steele, Lea, Flood, OOPSLA 2014) after one step.
-func mix(z uint64) uint64 {
-	z += 0x9e3779b97f4a7c15
-	z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9
-	z = (z ^ (z >> 27)) * 0x94d049bb133111eb
-	return z ^ (z >> 31)
+	return -math.Log(rng.Uniform(rng.At(seed^rng.At(n+1, 1), 1)))
 }

@@ -28,6 +28,7 @@ type core struct {
 	recorder    *recorder.Recorder // nil: not observed
 	bound       *bound             // nil: fetches are not held back
 	slots       pipeline.Slots     // nil: the strategy alone binds
+	adaptive    bool               // the slots find their limit themselves
 	upstream    dialcount.Counter
 	mongo       dialcount.Counter
 	shared      *clients // nil where each batch or report has its own
@@ -45,13 +46,10 @@ type clients struct {
 // finds a database that is known to answer, as in a program that has been running.
 func newCore(spec Spec) (*core, error) {
 	v := spec.Variant
-	c := &core{spec: spec, strategy: pipeline.Strategy{
-		Kind: pipeline.Kind(v.Strategy), Limit: v.Limit, Writers: v.Writers,
-		Queue: v.Queue, Batch: v.Batch, Linger: time.Duration(v.Linger),
-	}}
-	switch {
-	case v.Strategy == "adaptive":
-		c.strategy, c.slots = pipeline.Unbounded(), pipeline.NewAdaptiveSlots()
+	c := &core{spec: spec, strategy: v.Schedule()}
+	switch d, _ := pipeline.Define(v.Strategy); {
+	case d.NewSlots != nil:
+		c.slots, c.adaptive = d.NewSlots(), true
 	case v.Scope == "shared":
 		c.strategy, c.slots = pipeline.Unbounded(), pipeline.NewSlots(v.Limit)
 	}
@@ -149,7 +147,7 @@ func (c *core) run(ctx context.Context) (*Report, error) {
 	before := allocated()
 	goroutines := watchGoroutines()
 	limit := func() *results.SlotLimit { return nil }
-	if c.spec.Variant.Strategy == "adaptive" {
+	if c.adaptive {
 		limit = watchLimit(c.slots)
 	}
 	var failed []string

@@ -32,12 +32,6 @@ func used() *Resources {
 	return &Resources{User: time.Duration(u.Utime.Nano()), System: time.Duration(u.Stime.Nano())}
 }
 
-// groupAttr puts the SUT into a process group of its own: Ctrl-C in the
-// terminal reaches the harness alone, and killGroup reaches all that the SUT started.
-func groupAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
-
-func killGroup(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }
-
 // become replaces this process by the command, keeping its limits and its PID.
 func become(command []string) error {
 	path, err := exec.LookPath(command[0])

@@ -4,15 +4,10 @@ import (
 	"errors"
 	"os"
 	"os/exec"
-	"syscall"
 )
 
 // setNoFile does nothing: Windows has no limit of descriptors for a process.
 func setNoFile(int) error { return nil }
-
-func groupAttr() *syscall.SysProcAttr { return &syscall.SysProcAttr{} }
-
-func killGroup(int) {}
 
 // become runs the command as a child: Windows cannot replace a process.
 func become(command []string) error {

@@ -1,7 +1,6 @@
 package sut
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -12,6 +11,8 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+
+	"floodgate/bench/procjson"
 )
 
 // Exit codes of the SUT process.
@@ -159,9 +160,9 @@ func newInput(r io.Reader, orphaned func()) *input {
 	go func() {
 		defer close(in.ended)
 		defer close(in.lines)
-		lines := bufio.NewReaderSize(r, 64<<10)
+		lines := procjson.NewLines(r, maxOrder)
 		for {
-			line, err := lines.ReadBytes('\n')
+			line, err := lines.Next()
 			if err != nil {
 				if !in.finished.Load() {
 					orphaned()

@@ -1,9 +1,7 @@
 package sut
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"floodgate/bench/procjson"
 	"floodgate/results"
 )
 
@@ -21,7 +20,8 @@ import (
 const ChildArg = "sut-child"
 
 const (
-	maxLine  = 64 << 20 // bytes of one protocol line
+	maxLine  = 64 << 20 // bytes of one line of the SUT
+	maxOrder = 1 << 30  // bytes of one line of the harness, which names all items
 	tailSize = 4 << 10  // bytes of standard error that are kept
 	headSize = 200      // bytes of a line of standard output that are kept, to show it
 )
@@ -106,14 +106,17 @@ func (p *Process) read(stdout *os.File) {
 }
 
 func (p *Process) readMessages(stdout *os.File) error {
-	in := bufio.NewScanner(stdout)
-	in.Buffer(make([]byte, 64<<10), maxLine)
-	for in.Scan() {
-		if len(in.Bytes()) == 0 {
-			continue
+	in := procjson.NewLines(stdout, maxLine)
+	for {
+		line, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
 		}
-		_, _ = p.stdout.Write(append(slices.Clip(in.Bytes()[:min(len(in.Bytes()), headSize)]), '\n')) // never fails
-		m, err := ParseMessage(in.Bytes())
+		if err != nil {
+			return fmt.Errorf("read the SUT's output: %w", err)
+		}
+		_, _ = p.stdout.Write(append(slices.Clip(line[:min(len(line), headSize)]), '\n')) // never fails
+		m, err := ParseMessage(line)
 		if err != nil {
 			return err
 		}
@@ -129,10 +132,6 @@ func (p *Process) readMessages(stdout *os.File) error {
 			p.events <- m
 		}
 	}
-	if err := in.Err(); err != nil {
-		return fmt.Errorf("read the SUT's output: %w", err)
-	}
-	return nil
 }
 
 func (p *Process) setProtocolError(err error) {
@@ -163,24 +162,10 @@ func (p *Process) Container() *results.Container { return p.program.describe() }
 // Send writes one message or Spec to the SUT, bounded by ctx: a SUT that does
 // not read cannot hold the harness.
 func (p *Process) Send(ctx context.Context, message any) error {
-	line, err := json.Marshal(message)
-	if err != nil {
-		return fmt.Errorf("encode message for the SUT: %w", err)
+	if err := procjson.Send(ctx, p.stdin, message); err != nil {
+		return fmt.Errorf("send to the SUT: %w", err)
 	}
-	sent := make(chan error, 1)
-	go func() {
-		_, err := p.stdin.Write(append(line, '\n'))
-		sent <- err
-	}()
-	select {
-	case err := <-sent:
-		if err != nil {
-			return fmt.Errorf("send to the SUT: %w", err)
-		}
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("send to the SUT: %w", ctx.Err())
-	}
+	return nil
 }
 
 // Await waits for the message of the given type. Errors: ErrExited, that of

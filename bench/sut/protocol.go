@@ -45,10 +45,10 @@
 package sut
 
 import (
-	"encoding/json"
 	"fmt"
 	"time"
 
+	"floodgate/bench/procjson"
 	"floodgate/results"
 	"floodgate/scenarios"
 )
@@ -177,8 +177,8 @@ type Report struct {
 // figures that cannot be: negative counts and times, histograms that do not decode.
 func ParseMessage(line []byte) (Message, error) {
 	var m Message
-	if err := json.Unmarshal(line, &m); err != nil {
-		return Message{}, fmt.Errorf("not a message of the protocol: %w: %.200q", err, line)
+	if err := procjson.Decode(line, &m); err != nil {
+		return Message{}, err
 	}
 	if m.Type == "" {
 		return Message{}, fmt.Errorf("not a message of the protocol: it has no type: %.200q", line)

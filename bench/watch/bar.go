@@ -10,6 +10,7 @@ import (
 
 	"floodgate/bench/experiment"
 	"floodgate/results"
+	"floodgate/results/report/text"
 )
 
 // bar is one line that is drawn anew.
@@ -28,7 +29,7 @@ func (b *bar) Started(planned, done int, _ time.Duration) {
 }
 
 func (b *bar) TrialStarted(t experiment.PlannedTrial, left time.Duration) {
-	b.bar.Describe(fmt.Sprintf("%s left · block %d · %s %s", InWords(left), t.Block+1, t.Variant.Name, cmp.Or(t.Level.Label, t.Level.Name)))
+	b.bar.Describe(fmt.Sprintf("%s left · block %d · %s %s", text.InWords(left), t.Block+1, t.Variant.Name, cmp.Or(t.Level.Label, t.Level.Name)))
 }
 
 func (b *bar) TrialEnded(t results.Trial, _ time.Duration) {
@@ -40,9 +41,9 @@ func (b *bar) TrialEnded(t results.Trial, _ time.Duration) {
 
 func (b *bar) Live(experiment.Live) {}
 
-func (b *bar) Note(text string) {
+func (b *bar) Note(note string) {
 	b.Close()
-	fmt.Fprintln(b.w, text)
+	fmt.Fprintln(b.w, note)
 }
 
 func (b *bar) Close() {

@@ -10,6 +10,7 @@ import (
 
 	"floodgate/bench/experiment"
 	"floodgate/results"
+	"floodgate/results/report/text"
 )
 
 // How often a run that is not watched in a terminal says how far it is, and a
@@ -43,7 +44,7 @@ func (p *plain) Started(planned, done int, left time.Duration) {
 	defer p.mu.Unlock()
 	p.course.started(planned, done, left)
 	p.last = time.Now()
-	fmt.Fprintf(p.w, "%d trials, %d of them done, about %s\n", planned, done, InWords(left))
+	fmt.Fprintf(p.w, "%d trials, %d of them done, about %s\n", planned, done, text.InWords(left))
 }
 
 func (p *plain) TrialStarted(t experiment.PlannedTrial, left time.Duration) {
@@ -61,16 +62,16 @@ func (p *plain) TrialEnded(t results.Trial, left time.Duration) {
 	}
 	if p.due(plainEvery) {
 		s := p.course.now()
-		fmt.Fprintf(p.w, "%d of %d trials, block %d, %s left\n", s.Done, s.Planned, t.Block+1, InWords(left))
+		fmt.Fprintf(p.w, "%d of %d trials, block %d, %s left\n", s.Done, s.Planned, t.Block+1, text.InWords(left))
 	}
 }
 
 func (p *plain) Live(l experiment.Live) { p.course.offer(l) }
 
-func (p *plain) Note(text string) {
+func (p *plain) Note(note string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	fmt.Fprintln(p.w, text)
+	fmt.Fprintln(p.w, note)
 }
 
 func (p *plain) Close() {
@@ -106,14 +107,14 @@ func Line(s State) string {
 		fmt.Sprintf("trial %d of %d, block %d, %s%s", s.Done+1, s.Planned, t.Block+1, t.Variant.Name, prefixed(" ", cmp.Or(t.Level.Label, t.Level.Name))),
 		elapsed(l),
 		rate(l.DueRate) + " due and " + rate(l.DoneRate) + " done",
-		counted(l.Tick.ReportsInFlight, "report") + " in flight",
+		text.Plural(l.Tick.ReportsInFlight, "report", "reports") + " in flight",
 	}
 	if l.P99 > 0 {
-		parts = append(parts, "p50 "+brief(l.P50)+", p99 "+brief(l.P99))
+		parts = append(parts, "p50 "+text.Duration(l.P50)+", p99 "+text.Duration(l.P99))
 	}
 	parts = append(parts, fmt.Sprintf("descriptors %d of %d", l.Descriptors, l.NoFile))
 	if all := failures(l); len(all) > 0 {
 		parts = append(parts, "errors "+strings.Join(all, ", "))
 	}
-	return strings.Join(append(parts, InWords(s.Left)+" left"), "; ")
+	return strings.Join(append(parts, text.InWords(s.Left)+" left"), "; ")
 }

@@ -10,6 +10,7 @@ import (
 
 	"floodgate/bench/experiment"
 	"floodgate/results"
+	"floodgate/results/report/text"
 )
 
 // Layout of the block, in columns.
@@ -41,7 +42,7 @@ func Render(s State, width int, color bool) []string {
 		p.row("trial")
 	} else {
 		which := s.Trial.Variant.Name + fmt.Sprintf(", block %d of %d", s.Trial.Block+1, s.Trial.Level.Scenario.Blocks)
-		p.row("trial", text(which+prefixed(", ", shortLevel(s.Trial)))) // in one field: it is cut, not left out
+		p.row("trial", words(which+prefixed(", ", shortLevel(s.Trial)))) // in one field: it is cut, not left out
 	}
 	if s.Live == nil {
 		for _, label := range []string{"load", "rate", "in flight", "response", "descriptors", "errors"} {
@@ -55,27 +56,27 @@ func Render(s State, width int, color bool) []string {
 
 func (p *painter) live(l *experiment.Live, silent time.Duration) {
 	k := &l.Tick
-	load := []field{text(elapsed(l))}
+	load := []field{words(elapsed(l))}
 	switch over := k.At >= l.Duration && k.ReportsInFlight == 0; {
 	case silent > silence && over:
-		load = append(load, text("; checking what was written"))
+		load = append(load, words("; checking what was written"))
 	case silent > silence:
-		load = append(load, field{"; no word of the SUT for " + InWords(silent), alarming})
+		load = append(load, field{"; no word of the SUT for " + text.InWords(silent), alarming})
 	}
-	load = append(load, text(fmt.Sprintf("; %d due, %d done", l.Due, l.OK)), text(fmt.Sprintf(", %d not", l.Ended-l.OK)))
+	load = append(load, words(fmt.Sprintf("; %d due, %d done", l.Due, l.OK)), words(fmt.Sprintf(", %d not", l.Ended-l.OK)))
 	if k.Shed > 0 {
-		load = append(load, text(fmt.Sprintf(", %d turned away", k.Shed)))
+		load = append(load, words(fmt.Sprintf(", %d turned away", k.Shed)))
 	}
 	p.row("load", load...)
-	p.row("rate", text(rate(l.DueRate)+" due, "+rate(l.DoneRate)+" done"), text(" in the last second"))
-	hand := []field{text(counted(k.ReportsInFlight, "report")), text(", " + counted(k.Outstanding, "item")),
-		text(fmt.Sprintf(": %d fetching, %d writing", k.Fetching, k.Writing))}
+	p.row("rate", words(rate(l.DueRate)+" due, "+rate(l.DoneRate)+" done"), words(" in the last second"))
+	hand := []field{words(text.Plural(k.ReportsInFlight, "report", "reports")), words(", " + text.Plural(k.Outstanding, "item", "items")),
+		words(fmt.Sprintf(": %d fetching, %d writing", k.Fetching, k.Writing))}
 	if k.SlotLimit > 0 {
-		hand = append(hand, text(fmt.Sprintf("; %d of %d slots", k.SlotsInUse, k.SlotLimit)))
+		hand = append(hand, words(fmt.Sprintf("; %d of %d slots", k.SlotsInUse, k.SlotLimit)))
 	}
 	p.row("in flight", hand...)
 	if l.P99 > 0 {
-		p.row("response", text(fmt.Sprintf("p50 %s, p99 %s", brief(l.P50), brief(l.P99))), text(" of what ended in the last 1–2 s"))
+		p.row("response", words(fmt.Sprintf("p50 %s, p99 %s", text.Duration(l.P50), text.Duration(l.P99))), words(" of what ended in the last 1–2 s"))
 	} else {
 		p.row("response", field{"nothing ended in the last 1–2 s", faint})
 	}
@@ -90,9 +91,9 @@ func descriptors(l *experiment.Live) []field {
 	}
 	fields := []field{share}
 	if kinds := l.Kinds; kinds != nil {
-		fields = append(fields, text(kindsText(kinds)))
+		fields = append(fields, words(kindsText(kinds)))
 	}
-	return append(fields, text("; "+counted(l.Tick.Goroutines, "goroutine")), text(fmt.Sprintf(", %d MiB", l.RSS>>20)))
+	return append(fields, words("; "+text.Plural(l.Tick.Goroutines, "goroutine", "goroutines")), words(fmt.Sprintf(", %d MiB", l.RSS>>20)))
 }
 
 func kindsText(k *results.Kinds) string {
@@ -120,7 +121,7 @@ func (p *painter) errors(all []string) {
 // field is a part of a line, in a colour or none.
 type field struct{ text, color string }
 
-func text(s string) field { return field{text: s} }
+func words(s string) field { return field{text: s} }
 
 func prefixed(prefix, s string) string {
 	if s == "" {
@@ -177,5 +178,5 @@ func (p *painter) bar(s State) {
 	full := min(int(share*float64(columns)), columns)
 	p.line(field{fmt.Sprintf("%3.0f %% ", 100*share), ""},
 		field{strings.Repeat("█", full), calm}, field{strings.Repeat("░", columns-full), faint},
-		text(fmt.Sprintf("  %d of %s done", s.Done, counted(s.Planned, "trial"))), text(", "+InWords(s.Left)+" left"))
+		words(fmt.Sprintf("  %d of %s done", s.Done, text.Plural(s.Planned, "trial", "trials"))), words(", "+text.InWords(s.Left)+" left"))
 }

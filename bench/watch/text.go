@@ -8,41 +8,20 @@ import (
 	"time"
 
 	"floodgate/bench/experiment"
+	"floodgate/results/report/text"
 )
-
-// InWords writes a duration as a person reads it: "1 min 5 s".
-func InWords(d time.Duration) string {
-	s := int(d.Round(time.Second) / time.Second)
-	if s < 60 {
-		return fmt.Sprintf("%d s", s)
-	}
-	return fmt.Sprintf("%d min %d s", s/60, s%60)
-}
-
-// brief writes a duration with three digits: "98.3 ms".
-func brief(d time.Duration) string {
-	unit, name := time.Millisecond, "ms"
-	if d >= time.Second {
-		unit, name = time.Second, "s"
-	}
-	x, decimals := float64(d)/float64(unit), 2
-	for limit := 9.995; decimals > 0 && x >= limit; limit *= 10 {
-		decimals--
-	}
-	return fmt.Sprintf("%.*f %s", decimals, x, name)
-}
 
 // elapsed says how much of its load a trial has had: "3.2 of 5.0 s".
 func elapsed(l *experiment.Live) string {
 	at, over := min(l.Tick.At, l.Duration), l.Tick.At-l.Duration
-	text := fmt.Sprintf("%s of %s", InWords(at), InWords(l.Duration))
+	of := fmt.Sprintf("%s of %s", text.InWords(at), text.InWords(l.Duration))
 	if l.Duration < time.Minute {
-		text = fmt.Sprintf("%.1f of %.1f s", at.Seconds(), l.Duration.Seconds())
+		of = fmt.Sprintf("%.1f of %.1f s", at.Seconds(), l.Duration.Seconds())
 	}
 	if over > 0 {
-		text += fmt.Sprintf(", then %.1f s", over.Seconds())
+		of += fmt.Sprintf(", then %.1f s", over.Seconds())
 	}
-	return text
+	return of
 }
 
 // rate writes arrivals a second: "3.9/s", "230/s".
@@ -79,14 +58,6 @@ func failures(l *experiment.Live) []string {
 		texts = append(texts, fmt.Sprintf("%s × %d", f.name, f.n))
 	}
 	return texts
-}
-
-// counted writes n of a thing: "1 report", "3 reports".
-func counted(n int, thing string) string {
-	if n != 1 {
-		thing += "s"
-	}
-	return fmt.Sprintf("%d %s", n, thing)
 }
 
 // shortLevel is the level's name without the paths of its factors: "rate=4"

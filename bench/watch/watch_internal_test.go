@@ -121,17 +121,6 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-func TestBrief(t *testing.T) {
-	for d, want := range map[time.Duration]string{
-		850 * time.Microsecond: "0.85 ms", 9994 * time.Microsecond: "9.99 ms", 9996 * time.Microsecond: "10.0 ms",
-		98300 * time.Microsecond: "98.3 ms", 136 * time.Millisecond: "136 ms", 1532 * time.Millisecond: "1.53 s", 125 * time.Second: "125 s",
-	} {
-		if got := brief(d); got != want {
-			t.Errorf("%v: %q, want %q", d, got, want)
-		}
-	}
-}
-
 // Elsewhere than in a terminal: a line every few seconds, errors of trials, and
 // nothing of what comes late.
 func TestPlain(t *testing.T) {

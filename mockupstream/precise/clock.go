@@ -58,9 +58,6 @@ func New() *Clock {
 	return c
 }
 
-// Precise tells whether the clock waits with a timer finer than time.Timer.
-func (c *Clock) Precise() bool { return c.alarm != nil }
-
 // Sleep returns nil once d has passed, or earlier the error of ctx, or ErrClosed.
 // A d that is not positive returns at once.
 func (c *Clock) Sleep(ctx context.Context, d time.Duration) error {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
-	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -20,12 +19,6 @@ func newClock(t *testing.T) *precise.Clock {
 	c := precise.New()
 	t.Cleanup(c.Close)
 	return c
-}
-
-func TestPreciseOnLinux(t *testing.T) {
-	if got := newClock(t).Precise(); got != (runtime.GOOS == "linux") {
-		t.Errorf("Precise() = %v on %s", got, runtime.GOOS)
-	}
 }
 
 // Thousands of sleepers in any order, some of which give up: all others wake,

@@ -14,17 +14,24 @@ import (
 )
 
 type config struct {
-	Name   string  `yaml:"name"`
-	Count  int     `yaml:"count,omitempty"`
-	Seed   uint64  `yaml:"seed"`
-	Small  int8    `yaml:"small"`
-	Share  float64 `yaml:"share"`
-	On     bool    `yaml:"on"`
-	Level  level   `yaml:"level"`
-	Inner  *inner  `yaml:"inner"`
-	List   []inner `yaml:"list"`
-	hidden int     `yaml:"hidden"` // nolint
-	Skip   int     `yaml:"-"`
+	Name   string         `yaml:"name,omitempty"`
+	Count  int            `yaml:"count,omitempty"`
+	Seed   uint64         `yaml:"seed,omitempty"`
+	Small  int8           `yaml:"small,omitempty"`
+	Share  float64        `yaml:"share,omitempty"`
+	On     bool           `yaml:"on,omitempty"`
+	Level  level          `yaml:"level,omitempty"`
+	Inner  *inner         `yaml:"inner,omitempty"`
+	List   []inner        `yaml:"list,omitempty"`
+	Pair   pair           `yaml:"pair,omitempty"`
+	Free   map[string]any `yaml:"free,omitempty"`
+	hidden int            `yaml:"hidden"` // nolint
+	Skip   int            `yaml:"-"`
+}
+
+type pair struct {
+	First  int `yaml:"first,short"`
+	Second int `yaml:"second,omitempty"`
 }
 
 type inner struct {
@@ -40,7 +47,7 @@ func (l *level) UnmarshalText(text []byte) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("bad level %q; allowed: low, high", text)
+	return strictyaml.Wrong(string(text), "must be low or high")
 }
 
 func TestDecode(t *testing.T) {
@@ -60,7 +67,7 @@ list:
   - {values: [4]}
 `
 	var got config
-	if _, err := strictyaml.Decode("c.yaml", []byte(src), &got); err != nil {
+	if _, err := strictyaml.Decode("c.yaml", []byte(src), &got, nil); err != nil {
 		t.Fatal(err)
 	}
 	want := config{
@@ -74,101 +81,153 @@ list:
 
 func TestErrors(t *testing.T) {
 	for src, want := range map[string]string{
-		"nmae: x":                    `c.yaml:1:1: nmae: unknown key "nmae"; allowed: name, count, seed, small, share, on, level, inner, list; did you mean "name"?`,
+		"nmae: x":                    `c.yaml:1:1: unknown key "nmae" (did you mean "name"? want name, count, seed, small, share, on, level, inner, list, pair or free)`,
 		"hidden: 1":                  `unknown key "hidden"`,
 		"Skip: 1":                    `unknown key "Skip"`,
-		"name: a\nname: b":           `c.yaml:2:1: `,
-		"count: 1.0":                 `c.yaml:1:8: count: "1.0"; allowed: a whole number`,
-		"count: '1'":                 `"1"; allowed: a whole number`,
-		"count: |\n  1":              `allowed: a whole number`,
-		"seed: -1":                   `seed: "-1"; allowed: a whole number, 0 or more`,
-		"small: 128":                 `small: "128"; allowed: a whole number`,
+		"name: a\nname: b":           `c.yaml:2:1: repeats key "name", first on line 1`,
+		"count: 1.5":                 `c.yaml:1:8: count: must be a whole number (got 1.5)`,
+		"count: '1'":                 `count: must be a whole number (got "1")`,
+		"count: |\n  1":              `count: must be a whole number (got "1")`,
+		"seed: -1":                   `seed: must be a whole number from 0 to 18446744073709551615 (got -1)`,
+		"small: 128":                 `small: must be a whole number (got 128)`,
 		"count: 010":                 `c.yaml:1:8: count: 010 has a leading zero, which could mean octal; write 10`,
 		"seed: 00":                   `c.yaml:1:7: seed: 00 has a leading zero, which could mean octal; write 0`,
 		"small: -08":                 `small: -08 has a leading zero, which could mean octal; write -8`,
 		"share: 00.5":                `share: 00.5 has a leading zero, which could mean octal; write 0.5`,
 		"list: [{values: [1, 010]}]": `c.yaml:1:21: list[0].values[1]: 010 has a leading zero`,
 		"\xFF\xFEn\x00":              `c.yaml:1:1: the file is encoded as UTF-16; save it as UTF-8`,
-		"# a\r\n# b\r\nnmae: x":      `c.yaml:3:1: nmae: unknown key`,
-		"\uFEFFnmae: x":              `c.yaml:1:1: nmae: unknown key "nmae"`,
-		"share: .inf":                `share: ".inf"; allowed: a number`,
-		"on: yes":                    `on: "yes"; allowed: true or false`,
-		"on: 1":                      `on: "1"; allowed: true or false`,
-		"level: mid":                 `c.yaml:1:8: level: bad level "mid"; allowed: low, high`,
-		"name: [x]":                  `name: a list; allowed: text`,
-		"name: ~":                    `name: no value; allowed: text`,
-		"inner: 3":                   `inner: "3"; allowed: a mapping with the keys values`,
-		"list: {values: [1]}":        `list: a mapping; allowed: a list`,
-		"list: [{values: 3}]":        `list[0].values: "3"; allowed: a list`,
+		"# a\r\n# b\r\nnmae: x":      `c.yaml:3:1: unknown key`,
+		"\uFEFFnmae: x":              `c.yaml:1:1: unknown key "nmae"`,
+		"share: .inf":                `share: must be a number (got +Inf)`,
+		"on: yes":                    `on: must be true or false (got "yes")`,
+		"on: 1":                      `on: must be true or false (got 1)`,
+		"level: mid":                 `c.yaml:1:8: level: must be low or high (got "mid")`,
+		"level: [low]":               `level: must be low or high (got a list)`,
+		"name: [x]":                  `name: must be text (got a list)`,
+		"name: 10":                   `name: must be text; quote it if it is meant as text (got 10)`,
+		"name: 010":                  `name: must be text; quote it if it is meant as text (got 010)`,
+		"name: ~":                    `name: has no value; it must be text`,
+		"inner: 3":                   `inner: must be a mapping with values (got 3)`,
+		"inner: {}":                  `c.yaml:1:8: inner.values: missing; it must be a list`,
+		"pair: x":                    `pair: must be a whole number (got "x")`,
+		"pair: [1]":                  `pair: must be a whole number, or a mapping with first or second (got a list)`,
+		"free: {a: {}}":              `free.a: must be a value or a list of values (got a mapping)`,
+		"free: {a: [1, [2]]}":        `free.a[1]: must be one value (got a list)`,
+		"free: {}":                   `free: must have at least one entry`,
+		"list: {values: [1]}":        `list: must be a list (got a mapping)`,
+		"list: [{values: 3}]":        `list[0].values: must be a list (got 3)`,
 		"[1]: 2":                     `c.yaml:1:4: not YAML: found an invalid key for this map`,
-		"- 1":                        `c.yaml:1:1: a list; allowed: a mapping`,
+		"- 1":                        `c.yaml:1:1: the file must be a mapping with name, count`,
+		"":                           `c.yaml:1:1: the file is empty (want name, count`,
+		"name: x\n---\nname: y":      `c.yaml:3:1: a file holds one document, and here begins another`,
 		"name: *x":                   `c.yaml:1:`,
-		"inner: &i\n  values:":       `anchors, aliases and tags are not allowed`,
-		"name: !!str x":              `anchors, aliases and tags are not allowed`,
+		"inner: &i\n  values:":       `anchors and aliases are not supported; write the value out`,
+		"name: !!str x":              `tags such as "!!str" are not supported; write the value alone`,
 		"<<: {name: x}":              `c.yaml:1:`,
 		"a: b: c":                    `c.yaml:1:`,
 		"name: x\n\tcount: 1":        `c.yaml:`,
-		"name: x\nname: y":           `c.yaml:2:1: mapping key "name" already defined`,
 		"name:\n\tcount: 1":          `c.yaml:2:1: not YAML: found character`,
 	} {
 		var c config
-		if _, err := strictyaml.Decode("c.yaml", []byte(src), &c); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := strictyaml.Decode("c.yaml", []byte(src), &c, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q:\ngot  %v\nwant %s", src, err, want)
 		}
 	}
 }
 
-// A number with a leading zero is text where text is wanted.
-func TestZerosInText(t *testing.T) {
+func TestNumbers(t *testing.T) {
 	var c config
-	if _, err := strictyaml.Decode("c.yaml", []byte("name: 010\ncount: 0x10\nseed: 0o10\nsmall: +5\n"), &c); err != nil || c.Name != "010" || c.Count != 16 || c.Seed != 8 || c.Small != 5 {
+	if _, err := strictyaml.Decode("c.yaml", []byte("count: 0x10\nseed: 0o10\nsmall: +5\nshare: 1e20\npair: 1.0\n"), &c, nil); err != nil ||
+		c.Count != 16 || c.Seed != 8 || c.Small != 5 || c.Share != 1e20 || c.Pair.First != 1 {
 		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+func TestFreeValues(t *testing.T) {
+	var c config
+	_, err := strictyaml.Decode("c.yaml", []byte("free: {a: 1, b: [x, 2.5, true]}\n"), &c, nil)
+	want := map[string]any{"a": int64(1), "b": []any{"x", 2.5, true}}
+	if err != nil || !reflect.DeepEqual(c.Free, want) {
+		t.Errorf("%v, %v, want %v", c.Free, err, want)
+	}
+}
+
+// Rules narrow what the types take.
+func TestRules(t *testing.T) {
+	rules := func(_ reflect.Type, field reflect.StructField) strictyaml.Rule {
+		return map[string]strictyaml.Rule{
+			"Name":  {OneOf: []string{"one", "two", "10"}},
+			"Count": {Range: &strictyaml.Range{Min: 1, Max: 10}},
+			"Share": {Valid: func(v any) bool { return v.(float64) != 0.5 }, Want: "anything but a half"},
+			"List":  {NonEmpty: true},
+		}[field.Name]
+	}
+	for src, want := range map[string]string{
+		"name: tow":  `c.yaml:1:7: name: must be one, two or 10 (got "tow"; did you mean "two"?)`,
+		"name: 10":   `c.yaml:1:7: name: must be one, two or 10; quote it if it is meant as text (got 10)`,
+		"name: true": `c.yaml:1:7: name: must be one, two or 10 (got true)`,
+		"count: 11":  `c.yaml:1:8: count: must be a whole number from 1 to 10 (got 11)`,
+		"count: x":   `c.yaml:1:8: count: must be a whole number from 1 to 10 (got "x")`,
+		"share: 0.5": `c.yaml:1:8: share: must be anything but a half (got 0.5)`,
+		"list: []":   `c.yaml:1:7: list: must have at least one entry`,
+	} {
+		_, err := strictyaml.Decode("c.yaml", []byte(src), new(config), rules)
+		if err == nil || err.Error() != want {
+			t.Errorf("%s:\ngot  %v\nwant %s", src, err, want)
+		}
 	}
 }
 
 func TestAllErrorsAtOnce(t *testing.T) {
 	var c config
-	_, err := strictyaml.Decode("c.yaml", []byte("count: x\nlist:\n  - vals: 1\n  - values: [a, 1]\n"), &c)
+	_, err := strictyaml.Decode("c.yaml", []byte("count: x\nlist:\n  - vals: 1\n  - values: [a, 1]\n"), &c, nil)
 	if err == nil || strings.Count(err.Error(), "c.yaml:") != 3 {
 		t.Errorf("want 3 errors, got %v", err)
 	}
 }
 
-type fieldError string
-
-func (e fieldError) Error() string     { return string(e) + " is wrong" }
-func (e fieldError) FieldPath() string { return string(e) }
-
-func TestLocate(t *testing.T) {
-	var c config
-	doc, err := strictyaml.Decode("c.yaml", []byte("name: x\nlist:\n- values: [1]\n- values: [2,\n   3]\n"), &c)
-	if err != nil {
-		t.Fatal(err)
-	}
+func TestReport(t *testing.T) {
+	src := []byte("name: x\nlist:\n- values: [1]\n- values: [2,\n   3]\ncount: many\n")
+	cause := errors.New("why")
 	for path, want := range map[string]string{
-		"name":              "c.yaml:1:1: name is wrong",
-		"count":             "c.yaml: count is wrong",
-		"list":              "c.yaml:2:1: list is wrong",
-		"list[1]":           "c.yaml:4:3: list[1] is wrong",
-		"list[1].values[1]": "c.yaml:5:4: list[1].values[1] is wrong",
-		"list[1].none[7]":   "c.yaml:4:3: list[1].none[7] is wrong",
-		"list[9].values":    "c.yaml:2:1: list[9].values is wrong",
+		"name":              "c.yaml:1:7: name: is wrong (got 7)",
+		"seed":              "c.yaml:1:1: seed: is wrong (got 7)",
+		"list":              "c.yaml:3:1: list: is wrong (got 7)",
+		"list[1]":           "c.yaml:4:3: list[1]: is wrong (got 7)",
+		"list[1].values[1]": "c.yaml:5:4: list[1].values[1]: is wrong (got 7)",
+		"list[1].none[7]":   "c.yaml:4:3: list[1].none[7]: is wrong (got 7)",
+		"list[9].values":    "c.yaml:3:1: list[9].values: is wrong (got 7)",
+		"count":             "", // the decoder has said so
+		"count.of":          "",
 	} {
-		if got := doc.Locate(fieldError(path)); got.Error() != want || !errors.Is(got, fieldError(path)) {
+		var c config
+		doc, err := strictyaml.Decode("c.yaml", src, &c, nil)
+		before := err.Error()
+		wrong := &strictyaml.Error{Path: path, Value: "7", Reason: "is wrong", Err: cause}
+		doc.Report(errors.Join(nil, errors.Join(wrong)))
+		switch got := doc.Err(); {
+		case want == "" && got.Error() != before:
+			t.Errorf("%s: got %q, want nothing new", path, got)
+		case want != "" && (!strings.Contains(got.Error(), want) || !errors.Is(got, cause) || wrong.File != ""):
 			t.Errorf("%s: got %q, want %q", path, got, want)
 		}
 	}
-	for path, want := range map[string]bool{"name": true, "list[1].values": true, "count": false, "list[2]": false} {
+	var c config
+	doc, _ := strictyaml.Decode("c.yaml", src, &c, nil)
+	for path, want := range map[string]bool{"name": true, "list[1].values": true, "seed": false, "list[2]": false} {
 		if doc.Has(path) != want {
 			t.Errorf("has %s: %v", path, !want)
 		}
 	}
-	plain := errors.New("plain")
-	if got := doc.Locate(errors.Join(plain, fieldError("name"))); got.Error() != "plain\nc.yaml:1:1: name is wrong" {
-		t.Errorf("joined: %q", got)
+	if doc.Failed("name") || !doc.Failed("count") || doc.Line("list[1].values") != 4 {
+		t.Error("wrong about what failed, or where things are")
 	}
-	if doc.Locate(nil) != nil {
-		t.Error("nil is located")
+	doc.Report(&strictyaml.Error{Path: "name", Reason: "key is wrong", AtKey: true})
+	doc.Report(errors.New("plain"))
+	for _, want := range []string{"c.yaml:1:1: name: key is wrong", "c.yaml:1:1: plain"} {
+		if !strings.Contains(doc.Err().Error(), want) {
+			t.Errorf("%v has no %q", doc.Err(), want)
+		}
 	}
 }
 
@@ -194,7 +253,7 @@ func TestDecodesJSON(t *testing.T) {
 			t.Fatal(err)
 		}
 		var out plain
-		if _, err := strictyaml.Decode("x", src, &out); err != nil || !reflect.DeepEqual(in, out) {
+		if _, err := strictyaml.Decode("x", src, &out, nil); err != nil || !reflect.DeepEqual(in, out) {
 			t.Fatalf("%+v\nbecame\n%s\nbecame\n%+v: %v", in, src, out, err)
 		}
 	})
@@ -210,15 +269,15 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte("\xFF\xFEn\x00"))
 	f.Fuzz(func(t *testing.T, src []byte) {
 		var c config
-		doc, err := strictyaml.Decode("f", src, &c)
+		doc, err := strictyaml.Decode("f", src, &c, nil)
 		if err == nil {
-			_ = doc.Locate(fieldError("list[0].values"))
+			doc.Report(&strictyaml.Error{Path: "list[0].values"})
 		} else if !strings.HasPrefix(err.Error(), "f:") {
 			t.Fatalf("error without file: %v", err)
 		}
 		if text := string(src); utf8.Valid(src) && !strings.ContainsAny(text, "\r\x00") {
 			var again config
-			_, err2 := strictyaml.Decode("f", []byte("\uFEFF"+strings.ReplaceAll(text, "\n", "\r\n")), &again)
+			_, err2 := strictyaml.Decode("f", []byte("\uFEFF"+strings.ReplaceAll(text, "\n", "\r\n")), &again, nil)
 			if fmt.Sprint(err) != fmt.Sprint(err2) || err == nil && !reflect.DeepEqual(c, again) {
 				t.Fatalf("%+v, %v\nwith CRLF and a byte-order mark %+v, %v", c, err, again, err2)
 			}

@@ -3,6 +3,8 @@ package strictyaml
 import (
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"sort"
 	"strings"
 	"unicode/utf8"
@@ -38,13 +40,13 @@ func (e *SyntaxError) Error() string {
 //
 // For example, Parse reports line 2 for "a: 1\r\nb: [", and so it does for the
 // same text with a byte-order mark or with other line ends.
-func Parse(src []byte, mode ...parser.Option) (*ast.File, error) {
+func Parse(src []byte) (*ast.File, error) {
 	return parseWith(src, func(text []byte) (*ast.File, error) {
 		tokens := lexer.Tokenize(string(text))
 		if err := checkDepth(tokens); err != nil {
 			return nil, err
 		}
-		return parser.Parse(tokens, 0, mode...)
+		return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 	})
 }
 
@@ -130,11 +132,8 @@ func newSyntaxError(err error) *SyntaxError {
 	if !errors.As(err, &located) || located.GetToken() == nil {
 		return &SyntaxError{Message: "not YAML: " + firstLine(err.Error())}
 	}
-	at, message := located.GetToken().Position, firstLine(located.GetMessage())
-	if !strings.Contains(message, "already defined") { // a key that is there twice
-		message = "not YAML: " + message
-	}
-	return &SyntaxError{max(at.Line, 1), max(at.Column, 1), message}
+	at := located.GetToken().Position
+	return &SyntaxError{max(at.Line, 1), max(at.Column, 1), "not YAML: " + firstLine(located.GetMessage())}
 }
 
 func firstLine(text string) string {
@@ -228,4 +227,22 @@ func otherEncoding(src []byte) string {
 		return "UTF-16"
 	}
 	return ""
+}
+
+// ReadFile reads a file of at most limit bytes. A larger one is an error, and no
+// more than the limit is read: the file may be endless, such as /dev/zero.
+func ReadFile(path string, limit int) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	src, err := io.ReadAll(io.LimitReader(f, int64(limit)+1))
+	if err == nil && len(src) > limit {
+		err = fmt.Errorf("%s is larger than %d bytes, which no such file needs; check the path", path, limit)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return src, nil
 }

@@ -2,8 +2,6 @@ package against
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"floodgate/results/stats"
@@ -26,7 +24,7 @@ func (c *Cell) judge(design stats.Looks, pairs []Pair, over bool) error {
 	if over {
 		decide = design.Conclude
 	}
-	if c.Decision, err = decide(d); err != nil {
+	if c.Judged, err = decide(d); err != nil {
 		return err
 	}
 	if len(pairs) == 0 { // nothing is not a number of anything
@@ -86,7 +84,7 @@ func JudgePairs(v *Verdict, m Commanded) error {
 	for _, c := range v.Cells {
 		expected[c.Metric] = c.Expected
 	}
-	v.Cells = nil
+	v.Cells, v.Remarks = nil, nil
 	for _, metric := range []string{Wall, CPU, RSS} {
 		if len(m.Pairs[metric]) == 0 && metric != m.Metric {
 			continue
@@ -103,30 +101,16 @@ func JudgePairs(v *Verdict, m Commanded) error {
 	return nil
 }
 
-// bootstrapNote begins what disagreements note.
-const bootstrapNote = "a bootstrap of the same pairs"
-
-// disagreements notes where the bootstrap would have decided otherwise at this
-// look; what was noted at one before is over.
+// disagreements remarks where the bootstrap would have decided otherwise at this look.
 func (v *Verdict) disagreements() {
 	limit := 1 + v.Design.Margin
-	v.Notes = slices.DeleteFunc(v.Notes, func(n string) bool { return strings.Contains(n, bootstrapNote) })
 	for _, c := range v.Cells {
 		if !c.Decides || c.Bootstrap == nil || c.Ratio.Side(limit) == c.Bootstrap.Side(limit) {
 			continue
 		}
-		v.note(fmt.Sprintf("%s: %s, [%.4g, %.4g], would decide otherwise: they barely suffice, or are not symmetric",
-			c.Name(), bootstrapNote, c.Bootstrap.Low, c.Bootstrap.High))
+		v.Remarks = append(v.Remarks, fmt.Sprintf("%s: a bootstrap of the same pairs, [%.4g, %.4g], would decide otherwise: they barely suffice, or are not symmetric",
+			c.Name(), c.Bootstrap.Low, c.Bootstrap.High))
 	}
-}
-
-func (v *Verdict) note(text string) {
-	for _, n := range v.Notes {
-		if n == text {
-			return
-		}
-	}
-	v.Notes = append(v.Notes, text)
 }
 
 // Name of the cell in messages.

@@ -11,8 +11,8 @@ import (
 	"pgregory.net/rapid"
 
 	"floodgate/results/against"
-	"floodgate/results/gate"
 	"floodgate/results/stats"
+	"floodgate/results/verdict"
 )
 
 // pairs whose B is ratio times A, with noise of the standard deviation sd, drawn from seed.
@@ -43,23 +43,23 @@ func TestCommandsAreJudgedByTheirPairs(t *testing.T) {
 		n       int
 		ratio   float64
 		over    bool
-		verdict stats.Verdict
+		verdict verdict.Word
 		open    bool
 		exit    int
 	}{
-		{"20 % worse", 8, 1.2, false, stats.Worse, false, gate.ExitFailed},
-		{"the same", 8, 1, false, stats.NotWorse, false, gate.ExitHeld},
-		{"20 % better", 8, 0.8, false, stats.NotWorse, false, gate.ExitHeld},
-		{"worse within the margin", most, 1.03, false, stats.NotWorse, false, gate.ExitHeld},
-		{"too few", 7, 1.2, false, stats.Continue, true, gate.ExitInconclusive},
-		{"too few, and no more", 7, 1.2, true, stats.Undecided, false, gate.ExitInconclusive},
-		{"none, and no more", 0, 1, true, stats.Undecided, false, gate.ExitUnmeasured},
-		{"at the margin", most, 1.05, false, stats.Undecided, false, gate.ExitInconclusive},
+		{"20 % worse", 8, 1.2, false, verdict.Worse, false, verdict.ExitFailed},
+		{"the same", 8, 1, false, verdict.NotWorse, false, verdict.ExitPassed},
+		{"20 % better", 8, 0.8, false, verdict.NotWorse, false, verdict.ExitPassed},
+		{"worse within the margin", most, 1.03, false, verdict.NotWorse, false, verdict.ExitPassed},
+		{"too few", 7, 1.2, false, verdict.Open, true, verdict.ExitInconclusive},
+		{"too few, and no more", 7, 1.2, true, verdict.Undecided, false, verdict.ExitInconclusive},
+		{"none, and no more", 0, 1, true, verdict.Undecided, false, verdict.ExitNotMeasured},
+		{"at the margin", most, 1.05, false, verdict.Undecided, false, verdict.ExitInconclusive},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			v := commands(t, pairs(c.n, c.ratio, 0.005, 7), c.over)
-			if got := v.Cells[0]; got.Verdict != c.verdict || v.Open() != c.open || v.Exit != c.exit {
-				t.Errorf("%s, open %v, exit %d; want %s, %v, %d: %+v", got.Verdict, v.Open(), v.Exit, c.verdict, c.open, c.exit, got)
+			if got := v.Cells[0]; got.Decision != c.verdict || v.Open() != c.open || v.Exit != c.exit {
+				t.Errorf("%s, open %v, exit %d; want %s, %v, %d: %+v", got.Decision, v.Open(), v.Exit, c.verdict, c.open, c.exit, got)
 			}
 			if _, err := json.Marshal(v); err != nil {
 				t.Error(err)
@@ -73,7 +73,7 @@ func TestWhatIsShownDoesNotDecide(t *testing.T) {
 	err := against.JudgePairs(v, against.Commanded{Metric: against.Wall, Pairs: map[string][]against.Pair{
 		against.Wall: pairs(8, 1, 0.005, 1), against.CPU: pairs(8, 2, 0.005, 1),
 	}})
-	if err != nil || v.Exit != gate.ExitHeld || len(v.Cells) != 2 || v.Cells[1].Verdict != stats.Worse || v.Cells[1].Decides {
+	if err != nil || v.Exit != verdict.ExitPassed || len(v.Cells) != 2 || v.Cells[1].Decision != verdict.Worse || v.Cells[1].Decides {
 		t.Errorf("%v: exit %d, %+v", err, v.Exit, v.Cells)
 	}
 	if v.FalseAlarm != 0.025 {
@@ -84,7 +84,7 @@ func TestWhatIsShownDoesNotDecide(t *testing.T) {
 func TestNoMeasurementIsNoPass(t *testing.T) {
 	v := &against.Verdict{Design: stats.DefaultLooks(), Unmeasured: "B failed"}
 	err := against.JudgePairs(v, against.Commanded{Metric: against.Wall, Over: true, Pairs: map[string][]against.Pair{against.Wall: pairs(8, 1, 0.005, 1)}})
-	if err != nil || v.Exit != gate.ExitUnmeasured {
+	if err != nil || v.Exit != verdict.ExitNotMeasured {
 		t.Errorf("%v: exit %d", err, v.Exit)
 	}
 }
@@ -105,7 +105,7 @@ func TestAFinalVerdictStays(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		at := stats.DefaultLooks().At
 		all := pairs(at[len(at)-1], rapid.Float64Range(0.8, 1.3).Draw(r, "ratio"), rapid.Float64Range(0.001, 0.1).Draw(r, "noise"), rapid.Uint64().Draw(r, "seed"))
-		final := stats.Continue
+		final := verdict.Open
 		var reached []byte
 		for n := range len(all) + 1 {
 			if near := slices.ContainsFunc(at, func(look int) bool { return n == look || n == look+1 }); !near {
@@ -118,10 +118,10 @@ func TestAFinalVerdictStays(t *testing.T) {
 			if err != nil {
 				r.Fatal(err)
 			}
-			if final != stats.Continue && string(text) != string(reached) {
+			if final != verdict.Open && string(text) != string(reached) {
 				r.Fatalf("after %d pairs %s, was %s", n, text, reached)
 			}
-			if final = cell.Verdict; final != stats.Continue {
+			if final = cell.Decision; final != verdict.Open {
 				reached = text
 			}
 		}
@@ -129,21 +129,21 @@ func TestAFinalVerdictStays(t *testing.T) {
 }
 
 // What the bootstrap said at one look is not said at the next, where it agrees.
-func TestNotesAreOfTheLastLook(t *testing.T) {
+func TestRemarksAreOfTheLastLook(t *testing.T) {
 	v := &against.Verdict{Kind: against.Commands, Design: stats.DefaultLooks(), Notes: []string{"A and B are the same revision"}}
 	noted := func(all []against.Pair) bool {
 		t.Helper()
 		if err := against.JudgePairs(v, against.Commanded{Metric: against.Wall, Over: true, Pairs: map[string][]against.Pair{against.Wall: all}}); err != nil {
 			t.Fatal(err)
 		}
-		return slices.ContainsFunc(v.Notes, func(n string) bool { return strings.Contains(n, "bootstrap") })
+		return slices.ContainsFunc(v.Remarks, func(n string) bool { return strings.Contains(n, "bootstrap") })
 	}
 	early := false
 	for seed := range uint64(400) {
 		if noted(pairs(8, 1.03, 0.02, seed)) {
 			early = true
 			if noted(pairs(40, 1, 0.001, seed)) {
-				t.Errorf("seed %d: %q", seed, v.Notes)
+				t.Errorf("seed %d: %q", seed, v.Remarks)
 			}
 			break
 		}

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"floodgate/results"
-	"floodgate/results/gate"
 	"floodgate/results/stats"
+	"floodgate/results/verdict"
 )
 
 // Treatments of a self-test: what is planted in B.
@@ -48,7 +48,9 @@ type SelfTested struct {
 	// Unmeasured counts the trials that could not be measured or believed.
 	Unmeasured int    `json:"unmeasured"`
 	Records    string `json:"records,omitempty"`
-	Exit       int    `json:"exit"`
+	// Decision on the machine; Exit is its exit code.
+	Decision verdict.Decision `json:"decision"`
+	Exit     int              `json:"exit"`
 }
 
 // SelfTest is one treatment.
@@ -91,7 +93,7 @@ type Tried struct {
 // what is the same more often than the design says, or miss a count; open where
 // there were too few to tell.
 func JudgeSelfTest(s *SelfTested, tried Tried) error {
-	s.Rows, s.Exit = nil, gate.ExitHeld
+	s.Rows = nil
 	for _, treatment := range Treatments() {
 		row := SelfTest{Treatment: treatment}
 		var err error
@@ -130,23 +132,23 @@ func (r *SelfTest) gates(design stats.Looks, pairs []Pair) error {
 	r.Pairs = len(d)
 	used := 0
 	for used < len(d) {
-		decision, err := design.Judge(d[used:])
+		judged, err := design.Judge(d[used:])
 		if err != nil {
 			return err
 		}
-		if decision.Verdict == stats.Continue {
+		if judged.Decision == verdict.Open {
 			break
 		}
 		r.Gates++
-		switch decision.Verdict {
-		case stats.Worse:
+		switch judged.Decision {
+		case verdict.Worse:
 			r.Worse++
-		case stats.NotWorse:
+		case verdict.NotWorse:
 			r.NotWorse++
 		default:
 			r.Undecided++
 		}
-		used += decision.Ratio.N
+		used += judged.Ratio.N
 	}
 	if r.Gates > 0 {
 		r.PairsEach = float64(used) / float64(r.Gates)
@@ -169,18 +171,17 @@ func (r *SelfTest) gates(design stats.Looks, pairs []Pair) error {
 }
 
 func (s *SelfTested) conclude() {
-	open := false
+	all := []verdict.Decision{verdict.Passed}
 	for _, r := range s.Rows {
 		switch {
 		case r.Rate == nil:
-			open = true
+			all = append(all, verdict.Inconclusive)
 		case same(r.Treatment) && r.Rate.Low > s.Design.Alpha/2, !same(r.Treatment) && counted(r.Treatment) && r.NotWorse > 0:
-			s.Exit = gate.ExitFailed
+			all = append(all, verdict.Failed)
 		}
 	}
-	if open && s.Exit == gate.ExitHeld {
-		s.Exit = gate.ExitInconclusive
-	}
+	s.Decision = verdict.Overall(all...)
+	s.Exit = s.Decision.ExitCode()
 }
 
 // often is from what rate on something is said to be detected.

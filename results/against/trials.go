@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"floodgate/results"
-	"floodgate/results/stats"
 	"floodgate/results/summary"
+	"floodgate/results/verdict"
 )
 
 // Ran is what was measured of two revisions: as many trials of each.
@@ -29,7 +29,7 @@ func JudgeTrials(v *Verdict, variants []string, level string, ran Ran) error {
 	for _, c := range v.Cells {
 		expected[c.Variant] = c.Expected
 	}
-	v.Cells, v.Counts = nil, nil
+	v.Cells, v.Counts, v.Remarks = nil, nil, nil
 	for _, variant := range variants {
 		a, b := of(ran.A, variant, level), of(ran.B, variant, level)
 		c := Cell{Variant: variant, Level: level, Metric: Makespan, Decides: true, Expected: expected[variant]}
@@ -140,18 +140,18 @@ func (v *Verdict) counts(variant string, a, b []*results.Trial, descriptors int)
 		{"descriptors left open", highest(left), 0, true},
 	} {
 		x, y := c.of(a), c.of(b)
-		count := Count{What: c.what, A: x.value, B: y.value, Allowed: c.allowed, Verdict: stats.NotWorse}
+		count := Count{What: c.what, A: x.value, B: y.value, Allowed: c.allowed, Decision: verdict.NotWorse}
 		switch {
 		case count.B > count.A+count.Allowed:
-			count.Verdict = stats.Worse
+			count.Decision = verdict.Worse
 		case c.missing && len(a) > 0 && x.unchecked == len(a) && y.unchecked == len(b):
-			v.note(variant + ": " + c.what + ": neither side could be checked: the program ends without \"closed\"")
+			v.Remarks = append(v.Remarks, variant+": "+c.what+": neither side could be checked: the program ends without \"closed\"")
 			continue
 		case x.unchecked+y.unchecked > 0:
-			count.Verdict = stats.Undecided
+			count.Decision = verdict.Undecided
 			count.Why = fmt.Sprintf("not checked in %d trials of A and %d of B", x.unchecked, y.unchecked)
 		case len(a) == 0:
-			count.Verdict = stats.Undecided
+			count.Decision = verdict.Undecided
 			count.Why = "no trial"
 		}
 		counts = append(counts, count)

@@ -8,12 +8,13 @@ package against
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"floodgate/results"
-	"floodgate/results/gate"
 	"floodgate/results/stats"
 	"floodgate/results/summary"
+	"floodgate/results/verdict"
 )
 
 // Kinds of a comparison.
@@ -55,13 +56,16 @@ type Verdict struct {
 	Unmeasured  string               `json:"unmeasured,omitempty"`
 	Environment *results.Environment `json:"environment,omitempty"`
 	Machine     results.Fingerprint  `json:"fingerprint"`
-	// Notes are what a reader should know before believing the rest.
-	Notes []string `json:"notes,omitempty"`
+	// Notes are what a reader should know before believing the rest. Remarks are
+	// those of the judge, made anew by each interim analysis.
+	Notes   []string `json:"notes,omitempty"`
+	Remarks []string `json:"remarks,omitempty"`
 	// Records is the folder of what was measured.
 	Records string `json:"records,omitempty"`
-	// Exit is that of package gate; without a pair that decides it is
-	// [gate.ExitUnmeasured], unless a count is worse.
-	Exit int `json:"exit"`
+	// Decision on B: passed if it is not worse. Without a pair that decides it is
+	// [verdict.NotMeasured], unless a count is worse. Exit is its exit code.
+	Decision verdict.Decision `json:"decision"`
+	Exit     int              `json:"exit"`
 }
 
 // Side is one of the two programs.
@@ -87,7 +91,7 @@ type Cell struct {
 	B *float64 `json:"b,omitempty"`
 	// Pairs that have both values.
 	Pairs int `json:"pairs"`
-	stats.Decision
+	stats.Judged
 	// Bootstrap of the ratio beside the interval that decides; nil: too few pairs.
 	Bootstrap *stats.Interval `json:"bootstrap,omitempty"`
 	// Expected is the smallest worsening that the design would likely find, by
@@ -124,32 +128,48 @@ type Count struct {
 	B    int    `json:"b"`
 	// Allowed is by how much B may exceed A.
 	Allowed int `json:"allowed"`
-	// Verdict is worse, not worse or, where a side was not checked, undecided.
-	Verdict stats.Verdict `json:"verdict"`
-	Why     string        `json:"why,omitempty"`
+	// Decision is worse, not worse or, where a side was not checked, inconclusive.
+	Decision verdict.Word `json:"verdict"`
+	Why      string       `json:"why,omitempty"`
 	// Time is the sum of the makespans of the trials on both sides; zero means
 	// that it is not known.
 	Time time.Duration `json:"time_ns,omitempty"`
 }
 
-// Open says whether more pairs could still change anything: a figure that
+// Open reports whether more pairs could still change anything: a figure that
 // decides has another look ahead of it, and no count is worse.
 func (v *Verdict) Open() bool {
-	for _, c := range v.Counts {
-		if c.Verdict == stats.Worse {
-			return false
-		}
+	open := false
+	for _, w := range v.deciding() {
+		open = open || w == verdict.Open
 	}
-	for _, c := range v.Cells {
-		if c.Decides && c.Verdict == stats.Continue {
-			return true
-		}
-	}
-	return false
+	return open && !slices.ContainsFunc(v.Counts, func(c Count) bool { return c.Decision == verdict.Worse })
 }
 
-// Check says whether a stored verdict is one, and says what follows from its
-// cells and counts.
+// deciding are the words on the cells that decide, and on the counts.
+func (v *Verdict) deciding() (all []verdict.Word) {
+	for _, c := range v.Cells {
+		if c.Decides {
+			all = append(all, c.Decision)
+		}
+	}
+	for _, c := range v.Counts {
+		all = append(all, c.Decision)
+	}
+	return all
+}
+
+// Tally counts the words on what decides.
+func (v *Verdict) Tally() verdict.Counts {
+	counts := verdict.Counts{}
+	for _, w := range v.deciding() {
+		counts[w]++
+	}
+	return counts
+}
+
+// Check returns what is wrong with a stored verdict: whether it is one, and
+// whether its exit code follows from its cells and counts.
 func (v *Verdict) Check() error {
 	if v.Kind != Commands && v.Kind != Revisions {
 		return fmt.Errorf("kind %q; allowed: %s and %s", v.Kind, Commands, Revisions)
@@ -161,36 +181,28 @@ func (v *Verdict) Check() error {
 	if anew.conclude(); anew.Exit != v.Exit {
 		return fmt.Errorf("exit is %d, but %d follows from its cells and counts", v.Exit, anew.Exit)
 	}
+	v.Decision = anew.Decision
 	return nil
 }
 
 // conclude sets what follows from the cells and the counts.
 func (v *Verdict) conclude() {
-	deciding, pairs, worse, open := 0, 0, false, false
-	take := func(verdict stats.Verdict) {
-		worse = worse || verdict == stats.Worse
-		open = open || verdict == stats.Undecided || verdict == stats.Continue
-	}
+	deciding, pairs := 0, 0
 	for _, c := range v.Cells {
 		if c.Decides {
 			deciding++
 			pairs += c.Pairs
-			take(c.Verdict)
 		}
-	}
-	for _, c := range v.Counts {
-		take(c.Verdict)
 	}
 	v.FalseAlarm = min(1, float64(deciding)*v.Design.Alpha/2)
 	v.Missed = v.Design.Alpha / 2
-	switch {
-	case worse:
-		v.Exit = gate.ExitFailed
-	case v.Unmeasured != "", pairs == 0: // nothing was compared
-		v.Exit = gate.ExitUnmeasured
-	case open:
-		v.Exit = gate.ExitInconclusive
-	default:
-		v.Exit = gate.ExitHeld
+	all := []verdict.Decision{verdict.Passed}
+	for _, w := range v.deciding() {
+		all = append(all, w.Decision())
 	}
+	if v.Unmeasured != "" || pairs == 0 { // nothing was compared
+		all = append(all, verdict.NotMeasured)
+	}
+	v.Decision = verdict.Overall(all...)
+	v.Exit = v.Decision.ExitCode()
 }

@@ -15,58 +15,13 @@ import (
 	"floodgate/mockupstream/strictyaml"
 )
 
-// fieldError is what is wrong with a field.
-type fieldError struct{ path, problem string }
-
-func (e *fieldError) Error() string { return e.path + ": " + e.problem }
-
-// FieldPath has the file's line found.
-func (e *fieldError) FieldPath() string { return e.path }
-
-// missingError is a key that is not there; its place is that of what lacks it.
-type missingError struct{ path, parent string }
-
-func (e *missingError) Error() string     { return e.path + ": missing; it must be there" }
-func (e *missingError) FieldPath() string { return e.parent }
-
-// missing lists the keys that must be there and are not.
-func missing(doc *strictyaml.Document, b *Baseline) error {
-	var errs []error
-	absent(doc, "", reflect.ValueOf(b).Elem(), &errs)
-	return errors.Join(errs...)
-}
-
-func absent(doc *strictyaml.Document, path string, v reflect.Value, errs *[]error) {
-	switch v.Kind() {
-	case reflect.Pointer:
-		if !v.IsNil() {
-			absent(doc, path, v.Elem(), errs)
-		}
-	case reflect.Slice:
-		for i := range v.Len() {
-			absent(doc, fmt.Sprintf("%s[%d]", path, i), v.Index(i), errs)
-		}
-	case reflect.Struct:
-		for i := range v.NumField() {
-			name, omit, _ := strings.Cut(v.Type().Field(i).Tag.Get("yaml"), ",")
-			at := name
-			if path != "" {
-				at = path + "." + name
-			}
-			if !doc.Has(at) && omit != "omitempty" {
-				*errs = append(*errs, &missingError{at, path})
-				continue
-			}
-			absent(doc, at, v.Field(i), errs)
-		}
-	}
-}
-
 // checker gathers what is wrong.
 type checker struct{ errs []error }
 
-func (k *checker) fail(path, format string, args ...any) {
-	k.errs = append(k.errs, &fieldError{path, fmt.Sprintf(format, args...)})
+func (k *checker) fail(path string, value any, format string, args ...any) {
+	wrong := strictyaml.Wrong(value, format, args...)
+	wrong.Path = path
+	k.errs = append(k.errs, wrong)
 }
 
 var (
@@ -81,24 +36,24 @@ const maxBlocks = 100_000
 func (b *Baseline) check() error {
 	k := &checker{}
 	if b.Schema != Schema {
-		k.fail("schema", "%d; allowed: %d, which this program reads", b.Schema, Schema)
+		k.fail("schema", b.Schema, "must be %d, which this program reads", Schema)
 		return errors.Join(k.errs...)
 	}
 	for _, t := range []struct {
 		path, text string
 		form       *regexp.Regexp
-		allowed    string
+		want       string
 	}{
-		{"scenario", b.Scenario, nameText, "letters, digits, '.', '_' and '-', first a letter or digit"},
+		{"scenario", b.Scenario, nameText, "letters, digits, '.', '_' and '-', beginning with a letter or digit"},
 		{"run", b.Run, nameText, "a run's ID"},
 		{"hash", b.Hash, hashText, "64 hexadecimal digits"},
 	} {
 		if !t.form.MatchString(t.text) {
-			k.fail(t.path, "%q; allowed: %s", t.text, t.allowed)
+			k.fail(t.path, t.text, "must be %s", t.want)
 		}
 	}
 	if _, err := time.Parse(time.DateOnly, b.Recorded); err != nil {
-		k.fail("recorded", "%q; allowed: a day such as 2026-11-22", b.Recorded)
+		k.fail("recorded", b.Recorded, "must be a day such as 2026-11-22")
 	}
 	e, m := b.Environment, b.Machine
 	k.oneOf("environment.kind", e.Kind, "embedded", "containers", "external")
@@ -110,25 +65,25 @@ func (b *Baseline) check() error {
 		k.printable(t[0], t[1])
 	}
 	if m.Cores < 1 {
-		k.fail("machine.cores", "%d; allowed: 1 or more", m.Cores)
+		k.fail("machine.cores", m.Cores, "must be at least 1")
 	}
 	if m.GOMAXPROCS < 0 {
-		k.fail("machine.gomaxprocs", "must be at least 1 (got %d)", m.GOMAXPROCS)
+		k.fail("machine.gomaxprocs", m.GOMAXPROCS, "must be at least 1")
 	}
 	if !(m.CPUQuota >= 0) || math.IsInf(m.CPUQuota, 0) {
-		k.fail("machine.cpu_quota", "must be a number of cores above 0 (got %v)", m.CPUQuota)
+		k.fail("machine.cpu_quota", m.CPUQuota, "must be a number of cores above 0")
 	}
 	if b.Blocks < 1 || b.Blocks > maxBlocks {
-		k.fail("blocks", "%d; allowed: 1 to %d", b.Blocks, maxBlocks)
+		k.fail("blocks", b.Blocks, "must be 1 to %d", maxBlocks)
 	}
 	if len(b.Cells) == 0 {
-		k.fail("cells", "none; allowed: a variant at a level, or more")
+		k.errs = append(k.errs, &strictyaml.Error{Path: "cells", Reason: "must have at least one variant at a level"})
 	}
 	seen := map[[2]string]bool{}
 	for i := range b.Cells {
 		c, path := &b.Cells[i], fmt.Sprintf("cells[%d]", i)
 		if key := [2]string{c.Variant, c.Level}; seen[key] {
-			k.fail(path, "%s at %s a second time; allowed: once", c.Variant, c.Level)
+			k.fail(path, c.Variant+" at "+c.Level, "repeats an earlier cell")
 		} else {
 			seen[key] = true
 		}
@@ -140,15 +95,15 @@ func (b *Baseline) check() error {
 	return errors.Join(k.errs...)
 }
 
-func (k *checker) oneOf(path, text string, allowed ...string) {
-	if !slices.Contains(allowed, text) {
-		k.fail(path, "%q; allowed: %s", text, strings.Join(allowed, ", "))
+func (k *checker) oneOf(path, text string, known ...string) {
+	if !slices.Contains(known, text) {
+		k.fail(path, text, "must be %s", strictyaml.Or(known))
 	}
 }
 
 func (k *checker) printable(path, text string) {
 	if !utf8.ValidString(text) || strings.ContainsFunc(text, func(r rune) bool { return !unicode.IsPrint(r) }) {
-		k.fail(path, "%q; allowed: printable text", text)
+		k.fail(path, text, "must be printable text")
 	}
 }
 
@@ -156,11 +111,11 @@ func (k *checker) cell(path string, c *Cell, blocks int) {
 	k.printable(path+".variant", c.Variant)
 	k.printable(path+".level", c.Level)
 	if c.Variant == "" {
-		k.fail(path+".variant", "empty; allowed: a variant's name")
+		k.fail(path+".variant", c.Variant, "must be the name of a variant")
 	}
 	for i, n := range c.Blocks {
 		if n < 0 || n >= blocks || i > 0 && n <= c.Blocks[i-1] {
-			k.fail(fmt.Sprintf("%s.blocks[%d]", path, i), "%d; allowed: rising numbers from 0 to %d", n, blocks-1)
+			k.fail(fmt.Sprintf("%s.blocks[%d]", path, i), n, "must be one of rising numbers from 0 to %d", blocks-1)
 		}
 	}
 	if len(c.ItemsFailed) > 0 {
@@ -177,7 +132,7 @@ func (k *checker) cell(path string, c *Cell, blocks int) {
 		}
 		for i, x := range values {
 			if !(x > 0) || math.IsInf(x, 0) {
-				k.fail(fmt.Sprintf("%s[%d]", at, i), "%v; allowed: above 0", x)
+				k.fail(fmt.Sprintf("%s[%d]", at, i), x, "must be above 0")
 			}
 		}
 	}
@@ -191,14 +146,14 @@ func (k *checker) cell(path string, c *Cell, blocks int) {
 		}
 	}
 	if c.Unfinished+len(c.Blocks) > blocks {
-		k.fail(path+".unfinished_trials", "%d beside %d measured; allowed: %d trials in all", c.Unfinished, len(c.Blocks), blocks)
+		k.fail(path+".unfinished_trials", c.Unfinished, "must be at most %d, as %d of %d trials were measured", blocks-len(c.Blocks), len(c.Blocks), blocks)
 	}
 	types := map[string]bool{}
 	for i, e := range c.Errors {
 		at := fmt.Sprintf("%s.errors[%d]", path, i)
 		k.printable(at+".type", e.Type)
 		if e.Type == "" || types[e.Type] {
-			k.fail(at+".type", "%q; allowed: each type once", e.Type)
+			k.fail(at+".type", e.Type, "must be a type that no other error has")
 		}
 		types[e.Type] = true
 		k.atLeast(at+".count", e.Count, 1)
@@ -210,7 +165,7 @@ func (k *checker) cell(path string, c *Cell, blocks int) {
 			n   int
 		}{{"lost", w.Lost}, {"duplicate", w.Duplicate}, {"wrong", w.Wrong}} {
 			if n.n != 0 {
-				k.fail(path+".writes."+n.key, "%d; allowed: 0, as no run that broke writes is a baseline", n.n)
+				k.fail(path+".writes."+n.key, n.n, "must be 0: a run that broke writes cannot be a baseline")
 			}
 		}
 	}
@@ -218,13 +173,13 @@ func (k *checker) cell(path string, c *Cell, blocks int) {
 
 func (k *checker) atLeast(path string, n, least int) {
 	if n < least {
-		k.fail(path, "%d; allowed: %d or more", n, least)
+		k.fail(path, n, "must be at least %d", least)
 	}
 }
 
 func (k *checker) length(path string, n, want int) {
 	if n != want || n == 0 {
-		k.fail(path, "%d values; allowed: one for each of the %d blocks, or no such key", n, want)
+		k.fail(path, n, "must have a value for each of the %d blocks, or be left out", want)
 	}
 }
 
@@ -238,12 +193,12 @@ func (k *checker) reductions(b *Baseline) {
 		}
 		switch {
 		case want == nil && c.Reduction != nil:
-			k.fail(path, "no makespans that it could be of; allowed: no such key")
+			k.errs = append(k.errs, &strictyaml.Error{Path: path, Reason: "must be left out, as there are no makespans that it could be of"})
 		case want == nil:
 		case c.Reduction == nil:
-			k.fail(path, "missing; allowed: %s, as the makespans say", want)
+			k.errs = append(k.errs, &strictyaml.Error{Path: path, Reason: fmt.Sprintf("missing; it must be %s, as the makespans say", want)})
 		case !reflect.DeepEqual(c.Reduction, want):
-			k.fail(path, "%s; allowed: %s, as the makespans say", c.Reduction, want)
+			k.fail(path, c.Reduction, "must be %s, as the makespans say", want)
 		}
 	}
 }

@@ -4,11 +4,10 @@ import (
 	"cmp"
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 
 	"floodgate/results"
-	"floodgate/results/gate"
+	"floodgate/results/verdict"
 )
 
 // MismatchError says that a baseline is not one of that run.
@@ -44,7 +43,7 @@ func Compare(file string, b *Baseline, run *results.Run, o Options) (*Comparison
 		Margin: o.Margin, ShareMargin: o.ShareMargin, StrictTimes: o.StrictTimes, OpenSharesWarn: o.OpenSharesWarn, Confidence: confidence,
 		Machines: machines(b, r), Differences: differences(b, r),
 		Paired: b.Hash == r.Hash && b.Seed == r.Seed && b.Drawn && r.Drawn,
-		Rows:   []Row{}, Added: []string{}, Counts: map[string]int{}, Caution: Caution,
+		Rows:   []Row{}, Added: []string{}, Counts: verdict.Counts{}, Caution: Caution,
 	}
 	j := &judge{c: c, base: b, run: r}
 	j.rows()
@@ -115,7 +114,7 @@ func differences(b, r *Baseline) []string {
 func (j *judge) rows() {
 	for _, b := range j.base.Cells {
 		if j.run.cell(b.Variant, b.Level) == nil {
-			j.add(Row{Metric: MetricCell, Variant: b.Variant, Level: b.Level, Unit: UnitCount, Decision: Missing, Why: "the run has no such variant at this level"})
+			j.add(Row{Metric: MetricCell, Variant: b.Variant, Level: b.Level, Unit: UnitCount, Decision: verdict.Missing, Why: "the run has no such variant at this level"})
 		}
 	}
 	for _, r := range j.run.Cells {
@@ -168,37 +167,38 @@ func (c *Comparison) warnOpenShares() {
 	for i := range c.Rows {
 		r := &c.Rows[i]
 		share := r.Metric == MetricReduction || r.Metric == MetricEfficiency
-		if share && r.Decision == Inconclusive && r.Effect != nil && r.Effect.Estimate <= r.Allowed {
+		if share && r.Decision == verdict.Undecided && r.Effect != nil && r.Effect.Estimate <= r.Allowed {
 			r.Advisory, r.Why = true, "the estimate is within the limit; noise spreads its interval beyond"
 		}
 	}
 }
 
-// conclude counts, and makes the exit code.
+// conclude counts, and decides.
 func (c *Comparison) conclude() {
-	failed, open, judged := false, false, false
+	var all []verdict.Decision
+	judged := false
 	for _, r := range c.Rows {
 		c.Counts[r.Decision]++
 		judged = judged || r.compared()
-		if r.Advisory && (r.Decision == Worse || r.Decision == Inconclusive) {
+		if r.Verdict() == verdict.Warned {
 			c.Warned++
 		}
-		failed = failed || r.Decision == Missing || r.Decision == Worse && !r.Advisory
-		open = open || r.Decision == Inconclusive && !r.Advisory
+		all = append(all, r.Verdict())
 	}
-	switch {
-	case failed:
-		c.Exit = gate.ExitFailed
-	case !judged: // nothing was compared
-		c.Exit = gate.ExitUnmeasured
-	case open:
-		c.Exit = gate.ExitInconclusive
+	if !judged { // nothing was compared
+		all = append(all, verdict.NotMeasured)
 	}
+	c.Decision = verdict.Overall(all...)
+	c.Exit = c.Decision.ExitCode()
 }
 
 // compared reports whether a value of the run stood beside one of the baseline.
 func (r Row) compared() bool {
-	return slices.Contains([]string{Better, Same, Worse}, r.Decision) || r.Decision == Inconclusive && r.Run != nil
+	switch r.Decision {
+	case verdict.Better, verdict.Same, verdict.Worse:
+		return true
+	}
+	return r.Decision == verdict.Undecided && r.Run != nil
 }
 
 // Where is the variant and level of a row: "bounded-10 at items=60".

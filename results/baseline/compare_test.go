@@ -8,8 +8,8 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/baseline"
-	"floodgate/results/gate"
 	"floodgate/results/internal/runtest"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -36,7 +36,7 @@ func decisions(c *baseline.Comparison, metric string) string {
 	var all []string
 	for _, r := range c.Rows {
 		if r.Metric == metric {
-			all = append(all, r.Decision)
+			all = append(all, string(r.Decision))
 		}
 	}
 	return strings.Join(all, " ")
@@ -46,7 +46,7 @@ func TestSameRunHolds(t *testing.T) {
 	run := made(nil)
 	v := gated(t, must(t, run), run, baseline.Options{}) // no margin at all
 	c := v.Comparison
-	if v.Exit != 0 || c.Counts[baseline.Same] != len(c.Rows) || len(c.Rows) < 100 || !c.Paired || len(c.Machines) > 0 {
+	if v.Exit != 0 || c.Counts[verdict.Same] != len(c.Rows) || len(c.Rows) < 100 || !c.Paired || len(c.Machines) > 0 {
 		t.Errorf("exit %d, %v of %d", v.Exit, c.Counts, len(c.Rows))
 	}
 }
@@ -121,15 +121,15 @@ func TestUnfinishedRunLacksNothing(t *testing.T) {
 		there func(t *results.Trial) bool
 		exit  int
 	}{
-		"nothing":          {func(*results.Trial) bool { return false }, gate.ExitUnmeasured}, // so nothing was compared
-		"all but the base": {func(t *results.Trial) bool { return t.Variant != "sequential" }, gate.ExitInconclusive},
-		"the base alone":   {func(t *results.Trial) bool { return t.Variant == "sequential" }, gate.ExitInconclusive},
+		"nothing":          {func(*results.Trial) bool { return false }, verdict.ExitNotMeasured}, // so nothing was compared
+		"all but the base": {func(t *results.Trial) bool { return t.Variant != "sequential" }, verdict.ExitInconclusive},
+		"the base alone":   {func(t *results.Trial) bool { return t.Variant == "sequential" }, verdict.ExitInconclusive},
 	} {
 		v := gated(t, b, made(c.there), defaults)
-		if v.Exit != c.exit || v.Comparison.Counts[baseline.Missing] > 0 || v.Comparison.Counts[baseline.Inconclusive] == 0 {
+		if v.Exit != c.exit || v.Comparison.Counts[verdict.Missing] > 0 || v.Comparison.Counts[verdict.Undecided] == 0 {
 			t.Errorf("%s: exit %d, %v; want %d, nothing missing", name, v.Exit, v.Comparison.Counts, c.exit)
 			for _, r := range v.Comparison.Rows {
-				if r.Decision == baseline.Missing {
+				if r.Decision == verdict.Missing {
 					t.Log(r.Metric, r.Where(), r.Why)
 				}
 			}
@@ -210,7 +210,7 @@ func TestOtherMachine(t *testing.T) {
 			t.Errorf("%s: exit %d, %q, %s", name, v.Exit, c.Machines, decisions(c, baseline.MetricMakespan))
 		}
 		for _, r := range c.Rows {
-			if r.Decision == baseline.NotComparable && (r.Why == "" || r.Baseline == nil || r.Run == nil) {
+			if r.Decision == verdict.NotComparable && (r.Why == "" || r.Baseline == nil || r.Run == nil) {
 				t.Errorf("%s: %+v", name, r)
 			}
 		}
@@ -251,10 +251,10 @@ func TestNothingComparable(t *testing.T) {
 	run := bare(made(func(t *results.Trial) bool { return t.Variant != "sequential" || t.Items != 20 }))
 	run.Header.Fingerprint.Cores = 64
 	c, err := baseline.Compare("b.yaml", b, run, defaults)
-	if err != nil || c.Exit != gate.ExitUnmeasured || c.Counts[baseline.Same] > 0 {
+	if err != nil || c.Exit != verdict.ExitNotMeasured || c.Counts[verdict.Same] > 0 {
 		t.Errorf("%+v, %v", c, err)
 	}
-	if c, err := baseline.Compare("b.yaml", &baseline.Baseline{Scenario: "report"}, run, defaults); err != nil || c.Exit != gate.ExitUnmeasured {
+	if c, err := baseline.Compare("b.yaml", &baseline.Baseline{Scenario: "report"}, run, defaults); err != nil || c.Exit != verdict.ExitNotMeasured {
 		t.Errorf("an empty baseline: %+v, %v", c, err)
 	}
 }
@@ -344,7 +344,7 @@ func TestOpenShares(t *testing.T) {
 					if r.Advisory {
 						text += "(advisory)"
 					}
-					found = append(found, text)
+					found = append(found, string(text))
 				}
 			}
 			suffix := ""

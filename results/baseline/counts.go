@@ -3,6 +3,8 @@ package baseline
 import (
 	"fmt"
 	"math"
+
+	"floodgate/results/verdict"
 )
 
 // counted compares counts with a hard limit: there is no test.
@@ -10,11 +12,11 @@ func (j *judge) counted(r Row, old, now, limit int) {
 	r.Baseline, r.Run, r.Limit = new(float64(old)), new(float64(now)), new(float64(limit))
 	switch {
 	case now > limit:
-		r.Decision = Worse
+		r.Decision = verdict.Worse
 	case now < old:
-		r.Decision = Better
+		r.Decision = verdict.Better
 	default:
-		r.Decision = Same
+		r.Decision = verdict.Same
 	}
 	j.add(r)
 }
@@ -22,14 +24,14 @@ func (j *judge) counted(r Row, old, now, limit int) {
 // none is a count of trials that there are none of: it is 0, and says nothing.
 func (j *judge) none(r Row, old int) {
 	r.Baseline, r.Limit = new(float64(old)), new(float64(old))
-	r.Decision, r.Why = Inconclusive, "no trial of the run was measured"
+	r.Decision, r.Why = verdict.Undecided, "no trial of the run was measured"
 	j.add(r)
 }
 
 // gone is a count that the run does not have.
 func (j *judge) gone(r Row, old, limit int, why string) {
 	r.Baseline, r.Limit = new(float64(old)), new(float64(limit))
-	r.Decision, r.Why = Missing, why
+	r.Decision, r.Why = verdict.Missing, why
 	j.add(r)
 }
 
@@ -143,7 +145,7 @@ func (j *judge) writes() {
 			case m.n(r.Writes) == 0 && r.Writes.Checked < min(b.Writes.Checked, j.run.Blocks):
 				row := row(m.metric, b)
 				row.Baseline, row.Run, row.Limit = new(0.0), new(0.0), new(0.0)
-				row.Decision, row.Why = Inconclusive, fmt.Sprintf("checked in %d of %d trials of the run", r.Writes.Checked, j.run.Blocks)
+				row.Decision, row.Why = verdict.Undecided, fmt.Sprintf("checked in %d of %d trials of the run", r.Writes.Checked, j.run.Blocks)
 				j.add(row)
 			default:
 				j.counted(row(m.metric, b), 0, m.n(r.Writes), 0)

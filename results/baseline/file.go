@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"floodgate/mockupstream/strictyaml"
+	"floodgate/results/atomicfile"
 )
 
 // Folder that baselines are committed in.
@@ -24,9 +25,9 @@ func Path(scenario string, quick bool) string {
 	return filepath.FromSlash(Folder + "/" + scenario + ".yaml")
 }
 
-const head = `# What a good run of the scenario %s measured. "floodgate gate RUN" compares
+const head = `# What a good run of the scenario %s measured. "floodgate gate baseline RUN" compares
 # other runs with it. Nobody edits it: after a change that is meant to be, run
-#   floodgate gate RUN --update-baseline
+#   floodgate gate baseline RUN --update
 # with a run that held, and review the difference. Lists have a value a block.
 `
 
@@ -145,19 +146,16 @@ func list[T any](values []T, format func(T) string) string {
 	return "[" + strings.Join(texts, ", ") + "]"
 }
 
-// Decode reads a file, called name in errors: all its mistakes, each with its
-// line and what is allowed.
+// Decode reads a file. Its error is [strictyaml.Errors] about the file called name.
 func Decode(name string, src []byte) (*Baseline, error) {
 	var b Baseline
-	doc, err := strictyaml.Decode(name, src, &b)
+	doc, err := strictyaml.Decode(name, src, &b, nil)
 	if err != nil {
 		return nil, err
 	}
-	if err := missing(doc, &b); err != nil {
-		return nil, doc.Locate(err)
-	}
-	if err := b.check(); err != nil {
-		return nil, doc.Locate(err)
+	doc.Report(b.check())
+	if err := doc.Err(); err != nil {
+		return nil, err
 	}
 	return &b, nil
 }
@@ -174,41 +172,10 @@ func Read(path string) (*Baseline, error) {
 	return Decode(path, src)
 }
 
-// Write puts the baseline at path, in place of what was there, at once: a kill
-// at any time leaves the old file or the new one.
-func (b *Baseline) Write(path string) (err error) {
-	dir := filepath.Dir(path)
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+// Write replaces the file at path, and makes its folder where it is missing.
+func (b *Baseline) Write(path string) error {
+	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(dir, "."+filepath.Base(path)+"-*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			f.Close()
-			_ = os.Remove(f.Name())
-		}
-	}()
-	if _, err := f.Write(b.Encode()); err != nil {
-		return err
-	}
-	if err := f.Chmod(0o644); err != nil {
-		return err
-	}
-	if err := f.Sync(); err != nil {
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return err
-	}
-	if d, err := os.Open(dir); err == nil { // the name: not every system can sync folders
-		_ = d.Sync()
-		d.Close()
-	}
-	return nil
+	return atomicfile.Write(path, b.Encode())
 }

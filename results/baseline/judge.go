@@ -10,6 +10,7 @@ import (
 
 	"floodgate/results/stats"
 	"floodgate/results/summary"
+	"floodgate/results/verdict"
 )
 
 // judge gathers the rows.
@@ -79,7 +80,7 @@ func (j *judge) series(s perBlock, b, r *Cell) {
 		return
 	}
 	if s.local && len(j.c.Machines) > 0 {
-		row.Decision, row.Why, row.Allowed, row.Limit, row.Advisory = NotComparable, strings.Join(j.c.Machines, "; "), 0, nil, false
+		row.Decision, row.Why, row.Allowed, row.Limit, row.Advisory = verdict.NotComparable, strings.Join(j.c.Machines, "; "), 0, nil, false
 		j.add(row)
 		return
 	}
@@ -103,10 +104,10 @@ func (j *judge) reduction(b, r *Cell) {
 	base, other := j.base.cell(j.base.Against, b.Level), j.run.cell(j.run.Against, r.Level)
 	switch {
 	case j.base.Against != j.run.Against:
-		row.Decision, row.Allowed, row.Limit = NotComparable, 0, nil
+		row.Decision, row.Allowed, row.Limit = verdict.NotComparable, 0, nil
 		row.Why = fmt.Sprintf("it is against %s and against %s", j.base.Against, orNobody(j.run.Against))
 	case row.Run == nil && other != nil && other.untried():
-		row.Decision, row.Why = Inconclusive, "no trial of "+other.Variant+" was measured"
+		row.Decision, row.Why = verdict.Undecided, "no trial of "+other.Variant+" was measured"
 	case j.available(&row, r):
 		j.effect(&row, b, r, shares(b, base), shares(r, other))
 	}
@@ -126,9 +127,9 @@ func (j *judge) available(row *Row, r *Cell) bool {
 	case row.Run != nil:
 		return true
 	case len(r.Blocks) == 0:
-		row.Decision, row.Why = Inconclusive, "no trial of the run was measured"
+		row.Decision, row.Why = verdict.Undecided, "no trial of the run was measured"
 	default:
-		row.Decision, row.Why = Missing, "the run has no value"
+		row.Decision, row.Why = verdict.Missing, "the run has no value"
 	}
 	return false
 }
@@ -147,7 +148,7 @@ func (j *judge) effect(row *Row, b, r *Cell, old, now map[int]float64) func(floa
 	}
 	i, err := interval(confidence)
 	if err != nil {
-		row.Decision, row.Why = Inconclusive, err.Error()
+		row.Decision, row.Why = verdict.Undecided, err.Error()
 		if few := new(stats.TooFewError); errors.As(err, &few) {
 			row.Why = few.Error() // without what was tried: the reader sees it
 		}
@@ -160,13 +161,13 @@ func (j *judge) effect(row *Row, b, r *Cell, old, now map[int]float64) func(floa
 	row.Effect = &ratio
 	switch side := i.Side(math.Log(row.Allowed)); {
 	case side > 0:
-		row.Decision = Worse
+		row.Decision = verdict.Worse
 	case side == 0:
-		row.Decision = Inconclusive
+		row.Decision = verdict.Undecided
 	case i.High < 0:
-		row.Decision = Better
+		row.Decision = verdict.Better
 	default:
-		row.Decision = Same
+		row.Decision = verdict.Same
 	}
 	return interval
 }
@@ -209,7 +210,7 @@ func whole(c *Cell, logs map[int]float64) []float64 {
 func (j *judge) holm() {
 	m := len(j.primaries)
 	j.c.Primaries = m
-	open := slices.DeleteFunc(slices.Clone(j.primaries), func(p primary) bool { return j.c.Rows[p.row].Decision != Worse })
+	open := slices.DeleteFunc(slices.Clone(j.primaries), func(p primary) bool { return j.c.Rows[p.row].Decision != verdict.Worse })
 	for rejected := 0; ; rejected++ {
 		level := 1 - (1-confidence)/float64(m-rejected)
 		next := slices.IndexFunc(open, func(p primary) bool {
@@ -222,7 +223,7 @@ func (j *judge) holm() {
 		}
 		for _, p := range open {
 			r := &j.c.Rows[p.row]
-			r.Decision, r.Why = Inconclusive, fmt.Sprintf("above the limit by itself, but not after Holm's correction over %d makespans", m)
+			r.Decision, r.Why = verdict.Undecided, fmt.Sprintf("above the limit by itself, but not after Holm's correction over %d makespans", m)
 			_, err := p.interval(level)
 			if few := new(stats.TooFewError); errors.As(err, &few) {
 				r.Why += fmt.Sprintf(", for which %d blocks are too few: at least %d", few.N, few.Need)

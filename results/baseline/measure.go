@@ -11,6 +11,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/gate"
 	"floodgate/results/summary"
+	"floodgate/results/verdict"
 )
 
 // confidence of every interval.
@@ -38,12 +39,12 @@ func FromRun(run *results.Run) (*Baseline, error) {
 	if !run.Complete {
 		return nil, refuse("it is not finished, %d of %d trials are there", len(run.Trials), run.Header.Planned)
 	}
-	verdict, err := gate.Judge(run)
+	judged, err := gate.Judge(run)
 	if err != nil {
 		return nil, err
 	}
-	if verdict.Exit != gate.ExitHeld {
-		return nil, refuse("%s (exit code %d)", reason(verdict), verdict.Exit)
+	if judged.Exit != verdict.ExitPassed {
+		return nil, refuse("%s (exit code %d)", reason(judged), judged.Exit)
 	}
 	b, err := measure(run)
 	if err != nil {
@@ -71,11 +72,16 @@ func reason(v *gate.Verdict) string {
 			open = append(open, fmt.Sprintf("claim %s is %s", c.ID, c.Decision))
 		}
 	}
+	for _, t := range v.Thresholds {
+		if t.Verdict().ExitCode() != verdict.ExitPassed {
+			open = append(open, fmt.Sprintf("threshold %s is %s", t.Rule, t.Decision))
+		}
+	}
 	if n := v.Outcomes[results.OutcomeFailed]; n > 0 {
 		open = append(open, fmt.Sprintf("%d trials could not be measured", n))
 	}
 	if len(open) == 0 {
-		return "it did not hold"
+		return "it is " + string(v.Decision)
 	}
 	return strings.Join(open, ", ")
 }

@@ -5,18 +5,7 @@ import (
 	"floodgate/results/gate"
 	"floodgate/results/stats"
 	"floodgate/results/summary"
-)
-
-// Decisions about a row.
-const (
-	Better       = "better"
-	Same         = "same" // not worse than the limit
-	Worse        = "worse"
-	Inconclusive = "inconclusive"
-	// NotComparable: the machines differ, or what the values are of; see Row.Why.
-	NotComparable = "not comparable"
-	// Missing: the baseline has it and the run has not.
-	Missing = "missing"
+	"floodgate/results/verdict"
 )
 
 // Default margins.
@@ -56,8 +45,9 @@ type Options struct {
 type Verdict struct {
 	Run        *gate.Verdict `json:"run"`
 	Comparison *Comparison   `json:"comparison"`
-	// Exit is the worse of both: failed, then not measured, then inconclusive.
-	Exit int `json:"exit"`
+	// Decision is the worse of both; Exit is its exit code.
+	Decision verdict.Decision `json:"decision"`
+	Exit     int              `json:"exit"`
 }
 
 // Gate judges a run by its own claims and against the baseline b, called file.
@@ -70,13 +60,8 @@ func Gate(file string, b *Baseline, run *results.Run, o Options) (*Verdict, erro
 	if err != nil {
 		return nil, err
 	}
-	v := &Verdict{Run: own, Comparison: c}
-	for _, code := range []int{gate.ExitInconclusive, gate.ExitUnmeasured, gate.ExitFailed} {
-		if own.Exit == code || c.Exit == code {
-			v.Exit = code
-		}
-	}
-	return v, nil
+	decision := verdict.Worst(own.Decision, c.Decision)
+	return &Verdict{Run: own, Comparison: c, Decision: decision, Exit: decision.ExitCode()}, nil
 }
 
 // Comparison of a run with a baseline.
@@ -109,12 +94,13 @@ type Comparison struct {
 	Added []string `json:"added"`
 	// Counts the rows by decision; Warned of those that are worse or inconclusive
 	// warn, and do not decide.
-	Counts  map[string]int `json:"counts"`
+	Counts  verdict.Counts `json:"counts"`
 	Warned  int            `json:"warned"`
 	Caution string         `json:"caution"`
-	// Exit of the comparison alone; see package gate. Where nothing could be
-	// compared it is [gate.ExitUnmeasured].
-	Exit int `json:"exit"`
+	// Decision of the comparison alone. Where nothing could be compared it is
+	// [verdict.NotMeasured]. Exit is its exit code.
+	Decision verdict.Decision `json:"decision"`
+	Exit     int              `json:"exit"`
 }
 
 // Row is a metric of a variant at a level.
@@ -136,10 +122,19 @@ type Row struct {
 	// worse. Nil: counts have none.
 	Effect *stats.Interval `json:"effect,omitempty"`
 	// Allowed effect; 0: there is none.
-	Allowed  float64 `json:"allowed_effect,omitempty"`
-	Decision string  `json:"decision"`
+	Allowed float64 `json:"allowed_effect,omitempty"`
+	// Decision on the value: [verdict.Same] is not worse than the limit.
+	Decision verdict.Word `json:"decision"`
 	// Advisory rows warn and do not decide.
 	Advisory bool              `json:"advisory,omitempty"`
 	Why      string            `json:"why,omitempty"`
 	Missing  []summary.Missing `json:"missing,omitempty"`
+}
+
+// Verdict returns what the row contributes to the exit code.
+func (r Row) Verdict() verdict.Decision {
+	if r.Advisory && r.Decision != verdict.Missing {
+		return r.Decision.Decision().Advisory()
+	}
+	return r.Decision.Decision()
 }

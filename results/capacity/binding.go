@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"floodgate/results/noise"
+	"floodgate/results/report/text"
 )
 
 // binding is what keeps more from being done than at the limit of the point at
@@ -106,7 +107,7 @@ func (l *Limits) slowerBinds(first, last LimitPoint) (Blame, bool) {
 			continue
 		}
 		most = now - before
-		blame = Blame{of.resource, fmt.Sprintf("%s took %s in the mean at %d, %s at %d", of.what, short(now), last.Limit, short(before), first.Limit)}
+		blame = Blame{of.resource, fmt.Sprintf("%s took %s in the mean at %d, %s at %d", of.what, text.Short(now), last.Limit, text.Short(before), first.Limit)}
 	}
 	busy, all := Machine{Busy: last.Busy}.whole()
 	switch {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"floodgate/results"
+	"floodgate/results/report/text"
 	"floodgate/scenarios"
 )
 
@@ -94,7 +95,7 @@ func (l course) descriptors(t results.Trial, nofile, allowed int) (Blame, bool) 
 	peak, seen := t.Descriptors.Highest()
 	switch {
 	case l.emfile:
-		return Blame{Descriptors, fmt.Sprintf("EMFILE after %s: %d of %d open", short(l.emfileAt), peak, nofile)}, true
+		return Blame{Descriptors, fmt.Sprintf("EMFILE after %s: %d of %d open", text.Short(l.emfileAt), peak, nofile)}, true
 	case seen && peak > allowed:
 		return Blame{Descriptors, fmt.Sprintf("%d of %d open, %d allowed", peak, nofile, allowed)}, true
 	}
@@ -116,7 +117,7 @@ func ports(all []results.ErrorCount) (Blame, bool) {
 		}
 		n += e.Count
 	}
-	return Blame{Ports, fmt.Sprintf("%d items failed without a free local port (EADDRNOTAVAIL), the first after %s; %s", n, short(first), morePorts)}, n > 0
+	return Blame{Ports, fmt.Sprintf("%d items failed without a free local port (EADDRNOTAVAIL), the first after %s; %s", n, text.Short(first), morePorts)}, n > 0
 }
 
 // queue is to blame where most reports that were not done were turned away.
@@ -201,7 +202,7 @@ func (l course) slower(failing results.Trial, calm *results.Trial, m Machine) (B
 			continue
 		}
 		most = grown
-		blame = Blame{of.resource, fmt.Sprintf("%s took %s in the mean, %s at the lowest rate that held", of.what, short(now), short(before))}
+		blame = Blame{of.resource, fmt.Sprintf("%s took %s in the mean, %s at the lowest rate that held", of.what, text.Short(now), text.Short(before))}
 		if l.slotsFull() >= fullBound {
 			blame.Says += "; " + l.slotsSay()
 		}

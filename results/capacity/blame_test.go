@@ -11,17 +11,17 @@ import (
 
 // loaded is a trial of ten seconds, too slow, in which the columns had these
 // values all the time.
-func loaded(columns map[string]int64, change func(*results.Trial)) results.Trial {
+func loaded(columns map[results.Column]int64, change func(*results.Trial)) results.Trial {
 	t := good()
 	t.Descriptors.Peak = 40
 	t.Resources = results.Resources{UserCPU: time.Second, SystemCPU: time.Second}
 	t.Service.OK = t.Service.Due
-	t.Service.Series.Columns = map[string][]int64{}
+	t.Service.Series.Columns = map[results.Column][]int64{}
 	for tick := range 100 {
 		t.Service.Series.At = append(t.Service.Series.At, int64(tick)*100)
-		for _, name := range results.SeriesColumns() {
+		for _, name := range results.Columns() {
 			value := columns[name]
-			if name == "reports_in_flight" && value == 0 {
+			if name == results.ColumnReportsInFlight && value == 0 {
 				value = 5
 			}
 			t.Service.Series.Columns[name] = append(t.Service.Series.Columns[name], value)
@@ -39,11 +39,11 @@ func stages(fetch, write time.Duration) map[string]results.Histogram {
 }
 
 func TestBlamed(t *testing.T) {
-	full := map[string]int64{"slots_in_use": 10, "slot_limit": 10, "items_outstanding": 94, "items_fetching": 9, "items_writing": 1}
-	free := map[string]int64{"items_outstanding": 94, "items_fetching": 60, "items_writing": 34}
-	writing := map[string]int64{"items_outstanding": 94, "items_fetching": 30, "items_writing": 64}
-	with := func(columns map[string]int64, name string, value int64) map[string]int64 {
-		changed := map[string]int64{name: value}
+	full := map[results.Column]int64{results.ColumnSlotsInUse: 10, results.ColumnSlotLimit: 10, results.ColumnItemsOutstanding: 94, results.ColumnItemsFetching: 9, results.ColumnItemsWriting: 1}
+	free := map[results.Column]int64{results.ColumnItemsOutstanding: 94, results.ColumnItemsFetching: 60, results.ColumnItemsWriting: 34}
+	writing := map[results.Column]int64{results.ColumnItemsOutstanding: 94, results.ColumnItemsFetching: 30, results.ColumnItemsWriting: 64}
+	with := func(columns map[results.Column]int64, name results.Column, value int64) map[results.Column]int64 {
+		changed := map[results.Column]int64{name: value}
 		for n, v := range columns {
 			if n != name {
 				changed[n] = v
@@ -62,18 +62,18 @@ func TestBlamed(t *testing.T) {
 		want    capacity.Resource
 		says    string
 	}{
-		"emfile":      {loaded(with(full, "emfile", 1), nil), idle, capacity.Descriptors, "EMFILE after 0 µs: 40 of 256 open"},
+		"emfile":      {loaded(with(full, results.ColumnRefused, 1), nil), idle, capacity.Descriptors, "EMFILE after 0: 40 of 256 open"},
 		"descriptors": {loaded(full, func(t *results.Trial) { t.Descriptors.Peak = 230 }), idle, capacity.Descriptors, "230 of 256 open, 204 allowed"},
 		"ports": {loaded(full, func(t *results.Trial) {
 			t.Errors = []results.ErrorCount{{Type: "ports", Side: "mongo", Count: 3, First: 2 * time.Second}, {Type: "ports", Side: "upstream", Count: 9, First: time.Second}}
 		}), idle, capacity.Ports, "12 items failed without a free local port (EADDRNOTAVAIL), the first after 1 s"},
-		"shed":                          {loaded(with(full, "shed", 80), refused), idle, capacity.Queue, "80 of 1000 reports turned away (503); 10 of 10 slots"},
-		"shed, yet within":              {loaded(with(full, "shed", 5), nil), idle, capacity.Limit, "10 of 10 slots"},
-		"shed a few":                    {loaded(with(free, "shed", 5), refused), idle, capacity.Upstream, "64 %"},
+		"shed":                          {loaded(with(full, results.ColumnShed, 80), refused), idle, capacity.Queue, "80 of 1000 reports turned away (503); 10 of 10 slots"},
+		"shed, yet within":              {loaded(with(full, results.ColumnShed, 5), nil), idle, capacity.Limit, "10 of 10 slots"},
+		"shed a few":                    {loaded(with(free, results.ColumnShed, 5), refused), idle, capacity.Upstream, "64 %"},
 		"cpu of the SUT":                {loaded(full, func(t *results.Trial) { t.Resources.UserCPU = 17 * time.Second }), idle, capacity.CPU, "1.8 of 2 cores"},
 		"limit":                         {loaded(full, nil), idle, capacity.Limit, "10 of 10 slots in use and items waiting 100 % of the time, up to 84"},
 		"limit, busy":                   {loaded(full, nil), busy, capacity.Limit, "together used 97 %"},
-		"slots, none waits":             {loaded(with(full, "items_outstanding", 10), nil), idle, capacity.Upstream, "90 %"},
+		"slots, none waits":             {loaded(with(full, results.ColumnItemsOutstanding, 10), nil), idle, capacity.Upstream, "90 %"},
 		"slow fetches":                  {loaded(full, slow(60*time.Millisecond, 2*time.Millisecond)), idle, capacity.Upstream, "a fetch took 60 ms in the mean, 20 ms at the lowest rate that held; 10 of 10"},
 		"slow writes":                   {loaded(full, slow(20*time.Millisecond, 40*time.Millisecond)), idle, capacity.Database, "a write took 40 ms in the mean, 2 ms"},
 		"slow writes, but of no weight": {loaded(full, slow(20*time.Millisecond, 5*time.Millisecond)), idle, capacity.Limit, "10 of 10"},
@@ -89,10 +89,10 @@ func TestBlamed(t *testing.T) {
 			refused(t)
 			t.Errors = []results.ErrorCount{{Type: "http_429", Side: "upstream", Count: 4}, {Type: "mongo_network", Side: "mongo", Count: 9}}
 		}), idle, capacity.Database, "mongo_network × 9"},
-		"connections": {loaded(with(with(free, "upstream_open", 9), "upstream_connecting", 1), slow(90*time.Millisecond, 2*time.Millisecond)), busy,
+		"connections": {loaded(with(with(free, results.ColumnUpstreamOpen, 9), results.ColumnUpstreamConnecting, 1), slow(90*time.Millisecond, 2*time.Millisecond)), busy,
 			capacity.Limit, "10 connections to the upstream, and up to 50 fetches that wait for one"},
-		"connections enough": {loaded(with(free, "upstream_open", 60), nil), idle, capacity.Upstream, "64 %"},
-		"nothing":            {loaded(map[string]int64{}, nil), idle, capacity.Unknown, "stood out"},
+		"connections enough": {loaded(with(free, results.ColumnUpstreamOpen, 60), nil), idle, capacity.Upstream, "64 %"},
+		"nothing":            {loaded(map[results.Column]int64{}, nil), idle, capacity.Unknown, "stood out"},
 		"crashed":            {loaded(full, func(t *results.Trial) { t.Outcome, t.Service = results.OutcomeCrashed, nil }), idle, capacity.Unknown, "crashed"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -112,7 +112,7 @@ func TestBlamedOfLittle(t *testing.T) {
 	if b := capacity.Blamed(trial, nil, time.Second, slo, 256, capacity.Machine{}); b.Resource != capacity.Unknown {
 		t.Errorf("%+v", b)
 	}
-	trial.Service.Series = results.Series{At: []int64{100, 200}, Columns: map[string][]int64{"reports_in_flight": {1}, "items_writing": {3, 3}}}
+	trial.Service.Series = results.Series{At: []int64{100, 200}, Columns: map[results.Column][]int64{results.ColumnReportsInFlight: {1}, results.ColumnItemsWriting: {3, 3}}}
 	if b := capacity.Blamed(trial, nil, time.Second, slo, 256, capacity.Machine{}); b.Resource != capacity.Database {
 		t.Errorf("%+v", b)
 	}

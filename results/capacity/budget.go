@@ -1,31 +1,22 @@
 package capacity
 
-import "floodgate/scenarios"
+import (
+	"math"
 
-// Decisions about a threshold of a plan.
-const (
-	Kept      = "kept"
-	Broken    = "broken"
-	Undecides = "inconclusive"
+	"floodgate/results/verdict"
+	"floodgate/scenarios"
 )
 
 // Threshold is the judgement of a scenario's budget over the highest rate that
 // a variant sustains.
 type Threshold struct {
-	Rule     string `json:"rule"` // in its author's words
-	Variant  string `json:"variant"`
-	Severity string `json:"severity"`
-	// Margin is what the limit may be missed by, a share of it.
-	Margin float64 `json:"margin,omitempty"`
+	verdict.Threshold
+	Variant string `json:"variant"`
 	// Limit in reports a second.
-	Limit    float64 `json:"limit"`
-	Decision string  `json:"decision"`
+	Limit float64 `json:"limit"`
 	// Why it could not be decided; empty: it was.
 	Why string `json:"why,omitempty"`
 }
-
-// Fails says whether the threshold bears on the exit code.
-func (t Threshold) Fails() bool { return t.Severity != scenarios.SeverityWarn }
 
 // JudgeRates judges the thresholds of a scenario over [scenarios.MetricMaxRate],
 // each by what was found of its variant; the others are none of a plan's.
@@ -37,19 +28,22 @@ func (t Threshold) Fails() bool { return t.Severity != scenarios.SeverityWarn }
 func JudgeRates(thresholds []scenarios.Threshold, found []Variant) []Threshold {
 	var all []Threshold
 	for _, t := range thresholds {
-		b, err := scenarios.ParseBudget(t.Rule)
+		undecided, b, err := verdict.NewThreshold(t)
 		if err != nil {
-			all = append(all, Threshold{Rule: t.Rule, Severity: t.Severity, Decision: Undecides, Why: err.Error()})
+			all = append(all, Threshold{Threshold: undecided, Why: err.Error()})
 			continue
 		}
 		if b.Metric.Name != scenarios.MetricMaxRate {
 			continue
 		}
-		judged := Threshold{Rule: t.Rule, Variant: b.Variant, Severity: t.Severity, Margin: float64(t.Margin), Limit: b.Limit}
-		judged.Decision, judged.Why = Undecides, "the variant was not tried"
+		judged := Threshold{Threshold: undecided, Variant: b.Variant, Limit: b.Limit, Why: "the variant was not tried"}
 		for _, v := range found {
-			if v.Variant == b.Variant {
-				judged.Decision, judged.Why = v.keeps(b, judged.Margin)
+			if v.Variant != b.Variant {
+				continue
+			}
+			judged.Decision, judged.Why = verdict.JudgeBudget(b, judged.Margin, v.known()), ""
+			if judged.Decision == verdict.Undecided {
+				judged.Why = v.whyUndecided()
 			}
 		}
 		all = append(all, judged)
@@ -57,37 +51,26 @@ func JudgeRates(thresholds []scenarios.Threshold, found []Variant) []Threshold {
 	return all
 }
 
-// keeps judges a budget by the two ends of what is known.
-func (v Variant) keeps(b scenarios.Budget, margin float64) (decision, why string) {
-	atLeast := v.Confirmed > 0
-	atMost := v.Failed > 0 // the sustained rate is below it
-	least, _ := b.Kept(v.Confirmed, margin)
-	switch {
-	case b.Upper():
-		// kept where even the lowest rate that failed is no more than the limit
-		if atMost && v.Failed <= b.Bound(margin) {
-			return Kept, ""
-		}
-		if atLeast && !least {
-			return Broken, ""
-		}
-	default:
-		if atLeast && least {
-			return Kept, ""
-		}
-		if atMost && v.Failed <= b.Bound(margin) {
-			return Broken, ""
-		}
+// known is where the sustained rate lies: from the one that was confirmed to
+// below the lowest that failed.
+func (v Variant) known() verdict.Range {
+	r := verdict.Range{Low: v.Confirmed, High: math.Inf(1)}
+	if v.Failed > 0 {
+		r.High, r.BelowHigh = v.Failed, true
 	}
+	return r
+}
+
+func (v Variant) whyUndecided() string {
 	switch {
 	case v.Unmeasured != "":
-		return Undecides, "it could not be measured: " + v.Unmeasured
-	case atLeast && atMost:
-		return Undecides, "the limit lies between the rate that was confirmed and the one that failed"
-	case atLeast:
-		return Undecides, "no rate above the one that was confirmed was tried; --max-rate says how high"
-	case atMost:
-		return Undecides, "no rate was confirmed"
+		return "it could not be measured: " + v.Unmeasured
+	case v.Confirmed > 0 && v.Failed > 0:
+		return "the limit lies between the rate that was confirmed and the one that failed"
+	case v.Confirmed > 0:
+		return "no rate above the one that was confirmed was tried; --max-rate says how high"
+	case v.Failed > 0:
+		return "no rate was confirmed"
 	}
-	return Undecides, "nothing is known of its rate"
+	return "nothing is known of its rate"
 }

@@ -6,6 +6,7 @@ import (
 	"pgregory.net/rapid"
 
 	"floodgate/results/capacity"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -23,25 +24,25 @@ func TestJudgeRates(t *testing.T) {
 		rule   string
 		margin scenarios.Percent
 		v      capacity.Variant
-		want   string
+		want   verdict.Word
 	}{
-		{"pool.max_rate >= 100/s", 0, between, capacity.Kept},
-		{"pool.max_rate > 100/s", 0, between, capacity.Undecides},
-		{"pool.max_rate >= 105/s", 0, between, capacity.Undecides},
-		{"pool.max_rate >= 105/s", 0.05, between, capacity.Kept},
-		{"pool.max_rate >= 110/s", 0, between, capacity.Broken},
-		{"pool.max_rate >= 200/s", 0, between, capacity.Broken},
-		{"pool.max_rate < 110/s", 0, between, capacity.Kept},
-		{"pool.max_rate <= 105/s", 0, between, capacity.Undecides},
-		{"pool.max_rate < 90/s", 0, between, capacity.Broken},
-		{"pool.max_rate < 90/s", 0.5, between, capacity.Kept},
-		{"pool.max_rate >= 100/s", 0, capacity.Variant{Variant: "other", Rate: between.Rate}, capacity.Undecides},
-		{"pool.max_rate >= 200/s", 0, capacity.Variant{Variant: "pool", Rate: capacity.Rate{Confirmed: 100}}, capacity.Undecides},
-		{"pool.max_rate >= 200/s", 0, capacity.Variant{Variant: "pool", Rate: capacity.Rate{Failed: 1}}, capacity.Broken},
-		{"pool.max_rate >= 1/s", 0, capacity.Variant{Variant: "pool", Unmeasured: "no database"}, capacity.Undecides},
+		{"pool.max_rate >= 100/s", 0, between, verdict.Met},
+		{"pool.max_rate > 100/s", 0, between, verdict.Undecided},
+		{"pool.max_rate >= 105/s", 0, between, verdict.Undecided},
+		{"pool.max_rate >= 105/s", 0.05, between, verdict.Met},
+		{"pool.max_rate >= 110/s", 0, between, verdict.Violated},
+		{"pool.max_rate >= 200/s", 0, between, verdict.Violated},
+		{"pool.max_rate < 110/s", 0, between, verdict.Met},
+		{"pool.max_rate <= 105/s", 0, between, verdict.Undecided},
+		{"pool.max_rate < 90/s", 0, between, verdict.Violated},
+		{"pool.max_rate < 90/s", 0.5, between, verdict.Met},
+		{"pool.max_rate >= 100/s", 0, capacity.Variant{Variant: "other", Rate: between.Rate}, verdict.Undecided},
+		{"pool.max_rate >= 200/s", 0, capacity.Variant{Variant: "pool", Rate: capacity.Rate{Confirmed: 100}}, verdict.Undecided},
+		{"pool.max_rate >= 200/s", 0, capacity.Variant{Variant: "pool", Rate: capacity.Rate{Failed: 1}}, verdict.Violated},
+		{"pool.max_rate >= 1/s", 0, capacity.Variant{Variant: "pool", Unmeasured: "no database"}, verdict.Undecided},
 	} {
 		got := judgeRate(t, test.rule, test.margin, test.v)
-		if got.Decision != test.want || (got.Why == "") == (got.Decision == capacity.Undecides) {
+		if got.Decision != test.want || (got.Why == "") == (got.Decision == verdict.Undecided) {
 			t.Errorf("%s of %+v: %s (%s), want %s", test.rule, test.v.Rate, got.Decision, got.Why, test.want)
 		}
 	}
@@ -60,8 +61,8 @@ func TestJudgeRatesIsNeverWrong(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		kept, _ := b.Kept(truth, 0)
-		if got.Decision == capacity.Kept && !kept || got.Decision == capacity.Broken && kept {
+		kept, _ := b.Met(truth, 0)
+		if got.Decision == verdict.Met && !kept || got.Decision == verdict.Violated && kept {
 			t.Fatalf("%s with [%g, %g): %s, but of %g it is %v", rule, low, high, got.Decision, truth, kept)
 		}
 	})

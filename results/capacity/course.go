@@ -26,19 +26,14 @@ type course struct {
 
 func courseOf(s results.Series, window time.Duration) course {
 	var l course
-	at := func(name string, i int) int {
-		if c := s.Columns[name]; i < len(c) {
-			return int(c[i])
-		}
-		return 0
-	}
-	for i, ms := range s.At {
-		t := time.Duration(ms) * time.Millisecond
-		if at("emfile", i) > 0 && !l.emfile {
+	at := func(c results.Column, i int) int { return int(s.Value(c, i)) }
+	for i := range s.At {
+		t := s.Time(i)
+		if at(results.ColumnRefused, i) > 0 && !l.emfile {
 			l.emfile, l.emfileAt = true, t
 		}
-		l.shed = max(l.shed, at("shed", i))
-		if at("reports_in_flight", i) == 0 {
+		l.shed = max(l.shed, at(results.ColumnShed, i))
+		if at(results.ColumnReportsInFlight, i) == 0 {
 			continue
 		}
 		l.workedFor = t
@@ -46,17 +41,17 @@ func courseOf(s results.Series, window time.Duration) course {
 			continue
 		}
 		l.ticks++
-		l.fetching += at("items_fetching", i)
-		l.writing += at("items_writing", i)
-		if open := at("upstream_open", i) + at("upstream_connecting", i); open > 0 && at("items_fetching", i) > open {
+		l.fetching += at(results.ColumnItemsFetching, i)
+		l.writing += at(results.ColumnItemsWriting, i)
+		if open := at(results.ColumnUpstreamOpen, i) + at(results.ColumnUpstreamConnecting, i); open > 0 && at(results.ColumnItemsFetching, i) > open {
 			l.short++
-			l.connected, l.queued = max(l.connected, open), max(l.queued, at("items_fetching", i)-open)
+			l.connected, l.queued = max(l.connected, open), max(l.queued, at(results.ColumnItemsFetching, i)-open)
 		}
-		limit, used := at("slot_limit", i), at("slots_in_use", i)
+		limit, used := at(results.ColumnSlotLimit, i), at(results.ColumnSlotsInUse, i)
 		if limit == 0 {
 			continue
 		}
-		waiting := at("items_outstanding", i) - used
+		waiting := at(results.ColumnItemsOutstanding, i) - used
 		l.waiting = max(l.waiting, waiting)
 		if used >= limit && waiting > 0 {
 			l.full++

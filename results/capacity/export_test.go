@@ -9,3 +9,13 @@ func FitLog(all []Observation) USL { return fitUSL(each(all), logResiduals, star
 // SquaresPlain and SquaresLog are the sums that are minimized.
 func SquaresPlain(u USL, all []Observation) float64 { return squares(u, each(all), plainResiduals) }
 func SquaresLog(u USL, all []Observation) float64   { return squares(u, each(all), logResiduals) }
+
+// plainResiduals are X − X(N), as R's nls takes them.
+func plainResiduals(u USL, o Observation) (float64, [3]float64) {
+	x := u.At(o.N)
+	_, by := logResiduals(u, o)
+	for i := range by {
+		by[i] *= x
+	}
+	return o.X - x, by
+}

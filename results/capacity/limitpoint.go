@@ -11,6 +11,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/stats"
 	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline"
 )
 
 // limitLevel is the confidence of a point's intervals.
@@ -22,7 +23,7 @@ const OffBound = 0.05
 
 // NewLimitPoint gathers the trials of a limit that is of the strategy. Trials
 // that were not measured count as lost.
-func NewLimitPoint(limit int, strategy string, trials []results.Trial) (LimitPoint, error) {
+func NewLimitPoint(limit int, strategy pipeline.Kind, trials []results.Trial) (LimitPoint, error) {
 	p := LimitPoint{Limit: limit}
 	ok := make([]results.Trial, 0, len(trials))
 	for _, t := range trials {
@@ -50,7 +51,7 @@ func NewLimitPoint(limit int, strategy string, trials []results.Trial) (LimitPoi
 	}
 	p.InFlight /= float64(len(ok))
 	p.CPU /= float64(len(ok))
-	if strategy == "bounded" {
+	if holdsSlot(strategy) {
 		p.Off = new((p.InFlight - float64(limit)) / float64(limit))
 	}
 	p.Throughput, p.P99 = interval(p.Runs, func(r LimitRun) float64 { return r.Throughput }), interval(p.Runs, func(r LimitRun) float64 { return float64(r.P99) })
@@ -59,6 +60,13 @@ func NewLimitPoint(limit int, strategy string, trials []results.Trial) (LimitPoi
 		return p, fmt.Errorf("limit %d: %w", limit, err)
 	}
 	return p, nil
+}
+
+// holdsSlot reports whether an item of the strategy holds its slot until it is
+// written, so that the limit bounds the items in flight.
+func holdsSlot(strategy pipeline.Kind) bool {
+	d, _ := pipeline.Define(strategy)
+	return d.Writing == pipeline.WritesInSlot
 }
 
 // unusable says why a trial has no throughput.
@@ -86,14 +94,14 @@ func (p *LimitPoint) lose(why string) {
 }
 
 // rateOf is how many items ended a second, those that failed included. Of a
-// bounded strategy it is that of the time in which all slots were in use, until
+// strategy that holds slots it is that of the time in which all slots were in use, until
 // the last item was begun: all others but those in the other slots had ended
 // then. The end of the items, when slots become empty, would count as slowness;
 // what was done of those in the other slots does not count, so it is a little low.
 // Of others it is that of the whole makespan.
-func rateOf(t results.Trial, limit int, strategy string) float64 {
+func rateOf(t results.Trial, limit int, strategy pipeline.Kind) float64 {
 	items, busy := t.Stages["item"].Count, t.Stages["queue"].Max
-	if strategy == "bounded" && busy > 0 && items > int64(limit) {
+	if holdsSlot(strategy) && busy > 0 && items > int64(limit) {
 		return float64(items-int64(limit)) / busy.Seconds()
 	}
 	return float64(items) / t.Makespan.Seconds()
@@ -110,7 +118,7 @@ func doneRate(t results.Trial, rate float64) float64 {
 	return rate * done / all
 }
 
-func (p *LimitPoint) add(t results.Trial, strategy string) {
+func (p *LimitPoint) add(t results.Trial, strategy pipeline.Kind) {
 	item, rate := t.Stages["item"], rateOf(t, p.Limit, strategy)
 	p.Runs = append(p.Runs, LimitRun{Trial: t.Index, Block: t.Block, Throughput: doneRate(t, rate), P99: item.P99})
 	p.InFlight += rate * item.Mean.Seconds()

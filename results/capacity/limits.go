@@ -6,7 +6,9 @@ import (
 	"floodgate/results"
 	"floodgate/results/noise"
 	"floodgate/results/stats"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline"
 )
 
 // KindLimits is Limits.Kind. A plan of rates has none.
@@ -25,8 +27,8 @@ type Limits struct {
 	Seed     uint64    `json:"seed"`
 	// Level are the factors that all trials have, beside limit and items.
 	Level string `json:"level,omitempty"`
-	// Strategy that the limit is of: "bounded" or "staged".
-	Strategy string `json:"strategy"`
+	// Strategy that the limit is of: bounded or staged.
+	Strategy pipeline.Kind `json:"strategy"`
 	// MaxLimit is the highest limit that may be tried. Capped says that there are
 	// descriptors for no more.
 	MaxLimit int  `json:"max_limit"`
@@ -55,7 +57,9 @@ type Limits struct {
 	Records string `json:"records,omitempty"`
 	// Command of floodgate that plans so again, a word each; empty: unknown.
 	Command []string `json:"command,omitempty"`
-	Exit    int      `json:"exit_code"`
+	// Decision on the sweep; Exit is its exit code.
+	Decision verdict.Decision `json:"decision"`
+	Exit     int              `json:"exit_code"`
 }
 
 // Trials is how many it was made of, those without a result included.
@@ -130,9 +134,30 @@ type LimitPoint struct {
 	Others float64 `json:"machine_others,omitempty"`
 	// Stages of all trials together: queue, fetch, handoff, pool_wait, write, item.
 	Stages map[string]results.Histogram `json:"stages,omitempty"`
-	// Unfit says which terms it breaks; empty: none.
-	Unfit []string `json:"unfit,omitempty"`
+	// Unfit are the terms that it violates; empty: none.
+	Unfit []Violation `json:"unfit,omitempty"`
 }
+
+// Violation is a term that a limit violates.
+type Violation struct {
+	Term Term `json:"term"`
+	// Detail has the value beside what is allowed.
+	Detail string `json:"detail"`
+}
+
+// Term is one of the [Terms], or what every limit must do.
+type Term string
+
+// The terms.
+const (
+	TermTrials      Term = "trials" // enough of them for an interval
+	TermThroughput  Term = "throughput"
+	TermP99         Term = "p99"
+	TermDescriptors Term = "descriptors"
+	TermErrors      Term = "errors"
+	TermDocuments   Term = "documents"
+	TermResults     Term = "results" // most trials have one
+)
 
 // LimitRun is one trial of a limit.
 type LimitRun struct {

@@ -1,3 +1,7 @@
+// Package capacity says what a pipeline can do: the highest rate of reports that a
+// service sustains ([Rate]), by what it is judged ([Judge]), and what gives out
+// first ([Blamed]); what a closed loop does at each of many limits ([LimitPoint]),
+// the law that this follows ([FitUSL]), and which limit to take ([Recommendation]).
 package capacity
 
 import (
@@ -5,6 +9,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/noise"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -43,7 +48,9 @@ type Plan struct {
 	Records string `json:"records,omitempty"`
 	// Command of floodgate that plans so again, a word each; empty: unknown.
 	Command []string `json:"command,omitempty"`
-	Exit    int      `json:"exit_code"`
+	// Decision on the plan; Exit is its exit code.
+	Decision verdict.Decision `json:"decision"`
+	Exit     int              `json:"exit_code"`
 }
 
 // Variant is what was found of one.
@@ -58,51 +65,44 @@ type Variant struct {
 	Unmeasured string `json:"unmeasured,omitempty"`
 }
 
-// Exit codes of a plan, as the command's.
-const (
-	exitHeld         = 0
-	exitFailed       = 1
-	exitInconclusive = 3
-	exitUnmeasured   = 4
-)
-
 // Found sets what was found of the scenario's variants, those that were not begun,
-// what that says of its thresholds about a highest rate, and the
-// exit code: 1 where a threshold is broken, or of limits none has a rate; 4 where a variant could not be
-// measured or the plan was interrupted; 3 where one could not be decided, or a
-// threshold; else 0: each has a rate, or is known to be below the lowest.
+// what that says of its thresholds about a highest rate, and the decision: failed
+// where a threshold is violated, or of limits none has a rate; not measured where a
+// variant could not be measured or the plan was interrupted; inconclusive where one
+// could not be decided, or a threshold; else passed: each has a rate, or is known
+// to be below the lowest.
 func (p *Plan) Found(found []Variant, s *scenarios.Scenario, interrupted bool) {
-	p.Variants, p.NotTried, p.Interrupted, p.Exit = found, nil, interrupted, exitHeld
+	p.Variants, p.NotTried, p.Interrupted = found, nil, interrupted
 	for _, v := range s.Variants[len(found):] {
 		p.NotTried = append(p.NotTried, v.Name)
 	}
+	all := []verdict.Decision{verdict.Passed}
 	for _, v := range found {
 		switch {
 		case v.Unmeasured != "":
-			p.Exit = exitUnmeasured
+			all = append(all, verdict.NotMeasured)
 		case !v.Decided():
-			p.Exit = max(p.Exit, exitInconclusive)
+			all = append(all, verdict.Inconclusive)
 		}
 	}
 	if interrupted {
-		p.Exit = exitUnmeasured
+		all = append(all, verdict.NotMeasured)
 	}
 	p.Limit = limitOfRates(found, limitsOf(s, found))
-	if p.Limit != nil && p.Limit.Limit == 0 && p.Exit == exitHeld {
-		p.Exit = exitFailed
-		if p.Limit.Why != "" {
-			p.Exit = exitInconclusive
+	if l := p.Limit; l != nil && l.Limit == 0 {
+		switch {
+		case l.Why != "":
+			all = append(all, verdict.Inconclusive)
+		case !interrupted:
+			all = append(all, verdict.Failed)
 		}
 	}
 	p.Thresholds = JudgeRates(s.Thresholds, found)
 	for _, t := range p.Thresholds {
-		switch {
-		case t.Fails() && t.Decision == Broken:
-			p.Exit = exitFailed
-		case t.Fails() && t.Decision == Undecides && p.Exit == exitHeld:
-			p.Exit = exitInconclusive
-		}
+		all = append(all, t.Verdict())
 	}
+	p.Decision = verdict.Overall(all...)
+	p.Exit = p.Decision.ExitCode()
 }
 
 // limitsOf are the limits of a scenario's variants by their names; nil: the plan is of none.
@@ -126,14 +126,14 @@ func (p *Plan) Hidden() float64 {
 	return float64(p.SLO.P99) / float64(p.Confirm)
 }
 
-// Best is the point of the confirmed rate, else of the highest that held; nil: none.
+// Best is the point of the confirmed rate, else of the highest that passed; nil: none.
 func (v Variant) Best() *Point {
 	want := v.Confirmed
 	if want == 0 {
 		want = v.Held
 	}
 	for i := len(v.Points) - 1; i >= 0; i-- {
-		if p := &v.Points[i]; p.Verdict == Held && p.Rate == want && want != 0 {
+		if p := &v.Points[i]; p.Decision == verdict.Passed && p.Rate == want && want != 0 {
 			return p
 		}
 	}

@@ -6,7 +6,10 @@ import (
 	"time"
 
 	"floodgate/results"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline"
 )
 
 // What a recommended limit keeps, where nobody says otherwise.
@@ -27,7 +30,7 @@ func NewTerms(p99 time.Duration, nofile int, cores float64) Terms {
 	}
 }
 
-// Conclude sets all that follows from the points: which of them break the
+// Conclude sets all that follows from the points: which of them violate the
 // terms, the model (of those whose items did not fail), the recommendation and the exit code. It is a pure function
 // of the points, the adaptive runs, the terms and how the sweep ended.
 func (l *Limits) Conclude() {
@@ -37,7 +40,7 @@ func (l *Limits) Conclude() {
 	var seen []Observation
 	for i := range l.Points {
 		p := &l.Points[i]
-		p.Unfit = l.breaks(*p, best)
+		p.Unfit = l.violated(*p, best)
 		if p.ErrorShare() > l.Terms.MaxErrors || p.Throughput == nil {
 			continue // what it does less of is not for want of scalability; or nobody knows yet
 		}
@@ -55,7 +58,8 @@ func (l *Limits) Conclude() {
 		}
 		l.Model = &f
 	}
-	l.Exit = l.exit()
+	l.Decision = l.decide()
+	l.Exit = l.Decision.ExitCode()
 }
 
 // best is the point of the highest throughput; nil: none has an interval. What
@@ -91,40 +95,40 @@ func (l *Limits) Gap() (low, high int, ok bool) {
 	return l.Points[at].Limit, l.Points[at+1].Limit, true
 }
 
-// breaks says which terms a point breaks.
-func (l *Limits) breaks(p LimitPoint, best *LimitPoint) (why []string) {
-	say := func(format string, args ...any) { why = append(why, fmt.Sprintf(format, args...)) }
+// violated are the terms that a point violates.
+func (l *Limits) violated(p LimitPoint, best *LimitPoint) []Violation {
 	if p.Throughput == nil {
-		say("trials that could be measured: %d, too few for an interval", len(p.Runs))
-		return why
+		return []Violation{{TermTrials, fmt.Sprintf("trials that could be measured: %d, too few for an interval", len(p.Runs))}}
 	}
-	t := l.Terms
+	t, all := l.Terms, []Violation(nil)
 	if reach := t.Reach * best.Throughput.Estimate; p.Throughput.High < reach {
-		say("throughput up to %.3g/s, less than %.0f %% of the highest, %.3g/s", p.Throughput.High, 100*t.Reach, best.Throughput.Estimate)
+		all = append(all, Violation{TermThroughput, fmt.Sprintf("throughput up to %.3g/s, less than %.0f %% of the highest, %.3g/s", p.Throughput.High, 100*t.Reach, best.Throughput.Estimate)})
 	}
-	return append(why, l.harms(p)...)
+	return append(all, l.harms(p)...)
 }
 
-// harms are the terms that a point breaks but for throughput.
-func (l *Limits) harms(p LimitPoint) (why []string) {
-	say := func(format string, args ...any) { why = append(why, fmt.Sprintf(format, args...)) }
+// harms are the terms that a point violates but for throughput.
+func (l *Limits) harms(p LimitPoint) (all []Violation) {
+	violates := func(term Term, format string, args ...any) {
+		all = append(all, Violation{term, fmt.Sprintf(format, args...)})
+	}
 	t := l.Terms
 	if bound := time.Duration(t.P99); bound > 0 && p.P99.High > float64(bound) {
-		say("p99 up to %s, more than %s", short(time.Duration(p.P99.High)), short(bound))
+		violates(TermP99, "p99 up to %s, more than %s", text.Short(time.Duration(p.P99.High)), text.Short(bound))
 	}
 	if p.Peak != nil && *p.Peak > t.MaxDescriptors {
-		say("%d descriptors, more than %d of %d", *p.Peak, t.MaxDescriptors, t.NoFile)
+		violates(TermDescriptors, "%d descriptors, more than %d of %d", *p.Peak, t.MaxDescriptors, t.NoFile)
 	}
 	if p.ErrorShare() > t.MaxErrors {
-		say("%s of %d items failed, more than %s", share(p.ErrorShare()), p.Tried, share(t.MaxErrors))
+		violates(TermErrors, "%s of %d items failed, more than %s", share(p.ErrorShare()), p.Tried, share(t.MaxErrors))
 	}
 	if p.Broken > 0 {
-		say("%d documents lost, duplicate or wrong", p.Broken)
+		violates(TermDocuments, "%d documents lost, duplicate or wrong", p.Broken)
 	}
 	if p.Lost > len(p.Runs) {
-		say("%d of %d trials had no result", p.Lost, p.Lost+len(p.Runs))
+		violates(TermResults, "%d of %d trials had no result", p.Lost, p.Lost+len(p.Runs))
 	}
-	return why
+	return all
 }
 
 // recommend takes the smallest limit that breaks nothing, else the smallest that
@@ -194,9 +198,9 @@ func (l *Limits) Passed() bool {
 // configOf are the settings that a point was measured with: of bounded as many
 // connections of each kind as slots; of another strategy, whose writers are
 // fewer, as many to the database as were seen.
-func configOf(p LimitPoint, strategy string) *Config {
+func configOf(p LimitPoint, strategy pipeline.Kind) *Config {
 	c := &Config{MaxConnsPerHost: p.Limit, MaxPoolSize: p.Limit}
-	if k := p.Kinds; k != nil && strategy != "bounded" {
+	if k := p.Kinds; k != nil && !holdsSlot(strategy) {
 		c.MaxPoolSize = min(p.Limit, max(1, k.Mongo-scenarios.MonitorConns))
 	}
 	if p.Peak != nil {
@@ -241,22 +245,23 @@ func (l *Limits) notes(p LimitPoint) (all []string) {
 	return all
 }
 
-// exit is 0 where a limit is recommended, 1 where none keeps all terms, 3 where
-// too little is known: no interval, or a throughput that still rises at the
-// highest limit that could be tried; 4 where the sweep was ended early.
-func (l *Limits) exit() int {
+// decide is passed where a limit is recommended, failed where none keeps all
+// terms, and inconclusive where too little is known: no interval, or a throughput
+// that still rises at the highest limit that could be tried. A sweep that was ended
+// early is not measured.
+func (l *Limits) decide() verdict.Decision {
 	r := l.Recommendation
 	switch {
 	case l.Interrupted || l.Unmeasured != "":
-		return exitUnmeasured
+		return verdict.NotMeasured
 	case r == nil:
-		return exitInconclusive
+		return verdict.Inconclusive
 	case r.Compromise:
-		return exitFailed
+		return verdict.Failed
 	case r.Limit == l.Points[len(l.Points)-1].Limit && !r.Passed && r.Binding.Resource != Descriptors:
-		return exitInconclusive
+		return verdict.Inconclusive
 	}
-	return exitHeld
+	return verdict.Passed
 }
 
 // Limit returns the point of a limit; nil: it was not tried.

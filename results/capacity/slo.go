@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"floodgate/results"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -29,11 +31,11 @@ func (f Figures) Errors() float64 {
 	return float64(f.Due-f.OK) / float64(f.Due)
 }
 
-// Judge says whether a trial of a service kept the SLO, with at most nofile
-// descriptors. A trial that failed to be measured has no verdict: ask before.
+// Judge reports whether a trial of a service kept the SLO, with at most nofile
+// descriptors. It must not be one that failed to be measured.
 //
-// It is invalid when the mock or the generator was the bottleneck. All others
-// held, unless reports took too long, were not done, descriptors ran short,
+// It is inconclusive when the mock or the generator was the bottleneck. All others
+// passed, unless reports took too long, were not done, descriptors ran short,
 // nothing was completed any more, the service did not recover, documents were
 // lost or garbled, or the SUT ended.
 //
@@ -50,21 +52,21 @@ func Judge(t results.Trial, slo scenarios.SLO, nofile int) Point {
 	}
 	switch {
 	case t.Outcome == results.OutcomeInvalid:
-		p.invalid("%s", t.Reason)
+		p.inconclusive("%s", t.Reason)
 	case s != nil && s.TooLate():
-		p.invalid("the generator was too slow: it began %d of %d reports more than %s late", s.Late, s.Ended, short(results.LagBound))
+		p.inconclusive("the generator was too slow: it began %d of %d reports more than %s late", s.Late, s.Ended, text.Short(results.LagBound))
 	case s != nil && s.Late > 0 && s.Response.P99 > time.Duration(slo.P99) && s.ServiceTime.P99 <= time.Duration(slo.P99):
-		p.invalid("the generator was too slow: p99 %s since a report was due, %s since it was begun", short(s.Response.P99), short(s.ServiceTime.P99))
+		p.inconclusive("the generator was too slow: p99 %s since a report was due, %s since it was begun", text.Short(s.Response.P99), text.Short(s.ServiceTime.P99))
 	case s != nil && s.Due == 0:
-		p.invalid("no report came in the window")
+		p.inconclusive("no report came in the window")
 	default:
 		p.judge(t, slo, nofile)
 	}
 	return p
 }
 
-func (p *Point) invalid(format string, args ...any) {
-	p.Verdict, p.Why = Invalid, []string{fmt.Sprintf(format, args...)}
+func (p *Point) inconclusive(format string, args ...any) {
+	p.Decision, p.Why = verdict.Inconclusive, []string{fmt.Sprintf(format, args...)}
 }
 
 func (p *Point) judge(t results.Trial, slo scenarios.SLO, nofile int) {
@@ -76,7 +78,7 @@ func (p *Point) judge(t results.Trial, slo scenarios.SLO, nofile int) {
 		fail("it is no trial of a service")
 	}
 	if bound := time.Duration(slo.P99); p.P99 > bound {
-		fail("p99 %s, more than %s", short(p.P99), short(bound))
+		fail("p99 %s, more than %s", text.Short(p.P99), text.Short(bound))
 	}
 	if bound := slo.MaxErrors(); p.Errors() > bound {
 		fail("%s of %d reports not done, more than %s", share(p.Errors()), p.Due, share(bound))
@@ -90,20 +92,9 @@ func (p *Point) judge(t results.Trial, slo scenarios.SLO, nofile int) {
 	if d := t.Documents; d != nil && d.Broken() > 0 {
 		fail("documents: %d lost, %d duplicate, %d wrong, %d foreign", d.Lost, d.Duplicate, d.Wrong, d.Foreign)
 	}
-	if p.Verdict = Held; len(p.Why) > 0 {
-		p.Verdict = Failed
+	if p.Decision = verdict.Passed; len(p.Why) > 0 {
+		p.Decision = verdict.Failed
 	}
-}
-
-// short writes d with three significant digits: "98.5 ms".
-func short(d time.Duration) string {
-	switch {
-	case d >= time.Second:
-		return fmt.Sprintf("%.3g s", d.Seconds())
-	case d >= time.Millisecond:
-		return fmt.Sprintf("%.3g ms", float64(d)/float64(time.Millisecond))
-	}
-	return fmt.Sprintf("%.3g µs", float64(d)/float64(time.Microsecond))
 }
 
 // share writes a share in percent: "1.5 %".

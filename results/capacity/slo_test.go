@@ -7,6 +7,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/capacity"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -27,39 +28,39 @@ func good() results.Trial {
 func TestJudge(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*results.Trial)
-		want   capacity.Verdict
+		want   verdict.Decision
 		why    string
 	}{
-		"everything at its bound": {func(*results.Trial) {}, capacity.Held, ""},
-		"p99":                     {func(t *results.Trial) { t.Service.Response.P99++; t.Service.ServiceTime.P99 = t.Service.Response.P99 }, capacity.Failed, "p99 1 s, more than 1 s"},
-		"errors":                  {func(t *results.Trial) { t.Service.OK-- }, capacity.Failed, "1.1 % of 1000 reports not done, more than 1 %"},
-		"descriptors":             {func(t *results.Trial) { t.Descriptors.Peak++ }, capacity.Failed, "205 descriptors, more than 204 of 256"},
+		"everything at its bound": {func(*results.Trial) {}, verdict.Passed, ""},
+		"p99":                     {func(t *results.Trial) { t.Service.Response.P99++; t.Service.ServiceTime.P99 = t.Service.Response.P99 }, verdict.Failed, "p99 1 s, more than 1 s"},
+		"errors":                  {func(t *results.Trial) { t.Service.OK-- }, verdict.Failed, "1.1 % of 1000 reports not done, more than 1 %"},
+		"descriptors":             {func(t *results.Trial) { t.Descriptors.Peak++ }, verdict.Failed, "205 descriptors, more than 204 of 256"},
 		"descriptors inside": {func(t *results.Trial) { t.Descriptors.Inside = &results.Kinds{Upstream: 200, Mongo: 3, Other: 2} },
-			capacity.Failed, "205 descriptors"},
-		"descriptors unseen": {func(t *results.Trial) { t.Descriptors = results.Descriptors{} }, capacity.Held, ""},
-		"stalled":            {func(t *results.Trial) { t.Outcome, t.Reason = results.OutcomeStalled, "nothing completed" }, capacity.Failed, "nothing completed"},
-		"not recovered":      {func(t *results.Trial) { t.Service.Recovered = false }, capacity.Failed, "no report was done after the load"},
-		"lost":               {func(t *results.Trial) { t.Documents.Lost = 1 }, capacity.Failed, "1 lost"},
-		"wrong":              {func(t *results.Trial) { t.Documents.Wrong = 1 }, capacity.Failed, "1 wrong"},
-		"unwritten":          {func(t *results.Trial) { t.Documents.Unwritten = 1 }, capacity.Held, ""},
+			verdict.Failed, "205 descriptors"},
+		"descriptors unseen": {func(t *results.Trial) { t.Descriptors = results.Descriptors{} }, verdict.Passed, ""},
+		"stalled":            {func(t *results.Trial) { t.Outcome, t.Reason = results.OutcomeStalled, "nothing completed" }, verdict.Failed, "nothing completed"},
+		"not recovered":      {func(t *results.Trial) { t.Service.Recovered = false }, verdict.Failed, "no report was done after the load"},
+		"lost":               {func(t *results.Trial) { t.Documents.Lost = 1 }, verdict.Failed, "1 lost"},
+		"wrong":              {func(t *results.Trial) { t.Documents.Wrong = 1 }, verdict.Failed, "1 wrong"},
+		"unwritten":          {func(t *results.Trial) { t.Documents.Unwritten = 1 }, verdict.Passed, ""},
 		"crashed": {func(t *results.Trial) { t.Outcome, t.Reason, t.Service = results.OutcomeCrashed, "signal: killed", nil },
-			capacity.Failed, "crashed: signal: killed"},
-		"timeout": {func(t *results.Trial) { t.Outcome = results.OutcomeTimeout }, capacity.Failed, "timeout"},
+			verdict.Failed, "crashed: signal: killed"},
+		"timeout": {func(t *results.Trial) { t.Outcome = results.OutcomeTimeout }, verdict.Failed, "timeout"},
 		"mock": {func(t *results.Trial) { t.Outcome, t.Reason = results.OutcomeInvalid, "the mock upstream was too slow" },
-			capacity.Invalid, "the mock upstream was too slow"},
-		"generator":            {func(t *results.Trial) { t.Service.Late++ }, capacity.Invalid, "the generator was too slow"},
-		"p99 of the generator": {func(t *results.Trial) { t.Service.Response.P99++; t.Service.ServiceTime.P99 = time.Millisecond }, capacity.Invalid, "1 ms since it was begun"},
-		"no reports":           {func(t *results.Trial) { t.Service.Due, t.Service.OK = 0, 0 }, capacity.Invalid, "no report came"},
+			verdict.Inconclusive, "the mock upstream was too slow"},
+		"generator":            {func(t *results.Trial) { t.Service.Late++ }, verdict.Inconclusive, "the generator was too slow"},
+		"p99 of the generator": {func(t *results.Trial) { t.Service.Response.P99++; t.Service.ServiceTime.P99 = time.Millisecond }, verdict.Inconclusive, "1 ms since it was begun"},
+		"no reports":           {func(t *results.Trial) { t.Service.Due, t.Service.OK = 0, 0 }, verdict.Inconclusive, "no report came"},
 		// Who cannot tell does not know either that the SLO failed.
-		"generator and p99": {func(t *results.Trial) { t.Service.Late = 11; t.Service.Response.P99 = time.Minute }, capacity.Invalid, "generator"},
+		"generator and p99": {func(t *results.Trial) { t.Service.Late = 11; t.Service.Response.P99 = time.Minute }, verdict.Inconclusive, "generator"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			trial := good()
 			test.change(&trial)
 			p := capacity.Judge(trial, slo, 256)
 			why := strings.Join(p.Why, "; ")
-			if p.Verdict != test.want || !strings.Contains(why, test.why) || (why == "") != (test.want == capacity.Held) || p.Trial != 3 {
-				t.Errorf("%s (%s), want %s (%s)", p.Verdict, why, test.want, test.why)
+			if p.Decision != test.want || !strings.Contains(why, test.why) || (why == "") != (test.want == verdict.Passed) || p.Trial != 3 {
+				t.Errorf("%s (%s), want %s (%s)", p.Decision, why, test.want, test.why)
 			}
 		})
 	}

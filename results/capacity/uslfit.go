@@ -11,16 +11,6 @@ func logResiduals(u USL, o Observation) (float64, [3]float64) {
 	return math.Log(o.X / u.At(o.N)), [3]float64{-1, u.Alpha * (o.N - 1) / d, u.Beta * o.N * (o.N - 1) / d}
 }
 
-// plainResiduals are X − X(N), as R's nls takes them.
-func plainResiduals(u USL, o Observation) (float64, [3]float64) {
-	x := u.At(o.N)
-	_, by := logResiduals(u, o)
-	for i := range by {
-		by[i] *= x
-	}
-	return o.X - x, by
-}
-
 // weighted is an observation that counts so often.
 type weighted struct {
 	Observation

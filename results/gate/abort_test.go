@@ -1,6 +1,8 @@
 package gate_test
 
 import (
+	"encoding/json"
+	"runtime"
 	"slices"
 	"testing"
 	"time"
@@ -10,12 +12,14 @@ import (
 	"floodgate/results"
 	"floodgate/results/gate"
 	"floodgate/results/internal/runtest"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
 // Whatever the trials to come give, a run that was to end early would have
 // broken the threshold; and one that broke it at its last trial is ended.
 func TestAbortIsNeverWrong(t *testing.T) {
+	tb := t
 	rules := []string{
 		"ten.item.p99 < 100ms", "ten.item.p50 > 60ms", "ten.item.mean <= 80ms", "ten.item.max < 150ms",
 		"ten.makespan < 2s", "ten.makespan > 2s", "ten.makespan == 2s", "ten.efficiency >= 50%", "ten.fd.peak <= 30", "ten.fd.peak > 30",
@@ -38,31 +42,99 @@ func TestAbortIsNeverWrong(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		isBroken := whole.Thresholds[0].Decision == gate.Broken
+		isBroken := whole.Thresholds[0].Decision == verdict.Violated
 		if isBroken {
 			broken++
 		}
-		for n := range len(run.Trials) + 1 {
-			part := *run
-			part.Trials, part.Complete = slices.Clone(run.Trials[:n]), n == len(run.Trials)
-			rule, err := gate.Abort(&part)
+		aborter := aborterOf(tb, run)
+		for n, trial := range run.Trials {
+			rule, err := aborter.Add(trial)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if rule != "" && !isBroken {
-				t.Fatalf("%s: ended after %d trials, but the whole run says %s: %+v", rule, n, whole.Thresholds[0].Decision, whole.Thresholds[0].Evidence)
+			part := *run
+			part.Trials, part.Complete = run.Trials[:n+1], n+1 == len(run.Trials)
+			anew, err := gate.Judge(&part)
+			if err != nil {
+				t.Fatal(err)
 			}
-			if rule != "" && n < len(run.Trials) {
+			about := trial.Variant == "ten"
+			if now := about && anew.Thresholds[0].Decision == verdict.Violated; now != (rule != "") {
+				t.Fatalf("after %d trials the aborter says %q, and a judgement of them all that it is %s", n+1, rule, anew.Thresholds[0].Decision)
+			}
+			if rule != "" && !isBroken {
+				t.Fatalf("%s: ended after %d trials, but the whole run says %s: %+v", rule, n+1, whole.Thresholds[0].Decision, whole.Thresholds[0].Evidence)
+			}
+			if rule != "" && !part.Complete {
 				early++
 				return
-			}
-			if n == len(run.Trials) && isBroken && rule == "" {
-				t.Fatalf("%s is broken and did not end the run", whole.Thresholds[0].Rule)
 			}
 		}
 	})
 	if early == 0 || broken == 0 {
 		t.Errorf("%d runs ended early, %d broke the threshold: nothing was tested", early, broken)
+	}
+}
+
+// aborterOf a run that has no trials yet.
+func aborterOf(t testing.TB, run *results.Run) *gate.Aborter {
+	t.Helper()
+	var s scenarios.Scenario
+	if err := json.Unmarshal(run.Header.Scenario, &s); err != nil {
+		t.Fatal(err)
+	}
+	a, err := gate.NewAborter(&s, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// longRun is a run whose thresholds are of every kind of tally, and are kept.
+func longRun() *results.Run {
+	run := runtest.New(runtest.Options{Bare: true, Blocks: 6, Variants: pair(), Levels: []scenarios.LevelSet{{"items": 20}},
+		Change: func(t *results.Trial) bool { known(t); return true }})
+	return runtest.Budgeted(run,
+		scenarios.Threshold{Rule: "ten.item.p99 < 1h", Abort: true},
+		scenarios.Threshold{Rule: "ten.makespan < 1h", Abort: true},
+		scenarios.Threshold{Rule: "ten.fd.peak < 100000", Abort: true},
+		scenarios.Threshold{Rule: "ten.errors.total <= 1000000", Abort: true},
+		scenarios.Threshold{Rule: "ten.documents.lost <= 1000000", Abort: true})
+}
+
+// ofTen is the first trial of the variant that the thresholds are about.
+func ofTen(run *results.Run) int {
+	return slices.IndexFunc(run.Trials, func(t results.Trial) bool { return t.Variant == "ten" })
+}
+
+// A trial costs the same after 10,000 others as after 100: what it allocates
+// would grow with them if they were read or judged again.
+func TestATrialIsJudgedWithoutThoseBeforeIt(t *testing.T) {
+	run := longRun()
+	a, trial := aborterOf(t, run), run.Trials[ofTen(run)]
+	allocated := func() uint64 {
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range 10 {
+			if rule, err := a.Add(trial); err != nil || rule != "" {
+				t.Fatal(rule, err)
+			}
+		}
+		runtime.ReadMemStats(&after)
+		return (after.TotalAlloc - before.TotalAlloc) / 10
+	}
+	added := 0
+	until := func(n int) uint64 {
+		for ; added < n; added++ {
+			if _, err := a.Add(trial); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return allocated()
+	}
+	few, many := until(100), until(10_000)
+	if many > 2*few {
+		t.Errorf("a trial allocates %d bytes after 100 others, %d after 10000", few, many)
 	}
 }
 
@@ -74,8 +146,8 @@ func TestAbortedRun(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := `the run ended early: no trial to come could have kept "ten.fd.peak < 20"`
-	if v.EndedBy != "ten.fd.peak < 20" || v.Exit != gate.ExitFailed || !slices.Contains(v.Notes, want) {
-		t.Errorf("exit %d, notes %q; want %d and %q", v.Exit, v.Notes, gate.ExitFailed, want)
+	want := `stopped early: threshold "ten.fd.peak < 20" can no longer be met`
+	if v.EndedBy != "ten.fd.peak < 20" || v.Exit != verdict.ExitFailed || !slices.Contains(v.Notes, want) {
+		t.Errorf("exit %d, notes %q; want %d and %q", v.Exit, v.Notes, verdict.ExitFailed, want)
 	}
 }

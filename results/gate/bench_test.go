@@ -1,6 +1,7 @@
 package gate_test
 
 import (
+	"fmt"
 	"testing"
 
 	"floodgate/results"
@@ -28,6 +29,28 @@ func BenchmarkOpenAndJudge(b *testing.B) {
 				}
 			}
 			b.ReportMetric(float64(samples), "samples/op")
+		})
+	}
+}
+
+// One operation judges whether a trial ends its run early, after so many others.
+func BenchmarkAborter(b *testing.B) {
+	run := longRun()
+	trial := run.Trials[ofTen(run)]
+	for _, before := range []int{100, 10_000} {
+		b.Run(fmt.Sprintf("before=%d", before), func(b *testing.B) {
+			b.ReportAllocs()
+			a := aborterOf(b, run)
+			for range before {
+				if _, err := a.Add(trial); err != nil {
+					b.Fatal(err)
+				}
+			}
+			for b.Loop() {
+				if _, err := a.Add(trial); err != nil {
+					b.Fatal(err)
+				}
+			}
 		})
 	}
 }

@@ -5,8 +5,8 @@ import (
 	"testing"
 
 	"floodgate/results"
-	"floodgate/results/gate"
 	"floodgate/results/internal/runtest"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -51,21 +51,21 @@ func TestPeakWithinPrediction(t *testing.T) {
 	unpredicted := func(t *results.Trial) { t.Descriptors.Predicted = 0 }
 	for name, test := range map[string]struct {
 		change func(*results.Trial)
-		want   string
+		want   verdict.Word
 	}{
-		"as predicted":           {func(*results.Trial) {}, gate.Proved},
-		"exactly":                {func(t *results.Trial) { t.Descriptors.Peak = t.Descriptors.Predicted }, gate.Proved},
-		"one above":              {exceed, gate.Refuted},
-		"above inside alone":     {func(t *results.Trial) { t.Descriptors.Inside = &results.Kinds{Upstream: 500} }, gate.Refuted},
-		"inside unknown":         {func(t *results.Trial) { t.Descriptors.Inside = nil }, gate.Proved},
-		"never sampled":          {unsampled, gate.Inconclusive},
-		"above, never sampled":   {both(exceed, unsampled), gate.Inconclusive},
-		"no prediction":          {unpredicted, gate.Inconclusive},
-		"crashed within":         {ended(results.OutcomeCrashed), gate.Inconclusive},
-		"crashed above":          {both(exceed, ended(results.OutcomeCrashed)), gate.Refuted},
-		"timed out within":       {ended(results.OutcomeTimeout), gate.Inconclusive},
-		"could not be measured":  {ended(results.OutcomeFailed), gate.Inconclusive},
-		"invalid, others within": {both(exceed, ended(results.OutcomeInvalid)), gate.Proved},
+		"as predicted":           {func(*results.Trial) {}, verdict.Proved},
+		"exactly":                {func(t *results.Trial) { t.Descriptors.Peak = t.Descriptors.Predicted }, verdict.Proved},
+		"one above":              {exceed, verdict.Refuted},
+		"above inside alone":     {func(t *results.Trial) { t.Descriptors.Inside = &results.Kinds{Upstream: 500} }, verdict.Refuted},
+		"inside unknown":         {func(t *results.Trial) { t.Descriptors.Inside = nil }, verdict.Proved},
+		"never sampled":          {unsampled, verdict.Undecided},
+		"above, never sampled":   {both(exceed, unsampled), verdict.Undecided},
+		"no prediction":          {unpredicted, verdict.Undecided},
+		"crashed within":         {ended(results.OutcomeCrashed), verdict.Undecided},
+		"crashed above":          {both(exceed, ended(results.OutcomeCrashed)), verdict.Refuted},
+		"timed out within":       {ended(results.OutcomeTimeout), verdict.Undecided},
+		"could not be measured":  {ended(results.OutcomeFailed), verdict.Undecided},
+		"invalid, others within": {both(exceed, ended(results.OutcomeInvalid)), verdict.Proved},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want(t, judge(t, runtest.Options{Change: once(test.change)}, within()), test.want)
@@ -74,13 +74,13 @@ func TestPeakWithinPrediction(t *testing.T) {
 	t.Run("a trial not run", func(t *testing.T) {
 		want(t, judge(t, runtest.Options{Change: func(t *results.Trial) bool {
 			return t.Variant != "ten" || t.Items != 50 || t.Block != 3
-		}}, within()), gate.Inconclusive)
+		}}, within()), verdict.Undecided)
 	})
 	t.Run("all invalid", func(t *testing.T) {
 		want(t, judge(t, runtest.Options{Change: func(t *results.Trial) bool {
 			ended(results.OutcomeInvalid)(t)
 			return true
-		}}, within()), gate.Inconclusive)
+		}}, within()), verdict.Undecided)
 	})
 }
 
@@ -94,25 +94,25 @@ func TestPeakGrows(t *testing.T) {
 	for name, test := range map[string]struct {
 		blocks int
 		change func(*results.Trial) bool
-		want   string
+		want   verdict.Word
 	}{
-		"every step":         {8, peaks(func(items, block int) int { return items + block }), gate.Proved},
-		"a flat step":        {8, peaks(func(items, block int) int { return 9 + items/200 }), gate.Proved},
-		"not at all":         {8, peaks(func(int, int) int { return 9 }), gate.Refuted},
-		"falls":              {8, peaks(func(items, _ int) int { return 900 - items }), gate.Refuted},
-		"not in one block":   {8, peaks(func(items, block int) int { return items * min(block, 1) }), gate.Inconclusive},
-		"a hump":             {8, peaks(func(items, _ int) int { return map[int]int{20: 10, 50: 90, 200: 50}[items] }), gate.Inconclusive},
-		"of too few blocks":  {5, peaks(func(items, block int) int { return items + block }), gate.Inconclusive},
-		"of enough blocks":   {6, peaks(func(items, block int) int { return items + block }), gate.Proved},
-		"sampled never":      {8, func(t *results.Trial) bool { t.Descriptors.Samples = 0; return true }, gate.Inconclusive},
-		"crashed at the top": {8, func(t *results.Trial) bool { return t.Items < 200 }, gate.Inconclusive},
+		"every step":         {8, peaks(func(items, block int) int { return items + block }), verdict.Proved},
+		"a flat step":        {8, peaks(func(items, block int) int { return 9 + items/200 }), verdict.Proved},
+		"not at all":         {8, peaks(func(int, int) int { return 9 }), verdict.Refuted},
+		"falls":              {8, peaks(func(items, _ int) int { return 900 - items }), verdict.Refuted},
+		"not in one block":   {8, peaks(func(items, block int) int { return items * min(block, 1) }), verdict.Undecided},
+		"a hump":             {8, peaks(func(items, _ int) int { return map[int]int{20: 10, 50: 90, 200: 50}[items] }), verdict.Undecided},
+		"of too few blocks":  {5, peaks(func(items, block int) int { return items + block }), verdict.Undecided},
+		"of enough blocks":   {6, peaks(func(items, block int) int { return items + block }), verdict.Proved},
+		"sampled never":      {8, func(t *results.Trial) bool { t.Descriptors.Samples = 0; return true }, verdict.Undecided},
+		"crashed at the top": {8, func(t *results.Trial) bool { return t.Items < 200 }, verdict.Undecided},
 	} {
 		t.Run(name, func(t *testing.T) {
 			want(t, judge(t, runtest.Options{Blocks: test.blocks, Change: test.change}, grows()), test.want)
 		})
 	}
 	t.Run("one level", func(t *testing.T) {
-		want(t, judge(t, runtest.Options{Levels: []scenarios.LevelSet{{"items": 20}}}, grows()), gate.Inconclusive)
+		want(t, judge(t, runtest.Options{Levels: []scenarios.LevelSet{{"items": 20}}}, grows()), verdict.Undecided)
 	})
 }
 
@@ -121,23 +121,23 @@ func TestDocuments(t *testing.T) {
 	twice := func(t *results.Trial) { t.Documents.Found++; t.Documents.Duplicate++ }
 	for name, test := range map[string]struct {
 		change func(*results.Trial)
-		want   string
+		want   verdict.Word
 	}{
-		"all there":               {func(*results.Trial) {}, gate.Proved},
-		"one lost":                {lost, gate.Refuted},
-		"one twice":               {twice, gate.Refuted},
-		"one wrong":               {func(t *results.Trial) { t.Documents.Wrong++ }, gate.Refuted},
-		"one foreign":             {func(t *results.Trial) { t.Documents.Foreign++ }, gate.Refuted},
-		"items failed":            {func(t *results.Trial) { t.Documents.Found--; t.Documents.Unwritten++ }, gate.Inconclusive},
-		"not checked":             {func(t *results.Trial) { t.Documents = nil }, gate.Inconclusive},
-		"nothing expected":        {func(t *results.Trial) { t.Documents = &results.Documents{} }, gate.Inconclusive},
-		"crashed":                 {ended(results.OutcomeCrashed), gate.Inconclusive},
-		"crashed, lost":           {both(lost, ended(results.OutcomeCrashed)), gate.Inconclusive},
-		"crashed, twice":          {both(twice, ended(results.OutcomeCrashed)), gate.Refuted},
-		"timed out, lost":         {both(lost, ended(results.OutcomeTimeout)), gate.Inconclusive},
-		"could not be measured":   {ended(results.OutcomeFailed), gate.Inconclusive},
-		"invalid but all there":   {ended(results.OutcomeInvalid), gate.Proved},
-		"invalid and one is lost": {both(lost, ended(results.OutcomeInvalid)), gate.Refuted},
+		"all there":               {func(*results.Trial) {}, verdict.Proved},
+		"one lost":                {lost, verdict.Refuted},
+		"one twice":               {twice, verdict.Refuted},
+		"one wrong":               {func(t *results.Trial) { t.Documents.Wrong++ }, verdict.Refuted},
+		"one foreign":             {func(t *results.Trial) { t.Documents.Foreign++ }, verdict.Refuted},
+		"items failed":            {func(t *results.Trial) { t.Documents.Found--; t.Documents.Unwritten++ }, verdict.Undecided},
+		"not checked":             {func(t *results.Trial) { t.Documents = nil }, verdict.Undecided},
+		"nothing expected":        {func(t *results.Trial) { t.Documents = &results.Documents{} }, verdict.Undecided},
+		"crashed":                 {ended(results.OutcomeCrashed), verdict.Undecided},
+		"crashed, lost":           {both(lost, ended(results.OutcomeCrashed)), verdict.Undecided},
+		"crashed, twice":          {both(twice, ended(results.OutcomeCrashed)), verdict.Refuted},
+		"timed out, lost":         {both(lost, ended(results.OutcomeTimeout)), verdict.Undecided},
+		"could not be measured":   {ended(results.OutcomeFailed), verdict.Undecided},
+		"invalid but all there":   {ended(results.OutcomeInvalid), verdict.Proved},
+		"invalid and one is lost": {both(lost, ended(results.OutcomeInvalid)), verdict.Refuted},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := want(t, judge(t, runtest.Options{Change: once(test.change)}, documents()), test.want)
@@ -147,20 +147,20 @@ func TestDocuments(t *testing.T) {
 		})
 	}
 	t.Run("a trial not run", func(t *testing.T) {
-		want(t, judge(t, runtest.Options{Change: func(t *results.Trial) bool { return t.Index != 7 }}, documents()), gate.Inconclusive)
+		want(t, judge(t, runtest.Options{Change: func(t *results.Trial) bool { return t.Index != 7 }}, documents()), verdict.Undecided)
 	})
 	t.Run("of another variant", func(t *testing.T) {
 		claim := documents()
 		claim.Documents.Of = []string{"one"}
-		want(t, judge(t, runtest.Options{Change: once(lost)}, claim), gate.Proved)
+		want(t, judge(t, runtest.Options{Change: once(lost)}, claim), verdict.Proved)
 	})
 }
 
 func TestExit(t *testing.T) {
 	proved, refuted, open := reduction(0.1), reduction(0.99), growth()
 	open.Growth.Where = map[string]any{"items": 20}
-	expected := func(c scenarios.Claim, decision string) scenarios.Claim {
-		c.Expect = decision
+	expected := func(c scenarios.Claim, decision verdict.Word) scenarios.Claim {
+		c.Expect = string(decision)
 		return c
 	}
 	failed := once(ended(results.OutcomeFailed))

@@ -4,42 +4,58 @@ import "floodgate/results"
 
 // sum adds up what each trial counted, one that did not come to its end until
 // then. count says why it is not known.
-func sum(trials []*results.Trial, count func(*results.Trial) (int, string)) measured {
-	m := measured{gaps: gaps{}}
+type sum struct {
+	count    func(*results.Trial) (int, string)
+	n, total int
+	gaps     gaps
+}
+
+func newSum(count func(*results.Trial) (int, string)) *sum { return &sum{count: count, gaps: gaps{}} }
+
+func (s *sum) add(t *results.Trial) error {
+	n, why := s.count(t)
+	if why == "" {
+		s.n++
+		s.total += n
+	} else {
+		s.gaps[why]++
+	}
+	return nil
+}
+
+func (s *sum) measured() measured {
+	m := measured{n: s.n, gaps: s.gaps}
+	if s.n > 0 {
+		m.value = new(float64(s.total))
+	}
 	m.completed = func(_ int, low bool) float64 { return growing(m.value, low) }
-	total := 0
-	for _, t := range trials {
-		n, why := count(t)
-		if why == "" {
-			m.n++
-			total += n
-		} else {
-			m.gaps[why]++
-		}
-	}
-	if m.n > 0 {
-		m.value = new(float64(total))
-	}
 	return m
 }
 
 // sumByMachine is sum of what a machine that is too slow to be believed adds to.
-func sumByMachine(trials []*results.Trial, count func(*results.Trial) (int, string)) measured {
-	m := sum(trials, count)
-	believed := 0
-	for _, t := range trials {
-		n, why := count(t)
-		switch {
-		case t.Outcome == results.OutcomeInvalid:
-			m.doubt = ofInvalid
-		case why == "" && !ended(t):
-			m.gaps[t.Outcome]++
-			fallthrough
-		case why == "":
-			believed += n
-		}
+type sumByMachine struct {
+	*sum
+	believed int
+	doubt    string
+}
+
+func (s *sumByMachine) add(t *results.Trial) error {
+	n, why := s.count(t)
+	switch {
+	case t.Outcome == results.OutcomeInvalid:
+		s.doubt = ofInvalid
+	case why == "" && !ended(t):
+		s.gaps[t.Outcome]++
+		fallthrough
+	case why == "":
+		s.believed += n
 	}
-	m.believed = new(float64(believed))
+	return s.sum.add(t)
+}
+
+func (s *sumByMachine) measured() measured {
+	m := s.sum.measured()
+	m.believed, m.doubt = new(float64(s.believed)), s.doubt
 	return m
 }
 
@@ -60,10 +76,15 @@ func errorsOf(t *results.Trial, kind string) (int, string) {
 	return n, ""
 }
 
-// documentsOf counts documents as the claim about them does: an invalid trial
+// documents counts documents as the claim about them does: an invalid trial
 // counts, what a SUT lost because it did not come to its end does not.
-func documentsOf(trials []*results.Trial, kind string) measured {
-	m := sum(trials, func(t *results.Trial) (int, string) {
+type documents struct {
+	*sum
+	kind string
+}
+
+func newDocuments(kind string) *documents {
+	return &documents{kind: kind, sum: newSum(func(t *results.Trial) (int, string) {
 		d := t.Documents
 		if d == nil {
 			return 0, "not checked"
@@ -80,15 +101,16 @@ func documentsOf(trials []*results.Trial, kind string) measured {
 			return d.Wrong, ""
 		}
 		return d.Foreign, ""
-	})
-	for _, t := range trials {
-		if d := t.Documents; d != nil {
-			if why := documentsOpen(t, kind); why != "" {
-				m.gaps[why]++
-			}
+	})}
+}
+
+func (d *documents) add(t *results.Trial) error {
+	if t.Documents != nil {
+		if why := documentsOpen(t, d.kind); why != "" {
+			d.gaps[why]++
 		}
 	}
-	return m
+	return d.sum.add(t)
 }
 
 // documentsOpen says why the documents of a trial that was checked do not tell all.
@@ -112,37 +134,43 @@ func shedBy(t *results.Trial) (int, string) {
 	if t.Service == nil {
 		return 0, "not measured"
 	}
-	column := t.Service.Series.Columns["shed"]
-	if len(column) == 0 {
+	shed, known := t.Service.Series.Last(results.ColumnShed)
+	if !known {
 		return 0, "not measured"
 	}
-	return int(column[len(column)-1]), ""
+	return int(shed), ""
 }
 
-// doneOf is the share of reports done of all that were due.
-func doneOf(trials []*results.Trial) measured {
-	m := measured{gaps: gaps{}}
-	due, done, most := 0, 0, 0
-	for _, t := range trials {
-		switch {
-		case !ended(t):
-			m.gaps[t.Outcome]++
-		case t.Service == nil || t.Service.Due == 0:
-			m.gaps["no report was due"]++
-		default:
-			m.n++
-			due, done, most = due+t.Service.Due, done+t.Service.OK, max(most, t.Service.Due)
-		}
+// doneShare is the share of reports done of all that were due.
+type doneShare struct {
+	gaps               gaps
+	n, due, done, most int
+}
+
+func (s *doneShare) add(t *results.Trial) error {
+	switch {
+	case !ended(t):
+		s.gaps[t.Outcome]++
+	case t.Service == nil || t.Service.Due == 0:
+		s.gaps["no report was due"]++
+	default:
+		s.n++
+		s.due, s.done, s.most = s.due+t.Service.Due, s.done+t.Service.OK, max(s.most, t.Service.Due)
 	}
-	if due > 0 {
-		m.value = new(float64(done) / float64(due))
+	return nil
+}
+
+func (s *doneShare) measured() measured {
+	m := measured{n: s.n, gaps: s.gaps}
+	if s.due > 0 {
+		m.value = new(float64(s.done) / float64(s.due))
 	}
 	m.completed = func(missing int, low bool) float64 {
-		more := missing * most
+		more := missing * s.most
 		if low {
-			return float64(done) / float64(due+more)
+			return float64(s.done) / float64(s.due+more)
 		}
-		return float64(done+more) / float64(due+more)
+		return float64(s.done+more) / float64(s.due+more)
 	}
 	return m
 }

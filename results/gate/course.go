@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"floodgate/results"
 	"floodgate/results/stats"
 	"floodgate/results/summary"
 	"floodgate/scenarios"
@@ -15,9 +16,16 @@ import (
 // and nothing that is claimed to be steady, refuted where that is so in none,
 // and open between.
 func judgeCourse(x *summary.Index, c scenarios.CourseClaim, judged *Claim) error {
+	var columns []results.Column
+	for _, name := range slices.Concat(c.Climbs, c.Steady) {
+		column, err := results.ParseColumn(name)
+		if err != nil {
+			return err
+		}
+		columns = append(columns, column)
+	}
 	return eachTrial(x, c.Of, c.Where, KindCourse, judged, func(trials []summary.Served, e *Evidence) (held int) {
-		changes := map[string][]summary.Change{}
-		columns := slices.Concat(c.Climbs, c.Steady)
+		changes := map[results.Column][]summary.Change{}
 		for _, t := range trials {
 			holds, known := true, true
 			for i, column := range columns {
@@ -41,13 +49,13 @@ func judgeCourse(x *summary.Index, c scenarios.CourseClaim, judged *Claim) error
 }
 
 // went says how a column went on, in the median of the trials.
-func went(column string, changes []summary.Change) string {
+func went(column results.Column, changes []summary.Change) string {
 	var from, to []float64
 	for _, c := range changes {
 		from, to = append(from, c.From), append(to, c.To)
 	}
 	if len(changes) == 0 {
-		return column + " unknown"
+		return column.String() + " unknown"
 	}
 	return fmt.Sprintf("%s %s → %s", column, rounded(stats.Median(from)), rounded(stats.Median(to)))
 }
@@ -103,6 +111,6 @@ func eachTrial(x *summary.Index, of []string, where map[string]any, kind string,
 		e.Kind = kind
 		held := judge(trials, e)
 		e.Value = new(float64(held))
-		decide(e, row, held)
+		decideBy(e, row, held)
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/stats"
 	"floodgate/results/summary"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -32,7 +33,7 @@ func judgeDescriptors(x *summary.Index, c scenarios.DescriptorsClaim, judged *Cl
 		}
 		if len(series) == 0 {
 			judged.Evidence = append(judged.Evidence, Evidence{
-				Kind: KindPeakGrowth, Variant: variant, Decision: Inconclusive,
+				Kind: KindPeakGrowth, Variant: variant, Decision: verdict.Undecided,
 				Notes: []string{fmt.Sprintf("no two levels differ in %s alone", cmp.Or(c.With, "items"))},
 			})
 		}
@@ -43,7 +44,7 @@ func judgeDescriptors(x *summary.Index, c scenarios.DescriptorsClaim, judged *Cl
 // every trial was sampled and stayed within. A SUT that crashed or hung can
 // refute: its peak was real; it cannot prove: it had not come to its end.
 func peakWithin(x *summary.Index, variant, level string) Evidence {
-	e := Evidence{Kind: KindPeak, Variant: variant, Level: level, Decision: Inconclusive}
+	e := Evidence{Kind: KindPeak, Variant: variant, Level: level, Decision: verdict.Undecided}
 	gaps := make(gaps)
 	exceeded := 0
 	for _, t := range x.Trials(variant, level) {
@@ -78,10 +79,10 @@ func peakWithin(x *summary.Index, variant, level string) Evidence {
 	gaps.into(&e)
 	switch {
 	case exceeded > 0:
-		e.Decision = Refuted
+		e.Decision = verdict.Refuted
 		e.Notes = append(e.Notes, fmt.Sprintf("above the prediction in %d of %d trials", exceeded, e.N))
 	case gaps.total() == 0 && e.N > 0:
-		e.Decision = Proved
+		e.Decision = verdict.Proved
 	}
 	return e
 }
@@ -91,7 +92,7 @@ func peakWithin(x *summary.Index, variant, level string) Evidence {
 // above in none.
 func peakGrows(x *summary.Index, s sweep, variant string) Evidence {
 	e := Evidence{
-		Kind: KindPeakGrowth, Variant: variant, Level: s.common, Decision: Inconclusive,
+		Kind: KindPeakGrowth, Variant: variant, Level: s.common, Decision: verdict.Undecided,
 		FromLevel: s.setting(s.first()), ToLevel: s.setting(s.last()),
 	}
 	gaps := make(gaps)
@@ -128,12 +129,12 @@ func peakGrows(x *summary.Index, s sweep, variant string) Evidence {
 	case e.N < minBlocks:
 		e.Notes = append(e.Notes, (&stats.TooFewError{N: e.N, Need: minBlocks, Level: summary.Confidence}).Error())
 	case higher == 0:
-		e.Decision = Refuted
+		e.Decision = verdict.Refuted
 	case higher < e.N:
 	case !slices.IsSorted(medians):
 		e.Notes = append(e.Notes, fmt.Sprintf("the medians do not rise with every step: %v", medians))
 	default:
-		e.Decision = Proved
+		e.Decision = verdict.Proved
 	}
 	return e
 }

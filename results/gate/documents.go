@@ -7,6 +7,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/summary"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -29,7 +30,7 @@ func judgeDocuments(x *summary.Index, c scenarios.DocumentsClaim, judged *Claim)
 }
 
 func documentsAt(x *summary.Index, variant, level string) Evidence {
-	e := Evidence{Kind: KindDocuments, Variant: variant, Level: level, Decision: Inconclusive, Limit: new(0.0)}
+	e := Evidence{Kind: KindDocuments, Variant: variant, Level: level, Decision: verdict.Undecided, Limit: new(0.0)}
 	var sum results.Documents
 	gaps := make(gaps)
 	broken := 0
@@ -60,9 +61,9 @@ func documentsAt(x *summary.Index, variant, level string) Evidence {
 	}
 	switch {
 	case broken > 0:
-		e.Decision = Refuted
+		e.Decision = verdict.Refuted
 	case gaps.total() == 0 && e.N > 0:
-		e.Decision = Proved
+		e.Decision = verdict.Proved
 	}
 	return e
 }

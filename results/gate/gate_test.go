@@ -13,6 +13,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/gate"
 	"floodgate/results/internal/runtest"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -54,7 +55,7 @@ func growth() scenarios.Claim {
 	return scenarios.Claim{ID: "g", Says: "grows", Growth: &scenarios.GrowthClaim{Of: []string{"ten"}, Against: "one", With: "items"}}
 }
 
-func decisions(c gate.Claim) (all []string) {
+func decisions(c gate.Claim) (all []verdict.Word) {
 	for _, e := range c.Evidence {
 		all = append(all, e.Decision)
 	}
@@ -62,7 +63,7 @@ func decisions(c gate.Claim) (all []string) {
 }
 
 // want checks the decision of the only claim.
-func want(t *testing.T, v *gate.Verdict, decision string) gate.Claim {
+func want(t *testing.T, v *gate.Verdict, decision verdict.Word) gate.Claim {
 	t.Helper()
 	c := v.Claims[0]
 	if c.Decision != decision {
@@ -77,16 +78,16 @@ func TestReduction(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		share func(items, block int) float64
-		want  string
+		want  verdict.Word
 	}{
-		"well below":       {spread(0.30, 0.31), gate.Proved},
-		"just below":       {spread(0.3995, 0.3999), gate.Proved},
-		"around":           {spread(0.38, 0.42), gate.Inconclusive},
-		"just above":       {spread(0.4001, 0.4005), gate.Refuted},
-		"well above":       {spread(0.90, 0.91), gate.Refuted},
-		"slower":           {spread(1.20, 1.21), gate.Refuted},
-		"one level above":  {func(items, block int) float64 { return 0.3 + 0.2*float64(items/200) + 0.001*float64(block) }, gate.Refuted},
-		"one level around": {func(items, block int) float64 { return 0.3 + float64(items/200)*(0.08+0.01*float64(block)) }, gate.Inconclusive},
+		"well below":       {spread(0.30, 0.31), verdict.Proved},
+		"just below":       {spread(0.3995, 0.3999), verdict.Proved},
+		"around":           {spread(0.38, 0.42), verdict.Undecided},
+		"just above":       {spread(0.4001, 0.4005), verdict.Refuted},
+		"well above":       {spread(0.90, 0.91), verdict.Refuted},
+		"slower":           {spread(1.20, 1.21), verdict.Refuted},
+		"one level above":  {func(items, block int) float64 { return 0.3 + 0.2*float64(items/200) + 0.001*float64(block) }, verdict.Refuted},
+		"one level around": {func(items, block int) float64 { return 0.3 + float64(items/200)*(0.08+0.01*float64(block)) }, verdict.Undecided},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := want(t, judge(t, runtest.Options{Change: ratios(test.share)}, reduction(0.6)), test.want)
@@ -101,12 +102,12 @@ func TestReductionSelectsLevels(t *testing.T) {
 	bad := ratios(func(items, block int) float64 { return 0.3 + 0.5*float64(items/200) + 0.001*float64(block) })
 	claim := reduction(0.6)
 	claim.Reduction.Where = map[string]any{"items": 50}
-	c := want(t, judge(t, runtest.Options{Change: bad}, claim), gate.Proved)
+	c := want(t, judge(t, runtest.Options{Change: bad}, claim), verdict.Proved)
 	if len(c.Evidence) != 1 || c.Evidence[0].Level != "items=50" {
 		t.Errorf("evidence %+v", c.Evidence)
 	}
 	claim.Reduction.Where = map[string]any{"items.count": 77}
-	if c := want(t, judge(t, runtest.Options{Change: bad}, claim), gate.Inconclusive); len(c.Notes) != 1 {
+	if c := want(t, judge(t, runtest.Options{Change: bad}, claim), verdict.Undecided); len(c.Notes) != 1 {
 		t.Errorf("notes %q", c.Notes)
 	}
 }
@@ -156,9 +157,9 @@ func TestMissingPairs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, blocks := range []int{2, 3} {
-				decision := gate.Proved // of 6 pairs
+				decision := verdict.Proved // of 6 pairs
 				if blocks == 3 {
-					decision = gate.Inconclusive // of 5
+					decision = verdict.Undecided // of 5
 				}
 				c := want(t, judge(t, runtest.Options{Change: drop(blocks, test.change)}, reduction(0.6)), decision)
 				for _, e := range c.Evidence {
@@ -181,7 +182,7 @@ func TestAReferenceThatExceedsItsLimit(t *testing.T) {
 			t.Overrun = &results.Overrun{Efficiency: 6.579}
 		}
 		return true
-	}}, reduction(0.6)), gate.Inconclusive)
+	}}, reduction(0.6)), verdict.Undecided)
 	for _, e := range c.Evidence {
 		if e.N != 0 || len(e.Missing) != 1 || e.Missing[0].Why != "one exceeded its declared limit" {
 			t.Errorf("%d pairs, missing %+v", e.N, e.Missing)
@@ -195,26 +196,26 @@ func TestSameFailuresStillPair(t *testing.T) {
 	want(t, judge(t, runtest.Options{Change: func(t *results.Trial) bool {
 		t.ItemsDone, t.ItemsFailed = new(t.Items-5), new(5)
 		return good(t)
-	}}, reduction(0.6)), gate.Proved)
+	}}, reduction(0.6)), verdict.Proved)
 }
 
 func TestGrowth(t *testing.T) {
 	for name, test := range map[string]struct {
 		share func(items, block int) float64
-		want  string
+		want  verdict.Word
 		notes int
 	}{
-		"grows":     {func(items, block int) float64 { return 0.5 - 0.001*float64(items) - 0.0001*float64(block) }, gate.Proved, 0},
-		"saturates": {func(items, block int) float64 { return 0.2 + 0.1*float64(20/items) - 0.0001*float64(block) }, gate.Proved, 1},
-		"shrinks":   {func(items, block int) float64 { return 0.2 + 0.001*float64(items) - 0.0001*float64(block) }, gate.Refuted, 0},
-		"flat":      {func(items, block int) float64 { return 0.2 }, gate.Refuted, 0},
+		"grows":     {func(items, block int) float64 { return 0.5 - 0.001*float64(items) - 0.0001*float64(block) }, verdict.Proved, 0},
+		"saturates": {func(items, block int) float64 { return 0.2 + 0.1*float64(20/items) - 0.0001*float64(block) }, verdict.Proved, 1},
+		"shrinks":   {func(items, block int) float64 { return 0.2 + 0.001*float64(items) - 0.0001*float64(block) }, verdict.Refuted, 0},
+		"flat":      {func(items, block int) float64 { return 0.2 }, verdict.Refuted, 0},
 		"unclear": {func(items, block int) float64 {
 			return 0.3 + 0.01*float64(block-4)*float64(items/200)
-		}, gate.Inconclusive, 0},
+		}, verdict.Undecided, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			c := want(t, judge(t, runtest.Options{Change: ratios(test.share)}, growth()), test.want)
-			if diff := cmp.Diff([]string{test.want, "", ""}, decisions(c)); diff != "" {
+			if diff := cmp.Diff([]verdict.Word{test.want, "", ""}, decisions(c)); diff != "" {
 				t.Error(diff)
 			}
 			if got := c.Evidence[0].Notes; len(got) != test.notes {
@@ -244,24 +245,24 @@ func TestGrowthHoldsOtherFactorsEqual(t *testing.T) {
 			})(t)
 		}
 	}
-	c := want(t, judge(t, runtest.Options{Levels: levels, Change: share(true)}, growth()), gate.Proved)
+	c := want(t, judge(t, runtest.Options{Levels: levels, Change: share(true)}, growth()), verdict.Proved)
 	if len(c.Evidence) != 2 || c.Evidence[0].Level != "upstream.latency.median=100ms" || c.Evidence[1].Level != "upstream.latency.median=5ms" {
 		t.Errorf("evidence %+v", c.Evidence)
 	}
-	c = want(t, judge(t, runtest.Options{Levels: levels, Change: share(false)}, growth()), gate.Refuted)
-	if diff := cmp.Diff([]string{gate.Refuted, gate.Proved}, decisions(c)); diff != "" {
+	c = want(t, judge(t, runtest.Options{Levels: levels, Change: share(false)}, growth()), verdict.Refuted)
+	if diff := cmp.Diff([]verdict.Word{verdict.Refuted, verdict.Proved}, decisions(c)); diff != "" {
 		t.Error(diff)
 	}
 	claim := growth()
 	claim.Growth.With = "upstream.latency.median"
-	c = want(t, judge(t, runtest.Options{Levels: levels, Change: share(true)}, claim), gate.Refuted) // the ratio does not depend on it
+	c = want(t, judge(t, runtest.Options{Levels: levels, Change: share(true)}, claim), verdict.Refuted) // the ratio does not depend on it
 	if c.Evidence[0].FromLevel != "upstream.latency.median=5ms" {
 		t.Errorf("durations are not in order: %+v", c.Evidence[0])
 	}
 }
 
 func TestGrowthNeedsTwoLevels(t *testing.T) {
-	c := want(t, judge(t, runtest.Options{Levels: []scenarios.LevelSet{{"items": 20}}}, growth()), gate.Inconclusive)
+	c := want(t, judge(t, runtest.Options{Levels: []scenarios.LevelSet{{"items": 20}}}, growth()), verdict.Undecided)
 	if len(c.Notes) != 1 || len(c.Evidence) != 0 {
 		t.Errorf("%+v", c)
 	}
@@ -311,11 +312,11 @@ func TestSameRunSameVerdict(t *testing.T) {
 func TestNoTrialAtAll(t *testing.T) {
 	v := judge(t, runtest.Options{Variants: runtest.Variants(), Change: func(*results.Trial) bool { return false }}, runtest.Claims()...)
 	for _, c := range v.Claims {
-		if c.Decision != gate.Inconclusive {
+		if c.Decision != verdict.Undecided {
 			t.Errorf("%s is %s", c.ID, c.Decision)
 		}
 	}
-	if v.Exit != gate.ExitInconclusive {
+	if v.Exit != verdict.ExitInconclusive {
 		t.Errorf("exit %d", v.Exit)
 	}
 }

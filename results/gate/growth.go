@@ -11,6 +11,7 @@ import (
 	"floodgate/results/noise"
 	"floodgate/results/stats"
 	"floodgate/results/summary"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -97,13 +98,13 @@ func judgeSweep(x *summary.Index, s sweep, variant, against string, judged *Clai
 	if err != nil {
 		return nil, err
 	}
-	whole.Decision = Inconclusive
+	whole.Decision = verdict.Undecided
 	switch {
 	case gain == nil:
 	case gain.Exact.Side(0) > 0:
-		whole.Decision = Proved
+		whole.Decision = verdict.Proved
 	case gain.Exact.Side(0) < 0:
-		whole.Decision = Refuted
+		whole.Decision = verdict.Refuted
 	}
 	if gain != nil && gain.Disagree(0) {
 		whole.Notes = append(whole.Notes, bootstrapNote)
@@ -116,7 +117,7 @@ func judgeSweep(x *summary.Index, s sweep, variant, against string, judged *Clai
 		}
 		steps = append(steps, step)
 	}
-	if n := len(steps); n > 0 && whole.Decision == Proved {
+	if n := len(steps); n > 0 && whole.Decision == verdict.Proved {
 		whole.Notes = append(whole.Notes, saturated(steps[n-1])...)
 	}
 	var by *comparison

@@ -8,6 +8,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/noise"
 	"floodgate/results/summary"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -15,7 +16,7 @@ import (
 // verdict, byte for byte as JSON. A run that contradicts its own scenario, or
 // a histogram that does not decode, is an error.
 //
-// The exit code: a claim decided against its expectation or a threshold broken
+// The exit code: a claim decided against its expectation or a violated threshold
 // outweighs all (1), then comes a trial that could not be measured (4), then
 // what is open (3): claims and thresholds that are inconclusive, or trials that
 // were not run yet. Without any of these it is 0, also where there is neither
@@ -65,17 +66,15 @@ func Judge(run *results.Run) (*Verdict, error) {
 		}
 		v.Thresholds = append(v.Thresholds, judged)
 	}
-	aborted, err := abort(x)
-	if err != nil {
-		return nil, fmt.Errorf("judge run %q: %w", h.ID, err)
-	}
 	var ended []string
-	if aborted != "" && v.Recorded < v.Planned {
-		v.EndedBy = aborted
-		ended = []string{fmt.Sprintf("the run ended early: no trial to come could have kept %q", aborted)}
+	ender := slices.IndexFunc(v.Thresholds, func(t Threshold) bool { return t.Abort && t.Decision == verdict.Violated })
+	if ender >= 0 && v.Recorded < v.Planned {
+		v.EndedBy = v.Thresholds[ender].Rule
+		ended = []string{fmt.Sprintf("stopped early: threshold %q can no longer be met", v.EndedBy)}
 	}
 	v.Notes = slices.Concat(notes(v), ended, h.Environment.Notes, limited(run), outOfPorts(run), repeated(run), discarded(run), warnings(run, v.Labels))
-	v.Exit = exit(v)
+	v.Decision = decide(v)
+	v.Exit = v.Decision.ExitCode()
 	return v, nil
 }
 
@@ -88,8 +87,8 @@ func (v *Verdict) label(l scenarios.Level) {
 
 // judgeClaim also returns what is wrong with the pairs that it was judged by.
 func judgeClaim(x *summary.Index, c scenarios.Claim) (Claim, []noise.Finding, error) {
-	judged := Claim{ID: c.ID, Says: c.Says, Expected: cmp.Or(c.Expect, Proved)}
-	if judged.Expected != Proved && judged.Expected != Refuted {
+	judged := Claim{ID: c.ID, Says: c.Says, Expected: cmp.Or(verdict.Word(c.Expect), verdict.Proved)}
+	if judged.Expected != verdict.Proved && judged.Expected != verdict.Refuted {
 		return Claim{}, nil, fmt.Errorf("expect %q: allowed are proved and refuted", c.Expect)
 	}
 	var decided []comparison
@@ -123,7 +122,7 @@ func judgeClaim(x *summary.Index, c scenarios.Claim) (Claim, []noise.Finding, er
 		err = fmt.Errorf("it claims nothing")
 	}
 	found := distrust(decided, judged.Evidence)
-	judged.Decision = combine(judged.Evidence)
+	judged.Decision = combine(verdict.Claims, judged.Evidence)
 	judged.AsExpected = judged.Decision == judged.Expected
 	return judged, found, err
 }
@@ -231,23 +230,20 @@ func warnings(run *results.Run, labels map[string]string) []string {
 		warned, len(run.Trials), t.Index, t.Variant, cmp.Or(labels[t.LevelName], t.LevelName), t.Warnings[0])}
 }
 
-func exit(v *Verdict) int {
-	failed, open := false, false
+// decide weighs the claims, the thresholds and whatever was not measured.
+func decide(v *Verdict) verdict.Decision {
+	var all []verdict.Decision
 	for _, c := range v.Claims {
-		failed = failed || !c.AsExpected && c.Decision != Inconclusive
-		open = open || c.Decision == Inconclusive
+		all = append(all, c.Verdict())
 	}
 	for _, t := range v.Thresholds {
-		failed = failed || t.Fails() && t.Decision == Broken
-		open = open || t.Fails() && t.Decision == Inconclusive
+		all = append(all, t.Verdict())
 	}
-	switch {
-	case failed:
-		return ExitFailed
-	case v.Outcomes[results.OutcomeFailed] > 0:
-		return ExitUnmeasured
-	case open, v.Recorded < v.Planned:
-		return ExitInconclusive
+	if v.Outcomes[results.OutcomeFailed] > 0 {
+		all = append(all, verdict.NotMeasured)
 	}
-	return ExitHeld
+	if v.Recorded < v.Planned {
+		all = append(all, verdict.Inconclusive)
+	}
+	return verdict.Overall(all...)
 }

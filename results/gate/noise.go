@@ -8,6 +8,7 @@ import (
 	"floodgate/results/noise"
 	"floodgate/results/stats"
 	"floodgate/results/summary"
+	"floodgate/results/verdict"
 )
 
 // widening is how many times as wide an interval is taken where its pairs are
@@ -56,7 +57,7 @@ func distrust(comparisons []comparison, evidence []Evidence) (found []noise.Find
 		findings := append(dependent, c.lost...)
 		found = append(found, findings...)
 		e := &evidence[c.evidence]
-		if len(findings) == 0 || e.Decision == Inconclusive {
+		if len(findings) == 0 || e.Decision == verdict.Undecided {
 			continue
 		}
 		rest := c.worst(len(dependent) > 0)
@@ -68,7 +69,7 @@ func distrust(comparisons []comparison, evidence []Evidence) (found []noise.Find
 			e.Notes = append(e.Notes, "that cannot change the decision: "+c.margin(len(dependent) > 0)+" decides the same")
 			continue
 		}
-		e.Decision = Inconclusive
+		e.Decision = verdict.Undecided
 		e.Notes = append(e.Notes, "too noisy to decide: "+c.margin(len(dependent) > 0)+" would not; what helps: "+findings[0].Helps)
 	}
 	return found

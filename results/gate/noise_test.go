@@ -12,6 +12,7 @@ import (
 	"floodgate/results/gate"
 	"floodgate/results/internal/runtest"
 	"floodgate/results/noise"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -42,13 +43,13 @@ func oneLevel() []scenarios.LevelSet { return []scenarios.LevelSet{{"items": 50}
 func TestDependentPairs(t *testing.T) {
 	for name, test := range map[string]struct {
 		share func(items, block int) float64
-		want  string
+		want  verdict.Word
 		note  string
 	}{
-		"far below the limit": {following(40, 0.1, 0.1), gate.Proved, "that cannot change the decision"},
-		"far above the limit": {following(40, 1.5, 0.1), gate.Refuted, "that cannot change the decision"},
-		"near the limit":      {following(40, 0.36, 0.1), gate.Inconclusive, "too noisy to decide: an interval 7 times as wide would not; what helps: more blocks"},
-		"a trend":             {func(_, block int) float64 { return 0.3 + 0.004*float64(block) }, gate.Inconclusive, "too noisy"},
+		"far below the limit": {following(40, 0.1, 0.1), verdict.Proved, "that cannot change the decision"},
+		"far above the limit": {following(40, 1.5, 0.1), verdict.Refuted, "that cannot change the decision"},
+		"near the limit":      {following(40, 0.36, 0.1), verdict.Undecided, "too noisy to decide: an interval 7 times as wide would not; what helps: more blocks"},
+		"a trend":             {func(_, block int) float64 { return 0.3 + 0.004*float64(block) }, verdict.Undecided, "too noisy"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := judge(t, runtest.Options{Blocks: 40, Levels: oneLevel(), Change: ratios(test.share)}, reduction(0.6))
@@ -68,7 +69,7 @@ func TestTheSamePairsInAnotherOrder(t *testing.T) {
 	share := following(40, 0.36, 0.1)
 	order := rand.New(rand.NewPCG(1, 2)).Perm(40)
 	v := judge(t, runtest.Options{Blocks: 40, Levels: oneLevel(), Change: ratios(func(items, block int) float64 { return share(items, order[block]) })}, reduction(0.6))
-	if c := want(t, v, gate.Proved); len(v.Noise.Findings) > 0 || len(c.Evidence[0].Notes) > 0 {
+	if c := want(t, v, verdict.Proved); len(v.Noise.Findings) > 0 || len(c.Evidence[0].Notes) > 0 {
 		t.Errorf("%+v, %q", v.Noise.Findings, c.Evidence[0].Notes)
 	}
 }
@@ -81,7 +82,7 @@ func TestADriftOfTheHost(t *testing.T) {
 		s.Makespan += s.Makespan * time.Duration(s.Block) / 4
 		return true
 	}}, reduction(0.6))
-	c := want(t, v, gate.Proved)
+	c := want(t, v, verdict.Proved)
 	for _, f := range v.Noise.Findings {
 		if f.Severity != noise.Note {
 			t.Errorf("%+v", f)
@@ -97,11 +98,11 @@ func TestDependentGrowth(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 5))
 	for name, test := range map[string]struct {
 		gain func(block int) float64
-		want string
+		want verdict.Word
 	}{
-		"independent": {func(int) float64 { return 0.03 + 0.02*rng.NormFloat64() }, gate.Proved},
-		"drifting":    {func(block int) float64 { return -0.02 + 0.005*float64(block) }, gate.Inconclusive},
-		"far":         {func(block int) float64 { return 1 + 0.005*float64(block) }, gate.Proved},
+		"independent": {func(int) float64 { return 0.03 + 0.02*rng.NormFloat64() }, verdict.Proved},
+		"drifting":    {func(block int) float64 { return -0.02 + 0.005*float64(block) }, verdict.Undecided},
+		"far":         {func(block int) float64 { return 1 + 0.005*float64(block) }, verdict.Proved},
 	} {
 		t.Run(name, func(t *testing.T) {
 			claim := growth()
@@ -122,16 +123,16 @@ func TestLostTime(t *testing.T) {
 	for name, test := range map[string]struct {
 		variant       string
 		stolen, share float64
-		want          string
+		want          verdict.Word
 		note          string
 	}{
-		"little":                     {"ten", 0.05, 0.41, gate.Refuted, ""},
-		"refuted by a slowed one":    {"ten", 0.15, 0.41, gate.Inconclusive, "too noisy to decide: an interval with room for the time lost would not; what helps: a machine that is not shared"},
-		"proved though slowed":       {"ten", 0.15, 0.39, gate.Proved, "that cannot change"},
-		"proved by a slowed base":    {"one", 0.15, 0.39, gate.Inconclusive, "too noisy"},
-		"refuted though base slowed": {"one", 0.15, 0.41, gate.Refuted, "that cannot change"},
-		"far below":                  {"one", 0.15, 0.10, gate.Proved, "that cannot change"},
-		"all of it":                  {"one", 0.60, 0.10, gate.Inconclusive, "too noisy"},
+		"little":                     {"ten", 0.05, 0.41, verdict.Refuted, ""},
+		"refuted by a slowed one":    {"ten", 0.15, 0.41, verdict.Undecided, "too noisy to decide: an interval with room for the time lost would not; what helps: a machine that is not shared"},
+		"proved though slowed":       {"ten", 0.15, 0.39, verdict.Proved, "that cannot change"},
+		"proved by a slowed base":    {"one", 0.15, 0.39, verdict.Undecided, "too noisy"},
+		"refuted though base slowed": {"one", 0.15, 0.41, verdict.Refuted, "that cannot change"},
+		"far below":                  {"one", 0.15, 0.10, verdict.Proved, "that cannot change"},
+		"all of it":                  {"one", 0.60, 0.10, verdict.Undecided, "too noisy"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			v := judge(t, runtest.Options{Blocks: 6, Levels: oneLevel(), Change: func(s *results.Trial) bool {

@@ -7,6 +7,7 @@ import (
 	"floodgate/results/noise"
 	"floodgate/results/stats"
 	"floodgate/results/summary"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -41,7 +42,7 @@ func reductionAt(x *summary.Index, variant, against, level string, atLeast float
 	ratio, pairing, err := x.Compare(variant, against, level)
 	e := Evidence{
 		Kind: KindReduction, Variant: variant, Against: against, Level: level, Limit: &atLeast,
-		N: len(pairing.LogRatios), Missing: pairing.Missing, Decision: Inconclusive,
+		N: len(pairing.LogRatios), Missing: pairing.Missing, Decision: verdict.Undecided,
 	}
 	if tooFew(&e, err) {
 		if e.N > 0 {
@@ -55,9 +56,9 @@ func reductionAt(x *summary.Index, variant, against, level string, atLeast float
 	limit := 1 - atLeast
 	switch ratio.Exact.Side(limit) {
 	case -1:
-		e.Decision = Proved
+		e.Decision = verdict.Proved
 	case +1:
-		e.Decision = Refuted
+		e.Decision = verdict.Refuted
 	}
 	if ratio.Disagree(limit) {
 		e.Notes = append(e.Notes, bootstrapNote)

@@ -8,6 +8,7 @@ import (
 
 	"floodgate/results/leak"
 	"floodgate/results/summary"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -27,7 +28,7 @@ func judgeExhaustion(x *summary.Index, c scenarios.ExhaustionClaim, judged *Clai
 			e.Kind = KindNoExhaustion
 			*e.Value = float64(row.Measured - row.Exhausted)
 		}
-		decide(e, row, int(*e.Value))
+		decideBy(e, row, int(*e.Value))
 	})
 }
 
@@ -51,12 +52,12 @@ func judgeCause(x *summary.Index, c scenarios.CauseClaim, judged *Claim) error {
 		if said < row.Measured {
 			e.miss("the samples do not tell", row.Measured-said)
 		}
-		decide(e, row, shown)
+		decideBy(e, row, shown)
 	})
 }
 
-// decide decides by how many trials show what is claimed.
-func decide(e *Evidence, row summary.ServiceRow, shown int) {
+// decideBy decides by how many trials show what is claimed.
+func decideBy(e *Evidence, row summary.ServiceRow, shown int) {
 	e.N, e.Limit = row.Measured, new(float64(row.Measured))
 	for _, outcome := range slices.Sorted(maps.Keys(row.NotOK)) {
 		e.miss(outcome, row.NotOK[outcome])
@@ -65,9 +66,9 @@ func decide(e *Evidence, row summary.ServiceRow, shown int) {
 	switch {
 	case len(e.Missing) > 0 || e.N == 0:
 	case shown == e.N:
-		e.Decision = Proved
+		e.Decision = verdict.Proved
 	case shown == 0:
-		e.Decision = Refuted
+		e.Decision = verdict.Refuted
 	}
 }
 
@@ -88,7 +89,7 @@ func eachService(x *summary.Index, of []string, where map[string]any, judged *Cl
 			if err != nil {
 				return err
 			}
-			e := Evidence{Variant: variant, Level: l.Name, Decision: Inconclusive}
+			e := Evidence{Variant: variant, Level: l.Name, Decision: verdict.Undecided}
 			judge(row, l, &e)
 			judged.Evidence = append(judged.Evidence, e)
 		}

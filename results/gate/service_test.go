@@ -9,6 +9,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/gate"
 	"floodgate/results/internal/runtest"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -47,7 +48,7 @@ func TestServiceClaims(t *testing.T) {
 			return true
 		}
 		for i := range s.At {
-			if s.Columns["descriptors"][i] > 128 {
+			if s.Columns[results.ColumnDescriptors][i] > 128 {
 				s.At[i] += 3 * (s.At[i] - s.At[0])
 			}
 		}
@@ -63,8 +64,8 @@ func TestServiceClaims(t *testing.T) {
 	}
 	oneSpared := func(t *results.Trial) bool {
 		if t.Variant == "forgotten" && t.Block == 3 {
-			for i := range t.Service.Series.Columns["emfile"] {
-				t.Service.Series.Columns["emfile"][i] = 0
+			for i := range t.Service.Series.Columns[results.ColumnRefused] {
+				t.Service.Series.Columns[results.ColumnRefused][i] = 0
 			}
 		}
 		return true
@@ -79,43 +80,43 @@ func TestServiceClaims(t *testing.T) {
 	tests := map[string]struct {
 		claim  scenarios.Claim
 		change func(*results.Trial) bool
-		want   string
+		want   verdict.Word
 	}{
-		"all run out":                {exhaustion(fast, "forgotten"), nil, gate.Proved},
-		"none runs out":              {exhaustion(fast, "shared-10"), nil, gate.Refuted},
-		"none, as claimed":           {never("shared-10"), nil, gate.Proved},
-		"all, against the claim":     {never("forgotten"), nil, gate.Refuted},
-		"never, but for one":         {never("forgotten"), oneSpared, gate.Inconclusive},
-		"never, and one not run":     {never("shared-10"), oneMissing, gate.Inconclusive},
-		"never, and one crashed":     {never("shared-10"), oneCrashed, gate.Inconclusive},
-		"one is spared":              {exhaustion(fast, "forgotten"), oneSpared, gate.Inconclusive},
-		"one was not run":            {exhaustion(fast, "forgotten"), oneMissing, gate.Inconclusive},
-		"none of those that ran":     {exhaustion(fast, "shared-10"), oneMissing, gate.Inconclusive},
-		"one crashed":                {exhaustion(fast, "forgotten"), oneCrashed, gate.Inconclusive},
-		"a leak":                     {cause("leak", "forgotten"), nil, gate.Proved},
-		"no leak":                    {cause("leak", "shared-10"), nil, gate.Refuted},
-		"load":                       {cause("load", "shared-10"), nil, gate.Proved},
-		"not that it does not grow":  {cause("neither", "shared-10"), nil, gate.Refuted},
-		"a cause, and one not run":   {cause("leak", "forgotten"), oneMissing, gate.Inconclusive},
-		"a cause, and one crashed":   {cause("load", "shared-10"), oneCrashed, gate.Inconclusive},
-		"a leak that was given back": {cause("leak", "forgotten"), func(t *results.Trial) bool { t.Descriptors.Left = new(0); return true }, gate.Refuted},
-		"tasks climb, not the pool":  {course(tasks, pool, "forgotten"), nil, gate.Proved},
-		"the pool climbs, not tasks": {course(pool, tasks, "forgotten"), nil, gate.Refuted},
-		"nothing climbs":             {course(tasks, pool, "shared-10"), nil, gate.Refuted},
-		"all is steady":              {course(nil, append(pool, tasks...), "shared-10"), nil, gate.Proved},
-		"too short a course":         {course(tasks, pool, "forgotten"), short, gate.Inconclusive},
-		"a course, and one crashed":  {course(tasks, pool, "forgotten"), oneCrashed, gate.Inconclusive},
-		"as predicted":               {forecast(0.2, fast, "forgotten"), nil, gate.Proved},
-		"later than predicted":       {forecast(0.2, fast, "forgotten"), later, gate.Refuted},
-		"predicted, never ran out":   {forecast(0.2, fast, "shared-10"), nil, gate.Inconclusive},
-		"predicted, one crashed":     {forecast(0.2, fast, "forgotten"), oneCrashed, gate.Inconclusive},
-		"nothing is lost":            {scenarios.Claim{Documents: &scenarios.DocumentsClaim{}}, nil, gate.Proved},
+		"all run out":                {exhaustion(fast, "forgotten"), nil, verdict.Proved},
+		"none runs out":              {exhaustion(fast, "shared-10"), nil, verdict.Refuted},
+		"none, as claimed":           {never("shared-10"), nil, verdict.Proved},
+		"all, against the claim":     {never("forgotten"), nil, verdict.Refuted},
+		"never, but for one":         {never("forgotten"), oneSpared, verdict.Undecided},
+		"never, and one not run":     {never("shared-10"), oneMissing, verdict.Undecided},
+		"never, and one crashed":     {never("shared-10"), oneCrashed, verdict.Undecided},
+		"one is spared":              {exhaustion(fast, "forgotten"), oneSpared, verdict.Undecided},
+		"one was not run":            {exhaustion(fast, "forgotten"), oneMissing, verdict.Undecided},
+		"none of those that ran":     {exhaustion(fast, "shared-10"), oneMissing, verdict.Undecided},
+		"one crashed":                {exhaustion(fast, "forgotten"), oneCrashed, verdict.Undecided},
+		"a leak":                     {cause("leak", "forgotten"), nil, verdict.Proved},
+		"no leak":                    {cause("leak", "shared-10"), nil, verdict.Refuted},
+		"load":                       {cause("load", "shared-10"), nil, verdict.Proved},
+		"not that it does not grow":  {cause("neither", "shared-10"), nil, verdict.Refuted},
+		"a cause, and one not run":   {cause("leak", "forgotten"), oneMissing, verdict.Undecided},
+		"a cause, and one crashed":   {cause("load", "shared-10"), oneCrashed, verdict.Undecided},
+		"a leak that was given back": {cause("leak", "forgotten"), func(t *results.Trial) bool { t.Descriptors.Left = new(0); return true }, verdict.Refuted},
+		"tasks climb, not the pool":  {course(tasks, pool, "forgotten"), nil, verdict.Proved},
+		"the pool climbs, not tasks": {course(pool, tasks, "forgotten"), nil, verdict.Refuted},
+		"nothing climbs":             {course(tasks, pool, "shared-10"), nil, verdict.Refuted},
+		"all is steady":              {course(nil, append(pool, tasks...), "shared-10"), nil, verdict.Proved},
+		"too short a course":         {course(tasks, pool, "forgotten"), short, verdict.Undecided},
+		"a course, and one crashed":  {course(tasks, pool, "forgotten"), oneCrashed, verdict.Undecided},
+		"as predicted":               {forecast(0.2, fast, "forgotten"), nil, verdict.Proved},
+		"later than predicted":       {forecast(0.2, fast, "forgotten"), later, verdict.Refuted},
+		"predicted, never ran out":   {forecast(0.2, fast, "shared-10"), nil, verdict.Undecided},
+		"predicted, one crashed":     {forecast(0.2, fast, "forgotten"), oneCrashed, verdict.Undecided},
+		"nothing is lost":            {scenarios.Claim{Documents: &scenarios.DocumentsClaim{}}, nil, verdict.Proved},
 		"something is lost": {scenarios.Claim{Documents: &scenarios.DocumentsClaim{}}, func(t *results.Trial) bool {
 			if t.Index == 3 {
 				t.Documents.Lost = 1
 			}
 			return true
-		}, gate.Refuted},
+		}, verdict.Refuted},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -148,8 +149,8 @@ func TestServiceSaysWhy(t *testing.T) {
 func TestLoadIsToldByTheItem(t *testing.T) {
 	v, err := gate.Judge(runtest.Service(nil, func(t *results.Trial) bool {
 		c := t.Service.Series.Columns
-		for i, n := range c["reports_in_flight"] {
-			c["items_fetching"][i], c["items_writing"][i] = n, n // 2 of a report in flight, which hold 2 descriptors
+		for i, n := range c[results.ColumnReportsInFlight] {
+			c[results.ColumnItemsFetching][i], c[results.ColumnItemsWriting][i] = n, n // 2 of a report in flight, which hold 2 descriptors
 		}
 		return true
 	}))
@@ -164,8 +165,8 @@ func TestLoadIsToldByTheItem(t *testing.T) {
 // Every column that a claim can be about is in the record.
 func TestCourseColumnsAreRecorded(t *testing.T) {
 	for _, name := range scenarios.CourseColumns() {
-		if !slices.Contains(results.SeriesColumns(), name) {
-			t.Errorf("%s is no column of a series", name)
+		if c, err := results.ParseColumn(name); err != nil || c.Total() || !slices.Contains(results.Columns(), c) {
+			t.Errorf("%s is not a column of levels: %v", name, err)
 		}
 	}
 }
@@ -179,7 +180,7 @@ func TestStalledTrialIsEvidence(t *testing.T) {
 		return true
 	}
 	c := scenarios.Claim{Exhaustion: &scenarios.ExhaustionClaim{Of: []string{"shared-10"}}}
-	if got := judgeService(t, c, stall); got.Decision != gate.Refuted {
+	if got := judgeService(t, c, stall); got.Decision != verdict.Refuted {
 		t.Errorf("%s: %+v", got.Decision, got.Evidence)
 	}
 	v, err := gate.Judge(runtest.Service(nil, stall))

@@ -9,6 +9,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/gate"
 	"floodgate/results/internal/runtest"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -21,28 +22,28 @@ func TestThresholdReduction(t *testing.T) {
 		rule      string
 		margin    scenarios.Percent
 		low, high float64 // ratios of the times
-		decision  string
+		decision  verdict.Word
 	}{
-		{"reduction(ten, one) >= 60%", 0, 0.30, 0.31, gate.Kept},
-		{"reduction(ten, one) > 60%", 0, 0.30, 0.31, gate.Kept},
-		{"reduction(ten, one) >= 60%", 0, 0.38, 0.42, gate.Inconclusive},
-		{"reduction(ten, one) >= 60%", 0, 0.41, 0.42, gate.Broken},
-		{"reduction(ten, one) >= 60%", 0.05, 0.41, 0.42, gate.Kept}, // 57 %
-		{"reduction(ten, one) >= 60%", 0.05, 0.42, 0.44, gate.Inconclusive},
-		{"reduction(ten, one) >= 60%", 0.05, 0.44, 0.45, gate.Broken},
-		{"reduction(ten, one) <= 60%", 0, 0.41, 0.42, gate.Kept},
-		{"reduction(ten, one) < 60%", 0, 0.30, 0.31, gate.Broken},
-		{"reduction(ten, one) < 60%", 0.1, 0.35, 0.36, gate.Kept}, // 66 %
-		{"reduction(ten, one) >= -10%", 0, 1.01, 1.05, gate.Kept},
-		{"reduction(ten, one) >= -10%", 0, 1.15, 1.20, gate.Broken},
-		{"reduction(ten, one) >= -10%", 0.5, 1.12, 1.14, gate.Kept}, // -15 %
+		{"reduction(ten, one) >= 60%", 0, 0.30, 0.31, verdict.Met},
+		{"reduction(ten, one) > 60%", 0, 0.30, 0.31, verdict.Met},
+		{"reduction(ten, one) >= 60%", 0, 0.38, 0.42, verdict.Undecided},
+		{"reduction(ten, one) >= 60%", 0, 0.41, 0.42, verdict.Violated},
+		{"reduction(ten, one) >= 60%", 0.05, 0.41, 0.42, verdict.Met}, // 57 %
+		{"reduction(ten, one) >= 60%", 0.05, 0.42, 0.44, verdict.Undecided},
+		{"reduction(ten, one) >= 60%", 0.05, 0.44, 0.45, verdict.Violated},
+		{"reduction(ten, one) <= 60%", 0, 0.41, 0.42, verdict.Met},
+		{"reduction(ten, one) < 60%", 0, 0.30, 0.31, verdict.Violated},
+		{"reduction(ten, one) < 60%", 0.1, 0.35, 0.36, verdict.Met}, // 66 %
+		{"reduction(ten, one) >= -10%", 0, 1.01, 1.05, verdict.Met},
+		{"reduction(ten, one) >= -10%", 0, 1.15, 1.20, verdict.Violated},
+		{"reduction(ten, one) >= -10%", 0.5, 1.12, 1.14, verdict.Met}, // -15 %
 	} {
 		v := budgeted(t, spread(test.low, test.high), scenarios.Threshold{Rule: test.rule, Margin: test.margin})
 		e := wantBudget(t, v, test.decision).Evidence[0]
 		if e.Low == nil || e.High == nil || e.N != 6 || e.Kind != gate.KindReduction {
 			t.Errorf("%s: %+v", test.rule, e)
 		}
-		if within := slices.Contains(e.Notes, "kept by its margin alone"); within != (test.margin > 0 && test.decision == gate.Kept) {
+		if within := slices.Contains(e.Notes, "met by its margin alone"); within != (test.margin > 0 && test.decision == verdict.Met) {
 			t.Errorf("%s, margin %s: notes %q", test.rule, test.margin, e.Notes)
 		}
 	}
@@ -51,16 +52,16 @@ func TestThresholdReduction(t *testing.T) {
 // Pairs that drift decide neither a claim nor a threshold.
 func TestThresholdOfDriftingPairs(t *testing.T) {
 	drift := ratios(func(_, block int) float64 { return 0.30 + 0.015*float64(block) })
-	e := wantBudget(t, budgeted(t, drift, scenarios.Threshold{Rule: "reduction(ten, one) >= 60%"}), gate.Inconclusive).Evidence[0]
+	e := wantBudget(t, budgeted(t, drift, scenarios.Threshold{Rule: "reduction(ten, one) >= 60%"}), verdict.Undecided).Evidence[0]
 	if notes := strings.Join(e.Notes, "\n"); !strings.Contains(notes, "too noisy to decide") {
 		t.Errorf("notes %q", notes)
 	}
 }
 
 func TestThresholdMargin(t *testing.T) {
-	for margin, decision := range map[scenarios.Percent]string{0: gate.Broken, 0.02: gate.Broken, 0.05: gate.Kept} {
+	for margin, decision := range map[scenarios.Percent]verdict.Word{0: verdict.Violated, 0.02: verdict.Violated, 0.05: verdict.Met} {
 		e := wantBudget(t, budgeted(t, known, scenarios.Threshold{Rule: "ten.fd.peak <= 24", Margin: margin}), decision).Evidence[0]
-		if *e.Limit != 24 || *e.Value != 25 || len(e.Notes) != map[string]int{gate.Kept: 1}[decision] {
+		if *e.Limit != 24 || *e.Value != 25 || len(e.Notes) != map[verdict.Word]int{verdict.Met: 1}[decision] {
 			t.Errorf("margin %s: %+v", margin, e)
 		}
 	}
@@ -78,13 +79,13 @@ func TestThresholdLevels(t *testing.T) {
 		}
 		return v
 	}
-	if got := wantBudget(t, run(nil), gate.Broken); len(got.Evidence) != 3 || got.Evidence[0].Decision != gate.Kept || got.Evidence[2].Decision != gate.Broken {
+	if got := wantBudget(t, run(nil), verdict.Violated); len(got.Evidence) != 3 || got.Evidence[0].Decision != verdict.Met || got.Evidence[2].Decision != verdict.Violated {
 		t.Errorf("%+v", got.Evidence)
 	}
-	if got := wantBudget(t, run(map[string]any{"items": 50}), gate.Kept); len(got.Evidence) != 1 || got.Evidence[0].Level != "items=50" {
+	if got := wantBudget(t, run(map[string]any{"items": 50}), verdict.Met); len(got.Evidence) != 1 || got.Evidence[0].Level != "items=50" {
 		t.Errorf("%+v", got.Evidence)
 	}
-	if got := wantBudget(t, run(map[string]any{"items": 70}), gate.Inconclusive); len(got.Notes) != 1 {
+	if got := wantBudget(t, run(map[string]any{"items": 70}), verdict.Undecided); len(got.Notes) != 1 {
 		t.Errorf("%+v", got)
 	}
 }
@@ -96,10 +97,10 @@ func TestThresholdDocumentsOfInvalidTrials(t *testing.T) {
 		wantBudget(t, budgeted(t, func(trial *results.Trial) bool {
 			trial.Outcome = results.OutcomeInvalid
 			return true
-		}, scenarios.Threshold{Rule: rule}), gate.Kept)
+		}, scenarios.Threshold{Rule: rule}), verdict.Met)
 	}
 	wantBudget(t, budgeted(t, func(trial *results.Trial) bool { trial.Documents.Unwritten = 1; return true },
-		scenarios.Threshold{Rule: "ten.documents.duplicate == 0"}), gate.Kept)
+		scenarios.Threshold{Rule: "ten.documents.duplicate == 0"}), verdict.Met)
 }
 
 // What an invalid trial shows beyond a limit may be the machine's making: it
@@ -115,19 +116,19 @@ func TestThresholdOfInvalidTrials(t *testing.T) {
 		{"ten.rss.peak < 40MiB", func(t *results.Trial) { t.Resources.PeakRSS = 50 << 20 }},
 		{"ten.errors.timeout <= 3", func(t *results.Trial) { t.Errors = []results.ErrorCount{{Type: "timeout", Count: 4}} }},
 	} {
-		for decision, change := range map[string]func(*results.Trial){
-			gate.Kept: func(t *results.Trial) {
+		for decision, change := range map[verdict.Word]func(*results.Trial){
+			verdict.Met: func(t *results.Trial) {
 				if t.Block == 0 {
 					t.Outcome = results.OutcomeInvalid
 				}
 			},
-			gate.Inconclusive: func(t *results.Trial) {
+			verdict.Undecided: func(t *results.Trial) {
 				if t.Block == 0 {
 					t.Outcome = results.OutcomeInvalid
 					test.invalid(t)
 				}
 			},
-			gate.Broken: func(t *results.Trial) {
+			verdict.Violated: func(t *results.Trial) {
 				if t.Block == 0 {
 					t.Outcome = results.OutcomeInvalid
 				}
@@ -141,7 +142,7 @@ func TestThresholdOfInvalidTrials(t *testing.T) {
 				}
 				return true
 			}, scenarios.Threshold{Rule: test.rule}), decision).Evidence[0]
-			if noted := slices.Contains(e.Notes, "without the invalid trials it would be kept"); noted != (decision == gate.Inconclusive) {
+			if noted := slices.Contains(e.Notes, "without the invalid trials it would be met"); noted != (decision == verdict.Undecided) {
 				t.Errorf("%s, %s: notes %q", test.rule, decision, e.Notes)
 			}
 		}
@@ -157,7 +158,7 @@ func TestThresholdOfLessWork(t *testing.T) {
 		}
 		return true
 	}, scenarios.Threshold{Rule: "ten.makespan < 9s"})
-	e := wantBudget(t, v, gate.Kept).Evidence[0]
+	e := wantBudget(t, v, verdict.Met).Evidence[0]
 	if len(e.Notes) != 1 || !strings.Contains(e.Notes[0], "items failed in 1 of 6 trials") {
 		t.Errorf("%q", e.Notes)
 	}
@@ -168,7 +169,7 @@ func served(t *results.Trial) bool {
 	s := t.Service
 	s.Due, s.Ended, s.OK, s.Late = 100, 100, 98, 0
 	s.Response, s.Accepted, s.ServiceTime = runtest.Constant(500*time.Millisecond, 100), runtest.Constant(300*time.Millisecond, 98), runtest.Constant(400*time.Millisecond, 100)
-	shed := s.Series.Columns["shed"]
+	shed := s.Series.Columns[results.ColumnShed]
 	for i := range shed {
 		shed[i] = int64(2 * i / (len(shed) - 1))
 	}
@@ -187,53 +188,53 @@ func TestThresholdOfService(t *testing.T) {
 	}
 	for name, test := range map[string]struct {
 		change func(*results.Trial) bool
-		rules  map[string]string
+		rules  map[string]verdict.Word
 	}{
-		"all": {part(func(*results.Trial) {}), map[string]string{
-			"shared-10.response.p50 < 600ms": gate.Kept,
-			"shared-10.response.p99 < 450ms": gate.Broken,
-			"shared-10.accepted.p99 < 350ms": gate.Kept,
-			"shared-10.accepted.p99 < 250ms": gate.Broken,
-			"shared-10.service.p99 < 450ms":  gate.Kept,
-			"shared-10.service.p99 < 350ms":  gate.Broken,
-			"shared-10.done >= 98%":          gate.Kept,
-			"shared-10.done >= 99%":          gate.Broken,
-			"shared-10.shed <= 12":           gate.Kept,
-			"shared-10.shed <= 11":           gate.Broken,
-			"shared-10.fd.peak <= 26":        gate.Kept,
-			"shared-10.fd.peak <= 25":        gate.Broken,
-			"shared-10.item.p99 < 1s":        gate.Inconclusive,
-			"shared-10.errors.total == 0":    gate.Kept,
-			"forgotten.errors.emfile == 0":   gate.Broken,
+		"all": {part(func(*results.Trial) {}), map[string]verdict.Word{
+			"shared-10.response.p50 < 600ms": verdict.Met,
+			"shared-10.response.p99 < 450ms": verdict.Violated,
+			"shared-10.accepted.p99 < 350ms": verdict.Met,
+			"shared-10.accepted.p99 < 250ms": verdict.Violated,
+			"shared-10.service.p99 < 450ms":  verdict.Met,
+			"shared-10.service.p99 < 350ms":  verdict.Violated,
+			"shared-10.done >= 98%":          verdict.Met,
+			"shared-10.done >= 99%":          verdict.Violated,
+			"shared-10.shed <= 12":           verdict.Met,
+			"shared-10.shed <= 11":           verdict.Violated,
+			"shared-10.fd.peak <= 26":        verdict.Met,
+			"shared-10.fd.peak <= 25":        verdict.Violated,
+			"shared-10.item.p99 < 1s":        verdict.Undecided,
+			"shared-10.errors.total == 0":    verdict.Met,
+			"forgotten.errors.emfile == 0":   verdict.Violated,
 		}},
-		"stalled": {part(func(t *results.Trial) { t.Outcome = results.OutcomeStalled }), map[string]string{
-			"shared-10.response.p95 < 600ms": gate.Kept,
-			"shared-10.documents.lost == 0":  gate.Kept,
+		"stalled": {part(func(t *results.Trial) { t.Outcome = results.OutcomeStalled }), map[string]verdict.Word{
+			"shared-10.response.p95 < 600ms": verdict.Met,
+			"shared-10.documents.lost == 0":  verdict.Met,
 		}},
-		"invalid": {part(func(t *results.Trial) { t.Outcome = results.OutcomeInvalid }), map[string]string{
-			"shared-10.response.max < 600ms": gate.Inconclusive,
-			"shared-10.response.max < 400ms": gate.Broken,
-			"shared-10.response.p99 < 400ms": gate.Broken, // also with two trials at their best
-			"shared-10.fd.peak <= 26":        gate.Kept,
+		"invalid": {part(func(t *results.Trial) { t.Outcome = results.OutcomeInvalid }), map[string]verdict.Word{
+			"shared-10.response.max < 600ms": verdict.Undecided,
+			"shared-10.response.max < 400ms": verdict.Violated,
+			"shared-10.response.p99 < 400ms": verdict.Violated, // also with two trials at their best
+			"shared-10.fd.peak <= 26":        verdict.Met,
 		}},
-		"dropped": {part(func(t *results.Trial) { t.Service.Dropped, t.Service.Due = 50, 150 }), map[string]string{
-			"shared-10.response.p99 < 600ms": gate.Inconclusive,
-			"shared-10.accepted.p99 < 350ms": gate.Kept,
-			"shared-10.done >= 90%":          gate.Broken,
+		"dropped": {part(func(t *results.Trial) { t.Service.Dropped, t.Service.Due = 50, 150 }), map[string]verdict.Word{
+			"shared-10.response.p99 < 600ms": verdict.Undecided,
+			"shared-10.accepted.p99 < 350ms": verdict.Met,
+			"shared-10.done >= 90%":          verdict.Violated,
 		}},
-		"late": {part(func(t *results.Trial) { t.Service.Late = 1 }), map[string]string{
-			"shared-10.response.p99 < 450ms": gate.Inconclusive,
-			"shared-10.response.p99 < 350ms": gate.Broken,
-			"shared-10.response.p99 < 600ms": gate.Kept,
-			"shared-10.response.p99 > 450ms": gate.Kept,
+		"late": {part(func(t *results.Trial) { t.Service.Late = 1 }), map[string]verdict.Word{
+			"shared-10.response.p99 < 450ms": verdict.Undecided,
+			"shared-10.response.p99 < 350ms": verdict.Violated,
+			"shared-10.response.p99 < 600ms": verdict.Met,
+			"shared-10.response.p99 > 450ms": verdict.Met,
 		}},
-		"none": {part(func(t *results.Trial) { t.Service.Due, t.Service.OK = 0, 0 }), map[string]string{
-			"shared-10.done >= 50%": gate.Inconclusive,
+		"none": {part(func(t *results.Trial) { t.Service.Due, t.Service.OK = 0, 0 }), map[string]verdict.Word{
+			"shared-10.done >= 50%": verdict.Undecided,
 		}},
-		"broken": {part(func(t *results.Trial) { t.Service = nil; t.Outcome = results.OutcomeCrashed }), map[string]string{
-			"shared-10.done >= 99%": gate.Broken, // also if the two were done
-			"shared-10.done >= 50%": gate.Inconclusive,
-			"shared-10.shed <= 12":  gate.Inconclusive,
+		"broken": {part(func(t *results.Trial) { t.Service = nil; t.Outcome = results.OutcomeCrashed }), map[string]verdict.Word{
+			"shared-10.done >= 99%": verdict.Violated, // also if the two were done
+			"shared-10.done >= 50%": verdict.Undecided,
+			"shared-10.shed <= 12":  verdict.Undecided,
 		}},
 	} {
 		var thresholds []scenarios.Threshold

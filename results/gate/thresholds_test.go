@@ -10,6 +10,7 @@ import (
 	"floodgate/results/gate"
 	"floodgate/results/internal/runtest"
 	"floodgate/results/summary"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -35,12 +36,11 @@ func budgeted(t *testing.T, change func(*results.Trial) bool, thresholds ...scen
 }
 
 // wantBudget checks the decision of the only threshold, its exit code and its value.
-func wantBudget(t *testing.T, v *gate.Verdict, decision string) gate.Threshold {
+func wantBudget(t *testing.T, v *gate.Verdict, decision verdict.Word) gate.Threshold {
 	t.Helper()
 	judged := v.Thresholds[0]
-	exit := map[string]int{gate.Kept: gate.ExitHeld, gate.Broken: gate.ExitFailed, gate.Inconclusive: gate.ExitInconclusive}[decision]
-	if judged.Decision != decision || v.Exit != exit {
-		t.Errorf("%s: %s, exit %d, want %s, %d; %+v", judged.Rule, judged.Decision, v.Exit, decision, exit, judged.Evidence)
+	if judged.Decision != decision || v.Exit != decision.Decision().ExitCode() {
+		t.Errorf("%s: %s, exit %d, want %s, %d; %+v", judged.Rule, judged.Decision, v.Exit, decision, decision.Decision().ExitCode(), judged.Evidence)
 	}
 	return judged
 }
@@ -85,9 +85,9 @@ func TestThresholdMetrics(t *testing.T) {
 				t.Fatal(err)
 			}
 			losing = strings.Contains(rule, "documents")
-			decision := gate.Broken
-			if kept, _ := b.Kept(value, 0); kept {
-				decision = gate.Kept
+			decision := verdict.Violated
+			if kept, _ := b.Met(value, 0); kept {
+				decision = verdict.Met
 			}
 			e := wantBudget(t, budgeted(t, counted, scenarios.Threshold{Rule: b.String()}), decision).Evidence[0]
 			if got := *e.Value; got < 0.999*value || got > 1.001*value || e.N != 6 || *e.Limit != b.Limit {
@@ -117,12 +117,12 @@ func TestThresholdOfWorkNotDone(t *testing.T) {
 			}
 			return true
 		}
-		for rule, want := range map[string]string{
-			"ten.makespan < 1h": gate.Inconclusive, "ten.efficiency >= 1%": gate.Inconclusive, "ten.fd.peak < 1000": gate.Inconclusive,
-			"ten.item.p99 < 1h": gate.Inconclusive, "ten.items.failed == 0": gate.Kept, "ten.makespan < 1ns": gate.Broken,
+		for rule, want := range map[string]verdict.Word{
+			"ten.makespan < 1h": verdict.Undecided, "ten.efficiency >= 1%": verdict.Undecided, "ten.fd.peak < 1000": verdict.Undecided,
+			"ten.item.p99 < 1h": verdict.Undecided, "ten.items.failed == 0": verdict.Met, "ten.makespan < 1ns": verdict.Violated,
 		} {
 			e := wantBudget(t, budgeted(t, idle, scenarios.Threshold{Rule: rule}), want).Evidence[0]
-			if want == gate.Inconclusive && (len(e.Missing) != 1 || e.Missing[0] != summary.Missing{Why: c.why, Blocks: 6}) {
+			if want == verdict.Undecided && (len(e.Missing) != 1 || e.Missing[0] != summary.Missing{Why: c.why, Blocks: 6}) {
 				t.Errorf("%s: %s: missing %+v, want %s in 6 blocks", name, rule, e.Missing, c.why)
 			}
 		}
@@ -137,44 +137,44 @@ func TestThresholdMissingData(t *testing.T) {
 	}
 	for _, test := range []struct {
 		rule, why string
-		decision  string
+		decision  verdict.Word
 		change    func(*results.Trial) bool
 	}{
-		{"ten.item.p99 < 1s", "not run", gate.Inconclusive, func(*results.Trial) bool { return false }},
-		{"ten.item.p99 < 1ms", "not run", gate.Broken, func(*results.Trial) bool { return false }},
-		{"ten.item.p50 < 50ms", "not run", gate.Broken, func(*results.Trial) bool { return false }},
-		{"ten.item.mean < 90ms", "not run", gate.Inconclusive, func(*results.Trial) bool { return false }},
-		{"ten.item.max < 1ms", "not run", gate.Broken, func(*results.Trial) bool { return false }},
-		{"ten.item.max > 1ms", "not run", gate.Inconclusive, func(*results.Trial) bool { return false }},
-		{"ten.item.p99 < 1s", "no histogram", gate.Inconclusive, func(t *results.Trial) bool { t.Stages = nil; return true }},
-		{"ten.item.p99 < 1s", "crashed", gate.Inconclusive, outcome(results.OutcomeCrashed)},
-		{"ten.item.p99 < 1s", "timeout", gate.Inconclusive, outcome(results.OutcomeTimeout)},
-		{"ten.makespan < 9s", "invalid", gate.Inconclusive, outcome(results.OutcomeInvalid)},
-		{"ten.makespan < 9s", "no item was done", gate.Inconclusive, func(t *results.Trial) bool { t.ItemsDone = new(0); return true }},
-		{"ten.efficiency > 1%", "not measured", gate.Inconclusive, func(t *results.Trial) bool { t.Ideal = 0; return true }},
-		{"ten.cpu < 9s", "not measured", gate.Inconclusive, func(t *results.Trial) bool { t.Resources = results.Resources{}; return true }},
-		{"ten.rss.peak < 1GiB", "not measured", gate.Inconclusive, func(t *results.Trial) bool { t.Resources = results.Resources{}; return true }},
-		{"ten.fd.peak <= 99", "descriptors not sampled", gate.Inconclusive, func(t *results.Trial) bool { t.Descriptors.Samples = 0; return true }},
-		{"ten.fd.peak <= 99", "crashed", gate.Inconclusive, outcome(results.OutcomeCrashed)},
-		{"ten.fd.peak <= 20", "crashed", gate.Broken, func(t *results.Trial) bool { t.Outcome, t.Descriptors.Peak = results.OutcomeCrashed, 30; return true }},
-		{"ten.fd.peak < 30", "crashed", gate.Broken, func(t *results.Trial) bool { t.Outcome, t.Descriptors.Peak = results.OutcomeCrashed, 30; return true }},
-		{"ten.fd.left == 0", "not checked", gate.Inconclusive, func(t *results.Trial) bool { t.Descriptors.Left = nil; return true }},
-		{"ten.errors.total == 0", "errors not reported", gate.Inconclusive, func(t *results.Trial) bool { t.ItemsDone, t.Errors = nil, nil; return true }},
-		{"ten.errors.total == 0", "crashed", gate.Broken, func(t *results.Trial) bool {
+		{"ten.item.p99 < 1s", "not run", verdict.Undecided, func(*results.Trial) bool { return false }},
+		{"ten.item.p99 < 1ms", "not run", verdict.Violated, func(*results.Trial) bool { return false }},
+		{"ten.item.p50 < 50ms", "not run", verdict.Violated, func(*results.Trial) bool { return false }},
+		{"ten.item.mean < 90ms", "not run", verdict.Undecided, func(*results.Trial) bool { return false }},
+		{"ten.item.max < 1ms", "not run", verdict.Violated, func(*results.Trial) bool { return false }},
+		{"ten.item.max > 1ms", "not run", verdict.Undecided, func(*results.Trial) bool { return false }},
+		{"ten.item.p99 < 1s", "no histogram", verdict.Undecided, func(t *results.Trial) bool { t.Stages = nil; return true }},
+		{"ten.item.p99 < 1s", "crashed", verdict.Undecided, outcome(results.OutcomeCrashed)},
+		{"ten.item.p99 < 1s", "timeout", verdict.Undecided, outcome(results.OutcomeTimeout)},
+		{"ten.makespan < 9s", "invalid", verdict.Undecided, outcome(results.OutcomeInvalid)},
+		{"ten.makespan < 9s", "no item was done", verdict.Undecided, func(t *results.Trial) bool { t.ItemsDone = new(0); return true }},
+		{"ten.efficiency > 1%", "not measured", verdict.Undecided, func(t *results.Trial) bool { t.Ideal = 0; return true }},
+		{"ten.cpu < 9s", "not measured", verdict.Undecided, func(t *results.Trial) bool { t.Resources = results.Resources{}; return true }},
+		{"ten.rss.peak < 1GiB", "not measured", verdict.Undecided, func(t *results.Trial) bool { t.Resources = results.Resources{}; return true }},
+		{"ten.fd.peak <= 99", "descriptors not sampled", verdict.Undecided, func(t *results.Trial) bool { t.Descriptors.Samples = 0; return true }},
+		{"ten.fd.peak <= 99", "crashed", verdict.Undecided, outcome(results.OutcomeCrashed)},
+		{"ten.fd.peak <= 20", "crashed", verdict.Violated, func(t *results.Trial) bool { t.Outcome, t.Descriptors.Peak = results.OutcomeCrashed, 30; return true }},
+		{"ten.fd.peak < 30", "crashed", verdict.Violated, func(t *results.Trial) bool { t.Outcome, t.Descriptors.Peak = results.OutcomeCrashed, 30; return true }},
+		{"ten.fd.left == 0", "not checked", verdict.Undecided, func(t *results.Trial) bool { t.Descriptors.Left = nil; return true }},
+		{"ten.errors.total == 0", "errors not reported", verdict.Undecided, func(t *results.Trial) bool { t.ItemsDone, t.Errors = nil, nil; return true }},
+		{"ten.errors.total == 0", "crashed", verdict.Violated, func(t *results.Trial) bool {
 			t.Outcome, t.Errors = results.OutcomeCrashed, []results.ErrorCount{{Type: "emfile", Count: 1}}
 			return true
 		}},
-		{"ten.errors.total == 5", "crashed", gate.Inconclusive, outcome(results.OutcomeCrashed)},
-		{"ten.documents.lost == 0", "not checked", gate.Inconclusive, func(t *results.Trial) bool { t.Documents = nil; return true }},
-		{"ten.documents.lost == 0", "crashed", gate.Inconclusive, func(t *results.Trial) bool { t.Outcome, t.Documents.Lost = results.OutcomeCrashed, 3; return true }},
-		{"ten.documents.duplicate == 0", "crashed", gate.Broken, func(t *results.Trial) bool {
+		{"ten.errors.total == 5", "crashed", verdict.Undecided, outcome(results.OutcomeCrashed)},
+		{"ten.documents.lost == 0", "not checked", verdict.Undecided, func(t *results.Trial) bool { t.Documents = nil; return true }},
+		{"ten.documents.lost == 0", "crashed", verdict.Undecided, func(t *results.Trial) bool { t.Outcome, t.Documents.Lost = results.OutcomeCrashed, 3; return true }},
+		{"ten.documents.duplicate == 0", "crashed", verdict.Violated, func(t *results.Trial) bool {
 			t.Outcome, t.Documents.Duplicate = results.OutcomeCrashed, 3
 			return true
 		}},
-		{"ten.documents.lost == 0", "items failed", gate.Inconclusive, func(t *results.Trial) bool { t.Documents.Unwritten = 1; return true }},
-		{"ten.documents.lost == 0", "no documents expected", gate.Inconclusive, func(t *results.Trial) bool { t.Documents = new(results.Documents); return true }},
-		{"ten.documents.wrong == 0", "not read", gate.Inconclusive, func(t *results.Trial) bool { t.Documents.Unchecked = true; return true }},
-		{"reduction(ten, one) >= 10%", "ten crashed", gate.Inconclusive, outcome(results.OutcomeCrashed)},
+		{"ten.documents.lost == 0", "items failed", verdict.Undecided, func(t *results.Trial) bool { t.Documents.Unwritten = 1; return true }},
+		{"ten.documents.lost == 0", "no documents expected", verdict.Undecided, func(t *results.Trial) bool { t.Documents = new(results.Documents); return true }},
+		{"ten.documents.wrong == 0", "not read", verdict.Undecided, func(t *results.Trial) bool { t.Documents.Unchecked = true; return true }},
+		{"reduction(ten, one) >= 10%", "ten crashed", verdict.Undecided, outcome(results.OutcomeCrashed)},
 	} {
 		t.Run(test.rule+" "+test.why, func(t *testing.T) {
 			v := budgeted(t, func(trial *results.Trial) bool {
@@ -197,9 +197,9 @@ func TestThresholdExit(t *testing.T) {
 		rules []string // warnings with a "~" before them
 		want  int
 	}{
-		{[]string{kept}, gate.ExitHeld}, {[]string{broken}, gate.ExitFailed}, {[]string{open}, gate.ExitInconclusive},
-		{[]string{kept, open, broken}, gate.ExitFailed}, {[]string{kept, open}, gate.ExitInconclusive},
-		{[]string{"~" + broken}, gate.ExitHeld}, {[]string{"~" + open}, gate.ExitHeld}, {[]string{"~" + broken, open}, gate.ExitInconclusive},
+		{[]string{kept}, verdict.ExitPassed}, {[]string{broken}, verdict.ExitFailed}, {[]string{open}, verdict.ExitInconclusive},
+		{[]string{kept, open, broken}, verdict.ExitFailed}, {[]string{kept, open}, verdict.ExitInconclusive},
+		{[]string{"~" + broken}, verdict.ExitPassed}, {[]string{"~" + open}, verdict.ExitPassed}, {[]string{"~" + broken, open}, verdict.ExitInconclusive},
 	} {
 		var all []scenarios.Threshold
 		for _, rule := range test.rules {
@@ -214,7 +214,7 @@ func TestThresholdExit(t *testing.T) {
 			t.Errorf("%q: exit code %d, want %d", test.rules, v.Exit, test.want)
 		}
 		for i, rule := range test.rules {
-			want := map[string]string{kept: gate.Kept, broken: gate.Broken, open: gate.Inconclusive}[strings.TrimPrefix(rule, "~")]
+			want := map[string]verdict.Word{kept: verdict.Met, broken: verdict.Violated, open: verdict.Undecided}[strings.TrimPrefix(rule, "~")]
 			if got := v.Thresholds[i].Decision; got != want {
 				t.Errorf("%s: %s, want %s", rule, got, want)
 			}

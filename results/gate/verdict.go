@@ -1,5 +1,5 @@
 // Package gate judges a stored run: every claim of its scenario becomes
-// proved, refuted or inconclusive, every threshold kept, broken or
+// proved, refuted or inconclusive, every threshold met, violated or
 // inconclusive, and the run one exit code.
 //
 // [Judge] is a pure function of the run. What decides is a two-sided 95 %
@@ -15,21 +15,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/noise"
 	"floodgate/results/summary"
-)
-
-// Decisions about a claim or about a piece of its evidence.
-const (
-	Proved       = "proved"
-	Refuted      = "refuted"
-	Inconclusive = "inconclusive"
-)
-
-// Exit codes of a verdict.
-const (
-	ExitHeld         = 0 // every claim was decided as expected, every threshold kept
-	ExitFailed       = 1 // a claim was decided against what was expected, or a threshold broken
-	ExitInconclusive = 3 // a claim or threshold could not be decided, or the run is not finished
-	ExitUnmeasured   = 4 // a trial could not be measured
+	"floodgate/results/verdict"
 )
 
 // Verdict is the judgement of one run.
@@ -52,7 +38,7 @@ type Verdict struct {
 	Outcomes map[string]int `json:"outcomes"`
 	Claims   []Claim        `json:"claims"`
 	// EndedBy is the rule that ended the run early, since no trial to come could
-	// have kept it; empty: none did.
+	// have met it; empty: none did.
 	EndedBy string `json:"ended_by,omitempty"`
 	// Thresholds are the budgets of the scenario.
 	Thresholds []Threshold `json:"thresholds,omitempty"`
@@ -65,7 +51,9 @@ type Verdict struct {
 	Labels map[string]string `json:"labels,omitempty"`
 	// Service is the table of a service under load.
 	Service []summary.ServiceRow `json:"service,omitempty"`
-	Exit    int                  `json:"exit"`
+	// Decision on the run; Exit is its exit code.
+	Decision verdict.Decision `json:"decision"`
+	Exit     int              `json:"exit"`
 }
 
 // Claim is the judgement of one claim.
@@ -74,14 +62,26 @@ type Claim struct {
 	Says string `json:"says"` // the author's words
 	// Kind is reduction, growth, descriptors, documents, exhaustion, cause,
 	// course or forecast.
-	Kind     string `json:"kind"`
-	Decision string `json:"decision"`
+	Kind     string       `json:"kind"`
+	Decision verdict.Word `json:"decision"`
 	// Expected is the decision that the scenario expects.
-	Expected   string     `json:"expected"`
-	AsExpected bool       `json:"as_expected"`
-	Evidence   []Evidence `json:"evidence"`
+	Expected   verdict.Word `json:"expected"`
+	AsExpected bool         `json:"as_expected"`
+	Evidence   []Evidence   `json:"evidence"`
 	// Notes say why a claim without evidence is inconclusive, and the like.
 	Notes []string `json:"notes,omitempty"`
+}
+
+// Verdict returns what the claim contributes to the exit code: it passed if it
+// came out as expected.
+func (c Claim) Verdict() verdict.Decision {
+	switch {
+	case c.AsExpected:
+		return verdict.Passed
+	case c.Decision == verdict.Undecided:
+		return verdict.Inconclusive
+	}
+	return verdict.Failed
 }
 
 // Kinds of evidence: what Value, From and To are.
@@ -96,7 +96,7 @@ const (
 	// KindPeakGrowth: From and To are median peaks; Value is in how many blocks
 	// the last level's was higher than the first's; Limit is all blocks.
 	KindPeakGrowth = "peak-growth"
-	// KindDocuments: Value is how many documents were broken; Limit is 0.
+	// KindDocuments: Value is how many documents are corrupt; Limit is 0.
 	KindDocuments = "documents"
 	// KindExhaustion, KindCause, KindCourse and KindForecast: Value is how many
 	// trials ran out of descriptors, show the cause, went as claimed, or ran out
@@ -123,7 +123,7 @@ type Evidence struct {
 	ToLevel   string `json:"to_level,omitempty"`
 	// Decision is what this point says of the claim; empty for a step that is
 	// shown beside what decides.
-	Decision string `json:"decision,omitempty"`
+	Decision verdict.Word `json:"decision,omitempty"`
 	// Value and its interval; nil: unavailable. See the kinds.
 	Value *float64 `json:"value,omitempty"`
 	Low   *float64 `json:"low,omitempty"`
@@ -138,17 +138,11 @@ type Evidence struct {
 	Notes     []string           `json:"notes,omitempty"`
 }
 
-// combine decides a claim by its evidence; steps do not take part.
-func combine(evidence []Evidence) string {
-	counts := make(map[string]int)
-	for _, e := range evidence {
-		counts[e.Decision]++
+// combine decides by the evidence; steps do not take part.
+func combine(kind verdict.Kind, evidence []Evidence) verdict.Word {
+	words := make([]verdict.Word, len(evidence))
+	for i, e := range evidence {
+		words[i] = e.Decision
 	}
-	switch {
-	case counts[Refuted] > 0:
-		return Refuted
-	case counts[Inconclusive] == 0 && counts[Proved] > 0:
-		return Proved
-	}
-	return Inconclusive
+	return kind.All(words)
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"floodgate/results/gobench"
+	"floodgate/results/verdict"
 )
 
 // Whatever two files hold, they are refused with a place or judged with sane
@@ -55,7 +56,7 @@ func FuzzJudge(f *testing.F) {
 		for _, u := range v.Units {
 			rows += len(u.Rows)
 			for _, r := range u.Rows {
-				if r.Old.N < 1 || r.New.N < 1 || (r.P == nil) != (r.Adjusted == nil) || r.P == nil && !u.Exact || (r.Why != "") != (r.Verdict == gobench.Inconclusive) {
+				if r.Old.N < 1 || r.New.N < 1 || (r.P == nil) != (r.Adjusted == nil) || r.P == nil && !u.Exact || (r.Why != "") != (r.Decision == verdict.Undecided) {
 					t.Fatalf("%+v", r)
 				}
 				if r.P != nil && !(*r.P >= 0 && *r.P <= *r.Adjusted && *r.Adjusted <= 1) {
@@ -67,7 +68,7 @@ func FuzzJudge(f *testing.F) {
 		for _, n := range v.Counts {
 			counted += n
 		}
-		if counted != rows || (v.Exit == 1) != (v.Counts[gobench.Worse] > 0) || rows == 0 && v.Exit != 4 {
+		if counted != rows || (v.Exit == 1) != (v.Counts[verdict.Worse] > 0) || rows == 0 && v.Exit != 4 {
 			t.Fatalf("%+v", v)
 		}
 	})

@@ -10,8 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"floodgate/results/gate"
 	"floodgate/results/gobench"
+	"floodgate/results/verdict"
 )
 
 // bench writes n lines of a benchmark around a value.
@@ -35,42 +35,42 @@ func TestVerdicts(t *testing.T) {
 	for name, c := range map[string]struct {
 		older, newer string
 		o            gobench.Options
-		verdict      string
+		verdict      verdict.Word
 		exit         int
 	}{
-		"slower":                {bench("A", "ns/op", 100, 6), bench("A", "ns/op", 110, 6), gobench.Options{}, gobench.Worse, 1},
-		"faster":                {bench("A", "ns/op", 110, 6), bench("A", "ns/op", 100, 6), gobench.Options{}, gobench.Better, 0},
-		"the same":              {bench("A", "ns/op", 100, 6), bench("A", "ns/op", 100, 6), gobench.Options{}, gobench.Same, 0},
-		"all equal":             {strings.Repeat("BenchmarkA 1 3 allocs/op\n", 6), strings.Repeat("BenchmarkA 1 3 allocs/op\n", 6), gobench.Options{}, gobench.Same, 0},
-		"more throughput":       {bench("A", "MB/s", 100, 6), bench("A", "MB/s", 110, 6), gobench.Options{}, gobench.Better, 0},
-		"less throughput":       {bench("A", "MB/s", 110, 6), bench("A", "MB/s", 100, 6), gobench.Options{}, gobench.Worse, 1},
-		"more bytes":            {bench("A", "B/op", 100, 6), bench("A", "B/op", 110, 6), gobench.Options{}, gobench.Worse, 1},
-		"more allocations":      {bench("A", "allocs/op", 100, 6), bench("A", "allocs/op", 110, 6), gobench.Options{}, gobench.Worse, 1},
-		"first allocation":      {strings.Repeat("BenchmarkA 1 0 allocs/op\n", 6), strings.Repeat("BenchmarkA 1 1 allocs/op\n", 6), gobench.Options{Margin: 0.5}, gobench.Worse, 1},
-		"unit, lower":           {lower + bench("A", "x", 100, 6), bench("A", "x", 110, 6), gobench.Options{}, gobench.Worse, 1},
-		"unit, higher":          {bench("A", "x", 100, 6), higher + bench("A", "x", 110, 6), gobench.Options{}, gobench.Better, 0},
-		"unit against default":  {"Unit ns/op better=higher\n" + bench("A", "ns/op", 100, 6), bench("A", "ns/op", 110, 6), gobench.Options{}, gobench.Better, 0},
-		"unit unknown":          {bench("A", "x", 100, 6), bench("A", "x", 110, 6), gobench.Options{}, gobench.Inconclusive, 3},
-		"unit unknown, same":    {bench("A", "x", 100, 6), bench("A", "x", 100, 6), gobench.Options{}, gobench.Same, 0},
-		"below zero":            {higher + bench("A", "x", -100, 6), bench("A", "x", -110, 6), gobench.Options{Margin: 0.05}, gobench.Worse, 1},
-		"within margin":         {bench("A", "ns/op", 100, 6), bench("A", "ns/op", 110, 6), gobench.Options{Margin: 0.11}, gobench.WithinMargin, 0},
-		"beyond margin":         {bench("A", "ns/op", 100, 6), bench("A", "ns/op", 110, 6), gobench.Options{Margin: 0.09}, gobench.Worse, 1},
-		"within margin, higher": {bench("A", "MB/s", 100, 6), bench("A", "MB/s", 90, 6), gobench.Options{Margin: 0.11}, gobench.WithinMargin, 0},
-		"three samples":         {bench("A", "ns/op", 100, 3), bench("A", "ns/op", 900, 3), gobench.Options{}, gobench.Inconclusive, 3},
-		"four samples":          {bench("A", "ns/op", 100, 4), bench("A", "ns/op", 900, 4), gobench.Options{}, gobench.Worse, 1},
-		"four, alpha 1 %":       {bench("A", "ns/op", 100, 4), bench("A", "ns/op", 900, 4), gobench.Options{Alpha: 0.01}, gobench.Inconclusive, 3},
-		"one sample":            {bench("A", "ns/op", 100, 1), bench("A", "ns/op", 100, 1), gobench.Options{}, gobench.Inconclusive, 3},
-		"exact":                 {exact + bench("A", "x", 100, 1), bench("A", "x", 101, 1), gobench.Options{}, gobench.Worse, 1},
-		"exact, the same":       {exact + bench("A", "x", 100, 1), bench("A", "x", 100, 1), gobench.Options{}, gobench.Same, 0},
-		"exact, but is not":     {exact + bench("A", "x", 100, 3), bench("A", "x", 100, 1), gobench.Options{}, gobench.Inconclusive, 3},
+		"slower":                {bench("A", "ns/op", 100, 6), bench("A", "ns/op", 110, 6), gobench.Options{}, verdict.Worse, 1},
+		"faster":                {bench("A", "ns/op", 110, 6), bench("A", "ns/op", 100, 6), gobench.Options{}, verdict.Better, 0},
+		"the same":              {bench("A", "ns/op", 100, 6), bench("A", "ns/op", 100, 6), gobench.Options{}, verdict.Same, 0},
+		"all equal":             {strings.Repeat("BenchmarkA 1 3 allocs/op\n", 6), strings.Repeat("BenchmarkA 1 3 allocs/op\n", 6), gobench.Options{}, verdict.Same, 0},
+		"more throughput":       {bench("A", "MB/s", 100, 6), bench("A", "MB/s", 110, 6), gobench.Options{}, verdict.Better, 0},
+		"less throughput":       {bench("A", "MB/s", 110, 6), bench("A", "MB/s", 100, 6), gobench.Options{}, verdict.Worse, 1},
+		"more bytes":            {bench("A", "B/op", 100, 6), bench("A", "B/op", 110, 6), gobench.Options{}, verdict.Worse, 1},
+		"more allocations":      {bench("A", "allocs/op", 100, 6), bench("A", "allocs/op", 110, 6), gobench.Options{}, verdict.Worse, 1},
+		"first allocation":      {strings.Repeat("BenchmarkA 1 0 allocs/op\n", 6), strings.Repeat("BenchmarkA 1 1 allocs/op\n", 6), gobench.Options{Margin: 0.5}, verdict.Worse, 1},
+		"unit, lower":           {lower + bench("A", "x", 100, 6), bench("A", "x", 110, 6), gobench.Options{}, verdict.Worse, 1},
+		"unit, higher":          {bench("A", "x", 100, 6), higher + bench("A", "x", 110, 6), gobench.Options{}, verdict.Better, 0},
+		"unit against default":  {"Unit ns/op better=higher\n" + bench("A", "ns/op", 100, 6), bench("A", "ns/op", 110, 6), gobench.Options{}, verdict.Better, 0},
+		"unit unknown":          {bench("A", "x", 100, 6), bench("A", "x", 110, 6), gobench.Options{}, verdict.Undecided, 3},
+		"unit unknown, same":    {bench("A", "x", 100, 6), bench("A", "x", 100, 6), gobench.Options{}, verdict.Same, 0},
+		"below zero":            {higher + bench("A", "x", -100, 6), bench("A", "x", -110, 6), gobench.Options{Margin: 0.05}, verdict.Worse, 1},
+		"within margin":         {bench("A", "ns/op", 100, 6), bench("A", "ns/op", 110, 6), gobench.Options{Margin: 0.11}, verdict.WithinMargin, 0},
+		"beyond margin":         {bench("A", "ns/op", 100, 6), bench("A", "ns/op", 110, 6), gobench.Options{Margin: 0.09}, verdict.Worse, 1},
+		"within margin, higher": {bench("A", "MB/s", 100, 6), bench("A", "MB/s", 90, 6), gobench.Options{Margin: 0.11}, verdict.WithinMargin, 0},
+		"three samples":         {bench("A", "ns/op", 100, 3), bench("A", "ns/op", 900, 3), gobench.Options{}, verdict.Undecided, 3},
+		"four samples":          {bench("A", "ns/op", 100, 4), bench("A", "ns/op", 900, 4), gobench.Options{}, verdict.Worse, 1},
+		"four, alpha 1 %":       {bench("A", "ns/op", 100, 4), bench("A", "ns/op", 900, 4), gobench.Options{Alpha: 0.01}, verdict.Undecided, 3},
+		"one sample":            {bench("A", "ns/op", 100, 1), bench("A", "ns/op", 100, 1), gobench.Options{}, verdict.Undecided, 3},
+		"exact":                 {exact + bench("A", "x", 100, 1), bench("A", "x", 101, 1), gobench.Options{}, verdict.Worse, 1},
+		"exact, the same":       {exact + bench("A", "x", 100, 1), bench("A", "x", 100, 1), gobench.Options{}, verdict.Same, 0},
+		"exact, but is not":     {exact + bench("A", "x", 100, 3), bench("A", "x", 100, 1), gobench.Options{}, verdict.Undecided, 3},
 	} {
 		v, err := judge(c.older, c.newer, c.o)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if row := v.Units[0].Rows[0]; row.Verdict != c.verdict || v.Exit != c.exit || v.Counts[c.verdict] != 1 {
-			t.Errorf("%s: %s, exit code %d, want %s, %d: %+v", name, row.Verdict, v.Exit, c.verdict, c.exit, row)
+		if row := v.Units[0].Rows[0]; row.Decision != c.verdict || v.Exit != c.exit || v.Counts[c.verdict] != 1 {
+			t.Errorf("%s: %s, exit code %d, want %s, %d: %+v", name, row.Decision, v.Exit, c.verdict, c.exit, row)
 		}
 	}
 }
@@ -93,10 +93,10 @@ func TestNeed(t *testing.T) {
 		t.Fatal(err)
 	}
 	row := v.Units[0].Rows[0]
-	if v.Exit != gate.ExitInconclusive || row.Need != 6 || v.Tests != 20 || v.Counts[gobench.Inconclusive] != 20 {
+	if v.Exit != verdict.ExitInconclusive || row.Need != 6 || v.Tests != 20 || v.Counts[verdict.Undecided] != 20 {
 		t.Fatalf("exit code %d, %v: %+v", v.Exit, v.Counts, row)
 	}
-	if v, err = judge(set(100, row.Need), set(200, row.Need), gobench.Options{}); err != nil || v.Exit != gate.ExitFailed || v.Counts[gobench.Worse] != 1 {
+	if v, err = judge(set(100, row.Need), set(200, row.Need), gobench.Options{}); err != nil || v.Exit != verdict.ExitFailed || v.Counts[verdict.Worse] != 1 {
 		t.Errorf("with %d each: %+v, %v", row.Need, v, err)
 	}
 }
@@ -119,7 +119,7 @@ func TestHolmKeepsAlpha(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if v.Counts[gobench.Same] < benches {
+		if v.Counts[verdict.Same] < benches {
 			differ++
 		}
 		for _, r := range v.Units[0].Rows {
@@ -153,7 +153,7 @@ func TestPackagesAndTables(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows, mean := v.Units[0].Rows, v.Units[0].GeoMean
-	if len(rows) != 2 || rows[0].Package != "a" || rows[0].Verdict != gobench.Worse || rows[1].Verdict != gobench.Same {
+	if len(rows) != 2 || rows[0].Package != "a" || rows[0].Decision != verdict.Worse || rows[1].Decision != verdict.Same {
 		t.Errorf("%+v", rows)
 	}
 	if math.Abs(*mean.Delta-(math.Sqrt2-1)) > 1e-9 || math.Abs(*rows[0].Delta-1) > 1e-9 {
@@ -174,7 +174,7 @@ func TestMissingAndMixed(t *testing.T) {
 	if err != nil || len(v.Missing) != 1 || len(v.Added) != 1 || len(v.Mixed) != 1 || v.Exit != 0 {
 		t.Errorf("%+v, %v", v, err)
 	}
-	if v, err = judge(bench("X", "ns/op", 1, 6), bench("Y", "ns/op", 1, 6), gobench.Options{AllowMissing: true}); err != nil || v.Exit != gate.ExitUnmeasured {
+	if v, err = judge(bench("X", "ns/op", 1, 6), bench("Y", "ns/op", 1, 6), gobench.Options{AllowMissing: true}); err != nil || v.Exit != verdict.ExitNotMeasured {
 		t.Errorf("nothing in common: %+v, %v", v, err)
 	}
 	_, err = judge("BenchmarkX 1 2 ns/op 3 B/op\n", "BenchmarkX 1 2 ns/op\n", gobench.Options{})
@@ -333,15 +333,15 @@ func TestProcessors(t *testing.T) {
 		entries, exit      int
 	}{
 		"8 and 2": {with("8", "X", "Y", "Z/n=5"), with("2", "X", "Y", "Z/n=5"),
-			"old.txt:2:1: only the number of processors differs: X and 2 more were measured with GOMAXPROCS=8 in old.txt, but with GOMAXPROCS=2 in new.txt; run both with the same GOMAXPROCS, such as go test -cpu 8", 3, gate.ExitUnmeasured},
+			"old.txt:2:1: only the number of processors differs: X and 2 more were measured with GOMAXPROCS=8 in old.txt, but with GOMAXPROCS=2 in new.txt; run both with the same GOMAXPROCS, such as go test -cpu 8", 3, verdict.ExitNotMeasured},
 		"1 and 4": {with("1", "X"), with("4", "X"),
-			"old.txt:2:1: only the number of processors differs: X was measured with GOMAXPROCS=1 in old.txt, but with GOMAXPROCS=4 in new.txt; run both", 1, gate.ExitUnmeasured},
-		"1,2 and 4,8": {with("1 2", "X", "Y"), with("4 8", "X", "Y"), "old.txt:2:1: only the number of processors differs: X and 1 more were measured with GOMAXPROCS=1,2 in old.txt, but with GOMAXPROCS=4,8", 2, gate.ExitUnmeasured},
-		"1,2 and 2":   {with("1 2", "X"), with("2", "X"), "old.txt:2:1: benchmark X is missing in new.txt", 0, gate.ExitHeld},
-		"1,2 twice":   {with("1 2", "X", "Y"), with("1 2", "X", "Y"), "", 0, gate.ExitHeld},
+			"old.txt:2:1: only the number of processors differs: X was measured with GOMAXPROCS=1 in old.txt, but with GOMAXPROCS=4 in new.txt; run both", 1, verdict.ExitNotMeasured},
+		"1,2 and 4,8": {with("1 2", "X", "Y"), with("4 8", "X", "Y"), "old.txt:2:1: only the number of processors differs: X and 1 more were measured with GOMAXPROCS=1,2 in old.txt, but with GOMAXPROCS=4,8", 2, verdict.ExitNotMeasured},
+		"1,2 and 2":   {with("1 2", "X"), with("2", "X"), "old.txt:2:1: benchmark X is missing in new.txt", 0, verdict.ExitPassed},
+		"1,2 twice":   {with("1 2", "X", "Y"), with("1 2", "X", "Y"), "", 0, verdict.ExitPassed},
 		"not a number of processors": {with("1", "Y") + with("8 16", "X/size"), with("1", "Y") + with("32", "X/size"),
-			"old.txt:9:1: benchmark X/size-8 is missing in new.txt", 0, gate.ExitHeld},
-		"another": {with("8", "X", "Y"), with("2", "X", "Z"), "old.txt:2:1: only the number of processors differs: X was measured", 1, gate.ExitUnmeasured},
+			"old.txt:9:1: benchmark X/size-8 is missing in new.txt", 0, verdict.ExitPassed},
+		"another": {with("8", "X", "Y"), with("2", "X", "Z"), "old.txt:2:1: only the number of processors differs: X was measured", 1, verdict.ExitNotMeasured},
 	} {
 		_, err := judge(c.older, c.newer, gobench.Options{})
 		if (err == nil) != (c.want == "") || err != nil && !strings.HasPrefix(err.Error(), c.want) {

@@ -8,8 +8,8 @@ import (
 
 	"golang.org/x/perf/benchmath"
 
-	"floodgate/results/gate"
 	"floodgate/results/stats"
+	"floodgate/results/verdict"
 )
 
 // Judge compares the new file with the old. Mistakes in them are [Errors].
@@ -27,7 +27,7 @@ func Judge(older, newer Input, o Options) (*Verdict, error) {
 	v := &Verdict{
 		Old: older.Name, New: newer.Name, Alpha: o.Alpha, Margin: o.Margin, AllowedMixed: o.AllowMixed,
 		Processors: f.processors,
-		Mixed:      append([]string{}, f.mixed...), Units: []Unit{}, Missing: []Only{}, Added: []Only{}, Counts: map[string]int{},
+		Mixed:      append([]string{}, f.mixed...), Units: []Unit{}, Missing: []Only{}, Added: []Only{}, Counts: verdict.Counts{},
 	}
 	j := &judge{v: v}
 	for _, name := range f.units {
@@ -127,6 +127,7 @@ func (j *judge) decide() error {
 	}
 	family := newFamily(j.p, j.v.Alpha)
 	j.v.Tests = len(j.p)
+	var all []verdict.Decision
 	tested, i := 0, 0
 	for u := range j.v.Units {
 		unit := &j.v.Units[u]
@@ -142,39 +143,37 @@ func (j *judge) decide() error {
 				}
 			}
 			j.row(row, unit, j.shift[i], significant)
-			j.v.Counts[row.Verdict]++
+			j.v.Counts[row.Decision]++
+			all = append(all, row.Decision.Decision())
 			i++
 		}
 	}
-	switch {
-	case j.v.Counts[Worse] > 0:
-		j.v.Exit = gate.ExitFailed
-	case i == 0: // nothing was compared
-		j.v.Exit = gate.ExitUnmeasured
-	case j.v.Counts[Inconclusive] > 0:
-		j.v.Exit = gate.ExitInconclusive
+	if i == 0 { // nothing was compared
+		all = append(all, verdict.NotMeasured)
 	}
+	j.v.Decision = verdict.Overall(all...)
+	j.v.Exit = j.v.Decision.ExitCode()
 	return nil
 }
 
 func (j *judge) row(row *Row, unit *Unit, shift int, significant bool) {
 	worse := map[string]int{"lower": 1, "higher": -1}[unit.Better]
-	row.Verdict = Inconclusive
+	row.Decision = verdict.Undecided
 	switch {
 	case row.Why != "":
 	case row.Need > 0:
 		row.Why = fmt.Sprintf("too few samples, %d and %d, for any difference to be significant: at least %d each", row.Old.N, row.New.N, row.Need)
 	case !significant:
-		row.Verdict = Same
+		row.Decision = verdict.Same
 	case worse == 0:
 		row.Why = fmt.Sprintf("it differs, but nothing says which way is better: a line \"Unit %s better=lower\" would", unit.Unit)
 	case shift != worse:
-		row.Verdict = Better
+		row.Decision = verdict.Better
 	// Without a margin the test alone decides: values may move while the median stays.
 	case j.v.Margin > 0 && float64(worse)*(row.New.Median-row.Old.Median) <= j.v.Margin*math.Abs(row.Old.Median):
-		row.Verdict = WithinMargin
+		row.Decision = verdict.WithinMargin
 	default:
-		row.Verdict = Worse
+		row.Decision = verdict.Worse
 	}
 }
 

@@ -11,15 +11,10 @@
 // the value is lost, and [Judge] returns an error with the line and the cause.
 package gobench
 
-import "time"
+import (
+	"time"
 
-// Verdicts on a comparison.
-const (
-	Worse        = "worse"         // significantly, and by more than the margin
-	WithinMargin = "within margin" // significantly worse, but not by more
-	Better       = "better"        // significantly
-	Same         = "same"          // no significant difference
-	Inconclusive = "inconclusive"  // it could not have come out otherwise; see Row.Why
+	"floodgate/results/verdict"
 )
 
 // Options of [Judge].
@@ -51,11 +46,13 @@ type Verdict struct {
 	// AllowedMixed says that different machines were allowed; Mixed, in what they differ.
 	AllowedMixed bool     `json:"allowed_mixed"`
 	Mixed        []string `json:"mixed"`
-	// Counts are the comparisons by verdict.
-	Counts map[string]int `json:"counts"`
-	// Exit is that of package gate; where nothing could be compared, it is
-	// [gate.ExitUnmeasured], whatever was allowed to be missing.
-	Exit int `json:"exit"`
+	// Counts are the comparisons by decision.
+	Counts verdict.Counts `json:"counts"`
+	// Decision on the new file: passed if nothing is worse. Where nothing could be
+	// compared it is [verdict.NotMeasured], whatever was allowed to be missing. Exit
+	// is its exit code.
+	Decision verdict.Decision `json:"decision"`
+	Exit     int              `json:"exit"`
 }
 
 // Unit is a table: the comparisons of one unit.
@@ -86,7 +83,10 @@ type Row struct {
 	// P is that of the rank-sum test, Adjusted after Holm; none where exact.
 	P        *float64 `json:"p"`
 	Adjusted *float64 `json:"p_adjusted"`
-	Verdict  string   `json:"verdict"`
+	// Decision on the benchmark: [verdict.Better] and [verdict.Worse] are significant,
+	// [verdict.WithinMargin] is significantly worse, but not by more than is allowed, and
+	// [verdict.Undecided] could not have come out otherwise; see Why.
+	Decision verdict.Word `json:"verdict"`
 	// Need is how many samples either file must have to decide; 0: it has them.
 	Need int    `json:"need"`
 	Why  string `json:"why"` // it is inconclusive

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"floodgate/results/capacity"
+	"floodgate/results/report/text"
 )
 
 // recommendation says in words which limit to take, and what speaks for it.
@@ -13,14 +14,14 @@ func (p *limitPrinter) recommendation() {
 	if r == nil {
 		return
 	}
-	p.line("")
-	p.wrapped("", p.bold(p.advice(r)), "")
+	p.Line("")
+	p.Wrapped("", p.Bold(p.advice(r)), "")
 	if r.Limit > 0 {
 		taken := p.plan.Limit(r.Limit)
-		p.hang("throughput", "%s/s, %s of the highest (%s/s at %d)", digits(taken.Throughput.Estimate), percent(r.Share),
-			digits(p.plan.Limit(r.Peak).Throughput.Estimate), r.Peak)
+		p.hang("throughput", "%s/s, %s of the highest (%s/s at %d)", text.Digits(taken.Throughput.Estimate), text.Percent(r.Share),
+			text.Digits(p.plan.Limit(r.Peak).Throughput.Estimate), r.Peak)
 		if taken.Peak != nil {
-			p.hang("headroom", "%s of %s descriptors open, %s more allowed", count(*taken.Peak), count(p.plan.Terms.NoFile), count(r.FreeDescriptors))
+			p.hang("headroom", "%s of %s descriptors open, %s more allowed", text.Count(*taken.Peak), text.Count(p.plan.Terms.NoFile), text.Count(r.FreeDescriptors))
 		}
 	}
 	p.hang("binding", "%s: %s", r.Binding.Resource, r.Binding.Says)
@@ -53,15 +54,15 @@ func (p *limitPrinter) adaptive() {
 		return
 	}
 	low, high := a.Between()
-	text := count(low)
+	words := text.Count(low)
 	if high > low {
-		text = fmt.Sprintf("%d to %d", low, high)
+		words = fmt.Sprintf("%d to %d", low, high)
 	}
 	var rates []string
 	for _, run := range a.Runs {
-		rates = append(rates, digits(run.Throughput))
+		rates = append(rates, text.Digits(run.Throughput))
 	}
-	p.hang("adaptive", "the strategy that finds its limit itself came to %s (%s/s)", text, strings.Join(rates, ", "))
+	p.hang("adaptive", "the strategy that finds its limit itself came to %s (%s/s)", words, strings.Join(rates, ", "))
 }
 
 // waiting is what items have to expect that come when they come.
@@ -71,7 +72,7 @@ func (p *limitPrinter) waiting(all []capacity.Waiting) {
 	}
 	w := all[len(all)/2]
 	p.hang("waiting", "where items come at random at %s/s, %.0f %% of the slots being in use, %s of them wait, %s in the mean of all (Erlang C, for Poisson arrivals, exponential times that do not depend on the load, and room for all that wait)",
-		digits(w.Rate), 100*w.Load, percent(w.Waits), duration(w.Mean))
+		text.Digits(w.Rate), 100*w.Load, text.Percent(w.Waits), text.Duration(w.Mean))
 }
 
 // config are the settings to paste.
@@ -80,14 +81,14 @@ func (p *limitPrinter) config() {
 	if r == nil || r.Config == nil || !p.plan.Finished() {
 		return
 	}
-	c, g := r.Config, &grid{columns: make([]column, 2)}
-	g.add(fmt.Sprintf("maxPoolSize=%d", c.MaxPoolSize), "# in the MongoDB connection string")
-	g.add(fmt.Sprintf("MaxConnsPerHost: %d,", c.MaxConnsPerHost), "// in Go's http.Transport; MaxIdleConnsPerHost as well")
+	c, g := r.Config, &text.Grid{Columns: make([]text.Column, 2)}
+	g.Add(fmt.Sprintf("maxPoolSize=%d", c.MaxPoolSize), "# in the MongoDB connection string")
+	g.Add(fmt.Sprintf("MaxConnsPerHost: %d,", c.MaxConnsPerHost), "// in Go's http.Transport; MaxIdleConnsPerHost as well")
 	if open := c.Open; open > 0 {
-		g.add(fmt.Sprintf("ulimit -n %d", c.NoFile), fmt.Sprintf("# with these %d may be open, %.0f %% of it", open, 100*float64(open)/float64(c.NoFile)))
+		g.Add(fmt.Sprintf("ulimit -n %d", c.NoFile), fmt.Sprintf("# with these %d may be open, %.0f %% of it", open, 100*float64(open)/float64(c.NoFile)))
 	}
-	p.line("")
-	for _, l := range g.lines() {
-		p.line("  " + l)
+	p.Line("")
+	for _, l := range g.Lines() {
+		p.Line("  " + l)
 	}
 }

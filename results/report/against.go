@@ -8,36 +8,31 @@ import (
 	"time"
 
 	"floodgate/results/against"
-	"floodgate/results/gate"
+	"floodgate/results/report/text"
 	"floodgate/results/stats"
+	"floodgate/results/verdict"
 )
 
 // Against writes the verdict on two programs that ran in turn, for a person.
-func Against(w io.Writer, v *against.Verdict, o Options) error {
-	if o.Width == 0 {
-		o.Width = 100
-	}
-	p := &printer{width: max(o.Width, 80), color: o.Color}
+func Against(w io.Writer, v *against.Verdict, o text.Options) error {
+	p := &printer{Printer: text.NewPrinter(o, 80)}
 	if v.Scenario != "" {
-		p.line(p.bold(v.Scenario))
+		p.Line(p.Bold(v.Scenario))
 	}
-	p.wrapped("", "A  "+sideOf(v.A), "")
-	p.wrapped("", "B  "+sideOf(v.B), "")
-	p.line("")
-	for _, text := range Foreseen(v) {
-		p.wrapped("", text, faint)
+	p.Wrapped("", "A  "+sideOf(v.A), "")
+	p.Wrapped("", "B  "+sideOf(v.B), "")
+	p.Line("")
+	for _, words := range Foreseen(v) {
+		p.Wrapped("", words, faint)
 	}
 	p.lookTable(v)
 	p.countTable(v.Counts)
-	p.line("")
+	p.Line("")
 	p.achieved(v)
 	p.ran(v)
-	p.line("")
+	p.Line("")
 	p.againstConclusion(v)
-	if _, err := w.Write(p.out.Bytes()); err != nil {
-		return fmt.Errorf("write verdict %s: %w", v.ID, err)
-	}
-	return nil
+	return p.Flush(w, fmt.Sprintf("verdict %s", v.ID))
 }
 
 // AgainstJSON writes the verdict with all its figures.
@@ -46,18 +41,18 @@ func AgainstJSON(w io.Writer, v *against.Verdict) error {
 }
 
 func sideOf(s against.Side) string {
-	text := s.Name
+	words := s.Name
 	if s.Revision != "" {
-		text += fmt.Sprintf(" (%.12s", s.Revision)
+		words += fmt.Sprintf(" (%.12s", s.Revision)
 		if s.Modified {
-			text += " with changes"
+			words += " with changes"
 		}
 		if s.Toolchain != "" {
-			text += ", " + s.Toolchain
+			words += ", " + s.Toolchain
 		}
-		text += ")"
+		words += ")"
 	}
-	return text
+	return words
 }
 
 // Foreseen says, before the first pair, what the design can do.
@@ -102,41 +97,35 @@ func (p *printer) lookTable(v *against.Verdict) {
 	if level > 0 {
 		title += fmt.Sprintf(" [%.4g %%]", 100*level)
 	}
-	g := &grid{columns: []column{{title: "figure"}, {title: "pairs", right: true}, {title: "look", right: true, drop: 1},
-		{title: "A", right: true}, {title: "B", right: true}, {title: title, right: true}, {title: "margin", right: true}, {title: "verdict"}}}
+	g := &text.Grid{Columns: []text.Column{{Title: "figure"}, {Title: "pairs", Right: true}, {Title: "look", Right: true, Drop: 1},
+		{Title: "A", Right: true}, {Title: "B", Right: true}, {Title: title, Right: true}, {Title: "margin", Right: true}, {Title: "verdict"}}}
 	for _, c := range v.Cells {
-		limit, verdict := fmt.Sprintf("≤ %.4g", 1+v.Design.Margin), p.lookVerdict(c.Verdict)
+		limit, word := fmt.Sprintf("≤ %.4g", 1+v.Design.Margin), p.word(c.Decision)
 		if !c.Decides {
-			limit, verdict = "", p.paint("shown", faint)
+			limit, word = "", p.Paint("shown", faint)
 		}
-		g.add(figureOf(c), fmt.Sprint(c.Pairs), lookOf(c, v.Design), valueOf(c.Metric, c.A), valueOf(c.Metric, c.B), ratioOf(c.Ratio), limit, verdict)
+		g.Add(figureOf(c), fmt.Sprint(c.Pairs), lookOf(c, v.Design), valueOf(c.Metric, c.A), valueOf(c.Metric, c.B), ratioOf(c.Ratio), limit, word)
 	}
 	if !slices.ContainsFunc(v.Cells, func(c against.Cell) bool { return c.Pairs > 0 }) {
 		return
 	}
-	p.line("")
+	p.Line("")
 	if where {
 		for i, c := range v.Cells {
 			if i == 0 || c.Variant != v.Cells[i-1].Variant || c.Level != v.Cells[i-1].Level {
-				p.wrapped("", c.Variant+" at "+c.Level, "")
+				p.Wrapped("", c.Variant+" at "+c.Level, "")
 			}
 		}
 	}
-	dropped := g.fit(p.width)
-	widths := g.widths()
-	p.line(p.paint(g.line(g.titles(), widths), faint))
-	for _, row := range g.rows {
-		p.line(g.line(row, widths))
-	}
-	if len(dropped) > 0 {
-		p.wrapped("", "not shown, for want of width: "+strings.Join(dropped, ", "), faint)
-	}
+	dropped := g.Fit(p.Width)
+	p.Table(g)
+	p.NotShown(dropped)
 	for _, c := range v.Cells {
 		for _, m := range c.Missing {
-			p.wrapped("", fmt.Sprintf("%s: without a pair, %s: %s", c.Name(), m.Why, plural(m.Blocks, "block", "blocks")), doubt)
+			p.Wrapped("", fmt.Sprintf("%s: without a pair, %s: %s", c.Name(), m.Why, text.Plural(m.Blocks, "block", "blocks")), doubt)
 		}
-		if c.Decides && c.Verdict == stats.Undecided {
-			p.wrapped("", fmt.Sprintf("%s: undecided: %s", c.Name(), c.Reason), doubt)
+		if c.Decides && c.Decision == verdict.Undecided {
+			p.Wrapped("", fmt.Sprintf("%s: inconclusive: %s", c.Name(), c.Reason), doubt)
 		}
 	}
 }
@@ -158,50 +147,38 @@ func lookOf(c against.Cell, d stats.Looks) string {
 func valueOf(metric string, x *float64) string {
 	switch {
 	case x == nil:
-		return none
+		return text.None
 	case metric == against.RSS:
 		return mebibytes(int64(*x))
 	}
-	return duration(time.Duration(*x))
+	return text.Duration(time.Duration(*x))
 }
 
 func ratioOf(i stats.Interval) string {
 	switch {
 	case i.N == 0:
-		return none
+		return text.None
 	case i.Achieved == 0:
-		return digits(i.Estimate)
+		return text.Digits(i.Estimate)
 	}
-	return fmt.Sprintf("%s [%s, %s]", digits(i.Estimate), digits(i.Low), digits(i.High))
-}
-
-func (p *printer) lookVerdict(v stats.Verdict) string {
-	return p.paint(lookWord(v), map[stats.Verdict]string{stats.Worse: bad, stats.NotWorse: good, stats.Undecided: doubt, stats.Continue: doubt}[v])
-}
-
-// lookWord calls open what another look was due for when something else decided.
-func lookWord(v stats.Verdict) string {
-	if v == stats.Continue {
-		return "open"
-	}
-	return string(v)
+	return fmt.Sprintf("%s [%s, %s]", text.Digits(i.Estimate), text.Digits(i.Low), text.Digits(i.High))
 }
 
 func (p *printer) countTable(counts []against.Count) {
 	if len(counts) == 0 {
 		return
 	}
-	p.line("")
-	g := &grid{columns: []column{{title: "compared without a test"}, {title: "A", right: true}, {title: "B", right: true}, {title: "allowed", right: true}, {title: "verdict"}}}
+	p.Line("")
+	g := &text.Grid{Columns: []text.Column{{Title: "compared without a test"}, {Title: "A", Right: true}, {Title: "B", Right: true}, {Title: "allowed", Right: true}, {Title: "verdict"}}}
 	for _, c := range counts {
-		g.add(c.What+", "+c.Variant, count(c.A), count(c.B), "A + "+fmt.Sprint(c.Allowed), p.lookVerdict(c.Verdict))
+		g.Add(c.What+", "+c.Variant, text.Count(c.A), text.Count(c.B), "A + "+fmt.Sprint(c.Allowed), p.word(c.Decision))
 	}
-	widths := g.widths()
-	p.line(p.paint(g.line(g.titles(), widths), faint))
-	for i, row := range g.rows {
-		p.line(g.line(row, widths))
+	widths := g.Widths()
+	p.Titles(g, widths)
+	for i, row := range g.Rows {
+		p.Line(g.Line(row, widths))
 		if why := counts[i].Why; why != "" {
-			p.wrapped("  ", why, doubt)
+			p.Wrapped("  ", why, doubt)
 		}
 	}
 }
@@ -209,75 +186,62 @@ func (p *printer) countTable(counts []against.Count) {
 func (p *printer) achieved(v *against.Verdict) {
 	for _, c := range v.Cells {
 		if c.Decides && c.Achieved != nil {
-			p.wrapped("", fmt.Sprintf("%s: with the noise of these pairs %s.", c.Name(), detectable(*c.Achieved)), faint)
+			p.Wrapped("", fmt.Sprintf("%s: with the noise of these pairs %s.", c.Name(), detectable(*c.Achieved)), faint)
 		}
 	}
 }
 
 // againstFacts say where and on what it ran.
-func againstFacts(v *against.Verdict) *grid {
-	g := &grid{columns: make([]column, 2)}
-	g.add("gate", fmt.Sprintf("%s, seed %d", v.ID, v.Seed))
+func againstFacts(v *against.Verdict) *text.Grid {
+	g := &text.Grid{Columns: make([]text.Column, 2)}
+	g.Add("gate", fmt.Sprintf("%s, seed %d", v.ID, v.Seed))
 	if v.Records != "" {
-		g.add("records", v.Records)
+		g.Add("records", v.Records)
 	}
 	if e := v.Environment; e != nil {
-		g.add("environment", fmt.Sprintf("%s: %s, %s", e.Kind, e.Database, e.Upstream))
+		g.Add("environment", fmt.Sprintf("%s: %s, %s", e.Kind, e.Database, e.Upstream))
 	}
 	m := v.Machine
-	g.add("machine", fmt.Sprintf("%s, %s/%s", machineLine(m), m.OS, m.Arch))
+	g.Add("machine", fmt.Sprintf("%s, %s/%s", machineLine(m), m.OS, m.Arch))
 	return g
 }
 
 // unmeasured says why nothing could be compared; empty: something could.
 func unmeasured(v *against.Verdict) string {
-	if v.Unmeasured == "" && v.Exit == gate.ExitUnmeasured {
+	if v.Unmeasured == "" && v.Decision == verdict.NotMeasured {
 		return "no pair of both sides counts, so nothing was compared"
 	}
 	return v.Unmeasured
 }
 
 func (p *printer) ran(v *against.Verdict) {
-	for _, row := range againstFacts(v).rows {
+	for _, row := range againstFacts(v).Rows {
 		p.hanging(fmt.Sprintf("%-*s%s", indent, row[0], row[1]))
 	}
-	for _, n := range v.Notes {
+	for _, n := range slices.Concat(v.Notes, v.Remarks) {
 		p.hanging(fmt.Sprintf("%-*s%s", indent, "note", n))
 	}
 }
 
 func (p *printer) againstConclusion(v *against.Verdict) {
-	if text := unmeasured(v); text != "" {
-		p.wrapped("", "not measured: "+text, bad)
+	if words := unmeasured(v); words != "" {
+		p.Wrapped("", "not measured: "+words, bad)
 	}
-	word, text := againstSummary(v)
-	if text != "" {
-		text = ": " + text
+	word, words := againstSummary(v)
+	if words != "" {
+		words = ": " + words
 	}
-	color := map[int]string{gate.ExitHeld: good, gate.ExitFailed: bad, gate.ExitUnmeasured: bad, gate.ExitInconclusive: doubt}[v.Exit]
-	p.line(fmt.Sprintf("%s%s (exit code %d)", p.bold(p.paint(word, color)), text, v.Exit))
+	p.Line(fmt.Sprintf("%s%s (exit code %d)", p.Bold(p.Paint(word, v.Decision.Tone())), words, v.Exit))
 }
 
 // againstSummary is "worse", "1 worse, 5 not worse".
-func againstSummary(v *against.Verdict) (word, text string) {
-	word = map[int]string{gate.ExitHeld: "not worse", gate.ExitFailed: "worse", gate.ExitUnmeasured: "not measured", gate.ExitInconclusive: "inconclusive"}[v.Exit]
+func againstSummary(v *against.Verdict) (word, words string) {
+	word = string(v.Decision)
+	if v.Decision == verdict.Passed || v.Decision == verdict.Failed {
+		word = verdict.Comparisons.Word(v.Decision).String()
+	}
 	if unmeasured(v) != "" {
 		return word, ""
 	}
-	counts := map[stats.Verdict]int{}
-	for _, c := range v.Cells {
-		if c.Decides {
-			counts[c.Verdict]++
-		}
-	}
-	for _, c := range v.Counts {
-		counts[c.Verdict]++
-	}
-	var parts []string
-	for _, x := range []stats.Verdict{stats.Worse, stats.NotWorse, stats.Undecided, stats.Continue} {
-		if counts[x] > 0 {
-			parts = append(parts, fmt.Sprintf("%d %s", counts[x], lookWord(x)))
-		}
-	}
-	return word, strings.Join(parts, ", ")
+	return word, counted(v.Tally())
 }

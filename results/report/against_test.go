@@ -12,9 +12,10 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/against"
-	"floodgate/results/gate"
 	"floodgate/results/report"
+	"floodgate/results/report/text"
 	"floodgate/results/stats"
+	"floodgate/results/verdict"
 )
 
 // paired are pairs whose B takes ratio times as long, a little more or less.
@@ -89,12 +90,12 @@ func TestAgainst(t *testing.T) {
 		v := versus(t, name)
 		for _, width := range []int{80, 120} {
 			var plain, coloured bytes.Buffer
-			if err := report.Against(&plain, v, report.Options{Width: width}); err != nil {
+			if err := report.Against(&plain, v, text.Options{Width: width}); err != nil {
 				t.Fatal(err)
 			}
 			golden(t, fmt.Sprintf("against.%s.%d.txt", name, width), plain.Bytes())
 			narrow(t, plain.String(), width)
-			if err := report.Against(&coloured, v, report.Options{Width: width, Color: true}); err != nil || ansi.Strip(coloured.String()) != plain.String() {
+			if err := report.Against(&coloured, v, text.Options{Width: width, Color: true}); err != nil || ansi.Strip(coloured.String()) != plain.String() {
 				t.Errorf("%s: colours change the text: %v", name, err)
 			}
 		}
@@ -103,7 +104,7 @@ func TestAgainst(t *testing.T) {
 		checkSARIF(t, report.SARIF(j))
 		checkAnnotations(t, report.Annotations(j))
 		checkMarkdown(t, report.Comment(j), report.MaxComment)
-		if n := parseJUnit(t, report.JUnit(j)); (v.Exit == gate.ExitHeld) != (n.Failures+n.Errors == 0) || v.Exit == gate.ExitFailed && n.Failures == 0 || (name == "pairless") != (v.Exit == gate.ExitUnmeasured && v.Unmeasured == "") {
+		if n := parseJUnit(t, report.JUnit(j)); (v.Exit == verdict.ExitPassed) != (n.Failures+n.Errors == 0) || v.Exit == verdict.ExitFailed && n.Failures == 0 || (name == "pairless") != (v.Exit == verdict.ExitNotMeasured && v.Unmeasured == "") {
 			t.Errorf("%s: exit code %d, and %+v", name, v.Exit, n)
 		}
 		var doc bytes.Buffer
@@ -114,13 +115,13 @@ func TestAgainst(t *testing.T) {
 		if err := json.Unmarshal(doc.Bytes(), &again); err != nil {
 			t.Fatal(err)
 		}
-		var text bytes.Buffer
-		if err := report.Against(&text, &again, report.Options{}); err != nil {
+		var words bytes.Buffer
+		if err := report.Against(&words, &again, text.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		var first bytes.Buffer
-		if err := report.Against(&first, v, report.Options{}); err != nil || text.String() != first.String() {
-			t.Errorf("%s: what was stored reads otherwise: %v\n%s", name, err, text.String())
+		if err := report.Against(&first, v, text.Options{}); err != nil || words.String() != first.String() {
+			t.Errorf("%s: what was stored reads otherwise: %v\n%s", name, err, words.String())
 		}
 	}
 }
@@ -139,7 +140,7 @@ func TestSelfTest(t *testing.T) {
 		t.Fatal(err)
 	}
 	var plain bytes.Buffer
-	if err := report.SelfTest(&plain, s, report.Options{Width: 80}); err != nil {
+	if err := report.SelfTest(&plain, s, text.Options{Width: 80}); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "selftest.80.txt", plain.Bytes())

@@ -3,18 +3,20 @@ package report
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"floodgate/results/against"
-	"floodgate/results/stats"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 )
 
 // AgainstJudgement is a verdict on two programs that ran in turn as checks: one
 // a figure that decides, one a count.
 func AgainstJudgement(v *against.Verdict) Judgement {
-	headline, text := againstSummary(v)
-	if text != "" {
-		headline += ": " + text
+	headline, words := againstSummary(v)
+	if words != "" {
+		headline += ": " + words
 	}
 	title := "B: " + sideOf(v.B) + ", against A: " + sideOf(v.A)
 	name := v.Scenario
@@ -23,10 +25,10 @@ func AgainstJudgement(v *against.Verdict) Judgement {
 	}
 	j := Judgement{
 		Name: name, Title: title, ID: v.ID, Started: v.Started, Version: v.Machine.Revision,
-		Headline: headline, Exit: v.Exit, Command: "floodgate report " + shellWord(filepath.ToSlash(v.Records)), Record: v.Records, Notes: append(Foreseen(v), v.Notes...),
+		Headline: headline, Decision: v.Decision, Command: "floodgate report " + shellWord(filepath.ToSlash(v.Records)), Record: v.Records, Notes: slices.Concat(Foreseen(v), v.Notes, v.Remarks),
 		Properties: [][2]string{{"gate", v.ID}, {"margin", trimmedPercent(v.Design.Margin)}, {"seed", fmt.Sprint(v.Seed)}},
 	}
-	for _, row := range againstFacts(v).rows {
+	for _, row := range againstFacts(v).Rows {
 		j.Facts = append(j.Facts, [2]string{row[0], row[1]})
 	}
 	j.Time = againstTime(v)
@@ -37,14 +39,14 @@ func AgainstJudgement(v *against.Verdict) Judgement {
 	}
 	for _, c := range v.Counts {
 		id := c.What + " of " + c.Variant + " at " + c.Level
-		text := fmt.Sprintf("A %s, B %s, limit A + %d", count(c.A), count(c.B), c.Allowed)
+		words := fmt.Sprintf("A %s, B %s, limit A + %d", text.Count(c.A), text.Count(c.B), c.Allowed)
 		if c.Why != "" {
-			text += "; " + c.Why
+			words += "; " + c.Why
 		}
-		j.Checks = append(j.Checks, Check{ID: id, Status: lookStatuses[c.Verdict], Says: id + " is no more than before", Title: id + ": " + lookWord(c.Verdict), Text: text, All: text, Time: c.Time})
+		j.Checks = append(j.Checks, Check{ID: id, Decision: c.Decision.Decision(), Says: id + " is no more than before", Title: id + ": " + c.Decision.String(), Text: words, All: words, Time: c.Time})
 	}
-	if text := unmeasured(v); text != "" {
-		j.Checks = append(j.Checks, Check{ID: idUnmeasured, Status: Unmeasured, Says: "Everything can be measured.", Title: "it could not be measured", Text: text, All: text})
+	if words := unmeasured(v); words != "" {
+		j.Checks = append(j.Checks, Check{ID: idUnmeasured, Decision: verdict.NotMeasured, Says: "Everything can be measured.", Title: "it could not be measured", Text: words, All: words})
 	}
 	return j
 }
@@ -68,20 +70,17 @@ func againstTime(v *against.Verdict) (sum time.Duration) {
 	return sum
 }
 
-// lookStatuses: what is open since something else decided is undecided.
-var lookStatuses = map[stats.Verdict]Status{stats.Worse: Failed, stats.NotWorse: Passed, stats.Undecided: Undecided, stats.Continue: Undecided}
-
 func lookCheck(v *against.Verdict, c against.Cell) Check {
-	text := fmt.Sprintf("A %s, B %s, B ÷ A %s, limit %.4g, after %s (look %s)",
-		valueOf(c.Metric, c.A), valueOf(c.Metric, c.B), ratioOf(c.Ratio), 1+v.Design.Margin, plural(c.Pairs, "pair", "pairs"), lookOf(c, v.Design))
+	words := fmt.Sprintf("A %s, B %s, B ÷ A %s, limit %.4g, after %s (look %s)",
+		valueOf(c.Metric, c.A), valueOf(c.Metric, c.B), ratioOf(c.Ratio), 1+v.Design.Margin, text.Plural(c.Pairs, "pair", "pairs"), lookOf(c, v.Design))
 	if c.Reason != "" {
-		text += "; " + c.Reason
+		words += "; " + c.Reason
 	}
 	for _, m := range c.Missing {
-		text += fmt.Sprintf("; without a pair: %s × %d", m.Why, m.Blocks)
+		words += fmt.Sprintf("; without a pair: %s × %d", m.Why, m.Blocks)
 	}
 	return Check{
-		ID: c.Name(), Status: lookStatuses[c.Verdict], Says: c.Name() + " is no worse than before", Title: c.Name() + ": " + lookWord(c.Verdict),
-		Text: text, All: text, Time: c.Time, Properties: map[string]string{"decision": lookWord(c.Verdict)},
+		ID: c.Name(), Decision: c.Decision.Decision(), Says: c.Name() + " is no worse than before", Title: c.Name() + ": " + c.Decision.String(),
+		Text: words, All: words, Time: c.Time, Properties: map[string]string{"decision": c.Decision.String()},
 	}
 }

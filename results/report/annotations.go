@@ -3,6 +3,8 @@ package report
 import (
 	"fmt"
 	"strings"
+
+	"floodgate/results/verdict"
 )
 
 // Annotations of each kind that GitHub shows of one step, and how long this
@@ -20,17 +22,17 @@ const (
 // that are left out.
 func Annotations(j Judgement) []byte {
 	errors, warnings, notices := annotations{kind: "error", j: j}, annotations{kind: "warning", j: j}, annotations{kind: "notice", j: j}
-	notices.add(Check{Title: j.Title, Text: fmt.Sprintf("%s (exit code %d)\nprint it again: %s", j.Headline, j.Exit, j.Command)})
+	notices.add(Check{Title: j.Title, Text: fmt.Sprintf("%s (exit code %d)\nprint it again: %s", j.Headline, j.Decision.ExitCode(), j.Command)})
 	for _, c := range j.Checks {
-		switch c.Status {
-		case Failed, Unmeasured:
+		switch c.Decision {
+		case verdict.Failed, verdict.NotMeasured:
 			errors.add(c)
-		case Undecided:
+		case verdict.Inconclusive:
 			warnings.add(c)
 		}
 	}
 	for _, c := range j.Checks { // after those that decide: the last are the ones left out
-		if c.Status == Warned {
+		if c.Decision == verdict.Warned {
 			warnings.add(c)
 		}
 	}
@@ -85,25 +87,25 @@ func (a *annotations) place(c Check) string {
 }
 
 // clipLines cleans a text and shortens it at the end of a line where there is one.
-func clipLines(text string) string {
-	text = cleanLines(text)
-	runes := []rune(text)
+func clipLines(words string) string {
+	words = cleanLines(words)
+	runes := []rune(words)
 	if len(runes) <= maxMessage {
-		return text
+		return words
 	}
-	text = string(runes[:maxMessage-2])
-	if i := strings.LastIndexByte(text, '\n'); i > len(text)/2 {
-		return text[:i] + "\n…"
+	words = string(runes[:maxMessage-2])
+	if i := strings.LastIndexByte(words, '\n'); i > len(words)/2 {
+		return words[:i] + "\n…"
 	}
-	return text + "…"
+	return words + "…"
 }
 
 // The rules of escaping are those of GitHub's @actions/core (escapeData and
 // escapeProperty).
-func escapedMessage(text string) string {
-	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(text)
+func escapedMessage(words string) string {
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(words)
 }
 
-func escapedProperty(text string) string {
-	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace(text)
+func escapedProperty(words string) string {
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace(words)
 }

@@ -8,13 +8,14 @@ import (
 	"time"
 
 	"floodgate/results/baseline"
-	"floodgate/results/gate"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 )
 
 // Baseline writes what a run is beside a stored baseline for a person: a table
 // a metric with the limit beside each value, what could not be compared, and
 // the verdict.
-func Baseline(w io.Writer, v *baseline.Verdict, o Options) error {
+func Baseline(w io.Writer, v *baseline.Verdict, o text.Options) error {
 	p := newPrinter(o)
 	c := v.Comparison
 	p.baselineHead(v)
@@ -23,22 +24,19 @@ func Baseline(w io.Writer, v *baseline.Verdict, o Options) error {
 		for to < len(c.Rows) && c.Rows[to].Metric == c.Rows[from].Metric {
 			to++
 		}
-		p.baselineMetric(slices.DeleteFunc(slices.Clone(c.Rows[from:to]), func(r baseline.Row) bool { return r.Decision == baseline.NotComparable }))
+		p.baselineMetric(slices.DeleteFunc(slices.Clone(c.Rows[from:to]), func(r baseline.Row) bool { return r.Decision == verdict.NotComparable }))
 		from = to
 	}
-	p.line("")
+	p.Line("")
 	p.notComparable(c.Rows)
 	if len(c.Added) > 0 {
-		p.wrapped("", "not in the baseline, so not compared: "+strings.Join(c.Added, ", "), doubt)
+		p.Wrapped("", "not in the baseline, so not compared: "+strings.Join(c.Added, ", "), doubt)
 	}
-	p.wrapped("", howGated(c), faint)
-	p.wrapped("", c.Caution, faint)
-	p.line("")
+	p.Wrapped("", howGated(c), faint)
+	p.Wrapped("", c.Caution, faint)
+	p.Line("")
 	p.baselineConclusion(v)
-	if _, err := w.Write(p.out.Bytes()); err != nil {
-		return fmt.Errorf("write comparison with a baseline: %w", err)
-	}
-	return nil
+	return p.Flush(w, "comparison with a baseline")
 }
 
 // BaselineJSON writes the verdict with all its figures.
@@ -46,11 +44,8 @@ func BaselineJSON(w io.Writer, v *baseline.Verdict) error {
 	return writeJSON(w, v, "comparison with a baseline")
 }
 
-func newPrinter(o Options) *printer {
-	if o.Width == 0 {
-		o.Width = 100
-	}
-	return &printer{width: max(o.Width, 80), color: o.Color}
+func newPrinter(o text.Options) *printer {
+	return &printer{Printer: text.NewPrinter(o, 80)}
 }
 
 func (p *printer) baselineHead(v *baseline.Verdict) {
@@ -59,14 +54,14 @@ func (p *printer) baselineHead(v *baseline.Verdict) {
 	if v.Run.Quick {
 		name += " (quick)"
 	}
-	p.line(p.bold(name + " against its baseline"))
-	p.wrapped("", fmt.Sprintf("baseline  %s: run %s of %s, revision %s", c.File, c.Source, c.Recorded, short(c.Revision)), "")
-	p.wrapped("", fmt.Sprintf("run       %s, revision %s", c.Run, short(v.Run.Machine.Revision)), "")
+	p.Line(p.Bold(name + " against its baseline"))
+	p.Wrapped("", fmt.Sprintf("baseline  %s: run %s of %s, revision %s", c.File, c.Source, c.Recorded, short(c.Revision)), "")
+	p.Wrapped("", fmt.Sprintf("run       %s, revision %s", c.Run, short(v.Run.Machine.Revision)), "")
 	if len(c.Machines) > 0 {
-		p.wrapped("", "the machines differ: "+strings.Join(c.Machines, "; "), doubt)
+		p.Wrapped("", "the machines differ: "+strings.Join(c.Machines, "; "), doubt)
 	}
 	for _, d := range c.Differences {
-		p.wrapped("", d, doubt)
+		p.Wrapped("", d, doubt)
 	}
 }
 
@@ -77,48 +72,48 @@ func (p *printer) baselineMetric(rows []baseline.Row) {
 	if len(rows) == 0 {
 		return
 	}
-	p.line("")
+	p.Line("")
 	title := rows[0].Metric
 	advisory := !slices.ContainsFunc(rows, func(r baseline.Row) bool { return !r.Advisory })
 	if advisory {
 		title += " (warns, does not decide)"
 	}
 	if first := rows[0]; len(rows) > 1 && !slices.ContainsFunc(rows, func(r baseline.Row) bool { return !alike(first, r) }) {
-		p.line(fmt.Sprintf("%s: %s → %s, limit %s: %s, in all %d places", p.bold(title),
+		p.Line(fmt.Sprintf("%s: %s → %s, limit %s: %s, in all %d places", p.Bold(title),
 			valueCell(first.Baseline, first.Unit), valueCell(first.Run, first.Unit), limitCell(first), p.rowDecision(first), len(rows)))
 		return
 	}
-	p.line(p.bold(title))
-	g := &grid{columns: []column{
-		{title: "variant"}, {title: "level"}, {title: "baseline", right: true}, {title: "run", right: true},
-		{title: "limit", right: true}, {title: "cost [95 %]", right: true}, {title: "verdict"},
+	p.Line(p.Bold(title))
+	g := &text.Grid{Columns: []text.Column{
+		{Title: "variant"}, {Title: "level"}, {Title: "baseline", Right: true}, {Title: "run", Right: true},
+		{Title: "limit", Right: true}, {Title: "cost [95 %]", Right: true}, {Title: "verdict"},
 	}}
 	for _, r := range rows {
-		g.add(r.Variant, r.Level, valueCell(r.Baseline, r.Unit), valueCell(r.Run, r.Unit), limitCell(r), effectCell(r), p.rowDecision(r)+warns(r, advisory))
+		g.Add(r.Variant, r.Level, valueCell(r.Baseline, r.Unit), valueCell(r.Run, r.Unit), limitCell(r), effectCell(r), p.rowDecision(r)+warns(r, advisory))
 	}
 	if rows[0].Type != "" || slices.ContainsFunc(rows, func(r baseline.Row) bool { return r.Type != "" }) {
 		for i, r := range rows {
-			g.rows[i][5] = r.Type
+			g.Rows[i][5] = r.Type
 		}
-		g.columns[5] = column{title: "type"}
+		g.Columns[5] = text.Column{Title: "type"}
 	} else if !slices.ContainsFunc(rows, func(r baseline.Row) bool { return r.Effect != nil }) {
-		g.remove(5)
+		g.Remove(5)
 	}
-	above := g.width() > p.width
+	above := g.Width() > p.Width
 	if above {
-		g.remove(1)
-		for i := range g.rows {
-			g.rows[i][0] = " "
+		g.Remove(1)
+		for i := range g.Rows {
+			g.Rows[i][0] = " "
 		}
-		g.columns[0].title = " "
+		g.Columns[0].Title = " "
 	}
-	widths := g.widths()
-	p.line(p.paint(g.line(g.titles(), widths), faint))
+	widths := g.Widths()
+	p.Titles(g, widths)
 	for i, r := range rows {
 		if above {
-			p.wrapped("", r.Where(), "")
+			p.Wrapped("", r.Where(), "")
 		}
-		p.line(g.line(g.rows[i], widths))
+		p.Line(g.Line(g.Rows[i], widths))
 	}
 	for _, r := range rows {
 		p.baselineRemark(r)
@@ -134,7 +129,7 @@ func (p *printer) baselineRemark(r baseline.Row) {
 		parts = append(parts, fmt.Sprintf("%s × %d", m.Why, m.Blocks))
 	}
 	if len(parts) > 0 {
-		p.wrapped("  ", r.Where()+": "+strings.Join(parts, "; "), doubt)
+		p.Wrapped("  ", r.Where()+": "+strings.Join(parts, "; "), doubt)
 	}
 }
 
@@ -147,26 +142,26 @@ func alike(a, b baseline.Row) bool {
 
 func valueCell(v *float64, unit string) string {
 	if v == nil {
-		return none
+		return text.None
 	}
 	switch unit {
 	case baseline.UnitMillis:
-		return duration(time.Duration(*v * 1e6))
+		return text.Duration(time.Duration(*v * 1e6))
 	case baseline.UnitShare:
-		return percent(*v)
+		return text.Percent(*v)
 	case baseline.UnitMiB:
-		return digits(*v) + " MiB"
+		return text.Digits(*v) + " MiB"
 	}
 	if *v == float64(int(*v)) {
-		return count(int(*v))
+		return text.Count(int(*v))
 	}
-	return digits(*v)
+	return text.Digits(*v)
 }
 
 func limitCell(r baseline.Row) string {
 	switch {
 	case r.Limit == nil:
-		return none
+		return text.None
 	case r.AtLeast:
 		return "≥ " + valueCell(r.Limit, r.Unit)
 	}
@@ -179,9 +174,9 @@ func effectCell(r baseline.Row) string {
 	case r.Effect == nil && r.Allowed == 0:
 		return ""
 	case r.Effect == nil:
-		return none
+		return text.None
 	}
-	return fmt.Sprintf("%s [%s, %s] ≤ %s", digits(r.Effect.Estimate), digits(r.Effect.Low), digits(r.Effect.High), digits(r.Allowed))
+	return fmt.Sprintf("%s [%s, %s] ≤ %s", text.Digits(r.Effect.Estimate), text.Digits(r.Effect.Low), text.Digits(r.Effect.High), text.Digits(r.Allowed))
 }
 
 // warns marks a row that does not decide in a table whose others do.
@@ -193,13 +188,10 @@ func warns(r baseline.Row, allDo bool) string {
 }
 
 func (p *printer) rowDecision(r baseline.Row) string {
-	color := map[string]string{
-		baseline.Worse: bad, baseline.Missing: bad, baseline.Better: good, baseline.Inconclusive: doubt, baseline.NotComparable: doubt,
-	}[r.Decision]
-	if r.Advisory && r.Decision == baseline.Worse {
-		color = doubt
+	if r.Verdict() == verdict.Warned {
+		return p.Paint(r.Decision.String(), doubt)
 	}
-	return p.paint(r.Decision, color)
+	return p.word(r.Decision)
 }
 
 // notComparable lists the metrics by what stands in the way.
@@ -208,7 +200,7 @@ func (p *printer) notComparable(rows []baseline.Row) {
 	metrics := map[string][]string{}
 	places := map[[2]string]int{}
 	for _, r := range rows {
-		if r.Decision != baseline.NotComparable {
+		if r.Decision != verdict.NotComparable {
 			continue
 		}
 		if metrics[r.Why] == nil {
@@ -223,7 +215,7 @@ func (p *printer) notComparable(rows []baseline.Row) {
 		for i, m := range names {
 			names[i] = fmt.Sprintf("%s × %d", m, places[[2]string{why, m}])
 		}
-		p.wrapped("", fmt.Sprintf("not comparable (%s): %s", why, strings.Join(names, ", ")), doubt)
+		p.Wrapped("", fmt.Sprintf("not comparable (%s): %s", why, strings.Join(names, ", ")), doubt)
 	}
 }
 
@@ -233,50 +225,42 @@ func howGated(c *baseline.Comparison) string {
 	if !c.Paired {
 		how = "unpaired, as they did not make the same draws (rank-sum intervals, 95 %)"
 	}
-	text := fmt.Sprintf("Cost: the run's over the baseline's, %s; of a reduction, of the time as a share of that one by one; of an efficiency, of the time over the ideal. Worse: the whole interval lies above the limit; inconclusive: a part of it. Counts have hard limits.", how)
+	words := fmt.Sprintf("Cost: the run's over the baseline's, %s; of a reduction, of the time as a share of that one by one; of an efficiency, of the time over the ideal. Worse: the whole interval lies above the limit; inconclusive: a part of it. Counts have hard limits.", how)
 	if c.Primaries > 0 {
-		text += fmt.Sprintf(" Makespans after Holm's correction over %d.", c.Primaries)
+		words += fmt.Sprintf(" Makespans after Holm's correction over %d.", c.Primaries)
 	}
-	return text
+	return words
 }
 
 func (p *printer) baselineConclusion(v *baseline.Verdict) {
 	for _, claim := range v.Run.Claims {
 		if !claim.AsExpected {
-			p.wrapped("", fmt.Sprintf("claim %s: %s, expected: %s", claim.ID, claim.Decision, claim.Expected), doubt)
+			p.Wrapped("", fmt.Sprintf("claim %s: %s, expected: %s", claim.ID, claim.Decision, claim.Expected), doubt)
 		}
 	}
 	for _, t := range v.Run.Thresholds {
-		if t.Decision != gate.Kept {
-			p.wrapped("", fmt.Sprintf("threshold %s: %s", ruleOf(t), t.Decision), doubt)
+		if t.Decision != verdict.Met {
+			p.Wrapped("", fmt.Sprintf("threshold %s: %s", ruleOf(t.Threshold), t.Decision), doubt)
 		}
 	}
 	p.deciding(v.Comparison.Rows)
-	p.wrapped("", fmt.Sprintf("the run itself: %s (exit code %d)", judgedIn(v.Run), v.Run.Exit), "")
-	word, text := baselineSummary(v)
-	p.wrapped("", fmt.Sprintf("the comparison: %s (exit code %d)", text, v.Comparison.Exit), "")
-	color := map[int]string{gate.ExitHeld: good, gate.ExitFailed: bad, gate.ExitUnmeasured: bad, gate.ExitInconclusive: doubt}[v.Exit]
-	p.line(fmt.Sprintf("%s (exit code %d)", p.bold(p.paint(word, color)), v.Exit))
+	p.Wrapped("", fmt.Sprintf("the run itself: %s (exit code %d)", judgedIn(v.Run), v.Run.Exit), "")
+	p.Wrapped("", fmt.Sprintf("the comparison: %s (exit code %d)", baselineSummary(v), v.Comparison.Exit), "")
+	p.Line(fmt.Sprintf("%s (exit code %d)", p.concluded(v.Decision), v.Exit))
 }
 
-// baselineSummary is the verdict in a word, and what came out of the comparison.
-func baselineSummary(v *baseline.Verdict) (word, text string) {
+// baselineSummary is what came out of the comparison.
+func baselineSummary(v *baseline.Verdict) string {
 	c := v.Comparison
-	var parts []string
-	for _, d := range []string{baseline.Worse, baseline.Missing, baseline.Inconclusive, baseline.Better, baseline.Same, baseline.NotComparable} {
-		if n := c.Counts[d]; n > 0 || d == baseline.Worse {
-			parts = append(parts, count(n)+" "+d)
-		}
-	}
-	text = "of " + plural(len(c.Rows), "value", "values") + " " + strings.Join(parts, ", ")
+	words := "of " + text.Plural(len(c.Rows), "value", "values") + " " + counted(c.Counts)
 	if c.Warned > 0 {
-		text += fmt.Sprintf("; %s of the worse and inconclusive warn, and do not decide", count(c.Warned))
+		words += fmt.Sprintf("; %s of the worse and inconclusive warn, and do not decide", text.Count(c.Warned))
 	}
 	if len(c.Added) > 0 {
-		text += "; some of the run is not in the baseline, and was not compared"
+		words += "; some of the run is not in the baseline, and was not compared"
 	}
-	if c.Exit == gate.ExitUnmeasured {
-		text = "nothing could be compared: " + text
+	if c.Decision == verdict.NotMeasured {
+		words = "nothing could be compared: " + words
 	}
-	return map[int]string{gate.ExitHeld: "held", gate.ExitFailed: "failed", gate.ExitUnmeasured: "not measured", gate.ExitInconclusive: "inconclusive"}[v.Exit], text
+	return words
 }

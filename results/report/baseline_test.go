@@ -16,9 +16,10 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/baseline"
-	"floodgate/results/gate"
 	"floodgate/results/internal/runtest"
 	"floodgate/results/report"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -74,7 +75,7 @@ func TestBaseline(t *testing.T) {
 	for name, v := range gates() {
 		for _, width := range []int{80, 120} {
 			var out bytes.Buffer
-			if err := report.Baseline(&out, v, report.Options{Width: width}); err != nil {
+			if err := report.Baseline(&out, v, text.Options{Width: width}); err != nil {
 				t.Fatal(err)
 			}
 			golden(t, fmt.Sprintf("baseline.%s.%d.txt", name, width), out.Bytes())
@@ -87,10 +88,10 @@ func TestBaseline(t *testing.T) {
 		checkSARIF(t, report.SARIF(j))
 		checkAnnotations(t, report.Annotations(j))
 		checkMarkdown(t, report.Comment(j), report.MaxComment)
-		if n := parseJUnit(t, report.JUnit(j)); (v.Exit == gate.ExitHeld) != (n.Failures+n.Errors == 0) || v.Exit == gate.ExitFailed && n.Failures == 0 {
+		if n := parseJUnit(t, report.JUnit(j)); (v.Exit == verdict.ExitPassed) != (n.Failures+n.Errors == 0) || v.Exit == verdict.ExitFailed && n.Failures == 0 {
 			t.Errorf("%s: exit code %d, and %+v", name, v.Exit, n)
 		}
-		if uncompared := strings.Contains(string(report.JUnit(j)), `name="nothing-compared"`); uncompared != (name == "nothing") || uncompared && v.Comparison.Exit != gate.ExitUnmeasured {
+		if uncompared := strings.Contains(string(report.JUnit(j)), `name="nothing-compared"`); uncompared != (name == "nothing") || uncompared && v.Comparison.Exit != verdict.ExitNotMeasured {
 			t.Errorf("%s: exit code %d, a check that nothing was compared: %v", name, v.Comparison.Exit, uncompared)
 		}
 	}
@@ -100,7 +101,7 @@ func TestBaselineFitsAndColors(t *testing.T) {
 	for name, v := range gates() {
 		for width := 80; width <= 160; width += 20 {
 			var plain, colored bytes.Buffer
-			if err := errors.Join(report.Baseline(&plain, v, report.Options{Width: width}), report.Baseline(&colored, v, report.Options{Width: width, Color: true})); err != nil {
+			if err := errors.Join(report.Baseline(&plain, v, text.Options{Width: width}), report.Baseline(&colored, v, text.Options{Width: width, Color: true})); err != nil {
 				t.Fatal(err)
 			}
 			for line := range strings.Lines(plain.String()) {
@@ -133,16 +134,16 @@ func TestBaselineLimits(t *testing.T) {
 			t.Errorf("%s: %s", name, diff)
 		}
 		for _, r := range got.Comparison.Rows {
-			if r.Limit == nil && r.Decision != baseline.NotComparable && r.Metric != baseline.MetricCell {
+			if r.Limit == nil && r.Decision != verdict.NotComparable && r.Metric != baseline.MetricCell {
 				t.Errorf("%s: no limit: %+v", name, r)
 			}
 		}
-		var text bytes.Buffer
-		if err := report.Baseline(&text, v, report.Options{}); err != nil {
+		var words bytes.Buffer
+		if err := report.Baseline(&words, v, text.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		for _, r := range got.Comparison.Rows {
-			if !strings.Contains(text.String(), r.Metric) {
+			if !strings.Contains(words.String(), r.Metric) {
 				t.Errorf("%s: nothing of %s", name, r.Metric)
 			}
 		}
@@ -165,15 +166,15 @@ func TestBaselineChanges(t *testing.T) {
 		t.Fatal(err)
 	}
 	var out, first bytes.Buffer
-	if err := errors.Join(report.BaselineChanges(&out, "results/baseline/report.yaml", old, b, report.Options{Width: 80}),
-		report.BaselineChanges(&first, "results/baseline/report.yaml", nil, b, report.Options{Width: 80})); err != nil {
+	if err := errors.Join(report.BaselineChanges(&out, "results/baseline/report.yaml", old, b, text.Options{Width: 80}),
+		report.BaselineChanges(&first, "results/baseline/report.yaml", nil, b, text.Options{Width: 80})); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "baseline.changes.txt", out.Bytes())
 	golden(t, "baseline.first.txt", first.Bytes())
 	v := gates()["held"]
 	for _, err := range []error{
-		report.Baseline(full{}, v, report.Options{}), report.BaselineJSON(full{}, v), report.BaselineChanges(full{}, "x", nil, b, report.Options{}),
+		report.Baseline(full{}, v, text.Options{}), report.BaselineJSON(full{}, v), report.BaselineChanges(full{}, "x", nil, b, text.Options{}),
 	} {
 		if !errors.Is(err, io.ErrShortWrite) {
 			t.Error(err)

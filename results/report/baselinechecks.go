@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"floodgate/results/baseline"
-	"floodgate/results/gate"
+	"floodgate/results/verdict"
 )
 
 // BaselineJudgement is the run's own judgement with a check for each value that
@@ -13,15 +13,15 @@ import (
 func BaselineJudgement(j Judged, v *baseline.Verdict, again string) Judgement {
 	g := j.Judgement()
 	c := v.Comparison
-	word, text := baselineSummary(v)
-	g.Title, g.Headline, g.Exit, g.Command = g.Name+" against "+c.File, word+": "+text, v.Exit, again
+	words := baselineSummary(v)
+	g.Title, g.Headline, g.Decision, g.Command = g.Name+" against "+c.File, string(v.Decision)+": "+words, v.Decision, again
 	for _, r := range c.Rows {
 		check := rowCheck(r)
 		check.Time = took(trialsOf(j.Run, r.Variant, r.Level))
 		g.Checks = append(g.Checks, check)
 	}
-	if c.Exit == gate.ExitUnmeasured {
-		g.Checks = append(g.Checks, Check{ID: idUncompared, Status: Unmeasured, Says: "Something can be compared.", Title: "nothing was compared", Text: text, All: text})
+	if c.Decision == verdict.NotMeasured {
+		g.Checks = append(g.Checks, Check{ID: idUncompared, Decision: verdict.NotMeasured, Says: "Something can be compared.", Title: "nothing was compared", Text: words, All: words})
 	}
 	if len(c.Machines) > 0 {
 		g.Notes = append(g.Notes, "the machines differ: "+strings.Join(c.Machines, "; "))
@@ -35,34 +35,25 @@ func BaselineJudgement(j Judged, v *baseline.Verdict, again string) Judgement {
 	return g
 }
 
-var rowStatuses = map[string]Status{
-	baseline.Worse: Failed, baseline.Missing: Failed, baseline.Better: Passed, baseline.Same: Passed,
-	baseline.Inconclusive: Undecided, baseline.NotComparable: Unjudged,
-}
-
 func rowCheck(r baseline.Row) Check {
 	id := r.Metric + " of " + r.Where()
 	if r.Type != "" {
 		id = r.Metric + " (" + r.Type + ") of " + r.Where()
 	}
-	status := rowStatuses[r.Decision]
-	if r.Advisory && (status == Failed || status == Undecided) {
-		status = Warned
-	}
-	text := fmt.Sprintf("baseline %s, run %s, limit %s", valueCell(r.Baseline, r.Unit), valueCell(r.Run, r.Unit), limitCell(r))
+	words := fmt.Sprintf("baseline %s, run %s, limit %s", valueCell(r.Baseline, r.Unit), valueCell(r.Run, r.Unit), limitCell(r))
 	if r.Effect != nil {
-		text += "; cost " + effectCell(r)
+		words += "; cost " + effectCell(r)
 	}
 	if r.Why != "" {
-		text += "; " + r.Why
+		words += "; " + r.Why
 	}
 	for _, m := range r.Missing {
-		text += fmt.Sprintf("; missing: %s × %d", m.Why, m.Blocks)
+		words += fmt.Sprintf("; missing: %s × %d", m.Why, m.Blocks)
 	}
-	title := id + ": " + r.Decision
-	if status == Warned {
+	title := id + ": " + r.Decision.String()
+	if r.Verdict() == verdict.Warned {
 		title += " (only warns)"
 	}
-	return Check{ID: id, Status: status, Says: id + " is no worse than in the baseline", Title: title, Text: text, All: text,
-		Properties: map[string]string{"decision": r.Decision}}
+	return Check{ID: id, Decision: r.Verdict(), Says: id + " is no worse than in the baseline", Title: title, Text: words, All: words,
+		Properties: map[string]string{"decision": r.Decision.String()}}
 }

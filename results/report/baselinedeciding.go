@@ -4,6 +4,8 @@ import (
 	"fmt"
 
 	"floodgate/results/baseline"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 )
 
 // mostDeciding rows are named again at the end.
@@ -12,32 +14,32 @@ const mostDeciding = 10
 // deciding names the rows that the exit code comes from: what is worse or missing,
 // else what is inconclusive, and what would help.
 func (p *printer) deciding(rows []baseline.Row) {
-	of := func(decision string) (some []baseline.Row) {
+	of := func(decision verdict.Decision) (some []baseline.Row) {
 		for _, r := range rows {
-			if r.Decision == decision && (!r.Advisory || r.Decision == baseline.Missing) {
+			if r.Verdict() == decision {
 				some = append(some, r)
 			}
 		}
 		return some
 	}
-	decide, color := append(of(baseline.Worse), of(baseline.Missing)...), bad
+	decide, tone := of(verdict.Failed), bad
 	if len(decide) == 0 {
-		decide, color = of(baseline.Inconclusive), doubt
+		decide, tone = of(verdict.Inconclusive), doubt
 	}
 	for _, r := range decide[:min(len(decide), mostDeciding)] {
-		text := fmt.Sprintf("%s: %s, %s", r.Decision, r.Where(), r.Metric)
+		words := fmt.Sprintf("%s: %s, %s", r.Decision, r.Where(), r.Metric)
 		if r.Type != "" {
-			text += " " + r.Type
+			words += " " + r.Type
 		}
 		if r.Why != "" {
-			text += ": " + r.Why
+			words += ": " + r.Why
 		}
-		p.wrapped("", text, color)
+		p.Wrapped("", words, tone)
 	}
 	if more := len(decide) - mostDeciding; more > 0 {
-		p.wrapped("", fmt.Sprintf("and %s more", count(more)), color)
+		p.Wrapped("", fmt.Sprintf("and %s more", text.Count(more)), tone)
 	}
-	if len(decide) > 0 && color == doubt {
-		p.wrapped("", "what would help: a run with more blocks, on a quieter machine, or a wider --share-margin", faint)
+	if len(decide) > 0 && tone == doubt {
+		p.Wrapped("", "what would help: a run with more blocks, on a quieter machine, or a wider --share-margin", faint)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"floodgate/results/report"
+	"floodgate/results/report/text"
 )
 
 // browser is Chromium; the test is skipped where there is none.
@@ -157,7 +158,7 @@ func TestBrowser(t *testing.T) {
 		v := judge(t, run)
 		pages[name+".html"] = page(t, run, report.HTMLOptions{Record: []byte("record")})
 		var out bytes.Buffer
-		if err := report.Terminal(&out, run, v, report.Options{Width: 1000}); err != nil {
+		if err := report.Terminal(&out, run, v, text.Options{Width: 1000}); err != nil {
 			t.Fatal(err)
 		}
 		terminals[name+".html"] = unaligned(out.String())

@@ -5,27 +5,16 @@ import (
 	"strings"
 	"time"
 	"unicode"
-)
 
-// Status is what became of a check. The zero value is no pass.
-type Status int
-
-// Statuses of a check.
-const (
-	Undecided  Status = iota // it could not be decided
-	Passed                   // as it should be
-	Warned                   // not as it should be, which is shown and does not fail
-	Failed                   // not as it should be
-	Unmeasured               // something could not be measured
-	Unjudged                 // there was nothing to judge
+	"floodgate/results/verdict"
 )
 
 // Check is one thing that was judged: a claim, a threshold, a comparison, or
 // that all trials were run and could be measured.
 type Check struct {
 	// ID is the same from run to run, so that a server tells new from old.
-	ID     string
-	Status Status
+	ID       string
+	Decision verdict.Decision
 	// Says is what is judged, in its author's words; may be empty.
 	Says string
 	// Title is one line, with what was decided: "faster: refuted, expected proved".
@@ -50,9 +39,9 @@ type Judgement struct {
 	Started time.Time
 	// Version of the program that judged.
 	Version string
-	// Headline is "failed: 1 of 4 claims as expected", Exit the exit code.
+	// Headline is "failed: 1 of 4 claims as expected".
 	Headline string
-	Exit     int
+	Decision verdict.Decision
 	Checks   []Check
 	// Time is how long all of it took to measure, each trial counted once; see [JUnit].
 	Time time.Duration
@@ -68,19 +57,6 @@ type Judgement struct {
 	File string
 }
 
-// mark of a status: ✓, ✗, ! for a warning, ? for what is open.
-func (s Status) mark() string {
-	switch s {
-	case Passed:
-		return "✓"
-	case Failed, Unmeasured:
-		return "✗"
-	case Warned:
-		return "!"
-	}
-	return "?"
-}
-
 // factLines are the facts, a line each.
 func (j Judgement) factLines() []string {
 	lines := make([]string, len(j.Facts))
@@ -92,19 +68,19 @@ func (j Judgement) factLines() []string {
 
 // clean is text without what could move a cursor, break a line or turn the
 // direction of writing: a space stands for each.
-func clean(text string) string {
+func clean(words string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
 		case unicode.IsControl(r), unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control):
 			return ' '
 		}
 		return r
-	}, strings.ToValidUTF8(text, "\uFFFD"))
+	}, strings.ToValidUTF8(words, "\uFFFD"))
 }
 
 // clip cleans text and shortens it to n runes, the last then "…".
-func clip(text string, n int) string {
-	runes := []rune(clean(text))
+func clip(words string, n int) string {
+	runes := []rune(clean(words))
 	if len(runes) <= n {
 		return string(runes)
 	}
@@ -112,8 +88,8 @@ func clip(text string, n int) string {
 }
 
 // cleanLines cleans every line and leaves the breaks between them.
-func cleanLines(text string) string {
-	lines := strings.Split(text, "\n")
+func cleanLines(words string) string {
+	lines := strings.Split(words, "\n")
 	for i, l := range lines {
 		lines[i] = clean(l)
 	}

@@ -6,9 +6,9 @@ import (
 	"strings"
 	"testing"
 
-	"floodgate/results/gate"
 	"floodgate/results/internal/runtest"
 	"floodgate/results/report"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -65,29 +65,29 @@ func TestNothingOpenLooksLikeAPass(t *testing.T) {
 		exit := j.Verdict.Exit
 		exits[exit] = true
 		suite := parseJUnit(t, report.JUnit(j.Judgement()))
-		if bad := suite.Failures+suite.Errors > 0; bad != (exit != gate.ExitHeld) {
+		if bad := suite.Failures+suite.Errors > 0; bad != (exit != verdict.ExitPassed) {
 			t.Errorf("exit %d: JUnit has %d failures and %d errors", exit, suite.Failures, suite.Errors)
 		}
-		if exit == gate.ExitFailed && suite.Failures == 0 || exit == gate.ExitUnmeasured && suite.Errors == 0 {
+		if exit == verdict.ExitFailed && suite.Failures == 0 || exit == verdict.ExitNotMeasured && suite.Errors == 0 {
 			t.Errorf("exit %d: JUnit has %d failures and %d errors", exit, suite.Failures, suite.Errors)
 		}
-		if slices.ContainsFunc(j.Judgement().Checks, func(c report.Check) bool { return c.Status == report.Warned }) && exit == gate.ExitHeld {
+		if slices.ContainsFunc(j.Judgement().Checks, func(c report.Check) bool { return c.Decision == verdict.Warned }) && exit == verdict.ExitPassed {
 			continue // it warns, and has to
 		}
 		sarif := string(report.SARIF(j.Judgement()))
-		if bad := strings.Contains(sarif, `"level": "error"`) || strings.Contains(sarif, `"level": "warning"`); bad != (exit != gate.ExitHeld) {
+		if bad := strings.Contains(sarif, `"level": "error"`) || strings.Contains(sarif, `"level": "warning"`); bad != (exit != verdict.ExitPassed) {
 			t.Errorf("exit %d: SARIF has an error or a warning: %v", exit, bad)
 		}
 		lines := string(report.Annotations(j.Judgement()))
-		if bad := strings.Contains("\n"+lines, "\n::error ") || strings.Contains("\n"+lines, "\n::warning "); bad != (exit != gate.ExitHeld) {
+		if bad := strings.Contains("\n"+lines, "\n::error ") || strings.Contains("\n"+lines, "\n::warning "); bad != (exit != verdict.ExitPassed) {
 			t.Errorf("exit %d: there is an error or a warning: %v\n%s", exit, bad, lines)
 		}
 		first, _, _ := strings.Cut(string(report.Markdown(j, 0)), "\n")
-		if held := strings.HasPrefix(first, "## ✓ held"); held != (exit == gate.ExitHeld && len(j.Verdict.Claims)+len(j.Verdict.Thresholds) > 0) {
+		if held := strings.HasPrefix(first, "## ✓ passed"); held != (exit == verdict.ExitPassed && len(j.Verdict.Claims)+len(j.Verdict.Thresholds) > 0) {
 			t.Errorf("exit %d: Markdown begins with %q", exit, first)
 		}
 	}
-	for _, want := range []int{gate.ExitHeld, gate.ExitFailed, gate.ExitInconclusive, gate.ExitUnmeasured} {
+	for _, want := range []int{verdict.ExitPassed, verdict.ExitFailed, verdict.ExitInconclusive, verdict.ExitNotMeasured} {
 		if !exits[want] {
 			t.Errorf("no run with exit code %d", want)
 		}

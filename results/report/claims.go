@@ -8,6 +8,8 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/gate"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 )
 
 // claims writes each claim in its author's words, what was decided, and why.
@@ -15,32 +17,22 @@ func (p *printer) claims() {
 	if len(p.v.Claims) == 0 {
 		return
 	}
-	p.line("")
-	p.line(p.bold(fmt.Sprintf("claims, judged by %g %% intervals from pairs of one block", 100*p.v.Confidence)))
+	p.Line("")
+	p.Line(p.Bold(fmt.Sprintf("claims, judged by %g %% intervals from pairs of one block", 100*p.v.Confidence)))
 	for _, c := range p.v.Claims {
-		p.line("")
+		p.Line("")
 		p.claim(c)
 	}
 }
 
 func (p *printer) claim(c gate.Claim) {
-	color := claimColor(c)
-	p.line(fmt.Sprintf("%s %s, %s  %s", p.paint(claimMark(c), color), p.bold(p.paint(strings.ToUpper(c.Decision), color)), expectation(c), p.paint(c.ID, faint)))
-	p.wrapped("  ", "“"+c.Says+"”", "")
+	tone := c.Verdict().Tone()
+	p.Line(fmt.Sprintf("%s %s, %s  %s", p.Paint(c.Verdict().Mark(), tone), p.Bold(p.Paint(strings.ToUpper(c.Decision.String()), tone)), expectation(c), p.Paint(c.ID, faint)))
+	p.Wrapped("  ", "“"+c.Says+"”", "")
 	for _, n := range c.Notes {
-		p.wrapped("    ", n, doubt)
+		p.Wrapped("    ", n, doubt)
 	}
 	p.evidence(condense(c.Evidence))
-}
-
-func claimColor(c gate.Claim) string {
-	switch {
-	case c.AsExpected:
-		return good
-	case c.Decision == gate.Inconclusive:
-		return doubt
-	}
-	return bad
 }
 
 // expectation says whether the decision is the one that was expected.
@@ -48,36 +40,36 @@ func expectation(c gate.Claim) string {
 	if c.AsExpected {
 		return "as expected"
 	}
-	return "expected: " + c.Expected
+	return "expected: " + c.Expected.String()
 }
 
 // evidence aligns the points of a claim.
 func (p *printer) evidence(points []gate.Evidence) {
-	g := &grid{columns: make([]column, 5)}
+	g := &text.Grid{Columns: make([]text.Column, 5)}
 	for _, e := range points {
-		g.add(e.Variant, p.levelOf(e), statement(e), "n="+count(e.N), p.decision(e.Decision))
+		g.Add(e.Variant, p.levelOf(e), statement(e), "n="+text.Count(e.N), p.word(e.Decision))
 	}
 	p.points(g, points)
 }
 
 // points writes a row each, whose last three cells are what was measured, of
 // how many, and the decision; what is to be said of one stands below it.
-func (p *printer) points(g *grid, points []gate.Evidence) {
+func (p *printer) points(g *text.Grid, points []gate.Evidence) {
 	const indent = "    "
-	below := &grid{columns: make([]column, 2)}
-	if len(indent)+g.width() > p.width { // what was measured goes below what it is about
-		at := len(g.columns) - 3
-		for i, r := range g.rows {
-			below.add(r[at], r[at+1])
-			g.rows[i] = append(r[:at:at], r[at+2])
+	below := &text.Grid{Columns: make([]text.Column, 2)}
+	if len(indent)+g.Width() > p.Width { // what was measured goes below what it is about
+		at := len(g.Columns) - 3
+		for i, r := range g.Rows {
+			below.Add(r[at], r[at+1])
+			g.Rows[i] = append(r[:at:at], r[at+2])
 		}
-		g.columns = g.columns[:at+1]
+		g.Columns = g.Columns[:at+1]
 	}
-	measured := below.lines()
-	for i, l := range g.lines() {
-		p.line(indent + l)
+	measured := below.Lines()
+	for i, l := range g.Lines() {
+		p.Line(indent + l)
 		if len(measured) > 0 {
-			p.line(indent + "  " + measured[i])
+			p.Line(indent + "  " + measured[i])
 		}
 		p.remarksOn(points[i], indent+"  ")
 	}
@@ -85,7 +77,7 @@ func (p *printer) points(g *grid, points []gate.Evidence) {
 
 func (p *printer) remarksOn(e gate.Evidence, indent string) {
 	for _, r := range evidenceRemarks(e) {
-		p.wrapped(indent, r, doubt)
+		p.Wrapped(indent, r, doubt)
 	}
 }
 
@@ -102,18 +94,6 @@ func evidenceRemarks(e gate.Evidence) []string {
 	return append(remarks, e.Notes...)
 }
 
-func (p *printer) decision(d string) string {
-	switch d {
-	case gate.Proved:
-		return p.paint(d, good)
-	case gate.Refuted:
-		return p.paint(d, bad)
-	case gate.Inconclusive:
-		return p.paint(d, doubt)
-	}
-	return p.paint("step", faint)
-}
-
 // levelOf names the level or, of two, what sets them apart and what they share.
 func (p *printer) levelOf(e gate.Evidence) string {
 	if e.FromLevel == "" {
@@ -128,20 +108,20 @@ func (p *printer) levelOf(e gate.Evidence) string {
 func statement(e gate.Evidence) string {
 	switch e.Kind {
 	case gate.KindReduction:
-		text := orNone(e.Value, percent)
+		words := text.OrNone(e.Value, text.Percent)
 		if e.Low != nil {
-			text += fmt.Sprintf(" [%s, %s]", points(*e.Low), points(*e.High))
+			words += fmt.Sprintf(" [%s, %s]", text.Points(*e.Low), text.Points(*e.High))
 		}
-		return text + " " + limit(e, "≥", "<") + " " + percent(*e.Limit)
+		return words + " " + limit(e, "≥", "<") + " " + text.Percent(*e.Limit)
 	case gate.KindGrowth:
-		text := orNone(e.From, points) + " → " + orNone(e.To, percent)
+		words := text.OrNone(e.From, text.Points) + " → " + text.OrNone(e.To, text.Percent)
 		if e.Value != nil {
-			text += fmt.Sprintf(", ratio ÷ %s [%s, %s]", digits(*e.Value), digits(*e.Low), digits(*e.High))
+			words += fmt.Sprintf(", ratio ÷ %s [%s, %s]", text.Digits(*e.Value), text.Digits(*e.Low), text.Digits(*e.High))
 		}
 		if e.Decision != "" {
-			text += " " + limit(e, ">", "≤") + " " + orNone(e.Limit, median)
+			words += " " + limit(e, ">", "≤") + " " + text.OrNone(e.Limit, median)
 		}
-		return text
+		return words
 	case gate.KindPeak:
 		return whole(e.Value) + " " + limit(e, "≤", ">") + " " + whole(e.Limit)
 	case gate.KindExhaustion:
@@ -155,7 +135,7 @@ func statement(e gate.Evidence) string {
 	case gate.KindForecast:
 		return fmt.Sprintf("%s of %d trials ran out when it was predicted", whole(e.Value), e.N)
 	case gate.KindPeakGrowth:
-		return fmt.Sprintf("median %s → %s, higher in %s of %d", orNone(e.From, median), orNone(e.To, median), whole(e.Value), e.N)
+		return fmt.Sprintf("median %s → %s, higher in %s of %d", text.OrNone(e.From, median), text.OrNone(e.To, median), whole(e.Value), e.N)
 	}
 	return documents(e.Documents)
 }
@@ -164,16 +144,16 @@ func statement(e gate.Evidence) string {
 // proved, the other where it is refuted, and a question where it is open.
 func limit(e gate.Evidence, holds, broken string) string {
 	switch e.Decision {
-	case gate.Proved:
+	case verdict.Proved:
 		return holds
-	case gate.Refuted:
+	case verdict.Refuted:
 		return broken
 	}
 	return holds + "?"
 }
 
 func whole(v *float64) string {
-	return orNone(v, func(f float64) string { return count(int(f)) })
+	return text.OrNone(v, func(f float64) string { return text.Count(int(f)) })
 }
 
 // median of whole numbers, which may be a half.
@@ -181,30 +161,30 @@ func median(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
 func documents(d *results.Documents) string {
 	if d == nil {
-		return none
+		return text.None
 	}
-	text := fmt.Sprintf("%s of %s found", count(d.Found), count(d.Expected))
+	words := fmt.Sprintf("%s of %s found", text.Count(d.Found), text.Count(d.Expected))
 	if d.Broken() > 0 {
-		text += ", " + broken(*d)
+		words += ", " + broken(*d)
 	} else {
-		text += ", 0 lost, 0 duplicate"
+		words += ", 0 lost, 0 duplicate"
 	}
 	if d.Unwritten > 0 {
-		text += ", " + count(d.Unwritten) + " unwritten"
+		words += ", " + text.Count(d.Unwritten) + " unwritten"
 	}
 	if d.Unchecked {
-		text += ", none read"
+		words += ", none read"
 	}
-	return text
+	return words
 }
 
 // condense puts points about documents that are all proved into one.
 func condense(points []gate.Evidence) []gate.Evidence {
 	var kept []gate.Evidence
-	sum := gate.Evidence{Kind: gate.KindDocuments, Decision: gate.Proved, Documents: new(results.Documents)}
+	sum := gate.Evidence{Kind: gate.KindDocuments, Decision: verdict.Proved, Documents: new(results.Documents)}
 	merged, variants, levels := 0, make(map[string]bool), make(map[string]bool)
 	for _, e := range points {
-		if e.Kind != gate.KindDocuments || e.Decision != gate.Proved {
+		if e.Kind != gate.KindDocuments || e.Decision != verdict.Proved {
 			kept = append(kept, e)
 			continue
 		}
@@ -218,8 +198,8 @@ func condense(points []gate.Evidence) []gate.Evidence {
 	if merged == 0 {
 		return kept
 	}
-	sum.Variant = plural(len(variants), "variant", "variants")
-	sum.Level = plural(len(levels), "level", "levels")
+	sum.Variant = text.Plural(len(variants), "variant", "variants")
+	sum.Level = text.Plural(len(levels), "level", "levels")
 	if merged < len(variants)*len(levels) {
 		sum.Level = fmt.Sprintf("%d points of %s", merged, sum.Level)
 	}

@@ -6,7 +6,8 @@ import (
 	"fmt"
 	"strings"
 
-	"floodgate/results/gate"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 )
 
 // Sizes of a text in bytes that GitHub takes.
@@ -29,41 +30,32 @@ const (
 // a pull request: the verdict, a row a check, what did not pass first, and on
 // what it ran. Rows that do not fit are left out from the end, and it says how many.
 func Comment(j Judgement) []byte {
-	worst := Undecided
-	for _, c := range j.Checks {
-		if c.Status == Failed || c.Status == Unmeasured {
-			worst = c.Status
-		}
-	}
-	if j.Exit == gate.ExitHeld {
-		worst = Passed
-	}
-	head := fmt.Sprintf("## %s %s\n\n%s (exit code %d)\n", worst.mark(), escaped(clip(j.Headline, maxLine)), bolded(j.Title), j.Exit)
+	head := fmt.Sprintf("## %s %s\n\n%s (exit code %d)\n", j.Decision.Mark(), escaped(clip(j.Headline, maxLine)), bolded(j.Title), j.Decision.ExitCode())
 	var tail bytes.Buffer
 	foot(&tail, j.Notes, j.Facts, j.Command)
 	m := &rowWriter{left: MaxComment - len(head) - tail.Len() - len(leftOut(1<<30, MaxComment, j.Command, j.Record))}
-	m.table("\n### Checks\n\n", []column{{title: ""}, {title: "check"}, {title: "measured, beside its limit"}})
+	m.table("\n### Checks\n\n", []text.Column{{Title: ""}, {Title: "check"}, {Title: "measured, beside its limit"}})
 	for _, passed := range []bool{false, true} {
 		for _, c := range j.Checks {
-			if passed == (c.Status == Passed) {
-				m.cells(c.Status.mark(), clip(c.Title, maxLine), clip(strings.ReplaceAll(cmp.Or(c.Text, c.All), "\n", " · "), maxWords))
+			if passed == (c.Decision == verdict.Passed) {
+				m.cells(c.Decision.Mark(), clip(c.Title, maxLine), clip(strings.ReplaceAll(cmp.Or(c.Text, c.All), "\n", " · "), maxWords))
 			}
 		}
 	}
-	text := head + m.out.String()
+	words := head + m.out.String()
 	if m.rows > 0 {
-		text += leftOut(m.rows, MaxComment, j.Command, j.Record)
+		words += leftOut(m.rows, MaxComment, j.Command, j.Record)
 	}
-	return append([]byte(text), tail.Bytes()...)
+	return append([]byte(words), tail.Bytes()...)
 }
 
 // leftOut says how many rows do not stand here, and where they are.
 func leftOut(rows, limit int, again, record string) string {
-	text := fmt.Sprintf("\n**%s left out**: this text may have %s bytes. All of them: %s", plural(rows, "row", "rows"), count(limit), code(again))
+	words := fmt.Sprintf("\n**%s left out**: this text may have %s bytes. All of them: %s", text.Plural(rows, "row", "rows"), text.Count(limit), code(again))
 	if record != "" {
-		text += "; the record: " + code(record)
+		words += "; the record: " + code(record)
 	}
-	return text + "\n"
+	return words + "\n"
 }
 
 func foot(out *bytes.Buffer, notes []string, facts [][2]string, again string) {
@@ -72,16 +64,16 @@ func foot(out *bytes.Buffer, notes []string, facts [][2]string, again string) {
 	}
 	for i, n := range notes {
 		if i == maxNotes {
-			fmt.Fprintf(out, "- %s\n", plural(len(notes)-i, "note more", "notes more"))
+			fmt.Fprintf(out, "- %s\n", text.Plural(len(notes)-i, "note more", "notes more"))
 			break
 		}
 		fmt.Fprintf(out, "- %s\n", item(clip(n, maxLine)))
 	}
 	out.WriteString("\n### Environment\n\n")
-	head(out, []column{{title: ""}, {title: ""}})
+	head(out, []text.Column{{Title: ""}, {Title: ""}})
 	for i, f := range facts {
 		if i == maxFacts {
-			row(out, []string{"", plural(len(facts)-i, "line more", "lines more")})
+			row(out, []string{"", text.Plural(len(facts)-i, "line more", "lines more")})
 			break
 		}
 		row(out, []string{f[0], clip(f[1], maxLine)})

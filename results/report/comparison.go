@@ -6,20 +6,18 @@ import (
 	"strings"
 
 	"floodgate/results/compare"
+	"floodgate/results/report/text"
 	"floodgate/results/summary"
 )
 
 // Comparison writes two runs side by side for a person: what stands between
 // them first, then two tables a level, of time and of cost.
-func Comparison(w io.Writer, c *compare.Comparison, o Options) error {
-	if o.Width == 0 {
-		o.Width = 100
-	}
-	p := &printer{width: max(o.Width, 80), color: o.Color}
+func Comparison(w io.Writer, c *compare.Comparison, o text.Options) error {
+	p := &printer{Printer: text.NewPrinter(o, 80)}
 	p.sides(c)
 	times, costs := timeGrid(c), costGrid(c)
-	dropped := append(times.fit(p.width), costs.fit(p.width)...)
-	narrow, wide := times.widths(), costs.widths()
+	dropped := append(times.Fit(p.Width), costs.Fit(p.Width)...)
+	narrow, wide := times.Widths(), costs.Widths()
 	for i, r := range c.Rows {
 		if i > 0 && r.A.Level == c.Rows[i-1].A.Level {
 			continue
@@ -28,54 +26,51 @@ func Comparison(w io.Writer, c *compare.Comparison, o Options) error {
 		for rows < len(c.Rows) && c.Rows[rows].A.Level == r.A.Level {
 			rows++
 		}
-		p.line("")
-		p.line(p.bold(r.A.Level))
+		p.Line("")
+		p.Line(p.Bold(r.A.Level))
 		p.compared(times, narrow, i, rows)
-		p.line("")
+		p.Line("")
 		p.compared(costs, wide, i, rows)
 		for _, row := range c.Rows[i:rows] {
-			p.wrapped("  ", strings.Join(comparisonRemarks(row), "; "), doubt)
+			p.Wrapped("  ", strings.Join(comparisonRemarks(row), "; "), doubt)
 		}
 	}
-	p.line("")
-	if len(dropped) > 0 && len(c.Rows) > 0 {
-		p.wrapped("", "not shown, for want of width: "+strings.Join(dropped, ", "), faint)
+	p.Line("")
+	if len(c.Rows) > 0 {
+		p.NotShown(dropped)
 	}
 	for _, only := range c.Only {
-		p.wrapped("", only, doubt)
+		p.Wrapped("", only, doubt)
 	}
 	if len(c.Rows) == 0 {
-		p.wrapped("", nothingInCommon, bad)
+		p.Wrapped("", nothingInCommon, bad)
 	} else {
-		p.wrapped("", c.Caution, faint)
+		p.Wrapped("", c.Caution, faint)
 	}
-	if _, err := w.Write(p.out.Bytes()); err != nil {
-		return fmt.Errorf("write comparison: %w", err)
-	}
-	return nil
+	return p.Flush(w, "comparison")
 }
 
 // compared writes the rows of a level.
-func (p *printer) compared(g *grid, widths []int, from, to int) {
-	p.line(p.paint(g.line(g.titles(), widths), faint))
-	for _, cells := range g.rows[from:to] {
-		p.line(g.line(cells, widths))
+func (p *printer) compared(g *text.Grid, widths []int, from, to int) {
+	p.Titles(g, widths)
+	for _, cells := range g.Rows[from:to] {
+		p.Line(g.Line(cells, widths))
 	}
 }
 
 // sides says which runs these are, and what stands between them.
 func (p *printer) sides(c *compare.Comparison) {
 	if c.AllowedMixed {
-		p.wrapped("", mixedLine(c), bad)
+		p.Wrapped("", mixedLine(c), bad)
 	}
 	for i, s := range []compare.Side{c.A, c.B} {
-		p.wrapped("", fmt.Sprintf("%c  %s", 'A'+i, sideLine(s)), "")
+		p.Wrapped("", fmt.Sprintf("%c  %s", 'A'+i, sideLine(s)), "")
 	}
 	for _, d := range remarksOnBoth(c) {
-		p.wrapped("", d, doubt)
+		p.Wrapped("", d, doubt)
 	}
 	if len(c.Rows) > 0 {
-		p.wrapped("", howCompared(c), faint)
+		p.Wrapped("", howCompared(c), faint)
 	}
 }
 
@@ -92,9 +87,9 @@ func sideLine(s compare.Side) string {
 	if s.Modified {
 		revision += " with changes"
 	}
-	trials := plural(s.Trials, "trial", "trials")
+	trials := text.Plural(s.Trials, "trial", "trials")
 	if s.Trials < s.Planned {
-		trials = fmt.Sprintf("%s of %s trials", count(s.Trials), count(s.Planned))
+		trials = fmt.Sprintf("%s of %s trials", text.Count(s.Trials), text.Count(s.Planned))
 	}
 	if len(s.NotOK) > 0 {
 		trials += " (" + outcomes(summary.Row{NotOK: s.NotOK}) + ")"
@@ -110,7 +105,7 @@ func sideLine(s compare.Side) string {
 func outcomes(r summary.Row) string {
 	var parts []string
 	for _, o := range r.Outcomes() {
-		parts = append(parts, count(r.NotOK[o])+" "+past(o))
+		parts = append(parts, text.Count(r.NotOK[o])+" "+past(o))
 	}
 	return strings.Join(parts, ", ")
 }

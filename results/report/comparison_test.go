@@ -17,6 +17,7 @@ import (
 	"floodgate/results/compare"
 	"floodgate/results/internal/runtest"
 	"floodgate/results/report"
+	"floodgate/results/report/text"
 	"floodgate/scenarios"
 )
 
@@ -51,7 +52,7 @@ func TestComparison(t *testing.T) {
 	for name, c := range comparisons() {
 		for _, width := range []int{80, 120} {
 			var out bytes.Buffer
-			if err := report.Comparison(&out, c, report.Options{Width: width}); err != nil {
+			if err := report.Comparison(&out, c, text.Options{Width: width}); err != nil {
 				t.Fatal(err)
 			}
 			golden(t, fmt.Sprintf("comparison.%s.%d.txt", name, width), out.Bytes())
@@ -99,7 +100,7 @@ func TestMixedIsSaidAtTheTop(t *testing.T) {
 
 func formats(c *compare.Comparison) map[string]func(io.Writer) error {
 	return map[string]func(io.Writer) error{
-		"text":     func(w io.Writer) error { return report.Comparison(w, c, report.Options{}) },
+		"text":     func(w io.Writer) error { return report.Comparison(w, c, text.Options{}) },
 		"json":     func(w io.Writer) error { return report.ComparisonJSON(w, c) },
 		"markdown": func(w io.Writer) error { return report.ComparisonMarkdown(w, c) },
 	}
@@ -109,10 +110,10 @@ func TestComparisonFitsAndColors(t *testing.T) {
 	for name, c := range comparisons() {
 		for width := 80; width <= 160; width += 10 {
 			var plain, colored bytes.Buffer
-			if err := report.Comparison(&plain, c, report.Options{Width: width}); err != nil {
+			if err := report.Comparison(&plain, c, text.Options{Width: width}); err != nil {
 				t.Fatal(err)
 			}
-			if err := report.Comparison(&colored, c, report.Options{Width: width, Color: true}); err != nil {
+			if err := report.Comparison(&colored, c, text.Options{Width: width, Color: true}); err != nil {
 				t.Fatal(err)
 			}
 			for line := range strings.Lines(plain.String()) {
@@ -132,11 +133,11 @@ func TestNothingInCommon(t *testing.T) {
 	other := runtest.New(runtest.Options{Blocks: 6, Bare: true, Levels: []scenarios.LevelSet{{"items": []any{10, 60}}}})
 	other.Header.ID += "-b"
 	c := compared(cases()["clean"], other)
-	var text, markdown bytes.Buffer
-	if err := errors.Join(report.Comparison(&text, c, report.Options{Width: 120}), report.ComparisonMarkdown(&markdown, c)); err != nil {
+	var words, markdown bytes.Buffer
+	if err := errors.Join(report.Comparison(&words, c, text.Options{Width: 120}), report.ComparisonMarkdown(&markdown, c)); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "comparison.nothing.120.txt", text.Bytes())
+	golden(t, "comparison.nothing.120.txt", words.Bytes())
 	golden(t, "comparison.nothing.md", markdown.Bytes())
 }
 
@@ -190,16 +191,16 @@ func TestRuns(t *testing.T) {
 		listed(cases()["clean"], 192), listed(quick, 7),
 		{ID: "20261124-000000.000-bad0bad", Err: errors.New("results/runs/20261124-000000.000-bad0bad/run.jsonl:1: no header: the run was killed before it began")},
 	}
-	var text, doc bytes.Buffer
-	if err := report.Runs(&text, runs, report.Options{Width: 80}); err != nil {
+	var words, doc bytes.Buffer
+	if err := report.Runs(&words, runs, text.Options{Width: 80}); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "runs.txt", text.Bytes())
+	golden(t, "runs.txt", words.Bytes())
 	if err := report.RunsJSON(&doc, runs); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "runs.json", doc.Bytes())
-	if err := errors.Join(report.Runs(full{}, runs, report.Options{}), report.RunsJSON(full{}, nil)); !errors.Is(err, io.ErrShortWrite) {
+	if err := errors.Join(report.Runs(full{}, runs, text.Options{}), report.RunsJSON(full{}, nil)); !errors.Is(err, io.ErrShortWrite) {
 		t.Error(err)
 	}
 }

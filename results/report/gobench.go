@@ -106,7 +106,7 @@ func benchNames(variants []scenarios.Variant) map[string]string {
 }
 
 func parameters(v scenarios.Variant) string {
-	path := part("strategy", v.Strategy)
+	path := part("strategy", string(v.Strategy))
 	for _, p := range []struct {
 		key   string
 		value int

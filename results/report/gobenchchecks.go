@@ -8,16 +8,17 @@ import (
 	"golang.org/x/perf/benchunit"
 
 	"floodgate/results/gobench"
+	"floodgate/results/verdict"
 )
 
 // GoBenchJudgement is a comparison of Go benchmarks as checks: one a benchmark
 // and unit. Again is the command that prints it again.
 func GoBenchJudgement(v *gobench.Verdict, again string) Judgement {
 	packages := manyPackages(v)
-	word, text := benchSummary(v)
+	words := benchSummary(v)
 	j := Judgement{
 		Name: "go-bench", Title: "Go benchmarks, " + v.New + " against " + v.Old, ID: v.Old + "…" + v.New,
-		Headline: word + ": " + text, Exit: v.Exit, Command: again,
+		Headline: string(v.Decision) + ": " + words, Decision: v.Decision, Command: again,
 		Facts:      [][2]string{{"old", v.Old}, {"new", v.New}},
 		Properties: [][2]string{{"alpha", fmt.Sprint(v.Alpha)}, {"margin", fmt.Sprint(v.Margin)}},
 	}
@@ -44,8 +45,8 @@ func GoBenchJudgement(v *gobench.Verdict, again string) Judgement {
 	}
 	differ := v.ProcessorsDiffer()
 	if len(j.Checks) == 0 {
-		text := strings.Join(append([]string{"The files have no benchmark in common."}, differ...), "\n")
-		j.Checks = []Check{{ID: idUncompared, Status: Unmeasured, Says: "Something can be compared.", Title: "nothing was compared", Text: text, All: text}}
+		words := strings.Join(append([]string{"The files have no benchmark in common."}, differ...), "\n")
+		j.Checks = []Check{{ID: idUncompared, Decision: verdict.NotMeasured, Says: "Something can be compared.", Title: "nothing was compared", Text: words, All: words}}
 	} else {
 		j.Notes = append(j.Notes, differ...)
 	}
@@ -55,22 +56,18 @@ func GoBenchJudgement(v *gobench.Verdict, again string) Judgement {
 	return j
 }
 
-var benchStatuses = map[string]Status{
-	gobench.Worse: Failed, gobench.WithinMargin: Passed, gobench.Better: Passed, gobench.Same: Passed, gobench.Inconclusive: Undecided,
-}
-
 func benchCheck(v *gobench.Verdict, u gobench.Unit, r gobench.Row, packages bool) Check {
 	class := benchunit.ClassOf(u.Unit)
 	name := benchmarkName(r.Package, r.Benchmark, packages) + " " + u.Unit
-	text := fmt.Sprintf("%s → %s, %s beside at most %s", scaled(r.Old.Median, class), scaled(r.New.Median, class), benchDelta(r), signed(v.Margin))
+	words := fmt.Sprintf("%s → %s, %s beside at most %s", scaled(r.Old.Median, class), scaled(r.New.Median, class), benchDelta(r), signed(v.Margin))
 	if r.Adjusted != nil {
-		text += fmt.Sprintf(", p=%s after Holm beside %g, n=%s", probability(*r.Adjusted), v.Alpha, samples(r))
+		words += fmt.Sprintf(", p=%s after Holm beside %g, n=%s", probability(*r.Adjusted), v.Alpha, samples(r))
 	}
 	if r.Why != "" {
-		text += "; " + r.Why
+		words += "; " + r.Why
 	}
 	return Check{
-		ID: name, Status: benchStatuses[r.Verdict], Says: name + " does not get worse", Title: name + ": " + r.Verdict,
-		Text: text, All: text, Time: r.Time, Properties: map[string]string{"decision": r.Verdict},
+		ID: name, Decision: r.Decision.Decision(), Says: name + " does not get worse", Title: name + ": " + r.Decision.String(),
+		Text: words, All: words, Time: r.Time, Properties: map[string]string{"decision": r.Decision.String()},
 	}
 }

@@ -8,40 +8,35 @@ import (
 
 	"golang.org/x/perf/benchunit"
 
-	"floodgate/results/gate"
 	"floodgate/results/gobench"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 )
 
 // GoBenchVerdict writes a comparison of Go benchmarks for a person: a table a
 // unit, what is missing, what the verdicts rest on, and the conclusion.
-func GoBenchVerdict(w io.Writer, v *gobench.Verdict, o Options) error {
-	if o.Width == 0 {
-		o.Width = 100
-	}
-	p := &printer{width: max(o.Width, 80), color: o.Color}
+func GoBenchVerdict(w io.Writer, v *gobench.Verdict, o text.Options) error {
+	p := &printer{Printer: text.NewPrinter(o, 80)}
 	if len(v.Mixed) > 0 {
-		p.wrapped("", "MIXED ENVIRONMENTS, as --allow-mixed allowed: "+strings.Join(v.Mixed, "; "), bad)
+		p.Wrapped("", "MIXED ENVIRONMENTS, as --allow-mixed allowed: "+strings.Join(v.Mixed, "; "), bad)
 	}
-	p.wrapped("", "old  "+v.Old, "")
-	p.wrapped("", "new  "+v.New, "")
+	p.Wrapped("", "old  "+v.Old, "")
+	p.Wrapped("", "new  "+v.New, "")
 	packages := manyPackages(v)
 	for _, u := range v.Units {
-		p.line("")
-		p.wrapped("", unitLine(u), "")
+		p.Line("")
+		p.Wrapped("", unitLine(u), "")
 		p.benchmarks(u, packages)
 	}
-	p.line("")
+	p.Line("")
 	p.only("in the old file alone, so not judged: ", v.Missing, packages, doubt)
 	p.only("in the new file alone, so not judged: ", v.Added, packages, faint)
 	if len(v.Units) > 0 {
-		p.wrapped("", howJudged(v), faint)
-		p.line("")
+		p.Wrapped("", howJudged(v), faint)
+		p.Line("")
 	}
 	p.benchConclusion(v, packages)
-	if _, err := w.Write(p.out.Bytes()); err != nil {
-		return fmt.Errorf("write verdict on benchmarks: %w", err)
-	}
-	return nil
+	return p.Flush(w, "verdict on benchmarks")
 }
 
 // GoBenchVerdictJSON writes the verdict with all its figures.
@@ -50,59 +45,57 @@ func GoBenchVerdictJSON(w io.Writer, v *gobench.Verdict) error {
 }
 
 func unitLine(u gobench.Unit) string {
-	text := u.Unit + ": " + u.Better + " is better"
+	words := u.Unit + ": " + u.Better + " is better"
 	if u.Better == "" {
-		text = u.Unit + ": nothing says which way is better"
+		words = u.Unit + ": nothing says which way is better"
 	}
 	if u.Exact {
-		text += ", exact"
+		words += ", exact"
 	}
-	return text
+	return words
 }
 
 // benchmarks is the table of a unit. Names too long for it stand above their figures.
 func (p *printer) benchmarks(u gobench.Unit, packages bool) {
-	g := &grid{columns: []column{
-		{title: "benchmark"},
-		{title: "old", right: true}, {title: "±", right: true},
-		{title: "new", right: true}, {title: "±", right: true},
-		{title: "delta", right: true},
-		{title: "p", right: true, drop: 1}, {title: "p (Holm)", right: true},
-		{title: "n", right: true},
-		{title: "verdict"},
+	g := &text.Grid{Columns: []text.Column{
+		{Title: "benchmark"},
+		{Title: "old", Right: true}, {Title: "±", Right: true},
+		{Title: "new", Right: true}, {Title: "±", Right: true},
+		{Title: "delta", Right: true},
+		{Title: "p", Right: true, Drop: 1}, {Title: "p (Holm)", Right: true},
+		{Title: "n", Right: true},
+		{Title: "verdict"},
 	}}
 	class := benchunit.ClassOf(u.Unit)
 	var names []string
 	for _, r := range u.Rows {
 		names = append(names, benchmarkName(r.Package, r.Benchmark, packages))
-		g.add(names[len(names)-1], scaled(r.Old.Median, class), spread(r.Old, u.Exact), scaled(r.New.Median, class), spread(r.New, u.Exact),
-			benchDelta(r), orNone(r.P, probability), orNone(r.Adjusted, probability), samples(r), p.benchVerdict(r.Verdict))
+		g.Add(names[len(names)-1], scaled(r.Old.Median, class), spread(r.Old, u.Exact), scaled(r.New.Median, class), spread(r.New, u.Exact),
+			benchDelta(r), text.OrNone(r.P, probability), text.OrNone(r.Adjusted, probability), samples(r), p.word(r.Decision))
 	}
 	if m := u.GeoMean; m != nil && len(u.Rows) > 1 {
 		names = append(names, "geomean")
-		g.add("geomean", scaled(m.Old, class), "", scaled(m.New, class), "", orNone(m.Delta, signed), "", "", "", "")
+		g.Add("geomean", scaled(m.Old, class), "", scaled(m.New, class), "", text.OrNone(m.Delta, signed), "", "", "", "")
 	}
-	dropped := g.fit(p.width)
-	above := g.width() > p.width
+	dropped := g.Fit(p.Width)
+	above := g.Width() > p.Width
 	if above {
-		for i := range g.rows {
-			g.rows[i][0] = ""
+		for i := range g.Rows {
+			g.Rows[i][0] = ""
 		}
-		g.columns[0].title = ""
-		g.columns[2].drop, g.columns[4].drop = 1, 1
-		dropped = append(dropped, g.fit(p.width)...)
+		g.Columns[0].Title = ""
+		g.Columns[2].Drop, g.Columns[4].Drop = 1, 1
+		dropped = append(dropped, g.Fit(p.Width)...)
 	}
-	widths := g.widths()
-	p.line(p.paint(g.line(g.titles(), widths), faint))
-	for i, row := range g.rows {
+	widths := g.Widths()
+	p.Titles(g, widths)
+	for i, row := range g.Rows {
 		if above {
-			p.wrapped("", names[i], "")
+			p.Wrapped("", names[i], "")
 		}
-		p.line(g.line(row, widths))
+		p.Line(g.Line(row, widths))
 	}
-	if len(dropped) > 0 {
-		p.wrapped("", "not shown, for want of width: "+strings.Join(dropped, ", "), faint)
-	}
+	p.NotShown(dropped)
 }
 
 func benchmarkName(pkg, name string, packages bool) string {
@@ -151,11 +144,11 @@ func spread(s gobench.Sample, exact bool) string {
 }
 
 func signed(share float64) string {
-	text := brief(100*share, 2)
+	words := brief(100*share, 2)
 	if share > 0 {
-		text = "+" + text
+		words = "+" + words
 	}
-	return text + "%"
+	return words + "%"
 }
 
 // brief writes numbers of many digits with an exponent.
@@ -169,7 +162,7 @@ func brief(x float64, decimals int) string {
 // benchDelta is benchstat's: "~" where nothing is significant.
 func benchDelta(r gobench.Row) string {
 	switch {
-	case r.Verdict == gobench.Same && r.P != nil, r.Need > 0:
+	case r.Decision == verdict.Same && r.P != nil, r.Need > 0:
 		return "~"
 	case r.Delta == nil:
 		return "?"
@@ -191,13 +184,7 @@ func samples(r gobench.Row) string {
 	return fmt.Sprintf("%d+%d", r.Old.N, r.New.N)
 }
 
-func (p *printer) benchVerdict(verdict string) string {
-	return p.paint(verdict, map[string]string{
-		gobench.Worse: bad, gobench.WithinMargin: doubt, gobench.Better: good, gobench.Inconclusive: doubt,
-	}[verdict])
-}
-
-func (p *printer) only(what string, list []gobench.Only, packages bool, color string) {
+func (p *printer) only(what string, list []gobench.Only, packages bool, tone verdict.Tone) {
 	if len(list) == 0 {
 		return
 	}
@@ -205,7 +192,7 @@ func (p *printer) only(what string, list []gobench.Only, packages bool, color st
 	for i, o := range list {
 		names[i] = benchmarkName(o.Package, o.Benchmark, packages) + " " + o.Unit
 	}
-	p.wrapped("", what+strings.Join(names, ", "), color)
+	p.Wrapped("", what+strings.Join(names, ", "), tone)
 }
 
 // howJudged says what the verdicts mean.
@@ -215,7 +202,7 @@ func howJudged(v *gobench.Verdict) string {
 		margin = "significantly, and the median by more than " + trimmedPercent(v.Margin)
 	}
 	return fmt.Sprintf("Medians, ± their 95 %% intervals. Worse: %s. Significant: Mann-Whitney, p after Holm over %s at most %g.",
-		margin, plural(v.Tests, "test", "tests"), v.Alpha)
+		margin, text.Plural(v.Tests, "test", "tests"), v.Alpha)
 }
 
 func trimmedPercent(share float64) string { return fmt.Sprintf("%.6g %%", 100*share) }
@@ -235,32 +222,23 @@ func (p *printer) benchConclusion(v *gobench.Verdict, packages bool) {
 		}
 	}
 	if few > 0 {
-		p.wrapped("", fmt.Sprintf("%s: too few samples for any difference to be significant; at least %d in each file (go test -count %d)",
-			plural(few, "comparison", "comparisons"), need, need), doubt)
+		p.Wrapped("", fmt.Sprintf("%s: too few samples for any difference to be significant; at least %d in each file (go test -count %d)",
+			text.Plural(few, "comparison", "comparisons"), need, need), doubt)
 	}
-	for _, text := range append(why, v.ProcessorsDiffer()...) {
-		p.wrapped("", text, doubt)
+	for _, words := range append(why, v.ProcessorsDiffer()...) {
+		p.Wrapped("", words, doubt)
 	}
-	word, text := benchSummary(v)
-	color := map[int]string{gate.ExitHeld: good, gate.ExitFailed: bad, gate.ExitInconclusive: doubt, gate.ExitUnmeasured: bad}[v.Exit]
-	p.line(fmt.Sprintf("%s: %s (exit code %d)", p.bold(p.paint(word, color)), text, v.Exit))
+	p.Wrapped("", fmt.Sprintf("%s: %s (exit code %d)", p.concluded(v.Decision), benchSummary(v), v.Exit), verdict.Plain)
 }
 
-// benchSummary is "failed", "of 3 comparisons 1 worse, 2 same".
-func benchSummary(v *gobench.Verdict) (word, text string) {
+// benchSummary is "of 3 comparisons 1 worse, 2 same".
+func benchSummary(v *gobench.Verdict) string {
 	rows := 0
 	for _, u := range v.Units {
 		rows += len(u.Rows)
 	}
-	word = map[int]string{gate.ExitHeld: "held", gate.ExitFailed: "failed", gate.ExitInconclusive: "inconclusive", gate.ExitUnmeasured: "not measured"}[v.Exit]
 	if rows == 0 {
-		return word, "the files have no benchmark in common"
+		return "the files have no benchmark in common"
 	}
-	var parts []string
-	for _, name := range []string{gobench.Worse, gobench.WithinMargin, gobench.Better, gobench.Same, gobench.Inconclusive} {
-		if n := v.Counts[name]; n > 0 || name == gobench.Worse {
-			parts = append(parts, count(n)+" "+name)
-		}
-	}
-	return word, fmt.Sprintf("of %s %s", plural(rows, "comparison", "comparisons"), strings.Join(parts, ", "))
+	return fmt.Sprintf("of %s %s", text.Plural(rows, "comparison", "comparisons"), counted(v.Counts))
 }

@@ -12,9 +12,10 @@ import (
 	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
 
-	"floodgate/results/gate"
 	"floodgate/results/gobench"
 	"floodgate/results/report"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 )
 
 // measured writes n results of a benchmark, each a little larger than the last.
@@ -71,7 +72,7 @@ func TestGoBenchVerdict(t *testing.T) {
 	for name, v := range benchVerdicts(t) {
 		for width := 80; width <= 140; width += 10 {
 			var plain, colored bytes.Buffer
-			err := errors.Join(report.GoBenchVerdict(&plain, v, report.Options{Width: width}), report.GoBenchVerdict(&colored, v, report.Options{Width: width, Color: true}))
+			err := errors.Join(report.GoBenchVerdict(&plain, v, text.Options{Width: width}), report.GoBenchVerdict(&colored, v, text.Options{Width: width, Color: true}))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -87,11 +88,11 @@ func TestGoBenchVerdict(t *testing.T) {
 				golden(t, fmt.Sprintf("gobenchgate.%s.%d.txt", name, width), plain.Bytes())
 			}
 		}
-		j := report.GoBenchJudgement(v, "floodgate gate --go-bench old.txt new.txt")
+		j := report.GoBenchJudgement(v, "floodgate gate bench old.txt new.txt")
 		golden(t, "gobenchgate."+name+".md", report.Comment(j))
 		golden(t, "gobenchgate."+name+".github.txt", report.Annotations(j))
 		checkSARIF(t, report.SARIF(j))
-		if n := parseJUnit(t, report.JUnit(j)); (v.Exit == gate.ExitFailed) != (n.Failures > 0) || (v.Exit == gate.ExitInconclusive || v.Exit == gate.ExitUnmeasured) != (n.Failures == 0 && n.Errors > 0) {
+		if n := parseJUnit(t, report.JUnit(j)); (v.Exit == verdict.ExitFailed) != (n.Failures > 0) || (v.Exit == verdict.ExitInconclusive || v.Exit == verdict.ExitNotMeasured) != (n.Failures == 0 && n.Errors > 0) {
 			t.Errorf("%s: exit code %d, and %+v", name, v.Exit, n)
 		}
 		var doc bytes.Buffer
@@ -108,7 +109,7 @@ func TestGoBenchVerdict(t *testing.T) {
 		if diff := cmp.Diff(v, &got); diff != "" {
 			t.Errorf("%s: %s", name, diff)
 		}
-		if err := errors.Join(report.GoBenchVerdict(full{}, v, report.Options{}), report.GoBenchVerdictJSON(full{}, v)); !errors.Is(err, io.ErrShortWrite) {
+		if err := errors.Join(report.GoBenchVerdict(full{}, v, text.Options{}), report.GoBenchVerdictJSON(full{}, v)); !errors.Is(err, io.ErrShortWrite) {
 			t.Error(err)
 		}
 	}
@@ -126,7 +127,7 @@ func TestGateReadsOurBenchmarks(t *testing.T) {
 		if errors.As(err, &none) && !strings.Contains(out.String(), "\nBenchmark") {
 			continue // a run without a trial that was measured
 		}
-		if err != nil || v.Counts[gobench.Worse]+v.Counts[gobench.Better] > 0 {
+		if err != nil || v.Counts[verdict.Worse]+v.Counts[verdict.Better] > 0 {
 			t.Errorf("%s: %+v, %v", name, v, err)
 		}
 	}

@@ -11,32 +11,27 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/history"
+	"floodgate/results/report/text"
 )
 
 // History writes what stored runs of scenarios show over time, for a person: a
 // table a metric with a bar a run, and below a row where it changed.
-func History(w io.Writer, h *history.History, o Options) error {
-	if o.Width == 0 {
-		o.Width = 100
-	}
-	p := &printer{width: max(o.Width, 80), color: o.Color}
+func History(w io.Writer, h *history.History, o text.Options) error {
+	p := &printer{Printer: text.NewPrinter(o, 80)}
 	for i, g := range h.Groups {
 		if i > 0 {
-			p.line("")
+			p.Line("")
 		}
 		p.group(g, h.Level)
 	}
 	if len(h.Left) > 0 {
-		p.line("")
-		p.line(p.bold("left out"))
+		p.Line("")
+		p.Line(p.Bold("left out"))
 		for _, l := range h.Left {
-			p.wrapped("  ", l.Run+": "+l.Why, doubt)
+			p.Wrapped("  ", l.Run+": "+l.Why, doubt)
 		}
 	}
-	if _, err := w.Write(p.out.Bytes()); err != nil {
-		return fmt.Errorf("write history: %w", err)
-	}
-	return nil
+	return p.Flush(w, "history")
 }
 
 // HistoryJSON writes a history, indented, with a newline at its end.
@@ -50,30 +45,30 @@ func (p *printer) group(g history.Group, level float64) {
 		name += " (quick)"
 	}
 	first, last := g.Runs[0], g.Runs[len(g.Runs)-1]
-	p.line(p.bold(name))
-	p.wrapped("", fmt.Sprintf("scenario %s, %s, on %s, %s%s, %d GiB, %s/%s", abbreviated(g.Design), g.Environment,
-		g.Machine.CPU, plural(g.Machine.Cores, "core", "cores"), processors(results.Processors(g.Machine.GOMAXPROCS, g.Machine.CPUQuota)), g.Machine.Memory, g.Machine.OS, g.Machine.Arch), "")
+	p.Line(p.Bold(name))
+	p.Wrapped("", fmt.Sprintf("scenario %s, %s, on %s, %s%s, %d GiB, %s/%s", abbreviated(g.Design), g.Environment,
+		g.Machine.CPU, text.Plural(g.Machine.Cores, "core", "cores"), processors(results.Processors(g.Machine.GOMAXPROCS, g.Machine.CPUQuota)), g.Machine.Memory, g.Machine.OS, g.Machine.Arch), "")
 	if len(g.Runs) == 1 {
-		p.wrapped("", "1 run, nothing to compare it with: "+runLine(first), "")
+		p.Wrapped("", "1 run, nothing to compare it with: "+runLine(first), "")
 		return
 	}
 	from, to := first.Started.UTC().Format(time.DateOnly), last.Started.UTC().Format(time.DateOnly)
-	runs := fmt.Sprintf("%s, %s to %s", plural(len(g.Runs), "run", "runs"), from, to)
+	runs := fmt.Sprintf("%s, %s to %s", text.Plural(len(g.Runs), "run", "runs"), from, to)
 	if g.Older > 0 {
-		runs += fmt.Sprintf("; %s left out for their number", plural(g.Older, "older one", "older ones"))
+		runs += fmt.Sprintf("; %s left out for their number", text.Plural(g.Older, "older one", "older ones"))
 	}
-	p.wrapped("", runs, "")
+	p.Wrapped("", runs, "")
 	if len(g.Runs) < g.Needed {
-		p.wrapped("", fmt.Sprintf("too few to tell a change: with fewer than %d runs none can be seen at the level %g %%", g.Needed, 100*level), doubt)
+		p.Wrapped("", fmt.Sprintf("too few to tell a change: with fewer than %d runs none can be seen at the level %g %%", g.Needed, 100*level), doubt)
 	}
 	for _, metric := range history.Metrics() {
 		p.metric(g, metric)
 	}
 	if len(g.Runs) >= g.Needed {
-		p.line("")
+		p.Line("")
 		n := len(g.Series)
-		p.wrapped("", fmt.Sprintf("%s looked at, each at the level %g %%: by chance alone about %.2g would show a change. Runs of other days differ in more than the program: this judges nothing.",
-			plural(n, "series", "series"), 100*level, level*float64(n)), faint)
+		p.Wrapped("", fmt.Sprintf("%s looked at, each at the level %g %%: by chance alone about %.2g would show a change. Runs of other days differ in more than the program: this judges nothing.",
+			text.Plural(n, "series", "series"), 100*level, level*float64(n)), faint)
 	}
 }
 
@@ -83,9 +78,9 @@ func (p *printer) metric(g history.Group, metric string) {
 	if len(series) == 0 {
 		return
 	}
-	p.line("")
+	p.Line("")
 	if !slices.ContainsFunc(series, nonzero) {
-		p.line(p.bold(metric) + "  0 in all runs")
+		p.Line(p.Bold(metric) + "  0 in all runs")
 		return
 	}
 	zero := 0
@@ -94,35 +89,35 @@ func (p *printer) metric(g history.Group, metric string) {
 		series = slices.DeleteFunc(series, func(s history.Series) bool { return !nonzero(s) })
 		zero = all - len(series)
 	}
-	table := &grid{columns: []column{{}, {}, {title: "span", right: true, drop: 1}, {right: true}}}
+	table := &text.Grid{Columns: []text.Column{{}, {}, {Title: "span", Right: true, Drop: 1}, {Right: true}}}
 	for _, s := range series {
 		low, high := bounds(s.Values)
-		text := figure(metric, low)
-		if to := figure(metric, high); to != text {
-			text += "–" + to
+		words := figure(metric, low)
+		if to := figure(metric, high); to != words {
+			words += "–" + to
 		}
-		table.add(s.Variant, cmp.Or(s.Label, s.Level), text, "")
+		table.Add(s.Variant, cmp.Or(s.Label, s.Level), words, "")
 	}
-	table.fit(p.width - 2 - min(len(g.Runs), leastBars))
-	drawn := min(len(g.Runs), max(p.width-2-table.width(), 1))
+	table.Fit(p.Width - 2 - min(len(g.Runs), leastBars))
+	drawn := min(len(g.Runs), max(p.Width-2-table.Width(), 1))
 	for i, s := range series {
-		cells := table.rows[i]
+		cells := table.Rows[i]
 		cells[len(cells)-1] = bars(s.Values, drawn)
 	}
-	title := p.bold(metric)
+	title := p.Bold(metric)
 	if drawn < len(g.Runs) {
-		title += p.paint(fmt.Sprintf("  (bars of the newest %d runs)", drawn), faint)
+		title += p.Paint(fmt.Sprintf("  (bars of the newest %d runs)", drawn), faint)
 	}
-	p.line(title)
-	lines := table.lines()
+	p.Line(title)
+	lines := table.Lines()
 	for i, s := range series {
-		p.line("  " + lines[i])
+		p.Line("  " + lines[i])
 		for _, c := range s.Changes {
 			p.change(g, s, c)
 		}
 	}
 	if zero > 0 {
-		p.line(p.paint("  0 in all runs of the others", faint))
+		p.Line(p.Paint("  0 in all runs of the others", faint))
 	}
 }
 
@@ -130,24 +125,24 @@ func (p *printer) metric(g history.Group, metric string) {
 const leastBars = 20
 
 func (p *printer) change(g history.Group, s history.Series, c history.Change) {
-	text := fmt.Sprintf("%s → %s", figure(s.Metric, c.From), figure(s.Metric, c.To))
+	words := fmt.Sprintf("%s → %s", figure(s.Metric, c.From), figure(s.Metric, c.To))
 	if share, ok := c.Relative(); s.Metric == history.Reduction {
-		text += fmt.Sprintf(" (%+.1f points)", 100*(c.To-c.From))
+		words += fmt.Sprintf(" (%+.1f points)", 100*(c.To-c.From))
 	} else if ok {
-		text += fmt.Sprintf(" (%+.1f %%)", 100*share)
+		words += fmt.Sprintf(" (%+.1f %%)", 100*share)
 	}
-	p.line("      " + p.paint(text, doubt))
-	p.wrapped("        ", "after "+runLine(g.Runs[c.After]), "")
-	p.wrapped("        ", "with  "+runLine(g.Runs[c.First]), "")
+	p.Line("      " + p.Paint(words, doubt))
+	p.Wrapped("        ", "after "+runLine(g.Runs[c.After]), "")
+	p.Wrapped("        ", "with  "+runLine(g.Runs[c.First]), "")
 }
 
 // runLine is "20261107-000000.000-aaaaaa, 2026-11-07, 031258104c3b with changes".
 func runLine(r history.Run) string {
-	text := r.ID + ", " + r.Started.UTC().Format(time.DateOnly) + ", " + abbreviated(r.Revision)
+	words := r.ID + ", " + r.Started.UTC().Format(time.DateOnly) + ", " + abbreviated(r.Revision)
 	if r.Modified {
-		text += " with changes"
+		words += " with changes"
 	}
-	return text
+	return words
 }
 
 func abbreviated(revision string) string { return revision[:min(len(revision), 12)] }
@@ -159,9 +154,9 @@ func nonzero(s history.Series) bool {
 func figure(metric string, v float64) string {
 	switch metric {
 	case history.Makespan, history.ItemP99:
-		return duration(time.Duration(v))
+		return text.Duration(time.Duration(v))
 	case history.Reduction:
-		return percent(v)
+		return text.Percent(v)
 	}
 	return median(v)
 }

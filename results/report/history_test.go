@@ -18,6 +18,7 @@ import (
 	"floodgate/results/history"
 	"floodgate/results/internal/runtest"
 	"floodgate/results/report"
+	"floodgate/results/report/text"
 	"floodgate/scenarios"
 )
 
@@ -61,11 +62,11 @@ func TestHistory(t *testing.T) {
 	h := past()
 	for _, width := range []int{80, 120} {
 		var plain, styled bytes.Buffer
-		if err := report.History(&plain, h, report.Options{Width: width}); err != nil {
+		if err := report.History(&plain, h, text.Options{Width: width}); err != nil {
 			t.Fatal(err)
 		}
 		golden(t, "history."+strconv.Itoa(width)+".txt", plain.Bytes())
-		if err := report.History(&styled, h, report.Options{Width: width, Color: true}); err != nil {
+		if err := report.History(&styled, h, text.Options{Width: width, Color: true}); err != nil {
 			t.Fatal(err)
 		}
 		if ansi.Strip(styled.String()) != plain.String() || styled.Len() == plain.Len() {
@@ -83,7 +84,7 @@ func TestHistory(t *testing.T) {
 	}
 	golden(t, "history.json", doc.Bytes())
 	for name, write := range map[string]func(io.Writer) error{
-		"text": func(w io.Writer) error { return report.History(w, h, report.Options{}) },
+		"text": func(w io.Writer) error { return report.History(w, h, text.Options{}) },
 		"json": func(w io.Writer) error { return report.HistoryJSON(w, h) },
 	} {
 		if err := write(full{}); !errors.Is(err, io.ErrShortWrite) {

@@ -13,6 +13,7 @@ import (
 	"floodgate/results/chart"
 	"floodgate/results/gate"
 	"floodgate/results/summary"
+	"floodgate/results/verdict"
 )
 
 // Most that parts of a page may take, in bytes, so that it stays below 1 MB,
@@ -63,19 +64,20 @@ func HTML(w io.Writer, run *results.Run, v *gate.Verdict, o HTMLOptions) error {
 type page struct {
 	Title, Run string
 	// Word is the verdict, Tone the class of its colour, Says how it came about.
-	Word, Tone, Says, Exit string
-	Notes                  []string
-	Confidence             string
-	Claims, Thresholds     []judgedItem
-	Sections               []section
-	Tables                 []levelTable
-	TablesNote             string
-	Text                   string // as on a terminal
-	Facts                  []fact
-	Reproduce              []string
-	Scenario               string
-	Downloads              []download
-	DataNote               string
+	Word, Says, Exit   string
+	Tone               verdict.Tone
+	Notes              []string
+	Confidence         string
+	Claims, Thresholds []judgedItem
+	Sections           []section
+	Tables             []levelTable
+	TablesNote         string
+	Text               string // as on a terminal
+	Facts              []fact
+	Reproduce          []string
+	Scenario           string
+	Downloads          []download
+	DataNote           string
 }
 
 // section is a heading with pictures, or with a sentence why there are none.
@@ -117,11 +119,11 @@ func (pg page) write(w io.Writer) error {
 
 // plainText is text without what reorders or hides the text around it: bidi
 // controls and the like become visible.
-func plainText(text string) string {
+func plainText(words string) string {
 	return strings.Map(func(r rune) rune {
 		if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) && r != '\u00ad') {
 			return unicode.ReplacementChar
 		}
 		return r
-	}, text)
+	}, words)
 }

@@ -17,6 +17,7 @@ import (
 	"floodgate/results/gate"
 	"floodgate/results/internal/runtest"
 	"floodgate/results/report"
+	"floodgate/results/report/text"
 	"floodgate/scenarios"
 )
 
@@ -94,7 +95,7 @@ func TestHTMLHasTheTerminalsNumbers(t *testing.T) {
 	for name, run := range cases() {
 		v := judge(t, run)
 		var out bytes.Buffer
-		if err := report.Terminal(&out, run, v, report.Options{Width: 1000}); err != nil {
+		if err := report.Terminal(&out, run, v, text.Options{Width: 1000}); err != nil {
 			t.Fatal(err)
 		}
 		terminal, n := unaligned(out.String()), 0
@@ -210,7 +211,7 @@ func TestHTMLSize(t *testing.T) {
 	run := runtest.Service(serviceClaims(), nil)
 	for i := range run.Trials {
 		s := &run.Trials[i].Service.Series
-		long := results.Series{Columns: map[string][]int64{}}
+		long := results.Series{Columns: map[results.Column][]int64{}}
 		for k := range 600 {
 			long.At = append(long.At, int64(k))
 			for name, values := range s.Columns {

@@ -3,10 +3,13 @@ package report
 import (
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"floodgate/results/chart"
 	"floodgate/results/compare"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 )
 
 // ComparisonHTML writes two runs side by side as a page of one file, which
@@ -14,7 +17,7 @@ import (
 func ComparisonHTML(w io.Writer, c *compare.Comparison) error {
 	pg := page{Title: fmt.Sprintf("%s: B %s beside A %s", c.A.Scenario, c.B.ID, c.A.ID), Run: c.B.ID, Exit: "0", Word: "compared", Says: howCompared(c) + " It judges nothing"}
 	if len(c.Rows) == 0 {
-		pg.Exit, pg.Tone, pg.Word, pg.Says = "3", "doubt", "nothing to compare", nothingInCommon
+		pg.Exit, pg.Tone, pg.Word, pg.Says = strconv.Itoa(verdict.ExitInconclusive), doubt, "nothing to compare", nothingInCommon
 	} else {
 		pg.Notes = append(pg.Notes, c.Caution)
 	}
@@ -25,11 +28,11 @@ func ComparisonHTML(w io.Writer, c *compare.Comparison) error {
 	pg.Facts = []fact{{"A", sideLine(c.A)}, {"B", sideLine(c.B)}}
 	pg.Reproduce = []string{fmt.Sprintf("floodgate compare %s %s", shellWord(c.A.ID), shellWord(c.B.ID))}
 	pg.compared(c)
-	var text strings.Builder
-	if err := ComparisonJSON(&text, c); err != nil {
+	var words strings.Builder
+	if err := ComparisonJSON(&words, c); err != nil {
 		return err
 	}
-	href, size, err := embedded([]byte(text.String()))
+	href, size, err := embedded([]byte(words.String()))
 	if err == nil && size <= maxDownload {
 		pg.Downloads = []download{{c.A.ID + "-" + c.B.ID + ".json.gz", "the comparison with all its figures", href}}
 	} else if err == nil {
@@ -64,7 +67,7 @@ func (pg *page) compared(c *compare.Comparison) {
 		from = to
 	}
 	if drawn.leftOut > 0 {
-		ratios.None = fmt.Sprintf("%s left out for want of room; the tables have their numbers.", plural(drawn.leftOut, "picture is", "pictures are"))
+		ratios.None = fmt.Sprintf("%s left out for want of room; the tables have their numbers.", text.Plural(drawn.leftOut, "picture is", "pictures are"))
 	}
 	pg.Sections = []section{ratios}
 }
@@ -83,9 +86,9 @@ func (p *pictures) ratios(to *[]picture, rows []compare.Row) {
 				Middle: &chart.Mark{At: m.Estimate, Low: &m.Low, High: &m.High, Text: r.A.Variant + ": " + ratioCell(r)}})
 		}
 		if r.A.Makespan != nil && r.B.Makespan != nil {
-			spans.Rows = append(spans.Rows, chart.Row{Name: r.A.Variant, Color: i, Text: both(duration(*r.A.Makespan), duration(*r.B.Makespan)),
-				Points: []chart.Mark{{At: float64(*r.A.Makespan), Text: "A: " + duration(*r.A.Makespan)}},
-				Middle: &chart.Mark{At: float64(*r.B.Makespan), Text: "B: " + duration(*r.B.Makespan)}})
+			spans.Rows = append(spans.Rows, chart.Row{Name: r.A.Variant, Color: i, Text: both(text.Duration(*r.A.Makespan), text.Duration(*r.B.Makespan)),
+				Points: []chart.Mark{{At: float64(*r.A.Makespan), Text: "A: " + text.Duration(*r.A.Makespan)}},
+				Middle: &chart.Mark{At: float64(*r.B.Makespan), Text: "B: " + text.Duration(*r.B.Makespan)}})
 		}
 	}
 	for _, c := range []chart.Rows{change, spans} {
@@ -102,15 +105,15 @@ func withLevel(what, level string) string {
 	return what + ", " + level
 }
 
-func (pg *page) comparedTable(g *grid, rows []compare.Row, from, to int, what string, remarks bool) {
+func (pg *page) comparedTable(g *text.Grid, rows []compare.Row, from, to int, what string, remarks bool) {
 	t := levelTable{Title: rows[from].A.Level + what}
-	for _, c := range g.columns {
-		t.Head = append(t.Head, cell{c.title, c.right})
+	for _, c := range g.Columns {
+		t.Head = append(t.Head, cell{c.Title, c.Right})
 	}
 	for i := from; i < to; i++ {
 		row := tableRow{Variant: rows[i].A.Variant}
-		for k, text := range g.rows[i] {
-			row.Cells = append(row.Cells, cell{text, g.columns[k].right})
+		for k, words := range g.Rows[i] {
+			row.Cells = append(row.Cells, cell{words, g.Columns[k].Right})
 		}
 		t.Rows = append(t.Rows, row)
 		if says := comparisonRemarks(rows[i]); remarks && len(says) > 0 {

@@ -8,7 +8,9 @@ import (
 	"strconv"
 	"time"
 
+	"floodgate/results"
 	"floodgate/results/chart"
+	"floodgate/results/report/text"
 	"floodgate/results/summary"
 	"floodgate/scenarios"
 )
@@ -59,23 +61,19 @@ func shownTrial(trials []summary.Served) *summary.Served {
 func overTime(what string) (x, y chart.Axis) {
 	format := func(v float64) string { return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64) + " s" }
 	return chart.Axis{Label: "time since the service began", Tight: true, Include: []float64{0}, Format: format},
-		chart.Axis{Label: what, Include: []float64{0}, Format: func(v float64) string { return count(int(math.Round(v))) }}
+		chart.Axis{Label: what, Include: []float64{0}, Format: func(v float64) string { return text.Count(int(math.Round(v))) }}
 }
 
 // course is a line of a series' column. A count that is 0 where seenOnly is set was not seen.
-func course(t *summary.Served, name string, n int, seenOnly bool, columns ...string) chart.Series {
+func course(t *summary.Served, name string, n int, seenOnly bool, columns ...results.Column) chart.Series {
 	s := chart.Series{Name: name, Color: n, Step: true, Bare: true}
 	for i, ms := range t.Service.Series.At {
 		sum, known := 0.0, true
 		for _, c := range columns {
-			values := t.Service.Series.Columns[c]
-			if i >= len(values) {
-				known = false
-				break
-			}
-			sum += float64(values[i])
+			known = known && t.Service.Series.Known(c, i)
+			sum += float64(t.Service.Series.Value(c, i))
 		}
-		if !known || seenOnly && t.Service.Series.Columns["descriptors"][i] == 0 {
+		if !known || seenOnly && t.Service.Series.Value(results.ColumnDescriptors, i) == 0 {
 			continue
 		}
 		s.Points = append(s.Points, chart.Point{X: float64(ms) / 1000, Y: sum})
@@ -99,15 +97,15 @@ func (p *pictures) descriptors(to *[]picture, t *summary.Served, l scenarios.Lev
 	x, y := overTime("open descriptors")
 	c := chart.Chart{
 		Title: p.titled(t.Variant+": descriptors", l.Name), Text: "Open descriptors by kind over time, with the limit.", X: x, Y: y,
-		References: append(moments(t, l), chart.Reference{At: float64(t.NoFile), Label: "nofile " + count(t.NoFile), Alarm: true}),
+		References: append(moments(t, l), chart.Reference{At: float64(t.NoFile), Label: "nofile " + text.Count(t.NoFile), Alarm: true}),
 		Series: []chart.Series{
-			course(t, "all", 6, true, "descriptors"), course(t, "upstream", 0, true, "descriptors_upstream"),
-			course(t, "database", 1, true, "descriptors_mongo"), course(t, "other", 3, true, "descriptors_other"),
+			course(t, "all", 6, true, results.ColumnDescriptors), course(t, "upstream", 0, true, results.ColumnDescriptorsUpstream),
+			course(t, "database", 1, true, results.ColumnDescriptorsMongo), course(t, "other", 3, true, results.ColumnDescriptorsOther),
 		},
 	}
 	says := fmt.Sprintf("block %d", t.Block)
 	if e := t.Course.Exhausted; e != nil {
-		says += ", " + fmt.Sprintf("first refused for %s, at report %s", sides(map[string]int{e.Side: 1}), count(e.Report))
+		says += ", " + fmt.Sprintf("first refused for %s, at report %s", sides(map[string]int{e.Side: 1}), text.Count(e.Report))
 	}
 	p.add(to, c, picture{Half: true, Says: says, Head: []string{"time", "all", "upstream", "database", "other"}, Rows: sampled(c)})
 }
@@ -118,24 +116,24 @@ func (p *pictures) tasks(to *[]picture, t *summary.Served, l scenarios.Level) {
 		Title: p.titled(t.Variant+": tasks beside the pool", l.Name), Text: "Tasks, items and slots of the pool over time.", X: x, Y: y,
 		References: moments(t, l),
 		Series: []chart.Series{
-			course(t, "tasks", 6, false, "goroutines"), course(t, "items in hand", 2, false, "items_outstanding"),
-			course(t, "driver in use", 1, false, "mongo_in_use"), course(t, "slots in use", 5, false, "slots_in_use"),
+			course(t, "tasks", 6, false, results.ColumnGoroutines), course(t, "items in hand", 2, false, results.ColumnItemsOutstanding),
+			course(t, "driver in use", 1, false, results.ColumnMongoInUse), course(t, "slots in use", 5, false, results.ColumnSlotsInUse),
 		},
 	}
 	says := "no limit that all reports share"
 	limit := 0.0
-	for _, pt := range course(t, "", 0, false, "slot_limit").Points {
+	for _, pt := range course(t, "", 0, false, results.ColumnSlotLimit).Points {
 		limit = max(limit, pt.Y)
 	}
 	if limit > 0 {
-		says = fmt.Sprintf("all reports share a pool of at most %s", plural(int(limit), "slot", "slots"))
+		says = fmt.Sprintf("all reports share a pool of at most %s", text.Plural(int(limit), "slot", "slots"))
 	}
 	head := []string{"time", "tasks", "items in hand", "driver's connections in use", "slots in use"}
 	if limit == 0 && highest(c.Series[3]) == 0 {
 		c.Series, head = c.Series[:3], head[:4]
 	}
 	if most := highest(c.Series[0]); most > 0 {
-		says += fmt.Sprintf("; at most %s tasks", count(int(most)))
+		says += fmt.Sprintf("; at most %s tasks", text.Count(int(most)))
 	}
 	p.add(to, c, picture{Half: true, Says: says, Head: head, Rows: sampled(c)})
 }
@@ -156,7 +154,7 @@ func sampled(c chart.Chart) (rows [][]string) {
 		for _, s := range c.Series {
 			at, ok := slices.BinarySearchFunc(s.Points, points[i].X, func(pt chart.Point, x float64) int { return cmp.Compare(pt.X, x) })
 			if !ok {
-				row = append(row, none)
+				row = append(row, text.None)
 				continue
 			}
 			row = append(row, c.Y.Format(s.Points[at].Y))

@@ -58,10 +58,10 @@ func embedded(content []byte) (template.URL, int, error) {
 	if err := z.Close(); err != nil {
 		return "", 0, err
 	}
-	text := base64.StdEncoding.EncodeToString(packed.Bytes())
-	return template.URL("data:application/gzip;base64," + text), len(text), nil // base64 has no character of meaning
+	words := base64.StdEncoding.EncodeToString(packed.Bytes())
+	return template.URL("data:application/gzip;base64," + words), len(words), nil // base64 has no character of meaning
 }
 
 func kibibytes(n int) string { return fmt.Sprintf("%.0f KiB before compression", float64(n)/1024) }
 
-func capital(text string) string { return string(text[0]-'a'+'A') + text[1:] }
+func capital(words string) string { return string(words[0]-'a'+'A') + words[1:] }

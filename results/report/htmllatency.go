@@ -10,6 +10,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/chart"
+	"floodgate/results/report/text"
 	"floodgate/scenarios"
 )
 
@@ -90,11 +91,11 @@ func (p *pictures) latency(to *[]picture, l scenarios.Level) error {
 				}
 			}
 			c.Series = append(c.Series, line)
-			row := []string{v.Name, m.name, count(int(h.TotalCount()))}
+			row := []string{v.Name, m.name, text.Count(int(h.TotalCount()))}
 			for _, q := range []float64{50, 90, 95, 99, 99.9} {
-				row = append(row, duration(time.Duration(h.ValueAtQuantile(q))))
+				row = append(row, text.Duration(time.Duration(h.ValueAtQuantile(q))))
 			}
-			f.Rows = append(f.Rows, append(row, duration(time.Duration(h.Max()))))
+			f.Rows = append(f.Rows, append(row, text.Duration(time.Duration(h.Max()))))
 		}
 	}
 	if len(c.Series) > 0 {
@@ -132,10 +133,10 @@ func percentilePoints(h *hdrhistogram.Histogram) (points []chart.Point) {
 	for i := 0; ; i++ {
 		x := math.Pow(10, float64(i)/perDecade)
 		if x >= n {
-			return append(points, chart.Point{X: max(n, 1), Y: float64(h.Max()), Text: duration(time.Duration(h.Max()))})
+			return append(points, chart.Point{X: max(n, 1), Y: float64(h.Max()), Text: text.Duration(time.Duration(h.Max()))})
 		}
 		at := h.ValueAtQuantile(100 * (1 - 1/x))
-		points = append(points, chart.Point{X: x, Y: float64(at), Text: duration(time.Duration(at))})
+		points = append(points, chart.Point{X: x, Y: float64(at), Text: text.Duration(time.Duration(at))})
 	}
 }
 
@@ -143,11 +144,11 @@ func percentilePoints(h *hdrhistogram.Histogram) (points []chart.Point) {
 func percentile(x float64) string {
 	q := 100 * (1 - 1/x)
 	decimals := max(0, int(math.Ceil(math.Log10(max(x, 1))-1e-9))-2)
-	text := fmt.Sprintf("%.*f", min(decimals+1, 8), q)
-	if strings.Contains(text, ".") {
-		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
+	words := fmt.Sprintf("%.*f", min(decimals+1, 8), q)
+	if strings.Contains(words, ".") {
+		words = strings.TrimRight(strings.TrimRight(words, "0"), ".")
 	}
-	return "p" + text
+	return "p" + words
 }
 
 func percentileTicks() (ticks []chart.Tick) {

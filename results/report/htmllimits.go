@@ -9,28 +9,26 @@ import (
 
 	"floodgate/results/capacity"
 	"floodgate/results/chart"
+	"floodgate/results/report/text"
 )
 
 // LimitsHTML writes a plan of limits as a page of one file, which loads nothing.
 func LimitsHTML(w io.Writer, plan *capacity.Limits) error {
 	fail := func(err error) error { return fmt.Errorf("write page of plan %q: %w", plan.ID, err) }
-	p := &limitPrinter{printer: printer{width: 96}, plan: plan}
-	pg := page{Title: plan.Scenario + ": which limit to take", Run: plan.ID, Exit: fmt.Sprint(plan.Exit), Word: "not decided", Tone: "doubt", Says: p.conclusion()}
+	p := &limitPrinter{printer: printer{Printer: text.Printer{Width: 96}}, plan: plan}
+	pg := page{Title: plan.Scenario + ": which limit to take", Run: plan.ID, Exit: fmt.Sprint(plan.Exit), Word: string(plan.Decision), Tone: plan.Decision.Tone(), Says: p.conclusion()}
 	if r := plan.Recommendation; r != nil {
 		pg.Word = p.advice(r)
-		if plan.Exit == 0 {
-			pg.Tone = "good"
-		}
 	}
 	pg.Sections = []section{limitPictures(plan)}
 	g, t := p.pointGrid(), levelTable{Title: "Limits"}
-	for _, c := range g.columns {
-		t.Head = append(t.Head, cell{c.title, c.right})
+	for _, c := range g.Columns {
+		t.Head = append(t.Head, cell{c.Title, c.Right})
 	}
-	for i, cells := range g.rows {
+	for i, cells := range g.Rows {
 		row := tableRow{Variant: plan.Points[i].Variant}
-		for k, text := range cells {
-			row.Cells = append(row.Cells, cell{text, g.columns[k].right})
+		for k, words := range cells {
+			row.Cells = append(row.Cells, cell{words, g.Columns[k].Right})
 		}
 		t.Rows = append(t.Rows, row)
 		if says := below(plan.Points[i]); says != "" {
@@ -44,17 +42,17 @@ func LimitsHTML(w io.Writer, plan *capacity.Limits) error {
 	p.recommendation()
 	p.simulation()
 	p.config()
-	pg.Text = p.out.String()
+	pg.Text = p.Out.String()
 	pg.Facts = planFacts(plan.Environment, plan.Machine, plan.Started, plan.Records)
-	for _, text := range disturbances(plan.Noise) {
-		pg.Notes = append(pg.Notes, "noise, "+text)
+	for _, words := range disturbances(plan.Noise) {
+		pg.Notes = append(pg.Notes, "noise, "+words)
 	}
-	pg.Reproduce = planAgain(plan.Command, plan.Scenario)
-	var text strings.Builder
-	if err := LimitsJSON(&text, plan); err != nil {
+	pg.Reproduce = planAgain(plan.Command, "limit", plan.Scenario)
+	var words strings.Builder
+	if err := LimitsJSON(&words, plan); err != nil {
 		return fail(err)
 	}
-	if err := pg.planData(plan.ID, text.String()); err != nil {
+	if err := pg.planData(plan.ID, words.String()); err != nil {
 		return fail(err)
 	}
 	if err := pg.write(w); err != nil {
@@ -64,8 +62,8 @@ func LimitsHTML(w io.Writer, plan *capacity.Limits) error {
 }
 
 // planData puts the plan into its page.
-func (pg *page) planData(id, text string) error {
-	href, size, err := embedded([]byte(text))
+func (pg *page) planData(id, words string) error {
+	href, size, err := embedded([]byte(words))
 	if err != nil {
 		return err
 	}
@@ -85,26 +83,26 @@ func limitPictures(plan *capacity.Limits) section {
 		s.Says, s.None = "", "No limit was tried to its end."
 		return s
 	}
-	x := chart.Axis{Label: "limit, items at once", Log: true, Tight: true, Format: digits}
+	x := chart.Axis{Label: "limit, items at once", Log: true, Tight: true, Format: text.Digits}
 	through := chart.Series{Name: "measured", Color: 0}
 	few := chart.Series{Name: "single trials, too few", Color: 2, Loose: true}
 	slow, open := chart.Series{Name: "p99", Color: 1}, chart.Series{Name: "peak", Color: 3}
 	for _, t := range plan.Points {
 		at := float64(t.Limit)
-		x.Ticks, x.Include = append(x.Ticks, chart.Tick{At: at, Text: count(t.Limit)}), append(x.Include, at)
+		x.Ticks, x.Include = append(x.Ticks, chart.Tick{At: at, Text: text.Count(t.Limit)}), append(x.Include, at)
 		if i := t.Throughput; i != nil {
-			through.Points = append(through.Points, chart.Point{X: at, Y: i.Estimate, Low: &i.Low, High: &i.High, Text: fmt.Sprintf("limit %d: %s/s %s", t.Limit, digits(i.Estimate), span(*i, digits))})
+			through.Points = append(through.Points, chart.Point{X: at, Y: i.Estimate, Low: &i.Low, High: &i.High, Text: fmt.Sprintf("limit %d: %s/s %s", t.Limit, text.Digits(i.Estimate), span(*i, text.Digits))})
 		} else {
 			for _, r := range t.Runs {
-				few.Points = append(few.Points, chart.Point{X: at, Y: r.Throughput, Text: fmt.Sprintf("limit %d, block %d: %s/s", t.Limit, r.Block, digits(r.Throughput))})
+				few.Points = append(few.Points, chart.Point{X: at, Y: r.Throughput, Text: fmt.Sprintf("limit %d, block %d: %s/s", t.Limit, r.Block, text.Digits(r.Throughput))})
 			}
 		}
 		if i := t.P99; i != nil {
-			text := fmt.Sprintf("limit %d: p99 %s %s", t.Limit, duration(time.Duration(i.Estimate)), span(*i, func(ns float64) string { return duration(time.Duration(ns)) }))
-			slow.Points = append(slow.Points, chart.Point{X: at, Y: i.Estimate, Low: &i.Low, High: &i.High, Text: text})
+			words := fmt.Sprintf("limit %d: p99 %s %s", t.Limit, text.Duration(time.Duration(i.Estimate)), span(*i, func(ns float64) string { return text.Duration(time.Duration(ns)) }))
+			slow.Points = append(slow.Points, chart.Point{X: at, Y: i.Estimate, Low: &i.Low, High: &i.High, Text: words})
 		}
 		if t.Peak != nil {
-			open.Points = append(open.Points, chart.Point{X: at, Y: float64(*t.Peak), Text: fmt.Sprintf("limit %d: %s descriptors", t.Limit, count(*t.Peak))})
+			open.Points = append(open.Points, chart.Point{X: at, Y: float64(*t.Peak), Text: fmt.Sprintf("limit %d: %s descriptors", t.Limit, text.Count(*t.Peak))})
 		}
 	}
 	marks, ranges := recommended(plan)
@@ -132,10 +130,10 @@ func limitPictures(plan *capacity.Limits) section {
 	drawn.add(&s.Figures, top, picture{})
 	p99 := chart.Chart{Title: "p99 of an item", Text: "Against the limit.", X: x, Y: nanoseconds("p99 of an item's time"), Series: []chart.Series{slow}, References: marks, Ranges: ranges}
 	if slo := time.Duration(plan.Terms.P99); slo > 0 {
-		p99.References = append(p99.References[:len(marks):len(marks)], chart.Reference{At: float64(slo), Label: "asked for: at most " + duration(slo), Alarm: true})
+		p99.References = append(p99.References[:len(marks):len(marks)], chart.Reference{At: float64(slo), Label: "asked for: at most " + text.Duration(slo), Alarm: true})
 	}
 	fds := chart.Chart{Title: "Open descriptors", Text: "The most at each limit.", X: x, Y: chart.Axis{Label: "descriptors", Include: []float64{0}}, Series: []chart.Series{open}, Ranges: ranges,
-		References: append(marks[:len(marks):len(marks)], chart.Reference{At: float64(plan.Terms.MaxDescriptors), Label: fmt.Sprintf("allowed: %s of %s", count(plan.Terms.MaxDescriptors), count(plan.Terms.NoFile)), Alarm: true})}
+		References: append(marks[:len(marks):len(marks)], chart.Reference{At: float64(plan.Terms.MaxDescriptors), Label: fmt.Sprintf("allowed: %s of %s", text.Count(plan.Terms.MaxDescriptors), text.Count(plan.Terms.NoFile)), Alarm: true})}
 	for _, c := range []chart.Chart{failures(plan, x, marks, ranges), p99, fds} {
 		if len(c.Series[0].Points) > 0 {
 			drawn.add(&s.Figures, c, picture{Half: true})
@@ -151,12 +149,12 @@ func failures(plan *capacity.Limits, x chart.Axis, marks []chart.Reference, rang
 	for _, t := range plan.Points {
 		share := 100 * t.ErrorShare()
 		any = any || t.Failed > 0
-		line.Points = append(line.Points, chart.Point{X: float64(t.Limit), Y: share, Text: fmt.Sprintf("limit %d: %s of %s items failed", t.Limit, percent(t.ErrorShare()), count(t.Tried))})
+		line.Points = append(line.Points, chart.Point{X: float64(t.Limit), Y: share, Text: fmt.Sprintf("limit %d: %s of %s items failed", t.Limit, text.Percent(t.ErrorShare()), text.Count(t.Tried))})
 	}
 	if !any {
 		line.Points = nil
 	}
-	allowed := chart.Reference{At: 100 * plan.Terms.MaxErrors, Label: "allowed: " + percent(plan.Terms.MaxErrors), Alarm: true}
+	allowed := chart.Reference{At: 100 * plan.Terms.MaxErrors, Label: "allowed: " + text.Percent(plan.Terms.MaxErrors), Alarm: true}
 	return chart.Chart{
 		Title: "Items that failed", Text: "The share of items that failed at each limit, and what is allowed.", X: x,
 		Y: chart.Axis{Label: "% of the items", Include: []float64{0, 10}}, Series: []chart.Series{line}, Ranges: ranges,
@@ -184,7 +182,7 @@ func modelLine(law capacity.USL, x chart.Axis) chart.Series {
 	const steps = 60
 	for i := range steps + 1 {
 		n := first * math.Pow(last/first, float64(i)/steps)
-		line.Points = append(line.Points, chart.Point{X: n, Y: law.At(n), Text: digits(law.At(n)) + "/s"})
+		line.Points = append(line.Points, chart.Point{X: n, Y: law.At(n), Text: text.Digits(law.At(n)) + "/s"})
 	}
 	return line
 }

@@ -9,6 +9,7 @@ import (
 
 	"floodgate/results/chart"
 	"floodgate/results/gate"
+	"floodgate/results/report/text"
 	"floodgate/results/summary"
 	"floodgate/scenarios"
 )
@@ -34,7 +35,7 @@ func (p *pictures) all() ([]section, error) {
 			return nil, err
 		}
 		if p.leftOut > 0 {
-			s.None = fmt.Sprintf("%s left out for want of room; the tables have their numbers.", plural(p.leftOut, "picture is", "pictures are"))
+			s.None = fmt.Sprintf("%s left out for want of room; the tables have their numbers.", text.Plural(p.leftOut, "picture is", "pictures are"))
 			p.leftOut = 0
 		}
 		if len(s.Figures) > 0 || s.None != "" {
@@ -84,12 +85,12 @@ func (p *pictures) addRows(to *[]picture, r chart.Rows, f picture) {
 // keep adds the figure, with its first numbers where they are many, if there is room.
 func (p *pictures) keep(to *[]picture, f picture) {
 	if len(f.Rows) > maxNumbers {
-		f.Rows = append(f.Rows[:maxNumbers:maxNumbers], []string{fmt.Sprintf("… %s more", count(len(f.Rows)-maxNumbers))})
+		f.Rows = append(f.Rows[:maxNumbers:maxNumbers], []string{fmt.Sprintf("… %s more", text.Count(len(f.Rows)-maxNumbers))})
 	}
 	size := len(f.Wide) + len(f.Narrow)
 	for _, row := range f.Rows {
-		for _, text := range row {
-			size += len(text) + len("<td></td>")
+		for _, words := range row {
+			size += len(words) + len("<td></td>")
 		}
 	}
 	if p.bytes+size > maxFigures {
@@ -133,9 +134,9 @@ func (p *pictures) sweeps() []sweep {
 	var all []sweep
 	for _, l := range p.index.Levels {
 		at, _ := l.Number(factor)
-		text := ""
+		words := ""
 		if v, ok := l.Value(factor); ok {
-			text = fmt.Sprint(v)
+			words = fmt.Sprint(v)
 		}
 		rest := without(l.Name, factor)
 		i := slices.IndexFunc(all, func(s sweep) bool { return s.rest == rest })
@@ -143,7 +144,7 @@ func (p *pictures) sweeps() []sweep {
 			i = len(all)
 			all = append(all, sweep{factor: factor, rest: rest})
 		}
-		all[i].levels, all[i].at, all[i].texts = append(all[i].levels, l), append(all[i].at, at), append(all[i].texts, text)
+		all[i].levels, all[i].at, all[i].texts = append(all[i].levels, l), append(all[i].at, at), append(all[i].texts, words)
 	}
 	for i := range all {
 		all[i].sort()
@@ -224,17 +225,5 @@ func (s sweep) axis() chart.Axis {
 
 // nanoseconds is a logarithmic axis of times.
 func nanoseconds(label string) chart.Axis {
-	return chart.Axis{Label: label, Log: true, Format: shortTime}
-}
-
-// shortTime writes a time without digits that say nothing: "20 ms", "1.5 s".
-func shortTime(ns float64) string {
-	text, unit, _ := strings.Cut(duration(time.Duration(ns)), " ")
-	if strings.Contains(text, ".") {
-		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
-	}
-	if text == "0" {
-		return "0"
-	}
-	return text + " " + unit
+	return chart.Axis{Label: label, Log: true, Format: func(ns float64) string { return text.Short(time.Duration(ns)) }}
 }

@@ -11,46 +11,41 @@ import (
 	"floodgate/results"
 	"floodgate/results/capacity"
 	"floodgate/results/chart"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 )
 
 // RatesHTML writes a plan as a page of one file, which loads nothing.
 func RatesHTML(w io.Writer, plan *capacity.Plan) error {
 	fail := func(err error) error { return fmt.Errorf("write page of plan %q: %w", plan.ID, err) }
-	p := &ratePrinter{printer: printer{width: 96}, plan: plan}
+	p := &ratePrinter{printer: printer{Printer: text.Printer{Width: 96}}, plan: plan}
 	pg := page{Title: plan.Scenario + ": the highest rate that is sustained", Run: plan.ID, Exit: fmt.Sprint(plan.Exit)}
 	decided := p.decided()
 	pg.Says = decided
-	switch plan.Exit {
-	case 0:
-		pg.Word, pg.Tone = "decided", tones[good]
-	case 1: // a threshold is broken, or no limit has a rate
-		pg.Word, pg.Tone = "failed", tones[bad]
-	default:
-		pg.Word, pg.Tone = "not decided", tones[doubt]
-	}
+	pg.Word, pg.Tone = string(plan.Decision), plan.Decision.Tone()
 	if l := plan.Limit; l != nil && l.Limit > 0 {
 		pg.Word += fmt.Sprintf(": take %d, which sustains %s", l.Limit, rate(l.Rate))
 	}
 	pg.Sections = []section{p.ratePictures()}
 	p.rateTables(&pg)
 	p.thresholds()
-	pg.Text = p.out.String()
+	pg.Text = p.Out.String()
 	slo := plan.SLO
 	pg.Facts = []fact{
-		{"slo", fmt.Sprintf("p99 ≤ %s since a report was due, errors ≤ %s, descriptors ≤ %d of %d", duration(time.Duration(slo.P99)), percent(slo.MaxErrors()), plan.MaxDescriptors, plan.NoFile)},
+		{"slo", fmt.Sprintf("p99 ≤ %s since a report was due, errors ≤ %s, descriptors ≤ %d of %d", text.Duration(time.Duration(slo.P99)), text.Percent(slo.MaxErrors()), plan.MaxDescriptors, plan.NoFile)},
 		{"windows", fmt.Sprintf("tried for %s, confirmed for %s", seconds(plan.Window), seconds(plan.Confirm))},
-		{"level", cmp.Or(plan.Level, none)},
+		{"level", cmp.Or(plan.Level, text.None)},
 	}
 	pg.Facts = append(pg.Facts, planFacts(plan.Environment, plan.Machine, plan.Started, plan.Records)...)
-	for _, text := range disturbances(plan.Noise) {
-		pg.Notes = append(pg.Notes, "noise, "+text)
+	for _, words := range disturbances(plan.Noise) {
+		pg.Notes = append(pg.Notes, "noise, "+words)
 	}
-	pg.Reproduce = planAgain(plan.Command, plan.Scenario)
-	var text strings.Builder
-	if err := RatesJSON(&text, plan); err != nil {
+	pg.Reproduce = planAgain(plan.Command, "rate", plan.Scenario)
+	var words strings.Builder
+	if err := RatesJSON(&words, plan); err != nil {
 		return fail(err)
 	}
-	if err := pg.planData(plan.ID, text.String()); err != nil {
+	if err := pg.planData(plan.ID, words.String()); err != nil {
 		return fail(err)
 	}
 	if err := pg.write(w); err != nil {
@@ -59,10 +54,11 @@ func RatesHTML(w io.Writer, plan *capacity.Plan) error {
 	return nil
 }
 
-// planAgain is the command of a plan, of an unknown one its begin.
-func planAgain(command []string, scenario string) []string {
+// planAgain returns the command that repeats a plan of a kind. Where the record
+// does not have it, its flags are missing.
+func planAgain(command []string, kind, scenario string) []string {
 	if len(command) == 0 {
-		command = []string{"plan", scenario}
+		command = []string{"plan", kind, scenario}
 	}
 	return []string{floodgate(command)}
 }
@@ -73,14 +69,14 @@ func planFacts(env results.Environment, m results.Fingerprint, started time.Time
 		{"environment", fmt.Sprintf("%s: %s, %s", env.Kind, env.Database, env.Upstream)},
 		{"machine", machineLine(m)},
 		{"started", started.UTC().Format("2006-01-02 15:04:05 UTC")},
-		{"records", cmp.Or(records, none)},
+		{"records", cmp.Or(records, text.None)},
 	}
 }
 
 // ratePictures have the rates of a variant each, against their p99.
 func (p *ratePrinter) ratePictures() section {
-	s := section{ID: "rates", Title: "Rate and p99", Says: "What was tried, and how long 99 % of the reports took at most, since they were due. The highest rate that is sustained lies in the shaded range, from what held to what did not." +
-		fmt.Sprintf(" A rate comes for %s at first, and for %s to confirm it: one that held for the shorter time may fail over the longer.", seconds(p.plan.Window), seconds(p.plan.Confirm))}
+	s := section{ID: "rates", Title: "Rate and p99", Says: "What was tried, and how long 99 % of the reports took at most, since they were due. The highest rate that is sustained lies in the shaded range, from what passed to what did not." +
+		fmt.Sprintf(" A rate comes for %s at first, and for %s to confirm it: one that passed for the shorter time may fail over the longer.", seconds(p.plan.Window), seconds(p.plan.Confirm))}
 	drawn := &pictures{}
 	if c, ok := p.limitPicture(); ok {
 		drawn.add(&s.Figures, c, picture{Says: p.limitText(*p.plan.Limit)})
@@ -91,7 +87,7 @@ func (p *ratePrinter) ratePictures() section {
 			X: chart.Axis{Label: "reports a second", Log: true, Format: digitsOf}, Y: nanoseconds("p99 of the response time"),
 		}
 		if slo := time.Duration(p.plan.SLO.P99); slo > 0 {
-			c.References = append(c.References, chart.Reference{At: float64(slo), Label: "slo " + duration(slo), Alarm: true})
+			c.References = append(c.References, chart.Reference{At: float64(slo), Label: "slo " + text.Duration(slo), Alarm: true})
 		}
 		if v.Decided() && v.Confirmed > 0 {
 			c.References = append(c.References, chart.Reference{Vertical: true, At: v.Confirmed, Label: "sustained: " + rate(v.Confirmed)})
@@ -99,12 +95,12 @@ func (p *ratePrinter) ratePictures() section {
 				c.Ranges = append(c.Ranges, chart.Range{From: v.Confirmed, To: v.Failed})
 			}
 		}
-		for k, verdict := range []capacity.Verdict{capacity.Held, capacity.Failed, capacity.Invalid} {
-			line := chart.Series{Name: []string{"held", "failed", "cannot tell"}[k], Color: []int{2, 1, 3}[k], Loose: true}
+		for k, decision := range []verdict.Decision{verdict.Passed, verdict.Failed, verdict.Inconclusive} {
+			line := chart.Series{Name: string(decision), Color: []int{2, 1, 3}[k], Loose: true}
 			points := slices.Clone(v.Points)
 			slices.SortStableFunc(points, func(a, b capacity.Point) int { return cmp.Compare(a.Rate, b.Rate) })
 			for _, t := range points {
-				if t.Verdict == verdict {
+				if t.Decision == decision {
 					line.Points = append(line.Points, chart.Point{X: t.Rate, Y: float64(t.P99), Text: Tried(t)})
 				}
 			}
@@ -121,15 +117,15 @@ func (p *ratePrinter) ratePictures() section {
 
 // rateTables are the terminal's: what was found, and what was tried.
 func (p *ratePrinter) rateTables(pg *page) {
-	add := func(title string, g *grid, remarks []string) {
+	add := func(title string, g *text.Grid, remarks []string) {
 		t := levelTable{Title: title, Remarks: remarks}
-		for _, c := range g.columns {
-			t.Head = append(t.Head, cell{c.title, c.right})
+		for _, c := range g.Columns {
+			t.Head = append(t.Head, cell{c.Title, c.Right})
 		}
-		for _, r := range g.rows {
+		for _, r := range g.Rows {
 			row := tableRow{Variant: title}
-			for k, text := range r {
-				row.Cells = append(row.Cells, cell{text, g.columns[k].right})
+			for k, words := range r {
+				row.Cells = append(row.Cells, cell{words, g.Columns[k].Right})
 			}
 			t.Rows = append(t.Rows, row)
 		}
@@ -147,7 +143,7 @@ func (p *ratePrinter) rateTables(pg *page) {
 	add("The highest rate that is sustained", found, remarks)
 	tried, at := p.triedGrid(), 0
 	for _, v := range p.plan.Variants {
-		g := &grid{columns: tried.columns, rows: tried.rows[at : at+len(v.Points)]}
+		g := &text.Grid{Columns: tried.Columns, Rows: tried.Rows[at : at+len(v.Points)]}
 		var why []string
 		for _, t := range v.Points {
 			if len(t.Why) > 0 {

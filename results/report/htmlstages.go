@@ -7,6 +7,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/chart"
+	"floodgate/results/report/text"
 	"floodgate/scenarios"
 )
 
@@ -46,11 +47,11 @@ func (p *pictures) stagesAt(to *[]picture, l scenarios.Level) {
 		if sum == 0 {
 			continue
 		}
-		row, cells := chart.Row{Name: v.Name, Text: duration(time.Duration(sum))}, []string{v.Name}
+		row, cells := chart.Row{Name: v.Name, Text: text.Duration(time.Duration(sum))}, []string{v.Name}
 		for i, st := range stageNames {
-			text := duration(time.Duration(means[i]))
-			row.Parts = append(row.Parts, chart.Mark{At: means[i] / sum, Text: fmt.Sprintf("%s, %s: %s, %s", v.Name, st.name, text, percent(means[i]/sum))})
-			cells = append(cells, text)
+			words := text.Duration(time.Duration(means[i]))
+			row.Parts = append(row.Parts, chart.Mark{At: means[i] / sum, Text: fmt.Sprintf("%s, %s: %s, %s", v.Name, st.name, words, text.Percent(means[i]/sum))})
+			cells = append(cells, words)
 		}
 		c.Rows, f.Rows = append(c.Rows, row), append(f.Rows, append(cells, row.Text))
 	}
@@ -93,7 +94,7 @@ func (p *pictures) peaksAt(to *[]picture, l scenarios.Level) {
 	nofile := l.Scenario.SUT.NoFile
 	c := chart.Rows{
 		Title: p.titled("Peak of descriptors", l.Name), Text: "A dot for each trial.", Value: chart.Axis{Label: "descriptors", Log: true},
-		References: []chart.Reference{{At: float64(nofile), Label: "nofile " + count(nofile), Alarm: true}},
+		References: []chart.Reference{{At: float64(nofile), Label: "nofile " + text.Count(nofile), Alarm: true}},
 	}
 	f := picture{Half: true, Head: []string{"variant", "block", "peak", "predicted", "upstream", "database", "other"}}
 	for _, v := range p.index.Scenario.Variants {
@@ -105,22 +106,22 @@ func (p *pictures) peaksAt(to *[]picture, l scenarios.Level) {
 				continue
 			}
 			peak = max(peak, n)
-			row.Points = append(row.Points, chart.Mark{At: float64(n), Text: fmt.Sprintf("%s, block %d: %s", v.Name, t.Block, count(n))})
-			predicted := none
+			row.Points = append(row.Points, chart.Mark{At: float64(n), Text: fmt.Sprintf("%s, block %d: %s", v.Name, t.Block, text.Count(n))})
+			predicted := text.None
 			if d.Predicted > 0 {
-				predicted = count(d.Predicted)
+				predicted = text.Count(d.Predicted)
 				row.Bound = &chart.Mark{At: float64(d.Predicted), Text: v.Name + ": predicted " + predicted}
 			}
-			cells := []string{v.Name, fmt.Sprint(t.Block), count(n), predicted, none, none, none}
+			cells := []string{v.Name, fmt.Sprint(t.Block), text.Count(n), predicted, text.None, text.None, text.None}
 			if d.Outside != nil {
-				cells[4], cells[5], cells[6] = count(d.Outside.Upstream), count(d.Outside.Mongo), count(d.Outside.Others())
+				cells[4], cells[5], cells[6] = text.Count(d.Outside.Upstream), text.Count(d.Outside.Mongo), text.Count(d.Outside.Others())
 			}
 			f.Rows = append(f.Rows, cells)
 		}
 		if peak < 0 {
 			continue
 		}
-		row.Text = count(peak)
+		row.Text = text.Count(peak)
 		if r := p.row(v.Name, l.Name); r != nil && r.Peak != nil {
 			row.Text = strings.TrimSpace((&printer{}).peak(*r))
 		}

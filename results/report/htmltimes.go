@@ -7,6 +7,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/chart"
+	"floodgate/results/report/text"
 	"floodgate/results/summary"
 	"floodgate/scenarios"
 )
@@ -44,10 +45,10 @@ func (p *pictures) reductions() (section, error) {
 				if r == nil || r.Reduction == nil {
 					continue
 				}
-				text := reduction(*r, p.verdict.Table.Baseline)
+				words := reduction(*r, p.verdict.Table.Baseline)
 				line.Points = append(line.Points, chart.Point{X: sw.at[i], Y: r.Reduction.Estimate, Low: r.Reduction.Low, High: r.Reduction.High,
-					Text: fmt.Sprintf("%s, %s = %s: %s, %s", v.Name, sw.factor, sw.texts[i], text, plural(r.Reduction.Pairs, "pair", "pairs"))})
-				f.Rows = append(f.Rows, []string{v.Name, sw.texts[i], text, fmt.Sprint(r.Reduction.Pairs)})
+					Text: fmt.Sprintf("%s, %s = %s: %s, %s", v.Name, sw.factor, sw.texts[i], words, text.Plural(r.Reduction.Pairs, "pair", "pairs"))})
+				f.Rows = append(f.Rows, []string{v.Name, sw.texts[i], words, fmt.Sprint(r.Reduction.Pairs)})
 			}
 			if len(line.Points) > 0 {
 				c.Series = append(c.Series, line)
@@ -108,8 +109,8 @@ func (p *pictures) makespanLines(to *[]picture, sw sweep) {
 			}
 			low, high := slices.Min(spans), slices.Max(spans)
 			line.Points = append(line.Points, chart.Point{X: sw.at[i], Y: float64(*r.Makespan), Low: new(float64(low)), High: new(float64(high)),
-				Text: fmt.Sprintf("%s, %s = %s: %s (%s to %s)", v.Name, sw.factor, sw.texts[i], duration(*r.Makespan), duration(low), duration(high))})
-			f.Rows = append(f.Rows, []string{v.Name, sw.texts[i], duration(*r.Makespan), duration(low), duration(high), count(len(spans))})
+				Text: fmt.Sprintf("%s, %s = %s: %s (%s to %s)", v.Name, sw.factor, sw.texts[i], text.Duration(*r.Makespan), text.Duration(low), text.Duration(high))})
+			f.Rows = append(f.Rows, []string{v.Name, sw.texts[i], text.Duration(*r.Makespan), text.Duration(low), text.Duration(high), text.Count(len(spans))})
 		}
 		if len(line.Points) > 0 {
 			c.Series = append(c.Series, line)
@@ -128,19 +129,19 @@ func (p *pictures) makespanRows(to *[]picture, l scenarios.Level) {
 		if r == nil || r.Makespan == nil {
 			continue
 		}
-		row := chart.Row{Name: v.Name, Color: p.color(v.Name), Text: partial(*r, duration(*r.Makespan))}
-		row.Middle = &chart.Mark{At: float64(*r.Makespan), Text: v.Name + ": median " + duration(*r.Makespan)}
+		row := chart.Row{Name: v.Name, Color: p.color(v.Name), Text: partial(*r, text.Duration(*r.Makespan))}
+		row.Middle = &chart.Mark{At: float64(*r.Makespan), Text: v.Name + ": median " + text.Duration(*r.Makespan)}
 		for _, t := range p.index.Trials(v.Name, l.Name) {
 			if t.Outcome != results.OutcomeOK {
 				continue
 			}
-			ideal := none
+			ideal := text.None
 			if t.Ideal > 0 {
-				ideal = duration(t.Ideal)
+				ideal = text.Duration(t.Ideal)
 				row.Bound = &chart.Mark{At: float64(t.Ideal), Text: v.Name + ": ideal " + ideal}
 			}
-			row.Points = append(row.Points, chart.Mark{At: float64(t.Makespan), Text: fmt.Sprintf("%s, block %d: %s%s", v.Name, t.Block, duration(t.Makespan), failedItems(t))})
-			f.Rows = append(f.Rows, []string{v.Name, fmt.Sprint(t.Block), duration(t.Makespan) + failedItems(t), ideal})
+			row.Points = append(row.Points, chart.Mark{At: float64(t.Makespan), Text: fmt.Sprintf("%s, block %d: %s%s", v.Name, t.Block, text.Duration(t.Makespan), failedItems(t))})
+			f.Rows = append(f.Rows, []string{v.Name, fmt.Sprint(t.Block), text.Duration(t.Makespan) + failedItems(t), ideal})
 		}
 		c.Rows = append(c.Rows, row)
 	}

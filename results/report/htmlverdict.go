@@ -9,29 +9,30 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/gate"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 )
 
 // judgedItem is a claim or a threshold on the page.
 type judgedItem struct {
-	Mark, Tone, Decision, Beside, ID, Says string
-	Notes                                  []string
-	Points                                 []judgedPoint
-	More                                   int // points that are left out
+	Mark, Beside, ID, Says string
+	Tone                   verdict.Tone
+	Decision               verdict.Word
+	Notes                  []string
+	Points                 []judgedPoint
+	More                   int // points that are left out
 }
 
 // judgedPoint is a piece of evidence.
 type judgedPoint struct {
-	Variant, Level, Statement, N, Decision, Tone string
-	Remarks                                      []string
+	Variant, Level, Statement, N string
+	Decision                     verdict.Word
+	Remarks                      []string
 }
-
-// tones are the page's classes of the terminal's colours.
-var tones = map[string]string{good: "good", bad: "bad", doubt: "doubt"}
 
 // judged sets the verdict, claims and thresholds.
 func (pg *page) judged(p *printer) {
-	word, color := verdictOf(p.v)
-	pg.Word, pg.Tone, pg.Says = word, tones[color], judgedIn(p.v)
+	pg.Word, pg.Tone, pg.Says = string(p.v.Decision), p.v.Decision.Tone(), judgedIn(p.v)
 	pg.Confidence = fmt.Sprintf("%g %%", 100*p.v.Confidence)
 	if p.v.Recorded < p.v.Planned {
 		pg.Notes = append(pg.Notes, fmt.Sprintf("The run is not finished: %s are there.", p.trials()))
@@ -39,12 +40,12 @@ func (pg *page) judged(p *printer) {
 	pg.Notes = slices.Concat(pg.Notes, p.notes(), p.noiseNotes())
 	left := maxRows
 	for _, c := range p.v.Claims {
-		item := judgedItem{Mark: claimMark(c), Tone: tones[claimColor(c)], Decision: c.Decision, Beside: expectation(c), ID: c.ID, Says: "“" + c.Says + "”", Notes: c.Notes}
+		item := judgedItem{Mark: c.Verdict().Mark(), Tone: c.Verdict().Tone(), Decision: c.Decision, Beside: expectation(c), ID: c.ID, Says: "“" + c.Says + "”", Notes: c.Notes}
 		item.points(p, condense(c.Evidence), statement, &left)
 		pg.Claims = append(pg.Claims, item)
 	}
 	for _, t := range p.v.Thresholds {
-		item := judgedItem{Mark: thresholdMark(t), Tone: tones[thresholdColor(t)], Decision: t.Decision, Says: ruleOf(t), Notes: t.Notes}
+		item := judgedItem{Mark: t.Verdict().Mark(), Tone: t.Verdict().Tone(), Decision: t.Decision, Says: ruleOf(t.Threshold), Notes: t.Notes}
 		item.points(p, t.Evidence, func(e gate.Evidence) string { return besideLimit(t, e) }, &left)
 		pg.Thresholds = append(pg.Thresholds, item)
 	}
@@ -57,26 +58,13 @@ func (j *judgedItem) points(p *printer, points []gate.Evidence, says func(gate.E
 			continue
 		}
 		*left--
-		tone := ""
-		switch e.Decision {
-		case gate.Proved, gate.Kept:
-			tone = "good"
-		case gate.Refuted, gate.Broken:
-			tone = "bad"
-		case gate.Inconclusive:
-			tone = "doubt"
-		}
-		decision := e.Decision
-		if decision == "" {
-			decision = "step"
-		}
-		j.Points = append(j.Points, judgedPoint{e.Variant, p.levelOf(e), says(e), count(e.N), decision, tone, evidenceRemarks(e)})
+		j.Points = append(j.Points, judgedPoint{e.Variant, p.levelOf(e), says(e), text.Count(e.N), e.Decision, evidenceRemarks(e)})
 	}
 }
 
 // facts sets what the run ran on, and how to run it again.
 func (pg *page) facts(p *printer) {
-	for _, row := range p.facts().rows {
+	for _, row := range p.facts().Rows {
 		pg.Facts = append(pg.Facts, fact{row[0], row[1]})
 	}
 	h := p.run.Header
@@ -104,19 +92,19 @@ func (pg *page) facts(p *printer) {
 
 // floodgate is a command of ours as a shell takes it.
 func floodgate(words []string) string {
-	text := "floodgate"
+	phrase := "floodgate"
 	for _, w := range words {
-		text += " " + shellWord(w)
+		phrase += " " + shellWord(w)
 	}
-	return text
+	return phrase
 }
 
 // shellWord quotes text that a shell would not take for one word.
-func shellWord(text string) string {
-	if text != "" && strings.Trim(text, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./,:=@") == "" {
-		return text
+func shellWord(words string) string {
+	if words != "" && strings.Trim(words, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./,:=@") == "" {
+		return words
 	}
-	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
+	return "'" + strings.ReplaceAll(words, "'", `'\''`) + "'"
 }
 
 // levelTable is a table of one level.
@@ -139,7 +127,7 @@ type tableRow struct {
 
 // tables sets a table a level, as the terminal has them.
 func (pg *page) tables(p *printer) {
-	var g *grid
+	var g *text.Grid
 	var levels, variants []string
 	var remarks [][]string
 	if p.v.Service != nil {
@@ -153,9 +141,9 @@ func (pg *page) tables(p *printer) {
 			levels, variants, remarks = append(levels, r.Level), append(variants, r.Variant), append(remarks, rowRemarks(r))
 		}
 	}
-	for i, cells := range g.rows {
+	for i, cells := range g.Rows {
 		if i == maxRows {
-			pg.TablesNote = fmt.Sprintf("%s more are in the verdict below, and in “floodgate report %s”.", plural(len(g.rows)-i, "row", "rows"), p.v.Run)
+			pg.TablesNote = fmt.Sprintf("%s more are in the verdict below, and in “floodgate report %s”.", text.Plural(len(g.Rows)-i, "row", "rows"), p.v.Run)
 			return
 		}
 		if i == 0 || levels[i] != levels[i-1] {
@@ -163,15 +151,15 @@ func (pg *page) tables(p *printer) {
 			if label := p.v.Labels[levels[i]]; label != "" {
 				t.Title, t.Name = label, levels[i]
 			}
-			for _, c := range g.columns {
-				t.Head = append(t.Head, cell{c.title, c.right})
+			for _, c := range g.Columns {
+				t.Head = append(t.Head, cell{c.Title, c.Right})
 			}
 			pg.Tables = append(pg.Tables, t)
 		}
 		t := &pg.Tables[len(pg.Tables)-1]
 		row := tableRow{Variant: variants[i]}
-		for k, text := range cells {
-			row.Cells = append(row.Cells, cell{text, g.columns[k].right})
+		for k, words := range cells {
+			row.Cells = append(row.Cells, cell{words, g.Columns[k].Right})
 		}
 		t.Rows = append(t.Rows, row)
 		if len(remarks[i]) > 0 {
@@ -185,5 +173,5 @@ func failedItems(t *results.Trial) string {
 	if t.ItemsFailed == nil || *t.ItemsFailed == 0 {
 		return ""
 	}
-	return ", " + plural(*t.ItemsFailed, "item", "items") + " failed"
+	return ", " + text.Plural(*t.ItemsFailed, "item", "items") + " failed"
 }

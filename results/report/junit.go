@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"floodgate/results/verdict"
 )
 
 // JUnit renders a judgement as JUnit XML: a test suite with a test case a check.
@@ -29,7 +31,7 @@ import (
 // elements of Ant's older one.
 func JUnit(j Judgement) []byte {
 	s := junitSuite{Name: j.Name, ID: j.ID, Time: junitTime(j.Time), File: j.File, SystemOut: &junitText{xmlText(suiteText(j))}}
-	for _, p := range append(j.Properties[:len(j.Properties):len(j.Properties)], [2]string{"exit_code", strconv.Itoa(j.Exit)}) {
+	for _, p := range append(j.Properties[:len(j.Properties):len(j.Properties)], [2]string{"exit_code", strconv.Itoa(j.Decision.ExitCode())}) {
 		s.Properties = append(s.Properties, junitProperty{p[0], p[1]})
 	}
 	if !j.Started.IsZero() {
@@ -57,18 +59,18 @@ func JUnit(j Judgement) []byte {
 }
 
 func junitCheck(class string, c Check) junitCase {
-	text := c.Title
+	words := c.Title
 	if c.Says != "" {
-		text = "“" + c.Says + "”\n" + text
+		words = "“" + c.Says + "”\n" + words
 	}
-	t := junitCase{Class: class, Name: clean(c.ID), Time: junitTime(c.Time), SystemOut: &junitText{xmlText(text + "\n" + c.All)}}
-	said := &junitResult{Type: statusWords[c.Status], Message: clean(c.Title), Text: xmlText(c.Text)}
-	switch c.Status {
-	case Undecided, Unmeasured:
+	t := junitCase{Class: class, Name: clean(c.ID), Time: junitTime(c.Time), SystemOut: &junitText{xmlText(words + "\n" + c.All)}}
+	said := &junitResult{Type: strings.ReplaceAll(string(c.Decision), " ", "-"), Message: clean(c.Title), Text: xmlText(c.Text)}
+	switch c.Decision {
+	case verdict.Inconclusive, verdict.NotMeasured:
 		t.Error = said
-	case Failed:
+	case verdict.Failed:
 		t.Failure = said
-	case Unjudged:
+	case verdict.NotJudged:
 		t.Skipped = said
 	}
 	return t
@@ -77,21 +79,16 @@ func junitCheck(class string, c Check) junitCase {
 // junitTime is a time in seconds.
 func junitTime(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 3, 64) }
 
-// statusWords are the types of a result.
-var statusWords = map[Status]string{
-	Undecided: "inconclusive", Passed: "passed", Warned: "warning", Failed: "failed", Unmeasured: "not-measured", Unjudged: "not-judged",
-}
-
 // suiteText is the verdict, what to know before believing it, and on what it ran.
 func suiteText(j Judgement) string {
-	text := fmt.Sprintf("%s (exit code %d)\n", j.Headline, j.Exit)
+	words := fmt.Sprintf("%s (exit code %d)\n", j.Headline, j.Decision.ExitCode())
 	for _, n := range j.Notes {
-		text += "note: " + n + "\n"
+		words += "note: " + n + "\n"
 	}
 	for _, l := range j.factLines() {
-		text += l + "\n"
+		words += l + "\n"
 	}
-	return text + "print it again: " + j.Command
+	return words + "print it again: " + j.Command
 }
 
 type junitSuites struct {
@@ -146,9 +143,9 @@ type junitText struct {
 
 // xmlText is text as XML, in which lines stay lines: package xml would write
 // each break as a reference. What XML has no character for becomes U+FFFD.
-func xmlText(text string) string {
+func xmlText(words string) string {
 	var b strings.Builder
-	if err := xml.EscapeText(&b, []byte(cleanLines(text))); err != nil { // a Builder takes all
+	if err := xml.EscapeText(&b, []byte(cleanLines(words))); err != nil { // a Builder takes all
 		panic(err)
 	}
 	return strings.ReplaceAll(b.String(), "&#xA;", "\n")

@@ -17,6 +17,8 @@ import (
 	"floodgate/results"
 	"floodgate/results/internal/runtest"
 	"floodgate/results/report"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -241,7 +243,7 @@ func TestJUnitTimesOfOthers(t *testing.T) {
 	} {
 		sum := time.Duration(0)
 		for _, check := range j.Checks {
-			if check.Time == 0 && check.Status != report.Unmeasured && check.Status != report.Unjudged {
+			if check.Time == 0 && check.Decision != verdict.NotMeasured && check.Decision != verdict.NotJudged {
 				t.Errorf("%s: %s has no time", name, check.ID)
 			}
 			sum += check.Time
@@ -259,9 +261,9 @@ func TestNotesOnce(t *testing.T) {
 		v := versus(t, name)
 		v.Notes = append(v.Notes, "this is to know before believing the rest")
 		judgements[name] = report.AgainstJudgement(v)
-		var text bytes.Buffer
-		if err := report.Against(&text, v, report.Options{Width: 500}); err != nil || strings.Count(text.String(), "this is to know") != 1 {
-			t.Errorf("%v: text of %s:\n%s", err, name, &text)
+		var words bytes.Buffer
+		if err := report.Against(&words, v, text.Options{Width: 500}); err != nil || strings.Count(words.String(), "this is to know") != 1 {
+			t.Errorf("%v: text of %s:\n%s", err, name, &words)
 		}
 	}
 	for name, v := range benchVerdicts(t) {
@@ -276,9 +278,9 @@ func TestNotesOnce(t *testing.T) {
 	}
 	unescaped := strings.NewReplacer(`\`, "", "&#34;", `"`, "&#39;", "'", "&lt;", "<", "&gt;", ">", "&amp;", "&", "\u200b", "")
 	for name, j := range judgements {
-		for format, text := range map[string][]byte{"markdown": report.Comment(j), "junit": report.JUnit(j), "github": report.Annotations(j)} {
+		for format, words := range map[string][]byte{"markdown": report.Comment(j), "junit": report.JUnit(j), "github": report.Annotations(j)} {
 			for i, note := range j.Notes {
-				if n := strings.Count(unescaped.Replace(string(text)), unescaped.Replace(note)); n > 1 || n == 0 && i < 5 && len(note) < 300 && format != "github" {
+				if n := strings.Count(unescaped.Replace(string(words)), unescaped.Replace(note)); n > 1 || n == 0 && i < 5 && len(note) < 300 && format != "github" {
 					t.Errorf("%s as %s has %d times: %s", name, format, n, note)
 				}
 			}

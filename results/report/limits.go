@@ -10,17 +10,16 @@ import (
 
 	"floodgate/results/capacity"
 	"floodgate/results/capacity/whatif"
+	"floodgate/results/report/text"
 	"floodgate/results/stats"
+	"floodgate/results/verdict"
 )
 
 // Limits writes a plan of limits for a person: what each limit gave, the model
 // of it, the limit to take and the settings that follow.
-func Limits(w io.Writer, plan *capacity.Limits, o Options) error {
-	if o.Width == 0 {
-		o.Width = 100
-	}
-	p := &limitPrinter{printer: printer{width: max(o.Width, 80), color: o.Color}, plan: plan}
-	p.line(p.bold(plan.Scenario + ": which limit to take"))
+func Limits(w io.Writer, plan *capacity.Limits, o text.Options) error {
+	p := &limitPrinter{printer: printer{Printer: text.NewPrinter(o, 80)}, plan: plan}
+	p.Line(p.Bold(plan.Scenario + ": which limit to take"))
 	p.terms()
 	p.table()
 	p.model()
@@ -28,10 +27,7 @@ func Limits(w io.Writer, plan *capacity.Limits, o Options) error {
 	p.simulation()
 	p.config()
 	p.end()
-	if _, err := w.Write(p.out.Bytes()); err != nil {
-		return fmt.Errorf("write plan %q: %w", plan.ID, err)
-	}
-	return nil
+	return p.Flush(w, fmt.Sprintf("plan %q", plan.ID))
 }
 
 // LimitsJSON writes a plan of limits, indented, with a newline at its end.
@@ -52,64 +48,64 @@ func (p *limitPrinter) hang(name, format string, args ...any) {
 // terms say what is asked of a limit.
 func (p *limitPrinter) terms() {
 	t := p.plan.Terms
-	text := fmt.Sprintf("throughput ≥ %.0f %% of the highest, errors ≤ %s, descriptors ≤ %s of %s", 100*t.Reach, percent(t.MaxErrors), count(t.MaxDescriptors), count(t.NoFile))
+	words := fmt.Sprintf("throughput ≥ %.0f %% of the highest, errors ≤ %s, descriptors ≤ %s of %s", 100*t.Reach, text.Percent(t.MaxErrors), text.Count(t.MaxDescriptors), text.Count(t.NoFile))
 	if t.P99 > 0 {
-		text += ", p99 of an item ≤ " + duration(time.Duration(t.P99))
+		words += ", p99 of an item ≤ " + text.Duration(time.Duration(t.P99))
 	}
-	p.hang("asked for", "%s", text)
+	p.hang("asked for", "%s", words)
 	if p.plan.Level != "" {
 		p.hang("level", "%s", p.plan.Level)
 	}
 }
 
 // pointGrid has a row for every limit.
-func (p *limitPrinter) pointGrid() *grid {
-	g := &grid{columns: []column{
-		{title: "limit", right: true}, {title: "items/s", right: true}, {title: "95 % interval", right: true}, {title: "p99", right: true, drop: 1},
-		{title: "FDs", right: true}, {title: "errors", right: true, drop: 2}, {title: "X·R", right: true, drop: 3}, {title: ""},
+func (p *limitPrinter) pointGrid() *text.Grid {
+	g := &text.Grid{Columns: []text.Column{
+		{Title: "limit", Right: true}, {Title: "items/s", Right: true}, {Title: "95 % interval", Right: true}, {Title: "p99", Right: true, Drop: 1},
+		{Title: "FDs", Right: true}, {Title: "errors", Right: true, Drop: 2}, {Title: "X·R", Right: true, Drop: 3}, {Title: ""},
 	}}
 	for _, t := range p.plan.Points {
-		g.add(p.cells(t)...)
+		g.Add(p.cells(t)...)
 	}
 	return g
 }
 
 func (p *limitPrinter) table() {
 	g := p.pointGrid()
-	g.fit(p.width)
-	p.line("")
+	g.Fit(p.Width)
+	p.Line("")
 	if len(p.plan.Points) == 0 {
-		p.line("no limit was tried to its end")
+		p.Line("no limit was tried to its end")
 		return
 	}
-	widths := g.widths()
-	p.line(p.paint(g.line(g.titles(), widths), faint))
-	for i, row := range g.rows {
-		p.line(g.line(row, widths))
+	widths := g.Widths()
+	p.Titles(g, widths)
+	for i, row := range g.Rows {
+		p.Line(g.Line(row, widths))
 		if says := below(p.plan.Points[i]); says != "" {
-			p.wrapped("       ", says, faint)
+			p.Wrapped("       ", says, faint)
 		}
 	}
-	p.wrapped("", "X·R: throughput times the mean time of an item, which is the limit by Little's law; ! is more than 5 % off", faint)
+	p.Wrapped("", "X·R: throughput times the mean time of an item, which is the limit by Little's law; ! is more than 5 % off", faint)
 }
 
 func (p *limitPrinter) cells(t capacity.LimitPoint) []string {
-	fds := orNone(t.Peak, count)
-	x, interval, p99 := none, none, none
+	fds := text.OrNone(t.Peak, text.Count)
+	x, interval, p99 := text.None, text.None, text.None
 	if i := t.Throughput; i != nil {
-		x, interval = digits(i.Estimate), span(*i, digits)
+		x, interval = text.Digits(i.Estimate), span(*i, text.Digits)
 	}
 	if i := t.P99; i != nil {
-		p99 = duration(time.Duration(i.Estimate))
+		p99 = text.Duration(time.Duration(i.Estimate))
 	}
-	inFlight := digits(t.InFlight)
+	inFlight := text.Digits(t.InFlight)
 	switch {
 	case len(t.Runs) == 0:
-		inFlight = none
+		inFlight = text.None
 	case t.Idle():
-		inFlight += p.paint(" !", doubt)
+		inFlight += p.Paint(" !", doubt)
 	}
-	return []string{count(t.Limit), x, interval, p99, fds, percent(t.ErrorShare()), inFlight, p.mark(t)}
+	return []string{text.Count(t.Limit), x, interval, p99, fds, text.Percent(t.ErrorShare()), inFlight, p.mark(t)}
 }
 
 // mark says what a limit is to be taken for.
@@ -122,7 +118,7 @@ func (p *limitPrinter) mark(t capacity.LimitPoint) string {
 	case r.Limit == t.Limit && !p.plan.Finished():
 		marks = append(marks, "so far")
 	case r.Limit == t.Limit:
-		marks = append(marks, p.paint("take this", good))
+		marks = append(marks, p.Paint("take this", good))
 	case p.plan.Finished() && r.Limit > 0 && t.Limit > r.Limit && t.Limit <= r.UpTo:
 		marks = append(marks, "will do")
 	}
@@ -136,13 +132,13 @@ func (p *limitPrinter) mark(t capacity.LimitPoint) string {
 // throughput, and trials that had no result.
 func below(t capacity.LimitPoint) string {
 	var all []string
-	for _, why := range t.Unfit {
-		if !strings.HasPrefix(why, "throughput") {
-			all = append(all, why)
+	for _, v := range t.Unfit {
+		if v.Term != capacity.TermThroughput {
+			all = append(all, v.Detail)
 		}
 	}
 	if t.Lost > 0 {
-		all = append(all, fmt.Sprintf("%s without result: %s", plural(t.Lost, "trial", "trials"), strings.Join(t.Why, "; ")))
+		all = append(all, fmt.Sprintf("%s without result: %s", text.Plural(t.Lost, "trial", "trials"), strings.Join(t.Why, "; ")))
 	}
 	return strings.Join(all, "; ")
 }
@@ -166,21 +162,22 @@ func (p *limitPrinter) simulation() {
 				word = "beyond"
 			}
 			p.hang("what if", "a simulation, fed with them, predicts the limits that were tried with errors of at most %s of the makespan and %s of the p99, %s what is aimed at (%s and %s)",
-				percent(math.Abs(worst.Makespan)), percent(math.Abs(worst.P99)), word, percent(whatif.TargetMakespan), percent(whatif.TargetP99))
+				text.Percent(math.Abs(worst.Makespan)), text.Percent(math.Abs(worst.P99)), word, text.Percent(whatif.TargetMakespan), text.Percent(whatif.TargetP99))
 		}
 		if left := s.Validated.LeftOut; left != nil {
-			p.hang("", "of a limit between those that it knows: %s and %s", percent(math.Abs(left.Makespan)), percent(math.Abs(left.P99)))
+			p.hang("", "of a limit between those that it knows: %s and %s", text.Percent(math.Abs(left.Makespan)), text.Percent(math.Abs(left.P99)))
 		}
 		if beyond := s.Validated.Extrapolated; beyond != nil {
-			p.hang("", "of one beyond them: %s and %s", percent(math.Abs(beyond.Makespan)), percent(math.Abs(beyond.P99)))
+			p.hang("", "of one beyond them: %s and %s", text.Percent(math.Abs(beyond.Makespan)), text.Percent(math.Abs(beyond.P99)))
 		}
-		p.hang("", "compared at limits of %d to %d; ask it: floodgate plan --what-if items=1e6,limit=%d,hosts=4 --from %s", s.Range.LeastLimit, s.Range.MostLimit, s.Range.MostLimit, p.plan.ID)
+		p.hang("", "compared at limits of %d to %d; for others:", s.Range.LeastLimit, s.Range.MostLimit)
+		p.hang("", "floodgate plan predict %s items=1e6 limit=%d hosts=4", p.plan.ID, s.Range.MostLimit)
 	}
 }
 
 // model says what law the points follow, and where its peak is.
 func (p *limitPrinter) model() {
-	p.line("")
+	p.Line("")
 	f := p.plan.Model
 	if f == nil {
 		p.hang("model", "none: four limits at least are needed, with trials enough for an interval")
@@ -212,9 +209,9 @@ func (p *limitPrinter) model() {
 
 func offBy(share float64) string {
 	if share < 0 {
-		return percent(-share) + " below"
+		return text.Percent(-share) + " below"
 	}
-	return percent(share) + " above"
+	return text.Percent(share) + " above"
 }
 
 // small writes a number with three digits, however small: "0.0277", "1.04e-04".
@@ -222,22 +219,22 @@ func small(x float64) string {
 	if x != 0 && x < 1e-3 {
 		return strconv.FormatFloat(x, 'e', 2, 64)
 	}
-	return digits(x)
+	return text.Digits(x)
 }
 
 func (p *limitPrinter) end() {
 	m, env := p.plan.Machine, p.plan.Environment
-	p.line("")
+	p.Line("")
 	p.hang("environment", "%s: %s, %s", env.Kind, env.Database, env.Upstream)
 	p.hang("machine", "%s", machineLine(m))
-	for _, text := range disturbances(p.plan.Noise) {
-		p.hang("noise", "%s", text)
+	for _, words := range disturbances(p.plan.Noise) {
+		p.hang("noise", "%s", words)
 	}
 	if p.plan.Records != "" {
 		p.hang("records", "%s", p.plan.Records)
 	}
-	p.line("")
-	p.wrapped("", fmt.Sprintf("%s (exit code %d)", p.bold(p.conclusion()), p.plan.Exit), "")
+	p.Line("")
+	p.Wrapped("", fmt.Sprintf("%s (exit code %d)", p.Bold(p.conclusion()), p.plan.Exit), "")
 }
 
 // conclusion says how the plan ended.
@@ -246,20 +243,20 @@ func (p *limitPrinter) conclusion() string {
 	for _, t := range p.plan.Points {
 		trials += len(t.Runs) + t.Lost
 	}
-	text, r := fmt.Sprintf("%s tried in %s", plural(len(p.plan.Points), "limit", "limits"), plural(trials, "trial", "trials")), p.plan.Recommendation
+	words, r := fmt.Sprintf("%s tried in %s", text.Plural(len(p.plan.Points), "limit", "limits"), text.Plural(trials, "trial", "trials")), p.plan.Recommendation
 	switch {
 	case p.plan.Unmeasured != "":
-		text += "; not measured to the end: " + p.plan.Unmeasured
+		words += "; not measured to the end: " + p.plan.Unmeasured
 	case p.plan.Interrupted:
-		text += ", interrupted"
+		words += ", interrupted"
 	case r == nil:
-		text += ", too few to tell"
+		words += ", too few to tell"
 	case r.Limit == 0:
-		text += ", none keeps what is asked for"
+		words += ", none keeps what is asked for"
 	case r.Compromise:
-		text += ", none keeps all that is asked for"
-	case p.plan.Exit != 0:
-		text += ", throughput still rises"
+		words += ", none keeps all that is asked for"
+	case p.plan.Decision != verdict.Passed:
+		words += ", throughput still rises"
 	}
-	return text
+	return words
 }

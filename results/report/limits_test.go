@@ -16,6 +16,7 @@ import (
 	"floodgate/results/internal/runtest"
 	"floodgate/results/noise"
 	"floodgate/results/report"
+	"floodgate/results/report/text"
 )
 
 // sweep is a plan of limits of a made-up system whose writes get slower.
@@ -24,7 +25,7 @@ func sweep(t *testing.T, limits []int, nofile int, p99 time.Duration, change fun
 	l := &capacity.Limits{
 		Kind: capacity.KindLimits, ID: "20261122-214015.123-7f3a9c", Started: time.Date(2026, 11, 22, 21, 40, 15, 0, time.UTC),
 		Scenario: "report", Title: "A report over N phone numbers", Seed: 2017, Level: "database.latency=5ms", Strategy: "bounded", MaxLimit: 507, Capped: true,
-		Terms: capacity.NewTerms(p99, nofile, 2), Records: "results/plans/20261122-214015.123-7f3a9c/run.jsonl", Command: []string{"plan", "my report.yaml", "--quick", "--env", "embedded"},
+		Terms: capacity.NewTerms(p99, nofile, 2), Records: "results/plans/20261122-214015.123-7f3a9c/run.jsonl", Command: []string{"plan", "limit", "my report.yaml", "--quick", "--env", "embedded"},
 		Environment: results.Environment{Kind: "embedded", Database: "FerretDB 1.24.2 (SQLite)", Upstream: "mock upstream"},
 		Machine:     results.Fingerprint{CPU: "AMD EPYC", Cores: 2, Memory: 8 << 30},
 	}
@@ -98,7 +99,7 @@ func TestLimits(t *testing.T) {
 	for name, plan := range plans(t) {
 		for _, width := range []int{80, 120} {
 			var out bytes.Buffer
-			if err := report.Limits(&out, plan, report.Options{Width: width}); err != nil {
+			if err := report.Limits(&out, plan, text.Options{Width: width}); err != nil {
 				t.Fatal(err)
 			}
 			for l := range strings.Lines(out.String()) {
@@ -127,7 +128,7 @@ func TestLimitsJSON(t *testing.T) {
 		if diff := cmp.Diff(plan, back); diff != "" {
 			t.Error(name, diff)
 		}
-		_, _ = report.Limits(&first, plan, report.Options{}), report.Limits(&again, back, report.Options{})
+		_, _ = report.Limits(&first, plan, text.Options{}), report.Limits(&again, back, text.Options{})
 		if first.String() != again.String() {
 			t.Errorf("%s: printed again:\n%s", name, &again)
 		}
@@ -136,21 +137,21 @@ func TestLimitsJSON(t *testing.T) {
 
 // Whatever is read as a plan can be printed, in as many columns as there are.
 func FuzzLimits(f *testing.F) {
-	for _, text := range []string{
+	for _, words := range []string{
 		`{"kind": "limits"}`, `{"kind": "rates"}`, `{"kind": "limits", "adaptive": {}}`,
 		`{"kind": "limits", "points": [{"limit": 1}], "recommendation": {"peak_limit": 1}}`,
 		`{"kind": "limits", "points": [{"limit": 1, "throughput": {"estimate": 3}, "p99_ns": {"estimate": 5}}], "recommendation": {"peak_limit": 1, "limit": 1, "config": {}, "waiting": [{}]}}`,
 		`{"kind": "limits", "points": [{"limit": 1, "throughput": {"estimate": -3e300}, "p99_ns": {}}], "model": {"peak": {}}, "recommendation": {"peak_limit": 1, "limit": 2}}`,
 	} {
-		f.Add([]byte(text))
+		f.Add([]byte(words))
 	}
-	f.Fuzz(func(t *testing.T, text []byte) {
-		plan, err := capacity.ReadLimits(text)
+	f.Fuzz(func(t *testing.T, words []byte) {
+		plan, err := capacity.ReadLimits(words)
 		if err != nil {
 			return
 		}
 		var out bytes.Buffer
-		if err := report.Limits(&out, plan, report.Options{Width: 80}); err != nil || !strings.Contains(out.String(), "exit code") {
+		if err := report.Limits(&out, plan, text.Options{Width: 80}); err != nil || !strings.Contains(out.String(), "exit code") {
 			t.Errorf("%v\n%s", err, &out)
 		}
 		if err := report.LimitsJSON(&out, plan); err != nil {

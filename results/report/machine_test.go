@@ -12,6 +12,7 @@ import (
 	"floodgate/results/history"
 	"floodgate/results/internal/runtest"
 	"floodgate/results/report"
+	"floodgate/results/report/text"
 	"floodgate/results/stats"
 )
 
@@ -24,27 +25,27 @@ func TestProcessorsAreShown(t *testing.T) {
 	run := runtest.New(runtest.Options{Blocks: 8})
 	oneCPU(&run.Header.Fingerprint)
 	run.Header.SUT = &results.SUT{Repository: "service", Revision: strings.Repeat("ab", 20), Modified: true}
-	text := rendered(t, func(w io.Writer) error { return report.Terminal(w, run, judge(t, run), report.Options{Width: 200}) })
+	printed := rendered(t, func(w io.Writer) error { return report.Terminal(w, run, judge(t, run), text.Options{Width: 200}) })
 	for _, words := range []string{want, "revision abababababab with changes of repository service"} {
-		if !strings.Contains(text, words) {
-			t.Errorf("no %q in\n%s", words, text)
+		if !strings.Contains(printed, words) {
+			t.Errorf("no %q in\n%s", words, printed)
 		}
 	}
 	v := &against.Verdict{Design: stats.DefaultLooks(), A: against.Side{Name: "main", Revision: "1a2b", Toolchain: "go1.25.3"}, B: against.Side{Name: "working tree", Revision: "3c4d", Modified: true, Toolchain: "go1.26.8"}}
 	v.Machine = run.Header.Fingerprint
-	text = rendered(t, func(w io.Writer) error { return report.Against(w, v, report.Options{Width: 200}) })
+	printed = rendered(t, func(w io.Writer) error { return report.Against(w, v, text.Options{Width: 200}) })
 	for _, words := range []string{want, "main (1a2b, go1.25.3)", "working tree (3c4d with changes, go1.26.8)"} {
-		if !strings.Contains(text, words) {
-			t.Errorf("no %q in\n%s", words, text)
+		if !strings.Contains(printed, words) {
+			t.Errorf("no %q in\n%s", words, printed)
 		}
 	}
 	var c history.Collector
 	c.Add(run)
-	text = rendered(t, func(w io.Writer) error {
-		return report.History(w, c.History(history.Options{}), report.Options{Width: 200})
+	printed = rendered(t, func(w io.Writer) error {
+		return report.History(w, c.History(history.Options{}), text.Options{Width: 200})
 	})
-	if !strings.Contains(text, want) {
-		t.Errorf("no %q in\n%s", want, text)
+	if !strings.Contains(printed, want) {
+		t.Errorf("no %q in\n%s", want, printed)
 	}
 }
 
@@ -95,7 +96,7 @@ func TestOpenSharesAreMarked(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		text := rendered(t, func(w io.Writer) error { return report.Baseline(w, v, report.Options{Width: 200}) })
+		text := rendered(t, func(w io.Writer) error { return report.Baseline(w, v, text.Options{Width: 200}) })
 		if !strings.Contains(text, marked) {
 			t.Errorf("warn %v: no %q in\n%s", warn, marked, text)
 		}

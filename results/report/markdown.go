@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"floodgate/results/compare"
+	"floodgate/results/report/text"
 )
 
 // ComparisonMarkdown writes two runs side by side as Markdown, for a pull
@@ -24,13 +25,13 @@ func ComparisonMarkdown(w io.Writer, c *compare.Comparison) error {
 		fmt.Fprintf(&out, "\n%s\n", howCompared(c))
 	}
 	times, costs := timeGrid(c), costGrid(c)
-	columns := append(times.columns, costs.columns[1:]...)
+	columns := append(times.Columns, costs.Columns[1:]...)
 	for i, r := range c.Rows {
 		if i == 0 || r.A.Level != c.Rows[i-1].A.Level {
 			fmt.Fprintf(&out, "\n### %s\n\n", escaped(r.A.Level))
 			head(&out, columns)
 		}
-		row(&out, append(times.rows[i], costs.rows[i][1:]...))
+		row(&out, append(times.Rows[i], costs.Rows[i][1:]...))
 		if i == len(c.Rows)-1 || r.A.Level != c.Rows[i+1].A.Level {
 			markdownRemarks(&out, c.Rows, r.A.Level)
 		}
@@ -54,11 +55,11 @@ func ComparisonMarkdown(w io.Writer, c *compare.Comparison) error {
 }
 
 // head is the first two lines of a table.
-func head(out *bytes.Buffer, columns []column) {
+func head(out *bytes.Buffer, columns []text.Column) {
 	titles, rule := make([]string, len(columns)), make([]string, len(columns))
 	for i, c := range columns {
-		titles[i], rule[i] = c.title, "---"
-		if c.right {
+		titles[i], rule[i] = c.Title, "---"
+		if c.Right {
 			rule[i] = "--:"
 		}
 	}
@@ -90,7 +91,7 @@ func markdownRemarks(out *bytes.Buffer, rows []compare.Row, level string) {
 
 // escaped is text in one line that Markdown takes for nothing but text. A space
 // of no width keeps "@" from calling anybody and "#" from linking an issue.
-func escaped(text string) string { return escaper.Replace(clean(text)) }
+func escaped(words string) string { return escaper.Replace(clean(words)) }
 
 var escaper = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "~", `\~`, "$", `\$`, "[", `\[`,
 	"&", "&amp;", "<", "&lt;", ">", "&gt;", "@", "@\u200b", "#", "\\#\u200b")

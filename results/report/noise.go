@@ -5,23 +5,23 @@ import (
 	"slices"
 	"strings"
 
-	"charm.land/lipgloss/v2"
-
 	"floodgate/results/noise"
+	"floodgate/results/report/text"
 )
 
 // noiseNotes are the findings, a line each.
 func (p *printer) noiseNotes() []string {
 	var all []string
 	for _, f := range p.v.Noise.Findings {
-		text := "noise, " + f.Kind + ": " + f.Says
-		if f.Level != "" {
-			text += ", at " + cmp.Or(p.v.Labels[f.Level], f.Level)
-		}
+		grade, help := "noise", ""
 		if f.Severity == noise.TooNoisy {
-			text = "too noisy, " + f.Kind + strings.TrimPrefix(text, "noise, "+f.Kind) + "; helps: " + f.Helps
+			grade, help = "too noisy", "; helps: "+f.Helps
 		}
-		all = append(all, text)
+		words := grade + ", " + f.Kind + ": " + f.Says
+		if f.Level != "" {
+			words += ", at " + cmp.Or(p.v.Labels[f.Level], f.Level)
+		}
+		all = append(all, words+help)
 	}
 	return all
 }
@@ -42,26 +42,26 @@ func (p *printer) noise() {
 		return
 	}
 	slices.SortStableFunc(found, func(a, b noise.Finding) int { return rank(a) - rank(b) })
-	p.line("")
-	p.line(p.bold("noise"))
-	const width = len("too noisy") + len(gap)
+	p.Line("")
+	p.Line(p.Bold("noise"))
+	const width = len("too noisy") + len(text.Gap)
 	indent := strings.Repeat(" ", 2+width)
 	for i, f := range found {
 		mark, color := "note", faint
 		if f.Severity == noise.TooNoisy {
 			mark, color = "too noisy", doubt
 		}
-		text := f.Kind + ": " + f.Says
+		words := f.Kind + ": " + f.Says
 		if f.Level != "" {
-			text += ", at " + cmp.Or(p.v.Labels[f.Level], f.Level)
+			words += ", at " + cmp.Or(p.v.Labels[f.Level], f.Level)
 		}
-		first := "  " + p.paint(mark, color) + strings.Repeat(" ", width-len(mark))
-		for l := range strings.Lines(lipgloss.Wrap(text, p.width-len(indent), "")) {
-			p.line(first + strings.TrimSpace(l))
+		first := "  " + p.Paint(mark, color) + strings.Repeat(" ", width-len(mark))
+		for _, l := range p.Wrap(words, len(indent)) {
+			p.Line(first + l)
 			first = indent
 		}
 		if i == len(found)-1 || found[i+1].Helps != f.Helps {
-			p.wrapped(indent, "helps: "+f.Helps, faint)
+			p.Wrapped(indent, "helps: "+f.Helps, faint)
 		}
 	}
 }

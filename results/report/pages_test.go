@@ -12,6 +12,7 @@ import (
 	"floodgate/results/gate"
 	"floodgate/results/internal/runtest"
 	"floodgate/results/report"
+	"floodgate/results/report/text"
 )
 
 // verdicts of runs, which take longer than pages.
@@ -50,7 +51,7 @@ func otherPages(t *testing.T) map[string]other {
 		return made.pages
 	}
 	all := map[string]other{}
-	wide := report.Options{Width: 1000}
+	wide := text.Options{Width: 1000}
 	add := func(name string, page, terminal func(io.Writer) error) {
 		var out, text bytes.Buffer
 		if err := page(&out); err != nil {

@@ -7,18 +7,20 @@ import (
 	"strings"
 
 	"floodgate/results/capacity"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 )
 
 // LimitsMarkdown writes a plan of limits as Markdown: the limit to take and the
 // settings first, then every limit that was tried.
 func LimitsMarkdown(w io.Writer, plan *capacity.Limits) error {
-	p := &limitPrinter{printer: printer{width: 96}, plan: plan}
+	p := &limitPrinter{printer: printer{Printer: text.Printer{Width: 96}}, plan: plan}
 	var out bytes.Buffer
 	says := p.conclusion()
 	if plan.Recommendation != nil {
 		says = p.advice(plan.Recommendation)
 	}
-	planHead(&out, plan.Scenario+": which limit to take", says, plan.Exit)
+	planHead(&out, plan.Scenario+": which limit to take", says, plan.Decision)
 	p.config()
 	fenced(&out, p.taken())
 	p.terms()
@@ -29,8 +31,8 @@ func LimitsMarkdown(w io.Writer, plan *capacity.Limits) error {
 	g := p.pointGrid()
 	planTable(&out, g)
 	for _, t := range plan.Points {
-		if text := below(t); text != "" {
-			planRemark(&out, fmt.Sprintf("%d: %s", t.Limit, text))
+		if words := below(t); words != "" {
+			planRemark(&out, fmt.Sprintf("%d: %s", t.Limit, words))
 		}
 	}
 	out.WriteString("\nX·R: throughput times the mean time of an item, which is the limit by Little's law; ! is more than 5 % off.\n")
@@ -42,9 +44,9 @@ func LimitsMarkdown(w io.Writer, plan *capacity.Limits) error {
 // RatesMarkdown writes a plan of rates as Markdown: what is sustained, then
 // every rate that was tried.
 func RatesMarkdown(w io.Writer, plan *capacity.Plan) error {
-	p := &ratePrinter{printer: printer{width: 96}, plan: plan}
+	p := &ratePrinter{printer: printer{Printer: text.Printer{Width: 96}}, plan: plan}
 	var out bytes.Buffer
-	planHead(&out, plan.Scenario+": the highest rate that is sustained", p.decided(), plan.Exit)
+	planHead(&out, plan.Scenario+": the highest rate that is sustained", p.decided(), plan.Decision)
 	planTable(&out, p.foundGrid())
 	for _, v := range plan.Variants {
 		if says := p.says(v); says != "" {
@@ -64,7 +66,7 @@ func RatesMarkdown(w io.Writer, plan *capacity.Plan) error {
 			continue
 		}
 		fmt.Fprintf(&out, "\n### %s\n", escaped(v.Variant))
-		planTable(&out, &grid{columns: all.columns, rows: all.rows[at : at+len(v.Points)]})
+		planTable(&out, &text.Grid{Columns: all.Columns, Rows: all.Rows[at : at+len(v.Points)]})
 		at += len(v.Points)
 		for _, t := range v.Points {
 			if len(t.Why) > 0 {
@@ -84,53 +86,46 @@ func writePlan(w io.Writer, out *bytes.Buffer, id string) error {
 	return nil
 }
 
-func planHead(out *bytes.Buffer, title, says string, exit int) {
-	mark := "?"
-	switch exit {
-	case 0:
-		mark = "✓"
-	case 1, 4:
-		mark = "✗"
-	}
-	fmt.Fprintf(out, "## %s %s\n\n**%s** (exit code %d)\n", mark, escaped(title), escaped(says), exit)
+func planHead(out *bytes.Buffer, title, says string, d verdict.Decision) {
+	fmt.Fprintf(out, "## %s %s\n\n**%s** (exit code %d)\n", d.Mark(), escaped(title), escaped(says), d.ExitCode())
 }
 
 // planTable leaves nothing out for want of width.
-func planTable(out *bytes.Buffer, g *grid) {
-	if len(g.rows) == 0 {
+func planTable(out *bytes.Buffer, g *text.Grid) {
+	if len(g.Rows) == 0 {
 		return
 	}
 	out.WriteString("\n")
-	head(out, g.columns)
-	for _, cells := range g.rows {
+	head(out, g.Columns)
+	for _, cells := range g.Rows {
 		row(out, cells)
 	}
 }
 
 // planRemark is a line of a list; a table ends where the first one begins.
-func planRemark(out *bytes.Buffer, text string) {
+func planRemark(out *bytes.Buffer, words string) {
 	if bytes.HasSuffix(out.Bytes(), []byte("|\n")) {
 		out.WriteString("\n")
 	}
-	fmt.Fprintf(out, "- %s\n", escaped(text))
+	fmt.Fprintf(out, "- %s\n", escaped(words))
 }
 
 // taken is what was printed since the last time.
 func (p *printer) taken() string {
-	text := p.out.String()
-	p.out.Reset()
-	return text
+	words := p.Out.String()
+	p.Out.Reset()
+	return words
 }
 
 // fenced writes text as it is, in a fence that nothing in it closes.
-func fenced(out *bytes.Buffer, text string) {
-	text = cleanLines(strings.Trim(text, "\n"))
-	if text == "" {
+func fenced(out *bytes.Buffer, words string) {
+	words = cleanLines(strings.Trim(words, "\n"))
+	if words == "" {
 		return
 	}
 	fence := "```"
-	for strings.Contains(text, fence) {
+	for strings.Contains(words, fence) {
 		fence += "`"
 	}
-	fmt.Fprintf(out, "\n%s\n%s\n%s\n", fence, text, fence)
+	fmt.Fprintf(out, "\n%s\n%s\n%s\n", fence, words, fence)
 }

@@ -5,6 +5,7 @@ import (
 
 	"floodgate/results/capacity"
 	"floodgate/results/chart"
+	"floodgate/results/report/text"
 )
 
 // limit says which limit to take, where the plan is of limits.
@@ -12,8 +13,8 @@ func (p *ratePrinter) limit() {
 	if p.plan.Limit == nil {
 		return
 	}
-	p.line("")
-	p.wrapped("", p.limitText(*p.plan.Limit), "")
+	p.Line("")
+	p.Wrapped("", p.limitText(*p.plan.Limit), "")
 }
 
 func (p *ratePrinter) limitText(l capacity.RateLimit) string {
@@ -37,16 +38,16 @@ func (p *ratePrinter) limitPicture() (chart.Chart, bool) {
 		X: chart.Axis{Label: "limit, items at once of all reports", Log: true, Tight: true},
 		Y: chart.Axis{Label: "reports a second", Include: []float64{0}, Format: digitsOf},
 	}
-	line, open := chart.Series{Name: "sustained"}, chart.Series{Name: "held, not confirmed", Color: 3, Loose: true}
+	line, open := chart.Series{Name: "sustained"}, chart.Series{Name: "passed, not confirmed", Color: 3, Loose: true}
 	for _, v := range p.plan.Variants {
 		if v.Limit > 0 && !v.Decided() && v.Held > 0 {
-			c.X.Ticks, c.X.Include = append(c.X.Ticks, chart.Tick{At: float64(v.Limit), Text: count(v.Limit)}), append(c.X.Include, float64(v.Limit))
-			open.Points = append(open.Points, chart.Point{X: float64(v.Limit), Y: v.Held, Text: fmt.Sprintf("limit %d: %s held and was not confirmed", v.Limit, rate(v.Held))})
+			c.X.Ticks, c.X.Include = append(c.X.Ticks, chart.Tick{At: float64(v.Limit), Text: text.Count(v.Limit)}), append(c.X.Include, float64(v.Limit))
+			open.Points = append(open.Points, chart.Point{X: float64(v.Limit), Y: v.Held, Text: fmt.Sprintf("limit %d: %s passed and was not confirmed", v.Limit, rate(v.Held))})
 		}
 		if v.Limit == 0 || v.Confirmed == 0 || !v.Decided() {
 			continue
 		}
-		c.X.Ticks = append(c.X.Ticks, chart.Tick{At: float64(v.Limit), Text: count(v.Limit)})
+		c.X.Ticks = append(c.X.Ticks, chart.Tick{At: float64(v.Limit), Text: text.Count(v.Limit)})
 		point := chart.Point{X: float64(v.Limit), Y: v.Confirmed, Text: fmt.Sprintf("limit %d: %s", v.Limit, rate(v.Confirmed))}
 		if v.Failed > v.Confirmed {
 			point.Low, point.High = new(v.Confirmed), new(v.Failed)

@@ -8,26 +8,22 @@ import (
 	"time"
 
 	"floodgate/results/capacity"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 )
 
 // Rates writes a plan for a person: the highest rate that each variant
 // sustains, what gave out first, and all rates that were tried.
-func Rates(w io.Writer, plan *capacity.Plan, o Options) error {
-	if o.Width == 0 {
-		o.Width = 100
-	}
-	p := &ratePrinter{printer: printer{width: max(o.Width, 80), color: o.Color}, plan: plan}
-	p.line(p.bold(plan.Scenario + ": the highest rate that is sustained"))
+func Rates(w io.Writer, plan *capacity.Plan, o text.Options) error {
+	p := &ratePrinter{printer: printer{Printer: text.NewPrinter(o, 80)}, plan: plan}
+	p.Line(p.Bold(plan.Scenario + ": the highest rate that is sustained"))
 	p.terms()
 	p.table()
 	p.limit()
 	p.thresholds()
 	p.tried()
 	p.end()
-	if _, err := w.Write(p.out.Bytes()); err != nil {
-		return fmt.Errorf("write plan %q: %w", plan.ID, err)
-	}
-	return nil
+	return p.Flush(w, fmt.Sprintf("plan %q", plan.ID))
 }
 
 // RatesJSON writes a plan, indented, with a newline at its end.
@@ -35,23 +31,20 @@ func RatesJSON(w io.Writer, plan *capacity.Plan) error {
 	return writeJSON(w, plan, fmt.Sprintf("plan %q", plan.ID))
 }
 
-// Tried says what became of one rate, in a line: "8/s for 5 s: held (p99 210 ms)".
+// Tried says what became of one rate, in a line: "8/s for 5 s: passed (p99 210 ms)".
 func Tried(p capacity.Point) string {
-	text := fmt.Sprintf("%s for %s: %s", rate(p.Rate), seconds(p.Window), verdictWord(p))
-	if p.Verdict == capacity.Held {
-		return text + " (p99 " + duration(p.P99) + ")"
+	words := fmt.Sprintf("%s for %s: %s", rate(p.Rate), seconds(p.Window), pointWord(p))
+	if p.Decision == verdict.Passed {
+		return words + " (p99 " + text.Duration(p.P99) + ")"
 	}
-	return text + " (" + strings.Join(p.Why, "; ") + ")"
+	return words + " (" + strings.Join(p.Why, "; ") + ")"
 }
 
-func verdictWord(p capacity.Point) string {
-	switch {
-	case p.Verdict == capacity.Invalid:
-		return "cannot tell"
-	case p.Verdict == capacity.Held && p.Confirms:
-		return "held, confirmed"
+func pointWord(p capacity.Point) string {
+	if p.Decision == verdict.Passed && p.Confirms {
+		return string(p.Decision) + ", confirmed"
 	}
-	return string(p.Verdict)
+	return string(p.Decision)
 }
 
 type ratePrinter struct {
@@ -63,7 +56,7 @@ type ratePrinter struct {
 func (p *ratePrinter) terms() {
 	slo := p.plan.SLO
 	p.hanging(fmt.Sprintf("slo          p99 ≤ %s since a report was due, errors ≤ %s, descriptors ≤ %d of %d",
-		duration(time.Duration(slo.P99)), percent(slo.MaxErrors()), p.plan.MaxDescriptors, p.plan.NoFile))
+		text.Duration(time.Duration(slo.P99)), text.Percent(slo.MaxErrors()), p.plan.MaxDescriptors, p.plan.NoFile))
 	how := "evenly"
 	if p.plan.Poisson {
 		how = "at random times (Poisson)"
@@ -76,36 +69,36 @@ func (p *ratePrinter) terms() {
 }
 
 // foundGrid has a row for every variant.
-func (p *ratePrinter) foundGrid() *grid {
-	g := &grid{columns: []column{
-		{title: "variant"}, {title: "max rate", right: true}, {title: "interval", right: true},
-		{title: "p99", right: true, drop: 1}, {title: "errors", right: true, drop: 2}, {title: "FDs", right: true, drop: 3}, {title: "gave out"},
+func (p *ratePrinter) foundGrid() *text.Grid {
+	g := &text.Grid{Columns: []text.Column{
+		{Title: "variant"}, {Title: "max rate", Right: true}, {Title: "interval", Right: true},
+		{Title: "p99", Right: true, Drop: 1}, {Title: "errors", Right: true, Drop: 2}, {Title: "FDs", Right: true, Drop: 3}, {Title: "gave out"},
 	}}
 	for _, v := range p.plan.Variants {
-		g.add(p.cells(v)...)
+		g.Add(p.cells(v)...)
 	}
 	return g
 }
 
 func (p *ratePrinter) table() {
 	g := p.foundGrid()
-	g.fit(p.width) // what is given up stands with the rates that were tried
-	p.line("")
-	widths := g.widths()
-	p.line(p.paint(g.line(g.titles(), widths), faint))
+	g.Fit(p.Width) // what is given up stands with the rates that were tried
+	p.Line("")
+	widths := g.Widths()
+	p.Titles(g, widths)
 	for i, v := range p.plan.Variants {
-		p.line(g.line(g.rows[i], widths))
+		p.Line(g.Line(g.Rows[i], widths))
 		if says := p.says(v); says != "" {
-			p.wrapped("  ", says, faint)
+			p.Wrapped("  ", says, faint)
 		}
 	}
 	if len(p.plan.NotTried) > 0 {
-		p.wrapped("", "not tried: "+strings.Join(p.plan.NotTried, ", "), doubt)
+		p.Wrapped("", "not tried: "+strings.Join(p.plan.NotTried, ", "), doubt)
 	}
 }
 
 func (p *ratePrinter) cells(v capacity.Variant) []string {
-	max, interval, gave := none, none, none
+	max, interval, gave := text.None, text.None, text.None
 	switch v.End {
 	case capacity.Confirmed:
 		max, interval = rate(v.Confirmed), fmt.Sprintf("[%s, %s)", digitsOf(v.Confirmed), digitsOf(v.Failed))
@@ -114,43 +107,43 @@ func (p *ratePrinter) cells(v capacity.Variant) []string {
 	case capacity.Below:
 		max, interval = "< "+rate(v.Failed), fmt.Sprintf("[0, %s)", digitsOf(v.Failed))
 	case capacity.Undecided, capacity.Unconfirmed, capacity.Unfinished:
-		max = p.paint("no rate", doubt)
+		max = p.Paint("no rate", doubt)
 	}
 	switch {
 	case v.End == capacity.AtLeast:
 		gave = "nothing"
 	case v.Blame != nil && v.Decided():
-		gave = p.paint(string(v.Blame.Resource), bad)
+		gave = p.Paint(string(v.Blame.Resource), bad)
 	}
 	best := v.Best()
 	if best == nil || !v.Decided() {
-		return []string{v.Variant, max, interval, none, none, none, gave}
+		return []string{v.Variant, max, interval, text.None, text.None, text.None, gave}
 	}
-	return []string{v.Variant, max, interval, duration(best.P99), percent(best.Errors()), peakOf(*best, p.plan.NoFile), gave}
+	return []string{v.Variant, max, interval, text.Duration(best.P99), text.Percent(best.Errors()), peakOf(*best, p.plan.NoFile), gave}
 }
 
 // says is what stands below the row: why there is no rate, or what gave out.
 func (p *ratePrinter) says(v capacity.Variant) string {
 	held := ""
 	if v.Held > 0 {
-		held = fmt.Sprintf("; %s held, unconfirmed", rate(v.Held))
+		held = fmt.Sprintf("; %s passed, unconfirmed", rate(v.Held))
 	}
 	switch {
 	case v.Unmeasured != "":
 		return "not measured: " + v.Unmeasured + held
 	case v.End == capacity.Undecided:
-		last := lowestInvalid(v)
-		return fmt.Sprintf("no rate, at %s nobody can tell: %s%s", rate(last.Rate), strings.Join(last.Why, "; "), held)
+		last := lowestInconclusive(v)
+		return fmt.Sprintf("no rate, inconclusive at %s: %s%s", rate(last.Rate), strings.Join(last.Why, "; "), held)
 	case v.End == capacity.Unconfirmed:
-		return fmt.Sprintf("no rate: none that was tried held for %s", seconds(p.plan.Confirm))
+		return fmt.Sprintf("no rate: none that was tried passed for %s", seconds(p.plan.Confirm))
 	case v.End == capacity.Unfinished:
 		return "not finished" + held
 	case v.End == capacity.AtLeast:
-		return fmt.Sprintf("the highest rate that was to be tried (--max-rate) held for %s: the variant is not exhausted", seconds(p.plan.Confirm))
+		return fmt.Sprintf("the highest rate that was to be tried (--max-rate) passed for %s: the variant is not exhausted", seconds(p.plan.Confirm))
 	case v.Blame != nil:
 		doubt := ""
-		if p := lowestInvalid(v); p.Rate > v.Confirmed && p.Rate < v.Failed {
-			doubt = fmt.Sprintf("; at %s nobody can tell: %s", rate(p.Rate), strings.Join(p.Why, "; "))
+		if p := lowestInconclusive(v); p.Rate > v.Confirmed && p.Rate < v.Failed {
+			doubt = fmt.Sprintf("; inconclusive at %s: %s", rate(p.Rate), strings.Join(p.Why, "; "))
 		}
 		return fmt.Sprintf("%s gave out first, at %s: %s", v.Blame.Resource, rate(v.Failed), v.Blame.Says) + doubt
 	}
@@ -162,44 +155,28 @@ func (p *ratePrinter) thresholds() {
 	if len(p.plan.Thresholds) == 0 {
 		return
 	}
-	p.line("")
-	p.line(p.bold("thresholds"))
+	p.Line("")
+	p.Line(p.Bold("thresholds"))
 	for _, t := range p.plan.Thresholds {
-		mark, color := "?", doubt
-		switch {
-		case t.Decision == capacity.Kept:
-			mark, color = "✓", good
-		case t.Decision == capacity.Broken && t.Fails():
-			mark, color = "✗", bad
-		case t.Decision == capacity.Broken:
-			mark = "!"
-		}
-		text := oneLine(t.Rule)
-		if t.Margin > 0 {
-			text += " (margin " + unpadded(t.Margin) + ")"
-		}
-		if !t.Fails() {
-			text += " (only warns)"
-		}
-		p.line(p.paint(mark, color) + " " + text)
-		known := none
+		p.Line(p.Paint(t.Verdict().Mark(), t.Verdict().Tone()) + " " + ruleOf(t.Threshold))
+		known := text.None
 		for _, v := range p.plan.Variants {
 			if v.Variant == t.Variant {
 				known = strings.Join(p.cells(v)[1:3], " ")
 			}
 		}
-		text = fmt.Sprintf("%s beside %s: %s", known, rate(t.Limit), t.Decision)
+		words := fmt.Sprintf("%s beside %s: %s", known, rate(t.Limit), t.Decision)
 		if t.Why != "" {
-			text += "; " + t.Why
+			words += "; " + t.Why
 		}
-		p.wrapped("    ", text, "")
+		p.Wrapped("    ", words, "")
 	}
 }
 
-// lowestInvalid is the lowest rate at which nobody can tell.
-func lowestInvalid(v capacity.Variant) (lowest capacity.Point) {
+// lowestInconclusive is the lowest rate that is inconclusive.
+func lowestInconclusive(v capacity.Variant) (lowest capacity.Point) {
 	for _, p := range v.Points {
-		if p.Verdict == capacity.Invalid && (lowest.Rate == 0 || p.Rate < lowest.Rate) {
+		if p.Decision == verdict.Inconclusive && (lowest.Rate == 0 || p.Rate < lowest.Rate) {
 			lowest = p
 		}
 	}
@@ -207,14 +184,13 @@ func lowestInvalid(v capacity.Variant) (lowest capacity.Point) {
 }
 
 // triedGrid has a row for every point, variant by variant in the order in which they were tried.
-func (p *ratePrinter) triedGrid() *grid {
-	g := &grid{columns: []column{
-		{title: "rate", right: true}, {title: "for", right: true}, {title: "reports", right: true}, {title: "p99", right: true}, {title: "errors", right: true}, {title: "FDs", right: true}, {title: ""},
+func (p *ratePrinter) triedGrid() *text.Grid {
+	g := &text.Grid{Columns: []text.Column{
+		{Title: "rate", Right: true}, {Title: "for", Right: true}, {Title: "reports", Right: true}, {Title: "p99", Right: true}, {Title: "errors", Right: true}, {Title: "FDs", Right: true}, {Title: ""},
 	}}
 	for _, v := range p.plan.Variants {
 		for _, t := range v.Points {
-			color := map[capacity.Verdict]string{capacity.Held: good, capacity.Failed: bad, capacity.Invalid: doubt}[t.Verdict]
-			g.add(rate(t.Rate), seconds(t.Window), count(t.Due), duration(t.P99), percent(t.Errors()), peakOf(t, p.plan.NoFile), p.paint(verdictWord(t), color))
+			g.Add(rate(t.Rate), seconds(t.Window), text.Count(t.Due), text.Duration(t.P99), text.Percent(t.Errors()), peakOf(t, p.plan.NoFile), p.Paint(pointWord(t), t.Decision.Tone()))
 		}
 	}
 	return g
@@ -223,20 +199,20 @@ func (p *ratePrinter) triedGrid() *grid {
 // tried lists the points.
 func (p *ratePrinter) tried() {
 	g := p.triedGrid()
-	widths, row := g.widths(), 0
+	widths, row := g.Widths(), 0
 	for _, v := range p.plan.Variants {
-		p.line("")
-		p.line(p.bold(v.Variant))
+		p.Line("")
+		p.Line(p.Bold(v.Variant))
 		if len(v.Points) == 0 {
-			p.line("  " + p.paint("no rate was tried to its end", faint))
+			p.Line("  " + p.Paint("no rate was tried to its end", faint))
 			continue
 		}
-		p.line("  " + p.paint(g.line(g.titles(), widths), faint))
+		p.Line("  " + p.Paint(g.Line(g.Titles(), widths), faint))
 		for _, t := range v.Points {
-			p.line("  " + g.line(g.rows[row], widths))
+			p.Line("  " + g.Line(g.Rows[row], widths))
 			row++
 			if len(t.Why) > 0 {
-				p.wrapped("      ", strings.Join(t.Why, "; "), faint)
+				p.Wrapped("      ", strings.Join(t.Why, "; "), faint)
 			}
 		}
 	}
@@ -244,18 +220,18 @@ func (p *ratePrinter) tried() {
 
 func (p *ratePrinter) end() {
 	m, env := p.plan.Machine, p.plan.Environment
-	p.line("")
+	p.Line("")
 	p.hanging(fmt.Sprintf("environment  %s: %s, %s", env.Kind, env.Database, env.Upstream))
 	p.hanging("machine      " + machineLine(m))
-	for _, text := range disturbances(p.plan.Noise) {
-		p.hanging("noise        " + text)
+	for _, words := range disturbances(p.plan.Noise) {
+		p.hanging("noise        " + words)
 	}
-	p.hanging(fmt.Sprintf("cannot tell  where the mock upstream was too slow, or the generator began more than 1 %% of the reports %s late", duration(p.plan.LagBound)))
+	p.hanging(fmt.Sprintf("inconclusive where the mock upstream was too slow, or the generator began more than 1 %% of the reports %s late", text.Duration(p.plan.LagBound)))
 	if p.plan.Records != "" {
 		p.hanging("records      " + p.plan.Records)
 	}
-	p.line("")
-	p.line(fmt.Sprintf("%s (exit code %d)", p.bold(p.decided()), p.plan.Exit))
+	p.Line("")
+	p.Line(fmt.Sprintf("%s (exit code %d)", p.Bold(p.decided()), p.plan.Exit))
 }
 
 // decided says of how many variants the rate is known.
@@ -266,11 +242,11 @@ func (p *ratePrinter) decided() string {
 			decided++
 		}
 	}
-	text := fmt.Sprintf("%d of %s decided", decided, plural(len(p.plan.Variants)+len(p.plan.NotTried), "variant", "variants"))
+	words := fmt.Sprintf("%d of %s decided", decided, text.Plural(len(p.plan.Variants)+len(p.plan.NotTried), "variant", "variants"))
 	if p.plan.Interrupted {
-		text += ", interrupted"
+		words += ", interrupted"
 	}
-	return text
+	return words
 }
 
 func rate(r float64) string { return digitsOf(r) + "/s" }
@@ -285,7 +261,7 @@ func seconds(d time.Duration) string {
 
 func peakOf(p capacity.Point, nofile int) string {
 	if p.Peak == nil {
-		return none
+		return text.None
 	}
-	return fmt.Sprintf("%s/%s", count(*p.Peak), count(nofile))
+	return fmt.Sprintf("%s/%s", text.Count(*p.Peak), text.Count(nofile))
 }

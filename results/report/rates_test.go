@@ -13,32 +13,34 @@ import (
 	"floodgate/results"
 	"floodgate/results/capacity"
 	"floodgate/results/report"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
 // everyEnd is a plan in which each variant's search ended in another way.
 func everyEnd() *capacity.Plan {
-	point := func(rate float64, seconds int, v capacity.Verdict, why ...string) capacity.Point {
+	point := func(rate float64, seconds int, v verdict.Decision, why ...string) capacity.Point {
 		peak := int(20 + 3*rate)
 		return capacity.Point{
-			Rate: rate, Window: time.Duration(seconds) * time.Second, Confirms: seconds > 5, Verdict: v, Why: why,
+			Rate: rate, Window: time.Duration(seconds) * time.Second, Confirms: seconds > 5, Decision: v, Why: why,
 			Figures: capacity.Figures{Due: int(rate) * seconds, OK: int(rate) * seconds, P99: time.Duration(rate * 1e7), Peak: &peak},
 		}
 	}
 	slow := func(rate float64, seconds int) capacity.Point {
-		return point(rate, seconds, capacity.Failed, "p99 3.49 s, more than 1 s", "213 descriptors, more than 204 of 256")
+		return point(rate, seconds, verdict.Failed, "p99 3.49 s, more than 1 s", "213 descriptors, more than 204 of 256")
 	}
 	mock := func(rate float64, seconds int) capacity.Point {
-		return point(rate, seconds, capacity.Invalid, "the mock upstream was too slow: half the time a goroutine waited 3ms or more for a CPU (bound: 2ms)")
+		return point(rate, seconds, verdict.Inconclusive, "the mock upstream was too slow: half the time a goroutine waited 3ms or more for a CPU (bound: 2ms)")
 	}
-	held := capacity.Held
+	held := verdict.Passed
 	blame := func(r capacity.Resource, says string) *capacity.Blame {
 		return &capacity.Blame{Resource: r, Says: says}
 	}
 	plan := &capacity.Plan{
 		ID: "20261122-214015.123-7f3a9c", Started: time.Date(2026, 11, 22, 21, 40, 15, 0, time.UTC), Scenario: "service", Title: "A report service under load",
 		Level: "database.latency=50ms", SLO: scenarios.SLO{P99: scenarios.Duration(time.Second)}, NoFile: 256, MaxDescriptors: 204, Poisson: true,
-		Window: 5 * time.Second, Confirm: 20 * time.Second, LagBound: results.LagBound, Records: "results/plans/20261122-214015.123-7f3a9c/run.jsonl", Command: []string{"plan", "service", "--rate", "--max-rate", "64", "--env", "embedded"},
+		Window: 5 * time.Second, Confirm: 20 * time.Second, LagBound: results.LagBound, Records: "results/plans/20261122-214015.123-7f3a9c/run.jsonl", Command: []string{"plan", "rate", "service", "--max-rate", "64", "--env", "embedded"},
 		Environment: results.Environment{Kind: "embedded", Database: "FerretDB 1.24.2 (SQLite)", Upstream: "mock upstream"},
 		Machine:     results.Fingerprint{CPU: "AMD EPYC", Cores: 2, Memory: 8 << 30},
 	}
@@ -73,14 +75,14 @@ func ofLimits() *capacity.Plan {
 		v := scenarios.Variant{Name: "shared-" + strconv.Itoa(of.limit), Limit: of.limit}
 		s.Variants = append(s.Variants, v)
 		peak := of.limit + 10
-		point := func(rate float64, verdict capacity.Verdict, p99 time.Duration) capacity.Point {
-			return capacity.Point{Rate: rate, Window: 5 * time.Second, Confirms: verdict == capacity.Held, Verdict: verdict, Figures: capacity.Figures{
+		point := func(rate float64, decision verdict.Decision, p99 time.Duration) capacity.Point {
+			return capacity.Point{Rate: rate, Window: 5 * time.Second, Confirms: decision == verdict.Passed, Decision: decision, Figures: capacity.Figures{
 				Due: int(5 * rate), OK: int(5 * rate), P99: p99, Peak: &peak,
 			}}
 		}
 		found = append(found, capacity.Variant{Variant: v.Name, Limit: of.limit, Rate: capacity.Rate{
 			End: capacity.Confirmed, Confirmed: of.confirmed, Failed: of.next, Held: of.confirmed,
-			Points: []capacity.Point{point(of.confirmed/2, capacity.Held, 210*time.Millisecond), point(of.next, capacity.Failed, 3*time.Second), point(of.confirmed, capacity.Held, 870*time.Millisecond)},
+			Points: []capacity.Point{point(of.confirmed/2, verdict.Passed, 210*time.Millisecond), point(of.next, verdict.Failed, 3*time.Second), point(of.confirmed, verdict.Passed, 870*time.Millisecond)},
 		}})
 	}
 	plan.Found(found, s, false)
@@ -105,7 +107,7 @@ func TestRates(t *testing.T) {
 	for name, plan := range ratePlans() {
 		for _, width := range []int{80, 120} {
 			var out bytes.Buffer
-			if err := report.Rates(&out, plan, report.Options{Width: width}); err != nil {
+			if err := report.Rates(&out, plan, text.Options{Width: width}); err != nil {
 				t.Fatal(err)
 			}
 			for l := range strings.Lines(out.String()) {
@@ -135,12 +137,12 @@ func TestRatesJSON(t *testing.T) {
 }
 
 func TestTried(t *testing.T) {
-	p := capacity.Point{Rate: 8, Window: 5 * time.Second, Verdict: capacity.Held, Figures: capacity.Figures{P99: 210 * time.Millisecond}}
-	if got := report.Tried(p); got != "8/s for 5 s: held (p99 210 ms)" {
+	p := capacity.Point{Rate: 8, Window: 5 * time.Second, Decision: verdict.Passed, Figures: capacity.Figures{P99: 210 * time.Millisecond}}
+	if got := report.Tried(p); got != "8/s for 5 s: passed (p99 210 ms)" {
 		t.Error(got)
 	}
-	p.Verdict, p.Why, p.Window = capacity.Invalid, []string{"the generator was too slow"}, 1500*time.Millisecond
-	if got := report.Tried(p); got != "8/s for 1.5 s: cannot tell (the generator was too slow)" {
+	p.Decision, p.Why, p.Window = verdict.Inconclusive, []string{"the generator was too slow"}, 1500*time.Millisecond
+	if got := report.Tried(p); got != "8/s for 1.5 s: inconclusive (the generator was too slow)" {
 		t.Error(got)
 	}
 }

@@ -23,6 +23,7 @@ import (
 	"floodgate/results/gate"
 	"floodgate/results/internal/runtest"
 	"floodgate/results/report"
+	"floodgate/results/report/text"
 	"floodgate/results/summary"
 	"floodgate/scenarios"
 )
@@ -70,7 +71,7 @@ func TestGolden(t *testing.T) {
 			v := judge(t, run)
 			for _, width := range []int{80, 120} {
 				var out bytes.Buffer
-				if err := report.Terminal(&out, run, v, report.Options{Width: width}); err != nil {
+				if err := report.Terminal(&out, run, v, text.Options{Width: width}); err != nil {
 					t.Fatal(err)
 				}
 				golden(t, fmt.Sprintf("%s.%d.txt", name, width), out.Bytes())
@@ -93,10 +94,10 @@ func TestColorIsTheSameText(t *testing.T) {
 	for name, run := range cases() {
 		var plain, colored bytes.Buffer
 		v := judge(t, run)
-		if err := report.Terminal(&plain, run, v, report.Options{Width: 90}); err != nil {
+		if err := report.Terminal(&plain, run, v, text.Options{Width: 90}); err != nil {
 			t.Fatal(err)
 		}
-		if err := report.Terminal(&colored, run, v, report.Options{Width: 90, Color: true}); err != nil {
+		if err := report.Terminal(&colored, run, v, text.Options{Width: 90, Color: true}); err != nil {
 			t.Fatal(err)
 		}
 		if strings.Contains(plain.String(), "\x1b") {
@@ -125,7 +126,7 @@ func TestNoLineIsTooWide(t *testing.T) {
 		v := judge(t, run)
 		for width := 80; width <= 130; width += 10 {
 			var out bytes.Buffer
-			if err := report.Terminal(&out, run, v, report.Options{Width: width}); err != nil {
+			if err := report.Terminal(&out, run, v, text.Options{Width: width}); err != nil {
 				t.Fatal(err)
 			}
 			for line := range strings.Lines(out.String()) {
@@ -246,7 +247,7 @@ func TestWriteErrorsAreReported(t *testing.T) {
 	run := runtest.Unclaimed()
 	v := judge(t, run)
 	for name, write := range map[string]func(io.Writer) error{
-		"terminal": func(w io.Writer) error { return report.Terminal(w, run, v, report.Options{}) },
+		"terminal": func(w io.Writer) error { return report.Terminal(w, run, v, text.Options{}) },
 		"json":     func(w io.Writer) error { return report.JSON(w, v) },
 		"gobench":  func(w io.Writer) error { return report.GoBench(w, run) },
 	} {

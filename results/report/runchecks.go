@@ -10,6 +10,8 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/gate"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -39,14 +41,14 @@ func (j Judged) Judgement() Judgement {
 	p := &printer{run: j.Run, v: v}
 	g := Judgement{
 		Name: v.Scenario, Title: titleOf(v), ID: v.Run, Started: j.Run.Header.Started, Version: v.Machine.Revision,
-		Headline: headline(v), Exit: v.Exit, Notes: slices.Concat(p.notes(), p.noiseNotes()), Command: command(j.Run), Record: j.Run.Path, File: j.File,
+		Headline: headline(v), Decision: v.Decision, Notes: slices.Concat(p.notes(), p.noiseNotes()), Command: command(j.Run), Record: j.Run.Path, File: j.File,
 		Properties: [][2]string{
 			{"run", v.Run}, {"scenario_hash", v.Hash}, {"seed", strconv.FormatUint(v.Seed, 10)}, {"quick", strconv.FormatBool(v.Quick)},
 			{"environment", v.Environment.Kind}, {"database", v.Environment.Database}, {"upstream", v.Environment.Upstream},
 			{"trials", fmt.Sprintf("%d of %d", v.Recorded, v.Planned)},
 		},
 	}
-	for _, row := range p.facts().rows {
+	for _, row := range p.facts().Rows {
 		g.Facts = append(g.Facts, [2]string{row[0], row[1]})
 	}
 	g.Time = took(j.Run.Trials)
@@ -75,25 +77,25 @@ func (j Judged) Judgement() Judgement {
 func ofRun(run *results.Run, v *gate.Verdict) []Check {
 	var all []Check
 	for _, t := range notMeasured(run) {
-		text := cmp.Or(t.Reason, "no reason is recorded")
+		words := cmp.Or(t.Reason, "no reason is recorded")
 		all = append(all, Check{
-			ID: idUnmeasured, Status: Unmeasured, Says: "Every trial can be measured.",
-			Title: trialName(t) + " could not be measured", Text: text, All: text,
+			ID: idUnmeasured, Decision: verdict.NotMeasured, Says: "Every trial can be measured.",
+			Title: trialName(t) + " could not be measured", Text: words, All: words,
 		})
 	}
 	if n := v.Planned - v.Recorded; n > 0 {
-		text := "The run is not finished; unless it is running still, floodgate run --resume " + v.Run + " goes on with it."
+		words := "The run is not finished; unless it is running still, floodgate run --resume " + v.Run + " goes on with it."
 		if v.EndedBy != "" {
-			text = fmt.Sprintf("The run ended early: no trial to come could have kept %q.", v.EndedBy)
+			words = fmt.Sprintf("Stopped early: threshold %q can no longer be met.", v.EndedBy)
 		}
 		all = append(all, Check{
-			ID: idNotRun, Status: Undecided, Says: "Every planned trial is run.",
-			Title: fmt.Sprintf("%d of %d trials were not run", n, v.Planned), Text: text, All: text,
+			ID: idNotRun, Decision: verdict.Inconclusive, Says: "Every planned trial is run.",
+			Title: fmt.Sprintf("%d of %d trials were not run", n, v.Planned), Text: words, All: words,
 		})
 	}
 	if len(v.Claims)+len(v.Thresholds) == 0 {
-		text := "The scenario claims nothing, so nothing was judged."
-		all = append(all, Check{ID: idUnjudged, Status: Unjudged, Says: "A scenario claims something.", Title: "nothing was judged", Text: text, All: text})
+		words := "The scenario claims nothing, so nothing was judged."
+		all = append(all, Check{ID: idUnjudged, Decision: verdict.NotJudged, Says: "A scenario claims something.", Title: "nothing was judged", Text: words, All: words})
 	}
 	return all
 }
@@ -115,18 +117,10 @@ func trialName(t results.Trial) string {
 }
 
 func (p *printer) claimCheck(c gate.Claim, line int) Check {
-	check := Check{
-		ID: c.ID, Says: c.Says, Title: claimTitle(c), Text: p.claimText(c), All: p.allEvidence(c), Line: line,
-		Properties: map[string]string{"decision": c.Decision, "expected": c.Expected, "run": p.v.Run},
+	return Check{
+		ID: c.ID, Decision: c.Verdict(), Says: c.Says, Title: claimTitle(c), Text: p.claimText(c), All: p.allEvidence(c), Line: line,
+		Properties: map[string]string{"decision": c.Decision.String(), "expected": c.Expected.String(), "run": p.v.Run},
 	}
-	switch {
-	case c.Decision == gate.Inconclusive:
-	case c.AsExpected:
-		check.Status = Passed
-	default:
-		check.Status = Failed
-	}
-	return check
 }
 
 // claimTitle is "faster: refuted, expected proved".
@@ -135,9 +129,9 @@ func claimTitle(c gate.Claim) string { return c.ID + ": " + decided(c) }
 // decided is "refuted, expected proved", or "proved, as expected".
 func decided(c gate.Claim) string {
 	if c.AsExpected {
-		return c.Decision + ", as expected"
+		return c.Decision.String() + ", as expected"
 	}
-	return c.Decision + ", expected " + c.Expected
+	return c.Decision.String() + ", expected " + c.Expected.String()
 }
 
 // claimText is the author's words, then the points that decide, a line each.
@@ -162,7 +156,7 @@ func (p *printer) allEvidence(c gate.Claim) string {
 
 // evidenceLine is "pool, items=20: 88.8 % [88.4, 89.1] ≥ 85.0 %, n=7, proved".
 func (p *printer) evidenceLine(e gate.Evidence) string {
-	parts := []string{fmt.Sprintf("%s, %s: %s, n=%s, %s", e.Variant, p.levelOf(e), statement(e), count(e.N), cmp.Or(e.Decision, "step"))}
+	parts := []string{fmt.Sprintf("%s, %s: %s, n=%s, %s", e.Variant, p.levelOf(e), statement(e), text.Count(e.N), e.Decision)}
 	return strings.Join(append(parts, evidenceRemarks(e)...), "; ")
 }
 
@@ -170,24 +164,18 @@ func (p *printer) evidenceLine(e gate.Evidence) string {
 func (p *printer) thresholdCheck(t gate.Threshold, line int) Check {
 	rule := strings.Join(strings.Fields(t.Rule), " ")
 	check := Check{
-		ID: rule, Says: ruleOf(t), Title: rule + ": " + t.Decision, Line: line,
-		Properties: map[string]string{"decision": t.Decision, "expected": gate.Kept, "run": p.v.Run},
+		ID: rule, Decision: t.Verdict(), Says: ruleOf(t.Threshold), Title: rule + ": " + t.Decision.String(), Line: line,
+		Properties: map[string]string{"decision": t.Decision.String(), "expected": verdict.Met.String(), "run": p.v.Run},
 	}
-	switch {
-	case t.Decision == gate.Kept:
-		check.Status = Passed
-	case !t.Fails():
-		check.Status = Warned
+	if check.Decision == verdict.Warned {
 		check.Title += " (only warns)"
-	case t.Decision == gate.Broken:
-		check.Status = Failed
 	}
 	deciding, all := slices.Clone(t.Notes), slices.Clone(t.Notes)
 	for _, e := range t.Evidence {
-		parts := []string{fmt.Sprintf("%s: %s, n=%s, %s", p.levelOf(e), besideLimit(t, e), count(e.N), e.Decision)}
-		text := strings.Join(append(parts, evidenceRemarks(e)...), "; ")
-		if all = append(all, text); e.Decision == t.Decision {
-			deciding = append(deciding, text)
+		parts := []string{fmt.Sprintf("%s: %s, n=%s, %s", p.levelOf(e), besideLimit(t, e), text.Count(e.N), e.Decision)}
+		words := strings.Join(append(parts, evidenceRemarks(e)...), "; ")
+		if all = append(all, words); e.Decision == t.Decision {
+			deciding = append(deciding, words)
 		}
 	}
 	check.Text, check.All = strings.Join(deciding, "\n"), strings.Join(all, "\n")
@@ -196,8 +184,7 @@ func (p *printer) thresholdCheck(t gate.Threshold, line int) Check {
 
 // headline is "failed: 1 of 4 claims as expected".
 func headline(v *gate.Verdict) string {
-	word, _ := verdictOf(v)
-	return word + ": " + judgedIn(v)
+	return string(v.Decision) + ": " + judgedIn(v)
 }
 
 // command prints the run again.

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"floodgate/results/gate"
+	"floodgate/results/report/text"
 )
 
 // Markdown renders a run in limit bytes at most, for a comment on a pull
@@ -20,7 +21,7 @@ import (
 func Markdown(j Judged, limit int) []byte {
 	v := j.Verdict
 	p := &printer{run: j.Run, v: v}
-	head := fmt.Sprintf("## %s %s\n\n%s (exit code %d)\n", verdictMark(v), escaped(headline(v)), bolded(titleOf(v)), v.Exit)
+	head := fmt.Sprintf("## %s %s\n\n%s (exit code %d)\n", v.Decision.Mark(), escaped(headline(v)), bolded(titleOf(v)), v.Exit)
 	tail := p.comeFrom()
 	m := &rowWriter{left: max(limit, MaxComment) - len(head) - len(tail) - len(leftOut(1<<30, 1<<30, command(j.Run), j.Run.Path))}
 	m.claims(v)
@@ -37,28 +38,18 @@ func Markdown(j Judged, limit int) []byte {
 	} else {
 		m.tables(p)
 	}
-	text := head + m.out.String()
+	words := head + m.out.String()
 	if m.rows > 0 {
-		text += leftOut(m.rows, max(limit, MaxComment), command(j.Run), j.Run.Path)
+		words += leftOut(m.rows, max(limit, MaxComment), command(j.Run), j.Run.Path)
 	}
-	return []byte(text + tail)
-}
-
-func verdictMark(v *gate.Verdict) string {
-	switch {
-	case v.Exit == gate.ExitFailed, v.Exit == gate.ExitUnmeasured:
-		return "✗"
-	case v.Exit == gate.ExitHeld && len(v.Claims)+len(v.Thresholds) > 0:
-		return "✓"
-	}
-	return "?"
+	return []byte(words + tail)
 }
 
 // comeFrom is what to know before believing it, on what it ran, and how to print it again.
 func (p *printer) comeFrom() string {
 	var out bytes.Buffer
 	facts := make([][2]string, 0)
-	for _, row := range p.facts().rows {
+	for _, row := range p.facts().Rows {
 		facts = append(facts, [2]string{row[0], row[1]})
 	}
 	foot(&out, append(p.notes(), p.noiseNotes()...), facts, command(p.run))
@@ -73,16 +64,16 @@ type rowWriter struct {
 	rows    int    // that were left out
 }
 
-func (m *rowWriter) heading(text string) { m.pending = text }
+func (m *rowWriter) heading(words string) { m.pending = words }
 
 // add writes a row that is shown whole or not at all.
-func (m *rowWriter) add(text string) {
-	if n := len(m.pending) + len(text); m.rows > 0 || n > m.left {
+func (m *rowWriter) add(words string) {
+	if n := len(m.pending) + len(words); m.rows > 0 || n > m.left {
 		m.rows++
 		return
 	}
-	m.left -= len(m.pending) + len(text)
-	m.out.WriteString(m.pending + text)
+	m.left -= len(m.pending) + len(words)
+	m.out.WriteString(m.pending + words)
 	m.pending = ""
 }
 
@@ -93,7 +84,7 @@ func (m *rowWriter) cells(cells ...string) {
 }
 
 // table is a heading and the head of a table.
-func (m *rowWriter) table(heading string, columns []column) {
+func (m *rowWriter) table(heading string, columns []text.Column) {
 	var b bytes.Buffer
 	b.WriteString(heading)
 	head(&b, columns)
@@ -114,9 +105,9 @@ func (m *rowWriter) claims(v *gate.Verdict) {
 	if len(v.Claims) == 0 {
 		return
 	}
-	m.table(fmt.Sprintf("\n### Claims\n\nJudged by %g %% intervals from pairs of one block.\n\n", 100*v.Confidence), []column{{title: ""}, {title: "claim"}, {title: "decision"}, {title: "in its author's words"}})
+	m.table(fmt.Sprintf("\n### Claims\n\nJudged by %g %% intervals from pairs of one block.\n\n", 100*v.Confidence), []text.Column{{Title: ""}, {Title: "claim"}, {Title: "decision"}, {Title: "in its author's words"}})
 	for _, c := range v.Claims {
-		m.cells(claimMark(c), clip(c.ID, maxName), decided(c), clip(c.Says, maxWords))
+		m.cells(c.Verdict().Mark(), clip(c.ID, maxName), decided(c), clip(c.Says, maxWords))
 	}
 }
 
@@ -125,43 +116,33 @@ func (m *rowWriter) thresholds(p *printer) {
 	if len(p.v.Thresholds) == 0 {
 		return
 	}
-	m.table("\n### Thresholds\n\n", []column{{title: ""}, {title: "threshold"}, {title: "level"}, {title: "measured"}, {title: "n", right: true}, {title: "says"}, {title: "remarks"}})
+	m.table("\n### Thresholds\n\n", []text.Column{{Title: ""}, {Title: "threshold"}, {Title: "level"}, {Title: "measured"}, {Title: "n", Right: true}, {Title: "says"}, {Title: "remarks"}})
 	for _, t := range p.v.Thresholds {
 		for _, e := range t.Evidence {
-			m.cells(thresholdMark(t), clip(ruleOf(t), maxWords), clip(p.levelOf(e), maxName), besideLimit(t, e), count(e.N), e.Decision,
+			m.cells(t.Verdict().Mark(), clip(ruleOf(t.Threshold), maxWords), clip(p.levelOf(e), maxName), besideLimit(t, e), text.Count(e.N), e.Decision.String(),
 				clip(strings.Join(evidenceRemarks(e), "; "), maxWords))
 		}
 		if len(t.Evidence) == 0 {
-			m.cells(thresholdMark(t), clip(ruleOf(t), maxWords), none, none, count(0), t.Decision, clip(strings.Join(t.Notes, "; "), maxWords))
+			m.cells(t.Verdict().Mark(), clip(ruleOf(t.Threshold), maxWords), text.None, text.None, text.Count(0), t.Decision.String(), clip(strings.Join(t.Notes, "; "), maxWords))
 		}
 	}
-}
-
-func claimMark(c gate.Claim) string {
-	switch {
-	case c.AsExpected:
-		return "✓"
-	case c.Decision == gate.Inconclusive:
-		return "?"
-	}
-	return "✗"
 }
 
 // claim writes the evidence of a claim.
 func (m *rowWriter) claim(p *printer, c gate.Claim) {
-	heading := fmt.Sprintf("\n#### %s %s\n\n", claimMark(c), escaped(clip(claimTitle(c), maxName)))
+	heading := fmt.Sprintf("\n#### %s %s\n\n", c.Verdict().Mark(), escaped(clip(claimTitle(c), maxName)))
 	points := condense(c.Evidence)
-	columns := []column{{title: "variant"}, {title: "level"}, {title: "measured"}, {title: "n", right: true}, {title: "says"}}
+	columns := []text.Column{{Title: "variant"}, {Title: "level"}, {Title: "measured"}, {Title: "n", Right: true}, {Title: "says"}}
 	remarked := slices.ContainsFunc(points, func(e gate.Evidence) bool { return len(evidenceRemarks(e)) > 0 })
 	if remarked {
-		columns = append(columns, column{title: "remarks"})
+		columns = append(columns, text.Column{Title: "remarks"})
 	}
 	m.table(heading, columns)
 	if len(points) == 0 {
 		m.heading(heading)
 	}
 	for _, e := range points {
-		cells := []string{clip(e.Variant, maxName), clip(p.levelOf(e), maxName), statement(e), count(e.N), cmp.Or(e.Decision, "step")}
+		cells := []string{clip(e.Variant, maxName), clip(p.levelOf(e), maxName), statement(e), text.Count(e.N), e.Decision.String()}
 		if remarked {
 			cells = append(cells, clip(strings.Join(evidenceRemarks(e), "; "), maxWords))
 		}
@@ -185,10 +166,10 @@ func (m *rowWriter) tables(p *printer) {
 	var remarks []string
 	for i, r := range rows {
 		if i == 0 || r.Level != rows[i-1].Level {
-			m.level(p, r.Level, g.columns)
+			m.level(p, r.Level, g.Columns)
 			remarks = nil
 		}
-		m.cells(append([]string{clip(r.Variant, maxName)}, g.rows[i][1:]...)...)
+		m.cells(append([]string{clip(r.Variant, maxName)}, g.Rows[i][1:]...)...)
 		remarks = append(remarks, remark(r.Variant, rowRemarks(r))...)
 		if i == len(rows)-1 || r.Level != rows[i+1].Level {
 			m.list(remarks)
@@ -201,10 +182,10 @@ func (m *rowWriter) services(p *printer) {
 	var remarks []string
 	for i, r := range rows {
 		if i == 0 || r.Level != rows[i-1].Level {
-			m.level(p, r.Level, g.columns)
+			m.level(p, r.Level, g.Columns)
 			remarks = nil
 		}
-		m.cells(append([]string{clip(r.Variant, maxName)}, g.rows[i][1:]...)...)
+		m.cells(append([]string{clip(r.Variant, maxName)}, g.Rows[i][1:]...)...)
 		remarks = append(remarks, remark(r.Variant, serviceRemarks(r))...)
 		if i == len(rows)-1 || r.Level != rows[i+1].Level {
 			m.list(remarks)
@@ -213,7 +194,7 @@ func (m *rowWriter) services(p *printer) {
 }
 
 // level is the heading of a level's table.
-func (m *rowWriter) level(p *printer, name string, columns []column) {
+func (m *rowWriter) level(p *printer, name string, columns []text.Column) {
 	heading := "\n### " + escaped(clip(name, maxName)) + "\n\n"
 	if label := p.v.Labels[name]; label != "" {
 		heading = "\n### " + escaped(clip(label, maxName)) + "\n\n" + "Level " + escaped(clip(name, maxLine)) + "\n\n"
@@ -230,26 +211,26 @@ func remark(variant string, parts []string) []string {
 }
 
 // item is the text of a list's item, which begins no list, heading or quote of its own.
-func item(text string) string {
-	return begins.ReplaceAllString(escaped(strings.TrimSpace(text)), `$1\$2`)
+func item(words string) string {
+	return begins.ReplaceAllString(escaped(strings.TrimSpace(words)), `$1\$2`)
 }
 
 var begins = regexp.MustCompile(`^([0-9]*)([-+=.)])`)
 
 // bolded is text in bold; spaces at its ends would show the asterisks.
-func bolded(text string) string {
-	return "**" + escaped(clip(cmp.Or(oneLine(text), none), maxLine)) + "**"
+func bolded(words string) string {
+	return "**" + escaped(clip(cmp.Or(oneLine(words), text.None), maxLine)) + "**"
 }
 
 // code is text as it is, between as many backticks as it takes.
-func code(text string) string {
-	text = clip(text, maxCommand)
+func code(words string) string {
+	words = clip(words, maxCommand)
 	fence := "`"
-	for strings.Contains(text, fence) {
+	for strings.Contains(words, fence) {
 		fence += "`"
 	}
 	if len(fence) > 1 {
-		return fence + " " + text + " " + fence
+		return fence + " " + words + " " + fence
 	}
-	return fence + text + fence
+	return fence + words + fence
 }

@@ -7,51 +7,46 @@ import (
 	"time"
 
 	"floodgate/results"
+	"floodgate/results/report/text"
 )
 
 // Runs lists stored runs for a person, newest first.
-func Runs(w io.Writer, runs []results.Listed, o Options) error {
-	if o.Width == 0 {
-		o.Width = 100
-	}
-	p := &printer{width: max(o.Width, 80), color: o.Color}
-	g := &grid{columns: []column{
-		{title: "run"}, {title: "started", drop: 2}, {title: "scenario"}, {title: "environment", drop: 1}, {title: "trials", right: true}, {title: ""},
+func Runs(w io.Writer, runs []results.Listed, o text.Options) error {
+	p := &printer{Printer: text.NewPrinter(o, 80)}
+	g := &text.Grid{Columns: []text.Column{
+		{Title: "run"}, {Title: "started", Drop: 2}, {Title: "scenario"}, {Title: "environment", Drop: 1}, {Title: "trials", Right: true}, {Title: ""},
 	}}
 	for _, r := range newestFirst(runs) {
 		if r.Err != nil {
-			g.add(r.ID, "", "", "", "", p.paint("unreadable", bad))
+			g.Add(r.ID, "", "", "", "", p.Paint("unreadable", bad))
 			continue
 		}
-		h, state := r.Header, p.paint("complete", good)
+		h, state := r.Header, p.Paint("complete", good)
 		trials := fmt.Sprintf("%d/%d", r.Trials, h.Planned)
 		switch {
 		case h.Plan: // of which nobody knows beforehand how many it takes
-			trials, state = count(r.Trials), "plan"
+			trials, state = text.Count(r.Trials), "plan"
 		case !r.Complete:
-			state = p.paint("unfinished", doubt)
+			state = p.Paint("unfinished", doubt)
 		}
 		name := h.ScenarioName
 		if h.Quick {
 			name += " (quick)"
 		}
-		g.add(r.ID, h.Started.UTC().Format(time.DateTime), name, h.Environment.Kind, trials, state)
+		g.Add(r.ID, h.Started.UTC().Format(time.DateTime), name, h.Environment.Kind, trials, state)
 	}
-	g.fit(p.width)
-	widths := g.widths()
-	p.line(p.paint(g.line(g.titles(), widths), faint))
-	for _, cells := range g.rows {
-		p.line(g.line(cells, widths))
+	g.Fit(p.Width)
+	widths := g.Widths()
+	p.Titles(g, widths)
+	for _, cells := range g.Rows {
+		p.Line(g.Line(cells, widths))
 	}
 	for _, r := range newestFirst(runs) {
 		if r.Err != nil {
-			p.wrapped("", r.Err.Error(), bad)
+			p.Wrapped("", r.Err.Error(), bad)
 		}
 	}
-	if _, err := w.Write(p.out.Bytes()); err != nil {
-		return fmt.Errorf("write list of runs: %w", err)
-	}
-	return nil
+	return p.Flush(w, "list of runs")
 }
 
 func newestFirst(runs []results.Listed) []results.Listed {

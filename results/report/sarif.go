@@ -10,7 +10,8 @@ import (
 	"path"
 	"strings"
 
-	"floodgate/results/gate"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 )
 
 const (
@@ -26,22 +27,22 @@ func SARIF(j Judgement) []byte {
 	run := sarifRun{
 		Tool:        sarifTool{Driver: sarifDriver{Name: "floodgate", Version: j.Version, Rules: []sarifRule{}}},
 		Automation:  sarifID{ID: "floodgate/" + j.Name + "/" + j.ID},
-		Invocations: []sarifInvocation{{Successful: j.Exit != gate.ExitUnmeasured, Code: j.Exit, Says: j.Headline}},
+		Invocations: []sarifInvocation{{Successful: j.Decision != verdict.NotMeasured, Code: j.Decision.ExitCode(), Says: j.Headline}},
 		Results:     []sarifResult{},
 	}
 	index := make(map[string]int)
-	levels := map[Status]string{Failed: "error", Unmeasured: "error", Undecided: "warning", Warned: "warning", Unjudged: "note"}
+	levels := map[verdict.Decision]string{verdict.Failed: "error", verdict.NotMeasured: "error", verdict.Inconclusive: "warning", verdict.Warned: "warning", verdict.NotJudged: "note"}
 	for _, c := range j.Checks {
 		id := clean(c.ID) // two that JSON would write alike are one
 		if _, ok := index[id]; !ok {
 			index[id] = len(run.Tool.Driver.Rules)
-			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{ID: id, Short: sarifText{cmp.Or(clean(c.Says), id, none)}})
+			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{ID: id, Short: sarifText{cmp.Or(clean(c.Says), id, text.None)}})
 		}
-		if c.Status == Passed {
+		if c.Decision == verdict.Passed {
 			continue
 		}
 		run.Results = append(run.Results, sarifResult{
-			Rule: id, Index: index[id], Level: levels[c.Status], Text: sarifText{cleanLines(c.Title + "\n" + c.Text)},
+			Rule: id, Index: index[id], Level: levels[c.Decision], Text: sarifText{cleanLines(c.Title + "\n" + c.Text)},
 			Locations: j.locations(c), Prints: map[string]string{"floodgateClaim/v1": fingerprint(j.Name, c)}, Properties: c.Properties,
 		})
 	}
@@ -78,11 +79,11 @@ func artifact(file string) (uri, base string) {
 // so that a server tells an old result from a new one. Trials that were not
 // measured are told apart by their titles.
 func fingerprint(scenario string, c Check) string {
-	text := scenario + "\x00" + c.ID
+	words := scenario + "\x00" + c.ID
 	if c.Properties == nil {
-		text += "\x00" + c.Title
+		words += "\x00" + c.Title
 	}
-	sum := sha256.Sum256([]byte(text))
+	sum := sha256.Sum256([]byte(words))
 	return hex.EncodeToString(sum[:16])
 }
 

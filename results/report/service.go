@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"floodgate/results/report/text"
 	"floodgate/results/summary"
 )
 
@@ -14,44 +15,42 @@ import (
 // the descriptors of each variant grow.
 func (p *printer) services() {
 	g := p.serviceGrid()
-	dropped := g.fit(p.width)
-	widths := g.widths()
+	dropped := g.Fit(p.Width)
+	widths := g.Widths()
 	for i, r := range p.v.Service {
 		if i == 0 || r.Level != p.v.Service[i-1].Level {
-			p.line("")
+			p.Line("")
 			p.level(r.Level)
-			p.line(p.paint(g.line(g.titles(), widths), faint))
+			p.Titles(g, widths)
 		}
-		p.line(g.line(g.rows[i], widths))
+		p.Line(g.Line(g.Rows[i], widths))
 		if i == len(p.v.Service)-1 || r.Level != p.v.Service[i+1].Level {
 			p.causes(r.Level)
 		}
 	}
-	if len(dropped) > 0 {
-		p.wrapped("", "not shown, for want of width: "+strings.Join(dropped, ", "), faint)
-	}
+	p.NotShown(dropped)
 }
 
 // serviceGrid has a row for every row of the service's table.
-func (p *printer) serviceGrid() *grid {
-	g := &grid{columns: []column{
-		{title: "variant"},
-		{title: "n", right: true},
-		{title: "reports", right: true, drop: 4},
-		{title: "done", right: true},
-		{title: "response p50", right: true, drop: 5},
-		{title: "p99", right: true},
-		{title: "service p99", right: true, drop: 2},
-		{title: "tasks", right: true, drop: 2},
-		{title: "memory", right: true, drop: 3},
-		{title: "peak FDs", right: true},
-		{title: "EMFILE", right: true},
-		{title: "recovered", right: true},
-		{title: "left", right: true, drop: 1},
-		{title: "documents", drop: 6},
+func (p *printer) serviceGrid() *text.Grid {
+	g := &text.Grid{Columns: []text.Column{
+		{Title: "variant"},
+		{Title: "n", Right: true},
+		{Title: "reports", Right: true, Drop: 4},
+		{Title: "done", Right: true},
+		{Title: "response p50", Right: true, Drop: 5},
+		{Title: "p99", Right: true},
+		{Title: "service p99", Right: true, Drop: 2},
+		{Title: "tasks", Right: true, Drop: 2},
+		{Title: "memory", Right: true, Drop: 3},
+		{Title: "peak FDs", Right: true},
+		{Title: "EMFILE", Right: true},
+		{Title: "recovered", Right: true},
+		{Title: "left", Right: true, Drop: 1},
+		{Title: "documents", Drop: 6},
 	}}
 	for _, r := range p.v.Service {
-		g.add(p.serviceCells(r)...)
+		g.Add(p.serviceCells(r)...)
 	}
 	return g
 }
@@ -59,30 +58,30 @@ func (p *printer) serviceGrid() *grid {
 func (p *printer) serviceCells(r summary.ServiceRow) []string {
 	n := fmt.Sprint(r.Measured)
 	if r.Measured < r.Planned {
-		n = p.paint(fmt.Sprintf("%d/%d", r.Measured, r.Planned), doubt)
+		n = p.Paint(fmt.Sprintf("%d/%d", r.Measured, r.Planned), doubt)
 	}
-	done := none
+	done := text.None
 	if r.Due > 0 {
-		done = percent(float64(r.Done) / float64(r.Due))
+		done = text.Percent(float64(r.Done) / float64(r.Due))
 	}
 	exhausted := "never"
 	if r.FirstOut != nil {
-		exhausted = p.paint(fmt.Sprintf("%.1f s", r.FirstOut.At.Seconds()), bad)
+		exhausted = p.Paint(fmt.Sprintf("%.1f s", r.FirstOut.At.Seconds()), bad)
 		if r.Exhausted < r.Measured {
 			exhausted += fmt.Sprintf(" (%d/%d)", r.Exhausted, r.Measured)
 		}
 	}
 	recovered := fmt.Sprintf("%d/%d", r.Recovered, r.Measured)
 	if r.Recovered < r.Measured {
-		recovered = p.paint(recovered, bad)
+		recovered = p.Paint(recovered, bad)
 	}
-	peak := none
+	peak := text.None
 	if r.Peak != nil {
-		peak = fmt.Sprintf("%s of %s", count(*r.Peak), count(r.NoFile))
+		peak = fmt.Sprintf("%s of %s", text.Count(*r.Peak), text.Count(r.NoFile))
 	}
 	return []string{
-		r.Variant, n, count(r.Due), done, orNone(r.ResponseP50, duration), orNone(r.ResponseP99, duration), orNone(r.ServiceP99, duration),
-		orNone(r.Tasks, count), orNone(r.PeakRSS, mebibytes), peak, exhausted, recovered, count(r.Left), p.documents(summary.Row{Documents: r.Documents, Checked: r.Checked, Planned: r.Planned}),
+		r.Variant, n, text.Count(r.Due), done, text.OrNone(r.ResponseP50, text.Duration), text.OrNone(r.ResponseP99, text.Duration), text.OrNone(r.ServiceP99, text.Duration),
+		text.OrNone(r.Tasks, text.Count), text.OrNone(r.PeakRSS, mebibytes), peak, exhausted, recovered, text.Count(r.Left), p.documents(summary.Row{Documents: r.Documents, Checked: r.Checked, Planned: r.Planned}),
 	}
 }
 
@@ -90,7 +89,7 @@ func (p *printer) serviceCells(r summary.ServiceRow) []string {
 func (p *printer) causes(level string) {
 	for _, r := range p.v.Service {
 		if parts := serviceRemarks(r); r.Level == level && len(parts) > 0 {
-			p.wrapped("  ", r.Variant+": "+strings.Join(parts, "; "), faint)
+			p.Wrapped("  ", r.Variant+": "+strings.Join(parts, "; "), faint)
 		}
 	}
 }
@@ -99,13 +98,13 @@ func (p *printer) causes(level string) {
 func serviceRemarks(r summary.ServiceRow) []string {
 	var parts []string
 	for _, o := range (summary.Row{NotOK: r.NotOK}).Outcomes() {
-		parts = append(parts, plural(r.NotOK[o], "trial", "trials")+" "+past(o))
+		parts = append(parts, text.Plural(r.NotOK[o], "trial", "trials")+" "+past(o))
 	}
 	if r.Stalled > 0 {
-		parts = append(parts, plural(r.Stalled, "trial", "trials")+" stalled: reports in flight, and nothing completed")
+		parts = append(parts, text.Plural(r.Stalled, "trial", "trials")+" stalled: reports in flight, and nothing completed")
 	}
 	if r.Dropped > 0 {
-		parts = append(parts, count(r.Dropped)+" reports were due and not sent, the load having ended early")
+		parts = append(parts, text.Count(r.Dropped)+" reports were due and not sent, the load having ended early")
 	}
 	if len(r.Errors) > 0 {
 		parts = append(parts, "reports not done: "+errorTypes(r.Errors))
@@ -114,21 +113,21 @@ func serviceRemarks(r summary.ServiceRow) []string {
 		parts = append(parts, repeatedRemark(r.Repeated))
 	}
 	if r.OutOfPorts > 0 {
-		parts = append(parts, "out of local ports (EADDRNOTAVAIL) in "+plural(r.OutOfPorts, "trial", "trials"))
+		parts = append(parts, "out of local ports (EADDRNOTAVAIL) in "+text.Plural(r.OutOfPorts, "trial", "trials"))
 	}
 	if out := r.FirstOut; out != nil {
-		text := fmt.Sprintf("out of descriptors after %.1f s, at report %s, at %.1f reports a second, first for %s", out.At.Seconds(), count(out.Report), out.Rate, sides(r.Sides))
+		words := fmt.Sprintf("out of descriptors after %.1f s, at report %s, at %.1f reports a second, first for %s", out.At.Seconds(), text.Count(out.Report), out.Rate, sides(r.Sides))
 		if at := r.ForecastAt; at != nil {
-			text += fmt.Sprintf(" (%.1f s was predicted when half of them were open)", at.Seconds())
+			words += fmt.Sprintf(" (%.1f s was predicted when half of them were open)", at.Seconds())
 		}
-		parts = append(parts, text)
+		parts = append(parts, words)
 	}
 	if r.Says != "" {
 		parts = append(parts, r.Says)
 	}
 	if k := r.LeftKinds; k != nil {
 		parts = append(parts, fmt.Sprintf("%s stayed open when all was closed: %s of the upstream, %s of the database, %s others",
-			count(r.Left), count(k.Upstream), count(k.Mongo), count(k.Others())))
+			text.Count(r.Left), text.Count(k.Upstream), text.Count(k.Mongo), text.Count(k.Others())))
 	}
 	return parts
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"floodgate/results/compare"
+	"floodgate/results/report/text"
 	"floodgate/results/summary"
 )
 
@@ -12,45 +13,45 @@ import (
 const local = "†"
 
 // timeGrid has the times of both runs, a row a row of the comparison.
-func timeGrid(c *compare.Comparison) *grid {
-	g := &grid{columns: []column{
-		{title: "variant"},
-		{title: "n", right: true, drop: 1},
-		{title: marked(c, "makespan A"), right: true},
-		{title: marked(c, "makespan B"), right: true},
-		{title: marked(c, "B ÷ A [95 %]"), right: true},
-		{title: "reduction", right: true},
-		{title: marked(c, "effic."), right: true, drop: 2},
+func timeGrid(c *compare.Comparison) *text.Grid {
+	g := &text.Grid{Columns: []text.Column{
+		{Title: "variant"},
+		{Title: "n", Right: true, Drop: 1},
+		{Title: marked(c, "makespan A"), Right: true},
+		{Title: marked(c, "makespan B"), Right: true},
+		{Title: marked(c, "B ÷ A [95 %]"), Right: true},
+		{Title: "reduction", Right: true},
+		{Title: marked(c, "effic."), Right: true, Drop: 2},
 	}}
 	for _, r := range c.Rows {
-		g.add(r.A.Variant, both(measured(r.A), measured(r.B)), partial(r.A, orNone(r.A.Makespan, duration)),
-			partial(r.B, orNone(r.B.Makespan, duration)), ratioCell(r), both(reductionCell(r.A), reductionCell(r.B)),
-			both(partial(r.A, orNone(r.A.Efficiency, percent)), partial(r.B, orNone(r.B.Efficiency, percent))))
+		g.Add(r.A.Variant, both(measured(r.A), measured(r.B)), partial(r.A, text.OrNone(r.A.Makespan, text.Duration)),
+			partial(r.B, text.OrNone(r.B.Makespan, text.Duration)), ratioCell(r), both(reductionCell(r.A), reductionCell(r.B)),
+			both(partial(r.A, text.OrNone(r.A.Efficiency, text.Percent)), partial(r.B, text.OrNone(r.B.Efficiency, text.Percent))))
 	}
 	return g
 }
 
 // costGrid has what the time was had for.
-func costGrid(c *compare.Comparison) *grid {
-	g := &grid{columns: []column{
-		{title: "variant"},
-		{title: marked(c, "item p50"), right: true, drop: 3},
-		{title: marked(c, "item p99"), right: true, drop: 1},
-		{title: "peak FDs", right: true},
-		{title: marked(c, "CPU"), right: true, drop: 2},
-		{title: marked(c, "memory"), right: true, drop: 4},
-		{title: "errors", right: true},
-		{title: "documents"},
+func costGrid(c *compare.Comparison) *text.Grid {
+	g := &text.Grid{Columns: []text.Column{
+		{Title: "variant"},
+		{Title: marked(c, "item p50"), Right: true, Drop: 3},
+		{Title: marked(c, "item p99"), Right: true, Drop: 1},
+		{Title: "peak FDs", Right: true},
+		{Title: marked(c, "CPU"), Right: true, Drop: 2},
+		{Title: marked(c, "memory"), Right: true, Drop: 4},
+		{Title: "errors", Right: true},
+		{Title: "documents"},
 	}}
 	for _, r := range c.Rows {
 		pair := func(format func(summary.Row) string) string { return both(format(r.A), format(r.B)) }
-		g.add(r.A.Variant,
-			pair(func(r summary.Row) string { return orNone(r.ItemP50, duration) }),
-			pair(func(r summary.Row) string { return orNone(r.ItemP99, duration) }),
-			pair(func(r summary.Row) string { return orNone(r.Peak, count) }),
-			pair(func(r summary.Row) string { return orNone(r.CPU, duration) }),
-			pair(func(r summary.Row) string { return orNone(r.PeakRSS, mebibytes) }),
-			pair(func(r summary.Row) string { return count(r.ErrorCount()) }),
+		g.Add(r.A.Variant,
+			pair(func(r summary.Row) string { return text.OrNone(r.ItemP50, text.Duration) }),
+			pair(func(r summary.Row) string { return text.OrNone(r.ItemP99, text.Duration) }),
+			pair(func(r summary.Row) string { return text.OrNone(r.Peak, text.Count) }),
+			pair(func(r summary.Row) string { return text.OrNone(r.CPU, text.Duration) }),
+			pair(func(r summary.Row) string { return text.OrNone(r.PeakRSS, mebibytes) }),
+			pair(func(r summary.Row) string { return text.Count(r.ErrorCount()) }),
 			pair(documentsCell))
 	}
 	return g
@@ -87,28 +88,28 @@ func measured(r summary.Row) string {
 func ratioCell(r compare.Row) string {
 	switch {
 	case r.Makespan == nil && (r.A.Makespan == nil || r.B.Makespan == nil):
-		return none
+		return text.None
 	case r.Makespan == nil:
 		return "too few"
 	}
-	return fmt.Sprintf("%s [%s, %s]", digits(r.Makespan.Estimate), digits(r.Makespan.Low), digits(r.Makespan.High))
+	return fmt.Sprintf("%s [%s, %s]", text.Digits(r.Makespan.Estimate), text.Digits(r.Makespan.Low), text.Digits(r.Makespan.High))
 }
 
 func reductionCell(r summary.Row) string {
 	if r.Reduction == nil {
-		return none
+		return text.None
 	}
-	return percent(r.Reduction.Estimate)
+	return text.Percent(r.Reduction.Estimate)
 }
 
 func documentsCell(r summary.Row) string {
 	switch {
 	case r.Checked == 0:
-		return none
+		return text.None
 	case r.Documents.Broken() > 0:
 		return broken(r.Documents)
 	case r.Documents.Unwritten > 0:
-		return count(r.Documents.Unwritten) + " unwritten"
+		return text.Count(r.Documents.Unwritten) + " unwritten"
 	case r.Documents.Unchecked:
 		return "there, unread"
 	}
@@ -117,28 +118,28 @@ func documentsCell(r summary.Row) string {
 
 // partial marks a figure of trials in which items failed.
 func partial(r summary.Row, cell string) string {
-	if r.Partial == 0 || cell == none {
+	if r.Partial == 0 || cell == text.None {
 		return cell
 	}
 	return cell + "*"
 }
 
 func partialRemark(r summary.Row) string {
-	return fmt.Sprintf("* of less work: %s failed in %s", plural(r.ItemsFailed, "item", "items"), plural(r.Partial, "trial", "trials"))
+	return fmt.Sprintf("* of less work: %s failed in %s", text.Plural(r.ItemsFailed, "item", "items"), text.Plural(r.Partial, "trial", "trials"))
 }
 
 // overrunRemark says that times of the row are not those of its variant.
 func overrunRemark(r summary.Row) string {
-	return fmt.Sprintf("%s in %s: not evidence for claims", r.Overrun, plural(r.Overruns, "trial", "trials"))
+	return fmt.Sprintf("%s in %s: not evidence for claims", r.Overrun, text.Plural(r.Overruns, "trial", "trials"))
 }
 
 func heldBackRemark(r summary.Row) string {
-	return plural(r.HeldBack, "request", "requests") + " held back: times measure external.rate"
+	return text.Plural(r.HeldBack, "request", "requests") + " held back: times measure external.rate"
 }
 
 func repeatedRemark(n int) string {
-	return plural(n, "request", "requests") + " sent again by the client"
+	return text.Plural(n, "request", "requests") + " sent again by the client"
 }
 
 // mebibytes writes n in MiB: "30.5 MiB".
-func mebibytes(n int64) string { return digits(float64(n)/(1<<20)) + " MiB" }
+func mebibytes(n int64) string { return text.Digits(float64(n)/(1<<20)) + " MiB" }

@@ -9,15 +9,16 @@ import (
 	"floodgate/results/gate"
 	"floodgate/results/internal/runtest"
 	"floodgate/results/report"
+	"floodgate/results/report/text"
 )
 
 // everyFormat returns the run in every format that a person reads.
 func everyFormat(t *testing.T, run *results.Run) map[string]string {
 	t.Helper()
 	v := judge(t, run)
-	var text, page, doc bytes.Buffer
+	var words, page, doc bytes.Buffer
 	for _, err := range []error{
-		report.Terminal(&text, run, v, report.Options{Width: 1000}),
+		report.Terminal(&words, run, v, text.Options{Width: 1000}),
 		report.HTML(&page, run, v, report.HTMLOptions{}),
 		report.JSON(&doc, v),
 	} {
@@ -26,7 +27,7 @@ func everyFormat(t *testing.T, run *results.Run) map[string]string {
 		}
 	}
 	markdown := string(report.Markdown(report.Judged{Run: run, Verdict: v}, 1<<20))
-	return map[string]string{"text": text.String(), "html": page.String(), "json": doc.String(), "markdown": markdown}
+	return map[string]string{"text": words.String(), "html": page.String(), "json": doc.String(), "markdown": markdown}
 }
 
 // silent makes runs, of items and of a service, with the change.

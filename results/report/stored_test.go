@@ -47,7 +47,7 @@ func stored() []*results.Run {
 
 // The runs committed for the tests of the command are those that are made here.
 func TestStoredRuns(t *testing.T) {
-	folder := filepath.Join("..", "..", "bench", "testdata", "runs")
+	folder := filepath.Join("..", "..", "bench", "cli", "testdata", "runs")
 	for _, run := range stored() {
 		root := t.TempDir()
 		s, err := results.Create(root, run.Header)

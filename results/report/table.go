@@ -6,53 +6,52 @@ import (
 	"strings"
 
 	"floodgate/results"
+	"floodgate/results/report/text"
 	"floodgate/results/summary"
 )
 
 // tables writes a table a level, with columns of one width throughout.
 func (p *printer) tables() {
 	t, g := p.v.Table, p.tableGrid()
-	dropped := g.fit(p.width)
-	widths := g.widths()
+	dropped := g.Fit(p.Width)
+	widths := g.Widths()
 	for i, row := range t.Rows {
 		if i == 0 || row.Level != t.Rows[i-1].Level {
-			p.line("")
+			p.Line("")
 			p.level(row.Level)
-			p.line(p.paint(g.line(g.titles(), widths), faint))
+			p.Titles(g, widths)
 		}
-		p.line(g.line(g.rows[i], widths))
+		p.Line(g.Line(g.Rows[i], widths))
 		if i == len(t.Rows)-1 || row.Level != t.Rows[i+1].Level {
 			p.remarks(row.Level)
 		}
 	}
-	if len(dropped) > 0 {
-		p.wrapped("", "not shown, for want of width: "+strings.Join(dropped, ", "), faint)
-	}
+	p.NotShown(dropped)
 }
 
 // tableGrid has a row for every row of the table; errors where there are any.
-func (p *printer) tableGrid() *grid {
+func (p *printer) tableGrid() *text.Grid {
 	t := p.v.Table
-	g := &grid{columns: []column{
-		{title: "variant"},
-		{title: "n", right: true},
-		{title: "makespan", right: true},
-		{title: "reduction [95 %]", right: true},
-		{title: "effic.", right: true, drop: 3},
-		{title: "item p50", right: true, drop: 4},
-		{title: "item p99", right: true, drop: 1},
-		{title: "peak FDs", right: true},
-		{title: "errors", right: true},
-		{title: "documents", drop: 2},
+	g := &text.Grid{Columns: []text.Column{
+		{Title: "variant"},
+		{Title: "n", Right: true},
+		{Title: "makespan", Right: true},
+		{Title: "reduction [95 %]", Right: true},
+		{Title: "effic.", Right: true, Drop: 3},
+		{Title: "item p50", Right: true, Drop: 4},
+		{Title: "item p99", Right: true, Drop: 1},
+		{Title: "peak FDs", Right: true},
+		{Title: "errors", Right: true},
+		{Title: "documents", Drop: 2},
 	}}
 	for _, row := range t.Rows {
-		g.add(p.cells(row, t.Baseline)...)
+		g.Add(p.cells(row, t.Baseline)...)
 	}
 	if slices.ContainsFunc(t.Rows, func(r summary.Row) bool { return r.Documents.Broken()+r.Documents.Unwritten > 0 }) {
-		g.columns[9].drop = 0
+		g.Columns[9].Drop = 0
 	}
 	if !slices.ContainsFunc(t.Rows, func(r summary.Row) bool { return r.ErrorCount() > 0 }) {
-		g.remove(8)
+		g.Remove(8)
 	}
 	return g
 }
@@ -60,22 +59,22 @@ func (p *printer) tableGrid() *grid {
 func (p *printer) cells(r summary.Row, baseline string) []string {
 	n := fmt.Sprint(r.OK)
 	if r.OK < r.Planned {
-		n = p.paint(fmt.Sprintf("%d/%d", r.OK, r.Planned), doubt)
+		n = p.Paint(fmt.Sprintf("%d/%d", r.OK, r.Planned), doubt)
 	}
 	errs := fmt.Sprint(r.ErrorCount())
 	if r.ErrorCount() > 0 {
-		errs = p.paint(count(r.ErrorCount()), bad)
+		errs = p.Paint(text.Count(r.ErrorCount()), bad)
 	}
 	return []string{
-		r.Variant, n, p.doubted(r, orNone(r.Makespan, duration)), reduction(r, baseline), p.doubted(r, orNone(r.Efficiency, percent)),
-		orNone(r.ItemP50, duration), orNone(r.ItemP99, duration), p.peak(r), errs, p.documents(r),
+		r.Variant, n, p.doubted(r, text.OrNone(r.Makespan, text.Duration)), reduction(r, baseline), p.doubted(r, text.OrNone(r.Efficiency, text.Percent)),
+		text.OrNone(r.ItemP50, text.Duration), text.OrNone(r.ItemP99, text.Duration), p.peak(r), errs, p.documents(r),
 	}
 }
 
 // doubted marks a figure of less work than that of the others.
 func (p *printer) doubted(r summary.Row, cell string) string {
-	if text := partial(r, cell); text != cell {
-		return p.paint(text, doubt)
+	if words := partial(r, cell); words != cell {
+		return p.Paint(words, doubt)
 	}
 	return cell
 }
@@ -85,26 +84,26 @@ func reduction(r summary.Row, baseline string) string {
 	case r.Variant == baseline:
 		return "baseline"
 	case r.Reduction == nil:
-		return none
+		return text.None
 	case r.Reduction.Low == nil:
-		return percent(r.Reduction.Estimate) + " [too few]"
+		return text.Percent(r.Reduction.Estimate) + " [too few]"
 	}
-	return fmt.Sprintf("%s [%s, %s]", percent(r.Reduction.Estimate), points(*r.Reduction.Low), points(*r.Reduction.High))
+	return fmt.Sprintf("%s [%s, %s]", text.Percent(r.Reduction.Estimate), text.Points(*r.Reduction.Low), text.Points(*r.Reduction.High))
 }
 
 // peak is shown beside its prediction.
 func (p *printer) peak(r summary.Row) string {
 	switch {
 	case r.Peak == nil:
-		return none
+		return text.None
 	case r.Exhausted > 0:
-		return p.paint(ofLimit(r), bad)
+		return p.Paint(ofLimit(r), bad)
 	case r.Predicted == 0:
-		return count(*r.Peak)
+		return text.Count(*r.Peak)
 	case *r.Peak > r.Predicted:
-		return p.paint(fmt.Sprintf("%s > %s", count(*r.Peak), count(r.Predicted)), doubt)
+		return p.Paint(fmt.Sprintf("%s > %s", text.Count(*r.Peak), text.Count(r.Predicted)), doubt)
 	}
-	return fmt.Sprintf("%s ≤ %s", count(*r.Peak), count(r.Predicted))
+	return fmt.Sprintf("%s ≤ %s", text.Count(*r.Peak), text.Count(r.Predicted))
 }
 
 // ofLimit is the peak of a row that ran out of descriptors, and their limit.
@@ -113,18 +112,18 @@ func ofLimit(r summary.Row) string {
 	if r.Peak != nil {
 		peak = *r.Peak
 	}
-	return fmt.Sprintf("%s of %s", count(peak), count(r.NoFile))
+	return fmt.Sprintf("%s of %s", text.Count(peak), text.Count(r.NoFile))
 }
 
 func (p *printer) documents(r summary.Row) string {
 	d := r.Documents
 	switch {
 	case r.Checked == 0:
-		return none
+		return text.None
 	case d.Broken() > 0:
-		return p.paint(broken(d), bad)
+		return p.Paint(broken(d), bad)
 	case d.Unwritten > 0:
-		return p.paint(count(d.Unwritten)+" unwritten", doubt)
+		return p.Paint(text.Count(d.Unwritten)+" unwritten", doubt)
 	}
 	word := "ok"
 	if d.Unchecked {
@@ -132,9 +131,9 @@ func (p *printer) documents(r summary.Row) string {
 	}
 	switch {
 	case r.Checked < r.Planned:
-		return p.paint(fmt.Sprintf("%s, %d/%d", word, r.Checked, r.Planned), doubt)
+		return p.Paint(fmt.Sprintf("%s, %d/%d", word, r.Checked, r.Planned), doubt)
 	case d.Unchecked:
-		return p.paint(word, doubt)
+		return p.Paint(word, doubt)
 	}
 	return word
 }
@@ -147,21 +146,21 @@ func broken(d results.Documents) string {
 		name string
 	}{{d.Lost, "lost"}, {d.Duplicate, "duplicate"}, {d.Wrong, "wrong"}, {d.Foreign, "foreign"}} {
 		if k.n > 0 {
-			parts = append(parts, count(k.n)+" "+k.name)
+			parts = append(parts, text.Count(k.n)+" "+k.name)
 		}
 	}
-	text := strings.Join(parts, ", ")
+	words := strings.Join(parts, ", ")
 	if d.Renamed > 0 { // else the sum of the parts
-		text += fmt.Sprintf(" (%s in all)", count(d.Broken()))
+		words += fmt.Sprintf(" (%s in all)", text.Count(d.Broken()))
 	}
-	return text
+	return words
 }
 
 // remarks say, below a level's table, which trials are missing and which errors there were.
 func (p *printer) remarks(level string) {
 	for _, r := range p.v.Table.Rows {
 		if parts := rowRemarks(r); r.Level == level && len(parts) > 0 {
-			p.wrapped("  ", r.Variant+": "+strings.Join(parts, "; "), doubt)
+			p.Wrapped("  ", r.Variant+": "+strings.Join(parts, "; "), doubt)
 		}
 	}
 }
@@ -172,20 +171,20 @@ func rowRemarks(r summary.Row) []string {
 	recorded := r.OK
 	for _, o := range r.Outcomes() {
 		recorded += r.NotOK[o]
-		parts = append(parts, plural(r.NotOK[o], "trial", "trials")+" "+past(o))
+		parts = append(parts, text.Plural(r.NotOK[o], "trial", "trials")+" "+past(o))
 	}
 	if recorded < r.Planned {
-		parts = append(parts, plural(r.Planned-recorded, "trial", "trials")+" not run")
+		parts = append(parts, text.Plural(r.Planned-recorded, "trial", "trials")+" not run")
 	}
 	if r.Exhausted > 0 {
-		parts = append(parts, fmt.Sprintf("%s descriptors (sut.nofile) in %s", ofLimit(r), plural(r.Exhausted, "trial", "trials")))
+		parts = append(parts, fmt.Sprintf("%s descriptors (sut.nofile) in %s", ofLimit(r), text.Plural(r.Exhausted, "trial", "trials")))
 	}
 	if l := r.Leak; l != nil {
 		parts = append(parts, fmt.Sprintf("leak: %.2g descriptors an item stayed open (%s with at most %s in flight)",
-			l.PerItem, count(l.Descriptors), plural(l.InFlight, "request", "requests")))
+			l.PerItem, text.Count(l.Descriptors), text.Plural(l.InFlight, "request", "requests")))
 	}
 	if r.Left > 0 {
-		parts = append(parts, "up to "+plural(r.Left, "descriptor", "descriptors")+" left open")
+		parts = append(parts, "up to "+text.Plural(r.Left, "descriptor", "descriptors")+" left open")
 	}
 	if r.Partial > 0 {
 		parts = append(parts, partialRemark(r))
@@ -226,7 +225,7 @@ func errorTypes(counts map[string]int) string {
 		return strings.Compare(a, b)
 	})
 	for i, t := range types {
-		types[i] = fmt.Sprintf("%s × %s", t, count(counts[t]))
+		types[i] = fmt.Sprintf("%s × %s", t, text.Count(counts[t]))
 	}
 	return strings.Join(types, ", ")
 }
@@ -234,9 +233,9 @@ func errorTypes(counts map[string]int) string {
 // level is the head of a level's table.
 func (p *printer) level(name string) {
 	if label := p.v.Labels[name]; label != "" {
-		p.line(p.bold(label))
-		p.wrapped("", name, faint)
+		p.Line(p.Bold(label))
+		p.Wrapped("", name, faint)
 		return
 	}
-	p.line(p.bold(name))
+	p.Line(p.Bold(name))
 }

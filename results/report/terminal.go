@@ -1,36 +1,22 @@
 package report
 
 import (
-	"bytes"
-	"encoding/json"
 	"fmt"
 	"io"
 	"slices"
 	"strings"
 	"time"
 
-	"charm.land/lipgloss/v2"
-
 	"floodgate/results"
 	"floodgate/results/gate"
-	"floodgate/scenarios"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 )
-
-// Options of [Terminal].
-type Options struct {
-	// Width in columns; 0: 100. Narrower than 80 is not tried.
-	Width int
-	// Color styles the text with escape sequences. False: plain text.
-	Color bool
-}
 
 // Terminal writes what a person wants to know of a run: a table a level, the
 // claims and thresholds with their evidence, where the record lies and what the machine was.
-func Terminal(w io.Writer, run *results.Run, v *gate.Verdict, o Options) error {
-	if o.Width == 0 {
-		o.Width = 100
-	}
-	p := &printer{run: run, v: v, width: max(o.Width, 80), color: o.Color}
+func Terminal(w io.Writer, run *results.Run, v *gate.Verdict, o text.Options) error {
+	p := &printer{run: run, v: v, Printer: text.NewPrinter(o, 80)}
 	p.title()
 	if p.v.Service != nil {
 		p.services()
@@ -41,53 +27,37 @@ func Terminal(w io.Writer, run *results.Run, v *gate.Verdict, o Options) error {
 	p.thresholds()
 	p.noise()
 	p.footer()
-	if _, err := w.Write(p.out.Bytes()); err != nil {
-		return fmt.Errorf("write report of run %q: %w", v.Run, err)
-	}
-	return nil
+	return p.Flush(w, fmt.Sprintf("report of run %q", v.Run))
 }
 
 // printer gathers the text.
 type printer struct {
-	out   bytes.Buffer
-	run   *results.Run
-	v     *gate.Verdict
-	width int
-	color bool
+	text.Printer
+	run *results.Run
+	v   *gate.Verdict
 }
 
-// Styles by what they mean, in the terminal's own colours.
+// Tones of text.
 const (
-	bad   = "1"
-	good  = "2"
-	doubt = "3"
-	faint = "8"
+	bad   = verdict.Bad
+	good  = verdict.Good
+	doubt = verdict.Doubt
+	faint = verdict.Faint
 )
 
-func (p *printer) paint(text, color string) string {
-	if !p.color || text == "" {
-		return text
+// word paints what was decided.
+func (p *printer) word(w verdict.Word) string { return p.Paint(w.String(), w.Tone()) }
+
+// counted is "1 worse, 5 same".
+func counted(c verdict.Counts) string {
+	var parts []string
+	for _, w := range c.Words() {
+		parts = append(parts, text.Count(c[w])+" "+w.String())
 	}
-	return lipgloss.NewStyle().Foreground(lipgloss.Color(color)).Render(text)
+	return strings.Join(parts, ", ")
 }
 
-func (p *printer) bold(text string) string {
-	if !p.color {
-		return text
-	}
-	return lipgloss.NewStyle().Bold(true).Render(text)
-}
-
-func (p *printer) line(text string) { p.out.WriteString(strings.TrimRight(text, " ") + "\n") }
-
-// wrapped writes text in lines no wider than the printer, each after indent.
-func (p *printer) wrapped(indent, text, color string) {
-	for l := range strings.Lines(lipgloss.Wrap(text, p.width-lipgloss.Width(indent), "")) {
-		p.line(indent + p.paint(strings.TrimSpace(l), color))
-	}
-}
-
-func (p *printer) title() { p.line(p.bold(titleOf(p.v))) }
+func (p *printer) title() { p.Line(p.Bold(titleOf(p.v))) }
 
 // titleOf is "report: A report over phone numbers (quick)".
 func titleOf(v *gate.Verdict) string {
@@ -102,14 +72,14 @@ func titleOf(v *gate.Verdict) string {
 }
 
 func (p *printer) footer() {
-	p.line("")
-	for _, l := range p.facts().lines() {
+	p.Line("")
+	for _, l := range p.facts().Lines() {
 		p.hanging(l)
 	}
 	for _, n := range p.notes() {
 		p.hanging("note         " + n)
 	}
-	p.line("")
+	p.Line("")
 	p.conclusion()
 }
 
@@ -118,7 +88,7 @@ func (p *printer) notes() []string { return slices.Concat(p.run.Warnings, p.v.No
 
 // facts are where the record lies and what the run ran on: a name, which is
 // empty where it is the one above, and a text.
-func (p *printer) facts() *grid {
+func (p *printer) facts() *text.Grid {
 	m, env := p.v.Machine, p.v.Environment
 	record := p.run.Path
 	if record == "" {
@@ -131,30 +101,30 @@ func (p *printer) facts() *grid {
 	if m.Modified {
 		revision += " with changes"
 	}
-	g := &grid{columns: make([]column, 2)}
-	g.add("run", fmt.Sprintf("%s, %s, seed %d", p.v.Run, p.trials(), p.v.Seed))
-	g.add("record", record)
+	g := &text.Grid{Columns: make([]text.Column, 2)}
+	g.Add("run", fmt.Sprintf("%s, %s, seed %d", p.v.Run, p.trials(), p.v.Seed))
+	g.Add("record", record)
 	kind := env.Kind
 	if env.Engine != "" {
 		kind += " (" + env.Engine + ")"
 	}
-	g.add("environment", fmt.Sprintf("%s: %s, %s", kind, env.Database, env.Upstream))
+	g.Add("environment", fmt.Sprintf("%s: %s, %s", kind, env.Database, env.Upstream))
 	if env.Chosen != "" {
-		g.add("", "taken because: "+env.Chosen)
+		g.Add("", "taken because: "+env.Chosen)
 	}
 	for _, c := range append(env.Containers[:len(env.Containers):len(env.Containers)], sutContainer(p.run)...) {
-		g.add("", containerLine(c))
+		g.Add("", containerLine(c))
 	}
 	if link := databaseLink(p.run); link != "" {
-		g.add("", "way to the database, unless a level says otherwise: "+link)
+		g.Add("", "way to the database, unless a level says otherwise: "+link)
 	}
 	if len(env.Targets) > 0 {
-		g.add("", "allowed beyond this machine: "+strings.Join(env.Targets, ", "))
+		g.Add("", "allowed beyond this machine: "+strings.Join(env.Targets, ", "))
 	}
-	g.add("machine", fmt.Sprintf("%s, nofile %s", machineLine(m), count(int(m.NoFile))))
-	g.add("software", fmt.Sprintf("%s/%s %s, %s, revision %s", m.OS, m.Arch, m.Kernel, m.Go, revision))
+	g.Add("machine", fmt.Sprintf("%s, nofile %s", machineLine(m), text.Count(int(m.NoFile))))
+	g.Add("software", fmt.Sprintf("%s/%s %s, %s, revision %s", m.OS, m.Arch, m.Kernel, m.Go, revision))
 	if p.run.Header.SUT != nil {
-		g.add("sut", sutLine(*p.run.Header.SUT))
+		g.Add("sut", sutLine(*p.run.Header.SUT))
 	}
 	return g
 }
@@ -162,22 +132,22 @@ func (p *printer) facts() *grid {
 // databaseLink is how the scenario has the way to the database behave; empty:
 // as it is.
 func databaseLink(run *results.Run) string {
-	var s scenarios.Scenario
-	if json.Unmarshal(run.Header.Scenario, &s) != nil || !s.Database.Linked() {
+	s, err := run.Scenario()
+	if err != nil || !s.Database.Linked() {
 		return ""
 	}
 	var parts []string
 	if d := time.Duration(s.Database.Latency); d > 0 {
-		parts = append(parts, "latency "+duration(d))
+		parts = append(parts, "latency "+text.Duration(d))
 	}
 	if d := time.Duration(s.Database.Jitter); d > 0 {
-		parts = append(parts, "jitter "+duration(d))
+		parts = append(parts, "jitter "+text.Duration(d))
 	}
 	if b := s.Database.Bandwidth; b > 0 {
 		parts = append(parts, "bandwidth "+b.String()+"/s")
 	}
 	if r := s.Database.Resets; r > 0 {
-		parts = append(parts, "resets "+percent(r))
+		parts = append(parts, "resets "+text.Percent(r))
 	}
 	return strings.Join(parts, ", ")
 }
@@ -194,63 +164,49 @@ func sutContainer(run *results.Run) []results.Container {
 
 // containerLine is "database: image mongo:8, 2 CPUs, 1.0 GiB".
 func containerLine(c results.Container) string {
-	text := c.Name + ": image " + c.Image
+	words := c.Name + ": image " + c.Image
 	switch {
 	case c.CPUs == 1:
-		text += ", 1 CPU"
+		words += ", 1 CPU"
 	case c.CPUs > 0:
-		text += fmt.Sprintf(", %g CPUs", c.CPUs)
+		words += fmt.Sprintf(", %g CPUs", c.CPUs)
 	}
 	switch {
 	case c.Memory >= 1<<30:
-		text += ", " + gibibytes(c.Memory)
+		words += ", " + text.Gibibytes(c.Memory)
 	case c.Memory > 0:
-		text += ", " + mebibytes(c.Memory)
+		words += ", " + mebibytes(c.Memory)
 	}
-	return text
+	return words
 }
 
 // indent of the second column of what stands beside names.
-const indent = len("environment") + len(gap)
+const indent = len("environment") + len(text.Gap)
 
 // hanging writes a line, what is too long of it below its second column.
-func (p *printer) hanging(text string) {
-	first, rest := text[:indent], text[indent:]
-	for l := range strings.Lines(lipgloss.Wrap(rest, p.width-indent, "")) {
-		p.line(p.paint(first, faint) + strings.TrimSpace(l))
+func (p *printer) hanging(words string) {
+	first, rest := words[:indent], words[indent:]
+	for _, l := range p.Wrap(rest, indent) {
+		p.Line(p.Paint(first, faint) + l)
 		first = strings.Repeat(" ", indent)
 	}
 }
 
 func (p *printer) trials() string {
 	if p.v.Recorded == p.v.Planned {
-		return plural(p.v.Recorded, "trial", "trials")
+		return text.Plural(p.v.Recorded, "trial", "trials")
 	}
-	return fmt.Sprintf("%s of %s trials", count(p.v.Recorded), count(p.v.Planned))
+	return fmt.Sprintf("%s of %s trials", text.Count(p.v.Recorded), text.Count(p.v.Planned))
 }
 
 func (p *printer) conclusion() {
-	word, color := verdictOf(p.v)
-	p.wrapped("", fmt.Sprintf("%s: %s (exit code %d)", p.bold(p.paint(word, color)), judgedIn(p.v), p.v.Exit), "")
+	p.Wrapped("", fmt.Sprintf("%s: %s (exit code %d)", p.concluded(p.v.Decision), judgedIn(p.v), p.v.Exit), "")
 }
 
-// verdictOf is the verdict in a word or two, and its colour.
-func verdictOf(v *gate.Verdict) (word, color string) {
-	switch v.Exit {
-	case gate.ExitFailed:
-		return "failed", bad
-	case gate.ExitUnmeasured:
-		return "not measured", bad
-	case gate.ExitInconclusive:
-		return "inconclusive", doubt
-	}
-	if len(v.Claims)+len(v.Thresholds) == 0 {
-		return "not judged", doubt
-	}
-	return "held", good
-}
+// concluded is the decision on the whole, as the last line has it.
+func (p *printer) concluded(d verdict.Decision) string { return p.Bold(p.Paint(string(d), d.Tone())) }
 
-// judgedIn is "3 of 4 claims as expected, 1 inconclusive; 2 of 2 thresholds kept".
+// judgedIn is "3 of 4 claims as expected, 1 inconclusive; 2 of 2 thresholds met".
 func judgedIn(v *gate.Verdict) string {
 	var parts []string
 	if len(v.Claims) > 0 {
@@ -267,13 +223,13 @@ func claimsAsExpected(v *gate.Verdict) string {
 	for _, c := range v.Claims {
 		if c.AsExpected {
 			expected++
-		} else if c.Decision == gate.Inconclusive {
+		} else if c.Decision == verdict.Undecided {
 			open++
 		}
 	}
-	text := fmt.Sprintf("%d of %s as expected", expected, plural(len(v.Claims), "claim", "claims"))
+	words := fmt.Sprintf("%d of %s as expected", expected, text.Plural(len(v.Claims), "claim", "claims"))
 	if open > 0 {
-		text += fmt.Sprintf(", %d inconclusive", open)
+		words += fmt.Sprintf(", %d inconclusive", open)
 	}
-	return text
+	return words
 }

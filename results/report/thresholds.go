@@ -6,9 +6,9 @@ import (
 	"strings"
 	"time"
 
-	"charm.land/lipgloss/v2"
-
 	"floodgate/results/gate"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -18,51 +18,31 @@ func (p *printer) thresholds() {
 	if len(p.v.Thresholds) == 0 {
 		return
 	}
-	p.line("")
-	p.line(p.bold("thresholds"))
+	p.Line("")
+	p.Line(p.Bold("thresholds"))
 	for _, t := range p.v.Thresholds {
 		p.threshold(t)
 	}
 }
 
 func (p *printer) threshold(t gate.Threshold) {
-	mark := p.paint(thresholdMark(t), thresholdColor(t))
-	for l := range strings.Lines(lipgloss.Wrap(ruleOf(t), p.width-2, "")) {
-		p.line(mark + " " + strings.TrimSpace(l))
+	mark := p.Paint(t.Verdict().Mark(), t.Verdict().Tone())
+	for _, l := range p.Wrap(ruleOf(t.Threshold), 2) {
+		p.Line(mark + " " + l)
 		mark = " "
 	}
 	for _, n := range t.Notes {
-		p.wrapped("    ", n, doubt)
+		p.Wrapped("    ", n, doubt)
 	}
-	g := &grid{columns: make([]column, 4)}
+	g := &text.Grid{Columns: make([]text.Column, 4)}
 	for _, e := range t.Evidence {
-		g.add(p.levelOf(e), besideLimit(t, e), "n="+count(e.N), p.kept(e.Decision))
+		g.Add(p.levelOf(e), besideLimit(t, e), "n="+text.Count(e.N), p.word(e.Decision))
 	}
 	p.points(g, t.Evidence)
 }
 
-func thresholdMark(t gate.Threshold) string {
-	switch t.Decision {
-	case gate.Kept:
-		return "✓"
-	case gate.Broken:
-		return "✗"
-	}
-	return "?"
-}
-
-func thresholdColor(t gate.Threshold) string {
-	switch {
-	case t.Decision == gate.Kept:
-		return good
-	case t.Decision == gate.Broken && t.Fails():
-		return bad
-	}
-	return doubt
-}
-
 // ruleOf is the rule in its author's words, and what else is said of it.
-func ruleOf(t gate.Threshold) string {
+func ruleOf(t verdict.Threshold) string {
 	var remarks []string
 	if t.Margin > 0 {
 		remarks = append(remarks, "margin "+unpadded(t.Margin))
@@ -70,7 +50,7 @@ func ruleOf(t gate.Threshold) string {
 	if t.Abort {
 		remarks = append(remarks, "ends the run")
 	}
-	if !t.Fails() {
+	if t.OnlyWarns() {
 		remarks = append(remarks, "only warns")
 	}
 	rule := strings.Join(strings.Fields(t.Rule), " ")
@@ -80,53 +60,43 @@ func ruleOf(t gate.Threshold) string {
 	return rule
 }
 
-// budgets says in one text how many thresholds were kept; none where there are none.
+// budgets says in one text how many thresholds were met; none where there are none.
 func budgets(v *gate.Verdict) []string {
 	if len(v.Thresholds) == 0 {
 		return nil
 	}
-	kept, warned, open := 0, 0, 0
+	met, warned, open := 0, 0, 0
 	for _, t := range v.Thresholds {
 		switch {
-		case t.Decision == gate.Kept:
-			kept++
-		case t.Decision == gate.Inconclusive:
+		case t.Decision == verdict.Met:
+			met++
+		case t.Decision == verdict.Undecided:
 			open++
-		case !t.Fails():
+		case t.OnlyWarns():
 			warned++
 		}
 	}
-	text := fmt.Sprintf("%d of %s kept", kept, plural(len(v.Thresholds), "threshold", "thresholds"))
+	words := fmt.Sprintf("%d of %s met", met, text.Plural(len(v.Thresholds), "threshold", "thresholds"))
 	if open > 0 {
-		text += fmt.Sprintf(", %d inconclusive", open)
+		words += fmt.Sprintf(", %d inconclusive", open)
 	}
 	if warned > 0 {
-		text += fmt.Sprintf(", %d broken as a mere warning", warned)
+		words += fmt.Sprintf(", %d violated as a mere warning", warned)
 	}
-	return []string{text}
-}
-
-func (p *printer) kept(decision string) string {
-	switch decision {
-	case gate.Kept:
-		return p.paint(decision, good)
-	case gate.Broken:
-		return p.paint(decision, bad)
-	}
-	return p.paint(decision, doubt)
+	return []string{words}
 }
 
 // besideLimit is the value with its limit, by the sign that is true of them;
 // the budget's own with a question mark where it is open.
 func besideLimit(t gate.Threshold, e gate.Evidence) string {
 	if e.Kind == gate.KindReduction {
-		text := orNone(e.Value, percent)
+		words := text.OrNone(e.Value, text.Percent)
 		if e.Low != nil {
-			text += fmt.Sprintf(" [%s, %s]", points(*e.Low), points(*e.High))
+			words += fmt.Sprintf(" [%s, %s]", text.Points(*e.Low), text.Points(*e.High))
 		}
-		return text + " " + signOf(t, e) + " " + percent(*e.Limit)
+		return words + " " + signOf(t, e) + " " + text.Percent(*e.Limit)
 	}
-	value, limit := none, inUnit(*e.Limit, t.Unit)
+	value, limit := text.None, inUnit(*e.Limit, t.Unit)
 	if e.Value != nil {
 		value = inUnit(*e.Value, t.Unit)
 		if value == limit && *e.Value != *e.Limit { // the same three digits
@@ -138,11 +108,11 @@ func besideLimit(t gate.Threshold, e gate.Evidence) string {
 
 func signOf(t gate.Threshold, e gate.Evidence) string {
 	signs := map[string][2]string{"<": {"<", "≥"}, "<=": {"≤", ">"}, ">": {">", "≤"}, ">=": {"≥", "<"}, "==": {"=", "≠"}}[t.Op]
-	if e.Decision == gate.Inconclusive || e.Value == nil {
+	if e.Decision == verdict.Undecided || e.Value == nil {
 		return signs[0] + "?"
 	}
 	b := scenarios.Budget{Op: t.Op, Limit: *e.Limit}
-	if kept, _ := b.Kept(*e.Value, 0); !kept {
+	if met, _ := b.Met(*e.Value, 0); !met {
 		return signs[1]
 	}
 	return signs[0]
@@ -152,15 +122,15 @@ func signOf(t gate.Threshold, e gate.Evidence) string {
 func inUnit(v float64, unit scenarios.Unit) string {
 	switch unit {
 	case scenarios.UnitTime:
-		return duration(time.Duration(v))
+		return text.Duration(time.Duration(v))
 	case scenarios.UnitBytes:
 		return mebibytes(int64(v))
 	case scenarios.UnitShare:
-		return percent(v)
+		return text.Percent(v)
 	case scenarios.UnitRate:
 		return unit.Text(v)
 	}
-	return count(int(v))
+	return text.Count(int(v))
 }
 
 // unpadded is a share in percent with as many decimals as it has, up to six: "5 %".

@@ -13,6 +13,7 @@ import (
 
 	"floodgate/results/capacity/whatif"
 	"floodgate/results/report"
+	"floodgate/results/report/text"
 )
 
 // inside asks for what was measured, outside for much more.
@@ -57,7 +58,7 @@ func TestWhatIf(t *testing.T) {
 	for name, a := range map[string]*whatif.Answer{"inside": inside(), "outside": outside()} {
 		for _, width := range []int{80, 120} {
 			var out bytes.Buffer
-			if err := report.WhatIf(&out, a, report.Options{Width: width}); err != nil {
+			if err := report.WhatIf(&out, a, text.Options{Width: width}); err != nil {
 				t.Fatal(err)
 			}
 			for l := range strings.Lines(out.String()) {

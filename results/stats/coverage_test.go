@@ -86,40 +86,6 @@ func TestCoverageCheckCanFail(t *testing.T) {
 	}
 }
 
-// A quantile's interval covers at least as often as it says, whatever the distribution.
-func TestQuantileCoverage(t *testing.T) {
-	for _, test := range []struct {
-		n int
-		q float64
-	}{{6, 0.5}, {10, 0.5}, {25, 0.5}, {40, 0.9}, {50, 0.1}} {
-		centre := -math.Log1p(-test.q) // of the exponential distribution
-		var achieved float64
-		c := coverage(t, test.n, func(r *rand.Rand) float64 { return r.ExpFloat64() - centre }, func(d []float64) (stats.Interval, error) {
-			i, err := stats.Quantile(d, test.q, 0.95)
-			achieved = i.Achieved
-			return i, err
-		})
-		if math.Abs(c-achieved) > tolerance(achieved) || achieved < 0.95 {
-			t.Errorf("n = %d, q = %v: covers %.4f, says %.4f", test.n, test.q, c, achieved)
-		}
-	}
-}
-
-// And of the median where the distribution is symmetric, heavy tails or none.
-func TestMedianCoverage(t *testing.T) {
-	for name, draw := range symmetric() {
-		var achieved float64
-		c := coverage(t, 12, draw, func(d []float64) (stats.Interval, error) {
-			i, err := stats.Quantile(d, 0.5, 0.95)
-			achieved = i.Achieved
-			return i, err
-		})
-		if math.Abs(c-achieved) > tolerance(achieved) || achieved < 0.95 {
-			t.Errorf("%s: covers %.4f, says %.4f", name, c, achieved)
-		}
-	}
-}
-
 // The bootstrap is a check, close to its level once there are some pairs, and
 // too narrow while they are few.
 func TestBootstrapCoverage(t *testing.T) {

@@ -31,7 +31,7 @@ func ExampleLooks_Judge() {
 		return
 	}
 	decision, err := stats.DefaultLooks().Judge(d)
-	fmt.Println(decision.Verdict, err)
+	fmt.Println(decision.Decision, err)
 	fmt.Println(decision.Reason)
 	// Output:
 	// worse <nil>

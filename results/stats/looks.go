@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"slices"
+
+	"floodgate/results/verdict"
 )
 
 // Looks is a group-sequential design, fixed before the first pair is measured:
@@ -24,7 +26,7 @@ type Looks struct {
 	// At 0 what did not change can be found neither worse nor not worse.
 	Margin float64 `json:"margin"`
 	// Futility ends the looks where the chance that a later one decides, as
-	// [Decision] has it, is less. 0 never does; below 1.
+	// [Judged] has it, is less. 0 never does; below 1.
 	Futility float64 `json:"futility"`
 }
 
@@ -54,20 +56,13 @@ func DefaultLooks() Looks {
 	return Looks{At: []int{8, 14, 24, 40}, Alpha: 0.05, Margin: 0.05, Futility: 0.05}
 }
 
-// Verdict is what a look says about the ratio of B to A, and the limit 1 + Margin.
-type Verdict string
-
-// The verdicts. Undecided is final, and never a pass.
-const (
-	Continue  Verdict = "continue"  // undecided, and another look is due
-	Worse     Verdict = "worse"     // the interval lies above the limit
-	NotWorse  Verdict = "not worse" // the interval ends at or below the limit
-	Undecided Verdict = "undecided" // the interval holds the limit, and no look is left or worth its time
-)
-
-// Decision is what [Looks] say about the pairs there are.
-type Decision struct {
-	Verdict Verdict `json:"verdict"`
+// Judged is what [Looks] say about the pairs there are.
+type Judged struct {
+	// Decision on the ratio of B to A beside the limit 1 + Margin: [verdict.Worse]
+	// where the interval lies above it, [verdict.NotWorse] where it ends at or below
+	// it, [verdict.Open] where another look is due, and [verdict.Undecided], which is
+	// final, where no look is left or worth its time.
+	Decision verdict.Word `json:"verdict"`
 	// Ratio is the interval of B to A at the look; its N is 0 before the first
 	// look. Where there were too few pairs for an interval its Achieved is 0, and
 	// so are its ends.
@@ -121,81 +116,81 @@ func (l Looks) level() float64 { return 1 - l.Alpha/float64(len(l.At)) }
 // pairs were measured, and gives the first decision that is final, else the
 // latest. Values between two looks are not looked at, nor any after a final
 // decision: the same pairs always decide the same, however often one asks.
-func (l Looks) Judge(d []float64) (Decision, error) {
+func (l Looks) Judge(d []float64) (Judged, error) {
 	if err := l.Validate(); err != nil {
-		return Decision{}, err
+		return Judged{}, err
 	}
 	if err := check(d, l.level()); err != nil {
-		return Decision{}, fmt.Errorf("looks: %w", err)
+		return Judged{}, fmt.Errorf("looks: %w", err)
 	}
-	decision := Decision{Verdict: Continue, Next: l.At[0], Chance: 1, Reason: fmt.Sprintf("%d of %d pairs before the first look", len(d), l.At[0])}
+	judged := Judged{Decision: verdict.Open, Next: l.At[0], Chance: 1, Reason: fmt.Sprintf("%d of %d pairs before the first look", len(d), l.At[0])}
 	for i, n := range l.At {
-		if len(d) < n || decision.Verdict != Continue {
+		if len(d) < n || judged.Decision != verdict.Open {
 			break
 		}
 		var err error
-		if decision, err = l.look(d[:n], i, decision.Spent, l.At[i+1:]); err != nil {
-			return Decision{}, err
+		if judged, err = l.look(d[:n], i, judged.Spent, l.At[i+1:]); err != nil {
+			return Judged{}, err
 		}
 	}
-	return decision, nil
+	return judged, nil
 }
 
 // Conclude is [Looks.Judge] where no more pairs will come, because time or
 // blocks ran out and not because of what they say. Where another look would be
 // due, it is taken early, of all pairs and at its own level, and is the last.
-// It never says Continue.
-func (l Looks) Conclude(d []float64) (Decision, error) {
-	decision, err := l.Judge(d)
-	if err != nil || decision.Verdict != Continue {
-		return decision, err
+// It never says [verdict.Open].
+func (l Looks) Conclude(d []float64) (Judged, error) {
+	judged, err := l.Judge(d)
+	if err != nil || judged.Decision != verdict.Open {
+		return judged, err
 	}
 	if need := signedRankNeed(l.level()); len(d) < need {
-		x := Decision{
-			Verdict: Undecided,
-			Ratio:   Interval{Level: l.level(), N: len(d)},
-			Reason:  (&TooFewError{N: len(d), Need: need, Level: l.level()}).Error(),
+		x := Judged{
+			Decision: verdict.Undecided,
+			Ratio:    Interval{Level: l.level(), N: len(d)},
+			Reason:   (&TooFewError{N: len(d), Need: need, Level: l.level()}).Error(),
 		}
 		if len(d) > 0 {
 			x.Ratio.Estimate = math.Exp(HodgesLehmann(d))
 		}
 		return x, nil
 	}
-	if decision.Ratio.N == len(d) { // it ended right after a look
-		decision.Verdict, decision.Next, decision.Chance = Undecided, 0, 0
-		decision.Reason += "; no more pairs"
-		return decision, nil
+	if judged.Ratio.N == len(d) { // it ended right after a look
+		judged.Decision, judged.Next, judged.Chance = verdict.Undecided, 0, 0
+		judged.Reason += "; no more pairs"
+		return judged, nil
 	}
-	return l.look(d, decision.Look, decision.Spent, nil)
+	return l.look(d, judged.Look, judged.Spent, nil)
 }
 
 // look judges one interval; later are the numbers of pairs of the looks still to come.
-func (l Looks) look(d []float64, index int, spent float64, later []int) (Decision, error) {
+func (l Looks) look(d []float64, index int, spent float64, later []int) (Judged, error) {
 	interval, err := SignedRank(d, l.level())
 	if err != nil {
-		return Decision{}, fmt.Errorf("look %d: %w", index+1, err)
+		return Judged{}, fmt.Errorf("look %d: %w", index+1, err)
 	}
 	limit := 1 + l.Margin
-	x := Decision{Ratio: interval.Exp(), Look: index + 1, Spent: spent + 1 - interval.Achieved}
+	x := Judged{Ratio: interval.Exp(), Look: index + 1, Spent: spent + 1 - interval.Achieved}
 	switch x.Ratio.Side(limit) {
 	case +1:
-		x.Verdict, x.Reason = Worse, fmt.Sprintf("low end %.4g above %.4g", x.Ratio.Low, limit)
+		x.Decision, x.Reason = verdict.Worse, fmt.Sprintf("low end %.4g above %.4g", x.Ratio.Low, limit)
 		return x, nil
 	case -1:
-		x.Verdict, x.Reason = NotWorse, fmt.Sprintf("high end %.4g not above %.4g", x.Ratio.High, limit)
+		x.Decision, x.Reason = verdict.NotWorse, fmt.Sprintf("high end %.4g not above %.4g", x.Ratio.High, limit)
 		return x, nil
 	}
 	x.Chance = l.chance(d, interval.Estimate, later)
 	x.Reason = fmt.Sprintf("%.4g lies between %.4g and %.4g", limit, x.Ratio.Low, x.Ratio.High)
 	switch {
 	case len(later) == 0:
-		x.Verdict = Undecided
+		x.Decision = verdict.Undecided
 		x.Reason += " at the last look"
 	case x.Chance < l.Futility:
-		x.Verdict = Undecided
+		x.Decision = verdict.Undecided
 		x.Reason += fmt.Sprintf(", and a later look would decide with a chance below %.2g %%", 100*l.Futility)
 	default:
-		x.Verdict, x.Next = Continue, later[0]
+		x.Decision, x.Next = verdict.Open, later[0]
 	}
 	return x, nil
 }

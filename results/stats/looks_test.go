@@ -12,19 +12,20 @@ import (
 	"pgregory.net/rapid"
 
 	"floodgate/results/stats"
+	"floodgate/results/verdict"
 )
 
 // rates are the shares of verdicts over runs of noise with an effect, and the mean number of pairs.
-func rates(t *testing.T, l stats.Looks, runs int, ratio float64, noise func(*rand.Rand, int) []float64) (share map[stats.Verdict]float64, pairs float64) {
+func rates(t *testing.T, l stats.Looks, runs int, ratio float64, noise func(*rand.Rand, int) []float64) (share map[verdict.Word]float64, pairs float64) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(1, 2))
-	share = map[stats.Verdict]float64{}
+	share = map[verdict.Word]float64{}
 	for range runs {
 		x, err := l.Judge(slower(noise(rng, l.At[len(l.At)-1]), ratio))
 		if err != nil {
 			t.Fatal(err)
 		}
-		share[x.Verdict] += 1 / float64(runs)
+		share[x.Decision] += 1 / float64(runs)
 		pairs += float64(x.Ratio.N) / float64(runs)
 	}
 	return share, pairs
@@ -36,7 +37,7 @@ func TestLooksKnownRates(t *testing.T) {
 	l := stats.Looks{At: []int{8, 12, 18, 26}, Alpha: 0.05, Futility: 0.05}
 	for _, test := range []struct{ ratio, worse, within float64 }{{1, 0.015, 0.012}, {1.05, 0.87, 0.04}, {1.10, 0.998, 0.007}} {
 		share, _ := rates(t, l, 1000, test.ratio, sharedCI)
-		if got := share[stats.Worse]; math.Abs(got-test.worse) > test.within {
+		if got := share[verdict.Worse]; math.Abs(got-test.worse) > test.within {
 			t.Errorf("ratio %v: worse in %.4f, known %.4f", test.ratio, got, test.worse)
 		}
 	}
@@ -48,17 +49,17 @@ func TestDefaultLooks(t *testing.T) {
 	l := stats.DefaultLooks()
 	same, pairs := rates(t, l, 800, 1, sharedCI)
 	t.Logf("no change: %v after %.1f pairs", same, pairs)
-	if same[stats.Worse] > 0.02 || same[stats.NotWorse] < 0.95 {
+	if same[verdict.Worse] > 0.02 || same[verdict.NotWorse] < 0.95 {
 		t.Errorf("no change: %v", same)
 	}
 	tenth, pairs := rates(t, l, 800, 1.1, sharedCI)
 	t.Logf("+10 %%: %v after %.1f pairs", tenth, pairs)
-	if tenth[stats.Worse] < 0.95 || tenth[stats.NotWorse] > 0.001 {
+	if tenth[verdict.Worse] < 0.95 || tenth[verdict.NotWorse] > 0.001 {
 		t.Errorf("+10 %%: %v", tenth)
 	}
 	limit, pairs := rates(t, l, 800, 1+l.Margin, sharedCI)
 	t.Logf("+5 %%, at the limit: %v after %.1f pairs", limit, pairs)
-	if limit[stats.Worse] > 0.025 || limit[stats.NotWorse] > 0.025 {
+	if limit[verdict.Worse] > 0.025 || limit[verdict.NotWorse] > 0.025 {
 		t.Errorf("at the limit: %v", limit)
 	}
 }
@@ -110,12 +111,12 @@ func TestFutilityAddsNoDecision(t *testing.T) {
 			t.Fatal(err)
 		}
 		switch {
-		case with.Verdict == without.Verdict && with.Look == without.Look:
-		case with.Verdict != stats.Undecided || without.Look <= with.Look || with.Chance >= 0.05:
+		case with.Decision == without.Decision && with.Look == without.Look:
+		case with.Decision != verdict.Undecided || without.Look <= with.Look || with.Chance >= 0.05:
 			t.Fatalf("with %+v\nwithout %+v", with, without)
 		default:
 			stopped++
-			if without.Verdict != stats.Undecided {
+			if without.Decision != verdict.Undecided {
 				lost++
 			}
 		}
@@ -137,23 +138,23 @@ func TestLooksByHand(t *testing.T) {
 	l := stats.Looks{At: []int{8, 12, 18, 26}, Alpha: 0.05, Margin: 0.05, Futility: 0.05}
 	for name, test := range map[string]struct {
 		d          []float64
-		want       stats.Verdict
+		want       verdict.Word
 		look, next int
 		reason     string
 	}{
-		"none":             {nil, stats.Continue, 0, 8, "0 of 8 pairs"},
-		"one short":        {spread(7, 1), stats.Continue, 0, 8, "7 of 8 pairs"},
-		"same":             {make([]float64, 8), stats.NotWorse, 1, 0, "not above 1.05"},
-		"worse":            {spread(8, 0.1), stats.Worse, 1, 0, "above 1.05"},
-		"better":           {spread(8, -0.5), stats.NotWorse, 1, 0, "not above 1.05"},
-		"open":             {spread(8, math.Log(1.05)-0.0015), stats.Continue, 1, 12, "lies between"},
-		"open, more":       {spread(11, math.Log(1.05)-0.0015), stats.Continue, 1, 12, "lies between"},
-		"futile":           {spread(18, math.Log(1.05)-0.0032), stats.Undecided, 3, 0, "a later look would decide"},
-		"after a decision": {append(spread(8, 0.1), make([]float64, 18)...), stats.Worse, 1, 0, "above 1.05"},
-		"exactly at limit": {slices.Repeat([]float64{math.Log(1.05)}, 8), stats.NotWorse, 1, 0, "not above 1.05"},
+		"none":             {nil, verdict.Open, 0, 8, "0 of 8 pairs"},
+		"one short":        {spread(7, 1), verdict.Open, 0, 8, "7 of 8 pairs"},
+		"same":             {make([]float64, 8), verdict.NotWorse, 1, 0, "not above 1.05"},
+		"worse":            {spread(8, 0.1), verdict.Worse, 1, 0, "above 1.05"},
+		"better":           {spread(8, -0.5), verdict.NotWorse, 1, 0, "not above 1.05"},
+		"open":             {spread(8, math.Log(1.05)-0.0015), verdict.Open, 1, 12, "lies between"},
+		"open, more":       {spread(11, math.Log(1.05)-0.0015), verdict.Open, 1, 12, "lies between"},
+		"futile":           {spread(18, math.Log(1.05)-0.0032), verdict.Undecided, 3, 0, "a later look would decide"},
+		"after a decision": {append(spread(8, 0.1), make([]float64, 18)...), verdict.Worse, 1, 0, "above 1.05"},
+		"exactly at limit": {slices.Repeat([]float64{math.Log(1.05)}, 8), verdict.NotWorse, 1, 0, "not above 1.05"},
 	} {
 		got, err := l.Judge(test.d)
-		if err != nil || got.Verdict != test.want || got.Look != test.look || got.Next != test.next || !strings.Contains(got.Reason, test.reason) {
+		if err != nil || got.Decision != test.want || got.Look != test.look || got.Next != test.next || !strings.Contains(got.Reason, test.reason) {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 	}
@@ -171,7 +172,7 @@ func TestConclude(t *testing.T) {
 	}
 	for _, n := range []int{0, 1, 7, 8, 10, 14, 25, 39, 40, 50} {
 		got, err := l.Conclude(wide(n))
-		if err != nil || got.Verdict != stats.Undecided || got.Next != 0 || got.Chance != 0 && got.Chance >= l.Futility {
+		if err != nil || got.Decision != verdict.Undecided || got.Next != 0 || got.Chance != 0 && got.Chance >= l.Futility {
 			t.Errorf("%d pairs: %+v, %v", n, got, err)
 		}
 		if _, err := json.Marshal(got); err != nil {
@@ -184,11 +185,11 @@ func TestConclude(t *testing.T) {
 	// An early end is a look at its own level: nine pairs decide what eight did not.
 	d := append(slices.Repeat([]float64{0.2}, 7), 0.04, 0.2)
 	before, err := l.Judge(d)
-	if err != nil || before.Verdict != stats.Continue {
+	if err != nil || before.Decision != verdict.Open {
 		t.Fatalf("%+v, %v", before, err)
 	}
 	after, err := l.Conclude(d)
-	if err != nil || after.Verdict != stats.Worse || after.Look != 2 || after.Ratio.N != 9 || !(after.Spent > before.Spent && after.Spent <= l.Alpha) {
+	if err != nil || after.Decision != verdict.Worse || after.Look != 2 || after.Ratio.N != 9 || !(after.Spent > before.Spent && after.Spent <= l.Alpha) {
 		t.Errorf("%+v, %v", after, err)
 	}
 }
@@ -199,11 +200,11 @@ func TestChanceIsANumber(t *testing.T) {
 	alike := slices.Repeat([]float64{math.Log1p(l.Margin)}, 14)
 	alike[0], alike[1], alike[8], alike[9] = -1, 1, -1, 1
 	got, err := l.Judge(alike)
-	if err != nil || got.Verdict != stats.Continue || got.Chance != 1 {
+	if err != nil || got.Decision != verdict.Open || got.Chance != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}
 	few := stats.Looks{At: []int{3, 6}, Alpha: 0.9, Margin: 0.05, Futility: 0.05}
-	if got, err := few.Judge([]float64{-1, 0.05, 1}); err != nil || got.Verdict != stats.Continue || got.Chance != 1 {
+	if got, err := few.Judge([]float64{-1, 0.05, 1}); err != nil || got.Decision != verdict.Open || got.Chance != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
@@ -218,22 +219,22 @@ func TestLooksProperties(t *testing.T) {
 		}
 		d := rapid.SliceOfN(rapid.Float64Range(-0.1, 0.3), 0, 30).Draw(t, "d")
 		before := slices.Clone(d)
-		final := stats.Decision{}
+		final := stats.Judged{}
 		for n := range len(d) + 1 {
 			x, err := l.Judge(d[:n])
 			if err != nil {
 				t.Fatal(err)
 			}
-			if final.Verdict != "" && x != final {
+			if final.Decision != "" && x != final {
 				t.Fatalf("after %d pairs %+v, before %+v", n, x, final)
 			}
 			limit := 1 + l.Margin
-			switch x.Verdict {
-			case stats.Worse:
+			switch x.Decision {
+			case verdict.Worse:
 				if !(x.Ratio.Low > limit) {
 					t.Fatalf("%+v", x)
 				}
-			case stats.NotWorse:
+			case verdict.NotWorse:
 				if !(x.Ratio.High <= limit) {
 					t.Fatalf("%+v", x)
 				}
@@ -242,14 +243,14 @@ func TestLooksProperties(t *testing.T) {
 					t.Fatalf("%+v", x)
 				}
 			}
-			if x.Spent > l.Alpha || x.Chance < 0 || x.Chance > 1 || (x.Verdict == stats.Continue) != (x.Next > n) {
+			if x.Spent > l.Alpha || x.Chance < 0 || x.Chance > 1 || (x.Decision == verdict.Open) != (x.Next > n) {
 				t.Fatalf("after %d pairs %+v", n, x)
 			}
-			if x.Verdict != stats.Continue {
+			if x.Decision != verdict.Open {
 				final = x
 			}
 			end, err := l.Conclude(d[:n])
-			if err != nil || end.Verdict == stats.Continue || end.Next != 0 || end.Spent > l.Alpha || final.Verdict != "" && end != final {
+			if err != nil || end.Decision == verdict.Open || end.Next != 0 || end.Spent > l.Alpha || final.Decision != "" && end != final {
 				t.Fatalf("after %d pairs %+v, %v", n, end, err)
 			}
 		}

@@ -129,28 +129,3 @@ func TestRankSumPublishedByCounting(t *testing.T) {
 		t.Errorf("%+v, %v; want the %d-th difference, %v", got, err, k, d[k-1])
 	}
 }
-
-// A quantile's ranks: too narrow by one at either end would hold it too seldom.
-func TestQuantileRanksAgainstTails(t *testing.T) {
-	for _, test := range []struct {
-		n int
-		q float64
-	}{{6, 0.5}, {10, 0.5}, {20, 0.5}, {40, 0.9}, {500, 0.99}} {
-		x := make([]float64, test.n)
-		for i := range x {
-			x[i] = float64(i + 1)
-		}
-		got, err := stats.Quantile(x, test.q, 0.95)
-		if err != nil {
-			t.Fatal(err)
-		}
-		low, high := int(got.Low), int(got.High)
-		below := func(k int) float64 { return 1 - tail(test.n, k, test.q) } // P(B < k)
-		if !(below(low) <= 0.025 && below(low+1) > 0.025 && tail(test.n, high, test.q) <= 0.025 && tail(test.n, high-1, test.q) > 0.025) {
-			t.Errorf("n %d, q %v: ranks %d to %d", test.n, test.q, low, high)
-		}
-		if want := 1 - below(low) - tail(test.n, high, test.q); math.Abs(got.Achieved-want) > 1e-9 {
-			t.Errorf("n %d, q %v: says %v, want %v", test.n, test.q, got.Achieved, want)
-		}
-	}
-}

@@ -5,6 +5,8 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+
+	"floodgate/results/verdict"
 )
 
 // Noise draws the log-ratios of n pairs that differ by chance alone, in the
@@ -75,18 +77,18 @@ func (l Looks) Detection(noise Noise, ratio float64, runs int, seed uint64) (Rat
 		return Rates{}, fmt.Errorf("detection in %d runs: at least 1", runs)
 	}
 	rng := rand.New(rand.NewPCG(seed, uint64(runs)))
-	count, r := map[Verdict]int{}, Rates{}
+	count, r := verdict.Counts{}, Rates{}
 	for range runs {
 		x, err := l.Judge(shifted(noise(rng, l.At[len(l.At)-1]), math.Log(ratio)))
 		if err != nil {
 			return Rates{}, fmt.Errorf("detection: %w", err)
 		}
-		count[x.Verdict]++
+		count[x.Decision]++
 		r.Pairs += float64(x.Ratio.N) / float64(runs)
 	}
-	for verdict, to := range map[Verdict]*Interval{Worse: &r.Worse, NotWorse: &r.NotWorse, Undecided: &r.Undecided} {
+	for word, to := range map[verdict.Word]*Interval{verdict.Worse: &r.Worse, verdict.NotWorse: &r.NotWorse, verdict.Undecided: &r.Undecided} {
 		var err error
-		if *to, err = Binomial(count[verdict], runs, 0.95); err != nil {
+		if *to, err = Binomial(count[word], runs, 0.95); err != nil {
 			return Rates{}, err
 		}
 	}

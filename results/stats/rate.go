@@ -1,6 +1,9 @@
 package stats
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+)
 
 // Binomial bounds the probability of what happened k times in n independent
 // tries: the values that neither one-sided exact test rejects (C. J. Clopper,
@@ -51,4 +54,18 @@ func solve(beyond func(float64) bool) float64 {
 			low = middle
 		}
 	}
+}
+
+// binomial is P(B = k) of n trials with probability q.
+func binomial(n, k int, q float64) float64 {
+	if k < 0 || k > n {
+		return 0
+	}
+	return math.Exp(lgamma(n+1) - lgamma(k+1) - lgamma(n-k+1) +
+		float64(k)*math.Log(q) + float64(n-k)*math.Log1p(-q))
+}
+
+func lgamma(n int) float64 {
+	v, _ := math.Lgamma(float64(n))
+	return v
 }

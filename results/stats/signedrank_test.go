@@ -26,12 +26,11 @@ func depression() []float64 {
 	return y
 }
 
-// The book gives T+ = 5, one-sided p = .020 (R: V = 40 for x - y, p = 0.01953),
+// The book gives one-sided p = .020 (R: V = 40 for x - y, p = 0.01953),
 // the estimate -.46 and (-.786, -.010) as the 96.1 % interval.
 func TestPublishedExample(t *testing.T) {
-	w, p := stats.SignedRankTest(depression())
-	if w != 5 || math.Abs(p-2*0.01953125) > 1e-12 {
-		t.Errorf("W+ = %v, p = %v", w, p)
+	if p := bruteForce(depression()); math.Abs(p-2*0.01953125) > 1e-12 {
+		t.Errorf("p = %v", p)
 	}
 	got, err := stats.SignedRank(depression(), 0.95)
 	if err != nil {
@@ -125,15 +124,6 @@ func bruteForce(d []float64) float64 {
 	return min(1, 2*float64(min(low, high))/float64(int(1)<<len(ranks)))
 }
 
-func TestPValueIsThatOfAllSigns(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
-		d := rapid.SliceOfN(rapid.Map(rapid.IntRange(-6, 6), func(i int) float64 { return float64(i) }), 0, 11).Draw(t, "d") // ties and zeros
-		if _, p := stats.SignedRankTest(d); math.Abs(p-bruteForce(d)) > 1e-12 {
-			t.Fatalf("p = %v, over all signs %v", p, bruteForce(d))
-		}
-	})
-}
-
 // The interval holds exactly those centres that the test does not reject.
 func TestIntervalInvertsTheTest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
@@ -156,7 +146,7 @@ func TestIntervalInvertsTheTest(t *testing.T) {
 				}
 			}
 		}
-		_, p := stats.SignedRankTest(shifted)
+		p := bruteForce(shifted)
 		if inside := interval.Low < centre && centre < interval.High; inside != (p > (1-level)*(1+1e-9)) {
 			t.Fatalf("%v in [%v, %v]: %v, but p = %v", centre, interval.Low, interval.High, inside, p)
 		}
@@ -218,9 +208,6 @@ func TestRefusals(t *testing.T) {
 		if _, err := stats.Bootstrap(d, 0.95, 1); err == nil {
 			t.Errorf("bootstrap of %v: no error", bad)
 		}
-		if _, err := stats.Quantile(d, 0.5, 0.95); err == nil {
-			t.Errorf("quantile of %v: no error", bad)
-		}
 	}
 	for _, level := range []float64{0, 1, -1, 95, math.NaN()} {
 		if _, err := stats.SignedRank(depression(), level); err == nil {
@@ -229,10 +216,5 @@ func TestRefusals(t *testing.T) {
 	}
 	if _, err := stats.Bootstrap(nil, 0.95, 1); !errors.Is(err, stats.ErrNoData) {
 		t.Errorf("bootstrap of nothing: %v", err)
-	}
-	for _, q := range []float64{0, 1, math.NaN()} {
-		if _, err := stats.Quantile(depression(), q, 0.95); err == nil {
-			t.Errorf("quantile %v: no error", q)
-		}
 	}
 }

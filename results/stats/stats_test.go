@@ -1,7 +1,6 @@
 package stats_test
 
 import (
-	"errors"
 	"math"
 	"slices"
 	"testing"
@@ -11,50 +10,6 @@ import (
 
 	"floodgate/results/stats"
 )
-
-// Ranks counted in exact integers of binomial coefficients.
-func TestQuantileRanks(t *testing.T) {
-	for _, test := range []struct {
-		n         int
-		q         float64
-		low, high int
-		achieved  float64
-	}{
-		{6, 0.5, 1, 6, 0.96875}, {10, 0.5, 2, 9, 0.978515625}, {20, 0.5, 6, 15, 0.9586105346679688}, {500, 0.99, 490, 500, 0.9801859498578059},
-	} {
-		x := make([]float64, test.n)
-		for i := range x {
-			x[i] = float64(test.n - i) // the k-th smallest is k
-		}
-		got, err := stats.Quantile(x, test.q, 0.95)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if got.Low != float64(test.low) || got.High != float64(test.high) || math.Abs(got.Achieved-test.achieved) > 1e-9 {
-			t.Errorf("n %d, q %v: %+v", test.n, test.q, got)
-		}
-	}
-}
-
-func TestQuantileTooFew(t *testing.T) {
-	for _, test := range []struct {
-		n    int
-		q    float64
-		need int
-	}{{5, 0.5, 6}, {0, 0.5, 6}, {30, 0.9, 36}, {100, 0.99, 368}, {10, 0.1, 36}} {
-		_, err := stats.Quantile(make([]float64, test.n), test.q, 0.95)
-		few := new(stats.TooFewError)
-		if !errors.As(err, &few) || few.Need != test.need {
-			t.Errorf("n %d, q %v: got %v, want need of %d", test.n, test.q, err, test.need)
-		}
-		if _, err := stats.Quantile(make([]float64, test.need), test.q, 0.95); err != nil {
-			t.Errorf("n %d, q %v: %v", test.need, test.q, err)
-		}
-		if _, err := stats.Quantile(make([]float64, test.need-1), test.q, 0.95); err == nil {
-			t.Errorf("n %d, q %v: no error", test.need-1, test.q)
-		}
-	}
-}
 
 func TestMedianAndMean(t *testing.T) {
 	for _, test := range []struct {

@@ -45,23 +45,23 @@ var sides = []string{"upstream", "mongo", "accept"}
 // NewCourse reads a series; the load lasts for the given time.
 func NewCourse(s results.Series, load time.Duration) *Course {
 	c := &Course{series: s, end: len(s.At)}
-	for i, ms := range s.At {
-		at := time.Duration(ms) * time.Millisecond
+	for i := range s.At {
+		at := s.Time(i)
 		if at > load {
 			c.end = min(c.end, i)
 		}
-		if s.Columns["emfile"][i] > 0 {
+		if s.Value(results.ColumnRefused, i) > 0 {
 			c.Exhausted = c.exhausted(i, at)
 			c.end = min(c.end, i)
 			return c
 		}
-		if n := s.Columns["descriptors"][i]; n > 0 { // else it was not seen
+		if n := s.Value(results.ColumnDescriptors, i); n > 0 { // else it was not seen
 			sample := leak.Sample{
-				At: at, Descriptors: float64(n), InFlight: float64(s.Columns["reports_in_flight"][i]),
-				Completed: float64(s.Columns["done"][i] + s.Columns["failed"][i]),
+				At: at, Descriptors: float64(n), InFlight: float64(s.Value(results.ColumnReportsInFlight, i)),
+				Completed: float64(s.Value(results.ColumnDone, i) + s.Value(results.ColumnFailed, i)),
 			}
 			c.Samples = append(c.Samples, sample)
-			sample.InFlight = float64(s.Columns["items_fetching"][i] + s.Columns["items_writing"][i])
+			sample.InFlight = float64(s.Value(results.ColumnItemsFetching, i) + s.Value(results.ColumnItemsWriting, i))
 			c.Items = append(c.Items, sample)
 		}
 	}
@@ -69,7 +69,9 @@ func NewCourse(s results.Series, load time.Duration) *Course {
 }
 
 func (c *Course) exhausted(i int, at time.Duration) *Exhausted {
-	came := func(i int) int64 { return c.series.Columns["arrived"][i] + c.series.Columns["shed"][i] }
+	came := func(i int) int64 {
+		return c.series.Value(results.ColumnArrived, i) + c.series.Value(results.ColumnShed, i)
+	}
 	e := &Exhausted{At: at, Report: int(came(i))}
 	before := i
 	for before > 0 && c.series.At[i]-c.series.At[before] < 1000 {
@@ -80,19 +82,11 @@ func (c *Course) exhausted(i int, at time.Duration) *Exhausted {
 	}
 	var most int64
 	for _, side := range sides {
-		if n := c.column("emfile_" + side)[i]; n > most {
+		if n := c.series.Value(results.RefusedAt(side), i); n > most {
 			e.Side, most = side, n
 		}
 	}
 	return e
-}
-
-// column by name; one that an older record does not have is all zero.
-func (c *Course) column(name string) []int64 {
-	if values := c.series.Columns[name]; len(values) == len(c.series.At) {
-		return values
-	}
-	return make([]int64, len(c.series.At))
 }
 
 // Change is how a column went on over the load.
@@ -108,13 +102,13 @@ type Change struct {
 const minCourse = 30
 
 // Change of a column; false: there are too few samples.
-func (c *Course) Change(column string) (Change, bool) {
+func (c *Course) Change(column results.Column) (Change, bool) {
 	if c.end < minCourse {
 		return Change{}, false
 	}
 	values := make([]float64, c.end)
-	for i, v := range c.column(column)[:c.end] {
-		values[i] = float64(v)
+	for i := range values {
+		values[i] = float64(c.series.Value(column, i))
 	}
 	first, last := values[:c.end/3], values[c.end-c.end/3:]
 	ch := Change{From: stats.Median(first), To: stats.Median(last)}
@@ -152,13 +146,15 @@ func (c *Course) grows(cause leak.Cause, seed uint64) (kind string, by float64) 
 		name  string
 		count func(i int) int64
 	}{
-		{"connections to the upstream that are open", func(i int) int64 { return c.column("upstream_open")[i] }},
-		{"connections to the upstream that are being made", func(i int) int64 { return c.column("upstream_connecting")[i] }},
-		{"connections of the driver's pool", func(i int) int64 { return c.column("mongo_in_use")[i] + c.column("mongo_idle")[i] }},
-		{"connections of the driver beside its pool", func(i int) int64 {
-			return c.column("mongo_connecting")[i] + c.column("mongo_open")[i] - c.column("mongo_in_use")[i] - c.column("mongo_idle")[i]
+		{"connections to the upstream that are open", func(i int) int64 { return c.series.Value(results.ColumnUpstreamOpen, i) }},
+		{"connections to the upstream that are being made", func(i int) int64 { return c.series.Value(results.ColumnUpstreamConnecting, i) }},
+		{"connections of the driver's pool", func(i int) int64 {
+			return c.series.Value(results.ColumnMongoInUse, i) + c.series.Value(results.ColumnMongoIdle, i)
 		}},
-		{"connections of clients", func(i int) int64 { return c.column("accepted")[i] }},
+		{"connections of the driver beside its pool", func(i int) int64 {
+			return c.series.Value(results.ColumnMongoConnecting, i) + c.series.Value(results.ColumnMongoOpen, i) - c.series.Value(results.ColumnMongoInUse, i) - c.series.Value(results.ColumnMongoIdle, i)
+		}},
+		{"connections of clients", func(i int) int64 { return c.series.Value(results.ColumnAccepted, i) }},
 	}
 	for _, k := range kinds {
 		samples := make([]leak.Sample, len(c.Samples))

@@ -3,12 +3,12 @@
 package summary
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 
 	"floodgate/results"
 	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline"
 )
 
 // Confidence of every interval of a summary or a verdict.
@@ -28,15 +28,15 @@ type cell struct{ variant, level string }
 // NewIndex arranges the trials of run. A run whose scenario cannot be read, or
 // with a trial that its scenario does not have, is an error.
 func NewIndex(run *results.Run) (*Index, error) {
-	var sc scenarios.Scenario
-	if err := json.Unmarshal(run.Header.Scenario, &sc); err != nil {
-		return nil, fmt.Errorf("read the scenario of run %q: %w", run.Header.ID, err)
+	sc, err := run.Scenario()
+	if err != nil {
+		return nil, err
 	}
 	levels, err := sc.ExpandLevels()
 	if err != nil {
 		return nil, fmt.Errorf("read the scenario of run %q: %w", run.Header.ID, err)
 	}
-	x := &Index{Run: run, Scenario: &sc, Levels: levels, cells: make(map[cell][]*results.Trial)}
+	x := &Index{Run: run, Scenario: sc, Levels: levels, cells: make(map[cell][]*results.Trial)}
 	for _, v := range sc.Variants {
 		for _, l := range levels {
 			if v.RunsAt(l) {
@@ -99,7 +99,7 @@ func (x *Index) Blocks() int { return x.Scenario.Blocks }
 // with strategy sequential. Empty: there is none.
 func (x *Index) Baseline() string {
 	for _, v := range x.Scenario.Variants {
-		if v.Strategy == "sequential" {
+		if v.Strategy == pipeline.KindSequential {
 			return v.Name
 		}
 	}

@@ -2,20 +2,42 @@ package summary
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"floodgate/results"
 )
 
-// Merge adds up histograms; those without values are left out. Nil: none has
-// any. An error: one does not decode, or does not fit the range of the first.
-func Merge(histograms []results.Histogram) (*hdrhistogram.Histogram, error) {
-	var m merger
-	for i, h := range histograms {
-		if err := m.add(h); err != nil {
-			return nil, fmt.Errorf("histogram %d of %d: %w", i+1, len(histograms), err)
-		}
+// Merger adds up histograms, one after another.
+type Merger struct {
+	// Sum of what was added; nil means that nothing had a value.
+	Sum *hdrhistogram.Histogram
+}
+
+// Add adds the histogram of one trial; one without values is left out. It is an
+// error if the histogram does not decode, or does not fit the range of the first.
+func (m *Merger) Add(h results.Histogram) error {
+	if h.Count == 0 {
+		return nil
 	}
-	return m.sum, nil
+	dec, err := h.HDR()
+	if err != nil {
+		return err
+	}
+	if m.Sum == nil {
+		m.Sum = dec
+		return nil
+	}
+	if dropped := m.Sum.Merge(dec); dropped > 0 {
+		return fmt.Errorf("%d values lie outside the range of the histograms before it", dropped)
+	}
+	return nil
+}
+
+func (m *Merger) quantile(percent float64) *time.Duration {
+	if m.Sum == nil {
+		return nil
+	}
+	return new(time.Duration(m.Sum.ValueAtQuantile(percent)))
 }

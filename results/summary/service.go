@@ -127,7 +127,7 @@ func (x *Index) ServiceAt(variant string, l scenarios.Level) (ServiceRow, error)
 }
 
 func (r *ServiceRow) add(trials []Served) error {
-	var response, accepted, service, lag merger
+	var response, accepted, service, lag Merger
 	var exhausted []Served
 	var fits []judged
 	for _, t := range trials {
@@ -137,10 +137,10 @@ func (r *ServiceRow) add(trials []Served) error {
 			continue
 		}
 		for _, m := range []struct {
-			to   *merger
+			to   *Merger
 			from results.Histogram
 		}{{&response, s.Response}, {&accepted, s.Accepted}, {&service, s.ServiceTime}, {&lag, s.Lag}} {
-			if err := m.to.add(m.from); err != nil {
+			if err := m.to.Add(m.from); err != nil {
 				return fmt.Errorf("trial %d: %w", t.Index, err)
 			}
 		}

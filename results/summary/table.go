@@ -8,8 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/HdrHistogram/hdrhistogram-go"
-
 	"floodgate/results"
 	"floodgate/results/stats"
 	"floodgate/scenarios"
@@ -105,7 +103,7 @@ func (x *Index) row(variant string, l scenarios.Level) (Row, error) {
 	level := l.Name
 	row := Row{Variant: variant, Level: level, Planned: x.Blocks()}
 	var makespans, efficiencies, cpu, memory []float64
-	var items merger
+	var items Merger
 	for _, t := range x.Trials(variant, level) {
 		row.count(t)
 		row.exhaust(t, l.Scenario.SUT.NoFile)
@@ -122,7 +120,7 @@ func (x *Index) row(variant string, l scenarios.Level) (Row, error) {
 		if t.Resources.PeakRSS > 0 {
 			memory = append(memory, float64(t.Resources.PeakRSS))
 		}
-		if err := items.add(t.Stages["item"]); err != nil {
+		if err := items.Add(t.Stages["item"]); err != nil {
 			return Row{}, fmt.Errorf("trial %d, stage item: %w", t.Index, err)
 		}
 	}
@@ -227,33 +225,4 @@ func (x *Index) reduction(variant, level string) (*Reduction, error) {
 func Rounded(v float64) *float64 {
 	v = math.Round(v*1e9) / 1e9
 	return &v
-}
-
-// merger merges histograms.
-type merger struct{ sum *hdrhistogram.Histogram }
-
-// add takes a histogram of one trial; one without data is unavailable and left out.
-func (m *merger) add(h results.Histogram) error {
-	if h.Count == 0 {
-		return nil
-	}
-	dec, err := h.HDR()
-	if err != nil {
-		return err
-	}
-	if m.sum == nil {
-		m.sum = dec
-		return nil
-	}
-	if dropped := m.sum.Merge(dec); dropped > 0 {
-		return fmt.Errorf("%d values lie outside the range of the histograms before it", dropped)
-	}
-	return nil
-}
-
-func (m *merger) quantile(percent float64) *time.Duration {
-	if m.sum == nil {
-		return nil
-	}
-	return new(time.Duration(m.sum.ValueAtQuantile(percent)))
 }

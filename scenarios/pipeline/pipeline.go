@@ -25,6 +25,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"strings"
 )
 
 // Fetcher gets the documents of one item. It is called from several
@@ -61,7 +62,7 @@ type Pipeline[I comparable, D any] struct {
 	Writer   Writer[D]
 	Strategy Strategy
 	// Slots bounds items across pipelines that share it, beside what Strategy
-	// bounds in this one. For sequential, bounded and unbounded. Nil: no such bound.
+	// bounds in this one, for strategies that write in the slot; nil means no such bound.
 	Slots Slots
 	// Observer is told of every item that was started. Nil: none, at no cost.
 	Observer Observer
@@ -145,12 +146,10 @@ func (p *Pipeline[I, D]) validate() error {
 	if err := p.Strategy.Validate(); err != nil {
 		return err
 	}
-	switch p.Strategy.Kind {
-	case KindJoined, KindStaged, KindBatched:
-		if p.Slots != nil {
-			return fmt.Errorf("strategy %s: it fetches and writes apart, and holds no slot over both; Slots are for %s, %s, %s",
-				p.Strategy.Kind, KindSequential, KindBounded, KindUnbounded)
-		}
+	if d, _ := Define(p.Strategy.Kind); p.Slots != nil && d.Writing != WritesInSlot {
+		inSlot := Kinds(func(d Definition) bool { return d.Writing == WritesInSlot })
+		return fmt.Errorf("strategy %s fetches and writes apart and holds no slot over both; use Slots with %s",
+			d.Kind, strings.Join(inSlot, ", "))
 	}
 	return nil
 }

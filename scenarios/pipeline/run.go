@@ -22,6 +22,11 @@ type run[I comparable, D any] struct {
 
 func newRun[I comparable, D any](ctx context.Context, p *Pipeline[I, D],
 	source func() (int, I, bool), sink func(*job[I, D])) *run[I, D] {
+	if d, _ := Define(p.Strategy.Kind); d.NewSlots != nil && p.Slots == nil {
+		own := *p
+		own.Slots = d.NewSlots()
+		p = &own
+	}
 	r := &run[I, D]{p: p, ctx: ctx, work: context.WithoutCancel(ctx), source: source, sink: sink}
 	if p.Observer != nil {
 		r.begin = time.Now()
@@ -41,7 +46,7 @@ func (r *run[I, D]) run(limit int) {
 		r.slots(n)
 	case KindJoined:
 		r.joined(n)
-	case KindUnbounded:
+	case KindUnbounded, KindAdaptive:
 		r.unbounded()
 	case KindStaged:
 		r.staged(n, m, q)

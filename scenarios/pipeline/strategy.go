@@ -2,13 +2,15 @@ package pipeline
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
 // Kind names a strategy.
 type Kind string
 
-// The kinds of strategy.
+// The kinds of strategy; [Strategies] describes each.
 const (
 	KindSequential Kind = "sequential"
 	KindJoined     Kind = "joined"
@@ -16,34 +18,200 @@ const (
 	KindBounded    Kind = "bounded"
 	KindStaged     Kind = "staged"
 	KindBatched    Kind = "batched"
+	KindAdaptive   Kind = "adaptive"
 )
 
-// maxWorkers bounds every number of goroutines that a Strategy may ask for.
-const maxWorkers = 1 << 20
+// Writing names the place where a strategy writes what it has fetched.
+type Writing string
 
-// maxHeld bounds Queue and Batch, whose memory is set aside.
-const maxHeld = 1 << 24
+// The places where items are written.
+const (
+	// WritesInSlot holds the slot of an item from its fetch until its write is done.
+	WritesInSlot Writing = "in the slot"
+	// WritesAfterwards writes sequentially once all items are fetched.
+	WritesAfterwards Writing = "afterwards"
+	// WritesApart hands items on to writers of their own.
+	WritesApart Writing = "apart"
+)
+
+// Definition is the entry of one strategy in the table of [Strategies]: all that
+// other packages know about it.
+type Definition struct {
+	Kind Kind
+	// Summary describes the strategy in one line.
+	Summary string
+	// Parameters of the strategy, in the order in which Strategy.String prints them.
+	Parameters []Parameter
+	// Writing is the place where items are written. Only strategies that write in
+	// the slot work with [Pipeline.Slots].
+	Writing Writing
+	// AtOnce returns the most fetches and writes that are in flight; 0 means any number.
+	AtOnce func(s Strategy) (fetches, writes int)
+	// Ideal returns the makespan of one batch if only the delays of its fetches
+	// and of each write took time; 0 means that it is unknown.
+	Ideal func(s Strategy, delays []time.Duration, write time.Duration) time.Duration
+	// Simulated reports whether the simulation of what-if plans knows the strategy.
+	Simulated bool
+	// Shareable reports whether all reports of a service can share its limit.
+	Shareable bool
+	// NewSlots makes the slots whose number the strategy finds at run time; nil
+	// means that it does not look for one.
+	NewSlots func() Slots
+}
+
+var strategies = []Definition{
+	{
+		Kind: KindSequential, Summary: "fetches and writes one item after another",
+		Writing: WritesInSlot, Simulated: true,
+		AtOnce: func(Strategy) (int, int) { return 1, 1 },
+		Ideal: func(_ Strategy, delays []time.Duration, write time.Duration) time.Duration {
+			return inSlots(delays, write, 1)
+		},
+	},
+	{
+		Kind: KindJoined, Summary: "fetches up to limit items at once, waits for all of them and writes sequentially",
+		Parameters: []Parameter{Limit},
+		Writing:    WritesAfterwards, Simulated: true,
+		AtOnce: func(s Strategy) (int, int) { return s.Limit, 1 },
+		Ideal: func(s Strategy, delays []time.Duration, write time.Duration) time.Duration {
+			return last(schedule(nil, delays, s.Limit)) + time.Duration(len(delays))*write
+		},
+	},
+	{
+		Kind: KindUnbounded, Summary: "fetches and writes every item in a goroutine of its own",
+		Writing: WritesInSlot, Simulated: true,
+		AtOnce: func(Strategy) (int, int) { return 0, 0 },
+		Ideal: func(_ Strategy, delays []time.Duration, write time.Duration) time.Duration {
+			return inSlots(delays, write, len(delays))
+		},
+	},
+	{
+		Kind: KindBounded, Summary: "has limit slots; an item holds one until its write is done",
+		Parameters: []Parameter{Limit},
+		Writing:    WritesInSlot, Simulated: true, Shareable: true,
+		AtOnce: func(s Strategy) (int, int) { return s.Limit, s.Limit },
+		Ideal: func(s Strategy, delays []time.Duration, write time.Duration) time.Duration {
+			return inSlots(delays, write, s.Limit)
+		},
+	},
+	{
+		Kind: KindStaged, Summary: "fetches up to limit items at once and writes with writers behind a queue: backpressure",
+		Parameters: []Parameter{Limit, Writers, Queue},
+		Writing:    WritesApart, Simulated: true,
+		AtOnce: func(s Strategy) (int, int) { return s.Limit, s.Writers },
+		Ideal: func(s Strategy, delays []time.Duration, write time.Duration) time.Duration {
+			fetched := schedule(nil, delays, s.Limit)
+			return last(schedule(fetched, add(make([]time.Duration, len(delays)), write), s.Writers))
+		},
+	},
+	{
+		Kind: KindBatched, Summary: "fetches up to limit items at once and writes bulks of at most batch documents with writers",
+		Parameters: []Parameter{Limit, Writers, Batch, Linger},
+		Writing:    WritesApart,
+		AtOnce:     func(s Strategy) (int, int) { return s.Limit, s.Writers },
+		Ideal: func(s Strategy, delays []time.Duration, write time.Duration) time.Duration {
+			return last(schedule(nil, delays, s.Limit)) + write // the last value waits for one bulk write at least
+		},
+	},
+	{
+		Kind: KindAdaptive, Summary: "finds the number of slots at run time; an item holds one until its write is done",
+		Writing: WritesInSlot, NewSlots: NewAdaptiveSlots,
+		AtOnce: func(Strategy) (int, int) { return 0, 0 },
+		Ideal:  func(Strategy, []time.Duration, time.Duration) time.Duration { return 0 },
+	},
+}
+
+// Strategies returns the table of all strategies. A strategy is an entry here
+// and its implementation in the package; all else follows from the entry.
+func Strategies() []Definition { return slices.Clone(strategies) }
+
+// Define returns the definition of a kind; false means that there is no such strategy.
+func Define(kind Kind) (Definition, bool) {
+	i := slices.IndexFunc(strategies, func(d Definition) bool { return d.Kind == kind })
+	if i < 0 {
+		return Definition{}, false
+	}
+	return strategies[i], true
+}
+
+// Kinds returns the names of the strategies that fit; a nil fit takes all.
+func Kinds(fit func(Definition) bool) []string {
+	var names []string
+	for _, d := range strategies {
+		if fit == nil || fit(d) {
+			names = append(names, string(d.Kind))
+		}
+	}
+	return names
+}
+
+// Has reports whether the strategy has the parameter of that name.
+func (d Definition) Has(parameter string) bool {
+	return slices.ContainsFunc(d.Parameters, func(p Parameter) bool { return p.Name == parameter })
+}
+
+// Parameter is a number of a Strategy that only some strategies have.
+type Parameter struct {
+	// Name of the parameter in a scenario file.
+	Name string
+	// Summary describes the parameter in one line.
+	Summary string
+	// Least and Most bound its value, in nanoseconds where it is a duration. A
+	// parameter whose least value is 0 may be left out.
+	Least, Most int64
+	// Duration reports whether it is one.
+	Duration bool
+
+	of func(Strategy) int64
+}
+
+// maxWorkers bounds every number of goroutines that a Strategy may ask for.
+const maxWorkers = 1_000_000
+
+// The parameters of strategies.
+var (
+	Limit   = Parameter{Name: "limit", Summary: "Fetches at once", Least: 1, Most: maxWorkers, of: func(s Strategy) int64 { return int64(s.Limit) }}
+	Writers = Parameter{Name: "writers", Summary: "Writes at once", Least: 1, Most: maxWorkers, of: func(s Strategy) int64 { return int64(s.Writers) }}
+	Queue   = Parameter{Name: "queue", Summary: "Values that may wait for a writer", Most: 1_000_000, of: func(s Strategy) int64 { return int64(s.Queue) }}
+	// Batch is bounded by the number of documents that MongoDB takes in one bulk write.
+	Batch  = Parameter{Name: "batch", Summary: "Documents in one bulk write at most", Least: 1, Most: 100_000, of: func(s Strategy) int64 { return int64(s.Batch) }}
+	Linger = Parameter{
+		Name: "linger", Summary: "How long a bulk write that is not full waits for more",
+		Most: int64(time.Hour), Duration: true, of: func(s Strategy) int64 { return int64(s.Linger) },
+	}
+)
+
+// Parameters returns the parameters of all strategies.
+func Parameters() []Parameter { return []Parameter{Limit, Writers, Queue, Batch, Linger} }
+
+// text renders a value of the parameter.
+func (p Parameter) text(value int64) string {
+	if p.Duration {
+		return time.Duration(value).String()
+	}
+	return fmt.Sprint(value)
+}
 
 // Strategy says how items are scheduled. Use a constructor; the zero value is invalid.
 type Strategy struct {
 	Kind Kind
-	// Limit is how many items are fetched at once: joined, bounded, staged, batched.
+	// Limit is the most items that are fetched at once: joined, bounded, staged, batched.
 	Limit int
-	// Writers is how many writes run at once: staged, batched.
+	// Writers is the number of writes that run at once: staged, batched.
 	Writers int
-	// Queue is how many fetched items may wait for a writer: staged. 0: none.
+	// Queue is the number of fetched items that may wait for a writer: staged.
 	Queue int
-	// Batch is how many documents a bulk holds at most: batched.
+	// Batch is the most documents that a bulk holds: batched.
 	Batch int
-	// Linger is how long a bulk that is not full waits for more: batched. 0: not at all
-	// where a writer is free.
+	// Linger is the time that a bulk which is not full waits for more: batched.
+	// Zero means that it does not wait where a writer is free.
 	Linger time.Duration
 }
 
 // Sequential fetches and writes one item after another.
 func Sequential() Strategy { return Strategy{Kind: KindSequential} }
 
-// Joined fetches n items at once and, when all are fetched, writes one by one
+// Joined fetches n items at once and, when all are fetched, writes sequentially
 // in the order of the items.
 func Joined(n int) Strategy { return Strategy{Kind: KindJoined, Limit: n} }
 
@@ -66,69 +234,54 @@ func Batched(n, m, b int, linger time.Duration) Strategy {
 	return Strategy{Kind: KindBatched, Limit: n, Writers: m, Batch: b, Linger: linger}
 }
 
-// String is the strategy as in "bounded(10)" or "batched(10, 2, 100, 5ms)".
+// Adaptive works like [Unbounded] within [Pipeline.Slots] or, without them, within
+// [NewAdaptiveSlots] of its own.
+func Adaptive() Strategy { return Strategy{Kind: KindAdaptive} }
+
+// String formats the strategy as in "bounded(10)" or "batched(10, 2, 100, 5ms)".
 func (s Strategy) String() string {
-	switch s.Kind {
-	case KindJoined, KindBounded:
-		return fmt.Sprintf("%s(%d)", s.Kind, s.Limit)
-	case KindStaged:
-		return fmt.Sprintf("%s(%d, %d, %d)", s.Kind, s.Limit, s.Writers, s.Queue)
-	case KindBatched:
-		return fmt.Sprintf("%s(%d, %d, %d, %v)", s.Kind, s.Limit, s.Writers, s.Batch, s.Linger)
+	d, _ := Define(s.Kind)
+	if len(d.Parameters) == 0 {
+		return string(s.Kind)
 	}
-	return string(s.Kind)
+	values := make([]string, len(d.Parameters))
+	for i, p := range d.Parameters {
+		values[i] = p.text(p.of(s))
+	}
+	return fmt.Sprintf("%s(%s)", s.Kind, strings.Join(values, ", "))
 }
 
-// parameter is one number of a Strategy and what it may be. A parameter that
-// a kind does not use has to be zero: 0 to 0.
-type parameter struct {
-	name       string
-	value      int64
-	least, top int64
+// AtOnce returns the most fetches and writes that the strategy has in flight;
+// 0 means any number, also for a strategy that does not exist.
+func (s Strategy) AtOnce() (fetches, writes int) {
+	if d, ok := Define(s.Kind); ok {
+		return d.AtOnce(s)
+	}
+	return 0, 0
 }
 
-// Validate says in words what is impossible.
+// Ideal returns the makespan of one batch, see [Definition.Ideal].
+func (s Strategy) Ideal(delays []time.Duration, write time.Duration) time.Duration {
+	if d, ok := Define(s.Kind); ok {
+		return d.Ideal(s, delays, write)
+	}
+	return 0
+}
+
+// Validate returns an error where the kind is unknown or a parameter is out of
+// its bounds. A parameter that the strategy does not have must be 0.
 func (s Strategy) Validate() error {
-	var limit, writers, queue, batch, linger [2]int64
-	atLeastOne := [2]int64{1, maxWorkers}
-	switch s.Kind {
-	case KindSequential, KindUnbounded:
-	case KindJoined, KindBounded:
-		limit = atLeastOne
-	case KindStaged:
-		limit, writers, queue = atLeastOne, atLeastOne, [2]int64{0, maxHeld}
-	case KindBatched:
-		limit, writers, batch, linger = atLeastOne, atLeastOne, [2]int64{1, maxHeld}, [2]int64{0, int64(time.Hour)}
-	default:
-		return fmt.Errorf("strategy %q: unknown; allowed: %s, %s, %s, %s, %s, %s", s.Kind,
-			KindSequential, KindJoined, KindUnbounded, KindBounded, KindStaged, KindBatched)
+	d, ok := Define(s.Kind)
+	if !ok {
+		return fmt.Errorf("unknown strategy %q (want %s)", s.Kind, strings.Join(Kinds(nil), ", "))
 	}
-	for _, p := range []parameter{
-		{"limit", int64(s.Limit), limit[0], limit[1]},
-		{"writers", int64(s.Writers), writers[0], writers[1]},
-		{"queue", int64(s.Queue), queue[0], queue[1]},
-		{"batch", int64(s.Batch), batch[0], batch[1]},
-		{"linger", int64(s.Linger), linger[0], linger[1]},
-	} {
-		if err := p.check(s.Kind); err != nil {
-			return err
+	for _, p := range Parameters() {
+		switch v := p.of(s); {
+		case !d.Has(p.Name) && v != 0:
+			return fmt.Errorf("strategy %s has no %s (got %s)", s.Kind, p.Name, p.text(v))
+		case d.Has(p.Name) && (v < p.Least || v > p.Most):
+			return fmt.Errorf("strategy %s: %s must be from %s to %s (got %s)", s.Kind, p.Name, p.text(p.Least), p.text(p.Most), p.text(v))
 		}
-	}
-	return nil
-}
-
-func (p parameter) check(kind Kind) error {
-	text := func(n int64) string {
-		if p.name == "linger" {
-			return time.Duration(n).String()
-		}
-		return fmt.Sprint(n)
-	}
-	switch {
-	case p.top == 0 && p.value != 0:
-		return fmt.Errorf("strategy %s: %s %s: this strategy has none", kind, p.name, text(p.value))
-	case p.value < p.least || p.value > p.top:
-		return fmt.Errorf("strategy %s: %s %s: allowed: %s to %s", kind, p.name, text(p.value), text(p.least), text(p.top))
 	}
 	return nil
 }

@@ -21,20 +21,20 @@ func TestValidate(t *testing.T) {
 		{pipeline.Bounded(10), ""},
 		{pipeline.Staged(10, 2, 0), ""},
 		{pipeline.Batched(10, 2, 100, 0), ""},
-		{s{}, `strategy "": unknown; allowed: sequential, joined, unbounded, bounded, staged, batched`},
-		{s{Kind: "adaptive"}, `strategy "adaptive": unknown`},
-		{pipeline.Bounded(0), "strategy bounded: limit 0: allowed: 1 to 1048576"},
-		{pipeline.Joined(-1), "strategy joined: limit -1: allowed"},
-		{pipeline.Bounded(1 << 21), "strategy bounded: limit 2097152: allowed"},
-		{s{Kind: pipeline.KindSequential, Limit: 3}, "strategy sequential: limit 3: this strategy has none"},
-		{s{Kind: pipeline.KindUnbounded, Limit: 3}, "strategy unbounded: limit 3: this strategy has none"},
-		{s{Kind: pipeline.KindBounded, Limit: 3, Writers: 1}, "strategy bounded: writers 1: this strategy has none"},
-		{s{Kind: pipeline.KindStaged, Limit: 3}, "strategy staged: writers 0: allowed: 1 to"},
-		{pipeline.Staged(3, 1, -1), "strategy staged: queue -1: allowed: 0 to"},
-		{s{Kind: pipeline.KindStaged, Limit: 3, Writers: 1, Batch: 4}, "strategy staged: batch 4: this strategy has none"},
-		{pipeline.Batched(3, 1, 0, 0), "strategy batched: batch 0: allowed: 1 to"},
-		{pipeline.Batched(3, 1, 1, -time.Second), "strategy batched: linger -1s: allowed: 0s to 1h0m0s"},
-		{pipeline.Batched(3, 1, 1, 2*time.Hour), "strategy batched: linger 2h0m0s: allowed: 0s to 1h0m0s"},
+		{pipeline.Adaptive(), ""},
+		{s{}, `unknown strategy "" (want sequential, joined, unbounded, bounded, staged, batched, adaptive)`},
+		{pipeline.Bounded(0), "strategy bounded: limit must be from 1 to 1000000 (got 0)"},
+		{pipeline.Joined(-1), "from 1 to 1000000 (got -1)"},
+		{pipeline.Bounded(1 << 21), "limit must be from 1 to 1000000 (got 2097152)"},
+		{s{Kind: pipeline.KindSequential, Limit: 3}, "strategy sequential has no limit (got 3)"},
+		{s{Kind: pipeline.KindUnbounded, Limit: 3}, "strategy unbounded has no limit (got 3)"},
+		{s{Kind: pipeline.KindBounded, Limit: 3, Writers: 1}, "strategy bounded has no writers (got 1)"},
+		{s{Kind: pipeline.KindStaged, Limit: 3}, "strategy staged: writers must be from 1 to 1000000 (got 0)"},
+		{pipeline.Staged(3, 1, -1), "queue must be from 0 to 1000000 (got -1)"},
+		{s{Kind: pipeline.KindStaged, Limit: 3, Writers: 1, Batch: 4}, "strategy staged has no batch (got 4)"},
+		{pipeline.Batched(3, 1, 0, 0), "batch must be from 1 to 100000 (got 0)"},
+		{pipeline.Batched(3, 1, 1, -time.Second), "linger must be from 0s to 1h0m0s (got -1s)"},
+		{pipeline.Batched(3, 1, 1, 2*time.Hour), "linger must be from 0s to 1h0m0s (got 2h0m0s)"},
 	} {
 		err := c.strategy.Validate()
 		switch {
@@ -67,7 +67,7 @@ func TestIncompletePipelineIsRefused(t *testing.T) {
 	noFetcher, noWriter, noLimit := whole, whole, whole
 	noFetcher.Fetcher, noWriter.Writer, noLimit.Strategy = nil, nil, pipeline.Bounded(0)
 	for want, p := range map[string]pipeline.Pipeline[int, doc]{
-		"no Fetcher": noFetcher, "no Writer": noWriter, "limit 0": noLimit,
+		"no Fetcher": noFetcher, "no Writer": noWriter, "limit must be": noLimit,
 	} {
 		if _, err := p.Run(context.Background(), []int{1}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Run: %v, want %q", err, want)

@@ -10,22 +10,23 @@
 package child
 
 import (
-	"bufio"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/netip"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"sync"
 	"time"
 
 	"floodgate/bench/internal/noproxy"
+	"floodgate/bench/procjson"
 )
+
+// maxLine is the longest line that either end takes, in bytes.
+const maxLine = 1 << 20
 
 // Options of a helper process.
 type Options struct {
@@ -55,8 +56,7 @@ type reply struct {
 type Process struct {
 	Ready
 	options Options
-	process *os.Process
-	stdin   *os.File
+	process *procjson.Process
 	replies chan reply
 	calling sync.Mutex
 
@@ -84,12 +84,12 @@ func (d *Death) Error() string {
 // in the latter cases nothing of it is left, and the error shows its log.
 func Start(ctx context.Context, o Options) (*Process, error) {
 	p := &Process{options: o, replies: make(chan reply), done: make(chan struct{})}
-	stdout, err := p.spawn()
-	if err != nil {
+	if err := p.spawn(); err != nil {
 		return nil, fmt.Errorf("start %s: %w", o.Name, err)
 	}
 	ready := make(chan error, 1)
-	go p.read(stdout, ready)
+	go p.read(ready)
+	var err error
 	select {
 	case err = <-ready:
 		if err == nil {
@@ -102,86 +102,82 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 	return nil, fmt.Errorf("start %s: %w", o.Name, errors.Join(err, p.err))
 }
 
-// spawn starts the process. Where its parent's death is signalled to it, that
-// means the death of the thread that started it: the goroutine that starts it
-// keeps its thread until the process has ended.
-func (p *Process) spawn() (stdout *os.File, err error) {
+// spawn starts the process.
+func (p *Process) spawn() error {
 	log, err := os.OpenFile(p.options.Log, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
 	if err != nil {
-		return nil, err
+		return err
 	}
 	defer log.Close()
-	stdinReader, stdinWriter, err := os.Pipe()
-	if err != nil {
-		return nil, err
-	}
-	defer stdinReader.Close()
-	stdoutReader, stdoutWriter, err := os.Pipe()
-	if err != nil {
-		return nil, errors.Join(err, stdinWriter.Close())
-	}
-	defer stdoutWriter.Close()
-
 	cmd := exec.Command(p.options.Executable, p.options.Args...)
-	cmd.Env = noproxy.Environ(os.Environ())
-	cmd.Stdin, cmd.Stdout, cmd.Stderr = stdinReader, stdoutWriter, log
-	cmd.SysProcAttr = attributes()
-	started := make(chan error)
-	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := cmd.Start()
-		started <- err
-		if err == nil {
-			p.wait(cmd)
-		}
-	}()
-	if err := <-started; err != nil {
-		return nil, errors.Join(err, stdinWriter.Close(), stdoutReader.Close())
+	cmd.Env, cmd.Stderr = noproxy.Environ(os.Environ()), log
+	if p.process, err = procjson.Start(cmd); err != nil {
+		return err
 	}
-	p.process, p.stdin = cmd.Process, stdinWriter
-	return stdoutReader, nil
+	go p.wait()
+	return nil
 }
 
-func (p *Process) wait(cmd *exec.Cmd) {
-	_ = cmd.Wait() // the state says all
+func (p *Process) wait() {
+	<-p.process.Done()
 	state := "unknown state"
-	if cmd.ProcessState != nil {
-		state = cmd.ProcessState.String()
+	if s := p.process.State(); s != nil {
+		state = s.String()
 	}
 	p.err = &Death{Name: p.options.Name, State: state, Log: Tail(p.options.Log)}
 	close(p.done)
 }
 
 // read passes on what the helper prints: first that it is ready, then replies.
-func (p *Process) read(stdout *os.File, ready chan<- error) {
+func (p *Process) read(ready chan<- error) {
+	stdout := p.process.Stdout
 	defer stdout.Close()
 	defer close(p.replies)
-	lines := bufio.NewScanner(stdout)
-	if !lines.Scan() {
-		ready <- errors.New("it said nothing")
+	lines := procjson.NewLines(stdout, maxLine)
+	err := p.readReady(lines)
+	if ready <- err; err != nil {
 		return
 	}
-	if err := json.Unmarshal(lines.Bytes(), &p.Ready); err != nil || !p.Ready.Ready {
-		ready <- fmt.Errorf("it said %.200q instead of being ready", lines.Text())
-		return
-	}
-	ready <- nil
-	for lines.Scan() {
+	for {
+		line, err := lines.Next()
+		if errors.Is(err, io.EOF) {
+			return
+		}
+		ended := err != nil
 		var r reply
-		if err := json.Unmarshal(lines.Bytes(), &r); err != nil {
-			r = reply{Error: fmt.Sprintf("it said %.200q", lines.Text())}
+		if !ended {
+			err = procjson.Decode(line, &r)
+		}
+		if err != nil {
+			r = reply{Error: err.Error()}
 		}
 		select {
 		case p.replies <- r:
 		case <-p.done:
 			return
 		}
+		if ended {
+			return
+		}
 	}
 }
 
+func (p *Process) readReady(lines *procjson.Lines) error {
+	line, err := lines.Next()
+	switch {
+	case errors.Is(err, io.EOF):
+		return errors.New("it said nothing")
+	case err != nil:
+		return err
+	}
+	if err := procjson.Decode(line, &p.Ready); err != nil || !p.Ready.Ready {
+		return fmt.Errorf("it said %.200q instead of being ready", line)
+	}
+	return nil
+}
+
 // PID of the process.
-func (p *Process) PID() int { return p.process.Pid }
+func (p *Process) PID() int { return p.process.PID() }
 
 // Done is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
@@ -199,13 +195,9 @@ func (p *Process) Err() error {
 // Call sends a request and waits for the answer. After an error of ctx the
 // process is of no use any more.
 func (p *Process) Call(ctx context.Context, request any) error {
-	line, err := json.Marshal(request)
-	if err != nil {
-		return fmt.Errorf("call %s: %w", p.options.Name, err)
-	}
 	p.calling.Lock()
 	defer p.calling.Unlock()
-	if _, err := p.stdin.Write(append(line, '\n')); err != nil {
+	if err := procjson.Send(ctx, p.process.Stdin, request); err != nil {
 		return fmt.Errorf("call %s: %w", p.options.Name, errors.Join(err, p.Err()))
 	}
 	select {
@@ -227,7 +219,7 @@ func (p *Process) Call(ctx context.Context, request any) error {
 // nil when the helper was running and ended with status 0, else its *Death.
 func (p *Process) Stop(grace time.Duration) error {
 	died := p.Err()
-	_ = p.stdin.Close()
+	_ = p.process.Stdin.Close()
 	if grace > 0 {
 		timer := time.NewTimer(grace)
 		defer timer.Stop()
@@ -237,7 +229,7 @@ func (p *Process) Stop(grace time.Duration) error {
 		}
 	}
 	if p.Err() == nil {
-		_ = p.process.Kill() // fails when it has ended just now
+		p.process.Kill()
 		<-p.done
 	}
 	if died == nil && p.err.State == "exit status 0" {

@@ -1,11 +1,12 @@
 package child
 
 import (
-	"bufio"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+
+	"floodgate/bench/procjson"
 )
 
 // Serve is the helper's side: it says that it is ready, answers requests with
@@ -28,17 +29,23 @@ func Serve(stdin io.Reader, stdout io.Writer, ready Ready, done <-chan struct{},
 }
 
 func answer(stdin io.Reader, out *json.Encoder, handle func([]byte) error) error {
-	lines := bufio.NewScanner(stdin)
-	for lines.Scan() {
+	lines := procjson.NewLines(stdin, maxLine)
+	for {
+		line, err := lines.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
 		r := reply{OK: true}
 		if handle == nil {
 			r = reply{Error: "no requests known"}
-		} else if err := handle(lines.Bytes()); err != nil {
+		} else if err := handle(line); err != nil {
 			r = reply{Error: err.Error()}
 		}
 		if err := out.Encode(r); err != nil {
 			return fmt.Errorf("answer: %w", err)
 		}
 	}
-	return lines.Err()
 }

@@ -3,6 +3,8 @@ package dbproxy
 import (
 	"math"
 	"time"
+
+	"floodgate/mockupstream/rng"
 )
 
 // Link is how the way between core and database behaves. The zero value adds nothing.
@@ -44,14 +46,14 @@ const (
 // own: changing one leaves the others' draws alone.
 func (l Link) Draw(key uint64, attempt int) Draw {
 	l = l.sane()
-	h := mix(key ^ mix(l.Seed+golden))
+	h := rng.Mix(key ^ rng.At(l.Seed, 1))
 	d := Draw{Delay: l.Latency}
 	if l.Jitter > 0 {
-		d.Delay += time.Duration(math.Round((2*uniform(stream(h, attempt, purposeDelay)) - 1) * float64(l.Jitter)))
+		d.Delay += time.Duration(math.Round((2*rng.Uniform(stream(h, attempt, purposeDelay)) - 1) * float64(l.Jitter)))
 	}
-	if uniform(stream(h, attempt, purposeReset)) < l.Resets {
+	if rng.Uniform(stream(h, attempt, purposeReset)) < l.Resets {
 		d.Reset = Before
-		if uniform(stream(h, attempt, purposeSide)) < 0.5 {
+		if rng.Uniform(stream(h, attempt, purposeSide)) < 0.5 {
 			d.Reset = After
 		}
 	}
@@ -82,20 +84,5 @@ const (
 // stream is a random number for one purpose of one attempt, as those of the
 // mock upstream are made.
 func stream(hash uint64, attempt, purpose int) uint64 {
-	return mix(mix(hash+uint64(attempt)*golden) + uint64(purpose)*golden)
+	return rng.At(rng.At(hash, uint64(attempt)), uint64(purpose))
 }
-
-// golden is 2^64 over the golden ratio, the increment of SplitMix64.
-const golden = 0x9e3779b97f4a7c15
-
-// mix is the finalizer of SplitMix64 (Stafford's variant 13).
-func mix(x uint64) uint64 {
-	x ^= x >> 30
-	x *= 0xbf58476d1ce4e5b9
-	x ^= x >> 27
-	x *= 0x94d049bb133111eb
-	return x ^ x>>31
-}
-
-// uniform maps x to the open interval (0, 1).
-func uniform(x uint64) float64 { return (float64(x>>11) + 0.5) / (1 << 53) }

@@ -110,7 +110,7 @@ func (c *course) record() (results.Trial, error) {
 	}
 	record.Service.Recovered, record.Service.Series = true, c.series()
 	peak := baseline
-	for _, n := range record.Service.Series.Columns["descriptors"] {
+	for _, n := range record.Service.Series.Columns[results.ColumnDescriptors] {
 		peak = max(peak, int(n))
 	}
 	record.Descriptors = results.Descriptors{Baseline: baseline, Peak: peak, Left: &left, Samples: len(record.Service.Series.At)}
@@ -148,27 +148,24 @@ func (c *course) series() results.Series {
 	for _, r := range c.reports {
 		last = max(last, r.end)
 	}
-	s := results.Series{Columns: map[string][]int64{}}
+	var s results.Series
 	opened := 0
 	for at := tick; at <= last+tick; at += tick {
-		s.At = append(s.At, at.Milliseconds())
 		values := c.look(at)
-		opened = max(opened, int(values["slots_in_use"])) // connections are kept
-		values["upstream_open"], values["mongo_open"] = int64(opened), int64(opened+monitors)
-		values["descriptors"] = int64(baseline + perSlot*opened + monitors)
-		for _, name := range results.SeriesColumns() {
-			s.Columns[name] = append(s.Columns[name], values[name])
-		}
+		opened = max(opened, int(values[results.ColumnSlotsInUse])) // connections are kept
+		values[results.ColumnUpstreamOpen], values[results.ColumnMongoOpen] = int64(opened), int64(opened+monitors)
+		values[results.ColumnDescriptors] = int64(baseline + perSlot*opened + monitors)
+		s.Append(at, values)
 	}
 	return s
 }
 
 // look is what the service has in hand at one moment.
-func (c *course) look(at time.Duration) map[string]int64 {
-	values := map[string]int64{}
+func (c *course) look(at time.Duration) map[results.Column]int64 {
+	values := map[results.Column]int64{}
 	for _, due := range c.shed {
 		if due <= at {
-			values["shed"]++
+			values[results.ColumnShed]++
 		}
 	}
 	for _, r := range c.reports {
@@ -176,26 +173,26 @@ func (c *course) look(at time.Duration) map[string]int64 {
 		case r.due > at:
 			continue
 		case r.end <= at:
-			values["done"]++
+			values[results.ColumnDone]++
 		default:
-			values["reports_in_flight"]++
-			values["items_outstanding"] += int64(r.items)
+			values[results.ColumnReportsInFlight]++
+			values[results.ColumnItemsOutstanding] += int64(r.items)
 		}
-		values["arrived"]++
+		values[results.ColumnArrived]++
 	}
 	for _, i := range c.items {
 		switch {
 		case at < i.start || at >= i.end:
 			continue
 		case at < i.fetched:
-			values["items_fetching"]++
+			values[results.ColumnItemsFetching]++
 		default:
-			values["items_writing"]++
+			values[results.ColumnItemsWriting]++
 		}
-		values["slots_in_use"]++
+		values[results.ColumnSlotsInUse]++
 	}
 	if c.slots < math.MaxInt {
-		values["slot_limit"] = int64(c.slots)
+		values[results.ColumnSlotLimit] = int64(c.slots)
 	}
 	return values
 }

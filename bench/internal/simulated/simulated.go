@@ -13,6 +13,7 @@ import (
 	"floodgate/bench/load"
 	"floodgate/results"
 	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline"
 )
 
 // Service runs trials of a simulated service. Reports come as the trial says.
@@ -40,6 +41,9 @@ func (s *Service) Ensure(ctx context.Context) (died []string, err error) {
 	}
 	return died, ctx.Err()
 }
+
+// Mock is true: it may be loaded until something gives way.
+func (s *Service) Mock() bool { return true }
 
 // Run runs a trial. The error is that of ctx.
 func (s *Service) Run(ctx context.Context, t experiment.PlannedTrial) (results.Trial, error) {
@@ -79,7 +83,7 @@ func slotsOf(v scenarios.Variant) (slots, waiting int) {
 	switch {
 	case v.Scope == "shared" && v.Limit > 0:
 		return v.Limit, waiting
-	case v.Strategy == "unbounded":
+	case v.Strategy == pipeline.KindUnbounded:
 		return math.MaxInt, waiting
 	}
 	panic(fmt.Sprintf("variant %s is not simulated: it has no shared limit", v.Name))

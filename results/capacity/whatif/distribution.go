@@ -22,17 +22,6 @@ type Distribution struct {
 	table []float64 // nil or steps long, ascending
 }
 
-// Constant is always d.
-func Constant(d time.Duration) Distribution {
-	return byQuantile(func(float64) float64 { return float64(max(d, 0)) })
-}
-
-// Quantiles is the distribution with the given quantile function, which must
-// not descend: of the shares between 0 and 1.
-func Quantiles(quantile func(u float64) time.Duration) Distribution {
-	return byQuantile(func(u float64) float64 { return float64(quantile(u)) })
-}
-
 // byQuantile tabulates a quantile function; what descends or is negative is lifted.
 func byQuantile(quantile func(u float64) float64) Distribution {
 	d := Distribution{table: make([]float64, steps)}

@@ -11,6 +11,7 @@ package whatif
 
 import (
 	"fmt"
+	"strings"
 
 	"floodgate/scenarios/pipeline"
 )
@@ -19,8 +20,8 @@ import (
 const (
 	MaxItems = 10_000_000
 	MaxHosts = 10_000
-	maxCount = 1 << 20 // of slots, connections and servers
-	maxRate  = 1e9     // so that an interval is a nanosecond at least
+	maxCount = 1_000_000 // of slots, connections and servers
+	maxRate  = 1e9       // so that an interval is a nanosecond at least
 )
 
 // Model is a pipeline to simulate. Counts of 0 are "unlimited", durations
@@ -31,7 +32,7 @@ type Model struct {
 	// Hosts that run the pipeline, each with limits and pools of its own,
 	// against one upstream and one database.
 	Hosts int
-	// Strategy of each host: sequential, joined, unbounded, bounded or staged.
+	// Strategy of each host, one that can be simulated.
 	Strategy pipeline.Strategy
 	// Fetch and Write are the times of service: without any waiting that the
 	// model has a place for.
@@ -51,10 +52,8 @@ type Model struct {
 
 // Validate says in words what is impossible.
 func (m Model) Validate() error {
-	switch m.Strategy.Kind {
-	case pipeline.KindSequential, pipeline.KindJoined, pipeline.KindUnbounded, pipeline.KindBounded, pipeline.KindStaged:
-	default:
-		return fmt.Errorf("simulate strategy %q: allowed: sequential, joined, unbounded, bounded, staged", m.Strategy.Kind)
+	if d, _ := pipeline.Define(m.Strategy.Kind); !d.Simulated {
+		return fmt.Errorf("cannot simulate strategy %q (want %s)", m.Strategy.Kind, strings.Join(simulated(), ", "))
 	}
 	if err := m.Strategy.Validate(); err != nil {
 		return err
@@ -75,6 +74,11 @@ func (m Model) Validate() error {
 		return fmt.Errorf("simulate a rate of %v/s: allowed: 0 (no limit) to %v", m.Rate, float64(maxRate))
 	}
 	return nil
+}
+
+// simulated names the strategies that can be simulated.
+func simulated() []string {
+	return pipeline.Kinds(func(d pipeline.Definition) bool { return d.Simulated })
 }
 
 // share is how many items host h has.

@@ -2,7 +2,6 @@ package whatif
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -21,9 +20,9 @@ func FromPlan(run *results.Run) ([]Point, error) {
 	fail := func(err error) ([]Point, error) {
 		return nil, fmt.Errorf("points of plan %q: %w", run.Header.ID, err)
 	}
-	var sc scenarios.Scenario
-	if err := json.Unmarshal(run.Header.Scenario, &sc); err != nil {
-		return fail(fmt.Errorf("read its scenario: %w", err))
+	sc, err := run.Scenario()
+	if err != nil {
+		return fail(err)
 	}
 	if sc.Service != nil {
 		return fail(errors.New("it is of the rate of a service; allowed: a plan of limits"))
@@ -55,7 +54,7 @@ func FromPlan(run *results.Run) ([]Point, error) {
 		if err != nil {
 			return fail(err)
 		}
-		p.Setting, p.NoFile, p.Rate = c.setting, sc.SUT.NoFile, rateOf(&sc)
+		p.Setting, p.NoFile, p.Rate = c.setting, sc.SUT.NoFile, rateOf(sc)
 		points = append(points, p)
 	}
 	if len(points) == 0 {
@@ -68,7 +67,7 @@ func FromPlan(run *results.Run) ([]Point, error) {
 // sweptOf is the variant of that name, such as "bounded-8", of those that a plan
 // makes of what it sweeps.
 func sweptOf(template scenarios.Variant, name string) (scenarios.Variant, bool) {
-	number, ok := strings.CutPrefix(name, template.Strategy+"-")
+	number, ok := strings.CutPrefix(name, string(template.Strategy)+"-")
 	n, err := strconv.Atoi(number)
 	if !ok || err != nil || n < 1 {
 		return scenarios.Variant{}, false

@@ -162,13 +162,11 @@ func stagesOf(v scenarios.Variant, t *results.Trial) (service, error) {
 // limit is how many fetches are under way at most; 0: the variant is of no use
 // to calibrate with.
 func (p Point) limit() int {
-	switch p.Variant.Strategy {
-	case "sequential":
-		return 1
-	case "bounded", "staged":
-		return p.Variant.Limit
+	if d, _ := pipeline.Define(p.Variant.Strategy); !d.Simulated || d.Writing == pipeline.WritesAfterwards {
+		return 0
 	}
-	return 0
+	fetches, _ := p.Variant.Schedule().AtOnce()
+	return fetches
 }
 
 // maxFailed is the share of items that may fail in a point to calibrate with:
@@ -180,10 +178,7 @@ const maxFailed = 0.01
 // slots, which are kept, and fewer slots than items.
 func (p Point) calibrates() bool {
 	slots := p.limit()
-	writers := slots
-	if p.Variant.Strategy == "staged" {
-		writers = p.Variant.Writers
-	}
+	_, writers := p.Variant.Schedule().AtOnce()
 	upstream, mongo := p.Variant.MaxConns()
 	enough := func(conns, n int) bool { return conns == 0 || conns >= n }
 	c := p.Variant.Connections
@@ -194,20 +189,8 @@ func (p Point) calibrates() bool {
 // model is the point as it was measured, with times of service to be filled
 // in; false: the simulation does not know such a variant.
 func (p Point) model() (Model, bool) {
-	m := Model{Items: p.Items, Hosts: 1}
+	m := Model{Items: p.Items, Hosts: 1, Strategy: p.Variant.Schedule()}
 	m.Conns, m.Pool = p.Variant.MaxConns()
-	switch v := p.Variant; v.Strategy {
-	case "sequential":
-		m.Strategy = pipeline.Sequential()
-	case "bounded":
-		m.Strategy = pipeline.Bounded(v.Limit)
-	case "joined":
-		m.Strategy = pipeline.Joined(v.Limit)
-	case "staged":
-		m.Strategy = pipeline.Staged(v.Limit, v.Writers, v.Queue)
-	case "unbounded":
-		m.Strategy = pipeline.Unbounded()
-	}
 	c := p.Variant.Connections
 	known := (c.Upstream == "" || c.Upstream == "keep-alive") && (c.Clients == "" || c.Clients == "shared")
 	return m, known && p.Failed <= maxFailed && m.Validate() == nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline"
 )
 
 // Answer is a prediction, and what is to be known of it.
@@ -71,8 +72,8 @@ func (s *Sweep) Range() Range {
 	r.LeastLimit, r.MostLimit = s.Limits()
 	for _, p := range s.all {
 		r.LeastItems, r.MostItems = min(r.LeastItems, p.Items), max(r.MostItems, p.Items)
-		if !slices.Contains(r.Strategies, p.Variant.Strategy) {
-			r.Strategies = append(r.Strategies, p.Variant.Strategy)
+		if !slices.Contains(r.Strategies, string(p.Variant.Strategy)) {
+			r.Strategies = append(r.Strategies, string(p.Variant.Strategy))
 		}
 	}
 	return r
@@ -99,7 +100,7 @@ func (s *Sweep) Predict(spec Spec) (*Answer, error) {
 		Items: cmp.Or(spec.Items, s.Range().MostItems), Hosts: max(spec.Hosts, 1), Strategy: strategy,
 		Capacity: spec.Capacity, Rate: cmp.Or(spec.Rate, s.idle().Rate),
 	}
-	v := scenarios.Variant{Strategy: string(strategy.Kind), Limit: strategy.Limit, Writers: strategy.Writers, Queue: strategy.Queue}
+	v := scenarios.Variant{Strategy: strategy.Kind, Limit: strategy.Limit, Writers: strategy.Writers, Queue: strategy.Queue}
 	m.Conns, m.Pool = v.MaxConns()
 	if spec.Pool > 0 {
 		m.Pool = spec.Pool
@@ -147,7 +148,7 @@ func (a *Answer) outside(spec Spec, limit int, rate float64) {
 	if a.Hosts > 1 {
 		add("%d hosts: measured was 1, with its upstream and its database beside it", a.Hosts)
 	}
-	if kind := spec.kind(); !slices.Contains(r.Strategies, kind) {
+	if kind := spec.kind(); !slices.Contains(r.Strategies, string(kind)) {
 		add("strategy %s: it was not measured", kind)
 	}
 	if a.Beyond {
@@ -180,11 +181,6 @@ func (a *Answer) outside(spec Spec, limit int, rate float64) {
 	}
 }
 
-func (s Spec) kind() string {
-	strategy, _ := s.strategy()
-	return string(strategy.Kind)
-}
-
 // caveats say what else is to be known; staged says that the calibration is by such variants.
 func (a *Answer) caveats(spec Spec, rate float64, staged bool, notes []string) {
 	add := func(text string) { a.Caveats = append(a.Caveats, text) }
@@ -201,7 +197,7 @@ func (a *Answer) caveats(spec Spec, rate float64, staged bool, notes []string) {
 	if spec.DatabaseP50 > 0 {
 		add("database.p50 stands for a slower database, not for one that is farther away: its bound falls too")
 	}
-	if p := a.Strategy; spec.Writers > 0 && !staged || spec.Pool > 0 || spec.kind() == "joined" {
+	if p := a.Strategy; spec.Writers > 0 && !staged || spec.Pool > 0 || spec.kind() == pipeline.KindJoined {
 		add(p + " may write without a pause, which was not calibrated with: writes may be faster")
 	}
 	a.Caveats = append(a.Caveats, notes...)

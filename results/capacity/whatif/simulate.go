@@ -1,6 +1,7 @@
 package whatif
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -51,13 +52,14 @@ func Simulate(m Model, seed uint64) (Prediction, error) {
 
 // simulation is the state of one run.
 type simulation struct {
-	m      Model
-	random *rand.Rand
-	now    int64
-	events events
-	jobs   []job   // that are or were under way
-	unused []int32 // jobs to use again
-	hosts  []host
+	m       Model
+	writing pipeline.Writing
+	random  *rand.Rand
+	now     int64
+	events  events
+	jobs    []job   // that are or were under way
+	unused  []int32 // jobs to use again
+	hosts   []host
 	// fetchPart and writePart say which part of the distribution is whose.
 	fetchPart, writePart []uint32
 	interval, admit      float64 // of the rate limit, and when the next may pass
@@ -92,6 +94,8 @@ type host struct {
 
 func newSimulation(m Model, seed uint64) *simulation {
 	s := &simulation{m: m, random: rand.New(rand.NewPCG(seed, 0x9e3779b97f4a7c15)), hosts: make([]host, m.Hosts)}
+	d, _ := pipeline.Define(m.Strategy.Kind)
+	s.writing = d.Writing
 	s.fetchPart, s.writePart = s.parts(), s.parts()
 	s.upstream.limit, s.database.limit = m.Capacity, m.Servers
 	if m.Rate > 0 {
@@ -101,16 +105,13 @@ func newSimulation(m Model, seed uint64) *simulation {
 	for i := range s.hosts {
 		h := &s.hosts[i]
 		h.left = m.share(i)
-		h.unfetched, h.slots = h.left, m.Strategy.Limit
+		slots, writers := m.Strategy.AtOnce()
+		h.unfetched, h.slots = h.left, cmp.Or(slots, h.left)
 		h.conns.limit, h.pool.limit = m.Conns, m.Pool
-		switch m.Strategy.Kind {
-		case pipeline.KindSequential:
-			h.slots = 1
-		case pipeline.KindUnbounded:
-			h.slots = h.left
-		case pipeline.KindStaged:
-			h.writers, h.queue = m.Strategy.Writers, m.Strategy.Queue
-		case pipeline.KindJoined:
+		switch s.writing {
+		case pipeline.WritesApart:
+			h.writers, h.queue = writers, m.Strategy.Queue
+		case pipeline.WritesAfterwards:
 			h.queue = h.left
 		}
 	}

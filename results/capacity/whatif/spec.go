@@ -30,9 +30,9 @@ type Spec struct {
 	// Rate of the upstream in requests a second, and Capacity at once.
 	Rate     float64
 	Capacity int
-	// Strategy is sequential, bounded, joined, staged or unbounded. Default:
-	// staged with Writers, else bounded with Limit, else unbounded.
-	Strategy string
+	// Strategy is one that can be simulated. Default: staged with Writers, else
+	// bounded with Limit, else unbounded.
+	Strategy pipeline.Kind
 }
 
 // The most that a duration and the least that a rate of a Spec may be.
@@ -40,9 +40,6 @@ const (
 	maxLatency = time.Hour
 	minRate    = 0.001
 )
-
-// strategies that may be named.
-var strategies = []string{"sequential", "bounded", "joined", "staged", "unbounded"}
 
 // key is one that a spec may have.
 type key struct {
@@ -54,10 +51,10 @@ type key struct {
 var keys = []key{
 	{"items", whole(func(s *Spec) *int { return &s.Items }, 1, MaxItems)},
 	{"strategy", func(s *Spec, value string) error {
-		if !slices.Contains(strategies, value) {
-			return fmt.Errorf("allowed: %s", strings.Join(strategies, ", "))
+		if !slices.Contains(simulated(), value) {
+			return fmt.Errorf("allowed: %s", strings.Join(simulated(), ", "))
 		}
-		s.Strategy = value
+		s.Strategy = pipeline.Kind(value)
 		return nil
 	}},
 	{"limit", whole(func(s *Spec) *int { return &s.Limit }, 1, maxCount)},
@@ -150,43 +147,35 @@ func Parse(text string) (Spec, error) {
 	return s, nil
 }
 
-// strategy that the spec asks for.
-func (s Spec) strategy() (pipeline.Strategy, error) {
-	kind := s.Strategy
+// kind returns the strategy that the spec names or implies.
+func (s Spec) kind() pipeline.Kind {
 	switch {
-	case kind != "":
+	case s.Strategy != "":
+		return s.Strategy
 	case s.Writers > 0:
-		kind = "staged"
+		return pipeline.KindStaged
 	case s.Limit > 0:
-		kind = "bounded"
-	default:
-		kind = "unbounded"
+		return pipeline.KindBounded
 	}
-	hasLimit := kind == "bounded" || kind == "joined" || kind == "staged"
-	fail := func(format string, args ...any) (pipeline.Strategy, error) {
-		return pipeline.Strategy{}, fmt.Errorf("what-if strategy %s: "+format, append([]any{kind}, args...)...)
+	return pipeline.KindUnbounded
+}
+
+// strategy returns the strategy of the spec with its parameters.
+func (s Spec) strategy() (pipeline.Strategy, error) {
+	d, _ := pipeline.Define(s.kind())
+	for _, p := range []struct {
+		pipeline.Parameter
+		value int
+	}{{pipeline.Limit, s.Limit}, {pipeline.Writers, s.Writers}} {
+		switch has := d.Has(p.Name); {
+		case has && p.value == 0:
+			return pipeline.Strategy{}, fmt.Errorf("what-if strategy %s needs %s=N", d.Kind, p.Name)
+		case !has && p.value > 0:
+			with := pipeline.Kinds(func(d pipeline.Definition) bool { return d.Simulated && d.Has(p.Name) })
+			return pipeline.Strategy{}, fmt.Errorf("what-if strategy %s has no %s (got %d); strategies with it: %s", d.Kind, p.Name, p.value, strings.Join(with, ", "))
+		}
 	}
-	switch {
-	case hasLimit && s.Limit == 0:
-		return fail("its limit is missing; allowed: with limit=N")
-	case !hasLimit && s.Limit > 0:
-		return fail("limit=%d: it has none; allowed: bounded, joined, staged", s.Limit)
-	case kind == "staged" && s.Writers == 0:
-		return fail("its writers are missing; allowed: with writers=N")
-	case kind != "staged" && s.Writers > 0:
-		return fail("writers=%d: it has none; allowed: staged", s.Writers)
-	}
-	switch kind {
-	case "sequential":
-		return pipeline.Sequential(), nil
-	case "joined":
-		return pipeline.Joined(s.Limit), nil
-	case "staged":
-		return pipeline.Staged(s.Limit, s.Writers, s.Queue), nil
-	case "unbounded":
-		return pipeline.Unbounded(), nil
-	}
-	return pipeline.Bounded(s.Limit), nil
+	return pipeline.Strategy{Kind: d.Kind, Limit: s.Limit, Writers: s.Writers, Queue: s.Queue}, nil
 }
 
 // String is the spec as [Parse] reads it, its keys in their order.

@@ -3,6 +3,7 @@ package whatif
 import (
 	"cmp"
 	"errors"
+	"floodgate/scenarios/pipeline"
 	"fmt"
 	"math"
 	"slices"
@@ -68,8 +69,8 @@ func (s *Sweep) note(format string, args ...any) {
 
 // choose takes the points to calibrate with.
 func (s *Sweep) choose() error {
-	if s.points = s.of("bounded"); len(s.points) < 2 {
-		s.points, s.staged = s.of("staged"), true
+	if s.points = s.of(pipeline.KindBounded); len(s.points) < 2 {
+		s.points, s.staged = s.of(pipeline.KindStaged), true
 	}
 	if len(s.points) < 2 {
 		return errors.New("nothing to calibrate with; allowed: runs of two limits at least (sequential counts as 1), of bounded or staged with as many connections as slots and fewer slots than items, with hardly a failed item")
@@ -80,10 +81,10 @@ func (s *Sweep) choose() error {
 
 // of are the points of the strategy and of sequential that calibrate, of each
 // limit the one with most items.
-func (s *Sweep) of(strategy string) []busy {
+func (s *Sweep) of(strategy pipeline.Kind) []busy {
 	var points []busy
 	for _, p := range s.all {
-		if v := p.Variant.Strategy; v != strategy && v != "sequential" || !p.calibrates() {
+		if v := p.Variant.Strategy; v != strategy && v != pipeline.KindSequential || !p.calibrates() {
 			continue
 		}
 		i := slices.IndexFunc(points, func(o busy) bool { return o.limit() == p.limit() })

@@ -88,10 +88,10 @@ func (s *simulation) fetched(j int32) {
 	if next, ok := s.exit(&at.conns); ok {
 		s.pass(next)
 	}
-	switch s.m.Strategy.Kind {
-	case pipeline.KindStaged:
+	switch s.writing {
+	case pipeline.WritesApart:
 		s.stage(h, j)
-	case pipeline.KindJoined: // written in the order of the answers here, not of the items
+	case pipeline.WritesAfterwards: // written in the order of the answers here, not of the items
 		s.join(&at.ready, j)
 		if at.unfetched == 0 {
 			at.writers = 1
@@ -202,8 +202,8 @@ func (s *simulation) wrote(j int32) {
 	if next, ok := s.exit(&at.pool); ok {
 		s.checkout(next)
 	}
-	switch s.m.Strategy.Kind {
-	case pipeline.KindStaged, pipeline.KindJoined:
+	switch s.writing {
+	case pipeline.WritesApart, pipeline.WritesAfterwards:
 		at.writers++
 		s.next(h)
 	default:

@@ -5,6 +5,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline"
 )
 
 // Claims are four of the kinds that the scenario report makes.
@@ -109,7 +110,7 @@ func fail(t *results.Trial, outcome, reason string) {
 func External() *results.Run {
 	run := New(Options{
 		Seed: 3, Blocks: 6,
-		Variants: []scenarios.Variant{{Name: "one-by-one", Strategy: "sequential"}, {Name: "pool", Strategy: "joined", Limit: 300}},
+		Variants: []scenarios.Variant{{Name: "one-by-one", Strategy: pipeline.KindSequential}, {Name: "pool", Strategy: pipeline.KindJoined, Limit: 300}},
 		Levels:   []scenarios.LevelSet{{"items": []any{50, 200}, "upstream.latency.median": []any{"5ms", "100ms"}}},
 		Claims: []scenarios.Claim{{ID: "grows", Says: "The slower the upstream, the larger the effect.",
 			Growth: &scenarios.GrowthClaim{Of: []string{"pool"}, Against: "one-by-one", With: "upstream.latency.median"}}},

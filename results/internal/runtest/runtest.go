@@ -3,7 +3,6 @@
 package runtest
 
 import (
-	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -14,6 +13,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline"
 )
 
 // Options of a made run; the zero value is the shape of the scenario report.
@@ -33,14 +33,14 @@ type Options struct {
 // Variants are those of the scenario report.
 func Variants() []scenarios.Variant {
 	return []scenarios.Variant{
-		{Name: "sequential", Strategy: "sequential"},
-		{Name: "joined-10", Strategy: "joined", Limit: 10},
-		{Name: "joined-300", Strategy: "joined", Limit: 300},
-		{Name: "bounded-10", Strategy: "bounded", Limit: 10},
-		{Name: "bounded-300", Strategy: "bounded", Limit: 300},
-		{Name: "unbounded", Strategy: "unbounded"},
-		{Name: "staged", Strategy: "staged", Limit: 50, Writers: 4, Queue: 16},
-		{Name: "batched", Strategy: "batched", Limit: 50, Writers: 2, Batch: 20, Linger: scenarios.Duration(5 * time.Millisecond)},
+		{Name: "sequential", Strategy: pipeline.KindSequential},
+		{Name: "joined-10", Strategy: pipeline.KindJoined, Limit: 10},
+		{Name: "joined-300", Strategy: pipeline.KindJoined, Limit: 300},
+		{Name: "bounded-10", Strategy: pipeline.KindBounded, Limit: 10},
+		{Name: "bounded-300", Strategy: pipeline.KindBounded, Limit: 300},
+		{Name: "unbounded", Strategy: pipeline.KindUnbounded},
+		{Name: "staged", Strategy: pipeline.KindStaged, Limit: 50, Writers: 4, Queue: 16},
+		{Name: "batched", Strategy: pipeline.KindBatched, Limit: 50, Writers: 2, Batch: 20, Linger: scenarios.Duration(5 * time.Millisecond)},
 	}
 }
 
@@ -99,10 +99,11 @@ func scenario(o Options) *scenarios.Scenario {
 
 // Budgeted gives the scenario of a run thresholds.
 func Budgeted(run *results.Run, thresholds ...scenarios.Threshold) *results.Run {
-	var sc scenarios.Scenario
-	if err := json.Unmarshal(run.Header.Scenario, &sc); err != nil {
+	stored, err := run.Scenario()
+	if err != nil {
 		panic(err)
 	}
+	sc := *stored
 	sc.Thresholds = thresholds
 	if err := run.Header.SetScenario(&sc); err != nil {
 		panic(err)
@@ -156,18 +157,15 @@ func trial(sc *scenarios.Scenario, l scenarios.Level, v scenarios.Variant, block
 func times(sc *scenarios.Scenario, v scenarios.Variant) (makespan, ideal float64) {
 	n, fetch, write := float64(sc.Items.Count), 1.13*float64(sc.Upstream.Latency.Median), 3e6
 	slots := n
-	if v.Limit > 0 {
-		slots = min(n, float64(v.Limit))
-	}
-	if v.Strategy == "sequential" {
-		slots = 1
+	if fetches, _ := v.Schedule().AtOnce(); fetches > 0 {
+		slots = min(n, float64(fetches))
 	}
 	longest := fetch * (1 + 0.4*math.Log(slots))
 	ideal = max(n*fetch/slots, longest)
 	switch v.Strategy {
-	case "sequential":
+	case pipeline.KindSequential:
 		return n * (fetch + write + 1e6), n * (fetch + write)
-	case "joined":
+	case pipeline.KindJoined:
 		return ideal*1.04 + n*write, ideal + n*write
 	}
 	return ideal*1.06 + n*0.4e6 + write, ideal + write

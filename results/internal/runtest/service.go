@@ -8,6 +8,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline"
 )
 
 // Service is a run of a service under load: a variant that holds descriptors
@@ -16,7 +17,7 @@ import (
 func Service(claims []scenarios.Claim, change func(t *results.Trial) bool) *results.Run {
 	sc := scenario(Options{
 		Blocks: 6, Levels: []scenarios.LevelSet{{"service.arrivals.rate": []any{4, 8}}}, Claims: claims,
-		Variants: []scenarios.Variant{{Name: "shared-10", Strategy: "bounded", Limit: 10, Scope: "shared"}, {Name: "forgotten", Strategy: "bounded", Limit: 10}},
+		Variants: []scenarios.Variant{{Name: "shared-10", Strategy: pipeline.KindBounded, Limit: 10, Scope: "shared"}, {Name: "forgotten", Strategy: pipeline.KindBounded, Limit: 10}},
 	})
 	sc.Name, sc.Title, sc.SUT.NoFile = "service", "Reports under load", 256
 	sc.Service = &scenarios.Service{ReportItems: 30, Duration: scenarios.Duration(10 * time.Second), Arrivals: scenarios.Arrivals{Pattern: "constant", Rate: 4}}
@@ -45,10 +46,7 @@ func Service(claims []scenarios.Claim, change func(t *results.Trial) bool) *resu
 func serve(t *results.Trial, sc *scenarios.Scenario, leaks bool) {
 	const lost, held, base = 4, 2, 20
 	rng := rand.New(rand.NewPCG(t.Seed, hash(t.Variant, t.LevelName)))
-	s := &results.Service{Recovered: true, Series: results.Series{Columns: map[string][]int64{}}}
-	set := func(name string, v float64) {
-		s.Series.Columns[name] = append(s.Series.Columns[name], int64(v))
-	}
+	s := &results.Service{Recovered: true}
 	rate := sc.Service.Arrivals.Rate
 	refused, exhausted := 0.0, false
 	for tick := range 100 {
@@ -65,23 +63,15 @@ func serve(t *results.Trial, sc *scenarios.Scenario, leaks bool) {
 		if exhausted {
 			refused++
 		}
-		for _, name := range results.SeriesColumns() {
-			switch name {
-			case "reports_in_flight":
-				set(name, inFlight)
-			case "done", "arrived":
-				set(name, done)
-			case "descriptors":
-				set(name, fds)
-			case "emfile", "emfile_mongo":
-				set(name, refused)
-			case "goroutines":
-				set(name, 20+10*fds)
-			default:
-				set(name, 0)
-			}
-		}
-		s.Series.At = append(s.Series.At, int64(tick*100))
+		s.Series.Append(time.Duration(tick)*100*time.Millisecond, map[results.Column]int64{
+			results.ColumnReportsInFlight: int64(inFlight),
+			results.ColumnDone:            int64(done),
+			results.ColumnArrived:         int64(done),
+			results.ColumnDescriptors:     int64(fds),
+			results.ColumnRefused:         int64(refused),
+			results.ColumnRefusedMongo:    int64(refused),
+			results.ColumnGoroutines:      int64(20 + 10*fds),
+		})
 	}
 	s.Due = int(rate * 10)
 	*t.Documents = results.Documents{Expected: 30 * s.Due, Found: 30 * s.Due}

@@ -1,0 +1,58 @@
+package cli
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The check of the tests' times in .ci/run lets pass what is within the budget,
+// and fails for each way of being outside of it.
+func TestTestBudget(t *testing.T) {
+	if _, err := exec.LookPath("bash"); err != nil {
+		t.Skip("bash is not installed")
+	}
+	const budget = "# package, CPU seconds, wall seconds\nbench 100.0 80.0\nresults/stats 0.5 0.5\n"
+	const stats = "results/stats 0.4 0.3 0.1\n"
+	for name, c := range map[string]struct{ times, want string }{
+		"within":               {"bench 239.0 100.0 49.0\n" + stats, ""},
+		"little is noise":      {"bench 80.0 90.0 10.0\nresults/stats 5.9 2.0 0.9\n", ""},
+		"CPU":                  {"bench 80.0 100.0 51.0\n" + stats, "bench took 151.0 s of CPU: its budget is 100.0 s"},
+		"wall":                 {"bench 241.0 90.0 10.0\n" + stats, "bench took 241.0 s: its budget is 80.0 s"},
+		"no budget":            {"bench 80.0 90.0 10.0\nresults/new 0.1 0.1 0.0\n" + stats, "results/new has no budget"},
+		"no tests":             {"bench 80.0 90.0 10.0\n", "results/stats is in the budget and has no tests"},
+		"a line that is short": {"bench 80.0 90.0\n" + stats, "times.txt:1: want a folder and three times"},
+		"nothing was measured": {"", "usage:"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			times, file := filepath.Join(dir, "times.txt"), filepath.Join(dir, "budget.txt")
+			for path, text := range map[string]string{times: c.times, file: budget} {
+				if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			check := exec.Command("bash", "../../.ci/test-budget", times)
+			check.Env = append(os.Environ(), "TEST_BUDGET="+file)
+			out, err := check.CombinedOutput()
+			if failed := err != nil; failed != (c.want != "") || !strings.Contains(string(out), c.want) {
+				t.Errorf("%v, %q; want %q", err, out, c.want)
+			}
+			update := exec.Command("bash", "../../.ci/test-budget", "--update", times)
+			update.Env = check.Env
+			if out, err := update.CombinedOutput(); (err != nil) != (c.times == "") {
+				t.Fatalf("--update: %v, %s", err, out)
+			}
+			if c.times == "" || strings.Contains(c.want, "times.txt:1") {
+				return
+			}
+			again := exec.Command("bash", "../../.ci/test-budget", times)
+			again.Env = check.Env
+			if out, err := again.CombinedOutput(); err != nil {
+				t.Errorf("after --update: %v, %s", err, out)
+			}
+		})
+	}
+}

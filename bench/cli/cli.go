@@ -1,0 +1,222 @@
+// Package cli is the command line of Floodgate: one command a file, and what
+// they share.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"floodgate/bench/environment"
+	"floodgate/bench/sut"
+	"floodgate/mockupstream/strictyaml"
+	"floodgate/results/gobench"
+	"floodgate/results/verdict"
+)
+
+// Exit codes of the command, as package verdict has them.
+const (
+	exitHeld         = verdict.ExitPassed
+	exitFailed       = verdict.ExitFailed
+	exitUsage        = verdict.ExitMisused
+	exitInconclusive = verdict.ExitInconclusive
+	exitUnmeasured   = verdict.ExitNotMeasured
+)
+
+// Main runs the command line until it ends or a signal ends it, and returns the
+// exit code.
+func Main(args []string, stdout, stderr io.Writer) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	return run(ctx, args, stdout, stderr)
+}
+
+// Child serves the hidden subcommands under which our own binary runs the
+// parts of an experiment that must be processes of their own; ok is false where
+// the arguments name none of them.
+func Child(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int, ok bool) {
+	if len(args) == 0 {
+		return 0, false
+	}
+	if args[0] == sut.ChildArg {
+		return sut.Main(args[1:], stdin, stdout, stderr), true
+	}
+	if slices.Contains(environment.Children(), args[0]) {
+		return environment.RunChild(args[0], args[1:], stdin, stdout, stderr), true
+	}
+	return 0, false
+}
+
+// exitError carries an exit code through cobra; its text may be empty.
+type exitError struct {
+	code int
+	err  error
+}
+
+func (e *exitError) Error() string {
+	if e.err == nil {
+		return ""
+	}
+	return e.err.Error()
+}
+
+func (e *exitError) Unwrap() error { return e.err }
+
+// exit returns an error that ends the command with the code; nil for 0 without
+// an error. What failed never ends with 0: a verdict that nobody could read is none.
+func exit(code int, err error) error {
+	switch {
+	case code == exitHeld && err == nil:
+		return nil
+	case code == exitHeld && err.Error() != "":
+		code = exitUnmeasured
+	}
+	return &exitError{code: code, err: err}
+}
+
+// run runs the command line and returns the exit code.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	return execute(ctx, newRoot(stdout, stderr), args, stdout, stderr)
+}
+
+// execute runs the command line of root and returns the exit code.
+func execute(ctx context.Context, root *cobra.Command, args []string, stdout, stderr io.Writer) int {
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+	began := false // the command line was understood
+	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
+		err := exclusive(cmd)
+		began = err == nil
+		return err
+	}
+	cmd, err := checkNumbers(root, args)
+	if err == nil {
+		cmd, err = root.ExecuteContextC(ctx)
+	}
+	if err == nil {
+		return exitHeld
+	}
+	if !began {
+		err = fmt.Errorf("%w\n%s", err, usageHint(cmd))
+	}
+	code := exitUsage // what cobra itself refuses is usage
+	var e *exitError
+	if errors.As(err, &e) {
+		code, err = e.code, e.err
+	}
+	var bad strictyaml.Errors
+	var lines gobench.Errors
+	switch {
+	case err == nil:
+	case errors.As(err, &bad), errors.As(err, &lines): // each line names its file already
+		fmt.Fprintln(stderr, err)
+	default:
+		fmt.Fprintln(stderr, "floodgate:", err)
+	}
+	return code
+}
+
+// notes tell the user something at once, unless --quiet forbids it.
+type notes struct {
+	quiet  bool
+	stderr io.Writer
+}
+
+func (n *notes) flag(flags *pflag.FlagSet) {
+	flags.BoolVar(&n.quiet, "quiet", false, "no progress")
+}
+
+func (n *notes) note(text string) {
+	if !n.quiet {
+		fmt.Fprintln(n.stderr, strings.TrimSpace(text))
+	}
+}
+
+// exclusive refuses flags that exclude each other.
+func exclusive(cmd *cobra.Command) error {
+	err := cmd.ValidateFlagGroups()
+	if err == nil {
+		return nil
+	}
+	if m := setTogether.FindStringSubmatch(err.Error()); m != nil {
+		return fmt.Errorf("--%s are mutually exclusive", strings.Join(strings.Fields(m[1]), " and --"))
+	}
+	return err
+}
+
+// setTogether finds the flags in cobra's error about them.
+var setTogether = regexp.MustCompile(`\[([^\]]+)\] were all set`)
+
+// A help text fits a screen of 80 columns and begins with examples.
+const (
+	helpTemplate = `{{with .Example}}{{.}}
+
+{{end}}{{with or .Long .Short}}{{.}}
+
+{{end}}{{.UsageString}}`
+
+	usageTemplate = `Usage: {{if .HasAvailableSubCommands}}{{.CommandPath}} COMMAND{{else}}{{.UseLine}}{{end}}
+{{if .HasAvailableSubCommands}}
+Commands:{{range .Commands}}{{if .IsAvailableCommand}}
+  {{rpad .Name .NamePadding}} {{.Short}}{{end}}{{end}}
+{{end}}{{if .HasAvailableLocalFlags}}
+Flags:
+{{.LocalFlags.FlagUsagesWrapped 80 | trimTrailingWhitespaces}}
+{{end}}`
+)
+
+// usageHint says how a command is called.
+func usageHint(cmd *cobra.Command) string {
+	use := cmd.UseLine()
+	if cmd.HasAvailableSubCommands() && !strings.Contains(cmd.Use, " ") {
+		use = cmd.CommandPath() + " COMMAND"
+	}
+	return fmt.Sprintf("usage: %s; more: %s --help", use, cmd.CommandPath())
+}
+
+func newRoot(stdout, stderr io.Writer) *cobra.Command {
+	root := &cobra.Command{
+		Use:   "floodgate",
+		Short: "Measures what a concurrency limit does to a fetch→write pipeline",
+		Example: `  floodgate run                 # run the built-in scenario report
+  floodgate plan limit          # which limit to choose
+  floodgate gate diff HEAD~1    # is the working tree worse than a commit?`,
+		Long: `Floodgate measures what a concurrency limit does to a pipeline that fetches many
+items from an HTTP upstream and writes to MongoDB: how much time concurrency
+saves over working sequentially, and its costs in latency, descriptors, errors.
+
+Exit codes:
+  0  passed
+  1  a claim or a threshold failed, or a gate found something worse
+  2  a mistake in flags, names or files
+  3  inconclusive, or the compared runs have nothing in common
+  4  not measured, nothing to compare, or interrupted`,
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Args:          noArgs,
+		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	root.CompletionOptions.HiddenDefaultCmd = true
+	root.SetHelpTemplate(helpTemplate)
+	root.SetUsageTemplate(usageTemplate)
+	root.SetFlagErrorFunc(unknownFlag)
+	root.AddCommand(newRun(stdout, stderr), newScenario(stdout), newReport(stdout), newCompare(stdout),
+		newUpstream(stderr), newMongo(stderr), newDoctor(stdout, stderr), newPlan(stdout, stderr), newGate(stdout, stderr), newHistory(stdout))
+	root.InitDefaultHelpCmd()
+	if help, _, err := root.Find([]string{"help"}); err == nil {
+		help.Args, help.Long, help.Example = helpTopic, "", "  floodgate help gate diff"
+	}
+	return root
+}

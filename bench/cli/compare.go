@@ -1,0 +1,58 @@
+package cli
+
+import (
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"floodgate/results/compare"
+)
+
+func newCompare(stdout io.Writer) *cobra.Command {
+	var format, root, output string
+	var o compare.Options
+	cmd := &cobra.Command{
+		Use:   "compare RUN RUN",
+		Short: "Set two stored runs side by side, with intervals",
+		Example: `  floodgate compare 20261101 latest
+  floodgate compare results/gates/ID/a results/gates/ID/b`,
+		Long: `Sets the second run (B) beside the first (A), each named as "report" takes it:
+for every variant at every level that both have, the ratio of the makespans with
+its interval, and the costs. Blocks are paired where both runs made the same
+draws.
+
+It judges nothing: the runs were not interleaved, so every difference contains
+what changed on the machine between them. Runs of different environments are
+refused without --allow-mixed, and every format says that it was given.
+
+Exit codes: 0 there is a comparison, whatever it shows; 3 the runs have no
+variant at a level in common.`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(_ *cobra.Command, args []string) error {
+			a, err := openRun(root, args[0])
+			if err != nil {
+				return exit(exitUsage, err)
+			}
+			b, err := openRun(root, args[1])
+			if err != nil {
+				return exit(exitUsage, err)
+			}
+			c, err := compare.Compare(a, b, o)
+			if err != nil {
+				return exit(exitUsage, err)
+			}
+			if err := into(output, stdout, func(w io.Writer) error { return comparisonFormats.print(w, format, c) }); err != nil {
+				return err
+			}
+			if len(c.Rows) == 0 {
+				return exit(exitInconclusive, nil)
+			}
+			return nil
+		},
+	}
+	cmd.Flags().BoolVar(&o.AllowMixed, "allow-mixed", false, "compare runs of different environments, and say so")
+	comparisonFormats.flag(cmd.Flags(), &format)
+	cmd.Flags().StringVar(&output, "output", "", "`file` to write to, replaced in one go")
+	cmd.Flags().StringVar(&root, "out", defaultRoot, "`folder` that runs are stored in")
+	return cmd
+}

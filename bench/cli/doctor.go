@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"floodgate/bench/against"
+	"floodgate/bench/container"
+	"floodgate/bench/doctor"
+	"floodgate/bench/environment"
+	"floodgate/bench/sut"
+	"floodgate/scenarios"
+)
+
+// doctorOptions are the flags of "doctor".
+type doctorOptions struct {
+	clean               bool
+	format, image, root string
+}
+
+func newDoctor(stdout, stderr io.Writer) *cobra.Command {
+	var o doctorOptions
+	cmd := &cobra.Command{
+		Use:   "doctor",
+		Short: "Examine what this machine can run, with advice",
+		Example: `  floodgate doctor
+  floodgate doctor --clean  # also removes what killed runs left`,
+		Long: `Examines Docker, descriptors, cores, memory, disks, clock, ports, background
+load, and what killed runs left behind, in about two seconds. Every problem
+comes with advice. Without --clean it changes nothing.
+
+  ok       in order
+  warning  a run can start, with limitations
+  failed   no run can start
+  unknown  cannot be seen here
+
+Exit codes: 0 a run can start, in the embedded environment at least; 4 none can.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := doctorFormats.check(o.format); err != nil {
+				return err
+			}
+			return o.examine(cmd.Context(), stdout, stderr)
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&o.clean, "clean", false, "first remove our unused folders, containers and images")
+	doctorFormats.flag(flags, &o.format)
+	flags.StringVar(&o.image, "mongo-image", doctor.DefaultImage, "`image` of MongoDB in containers")
+	flags.StringVar(&o.root, "out", defaultRoot, "`folder` that runs are stored in")
+	return cmd
+}
+
+func (o doctorOptions) examine(ctx context.Context, stdout, stderr io.Writer) error {
+	executable, err := os.Executable()
+	if err != nil {
+		return exit(exitUnmeasured, fmt.Errorf("find our own binary: %w", err))
+	}
+	all, err := scenarios.Builtins()
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	options := doctor.Options{
+		Connect: connectEngine, Executable: executable, MongoImage: o.image, Scenarios: all, Runs: o.root,
+		Prefixes: append(environment.TemporaryPrefixes(), against.Prefix), Children: append(environment.Children(), sut.ChildArg),
+	}
+	var uncleaned error
+	if o.clean {
+		to := stderr
+		if o.format == formatText {
+			to = stdout
+		}
+		uncleaned = clean(ctx, to, options)
+	}
+	report := doctor.Examine(ctx, options)
+	switch err := errors.Join(doctorFormats.print(stdout, o.format, report), uncleaned); {
+	case err != nil:
+		return exit(exitUnmeasured, err)
+	case !report.CanRun():
+		return exit(exitUnmeasured, nil)
+	}
+	return nil
+}
+
+// clean removes what is ours and orphaned, and says what that was.
+func clean(ctx context.Context, w io.Writer, o doctor.Options) error {
+	removed, err := doctor.Clean(ctx, o)
+	for _, what := range removed {
+		fmt.Fprintln(w, "removed", what)
+	}
+	if len(removed) == 0 && err == nil {
+		fmt.Fprintln(w, "nothing to remove")
+	}
+	if err != nil {
+		return fmt.Errorf("clean: %w", err)
+	}
+	return nil
+}
+
+func connectEngine(ctx context.Context) (doctor.Engine, error) {
+	e, err := container.Connect(ctx)
+	if err != nil {
+		return nil, err // a nil *Engine would be an Engine
+	}
+	return e, nil
+}

@@ -1,0 +1,337 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+
+	"floodgate/bench/container"
+	"floodgate/bench/environment"
+	"floodgate/bench/environment/target"
+	"floodgate/bench/experiment"
+	"floodgate/bench/sut"
+	"floodgate/results"
+	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline/calllog"
+	"floodgate/scenarios/pipeline/dialcount"
+)
+
+// auto is the environment that nobody named.
+const auto = "auto"
+
+// defaultMongoImage is that of the database in containers.
+const defaultMongoImage = "mongo:8"
+
+// environmentFlags say where upstream and database come from.
+type environmentFlags struct {
+	kind            string
+	mongoImage      string
+	mongoArgs       string
+	mongoURI        string
+	mongoURIFile    string
+	upstreamURL     string
+	upstreamURLFile string
+	allowTargets    []string
+	keepData        bool
+}
+
+func (f *environmentFlags) register(flags *pflag.FlagSet) {
+	flags.BoolVar(&f.keepData, "keep-data", false, "keep the embedded database's folder")
+	flags.StringVar(&f.kind, "env", auto, "`kind`: auto, embedded, containers or external")
+	flags.StringVar(&f.mongoImage, "mongo-image", defaultMongoImage, "MongoDB `image`, or embedded")
+	flags.StringVar(&f.mongoArgs, "mongo-args", "", "`arguments` of MongoDB in containers")
+	flags.StringVar(&f.mongoURI, "mongo-uri", "", "MongoDB `URI`, or $FLOODGATE_MONGO_URI")
+	flags.StringVar(&f.mongoURIFile, "mongo-uri-file", "", "`file` that holds the URI; -: standard input")
+	flags.StringVar(&f.upstreamURL, "upstream-url", "", "upstream `URL`, or $FLOODGATE_UPSTREAM_URL")
+	flags.StringVar(&f.upstreamURLFile, "upstream-url-file", "", "`file` that holds the URL; -: standard input")
+	flags.StringArrayVar(&f.allowTargets, "allow-target", nil, "`host` that may be loaded (repeatable)")
+}
+
+// setup is the environment that a scenario will run in.
+type setup struct {
+	options  environment.Options
+	scenario *scenarios.Scenario
+	sut      *sut.ContainerOptions // nil: the SUT is a process
+	chose    bool                  // the kind, where the user left that to us
+	note     func(string)
+	first    []string // item of the scenario
+}
+
+// prepare makes the options of an environment out of the flags, and checks
+// that the scenario can run there. Nothing runs yet, and nothing is noted.
+func (f environmentFlags) prepare(s *scenarios.Scenario, note func(string)) (*setup, error) {
+	executable, err := os.Executable()
+	if err != nil {
+		return nil, exit(exitUnmeasured, fmt.Errorf("find our own binary: %w", err))
+	}
+	link, err := experiment.UsesLink(s)
+	if err != nil {
+		return nil, exit(exitUsage, err)
+	}
+	u := &setup{note: note, scenario: s, options: environment.Options{
+		Kind: f.kind, Executable: executable, KeepData: f.keepData, Link: link, Note: note, Limits: s.Containers,
+		MongoImage: f.mongoImage, MongoArgs: strings.Fields(f.mongoArgs), Policy: target.Policy{Allowed: f.allowTargets},
+		OwnProgram: len(s.SUT.Command) > 0,
+	}}
+	if err := f.targets(u); err != nil {
+		return nil, exit(exitUsage, err)
+	}
+	if err := f.choose(u); err != nil {
+		return nil, exit(exitUsage, err)
+	}
+	if err := u.fits(s); err != nil {
+		return nil, exit(exitUsage, err)
+	}
+	return u, nil
+}
+
+// choose decides on the kind where the flags or the scenario do (else it stays
+// auto), and refuses flags that belong to another.
+func (f environmentFlags) choose(u *setup) error {
+	o := &u.options
+	named := o.Mongo != nil || o.Upstream != nil
+	contained := f.wantsContainers(o.Limits) != ""
+	if !slices.Contains([]string{auto, environment.Embedded, environment.Containers, environment.External}, f.kind) {
+		return fmt.Errorf("no environment %q; allowed: %s, %s, %s, %s", f.kind, auto, environment.Embedded, environment.Containers, environment.External)
+	}
+	if f.kind == auto {
+		switch {
+		case named:
+			o.Kind, o.Chosen = environment.External, "a server was named"
+		case contained:
+			o.Kind, o.Chosen = environment.Containers, f.wantsContainers(o.Limits)
+		case o.KeepData:
+			o.Kind, o.Chosen = environment.Embedded, "its data are to be kept"
+		}
+	}
+	switch {
+	case o.Kind == environment.External && !named:
+		return errors.New("--env external needs --mongo-uri, --upstream-url or both")
+	case o.Kind != environment.External && named:
+		return fmt.Errorf("a server was named, but --env is %s; allowed: external", o.Kind)
+	case o.Kind != environment.External && len(f.allowTargets) > 0:
+		return errors.New("--allow-target is for external servers, and none was named")
+	case o.Kind != environment.Embedded && o.KeepData:
+		return fmt.Errorf("--keep-data is for the embedded database, but the environment is %s", o.Kind)
+	case o.Kind != environment.Containers && contained:
+		return fmt.Errorf("%s, but the environment is %s; allowed: containers", f.wantsContainers(o.Limits), o.Kind)
+	}
+	return nil
+}
+
+// wantsContainers says what was asked for that only containers have; empty: nothing.
+func (f environmentFlags) wantsContainers(limits scenarios.Containers) string {
+	switch {
+	case f.mongoImage != defaultMongoImage:
+		return "--mongo-image was given"
+	case f.mongoArgs != "":
+		return "--mongo-args was given"
+	case limits != (scenarios.Containers{}):
+		return "the scenario limits containers"
+	}
+	return ""
+}
+
+// fits says why a scenario cannot run there.
+func (u *setup) fits(s *scenarios.Scenario) error {
+	if command := s.SUT.Command; len(command) > 0 {
+		if _, err := exec.LookPath(command[0]); err != nil {
+			return exit(exitUnmeasured, fmt.Errorf("sut.command: %w", err))
+		}
+		if u.options.Upstream != nil {
+			return errors.New("sut.command cannot run on an external upstream: nothing would bound its requests a second")
+		}
+	}
+	if u.options.Upstream == nil {
+		return nil
+	}
+	levels, err := s.ExpandLevels()
+	if err != nil {
+		return err
+	}
+	if first := levels[0].Scenario; s.Service == nil {
+		u.first = first.ItemArgs()[0]
+	} else {
+		u.first = first.ReportArgs(0)[0]
+	}
+	return experiment.CheckExternal(s)
+}
+
+// connect decides on the kind where nobody did, and connects to the engine if
+// something is to run in a container.
+func (u *setup) connect(ctx context.Context) (err error) {
+	contained, err := experiment.UsesContainer(u.scenario)
+	if err != nil {
+		return err
+	}
+	if o := &u.options; o.Kind == auto {
+		u.chose = true
+		o.Engine, o.Chosen = environment.Choose(ctx, o.Executable, o.MongoImage)
+		if o.Kind = environment.Embedded; o.Engine != nil {
+			o.Kind = environment.Containers
+		}
+	}
+	if !contained && u.options.Kind != environment.Containers {
+		return nil
+	}
+	if u.options.Engine == nil {
+		if u.options.Engine, err = container.Connect(ctx); err != nil {
+			return err
+		}
+	}
+	removed, err := u.options.Engine.Sweep(ctx)
+	if err != nil {
+		return fmt.Errorf("remove what an earlier run left: %w", err)
+	}
+	for _, name := range removed {
+		u.note("removed " + name + ", which a run that was killed had left")
+	}
+	if !contained {
+		return nil
+	}
+	image, err := u.options.Engine.Build(ctx, container.RoleSUT, u.options.Executable, u.note)
+	u.sut = &sut.ContainerOptions{Engine: u.options.Engine, Image: image}
+	return err
+}
+
+// start starts the environment of a run.
+func (u *setup) start(ctx context.Context, root, id string, resumed bool) (*environment.Environment, error) {
+	if err := u.connect(ctx); err != nil {
+		return nil, exit(exitUnmeasured, err)
+	}
+	o := u.options
+	o.LogDir = filepath.Join(root, id, "logs")
+	o.Database, o.Resume = experiment.DatabaseName(id), resumed
+	why := ""
+	if o.Chosen != "" {
+		why = " (" + o.Chosen + ")"
+	}
+	u.note(fmt.Sprintf("environment: %s%s", o.Kind, why))
+	env, err := environment.Start(ctx, o)
+	if err != nil && u.chose && o.Kind == environment.Containers && ctx.Err() == nil {
+		o = u.fallBack(o, err)
+		env, err = environment.Start(ctx, o)
+	}
+	if err == nil {
+		for _, text := range env.Describe().Notes {
+			u.note(text)
+		}
+	}
+	var refused *target.RefusedError
+	switch {
+	case errors.As(err, &refused):
+		return nil, exit(exitUsage, err)
+	case err != nil:
+		return nil, exit(exitUnmeasured, err)
+	case !env.Mock():
+		if err := u.tryUpstream(ctx, env); err != nil {
+			return nil, exit(exitUnmeasured, errors.Join(err, env.Close()))
+		}
+		u.note("the upstream takes no profile (floodgate upstream --control does): the scenario's is not used, and nobody knows the ideal time")
+	}
+	return env, nil
+}
+
+// fallBack returns the options of an embedded environment, in place of containers
+// that were chosen and failed to start with err, for this start and later ones.
+func (u *setup) fallBack(o environment.Options, err error) environment.Options {
+	o = o.Embedded(err, u.sut != nil)
+	if o.Engine == nil {
+		u.close()
+	}
+	u.options.Kind, u.options.Chosen, u.options.Engine = o.Kind, o.Chosen, o.Engine
+	u.note(fmt.Sprintf("environment: %s (%s)", o.Kind, o.Chosen))
+	return o
+}
+
+// close ends what start began beside the environment.
+func (u *setup) close() {
+	if u.options.Engine != nil {
+		_ = u.options.Engine.Close()
+	}
+}
+
+// resumed are the flags by which a run's environment is started again.
+// Flags that ask for another one are refused.
+func (f environmentFlags) resumed(begun results.Environment) (environmentFlags, error) {
+	if f.kind != auto && f.kind != begun.Kind {
+		return f, fmt.Errorf("the run began with --env %s and cannot go on with --env %s", begun.Kind, f.kind)
+	}
+	f.kind = begun.Kind
+	for _, c := range begun.Containers {
+		if c.Name != "database" {
+			continue
+		}
+		if f.mongoImage = c.Image; strings.HasPrefix(c.Image, container.RoleMongo.Repository()+":") {
+			f.mongoImage = environment.OwnImage
+		}
+	}
+	return f, nil
+}
+
+// sameEnvironment refuses to mix trials of two environments in one run.
+func sameEnvironment(begun, now results.Environment) error {
+	begun.Chosen, now.Chosen = "", ""
+	if fmt.Sprint(begun) != fmt.Sprint(now) {
+		return fmt.Errorf("the run began in another environment, its trials cannot be mixed with new ones:\n  then %+v\n  now  %+v", begun, now)
+	}
+	return nil
+}
+
+// targets reads where the user's servers are.
+func (f environmentFlags) targets(u *setup) error {
+	if err := u.options.Policy.Validate(); err != nil {
+		return err
+	}
+	uri, err := target.Source{Flag: "--mongo-uri", Value: f.mongoURI, File: f.mongoURIFile, Env: "FLOODGATE_MONGO_URI", Stdin: os.Stdin}.Read()
+	if err != nil {
+		return err
+	}
+	if uri != "" {
+		if u.options.Mongo, err = target.ParseMongo(uri); err != nil {
+			return err
+		}
+	}
+	url, err := target.Source{Flag: "--upstream-url", Value: f.upstreamURL, File: f.upstreamURLFile, Env: "FLOODGATE_UPSTREAM_URL", Stdin: os.Stdin}.Read()
+	if err != nil {
+		return err
+	}
+	if url != "" {
+		u.options.Upstream, err = target.ParseUpstream(url)
+	}
+	return err
+}
+
+// tryUpstream fetches one item before a run that would fail on every one.
+func (u *setup) tryUpstream(ctx context.Context, env *environment.Environment) error {
+	fetcher, err := calllog.NewHTTPFetcher(calllog.HTTPOptions{
+		BaseURL: env.UpstreamURL(), Timeout: tryTimeout, Dialer: &dialcount.Counter{Dial: u.options.Policy.DialContext},
+	})
+	if err != nil {
+		return err
+	}
+	defer fetcher.Close()
+	if _, err := fetcher.Fetch(ctx, calllog.NewItem(u.first...)); err != nil {
+		return errors.New(env.Scrub(fmt.Sprintf("try the upstream with the first item, %s: %v", strings.Join(u.first, "/"), err)))
+	}
+	return nil
+}
+
+// tryAgain is tryUpstream for a run to ask later; nil: the upstream is a mock.
+func (u *setup) tryAgain(env *environment.Environment) func(context.Context) error {
+	if env.Mock() {
+		return nil
+	}
+	return func(ctx context.Context) error { return u.tryUpstream(ctx, env) }
+}
+
+// tryTimeout bounds that one request.
+const tryTimeout = 30 * time.Second

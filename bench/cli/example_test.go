@@ -1,0 +1,45 @@
+package cli
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// The worked example's reports follow from its records, byte for byte: -update
+// writes them anew.
+func TestExample(t *testing.T) {
+	t.Chdir("../..") // the paths in the reports are those from the repository's root
+	records, err := filepath.Glob("results/example/*/run.jsonl")
+	if err != nil || len(records) != 4 {
+		t.Fatalf("%d records, want those of report, service, exhaustion and plan; %v", len(records), err)
+	}
+	for _, record := range records {
+		dir := filepath.Dir(record)
+		for format, file := range map[string]string{"html": "report.html", "text": "report.txt", "markdown": "report.md"} {
+			var out, problems bytes.Buffer
+			if code := run(t.Context(), []string{"report", dir, "--format", format}, &out, &problems); code == exitUsage || problems.Len() > 0 {
+				t.Errorf("%s as %s: exit code %d: %s", dir, format, code, problems.String())
+				continue
+			}
+			path := filepath.Join(dir, file)
+			if *update {
+				if err := os.WriteFile(path, out.Bytes(), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			stored, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !bytes.Equal(stored, out.Bytes()) {
+				t.Errorf("%s is not what the record gives; go test ./bench/cli -run TestExample -update writes it", path)
+			}
+			if text := out.String(); strings.Contains(text, "/tmp/") || strings.Contains(text, "/root/") {
+				t.Errorf("%s names a folder of the machine that it was made on", path)
+			}
+		}
+	}
+}

@@ -1,0 +1,130 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"floodgate/results"
+)
+
+// latest names the newest run below a root.
+const latest = "latest"
+
+// openRun opens a run by its ID below root, by a prefix of the ID, as latest, or
+// by the path of its folder or file.
+func openRun(root, name string) (*results.Run, error) {
+	if isName := !strings.ContainsAny(name, `/\`); isName && (hasRun(filepath.Join(root, name)) || !hasRun(name)) {
+		id, err := findID(root, name)
+		if err != nil {
+			return nil, err
+		}
+		return results.Open(filepath.Join(root, id))
+	}
+	run, err := results.Open(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("no run at %s: allowed are its folder, its %s, and a run's ID without a path", name, results.FileName)
+	}
+	return run, err
+}
+
+// openEither opens a run or plan that is below one of the roots; where it is
+// in none, the error has what is wrong with each, once.
+func openEither(name string, roots ...string) (*results.Run, error) {
+	var errs []error
+	for i, root := range roots {
+		if slices.Contains(roots[:i], root) {
+			continue
+		}
+		run, err := openRun(root, name)
+		if err == nil {
+			return run, nil
+		}
+		if !slices.ContainsFunc(errs, func(e error) bool { return e.Error() == err.Error() }) {
+			errs = append(errs, err)
+		}
+	}
+	return nil, errors.Join(errs...)
+}
+
+// hasRun says whether a run's file or folder is at path.
+func hasRun(path string) bool {
+	info, err := os.Stat(path)
+	if err == nil && info.IsDir() {
+		_, err = os.Stat(filepath.Join(path, results.FileName))
+	}
+	return err == nil
+}
+
+// runName is what a run is named by, without a path.
+var runName = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]*$`)
+
+// findID is the ID of the one run below root that is called so, or whose ID
+// begins so; latest is that of the newest one.
+func findID(root, name string) (string, error) {
+	if !runName.MatchString(name) {
+		return "", fmt.Errorf("%q is not a run's name; %s", name, whichThere(root))
+	}
+	if hasRun(filepath.Join(root, name)) {
+		return name, nil
+	}
+	entries, err := os.ReadDir(root)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return "", fmt.Errorf("find run %s: %w", name, err)
+	}
+	var ids []string
+	for _, e := range entries {
+		if (name == latest || strings.HasPrefix(e.Name(), name)) && e.IsDir() && hasRun(filepath.Join(root, e.Name())) {
+			ids = append(ids, e.Name())
+		}
+	}
+	if name == latest {
+		if len(ids) == 0 {
+			return "", fmt.Errorf("no run is stored in %s", root)
+		}
+		return slices.Max(ids), nil // they begin with their time
+	}
+	switch len(ids) {
+	case 0:
+		return "", fmt.Errorf("no run %s in %s; %s", name, root, whichThere(root))
+	case 1:
+		return ids[0], nil
+	}
+	return "", fmt.Errorf("%s begins the names of %d runs in %s:\n  %s", name, len(ids), root, strings.Join(ids, "\n  "))
+}
+
+// whichThere says how to see the runs below root.
+func whichThere(root string) string {
+	list := "floodgate report"
+	if root != defaultRoot {
+		list += " --out " + root
+	}
+	return list + " lists those that are there"
+}
+
+// checkRoot says why no run can be stored below root. It leaves nothing behind.
+func checkRoot(root string) error {
+	there := filepath.Clean(root) // or the nearest folder above it that is
+	for {
+		if _, err := os.Stat(there); !errors.Is(err, fs.ErrNotExist) || there == filepath.Dir(there) {
+			break
+		}
+		there = filepath.Dir(there)
+	}
+	made, err := os.MkdirTemp(there, ".floodgate-")
+	if err == nil {
+		err = os.Remove(made)
+	}
+	if at := new(fs.PathError); errors.As(err, &at) { // the path is one that nobody named
+		err = fmt.Errorf("nothing can be made in %s: %w", there, at.Err)
+	}
+	if err != nil {
+		return fmt.Errorf("--out %s: %w; allowed: a folder that can be written to", root, err)
+	}
+	return nil
+}

@@ -1,0 +1,240 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"floodgate/bench/against"
+	"floodgate/mockupstream/strictyaml"
+	"floodgate/results"
+	verdicts "floodgate/results/against"
+	"floodgate/results/report"
+	"floodgate/results/report/text"
+	"floodgate/results/stats"
+)
+
+// defaultGates is where comparisons are stored, below the working folder.
+const defaultGates = "results/gates"
+
+func newGate(stdout, stderr io.Writer) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "gate",
+		Short: "Judge whether something got worse, with one exit code",
+		Example: `  floodgate gate baseline latest            # a run against a baseline
+  floodgate gate diff origin/main mine.yaml # the working tree and a commit
+  floodgate gate bench old.txt new.txt      # two outputs of go test -bench
+  floodgate gate cmd ./old ./new            # any two commands
+  floodgate gate selftest                   # what gates detect on this machine`,
+		Long: `Each gate ends with one verdict and one exit code:
+
+  0  nothing got worse
+  1  something got worse, or a claim or threshold of the run failed
+  2  a flag, a name or a file is wrong
+  3  undecided, such as with too few samples (it says how many it takes)
+  4  nothing could be measured or compared, whatever else is allowed`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newGateBaseline(stdout), newGateDiff(stdout, stderr), newGateBench(stdout), newGateCmd(stdout, stderr), newSelfTest(stdout, stderr))
+	return cmd
+}
+
+// gateOutput is how a gate prints what it judged.
+type gateOutput struct {
+	format string
+	github bool
+}
+
+func (o *gateOutput) flags(cmd *cobra.Command) {
+	gateFormats.flag(cmd.Flags(), &o.format)
+	cmd.Flags().BoolVar(&o.github, "github", false, "write a step summary and annotations")
+	cmd.MarkFlagsMutuallyExclusive("format", "github")
+}
+
+// check refuses, before anything is measured, output that could not be written.
+func (o *gateOutput) check() error {
+	if o.github {
+		return summaryWritable()
+	}
+	return gateFormats.check(o.format)
+}
+
+// write writes what a gate judged.
+func (o *gateOutput) write(stdout io.Writer, g gated) error {
+	if o.github {
+		return printGitHub(stdout, g.judgement, func(int) []byte { return report.Comment(g.judgement) })
+	}
+	return gateFormats.print(stdout, o.format, g)
+}
+
+// parseMargin reads "5%" as 0.05.
+func parseMargin(flag, s string) (float64, error) {
+	if err := strictyaml.CheckZeros(s); err != nil {
+		return 0, fmt.Errorf("%s: %w", flag, err)
+	}
+	number, ok := strings.CutSuffix(s, "%")
+	x, err := strconv.ParseFloat(strings.TrimSpace(number), 64)
+	if !ok || err != nil || !(x >= 0 && x <= 1e6) {
+		return 0, fmt.Errorf("%s must be a percentage from 0%% to 1000000%%, such as 5%% (got %q)", flag, s)
+	}
+	return x / 100, nil
+}
+
+// alphaFlag registers --alpha, which checkAlpha checks.
+func alphaFlag(flags *pflag.FlagSet, alpha *float64) {
+	flags.Float64Var(alpha, "alpha", 0.05, "`probability` of a false alarm")
+}
+
+func checkAlpha(alpha float64) error {
+	if !(alpha > 0 && alpha < 1) {
+		return fmt.Errorf("--alpha must be between 0 and 1 (got %v)", alpha)
+	}
+	return nil
+}
+
+// pairOptions are the flags of gates that measure two programs in pairs.
+type pairOptions struct {
+	notes
+	margin, root string
+	alpha        float64
+	seed         uint64
+	out          gateOutput
+	stdout       io.Writer
+}
+
+func (o *pairOptions) flags(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.StringVar(&o.margin, "margin", "5%", "`percent` that times may grow")
+	alphaFlag(flags, &o.alpha)
+	flags.StringVar(&o.root, "out", defaultGates, "storage `folder`")
+	flags.Uint64Var(&o.seed, "seed", 0, "`seed` of the order (default random)")
+	o.flag(flags)
+	o.out.flags(cmd)
+}
+
+// design returns the sequential test that the flags describe.
+func (o *pairOptions) design() (stats.Looks, error) {
+	design := stats.DefaultLooks()
+	var err error
+	if design.Margin, err = parseMargin("--margin", o.margin); err != nil {
+		return design, err
+	}
+	if err := checkAlpha(o.alpha); err != nil {
+		return design, err
+	}
+	design.Alpha = o.alpha
+	if few := new(stats.TooFewError); errors.As(design.Validate(), &few) {
+		least := design
+		for least.Alpha = 0.001; least.Validate() != nil; least.Alpha += 0.001 {
+		}
+		return design, fmt.Errorf("--alpha must be at least %.3g (got %v): the first %d pairs cannot decide anything with less", least.Alpha, o.alpha, design.At[0])
+	}
+	if err := design.Validate(); err != nil {
+		return design, fmt.Errorf("--alpha %v, --margin %v: %w", o.alpha, o.margin, err)
+	}
+	return design, nil
+}
+
+// compare has two programs measured, stores and prints the verdict, and ends the command.
+func (o *pairOptions) compare(ctx context.Context, measure func(*verdicts.Verdict) error) error {
+	if err := o.out.check(); err != nil {
+		return err
+	}
+	design, err := o.design()
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	if err := checkRoot(o.root); err != nil {
+		return exit(exitUsage, err)
+	}
+	now := time.Now()
+	v := &verdicts.Verdict{ID: results.NewID(now), Started: now.UTC(), Seed: o.seed, Design: design}
+	if o.seed == 0 {
+		v.Seed = uint64(now.UnixNano())
+	}
+	v.Records = filepath.Join(o.root, v.ID)
+	err = measure(v)
+	if ctx.Err() != nil {
+		return exit(exitUnmeasured, fmt.Errorf("interrupted: %w", context.Cause(ctx)))
+	}
+	if err != nil {
+		return exit(codeOf(err))
+	}
+	if err := against.StoreJSON(filepath.Join(v.Records, against.VerdictFile), v); err != nil {
+		return exit(exitUnmeasured, err)
+	}
+	return exit(v.Exit, o.out.write(o.stdout, compared(v)))
+}
+
+// foresee tells what the design can detect, before anything is measured.
+func (o *pairOptions) foresee(v *verdicts.Verdict) error {
+	if err := v.Foresee(against.Known(o.root, v)); err != nil {
+		return err
+	}
+	for _, text := range report.Foreseen(v) {
+		o.note(text)
+	}
+	return nil
+}
+
+// progressEvery is the number of pairs after which a line tells of them.
+const progressEvery = 4
+
+// progress tells of some pairs.
+func (o *pairOptions) progress(pairs, most int) {
+	if pairs%progressEvery != 0 {
+		return
+	}
+	if pairs > most { // only where some were not valid
+		o.note(fmt.Sprintf("pair %d, to make up for those that do not count", pairs))
+		return
+	}
+	o.note(fmt.Sprintf("pair %d of at most %d", pairs, most))
+}
+
+// compared is a comparison of two programs, as gates print it.
+func compared(v *verdicts.Verdict) gated {
+	return gated{
+		judgement: report.AgainstJudgement(v),
+		text:      func(w io.Writer, o text.Options) error { return report.Against(w, v, o) },
+		json:      func(w io.Writer) error { return report.AgainstJSON(w, v) },
+	}
+}
+
+// openGate opens the verdict of gate diff or gate cmd by the path of its folder
+// or file. Where there is none it returns nil: it may be a run.
+func openGate(path string) (*verdicts.Verdict, error) {
+	if filepath.Base(path) != against.VerdictFile {
+		path = filepath.Join(path, against.VerdictFile)
+	}
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, err
+	}
+	v := new(verdicts.Verdict)
+	decoder := json.NewDecoder(bytes.NewReader(text))
+	decoder.DisallowUnknownFields() // of a later version, which may mean another verdict
+	if err := decoder.Decode(v); err != nil {
+		return nil, fmt.Errorf("%s: not the verdict of a gate: %w", path, err)
+	}
+	if err := v.Check(); err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return v, nil
+}

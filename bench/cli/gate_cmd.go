@@ -1,0 +1,92 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"floodgate/bench/against"
+	"floodgate/bench/machine"
+	verdicts "floodgate/results/against"
+)
+
+// cmdOptions are the flags of "gate cmd".
+type cmdOptions struct {
+	pairOptions
+	metric, output string
+}
+
+func newGateCmd(stdout, stderr io.Writer) *cobra.Command {
+	o := cmdOptions{pairOptions: pairOptions{stdout: stdout, notes: notes{stderr: stderr}}}
+	cmd := &cobra.Command{
+		Use:   "cmd COMMAND-A COMMAND-B",
+		Short: "Judge whether command B is slower than command A",
+		Example: `  floodgate gate cmd ./old ./new
+  floodgate gate cmd "tar -c src" "tar -cz src" --metric cpu --margin 10%
+  floodgate report results/gates/ID --format junit`,
+		Long: `Runs two commands alternately in pairs, without a shell, timed from outside.
+Pairs are judged at numbers of them that are fixed beforehand, until it is clear
+whether B takes more than --margin longer than A.
+
+Standard output goes to a pipe that is read and thrown away: some programs, such
+as grep and tar, recognize the null device and do less work (--output null).`,
+		Args: cobra.ExactArgs(2),
+		RunE: func(cmd *cobra.Command, commands []string) error {
+			if err := o.check(); err != nil {
+				return exit(exitUsage, err)
+			}
+			return o.compare(cmd.Context(), func(v *verdicts.Verdict) error { return o.measure(cmd.Context(), v, commands) })
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.metric, "metric", verdicts.Wall, "what decides: `wall`, cpu or rss")
+	flags.StringVar(&o.output, "output", against.OutputPipe, "destination of standard output: `pipe` or null")
+	o.flags(cmd)
+	return cmd
+}
+
+func (o *cmdOptions) check() error {
+	switch {
+	case o.metric != verdicts.Wall && o.metric != verdicts.CPU && o.metric != verdicts.RSS:
+		return fmt.Errorf("unknown --metric %q (want %s, %s or %s)", o.metric, verdicts.Wall, verdicts.CPU, verdicts.RSS)
+	case o.output != against.OutputPipe && o.output != against.OutputNull:
+		return fmt.Errorf("unknown --output %q (want pipe or null)", o.output)
+	}
+	return nil
+}
+
+// measure runs both commands in pairs.
+func (o *cmdOptions) measure(ctx context.Context, v *verdicts.Verdict, commands []string) error {
+	var words [2][]string
+	for i, command := range commands {
+		var err error
+		if words[i], err = against.Split(command); err != nil {
+			return exit(exitUsage, fmt.Errorf("COMMAND-%c: %w", "AB"[i], err))
+		}
+	}
+	v.Kind, v.A.Name, v.B.Name = verdicts.Commands, commands[0], commands[1]
+	v.Machine, v.Output = machine.Fingerprint(ctx), o.output
+	if o.output == against.OutputNull {
+		v.Notes = append(v.Notes, nullNote)
+	}
+	if err := verdicts.JudgePairs(v, verdicts.Commanded{Metric: o.metric}); err != nil {
+		return err
+	}
+	if err := o.foresee(v); err != nil {
+		return err
+	}
+	log, err := against.NewLog(filepath.Join(v.Records, against.PairsFile))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	return against.RunCommands(ctx, v, against.Commands{
+		A: words[0], B: words[1], Metric: o.metric, Measure: against.Measuring(o.output), Log: log, Progress: o.progress,
+	})
+}
+
+// nullNote is what a reader must know of commands without a reader of their output.
+const nullNote = "standard output was the null device: programs such as grep and tar recognize it and do less work, so that the times may not be those of a real use; --output pipe has them do all of it"

@@ -1,0 +1,177 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"floodgate/bench/against"
+	"floodgate/bench/environment"
+	"floodgate/bench/experiment"
+	"floodgate/bench/machine"
+	verdicts "floodgate/results/against"
+	"floodgate/scenarios"
+)
+
+// diffOptions are the flags of "gate diff".
+type diffOptions struct {
+	pairOptions
+	build       string
+	variants    []string
+	level       string
+	descriptors int
+	environment environmentFlags
+}
+
+func newGateDiff(stdout, stderr io.Writer) *cobra.Command {
+	o := diffOptions{pairOptions: pairOptions{stdout: stdout, notes: notes{stderr: stderr}}}
+	cmd := &cobra.Command{
+		Use:   "diff REF [SCENARIO]",
+		Short: "Judge whether the working tree is slower or hungrier than a commit",
+		Example: `  floodgate gate diff origin/main ci/mine.yaml
+  floodgate gate diff HEAD~1 mine.yaml --build ./cmd/mine   # your own program`,
+		Long: `Builds the git commit REF and the working tree in a temporary folder, leaving
+the repository as it is. Runs a scenario (default report) with both in pairs
+until it is clear whether the working tree takes more than --margin longer.
+Errors, documents and descriptors are compared by count. The program in --build
+(default ./bench) speaks the protocol of "go doc floodgate/bench/sut".`,
+		Args: cobra.RangeArgs(1, 2),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case args[0] == "": // often a variable that is not set
+				return exit(exitUsage, errors.New("REF is empty: name a branch, a tag or a commit"))
+			case o.descriptors < 0:
+				return exit(exitUsage, fmt.Errorf("--allow-descriptors must not be negative (got %d)", o.descriptors))
+			}
+			return o.compare(cmd.Context(), func(v *verdicts.Verdict) error { return o.measure(cmd.Context(), v, args[0], args[1:]) })
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.build, "build", "", "`package` to build and test")
+	flags.StringSliceVar(&o.variants, "variants", nil, "variant `names` (default the first bounded)")
+	flags.StringVar(&o.level, "level", "", "`level` (default the last)")
+	flags.IntVar(&o.descriptors, "allow-descriptors", against.DefaultDescriptors, "`number` of more descriptors")
+	o.environment.register(flags)
+	o.flags(cmd)
+	return cmd
+}
+
+// measure compares the working tree with the commit ref.
+func (o *diffOptions) measure(ctx context.Context, v *verdicts.Verdict, ref string, names []string) (err error) {
+	s, err := o.restricted(v, names)
+	if err != nil {
+		return err
+	}
+	dir, err := os.Getwd()
+	if err != nil {
+		return err
+	}
+	built, err := against.Prepare(ctx, against.Source{Dir: dir, Ref: ref, Build: o.build, Note: o.note})
+	var unknown *against.UnknownRefError
+	var usage *against.UsageError
+	switch {
+	case errors.As(err, &unknown), errors.As(err, &usage):
+		return exit(exitUsage, err)
+	case err != nil:
+		return err
+	}
+	defer func() { err = errors.Join(err, built.Close()) }()
+	v.Kind, v.A, v.B, v.Notes = verdicts.Revisions, built.A.Side, built.B.Side, append(v.Notes, built.Notes...)
+	v.Scenario = s.Name
+	v.Machine = machine.Fingerprint(ctx)
+	setup, err := o.environment.prepare(withoutCommand(s), o.note)
+	if err != nil {
+		return err
+	}
+	defer setup.close()
+	env, err := setup.start(ctx, o.root, v.ID, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, env.Close()) }()
+	if !env.Mock() {
+		return exit(exitUsage, errors.New("gate diff needs the same answers for both sides: leave out --upstream-url, or name a mock that floodgate upstream --control serves"))
+	}
+	return o.pairs(ctx, v, s, built, setup, env)
+}
+
+// restricted is the scenario as both sides run it.
+func (o *diffOptions) restricted(v *verdicts.Verdict, args []string) (*scenarios.Scenario, error) {
+	all, err := loadScenarios(args, false)
+	if err != nil {
+		return nil, err
+	}
+	s := all[0]
+	if len(s.SUT.Command) > 0 && o.build == "" {
+		return nil, exit(exitUsage, fmt.Errorf("scenario %s has sut.command: --build ./PACKAGE names the package of %q, which is built in both revisions", s.Name, s.SUT.Command[0]))
+	}
+	if len(s.Thresholds) > 0 {
+		v.Notes = append(v.Notes, fmt.Sprintf("the thresholds of scenario %s are not judged here, but by floodgate run", s.Name))
+	}
+	if o.build != "" { // what is recorded is alike on both sides
+		s.SUT.Command = append([]string{o.build}, s.SUT.Command[min(1, len(s.SUT.Command)):]...)
+	}
+	if s, err = against.Restrict(s, o.variants, o.level, v.Design); err != nil {
+		return nil, exit(exitUsage, err)
+	}
+	return s, nil
+}
+
+// withoutCommand is the scenario for those who would look for its command, which
+// is not built yet.
+func withoutCommand(s *scenarios.Scenario) *scenarios.Scenario {
+	w := *s
+	w.SUT.Command = nil
+	return &w
+}
+
+// pairs runs both sides on the environment.
+func (o *diffOptions) pairs(ctx context.Context, v *verdicts.Verdict, s *scenarios.Scenario, built *against.Revisions, u *setup, env *environment.Environment) error {
+	described := env.Describe()
+	v.Environment = &described
+	variants, level := against.Names(s)
+	if err := verdicts.JudgeTrials(v, variants, level, verdicts.Ran{}); err != nil {
+		return err
+	}
+	if err := o.foresee(v); err != nil {
+		return err
+	}
+	p := against.Pairs{Scenario: s, Descriptors: o.descriptors, Progress: o.progress, Note: o.note}
+	for _, side := range []struct {
+		name    string
+		program against.Program
+		into    *against.Trialed
+	}{{"a", built.A, &p.A}, {"b", built.B, &p.B}} {
+		store, err := against.Begin(v.Records, side.name, s, described, v.Machine, side.program.Side, v.Started)
+		if err != nil {
+			return err
+		}
+		defer store.Close()
+		trials := experiment.NewTrials(env, u.options.Executable, v.ID)
+		*side.into = against.Trialed{Tester: trials, Store: store}
+		if built.Own {
+			trials.Executable = side.program.Path
+		} else {
+			side.into.Command = append([]string{side.program.Path}, s.SUT.Command[1:]...)
+		}
+	}
+	blocks, err := against.RunPairs(ctx, v, p)
+	if ctx.Err() != nil {
+		return err // what was measured stays as it is
+	}
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(p.A.Store.Close(), p.B.Store.Close(), against.Finish(v.Records, blocks)); err != nil {
+		return err
+	}
+	if blocks > 0 {
+		v.Notes = append(v.Notes, fmt.Sprintf("side by side: floodgate compare %s %s", filepath.Join(v.Records, "a"), filepath.Join(v.Records, "b")))
+	}
+	return nil
+}

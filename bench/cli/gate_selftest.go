@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"floodgate/bench/against"
+	"floodgate/bench/experiment"
+	"floodgate/bench/machine"
+	"floodgate/results"
+	verdicts "floodgate/results/against"
+	"floodgate/results/stats"
+)
+
+// selfTestOptions are the flags of "gate selftest".
+type selfTestOptions struct {
+	notes
+	time           time.Duration
+	margin, format string
+	root           string
+	seed           uint64
+	environment    environmentFlags
+	stdout         io.Writer
+}
+
+func newSelfTest(stdout, stderr io.Writer) *cobra.Command {
+	o := selfTestOptions{stdout: stdout, notes: notes{stderr: stderr}}
+	cmd := &cobra.Command{
+		Use:   "selftest",
+		Short: "Measure what a gate detects on this machine, now",
+		Example: `  floodgate gate selftest
+  floodgate gate selftest --time 30m --margin 5%`,
+		Long: `Runs gates whose outcome is known: a program against itself (how often is it
+called worse?), and against itself with 5 % and 10 % more upstream latency, with
+20 descriptors held open, and with one lost write (how often is that found?).
+
+Exit codes: 0 passed; 1 too many false alarms, or a missed descriptor or write;
+3 too little time to tell; 4 not measured, or interrupted.`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			code, err := o.run(cmd.Context())
+			return exit(code, err)
+		},
+	}
+	flags := cmd.Flags()
+	o.environment.register(flags)
+	flags.DurationVar(&o.time, "time", 10*time.Minute, "`duration` of the test")
+	flags.StringVar(&o.margin, "margin", "2%", "`percent` that times may grow")
+	flags.StringVar(&o.root, "out", defaultGates, "storage `folder`")
+	flags.Uint64Var(&o.seed, "seed", 0, "`seed` of the order (default random)")
+	o.flag(flags)
+	selfTestFormats.flag(flags, &o.format)
+	return cmd
+}
+
+func (o *selfTestOptions) run(ctx context.Context) (int, error) {
+	design := stats.DefaultLooks()
+	var err error
+	if design.Margin, err = parseMargin("--margin", o.margin); err != nil {
+		return exitUsage, err
+	}
+	if err := selfTestFormats.check(o.format); err != nil {
+		return codeOf(err)
+	}
+	if o.time <= 0 {
+		return exitUsage, fmt.Errorf("--time must be positive, such as 10m (got %v)", o.time)
+	}
+	if err := checkRoot(o.root); err != nil {
+		return exitUsage, err
+	}
+	now := time.Now()
+	s := &verdicts.SelfTested{ID: results.NewID(now), Started: now.UTC(), Time: o.time, Design: design, Seed: o.seed}
+	if o.seed == 0 {
+		s.Seed = uint64(now.UnixNano())
+	}
+	s.Machine, s.Records = machine.Fingerprint(ctx), filepath.Join(o.root, s.ID)
+	err = o.measure(ctx, s)
+	if ctx.Err() != nil {
+		return exitUnmeasured, fmt.Errorf("interrupted: %w", context.Cause(ctx))
+	}
+	if err != nil {
+		return codeOf(err)
+	}
+	if err := against.StoreJSON(filepath.Join(s.Records, "selftest.json"), s); err != nil {
+		return exitUnmeasured, err
+	}
+	return s.Exit, selfTestFormats.print(o.stdout, o.format, s)
+}
+
+func (o *selfTestOptions) measure(ctx context.Context, s *verdicts.SelfTested) (err error) {
+	scenario, err := against.SelfTestScenario()
+	if err != nil {
+		return err
+	}
+	setup, err := o.environment.prepare(scenario, o.note)
+	if err != nil {
+		return err
+	}
+	defer setup.close()
+	env, err := setup.start(ctx, o.root, s.ID, false)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, env.Close()) }()
+	if !env.Mock() {
+		return exit(exitUsage, errors.New("gate selftest makes the upstream slower, which only our mock allows: leave out --upstream-url"))
+	}
+	log, err := against.NewLog(filepath.Join(s.Records, "trials.jsonl"))
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	return against.RunSelfTest(ctx, s, against.SelfTest{
+		Tester: experiment.NewTrials(env, setup.options.Executable, s.ID), Time: o.time, Now: time.Now, Log: log, Note: o.note,
+		Progress: func(blocks int, left time.Duration) {
+			if blocks%progressEvery == 0 {
+				o.note(fmt.Sprintf("block %d, %v left", blocks, max(left, 0).Round(time.Second)))
+			}
+		},
+	})
+}

@@ -1,0 +1,109 @@
+package cli
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"floodgate/results"
+	"floodgate/results/history"
+)
+
+func newHistory(stdout io.Writer) *cobra.Command {
+	var format, root string
+	cmd := &cobra.Command{
+		Use:   "history [SCENARIO]",
+		Short: "Look over stored runs for the one after which something changed",
+		Example: `  floodgate history         # every scenario
+  floodgate history report  # one of them`,
+		Long: `Shows over time for every variant at every level: makespan, reduction, p99 of an
+item, peak descriptors, and errors. Where one of them changes, it names the last
+run before and the first one after, with their revisions.
+
+Only runs of one scenario (name and content), environment and kind of machine
+are in one series; what was left out is named. Changes are found by E-divisive
+(Matteson and James, 2014), each series at a level of 1 %.
+
+It judges nothing: the exit code is 0 whatever it shows, and 2 where a name is
+wrong or nothing can be read.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := historyFormats.check(format); err != nil {
+				return err
+			}
+			if _, err := os.Stat(root); err != nil && cmd.Flags().Changed("results") {
+				return exit(exitUsage, fmt.Errorf("--results: %w", err))
+			}
+			listed, err := results.List(root)
+			if err != nil {
+				return exit(exitUsage, err)
+			}
+			if len(args) > 0 {
+				if listed, err = ofScenario(listed, args[0], root); err != nil {
+					return exit(exitUsage, err)
+				}
+			}
+			return printHistory(stdout, collect(listed), root, format)
+		},
+	}
+	historyFormats.flag(cmd.Flags(), &format)
+	cmd.Flags().StringVar(&root, "results", defaultRoot, "`folder` that runs are stored in, also --out")
+	cmd.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
+		if name == "out" { // as of the other commands
+			name = "results"
+		}
+		return pflag.NormalizedName(name)
+	})
+	return cmd
+}
+
+// ofScenario are the runs of the scenario, and those whose header cannot be
+// read, which may be of it.
+func ofScenario(listed []results.Listed, name, root string) ([]results.Listed, error) {
+	var there []string
+	for _, l := range listed {
+		if s := l.Header.ScenarioName; l.Err == nil && !slices.Contains(there, s) {
+			there = append(there, s)
+		}
+	}
+	if !slices.Contains(there, name) {
+		slices.Sort(there)
+		if len(there) == 0 {
+			there = []string{"there is no run at all"}
+		}
+		return nil, fmt.Errorf("no run of a scenario %q is stored in %s; allowed: %s", name, root, strings.Join(there, ", "))
+	}
+	return slices.DeleteFunc(slices.Clone(listed), func(l results.Listed) bool {
+		return l.Err == nil && l.Header.ScenarioName != name
+	}), nil
+}
+
+// collect reads one run after another, and keeps none of them.
+func collect(listed []results.Listed) *history.History {
+	var c history.Collector
+	for _, l := range listed {
+		err := l.Err
+		if err == nil {
+			var run *results.Run
+			if run, err = results.Open(l.Dir); err == nil {
+				c.Add(run)
+				continue
+			}
+		}
+		c.LeaveOut(l.ID, err.Error())
+	}
+	return c.History(history.Options{})
+}
+
+func printHistory(stdout io.Writer, h *history.History, root, format string) error {
+	if format == formatText && len(h.Groups)+len(h.Left) == 0 {
+		fmt.Fprintf(stdout, "no run is stored in %s\n", root)
+		return nil
+	}
+	return historyFormats.print(stdout, format, h)
+}

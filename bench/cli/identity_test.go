@@ -1,0 +1,79 @@
+package cli
+
+import (
+	"io"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"floodgate/bench/internal/repotest"
+	"floodgate/results"
+	"floodgate/scenarios"
+)
+
+func TestTheRevisionOfTheProgramUnderTestIsRecorded(t *testing.T) {
+	r := repotest.Init(t, filepath.Join(t.TempDir(), "service"))
+	r.Write("sut.sh", "#!/bin/sh\n")
+	r.Commit("one")
+	head := strings.TrimSpace(r.Git("rev-parse", "HEAD"))
+	command := []string{"sh", filepath.Join(r.Top, "sut.sh")}
+	var h results.Header
+	s := &scenarios.Scenario{}
+	s.SUT.Command = command
+	identify(t.Context(), &h, s)
+	if want := (results.SUT{Repository: "service", Revision: head}); h.SUT == nil || *h.SUT != want {
+		t.Errorf("%+v, want %+v", h.SUT, want)
+	}
+	if h.Fingerprint.GOMAXPROCS < 1 || h.Fingerprint.Revision == head {
+		t.Errorf("fingerprint %+v: want this program's own", h.Fingerprint)
+	}
+	r.Write("sut.sh", "#!/bin/sh\necho\n")
+	if s := revisionOfSUT(t.Context(), command); s == nil || !s.Modified {
+		t.Errorf("changed since: %+v", s)
+	}
+	if s := revisionOfSUT(t.Context(), []string{"sh"}); s == nil || s.Revision != "unknown" {
+		t.Errorf("in no repository: %+v", s)
+	}
+	if s := revisionOfSUT(t.Context(), nil); s != nil {
+		t.Errorf("our own program: %+v", s)
+	}
+}
+
+func TestARunIsNotResumedWithOtherProcessorsOrAnotherProgram(t *testing.T) {
+	begun := results.Header{Fingerprint: results.Fingerprint{Cores: 64, GOMAXPROCS: 64}, SUT: &results.SUT{Revision: "a"}}
+	if err := sameIdentity(begun, begun); err != nil {
+		t.Error(err)
+	}
+	quota, program := begun, begun
+	quota.Fingerprint.CPUQuota = 1
+	program.SUT = &results.SUT{Revision: "a", Modified: true}
+	for name, now := range map[string]results.Header{"quota": quota, "program": program} {
+		if err := sameIdentity(begun, now); err == nil || !strings.Contains(err.Error(), "cannot be mixed") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// The command that a record repeats is what decides what is measured: nothing
+// about printing, and no address, which may hold a password.
+func TestAgain(t *testing.T) {
+	for _, c := range []struct{ command, args, want string }{
+		{"run", "", "run mine.yaml --env embedded"},
+		{"run", "--quick --quiet --out x --env auto --metrics 9090", "run mine.yaml --quick --env embedded"},
+		{"run", "--quick=false --mongo-uri mongodb://me:secret@db --allow-target db --allow-target api", "run mine.yaml --allow-target db --allow-target api --env embedded"},
+		{"plan limit", "--format html --quick --max-limit 64 --p99 200ms", "plan limit mine.yaml --max-limit 64 --p99 200ms --quick --env embedded"},
+		{"plan rate", "--limits 4,16 --window 3s --max-rate 20", "plan rate mine.yaml --limits 4,16 --max-rate 20 --window 3s --env embedded"},
+	} {
+		cmd, _, err := newRoot(io.Discard, io.Discard).Find(strings.Fields(c.command))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.ParseFlags(strings.Fields(c.args)); err != nil {
+			t.Fatal(err)
+		}
+		got := strings.Join(again(cmd, "mine.yaml").in(results.Environment{Kind: "embedded"}), " ")
+		if got != c.want || strings.Contains(got, "secret") {
+			t.Errorf("%s %s: %s, want %s", c.command, c.args, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,306 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"floodgate/bench/doctor"
+	"floodgate/bench/watch"
+	"floodgate/results"
+	verdicts "floodgate/results/against"
+	"floodgate/results/atomicfile"
+	"floodgate/results/capacity"
+	"floodgate/results/capacity/whatif"
+	"floodgate/results/compare"
+	"floodgate/results/history"
+	"floodgate/results/report"
+	"floodgate/results/report/text"
+)
+
+// Names of formats that commands refer to.
+const (
+	formatText     = "text"
+	formatHTML     = "html"
+	formatJSON     = "json"
+	formatMarkdown = "markdown"
+)
+
+// format renders results of one kind under a name.
+type format[T any] struct {
+	name   string
+	render func(io.Writer, T) error
+}
+
+// formats are the ways to print results of one kind. The first is the default.
+type formats[T any] []format[T]
+
+// These tables hold every format of every kind of result: a new format is a line
+// in one of them.
+var (
+	runFormats = append(formats[report.Judged]{
+		people(func(w io.Writer, j report.Judged, o text.Options) error {
+			return report.Terminal(w, j.Run, j.Verdict, o)
+		}),
+		{formatHTML, runPage},
+		{formatJSON, func(w io.Writer, j report.Judged) error { return report.JSON(w, j.Verdict) }},
+		{"gobench", func(w io.Writer, j report.Judged) error { return report.GoBench(w, j.Run) }},
+		{formatMarkdown, func(w io.Writer, j report.Judged) error { return printBytes(w, report.Markdown(j, report.MaxComment)) }},
+	}, forCI(report.Judged.Judgement)...)
+
+	gateFormats = append(formats[gated]{
+		people(func(w io.Writer, g gated, o text.Options) error { return g.text(w, o) }),
+		{formatJSON, func(w io.Writer, g gated) error { return g.json(w) }},
+		{formatMarkdown, func(w io.Writer, g gated) error { return printBytes(w, report.Comment(g.judgement)) }},
+	}, forCI(func(g gated) report.Judgement { return g.judgement })...)
+
+	limitFormats = formats[*capacity.Limits]{
+		people(report.Limits), {formatHTML, report.LimitsHTML}, {formatJSON, report.LimitsJSON}, {formatMarkdown, report.LimitsMarkdown},
+	}
+	rateFormats = formats[*capacity.Plan]{
+		people(report.Rates), {formatHTML, report.RatesHTML}, {formatJSON, report.RatesJSON}, {formatMarkdown, report.RatesMarkdown},
+	}
+	predictionFormats = formats[*whatif.Answer]{
+		people(report.WhatIf), {formatJSON, report.WhatIfJSON}, {formatMarkdown, report.WhatIfMarkdown},
+	}
+	comparisonFormats = formats[*compare.Comparison]{
+		people(report.Comparison), {formatHTML, report.ComparisonHTML}, {formatJSON, report.ComparisonJSON}, {formatMarkdown, report.ComparisonMarkdown},
+	}
+	listFormats     = formats[[]results.Listed]{people(report.Runs), {formatJSON, report.RunsJSON}}
+	historyFormats  = formats[*history.History]{people(report.History), {formatJSON, report.HistoryJSON}}
+	selfTestFormats = formats[*verdicts.SelfTested]{people(report.SelfTest), {formatJSON, report.SelfTestJSON}}
+	doctorFormats   = formats[doctor.Report]{
+		people(func(w io.Writer, r doctor.Report, o text.Options) error { return r.Text(w, o) }),
+		{formatJSON, func(w io.Writer, r doctor.Report) error { return r.JSON(w) }},
+	}
+)
+
+// gated is a result of any gate: its judgement, and how it prints itself.
+type gated struct {
+	judgement report.Judgement
+	text      func(io.Writer, text.Options) error
+	json      func(io.Writer) error
+}
+
+// people returns the format for people, as wide and colorful as their terminal.
+func people[T any](render func(io.Writer, T, text.Options) error) format[T] {
+	return format[T]{formatText, func(w io.Writer, v T) error { return render(w, v, terminal(w)) }}
+}
+
+// forCI returns the formats that CI servers read.
+func forCI[T any](judgement func(T) report.Judgement) formats[T] {
+	as := func(render func(report.Judgement) []byte) func(io.Writer, T) error {
+		return func(w io.Writer, v T) error { return printBytes(w, render(judgement(v))) }
+	}
+	return formats[T]{{"junit", as(report.JUnit)}, {"sarif", as(report.SARIF)}, {"github", as(report.Annotations)}}
+}
+
+// runPage renders a run as a page that holds its record.
+func runPage(w io.Writer, j report.Judged) error {
+	record, err := os.ReadFile(j.Run.Path)
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	return report.HTML(w, j.Run, j.Verdict, report.HTMLOptions{Record: record})
+}
+
+// flag registers --format.
+func (f formats[T]) flag(flags *pflag.FlagSet, name *string) {
+	flags.StringVar(name, "format", f[0].name, "output `format`: "+f.names())
+}
+
+// names returns "text, html or json".
+func (f formats[T]) names() string {
+	var names []string
+	for _, one := range f {
+		names = append(names, one.name)
+	}
+	return oneOf(names)
+}
+
+// check refuses the name of a format that does not exist.
+func (f formats[T]) check(name string) error {
+	for _, one := range f {
+		if one.name == name {
+			return nil
+		}
+	}
+	return exit(exitUsage, fmt.Errorf("unknown format %q (want %s)", name, f.names()))
+}
+
+// print renders v in the named format.
+func (f formats[T]) print(w io.Writer, name string, v T) error {
+	for _, one := range f {
+		if one.name == name {
+			return one.render(w, v)
+		}
+	}
+	return f.check(name)
+}
+
+// oneOf returns "a, b or c".
+func oneOf(names []string) string {
+	last := len(names) - 1
+	if last < 1 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
+
+// terminal describes the terminal that w writes to: its width, and whether to
+// write in color, which is where NO_COLOR is not set, outside of CI. Without a
+// terminal, or where its width is unknown, COLUMNS is the width; zero means that
+// nothing gives one.
+func terminal(w io.Writer) text.Options {
+	f, ok := w.(*os.File)
+	if !ok || !watch.IsTerminal(f) {
+		return text.Options{Width: columns(os.Getenv)}
+	}
+	width, _, err := term.GetSize(int(f.Fd()))
+	if err != nil || width < 1 {
+		width = columns(os.Getenv)
+	}
+	return text.Options{Width: width, Color: os.Getenv("NO_COLOR") == "" && watch.Styled(os.Getenv)}
+}
+
+// columns returns the width in COLUMNS; zero where it is not a positive number.
+func columns(getenv func(string) string) int {
+	n, err := strconv.Atoi(getenv("COLUMNS"))
+	if err != nil {
+		return 0
+	}
+	return max(n, 0)
+}
+
+// into has a report written to the file, which it replaces once all is written; to
+// stdout where there is none. An exit code that it asks for is no failure.
+func into(file string, stdout io.Writer, write func(io.Writer) error) error {
+	if file == "" {
+		return write(stdout)
+	}
+	var text bytes.Buffer
+	asked := write(&text)
+	if asked != nil && asked.Error() != "" {
+		return asked
+	}
+	if err := atomicfile.Write(file, text.Bytes()); err != nil {
+		return exit(exitUsage, fmt.Errorf("write %s: %w", file, err))
+	}
+	return asked
+}
+
+// pageFile is the page of a run, in the run's folder.
+const pageFile = "report.html"
+
+// shown opens a page that was written, if it was asked for and nothing else is
+// wrong with it than what its verdict says, and gives the end of the command.
+func shown(open bool, file string, stdout io.Writer, end error) error {
+	if e := new(exitError); !open || errors.As(end, &e) && e.code == exitUsage {
+		return end
+	}
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	fmt.Fprintln(stdout, path)
+	cmd, err := browserCommand(runtime.GOOS, exec.LookPath, path)
+	if err == nil {
+		if err = cmd.Start(); err == nil {
+			err = cmd.Process.Release() // the browser outlives us
+		}
+	}
+	if err != nil {
+		return exit(exitUsage, fmt.Errorf("the page is written, and no browser shows it: %w", err))
+	}
+	return end
+}
+
+// browserCommand is how a system opens a file in the browser of its user.
+func browserCommand(system string, lookPath func(string) (string, error), path string) (*exec.Cmd, error) {
+	args := []string{"xdg-open", path}
+	switch system {
+	case "darwin":
+		args = []string{"open", path}
+	case "windows":
+		args = []string{"rundll32", "url.dll,FileProtocolHandler", path}
+	}
+	program, err := lookPath(args[0])
+	if err != nil {
+		return nil, err
+	}
+	return exec.Command(program, args[1:]...), nil
+}
+
+// summaryVariable names the file that GitHub shows as the summary of a step.
+const summaryVariable = "GITHUB_STEP_SUMMARY"
+
+// printGitHub appends a judgement to the summary of the step, as text renders it
+// in a number of bytes, and prints its annotations.
+func printGitHub(stdout io.Writer, j report.Judgement, text func(limit int) []byte) error {
+	if err := summaryWritable(); err != nil {
+		return err
+	}
+	if err := appendSummary(os.Getenv(summaryVariable), text); err != nil {
+		return exit(exitUsage, fmt.Errorf("--github: %w", err))
+	}
+	return printBytes(stdout, report.Annotations(j))
+}
+
+// summaryWritable says whether the summary of the step can be written.
+func summaryWritable() error {
+	path := os.Getenv(summaryVariable)
+	if path == "" {
+		return exit(exitUsage, errors.New("--github: "+summaryVariable+" is not set; it names the file of the step's summary in GitHub Actions. Elsewhere: --format markdown or --format github"))
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return exit(exitUsage, fmt.Errorf("--github: write the step's summary: %s: %w", summaryVariable, err))
+	}
+	return f.Close()
+}
+
+// appendSummary writes to the end of the file, which with what is in it already
+// stays below what GitHub takes of a step.
+func appendSummary(path string, text func(limit int) []byte) error {
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
+	if err != nil {
+		return fmt.Errorf("write the step's summary: %w", err)
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return fmt.Errorf("write the step's summary: %w", err)
+	}
+	begin := ""
+	if info.Size() > 0 {
+		begin = "\n\n" // what is there may end without a newline
+	}
+	room := report.MaxSummary - info.Size() - int64(len(begin))
+	if room < report.MaxComment {
+		return fmt.Errorf("write the step's summary: %s has %d bytes, so that less than %d are left of the %d that GitHub takes of a step", path, info.Size(), report.MaxComment, report.MaxSummary)
+	}
+	if _, err := f.Write(append([]byte(begin), text(int(room))...)); err != nil {
+		return fmt.Errorf("write the step's summary: %w", err)
+	}
+	if err := f.Close(); err != nil {
+		return fmt.Errorf("write the step's summary: %w", err)
+	}
+	return nil
+}
+
+func printBytes(stdout io.Writer, text []byte) error {
+	if _, err := stdout.Write(text); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,93 @@
+package cli
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// Where there is no browser the page is there all the same, and its path is said.
+func TestOpenWithoutBrowser(t *testing.T) {
+	t.Setenv("PATH", t.TempDir())
+	page := filepath.Join(t.TempDir(), "page.html")
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), []string{"report", "20261101-000000.000-aaaaaa", "--out", filepath.Join("testdata", "runs"), "--open", "--output", page}, &stdout, &stderr)
+	if code != exitUsage || strings.TrimSpace(stdout.String()) != page || !strings.Contains(stderr.String(), "no browser shows it") {
+		t.Errorf("exit code %d, %q, %q", code, stdout.String(), stderr.String())
+	}
+	if text, err := os.ReadFile(page); err != nil || !bytes.Contains(text, []byte("<!doctype html>")) {
+		t.Errorf("the page: %.40q, %v", text, err)
+	}
+	stderr.Reset()
+	if code := run(t.Context(), []string{"report", "20261101-000000.000-aaaaaa", "--out", filepath.Join("testdata", "runs"), "--open", "--format", "json"}, &stdout, &stderr); code != exitUsage {
+		t.Errorf("--open --format json: exit code %d, %s", code, stderr.String())
+	}
+}
+
+// What is piped has the width in COLUMNS, if that is one.
+func TestColumns(t *testing.T) {
+	for value, want := range map[string]int{"": 0, "120": 120, "1": 1, "0": 0, "-5": 0, "wide": 0, "80x24": 0, "99999999999999999999": 0} {
+		got := columns(func(name string) string {
+			if name != "COLUMNS" {
+				t.Errorf("asked for %s", name)
+			}
+			return value
+		})
+		if got != want {
+			t.Errorf("COLUMNS=%q: %d, want %d", value, got, want)
+		}
+	}
+	widest := func(columns string) (most int) {
+		t.Setenv("COLUMNS", columns)
+		var stdout, stderr bytes.Buffer
+		if code := run(t.Context(), []string{"compare", "20261101-000000.000-aaaaaa", "20261102-000000.000-bbbbbb", "--out", filepath.Join("testdata", "runs")}, &stdout, &stderr); code != exitHeld {
+			t.Fatal(stderr.String())
+		}
+		for line := range strings.Lines(stdout.String()) {
+			most = max(most, utf8.RuneCountInString(strings.TrimRight(line, "\n")))
+		}
+		return most
+	}
+	usual := widest("")
+	if usual > 100 || usual <= 80 {
+		t.Errorf("%d columns as usual", usual)
+	}
+	if n := widest("80"); n > 80 {
+		t.Errorf("COLUMNS=80: %d columns", n)
+	}
+	if n := widest("200"); n <= 100 || n > 200 {
+		t.Errorf("COLUMNS=200: %d columns", n)
+	}
+	for _, bad := range []string{"0", "-80", "wide"} {
+		if n := widest(bad); n != usual {
+			t.Errorf("COLUMNS=%s: %d columns, want %d", bad, n, usual)
+		}
+	}
+}
+
+func TestBrowserCommand(t *testing.T) {
+	there := func(name string) (string, error) { return "/bin/" + name, nil }
+	for system, want := range map[string][]string{
+		"linux":   {"/bin/xdg-open", "/tmp/a b.html"},
+		"freebsd": {"/bin/xdg-open", "/tmp/a b.html"},
+		"darwin":  {"/bin/open", "/tmp/a b.html"},
+		"windows": {"/bin/rundll32", "url.dll,FileProtocolHandler", "/tmp/a b.html"},
+	} {
+		cmd, err := browserCommand(system, there, "/tmp/a b.html")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := append([]string{cmd.Path}, cmd.Args[1:]...); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", system, got, want)
+		}
+	}
+	missing := errors.New("not in PATH")
+	if _, err := browserCommand("linux", func(string) (string, error) { return "", missing }, "x"); !errors.Is(err, missing) {
+		t.Errorf("without xdg-open: %v", err)
+	}
+}

@@ -1,0 +1,143 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"floodgate/bench/experiment"
+	"floodgate/bench/search"
+	"floodgate/bench/watch"
+	"floodgate/results"
+	"floodgate/results/capacity"
+	"floodgate/results/noise"
+	"floodgate/results/report/text"
+	"floodgate/scenarios"
+)
+
+// limitOptions are the flags of "plan limit".
+type limitOptions struct {
+	planOptions
+	quick    bool
+	maxLimit int
+	p99      time.Duration
+}
+
+func newPlanLimit(shared planOptions) *cobra.Command {
+	o := limitOptions{planOptions: shared}
+	cmd := &cobra.Command{
+		Use:   "limit [SCENARIO]",
+		Short: "Recommend a limit of concurrent items",
+		Example: `  floodgate plan limit                       # the built-in scenario report
+  floodgate plan limit mine.yaml --p99 200ms --max-limit 64`,
+		Long: `Tries limits 1, 2, 4, … in blocks until throughput falls or stops rising, then
+some around the knee, and the adaptive strategy. Recommends the smallest limit
+that reaches 95 % of the highest throughput by its interval, with at most 70 %
+of the descriptors open and 1 % of the items failed. Prints the bottleneck, and
+settings to paste. Nothing is extrapolated beyond the limits that were tried.
+
+Exit codes: 0 a limit is recommended; 1 no limit meets the requirements;
+3 undecided, or throughput still rises at the highest limit; 4 not measured.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := positive(cmd.Flags(), map[string]float64{"p99": o.p99.Seconds()}); err != nil {
+				return exit(exitUsage, err)
+			}
+			if cmd.Flags().Changed("max-limit") && o.maxLimit < 2 {
+				return exit(exitUsage, fmt.Errorf("--max-limit must be at least 2 (got %d)", o.maxLimit))
+			}
+			name := named(args, defaultScenario)
+			o.command = again(cmd, name)
+			return exit(o.run(cmd.Context(), name))
+		},
+	}
+	flags := cmd.Flags()
+	flags.BoolVar(&o.quick, "quick", false, "fewer limits (1, 4, 16, …) and shorter trials")
+	flags.IntVar(&o.maxLimit, "max-limit", 0, fmt.Sprintf("highest `limit` tried (default %d or by descriptors)", search.DefaultMaxLimit))
+	flags.DurationVar(&o.p99, "p99", 0, "longest `time` of 99 % of the items (default any)")
+	o.flags(flags)
+	limitFormats.flag(flags, &o.format)
+	return cmd
+}
+
+// run sweeps the limits of one scenario, a closed loop.
+func (o limitOptions) run(ctx context.Context, name string) (int, error) {
+	s, bounds, err := o.prepare(name)
+	if err != nil {
+		return codeOr(exitUsage, err)
+	}
+	_, others, err := bounds.Level(s)
+	if err != nil {
+		return exitUsage, err
+	}
+	estimate, err := search.EstimateLimits(s, bounds)
+	if err != nil {
+		return exitUsage, err
+	}
+	p, code, err := o.open(ctx, s, "plan limit tries ever more requests at once", func(env results.Environment) (results.Header, error) {
+		return search.LimitHeader(s, bounds, env, time.Now())
+	})
+	if err != nil {
+		return code, err
+	}
+	defer p.close()
+	plan, err := search.BegunLimits(s, bounds, p.header, capacity.NewTerms(o.p99, bounds.NoFile(), p.cores(bounds.CPUs())))
+	if err != nil {
+		return exitUsage, err
+	}
+	if others > 0 {
+		o.note(fmt.Sprintf("planned at the first level alone, %s; the scenario has %d more", plan.Level, others))
+	}
+	o.note(fmt.Sprintf("limits of %s up to %d, in blocks of %d: about %s, more where throughput rises further",
+		plan.Strategy, plan.MaxLimit, bounds.Blocks, text.InWords(estimate)))
+	plan.Records, plan.Command = filepath.Join(p.store.Dir(), results.FileName), o.command.in(plan.Environment)
+	return o.execute(ctx, s, bounds, p, plan)
+}
+
+// prepare checks the flags and loads the scenario.
+func (o limitOptions) prepare(name string) (*scenarios.Scenario, search.LimitBounds, error) {
+	var none search.LimitBounds
+	if err := limitFormats.check(o.format); err != nil {
+		return nil, none, err
+	}
+	all, err := loadScenarios([]string{name}, false)
+	if err != nil {
+		return nil, none, err
+	}
+	bounds, err := search.NewLimitBounds(all[0], o.maxLimit, o.quick)
+	return all[0], o.backend.bounds(bounds), err
+}
+
+// execute sweeps, stores what was found and prints it, also when it was interrupted.
+func (o limitOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds search.LimitBounds, p *planning, plan *capacity.Limits) (int, error) {
+	path := filepath.Join(p.store.Dir(), planFile)
+	view := watch.New(watch.Options{To: o.stderr, Quiet: o.quiet})
+	failed := search.Limits(ctx, search.LimitOptions{
+		Scenario: s, Bounds: bounds, Store: p.store, Tester: p.trials(), Progress: view, Found: plan,
+		Changed: func() error { return storePlan(path, plan.ID, plan) },
+	})
+	view.Close()
+	switch {
+	case ctx.Err() != nil:
+		plan.Interrupted = true
+		failed = fmt.Errorf("%w: %w; what was found until then is stored in %s", experiment.ErrInterrupted, context.Cause(ctx), p.store.Dir())
+	case failed != nil:
+		plan.Unmeasured = failed.Error()
+	}
+	plan.Conclude()
+	if run, err := results.Open(p.store.Dir()); err == nil && len(run.Trials) > 0 {
+		plan.Noise = noise.OfMachine(run)
+		if plan.Finished() {
+			plan.Simulation = capacity.Simulated(run)
+		}
+	}
+	failed = errors.Join(failed, p.env.Close(), storePlan(path, plan.ID, plan), limitFormats.print(o.stdout, o.format, plan))
+	if failed != nil {
+		return exitUnmeasured, failed
+	}
+	return plan.Exit, nil
+}

@@ -1,0 +1,190 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"floodgate/bench/experiment"
+	"floodgate/bench/search"
+	"floodgate/results"
+	"floodgate/results/capacity"
+	"floodgate/results/noise"
+	"floodgate/results/report"
+	"floodgate/scenarios"
+)
+
+// plannedScenario is the one whose rate is planned where none is named.
+const plannedScenario = "service"
+
+// rateOptions are the flags of "plan rate".
+type rateOptions struct {
+	planOptions
+	window   time.Duration
+	most     float64
+	variants []string
+	limits   []int
+}
+
+func newPlanRate(shared planOptions) *cobra.Command {
+	o := rateOptions{planOptions: shared}
+	cmd := &cobra.Command{
+		Use:   "rate [SCENARIO]",
+		Short: "Find the highest rate that each variant of a service sustains",
+		Example: `  floodgate plan rate                          # the built-in scenario service
+  floodgate plan rate mine.yaml --limits 4,16,64  # which shared limit suffices`,
+		Long: `Doubles the rate of reports until the scenario's slo fails, bisects, and
+confirms what passed over a longer window. Prints the rate, the lowest rate that
+failed, and the bottleneck. Where that is the generator or the mock there is no
+rate.
+
+Exit codes: 0 each variant has a rate; 3 one is undecided; 4 one could not be
+measured, or the plan was interrupted: what was found until then is printed.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := positive(cmd.Flags(), map[string]float64{"window": o.window.Seconds(), "max-rate": o.most}); err != nil {
+				return exit(exitUsage, err)
+			}
+			name := named(args, plannedScenario)
+			o.command = again(cmd, name)
+			return exit(o.run(cmd.Context(), name))
+		},
+	}
+	flags := cmd.Flags()
+	flags.DurationVar(&o.window, "window", 0, "`duration` of a rate (default 5s or 3 × the slo's p99)")
+	flags.Float64Var(&o.most, "max-rate", search.DefaultMaxRate, "highest `rate` tried, in reports a second")
+	flags.IntSliceVar(&o.limits, "limits", nil, "shared `limits` to try in place of the variants")
+	flags.StringSliceVar(&o.variants, "variants", nil, "`names` of the variants (default all)")
+	o.flags(flags)
+	rateFormats.flag(flags, &o.format)
+	cmd.MarkFlagsMutuallyExclusive("limits", "variants")
+	return cmd
+}
+
+// run plans the rates of one scenario.
+func (o rateOptions) run(ctx context.Context, name string) (int, error) {
+	s, bounds, err := o.prepare(name)
+	if err != nil {
+		return codeOr(exitUsage, err)
+	}
+	at, level, others, err := search.RateLevel(s)
+	if err != nil {
+		return exitUsage, err
+	}
+	p, code, err := o.open(ctx, s, "plan rate loads the upstream until something gives out", func(env results.Environment) (results.Header, error) {
+		return search.RateHeader(s, bounds, env, time.Now())
+	})
+	if err != nil {
+		return code, err
+	}
+	defer p.close()
+	if others > 0 {
+		o.note(fmt.Sprintf("planned at the first level alone, %s; the scenario has %d more", level, others))
+	}
+	o.note(fmt.Sprintf("variants to try: %d, each rate for %v, confirmed for %v: about %s",
+		len(s.Variants), bounds.Window, bounds.Confirm, search.EstimateRates(s, bounds).Round(time.Second)))
+	plan := newRates(at, bounds, p.header, level)
+	plan.Command = o.command.in(plan.Environment)
+	plan.Records = filepath.Join(p.store.Dir(), results.FileName)
+	return o.execute(ctx, s, bounds, p, plan)
+}
+
+// codeOr is the exit code that an error carries, else code.
+func codeOr(code int, err error) (int, error) {
+	var e *exitError
+	if errors.As(err, &e) {
+		return e.code, e.err
+	}
+	return code, err
+}
+
+// prepare checks the flags and loads the scenario with the variants that are asked for.
+func (o rateOptions) prepare(name string) (*scenarios.Scenario, search.RateBounds, error) {
+	var none search.RateBounds
+	if err := rateFormats.check(o.format); err != nil {
+		return nil, none, err
+	}
+	all, err := loadScenarios([]string{name}, false)
+	if err != nil {
+		return nil, none, err
+	}
+	s := all[0]
+	bounds, err := search.NewRateBounds(s, o.window, o.most)
+	if err != nil {
+		return nil, none, err
+	}
+	if len(o.limits) > 0 {
+		s.Claims, s.Thresholds = nil, nil // they are about the scenario's own variants
+		s.Variants, err = search.RateLimits(s, o.limits)
+		return s, bounds, err
+	}
+	if s.Variants, err = search.RateVariants(s); err != nil {
+		return nil, none, err
+	}
+	if s.Variants, err = chosen(s.Variants, o.variants); err != nil {
+		return nil, none, err
+	}
+	return s, bounds, nil
+}
+
+// chosen are the variants of these names, all without names.
+func chosen(all []scenarios.Variant, names []string) ([]scenarios.Variant, error) {
+	if len(names) == 0 {
+		return all, nil
+	}
+	var some []scenarios.Variant
+	var known []string
+	for _, v := range all {
+		known = append(known, v.Name)
+		if slices.Contains(names, v.Name) {
+			some = append(some, v)
+		}
+	}
+	for _, name := range names {
+		if !slices.Contains(known, name) {
+			return nil, fmt.Errorf("--variants: unknown variant %q (want %s)", name, oneOf(known))
+		}
+	}
+	return some, nil
+}
+
+// newRates is a plan of which nothing was found yet, of a scenario at one level.
+func newRates(s *scenarios.Scenario, bounds search.RateBounds, h results.Header, level string) *capacity.Plan {
+	return &capacity.Plan{
+		ID: h.ID, Started: h.Started, Scenario: s.Name, Title: s.Title, Level: level,
+		SLO: *s.SLO, NoFile: s.SUT.NoFile, MaxDescriptors: s.SLO.MaxDescriptors(s.SUT.NoFile), Poisson: s.Service.Arrivals.Poisson,
+		Window: bounds.Window, Confirm: bounds.Confirm, LagBound: results.LagBound,
+		Environment: h.Environment, Machine: h.Fingerprint,
+	}
+}
+
+// execute searches, stores what was found and prints it, also when it was interrupted.
+func (o rateOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds search.RateBounds, p *planning, plan *capacity.Plan) (int, error) {
+	path := filepath.Join(p.store.Dir(), planFile)
+	trials, watch := o.backend.rates(p)
+	found, failed := search.Rates(ctx, search.RateOptions{
+		Scenario: s, Limits: len(o.limits) > 0, Bounds: bounds, Store: p.store, Tester: trials, Watch: watch, Cores: plan.Machine.Cores, Note: o.note,
+		Tried: func(found []capacity.Variant, point capacity.Point) error {
+			o.note(found[len(found)-1].Variant + ": " + report.Tried(point))
+			plan.Found(found, s, true)
+			return storePlan(path, plan.ID, plan)
+		},
+	})
+	plan.Found(found, s, failed != nil)
+	if run, err := results.Open(p.store.Dir()); err == nil {
+		plan.Noise = noise.OfMachine(run)
+	}
+	if ctx.Err() != nil {
+		failed = fmt.Errorf("%w: %w; what was found until then is stored in %s", experiment.ErrInterrupted, context.Cause(ctx), p.store.Dir())
+	}
+	failed = errors.Join(failed, p.env.Close(), storePlan(path, plan.ID, plan), rateFormats.print(o.stdout, o.format, plan))
+	if failed != nil {
+		return exitUnmeasured, failed
+	}
+	return plan.Exit, nil
+}

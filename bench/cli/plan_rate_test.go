@@ -1,0 +1,150 @@
+//go:build linux
+
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"floodgate/mockupstream"
+	"floodgate/results"
+	"floodgate/results/capacity"
+)
+
+// planScenario is of an upstream that spends 20 ms on an item.
+const planScenario = `version: 1
+name: short
+title: Two variants of a service
+seed: 5
+items: {kind: phone-numbers}
+service: {report_items: 5, arrivals: {rate: 6}, duration: 1s, timeout: 30s, stall: 30s, recovery: 30s}
+slo: {p99: 100ms}
+upstream:
+  latency: {distribution: constant, value: 20ms}
+  late_bound: 10s
+variants:
+  - {name: shared, strategy: bounded, limit: 2, scope: shared}
+  - {name: other, strategy: unbounded}
+levels: [{service.arrivals.rate: 6}]
+blocks: 6
+`
+
+func planFolder(t *testing.T) (scenario, root string) {
+	t.Helper()
+	dir := t.TempDir()
+	scenario, root = filepath.Join(dir, "short.yaml"), filepath.Join(dir, "plans")
+	if err := os.WriteFile(scenario, []byte(planScenario), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return scenario, root
+}
+
+// tripwire cancels as soon as something is written that has a text in it.
+type tripwire struct {
+	mu     sync.Mutex
+	all    bytes.Buffer
+	text   string
+	cancel context.CancelFunc
+}
+
+func (w *tripwire) Write(p []byte) (int, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.all.Write(p)
+	if strings.Contains(w.all.String(), w.text) {
+		w.cancel()
+	}
+	return len(p), nil
+}
+
+// A plan that is interrupted says what it has found, stores it, and leaves no
+// process. Printed again it is the same, with the same exit code.
+func TestPlanInterrupted(t *testing.T) {
+	scenario, root := planFolder(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var stdout, again, stderr bytes.Buffer
+	wire := &tripwire{text: "shared: 6/s", cancel: cancel}
+	before := len(children(os.Getpid())["mongo-child"])
+	code := run(ctx, []string{"plan", "rate", scenario, "--env", "embedded", "--window", "1s", "--out", root}, &stdout, wire)
+	if code != exitUnmeasured || !strings.Contains(wire.all.String(), "interrupted") {
+		t.Errorf("exit code %d, %s", code, &wire.all)
+	}
+	for _, want := range []string{"shared", "not tried: other", "0 of 2 variants decided, interrupted (exit code 4)", "6/s"} {
+		if !strings.Contains(stdout.String(), want) {
+			t.Errorf("no %q in\n%s", want, &stdout)
+		}
+	}
+	if left := children(os.Getpid()); len(left["sut-child"]) != 0 || len(left["mongo-child"]) != before {
+		t.Errorf("processes left: %v", left)
+	}
+	runs, err := results.List(root)
+	if err != nil || len(runs) != 1 || runs[0].Trials != 1 || !runs[0].Header.Plan {
+		t.Fatalf("stored %+v, %v", runs, err)
+	}
+	if code := run(t.Context(), []string{"report", runs[0].ID, "--out", root}, &again, &stderr); code != exitUnmeasured || again.String() != stdout.String() {
+		t.Errorf("printed again with exit code %d, %s\n%s", code, &stderr, &again)
+	}
+	if code := run(t.Context(), []string{"run", "--resume", runs[0].ID, "--out", root}, &again, &stderr); code != exitUsage || !strings.Contains(stderr.String(), "is a plan") {
+		t.Errorf("resumed with exit code %d, %s", code, &stderr)
+	}
+}
+
+// A plan on real servers: however slow the machine is, what is printed follows
+// from what is stored, and is printed again.
+func TestPlanOnRealServers(t *testing.T) {
+	scenario, root := planFolder(t)
+	var stdout, again, stderr bytes.Buffer
+	args := []string{"--format", "json", "--out", root}
+	code := run(t.Context(), append([]string{"plan", "rate", scenario, "--env", "embedded", "--window", "1s", "--max-rate", "6", "--variants", "shared", "--quiet"}, args...), &stdout, &stderr)
+	var plan capacity.Plan
+	if err := json.Unmarshal(stdout.Bytes(), &plan); err != nil || len(plan.Variants) != 1 || stderr.Len() > 0 {
+		t.Fatalf("exit code %d, %v, %s\n%s", code, err, &stderr, &stdout)
+	}
+	v := plan.Variants[0]
+	if want := map[bool]int{true: exitHeld, false: exitInconclusive}[v.Decided()]; code != want || plan.Exit != want || v.Unmeasured != "" || v.End == capacity.Unfinished {
+		t.Errorf("exit code %d, stored %d, of %+v", code, plan.Exit, v)
+	}
+	runs, err := results.List(root)
+	if err != nil || len(runs) != 1 || runs[0].Trials != len(v.Points) || runs[0].ID != plan.ID {
+		t.Fatalf("stored %+v, %v, of %d points", runs, err, len(v.Points))
+	}
+	if got := run(t.Context(), append([]string{"report", plan.ID}, args...), &again, &stderr); got != code || again.String() != stdout.String() {
+		t.Errorf("printed again with exit code %d, want %d, %s\n%s", got, code, &stderr, &again)
+	}
+}
+
+// An upstream that is not ours is not loaded until it gives out: but for the
+// one request that any run tries it with, it hears nothing.
+func TestPlanOfAForeignUpstream(t *testing.T) {
+	mock, err := mockupstream.New(mockupstream.Profile{}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mock.Close()
+	var asked atomic.Int64
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !strings.HasPrefix(r.URL.Path, "/items/") {
+			http.NotFound(w, r)
+			return
+		}
+		asked.Add(1)
+		mock.ServeHTTP(w, r)
+	}))
+	defer upstream.Close()
+	scenario, root := planFolder(t)
+	var stdout, stderr bytes.Buffer
+	code := run(t.Context(), []string{"plan", "rate", scenario, "--upstream-url", upstream.URL, "--out", root}, &stdout, &stderr)
+	if left, _ := os.ReadDir(root); code != exitUsage || !strings.Contains(stderr.String(), "which only our mock allows") || asked.Load() > 1 || len(left) > 0 {
+		t.Errorf("exit code %d, %d requests, %d folders, %s", code, asked.Load(), len(left), &stderr)
+	}
+}

@@ -1,0 +1,182 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"floodgate/bench/experiment"
+	"floodgate/bench/internal/simulated"
+	"floodgate/results"
+	"floodgate/results/capacity"
+)
+
+// ratesScenario is of a service whose requirements are judged in short windows.
+const ratesScenario = `version: 1
+name: short
+title: Two variants of a service
+seed: 5
+items: {kind: phone-numbers}
+service: {report_items: 5, arrivals: {rate: 6}, duration: 1s}
+slo: {p99: 300ms}
+upstream: {latency: {distribution: constant, value: 20ms}, capacity: {workers: 2}}
+variants:
+  - {name: shared, strategy: bounded, limit: 8, scope: shared}
+  - {name: other, strategy: unbounded}
+levels: [{service.arrivals.rate: 6}]
+blocks: 6
+`
+
+// simulatedBackend has the trials of plans of rates run on a simulated service.
+type simulatedBackend struct {
+	realServers
+	service *simulated.Service
+}
+
+func (simulatedBackend) start(context.Context, *setup, string, string) (experiment.Environment, error) {
+	return simulated.Environment{}, nil
+}
+
+func (b simulatedBackend) rates(*planning) (experiment.Tester, experiment.Watch) {
+	return b.service, simulated.Idle
+}
+
+// simulatedWorkers is the service of ratesScenario: 100 items a second, or 20 reports.
+func simulatedWorkers() *simulated.Service {
+	return &simulated.Service{Workers: 2, Fetch: 20 * time.Millisecond, Write: time.Millisecond}
+}
+
+// simulatedPlan is the command line, with "plan" on a simulated service.
+func simulatedPlan(t *testing.T, service *simulated.Service, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	code = runOn(t.Context(), t, simulatedBackend{service: service}, args, &out, &errs)
+	return code, out.String(), errs.String()
+}
+
+// runOn is run, with "plan" on a backend.
+func runOn(ctx context.Context, t *testing.T, backend planBackend, args []string, stdout, stderr io.Writer) int {
+	t.Helper()
+	root := newRoot(stdout, stderr)
+	plan, _, err := root.Find([]string{"plan"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	root.RemoveCommand(plan)
+	root.AddCommand(newPlanOn(backend, stdout, stderr))
+	return execute(ctx, root, args, stdout, stderr)
+}
+
+func ratesFolder(t *testing.T) (scenario, root string) {
+	t.Helper()
+	dir := t.TempDir()
+	scenario, root = filepath.Join(dir, "short.yaml"), filepath.Join(dir, "plans")
+	if err := os.WriteFile(scenario, []byte(ratesScenario), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return scenario, root
+}
+
+// Each variant gets its rate, with the resource that gives out first, and the
+// stored plan is printed as it was.
+func TestPlanOfRates(t *testing.T) {
+	scenario, root := ratesFolder(t)
+	code, stdout, stderr := simulatedPlan(t, simulatedWorkers(), "plan", "rate", scenario, "--env", "embedded", "--window", "1s", "--out", root)
+	if code != exitHeld {
+		t.Fatalf("exit code %d, %s\n%s", code, stderr, stdout)
+	}
+	for _, want := range []string{"variants to try: 2", "shared: 6/s for 1 s: passed", "other: "} {
+		if !strings.Contains(stderr, want) {
+			t.Errorf("no %q in\n%s", want, stderr)
+		}
+	}
+	runs, err := results.List(root)
+	if err != nil || len(runs) != 1 || !runs[0].Header.Plan {
+		t.Fatalf("stored %+v, %v", runs, err)
+	}
+	if code, again, stderr := simulatedPlan(t, nil, "report", runs[0].ID, "--out", root); code != exitHeld || again != stdout {
+		t.Errorf("printed again with exit code %d, %s\n%s\nwant\n%s", code, stderr, again, stdout)
+	}
+	var plan capacity.Plan
+	_, stdout, stderr = simulatedPlan(t, nil, "report", runs[0].ID, "--out", root, "--format", "json")
+	if err := json.Unmarshal([]byte(stdout), &plan); err != nil || len(plan.Variants) != 2 {
+		t.Fatalf("%v, %s\n%s", err, stderr, stdout)
+	}
+	for _, v := range plan.Variants {
+		if v.End != capacity.Confirmed || v.Confirmed < 16 || v.Confirmed > 21 || v.Blame == nil || v.Blame.Resource != capacity.Upstream {
+			t.Errorf("%+v, want nearly 20/s, and that the upstream gives out", v)
+		}
+	}
+}
+
+// The highest rate that may be tried is not the capacity: the plan says "at least".
+func TestPlanThatExhaustsNothing(t *testing.T) {
+	scenario, root := ratesFolder(t)
+	args := []string{"plan", "rate", scenario, "--env", "embedded", "--window", "1s", "--variants", "shared", "--format", "json", "--out", root, "--quiet"}
+	for most, want := range map[string]struct {
+		end               capacity.End
+		confirmed, failed float64
+	}{"7": {capacity.AtLeast, 7, 0}, "40": {capacity.Confirmed, 19.4, 21.6}} {
+		code, stdout, stderr := simulatedPlan(t, simulatedWorkers(), append(args, "--max-rate", most)...)
+		var plan capacity.Plan
+		if err := json.Unmarshal([]byte(stdout), &plan); err != nil || len(plan.Variants) != 1 {
+			t.Fatalf("exit code %d, %v, %s\n%s", code, err, stderr, stdout)
+		}
+		if v := plan.Variants[0]; code != exitHeld || v.End != want.end || v.Confirmed != want.confirmed || v.Failed != want.failed || stderr != "" {
+			t.Errorf("at most %s: exit code %d, %+v, %s; want %+v", most, code, v, stderr, want)
+		}
+	}
+}
+
+// Where the mock is the bottleneck there is no rate, and the exit code says so.
+func TestPlanThatCannotTell(t *testing.T) {
+	scenario, root := ratesFolder(t)
+	service := simulatedWorkers()
+	service.Change = func(_ int, t *results.Trial) {
+		t.Outcome, t.Reason = results.OutcomeInvalid, "the mock upstream was too slow"
+	}
+	code, stdout, stderr := simulatedPlan(t, service, "plan", "rate", scenario, "--env", "embedded", "--window", "1s", "--out", root, "--quiet")
+	if code != exitInconclusive || !strings.Contains(stdout, "the mock upstream was too slow") || !strings.Contains(stdout, "(exit code 3)") || stderr != "" {
+		t.Errorf("exit code %d, %s\n%s", code, stderr, stdout)
+	}
+}
+
+// A plan of limits names the smallest that does, and prints the same again.
+func TestPlanOfRatesByLimit(t *testing.T) {
+	scenario, root := ratesFolder(t)
+	// Of limit 2 slots are empty of fetches for a 21st of the time, of limit 1 for more than half.
+	code, stdout, stderr := simulatedPlan(t, simulatedWorkers(), "plan", "rate", scenario, "--limits", "4,2,1", "--env", "embedded", "--window", "1s", "--out", root, "--quiet")
+	for _, want := range []string{"take 2: the smallest limit", "(exit code 0)", "shared-4", "shared-1"} {
+		if code != exitHeld || !strings.Contains(stdout, want) || stderr != "" {
+			t.Errorf("exit code %d, no %q: %s\n%s", code, want, stderr, stdout)
+		}
+	}
+	runs, err := results.List(root)
+	if err != nil || len(runs) != 1 {
+		t.Fatal(runs, err)
+	}
+	if code, again, stderr := simulatedPlan(t, nil, "report", runs[0].ID, "--out", root); code != exitHeld || again != stdout {
+		t.Errorf("printed again with exit code %d, %s\n%s", code, stderr, again)
+	}
+	_, page, _ := simulatedPlan(t, nil, "report", runs[0].ID, "--out", root, "--format", "html")
+	for _, want := range []string{"Highest rate by limit", "--limits 4,2,1"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("no %q in the page", want)
+		}
+	}
+	for _, wrong := range [][]string{{"--limits", "0"}, {"--limits", "4,4"}, {"--limits", "4", "--variants", "shared"}} {
+		code, _, stderr := simulatedPlan(t, nil, append([]string{"plan", "rate", scenario, "--out", root}, wrong...)...)
+		if code != exitUsage || !strings.Contains(stderr, "--limits") {
+			t.Errorf("%v: exit code %d, %s", wrong, code, stderr)
+		}
+	}
+	if code, _, _ := simulatedPlan(t, nil, "plan", "limit", scenario, "--limits", "4", "--out", root); code != exitUsage {
+		t.Errorf("plan limit --limits: exit code %d", code)
+	}
+}

@@ -1,0 +1,58 @@
+package cli
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"floodgate/results"
+)
+
+// A plan of which something is missing is not printed as if it were whole.
+func TestDamagedPlans(t *testing.T) {
+	whole := filepath.Join("..", "..", "results", "example", "plan")
+	read := func(name string) string {
+		text, err := os.ReadFile(filepath.Join(whole, name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	plan, trials := read(planFile), read(results.FileName)
+	lines := strings.SplitAfter(trials, "\n")
+	half := strings.Join(lines[:len(lines)/2], "") + lines[len(lines)/2][:100]
+	for name, c := range map[string]struct {
+		plan, trials string
+		says, whatIf string // by report, and by a what-if; empty: it works
+	}{
+		"whole":            {plan, trials, "", ""},
+		"half a plan":      {plan[:len(plan)/2], trials, "the file is not whole; its trials are, for plan predict", ""},
+		"no plan":          {"", trials, planFile + " is not there; its trials are, for plan predict", ""},
+		"empty plan":       {"{}", trials, `it is of plan ""; allowed: "20261123-153028.524-24bb26"`, ""},
+		"half its trials":  {plan, half, "has 18: something was cut off there", "has 18: something was cut off there"},
+		"no trials at all": {"", lines[0], "it was ended before anything was found", "no trial has times of its stages"},
+	} {
+		dir := t.TempDir()
+		for file, text := range map[string]string{planFile: c.plan, results.FileName: c.trials} {
+			if text == "" {
+				continue
+			}
+			if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for says, args := range map[*string][]string{&c.says: {"report", dir}, &c.whatIf: {"plan", "predict", dir, "limit=16"}} {
+			var stdout, stderr bytes.Buffer
+			want := exitHeld
+			if *says != "" {
+				want = exitUsage
+			}
+			code := run(t.Context(), args, &stdout, &stderr)
+			if code != want || !strings.Contains(stderr.String(), *says) || want == exitUsage && stdout.Len() > 0 {
+				t.Errorf("%s: %v: exit code %d, %s\n%s", name, args, code, &stderr, &stdout)
+			}
+		}
+	}
+}

@@ -1,0 +1,206 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"floodgate/bench/environment"
+	"floodgate/results"
+	verdicts "floodgate/results/against"
+	"floodgate/results/gate"
+	"floodgate/results/report"
+	"floodgate/scenarios"
+)
+
+// reportOptions are the flags of "report".
+type reportOptions struct {
+	format, root, scenario, output string
+	github, open                   bool
+}
+
+func newReport(stdout io.Writer) *cobra.Command {
+	var o reportOptions
+	cmd := &cobra.Command{
+		Use:   "report [RUN]",
+		Short: "Print a stored run in any format, or list the stored runs",
+		Example: `  floodgate report                              # the stored runs, newest first
+  floodgate report latest                       # the newest run again
+  floodgate report latest --format html --open  # as a page in a browser
+  floodgate report results/gates/ID             # what gate diff or cmd stored`,
+		Long: `RUN is an ID, any unambiguous prefix of one, latest, or a folder. The verdict
+and the exit code follow from the stored run alone, and are those from when it
+ran. A run that is not finished is inconclusive, unless a claim failed already.
+
+  text      the table and the judged claims
+  html      a page with pictures, in one file that loads nothing
+  json      the verdict with all its evidence
+  gobench   Go benchmark lines, for benchstat
+  markdown  a comment on a pull request, 65,536 bytes at most
+  junit     JUnit XML: a test case a claim; what is inconclusive is an error
+  sarif     SARIF 2.1.0: a result for each claim that is not as expected
+  github    annotations of GitHub Actions
+
+Plans have text, html, json and markdown; comparisons neither html nor gobench.`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				if o.github || o.output != "" || o.open {
+					return exit(exitUsage, errors.New("--github, --output and --open need a RUN"))
+				}
+				return listRuns(stdout, o.root, o.format)
+			}
+			v, err := openGate(args[0])
+			if err != nil {
+				return exit(exitUsage, err)
+			}
+			if v != nil {
+				return o.gate(cmd, stdout, v)
+			}
+			roots := []string{o.root}
+			if !cmd.Flags().Changed("out") {
+				roots = append(roots, defaultPlans)
+			}
+			stored, err := openEither(args[0], roots...)
+			if err != nil {
+				return exit(exitUsage, err)
+			}
+			if o.open {
+				if err := o.page(cmd, stored); err != nil {
+					return exit(exitUsage, err)
+				}
+			}
+			if stored.Header.Plan {
+				return o.plan(stdout, stored)
+			}
+			return o.run(stdout, stored)
+		},
+	}
+	flags := cmd.Flags()
+	runFormats.flag(flags, &o.format)
+	flags.BoolVar(&o.open, "open", false, "show the page in a browser (--format html)")
+	flags.StringVar(&o.output, "output", "", "`file` to write to, replaced in one go")
+	flags.BoolVar(&o.github, "github", false, "write a step summary and annotations")
+	flags.StringVar(&o.scenario, "scenario", "", "scenario `file` that annotations point at")
+	flags.StringVar(&o.root, "out", defaultRoot, "`folder` that runs are stored in")
+	for _, other := range []string{"format", "output", "open"} {
+		cmd.MarkFlagsMutuallyExclusive("github", other)
+	}
+	return cmd
+}
+
+// page sets the format and, where none was named, the file of a page that a
+// browser is to show.
+func (o *reportOptions) page(cmd *cobra.Command, stored *results.Run) error {
+	if cmd.Flags().Changed("format") && o.format != formatHTML {
+		return fmt.Errorf("--open shows a page: leave out --format %s", o.format)
+	}
+	o.format = formatHTML
+	if o.output == "" {
+		o.output = filepath.Join(filepath.Dir(stored.Path), pageFile)
+	}
+	return nil
+}
+
+// run prints a stored run.
+func (o *reportOptions) run(stdout io.Writer, stored *results.Run) error {
+	verdict, err := gate.Judge(stored)
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	j, err := judgedRun(stored, verdict, o.scenario)
+	if err != nil {
+		return err
+	}
+	if o.github {
+		err = printGitHub(stdout, j.Judgement(), func(limit int) []byte { return report.Markdown(j, limit) })
+	} else {
+		err = into(o.output, stdout, func(w io.Writer) error { return runFormats.print(w, o.format, j) })
+	}
+	if err != nil {
+		return err
+	}
+	return shown(o.open, o.output, stdout, exit(verdict.Exit, unfinished(stored, verdict)))
+}
+
+// plan prints a stored plan.
+func (o *reportOptions) plan(stdout io.Writer, stored *results.Run) error {
+	if o.github {
+		return exit(exitUsage, errors.New("--github is for a run or a comparison; this is a plan, which judges nothing"))
+	}
+	return shown(o.open, o.output, stdout, into(o.output, stdout, func(w io.Writer) error { return printStoredPlan(w, stored, o.format) }))
+}
+
+// gate prints a stored comparison of two programs.
+func (o *reportOptions) gate(cmd *cobra.Command, stdout io.Writer, v *verdicts.Verdict) error {
+	for _, flag := range []string{"open", "scenario"} {
+		if cmd.Flags().Changed(flag) {
+			return exit(exitUsage, fmt.Errorf("--%s is for a run; this is a gate's comparison", flag))
+		}
+	}
+	out := gateOutput{o.format, o.github}
+	if err := out.check(); err != nil {
+		return err
+	}
+	if err := into(o.output, stdout, func(w io.Writer) error { return out.write(w, compared(v)) }); err != nil {
+		return err
+	}
+	return exit(v.Exit, nil)
+}
+
+// judgedRun is what the formats for CI servers are made of; file, if not empty,
+// is the scenario's, which must be of that run's scenario.
+func judgedRun(stored *results.Run, verdict *gate.Verdict, file string) (report.Judged, error) {
+	j := report.Judged{Run: stored, Verdict: verdict}
+	if file == "" {
+		return j, nil
+	}
+	s, lines, err := scenarios.LoadLines(file)
+	if err != nil {
+		return j, exit(exitUsage, missingFile("--scenario", file, err))
+	}
+	if s.Name != verdict.Scenario {
+		return j, exit(exitUsage, fmt.Errorf("--scenario %s: it is scenario %q, and the run is of %q", file, s.Name, verdict.Scenario))
+	}
+	j.File, j.Lines = filepath.ToSlash(filepath.Clean(file)), lines
+	return j, nil
+}
+
+// unfinished says so of a run that lacks trials, and how to go on with it. One
+// that a threshold ended is done.
+func unfinished(stored *results.Run, v *gate.Verdict) error {
+	if len(stored.Trials) >= stored.Header.Planned || v.EndedBy != "" {
+		return nil
+	}
+	return fmt.Errorf("the run is not finished, %d of %d trials are there; unless it is running still, go on with: %s",
+		len(stored.Trials), stored.Header.Planned, resumeCommand(filepath.Dir(stored.Path), stored.Header.Environment))
+}
+
+// resumeCommand returns the command that resumes the run stored in dir. Records
+// do not keep the addresses of external servers.
+func resumeCommand(dir string, env results.Environment) string {
+	command := "floodgate run --resume " + filepath.Base(dir)
+	if root := filepath.Dir(dir); root != filepath.Clean(defaultRoot) {
+		command += " --out " + root
+	}
+	if env.Kind == environment.External {
+		command += ", and the same --upstream-url or --mongo-uri as before"
+	}
+	return command
+}
+
+// listRuns prints which runs are stored below root.
+func listRuns(stdout io.Writer, root, format string) error {
+	runs, err := results.List(root)
+	if err != nil {
+		return exit(exitUsage, err)
+	}
+	if len(runs) == 0 && format == formatText {
+		fmt.Fprintf(stdout, "no run is stored in %s\n", root)
+		return nil
+	}
+	return listFormats.print(stdout, format, runs)
+}

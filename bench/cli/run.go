@@ -1,0 +1,411 @@
+package cli
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+
+	"floodgate/bench/environment"
+	"floodgate/bench/experiment"
+	"floodgate/bench/metrics"
+	"floodgate/bench/watch"
+	"floodgate/results"
+	"floodgate/results/gate"
+	"floodgate/results/verdict"
+	"floodgate/scenarios"
+)
+
+// defaultRoot is where runs are stored, below the working folder.
+const defaultRoot = "results/runs"
+
+// runOptions are the flags of "run".
+type runOptions struct {
+	notes
+	quick          bool
+	resume, root   string
+	environment    environmentFlags
+	saveVegeta     string
+	format, idFile string
+	file           string                     // of the scenario; empty: it is built in, or unknown
+	save           func(*vegeta.Result) error // nil: nobody
+	metricsAddr    string
+	metrics        *metrics.Server // nil: none
+	stdout         io.Writer
+}
+
+func newRun(stdout, stderr io.Writer) *cobra.Command {
+	o := runOptions{stdout: stdout, notes: notes{stderr: stderr}}
+	cmd := &cobra.Command{
+		Use:   "run [SCENARIO…]",
+		Short: "Run scenarios, judge their claims and store the run",
+		Example: `  floodgate run                   # the built-in scenario report
+  floodgate run --quick mine.yaml # the quick version of your own
+  floodgate run --resume latest   # go on with an interrupted run`,
+		Long: `Runs each scenario, judges its claims and thresholds, and stores the run. The
+exit code is that of the worst verdict. --env selects upstream and database:
+
+  auto        containers where they can run, else embedded; it says why
+  embedded    processes of this program
+  containers  Docker: this program and MongoDB, on ports of 127.0.0.1
+  external    your own servers; what you do not name is embedded`,
+		RunE: func(cmd *cobra.Command, names []string) error {
+			if o.resume != "" && len(names) > 0 {
+				return exit(exitUsage, errors.New("--resume goes on with the scenario of the run: leave out SCENARIO"))
+			}
+			err := o.checkOutput(names)
+			if err != nil {
+				return err
+			}
+			if o.metrics, err = o.serveMetrics(cmd.Context()); err != nil {
+				return err
+			}
+			if o.metrics != nil {
+				defer o.metrics.Close()
+			}
+			if o.resume != "" {
+				code, err := o.resumeRun(cmd.Context())
+				return exit(code, err)
+			}
+			if len(names) == 0 {
+				names = []string{defaultScenario}
+			}
+			return o.runAll(cmd, names)
+		},
+	}
+	flags := cmd.Flags()
+	o.environment.register(flags)
+	flags.BoolVar(&o.quick, "quick", false, "the scenario's quick version")
+	o.flag(flags)
+	flags.StringVar(&o.saveVegeta, "save-vegeta", "", "new `file` for a service's results in vegeta's format")
+	flags.StringVar(&o.metricsAddr, "metrics", "", "loopback `address` of Prometheus metrics, or a port")
+	flags.StringVar(&o.resume, "resume", "", "go on with the interrupted run `ID`")
+	flags.StringVar(&o.root, "out", defaultRoot, "`folder` that runs are stored in")
+	runFormats.flag(flags, &o.format)
+	flags.StringVar(&o.idFile, "id-file", "", "`file` for the run's ID, written at once")
+	cmd.MarkFlagsMutuallyExclusive("resume", "quick")
+	cmd.MarkFlagsMutuallyExclusive("resume", "save-vegeta")
+	return cmd
+}
+
+// checkOutput refuses, before anything runs, output that could not be written in the end.
+func (o *runOptions) checkOutput(names []string) error {
+	if err := runFormats.check(o.format); err != nil {
+		return err
+	}
+	if len(names) > 1 && (o.format != formatText || o.idFile != "") {
+		return exit(exitUsage, fmt.Errorf("--format %s and --id-file are for one scenario (got %d)", o.format, len(names)))
+	}
+	if o.idFile == "" {
+		return nil
+	}
+	probe, err := os.CreateTemp(filepath.Dir(o.idFile), ".floodgate-")
+	if err == nil {
+		err = errors.Join(probe.Close(), os.Remove(probe.Name()))
+	}
+	if info, statErr := os.Stat(o.idFile); err == nil && statErr == nil && info.IsDir() {
+		err = errors.New("it is a folder")
+	}
+	if err != nil {
+		return exit(exitUsage, fmt.Errorf("--id-file %s cannot be written: %w", o.idFile, err))
+	}
+	return nil
+}
+
+// writeID writes the ID of the run to the file that was named for it.
+func (o *runOptions) writeID(id string) error {
+	if o.idFile == "" {
+		return nil
+	}
+	return into(o.idFile, nil, func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, id)
+		return err
+	})
+}
+
+// runAll runs the scenarios one after another. All are loaded before the first runs.
+func (o *runOptions) runAll(cmd *cobra.Command, names []string) error {
+	all, err := loadScenarios(names, o.quick)
+	if err != nil {
+		return err
+	}
+	if o.saveVegeta != "" {
+		if len(all) != 1 || all[0].Service == nil {
+			return exit(exitUsage, errors.New("--save-vegeta is for one scenario, a service"))
+		}
+		file, err := os.OpenFile(o.saveVegeta, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+		if err != nil {
+			return exit(exitUsage, fmt.Errorf("--save-vegeta: %w", err))
+		}
+		defer file.Close()
+		o.save = vegeta.NewEncoder(file).Encode
+	}
+	worst := exitHeld
+	for i, s := range all {
+		if i > 0 {
+			fmt.Fprintln(o.stdout)
+		}
+		if o.file = ""; isPath(names[i]) {
+			o.file = names[i]
+		}
+		code, err := o.newRun(cmd.Context(), s, again(cmd, names[i]))
+		if err != nil {
+			return exit(code, err)
+		}
+		worst = verdict.WorstExit(worst, code)
+	}
+	return exit(worst, nil)
+}
+
+// newRun runs one scenario from its begin.
+func (o *runOptions) newRun(ctx context.Context, s *scenarios.Scenario, command asked) (int, error) {
+	id := results.NewID(time.Now())
+	setup, err := o.environment.prepare(s, o.note)
+	if err != nil {
+		return codeOf(err)
+	}
+	defer setup.close()
+	if err := checkRoot(o.root); err != nil {
+		return exitUsage, err
+	}
+	o.note(s.Name + ": " + s.Title)
+	env, err := setup.start(ctx, o.root, id, false)
+	if err != nil {
+		_ = os.RemoveAll(filepath.Join(o.root, id)) // logs alone: their end is in the error
+		return codeOf(err)
+	}
+	defer env.Close()
+	header, err := experiment.Header(s, o.quick, env.Describe(), time.Now())
+	if err != nil {
+		return exitUsage, err
+	}
+	header.ID, header.Command = id, command.in(header.Environment)
+	identify(ctx, &header, s)
+	store, err := results.Create(o.root, header)
+	if err != nil {
+		return exitUnmeasured, err
+	}
+	return o.execute(ctx, s, store, nil, setup, env)
+}
+
+// codeOf is the exit code that an error carries, and the error itself.
+func codeOf(err error) (int, error) {
+	var e *exitError
+	if errors.As(err, &e) {
+		return e.code, e.err
+	}
+	return exitUnmeasured, err
+}
+
+// resumeRun goes on with an interrupted run.
+func (o *runOptions) resumeRun(ctx context.Context) (int, error) {
+	id, err := findID(o.root, o.resume)
+	if err != nil {
+		return exitUsage, err
+	}
+	o.resume = id
+	s, begun, store, err := o.reopen(ctx)
+	if err != nil {
+		return exitUsage, err
+	}
+	flags, err := o.environment.resumed(begun.Header.Environment)
+	if err != nil {
+		store.Close()
+		return exitUsage, err
+	}
+	setup, err := flags.prepare(s, o.note)
+	if err != nil {
+		store.Close()
+		return codeOf(err)
+	}
+	defer setup.close()
+	o.note(s.Name + ": " + s.Title)
+	env, err := setup.start(ctx, o.root, o.resume, true)
+	if err != nil {
+		store.Close()
+		return codeOf(err)
+	}
+	defer env.Close()
+	if err := sameEnvironment(begun.Header.Environment, env.Describe()); err != nil {
+		store.Close()
+		return exitUsage, err
+	}
+	return o.execute(ctx, s, store, begun.Trials, setup, env)
+}
+
+// reopen opens the run to resume, which must have begun on this machine.
+func (o *runOptions) reopen(ctx context.Context) (*scenarios.Scenario, *results.Run, *results.Store, error) {
+	s, err := o.storedScenario()
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	hash, err := results.ScenarioHash(s)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	store, begun, err := results.Resume(o.root, o.resume, hash)
+	if err != nil {
+		return nil, nil, nil, err
+	}
+	now := results.Header{}
+	identify(ctx, &now, s)
+	if err := sameIdentity(begun.Header, now); err != nil {
+		store.Close()
+		return nil, nil, nil, err
+	}
+	return s, begun, store, nil
+}
+
+// storedScenario is the scenario of the run to resume.
+func (o *runOptions) storedScenario() (*scenarios.Scenario, error) {
+	stored, err := results.Open(filepath.Join(o.root, o.resume))
+	if err != nil {
+		return nil, err
+	}
+	if stored.Header.Plan {
+		return nil, fmt.Errorf("cannot resume %s: it is a plan, not a run", o.resume)
+	}
+	if v, err := gate.Judge(stored); err == nil && v.EndedBy != "" {
+		return nil, fmt.Errorf("%s stopped early: threshold %q can no longer be met, so there is nothing to resume; floodgate report shows it", o.resume, v.EndedBy)
+	}
+	return stored.Scenario()
+}
+
+// sameIdentity refuses to mix trials of two machines or builds in one run.
+func sameIdentity(begun, now results.Header) error {
+	if begun.Fingerprint != now.Fingerprint {
+		return fmt.Errorf("the run began on another machine or build, its trials cannot be mixed with new ones:\n  then %+v\n  now  %+v", begun.Fingerprint, now.Fingerprint)
+	}
+	if begun.SUT != nil && now.SUT != nil && *begun.SUT != *now.SUT {
+		return fmt.Errorf("the run began with another revision of the program under test, its trials cannot be mixed with new ones:\n  then %+v\n  now  %+v", *begun.SUT, *now.SUT)
+	}
+	return nil
+}
+
+// Policy of the trials of a run. An invalid trial costs seconds, and a lost block a
+// pair of every claim. Five failures in a row, or three false starts, cannot be noise.
+const (
+	runRetries     = 4
+	maxFailures    = 5
+	maxFalseStarts = 3
+)
+
+// execute runs what is left of a run, then judges and prints it.
+func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *results.Store, done []results.Trial, u *setup, env *environment.Environment) (int, error) {
+	defer store.Close()
+	if err := o.writeID(store.ID()); err != nil {
+		return codeOf(err)
+	}
+	plan, err := experiment.Plan(s)
+	if err != nil {
+		return codeOf(err)
+	}
+	aborter, err := gate.NewAborter(s, done)
+	if err != nil {
+		return codeOf(err)
+	}
+	view := watch.New(watch.Options{To: o.stderr, Quiet: o.quiet, Service: s.Service != nil})
+	progress := o.progress(view, store.ID(), s.Name)
+	trials := experiment.NewTrials(env, u.options.Executable, store.ID())
+	trials.Container, trials.SaveVegeta, trials.Live = u.sut, o.save, progress.Live
+	runner := experiment.Runner{
+		Tester: trials, Append: store.Append, Stored: aborter.Add, Progress: progress, TryUpstream: u.tryAgain(env),
+		Retries: runRetries, MaxFailures: maxFailures, MaxFalseStarts: maxFalseStarts,
+	}
+	if err = runner.Run(ctx, plan, done); err == nil {
+		err = store.Finish()
+	}
+	view.Close()
+	if errors.Is(err, experiment.ErrAborted) {
+		o.note(err.Error()) // and judged by what there is
+		err = nil
+	}
+	if err != nil {
+		return exitUnmeasured, fmt.Errorf("%w\nwhat was measured is stored in %s; go on with: %s", err, store.Dir(), resumeCommand(store.Dir(), env.Describe()))
+	}
+	if err := env.Close(); err != nil {
+		fmt.Fprintln(o.stderr, "floodgate: clean up:", err)
+	}
+	stored, err := results.Open(store.Dir())
+	if err != nil {
+		return exitUnmeasured, err
+	}
+	return o.print(stored)
+}
+
+func (o *runOptions) print(stored *results.Run) (int, error) {
+	judged, err := gate.Judge(stored)
+	if err != nil {
+		return exitUnmeasured, err
+	}
+	j, err := judgedRun(stored, judged, o.file)
+	if err != nil {
+		return codeOf(err)
+	}
+	return judged.Exit, runFormats.print(o.stdout, cmp.Or(o.format, formatText), j)
+}
+
+// serveMetrics serves them if --metrics asks for it; nil: it does not.
+func (o *runOptions) serveMetrics(ctx context.Context) (*metrics.Server, error) {
+	if o.metricsAddr == "" {
+		return nil, nil
+	}
+	addr, err := metrics.Address(o.metricsAddr)
+	if err != nil {
+		return nil, exit(exitUsage, fmt.Errorf("--metrics: %w", err))
+	}
+	server, err := metrics.Serve(ctx, addr)
+	if err != nil {
+		return nil, exit(exitUnmeasured, fmt.Errorf("--metrics: %w; --metrics 0 picks a free port", err))
+	}
+	o.note("metrics: " + server.URL())
+	return server, nil
+}
+
+// progress is what hears of a run: the view, and the metrics if there are any.
+func (o *runOptions) progress(view experiment.Progress, id, scenario string) experiment.Progress {
+	if o.metrics == nil {
+		return view
+	}
+	return both{view, o.metrics.Progress(metrics.Run{ID: id, Scenario: scenario})}
+}
+
+// both tells two of how a run goes.
+type both [2]experiment.Progress
+
+func (b both) Started(planned, done int, left time.Duration) {
+	for _, p := range b {
+		p.Started(planned, done, left)
+	}
+}
+
+func (b both) TrialStarted(t experiment.PlannedTrial, left time.Duration) {
+	for _, p := range b {
+		p.TrialStarted(t, left)
+	}
+}
+
+func (b both) TrialEnded(t results.Trial, left time.Duration) {
+	for _, p := range b {
+		p.TrialEnded(t, left)
+	}
+}
+
+func (b both) Live(l experiment.Live) {
+	for _, p := range b {
+		p.Live(l)
+	}
+}
+
+func (b both) Note(text string) {
+	for _, p := range b {
+		p.Note(text)
+	}
+}

@@ -1,0 +1,298 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"floodgate/bench/experiment"
+	"floodgate/mockupstream/strictyaml"
+	"floodgate/results/report/text"
+	"floodgate/scenarios"
+)
+
+// defaultScenario runs where none is named.
+const defaultScenario = "report"
+
+// loadScenario loads a built-in scenario by its name, or a file by its path:
+// whatever has a separator or the ending of YAML is a path.
+func loadScenario(name string) (*scenarios.Scenario, error) {
+	load := scenarios.Builtin
+	if isPath(name) {
+		load = scenarios.Load
+	}
+	s, err := load(name)
+	return s, notScenario(name, err)
+}
+
+// notScenario explains why a name is not that of a scenario: it is a folder, or
+// it is wrong, with the scenario that may be meant.
+func notScenario(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if info, statErr := os.Stat(name); statErr != nil || !info.IsDir() {
+		return missingScenario(name, err)
+	}
+	return fmt.Errorf("%s is a folder; allowed: a file in it, such as %s, or a built-in scenario: %s",
+		name, filepath.Join(name, "scenario.yaml"), strings.Join(scenarios.BuiltinNames(), ", "))
+}
+
+// missingScenario names the built-in scenario or the file that may be meant.
+func missingScenario(name string, err error) error {
+	builtins := scenarios.BuiltinNames()
+	file := nearestFile(name)
+	if isPath(name) {
+		if errors.Is(err, fs.ErrNotExist) && file == "" {
+			stem, _ := cutYAML(filepath.Base(name))
+			return fmt.Errorf("scenario file %s does not exist%s", name, didYouMean(stem, builtins))
+		}
+		return missingFile("scenario file", name, err)
+	}
+	hint := didYouMean(name, builtins)
+	if _, err := os.Stat(name); err == nil {
+		hint = fmt.Sprintf(" (did you mean %q?)", "./"+name)
+	} else if stem, _ := cutYAML(file); file != "" && (hint == "" || stem == name) {
+		hint = fmt.Sprintf(" (did you mean %q?)", file)
+	}
+	if hint == "" {
+		hint = fmt.Sprintf(": name a YAML file, such as %s.yaml, or a built-in scenario: %s", name, strings.Join(builtins, ", "))
+	}
+	return fmt.Errorf("unknown scenario %q%s", name, hint)
+}
+
+func isPath(name string) bool {
+	return strings.ContainsAny(name, `/\`) || strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")
+}
+
+// loadScenarios loads the named scenarios, or the default one.
+func loadScenarios(names []string, quick bool) ([]*scenarios.Scenario, error) {
+	if len(names) == 0 {
+		names = []string{defaultScenario}
+	}
+	var all []*scenarios.Scenario
+	for _, name := range names {
+		s, err := loadScenario(name)
+		if err != nil {
+			return nil, exit(exitUsage, err)
+		}
+		if quick {
+			s = s.Quickened()
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+func newScenario(stdout io.Writer) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "scenario",
+		Short: "Look at scenarios before running them",
+		Example: `  floodgate scenario list
+  floodgate scenario show report > mine.yaml
+  floodgate scenario validate mine.yaml
+  floodgate scenario dry-run mine.yaml`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	var quick bool
+	dryRun := &cobra.Command{
+		Use:     "dry-run [SCENARIO…]",
+		Short:   "Print the trials, their duration and predicted descriptors",
+		Example: "  floodgate scenario dry-run mine.yaml\n  floodgate scenario dry-run --quick report",
+		RunE: func(_ *cobra.Command, names []string) error {
+			all, err := loadScenarios(names, quick)
+			if err != nil {
+				return err
+			}
+			for i, s := range all {
+				if i > 0 {
+					fmt.Fprintln(stdout)
+				}
+				if err := printDryRun(stdout, s); err != nil {
+					return exit(exitUsage, err)
+				}
+			}
+			return nil
+		},
+	}
+	dryRun.Flags().BoolVar(&quick, "quick", false, "the scenario's quick version")
+	cmd.AddCommand(
+		&cobra.Command{
+			Use: "list", Short: "List the built-in scenarios", Example: "  floodgate scenario list", Args: noArgs,
+			RunE: func(*cobra.Command, []string) error { return listScenarios(stdout) },
+		},
+		&cobra.Command{
+			Use: "show SCENARIO", Short: "Print a scenario's file", Example: "  floodgate scenario show report > mine.yaml", Args: cobra.ExactArgs(1),
+			RunE: func(_ *cobra.Command, args []string) error { return showScenario(stdout, args[0]) },
+		},
+		&cobra.Command{
+			Use: "validate SCENARIO…", Short: "Check scenario files", Example: "  floodgate scenario validate mine.yaml", Args: cobra.MinimumNArgs(1),
+			RunE: func(_ *cobra.Command, names []string) error { return validateScenarios(stdout, names) },
+		},
+		&cobra.Command{
+			Use: "schema", Short: "Print the JSON Schema of scenario files, for editors", Example: "  floodgate scenario schema > scenario.schema.json", Args: noArgs,
+			RunE: func(*cobra.Command, []string) error {
+				schema, err := scenarios.JSONSchema()
+				if err != nil {
+					return err
+				}
+				_, err = stdout.Write(schema)
+				return err
+			},
+		},
+		dryRun,
+	)
+	return cmd
+}
+
+func listScenarios(w io.Writer) error {
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, name := range scenarios.BuiltinNames() {
+		s, err := scenarios.Builtin(name)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(table, "%s\t%s\n", name, s.Title)
+	}
+	return table.Flush()
+}
+
+func showScenario(w io.Writer, name string) error {
+	if isPath(name) {
+		src, err := os.ReadFile(name)
+		if err != nil {
+			return exit(exitUsage, notScenario(name, err))
+		}
+		_, err = w.Write(src)
+		return err
+	}
+	src, err := scenarios.BuiltinSource(name)
+	if err != nil {
+		return exit(exitUsage, notScenario(name, err))
+	}
+	_, err = w.Write(src)
+	return err
+}
+
+// validateScenarios checks all of the files before it fails.
+func validateScenarios(w io.Writer, names []string) error {
+	var bad strictyaml.Errors
+	var other error
+	for _, name := range names {
+		_, err := loadScenario(name)
+		var found strictyaml.Errors
+		switch {
+		case err == nil:
+			fmt.Fprintf(w, "%s: ok\n", name)
+		case errors.As(err, &found):
+			bad = append(bad, found...)
+		case other == nil:
+			other = err
+		}
+	}
+	if other != nil {
+		return exit(exitUsage, other)
+	}
+	if len(bad) > 0 {
+		return exit(exitUsage, bad)
+	}
+	return nil
+}
+
+func printDryRun(w io.Writer, s *scenarios.Scenario) error {
+	plan, err := experiment.Plan(s)
+	if err != nil {
+		return err
+	}
+	levels, err := s.ExpandLevels()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "%s: %s\n", s.Name, s.Title)
+	fmt.Fprintf(w, "%s: %s × %s, each in a process of its own; about %s\n\n",
+		text.Plural(len(plan), "trial", "trials"), text.Plural(s.Blocks, "block", "blocks"), points(s, levels), text.InWords(experiment.EstimateDuration(plan)))
+	if s.Service != nil {
+		return printServiceDryRun(w, s, levels)
+	}
+	ideal := make(map[[2]string]time.Duration)
+	for _, t := range plan {
+		if t.Block == 0 {
+			ideal[[2]string{t.Level.Name, t.Variant.Name}] = t.Ideal
+		}
+	}
+	for _, level := range levels {
+		table := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+		fmt.Fprintf(w, "%s (nofile %d)\n", level.Name, level.Scenario.SUT.NoFile)
+		fmt.Fprintln(table, "variant\tideal makespan\tpredicted descriptors\tupstream\tmongo\t")
+		for _, v := range s.Variants {
+			if !v.RunsAt(level) {
+				continue
+			}
+			p := scenarios.Predict(v, level.Scenario)
+			fmt.Fprintf(table, "%s\t%v\t%d\t%d\t%d\t\n", v.Name,
+				ideal[[2]string{level.Name, v.Name}].Round(time.Millisecond), p.Total, p.Upstream, p.Mongo)
+		}
+		if err := table.Flush(); err != nil {
+			return err
+		}
+		fmt.Fprintln(w)
+	}
+	_, err = fmt.Fprintf(w, "%d of the predicted descriptors stand for those open before the first client;\n"+
+		"a run counts its own there, so that its predictions may differ by a few.\n", scenarios.RuntimeDescriptors)
+	return err
+}
+
+// printServiceDryRun says what each variant bounds; how many descriptors a
+// service needs is for the trials to find out.
+func printServiceDryRun(w io.Writer, s *scenarios.Scenario, levels []scenarios.Level) error {
+	for _, level := range levels {
+		v := level.Scenario.Service
+		name := level.Name
+		if level.Label != "" {
+			name = level.Label + ": " + name
+		}
+		fmt.Fprintf(w, "%s: reports of %s for %v (nofile %d)\n", name, text.Plural(v.ReportItems, "item", "items"), time.Duration(v.Duration), level.Scenario.SUT.NoFile)
+		if at := runningAt(s, level); len(at) < len(s.Variants) {
+			fmt.Fprintf(w, "  %s alone\n", strings.Join(at, ", "))
+		}
+	}
+	fmt.Fprintln(w)
+	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	for _, v := range s.Variants {
+		fmt.Fprintf(table, "%s\t%s\n", v.Name, v.Bounds())
+	}
+	return table.Flush()
+}
+
+// points is how many trials a block has, and of what.
+func points(s *scenarios.Scenario, levels []scenarios.Level) string {
+	n := 0
+	for _, level := range levels {
+		n += len(runningAt(s, level))
+	}
+	of := text.Plural(len(levels), "level", "levels")
+	if n == len(levels)*len(s.Variants) {
+		return of + " × " + text.Plural(len(s.Variants), "variant", "variants")
+	}
+	return fmt.Sprintf("%d variants at levels (%s, %s)", n, of, text.Plural(len(s.Variants), "variant", "variants"))
+}
+
+// runningAt names the variants that run at a level.
+func runningAt(s *scenarios.Scenario, level scenarios.Level) []string {
+	var names []string
+	for _, v := range s.Variants {
+		if v.RunsAt(level) {
+			names = append(names, v.Name)
+		}
+	}
+	return names
+}

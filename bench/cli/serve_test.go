@@ -1,0 +1,110 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// served waits until a server has said on stderr where it is.
+type served struct {
+	text bytes.Buffer
+	said chan struct{} // closed then
+}
+
+var address = regexp.MustCompile(`on \S+; Ctrl-C`)
+
+func (s *served) Write(p []byte) (int, error) {
+	n, err := s.text.Write(p)
+	if s.said != nil && address.Match(s.text.Bytes()) {
+		close(s.said)
+		s.said = nil
+	}
+	return n, err
+}
+
+// asCommand is the command as a process of its own, in the folder dir.
+func asCommand(t *testing.T, dir string, args ...string) *exec.Cmd {
+	t.Helper()
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	link := filepath.Join(dir, "floodgate") // the test binary of that name is the command
+	if err := os.Symlink(executable, link); err != nil && !os.IsExist(err) {
+		t.Skip("no symbolic links here:", err)
+	}
+	cmd := exec.Command(link, args...)
+	cmd.Dir = dir
+	return cmd
+}
+
+// Two processes on one folder would not see what the other one writes. The
+// second is refused, and leaves the first alone; a kill frees the folder.
+func TestMongoDataIsOneProcess(t *testing.T) {
+	dir := t.TempDir()
+	args := []string{"mongo", "--addr", "127.0.0.1:0", "--data", "data"}
+	first := asCommand(t, dir, args...)
+	said := make(chan struct{})
+	stderr := &served{said: said}
+	first.Stderr = stderr
+	if err := first.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- first.Wait() }()
+	t.Cleanup(func() { _ = first.Process.Kill() })
+	select {
+	case <-said:
+	case err := <-ended:
+		t.Fatalf("ended: %v\n%s", err, &stderr.text)
+	}
+	second := asCommand(t, dir, args...)
+	text, _ := second.CombinedOutput()
+	if code := second.ProcessState.ExitCode(); code != exitUnmeasured {
+		t.Errorf("second process: exit code %d, want %d", code, exitUnmeasured)
+	}
+	for _, want := range []string{"is in use", "--data", filepath.Join(dir, "data")} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("second process says %q, want %q in it", text, want)
+		}
+	}
+	if err := first.Process.Kill(); err != nil {
+		t.Fatal("the first process:", err)
+	}
+	<-ended
+	ctx, cancel := context.WithCancel(context.Background())
+	cancel() // it ends as soon as it serves
+	var out bytes.Buffer
+	if code := run(ctx, []string{"mongo", "--addr", "127.0.0.1:0", "--data", filepath.Join(dir, "data")}, &out, &out); code != exitHeld {
+		t.Errorf("after the kill: exit code %d: %s", code, &out)
+	}
+}
+
+func TestPortTaken(t *testing.T) {
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	addr := taken.Addr().String()
+	for _, command := range []string{"upstream", "mongo"} {
+		t.Run(command, func(t *testing.T) {
+			var out bytes.Buffer
+			if code := run(context.Background(), []string{command, "--addr", addr}, &out, &out); code != exitUnmeasured {
+				t.Errorf("exit code %d, want %d", code, exitUnmeasured)
+			}
+			for _, want := range []string{addr, "--addr 127.0.0.1:0 picks a free port"} {
+				if !strings.Contains(out.String(), want) {
+					t.Errorf("says %q, want %q in it", &out, want)
+				}
+			}
+		})
+	}
+}

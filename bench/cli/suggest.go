@@ -1,0 +1,152 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"floodgate/mockupstream/strictyaml"
+)
+
+// didYouMean returns ` (did you mean "x"?)` with the nearest of the names, or
+// nothing where none is near.
+func didYouMean(name string, names []string) string {
+	if near := strictyaml.Nearest(name, names); near != "" {
+		return fmt.Sprintf(" (did you mean %q?)", near)
+	}
+	return ""
+}
+
+// noArgs refuses arguments of a command. To a command that has others below it,
+// an argument is the name of a command that does not exist.
+func noArgs(cmd *cobra.Command, args []string) error {
+	switch {
+	case len(args) == 0:
+		return nil
+	case cmd.HasAvailableSubCommands():
+		return unknownCommand(cmd, args[0])
+	}
+	return fmt.Errorf("%s takes no arguments (got %q)", cmd.CommandPath(), args[0])
+}
+
+func unknownCommand(cmd *cobra.Command, name string) error {
+	return fmt.Errorf("unknown command %q for %q%s", name, cmd.CommandPath(), didYouMean(name, commandNames(cmd)))
+}
+
+// helpTopic refuses to explain a command that does not exist.
+func helpTopic(help *cobra.Command, args []string) error {
+	topic, rest, err := help.Root().Find(args)
+	if err == nil && len(rest) > 0 && topic.HasAvailableSubCommands() {
+		return unknownCommand(topic, rest[0])
+	}
+	return err
+}
+
+func commandNames(cmd *cobra.Command) []string {
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	return names
+}
+
+// unknownFlag adds the nearest flag of the command to an error about a flag
+// that does not exist. A word after one dash, as in -quick, means a long flag.
+func unknownFlag(cmd *cobra.Command, err error) error {
+	var unknown *pflag.NotExistError
+	if !errors.As(err, &unknown) {
+		return err
+	}
+	name := unknown.GetSpecifiedName()
+	if word := unknown.GetSpecifiedShortnames(); len(word) > 1 {
+		name = word
+	}
+	name, _, _ = strings.Cut(name, "=")
+	var names []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) {
+		if !f.Hidden && f.Deprecated == "" {
+			names = append(names, f.Name)
+		}
+	})
+	if near := strictyaml.Nearest(name, names); near != "" {
+		return fmt.Errorf("%w (did you mean --%s?)", err, near)
+	}
+	return err
+}
+
+// checkNumbers refuses numbers with a leading zero in the flags of a command
+// line, which package pflag reads as octal: --seed 010 would be 8.
+func checkNumbers(root *cobra.Command, args []string) (*cobra.Command, error) {
+	cmd, rest, err := root.Find(args)
+	if err != nil {
+		return cmd, err
+	}
+	cmd.InitDefaultHelpFlag()
+	var wrong error
+	_ = cmd.Flags().ParseAll(rest, func(f *pflag.Flag, value string) error { // its errors come again, too
+		if !slices.Contains(numericFlags, f.Value.Type()) {
+			return nil
+		}
+		for number := range strings.SplitSeq(value, ",") {
+			if err := strictyaml.CheckZeros(strings.TrimSpace(number)); err != nil && wrong == nil {
+				wrong = fmt.Errorf("--%s: %w", f.Name, err)
+			}
+		}
+		return nil
+	})
+	return cmd, wrong
+}
+
+// numericFlags are the types of flags, as package pflag names them, that hold numbers.
+var numericFlags = []string{"int", "uint64", "float64", "duration", "intSlice"}
+
+// missingFile explains that a file does not exist, and names one that does and
+// may be meant. Other errors stay as they are.
+func missingFile(what, name string, err error) error {
+	if _, statErr := os.Stat(name); !errors.Is(err, fs.ErrNotExist) || !errors.Is(statErr, fs.ErrNotExist) {
+		return err
+	}
+	hint := ""
+	if near := nearestFile(name); near != "" {
+		hint = fmt.Sprintf(" (did you mean %q?)", near)
+	}
+	return fmt.Errorf("%s %s does not exist%s", what, name, hint)
+}
+
+// nearestFile returns the YAML file that a path comes nearest to, without regard
+// to its ending, in the folder of the path. Empty means that none is near.
+func nearestFile(path string) string {
+	dir, base := filepath.Split(path)
+	entries, err := os.ReadDir(filepath.Clean(dir + "."))
+	if err != nil {
+		return ""
+	}
+	var stems, files []string
+	for _, e := range entries {
+		if stem, ok := cutYAML(e.Name()); ok && !e.IsDir() {
+			stems, files = append(stems, stem), append(files, e.Name())
+		}
+	}
+	stem, _ := cutYAML(base)
+	if near := strictyaml.Nearest(stem, stems); near != "" {
+		return dir + files[slices.Index(stems, near)]
+	}
+	return ""
+}
+
+// cutYAML returns a file's name without the ending of YAML, if it has one.
+func cutYAML(name string) (stem string, ok bool) {
+	if ext := filepath.Ext(name); ext == ".yaml" || ext == ".yml" {
+		return strings.TrimSuffix(name, ext), true
+	}
+	return name, false
+}

@@ -1,0 +1,119 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/goccy/go-yaml"
+)
+
+// workflow is what matters here of a workflow of GitHub Actions.
+type workflow struct {
+	Jobs map[string]struct {
+		Steps []struct {
+			Uses string `yaml:"uses"`
+			Run  string `yaml:"run"`
+		} `yaml:"steps"`
+	} `yaml:"jobs"`
+}
+
+var (
+	makeStep   = regexp.MustCompile(`^make [a-z-]+( [A-Z_]+=("[^"]*"|\S+))*$`)
+	expression = regexp.MustCompile(`\$\{\{[^}]*\}\}`)
+	gitLabStep = regexp.MustCompile(`(?m)^ +- (make .*?)(?: > \S+)?$`)
+)
+
+// With ON_INCONCLUSIVE=warn what is inconclusive passes, and nothing else: not
+// what failed, and not a gate that compared nothing. Both targets that take the
+// variable are the Makefile's own, with a gate that ends as it is told.
+func TestWhatWarns(t *testing.T) {
+	make, err := exec.LookPath("make")
+	if err != nil {
+		t.Skip("there is no make")
+	}
+	makefile, err := os.ReadFile("../../Makefile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write := func(name, text string) {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o755)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("Makefile", string(makefile))
+	write(".ci/gate-bench", "#!/bin/sh\nexit $CODE\n")
+	// In the place of the go command: "builds" a command that ends as told.
+	write("go", "#!/bin/sh\nwhile [ \"$1\" != -o ]; do shift; done\nprintf '#!/bin/sh\\nexit $CODE\\n' >\"$2\"\nchmod +x \"$2\"\n")
+	for _, target := range []string{"gate-bench", "gate-against"} {
+		for code := range 5 {
+			for _, on := range []string{"fail", "warn"} {
+				cmd := exec.Command(make, "--silent", "--directory", dir, target, "GO=./go", "ON_INCONCLUSIVE="+on)
+				cmd.Env = append(os.Environ(), fmt.Sprint("CODE=", code), "TMPDIR="+dir)
+				out, err := cmd.CombinedOutput()
+				if passed := err == nil; passed != (code == exitHeld || code == exitInconclusive && on == "warn") {
+					t.Errorf("%s with exit code %d and ON_INCONCLUSIVE=%s: %v\n%s", target, code, on, err, out)
+				}
+			}
+		}
+	}
+}
+
+// The steps of the gates are plain make targets that there are, in the workflow
+// and in the recipe for GitLab; .ci/run runs them.
+func TestGateSteps(t *testing.T) {
+	if _, err := exec.LookPath("make"); err != nil {
+		t.Skip("there is no make")
+	}
+	text, err := os.ReadFile("../../.github/workflows/gate.yml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var w workflow
+	if err := yaml.Unmarshal(text, &w); err != nil {
+		t.Fatal(err)
+	}
+	var steps []string
+	for _, s := range w.Jobs["gate"].Steps {
+		if s.Run != "" {
+			steps = append(steps, expression.ReplaceAllString(s.Run, "main"))
+		} else if s.Uses == "" {
+			t.Error("a step neither runs nor uses anything")
+		}
+	}
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ofGitHub := len(steps)
+	for _, m := range gitLabStep.FindAllStringSubmatch(string(readme), -1) {
+		steps = append(steps, regexp.MustCompile(`\$[A-Z_]+`).ReplaceAllString(m[1], "main"))
+	}
+	if ofGitHub < 3 || len(steps) < ofGitHub+3 {
+		t.Errorf("%d steps of GitHub's, %d of GitLab's: want 3 each", ofGitHub, len(steps)-ofGitHub)
+	}
+	runs, err := os.ReadFile("../../.ci/run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, step := range steps {
+		if !makeStep.MatchString(step) {
+			t.Errorf("%q is no plain make target", step)
+			continue
+		}
+		if out, err := exec.Command("sh", "-c", strings.Replace(step, "make ", "make --dry-run --directory ../.. ", 1)).CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", step, err, out)
+		}
+		if target := strings.Fields(step)[1]; !strings.Contains(string(runs), "make "+target) {
+			t.Errorf(".ci/run does not run make %s", target)
+		}
+	}
+}

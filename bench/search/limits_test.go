@@ -1,0 +1,210 @@
+package search_test
+
+import (
+	"context"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"floodgate/bench/environment"
+	"floodgate/bench/experiment"
+	"floodgate/bench/search"
+	"floodgate/bench/sut"
+	"floodgate/bench/watch"
+	"floodgate/results"
+	"floodgate/results/capacity"
+	"floodgate/scenarios"
+)
+
+// The test binary is the binary of the SUT and of the environment's children as well.
+func TestMain(m *testing.M) {
+	if len(os.Args) > 1 {
+		switch args := os.Args[2:]; {
+		case os.Args[1] == sut.ChildArg:
+			os.Exit(sut.Main(args, os.Stdin, os.Stdout, os.Stderr))
+		case slices.Contains(environment.Children(), os.Args[1]):
+			os.Exit(environment.RunChild(os.Args[1], args, os.Stdin, os.Stdout, os.Stderr))
+		}
+	}
+	code := m.Run()
+	if started != nil {
+		started.Close()
+	}
+	os.Exit(code)
+}
+
+// shared is one environment for the tests of this package; each has its own database.
+var shared = sync.OnceValues(func() (env *environment.Environment, err error) {
+	started, err = environment.Start(context.Background(), environment.Options{})
+	return started, err
+})
+
+// started is the shared environment; nil: no test needed it.
+var started *environment.Environment
+
+// fourWorkers is an upstream of four workers, each 20 ms on an item: at most
+// 200 items a second, from four at once on.
+const fourWorkers = `version: 1
+name: four-workers
+title: An upstream of four workers
+seed: 5
+items: {kind: phone-numbers}
+upstream:
+  latency: {distribution: constant, value: 20ms}
+  capacity: {workers: 4}
+  body: {min_records: 1, max_records: 2}
+  late_bound: 30s
+sut: {nofile: 64}
+variants:
+  - {strategy: sequential}
+  - {strategy: bounded, limit: 5}
+levels: [{items: [10, 20]}]
+blocks: 6
+`
+
+func parse(t *testing.T, text string) *scenarios.Scenario {
+	t.Helper()
+	s, err := scenarios.Parse("test.yaml", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func limitBounds(t *testing.T, s *scenarios.Scenario) search.LimitBounds {
+	t.Helper()
+	b, err := search.NewLimitBounds(s, 8, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.First, b.Step, b.PerSlot, b.Least, b.AdaptiveFor = 8, 2, 5, 16, time.Second
+	return b
+}
+
+// run sweeps on the embedded environment, and reads the trials back.
+func searchLimits(ctx context.Context, t *testing.T, s *scenarios.Scenario, b search.LimitBounds, changed func(*capacity.Limits)) (*capacity.Limits, *results.Run, error) {
+	t.Helper()
+	env, err := shared()
+	if err != nil {
+		t.Fatal(err)
+	}
+	header, err := search.LimitHeader(s, b, env.Describe(), time.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	store, err := results.Create(t.TempDir(), header)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := search.BegunLimits(s, b, header, capacity.NewTerms(0, s.SUT.NoFile, 2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ran := search.Limits(ctx, search.LimitOptions{
+		Scenario: s, Bounds: b, Store: store, Tester: experiment.NewTrials(env, executable, store.ID()),
+		Progress: watch.New(watch.Options{Quiet: true}), Found: plan,
+		Changed: func() error { changed(plan); return nil },
+	})
+	stored, err := results.Open(store.Dir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return plan, stored, ran
+}
+
+// Throughput is never above what the upstream can do, and each trial is stored.
+// Which limit is best on a machine that others use as well is no test.
+func TestSweepOfAKnownUpstream(t *testing.T) {
+	s := parse(t, fourWorkers)
+	b := limitBounds(t, s)
+	l, stored, err := searchLimits(t.Context(), t, s, b, func(*capacity.Limits) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var limits []int
+	for _, p := range l.Points {
+		limits = append(limits, p.Limit)
+		most := 50 * float64(min(p.Limit, 4)) * 1.01
+		for _, r := range p.Runs {
+			trial := stored.Trials[r.Trial]
+			if trial.Variant != p.Variant || trial.Block != r.Block || trial.Items != max(16, 5*p.Limit) {
+				t.Errorf("limit %d has trial %d of %s, block %d, %d items", p.Limit, trial.Index, trial.Variant, trial.Block, trial.Items)
+			}
+			if r.Throughput > most {
+				t.Errorf("limit %d: %v items a second, at most %v can be", p.Limit, r.Throughput, most)
+			}
+		}
+		if len(p.Runs)+p.Lost != 6 || p.Peak == nil || *p.Peak > 8+2*p.Limit+scenarios.MonitorConns+2 || p.Broken > 0 {
+			t.Errorf("limit %d: %d trials, %d lost, peak %v, %d documents broken", p.Limit, len(p.Runs), p.Lost, p.Peak, p.Broken)
+		}
+		t.Logf("%d: %+v, %.3g in flight, %v, busy %.2f", p.Limit, p.Throughput, p.InFlight, p.Unfit, p.Busy)
+	}
+	if !slices.Equal(limits, []int{1, 2, 4, 8}) || l.Recommendation == nil || l.Model == nil {
+		t.Fatalf("limits %v, recommendation %+v, model %+v", limits, l.Recommendation, l.Model)
+	}
+	if a := l.Adaptive; a == nil || len(a.Runs) != 1 || a.Runs[0].Settled < 1 || stored.Trials[a.Runs[0].Trial].SlotLimit == nil {
+		t.Errorf("adaptive: %+v", a)
+	}
+	if stored.Complete || !stored.Header.Plan || len(stored.Trials) != 25 {
+		t.Errorf("complete %v, plan %v, %d trials", stored.Complete, stored.Header.Plan, len(stored.Trials))
+	}
+	for i, trial := range stored.Trials[:24] { // in blocks, each limit once
+		if trial.Index != i || trial.Block != i/4 || i%4 > 0 && trial.Seed != stored.Trials[i-1].Seed {
+			t.Errorf("trial %d has index %d, block %d, seed %d", i, trial.Index, trial.Block, trial.Seed)
+		}
+	}
+}
+
+// What was tried before an interruption is there, and stored.
+func TestInterruptedLimits(t *testing.T) {
+	s := parse(t, fourWorkers)
+	ctx, cancel := context.WithCancel(t.Context())
+	l, stored, err := searchLimits(ctx, t, s, limitBounds(t, s), func(*capacity.Limits) { cancel() })
+	if !errors.Is(err, experiment.ErrInterrupted) || len(l.Points) != 4 || len(stored.Trials) != 4 || l.Recommendation != nil {
+		t.Errorf("%d points of %d trials, %+v, %v", len(l.Points), len(stored.Trials), l.Recommendation, err)
+	}
+}
+
+func TestLimitBounds(t *testing.T) {
+	s := parse(t, fourWorkers)
+	b, err := search.NewLimitBounds(s, 0, false)
+	// 64 descriptors: 8 of the runtime, 2 that watch the database, 2 for each slot.
+	if err != nil || b.Most != 27 || !b.Capped || b.Strategy() != "bounded" || b.First != 16 || b.Step != 2 || b.Blocks != 6 {
+		t.Errorf("%+v, %v", b, err)
+	}
+	if name, others, err := b.Level(s); name != "" || others != 0 || err != nil {
+		t.Errorf("level %q, %d others, %v", name, others, err)
+	}
+	if _, err := search.NewLimitBounds(s, 28, false); err == nil || !strings.Contains(err.Error(), "at most 27") {
+		t.Errorf("28: %v", err)
+	}
+	if b, err := search.NewLimitBounds(s, 5, false); err != nil || b.Most != 5 || b.Capped || b.First != 5 {
+		t.Errorf("%+v, %v", b, err)
+	}
+	if _, err := search.NewLimitBounds(s, 1, false); err == nil {
+		t.Error("1 is taken")
+	}
+	service, err := scenarios.Builtin("service")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := search.NewLimitBounds(service, 0, false); err == nil || !strings.Contains(err.Error(), "plan rate") {
+		t.Errorf("a service: %v", err)
+	}
+	staged := parse(t, strings.Replace(fourWorkers, "{strategy: bounded, limit: 5}", "{strategy: staged, limit: 10, writers: 5, queue: 20}", 1))
+	if b, err = search.NewLimitBounds(staged, 0, false); err != nil || b.Strategy() != "staged" {
+		t.Errorf("%+v, %v", b, err)
+	}
+	if left, err := search.EstimateLimits(s, b); err != nil || left < time.Second || left > time.Hour {
+		t.Errorf("%v, %v", left, err)
+	}
+}

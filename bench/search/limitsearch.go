@@ -1,0 +1,105 @@
+package search
+
+import (
+	"math"
+	"slices"
+
+	"floodgate/results/capacity"
+)
+
+// limitSearch decides which limits to try next, by what was found until then. It
+// doubles the limit until that does significantly less than another, or twice
+// does no better; then it narrows down where limits begin to do harm, and tries
+// some around the knee.
+type limitSearch struct {
+	first, step, most int
+	refine            bool
+}
+
+// tops is by how many steps a limit may be above the best without doing better
+// until the search ends: throughput is flat there.
+const tops = 2
+
+// next are the limits of the next round, in order; nil: the search has ended. A
+// round has the best limit once more, so that what is new can be compared with
+// it under the same conditions.
+func (s *limitSearch) next(l *capacity.Limits) []int {
+	if len(l.Points) == 0 {
+		return s.steps(1, s.first)
+	}
+	best := 0
+	if l.Recommendation != nil {
+		best = l.Recommendation.Peak
+	}
+	if highest := l.Points[len(l.Points)-1].Limit; s.rises(l, best, highest) {
+		if more := s.steps(highest*s.step, highest*pow(s.step, tops)); len(more) > 0 {
+			return with(best, more)
+		}
+	}
+	if low, high, ok := l.Gap(); ok && high > bridge*low {
+		return with(best, []int{int(math.Sqrt(float64(low) * float64(high)))})
+	}
+	if !s.refine || best == 0 {
+		return nil
+	}
+	s.refine = false
+	if more := around(l); len(more) > 0 {
+		return with(best, more)
+	}
+	return nil
+}
+
+// rises says whether throughput may still rise above the highest limit; where
+// too many items fail already it is no throughput.
+func (s *limitSearch) rises(l *capacity.Limits, best, highest int) bool {
+	p := l.Limit(highest)
+	return best > 0 && p.Throughput != nil && p.ErrorShare() <= l.Terms.MaxErrors && !l.Passed() && highest < best*pow(s.step, tops)
+}
+
+// bridge is by what factor the first limit that does harm may be above the one
+// before it: the one to take may lie between them.
+const bridge = 2
+
+// steps are the limits from one to another, each step times the one before.
+func (s *limitSearch) steps(from, to int) (all []int) {
+	for n := from; n <= min(to, s.most); n *= s.step {
+		all = append(all, n)
+	}
+	return all
+}
+
+func pow(x, n int) int {
+	p := 1
+	for range n {
+		p *= x
+	}
+	return p
+}
+
+// with are the limits with the best among them.
+func with(best int, more []int) []int {
+	if best > 0 && !slices.Contains(more, best) {
+		more = append(more, best)
+	}
+	slices.Sort(more)
+	return more
+}
+
+// around are the limits halfway (on a logarithmic scale) between the recommended
+// one and its neighbours, without those that were tried.
+func around(l *capacity.Limits) (all []int) {
+	at := slices.IndexFunc(l.Points, func(p capacity.LimitPoint) bool { return p.Limit == l.Recommendation.Limit })
+	if at < 0 {
+		return nil
+	}
+	for _, i := range []int{at - 1, at} {
+		if i < 0 || i+1 >= len(l.Points) {
+			continue
+		}
+		low, high := l.Points[i].Limit, l.Points[i+1].Limit
+		if n := int(math.Round(math.Sqrt(float64(low) * float64(high)))); n > low && n < high {
+			all = append(all, n)
+		}
+	}
+	return all
+}

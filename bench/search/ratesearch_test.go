@@ -1,0 +1,258 @@
+package search_test
+
+import (
+	"math"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"floodgate/bench/search"
+	"floodgate/results/capacity"
+	"floodgate/results/verdict"
+)
+
+func drawnBounds(t *rapid.T) search.RateBounds {
+	least := rapid.Float64Range(0.1, 10).Draw(t, "least")
+	start := least * rapid.Float64Range(1, 20).Draw(t, "start")
+	return search.RateBounds{
+		Least: least, Start: start, Most: start * rapid.Float64Range(1, 500).Draw(t, "most"),
+		Window: 5 * time.Second, Confirm: 15 * time.Second,
+	}
+}
+
+// searched runs to the end against a system, and checks what holds of any search.
+func searched(t *rapid.T, o search.RateBounds, system func(search.Probe) verdict.Decision) capacity.Rate {
+	s, err := search.NewRateSearch(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	most, err := o.Probes()
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for {
+		p, more := s.Next()
+		if !more {
+			break
+		}
+		if n++; n > most {
+			t.Fatalf("more than %d probes", most)
+		}
+		if r := s.Result(); r.End != capacity.Unfinished || r.Confirmed != 0 || len(r.Points) != n-1 {
+			t.Fatalf("in the middle, after %d points: %+v", n-1, r)
+		}
+		if p.Rate < o.Least || p.Rate > o.Most || p.Confirms != (p.Window == o.Confirm) {
+			t.Fatalf("probe %+v outside %v to %v", p, o.Least, o.Most)
+		}
+		s.Add(capacity.Point{Decision: system(p)})
+	}
+	r := s.Result()
+	if len(r.Points) != n {
+		t.Fatalf("%d points of %d probes", len(r.Points), n)
+	}
+	checkRate(t, o, r)
+	return r
+}
+
+// checkRate holds the result against its own points.
+func checkRate(t *rapid.T, o search.RateBounds, r capacity.Rate) {
+	last := r.Points[len(r.Points)-1]
+	switch r.End {
+	case capacity.Confirmed, capacity.AtLeast:
+		if !last.Confirms || last.Decision != verdict.Passed || last.Rate != r.Confirmed {
+			t.Fatalf("confirmed %v, the last point is %+v", r.Confirmed, last)
+		}
+		if r.End == capacity.AtLeast && (r.Confirmed != o.Most || r.Failed != 0) {
+			t.Fatalf("at least %v of %v, %v failed", r.Confirmed, o.Most, r.Failed)
+		}
+		if r.End == capacity.Confirmed && r.Failed <= r.Confirmed {
+			t.Fatalf("confirmed %v, failed %v", r.Confirmed, r.Failed)
+		}
+		if limit := 1.25; r.End == capacity.Confirmed && r.Failed/r.Confirmed > limit {
+			t.Fatalf("confirmed %v, failed %v: more than %v apart", r.Confirmed, r.Failed, limit)
+		}
+	case capacity.Below:
+		if last.Rate != o.Least || last.Decision != verdict.Failed {
+			t.Fatalf("below %v, the last point is %+v", o.Least, last)
+		}
+	case capacity.Undecided:
+		if last := invalid(r); last == 0 {
+			t.Fatal("undecided, though no point was invalid")
+		}
+	}
+	if r.Confirmed != 0 && r.End != capacity.Confirmed && r.End != capacity.AtLeast {
+		t.Fatalf("%s, and yet a rate: %v", r.End, r.Confirmed)
+	}
+}
+
+func invalid(r capacity.Rate) (n int) {
+	for _, p := range r.Points {
+		if p.Decision == verdict.Inconclusive {
+			n++
+		}
+	}
+	return n
+}
+
+// A system with a sharp capacity: it is found, within the ratio.
+func TestRateSearchFindsASharpCapacity(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := drawnBounds(t)
+		sharp := o.Least * math.Exp(rapid.Float64Range(-1, math.Log(o.Most/o.Least)+1).Draw(t, "capacity"))
+		r := searched(t, o, func(p search.Probe) verdict.Decision {
+			if p.Rate <= sharp {
+				return verdict.Passed
+			}
+			return verdict.Failed
+		})
+		switch {
+		case sharp < o.Least:
+			if r.End != capacity.Below {
+				t.Fatalf("capacity %v below %v: %+v", sharp, o.Least, r)
+			}
+		case sharp >= o.Most:
+			if r.End != capacity.AtLeast {
+				t.Fatalf("capacity %v above %v: %+v", sharp, o.Most, r)
+			}
+		case r.End != capacity.Confirmed || r.Confirmed > sharp || r.Failed <= sharp || r.Failed > r.Confirmed*1.1:
+			t.Fatalf("capacity %v: %+v", sharp, r)
+		}
+	})
+}
+
+// A window hides a queue that grows slowly; the longer one does not.
+func TestRateSearchStepsDownWhenTheLongerWindowFails(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := drawnBounds(t)
+		o.Least, o.Most = o.Start/100, o.Start*100
+		sustained := o.Start * rapid.Float64Range(0.1, 10).Draw(t, "capacity")
+		hidden := rapid.Float64Range(1, 1.5).Draw(t, "hidden")
+		r := searched(t, o, func(p search.Probe) verdict.Decision {
+			if p.Rate <= sustained || !p.Confirms && p.Rate <= sustained*hidden {
+				return verdict.Passed
+			}
+			return verdict.Failed
+		})
+		if r.End != capacity.Confirmed || r.Confirmed > sustained || r.Confirmed < sustained*0.88 {
+			t.Fatalf("capacity %v, hidden up to %v: %+v", sustained, sustained*hidden, r)
+		}
+	})
+}
+
+// Whatever a system says, the search ends, and its result stands in its points.
+func TestRateSearchOfANoisySystem(t *testing.T) {
+	ends := map[capacity.End]int{}
+	rapid.Check(t, func(t *rapid.T) {
+		o := drawnBounds(t)
+		middle := o.Least * math.Exp(rapid.Float64Range(-1, math.Log(o.Most/o.Least)+1).Draw(t, "middle"))
+		slope := rapid.Float64Range(0.5, 30).Draw(t, "slope")
+		doubt := rapid.SampledFrom([]float64{0, 0, 0.02, 0.3}).Draw(t, "doubt")
+		r := searched(t, o, func(p search.Probe) verdict.Decision {
+			if rapid.Float64Range(0, 1).Draw(t, "valid") < doubt {
+				return verdict.Inconclusive
+			}
+			if rapid.Float64Range(0, 1).Draw(t, "luck")*(1+math.Pow(p.Rate/middle, slope)) < 1 {
+				return verdict.Passed
+			}
+			return verdict.Failed
+		})
+		ends[r.End]++
+	})
+	t.Log(ends)
+}
+
+// Above what generator or mock can do nobody can tell: no rate, unless it
+// fails below that.
+func TestRateSearchBelowWhatCanBeMeasured(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := drawnBounds(t)
+		o.Least, o.Most = o.Start/100, o.Start*100
+		sharp := o.Start * rapid.Float64Range(0.1, 10).Draw(t, "capacity")
+		measurable := o.Start * rapid.Float64Range(0.1, 10).Draw(t, "measurable")
+		r := searched(t, o, func(p search.Probe) verdict.Decision {
+			switch {
+			case p.Rate > measurable:
+				return verdict.Inconclusive
+			case p.Rate > sharp:
+				return verdict.Failed
+			}
+			return verdict.Passed
+		})
+		switch {
+		case measurable <= sharp && (r.End != capacity.Undecided || r.Confirmed != 0 || r.Held > measurable || r.Held < measurable/1.2):
+			t.Fatalf("capacity %v, measurable up to %v: %+v", sharp, measurable, r)
+		case measurable > sharp*1.12 && (r.End != capacity.Confirmed || r.Confirmed > sharp || r.Failed > measurable):
+			t.Fatalf("capacity %v, measurable up to %v: %+v", sharp, measurable, r)
+		}
+	})
+}
+
+// Noise that passes does not keep a search from what is above it.
+func TestRateSearchOutlivesNoise(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := drawnBounds(t)
+		o.Least, o.Most = o.Start/100, o.Start*100
+		sharp := o.Start * rapid.Float64Range(0.2, 10).Draw(t, "capacity")
+		noisy := rapid.IntRange(1, 3).Draw(t, "noisy")
+		r := searched(t, o, func(p search.Probe) verdict.Decision {
+			switch noisy--; {
+			case noisy >= 0:
+				return verdict.Inconclusive
+			case p.Rate > sharp:
+				return verdict.Failed
+			}
+			return verdict.Passed
+		})
+		if r.End != capacity.Confirmed || r.Confirmed > sharp || r.Failed <= sharp {
+			t.Fatalf("capacity %v: %+v", sharp, r)
+		}
+	})
+}
+
+// Noise for which one confirmation cannot be believed costs accuracy alone.
+func TestRateSearchSurvivesADoubtfulConfirmation(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		o := drawnBounds(t)
+		o.Least, o.Most = o.Start/100, o.Start*100
+		sharp := o.Start * rapid.Float64Range(0.1, 10).Draw(t, "capacity")
+		doubted := false
+		r := searched(t, o, func(p search.Probe) verdict.Decision {
+			switch {
+			case p.Confirms && !doubted:
+				doubted = true
+				return verdict.Inconclusive
+			case p.Rate > sharp:
+				return verdict.Failed
+			}
+			return verdict.Passed
+		})
+		if r.End != capacity.Confirmed || r.Confirmed > sharp || r.Failed <= sharp || invalid(r) != 1 {
+			t.Fatalf("capacity %v: %+v", sharp, r)
+		}
+	})
+}
+
+func TestRateSearchRefusesBadOptions(t *testing.T) {
+	good := search.RateBounds{Start: 2, Least: 1, Most: 4, Window: 1, Confirm: 2}
+	for name, change := range map[string]func(*search.RateBounds){
+		"no least": func(o *search.RateBounds) { o.Least = 0 }, "start below least": func(o *search.RateBounds) { o.Start = 0.5 },
+		"most below start": func(o *search.RateBounds) { o.Most = 1 }, "infinite": func(o *search.RateBounds) { o.Most = math.Inf(1) },
+		"not a number": func(o *search.RateBounds) { o.Start = math.NaN() }, "ratio": func(o *search.RateBounds) { o.Ratio = 1 },
+		"gap": func(o *search.RateBounds) { o.Gap = 1.05 }, "step": func(o *search.RateBounds) { o.Step = 1.05 }, "window": func(o *search.RateBounds) { o.Window = 0 },
+		"confirm": func(o *search.RateBounds) { o.Confirm = o.Window / 2 }, "confirmations": func(o *search.RateBounds) { o.Confirmations = -1 },
+	} {
+		o := good
+		change(&o)
+		if _, err := search.NewRateSearch(o); err == nil {
+			t.Errorf("%s: taken", name)
+		}
+		if _, err := o.Probes(); err == nil {
+			t.Errorf("%s: counted", name)
+		}
+	}
+	if _, err := search.NewRateSearch(good); err != nil {
+		t.Error(err)
+	}
+}

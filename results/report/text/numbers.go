@@ -1,0 +1,119 @@
+// Package text writes what a person reads: numbers with their units, and tables
+// that fit a terminal.
+//
+//	text.Duration(24149 * time.Microsecond) // 24.1 ms
+//	text.Plural(1200, "trial", "trials")    // 1,200 trials
+//	text.Percent(0.7841)                    // 78.4 %
+package text
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// None stands where a value is unavailable.
+const None = "—"
+
+// Duration formats d with three significant digits: "24.1 ms", "1.53 s".
+func Duration(d time.Duration) string {
+	const longest = 3 * time.Hour // in seconds
+	if d >= longest {
+		return Digits(d.Hours()) + " h"
+	}
+	units := []struct {
+		size time.Duration
+		name string
+	}{{time.Second, "s"}, {time.Millisecond, "ms"}, {time.Microsecond, "µs"}}
+	for _, u := range units {
+		// 999.6 ms has three digits as 1.00 s alone
+		if text := Digits(float64(d) / float64(u.size)); d >= u.size || len(text) == 4 && strings.HasPrefix(text, "1.00") {
+			return text + " " + u.name
+		}
+	}
+	return fmt.Sprintf("%d ns", d.Nanoseconds())
+}
+
+// Short formats d like [Duration] without zeros at the end of its fraction: "20 ms", "1.5 s".
+func Short(d time.Duration) string {
+	text, unit, _ := strings.Cut(Duration(d), " ")
+	if strings.Contains(text, ".") {
+		text = strings.TrimRight(strings.TrimRight(text, "0"), ".")
+	}
+	if text == "0" {
+		return "0"
+	}
+	return text + " " + unit
+}
+
+// InWords formats d in minutes and seconds: "1 min 5 s".
+func InWords(d time.Duration) string {
+	s := int(d.Round(time.Second) / time.Second)
+	if s < 60 {
+		return fmt.Sprintf("%d s", s)
+	}
+	return fmt.Sprintf("%d min %d s", s/60, s%60)
+}
+
+// Digits formats x with three significant digits, whole numbers in full.
+func Digits(x float64) string {
+	if x == 0 {
+		return "0"
+	}
+	decimals := 2 - int(math.Floor(math.Log10(math.Abs(x))))
+	text := strconv.FormatFloat(x, 'f', max(decimals, 0), 64)
+	if rounded, _ := strconv.ParseFloat(text, 64); decimals > 0 && math.Abs(rounded) >= math.Pow10(3-decimals) {
+		text = strconv.FormatFloat(x, 'f', decimals-1, 64) // 9.996 has become 10.00
+	}
+	return text
+}
+
+// Percent formats a share with one decimal: "78.4 %".
+func Percent(share float64) string { return Points(share) + " %" }
+
+// Points is [Percent] without its sign, and without "-0.0".
+func Points(share float64) string {
+	text := strconv.FormatFloat(100*share, 'f', 1, 64)
+	if text == "-0.0" {
+		return "0.0"
+	}
+	return text
+}
+
+// Count formats n with a comma between thousands.
+func Count[N ~int | ~int64 | ~uint64](n N) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0 && text[i-1] != '-'; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// Plural counts things: "1 trial", "1,200 trials".
+func Plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return Count(n) + " " + many
+}
+
+// OrNone formats a value, or returns [None] where there is none.
+func OrNone[T any](v *T, format func(T) string) string {
+	if v == nil {
+		return None
+	}
+	return format(*v)
+}
+
+// Bytes formats n in MiB or, from 1 GiB on, in GiB: "512 MiB", "8.0 GiB".
+func Bytes(n int64) string {
+	if n < 1<<30 {
+		return fmt.Sprintf("%d MiB", n>>20)
+	}
+	return Gibibytes(n)
+}
+
+// Gibibytes formats n in GiB: "8.0 GiB".
+func Gibibytes(n int64) string { return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30)) }

@@ -1,0 +1,171 @@
+package results
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Series is the time series of a trial: a value of each column at each time.
+//
+//	{"at_ms": [100, 200], "columns": {"arrived": [3, 7], "reports_in_flight": [3, 4], …}}
+//
+// 3 reports had come after 100 ms, 7 after 200 ms, of which 4 were in flight then.
+type Series struct {
+	// At are the times since the service began to serve, in milliseconds.
+	At []int64 `json:"at_ms"`
+	// Columns holds the values; a column that an older record lacks is missing.
+	Columns map[Column][]int64 `json:"columns"`
+}
+
+// Column names a column of a Series. Its values are those of this package and of
+// [ErrorColumn]: the name of no other column compiles, and none is read from a record.
+type Column struct {
+	name  string
+	total bool
+}
+
+// all are the columns that every new Series has.
+var all []Column
+
+func column(name string, total bool) Column {
+	c := Column{name, total}
+	all = append(all, c)
+	return c
+}
+
+// level is a column of what there is at a moment, total one of what there was until then.
+func level(name string) Column { return column(name, false) }
+func total(name string) Column { return column(name, true) }
+
+// The columns that the SUT counts itself. The family of refusals counts dials and accepts that
+// failed for want of a descriptor (EMFILE).
+var (
+	ColumnArrived            = total("arrived") // reports that were admitted
+	ColumnShed               = total("shed")    // reports that were turned away
+	ColumnDone               = total("done")
+	ColumnFailed             = total("failed")
+	ColumnReportsInFlight    = level("reports_in_flight")
+	ColumnItemsOutstanding   = level("items_outstanding")
+	ColumnItemsFetching      = level("items_fetching")
+	ColumnItemsWriting       = level("items_writing")
+	ColumnSlotsInUse         = level("slots_in_use")
+	ColumnSlotLimit          = level("slot_limit") // 0 means that reports share no limit
+	ColumnGoroutines         = level("goroutines")
+	ColumnUpstreamConnecting = level("upstream_connecting")
+	ColumnUpstreamOpen       = level("upstream_open")
+	ColumnMongoConnecting    = level("mongo_connecting")
+	ColumnMongoOpen          = level("mongo_open")
+	ColumnMongoInUse         = level("mongo_in_use")
+	ColumnMongoIdle          = level("mongo_idle")
+	ColumnAccepted           = level("accepted") // connections of clients
+	ColumnErrors             = total("errors")
+	ColumnRefused            = total("emfile")
+	ColumnRefusedUpstream    = total("emfile_upstream")
+	ColumnRefusedMongo       = total("emfile_mongo")
+	ColumnRefusedAccept      = total("emfile_accept")
+)
+
+// The columns that are seen from outside; 0 descriptors mean that they were not seen.
+var (
+	ColumnDescriptors         = level("descriptors")
+	ColumnDescriptorsUpstream = level("descriptors_upstream")
+	ColumnDescriptorsMongo    = level("descriptors_mongo")
+	ColumnDescriptorsOther    = level("descriptors_other")
+	ColumnThreads             = level("threads")
+	ColumnRSS                 = level("rss_bytes")
+)
+
+const errorPrefix = "errors_"
+
+// ErrorColumn returns the column of the errors of items of one type. A Series has
+// it only where there were some.
+func ErrorColumn(kind string) Column {
+	return Column{errorPrefix + strings.ReplaceAll(kind, " ", "_"), true}
+}
+
+// RefusedAt returns the column of the refusals at a side: upstream, mongo or accept.
+func RefusedAt(side string) Column {
+	switch side {
+	case "upstream":
+		return ColumnRefusedUpstream
+	case "mongo":
+		return ColumnRefusedMongo
+	}
+	return ColumnRefusedAccept
+}
+
+// Columns returns the columns that every new Series has.
+func Columns() []Column { return slices.Clone(all) }
+
+// ParseColumn returns the column of that name.
+func ParseColumn(name string) (Column, error) {
+	i := slices.IndexFunc(all, func(c Column) bool { return c.name == name })
+	switch {
+	case i >= 0:
+		return all[i], nil
+	case strings.HasPrefix(name, errorPrefix):
+		return Column{name, true}, nil
+	}
+	return Column{}, fmt.Errorf("unknown column %q of a time series", name)
+}
+
+// String returns the name of the column as it is in records.
+func (c Column) String() string { return c.name }
+
+// Total reports whether the column counts from the beginning of the trial on; the
+// others tell what there is at the moment.
+func (c Column) Total() bool { return c.total }
+
+// MarshalText returns the name of the column.
+func (c Column) MarshalText() ([]byte, error) { return []byte(c.name), nil }
+
+// UnmarshalText is [ParseColumn].
+func (c *Column) UnmarshalText(text []byte) (err error) {
+	*c, err = ParseColumn(string(text))
+	return err
+}
+
+// Append adds a sample. A column that is new was zero until now, and one that is
+// not among the values is zero.
+func (s *Series) Append(at time.Duration, values map[Column]int64) {
+	if s.Columns == nil {
+		s.Columns = map[Column][]int64{}
+		for _, c := range all {
+			s.Columns[c] = nil
+		}
+	}
+	for c := range values {
+		if _, known := s.Columns[c]; !known {
+			s.Columns[c] = make([]int64, len(s.At))
+		}
+	}
+	s.At = append(s.At, at.Milliseconds())
+	for c, column := range s.Columns {
+		s.Columns[c] = append(column, values[c])
+	}
+}
+
+// Time returns the time of a sample since the service began to serve.
+func (s Series) Time(i int) time.Duration { return time.Duration(s.At[i]) * time.Millisecond }
+
+// Known reports whether the series has the value of the column at a sample.
+func (s Series) Known(c Column, i int) bool { return i < len(s.Columns[c]) }
+
+// Value returns the value of a column at a sample; 0 where it is not known.
+func (s Series) Value(c Column, i int) int64 {
+	if !s.Known(c, i) {
+		return 0
+	}
+	return s.Columns[c][i]
+}
+
+// Last returns the last value of a column; false means that it has none.
+func (s Series) Last(c Column) (int64, bool) {
+	values := s.Columns[c]
+	if len(values) == 0 {
+		return 0, false
+	}
+	return values[len(values)-1], true
+}
