@@ -59,6 +59,7 @@ type HTTPFetcher struct {
 	empty     *http.Request // to be copied
 	transport *http.Transport
 	buffers   sync.Pool // of *bytes.Buffer
+	dials     dials
 }
 
 // requestBuffer holds a request; the default of 4 KiB would be most of what a
@@ -89,12 +90,11 @@ func NewHTTPFetcher(options HTTPOptions) (*HTTPFetcher, error) {
 	if options.MaxConnsPerHost > 0 && !options.FreshConnections {
 		dial = newPace(dial).DialContext
 	}
-	return &HTTPFetcher{
+	f := &HTTPFetcher{
 		options: options,
 		base:    base,
 		empty:   &http.Request{Method: http.MethodGet, Host: base.Host, Header: header, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1},
 		transport: &http.Transport{
-			DialContext:         dial,
 			MaxConnsPerHost:     options.MaxConnsPerHost,
 			MaxIdleConnsPerHost: idle,
 			DisableKeepAlives:   options.FreshConnections,
@@ -102,7 +102,11 @@ func NewHTTPFetcher(options HTTPOptions) (*HTTPFetcher, error) {
 			WriteBufferSize:     requestBuffer,
 		},
 		buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
-	}, nil
+	}
+	f.dials.dial = dial
+	f.dials.open, f.dials.end = context.WithCancel(context.Background())
+	f.transport.DialContext = f.dials.DialContext
+	return f, nil
 }
 
 // itemsURL is where the items of an upstream are, and the header that its
@@ -125,8 +129,12 @@ func itemsURL(upstream string) (*url.URL, http.Header, error) {
 	return items, request.Header, err
 }
 
-// Close closes idle connections. Call it after the last Fetch has returned.
-func (f *HTTPFetcher) Close() { f.transport.CloseIdleConnections() }
+// Close ends the dials in progress and closes idle connections; none is made
+// afterwards. Call it after the last Fetch has returned.
+func (f *HTTPFetcher) Close() {
+	f.dials.close()
+	f.transport.CloseIdleConnections()
+}
 
 // Fetch gets the documents of an item. Errors are a *StatusError, an
 // *AnswerError, or the transport's.
@@ -267,6 +275,42 @@ func (e *StatusError) ErrorType() string {
 		return "http_429"
 	}
 	return fmt.Sprintf("http_%dxx", e.Code/100)
+}
+
+// dials makes connections until it is closed. The transport dials in the
+// background and goes on when another connection has served the request in the
+// meantime: without an end, connections of a closed fetcher would come on top of
+// those of its successor.
+type dials struct {
+	dial dialFunc
+	open context.Context
+	end  context.CancelFunc
+
+	mu         sync.Mutex // so that no dial begins while close waits
+	inProgress sync.WaitGroup
+}
+
+func (d *dials) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	d.mu.Lock()
+	if d.open.Err() != nil {
+		d.mu.Unlock()
+		return nil, net.ErrClosed
+	}
+	d.inProgress.Add(1)
+	d.mu.Unlock()
+	defer d.inProgress.Done()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(d.open, cancel)()
+	return d.dial(ctx, network, address)
+}
+
+// close cancels the dials in progress and returns when they have ended.
+func (d *dials) close() {
+	d.mu.Lock()
+	d.end()
+	d.mu.Unlock()
+	d.inProgress.Wait()
 }
 
 // A fetcher with bounded connections dials so many at once, until one dial

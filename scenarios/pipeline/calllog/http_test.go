@@ -208,6 +208,49 @@ func TestConnections(t *testing.T) {
 	}
 }
 
+// A dial that no request waits for any more ends with the fetcher, so that its
+// connection does not come on top of those of the next one.
+func TestCloseEndsDialsInProgress(t *testing.T) {
+	arrived, dialing := make(chan struct{}), make(chan struct{})
+	var dials atomic.Int32
+	var once sync.Once
+	counter := &dialcount.Counter{Dial: func(ctx context.Context, network, address string) (net.Conn, error) {
+		if dials.Add(1) == 1 {
+			return new(net.Dialer).DialContext(ctx, network, address)
+		}
+		once.Do(func() { close(dialing) })
+		<-ctx.Done()
+		return nil, ctx.Err()
+	}}
+	f := fetcher(t, calllog.HTTPOptions{MaxConnsPerHost: 2, MaxIdleConnsPerHost: 2, Dialer: counter}, func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/items/first" {
+			close(arrived)
+			<-dialing // so that the second item waits for a connection of its own
+		}
+		answer(w, r)
+	})
+	var fetches sync.WaitGroup
+	fetch := func(item calllog.Item) {
+		if _, err := f.Fetch(t.Context(), item); err != nil {
+			t.Error(err)
+		}
+	}
+	fetches.Go(func() { fetch("first") })
+	<-arrived
+	fetches.Go(func() { fetch("second") }) // on the first one's connection, in the end
+	fetches.Wait()
+	if n := counter.Counts(); n.Connecting != 1 {
+		t.Fatalf("%d dials in progress, want the one that is not needed any more", n.Connecting)
+	}
+	f.Close()
+	if n := counter.Counts(); n.Connecting != 0 || n.Failed != 1 {
+		t.Errorf("after Close %d dials are in progress and %d have failed, want 0 and 1", n.Connecting, n.Failed)
+	}
+	if _, err := f.Fetch(t.Context(), "third"); !errors.Is(err, net.ErrClosed) || counter.Counts().Dials != 2 {
+		t.Errorf("a closed fetcher dialed: %v, %d dials", err, counter.Counts().Dials)
+	}
+}
+
 // A failed answer is read to its end, so that its connection is used again.
 func TestConnectionsOutliveBadStatuses(t *testing.T) {
 	counter := new(dialcount.Counter)
