@@ -4,29 +4,55 @@ import (
 	"bytes"
 	"io"
 	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
+	"unicode"
+
+	"github.com/goccy/go-yaml"
 
 	"floodgate/bench/abtest"
+	"floodgate/mockupstream"
+	"floodgate/results/verdict"
+	"floodgate/scenarios"
 )
 
-// commandLine is one in a block of the README: indented, or in a fence.
+// documents are what a person reads before the help texts, from the root of the
+// repository.
+var documents = []string{"README.md", "bench/README.md", "scenarios/README.md", "mockupstream/README.md", "results/README.md"}
+
+// commandLine matches a command in a block of a document: indented, or in a fence.
 var commandLine = regexp.MustCompile(`(?m)^(?:    |\$ )?(?:[A-Z_]+=\S+ )*(?:\./floodgate|floodgate|go run \./bench) (.+)$`)
 
-// The commands in the README are commands that there are, with flags that they
-// have and as many arguments as they take.
-func TestReadmeCommands(t *testing.T) {
-	text, err := os.ReadFile("../../README.md")
-	if err != nil {
-		t.Fatal(err)
+// fence matches a block in a document with the comment above it, which names
+// the source of the block: a file, or "floodgate plan predict …".
+var fence = regexp.MustCompile("(?ms)(?:^<!-- ([^\n]*) -->\n)?^```([a-z]*)\n(.*?)^```$")
+
+func eachDocument(t *testing.T, f func(t *testing.T, path, text string)) {
+	t.Helper()
+	t.Chdir("../..")
+	for _, path := range documents {
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Run(filepath.ToSlash(path), func(t *testing.T) { f(t, path, string(text)) })
 	}
-	found := commandLine.FindAllStringSubmatch(string(text), -1)
-	for _, m := range found {
-		checkCommandLine(t, m[1])
-	}
-	if len(found) < 24 {
-		t.Errorf("%d commands: are these all?", len(found))
+}
+
+// Each command in the documents exists, has these flags and takes as many arguments.
+func TestDocumentCommands(t *testing.T) {
+	found := 0
+	eachDocument(t, func(t *testing.T, _, text string) {
+		for _, m := range commandLine.FindAllStringSubmatch(text, -1) {
+			checkCommandLine(t, m[1])
+			found++
+		}
+	})
+	if found < 40 {
+		t.Errorf("%d commands: are these all?", found)
 	}
 }
 
@@ -34,7 +60,7 @@ func TestReadmeCommands(t *testing.T) {
 // is such a command, and that it takes these flags and arguments.
 func checkCommandLine(t *testing.T, line string) {
 	t.Helper()
-	for _, end := range []string{" #", " > ", " < ", " | "} {
+	for _, end := range []string{" #", " > ", " < ", " | ", "; done"} {
 		line, _, _ = strings.Cut(line, end)
 	}
 	args, err := abtest.Split(strings.TrimSuffix(strings.TrimSpace(line), " &"))
@@ -60,23 +86,195 @@ func checkCommandLine(t *testing.T, line string) {
 	}
 }
 
-// The plan in the README is the stored one, and so is what follows from it.
-func TestReadmePlan(t *testing.T) {
+// A block whose comment names a file or a prediction shows what the file has, or
+// what the command prints: "…" stands for lines that are left out.
+func TestDocumentOutputs(t *testing.T) {
+	checked := 0
+	eachDocument(t, func(t *testing.T, _, text string) {
+		for _, m := range fence.FindAllStringSubmatch(text, -1) {
+			source, block := m[1], m[3]
+			var whole string
+			switch {
+			case strings.HasPrefix(source, "floodgate plan predict "):
+				args, err := abtest.Split(strings.TrimPrefix(source, "floodgate "))
+				if err != nil {
+					t.Fatal(err)
+				}
+				var stdout, stderr bytes.Buffer
+				if code := run(t.Context(), args, &stdout, &stderr); code != verdict.ExitPassed {
+					t.Fatalf("%s: exit code %d, %s", source, code, &stderr)
+				}
+				whole = stdout.String()
+			case strings.HasPrefix(source, "results/example/"):
+				src, err := os.ReadFile(source)
+				if err != nil {
+					t.Fatal(err)
+				}
+				whole = string(src)
+			default:
+				continue
+			}
+			checked++
+			if missing := notIn(block, whole); missing != "" {
+				t.Errorf("%s has no longer, after what is above it in the block:\n%s", source, missing)
+			}
+		}
+	})
+	if checked < 3 {
+		t.Errorf("%d blocks were compared with their source, want at least 3", checked)
+	}
+}
+
+// notIn returns the first part of block, between its lines "…", that whole has
+// not, or not after the parts before it.
+func notIn(block, whole string) string {
+	for part := range strings.SplitSeq("\n"+block, "\n…") {
+		part = strings.Trim(part, "\n")
+		if part == "" {
+			continue
+		}
+		part += "\n"
+		_, after, ok := strings.Cut("\n"+whole, "\n"+part)
+		if !ok {
+			return part
+		}
+		whole = after
+	}
+	return ""
+}
+
+func TestNotIn(t *testing.T) {
+	const whole = "a\nb\nc\nd\n"
+	for block, want := range map[string]string{"a\nb\n": "", "a\n…\nd\n": "", "b\n…\nd\n…\n": "", "a\nc\n": "a\nc\n", "c\n…\nb\n": "b\n", "a\n…\nx\n": "x\n"} {
+		if got := notIn(block, whole); got != want {
+			t.Errorf("notIn(%q) is %q, want %q", block, got, want)
+		}
+	}
+}
+
+var (
+	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
+)
+
+// Each relative link leads to a file, and its anchor to a heading of it.
+func TestDocumentLinks(t *testing.T) {
+	found := 0
+	eachDocument(t, func(t *testing.T, path, text string) {
+		for _, m := range link.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			found++
+			file, anchor, _ := strings.Cut(m[1], "#")
+			if file = filepath.Join(filepath.Dir(path), filepath.FromSlash(file)); strings.HasPrefix(m[1], "#") {
+				file = path
+			}
+			if _, err := os.Stat(file); err != nil {
+				t.Errorf("%s: %v", m[1], err)
+				continue
+			}
+			if anchor == "" {
+				continue
+			}
+			target, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var anchors []string
+			for _, h := range heading.FindAllStringSubmatch(fence.ReplaceAllString(string(target), ""), -1) {
+				anchors = append(anchors, anchorOf(h[1]))
+			}
+			if !slices.Contains(anchors, anchor) {
+				t.Errorf("%s: %s has no such heading, only %q", m[1], file, anchors)
+			}
+		}
+	})
+	if found < 20 {
+		t.Errorf("%d links: are these all?", found)
+	}
+}
+
+// anchorOf returns the anchor that GitHub gives a heading.
+func anchorOf(heading string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case r == ' ':
+			return '-'
+		case r == '-' || r == '_' || unicode.IsLetter(r) || unicode.IsDigit(r):
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, heading)
+}
+
+// minimal is the scenario that a fragment of a document is put into.
+const minimal = `
+version: 1
+name: minimal
+title: A fragment of a document
+items: {kind: phone-numbers}
+upstream: {latency: {distribution: lognormal, median: 20ms, sigma: 0.5}}
+variants: [{strategy: sequential}, {strategy: bounded, limit: 10}]
+levels: [{items: [10, 200]}]
+blocks: 6
+`
+
+// Each YAML block of a scenario is a scenario, or a part of one that loads.
+func TestDocumentScenarios(t *testing.T) {
+	checked := 0
+	eachDocument(t, func(t *testing.T, path, text string) {
+		for _, m := range fence.FindAllStringSubmatch(text, -1) {
+			if m[2] != "yaml" || strings.HasPrefix(m[3], "gate:") { // of GitLab: TestWorkflow checks its steps
+				continue
+			}
+			checked++
+			if strings.HasPrefix(m[3], "# profile.yaml\n") {
+				profile := filepath.Join(t.TempDir(), "profile.yaml")
+				if err := os.WriteFile(profile, []byte(m[3]), 0o600); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := mockupstream.LoadProfile(profile); err != nil {
+					t.Error(err)
+				}
+				continue
+			}
+			if strings.Contains(m[3], "version: 1\n") {
+				if _, err := scenarios.Parse(path, []byte(m[3])); err != nil {
+					t.Error(err)
+				}
+				continue
+			}
+			var whole, part yaml.MapSlice
+			for text, into := range map[string]*yaml.MapSlice{minimal: &whole, m[3]: &part} {
+				if err := yaml.Unmarshal([]byte(text), into); err != nil {
+					t.Fatalf("%v\n%s", err, text)
+				}
+			}
+			for _, item := range part {
+				whole = append(slices.DeleteFunc(whole, func(old yaml.MapItem) bool { return old.Key == item.Key }), item)
+			}
+			src, err := yaml.Marshal(whole)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := scenarios.Parse(path, src); err != nil {
+				t.Errorf("%v\n%s", err, src)
+			}
+		}
+	})
+	if checked < 6 {
+		t.Errorf("%d fragments: are these all?", checked)
+	}
+}
+
+// A newcomer reads the README in ten minutes.
+func TestReadmeIsShort(t *testing.T) {
 	text, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := os.ReadFile("../../results/example/plan/report.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var predicted, stderr bytes.Buffer
-	if code := run(t.Context(), []string{"plan", "predict", "../../results/example/plan", "items=1e6", "limit=64", "upstream.p50=80ms", "hosts=40"}, &predicted, &stderr); code != exitHeld {
-		t.Fatalf("exit code %d, %s", code, &stderr)
-	}
-	for name, part := range map[string]string{"the stored plan": string(plan), "the prediction": predicted.String()} {
-		if !strings.Contains(string(text), "```\n"+part+"```\n") {
-			t.Errorf("the README lacks %s:\n%s", name, part)
-		}
+	if lines := bytes.Count(text, []byte("\n")); lines > 250 || len(text) > 18<<10 {
+		t.Errorf("README.md has %d lines and %d bytes, at most 250 and 18 KiB: the rest belongs beside the code", lines, len(text))
 	}
 }

@@ -89,7 +89,7 @@ func TestGateSteps(t *testing.T) {
 			t.Error("a step neither runs nor uses anything")
 		}
 	}
-	readme, err := os.ReadFile("../../README.md")
+	readme, err := os.ReadFile("../../bench/README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
