@@ -80,7 +80,7 @@ fmt: ## format the code
 	gofmt -w .
 
 golden: ## write golden files and schemas anew from what the code prints now
-	$(GO) test ./scenarios ./results ./results/report ./bench/cli -update
+	$(GO) test ./scenarios ./results ./results/report ./results/report/ci ./bench/cli -update
 
 build: ## the command as one static binary: ./floodgate
 	CGO_ENABLED=0 $(GO) build -o floodgate ./bench

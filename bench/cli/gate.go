@@ -22,6 +22,8 @@ import (
 	"floodgate/results"
 	verdicts "floodgate/results/pairs"
 	"floodgate/results/report"
+	"floodgate/results/report/ci"
+	"floodgate/results/report/content"
 	"floodgate/results/report/text"
 	"floodgate/results/stats"
 )
@@ -75,7 +77,7 @@ func (o *gateOutput) check() error {
 // write writes what a gate judged.
 func (o *gateOutput) write(stdout io.Writer, g gated) error {
 	if o.github {
-		return printGitHub(stdout, g.judgement, func(int) []byte { return report.Comment(g.judgement) })
+		return printGitHub(stdout, g.judgement, func(int) []byte { return ci.Comment(g.judgement) })
 	}
 	return gateFormats.print(stdout, o.format, g)
 }
@@ -184,7 +186,7 @@ func (o *pairOptions) foresee(v *verdicts.Outcome) error {
 	if err := v.Foresee(abtest.Known(o.root, v)); err != nil {
 		return err
 	}
-	for _, text := range report.Foreseen(v) {
+	for _, text := range content.EstimatedPower(v) {
 		o.note(text)
 	}
 	return nil
@@ -208,9 +210,9 @@ func (o *pairOptions) progress(pairs, most int) {
 // compared is a comparison of two programs, as gates print it.
 func compared(v *verdicts.Outcome) gated {
 	return gated{
-		judgement: report.AgainstJudgement(v),
-		text:      func(w io.Writer, o text.Options) error { return report.Against(w, v, o) },
-		json:      func(w io.Writer) error { return report.AgainstJSON(w, v) },
+		judgement: ci.PairsJudgement(v),
+		text:      func(w io.Writer, o text.Options) error { return report.Pairs(w, v, o) },
+		json:      func(w io.Writer) error { return report.PairsJSON(w, v) },
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"floodgate/results/baseline"
 	"floodgate/results/claims"
 	"floodgate/results/report"
+	"floodgate/results/report/ci"
 	"floodgate/results/report/text"
 )
 
@@ -107,7 +108,7 @@ func (o *baselineOptions) run(cmd *cobra.Command, stdout io.Writer, name string)
 		return err
 	}
 	err = o.out.write(stdout, gated{
-		judgement: report.BaselineJudgement(j, v, fmt.Sprintf("%s %s --baseline %s", cmd.CommandPath(), filepath.Dir(run.Path), file)),
+		judgement: ci.BaselineJudgement(j, v, fmt.Sprintf("%s %s --baseline %s", cmd.CommandPath(), filepath.Dir(run.Path), file)),
 		text:      func(w io.Writer, o text.Options) error { return report.Baseline(w, v, o) },
 		json:      func(w io.Writer) error { return report.BaselineJSON(w, v) },
 	})

@@ -10,6 +10,7 @@ import (
 
 	"floodgate/results/gobench"
 	"floodgate/results/report"
+	"floodgate/results/report/ci"
 	"floodgate/results/report/text"
 )
 
@@ -49,7 +50,7 @@ result it is an error.`,
 				return exit(exitUsage, err)
 			}
 			err = out.write(stdout, gated{
-				judgement: report.GoBenchJudgement(v, cmd.CommandPath()+" "+strings.Join(files, " ")),
+				judgement: ci.GoBenchJudgement(v, cmd.CommandPath()+" "+strings.Join(files, " ")),
 				text:      func(w io.Writer, o text.Options) error { return report.GoBenchVerdict(w, v, o) },
 				json:      func(w io.Writer) error { return report.GoBenchVerdictJSON(w, v) },
 			})

@@ -11,15 +11,15 @@ import (
 	"testing"
 
 	"floodgate/bench/abtest"
-	"floodgate/results/report"
+	"floodgate/results/report/ci"
 )
 
 // The summary of a step never becomes more than GitHub takes, and keeps what is there.
 func TestSummaryHasRoom(t *testing.T) {
 	runs := filepath.Join("testdata", "runs")
 	for _, c := range []struct{ size, code int }{
-		{0, exitFailed}, {1, exitFailed}, {report.MaxSummary - report.MaxComment - 2, exitFailed},
-		{report.MaxSummary - report.MaxComment - 1, exitUsage}, {report.MaxSummary + 1, exitUsage},
+		{0, exitFailed}, {1, exitFailed}, {ci.MaxSummary - ci.MaxComment - 2, exitFailed},
+		{ci.MaxSummary - ci.MaxComment - 1, exitUsage}, {ci.MaxSummary + 1, exitUsage},
 	} {
 		path := filepath.Join(t.TempDir(), "summary.md")
 		before := bytes.Repeat([]byte("x"), c.size)
@@ -34,7 +34,7 @@ func TestSummaryHasRoom(t *testing.T) {
 			t.Fatal(err)
 		}
 		written, kept := bytes.CutPrefix(after, before)
-		if code != c.code || !kept || (len(written) > 0) != (c.code == exitFailed) || c.code == exitFailed && len(after) > report.MaxSummary {
+		if code != c.code || !kept || (len(written) > 0) != (c.code == exitFailed) || c.code == exitFailed && len(after) > ci.MaxSummary {
 			t.Errorf("%d bytes: exit code %d, %d bytes then, kept %v: %s", c.size, code, len(after), kept, stderr.String())
 		}
 		if c.code == exitUsage && (stdout.Len() > 0 || !strings.Contains(stderr.String(), "GitHub takes")) {

@@ -24,6 +24,8 @@ import (
 	"floodgate/results/history"
 	verdicts "floodgate/results/pairs"
 	"floodgate/results/report"
+	"floodgate/results/report/ci"
+	"floodgate/results/report/html"
 	"floodgate/results/report/text"
 	"floodgate/results/whatif"
 )
@@ -48,33 +50,33 @@ type formats[T any] []format[T]
 // These tables hold every format of every kind of result: a new format is a line
 // in one of them.
 var (
-	runFormats = append(formats[report.Judged]{
-		people(func(w io.Writer, j report.Judged, o text.Options) error {
+	runFormats = append(formats[ci.Judged]{
+		people(func(w io.Writer, j ci.Judged, o text.Options) error {
 			return report.Terminal(w, j.Run, j.Verdict, o)
 		}),
 		{formatHTML, runPage},
-		{formatJSON, func(w io.Writer, j report.Judged) error { return report.JSON(w, j.Verdict) }},
-		{"gobench", func(w io.Writer, j report.Judged) error { return report.GoBench(w, j.Run) }},
-		{formatMarkdown, func(w io.Writer, j report.Judged) error { return printBytes(w, report.Markdown(j, report.MaxComment)) }},
-	}, forCI(report.Judged.Judgement)...)
+		{formatJSON, func(w io.Writer, j ci.Judged) error { return report.JSON(w, j.Verdict) }},
+		{"gobench", func(w io.Writer, j ci.Judged) error { return report.GoBench(w, j.Run) }},
+		{formatMarkdown, func(w io.Writer, j ci.Judged) error { return printBytes(w, ci.Markdown(j, ci.MaxComment)) }},
+	}, forCI(ci.Judged.Judgement)...)
 
 	gateFormats = append(formats[gated]{
 		people(func(w io.Writer, g gated, o text.Options) error { return g.text(w, o) }),
 		{formatJSON, func(w io.Writer, g gated) error { return g.json(w) }},
-		{formatMarkdown, func(w io.Writer, g gated) error { return printBytes(w, report.Comment(g.judgement)) }},
-	}, forCI(func(g gated) report.Judgement { return g.judgement })...)
+		{formatMarkdown, func(w io.Writer, g gated) error { return printBytes(w, ci.Comment(g.judgement)) }},
+	}, forCI(func(g gated) ci.Judgement { return g.judgement })...)
 
 	limitFormats = formats[*capacity.Limits]{
-		people(report.Limits), {formatHTML, report.LimitsHTML}, {formatJSON, report.LimitsJSON}, {formatMarkdown, report.LimitsMarkdown},
+		people(report.Limits), {formatHTML, html.Limits}, {formatJSON, report.LimitsJSON}, {formatMarkdown, ci.LimitsMarkdown},
 	}
 	rateFormats = formats[*capacity.Plan]{
-		people(report.Rates), {formatHTML, report.RatesHTML}, {formatJSON, report.RatesJSON}, {formatMarkdown, report.RatesMarkdown},
+		people(report.Rates), {formatHTML, html.Rates}, {formatJSON, report.RatesJSON}, {formatMarkdown, ci.RatesMarkdown},
 	}
 	predictionFormats = formats[*whatif.Answer]{
-		people(report.WhatIf), {formatJSON, report.WhatIfJSON}, {formatMarkdown, report.WhatIfMarkdown},
+		people(report.WhatIf), {formatJSON, report.WhatIfJSON}, {formatMarkdown, ci.WhatIfMarkdown},
 	}
 	comparisonFormats = formats[*compare.Comparison]{
-		people(report.Comparison), {formatHTML, report.ComparisonHTML}, {formatJSON, report.ComparisonJSON}, {formatMarkdown, report.ComparisonMarkdown},
+		people(report.Comparison), {formatHTML, html.Comparison}, {formatJSON, report.ComparisonJSON}, {formatMarkdown, ci.ComparisonMarkdown},
 	}
 	listFormats     = formats[[]results.Listed]{people(report.Runs), {formatJSON, report.RunsJSON}}
 	historyFormats  = formats[*history.History]{people(report.History), {formatJSON, report.HistoryJSON}}
@@ -87,7 +89,7 @@ var (
 
 // gated is a result of any gate: its judgement, and how it prints itself.
 type gated struct {
-	judgement report.Judgement
+	judgement ci.Judgement
 	text      func(io.Writer, text.Options) error
 	json      func(io.Writer) error
 }
@@ -98,20 +100,20 @@ func people[T any](render func(io.Writer, T, text.Options) error) format[T] {
 }
 
 // forCI returns the formats that CI servers read.
-func forCI[T any](judgement func(T) report.Judgement) formats[T] {
-	as := func(render func(report.Judgement) []byte) func(io.Writer, T) error {
+func forCI[T any](judgement func(T) ci.Judgement) formats[T] {
+	as := func(render func(ci.Judgement) []byte) func(io.Writer, T) error {
 		return func(w io.Writer, v T) error { return printBytes(w, render(judgement(v))) }
 	}
-	return formats[T]{{"junit", as(report.JUnit)}, {"sarif", as(report.SARIF)}, {"github", as(report.Annotations)}}
+	return formats[T]{{"junit", as(ci.JUnit)}, {"sarif", as(ci.SARIF)}, {"github", as(ci.Annotations)}}
 }
 
 // runPage renders a run as a page that holds its record.
-func runPage(w io.Writer, j report.Judged) error {
+func runPage(w io.Writer, j ci.Judged) error {
 	record, err := os.ReadFile(j.Run.Path)
 	if err != nil {
 		return exit(exitUsage, err)
 	}
-	return report.HTML(w, j.Run, j.Verdict, report.HTMLOptions{Record: record})
+	return html.Run(w, j.Run, j.Verdict, html.Options{Record: record})
 }
 
 // flag registers --format.
@@ -246,14 +248,14 @@ const summaryVariable = "GITHUB_STEP_SUMMARY"
 
 // printGitHub appends a judgement to the summary of the step, as text renders it
 // in a number of bytes, and prints its annotations.
-func printGitHub(stdout io.Writer, j report.Judgement, text func(limit int) []byte) error {
+func printGitHub(stdout io.Writer, j ci.Judgement, text func(limit int) []byte) error {
 	if err := summaryWritable(); err != nil {
 		return err
 	}
 	if err := appendSummary(os.Getenv(summaryVariable), text); err != nil {
 		return exit(exitUsage, fmt.Errorf("--github: %w", err))
 	}
-	return printBytes(stdout, report.Annotations(j))
+	return printBytes(stdout, ci.Annotations(j))
 }
 
 // summaryWritable reports whether the summary of the step can be written.
@@ -285,9 +287,9 @@ func appendSummary(path string, text func(limit int) []byte) error {
 	if info.Size() > 0 {
 		begin = "\n\n" // what is there may end without a newline
 	}
-	room := report.MaxSummary - info.Size() - int64(len(begin))
-	if room < report.MaxComment {
-		return fmt.Errorf("write the step's summary: %s has %d bytes, so that less than %d are left of the %d that GitHub takes of a step", path, info.Size(), report.MaxComment, report.MaxSummary)
+	room := ci.MaxSummary - info.Size() - int64(len(begin))
+	if room < ci.MaxComment {
+		return fmt.Errorf("write the step's summary: %s has %d bytes, so that less than %d are left of the %d that GitHub takes of a step", path, info.Size(), ci.MaxComment, ci.MaxSummary)
 	}
 	if _, err := f.Write(append([]byte(begin), text(int(room))...)); err != nil {
 		return fmt.Errorf("write the step's summary: %w", err)

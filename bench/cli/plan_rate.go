@@ -15,7 +15,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/capacity"
 	"floodgate/results/noise"
-	"floodgate/results/report"
+	"floodgate/results/report/content"
 	"floodgate/scenarios"
 )
 
@@ -170,7 +170,7 @@ func (o rateOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds 
 	found, failed := search.Rates(ctx, search.RateOptions{
 		Scenario: s, Limits: len(o.limits) > 0, Bounds: bounds, Store: p.store, Tester: trials, Watch: watch, Cores: plan.Machine.Cores, Note: o.note,
 		Tried: func(found []capacity.Variant, point capacity.Point) error {
-			o.note(found[len(found)-1].Variant + ": " + report.Tried(point))
+			o.note(found[len(found)-1].Variant + ": " + content.Tried(point))
 			plan.Found(found, s, true)
 			return storePlan(path, plan.ID, plan)
 		},

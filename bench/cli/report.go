@@ -12,7 +12,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/claims"
 	verdicts "floodgate/results/pairs"
-	"floodgate/results/report"
+	"floodgate/results/report/ci"
 	"floodgate/scenarios"
 )
 
@@ -116,7 +116,7 @@ func (o *reportOptions) run(stdout io.Writer, stored *results.Run) error {
 		return err
 	}
 	if o.github {
-		err = printGitHub(stdout, j.Judgement(), func(limit int) []byte { return report.Markdown(j, limit) })
+		err = printGitHub(stdout, j.Judgement(), func(limit int) []byte { return ci.Markdown(j, limit) })
 	} else {
 		err = into(o.output, stdout, func(w io.Writer) error { return runFormats.print(w, o.format, j) })
 	}
@@ -153,8 +153,8 @@ func (o *reportOptions) gate(cmd *cobra.Command, stdout io.Writer, v *verdicts.O
 
 // judgedRun is what the formats for CI servers are made of; file, if not empty,
 // is the scenario's, which must be of that run's scenario.
-func judgedRun(stored *results.Run, verdict *claims.Outcome, file string) (report.Judged, error) {
-	j := report.Judged{Run: stored, Verdict: verdict}
+func judgedRun(stored *results.Run, verdict *claims.Outcome, file string) (ci.Judged, error) {
+	j := ci.Judged{Run: stored, Verdict: verdict}
 	if file == "" {
 		return j, nil
 	}

@@ -5,9 +5,9 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"floodgate/results/baseline"
+	"floodgate/results/report/content"
 	"floodgate/results/report/text"
 	"floodgate/results/verdict"
 )
@@ -30,10 +30,10 @@ func Baseline(w io.Writer, v *baseline.Outcome, o text.Options) error {
 	p.Line("")
 	p.notComparable(c.Rows)
 	if len(c.Added) > 0 {
-		p.Wrapped("", "not in the baseline, so not compared: "+strings.Join(c.Added, ", "), doubt)
+		p.Wrapped("", "not in the baseline, so not compared: "+strings.Join(c.Added, ", "), verdict.Doubt)
 	}
-	p.Wrapped("", howGated(c), faint)
-	p.Wrapped("", c.Caution, faint)
+	p.Wrapped("", content.BaselineMethod(c), verdict.Faint)
+	p.Wrapped("", c.Caution, verdict.Faint)
 	p.Line("")
 	p.baselineConclusion(v)
 	return p.Flush(w, "comparison with a baseline")
@@ -41,11 +41,7 @@ func Baseline(w io.Writer, v *baseline.Outcome, o text.Options) error {
 
 // BaselineJSON writes the verdict with all its figures.
 func BaselineJSON(w io.Writer, v *baseline.Outcome) error {
-	return writeJSON(w, v, "comparison with a baseline")
-}
-
-func newPrinter(o text.Options) *printer {
-	return &printer{Printer: text.NewPrinter(o, 80)}
+	return content.WriteJSON(w, v, "comparison with a baseline")
 }
 
 func (p *printer) baselineHead(v *baseline.Outcome) {
@@ -55,17 +51,15 @@ func (p *printer) baselineHead(v *baseline.Outcome) {
 		name += " (quick)"
 	}
 	p.Line(p.Bold(name + " against its baseline"))
-	p.Wrapped("", fmt.Sprintf("baseline  %s: run %s of %s, revision %s", c.File, c.Source, c.Recorded, short(c.Revision)), "")
-	p.Wrapped("", fmt.Sprintf("run       %s, revision %s", c.Run, short(v.Run.Machine.Revision)), "")
+	p.Wrapped("", fmt.Sprintf("baseline  %s: run %s of %s, revision %s", c.File, c.Source, c.Recorded, content.ShortRevision(c.Revision)), "")
+	p.Wrapped("", fmt.Sprintf("run       %s, revision %s", c.Run, content.ShortRevision(v.Run.Machine.Revision)), "")
 	if len(c.Machines) > 0 {
-		p.Wrapped("", "the machines differ: "+strings.Join(c.Machines, "; "), doubt)
+		p.Wrapped("", "the machines differ: "+strings.Join(c.Machines, "; "), verdict.Doubt)
 	}
 	for _, d := range c.Differences {
-		p.Wrapped("", d, doubt)
+		p.Wrapped("", d, verdict.Doubt)
 	}
 }
-
-func short(revision string) string { return revision[:min(12, len(revision))] }
 
 // baselineMetric is the table of a metric, or a line where all of it is equal.
 func (p *printer) baselineMetric(rows []baseline.Row) {
@@ -80,7 +74,7 @@ func (p *printer) baselineMetric(rows []baseline.Row) {
 	}
 	if first := rows[0]; len(rows) > 1 && !slices.ContainsFunc(rows, func(r baseline.Row) bool { return !alike(first, r) }) {
 		p.Line(fmt.Sprintf("%s: %s → %s, limit %s: %s, in all %d places", p.Bold(title),
-			valueCell(first.Baseline, first.Unit), valueCell(first.Run, first.Unit), limitCell(first), p.rowDecision(first), len(rows)))
+			content.BaselineValue(first.Baseline, first.Unit), content.BaselineValue(first.Run, first.Unit), content.BaselineLimit(first), p.rowDecision(first), len(rows)))
 		return
 	}
 	p.Line(p.Bold(title))
@@ -89,7 +83,7 @@ func (p *printer) baselineMetric(rows []baseline.Row) {
 		{Title: "limit", Right: true}, {Title: "cost [95 %]", Right: true}, {Title: "verdict"},
 	}}
 	for _, r := range rows {
-		g.Add(r.Variant, r.Level, valueCell(r.Baseline, r.Unit), valueCell(r.Run, r.Unit), limitCell(r), effectCell(r), p.rowDecision(r)+warns(r, advisory))
+		g.Add(r.Variant, r.Level, content.BaselineValue(r.Baseline, r.Unit), content.BaselineValue(r.Run, r.Unit), content.BaselineLimit(r), content.BaselineCost(r), p.rowDecision(r)+warns(r, advisory))
 	}
 	if rows[0].Type != "" || slices.ContainsFunc(rows, func(r baseline.Row) bool { return r.Type != "" }) {
 		for i, r := range rows {
@@ -129,7 +123,7 @@ func (p *printer) baselineRemark(r baseline.Row) {
 		parts = append(parts, fmt.Sprintf("%s × %d", m.Why, m.Blocks))
 	}
 	if len(parts) > 0 {
-		p.Wrapped("  ", r.Where()+": "+strings.Join(parts, "; "), doubt)
+		p.Wrapped("  ", r.Where()+": "+strings.Join(parts, "; "), verdict.Doubt)
 	}
 }
 
@@ -138,45 +132,6 @@ func alike(a, b baseline.Row) bool {
 	same := func(x, y *float64) bool { return x != nil && y != nil && *x == *y }
 	return a.Effect == nil && b.Effect == nil && a.Why == "" && b.Why == "" && a.Type == b.Type && a.Decision == b.Decision &&
 		same(a.Baseline, b.Baseline) && same(a.Run, b.Run) && same(a.Limit, b.Limit)
-}
-
-func valueCell(v *float64, unit string) string {
-	if v == nil {
-		return text.None
-	}
-	switch unit {
-	case baseline.UnitMillis:
-		return text.Duration(time.Duration(*v * 1e6))
-	case baseline.UnitShare:
-		return text.Percent(*v)
-	case baseline.UnitMiB:
-		return text.Digits(*v) + " MiB"
-	}
-	if *v == float64(int(*v)) {
-		return text.Count(int(*v))
-	}
-	return text.Digits(*v)
-}
-
-func limitCell(r baseline.Row) string {
-	switch {
-	case r.Limit == nil:
-		return text.None
-	case r.AtLeast:
-		return "≥ " + valueCell(r.Limit, r.Unit)
-	}
-	return "≤ " + valueCell(r.Limit, r.Unit)
-}
-
-// effectCell has the limit of the cost beside it.
-func effectCell(r baseline.Row) string {
-	switch {
-	case r.Effect == nil && r.Allowed == 0:
-		return ""
-	case r.Effect == nil:
-		return text.None
-	}
-	return fmt.Sprintf("%s [%s, %s] ≤ %s", text.Digits(r.Effect.Estimate), text.Digits(r.Effect.Low), text.Digits(r.Effect.High), text.Digits(r.Allowed))
 }
 
 // warns marks a row that does not decide in a table whose others do.
@@ -189,7 +144,7 @@ func warns(r baseline.Row, allDo bool) string {
 
 func (p *printer) rowDecision(r baseline.Row) string {
 	if r.Verdict() == verdict.Warned {
-		return p.Paint(r.Decision.String(), doubt)
+		return p.Paint(r.Decision.String(), verdict.Doubt)
 	}
 	return p.word(r.Decision)
 }
@@ -215,52 +170,87 @@ func (p *printer) notComparable(rows []baseline.Row) {
 		for i, m := range names {
 			names[i] = fmt.Sprintf("%s × %d", m, places[[2]string{why, m}])
 		}
-		p.Wrapped("", fmt.Sprintf("not comparable (%s): %s", why, strings.Join(names, ", ")), doubt)
+		p.Wrapped("", fmt.Sprintf("not comparable (%s): %s", why, strings.Join(names, ", ")), verdict.Doubt)
 	}
-}
-
-// howGated says what the verdicts mean.
-func howGated(c *baseline.Comparison) string {
-	how := "paired by block, both having made the same draws (signed-rank intervals, 95 %)"
-	if !c.Paired {
-		how = "unpaired, as they did not make the same draws (rank-sum intervals, 95 %)"
-	}
-	words := fmt.Sprintf("Cost: the run's over the baseline's, %s; of a reduction, of the time as a share of that one by one; of an efficiency, of the time over the ideal. Worse: the whole interval lies above the limit; inconclusive: a part of it. Counts have hard limits.", how)
-	if c.Primaries > 0 {
-		words += fmt.Sprintf(" Makespans after Holm's correction over %d.", c.Primaries)
-	}
-	return words
 }
 
 func (p *printer) baselineConclusion(v *baseline.Outcome) {
 	for _, claim := range v.Run.Claims {
 		if !claim.AsExpected {
-			p.Wrapped("", fmt.Sprintf("claim %s: %s, expected: %s", claim.ID, claim.Decision, claim.Expected), doubt)
+			p.Wrapped("", fmt.Sprintf("claim %s: %s, expected: %s", claim.ID, claim.Decision, claim.Expected), verdict.Doubt)
 		}
 	}
 	for _, t := range v.Run.Thresholds {
 		if t.Decision != verdict.Met {
-			p.Wrapped("", fmt.Sprintf("threshold %s: %s", ruleOf(t.Threshold), t.Decision), doubt)
+			p.Wrapped("", fmt.Sprintf("threshold %s: %s", content.Rule(t.Threshold), t.Decision), verdict.Doubt)
 		}
 	}
 	p.deciding(v.Comparison.Rows)
-	p.Wrapped("", fmt.Sprintf("the run itself: %s (exit code %d)", judgedIn(v.Run), v.Run.Exit), "")
-	p.Wrapped("", fmt.Sprintf("the comparison: %s (exit code %d)", baselineSummary(v), v.Comparison.Exit), "")
+	p.Wrapped("", fmt.Sprintf("the run itself: %s (exit code %d)", content.Tally(v.Run), v.Run.Exit), "")
+	p.Wrapped("", fmt.Sprintf("the comparison: %s (exit code %d)", content.BaselineSummary(v), v.Comparison.Exit), "")
 	p.Line(fmt.Sprintf("%s (exit code %d)", p.concluded(v.Decision), v.Exit))
 }
 
-// baselineSummary is what came out of the comparison.
-func baselineSummary(v *baseline.Outcome) string {
-	c := v.Comparison
-	words := "of " + text.Plural(len(c.Rows), "value", "values") + " " + counted(c.Counts)
-	if c.Warned > 0 {
-		words += fmt.Sprintf("; %s of the worse and inconclusive warn, and do not decide", text.Count(c.Warned))
+// mostDeciding rows are named again at the end.
+const mostDeciding = 10
+
+// deciding names the rows that the exit code comes from: what is worse or missing,
+// else what is inconclusive, and what would help.
+func (p *printer) deciding(rows []baseline.Row) {
+	of := func(decision verdict.Decision) (some []baseline.Row) {
+		for _, r := range rows {
+			if r.Verdict() == decision {
+				some = append(some, r)
+			}
+		}
+		return some
 	}
-	if len(c.Added) > 0 {
-		words += "; some of the run is not in the baseline, and was not compared"
+	decide, tone := of(verdict.Failed), verdict.Bad
+	if len(decide) == 0 {
+		decide, tone = of(verdict.Inconclusive), verdict.Doubt
 	}
-	if c.Decision == verdict.NotMeasured {
-		words = "nothing could be compared: " + words
+	for _, r := range decide[:min(len(decide), mostDeciding)] {
+		words := fmt.Sprintf("%s: %s, %s", r.Decision, r.Where(), r.Metric)
+		if r.Type != "" {
+			words += " " + r.Type
+		}
+		if r.Why != "" {
+			words += ": " + r.Why
+		}
+		p.Wrapped("", words, tone)
 	}
-	return words
+	if more := len(decide) - mostDeciding; more > 0 {
+		p.Wrapped("", fmt.Sprintf("and %s more", text.Count(more)), tone)
+	}
+	if len(decide) > 0 && tone == verdict.Doubt {
+		p.Wrapped("", "what would help: a run with more blocks, on a quieter machine, or a wider --share-margin", verdict.Faint)
+	}
+}
+
+// BaselineChanges writes what a new baseline changes in the file that it takes
+// the place of: old is nil where there was none.
+func BaselineChanges(w io.Writer, file string, old, b *baseline.Baseline, o text.Options) error {
+	p := newPrinter(o)
+	changed, equal := baseline.Changes(old, b)
+	p.Line(p.Bold(file))
+	if old != nil {
+		p.Wrapped("", fmt.Sprintf("was  run %s of %s, revision %s, %s", old.Run, old.Recorded, content.ShortRevision(old.Revision), old.Machine.CPU), "")
+	}
+	p.Wrapped("", fmt.Sprintf("is   run %s of %s, revision %s, %s", b.Run, b.Recorded, content.ShortRevision(b.Revision), b.Machine.CPU), "")
+	g := &text.Grid{Columns: []text.Column{{Title: "metric"}, {Title: "variant"}, {Title: "level", Drop: 1}, {Title: "old", Right: true}, {Title: "new", Right: true}, {Title: "change", Right: true}}}
+	for _, ch := range changed {
+		by := ""
+		if ch.Old != nil && ch.New != nil && *ch.Old != 0 {
+			by = content.SignedPercent(*ch.New / *ch.Old - 1)
+		}
+		g.Add(strings.TrimSpace(ch.Metric+" "+ch.Type), ch.Variant, ch.Level, content.BaselineValue(ch.Old, ch.Unit), content.BaselineValue(ch.New, ch.Unit), by)
+	}
+	if len(changed) > 0 {
+		p.Line("")
+		g.Fit(p.Width)
+		p.Table(g)
+	}
+	p.Line("")
+	p.Line(fmt.Sprintf("%s changed, %d as they were", text.Plural(len(changed), "value", "values"), equal))
+	return p.Flush(w, "changes of a baseline")
 }

@@ -7,9 +7,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"github.com/charmbracelet/x/ansi"
 	"github.com/google/go-cmp/cmp"
@@ -18,87 +16,26 @@ import (
 	"floodgate/results/baseline"
 	"floodgate/results/internal/runtest"
 	"floodgate/results/report"
+	"floodgate/results/report/internal/reporttest"
 	"floodgate/results/report/text"
 	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
-// few is a run of a few cells.
-func few(variants []scenarios.Variant, levels scenarios.LevelSet, change func(t *results.Trial) bool) *results.Run {
-	return runtest.New(runtest.Options{Blocks: 8, Variants: variants, Levels: []scenarios.LevelSet{levels}, Claims: runtest.Claims()[3:], Change: change})
-}
-
-// gates are verdicts of every kind that there is.
-var gates = sync.OnceValue(func() map[string]*baseline.Outcome {
-	some := append(runtest.Variants()[:2:2], runtest.Variants()[3])
-	items := scenarios.LevelSet{"items": []any{20, 200}}
-	good := few(some, items, nil)
-	worse := few(append(some[:2:2], runtest.Variants()[5]), items, func(t *results.Trial) bool {
-		switch {
-		case t.Variant == "joined-10" && t.Items == 200:
-			t.Makespan += t.Makespan / 2
-			t.Descriptors.Peak += 20
-			t.Resources.PeakRSS = 0
-		case t.Variant == "joined-10" && t.Block == 2:
-			t.Documents.Found, t.Documents.Lost = t.Items-1, 1
-			t.Errors = []results.ErrorCount{{Type: "emfile", Side: "mongo", Count: 3, Sample: "x"}}
-		case t.Variant == "sequential" && t.Items == 200 && t.Block > 2:
-			t.Makespan *= 2
-		}
-		return true
-	})
-	elsewhere := few(some, items, nil)
-	elsewhere.Header.Fingerprint.CPU, elsewhere.Header.Fingerprint.Cores = "Apple M9", 12
-	nothing := few(some, items, func(*results.Trial) bool { return false })
-	long := scenarios.LevelSet{"items": []any{20}, "upstream.latency.median": []any{"5ms", "100ms"}}
-	return map[string]*baseline.Outcome{
-		"held": gated(good, few(some, items, nil), false), "worse": gated(good, worse, true), "elsewhere": gated(good, elsewhere, false),
-		"nothing": gated(good, nothing, false),
-		"long":    gated(few(some[:2], long, nil), few(some[:2], long, func(t *results.Trial) bool { t.Makespan += 3 * time.Millisecond; return t.Block < 6 }), false),
-	}
-})
-
-func gated(old, run *results.Run, strict bool) *baseline.Outcome {
-	run.Header.ID += "-b"
-	b, err := baseline.FromRun(old)
-	if err != nil {
-		panic(err)
-	}
-	v, err := baseline.Gate("results/baseline/report.yaml", b, run, baseline.Options{Margin: baseline.DefaultMargin, ShareMargin: baseline.DefaultShareMargin, StrictTimes: strict})
-	if err != nil {
-		panic(err)
-	}
-	return v
-}
-
 func TestBaseline(t *testing.T) {
-	for name, v := range gates() {
+	for name, v := range reporttest.BaselineOutcomes() {
 		for _, width := range []int{80, 120} {
 			var out bytes.Buffer
 			if err := report.Baseline(&out, v, text.Options{Width: width}); err != nil {
 				t.Fatal(err)
 			}
-			golden(t, fmt.Sprintf("baseline.%s.%d.txt", name, width), out.Bytes())
-		}
-		run := &results.Run{Header: results.Header{ID: v.Run.Run, ScenarioName: v.Run.Scenario}}
-		j := report.BaselineJudgement(report.Judged{Run: run, Verdict: v.Run}, v, "floodgate gate "+v.Run.Run)
-		if name == "worse" {
-			golden(t, "baseline.worse.md", report.Comment(j))
-		}
-		checkSARIF(t, report.SARIF(j))
-		checkAnnotations(t, report.Annotations(j))
-		checkMarkdown(t, report.Comment(j), report.MaxComment)
-		if n := parseJUnit(t, report.JUnit(j)); (v.Exit == verdict.ExitPassed) != (n.Failures+n.Errors == 0) || v.Exit == verdict.ExitFailed && n.Failures == 0 {
-			t.Errorf("%s: exit code %d, and %+v", name, v.Exit, n)
-		}
-		if uncompared := strings.Contains(string(report.JUnit(j)), `name="nothing-compared"`); uncompared != (name == "nothing") || uncompared && v.Comparison.Exit != verdict.ExitNotMeasured {
-			t.Errorf("%s: exit code %d, a check that nothing was compared: %v", name, v.Comparison.Exit, uncompared)
+			reporttest.Golden(t, fmt.Sprintf("baseline.%s.%d.txt", name, width), out.Bytes())
 		}
 	}
 }
 
 func TestBaselineFitsAndColors(t *testing.T) {
-	for name, v := range gates() {
+	for name, v := range reporttest.BaselineOutcomes() {
 		for width := 80; width <= 160; width += 20 {
 			var plain, colored bytes.Buffer
 			if err := errors.Join(report.Baseline(&plain, v, text.Options{Width: width}), report.Baseline(&colored, v, text.Options{Width: width, Color: true})); err != nil {
@@ -109,7 +46,7 @@ func TestBaselineFitsAndColors(t *testing.T) {
 					t.Errorf("%s at %d: %d columns: %s", name, width, w, line)
 				}
 			}
-			if diff := cmp.Diff(plain.String(), trimmed(ansi.Strip(colored.String()))); diff != "" || strings.Contains(plain.String(), "\x1b") {
+			if diff := cmp.Diff(plain.String(), reporttest.Trimmed(ansi.Strip(colored.String()))); diff != "" || strings.Contains(plain.String(), "\x1b") {
 				t.Errorf("%s at %d: %s", name, width, diff)
 			}
 		}
@@ -119,7 +56,7 @@ func TestBaselineFitsAndColors(t *testing.T) {
 // Every value that is judged has its limit beside it in every output, and what
 // could not be compared is there.
 func TestBaselineLimits(t *testing.T) {
-	for name, v := range gates() {
+	for name, v := range reporttest.BaselineOutcomes() {
 		var out bytes.Buffer
 		if err := report.BaselineJSON(&out, v); err != nil {
 			t.Fatal(err)
@@ -153,11 +90,11 @@ func TestBaselineLimits(t *testing.T) {
 func TestBaselineChanges(t *testing.T) {
 	some := runtest.Variants()[:2]
 	items := scenarios.LevelSet{"items": []any{20, 200}}
-	old, err := baseline.FromRun(few(some, items, nil))
+	old, err := baseline.FromRun(reporttest.FewCells(some, items, nil))
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := baseline.FromRun(few(some, items, func(t *results.Trial) bool {
+	b, err := baseline.FromRun(reporttest.FewCells(some, items, func(t *results.Trial) bool {
 		t.Makespan += t.Makespan / 8
 		t.Resources.PeakRSS = 0
 		return true
@@ -170,11 +107,11 @@ func TestBaselineChanges(t *testing.T) {
 		report.BaselineChanges(&first, "results/baseline/report.yaml", nil, b, text.Options{Width: 80})); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "baseline.changes.txt", out.Bytes())
-	golden(t, "baseline.first.txt", first.Bytes())
-	v := gates()["held"]
+	reporttest.Golden(t, "baseline.changes.txt", out.Bytes())
+	reporttest.Golden(t, "baseline.first.txt", first.Bytes())
+	v := reporttest.BaselineOutcomes()["held"]
 	for _, err := range []error{
-		report.Baseline(full{}, v, text.Options{}), report.BaselineJSON(full{}, v), report.BaselineChanges(full{}, "x", nil, b, text.Options{}),
+		report.Baseline(reporttest.FailingWriter{}, v, text.Options{}), report.BaselineJSON(reporttest.FailingWriter{}, v), report.BaselineChanges(reporttest.FailingWriter{}, "x", nil, b, text.Options{}),
 	} {
 		if !errors.Is(err, io.ErrShortWrite) {
 			t.Error(err)

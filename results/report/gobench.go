@@ -9,8 +9,14 @@ import (
 	"strconv"
 	"strings"
 
+	"golang.org/x/perf/benchunit"
+
 	"floodgate/results"
+	"floodgate/results/gobench"
+	"floodgate/results/report/content"
+	"floodgate/results/report/text"
 	"floodgate/results/summary"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -137,3 +143,138 @@ func part(key, value string) string {
 }
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
+
+// GoBenchVerdict writes a comparison of Go benchmarks for a person: a table a
+// unit, what is missing, what the verdicts rest on, and the conclusion.
+func GoBenchVerdict(w io.Writer, v *gobench.Outcome, o text.Options) error {
+	p := newPrinter(o)
+	if len(v.Mixed) > 0 {
+		p.Wrapped("", "MIXED ENVIRONMENTS, as --allow-mixed allowed: "+strings.Join(v.Mixed, "; "), verdict.Bad)
+	}
+	p.Wrapped("", "old  "+v.Old, "")
+	p.Wrapped("", "new  "+v.New, "")
+	packages := content.SeveralPackages(v)
+	for _, u := range v.Units {
+		p.Line("")
+		p.Wrapped("", unitLine(u), "")
+		p.benchmarks(u, packages)
+	}
+	p.Line("")
+	p.only("in the old file alone, so not judged: ", v.Missing, packages, verdict.Doubt)
+	p.only("in the new file alone, so not judged: ", v.Added, packages, verdict.Faint)
+	if len(v.Units) > 0 {
+		p.Wrapped("", content.GoBenchMethod(v), verdict.Faint)
+		p.Line("")
+	}
+	p.benchConclusion(v, packages)
+	return p.Flush(w, "verdict on benchmarks")
+}
+
+// GoBenchVerdictJSON writes the verdict with all its figures.
+func GoBenchVerdictJSON(w io.Writer, v *gobench.Outcome) error {
+	return content.WriteJSON(w, v, "verdict on benchmarks")
+}
+
+func unitLine(u gobench.Unit) string {
+	words := u.Unit + ": " + u.Better + " is better"
+	if u.Better == "" {
+		words = u.Unit + ": nothing says which way is better"
+	}
+	if u.Exact {
+		words += ", exact"
+	}
+	return words
+}
+
+// benchmarks is the table of a unit. Names too long for it stand above their figures.
+func (p *printer) benchmarks(u gobench.Unit, packages bool) {
+	g := &text.Grid{Columns: []text.Column{
+		{Title: "benchmark"},
+		{Title: "old", Right: true}, {Title: "±", Right: true},
+		{Title: "new", Right: true}, {Title: "±", Right: true},
+		{Title: "delta", Right: true},
+		{Title: "p", Right: true, Drop: 1}, {Title: "p (Holm)", Right: true},
+		{Title: "n", Right: true},
+		{Title: "verdict"},
+	}}
+	class := benchunit.ClassOf(u.Unit)
+	var names []string
+	for _, r := range u.Rows {
+		names = append(names, content.BenchmarkName(r.Package, r.Benchmark, packages))
+		g.Add(names[len(names)-1], content.BenchmarkValue(r.Old.Median, class), spread(r.Old, u.Exact), content.BenchmarkValue(r.New.Median, class), spread(r.New, u.Exact),
+			content.BenchmarkDelta(r), text.OrNone(r.P, content.PValue), text.OrNone(r.Adjusted, content.PValue), content.BenchmarkSamples(r), p.word(r.Decision))
+	}
+	if m := u.GeoMean; m != nil && len(u.Rows) > 1 {
+		names = append(names, "geomean")
+		g.Add("geomean", content.BenchmarkValue(m.Old, class), "", content.BenchmarkValue(m.New, class), "", text.OrNone(m.Delta, content.SignedPercent), "", "", "", "")
+	}
+	dropped := g.Fit(p.Width)
+	above := g.Width() > p.Width
+	if above {
+		for i := range g.Rows {
+			g.Rows[i][0] = ""
+		}
+		g.Columns[0].Title = ""
+		g.Columns[2].Drop, g.Columns[4].Drop = 1, 1
+		dropped = append(dropped, g.Fit(p.Width)...)
+	}
+	widths := g.Widths()
+	p.Titles(g, widths)
+	for i, row := range g.Rows {
+		if above {
+			p.Wrapped("", names[i], "")
+		}
+		p.Line(g.Line(row, widths))
+	}
+	p.NotShown(dropped)
+}
+
+// spread is how far the median's interval reaches, in percent: "3%".
+func spread(s gobench.Sample, exact bool) string {
+	switch {
+	case exact:
+		return ""
+	case s.Low == nil || s.High == nil:
+		return "∞"
+	case *s.Low == *s.High:
+		return "0%"
+	case s.Median == 0 || math.Signbit(*s.Low) != math.Signbit(*s.High):
+		return "?"
+	}
+	return content.Brief(100*max(*s.High/s.Median-1, 1-*s.Low/s.Median, *s.Low/s.Median-1, 1-*s.High/s.Median), 0) + "%"
+}
+
+func (p *printer) only(what string, list []gobench.Only, packages bool, tone verdict.Tone) {
+	if len(list) == 0 {
+		return
+	}
+	names := make([]string, len(list))
+	for i, o := range list {
+		names[i] = content.BenchmarkName(o.Package, o.Benchmark, packages) + " " + o.Unit
+	}
+	p.Wrapped("", what+strings.Join(names, ", "), tone)
+}
+
+func (p *printer) benchConclusion(v *gobench.Outcome, packages bool) {
+	few, need := 0, 0
+	var why []string
+	for _, u := range v.Units {
+		for _, r := range u.Rows {
+			switch {
+			case r.Need > 0:
+				few++
+				need = max(need, r.Need)
+			case r.Why != "":
+				why = append(why, content.BenchmarkName(r.Package, r.Benchmark, packages)+" "+u.Unit+": "+r.Why)
+			}
+		}
+	}
+	if few > 0 {
+		p.Wrapped("", fmt.Sprintf("%s: too few samples for any difference to be significant; at least %d in each file (go test -count %d)",
+			text.Plural(few, "comparison", "comparisons"), need, need), verdict.Doubt)
+	}
+	for _, words := range append(why, v.ProcessorsDiffer()...) {
+		p.Wrapped("", words, verdict.Doubt)
+	}
+	p.Wrapped("", fmt.Sprintf("%s: %s (exit code %d)", p.concluded(v.Decision), content.GoBenchSummary(v), v.Exit), verdict.Plain)
+}

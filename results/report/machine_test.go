@@ -12,6 +12,7 @@ import (
 	"floodgate/results/internal/runtest"
 	"floodgate/results/pairs"
 	"floodgate/results/report"
+	"floodgate/results/report/internal/reporttest"
 	"floodgate/results/report/text"
 	"floodgate/results/stats"
 )
@@ -25,7 +26,9 @@ func TestProcessorsAreShown(t *testing.T) {
 	run := runtest.New(runtest.Options{Blocks: 8})
 	oneCPU(&run.Header.Fingerprint)
 	run.Header.SUT = &results.SUT{Repository: "service", Revision: strings.Repeat("ab", 20), Modified: true}
-	printed := rendered(t, func(w io.Writer) error { return report.Terminal(w, run, judge(t, run), text.Options{Width: 200}) })
+	printed := rendered(t, func(w io.Writer) error {
+		return report.Terminal(w, run, reporttest.Judge(t, run), text.Options{Width: 200})
+	})
 	for _, words := range []string{want, "revision abababababab with changes of repository service"} {
 		if !strings.Contains(printed, words) {
 			t.Errorf("no %q in\n%s", words, printed)
@@ -33,7 +36,7 @@ func TestProcessorsAreShown(t *testing.T) {
 	}
 	v := &pairs.Outcome{Design: stats.DefaultLooks(), A: pairs.Side{Name: "main", Revision: "1a2b", Toolchain: "go1.25.3"}, B: pairs.Side{Name: "working tree", Revision: "3c4d", Modified: true, Toolchain: "go1.26.8"}}
 	v.Machine = run.Header.Fingerprint
-	printed = rendered(t, func(w io.Writer) error { return report.Against(w, v, text.Options{Width: 200}) })
+	printed = rendered(t, func(w io.Writer) error { return report.Pairs(w, v, text.Options{Width: 200}) })
 	for _, words := range []string{want, "main (1a2b, go1.25.3)", "working tree (3c4d with changes, go1.26.8)"} {
 		if !strings.Contains(printed, words) {
 			t.Errorf("no %q in\n%s", words, printed)

@@ -4,26 +4,26 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"strings"
 	"time"
 
 	"floodgate/results/pairs"
+	"floodgate/results/report/content"
 	"floodgate/results/report/text"
 	"floodgate/results/stats"
 	"floodgate/results/verdict"
 )
 
-// Against writes the verdict on two programs that ran in turn, for a person.
-func Against(w io.Writer, v *pairs.Outcome, o text.Options) error {
-	p := &printer{Printer: text.NewPrinter(o, 80)}
+// Pairs writes the verdict on two programs that ran in turn, for a person.
+func Pairs(w io.Writer, v *pairs.Outcome, o text.Options) error {
+	p := newPrinter(o)
 	if v.Scenario != "" {
 		p.Line(p.Bold(v.Scenario))
 	}
-	p.Wrapped("", "A  "+sideOf(v.A), "")
-	p.Wrapped("", "B  "+sideOf(v.B), "")
+	p.Wrapped("", "A  "+content.PairsSide(v.A), "")
+	p.Wrapped("", "B  "+content.PairsSide(v.B), "")
 	p.Line("")
-	for _, words := range Foreseen(v) {
-		p.Wrapped("", words, faint)
+	for _, words := range content.EstimatedPower(v) {
+		p.Wrapped("", words, verdict.Faint)
 	}
 	p.lookTable(v)
 	p.countTable(v.Counts)
@@ -31,57 +31,13 @@ func Against(w io.Writer, v *pairs.Outcome, o text.Options) error {
 	p.achieved(v)
 	p.ran(v)
 	p.Line("")
-	p.againstConclusion(v)
+	p.pairsConclusion(v)
 	return p.Flush(w, fmt.Sprintf("verdict %s", v.ID))
 }
 
-// AgainstJSON writes the verdict with all its figures.
-func AgainstJSON(w io.Writer, v *pairs.Outcome) error {
-	return writeJSON(w, v, fmt.Sprintf("verdict %s", v.ID))
-}
-
-func sideOf(s pairs.Side) string {
-	words := s.Name
-	if s.Revision != "" {
-		words += fmt.Sprintf(" (%.12s", s.Revision)
-		if s.Modified {
-			words += " with changes"
-		}
-		if s.Toolchain != "" {
-			words += ", " + s.Toolchain
-		}
-		words += ")"
-	}
-	return words
-}
-
-// Foreseen says, before the first pair, what the design can do.
-func Foreseen(v *pairs.Outcome) []string {
-	d := v.Design
-	looks := make([]string, len(d.At))
-	for i, n := range d.At {
-		looks[i] = fmt.Sprint(n)
-	}
-	last := looks[len(looks)-1]
-	after := last
-	if len(looks) > 1 {
-		after = strings.Join(looks[:len(looks)-1], ", ") + " and " + last
-	}
-	all := []string{fmt.Sprintf("Worse: B takes more than %s longer than A. At most %s pairs, looks after %s, fixed beforehand. Called worse though it is not: at most %s of such comparisons; called not worse though it is: at most %s.",
-		trimmedPercent(d.Margin), last, after, trimmedPercent(v.FalseAlarm), trimmedPercent(v.Missed))}
-	for _, c := range v.Cells {
-		if c.Decides && c.Expected != nil {
-			all = append(all, fmt.Sprintf("%s: %s, with the noise %s.", c.Name(), detectable(*c.Expected), c.Expected.From))
-		}
-	}
-	return all
-}
-
-func detectable(d pairs.Detectable) string {
-	if d.Effect == nil {
-		return "no worsening is found with a probability of " + trimmedPercent(d.Power)
-	}
-	return fmt.Sprintf("a worsening of %.3g %% is found with a probability of %s", 100**d.Effect, trimmedPercent(d.Power))
+// PairsJSON writes the verdict with all its figures.
+func PairsJSON(w io.Writer, v *pairs.Outcome) error {
+	return content.WriteJSON(w, v, fmt.Sprintf("verdict %s", v.ID))
 }
 
 func (p *printer) lookTable(v *pairs.Outcome) {
@@ -102,9 +58,9 @@ func (p *printer) lookTable(v *pairs.Outcome) {
 	for _, c := range v.Cells {
 		limit, word := fmt.Sprintf("≤ %.4g", 1+v.Design.Margin), p.word(c.Decision)
 		if !c.Decides {
-			limit, word = "", p.Paint("shown", faint)
+			limit, word = "", p.Paint("shown", verdict.Faint)
 		}
-		g.Add(figureOf(c), fmt.Sprint(c.Pairs), lookOf(c, v.Design), valueOf(c.Metric, c.A), valueOf(c.Metric, c.B), ratioOf(c.Ratio), limit, word)
+		g.Add(figureOf(c), fmt.Sprint(c.Pairs), content.PairsInterim(c, v.Design), content.PairsValue(c.Metric, c.A), content.PairsValue(c.Metric, c.B), content.PairsRatio(c.Ratio), limit, word)
 	}
 	if !slices.ContainsFunc(v.Cells, func(c pairs.Cell) bool { return c.Pairs > 0 }) {
 		return
@@ -122,10 +78,10 @@ func (p *printer) lookTable(v *pairs.Outcome) {
 	p.NotShown(dropped)
 	for _, c := range v.Cells {
 		for _, m := range c.Missing {
-			p.Wrapped("", fmt.Sprintf("%s: without a pair, %s: %s", c.Name(), m.Why, text.Plural(m.Blocks, "block", "blocks")), doubt)
+			p.Wrapped("", fmt.Sprintf("%s: without a pair, %s: %s", c.Name(), m.Why, text.Plural(m.Blocks, "block", "blocks")), verdict.Doubt)
 		}
 		if c.Decides && c.Decision == verdict.Undecided {
-			p.Wrapped("", fmt.Sprintf("%s: inconclusive: %s", c.Name(), c.Reason), doubt)
+			p.Wrapped("", fmt.Sprintf("%s: inconclusive: %s", c.Name(), c.Reason), verdict.Doubt)
 		}
 	}
 }
@@ -135,33 +91,6 @@ func figureOf(c pairs.Cell) string {
 		return c.Variant
 	}
 	return c.Metric
-}
-
-func lookOf(c pairs.Cell, d stats.Looks) string {
-	if c.Interim == 0 {
-		return "none"
-	}
-	return fmt.Sprintf("%d of %d", c.Interim, len(d.At))
-}
-
-func valueOf(metric string, x *float64) string {
-	switch {
-	case x == nil:
-		return text.None
-	case metric == pairs.RSS:
-		return text.Mebibytes(int64(*x))
-	}
-	return text.Duration(time.Duration(*x))
-}
-
-func ratioOf(i stats.Interval) string {
-	switch {
-	case i.N == 0:
-		return text.None
-	case i.Achieved == 0:
-		return text.Digits(i.Estimate)
-	}
-	return fmt.Sprintf("%s [%s, %s]", text.Digits(i.Estimate), text.Digits(i.Low), text.Digits(i.High))
 }
 
 func (p *printer) countTable(counts []pairs.Count) {
@@ -178,7 +107,7 @@ func (p *printer) countTable(counts []pairs.Count) {
 	for i, row := range g.Rows {
 		p.Line(g.Line(row, widths))
 		if why := counts[i].Why; why != "" {
-			p.Wrapped("  ", why, doubt)
+			p.Wrapped("  ", why, verdict.Doubt)
 		}
 	}
 }
@@ -186,36 +115,13 @@ func (p *printer) countTable(counts []pairs.Count) {
 func (p *printer) achieved(v *pairs.Outcome) {
 	for _, c := range v.Cells {
 		if c.Decides && c.Achieved != nil {
-			p.Wrapped("", fmt.Sprintf("%s: with the noise of these pairs %s.", c.Name(), detectable(*c.Achieved)), faint)
+			p.Wrapped("", fmt.Sprintf("%s: with the noise of these pairs %s.", c.Name(), content.Detectable(*c.Achieved)), verdict.Faint)
 		}
 	}
 }
 
-// againstFacts say where and on what it ran.
-func againstFacts(v *pairs.Outcome) *text.Grid {
-	g := &text.Grid{Columns: make([]text.Column, 2)}
-	g.Add("gate", fmt.Sprintf("%s, seed %d", v.ID, v.Seed))
-	if v.Records != "" {
-		g.Add("records", v.Records)
-	}
-	if e := v.Environment; e != nil {
-		g.Add("environment", fmt.Sprintf("%s: %s, %s", e.Kind, e.Database, e.Upstream))
-	}
-	m := v.Machine
-	g.Add("machine", fmt.Sprintf("%s, %s/%s", machineLine(m), m.OS, m.Arch))
-	return g
-}
-
-// unmeasured says why nothing could be compared; empty: something could.
-func unmeasured(v *pairs.Outcome) string {
-	if v.Unmeasured == "" && v.Decision == verdict.NotMeasured {
-		return "no pair of both sides counts, so nothing was compared"
-	}
-	return v.Unmeasured
-}
-
 func (p *printer) ran(v *pairs.Outcome) {
-	for _, row := range againstFacts(v).Rows {
+	for _, row := range content.PairsFacts(v).Rows {
 		p.Fact(row[0], "%s", row[1])
 	}
 	for _, n := range slices.Concat(v.Notes, v.Remarks) {
@@ -223,25 +129,80 @@ func (p *printer) ran(v *pairs.Outcome) {
 	}
 }
 
-func (p *printer) againstConclusion(v *pairs.Outcome) {
-	if words := unmeasured(v); words != "" {
-		p.Wrapped("", "not measured: "+words, bad)
+func (p *printer) pairsConclusion(v *pairs.Outcome) {
+	if words := content.PairsUnmeasured(v); words != "" {
+		p.Wrapped("", "not measured: "+words, verdict.Bad)
 	}
-	word, words := againstSummary(v)
+	word, words := content.PairsSummary(v)
 	if words != "" {
 		words = ": " + words
 	}
 	p.Line(fmt.Sprintf("%s%s (exit code %d)", p.Bold(p.Paint(word, v.Decision.Tone())), words, v.Exit))
 }
 
-// againstSummary is "worse", "1 worse, 5 not worse".
-func againstSummary(v *pairs.Outcome) (word, words string) {
-	word = string(v.Decision)
-	if v.Decision == verdict.Passed || v.Decision == verdict.Failed {
-		word = verdict.Comparisons.Word(v.Decision).String()
+// SelfTest writes what gates can detect on this machine, for a person.
+func SelfTest(w io.Writer, s *pairs.SelfTested, o text.Options) error {
+	p := newPrinter(o)
+	p.Line(p.Bold("what a gate detects on this machine, now"))
+	p.Wrapped("", fmt.Sprintf("Blocks of six trials for %s: %s. Every gate has pairs of its own: at most %d, on average those shown; margin %s. Rates have exact 95 %% intervals.",
+		s.Time, text.Plural(s.Blocks, "block", "blocks"), s.Design.At[len(s.Design.At)-1], content.TrimmedPercent(s.Design.Margin)), "")
+	p.Line("")
+	g := &text.Grid{Columns: []text.Column{{Title: "planted in B"}, {Title: "gates", Right: true}, {Title: "worse", Right: true}, {Title: "rate [95 %]", Right: true},
+		{Title: "pairs", Right: true}, {Title: "B ÷ A", Right: true}, {Title: "resampled", Right: true}}}
+	for _, r := range s.Rows {
+		each := text.None
+		if r.Gates > 0 {
+			each = fmt.Sprintf("%.1f", r.PairsEach)
+		}
+		g.Add(r.Treatment, text.Count(r.Gates), text.Count(r.Worse), rateOf(r.Rate), each, ratioCellOf(r.Ratio), shareOf(r.Resampled))
 	}
-	if unmeasured(v) != "" {
-		return word, ""
+	p.Table(g)
+	p.Wrapped("", "Resampled: gates on pairs that are drawn again from the measured ones; it decides nothing.", verdict.Faint)
+	p.Line("")
+	for _, words := range s.Sentences() {
+		p.Wrapped("", words, "")
 	}
-	return word, counted(v.Tally())
+	if s.Unmeasured > 0 {
+		p.Wrapped("", text.Plural(s.Unmeasured, "trial", "trials")+" could not be measured, or not be believed.", verdict.Doubt)
+	}
+	p.Line("")
+	m := s.Machine
+	p.Fact("machine", "%s, %s/%s", content.MachineLine(m), m.OS, m.Arch)
+	p.Fact("self-test", "%s, seed %d, took %s", s.ID, s.Seed, s.Took.Round(time.Second))
+	if s.Records != "" {
+		p.Fact("records", "%s", s.Records)
+	}
+	p.Line("")
+	why := map[verdict.Decision]string{
+		verdict.Passed: "no more false alarms than the design allows, and no count missed",
+		verdict.Failed: "false alarms, or a count missed", verdict.Inconclusive: "too little time for some gates",
+	}[s.Decision]
+	p.Line(fmt.Sprintf("%s: %s (exit code %d)", p.concluded(s.Decision), why, s.Exit))
+	return p.Flush(w, fmt.Sprintf("self-test %s", s.ID))
+}
+
+// SelfTestJSON writes it with all its figures.
+func SelfTestJSON(w io.Writer, s *pairs.SelfTested) error {
+	return content.WriteJSON(w, s, fmt.Sprintf("self-test %s", s.ID))
+}
+
+func rateOf(i *stats.Interval) string {
+	if i == nil {
+		return text.None
+	}
+	return fmt.Sprintf("%.3g %% [%.3g, %.3g]", 100*i.Estimate, 100*i.Low, 100*i.High)
+}
+
+func ratioCellOf(x *float64) string {
+	if x == nil {
+		return text.None
+	}
+	return text.Digits(*x)
+}
+
+func shareOf(x *float64) string {
+	if x == nil {
+		return text.None
+	}
+	return fmt.Sprintf("%.3g %%", 100**x)
 }

@@ -10,105 +10,29 @@ import (
 
 	"github.com/charmbracelet/x/ansi"
 
-	"floodgate/results"
 	"floodgate/results/pairs"
 	"floodgate/results/report"
+	"floodgate/results/report/internal/reporttest"
 	"floodgate/results/report/text"
 	"floodgate/results/stats"
-	"floodgate/results/verdict"
 )
 
-// paired are pairs whose B takes ratio times as long, a little more or less.
-func paired(n int, ratio, wobble float64) (all []pairs.Pair) {
-	for i := range n {
-		a := 80e6 * (1 + 0.01*float64(i%5))
-		all = append(all, pairs.Pair{A: a, B: a * ratio * (1 + wobble*float64(i*7%n-n/2)/float64(n))})
-	}
-	return all
-}
-
-var anyMachine = results.Fingerprint{CPU: "Some CPU", Cores: 2, Memory: 8 << 30, OS: "linux", Arch: "amd64"}
-
-func versus(t *testing.T, name string) *pairs.Outcome {
-	t.Helper()
-	v := &pairs.Outcome{ID: "20261123-080000.000-abcdef", Seed: 1, Design: stats.DefaultLooks(), Machine: anyMachine, Records: "results/gates/20261123-080000.000-abcdef"}
-	var err error
-	switch name {
-	case "commands":
-		v.Kind, v.A.Name, v.B.Name = pairs.Commands, "./old --x", "./new --x"
-		err = pairs.JudgePairs(v, pairs.Commanded{Metric: pairs.Wall, Pairs: map[string][]pairs.Pair{
-			pairs.Wall: paired(8, 1.2, 0.02), pairs.CPU: paired(8, 1.3, 0.02), pairs.RSS: paired(8, 1, 0.01),
-		}})
-	case "unmeasured":
-		v.Kind, v.A.Name, v.B.Name, v.Unmeasured = pairs.Commands, "true", "false", "B failed in pair 3: exit status 1"
-		err = pairs.JudgePairs(v, pairs.Commanded{Metric: pairs.Wall, Over: true})
-	case "pairless": // no trial of B was believed
-		v.Kind, v.Scenario, v.A.Name, v.B.Name = pairs.Revisions, "report", "main", "working tree"
-		ran := pairs.Ran{Blocks: 2, Descriptors: 10, Over: true}
-		for i := range 2 {
-			b := trialOf(i, 80e6, 0)
-			b.Outcome, b.Reason = results.OutcomeInvalid, "the mock upstream was too slow"
-			ran.A, ran.B = append(ran.A, trialOf(i, 80e6, 0)), append(ran.B, b)
-		}
-		err = pairs.JudgeTrials(v, []string{"bounded-10"}, "items=200", ran)
-	case "revisions":
-		v.Kind, v.Scenario = pairs.Revisions, "report"
-		v.A = pairs.Side{Name: "main~3", Revision: "0123456789abcdef"}
-		v.B = pairs.Side{Name: "working tree", Revision: "fedcba9876543210", Modified: true}
-		v.Environment = &results.Environment{Kind: "embedded", Database: "FerretDB", Upstream: "floodgate mock upstream"}
-		v.Notes = []string{"floodgate is replaced by ../floodgate, outside of the repository: both sides are built with what is there now"}
-		ran := pairs.Ran{Blocks: 8, Descriptors: 10}
-		for i, p := range paired(8, 1.01, 0.02) {
-			ran.A, ran.B = append(ran.A, trialOf(i, p.A, 0)), append(ran.B, trialOf(i, p.B, 0))
-		}
-		ran.B[7] = trialOf(7, 80e6, 1)
-		err = pairs.JudgeTrials(v, []string{"bounded-10"}, "items=200", ran)
-		if err == nil {
-			err = v.Foresee(nil)
-		}
-	}
-	if err == nil {
-		err = v.Achieve()
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return v
-}
-
-// trialOf is one that lost some documents.
-func trialOf(block int, makespan float64, lost int) results.Trial {
-	return results.Trial{
-		Block: block, Variant: "bounded-10", LevelName: "items=200", Outcome: results.OutcomeOK, Makespan: time.Duration(makespan),
-		Documents:   &results.Documents{Expected: 200, Found: 200 - lost, Lost: lost},
-		Descriptors: results.Descriptors{Peak: 26, Samples: 9, Leaked: new(int)},
-	}
-}
-
-func TestAgainst(t *testing.T) {
-	for _, name := range []string{"commands", "unmeasured", "revisions", "pairless"} {
-		v := versus(t, name)
+func TestPairs(t *testing.T) {
+	for _, name := range reporttest.PairKinds() {
+		v := reporttest.PairsOutcome(t, name)
 		for _, width := range []int{80, 120} {
 			var plain, coloured bytes.Buffer
-			if err := report.Against(&plain, v, text.Options{Width: width}); err != nil {
+			if err := report.Pairs(&plain, v, text.Options{Width: width}); err != nil {
 				t.Fatal(err)
 			}
-			golden(t, fmt.Sprintf("against.%s.%d.txt", name, width), plain.Bytes())
+			reporttest.Golden(t, fmt.Sprintf("pairs.%s.%d.txt", name, width), plain.Bytes())
 			narrow(t, plain.String(), width)
-			if err := report.Against(&coloured, v, text.Options{Width: width, Color: true}); err != nil || ansi.Strip(coloured.String()) != plain.String() {
+			if err := report.Pairs(&coloured, v, text.Options{Width: width, Color: true}); err != nil || ansi.Strip(coloured.String()) != plain.String() {
 				t.Errorf("%s: colours change the text: %v", name, err)
 			}
 		}
-		j := report.AgainstJudgement(v)
-		golden(t, "against."+name+".md", report.Comment(j))
-		checkSARIF(t, report.SARIF(j))
-		checkAnnotations(t, report.Annotations(j))
-		checkMarkdown(t, report.Comment(j), report.MaxComment)
-		if n := parseJUnit(t, report.JUnit(j)); (v.Exit == verdict.ExitPassed) != (n.Failures+n.Errors == 0) || v.Exit == verdict.ExitFailed && n.Failures == 0 || (name == "pairless") != (v.Exit == verdict.ExitNotMeasured && v.Unmeasured == "") {
-			t.Errorf("%s: exit code %d, and %+v", name, v.Exit, n)
-		}
 		var doc bytes.Buffer
-		if err := report.AgainstJSON(&doc, v); err != nil {
+		if err := report.PairsJSON(&doc, v); err != nil {
 			t.Fatal(err)
 		}
 		var again pairs.Outcome
@@ -116,25 +40,25 @@ func TestAgainst(t *testing.T) {
 			t.Fatal(err)
 		}
 		var words bytes.Buffer
-		if err := report.Against(&words, &again, text.Options{}); err != nil {
+		if err := report.Pairs(&words, &again, text.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		var first bytes.Buffer
-		if err := report.Against(&first, v, text.Options{}); err != nil || words.String() != first.String() {
+		if err := report.Pairs(&first, v, text.Options{}); err != nil || words.String() != first.String() {
 			t.Errorf("%s: what was stored reads otherwise: %v\n%s", name, err, words.String())
 		}
 	}
 }
 
 func TestSelfTest(t *testing.T) {
-	s := &pairs.SelfTested{ID: "20261123-080000.000-abcdef", Time: 10 * time.Minute, Took: 601 * time.Second, Design: stats.DefaultLooks(), Blocks: 120, Machine: anyMachine, Unmeasured: 1}
+	s := &pairs.SelfTested{ID: "20261123-080000.000-abcdef", Time: 10 * time.Minute, Took: 601 * time.Second, Design: stats.DefaultLooks(), Blocks: 120, Machine: reporttest.AnyMachine, Unmeasured: 1}
 	s.Design.Margin = 0.02
 	found, missed := make([]bool, 120), make([]bool, 120)
 	for i := range found {
 		found[i] = true
 	}
 	if err := pairs.JudgeSelfTest(s, pairs.Tried{
-		Pairs:   map[string][]pairs.Pair{pairs.Same: paired(120, 1, 0.05), pairs.Latency5: paired(120, 1.04, 0.05), pairs.Latency10: paired(7, 1.09, 0.05)},
+		Pairs:   map[string][]pairs.Pair{pairs.Same: reporttest.MadePairs(120, 1, 0.05), pairs.Latency5: reporttest.MadePairs(120, 1.04, 0.05), pairs.Latency10: reporttest.MadePairs(7, 1.09, 0.05)},
 		Counted: map[string][]bool{pairs.SameCounts: missed, pairs.Descriptors: found, pairs.LostWrite: append(missed[:1:1], found...)},
 	}); err != nil {
 		t.Fatal(err)
@@ -143,7 +67,7 @@ func TestSelfTest(t *testing.T) {
 	if err := report.SelfTest(&plain, s, text.Options{Width: 80}); err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "selftest.80.txt", plain.Bytes())
+	reporttest.Golden(t, "selftest.80.txt", plain.Bytes())
 	narrow(t, plain.String(), 80)
 }
 

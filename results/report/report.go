@@ -1,28 +1,30 @@
-// Package report renders a run and its verdict: for a terminal, as JSON, and
-// as Go benchmark text that benchstat reads. It computes nothing that decides:
-// that is in the [gate.Verdict]. What is unavailable shows as "—", never as 0.
+// Package report renders runs, comparisons, plans and gates for a terminal, as
+// JSON, and as Go benchmark text that benchstat reads:
+//
+//	report.Terminal(os.Stdout, run, outcome, text.Options{Width: 80})
+//
+// It decides nothing: decisions are in the outcomes that it is given. A value
+// that is unavailable is shown as "—", never as 0.
+//
+// Package content holds the tables and sentences that all formats share, package
+// html renders pages, and package ci renders the formats of CI servers.
 package report
 
 import (
-	"encoding/json"
-	"fmt"
-	"io"
-
-	"floodgate/results/claims"
+	"floodgate/results/report/content"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 )
 
-// JSON writes the verdict, indented, with a newline at its end.
-func JSON(w io.Writer, v *claims.Outcome) error {
-	return writeJSON(w, v, fmt.Sprintf("verdict of run %q", v.Run))
-}
+// printer writes a report for a terminal.
+type printer struct{ content.Run }
 
-// writeJSON writes v, called what in an error, indented and with a newline at its end.
-func writeJSON(w io.Writer, v any, what string) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		return fmt.Errorf("write %s: %w", what, err)
-	}
-	return nil
+// word paints what was decided.
+func (p *printer) word(w verdict.Word) string { return p.Paint(w.String(), w.Tone()) }
+
+// concluded is the decision on the whole, as the last line has it.
+func (p *printer) concluded(d verdict.Decision) string { return p.Bold(p.Paint(string(d), d.Tone())) }
+
+func newPrinter(o text.Options) *printer {
+	return &printer{content.Run{Printer: text.NewPrinter(o, 80)}}
 }

@@ -1,33 +1,39 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"io"
+	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"floodgate/results"
+	"floodgate/results/history"
+	"floodgate/results/report/content"
 	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 )
 
 // Runs lists stored runs for a person, newest first.
 func Runs(w io.Writer, runs []results.Listed, o text.Options) error {
-	p := &printer{Printer: text.NewPrinter(o, 80)}
+	p := newPrinter(o)
 	g := &text.Grid{Columns: []text.Column{
 		{Title: "run"}, {Title: "started", Drop: 2}, {Title: "scenario"}, {Title: "environment", Drop: 1}, {Title: "trials", Right: true}, {Title: ""},
 	}}
 	for _, r := range newestFirst(runs) {
 		if r.Err != nil {
-			g.Add(r.ID, "", "", "", "", p.Paint("unreadable", bad))
+			g.Add(r.ID, "", "", "", "", p.Paint("unreadable", verdict.Bad))
 			continue
 		}
-		h, state := r.Header, p.Paint("complete", good)
+		h, state := r.Header, p.Paint("complete", verdict.Good)
 		trials := fmt.Sprintf("%d/%d", r.Trials, h.Planned)
 		switch {
 		case h.Search: // of which nobody knows beforehand how many it takes
 			trials, state = text.Count(r.Trials), "plan"
 		case !r.Complete:
-			state = p.Paint("unfinished", doubt)
+			state = p.Paint("unfinished", verdict.Doubt)
 		}
 		name := h.ScenarioName
 		if h.Quick {
@@ -43,7 +49,7 @@ func Runs(w io.Writer, runs []results.Listed, o text.Options) error {
 	}
 	for _, r := range newestFirst(runs) {
 		if r.Err != nil {
-			p.Wrapped("", r.Err.Error(), bad)
+			p.Wrapped("", r.Err.Error(), verdict.Bad)
 		}
 	}
 	return p.Flush(w, "list of runs")
@@ -81,5 +87,189 @@ func RunsJSON(w io.Writer, runs []results.Listed) error {
 		}
 		all = append(all, l)
 	}
-	return writeJSON(w, all, "list of runs")
+	return content.WriteJSON(w, all, "list of runs")
+}
+
+// History writes what stored runs of scenarios show over time, for a person: a
+// table a metric with a bar a run, and below a row where it changed.
+func History(w io.Writer, h *history.History, o text.Options) error {
+	p := newPrinter(o)
+	for i, g := range h.Groups {
+		if i > 0 {
+			p.Line("")
+		}
+		p.group(g, h.Level)
+	}
+	if len(h.Left) > 0 {
+		p.Line("")
+		p.Line(p.Bold("left out"))
+		for _, l := range h.Left {
+			p.Wrapped("  ", l.Run+": "+l.Why, verdict.Doubt)
+		}
+	}
+	return p.Flush(w, "history")
+}
+
+// HistoryJSON writes a history, indented, with a newline at its end.
+func HistoryJSON(w io.Writer, h *history.History) error {
+	return content.WriteJSON(w, h, "history")
+}
+
+func (p *printer) group(g history.Group, level float64) {
+	name := g.Scenario
+	if g.Quick {
+		name += " (quick)"
+	}
+	first, last := g.Runs[0], g.Runs[len(g.Runs)-1]
+	p.Line(p.Bold(name))
+	p.Wrapped("", fmt.Sprintf("scenario %s, %s, on %s, %s%s, %d GiB, %s/%s", abbreviated(g.Design), g.Environment,
+		g.Machine.CPU, text.Plural(g.Machine.Cores, "core", "cores"), content.ProcessorsPart(results.Processors(g.Machine.GOMAXPROCS, g.Machine.CPUQuota)), g.Machine.Memory, g.Machine.OS, g.Machine.Arch), "")
+	if len(g.Runs) == 1 {
+		p.Wrapped("", "1 run, nothing to compare it with: "+runLine(first), "")
+		return
+	}
+	from, to := first.Started.UTC().Format(time.DateOnly), last.Started.UTC().Format(time.DateOnly)
+	runs := fmt.Sprintf("%s, %s to %s", text.Plural(len(g.Runs), "run", "runs"), from, to)
+	if g.Older > 0 {
+		runs += fmt.Sprintf("; %s left out for their number", text.Plural(g.Older, "older one", "older ones"))
+	}
+	p.Wrapped("", runs, "")
+	if len(g.Runs) < g.Needed {
+		p.Wrapped("", fmt.Sprintf("too few to tell a change: with fewer than %d runs none can be seen at the level %g %%", g.Needed, 100*level), verdict.Doubt)
+	}
+	for _, metric := range history.Metrics() {
+		p.metric(g, metric)
+	}
+	if len(g.Runs) >= g.Needed {
+		p.Line("")
+		n := len(g.Series)
+		p.Wrapped("", fmt.Sprintf("%s looked at, each at the level %g %%: by chance alone about %.2g would show a change. Runs of other days differ in more than the program: this judges nothing.",
+			text.Plural(n, "series", "series"), 100*level, level*float64(n)), verdict.Faint)
+	}
+}
+
+// metric writes the table of one metric; what is 0 throughout is one line.
+func (p *printer) metric(g history.Group, metric string) {
+	series := slices.DeleteFunc(slices.Clone(g.Series), func(s history.Series) bool { return s.Metric != metric })
+	if len(series) == 0 {
+		return
+	}
+	p.Line("")
+	if !slices.ContainsFunc(series, nonzero) {
+		p.Line(p.Bold(metric) + "  0 in all runs")
+		return
+	}
+	zero := 0
+	if metric == history.Errors { // of most variants there are none ever
+		all := len(series)
+		series = slices.DeleteFunc(series, func(s history.Series) bool { return !nonzero(s) })
+		zero = all - len(series)
+	}
+	table := &text.Grid{Columns: []text.Column{{}, {}, {Title: "span", Right: true, Drop: 1}, {Right: true}}}
+	for _, s := range series {
+		low, high := bounds(s.Values)
+		words := figure(metric, low)
+		if to := figure(metric, high); to != words {
+			words += "–" + to
+		}
+		table.Add(s.Variant, cmp.Or(s.Label, s.Level), words, "")
+	}
+	table.Fit(p.Width - 2 - min(len(g.Runs), leastBars))
+	drawn := min(len(g.Runs), max(p.Width-2-table.Width(), 1))
+	for i, s := range series {
+		cells := table.Rows[i]
+		cells[len(cells)-1] = bars(s.Values, drawn)
+	}
+	title := p.Bold(metric)
+	if drawn < len(g.Runs) {
+		title += p.Paint(fmt.Sprintf("  (bars of the newest %d runs)", drawn), verdict.Faint)
+	}
+	p.Line(title)
+	lines := table.Lines()
+	for i, s := range series {
+		p.Line("  " + lines[i])
+		for _, c := range s.Changes {
+			p.change(g, s, c)
+		}
+	}
+	if zero > 0 {
+		p.Line(p.Paint("  0 in all runs of the others", verdict.Faint))
+	}
+}
+
+// leastBars is for how many bars the span of the values is given up.
+const leastBars = 20
+
+func (p *printer) change(g history.Group, s history.Series, c history.Change) {
+	words := fmt.Sprintf("%s → %s", figure(s.Metric, c.From), figure(s.Metric, c.To))
+	if share, ok := c.Relative(); s.Metric == history.Reduction {
+		words += fmt.Sprintf(" (%+.1f points)", 100*(c.To-c.From))
+	} else if ok {
+		words += fmt.Sprintf(" (%+.1f %%)", 100*share)
+	}
+	p.Line("      " + p.Paint(words, verdict.Doubt))
+	p.Wrapped("        ", "after "+runLine(g.Runs[c.After]), "")
+	p.Wrapped("        ", "with  "+runLine(g.Runs[c.First]), "")
+}
+
+// runLine is "20261107-000000.000-aaaaaa, 2026-11-07, 031258104c3b with changes".
+func runLine(r history.Run) string {
+	words := r.ID + ", " + r.Started.UTC().Format(time.DateOnly) + ", " + abbreviated(r.Revision)
+	if r.Modified {
+		words += " with changes"
+	}
+	return words
+}
+
+func abbreviated(revision string) string { return revision[:min(len(revision), 12)] }
+
+func nonzero(s history.Series) bool {
+	return slices.ContainsFunc(s.Values, func(v *float64) bool { return v != nil && *v != 0 })
+}
+
+func figure(metric string, v float64) string {
+	switch metric {
+	case history.Makespan, history.ItemP99:
+		return text.Duration(time.Duration(v))
+	case history.Reduction:
+		return text.Percent(v)
+	}
+	return content.Shortest(v)
+}
+
+// bounds is the least and the largest of the values that there are.
+func bounds(values []*float64) (low, high float64) {
+	low, high = math.Inf(1), math.Inf(-1)
+	for _, v := range values {
+		if v != nil {
+			low, high = min(low, *v), max(high, *v)
+		}
+	}
+	return low, high
+}
+
+// flat is the share of a value that bars span at least: less is noise, and
+// would look like change if it filled the height.
+const flat = 0.1
+
+// bars draws a value a run, the newest where there is no room for all; "·"
+// where a run has none. The lowest bar is the least value of those drawn.
+func bars(values []*float64, room int) string {
+	const heights = "▁▂▃▄▅▆▇█"
+	steps := []rune(heights)
+	values = values[max(0, len(values)-max(room, 1)):]
+	low, high := bounds(values)
+	height := max(high-low, flat*max(math.Abs(low), math.Abs(high)))
+	var b strings.Builder
+	for _, v := range values {
+		switch {
+		case v == nil:
+			b.WriteRune('·')
+		case height == 0:
+			b.WriteRune(steps[0])
+		default:
+			b.WriteRune(steps[int(min((*v-low)/height*float64(len(steps)), float64(len(steps)-1)))])
+		}
+	}
+	return b.String()
 }

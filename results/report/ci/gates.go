@@ -1,0 +1,203 @@
+package ci
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/perf/benchunit"
+
+	"floodgate/results/baseline"
+	"floodgate/results/gobench"
+	"floodgate/results/pairs"
+	"floodgate/results/report/content"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
+)
+
+// BaselineJudgement is the run's own judgement with a check for each value that
+// was compared with the baseline. Again is the command that prints it again.
+func BaselineJudgement(j Judged, v *baseline.Outcome, again string) Judgement {
+	g := j.Judgement()
+	c := v.Comparison
+	words := content.BaselineSummary(v)
+	g.Title, g.Headline, g.Decision, g.Command = g.Name+" against "+c.File, string(v.Decision)+": "+words, v.Decision, again
+	for _, r := range c.Rows {
+		check := rowCheck(r)
+		check.Time = took(trialsOf(j.Run, r.Variant, r.Level))
+		g.Checks = append(g.Checks, check)
+	}
+	if c.Decision == verdict.NotMeasured {
+		g.Checks = append(g.Checks, Check{ID: idUncompared, Decision: verdict.NotMeasured, Says: "Something can be compared.", Title: "nothing was compared", Text: words, All: words})
+	}
+	if len(c.Machines) > 0 {
+		g.Notes = append(g.Notes, "the machines differ: "+strings.Join(c.Machines, "; "))
+	}
+	g.Notes = append(g.Notes, c.Differences...)
+	if len(c.Added) > 0 {
+		g.Notes = append(g.Notes, "not in the baseline, so not compared: "+strings.Join(c.Added, ", "))
+	}
+	g.Notes = append(g.Notes, content.BaselineMethod(c), c.Caution)
+	g.Facts = append(g.Facts, [2]string{"baseline", fmt.Sprintf("%s: run %s of %s, revision %s", c.File, c.Source, c.Recorded, content.ShortRevision(c.Revision))})
+	return g
+}
+
+func rowCheck(r baseline.Row) Check {
+	id := r.Metric + " of " + r.Where()
+	if r.Type != "" {
+		id = r.Metric + " (" + r.Type + ") of " + r.Where()
+	}
+	words := fmt.Sprintf("baseline %s, run %s, limit %s", content.BaselineValue(r.Baseline, r.Unit), content.BaselineValue(r.Run, r.Unit), content.BaselineLimit(r))
+	if r.Effect != nil {
+		words += "; cost " + content.BaselineCost(r)
+	}
+	if r.Why != "" {
+		words += "; " + r.Why
+	}
+	for _, m := range r.Missing {
+		words += fmt.Sprintf("; missing: %s × %d", m.Why, m.Blocks)
+	}
+	title := id + ": " + r.Decision.String()
+	if r.Verdict() == verdict.Warned {
+		title += " (only warns)"
+	}
+	return Check{ID: id, Decision: r.Verdict(), Says: id + " is no worse than in the baseline", Title: title, Text: words, All: words,
+		Properties: map[string]string{"decision": r.Decision.String()}}
+}
+
+// GoBenchJudgement is a comparison of Go benchmarks as checks: one a benchmark
+// and unit. Again is the command that prints it again.
+func GoBenchJudgement(v *gobench.Outcome, again string) Judgement {
+	packages := content.SeveralPackages(v)
+	words := content.GoBenchSummary(v)
+	j := Judgement{
+		Name: "go-bench", Title: "Go benchmarks, " + v.New + " against " + v.Old, ID: v.Old + "…" + v.New,
+		Headline: string(v.Decision) + ": " + words, Decision: v.Decision, Command: again,
+		Facts:      [][2]string{{"old", v.Old}, {"new", v.New}},
+		Properties: [][2]string{{"alpha", fmt.Sprint(v.Alpha)}, {"margin", fmt.Sprint(v.Margin)}},
+	}
+	if len(v.Mixed) > 0 {
+		j.Notes = append(j.Notes, "mixed environments, as --allow-mixed allowed: "+strings.Join(v.Mixed, "; "))
+	}
+	times := map[[2]string]time.Duration{} // a benchmark's samples have several units
+	for _, u := range v.Units {
+		for _, r := range u.Rows {
+			key := [2]string{r.Package, r.Benchmark}
+			j.Time += max(0, r.Time-times[key])
+			times[key] = max(times[key], r.Time)
+			j.Checks = append(j.Checks, benchCheck(v, u, r, packages))
+		}
+	}
+	for _, only := range []struct {
+		of    []gobench.Only
+		where string
+	}{{v.Missing, "in the old file alone"}, {v.Added, "in the new file alone"}} {
+		for _, o := range only.of {
+			name := content.BenchmarkName(o.Package, o.Benchmark, packages) + " " + o.Unit
+			j.Notes = append(j.Notes, name+": "+only.where+", so not judged")
+		}
+	}
+	differ := v.ProcessorsDiffer()
+	if len(j.Checks) == 0 {
+		words := strings.Join(append([]string{"The files have no benchmark in common."}, differ...), "\n")
+		j.Checks = []Check{{ID: idUncompared, Decision: verdict.NotMeasured, Says: "Something can be compared.", Title: "nothing was compared", Text: words, All: words}}
+	} else {
+		j.Notes = append(j.Notes, differ...)
+	}
+	if len(v.Units) > 0 {
+		j.Notes = append(j.Notes, content.GoBenchMethod(v))
+	}
+	return j
+}
+
+func benchCheck(v *gobench.Outcome, u gobench.Unit, r gobench.Row, packages bool) Check {
+	class := benchunit.ClassOf(u.Unit)
+	name := content.BenchmarkName(r.Package, r.Benchmark, packages) + " " + u.Unit
+	words := fmt.Sprintf("%s → %s, %s beside at most %s", content.BenchmarkValue(r.Old.Median, class), content.BenchmarkValue(r.New.Median, class), content.BenchmarkDelta(r), content.SignedPercent(v.Margin))
+	if r.Adjusted != nil {
+		words += fmt.Sprintf(", p=%s after Holm beside %g, n=%s", content.PValue(*r.Adjusted), v.Alpha, content.BenchmarkSamples(r))
+	}
+	if r.Why != "" {
+		words += "; " + r.Why
+	}
+	return Check{
+		ID: name, Decision: r.Decision.Decision(), Says: name + " does not get worse", Title: name + ": " + r.Decision.String(),
+		Text: words, All: words, Time: r.Time, Properties: map[string]string{"decision": r.Decision.String()},
+	}
+}
+
+// PairsJudgement is a verdict on two programs that ran in turn as checks: one
+// a figure that decides, one a count.
+func PairsJudgement(v *pairs.Outcome) Judgement {
+	headline, words := content.PairsSummary(v)
+	if words != "" {
+		headline += ": " + words
+	}
+	title := "B: " + content.PairsSide(v.B) + ", against A: " + content.PairsSide(v.A)
+	name := v.Scenario
+	if name == "" {
+		name = "commands"
+	}
+	j := Judgement{
+		Name: name, Title: title, ID: v.ID, Started: v.Started, Version: v.Machine.Revision,
+		Headline: headline, Decision: v.Decision, Command: "floodgate report " + content.ShellWord(filepath.ToSlash(v.Records)), Record: v.Records, Notes: slices.Concat(content.EstimatedPower(v), v.Notes, v.Remarks),
+		Properties: [][2]string{{"gate", v.ID}, {"margin", content.TrimmedPercent(v.Design.Margin)}, {"seed", fmt.Sprint(v.Seed)}},
+	}
+	for _, row := range content.PairsFacts(v).Rows {
+		j.Facts = append(j.Facts, [2]string{row[0], row[1]})
+	}
+	j.Time = pairsTime(v)
+	for _, c := range v.Cells {
+		if c.Decides {
+			j.Checks = append(j.Checks, lookCheck(v, c))
+		}
+	}
+	for _, c := range v.Counts {
+		id := c.What + " of " + c.Variant + " at " + c.Level
+		words := fmt.Sprintf("A %s, B %s, limit A + %d", text.Count(c.A), text.Count(c.B), c.Allowed)
+		if c.Why != "" {
+			words += "; " + c.Why
+		}
+		j.Checks = append(j.Checks, Check{ID: id, Decision: c.Decision.Decision(), Says: id + " is no more than before", Title: id + ": " + c.Decision.String(), Text: words, All: words, Time: c.Time})
+	}
+	if words := content.PairsUnmeasured(v); words != "" {
+		j.Checks = append(j.Checks, Check{ID: idUnmeasured, Decision: verdict.NotMeasured, Says: "Everything can be measured.", Title: "it could not be measured", Text: words, All: words})
+	}
+	return j
+}
+
+// pairsTime is how long all that was compared took: the pairs that decide, or
+// the trials that are counted, whichever are more.
+func pairsTime(v *pairs.Outcome) (sum time.Duration) {
+	times := map[[2]string]time.Duration{}
+	for _, c := range v.Cells {
+		if c.Decides {
+			times[[2]string{c.Variant, c.Level}] = c.Time
+		}
+	}
+	for _, c := range v.Counts {
+		key := [2]string{c.Variant, c.Level}
+		times[key] = max(times[key], c.Time)
+	}
+	for _, t := range times {
+		sum += t
+	}
+	return sum
+}
+
+func lookCheck(v *pairs.Outcome, c pairs.Cell) Check {
+	words := fmt.Sprintf("A %s, B %s, B ÷ A %s, limit %.4g, after %s (look %s)",
+		content.PairsValue(c.Metric, c.A), content.PairsValue(c.Metric, c.B), content.PairsRatio(c.Ratio), 1+v.Design.Margin, text.Plural(c.Pairs, "pair", "pairs"), content.PairsInterim(c, v.Design))
+	if c.Reason != "" {
+		words += "; " + c.Reason
+	}
+	for _, m := range c.Missing {
+		words += fmt.Sprintf("; without a pair: %s × %d", m.Why, m.Blocks)
+	}
+	return Check{
+		ID: c.Name(), Decision: c.Decision.Decision(), Says: c.Name() + " is no worse than before", Title: c.Name() + ": " + c.Decision.String(),
+		Text: words, All: words, Time: c.Time, Properties: map[string]string{"decision": c.Decision.String()},
+	}
+}

@@ -1,0 +1,111 @@
+package ci
+
+import (
+	"fmt"
+	"strings"
+
+	"floodgate/results/verdict"
+)
+
+// Annotations of each kind that GitHub shows of one step, and how long this
+// package lets them be in characters.
+const (
+	maxAnnotations = 10
+	maxTitle       = 200
+	maxMessage     = 4000
+)
+
+// Annotations renders a judgement as GitHub's workflow commands, a line each: an
+// error for what failed or could not be measured, a warning for what is
+// inconclusive or only warns, and notices for the verdict and what to know before
+// believing it. There are ten of a kind at most, the last of which sums up those
+// that are left out.
+func Annotations(j Judgement) []byte {
+	errors, warnings, notices := annotations{kind: "error", j: j}, annotations{kind: "warning", j: j}, annotations{kind: "notice", j: j}
+	notices.add(Check{Title: j.Title, Text: fmt.Sprintf("%s (exit code %d)\nprint it again: %s", j.Headline, j.Decision.ExitCode(), j.Command)})
+	for _, c := range j.Checks {
+		switch c.Decision {
+		case verdict.Failed, verdict.NotMeasured:
+			errors.add(c)
+		case verdict.Inconclusive:
+			warnings.add(c)
+		}
+	}
+	for _, c := range j.Checks { // after those that decide: the last are the ones left out
+		if c.Decision == verdict.Warned {
+			warnings.add(c)
+		}
+	}
+	for _, n := range j.Notes {
+		notices.add(Check{Title: noteTitle, Text: n})
+	}
+	return []byte(errors.lines() + warnings.lines() + notices.lines())
+}
+
+// noteTitle is the title of what there is to know.
+const noteTitle = "note"
+
+// annotations of one kind.
+type annotations struct {
+	kind string
+	j    Judgement
+	all  []Check
+}
+
+func (a *annotations) add(c Check) { a.all = append(a.all, c) }
+
+func (a *annotations) lines() string {
+	shown := a.all
+	if len(shown) > maxAnnotations {
+		rest := shown[maxAnnotations-1:]
+		titles := make([]string, len(rest))
+		for i, r := range rest {
+			titles[i] = r.Title
+			if r.Title == noteTitle {
+				titles[i] = r.Text
+			}
+		}
+		shown = append(shown[:maxAnnotations-1:maxAnnotations-1], Check{
+			Title: fmt.Sprintf("%d more of %d", len(rest), len(a.all)),
+			Text:  "print them: " + a.j.Command + "\n" + strings.Join(titles, "\n"),
+		})
+	}
+	var b strings.Builder
+	for _, c := range shown {
+		fmt.Fprintf(&b, "::%s %stitle=%s::%s\n", a.kind, a.place(c), escapedProperty(clip(c.Title, maxTitle)), escapedMessage(clipLines(c.Text)))
+	}
+	return b.String()
+}
+
+// place is where the annotation is shown: at the check, at the begin of the
+// scenario, or nowhere, what is about the whole.
+func (a *annotations) place(c Check) string {
+	if a.j.File == "" || c.ID == "" {
+		return ""
+	}
+	return fmt.Sprintf("file=%s,line=%d,", escapedProperty(clean(a.j.File)), max(c.Line, 1))
+}
+
+// clipLines cleans a text and shortens it at the end of a line where there is one.
+func clipLines(words string) string {
+	words = cleanLines(words)
+	runes := []rune(words)
+	if len(runes) <= maxMessage {
+		return words
+	}
+	words = string(runes[:maxMessage-2])
+	if i := strings.LastIndexByte(words, '\n'); i > len(words)/2 {
+		return words[:i] + "\n…"
+	}
+	return words + "…"
+}
+
+// The rules of escaping are those of GitHub's @actions/core (escapeData and
+// escapeProperty).
+func escapedMessage(words string) string {
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(words)
+}
+
+func escapedProperty(words string) string {
+	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C").Replace(words)
+}

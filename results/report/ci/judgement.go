@@ -1,0 +1,342 @@
+// Package ci renders what a command judged for CI servers and pull requests: as
+// Markdown, JUnit XML, SARIF and GitHub annotations.
+//
+//	j := ci.Judged{Run: run, Verdict: outcome}.Judgement()
+//	os.Stdout.Write(ci.JUnit(j))
+//
+// Every judgement becomes a [Judgement] of [Check] values, and every format is a
+// function of that.
+package ci
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+
+	"floodgate/results"
+	"floodgate/results/claims"
+	"floodgate/results/report/content"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
+	"floodgate/scenarios"
+)
+
+// Check is one thing that was judged: a claim, a threshold, a comparison, or
+// that all trials were run and could be measured.
+type Check struct {
+	// ID is the same from run to run, so that a server tells new from old.
+	ID       string
+	Decision verdict.Decision
+	// Says is what is judged, in its author's words; may be empty.
+	Says string
+	// Title is one line, with what was decided: "faster: refuted, expected proved".
+	Title string
+	// Text is what decides, values beside limits, a line each; All is all evidence.
+	Text, All string
+	// Time is how long what is judged took to measure; see [JUnit].
+	Time time.Duration
+	// Line of the scenario's file, from 1; 0: not known.
+	Line int
+	// Properties beside it, by name.
+	Properties map[string]string
+}
+
+// Judgement is what a command judged, for the formats of CI servers and people
+// who read a pull request.
+type Judgement struct {
+	// Name of what was judged, such as the scenario; Title in words.
+	Name, Title string
+	// ID of the run or comparison; Started when, the zero time: not known.
+	ID      string
+	Started time.Time
+	// Version of the program that judged.
+	Version string
+	// Headline is "failed: 1 of 4 claims as expected".
+	Headline string
+	Decision verdict.Decision
+	Checks   []Check
+	// Time is how long all of it took to measure, each trial counted once; see [JUnit].
+	Time time.Duration
+	// Notes are what to know before believing it, Facts on what it ran: name and value.
+	Notes []string
+	Facts [][2]string
+	// Properties of the whole.
+	Properties [][2]string
+	// Command prints it again; Record is its file, empty: none.
+	Command, Record string
+	// File is the scenario's, with slashes, relative to the root of the
+	// repository; empty: not known.
+	File string
+}
+
+// factLines are the facts, a line each.
+func (j Judgement) factLines() []string {
+	lines := make([]string, len(j.Facts))
+	for i, f := range j.Facts {
+		lines[i] = fmt.Sprintf("%s: %s", f[0], f[1])
+	}
+	return lines
+}
+
+// clean is text without what could move a cursor, break a line or turn the
+// direction of writing: a space stands for each.
+func clean(words string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsControl(r), unicode.In(r, unicode.Zl, unicode.Zp, unicode.Bidi_Control):
+			return ' '
+		}
+		return r
+	}, strings.ToValidUTF8(words, "\uFFFD"))
+}
+
+// clip cleans text and shortens it to n runes, the last then "…".
+func clip(words string, n int) string {
+	runes := []rune(clean(words))
+	if len(runes) <= n {
+		return string(runes)
+	}
+	return string(runes[:n-1]) + "…"
+}
+
+// cleanLines cleans every line and leaves the breaks between them.
+func cleanLines(words string) string {
+	lines := strings.Split(words, "\n")
+	for i, l := range lines {
+		lines[i] = clean(l)
+	}
+	return strings.Join(lines, "\n")
+}
+
+// Judged is a run with its verdict, and what may be pointed at.
+type Judged struct {
+	Run     *results.Run
+	Verdict *claims.Outcome
+	// File is the scenario's, with slashes, relative to the root of the
+	// repository; empty: not known.
+	File string
+	// Lines in File.
+	Lines scenarios.Lines
+}
+
+// IDs of checks that are about the run.
+const (
+	idUnmeasured = "trial-not-measured"
+	idNotRun     = "trials-not-run"
+	idUnjudged   = "nothing-claimed"
+	idUncompared = "nothing-compared"
+)
+
+// Judgement of the run: its claims and thresholds in the scenario's order, then
+// what is about the run. A run whose exit code is not 0 has a check that says why.
+func (j Judged) Judgement() Judgement {
+	v := j.Verdict
+	p := &content.Run{Record: j.Run, Outcome: v}
+	g := Judgement{
+		Name: v.Scenario, Title: content.Title(v), ID: v.Run, Started: j.Run.Header.Started, Version: v.Machine.Revision,
+		Headline: headline(v), Decision: v.Decision, Notes: slices.Concat(p.Notes(), p.NoiseNotes()), Command: command(j.Run), Record: j.Run.Path, File: j.File,
+		Properties: [][2]string{
+			{"run", v.Run}, {"scenario_hash", v.Hash}, {"seed", strconv.FormatUint(v.Seed, 10)}, {"quick", strconv.FormatBool(v.Quick)},
+			{"environment", v.Environment.Kind}, {"database", v.Environment.Database}, {"upstream", v.Environment.Upstream},
+			{"trials", fmt.Sprintf("%d of %d", v.Recorded, v.Planned)},
+		},
+	}
+	for _, row := range p.Facts().Rows {
+		g.Facts = append(g.Facts, [2]string{row[0], row[1]})
+	}
+	g.Time = took(j.Run.Trials)
+	for _, c := range v.Claims {
+		check := claimCheck(p, c, j.Lines.Claims[c.ID])
+		check.Time = took(judgedTrials(j.Run, c.Evidence))
+		g.Checks = append(g.Checks, check)
+	}
+	seen := make(map[string]int)
+	for _, t := range v.Thresholds {
+		check := thresholdCheck(p, t, j.Lines.Thresholds[t.Rule])
+		if seen[check.ID]++; seen[check.ID] > 1 { // one rule, at several selections of levels
+			check.ID += fmt.Sprintf(" (%d)", seen[check.ID])
+		}
+		check.Time = took(judgedTrials(j.Run, t.Evidence))
+		g.Checks = append(g.Checks, check)
+	}
+	g.Checks = append(g.Checks, ofRun(j.Run, v)...)
+	g.Notes = slices.DeleteFunc(g.Notes, func(note string) bool { // a check says it
+		return slices.ContainsFunc(g.Checks, func(c Check) bool { return c.Title == note })
+	})
+	return g
+}
+
+// ofRun are the checks that did not pass of the run as a whole.
+func ofRun(run *results.Run, v *claims.Outcome) []Check {
+	var all []Check
+	for _, t := range notMeasured(run) {
+		words := cmp.Or(t.Reason, "no reason is recorded")
+		all = append(all, Check{
+			ID: idUnmeasured, Decision: verdict.NotMeasured, Says: "Every trial can be measured.",
+			Title: trialName(t) + " could not be measured", Text: words, All: words,
+		})
+	}
+	if n := v.Planned - v.Recorded; n > 0 {
+		words := "The run is not finished; unless it is running still, floodgate run --resume " + v.Run + " goes on with it."
+		if v.EndedBy != "" {
+			words = fmt.Sprintf("Stopped early: threshold %q can no longer be met.", v.EndedBy)
+		}
+		all = append(all, Check{
+			ID: idNotRun, Decision: verdict.Inconclusive, Says: "Every planned trial is run.",
+			Title: fmt.Sprintf("%d of %d trials were not run", n, v.Planned), Text: words, All: words,
+		})
+	}
+	if len(v.Claims)+len(v.Thresholds) == 0 {
+		words := "The scenario claims nothing, so nothing was judged."
+		all = append(all, Check{ID: idUnjudged, Decision: verdict.NotJudged, Says: "A scenario claims something.", Title: "nothing was judged", Text: words, All: words})
+	}
+	return all
+}
+
+// notMeasured are the trials of outcome failed, in the order of the plan.
+func notMeasured(run *results.Run) []results.Trial {
+	var trials []results.Trial
+	for _, t := range run.Trials {
+		if t.Outcome == results.OutcomeFailed {
+			trials = append(trials, t)
+		}
+	}
+	slices.SortStableFunc(trials, func(a, b results.Trial) int { return cmp.Compare(a.Index, b.Index) })
+	return trials
+}
+
+func trialName(t results.Trial) string {
+	return fmt.Sprintf("trial %d (%s at %s, block %d)", t.Index, t.Variant, t.LevelName, t.Block)
+}
+
+func claimCheck(p *content.Run, c claims.Claim, line int) Check {
+	return Check{
+		ID: c.ID, Decision: c.Verdict(), Says: c.Statement, Title: claimTitle(c), Text: claimText(p, c), All: allEvidence(p, c), Line: line,
+		Properties: map[string]string{"decision": c.Decision.String(), "expected": c.Expected.String(), "run": p.Outcome.Run},
+	}
+}
+
+// claimTitle is "faster: refuted, expected proved".
+func claimTitle(c claims.Claim) string { return c.ID + ": " + decided(c) }
+
+// decided is "refuted, expected proved", or "proved, as expected".
+func decided(c claims.Claim) string {
+	if c.AsExpected {
+		return c.Decision.String() + ", as expected"
+	}
+	return c.Decision.String() + ", expected " + c.Expected.String()
+}
+
+// claimText is the author's words, then the points that decide, a line each.
+func claimText(p *content.Run, c claims.Claim) string {
+	lines := append([]string{"“" + c.Statement + "”"}, c.Notes...)
+	for _, e := range c.Evidence {
+		if e.Decision == c.Decision {
+			lines = append(lines, evidenceLine(p, e))
+		}
+	}
+	return strings.Join(lines, "\n")
+}
+
+// allEvidence of a claim, a line each.
+func allEvidence(p *content.Run, c claims.Claim) string {
+	lines := slices.Clone(c.Notes)
+	for _, e := range content.Condense(c.Evidence) {
+		lines = append(lines, evidenceLine(p, e))
+	}
+	return strings.Join(lines, "\n")
+}
+
+// evidenceLine is "pool, items=20: 88.8 % [88.4, 89.1] ≥ 85.0 %, n=7, proved".
+func evidenceLine(p *content.Run, e claims.Evidence) string {
+	parts := []string{fmt.Sprintf("%s, %s: %s, n=%s, %s", e.Variant, p.LevelOf(e), content.Statement(e), text.Count(e.N), e.Decision)}
+	return strings.Join(append(parts, content.EvidenceRemarks(e)...), "; ")
+}
+
+// thresholdCheck of a budget, with the limit beside every value.
+func thresholdCheck(p *content.Run, t claims.Threshold, line int) Check {
+	rule := strings.Join(strings.Fields(t.Rule), " ")
+	check := Check{
+		ID: rule, Decision: t.Verdict(), Says: content.Rule(t.Threshold), Title: rule + ": " + t.Decision.String(), Line: line,
+		Properties: map[string]string{"decision": t.Decision.String(), "expected": verdict.Met.String(), "run": p.Outcome.Run},
+	}
+	if check.Decision == verdict.Warned {
+		check.Title += " (only warns)"
+	}
+	deciding, all := slices.Clone(t.Notes), slices.Clone(t.Notes)
+	for _, e := range t.Evidence {
+		parts := []string{fmt.Sprintf("%s: %s, n=%s, %s", p.LevelOf(e), content.ThresholdStatement(t, e), text.Count(e.N), e.Decision)}
+		words := strings.Join(append(parts, content.EvidenceRemarks(e)...), "; ")
+		if all = append(all, words); e.Decision == t.Decision {
+			deciding = append(deciding, words)
+		}
+	}
+	check.Text, check.All = strings.Join(deciding, "\n"), strings.Join(all, "\n")
+	return check
+}
+
+// headline is "failed: 1 of 4 claims as expected".
+func headline(v *claims.Outcome) string {
+	return string(v.Decision) + ": " + content.Tally(v)
+}
+
+// command prints the run again.
+func command(run *results.Run) string {
+	if run.Path == "" {
+		return "floodgate report " + run.Header.ID
+	}
+	return "floodgate report " + content.ShellWord(filepath.ToSlash(filepath.Dir(run.Path)))
+}
+
+// took adds up how long trials took: their makespans or, of a service, the times
+// for which they were watched. Trials without either count as nothing.
+func took(trials []results.Trial) (sum time.Duration) {
+	for _, t := range trials {
+		switch {
+		case t.Makespan > 0:
+			sum += t.Makespan
+		case t.Service != nil && len(t.Service.Series.At) > 0:
+			sum += time.Duration(t.Service.Series.At[len(t.Service.Series.At)-1]) * time.Millisecond
+		}
+	}
+	return sum
+}
+
+// trialsOf are the trials of a variant at a level.
+func trialsOf(run *results.Run, variant, level string) []results.Trial {
+	return filterTrials(run, func(t results.Trial) bool { return t.Variant == variant && t.LevelName == level })
+}
+
+// judgedTrials are those that evidence is about, each once: of the variant and of
+// the one that it is compared with, at the level. Evidence of several levels is
+// about all that have in common what they have.
+func judgedTrials(run *results.Run, evidence []claims.Evidence) []results.Trial {
+	return filterTrials(run, func(t results.Trial) bool {
+		return slices.ContainsFunc(evidence, func(e claims.Evidence) bool {
+			if t.Variant != e.Variant && t.Variant != e.Reference {
+				return false
+			}
+			return e.Level == t.LevelName || e.FromLevel != "" && hasFactors(t.LevelName, e.Level)
+		})
+	})
+}
+
+func filterTrials(run *results.Run, is func(results.Trial) bool) []results.Trial {
+	return slices.DeleteFunc(slices.Clone(run.Trials), func(t results.Trial) bool { return !is(t) })
+}
+
+// hasFactors reports whether a level has all factors of another name.
+func hasFactors(level, common string) bool {
+	words := strings.Fields(level)
+	for _, factor := range strings.Fields(common) {
+		if !slices.Contains(words, factor) {
+			return false
+		}
+	}
+	return true
+}

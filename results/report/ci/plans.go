@@ -1,0 +1,153 @@
+package ci
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"strings"
+
+	"floodgate/results/capacity"
+	"floodgate/results/report/content"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
+	"floodgate/results/whatif"
+)
+
+// WhatIfMarkdown writes a prediction as Markdown, with all that [WhatIf] has.
+func WhatIfMarkdown(w io.Writer, a *whatif.Answer) error {
+	p := &content.WhatIf{Printer: text.Printer{Width: 96}, Answer: a}
+	var out bytes.Buffer
+	fmt.Fprintf(&out, "## %s\n", escaped("what if "+a.Spec))
+	p.Prediction()
+	fenced(&out, taken(&p.Printer))
+	planTable(&out, p.StageGrid())
+	checks, remark := p.CheckGrid()
+	planTable(&out, checks)
+	planRemark(&out, remark)
+	p.Worsts()
+	p.Doubts()
+	fenced(&out, taken(&p.Printer))
+	if _, err := w.Write(out.Bytes()); err != nil {
+		return fmt.Errorf("write what-if %q: %w", a.Spec, err)
+	}
+	return nil
+}
+
+// LimitsMarkdown writes a plan of limits as Markdown: the limit to take and the
+// settings first, then every limit that was tried.
+func LimitsMarkdown(w io.Writer, plan *capacity.Limits) error {
+	p := &content.Limits{Printer: text.Printer{Width: 96}, Plan: plan}
+	var out bytes.Buffer
+	says := p.Conclusion()
+	if plan.Recommendation != nil {
+		says = p.Advice(plan.Recommendation)
+	}
+	planHead(&out, plan.Scenario+": which limit to take", says, plan.Decision)
+	p.Config()
+	fenced(&out, taken(&p.Printer))
+	p.Terms()
+	p.Recommendation()
+	p.Simulation()
+	p.Model()
+	fenced(&out, taken(&p.Printer))
+	g := p.PointGrid()
+	planTable(&out, g)
+	for _, t := range plan.Points {
+		if words := content.LimitRemarks(t); words != "" {
+			planRemark(&out, fmt.Sprintf("%d: %s", t.Limit, words))
+		}
+	}
+	out.WriteString("\nX·R: throughput times the mean time of an item, which is the limit by Little's law; ! is more than 5 % off.\n")
+	p.End()
+	fenced(&out, taken(&p.Printer))
+	return writePlan(w, &out, plan.ID)
+}
+
+// RatesMarkdown writes a plan of rates as Markdown: what is sustained, then
+// every rate that was tried.
+func RatesMarkdown(w io.Writer, plan *capacity.Plan) error {
+	p := &content.Rates{Printer: text.Printer{Width: 96}, Plan: plan}
+	var out bytes.Buffer
+	planHead(&out, plan.Scenario+": the highest rate that is sustained", p.Decided(), plan.Decision)
+	planTable(&out, p.FoundGrid())
+	for _, v := range plan.Variants {
+		if says := p.Remark(v); says != "" {
+			planRemark(&out, v.Variant+": "+says)
+		}
+	}
+	if len(plan.NotTried) > 0 {
+		planRemark(&out, "not tried: "+strings.Join(plan.NotTried, ", "))
+	}
+	p.Terms()
+	p.Limit()
+	p.Thresholds()
+	fenced(&out, taken(&p.Printer))
+	all, at := p.TriedGrid(), 0
+	for _, v := range plan.Variants {
+		if len(v.Points) == 0 {
+			continue
+		}
+		fmt.Fprintf(&out, "\n### %s\n", escaped(v.Variant))
+		planTable(&out, &text.Grid{Columns: all.Columns, Rows: all.Rows[at : at+len(v.Points)]})
+		at += len(v.Points)
+		for _, t := range v.Points {
+			if len(t.Why) > 0 {
+				planRemark(&out, content.PerSecond(t.Rate)+": "+strings.Join(t.Why, "; "))
+			}
+		}
+	}
+	p.End()
+	fenced(&out, taken(&p.Printer))
+	return writePlan(w, &out, plan.ID)
+}
+
+func writePlan(w io.Writer, out *bytes.Buffer, id string) error {
+	if _, err := w.Write(out.Bytes()); err != nil {
+		return fmt.Errorf("write plan %q: %w", id, err)
+	}
+	return nil
+}
+
+func planHead(out *bytes.Buffer, title, says string, d verdict.Decision) {
+	fmt.Fprintf(out, "## %s %s\n\n**%s** (exit code %d)\n", d.Mark(), escaped(title), escaped(says), d.ExitCode())
+}
+
+// planTable leaves nothing out for want of width.
+func planTable(out *bytes.Buffer, g *text.Grid) {
+	if len(g.Rows) == 0 {
+		return
+	}
+	out.WriteString("\n")
+	head(out, g.Columns)
+	for _, cells := range g.Rows {
+		row(out, cells)
+	}
+}
+
+// planRemark is a line of a list; a table ends where the first one begins.
+func planRemark(out *bytes.Buffer, words string) {
+	if bytes.HasSuffix(out.Bytes(), []byte("|\n")) {
+		out.WriteString("\n")
+	}
+	fmt.Fprintf(out, "- %s\n", escaped(words))
+}
+
+// taken is what was printed since the last time.
+func taken(p *text.Printer) string {
+	words := p.Out.String()
+	p.Out.Reset()
+	return words
+}
+
+// fenced writes text as it is, in a fence that nothing in it closes.
+func fenced(out *bytes.Buffer, words string) {
+	words = cleanLines(strings.Trim(words, "\n"))
+	if words == "" {
+		return
+	}
+	fence := "```"
+	for strings.Contains(words, fence) {
+		fence += "`"
+	}
+	fmt.Fprintf(out, "\n%s\n%s\n%s\n", fence, words, fence)
+}

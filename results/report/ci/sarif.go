@@ -1,0 +1,153 @@
+package ci
+
+import (
+	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"net/url"
+	"path"
+	"strings"
+
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
+)
+
+const (
+	sarifVersion = "2.1.0"
+	sarifSchema  = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
+)
+
+// SARIF renders a judgement as SARIF 2.1.0: a rule a check, and a result for each
+// one that failed or could not be measured (error), is undecided or only warns
+// (warning), or had nothing to judge (note). A result has a location where the
+// scenario's file is known, which GitHub's code scanning needs.
+func SARIF(j Judgement) []byte {
+	run := sarifRun{
+		Tool:        sarifTool{Driver: sarifDriver{Name: "floodgate", Version: j.Version, Rules: []sarifRule{}}},
+		Automation:  sarifID{ID: "floodgate/" + j.Name + "/" + j.ID},
+		Invocations: []sarifInvocation{{Successful: j.Decision != verdict.NotMeasured, Code: j.Decision.ExitCode(), Says: j.Headline}},
+		Results:     []sarifResult{},
+	}
+	index := make(map[string]int)
+	levels := map[verdict.Decision]string{verdict.Failed: "error", verdict.NotMeasured: "error", verdict.Inconclusive: "warning", verdict.Warned: "warning", verdict.NotJudged: "note"}
+	for _, c := range j.Checks {
+		id := clean(c.ID) // two that JSON would write alike are one
+		if _, ok := index[id]; !ok {
+			index[id] = len(run.Tool.Driver.Rules)
+			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{ID: id, Short: sarifText{cmp.Or(clean(c.Says), id, text.None)}})
+		}
+		if c.Decision == verdict.Passed {
+			continue
+		}
+		run.Results = append(run.Results, sarifResult{
+			Rule: id, Index: index[id], Level: levels[c.Decision], Text: sarifText{cleanLines(c.Title + "\n" + c.Text)},
+			Locations: j.locations(c), Prints: map[string]string{"floodgateClaim/v1": fingerprint(j.Name, c)}, Properties: c.Properties,
+		})
+	}
+	var out bytes.Buffer
+	enc := json.NewEncoder(&out)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(sarifLog{Schema: sarifSchema, Version: sarifVersion, Runs: []sarifRun{run}}); err != nil { // no field of it can fail
+		panic(err)
+	}
+	return out.Bytes()
+}
+
+// locations point at the check, or at the begin of the scenario's file.
+func (j Judgement) locations(c Check) []sarifLocation {
+	file := path.Clean(j.File)
+	if file == "." { // none, or the repository's root, which has no URI in it
+		return nil
+	}
+	var l sarifLocation
+	l.Physical.Region.Line = max(c.Line, 1)
+	l.Physical.Artifact.URI, l.Physical.Artifact.Base = artifact(file)
+	return []sarifLocation{l}
+}
+
+// artifact is a file's URI and what it is relative to, as GitHub takes it.
+func artifact(file string) (uri, base string) {
+	if path.IsAbs(file) {
+		return (&url.URL{Scheme: "file", Path: file}).String(), ""
+	}
+	return strings.TrimPrefix((&url.URL{Path: file}).String(), "./"), "%SRCROOT%"
+}
+
+// fingerprint is the same for the same check of the same scenario, run for run,
+// so that a server tells an old result from a new one. Trials that were not
+// measured are told apart by their titles.
+func fingerprint(scenario string, c Check) string {
+	words := scenario + "\x00" + c.ID
+	if c.Properties == nil {
+		words += "\x00" + c.Title
+	}
+	sum := sha256.Sum256([]byte(words))
+	return hex.EncodeToString(sum[:16])
+}
+
+type sarifLog struct {
+	Schema  string     `json:"$schema"`
+	Version string     `json:"version"`
+	Runs    []sarifRun `json:"runs"`
+}
+
+type sarifRun struct {
+	Tool        sarifTool         `json:"tool"`
+	Automation  sarifID           `json:"automationDetails"`
+	Invocations []sarifInvocation `json:"invocations"`
+	Results     []sarifResult     `json:"results"`
+}
+
+type sarifTool struct {
+	Driver sarifDriver `json:"driver"`
+}
+
+type sarifDriver struct {
+	Name    string      `json:"name"`
+	Version string      `json:"version,omitempty"`
+	Rules   []sarifRule `json:"rules"`
+}
+
+type sarifRule struct {
+	ID    string    `json:"id"`
+	Short sarifText `json:"shortDescription"`
+}
+
+type sarifText struct {
+	Text string `json:"text"`
+}
+
+type sarifID struct {
+	ID string `json:"id"`
+}
+
+type sarifInvocation struct {
+	Successful bool   `json:"executionSuccessful"`
+	Code       int    `json:"exitCode"`
+	Says       string `json:"exitCodeDescription"`
+}
+
+type sarifResult struct {
+	Rule       string            `json:"ruleId"`
+	Index      int               `json:"ruleIndex"`
+	Level      string            `json:"level"`
+	Text       sarifText         `json:"message"`
+	Locations  []sarifLocation   `json:"locations,omitempty"`
+	Prints     map[string]string `json:"partialFingerprints"`
+	Properties map[string]string `json:"properties,omitempty"`
+}
+
+type sarifLocation struct {
+	Physical struct {
+		Artifact struct {
+			URI  string `json:"uri"`
+			Base string `json:"uriBaseId,omitempty"`
+		} `json:"artifactLocation"`
+		Region struct {
+			Line int `json:"startLine"`
+		} `json:"region"`
+	} `json:"physicalLocation"`
+}

@@ -1,0 +1,58 @@
+// Package content holds what a report says in every format: its tables, as grids
+// of cells, and its evidence, remarks and facts, as sentences. Packages report,
+// html and ci lay them out.
+//
+//	r := content.Run{Record: run, Outcome: outcome}
+//	for _, row := range r.TableGrid().Rows { … } // a cell a column, with its unit
+package content
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
+)
+
+// WriteJSON writes v, called what in an error, indented and with a newline at its end.
+func WriteJSON(w io.Writer, v any, what string) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return fmt.Errorf("write %s: %w", what, err)
+	}
+	return nil
+}
+
+// counted is "1 worse, 5 same".
+func counted(c verdict.Counts) string {
+	var parts []string
+	for _, w := range c.Words() {
+		parts = append(parts, text.Count(c[w])+" "+w.String())
+	}
+	return strings.Join(parts, ", ")
+}
+
+func ShortRevision(revision string) string { return revision[:min(12, len(revision))] }
+
+func TrimmedPercent(share float64) string { return fmt.Sprintf("%.6g %%", 100*share) }
+
+// Command is a command of ours as a shell takes it.
+func Command(words []string) string {
+	phrase := "floodgate"
+	for _, w := range words {
+		phrase += " " + ShellWord(w)
+	}
+	return phrase
+}
+
+// ShellWord quotes text that a shell would not take for one word.
+func ShellWord(words string) string {
+	if words != "" && strings.Trim(words, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./,:=@") == "" {
+		return words
+	}
+	return "'" + strings.ReplaceAll(words, "'", `'\''`) + "'"
+}

@@ -1,0 +1,284 @@
+package content
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"golang.org/x/perf/benchunit"
+
+	"floodgate/results/baseline"
+	"floodgate/results/gobench"
+	"floodgate/results/pairs"
+	"floodgate/results/report/text"
+	"floodgate/results/stats"
+	"floodgate/results/verdict"
+)
+
+func BaselineValue(v *float64, unit string) string {
+	if v == nil {
+		return text.None
+	}
+	switch unit {
+	case baseline.UnitMillis:
+		return text.Duration(time.Duration(*v * 1e6))
+	case baseline.UnitShare:
+		return text.Percent(*v)
+	case baseline.UnitMiB:
+		return text.Digits(*v) + " MiB"
+	}
+	if *v == float64(int(*v)) {
+		return text.Count(int(*v))
+	}
+	return text.Digits(*v)
+}
+
+func BaselineLimit(r baseline.Row) string {
+	switch {
+	case r.Limit == nil:
+		return text.None
+	case r.AtLeast:
+		return "≥ " + BaselineValue(r.Limit, r.Unit)
+	}
+	return "≤ " + BaselineValue(r.Limit, r.Unit)
+}
+
+// BaselineCost has the limit of the cost beside it.
+func BaselineCost(r baseline.Row) string {
+	switch {
+	case r.Effect == nil && r.Allowed == 0:
+		return ""
+	case r.Effect == nil:
+		return text.None
+	}
+	return fmt.Sprintf("%s [%s, %s] ≤ %s", text.Digits(r.Effect.Estimate), text.Digits(r.Effect.Low), text.Digits(r.Effect.High), text.Digits(r.Allowed))
+}
+
+// BaselineMethod says what the verdicts mean.
+func BaselineMethod(c *baseline.Comparison) string {
+	how := "paired by block, both having made the same draws (signed-rank intervals, 95 %)"
+	if !c.Paired {
+		how = "unpaired, as they did not make the same draws (rank-sum intervals, 95 %)"
+	}
+	words := fmt.Sprintf("Cost: the run's over the baseline's, %s; of a reduction, of the time as a share of that one by one; of an efficiency, of the time over the ideal. Worse: the whole interval lies above the limit; inconclusive: a part of it. Counts have hard limits.", how)
+	if c.Primaries > 0 {
+		words += fmt.Sprintf(" Makespans after Holm's correction over %d.", c.Primaries)
+	}
+	return words
+}
+
+// BaselineSummary is what came out of the comparison.
+func BaselineSummary(v *baseline.Outcome) string {
+	c := v.Comparison
+	words := "of " + text.Plural(len(c.Rows), "value", "values") + " " + counted(c.Counts)
+	if c.Warned > 0 {
+		words += fmt.Sprintf("; %s of the worse and inconclusive warn, and do not decide", text.Count(c.Warned))
+	}
+	if len(c.Added) > 0 {
+		words += "; some of the run is not in the baseline, and was not compared"
+	}
+	if c.Decision == verdict.NotMeasured {
+		words = "nothing could be compared: " + words
+	}
+	return words
+}
+
+func BenchmarkName(pkg, name string, packages bool) string {
+	if packages && pkg != "" {
+		return pkg + "." + name
+	}
+	return name
+}
+
+// SeveralPackages says whether names need their package's.
+func SeveralPackages(v *gobench.Outcome) bool {
+	seen := map[string]bool{}
+	for _, u := range v.Units {
+		for _, r := range u.Rows {
+			seen[r.Package] = true
+		}
+	}
+	for _, o := range append(v.Missing[:len(v.Missing):len(v.Missing)], v.Added...) {
+		seen[o.Package] = true
+	}
+	return len(seen) > 1
+}
+
+// BenchmarkValue writes a value with a prefix of its unit: "12.34m"; those that a table
+// has no room for with an exponent.
+func BenchmarkValue(x float64, class benchunit.Class) string {
+	if a := math.Abs(x); a != 0 && (a < 1e-12 || a >= 1e16) {
+		return fmt.Sprintf("%.4g", x)
+	}
+	return benchunit.Scale(x, class)
+}
+
+func SignedPercent(share float64) string {
+	words := Brief(100*share, 2)
+	if share > 0 {
+		words = "+" + words
+	}
+	return words + "%"
+}
+
+// Brief writes numbers of many digits with an exponent.
+func Brief(x float64, decimals int) string {
+	if math.Abs(x) >= 1e6 {
+		return fmt.Sprintf("%.3g", x)
+	}
+	return fmt.Sprintf("%.*f", decimals, x)
+}
+
+// BenchmarkDelta is benchstat's: "~" where nothing is significant.
+func BenchmarkDelta(r gobench.Row) string {
+	switch {
+	case r.Decision == verdict.Same && r.P != nil, r.Need > 0:
+		return "~"
+	case r.Delta == nil:
+		return "?"
+	}
+	return SignedPercent(*r.Delta)
+}
+
+func PValue(p float64) string {
+	if p > 0 && p < 0.0005 {
+		return "<0.001"
+	}
+	return fmt.Sprintf("%.3f", p)
+}
+
+func BenchmarkSamples(r gobench.Row) string {
+	if r.Old.N == r.New.N {
+		return fmt.Sprint(r.Old.N)
+	}
+	return fmt.Sprintf("%d+%d", r.Old.N, r.New.N)
+}
+
+// GoBenchMethod says what the verdicts mean.
+func GoBenchMethod(v *gobench.Outcome) string {
+	margin := "significantly, by however little (margin 0 %)"
+	if v.Margin > 0 {
+		margin = "significantly, and the median by more than " + TrimmedPercent(v.Margin)
+	}
+	return fmt.Sprintf("Medians, ± their 95 %% intervals. Worse: %s. Significant: Mann-Whitney, p after Holm over %s at most %g.",
+		margin, text.Plural(v.Tests, "test", "tests"), v.Alpha)
+}
+
+// GoBenchSummary is "of 3 comparisons 1 worse, 2 same".
+func GoBenchSummary(v *gobench.Outcome) string {
+	rows := 0
+	for _, u := range v.Units {
+		rows += len(u.Rows)
+	}
+	if rows == 0 {
+		return "the files have no benchmark in common"
+	}
+	return fmt.Sprintf("of %s %s", text.Plural(rows, "comparison", "comparisons"), counted(v.Counts))
+}
+
+func PairsSide(s pairs.Side) string {
+	words := s.Name
+	if s.Revision != "" {
+		words += fmt.Sprintf(" (%.12s", s.Revision)
+		if s.Modified {
+			words += " with changes"
+		}
+		if s.Toolchain != "" {
+			words += ", " + s.Toolchain
+		}
+		words += ")"
+	}
+	return words
+}
+
+// EstimatedPower says, before the first pair, what the design can do.
+func EstimatedPower(v *pairs.Outcome) []string {
+	d := v.Design
+	looks := make([]string, len(d.At))
+	for i, n := range d.At {
+		looks[i] = fmt.Sprint(n)
+	}
+	last := looks[len(looks)-1]
+	after := last
+	if len(looks) > 1 {
+		after = strings.Join(looks[:len(looks)-1], ", ") + " and " + last
+	}
+	all := []string{fmt.Sprintf("Worse: B takes more than %s longer than A. At most %s pairs, looks after %s, fixed beforehand. Called worse though it is not: at most %s of such comparisons; called not worse though it is: at most %s.",
+		TrimmedPercent(d.Margin), last, after, TrimmedPercent(v.FalseAlarm), TrimmedPercent(v.Missed))}
+	for _, c := range v.Cells {
+		if c.Decides && c.Expected != nil {
+			all = append(all, fmt.Sprintf("%s: %s, with the noise %s.", c.Name(), Detectable(*c.Expected), c.Expected.From))
+		}
+	}
+	return all
+}
+
+func Detectable(d pairs.Detectable) string {
+	if d.Effect == nil {
+		return "no worsening is found with a probability of " + TrimmedPercent(d.Power)
+	}
+	return fmt.Sprintf("a worsening of %.3g %% is found with a probability of %s", 100**d.Effect, TrimmedPercent(d.Power))
+}
+
+func PairsInterim(c pairs.Cell, d stats.Looks) string {
+	if c.Interim == 0 {
+		return "none"
+	}
+	return fmt.Sprintf("%d of %d", c.Interim, len(d.At))
+}
+
+func PairsValue(metric string, x *float64) string {
+	switch {
+	case x == nil:
+		return text.None
+	case metric == pairs.RSS:
+		return text.Mebibytes(int64(*x))
+	}
+	return text.Duration(time.Duration(*x))
+}
+
+func PairsRatio(i stats.Interval) string {
+	switch {
+	case i.N == 0:
+		return text.None
+	case i.Achieved == 0:
+		return text.Digits(i.Estimate)
+	}
+	return fmt.Sprintf("%s [%s, %s]", text.Digits(i.Estimate), text.Digits(i.Low), text.Digits(i.High))
+}
+
+// PairsFacts say where and on what it ran.
+func PairsFacts(v *pairs.Outcome) *text.Grid {
+	g := &text.Grid{Columns: make([]text.Column, 2)}
+	g.Add("gate", fmt.Sprintf("%s, seed %d", v.ID, v.Seed))
+	if v.Records != "" {
+		g.Add("records", v.Records)
+	}
+	if e := v.Environment; e != nil {
+		g.Add("environment", fmt.Sprintf("%s: %s, %s", e.Kind, e.Database, e.Upstream))
+	}
+	m := v.Machine
+	g.Add("machine", fmt.Sprintf("%s, %s/%s", MachineLine(m), m.OS, m.Arch))
+	return g
+}
+
+// PairsUnmeasured says why nothing could be compared; empty: something could.
+func PairsUnmeasured(v *pairs.Outcome) string {
+	if v.Unmeasured == "" && v.Decision == verdict.NotMeasured {
+		return "no pair of both sides counts, so nothing was compared"
+	}
+	return v.Unmeasured
+}
+
+// PairsSummary is "worse", "1 worse, 5 not worse".
+func PairsSummary(v *pairs.Outcome) (word, words string) {
+	word = string(v.Decision)
+	if v.Decision == verdict.Passed || v.Decision == verdict.Failed {
+		word = verdict.Comparisons.Word(v.Decision).String()
+	}
+	if PairsUnmeasured(v) != "" {
+		return word, ""
+	}
+	return word, counted(v.Tally())
+}

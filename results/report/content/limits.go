@@ -1,0 +1,321 @@
+package content
+
+import (
+	"fmt"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"floodgate/results/capacity"
+	"floodgate/results/report/text"
+	"floodgate/results/stats"
+	"floodgate/results/verdict"
+	"floodgate/results/whatif"
+)
+
+type Limits struct {
+	text.Printer
+	Plan *capacity.Limits
+}
+
+// Terms say what is asked of a limit.
+func (p *Limits) Terms() {
+	t := p.Plan.Terms
+	words := fmt.Sprintf("throughput ≥ %.0f %% of the highest, errors ≤ %s, descriptors ≤ %s of %s", 100*t.Reach, text.Percent(t.MaxErrors), text.Count(t.MaxDescriptors), text.Count(t.NoFile))
+	if t.P99 > 0 {
+		words += ", p99 of an item ≤ " + text.Duration(time.Duration(t.P99))
+	}
+	p.Fact("asked for", "%s", words)
+	if p.Plan.Level != "" {
+		p.Fact("level", "%s", p.Plan.Level)
+	}
+}
+
+// PointGrid has a row for every limit.
+func (p *Limits) PointGrid() *text.Grid {
+	g := &text.Grid{Columns: []text.Column{
+		{Title: "limit", Right: true}, {Title: "items/s", Right: true}, {Title: "95 % interval", Right: true}, {Title: "p99", Right: true, Drop: 1},
+		{Title: "FDs", Right: true}, {Title: "errors", Right: true, Drop: 2}, {Title: "X·R", Right: true, Drop: 3}, {Title: ""},
+	}}
+	for _, t := range p.Plan.Points {
+		g.Add(p.cells(t)...)
+	}
+	return g
+}
+
+func (p *Limits) Table() {
+	g := p.PointGrid()
+	g.Fit(p.Width)
+	p.Line("")
+	if len(p.Plan.Points) == 0 {
+		p.Line("no limit was tried to its end")
+		return
+	}
+	widths := g.Widths()
+	p.Titles(g, widths)
+	for i, row := range g.Rows {
+		p.Line(g.Line(row, widths))
+		if says := LimitRemarks(p.Plan.Points[i]); says != "" {
+			p.Wrapped("       ", says, verdict.Faint)
+		}
+	}
+	p.Wrapped("", "X·R: throughput times the mean time of an item, which is the limit by Little's law; ! is more than 5 % off", verdict.Faint)
+}
+
+func (p *Limits) cells(t capacity.LimitPoint) []string {
+	fds := text.OrNone(t.Peak, text.Count)
+	x, interval, p99 := text.None, text.None, text.None
+	if i := t.Throughput; i != nil {
+		x, interval = text.Digits(i.Estimate), Span(*i, text.Digits)
+	}
+	if i := t.P99; i != nil {
+		p99 = text.Duration(time.Duration(i.Estimate))
+	}
+	inFlight := text.Digits(t.InFlight)
+	switch {
+	case len(t.Runs) == 0:
+		inFlight = text.None
+	case t.Idle():
+		inFlight += p.Paint(" !", verdict.Doubt)
+	}
+	return []string{text.Count(t.Limit), x, interval, p99, fds, text.Percent(t.ErrorShare()), inFlight, p.mark(t)}
+}
+
+// mark says what a limit is to be taken for.
+func (p *Limits) mark(t capacity.LimitPoint) string {
+	r := p.Plan.Recommendation
+	var marks []string
+	switch {
+	case r == nil:
+		return ""
+	case r.Limit == t.Limit && !p.Plan.Finished():
+		marks = append(marks, "so far")
+	case r.Limit == t.Limit:
+		marks = append(marks, p.Paint("take this", verdict.Good))
+	case p.Plan.Finished() && r.Limit > 0 && t.Limit > r.Limit && t.Limit <= r.UpTo:
+		marks = append(marks, "will do")
+	}
+	if r.Peak == t.Limit {
+		marks = append(marks, "highest")
+	}
+	return strings.Join(marks, ", ")
+}
+
+// LimitRemarks is what stands under a row: what speaks against the limit beside its
+// throughput, and trials that had no result.
+func LimitRemarks(t capacity.LimitPoint) string {
+	var all []string
+	for _, v := range t.Violations {
+		if v.Term != capacity.TermThroughput {
+			all = append(all, v.Detail)
+		}
+	}
+	if t.Lost > 0 {
+		all = append(all, fmt.Sprintf("%s without result: %s", text.Plural(t.Lost, "trial", "trials"), strings.Join(t.Why, "; ")))
+	}
+	return strings.Join(all, "; ")
+}
+
+// Span writes an interval: "[9.1, 11.2]".
+func Span(i stats.Interval, format func(float64) string) string {
+	return "[" + format(i.Low) + ", " + format(i.High) + "]"
+}
+
+// Simulation says how well the what-if predicts what was measured.
+func (p *Limits) Simulation() {
+	s := p.Plan.Simulation
+	switch {
+	case s == nil:
+	case s.Why != "":
+		p.Fact("what if", "cannot be simulated: %s", s.Why)
+	default:
+		if worst := s.Validated.InSample; worst != nil {
+			word := "within"
+			if !worst.Within() {
+				word = "beyond"
+			}
+			p.Fact("what if", "a simulation, fed with them, predicts the limits that were tried with errors of at most %s of the makespan and %s of the p99, %s what is aimed at (%s and %s)",
+				text.Percent(math.Abs(worst.Makespan)), text.Percent(math.Abs(worst.P99)), word, text.Percent(whatif.TargetMakespan), text.Percent(whatif.TargetP99))
+		}
+		if left := s.Validated.LeftOut; left != nil {
+			p.Fact("", "of a limit between those that it knows: %s and %s", text.Percent(math.Abs(left.Makespan)), text.Percent(math.Abs(left.P99)))
+		}
+		if beyond := s.Validated.Extrapolated; beyond != nil {
+			p.Fact("", "of one beyond them: %s and %s", text.Percent(math.Abs(beyond.Makespan)), text.Percent(math.Abs(beyond.P99)))
+		}
+		p.Fact("", "compared at limits of %d to %d; for others:", s.Range.MinLimit, s.Range.MaxLimit)
+		p.Fact("", "floodgate plan predict %s items=1e6 limit=%d hosts=4", p.Plan.ID, s.Range.MaxLimit)
+	}
+}
+
+// Model says what law the points follow, and where its peak is.
+func (p *Limits) Model() {
+	p.Line("")
+	f := p.Plan.Model
+	if f == nil {
+		p.Fact("model", "none: four limits at least are needed, with trials enough for an interval")
+		return
+	}
+	each := func(i stats.Interval) string { return small(i.Estimate) + " " + Span(i, small) }
+	p.Fact("model", "γN / (1 + α(N−1) + βN(N−1)), the Universal Scalability Law: γ %s/s, α %s, β %s", each(f.Gamma), each(f.Alpha), each(f.Beta))
+	p.Fact("", "furthest from it at %d: %s", f.WorstAt, offBy(f.Worst))
+	r, last := p.Plan.Recommendation, 0
+	for _, t := range p.Plan.Points {
+		if t.Throughput != nil {
+			last = t.Limit
+		}
+	}
+	switch {
+	case r == nil:
+	case !r.Passed && r.Peak == last:
+		p.Fact("peak", "≥ %d, the largest tested: throughput was not seen to fall", last)
+	case !r.Passed && p.Plan.Limit(last).ErrorShare() > p.Plan.Terms.MaxErrors:
+		p.Fact("peak", "≥ %d: above it too many items fail to tell", r.Peak)
+	case !r.Passed:
+		p.Fact("peak", "not passed: the highest throughput was seen at %d, and what %d does less is within the noise", r.Peak, last)
+	case f.Peak != nil:
+		p.Fact("peak", "at %d of those tested; %.0f %s by the model", r.Peak, f.Peak.Estimate, Span(*f.Peak, func(x float64) string { return fmt.Sprintf("%.0f", x) }))
+	default:
+		p.Fact("peak", "at %d of those tested; the model has none", r.Peak)
+	}
+}
+
+func offBy(share float64) string {
+	if share < 0 {
+		return text.Percent(-share) + " below"
+	}
+	return text.Percent(share) + " above"
+}
+
+// small writes a number with three digits, however small: "0.0277", "1.04e-04".
+func small(x float64) string {
+	if x != 0 && x < 1e-3 {
+		return strconv.FormatFloat(x, 'e', 2, 64)
+	}
+	return text.Digits(x)
+}
+
+func (p *Limits) End() {
+	m, env := p.Plan.Machine, p.Plan.Environment
+	p.Line("")
+	p.Fact("environment", "%s: %s, %s", env.Kind, env.Database, env.Upstream)
+	p.Fact("machine", "%s", MachineLine(m))
+	for _, words := range Disturbances(p.Plan.Noise) {
+		p.Fact("noise", "%s", words)
+	}
+	if p.Plan.Records != "" {
+		p.Fact("records", "%s", p.Plan.Records)
+	}
+	p.Line("")
+	p.Wrapped("", fmt.Sprintf("%s (exit code %d)", p.Bold(p.Conclusion()), p.Plan.Exit), "")
+}
+
+// Conclusion says how the plan ended.
+func (p *Limits) Conclusion() string {
+	trials := 0
+	for _, t := range p.Plan.Points {
+		trials += len(t.Runs) + t.Lost
+	}
+	words, r := fmt.Sprintf("%s tried in %s", text.Plural(len(p.Plan.Points), "limit", "limits"), text.Plural(trials, "trial", "trials")), p.Plan.Recommendation
+	switch {
+	case p.Plan.Unmeasured != "":
+		words += "; not measured to the end: " + p.Plan.Unmeasured
+	case p.Plan.Interrupted:
+		words += ", interrupted"
+	case r == nil:
+		words += ", too few to tell"
+	case r.Limit == 0:
+		words += ", none keeps what is asked for"
+	case r.Compromise:
+		words += ", none keeps all that is asked for"
+	case p.Plan.Decision != verdict.Passed:
+		words += ", throughput still rises"
+	}
+	return words
+}
+
+// Recommendation says in words which limit to take, and what speaks for it.
+func (p *Limits) Recommendation() {
+	r := p.Plan.Recommendation
+	if r == nil {
+		return
+	}
+	p.Line("")
+	p.Wrapped("", p.Bold(p.Advice(r)), "")
+	if r.Limit > 0 {
+		taken := p.Plan.Limit(r.Limit)
+		p.Fact("throughput", "%s/s, %s of the highest (%s/s at %d)", text.Digits(taken.Throughput.Estimate), text.Percent(r.Share),
+			text.Digits(p.Plan.Limit(r.Peak).Throughput.Estimate), r.Peak)
+		if taken.Peak != nil {
+			p.Fact("headroom", "%s of %s descriptors open, %s more allowed", text.Count(*taken.Peak), text.Count(p.Plan.Terms.NoFile), text.Count(r.FreeDescriptors))
+		}
+	}
+	p.Fact("binding", "%s: %s", r.Bottleneck.Resource, r.Bottleneck.Detail)
+	p.adaptive()
+	p.waiting(r.Waiting)
+	for _, note := range r.Notes {
+		p.Fact("note", "%s", note)
+	}
+}
+
+// Advice is the recommendation in a sentence.
+func (p *Limits) Advice(r *capacity.Recommendation) string {
+	switch {
+	case r.Limit == 0:
+		return "take none of these: each breaks what is asked for"
+	case !p.Plan.Finished():
+		return fmt.Sprintf("not finished: %d is the smallest so far that does as well as any", r.Limit)
+	case r.Compromise:
+		return fmt.Sprintf("%d is the best of those tried: none reaches %.0f %% of the highest throughput and keeps the rest", r.Limit, 100*p.Plan.Terms.Reach)
+	case r.UpTo > r.Limit:
+		return fmt.Sprintf("take %d; anything up to %d will do", r.Limit, r.UpTo)
+	}
+	return fmt.Sprintf("take %d", r.Limit)
+}
+
+// adaptive is the limit that was found by another way.
+func (p *Limits) adaptive() {
+	a := p.Plan.Adaptive
+	if a == nil {
+		return
+	}
+	low, high := a.Between()
+	words := text.Count(low)
+	if high > low {
+		words = fmt.Sprintf("%d to %d", low, high)
+	}
+	var rates []string
+	for _, run := range a.Runs {
+		rates = append(rates, text.Digits(run.Throughput))
+	}
+	p.Fact("adaptive", "the strategy that finds its limit itself came to %s (%s/s)", words, strings.Join(rates, ", "))
+}
+
+// waiting is what items have to expect that come when they come.
+func (p *Limits) waiting(all []capacity.Waiting) {
+	if len(all) == 0 {
+		return
+	}
+	w := all[len(all)/2]
+	p.Fact("waiting", "where items come at random at %s/s, %.0f %% of the slots being in use, %s of them wait, %s in the mean of all (Erlang C, for Poisson arrivals, exponential times that do not depend on the load, and room for all that wait)",
+		text.Digits(w.Rate), 100*w.Load, text.Percent(w.Waits), text.Duration(w.Mean))
+}
+
+// Config are the settings to paste.
+func (p *Limits) Config() {
+	r := p.Plan.Recommendation
+	if r == nil || r.Config == nil || !p.Plan.Finished() {
+		return
+	}
+	c, g := r.Config, &text.Grid{Columns: make([]text.Column, 2)}
+	g.Add(fmt.Sprintf("maxPoolSize=%d", c.MaxPoolSize), "# in the MongoDB connection string")
+	g.Add(fmt.Sprintf("MaxConnsPerHost: %d,", c.MaxConnsPerHost), "// in Go's http.Transport; MaxIdleConnsPerHost as well")
+	if open := c.Open; open > 0 {
+		g.Add(fmt.Sprintf("ulimit -n %d", c.NoFile), fmt.Sprintf("# with these %d may be open, %.0f %% of it", open, 100*float64(open)/float64(c.NoFile)))
+	}
+	p.Line("")
+	for _, l := range g.Lines() {
+		p.Line("  " + l)
+	}
+}

@@ -1,0 +1,349 @@
+package content
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"floodgate/results"
+	"floodgate/results/report/text"
+	"floodgate/results/summary"
+	"floodgate/results/verdict"
+)
+
+// TableGrid has a row for every row of the table; errors where there are any.
+func (p *Run) TableGrid() *text.Grid {
+	t := p.Outcome.Table
+	g := &text.Grid{Columns: []text.Column{
+		{Title: "variant"},
+		{Title: "n", Right: true},
+		{Title: "makespan", Right: true},
+		{Title: "reduction [95 %]", Right: true},
+		{Title: "effic.", Right: true, Drop: 3},
+		{Title: "item p50", Right: true, Drop: 4},
+		{Title: "item p99", Right: true, Drop: 1},
+		{Title: "peak FDs", Right: true},
+		{Title: "errors", Right: true},
+		{Title: "documents", Drop: 2},
+	}}
+	for _, row := range t.Rows {
+		g.Add(p.cells(row, t.Reference)...)
+	}
+	if slices.ContainsFunc(t.Rows, func(r summary.Row) bool { return r.Documents.Broken()+r.Documents.Unwritten > 0 }) {
+		g.Columns[9].Drop = 0
+	}
+	if !slices.ContainsFunc(t.Rows, func(r summary.Row) bool { return r.ErrorCount() > 0 }) {
+		g.Remove(8)
+	}
+	return g
+}
+
+func (p *Run) cells(r summary.Row, baseline string) []string {
+	n := fmt.Sprint(r.OK)
+	if r.OK < r.Planned {
+		n = p.Paint(fmt.Sprintf("%d/%d", r.OK, r.Planned), verdict.Doubt)
+	}
+	errs := fmt.Sprint(r.ErrorCount())
+	if r.ErrorCount() > 0 {
+		errs = p.Paint(text.Count(r.ErrorCount()), verdict.Bad)
+	}
+	return []string{
+		r.Variant, n, p.doubted(r, text.OrNone(r.Makespan, text.Duration)), ReductionCell(r, baseline), p.doubted(r, text.OrNone(r.Efficiency, text.Percent)),
+		text.OrNone(r.ItemP50, text.Duration), text.OrNone(r.ItemP99, text.Duration), p.Peak(r), errs, p.documents(r),
+	}
+}
+
+// doubted marks a figure of less work than that of the others.
+func (p *Run) doubted(r summary.Row, cell string) string {
+	if words := PartialMark(r, cell); words != cell {
+		return p.Paint(words, verdict.Doubt)
+	}
+	return cell
+}
+
+func ReductionCell(r summary.Row, baseline string) string {
+	switch {
+	case r.Variant == baseline:
+		return "baseline"
+	case r.Reduction == nil:
+		return text.None
+	case r.Reduction.Low == nil:
+		return text.Percent(r.Reduction.Estimate) + " [too few]"
+	}
+	return fmt.Sprintf("%s [%s, %s]", text.Percent(r.Reduction.Estimate), text.Points(*r.Reduction.Low), text.Points(*r.Reduction.High))
+}
+
+// Peak is shown beside its prediction.
+func (p *Run) Peak(r summary.Row) string {
+	switch {
+	case r.Peak == nil:
+		return text.None
+	case r.Exhausted > 0:
+		return p.Paint(ofLimit(r), verdict.Bad)
+	case r.Predicted == 0:
+		return text.Count(*r.Peak)
+	case *r.Peak > r.Predicted:
+		return p.Paint(fmt.Sprintf("%s > %s", text.Count(*r.Peak), text.Count(r.Predicted)), verdict.Doubt)
+	}
+	return fmt.Sprintf("%s ≤ %s", text.Count(*r.Peak), text.Count(r.Predicted))
+}
+
+// ofLimit is the peak of a row that ran out of descriptors, and their limit.
+func ofLimit(r summary.Row) string {
+	peak := 0
+	if r.Peak != nil {
+		peak = *r.Peak
+	}
+	return fmt.Sprintf("%s of %s", text.Count(peak), text.Count(r.NoFile))
+}
+
+func (p *Run) documents(r summary.Row) string {
+	d := r.Documents
+	switch {
+	case r.Checked == 0:
+		return text.None
+	case d.Broken() > 0:
+		return p.Paint(IntegrityViolations(d), verdict.Bad)
+	case d.Unwritten > 0:
+		return p.Paint(text.Count(d.Unwritten)+" unwritten", verdict.Doubt)
+	}
+	word := "ok"
+	if d.Unchecked {
+		word = "there, unread"
+	}
+	switch {
+	case r.Checked < r.Planned:
+		return p.Paint(fmt.Sprintf("%s, %d/%d", word, r.Checked, r.Planned), verdict.Doubt)
+	case d.Unchecked:
+		return p.Paint(word, verdict.Doubt)
+	}
+	return word
+}
+
+// IntegrityViolations names the kinds that there are: "3 lost, 1 wrong".
+func IntegrityViolations(d results.Documents) string {
+	var parts []string
+	for _, k := range []struct {
+		n    int
+		name string
+	}{{d.Lost, "lost"}, {d.Duplicate, "duplicate"}, {d.Corrupt, "wrong"}, {d.Foreign, "foreign"}} {
+		if k.n > 0 {
+			parts = append(parts, text.Count(k.n)+" "+k.name)
+		}
+	}
+	words := strings.Join(parts, ", ")
+	if d.Renamed > 0 { // else the sum of the parts
+		words += fmt.Sprintf(" (%s in all)", text.Count(d.Broken()))
+	}
+	return words
+}
+
+// RowRemarks say of a row what its cells do not.
+func RowRemarks(r summary.Row) []string {
+	var parts []string
+	recorded := r.OK
+	for _, o := range r.Outcomes() {
+		recorded += r.NotOK[o]
+		parts = append(parts, text.Plural(r.NotOK[o], "trial", "trials")+" "+PastTense(o))
+	}
+	if recorded < r.Planned {
+		parts = append(parts, text.Plural(r.Planned-recorded, "trial", "trials")+" not run")
+	}
+	if r.Exhausted > 0 {
+		parts = append(parts, fmt.Sprintf("%s descriptors (sut.nofile) in %s", ofLimit(r), text.Plural(r.Exhausted, "trial", "trials")))
+	}
+	if l := r.Leak; l != nil {
+		parts = append(parts, fmt.Sprintf("leak: %.2g descriptors an item stayed open (%s with at most %s in flight)",
+			l.PerItem, text.Count(l.Descriptors), text.Plural(l.InFlight, "request", "requests")))
+	}
+	if r.Leaked > 0 {
+		parts = append(parts, "up to "+text.Plural(r.Leaked, "descriptor", "descriptors")+" left open")
+	}
+	if r.Partial > 0 {
+		parts = append(parts, partialRemark(r))
+	}
+	if r.Overrun != nil {
+		parts = append(parts, overrunRemark(r))
+	}
+	if r.Throttled > 0 {
+		parts = append(parts, throttledRemark(r))
+	}
+	if r.Repeated > 0 {
+		parts = append(parts, repeatedRemark(r.Repeated))
+	}
+	if n := r.ErrorCount(); n > 0 {
+		parts = append(parts, "errors "+errorTypes(r.Errors))
+	}
+	return parts
+}
+
+// PastTense is what became of a trial of that outcome.
+func PastTense(outcome string) string {
+	if outcome == results.OutcomeTimeout {
+		return "timed out"
+	}
+	return outcome
+}
+
+// errorTypes lists them, most first.
+func errorTypes(counts map[string]int) string {
+	var types []string
+	for t := range counts {
+		types = append(types, t)
+	}
+	slices.SortFunc(types, func(a, b string) int {
+		if counts[a] != counts[b] {
+			return counts[b] - counts[a]
+		}
+		return strings.Compare(a, b)
+	})
+	for i, t := range types {
+		types[i] = fmt.Sprintf("%s × %s", t, text.Count(counts[t]))
+	}
+	return strings.Join(types, ", ")
+}
+
+// ServiceGrid has a row for every row of the service's table.
+func (p *Run) ServiceGrid() *text.Grid {
+	g := &text.Grid{Columns: []text.Column{
+		{Title: "variant"},
+		{Title: "n", Right: true},
+		{Title: "reports", Right: true, Drop: 4},
+		{Title: "done", Right: true},
+		{Title: "response p50", Right: true, Drop: 5},
+		{Title: "p99", Right: true},
+		{Title: "service p99", Right: true, Drop: 2},
+		{Title: "tasks", Right: true, Drop: 2},
+		{Title: "memory", Right: true, Drop: 3},
+		{Title: "peak FDs", Right: true},
+		{Title: "EMFILE", Right: true},
+		{Title: "recovered", Right: true},
+		{Title: "left", Right: true, Drop: 1},
+		{Title: "documents", Drop: 6},
+	}}
+	for _, r := range p.Outcome.Service {
+		g.Add(p.serviceCells(r)...)
+	}
+	return g
+}
+
+func (p *Run) serviceCells(r summary.ServiceRow) []string {
+	n := fmt.Sprint(r.Measured)
+	if r.Measured < r.Planned {
+		n = p.Paint(fmt.Sprintf("%d/%d", r.Measured, r.Planned), verdict.Doubt)
+	}
+	done := text.None
+	if r.Due > 0 {
+		done = text.Percent(float64(r.Done) / float64(r.Due))
+	}
+	exhausted := "never"
+	if r.FirstExhausted != nil {
+		exhausted = p.Paint(fmt.Sprintf("%.1f s", r.FirstExhausted.At.Seconds()), verdict.Bad)
+		if r.Exhausted < r.Measured {
+			exhausted += fmt.Sprintf(" (%d/%d)", r.Exhausted, r.Measured)
+		}
+	}
+	recovered := fmt.Sprintf("%d/%d", r.Recovered, r.Measured)
+	if r.Recovered < r.Measured {
+		recovered = p.Paint(recovered, verdict.Bad)
+	}
+	peak := text.None
+	if r.Peak != nil {
+		peak = fmt.Sprintf("%s of %s", text.Count(*r.Peak), text.Count(r.NoFile))
+	}
+	return []string{
+		r.Variant, n, text.Count(r.Due), done, text.OrNone(r.ResponseP50, text.Duration), text.OrNone(r.ResponseP99, text.Duration), text.OrNone(r.ServiceP99, text.Duration),
+		text.OrNone(r.Tasks, text.Count), text.OrNone(r.PeakRSS, text.Mebibytes), peak, exhausted, recovered, text.Count(r.Leaked), p.documents(summary.Row{Documents: r.Documents, Checked: r.Checked, Planned: r.Planned}),
+	}
+}
+
+// ServiceRemarks say of a row what its cells do not.
+func ServiceRemarks(r summary.ServiceRow) []string {
+	var parts []string
+	for _, o := range (summary.Row{NotOK: r.NotOK}).Outcomes() {
+		parts = append(parts, text.Plural(r.NotOK[o], "trial", "trials")+" "+PastTense(o))
+	}
+	if r.Stalled > 0 {
+		parts = append(parts, text.Plural(r.Stalled, "trial", "trials")+" stalled: reports in flight, and nothing completed")
+	}
+	if r.Dropped > 0 {
+		parts = append(parts, text.Count(r.Dropped)+" reports were due and not sent, the load having ended early")
+	}
+	if len(r.Errors) > 0 {
+		parts = append(parts, "reports not done: "+errorTypes(r.Errors))
+	}
+	if r.Repeated > 0 {
+		parts = append(parts, repeatedRemark(r.Repeated))
+	}
+	if r.OutOfPorts > 0 {
+		parts = append(parts, "out of local ports (EADDRNOTAVAIL) in "+text.Plural(r.OutOfPorts, "trial", "trials"))
+	}
+	if out := r.FirstExhausted; out != nil {
+		words := fmt.Sprintf("out of descriptors after %.1f s, at report %s, at %.1f reports a second, first for %s", out.At.Seconds(), text.Count(out.Report), out.Rate, RefusedSides(r.Sides))
+		if at := r.PredictedAt; at != nil {
+			words += fmt.Sprintf(" (%.1f s was predicted when half of them were open)", at.Seconds())
+		}
+		parts = append(parts, words)
+	}
+	if r.Detail != "" {
+		parts = append(parts, r.Detail)
+	}
+	if k := r.LeakedKinds; k != nil {
+		parts = append(parts, fmt.Sprintf("%s stayed open when all was closed: %s of the upstream, %s of the database, %s others",
+			text.Count(r.Leaked), text.Count(k.Upstream), text.Count(k.Mongo), text.Count(k.Others())))
+	}
+	return parts
+}
+
+// RefusedSides says where descriptors were refused first.
+func RefusedSides(trials map[string]int) string {
+	words := map[string]string{
+		"upstream": "a connection to the upstream", "mongo": "a connection to the database", "accept": "a connection of a client",
+	}
+	var parts []string
+	for _, side := range slices.SortedFunc(maps.Keys(trials), func(a, b string) int {
+		return cmp.Or(cmp.Compare(trials[b], trials[a]), cmp.Compare(a, b))
+	}) {
+		part := words[side]
+		if len(trials) > 1 {
+			part += fmt.Sprintf(" (%d×)", trials[side])
+		}
+		parts = append(parts, part)
+	}
+	return cmp.Or(strings.Join(parts, ", "), "what is not known")
+}
+
+// PartialMark marks a figure of trials in which items failed.
+func PartialMark(r summary.Row, cell string) string {
+	if r.Partial == 0 || cell == text.None {
+		return cell
+	}
+	return cell + "*"
+}
+
+func partialRemark(r summary.Row) string {
+	return fmt.Sprintf("* of less work: %s failed in %s", text.Plural(r.ItemsFailed, "item", "items"), text.Plural(r.Partial, "trial", "trials"))
+}
+
+// overrunRemark says that times of the row are not those of its variant.
+func overrunRemark(r summary.Row) string {
+	return fmt.Sprintf("%s in %s: not evidence for claims", r.Overrun, text.Plural(r.Overruns, "trial", "trials"))
+}
+
+func throttledRemark(r summary.Row) string {
+	return text.Plural(r.Throttled, "request", "requests") + " held back: times measure external.rate"
+}
+
+func repeatedRemark(n int) string {
+	return text.Plural(n, "request", "requests") + " sent again by the client"
+}
+
+// FailedItems says of trials that they are of less work; empty: they are not.
+func FailedItems(t *results.Trial) string {
+	if t.ItemsFailed == nil || *t.ItemsFailed == 0 {
+		return ""
+	}
+	return ", " + text.Plural(*t.ItemsFailed, "item", "items") + " failed"
+}

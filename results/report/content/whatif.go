@@ -1,0 +1,162 @@
+package content
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
+	"floodgate/results/whatif"
+)
+
+type WhatIf struct {
+	text.Printer
+	Answer *whatif.Answer
+}
+
+func (p *WhatIf) Prediction() {
+	a := p.Answer
+	each := ""
+	if a.Hosts > 1 {
+		each = fmt.Sprintf(" on each of %s hosts", text.Count(a.Hosts))
+	}
+	p.Fact("pipeline", "%s%s, %s", a.Strategy, each, text.Plural(a.Items, "item", "items"))
+	if a.Exhausts {
+		p.Fact("", "%s", p.Paint(fmt.Sprintf("too many open files: a host needs %s descriptors and may open %s; what follows is as if it had them", text.Count(a.Descriptors), text.Count(a.NoFile)), verdict.Bad))
+	}
+	p.Fact("fed with", "a fetch of %s (p99 %s) and a write of %s in the median", text.Duration(a.FetchP50), text.Duration(a.FetchP99), text.Duration(a.WriteP50))
+	p.Line("")
+	spread := ""
+	if a.Min < a.Max {
+		spread = fmt.Sprintf(" (%s to %s, by the items' order)", text.Duration(a.Min), text.Duration(a.Max))
+	}
+	p.Fact("makespan", "%s%s", p.Bold(text.Duration(a.Makespan)), spread)
+	p.Fact("throughput", "%s items/s", text.Digits(a.Throughput))
+	p.Fact("item", "p50 %s, p95 %s, p99 %s", text.Duration(a.P50), text.Duration(a.P95), text.Duration(a.P99))
+	p.Fact("in flight", "%s in the mean, %s at most%s", text.Digits(a.InFlight), text.Count(a.Peak), p.perHost(a.PeakHost))
+	words := text.Count(a.AllDescriptors) + " at most" + p.perHost(a.Descriptors)
+	if a.NoFile > 0 {
+		words += fmt.Sprintf(", of %s that one may open", text.Count(a.NoFile))
+	}
+	p.Fact("descriptors", "%s", words)
+	busy := fmt.Sprintf("as busy as at a limit of %s", text.Digits(a.BusyAs))
+	if a.Extrapolated {
+		busy = "busier than it was ever measured"
+	}
+	if a.DatabaseBound > 0 {
+		busy += fmt.Sprintf("; at most about %s writes/s (estimated)", text.Digits(a.DatabaseBound))
+	}
+	p.Fact("database", "%s", busy)
+}
+
+func (p *WhatIf) perHost(n int) string {
+	if p.Answer.Hosts == 1 {
+		return ""
+	}
+	return fmt.Sprintf(", %s on a host", text.Count(n))
+}
+
+// StageGrid is where an item's time goes.
+func (p *WhatIf) StageGrid() *text.Grid {
+	g := &text.Grid{Columns: []text.Column{{Title: "where an item's time goes"}, {Title: "mean", Right: true}, {Title: "share", Right: true}}}
+	for _, s := range p.Answer.Stages {
+		g.Add(s.Stage, text.Duration(s.Mean), text.Percent(s.Share))
+	}
+	return g
+}
+
+func (p *WhatIf) Grid(g *text.Grid) {
+	g.Fit(p.Width)
+	widths := g.Widths()
+	p.Line("")
+	p.Titles(g, widths)
+	for _, row := range g.Rows {
+		p.Line(g.Line(row, widths))
+	}
+}
+
+// CheckGrid are the errors on the points that were measured, and what they mean.
+func (p *WhatIf) CheckGrid() (*text.Grid, string) {
+	g := &text.Grid{Columns: []text.Column{
+		{Title: "measured"}, {Title: "items", Right: true}, {Title: "makespan", Right: true}, {Title: "trials", Right: true, Drop: 1},
+		{Title: "error", Right: true}, {Title: "left out", Right: true}, {Title: "p99", Right: true}, {Title: "error", Right: true}, {Title: "left out", Right: true},
+	}}
+	extrapolated := false
+	for _, c := range p.Answer.Validation.Checks {
+		spread := fmt.Sprintf("%s to %s", text.Duration(c.Min), text.Duration(c.Max))
+		mark := ""
+		if c.Extrapolated {
+			mark, extrapolated = "*", true
+		}
+		makespan := func(e whatif.Errors) string { return p.relative(e.Makespan, whatif.TargetMakespan) }
+		p99 := func(e whatif.Errors) string { return p.relative(e.P99, whatif.TargetP99) }
+		g.Add(c.Variant+mark, text.Count(c.Items), text.Duration(c.Makespan), spread,
+			text.OrNone(c.InSample, makespan), text.OrNone(c.LeftOut, makespan), text.Duration(c.P99), text.OrNone(c.InSample, p99), text.OrNone(c.LeftOut, p99))
+	}
+	words := "error: of the model that knows the point; left out: of one that does not"
+	if extrapolated {
+		words += "; * without the point it extrapolates"
+	}
+	return g, words
+}
+
+func (p *WhatIf) Worsts() {
+	p.worst("known", p.Answer.Validation.InSample)
+	p.worst("left out", p.Answer.Validation.LeftOut)
+	if beyond := p.Answer.Validation.Extrapolated; beyond != nil {
+		p.worst("beyond *", beyond)
+	}
+}
+
+// worst compares the greatest errors with the targets.
+func (p *WhatIf) worst(label string, e *whatif.Errors) {
+	if e == nil {
+		p.Fact(label, "no point to tell by")
+		return
+	}
+	within := p.Paint("within", verdict.Good)
+	if !e.Within() {
+		within = p.Paint("not within", verdict.Bad)
+	}
+	p.Fact(label, "makespan %s, p99 %s off at worst: %s the targets of %.0f %% and %.0f %%",
+		text.Percent(e.Makespan), text.Percent(e.P99), within, 100*whatif.TargetMakespan, 100*whatif.TargetP99)
+}
+
+// relative is an error with its sign, painted where it misses the target.
+func (p *WhatIf) relative(e, target float64) string {
+	words := text.Percent(e)
+	if !strings.HasPrefix(words, "-") {
+		words = "+" + words
+	}
+	if math.Abs(e) > target {
+		return p.Paint(words, verdict.Bad)
+	}
+	return words
+}
+
+func (p *WhatIf) Doubts() {
+	r := p.Answer.Range
+	items := text.Count(r.MinItems)
+	if r.MaxItems > r.MinItems {
+		items += " to " + text.Count(r.MaxItems)
+	}
+	p.Fact("range", "limits %s to %s, %s items, a fetch of %s and a write of %s in the median; %s",
+		text.Count(r.MinLimit), text.Count(r.MaxLimit), items, text.Duration(r.FetchP50.Round(time.Microsecond)), text.Duration(r.WriteP50), strings.Join(r.Strategies, ", "))
+	if len(p.Answer.Outside) == 0 {
+		p.Fact("", "%s", p.Paint("what is asked for lies within it", verdict.Good))
+	} else {
+		p.Fact("outside", "%s", p.Paint("extrapolated, not checked by any measurement:", verdict.Doubt))
+		for _, words := range p.Answer.Outside {
+			p.Fact("", "%s", words)
+		}
+	}
+	for i, words := range p.Answer.Caveats {
+		label := ""
+		if i == 0 {
+			label = "caveats"
+		}
+		p.Fact(label, "%s", words)
+	}
+}

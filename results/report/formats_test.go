@@ -1,0 +1,113 @@
+package report_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"floodgate/results"
+	"floodgate/results/claims"
+	"floodgate/results/internal/runtest"
+	"floodgate/results/report"
+	"floodgate/results/report/ci"
+	"floodgate/results/report/html"
+	"floodgate/results/report/internal/reporttest"
+	"floodgate/results/report/text"
+)
+
+// everyFormat returns the run in every format that a person reads.
+func everyFormat(t *testing.T, run *results.Run) map[string]string {
+	t.Helper()
+	v := reporttest.Judge(t, run)
+	var words, page, doc bytes.Buffer
+	for _, err := range []error{
+		report.Terminal(&words, run, v, text.Options{Width: 1000}),
+		html.Run(&page, run, v, html.Options{}),
+		report.JSON(&doc, v),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	markdown := string(ci.Markdown(ci.Judged{Run: run, Verdict: v}, 1<<20))
+	return map[string]string{"text": words.String(), "html": page.String(), "json": doc.String(), "markdown": markdown}
+}
+
+// silent makes runs, of items and of a service, with the change.
+func silent(change func(*results.Trial)) map[string]*results.Run {
+	keep := func(t *results.Trial) bool {
+		if change != nil && t.Block == 0 {
+			change(t)
+		}
+		return true
+	}
+	return map[string]*results.Run{
+		"items":   runtest.New(runtest.Options{Blocks: 6, Variants: runtest.Variants()[:2], Change: keep}),
+		"service": runtest.Service(nil, keep),
+	}
+}
+
+// What hides faults, or looks like one of the program's, is in every format,
+// and only where there was any.
+func TestWhatIsEasilyOverlooked(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*results.Trial)
+		note   string
+		row    string
+	}{
+		"repeated requests": {
+			func(t *results.Trial) { t.Upstream = &results.UpstreamStats{Requests: 23, Repeated: 3} },
+			"sent again by the client: ", "3 requests sent again by the client",
+		},
+		"no local port": {
+			func(t *results.Trial) { t.Errors = []results.ErrorCount{{Type: "ports", Side: "upstream", Count: 5}} },
+			"out of local ports (EADDRNOTAVAIL): ", "ports",
+		},
+	} {
+		for kind, run := range silent(test.change) {
+			for format, text := range everyFormat(t, run) {
+				if !strings.Contains(text, test.note) || format != "json" && !strings.Contains(text, test.row) {
+					t.Errorf("%s, %s as %s: want %q and %q", name, kind, format, test.note, test.row)
+				}
+			}
+		}
+		for kind, run := range silent(nil) {
+			for format, text := range everyFormat(t, run) {
+				if strings.Contains(text, test.note) {
+					t.Errorf("%s, %s as %s without any: %q is there", name, kind, format, test.note)
+				}
+			}
+		}
+	}
+}
+
+// What was not used of the servers' settings is in every format.
+func TestNotesOfTheEnvironment(t *testing.T) {
+	const note = "maxPoolSize=20 of the connection string is not used"
+	for kind, run := range silent(nil) {
+		run.Header.Environment.Notes = []string{note}
+		for format, text := range everyFormat(t, run) {
+			if !strings.Contains(text, note) {
+				t.Errorf("%s as %s: want %q", kind, format, note)
+			}
+		}
+	}
+}
+
+// A claim about descriptors does not count ports, and says so.
+func TestPortsAreNotDescriptors(t *testing.T) {
+	run := runtest.Service(reporttest.ServiceClaims(), func(t *results.Trial) bool {
+		if t.Block < 2 {
+			t.Errors = append(t.Errors, results.ErrorCount{Type: "ports", Side: "upstream", Count: 5})
+		}
+		return true
+	})
+	for _, c := range reporttest.Judge(t, run).Claims {
+		for _, e := range c.Evidence {
+			said := strings.Contains(strings.Join(e.Notes, "; "), "local ports ran out in 2 of 6 trials (EADDRNOTAVAIL)")
+			if of := e.Kind == claims.KindExhaustion || e.Kind == claims.KindNoExhaustion; of != said {
+				t.Errorf("%s: notes %q", e.Kind, e.Notes)
+			}
+		}
+	}
+}

@@ -1,0 +1,162 @@
+package html
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"floodgate/results"
+	"floodgate/results/report/content"
+	"floodgate/results/report/html/chart"
+	"floodgate/results/report/text"
+	"floodgate/results/summary"
+	"floodgate/scenarios"
+)
+
+// row of the table; nil: there is none.
+func (p *pictures) row(variant, level string) *summary.Row {
+	for i, r := range p.verdict.Table.Rows {
+		if r.Variant == variant && r.Level == level {
+			return &p.verdict.Table.Rows[i]
+		}
+	}
+	return nil
+}
+
+// reductions against what is swept, with the intervals of the table.
+func (p *pictures) reductions() (section, error) {
+	s := section{ID: "reduction", Title: "Reduction", Says: "How much less time a variant takes than " + p.verdict.Table.Reference + ", with 95 % intervals."}
+	if p.verdict.Table.Reference == "" {
+		s.Says, s.None = "", "No variant is sequential, so there is nothing to reduce."
+		return s, nil
+	}
+	for _, sw := range p.sweeps() {
+		if len(sw.at) < 2 {
+			continue
+		}
+		c := chart.Chart{
+			Title: fmt.Sprintf("Reduction of the makespan against %s", sw.axis().Label), Text: "A line for each variant, with its intervals; the table below has the numbers.",
+			X: sw.axis(), Y: chart.Axis{Label: "reduction (1 − makespan ÷ makespan of " + p.verdict.Table.Reference + ")", Format: wholePercent, Include: []float64{0, 1}},
+		}
+		f := picture{Says: sw.rest, Head: []string{"variant", sw.factor, "reduction [95 %]", "pairs"}}
+		for _, v := range p.index.Scenario.Variants {
+			line := chart.Series{Name: v.Name, Color: p.color(v.Name), Bare: len(sw.at) > maxMarkers}
+			for i, l := range sw.levels {
+				r := p.row(v.Name, l.Name)
+				if r == nil || r.Reduction == nil {
+					continue
+				}
+				words := content.ReductionCell(*r, p.verdict.Table.Reference)
+				line.Points = append(line.Points, chart.Point{X: sw.at[i], Y: r.Reduction.Estimate, Low: r.Reduction.Low, High: r.Reduction.High,
+					Text: fmt.Sprintf("%s, %s = %s: %s, %s", v.Name, sw.factor, sw.texts[i], words, text.Plural(r.Reduction.Pairs, "pair", "pairs"))})
+				f.Rows = append(f.Rows, []string{v.Name, sw.texts[i], words, fmt.Sprint(r.Reduction.Pairs)})
+			}
+			if len(line.Points) > 0 {
+				c.Series = append(c.Series, line)
+			}
+		}
+		c.References = p.claimed()
+		if len(c.Series) > 0 {
+			p.add(&s.Figures, c, f)
+		}
+	}
+	if len(s.Figures) == 0 {
+		s.Says, s.None = "", "There is one level alone, or no pair: the reductions are in the tables."
+	}
+	return s, nil
+}
+
+// claimed are the reductions that claims are about.
+func (p *pictures) claimed() (lines []chart.Reference) {
+	var seen []float64
+	for _, c := range p.index.Scenario.Claims {
+		if c.Reduction == nil || slices.Contains(seen, float64(c.Reduction.AtLeast)) || len(seen) == 3 {
+			continue
+		}
+		at := float64(c.Reduction.AtLeast)
+		seen = append(seen, at)
+		lines = append(lines, chart.Reference{At: at, Label: "claimed: at least " + c.Reduction.AtLeast.String()})
+	}
+	return lines
+}
+
+func wholePercent(v float64) string { return fmt.Sprintf("%.0f %%", 100*v) }
+
+// makespans by variant: over what is swept, and every trial at the largest level.
+func (p *pictures) makespans() (section, error) {
+	s := section{ID: "makespan", Title: "Makespan", Says: "From the first item started to the last one finished."}
+	for _, sw := range p.sweeps() {
+		if len(sw.at) > 1 {
+			p.makespanLines(&s.Figures, sw)
+		}
+		p.makespanRows(&s.Figures, sw.last())
+	}
+	return s, nil
+}
+
+func (p *pictures) makespanLines(to *[]picture, sw sweep) {
+	c := chart.Chart{
+		Title: "Makespan against " + sw.axis().Label, Text: "A line for each variant through the medians of its trials.",
+		X: sw.axis(), Y: nanoseconds("median makespan, from the least to the greatest"),
+	}
+	f := picture{Half: true, Says: sw.rest, Head: []string{"variant", sw.factor, "median", "least", "greatest", "trials"}}
+	for _, v := range p.index.Scenario.Variants {
+		line := chart.Series{Name: v.Name, Color: p.color(v.Name), Bare: len(sw.at) > maxMarkers}
+		for i, l := range sw.levels {
+			r := p.row(v.Name, l.Name)
+			spans := makespansOf(p.index.Trials(v.Name, l.Name))
+			if r == nil || r.Makespan == nil || len(spans) == 0 {
+				continue
+			}
+			low, high := slices.Min(spans), slices.Max(spans)
+			line.Points = append(line.Points, chart.Point{X: sw.at[i], Y: float64(*r.Makespan), Low: new(float64(low)), High: new(float64(high)),
+				Text: fmt.Sprintf("%s, %s = %s: %s (%s to %s)", v.Name, sw.factor, sw.texts[i], text.Duration(*r.Makespan), text.Duration(low), text.Duration(high))})
+			f.Rows = append(f.Rows, []string{v.Name, sw.texts[i], text.Duration(*r.Makespan), text.Duration(low), text.Duration(high), text.Count(len(spans))})
+		}
+		if len(line.Points) > 0 {
+			c.Series = append(c.Series, line)
+		}
+	}
+	if len(c.Series) > 0 {
+		p.add(to, c, f)
+	}
+}
+
+func (p *pictures) makespanRows(to *[]picture, l scenarios.Level) {
+	c := chart.Rows{Title: p.titled("Every trial", l.Name), Text: "A dot for each trial, a diamond at the median.", Value: nanoseconds("makespan")}
+	f := picture{Half: true, Says: "a dot is a trial, the diamond the median, the line the ideal makespan", Head: []string{"variant", "block", "makespan", "ideal"}}
+	for _, v := range p.index.Scenario.Variants {
+		r := p.row(v.Name, l.Name)
+		if r == nil || r.Makespan == nil {
+			continue
+		}
+		row := chart.Row{Name: v.Name, Color: p.color(v.Name), Text: content.PartialMark(*r, text.Duration(*r.Makespan))}
+		row.Middle = &chart.Mark{At: float64(*r.Makespan), Text: v.Name + ": median " + text.Duration(*r.Makespan)}
+		for _, t := range p.index.Trials(v.Name, l.Name) {
+			if t.Outcome != results.OutcomeOK {
+				continue
+			}
+			ideal := text.None
+			if t.Ideal > 0 {
+				ideal = text.Duration(t.Ideal)
+				row.Bound = &chart.Mark{At: float64(t.Ideal), Text: v.Name + ": ideal " + ideal}
+			}
+			row.Points = append(row.Points, chart.Mark{At: float64(t.Makespan), Text: fmt.Sprintf("%s, block %d: %s%s", v.Name, t.Block, text.Duration(t.Makespan), content.FailedItems(t))})
+			f.Rows = append(f.Rows, []string{v.Name, fmt.Sprint(t.Block), text.Duration(t.Makespan) + content.FailedItems(t), ideal})
+		}
+		c.Rows = append(c.Rows, row)
+	}
+	if len(c.Rows) > 0 {
+		p.addRows(to, c, f)
+	}
+}
+
+// makespansOf the trials that were measured.
+func makespansOf(trials []*results.Trial) (spans []time.Duration) {
+	for _, t := range trials {
+		if t.Outcome == results.OutcomeOK {
+			spans = append(spans, t.Makespan)
+		}
+	}
+	return spans
+}

@@ -1,0 +1,193 @@
+package html
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"floodgate/results"
+	"floodgate/results/capacity"
+	"floodgate/results/report/content"
+	"floodgate/results/report/html/chart"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
+)
+
+// limitPicture has the highest rate of each limit; false: the plan is not of
+// limits, or none has a rate.
+func limitPicture(p *content.Rates) (chart.Chart, bool) {
+	c := chart.Chart{
+		Title: "Highest rate by limit", Text: "What each limit sustains, from the rate that was confirmed to the lowest that failed.",
+		X: chart.Axis{Label: "limit, items at once of all reports", Log: true, Tight: true},
+		Y: chart.Axis{Label: "reports a second", Include: []float64{0}, Format: content.RateDigits},
+	}
+	line, open := chart.Series{Name: "sustained"}, chart.Series{Name: "passed, not confirmed", Color: 3, Loose: true}
+	for _, v := range p.Plan.Variants {
+		if v.Limit > 0 && !v.Decided() && v.Met > 0 {
+			c.X.Ticks, c.X.Include = append(c.X.Ticks, chart.Tick{At: float64(v.Limit), Text: text.Count(v.Limit)}), append(c.X.Include, float64(v.Limit))
+			open.Points = append(open.Points, chart.Point{X: float64(v.Limit), Y: v.Met, Text: fmt.Sprintf("limit %d: %s passed and was not confirmed", v.Limit, content.PerSecond(v.Met))})
+		}
+		if v.Limit == 0 || v.Confirmed == 0 || !v.Decided() {
+			continue
+		}
+		c.X.Ticks = append(c.X.Ticks, chart.Tick{At: float64(v.Limit), Text: text.Count(v.Limit)})
+		point := chart.Point{X: float64(v.Limit), Y: v.Confirmed, Text: fmt.Sprintf("limit %d: %s", v.Limit, content.PerSecond(v.Confirmed))}
+		if v.Failed > v.Confirmed {
+			point.Low, point.High = new(v.Confirmed), new(v.Failed)
+			point.Text += ", " + content.PerSecond(v.Failed) + " failed"
+		}
+		line.Points = append(line.Points, point)
+	}
+	for _, series := range []chart.Series{line, open} {
+		if len(series.Points) > 0 {
+			c.Series = append(c.Series, series)
+		}
+	}
+	if l := p.Plan.Limit; l != nil && l.Limit > 0 {
+		c.References = []chart.Reference{{Vertical: true, At: float64(l.Limit), Label: fmt.Sprintf("take %d", l.Limit)}}
+	}
+	return c, len(c.Series) > 0
+}
+
+// Rates writes a plan as a page of one file, which loads nothing.
+func Rates(w io.Writer, plan *capacity.Plan) error {
+	fail := func(err error) error { return fmt.Errorf("write page of plan %q: %w", plan.ID, err) }
+	p := &content.Rates{Printer: text.Printer{Width: 96}, Plan: plan}
+	pg := page{Title: plan.Scenario + ": the highest rate that is sustained", Run: plan.ID, Exit: fmt.Sprint(plan.Exit)}
+	decided := p.Decided()
+	pg.Says = decided
+	pg.Word, pg.Tone = string(plan.Decision), plan.Decision.Tone()
+	if l := plan.Limit; l != nil && l.Limit > 0 {
+		pg.Word += fmt.Sprintf(": take %d, which sustains %s", l.Limit, content.PerSecond(l.Rate))
+	}
+	pg.Sections = []section{ratePictures(p)}
+	pg.rateTables(p)
+	p.Thresholds()
+	pg.Text = p.Out.String()
+	slo := plan.SLO
+	pg.Facts = []fact{
+		{"slo", fmt.Sprintf("p99 ≤ %s since a report was due, errors ≤ %s, descriptors ≤ %d of %d", text.Duration(time.Duration(slo.P99)), text.Percent(slo.MaxErrors()), plan.MaxDescriptors, plan.NoFile)},
+		{"windows", fmt.Sprintf("tried for %s, confirmed for %s", content.Seconds(plan.Window), content.Seconds(plan.Confirm))},
+		{"level", cmp.Or(plan.Level, text.None)},
+	}
+	pg.Facts = append(pg.Facts, planFacts(plan.Environment, plan.Machine, plan.Started, plan.Records)...)
+	for _, words := range content.Disturbances(plan.Noise) {
+		pg.Notes = append(pg.Notes, "noise, "+words)
+	}
+	pg.Reproduce = planAgain(plan.Command, "rate", plan.Scenario)
+	var words strings.Builder
+	if err := content.WriteJSON(&words, plan, "plan"); err != nil {
+		return fail(err)
+	}
+	if err := pg.planData(plan.ID, words.String()); err != nil {
+		return fail(err)
+	}
+	if err := pg.write(w); err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
+// planAgain returns the command that repeats a plan of a kind. Where the record
+// does not have it, its flags are missing.
+func planAgain(command []string, kind, scenario string) []string {
+	if len(command) == 0 {
+		command = []string{"plan", kind, scenario}
+	}
+	return []string{content.Command(command)}
+}
+
+// planFacts are what a plan ran on.
+func planFacts(env results.Environment, m results.Fingerprint, started time.Time, records string) []fact {
+	return []fact{
+		{"environment", fmt.Sprintf("%s: %s, %s", env.Kind, env.Database, env.Upstream)},
+		{"machine", content.MachineLine(m)},
+		{"started", started.UTC().Format("2006-01-02 15:04:05 UTC")},
+		{"records", cmp.Or(records, text.None)},
+	}
+}
+
+// ratePictures have the rates of a variant each, against their p99.
+func ratePictures(p *content.Rates) section {
+	s := section{ID: "rates", Title: "Rate and p99", Says: "What was tried, and how long 99 % of the reports took at most, since they were due. The highest rate that is sustained lies in the shaded range, from what passed to what did not." +
+		fmt.Sprintf(" A rate comes for %s at first, and for %s to confirm it: one that passed for the shorter time may fail over the longer.", content.Seconds(p.Plan.Window), content.Seconds(p.Plan.Confirm))}
+	drawn := &pictures{}
+	if c, ok := limitPicture(p); ok {
+		drawn.add(&s.Figures, c, picture{Says: p.LimitText(*p.Plan.Limit)})
+	}
+	for i, v := range p.Plan.Variants {
+		c := chart.Chart{
+			Title: v.Variant, Text: "Points of rate and p99, with the limit.",
+			X: chart.Axis{Label: "reports a second", Log: true, Format: content.RateDigits}, Y: nanoseconds("p99 of the response time"),
+		}
+		if slo := time.Duration(p.Plan.SLO.P99); slo > 0 {
+			c.References = append(c.References, chart.Reference{At: float64(slo), Label: "slo " + text.Duration(slo), Alarm: true})
+		}
+		if v.Decided() && v.Confirmed > 0 {
+			c.References = append(c.References, chart.Reference{Vertical: true, At: v.Confirmed, Label: "sustained: " + content.PerSecond(v.Confirmed)})
+			if v.Failed > v.Confirmed {
+				c.Ranges = append(c.Ranges, chart.Range{From: v.Confirmed, To: v.Failed})
+			}
+		}
+		for k, decision := range []verdict.Decision{verdict.Passed, verdict.Failed, verdict.Inconclusive} {
+			line := chart.Series{Name: string(decision), Color: []int{2, 1, 3}[k], Loose: true}
+			points := slices.Clone(v.Points)
+			slices.SortStableFunc(points, func(a, b capacity.Point) int { return cmp.Compare(a.Rate, b.Rate) })
+			for _, t := range points {
+				if t.Decision == decision {
+					line.Points = append(line.Points, chart.Point{X: t.Rate, Y: float64(t.P99), Text: content.Tried(t)})
+				}
+			}
+			if len(line.Points) > 0 {
+				c.Series = append(c.Series, line)
+			}
+		}
+		if len(c.Series) > 0 {
+			drawn.add(&s.Figures, c, picture{Half: true, Says: p.Remark(p.Plan.Variants[i])})
+		}
+	}
+	return s
+}
+
+// rateTables are the terminal's: what was found, and what was tried.
+func (pg *page) rateTables(p *content.Rates) {
+	add := func(title string, g *text.Grid, remarks []string) {
+		t := levelTable{Title: title, Remarks: remarks}
+		for _, c := range g.Columns {
+			t.Head = append(t.Head, cell{c.Title, c.Right})
+		}
+		for _, r := range g.Rows {
+			row := tableRow{Variant: title}
+			for k, words := range r {
+				row.Cells = append(row.Cells, cell{words, g.Columns[k].Right})
+			}
+			t.Rows = append(t.Rows, row)
+		}
+		pg.Tables = append(pg.Tables, t)
+	}
+	found, remarks := p.FoundGrid(), []string(nil)
+	for _, v := range p.Plan.Variants {
+		if says := p.Remark(v); says != "" {
+			remarks = append(remarks, v.Variant+": "+says)
+		}
+	}
+	if len(p.Plan.NotTried) > 0 {
+		remarks = append(remarks, "not tried: "+strings.Join(p.Plan.NotTried, ", "))
+	}
+	add("The highest rate that is sustained", found, remarks)
+	tried, at := p.TriedGrid(), 0
+	for _, v := range p.Plan.Variants {
+		g := &text.Grid{Columns: tried.Columns, Rows: tried.Rows[at : at+len(v.Points)]}
+		var why []string
+		for _, t := range v.Points {
+			if len(t.Why) > 0 {
+				why = append(why, content.PerSecond(t.Rate)+": "+strings.Join(t.Why, "; "))
+			}
+		}
+		at += len(v.Points)
+		add(v.Variant, g, why)
+	}
+}

@@ -1,0 +1,188 @@
+package html
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"floodgate/results"
+	"floodgate/results/claims"
+	"floodgate/results/report/content"
+	"floodgate/results/report/text"
+	"floodgate/results/summary"
+	"floodgate/results/verdict"
+)
+
+// Options of [HTML].
+type Options struct {
+	// Record is the content of the run's file, to be saved from the page. Nil,
+	// or too large: the page says that it has the verdict alone.
+	Record []byte
+}
+
+// Run writes a page of one file, which loads nothing: the verdict and its
+// evidence, pictures, tables, what the run ran on, and its data.
+func Run(w io.Writer, run *results.Run, v *claims.Outcome, o Options) error {
+	fail := func(err error) error { return fmt.Errorf("write page of run %q: %w", v.Run, err) }
+	x, err := summary.NewIndex(run)
+	if err != nil {
+		return fail(err)
+	}
+	sections, err := (&pictures{index: x, verdict: v}).all()
+	if err != nil {
+		return fail(err)
+	}
+	p := &content.Run{Record: run, Outcome: v}
+	pg := page{Title: content.Title(v), Sections: sections, Run: v.Run, Exit: fmt.Sprint(v.Exit)}
+	pg.judged(p)
+	pg.tables(p)
+	pg.facts(p)
+	if pg.Downloads, pg.DataNote, err = downloads(v, o.Record); err != nil {
+		return fail(err)
+	}
+	if err := pg.write(w); err != nil {
+		return fail(err)
+	}
+	return nil
+}
+
+// judgedItem is a claim or a threshold on the page.
+type judgedItem struct {
+	Mark, Beside, ID, Says string
+	Tone                   verdict.Tone
+	Decision               verdict.Word
+	Notes                  []string
+	Points                 []judgedPoint
+	More                   int // points that are left out
+}
+
+// judgedPoint is a piece of evidence.
+type judgedPoint struct {
+	Variant, Level, Statement, N string
+	Decision                     verdict.Word
+	Remarks                      []string
+}
+
+// judged sets the verdict, claims and thresholds.
+func (pg *page) judged(p *content.Run) {
+	pg.Word, pg.Tone, pg.Says = string(p.Outcome.Decision), p.Outcome.Decision.Tone(), content.Tally(p.Outcome)
+	pg.Confidence = fmt.Sprintf("%g %%", 100*p.Outcome.Confidence)
+	if p.Outcome.Recorded < p.Outcome.Planned {
+		pg.Notes = append(pg.Notes, fmt.Sprintf("The run is not finished: %s are there.", p.Trials()))
+	}
+	pg.Notes = slices.Concat(pg.Notes, p.Notes(), p.NoiseNotes())
+	left := maxRows
+	for _, c := range p.Outcome.Claims {
+		item := judgedItem{Mark: c.Verdict().Mark(), Tone: c.Verdict().Tone(), Decision: c.Decision, Beside: content.Expectation(c), ID: c.ID, Says: "“" + c.Statement + "”", Notes: c.Notes}
+		item.points(p, content.Condense(c.Evidence), content.Statement, &left)
+		pg.Claims = append(pg.Claims, item)
+	}
+	for _, t := range p.Outcome.Thresholds {
+		item := judgedItem{Mark: t.Verdict().Mark(), Tone: t.Verdict().Tone(), Decision: t.Decision, Says: content.Rule(t.Threshold), Notes: t.Notes}
+		item.points(p, t.Evidence, func(e claims.Evidence) string { return content.ThresholdStatement(t, e) }, &left)
+		pg.Thresholds = append(pg.Thresholds, item)
+	}
+}
+
+func (j *judgedItem) points(p *content.Run, points []claims.Evidence, says func(claims.Evidence) string, left *int) {
+	for _, e := range points {
+		if *left == 0 {
+			j.More++
+			continue
+		}
+		*left--
+		j.Points = append(j.Points, judgedPoint{e.Variant, p.LevelOf(e), says(e), text.Count(e.N), e.Decision, content.EvidenceRemarks(e)})
+	}
+}
+
+// facts sets what the run ran on, and how to run it again.
+func (pg *page) facts(p *content.Run) {
+	for _, row := range p.Facts().Rows {
+		pg.Facts = append(pg.Facts, fact{row[0], row[1]})
+	}
+	h := p.Record.Header
+	pg.Facts = append(pg.Facts, fact{"started", h.Started.UTC().Format("2006-01-02 15:04:05 UTC")}, fact{"scenario hash", h.Hash})
+	command := h.Command
+	if len(command) == 0 { // of a record that does not have it
+		command = []string{"run", h.ScenarioName}
+		if h.Quick {
+			command = append(command, "--quick")
+		}
+		command = append(command, "--env", h.Environment.Kind)
+	}
+	pg.Reproduce = []string{content.Command(command)}
+	if p.Record.Path != "" {
+		pg.Reproduce = append(pg.Reproduce, "floodgate report "+content.ShellWord(filepath.Dir(p.Record.Path)))
+	}
+	var indented strings.Builder
+	enc := json.NewEncoder(&indented)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(h.Scenario); err == nil && indented.Len() < 60_000 {
+		pg.Scenario = indented.String()
+	}
+}
+
+// levelTable is a table of one level.
+type levelTable struct {
+	Title, Name string
+	Head        []cell
+	Rows        []tableRow
+	Remarks     []string
+}
+
+type cell struct {
+	Text  string
+	Right bool
+}
+
+type tableRow struct {
+	Variant string
+	Cells   []cell
+}
+
+// tables sets a table a level, as the terminal has them.
+func (pg *page) tables(p *content.Run) {
+	var g *text.Grid
+	var levels, variants []string
+	var remarks [][]string
+	if p.Outcome.Service != nil {
+		g = p.ServiceGrid()
+		for _, r := range p.Outcome.Service {
+			levels, variants, remarks = append(levels, r.Level), append(variants, r.Variant), append(remarks, content.ServiceRemarks(r))
+		}
+	} else {
+		g = p.TableGrid()
+		for _, r := range p.Outcome.Table.Rows {
+			levels, variants, remarks = append(levels, r.Level), append(variants, r.Variant), append(remarks, content.RowRemarks(r))
+		}
+	}
+	for i, cells := range g.Rows {
+		if i == maxRows {
+			pg.TablesNote = fmt.Sprintf("%s more are in the verdict below, and in “floodgate report %s”.", text.Plural(len(g.Rows)-i, "row", "rows"), p.Outcome.Run)
+			return
+		}
+		if i == 0 || levels[i] != levels[i-1] {
+			t := levelTable{Title: levels[i]}
+			if label := p.Outcome.Labels[levels[i]]; label != "" {
+				t.Title, t.Name = label, levels[i]
+			}
+			for _, c := range g.Columns {
+				t.Head = append(t.Head, cell{c.Title, c.Right})
+			}
+			pg.Tables = append(pg.Tables, t)
+		}
+		t := &pg.Tables[len(pg.Tables)-1]
+		row := tableRow{Variant: variants[i]}
+		for k, words := range cells {
+			row.Cells = append(row.Cells, cell{words, g.Columns[k].Right})
+		}
+		t.Rows = append(t.Rows, row)
+		if len(remarks[i]) > 0 {
+			t.Remarks = append(t.Remarks, variants[i]+": "+strings.Join(remarks[i], "; "))
+		}
+	}
+}

@@ -1,0 +1,168 @@
+package html
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+	"time"
+
+	"floodgate/results"
+	"floodgate/results/report/content"
+	"floodgate/results/report/html/chart"
+	"floodgate/results/report/text"
+	"floodgate/results/summary"
+	"floodgate/scenarios"
+)
+
+// courses of descriptors and tasks over the time of a service's trial.
+func (p *pictures) courses() (section, error) {
+	s := section{ID: "course", Title: "Descriptors and tasks over time",
+		Says: "Of each variant one trial: of those that ran out of descriptors the one in the middle by time, else the first. The others are in the tables."}
+	for _, l := range p.index.Levels {
+		for _, v := range p.index.Scenario.Variants {
+			if t := shownTrial(p.index.Served(v.Name, l)); t != nil {
+				p.descriptors(&s.Figures, t, l)
+				p.tasks(&s.Figures, t, l)
+			}
+		}
+	}
+	if len(s.Figures) == 0 {
+		s.Says, s.None = "", "No trial has a course."
+	}
+	return s, nil
+}
+
+// shownTrial is the exhausted one in the middle, else the first that has a course.
+func shownTrial(trials []summary.Served) *summary.Served {
+	var with, exhausted []summary.Served
+	for _, t := range trials {
+		if t.TimeSeries == nil || len(t.Service.Series.At) == 0 {
+			continue
+		}
+		with = append(with, t)
+		if t.TimeSeries.Exhausted != nil {
+			exhausted = append(exhausted, t)
+		}
+	}
+	byTime := func(a, b summary.Served) int {
+		return cmp.Compare(a.TimeSeries.Exhausted.At, b.TimeSeries.Exhausted.At)
+	}
+	switch {
+	case len(with) == 0:
+		return nil
+	case len(exhausted) > 0:
+		slices.SortStableFunc(exhausted, byTime)
+		return &exhausted[(len(exhausted)-1)/2]
+	}
+	first := slices.MinFunc(with, func(a, b summary.Served) int { return cmp.Compare(a.Block, b.Block) })
+	return &first
+}
+
+// seconds over which a trial went on.
+func overTime(what string) (x, y chart.Axis) {
+	format := func(v float64) string { return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64) + " s" }
+	return chart.Axis{Label: "time since the service began", Tight: true, Include: []float64{0}, Format: format},
+		chart.Axis{Label: what, Include: []float64{0}, Format: func(v float64) string { return text.Count(int(math.Round(v))) }}
+}
+
+// course is a line of a series' column. A count that is 0 where seenOnly is set was not seen.
+func course(t *summary.Served, name string, n int, seenOnly bool, columns ...results.Column) chart.Series {
+	s := chart.Series{Name: name, Color: n, Step: true, Bare: true}
+	for i, ms := range t.Service.Series.At {
+		sum, known := 0.0, true
+		for _, c := range columns {
+			known = known && t.Service.Series.Known(c, i)
+			sum += float64(t.Service.Series.Value(c, i))
+		}
+		if !known || seenOnly && t.Service.Series.Value(results.ColumnDescriptors, i) == 0 {
+			continue
+		}
+		s.Points = append(s.Points, chart.Point{X: float64(ms) / 1000, Y: sum})
+	}
+	return s
+}
+
+// moments of a trial: the end of the load, and when a descriptor was refused.
+func moments(t *summary.Served, l scenarios.Level) (lines []chart.Reference) {
+	if e := t.TimeSeries.Exhausted; e != nil {
+		lines = append(lines, chart.Reference{Vertical: true, At: e.At.Seconds(), Label: fmt.Sprintf("EMFILE at %.1f s", e.At.Seconds()), Alarm: true})
+	}
+	at := t.Service.Series.At
+	if load := time.Duration(l.Scenario.Service.Duration); float64(at[len(at)-1])/1000 > load.Seconds() {
+		lines = append(lines, chart.Reference{Vertical: true, At: load.Seconds(), Label: "end of the load"})
+	}
+	return lines
+}
+
+func (p *pictures) descriptors(to *[]picture, t *summary.Served, l scenarios.Level) {
+	x, y := overTime("open descriptors")
+	c := chart.Chart{
+		Title: p.titled(t.Variant+": descriptors", l.Name), Text: "Open descriptors by kind over time, with the limit.", X: x, Y: y,
+		References: append(moments(t, l), chart.Reference{At: float64(t.NoFile), Label: "nofile " + text.Count(t.NoFile), Alarm: true}),
+		Series: []chart.Series{
+			course(t, "all", 6, true, results.ColumnDescriptors), course(t, "upstream", 0, true, results.ColumnDescriptorsUpstream),
+			course(t, "database", 1, true, results.ColumnDescriptorsMongo), course(t, "other", 3, true, results.ColumnDescriptorsOther),
+		},
+	}
+	says := fmt.Sprintf("block %d", t.Block)
+	if e := t.TimeSeries.Exhausted; e != nil {
+		says += ", " + fmt.Sprintf("first refused for %s, at report %s", content.RefusedSides(map[string]int{e.Side: 1}), text.Count(e.Report))
+	}
+	p.add(to, c, picture{Half: true, Says: says, Head: []string{"time", "all", "upstream", "database", "other"}, Rows: sampled(c)})
+}
+
+func (p *pictures) tasks(to *[]picture, t *summary.Served, l scenarios.Level) {
+	x, y := overTime("tasks (goroutines), and what is in hand")
+	c := chart.Chart{
+		Title: p.titled(t.Variant+": tasks beside the pool", l.Name), Text: "Tasks, items and slots of the pool over time.", X: x, Y: y,
+		References: moments(t, l),
+		Series: []chart.Series{
+			course(t, "tasks", 6, false, results.ColumnGoroutines), course(t, "items in hand", 2, false, results.ColumnItemsOutstanding),
+			course(t, "driver in use", 1, false, results.ColumnMongoInUse), course(t, "slots in use", 5, false, results.ColumnSlotsInUse),
+		},
+	}
+	says := "no limit that all reports share"
+	limit := 0.0
+	for _, pt := range course(t, "", 0, false, results.ColumnSlotLimit).Points {
+		limit = max(limit, pt.Y)
+	}
+	if limit > 0 {
+		says = fmt.Sprintf("all reports share a pool of at most %s", text.Plural(int(limit), "slot", "slots"))
+	}
+	head := []string{"time", "tasks", "items in hand", "driver's connections in use", "slots in use"}
+	if limit == 0 && highest(c.Series[3]) == 0 {
+		c.Series, head = c.Series[:3], head[:4]
+	}
+	if most := highest(c.Series[0]); most > 0 {
+		says += fmt.Sprintf("; at most %s tasks", text.Count(int(most)))
+	}
+	p.add(to, c, picture{Half: true, Says: says, Head: head, Rows: sampled(c)})
+}
+
+func highest(s chart.Series) (most float64) {
+	for _, pt := range s.Points {
+		most = max(most, pt.Y)
+	}
+	return most
+}
+
+// sampled is what the lines of a course are at twenty times.
+func sampled(c chart.Chart) (rows [][]string) {
+	const n = 20
+	points := c.Series[len(c.Series)-1].Points
+	for i := 0; i < len(points); i += max(1, len(points)/n) {
+		row := []string{c.X.Format(points[i].X)}
+		for _, s := range c.Series {
+			at, ok := slices.BinarySearchFunc(s.Points, points[i].X, func(pt chart.Point, x float64) int { return cmp.Compare(pt.X, x) })
+			if !ok {
+				row = append(row, text.None)
+				continue
+			}
+			row = append(row, c.Y.Format(s.Points[at].Y))
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}

@@ -1,0 +1,252 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+
+	"floodgate/results"
+	"floodgate/results/claims"
+	"floodgate/results/noise"
+	"floodgate/results/report/content"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
+)
+
+// JSON writes the verdict, indented, with a newline at its end.
+func JSON(w io.Writer, v *claims.Outcome) error {
+	return content.WriteJSON(w, v, fmt.Sprintf("verdict of run %q", v.Run))
+}
+
+// Terminal writes what a person wants to know of a run: a table a level, the
+// claims and thresholds with their evidence, where the record lies and what the machine was.
+func Terminal(w io.Writer, run *results.Run, v *claims.Outcome, o text.Options) error {
+	p := &printer{content.Run{Record: run, Outcome: v, Printer: text.NewPrinter(o, 80)}}
+	p.title()
+	if p.Outcome.Service != nil {
+		p.services()
+	} else {
+		p.tables()
+	}
+	p.claims()
+	p.thresholds()
+	p.noise()
+	p.footer()
+	return p.Flush(w, fmt.Sprintf("report of run %q", v.Run))
+}
+
+func (p *printer) title() { p.Line(p.Bold(content.Title(p.Outcome))) }
+
+func (p *printer) footer() {
+	p.Line("")
+	for _, row := range p.Facts().Rows {
+		p.Fact(row[0], "%s", row[1])
+	}
+	for _, n := range p.Notes() {
+		p.Fact("note", "%s", n)
+	}
+	p.Line("")
+	p.conclusion()
+}
+
+func (p *printer) conclusion() {
+	p.Wrapped("", fmt.Sprintf("%s: %s (exit code %d)", p.concluded(p.Outcome.Decision), content.Tally(p.Outcome), p.Outcome.Exit), "")
+}
+
+// tables writes a table a level, with columns of one width throughout.
+func (p *printer) tables() {
+	t, g := p.Outcome.Table, p.TableGrid()
+	dropped := g.Fit(p.Width)
+	widths := g.Widths()
+	for i, row := range t.Rows {
+		if i == 0 || row.Level != t.Rows[i-1].Level {
+			p.Line("")
+			p.level(row.Level)
+			p.Titles(g, widths)
+		}
+		p.Line(g.Line(g.Rows[i], widths))
+		if i == len(t.Rows)-1 || row.Level != t.Rows[i+1].Level {
+			p.remarks(row.Level)
+		}
+	}
+	p.NotShown(dropped)
+}
+
+// remarks say, below a level's table, which trials are missing and which errors there were.
+func (p *printer) remarks(level string) {
+	for _, r := range p.Outcome.Table.Rows {
+		if parts := content.RowRemarks(r); r.Level == level && len(parts) > 0 {
+			p.Wrapped("  ", r.Variant+": "+strings.Join(parts, "; "), verdict.Doubt)
+		}
+	}
+}
+
+// level is the head of a level's table.
+func (p *printer) level(name string) {
+	if label := p.Outcome.Labels[name]; label != "" {
+		p.Line(p.Bold(label))
+		p.Wrapped("", name, verdict.Faint)
+		return
+	}
+	p.Line(p.Bold(name))
+}
+
+// services writes a table a level of a service under load, and below it why
+// the descriptors of each variant grow.
+func (p *printer) services() {
+	g := p.ServiceGrid()
+	dropped := g.Fit(p.Width)
+	widths := g.Widths()
+	for i, r := range p.Outcome.Service {
+		if i == 0 || r.Level != p.Outcome.Service[i-1].Level {
+			p.Line("")
+			p.level(r.Level)
+			p.Titles(g, widths)
+		}
+		p.Line(g.Line(g.Rows[i], widths))
+		if i == len(p.Outcome.Service)-1 || r.Level != p.Outcome.Service[i+1].Level {
+			p.causes(r.Level)
+		}
+	}
+	p.NotShown(dropped)
+}
+
+// causes say, below a level's table, what became of reports and descriptors.
+func (p *printer) causes(level string) {
+	for _, r := range p.Outcome.Service {
+		if parts := content.ServiceRemarks(r); r.Level == level && len(parts) > 0 {
+			p.Wrapped("  ", r.Variant+": "+strings.Join(parts, "; "), verdict.Faint)
+		}
+	}
+}
+
+// claims writes each claim in its author's words, what was decided, and why.
+func (p *printer) claims() {
+	if len(p.Outcome.Claims) == 0 {
+		return
+	}
+	p.Line("")
+	p.Line(p.Bold(fmt.Sprintf("claims, judged by %g %% intervals from pairs of one block", 100*p.Outcome.Confidence)))
+	for _, c := range p.Outcome.Claims {
+		p.Line("")
+		p.claim(c)
+	}
+}
+
+func (p *printer) claim(c claims.Claim) {
+	tone := c.Verdict().Tone()
+	p.Line(fmt.Sprintf("%s %s, %s  %s", p.Paint(c.Verdict().Mark(), tone), p.Bold(p.Paint(strings.ToUpper(c.Decision.String()), tone)), content.Expectation(c), p.Paint(c.ID, verdict.Faint)))
+	p.Wrapped("  ", "“"+c.Statement+"”", "")
+	for _, n := range c.Notes {
+		p.Wrapped("    ", n, verdict.Doubt)
+	}
+	p.evidence(content.Condense(c.Evidence))
+}
+
+// evidence aligns the points of a claim.
+func (p *printer) evidence(points []claims.Evidence) {
+	g := &text.Grid{Columns: make([]text.Column, 5)}
+	for _, e := range points {
+		g.Add(e.Variant, p.LevelOf(e), content.Statement(e), "n="+text.Count(e.N), p.word(e.Decision))
+	}
+	p.points(g, points)
+}
+
+// points writes a row each, whose last three cells are what was measured, of
+// how many, and the decision; what is to be said of one stands below it.
+func (p *printer) points(g *text.Grid, points []claims.Evidence) {
+	const indent = "    "
+	below := &text.Grid{Columns: make([]text.Column, 2)}
+	if len(indent)+g.Width() > p.Width { // what was measured goes below what it is about
+		at := len(g.Columns) - 3
+		for i, r := range g.Rows {
+			below.Add(r[at], r[at+1])
+			g.Rows[i] = append(r[:at:at], r[at+2])
+		}
+		g.Columns = g.Columns[:at+1]
+	}
+	measured := below.Lines()
+	for i, l := range g.Lines() {
+		p.Line(indent + l)
+		if len(measured) > 0 {
+			p.Line(indent + "  " + measured[i])
+		}
+		p.remarksOn(points[i], indent+"  ")
+	}
+}
+
+func (p *printer) remarksOn(e claims.Evidence, indent string) {
+	for _, r := range content.EvidenceRemarks(e) {
+		p.Wrapped(indent, r, verdict.Doubt)
+	}
+}
+
+// thresholds writes each budget in its author's words, and the value beside
+// the limit at every level.
+func (p *printer) thresholds() {
+	if len(p.Outcome.Thresholds) == 0 {
+		return
+	}
+	p.Line("")
+	p.Line(p.Bold("thresholds"))
+	for _, t := range p.Outcome.Thresholds {
+		p.threshold(t)
+	}
+}
+
+func (p *printer) threshold(t claims.Threshold) {
+	mark := p.Paint(t.Verdict().Mark(), t.Verdict().Tone())
+	for _, l := range p.Wrap(content.Rule(t.Threshold), 2) {
+		p.Line(mark + " " + l)
+		mark = " "
+	}
+	for _, n := range t.Notes {
+		p.Wrapped("    ", n, verdict.Doubt)
+	}
+	g := &text.Grid{Columns: make([]text.Column, 4)}
+	for _, e := range t.Evidence {
+		g.Add(p.LevelOf(e), content.ThresholdStatement(t, e), "n="+text.Count(e.N), p.word(e.Decision))
+	}
+	p.points(g, t.Evidence)
+}
+
+// noise writes what disturbed the run, and what would help, where anything did.
+func (p *printer) noise() {
+	found := slices.Clone(p.Outcome.Noise.Findings)
+	if len(found) == 0 {
+		return
+	}
+	slices.SortStableFunc(found, func(a, b noise.Finding) int { return rank(a) - rank(b) })
+	p.Line("")
+	p.Line(p.Bold("noise"))
+	const width = len("too noisy") + len(text.Gap)
+	indent := strings.Repeat(" ", 2+width)
+	for i, f := range found {
+		mark, color := "note", verdict.Faint
+		if f.Severity == noise.TooNoisy {
+			mark, color = "too noisy", verdict.Doubt
+		}
+		words := f.Kind + ": " + f.Message
+		if f.Level != "" {
+			words += ", at " + cmp.Or(p.Outcome.Labels[f.Level], f.Level)
+		}
+		first := "  " + p.Paint(mark, color) + strings.Repeat(" ", width-len(mark))
+		for _, l := range p.Wrap(words, len(indent)) {
+			p.Line(first + l)
+			first = indent
+		}
+		if i == len(found)-1 || found[i+1].Advice != f.Advice {
+			p.Wrapped(indent, "helps: "+f.Advice, verdict.Faint)
+		}
+	}
+}
+
+// rank puts first what makes pairs doubtful.
+func rank(f noise.Finding) int {
+	if f.Severity == noise.TooNoisy {
+		return 0
+	}
+	return 1
+}
