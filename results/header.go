@@ -2,10 +2,23 @@ package results
 
 import (
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"runtime/debug"
+	"strings"
+	"sync"
+
+	"floodgate/results/revision"
+	"floodgate/scenarios"
+	"github.com/shirou/gopsutil/v4/cpu"
+	"github.com/shirou/gopsutil/v4/host"
+	"github.com/shirou/gopsutil/v4/mem"
 )
 
 // SetScenario stores the scenario v in its canonical form (object keys sorted,
@@ -101,4 +114,88 @@ func encodeLine(v any) ([]byte, error) {
 		return nil, err
 	}
 	return buf.Bytes(), nil
+}
+
+// decoded is the scenario of a run as it was decoded.
+type decoded struct {
+	source   json.RawMessage
+	scenario *scenarios.Scenario
+	err      error
+}
+
+// decoding guards the decoded scenarios of all runs.
+var decoding sync.Mutex
+
+// Scenario returns the scenario of the run, which is decoded once and must not be
+// changed.
+func (r *Run) Scenario() (*scenarios.Scenario, error) {
+	decoding.Lock()
+	defer decoding.Unlock()
+	if r.scenario == nil || !bytes.Equal(r.scenario.source, r.Header.Scenario) {
+		d := &decoded{source: bytes.Clone(r.Header.Scenario), scenario: &scenarios.Scenario{}}
+		if err := json.Unmarshal(d.source, d.scenario); err != nil {
+			d.scenario, d.err = nil, fmt.Errorf("read the scenario of run %q: %w", r.Header.ID, err)
+		}
+		r.scenario = d
+	}
+	return r.scenario.scenario, r.scenario.err
+}
+
+// unknown stands where a text of a fingerprint could not be found out.
+const unknown = "unknown"
+
+// modulePath is the module that a revision must belong to.
+const modulePath = "floodgate"
+
+// TakeFingerprint describes this machine and this program. What cannot be
+// found out is "unknown", or 0 for numbers: never a guess, never an error. The
+// CPU quota is left to machine.Fingerprint, which reads the control groups.
+func TakeFingerprint(ctx context.Context) Fingerprint {
+	f := Fingerprint{
+		CPU: unknown, Cores: runtime.NumCPU(), OS: runtime.GOOS, Arch: runtime.GOARCH,
+		Kernel: unknown, Go: runtime.Version(), NoFile: noFile(), GOMAXPROCS: runtime.GOMAXPROCS(0),
+	}
+	if infos, err := cpu.InfoWithContext(ctx); err == nil && len(infos) > 0 && infos[0].ModelName != "" {
+		f.CPU = strings.Join(strings.Fields(infos[0].ModelName), " ")
+	}
+	if m, err := mem.VirtualMemoryWithContext(ctx); err == nil {
+		f.Memory = int64(m.Total)
+	}
+	if v, err := host.KernelVersionWithContext(ctx); err == nil && v != "" {
+		f.Kernel = v
+	}
+	f.Revision, f.Modified = ownRevision(ctx)
+	return f
+}
+
+// ownRevision is the one stamped into the binary. `go run` stamps none; then git
+// is asked, if the working directory is a checkout of this very module.
+func ownRevision(ctx context.Context) (rev string, modified bool) {
+	if info, ok := debug.ReadBuildInfo(); ok {
+		for _, s := range info.Settings {
+			switch s.Key {
+			case "vcs.revision":
+				rev = s.Value
+			case "vcs.modified":
+				modified = s.Value == "true"
+			}
+		}
+	}
+	if rev != "" {
+		return rev, modified
+	}
+	r, ok := revision.Of(ctx, "")
+	if !ok || !isOurs(r.Top) {
+		return unknown, false
+	}
+	return r.Commit, r.Modified
+}
+
+func isOurs(top string) bool {
+	src, err := os.ReadFile(filepath.Join(top, "go.mod"))
+	if err != nil {
+		return false
+	}
+	first, _, _ := strings.Cut(string(src), "\n")
+	return strings.TrimSpace(first) == "module "+modulePath
 }

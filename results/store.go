@@ -1,6 +1,7 @@
 package results
 
 import (
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
 	"sync"
 	"time"
 
@@ -262,4 +264,42 @@ func (s *Store) rewind() error {
 		return err
 	}
 	return s.file.Sync()
+}
+
+// NewID returns a name for a run that started at now, such as
+// "20261122-214015.123-7f3a9c": names sort by time (UTC), runs of the same
+// millisecond differ in the random suffix, and every file system takes it.
+func NewID(now time.Time) string {
+	var suffix [3]byte
+	rand.Read(suffix[:]) // never fails
+	return now.UTC().Format("20060102-150405.000") + "-" + hex.EncodeToString(suffix[:])
+}
+
+// checkID refuses names that are no plain file name on some system, and with
+// them every path that leads out of the root.
+func checkID(id string) error {
+	if ok, _ := regexp.MatchString(`^[0-9A-Za-z][0-9A-Za-z._-]{0,127}$`, id); !ok {
+		return fmt.Errorf("run id %q: allowed are letters, digits, '.', '_' and '-', first a letter or digit, at most 128", id)
+	}
+	return nil
+}
+
+// LockError reports that the file system of a folder refuses file locks, as some
+// network and overlay file systems do.
+type LockError struct {
+	Dir string
+	Err error
+}
+
+func (e *LockError) Error() string {
+	return fmt.Sprintf("file locks do not work in %s: %v; store runs in a folder on a local file system (--out)", e.Dir, e.Err)
+}
+func (e *LockError) Unwrap() error { return e.Err }
+
+// lockError names the folder in which the lock failed; nil stays nil.
+func lockError(dir string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &LockError{Dir: dir, Err: err}
 }

@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"context"
+	"debug/elf"
+	"errors"
 	"fmt"
 	"io/fs"
 	"runtime"
@@ -87,4 +89,39 @@ func canPull(ctx context.Context, e Engine, name, image string) Check {
 		return doubt(name, fmt.Sprintf("%s: %v", image, err), fmt.Sprintf("use our own database in a container (--mongo-image %s), or bring the image from a machine that has it:\ndocker save %s | gzip > image.tar.gz\ndocker load -i image.tar.gz", OwnImage, image))
 	}
 	return fine(name, image+" is here or can be pulled")
+}
+
+// toolchain is needed only where an image is made and this program is not a
+// static one of Linux.
+func (s sources) toolchain(executable string) Check {
+	const name = "go tool chain"
+	static := s.static(executable)
+	version, path, err := s.goVersion()
+	switch {
+	case err == nil:
+		return fine(name, strings.TrimSpace(version)+" at "+path)
+	case static == nil:
+		return fine(name, "none, nor needed: images are made of this program, which is static")
+	}
+	return doubt(name, fmt.Sprintf("none, and images cannot be made of this program: %v", static),
+		"install Go (https://go.dev/dl), or build the program statically on a machine that has it; embedded runs need neither:\nCGO_ENABLED=0 go build -o floodgate ./bench")
+}
+
+// static is nil for a program of Linux that needs no loader.
+func static(executable string) error {
+	f, err := elf.Open(executable)
+	var unreadable *fs.PathError
+	if errors.As(err, &unreadable) {
+		return err
+	}
+	if err != nil {
+		return fmt.Errorf("it is not a program of Linux: %w", err)
+	}
+	defer f.Close()
+	for _, p := range f.Progs {
+		if p.Type == elf.PT_INTERP {
+			return errors.New("it is linked to the libraries of this system")
+		}
+	}
+	return nil
 }

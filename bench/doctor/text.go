@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"charm.land/lipgloss/v2"
-
 	"floodgate/results"
 	"floodgate/results/report/text"
 	"floodgate/results/verdict"
@@ -111,4 +110,14 @@ func (p *printer) conclusion(r Report) {
 		}
 	}
 	p.Line(fmt.Sprintf("%s: %s", p.Bold(p.Paint("no run can start", Failed.tone())), strings.Join(bad, ", ")))
+}
+
+// quote makes one word of a shell of the path.
+func quote(path string) string {
+	if path != "" && !strings.ContainsFunc(path, func(r rune) bool {
+		return !strings.ContainsRune("/._-+:@%,", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')
+	}) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }

@@ -2,12 +2,25 @@ package environment
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
+	"io"
+	"log/slog"
 	"net/netip"
+	"os"
+	"os/signal"
 	"path/filepath"
+	"slices"
+	"syscall"
+	"time"
 
 	"floodgate/bench/environment/child"
+	"floodgate/bench/environment/dbproxy"
+	"floodgate/bench/environment/embedmongo"
+	"floodgate/bench/environment/scratch"
+	"floodgate/mockupstream"
 	"floodgate/results"
 )
 
@@ -74,4 +87,175 @@ func (e *Environment) ping(ctx context.Context, uri string) error {
 		return err
 	}
 	return client.Disconnect(ctx)
+}
+
+// Names of the children; the hidden subcommand of each has childSuffix, or
+// containerSuffix where it is the main program of a container.
+const (
+	upstreamName    = "upstream"
+	mongoName       = "mongo"
+	proxyName       = "dbproxy"
+	childSuffix     = "-child"
+	containerSuffix = "-container"
+)
+
+// Children are the hidden subcommands that the program must pass to RunChild.
+func Children() []string {
+	return []string{
+		mongoName + childSuffix, upstreamName + childSuffix, proxyName + childSuffix, reaperName + childSuffix,
+		mongoName + containerSuffix, upstreamName + containerSuffix,
+	}
+}
+
+// RunChild is the main function of the child processes: it runs the one of
+// that name until its standard input ends or it is terminated, and returns its
+// exit code. It changes how the process takes signals.
+func RunChild(name string, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	signal.Ignore(os.Interrupt) // the parent's business
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer stop()
+	c := &helper{stdin: stdin, stdout: stdout, stderr: stderr, log: newLog(stderr)}
+	run := map[string]func(context.Context, []string) error{
+		mongoName + childSuffix:        c.mongo,
+		upstreamName + childSuffix:     c.upstream,
+		proxyName + childSuffix:        c.proxy,
+		reaperName + childSuffix:       c.reap,
+		mongoName + containerSuffix:    c.mongoContainer,
+		upstreamName + containerSuffix: c.upstreamContainer,
+	}[name]
+	if run == nil {
+		fmt.Fprintf(stderr, "no child %q, allowed: %q\n", name, slices.Sorted(slices.Values(Children())))
+		return 2
+	}
+	err := run(ctx, args)
+	if c.leash != nil {
+		c.leash.Stop()
+	}
+	if err != nil {
+		c.log.Error(name+" failed", "error", err)
+		return 1
+	}
+	return 0
+}
+
+func newLog(w io.Writer) *slog.Logger {
+	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelWarn}))
+}
+
+// helper is what a child process has.
+type helper struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	log            *slog.Logger
+	leash          *time.Timer // ends a process that hangs in its cleaning up; nil before
+}
+
+// exitDelay is how long a child that was told to end may take to clean up.
+const exitDelay = stopGrace - time.Second
+
+// serve speaks with the parent until it orders the end. From then on the
+// process is on a short leash, whatever hangs.
+func (c *helper) serve(ctx context.Context, ready child.Ready, done <-chan struct{}, handle func([]byte) error) error {
+	ended := make(chan error, 1)
+	go func() { ended <- child.Serve(c.stdin, c.stdout, ready, done, handle) }()
+	defer func() {
+		c.leash = time.AfterFunc(exitDelay, func() {
+			c.log.Error("did not end in time")
+			os.Exit(3)
+		})
+	}()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+		return nil
+	}
+}
+
+func (c *helper) flags(name string) *flag.FlagSet {
+	f := flag.NewFlagSet(name, flag.ContinueOnError)
+	f.SetOutput(c.stderr)
+	return f
+}
+
+func (c *helper) upstream(ctx context.Context, args []string) error {
+	if err := c.flags(upstreamName).Parse(args); err != nil {
+		return err
+	}
+	u, err := mockupstream.New(mockupstream.Profile{}, 0)
+	if err != nil {
+		return err
+	}
+	defer u.Close()
+	s, err := mockupstream.Serve(ctx, mockupstream.ServerOptions{Control: true}, u)
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	address, err := listening(s.URL())
+	if err != nil {
+		return err
+	}
+	return c.serve(ctx, child.Ready{Addr: address, Version: upstreamVersion}, nil, nil)
+}
+
+func (c *helper) mongo(ctx context.Context, args []string) (err error) {
+	flags := c.flags(mongoName)
+	dir := flags.String("dir", "", "data folder, kept; empty: a temporary one")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if _, err := scratch.Sweep("", DataPrefix); err != nil {
+		c.log.Warn("old temporary folders stay", "error", err)
+	}
+	if *dir == "" {
+		folder, err := scratch.New("", DataPrefix)
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if err := folder.Remove(); err != nil {
+				c.log.Warn("data folder stays", "error", err)
+			}
+		}()
+		*dir = folder.Path()
+	}
+	s, err := embedmongo.Serve(ctx, embedmongo.Options{Dir: *dir, Logger: c.log})
+	if err != nil {
+		return err
+	}
+	defer s.Close()
+	return c.serve(ctx, child.Ready{Addr: s.Addr(), Version: embedmongo.Version()}, s.Done(), nil)
+}
+
+// proxyRequest is what the proxy is told; zero fields change nothing.
+type proxyRequest struct {
+	Target *dbproxy.Target `json:"target,omitempty"`
+	Link   *dbproxy.Link   `json:"link,omitempty"`
+}
+
+func (c *helper) proxy(ctx context.Context, args []string) error {
+	if err := c.flags(proxyName).Parse(args); err != nil {
+		return err
+	}
+	p, err := dbproxy.Serve(ctx, dbproxy.Target{})
+	if err != nil {
+		return err
+	}
+	defer p.Close()
+	return c.serve(ctx, child.Ready{Addr: p.Addr(), Version: "floodgate database proxy"}, nil, func(line []byte) error {
+		var r proxyRequest
+		if err := json.Unmarshal(line, &r); err != nil {
+			return fmt.Errorf("read request: %w", err)
+		}
+		if r.Target != nil {
+			if err := errors.Join(p.SetTarget(*r.Target), p.Check(ctx)); err != nil {
+				return err
+			}
+		}
+		if r.Link != nil {
+			p.SetLink(*r.Link)
+		}
+		return nil
+	})
 }

@@ -2,9 +2,13 @@ package environment
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"net/netip"
+	"strings"
 	"time"
 
+	"floodgate/bench/container"
 	"floodgate/bench/environment/child"
 	"floodgate/bench/environment/dbproxy"
 	"floodgate/results"
@@ -74,3 +78,112 @@ func ourDatabase(s server, version string) *database {
 	a := s.Addrs()[0]
 	return &database{server: s, version: version, uri: mongoURI(a), through: mongoURI, target: dbproxy.Target{Addr: a.String(), Loopback: true}}
 }
+
+// Choose says what the environment of no name is: containers, and their
+// engine, where one answers, our images can be made of the executable, and the
+// database's image is present or can be pulled; else embedded, and no engine.
+// why is for people and records.
+func Choose(ctx context.Context, executable, mongoImage string) (engine *container.Engine, why string) {
+	engine, err := container.Connect(ctx)
+	if err != nil {
+		return nil, reason(err)
+	}
+	if err := engine.CanBuild(executable); err != nil {
+		return nil, reason(errors.Join(err, engine.Close()))
+	}
+	if mongoImage != OwnImage {
+		if err := engine.Available(ctx, mongoImage); err != nil {
+			return nil, reason(errors.Join(err, engine.Close()))
+		}
+	}
+	return engine, fmt.Sprintf("%s answers and image %s is at hand", engine.Version(), mongoImage)
+}
+
+// Embedded returns the options of an embedded environment, to be started in place
+// of one of containers that failed to start with err. Its engine stays where the
+// caller starts containers of its own.
+func (o Options) Embedded(err error, keepEngine bool) Options {
+	o.Kind, o.Chosen = Embedded, "containers cannot be used here: "+reason(err)
+	if !keepEngine {
+		o.Engine = nil
+	}
+	return o
+}
+
+// maxReason bounds the text of an error in a reason, in bytes.
+const maxReason = 200
+
+// reason is what an error says, in one line.
+func reason(err error) string {
+	var unusable *container.UnusableError
+	if errors.As(err, &unusable) {
+		return unusable.Reason
+	}
+	text := strings.Join(strings.Fields(err.Error()), " ")
+	if len(text) > maxReason {
+		text = strings.ToValidUTF8(text[:maxReason], "") + "…"
+	}
+	return text
+}
+
+// UpstreamAddrs are where the upstream listens. They change when Ensure restarts it.
+func (e *Environment) UpstreamAddrs() []netip.AddrPort {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.upstream == nil {
+		return nil
+	}
+	return e.upstream.Addrs()
+}
+
+// UpstreamURL is the upstream's base URL, without a slash at the end.
+func (e *Environment) UpstreamURL() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.upstream == nil {
+		return ""
+	}
+	return e.upstream.url
+}
+
+// Mock says that the upstream is one of ours, which takes a profile.
+func (e *Environment) Mock() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.upstream == nil || !e.upstream.foreign
+}
+
+// AllowedTargets are the hosts beyond loopback that may be spoken with.
+func (e *Environment) AllowedTargets() []string { return e.options.Policy.Allowed }
+
+// MongoAddrs are where the system under test connects to the database: the
+// proxy's address with Link. They change when Ensure restarts it.
+func (e *Environment) MongoAddrs() []netip.AddrPort {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.options.Link && e.proxy != nil:
+		return []netip.AddrPort{e.proxy.Addr}
+	case e.options.Link || e.mongo == nil:
+		return nil
+	}
+	return e.mongo.Addrs()
+}
+
+// MongoURI is the connection string for the system under test. It may hold
+// credentials.
+func (e *Environment) MongoURI() string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	switch {
+	case e.mongo == nil || e.options.Link && e.proxy == nil:
+		return ""
+	case e.options.Link:
+		return e.mongo.through(e.proxy.Addr)
+	}
+	return e.mongo.uri
+}
+
+// TemporaryPrefixes begin the names of all temporary folders of environments and
+// what they build.
+func TemporaryPrefixes() []string { return []string{DataPrefix, logPrefix, container.BuildPrefix} }

@@ -1,14 +1,16 @@
 package experiment
 
 import (
+	"context"
+	"errors"
+	"fmt"
 	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"floodgate/bench/load"
 	"floodgate/bench/sut"
 	"floodgate/results"
 	"floodgate/scenarios/pipeline/recorder"
+	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
 // Live is how a trial of a service goes at one moment. It is the reader's to keep.
@@ -134,4 +136,96 @@ func (t *serviceTrial) tell(k sut.Tick, seen Seen) {
 	l.Trial, l.Began, l.Duration = t.m.planned, t.m.record.Started, time.Duration(t.scenario.Service.Duration)
 	l.Tick, l.Seen = k, seen
 	t.m.trials.Live(l)
+}
+
+// maxSamples bounds the series of a trial: ten minutes of ticks. A longer one
+// has fewer to the second.
+const maxSamples = 6000
+
+// series collects that of a trial in bounded memory. The zero value is empty.
+type series struct {
+	results.Series
+	every int // of so many ticks one is taken; 0: each
+	left  int // ticks until the next one is
+}
+
+// add appends a sample.
+func (s *series) add(at time.Duration, values map[results.Column]int64) {
+	if s.left > 0 {
+		s.left--
+		return
+	}
+	if len(s.At) == maxSamples {
+		s.thin()
+	}
+	s.left = max(s.every-1, 0)
+	s.Append(at, values)
+}
+
+// thin drops every other sample, and has half as many come from now on.
+func (s *series) thin() {
+	s.every = 2 * max(s.every, 1)
+	s.At = halved(s.At)
+	for c, values := range s.Columns {
+		s.Columns[c] = halved(values)
+	}
+}
+
+func halved(values []int64) []int64 {
+	for i := range len(values) / 2 {
+		values[i] = values[2*i]
+	}
+	return values[:len(values)/2]
+}
+
+// progress is when something was completed last.
+type progress struct {
+	completed int
+	at        time.Duration
+	stalled   *time.Duration
+}
+
+var errStalled = errors.New("nothing was completed any more")
+
+// stalled says in words that nothing was completed any more; empty: it was.
+func (t *serviceTrial) stalled() string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.progress.stalled == nil {
+		return ""
+	}
+	return fmt.Sprintf("reports in flight and none completed for %v (service.stall), at %.1f s",
+		time.Duration(t.scenario.Service.Stall), t.progress.stalled.Seconds())
+}
+
+// askStacks returns those of the SUT's goroutines where it has stalled, else none.
+func (t *serviceTrial) askStacks(ctx context.Context) string {
+	if t.stalled() == "" {
+		return ""
+	}
+	ctx, cancel := context.WithTimeout(ctx, stacksTimeout)
+	defer cancel()
+	if err := t.m.process.Send(ctx, sut.Message{Type: sut.TypeStacks}); err != nil {
+		t.m.warn("no goroutines of the stall: %v", err)
+		return ""
+	}
+	answer, err := t.m.process.Await(ctx, sut.TypeStacks)
+	if err != nil {
+		t.m.warn("no goroutines of the stall: %v", err)
+	}
+	return answer.Goroutines
+}
+
+// watch ends the load when nothing has been completed for too long. The caller
+// holds the lock.
+func (t *serviceTrial) watch(k sut.Tick) {
+	completed := k.Done + k.Failed
+	if completed != t.progress.completed || k.ReportsInFlight == 0 {
+		t.progress.completed, t.progress.at = completed, k.At
+		return
+	}
+	if t.progress.stalled == nil && k.At-t.progress.at >= time.Duration(t.scenario.Service.Stall) && t.stall != nil {
+		t.progress.stalled = &k.At
+		t.stall(errStalled)
+	}
 }

@@ -5,12 +5,16 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	"floodgate/bench/internal/noproxy"
 	"floodgate/mockupstream"
 	"floodgate/results"
+	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline/calllog"
+	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
 // verifyTimeout bounds the questions to upstream and database after a trial.
@@ -127,4 +131,171 @@ func upstreamSaw(record *results.Trial, s mockupstream.Stats) {
 	if s.Saturated {
 		fail(record, results.OutcomeInvalid, fmt.Errorf("the mock upstream was too slow: %s", s.Reason))
 	}
+}
+
+// documentSource streams the documents of a collection.
+type documentSource interface {
+	Documents(ctx context.Context, db, collection string, each func(bson.Raw) error) error
+}
+
+// expectation is what a trial's collection must hold. Content is not kept: it
+// is a pure function of the seed and the item, made when a document is seen.
+type expectation struct {
+	profile   mockupstream.Profile
+	seed      uint64
+	perRecord bool
+	// documents of each item; failed are the items that the SUT said it could not do.
+	documents map[string]int
+	failed    map[string]bool
+	// unfinished: the SUT never said that it was done, so nothing that is missing is lost.
+	unfinished bool
+	// unknown: the upstream is not ours, and the content anything.
+	unknown bool
+}
+
+func newExpectation(s *scenarios.Scenario, seed uint64, items [][]string, failed []string, unfinished bool) *expectation {
+	e := &expectation{
+		unfinished: unfinished,
+		profile:    s.Upstream, seed: seed, perRecord: s.Database.Documents == "per-record",
+		documents: map[string]int{}, failed: map[string]bool{},
+	}
+	for _, args := range items {
+		key := itemKey(args)
+		e.documents[key] = 1
+		if e.perRecord {
+			e.documents[key] = e.profile.Draw(seed, key, 1).Records
+		}
+	}
+	for _, key := range failed {
+		e.failed[key] = true
+	}
+	return e
+}
+
+// written is what is read of a document: its _id may be anything, so that a
+// program that inserts twice instead of replacing is found out.
+type written struct {
+	Item    string           `bson:"item"`
+	Seq     int              `bson:"seq"`
+	Records []calllog.Record `bson:"records"`
+}
+
+// identity of a document.
+type identity struct {
+	item string
+	seq  int
+}
+
+// check compares the collection with what the items must have left there.
+func (e *expectation) check(ctx context.Context, source documentSource, db, collection string) (*results.Documents, error) {
+	r := results.Documents{Unchecked: e.unknown}
+	seen := make(map[identity]int)
+	err := source.Documents(ctx, db, collection, func(raw bson.Raw) error {
+		r.Found++
+		var d written
+		readable := bson.Unmarshal(raw, &d) == nil
+		id := identity{d.Item, d.Seq}
+		if !readable || d.Seq < 0 || d.Seq >= e.documents[d.Item] {
+			r.Foreign++
+			return nil
+		}
+		if seen[id]++; seen[id] > 1 {
+			r.Duplicate++
+			return nil
+		}
+		right, err := e.right(d)
+		if err != nil {
+			return err
+		}
+		if !right {
+			r.Corrupt++
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("check the documents of %s: %w", collection, err)
+	}
+	for item, n := range e.documents {
+		r.Expected += n
+		for seq := range n {
+			switch {
+			case seen[identity{item, seq}] > 0:
+			case e.unfinished || e.failed[item]:
+				r.Unwritten++
+			default:
+				r.Lost++
+			}
+		}
+	}
+	r.Renamed = min(r.Lost, r.Foreign)
+	return &r, nil
+}
+
+// right reports whether the document has the content that the upstream answered.
+func (e *expectation) right(d written) (bool, error) {
+	if e.unknown {
+		return true, nil
+	}
+	body := mockupstream.Answer(e.profile, e.seed, d.Item)
+	want, err := calllog.Decode(calllog.Item(d.Item), body, e.perRecord)
+	if err != nil {
+		return false, fmt.Errorf("answer of %q: %w", d.Item, err)
+	}
+	return slices.Equal(d.Records, want[d.Seq].Records), nil
+}
+
+func itemKey(args []string) string { return string(calllog.NewItem(args...)) }
+
+// variantFor is the variant as the SUT is told of it. Another program reads the
+// limit where there is one, and would take 0 for none: sequential is a limit of 1.
+func variantFor(s *scenarios.Scenario, v scenarios.Variant) scenarios.Variant {
+	if len(s.SUT.Command) > 0 {
+		v.Limit, _ = v.Schedule().AtOnce()
+	}
+	return v
+}
+
+// declaredLimit is how many requests of the whole process the variant lets be in
+// flight at once; 0: any number.
+func declaredLimit(s *scenarios.Scenario, v scenarios.Variant) int {
+	if s.Service != nil && v.Scope != "shared" { // each report has a limit of its own
+		return 0
+	}
+	limit, _ := v.Schedule().AtOnce()
+	return limit
+}
+
+// overrun compares what the mock upstream saw of a trial with what its variant
+// declares; nil: it kept it. abandoned requests may still have been in flight
+// when those that replaced them began.
+func overrun(t PlannedTrial, record *results.Trial, abandoned int) *results.Overrun {
+	var over results.Overrun
+	limit := declaredLimit(t.Level.Scenario, t.Variant)
+	if peak := record.Upstream.PeakInFlight; limit > 0 && peak > limit+abandoned {
+		over.Limit, over.PeakInFlight = limit, peak
+	}
+	if wholeWork(record) && record.Ideal > 0 && idealBinds(t.Level.Scenario) {
+		if e := float64(record.Ideal) / float64(record.Makespan); e > results.MaxEfficiency {
+			over.Efficiency = e
+		}
+	}
+	if over == (results.Overrun{}) {
+		return nil
+	}
+	return &over
+}
+
+// wholeWork reports whether a trial was measured and says that it did all its
+// items: what fails takes less time than the ideal of what is done. Whether it
+// did them is another matter: one that lost all documents is fast as well.
+func wholeWork(record *results.Trial) bool {
+	return record.Outcome == results.OutcomeOK && record.Makespan > 0 && len(record.Errors) == 0 &&
+		(record.ItemsFailed == nil || *record.ItemsFailed == 0) &&
+		(record.Documents == nil || record.Documents.Unwritten == 0)
+}
+
+// idealBinds reports whether no trial can be faster than its ideal: not where
+// latencies change in the course of a trial or are spread around those of the ideal.
+func idealBinds(s *scenarios.Scenario) bool {
+	return len(s.Upstream.Phases) == 0 && s.Database.Jitter == 0
 }

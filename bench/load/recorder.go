@@ -1,12 +1,14 @@
 package load
 
 import (
+	"maps"
+	"strings"
 	"time"
-
-	"github.com/HdrHistogram/hdrhistogram-go"
 
 	"floodgate/results"
 	"floodgate/scenarios/pipeline/recorder"
+	"github.com/HdrHistogram/hdrhistogram-go"
+	vegeta "github.com/tsenart/vegeta/v12/lib"
 )
 
 // Recorder adds up the requests of an attack in constant memory. It is not
@@ -75,4 +77,58 @@ func (r *Recorder) Summary() (*results.Service, error) {
 		}
 	}
 	return s, nil
+}
+
+// Counts are how many requests of an attack there were, at one moment.
+type Counts struct {
+	// Due requests, those of them that have ended, and of these the successes.
+	Due, Ended, OK int
+	// Errors counts the other ended ones by type; nil: none.
+	Errors map[string]int64
+}
+
+// Counts reads what was counted.
+func (r *Recorder) Counts() Counts {
+	c := Counts{Due: int(r.due), Ended: int(r.ended), OK: int(r.ok)}
+	if len(r.errors) > 0 {
+		c.Errors = maps.Clone(r.errors)
+	}
+	return c
+}
+
+// types are what texts of errors say; vegeta keeps nothing else of them. The
+// first that fits counts.
+var types = []struct{ text, name string }{
+	{"too many open files", "emfile"},
+	{"assign requested address", "ports"},              // "cannot" on Linux, "can't" on BSDs
+	{"Only one usage of each socket address", "ports"}, // Windows
+	{"Client.Timeout", "timeout"},
+	{"deadline exceeded", "timeout"},
+	{"connection refused", "refused"},
+	{"connection reset", "reset"},
+	{"broken pipe", "reset"},
+	{"EOF", "reset"},
+	{"context canceled", "canceled"},
+}
+
+// errorType is the type of a request's error as records name it, empty for a success.
+func errorType(r *vegeta.Result) string {
+	switch {
+	case r.Code >= 200 && r.Code < 300 && r.Error == "":
+		return ""
+	case r.Code == 429:
+		return "http_429"
+	case r.Code >= 500:
+		return "http_5xx"
+	case r.Code >= 400:
+		return "http_4xx"
+	case r.Code >= 300:
+		return "http_3xx"
+	}
+	for _, t := range types {
+		if strings.Contains(r.Error, t.text) {
+			return t.name
+		}
+	}
+	return "other"
 }

@@ -1,9 +1,14 @@
 package progress
 
 import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"floodgate/bench/experiment"
+	"floodgate/results/report/text"
 )
 
 // State is how a run goes at one moment.
@@ -74,4 +79,64 @@ func (c *course) now() State {
 		s.Silent = time.Since(c.heard)
 	}
 	return s
+}
+
+// elapsed says how much of its load a trial has had: "3.2 of 5.0 s".
+func elapsed(l *experiment.Live) string {
+	at, over := min(l.Tick.At, l.Duration), l.Tick.At-l.Duration
+	of := fmt.Sprintf("%s of %s", text.InWords(at), text.InWords(l.Duration))
+	if l.Duration < time.Minute {
+		of = fmt.Sprintf("%.1f of %.1f s", at.Seconds(), l.Duration.Seconds())
+	}
+	if over > 0 {
+		of += fmt.Sprintf(", then %.1f s", over.Seconds())
+	}
+	return of
+}
+
+// rate writes arrivals a second: "3.9/s", "230/s".
+func rate(x float64) string {
+	if x < 99.95 {
+		return fmt.Sprintf("%.1f/s", x)
+	}
+	return fmt.Sprintf("%.0f/s", x)
+}
+
+// failures are the errors of reports, at the client, and of items, in the SUT,
+// those that are most first: "reports http_5xx × 30".
+func failures(l *experiment.Live) []string {
+	type failure struct {
+		name string
+		n    int
+	}
+	var all []failure
+	for name, n := range l.Errors {
+		all = append(all, failure{"reports " + name, int(n)})
+	}
+	for name, n := range l.Tick.Errors {
+		of := "items "
+		if bare, ok := strings.CutSuffix(name, " accept"); ok {
+			name, of = bare, "accepting "
+		}
+		all = append(all, failure{of + name, n})
+	}
+	slices.SortFunc(all, func(a, b failure) int {
+		return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.name, b.name))
+	})
+	var texts []string
+	for _, f := range all {
+		texts = append(texts, fmt.Sprintf("%s × %d", f.name, f.n))
+	}
+	return texts
+}
+
+// shortLevel is the level's name without the paths of its factors: "rate=4"
+// for "service.arrivals.rate=4".
+func shortLevel(t *experiment.PlannedTrial) string {
+	words := strings.Fields(cmp.Or(t.Level.Label, t.Level.Name))
+	for i, w := range words {
+		path, _, _ := strings.Cut(w, "=")
+		words[i] = w[strings.LastIndexByte(path, '.')+1:]
+	}
+	return strings.Join(words, " ")
 }

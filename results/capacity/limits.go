@@ -1,12 +1,16 @@
 package capacity
 
 import (
+	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 
 	"floodgate/results"
 	"floodgate/results/noise"
 	"floodgate/results/stats"
 	"floodgate/results/verdict"
+	"floodgate/results/whatif"
 	"floodgate/scenarios"
 	"floodgate/scenarios/pipeline"
 )
@@ -225,4 +229,100 @@ type Config struct {
 	Open int `json:"may_be_open,omitempty"`
 	// NoFile for ulimit -n: Open is 70 % of it at most, rounded up to a multiple of 64.
 	NoFile int `json:"ulimit_n"`
+}
+
+// NewAdaptive is what trials of the adaptive strategy came to; nil: none did.
+func NewAdaptive(trials []results.Trial) *Adaptive {
+	var a Adaptive
+	for _, t := range trials {
+		if t.SlotLimit == nil || unusable(t) != "" {
+			continue
+		}
+		a.Runs = append(a.Runs, AdaptiveRun{
+			Trial: t.Index, Last: t.SlotLimit.Last, Settled: t.SlotLimit.Settled,
+			Throughput: float64(*t.ItemsDone) / t.Makespan.Seconds(),
+		})
+	}
+	if a.Runs == nil {
+		return nil
+	}
+	return &a
+}
+
+// Between are the lowest and the highest limit that the trials settled at.
+func (a *Adaptive) Between() (low, high int) {
+	low = a.Runs[0].Settled
+	for _, r := range a.Runs {
+		low, high = min(low, r.Settled), max(high, r.Settled)
+	}
+	return low, high
+}
+
+// ReadLimits reads a plan of limits that was stored as JSON. What does not fit
+// together is an error.
+func ReadLimits(text []byte) (*Limits, error) {
+	var l Limits
+	if err := json.Unmarshal(text, &l); err != nil {
+		return nil, err
+	}
+	return &l, l.check()
+}
+
+func (l *Limits) check() error {
+	if l.Kind != KindLimits {
+		return fmt.Errorf("kind %q is no plan of limits; allowed: %q", l.Kind, KindLimits)
+	}
+	last := 0
+	for i, p := range l.Points {
+		switch {
+		case p.Limit <= last:
+			return fmt.Errorf("points[%d]: limit %d after %d; allowed: each above the one before", i, p.Limit, last)
+		case (p.Throughput == nil) != (p.P99 == nil):
+			return fmt.Errorf("points[%d]: throughput without p99, or p99 without throughput", i)
+		}
+		last = p.Limit
+	}
+	if l.Adaptive != nil && len(l.Adaptive.Runs) == 0 {
+		return errors.New("adaptive: it has no runs")
+	}
+	r := l.Recommendation
+	if r == nil {
+		return nil
+	}
+	for name, limit := range map[string]int{"peak_limit": r.Peak, "limit": r.Limit} {
+		if p := l.Limit(limit); (p == nil || p.Throughput == nil) && (name != "limit" || limit != 0) {
+			return fmt.Errorf("recommendation.%s: %d was not measured", name, limit)
+		}
+	}
+	if r.Config != nil && r.Limit == 0 {
+		return errors.New("recommendation.config: there is no limit that it is of")
+	}
+	return nil
+}
+
+// Simulation is how well the what-if simulation predicts what a plan measured.
+type Simulation struct {
+	// Why it could not be compared; empty: it was.
+	Why string `json:"why,omitempty"`
+	// Validated against every limit that was measured, and within which range.
+	Validated *whatif.Validation `json:"validated,omitempty"`
+	Range     *whatif.Range      `json:"range,omitempty"`
+}
+
+// Simulated compares the simulation with the trials of a plan of limits.
+func Simulated(run *results.Run) *Simulation {
+	points, err := whatif.FromPlan(run)
+	if err != nil {
+		return &Simulation{Why: err.Error()}
+	}
+	sweep, err := whatif.NewSweep(points)
+	if err != nil {
+		return &Simulation{Why: err.Error()}
+	}
+	validated, err := sweep.Validate()
+	if err != nil {
+		return &Simulation{Why: err.Error()}
+	}
+	within := sweep.Range()
+	return &Simulation{Validated: &validated, Range: &within}
 }

@@ -1,6 +1,10 @@
 package capacity
 
-import "fmt"
+import (
+	"fmt"
+	"math"
+	"time"
+)
 
 // RateLimit is the limit to take where reports come when they come: what a plan
 // found whose variants are limits.
@@ -48,4 +52,39 @@ func limitOfRates(found []Variant, limits map[string]int) *RateLimit {
 		}
 	}
 	return r
+}
+
+// Waiting is what items that come at random have to expect of a number of slots.
+type Waiting struct {
+	// Load is the share of the slots that is in use in the mean, Rate that of items a second.
+	Load float64 `json:"load"`
+	Rate float64 `json:"rate"`
+	// Waits is the share of the items that find no free slot, Mean the time that
+	// an item waits, those that need not wait included.
+	Waits float64       `json:"waits"`
+	Mean  time.Duration `json:"mean_wait_ns"`
+}
+
+// ErlangC is the waiting of items that come at rate, in items a second, to
+// slots of which each takes service for one in the mean (A. K. Erlang, 1917).
+//
+// It supposes that items come at random (Poisson), that service times are
+// exponential and do not depend on the load, and that any number may wait. Times
+// that vary less than that give shorter waits, bursts give longer ones.
+//
+// Without end the queue grows where rate·service reaches the slots: that is an error.
+func ErlangC(rate float64, service time.Duration, slots int) (Waiting, error) {
+	a := rate * service.Seconds()
+	if !(rate > 0) || service <= 0 || slots < 1 || !(a < float64(slots)) {
+		return Waiting{}, fmt.Errorf("waiting for %d slots: %v items a second of %v each are %.3g at once; allowed: above 0 and below the slots", slots, rate, service, a)
+	}
+	// Erlang B by its recurrence, which cannot overflow: all terms are probabilities.
+	lost := 1.0
+	for k := 1; k <= slots; k++ {
+		lost = a * lost / (float64(k) + a*lost)
+	}
+	load := a / float64(slots)
+	waits := lost / (1 - load*(1-lost))
+	mean := waits * service.Seconds() / (float64(slots) - a)
+	return Waiting{Load: load, Rate: rate, Waits: waits, Mean: time.Duration(math.Round(mean * float64(time.Second)))}, nil
 }
