@@ -24,15 +24,6 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Exit codes of the command, as package verdict has them.
-const (
-	exitHeld         = verdict.ExitPassed
-	exitFailed       = verdict.ExitFailed
-	exitUsage        = verdict.ExitMisused
-	exitInconclusive = verdict.ExitInconclusive
-	exitUnmeasured   = verdict.ExitNotMeasured
-)
-
 // Main runs the command line until it ends or a signal ends it, and returns the
 // exit code.
 func Main(args []string, stdout, stderr io.Writer) int {
@@ -73,17 +64,45 @@ func (e *exitError) Error() string {
 
 func (e *exitError) Unwrap() error { return e.err }
 
-// exit returns an error that ends the command with the code; nil for 0 without
-// an error. What failed never ends with 0: a verdict that nobody could read is none.
+// exit returns an error that ends the command with the code, or nil for code 0
+// without an error. An error never ends with code 0: a verdict that could not be
+// written is not a pass.
 func exit(code int, err error) error {
 	switch {
-	case code == exitHeld && err == nil:
+	case code == verdict.ExitPassed && err == nil:
 		return nil
-	case code == exitHeld && err.Error() != "":
-		code = exitUnmeasured
+	case code == verdict.ExitPassed && err.Error() != "":
+		code = verdict.ExitNotMeasured
 	}
 	return &exitError{code: code, err: err}
 }
+
+// usage ends the command because a flag, a name or a file is wrong.
+func usage(err error) error { return exit(verdict.ExitMisused, err) }
+
+// notMeasured ends the command with the exit code that err carries, or else
+// because something could not be measured.
+func notMeasured(err error) error {
+	if e := new(exitError); errors.As(err, &e) {
+		return err
+	}
+	return exit(verdict.ExitNotMeasured, err)
+}
+
+// codeOf returns the exit code of a command that ended with err.
+func codeOf(err error) int {
+	e := new(exitError)
+	switch {
+	case err == nil:
+		return verdict.ExitPassed
+	case errors.As(err, &e):
+		return e.code
+	}
+	return verdict.ExitMisused // what cobra itself refuses is usage
+}
+
+// judged reports whether err is nil or only carries the exit code of a verdict.
+func judged(err error) bool { return err == nil || err.Error() == "" }
 
 // run runs the command line and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
@@ -106,26 +125,21 @@ func execute(ctx context.Context, root *cobra.Command, args []string, stdout, st
 		cmd, err = root.ExecuteContextC(ctx)
 	}
 	if err == nil {
-		return exitHeld
+		return verdict.ExitPassed
 	}
 	if !began {
 		err = fmt.Errorf("%w\n%s", err, usageHint(cmd))
 	}
-	code := exitUsage // what cobra itself refuses is usage
-	var e *exitError
-	if errors.As(err, &e) {
-		code, err = e.code, e.err
-	}
 	var bad strictyaml.Errors
 	var lines gobench.Errors
 	switch {
-	case err == nil:
+	case judged(err):
 	case errors.As(err, &bad), errors.As(err, &lines): // each line names its file already
 		fmt.Fprintln(stderr, err)
 	default:
 		fmt.Fprintln(stderr, "floodgate:", err)
 	}
-	return code
+	return codeOf(err)
 }
 
 // notes tell the user something at once, unless --quiet forbids it.

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"floodgate/bench/abtest"
+	"floodgate/results/verdict"
 )
 
 // commandLine is one in a block of the README: indented, or in a fence.
@@ -71,7 +72,7 @@ func TestReadmePlan(t *testing.T) {
 		t.Fatal(err)
 	}
 	var predicted, stderr bytes.Buffer
-	if code := run(t.Context(), []string{"plan", "predict", "../../results/example/plan", "items=1e6", "limit=64", "upstream.p50=80ms", "hosts=40"}, &predicted, &stderr); code != exitHeld {
+	if code := run(t.Context(), []string{"plan", "predict", "../../results/example/plan", "items=1e6", "limit=64", "upstream.p50=80ms", "hosts=40"}, &predicted, &stderr); code != verdict.ExitPassed {
 		t.Fatalf("exit code %d, %s", code, &stderr)
 	}
 	for name, part := range map[string]string{"the stored plan": string(plan), "the prediction": predicted.String()} {

@@ -82,7 +82,7 @@ func loadScenarios(names []string, quick bool) ([]*scenarios.Scenario, error) {
 	for _, name := range names {
 		s, err := loadScenario(name)
 		if err != nil {
-			return nil, exit(exitUsage, err)
+			return nil, usage(err)
 		}
 		if quick {
 			s = s.Quickened()
@@ -118,7 +118,7 @@ func newScenario(stdout io.Writer) *cobra.Command {
 					fmt.Fprintln(stdout)
 				}
 				if err := printDryRun(stdout, s); err != nil {
-					return exit(exitUsage, err)
+					return usage(err)
 				}
 			}
 			return nil
@@ -170,14 +170,14 @@ func showScenario(w io.Writer, name string) error {
 	if isPath(name) {
 		src, err := os.ReadFile(name)
 		if err != nil {
-			return exit(exitUsage, notScenario(name, err))
+			return usage(notScenario(name, err))
 		}
 		_, err = w.Write(src)
 		return err
 	}
 	src, err := scenarios.BuiltinSource(name)
 	if err != nil {
-		return exit(exitUsage, notScenario(name, err))
+		return usage(notScenario(name, err))
 	}
 	_, err = w.Write(src)
 	return err
@@ -200,10 +200,10 @@ func validateScenarios(w io.Writer, names []string) error {
 		}
 	}
 	if other != nil {
-		return exit(exitUsage, other)
+		return usage(other)
 	}
 	if len(bad) > 0 {
-		return exit(exitUsage, bad)
+		return usage(bad)
 	}
 	return nil
 }
