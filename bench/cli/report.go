@@ -8,12 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"floodgate/bench/environment"
 	"floodgate/results"
 	"floodgate/results/claims"
 	verdicts "floodgate/results/pairs"
 	"floodgate/results/report"
-	"floodgate/scenarios"
 )
 
 // reportOptions are the flags of "report".
@@ -149,47 +147,6 @@ func (o *reportOptions) gate(cmd *cobra.Command, stdout io.Writer, v *verdicts.O
 		return err
 	}
 	return exit(v.Exit, nil)
-}
-
-// judgedRun is what the formats for CI servers are made of; file, if not empty,
-// is the scenario's, which must be of that run's scenario.
-func judgedRun(stored *results.Run, verdict *claims.Outcome, file string) (report.Judged, error) {
-	j := report.Judged{Run: stored, Verdict: verdict}
-	if file == "" {
-		return j, nil
-	}
-	s, lines, err := scenarios.LoadLines(file)
-	if err != nil {
-		return j, usage(missingFile("--scenario", file, err))
-	}
-	if s.Name != verdict.Scenario {
-		return j, usage(fmt.Errorf("--scenario %s: it is scenario %q, and the run is of %q", file, s.Name, verdict.Scenario))
-	}
-	j.File, j.Lines = filepath.ToSlash(filepath.Clean(file)), lines
-	return j, nil
-}
-
-// unfinished says so of a run that lacks trials, and how to go on with it. One
-// that a threshold ended is done.
-func unfinished(stored *results.Run, v *claims.Outcome) error {
-	if len(stored.Trials) >= stored.Header.Planned || v.EndedBy != "" {
-		return nil
-	}
-	return fmt.Errorf("the run is not finished, %d of %d trials are there; unless it is running still, go on with: %s",
-		len(stored.Trials), stored.Header.Planned, resumeCommand(filepath.Dir(stored.Path), stored.Header.Environment))
-}
-
-// resumeCommand returns the command that resumes the run stored in dir. Records
-// do not keep the addresses of external servers.
-func resumeCommand(dir string, env results.Environment) string {
-	command := "floodgate run --resume " + filepath.Base(dir)
-	if root := filepath.Dir(dir); root != filepath.Clean(defaultRoot) {
-		command += " --out " + root
-	}
-	if env.Kind == environment.External {
-		command += ", and the same --upstream-url or --mongo-uri as before"
-	}
-	return command
 }
 
 // listRuns prints which runs are stored below root.

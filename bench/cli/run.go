@@ -23,9 +23,6 @@ import (
 	"floodgate/scenarios"
 )
 
-// defaultRoot is where runs are stored, below the working folder.
-const defaultRoot = "results/runs"
-
 // runOptions are the flags of "run".
 type runOptions struct {
 	notes
