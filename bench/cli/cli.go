@@ -15,22 +15,12 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 
 	"floodgate/bench/environment"
 	"floodgate/bench/sut"
 	"floodgate/mockupstream/strictyaml"
 	"floodgate/results/gobench"
 	"floodgate/results/verdict"
-)
-
-// Exit codes of the command, as package verdict has them.
-const (
-	exitHeld         = verdict.ExitPassed
-	exitFailed       = verdict.ExitFailed
-	exitUsage        = verdict.ExitMisused
-	exitInconclusive = verdict.ExitInconclusive
-	exitUnmeasured   = verdict.ExitNotMeasured
 )
 
 // Main runs the command line until it ends or a signal ends it, and returns the
@@ -58,33 +48,6 @@ func Child(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int, 
 	return 0, false
 }
 
-// exitError carries an exit code through cobra; its text may be empty.
-type exitError struct {
-	code int
-	err  error
-}
-
-func (e *exitError) Error() string {
-	if e.err == nil {
-		return ""
-	}
-	return e.err.Error()
-}
-
-func (e *exitError) Unwrap() error { return e.err }
-
-// exit returns an error that ends the command with the code; nil for 0 without
-// an error. What failed never ends with 0: a verdict that nobody could read is none.
-func exit(code int, err error) error {
-	switch {
-	case code == exitHeld && err == nil:
-		return nil
-	case code == exitHeld && err.Error() != "":
-		code = exitUnmeasured
-	}
-	return &exitError{code: code, err: err}
-}
-
 // run runs the command line and returns the exit code.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	return execute(ctx, newRoot(stdout, stderr), args, stdout, stderr)
@@ -106,42 +69,21 @@ func execute(ctx context.Context, root *cobra.Command, args []string, stdout, st
 		cmd, err = root.ExecuteContextC(ctx)
 	}
 	if err == nil {
-		return exitHeld
+		return verdict.ExitPassed
 	}
 	if !began {
 		err = fmt.Errorf("%w\n%s", err, usageHint(cmd))
 	}
-	code := exitUsage // what cobra itself refuses is usage
-	var e *exitError
-	if errors.As(err, &e) {
-		code, err = e.code, e.err
-	}
 	var bad strictyaml.Errors
 	var lines gobench.Errors
 	switch {
-	case err == nil:
+	case judged(err):
 	case errors.As(err, &bad), errors.As(err, &lines): // each line names its file already
 		fmt.Fprintln(stderr, err)
 	default:
 		fmt.Fprintln(stderr, "floodgate:", err)
 	}
-	return code
-}
-
-// notes tell the user something at once, unless --quiet forbids it.
-type notes struct {
-	quiet  bool
-	stderr io.Writer
-}
-
-func (n *notes) flag(flags *pflag.FlagSet) {
-	flags.BoolVar(&n.quiet, "quiet", false, "no progress")
-}
-
-func (n *notes) note(text string) {
-	if !n.quiet {
-		fmt.Fprintln(n.stderr, strings.TrimSpace(text))
-	}
+	return codeOf(err)
 }
 
 // exclusive refuses flags that exclude each other.

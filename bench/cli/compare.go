@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"floodgate/results/compare"
+	"floodgate/results/verdict"
 )
 
 func newCompare(stdout io.Writer) *cobra.Command {
@@ -31,21 +32,21 @@ variant at a level in common.`,
 		RunE: func(_ *cobra.Command, args []string) error {
 			a, err := openRun(root, args[0])
 			if err != nil {
-				return exit(exitUsage, err)
+				return usage(err)
 			}
 			b, err := openRun(root, args[1])
 			if err != nil {
-				return exit(exitUsage, err)
+				return usage(err)
 			}
 			c, err := compare.Compare(a, b, o)
 			if err != nil {
-				return exit(exitUsage, err)
+				return usage(err)
 			}
 			if err := into(output, stdout, func(w io.Writer) error { return comparisonFormats.print(w, format, c) }); err != nil {
 				return err
 			}
 			if len(c.Rows) == 0 {
-				return exit(exitInconclusive, nil)
+				return exit(verdict.ExitInconclusive, nil)
 			}
 			return nil
 		},

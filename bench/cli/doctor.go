@@ -14,6 +14,7 @@ import (
 	"floodgate/bench/doctor"
 	"floodgate/bench/environment"
 	"floodgate/bench/sut"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -59,11 +60,11 @@ Exit codes: 0 a run can start, in the embedded environment at least; 4 none can.
 func (o doctorOptions) examine(ctx context.Context, stdout, stderr io.Writer) error {
 	executable, err := os.Executable()
 	if err != nil {
-		return exit(exitUnmeasured, fmt.Errorf("find our own binary: %w", err))
+		return notMeasured(fmt.Errorf("find our own binary: %w", err))
 	}
 	all, err := scenarios.Builtins()
 	if err != nil {
-		return exit(exitUsage, err)
+		return usage(err)
 	}
 	options := doctor.Options{
 		Connect: connectEngine, Executable: executable, MongoImage: o.image, Scenarios: all, Runs: o.root,
@@ -80,9 +81,9 @@ func (o doctorOptions) examine(ctx context.Context, stdout, stderr io.Writer) er
 	report := doctor.Examine(ctx, options)
 	switch err := errors.Join(doctorFormats.print(stdout, o.format, report), uncleaned); {
 	case err != nil:
-		return exit(exitUnmeasured, err)
+		return notMeasured(err)
 	case !report.CanRun():
-		return exit(exitUnmeasured, nil)
+		return exit(verdict.ExitNotMeasured, nil)
 	}
 	return nil
 }

@@ -12,6 +12,7 @@ import (
 
 	"floodgate/bench/container/enginetest"
 	"floodgate/results"
+	"floodgate/results/verdict"
 )
 
 const engineScenario = `
@@ -80,8 +81,8 @@ func TestImageThatCrashesHere(t *testing.T) {
 		t.Parallel()
 		engine, dir := crashing(t), t.TempDir()
 		code, printed := withEngine(t, dir, engine.Host, engineScenario)
-		if code != exitHeld || !strings.Contains(printed, "environment: embedded (containers cannot be used here: "+reason+")") {
-			t.Errorf("exit code %d, want %d and the reason\n%s", code, exitHeld, printed)
+		if code != verdict.ExitPassed || !strings.Contains(printed, "environment: embedded (containers cannot be used here: "+reason+")") {
+			t.Errorf("exit code %d, want %d and the reason\n%s", code, verdict.ExitPassed, printed)
 		}
 		found, _ := filepath.Glob(filepath.Join(dir, "runs", "*"))
 		if len(found) != 1 {
@@ -102,8 +103,8 @@ func TestImageThatCrashesHere(t *testing.T) {
 		t.Parallel()
 		engine := crashing(t)
 		code, printed := withEngine(t, t.TempDir(), engine.Host, engineScenario, "--env", "containers")
-		if code != exitUnmeasured {
-			t.Errorf("exit code %d, want %d", code, exitUnmeasured)
+		if code != verdict.ExitNotMeasured {
+			t.Errorf("exit code %d, want %d", code, verdict.ExitNotMeasured)
 		}
 		for _, want := range []string{reason, "use --mongo-image mongo:4.4 or --env embedded", "requires a CPU with AVX support"} {
 			if !strings.Contains(printed, want) {
@@ -147,8 +148,8 @@ func TestEngineThatDiscardsLimits(t *testing.T) {
 				return enginetest.Behaviour{Unlimited: true, Warnings: []string{"Your kernel does not support CPU CFS quota. Quota discarded."}}
 			})
 			code, printed := withEngine(t, t.TempDir(), engine.Host, engineScenario+c.scenario, c.args...)
-			if code != exitUnmeasured {
-				t.Errorf("exit code %d, want %d", code, exitUnmeasured)
+			if code != verdict.ExitNotMeasured {
+				t.Errorf("exit code %d, want %d", code, verdict.ExitNotMeasured)
 			}
 			for _, want := range c.want {
 				if !strings.Contains(printed, want) {

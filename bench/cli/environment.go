@@ -70,11 +70,11 @@ type setup struct {
 func (f environmentFlags) prepare(s *scenarios.Scenario, note func(string)) (*setup, error) {
 	executable, err := os.Executable()
 	if err != nil {
-		return nil, exit(exitUnmeasured, fmt.Errorf("find our own binary: %w", err))
+		return nil, notMeasured(fmt.Errorf("find our own binary: %w", err))
 	}
 	link, err := experiment.UsesLink(s)
 	if err != nil {
-		return nil, exit(exitUsage, err)
+		return nil, usage(err)
 	}
 	u := &setup{note: note, scenario: s, options: environment.Options{
 		Kind: f.kind, Executable: executable, KeepData: f.keepData, Link: link, Note: note, Limits: s.Containers,
@@ -82,13 +82,13 @@ func (f environmentFlags) prepare(s *scenarios.Scenario, note func(string)) (*se
 		OwnProgram: len(s.SUT.Command) > 0,
 	}}
 	if err := f.targets(u); err != nil {
-		return nil, exit(exitUsage, err)
+		return nil, usage(err)
 	}
 	if err := f.choose(u); err != nil {
-		return nil, exit(exitUsage, err)
+		return nil, usage(err)
 	}
 	if err := u.fits(s); err != nil {
-		return nil, exit(exitUsage, err)
+		return nil, usage(err)
 	}
 	return u, nil
 }
@@ -144,7 +144,7 @@ func (f environmentFlags) wantsContainers(limits scenarios.Containers) string {
 func (u *setup) fits(s *scenarios.Scenario) error {
 	if command := s.SUT.Command; len(command) > 0 {
 		if _, err := exec.LookPath(command[0]); err != nil {
-			return exit(exitUnmeasured, fmt.Errorf("sut.command: %w", err))
+			return notMeasured(fmt.Errorf("sut.command: %w", err))
 		}
 		if u.options.Upstream != nil {
 			return errors.New("sut.command cannot run on an external upstream: nothing would bound its requests a second")
@@ -205,7 +205,7 @@ func (u *setup) connect(ctx context.Context) (err error) {
 // start starts the environment of a run.
 func (u *setup) start(ctx context.Context, root, id string, resumed bool) (*environment.Environment, error) {
 	if err := u.connect(ctx); err != nil {
-		return nil, exit(exitUnmeasured, err)
+		return nil, notMeasured(err)
 	}
 	o := u.options
 	o.LogDir = filepath.Join(root, id, "logs")
@@ -228,12 +228,12 @@ func (u *setup) start(ctx context.Context, root, id string, resumed bool) (*envi
 	var refused *target.RefusedError
 	switch {
 	case errors.As(err, &refused):
-		return nil, exit(exitUsage, err)
+		return nil, usage(err)
 	case err != nil:
-		return nil, exit(exitUnmeasured, err)
+		return nil, notMeasured(err)
 	case !env.Mock():
 		if err := u.tryUpstream(ctx, env); err != nil {
-			return nil, exit(exitUnmeasured, errors.Join(err, env.Close()))
+			return nil, notMeasured(errors.Join(err, env.Close()))
 		}
 		u.note("the upstream takes no profile (floodgate upstream --control does): the scenario's is not used, and nobody knows the ideal time")
 	}

@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"floodgate/results/verdict"
 )
 
 // The worked example's reports follow from its records, byte for byte: -update
@@ -20,7 +22,7 @@ func TestExample(t *testing.T) {
 		dir := filepath.Dir(record)
 		for format, file := range map[string]string{"html": "report.html", "text": "report.txt", "markdown": "report.md"} {
 			var out, problems bytes.Buffer
-			if code := run(t.Context(), []string{"report", dir, "--format", format}, &out, &problems); code == exitUsage || problems.Len() > 0 {
+			if code := run(t.Context(), []string{"report", dir, "--format", format}, &out, &problems); code == verdict.ExitMisused || problems.Len() > 0 {
 				t.Errorf("%s as %s: exit code %d: %s", dir, format, code, problems.String())
 				continue
 			}

@@ -17,6 +17,7 @@ import (
 
 	"floodgate/mockupstream"
 	"floodgate/results"
+	"floodgate/results/verdict"
 )
 
 const externalScenario = `version: 1
@@ -74,7 +75,7 @@ func TestPasswordShowsNowhere(t *testing.T) {
 	code := run(context.Background(), []string{"run", file, "--out", filepath.Join(dir, "runs")}, &stdout, &stderr)
 	// What documents should hold nobody knows: the claim stays open. One
 	// request more than the items', to see that the upstream answers.
-	if code != exitInconclusive || served != 6*5+1 {
+	if code != verdict.ExitInconclusive || served != 6*5+1 {
 		t.Errorf("exit code %d, %d requests, want 3 and 31\n%s%s", code, served, &stderr, &stdout)
 	}
 	for name, text := range map[string]string{"stdout": stdout.String(), "stderr": stderr.String()} {
@@ -173,8 +174,8 @@ func TestAnUpstreamThatGoesEndsTheRun(t *testing.T) {
 		}
 	}
 	ids, err := os.ReadDir(root)
-	if code != exitUnmeasured || err != nil || len(ids) != 1 {
-		t.Fatalf("exit code %d, want %d; runs %v, %v\n%s", code, exitUnmeasured, ids, err, &stderr)
+	if code != verdict.ExitNotMeasured || err != nil || len(ids) != 1 {
+		t.Fatalf("exit code %d, want %d; runs %v, %v\n%s", code, verdict.ExitNotMeasured, ids, err, &stderr)
 	}
 	stored, err := results.Open(filepath.Join(root, ids[0].Name()))
 	if err != nil || len(stored.Trials) != 2 || stored.Complete {
@@ -186,7 +187,7 @@ func TestAnUpstreamThatGoesEndsTheRun(t *testing.T) {
 	stderr.Reset()
 	code = run(t.Context(), []string{"run", "--resume", ids[0].Name(), "--out", root, "--upstream-url", "http://" + upstream.address}, &stdout, &stderr)
 	stored, err = results.Open(filepath.Join(root, ids[0].Name()))
-	if code != exitInconclusive || err != nil || len(stored.Trials) != 6 || !stored.Complete {
+	if code != verdict.ExitInconclusive || err != nil || len(stored.Trials) != 6 || !stored.Complete {
 		t.Fatalf("exit code %d, %d trials, %v\n%s", code, len(stored.Trials), err, &stderr)
 	}
 	for _, trial := range stored.Trials {
@@ -230,7 +231,7 @@ func TestExternalRequestsAreBounded(t *testing.T) {
 			}
 			var stdout, stderr bytes.Buffer
 			code := run(context.Background(), []string{"run", file, "--upstream-url", upstream.URL, "--out", t.TempDir()}, &stdout, &stderr)
-			if code != exitUsage || !strings.Contains(stderr.String(), test.want) || asked > 0 {
+			if code != verdict.ExitMisused || !strings.Contains(stderr.String(), test.want) || asked > 0 {
 				t.Errorf("exit code %d, %d requests, %s; want 2, none and %q", code, asked, &stderr, test.want)
 			}
 		})

@@ -10,8 +10,15 @@ import (
 	"slices"
 	"strings"
 
+	"floodgate/bench/environment"
 	"floodgate/results"
+	"floodgate/results/claims"
+	"floodgate/results/report/ci"
+	"floodgate/scenarios"
 )
+
+// defaultRoot is where runs are stored, below the working folder.
+const defaultRoot = "results/runs"
 
 // latest names the newest run below a root.
 const latest = "latest"
@@ -127,4 +134,45 @@ func checkRoot(root string) error {
 		return fmt.Errorf("--out %s: %w; allowed: a folder that can be written to", root, err)
 	}
 	return nil
+}
+
+// judgedRun is what the formats for CI servers are made of; file, if not empty,
+// is the scenario's, which must be of that run's scenario.
+func judgedRun(stored *results.Run, v *claims.Outcome, file string) (ci.Judged, error) {
+	j := ci.Judged{Run: stored, Verdict: v}
+	if file == "" {
+		return j, nil
+	}
+	s, lines, err := scenarios.LoadLines(file)
+	if err != nil {
+		return j, usage(missingFile("--scenario", file, err))
+	}
+	if s.Name != v.Scenario {
+		return j, usage(fmt.Errorf("--scenario %s: it is scenario %q, and the run is of %q", file, s.Name, v.Scenario))
+	}
+	j.File, j.Lines = filepath.ToSlash(filepath.Clean(file)), lines
+	return j, nil
+}
+
+// unfinished says so of a run that lacks trials, and how to go on with it. One
+// that a threshold ended is done.
+func unfinished(stored *results.Run, v *claims.Outcome) error {
+	if len(stored.Trials) >= stored.Header.Planned || v.EndedBy != "" {
+		return nil
+	}
+	return fmt.Errorf("the run is not finished, %d of %d trials are there; unless it is running still, go on with: %s",
+		len(stored.Trials), stored.Header.Planned, resumeCommand(filepath.Dir(stored.Path), stored.Header.Environment))
+}
+
+// resumeCommand returns the command that resumes the run stored in dir. Records
+// do not keep the addresses of external servers.
+func resumeCommand(dir string, env results.Environment) string {
+	command := "floodgate run --resume " + filepath.Base(dir)
+	if root := filepath.Dir(dir); root != filepath.Clean(defaultRoot) {
+		command += " --out " + root
+	}
+	if env.Kind == environment.External {
+		command += ", and the same --upstream-url or --mongo-uri as before"
+	}
+	return command
 }

@@ -157,10 +157,10 @@ func (o *pairOptions) compare(ctx context.Context, measure func(*verdicts.Outcom
 	}
 	design, err := o.design()
 	if err != nil {
-		return exit(exitUsage, err)
+		return usage(err)
 	}
 	if err := checkRoot(o.root); err != nil {
-		return exit(exitUsage, err)
+		return usage(err)
 	}
 	now := time.Now()
 	v := &verdicts.Outcome{ID: results.NewID(now), Started: now.UTC(), Seed: o.seed, Design: design}
@@ -170,13 +170,13 @@ func (o *pairOptions) compare(ctx context.Context, measure func(*verdicts.Outcom
 	v.Records = filepath.Join(o.root, v.ID)
 	err = measure(v)
 	if ctx.Err() != nil {
-		return exit(exitUnmeasured, fmt.Errorf("interrupted: %w", context.Cause(ctx)))
+		return notMeasured(fmt.Errorf("interrupted: %w", context.Cause(ctx)))
 	}
 	if err != nil {
-		return exit(codeOf(err))
+		return notMeasured(err)
 	}
 	if err := abtest.StoreJSON(filepath.Join(v.Records, abtest.VerdictFile), v); err != nil {
-		return exit(exitUnmeasured, err)
+		return notMeasured(err)
 	}
 	return exit(v.Exit, o.out.write(o.stdout, compared(v)))
 }

@@ -16,6 +16,7 @@ import (
 	"floodgate/results/report"
 	"floodgate/results/report/ci"
 	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 )
 
 // baselineOptions are the flags of "gate baseline".
@@ -79,15 +80,15 @@ func (o *baselineOptions) run(cmd *cobra.Command, stdout io.Writer, name string)
 	}
 	options, err := o.options()
 	if err != nil {
-		return exit(exitUsage, err)
+		return usage(err)
 	}
 	run, err := openRun(o.root, name)
 	if err != nil {
-		return exit(exitUsage, err)
+		return usage(err)
 	}
 	file, err := o.path(cmd, run)
 	if err != nil {
-		return exit(exitUsage, err)
+		return usage(err)
 	}
 	stored, err := baseline.Read(file)
 	if o.update {
@@ -97,11 +98,11 @@ func (o *baselineOptions) run(cmd *cobra.Command, stdout io.Writer, name string)
 		err = fmt.Errorf("baseline %s does not exist: name another with --baseline, or make it of this run: %s %s --update", file, cmd.CommandPath(), name)
 	}
 	if err != nil {
-		return exit(exitUsage, err)
+		return usage(err)
 	}
 	v, err := baseline.Gate(file, stored, run, options)
 	if err != nil {
-		return exit(exitUsage, err)
+		return usage(err)
 	}
 	j, err := judgedRun(run, v.Run, o.scenario)
 	if err != nil {
@@ -140,20 +141,20 @@ func (o *baselineOptions) path(cmd *cobra.Command, run *results.Run) (string, er
 func updateBaseline(stdout io.Writer, file string, old *baseline.Baseline, readErr error, run *results.Run) error {
 	b, err := baseline.FromRun(run)
 	if refused := new(baseline.RefusedError); errors.As(err, &refused) {
-		code := exitFailed
-		if v, err := claims.Judge(run); err == nil && v.Exit != exitHeld {
+		code := verdict.ExitFailed
+		if v, err := claims.Judge(run); err == nil && v.Exit != verdict.ExitPassed {
 			code = v.Exit
 		}
 		return exit(code, refused)
 	} else if err != nil {
-		return exit(exitUsage, err)
+		return usage(err)
 	}
 	if old != nil && (old.Scenario != b.Scenario || old.Quick != b.Quick) {
-		return exit(exitUsage, fmt.Errorf("%s is the baseline of %s, not of %s: name another file with --baseline", file,
+		return usage(fmt.Errorf("%s is the baseline of %s, not of %s: name another file with --baseline", file,
 			baseline.Path(old.Scenario, old.Quick), baseline.Path(b.Scenario, b.Quick)))
 	}
 	if err := b.Write(file); err != nil {
-		return exit(exitUsage, fmt.Errorf("write baseline %s: %w", file, err))
+		return usage(fmt.Errorf("write baseline %s: %w", file, err))
 	}
 	if readErr != nil && !errors.Is(readErr, fs.ErrNotExist) {
 		fmt.Fprintf(stdout, "what was there could not be read, and is replaced:\n%v\n", readErr)

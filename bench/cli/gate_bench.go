@@ -40,14 +40,14 @@ result it is an error.`,
 			}
 			var err error
 			if o.Margin, err = parseMargin("--margin", margin); err != nil {
-				return exit(exitUsage, err)
+				return usage(err)
 			}
 			if err := checkAlpha(o.Alpha); err != nil {
-				return exit(exitUsage, err)
+				return usage(err)
 			}
 			v, err := judgeGoBench(cmd.InOrStdin(), files, o)
 			if err != nil {
-				return exit(exitUsage, err)
+				return usage(err)
 			}
 			err = out.write(stdout, gated{
 				judgement: ci.GoBenchJudgement(v, cmd.CommandPath()+" "+strings.Join(files, " ")),

@@ -36,7 +36,7 @@ as grep and tar, recognize the null device and do less work (--output null).`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, commands []string) error {
 			if err := o.check(); err != nil {
-				return exit(exitUsage, err)
+				return usage(err)
 			}
 			return o.compare(cmd.Context(), func(v *verdicts.Outcome) error { return o.measure(cmd.Context(), v, commands) })
 		},
@@ -64,7 +64,7 @@ func (o *cmdOptions) measure(ctx context.Context, v *verdicts.Outcome, commands 
 	for i, command := range commands {
 		var err error
 		if words[i], err = abtest.Split(command); err != nil {
-			return exit(exitUsage, fmt.Errorf("COMMAND-%c: %w", "AB"[i], err))
+			return usage(fmt.Errorf("COMMAND-%c: %w", "AB"[i], err))
 		}
 	}
 	v.Kind, v.A.Name, v.B.Name = verdicts.Commands, commands[0], commands[1]

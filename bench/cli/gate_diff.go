@@ -44,9 +44,9 @@ Errors, documents and descriptors are compared by count. The program in --build
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case args[0] == "": // often a variable that is not set
-				return exit(exitUsage, errors.New("REF is empty: name a branch, a tag or a commit"))
+				return usage(errors.New("REF is empty: name a branch, a tag or a commit"))
 			case o.descriptors < 0:
-				return exit(exitUsage, fmt.Errorf("--allow-descriptors must not be negative (got %d)", o.descriptors))
+				return usage(fmt.Errorf("--allow-descriptors must not be negative (got %d)", o.descriptors))
 			}
 			return o.compare(cmd.Context(), func(v *verdicts.Outcome) error { return o.measure(cmd.Context(), v, args[0], args[1:]) })
 		},
@@ -73,10 +73,10 @@ func (o *diffOptions) measure(ctx context.Context, v *verdicts.Outcome, ref stri
 	}
 	built, err := abtest.Prepare(ctx, abtest.Source{Dir: dir, Ref: ref, Build: o.build, Note: o.note})
 	var unknown *abtest.UnknownRefError
-	var usage *abtest.UsageError
+	var wrong *abtest.UsageError
 	switch {
-	case errors.As(err, &unknown), errors.As(err, &usage):
-		return exit(exitUsage, err)
+	case errors.As(err, &unknown), errors.As(err, &wrong):
+		return usage(err)
 	case err != nil:
 		return err
 	}
@@ -95,7 +95,7 @@ func (o *diffOptions) measure(ctx context.Context, v *verdicts.Outcome, ref stri
 	}
 	defer func() { err = errors.Join(err, env.Close()) }()
 	if !env.Mock() {
-		return exit(exitUsage, errors.New("gate diff needs the same answers for both sides: leave out --upstream-url, or name a mock that floodgate upstream --control serves"))
+		return usage(errors.New("gate diff needs the same answers for both sides: leave out --upstream-url, or name a mock that floodgate upstream --control serves"))
 	}
 	return o.pairs(ctx, v, s, built, setup, env)
 }
@@ -108,7 +108,7 @@ func (o *diffOptions) restricted(v *verdicts.Outcome, args []string) (*scenarios
 	}
 	s := all[0]
 	if len(s.SUT.Command) > 0 && o.build == "" {
-		return nil, exit(exitUsage, fmt.Errorf("scenario %s has sut.command: --build ./PACKAGE names the package of %q, which is built in both revisions", s.Name, s.SUT.Command[0]))
+		return nil, usage(fmt.Errorf("scenario %s has sut.command: --build ./PACKAGE names the package of %q, which is built in both revisions", s.Name, s.SUT.Command[0]))
 	}
 	if len(s.Thresholds) > 0 {
 		v.Notes = append(v.Notes, fmt.Sprintf("the thresholds of scenario %s are not judged here, but by floodgate run", s.Name))
@@ -117,7 +117,7 @@ func (o *diffOptions) restricted(v *verdicts.Outcome, args []string) (*scenarios
 		s.SUT.Command = append([]string{o.build}, s.SUT.Command[min(1, len(s.SUT.Command)):]...)
 	}
 	if s, err = abtest.Restrict(s, o.variants, o.level, v.Design); err != nil {
-		return nil, exit(exitUsage, err)
+		return nil, usage(err)
 	}
 	return s, nil
 }

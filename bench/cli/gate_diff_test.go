@@ -17,6 +17,7 @@ import (
 	"floodgate/bench/internal/repotest"
 	"floodgate/results"
 	verdicts "floodgate/results/pairs"
+	"floodgate/results/verdict"
 )
 
 // sameScenario is small, and its margin such that noise decides nothing.
@@ -142,9 +143,9 @@ func TestAgainstAnotherRevisionOfAUsersModule(t *testing.T) {
 		exit  int
 		worse []string
 	}{
-		"the same":          {plant{protocol: 1}, exitHeld, nil},
-		"loses a write":     {plant{protocol: 1, lost: 1}, exitFailed, []string{documents}},
-		"keeps descriptors": {plant{protocol: 1, descriptors: 20}, exitFailed, []string{peak}},
+		"the same":          {plant{protocol: 1}, verdict.ExitPassed, nil},
+		"loses a write":     {plant{protocol: 1, lost: 1}, verdict.ExitFailed, []string{documents}},
+		"keeps descriptors": {plant{protocol: 1, descriptors: 20}, verdict.ExitFailed, []string{peak}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -190,7 +191,7 @@ func TestAgainstWhatCannotBeMeasured(t *testing.T) {
 	u := newUser(t, plant{protocol: 1})
 	before := repotest.Look(t, u.Top)
 	h := u.gate("HEAD~1")
-	if v := printed(t, h, exitUnmeasured); !strings.Contains(v.Unmeasured, "A could not begin: ") || !strings.Contains(v.Unmeasured, "version 99 of the protocol, expected 1") {
+	if v := printed(t, h, verdict.ExitNotMeasured); !strings.Contains(v.Unmeasured, "A could not begin: ") || !strings.Contains(v.Unmeasured, "version 99 of the protocol, expected 1") {
 		t.Errorf("unmeasured: %q", v.Unmeasured)
 	}
 	u.untouched(t, h, before)
@@ -199,11 +200,11 @@ func TestAgainstWhatCannotBeMeasured(t *testing.T) {
 		exit int
 		says string
 	}{
-		{[]string{"nosuch"}, exitUsage, `floodgate: commit "nosuch": this repository has no such commit`},
-		{[]string{"HEAD", "--build", "./nosuch"}, exitUsage, `--build "./nosuch": there is no such folder`},
-		{[]string{"HEAD", "--build", ""}, exitUsage, "--build ./PACKAGE"},
-		{[]string{"HEAD", "--variants", "bounded"}, exitUsage, `no variant "bounded" at items=8; allowed: sequential, bounded-4`},
-		{[]string{"HEAD", "--level", "items=6"}, exitUsage, `no level "items=6" in scenario small; allowed: "items=5", "items=8"`},
+		{[]string{"nosuch"}, verdict.ExitMisused, `floodgate: commit "nosuch": this repository has no such commit`},
+		{[]string{"HEAD", "--build", "./nosuch"}, verdict.ExitMisused, `--build "./nosuch": there is no such folder`},
+		{[]string{"HEAD", "--build", ""}, verdict.ExitMisused, "--build ./PACKAGE"},
+		{[]string{"HEAD", "--variants", "bounded"}, verdict.ExitMisused, `no variant "bounded" at items=8; allowed: sequential, bounded-4`},
+		{[]string{"HEAD", "--level", "items=6"}, verdict.ExitMisused, `no level "items=6" in scenario small; allowed: "items=5", "items=8"`},
 	} {
 		h := u.gate(c.args[0], c.args[1:]...)
 		if code := h.wait(); code != c.exit || !strings.Contains(h.stderr.String(), c.says) || h.stdout.Len() > 0 {
@@ -237,7 +238,7 @@ func TestAgainstIsInterruptedOrKilled(t *testing.T) {
 			if err := h.cmd.Process.Signal(signal); err != nil {
 				t.Fatal(err)
 			}
-			if code := h.wait(); signal != syscall.SIGKILL && (code != exitUnmeasured || !strings.Contains(h.stderr.String(), "interrupted")) {
+			if code := h.wait(); signal != syscall.SIGKILL && (code != verdict.ExitNotMeasured || !strings.Contains(h.stderr.String(), "interrupted")) {
 				t.Errorf("exit code %d\n%s", code, h.stderr.String())
 			}
 			for _, pid := range pids {
@@ -245,10 +246,10 @@ func TestAgainstIsInterruptedOrKilled(t *testing.T) {
 			}
 			before.Same(t, u.Top)
 			if signal == syscall.SIGKILL { // the next one removes what it built
-				if again := u.gate("HEAD", "--level", "nosuch"); again.wait() != exitUsage {
+				if again := u.gate("HEAD", "--level", "nosuch"); again.wait() != verdict.ExitMisused {
 					t.Error(again.stderr.String())
 				}
-				if again := u.gate("HEAD", "--build", "."); again.wait() != exitUnmeasured { // no program
+				if again := u.gate("HEAD", "--build", "."); again.wait() != verdict.ExitNotMeasured { // no program
 					t.Error(again.stderr.String())
 				}
 			}

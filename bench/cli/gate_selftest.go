@@ -44,8 +44,7 @@ Exit codes: 0 passed; 1 too many false alarms, or a missed descriptor or write;
 3 too little time to tell; 4 not measured, or interrupted.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			code, err := o.run(cmd.Context())
-			return exit(code, err)
+			return o.run(cmd.Context())
 		},
 	}
 	flags := cmd.Flags()
@@ -59,20 +58,20 @@ Exit codes: 0 passed; 1 too many false alarms, or a missed descriptor or write;
 	return cmd
 }
 
-func (o *selfTestOptions) run(ctx context.Context) (int, error) {
+func (o *selfTestOptions) run(ctx context.Context) error {
 	design := stats.DefaultLooks()
 	var err error
 	if design.Margin, err = parseMargin("--margin", o.margin); err != nil {
-		return exitUsage, err
+		return usage(err)
 	}
 	if err := selfTestFormats.check(o.format); err != nil {
-		return codeOf(err)
+		return notMeasured(err)
 	}
 	if o.time <= 0 {
-		return exitUsage, fmt.Errorf("--time must be positive, such as 10m (got %v)", o.time)
+		return usage(fmt.Errorf("--time must be positive, such as 10m (got %v)", o.time))
 	}
 	if err := checkRoot(o.root); err != nil {
-		return exitUsage, err
+		return usage(err)
 	}
 	now := time.Now()
 	s := &verdicts.SelfTested{ID: results.NewID(now), Started: now.UTC(), Time: o.time, Design: design, Seed: o.seed}
@@ -82,15 +81,15 @@ func (o *selfTestOptions) run(ctx context.Context) (int, error) {
 	s.Machine, s.Records = machine.Fingerprint(ctx), filepath.Join(o.root, s.ID)
 	err = o.measure(ctx, s)
 	if ctx.Err() != nil {
-		return exitUnmeasured, fmt.Errorf("interrupted: %w", context.Cause(ctx))
+		return notMeasured(fmt.Errorf("interrupted: %w", context.Cause(ctx)))
 	}
 	if err != nil {
-		return codeOf(err)
+		return notMeasured(err)
 	}
 	if err := abtest.StoreJSON(filepath.Join(s.Records, "selftest.json"), s); err != nil {
-		return exitUnmeasured, err
+		return notMeasured(err)
 	}
-	return s.Exit, selfTestFormats.print(o.stdout, o.format, s)
+	return exit(s.Exit, selfTestFormats.print(o.stdout, o.format, s))
 }
 
 func (o *selfTestOptions) measure(ctx context.Context, s *verdicts.SelfTested) (err error) {
@@ -109,7 +108,7 @@ func (o *selfTestOptions) measure(ctx context.Context, s *verdicts.SelfTested) (
 	}
 	defer func() { err = errors.Join(err, env.Close()) }()
 	if !env.Mock() {
-		return exit(exitUsage, errors.New("gate selftest makes the upstream slower, which only our mock allows: leave out --upstream-url"))
+		return usage(errors.New("gate selftest makes the upstream slower, which only our mock allows: leave out --upstream-url"))
 	}
 	log, err := abtest.NewLog(filepath.Join(s.Records, "trials.jsonl"))
 	if err != nil {

@@ -12,14 +12,15 @@ import (
 
 	"floodgate/bench/abtest"
 	"floodgate/results/report/ci"
+	"floodgate/results/verdict"
 )
 
 // The summary of a step never becomes more than GitHub takes, and keeps what is there.
 func TestSummaryHasRoom(t *testing.T) {
 	runs := filepath.Join("testdata", "runs")
 	for _, c := range []struct{ size, code int }{
-		{0, exitFailed}, {1, exitFailed}, {ci.MaxSummary - ci.MaxComment - 2, exitFailed},
-		{ci.MaxSummary - ci.MaxComment - 1, exitUsage}, {ci.MaxSummary + 1, exitUsage},
+		{0, verdict.ExitFailed}, {1, verdict.ExitFailed}, {ci.MaxSummary - ci.MaxComment - 2, verdict.ExitFailed},
+		{ci.MaxSummary - ci.MaxComment - 1, verdict.ExitMisused}, {ci.MaxSummary + 1, verdict.ExitMisused},
 	} {
 		path := filepath.Join(t.TempDir(), "summary.md")
 		before := bytes.Repeat([]byte("x"), c.size)
@@ -34,10 +35,10 @@ func TestSummaryHasRoom(t *testing.T) {
 			t.Fatal(err)
 		}
 		written, kept := bytes.CutPrefix(after, before)
-		if code != c.code || !kept || (len(written) > 0) != (c.code == exitFailed) || c.code == exitFailed && len(after) > ci.MaxSummary {
+		if code != c.code || !kept || (len(written) > 0) != (c.code == verdict.ExitFailed) || c.code == verdict.ExitFailed && len(after) > ci.MaxSummary {
 			t.Errorf("%d bytes: exit code %d, %d bytes then, kept %v: %s", c.size, code, len(after), kept, stderr.String())
 		}
-		if c.code == exitUsage && (stdout.Len() > 0 || !strings.Contains(stderr.String(), "GitHub takes")) {
+		if c.code == verdict.ExitMisused && (stdout.Len() > 0 || !strings.Contains(stderr.String(), "GitHub takes")) {
 			t.Errorf("%d bytes: %q, %q", c.size, stdout.String(), stderr.String())
 		}
 	}
@@ -50,8 +51,8 @@ func TestSummaryIsTriedFirst(t *testing.T) {
 		ran := filepath.Join(t.TempDir(), "ran")
 		var stdout, stderr bytes.Buffer
 		code := run(t.Context(), []string{"gate", "cmd", "touch " + ran, "touch " + ran, "--github", "--out", t.TempDir()}, &stdout, &stderr)
-		if _, err := os.Stat(ran); code != exitUsage || err == nil || !strings.Contains(stderr.String(), summaryVariable) {
-			t.Errorf("%s: exit code %d, %v, %s; want %d before any command ran", name, code, err, &stderr, exitUsage)
+		if _, err := os.Stat(ran); code != verdict.ExitMisused || err == nil || !strings.Contains(stderr.String(), summaryVariable) {
+			t.Errorf("%s: exit code %d, %v, %s; want %d before any command ran", name, code, err, &stderr, verdict.ExitMisused)
 		}
 	}
 }
@@ -65,16 +66,16 @@ func (full) Write([]byte) (int, error) { return 0, errors.New("no space left on 
 func TestNoVerdictNoPass(t *testing.T) {
 	example := filepath.Join("..", "..", "results", "example", "report")
 	var stderr bytes.Buffer
-	if code := run(t.Context(), []string{"report", example}, full{}, &stderr); code == exitHeld {
+	if code := run(t.Context(), []string{"report", example}, full{}, &stderr); code == verdict.ExitPassed {
 		t.Errorf("report: exit code %d", code)
 	}
-	if code := run(t.Context(), []string{"gate", "cmd", "true", "true", "--margin", "900%", "--out", t.TempDir(), "--quiet"}, full{}, &stderr); code == exitHeld {
+	if code := run(t.Context(), []string{"gate", "cmd", "true", "true", "--margin", "900%", "--out", t.TempDir(), "--quiet"}, full{}, &stderr); code == verdict.ExitPassed {
 		t.Errorf("gate: exit code %d", code)
 	}
 	if !strings.Contains(stderr.String(), "no space left") {
 		t.Error(stderr.String())
 	}
-	if err := exit(exitHeld, errors.New("x")); codeIn(err) != exitUnmeasured {
+	if err := exit(verdict.ExitPassed, errors.New("x")); codeOf(err) != verdict.ExitNotMeasured {
 		t.Errorf("held with an error: %v", err)
 	}
 }
@@ -101,7 +102,7 @@ func TestReportOfAGate(t *testing.T) {
 		}
 	}
 	stderr.Reset()
-	if code := run(t.Context(), []string{"report", folders[0], "--open"}, io.Discard, &stderr); code != exitUsage || !strings.Contains(stderr.String(), "--open is for a run") {
+	if code := run(t.Context(), []string{"report", folders[0], "--open"}, io.Discard, &stderr); code != verdict.ExitMisused || !strings.Contains(stderr.String(), "--open is for a run") {
 		t.Errorf("--open: exit code %d, %s", code, &stderr)
 	}
 	file := filepath.Join(folders[0], abtest.VerdictFile)
@@ -119,16 +120,8 @@ func TestReportOfAGate(t *testing.T) {
 		if err := os.WriteFile(file, []byte(strings.Replace(string(text), c.old, c.new, 1)), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		if code := run(t.Context(), []string{"report", file}, io.Discard, &stderr); code != exitUsage || !strings.Contains(stderr.String(), file+": ") || !strings.Contains(stderr.String(), c.says) {
+		if code := run(t.Context(), []string{"report", file}, io.Discard, &stderr); code != verdict.ExitMisused || !strings.Contains(stderr.String(), file+": ") || !strings.Contains(stderr.String(), c.says) {
 			t.Errorf("%s: exit code %d, %s", name, code, &stderr)
 		}
 	}
-}
-
-func codeIn(err error) int {
-	var e *exitError
-	if errors.As(err, &e) {
-		return e.code
-	}
-	return exitHeld
 }

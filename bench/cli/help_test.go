@@ -8,6 +8,8 @@ import (
 	"unicode/utf8"
 
 	"github.com/spf13/cobra"
+
+	"floodgate/results/verdict"
 )
 
 // Every help text fits a screen and begins with examples, which are commands
@@ -23,7 +25,7 @@ func TestHelp(t *testing.T) {
 		t.Run(cmd.CommandPath(), func(t *testing.T) {
 			var stdout, stderr bytes.Buffer
 			args := append(strings.Fields(cmd.CommandPath())[1:], "--help")
-			if code := run(t.Context(), args, &stdout, &stderr); code != exitHeld || stderr.Len() > 0 {
+			if code := run(t.Context(), args, &stdout, &stderr); code != verdict.ExitPassed || stderr.Len() > 0 {
 				t.Fatalf("exit code %d, %s", code, &stderr)
 			}
 			text := strings.TrimRight(stdout.String(), "\n")

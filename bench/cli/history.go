@@ -37,15 +37,15 @@ wrong or nothing can be read.`,
 				return err
 			}
 			if _, err := os.Stat(root); err != nil && cmd.Flags().Changed("results") {
-				return exit(exitUsage, fmt.Errorf("--results: %w", err))
+				return usage(fmt.Errorf("--results: %w", err))
 			}
 			listed, err := results.List(root)
 			if err != nil {
-				return exit(exitUsage, err)
+				return usage(err)
 			}
 			if len(args) > 0 {
 				if listed, err = ofScenario(listed, args[0], root); err != nil {
-					return exit(exitUsage, err)
+					return usage(err)
 				}
 			}
 			return printHistory(stdout, collect(listed), root, format)

@@ -13,6 +13,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/history"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -72,13 +73,13 @@ func command(t *testing.T, args ...string) (code int, stdout, stderr string) {
 
 func TestHistoryCommand(t *testing.T) {
 	root := t.TempDir()
-	if code, out, errs := command(t, "history", "--results", root); code != exitHeld || out != "no run is stored in "+root+"\n" || errs != "" {
+	if code, out, errs := command(t, "history", "--results", root); code != verdict.ExitPassed || out != "no run is stored in "+root+"\n" || errs != "" {
 		t.Errorf("nothing stored: %d %q %q", code, out, errs)
 	}
 	for day := 1; day <= 9; day++ {
 		storeRun(t, root, "report", day, 200*time.Millisecond)
 	}
-	if code, out, _ := command(t, "history", "report", "--results", root); code != exitHeld || !strings.Contains(out, "9 runs, 2026-11-01 to 2026-11-09") ||
+	if code, out, _ := command(t, "history", "report", "--results", root); code != verdict.ExitPassed || !strings.Contains(out, "9 runs, 2026-11-01 to 2026-11-09") ||
 		!strings.Contains(out, "too few to tell a change: with fewer than 10 runs") || strings.Contains(out, "→") {
 		t.Errorf("nine runs: %d\n%s", code, out)
 	}
@@ -98,7 +99,7 @@ func TestHistoryCommand(t *testing.T) {
 		"→ 240 ms (+", "after 20261109-080000.000-000009, 2026-11-09, 090909090909", "with  20261110-080000.000-00000a, 2026-11-10, 0a0a0a0a0a0a",
 		"points)", "errors  0 in all runs", "left out", "20261120-000000.000-ffffff: ", "no schema",
 	} {
-		if code != exitHeld || errs != "" || !strings.Contains(out, want) {
+		if code != verdict.ExitPassed || errs != "" || !strings.Contains(out, want) {
 			t.Errorf("no %q: %d %q\n%s", want, code, errs, out)
 		}
 	}
@@ -107,13 +108,13 @@ func TestHistoryCommand(t *testing.T) {
 	}
 	code, out, _ = command(t, "history", "--results", root, "--format", "json")
 	var h history.History
-	if err := json.Unmarshal([]byte(out), &h); err != nil || code != exitHeld {
+	if err := json.Unmarshal([]byte(out), &h); err != nil || code != verdict.ExitPassed {
 		t.Fatal(code, err)
 	}
 	if len(h.Groups) != 2 || h.Groups[0].Scenario != "other" || len(h.Groups[1].Runs) != 18 || len(h.Left) != 1 {
 		t.Errorf("%+v", h)
 	}
-	if again, out2, _ := command(t, "history", "--results", root, "--format", "json"); again != exitHeld || out2 != out {
+	if again, out2, _ := command(t, "history", "--results", root, "--format", "json"); again != verdict.ExitPassed || out2 != out {
 		t.Error("the same runs have another history")
 	}
 	for want, args := range map[string][]string{
@@ -122,7 +123,7 @@ func TestHistoryCommand(t *testing.T) {
 		"accepts at most 1 arg":  {"history", "a", "b"},
 		"there is no run at all": {"history", "report", "--results", t.TempDir()},
 	} {
-		if code, out, errs := command(t, args...); code != exitUsage || out != "" || !strings.Contains(errs, want) {
+		if code, out, errs := command(t, args...); code != verdict.ExitMisused || out != "" || !strings.Contains(errs, want) {
 			t.Errorf("%q: %d %q %q", args, code, out, errs)
 		}
 	}

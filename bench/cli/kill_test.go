@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"floodgate/results"
+	"floodgate/results/verdict"
 )
 
 // killScenario runs long enough to be hit in the middle.
@@ -205,9 +206,9 @@ func TestKillAChildInMidRun(t *testing.T) {
 		outcome string
 		exit    int
 	}{
-		"sut-child":      {results.OutcomeCrashed, exitInconclusive}, // an outcome, but no evidence for the claim
-		"mongo-child":    {results.OutcomeFailed, exitUnmeasured},
-		"upstream-child": {results.OutcomeFailed, exitUnmeasured},
+		"sut-child":      {results.OutcomeCrashed, verdict.ExitInconclusive}, // an outcome, but no evidence for the claim
+		"mongo-child":    {results.OutcomeFailed, verdict.ExitNotMeasured},
+		"upstream-child": {results.OutcomeFailed, verdict.ExitNotMeasured},
 	} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
@@ -257,7 +258,7 @@ func TestKillTheHarnessAndResume(t *testing.T) {
 			code := h.wait()
 			_, id := h.stored()
 			if signal != syscall.SIGKILL {
-				if code != exitUnmeasured || !strings.Contains(h.stderr.String(), "--resume "+id) {
+				if code != verdict.ExitNotMeasured || !strings.Contains(h.stderr.String(), "--resume "+id) {
 					t.Errorf("exit code %d, %s", code, h.stderr.String())
 				}
 			}
@@ -270,7 +271,7 @@ func TestKillTheHarnessAndResume(t *testing.T) {
 				t.Fatalf("complete %v with %d trials", before.Complete, len(before.Trials))
 			}
 			again := startHarness(t, h.dir, "--resume", id)
-			if code := again.wait(); code != exitHeld {
+			if code := again.wait(); code != verdict.ExitPassed {
 				t.Fatalf("exit code %d\n%s", code, again.stderr.String())
 			}
 			after := again.open()

@@ -21,6 +21,7 @@ import (
 
 	"floodgate/bench/metrics"
 	"floodgate/results"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -82,11 +83,11 @@ func TestMetricsAgreeWithRecords(t *testing.T) {
 	o := runOptions{metrics: server, root: t.TempDir(), stdout: &out, notes: notes{stderr: &out}, environment: environmentFlags{kind: "embedded", mongoImage: defaultMongoImage}}
 	ended := make(chan int)
 	go func() {
-		code, err := o.newRun(t.Context(), s, nil)
-		if err != nil {
+		err := o.newRun(t.Context(), s, nil)
+		if !judged(err) {
 			t.Error(err)
 		}
-		ended <- code
+		ended <- codeOf(err)
 	}()
 	seen := map[string]bool{}
 	for running := true; running; {
@@ -96,7 +97,7 @@ func TestMetricsAgreeWithRecords(t *testing.T) {
 		}
 		select {
 		case code := <-ended:
-			if running = false; code == exitUsage {
+			if running = false; code == verdict.ExitMisused {
 				t.Fatalf("exit code %d\n%s", code, &out)
 			}
 		case <-time.After(50 * time.Millisecond):
@@ -213,7 +214,7 @@ blocks: 6
 		}
 		return len(p), nil
 	})
-	if code := run(t.Context(), []string{"run", scenario, "--env", "embedded", "--out", t.TempDir(), "--metrics", "0"}, report, stderr); code != exitHeld {
+	if code := run(t.Context(), []string{"run", scenario, "--env", "embedded", "--out", t.TempDir(), "--metrics", "0"}, report, stderr); code != verdict.ExitPassed {
 		t.Fatalf("exit code %d\n%s", code, &stderr.text)
 	}
 	trials := last[`floodgate_trials_total{level="items=5", outcome="ok", scenario="small", variant="bounded-5"}`]
@@ -236,8 +237,8 @@ func TestMetricsPortTaken(t *testing.T) {
 	dir := t.TempDir()
 	var out bytes.Buffer
 	code := run(context.Background(), []string{"run", "service", "--out", filepath.Join(dir, "runs"), "--metrics", taken.Addr().String()}, &out, &out)
-	if code != exitUnmeasured {
-		t.Errorf("exit code %d, want %d", code, exitUnmeasured)
+	if code != verdict.ExitNotMeasured {
+		t.Errorf("exit code %d, want %d", code, verdict.ExitNotMeasured)
 	}
 	for _, want := range []string{taken.Addr().String(), "--metrics 0 picks a free port"} {
 		if !strings.Contains(out.String(), want) {

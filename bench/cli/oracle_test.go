@@ -16,6 +16,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/stats"
 	"floodgate/results/summary"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -163,7 +164,7 @@ func runScenario(t *testing.T, s *scenarios.Scenario, root string) string {
 	var stdout bytes.Buffer
 	code := run(context.Background(), []string{"run", file, "--env", "embedded", "--out", root}, &stdout, os.Stderr)
 	fmt.Println(stdout.String())
-	if code == exitUsage || code == exitUnmeasured {
+	if code == verdict.ExitMisused || code == verdict.ExitNotMeasured {
 		t.Fatalf("exit code %d", code)
 	}
 	all, err := results.List(root)

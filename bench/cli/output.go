@@ -27,6 +27,7 @@ import (
 	"floodgate/results/report/ci"
 	"floodgate/results/report/html"
 	"floodgate/results/report/text"
+	"floodgate/results/verdict"
 	"floodgate/results/whatif"
 )
 
@@ -111,7 +112,7 @@ func forCI[T any](judgement func(T) ci.Judgement) formats[T] {
 func runPage(w io.Writer, j ci.Judged) error {
 	record, err := os.ReadFile(j.Run.Path)
 	if err != nil {
-		return exit(exitUsage, err)
+		return usage(err)
 	}
 	return html.Run(w, j.Run, j.Verdict, html.Options{Record: record})
 }
@@ -137,7 +138,7 @@ func (f formats[T]) check(name string) error {
 			return nil
 		}
 	}
-	return exit(exitUsage, fmt.Errorf("unknown format %q (want %s)", name, f.names()))
+	return usage(fmt.Errorf("unknown format %q (want %s)", name, f.names()))
 }
 
 // print renders v in the named format.
@@ -192,11 +193,11 @@ func into(file string, stdout io.Writer, write func(io.Writer) error) error {
 	}
 	var text bytes.Buffer
 	asked := write(&text)
-	if asked != nil && asked.Error() != "" {
+	if !judged(asked) {
 		return asked
 	}
 	if err := atomicfile.Write(file, text.Bytes()); err != nil {
-		return exit(exitUsage, fmt.Errorf("write %s: %w", file, err))
+		return usage(fmt.Errorf("write %s: %w", file, err))
 	}
 	return asked
 }
@@ -207,12 +208,12 @@ const pageFile = "report.html"
 // shown opens a page that was written, if it was asked for and nothing else is
 // wrong with it than what its verdict says, and gives the end of the command.
 func shown(open bool, file string, stdout io.Writer, end error) error {
-	if e := new(exitError); !open || errors.As(end, &e) && e.code == exitUsage {
+	if e := new(exitError); !open || errors.As(end, &e) && e.code == verdict.ExitMisused {
 		return end
 	}
 	path, err := filepath.Abs(file)
 	if err != nil {
-		return exit(exitUsage, err)
+		return usage(err)
 	}
 	fmt.Fprintln(stdout, path)
 	cmd, err := browserCommand(runtime.GOOS, exec.LookPath, path)
@@ -222,7 +223,7 @@ func shown(open bool, file string, stdout io.Writer, end error) error {
 		}
 	}
 	if err != nil {
-		return exit(exitUsage, fmt.Errorf("the page is written, and no browser shows it: %w", err))
+		return usage(fmt.Errorf("the page is written, and no browser shows it: %w", err))
 	}
 	return end
 }
@@ -253,7 +254,7 @@ func printGitHub(stdout io.Writer, j ci.Judgement, text func(limit int) []byte) 
 		return err
 	}
 	if err := appendSummary(os.Getenv(summaryVariable), text); err != nil {
-		return exit(exitUsage, fmt.Errorf("--github: %w", err))
+		return usage(fmt.Errorf("--github: %w", err))
 	}
 	return printBytes(stdout, ci.Annotations(j))
 }
@@ -262,11 +263,11 @@ func printGitHub(stdout io.Writer, j ci.Judgement, text func(limit int) []byte) 
 func summaryWritable() error {
 	path := os.Getenv(summaryVariable)
 	if path == "" {
-		return exit(exitUsage, errors.New("--github: "+summaryVariable+" is not set; it names the file of the step's summary in GitHub Actions. Elsewhere: --format markdown or --format github"))
+		return usage(errors.New("--github: " + summaryVariable + " is not set; it names the file of the step's summary in GitHub Actions. Elsewhere: --format markdown or --format github"))
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
-		return exit(exitUsage, fmt.Errorf("--github: write the step's summary: %s: %w", summaryVariable, err))
+		return usage(fmt.Errorf("--github: write the step's summary: %s: %w", summaryVariable, err))
 	}
 	return f.Close()
 }

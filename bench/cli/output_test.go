@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf8"
+
+	"floodgate/results/verdict"
 )
 
 // Where there is no browser the page is there all the same, and its path is said.
@@ -17,14 +19,14 @@ func TestOpenWithoutBrowser(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "page.html")
 	var stdout, stderr bytes.Buffer
 	code := run(t.Context(), []string{"report", "20261101-000000.000-aaaaaa", "--out", filepath.Join("testdata", "runs"), "--open", "--output", page}, &stdout, &stderr)
-	if code != exitUsage || strings.TrimSpace(stdout.String()) != page || !strings.Contains(stderr.String(), "no browser shows it") {
+	if code != verdict.ExitMisused || strings.TrimSpace(stdout.String()) != page || !strings.Contains(stderr.String(), "no browser shows it") {
 		t.Errorf("exit code %d, %q, %q", code, stdout.String(), stderr.String())
 	}
 	if text, err := os.ReadFile(page); err != nil || !bytes.Contains(text, []byte("<!doctype html>")) {
 		t.Errorf("the page: %.40q, %v", text, err)
 	}
 	stderr.Reset()
-	if code := run(t.Context(), []string{"report", "20261101-000000.000-aaaaaa", "--out", filepath.Join("testdata", "runs"), "--open", "--format", "json"}, &stdout, &stderr); code != exitUsage {
+	if code := run(t.Context(), []string{"report", "20261101-000000.000-aaaaaa", "--out", filepath.Join("testdata", "runs"), "--open", "--format", "json"}, &stdout, &stderr); code != verdict.ExitMisused {
 		t.Errorf("--open --format json: exit code %d, %s", code, stderr.String())
 	}
 }
@@ -45,7 +47,7 @@ func TestColumns(t *testing.T) {
 	widest := func(columns string) (most int) {
 		t.Setenv("COLUMNS", columns)
 		var stdout, stderr bytes.Buffer
-		if code := run(t.Context(), []string{"compare", "20261101-000000.000-aaaaaa", "20261102-000000.000-bbbbbb", "--out", filepath.Join("testdata", "runs")}, &stdout, &stderr); code != exitHeld {
+		if code := run(t.Context(), []string{"compare", "20261101-000000.000-aaaaaa", "20261102-000000.000-bbbbbb", "--out", filepath.Join("testdata", "runs")}, &stdout, &stderr); code != verdict.ExitPassed {
 			t.Fatal(stderr.String())
 		}
 		for line := range strings.Lines(stdout.String()) {

@@ -119,41 +119,39 @@ func (realServers) rates(p *planning) (experiment.Tester, experiment.Watch) {
 func (realServers) bounds(b search.LimitBounds) search.LimitBounds { return b }
 
 // open starts the environment of a scenario, whose upstream must be a mock
-// because of what the plan does to it, and creates the store, with its exit code
-// where it cannot.
-func (o planOptions) open(ctx context.Context, s *scenarios.Scenario, does string, header func(results.Environment) (results.Header, error)) (*planning, int, error) {
+// because of what the plan does to it, and creates the store.
+func (o planOptions) open(ctx context.Context, s *scenarios.Scenario, does string, header func(results.Environment) (results.Header, error)) (*planning, error) {
 	setup, err := o.environment.prepare(s, o.note)
 	if err != nil {
-		code, err := codeOf(err)
-		return nil, code, err
+		return nil, err
 	}
 	p := &planning{setup: setup}
-	fail := func(code int, err error) (*planning, int, error) {
+	fail := func(err error) (*planning, error) {
 		p.close()
-		return nil, code, err
+		return nil, err
 	}
 	if err := checkRoot(o.root); err != nil {
-		return fail(exitUsage, err)
+		return fail(usage(err))
 	}
 	o.note(s.Name + ": " + s.Title)
 	id := results.NewID(time.Now())
 	if p.env, err = o.backend.start(ctx, setup, o.root, id); err != nil {
 		_ = os.RemoveAll(filepath.Join(o.root, id)) // logs alone: their end is in the error
-		return fail(codeOf(err))
+		return fail(notMeasured(err))
 	}
 	if !p.env.Mock() {
 		_ = os.RemoveAll(filepath.Join(o.root, id))
-		return fail(exitUsage, errors.New(does+", which only our mock allows: leave out --upstream-url, or name a mock that floodgate upstream --control serves"))
+		return fail(usage(errors.New(does + ", which only our mock allows: leave out --upstream-url, or name a mock that floodgate upstream --control serves")))
 	}
 	if p.header, err = header(p.env.Describe()); err != nil {
-		return fail(exitUsage, err)
+		return fail(usage(err))
 	}
 	p.header.ID = id
 	identify(ctx, &p.header, s)
 	if p.store, err = results.Create(o.root, p.header); err != nil {
-		return fail(exitUnmeasured, err)
+		return fail(notMeasured(err))
 	}
-	return p, exitHeld, nil
+	return p, nil
 }
 
 func (p *planning) close() {
@@ -246,7 +244,7 @@ func printStoredPlan(w io.Writer, trials *results.Run, format string) error {
 	limits, rates, err := foundIn(trials)
 	switch {
 	case err != nil:
-		return exit(exitUsage, err)
+		return usage(err)
 	case limits != nil:
 		if err := limitFormats.print(w, format, limits); err != nil {
 			return err

@@ -45,14 +45,14 @@ Exit codes: 0 a limit is recommended; 1 no limit meets the requirements;
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := positive(cmd.Flags(), map[string]float64{"p99": o.p99.Seconds()}); err != nil {
-				return exit(exitUsage, err)
+				return usage(err)
 			}
 			if cmd.Flags().Changed("max-limit") && o.maxLimit < 2 {
-				return exit(exitUsage, fmt.Errorf("--max-limit must be at least 2 (got %d)", o.maxLimit))
+				return usage(fmt.Errorf("--max-limit must be at least 2 (got %d)", o.maxLimit))
 			}
 			name := named(args, defaultScenario)
 			o.command = again(cmd, name)
-			return exit(o.run(cmd.Context(), name))
+			return o.run(cmd.Context(), name)
 		},
 	}
 	flags := cmd.Flags()
@@ -65,29 +65,29 @@ Exit codes: 0 a limit is recommended; 1 no limit meets the requirements;
 }
 
 // run sweeps the limits of one scenario, a closed loop.
-func (o limitOptions) run(ctx context.Context, name string) (int, error) {
+func (o limitOptions) run(ctx context.Context, name string) error {
 	s, bounds, err := o.prepare(name)
 	if err != nil {
-		return codeOr(exitUsage, err)
+		return usage(err)
 	}
 	_, others, err := bounds.Level(s)
 	if err != nil {
-		return exitUsage, err
+		return usage(err)
 	}
 	estimate, err := search.EstimateLimits(s, bounds)
 	if err != nil {
-		return exitUsage, err
+		return usage(err)
 	}
-	p, code, err := o.open(ctx, s, "plan limit tries ever more requests at once", func(env results.Environment) (results.Header, error) {
+	p, err := o.open(ctx, s, "plan limit tries ever more requests at once", func(env results.Environment) (results.Header, error) {
 		return search.LimitHeader(s, bounds, env, time.Now())
 	})
 	if err != nil {
-		return code, err
+		return err
 	}
 	defer p.close()
 	plan, err := search.BegunLimits(s, bounds, p.header, capacity.NewTerms(o.p99, bounds.NoFile(), p.cores(bounds.CPUs())))
 	if err != nil {
-		return exitUsage, err
+		return usage(err)
 	}
 	if others > 0 {
 		o.note(fmt.Sprintf("planned at the first level alone, %s; the scenario has %d more", plan.Level, others))
@@ -113,7 +113,7 @@ func (o limitOptions) prepare(name string) (*scenarios.Scenario, search.LimitBou
 }
 
 // execute sweeps, stores what was found and prints it, also when it was interrupted.
-func (o limitOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds search.LimitBounds, p *planning, plan *capacity.Limits) (int, error) {
+func (o limitOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds search.LimitBounds, p *planning, plan *capacity.Limits) error {
 	path := filepath.Join(p.store.Dir(), planFile)
 	view := progress.New(progress.Options{To: o.stderr, Quiet: o.quiet})
 	failed := search.Limits(ctx, search.LimitOptions{
@@ -137,7 +137,7 @@ func (o limitOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds
 	}
 	failed = errors.Join(failed, p.env.Close(), storePlan(path, plan.ID, plan), limitFormats.print(o.stdout, o.format, plan))
 	if failed != nil {
-		return exitUnmeasured, failed
+		return notMeasured(failed)
 	}
-	return plan.Exit, nil
+	return exit(plan.Exit, nil)
 }

@@ -15,6 +15,7 @@ import (
 	"floodgate/bench/search"
 	"floodgate/results"
 	"floodgate/results/capacity"
+	"floodgate/results/verdict"
 )
 
 // limitsScenario is of an upstream of two workers, 5 ms an item.
@@ -57,7 +58,7 @@ func TestPlanLimits(t *testing.T) {
 	scenario, root := limitsFolder(t)
 	var stdout, again, asJSON, stderr bytes.Buffer
 	code := runOn(t.Context(), t, shortSweeps{}, []string{"plan", "limit", scenario, "--quick", "--max-limit", "4", "--env", "embedded", "--out", root}, &stdout, &stderr)
-	if code == exitUsage || code == exitUnmeasured {
+	if code == verdict.ExitMisused || code == verdict.ExitNotMeasured {
 		t.Fatalf("exit code %d, %s\n%s", code, &stderr, &stdout)
 	}
 	for _, want := range []string{"short: which limit to take", "level        database.latency=0s", "maxPoolSize=", "adaptive", "2 limits tried in 12 trials"} {
@@ -93,7 +94,7 @@ func TestPlanLimitsInterrupted(t *testing.T) {
 	wire := &tripwire{text: "trials, 0 of them done", cancel: cancel}
 	before := len(children(os.Getpid())["mongo-child"])
 	code := run(ctx, []string{"plan", "limit", scenario, "--quick", "--max-limit", "4", "--env", "embedded", "--out", root}, &stdout, wire)
-	if code != exitUnmeasured || !strings.Contains(wire.all.String(), "interrupted") || !strings.Contains(stdout.String(), "interrupted (exit code 4)") {
+	if code != verdict.ExitNotMeasured || !strings.Contains(wire.all.String(), "interrupted") || !strings.Contains(stdout.String(), "interrupted (exit code 4)") {
 		t.Errorf("exit code %d, %s\n%s", code, &wire.all, &stdout)
 	}
 	if left := children(os.Getpid()); len(left["sut-child"]) != 0 || len(left["mongo-child"]) != before {
@@ -103,7 +104,7 @@ func TestPlanLimitsInterrupted(t *testing.T) {
 	if err != nil || len(runs) != 1 {
 		t.Fatalf("stored %+v, %v", runs, err)
 	}
-	if code := run(t.Context(), []string{"report", runs[0].ID, "--out", root}, &again, &stderr); code != exitUnmeasured || again.String() != stdout.String() {
+	if code := run(t.Context(), []string{"report", runs[0].ID, "--out", root}, &again, &stderr); code != verdict.ExitNotMeasured || again.String() != stdout.String() {
 		t.Errorf("printed again with exit code %d, %s\n%s", code, &stderr, &again)
 	}
 }

@@ -38,10 +38,10 @@ more, and states how wrong it is about what was measured. Measures nothing.
 			}
 			answer, err := predict(args[0], strings.Join(args[1:], ","), root)
 			if err != nil {
-				return exit(exitUsage, err)
+				return usage(err)
 			}
 			if err := predictionFormats.print(stdout, format, answer); err != nil {
-				return exit(exitUnmeasured, err)
+				return notMeasured(err)
 			}
 			return nil
 		},

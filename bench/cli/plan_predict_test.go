@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"floodgate/results"
+	"floodgate/results/verdict"
 	"floodgate/results/whatif"
 )
 
@@ -42,7 +43,7 @@ func TestWhatIf(t *testing.T) {
 	dir := measuredSweep(t)
 	var stdout, stderr bytes.Buffer
 	code := run(t.Context(), []string{"plan", "predict", dir, "items=1e4,limit=64", "hosts=4"}, &stdout, &stderr)
-	if code != exitHeld || stderr.Len() > 0 {
+	if code != verdict.ExitPassed || stderr.Len() > 0 {
 		t.Fatalf("exit code %d, %s", code, &stderr)
 	}
 	for _, want := range []string{"what if items=10000,limit=64,hosts=4", "makespan", "bounded-16", "extrapolated, not checked by any measurement", "4 hosts: measured was 1"} {
@@ -53,7 +54,7 @@ func TestWhatIf(t *testing.T) {
 	stdout.Reset()
 	code = run(t.Context(), []string{"plan", "predict", filepath.Join(dir, results.FileName), "limit=16", "--format", "json"}, &stdout, &stderr)
 	var a whatif.Answer
-	if err := json.Unmarshal(stdout.Bytes(), &a); err != nil || code != exitHeld {
+	if err := json.Unmarshal(stdout.Bytes(), &a); err != nil || code != verdict.ExitPassed {
 		t.Fatalf("exit code %d, %v, %s", code, err, &stderr)
 	}
 	if a.Strategy != "bounded(16)" || a.Items != 1000 || a.Makespan <= 0 || !a.Validation.InSample.Within() || len(a.Outside) != 0 {

@@ -48,11 +48,11 @@ measured, or the plan was interrupted: what was found until then is printed.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := positive(cmd.Flags(), map[string]float64{"window": o.window.Seconds(), "max-rate": o.most}); err != nil {
-				return exit(exitUsage, err)
+				return usage(err)
 			}
 			name := named(args, plannedScenario)
 			o.command = again(cmd, name)
-			return exit(o.run(cmd.Context(), name))
+			return o.run(cmd.Context(), name)
 		},
 	}
 	flags := cmd.Flags()
@@ -67,20 +67,20 @@ measured, or the plan was interrupted: what was found until then is printed.`,
 }
 
 // run plans the rates of one scenario.
-func (o rateOptions) run(ctx context.Context, name string) (int, error) {
+func (o rateOptions) run(ctx context.Context, name string) error {
 	s, bounds, err := o.prepare(name)
 	if err != nil {
-		return codeOr(exitUsage, err)
+		return usage(err)
 	}
 	at, level, others, err := search.RateLevel(s)
 	if err != nil {
-		return exitUsage, err
+		return usage(err)
 	}
-	p, code, err := o.open(ctx, s, "plan rate loads the upstream until something gives out", func(env results.Environment) (results.Header, error) {
+	p, err := o.open(ctx, s, "plan rate loads the upstream until something gives out", func(env results.Environment) (results.Header, error) {
 		return search.RateHeader(s, bounds, env, time.Now())
 	})
 	if err != nil {
-		return code, err
+		return err
 	}
 	defer p.close()
 	if others > 0 {
@@ -92,15 +92,6 @@ func (o rateOptions) run(ctx context.Context, name string) (int, error) {
 	plan.Command = o.command.in(plan.Environment)
 	plan.Records = filepath.Join(p.store.Dir(), results.FileName)
 	return o.execute(ctx, s, bounds, p, plan)
-}
-
-// codeOr is the exit code that an error carries, else code.
-func codeOr(code int, err error) (int, error) {
-	var e *exitError
-	if errors.As(err, &e) {
-		return e.code, e.err
-	}
-	return code, err
 }
 
 // prepare checks the flags and loads the scenario with the variants that are asked for.
@@ -164,7 +155,7 @@ func newRates(s *scenarios.Scenario, bounds search.RateBounds, h results.Header,
 }
 
 // execute searches, stores what was found and prints it, also when it was interrupted.
-func (o rateOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds search.RateBounds, p *planning, plan *capacity.Plan) (int, error) {
+func (o rateOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds search.RateBounds, p *planning, plan *capacity.Plan) error {
 	path := filepath.Join(p.store.Dir(), planFile)
 	trials, watch := o.backend.rates(p)
 	found, failed := search.Rates(ctx, search.RateOptions{
@@ -184,7 +175,7 @@ func (o rateOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds 
 	}
 	failed = errors.Join(failed, p.env.Close(), storePlan(path, plan.ID, plan), rateFormats.print(o.stdout, o.format, plan))
 	if failed != nil {
-		return exitUnmeasured, failed
+		return notMeasured(failed)
 	}
-	return plan.Exit, nil
+	return exit(plan.Exit, nil)
 }

@@ -18,6 +18,7 @@ import (
 	"floodgate/mockupstream"
 	"floodgate/results"
 	"floodgate/results/capacity"
+	"floodgate/results/verdict"
 )
 
 // planScenario is of an upstream that spends 20 ms on an item.
@@ -76,7 +77,7 @@ func TestPlanInterrupted(t *testing.T) {
 	wire := &tripwire{text: "shared: 6/s", cancel: cancel}
 	before := len(children(os.Getpid())["mongo-child"])
 	code := run(ctx, []string{"plan", "rate", scenario, "--env", "embedded", "--window", "1s", "--out", root}, &stdout, wire)
-	if code != exitUnmeasured || !strings.Contains(wire.all.String(), "interrupted") {
+	if code != verdict.ExitNotMeasured || !strings.Contains(wire.all.String(), "interrupted") {
 		t.Errorf("exit code %d, %s", code, &wire.all)
 	}
 	for _, want := range []string{"shared", "not tried: other", "0 of 2 variants decided, interrupted (exit code 4)", "6/s"} {
@@ -91,10 +92,10 @@ func TestPlanInterrupted(t *testing.T) {
 	if err != nil || len(runs) != 1 || runs[0].Trials != 1 || !runs[0].Header.Search {
 		t.Fatalf("stored %+v, %v", runs, err)
 	}
-	if code := run(t.Context(), []string{"report", runs[0].ID, "--out", root}, &again, &stderr); code != exitUnmeasured || again.String() != stdout.String() {
+	if code := run(t.Context(), []string{"report", runs[0].ID, "--out", root}, &again, &stderr); code != verdict.ExitNotMeasured || again.String() != stdout.String() {
 		t.Errorf("printed again with exit code %d, %s\n%s", code, &stderr, &again)
 	}
-	if code := run(t.Context(), []string{"run", "--resume", runs[0].ID, "--out", root}, &again, &stderr); code != exitUsage || !strings.Contains(stderr.String(), "is a plan") {
+	if code := run(t.Context(), []string{"run", "--resume", runs[0].ID, "--out", root}, &again, &stderr); code != verdict.ExitMisused || !strings.Contains(stderr.String(), "is a plan") {
 		t.Errorf("resumed with exit code %d, %s", code, &stderr)
 	}
 }
@@ -111,7 +112,7 @@ func TestPlanOnRealServers(t *testing.T) {
 		t.Fatalf("exit code %d, %v, %s\n%s", code, err, &stderr, &stdout)
 	}
 	v := plan.Variants[0]
-	if want := map[bool]int{true: exitHeld, false: exitInconclusive}[v.Decided()]; code != want || plan.Exit != want || v.Unmeasured != "" || v.End == capacity.Unfinished {
+	if want := map[bool]int{true: verdict.ExitPassed, false: verdict.ExitInconclusive}[v.Decided()]; code != want || plan.Exit != want || v.Unmeasured != "" || v.End == capacity.Unfinished {
 		t.Errorf("exit code %d, stored %d, of %+v", code, plan.Exit, v)
 	}
 	runs, err := results.List(root)
@@ -144,7 +145,7 @@ func TestPlanOfAForeignUpstream(t *testing.T) {
 	scenario, root := planFolder(t)
 	var stdout, stderr bytes.Buffer
 	code := run(t.Context(), []string{"plan", "rate", scenario, "--upstream-url", upstream.URL, "--out", root}, &stdout, &stderr)
-	if left, _ := os.ReadDir(root); code != exitUsage || !strings.Contains(stderr.String(), "which only our mock allows") || asked.Load() > 1 || len(left) > 0 {
+	if left, _ := os.ReadDir(root); code != verdict.ExitMisused || !strings.Contains(stderr.String(), "which only our mock allows") || asked.Load() > 1 || len(left) > 0 {
 		t.Errorf("exit code %d, %d requests, %d folders, %s", code, asked.Load(), len(left), &stderr)
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"floodgate/bench/internal/simulated"
 	"floodgate/results"
 	"floodgate/results/capacity"
+	"floodgate/results/verdict"
 )
 
 // ratesScenario is of a service whose requirements are judged in short windows.
@@ -88,7 +89,7 @@ func ratesFolder(t *testing.T) (scenario, root string) {
 func TestPlanOfRates(t *testing.T) {
 	scenario, root := ratesFolder(t)
 	code, stdout, stderr := simulatedPlan(t, simulatedWorkers(), "plan", "rate", scenario, "--env", "embedded", "--window", "1s", "--out", root)
-	if code != exitHeld {
+	if code != verdict.ExitPassed {
 		t.Fatalf("exit code %d, %s\n%s", code, stderr, stdout)
 	}
 	for _, want := range []string{"variants to try: 2", "shared: 6/s for 1 s: passed", "other: "} {
@@ -100,7 +101,7 @@ func TestPlanOfRates(t *testing.T) {
 	if err != nil || len(runs) != 1 || !runs[0].Header.Search {
 		t.Fatalf("stored %+v, %v", runs, err)
 	}
-	if code, again, stderr := simulatedPlan(t, nil, "report", runs[0].ID, "--out", root); code != exitHeld || again != stdout {
+	if code, again, stderr := simulatedPlan(t, nil, "report", runs[0].ID, "--out", root); code != verdict.ExitPassed || again != stdout {
 		t.Errorf("printed again with exit code %d, %s\n%s\nwant\n%s", code, stderr, again, stdout)
 	}
 	var plan capacity.Plan
@@ -128,7 +129,7 @@ func TestPlanThatExhaustsNothing(t *testing.T) {
 		if err := json.Unmarshal([]byte(stdout), &plan); err != nil || len(plan.Variants) != 1 {
 			t.Fatalf("exit code %d, %v, %s\n%s", code, err, stderr, stdout)
 		}
-		if v := plan.Variants[0]; code != exitHeld || v.End != want.end || v.Confirmed != want.confirmed || v.Failed != want.failed || stderr != "" {
+		if v := plan.Variants[0]; code != verdict.ExitPassed || v.End != want.end || v.Confirmed != want.confirmed || v.Failed != want.failed || stderr != "" {
 			t.Errorf("at most %s: exit code %d, %+v, %s; want %+v", most, code, v, stderr, want)
 		}
 	}
@@ -142,7 +143,7 @@ func TestPlanThatCannotTell(t *testing.T) {
 		t.Outcome, t.Reason = results.OutcomeInvalid, "the mock upstream was too slow"
 	}
 	code, stdout, stderr := simulatedPlan(t, service, "plan", "rate", scenario, "--env", "embedded", "--window", "1s", "--out", root, "--quiet")
-	if code != exitInconclusive || !strings.Contains(stdout, "the mock upstream was too slow") || !strings.Contains(stdout, "(exit code 3)") || stderr != "" {
+	if code != verdict.ExitInconclusive || !strings.Contains(stdout, "the mock upstream was too slow") || !strings.Contains(stdout, "(exit code 3)") || stderr != "" {
 		t.Errorf("exit code %d, %s\n%s", code, stderr, stdout)
 	}
 }
@@ -153,7 +154,7 @@ func TestPlanOfRatesByLimit(t *testing.T) {
 	// Of limit 2 slots are empty of fetches for a 21st of the time, of limit 1 for more than half.
 	code, stdout, stderr := simulatedPlan(t, simulatedWorkers(), "plan", "rate", scenario, "--limits", "4,2,1", "--env", "embedded", "--window", "1s", "--out", root, "--quiet")
 	for _, want := range []string{"take 2: the smallest limit", "(exit code 0)", "shared-4", "shared-1"} {
-		if code != exitHeld || !strings.Contains(stdout, want) || stderr != "" {
+		if code != verdict.ExitPassed || !strings.Contains(stdout, want) || stderr != "" {
 			t.Errorf("exit code %d, no %q: %s\n%s", code, want, stderr, stdout)
 		}
 	}
@@ -161,7 +162,7 @@ func TestPlanOfRatesByLimit(t *testing.T) {
 	if err != nil || len(runs) != 1 {
 		t.Fatal(runs, err)
 	}
-	if code, again, stderr := simulatedPlan(t, nil, "report", runs[0].ID, "--out", root); code != exitHeld || again != stdout {
+	if code, again, stderr := simulatedPlan(t, nil, "report", runs[0].ID, "--out", root); code != verdict.ExitPassed || again != stdout {
 		t.Errorf("printed again with exit code %d, %s\n%s", code, stderr, again)
 	}
 	_, page, _ := simulatedPlan(t, nil, "report", runs[0].ID, "--out", root, "--format", "html")
@@ -172,11 +173,11 @@ func TestPlanOfRatesByLimit(t *testing.T) {
 	}
 	for _, wrong := range [][]string{{"--limits", "0"}, {"--limits", "4,4"}, {"--limits", "4", "--variants", "shared"}} {
 		code, _, stderr := simulatedPlan(t, nil, append([]string{"plan", "rate", scenario, "--out", root}, wrong...)...)
-		if code != exitUsage || !strings.Contains(stderr, "--limits") {
+		if code != verdict.ExitMisused || !strings.Contains(stderr, "--limits") {
 			t.Errorf("%v: exit code %d, %s", wrong, code, stderr)
 		}
 	}
-	if code, _, _ := simulatedPlan(t, nil, "plan", "limit", scenario, "--limits", "4", "--out", root); code != exitUsage {
+	if code, _, _ := simulatedPlan(t, nil, "plan", "limit", scenario, "--limits", "4", "--out", root); code != verdict.ExitMisused {
 		t.Errorf("plan limit --limits: exit code %d", code)
 	}
 }

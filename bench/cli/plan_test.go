@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"floodgate/results"
+	"floodgate/results/verdict"
 )
 
 // A plan of which something is missing is not printed as if it were whole.
@@ -45,12 +46,12 @@ func TestDamagedPlans(t *testing.T) {
 		}
 		for says, args := range map[*string][]string{&c.says: {"report", dir}, &c.whatIf: {"plan", "predict", dir, "limit=16"}} {
 			var stdout, stderr bytes.Buffer
-			want := exitHeld
+			want := verdict.ExitPassed
 			if *says != "" {
-				want = exitUsage
+				want = verdict.ExitMisused
 			}
 			code := run(t.Context(), args, &stdout, &stderr)
-			if code != want || !strings.Contains(stderr.String(), *says) || want == exitUsage && stdout.Len() > 0 {
+			if code != want || !strings.Contains(stderr.String(), *says) || want == verdict.ExitMisused && stdout.Len() > 0 {
 				t.Errorf("%s: %v: exit code %d, %s\n%s", name, args, code, &stderr, &stdout)
 			}
 		}

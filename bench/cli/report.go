@@ -8,12 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"floodgate/bench/environment"
 	"floodgate/results"
 	"floodgate/results/claims"
 	verdicts "floodgate/results/pairs"
 	"floodgate/results/report/ci"
-	"floodgate/scenarios"
 )
 
 // reportOptions are the flags of "report".
@@ -49,13 +47,13 @@ Plans have text, html, json and markdown; comparisons neither html nor gobench.`
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				if o.github || o.output != "" || o.open {
-					return exit(exitUsage, errors.New("--github, --output and --open need a RUN"))
+					return usage(errors.New("--github, --output and --open need a RUN"))
 				}
 				return listRuns(stdout, o.root, o.format)
 			}
 			v, err := openGate(args[0])
 			if err != nil {
-				return exit(exitUsage, err)
+				return usage(err)
 			}
 			if v != nil {
 				return o.gate(cmd, stdout, v)
@@ -66,11 +64,11 @@ Plans have text, html, json and markdown; comparisons neither html nor gobench.`
 			}
 			stored, err := openEither(args[0], roots...)
 			if err != nil {
-				return exit(exitUsage, err)
+				return usage(err)
 			}
 			if o.open {
 				if err := o.page(cmd, stored); err != nil {
-					return exit(exitUsage, err)
+					return usage(err)
 				}
 			}
 			if stored.Header.Search {
@@ -107,11 +105,11 @@ func (o *reportOptions) page(cmd *cobra.Command, stored *results.Run) error {
 
 // run prints a stored run.
 func (o *reportOptions) run(stdout io.Writer, stored *results.Run) error {
-	verdict, err := claims.Judge(stored)
+	v, err := claims.Judge(stored)
 	if err != nil {
-		return exit(exitUsage, err)
+		return usage(err)
 	}
-	j, err := judgedRun(stored, verdict, o.scenario)
+	j, err := judgedRun(stored, v, o.scenario)
 	if err != nil {
 		return err
 	}
@@ -123,13 +121,13 @@ func (o *reportOptions) run(stdout io.Writer, stored *results.Run) error {
 	if err != nil {
 		return err
 	}
-	return shown(o.open, o.output, stdout, exit(verdict.Exit, unfinished(stored, verdict)))
+	return shown(o.open, o.output, stdout, exit(v.Exit, unfinished(stored, v)))
 }
 
 // plan prints a stored plan.
 func (o *reportOptions) plan(stdout io.Writer, stored *results.Run) error {
 	if o.github {
-		return exit(exitUsage, errors.New("--github is for a run or a comparison; this is a plan, which judges nothing"))
+		return usage(errors.New("--github is for a run or a comparison; this is a plan, which judges nothing"))
 	}
 	return shown(o.open, o.output, stdout, into(o.output, stdout, func(w io.Writer) error { return printStoredPlan(w, stored, o.format) }))
 }
@@ -138,7 +136,7 @@ func (o *reportOptions) plan(stdout io.Writer, stored *results.Run) error {
 func (o *reportOptions) gate(cmd *cobra.Command, stdout io.Writer, v *verdicts.Outcome) error {
 	for _, flag := range []string{"open", "scenario"} {
 		if cmd.Flags().Changed(flag) {
-			return exit(exitUsage, fmt.Errorf("--%s is for a run; this is a gate's comparison", flag))
+			return usage(fmt.Errorf("--%s is for a run; this is a gate's comparison", flag))
 		}
 	}
 	out := gateOutput{o.format, o.github}
@@ -151,52 +149,11 @@ func (o *reportOptions) gate(cmd *cobra.Command, stdout io.Writer, v *verdicts.O
 	return exit(v.Exit, nil)
 }
 
-// judgedRun is what the formats for CI servers are made of; file, if not empty,
-// is the scenario's, which must be of that run's scenario.
-func judgedRun(stored *results.Run, verdict *claims.Outcome, file string) (ci.Judged, error) {
-	j := ci.Judged{Run: stored, Verdict: verdict}
-	if file == "" {
-		return j, nil
-	}
-	s, lines, err := scenarios.LoadLines(file)
-	if err != nil {
-		return j, exit(exitUsage, missingFile("--scenario", file, err))
-	}
-	if s.Name != verdict.Scenario {
-		return j, exit(exitUsage, fmt.Errorf("--scenario %s: it is scenario %q, and the run is of %q", file, s.Name, verdict.Scenario))
-	}
-	j.File, j.Lines = filepath.ToSlash(filepath.Clean(file)), lines
-	return j, nil
-}
-
-// unfinished says so of a run that lacks trials, and how to go on with it. One
-// that a threshold ended is done.
-func unfinished(stored *results.Run, v *claims.Outcome) error {
-	if len(stored.Trials) >= stored.Header.Planned || v.EndedBy != "" {
-		return nil
-	}
-	return fmt.Errorf("the run is not finished, %d of %d trials are there; unless it is running still, go on with: %s",
-		len(stored.Trials), stored.Header.Planned, resumeCommand(filepath.Dir(stored.Path), stored.Header.Environment))
-}
-
-// resumeCommand returns the command that resumes the run stored in dir. Records
-// do not keep the addresses of external servers.
-func resumeCommand(dir string, env results.Environment) string {
-	command := "floodgate run --resume " + filepath.Base(dir)
-	if root := filepath.Dir(dir); root != filepath.Clean(defaultRoot) {
-		command += " --out " + root
-	}
-	if env.Kind == environment.External {
-		command += ", and the same --upstream-url or --mongo-uri as before"
-	}
-	return command
-}
-
 // listRuns prints which runs are stored below root.
 func listRuns(stdout io.Writer, root, format string) error {
 	runs, err := results.List(root)
 	if err != nil {
-		return exit(exitUsage, err)
+		return usage(err)
 	}
 	if len(runs) == 0 && format == formatText {
 		fmt.Fprintf(stdout, "no run is stored in %s\n", root)

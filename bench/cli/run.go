@@ -23,9 +23,6 @@ import (
 	"floodgate/scenarios"
 )
 
-// defaultRoot is where runs are stored, below the working folder.
-const defaultRoot = "results/runs"
-
 // runOptions are the flags of "run".
 type runOptions struct {
 	notes
@@ -58,7 +55,7 @@ exit code is that of the worst verdict. --env selects upstream and database:
   external    your own servers; what you do not name is embedded`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if o.resume != "" && len(names) > 0 {
-				return exit(exitUsage, errors.New("--resume goes on with the scenario of the run: leave out SCENARIO"))
+				return usage(errors.New("--resume goes on with the scenario of the run: leave out SCENARIO"))
 			}
 			err := o.checkOutput(names)
 			if err != nil {
@@ -71,8 +68,7 @@ exit code is that of the worst verdict. --env selects upstream and database:
 				defer o.metrics.Close()
 			}
 			if o.resume != "" {
-				code, err := o.resumeRun(cmd.Context())
-				return exit(code, err)
+				return o.resumeRun(cmd.Context())
 			}
 			if len(names) == 0 {
 				names = []string{defaultScenario}
@@ -101,7 +97,7 @@ func (o *runOptions) checkOutput(names []string) error {
 		return err
 	}
 	if len(names) > 1 && (o.format != formatText || o.idFile != "") {
-		return exit(exitUsage, fmt.Errorf("--format %s and --id-file are for one scenario (got %d)", o.format, len(names)))
+		return usage(fmt.Errorf("--format %s and --id-file are for one scenario (got %d)", o.format, len(names)))
 	}
 	if o.idFile == "" {
 		return nil
@@ -114,7 +110,7 @@ func (o *runOptions) checkOutput(names []string) error {
 		err = errors.New("it is a folder")
 	}
 	if err != nil {
-		return exit(exitUsage, fmt.Errorf("--id-file %s cannot be written: %w", o.idFile, err))
+		return usage(fmt.Errorf("--id-file %s cannot be written: %w", o.idFile, err))
 	}
 	return nil
 }
@@ -138,16 +134,16 @@ func (o *runOptions) runAll(cmd *cobra.Command, names []string) error {
 	}
 	if o.saveVegeta != "" {
 		if len(all) != 1 || all[0].Service == nil {
-			return exit(exitUsage, errors.New("--save-vegeta is for one scenario, a service"))
+			return usage(errors.New("--save-vegeta is for one scenario, a service"))
 		}
 		file, err := os.OpenFile(o.saveVegeta, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		if err != nil {
-			return exit(exitUsage, fmt.Errorf("--save-vegeta: %w", err))
+			return usage(fmt.Errorf("--save-vegeta: %w", err))
 		}
 		defer file.Close()
 		o.save = vegeta.NewEncoder(file).Encode
 	}
-	worst := exitHeld
+	worst := verdict.ExitPassed
 	for i, s := range all {
 		if i > 0 {
 			fmt.Fprintln(o.stdout)
@@ -155,87 +151,78 @@ func (o *runOptions) runAll(cmd *cobra.Command, names []string) error {
 		if o.file = ""; isPath(names[i]) {
 			o.file = names[i]
 		}
-		code, err := o.newRun(cmd.Context(), s, again(cmd, names[i]))
-		if err != nil {
-			return exit(code, err)
+		err := o.newRun(cmd.Context(), s, again(cmd, names[i]))
+		if !judged(err) {
+			return err
 		}
-		worst = verdict.WorstExit(worst, code)
+		worst = verdict.WorstExit(worst, codeOf(err))
 	}
 	return exit(worst, nil)
 }
 
 // newRun runs one scenario from its begin.
-func (o *runOptions) newRun(ctx context.Context, s *scenarios.Scenario, command asked) (int, error) {
+func (o *runOptions) newRun(ctx context.Context, s *scenarios.Scenario, command asked) error {
 	id := results.NewID(time.Now())
 	setup, err := o.environment.prepare(s, o.note)
 	if err != nil {
-		return codeOf(err)
+		return notMeasured(err)
 	}
 	defer setup.close()
 	if err := checkRoot(o.root); err != nil {
-		return exitUsage, err
+		return usage(err)
 	}
 	o.note(s.Name + ": " + s.Title)
 	env, err := setup.start(ctx, o.root, id, false)
 	if err != nil {
 		_ = os.RemoveAll(filepath.Join(o.root, id)) // logs alone: their end is in the error
-		return codeOf(err)
+		return notMeasured(err)
 	}
 	defer env.Close()
 	header, err := experiment.Header(s, o.quick, env.Describe(), time.Now())
 	if err != nil {
-		return exitUsage, err
+		return usage(err)
 	}
 	header.ID, header.Command = id, command.in(header.Environment)
 	identify(ctx, &header, s)
 	store, err := results.Create(o.root, header)
 	if err != nil {
-		return exitUnmeasured, err
+		return notMeasured(err)
 	}
 	return o.execute(ctx, s, store, nil, setup, env)
 }
 
-// codeOf is the exit code that an error carries, and the error itself.
-func codeOf(err error) (int, error) {
-	var e *exitError
-	if errors.As(err, &e) {
-		return e.code, e.err
-	}
-	return exitUnmeasured, err
-}
-
 // resumeRun goes on with an interrupted run.
-func (o *runOptions) resumeRun(ctx context.Context) (int, error) {
+func (o *runOptions) resumeRun(ctx context.Context) error {
 	id, err := findID(o.root, o.resume)
 	if err != nil {
-		return exitUsage, err
+		return usage(err)
 	}
 	o.resume = id
 	s, begun, store, err := o.reopen(ctx)
 	if err != nil {
-		return exitUsage, err
+		return usage(err)
 	}
 	flags, err := o.environment.resumed(begun.Header.Environment)
 	if err != nil {
 		store.Close()
-		return exitUsage, err
+		return usage(err)
 	}
 	setup, err := flags.prepare(s, o.note)
 	if err != nil {
 		store.Close()
-		return codeOf(err)
+		return notMeasured(err)
 	}
 	defer setup.close()
 	o.note(s.Name + ": " + s.Title)
 	env, err := setup.start(ctx, o.root, o.resume, true)
 	if err != nil {
 		store.Close()
-		return codeOf(err)
+		return notMeasured(err)
 	}
 	defer env.Close()
 	if err := sameEnvironment(begun.Header.Environment, env.Describe()); err != nil {
 		store.Close()
-		return exitUsage, err
+		return usage(err)
 	}
 	return o.execute(ctx, s, store, begun.Trials, setup, env)
 }
@@ -298,18 +285,18 @@ const (
 )
 
 // execute runs what is left of a run, then judges and prints it.
-func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *results.Store, done []results.Trial, u *setup, env *environment.Environment) (int, error) {
+func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *results.Store, done []results.Trial, u *setup, env *environment.Environment) error {
 	defer store.Close()
 	if err := o.writeID(store.ID()); err != nil {
-		return codeOf(err)
+		return notMeasured(err)
 	}
 	plan, err := experiment.Plan(s)
 	if err != nil {
-		return codeOf(err)
+		return notMeasured(err)
 	}
 	aborter, err := claims.NewAborter(s, done)
 	if err != nil {
-		return codeOf(err)
+		return notMeasured(err)
 	}
 	view := progress.New(progress.Options{To: o.stderr, Quiet: o.quiet, Service: s.Service != nil})
 	shown := o.progress(view, store.ID(), s.Name)
@@ -328,28 +315,28 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 		err = nil
 	}
 	if err != nil {
-		return exitUnmeasured, fmt.Errorf("%w\nwhat was measured is stored in %s; go on with: %s", err, store.Dir(), resumeCommand(store.Dir(), env.Describe()))
+		return notMeasured(fmt.Errorf("%w\nwhat was measured is stored in %s; go on with: %s", err, store.Dir(), resumeCommand(store.Dir(), env.Describe())))
 	}
 	if err := env.Close(); err != nil {
 		fmt.Fprintln(o.stderr, "floodgate: clean up:", err)
 	}
 	stored, err := results.Open(store.Dir())
 	if err != nil {
-		return exitUnmeasured, err
+		return notMeasured(err)
 	}
 	return o.print(stored)
 }
 
-func (o *runOptions) print(stored *results.Run) (int, error) {
-	judged, err := claims.Judge(stored)
+func (o *runOptions) print(stored *results.Run) error {
+	v, err := claims.Judge(stored)
 	if err != nil {
-		return exitUnmeasured, err
+		return notMeasured(err)
 	}
-	j, err := judgedRun(stored, judged, o.file)
+	j, err := judgedRun(stored, v, o.file)
 	if err != nil {
-		return codeOf(err)
+		return notMeasured(err)
 	}
-	return judged.Exit, runFormats.print(o.stdout, cmp.Or(o.format, formatText), j)
+	return exit(v.Exit, runFormats.print(o.stdout, cmp.Or(o.format, formatText), j))
 }
 
 // serveMetrics serves them if --metrics asks for it; nil: it does not.
@@ -359,11 +346,11 @@ func (o *runOptions) serveMetrics(ctx context.Context) (*metrics.Server, error) 
 	}
 	addr, err := metrics.Address(o.metricsAddr)
 	if err != nil {
-		return nil, exit(exitUsage, fmt.Errorf("--metrics: %w", err))
+		return nil, usage(fmt.Errorf("--metrics: %w", err))
 	}
 	server, err := metrics.Serve(ctx, addr)
 	if err != nil {
-		return nil, exit(exitUnmeasured, fmt.Errorf("--metrics: %w; --metrics 0 picks a free port", err))
+		return nil, notMeasured(fmt.Errorf("--metrics: %w; --metrics 0 picks a free port", err))
 	}
 	o.note("metrics: " + server.URL())
 	return server, nil

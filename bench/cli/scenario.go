@@ -4,9 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -18,79 +16,6 @@ import (
 	"floodgate/results/report/text"
 	"floodgate/scenarios"
 )
-
-// defaultScenario runs where none is named.
-const defaultScenario = "report"
-
-// loadScenario loads a built-in scenario by its name, or a file by its path:
-// whatever has a separator or the ending of YAML is a path.
-func loadScenario(name string) (*scenarios.Scenario, error) {
-	load := scenarios.Builtin
-	if isPath(name) {
-		load = scenarios.Load
-	}
-	s, err := load(name)
-	return s, notScenario(name, err)
-}
-
-// notScenario explains why a name is not that of a scenario: it is a folder, or
-// it is wrong, with the scenario that may be meant.
-func notScenario(name string, err error) error {
-	if err == nil {
-		return nil
-	}
-	if info, statErr := os.Stat(name); statErr != nil || !info.IsDir() {
-		return missingScenario(name, err)
-	}
-	return fmt.Errorf("%s is a folder; allowed: a file in it, such as %s, or a built-in scenario: %s",
-		name, filepath.Join(name, "scenario.yaml"), strings.Join(scenarios.BuiltinNames(), ", "))
-}
-
-// missingScenario names the built-in scenario or the file that may be meant.
-func missingScenario(name string, err error) error {
-	builtins := scenarios.BuiltinNames()
-	file := nearestFile(name)
-	if isPath(name) {
-		if errors.Is(err, fs.ErrNotExist) && file == "" {
-			stem, _ := cutYAML(filepath.Base(name))
-			return fmt.Errorf("scenario file %s does not exist%s", name, didYouMean(stem, builtins))
-		}
-		return missingFile("scenario file", name, err)
-	}
-	hint := didYouMean(name, builtins)
-	if _, err := os.Stat(name); err == nil {
-		hint = fmt.Sprintf(" (did you mean %q?)", "./"+name)
-	} else if stem, _ := cutYAML(file); file != "" && (hint == "" || stem == name) {
-		hint = fmt.Sprintf(" (did you mean %q?)", file)
-	}
-	if hint == "" {
-		hint = fmt.Sprintf(": name a YAML file, such as %s.yaml, or a built-in scenario: %s", name, strings.Join(builtins, ", "))
-	}
-	return fmt.Errorf("unknown scenario %q%s", name, hint)
-}
-
-func isPath(name string) bool {
-	return strings.ContainsAny(name, `/\`) || strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")
-}
-
-// loadScenarios loads the named scenarios, or the default one.
-func loadScenarios(names []string, quick bool) ([]*scenarios.Scenario, error) {
-	if len(names) == 0 {
-		names = []string{defaultScenario}
-	}
-	var all []*scenarios.Scenario
-	for _, name := range names {
-		s, err := loadScenario(name)
-		if err != nil {
-			return nil, exit(exitUsage, err)
-		}
-		if quick {
-			s = s.Quickened()
-		}
-		all = append(all, s)
-	}
-	return all, nil
-}
 
 func newScenario(stdout io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
@@ -118,7 +43,7 @@ func newScenario(stdout io.Writer) *cobra.Command {
 					fmt.Fprintln(stdout)
 				}
 				if err := printDryRun(stdout, s); err != nil {
-					return exit(exitUsage, err)
+					return usage(err)
 				}
 			}
 			return nil
@@ -170,14 +95,14 @@ func showScenario(w io.Writer, name string) error {
 	if isPath(name) {
 		src, err := os.ReadFile(name)
 		if err != nil {
-			return exit(exitUsage, notScenario(name, err))
+			return usage(notScenario(name, err))
 		}
 		_, err = w.Write(src)
 		return err
 	}
 	src, err := scenarios.BuiltinSource(name)
 	if err != nil {
-		return exit(exitUsage, notScenario(name, err))
+		return usage(notScenario(name, err))
 	}
 	_, err = w.Write(src)
 	return err
@@ -200,10 +125,10 @@ func validateScenarios(w io.Writer, names []string) error {
 		}
 	}
 	if other != nil {
-		return exit(exitUsage, other)
+		return usage(other)
 	}
 	if len(bad) > 0 {
-		return exit(exitUsage, bad)
+		return usage(bad)
 	}
 	return nil
 }

@@ -35,7 +35,7 @@ means that the address is taken.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := mockupstream.CheckLoopback(addr); err != nil {
-				return exit(exitUsage, err)
+				return usage(err)
 			}
 			var p mockupstream.Profile
 			if profile != "" {
@@ -44,17 +44,17 @@ means that the address is taken.`,
 					if info, statErr := os.Stat(profile); statErr == nil && info.IsDir() {
 						err = fmt.Errorf("--profile %s is a folder; allowed: a file", profile)
 					}
-					return exit(exitUsage, missingFile("--profile", profile, err))
+					return usage(missingFile("--profile", profile, err))
 				}
 			}
 			u, err := mockupstream.New(p, seed)
 			if err != nil {
-				return exit(exitUsage, err)
+				return usage(err)
 			}
 			defer u.Close()
 			server, err := mockupstream.Serve(cmd.Context(), mockupstream.ServerOptions{Addr: addr, Control: control}, u)
 			if err != nil {
-				return exit(exitUnmeasured, whatToDo(err))
+				return notMeasured(whatToDo(err))
 			}
 			fmt.Fprintf(stderr, "mock upstream on %s (seed %d); Ctrl-C ends it\n", server.URL(), seed)
 			<-cmd.Context().Done()
@@ -82,7 +82,7 @@ that the address is taken.`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := mockupstream.CheckLoopback(addr); err != nil {
-				return exit(exitUsage, err)
+				return usage(err)
 			}
 			return serveMongo(cmd, stderr, addr, data)
 		},
@@ -111,7 +111,7 @@ func serveMongo(cmd *cobra.Command, stderr io.Writer, addr, data string) error {
 		}
 		folder, err := scratch.New("", environment.DataPrefix)
 		if err != nil {
-			return exit(exitUnmeasured, err)
+			return notMeasured(err)
 		}
 		defer func() {
 			if err := folder.Remove(); err != nil {
@@ -122,13 +122,13 @@ func serveMongo(cmd *cobra.Command, stderr io.Writer, addr, data string) error {
 	}
 	server, err := embedmongo.Serve(cmd.Context(), embedmongo.Options{Addr: addr, Dir: data})
 	if err != nil {
-		return exit(exitUnmeasured, whatToDo(err))
+		return notMeasured(whatToDo(err))
 	}
 	fmt.Fprintf(stderr, "embedded MongoDB (%s) on %s; Ctrl-C ends it\n", embedmongo.Version(), server.URI())
 	<-server.Done() // it ends with the context
 	err = server.Close()
 	if cmd.Context().Err() == nil {
-		return exit(exitUnmeasured, errors.Join(errors.New("the embedded MongoDB ended by itself"), err))
+		return notMeasured(errors.Join(errors.New("the embedded MongoDB ended by itself"), err))
 	}
 	return err
 }

@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"floodgate/results/verdict"
 )
 
 // served waits until a server has said on stderr where it is.
@@ -67,8 +69,8 @@ func TestMongoDataIsOneProcess(t *testing.T) {
 	}
 	second := asCommand(t, dir, args...)
 	text, _ := second.CombinedOutput()
-	if code := second.ProcessState.ExitCode(); code != exitUnmeasured {
-		t.Errorf("second process: exit code %d, want %d", code, exitUnmeasured)
+	if code := second.ProcessState.ExitCode(); code != verdict.ExitNotMeasured {
+		t.Errorf("second process: exit code %d, want %d", code, verdict.ExitNotMeasured)
 	}
 	for _, want := range []string{"is in use", "--data", filepath.Join(dir, "data")} {
 		if !strings.Contains(string(text), want) {
@@ -82,7 +84,7 @@ func TestMongoDataIsOneProcess(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel() // it ends as soon as it serves
 	var out bytes.Buffer
-	if code := run(ctx, []string{"mongo", "--addr", "127.0.0.1:0", "--data", filepath.Join(dir, "data")}, &out, &out); code != exitHeld {
+	if code := run(ctx, []string{"mongo", "--addr", "127.0.0.1:0", "--data", filepath.Join(dir, "data")}, &out, &out); code != verdict.ExitPassed {
 		t.Errorf("after the kill: exit code %d: %s", code, &out)
 	}
 }
@@ -97,8 +99,8 @@ func TestPortTaken(t *testing.T) {
 	for _, command := range []string{"upstream", "mongo"} {
 		t.Run(command, func(t *testing.T) {
 			var out bytes.Buffer
-			if code := run(context.Background(), []string{command, "--addr", addr}, &out, &out); code != exitUnmeasured {
-				t.Errorf("exit code %d, want %d", code, exitUnmeasured)
+			if code := run(context.Background(), []string{command, "--addr", addr}, &out, &out); code != verdict.ExitNotMeasured {
+				t.Errorf("exit code %d, want %d", code, verdict.ExitNotMeasured)
 			}
 			for _, want := range []string{addr, "--addr 127.0.0.1:0 picks a free port"} {
 				if !strings.Contains(out.String(), want) {

@@ -3,9 +3,6 @@ package cli
 import (
 	"errors"
 	"fmt"
-	"io/fs"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 
@@ -108,45 +105,3 @@ func checkNumbers(root *cobra.Command, args []string) (*cobra.Command, error) {
 
 // numericFlags are the types of flags, as package pflag names them, that hold numbers.
 var numericFlags = []string{"int", "uint64", "float64", "duration", "intSlice"}
-
-// missingFile explains that a file does not exist, and names one that does and
-// may be meant. Other errors stay as they are.
-func missingFile(what, name string, err error) error {
-	if _, statErr := os.Stat(name); !errors.Is(err, fs.ErrNotExist) || !errors.Is(statErr, fs.ErrNotExist) {
-		return err
-	}
-	hint := ""
-	if near := nearestFile(name); near != "" {
-		hint = fmt.Sprintf(" (did you mean %q?)", near)
-	}
-	return fmt.Errorf("%s %s does not exist%s", what, name, hint)
-}
-
-// nearestFile returns the YAML file that a path comes nearest to, without regard
-// to its ending, in the folder of the path. Empty means that none is near.
-func nearestFile(path string) string {
-	dir, base := filepath.Split(path)
-	entries, err := os.ReadDir(filepath.Clean(dir + "."))
-	if err != nil {
-		return ""
-	}
-	var stems, files []string
-	for _, e := range entries {
-		if stem, ok := cutYAML(e.Name()); ok && !e.IsDir() {
-			stems, files = append(stems, stem), append(files, e.Name())
-		}
-	}
-	stem, _ := cutYAML(base)
-	if near := strictyaml.Nearest(stem, stems); near != "" {
-		return dir + files[slices.Index(stems, near)]
-	}
-	return ""
-}
-
-// cutYAML returns a file's name without the ending of YAML, if it has one.
-func cutYAML(name string) (stem string, ok bool) {
-	if ext := filepath.Ext(name); ext == ".yaml" || ext == ".yml" {
-		return strings.TrimSuffix(name, ext), true
-	}
-	return name, false
-}

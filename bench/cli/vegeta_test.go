@@ -17,6 +17,7 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 
 	"floodgate/results"
+	"floodgate/results/verdict"
 )
 
 const vegetaScenario = `version: 1
@@ -44,7 +45,7 @@ func savedByVegeta(t *testing.T) (saved string, stored *results.Run) {
 	}
 	var stdout, stderr bytes.Buffer
 	args := []string{"run", scenario, "--env", "embedded", "--quiet", "--out", filepath.Join(dir, "runs"), "--save-vegeta", saved}
-	if code := run(context.Background(), args, &stdout, &stderr); code != exitHeld {
+	if code := run(context.Background(), args, &stdout, &stderr); code != verdict.ExitPassed {
 		t.Fatalf("exit code %d\n%s%s", code, &stderr, &stdout)
 	}
 	runs, err := filepath.Glob(filepath.Join(dir, "runs", "*"))

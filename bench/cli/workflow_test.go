@@ -11,6 +11,8 @@ import (
 	"testing"
 
 	"github.com/goccy/go-yaml"
+
+	"floodgate/results/verdict"
 )
 
 // workflow is what matters here of a workflow of GitHub Actions.
@@ -59,7 +61,7 @@ func TestWhatWarns(t *testing.T) {
 				cmd := exec.Command(make, "--silent", "--directory", dir, target, "GO=./go", "ON_INCONCLUSIVE="+on)
 				cmd.Env = append(os.Environ(), fmt.Sprint("CODE=", code), "TMPDIR="+dir)
 				out, err := cmd.CombinedOutput()
-				if passed := err == nil; passed != (code == exitHeld || code == exitInconclusive && on == "warn") {
+				if passed := err == nil; passed != (code == verdict.ExitPassed || code == verdict.ExitInconclusive && on == "warn") {
 					t.Errorf("%s with exit code %d and ON_INCONCLUSIVE=%s: %v\n%s", target, code, on, err, out)
 				}
 			}

@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"floodgate/mockupstream/strictyaml"
+	"floodgate/scenarios"
+)
+
+// defaultScenario runs where none is named.
+const defaultScenario = "report"
+
+// loadScenario loads a built-in scenario by its name, or a file by its path:
+// whatever has a separator or the ending of YAML is a path.
+func loadScenario(name string) (*scenarios.Scenario, error) {
+	load := scenarios.Builtin
+	if isPath(name) {
+		load = scenarios.Load
+	}
+	s, err := load(name)
+	return s, notScenario(name, err)
+}
+
+// notScenario explains why a name is not that of a scenario: it is a folder, or
+// it is wrong, with the scenario that may be meant.
+func notScenario(name string, err error) error {
+	if err == nil {
+		return nil
+	}
+	if info, statErr := os.Stat(name); statErr != nil || !info.IsDir() {
+		return missingScenario(name, err)
+	}
+	return fmt.Errorf("%s is a folder; allowed: a file in it, such as %s, or a built-in scenario: %s",
+		name, filepath.Join(name, "scenario.yaml"), strings.Join(scenarios.BuiltinNames(), ", "))
+}
+
+// missingScenario names the built-in scenario or the file that may be meant.
+func missingScenario(name string, err error) error {
+	builtins := scenarios.BuiltinNames()
+	file := nearestFile(name)
+	if isPath(name) {
+		if errors.Is(err, fs.ErrNotExist) && file == "" {
+			stem, _ := cutYAML(filepath.Base(name))
+			return fmt.Errorf("scenario file %s does not exist%s", name, didYouMean(stem, builtins))
+		}
+		return missingFile("scenario file", name, err)
+	}
+	hint := didYouMean(name, builtins)
+	if _, err := os.Stat(name); err == nil {
+		hint = fmt.Sprintf(" (did you mean %q?)", "./"+name)
+	} else if stem, _ := cutYAML(file); file != "" && (hint == "" || stem == name) {
+		hint = fmt.Sprintf(" (did you mean %q?)", file)
+	}
+	if hint == "" {
+		hint = fmt.Sprintf(": name a YAML file, such as %s.yaml, or a built-in scenario: %s", name, strings.Join(builtins, ", "))
+	}
+	return fmt.Errorf("unknown scenario %q%s", name, hint)
+}
+
+func isPath(name string) bool {
+	return strings.ContainsAny(name, `/\`) || strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")
+}
+
+// loadScenarios loads the named scenarios, or the default one.
+func loadScenarios(names []string, quick bool) ([]*scenarios.Scenario, error) {
+	if len(names) == 0 {
+		names = []string{defaultScenario}
+	}
+	var all []*scenarios.Scenario
+	for _, name := range names {
+		s, err := loadScenario(name)
+		if err != nil {
+			return nil, usage(err)
+		}
+		if quick {
+			s = s.Quickened()
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}
+
+// missingFile explains that a file does not exist, and names one that does and
+// may be meant. Other errors stay as they are.
+func missingFile(what, name string, err error) error {
+	if _, statErr := os.Stat(name); !errors.Is(err, fs.ErrNotExist) || !errors.Is(statErr, fs.ErrNotExist) {
+		return err
+	}
+	hint := ""
+	if near := nearestFile(name); near != "" {
+		hint = fmt.Sprintf(" (did you mean %q?)", near)
+	}
+	return fmt.Errorf("%s %s does not exist%s", what, name, hint)
+}
+
+// nearestFile returns the YAML file that a path comes nearest to, without regard
+// to its ending, in the folder of the path. Empty means that none is near.
+func nearestFile(path string) string {
+	dir, base := filepath.Split(path)
+	entries, err := os.ReadDir(filepath.Clean(dir + "."))
+	if err != nil {
+		return ""
+	}
+	var stems, files []string
+	for _, e := range entries {
+		if stem, ok := cutYAML(e.Name()); ok && !e.IsDir() {
+			stems, files = append(stems, stem), append(files, e.Name())
+		}
+	}
+	stem, _ := cutYAML(base)
+	if near := strictyaml.Nearest(stem, stems); near != "" {
+		return dir + files[slices.Index(stems, near)]
+	}
+	return ""
+}
+
+// cutYAML returns a file's name without the ending of YAML, if it has one.
+func cutYAML(name string) (stem string, ok bool) {
+	if ext := filepath.Ext(name); ext == ".yaml" || ext == ".yml" {
+		return strings.TrimSuffix(name, ext), true
+	}
+	return name, false
+}
