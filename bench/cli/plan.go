@@ -232,8 +232,7 @@ func foundIn(trials *results.Run) (limits *capacity.Limits, rates *capacity.Plan
 		}
 		return limits, nil, nil
 	}
-	rates = new(capacity.Plan)
-	if err := json.Unmarshal(text, rates); err != nil {
+	if rates, err = capacity.ReadRates(text); err != nil {
 		return fail(err)
 	}
 	return nil, rates, nil

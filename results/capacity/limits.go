@@ -1,6 +1,7 @@
 package capacity
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -258,14 +259,25 @@ func (a *Adaptive) Between() (low, high int) {
 	return low, high
 }
 
-// ReadLimits reads a plan of limits that was stored as JSON. What does not fit
-// together is an error.
+// ReadLimits reads a plan of limits that was stored as JSON. Unknown fields, such
+// as those of another version, and fields that contradict each other are errors.
 func ReadLimits(text []byte) (*Limits, error) {
 	var l Limits
-	if err := json.Unmarshal(text, &l); err != nil {
+	if err := readPlan(text, &l); err != nil {
 		return nil, err
 	}
 	return &l, l.check()
+}
+
+// readPlan decodes a stored plan. A field that it does not know would leave the
+// one that has another name now at zero.
+func readPlan(text []byte, plan any) error {
+	dec := json.NewDecoder(bytes.NewReader(text))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(plan); err != nil {
+		return fmt.Errorf("%w (a plan of another version cannot be read: make it again)", err)
+	}
+	return nil
 }
 
 func (l *Limits) check() error {

@@ -13,6 +13,13 @@ import (
 	"floodgate/scenarios"
 )
 
+// ReadRates reads a plan of rates that was stored as JSON. Unknown fields, such
+// as those of another version, are errors.
+func ReadRates(text []byte) (*Plan, error) {
+	var p Plan
+	return &p, readPlan(text, &p)
+}
+
 // Plan is the highest rate that each variant of a service sustains, and how it
 // was found.
 type Plan struct {
