@@ -25,7 +25,7 @@ func BuiltinNames() []string {
 	return names
 }
 
-// Builtins are the built-in scenarios in the order of BuiltinNames.
+// Builtins returns the built-in scenarios in the order of BuiltinNames.
 func Builtins() ([]*Scenario, error) {
 	var all []*Scenario
 	for _, name := range BuiltinNames() {
@@ -38,7 +38,7 @@ func Builtins() ([]*Scenario, error) {
 	return all, nil
 }
 
-// Builtin is the built-in scenario of that name. The error names the nearest one.
+// Builtin returns the built-in scenario of that name. The error names the nearest one.
 func Builtin(name string) (*Scenario, error) {
 	src, err := BuiltinSource(name)
 	if err != nil {
@@ -47,7 +47,7 @@ func Builtin(name string) (*Scenario, error) {
 	return Parse(name+".yaml", src)
 }
 
-// BuiltinSource is the file of a built-in scenario, comments and all, to copy from.
+// BuiltinSource returns the file of a built-in scenario, comments included.
 func BuiltinSource(name string) ([]byte, error) {
 	src, err := catalogue.ReadFile(name + ".yaml")
 	if err != nil {

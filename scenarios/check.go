@@ -11,8 +11,8 @@ import (
 	"floodgate/scenarios/pipeline"
 )
 
-// checker finds what is wrong with a decoded scenario as a whole. It leaves
-// alone what the decoder already complained of.
+// checker finds mistakes in a decoded scenario as a whole. It skips values about
+// which the decoder has already reported an error.
 type checker struct {
 	*strictyaml.Document
 	s       *Scenario
@@ -34,7 +34,7 @@ func (c *checker) at(path string, e *strictyaml.Error) {
 	c.Report(e)
 }
 
-// problem is a mistake in the value at a path.
+// problem returns a mistake in the value at a path.
 func problem(path, format string, args ...any) *strictyaml.Error {
 	return &strictyaml.Error{Path: path, Reason: fmt.Sprintf(format, args...)}
 }
@@ -62,8 +62,8 @@ func (c *checker) check() {
 	c.thresholds(names, levels)
 }
 
-// upstreamProblems are those of an error of mockupstream.Profile.Validate or
-// Resolve, which has the paths of fields of a profile.
+// upstreamProblems returns the mistakes in an error of mockupstream.Profile.Validate
+// or Resolve, whose paths are those of fields of a profile.
 func upstreamProblems(err error) strictyaml.Errors {
 	all := strictyaml.Flatten(err)
 	for _, e := range all {
@@ -72,8 +72,8 @@ func upstreamProblems(err error) strictyaml.Errors {
 	return all
 }
 
-// variants checks every variant and returns their names, none where a mistake
-// leaves one of them uncertain.
+// variants checks every variant and returns their names, or none if a mistake
+// makes one of them uncertain.
 func (c *checker) variants() []string {
 	var names []string
 	certain := !c.Failed("variants")
@@ -102,7 +102,7 @@ func (c *checker) variants() []string {
 	return names
 }
 
-// unnamed says that a mistake hides the name of a variant.
+// unnamed reports whether a mistake hides the name of a variant.
 func (c *checker) unnamed(path string) bool {
 	if c.Failed(path) || c.Failed(strictyaml.Join(path, "name")) {
 		return true
@@ -114,7 +114,7 @@ func (c *checker) unnamed(path string) bool {
 func (c *checker) strategy(path string, v Variant) {
 	d, known := pipeline.Define(v.Strategy)
 	if !known {
-		return // the decoder said so
+		return // the decoder has reported it
 	}
 	for _, p := range pipeline.Parameters() {
 		field := strictyaml.Join(path, p.Name)
@@ -122,20 +122,20 @@ func (c *checker) strategy(path string, v Variant) {
 		case has && p.Least > 0 && !present:
 			c.report(field, "missing; strategy %s needs it, %s", d.Kind, ruleFor("Variant", p.Name).span)
 		case present && !has:
-			c.reportKey(field, "does not apply to strategy %s, but to %s", d.Kind, strictyaml.Or(strategiesWith(p)))
+			c.reportKey(field, "does not apply to strategy %s (it applies to %s)", d.Kind, strictyaml.Or(strategiesWith(p)))
 		}
 	}
 }
 
-// levels checks a list of levels and the scenario at each of them, and returns
-// them, none if they cannot be expanded.
+// levels checks a list of levels and the scenario at each of them. It returns
+// them, or none if they cannot be expanded.
 func (c *checker) levels(path string, sets []LevelSet) []Level {
 	levels, problems := c.s.expand(sets, path)
 	c.Report(problems)
 	own := c.s.impossible()
 	if levels == nil {
 		for _, p := range own {
-			if p.Path != "items.count" || c.Has(p.Path) { // a level that is wrong might have set it
+			if p.Path != "items.count" || c.Has(p.Path) { // an invalid level might have set it
 				c.Report(p)
 			}
 		}
@@ -149,32 +149,32 @@ func (c *checker) levels(path string, sets []LevelSet) []Level {
 	return levels
 }
 
-// locate blames a level for what is wrong at it and not with the scenario's own values.
+// locate attributes a mistake to the level, unless the scenario's own values have it, too.
 func (l Level) locate(p *strictyaml.Error, own strictyaml.Errors) *strictyaml.Error {
 	switch cell, ok := l.cells[p.Path]; {
 	case ok:
 		p.Path, p.AtKey = cell, false
 	case p.Path == "items.count" && l.Scenario.Items.Count == 0:
-		p = problem(l.entry, "has no items, and neither has the scenario; add items, %s", ruleFor("Items", "count").span)
+		p = problem(l.entry, "has no items, and neither does the scenario; add items, %s", ruleFor("Items", "count").span)
 	case !slices.ContainsFunc(own, func(o *strictyaml.Error) bool { return o.Error() == p.Error() }):
 		p.Reason += fmt.Sprintf(" at level %s", strictyaml.Quote(l.Name))
 	}
 	return p
 }
 
-// impossible is what cannot be at one point of a scenario.
+// impossible returns the contradictions at one level of a scenario.
 func (s *Scenario) impossible() strictyaml.Errors {
 	var found strictyaml.Errors
 	say := func(path, format string, args ...any) { found = append(found, problem(path, format, args...)) }
 	n := s.Items.Count
 	switch {
-	case s.Service != nil: // a report has items of its own
+	case s.Service != nil: // a report has its own items
 		found = append(found, s.Service.impossible()...)
 		if s.Items.Kind != "phone-numbers" {
 			say("items.kind", "must be phone-numbers for a service (got %s)", strictyaml.Quote(s.Items.Kind))
 		}
 		if len(s.SUT.Command) > 0 {
-			say("sut.command", "does not fit a service, which our own SUT serves; remove one of the two")
+			say("sut.command", "cannot be combined with a service, which the built-in SUT serves; remove one of the two")
 		}
 	case n == 0:
 		say("items.count", "missing; it must be %s, here or as items in every entry of levels", ruleFor("Items", "count").span)
@@ -190,13 +190,13 @@ func (s *Scenario) impossible() strictyaml.Errors {
 	found = append(found, s.SUT.impossible()...)
 	one := Predict(Variant{Strategy: pipeline.KindSequential}, &Scenario{Items: Items{Count: 1}})
 	if s.SUT.NoFile < one.Total {
-		say("sut.nofile", "must be %d to %d, as one item at a time takes %d: %d runtime, %d upstream, %d mongo (got %d)",
+		say("sut.nofile", "must be %d to %d, because one item at a time takes %d: %d runtime, %d upstream, %d mongo (got %d)",
 			one.Total, maxNoFile, one.Total, one.Runtime, one.Upstream, one.Mongo, s.SUT.NoFile)
 	}
 	return found
 }
 
-// variant checks that a name is one of a variant; without names it cannot tell.
+// variant checks that a variant has the name; without known names it checks nothing.
 func (c *checker) variant(path, name string, names []string) {
 	if names != nil && !slices.Contains(names, name) {
 		c.at(path, strictyaml.Unknown("variant", name, names))
@@ -208,16 +208,16 @@ func (c *checker) scope(path string, v Variant) {
 	clients := strictyaml.Join(path, "connections.clients")
 	switch {
 	case c.s.Service == nil && v.Scope != "":
-		c.reportKey(strictyaml.Join(path, "scope"), "applies to a service, which this scenario is not")
+		c.reportKey(strictyaml.Join(path, "scope"), "applies only to a service; add a service or remove it")
 	case v.Scope == "shared" && !slices.Contains(shareable(), string(v.Strategy)):
-		c.report(strictyaml.Join(path, "scope"), "shared does not apply to strategy %s, but to %s", v.Strategy, strictyaml.Or(shareable()))
+		c.report(strictyaml.Join(path, "scope"), "shared does not apply to strategy %s (it applies to %s)", v.Strategy, strictyaml.Or(shareable()))
 	case v.Waiting != nil && v.Scope != "shared":
-		c.reportKey(strictyaml.Join(path, "waiting"), "does not apply to a limit of each report, but to scope shared")
+		c.reportKey(strictyaml.Join(path, "waiting"), "applies only to scope shared, not to a limit for each report")
 	}
 	switch v.Connections.Clients {
 	case "per-report", "forgotten":
 		if c.s.Service == nil {
-			c.report(clients, "must be shared or per-batch where there is no service (got %s)", v.Connections.Clients)
+			c.report(clients, "must be shared or per-batch in a scenario without a service (got %s)", v.Connections.Clients)
 		}
 	case "per-batch":
 		if c.s.Service != nil {
@@ -226,11 +226,11 @@ func (c *checker) scope(path string, v Variant) {
 	}
 }
 
-// impossible is what contradicts in how the SUT runs.
+// impossible returns the contradictions in the SUT's settings.
 func (s SUT) impossible() strictyaml.Errors {
 	switch {
 	case s.Container && len(s.Command) > 0:
-		return strictyaml.Errors{problem("sut.container", "does not apply to a command of your own, which runs in no container")}
+		return strictyaml.Errors{problem("sut.container", "does not apply to sut.command, which does not run in a container; remove one of the two")}
 	case !s.Container && s.CPUs > 0:
 		return strictyaml.Errors{problem("sut.cpus", "needs container: true")}
 	case !s.Container && s.Memory > 0:
@@ -239,14 +239,15 @@ func (s SUT) impossible() strictyaml.Errors {
 	return nil
 }
 
-// slo checks that there is a service to keep it.
+// slo checks that the scenario has a service.
 func (c *checker) slo() {
 	if c.s.SLO != nil && c.s.Service == nil {
-		c.reportKey("slo", "applies to a service, which this scenario is not")
+		c.reportKey("slo", "applies only to a service; add a service or remove it")
 	}
 }
 
-// where checks that factors select levels, and returns those. Their names become the short ones.
+// where checks that factors select levels, and returns these levels. It replaces
+// the factors' names by their short names.
 func (c *checker) where(path string, where map[string]any, levels []Level) []Level {
 	wrong := false
 	for _, key := range slices.Sorted(maps.Keys(where)) {
@@ -310,7 +311,7 @@ func (c *checker) claims(names []string, levels []Level) {
 	}
 }
 
-// runs checks that every variant of a claim runs at a level that it selects.
+// runs checks that every variant of a claim runs at a selected level.
 func (c *checker) runs(claim *Claim, path string, levels []Level) {
 	about := claim.about()
 	selected := slices.DeleteFunc(slices.Clone(levels), func(l Level) bool { return !l.Selects(about.where) })
@@ -326,9 +327,9 @@ func (c *checker) claim(claim *Claim, path string, names []string, levels []Leve
 	switch len(present) {
 	case 1:
 	case 0:
-		c.report(path, "claims nothing; it must have one of %s", strictyaml.Or(kindsOfClaim))
+		c.report(path, "must have one of %s", strictyaml.Or(kindsOfClaim))
 	default:
-		c.reportKey(strictyaml.Join(path, present[1]), "%s and %s exclude each other; write two claims", present[0], present[1])
+		c.reportKey(strictyaml.Join(path, present[1]), "%s and %s are mutually exclusive; write two claims", present[0], present[1])
 	}
 	if r := claim.Reduction; r != nil {
 		at := strictyaml.Join(path, "reduction")
@@ -362,7 +363,7 @@ func (c *checker) claim(claim *Claim, path string, names []string, levels []Leve
 		c.known(strictyaml.Join(path, "time_series.of"), k.Of, names)
 		c.where(strictyaml.Join(path, "time_series.where"), k.Where, levels)
 		if k.Climbs == nil && k.Steady == nil {
-			c.report(strictyaml.Join(path, "time_series"), "claims nothing; it must have climbs, steady or both")
+			c.report(strictyaml.Join(path, "time_series"), "is empty; it must have climbs, steady or both")
 		}
 	}
 	if k := claim.PredictedExhaustion; k != nil {
@@ -376,10 +377,11 @@ func (c *checker) claim(claim *Claim, path string, names []string, levels []Leve
 	}
 }
 
-// kindOf says where a kind of claim has no meaning, by whether it is one of a service.
+// kindOf holds the message about a kind of claim that does not apply, by whether
+// the kind is one of services.
 var kindOf = map[bool]string{
-	true:  "claims something of a service, which this scenario is not (want reduction, growth, descriptors or documents)",
-	false: "claims nothing of a service (want " + strictyaml.Or(append(slices.Clone(claimsOfService), "documents")) + ")",
+	true:  "applies only to a service (want reduction, growth, descriptors or documents)",
+	false: "does not apply to a service (want " + strictyaml.Or(append(slices.Clone(claimsOfService), "documents")) + ")",
 }
 
 func (c *checker) descriptors(path string, d *DescriptorsClaim, names []string, levels []Level) {
@@ -387,7 +389,7 @@ func (c *checker) descriptors(path string, d *DescriptorsClaim, names []string, 
 	c.known(strictyaml.Join(path, "grows"), d.Grows, names)
 	switch {
 	case !c.Has(strictyaml.Join(path, "within")) && !c.Has(strictyaml.Join(path, "grows")):
-		c.report(path, "claims nothing; it must have within, grows or both")
+		c.report(path, "is empty; it must have within, grows or both")
 	case !c.Has(strictyaml.Join(path, "grows")) && c.Has(strictyaml.Join(path, "with")):
 		c.reportKey(strictyaml.Join(path, "with"), "needs grows, which is missing")
 	case c.Has(strictyaml.Join(path, "grows")):
@@ -412,7 +414,7 @@ func (c *checker) known(path string, variants, names []string) {
 	}
 }
 
-// grows checks that a factor has values to grow over, and makes its name the short one.
+// grows checks that a factor varies, and replaces its name by the short name.
 func (c *checker) grows(path string, name *string, levels []Level) {
 	f, wrong := c.s.findFactor(*name)
 	if wrong != nil {
@@ -424,7 +426,7 @@ func (c *checker) grows(path string, name *string, levels []Level) {
 		return
 	}
 	if _, isNumber := levels[0].Number(f.name); !isNumber {
-		c.report(path, "must be a factor that is a number or a duration; %s is a text", strictyaml.Quote(f.name))
+		c.report(path, "must be a factor that is a number or a duration, but %s is a text", strictyaml.Quote(f.name))
 		return
 	}
 	if !varies(f.name, levels) {

@@ -17,7 +17,7 @@ var factorRoots = []string{"items", "upstream", "database", "sut", "service"}
 // aliases are short names of factors, by their full path.
 var aliases = map[string]string{"items.count": "items"}
 
-// alias is the name by which levels hold a factor: short where there is one.
+// alias returns the name of a factor in levels: the short name if there is one.
 func alias(path string) string {
 	if short, ok := aliases[path]; ok {
 		return short
@@ -41,8 +41,8 @@ type factor struct {
 	rule rule
 }
 
-// factors are those of a scenario in the order of its file. Fields in parts
-// that the scenario leaves out (a capacity, say) are none.
+// factors returns the factors of a scenario in the order of its file. Fields of
+// parts that the scenario omits (such as a capacity) are not factors.
 func (s *Scenario) factors() []factor {
 	var found []factor
 	root := reflect.ValueOf(s).Elem()
@@ -81,7 +81,7 @@ func isFactor(path string, t reflect.Type) bool {
 	return !strings.HasSuffix(path, ".latency.file")
 }
 
-// findFactor is the factor of that name or path, or what is wrong with the name.
+// findFactor returns the factor of that name or path, or the error about the name.
 func (s *Scenario) findFactor(name string) (factor, *strictyaml.Error) {
 	if f, _, ok := s.locate(name); ok {
 		return f, nil
@@ -117,8 +117,8 @@ func (s *Scenario) locate(name string) (f factor, field reflect.Value, ok bool) 
 	return f, field, isFactor(fullPath(name), field.Type())
 }
 
-// siblings are the factors in the innermost part that a name is in, or the
-// parts themselves: all factors are too many to read.
+// siblings returns the factors in the innermost part of a name, or the parts
+// themselves: a list of all factors would be too long.
 func siblings(name string, names []string) []string {
 	for i := strings.LastIndexByte(name, '.'); i > 0; i = strings.LastIndexByte(name[:i], '.') {
 		near := slices.DeleteFunc(slices.Clone(names), func(n string) bool { return !strings.HasPrefix(n, name[:i+1]) })
@@ -129,8 +129,7 @@ func siblings(name string, names []string) []string {
 	return []string{"items", "the path of a number, duration or text in " + strictyaml.Or(factorRoots) + ", such as upstream.latency.median"}
 }
 
-// absent is the part of the format that the path leads through and the scenario
-// leaves out, or empty.
+// absent returns the part of the path that the scenario omits, or "".
 func (s *Scenario) absent(path string) string {
 	v, part, walked := reflect.ValueOf(s).Elem(), "", ""
 	for _, key := range strings.Split(path, ".") {
@@ -165,8 +164,8 @@ func (s *Scenario) absent(path string) string {
 	return part
 }
 
-// Value is the value of a factor at this level: an int, a float64, a text or
-// a duration as text; false where there is no such factor.
+// Value returns the value of a factor at this level: an int, a float64, a text or
+// a duration as text. It returns false if there is no such factor.
 func (l Level) Value(name string) (any, bool) { return l.Scenario.value(name) }
 
 func (s *Scenario) value(name string) (any, bool) {
@@ -177,8 +176,8 @@ func (s *Scenario) value(name string) (any, bool) {
 	return canonical(field), true
 }
 
-// with is a copy of the scenario that has another value of a factor and shares
-// all else, or what is wrong with the value.
+// with returns a copy of the scenario with another value of a factor, or the error
+// about the value. The copy shares everything else.
 func (s *Scenario) with(f factor, v any) (*Scenario, *strictyaml.Error) {
 	changed := *s
 	field := reflect.ValueOf(&changed).Elem()
@@ -192,7 +191,7 @@ func (s *Scenario) with(f factor, v any) (*Scenario, *strictyaml.Error) {
 	return &changed, nil
 }
 
-// child is the field of a struct or the element of a list, behind a pointer or not.
+// child returns the field of a struct or the element of a list, through a pointer if there is one.
 func child(v reflect.Value, key string) (reflect.Value, bool) {
 	if v.Kind() == reflect.Pointer {
 		v = v.Elem()
@@ -234,8 +233,8 @@ func unshare(v reflect.Value) {
 	}
 }
 
-// canonical is a field's value as a level holds it: a duration as text, whole
-// numbers as int, so that equal values are equal.
+// canonical returns a field's value in the form of a level: a duration as text and
+// whole numbers as int, so that equal values compare as equal.
 func canonical(field reflect.Value) any {
 	switch {
 	case field.Type() == durationType:
@@ -248,7 +247,7 @@ func canonical(field reflect.Value) any {
 	return field.Interface()
 }
 
-// widen makes the scalars of Go and of JSON those that strictyaml.Assign takes.
+// widen converts the scalars of Go and of JSON to those of strictyaml.Assign.
 func widen(v any) any {
 	switch n := v.(type) {
 	case int:
@@ -261,7 +260,7 @@ func widen(v any) any {
 	return v
 }
 
-// types that have a form of their own in the file.
+// Types with a special form in the file.
 var (
 	durationType  = reflect.TypeFor[Duration]()
 	bytesType     = reflect.TypeFor[Bytes]()

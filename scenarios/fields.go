@@ -13,58 +13,58 @@ import (
 	"floodgate/scenarios/pipeline"
 )
 
-// rules of every field that a scenario file may hold.
+// rules holds the rule of every field of a scenario file.
 var rules = map[string]rule{
 	"Scenario.version":     {doc: "Version of the file format: 1.", span: between(1, 1)},
 	"Scenario.name":        {doc: "Short identifier of the scenario.", name: true},
-	"Scenario.title":       {doc: "What the scenario is, in a line.", filled: true},
-	"Scenario.description": {doc: "What the scenario shows, in as many lines as it takes.", filled: true},
+	"Scenario.title":       {doc: "Title of the scenario, in one line.", filled: true},
+	"Scenario.description": {doc: "Description of what the scenario shows, in any number of lines.", filled: true},
 	"Scenario.seed":        {doc: "Seed of every draw; the same seed gives the same items, delays and faults. Default 1."},
-	"Scenario.items":       {doc: "What the pipeline works on."},
-	"Scenario.upstream":    {doc: "How the mock upstream behaves. Default: it answers at once, with one record an item and no faults."},
-	"Scenario.database":    {doc: "How the database behaves beyond what it is."},
-	"Scenario.sut":         {doc: "How the system under test runs."},
-	"Scenario.containers":  {doc: "What the containers of upstream and database may use; such a scenario runs in the environment containers alone."},
-	"Scenario.service":     {doc: "The SUT serves reports that come under load, in place of working off its items once."},
-	"Scenario.slo":         {doc: "What the service must keep at a rate that it sustains; for floodgate plan rate."},
-	"Scenario.external":    {doc: "What an external upstream may be asked for."},
-	"Scenario.variants":    {doc: "The ways to run the pipeline that are compared."},
-	"Scenario.levels":      {doc: "Where the variants are compared: each entry maps factors (paths in this file) to one value or a list and is the product of its lists; the entries add up."},
-	"Scenario.blocks":      {doc: "How many times every variant runs at every level; a two-sided signed-rank test at 5 % cannot reject with fewer than 6.", span: between(MinBlocks, maxBlocks)},
-	"Scenario.quick":       {doc: "What --quick replaces."},
+	"Scenario.items":       {doc: "The items that the pipeline processes."},
+	"Scenario.upstream":    {doc: "Behavior of the mock upstream. Default: it answers at once, with one record per item and no faults."},
+	"Scenario.database":    {doc: "Delays and faults added to the database."},
+	"Scenario.sut":         {doc: "The system under test and its limits."},
+	"Scenario.containers":  {doc: "Limits of the containers of upstream and database. Such a scenario runs only in the environment containers."},
+	"Scenario.service":     {doc: "Load of a SUT that serves reports, instead of processing its items once."},
+	"Scenario.slo":         {doc: "Requirements for a rate to count as sustained, for floodgate plan rate."},
+	"Scenario.external":    {doc: "Bounds of the requests to an external upstream."},
+	"Scenario.variants":    {doc: "The ways to run the pipeline that are compared with each other."},
+	"Scenario.levels":      {doc: "Points at which the variants are compared: each entry maps factors (paths in this file) to one value or a list and is the product of its lists; the entries add up."},
+	"Scenario.blocks":      {doc: "Number of runs of every variant at every level. A two-sided signed-rank test at 5 % cannot reject with fewer than 6.", span: between(MinBlocks, maxBlocks)},
+	"Scenario.quick":       {doc: "Replacements for --quick."},
 	"Scenario.claims":      {doc: "Statements to judge."},
-	"Scenario.thresholds":  {doc: `Budgets that the run must keep, such as "bounded-10.item.p99 < 250ms".`},
+	"Scenario.thresholds":  {doc: `Budgets that the run must meet, such as "bounded-10.item.p99 < 250ms".`},
 
 	"Items.kind":       {doc: "phone-numbers (one argument) or date-ranges (start and end date).", oneOf: []string{"phone-numbers", "date-ranges"}},
-	"Items.count":      {doc: `Number of distinct items. As a factor "items" for short.`, span: between(1, maxItems)},
-	"Items.duplicates": {doc: "Share of further items that repeat earlier ones.", span: between(0, 1)},
-	"Items.batches":    {doc: "Batches that the items are split into, run one after another. Default 1.", span: between(1, maxItems)},
+	"Items.count":      {doc: `Number of distinct items. The short name of this factor is "items".`, span: between(1, maxItems)},
+	"Items.duplicates": {doc: "Share of additional items that repeat earlier ones.", span: between(0, 1)},
+	"Items.batches":    {doc: "Number of batches into which the items are split; they run sequentially. Default 1.", span: between(1, maxItems)},
 
-	"Database.latency":   {doc: "Added to every command that reads or writes documents. Default none."},
-	"Database.jitter":    {doc: "Spreads latency evenly from latency − jitter to latency + jitter; at most latency. Default none."},
-	"Database.bandwidth": {doc: "Bytes a second between core and database, each way, that all connections share. Default unlimited."},
-	"Database.resets":    {doc: "Probability that the connection of a command is reset, half of them after it was carried out.", span: between(0, 1)},
+	"Database.latency":   {doc: "Latency added to every command that reads or writes documents. Default none."},
+	"Database.jitter":    {doc: "Spreads the latency evenly from latency − jitter to latency + jitter; at most latency. Default none."},
+	"Database.bandwidth": {doc: "Bytes per second between the SUT and the database in each direction, shared by all connections. Default unlimited."},
+	"Database.resets":    {doc: "Probability that the connection of a command is reset, in half of the cases after its execution.", span: between(0, 1)},
 	"Database.documents": {doc: "per-item (default: one document an item, its records embedded) or per-record.", oneOf: []string{"per-item", "per-record"}},
 
 	"SUT.nofile":        {doc: "RLIMIT_NOFILE, soft and hard. Default 1024.", span: between(1, maxNoFile)},
-	"SUT.timeout":       {doc: "Of one trial. Default 120s.", positive: true},
-	"SUT.ready_timeout": {doc: "From the start of the SUT's process until it says that it is ready. Default 30s.", positive: true},
-	"SUT.serial":        {doc: "CPU time that an item needs under one lock, as in an interpreter with a global lock; a plain duration is that of the fetch."},
-	"SUT.command":       {doc: "Runs instead of our own SUT and speaks its protocol.", filled: true},
-	"SUT.fetch_timeout": {doc: "Of one request. Default 30s.", positive: true},
-	"SUT.write_timeout": {doc: "Of one write. Default 30s.", positive: true},
-	"SUT.container":     {doc: "Runs our own SUT in a container, in the network of this machine. Default false."},
-	"SUT.cpus":          {doc: "CPUs of that container. Default unlimited.", span: between(minCPUs, maxCPUs)},
-	"SUT.memory":        {doc: "Memory of that container. Default unlimited."},
-	"Serial.fetch":      {doc: "CPU time around each fetch."},
-	"Serial.write":      {doc: "CPU time around each write."},
+	"SUT.timeout":       {doc: "Timeout of one trial. Default 120s.", positive: true},
+	"SUT.ready_timeout": {doc: "Longest time from the start of the SUT's process until it reports that it is ready. Default 30s.", positive: true},
+	"SUT.serial":        {doc: "CPU time of each item under one lock, as in an interpreter with a global lock; a plain duration is that of the fetch."},
+	"SUT.command":       {doc: "Command that runs instead of the built-in SUT and speaks its protocol.", filled: true},
+	"SUT.fetch_timeout": {doc: "Timeout of one request. Default 30s.", positive: true},
+	"SUT.write_timeout": {doc: "Timeout of one write. Default 30s.", positive: true},
+	"SUT.container":     {doc: "Runs the built-in SUT in a container, in the network of this machine. Default false."},
+	"SUT.cpus":          {doc: "CPUs of the SUT's container. Default unlimited.", span: between(minCPUs, maxCPUs)},
+	"SUT.memory":        {doc: "Memory of the SUT's container. Default unlimited."},
+	"Serial.fetch":      {doc: "CPU time of each fetch."},
+	"Serial.write":      {doc: "CPU time of each write."},
 
 	"Containers.upstream": {doc: "Limits of the upstream's container."},
 	"Containers.database": {doc: "Limits of the database's container."},
 	"Limits.cpus":         {doc: "CPUs. Default unlimited.", span: between(minCPUs, maxCPUs)},
 	"Limits.memory":       {doc: "Memory. Default unlimited."},
-	"External.requests":   {doc: "Requests of the whole run at most. Default 50000.", span: between(1, 1e9)},
-	"External.rate":       {doc: "Requests begun in any second at most. Default 1000.", span: between(1, 1e6)},
+	"External.requests":   {doc: "Most requests of the whole run. Default 50000.", span: between(1, 1e9)},
+	"External.rate":       {doc: "Most requests started in any second. Default 1000.", span: between(1, 1e6)},
 
 	"Variant.name":        {doc: `Name of the variant. Default: the strategy with its limit, "bounded-10".`, name: true},
 	"Variant.strategy":    strategyRule(),
@@ -73,36 +73,36 @@ var rules = map[string]rule{
 	"Variant.queue":       parameterRule(pipeline.Queue),
 	"Variant.batch":       parameterRule(pipeline.Batch),
 	"Variant.linger":      parameterRule(pipeline.Linger),
-	"Variant.where":       {doc: "Factors and the one value that selects the levels at which it runs. Default: all levels."},
-	"Variant.connections": {doc: "How the variant connects; what is left out follows from the strategy."},
+	"Variant.where":       {doc: "Factors and the one value of each that selects the levels at which the variant runs. Default: all levels."},
+	"Variant.connections": {doc: "Connections of the variant. Defaults follow from the strategy."},
 
-	"Variant.scope":   {doc: "Scope of the limit of a service: report (default: each has one of its own) or shared by all reports; for " + enumerate(shareable()) + ".", oneOf: []string{"report", "shared"}},
-	"Variant.waiting": {doc: "Items that may wait for a slot, all reports together; a report that does not fit is turned away. For scope shared. Default: any number.", span: between(0, maxAtOnce)},
+	"Variant.scope":   {doc: "Scope of the limit of a service: report (default: each has its own limit) or shared by all reports; for " + enumerate(shareable()) + ".", oneOf: []string{"report", "shared"}},
+	"Variant.waiting": {doc: "Number of items of all reports that may wait for a slot; a report that does not fit is rejected. For scope shared. Default: any number.", span: between(0, maxAtOnce)},
 
 	"Service.report_items": {doc: "Items of a report. Default 30.", span: between(1, maxReport)},
-	"Service.arrivals":     {doc: "When reports come, whatever became of those before."},
-	"Service.duration":     {doc: "How long they come.", positive: true},
-	"Service.timeout":      {doc: "Of a report, at the client. Default 30s.", positive: true},
-	"Service.stall":        {doc: "How long nothing may be completed while reports are in flight. Default 10s.", positive: true},
-	"Service.recovery":     {doc: "How long after the load a report may take to be done. Default 5s.", positive: true},
-	"Arrivals.pattern":     {doc: "constant (default), linear, steps or sine.", oneOf: []string{"constant", "linear", "steps", "sine"}},
-	"Arrivals.rate":        {doc: "Reports a second: of constant, at the begin of linear, the mean of sine.", span: between(0, maxRate)},
-	"Arrivals.to":          {doc: "Reports a second at the end of linear.", span: between(0, maxRate)},
-	"Arrivals.steps":       {doc: "Rates one after another; the last one lasts."},
-	"Arrivals.amplitude":   {doc: "Of sine, up to its mean.", span: between(0, maxRate)},
-	"Arrivals.period":      {doc: "Of sine.", positive: true},
-	"Arrivals.poisson":     {doc: "Reports come independently of each other, with that rate in the mean. Default: evenly."},
-	"Step.rate":            {doc: "Reports a second.", span: between(0, maxRate)},
-	"Step.for":             {doc: "How long.", positive: true},
+	"Service.arrivals":     {doc: "Arrivals of reports, independent of the outcome of earlier ones."},
+	"Service.duration":     {doc: "Duration of the load.", positive: true},
+	"Service.timeout":      {doc: "Timeout of a report at the client. Default 30s.", positive: true},
+	"Service.stall":        {doc: "Time without a completion, while reports are in flight, after which the service counts as stalled. Default 10s.", positive: true},
+	"Service.recovery":     {doc: "Time after the load in which reports may still complete. Default 5s.", positive: true},
+	"Arrivals.pattern":     {doc: "Pattern of the rate: constant (default), linear, steps or sine.", oneOf: []string{"constant", "linear", "steps", "sine"}},
+	"Arrivals.rate":        {doc: "Reports per second: of constant, at the start of linear, the mean of sine.", span: between(0, maxRate)},
+	"Arrivals.to":          {doc: "Reports per second at the end of linear.", span: between(0, maxRate)},
+	"Arrivals.steps":       {doc: "Rates of steps, in order; the last one lasts until the end."},
+	"Arrivals.amplitude":   {doc: "Amplitude of sine, at most its mean.", span: between(0, maxRate)},
+	"Arrivals.period":      {doc: "Period of sine.", positive: true},
+	"Arrivals.poisson":     {doc: "Reports arrive independently of each other, with that mean rate. Default: evenly."},
+	"Step.rate":            {doc: "Reports per second.", span: between(0, maxRate)},
+	"Step.for":             {doc: "Duration of the step.", positive: true},
 
-	"SLO.p99":         {doc: "99 % of the reports must be answered within this time of when they were due.", positive: true},
-	"SLO.errors":      {doc: "Share of due reports that may be not done, those turned away included. Default 1%."},
-	"SLO.descriptors": {doc: "Share of sut.nofile that may be open. Default 80%."},
+	"SLO.p99":         {doc: "Time within which 99 % of the reports must be answered, counted from when they were due.", positive: true},
+	"SLO.errors":      {doc: "Share of due reports that may fail, including rejected ones. Default 1%."},
+	"SLO.descriptors": {doc: "Share of sut.nofile that may be in use. Default 80%."},
 
-	"Connections.upstream":           {doc: "keep-alive (default) or fresh: a new connection a request.", oneOf: []string{"keep-alive", "fresh"}},
-	"Connections.clients":            {doc: "shared (default) or per-batch: made for each batch of items and closed after it; of a service also per-report, or forgotten: made for each report and never closed.", oneOf: []string{"shared", "per-batch", "per-report", "forgotten"}},
-	"Connections.max_conns_per_host": {doc: "Bound of the connections to the upstream; 0: unlimited. Default: by the strategy.", span: between(0, maxAtOnce)},
-	"Connections.max_pool_size":      {doc: "Bound of the database driver's pool; 0: unlimited. Default: by the strategy.", span: between(0, maxAtOnce)},
+	"Connections.upstream":           {doc: "keep-alive (default) or fresh: a new connection for each request.", oneOf: []string{"keep-alive", "fresh"}},
+	"Connections.clients":            {doc: "shared (default) or per-batch: created for each batch of items and closed after it. For a service also per-report, or forgotten: created for each report and never closed.", oneOf: []string{"shared", "per-batch", "per-report", "forgotten"}},
+	"Connections.max_conns_per_host": {doc: "Most connections to the upstream; 0 means unlimited. The default depends on the strategy.", span: between(0, maxAtOnce)},
+	"Connections.max_pool_size":      {doc: "Most connections in the database driver's pool; 0 means unlimited. The default depends on the strategy.", span: between(0, maxAtOnce)},
 
 	"Quick.levels":   {doc: "Levels with --quick."},
 	"Quick.blocks":   {doc: "Blocks with --quick.", span: between(MinBlocks, maxBlocks)},
@@ -110,72 +110,72 @@ var rules = map[string]rule{
 
 	"Claim.id":          {doc: "Short identifier of the claim.", name: true},
 	"Claim.statement":   {doc: "The claim in its author's words.", filled: true},
-	"Claim.expect":      {doc: "proved (default) or refuted: what the exit code goes by.", oneOf: []string{"proved", "refuted"}},
-	"Claim.reduction":   {doc: "Variants take at least so much less time than another, at every selected level."},
+	"Claim.expect":      {doc: "Expected judgment, which determines the exit code: proved (default) or refuted.", oneOf: []string{"proved", "refuted"}},
+	"Claim.reduction":   {doc: "Variants take less time than another by at least a given share, at every selected level."},
 	"Claim.growth":      {doc: "The reduction grows with a factor."},
 	"Claim.descriptors": {doc: "Peak file descriptors stay within the prediction, or grow with a factor."},
 	"Claim.documents":   {doc: "No document is lost, duplicated or garbled."},
 
-	"Claim.exhaustion":           {doc: "Every trial of a service's variants runs out of file descriptors, or none does."},
-	"Claim.cause":                {doc: "Why the descriptors of a service's variants grow."},
-	"Claim.time_series":          {doc: "What grows while reports come to a service, and what does not."},
-	"Claim.predicted_exhaustion": {doc: "Descriptors of a service's variants run out when it was predicted."},
+	"Claim.exhaustion":           {doc: "All trials of a service's variants run out of file descriptors, or none do."},
+	"Claim.cause":                {doc: "Cause of the growth of descriptors of a service's variants."},
+	"Claim.time_series":          {doc: "Time series that climb during the load of a service, and ones that stay steady."},
+	"Claim.predicted_exhaustion": {doc: "Descriptors of a service's variants run out at the predicted time."},
 
 	"ExhaustionClaim.of":    {doc: "Names of the variants.", variant: true},
-	"ExhaustionClaim.is":    {doc: "always (default): every trial runs out of descriptors; never: none does.", oneOf: []string{"always", "never"}},
-	"ExhaustionClaim.where": {doc: "Factors and the one value that selects levels. Default: all levels."},
+	"ExhaustionClaim.is":    {doc: "always (default): every trial runs out of descriptors; never: no trial does.", oneOf: []string{"always", "never"}},
+	"ExhaustionClaim.where": {doc: "Factors and the one value of each that selects levels. Default: all levels."},
 	"CauseClaim.of":         {doc: "Names of the variants.", variant: true},
-	"CauseClaim.is":         {doc: "leak: reports completed leave them behind; load: reports in flight hold them; neither: they do not grow with reports.", oneOf: []string{"leak", "load", "neither"}},
-	"CauseClaim.where":      {doc: "Factors and the one value that selects levels. Default: all levels."},
+	"CauseClaim.is":         {doc: "leak: completed reports leave descriptors open; load: reports in flight hold them; neither: they do not grow with reports.", oneOf: []string{"leak", "load", "neither"}},
+	"CauseClaim.where":      {doc: "Factors and the one value of each that selects levels. Default: all levels."},
 
 	"TimeSeriesClaim.of":              {doc: "Names of the variants.", variant: true},
-	"TimeSeriesClaim.climbs":          {doc: "What grows while the load lasts.", oneOf: TimeSeriesColumns()},
-	"TimeSeriesClaim.steady":          {doc: "What does not.", oneOf: TimeSeriesColumns()},
-	"TimeSeriesClaim.where":           {doc: "Factors and the one value that selects levels. Default: all levels."},
+	"TimeSeriesClaim.climbs":          {doc: "Columns of the time series that grow during the load.", oneOf: TimeSeriesColumns()},
+	"TimeSeriesClaim.steady":          {doc: "Columns of the time series that do not grow.", oneOf: TimeSeriesColumns()},
+	"TimeSeriesClaim.where":           {doc: "Factors and the one value of each that selects levels. Default: all levels."},
 	"PredictedExhaustionClaim.of":     {doc: "Names of the variants.", variant: true},
-	"PredictedExhaustionClaim.within": {doc: `Share of the time by which the prediction may be wrong, such as "20%".`},
-	"PredictedExhaustionClaim.where":  {doc: "Factors and the one value that selects levels. Default: all levels."},
+	"PredictedExhaustionClaim.within": {doc: `Greatest error of the prediction as a share of the time, such as "20%".`},
+	"PredictedExhaustionClaim.where":  {doc: "Factors and the one value of each that selects levels. Default: all levels."},
 
 	"Threshold.rule":     {doc: "<variant>.<metric> <op> <value>, or reduction(<variant>, <baseline>) <op> <percentage>.", rule: true},
-	"Threshold.margin":   {doc: `What the limit may be missed by, as a share of it, such as "5%". Default none.`},
-	"Threshold.severity": {doc: "fail (default), or warn, which leaves the exit code alone.", oneOf: []string{SeverityFail, SeverityWarn}},
-	"Threshold.abort":    {doc: "true ends the run as soon as no trial to come can keep the budget any more. Default false. A reduction, known at the end alone, and a budget that only warns cannot."},
+	"Threshold.margin":   {doc: `Tolerance as a share of the limit, such as "5%". Default none.`},
+	"Threshold.severity": {doc: "fail (default), or warn, which does not change the exit code.", oneOf: []string{SeverityFail, SeverityWarn}},
+	"Threshold.abort":    {doc: "true stops the run as soon as the budget can no longer be met. Default false. Does not apply to a reduction, which is known only at the end, or to a budget that only warns."},
 	"Threshold.where":    {doc: "Factors and the one value that selects levels. Default: all levels at which the variant runs."},
 
 	"ReductionClaim.of":        {doc: "Names of the variants.", variant: true},
-	"ReductionClaim.reference": {doc: "Name of the variant that they are compared with.", variant: true},
+	"ReductionClaim.reference": {doc: "Name of the reference variant.", variant: true},
 	"ReductionClaim.at_least":  {doc: `Least reduction, such as "60%".`},
-	"ReductionClaim.where":     {doc: "Factors and the one value that selects levels. Default: all levels."},
+	"ReductionClaim.where":     {doc: "Factors and the one value of each that selects levels. Default: all levels."},
 	"GrowthClaim.of":           {doc: "Names of the variants.", variant: true},
-	"GrowthClaim.reference":    {doc: "Name of the variant that they are compared with.", variant: true},
+	"GrowthClaim.reference":    {doc: "Name of the reference variant.", variant: true},
 	"GrowthClaim.with":         {doc: "The factor. Default items.", factor: true, filled: true},
-	"GrowthClaim.where":        {doc: "Factors and the one value that selects levels. Default: all levels."},
+	"GrowthClaim.where":        {doc: "Factors and the one value of each that selects levels. Default: all levels."},
 	"DescriptorsClaim.within":  {doc: "Names of the variants whose peak stays within the prediction.", variant: true},
 	"DescriptorsClaim.grows":   {doc: "Names of the variants whose peak grows with the factor.", variant: true},
 	"DescriptorsClaim.with":    {doc: "The factor. Default items.", factor: true, filled: true},
 	"DocumentsClaim.of":        {doc: "Names of the variants. Default: all.", variant: true},
 
 	"Profile.latency":        {doc: "Delay before the first byte of an answer."},
-	"Profile.body":           {doc: "How large answers are."},
-	"Profile.faults":         {doc: "Tried in order; the first one drawn is injected."},
-	"Profile.capacity":       {doc: "Bound of the requests worked on at once. Default: unlimited."},
-	"Profile.rate":           {doc: "Token bucket in front of everything. Default: unlimited."},
-	"Profile.phases":         {doc: "Replace parts of the profile from a time after the start on."},
-	"Profile.late_bound":     {doc: "How late the median answer may be before the mock calls itself saturated. Default 2ms."},
-	"Profile.late_p99_bound": {doc: "The same for the 99th percentile. Default 10 times late_bound."},
+	"Profile.body":           {doc: "Size of answers."},
+	"Profile.faults":         {doc: "Faults, drawn in order; the first one that is drawn is injected."},
+	"Profile.capacity":       {doc: "Bound of the requests served concurrently. Default: unlimited."},
+	"Profile.rate":           {doc: "Token bucket that requests pass first. Default: unlimited."},
+	"Profile.phases":         {doc: "Phases, which replace parts of the profile at given times after the start."},
+	"Profile.late_bound":     {doc: "Largest median lateness of answers at which the mock is not saturated. Default 2ms."},
+	"Profile.late_p99_bound": {doc: "The same bound for the 99th percentile. Default 10 times late_bound."},
 
-	"Distribution.distribution": {doc: "Which distribution; it decides which of the other fields are read.", oneOf: []string{"constant", "uniform", "lognormal", "percentiles", "replay"}},
+	"Distribution.distribution": {doc: "Kind of distribution, which determines the other fields that apply.", oneOf: []string{"constant", "uniform", "lognormal", "percentiles", "replay"}},
 	"Distribution.value":        {doc: "The delay of constant."},
 	"Distribution.min":          {doc: "Least delay of uniform."},
 	"Distribution.max":          {doc: "Greatest delay of uniform; cap of lognormal and percentiles."},
 	"Distribution.median":       {doc: "Median of lognormal."},
 	"Distribution.sigma":        {doc: "Standard deviation of the logarithm of lognormal.", span: between(0, 5)},
-	"Distribution.p50":          {doc: "Half of the delays of percentiles are below."},
-	"Distribution.p95":          {doc: "95 % of the delays of percentiles are below."},
-	"Distribution.p99":          {doc: "99 % of the delays of percentiles are below."},
-	"Distribution.plus":         {doc: "Added to every delay."},
-	"Distribution.file":         {doc: "Delays of replay, one Go duration a line; relative to this file."},
-	"Distribution.samples":      {doc: "Delays of replay, in place of a file."},
+	"Distribution.p50":          {doc: "50th percentile (median) of percentiles."},
+	"Distribution.p95":          {doc: "95th percentile of percentiles."},
+	"Distribution.p99":          {doc: "99th percentile of percentiles."},
+	"Distribution.plus":         {doc: "Duration added to every delay."},
+	"Distribution.file":         {doc: "File of delays of replay, one Go duration per line; relative to this file."},
+	"Distribution.samples":      {doc: "Delays of replay, instead of a file."},
 
 	"Body.distribution":   {doc: "uniform (default) or lognormal.", oneOf: []string{"uniform", "lognormal"}},
 	"Body.median_records": {doc: "Median of lognormal.", span: between(0, maxRecords/100)},
@@ -183,31 +183,31 @@ var rules = map[string]rule{
 	"Body.min_records":    {doc: "Least number of records in an answer.", span: between(0, maxRecords)},
 	"Body.max_records":    {doc: "Greatest number of records in an answer.", span: between(0, maxRecords)},
 
-	"Fault.kind":        {doc: "What the answer is replaced with.", oneOf: []string{"status", "reset", "hang", "truncate", "slow", "close"}},
-	"Fault.probability": {doc: "For one key and attempt.", span: between(0, 1)},
-	"Fault.status":      {doc: "The answer of kind status.", span: between(400, 599)},
-	"Fault.for":         {doc: "How long hang holds a request before it resets (default 30s), and how long slow takes over the body (default 1s)."},
+	"Fault.kind":        {doc: "Kind of the fault.", oneOf: []string{"status", "reset", "hang", "truncate", "slow", "close"}},
+	"Fault.probability": {doc: "Probability of the fault for one key and attempt.", span: between(0, 1)},
+	"Fault.status":      {doc: "Status code of kind status.", span: between(400, 599)},
+	"Fault.for":         {doc: "Time for which hang holds a request before the reset (default 30s), or in which slow sends the body (default 1s)."},
 
-	"Capacity.workers":     {doc: "Requests served at once. 0, in a phase only: unlimited.", span: between(0, maxAtOnce)},
+	"Capacity.workers":     {doc: "Requests served concurrently. 0 means unlimited and is valid only in a phase.", span: between(0, maxAtOnce)},
 	"Capacity.queue":       {doc: "Requests that may wait for a worker. Default 0.", span: between(0, maxAtOnce)},
-	"Capacity.full":        {doc: "What happens to the next: wait (default), 429 or 503.", oneOf: []string{"wait", "429", "503"}},
-	"Capacity.retry_after": {doc: "What a 429 or 503 tells the client. Default 1s."},
+	"Capacity.full":        {doc: "Treatment of requests that find the queue full: wait (default), 429 or 503.", oneOf: []string{"wait", "429", "503"}},
+	"Capacity.retry_after": {doc: "Retry-After header of a 429 or 503. Default 1s."},
 
-	"RateLimit.per_second": {doc: "Requests a second; above it the answer is 429. 0, in a phase only: unlimited.", span: between(0, 1e9)},
-	"RateLimit.burst":      {doc: "Requests that may come at once. Default 1.", span: between(0, maxAtOnce)},
+	"RateLimit.per_second": {doc: "Requests per second; above this rate the answer is 429. 0 means unlimited and is valid only in a phase.", span: between(0, 1e9)},
+	"RateLimit.burst":      {doc: "Requests that may arrive at the same time. Default 1.", span: between(0, maxAtOnce)},
 
-	"Phase.after":    {doc: "When the phase begins, since the profile was set."},
+	"Phase.after":    {doc: "Start of the phase, counted from when the profile was set."},
 	"Phase.latency":  {doc: "Delay from then on."},
-	"Phase.faults":   {doc: "All faults from then on; an empty list ends them.", empty: true},
+	"Phase.faults":   {doc: "All faults from then on; an empty list means none.", empty: true},
 	"Phase.capacity": {doc: "Capacity from then on."},
 	"Phase.rate":     {doc: "Rate limit from then on."},
 }
 
-// rule is what a field may hold and what it is for. The loader enforces it and
-// the JSON Schema states it, so that the two agree.
+// rule describes a field and restricts its values. The loader enforces it and the
+// JSON Schema states it, so that the two agree.
 type rule struct {
 	doc      string
-	oneOf    []string // the allowed texts; nil: any
+	oneOf    []string // the valid texts; nil means any
 	name     bool     // the text is a short identifier
 	filled   bool     // the text is not blank
 	positive bool     // the duration is not zero
@@ -215,8 +215,8 @@ type rule struct {
 	factor   bool     // the text names a factor
 	rule     bool     // the text is a threshold's rule
 	variant  bool     // the text names a variant; in a list each once
-	span     *span    // of a number; nil: any
-	most     Duration // of a duration; 0: maxDuration
+	span     *span    // the range of a number; nil means any
+	most     Duration // the greatest duration; zero means maxDuration
 }
 
 // span is a range of numbers, both ends included.
@@ -244,8 +244,8 @@ const (
 	maxNoFile    = 1 << 20 // Linux's default fs.nr_open
 	namePattern  = `^[a-z0-9]+(-[a-z0-9]+)*$`
 	blankPattern = `\S`
-	// durationPattern is what time.ParseDuration takes, without a sign, without
-	// leading zeros and always with a unit.
+	// durationPattern matches the input of time.ParseDuration without a sign and
+	// leading zeros, and always with a unit.
 	durationPattern = `^((0|[1-9][0-9]*)(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h)(([0-9]+(\.[0-9]*)?|\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))*$`
 )
 
@@ -261,10 +261,10 @@ var kindsOfClaim = []string{"reduction", "growth", "descriptors", "documents", "
 // claimsOfService are those kinds that only a service has.
 var claimsOfService = []string{"exhaustion", "cause", "time_series", "predicted_exhaustion"}
 
-// ruleFor is the rule of a field, by the name of its type and its key in the file.
+// ruleFor returns the rule of a field, by the name of its type and its key in the file.
 func ruleFor(typeName, key string) rule { return rules[typeName+"."+key] }
 
-// constraints is the rule of a field as the decoder takes it.
+// constraints returns the rule of a field in the form of the decoder.
 func constraints(parent reflect.Type, field reflect.StructField) strictyaml.Rule {
 	key, _, _ := strings.Cut(field.Tag.Get("yaml"), ",")
 	return ruleFor(parent.Name(), key).constraints(field.Type)
@@ -289,8 +289,8 @@ func (r rule) constraints(t reflect.Type) strictyaml.Rule {
 	return c
 }
 
-// valid reports whether a value of the field's type keeps to the rule, apart
-// from what the decoder itself checks.
+// valid reports whether a value of the field's type satisfies the parts of the
+// rule that the decoder does not check itself.
 func (r rule) valid(v any) bool {
 	switch v := v.(type) {
 	case Duration:

@@ -10,14 +10,14 @@ import (
 
 const phoneNumbers = 10_000_000 // of seven digits
 
-// firstWeek is where date ranges begin: the first Monday of 2017.
+// firstWeek is the start of date ranges: the first Monday of 2017.
 var firstWeek = time.Date(2017, 1, 2, 0, 0, 0, 0, time.UTC)
 
-// ItemArgs lists the arguments of every item: first the Items.Count distinct
-// ones, then Count × Duplicates further ones, rounded up, which repeat some of
-// the first, spread over all of them by the seed. A phone number is "+1555" and
-// seven digits by the seed; date ranges are consecutive weeks, their first and
-// last day as "2017-01-02" and "2017-01-08".
+// ItemArgs returns the arguments of every item: first the Items.Count distinct
+// ones, then Count × Duplicates additional ones, rounded up, which repeat some of
+// them, chosen by the seed. A phone number is "+1555" and seven digits derived from
+// the seed. Date ranges are consecutive weeks with their first and last day, such
+// as "2017-01-02" and "2017-01-08".
 func (s *Scenario) ItemArgs() [][]string {
 	n := s.Items.Count
 	repeated := s.Items.repeated()
@@ -38,10 +38,10 @@ func (s *Scenario) ItemArgs() [][]string {
 	return args
 }
 
-// repeated is how many items repeat an earlier one.
+// repeated returns the number of items that repeat an earlier one.
 func (i Items) repeated() int { return int(math.Ceil(float64(i.Count)*i.Duplicates - 1e-9)) }
 
-// walk visits every number below size once, in an order that the seed decides.
+// walk visits every number below size once, in an order determined by the seed.
 type walk struct{ offset, stride, size uint64 }
 
 func newWalk(seed uint64, size int) walk {

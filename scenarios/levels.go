@@ -17,27 +17,27 @@ type Level struct {
 	// Name is canonical: the factors in the order of the file format, such as
 	// "items=200 upstream.latency.median=20ms".
 	Name string
-	// Label is what its entry is called, with the factors that the entry varies:
-	// shorter, for people. Empty: the entry has no name.
+	// Label is the name of its entry with the factors that the entry varies, which is
+	// shorter than Name; empty means that the entry has no name.
 	Label string
-	// Factors are those that the scenario's levels set or vary, by their short
-	// name where they have one ("items"), with the values of this level: int,
-	// float64, or text (durations too, as "20ms").
+	// Factors maps the factors that the scenario's levels set, by their short names
+	// if they have one ("items"), to the values of this level: int, float64 or text
+	// (durations too, as "20ms").
 	Factors map[string]any
 	// Scenario is the scenario with the factors applied. It shares what they
 	// do not change, so treat it as read-only.
 	Scenario *Scenario
-	// cells say where in Levels each factor's value stands, by full path; for messages.
+	// cells holds the path of each factor's value in Levels, by full path; for messages.
 	cells map[string]string
-	entry string // the entry of Levels that it is of
+	entry string // its entry of Levels
 }
 
 // ExpandLevels lists the levels of the scenario: entry by entry in the order of
 // Levels, in an entry the factors in the order of the file format, the last one
 // changing fastest, each with its values in their order. A factor that any
 // entry sets is a factor of every level, with the scenario's own value where
-// the entry does not set it. Errors: a factor or value that cannot be, a level
-// that is repeated, more than MaxLevels levels. A loaded scenario has none.
+// the entry does not set it. An invalid factor or value, a repeated level and more
+// than MaxLevels levels are errors. A loaded scenario has none.
 func (s *Scenario) ExpandLevels() ([]Level, error) {
 	levels, problems := s.expand(s.Levels, "levels")
 	if len(problems) > 0 {
@@ -72,7 +72,7 @@ func (s *Scenario) expand(sets []LevelSet, path string) ([]Level, strictyaml.Err
 			size = min(size*len(a.values), MaxLevels+1)
 		}
 		if total += size; total > MaxLevels {
-			return nil, append(problems, problem(strictyaml.Index(path, i), "there may be %d levels in all, and here are more", MaxLevels))
+			return nil, append(problems, problem(strictyaml.Index(path, i), "must have at most %d levels in total; remove values or entries", MaxLevels))
 		}
 	}
 	if len(problems) > 0 {
@@ -101,7 +101,7 @@ func (s *Scenario) expand(sets []LevelSet, path string) ([]Level, strictyaml.Err
 	return levels, problems
 }
 
-// axes are the factors of an entry in the order of the file format.
+// axes returns the factors of an entry in the order of the file format.
 func (s *Scenario) axes(set LevelSet, path string) ([]axis, strictyaml.Errors) {
 	var axes []axis
 	var problems strictyaml.Errors
@@ -216,7 +216,7 @@ func (l *Level) label(called string, axes []axis) {
 	l.Label = strings.Join(words, " ")
 }
 
-// cell is where the level's only value stands, or else its entry.
+// cell returns the path of the level's only value, or else of its entry.
 func (l *Level) cell() string {
 	if len(l.cells) == 1 {
 		for _, at := range l.cells {
@@ -226,8 +226,8 @@ func (l *Level) cell() string {
 	return l.entry
 }
 
-// Selects reports whether the level has every value of where: factors, by short
-// name or path, and the value that each must have.
+// Selects reports whether the level has every value of where, which maps factors,
+// by short name or path, to values.
 func (l Level) Selects(where map[string]any) bool {
 	for name, want := range where {
 		f, field, ok := l.Scenario.locate(name)
@@ -246,8 +246,8 @@ func (l Level) Selects(where map[string]any) bool {
 	return true
 }
 
-// Number is the value of a factor as a number, a duration in seconds; false
-// where there is no such factor or it is a text.
+// Number returns the value of a factor as a number (a duration in seconds), or
+// false if there is no such factor or it is a text.
 func (l Level) Number(name string) (float64, bool) {
 	v, ok := l.Value(name)
 	if !ok {
@@ -273,11 +273,10 @@ func text(v any) string {
 	return strictyaml.Show(v)
 }
 
-// Quickened is the scenario as --quick runs it: its levels, blocks and variants
-// replaced by those of Quick, and without the claims and
-// thresholds that these cannot decide:
-// a variant left out, no level selected, a factor that does not vary. A
-// scenario without Quick is returned as it is.
+// Quickened returns the scenario for --quick: its levels, blocks and variants are
+// replaced by those of Quick. It omits claims and thresholds that cannot be
+// decided, because a variant is missing, no level is selected, or a factor does not
+// vary. A scenario without Quick is returned unchanged.
 func (s *Scenario) Quickened() *Scenario {
 	if s.Quick == nil {
 		return s
@@ -302,7 +301,7 @@ func (s *Scenario) Quickened() *Scenario {
 	return &q
 }
 
-// decides reports whether the scenario runs all that a claim is about.
+// decides reports whether the scenario can decide a claim at the levels.
 func (s *Scenario) decides(c Claim, levels []Level) bool {
 	about := c.about()
 	selected := slices.DeleteFunc(slices.Clone(levels), func(l Level) bool { return !l.Selects(about.where) })

@@ -13,19 +13,19 @@ import (
 // maxFile bounds the size of a scenario file in bytes.
 const maxFile = 1 << 20
 
-// Load reads a scenario file strictly and the files of delays that its upstream
-// replays, which are relative to it. Its error is [strictyaml.Errors] where the
-// file has mistakes; what the file leaves out has its default.
+// Load strictly reads a scenario file, and the files of delays that its upstream
+// replays, relative to it. Omitted fields have their defaults. If the file has
+// mistakes, the error is [strictyaml.Errors].
 func Load(path string) (*Scenario, error) {
 	s, _, err := LoadLines(path)
 	return s, err
 }
 
-// Lines are where in a scenario's file its claims stand, by their IDs, and its
-// thresholds, by their rules: from 1.
+// Lines holds the line numbers of the claims of a scenario's file, by their IDs,
+// and of its thresholds, by their rules. They count from 1.
 type Lines struct{ Claims, Thresholds map[string]int }
 
-// LoadLines is [Load] that also tells where in the file things stand.
+// LoadLines is like [Load] and also returns the lines of claims and thresholds.
 func LoadLines(path string) (*Scenario, Lines, error) {
 	src, err := strictyaml.ReadFile(path, maxFile)
 	if err != nil {
@@ -47,8 +47,8 @@ func LoadLines(path string) (*Scenario, Lines, error) {
 	return s, lines, nil
 }
 
-// Parse is Load of a text in memory; name stands for the file in messages.
-// JSON is taken too. No other file is read: a file of delays stays unread.
+// Parse is like [Load] for a text in memory, which may be JSON; name is the file's
+// name in messages. It does not read other files, such as files of delays.
 func Parse(name string, src []byte) (*Scenario, error) {
 	s, _, err := load(name, src, func(*mockupstream.Profile) error { return nil })
 	return s, err
@@ -72,18 +72,18 @@ func load(name string, src []byte, resolve func(*mockupstream.Profile) error) (*
 	return s, doc, nil
 }
 
-// Defaults of what a scenario file leaves out.
+// Defaults of omitted fields.
 const (
 	DefaultSeed    = 1
 	DefaultNoFile  = 1024
 	DefaultTimeout = Duration(120 * time.Second)
-	// DefaultCallTimeout is that of one request and of one write.
+	// DefaultCallTimeout is the default timeout of one request and of one write.
 	DefaultCallTimeout = Duration(30 * time.Second)
-	// DefaultFactor is what growth is measured with.
+	// DefaultFactor is the default factor of growth.
 	DefaultFactor = "items"
 )
 
-// fillIn gives what the file left out its default.
+// fillIn sets omitted fields to their defaults.
 func (s *Scenario) fillIn() {
 	orElse(&s.Items.Batches, 1)
 	orElse(&s.Database.Documents, "per-item")

@@ -12,33 +12,33 @@ import (
 	"floodgate/mockupstream/strictyaml"
 )
 
-// Unit is what a metric is measured in.
+// Unit is the unit of a metric.
 type Unit string
 
-// Units of metrics, and what a value is in each.
+// Units of metrics.
 const (
 	UnitTime  Unit = "ns"    // nanoseconds, written as a duration: "250ms"
 	UnitCount Unit = "count" // a whole number: "40"
 	UnitShare Unit = "share" // 0.6, written in percent: "60%"
 	UnitBytes Unit = "bytes" // written with its unit: "64MiB"
-	UnitRate  Unit = "rate"  // a second: "200/s"
+	UnitRate  Unit = "rate"  // per second: "200/s"
 )
 
-// Metric is what a threshold bounds.
+// Metric is a quantity that a threshold can bound.
 type Metric struct {
 	Name string
 	Unit Unit
-	// Of is what has it: "service", "items" (a SUT that works off its items
-	// once), or empty for both.
+	// Of is "service", "items" (for a SUT that processes its items once), or empty
+	// for both.
 	Of string
-	// Doc says what the value is over the trials of a level.
+	// Doc describes the value over the trials of a level.
 	Doc string
 }
 
 // MetricReduction is the metric with an interval, written as a function of two variants.
 const MetricReduction = "reduction"
 
-// MetricMaxRate is the metric that a plan measures, and a run does not.
+// MetricMaxRate is the metric that a plan measures and a run does not.
 const MetricMaxRate = "max_rate"
 
 // MetricStages are the stages of an item whose latencies are metrics.
@@ -46,7 +46,7 @@ func MetricStages() []string {
 	return []string{"queue", "fetch", "handoff", "pool_wait", "write", "item"}
 }
 
-// ErrorTypes are the types of errors of items, as packages pipeline and calllog name them.
+// ErrorTypes returns the types of item errors in packages pipeline and calllog.
 func ErrorTypes() []string {
 	return []string{
 		"emfile", "ports", "refused", "reset", "timeout", "canceled", "not_allowed", "tls", "panic", "other",
@@ -56,7 +56,7 @@ func ErrorTypes() []string {
 	}
 }
 
-// Metrics are all of them but [MetricReduction], in the order in which they are explained.
+// Metrics returns all metrics except [MetricReduction], in the order of their documentation.
 func Metrics() []Metric {
 	var all []Metric
 	for _, stage := range MetricStages() {
@@ -64,34 +64,34 @@ func Metrics() []Metric {
 	}
 	all = append(all,
 		Metric{"makespan", UnitTime, "items", "median of the trials"},
-		Metric{"efficiency", UnitShare, "items", "ideal makespan by makespan, median of the trials"},
+		Metric{"efficiency", UnitShare, "items", "ideal makespan divided by makespan, median of the trials"},
 		Metric{"cpu", UnitTime, "", "CPU time of the SUT, median of the trials"},
 		Metric{"rss.peak", UnitBytes, "", "highest resident memory of all trials"},
-		Metric{"fd.peak", UnitCount, "", "highest number of descriptors of all trials"},
+		Metric{"fd.peak", UnitCount, "", "greatest number of descriptors of all trials"},
 		Metric{"fd.upstream", UnitCount, "", "most connections to the upstream of all trials"},
 		Metric{"fd.mongo", UnitCount, "", "most connections to the database of all trials"},
 		Metric{"fd.leaked", UnitCount, "", "most descriptors that a trial left open"},
 		Metric{"goroutines.peak", UnitCount, "", "most goroutines of all trials"},
 		Metric{"threads.peak", UnitCount, "", "most threads of all trials"},
-		Metric{"allocs", UnitCount, "items", "objects allocated an item, most of all trials"},
+		Metric{"allocs", UnitCount, "items", "objects allocated per item, greatest of all trials"},
 		Metric{"items.failed", UnitCount, "items", "items that failed in all trials"},
-		Metric{"upstream.requests", UnitCount, "", "requests that the mock upstream got in all trials"},
+		Metric{"upstream.requests", UnitCount, "", "requests received by the mock upstream in all trials"},
 		Metric{"upstream.in_flight", UnitCount, "", "most requests in flight at the mock upstream of all trials"},
-		Metric{"errors.total", UnitCount, "", "errors of items in all trials"},
+		Metric{"errors.total", UnitCount, "", "item errors in all trials"},
 	)
 	for _, name := range ErrorTypes() {
-		all = append(all, Metric{"errors." + name, UnitCount, "", "errors of items of that type in all trials"})
+		all = append(all, Metric{"errors." + name, UnitCount, "", "item errors of that type in all trials"})
 	}
 	for _, kind := range []string{"lost", "duplicate", "corrupt", "foreign"} {
 		all = append(all, Metric{"documents." + kind, UnitCount, "", "documents in all trials"})
 	}
-	all = append(all, quantiles("response", "service", "since a report was due, of all that ended", "p50", "p95", "p99", "max")...)
-	all = append(all, quantiles("accepted", "service", "since a report was due, of those done", "p50", "p95", "p99", "max")...)
-	all = append(all, quantiles("service", "service", "since a report was begun, of all that ended", "p50", "p95", "p99", "max")...)
+	all = append(all, quantiles("response", "service", "time from when a report was due, of all reports that ended", "p50", "p95", "p99", "max")...)
+	all = append(all, quantiles("accepted", "service", "time from when a report was due, of completed reports", "p50", "p95", "p99", "max")...)
+	all = append(all, quantiles("service", "service", "time from when a report was started, of all reports that ended", "p50", "p95", "p99", "max")...)
 	return append(all,
-		Metric{"done", UnitShare, "service", "reports done of those due, all trials"},
-		Metric{MetricMaxRate, UnitRate, "service", "highest rate of reports that floodgate plan rate confirmed"},
-		Metric{"shed", UnitCount, "service", "reports turned away in all trials"},
+		Metric{"done", UnitShare, "service", "completed reports as a share of those due, all trials"},
+		Metric{MetricMaxRate, UnitRate, "service", "highest rate of reports confirmed by floodgate plan rate"},
+		Metric{"shed", UnitCount, "service", "reports rejected in all trials"},
 	)
 }
 
@@ -103,7 +103,7 @@ func quantiles(name, of, doc string, which ...string) []Metric {
 	return all
 }
 
-// findMetric by name, and what is wrong with the name.
+// findMetric returns the metric of that name, or an error about the name.
 func findMetric(name string) (Metric, error) {
 	if name == MetricReduction {
 		return Metric{}, errors.New("a reduction compares two variants: " + reductionForm)
@@ -120,8 +120,8 @@ func findMetric(name string) (Metric, error) {
 	return Metric{}, unknown
 }
 
-// metricsNear are the metrics of the family that the name begins with, or
-// else the families: all metrics are too many to read.
+// metricsNear returns the metrics of the family that the name begins with, or else
+// the families: a list of all metrics would be too long.
 func metricsNear(name string, names []string) []string {
 	family, _, dotted := strings.Cut(name, ".")
 	var those, families []string
@@ -137,11 +137,11 @@ func metricsNear(name string, names []string) []string {
 	if len(those) > 0 && (dotted || len(those) > 1) {
 		return those
 	}
-	return append(families, "a part of one, such as item.p99, fd.peak or errors.total")
+	return append(families, "a metric of one, such as item.p99, fd.peak or errors.total")
 }
 
-// Digits that a number may have, so that its text is exact: before the point of
-// a count and a percentage, and after that of a percentage.
+// The most digits of a number, so that its text is exact: before the point of a
+// count and a percentage, and after the point of a percentage.
 const (
 	countDigits   = 15
 	percentDigits = 6
@@ -149,10 +149,10 @@ const (
 	ratePlaces    = 6 // before and after the point
 )
 
-// parse reads a value of the unit.
+// parse parses a value of the unit.
 func (u Unit) parse(text string) (float64, error) {
 	wrong := func() error {
-		return fmt.Errorf("%s is %s; write %s", strictyaml.Quote(text), looksLike(text), u.want())
+		return fmt.Errorf("%s is %s; write %s", strictyaml.Quote(text), describeValue(text), u.want())
 	}
 	if err := strictyaml.CheckZeros(text); err != nil {
 		return 0, err
@@ -196,7 +196,7 @@ func (u Unit) parse(text string) (float64, error) {
 	}
 }
 
-// decimal reports whether text is digits, at most so many before and after a point.
+// decimal reports whether text consists of at most digits digits before a point and places after it.
 func decimal(text string, digits, places int) bool {
 	whole, fraction, point := strings.Cut(text, ".")
 	return areDigits(whole, digits) && (!point || areDigits(fraction, places))
@@ -220,11 +220,11 @@ func (u Unit) want() string {
 	return "a whole number such as 40"
 }
 
-// looksLike is what a value would be that is none of the unit asked for.
-func looksLike(text string) string {
+// describeValue names the kind of a value that is not of the requested unit.
+func describeValue(text string) string {
 	switch {
 	case text == "":
-		return "no value"
+		return "not a value"
 	case durationText.MatchString(text):
 		return "a duration"
 	case strings.HasSuffix(text, "/s") && decimal(strings.TrimSuffix(text, "/s"), 300, 300):
@@ -236,10 +236,10 @@ func looksLike(text string) string {
 	case decimal(strings.TrimPrefix(text, "-"), 300, 300):
 		return "a plain number"
 	}
-	return "no value"
+	return "not a value"
 }
 
-// Text writes a value of the unit as a rule has it.
+// Text formats a value of the unit in the form of a rule.
 func (u Unit) Text(v float64) string {
 	switch u {
 	case UnitTime:

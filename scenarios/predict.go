@@ -29,7 +29,7 @@ const (
 	MonitorConns = 2
 )
 
-// WithRuntime is the prediction with a measured baseline in place of RuntimeDescriptors.
+// WithRuntime returns the prediction with a measured baseline instead of RuntimeDescriptors.
 func (d Descriptors) WithRuntime(baseline int) Descriptors {
 	d.Runtime = baseline
 	d.Total = d.Runtime + d.Upstream + d.Mongo
@@ -80,7 +80,7 @@ func Predict(v Variant, sc *Scenario) Descriptors {
 	return d.WithRuntime(RuntimeDescriptors)
 }
 
-// least is the smallest of n and those limits that are not 0.
+// least returns the smallest of n and the limits that are not 0.
 func least(n int, limits ...int) int {
 	for _, limit := range limits {
 		if limit > 0 {

@@ -17,8 +17,8 @@ import (
 // Duration is a time.Duration written as text ("20ms").
 type Duration = mockupstream.Duration
 
-// Scenario is one experiment: what is fetched, from what upstream, written
-// where, by which variants, at which levels, and what is claimed of it.
+// Scenario is one experiment: items, an upstream, a database, the variants and
+// levels that are compared, and the claims and thresholds that are judged.
 type Scenario struct {
 	// Version of the file format; 1.
 	Version int `yaml:"version" json:"version"`
@@ -34,15 +34,15 @@ type Scenario struct {
 	Upstream mockupstream.Profile `yaml:"upstream,omitempty" json:"upstream"`
 	Database Database             `yaml:"database,omitempty" json:"database,omitzero"`
 	SUT      SUT                  `yaml:"sut,omitempty" json:"sut,omitzero"`
-	// Containers bounds what the upstream and the database may use; such a
-	// scenario runs in the environment "containers" alone.
+	// Containers limits the containers of upstream and database. Such a scenario
+	// runs only in the environment "containers".
 	Containers Containers `yaml:"containers,omitempty" json:"containers,omitzero"`
-	// Service has the SUT serve reports under load in place of working off its
-	// items once. Nil: it does that.
+	// Service makes the SUT serve reports under load; nil means that it processes
+	// its items once.
 	Service *Service `yaml:"service,omitempty" json:"service,omitempty"`
-	// SLO is what the service must keep at a sustained rate. Nil: none is named.
+	// SLO holds the requirements for a rate to count as sustained; nil means none.
 	SLO *SLO `yaml:"slo,omitempty" json:"slo,omitempty"`
-	// External bounds what an external upstream is asked for.
+	// External bounds the requests to an external upstream.
 	External External  `yaml:"external,omitempty" json:"external,omitzero"`
 	Variants []Variant `yaml:"variants" json:"variants"`
 	// Levels: each entry maps a factor (a path in this file such as
@@ -50,12 +50,12 @@ type Scenario struct {
 	// "sut.nofile") to one value or a list; an entry is the product of its
 	// lists, and Levels is the union of the entries.
 	Levels []LevelSet `yaml:"levels" json:"levels"`
-	// Blocks is how many times every variant runs at every level. At least 6.
+	// Blocks is the number of runs of every variant at every level, at least 6.
 	Blocks int `yaml:"blocks" json:"blocks"`
-	// Quick replaces Levels, Blocks and Variants with --quick. Nil: none.
+	// Quick replaces Levels, Blocks and Variants with --quick; nil means no replacements.
 	Quick  *Quick  `yaml:"quick,omitempty" json:"quick,omitempty"`
 	Claims []Claim `yaml:"claims,omitempty" json:"claims,omitempty"`
-	// Thresholds are budgets that the run must keep.
+	// Thresholds are budgets that the run must meet.
 	Thresholds []Threshold `yaml:"thresholds,omitempty" json:"thresholds,omitempty"`
 }
 
@@ -63,58 +63,58 @@ type Scenario struct {
 // "name" may hold a short name for reports.
 type LevelSet map[string]any
 
-// Items says what the pipeline works on.
+// Items describes the items that the pipeline processes.
 type Items struct {
 	// Kind is "phone-numbers" (one argument) or "date-ranges" (start and end date).
 	Kind string `yaml:"kind" json:"kind"`
 	// Count is the number N of distinct items. The factor "items" is short for "items.count".
 	Count int `yaml:"count,omitempty" json:"count,omitempty"`
-	// Duplicates is the share of further items that repeat earlier ones, 0 to 1.
+	// Duplicates is the share of additional items that repeat earlier ones, 0 to 1.
 	Duplicates float64 `yaml:"duplicates,omitempty" json:"duplicates,omitempty"`
 	// Batches splits the items into this many batches, run one after another. Default 1.
 	Batches int `yaml:"batches,omitempty" json:"batches,omitempty"`
 }
 
-// Database says how the database behaves beyond what it is.
+// Database describes the delays and faults added to the database.
 type Database struct {
 	// Latency is added to every command that reads or writes documents. Default none.
 	Latency Duration `yaml:"latency,omitempty" json:"latency,omitzero"`
 	// Jitter spreads Latency evenly from Latency − Jitter to Latency + Jitter;
 	// at most Latency. Default none.
 	Jitter Duration `yaml:"jitter,omitempty" json:"jitter,omitzero"`
-	// Bandwidth in bytes a second, each way, that all connections share. 0: unlimited.
+	// Bandwidth in bytes per second and direction, shared by all connections; zero means unlimited.
 	Bandwidth Bytes `yaml:"bandwidth,omitempty" json:"bandwidth,omitzero"`
 	// Resets is the probability, 0 to 1, that the connection of a command that
-	// reads or writes documents is reset, half of them after it was carried out.
+	// reads or writes documents is reset, in half of the cases after its execution.
 	Resets float64 `yaml:"resets,omitempty" json:"resets,omitempty"`
-	// Documents is "per-item" (default: one document an item, its records embedded) or "per-record".
+	// Documents is "per-item" (default: one document per item with its records embedded) or "per-record".
 	Documents string `yaml:"documents,omitempty" json:"documents,omitempty"`
 }
 
-// Linked says that the way to the database is to behave in any special way.
+// Linked reports whether the connection to the database has added delays or faults.
 func (d Database) Linked() bool {
 	return d.Latency > 0 || d.Bandwidth > 0 || d.Resets > 0
 }
 
-// SUT says how the system under test runs.
+// SUT describes the system under test and its limits.
 type SUT struct {
 	// NoFile is RLIMIT_NOFILE, soft and hard. Default 1024.
 	NoFile int `yaml:"nofile,omitempty" json:"nofile,omitempty"`
 	// Timeout of one trial. Default 120s.
 	Timeout Duration `yaml:"timeout,omitempty" json:"timeout,omitzero"`
-	// ReadyTimeout bounds the time from the start of the process until it says that
-	// it is ready; zero means 30s.
+	// ReadyTimeout bounds the time from the start of the process until it reports
+	// that it is ready; zero means 30s.
 	ReadyTimeout Duration `yaml:"ready_timeout,omitempty" json:"ready_timeout,omitzero"`
-	// Serial is CPU time that an item needs under one lock, as an interpreter with a global lock does.
+	// Serial is the CPU time of an item under one lock, as in an interpreter with a global lock.
 	Serial Serial `yaml:"serial,omitempty" json:"serial,omitzero"`
-	// Command runs instead of our own SUT; it speaks the protocol of package bench/sut.
+	// Command runs instead of the built-in SUT and speaks the protocol of package bench/sut.
 	Command []string `yaml:"command,omitempty" json:"command,omitempty"`
 	// FetchTimeout and WriteTimeout bound one request and one write. Default 30s each.
 	FetchTimeout Duration `yaml:"fetch_timeout,omitempty" json:"fetch_timeout,omitzero"`
 	WriteTimeout Duration `yaml:"write_timeout,omitempty" json:"write_timeout,omitzero"`
-	// Container runs our own SUT in a container, in the network of this machine.
+	// Container runs the built-in SUT in a container, in the network of this machine.
 	Container bool `yaml:"container,omitempty" json:"container,omitempty"`
-	// CPUs and Memory bound that container. 0: unlimited.
+	// CPUs and Memory limit that container; zero means unlimited.
 	CPUs   float64 `yaml:"cpus,omitempty" json:"cpus,omitempty"`
 	Memory Bytes   `yaml:"memory,omitempty" json:"memory,omitzero"`
 }
@@ -125,48 +125,48 @@ type Containers struct {
 	Database Limits `yaml:"database,omitempty" json:"database,omitzero"`
 }
 
-// Limits of a container; 0: unlimited.
+// Limits of a container; zero means unlimited.
 type Limits struct {
 	CPUs   float64 `yaml:"cpus,omitempty" json:"cpus,omitempty"`
 	Memory Bytes   `yaml:"memory,omitempty" json:"memory,omitzero"`
 }
 
-// External bounds what a run asks of an upstream that is not ours.
+// External bounds the requests of a run to an external upstream.
 type External struct {
-	// Requests of the whole run at most: a run that needs more does not start.
-	// Default 50,000.
+	// Requests is the most requests of the whole run: a run that needs more does not
+	// start. Default 50,000.
 	Requests int `yaml:"requests,omitempty" json:"requests,omitempty"`
-	// Rate is how many requests a second may be begun at most, as many of them
-	// at once; the SUT holds the others back. Default 1,000.
+	// Rate is the most requests that start per second; all of them may start at
+	// once. The SUT throttles the others. Default 1,000.
 	Rate int `yaml:"rate,omitempty" json:"rate,omitempty"`
 }
 
-// Serial is CPU time under one lock an item. A plain duration in YAML means Fetch.
+// Serial is the CPU time of an item under one lock. A plain duration in YAML means Fetch.
 type Serial struct {
 	// Fetch is spent half before the request and half when its answer has arrived.
 	Fetch Duration `yaml:"fetch,omitempty,short" json:"fetch,omitzero"`
-	// Write is spent at each write; the lock is kept until the write is done.
+	// Write is spent at each write; the lock is held until the write is done.
 	Write Duration `yaml:"write,omitempty" json:"write,omitzero"`
 }
 
-// Bounds of what an external upstream is asked for where the scenario sets none.
+// Default bounds of the requests to an external upstream.
 const (
 	DefaultExternalRequests = 50_000
 	DefaultExternalRate     = 1000
 )
 
-// DefaultReadyTimeout is how long a SUT may take until it is ready.
+// DefaultReadyTimeout is the default of SUT.ReadyTimeout.
 const DefaultReadyTimeout = Duration(30 * time.Second)
 
-// MaxReady is ReadyTimeout or its default.
+// MaxReady returns ReadyTimeout or its default.
 func (s SUT) MaxReady() time.Duration {
 	return time.Duration(cmp.Or(s.ReadyTimeout, DefaultReadyTimeout))
 }
 
-// MaxRequests is Requests or its default.
+// MaxRequests returns Requests or its default.
 func (e External) MaxRequests() int { return cmp.Or(e.Requests, DefaultExternalRequests) }
 
-// MaxRate is Rate or its default.
+// MaxRate returns Rate or its default.
 func (e External) MaxRate() int { return cmp.Or(e.Rate, DefaultExternalRate) }
 
 // Variant is one way to run the pipeline: a strategy and its parameters.
@@ -175,43 +175,43 @@ type Variant struct {
 	Name string `yaml:"name,omitempty" json:"name"`
 	// Strategy is one of [pipeline.Strategies].
 	Strategy pipeline.Kind `yaml:"strategy" json:"strategy"`
-	// Limit is the number of fetches at once.
+	// Limit is the number of concurrent fetches.
 	Limit int `yaml:"limit,omitempty" json:"limit,omitempty"`
-	// Writers is the number of writes at once.
+	// Writers is the number of concurrent writes.
 	Writers int `yaml:"writers,omitempty" json:"writers,omitempty"`
 	// Queue is the number of values that may wait for a writer.
 	Queue int `yaml:"queue,omitempty" json:"queue,omitempty"`
-	// Batch is the most documents in one bulk write; Linger is how long one that is not full waits.
+	// Batch is the most documents in one bulk write; Linger is the time for which one that is not full waits.
 	Batch  int      `yaml:"batch,omitempty" json:"batch,omitempty"`
 	Linger Duration `yaml:"linger,omitempty" json:"linger,omitzero"`
-	// Scope of the limit of a service: "report" (default: each report has one of
-	// its own) or "shared" by all reports.
+	// Scope of the limit of a service: "report" (default: each report has its own
+	// limit) or "shared" by all reports.
 	Scope string `yaml:"scope,omitempty" json:"scope,omitempty"`
-	// Waiting is how many items may wait for a slot, all reports together; a
-	// report that does not fit is turned away. For scope shared. Nil: any number.
+	// Waiting is the number of items of all reports that may wait for a slot; a
+	// report that does not fit is rejected. For scope shared; nil means any number.
 	Waiting *int `yaml:"waiting,omitempty" json:"waiting,omitempty"`
-	// Where maps factors to the one value that selects the levels at which the
-	// variant runs. Empty: all levels.
+	// Where maps each factor to the one value that selects the levels at which the
+	// variant runs; empty means all levels.
 	Where map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
-	// Connections; what is left out follows from the strategy.
+	// Connections of the variant; defaults follow from the strategy.
 	Connections Connections `yaml:"connections,omitempty" json:"connections,omitzero"`
 }
 
-// Connections says how the variant connects to the upstream and the database.
+// Connections describes the variant's connections to the upstream and the database.
 type Connections struct {
-	// Upstream is "keep-alive" (default) or "fresh": a new connection a request.
+	// Upstream is "keep-alive" (default) or "fresh": a new connection for each request.
 	Upstream string `yaml:"upstream,omitempty" json:"upstream,omitempty"`
-	// Clients is "shared" (default) or "per-batch": made for each batch and closed
-	// after it. Of a service: "shared", "per-report", or "forgotten": made for
+	// Clients is "shared" (default) or "per-batch": created for each batch and closed
+	// after it. For a service: "shared", "per-report", or "forgotten": created for
 	// each report and never closed.
 	Clients string `yaml:"clients,omitempty" json:"clients,omitempty"`
-	// MaxConnsPerHost bounds connections to the upstream; 0: unlimited. Default: by strategy.
+	// MaxConnsPerHost bounds the connections to the upstream; zero means unlimited. The default depends on the strategy.
 	MaxConnsPerHost *int `yaml:"max_conns_per_host,omitempty" json:"max_conns_per_host,omitempty"`
-	// MaxPoolSize bounds the driver's pool; 0: unlimited. Default: by strategy.
+	// MaxPoolSize bounds the driver's pool; zero means unlimited. The default depends on the strategy.
 	MaxPoolSize *int `yaml:"max_pool_size,omitempty" json:"max_pool_size,omitempty"`
 }
 
-// Quick is what --quick replaces; zero fields replace nothing.
+// Quick holds the replacements for --quick; zero fields replace nothing.
 type Quick struct {
 	Levels   []LevelSet `yaml:"levels,omitempty" json:"levels,omitempty"`
 	Blocks   int        `yaml:"blocks,omitempty" json:"blocks,omitempty"`
@@ -224,7 +224,7 @@ type Claim struct {
 	ID string `yaml:"id" json:"id"`
 	// Statement is the claim in its author's words; it stands on the printed summary.
 	Statement string `yaml:"statement" json:"statement"`
-	// Expect is "proved" (default) or "refuted": what the exit code goes by.
+	// Expect is "proved" (default) or "refuted". It determines the exit code.
 	Expect              string                    `yaml:"expect,omitempty" json:"expect,omitempty"`
 	Reduction           *ReductionClaim           `yaml:"reduction,omitempty" json:"reduction,omitempty"`
 	Growth              *GrowthClaim              `yaml:"growth,omitempty" json:"growth,omitempty"`
@@ -236,17 +236,17 @@ type Claim struct {
 	PredictedExhaustion *PredictedExhaustionClaim `yaml:"predicted_exhaustion,omitempty" json:"predicted_exhaustion,omitempty"`
 }
 
-// ReductionClaim says that each variant of Of takes at least AtLeast (a percentage
+// ReductionClaim states that each variant of Of takes at least AtLeast (a percentage
 // such as "60%") less time than Against, at every level that Where selects.
 type ReductionClaim struct {
 	Of        []string `yaml:"of" json:"of"`
 	Reference string   `yaml:"reference" json:"reference"`
 	AtLeast   Percent  `yaml:"at_least" json:"at_least"`
-	// Where maps factors to the one value that selects levels. Empty: all levels.
+	// Where maps each factor to the one value that selects levels; empty means all levels.
 	Where map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
 }
 
-// GrowthClaim says that the reduction of each variant of Of grows with the factor With
+// GrowthClaim states that the reduction of each variant of Of grows with the factor With
 // (default "items"), from its smallest level to its largest.
 type GrowthClaim struct {
 	Of        []string       `yaml:"of" json:"of"`
@@ -255,7 +255,7 @@ type GrowthClaim struct {
 	Where     map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
 }
 
-// DescriptorsClaim says that the peak descriptors of each variant of Within stay at or
+// DescriptorsClaim states that the peak descriptors of each variant of Within stay at or
 // below the number predicted for it, in every trial, and those of each
 // variant of Grows grow with the factor With (default "items").
 type DescriptorsClaim struct {
@@ -264,8 +264,8 @@ type DescriptorsClaim struct {
 	With   string   `yaml:"with,omitempty" json:"with,omitempty"`
 }
 
-// DocumentsClaim says that no trial of the variants of Of (empty: all) lost,
-// duplicated or garbled a document.
+// DocumentsClaim states that no trial of the variants of Of lost, duplicated or
+// corrupted a document; an empty Of means all variants.
 type DocumentsClaim struct {
 	Of []string `yaml:"of,omitempty" json:"of,omitempty"`
 }
@@ -273,9 +273,9 @@ type DocumentsClaim struct {
 // Percent is a share, 0.6 for "60%". In YAML and JSON it is text with a percent sign.
 type Percent float64
 
-// ExhaustionClaim says that every trial of the variants of Of, of a service,
+// ExhaustionClaim states that every trial of the variants of Of, of a service,
 // runs out of file descriptors (EMFILE), at every level that Where selects, or
-// that none does. It is refuted where all trials show the opposite.
+// that no trial does. It is refuted if all trials show the opposite.
 type ExhaustionClaim struct {
 	Of []string `yaml:"of" json:"of"`
 	// Is "always" (default) or "never".
@@ -283,9 +283,9 @@ type ExhaustionClaim struct {
 	Where map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
 }
 
-// CauseClaim says why the descriptors of the variants of Of, of a service,
-// grow: "leak" (reports completed leave them behind), "load" (reports in
-// flight hold them) or "neither" (they do not grow with reports).
+// CauseClaim states why the descriptors of the variants of Of, of a service,
+// grow: "leak" (completed reports leave them open), "load" (reports in flight hold
+// them) or "neither" (they do not grow with reports).
 type CauseClaim struct {
 	Of    []string       `yaml:"of" json:"of"`
 	Is    string         `yaml:"is" json:"is"`

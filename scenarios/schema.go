@@ -16,10 +16,10 @@ import (
 // schema is a JSON Schema, or a part of one; encoding/json sorts its keys.
 type schema = map[string]any
 
-// JSONSchema describes the format of scenario files to editors (JSON Schema,
-// draft 2020-12). It is made from the types and rules that the loader goes by
-// and states all that can be stated about a file without its meaning: whether
-// a variant that a claim names exists, for one, only the loader knows.
+// JSONSchema returns a JSON Schema (draft 2020-12) of scenario files, for editors.
+// It is derived from the types and rules of the loader and covers everything but
+// relations between values: only the loader checks, for example, that the variants
+// of a claim exist.
 func JSONSchema() ([]byte, error) {
 	w := schemaWriter{defs: schema{}}
 	root := w.object(reflect.TypeFor[Scenario]())
@@ -28,15 +28,15 @@ func JSONSchema() ([]byte, error) {
 	root["$defs"] = w.defs
 	out, err := json.MarshalIndent(root, "", "  ")
 	if err != nil {
-		return nil, fmt.Errorf("write the schema of scenarios: %w", err)
+		return nil, fmt.Errorf("encode the schema of scenarios: %w", err)
 	}
 	return append(out, '\n'), nil
 }
 
-// schemaWriter collects the definitions of the types that it meets.
+// schemaWriter collects the definitions of the types that it visits.
 type schemaWriter struct{ defs schema }
 
-// of is the schema of a field.
+// of returns the schema of a field.
 func (w schemaWriter) of(t reflect.Type, r rule) schema {
 	s := w.plain(t, r)
 	if r.doc != "" {
@@ -169,7 +169,7 @@ func requireEach(keys []string) []schema {
 	return each
 }
 
-// strategySchemas say which fields each strategy needs and which it does not have.
+// strategySchemas returns a schema for each strategy with its required and excluded fields.
 func strategySchemas() []schema {
 	var all []schema
 	for _, d := range pipeline.Strategies() {
@@ -195,7 +195,7 @@ func strategySchemas() []schema {
 	return all
 }
 
-// factors is the schema of a mapping of factors to a value, or to a list too.
+// factors returns the schema of a mapping of factors to a value, or also to a list.
 func (w schemaWriter) factors(name string, lists bool) schema {
 	if _, known := w.defs[name]; !known {
 		properties, patterns := schema{}, schema{}
@@ -224,7 +224,7 @@ func (w schemaWriter) factors(name string, lists bool) schema {
 	return schema{"$ref": "#/$defs/" + name}
 }
 
-// factorNames are schemas for the name of a factor.
+// factorNames returns schemas for the name of a factor.
 func factorNames() []schema {
 	var names, patterns []string
 	for _, f := range anyFactors() {
@@ -239,20 +239,20 @@ func factorNames() []schema {
 	return []schema{{"enum": names}, {"pattern": strings.Join(patterns, "|")}}
 }
 
-// names are the factor's short name and its path.
+// names returns the factor's short name and its path.
 func (f factor) names() []string { return slices.Compact([]string{f.name, fullPath(f.name)}) }
 
-// pathPattern matches a path at any index of the lists that it leads through, if it does.
+// pathPattern returns a pattern that matches a path at any index of its lists, if it has any.
 func pathPattern(path string) (string, bool) {
 	quoted := regexp.QuoteMeta(path)
 	pattern := indexed.ReplaceAllString(quoted, `\.(0|[1-9][0-9]*)\.`)
 	return "^" + pattern + "$", pattern != quoted
 }
 
-// indexed finds the number of a list's element in a quoted path.
+// indexed matches the number of a list's element in a quoted path.
 var indexed = regexp.MustCompile(`\\\.0\\\.`)
 
-// anyFactors are the factors of a scenario that has every part.
+// anyFactors returns the factors of a scenario that has every part.
 func anyFactors() []factor {
 	fault := []mockupstream.Fault{{}}
 	profile := mockupstream.Profile{
@@ -265,8 +265,7 @@ func anyFactors() []factor {
 	return (&Scenario{Upstream: profile, Service: &Service{Arrivals: Arrivals{Steps: []Step{{}}}}}).factors()
 }
 
-// rulePattern is what a threshold's rule may look like: every metric with a
-// value in its unit.
+// rulePattern matches the rule of a threshold: every metric with a value in its unit.
 func rulePattern() string {
 	const space = `[ \t\n]*`
 	name := strings.Trim(namePattern, "^$")

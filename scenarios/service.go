@@ -10,19 +10,20 @@ import (
 	"floodgate/scenarios/pipeline"
 )
 
-// Service says how reports come to a SUT that serves them.
+// Service describes the load of a SUT that serves reports.
 type Service struct {
-	// ReportItems is how many items a report has. Default 30.
+	// ReportItems is the number of items of a report. Default 30.
 	ReportItems int `yaml:"report_items,omitempty" json:"report_items,omitempty"`
-	// Arrivals say when reports come, whatever became of those before.
+	// Arrivals describes when reports arrive, independent of the outcome of earlier ones.
 	Arrivals Arrivals `yaml:"arrivals" json:"arrivals"`
-	// Duration is how long reports come.
+	// Duration of the load.
 	Duration Duration `yaml:"duration" json:"duration"`
 	// Timeout of a report, at the client. Default 30s.
 	Timeout Duration `yaml:"timeout,omitempty" json:"timeout,omitzero"`
-	// Stall is how long nothing may be completed while reports are in flight. Default 10s.
+	// Stall is the time without a completion, while reports are in flight, after
+	// which the service counts as stalled. Default 10s.
 	Stall Duration `yaml:"stall,omitempty" json:"stall,omitzero"`
-	// Recovery is how long after the load a report may take to be done. Default 5s.
+	// Recovery is the time after the load in which reports may still complete. Default 5s.
 	Recovery Duration `yaml:"recovery,omitempty" json:"recovery,omitzero"`
 }
 
@@ -30,21 +31,21 @@ type Service struct {
 type Arrivals struct {
 	// Pattern is constant (default), linear, steps or sine.
 	Pattern string `yaml:"pattern,omitempty" json:"pattern,omitempty"`
-	// Rate in reports a second: of constant, in the beginning of linear, the mean of sine.
+	// Rate in reports per second: of constant, at the start of linear, the mean of sine.
 	Rate float64 `yaml:"rate,omitempty" json:"rate,omitempty"`
 	// To is the rate at the end of linear.
 	To float64 `yaml:"to,omitempty" json:"to,omitempty"`
-	// Steps are rates one after another; the last one lasts.
+	// Steps are rates in order; the last one lasts until the end.
 	Steps []Step `yaml:"steps,omitempty" json:"steps,omitempty"`
 	// Amplitude and Period of sine.
 	Amplitude float64  `yaml:"amplitude,omitempty" json:"amplitude,omitempty"`
 	Period    Duration `yaml:"period,omitempty" json:"period,omitzero"`
-	// Poisson has reports come independently of each other, with that rate in
-	// the mean, as from many users. Default: evenly.
+	// Poisson makes reports arrive independently of each other with that mean rate,
+	// as from many users. Default: evenly spaced.
 	Poisson bool `yaml:"poisson,omitempty" json:"poisson,omitempty"`
 }
 
-// Step is a rate that lasts for some time.
+// Step is a rate that lasts for a given time.
 type Step struct {
 	Rate float64  `yaml:"rate" json:"rate"`
 	For  Duration `yaml:"for" json:"for"`
@@ -57,7 +58,7 @@ const (
 	DefaultRecovery    = Duration(5 * time.Second)
 )
 
-// fields of each pattern, beside poisson.
+// patterns lists the fields of each pattern, except poisson.
 var patterns = map[string][]string{
 	"constant": {"rate"},
 	"linear":   {"rate", "to"},
@@ -73,7 +74,7 @@ func (s *Service) fillIn() {
 	orElse(&s.Recovery, DefaultRecovery)
 }
 
-// impossible is what contradicts in a service.
+// impossible returns the contradictions in a service.
 func (s *Service) impossible() strictyaml.Errors {
 	var found strictyaml.Errors
 	a := s.Arrivals
@@ -99,8 +100,8 @@ func (s *Service) impossible() strictyaml.Errors {
 	return found
 }
 
-// ReportArgs lists the arguments of the items of report n, from 0: phone
-// numbers that no other report has, by the seed.
+// ReportArgs returns the arguments of the items of report n, counted from 0: phone
+// numbers, derived from the seed, that no other report has.
 func (s *Scenario) ReportArgs(n uint64) [][]string {
 	number := newWalk(s.Seed, phoneNumbers)
 	args := make([][]string, s.Service.ReportItems)
@@ -110,35 +111,35 @@ func (s *Scenario) ReportArgs(n uint64) [][]string {
 	return args
 }
 
-// Bounds describes in one line what a variant of a service bounds and what it does not.
+// Bounds describes the scope of a service variant's limit in one line.
 func (v Variant) Bounds() string {
 	var text string
 	fetches, _ := v.Schedule().AtOnce()
 	switch d, _ := pipeline.Define(v.Strategy); {
 	case d.NewSlots != nil:
-		text = "bounds the process, by a limit that it finds itself; whoever comes may wait"
+		text = "bounds the process by a limit found at run time; any number of items may wait"
 	case fetches == 0:
 		text = "bounds nothing: every item of every report at once"
 	case v.Scope == "shared" && v.Waiting != nil:
-		text = fmt.Sprintf("bounds the process to %d items at once and %d that wait; above it 503, at once", v.Limit, *v.Waiting)
+		text = fmt.Sprintf("bounds the process to %d items at once and a queue of %d; further reports get 503 at once", v.Limit, *v.Waiting)
 	case v.Scope == "shared":
-		text = fmt.Sprintf("bounds the process to %d items at once; whoever comes may wait", v.Limit)
+		text = fmt.Sprintf("bounds the process to %d items at once; any number of items may wait", v.Limit)
 	case v.Limit > 0:
-		text = fmt.Sprintf("bounds each report to %d items at once, and not how many reports there are", v.Limit)
+		text = fmt.Sprintf("bounds each report to %d items at once, but not the number of reports", v.Limit)
 	default:
-		text = "bounds each report to one item at once, and not how many reports there are"
+		text = "bounds each report to one item at once, but not the number of reports"
 	}
 	switch v.Connections.Clients {
 	case "per-report":
-		text += "; clients for each report, closed after it"
+		text += "; clients are created for each report and closed after it"
 	case "forgotten":
-		text += "; clients for each report, never closed: they leak"
+		text += "; clients are created for each report and never closed: a leak"
 	}
 	switch _, pool := v.MaxConns(); {
 	case pool == 0:
 		text += "; the driver's pool is unlimited"
 	case v.Connections.MaxPoolSize != nil:
-		text += fmt.Sprintf("; the driver's pool is of %d", pool)
+		text += fmt.Sprintf("; the driver's pool has %d connections", pool)
 	}
 	return text
 }

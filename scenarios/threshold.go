@@ -11,19 +11,18 @@ import (
 	"floodgate/mockupstream/strictyaml"
 )
 
-// Threshold is a budget that a run must keep. In YAML it is the rule alone or
-// a mapping.
+// Threshold is a budget that a run must meet. In YAML it is either a rule or a
+// mapping.
 type Threshold struct {
 	// Rule is the budget in its author's words; see [ParseBudget].
 	Rule string `yaml:"rule,short" json:"rule"`
-	// Margin is what the limit may be missed by, a share of it. Default none.
+	// Margin is the tolerance as a share of the limit; zero means none.
 	Margin Percent `yaml:"margin,omitempty" json:"margin,omitempty"`
-	// Severity is "fail" (default) or "warn", which leaves the exit code alone.
+	// Severity is "fail" (default) or "warn", which does not change the exit code.
 	Severity string `yaml:"severity,omitempty" json:"severity,omitempty"`
-	// Abort ends the run as soon as no trial to come can keep the budget any
-	// more. Default false: the run goes on to its end.
+	// Abort stops the run as soon as the budget can no longer be met.
 	Abort bool `yaml:"abort,omitempty" json:"abort,omitempty"`
-	// Where maps factors to the one value that selects levels. Empty: all
+	// Where maps each factor to the one value that selects levels; empty means all
 	// levels at which the variant runs.
 	Where map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
 }
@@ -38,7 +37,7 @@ const (
 // "reduction(bounded-10, sequential) >= 60%".
 type Budget struct {
 	Variant string
-	// Baseline is what a reduction is against; empty for the other metrics.
+	// Baseline is the reference variant of a reduction; empty for the other metrics.
 	Baseline string
 	Metric   Metric
 	// Op is <, <=, >, >= or ==.
@@ -47,10 +46,10 @@ type Budget struct {
 	Limit float64
 }
 
-// operators, the longer ones before those that they begin with.
+// operators lists longer operators before their prefixes.
 var operators = []string{"<=", ">=", "==", "<", ">"}
 
-// Subject is what the budget is of: "bounded-10.item.p99", "reduction(bounded-10, sequential)".
+// Subject returns the left side of the rule: "bounded-10.item.p99", "reduction(bounded-10, sequential)".
 func (b Budget) Subject() string {
 	if b.Metric.Name == MetricReduction {
 		return fmt.Sprintf("%s(%s, %s)", MetricReduction, b.Variant, b.Baseline)
@@ -58,17 +57,17 @@ func (b Budget) Subject() string {
 	return b.Variant + "." + b.Metric.Name
 }
 
-// String is a rule that [ParseBudget] reads as the same budget.
+// String returns a rule that [ParseBudget] parses as the same budget.
 func (b Budget) String() string {
 	return b.Subject() + " " + b.Op + " " + b.Metric.Unit.Text(b.Limit)
 }
 
-// Upper reports whether the limit is one that the value may not exceed; == has both sides.
+// Upper reports whether the limit is an upper bound only; == bounds both sides.
 func (b Budget) Upper() bool { return b.Op == "<" || b.Op == "<=" }
 
-// Met reports whether a value meets the budget, and whether it does within the
-// margin alone, a share of the limit that is added to it or, of a least value,
-// taken off.
+// Met reports whether a value meets the budget, and whether it does so only by
+// the margin, a share of the limit that is added to an upper bound and subtracted
+// from a lower one.
 func (b Budget) Met(value, margin float64) (met, byMargin bool) {
 	if b.holds(value, 0) {
 		return true, false
@@ -78,7 +77,7 @@ func (b Budget) Met(value, margin float64) (met, byMargin bool) {
 	return met, met
 }
 
-// Bound is the limit with the margin: of a greatest value added, of a least one taken off.
+// Bound returns the limit with the margin added to an upper bound or subtracted from a lower one.
 func (b Budget) Bound(margin float64) float64 {
 	slack := margin * math.Abs(b.Limit)
 	if b.Upper() {
@@ -102,18 +101,17 @@ func (b Budget) holds(value, slack float64) bool {
 	return value >= least && value <= most
 }
 
-// nine rounds to nine decimals, so that 100 and 29 % of it are 129.
+// nine rounds to nine decimals, so that 100 plus 29 % is 129.
 func nine(v float64) float64 { return math.Round(v*1e9) / 1e9 }
 
-// reductionForm is how a reduction is written.
+// reductionForm is the form of a reduction in a rule.
 const reductionForm = "reduction(<variant>, <baseline>)"
 
 const ruleWanted = `a rule such as "bounded-10.item.p99 < 250ms" or "reduction(bounded-10, sequential) >= 60%"`
 
 // ParseBudget reads `<variant>.<metric> <op> <value>` or
-// `reduction(<variant>, <baseline>) <op> <percentage>`, spaces where they are
-// wanted. Its error says what is wrong and what is allowed. Whether the
-// variants exist, it does not know.
+// `reduction(<variant>, <baseline>) <op> <percentage>`, with optional spaces. It
+// does not check whether the variants exist.
 func ParseBudget(rule string) (Budget, error) {
 	l := &lexer{rest: rule}
 	b, err := l.subject()
@@ -121,20 +119,20 @@ func ParseBudget(rule string) (Budget, error) {
 		return Budget{}, err
 	}
 	if b.Op = l.operator(); b.Op == "" {
-		return Budget{}, fmt.Errorf("%s where an operator should be (want <, <=, >, >= or ==)", l.next())
+		return Budget{}, fmt.Errorf("%s where an operator is expected (want <, <=, >, >= or ==)", l.next())
 	}
 	if b.Metric.Name == MetricReduction && b.Op == "==" {
-		return Budget{}, fmt.Errorf("== cannot be decided of a reduction, which is known by an interval (want <, <=, > or >=)")
+		return Budget{}, fmt.Errorf("== cannot be decided for a reduction, which is known as an interval (want <, <=, > or >=)")
 	}
 	text := l.word(isValueRune)
 	if text == "" {
-		return Budget{}, fmt.Errorf("%s where a value should be, %s", l.next(), b.Metric.Unit.want())
+		return Budget{}, fmt.Errorf("%s where a value is expected, %s", l.next(), b.Metric.Unit.want())
 	}
 	if b.Limit, err = b.Metric.Unit.parse(text); err != nil {
 		return Budget{}, fmt.Errorf("%s: %w", b.Metric.Name, err)
 	}
 	if b.Metric.Name == MetricMaxRate && b.Op == "==" {
-		return Budget{}, fmt.Errorf("== cannot be decided of a rate, which lies between one that held and one that failed (want <, <=, > or >=)")
+		return Budget{}, fmt.Errorf("== cannot be decided for a rate, which lies between one that passed and one that failed (want <, <=, > or >=)")
 	}
 	if b.Limit < 0 && b.Metric.Name != MetricReduction {
 		return Budget{}, fmt.Errorf("%s is never negative; compare it with a percentage of at least 0%%", b.Metric.Name)
@@ -145,12 +143,12 @@ func ParseBudget(rule string) (Budget, error) {
 	return b, nil
 }
 
-// lexer takes a rule apart from its front.
+// lexer splits a rule into its parts from the front.
 type lexer struct{ rest string }
 
 func (l *lexer) skip() { l.rest = strings.TrimLeft(l.rest, " \t\n") }
 
-// take takes the text off the front, spaces before it left out.
+// take removes the text and the spaces before it from the front.
 func (l *lexer) take(text string) bool {
 	l.skip()
 	rest, found := strings.CutPrefix(l.rest, text)
@@ -160,7 +158,7 @@ func (l *lexer) take(text string) bool {
 	return found
 }
 
-// word takes the longest run of such characters, which may be empty.
+// word removes and returns the longest run of such characters, which may be empty.
 func (l *lexer) word(of func(rune) bool) string {
 	l.skip()
 	end := strings.IndexFunc(l.rest, func(r rune) bool { return !of(r) })
@@ -172,7 +170,7 @@ func (l *lexer) word(of func(rune) bool) string {
 	return word
 }
 
-// next says what comes next, for a message.
+// next describes the next part for a message.
 func (l *lexer) next() string {
 	l.skip()
 	if l.rest == "" {
@@ -192,12 +190,12 @@ func (l *lexer) operator() string {
 	return operators[i]
 }
 
-// subject is a function of two variants, or a variant and its metric.
+// subject parses a function of two variants, or a variant and its metric.
 func (l *lexer) subject() (Budget, error) {
 	name := l.word(isNameRune)
 	switch {
 	case name == "":
-		return Budget{}, fmt.Errorf("%s where a rule should begin; write %s", l.next(), ruleWanted)
+		return Budget{}, fmt.Errorf("%s where a rule is expected; write %s", l.next(), ruleWanted)
 	case l.take("("):
 		return l.function(name)
 	}
@@ -213,7 +211,7 @@ func (l *lexer) subject() (Budget, error) {
 	return Budget{Variant: variant, Metric: m}, err
 }
 
-// function is reduction(<variant>, <baseline>) from behind the parenthesis on.
+// function parses reduction(<variant>, <baseline>) from after the opening parenthesis.
 func (l *lexer) function(name string) (Budget, error) {
 	if name != MetricReduction {
 		return Budget{}, &strictyaml.Error{
@@ -239,12 +237,12 @@ func isNameRune(r rune) bool {
 	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_' || r == '-'
 }
 
-// isValueRune tells what a value may be made of, wrong units included.
+// isValueRune reports whether a value may contain the character, in a wrong unit included.
 func isValueRune(r rune) bool {
 	return isNameRune(r) || r == '%' || r == 'µ' || r == 'μ' || r == '+' || r == '/'
 }
 
-// about is what a threshold is about; nothing where its rule cannot be read.
+// about returns the subject of a threshold, which is empty if its rule is invalid.
 func (t Threshold) about() subject {
 	b, err := ParseBudget(t.Rule)
 	if err != nil {
@@ -257,7 +255,7 @@ func (t Threshold) about() subject {
 	return subject{variants: variants, where: t.Where}
 }
 
-// together are those levels that where selects at which all variants run.
+// together returns the selected levels at which all variants run.
 func (s *Scenario) together(about subject, levels []Level) []Level {
 	return slices.DeleteFunc(slices.Clone(levels), func(l Level) bool {
 		if !l.Selects(about.where) {
@@ -270,7 +268,7 @@ func (s *Scenario) together(about subject, levels []Level) []Level {
 	})
 }
 
-// bounding is a threshold that was read, and the levels that it is about.
+// bounding is a parsed threshold with its levels.
 type bounding struct {
 	Budget
 	path   string
@@ -306,18 +304,18 @@ func (c *checker) thresholds(names []string, levels []Level) {
 		}
 		one := bounding{b, at, c.s.together(t.about(), levels)}
 		if names == nil || levels == nil || c.Failed(strictyaml.Join(path, "where")) {
-			continue // what it selects is not known
+			continue // its levels are unknown
 		}
 		if len(one.levels) == 0 {
 			c.report(path, "no level that the threshold selects has %s", and(t.about().variants))
 			continue
 		}
-		c.beside(one, before)
+		c.contradiction(one, before)
 		before = append(before, one)
 	}
 }
 
-// cannotAbort says why a threshold cannot end a run early, as it is to.
+// cannotAbort returns the reason why a threshold cannot stop a run early, or "".
 func (t Threshold) cannotAbort(b Budget) string {
 	switch {
 	case !t.Abort:
@@ -339,7 +337,7 @@ func and(names []string) string {
 	return strictyaml.Quote(names[0])
 }
 
-// budget returns what is wrong with a budget in this scenario.
+// budget returns the mistake of a budget in this scenario, or nil.
 func (c *checker) budget(b Budget, names []string) *strictyaml.Error {
 	for _, name := range []string{b.Variant, b.Baseline} {
 		if name != "" && names != nil && !slices.Contains(names, name) {
@@ -351,7 +349,7 @@ func (c *checker) budget(b Budget, names []string) *strictyaml.Error {
 	case b.Variant == b.Baseline:
 		return problem("", "%s is compared with itself", strictyaml.Quote(b.Variant))
 	case b.Metric.Of == "service" && !service:
-		return problem("", "%s applies to a service, which this scenario is not; use a metric of items, such as item.p99, makespan or fd.peak", b.Metric.Name)
+		return problem("", "%s applies only to a service; use a metric of items, such as item.p99, makespan or fd.peak", b.Metric.Name)
 	case b.Metric.Of == "items" && service:
 		return problem("", "%s does not apply to a service; use a metric of services, such as response.p99, done or fd.peak", b.Metric.Name)
 	}
@@ -361,9 +359,9 @@ func (c *checker) budget(b Budget, names []string) *strictyaml.Error {
 	return nil
 }
 
-// beside checks that a threshold neither repeats nor contradicts one before it
-// about the same metric at one of the same levels.
-func (c *checker) beside(one bounding, before []bounding) {
+// contradiction checks that a threshold neither repeats nor contradicts an earlier
+// one about the same metric at one of the same levels.
+func (c *checker) contradiction(one bounding, before []bounding) {
 	for _, other := range before {
 		if other.Subject() != one.Subject() || !shareLevel(one.levels, other.levels) {
 			continue
@@ -388,8 +386,8 @@ func shareLevel(a, b []Level) bool {
 	})
 }
 
-// span is from which value to which the budget is kept, the margin left out,
-// both ends included. Values are whole, but for shares.
+// span returns the least and the greatest value that meet the budget without its
+// margin. Values are whole numbers, except for shares.
 func (b Budget) span() (low, high float64) {
 	low, high = b.least(), b.most()
 	under, over := b.Limit-1, b.Limit+1
@@ -411,7 +409,7 @@ func (b Budget) span() (low, high float64) {
 	return low, high
 }
 
-// least value that the metric can have.
+// least returns the least value of the metric.
 func (b Budget) least() float64 {
 	if b.Metric.Name == MetricReduction {
 		return math.Inf(-1)
@@ -419,7 +417,7 @@ func (b Budget) least() float64 {
 	return 0
 }
 
-// most is the greatest value that the metric can have.
+// most returns the greatest value of the metric.
 func (b Budget) most() float64 {
 	if b.Metric.Name == MetricReduction || b.Metric.Name == "done" {
 		return 1
@@ -438,15 +436,15 @@ func (b Budget) reach() string {
 	return text(b.least()) + " to " + text(b.most())
 }
 
-// SLO is what a service must keep for a rate of reports to count as sustained.
+// SLO holds the requirements for a rate of reports to count as sustained.
 type SLO struct {
-	// P99 is the longest response time that 99 % of the reports may take, since
-	// they were due.
+	// P99 bounds the response time of 99 % of the reports, counted from when they
+	// were due.
 	P99 Duration `yaml:"p99" json:"p99"`
-	// Errors is the share of due reports that may be not done, those turned away
-	// included. Default 1%.
+	// Errors is the share of due reports that may fail, including rejected ones.
+	// Default 1%.
 	Errors *Percent `yaml:"errors,omitempty" json:"errors,omitempty"`
-	// Descriptors is the share of sut.nofile that may be open. Default 80%.
+	// Descriptors is the share of sut.nofile that may be in use. Default 80%.
 	Descriptors *Percent `yaml:"descriptors,omitempty" json:"descriptors,omitempty"`
 }
 
@@ -465,7 +463,7 @@ func (s *SLO) fillIn() {
 	}
 }
 
-// MaxErrors is Errors or its default.
+// MaxErrors returns Errors or its default.
 func (s SLO) MaxErrors() float64 {
 	if s.Errors == nil {
 		return float64(DefaultSLOErrors)
@@ -473,7 +471,7 @@ func (s SLO) MaxErrors() float64 {
 	return float64(*s.Errors)
 }
 
-// MaxDescriptors is how many of nofile descriptors may be open, rounded down.
+// MaxDescriptors returns the number of nofile descriptors that may be in use, rounded down.
 func (s SLO) MaxDescriptors(nofile int) int {
 	share := DefaultSLODescriptors
 	if s.Descriptors != nil {

@@ -46,7 +46,7 @@ func TestParseBudget(t *testing.T) {
 // What golden files do not show is refused too.
 func TestParseBudgetRefuses(t *testing.T) {
 	for rule, want := range map[string]string{
-		"a.fd.peak <= 1e3":                  `"1e3" is no value`,
+		"a.fd.peak <= 1e3":                  `"1e3" is not a value`,
 		"a.fd.peak <= 040":                  `040 has a leading zero, which could mean octal; write 40`,
 		"a.rss.peak < 064MiB":               `064MiB has a leading zero`,
 		"a.done >= 09.5%":                   `09.5% has a leading zero; write 9.5%`,
@@ -61,10 +61,10 @@ func TestParseBudgetRefuses(t *testing.T) {
 		"a.fd.peak ≤ 4":                     `"≤" stands where an operator`,
 		"a.fd.peak <= 9999999999999999":     `write a whole number`,
 		"a.fd.peak <=":                      `the rule ends where a value`,
-		"a.cpu < -5ms":                      `"-5ms" is no value`,
+		"a.cpu < -5ms":                      `"-5ms" is not a value`,
 		"a.done >= 60":                      `"60" is a plain number; write a percentage`,
 		"a.done >= 0.0000001%":              `is a percentage; write`,
-		"a.rss.peak < 0B":                   `"0B" is no value; write a number of bytes`,
+		"a.rss.peak < 0B":                   `"0B" is not a value; write a number of bytes`,
 		"a.rss.peak < 5ms":                  `"5ms" is a duration`,
 		"a.rss.peak < 60%":                  `"60%" is a percentage`,
 		"a.item.p99 < 64MiB":                `"64MiB" is a number of bytes`,
@@ -74,7 +74,7 @@ func TestParseBudgetRefuses(t *testing.T) {
 		"a.item < 5ms":                      `unknown metric "item"`,
 		"a.fd < 5":                          `unknown metric "fd" (want fd.peak, fd.upstream, fd.mongo or fd.leaked)`,
 		"5ms > a.item.p99":                  `"5ms" is not a variant with a metric`,
-		"< 5ms":                             `"<" stands where a rule should begin`,
+		"< 5ms":                             `"<" stands where a rule is expected`,
 		"reduction(a, b >= 60%":             `must name two variants`,
 		"reduction(a, b, c) >= 60%":         `must name two variants`,
 		"reduction(, b) >= 60%":             `must name two variants`,

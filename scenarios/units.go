@@ -12,11 +12,11 @@ import (
 // Bytes is a number of bytes, written as text with its unit: "512MiB", "10MB".
 type Bytes int64
 
-// maxBytes bounds what a scenario may say in bytes.
+// maxBytes is the greatest number of bytes in a scenario.
 const maxBytes = Bytes(1) << 50
 
-// bytesPattern is what Bytes may look like: a whole number above 0 with its
-// unit, without leading zeros.
+// bytesPattern matches the text of Bytes: a whole number above 0 with its unit,
+// without leading zeros.
 const bytesPattern = `^[1-9][0-9]{0,15}(B|kB|MB|GB|KiB|MiB|GiB)$`
 
 var bytesText = regexp.MustCompile(bytesPattern)
@@ -30,7 +30,7 @@ var byteUnits = []struct {
 
 const bytesWanted = `a whole number above 0 with its unit (B, kB, MB, GB, KiB, MiB, GiB), such as "512MiB", up to 1048576GiB`
 
-// String is the number with the unit that takes the fewest digits.
+// String returns the number with the unit that takes the fewest digits.
 func (b Bytes) String() string {
 	best := ""
 	for _, u := range byteUnits {
@@ -47,10 +47,10 @@ func (b Bytes) String() string {
 	return best
 }
 
-// MarshalText writes the number with its unit.
+// MarshalText returns String.
 func (b Bytes) MarshalText() ([]byte, error) { return []byte(b.String()), nil }
 
-// UnmarshalText reads a whole number above 0 with its unit.
+// UnmarshalText parses a whole number above 0 with its unit.
 func (b *Bytes) UnmarshalText(text []byte) error {
 	if err := strictyaml.CheckZeros(string(text)); err != nil {
 		return err
@@ -75,20 +75,20 @@ func (b *Bytes) UnmarshalText(text []byte) error {
 	return nil
 }
 
-// percentPattern is what a Percent may look like: below 100%, without leading zeros.
+// percentPattern matches the text of a Percent: below 100%, without leading zeros.
 const percentPattern = `^(0|[1-9][0-9]?)(\.[0-9]+)?%$`
 
 var percentText = regexp.MustCompile(percentPattern)
 
-// String is the share as text, "60%".
+// String returns the share as text, such as "60%".
 func (p Percent) String() string {
 	return strconv.FormatFloat(math.Round(float64(p)*1e12)/1e10, 'f', -1, 64) + "%"
 }
 
-// MarshalText writes the share as "60%".
+// MarshalText returns String.
 func (p Percent) MarshalText() ([]byte, error) { return []byte(p.String()), nil }
 
-// UnmarshalText reads "60%": a number from 0 to below 100, and the sign.
+// UnmarshalText parses a number from 0 to below 100 with a percent sign.
 func (p *Percent) UnmarshalText(text []byte) error {
 	if err := strictyaml.CheckZeros(string(text)); err != nil {
 		return err

@@ -37,7 +37,7 @@ func (v Variant) AtLimit(limit int) Variant {
 	return v
 }
 
-// defaultName is the strategy with its limit: "sequential", "bounded-10".
+// defaultName returns the strategy with its limit: "sequential", "bounded-10".
 func (v Variant) defaultName() string {
 	if v.Limit == 0 {
 		return string(v.Strategy)
@@ -45,7 +45,7 @@ func (v Variant) defaultName() string {
 	return string(v.Strategy) + "-" + strconv.Itoa(v.Limit)
 }
 
-// What the format says about strategies comes from the table of [pipeline.Strategies].
+// The format's rules about strategies come from the table of [pipeline.Strategies].
 
 // strategyRule lists the strategies with their summaries.
 func strategyRule() rule {
@@ -53,7 +53,7 @@ func strategyRule() rule {
 	for _, d := range pipeline.Strategies() {
 		doc = append(doc, fmt.Sprintf("%s %s", d.Kind, d.Summary))
 	}
-	return rule{doc: "How items are scheduled: " + strings.Join(doc, "; ") + ".", oneOf: pipeline.Kinds(nil)}
+	return rule{doc: "Schedule of the items: " + strings.Join(doc, "; ") + ".", oneOf: pipeline.Kinds(nil)}
 }
 
 // parameterRule describes the field of a parameter.

@@ -15,14 +15,14 @@ type batcher[I comparable, D any] struct {
 	// room is signalled when next has room, ready when it may be taken.
 	room, ready sync.Cond
 	next        *bulk[I, D]
-	timer       *time.Timer // of next's linger, nil: none
-	number      int         // of next: how many were taken before
+	timer       *time.Timer // the timer of next's linger, or nil
+	number      int         // the number of bulks taken before next
 	due         bool        // next has lingered
-	closed      bool        // nothing comes any more
+	closed      bool        // there are no more documents
 	spare       []*bulk[I, D]
 }
 
-// bulk is what one Write gets.
+// bulk holds the documents of one Write.
 type bulk[I comparable, D any] struct {
 	docs    []D
 	pieces  []piece[I, D]
@@ -35,7 +35,7 @@ type piece[I comparable, D any] struct {
 	first, length int
 }
 
-// parts is what is known of a job whose documents go into bulks.
+// parts is the state of a job whose documents go into bulks.
 type parts struct {
 	settled int // documents
 	failed  map[int]error
@@ -58,8 +58,8 @@ func (r *run[I, D]) batched(n, m int) {
 	writers.Wait()
 }
 
-// add puts a job's documents into as many bulks as it takes, and waits for
-// room where they are full.
+// add appends a job's documents to as many bulks as necessary, and waits while
+// they are full.
 func (b *batcher[I, D]) add(j *job[I, D]) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -79,7 +79,7 @@ func (b *batcher[I, D]) add(j *job[I, D]) {
 		}
 	}
 	if len(b.next.docs) < b.size {
-		b.room.Signal() // another may wait for what is left
+		b.room.Signal() // another job may wait for the remaining room
 	}
 }
 
@@ -100,12 +100,12 @@ func (b *batcher[I, D]) begin() {
 	})
 }
 
-// takeable reports whether next is full, or not empty and not to wait any longer.
+// takeable reports whether next is full, or not empty and due.
 func (b *batcher[I, D]) takeable() bool {
 	return len(b.next.docs) == b.size || len(b.next.docs) > 0 && (b.due || b.closed)
 }
 
-// take waits for a bulk; nil when none comes any more.
+// take waits for a bulk. It returns nil if there are no more.
 func (b *batcher[I, D]) take() *bulk[I, D] {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -136,8 +136,8 @@ func (b *batcher[I, D]) close() {
 	b.ready.Broadcast()
 }
 
-// settle maps what became of a bulk back to the items in it, and gives those
-// that are complete.
+// settle maps the result of a bulk to its items, and returns the jobs that are
+// complete.
 func (b *batcher[I, D]) settle(done *bulk[I, D], err error, ended, wait time.Duration) []*job[I, D] {
 	var partial *PartialError
 	if errors.As(err, &partial) && !partial.fits(len(done.docs)) {
@@ -163,7 +163,7 @@ func (b *batcher[I, D]) settle(done *bulk[I, D], err error, ended, wait time.Dur
 	return complete
 }
 
-// bulkWriter writes bulks. What it has in hand outlives a call of runtime.Goexit.
+// bulkWriter writes bulks. Its current bulk survives a call of runtime.Goexit.
 type bulkWriter[I comparable, D any] struct {
 	worker[I, D]
 	b        *batcher[I, D]
@@ -197,8 +197,8 @@ func (w *bulkWriter[I, D]) settle(err error) {
 	w.inHand = nil
 }
 
-// settle notes which documents of the piece, which stands at a position in
-// its bulk, failed.
+// settle records the failed documents of the piece, which begins at the position
+// at of its bulk.
 func (p piece[I, D]) settle(err error, partial *PartialError, at int) {
 	known := &p.job.parts
 	known.settled += p.length
@@ -220,7 +220,7 @@ func (p piece[I, D]) settle(err error, partial *PartialError, at int) {
 	}
 }
 
-// stamp widens the job's write to that of a bulk it was in.
+// stamp extends the time of the job's write to that of one of its bulks.
 func (p piece[I, D]) stamp(writing, ended, wait time.Duration) {
 	j := p.job
 	if !j.written || writing < j.writing {
@@ -231,8 +231,8 @@ func (p piece[I, D]) stamp(writing, ended, wait time.Duration) {
 	j.wait = max(j.wait, wait)
 }
 
-// conclude sets the error of a job whose documents are all settled: that of
-// its one document, or a *PartialError by the job's own documents.
+// conclude sets the error of a job whose documents are all settled: the error of
+// its only document, or a *PartialError with the indexes of the job's documents.
 func (j *job[I, D]) conclude() {
 	failed := j.failed
 	if len(failed) == 0 {

@@ -18,7 +18,7 @@ var ErrNotStarted = errors.New("not started")
 // ErrGoexit is the failure of an item whose Fetcher or Writer called runtime.Goexit.
 var ErrGoexit = errors.New("runtime.Goexit called")
 
-// Stage is where an item stands.
+// Stage is a stage of an item's way through the pipeline.
 type Stage string
 
 // The stages of an item. One that was not started failed in StageQueue.
@@ -35,21 +35,21 @@ type ItemError[I comparable] struct {
 	Err   error
 }
 
-// Error says stage, item and cause.
+// Error returns the stage, the item and the cause.
 func (e *ItemError[I]) Error() string { return fmt.Sprintf("%s %v: %v", e.Stage, e.Item, e.Err) }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *ItemError[I]) Unwrap() error { return e.Err }
 
 // PartialError is returned by a Write that failed only for some documents.
-// One that names no document, or a document that was not there, is taken for
-// a failure of all.
+// An error without documents, or with a document that was not written, counts as
+// a failure of all documents.
 type PartialError struct {
-	// Failed maps the index of a document in the slice written to why it failed.
+	// Failed maps the index of a document in the written slice to its error.
 	Failed map[int]error
 }
 
-// Error names the first document that failed and says how many did.
+// Error returns the number of failed documents and the error of the first.
 func (e *PartialError) Error() string {
 	indexes := e.indexes()
 	if len(indexes) == 0 {
@@ -59,7 +59,7 @@ func (e *PartialError) Error() string {
 	return fmt.Sprintf("%d documents failed, document %d first: %v", len(indexes), first, e.Failed[first])
 }
 
-// Unwrap gives the failures in the order of the documents.
+// Unwrap returns the failures in the order of the documents.
 func (e *PartialError) Unwrap() []error {
 	var errs []error
 	for _, i := range e.indexes() {
@@ -90,10 +90,10 @@ type PanicError struct {
 	Stack []byte
 }
 
-// Error says the value and the stack.
+// Error returns the value and the stack.
 func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v\n\n%s", e.Value, e.Stack) }
 
-// Unwrap gives the value where it is an error.
+// Unwrap returns the value if it is an error.
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err
@@ -106,20 +106,20 @@ func catch(err *error) {
 	}
 }
 
-// keptFailures is how many errors a Failures keeps.
+// keptFailures is the number of errors kept by a Failures.
 const keptFailures = 100
 
-// Failures sums up what failed in a Stream.
+// Failures summarizes the failures of a Stream.
 type Failures struct {
 	// Failed and NotStarted count items.
 	Failed, NotStarted int
 	// First are the first 100 failures, in the order in which they came.
 	First []error
-	// Cause is why the run was cancelled before its source was seen to end, else nil.
+	// Cause is the reason why the run was canceled before its source ended, or nil.
 	Cause error
 }
 
-// Error counts, and quotes the first failure.
+// Error returns the counts and the first failure.
 func (f *Failures) Error() string {
 	text := fmt.Sprintf("%d items failed, %d not started", f.Failed, f.NotStarted)
 	if f.Cause != nil {
@@ -131,7 +131,7 @@ func (f *Failures) Error() string {
 	return text
 }
 
-// Unwrap gives First and Cause.
+// Unwrap returns First and Cause.
 func (f *Failures) Unwrap() []error {
 	if f.Cause == nil {
 		return f.First
@@ -157,10 +157,10 @@ func (f *Failures) orNil() error {
 	return f
 }
 
-// ErrorType classifies err: emfile, ports, refused and reset wherever they are
-// inside; what an error's method ErrorType() string says (http_4xx, http_429,
-// http_5xx, mongo_…, not_allowed); tls; timeout; canceled; panic; other. The
-// type of nil is "".
+// ErrorType classifies err: emfile, ports, refused and reset wherever they are in
+// the chain; the result of an error's method ErrorType() string (http_4xx,
+// http_429, http_5xx, mongo_…, not_allowed); tls; timeout; canceled; panic; other.
+// The type of nil is "".
 func ErrorType(err error) string {
 	if err == nil {
 		return ""
@@ -185,7 +185,7 @@ func ErrorType(err error) string {
 	case errors.Is(err, context.Canceled):
 		return "canceled"
 	case errors.Is(err, io.EOF):
-		return "reset" // the other side closed the connection instead of answering
+		return "reset" // the peer closed the connection instead of answering
 	}
 	return "other"
 }
@@ -205,8 +205,8 @@ func SystemErrorType(err error) string {
 	return ""
 }
 
-// TLSError reports whether err is that no secure connection came about: the other
-// side's certificate was not believed, or ours, or it does not speak TLS.
+// TLSError reports whether err is a failure to establish a secure connection: the
+// peer's certificate or ours was rejected, or the peer does not speak TLS.
 func TLSError(err error) bool {
 	var alert *net.OpError
 	return errors.As(err, new(*tls.CertificateVerificationError)) || errors.As(err, new(tls.RecordHeaderError)) ||

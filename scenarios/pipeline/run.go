@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// run is one execution of a Pipeline: what its workers share.
+// run is one execution of a Pipeline: the state shared by its workers.
 type run[I comparable, D any] struct {
 	p *Pipeline[I, D]
-	// ctx ends the starting of items; work, which it does not reach, is what they run under.
+	// ctx stops the starting of items; work is their context, which is not canceled with ctx.
 	ctx, work context.Context
 	begin     time.Time
 	source    func() (index int, item I, ok bool)
@@ -38,8 +38,8 @@ func newRun[I comparable, D any](ctx context.Context, p *Pipeline[I, D],
 	return r
 }
 
-// run works until the source is exhausted or ctx done, and everything started
-// is finished. Limit is how many workers could be of use.
+// run works until the source is exhausted or ctx is done, and all started items
+// are finished. limit is the number of useful workers.
 func (r *run[I, D]) run(limit int) {
 	s := r.p.Strategy
 	n, m, q := min(s.Limit, limit), min(s.Writers, limit), min(s.Queue, limit)
@@ -62,7 +62,7 @@ func (r *run[I, D]) run(limit int) {
 	}
 }
 
-// slots lets each of n workers take one item after another through fetch and write.
+// slots runs n workers, each of which fetches and writes one item after another.
 func (r *run[I, D]) slots(n int) {
 	var g group
 	for id := range n {
@@ -73,7 +73,7 @@ func (r *run[I, D]) slots(n int) {
 	g.Wait()
 }
 
-// slot works on one item after another.
+// slot processes one item after another.
 type slot[I comparable, D any] struct{ worker[I, D] }
 
 func (s *slot[I, D]) work() {
@@ -82,7 +82,7 @@ func (s *slot[I, D]) work() {
 	}
 }
 
-// unbounded gives every item a worker of its own.
+// unbounded starts a worker for every item.
 func (r *run[I, D]) unbounded() {
 	var g group
 	for {
@@ -97,20 +97,20 @@ func (r *run[I, D]) unbounded() {
 	g.Wait()
 }
 
-// single works on the item that it has.
+// single processes one item.
 type single[I comparable, D any] struct {
 	worker[I, D]
 	own job[I, D]
 }
 
 func (s *single[I, D]) work() {
-	if s.job.live { // not so when it was started anew
+	if s.job.live { // false after runtime.Goexit
 		s.perform()
 	}
 }
 
-// fetchers draws and fetches with n workers of g and hands on what is to be
-// written. What fails, or yields nothing to write, is reported.
+// fetchers draws and fetches with n workers of g and hands on items with documents.
+// It reports items that fail or have no documents.
 func (r *run[I, D]) fetchers(g *group, n int, handOn func(*job[I, D])) {
 	for id := range n {
 		f := &fetcher[I, D]{handOn: handOn}
@@ -137,7 +137,7 @@ func (f *fetcher[I, D]) work() {
 	}
 }
 
-// now is the time since the begin of the run; 0 where nobody observes.
+// now returns the time since the start of the run, or zero without an Observer.
 func (r *run[I, D]) now() time.Duration {
 	if r.p.Observer == nil {
 		return 0
@@ -145,7 +145,7 @@ func (r *run[I, D]) now() time.Duration {
 	return time.Since(r.begin)
 }
 
-// notStarted is why items were not started; nil while ctx is not done.
+// notStarted returns the reason why items were not started, or nil while ctx is not done.
 func (r *run[I, D]) notStarted() error {
 	if cause := context.Cause(r.ctx); cause != nil {
 		return fmt.Errorf("%w: %w", ErrNotStarted, cause)
@@ -153,15 +153,15 @@ func (r *run[I, D]) notStarted() error {
 	return nil
 }
 
-// guard stops the run at a panic of the surrounding function. To be deferred.
+// guard stops the run at a panic of the surrounding function. It must be deferred.
 func (r *run[I, D]) guard() {
 	if v := recover(); v != nil {
 		r.panicked.CompareAndSwap(nil, &PanicError{Value: v, Stack: debug.Stack()})
 	}
 }
 
-// joined fetches with n workers, waits for all, and writes one by one in
-// order: the program of 2017. It keeps every value until it is written.
+// joined fetches with n workers, waits for all, and writes sequentially in order,
+// like the program of 2017. It keeps every value until its write.
 func (r *run[I, D]) joined(n int) {
 	var (
 		g       group
@@ -195,8 +195,8 @@ func (r *run[I, D]) staged(n, m, q int) {
 	writers.Wait()
 }
 
-// writers writes what is in the queue, until it is closed, with n workers of
-// g, numbered from first on.
+// writers writes the jobs of the queue until it is closed, with n workers of g,
+// numbered from first.
 func (r *run[I, D]) writers(g *group, first, n int, queue <-chan *job[I, D]) {
 	for id := range n {
 		w := &writer[I, D]{queue: queue}
@@ -219,7 +219,7 @@ func (w *writer[I, D]) work() {
 	}
 }
 
-// collected keeps the values of a Run, and its failures.
+// collected holds the values and the failures of a Run.
 type collected[I comparable, D any] struct {
 	values [][]D // by index: each is written once, so they need no lock
 	mu     sync.Mutex
@@ -240,7 +240,7 @@ func (c *collected[I, D]) add(j *job[I, D]) {
 	}
 }
 
-// join gives all failures in the order of items, those never started last.
+// join returns all failures in the order of items, followed by the items never started.
 func (c *collected[I, D]) join(never []I, cause error) error {
 	slices.SortFunc(c.failed, func(a, b failure) int { return cmp.Compare(a.index, b.index) })
 	errs := make([]error, 0, len(c.failed)+len(never))
@@ -275,7 +275,7 @@ func (o *outcomes[I, D]) give(outcome Outcome[I, D]) {
 	}
 }
 
-// rest draws what the run never started.
+// rest draws the items that the run never started.
 func (o *outcomes[I, D]) rest(next func() (int, I, bool), cause error) {
 	for {
 		index, item, ok := next()

@@ -8,17 +8,17 @@ import (
 	"github.com/failsafe-go/failsafe-go/adaptivelimiter"
 )
 
-// Slots are held by items while they are worked on, from before the fetch until
-// the write is done. Several pipelines that share one are bounded together.
+// Slots bound the number of items in progress: an item holds a slot from before its
+// fetch until its write is done. Pipelines that share one Slots are bounded together.
 type Slots interface {
 	// Acquire waits for a slot until ctx ends. The error fails the item.
 	Acquire(ctx context.Context) (release func(), err error)
-	// InUse is how many slots are held, and Limit how many there are now.
+	// InUse returns the number of slots in use, and Limit the current number of slots.
 	InUse() int
 	Limit() int
 }
 
-// NewSlots returns n slots. Whoever waits, waits in no particular order.
+// NewSlots returns n slots. The order of waiting items is unspecified.
 func NewSlots(n int) Slots { return make(fixed, n) }
 
 // fixed holds a token for each slot in use.
@@ -41,17 +41,17 @@ func (f fixed) Acquire(ctx context.Context) (func(), error) {
 func (f fixed) InUse() int { return len(f) }
 func (f fixed) Limit() int { return cap(f) }
 
-// Bounds of what an adaptive limit may become, and where it begins.
+// Bounds of an adaptive limit, and its first value.
 const (
 	adaptiveLeast, adaptiveMost, adaptiveFirst = 1, 1000, 10
-	// adaptiveWindow is how long response times are gathered before the limit
-	// is thought over; failsafe-go wants 50 of them at least.
+	// The window in which response times are collected before each update of the
+	// limit; failsafe-go requires at least 50 of them.
 	adaptiveLeastWindow, adaptiveMostWindow = time.Second, 30 * time.Second
 )
 
-// NewAdaptiveSlots returns slots whose number follows the times that they are
-// held, as failsafe-go's adaptive limiter finds it: it rises while throughput
-// rises with it and falls when times rise instead. It begins at 10.
+// NewAdaptiveSlots returns slots whose number is determined by failsafe-go's
+// adaptive limiter from the times for which they are held: it rises while
+// throughput rises with it and falls when times rise instead. It starts at 10.
 func NewAdaptiveSlots() Slots {
 	limiter := adaptivelimiter.NewBuilder[any]().
 		WithLimits(adaptiveLeast, adaptiveMost, adaptiveFirst).

@@ -20,7 +20,7 @@ func (s *sliceSource[I]) next() (index int, item I, ok bool) {
 	return i, s.items[i], true
 }
 
-// taken is how many items were handed out.
+// taken returns the number of items handed out.
 func (s *sliceSource[I]) taken() int { return min(int(s.cursor.Load()), len(s.items)) }
 
 // seqSource hands out the items of an iterator to several goroutines, each once.
@@ -29,8 +29,8 @@ type seqSource[I comparable] struct {
 	pull  func() (I, bool)
 	stop  func()
 	index int
-	seen  map[I]struct{} // nil: items are distinct
-	// exhausted: the iterator ended while the run was not cancelled.
+	seen  map[I]struct{} // nil means that items are distinct
+	// exhausted reports that the iterator ended while the run was not canceled.
 	exhausted atomic.Bool
 }
 
@@ -62,8 +62,8 @@ func (s *seqSource[I]) next() (index int, item I, ok bool) {
 	}
 }
 
-// dedupe gives the distinct items in order of first occurrence and, for each
-// of items, its position among them; nil where nothing occurs twice.
+// dedupe returns the distinct items in order of first occurrence and, for each
+// of items, its position among them. The positions are nil if there are no duplicates.
 func dedupe[I comparable](items []I) (distinct []I, position []int) {
 	seen := make(map[I]int, len(items))
 	distinct = items
@@ -90,7 +90,7 @@ func dedupe[I comparable](items []I) (distinct []I, position []int) {
 	return distinct, position
 }
 
-// spread undoes dedupe for values of the distinct items.
+// spread maps values of the distinct items back to all items.
 func spread[V any](values []V, position []int) []V {
 	if position == nil {
 		return values

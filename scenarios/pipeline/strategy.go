@@ -172,13 +172,13 @@ const maxWorkers = 1_000_000
 
 // The parameters of strategies.
 var (
-	Limit   = Parameter{Name: "limit", Summary: "Fetches at once", Least: 1, Most: maxWorkers, of: func(s Strategy) int64 { return int64(s.Limit) }}
-	Writers = Parameter{Name: "writers", Summary: "Writes at once", Least: 1, Most: maxWorkers, of: func(s Strategy) int64 { return int64(s.Writers) }}
+	Limit   = Parameter{Name: "limit", Summary: "Concurrent fetches", Least: 1, Most: maxWorkers, of: func(s Strategy) int64 { return int64(s.Limit) }}
+	Writers = Parameter{Name: "writers", Summary: "Concurrent writes", Least: 1, Most: maxWorkers, of: func(s Strategy) int64 { return int64(s.Writers) }}
 	Queue   = Parameter{Name: "queue", Summary: "Values that may wait for a writer", Most: 1_000_000, of: func(s Strategy) int64 { return int64(s.Queue) }}
 	// Batch is bounded by the number of documents that MongoDB takes in one bulk write.
-	Batch  = Parameter{Name: "batch", Summary: "Documents in one bulk write at most", Least: 1, Most: 100_000, of: func(s Strategy) int64 { return int64(s.Batch) }}
+	Batch  = Parameter{Name: "batch", Summary: "Most documents in one bulk write", Least: 1, Most: 100_000, of: func(s Strategy) int64 { return int64(s.Batch) }}
 	Linger = Parameter{
-		Name: "linger", Summary: "How long a bulk write that is not full waits for more",
+		Name: "linger", Summary: "Time for which a bulk write that is not full waits for more documents",
 		Most: int64(time.Hour), Duration: true, of: func(s Strategy) int64 { return int64(s.Linger) },
 	}
 )
@@ -194,7 +194,7 @@ func (p Parameter) text(value int64) string {
 	return fmt.Sprint(value)
 }
 
-// Strategy says how items are scheduled. Use a constructor; the zero value is invalid.
+// Strategy determines how items are scheduled. Use a constructor; the zero value is invalid.
 type Strategy struct {
 	Kind Kind
 	// Limit is the most items that are fetched at once: joined, bounded, staged, batched.
@@ -205,8 +205,8 @@ type Strategy struct {
 	Queue int
 	// Batch is the most documents that a bulk holds: batched.
 	Batch int
-	// Linger is the time that a bulk which is not full waits for more: batched.
-	// Zero means that it does not wait where a writer is free.
+	// Linger is the time for which a bulk that is not full waits for more: batched.
+	// Zero means that it does not wait if a writer is free.
 	Linger time.Duration
 }
 
@@ -288,14 +288,14 @@ func (s Strategy) Validate() error {
 	return nil
 }
 
-// inSlots is the ideal makespan of items that hold one of n slots until their
+// inSlots returns the ideal makespan of items that hold one of n slots until their
 // write is done.
 func inSlots(delays []time.Duration, write time.Duration, n int) time.Duration {
 	return last(schedule(nil, add(delays, write), n))
 }
 
 // schedule runs jobs on slots, each on the first slot that is free, in order of
-// their release (nil: all at 0), and returns when each ends, in that order (list
+// their release (nil means that all are released at 0), and returns when each ends, in that order (list
 // scheduling: R. L. Graham, "Bounds on Multiprocessing Timing Anomalies", SIAM J.
 // Appl. Math. 17(2), 1969).
 func schedule(release, jobs []time.Duration, slots int) []time.Duration {

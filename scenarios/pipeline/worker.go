@@ -6,28 +6,28 @@ import (
 	"time"
 )
 
-// job is one item on its way.
+// job is one item in progress.
 type job[I comparable, D any] struct {
 	index int
 	item  I
 	docs  []D
 	err   error // nil or an *ItemError[I]
-	// live from when it was drawn until it is reported; written once it comes to be written.
+	// live is true from the draw until the report, written from the start of the write.
 	live, written bool
 
-	// Since the begin of the run; 0 without an Observer.
+	// Times since the start of the run; zero without an Observer.
 	began, fetched, writing, ended time.Duration
-	wait                           time.Duration // for the pool, within writing to ended
-	// parts is what batched knows of it.
+	wait                           time.Duration // wait for the pool, between writing and ended
+	// parts is used by batched.
 	parts
 }
 
-// worker is what one goroutine works with. It has one job in hand.
+// worker is the state of one goroutine, which processes one job at a time.
 type worker[I comparable, D any] struct {
 	r    *run[I, D]
 	id   int
 	job  *job[I, D]
-	ctx  context.Context // of its writes
+	ctx  context.Context // the context of its writes
 	wait *poolWait       // nil without an Observer
 }
 
@@ -39,7 +39,7 @@ func (w *worker[I, D]) set(r *run[I, D], id int, j *job[I, D]) {
 	}
 }
 
-// next draws an item.
+// next draws the next item.
 func (w *worker[I, D]) next() (ok bool) {
 	r := w.r
 	if r.ctx.Err() != nil || r.panicked.Load() != nil {
@@ -53,7 +53,7 @@ func (w *worker[I, D]) next() (ok bool) {
 	return ok
 }
 
-// perform takes an item through fetch and write.
+// perform fetches and writes an item.
 func (w *worker[I, D]) perform() {
 	if w.r.p.Slots != nil {
 		release, ok := w.hold()
@@ -68,8 +68,8 @@ func (w *worker[I, D]) perform() {
 	w.report()
 }
 
-// hold waits for a slot. Without one the item is reported as not started, or
-// as failed where there is another reason than the end of the run.
+// hold waits for a slot. If it gets none, it reports the item as not started, or
+// as failed if the reason is not the end of the run.
 func (w *worker[I, D]) hold() (release func(), ok bool) {
 	release, err := w.r.p.Slots.Acquire(w.r.ctx)
 	if err == nil {
@@ -85,7 +85,7 @@ func (w *worker[I, D]) hold() (release func(), ok bool) {
 	return nil, false
 }
 
-// fetch reports whether there is something to write.
+// fetch fetches the item and reports whether there are documents to write.
 func (w *worker[I, D]) fetch() bool {
 	j := w.job
 	j.began = w.r.now()
@@ -105,7 +105,7 @@ func (w *worker[I, D]) callFetcher(item I) (docs []D, err error) {
 	return w.r.p.Fetcher.Fetch(w.r.work, item)
 }
 
-// write writes what was fetched, from a time on that was just taken.
+// write writes the fetched documents; from is the current time.
 func (w *worker[I, D]) write(from time.Duration) {
 	j := w.job
 	j.written, j.writing = true, from
@@ -122,7 +122,7 @@ func (w *worker[I, D]) callWriter(docs []D) (err error) {
 	return w.r.p.Writer.Write(w.ctx, docs)
 }
 
-// waited takes what was recorded of the wait for the pool, at most all of the write.
+// waited returns and resets the recorded wait for the pool, which is at most the time of the write.
 func (w *worker[I, D]) waited(write time.Duration) time.Duration {
 	if w.wait == nil {
 		return 0
@@ -141,7 +141,7 @@ func (w *worker[I, D]) report() {
 	w.r.sink(j)
 }
 
-// abandon ends the job in hand, if any, after a call of runtime.Goexit.
+// abandon ends the current job, if any, after a call of runtime.Goexit.
 func (w *worker[I, D]) abandon() {
 	if j := w.job; j != nil && j.live {
 		j.ended = w.r.now()
@@ -178,11 +178,11 @@ func (j *job[I, D]) timing(begin time.Time) Timing {
 	return t
 }
 
-// task is what a goroutine of a group does.
+// task is the work of a goroutine of a group.
 type task interface {
-	// work returns when there is nothing left to do.
+	// work returns when all work is done.
 	work()
-	// abandon settles what was in hand after a call of runtime.Goexit; work is then called again.
+	// abandon settles the current work after a call of runtime.Goexit; then work is called again.
 	abandon()
 }
 

@@ -1,14 +1,16 @@
-// Package service is a report service: POST /reports takes a list of items,
-// fetches and writes each by the strategies of package pipeline, and answers
-// when all are done. It is what a limit is put to the test in: requests keep
-// coming, whatever became of those before.
+// Package service is a report service: POST /reports accepts a list of items,
+// fetches and writes them with a strategy of package pipeline, and answers when all
+// are done:
 //
-// What bounds it is a matter of scope. A strategy binds the items of one
-// report; nothing of it binds how many reports there are. Slots bind the items
-// of all reports together, and a queue before them how many may wait, beyond
-// which a report is turned away at once. The clients have a scope of their own:
-// one of each for the process, or new ones for every report, closed after it
-// or forgotten.
+//	POST /reports {"items": [["+15550001"], ["+15550002"]]}
+//	200 {"items": 2}
+//
+// It tests limits under load, because requests keep arriving whatever happens to
+// earlier ones. The effect of a limit depends on its scope. A strategy bounds the
+// items of one report, but not the number of reports. Slots bound the items of all
+// reports together, and a queue bounds the number of waiting items, beyond which a
+// report is rejected at once. Clients have their own scope: one of each for the
+// process, or new ones for every report, closed after it or forgotten.
 package service
 
 import (
@@ -26,11 +28,11 @@ import (
 	"floodgate/scenarios/pipeline/calllog"
 )
 
-// Clients are what a report is fetched and written with.
+// Clients fetch and write the items of a report.
 type Clients struct {
 	Fetcher pipeline.Fetcher[calllog.Item, calllog.Document]
 	Writer  pipeline.Writer[calllog.Document]
-	// Close frees what they hold; nil: nothing.
+	// Close frees the clients' resources; nil means that there are none.
 	Close func(ctx context.Context) error
 }
 
@@ -44,26 +46,26 @@ const (
 	Forgotten Scope = "forgotten"  // new ones for each report, never closed: a leak
 )
 
-// Unlimited queue: whatever comes may wait.
+// Unlimited is the size of a queue without a limit.
 const Unlimited = -1
 
 // Options of a Service.
 type Options struct {
 	// Strategy of the items of one report.
 	Strategy pipeline.Strategy
-	// Slots bind the items of all reports. Nil: nothing does.
+	// Slots bound the items of all reports together; nil means no such bound.
 	Slots pipeline.Slots
-	// Queue is how many items may wait for a slot, or Unlimited. A report whose
-	// items do not fit is turned away with 503. Without Slots it means nothing.
+	// Queue is the number of items that may wait for a slot, or Unlimited. A report
+	// whose items do not fit is rejected with 503. It has no effect without Slots.
 	Queue int
-	// Clients makes clients, and Scope says for whom.
+	// Clients creates clients, and Scope determines when.
 	Clients func() (Clients, error)
 	Scope   Scope
-	// Observer is told of every item. Nil: nobody.
+	// Observer is notified of every item; nil means no observer.
 	Observer pipeline.Observer
 }
 
-// Service is an http.Handler. Close it.
+// Service is an http.Handler. Create it with New and call Close when done.
 type Service struct {
 	options Options
 	shared  *Clients
@@ -77,7 +79,7 @@ type Service struct {
 // closeTimeout bounds the closing of clients.
 const closeTimeout = 10 * time.Second
 
-// New makes a Service, and the clients where they are shared.
+// New returns a Service. It creates the clients if they are shared.
 func New(o Options) (*Service, error) {
 	if err := o.Strategy.Validate(); err != nil {
 		return nil, err
@@ -95,7 +97,7 @@ func New(o Options) (*Service, error) {
 	return s, nil
 }
 
-// Drain turns new reports away and waits until those in flight are done.
+// Drain rejects new reports and waits until those in flight are done.
 func (s *Service) Drain(ctx context.Context) error {
 	s.mu.Lock()
 	s.draining = true
@@ -118,7 +120,7 @@ func (s *Service) Close(ctx context.Context) error {
 	return s.shared.Close(ctx)
 }
 
-// request is the body of POST /reports: an item is its arguments.
+// request is the body of POST /reports; an item is a list of arguments.
 type request struct {
 	Items [][]string `json:"items"`
 }
@@ -134,20 +136,20 @@ type answer struct {
 const maxRequest = 16 << 20
 
 // ServeHTTP answers POST /reports: 200 when all items are done, 502 with the
-// failed ones when some are not, 503 with Retry-After when it is turned away.
+// failed ones when some are not, 503 with Retry-After when it rejects the report.
 func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != "/reports" || r.Method != http.MethodPost {
-		http.Error(w, "allowed: POST /reports", http.StatusNotFound)
+		http.Error(w, "unknown request (want POST /reports)", http.StatusNotFound)
 		return
 	}
 	var body request
 	if err := json.NewDecoder(io.LimitReader(r.Body, maxRequest)).Decode(&body); err != nil || len(body.Items) == 0 {
-		reply(w, http.StatusBadRequest, answer{Error: fmt.Sprintf("want {\"items\": [[\"…\"], …]}: %v", err)})
+		reply(w, http.StatusBadRequest, answer{Error: fmt.Sprintf("invalid body (want {\"items\": [[\"…\"], …]}): %v", err)})
 		return
 	}
 	if !s.begin(len(body.Items)) {
 		w.Header().Set("Retry-After", "1")
-		reply(w, http.StatusServiceUnavailable, answer{Items: len(body.Items), Error: "too much is waiting"})
+		reply(w, http.StatusServiceUnavailable, answer{Items: len(body.Items), Error: "the queue is full"})
 		return
 	}
 	defer s.reports.Done()
@@ -164,10 +166,10 @@ func (s *Service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 func reply(w http.ResponseWriter, status int, a answer) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(a) // the client may be gone
+	_ = json.NewEncoder(w).Encode(a) // the client may have disconnected
 }
 
-// begin admits a report or turns it away.
+// begin admits or rejects a report.
 func (s *Service) begin(items int) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -182,7 +184,7 @@ func (s *Service) begin(items int) bool {
 	return true
 }
 
-// report works on the items of one report and returns those that failed.
+// report processes the items of one report and returns the failed ones.
 func (s *Service) report(ctx context.Context, list [][]string) (failed []string, err error) {
 	clients := s.shared
 	if clients == nil {
@@ -219,7 +221,7 @@ func (s *Service) report(ctx context.Context, list [][]string) (failed []string,
 	return failed, err
 }
 
-// all are the errors that were joined.
+// all returns the joined errors.
 func all(err error) []error {
 	if joined, ok := err.(interface{ Unwrap() []error }); ok {
 		return joined.Unwrap()
@@ -230,29 +232,29 @@ func all(err error) []error {
 	return []error{err}
 }
 
-// Ledger is what the service has in hand and has done, at one moment.
+// Ledger is a snapshot of the service's work in progress and completed work.
 type Ledger struct {
-	// Reports since the start: admitted, turned away with 503, answered with
-	// all items done, answered with failures.
+	// Reports since the start: admitted, rejected with 503, answered with all items
+	// done, answered with failures.
 	Arrived int `json:"arrived"`
 	Shed    int `json:"shed"`
 	Done    int `json:"done"`
 	Failed  int `json:"failed"`
-	// ReportsInFlight are admitted and not answered.
+	// ReportsInFlight counts the reports that are admitted and not answered.
 	ReportsInFlight int `json:"reports_in_flight"`
-	// Outstanding items belong to reports in flight; Fetching and Writing of
-	// them are with the upstream and with the database, its pool included.
+	// Outstanding counts the items of reports in flight; Fetching of them wait for the
+	// upstream, Writing for the database or its pool.
 	Outstanding int `json:"items_outstanding"`
 	Fetching    int `json:"items_fetching"`
 	Writing     int `json:"items_writing"`
-	// SlotsInUse of SlotLimit; 0 of 0: there are none.
+	// SlotsInUse of SlotLimit; both are zero without Slots.
 	SlotsInUse int `json:"slots_in_use"`
 	SlotLimit  int `json:"slot_limit"`
-	// Errors of items since the start, by type.
+	// Errors counts the errors of items since the start, by type.
 	Errors map[string]int `json:"errors,omitempty"`
 }
 
-// Ledger reads the ledger.
+// Ledger returns a snapshot.
 func (s *Service) Ledger() Ledger {
 	l := s.ledger.read()
 	if s.options.Slots != nil {
@@ -261,7 +263,7 @@ func (s *Service) Ledger() Ledger {
 	return l
 }
 
-// ledger counts. One lock for all keeps its figures consistent with each other.
+// ledger counts work. A single lock keeps its figures consistent with each other.
 type ledger struct {
 	mu  sync.Mutex
 	now Ledger
@@ -311,7 +313,7 @@ func (l *ledger) failed(err error, items int) {
 	l.change(func(n *Ledger) { n.Errors[pipeline.ErrorType(err)] += items })
 }
 
-// fetching counts the items that are with the upstream.
+// fetching counts the items that wait for the upstream.
 type fetching struct {
 	pipeline.Fetcher[calllog.Item, calllog.Document]
 	ledger *ledger
@@ -323,7 +325,7 @@ func (f *fetching) Fetch(ctx context.Context, item calllog.Item) ([]calllog.Docu
 	return f.Fetcher.Fetch(ctx, item)
 }
 
-// writing counts the writes that are with the database.
+// writing counts the writes that wait for the database.
 type writing struct {
 	pipeline.Writer[calllog.Document]
 	ledger *ledger

@@ -1,6 +1,15 @@
-// Package calllog is the domain of the report of 2017: the calls of a phone
-// number, or of a range of dates, fetched over HTTP and kept in MongoDB.
-// [HTTPFetcher] and [MongoWriter] are the two ends of a pipeline of them.
+// Package calllog is the domain of the 2017 report: the calls of a phone number,
+// or of a range of dates, fetched over HTTP and stored in MongoDB. [HTTPFetcher] and
+// [MongoWriter] are the two ends of a pipeline:
+//
+//	fetcher, err := calllog.NewHTTPFetcher(calllog.HTTPOptions{BaseURL: "http://127.0.0.1:8080"})
+//	…
+//	writer, err := calllog.NewMongoWriter(calllog.MongoOptions{URI: "mongodb://127.0.0.1", Database: "report", Collection: "calls"})
+//	…
+//	p := &pipeline.Pipeline[calllog.Item, calllog.Document]{
+//		Fetcher: fetcher, Writer: writer, Strategy: pipeline.Bounded(10),
+//	}
+//	_, err = p.Run(ctx, []calllog.Item{calllog.NewItem("+15550001")})
 package calllog
 
 import (
@@ -8,17 +17,17 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/go-json-experiment/json" // encoding/json/v2 to be, which takes less CPU time than encoding/json
+	"github.com/go-json-experiment/json" // the future encoding/json/v2, which takes less CPU time than encoding/json
 )
 
-// Item is what one request asks for: its arguments, joined by "/". It is also
-// the key of what comes back.
+// Item identifies the subject of one request: its arguments, joined by "/". It is
+// also the key of the answer.
 type Item string
 
-// NewItem joins arguments; none of them may contain a "/".
+// NewItem joins arguments, which must not contain "/".
 func NewItem(args ...string) Item { return Item(strings.Join(args, "/")) }
 
-// Args are the arguments.
+// Args returns the arguments.
 func (i Item) Args() []string { return strings.Split(string(i), "/") }
 
 // Record is one call.
@@ -32,34 +41,34 @@ type Record struct {
 	Cell      string `json:"cell" bson:"cell"`
 }
 
-// Document is what is stored: all records of an item, or one of them.
+// Document is a stored document: all records of an item, or one of them.
 type Document struct {
-	// ID is the item, or item#seq where each record is a document.
+	// ID is the item, or item#seq if each record is a document.
 	ID      string   `bson:"_id"`
 	Item    string   `bson:"item"`
 	Seq     int      `bson:"seq"`
 	Records []Record `bson:"records"`
 }
 
-// AnswerError is an answer that cannot be used.
+// AnswerError is an invalid answer.
 type AnswerError struct {
 	// Kind is truncated, too_large, decode or mismatch (another item's answer).
 	Kind string
 	Err  error
 }
 
-// Error is the text of the cause.
+// Error returns the text of the cause.
 func (e *AnswerError) Error() string { return e.Err.Error() }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *AnswerError) Unwrap() error { return e.Err }
 
-// ErrorType is the kind with http_ before it.
+// ErrorType returns the kind with the prefix http_.
 func (e *AnswerError) ErrorType() string { return "http_" + e.Kind }
 
-// Decode makes documents of the answer to a request for item: one with all
-// records, or one a record. An answer that is not whole or says that it is
-// another item's is an *AnswerError; one that does not say whose it is, is taken.
+// Decode decodes the answer to a request for item into documents: one with all
+// records, or one for each record. An incomplete answer, or one for another item, is
+// an *AnswerError. An answer without a key is accepted.
 func Decode(item Item, body []byte, perRecord bool) ([]Document, error) {
 	var answer struct {
 		Key     string   `json:"key"`

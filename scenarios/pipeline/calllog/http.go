@@ -17,10 +17,10 @@ import (
 	"floodgate/scenarios/pipeline/dialcount"
 )
 
-// MaxBody is how long an answer may be, in bytes.
+// MaxBody is the greatest length of an answer in bytes.
 const MaxBody = 64 << 20
 
-// HTTPOptions say how items are fetched.
+// HTTPOptions configures an HTTPFetcher.
 type HTTPOptions struct {
 	// BaseURL is where the upstream is, such as http://127.0.0.1:8080; items
 	// are at BaseURL/items/…. User and password in it are sent with every
@@ -32,44 +32,44 @@ type HTTPOptions struct {
 	MaxConnsPerHost, MaxIdleConnsPerHost int
 	// FreshConnections makes a connection for each request and closes it after.
 	FreshConnections bool
-	// Timeout of one request with its answer. 0: none.
+	// Timeout of one request with its answer; zero means none.
 	Timeout time.Duration
-	// Dialer counts connections. Nil: they are not counted.
+	// Dialer counts connections; nil means that they are not counted.
 	Dialer *dialcount.Counter
-	// PerRecord makes a document of each record instead of one of all.
+	// PerRecord makes a document for each record instead of one for all.
 	PerRecord bool
-	// Limit is called first and holds a request back as long as it does not
-	// return; the request's time passes, its Timeout does not yet. An error of
-	// it is the fetch's. Nil: nothing is held back.
+	// Limit is called first and throttles the request until it returns. This time
+	// counts as time of the fetch, but not toward Timeout. An error of Limit is the
+	// error of the fetch; nil means no throttling.
 	Limit func(ctx context.Context) error
-	// BeforeRequest is called before a request is made, and BeforeBody when
-	// its answer's header has arrived, the connection still in use. Nil: nothing.
+	// BeforeRequest is called before a request, and BeforeBody when the header of its
+	// answer has arrived and the connection is still in use; either may be nil.
 	BeforeRequest, BeforeBody func()
 }
 
-// HTTPFetcher fetches items with net/http over HTTP/1.1, where a request in
-// flight is a connection: over HTTP/2 requests share connections, and neither
-// bounds on connections nor predictions of descriptors would hold. It follows no
-// redirects, uses no proxy of the environment's, asks for no compression and
-// never tries again; net/http alone sends a request again when a connection that
-// was kept is closed before the answer (golang/go#22158).
+// HTTPFetcher fetches items with net/http over HTTP/1.1, where each request in
+// flight has its own connection. Over HTTP/2, requests share connections, and
+// neither bounds on connections nor predictions of descriptors would hold. It does
+// not follow redirects, use a proxy from the environment, request compression or
+// retry. Only net/http repeats a request if a kept connection is closed before the
+// answer (golang/go#22158).
 type HTTPFetcher struct {
 	options   HTTPOptions
-	base      *url.URL      // of all items
-	empty     *http.Request // to be copied
+	base      *url.URL      // the URL of all items
+	empty     *http.Request // the template of requests
 	transport *http.Transport
 	buffers   sync.Pool // of *bytes.Buffer
 	dials     dials
 }
 
-// requestBuffer holds a request; the default of 4 KiB would be most of what a
-// connection costs the collector.
+// requestBuffer is the size of the write buffer, which holds a request. The default
+// of 4 KiB would cause most of a connection's cost for the garbage collector.
 const requestBuffer = 512
 
-// keptBuffer is how large a buffer may be to be used again.
+// keptBuffer is the greatest size of a buffer that is reused.
 const keptBuffer = 1 << 20
 
-// NewHTTPFetcher makes a fetcher with connections of its own; Close it.
+// NewHTTPFetcher returns a fetcher with its own connections. Call Close to free them.
 func NewHTTPFetcher(options HTTPOptions) (*HTTPFetcher, error) {
 	base, header, err := itemsURL(options.BaseURL)
 	if err != nil {
@@ -80,7 +80,7 @@ func NewHTTPFetcher(options HTTPOptions) (*HTTPFetcher, error) {
 	}
 	idle := options.MaxIdleConnsPerHost
 	if idle == 0 {
-		idle = math.MaxInt // the transport takes 0 for 2, which would churn connections
+		idle = math.MaxInt // the transport would treat 0 as 2, which would churn connections
 	}
 	dialer := options.Dialer
 	if dialer == nil {
@@ -109,8 +109,8 @@ func NewHTTPFetcher(options HTTPOptions) (*HTTPFetcher, error) {
 	return f, nil
 }
 
-// itemsURL is where the items of an upstream are, and the header that its
-// credentials make. Errors do not quote the URL, which may have a password in it.
+// itemsURL returns the URL of the items of an upstream, and the header for its
+// credentials. Errors do not quote the URL, which may contain a password.
 func itemsURL(upstream string) (*url.URL, http.Header, error) {
 	base, err := url.Parse(upstream)
 	if err != nil {
@@ -136,8 +136,8 @@ func (f *HTTPFetcher) Close() {
 	f.transport.CloseIdleConnections()
 }
 
-// Fetch gets the documents of an item. Errors are a *StatusError, an
-// *AnswerError, or the transport's.
+// Fetch fetches the documents of an item. Errors are a *StatusError, an
+// *AnswerError, or an error of the transport.
 func (f *HTTPFetcher) Fetch(ctx context.Context, item Item) ([]Document, error) {
 	if f.options.Limit != nil {
 		if err := f.options.Limit(ctx); err != nil {
@@ -178,14 +178,14 @@ func (f *HTTPFetcher) read(response *http.Response, item Item) ([]Document, erro
 		}
 	}()
 	if response.StatusCode != http.StatusOK {
-		// The rest is read so that the connection can be used again.
+		// Read the rest so that the connection can be reused.
 		_, _ = io.Copy(buffer, io.LimitReader(response.Body, 64<<10))
 		return nil, newStatusError(response, buffer.Bytes(), f.base)
 	}
 	if n := response.ContentLength; n > MaxBody {
-		return nil, &AnswerError{"too_large", fmt.Errorf("answer of %d bytes is above the %d allowed", n, MaxBody)}
+		return nil, &AnswerError{"too_large", fmt.Errorf("the answer has %d bytes; the maximum is %d", n, MaxBody)}
 	} else if n > 0 {
-		buffer.Grow(int(n) + bytes.MinRead) // what ReadFrom wants free to see the end
+		buffer.Grow(int(n) + bytes.MinRead) // the room that ReadFrom needs to detect the end
 	}
 	n, err := buffer.ReadFrom(io.LimitReader(response.Body, MaxBody+1))
 	switch {
@@ -194,13 +194,13 @@ func (f *HTTPFetcher) read(response *http.Response, item Item) ([]Document, erro
 	case err != nil:
 		return nil, fmt.Errorf("read answer after %d bytes: %w", n, err)
 	case n > MaxBody:
-		return nil, &AnswerError{"too_large", fmt.Errorf("answer is above the %d bytes allowed", MaxBody)}
+		return nil, &AnswerError{"too_large", fmt.Errorf("the answer exceeds the maximum of %d bytes", MaxBody)}
 	}
 	return Decode(item, buffer.Bytes(), f.options.PerRecord)
 }
 
-// url is where the item is. An argument of dots alone would be taken for a
-// step in the path.
+// url returns the URL of the item. It escapes arguments that consist only of dots,
+// which would be taken for path segments.
 func (f *HTTPFetcher) url(item Item) *url.URL {
 	args := item.Args()
 	for i, arg := range args {
@@ -215,18 +215,18 @@ func (f *HTTPFetcher) url(item Item) *url.URL {
 	return &at
 }
 
-// StatusError is an answer with another status than 200.
+// StatusError is an answer with a status other than 200.
 type StatusError struct {
 	Code int
-	// RetryAfter is the Retry-After header as it came, often empty.
+	// RetryAfter is the Retry-After header, often empty.
 	RetryAfter string
-	// Location is where a redirect leads, without credentials and with its query
-	// left out; empty: it does not say.
+	// Location is the target of a redirect without credentials and query; empty means
+	// that there is none.
 	Location string
-	// Base is the URL of the upstream under which Location is the same item;
-	// empty: there is none.
+	// Base is the URL of the upstream under which Location is the same item; empty
+	// means that there is none.
 	Base string
-	// Text is the begin of the answer.
+	// Text is the beginning of the answer.
 	Text string
 }
 
@@ -257,7 +257,7 @@ func baseOf(to *url.URL, path string) string {
 	return to.Scheme + "://" + to.Host + base
 }
 
-// Error gives status and text, of a redirect where it leads and what to do.
+// Error returns the status and the text; for a redirect, the target and what to do.
 func (e *StatusError) Error() string {
 	if e.Location != "" {
 		do := "have the upstream answer the requested URL itself"
@@ -269,7 +269,7 @@ func (e *StatusError) Error() string {
 	return strings.TrimSuffix(fmt.Sprintf("status %d %s: %s", e.Code, http.StatusText(e.Code), strings.TrimSpace(e.Text)), ": ")
 }
 
-// ErrorType is http_429, or the class: http_4xx, http_5xx.
+// ErrorType returns http_429, or the class: http_4xx, http_5xx.
 func (e *StatusError) ErrorType() string {
 	if e.Code == http.StatusTooManyRequests {
 		return "http_429"
@@ -313,8 +313,8 @@ func (d *dials) close() {
 	d.inProgress.Wait()
 }
 
-// A fetcher with bounded connections dials so many at once, until one dial
-// takes longer than dialPatience.
+// A fetcher with bounded connections has at most dialsAtOnce concurrent dials,
+// until one dial takes longer than dialPatience.
 const (
 	dialsAtOnce  = 8
 	dialPatience = 10 * time.Millisecond
@@ -322,16 +322,16 @@ const (
 
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-// pace spreads a burst of dials. Go looks at the network only when no
-// goroutine can run: of 300 dials begun at once, none sends its request
-// before all are begun. To a near host that is the longest part of it, and a
-// few dials at a time let the first requests out between them (see
-// BenchmarkEfficiency). Where the network takes its time there is nothing to
-// gain: the first dial that is slow ends the limit for good.
+// pace spreads a burst of dials. Go polls the network only when no goroutine can
+// run: of 300 concurrent dials, none sends its request before all have started.
+// For a near host this is the longest part of a request, and with only a few dials
+// at a time, the first requests are sent in between (see BenchmarkEfficiency). On a
+// slow network there is nothing to gain, so the first slow dial lifts the limit
+// permanently.
 type pace struct {
 	dial   dialFunc
 	turns  chan struct{}
-	lifted chan struct{} // closed when there is no limit any more
+	lifted chan struct{} // closed when the limit is lifted
 	lift   func()
 }
 

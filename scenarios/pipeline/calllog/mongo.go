@@ -15,36 +15,35 @@ import (
 	"floodgate/scenarios/pipeline/dialcount"
 )
 
-// MongoOptions say how documents are written.
+// MongoOptions configures a MongoWriter.
 type MongoOptions struct {
-	// URI is where the database is, with credentials, TLS and write concern. Its
-	// maxPoolSize, minPoolSize, retryWrites and maxAdaptiveRetries are not used; its
-	// maxConnecting, serverSelectionTimeoutMS and timeoutMS are where the field
-	// below is 0.
+	// URI is the connection string of the database, with credentials, TLS and write
+	// concern. Its maxPoolSize, minPoolSize, retryWrites and maxAdaptiveRetries are
+	// ignored; its maxConnecting, serverSelectionTimeoutMS and timeoutMS apply if the
+	// corresponding field below is zero.
 	URI string
-	// Database and Collection that are written.
+	// Database and Collection to write to.
 	Database, Collection string
-	// MaxPoolSize bounds the driver's pool of connections. 0: unlimited (the
+	// MaxPoolSize bounds the driver's pool of connections; zero means unlimited (the
 	// driver's own default is 100).
 	MaxPoolSize int
-	// MaxConnecting bounds how many connections the pool makes at once. 0: the
-	// driver's default, 2. It is left there because it is what programs run
-	// with; a pool of n is then n connections only where writes last longer
-	// than a connection takes to be made.
+	// MaxConnecting bounds the connections that the pool opens concurrently; zero
+	// means the driver's default of 2, with which most programs run. A pool of n then
+	// has n connections only if writes take longer than opening a connection.
 	MaxConnecting int
-	// Timeout of one write, its wait for a connection included. 0: none.
+	// Timeout of one write, including its wait for a connection; zero means none.
 	Timeout time.Duration
-	// SelectionTimeout is how long a write looks for a server. 0: the driver's default, 30s.
+	// SelectionTimeout bounds the time in which a write selects a server; zero means the driver's default of 30s.
 	SelectionTimeout time.Duration
-	// Dialer counts connections, the monitor's among them. Nil: they are not counted.
+	// Dialer counts connections, including the monitor's; nil means that they are not counted.
 	Dialer *dialcount.Counter
-	// BeforeWrite is called before each write and AfterWrite after it. Nil: nothing.
+	// BeforeWrite is called before each write and AfterWrite after it; either may be nil.
 	BeforeWrite, AfterWrite func()
 }
 
-// MongoWriter writes documents with the official driver: one by a replacement
-// with upsert by _id, several by an unordered bulk of them. Writing again
-// changes nothing. Writes are not retried, so that each failure is seen.
+// MongoWriter writes documents with the official driver: one document by a
+// replacement with upsert by _id, several by an unordered bulk of these. Repeated
+// writes have no effect. Writes are not retried, so that every failure is visible.
 type MongoWriter struct {
 	options    MongoOptions
 	client     *mongo.Client
@@ -52,8 +51,8 @@ type MongoWriter struct {
 	pool       poolMonitor
 }
 
-// NewMongoWriter makes a writer with a client of its own; Close it. It does
-// not wait for the server: see Ping.
+// NewMongoWriter returns a writer with its own client. Call Close to free it. It
+// does not wait for the server; see Ping.
 func NewMongoWriter(o MongoOptions) (*MongoWriter, error) {
 	if o.MaxPoolSize < 0 || o.MaxConnecting < 0 || o.Timeout < 0 || o.SelectionTimeout < 0 {
 		return nil, errors.New("mongo: pool size, connecting and timeouts must not be negative")
@@ -71,13 +70,13 @@ func NewMongoWriter(o MongoOptions) (*MongoWriter, error) {
 	return w, nil
 }
 
-// clientOptions are those of the URI, and those which override them.
+// clientOptions returns the options of the URI with overrides.
 func clientOptions(o MongoOptions) *options.ClientOptions {
 	client := options.Client().ApplyURI(o.URI).
 		SetMaxPoolSize(uint64(o.MaxPoolSize)).
 		SetMinPoolSize(0).
 		SetRetryWrites(false).
-		SetMaxAdaptiveRetries(0) // else a server that says it is overloaded is asked again
+		SetMaxAdaptiveRetries(0) // else the driver retries writes to an overloaded server
 	if o.MaxConnecting > 0 {
 		client.SetMaxConnecting(uint64(o.MaxConnecting))
 	}
@@ -85,8 +84,8 @@ func clientOptions(o MongoOptions) *options.ClientOptions {
 		client.SetServerSelectionTimeout(o.SelectionTimeout)
 	}
 	if client.DisableCertificateRevocationCheck == nil {
-		// An answer that the server staples is checked all the same; asking the
-		// authority would be a connection to a third party.
+		// A stapled OCSP response is still checked; a request to the authority would be
+		// a connection to a third party.
 		client.SetDisableOCSPEndpointCheck(true)
 	}
 	if o.Dialer != nil {
@@ -116,13 +115,13 @@ func (w *MongoWriter) Close(ctx context.Context) error {
 	return nil
 }
 
-// Pool counts the connections of the pool.
+// Pool returns the counts of the pool's connections.
 func (w *MongoWriter) Pool() PoolCounts { return w.pool.read() }
 
-// Write stores docs. Errors are a *MongoError or, where only some documents
-// failed, a *pipeline.PartialError of them. The time until the driver sends
-// is recorded as wait for the pool: the documents are encoded before, so that
-// it is finding the server and getting a connection, made newly or not.
+// Write stores docs. Errors are a *MongoError or, if only some documents failed, a
+// *pipeline.PartialError of them. The time until the driver sends the command is
+// recorded as wait for the pool. Since the documents are encoded before, it
+// consists of server selection and the checkout of a connection, new or not.
 func (w *MongoWriter) Write(ctx context.Context, docs []Document) error {
 	if w.options.BeforeWrite != nil {
 		w.options.BeforeWrite()
@@ -151,7 +150,7 @@ func (w *MongoWriter) Write(ctx context.Context, docs []Document) error {
 	return writeError(err, stored, len(docs))
 }
 
-// replace says how many documents the server says it stored.
+// replace stores docs and returns the server's count of stored documents.
 func (w *MongoWriter) replace(ctx context.Context, docs []Document, encoded []bson.Raw) (stored int, err error) {
 	if len(docs) == 1 {
 		result, err := w.collection.ReplaceOne(ctx, byID(docs[0]), encoded[0], options.Replace().SetUpsert(true))
@@ -173,9 +172,9 @@ func (w *MongoWriter) replace(ctx context.Context, docs []Document, encoded []bs
 
 func byID(doc Document) bson.D { return bson.D{{Key: "_id", Value: doc.ID}} }
 
-// writeError maps what the driver said back to the documents. It believes
-// that some were stored only where the server's count of them agrees:
-// FerretDB 1.24 gives up a bulk at its first failure, and names document 0.
+// writeError maps the driver's error to the documents. It assumes that some were
+// stored only if the server's count agrees: FerretDB 1.24 stops a bulk at its
+// first failure and names document 0.
 func writeError(err error, stored, docs int) error {
 	if err == nil && stored == docs {
 		return nil

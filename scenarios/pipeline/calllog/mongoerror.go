@@ -12,27 +12,28 @@ import (
 	"floodgate/scenarios/pipeline"
 )
 
-// MongoError is an error of the driver or the server, with a type.
+// MongoError is a classified error of the driver or the server.
 type MongoError struct {
 	// Kind is pool_timeout (no connection in time), server_selection, auth
-	// (wrong or no credentials), tls (no secure connection came about),
+	// (wrong or missing credentials), tls (no secure connection),
 	// timeout, network, disconnected (client closed), write (the server
-	// refused a document) or command (it refused the command), else other. Or
-	// it is emfile, ports, refused, reset or not_allowed (by the dialer) where that is
-	// inside. Those, auth and tls also where they are why no server could be selected.
+	// rejected a document), command (it rejected the command) or other. It is emfile,
+	// ports, refused, reset or not_allowed (by the dialer) if the chain has such an
+	// error. These, auth and tls also apply if they are the reason why no server could
+	// be selected.
 	Kind string
 	Err  error
 }
 
 func newMongoError(err error) *MongoError { return &MongoError{mongoKind(err), err} }
 
-// Error is the text of the cause.
+// Error returns the text of the cause.
 func (e *MongoError) Error() string { return e.Err.Error() }
 
-// Unwrap gives the cause.
+// Unwrap returns the cause.
 func (e *MongoError) Unwrap() error { return e.Err }
 
-// ErrorType is the kind, with mongo_ before it unless it is one of the system's.
+// ErrorType returns the kind, with the prefix mongo_ unless it is a kind of system error.
 func (e *MongoError) ErrorType() string {
 	switch e.Kind {
 	case "emfile", "ports", "refused", "reset", notAllowed:
@@ -41,7 +42,7 @@ func (e *MongoError) ErrorType() string {
 	return "mongo_" + e.Kind
 }
 
-// notAllowed is the type of a dialer's refusal to connect.
+// notAllowed is the type of errors of a dialer that refuses to connect.
 const notAllowed = "not_allowed"
 
 func mongoKind(err error) string {
@@ -53,7 +54,7 @@ func mongoKind(err error) string {
 		pool      topology.WaitQueueTimeoutError
 		server    mongo.ServerError
 		command   mongo.CommandError
-		cleared   xdriver.RetryablePoolError // the pool was, since another connection broke
+		cleared   xdriver.RetryablePoolError // the pool was cleared because another connection broke
 	)
 	switch {
 	case errors.As(err, &selection):
@@ -74,8 +75,8 @@ func mongoKind(err error) string {
 	return "other"
 }
 
-// connectionKind is why no connection came about, or it did not last; "" where
-// err does not say.
+// connectionKind returns the reason why a connection could not be opened or was
+// lost, or "" if err has none.
 func connectionKind(err error) string {
 	if kind := pipeline.SystemErrorType(err); kind != "" {
 		return kind
@@ -96,8 +97,8 @@ func connectionKind(err error) string {
 	return ""
 }
 
-// selectionKind looks for the last error of each server, which is not in the
-// chain of the error.
+// selectionKind examines the last error of each server, which is not in the chain
+// of the error.
 func selectionKind(err topology.ServerSelectionError) string {
 	for _, server := range err.Desc.Servers {
 		if kind := connectionKind(server.LastError); kind != "" {

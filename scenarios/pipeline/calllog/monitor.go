@@ -17,7 +17,7 @@ type operationKey struct{}
 type operation struct {
 	context.Context
 	mu      sync.Mutex
-	idle    time.Time // since when without a connection; zero: has one
+	idle    time.Time // the start of the time without a connection; zero means that it has one
 	wait    time.Duration
 	started bool
 }
@@ -48,8 +48,8 @@ func (o *operation) commandEnded() {
 	o.idle = time.Now()
 }
 
-// waited is the sum after the operation ended with err. One that failed
-// before any command waited all the time.
+// waited returns the sum after the operation ended with err. An operation that
+// failed before its first command waited all the time.
 func (o *operation) waited(err error) time.Duration {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -59,8 +59,9 @@ func (o *operation) waited(err error) time.Duration {
 	return o.wait
 }
 
-// commandMonitor tells an operation of its commands. The driver calls it in
-// the operation's goroutine, with its context, once it has a connection.
+// commandMonitor returns a monitor that notifies operations of their commands. The
+// driver calls it in the operation's goroutine with its context, once it has a
+// connection.
 func commandMonitor() *event.CommandMonitor {
 	of := func(ctx context.Context) *operation {
 		o, _ := ctx.Value(operationKey{}).(*operation)
@@ -85,21 +86,22 @@ func commandMonitor() *event.CommandMonitor {
 	}
 }
 
-// PoolCounts are connections of the driver's pools. The driver's monitoring
-// connections are not among them.
+// PoolCounts counts the connections of the driver's pools, without the driver's
+// monitoring connections.
 type PoolCounts struct {
 	// Waiting counts operations that wait for a connection.
 	Waiting int `json:"waiting"`
-	// Connecting are being made, InUse belong to an operation, Idle wait for one.
+	// Connecting connections are being opened, InUse belong to an operation, and Idle
+	// are unused.
 	Connecting int `json:"connecting"`
 	InUse      int `json:"in_use"`
 	Idle       int `json:"idle"`
-	// The peaks of InUse and of all together.
+	// The peaks of InUse and of the sum of all.
 	PeakInUse int `json:"peak_in_use"`
 	Peak      int `json:"peak"`
 }
 
-// connection is one of the pool of a server.
+// connection identifies a connection in the pool of a server.
 type connection struct {
 	address string
 	id      int64
@@ -108,10 +110,10 @@ type connection struct {
 // poolMonitor follows the events of the driver's pools.
 type poolMonitor struct {
 	mu                   sync.Mutex
-	waiting              int // operations, now
-	created, ready, used int // connections, now
+	waiting              int // current operations
+	created, ready, used int // current connections
 	peakUsed, peak       int
-	isReady              map[connection]bool // whether it was counted as ready
+	isReady              map[connection]bool // whether the connection counts as ready
 }
 
 func (p *poolMonitor) event(e *event.PoolEvent) {

@@ -1,6 +1,11 @@
-// Package dialcount counts the connections that a program makes, exactly:
-// from before a dial until after the close, so that the count is never below
-// the number of descriptors they hold.
+// Package dialcount counts the connections of a program from before the dial until
+// after the close, so that the count is never below the number of their
+// descriptors:
+//
+//	var counter dialcount.Counter
+//	client := &http.Client{Transport: &http.Transport{DialContext: counter.DialContext}}
+//	…
+//	fmt.Println(counter.Counts().Peak)
 package dialcount
 
 import (
@@ -14,37 +19,37 @@ import (
 
 // Counter dials and counts. The zero value dials with a net.Dialer.
 type Counter struct {
-	// Dial makes the connections. Nil: (*net.Dialer).DialContext.
+	// Dial opens the connections; nil means (*net.Dialer).DialContext.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 
 	mu     sync.Mutex
 	counts Counts
-	// changed is closed at the next change; nil while nobody waits.
+	// changed is closed at the next change; nil means that there are no waiters.
 	changed chan struct{}
 }
 
-// Counts is what a Counter saw.
+// Counts are the counts of a Counter.
 type Counts struct {
-	// Connecting are dials that have not returned, Open the connections that
-	// are not closed.
+	// Connecting counts dials that have not returned, Open the connections that are
+	// not closed.
 	Connecting int `json:"connecting"`
 	Open       int `json:"open"`
 	// The peaks of Connecting, of Open, and of their sum.
 	PeakConnecting int `json:"peak_connecting"`
 	PeakOpen       int `json:"peak_open"`
 	Peak           int `json:"peak"`
-	// Dials were begun in all; Failed of them gave no connection, Exhausted of
-	// these for want of a descriptor.
+	// Dials counts all dials. Failed of them returned no connection, Exhausted of
+	// these because there was no descriptor left.
 	Dials     int `json:"dials"`
 	Failed    int `json:"failed"`
 	Exhausted int `json:"exhausted"`
 }
 
-// DialContext dials. It fits http.Transport and the MongoDB driver's SetDialer.
+// DialContext dials and counts. Use it with http.Transport and the MongoDB driver's SetDialer.
 func (c *Counter) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	c.update(func(n *Counts) { n.Connecting++; n.Dials++ })
 	made, exhausted := false, false
-	defer func() { // also where Dial panics
+	defer func() { // even if Dial panics
 		c.update(func(n *Counts) {
 			n.Connecting--
 			switch {
@@ -71,15 +76,15 @@ func (c *Counter) DialContext(ctx context.Context, network, address string) (net
 	return &conn{Conn: inner, counter: c}, nil
 }
 
-// Counts gives the counts of this moment.
+// Counts returns the current counts.
 func (c *Counter) Counts() Counts {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.counts
 }
 
-// Wait waits until no connection is open or being made. A client that was
-// closed closes the connections that it was just giving back a little later.
+// Wait waits until no connection is open or being opened. A client may close
+// connections shortly after it is closed itself, if it was just returning them.
 func (c *Counter) Wait(ctx context.Context) error {
 	for {
 		c.mu.Lock()
@@ -95,7 +100,7 @@ func (c *Counter) Wait(ctx context.Context) error {
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return fmt.Errorf("%d connections stay open: %w", left, ctx.Err())
+			return fmt.Errorf("%d connections are still open: %w", left, ctx.Err())
 		}
 	}
 }
@@ -114,14 +119,14 @@ func (c *Counter) update(change func(*Counts)) {
 	n.Peak = max(n.Peak, n.Connecting+n.Open)
 }
 
-// conn is a connection that is counted until it is closed.
+// conn is a connection that is counted until its close.
 type conn struct {
 	net.Conn
 	counter *Counter
 	closed  sync.Once
 }
 
-// Close closes the connection; however often, it counts once.
+// Close closes the connection. Several calls count once.
 func (c *conn) Close() error {
 	err := c.Conn.Close()
 	c.closed.Do(func() { c.counter.update(func(n *Counts) { n.Open-- }) })

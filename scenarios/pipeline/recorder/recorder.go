@@ -1,5 +1,12 @@
-// Package recorder is an observer of a pipeline that keeps the distribution
-// of each stage, the counts and the errors of a run.
+// Package recorder records the distribution of each stage, the counts and the
+// errors of a pipeline's run:
+//
+//	r := recorder.New()
+//	p := &pipeline.Pipeline[string, Doc]{Observer: r, …}
+//	_, err := p.Run(ctx, items)
+//	sum := r.Summary()
+//	fmt.Println(sum.Done, sum.Failed, sum.Makespan)
+//	p99 := sum.Histograms["fetch"].ValueAtQuantile(99) // in nanoseconds
 package recorder
 
 import (
@@ -22,7 +29,7 @@ const (
 	SignificantFigures = 3
 )
 
-// Stages names the histograms, in the order of an item's way.
+// Stages returns the names of the histograms, in the order of an item's stages.
 func Stages() []string {
 	return []string{"queue", "fetch", "handoff", "pool_wait", "write", "item"}
 }
@@ -40,7 +47,7 @@ type Recorder struct {
 	shards []shard
 }
 
-// shard is what some of the workers fill.
+// shard is filled by some of the workers.
 type shard struct {
 	mu           sync.Mutex
 	histograms   [stages]*hdrhistogram.Histogram
@@ -53,8 +60,7 @@ type shard struct {
 
 type key struct{ kind, side string }
 
-// New makes a recorder for as many workers at once as there are processors;
-// more share.
+// New returns a recorder with a shard for each processor.
 func New() *Recorder {
 	r := &Recorder{shards: make([]shard, runtime.GOMAXPROCS(0))}
 	for i := range r.shards {
@@ -71,8 +77,8 @@ func newHistogram() *hdrhistogram.Histogram {
 	return hdrhistogram.New(Lowest, Highest, SignificantFigures)
 }
 
-// Item records one item. Stages that it came to are recorded whether or not
-// it failed.
+// Item records one item. It records the stages that the item reached, even if the
+// item failed.
 func (r *Recorder) Item(worker int, t pipeline.Timing) {
 	s := &r.shards[worker%len(r.shards)]
 	s.mu.Lock()
@@ -99,14 +105,14 @@ func (r *Recorder) Item(worker int, t pipeline.Timing) {
 	s.fail(t)
 }
 
-// record counts a value out of range as the nearest in it.
+// record records a value; one out of range counts as the nearest value in it.
 func (s *shard) record(stage int, d time.Duration) {
 	value := min(max(int64(d), 0), Highest)
 	if value != int64(d) {
 		s.clamped[stage]++
 	}
 	if err := s.histograms[stage].RecordValue(value); err != nil {
-		s.clamped[stage]++ // not reached: the value is in range
+		s.clamped[stage]++ // unreachable: the value is in range
 	}
 }
 
@@ -141,29 +147,29 @@ func sample(err error) string {
 type Failure struct {
 	Type string // see pipeline.ErrorType
 	Side string // Upstream or Mongo
-	// Count of items.
+	// Count is the number of items.
 	Count int
-	// First is when the first of these items ended, since the first item's start.
+	// First is the end of the first of these items, counted from the first item's start.
 	First time.Duration
-	// Sample is the text of the first, at most 500 bytes of it.
+	// Sample is the text of the first error, cut to 500 bytes.
 	Sample string
 
 	at time.Time
 }
 
-// Summary is what a Recorder recorded.
+// Summary is the merged content of a Recorder.
 type Summary struct {
-	// Makespan is from the first start to the last end; 0 where there was no item.
+	// Makespan is the time from the first start to the last end; zero if there were no items.
 	Makespan time.Duration
-	// Started is when the first item was.
+	// Started is the start of the first item.
 	Started time.Time
-	// Done and Failed count the items that were started.
+	// Done and Failed count the started items that succeeded and failed.
 	Done, Failed int
-	// Histograms by name of stage, see Stages; all are there, even empty.
+	// Histograms by name of stage, see Stages; none is missing, but they may be empty.
 	Histograms map[string]*hdrhistogram.Histogram
-	// Failures by time of the first.
+	// Failures, ordered by the time of their first item.
 	Failures []Failure
-	// Warnings say what the histograms cannot show.
+	// Warnings describe inaccuracies of the histograms.
 	Warnings []string
 }
 
@@ -207,7 +213,7 @@ func (r *Recorder) Summary() Summary {
 	for stage, n := range clamped {
 		if n > 0 {
 			sum.Warnings = append(sum.Warnings, fmt.Sprintf(
-				"%s: %d values were outside 0 to %v and were recorded as the nearest in it",
+				"%s: %d values were outside 0 to %v and were recorded as the nearest value in this range",
 				Stages()[stage], n, time.Duration(Highest)))
 		}
 	}

@@ -1,14 +1,18 @@
-// Package serial models an interpreter with a global lock, such as Python's
-// under gevent: every item needs CPU time, and only one goroutine can spend it
-// at a time.
+// Package serial models an interpreter with a global lock, such as Python's under
+// gevent: every item needs CPU time, and only one goroutine can spend it at a time:
 //
-// What matters beyond the cost is who is next when many wait: whether answers
-// that have arrived are read, and their connections closed, before new
-// requests are made. The model draws the next at random among the answers, the
-// writes and the oldest Window of the requests to be made. It is no copy of
-// gevent's loop but a fit to what was measured of it: with half of the cost
-// before the request, a pool of 300 holds about half of its slots in
-// connections, and 1000 requests without a pool about Window of them.
+//	p := &serial.Interpreter{Fetch: 2 * time.Millisecond}
+//	p.Start()  // spends 1 ms while no other goroutine can
+//	…          // sends the request and waits for the answer, concurrently
+//	p.Resume() // spends the other 1 ms
+//
+// Besides the cost, the order of waiting goroutines matters: whether answers that
+// have arrived are read, and their connections closed, before new requests are
+// sent. The model chooses the next one at random among the answers, the writes and
+// the oldest Window of the requests to be sent. It does not copy gevent's loop; it
+// is fitted to measurements: with half of the cost before the request, a pool of
+// 300 has about half of its slots in connections, and 1000 requests without a pool
+// have about Window connections.
 package serial
 
 import (
@@ -18,38 +22,38 @@ import (
 	"time"
 )
 
-// DefaultWindow is fitted to a re-measurement of the 2017 program: 1000
-// requests without a pool had 267 connections open at most.
+// DefaultWindow is fitted to a re-measurement of the 2017 program, in which 1000
+// requests without a pool had at most 267 open connections.
 const DefaultWindow = 256
 
-// Interpreter is one interpreter. The zero value costs nothing. Its fields
-// must not change once it is used.
+// Interpreter is one interpreter. The zero value costs no time. Its fields must
+// not change after first use.
 type Interpreter struct {
-	// Fetch and Write are the CPU time of a fetch and of a write. 0: none.
-	// Half of Fetch is spent before the request, half when the answer has come.
+	// Fetch and Write are the CPU times of a fetch and of a write; zero means none.
+	// Half of Fetch is spent before the request, half when the answer has arrived.
 	Fetch, Write time.Duration
-	// Window is how many of the requests that wait to be made are looked at. 0: DefaultWindow.
+	// Window is the number of waiting requests from which the next is chosen; zero means DefaultWindow.
 	Window int
-	// Burn spends CPU time. Nil: the CPU time of the thread, see Burn.
+	// Burn spends CPU time; nil means the function Burn.
 	Burn func(time.Duration)
 
 	mu     sync.Mutex
 	held   bool
 	random *rand.Rand
-	// Waiting for the lock, oldest first.
+	// Waiters for the lock, oldest first.
 	starts, answers, writes []chan struct{}
 }
 
 // Start spends the part of Fetch that comes before the request.
 func (p *Interpreter) Start() { p.spend(&p.starts, p.Fetch/2) }
 
-// Resume spends the part of Fetch that comes when the answer has arrived.
+// Resume spends the part of Fetch that follows the arrival of the answer.
 func (p *Interpreter) Resume() { p.spend(&p.answers, p.Fetch-p.Fetch/2) }
 
-// BeginWrite spends Write and keeps the interpreter until EndWrite: a driver
-// written in its language encodes, sends and decodes in it. That, and a
-// database that does one write at a time, is why writes in the slots of a pool
-// took as long as writes one by one.
+// BeginWrite spends Write and holds the interpreter until EndWrite, because a
+// driver written in its language encodes, sends and decodes in it. For this reason,
+// and because the database executed one write at a time, writes in the slots of a
+// pool took as long as sequential writes.
 func (p *Interpreter) BeginWrite() {
 	if p.Write > 0 {
 		p.acquire(&p.writes)
@@ -57,7 +61,7 @@ func (p *Interpreter) BeginWrite() {
 	}
 }
 
-// EndWrite lets the interpreter go, after BeginWrite.
+// EndWrite releases the interpreter after BeginWrite.
 func (p *Interpreter) EndWrite() {
 	if p.Write > 0 {
 		p.release()
@@ -95,7 +99,7 @@ func (p *Interpreter) acquire(queue *[]chan struct{}) {
 	<-turn
 }
 
-// release hands the lock to whoever is next.
+// release passes the lock to the next waiter.
 func (p *Interpreter) release() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -108,7 +112,7 @@ func (p *Interpreter) release() {
 	*queue = (*queue)[1:]
 }
 
-// choose gives the queue whose first is next, nil where nobody waits.
+// choose returns the queue whose first waiter is next, or nil if there are none.
 func (p *Interpreter) choose() *[]chan struct{} {
 	window := p.Window
 	if window == 0 {
@@ -131,8 +135,8 @@ func (p *Interpreter) choose() *[]chan struct{} {
 	return &p.writes
 }
 
-// Burn spends d of the calling thread's CPU time; where the system does not
-// tell that (only Linux does), it spins for d on the clock.
+// Burn spends d of the calling thread's CPU time. On systems that do not report
+// this time (all but Linux), it spins until d has passed.
 func Burn(d time.Duration) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
@@ -155,7 +159,7 @@ func spin(n uint32) uint32 {
 	return x
 }
 
-// wallTime is a clock for systems that do not tell a thread's CPU time.
+// wallTime returns a clock for systems that do not report a thread's CPU time.
 func wallTime() func() time.Duration {
 	began := time.Now()
 	return func() time.Duration { return time.Since(began) }

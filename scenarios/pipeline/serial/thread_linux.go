@@ -6,8 +6,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// threadTime reads the CPU time of the calling thread, or the wall clock
-// where the kernel does not tell it.
+// threadTime returns a clock of the calling thread's CPU time, or the wall clock if
+// the kernel does not report it.
 func threadTime() func() time.Duration {
 	var ts unix.Timespec
 	if unix.ClockGettime(unix.CLOCK_THREAD_CPUTIME_ID, &ts) != nil {

@@ -4,5 +4,5 @@ package serial
 
 import "time"
 
-// threadTime reads the wall clock: CPU time that others take counts as spent.
+// threadTime returns the wall clock, so that CPU time of other threads counts as spent.
 func threadTime() func() time.Duration { return wallTime() }
