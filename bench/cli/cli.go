@@ -16,6 +16,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"floodgate/bench/cli/command"
+	"floodgate/bench/cli/gate"
+	"floodgate/bench/cli/plan"
 	"floodgate/bench/environment"
 	"floodgate/bench/sut"
 	"floodgate/mockupstream/strictyaml"
@@ -64,7 +67,7 @@ func execute(ctx context.Context, root *cobra.Command, args []string, stdout, st
 		began = err == nil
 		return err
 	}
-	cmd, err := checkNumbers(root, args)
+	cmd, err := command.CheckNumbers(root, args)
 	if err == nil {
 		cmd, err = root.ExecuteContextC(ctx)
 	}
@@ -77,13 +80,13 @@ func execute(ctx context.Context, root *cobra.Command, args []string, stdout, st
 	var bad strictyaml.Errors
 	var lines gobench.Errors
 	switch {
-	case judged(err):
+	case command.IsVerdict(err):
 	case errors.As(err, &bad), errors.As(err, &lines): // each line names its file already
 		fmt.Fprintln(stderr, err)
 	default:
 		fmt.Fprintln(stderr, "floodgate:", err)
 	}
-	return codeOf(err)
+	return command.CodeOf(err)
 }
 
 // exclusive refuses flags that exclude each other.
@@ -147,18 +150,18 @@ Exit codes:
   4  not measured, nothing to compare, or interrupted`,
 		SilenceUsage:  true,
 		SilenceErrors: true,
-		Args:          noArgs,
+		Args:          command.NoArgs,
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = true
 	root.SetHelpTemplate(helpTemplate)
 	root.SetUsageTemplate(usageTemplate)
-	root.SetFlagErrorFunc(unknownFlag)
+	root.SetFlagErrorFunc(command.UnknownFlag)
 	root.AddCommand(newRun(stdout, stderr), newScenario(stdout), newReport(stdout), newCompare(stdout),
-		newUpstream(stderr), newMongo(stderr), newDoctor(stdout, stderr), newPlan(stdout, stderr), newGate(stdout, stderr), newHistory(stdout))
+		newUpstream(stderr), newMongo(stderr), newDoctor(stdout, stderr), plan.New(stdout, stderr), gate.New(stdout, stderr), newHistory(stdout))
 	root.InitDefaultHelpCmd()
 	if help, _, err := root.Find([]string{"help"}); err == nil {
-		help.Args, help.Long, help.Example = helpTopic, "", "  floodgate help gate diff"
+		help.Args, help.Long, help.Example = command.HelpTopic, "", "  floodgate help gate diff"
 	}
 	return root
 }

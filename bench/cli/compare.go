@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"floodgate/bench/cli/command"
 	"floodgate/results/compare"
 	"floodgate/results/verdict"
 )
@@ -30,30 +31,30 @@ Exit codes: 0 there is a comparison, whatever it shows; 3 the runs have no
 variant at a level in common.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
-			a, err := openRun(root, args[0])
+			a, err := command.OpenRun(root, args[0])
 			if err != nil {
-				return usage(err)
+				return command.Usage(err)
 			}
-			b, err := openRun(root, args[1])
+			b, err := command.OpenRun(root, args[1])
 			if err != nil {
-				return usage(err)
+				return command.Usage(err)
 			}
 			c, err := compare.Compare(a, b, o)
 			if err != nil {
-				return usage(err)
+				return command.Usage(err)
 			}
-			if err := into(output, stdout, func(w io.Writer) error { return comparisonFormats.print(w, format, c) }); err != nil {
+			if err := command.WriteTo(output, stdout, func(w io.Writer) error { return command.ComparisonFormats.Print(w, format, c) }); err != nil {
 				return err
 			}
 			if len(c.Rows) == 0 {
-				return exit(verdict.ExitInconclusive, nil)
+				return command.Exit(verdict.ExitInconclusive, nil)
 			}
 			return nil
 		},
 	}
 	cmd.Flags().BoolVar(&o.AllowMixed, "allow-mixed", false, "compare runs of different environments, and say so")
-	comparisonFormats.flag(cmd.Flags(), &format)
+	command.ComparisonFormats.Flag(cmd.Flags(), &format)
 	cmd.Flags().StringVar(&output, "output", "", "`file` to write to, replaced in one go")
-	cmd.Flags().StringVar(&root, "out", defaultRoot, "`folder` that runs are stored in")
+	cmd.Flags().StringVar(&root, "out", command.DefaultRoot, "`folder` that runs are stored in")
 	return cmd
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"floodgate/bench/abtest"
+	"floodgate/bench/cli/command"
 	"floodgate/bench/container"
 	"floodgate/bench/doctor"
 	"floodgate/bench/environment"
@@ -41,9 +42,9 @@ comes with advice. Without --clean it changes nothing.
   unknown  cannot be seen here
 
 Exit codes: 0 a run can start, in the embedded environment at least; 4 none can.`,
-		Args: noArgs,
+		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := doctorFormats.check(o.format); err != nil {
+			if err := command.DoctorFormats.Check(o.format); err != nil {
 				return err
 			}
 			return o.examine(cmd.Context(), stdout, stderr)
@@ -51,20 +52,20 @@ Exit codes: 0 a run can start, in the embedded environment at least; 4 none can.
 	}
 	flags := cmd.Flags()
 	flags.BoolVar(&o.clean, "clean", false, "first remove our unused folders, containers and images")
-	doctorFormats.flag(flags, &o.format)
+	command.DoctorFormats.Flag(flags, &o.format)
 	flags.StringVar(&o.image, "mongo-image", doctor.DefaultImage, "`image` of MongoDB in containers")
-	flags.StringVar(&o.root, "out", defaultRoot, "`folder` that runs are stored in")
+	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` that runs are stored in")
 	return cmd
 }
 
 func (o doctorOptions) examine(ctx context.Context, stdout, stderr io.Writer) error {
 	executable, err := os.Executable()
 	if err != nil {
-		return notMeasured(fmt.Errorf("find our own binary: %w", err))
+		return command.NotMeasured(fmt.Errorf("find our own binary: %w", err))
 	}
 	all, err := scenarios.Builtins()
 	if err != nil {
-		return usage(err)
+		return command.Usage(err)
 	}
 	options := doctor.Options{
 		Connect: connectEngine, Executable: executable, MongoImage: o.image, Scenarios: all, Runs: o.root,
@@ -73,17 +74,17 @@ func (o doctorOptions) examine(ctx context.Context, stdout, stderr io.Writer) er
 	var uncleaned error
 	if o.clean {
 		to := stderr
-		if o.format == formatText {
+		if o.format == command.FormatText {
 			to = stdout
 		}
 		uncleaned = clean(ctx, to, options)
 	}
 	report := doctor.Examine(ctx, options)
-	switch err := errors.Join(doctorFormats.print(stdout, o.format, report), uncleaned); {
+	switch err := errors.Join(command.DoctorFormats.Print(stdout, o.format, report), uncleaned); {
 	case err != nil:
-		return notMeasured(err)
+		return command.NotMeasured(err)
 	case !report.CanRun():
-		return exit(verdict.ExitNotMeasured, nil)
+		return command.Exit(verdict.ExitNotMeasured, nil)
 	}
 	return nil
 }

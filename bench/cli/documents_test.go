@@ -14,6 +14,7 @@ import (
 	"github.com/goccy/go-yaml"
 
 	"floodgate/bench/abtest"
+	"floodgate/bench/cli/command"
 	"floodgate/mockupstream"
 	"floodgate/results/verdict"
 	"floodgate/scenarios"
@@ -80,7 +81,7 @@ func checkCommandLine(t *testing.T, line string) {
 		err = cmd.ValidateFlagGroups()
 	}
 	if err == nil && cmd.HasAvailableSubCommands() && len(rest) > 0 {
-		err = unknownCommand(cmd, rest[0])
+		err = command.UnknownCommand(cmd, rest[0])
 	}
 	if err != nil {
 		t.Errorf("%s: %v", line, err)

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"floodgate/bench/cli/command"
 	"floodgate/bench/container/enginetest"
 	"floodgate/results"
 	"floodgate/results/verdict"
@@ -68,7 +69,7 @@ func withEngine(t *testing.T, dir, host, scenario string, args ...string) (code 
 // crashing is an engine on a machine that lacks what MongoDB needs.
 func crashing(t *testing.T) *enginetest.Engine {
 	return enginetest.Serve(t, func(image string) enginetest.Behaviour {
-		if image == defaultMongoImage {
+		if image == command.DefaultMongoImage {
 			return enginetest.Behaviour{ExitCode: 132, Output: "WARNING: MongoDB 5.0+ requires a CPU with AVX support"}
 		}
 		return enginetest.Behaviour{}
@@ -124,7 +125,7 @@ func TestEngineThatDiscardsLimits(t *testing.T) {
 		args, want      []string
 	}{
 		"database": {
-			defaultMongoImage, "containers: {database: {cpus: 1, memory: 256MiB}}\n", nil,
+			command.DefaultMongoImage, "containers: {database: {cpus: 1, memory: 256MiB}}\n", nil,
 			[]string{
 				"container database lacks the limits that the scenario requires",
 				"cpus: 1 is unlimited (HostConfig.NanoCpus), memory: 256MiB is unlimited (HostConfig.Memory)",

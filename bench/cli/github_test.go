@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"floodgate/bench/abtest"
+	"floodgate/bench/cli/command"
 	"floodgate/results/report/ci"
 	"floodgate/results/verdict"
 )
@@ -27,7 +28,7 @@ func TestSummaryHasRoom(t *testing.T) {
 		if err := os.WriteFile(path, before, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		t.Setenv(summaryVariable, path)
+		t.Setenv(command.SummaryVariable, path)
 		var stdout, stderr bytes.Buffer
 		code := run(t.Context(), []string{"report", "20261104-000000.000-dddddd", "--out", runs, "--github"}, &stdout, &stderr)
 		after, err := os.ReadFile(path)
@@ -47,11 +48,11 @@ func TestSummaryHasRoom(t *testing.T) {
 // What cannot be shown is found out before anything is measured.
 func TestSummaryIsTriedFirst(t *testing.T) {
 	for name, path := range map[string]string{"unset": "", "no such folder": filepath.Join(t.TempDir(), "none", "summary.md")} {
-		t.Setenv(summaryVariable, path)
+		t.Setenv(command.SummaryVariable, path)
 		ran := filepath.Join(t.TempDir(), "ran")
 		var stdout, stderr bytes.Buffer
 		code := run(t.Context(), []string{"gate", "cmd", "touch " + ran, "touch " + ran, "--github", "--out", t.TempDir()}, &stdout, &stderr)
-		if _, err := os.Stat(ran); code != verdict.ExitMisused || err == nil || !strings.Contains(stderr.String(), summaryVariable) {
+		if _, err := os.Stat(ran); code != verdict.ExitMisused || err == nil || !strings.Contains(stderr.String(), command.SummaryVariable) {
 			t.Errorf("%s: exit code %d, %v, %s; want %d before any command ran", name, code, err, &stderr, verdict.ExitMisused)
 		}
 	}
@@ -75,7 +76,7 @@ func TestNoVerdictNoPass(t *testing.T) {
 	if !strings.Contains(stderr.String(), "no space left") {
 		t.Error(stderr.String())
 	}
-	if err := exit(verdict.ExitPassed, errors.New("x")); codeOf(err) != verdict.ExitNotMeasured {
+	if err := command.Exit(verdict.ExitPassed, errors.New("x")); command.CodeOf(err) != verdict.ExitNotMeasured {
 		t.Errorf("held with an error: %v", err)
 	}
 }
@@ -86,18 +87,18 @@ func TestReportOfAGate(t *testing.T) {
 	root := t.TempDir()
 	gate := []string{"gate", "cmd", "true", "true", "--margin", "900%", "--out", root, "--quiet"}
 	var first, stderr bytes.Buffer
-	code := run(t.Context(), append(gate, "--format", formatMarkdown), &first, &stderr)
+	code := run(t.Context(), append(gate, "--format", command.FormatMarkdown), &first, &stderr)
 	folders, err := filepath.Glob(filepath.Join(root, "*"))
 	if err != nil || len(folders) != 1 || first.Len() == 0 {
 		t.Fatalf("exit code %d, %v, %v\n%s", code, folders, err, &stderr)
 	}
-	for _, one := range gateFormats {
-		format := one.name
+	for _, one := range command.GateFormats {
+		format := one.Name
 		var again bytes.Buffer
 		if c := run(t.Context(), []string{"report", folders[0], "--format", format}, &again, &stderr); c != code || again.Len() == 0 {
 			t.Errorf("%s: exit code %d, want %d\n%s", format, c, code, &stderr)
 		}
-		if format == formatMarkdown && again.String() != first.String() {
+		if format == command.FormatMarkdown && again.String() != first.String() {
 			t.Errorf("printed first:\n%s\nand again:\n%s", &first, &again)
 		}
 	}

@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"floodgate/bench/cli/command"
 	"floodgate/results"
 	"floodgate/results/history"
 )
@@ -33,26 +34,26 @@ It judges nothing: the exit code is 0 whatever it shows, and 2 where a name is
 wrong or nothing can be read.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := historyFormats.check(format); err != nil {
+			if err := command.HistoryFormats.Check(format); err != nil {
 				return err
 			}
 			if _, err := os.Stat(root); err != nil && cmd.Flags().Changed("results") {
-				return usage(fmt.Errorf("--results: %w", err))
+				return command.Usage(fmt.Errorf("--results: %w", err))
 			}
 			listed, err := results.List(root)
 			if err != nil {
-				return usage(err)
+				return command.Usage(err)
 			}
 			if len(args) > 0 {
 				if listed, err = ofScenario(listed, args[0], root); err != nil {
-					return usage(err)
+					return command.Usage(err)
 				}
 			}
 			return printHistory(stdout, collect(listed), root, format)
 		},
 	}
-	historyFormats.flag(cmd.Flags(), &format)
-	cmd.Flags().StringVar(&root, "results", defaultRoot, "`folder` that runs are stored in, also --out")
+	command.HistoryFormats.Flag(cmd.Flags(), &format)
+	cmd.Flags().StringVar(&root, "results", command.DefaultRoot, "`folder` that runs are stored in, also --out")
 	cmd.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "out" { // as of the other commands
 			name = "results"
@@ -101,9 +102,9 @@ func collect(listed []results.Listed) *history.History {
 }
 
 func printHistory(stdout io.Writer, h *history.History, root, format string) error {
-	if format == formatText && len(h.Groups)+len(h.Left) == 0 {
+	if format == command.FormatText && len(h.Groups)+len(h.Left) == 0 {
 		fmt.Fprintf(stdout, "no run is stored in %s\n", root)
 		return nil
 	}
-	return historyFormats.print(stdout, format, h)
+	return command.HistoryFormats.Print(stdout, format, h)
 }

@@ -63,8 +63,8 @@ func storeRun(t *testing.T, root, name string, day int, bounded time.Duration) {
 	}
 }
 
-// command runs the command line in this process.
-func command(t *testing.T, args ...string) (code int, stdout, stderr string) {
+// inProcess runs the command line in this process.
+func inProcess(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
 	code = run(t.Context(), args, &out, &errs)
@@ -73,13 +73,13 @@ func command(t *testing.T, args ...string) (code int, stdout, stderr string) {
 
 func TestHistoryCommand(t *testing.T) {
 	root := t.TempDir()
-	if code, out, errs := command(t, "history", "--results", root); code != verdict.ExitPassed || out != "no run is stored in "+root+"\n" || errs != "" {
+	if code, out, errs := inProcess(t, "history", "--results", root); code != verdict.ExitPassed || out != "no run is stored in "+root+"\n" || errs != "" {
 		t.Errorf("nothing stored: %d %q %q", code, out, errs)
 	}
 	for day := 1; day <= 9; day++ {
 		storeRun(t, root, "report", day, 200*time.Millisecond)
 	}
-	if code, out, _ := command(t, "history", "report", "--results", root); code != verdict.ExitPassed || !strings.Contains(out, "9 runs, 2026-11-01 to 2026-11-09") ||
+	if code, out, _ := inProcess(t, "history", "report", "--results", root); code != verdict.ExitPassed || !strings.Contains(out, "9 runs, 2026-11-01 to 2026-11-09") ||
 		!strings.Contains(out, "too few to tell a change: with fewer than 10 runs") || strings.Contains(out, "→") {
 		t.Errorf("nine runs: %d\n%s", code, out)
 	}
@@ -94,7 +94,7 @@ func TestHistoryCommand(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(damaged, results.FileName), []byte("{}\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	code, out, errs := command(t, "history", "report", "--out", root)
+	code, out, errs := inProcess(t, "history", "report", "--out", root)
 	for _, want := range []string{
 		"→ 240 ms (+", "after 20261109-080000.000-000009, 2026-11-09, 090909090909", "with  20261110-080000.000-00000a, 2026-11-10, 0a0a0a0a0a0a",
 		"points)", "errors  0 in all runs", "left out", "20261120-000000.000-ffffff: ", "no schema",
@@ -106,7 +106,7 @@ func TestHistoryCommand(t *testing.T) {
 	if strings.HasPrefix(out, "other") || strings.Contains(out, "\nother\n") {
 		t.Errorf("another scenario:\n%s", out)
 	}
-	code, out, _ = command(t, "history", "--results", root, "--format", "json")
+	code, out, _ = inProcess(t, "history", "--results", root, "--format", "json")
 	var h history.History
 	if err := json.Unmarshal([]byte(out), &h); err != nil || code != verdict.ExitPassed {
 		t.Fatal(code, err)
@@ -114,7 +114,7 @@ func TestHistoryCommand(t *testing.T) {
 	if len(h.Groups) != 2 || h.Groups[0].Scenario != "other" || len(h.Groups[1].Runs) != 18 || len(h.Left) != 1 {
 		t.Errorf("%+v", h)
 	}
-	if again, out2, _ := command(t, "history", "--results", root, "--format", "json"); again != verdict.ExitPassed || out2 != out {
+	if again, out2, _ := inProcess(t, "history", "--results", root, "--format", "json"); again != verdict.ExitPassed || out2 != out {
 		t.Error("the same runs have another history")
 	}
 	for want, args := range map[string][]string{
@@ -123,7 +123,7 @@ func TestHistoryCommand(t *testing.T) {
 		"accepts at most 1 arg":  {"history", "a", "b"},
 		"there is no run at all": {"history", "report", "--results", t.TempDir()},
 	} {
-		if code, out, errs := command(t, args...); code != verdict.ExitMisused || out != "" || !strings.Contains(errs, want) {
+		if code, out, errs := inProcess(t, args...); code != verdict.ExitMisused || out != "" || !strings.Contains(errs, want) {
 			t.Errorf("%q: %d %q %q", args, code, out, errs)
 		}
 	}

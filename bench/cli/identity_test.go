@@ -2,42 +2,12 @@ package cli
 
 import (
 	"io"
-	"path/filepath"
 	"strings"
 	"testing"
 
-	"floodgate/bench/internal/repotest"
+	"floodgate/bench/cli/command"
 	"floodgate/results"
-	"floodgate/scenarios"
 )
-
-func TestTheRevisionOfTheProgramUnderTestIsRecorded(t *testing.T) {
-	r := repotest.Init(t, filepath.Join(t.TempDir(), "service"))
-	r.Write("sut.sh", "#!/bin/sh\n")
-	r.Commit("one")
-	head := strings.TrimSpace(r.Git("rev-parse", "HEAD"))
-	command := []string{"sh", filepath.Join(r.Top, "sut.sh")}
-	var h results.Header
-	s := &scenarios.Scenario{}
-	s.SUT.Command = command
-	identify(t.Context(), &h, s)
-	if want := (results.SUT{Repository: "service", Revision: head}); h.SUT == nil || *h.SUT != want {
-		t.Errorf("%+v, want %+v", h.SUT, want)
-	}
-	if h.Fingerprint.GOMAXPROCS < 1 || h.Fingerprint.Revision == head {
-		t.Errorf("fingerprint %+v: want this program's own", h.Fingerprint)
-	}
-	r.Write("sut.sh", "#!/bin/sh\necho\n")
-	if s := revisionOfSUT(t.Context(), command); s == nil || !s.Modified {
-		t.Errorf("changed since: %+v", s)
-	}
-	if s := revisionOfSUT(t.Context(), []string{"sh"}); s == nil || s.Revision != "unknown" {
-		t.Errorf("in no repository: %+v", s)
-	}
-	if s := revisionOfSUT(t.Context(), nil); s != nil {
-		t.Errorf("our own program: %+v", s)
-	}
-}
 
 func TestARunIsNotResumedWithOtherProcessorsOrAnotherProgram(t *testing.T) {
 	begun := results.Header{Fingerprint: results.Fingerprint{Cores: 64, GOMAXPROCS: 64}, SUT: &results.SUT{Revision: "a"}}
@@ -71,7 +41,7 @@ func TestAgain(t *testing.T) {
 		if err := cmd.ParseFlags(strings.Fields(c.args)); err != nil {
 			t.Fatal(err)
 		}
-		got := strings.Join(again(cmd, "mine.yaml").in(results.Environment{Kind: "embedded"}), " ")
+		got := strings.Join(command.Reproduce(cmd, "mine.yaml").In(results.Environment{Kind: "embedded"}), " ")
 		if got != c.want || strings.Contains(got, "secret") {
 			t.Errorf("%s %s: %s, want %s", c.command, c.args, got, c.want)
 		}

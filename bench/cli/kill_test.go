@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"floodgate/bench/cli/command"
 	"floodgate/results"
 	"floodgate/results/verdict"
 )
@@ -86,7 +87,7 @@ func (h *harness) until(what string, condition func() bool) {
 
 // stored is the number of complete lines in the run's file, and its ID.
 func (h *harness) stored() (lines int, id string) {
-	files, _ := filepath.Glob(filepath.Join(h.dir, defaultRoot, "*", results.FileName))
+	files, _ := filepath.Glob(filepath.Join(h.dir, command.DefaultRoot, "*", results.FileName))
 	if len(files) == 0 {
 		return 0, ""
 	}
@@ -185,7 +186,7 @@ func (h *harness) hit(kind string) {
 func (h *harness) open() *results.Run {
 	h.t.Helper()
 	_, id := h.stored()
-	run, err := results.Open(filepath.Join(h.dir, defaultRoot, id))
+	run, err := results.Open(filepath.Join(h.dir, command.DefaultRoot, id))
 	if err != nil {
 		h.t.Fatal(err)
 	}

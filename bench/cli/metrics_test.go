@@ -19,6 +19,7 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"floodgate/bench/cli/command"
 	"floodgate/bench/metrics"
 	"floodgate/results"
 	"floodgate/results/verdict"
@@ -80,14 +81,14 @@ func TestMetricsAgreeWithRecords(t *testing.T) {
 	}
 	defer server.Close()
 	var out bytes.Buffer
-	o := runOptions{metrics: server, root: t.TempDir(), stdout: &out, notes: notes{stderr: &out}, environment: environmentFlags{kind: "embedded", mongoImage: defaultMongoImage}}
+	o := runOptions{metrics: server, root: t.TempDir(), stdout: &out, Notes: command.Notes{Stderr: &out}, environment: command.EnvironmentFlags{Kind: "embedded", MongoImage: command.DefaultMongoImage}}
 	ended := make(chan int)
 	go func() {
 		err := o.newRun(t.Context(), s, nil)
-		if !judged(err) {
+		if !command.IsVerdict(err) {
 			t.Error(err)
 		}
-		ended <- codeOf(err)
+		ended <- command.CodeOf(err)
 	}()
 	seen := map[string]bool{}
 	for running := true; running; {

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"floodgate/bench/cli/command"
 	"floodgate/results"
 	"floodgate/results/stats"
 	"floodgate/results/summary"
@@ -107,7 +108,7 @@ func runOracle(t *testing.T) string {
 	}
 	fmt.Printf("calibrated to this machine: our client and database take %v a fetch and %v a write, so that %v and %v are spent under the lock (report-2017: %v and %v)\n",
 		fetch, write, time.Duration(s.SUT.Serial.Fetch), time.Duration(s.SUT.Serial.Write), time.Duration(fixed.Fetch), time.Duration(fixed.Write))
-	root, err := filepath.Abs("../../" + defaultRoot)
+	root, err := filepath.Abs("../../" + command.DefaultRoot)
 	if err != nil {
 		t.Fatal(err)
 	}

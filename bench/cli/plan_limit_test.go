@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"floodgate/bench/cli/plan"
 	"floodgate/bench/search"
 	"floodgate/results"
 	"floodgate/results/capacity"
@@ -46,9 +47,9 @@ func limitsFolder(t *testing.T) (scenario, root string) {
 }
 
 // shortSweeps are real servers, on which the adaptive strategy gets less time.
-type shortSweeps struct{ realServers }
+type shortSweeps struct{ plan.RealServers }
 
-func (shortSweeps) bounds(b search.LimitBounds) search.LimitBounds {
+func (shortSweeps) Bounds(b search.LimitBounds) search.LimitBounds {
 	b.AdaptiveFor = 500 * time.Millisecond
 	return b
 }

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"floodgate/bench/cli/command"
+	"floodgate/bench/cli/plan"
 	"floodgate/bench/experiment"
 	"floodgate/bench/internal/simulated"
 	"floodgate/results"
@@ -36,15 +38,15 @@ blocks: 6
 
 // simulatedBackend has the trials of plans of rates run on a simulated service.
 type simulatedBackend struct {
-	realServers
+	plan.RealServers
 	service *simulated.Service
 }
 
-func (simulatedBackend) start(context.Context, *setup, string, string) (experiment.Environment, error) {
+func (simulatedBackend) Start(context.Context, *command.Setup, string, string) (experiment.Environment, error) {
 	return simulated.Environment{}, nil
 }
 
-func (b simulatedBackend) rates(*planning) (experiment.Tester, experiment.Watch) {
+func (b simulatedBackend) Rates(*plan.Planning) (experiment.Tester, experiment.Watch) {
 	return b.service, simulated.Idle
 }
 
@@ -62,15 +64,15 @@ func simulatedPlan(t *testing.T, service *simulated.Service, args ...string) (co
 }
 
 // runOn is run, with "plan" on a backend.
-func runOn(ctx context.Context, t *testing.T, backend planBackend, args []string, stdout, stderr io.Writer) int {
+func runOn(ctx context.Context, t *testing.T, backend plan.Backend, args []string, stdout, stderr io.Writer) int {
 	t.Helper()
 	root := newRoot(stdout, stderr)
-	plan, _, err := root.Find([]string{"plan"})
+	planned, _, err := root.Find([]string{"plan"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	root.RemoveCommand(plan)
-	root.AddCommand(newPlanOn(backend, stdout, stderr))
+	root.RemoveCommand(planned)
+	root.AddCommand(plan.NewOn(backend, stdout, stderr))
 	return execute(ctx, root, args, stdout, stderr)
 }
 

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"floodgate/bench/cli/plan"
 	"floodgate/results"
 	"floodgate/results/verdict"
 )
@@ -21,22 +22,22 @@ func TestDamagedPlans(t *testing.T) {
 		}
 		return string(text)
 	}
-	plan, trials := read(planFile), read(results.FileName)
+	found, trials := read(plan.File), read(results.FileName)
 	lines := strings.SplitAfter(trials, "\n")
 	half := strings.Join(lines[:len(lines)/2], "") + lines[len(lines)/2][:100]
 	for name, c := range map[string]struct {
 		plan, trials string
 		says, whatIf string // by report, and by a what-if; empty: it works
 	}{
-		"whole":            {plan, trials, "", ""},
-		"half a plan":      {plan[:len(plan)/2], trials, "the file is not whole; its trials are, for plan predict", ""},
-		"no plan":          {"", trials, planFile + " is not there; its trials are, for plan predict", ""},
+		"whole":            {found, trials, "", ""},
+		"half a plan":      {found[:len(found)/2], trials, "the file is not whole; its trials are, for plan predict", ""},
+		"no plan":          {"", trials, plan.File + " is not there; its trials are, for plan predict", ""},
 		"empty plan":       {"{}", trials, `it is of plan ""; allowed: "20261123-153028.524-24bb26"`, ""},
-		"half its trials":  {plan, half, "has 18: something was cut off there", "has 18: something was cut off there"},
+		"half its trials":  {found, half, "has 18: something was cut off there", "has 18: something was cut off there"},
 		"no trials at all": {"", lines[0], "it was ended before anything was found", "no trial has times of its stages"},
 	} {
 		dir := t.TempDir()
-		for file, text := range map[string]string{planFile: c.plan, results.FileName: c.trials} {
+		for file, text := range map[string]string{plan.File: c.plan, results.FileName: c.trials} {
 			if text == "" {
 				continue
 			}

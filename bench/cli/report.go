@@ -8,6 +8,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"floodgate/bench/cli/command"
+	"floodgate/bench/cli/gate"
+	"floodgate/bench/cli/plan"
 	"floodgate/results"
 	"floodgate/results/claims"
 	verdicts "floodgate/results/pairs"
@@ -47,28 +50,28 @@ Plans have text, html, json and markdown; comparisons neither html nor gobench.`
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				if o.github || o.output != "" || o.open {
-					return usage(errors.New("--github, --output and --open need a RUN"))
+					return command.Usage(errors.New("--github, --output and --open need a RUN"))
 				}
 				return listRuns(stdout, o.root, o.format)
 			}
-			v, err := openGate(args[0])
+			v, err := gate.Open(args[0])
 			if err != nil {
-				return usage(err)
+				return command.Usage(err)
 			}
 			if v != nil {
 				return o.gate(cmd, stdout, v)
 			}
 			roots := []string{o.root}
 			if !cmd.Flags().Changed("out") {
-				roots = append(roots, defaultPlans)
+				roots = append(roots, plan.DefaultRoot)
 			}
-			stored, err := openEither(args[0], roots...)
+			stored, err := command.OpenEither(args[0], roots...)
 			if err != nil {
-				return usage(err)
+				return command.Usage(err)
 			}
 			if o.open {
 				if err := o.page(cmd, stored); err != nil {
-					return usage(err)
+					return command.Usage(err)
 				}
 			}
 			if stored.Header.Search {
@@ -78,12 +81,12 @@ Plans have text, html, json and markdown; comparisons neither html nor gobench.`
 		},
 	}
 	flags := cmd.Flags()
-	runFormats.flag(flags, &o.format)
+	command.RunFormats.Flag(flags, &o.format)
 	flags.BoolVar(&o.open, "open", false, "show the page in a browser (--format html)")
 	flags.StringVar(&o.output, "output", "", "`file` to write to, replaced in one go")
 	flags.BoolVar(&o.github, "github", false, "write a step summary and annotations")
 	flags.StringVar(&o.scenario, "scenario", "", "scenario `file` that annotations point at")
-	flags.StringVar(&o.root, "out", defaultRoot, "`folder` that runs are stored in")
+	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` that runs are stored in")
 	for _, other := range []string{"format", "output", "open"} {
 		cmd.MarkFlagsMutuallyExclusive("github", other)
 	}
@@ -93,12 +96,12 @@ Plans have text, html, json and markdown; comparisons neither html nor gobench.`
 // page sets the format and, where none was named, the file of a page that a
 // browser is to show.
 func (o *reportOptions) page(cmd *cobra.Command, stored *results.Run) error {
-	if cmd.Flags().Changed("format") && o.format != formatHTML {
+	if cmd.Flags().Changed("format") && o.format != command.FormatHTML {
 		return fmt.Errorf("--open shows a page: leave out --format %s", o.format)
 	}
-	o.format = formatHTML
+	o.format = command.FormatHTML
 	if o.output == "" {
-		o.output = filepath.Join(filepath.Dir(stored.Path), pageFile)
+		o.output = filepath.Join(filepath.Dir(stored.Path), command.PageFile)
 	}
 	return nil
 }
@@ -107,57 +110,57 @@ func (o *reportOptions) page(cmd *cobra.Command, stored *results.Run) error {
 func (o *reportOptions) run(stdout io.Writer, stored *results.Run) error {
 	v, err := claims.Judge(stored)
 	if err != nil {
-		return usage(err)
+		return command.Usage(err)
 	}
-	j, err := judgedRun(stored, v, o.scenario)
+	j, err := command.JudgedRun(stored, v, o.scenario)
 	if err != nil {
 		return err
 	}
 	if o.github {
-		err = printGitHub(stdout, j.Judgement(), func(limit int) []byte { return ci.Markdown(j, limit) })
+		err = command.PrintGitHub(stdout, j.Judgement(), func(limit int) []byte { return ci.Markdown(j, limit) })
 	} else {
-		err = into(o.output, stdout, func(w io.Writer) error { return runFormats.print(w, o.format, j) })
+		err = command.WriteTo(o.output, stdout, func(w io.Writer) error { return command.RunFormats.Print(w, o.format, j) })
 	}
 	if err != nil {
 		return err
 	}
-	return shown(o.open, o.output, stdout, exit(v.Exit, unfinished(stored, v)))
+	return command.ShowPage(o.open, o.output, stdout, command.Exit(v.Exit, command.Unfinished(stored, v)))
 }
 
 // plan prints a stored plan.
 func (o *reportOptions) plan(stdout io.Writer, stored *results.Run) error {
 	if o.github {
-		return usage(errors.New("--github is for a run or a comparison; this is a plan, which judges nothing"))
+		return command.Usage(errors.New("--github is for a run or a comparison; this is a plan, which judges nothing"))
 	}
-	return shown(o.open, o.output, stdout, into(o.output, stdout, func(w io.Writer) error { return printStoredPlan(w, stored, o.format) }))
+	return command.ShowPage(o.open, o.output, stdout, command.WriteTo(o.output, stdout, func(w io.Writer) error { return plan.PrintStored(w, stored, o.format) }))
 }
 
 // gate prints a stored comparison of two programs.
 func (o *reportOptions) gate(cmd *cobra.Command, stdout io.Writer, v *verdicts.Outcome) error {
 	for _, flag := range []string{"open", "scenario"} {
 		if cmd.Flags().Changed(flag) {
-			return usage(fmt.Errorf("--%s is for a run; this is a gate's comparison", flag))
+			return command.Usage(fmt.Errorf("--%s is for a run; this is a gate's comparison", flag))
 		}
 	}
-	out := gateOutput{o.format, o.github}
-	if err := out.check(); err != nil {
+	out := gate.Output{Format: o.format, GitHub: o.github}
+	if err := out.Check(); err != nil {
 		return err
 	}
-	if err := into(o.output, stdout, func(w io.Writer) error { return out.write(w, compared(v)) }); err != nil {
+	if err := command.WriteTo(o.output, stdout, func(w io.Writer) error { return out.Write(w, gate.Compared(v)) }); err != nil {
 		return err
 	}
-	return exit(v.Exit, nil)
+	return command.Exit(v.Exit, nil)
 }
 
 // listRuns prints which runs are stored below root.
 func listRuns(stdout io.Writer, root, format string) error {
 	runs, err := results.List(root)
 	if err != nil {
-		return usage(err)
+		return command.Usage(err)
 	}
-	if len(runs) == 0 && format == formatText {
+	if len(runs) == 0 && format == command.FormatText {
 		fmt.Fprintf(stdout, "no run is stored in %s\n", root)
 		return nil
 	}
-	return listFormats.print(stdout, format, runs)
+	return command.ListFormats.Print(stdout, format, runs)
 }

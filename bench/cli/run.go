@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 
+	"floodgate/bench/cli/command"
 	"floodgate/bench/environment"
 	"floodgate/bench/experiment"
 	"floodgate/bench/metrics"
@@ -25,10 +26,10 @@ import (
 
 // runOptions are the flags of "run".
 type runOptions struct {
-	notes
+	command.Notes
 	quick          bool
 	resume, root   string
-	environment    environmentFlags
+	environment    command.EnvironmentFlags
 	saveVegeta     string
 	format, idFile string
 	file           string                     // of the scenario; empty: it is built in, or unknown
@@ -39,7 +40,7 @@ type runOptions struct {
 }
 
 func newRun(stdout, stderr io.Writer) *cobra.Command {
-	o := runOptions{stdout: stdout, notes: notes{stderr: stderr}}
+	o := runOptions{stdout: stdout, Notes: command.Notes{Stderr: stderr}}
 	cmd := &cobra.Command{
 		Use:   "run [SCENARIO…]",
 		Short: "Run scenarios, judge their claims and store the run",
@@ -55,7 +56,7 @@ exit code is that of the worst verdict. --env selects upstream and database:
   external    your own servers; what you do not name is embedded`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if o.resume != "" && len(names) > 0 {
-				return usage(errors.New("--resume goes on with the scenario of the run: leave out SCENARIO"))
+				return command.Usage(errors.New("--resume goes on with the scenario of the run: leave out SCENARIO"))
 			}
 			err := o.checkOutput(names)
 			if err != nil {
@@ -71,20 +72,20 @@ exit code is that of the worst verdict. --env selects upstream and database:
 				return o.resumeRun(cmd.Context())
 			}
 			if len(names) == 0 {
-				names = []string{defaultScenario}
+				names = []string{command.DefaultScenario}
 			}
 			return o.runAll(cmd, names)
 		},
 	}
 	flags := cmd.Flags()
-	o.environment.register(flags)
+	o.environment.Register(flags)
 	flags.BoolVar(&o.quick, "quick", false, "the scenario's quick version")
-	o.flag(flags)
+	o.Flag(flags)
 	flags.StringVar(&o.saveVegeta, "save-vegeta", "", "new `file` for a service's results in vegeta's format")
 	flags.StringVar(&o.metricsAddr, "metrics", "", "loopback `address` of Prometheus metrics, or a port")
 	flags.StringVar(&o.resume, "resume", "", "go on with the interrupted run `ID`")
-	flags.StringVar(&o.root, "out", defaultRoot, "`folder` that runs are stored in")
-	runFormats.flag(flags, &o.format)
+	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` that runs are stored in")
+	command.RunFormats.Flag(flags, &o.format)
 	flags.StringVar(&o.idFile, "id-file", "", "`file` for the run's ID, written at once")
 	cmd.MarkFlagsMutuallyExclusive("resume", "quick")
 	cmd.MarkFlagsMutuallyExclusive("resume", "save-vegeta")
@@ -93,11 +94,11 @@ exit code is that of the worst verdict. --env selects upstream and database:
 
 // checkOutput refuses, before anything runs, output that could not be written in the end.
 func (o *runOptions) checkOutput(names []string) error {
-	if err := runFormats.check(o.format); err != nil {
+	if err := command.RunFormats.Check(o.format); err != nil {
 		return err
 	}
-	if len(names) > 1 && (o.format != formatText || o.idFile != "") {
-		return usage(fmt.Errorf("--format %s and --id-file are for one scenario (got %d)", o.format, len(names)))
+	if len(names) > 1 && (o.format != command.FormatText || o.idFile != "") {
+		return command.Usage(fmt.Errorf("--format %s and --id-file are for one scenario (got %d)", o.format, len(names)))
 	}
 	if o.idFile == "" {
 		return nil
@@ -110,7 +111,7 @@ func (o *runOptions) checkOutput(names []string) error {
 		err = errors.New("it is a folder")
 	}
 	if err != nil {
-		return usage(fmt.Errorf("--id-file %s cannot be written: %w", o.idFile, err))
+		return command.Usage(fmt.Errorf("--id-file %s cannot be written: %w", o.idFile, err))
 	}
 	return nil
 }
@@ -120,7 +121,7 @@ func (o *runOptions) writeID(id string) error {
 	if o.idFile == "" {
 		return nil
 	}
-	return into(o.idFile, nil, func(w io.Writer) error {
+	return command.WriteTo(o.idFile, nil, func(w io.Writer) error {
 		_, err := fmt.Fprintln(w, id)
 		return err
 	})
@@ -128,17 +129,17 @@ func (o *runOptions) writeID(id string) error {
 
 // runAll runs the scenarios one after another. All are loaded before the first runs.
 func (o *runOptions) runAll(cmd *cobra.Command, names []string) error {
-	all, err := loadScenarios(names, o.quick)
+	all, err := command.LoadScenarios(names, o.quick)
 	if err != nil {
 		return err
 	}
 	if o.saveVegeta != "" {
 		if len(all) != 1 || all[0].Service == nil {
-			return usage(errors.New("--save-vegeta is for one scenario, a service"))
+			return command.Usage(errors.New("--save-vegeta is for one scenario, a service"))
 		}
 		file, err := os.OpenFile(o.saveVegeta, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		if err != nil {
-			return usage(fmt.Errorf("--save-vegeta: %w", err))
+			return command.Usage(fmt.Errorf("--save-vegeta: %w", err))
 		}
 		defer file.Close()
 		o.save = vegeta.NewEncoder(file).Encode
@@ -148,81 +149,81 @@ func (o *runOptions) runAll(cmd *cobra.Command, names []string) error {
 		if i > 0 {
 			fmt.Fprintln(o.stdout)
 		}
-		if o.file = ""; isPath(names[i]) {
+		if o.file = ""; command.IsPath(names[i]) {
 			o.file = names[i]
 		}
-		err := o.newRun(cmd.Context(), s, again(cmd, names[i]))
-		if !judged(err) {
+		err := o.newRun(cmd.Context(), s, command.Reproduce(cmd, names[i]))
+		if !command.IsVerdict(err) {
 			return err
 		}
-		worst = verdict.WorstExit(worst, codeOf(err))
+		worst = verdict.WorstExit(worst, command.CodeOf(err))
 	}
-	return exit(worst, nil)
+	return command.Exit(worst, nil)
 }
 
 // newRun runs one scenario from its begin.
-func (o *runOptions) newRun(ctx context.Context, s *scenarios.Scenario, command asked) error {
+func (o *runOptions) newRun(ctx context.Context, s *scenarios.Scenario, reproduce command.ReproduceCommand) error {
 	id := results.NewID(time.Now())
-	setup, err := o.environment.prepare(s, o.note)
+	setup, err := o.environment.Prepare(s, o.Note)
 	if err != nil {
-		return notMeasured(err)
+		return command.NotMeasured(err)
 	}
-	defer setup.close()
-	if err := checkRoot(o.root); err != nil {
-		return usage(err)
+	defer setup.Close()
+	if err := command.CheckRoot(o.root); err != nil {
+		return command.Usage(err)
 	}
-	o.note(s.Name + ": " + s.Title)
-	env, err := setup.start(ctx, o.root, id, false)
+	o.Note(s.Name + ": " + s.Title)
+	env, err := setup.Start(ctx, o.root, id, false)
 	if err != nil {
 		_ = os.RemoveAll(filepath.Join(o.root, id)) // logs alone: their end is in the error
-		return notMeasured(err)
+		return command.NotMeasured(err)
 	}
 	defer env.Close()
 	header, err := experiment.Header(s, o.quick, env.Describe(), time.Now())
 	if err != nil {
-		return usage(err)
+		return command.Usage(err)
 	}
-	header.ID, header.Command = id, command.in(header.Environment)
-	identify(ctx, &header, s)
+	header.ID, header.Command = id, reproduce.In(header.Environment)
+	command.Identify(ctx, &header, s)
 	store, err := results.Create(o.root, header)
 	if err != nil {
-		return notMeasured(err)
+		return command.NotMeasured(err)
 	}
 	return o.execute(ctx, s, store, nil, setup, env)
 }
 
 // resumeRun goes on with an interrupted run.
 func (o *runOptions) resumeRun(ctx context.Context) error {
-	id, err := findID(o.root, o.resume)
+	id, err := command.FindID(o.root, o.resume)
 	if err != nil {
-		return usage(err)
+		return command.Usage(err)
 	}
 	o.resume = id
 	s, begun, store, err := o.reopen(ctx)
 	if err != nil {
-		return usage(err)
+		return command.Usage(err)
 	}
-	flags, err := o.environment.resumed(begun.Header.Environment)
+	flags, err := o.environment.Resumed(begun.Header.Environment)
 	if err != nil {
 		store.Close()
-		return usage(err)
+		return command.Usage(err)
 	}
-	setup, err := flags.prepare(s, o.note)
+	setup, err := flags.Prepare(s, o.Note)
 	if err != nil {
 		store.Close()
-		return notMeasured(err)
+		return command.NotMeasured(err)
 	}
-	defer setup.close()
-	o.note(s.Name + ": " + s.Title)
-	env, err := setup.start(ctx, o.root, o.resume, true)
+	defer setup.Close()
+	o.Note(s.Name + ": " + s.Title)
+	env, err := setup.Start(ctx, o.root, o.resume, true)
 	if err != nil {
 		store.Close()
-		return notMeasured(err)
+		return command.NotMeasured(err)
 	}
 	defer env.Close()
-	if err := sameEnvironment(begun.Header.Environment, env.Describe()); err != nil {
+	if err := command.SameEnvironment(begun.Header.Environment, env.Describe()); err != nil {
 		store.Close()
-		return usage(err)
+		return command.Usage(err)
 	}
 	return o.execute(ctx, s, store, begun.Trials, setup, env)
 }
@@ -242,7 +243,7 @@ func (o *runOptions) reopen(ctx context.Context) (*scenarios.Scenario, *results.
 		return nil, nil, nil, err
 	}
 	now := results.Header{}
-	identify(ctx, &now, s)
+	command.Identify(ctx, &now, s)
 	if err := sameIdentity(begun.Header, now); err != nil {
 		store.Close()
 		return nil, nil, nil, err
@@ -285,25 +286,25 @@ const (
 )
 
 // execute runs what is left of a run, then judges and prints it.
-func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *results.Store, done []results.Trial, u *setup, env *environment.Environment) error {
+func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *results.Store, done []results.Trial, u *command.Setup, env *environment.Environment) error {
 	defer store.Close()
 	if err := o.writeID(store.ID()); err != nil {
-		return notMeasured(err)
+		return command.NotMeasured(err)
 	}
 	plan, err := experiment.Plan(s)
 	if err != nil {
-		return notMeasured(err)
+		return command.NotMeasured(err)
 	}
 	aborter, err := claims.NewAborter(s, done)
 	if err != nil {
-		return notMeasured(err)
+		return command.NotMeasured(err)
 	}
-	view := progress.New(progress.Options{To: o.stderr, Quiet: o.quiet, Service: s.Service != nil})
+	view := progress.New(progress.Options{To: o.Stderr, Quiet: o.Quiet, Service: s.Service != nil})
 	shown := o.progress(view, store.ID(), s.Name)
-	trials := experiment.NewTrials(env, u.options.Executable, store.ID())
-	trials.Container, trials.SaveVegeta, trials.Live = u.sut, o.save, shown.Live
+	trials := experiment.NewTrials(env, u.Options.Executable, store.ID())
+	trials.Container, trials.SaveVegeta, trials.Live = u.SUT, o.save, shown.Live
 	runner := experiment.Runner{
-		Tester: trials, Append: store.Append, Stored: aborter.Add, Progress: shown, TryUpstream: u.tryAgain(env),
+		Tester: trials, Append: store.Append, Stored: aborter.Add, Progress: shown, TryUpstream: u.TryAgain(env),
 		Retries: runRetries, MaxFailures: maxFailures, MaxFalseStarts: maxFalseStarts,
 	}
 	if err = runner.Run(ctx, plan, done); err == nil {
@@ -311,18 +312,18 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 	}
 	view.Close()
 	if errors.Is(err, experiment.ErrAborted) {
-		o.note(err.Error()) // and judged by what there is
+		o.Note(err.Error()) // and judged by what there is
 		err = nil
 	}
 	if err != nil {
-		return notMeasured(fmt.Errorf("%w\nwhat was measured is stored in %s; go on with: %s", err, store.Dir(), resumeCommand(store.Dir(), env.Describe())))
+		return command.NotMeasured(fmt.Errorf("%w\nwhat was measured is stored in %s; go on with: %s", err, store.Dir(), command.ResumeCommand(store.Dir(), env.Describe())))
 	}
 	if err := env.Close(); err != nil {
-		fmt.Fprintln(o.stderr, "floodgate: clean up:", err)
+		fmt.Fprintln(o.Stderr, "floodgate: clean up:", err)
 	}
 	stored, err := results.Open(store.Dir())
 	if err != nil {
-		return notMeasured(err)
+		return command.NotMeasured(err)
 	}
 	return o.print(stored)
 }
@@ -330,13 +331,13 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 func (o *runOptions) print(stored *results.Run) error {
 	v, err := claims.Judge(stored)
 	if err != nil {
-		return notMeasured(err)
+		return command.NotMeasured(err)
 	}
-	j, err := judgedRun(stored, v, o.file)
+	j, err := command.JudgedRun(stored, v, o.file)
 	if err != nil {
-		return notMeasured(err)
+		return command.NotMeasured(err)
 	}
-	return exit(v.Exit, runFormats.print(o.stdout, cmp.Or(o.format, formatText), j))
+	return command.Exit(v.Exit, command.RunFormats.Print(o.stdout, cmp.Or(o.format, command.FormatText), j))
 }
 
 // serveMetrics serves them if --metrics asks for it; nil: it does not.
@@ -346,13 +347,13 @@ func (o *runOptions) serveMetrics(ctx context.Context) (*metrics.Server, error) 
 	}
 	addr, err := metrics.Address(o.metricsAddr)
 	if err != nil {
-		return nil, usage(fmt.Errorf("--metrics: %w", err))
+		return nil, command.Usage(fmt.Errorf("--metrics: %w", err))
 	}
 	server, err := metrics.Serve(ctx, addr)
 	if err != nil {
-		return nil, notMeasured(fmt.Errorf("--metrics: %w; --metrics 0 picks a free port", err))
+		return nil, command.NotMeasured(fmt.Errorf("--metrics: %w; --metrics 0 picks a free port", err))
 	}
-	o.note("metrics: " + server.URL())
+	o.Note("metrics: " + server.URL())
 	return server, nil
 }
 

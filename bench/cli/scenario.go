@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"floodgate/bench/cli/command"
 	"floodgate/bench/experiment"
 	"floodgate/mockupstream/strictyaml"
 	"floodgate/results/report/text"
@@ -25,7 +26,7 @@ func newScenario(stdout io.Writer) *cobra.Command {
   floodgate scenario show report > mine.yaml
   floodgate scenario validate mine.yaml
   floodgate scenario dry-run mine.yaml`,
-		Args: noArgs,
+		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	var quick bool
@@ -34,7 +35,7 @@ func newScenario(stdout io.Writer) *cobra.Command {
 		Short:   "Print the trials, their duration and predicted descriptors",
 		Example: "  floodgate scenario dry-run mine.yaml\n  floodgate scenario dry-run --quick report",
 		RunE: func(_ *cobra.Command, names []string) error {
-			all, err := loadScenarios(names, quick)
+			all, err := command.LoadScenarios(names, quick)
 			if err != nil {
 				return err
 			}
@@ -43,7 +44,7 @@ func newScenario(stdout io.Writer) *cobra.Command {
 					fmt.Fprintln(stdout)
 				}
 				if err := printDryRun(stdout, s); err != nil {
-					return usage(err)
+					return command.Usage(err)
 				}
 			}
 			return nil
@@ -52,7 +53,7 @@ func newScenario(stdout io.Writer) *cobra.Command {
 	dryRun.Flags().BoolVar(&quick, "quick", false, "the scenario's quick version")
 	cmd.AddCommand(
 		&cobra.Command{
-			Use: "list", Short: "List the built-in scenarios", Example: "  floodgate scenario list", Args: noArgs,
+			Use: "list", Short: "List the built-in scenarios", Example: "  floodgate scenario list", Args: command.NoArgs,
 			RunE: func(*cobra.Command, []string) error { return listScenarios(stdout) },
 		},
 		&cobra.Command{
@@ -64,7 +65,7 @@ func newScenario(stdout io.Writer) *cobra.Command {
 			RunE: func(_ *cobra.Command, names []string) error { return validateScenarios(stdout, names) },
 		},
 		&cobra.Command{
-			Use: "schema", Short: "Print the JSON Schema of scenario files, for editors", Example: "  floodgate scenario schema > scenario.schema.json", Args: noArgs,
+			Use: "schema", Short: "Print the JSON Schema of scenario files, for editors", Example: "  floodgate scenario schema > scenario.schema.json", Args: command.NoArgs,
 			RunE: func(*cobra.Command, []string) error {
 				schema, err := scenarios.JSONSchema()
 				if err != nil {
@@ -92,17 +93,17 @@ func listScenarios(w io.Writer) error {
 }
 
 func showScenario(w io.Writer, name string) error {
-	if isPath(name) {
+	if command.IsPath(name) {
 		src, err := os.ReadFile(name)
 		if err != nil {
-			return usage(notScenario(name, err))
+			return command.Usage(command.ScenarioError(name, err))
 		}
 		_, err = w.Write(src)
 		return err
 	}
 	src, err := scenarios.BuiltinSource(name)
 	if err != nil {
-		return usage(notScenario(name, err))
+		return command.Usage(command.ScenarioError(name, err))
 	}
 	_, err = w.Write(src)
 	return err
@@ -113,7 +114,7 @@ func validateScenarios(w io.Writer, names []string) error {
 	var bad strictyaml.Errors
 	var other error
 	for _, name := range names {
-		_, err := loadScenario(name)
+		_, err := command.LoadScenario(name)
 		var found strictyaml.Errors
 		switch {
 		case err == nil:
@@ -125,10 +126,10 @@ func validateScenarios(w io.Writer, names []string) error {
 		}
 	}
 	if other != nil {
-		return usage(other)
+		return command.Usage(other)
 	}
 	if len(bad) > 0 {
-		return usage(bad)
+		return command.Usage(bad)
 	}
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"floodgate/bench/cli/command"
 	"floodgate/bench/environment"
 	"floodgate/bench/environment/embedmongo"
 	"floodgate/bench/environment/scratch"
@@ -32,10 +33,10 @@ func newUpstream(stderr io.Writer) *cobra.Command {
 
 Every draw is a pure function of the seed, the key and the attempt. Exit code 4
 means that the address is taken.`,
-		Args: noArgs,
+		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := mockupstream.CheckLoopback(addr); err != nil {
-				return usage(err)
+				return command.Usage(err)
 			}
 			var p mockupstream.Profile
 			if profile != "" {
@@ -44,17 +45,17 @@ means that the address is taken.`,
 					if info, statErr := os.Stat(profile); statErr == nil && info.IsDir() {
 						err = fmt.Errorf("--profile %s is a folder; allowed: a file", profile)
 					}
-					return usage(missingFile("--profile", profile, err))
+					return command.Usage(command.MissingFile("--profile", profile, err))
 				}
 			}
 			u, err := mockupstream.New(p, seed)
 			if err != nil {
-				return usage(err)
+				return command.Usage(err)
 			}
 			defer u.Close()
 			server, err := mockupstream.Serve(cmd.Context(), mockupstream.ServerOptions{Addr: addr, Control: control}, u)
 			if err != nil {
-				return notMeasured(whatToDo(err))
+				return command.NotMeasured(whatToDo(err))
 			}
 			fmt.Fprintf(stderr, "mock upstream on %s (seed %d); Ctrl-C ends it\n", server.URL(), seed)
 			<-cmd.Context().Done()
@@ -79,10 +80,10 @@ func newMongo(stderr io.Writer) *cobra.Command {
 loopback until it is interrupted. Without --data its folder is temporary. One
 process at a time uses a folder; exit code 4 means that another one does, or
 that the address is taken.`,
-		Args: noArgs,
+		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := mockupstream.CheckLoopback(addr); err != nil {
-				return usage(err)
+				return command.Usage(err)
 			}
 			return serveMongo(cmd, stderr, addr, data)
 		},
@@ -111,7 +112,7 @@ func serveMongo(cmd *cobra.Command, stderr io.Writer, addr, data string) error {
 		}
 		folder, err := scratch.New("", environment.DataPrefix)
 		if err != nil {
-			return notMeasured(err)
+			return command.NotMeasured(err)
 		}
 		defer func() {
 			if err := folder.Remove(); err != nil {
@@ -122,13 +123,13 @@ func serveMongo(cmd *cobra.Command, stderr io.Writer, addr, data string) error {
 	}
 	server, err := embedmongo.Serve(cmd.Context(), embedmongo.Options{Addr: addr, Dir: data})
 	if err != nil {
-		return notMeasured(whatToDo(err))
+		return command.NotMeasured(whatToDo(err))
 	}
 	fmt.Fprintf(stderr, "embedded MongoDB (%s) on %s; Ctrl-C ends it\n", embedmongo.Version(), server.URI())
 	<-server.Done() // it ends with the context
 	err = server.Close()
 	if cmd.Context().Err() == nil {
-		return notMeasured(errors.Join(errors.New("the embedded MongoDB ended by itself"), err))
+		return command.NotMeasured(errors.Join(errors.New("the embedded MongoDB ended by itself"), err))
 	}
 	return err
 }

@@ -1,4 +1,4 @@
-package cli
+package gate
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"floodgate/bench/cli/command"
 	"floodgate/results/gobench"
 	"floodgate/results/report"
 	"floodgate/results/report/ci"
@@ -16,7 +17,7 @@ import (
 
 func newGateBench(stdout io.Writer) *cobra.Command {
 	var o gobench.Options
-	var out gateOutput
+	var out Output
 	var margin string
 	cmd := &cobra.Command{
 		Use:   "bench OLD NEW",
@@ -35,29 +36,29 @@ it. Log output between results is ignored; between a benchmark's name and its
 result it is an error.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, files []string) error {
-			if err := out.check(); err != nil {
+			if err := out.Check(); err != nil {
 				return err
 			}
 			var err error
 			if o.Margin, err = parseMargin("--margin", margin); err != nil {
-				return usage(err)
+				return command.Usage(err)
 			}
 			if err := checkAlpha(o.Alpha); err != nil {
-				return usage(err)
+				return command.Usage(err)
 			}
 			v, err := judgeGoBench(cmd.InOrStdin(), files, o)
 			if err != nil {
-				return usage(err)
+				return command.Usage(err)
 			}
-			err = out.write(stdout, gated{
-				judgement: ci.GoBenchJudgement(v, cmd.CommandPath()+" "+strings.Join(files, " ")),
-				text:      func(w io.Writer, o text.Options) error { return report.GoBenchVerdict(w, v, o) },
-				json:      func(w io.Writer) error { return report.GoBenchVerdictJSON(w, v) },
+			err = out.Write(stdout, command.GateResult{
+				Judgement: ci.GoBenchJudgement(v, cmd.CommandPath()+" "+strings.Join(files, " ")),
+				Text:      func(w io.Writer, o text.Options) error { return report.GoBenchVerdict(w, v, o) },
+				JSON:      func(w io.Writer) error { return report.GoBenchVerdictJSON(w, v) },
 			})
 			if err != nil {
 				return err
 			}
-			return exit(v.Exit, nil)
+			return command.Exit(v.Exit, nil)
 		},
 	}
 	flags := cmd.Flags()

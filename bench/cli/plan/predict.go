@@ -1,4 +1,4 @@
-package cli
+package plan
 
 import (
 	"errors"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"floodgate/bench/cli/command"
 	"floodgate/results"
 	"floodgate/results/summary"
 	"floodgate/results/whatif"
@@ -33,21 +34,21 @@ more, and states how wrong it is about what was measured. Measures nothing.
   capacity=50      requests that the upstream serves at once`,
 		Args: cobra.MinimumNArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
-			if err := predictionFormats.check(format); err != nil {
+			if err := command.PredictionFormats.Check(format); err != nil {
 				return err
 			}
 			answer, err := predict(args[0], strings.Join(args[1:], ","), root)
 			if err != nil {
-				return usage(err)
+				return command.Usage(err)
 			}
-			if err := predictionFormats.print(stdout, format, answer); err != nil {
-				return notMeasured(err)
+			if err := command.PredictionFormats.Print(stdout, format, answer); err != nil {
+				return command.NotMeasured(err)
 			}
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&root, "out", defaultPlans, "`folder` that plans are stored in")
-	predictionFormats.flag(cmd.Flags(), &format)
+	cmd.Flags().StringVar(&root, "out", DefaultRoot, "`folder` that plans are stored in")
+	command.PredictionFormats.Flag(cmd.Flags(), &format)
 	return cmd
 }
 
@@ -61,7 +62,7 @@ func predict(name, changes, root string) (*whatif.Answer, error) {
 	if spec.Limit == 0 && spec.Strategy == "" {
 		return nil, fmt.Errorf("%s has no limit: add limit=N, strategy=sequential or strategy=unbounded", changes)
 	}
-	stored, err := openEither(name, root, defaultRoot)
+	stored, err := command.OpenEither(name, root, command.DefaultRoot)
 	if err != nil {
 		return nil, err
 	}

@@ -1,4 +1,4 @@
-package cli
+package command
 
 import (
 	"errors"
@@ -17,17 +17,17 @@ import (
 	"floodgate/scenarios"
 )
 
-// defaultRoot is where runs are stored, below the working folder.
-const defaultRoot = "results/runs"
+// DefaultRoot is where runs are stored, below the working folder.
+const DefaultRoot = "results/runs"
 
 // latest names the newest run below a root.
 const latest = "latest"
 
-// openRun opens a run by its ID below root, by a prefix of the ID, as latest, or
+// OpenRun opens a run by its ID below root, by a prefix of the ID, as latest, or
 // by the path of its folder or file.
-func openRun(root, name string) (*results.Run, error) {
+func OpenRun(root, name string) (*results.Run, error) {
 	if isName := !strings.ContainsAny(name, `/\`); isName && (hasRun(filepath.Join(root, name)) || !hasRun(name)) {
-		id, err := findID(root, name)
+		id, err := FindID(root, name)
 		if err != nil {
 			return nil, err
 		}
@@ -40,15 +40,15 @@ func openRun(root, name string) (*results.Run, error) {
 	return run, err
 }
 
-// openEither opens a run or plan that is below one of the roots; where it is
+// OpenEither opens a run or plan that is below one of the roots; where it is
 // in none, the error has what is wrong with each, once.
-func openEither(name string, roots ...string) (*results.Run, error) {
+func OpenEither(name string, roots ...string) (*results.Run, error) {
 	var errs []error
 	for i, root := range roots {
 		if slices.Contains(roots[:i], root) {
 			continue
 		}
-		run, err := openRun(root, name)
+		run, err := OpenRun(root, name)
 		if err == nil {
 			return run, nil
 		}
@@ -68,13 +68,13 @@ func hasRun(path string) bool {
 	return err == nil
 }
 
-// runName is what a run is named by, without a path.
-var runName = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]*$`)
+// RunName is what a run is named by, without a path.
+var RunName = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]*$`)
 
-// findID is the ID of the one run below root that is called so, or whose ID
+// FindID is the ID of the one run below root that is called so, or whose ID
 // begins so; latest is that of the newest one.
-func findID(root, name string) (string, error) {
-	if !runName.MatchString(name) {
+func FindID(root, name string) (string, error) {
+	if !RunName.MatchString(name) {
 		return "", fmt.Errorf("%q is not a run's name; %s", name, whichThere(root))
 	}
 	if hasRun(filepath.Join(root, name)) {
@@ -108,14 +108,14 @@ func findID(root, name string) (string, error) {
 // whichThere says how to see the runs below root.
 func whichThere(root string) string {
 	list := "floodgate report"
-	if root != defaultRoot {
+	if root != DefaultRoot {
 		list += " --out " + root
 	}
 	return list + " lists those that are there"
 }
 
-// checkRoot says why no run can be stored below root. It leaves nothing behind.
-func checkRoot(root string) error {
+// CheckRoot says why no run can be stored below root. It leaves nothing behind.
+func CheckRoot(root string) error {
 	there := filepath.Clean(root) // or the nearest folder above it that is
 	for {
 		if _, err := os.Stat(there); !errors.Is(err, fs.ErrNotExist) || there == filepath.Dir(there) {
@@ -136,39 +136,39 @@ func checkRoot(root string) error {
 	return nil
 }
 
-// judgedRun is what the formats for CI servers are made of; file, if not empty,
+// JudgedRun is what the formats for CI servers are made of; file, if not empty,
 // is the scenario's, which must be of that run's scenario.
-func judgedRun(stored *results.Run, v *claims.Outcome, file string) (ci.Judged, error) {
+func JudgedRun(stored *results.Run, v *claims.Outcome, file string) (ci.Judged, error) {
 	j := ci.Judged{Run: stored, Verdict: v}
 	if file == "" {
 		return j, nil
 	}
 	s, lines, err := scenarios.LoadLines(file)
 	if err != nil {
-		return j, usage(missingFile("--scenario", file, err))
+		return j, Usage(MissingFile("--scenario", file, err))
 	}
 	if s.Name != v.Scenario {
-		return j, usage(fmt.Errorf("--scenario %s: it is scenario %q, and the run is of %q", file, s.Name, v.Scenario))
+		return j, Usage(fmt.Errorf("--scenario %s: it is scenario %q, and the run is of %q", file, s.Name, v.Scenario))
 	}
 	j.File, j.Lines = filepath.ToSlash(filepath.Clean(file)), lines
 	return j, nil
 }
 
-// unfinished says so of a run that lacks trials, and how to go on with it. One
+// Unfinished says so of a run that lacks trials, and how to go on with it. One
 // that a threshold ended is done.
-func unfinished(stored *results.Run, v *claims.Outcome) error {
+func Unfinished(stored *results.Run, v *claims.Outcome) error {
 	if len(stored.Trials) >= stored.Header.Planned || v.EndedBy != "" {
 		return nil
 	}
 	return fmt.Errorf("the run is not finished, %d of %d trials are there; unless it is running still, go on with: %s",
-		len(stored.Trials), stored.Header.Planned, resumeCommand(filepath.Dir(stored.Path), stored.Header.Environment))
+		len(stored.Trials), stored.Header.Planned, ResumeCommand(filepath.Dir(stored.Path), stored.Header.Environment))
 }
 
-// resumeCommand returns the command that resumes the run stored in dir. Records
+// ResumeCommand returns the command that resumes the run stored in dir. Records
 // do not keep the addresses of external servers.
-func resumeCommand(dir string, env results.Environment) string {
+func ResumeCommand(dir string, env results.Environment) string {
 	command := "floodgate run --resume " + filepath.Base(dir)
-	if root := filepath.Dir(dir); root != filepath.Clean(defaultRoot) {
+	if root := filepath.Dir(dir); root != filepath.Clean(DefaultRoot) {
 		command += " --out " + root
 	}
 	if env.Kind == environment.External {

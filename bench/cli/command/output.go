@@ -1,4 +1,4 @@
-package cli
+package command
 
 import (
 	"bytes"
@@ -33,15 +33,15 @@ import (
 
 // Names of formats that commands refer to.
 const (
-	formatText     = "text"
-	formatHTML     = "html"
+	FormatText     = "text"
+	FormatHTML     = "html"
 	formatJSON     = "json"
-	formatMarkdown = "markdown"
+	FormatMarkdown = "markdown"
 )
 
 // format renders results of one kind under a name.
 type format[T any] struct {
-	name   string
+	Name   string
 	render func(io.Writer, T) error
 }
 
@@ -51,53 +51,53 @@ type formats[T any] []format[T]
 // These tables hold every format of every kind of result: a new format is a line
 // in one of them.
 var (
-	runFormats = append(formats[ci.Judged]{
+	RunFormats = append(formats[ci.Judged]{
 		people(func(w io.Writer, j ci.Judged, o text.Options) error {
 			return report.Terminal(w, j.Run, j.Verdict, o)
 		}),
-		{formatHTML, runPage},
+		{FormatHTML, runPage},
 		{formatJSON, func(w io.Writer, j ci.Judged) error { return report.JSON(w, j.Verdict) }},
 		{"gobench", func(w io.Writer, j ci.Judged) error { return report.GoBench(w, j.Run) }},
-		{formatMarkdown, func(w io.Writer, j ci.Judged) error { return printBytes(w, ci.Markdown(j, ci.MaxComment)) }},
+		{FormatMarkdown, func(w io.Writer, j ci.Judged) error { return printBytes(w, ci.Markdown(j, ci.MaxComment)) }},
 	}, forCI(ci.Judged.Judgement)...)
 
-	gateFormats = append(formats[gated]{
-		people(func(w io.Writer, g gated, o text.Options) error { return g.text(w, o) }),
-		{formatJSON, func(w io.Writer, g gated) error { return g.json(w) }},
-		{formatMarkdown, func(w io.Writer, g gated) error { return printBytes(w, ci.Comment(g.judgement)) }},
-	}, forCI(func(g gated) ci.Judgement { return g.judgement })...)
+	GateFormats = append(formats[GateResult]{
+		people(func(w io.Writer, g GateResult, o text.Options) error { return g.Text(w, o) }),
+		{formatJSON, func(w io.Writer, g GateResult) error { return g.JSON(w) }},
+		{FormatMarkdown, func(w io.Writer, g GateResult) error { return printBytes(w, ci.Comment(g.Judgement)) }},
+	}, forCI(func(g GateResult) ci.Judgement { return g.Judgement })...)
 
-	limitFormats = formats[*capacity.Limits]{
-		people(report.Limits), {formatHTML, html.Limits}, {formatJSON, report.LimitsJSON}, {formatMarkdown, ci.LimitsMarkdown},
+	LimitFormats = formats[*capacity.Limits]{
+		people(report.Limits), {FormatHTML, html.Limits}, {formatJSON, report.LimitsJSON}, {FormatMarkdown, ci.LimitsMarkdown},
 	}
-	rateFormats = formats[*capacity.Plan]{
-		people(report.Rates), {formatHTML, html.Rates}, {formatJSON, report.RatesJSON}, {formatMarkdown, ci.RatesMarkdown},
+	RateFormats = formats[*capacity.Plan]{
+		people(report.Rates), {FormatHTML, html.Rates}, {formatJSON, report.RatesJSON}, {FormatMarkdown, ci.RatesMarkdown},
 	}
-	predictionFormats = formats[*whatif.Answer]{
-		people(report.WhatIf), {formatJSON, report.WhatIfJSON}, {formatMarkdown, ci.WhatIfMarkdown},
+	PredictionFormats = formats[*whatif.Answer]{
+		people(report.WhatIf), {formatJSON, report.WhatIfJSON}, {FormatMarkdown, ci.WhatIfMarkdown},
 	}
-	comparisonFormats = formats[*compare.Comparison]{
-		people(report.Comparison), {formatHTML, html.Comparison}, {formatJSON, report.ComparisonJSON}, {formatMarkdown, ci.ComparisonMarkdown},
+	ComparisonFormats = formats[*compare.Comparison]{
+		people(report.Comparison), {FormatHTML, html.Comparison}, {formatJSON, report.ComparisonJSON}, {FormatMarkdown, ci.ComparisonMarkdown},
 	}
-	listFormats     = formats[[]results.Listed]{people(report.Runs), {formatJSON, report.RunsJSON}}
-	historyFormats  = formats[*history.History]{people(report.History), {formatJSON, report.HistoryJSON}}
-	selfTestFormats = formats[*verdicts.SelfTested]{people(report.SelfTest), {formatJSON, report.SelfTestJSON}}
-	doctorFormats   = formats[doctor.Report]{
+	ListFormats     = formats[[]results.Listed]{people(report.Runs), {formatJSON, report.RunsJSON}}
+	HistoryFormats  = formats[*history.History]{people(report.History), {formatJSON, report.HistoryJSON}}
+	SelfTestFormats = formats[*verdicts.SelfTested]{people(report.SelfTest), {formatJSON, report.SelfTestJSON}}
+	DoctorFormats   = formats[doctor.Report]{
 		people(func(w io.Writer, r doctor.Report, o text.Options) error { return r.Text(w, o) }),
 		{formatJSON, func(w io.Writer, r doctor.Report) error { return r.JSON(w) }},
 	}
 )
 
-// gated is a result of any gate: its judgement, and how it prints itself.
-type gated struct {
-	judgement ci.Judgement
-	text      func(io.Writer, text.Options) error
-	json      func(io.Writer) error
+// GateResult is a result of any gate: its judgement, and how it prints itself.
+type GateResult struct {
+	Judgement ci.Judgement
+	Text      func(io.Writer, text.Options) error
+	JSON      func(io.Writer) error
 }
 
 // people returns the format for people, as wide and colorful as their terminal.
 func people[T any](render func(io.Writer, T, text.Options) error) format[T] {
-	return format[T]{formatText, func(w io.Writer, v T) error { return render(w, v, terminal(w)) }}
+	return format[T]{FormatText, func(w io.Writer, v T) error { return render(w, v, Terminal(w)) }}
 }
 
 // forCI returns the formats that CI servers read.
@@ -112,47 +112,47 @@ func forCI[T any](judgement func(T) ci.Judgement) formats[T] {
 func runPage(w io.Writer, j ci.Judged) error {
 	record, err := os.ReadFile(j.Run.Path)
 	if err != nil {
-		return usage(err)
+		return Usage(err)
 	}
 	return html.Run(w, j.Run, j.Verdict, html.Options{Record: record})
 }
 
-// flag registers --format.
-func (f formats[T]) flag(flags *pflag.FlagSet, name *string) {
-	flags.StringVar(name, "format", f[0].name, "output `format`: "+f.names())
+// Flag registers --format.
+func (f formats[T]) Flag(flags *pflag.FlagSet, name *string) {
+	flags.StringVar(name, "format", f[0].Name, "output `format`: "+f.names())
 }
 
 // names returns "text, html or json".
 func (f formats[T]) names() string {
 	var names []string
 	for _, one := range f {
-		names = append(names, one.name)
+		names = append(names, one.Name)
 	}
-	return oneOf(names)
+	return OneOf(names)
 }
 
-// check refuses the name of a format that does not exist.
-func (f formats[T]) check(name string) error {
+// Check refuses the name of a format that does not exist.
+func (f formats[T]) Check(name string) error {
 	for _, one := range f {
-		if one.name == name {
+		if one.Name == name {
 			return nil
 		}
 	}
-	return usage(fmt.Errorf("unknown format %q (want %s)", name, f.names()))
+	return Usage(fmt.Errorf("unknown format %q (want %s)", name, f.names()))
 }
 
-// print renders v in the named format.
-func (f formats[T]) print(w io.Writer, name string, v T) error {
+// Print renders v in the named format.
+func (f formats[T]) Print(w io.Writer, name string, v T) error {
 	for _, one := range f {
-		if one.name == name {
+		if one.Name == name {
 			return one.render(w, v)
 		}
 	}
-	return f.check(name)
+	return f.Check(name)
 }
 
-// oneOf returns "a, b or c".
-func oneOf(names []string) string {
+// OneOf returns "a, b or c".
+func OneOf(names []string) string {
 	last := len(names) - 1
 	if last < 1 {
 		return strings.Join(names, "")
@@ -160,11 +160,11 @@ func oneOf(names []string) string {
 	return strings.Join(names[:last], ", ") + " or " + names[last]
 }
 
-// terminal describes the terminal that w writes to: its width, and whether to
+// Terminal describes the terminal that w writes to: its width, and whether to
 // write in color, which is where NO_COLOR is not set, outside of CI. Without a
 // terminal, or where its width is unknown, COLUMNS is the width; zero means that
 // nothing gives one.
-func terminal(w io.Writer) text.Options {
+func Terminal(w io.Writer) text.Options {
 	f, ok := w.(*os.File)
 	if !ok || !progress.IsTerminal(f) {
 		return text.Options{Width: columns(os.Getenv)}
@@ -185,35 +185,35 @@ func columns(getenv func(string) string) int {
 	return max(n, 0)
 }
 
-// into has a report written to the file, which it replaces once all is written; to
+// WriteTo has a report written to the file, which it replaces once all is written; to
 // stdout where there is none. An exit code that it asks for is no failure.
-func into(file string, stdout io.Writer, write func(io.Writer) error) error {
+func WriteTo(file string, stdout io.Writer, write func(io.Writer) error) error {
 	if file == "" {
 		return write(stdout)
 	}
 	var text bytes.Buffer
 	asked := write(&text)
-	if !judged(asked) {
+	if !IsVerdict(asked) {
 		return asked
 	}
 	if err := atomicfile.Write(file, text.Bytes()); err != nil {
-		return usage(fmt.Errorf("write %s: %w", file, err))
+		return Usage(fmt.Errorf("write %s: %w", file, err))
 	}
 	return asked
 }
 
-// pageFile is the page of a run, in the run's folder.
-const pageFile = "report.html"
+// PageFile is the page of a run, in the run's folder.
+const PageFile = "report.html"
 
-// shown opens a page that was written, if it was asked for and nothing else is
+// ShowPage opens a page that was written, if it was asked for and nothing else is
 // wrong with it than what its verdict says, and gives the end of the command.
-func shown(open bool, file string, stdout io.Writer, end error) error {
+func ShowPage(open bool, file string, stdout io.Writer, end error) error {
 	if e := new(exitError); !open || errors.As(end, &e) && e.code == verdict.ExitMisused {
 		return end
 	}
 	path, err := filepath.Abs(file)
 	if err != nil {
-		return usage(err)
+		return Usage(err)
 	}
 	fmt.Fprintln(stdout, path)
 	cmd, err := browserCommand(runtime.GOOS, exec.LookPath, path)
@@ -223,7 +223,7 @@ func shown(open bool, file string, stdout io.Writer, end error) error {
 		}
 	}
 	if err != nil {
-		return usage(fmt.Errorf("the page is written, and no browser shows it: %w", err))
+		return Usage(fmt.Errorf("the page is written, and no browser shows it: %w", err))
 	}
 	return end
 }
@@ -244,30 +244,30 @@ func browserCommand(system string, lookPath func(string) (string, error), path s
 	return exec.Command(program, args[1:]...), nil
 }
 
-// summaryVariable names the file that GitHub shows as the summary of a step.
-const summaryVariable = "GITHUB_STEP_SUMMARY"
+// SummaryVariable names the file that GitHub shows as the summary of a step.
+const SummaryVariable = "GITHUB_STEP_SUMMARY"
 
-// printGitHub appends a judgement to the summary of the step, as text renders it
+// PrintGitHub appends a judgement to the summary of the step, as text renders it
 // in a number of bytes, and prints its annotations.
-func printGitHub(stdout io.Writer, j ci.Judgement, text func(limit int) []byte) error {
-	if err := summaryWritable(); err != nil {
+func PrintGitHub(stdout io.Writer, j ci.Judgement, text func(limit int) []byte) error {
+	if err := SummaryWritable(); err != nil {
 		return err
 	}
-	if err := appendSummary(os.Getenv(summaryVariable), text); err != nil {
-		return usage(fmt.Errorf("--github: %w", err))
+	if err := appendSummary(os.Getenv(SummaryVariable), text); err != nil {
+		return Usage(fmt.Errorf("--github: %w", err))
 	}
 	return printBytes(stdout, ci.Annotations(j))
 }
 
-// summaryWritable reports whether the summary of the step can be written.
-func summaryWritable() error {
-	path := os.Getenv(summaryVariable)
+// SummaryWritable reports whether the summary of the step can be written.
+func SummaryWritable() error {
+	path := os.Getenv(SummaryVariable)
 	if path == "" {
-		return usage(errors.New("--github: " + summaryVariable + " is not set; it names the file of the step's summary in GitHub Actions. Elsewhere: --format markdown or --format github"))
+		return Usage(errors.New("--github: " + SummaryVariable + " is not set; it names the file of the step's summary in GitHub Actions. Elsewhere: --format markdown or --format github"))
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
-		return usage(fmt.Errorf("--github: write the step's summary: %s: %w", summaryVariable, err))
+		return Usage(fmt.Errorf("--github: write the step's summary: %s: %w", SummaryVariable, err))
 	}
 	return f.Close()
 }

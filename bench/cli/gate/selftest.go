@@ -1,4 +1,4 @@
-package cli
+package gate
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"floodgate/bench/abtest"
+	"floodgate/bench/cli/command"
 	"floodgate/bench/experiment"
 	"floodgate/bench/machine"
 	"floodgate/results"
@@ -20,17 +21,17 @@ import (
 
 // selfTestOptions are the flags of "gate selftest".
 type selfTestOptions struct {
-	notes
+	command.Notes
 	time           time.Duration
 	margin, format string
 	root           string
 	seed           uint64
-	environment    environmentFlags
+	environment    command.EnvironmentFlags
 	stdout         io.Writer
 }
 
 func newSelfTest(stdout, stderr io.Writer) *cobra.Command {
-	o := selfTestOptions{stdout: stdout, notes: notes{stderr: stderr}}
+	o := selfTestOptions{stdout: stdout, Notes: command.Notes{Stderr: stderr}}
 	cmd := &cobra.Command{
 		Use:   "selftest",
 		Short: "Measure what a gate detects on this machine, now",
@@ -42,19 +43,19 @@ called worse?), and against itself with 5 % and 10 % more upstream latency, with
 
 Exit codes: 0 passed; 1 too many false alarms, or a missed descriptor or write;
 3 too little time to tell; 4 not measured, or interrupted.`,
-		Args: noArgs,
+		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.run(cmd.Context())
 		},
 	}
 	flags := cmd.Flags()
-	o.environment.register(flags)
+	o.environment.Register(flags)
 	flags.DurationVar(&o.time, "time", 10*time.Minute, "`duration` of the test")
 	flags.StringVar(&o.margin, "margin", "2%", "`percent` that times may grow")
 	flags.StringVar(&o.root, "out", defaultGates, "storage `folder`")
 	flags.Uint64Var(&o.seed, "seed", 0, "`seed` of the order (default random)")
-	o.flag(flags)
-	selfTestFormats.flag(flags, &o.format)
+	o.Flag(flags)
+	command.SelfTestFormats.Flag(flags, &o.format)
 	return cmd
 }
 
@@ -62,16 +63,16 @@ func (o *selfTestOptions) run(ctx context.Context) error {
 	design := stats.DefaultLooks()
 	var err error
 	if design.Margin, err = parseMargin("--margin", o.margin); err != nil {
-		return usage(err)
+		return command.Usage(err)
 	}
-	if err := selfTestFormats.check(o.format); err != nil {
-		return notMeasured(err)
+	if err := command.SelfTestFormats.Check(o.format); err != nil {
+		return command.NotMeasured(err)
 	}
 	if o.time <= 0 {
-		return usage(fmt.Errorf("--time must be positive, such as 10m (got %v)", o.time))
+		return command.Usage(fmt.Errorf("--time must be positive, such as 10m (got %v)", o.time))
 	}
-	if err := checkRoot(o.root); err != nil {
-		return usage(err)
+	if err := command.CheckRoot(o.root); err != nil {
+		return command.Usage(err)
 	}
 	now := time.Now()
 	s := &verdicts.SelfTested{ID: results.NewID(now), Started: now.UTC(), Time: o.time, Design: design, Seed: o.seed}
@@ -81,15 +82,15 @@ func (o *selfTestOptions) run(ctx context.Context) error {
 	s.Machine, s.Records = machine.Fingerprint(ctx), filepath.Join(o.root, s.ID)
 	err = o.measure(ctx, s)
 	if ctx.Err() != nil {
-		return notMeasured(fmt.Errorf("interrupted: %w", context.Cause(ctx)))
+		return command.NotMeasured(fmt.Errorf("interrupted: %w", context.Cause(ctx)))
 	}
 	if err != nil {
-		return notMeasured(err)
+		return command.NotMeasured(err)
 	}
 	if err := abtest.StoreJSON(filepath.Join(s.Records, "selftest.json"), s); err != nil {
-		return notMeasured(err)
+		return command.NotMeasured(err)
 	}
-	return exit(s.Exit, selfTestFormats.print(o.stdout, o.format, s))
+	return command.Exit(s.Exit, command.SelfTestFormats.Print(o.stdout, o.format, s))
 }
 
 func (o *selfTestOptions) measure(ctx context.Context, s *verdicts.SelfTested) (err error) {
@@ -97,18 +98,18 @@ func (o *selfTestOptions) measure(ctx context.Context, s *verdicts.SelfTested) (
 	if err != nil {
 		return err
 	}
-	setup, err := o.environment.prepare(scenario, o.note)
+	setup, err := o.environment.Prepare(scenario, o.Note)
 	if err != nil {
 		return err
 	}
-	defer setup.close()
-	env, err := setup.start(ctx, o.root, s.ID, false)
+	defer setup.Close()
+	env, err := setup.Start(ctx, o.root, s.ID, false)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, env.Close()) }()
 	if !env.Mock() {
-		return usage(errors.New("gate selftest makes the upstream slower, which only our mock allows: leave out --upstream-url"))
+		return command.Usage(errors.New("gate selftest makes the upstream slower, which only our mock allows: leave out --upstream-url"))
 	}
 	log, err := abtest.NewLog(filepath.Join(s.Records, "trials.jsonl"))
 	if err != nil {
@@ -116,10 +117,10 @@ func (o *selfTestOptions) measure(ctx context.Context, s *verdicts.SelfTested) (
 	}
 	defer log.Close()
 	return abtest.RunSelfTest(ctx, s, abtest.SelfTest{
-		Tester: experiment.NewTrials(env, setup.options.Executable, s.ID), Time: o.time, Now: time.Now, Log: log, Note: o.note,
+		Tester: experiment.NewTrials(env, setup.Options.Executable, s.ID), Time: o.time, Now: time.Now, Log: log, Note: o.Note,
 		Progress: func(blocks int, left time.Duration) {
 			if blocks%progressEvery == 0 {
-				o.note(fmt.Sprintf("block %d, %v left", blocks, max(left, 0).Round(time.Second)))
+				o.Note(fmt.Sprintf("block %d, %v left", blocks, max(left, 0).Round(time.Second)))
 			}
 		},
 	})

@@ -1,4 +1,4 @@
-package cli
+package plan
 
 import (
 	"context"
@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"floodgate/bench/cli/command"
 	"floodgate/bench/experiment"
 	"floodgate/bench/search"
 	"floodgate/results"
@@ -22,15 +23,15 @@ import (
 	"floodgate/scenarios"
 )
 
-// defaultPlans is where plans are stored, below the working folder.
-const defaultPlans = "results/plans"
+// DefaultRoot is where plans are stored, below the working folder.
+const DefaultRoot = "results/plans"
 
-func newPlan(stdout, stderr io.Writer) *cobra.Command {
-	return newPlanOn(realServers{}, stdout, stderr)
+func New(stdout, stderr io.Writer) *cobra.Command {
+	return NewOn(RealServers{}, stdout, stderr)
 }
 
-// newPlanOn is "plan" whose trials run on a backend.
-func newPlanOn(backend planBackend, stdout, stderr io.Writer) *cobra.Command {
+// NewOn is "plan" whose trials run on a backend.
+func NewOn(backend Backend, stdout, stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Recommend a limit, find the highest rate, or predict a change",
@@ -39,30 +40,30 @@ func newPlanOn(backend planBackend, stdout, stderr io.Writer) *cobra.Command {
   floodgate plan predict latest limit=64  # what another limit would do`,
 		Long: `Each trial runs in a process of its own and is stored as it ends. A plan that is
 interrupted prints what it found until then. "floodgate report" prints it again.`,
-		Args: noArgs,
+		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	o := planOptions{notes: notes{stderr: stderr}, stdout: stdout, backend: backend}
+	o := planOptions{Notes: command.Notes{Stderr: stderr}, stdout: stdout, backend: backend}
 	cmd.AddCommand(newPlanLimit(o), newPlanRate(o), newPlanPredict(stdout))
 	return cmd
 }
 
 // planOptions are the flags of plans that measure.
 type planOptions struct {
-	notes
+	command.Notes
 	format, root string
-	environment  environmentFlags
+	environment  command.EnvironmentFlags
 	stdout       io.Writer
 
-	command asked
-	backend planBackend
+	command command.ReproduceCommand
+	backend Backend
 }
 
 // flags registers them; format is registered by each plan.
 func (o *planOptions) flags(flags *pflag.FlagSet) {
-	o.environment.register(flags)
-	o.flag(flags)
-	flags.StringVar(&o.root, "out", defaultPlans, "`folder` that plans are stored in")
+	o.environment.Register(flags)
+	o.Flag(flags)
+	flags.StringVar(&o.root, "out", DefaultRoot, "`folder` that plans are stored in")
 }
 
 // positive refuses flags that were given and are not above zero.
@@ -83,104 +84,104 @@ func named(args []string, usual string) string {
 	return args[0]
 }
 
-// planning is what a plan's trials need: an environment and a store.
-type planning struct {
-	setup  *setup
+// Planning is what a plan's trials need: an environment and a store.
+type Planning struct {
+	setup  *command.Setup
 	env    experiment.Environment
 	store  *results.Store
 	header results.Header
 }
 
-// planBackend is what a plan's trials run on: real servers, but in tests.
-type planBackend interface {
-	// start starts the environment of a plan.
-	start(ctx context.Context, u *setup, root, id string) (experiment.Environment, error)
-	// rates are the trials of a plan of rates, and what watches the machine.
-	rates(p *planning) (experiment.Tester, experiment.Watch)
-	// bounds are those of a plan of limits, which may be tightened.
-	bounds(b search.LimitBounds) search.LimitBounds
+// Backend is what a plan's trials run on: real servers, but in tests.
+type Backend interface {
+	// Start starts the environment of a plan.
+	Start(ctx context.Context, u *command.Setup, root, id string) (experiment.Environment, error)
+	// Rates are the trials of a plan of rates, and what watches the machine.
+	Rates(p *Planning) (experiment.Tester, experiment.Watch)
+	// Bounds are those of a plan of limits, which may be tightened.
+	Bounds(b search.LimitBounds) search.LimitBounds
 }
 
-// realServers are those that the flags ask for.
-type realServers struct{}
+// RealServers are those that the flags ask for.
+type RealServers struct{}
 
-func (realServers) start(ctx context.Context, u *setup, root, id string) (experiment.Environment, error) {
-	env, err := u.start(ctx, root, id, false)
+func (RealServers) Start(ctx context.Context, u *command.Setup, root, id string) (experiment.Environment, error) {
+	env, err := u.Start(ctx, root, id, false)
 	if err != nil {
 		return nil, err // and not an interface of a nil pointer
 	}
 	return env, nil
 }
 
-func (realServers) rates(p *planning) (experiment.Tester, experiment.Watch) {
+func (RealServers) Rates(p *Planning) (experiment.Tester, experiment.Watch) {
 	return p.trials(), experiment.WatchMachine
 }
 
-func (realServers) bounds(b search.LimitBounds) search.LimitBounds { return b }
+func (RealServers) Bounds(b search.LimitBounds) search.LimitBounds { return b }
 
 // open starts the environment of a scenario, whose upstream must be a mock
 // because of what the plan does to it, and creates the store.
-func (o planOptions) open(ctx context.Context, s *scenarios.Scenario, does string, header func(results.Environment) (results.Header, error)) (*planning, error) {
-	setup, err := o.environment.prepare(s, o.note)
+func (o planOptions) open(ctx context.Context, s *scenarios.Scenario, does string, header func(results.Environment) (results.Header, error)) (*Planning, error) {
+	setup, err := o.environment.Prepare(s, o.Note)
 	if err != nil {
 		return nil, err
 	}
-	p := &planning{setup: setup}
-	fail := func(err error) (*planning, error) {
+	p := &Planning{setup: setup}
+	fail := func(err error) (*Planning, error) {
 		p.close()
 		return nil, err
 	}
-	if err := checkRoot(o.root); err != nil {
-		return fail(usage(err))
+	if err := command.CheckRoot(o.root); err != nil {
+		return fail(command.Usage(err))
 	}
-	o.note(s.Name + ": " + s.Title)
+	o.Note(s.Name + ": " + s.Title)
 	id := results.NewID(time.Now())
-	if p.env, err = o.backend.start(ctx, setup, o.root, id); err != nil {
+	if p.env, err = o.backend.Start(ctx, setup, o.root, id); err != nil {
 		_ = os.RemoveAll(filepath.Join(o.root, id)) // logs alone: their end is in the error
-		return fail(notMeasured(err))
+		return fail(command.NotMeasured(err))
 	}
 	if !p.env.Mock() {
 		_ = os.RemoveAll(filepath.Join(o.root, id))
-		return fail(usage(errors.New(does + ", which only our mock allows: leave out --upstream-url, or name a mock that floodgate upstream --control serves")))
+		return fail(command.Usage(errors.New(does + ", which only our mock allows: leave out --upstream-url, or name a mock that floodgate upstream --control serves")))
 	}
 	if p.header, err = header(p.env.Describe()); err != nil {
-		return fail(usage(err))
+		return fail(command.Usage(err))
 	}
 	p.header.ID = id
-	identify(ctx, &p.header, s)
+	command.Identify(ctx, &p.header, s)
 	if p.store, err = results.Create(o.root, p.header); err != nil {
-		return fail(notMeasured(err))
+		return fail(command.NotMeasured(err))
 	}
 	return p, nil
 }
 
-func (p *planning) close() {
+func (p *Planning) close() {
 	if p.store != nil {
 		p.store.Close()
 	}
 	if p.env != nil {
 		_ = p.env.Close()
 	}
-	p.setup.close()
+	p.setup.Close()
 }
 
 // trials of the plan.
-func (p *planning) trials() *experiment.Trials {
-	trials := experiment.NewTrials(p.env, p.setup.options.Executable, p.store.ID())
-	trials.Container = p.setup.sut
+func (p *Planning) trials() *experiment.Trials {
+	trials := experiment.NewTrials(p.env, p.setup.Options.Executable, p.store.ID())
+	trials.Container = p.setup.SUT
 	return trials
 }
 
 // cores that the SUT may use: those of its container, else of the machine.
-func (p *planning) cores(contained float64) float64 {
+func (p *Planning) cores(contained float64) float64 {
 	if contained > 0 {
 		return contained
 	}
 	return float64(p.header.Fingerprint.Cores)
 }
 
-// planFile is what was found, beside the records of its trials.
-const planFile = "plan.json"
+// File is what was found, beside the records of its trials.
+const File = "plan.json"
 
 // storePlan replaces the stored plan.
 func storePlan(path, id string, plan any) error {
@@ -201,7 +202,7 @@ var errCutOff = errors.New("something was cut off there")
 // foundIn reads what was found by the plan whose trials are in a folder: one of
 // limits or one of rates. It must be of these trials, and of no others.
 func foundIn(trials *results.Run) (limits *capacity.Limits, rates *capacity.Plan, err error) {
-	path := filepath.Join(filepath.Dir(trials.Path), planFile)
+	path := filepath.Join(filepath.Dir(trials.Path), File)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		why := "it was ended before anything was found"
@@ -238,20 +239,20 @@ func foundIn(trials *results.Run) (limits *capacity.Limits, rates *capacity.Plan
 	return nil, rates, nil
 }
 
-// printStoredPlan prints the plan whose trials are in a folder, with its exit code.
-func printStoredPlan(w io.Writer, trials *results.Run, format string) error {
+// PrintStored prints the plan whose trials are in a folder, with its exit code.
+func PrintStored(w io.Writer, trials *results.Run, format string) error {
 	limits, rates, err := foundIn(trials)
 	switch {
 	case err != nil:
-		return usage(err)
+		return command.Usage(err)
 	case limits != nil:
-		if err := limitFormats.print(w, format, limits); err != nil {
+		if err := command.LimitFormats.Print(w, format, limits); err != nil {
 			return err
 		}
-		return exit(limits.Exit, nil)
+		return command.Exit(limits.Exit, nil)
 	}
-	if err := rateFormats.print(w, format, rates); err != nil {
+	if err := command.RateFormats.Print(w, format, rates); err != nil {
 		return err
 	}
-	return exit(rates.Exit, nil)
+	return command.Exit(rates.Exit, nil)
 }

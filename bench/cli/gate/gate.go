@@ -1,4 +1,4 @@
-package cli
+package gate
 
 import (
 	"bytes"
@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 
 	"floodgate/bench/abtest"
+	"floodgate/bench/cli/command"
 	"floodgate/mockupstream/strictyaml"
 	"floodgate/results"
 	verdicts "floodgate/results/pairs"
@@ -31,7 +32,7 @@ import (
 // defaultGates is where comparisons are stored, below the working folder.
 const defaultGates = "results/gates"
 
-func newGate(stdout, stderr io.Writer) *cobra.Command {
+func New(stdout, stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "gate",
 		Short: "Judge whether something got worse, with one exit code",
@@ -47,39 +48,39 @@ func newGate(stdout, stderr io.Writer) *cobra.Command {
   2  a flag, a name or a file is wrong
   3  undecided, such as with too few samples (it says how many it takes)
   4  nothing could be measured or compared, whatever else is allowed`,
-		Args: noArgs,
+		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	cmd.AddCommand(newGateBaseline(stdout), newGateDiff(stdout, stderr), newGateBench(stdout), newGateCmd(stdout, stderr), newSelfTest(stdout, stderr))
 	return cmd
 }
 
-// gateOutput is how a gate prints what it judged.
-type gateOutput struct {
-	format string
-	github bool
+// Output is how a gate prints what it judged.
+type Output struct {
+	Format string
+	GitHub bool
 }
 
-func (o *gateOutput) flags(cmd *cobra.Command) {
-	gateFormats.flag(cmd.Flags(), &o.format)
-	cmd.Flags().BoolVar(&o.github, "github", false, "write a step summary and annotations")
+func (o *Output) flags(cmd *cobra.Command) {
+	command.GateFormats.Flag(cmd.Flags(), &o.Format)
+	cmd.Flags().BoolVar(&o.GitHub, "github", false, "write a step summary and annotations")
 	cmd.MarkFlagsMutuallyExclusive("format", "github")
 }
 
-// check refuses, before anything is measured, output that could not be written.
-func (o *gateOutput) check() error {
-	if o.github {
-		return summaryWritable()
+// Check refuses, before anything is measured, output that could not be written.
+func (o *Output) Check() error {
+	if o.GitHub {
+		return command.SummaryWritable()
 	}
-	return gateFormats.check(o.format)
+	return command.GateFormats.Check(o.Format)
 }
 
-// write writes what a gate judged.
-func (o *gateOutput) write(stdout io.Writer, g gated) error {
-	if o.github {
-		return printGitHub(stdout, g.judgement, func(int) []byte { return ci.Comment(g.judgement) })
+// Write writes what a gate judged.
+func (o *Output) Write(stdout io.Writer, g command.GateResult) error {
+	if o.GitHub {
+		return command.PrintGitHub(stdout, g.Judgement, func(int) []byte { return ci.Comment(g.Judgement) })
 	}
-	return gateFormats.print(stdout, o.format, g)
+	return command.GateFormats.Print(stdout, o.Format, g)
 }
 
 // parseMargin reads "5%" as 0.05.
@@ -109,11 +110,11 @@ func checkAlpha(alpha float64) error {
 
 // pairOptions are the flags of gates that measure two programs in pairs.
 type pairOptions struct {
-	notes
+	command.Notes
 	margin, root string
 	alpha        float64
 	seed         uint64
-	out          gateOutput
+	out          Output
 	stdout       io.Writer
 }
 
@@ -123,7 +124,7 @@ func (o *pairOptions) flags(cmd *cobra.Command) {
 	alphaFlag(flags, &o.alpha)
 	flags.StringVar(&o.root, "out", defaultGates, "storage `folder`")
 	flags.Uint64Var(&o.seed, "seed", 0, "`seed` of the order (default random)")
-	o.flag(flags)
+	o.Flag(flags)
 	o.out.flags(cmd)
 }
 
@@ -152,15 +153,15 @@ func (o *pairOptions) design() (stats.Looks, error) {
 
 // compare has two programs measured, stores and prints the verdict, and ends the command.
 func (o *pairOptions) compare(ctx context.Context, measure func(*verdicts.Outcome) error) error {
-	if err := o.out.check(); err != nil {
+	if err := o.out.Check(); err != nil {
 		return err
 	}
 	design, err := o.design()
 	if err != nil {
-		return usage(err)
+		return command.Usage(err)
 	}
-	if err := checkRoot(o.root); err != nil {
-		return usage(err)
+	if err := command.CheckRoot(o.root); err != nil {
+		return command.Usage(err)
 	}
 	now := time.Now()
 	v := &verdicts.Outcome{ID: results.NewID(now), Started: now.UTC(), Seed: o.seed, Design: design}
@@ -170,15 +171,15 @@ func (o *pairOptions) compare(ctx context.Context, measure func(*verdicts.Outcom
 	v.Records = filepath.Join(o.root, v.ID)
 	err = measure(v)
 	if ctx.Err() != nil {
-		return notMeasured(fmt.Errorf("interrupted: %w", context.Cause(ctx)))
+		return command.NotMeasured(fmt.Errorf("interrupted: %w", context.Cause(ctx)))
 	}
 	if err != nil {
-		return notMeasured(err)
+		return command.NotMeasured(err)
 	}
 	if err := abtest.StoreJSON(filepath.Join(v.Records, abtest.VerdictFile), v); err != nil {
-		return notMeasured(err)
+		return command.NotMeasured(err)
 	}
-	return exit(v.Exit, o.out.write(o.stdout, compared(v)))
+	return command.Exit(v.Exit, o.out.Write(o.stdout, Compared(v)))
 }
 
 // foresee tells what the design can detect, before anything is measured.
@@ -187,7 +188,7 @@ func (o *pairOptions) foresee(v *verdicts.Outcome) error {
 		return err
 	}
 	for _, text := range content.EstimatedPower(v) {
-		o.note(text)
+		o.Note(text)
 	}
 	return nil
 }
@@ -201,24 +202,24 @@ func (o *pairOptions) progress(pairs, most int) {
 		return
 	}
 	if pairs > most { // only where some were not valid
-		o.note(fmt.Sprintf("pair %d, to make up for those that do not count", pairs))
+		o.Note(fmt.Sprintf("pair %d, to make up for those that do not count", pairs))
 		return
 	}
-	o.note(fmt.Sprintf("pair %d of at most %d", pairs, most))
+	o.Note(fmt.Sprintf("pair %d of at most %d", pairs, most))
 }
 
-// compared is a comparison of two programs, as gates print it.
-func compared(v *verdicts.Outcome) gated {
-	return gated{
-		judgement: ci.PairsJudgement(v),
-		text:      func(w io.Writer, o text.Options) error { return report.Pairs(w, v, o) },
-		json:      func(w io.Writer) error { return report.PairsJSON(w, v) },
+// Compared is a comparison of two programs, as gates print it.
+func Compared(v *verdicts.Outcome) command.GateResult {
+	return command.GateResult{
+		Judgement: ci.PairsJudgement(v),
+		Text:      func(w io.Writer, o text.Options) error { return report.Pairs(w, v, o) },
+		JSON:      func(w io.Writer) error { return report.PairsJSON(w, v) },
 	}
 }
 
-// openGate opens the verdict of gate diff or gate cmd by the path of its folder
+// Open opens the verdict of gate diff or gate cmd by the path of its folder
 // or file. Where there is none it returns nil: it may be a run.
-func openGate(path string) (*verdicts.Outcome, error) {
+func Open(path string) (*verdicts.Outcome, error) {
 	if filepath.Base(path) != abtest.VerdictFile {
 		path = filepath.Join(path, abtest.VerdictFile)
 	}

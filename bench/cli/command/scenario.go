@@ -1,4 +1,4 @@
-package cli
+package command
 
 import (
 	"errors"
@@ -13,23 +13,23 @@ import (
 	"floodgate/scenarios"
 )
 
-// defaultScenario runs where none is named.
-const defaultScenario = "report"
+// DefaultScenario runs where none is named.
+const DefaultScenario = "report"
 
-// loadScenario loads a built-in scenario by its name, or a file by its path:
+// LoadScenario loads a built-in scenario by its name, or a file by its path:
 // whatever has a separator or the ending of YAML is a path.
-func loadScenario(name string) (*scenarios.Scenario, error) {
+func LoadScenario(name string) (*scenarios.Scenario, error) {
 	load := scenarios.Builtin
-	if isPath(name) {
+	if IsPath(name) {
 		load = scenarios.Load
 	}
 	s, err := load(name)
-	return s, notScenario(name, err)
+	return s, ScenarioError(name, err)
 }
 
-// notScenario explains why a name is not that of a scenario: it is a folder, or
+// ScenarioError explains why a name is not that of a scenario: it is a folder, or
 // it is wrong, with the scenario that may be meant.
-func notScenario(name string, err error) error {
+func ScenarioError(name string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -44,12 +44,12 @@ func notScenario(name string, err error) error {
 func missingScenario(name string, err error) error {
 	builtins := scenarios.BuiltinNames()
 	file := nearestFile(name)
-	if isPath(name) {
+	if IsPath(name) {
 		if errors.Is(err, fs.ErrNotExist) && file == "" {
 			stem, _ := cutYAML(filepath.Base(name))
 			return fmt.Errorf("scenario file %s does not exist%s", name, didYouMean(stem, builtins))
 		}
-		return missingFile("scenario file", name, err)
+		return MissingFile("scenario file", name, err)
 	}
 	hint := didYouMean(name, builtins)
 	if _, err := os.Stat(name); err == nil {
@@ -63,20 +63,20 @@ func missingScenario(name string, err error) error {
 	return fmt.Errorf("unknown scenario %q%s", name, hint)
 }
 
-func isPath(name string) bool {
+func IsPath(name string) bool {
 	return strings.ContainsAny(name, `/\`) || strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")
 }
 
-// loadScenarios loads the named scenarios, or the default one.
-func loadScenarios(names []string, quick bool) ([]*scenarios.Scenario, error) {
+// LoadScenarios loads the named scenarios, or the default one.
+func LoadScenarios(names []string, quick bool) ([]*scenarios.Scenario, error) {
 	if len(names) == 0 {
-		names = []string{defaultScenario}
+		names = []string{DefaultScenario}
 	}
 	var all []*scenarios.Scenario
 	for _, name := range names {
-		s, err := loadScenario(name)
+		s, err := LoadScenario(name)
 		if err != nil {
-			return nil, usage(err)
+			return nil, Usage(err)
 		}
 		if quick {
 			s = s.Quickened()
@@ -86,9 +86,9 @@ func loadScenarios(names []string, quick bool) ([]*scenarios.Scenario, error) {
 	return all, nil
 }
 
-// missingFile explains that a file does not exist, and names one that does and
+// MissingFile explains that a file does not exist, and names one that does and
 // may be meant. Other errors stay as they are.
-func missingFile(what, name string, err error) error {
+func MissingFile(what, name string, err error) error {
 	if _, statErr := os.Stat(name); !errors.Is(err, fs.ErrNotExist) || !errors.Is(statErr, fs.ErrNotExist) {
 		return err
 	}

@@ -1,4 +1,4 @@
-package cli
+package gate
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"floodgate/bench/abtest"
+	"floodgate/bench/cli/command"
 	"floodgate/bench/environment"
 	"floodgate/bench/experiment"
 	"floodgate/bench/machine"
@@ -25,11 +26,11 @@ type diffOptions struct {
 	variants    []string
 	level       string
 	descriptors int
-	environment environmentFlags
+	environment command.EnvironmentFlags
 }
 
 func newGateDiff(stdout, stderr io.Writer) *cobra.Command {
-	o := diffOptions{pairOptions: pairOptions{stdout: stdout, notes: notes{stderr: stderr}}}
+	o := diffOptions{pairOptions: pairOptions{stdout: stdout, Notes: command.Notes{Stderr: stderr}}}
 	cmd := &cobra.Command{
 		Use:   "diff REF [SCENARIO]",
 		Short: "Judge whether the working tree is slower or hungrier than a commit",
@@ -44,9 +45,9 @@ Errors, documents and descriptors are compared by count. The program in --build
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case args[0] == "": // often a variable that is not set
-				return usage(errors.New("REF is empty: name a branch, a tag or a commit"))
+				return command.Usage(errors.New("REF is empty: name a branch, a tag or a commit"))
 			case o.descriptors < 0:
-				return usage(fmt.Errorf("--allow-descriptors must not be negative (got %d)", o.descriptors))
+				return command.Usage(fmt.Errorf("--allow-descriptors must not be negative (got %d)", o.descriptors))
 			}
 			return o.compare(cmd.Context(), func(v *verdicts.Outcome) error { return o.measure(cmd.Context(), v, args[0], args[1:]) })
 		},
@@ -56,7 +57,7 @@ Errors, documents and descriptors are compared by count. The program in --build
 	flags.StringSliceVar(&o.variants, "variants", nil, "variant `names` (default the first bounded)")
 	flags.StringVar(&o.level, "level", "", "`level` (default the last)")
 	flags.IntVar(&o.descriptors, "allow-descriptors", abtest.DefaultDescriptors, "`number` of more descriptors")
-	o.environment.register(flags)
+	o.environment.Register(flags)
 	o.flags(cmd)
 	return cmd
 }
@@ -71,12 +72,12 @@ func (o *diffOptions) measure(ctx context.Context, v *verdicts.Outcome, ref stri
 	if err != nil {
 		return err
 	}
-	built, err := abtest.Prepare(ctx, abtest.Source{Dir: dir, Ref: ref, Build: o.build, Note: o.note})
+	built, err := abtest.Prepare(ctx, abtest.Source{Dir: dir, Ref: ref, Build: o.build, Note: o.Note})
 	var unknown *abtest.UnknownRefError
 	var wrong *abtest.UsageError
 	switch {
 	case errors.As(err, &unknown), errors.As(err, &wrong):
-		return usage(err)
+		return command.Usage(err)
 	case err != nil:
 		return err
 	}
@@ -84,31 +85,31 @@ func (o *diffOptions) measure(ctx context.Context, v *verdicts.Outcome, ref stri
 	v.Kind, v.A, v.B, v.Notes = verdicts.Revisions, built.A.Side, built.B.Side, append(v.Notes, built.Notes...)
 	v.Scenario = s.Name
 	v.Machine = machine.Fingerprint(ctx)
-	setup, err := o.environment.prepare(withoutCommand(s), o.note)
+	setup, err := o.environment.Prepare(withoutCommand(s), o.Note)
 	if err != nil {
 		return err
 	}
-	defer setup.close()
-	env, err := setup.start(ctx, o.root, v.ID, false)
+	defer setup.Close()
+	env, err := setup.Start(ctx, o.root, v.ID, false)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, env.Close()) }()
 	if !env.Mock() {
-		return usage(errors.New("gate diff needs the same answers for both sides: leave out --upstream-url, or name a mock that floodgate upstream --control serves"))
+		return command.Usage(errors.New("gate diff needs the same answers for both sides: leave out --upstream-url, or name a mock that floodgate upstream --control serves"))
 	}
 	return o.pairs(ctx, v, s, built, setup, env)
 }
 
 // restricted is the scenario as both sides run it.
 func (o *diffOptions) restricted(v *verdicts.Outcome, args []string) (*scenarios.Scenario, error) {
-	all, err := loadScenarios(args, false)
+	all, err := command.LoadScenarios(args, false)
 	if err != nil {
 		return nil, err
 	}
 	s := all[0]
 	if len(s.SUT.Command) > 0 && o.build == "" {
-		return nil, usage(fmt.Errorf("scenario %s has sut.command: --build ./PACKAGE names the package of %q, which is built in both revisions", s.Name, s.SUT.Command[0]))
+		return nil, command.Usage(fmt.Errorf("scenario %s has sut.command: --build ./PACKAGE names the package of %q, which is built in both revisions", s.Name, s.SUT.Command[0]))
 	}
 	if len(s.Thresholds) > 0 {
 		v.Notes = append(v.Notes, fmt.Sprintf("the thresholds of scenario %s are not judged here, but by floodgate run", s.Name))
@@ -117,7 +118,7 @@ func (o *diffOptions) restricted(v *verdicts.Outcome, args []string) (*scenarios
 		s.SUT.Command = append([]string{o.build}, s.SUT.Command[min(1, len(s.SUT.Command)):]...)
 	}
 	if s, err = abtest.Restrict(s, o.variants, o.level, v.Design); err != nil {
-		return nil, usage(err)
+		return nil, command.Usage(err)
 	}
 	return s, nil
 }
@@ -131,7 +132,7 @@ func withoutCommand(s *scenarios.Scenario) *scenarios.Scenario {
 }
 
 // pairs runs both sides on the environment.
-func (o *diffOptions) pairs(ctx context.Context, v *verdicts.Outcome, s *scenarios.Scenario, built *abtest.Revisions, u *setup, env *environment.Environment) error {
+func (o *diffOptions) pairs(ctx context.Context, v *verdicts.Outcome, s *scenarios.Scenario, built *abtest.Revisions, u *command.Setup, env *environment.Environment) error {
 	described := env.Describe()
 	v.Environment = &described
 	variants, level := abtest.Names(s)
@@ -141,7 +142,7 @@ func (o *diffOptions) pairs(ctx context.Context, v *verdicts.Outcome, s *scenari
 	if err := o.foresee(v); err != nil {
 		return err
 	}
-	p := abtest.Pairs{Scenario: s, Descriptors: o.descriptors, Progress: o.progress, Note: o.note}
+	p := abtest.Pairs{Scenario: s, Descriptors: o.descriptors, Progress: o.progress, Note: o.Note}
 	for _, side := range []struct {
 		name    string
 		program abtest.Program
@@ -152,7 +153,7 @@ func (o *diffOptions) pairs(ctx context.Context, v *verdicts.Outcome, s *scenari
 			return err
 		}
 		defer store.Close()
-		trials := experiment.NewTrials(env, u.options.Executable, v.ID)
+		trials := experiment.NewTrials(env, u.Options.Executable, v.ID)
 		*side.into = abtest.Trialed{Tester: trials, Store: store}
 		if built.Own {
 			trials.Executable = side.program.Path

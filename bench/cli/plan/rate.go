@@ -1,4 +1,4 @@
-package cli
+package plan
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"floodgate/bench/cli/command"
 	"floodgate/bench/experiment"
 	"floodgate/bench/search"
 	"floodgate/results"
@@ -48,10 +49,10 @@ measured, or the plan was interrupted: what was found until then is printed.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := positive(cmd.Flags(), map[string]float64{"window": o.window.Seconds(), "max-rate": o.most}); err != nil {
-				return usage(err)
+				return command.Usage(err)
 			}
 			name := named(args, plannedScenario)
-			o.command = again(cmd, name)
+			o.command = command.Reproduce(cmd, name)
 			return o.run(cmd.Context(), name)
 		},
 	}
@@ -61,7 +62,7 @@ measured, or the plan was interrupted: what was found until then is printed.`,
 	flags.IntSliceVar(&o.limits, "limits", nil, "shared `limits` to try in place of the variants")
 	flags.StringSliceVar(&o.variants, "variants", nil, "`names` of the variants (default all)")
 	o.flags(flags)
-	rateFormats.flag(flags, &o.format)
+	command.RateFormats.Flag(flags, &o.format)
 	cmd.MarkFlagsMutuallyExclusive("limits", "variants")
 	return cmd
 }
@@ -70,11 +71,11 @@ measured, or the plan was interrupted: what was found until then is printed.`,
 func (o rateOptions) run(ctx context.Context, name string) error {
 	s, bounds, err := o.prepare(name)
 	if err != nil {
-		return usage(err)
+		return command.Usage(err)
 	}
 	at, level, others, err := search.RateLevel(s)
 	if err != nil {
-		return usage(err)
+		return command.Usage(err)
 	}
 	p, err := o.open(ctx, s, "plan rate loads the upstream until something gives out", func(env results.Environment) (results.Header, error) {
 		return search.RateHeader(s, bounds, env, time.Now())
@@ -84,12 +85,12 @@ func (o rateOptions) run(ctx context.Context, name string) error {
 	}
 	defer p.close()
 	if others > 0 {
-		o.note(fmt.Sprintf("planned at the first level alone, %s; the scenario has %d more", level, others))
+		o.Note(fmt.Sprintf("planned at the first level alone, %s; the scenario has %d more", level, others))
 	}
-	o.note(fmt.Sprintf("variants to try: %d, each rate for %v, confirmed for %v: about %s",
+	o.Note(fmt.Sprintf("variants to try: %d, each rate for %v, confirmed for %v: about %s",
 		len(s.Variants), bounds.Window, bounds.Confirm, search.EstimateRates(s, bounds).Round(time.Second)))
 	plan := newRates(at, bounds, p.header, level)
-	plan.Command = o.command.in(plan.Environment)
+	plan.Command = o.command.In(plan.Environment)
 	plan.Records = filepath.Join(p.store.Dir(), results.FileName)
 	return o.execute(ctx, s, bounds, p, plan)
 }
@@ -97,10 +98,10 @@ func (o rateOptions) run(ctx context.Context, name string) error {
 // prepare checks the flags and loads the scenario with the variants that are asked for.
 func (o rateOptions) prepare(name string) (*scenarios.Scenario, search.RateBounds, error) {
 	var none search.RateBounds
-	if err := rateFormats.check(o.format); err != nil {
+	if err := command.RateFormats.Check(o.format); err != nil {
 		return nil, none, err
 	}
-	all, err := loadScenarios([]string{name}, false)
+	all, err := command.LoadScenarios([]string{name}, false)
 	if err != nil {
 		return nil, none, err
 	}
@@ -138,7 +139,7 @@ func chosen(all []scenarios.Variant, names []string) ([]scenarios.Variant, error
 	}
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			return nil, fmt.Errorf("--variants: unknown variant %q (want %s)", name, oneOf(known))
+			return nil, fmt.Errorf("--variants: unknown variant %q (want %s)", name, command.OneOf(known))
 		}
 	}
 	return some, nil
@@ -155,13 +156,13 @@ func newRates(s *scenarios.Scenario, bounds search.RateBounds, h results.Header,
 }
 
 // execute searches, stores what was found and prints it, also when it was interrupted.
-func (o rateOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds search.RateBounds, p *planning, plan *capacity.Plan) error {
-	path := filepath.Join(p.store.Dir(), planFile)
-	trials, watch := o.backend.rates(p)
+func (o rateOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds search.RateBounds, p *Planning, plan *capacity.Plan) error {
+	path := filepath.Join(p.store.Dir(), File)
+	trials, watch := o.backend.Rates(p)
 	found, failed := search.Rates(ctx, search.RateOptions{
-		Scenario: s, Limits: len(o.limits) > 0, Bounds: bounds, Store: p.store, Tester: trials, Watch: watch, Cores: plan.Machine.Cores, Note: o.note,
+		Scenario: s, Limits: len(o.limits) > 0, Bounds: bounds, Store: p.store, Tester: trials, Watch: watch, Cores: plan.Machine.Cores, Note: o.Note,
 		Tried: func(found []capacity.Variant, point capacity.Point) error {
-			o.note(found[len(found)-1].Variant + ": " + content.Tried(point))
+			o.Note(found[len(found)-1].Variant + ": " + content.Tried(point))
 			plan.Found(found, s, true)
 			return storePlan(path, plan.ID, plan)
 		},
@@ -173,9 +174,9 @@ func (o rateOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds 
 	if ctx.Err() != nil {
 		failed = fmt.Errorf("%w: %w; what was found until then is stored in %s", experiment.ErrInterrupted, context.Cause(ctx), p.store.Dir())
 	}
-	failed = errors.Join(failed, p.env.Close(), storePlan(path, plan.ID, plan), rateFormats.print(o.stdout, o.format, plan))
+	failed = errors.Join(failed, p.env.Close(), storePlan(path, plan.ID, plan), command.RateFormats.Print(o.stdout, o.format, plan))
 	if failed != nil {
-		return notMeasured(failed)
+		return command.NotMeasured(failed)
 	}
-	return exit(plan.Exit, nil)
+	return command.Exit(plan.Exit, nil)
 }

@@ -1,4 +1,4 @@
-package cli
+package command
 
 import (
 	"context"
@@ -27,13 +27,13 @@ import (
 // auto is the environment that nobody named.
 const auto = "auto"
 
-// defaultMongoImage is that of the database in containers.
-const defaultMongoImage = "mongo:8"
+// DefaultMongoImage is that of the database in containers.
+const DefaultMongoImage = "mongo:8"
 
-// environmentFlags say where upstream and database come from.
-type environmentFlags struct {
-	kind            string
-	mongoImage      string
+// EnvironmentFlags say where upstream and database come from.
+type EnvironmentFlags struct {
+	Kind            string
+	MongoImage      string
 	mongoArgs       string
 	mongoURI        string
 	mongoURIFile    string
@@ -43,10 +43,10 @@ type environmentFlags struct {
 	keepData        bool
 }
 
-func (f *environmentFlags) register(flags *pflag.FlagSet) {
+func (f *EnvironmentFlags) Register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.keepData, "keep-data", false, "keep the embedded database's folder")
-	flags.StringVar(&f.kind, "env", auto, "`kind`: auto, embedded, containers or external")
-	flags.StringVar(&f.mongoImage, "mongo-image", defaultMongoImage, "MongoDB `image`, or embedded")
+	flags.StringVar(&f.Kind, "env", auto, "`kind`: auto, embedded, containers or external")
+	flags.StringVar(&f.MongoImage, "mongo-image", DefaultMongoImage, "MongoDB `image`, or embedded")
 	flags.StringVar(&f.mongoArgs, "mongo-args", "", "`arguments` of MongoDB in containers")
 	flags.StringVar(&f.mongoURI, "mongo-uri", "", "MongoDB `URI`, or $FLOODGATE_MONGO_URI")
 	flags.StringVar(&f.mongoURIFile, "mongo-uri-file", "", "`file` that holds the URI; -: standard input")
@@ -55,54 +55,54 @@ func (f *environmentFlags) register(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.allowTargets, "allow-target", nil, "`host` that may be loaded (repeatable)")
 }
 
-// setup is the environment that a scenario will run in.
-type setup struct {
-	options  environment.Options
+// Setup is the environment that a scenario will run in.
+type Setup struct {
+	Options  environment.Options
 	scenario *scenarios.Scenario
-	sut      *sut.ContainerOptions // nil: the SUT is a process
+	SUT      *sut.ContainerOptions // nil: the SUT is a process
 	chose    bool                  // the kind, where the user left that to us
 	note     func(string)
 	first    []string // item of the scenario
 }
 
-// prepare makes the options of an environment out of the flags, and checks
+// Prepare makes the options of an environment out of the flags, and checks
 // that the scenario can run there. Nothing runs yet, and nothing is noted.
-func (f environmentFlags) prepare(s *scenarios.Scenario, note func(string)) (*setup, error) {
+func (f EnvironmentFlags) Prepare(s *scenarios.Scenario, note func(string)) (*Setup, error) {
 	executable, err := os.Executable()
 	if err != nil {
-		return nil, notMeasured(fmt.Errorf("find our own binary: %w", err))
+		return nil, NotMeasured(fmt.Errorf("find our own binary: %w", err))
 	}
 	link, err := experiment.UsesLink(s)
 	if err != nil {
-		return nil, usage(err)
+		return nil, Usage(err)
 	}
-	u := &setup{note: note, scenario: s, options: environment.Options{
-		Kind: f.kind, Executable: executable, KeepData: f.keepData, Link: link, Note: note, Limits: s.Containers,
-		MongoImage: f.mongoImage, MongoArgs: strings.Fields(f.mongoArgs), Policy: target.Policy{Allowed: f.allowTargets},
+	u := &Setup{note: note, scenario: s, Options: environment.Options{
+		Kind: f.Kind, Executable: executable, KeepData: f.keepData, Link: link, Note: note, Limits: s.Containers,
+		MongoImage: f.MongoImage, MongoArgs: strings.Fields(f.mongoArgs), Policy: target.Policy{Allowed: f.allowTargets},
 		OwnProgram: len(s.SUT.Command) > 0,
 	}}
 	if err := f.targets(u); err != nil {
-		return nil, usage(err)
+		return nil, Usage(err)
 	}
 	if err := f.choose(u); err != nil {
-		return nil, usage(err)
+		return nil, Usage(err)
 	}
 	if err := u.fits(s); err != nil {
-		return nil, usage(err)
+		return nil, Usage(err)
 	}
 	return u, nil
 }
 
 // choose decides on the kind where the flags or the scenario do (else it stays
 // auto), and refuses flags that belong to another.
-func (f environmentFlags) choose(u *setup) error {
-	o := &u.options
+func (f EnvironmentFlags) choose(u *Setup) error {
+	o := &u.Options
 	named := o.Mongo != nil || o.Upstream != nil
 	contained := f.wantsContainers(o.Limits) != ""
-	if !slices.Contains([]string{auto, environment.Embedded, environment.Containers, environment.External}, f.kind) {
-		return fmt.Errorf("no environment %q; allowed: %s, %s, %s, %s", f.kind, auto, environment.Embedded, environment.Containers, environment.External)
+	if !slices.Contains([]string{auto, environment.Embedded, environment.Containers, environment.External}, f.Kind) {
+		return fmt.Errorf("no environment %q; allowed: %s, %s, %s, %s", f.Kind, auto, environment.Embedded, environment.Containers, environment.External)
 	}
-	if f.kind == auto {
+	if f.Kind == auto {
 		switch {
 		case named:
 			o.Kind, o.Chosen = environment.External, "a server was named"
@@ -128,9 +128,9 @@ func (f environmentFlags) choose(u *setup) error {
 }
 
 // wantsContainers says what was asked for that only containers have; empty: nothing.
-func (f environmentFlags) wantsContainers(limits scenarios.Containers) string {
+func (f EnvironmentFlags) wantsContainers(limits scenarios.Containers) string {
 	switch {
-	case f.mongoImage != defaultMongoImage:
+	case f.MongoImage != DefaultMongoImage:
 		return "--mongo-image was given"
 	case f.mongoArgs != "":
 		return "--mongo-args was given"
@@ -141,16 +141,16 @@ func (f environmentFlags) wantsContainers(limits scenarios.Containers) string {
 }
 
 // fits says why a scenario cannot run there.
-func (u *setup) fits(s *scenarios.Scenario) error {
+func (u *Setup) fits(s *scenarios.Scenario) error {
 	if command := s.SUT.Command; len(command) > 0 {
 		if _, err := exec.LookPath(command[0]); err != nil {
-			return notMeasured(fmt.Errorf("sut.command: %w", err))
+			return NotMeasured(fmt.Errorf("sut.command: %w", err))
 		}
-		if u.options.Upstream != nil {
+		if u.Options.Upstream != nil {
 			return errors.New("sut.command cannot run on an external upstream: nothing would bound its requests a second")
 		}
 	}
-	if u.options.Upstream == nil {
+	if u.Options.Upstream == nil {
 		return nil
 	}
 	levels, err := s.ExpandLevels()
@@ -167,27 +167,27 @@ func (u *setup) fits(s *scenarios.Scenario) error {
 
 // connect decides on the kind where nobody did, and connects to the engine if
 // something is to run in a container.
-func (u *setup) connect(ctx context.Context) (err error) {
+func (u *Setup) connect(ctx context.Context) (err error) {
 	contained, err := experiment.UsesContainer(u.scenario)
 	if err != nil {
 		return err
 	}
-	if o := &u.options; o.Kind == auto {
+	if o := &u.Options; o.Kind == auto {
 		u.chose = true
 		o.Engine, o.Chosen = environment.Choose(ctx, o.Executable, o.MongoImage)
 		if o.Kind = environment.Embedded; o.Engine != nil {
 			o.Kind = environment.Containers
 		}
 	}
-	if !contained && u.options.Kind != environment.Containers {
+	if !contained && u.Options.Kind != environment.Containers {
 		return nil
 	}
-	if u.options.Engine == nil {
-		if u.options.Engine, err = container.Connect(ctx); err != nil {
+	if u.Options.Engine == nil {
+		if u.Options.Engine, err = container.Connect(ctx); err != nil {
 			return err
 		}
 	}
-	removed, err := u.options.Engine.Sweep(ctx)
+	removed, err := u.Options.Engine.Sweep(ctx)
 	if err != nil {
 		return fmt.Errorf("remove what an earlier run left: %w", err)
 	}
@@ -197,17 +197,17 @@ func (u *setup) connect(ctx context.Context) (err error) {
 	if !contained {
 		return nil
 	}
-	image, err := u.options.Engine.Build(ctx, container.RoleSUT, u.options.Executable, u.note)
-	u.sut = &sut.ContainerOptions{Engine: u.options.Engine, Image: image}
+	image, err := u.Options.Engine.Build(ctx, container.RoleSUT, u.Options.Executable, u.note)
+	u.SUT = &sut.ContainerOptions{Engine: u.Options.Engine, Image: image}
 	return err
 }
 
-// start starts the environment of a run.
-func (u *setup) start(ctx context.Context, root, id string, resumed bool) (*environment.Environment, error) {
+// Start starts the environment of a run.
+func (u *Setup) Start(ctx context.Context, root, id string, resumed bool) (*environment.Environment, error) {
 	if err := u.connect(ctx); err != nil {
-		return nil, notMeasured(err)
+		return nil, NotMeasured(err)
 	}
-	o := u.options
+	o := u.Options
 	o.LogDir = filepath.Join(root, id, "logs")
 	o.Database, o.Resume = experiment.DatabaseName(id), resumed
 	why := ""
@@ -228,12 +228,12 @@ func (u *setup) start(ctx context.Context, root, id string, resumed bool) (*envi
 	var refused *target.RefusedError
 	switch {
 	case errors.As(err, &refused):
-		return nil, usage(err)
+		return nil, Usage(err)
 	case err != nil:
-		return nil, notMeasured(err)
+		return nil, NotMeasured(err)
 	case !env.Mock():
 		if err := u.tryUpstream(ctx, env); err != nil {
-			return nil, notMeasured(errors.Join(err, env.Close()))
+			return nil, NotMeasured(errors.Join(err, env.Close()))
 		}
 		u.note("the upstream takes no profile (floodgate upstream --control does): the scenario's is not used, and nobody knows the ideal time")
 	}
@@ -242,43 +242,43 @@ func (u *setup) start(ctx context.Context, root, id string, resumed bool) (*envi
 
 // fallBack returns the options of an embedded environment, in place of containers
 // that were chosen and failed to start with err, for this start and later ones.
-func (u *setup) fallBack(o environment.Options, err error) environment.Options {
-	o = o.Embedded(err, u.sut != nil)
+func (u *Setup) fallBack(o environment.Options, err error) environment.Options {
+	o = o.Embedded(err, u.SUT != nil)
 	if o.Engine == nil {
-		u.close()
+		u.Close()
 	}
-	u.options.Kind, u.options.Chosen, u.options.Engine = o.Kind, o.Chosen, o.Engine
+	u.Options.Kind, u.Options.Chosen, u.Options.Engine = o.Kind, o.Chosen, o.Engine
 	u.note(fmt.Sprintf("environment: %s (%s)", o.Kind, o.Chosen))
 	return o
 }
 
-// close ends what start began beside the environment.
-func (u *setup) close() {
-	if u.options.Engine != nil {
-		_ = u.options.Engine.Close()
+// Close ends what start began beside the environment.
+func (u *Setup) Close() {
+	if u.Options.Engine != nil {
+		_ = u.Options.Engine.Close()
 	}
 }
 
-// resumed are the flags by which a run's environment is started again.
+// Resumed are the flags by which a run's environment is started again.
 // Flags that ask for another one are refused.
-func (f environmentFlags) resumed(begun results.Environment) (environmentFlags, error) {
-	if f.kind != auto && f.kind != begun.Kind {
-		return f, fmt.Errorf("the run began with --env %s and cannot go on with --env %s", begun.Kind, f.kind)
+func (f EnvironmentFlags) Resumed(begun results.Environment) (EnvironmentFlags, error) {
+	if f.Kind != auto && f.Kind != begun.Kind {
+		return f, fmt.Errorf("the run began with --env %s and cannot go on with --env %s", begun.Kind, f.Kind)
 	}
-	f.kind = begun.Kind
+	f.Kind = begun.Kind
 	for _, c := range begun.Containers {
 		if c.Name != "database" {
 			continue
 		}
-		if f.mongoImage = c.Image; strings.HasPrefix(c.Image, container.RoleMongo.Repository()+":") {
-			f.mongoImage = environment.OwnImage
+		if f.MongoImage = c.Image; strings.HasPrefix(c.Image, container.RoleMongo.Repository()+":") {
+			f.MongoImage = environment.OwnImage
 		}
 	}
 	return f, nil
 }
 
-// sameEnvironment refuses to mix trials of two environments in one run.
-func sameEnvironment(begun, now results.Environment) error {
+// SameEnvironment refuses to mix trials of two environments in one run.
+func SameEnvironment(begun, now results.Environment) error {
 	begun.Chosen, now.Chosen = "", ""
 	if fmt.Sprint(begun) != fmt.Sprint(now) {
 		return fmt.Errorf("the run began in another environment, its trials cannot be mixed with new ones:\n  then %+v\n  now  %+v", begun, now)
@@ -287,8 +287,8 @@ func sameEnvironment(begun, now results.Environment) error {
 }
 
 // targets reads where the user's servers are.
-func (f environmentFlags) targets(u *setup) error {
-	if err := u.options.Policy.Validate(); err != nil {
+func (f EnvironmentFlags) targets(u *Setup) error {
+	if err := u.Options.Policy.Validate(); err != nil {
 		return err
 	}
 	uri, err := target.Source{Flag: "--mongo-uri", Value: f.mongoURI, File: f.mongoURIFile, Env: "FLOODGATE_MONGO_URI", Stdin: os.Stdin}.Read()
@@ -296,7 +296,7 @@ func (f environmentFlags) targets(u *setup) error {
 		return err
 	}
 	if uri != "" {
-		if u.options.Mongo, err = target.ParseMongo(uri); err != nil {
+		if u.Options.Mongo, err = target.ParseMongo(uri); err != nil {
 			return err
 		}
 	}
@@ -305,15 +305,15 @@ func (f environmentFlags) targets(u *setup) error {
 		return err
 	}
 	if url != "" {
-		u.options.Upstream, err = target.ParseUpstream(url)
+		u.Options.Upstream, err = target.ParseUpstream(url)
 	}
 	return err
 }
 
 // tryUpstream fetches one item before a run that would fail on every one.
-func (u *setup) tryUpstream(ctx context.Context, env *environment.Environment) error {
+func (u *Setup) tryUpstream(ctx context.Context, env *environment.Environment) error {
 	fetcher, err := calllog.NewHTTPFetcher(calllog.HTTPOptions{
-		BaseURL: env.UpstreamURL(), Timeout: tryTimeout, Dialer: &dialcount.Counter{Dial: u.options.Policy.DialContext},
+		BaseURL: env.UpstreamURL(), Timeout: tryTimeout, Dialer: &dialcount.Counter{Dial: u.Options.Policy.DialContext},
 	})
 	if err != nil {
 		return err
@@ -325,8 +325,8 @@ func (u *setup) tryUpstream(ctx context.Context, env *environment.Environment) e
 	return nil
 }
 
-// tryAgain is tryUpstream for a run to ask later; nil: the upstream is a mock.
-func (u *setup) tryAgain(env *environment.Environment) func(context.Context) error {
+// TryAgain is tryUpstream for a run to ask later; nil: the upstream is a mock.
+func (u *Setup) TryAgain(env *environment.Environment) func(context.Context) error {
 	if env.Mock() {
 		return nil
 	}

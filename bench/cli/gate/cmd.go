@@ -1,4 +1,4 @@
-package cli
+package gate
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"floodgate/bench/abtest"
+	"floodgate/bench/cli/command"
 	"floodgate/bench/machine"
 	verdicts "floodgate/results/pairs"
 )
@@ -20,7 +21,7 @@ type cmdOptions struct {
 }
 
 func newGateCmd(stdout, stderr io.Writer) *cobra.Command {
-	o := cmdOptions{pairOptions: pairOptions{stdout: stdout, notes: notes{stderr: stderr}}}
+	o := cmdOptions{pairOptions: pairOptions{stdout: stdout, Notes: command.Notes{Stderr: stderr}}}
 	cmd := &cobra.Command{
 		Use:   "cmd COMMAND-A COMMAND-B",
 		Short: "Judge whether command B is slower than command A",
@@ -36,7 +37,7 @@ as grep and tar, recognize the null device and do less work (--output null).`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, commands []string) error {
 			if err := o.check(); err != nil {
-				return usage(err)
+				return command.Usage(err)
 			}
 			return o.compare(cmd.Context(), func(v *verdicts.Outcome) error { return o.measure(cmd.Context(), v, commands) })
 		},
@@ -61,10 +62,10 @@ func (o *cmdOptions) check() error {
 // measure runs both commands in pairs.
 func (o *cmdOptions) measure(ctx context.Context, v *verdicts.Outcome, commands []string) error {
 	var words [2][]string
-	for i, command := range commands {
+	for i, line := range commands {
 		var err error
-		if words[i], err = abtest.Split(command); err != nil {
-			return usage(fmt.Errorf("COMMAND-%c: %w", "AB"[i], err))
+		if words[i], err = abtest.Split(line); err != nil {
+			return command.Usage(fmt.Errorf("COMMAND-%c: %w", "AB"[i], err))
 		}
 	}
 	v.Kind, v.A.Name, v.B.Name = verdicts.Commands, commands[0], commands[1]

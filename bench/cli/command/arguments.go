@@ -1,4 +1,4 @@
-package cli
+package command
 
 import (
 	"errors"
@@ -21,27 +21,27 @@ func didYouMean(name string, names []string) string {
 	return ""
 }
 
-// noArgs refuses arguments of a command. To a command that has others below it,
+// NoArgs refuses arguments of a command. To a command that has others below it,
 // an argument is the name of a command that does not exist.
-func noArgs(cmd *cobra.Command, args []string) error {
+func NoArgs(cmd *cobra.Command, args []string) error {
 	switch {
 	case len(args) == 0:
 		return nil
 	case cmd.HasAvailableSubCommands():
-		return unknownCommand(cmd, args[0])
+		return UnknownCommand(cmd, args[0])
 	}
 	return fmt.Errorf("%s takes no arguments (got %q)", cmd.CommandPath(), args[0])
 }
 
-func unknownCommand(cmd *cobra.Command, name string) error {
+func UnknownCommand(cmd *cobra.Command, name string) error {
 	return fmt.Errorf("unknown command %q for %q%s", name, cmd.CommandPath(), didYouMean(name, commandNames(cmd)))
 }
 
-// helpTopic refuses to explain a command that does not exist.
-func helpTopic(help *cobra.Command, args []string) error {
+// HelpTopic refuses to explain a command that does not exist.
+func HelpTopic(help *cobra.Command, args []string) error {
 	topic, rest, err := help.Root().Find(args)
 	if err == nil && len(rest) > 0 && topic.HasAvailableSubCommands() {
-		return unknownCommand(topic, rest[0])
+		return UnknownCommand(topic, rest[0])
 	}
 	return err
 }
@@ -56,9 +56,9 @@ func commandNames(cmd *cobra.Command) []string {
 	return names
 }
 
-// unknownFlag adds the nearest flag of the command to an error about a flag
+// UnknownFlag adds the nearest flag of the command to an error about a flag
 // that does not exist. A word after one dash, as in -quick, means a long flag.
-func unknownFlag(cmd *cobra.Command, err error) error {
+func UnknownFlag(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {
 		return err
@@ -80,9 +80,9 @@ func unknownFlag(cmd *cobra.Command, err error) error {
 	return err
 }
 
-// checkNumbers refuses numbers with a leading zero in the flags of a command
+// CheckNumbers refuses numbers with a leading zero in the flags of a command
 // line, which package pflag reads as octal: --seed 010 would be 8.
-func checkNumbers(root *cobra.Command, args []string) (*cobra.Command, error) {
+func CheckNumbers(root *cobra.Command, args []string) (*cobra.Command, error) {
 	cmd, rest, err := root.Find(args)
 	if err != nil {
 		return cmd, err

@@ -1,4 +1,4 @@
-package cli
+package gate
 
 import (
 	"errors"
@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"floodgate/bench/cli/command"
 	"floodgate/results"
 	"floodgate/results/baseline"
 	"floodgate/results/claims"
@@ -23,7 +24,7 @@ import (
 type baselineOptions struct {
 	file, margin, shareMargin, root, scenario, openShares string
 	strictTimes, update                                   bool
-	out                                                   gateOutput
+	out                                                   Output
 }
 
 func newGateBaseline(stdout io.Writer) *cobra.Command {
@@ -52,7 +53,7 @@ by chance. Metrics that only the baseline has fail.`,
 	flags.StringVar(&o.openShares, "open-shares", "fail", "inconclusive shares whose estimate is allowed: `fail` (exit code 3) or warn")
 	flags.BoolVar(&o.strictTimes, "strict-times", false, "let times, CPU time and memory decide")
 	flags.StringVar(&o.scenario, "scenario", "", "scenario `file` that annotations point at")
-	flags.StringVar(&o.root, "out", defaultRoot, "`folder` that runs are stored in")
+	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` that runs are stored in")
 	o.out.flags(cmd)
 	cmd.MarkFlagsMutuallyExclusive("update", "format")
 	cmd.MarkFlagsMutuallyExclusive("update", "github")
@@ -75,20 +76,20 @@ func (o *baselineOptions) options() (baseline.Options, error) {
 
 // run judges a run against its baseline, or makes the baseline of it.
 func (o *baselineOptions) run(cmd *cobra.Command, stdout io.Writer, name string) error {
-	if err := o.out.check(); err != nil {
+	if err := o.out.Check(); err != nil {
 		return err
 	}
 	options, err := o.options()
 	if err != nil {
-		return usage(err)
+		return command.Usage(err)
 	}
-	run, err := openRun(o.root, name)
+	run, err := command.OpenRun(o.root, name)
 	if err != nil {
-		return usage(err)
+		return command.Usage(err)
 	}
 	file, err := o.path(cmd, run)
 	if err != nil {
-		return usage(err)
+		return command.Usage(err)
 	}
 	stored, err := baseline.Read(file)
 	if o.update {
@@ -98,25 +99,25 @@ func (o *baselineOptions) run(cmd *cobra.Command, stdout io.Writer, name string)
 		err = fmt.Errorf("baseline %s does not exist: name another with --baseline, or make it of this run: %s %s --update", file, cmd.CommandPath(), name)
 	}
 	if err != nil {
-		return usage(err)
+		return command.Usage(err)
 	}
 	v, err := baseline.Gate(file, stored, run, options)
 	if err != nil {
-		return usage(err)
+		return command.Usage(err)
 	}
-	j, err := judgedRun(run, v.Run, o.scenario)
+	j, err := command.JudgedRun(run, v.Run, o.scenario)
 	if err != nil {
 		return err
 	}
-	err = o.out.write(stdout, gated{
-		judgement: ci.BaselineJudgement(j, v, fmt.Sprintf("%s %s --baseline %s", cmd.CommandPath(), filepath.Dir(run.Path), file)),
-		text:      func(w io.Writer, o text.Options) error { return report.Baseline(w, v, o) },
-		json:      func(w io.Writer) error { return report.BaselineJSON(w, v) },
+	err = o.out.Write(stdout, command.GateResult{
+		Judgement: ci.BaselineJudgement(j, v, fmt.Sprintf("%s %s --baseline %s", cmd.CommandPath(), filepath.Dir(run.Path), file)),
+		Text:      func(w io.Writer, o text.Options) error { return report.Baseline(w, v, o) },
+		JSON:      func(w io.Writer) error { return report.BaselineJSON(w, v) },
 	})
 	if err != nil {
 		return err
 	}
-	return exit(v.Exit, unfinished(run, v.Run))
+	return command.Exit(v.Exit, command.Unfinished(run, v.Run))
 }
 
 // path returns the baseline's file: the one that was named, or that of the run's scenario.
@@ -125,7 +126,7 @@ func (o *baselineOptions) path(cmd *cobra.Command, run *results.Run) (string, er
 	switch info, err := os.Stat(o.file); {
 	case o.file == "" && cmd.Flags().Changed("baseline"): // often a variable that is not set
 		return "", errors.New("--baseline is empty: name a file, or leave the flag out")
-	case o.file == "" && !runName.MatchString(run.Header.ScenarioName):
+	case o.file == "" && !command.RunName.MatchString(run.Header.ScenarioName):
 		return "", fmt.Errorf("the scenario's name %q cannot be that of a file: name one with --baseline", run.Header.ScenarioName)
 	case o.file == "":
 		return usual, nil
@@ -145,19 +146,19 @@ func updateBaseline(stdout io.Writer, file string, old *baseline.Baseline, readE
 		if v, err := claims.Judge(run); err == nil && v.Exit != verdict.ExitPassed {
 			code = v.Exit
 		}
-		return exit(code, refused)
+		return command.Exit(code, refused)
 	} else if err != nil {
-		return usage(err)
+		return command.Usage(err)
 	}
 	if old != nil && (old.Scenario != b.Scenario || old.Quick != b.Quick) {
-		return usage(fmt.Errorf("%s is the baseline of %s, not of %s: name another file with --baseline", file,
+		return command.Usage(fmt.Errorf("%s is the baseline of %s, not of %s: name another file with --baseline", file,
 			baseline.Path(old.Scenario, old.Quick), baseline.Path(b.Scenario, b.Quick)))
 	}
 	if err := b.Write(file); err != nil {
-		return usage(fmt.Errorf("write baseline %s: %w", file, err))
+		return command.Usage(fmt.Errorf("write baseline %s: %w", file, err))
 	}
 	if readErr != nil && !errors.Is(readErr, fs.ErrNotExist) {
 		fmt.Fprintf(stdout, "what was there could not be read, and is replaced:\n%v\n", readErr)
 	}
-	return report.BaselineChanges(stdout, file, old, b, terminal(stdout))
+	return report.BaselineChanges(stdout, file, old, b, command.Terminal(stdout))
 }

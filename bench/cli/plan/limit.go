@@ -1,4 +1,4 @@
-package cli
+package plan
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"floodgate/bench/cli/command"
 	"floodgate/bench/experiment"
 	"floodgate/bench/progress"
 	"floodgate/bench/search"
@@ -45,13 +46,13 @@ Exit codes: 0 a limit is recommended; 1 no limit meets the requirements;
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := positive(cmd.Flags(), map[string]float64{"p99": o.p99.Seconds()}); err != nil {
-				return usage(err)
+				return command.Usage(err)
 			}
 			if cmd.Flags().Changed("max-limit") && o.maxLimit < 2 {
-				return usage(fmt.Errorf("--max-limit must be at least 2 (got %d)", o.maxLimit))
+				return command.Usage(fmt.Errorf("--max-limit must be at least 2 (got %d)", o.maxLimit))
 			}
-			name := named(args, defaultScenario)
-			o.command = again(cmd, name)
+			name := named(args, command.DefaultScenario)
+			o.command = command.Reproduce(cmd, name)
 			return o.run(cmd.Context(), name)
 		},
 	}
@@ -60,7 +61,7 @@ Exit codes: 0 a limit is recommended; 1 no limit meets the requirements;
 	flags.IntVar(&o.maxLimit, "max-limit", 0, fmt.Sprintf("highest `limit` tried (default %d or by descriptors)", search.DefaultMaxLimit))
 	flags.DurationVar(&o.p99, "p99", 0, "longest `time` of 99 % of the items (default any)")
 	o.flags(flags)
-	limitFormats.flag(flags, &o.format)
+	command.LimitFormats.Flag(flags, &o.format)
 	return cmd
 }
 
@@ -68,15 +69,15 @@ Exit codes: 0 a limit is recommended; 1 no limit meets the requirements;
 func (o limitOptions) run(ctx context.Context, name string) error {
 	s, bounds, err := o.prepare(name)
 	if err != nil {
-		return usage(err)
+		return command.Usage(err)
 	}
 	_, others, err := bounds.Level(s)
 	if err != nil {
-		return usage(err)
+		return command.Usage(err)
 	}
 	estimate, err := search.EstimateLimits(s, bounds)
 	if err != nil {
-		return usage(err)
+		return command.Usage(err)
 	}
 	p, err := o.open(ctx, s, "plan limit tries ever more requests at once", func(env results.Environment) (results.Header, error) {
 		return search.LimitHeader(s, bounds, env, time.Now())
@@ -87,35 +88,35 @@ func (o limitOptions) run(ctx context.Context, name string) error {
 	defer p.close()
 	plan, err := search.BegunLimits(s, bounds, p.header, capacity.NewTerms(o.p99, bounds.NoFile(), p.cores(bounds.CPUs())))
 	if err != nil {
-		return usage(err)
+		return command.Usage(err)
 	}
 	if others > 0 {
-		o.note(fmt.Sprintf("planned at the first level alone, %s; the scenario has %d more", plan.Level, others))
+		o.Note(fmt.Sprintf("planned at the first level alone, %s; the scenario has %d more", plan.Level, others))
 	}
-	o.note(fmt.Sprintf("limits of %s up to %d, in blocks of %d: about %s, more where throughput rises further",
+	o.Note(fmt.Sprintf("limits of %s up to %d, in blocks of %d: about %s, more where throughput rises further",
 		plan.Strategy, plan.MaxLimit, bounds.Blocks, text.InWords(estimate)))
-	plan.Records, plan.Command = filepath.Join(p.store.Dir(), results.FileName), o.command.in(plan.Environment)
+	plan.Records, plan.Command = filepath.Join(p.store.Dir(), results.FileName), o.command.In(plan.Environment)
 	return o.execute(ctx, s, bounds, p, plan)
 }
 
 // prepare checks the flags and loads the scenario.
 func (o limitOptions) prepare(name string) (*scenarios.Scenario, search.LimitBounds, error) {
 	var none search.LimitBounds
-	if err := limitFormats.check(o.format); err != nil {
+	if err := command.LimitFormats.Check(o.format); err != nil {
 		return nil, none, err
 	}
-	all, err := loadScenarios([]string{name}, false)
+	all, err := command.LoadScenarios([]string{name}, false)
 	if err != nil {
 		return nil, none, err
 	}
 	bounds, err := search.NewLimitBounds(all[0], o.maxLimit, o.quick)
-	return all[0], o.backend.bounds(bounds), err
+	return all[0], o.backend.Bounds(bounds), err
 }
 
 // execute sweeps, stores what was found and prints it, also when it was interrupted.
-func (o limitOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds search.LimitBounds, p *planning, plan *capacity.Limits) error {
-	path := filepath.Join(p.store.Dir(), planFile)
-	view := progress.New(progress.Options{To: o.stderr, Quiet: o.quiet})
+func (o limitOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds search.LimitBounds, p *Planning, plan *capacity.Limits) error {
+	path := filepath.Join(p.store.Dir(), File)
+	view := progress.New(progress.Options{To: o.Stderr, Quiet: o.Quiet})
 	failed := search.Limits(ctx, search.LimitOptions{
 		Scenario: s, Bounds: bounds, Store: p.store, Tester: p.trials(), Progress: view, Found: plan,
 		Changed: func() error { return storePlan(path, plan.ID, plan) },
@@ -135,9 +136,9 @@ func (o limitOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds
 			plan.Simulation = capacity.Simulated(run)
 		}
 	}
-	failed = errors.Join(failed, p.env.Close(), storePlan(path, plan.ID, plan), limitFormats.print(o.stdout, o.format, plan))
+	failed = errors.Join(failed, p.env.Close(), storePlan(path, plan.ID, plan), command.LimitFormats.Print(o.stdout, o.format, plan))
 	if failed != nil {
-		return notMeasured(failed)
+		return command.NotMeasured(failed)
 	}
-	return exit(plan.Exit, nil)
+	return command.Exit(plan.Exit, nil)
 }

@@ -1,4 +1,4 @@
-package cli
+package command
 
 import (
 	"cmp"
@@ -16,8 +16,8 @@ import (
 	"floodgate/scenarios"
 )
 
-// identify records the machine, this program and the program under test.
-func identify(ctx context.Context, h *results.Header, s *scenarios.Scenario) {
+// Identify records the machine, this program and the program under test.
+func Identify(ctx context.Context, h *results.Header, s *scenarios.Scenario) {
 	h.Fingerprint = machine.Fingerprint(ctx)
 	h.SUT = revisionOfSUT(ctx, s.SUT.Command)
 }
@@ -36,9 +36,9 @@ func revisionOfSUT(ctx context.Context, command []string) *results.SUT {
 	return s
 }
 
-// asked is a command as it was asked for, a word each: what decides what is
+// ReproduceCommand is a command as it was asked for, a word each: what decides what is
 // measured, so that it can be measured again.
-type asked []string
+type ReproduceCommand []string
 
 // notAsked are flags about what is printed and kept, and those that another run
 // has others of: addresses of servers may hold credentials, and the environment
@@ -48,9 +48,9 @@ var notAsked = []string{
 	"mongo-uri", "mongo-uri-file", "upstream-url", "upstream-url-file",
 }
 
-// again is the command for one scenario, without its environment.
-func again(cmd *cobra.Command, scenario string) asked {
-	words := append(asked(strings.Fields(cmd.CommandPath())[1:]), scenario)
+// Reproduce is the command for one scenario, without its environment.
+func Reproduce(cmd *cobra.Command, scenario string) ReproduceCommand {
+	words := append(ReproduceCommand(strings.Fields(cmd.CommandPath())[1:]), scenario)
 	cmd.Flags().Visit(func(f *pflag.Flag) {
 		if slices.Contains(notAsked, f.Name) {
 			return
@@ -74,7 +74,7 @@ func again(cmd *cobra.Command, scenario string) asked {
 	return words
 }
 
-// in is the whole command, in the environment that it came to.
-func (a asked) in(env results.Environment) []string {
+// In is the whole command, in the environment that it came to.
+func (a ReproduceCommand) In(env results.Environment) []string {
 	return append(slices.Clone(a), "--env", env.Kind)
 }
