@@ -137,7 +137,7 @@ func (u *user) untouched(t *testing.T, h *harness, before repotest.State) {
 }
 
 func TestAgainstAnotherRevisionOfAUsersModule(t *testing.T) {
-	const errors, documents, peak, left = "errors", "documents lost or wrong", "peak descriptors", "descriptors left open"
+	const errors, documents, peak, left = "errors", "documents lost or corrupt", "peak descriptors", "descriptors leaked"
 	for name, c := range map[string]struct {
 		tree  plant
 		exit  int

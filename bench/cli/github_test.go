@@ -113,7 +113,7 @@ func TestReportOfAGate(t *testing.T) {
 	}
 	for name, c := range map[string]struct{ old, new, says string }{
 		"another exit code": {`"exit": ` + strconv.Itoa(code), `"exit": 1`, "exit is 1, but "},
-		"another kind":      {`"kind": "commands"`, `"kind": "runs"`, `kind "runs"; allowed: commands and revisions`},
+		"another kind":      {`"kind": "commands"`, `"kind": "runs"`, `unknown kind "runs" (want commands or revisions)`},
 		"another field":     {`"kind"`, `"sort"`, `unknown field "sort"`},
 		"half of it":        {string(text[len(text)/2:]), "", "unexpected EOF"},
 	} {

@@ -80,7 +80,7 @@ func TestHistoryCommand(t *testing.T) {
 		storeRun(t, root, "report", day, 200*time.Millisecond)
 	}
 	if code, out, _ := inProcess(t, "history", "report", "--results", root); code != verdict.ExitPassed || !strings.Contains(out, "9 runs, 2026-11-01 to 2026-11-09") ||
-		!strings.Contains(out, "too few to tell a change: with fewer than 10 runs") || strings.Contains(out, "→") {
+		!strings.Contains(out, "too few runs to detect a change: at least 10 are needed") || strings.Contains(out, "→") {
 		t.Errorf("nine runs: %d\n%s", code, out)
 	}
 	for day := 10; day <= 18; day++ {
@@ -97,7 +97,7 @@ func TestHistoryCommand(t *testing.T) {
 	code, out, errs := inProcess(t, "history", "report", "--out", root)
 	for _, want := range []string{
 		"→ 240 ms (+", "after 20261109-080000.000-000009, 2026-11-09, 090909090909", "with  20261110-080000.000-00000a, 2026-11-10, 0a0a0a0a0a0a",
-		"points)", "errors  0 in all runs", "left out", "20261120-000000.000-ffffff: ", "no schema",
+		"points)", "errors  0 in all runs", "omitted", "20261120-000000.000-ffffff: ", "no schema",
 	} {
 		if code != verdict.ExitPassed || errs != "" || !strings.Contains(out, want) {
 			t.Errorf("no %q: %d %q\n%s", want, code, errs, out)

@@ -62,7 +62,7 @@ func TestPlanLimits(t *testing.T) {
 	if code == verdict.ExitMisused || code == verdict.ExitNotMeasured {
 		t.Fatalf("exit code %d, %s\n%s", code, &stderr, &stdout)
 	}
-	for _, want := range []string{"short: which limit to take", "level        database.latency=0s", "maxPoolSize=", "adaptive", "2 limits tried in 12 trials"} {
+	for _, want := range []string{"short: recommended limit", "level        database.latency=0s", "maxPoolSize=", "adaptive", "2 limits tested in 12 trials"} {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("no %q in\n%s", want, &stdout)
 		}

@@ -80,7 +80,7 @@ func TestPlanInterrupted(t *testing.T) {
 	if code != verdict.ExitNotMeasured || !strings.Contains(wire.all.String(), "interrupted") {
 		t.Errorf("exit code %d, %s", code, &wire.all)
 	}
-	for _, want := range []string{"shared", "not tried: other", "0 of 2 variants decided, interrupted (exit code 4)", "6/s"} {
+	for _, want := range []string{"shared", "not tested: other", "0 of 2 variants decided, interrupted (exit code 4)", "6/s"} {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("no %q in\n%s", want, &stdout)
 		}

@@ -155,7 +155,7 @@ func TestPlanOfRatesByLimit(t *testing.T) {
 	scenario, root := ratesFolder(t)
 	// Of limit 2 slots are empty of fetches for a 21st of the time, of limit 1 for more than half.
 	code, stdout, stderr := simulatedPlan(t, simulatedWorkers(), "plan", "rate", scenario, "--limits", "4,2,1", "--env", "embedded", "--window", "1s", "--out", root, "--quiet")
-	for _, want := range []string{"take 2: the smallest limit", "(exit code 0)", "shared-4", "shared-1"} {
+	for _, want := range []string{"recommended limit: 2, the smallest tested limit", "(exit code 0)", "shared-4", "shared-1"} {
 		if code != verdict.ExitPassed || !strings.Contains(stdout, want) || stderr != "" {
 			t.Errorf("exit code %d, no %q: %s\n%s", code, want, stderr, stdout)
 		}

@@ -111,7 +111,7 @@ func TestRefused(t *testing.T) {
 	unread := made(nil)
 	for why, run := range map[string]*results.Run{
 		"it is a plan":                        plan,
-		"it is not finished, 63 of 64 trials": made(func(t *results.Trial) bool { return t.Index != 5 }),
+		"it is not finished (63 of 64 trials)": made(func(t *results.Trial) bool { return t.Index != 5 }),
 		"claim documents is refuted (exit code 1)": made(func(t *results.Trial) bool {
 			if t.Index == 5 {
 				t.Documents.Found, t.Documents.Lost = t.Items-1, 1
@@ -139,7 +139,7 @@ func TestRefused(t *testing.T) {
 	// Without a claim about documents nothing else would see it.
 	unread.Header.SetScenario(withoutClaims(t, unread))
 	unread.Trials[7].Documents.Duplicate = 2
-	if _, err := baseline.FromRun(unread); err == nil || !strings.Contains(err.Error(), "0 lost, 2 duplicate, 0 wrong") {
+	if _, err := baseline.FromRun(unread); err == nil || !strings.Contains(err.Error(), "0 lost, 2 duplicate, 0 corrupt") {
 		t.Errorf("duplicates: %v", err)
 	}
 	if _, err := baseline.FromRun(runtest.Messy()); err == nil {

@@ -63,7 +63,7 @@ func (b *Baseline) each(visit func(key Change, value float64)) {
 			at(MetricPeak, "", float64(*c.Peak))
 		}
 		if c.Leaked != nil {
-			at(MetricLeft, "", float64(*c.Leaked))
+			at(MetricLeaked, "", float64(*c.Leaked))
 		}
 		at(MetricUnfinished, "", float64(c.Unfinished))
 		for _, e := range c.Errors {

@@ -36,7 +36,7 @@ const maxBlocks = 100_000
 func (b *Baseline) check() error {
 	k := &checker{}
 	if b.Schema != Schema {
-		k.fail("schema", b.Schema, "must be %d, which this version reads: record the baseline again with \"gate baseline --update\"", Schema)
+		k.fail("schema", b.Schema, "must be %d, which this version reads: record a new baseline with \"gate baseline --update\"", Schema)
 		return errors.Join(k.errs...)
 	}
 	for _, t := range []struct {
@@ -115,7 +115,7 @@ func (k *checker) cell(path string, c *Cell, blocks int) {
 	}
 	for i, n := range c.Blocks {
 		if n < 0 || n >= blocks || i > 0 && n <= c.Blocks[i-1] {
-			k.fail(fmt.Sprintf("%s.blocks[%d]", path, i), n, "must be one of rising numbers from 0 to %d", blocks-1)
+			k.fail(fmt.Sprintf("%s.blocks[%d]", path, i), n, "must be an increasing number from 0 to %d", blocks-1)
 		}
 	}
 	if len(c.ItemsFailed) > 0 {
@@ -153,7 +153,7 @@ func (k *checker) cell(path string, c *Cell, blocks int) {
 		at := fmt.Sprintf("%s.errors[%d]", path, i)
 		k.printable(at+".type", e.Type)
 		if e.Type == "" || types[e.Type] {
-			k.fail(at+".type", e.Type, "must be a type that no other error has")
+			k.fail(at+".type", e.Type, "must be unique among the errors")
 		}
 		types[e.Type] = true
 		k.atLeast(at+".count", e.Count, 1)
@@ -165,7 +165,7 @@ func (k *checker) cell(path string, c *Cell, blocks int) {
 			n   int
 		}{{"lost", w.Lost}, {"duplicate", w.Duplicate}, {"corrupt", w.Corrupt}} {
 			if n.n != 0 {
-				k.fail(path+".writes."+n.key, n.n, "must be 0: a run that broke writes cannot be a baseline")
+				k.fail(path+".writes."+n.key, n.n, "must be 0: a run with corrupt or lost writes cannot be a baseline")
 			}
 		}
 	}
@@ -179,7 +179,7 @@ func (k *checker) atLeast(path string, n, least int) {
 
 func (k *checker) length(path string, n, want int) {
 	if n != want || n == 0 {
-		k.fail(path, n, "must have a value for each of the %d blocks, or be left out", want)
+		k.fail(path, n, "must have a value for each of the %d blocks, or be omitted", want)
 	}
 }
 
@@ -193,12 +193,12 @@ func (k *checker) reductions(b *Baseline) {
 		}
 		switch {
 		case want == nil && c.Reduction != nil:
-			k.errs = append(k.errs, &strictyaml.Error{Path: path, Reason: "must be left out, as there are no makespans that it could be of"})
+			k.errs = append(k.errs, &strictyaml.Error{Path: path, Reason: "must be omitted, as there are no makespans to derive it from"})
 		case want == nil:
 		case c.Reduction == nil:
-			k.errs = append(k.errs, &strictyaml.Error{Path: path, Reason: fmt.Sprintf("missing; it must be %s, as the makespans say", want)})
+			k.errs = append(k.errs, &strictyaml.Error{Path: path, Reason: fmt.Sprintf("missing; it must be %s, which follows from the makespans", want)})
 		case !reflect.DeepEqual(c.Reduction, want):
-			k.fail(path, c.Reduction, "must be %s, as the makespans say", want)
+			k.fail(path, c.Reduction, "must be %s, which follows from the makespans", want)
 		}
 	}
 }

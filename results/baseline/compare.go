@@ -14,7 +14,7 @@ import (
 type MismatchError struct{ What, Baseline, Run string }
 
 func (e *MismatchError) Error() string {
-	return fmt.Sprintf("the baseline is of %s %s, the run of %s; allowed: the same", e.What, e.Baseline, e.Run)
+	return fmt.Sprintf("%s differs: the baseline has %s, the run has %s", e.What, e.Baseline, e.Run)
 }
 
 // Compare judges run against b, called file. A run of another scenario is a
@@ -22,11 +22,11 @@ func (e *MismatchError) Error() string {
 func Compare(file string, b *Baseline, run *results.Run, o Options) (*Comparison, error) {
 	for _, m := range []float64{o.Margin, o.ShareMargin} {
 		if !(m >= 0) || math.IsInf(m, 0) {
-			return nil, fmt.Errorf("margin %v: allowed is 0 or more", m)
+			return nil, fmt.Errorf("margin must be at least 0 (got %v)", m)
 		}
 	}
 	if run.Header.Search {
-		return nil, fmt.Errorf("run %s is a plan; allowed: runs of a scenario", run.Header.ID)
+		return nil, fmt.Errorf("cannot compare %s: it is a plan, not a run", run.Header.ID)
 	}
 	if b.Scenario != run.Header.ScenarioName {
 		return nil, &MismatchError{"the scenario", b.Scenario, run.Header.ScenarioName}
@@ -59,7 +59,7 @@ func version(quick bool) string {
 	if quick {
 		return "--quick"
 	}
-	return "in full"
+	return "full"
 }
 
 // machines says in what the places differ that times depend on.
@@ -97,10 +97,10 @@ const unknown = "unknown"
 func differences(b, r *Baseline) []string {
 	all := []string{}
 	if b.Hash != r.Hash {
-		all = append(all, "what the scenario runs has changed since: variants and levels are matched by their names, and compared unpaired")
+		all = append(all, "the scenario has changed since the baseline: variants and levels are matched by name and compared unpaired")
 	}
 	if b.Run == r.Run {
-		all = append(all, "the baseline is of this very run")
+		all = append(all, "the baseline was recorded from this run")
 	}
 	for _, d := range [][3]string{{"kernel", b.Machine.Kernel, r.Machine.Kernel}, {"Go", b.Machine.Go, r.Machine.Go}} {
 		if d[1] != d[2] {
@@ -114,7 +114,7 @@ func differences(b, r *Baseline) []string {
 func (j *judge) rows() {
 	for _, b := range j.base.Cells {
 		if j.run.cell(b.Variant, b.Level) == nil {
-			j.add(Row{Metric: MetricCell, Variant: b.Variant, Level: b.Level, Unit: UnitCount, Decision: verdict.Missing, Why: "the run has no such variant at this level"})
+			j.add(Row{Metric: MetricCell, Variant: b.Variant, Level: b.Level, Unit: UnitCount, Decision: verdict.Missing, Why: "the run does not have this variant at this level"})
 		}
 	}
 	for _, r := range j.run.Cells {
@@ -155,7 +155,7 @@ func (j *judge) eachSeries(local bool) {
 			j.series(s, b, r)
 		})
 		if added > 0 {
-			j.c.Added = append(j.c.Added, fmt.Sprintf("%s, in %d places", s.metric, added))
+			j.c.Added = append(j.c.Added, fmt.Sprintf("%s, for %d variants and levels", s.metric, added))
 		}
 	}
 }
@@ -168,7 +168,7 @@ func (c *Comparison) warnOpenShares() {
 		r := &c.Rows[i]
 		share := r.Metric == MetricReduction || r.Metric == MetricEfficiency
 		if share && r.Decision == verdict.Undecided && r.Effect != nil && r.Effect.Estimate <= r.Allowed {
-			r.Advisory, r.Why = true, "the estimate is within the limit; noise spreads its interval beyond"
+			r.Advisory, r.Why = true, "the estimate is within the limit, but noise extends its interval beyond it"
 		}
 	}
 }

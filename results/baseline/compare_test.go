@@ -81,11 +81,11 @@ func TestEachCheckFails(t *testing.T) {
 		exit   int
 	}{
 		"descriptors": {one(func(t *results.Trial) { t.Descriptors.Peak += 20 }), baseline.MetricPeak, "same same same same same same same worse", 1},
-		"left":        {one(func(t *results.Trial) { t.Descriptors.Leaked = new(1) }), baseline.MetricLeft, "same same same same same same same worse", 1},
+		"left":        {one(func(t *results.Trial) { t.Descriptors.Leaked = new(1) }), baseline.MetricLeaked, "same same same same same same same worse", 1},
 		"lost": {one(func(t *results.Trial) { t.Documents.Found--; t.Documents.Lost++ }), baseline.MetricLost,
 			"same same same same same same same worse", 1},
 		"duplicate": {one(func(t *results.Trial) { t.Documents.Duplicate++ }), baseline.MetricDuplicate, "same same same same same same same worse", 1},
-		"foreign":   {one(func(t *results.Trial) { t.Documents.Foreign++ }), baseline.MetricWrong, "same same same same same same same worse", 1},
+		"foreign":   {one(func(t *results.Trial) { t.Documents.Foreign++ }), baseline.MetricCorrupt, "same same same same same same same worse", 1},
 		"error": {one(func(t *results.Trial) {
 			t.Errors = []results.ErrorCount{{Type: "timeout", Side: "mongo", Count: 1, Sample: "x"}}
 		}), baseline.MetricErrors, "same same same same same same same worse", 1},
@@ -99,7 +99,7 @@ func TestEachCheckFails(t *testing.T) {
 		"no allocations": {func(t *results.Trial) bool { t.Resources.Allocs = nil; return true }, baseline.MetricAllocs,
 			strings.TrimSpace(strings.Repeat("missing ", 8)), 1},
 		"unchecked":  {one(func(t *results.Trial) { t.Documents = nil }), baseline.MetricLost, "same same same same same same same inconclusive", 3},
-		"not read":   {one(func(t *results.Trial) { t.Documents.Unchecked = true }), baseline.MetricWrong, "same same same same same same same missing", 1},
+		"not read":   {one(func(t *results.Trial) { t.Documents.Unchecked = true }), baseline.MetricCorrupt, "same same same same same same same missing", 1},
 		"unsampled":  {func(t *results.Trial) bool { t.Descriptors = results.Descriptors{}; return true }, baseline.MetricPeak, strings.TrimSpace(strings.Repeat("missing ", 8)), 1},
 		"unmeasured": {one(func(t *results.Trial) { t.Outcome, t.Reason, t.Makespan = results.OutcomeFailed, "x", 0 }), baseline.MetricPeak, "same same same same same same same same", 4},
 		"too few": {func(t *results.Trial) bool { return t.Block < 4 }, baseline.MetricEfficiency,
@@ -148,7 +148,7 @@ func TestMissingVariantAndLevel(t *testing.T) {
 	if v.Exit != 1 || decisions(c, baseline.MetricCell) != "missing missing" || c.Paired {
 		t.Errorf("exit %d, %q, paired %v", v.Exit, decisions(c, baseline.MetricCell), c.Paired)
 	}
-	if strings.Join(c.Added, "; ") != "unbounded at items=20; unbounded at items=200" || !strings.Contains(strings.Join(c.Differences, ""), "what the scenario runs has changed") {
+	if strings.Join(c.Added, "; ") != "unbounded at items=20; unbounded at items=200" || !strings.Contains(strings.Join(c.Differences, ""), "the scenario has changed") {
 		t.Errorf("added %q, %q", c.Added, c.Differences)
 	}
 }
@@ -168,7 +168,7 @@ func TestTimes(t *testing.T) {
 		t.Errorf("%s, exit %d", got, v.Exit)
 	}
 	for _, r := range v.Comparison.Rows {
-		if r.Metric == baseline.MetricMakespan && !strings.Contains(r.Why, "not after Holm's correction over 8 makespans, for which 8 blocks are too few: at least 9") {
+		if r.Metric == baseline.MetricMakespan && !strings.Contains(r.Why, "not after Holm's correction over 8 makespans, which needs at least 9 blocks (got 8)") {
 			t.Errorf("why: %s", r.Why)
 		}
 	}
@@ -286,7 +286,7 @@ func TestOtherScenario(t *testing.T) {
 	if _, err := baseline.Compare("b.yaml", b, run, defaults); !errors.As(err, &mismatch) {
 		t.Error(err)
 	}
-	if _, err := baseline.Gate("b.yaml", b, quick, defaults); !errors.As(err, &mismatch) || !strings.Contains(err.Error(), "in full, the run of --quick") {
+	if _, err := baseline.Gate("b.yaml", b, quick, defaults); !errors.As(err, &mismatch) || !strings.Contains(err.Error(), "the baseline has full, the run has --quick") {
 		t.Error(err)
 	}
 	plan := made(nil)

@@ -66,11 +66,11 @@ func (j *judge) left(b, r *Cell) {
 	switch {
 	case b.Leaked == nil:
 	case r.Leaked == nil && r.untried():
-		j.none(row(MetricLeft, b), *b.Leaked)
+		j.none(row(MetricLeaked, b), *b.Leaked)
 	case r.Leaked == nil:
-		j.gone(row(MetricLeft, b), *b.Leaked, *b.Leaked, "no trial of the run was checked for it")
+		j.gone(row(MetricLeaked, b), *b.Leaked, *b.Leaked, "no trial of the run was checked for leaks")
 	default:
-		j.counted(row(MetricLeft, b), *b.Leaked, *r.Leaked, *b.Leaked)
+		j.counted(row(MetricLeaked, b), *b.Leaked, *r.Leaked, *b.Leaked)
 	}
 }
 
@@ -131,7 +131,7 @@ func (j *judge) writes() {
 	}{
 		{MetricLost, func(w *Writes) int { return w.Lost }, false},
 		{MetricDuplicate, func(w *Writes) int { return w.Duplicate }, false},
-		{MetricWrong, func(w *Writes) int { return w.Corrupt }, true},
+		{MetricCorrupt, func(w *Writes) int { return w.Corrupt }, true},
 	} {
 		j.each(func(b, r *Cell) {
 			switch {
@@ -141,7 +141,7 @@ func (j *judge) writes() {
 			case r.Writes == nil:
 				j.gone(row(m.metric, b), 0, 0, "no write of the run was checked")
 			case m.n(r.Writes) == 0 && m.read && !r.Writes.Read:
-				j.gone(row(m.metric, b), 0, 0, "the writes of the run were counted, not read")
+				j.gone(row(m.metric, b), 0, 0, "the writes of the run were counted but not read")
 			case m.n(r.Writes) == 0 && r.Writes.Checked < min(b.Writes.Checked, j.run.Blocks):
 				row := row(m.metric, b)
 				row.Baseline, row.Run, row.Limit = new(0.0), new(0.0), new(0.0)

@@ -1,6 +1,7 @@
 package baseline
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -105,20 +106,13 @@ func (j *judge) reduction(b, r *Cell) {
 	switch {
 	case j.base.Against != j.run.Against:
 		row.Decision, row.Allowed, row.Limit = verdict.NotComparable, 0, nil
-		row.Why = fmt.Sprintf("it is against %s and against %s", j.base.Against, orNobody(j.run.Against))
+		row.Why = fmt.Sprintf("the references differ: %s and %s", j.base.Against, cmp.Or(j.run.Against, "none"))
 	case row.Run == nil && other != nil && other.untried():
 		row.Decision, row.Why = verdict.Undecided, "no trial of "+other.Variant+" was measured"
 	case j.available(&row, r):
 		j.effect(&row, b, r, shares(b, base), shares(r, other))
 	}
 	j.add(row)
-}
-
-func orNobody(variant string) string {
-	if variant == "" {
-		return "none"
-	}
-	return variant
 }
 
 // available says whether the run has a value; else the row says what that means.
@@ -192,7 +186,7 @@ func paired(b, r *Cell, old, now map[int]float64, planned int) (pairs []float64,
 		missing = append(missing, summary.Missing{Why: "not measured in both", Blocks: not})
 	}
 	if other > 0 {
-		missing = append(missing, summary.Missing{Why: "not the same work: other numbers of items failed", Blocks: other})
+		missing = append(missing, summary.Missing{Why: "not the same work: different numbers of items failed", Blocks: other})
 	}
 	return pairs, missing
 }
@@ -223,10 +217,10 @@ func (j *judge) holm() {
 		}
 		for _, p := range open {
 			r := &j.c.Rows[p.row]
-			r.Decision, r.Why = verdict.Undecided, fmt.Sprintf("above the limit by itself, but not after Holm's correction over %d makespans", m)
+			r.Decision, r.Why = verdict.Undecided, fmt.Sprintf("above the limit on its own, but not after Holm's correction over %d makespans", m)
 			_, err := p.interval(level)
 			if few := new(stats.TooFewError); errors.As(err, &few) {
-				r.Why += fmt.Sprintf(", for which %d blocks are too few: at least %d", few.N, few.Need)
+				r.Why += fmt.Sprintf(", which needs at least %[2]d blocks (got %[1]d)", few.N, few.Need)
 			}
 		}
 		return

@@ -24,7 +24,7 @@ type RefusedError struct {
 }
 
 func (e *RefusedError) Error() string {
-	return fmt.Sprintf("run %s cannot be a baseline: %s; allowed: a finished run that held, with no write lost", e.Run, e.Why)
+	return fmt.Sprintf("run %s cannot be a baseline: %s; use a finished run that passed and lost no write", e.Run, e.Why)
 }
 
 // FromRun makes a baseline of a run. One that is not finished, did not hold, or
@@ -37,7 +37,7 @@ func FromRun(run *results.Run) (*Baseline, error) {
 		return nil, refuse("it is a plan")
 	}
 	if !run.Complete {
-		return nil, refuse("it is not finished, %d of %d trials are there", len(run.Trials), run.Header.Planned)
+		return nil, refuse("it is not finished (%d of %d trials)", len(run.Trials), run.Header.Planned)
 	}
 	judged, err := claims.Judge(run)
 	if err != nil {
@@ -52,7 +52,7 @@ func FromRun(run *results.Run) (*Baseline, error) {
 	}
 	for _, c := range b.Cells {
 		if w := c.Writes; w != nil && w.Lost+w.Duplicate+w.Corrupt > 0 {
-			return nil, refuse("writes of %s at %s: %d lost, %d duplicate, %d wrong", c.Variant, c.Level, w.Lost, w.Duplicate, w.Corrupt)
+			return nil, refuse("writes of %s at %s: %d lost, %d duplicate, %d corrupt", c.Variant, c.Level, w.Lost, w.Duplicate, w.Corrupt)
 		}
 		if len(c.Blocks) == 0 && c.Unfinished == 0 {
 			return nil, refuse("no trial of %s at %s was measured", c.Variant, c.Level)

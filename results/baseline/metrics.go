@@ -21,12 +21,12 @@ const (
 	MetricMemory      = "memory"
 	MetricAllocs      = "allocations per item"
 	MetricPeak        = "peak descriptors"
-	MetricLeft        = "left descriptors"
+	MetricLeaked      = "leaked descriptors"
 	MetricUnfinished  = "unfinished trials"
 	MetricErrors      = "errors"
 	MetricLost        = "lost writes"
 	MetricDuplicate   = "duplicate writes"
-	MetricWrong       = "wrong writes"
+	MetricCorrupt     = "corrupt writes"
 	// MetricCell stands for a variant at a level as a whole.
 	MetricCell = "all metrics"
 )

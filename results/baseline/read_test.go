@@ -31,7 +31,7 @@ func scenarioOf(t *testing.T, run *results.Run) map[string]any {
 func TestMistakes(t *testing.T) {
 	good := string(must(t, made(nil)).Encode())
 	for _, c := range []struct{ old, new, want string }{
-		{"schema: 2", "schema: 1", "b.yaml:5:9: schema: must be 2, which this version reads: record the baseline again with \"gate baseline --update\" (got 1)"},
+		{"schema: 2", "schema: 1", "b.yaml:5:9: schema: must be 2, which this version reads: record a new baseline with \"gate baseline --update\" (got 1)"},
 		{"schema: 2\n", "", "b.yaml:5:1: schema: missing; it must be a whole number"},
 		{"seed: 0", "sede: 0", `b.yaml:8:1: unknown key "sede" (did you mean "seed"? want schema, `},
 		{"seed: 0", "seed: 0\nseed: 0", `b.yaml:9:1: repeats key "seed", first on line 8`},
@@ -50,21 +50,21 @@ func TestMistakes(t *testing.T) {
 		{"cores: 2\n", "cores: 2\n  cpu_quota: -0.5\n", "machine.cpu_quota: must be a number of cores above 0 (got -0.5)"},
 		{`cpu: "`, `cpu: "\u0007`, "machine.cpu: must be printable text"},
 		{"blocks: 8\n", "blocks: 0\n", "blocks: must be 1 to 100000 (got 0)"},
-		{"blocks: [0, 1,", "blocks: [1, 0,", "cells[0].blocks[1]: must be one of rising numbers from 0 to 7 (got 0)"},
-		{"blocks: [0, 1, 2, 3, 4, 5, 6, 7]", "blocks: [0, 1, 2, 3, 4, 5, 6]", "must have a value for each of the 7 blocks, or be left out (got 8)"},
+		{"blocks: [0, 1,", "blocks: [1, 0,", "cells[0].blocks[1]: must be an increasing number from 0 to 7 (got 0)"},
+		{"blocks: [0, 1, 2, 3, 4, 5, 6, 7]", "blocks: [0, 1, 2, 3, 4, 5, 6]", "must have a value for each of the 7 blocks, or be omitted (got 8)"},
 		{`variant: "joined-10"`, `variant: "sequential"`, "repeats an earlier cell (got \"sequential at items=20\")"},
 		{"makespan_ms: [", "makespan_ms: [.nan, ", `makespan_ms[0]: must be a number (got NaN)`},
 		{"makespan_ms: [", "makespan_ms: [-", "makespan_ms[0]: must be above 0"},
-		{"makespan_ms: [", "makespan_ms: [1, ", "cells[0].makespan_ms: must have a value for each of the 8 blocks, or be left out (got 9)"},
-		{"estimate: 0.", "estimate: 0.1", "as the makespans say"},
+		{"makespan_ms: [", "makespan_ms: [1, ", "cells[0].makespan_ms: must have a value for each of the 8 blocks, or be omitted (got 9)"},
+		{"estimate: 0.", "estimate: 0.1", "which follows from the makespans"},
 		{"peak_descriptors: ", "peak_descriptors: -", "peak_descriptors: must be at least 1 (got -"},
 		{"leaked_descriptors: 0", "leaked_descriptors: -1", "cells[0].leaked_descriptors: must be at least 0 (got -1)"},
 		{"    unfinished_trials: 0\n", "", "cells[0].unfinished_trials: missing"},
 		{"unfinished_trials: 0", "unfinished_trials: 1", "must be at most 0, as 8 of 8 trials were measured (got 1)"},
-		{"errors: []", "errors: [{type: a, count: 1}, {type: a, count: 1}]", `cells[0].errors[1].type: must be a type that no other error has (got "a")`},
+		{"errors: []", "errors: [{type: a, count: 1}, {type: a, count: 1}]", `cells[0].errors[1].type: must be unique among the errors (got "a")`},
 		{"errors: []", "errors: [{type: a, count: 0}]", "cells[0].errors[0].count: must be at least 1 (got 0)"},
 		{"errors: []", "errors: [{type: a}]", "cells[0].errors[0].count: missing"},
-		{"lost: 0", "lost: 1", "cells[0].writes.lost: must be 0: a run that broke writes cannot be a baseline (got 1)"},
+		{"lost: 0", "lost: 1", "cells[0].writes.lost: must be 0: a run with corrupt or lost writes cannot be a baseline (got 1)"},
 		{"read: true, ", "", "cells[0].writes.read: missing"},
 	} {
 		src := strings.Replace(good, c.old, c.new, 1)

@@ -24,7 +24,7 @@ const ErrorMargin = 0.10
 
 // Caution about figures that depend on the machine's load. The share is that
 // of a simulation of shared CI machines.
-const Caution = "The baseline was not measured in turn with the run: on shared machines about one in four comparisons of times with a stored run shows a difference that is none. So times, CPU time and memory warn, and decide with --strict-times alone."
+const Caution = "The run and its baseline were not interleaved: on shared machines, about one in four comparisons of times with a stored run shows a false difference. Times, CPU time and memory therefore only warn, unless --strict-times is set."
 
 // Options of [Compare].
 type Options struct {

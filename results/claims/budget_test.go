@@ -213,7 +213,7 @@ func TestNotesOnForeignUpstreams(t *testing.T) {
 		return true
 	}}, documents())
 	text := strings.Join(v.Notes, "\n")
-	for _, want := range []string{"held back by external.rate: 24 requests in 6 of 48 trials", "counted and not read", "in 48 of 48 trials"} {
+	for _, want := range []string{"throttled by external.rate: 24 requests in 6 of 48 trials", "counted but not read", "in 48 of 48 trials"} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in the notes:\n%s", want, text)
 		}

@@ -139,7 +139,7 @@ func TestMissingPairs(t *testing.T) {
 		"failing items": {func(t *results.Trial) bool {
 			t.ItemsDone, t.ItemsFailed = new(t.Items-9), new(9)
 			return true
-		}, "not the same work: other numbers of items failed in ten and one"},
+		}, "not the same work: different numbers of items failed in ten and one"},
 		"overrun": {func(t *results.Trial) bool {
 			t.Overrun = &results.Overrun{Limit: 10, PeakInFlight: 47}
 			return true
@@ -149,11 +149,11 @@ func TestMissingPairs(t *testing.T) {
 			t.Upstream = &results.UpstreamStats{}
 			return true
 		}, "ten did not fetch every item"},
-		"no item": {func(t *results.Trial) bool { t.ItemsDone = new(0); return true }, "ten did no item"},
+		"no item": {func(t *results.Trial) bool { t.ItemsDone = new(0); return true }, "ten completed no item"},
 		"documents missing": {func(t *results.Trial) bool {
 			t.ItemsDone, t.ItemsFailed, t.Documents.Found = nil, nil, 1
 			return true
-		}, "not the same work: ten and one wrote other numbers of documents"},
+		}, "not the same work: ten and one wrote different numbers of documents"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, blocks := range []int{2, 3} {
@@ -328,7 +328,7 @@ func TestJudgeRefusesContradictions(t *testing.T) {
 	}{
 		"unknown variant":   {func(r *results.Run) { r.Trials[0].Variant = "eleven" }, `variant "eleven"`},
 		"unknown level":     {func(r *results.Run) { r.Trials[0].LevelName = "items=21" }, `level "items=21"`},
-		"block beyond plan": {func(r *results.Run) { r.Trials[0].Block = 8 }, "in block 8"},
+		"block beyond plan": {func(r *results.Run) { r.Trials[0].Block = 8 }, "has block 8"},
 		"twice in a block":  {func(r *results.Run) { r.Trials = append(r.Trials, r.Trials[0]) }, "trials 0 and 0"},
 		"no scenario":       {func(r *results.Run) { r.Header.Scenario = json.RawMessage("[]") }, "read the scenario"},
 		"broken histogram": {func(r *results.Run) {
@@ -336,7 +336,7 @@ func TestJudgeRefusesContradictions(t *testing.T) {
 		}, "trial 4, stage item"},
 		"unknown expectation": {func(r *results.Run) {
 			r.Header.Scenario = json.RawMessage(strings.Replace(string(r.Header.Scenario), `"id":"r"`, `"id":"r","expect":"maybe"`, 1))
-		}, `expect "maybe"`},
+		}, `unknown expectation "maybe"`},
 	} {
 		t.Run(name, func(t *testing.T) {
 			run := runtest.New(runtest.Options{Variants: pair(), Bare: true, Claims: []scenarios.Claim{reduction(0.6)}})

@@ -36,7 +36,7 @@ func judgeTimeSeries(x *summary.Index, c scenarios.TimeSeriesClaim, judged *Clai
 			}
 			switch {
 			case !known:
-				e.miss("too short to tell", 1)
+				e.miss("too short to judge", 1)
 			case holds:
 				held++
 			}
@@ -87,7 +87,7 @@ func judgePredictedExhaustion(x *summary.Index, c scenarios.PredictedExhaustionC
 			}
 			at, ok := t.TimeSeries.PredictExhaustion(t.NoFile, t.Seed)
 			if !ok {
-				e.miss("the samples do not tell when", 1)
+				e.miss("the samples do not show when", 1)
 				continue
 			}
 			wrong := math.Abs(float64(at-out.At)) / float64(max(out.At, time.Millisecond))
@@ -97,7 +97,7 @@ func judgePredictedExhaustion(x *summary.Index, c scenarios.PredictedExhaustionC
 			}
 		}
 		if len(errs) > 0 {
-			e.Notes = append(e.Notes, fmt.Sprintf("wrong by %.0f %% in the median and %.0f %% at most", 100*stats.Median(errs), 100*slices.Max(errs)))
+			e.Notes = append(e.Notes, fmt.Sprintf("prediction error: median %.0f %%, maximum %.0f %%", 100*stats.Median(errs), 100*slices.Max(errs)))
 		}
 		return held
 	})

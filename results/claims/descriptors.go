@@ -34,7 +34,7 @@ func judgeDescriptors(x *summary.Index, c scenarios.DescriptorsClaim, judged *Cl
 		if len(series) == 0 {
 			judged.Evidence = append(judged.Evidence, Evidence{
 				Kind: KindPeakGrowth, Variant: variant, Decision: verdict.Undecided,
-				Notes: []string{fmt.Sprintf("no two levels differ in %s alone", cmp.Or(c.With, "items"))},
+				Notes: []string{fmt.Sprintf("no two levels differ only in %s", cmp.Or(c.With, "items"))},
 			})
 		}
 	}

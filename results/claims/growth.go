@@ -87,7 +87,7 @@ func judgeGrowth(x *summary.Index, c scenarios.GrowthClaim, judged *Claim) (deci
 		}
 	}
 	if len(judged.Evidence) == 0 {
-		judged.Notes = append(judged.Notes, fmt.Sprintf("no two levels differ in %s alone", cmp.Or(c.With, "items")))
+		judged.Notes = append(judged.Notes, fmt.Sprintf("no two levels differ only in %s", cmp.Or(c.With, "items")))
 	}
 	return decided, nil
 }
@@ -140,7 +140,7 @@ func saturated(last Evidence) []string {
 	if last.From == nil || last.To == nil || *last.To-*last.From >= saturation {
 		return nil
 	}
-	return []string{fmt.Sprintf("it saturates: from %s to %s the reduction changes by %+.1f points",
+	return []string{fmt.Sprintf("saturated: from %s to %s the reduction changes by %+.1f points",
 		last.FromLevel, last.ToLevel, 100*(*last.To-*last.From))}
 }
 

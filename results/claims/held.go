@@ -22,7 +22,7 @@ func heldBy(t *results.Trial, metric string) (*float64, string) {
 		if u := t.Upstream; u != nil {
 			return new(float64(u.PeakInFlight)), ""
 		}
-		return nil, "the upstream is not ours"
+		return nil, "the upstream is external"
 	case "fd.leaked":
 		if left := t.Descriptors.Leaked; left != nil {
 			return new(float64(*left)), ""
@@ -82,7 +82,7 @@ func requestsOf(t *results.Trial) (int, string) {
 	case t.Outcome == results.OutcomeFailed:
 		return 0, t.Outcome
 	case t.Upstream == nil:
-		return 0, "the upstream is not ours"
+		return 0, "the upstream is external"
 	}
 	return t.Upstream.Requests, ""
 }

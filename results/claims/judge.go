@@ -89,7 +89,7 @@ func (v *Outcome) label(l scenarios.Level) {
 func judgeClaim(x *summary.Index, c scenarios.Claim) (Claim, []noise.Finding, error) {
 	judged := Claim{ID: c.ID, Statement: c.Statement, Expected: cmp.Or(verdict.Word(c.Expect), verdict.Proved)}
 	if judged.Expected != verdict.Proved && judged.Expected != verdict.Refuted {
-		return Claim{}, nil, fmt.Errorf("expect %q: allowed are proved and refuted", c.Expect)
+		return Claim{}, nil, fmt.Errorf("unknown expectation %q (want proved or refuted)", c.Expect)
 	}
 	var decided []comparison
 	var err error
@@ -119,7 +119,7 @@ func judgeClaim(x *summary.Index, c scenarios.Claim) (Claim, []noise.Finding, er
 		judged.Kind = "predicted_exhaustion"
 		err = judgePredictedExhaustion(x, *c.PredictedExhaustion, &judged)
 	default:
-		err = fmt.Errorf("it claims nothing")
+		err = fmt.Errorf("the claim has no condition")
 	}
 	found := distrust(decided, judged.Evidence)
 	judged.Decision = combine(verdict.Claims, judged.Evidence)
@@ -136,10 +136,10 @@ func notes(v *Outcome) []string {
 		notes = append(notes, fmt.Sprintf("%d of %d trials could not be measured", n, v.Recorded))
 	}
 	if n := v.Outcomes[results.OutcomeInvalid]; n > 0 {
-		notes = append(notes, fmt.Sprintf("left out as invalid, because the mock upstream, the load generator or the machine was too slow: %d of %d trials", n, v.Recorded))
+		notes = append(notes, fmt.Sprintf("invalid because the mock upstream, the load generator or the machine was overloaded: %d of %d trials", n, v.Recorded))
 	}
 	if len(v.Claims)+len(v.Thresholds) == 0 {
-		notes = append(notes, "the scenario claims nothing, so nothing was judged")
+		notes = append(notes, "the scenario has no claims or thresholds, so nothing was judged")
 	}
 	return notes
 }
@@ -158,10 +158,10 @@ func limited(run *results.Run) []string {
 	}
 	var notes []string
 	if held > 0 {
-		notes = append(notes, fmt.Sprintf("held back by external.rate: %d requests in %d of %d trials, whose times measure that bound and not the upstream", requests, held, len(run.Trials)))
+		notes = append(notes, fmt.Sprintf("throttled by external.rate: %d requests in %d of %d trials, whose times measure that bound and not the upstream", requests, held, len(run.Trials)))
 	}
 	if unread > 0 {
-		notes = append(notes, fmt.Sprintf("documents counted and not read, nobody knowing what the upstream answers: in %d of %d trials; a wrong one would not be seen", unread, len(run.Trials)))
+		notes = append(notes, fmt.Sprintf("documents counted but not read, as the answers of the upstream are unknown: in %d of %d trials; a corrupt one would go unnoticed", unread, len(run.Trials)))
 	}
 	return notes
 }
@@ -178,7 +178,7 @@ func outOfPorts(run *results.Run) []string {
 	if trials == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("out of local ports (EADDRNOTAVAIL): %d items failed in %d of %d trials; keep connections for the next request, or widen the range of local ports (net.ipv4.ip_local_port_range)", items, trials, len(run.Trials))}
+	return []string{fmt.Sprintf("out of local ports (EADDRNOTAVAIL): %d items failed in %d of %d trials; reuse connections, or widen the range of local ports (net.ipv4.ip_local_port_range)", items, trials, len(run.Trials))}
 }
 
 // repeated counts the requests that clients sent again, which hides faults.
@@ -193,7 +193,7 @@ func repeated(run *results.Run) []string {
 	if trials == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("sent again by the client: %d requests in %d of %d trials; the fault that each met first is not among the errors (net/http repeats a GET when a kept connection is closed before the answer)", requests, trials, len(run.Trials))}
+	return []string{fmt.Sprintf("retried by the client: %d requests in %d of %d trials; the first fault of each is not among the errors (net/http retries a GET if a kept-alive connection is closed before the answer)", requests, trials, len(run.Trials))}
 }
 
 // discarded says how many trials were run again.
@@ -207,7 +207,7 @@ func discarded(run *results.Run) []string {
 	if again == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("run again, because the mock upstream, the load generator or the machine was too slow at first: %d of %d trials", again, len(run.Trials))}
+	return []string{fmt.Sprintf("rerun because the mock upstream, the load generator or the machine was overloaded at first: %d of %d trials", again, len(run.Trials))}
 }
 
 // warnings are those of the trials: how many, and the first one in full.

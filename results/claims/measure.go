@@ -36,8 +36,8 @@ type measured struct {
 
 // Doubts about a value.
 const (
-	ofInvalid = "without the invalid trials it would be met"
-	ofLate    = "the load generator began reports late; counted from when they were begun, it would be met"
+	ofInvalid = "it would be met without the invalid trials"
+	ofLate    = "the load generator sent reports late; measured from when they were sent, it would be met"
 )
 
 // tally sums a metric up, one trial after another.
@@ -219,7 +219,7 @@ func histogramOf(t *results.Trial, of string) (h results.Histogram, why string) 
 	case h.Count == 0:
 		return h, "no histogram"
 	case service && t.Service.Dropped > 0 && of != "accepted":
-		return h, "reports were due and not sent"
+		return h, "reports were due but not sent"
 	}
 	return h, ""
 }
@@ -250,7 +250,7 @@ func (d *median) add(t *results.Trial) error {
 	timed := d.metric != "cpu"
 	switch {
 	case timed && t.ItemsDone != nil && *t.ItemsDone == 0:
-		d.gaps["no item was done"]++
+		d.gaps["no item was completed"]++
 		return nil
 	case value <= 0:
 		d.gaps["not measured"]++
@@ -266,7 +266,7 @@ func (d *median) add(t *results.Trial) error {
 func (d *median) measured() measured {
 	m := measured{gaps: d.gaps, n: len(d.values)}
 	if d.partial > 0 {
-		m.notes = append(m.notes, fmt.Sprintf("items failed in %d of %d trials, whose times are of less work", d.partial, m.n))
+		m.notes = append(m.notes, fmt.Sprintf("items failed in %d of %d trials, whose times therefore cover less work", d.partial, m.n))
 	}
 	if m.n > 0 {
 		m.value = new(d.with(0, false))

@@ -66,11 +66,11 @@ func distrust(comparisons []comparison, evidence []Evidence) (found []noise.Find
 			e.Notes = append(e.Notes, f.Message)
 		}
 		if holds {
-			e.Notes = append(e.Notes, "that cannot change the decision: "+c.margin(len(dependent) > 0)+" decides the same")
+			e.Notes = append(e.Notes, "this cannot change the decision: "+c.margin(len(dependent) > 0)+" decides the same")
 			continue
 		}
 		e.Decision = verdict.Undecided
-		e.Notes = append(e.Notes, "too noisy to decide: "+c.margin(len(dependent) > 0)+" would not; what helps: "+findings[0].Advice)
+		e.Notes = append(e.Notes, "too noisy to decide: "+c.margin(len(dependent) > 0)+" would not; advice: "+findings[0].Advice)
 	}
 	return found
 }
@@ -93,7 +93,7 @@ func (c comparison) margin(dependent bool) string {
 		text += fmt.Sprintf(" %g times as wide", widening)
 	}
 	if c.down+c.up > 0 {
-		text += " with room for the time lost"
+		text += " with an allowance for the lost time"
 	}
 	return text
 }

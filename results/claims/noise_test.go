@@ -46,9 +46,9 @@ func TestDependentPairs(t *testing.T) {
 		want  verdict.Word
 		note  string
 	}{
-		"far below the limit": {following(40, 0.1, 0.1), verdict.Proved, "that cannot change the decision"},
-		"far above the limit": {following(40, 1.5, 0.1), verdict.Refuted, "that cannot change the decision"},
-		"near the limit":      {following(40, 0.36, 0.1), verdict.Undecided, "too noisy to decide: an interval 7 times as wide would not; what helps: more blocks"},
+		"far below the limit": {following(40, 0.1, 0.1), verdict.Proved, "this cannot change the decision"},
+		"far above the limit": {following(40, 1.5, 0.1), verdict.Refuted, "this cannot change the decision"},
+		"near the limit":      {following(40, 0.36, 0.1), verdict.Undecided, "too noisy to decide: an interval 7 times as wide would not; advice: use more blocks"},
 		"a trend":             {func(_, block int) float64 { return 0.3 + 0.004*float64(block) }, verdict.Undecided, "too noisy"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -127,11 +127,11 @@ func TestLostTime(t *testing.T) {
 		note          string
 	}{
 		"little":                     {"ten", 0.05, 0.41, verdict.Refuted, ""},
-		"refuted by a slowed one":    {"ten", 0.15, 0.41, verdict.Undecided, "too noisy to decide: an interval with room for the time lost would not; what helps: a machine that is not shared"},
-		"proved though slowed":       {"ten", 0.15, 0.39, verdict.Proved, "that cannot change"},
+		"refuted by a slowed one":    {"ten", 0.15, 0.41, verdict.Undecided, "too noisy to decide: an interval with an allowance for the lost time would not; advice: use a machine that is not shared"},
+		"proved though slowed":       {"ten", 0.15, 0.39, verdict.Proved, "this cannot change"},
 		"proved by a slowed base":    {"one", 0.15, 0.39, verdict.Undecided, "too noisy"},
-		"refuted though base slowed": {"one", 0.15, 0.41, verdict.Refuted, "that cannot change"},
-		"far below":                  {"one", 0.15, 0.10, verdict.Proved, "that cannot change"},
+		"refuted though base slowed": {"one", 0.15, 0.41, verdict.Refuted, "this cannot change"},
+		"far below":                  {"one", 0.15, 0.10, verdict.Proved, "this cannot change"},
 		"all of it":                  {"one", 0.60, 0.10, verdict.Undecided, "too noisy"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -158,7 +158,7 @@ func TestOrdinaryNoiseIsBelieved(t *testing.T) {
 	for seed := range uint64(runs) {
 		v := judge(t, runtest.Options{Blocks: 12, Seed: seed + 1}, reduction(0.6), growth())
 		for _, c := range v.Claims {
-			if said(c, "too noisy") || said(c, "that cannot change") {
+			if said(c, "too noisy") || said(c, "this cannot change") {
 				doubted++
 			}
 		}

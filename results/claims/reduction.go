@@ -32,7 +32,7 @@ func judgeReduction(x *summary.Index, c scenarios.ReductionClaim, judged *Claim)
 		}
 	}
 	if len(judged.Evidence) == 0 {
-		judged.Notes = append(judged.Notes, "no level of the run is selected")
+		judged.Notes = append(judged.Notes, "no level of the run matches")
 	}
 	return decided, nil
 }
@@ -72,7 +72,7 @@ func reductionAt(x *summary.Index, variant, against, level string, atLeast float
 	return e, by, nil
 }
 
-const bootstrapNote = "a bootstrap of the same pairs would decide otherwise: more blocks would tell"
+const bootstrapNote = "a bootstrap of the same pairs decides otherwise; run more blocks"
 
 // tooFew notes an error that says so, and reports whether it was one.
 func tooFew(e *Evidence, err error) bool {

@@ -19,10 +19,10 @@ func judgeExhaustion(x *summary.Index, c scenarios.ExhaustionClaim, judged *Clai
 	return eachService(x, c.Of, c.Where, judged, func(row summary.ServiceRow, _ scenarios.Level, e *Evidence) {
 		e.Kind, e.Value = KindExhaustion, new(float64(row.Exhausted))
 		if out := row.FirstExhausted; out != nil {
-			e.Notes = append(e.Notes, fmt.Sprintf("in the median after %.1f s, at report %d, of %.1f a second, on the side of %s", out.At.Seconds(), out.Report, out.Rate, out.Side))
+			e.Notes = append(e.Notes, fmt.Sprintf("median: after %.1f s, at report %d and %.1f reports/s, first for %s", out.At.Seconds(), out.Report, out.Rate, out.Side))
 		}
 		if n := row.OutOfPorts; n > 0 {
-			e.Notes = append(e.Notes, fmt.Sprintf("local ports ran out in %d of %d trials (EADDRNOTAVAIL), which does not count as descriptors running out", n, row.Measured+total(row.NotOK)))
+			e.Notes = append(e.Notes, fmt.Sprintf("local ports ran out in %d of %d trials (EADDRNOTAVAIL); this does not count as running out of descriptors", n, row.Measured+total(row.NotOK)))
 		}
 		if c.Is == "never" {
 			e.Kind = KindNoExhaustion
@@ -50,7 +50,7 @@ func judgeCause(x *summary.Index, c scenarios.CauseClaim, judged *Claim) error {
 		}
 		said -= row.Causes[leak.Undecided]
 		if said < row.Measured {
-			e.miss("the samples do not tell", row.Measured-said)
+			e.miss("the samples do not show it", row.Measured-said)
 		}
 		decideBy(e, row, shown)
 	})
@@ -95,7 +95,7 @@ func eachService(x *summary.Index, of []string, where map[string]any, judged *Cl
 		}
 	}
 	if len(judged.Evidence) == 0 {
-		judged.Notes = append(judged.Notes, "no level is selected by "+strings.Join(of, ", "))
+		judged.Notes = append(judged.Notes, "no level matches "+strings.Join(of, ", "))
 	}
 	return nil
 }

@@ -135,8 +135,8 @@ func TestServiceSaysWhy(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := map[string]string{
-		"forgotten": "4.0 descriptors leaked a completed report: EMFILE at the 5",
-		"shared-10": "2.0 descriptors a report in flight: EMFILE at 118 reports in flight",
+		"forgotten": "4.0 descriptors leaked per completed report: EMFILE at the 5",
+		"shared-10": "2.0 descriptors per report in flight: EMFILE at 118 reports in flight",
 	}
 	for _, r := range v.Service {
 		if !strings.HasPrefix(r.Detail, want[r.Variant]) {
@@ -157,7 +157,7 @@ func TestLoadIsToldByTheItem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if says := v.Service[0].Detail; !strings.HasPrefix(says, "1.0 descriptors an item in flight: EMFILE at 236 items in flight") {
+	if says := v.Service[0].Detail; !strings.HasPrefix(says, "1.0 descriptors per item in flight: EMFILE at 236 items in flight") {
 		t.Errorf("%q", says)
 	}
 }

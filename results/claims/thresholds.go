@@ -57,7 +57,7 @@ func judgeThreshold(x *summary.Index, t scenarios.Threshold) (Threshold, error) 
 	}
 	distrust(decided, judged.Evidence)
 	if len(judged.Evidence) == 0 {
-		judged.Notes = append(judged.Notes, "no level of the run is selected")
+		judged.Notes = append(judged.Notes, "no level of the run matches")
 	}
 	judged.Decision = combine(verdict.Thresholds, judged.Evidence)
 	return judged, nil
@@ -93,14 +93,14 @@ func reductionMet(x *summary.Index, b scenarios.Budget, level string, margin flo
 	return e, by, nil
 }
 
-const byMargin = "met by its margin alone"
+const byMargin = "met only by its margin"
 
 // budgetAt judges a budget by the trials of its variant at a level.
 func budgetAt(x *summary.Index, b scenarios.Budget, level string, margin float64) (Evidence, error) {
 	if b.Metric.Name == scenarios.MetricMaxRate {
 		return Evidence{
 			Kind: KindThreshold, Variant: b.Variant, Level: level, Limit: summary.Rounded(b.Limit), Decision: verdict.Undecided,
-			Notes: []string{"a run does not measure it; floodgate plan rate does, and judges it"},
+			Notes: []string{"a run does not measure it; floodgate plan rate measures and judges it"},
 		}, nil
 	}
 	trials := x.Trials(b.Variant, level)

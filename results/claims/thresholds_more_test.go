@@ -43,7 +43,7 @@ func TestThresholdReduction(t *testing.T) {
 		if e.Low == nil || e.High == nil || e.N != 6 || e.Kind != claims.KindReduction {
 			t.Errorf("%s: %+v", test.rule, e)
 		}
-		if within := slices.Contains(e.Notes, "met by its margin alone"); within != (test.margin > 0 && test.decision == verdict.Met) {
+		if within := slices.Contains(e.Notes, "met only by its margin"); within != (test.margin > 0 && test.decision == verdict.Met) {
 			t.Errorf("%s, margin %s: notes %q", test.rule, test.margin, e.Notes)
 		}
 	}
@@ -142,7 +142,7 @@ func TestThresholdOfInvalidTrials(t *testing.T) {
 				}
 				return true
 			}, scenarios.Threshold{Rule: test.rule}), decision).Evidence[0]
-			if noted := slices.Contains(e.Notes, "without the invalid trials it would be met"); noted != (decision == verdict.Undecided) {
+			if noted := slices.Contains(e.Notes, "it would be met without the invalid trials"); noted != (decision == verdict.Undecided) {
 				t.Errorf("%s, %s: notes %q", test.rule, decision, e.Notes)
 			}
 		}

@@ -150,7 +150,7 @@ func TestThresholdMissingData(t *testing.T) {
 		{"ten.item.p99 < 1s", "crashed", verdict.Undecided, outcome(results.OutcomeCrashed)},
 		{"ten.item.p99 < 1s", "timeout", verdict.Undecided, outcome(results.OutcomeTimeout)},
 		{"ten.makespan < 9s", "invalid", verdict.Undecided, outcome(results.OutcomeInvalid)},
-		{"ten.makespan < 9s", "no item was done", verdict.Undecided, func(t *results.Trial) bool { t.ItemsDone = new(0); return true }},
+		{"ten.makespan < 9s", "no item was completed", verdict.Undecided, func(t *results.Trial) bool { t.ItemsDone = new(0); return true }},
 		{"ten.efficiency > 1%", "not measured", verdict.Undecided, func(t *results.Trial) bool { t.Ideal = 0; return true }},
 		{"ten.cpu < 9s", "not measured", verdict.Undecided, func(t *results.Trial) bool { t.Resources = results.Resources{}; return true }},
 		{"ten.rss.peak < 1GiB", "not measured", verdict.Undecided, func(t *results.Trial) bool { t.Resources = results.Resources{}; return true }},

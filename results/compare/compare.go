@@ -15,7 +15,7 @@ import (
 
 // Caution is what every comparison of stored runs has to be read with. The
 // share is that of a simulation of shared CI machines.
-const Caution = "The runs were not interleaved: an interval covers draws and repetitions, not what changed on the machine between them. On shared machines about one in four comparisons with a stored run shows a difference that is none; one that decides runs both in turn."
+const Caution = "The runs were not interleaved: an interval covers random draws and repetitions, not changes of the machine between the runs. On shared machines, about one in four comparisons with a stored run shows a false difference; for a decision, run both interleaved (floodgate gate diff)."
 
 // Options of a comparison.
 type Options struct {
@@ -80,7 +80,7 @@ type MixedError struct{ How []string }
 
 func (e *MixedError) Error() string {
 	return "the runs are of different environments: " + strings.Join(e.How, "; ") +
-		"; figures of one say little about the other (--allow-mixed compares them all the same, and says so)"
+		"; their figures are hardly comparable (--allow-mixed compares them anyway and says so)"
 }
 
 // Compare compares b with a. Runs of different environments are a
@@ -88,7 +88,7 @@ func (e *MixedError) Error() string {
 func Compare(a, b *results.Run, o Options) (*Comparison, error) {
 	for _, run := range []*results.Run{a, b} {
 		if run.Header.Search {
-			return nil, fmt.Errorf("compare: %s is a plan; allowed: runs of a scenario", run.Header.ID)
+			return nil, fmt.Errorf("cannot compare %s: it is a plan, not a run", run.Header.ID)
 		}
 	}
 	mixed := mixture(a, b)

@@ -63,7 +63,7 @@ func TestUnpaired(t *testing.T) {
 	})
 	other.Header.ID += "-b"
 	c := compared(t, made(1, nil), other)
-	only := []string{"in A alone: items=50: all 2 variants", "in B alone: items=20: " + runtest.Variants()[2].Name, "in B alone: items=200: all 3 variants"}
+	only := []string{"only in A: items=50: all 2 variants", "only in B: items=20: " + runtest.Variants()[2].Name, "only in B: items=200: all 3 variants"}
 	if c.Paired || len(c.Rows) != 2 || !slices.Equal(c.Only, only) || len(c.Differences) != 1 || !strings.Contains(c.Differences[0], "in levels, seed, variants") {
 		t.Errorf("paired %v, %d rows, only %q, differences %q", c.Paired, len(c.Rows), c.Only, c.Differences)
 	}
@@ -80,7 +80,7 @@ func TestNothingInCommon(t *testing.T) {
 		Blocks: 6, Bare: true, Variants: runtest.Variants()[1:2], Levels: []scenarios.LevelSet{{"items": []any{10, 60}}},
 	})
 	c := compared(t, made(1, nil), other)
-	only := []string{"in A alone: items=20, items=50: all 2 variants", "in B alone: items=10, items=60: " + runtest.Variants()[1].Name}
+	only := []string{"only in A: items=20, items=50: all 2 variants", "only in B: items=10, items=60: " + runtest.Variants()[1].Name}
 	if len(c.Rows) > 0 || !slices.Equal(c.Only, only) {
 		t.Errorf("%d rows, only %q", len(c.Rows), c.Only)
 	}
@@ -144,7 +144,7 @@ func TestComparisonIsSymmetric(t *testing.T) {
 func TestOneRunIsItself(t *testing.T) {
 	run := made(1, nil)
 	c := compared(t, run, run)
-	if len(c.Differences) != 1 || c.Differences[0] != "both are one run" {
+	if len(c.Differences) != 1 || c.Differences[0] != "both are the same run" {
 		t.Errorf("differences %q", c.Differences)
 	}
 	for _, r := range c.Rows {
@@ -200,8 +200,8 @@ func TestDifferences(t *testing.T) {
 			b := runtest.New(runtest.Options{Blocks: 8, Bare: true, Variants: variants, Levels: []scenarios.LevelSet{{"items": []any{20, 50}}}})
 			r.Header.Scenario, r.Header.Hash = b.Header.Scenario, b.Header.Hash
 		}, []string{
-			"the scenarios differ (in variants): variants and levels are matched by their names",
-			"variant joined-10 is defined otherwise in each scenario",
+			"the scenarios differ (in variants): variants and levels are matched by name",
+			"the scenarios define variant joined-10 differently",
 		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -261,7 +261,7 @@ func TestContradictionIsRefused(t *testing.T) {
 			t.Errorf("run %c: %v", 'A'+i, err)
 		}
 		runs[i].Header.Search = true
-		if _, err := compare.Compare(runs[0], runs[1], compare.Options{}); err == nil || !strings.Contains(err.Error(), "is a plan; allowed: runs of a scenario") {
+		if _, err := compare.Compare(runs[0], runs[1], compare.Options{}); err == nil || !strings.Contains(err.Error(), "it is a plan, not a run") {
 			t.Errorf("plan %c: %v", 'A'+i, err)
 		}
 	}

@@ -59,7 +59,7 @@ func (c *Comparison) differences(x, y *summary.Index) {
 	a, b := x.Run, y.Run
 	add := func(format string, args ...any) { c.Differences = append(c.Differences, fmt.Sprintf(format, args...)) }
 	if a.Header.ID == b.Header.ID {
-		add("both are one run")
+		add("both are the same run")
 	}
 	for i, r := range []*results.Run{a, b} {
 		if !r.Complete {
@@ -67,9 +67,9 @@ func (c *Comparison) differences(x, y *summary.Index) {
 		}
 	}
 	if a.Header.Hash != b.Header.Hash {
-		add("the scenarios differ (in %s): variants and levels are matched by their names", strings.Join(changedKeys(a, b), ", "))
+		add("the scenarios differ (in %s): variants and levels are matched by name", strings.Join(changedKeys(a, b), ", "))
 		for _, name := range redefined(x, y) {
-			add("variant %s is defined otherwise in each scenario", name)
+			add("the scenarios define variant %s differently", name)
 		}
 	}
 	e, f := a.Header.Environment, b.Header.Environment

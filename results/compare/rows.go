@@ -85,7 +85,7 @@ func (o *alone) lines(run string, table *summary.Table) []string {
 	}
 	var lines []string
 	for _, variants := range all {
-		lines = append(lines, fmt.Sprintf("in %s alone: %s: %s", run, strings.Join(levels[variants], ", "), variants))
+		lines = append(lines, fmt.Sprintf("only in %s: %s: %s", run, strings.Join(levels[variants], ", "), variants))
 	}
 	return lines
 }

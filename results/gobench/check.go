@@ -102,7 +102,7 @@ func (c *checker) one(line []byte, cut bool) {
 		c.benchmark(line, fields(line), cut)
 	case bytes.Contains(line, []byte(benchmarkPrefix)) && !quoted(line) && embeddedStart.Match(line):
 		at := embeddedStart.FindIndex(line)[0]
-		c.bad(utf8.RuneCount(line[:at])+1, "end the log output with a newline, or send it elsewhere", "log output was written in front of this benchmark's name, so its result is lost")
+		c.bad(utf8.RuneCount(line[:at])+1, "end the log output with a newline, or send it elsewhere", "log output precedes this benchmark's name, so its result is lost")
 	case isUnitLine(line):
 		c.unit(fields(line))
 		c.kept[c.line-1] = line
@@ -112,7 +112,7 @@ func (c *checker) one(line []byte, cut bool) {
 	case c.name != nil && (c.name.certain && resultTail.Match(line) || orphanResult.Match(line)):
 		c.tear(c.line)
 	case orphanResult.Match(line), !quoted(line) && builtinTail.Match(line):
-		c.bad(1, hintTorn, "this result has no benchmark's name in front of it: log output was written between the two")
+		c.bad(1, hintTorn, "this result has no benchmark name before it: log output was written between the two")
 	case text == "FAIL", strings.HasPrefix(text, "FAIL\t"), strings.HasPrefix(text, "--- FAIL: "):
 		c.failed(1, text)
 	}
@@ -134,7 +134,7 @@ func (c *checker) benchmark(line []byte, f []field, cut bool) {
 		c.tear(0)
 		c.found, c.inSection = true, true
 		if len(line) > longest {
-			c.bad(1, "shorten the benchmark's name or report fewer metrics", "a measurement of %d bytes cannot be read: at most %d", len(line), longest)
+			c.bad(1, "shorten the benchmark's name or report fewer metrics", "a measurement must have at most %[2]d bytes (got %[1]d)", len(line), longest)
 			return
 		}
 		c.kept[c.line-1] = line
@@ -166,7 +166,7 @@ func (c *checker) tear(at int) {
 	case at == n.line:
 		c.badAt(n.line, n.column, hintTorn, "the result of %q is lost: log output was written between the name and the result", clip(n.name))
 	case at > 0:
-		c.badAt(n.line, n.column, hintTorn, "the result of %q is lost: log output was written between the name and the result, which stands on line %d", clip(n.name), at)
+		c.badAt(n.line, n.column, hintTorn, "the result of %q is lost: log output was written between the name and the result, which is on line %d", clip(n.name), at)
 	case n.certain:
 		c.badAt(n.line, n.column, hintTorn, "the result of %q is missing: the benchmark did not end, or log output was written between the name and the result", clip(n.name))
 	}
@@ -187,7 +187,7 @@ func (c *checker) setting(s setting) {
 func (c *checker) result(f []field, end int) {
 	c.printable(f[0], "name")
 	if n, err := strconv.Atoi(f[1].text); err != nil || n < 1 {
-		c.bad(f[1].column, "", "the iteration count must be a whole number from 1 (got %q)", clip(f[1].text))
+		c.bad(f[1].column, "", "the iteration count must be an integer of at least 1 (got %q)", clip(f[1].text))
 		if err != nil {
 			return // not a result at all
 		}
@@ -220,7 +220,7 @@ func (c *checker) value(value, unit field, seen map[string]string) {
 	}
 	c.printable(unit, "unit")
 	if other, ok := seen[tidy]; ok {
-		c.bad(unit.column, "report each unit once", "unit %q stands beside %q, which is the same", clip(unit.text), clip(other))
+		c.bad(unit.column, "report each unit once", "units %q and %q are the same", clip(unit.text), clip(other))
 	}
 	seen[tidy] = unit.text
 }
@@ -253,7 +253,7 @@ func (c *checker) unit(f []field) {
 func (c *checker) printable(f field, what string) {
 	for i, r := range f.text {
 		if _, size := utf8.DecodeRuneInString(f.text[i:]); r == utf8.RuneError && size == 1 || !unicode.IsGraphic(r) {
-			c.bad(f.column+utf8.RuneCountInString(f.text[:i]), "", "the %s must have printable UTF-8 characters alone (got %q)", what, clip(f.text))
+			c.bad(f.column+utf8.RuneCountInString(f.text[:i]), "", "the %s must consist of printable UTF-8 characters (got %q)", what, clip(f.text))
 			return
 		}
 	}

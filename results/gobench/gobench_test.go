@@ -165,8 +165,8 @@ func TestMissingAndMixed(t *testing.T) {
 	older := "cpu: A\n" + bench("X", "ns/op", 100, 6) + bench("Y", "ns/op", 100, 6)
 	newer := "cpu: B\n" + bench("X", "ns/op", 100, 6) + bench("Z", "ns/op", 100, 6)
 	_, err := judge(older, newer, gobench.Options{})
-	want := "new.txt:2:1: measured elsewhere than at old.txt:2: cpu \"A\" and \"B\"; measure both in the same place, or compare them all the same with --allow-mixed\n" +
-		"old.txt:8:1: benchmark Y-2 is missing in new.txt; run the same benchmarks for both files, or compare only what both have with --allow-missing"
+	want := "new.txt:2:1: measured in a different environment than at old.txt:2: cpu \"A\" and \"B\"; measure both in the same environment, or compare them anyway with --allow-mixed\n" +
+		"old.txt:8:1: benchmark Y-2 is missing in new.txt; run the same benchmarks for both files, or compare only the common ones with --allow-missing"
 	if err == nil || err.Error() != want {
 		t.Errorf("%v\nwant\n%s", err, want)
 	}
@@ -198,10 +198,10 @@ func TestInputErrors(t *testing.T) {
 		"BenchmarkX 1 1e999 ns/op":                                       `1:14: a value must be a finite number (got "1e999")`,
 		"BenchmarkX 1 1e305 MB/s":                                        `1:14: a value must be a finite number (got "1e305")`,
 		"BenchmarkX 1 -5 ns/op":                                          `1:14: a value of ns/op must be at least 0 (got "-5")`,
-		"BenchmarkX 0 5 ns/op":                                           `1:12: the iteration count must be a whole number from 1 (got "0")`,
-		"BenchmarkX -1 5 ns/op":                                          `1:12: the iteration count must be a whole number from 1 (got "-1")`,
-		"BenchmarkX 1.5 5 ns/op":                                         `1:12: the iteration count must be a whole number from 1 (got "1.5")`,
-		"BenchmarkX 99999999999999999999 5 ns/op":                        `1:12: the iteration count must be a whole number from 1 (got "9999`,
+		"BenchmarkX 0 5 ns/op":                                           `1:12: the iteration count must be an integer of at least 1 (got "0")`,
+		"BenchmarkX -1 5 ns/op":                                          `1:12: the iteration count must be an integer of at least 1 (got "-1")`,
+		"BenchmarkX 1.5 5 ns/op":                                         `1:12: the iteration count must be an integer of at least 1 (got "1.5")`,
+		"BenchmarkX 99999999999999999999 5 ns/op":                        `1:12: the iteration count must be an integer of at least 1 (got "9999`,
 		"BenchmarkX-8 \t":                                                `1:15: the result of "BenchmarkX-8" is missing: the benchmark did not end, or log output`,
 		"BenchmarkX 1":                                                   "1:13: the measurement lacks a value and its unit",
 		"BenchmarkX 1 5":                                                 `1:15: value "5" has no unit`,
@@ -210,11 +210,11 @@ func TestInputErrors(t *testing.T) {
 		"BenchmarkX 1 5 ns/op":                                           "1:21: the file ends within a measurement",
 		"BenchmarkX 1 five ns/op":                                        `1:14: a value must be a finite number (got "five")`,
 		"BenchmarkÄÄ 1 five ns/op":                                       `1:15: a value must be a finite number (got "five")`,
-		"BenchmarkX 1 5 ns/op 6 ns/op":                                   `1:24: unit "ns/op" stands beside "ns/op"`,
-		"BenchmarkX 1 5 ns/op 6 sec/op":                                  `1:24: unit "sec/op" stands beside "ns/op", which is the same; report each unit once`,
-		"BenchmarkX\x1b[2J 1 5 ns/op":                                    "1:11: the name must have printable",
-		"BenchmarkX\xff 1 5 ns/op":                                       "1:11: the name must have printable",
-		"BenchmarkX 1 5 n\x00s":                                          "1:17: the unit must have printable",
+		"BenchmarkX 1 5 ns/op 6 ns/op":                                   `1:24: units "ns/op" and "ns/op"`,
+		"BenchmarkX 1 5 ns/op 6 sec/op":                                  `1:24: units "sec/op" and "ns/op" are the same; report each unit once`,
+		"BenchmarkX\x1b[2J 1 5 ns/op":                                    "1:11: the name must consist of printable",
+		"BenchmarkX\xff 1 5 ns/op":                                       "1:11: the name must consist of printable",
+		"BenchmarkX 1 5 n\x00s":                                          "1:17: the unit must consist of printable",
 		"Unit x better=lower\nUnit x better=higher":                      `2:8: unit "x" has "better=higher" here, but better=lower at old.txt:1; give the unit one meaning`,
 		"Unit ns better=lower\nUnit sec better=higher":                   `2:10: unit "sec" has`,
 		"Unit x better=sideways":                                         `1:8: better must be lower or higher (got "sideways")`,
@@ -225,17 +225,17 @@ func TestInputErrors(t *testing.T) {
 		"BenchmarkX 1 5 ns/op\nFAIL\tp\t0.1s":                            "2:1: the run failed",
 		"BenchmarkX 1 5 ns/op\nFAIL":                                     "2:1: the run failed",
 		"BenchmarkX-8 \t--- FAIL: BenchmarkX-8\n":                        `1:15: the run failed: "--- FAIL: BenchmarkX-8"; use the output of a run in which all passed`,
-		"BenchmarkX 1 5 " + strings.Repeat("x", 1<<16) + "\n":            "1:1: a measurement of 65551 bytes cannot be read: at most 65534",
+		"BenchmarkX 1 5 " + strings.Repeat("x", 1<<16) + "\n":            "1:1: a measurement must have at most 65534 bytes (got 65551)",
 		"BenchmarkX-2\t1 5     1000\t      2405 ns/op\n":                 `1:22: a unit must not be a number (got "1000"): log output was probably written`,
-		"BenchmarkX-2 \tcache warmed\n    1000\t      2405 ns/op\n":      `1:15: the result of "BenchmarkX-2" is lost: log output was written between the name and the result, which stands on line 2; send the log output elsewhere, or run go test with -v`,
-		"BenchmarkX-2 \ta\nb\nc    1000\t     5 x\n":                     `1:15: the result of "BenchmarkX-2" is lost: log output was written between the name and the result, which stands on line 3`,
+		"BenchmarkX-2 \tcache warmed\n    1000\t      2405 ns/op\n":      `1:15: the result of "BenchmarkX-2" is lost: log output was written between the name and the result, which is on line 2; send the log output elsewhere, or run go test with -v`,
+		"BenchmarkX-2 \ta\nb\nc    1000\t     5 x\n":                     `1:15: the result of "BenchmarkX-2" is lost: log output was written between the name and the result, which is on line 3`,
 		"BenchmarkX-2 \t\n    1000\t      2405 ns/op\n":                  `1:15: the result of "BenchmarkX-2" is lost`,
 		"BenchmarkX-2 \twarmed    1000\t      2405 ns/op\n":              `1:15: the result of "BenchmarkX-2" is lost: log output was written between the name and the result; send`,
 		"BenchmarkX-2   warmed\n    1000\t      2405 ns/op\n":            `1:16: the result of "BenchmarkX-2" is lost`,
 		"BenchmarkX-2 \tcache warmed\nBenchmarkX-2 1 5 ns/op\n":          `1:15: the result of "BenchmarkX-2" is missing`,
 		"BenchmarkX-2 \tcache warmed\nPASS\n":                            `1:15: the result of "BenchmarkX-2" is missing`,
-		"warming up BenchmarkX-2 \t    1000\t      2405 ns/op\n":         "1:12: log output was written in front of this benchmark's name, so its result is lost; end the log output with a newline",
-		"BenchmarkX-2 1 5 ns/op\n    1000\t      2405 ns/op\n":           "2:1: this result has no benchmark's name in front of it",
+		"warming up BenchmarkX-2 \t    1000\t      2405 ns/op\n":         "1:12: log output precedes this benchmark's name, so its result is lost; end the log output with a newline",
+		"BenchmarkX-2 1 5 ns/op\n    1000\t      2405 ns/op\n":           "2:1: this result has no benchmark name before it",
 		"BenchmarkX-2 \t" + strings.Repeat("x", 1<<17) + "\n  1\t 1 x\n": `1:15: the result of "BenchmarkX-2" is lost`,
 	} {
 		_, err := judge(text, text, gobench.Options{})
@@ -289,7 +289,7 @@ func TestSettingsBetweenResults(t *testing.T) {
 	head := "goos: linux\npkg: p\ncpu: A\n"
 	plain := head + bench("X", "ns/op", 100, 6) + bench("Y", "ns/op", 100, 6)
 	stray := head + bench("X", "ns/op", 100, 6) + "cpu: 93% busy\n" + bench("Y", "ns/op", 100, 6)
-	const want = `:10:1: "cpu: 93% busy" stands between results and changes the cpu of those below it; if it is log output, send it elsewhere; if they were measured elsewhere, use --allow-mixed`
+	const want = `:10:1: "cpu: 93% busy" is between results and changes the cpu of those below it; if it is log output, send it elsewhere; if they were measured in a different environment, use --allow-mixed`
 	if _, err := judge(plain, stray, gobench.Options{}); err == nil || err.Error() != "new.txt"+want {
 		t.Error(err)
 	}
@@ -301,7 +301,7 @@ func TestSettingsBetweenResults(t *testing.T) {
 	}
 	// So is one that would make another package's benchmarks of what follows.
 	other := strings.Replace(stray, "cpu: 93% busy", "pkg: x", 1)
-	if _, err := judge(plain, other, gobench.Options{}); err == nil || !strings.HasPrefix(err.Error(), `new.txt:10:1: "pkg: x" stands between results, and old.txt has no such package; if it is log output, `) {
+	if _, err := judge(plain, other, gobench.Options{}); err == nil || !strings.HasPrefix(err.Error(), `new.txt:10:1: "pkg: x" is between results, and old.txt does not have this package; if it is log output, `) {
 		t.Error(err)
 	}
 	if _, err := judge(other, other, gobench.Options{}); err != nil {
@@ -310,7 +310,7 @@ func TestSettingsBetweenResults(t *testing.T) {
 	// What go test prints before the results of another package is no log output.
 	older := head + bench("X", "ns/op", 100, 6) + "PASS\nok  \tp\t1s\ngoos: linux\npkg: q\ncpu: A\n" + bench("X", "ns/op", 100, 6)
 	newer := strings.Replace(older, "pkg: q\ncpu: A", "pkg: q\ncpu: B", 1)
-	if _, err := judge(older, newer, gobench.Options{}); err == nil || !strings.HasPrefix(err.Error(), `new.txt:15:1: measured elsewhere than at old.txt:15: cpu "A" and "B"`) {
+	if _, err := judge(older, newer, gobench.Options{}); err == nil || !strings.HasPrefix(err.Error(), `new.txt:15:1: measured in a different environment than at old.txt:15: cpu "A" and "B"`) {
 		t.Error(err)
 	}
 }

@@ -15,10 +15,10 @@ import (
 // Judge compares the new file with the old. Mistakes in them are [Errors].
 func Judge(older, newer Input, o Options) (*Outcome, error) {
 	if !(o.Alpha > 0 && o.Alpha < 1) {
-		return nil, fmt.Errorf("alpha %v: allowed is between 0 and 1, such as 0.05", o.Alpha)
+		return nil, fmt.Errorf("alpha must be between 0 and 1, such as 0.05 (got %v)", o.Alpha)
 	}
 	if !(o.Margin >= 0) || math.IsInf(o.Margin, 0) {
-		return nil, fmt.Errorf("margin %v: allowed is 0 or more", o.Margin)
+		return nil, fmt.Errorf("margin must be at least 0 (got %v)", o.Margin)
 	}
 	f, err := read([2]Input{older, newer}, o)
 	if err != nil {
@@ -78,7 +78,7 @@ func (j *judge) compare(b *bench, s *[2]sample, assume benchmath.Assumption) Row
 	if assume == benchmath.AssumeExact {
 		for _, x := range []*benchmath.Sample{older, newer} {
 			if low, high := x.Values[0], x.Values[len(x.Values)-1]; low != high {
-				row.Why = fmt.Sprintf("said to be exact, but it varies from %v to %v", low, high)
+				row.Why = fmt.Sprintf("declared exact, but it varies from %v to %v", low, high)
 			}
 		}
 		return row
@@ -162,11 +162,11 @@ func (j *judge) row(row *Row, unit *Unit, shift int, significant bool) {
 	switch {
 	case row.Why != "":
 	case row.Need > 0:
-		row.Why = fmt.Sprintf("too few samples, %d and %d, for any difference to be significant: at least %d each", row.Old.N, row.New.N, row.Need)
+		row.Why = fmt.Sprintf("too few samples (%d and %d) for any difference to be significant: at least %d each", row.Old.N, row.New.N, row.Need)
 	case !significant:
 		row.Decision = verdict.Same
 	case worse == 0:
-		row.Why = fmt.Sprintf("it differs, but nothing says which way is better: a line \"Unit %s better=lower\" would", unit.Unit)
+		row.Why = fmt.Sprintf("it differs, but its direction is unknown: declare it with a line such as \"Unit %s better=lower\"", unit.Unit)
 	case shift != worse:
 		row.Decision = verdict.Better
 	// Without a margin the test alone decides: values may move while the median stays.

@@ -68,7 +68,7 @@ func read(inputs [2]Input, o Options) (*files, error) {
 			return nil, fmt.Errorf("read %s: %w", in.Name, err)
 		}
 		if len(b) > sizeLimit {
-			return nil, fmt.Errorf("read %s: longer than %d MiB, which are allowed", in.Name, sizeLimit>>20)
+			return nil, fmt.Errorf("read %s: the file exceeds %d MiB", in.Name, sizeLimit>>20)
 		}
 		data[i], settings[i] = c.check(in.Name, b)
 	}
@@ -193,8 +193,8 @@ func (p *parser) mix(b *bench, side int, at position, place benchproc.Key) {
 		return
 	}
 	err := &InputError{File: at.file, Line: at.line, Column: 1,
-		Problem: fmt.Sprintf("measured elsewhere than at %s:%d: %s", b.whereAt.file, b.whereAt.line, text),
-		Hint:    "measure both in the same place, or compare them all the same with --allow-mixed"}
+		Problem: fmt.Sprintf("measured in a different environment than at %s:%d: %s", b.whereAt.file, b.whereAt.line, text),
+		Hint:    "measure both in the same environment, or compare them anyway with --allow-mixed"}
 	for _, field := range benchproc.NonSingularFields([]benchproc.Key{b.where, place}) {
 		s, file := governing(p.settings[side], field.Name, at.line), at.file
 		if !s.stray {
@@ -202,8 +202,8 @@ func (p *parser) mix(b *bench, side int, at position, place benchproc.Key) {
 		}
 		if s.stray { // it explains more than the result
 			err.File, err.Line = file, s.line
-			err.Problem = fmt.Sprintf("%q stands between results and changes the %s of those below it", clip(s.key+": "+s.value), s.key)
-			err.Hint = "if it is log output, send it elsewhere; if they were measured elsewhere, use --allow-mixed"
+			err.Problem = fmt.Sprintf("%q is between results and changes the %s of those below it", clip(s.key+": "+s.value), s.key)
+			err.Hint = "if it is log output, send it elsewhere; if they were measured in a different environment, use --allow-mixed"
 		}
 	}
 	p.errs = append(p.errs, err)
@@ -224,8 +224,8 @@ func (p *parser) strayPackages() (errs Errors) {
 		for _, s := range all {
 			if s.key == "pkg" && s.stray && !packages[1-side][s.value] {
 				errs = append(errs, &InputError{File: p.inputs[side].Name, Line: s.line, Column: 1,
-					Problem: fmt.Sprintf("%q stands between results, and %s has no such package", clip("pkg: "+s.value), p.inputs[1-side].Name),
-					Hint:    "if it is log output, send it elsewhere; else compare only what both have with --allow-missing"})
+					Problem: fmt.Sprintf("%q is between results, and %s does not have this package", clip("pkg: "+s.value), p.inputs[1-side].Name),
+					Hint:    "if it is log output, send it elsewhere; otherwise compare only the common benchmarks with --allow-missing"})
 			}
 		}
 	}
@@ -269,7 +269,7 @@ func (f *files) missing(inputs [2]Input) Errors {
 			what = strings.Join(units, ", ") + " of " + what
 		}
 		errs = append(errs, &InputError{File: at.file, Line: at.line, Column: 1, Problem: what + " is missing in " + file,
-			Hint: "run the same benchmarks for both files, or compare only what both have with --allow-missing"})
+			Hint: "run the same benchmarks for both files, or compare only the common ones with --allow-missing"})
 	}
 	return errs
 }

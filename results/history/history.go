@@ -158,10 +158,10 @@ func (c *Collector) Add(run *results.Run) {
 	c.seen[h.ID] = true
 	switch {
 	case again:
-		c.LeaveOut(h.ID, "a copy of a run that is there already")
+		c.LeaveOut(h.ID, "a copy of another run")
 		return
 	case h.Search:
-		c.LeaveOut(h.ID, "a plan's search")
+		c.LeaveOut(h.ID, "the search of a plan")
 		return
 	case !run.Complete:
 		c.LeaveOut(h.ID, fmt.Sprintf("not finished: %d of %d trials", len(run.Trials), h.Planned))

@@ -141,7 +141,7 @@ func TestGroups(t *testing.T) {
 	if got := strings.Join(groups, ", "); got != "another 1, report 3, report 1, report 1, report 1, report 1, report 1, report 1, report 1" {
 		t.Error(got)
 	}
-	if got := strings.Join(left, "; "); !strings.HasPrefix(got, `damaged; a copy of a run that is there already; not finished: 5 of 24 trials; a plan's search; run "20261118`) {
+	if got := strings.Join(left, "; "); !strings.HasPrefix(got, `damaged; a copy of another run; not finished: 5 of 24 trials; the search of a plan; run "20261118`) {
 		t.Error(got)
 	}
 	if g := h.Groups[1]; g.Needed != 10 || slices.ContainsFunc(g.Series, func(s history.Series) bool { return len(s.Changes) > 0 }) {

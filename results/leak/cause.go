@@ -3,7 +3,6 @@ package leak
 import (
 	"fmt"
 	"math"
-	"strings"
 	"time"
 
 	"floodgate/results/stats"
@@ -124,26 +123,18 @@ func (f *Fit) Says(c Cause, work string, limit int) string {
 	switch c {
 	case Leak, Both:
 		n, _ := f.Completed(limit)
-		text := fmt.Sprintf("%.1f descriptors leaked a completed %s: EMFILE at the %s whatever the load", f.PerCompleted.Estimate, work, ordinal(work, n))
+		text := fmt.Sprintf("%.1f descriptors leaked per completed %s: EMFILE at the %s at any load", f.PerCompleted.Estimate, work, ordinal(work, n))
 		if c == Both {
-			text += fmt.Sprintf(", beside %.1f that each %s holds while it is in flight", f.PerInFlight.Estimate, work)
+			text += fmt.Sprintf(", plus %.1f held by each %s while it is in flight", f.PerInFlight.Estimate, work)
 		}
 		return text
 	case Load:
 		n, _ := f.InFlight(limit)
-		return fmt.Sprintf("%.1f descriptors %s in flight: EMFILE at %.0f %ss in flight", f.PerInFlight.Estimate, article(work), math.Floor(max(n, 0)), work)
+		return fmt.Sprintf("%.1f descriptors per %s in flight: EMFILE at %.0f %ss in flight", f.PerInFlight.Estimate, work, math.Floor(max(n, 0)), work)
 	case Neither:
-		return fmt.Sprintf("descriptors do not grow with %ss, neither with those in flight nor with those completed", work)
+		return fmt.Sprintf("descriptors grow neither with %ss in flight nor with completed ones", work)
 	}
-	return fmt.Sprintf("the samples do not tell whether descriptors grow with %ss in flight or completed", work)
-}
-
-// article is "a report", "an item".
-func article(work string) string {
-	if strings.ContainsAny(work[:1], "aeiou") {
-		return "an " + work
-	}
-	return "a " + work
+	return fmt.Sprintf("the samples do not show whether descriptors grow with %ss in flight or with completed ones", work)
 }
 
 // ordinal is "55th report".

@@ -55,7 +55,7 @@ const minSamples = 20
 const resamples = 999
 
 // ErrTooFew says that there were too few samples, or too little happened in them.
-var ErrTooFew = errors.New("too few samples to tell a leak from load")
+var ErrTooFew = errors.New("too few samples to distinguish a leak from load")
 
 // Regress fits the samples, which are in the order of time, with intervals of
 // the level (0.95). One seed gives one result.

@@ -53,12 +53,12 @@ func ofBlocks(effects []float64, seed uint64) (findings []Finding) {
 	if tau, p := trend(effects); p <= level && math.Abs(total) > driftBound {
 		findings = append(findings, Finding{Kind: KindDrift, Severity: Note,
 			Message: fmt.Sprintf("all variants drift together: %+.0f %% from the first block to the last of %d (Kendall's tau %.2f, %s); pairs of one block share it", 100*total, len(effects), tau, probability(p)),
-			Advice:  "let the machine warm up or cool before, and compare inside blocks alone"})
+			Advice:  "let the machine warm up or cool down first, and compare only within blocks"})
 	}
 	if r, alike := follows(effects, level, seed); alike {
 		findings = append(findings, Finding{Kind: KindAutocorrelation, Severity: Note,
-			Message: fmt.Sprintf("blocks resemble the block before: autocorrelation %.2f at lag 1 over %d blocks (p ≤ %.2g); pairs of one block share it", r, len(effects), level),
-			Advice:  "compare inside blocks alone; more blocks for figures of one variant"})
+			Message: fmt.Sprintf("blocks resemble the previous block: autocorrelation %.2f at lag 1 over %d blocks (p ≤ %.2g); pairs of one block share it", r, len(effects), level),
+			Advice:  "compare only within blocks; use more blocks for figures of one variant"})
 	}
 	return findings
 }

@@ -21,10 +21,10 @@ const (
 const OthersNote = 0.15
 
 const (
-	helpsSteal    = "a machine that is not shared, or another hour"
-	helpsThrottle = "a higher CPU quota, or none"
-	helpsLoad     = "end what else runs, or pin the run to cores of its own"
-	helpsHeat     = "better cooling, or a lower fixed frequency"
+	helpsSteal    = "use a machine that is not shared, or another time of day"
+	helpsThrottle = "raise or remove the CPU quota"
+	helpsLoad     = "stop other programs, or pin the run to cores of its own"
+	helpsHeat     = "improve cooling, or fix a lower frequency"
 )
 
 // loss of core time over some trials: its share of the time of all cores,
@@ -72,9 +72,9 @@ func lost(kind string, trials []*results.Trial, cores int) loss {
 // says is a sentence about the loss, of trials of what.
 func (l loss) says(what string) string {
 	if l.kind == KindSteal {
-		return fmt.Sprintf("other machines of the host stole %.1f %% of the cores' time in %s (the worst one of %d, with %.0f %%, left out)", 100*l.share, what, l.trials, 100*l.most)
+		return fmt.Sprintf("other virtual machines on the host stole %.1f %% of the CPU time in %s (excluding the worst of %d, with %.0f %%)", 100*l.share, what, l.trials, 100*l.most)
 	}
-	return fmt.Sprintf("the CPU quota stopped us for %.1f %% of the cores' time in %s (the worst one of %d, with %.0f %%, left out)", 100*l.share, what, l.trials, 100*l.most)
+	return fmt.Sprintf("the CPU quota throttled the run for %.1f %% of the CPU time in %s (excluding the worst of %d, with %.0f %%)", 100*l.share, what, l.trials, 100*l.most)
 }
 
 func (l loss) helps() string {
@@ -140,7 +140,7 @@ func ofMachine(run *results.Run) (watched int, findings []Finding) {
 	}
 	if share, n := others(trials); share > OthersNote {
 		findings = append(findings, Finding{Kind: KindLoad, Severity: Note, Advice: helpsLoad,
-			Message: fmt.Sprintf("other programs used %.0f %% of the cores' time in %d trials", 100*share, n)})
+			Message: fmt.Sprintf("other programs used %.0f %% of the CPU time in %d trials", 100*share, n)})
 	}
 	hot := 0
 	for _, t := range trials {
@@ -150,7 +150,7 @@ func ofMachine(run *results.Run) (watched int, findings []Finding) {
 	}
 	if hot > 0 {
 		findings = append(findings, Finding{Kind: KindThrottling, Severity: Note, Advice: helpsHeat,
-			Message: fmt.Sprintf("cores were slowed down because of heat in %d of %d trials", hot, len(trials))})
+			Message: fmt.Sprintf("cores were throttled because of heat in %d of %d trials", hot, len(trials))})
 	}
 	return watched, findings
 }

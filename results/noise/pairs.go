@@ -29,17 +29,17 @@ func (p Pairs) Diagnose(together int) []Finding {
 	}
 	total := change(slope(p.LogRatios) * float64(n-1))
 	if tau, pr := trend(p.LogRatios); pr <= level && math.Abs(total) >= pairDriftBound {
-		add(KindDrift, fmt.Sprintf("the ratio of %s to %s drifts inside the pairs: %+.0f %% from the first block to the last of %d (Kendall's tau %.2f, %s)",
+		add(KindDrift, fmt.Sprintf("the ratio of %s to %s drifts within the pairs: %+.0f %% from the first block to the last of %d (Kendall's tau %.2f, %s)",
 			p.Variant, p.Against, 100*total, n, tau, probability(pr)), helpsPairs)
 	}
 	if r, alike := follows(p.LogRatios, level, p.Seed); alike {
-		add(KindAutocorrelation, fmt.Sprintf("pairs of %s with %s resemble the pair before: autocorrelation %.2f at lag 1 over %d blocks (p ≤ %.2g), so that they say less than as many independent ones",
+		add(KindAutocorrelation, fmt.Sprintf("pairs of %s with %s resemble the previous pair: autocorrelation %.2f at lag 1 over %d blocks (p ≤ %.2g), so they carry less information than independent pairs",
 			p.Variant, p.Against, r, n, level), helpsPairs)
 	}
 	return findings
 }
 
-const helpsPairs = "more blocks, a quieter machine, pinned CPUs, or more items to a trial"
+const helpsPairs = "use more blocks, a quieter machine, pinned CPUs, or more items per trial"
 
 // probability writes a p-value; what is below 0.0001 is not told apart.
 func probability(p float64) string {

@@ -108,7 +108,7 @@ func (v *Outcome) disagreements() {
 		if !c.Decides || c.Bootstrap == nil || c.Ratio.Side(limit) == c.Bootstrap.Side(limit) {
 			continue
 		}
-		v.Remarks = append(v.Remarks, fmt.Sprintf("%s: a bootstrap of the same pairs, [%.4g, %.4g], would decide otherwise: they barely suffice, or are not symmetric",
+		v.Remarks = append(v.Remarks, fmt.Sprintf("%s: a bootstrap of the same pairs, [%.4g, %.4g], decides otherwise: there are barely enough pairs, or they are asymmetric",
 			c.Name(), c.Bootstrap.Low, c.Bootstrap.High))
 	}
 }

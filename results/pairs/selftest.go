@@ -193,21 +193,21 @@ func (s *SelfTested) Sentences() (all []string) {
 	for _, r := range s.Rows {
 		switch {
 		case r.Rate == nil:
-			add("Unknown: %s: %d pairs are too few for one gate; more --time tells.", r.Treatment, r.Pairs)
+			add("Unknown: %s: %d pairs are too few for one gate; increase --time.", r.Treatment, r.Pairs)
 		case same(r.Treatment) && r.Rate.Low > s.Design.Alpha/2:
 			add("Do not trust (%s): worse in %d of %d gates, more often than the %.3g %% that the design allows.", r.Treatment, r.Worse, r.Gates, 50*s.Design.Alpha)
 		case same(r.Treatment):
-			add("False alarms (%s): worse in %d of %d gates, so in less than %.3g %%; more --time bounds it better.", r.Treatment, r.Worse, r.Gates, 100*r.Rate.High)
+			add("False alarms (%s): worse in %d of %d gates, so in less than %.3g %%; increase --time for a tighter bound.", r.Treatment, r.Worse, r.Gates, 100*r.Rate.High)
 		case r.Rate.Low >= often:
 			add("Can detect: %s, found in %d of %d gates, so in more than %.3g %%.", r.Treatment, r.Worse, r.Gates, 100*r.Rate.Low)
 		case r.Rate.High < often:
 			add("Cannot detect: %s, found in %d of %d gates, so in less than %.3g %%.", r.Treatment, r.Worse, r.Gates, 100*r.Rate.High)
 		default:
-			add("Cannot say in this time: %s, found in %d of %d gates, so in %.3g to %.3g %%.", r.Treatment, r.Worse, r.Gates, 100*r.Rate.Low, 100*r.Rate.High)
+			add("Undecided in this time: %s, found in %d of %d gates, so in %.3g to %.3g %%.", r.Treatment, r.Worse, r.Gates, 100*r.Rate.Low, 100*r.Rate.High)
 		}
 	}
 	return all
 }
 
 // ErrTime says that the time was over before anything was measured.
-var ErrTime = errors.New("the time was over before one block was measured; allowed: more --time")
+var ErrTime = errors.New("the time ended before one block was measured: increase --time")

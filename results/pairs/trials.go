@@ -135,9 +135,9 @@ func (v *Outcome) counts(variant string, a, b []*results.Trial, descriptors int)
 	}{
 		{"trials that crashed or hung", sum(broken), 0, false},
 		{"errors", sum(errorsOf), 0, false},
-		{"documents lost or wrong", sum(documents), 0, false},
+		{"documents lost or corrupt", sum(documents), 0, false},
 		{"peak descriptors", highest(peak), descriptors, false},
-		{"descriptors left open", highest(left), 0, true},
+		{"descriptors leaked", highest(left), 0, true},
 	} {
 		x, y := c.of(a), c.of(b)
 		count := Count{What: c.what, A: x.value, B: y.value, Allowed: c.allowed, Decision: verdict.NotWorse}
@@ -145,7 +145,7 @@ func (v *Outcome) counts(variant string, a, b []*results.Trial, descriptors int)
 		case count.B > count.A+count.Allowed:
 			count.Decision = verdict.Worse
 		case c.missing && len(a) > 0 && x.unchecked == len(a) && y.unchecked == len(b):
-			v.Remarks = append(v.Remarks, variant+": "+c.what+": neither side could be checked: the program ends without \"closed\"")
+			v.Remarks = append(v.Remarks, variant+": "+c.what+": neither side could be checked, as the program ends without \"closed\"")
 			continue
 		case x.unchecked+y.unchecked > 0:
 			count.Decision = verdict.Undecided

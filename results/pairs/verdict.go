@@ -172,14 +172,14 @@ func (v *Outcome) Tally() verdict.Counts {
 // whether its exit code follows from its cells and counts.
 func (v *Outcome) Check() error {
 	if v.Kind != Commands && v.Kind != Revisions {
-		return fmt.Errorf("kind %q; allowed: %s and %s", v.Kind, Commands, Revisions)
+		return fmt.Errorf("unknown kind %q (want %s or %s)", v.Kind, Commands, Revisions)
 	}
 	if err := v.Design.Validate(); err != nil {
 		return fmt.Errorf("design: %w", err)
 	}
 	anew := *v
 	if anew.conclude(); anew.Exit != v.Exit {
-		return fmt.Errorf("exit is %d, but %d follows from its cells and counts", v.Exit, anew.Exit)
+		return fmt.Errorf("exit is %d, but its cells and counts imply %d", v.Exit, anew.Exit)
 	}
 	v.Decision = anew.Decision
 	return nil

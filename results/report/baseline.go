@@ -30,7 +30,7 @@ func Baseline(w io.Writer, v *baseline.Outcome, o text.Options) error {
 	p.Line("")
 	p.notComparable(c.Rows)
 	if len(c.Added) > 0 {
-		p.Wrapped("", "not in the baseline, so not compared: "+strings.Join(c.Added, ", "), verdict.Doubt)
+		p.Wrapped("", "not in the baseline and not compared: "+strings.Join(c.Added, ", "), verdict.Doubt)
 	}
 	p.Wrapped("", content.BaselineMethod(c), verdict.Faint)
 	p.Wrapped("", c.Caution, verdict.Faint)
@@ -50,7 +50,7 @@ func (p *printer) baselineHead(v *baseline.Outcome) {
 	if v.Run.Quick {
 		name += " (quick)"
 	}
-	p.Line(p.Bold(name + " against its baseline"))
+	p.Line(p.Bold(name + " compared with its baseline"))
 	p.Wrapped("", fmt.Sprintf("baseline  %s: run %s of %s, revision %s", c.File, c.Source, c.Recorded, content.ShortRevision(c.Revision)), "")
 	p.Wrapped("", fmt.Sprintf("run       %s, revision %s", c.Run, content.ShortRevision(v.Run.Machine.Revision)), "")
 	if len(c.Machines) > 0 {
@@ -70,10 +70,10 @@ func (p *printer) baselineMetric(rows []baseline.Row) {
 	title := rows[0].Metric
 	advisory := !slices.ContainsFunc(rows, func(r baseline.Row) bool { return !r.Advisory })
 	if advisory {
-		title += " (warns, does not decide)"
+		title += " (warning only)"
 	}
 	if first := rows[0]; len(rows) > 1 && !slices.ContainsFunc(rows, func(r baseline.Row) bool { return !alike(first, r) }) {
-		p.Line(fmt.Sprintf("%s: %s → %s, limit %s: %s, in all %d places", p.Bold(title),
+		p.Line(fmt.Sprintf("%s: %s → %s, limit %s: %s, for all %d variants and levels", p.Bold(title),
 			content.BaselineValue(first.Baseline, first.Unit), content.BaselineValue(first.Run, first.Unit), content.BaselineLimit(first), p.rowDecision(first), len(rows)))
 		return
 	}
@@ -137,7 +137,7 @@ func alike(a, b baseline.Row) bool {
 // warns marks a row that does not decide in a table whose others do.
 func warns(r baseline.Row, allDo bool) string {
 	if r.Advisory && !allDo {
-		return " (warns)"
+		return " (warning)"
 	}
 	return ""
 }
@@ -186,8 +186,8 @@ func (p *printer) baselineConclusion(v *baseline.Outcome) {
 		}
 	}
 	p.deciding(v.Comparison.Rows)
-	p.Wrapped("", fmt.Sprintf("the run itself: %s (exit code %d)", content.Tally(v.Run), v.Run.Exit), "")
-	p.Wrapped("", fmt.Sprintf("the comparison: %s (exit code %d)", content.BaselineSummary(v), v.Comparison.Exit), "")
+	p.Wrapped("", fmt.Sprintf("run: %s (exit code %d)", content.Tally(v.Run), v.Run.Exit), "")
+	p.Wrapped("", fmt.Sprintf("comparison: %s (exit code %d)", content.BaselineSummary(v), v.Comparison.Exit), "")
 	p.Line(fmt.Sprintf("%s (exit code %d)", p.concluded(v.Decision), v.Exit))
 }
 
@@ -223,7 +223,7 @@ func (p *printer) deciding(rows []baseline.Row) {
 		p.Wrapped("", fmt.Sprintf("and %s more", text.Count(more)), tone)
 	}
 	if len(decide) > 0 && tone == verdict.Doubt {
-		p.Wrapped("", "what would help: a run with more blocks, on a quieter machine, or a wider --share-margin", verdict.Faint)
+		p.Wrapped("", "to decide these, run more blocks, use a quieter machine, or raise --share-margin", verdict.Faint)
 	}
 }
 
@@ -251,6 +251,6 @@ func BaselineChanges(w io.Writer, file string, old, b *baseline.Baseline, o text
 		p.Table(g)
 	}
 	p.Line("")
-	p.Line(fmt.Sprintf("%s changed, %d as they were", text.Plural(len(changed), "value", "values"), equal))
+	p.Line(fmt.Sprintf("%s changed, %d unchanged", text.Plural(len(changed), "value", "values"), equal))
 	return p.Flush(w, "changes of a baseline")
 }

@@ -57,7 +57,7 @@ func TestWhatIsEasilyOverlooked(t *testing.T) {
 	}{
 		"repeated requests": {
 			func(t *results.Trial) { t.Upstream = &results.UpstreamStats{Requests: 23, Repeated: 3} },
-			"sent again by the client: ", "3 requests sent again by the client",
+			"retried by the client: ", "3 requests retried by the client",
 		},
 		"no local port": {
 			func(t *results.Trial) { t.Errors = []results.ErrorCount{{Type: "ports", Side: "upstream", Count: 5}} },

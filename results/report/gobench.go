@@ -149,7 +149,7 @@ func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 func GoBenchVerdict(w io.Writer, v *gobench.Outcome, o text.Options) error {
 	p := newPrinter(o)
 	if len(v.Mixed) > 0 {
-		p.Wrapped("", "MIXED ENVIRONMENTS, as --allow-mixed allowed: "+strings.Join(v.Mixed, "; "), verdict.Bad)
+		p.Wrapped("", "MIXED ENVIRONMENTS (--allow-mixed): "+strings.Join(v.Mixed, "; "), verdict.Bad)
 	}
 	p.Wrapped("", "old  "+v.Old, "")
 	p.Wrapped("", "new  "+v.New, "")
@@ -160,8 +160,8 @@ func GoBenchVerdict(w io.Writer, v *gobench.Outcome, o text.Options) error {
 		p.benchmarks(u, packages)
 	}
 	p.Line("")
-	p.only("in the old file alone, so not judged: ", v.Missing, packages, verdict.Doubt)
-	p.only("in the new file alone, so not judged: ", v.Added, packages, verdict.Faint)
+	p.only("only in the old file, not judged: ", v.Missing, packages, verdict.Doubt)
+	p.only("only in the new file, not judged: ", v.Added, packages, verdict.Faint)
 	if len(v.Units) > 0 {
 		p.Wrapped("", content.GoBenchMethod(v), verdict.Faint)
 		p.Line("")
@@ -178,7 +178,7 @@ func GoBenchVerdictJSON(w io.Writer, v *gobench.Outcome) error {
 func unitLine(u gobench.Unit) string {
 	words := u.Unit + ": " + u.Better + " is better"
 	if u.Better == "" {
-		words = u.Unit + ": nothing says which way is better"
+		words = u.Unit + ": direction unknown"
 	}
 	if u.Exact {
 		words += ", exact"

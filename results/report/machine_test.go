@@ -94,7 +94,7 @@ func TestOpenSharesAreMarked(t *testing.T) {
 			t.Makespan += t.Makespan / 2
 		}
 	})
-	for marked, warn := range map[string]bool{"inconclusive (warns)\n": true, "inconclusive\n": false} {
+	for marked, warn := range map[string]bool{"inconclusive (warning)\n": true, "inconclusive\n": false} {
 		v, err := baseline.Gate("b.yaml", b, noisy, baseline.Options{Margin: baseline.DefaultMargin, ShareMargin: baseline.DefaultShareMargin, OpenSharesWarn: warn})
 		if err != nil {
 			t.Fatal(err)

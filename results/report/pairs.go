@@ -53,12 +53,12 @@ func (p *printer) lookTable(v *pairs.Outcome) {
 	if level > 0 {
 		title += fmt.Sprintf(" [%.4g %%]", 100*level)
 	}
-	g := &text.Grid{Columns: []text.Column{{Title: "figure"}, {Title: "pairs", Right: true}, {Title: "look", Right: true, Drop: 1},
+	g := &text.Grid{Columns: []text.Column{{Title: "metric"}, {Title: "pairs", Right: true}, {Title: "interim", Right: true, Drop: 1},
 		{Title: "A", Right: true}, {Title: "B", Right: true}, {Title: title, Right: true}, {Title: "margin", Right: true}, {Title: "verdict"}}}
 	for _, c := range v.Cells {
 		limit, word := fmt.Sprintf("≤ %.4g", 1+v.Design.Margin), p.word(c.Decision)
 		if !c.Decides {
-			limit, word = "", p.Paint("shown", verdict.Faint)
+			limit, word = "", p.Paint("info only", verdict.Faint)
 		}
 		g.Add(figureOf(c), fmt.Sprint(c.Pairs), content.PairsInterim(c, v.Design), content.PairsValue(c.Metric, c.A), content.PairsValue(c.Metric, c.B), content.PairsRatio(c.Ratio), limit, word)
 	}
@@ -78,7 +78,7 @@ func (p *printer) lookTable(v *pairs.Outcome) {
 	p.NotShown(dropped)
 	for _, c := range v.Cells {
 		for _, m := range c.Missing {
-			p.Wrapped("", fmt.Sprintf("%s: without a pair, %s: %s", c.Name(), m.Why, text.Plural(m.Blocks, "block", "blocks")), verdict.Doubt)
+			p.Wrapped("", fmt.Sprintf("%s: no pair because of %s: %s", c.Name(), m.Why, text.Plural(m.Blocks, "block", "blocks")), verdict.Doubt)
 		}
 		if c.Decides && c.Decision == verdict.Undecided {
 			p.Wrapped("", fmt.Sprintf("%s: inconclusive: %s", c.Name(), c.Reason), verdict.Doubt)
@@ -98,7 +98,7 @@ func (p *printer) countTable(counts []pairs.Count) {
 		return
 	}
 	p.Line("")
-	g := &text.Grid{Columns: []text.Column{{Title: "compared without a test"}, {Title: "A", Right: true}, {Title: "B", Right: true}, {Title: "allowed", Right: true}, {Title: "verdict"}}}
+	g := &text.Grid{Columns: []text.Column{{Title: "exact counts"}, {Title: "A", Right: true}, {Title: "B", Right: true}, {Title: "allowed", Right: true}, {Title: "verdict"}}}
 	for _, c := range counts {
 		g.Add(c.What+", "+c.Variant, text.Count(c.A), text.Count(c.B), "A + "+fmt.Sprint(c.Allowed), p.word(c.Decision))
 	}
@@ -115,7 +115,7 @@ func (p *printer) countTable(counts []pairs.Count) {
 func (p *printer) achieved(v *pairs.Outcome) {
 	for _, c := range v.Cells {
 		if c.Decides && c.Achieved != nil {
-			p.Wrapped("", fmt.Sprintf("%s: with the noise of these pairs %s.", c.Name(), content.Detectable(*c.Achieved)), verdict.Faint)
+			p.Wrapped("", fmt.Sprintf("%s: achieved power: %s, with the noise of these pairs.", c.Name(), content.Detectable(*c.Achieved)), verdict.Faint)
 		}
 	}
 }
@@ -143,11 +143,11 @@ func (p *printer) pairsConclusion(v *pairs.Outcome) {
 // SelfTest writes what gates can detect on this machine, for a person.
 func SelfTest(w io.Writer, s *pairs.SelfTested, o text.Options) error {
 	p := newPrinter(o)
-	p.Line(p.Bold("what a gate detects on this machine, now"))
-	p.Wrapped("", fmt.Sprintf("Blocks of six trials for %s: %s. Every gate has pairs of its own: at most %d, on average those shown; margin %s. Rates have exact 95 %% intervals.",
+	p.Line(p.Bold("detection rates of gates on this machine"))
+	p.Wrapped("", fmt.Sprintf("Blocks of six trials in %s: %s. Every gate uses its own pairs, at most %d; the table shows the average. Margin: %s. Rates have exact 95 %% intervals.",
 		s.Time, text.Plural(s.Blocks, "block", "blocks"), s.Design.At[len(s.Design.At)-1], content.TrimmedPercent(s.Design.Margin)), "")
 	p.Line("")
-	g := &text.Grid{Columns: []text.Column{{Title: "planted in B"}, {Title: "gates", Right: true}, {Title: "worse", Right: true}, {Title: "rate [95 %]", Right: true},
+	g := &text.Grid{Columns: []text.Column{{Title: "injected into B"}, {Title: "gates", Right: true}, {Title: "worse", Right: true}, {Title: "rate [95 %]", Right: true},
 		{Title: "pairs", Right: true}, {Title: "B ÷ A", Right: true}, {Title: "resampled", Right: true}}}
 	for _, r := range s.Rows {
 		each := text.None
@@ -157,13 +157,13 @@ func SelfTest(w io.Writer, s *pairs.SelfTested, o text.Options) error {
 		g.Add(r.Treatment, text.Count(r.Gates), text.Count(r.Worse), rateOf(r.Rate), each, ratioCellOf(r.Ratio), shareOf(r.Resampled))
 	}
 	p.Table(g)
-	p.Wrapped("", "Resampled: gates on pairs that are drawn again from the measured ones; it decides nothing.", verdict.Faint)
+	p.Wrapped("", "Resampled: gates on pairs resampled from the measured ones, for information only.", verdict.Faint)
 	p.Line("")
 	for _, words := range s.Sentences() {
 		p.Wrapped("", words, "")
 	}
 	if s.Unmeasured > 0 {
-		p.Wrapped("", text.Plural(s.Unmeasured, "trial", "trials")+" could not be measured, or not be believed.", verdict.Doubt)
+		p.Wrapped("", text.Plural(s.Unmeasured, "trial", "trials")+" could not be measured or were invalid.", verdict.Doubt)
 	}
 	p.Line("")
 	m := s.Machine
@@ -174,8 +174,8 @@ func SelfTest(w io.Writer, s *pairs.SelfTested, o text.Options) error {
 	}
 	p.Line("")
 	why := map[verdict.Decision]string{
-		verdict.Passed: "no more false alarms than the design allows, and no count missed",
-		verdict.Failed: "false alarms, or a count missed", verdict.Inconclusive: "too little time for some gates",
+		verdict.Passed: "no more false alarms than the design allows, and no missed count",
+		verdict.Failed: "false alarms or a missed count", verdict.Inconclusive: "too little time for some gates",
 	}[s.Decision]
 	p.Line(fmt.Sprintf("%s: %s (exit code %d)", p.concluded(s.Decision), why, s.Exit))
 	return p.Flush(w, fmt.Sprintf("self-test %s", s.ID))

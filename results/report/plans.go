@@ -15,7 +15,7 @@ import (
 // of it, the limit to take and the settings that follow.
 func Limits(w io.Writer, plan *capacity.Limits, o text.Options) error {
 	p := &content.Limits{Printer: text.NewPrinter(o, 80), Plan: plan}
-	p.Line(p.Bold(plan.Scenario + ": which limit to take"))
+	p.Line(p.Bold(plan.Scenario + ": recommended limit"))
 	p.Terms()
 	p.Table()
 	p.Model()
@@ -35,7 +35,7 @@ func LimitsJSON(w io.Writer, plan *capacity.Limits) error {
 // sustains, what gave out first, and all rates that were tried.
 func Rates(w io.Writer, plan *capacity.Plan, o text.Options) error {
 	p := &content.Rates{Printer: text.NewPrinter(o, 80), Plan: plan}
-	p.Line(p.Bold(plan.Scenario + ": the highest rate that is sustained"))
+	p.Line(p.Bold(plan.Scenario + ": highest sustained rate"))
 	p.Terms()
 	p.Table()
 	p.Limit()

@@ -128,7 +128,7 @@ func (p *printer) claims() {
 		return
 	}
 	p.Line("")
-	p.Line(p.Bold(fmt.Sprintf("claims, judged by %g %% intervals from pairs of one block", 100*p.Outcome.Confidence)))
+	p.Line(p.Bold(fmt.Sprintf("claims, judged by %g %% intervals of pairs within a block", 100*p.Outcome.Confidence)))
 	for _, c := range p.Outcome.Claims {
 		p.Line("")
 		p.claim(c)
@@ -238,7 +238,7 @@ func (p *printer) noise() {
 			first = indent
 		}
 		if i == len(found)-1 || found[i+1].Advice != f.Advice {
-			p.Wrapped(indent, "helps: "+f.Advice, verdict.Faint)
+			p.Wrapped(indent, "advice: "+f.Advice, verdict.Faint)
 		}
 	}
 }

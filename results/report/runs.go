@@ -102,7 +102,7 @@ func History(w io.Writer, h *history.History, o text.Options) error {
 	}
 	if len(h.Left) > 0 {
 		p.Line("")
-		p.Line(p.Bold("left out"))
+		p.Line(p.Bold("omitted"))
 		for _, l := range h.Left {
 			p.Wrapped("  ", l.Run+": "+l.Why, verdict.Doubt)
 		}
@@ -125,17 +125,17 @@ func (p *printer) group(g history.Group, level float64) {
 	p.Wrapped("", fmt.Sprintf("scenario %s, %s, on %s, %s%s, %d GiB, %s/%s", abbreviated(g.Design), g.Environment,
 		g.Machine.CPU, text.Plural(g.Machine.Cores, "core", "cores"), content.ProcessorsPart(results.Processors(g.Machine.GOMAXPROCS, g.Machine.CPUQuota)), g.Machine.Memory, g.Machine.OS, g.Machine.Arch), "")
 	if len(g.Runs) == 1 {
-		p.Wrapped("", "1 run, nothing to compare it with: "+runLine(first), "")
+		p.Wrapped("", "1 run, no other run to compare it with: "+runLine(first), "")
 		return
 	}
 	from, to := first.Started.UTC().Format(time.DateOnly), last.Started.UTC().Format(time.DateOnly)
 	runs := fmt.Sprintf("%s, %s to %s", text.Plural(len(g.Runs), "run", "runs"), from, to)
 	if g.Older > 0 {
-		runs += fmt.Sprintf("; %s left out for their number", text.Plural(g.Older, "older one", "older ones"))
+		runs += fmt.Sprintf("; %s omitted", text.Plural(g.Older, "older one", "older ones"))
 	}
 	p.Wrapped("", runs, "")
 	if len(g.Runs) < g.Needed {
-		p.Wrapped("", fmt.Sprintf("too few to tell a change: with fewer than %d runs none can be seen at the level %g %%", g.Needed, 100*level), verdict.Doubt)
+		p.Wrapped("", fmt.Sprintf("too few runs to detect a change: at least %d are needed at a significance level of %g %%", g.Needed, 100*level), verdict.Doubt)
 	}
 	for _, metric := range history.Metrics() {
 		p.metric(g, metric)
@@ -143,7 +143,7 @@ func (p *printer) group(g history.Group, level float64) {
 	if len(g.Runs) >= g.Needed {
 		p.Line("")
 		n := len(g.Series)
-		p.Wrapped("", fmt.Sprintf("%s looked at, each at the level %g %%: by chance alone about %.2g would show a change. Runs of other days differ in more than the program: this judges nothing.",
+		p.Wrapped("", fmt.Sprintf("%s tested, each at a significance level of %g %%: about %.2g would show a change by chance alone. Runs of different days differ in more than the program, so this is not a verdict.",
 			text.Plural(n, "series", "series"), 100*level, level*float64(n)), verdict.Faint)
 	}
 }
@@ -193,7 +193,7 @@ func (p *printer) metric(g history.Group, metric string) {
 		}
 	}
 	if zero > 0 {
-		p.Line(p.Paint("  0 in all runs of the others", verdict.Faint))
+		p.Line(p.Paint("  0 in all runs of the other variants", verdict.Faint))
 	}
 }
 

@@ -146,12 +146,12 @@ func (c *TimeSeries) grows(cause leak.Cause, seed uint64) (kind string, by float
 		name  string
 		count func(i int) int64
 	}{
-		{"connections to the upstream that are open", func(i int) int64 { return c.series.Value(results.ColumnUpstreamOpen, i) }},
-		{"connections to the upstream that are being made", func(i int) int64 { return c.series.Value(results.ColumnUpstreamConnecting, i) }},
+		{"open connections to the upstream", func(i int) int64 { return c.series.Value(results.ColumnUpstreamOpen, i) }},
+		{"connections to the upstream being opened", func(i int) int64 { return c.series.Value(results.ColumnUpstreamConnecting, i) }},
 		{"connections of the driver's pool", func(i int) int64 {
 			return c.series.Value(results.ColumnMongoInUse, i) + c.series.Value(results.ColumnMongoIdle, i)
 		}},
-		{"connections of the driver beside its pool", func(i int) int64 {
+		{"connections of the driver outside its pool", func(i int) int64 {
 			return c.series.Value(results.ColumnMongoConnecting, i) + c.series.Value(results.ColumnMongoOpen, i) - c.series.Value(results.ColumnMongoInUse, i) - c.series.Value(results.ColumnMongoIdle, i)
 		}},
 		{"connections of clients", func(i int) int64 { return c.series.Value(results.ColumnAccepted, i) }},

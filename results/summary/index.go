@@ -56,14 +56,14 @@ func (x *Index) add(t *results.Trial) error {
 	key := cell{t.Variant, t.LevelName}
 	others, ok := x.cells[key]
 	if !ok {
-		return fmt.Errorf("trial %d is of variant %q at level %q, which the scenario does not have", t.Index, t.Variant, t.LevelName)
+		return fmt.Errorf("trial %d has variant %q at level %q, which is not in the scenario", t.Index, t.Variant, t.LevelName)
 	}
 	if t.Block >= x.Scenario.Blocks {
-		return fmt.Errorf("trial %d is in block %d, the scenario has %d, from 0", t.Index, t.Block, x.Scenario.Blocks)
+		return fmt.Errorf("trial %d has block %d, but the scenario has %d blocks, from 0", t.Index, t.Block, x.Scenario.Blocks)
 	}
 	for _, o := range others {
 		if o.Block == t.Block {
-			return fmt.Errorf("trials %d and %d are both of variant %q at level %q in block %d", o.Index, t.Index, t.Variant, t.LevelName, t.Block)
+			return fmt.Errorf("trials %d and %d both have variant %q at level %q in block %d", o.Index, t.Index, t.Variant, t.LevelName, t.Block)
 		}
 	}
 	x.cells[key] = append(others, t)

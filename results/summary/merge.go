@@ -30,7 +30,7 @@ func (m *Merger) Add(h results.Histogram) error {
 		return nil
 	}
 	if dropped := m.Sum.Merge(dec); dropped > 0 {
-		return fmt.Errorf("%d values lie outside the range of the histograms before it", dropped)
+		return fmt.Errorf("%d values lie outside the range of the earlier histograms", dropped)
 	}
 	return nil
 }

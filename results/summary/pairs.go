@@ -82,10 +82,10 @@ func unfit(variant string, of *results.Trial, against string, base *results.Tria
 		return why
 	}
 	if of.ItemsFailed != nil && base.ItemsFailed != nil && *of.ItemsFailed != *base.ItemsFailed {
-		return fmt.Sprintf("not the same work: other numbers of items failed in %s and %s", variant, against)
+		return fmt.Sprintf("not the same work: different numbers of items failed in %s and %s", variant, against)
 	}
 	if of.Documents != nil && base.Documents != nil && of.Documents.Found != base.Documents.Found {
-		return fmt.Sprintf("not the same work: %s and %s wrote other numbers of documents", variant, against)
+		return fmt.Sprintf("not the same work: %s and %s wrote different numbers of documents", variant, against)
 	}
 	return ""
 }
@@ -97,7 +97,7 @@ func unmeasured(variant string, t *results.Trial) string {
 	case t.Outcome != results.OutcomeOK:
 		return variant + " " + t.Outcome
 	case t.ItemsDone != nil && *t.ItemsDone == 0:
-		return variant + " did no item"
+		return variant + " completed no item"
 	}
 	if why := t.Doubt(); why != "" {
 		return variant + " " + why

@@ -23,21 +23,21 @@ func BaselineJudgement(j Judged, v *baseline.Outcome, again string) Judgement {
 	g := j.Judgement()
 	c := v.Comparison
 	words := content.BaselineSummary(v)
-	g.Title, g.Headline, g.Decision, g.Command = g.Name+" against "+c.File, string(v.Decision)+": "+words, v.Decision, again
+	g.Title, g.Headline, g.Decision, g.Command = g.Name+" compared with "+c.File, string(v.Decision)+": "+words, v.Decision, again
 	for _, r := range c.Rows {
 		check := rowCheck(r)
 		check.Time = took(trialsOf(j.Run, r.Variant, r.Level))
 		g.Checks = append(g.Checks, check)
 	}
 	if c.Decision == verdict.NotMeasured {
-		g.Checks = append(g.Checks, Check{ID: idUncompared, Decision: verdict.NotMeasured, Says: "Something can be compared.", Title: "nothing was compared", Text: words, All: words})
+		g.Checks = append(g.Checks, Check{ID: idUncompared, Decision: verdict.NotMeasured, Says: "At least one value can be compared.", Title: "nothing was compared", Text: words, All: words})
 	}
 	if len(c.Machines) > 0 {
 		g.Notes = append(g.Notes, "the machines differ: "+strings.Join(c.Machines, "; "))
 	}
 	g.Notes = append(g.Notes, c.Differences...)
 	if len(c.Added) > 0 {
-		g.Notes = append(g.Notes, "not in the baseline, so not compared: "+strings.Join(c.Added, ", "))
+		g.Notes = append(g.Notes, "not in the baseline and not compared: "+strings.Join(c.Added, ", "))
 	}
 	g.Notes = append(g.Notes, content.BaselineMethod(c), c.Caution)
 	g.Facts = append(g.Facts, [2]string{"baseline", fmt.Sprintf("%s: run %s of %s, revision %s", c.File, c.Source, c.Recorded, content.ShortRevision(c.Revision))})
@@ -61,9 +61,9 @@ func rowCheck(r baseline.Row) Check {
 	}
 	title := id + ": " + r.Decision.String()
 	if r.Verdict() == verdict.Warned {
-		title += " (only warns)"
+		title += " (warning only)"
 	}
-	return Check{ID: id, Decision: r.Verdict(), Says: id + " is no worse than in the baseline", Title: title, Text: words, All: words,
+	return Check{ID: id, Decision: r.Verdict(), Says: id + " is not worse than in the baseline", Title: title, Text: words, All: words,
 		Properties: map[string]string{"decision": r.Decision.String()}}
 }
 
@@ -73,13 +73,13 @@ func GoBenchJudgement(v *gobench.Outcome, again string) Judgement {
 	packages := content.SeveralPackages(v)
 	words := content.GoBenchSummary(v)
 	j := Judgement{
-		Name: "go-bench", Title: "Go benchmarks, " + v.New + " against " + v.Old, ID: v.Old + "…" + v.New,
+		Name: "go-bench", Title: "Go benchmarks, " + v.New + " compared with " + v.Old, ID: v.Old + "…" + v.New,
 		Headline: string(v.Decision) + ": " + words, Decision: v.Decision, Command: again,
 		Facts:      [][2]string{{"old", v.Old}, {"new", v.New}},
 		Properties: [][2]string{{"alpha", fmt.Sprint(v.Alpha)}, {"margin", fmt.Sprint(v.Margin)}},
 	}
 	if len(v.Mixed) > 0 {
-		j.Notes = append(j.Notes, "mixed environments, as --allow-mixed allowed: "+strings.Join(v.Mixed, "; "))
+		j.Notes = append(j.Notes, "mixed environments (--allow-mixed): "+strings.Join(v.Mixed, "; "))
 	}
 	times := map[[2]string]time.Duration{} // a benchmark's samples have several units
 	for _, u := range v.Units {
@@ -93,16 +93,16 @@ func GoBenchJudgement(v *gobench.Outcome, again string) Judgement {
 	for _, only := range []struct {
 		of    []gobench.Only
 		where string
-	}{{v.Missing, "in the old file alone"}, {v.Added, "in the new file alone"}} {
+	}{{v.Missing, "only in the old file"}, {v.Added, "only in the new file"}} {
 		for _, o := range only.of {
 			name := content.BenchmarkName(o.Package, o.Benchmark, packages) + " " + o.Unit
-			j.Notes = append(j.Notes, name+": "+only.where+", so not judged")
+			j.Notes = append(j.Notes, name+": "+only.where+", not judged")
 		}
 	}
 	differ := v.ProcessorsDiffer()
 	if len(j.Checks) == 0 {
-		words := strings.Join(append([]string{"The files have no benchmark in common."}, differ...), "\n")
-		j.Checks = []Check{{ID: idUncompared, Decision: verdict.NotMeasured, Says: "Something can be compared.", Title: "nothing was compared", Text: words, All: words}}
+		words := strings.Join(append([]string{"The files have no benchmarks in common."}, differ...), "\n")
+		j.Checks = []Check{{ID: idUncompared, Decision: verdict.NotMeasured, Says: "At least one value can be compared.", Title: "nothing was compared", Text: words, All: words}}
 	} else {
 		j.Notes = append(j.Notes, differ...)
 	}
@@ -115,9 +115,9 @@ func GoBenchJudgement(v *gobench.Outcome, again string) Judgement {
 func benchCheck(v *gobench.Outcome, u gobench.Unit, r gobench.Row, packages bool) Check {
 	class := benchunit.ClassOf(u.Unit)
 	name := content.BenchmarkName(r.Package, r.Benchmark, packages) + " " + u.Unit
-	words := fmt.Sprintf("%s → %s, %s beside at most %s", content.BenchmarkValue(r.Old.Median, class), content.BenchmarkValue(r.New.Median, class), content.BenchmarkDelta(r), content.SignedPercent(v.Margin))
+	words := fmt.Sprintf("%s → %s, %s, limit %s", content.BenchmarkValue(r.Old.Median, class), content.BenchmarkValue(r.New.Median, class), content.BenchmarkDelta(r), content.SignedPercent(v.Margin))
 	if r.Adjusted != nil {
-		words += fmt.Sprintf(", p=%s after Holm beside %g, n=%s", content.PValue(*r.Adjusted), v.Alpha, content.BenchmarkSamples(r))
+		words += fmt.Sprintf(", p=%s after Holm's correction (alpha %g), n=%s", content.PValue(*r.Adjusted), v.Alpha, content.BenchmarkSamples(r))
 	}
 	if r.Why != "" {
 		words += "; " + r.Why
@@ -135,7 +135,7 @@ func PairsJudgement(v *pairs.Outcome) Judgement {
 	if words != "" {
 		headline += ": " + words
 	}
-	title := "B: " + content.PairsSide(v.B) + ", against A: " + content.PairsSide(v.A)
+	title := "B: " + content.PairsSide(v.B) + ", compared with A: " + content.PairsSide(v.A)
 	name := v.Scenario
 	if name == "" {
 		name = "commands"
@@ -160,10 +160,10 @@ func PairsJudgement(v *pairs.Outcome) Judgement {
 		if c.Why != "" {
 			words += "; " + c.Why
 		}
-		j.Checks = append(j.Checks, Check{ID: id, Decision: c.Decision.Decision(), Says: id + " is no more than before", Title: id + ": " + c.Decision.String(), Text: words, All: words, Time: c.Time})
+		j.Checks = append(j.Checks, Check{ID: id, Decision: c.Decision.Decision(), Says: id + " does not increase", Title: id + ": " + c.Decision.String(), Text: words, All: words, Time: c.Time})
 	}
 	if words := content.PairsUnmeasured(v); words != "" {
-		j.Checks = append(j.Checks, Check{ID: idUnmeasured, Decision: verdict.NotMeasured, Says: "Everything can be measured.", Title: "it could not be measured", Text: words, All: words})
+		j.Checks = append(j.Checks, Check{ID: idUnmeasured, Decision: verdict.NotMeasured, Says: "Every trial is measured.", Title: "the comparison could not be measured", Text: words, All: words})
 	}
 	return j
 }
@@ -188,16 +188,16 @@ func pairsTime(v *pairs.Outcome) (sum time.Duration) {
 }
 
 func lookCheck(v *pairs.Outcome, c pairs.Cell) Check {
-	words := fmt.Sprintf("A %s, B %s, B ÷ A %s, limit %.4g, after %s (look %s)",
+	words := fmt.Sprintf("A %s, B %s, B ÷ A %s, limit %.4g, after %s (interim analysis %s)",
 		content.PairsValue(c.Metric, c.A), content.PairsValue(c.Metric, c.B), content.PairsRatio(c.Ratio), 1+v.Design.Margin, text.Plural(c.Pairs, "pair", "pairs"), content.PairsInterim(c, v.Design))
 	if c.Reason != "" {
 		words += "; " + c.Reason
 	}
 	for _, m := range c.Missing {
-		words += fmt.Sprintf("; without a pair: %s × %d", m.Why, m.Blocks)
+		words += fmt.Sprintf("; no pair: %s × %d", m.Why, m.Blocks)
 	}
 	return Check{
-		ID: c.Name(), Decision: c.Decision.Decision(), Says: c.Name() + " is no worse than before", Title: c.Name() + ": " + c.Decision.String(),
+		ID: c.Name(), Decision: c.Decision.Decision(), Says: c.Name() + " does not get worse", Title: c.Name() + ": " + c.Decision.String(),
 		Text: words, All: words, Time: c.Time, Properties: map[string]string{"decision": c.Decision.String()},
 	}
 }

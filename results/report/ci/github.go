@@ -22,7 +22,7 @@ const (
 // that are left out.
 func Annotations(j Judgement) []byte {
 	errors, warnings, notices := annotations{kind: "error", j: j}, annotations{kind: "warning", j: j}, annotations{kind: "notice", j: j}
-	notices.add(Check{Title: j.Title, Text: fmt.Sprintf("%s (exit code %d)\nprint it again: %s", j.Headline, j.Decision.ExitCode(), j.Command)})
+	notices.add(Check{Title: j.Title, Text: fmt.Sprintf("%s (exit code %d)\nshow this report: %s", j.Headline, j.Decision.ExitCode(), j.Command)})
 	for _, c := range j.Checks {
 		switch c.Decision {
 		case verdict.Failed, verdict.NotMeasured:
@@ -67,7 +67,7 @@ func (a *annotations) lines() string {
 		}
 		shown = append(shown[:maxAnnotations-1:maxAnnotations-1], Check{
 			Title: fmt.Sprintf("%d more of %d", len(rest), len(a.all)),
-			Text:  "print them: " + a.j.Command + "\n" + strings.Join(titles, "\n"),
+			Text:  "show them: " + a.j.Command + "\n" + strings.Join(titles, "\n"),
 		})
 	}
 	var b strings.Builder

@@ -124,8 +124,8 @@ func checkPlain(t tester, text []byte) {
 }
 
 var (
-	withCode = regexp.MustCompile(`^(Print it again|\*\*[0-9,]+ rows? left out\*\*: this text may have [0-9,]+ bytes. All of them): `)
-	leftRows = regexp.MustCompile(`\*\*([0-9,]+) rows? left out\*\*`)
+	withCode = regexp.MustCompile(`^(Show this report|\*\*[0-9,]+ rows? omitted\*\* to stay within [0-9,]+ bytes. Full report): `)
+	leftRows = regexp.MustCompile(`\*\*([0-9,]+) rows? omitted\*\*`)
 )
 
 func checkMarkdown(t tester, text []byte, limit int) {
@@ -152,7 +152,7 @@ func checkMarkdown(t tester, text []byte, limit int) {
 			t.Errorf("not escaped: %.300q", line)
 		}
 	}
-	if !bytes.Contains(text, []byte("\nPrint it again: ")) {
+	if !bytes.Contains(text, []byte("\nShow this report: ")) {
 		t.Errorf("no way to print it again")
 	}
 }

@@ -175,14 +175,14 @@ func (j Judged) Judgement() Judgement {
 func ofRun(run *results.Run, v *claims.Outcome) []Check {
 	var all []Check
 	for _, t := range notMeasured(run) {
-		words := cmp.Or(t.Reason, "no reason is recorded")
+		words := cmp.Or(t.Reason, "no reason was recorded")
 		all = append(all, Check{
-			ID: idUnmeasured, Decision: verdict.NotMeasured, Says: "Every trial can be measured.",
+			ID: idUnmeasured, Decision: verdict.NotMeasured, Says: "Every trial is measured.",
 			Title: trialName(t) + " could not be measured", Text: words, All: words,
 		})
 	}
 	if n := v.Planned - v.Recorded; n > 0 {
-		words := "The run is not finished; unless it is running still, floodgate run --resume " + v.Run + " goes on with it."
+		words := "The run is not finished. Unless it is still running, resume it: floodgate run --resume " + v.Run
 		if v.EndedBy != "" {
 			words = fmt.Sprintf("Stopped early: threshold %q can no longer be met.", v.EndedBy)
 		}
@@ -192,8 +192,8 @@ func ofRun(run *results.Run, v *claims.Outcome) []Check {
 		})
 	}
 	if len(v.Claims)+len(v.Thresholds) == 0 {
-		words := "The scenario claims nothing, so nothing was judged."
-		all = append(all, Check{ID: idUnjudged, Decision: verdict.NotJudged, Says: "A scenario claims something.", Title: "nothing was judged", Text: words, All: words})
+		words := "The scenario has no claims or thresholds, so nothing was judged."
+		all = append(all, Check{ID: idUnjudged, Decision: verdict.NotJudged, Says: "The scenario has claims or thresholds.", Title: "nothing was judged", Text: words, All: words})
 	}
 	return all
 }
@@ -266,7 +266,7 @@ func thresholdCheck(p *content.Run, t claims.Threshold, line int) Check {
 		Properties: map[string]string{"decision": t.Decision.String(), "expected": verdict.Met.String(), "run": p.Outcome.Run},
 	}
 	if check.Decision == verdict.Warned {
-		check.Title += " (only warns)"
+		check.Title += " (warning only)"
 	}
 	deciding, all := slices.Clone(t.Notes), slices.Clone(t.Notes)
 	for _, e := range t.Evidence {

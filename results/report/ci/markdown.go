@@ -107,7 +107,7 @@ func (m *rowWriter) claims(v *claims.Outcome) {
 	if len(v.Claims) == 0 {
 		return
 	}
-	m.table(fmt.Sprintf("\n### Claims\n\nJudged by %g %% intervals from pairs of one block.\n\n", 100*v.Confidence), []text.Column{{Title: ""}, {Title: "claim"}, {Title: "decision"}, {Title: "in its author's words"}})
+	m.table(fmt.Sprintf("\n### Claims\n\nJudged by %g %% intervals of pairs within a block.\n\n", 100*v.Confidence), []text.Column{{Title: ""}, {Title: "claim"}, {Title: "decision"}, {Title: "statement"}})
 	for _, c := range v.Claims {
 		m.cells(c.Verdict().Mark(), clip(c.ID, maxName), decided(c), clip(c.Statement, maxWords))
 	}
@@ -118,7 +118,7 @@ func (m *rowWriter) thresholds(p *content.Run) {
 	if len(p.Outcome.Thresholds) == 0 {
 		return
 	}
-	m.table("\n### Thresholds\n\n", []text.Column{{Title: ""}, {Title: "threshold"}, {Title: "level"}, {Title: "measured"}, {Title: "n", Right: true}, {Title: "says"}, {Title: "remarks"}})
+	m.table("\n### Thresholds\n\n", []text.Column{{Title: ""}, {Title: "threshold"}, {Title: "level"}, {Title: "measured"}, {Title: "n", Right: true}, {Title: "decision"}, {Title: "remarks"}})
 	for _, t := range p.Outcome.Thresholds {
 		for _, e := range t.Evidence {
 			m.cells(t.Verdict().Mark(), clip(content.Rule(t.Threshold), maxWords), clip(p.LevelOf(e), maxName), content.ThresholdStatement(t, e), text.Count(e.N), e.Decision.String(),
@@ -134,7 +134,7 @@ func (m *rowWriter) thresholds(p *content.Run) {
 func (m *rowWriter) claim(p *content.Run, c claims.Claim) {
 	heading := fmt.Sprintf("\n#### %s %s\n\n", c.Verdict().Mark(), escaped(clip(claimTitle(c), maxName)))
 	points := content.Condense(c.Evidence)
-	columns := []text.Column{{Title: "variant"}, {Title: "level"}, {Title: "measured"}, {Title: "n", Right: true}, {Title: "says"}}
+	columns := []text.Column{{Title: "variant"}, {Title: "level"}, {Title: "measured"}, {Title: "n", Right: true}, {Title: "decision"}}
 	remarked := slices.ContainsFunc(points, func(e claims.Evidence) bool { return len(content.EvidenceRemarks(e)) > 0 })
 	if remarked {
 		columns = append(columns, text.Column{Title: "remarks"})
@@ -261,7 +261,7 @@ func Comment(j Judgement) []byte {
 	var tail bytes.Buffer
 	foot(&tail, j.Notes, j.Facts, j.Command)
 	m := &rowWriter{left: MaxComment - len(head) - tail.Len() - len(leftOut(1<<30, MaxComment, j.Command, j.Record))}
-	m.table("\n### Checks\n\n", []text.Column{{Title: ""}, {Title: "check"}, {Title: "measured, beside its limit"}})
+	m.table("\n### Checks\n\n", []text.Column{{Title: ""}, {Title: "check"}, {Title: "measured, with its limit"}})
 	for _, passed := range []bool{false, true} {
 		for _, c := range j.Checks {
 			if passed == (c.Decision == verdict.Passed) {
@@ -278,9 +278,9 @@ func Comment(j Judgement) []byte {
 
 // leftOut says how many rows do not stand here, and where they are.
 func leftOut(rows, limit int, again, record string) string {
-	words := fmt.Sprintf("\n**%s left out**: this text may have %s bytes. All of them: %s", text.Plural(rows, "row", "rows"), text.Count(limit), code(again))
+	words := fmt.Sprintf("\n**%s omitted** to stay within %s bytes. Full report: %s", text.Plural(rows, "row", "rows"), text.Count(limit), code(again))
 	if record != "" {
-		words += "; the record: " + code(record)
+		words += "; record: " + code(record)
 	}
 	return words + "\n"
 }
@@ -291,7 +291,7 @@ func foot(out *bytes.Buffer, notes []string, facts [][2]string, again string) {
 	}
 	for i, n := range notes {
 		if i == maxNotes {
-			fmt.Fprintf(out, "- %s\n", text.Plural(len(notes)-i, "note more", "notes more"))
+			fmt.Fprintf(out, "- %s\n", text.Plural(len(notes)-i, "more note", "more notes"))
 			break
 		}
 		fmt.Fprintf(out, "- %s\n", item(clip(n, maxLine)))
@@ -300,12 +300,12 @@ func foot(out *bytes.Buffer, notes []string, facts [][2]string, again string) {
 	head(out, []text.Column{{Title: ""}, {Title: ""}})
 	for i, f := range facts {
 		if i == maxFacts {
-			row(out, []string{"", text.Plural(len(facts)-i, "line more", "lines more")})
+			row(out, []string{"", text.Plural(len(facts)-i, "more line", "more lines")})
 			break
 		}
 		row(out, []string{f[0], clip(f[1], maxLine)})
 	}
-	fmt.Fprintf(out, "\nPrint it again: %s\n", code(again))
+	fmt.Fprintf(out, "\nShow this report: %s\n", code(again))
 }
 
 // head is the first two lines of a table.

@@ -42,7 +42,7 @@ func LimitsMarkdown(w io.Writer, plan *capacity.Limits) error {
 	if plan.Recommendation != nil {
 		says = p.Advice(plan.Recommendation)
 	}
-	planHead(&out, plan.Scenario+": which limit to take", says, plan.Decision)
+	planHead(&out, plan.Scenario+": recommended limit", says, plan.Decision)
 	p.Config()
 	fenced(&out, taken(&p.Printer))
 	p.Terms()
@@ -57,7 +57,7 @@ func LimitsMarkdown(w io.Writer, plan *capacity.Limits) error {
 			planRemark(&out, fmt.Sprintf("%d: %s", t.Limit, words))
 		}
 	}
-	out.WriteString("\nX·R: throughput times the mean time of an item, which is the limit by Little's law; ! is more than 5 % off.\n")
+	out.WriteString("\nin flight: throughput × mean time of an item (Little's law), expected to equal the limit; ! marks a deviation of more than 5 %.\n")
 	p.End()
 	fenced(&out, taken(&p.Printer))
 	return writePlan(w, &out, plan.ID)
@@ -68,7 +68,7 @@ func LimitsMarkdown(w io.Writer, plan *capacity.Limits) error {
 func RatesMarkdown(w io.Writer, plan *capacity.Plan) error {
 	p := &content.Rates{Printer: text.Printer{Width: 96}, Plan: plan}
 	var out bytes.Buffer
-	planHead(&out, plan.Scenario+": the highest rate that is sustained", p.Decided(), plan.Decision)
+	planHead(&out, plan.Scenario+": highest sustained rate", p.Decided(), plan.Decision)
 	planTable(&out, p.FoundGrid())
 	for _, v := range plan.Variants {
 		if says := p.Remark(v); says != "" {
@@ -76,7 +76,7 @@ func RatesMarkdown(w io.Writer, plan *capacity.Plan) error {
 		}
 	}
 	if len(plan.NotTried) > 0 {
-		planRemark(&out, "not tried: "+strings.Join(plan.NotTried, ", "))
+		planRemark(&out, "not tested: "+strings.Join(plan.NotTried, ", "))
 	}
 	p.Terms()
 	p.Limit()

@@ -111,14 +111,14 @@ func comparedDocuments(r summary.Row) string {
 	case r.Documents.Unwritten > 0:
 		return text.Count(r.Documents.Unwritten) + " unwritten"
 	case r.Documents.Unchecked:
-		return "there, unread"
+		return "present, unread"
 	}
 	return "ok"
 }
 
 // MixedLine must stand at the top of whatever shows the figures.
 func MixedLine(c *compare.Comparison) string {
-	return "MIXED ENVIRONMENTS, as --allow-mixed allowed: " + strings.Join(c.Mixed, "; ")
+	return "MIXED ENVIRONMENTS (--allow-mixed): " + strings.Join(c.Mixed, "; ")
 }
 
 func ComparisonSide(s compare.Side) string {
@@ -155,19 +155,19 @@ func outcomes(r summary.Row) string {
 func ComparisonNotes(c *compare.Comparison) []string {
 	all := append([]string{}, c.Differences...)
 	if c.Local {
-		all = append(all, LocalMark+" says as much of the machines as of the program")
+		all = append(all, LocalMark+" depends on the machine as much as on the program")
 	}
 	return all
 }
 
 // NothingInCommon stands in place of the rows that are not there.
-const NothingInCommon = "No variant at a level in common: nothing to compare."
+const NothingInCommon = "The runs have no variant at a level in common, so there is nothing to compare."
 
 func ComparisonMethod(c *compare.Comparison) string {
 	if c.Paired {
-		return "Ratios of makespans, paired by block: both runs made the same draws (signed-rank intervals, 95 %)."
+		return "Ratios of makespans, paired by block: both runs drew the same random values (signed-rank intervals, 95 %)."
 	}
-	return "Ratios of makespans, unpaired: the runs did not make the same draws (rank-sum intervals, 95 %)."
+	return "Ratios of makespans, unpaired: the runs drew different random values (rank-sum intervals, 95 %)."
 }
 
 // ComparisonRemarks say of a row what its cells do not.

@@ -71,11 +71,11 @@ func Statement(e claims.Evidence) string {
 	case claims.KindNoExhaustion:
 		return fmt.Sprintf("%d of %d trials ran out of descriptors", e.N-int(*e.Value), e.N)
 	case claims.KindCause:
-		return fmt.Sprintf("%s of %d trials show it", whole(e.Value), e.N)
+		return fmt.Sprintf("%s of %d trials show this cause", whole(e.Value), e.N)
 	case claims.KindTimeSeries:
-		return fmt.Sprintf("%s of %d trials went so", whole(e.Value), e.N)
+		return fmt.Sprintf("%s of %d trials match", whole(e.Value), e.N)
 	case claims.KindPredictedExhaustion:
-		return fmt.Sprintf("%s of %d trials ran out when it was predicted", whole(e.Value), e.N)
+		return fmt.Sprintf("%s of %d trials ran out when predicted", whole(e.Value), e.N)
 	case claims.KindPeakGrowth:
 		return fmt.Sprintf("median %s → %s, higher in %s of %d", text.OrNone(e.From, Shortest), text.OrNone(e.To, Shortest), whole(e.Value), e.N)
 	}
@@ -115,7 +115,7 @@ func documents(d *results.Documents) string {
 		words += ", " + text.Count(d.Unwritten) + " unwritten"
 	}
 	if d.Unchecked {
-		words += ", none read"
+		words += ", not read"
 	}
 	return words
 }
@@ -155,10 +155,10 @@ func Rule(t verdict.Threshold) string {
 		remarks = append(remarks, "margin "+unpadded(t.Margin))
 	}
 	if t.Abort {
-		remarks = append(remarks, "ends the run")
+		remarks = append(remarks, "aborts the run")
 	}
 	if t.OnlyWarns() {
-		remarks = append(remarks, "only warns")
+		remarks = append(remarks, "warning only")
 	}
 	rule := strings.Join(strings.Fields(t.Rule), " ")
 	if remarks != nil {

@@ -57,13 +57,13 @@ func BaselineCost(r baseline.Row) string {
 
 // BaselineMethod says what the verdicts mean.
 func BaselineMethod(c *baseline.Comparison) string {
-	how := "paired by block, both having made the same draws (signed-rank intervals, 95 %)"
+	how := "paired by block, as both drew the same random values (signed-rank intervals, 95 %)"
 	if !c.Paired {
-		how = "unpaired, as they did not make the same draws (rank-sum intervals, 95 %)"
+		how = "unpaired, as they drew different random values (rank-sum intervals, 95 %)"
 	}
-	words := fmt.Sprintf("Cost: the run's over the baseline's, %s; of a reduction, of the time as a share of that one by one; of an efficiency, of the time over the ideal. Worse: the whole interval lies above the limit; inconclusive: a part of it. Counts have hard limits.", how)
+	words := fmt.Sprintf("Cost: the run's value divided by the baseline's, %s. The cost of a reduction is that of the time as a share of the sequential time; the cost of an efficiency is that of the time over the ideal. Worse: the whole interval lies above the limit. Inconclusive: part of it does. Counts have hard limits.", how)
 	if c.Primaries > 0 {
-		words += fmt.Sprintf(" Makespans after Holm's correction over %d.", c.Primaries)
+		words += fmt.Sprintf(" Makespans are compared after Holm's correction over %d.", c.Primaries)
 	}
 	return words
 }
@@ -71,12 +71,12 @@ func BaselineMethod(c *baseline.Comparison) string {
 // BaselineSummary is what came out of the comparison.
 func BaselineSummary(v *baseline.Outcome) string {
 	c := v.Comparison
-	words := "of " + text.Plural(len(c.Rows), "value", "values") + " " + counted(c.Counts)
+	words := text.Plural(len(c.Rows), "value", "values") + ": " + counted(c.Counts)
 	if c.Warned > 0 {
-		words += fmt.Sprintf("; %s of the worse and inconclusive warn, and do not decide", text.Count(c.Warned))
+		words += fmt.Sprintf("; %s of the worse or inconclusive only warn", text.Count(c.Warned))
 	}
 	if len(c.Added) > 0 {
-		words += "; some of the run is not in the baseline, and was not compared"
+		words += "; some values of the run are not in the baseline and were not compared"
 	}
 	if c.Decision == verdict.NotMeasured {
 		words = "nothing could be compared: " + words
@@ -157,11 +157,11 @@ func BenchmarkSamples(r gobench.Row) string {
 
 // GoBenchMethod says what the verdicts mean.
 func GoBenchMethod(v *gobench.Outcome) string {
-	margin := "significantly, by however little (margin 0 %)"
+	margin := "significantly worse, by any amount (margin 0 %)"
 	if v.Margin > 0 {
-		margin = "significantly, and the median by more than " + TrimmedPercent(v.Margin)
+		margin = "significantly worse, and the median by more than " + TrimmedPercent(v.Margin)
 	}
-	return fmt.Sprintf("Medians, ± their 95 %% intervals. Worse: %s. Significant: Mann-Whitney, p after Holm over %s at most %g.",
+	return fmt.Sprintf("Medians ± 95 %% intervals. Worse: %s. Significant: Mann-Whitney, p ≤ %[3]g after Holm's correction over %[2]s.",
 		margin, text.Plural(v.Tests, "test", "tests"), v.Alpha)
 }
 
@@ -172,9 +172,9 @@ func GoBenchSummary(v *gobench.Outcome) string {
 		rows += len(u.Rows)
 	}
 	if rows == 0 {
-		return "the files have no benchmark in common"
+		return "the files have no benchmarks in common"
 	}
-	return fmt.Sprintf("of %s %s", text.Plural(rows, "comparison", "comparisons"), counted(v.Counts))
+	return fmt.Sprintf("%s: %s", text.Plural(rows, "comparison", "comparisons"), counted(v.Counts))
 }
 
 func PairsSide(s pairs.Side) string {
@@ -204,11 +204,11 @@ func EstimatedPower(v *pairs.Outcome) []string {
 	if len(looks) > 1 {
 		after = strings.Join(looks[:len(looks)-1], ", ") + " and " + last
 	}
-	all := []string{fmt.Sprintf("Worse: B takes more than %s longer than A. At most %s pairs, looks after %s, fixed beforehand. Called worse though it is not: at most %s of such comparisons; called not worse though it is: at most %s.",
+	all := []string{fmt.Sprintf("Worse: B takes more than %s longer than A. At most %s pairs, with interim analyses after %s, fixed in advance. Probability of a false alarm: at most %s; of a missed regression: at most %s.",
 		TrimmedPercent(d.Margin), last, after, TrimmedPercent(v.FalseAlarm), TrimmedPercent(v.Missed))}
 	for _, c := range v.Cells {
 		if c.Decides && c.Expected != nil {
-			all = append(all, fmt.Sprintf("%s: %s, with the noise %s.", c.Name(), Detectable(*c.Expected), c.Expected.From))
+			all = append(all, fmt.Sprintf("%s: estimated power: %s, with the noise %s.", c.Name(), Detectable(*c.Expected), c.Expected.From))
 		}
 	}
 	return all
@@ -216,9 +216,9 @@ func EstimatedPower(v *pairs.Outcome) []string {
 
 func Detectable(d pairs.Detectable) string {
 	if d.Effect == nil {
-		return "no worsening is found with a probability of " + TrimmedPercent(d.Power)
+		return "no regression is detected with a probability of " + TrimmedPercent(d.Power)
 	}
-	return fmt.Sprintf("a worsening of %.3g %% is found with a probability of %s", 100**d.Effect, TrimmedPercent(d.Power))
+	return fmt.Sprintf("a regression of %.3g %% is detected with a probability of %s", 100**d.Effect, TrimmedPercent(d.Power))
 }
 
 func PairsInterim(c pairs.Cell, d stats.Looks) string {
@@ -266,7 +266,7 @@ func PairsFacts(v *pairs.Outcome) *text.Grid {
 // PairsUnmeasured says why nothing could be compared; empty: something could.
 func PairsUnmeasured(v *pairs.Outcome) string {
 	if v.Unmeasured == "" && v.Decision == verdict.NotMeasured {
-		return "no pair of both sides counts, so nothing was compared"
+		return "no pair has valid trials of both sides, so nothing was compared"
 	}
 	return v.Unmeasured
 }

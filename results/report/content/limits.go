@@ -26,7 +26,7 @@ func (p *Limits) Terms() {
 	if t.P99 > 0 {
 		words += ", p99 of an item ≤ " + text.Duration(time.Duration(t.P99))
 	}
-	p.Fact("asked for", "%s", words)
+	p.Fact("required", "%s", words)
 	if p.Plan.Level != "" {
 		p.Fact("level", "%s", p.Plan.Level)
 	}
@@ -36,7 +36,7 @@ func (p *Limits) Terms() {
 func (p *Limits) PointGrid() *text.Grid {
 	g := &text.Grid{Columns: []text.Column{
 		{Title: "limit", Right: true}, {Title: "items/s", Right: true}, {Title: "95 % interval", Right: true}, {Title: "p99", Right: true, Drop: 1},
-		{Title: "FDs", Right: true}, {Title: "errors", Right: true, Drop: 2}, {Title: "X·R", Right: true, Drop: 3}, {Title: ""},
+		{Title: "FDs", Right: true}, {Title: "errors", Right: true, Drop: 2}, {Title: "in flight", Right: true, Drop: 3}, {Title: ""},
 	}}
 	for _, t := range p.Plan.Points {
 		g.Add(p.cells(t)...)
@@ -49,7 +49,7 @@ func (p *Limits) Table() {
 	g.Fit(p.Width)
 	p.Line("")
 	if len(p.Plan.Points) == 0 {
-		p.Line("no limit was tried to its end")
+		p.Line("no limit was tested completely")
 		return
 	}
 	widths := g.Widths()
@@ -60,7 +60,7 @@ func (p *Limits) Table() {
 			p.Wrapped("       ", says, verdict.Faint)
 		}
 	}
-	p.Wrapped("", "X·R: throughput times the mean time of an item, which is the limit by Little's law; ! is more than 5 % off", verdict.Faint)
+	p.Wrapped("", "in flight: throughput × mean time of an item (Little's law), expected to equal the limit; ! marks a deviation of more than 5 %", verdict.Faint)
 }
 
 func (p *Limits) cells(t capacity.LimitPoint) []string {
@@ -90,11 +90,11 @@ func (p *Limits) mark(t capacity.LimitPoint) string {
 	case r == nil:
 		return ""
 	case r.Limit == t.Limit && !p.Plan.Finished():
-		marks = append(marks, "so far")
+		marks = append(marks, "best so far")
 	case r.Limit == t.Limit:
-		marks = append(marks, p.Paint("take this", verdict.Good))
+		marks = append(marks, p.Paint("recommended", verdict.Good))
 	case p.Plan.Finished() && r.Limit > 0 && t.Limit > r.Limit && t.Limit <= r.UpTo:
-		marks = append(marks, "will do")
+		marks = append(marks, "acceptable")
 	}
 	if r.Peak == t.Limit {
 		marks = append(marks, "highest")
@@ -112,7 +112,7 @@ func LimitRemarks(t capacity.LimitPoint) string {
 		}
 	}
 	if t.Lost > 0 {
-		all = append(all, fmt.Sprintf("%s without result: %s", text.Plural(t.Lost, "trial", "trials"), strings.Join(t.Why, "; ")))
+		all = append(all, fmt.Sprintf("%s without a result: %s", text.Plural(t.Lost, "trial", "trials"), strings.Join(t.Why, "; ")))
 	}
 	return strings.Join(all, "; ")
 }
@@ -135,16 +135,16 @@ func (p *Limits) Simulation() {
 			if !worst.Within() {
 				word = "beyond"
 			}
-			p.Fact("what if", "a simulation, fed with them, predicts the limits that were tried with errors of at most %s of the makespan and %s of the p99, %s what is aimed at (%s and %s)",
+			p.Fact("what if", "a simulation calibrated with these trials reproduces the tested limits with errors of at most %s of the makespan and %s of the p99, %s the targets (%s and %s)",
 				text.Percent(math.Abs(worst.Makespan)), text.Percent(math.Abs(worst.P99)), word, text.Percent(whatif.TargetMakespan), text.Percent(whatif.TargetP99))
 		}
 		if left := s.Validated.LeftOut; left != nil {
-			p.Fact("", "of a limit between those that it knows: %s and %s", text.Percent(math.Abs(left.Makespan)), text.Percent(math.Abs(left.P99)))
+			p.Fact("", "for a limit between the known ones: %s and %s", text.Percent(math.Abs(left.Makespan)), text.Percent(math.Abs(left.P99)))
 		}
 		if beyond := s.Validated.Extrapolated; beyond != nil {
-			p.Fact("", "of one beyond them: %s and %s", text.Percent(math.Abs(beyond.Makespan)), text.Percent(math.Abs(beyond.P99)))
+			p.Fact("", "for a limit beyond them: %s and %s", text.Percent(math.Abs(beyond.Makespan)), text.Percent(math.Abs(beyond.P99)))
 		}
-		p.Fact("", "compared at limits of %d to %d; for others:", s.Range.MinLimit, s.Range.MaxLimit)
+		p.Fact("", "validated at limits of %d to %d; to predict other settings:", s.Range.MinLimit, s.Range.MaxLimit)
 		p.Fact("", "floodgate plan predict %s items=1e6 limit=%d hosts=4", p.Plan.ID, s.Range.MaxLimit)
 	}
 }
@@ -154,12 +154,12 @@ func (p *Limits) Model() {
 	p.Line("")
 	f := p.Plan.Model
 	if f == nil {
-		p.Fact("model", "none: four limits at least are needed, with trials enough for an interval")
+		p.Fact("model", "none: a fit needs at least four limits with enough trials for an interval")
 		return
 	}
 	each := func(i stats.Interval) string { return small(i.Estimate) + " " + Span(i, small) }
 	p.Fact("model", "γN / (1 + α(N−1) + βN(N−1)), the Universal Scalability Law: γ %s/s, α %s, β %s", each(f.Gamma), each(f.Alpha), each(f.Beta))
-	p.Fact("", "furthest from it at %d: %s", f.WorstAt, offBy(f.Worst))
+	p.Fact("", "largest deviation at limit %d: %s the model", f.WorstAt, offBy(f.Worst))
 	r, last := p.Plan.Recommendation, 0
 	for _, t := range p.Plan.Points {
 		if t.Throughput != nil {
@@ -169,15 +169,15 @@ func (p *Limits) Model() {
 	switch {
 	case r == nil:
 	case !r.Passed && r.Peak == last:
-		p.Fact("peak", "≥ %d, the largest tested: throughput was not seen to fall", last)
+		p.Fact("peak", "≥ %d, the largest limit tested: throughput did not fall", last)
 	case !r.Passed && p.Plan.Limit(last).ErrorShare() > p.Plan.Terms.MaxErrors:
-		p.Fact("peak", "≥ %d: above it too many items fail to tell", r.Peak)
+		p.Fact("peak", "≥ %d: above it, too many items failed to locate the peak", r.Peak)
 	case !r.Passed:
-		p.Fact("peak", "not passed: the highest throughput was seen at %d, and what %d does less is within the noise", r.Peak, last)
+		p.Fact("peak", "not passed: throughput was highest at %d, and its decrease at %d is within the noise", r.Peak, last)
 	case f.Peak != nil:
-		p.Fact("peak", "at %d of those tested; %.0f %s by the model", r.Peak, f.Peak.Estimate, Span(*f.Peak, func(x float64) string { return fmt.Sprintf("%.0f", x) }))
+		p.Fact("peak", "at %d among the tested limits; %.0f %s according to the model", r.Peak, f.Peak.Estimate, Span(*f.Peak, func(x float64) string { return fmt.Sprintf("%.0f", x) }))
 	default:
-		p.Fact("peak", "at %d of those tested; the model has none", r.Peak)
+		p.Fact("peak", "at %d among the tested limits; the model has no peak", r.Peak)
 	}
 }
 
@@ -217,20 +217,20 @@ func (p *Limits) Conclusion() string {
 	for _, t := range p.Plan.Points {
 		trials += len(t.Runs) + t.Lost
 	}
-	words, r := fmt.Sprintf("%s tried in %s", text.Plural(len(p.Plan.Points), "limit", "limits"), text.Plural(trials, "trial", "trials")), p.Plan.Recommendation
+	words, r := fmt.Sprintf("%s tested in %s", text.Plural(len(p.Plan.Points), "limit", "limits"), text.Plural(trials, "trial", "trials")), p.Plan.Recommendation
 	switch {
 	case p.Plan.Unmeasured != "":
-		words += "; not measured to the end: " + p.Plan.Unmeasured
+		words += "; the measurement failed: " + p.Plan.Unmeasured
 	case p.Plan.Interrupted:
 		words += ", interrupted"
 	case r == nil:
-		words += ", too few to tell"
+		words += ", too few to recommend one"
 	case r.Limit == 0:
-		words += ", none keeps what is asked for"
+		words += ", none meets the requirements"
 	case r.Compromise:
-		words += ", none keeps all that is asked for"
+		words += ", none meets all requirements"
 	case p.Plan.Decision != verdict.Passed:
-		words += ", throughput still rises"
+		words += ", throughput still rising"
 	}
 	return words
 }
@@ -248,10 +248,10 @@ func (p *Limits) Recommendation() {
 		p.Fact("throughput", "%s/s, %s of the highest (%s/s at %d)", text.Digits(taken.Throughput.Estimate), text.Percent(r.Share),
 			text.Digits(p.Plan.Limit(r.Peak).Throughput.Estimate), r.Peak)
 		if taken.Peak != nil {
-			p.Fact("headroom", "%s of %s descriptors open, %s more allowed", text.Count(*taken.Peak), text.Count(p.Plan.Terms.NoFile), text.Count(r.FreeDescriptors))
+			p.Fact("headroom", "%s of %s descriptors open, %s more available", text.Count(*taken.Peak), text.Count(p.Plan.Terms.NoFile), text.Count(r.FreeDescriptors))
 		}
 	}
-	p.Fact("binding", "%s: %s", r.Bottleneck.Resource, r.Bottleneck.Detail)
+	p.Fact("bottleneck", "%s: %s", r.Bottleneck.Resource, r.Bottleneck.Detail)
 	p.adaptive()
 	p.waiting(r.Waiting)
 	for _, note := range r.Notes {
@@ -263,15 +263,15 @@ func (p *Limits) Recommendation() {
 func (p *Limits) Advice(r *capacity.Recommendation) string {
 	switch {
 	case r.Limit == 0:
-		return "take none of these: each breaks what is asked for"
+		return "no tested limit is recommended: each one violates a requirement"
 	case !p.Plan.Finished():
-		return fmt.Sprintf("not finished: %d is the smallest so far that does as well as any", r.Limit)
+		return fmt.Sprintf("not finished: %d is the smallest limit so far that performs as well as any", r.Limit)
 	case r.Compromise:
-		return fmt.Sprintf("%d is the best of those tried: none reaches %.0f %% of the highest throughput and keeps the rest", r.Limit, 100*p.Plan.Terms.Reach)
+		return fmt.Sprintf("%d is the best limit tested: none reaches %.0f %% of the highest throughput and meets the other requirements", r.Limit, 100*p.Plan.Terms.Reach)
 	case r.UpTo > r.Limit:
-		return fmt.Sprintf("take %d; anything up to %d will do", r.Limit, r.UpTo)
+		return fmt.Sprintf("recommended limit: %d; up to %d is acceptable", r.Limit, r.UpTo)
 	}
-	return fmt.Sprintf("take %d", r.Limit)
+	return fmt.Sprintf("recommended limit: %d", r.Limit)
 }
 
 // adaptive is the limit that was found by another way.
@@ -289,7 +289,7 @@ func (p *Limits) adaptive() {
 	for _, run := range a.Runs {
 		rates = append(rates, text.Digits(run.Throughput))
 	}
-	p.Fact("adaptive", "the strategy that finds its limit itself came to %s (%s/s)", words, strings.Join(rates, ", "))
+	p.Fact("adaptive", "the adaptive strategy settled at %s (%s/s)", words, strings.Join(rates, ", "))
 }
 
 // waiting is what items have to expect that come when they come.
@@ -298,7 +298,7 @@ func (p *Limits) waiting(all []capacity.Waiting) {
 		return
 	}
 	w := all[len(all)/2]
-	p.Fact("waiting", "where items come at random at %s/s, %.0f %% of the slots being in use, %s of them wait, %s in the mean of all (Erlang C, for Poisson arrivals, exponential times that do not depend on the load, and room for all that wait)",
+	p.Fact("waiting", "if items arrive at random at %s/s (%.0f %% utilization), %s of them wait; the mean wait over all items is %s (Erlang C: Poisson arrivals, exponential service times independent of the load, unbounded queue)",
 		text.Digits(w.Rate), 100*w.Load, text.Percent(w.Waits), text.Duration(w.Mean))
 }
 
@@ -312,7 +312,7 @@ func (p *Limits) Config() {
 	g.Add(fmt.Sprintf("maxPoolSize=%d", c.MaxPoolSize), "# in the MongoDB connection string")
 	g.Add(fmt.Sprintf("MaxConnsPerHost: %d,", c.MaxConnsPerHost), "// in Go's http.Transport; MaxIdleConnsPerHost as well")
 	if open := c.Open; open > 0 {
-		g.Add(fmt.Sprintf("ulimit -n %d", c.NoFile), fmt.Sprintf("# with these %d may be open, %.0f %% of it", open, 100*float64(open)/float64(c.NoFile)))
+		g.Add(fmt.Sprintf("ulimit -n %d", c.NoFile), fmt.Sprintf("# at most %d descriptors are open, %.0f %% of it", open, 100*float64(open)/float64(c.NoFile)))
 	}
 	p.Line("")
 	for _, l := range g.Lines() {

@@ -35,13 +35,13 @@ type Rates struct {
 // Terms say what "sustained" means here.
 func (p *Rates) Terms() {
 	slo := p.Plan.SLO
-	p.Fact("slo", "p99 ≤ %s since a report was due, errors ≤ %s, descriptors ≤ %d of %d",
+	p.Fact("slo", "p99 ≤ %s from when a report was due, errors ≤ %s, descriptors ≤ %d of %d",
 		text.Duration(time.Duration(slo.P99)), text.Percent(slo.MaxErrors()), p.Plan.MaxDescriptors, p.Plan.NoFile)
 	how := "evenly"
 	if p.Plan.Poisson {
 		how = "at random times (Poisson)"
 	}
-	p.Fact("reports", "%s; tried for %s, confirmed for %s: a rate may be up to %.0f %% above what lasts for ever",
+	p.Fact("reports", "sent %s; each rate tested for %s and confirmed for %s: a confirmed rate may be up to %.0f %% above the sustainable one",
 		how, Seconds(p.Plan.Window), Seconds(p.Plan.Confirm), 100*p.Plan.Hidden())
 	if p.Plan.Level != "" {
 		p.Fact("level", "%s", p.Plan.Level)
@@ -52,7 +52,7 @@ func (p *Rates) Terms() {
 func (p *Rates) FoundGrid() *text.Grid {
 	g := &text.Grid{Columns: []text.Column{
 		{Title: "variant"}, {Title: "max rate", Right: true}, {Title: "interval", Right: true},
-		{Title: "p99", Right: true, Drop: 1}, {Title: "errors", Right: true, Drop: 2}, {Title: "FDs", Right: true, Drop: 3}, {Title: "gave out"},
+		{Title: "p99", Right: true, Drop: 1}, {Title: "errors", Right: true, Drop: 2}, {Title: "FDs", Right: true, Drop: 3}, {Title: "bottleneck"},
 	}}
 	for _, v := range p.Plan.Variants {
 		g.Add(p.cells(v)...)
@@ -73,33 +73,33 @@ func (p *Rates) Table() {
 		}
 	}
 	if len(p.Plan.NotTried) > 0 {
-		p.Wrapped("", "not tried: "+strings.Join(p.Plan.NotTried, ", "), verdict.Doubt)
+		p.Wrapped("", "not tested: "+strings.Join(p.Plan.NotTried, ", "), verdict.Doubt)
 	}
 }
 
 func (p *Rates) cells(v capacity.Variant) []string {
-	max, interval, gave := text.None, text.None, text.None
+	highest, interval, bottleneck := text.None, text.None, text.None
 	switch v.End {
 	case capacity.Confirmed:
-		max, interval = PerSecond(v.Confirmed), fmt.Sprintf("[%s, %s)", RateDigits(v.Confirmed), RateDigits(v.Failed))
+		highest, interval = PerSecond(v.Confirmed), fmt.Sprintf("[%s, %s)", RateDigits(v.Confirmed), RateDigits(v.Failed))
 	case capacity.AtLeast:
-		max, interval = "≥ "+PerSecond(v.Confirmed), fmt.Sprintf("[%s, …)", RateDigits(v.Confirmed))
+		highest, interval = "≥ "+PerSecond(v.Confirmed), fmt.Sprintf("[%s, …)", RateDigits(v.Confirmed))
 	case capacity.Below:
-		max, interval = "< "+PerSecond(v.Failed), fmt.Sprintf("[0, %s)", RateDigits(v.Failed))
+		highest, interval = "< "+PerSecond(v.Failed), fmt.Sprintf("[0, %s)", RateDigits(v.Failed))
 	case capacity.Undecided, capacity.Unconfirmed, capacity.Unfinished:
-		max = p.Paint("no rate", verdict.Doubt)
+		highest = p.Paint("no rate", verdict.Doubt)
 	}
 	switch {
 	case v.End == capacity.AtLeast:
-		gave = "nothing"
+		bottleneck = "none"
 	case v.Bottleneck != nil && v.Decided():
-		gave = p.Paint(string(v.Bottleneck.Resource), verdict.Bad)
+		bottleneck = p.Paint(string(v.Bottleneck.Resource), verdict.Bad)
 	}
 	best := v.Best()
 	if best == nil || !v.Decided() {
-		return []string{v.Variant, max, interval, text.None, text.None, text.None, gave}
+		return []string{v.Variant, highest, interval, text.None, text.None, text.None, bottleneck}
 	}
-	return []string{v.Variant, max, interval, text.Duration(best.P99), text.Percent(best.Errors()), peakOf(*best, p.Plan.NoFile), gave}
+	return []string{v.Variant, highest, interval, text.Duration(best.P99), text.Percent(best.Errors()), peakOf(*best, p.Plan.NoFile), bottleneck}
 }
 
 // Remark is what stands below the row: why there is no rate, or what gave out.
@@ -113,19 +113,19 @@ func (p *Rates) Remark(v capacity.Variant) string {
 		return "not measured: " + v.Unmeasured + held
 	case v.End == capacity.Undecided:
 		last := lowestInconclusive(v)
-		return fmt.Sprintf("no rate, inconclusive at %s: %s%s", PerSecond(last.Rate), strings.Join(last.Why, "; "), held)
+		return fmt.Sprintf("no rate: inconclusive at %s: %s%s", PerSecond(last.Rate), strings.Join(last.Why, "; "), held)
 	case v.End == capacity.Unconfirmed:
-		return fmt.Sprintf("no rate: none that was tried passed for %s", Seconds(p.Plan.Confirm))
+		return fmt.Sprintf("no rate: no tested rate passed for %s", Seconds(p.Plan.Confirm))
 	case v.End == capacity.Unfinished:
 		return "not finished" + held
 	case v.End == capacity.AtLeast:
-		return fmt.Sprintf("the highest rate that was to be tried (--max-rate) passed for %s: the variant is not exhausted", Seconds(p.Plan.Confirm))
+		return fmt.Sprintf("the highest rate allowed (--max-rate) passed for %s, so the maximum may be higher", Seconds(p.Plan.Confirm))
 	case v.Bottleneck != nil:
 		doubt := ""
 		if p := lowestInconclusive(v); p.Rate > v.Confirmed && p.Rate < v.Failed {
 			doubt = fmt.Sprintf("; inconclusive at %s: %s", PerSecond(p.Rate), strings.Join(p.Why, "; "))
 		}
-		return fmt.Sprintf("%s gave out first, at %s: %s", v.Bottleneck.Resource, PerSecond(v.Failed), v.Bottleneck.Detail) + doubt
+		return fmt.Sprintf("bottleneck: %s at %s: %s", v.Bottleneck.Resource, PerSecond(v.Failed), v.Bottleneck.Detail) + doubt
 	}
 	return ""
 }
@@ -145,7 +145,7 @@ func (p *Rates) Thresholds() {
 				known = strings.Join(p.cells(v)[1:3], " ")
 			}
 		}
-		words := fmt.Sprintf("%s beside %s: %s", known, PerSecond(t.Limit), t.Decision)
+		words := fmt.Sprintf("%s, limit %s: %s", known, PerSecond(t.Limit), t.Decision)
 		if t.Why != "" {
 			words += "; " + t.Why
 		}
@@ -184,7 +184,7 @@ func (p *Rates) Tried() {
 		p.Line("")
 		p.Line(p.Bold(v.Variant))
 		if len(v.Points) == 0 {
-			p.Line("  " + p.Paint("no rate was tried to its end", verdict.Faint))
+			p.Line("  " + p.Paint("no rate was tested completely", verdict.Faint))
 			continue
 		}
 		p.Line("  " + p.Paint(g.Line(g.Titles(), widths), verdict.Faint))
@@ -206,7 +206,7 @@ func (p *Rates) End() {
 	for _, words := range Disturbances(p.Plan.Noise) {
 		p.Fact("noise", "%s", words)
 	}
-	p.Fact("inconclusive", "where the mock upstream was too slow, or the generator began more than 1 %% of the reports %s late", text.Duration(p.Plan.LagBound))
+	p.Fact("inconclusive", "if the mock upstream was too slow, or the generator sent more than 1 %% of the reports %s late or later", text.Duration(p.Plan.LagBound))
 	if p.Plan.Records != "" {
 		p.Fact("records", "%s", p.Plan.Records)
 	}
@@ -258,12 +258,12 @@ func (p *Rates) Limit() {
 func (p *Rates) LimitText(l capacity.RateLimit) string {
 	switch {
 	case l.Limit > 0:
-		return fmt.Sprintf("take %d: the smallest limit that was tried whose rate reaches %.0f %% of the highest that was confirmed, %s at %d, as near as the interval tells",
+		return fmt.Sprintf("recommended limit: %d, the smallest tested limit whose rate reaches %.0f %% of the highest confirmed rate (%s at %d), within the resolution of the intervals",
 			l.Limit, 100*capacity.Reach, PerSecond(l.Highest), l.Peak)
 	case l.Highest > 0:
-		return fmt.Sprintf("no limit can be named yet; %s. The highest rate that was confirmed so far is %s, at %d", l.Why, PerSecond(l.Highest), l.Peak)
+		return fmt.Sprintf("no limit can be recommended yet: %s. The highest rate confirmed so far is %s, at %d", l.Why, PerSecond(l.Highest), l.Peak)
 	case l.Why != "":
-		return "no limit can be named yet; " + l.Why
+		return "no limit can be recommended yet: " + l.Why
 	}
-	return "no limit has a rate that was confirmed"
+	return "no limit has a confirmed rate"
 }

@@ -60,16 +60,16 @@ func (p *Run) Facts() *text.Grid {
 	}
 	g.Add("environment", fmt.Sprintf("%s: %s, %s", kind, env.Database, env.Upstream))
 	if env.Chosen != "" {
-		g.Add("", "taken because: "+env.Chosen)
+		g.Add("", "selected because: "+env.Chosen)
 	}
 	for _, c := range append(env.Containers[:len(env.Containers):len(env.Containers)], sutContainer(p.Record)...) {
 		g.Add("", containerLine(c))
 	}
 	if link := databaseLink(p.Record); link != "" {
-		g.Add("", "way to the database, unless a level says otherwise: "+link)
+		g.Add("", "database link, unless a level overrides it: "+link)
 	}
 	if len(env.Targets) > 0 {
-		g.Add("", "allowed beyond this machine: "+strings.Join(env.Targets, ", "))
+		g.Add("", "allowed remote targets: "+strings.Join(env.Targets, ", "))
 	}
 	g.Add("machine", fmt.Sprintf("%s, nofile %s", MachineLine(m), text.Count(int(m.NoFile))))
 	g.Add("software", fmt.Sprintf("%s/%s %s, %s, revision %s", m.OS, m.Arch, m.Kernel, m.Go, revision))
@@ -144,7 +144,7 @@ func Tally(v *claims.Outcome) string {
 		parts = append(parts, claimsAsExpected(v))
 	}
 	if parts = append(parts, budgets(v)...); parts == nil {
-		return "there is no claim"
+		return "no claims"
 	}
 	return strings.Join(parts, "; ")
 }
@@ -186,7 +186,7 @@ func budgets(v *claims.Outcome) []string {
 		words += fmt.Sprintf(", %d inconclusive", open)
 	}
 	if warned > 0 {
-		words += fmt.Sprintf(", %d violated as a mere warning", warned)
+		words += fmt.Sprintf(", %d violated with a warning only", warned)
 	}
 	return []string{words}
 }
@@ -197,7 +197,7 @@ func (p *Run) NoiseNotes() []string {
 	for _, f := range p.Outcome.Noise.Findings {
 		grade, help := "noise", ""
 		if f.Severity == noise.TooNoisy {
-			grade, help = "too noisy", "; helps: "+f.Advice
+			grade, help = "too noisy", "; advice: "+f.Advice
 		}
 		words := grade + ", " + f.Kind + ": " + f.Message
 		if f.Level != "" {
@@ -212,7 +212,7 @@ func (p *Run) NoiseNotes() []string {
 func Disturbances(found []noise.Finding) []string {
 	var all []string
 	for _, f := range found {
-		all = append(all, f.Kind+": "+f.Message+"; helps: "+f.Advice)
+		all = append(all, f.Kind+": "+f.Message+"; advice: "+f.Advice)
 	}
 	return all
 }

@@ -66,7 +66,7 @@ func (p *Run) doubted(r summary.Row, cell string) string {
 func ReductionCell(r summary.Row, baseline string) string {
 	switch {
 	case r.Variant == baseline:
-		return "baseline"
+		return "reference"
 	case r.Reduction == nil:
 		return text.None
 	case r.Reduction.Low == nil:
@@ -111,7 +111,7 @@ func (p *Run) documents(r summary.Row) string {
 	}
 	word := "ok"
 	if d.Unchecked {
-		word = "there, unread"
+		word = "present, unread"
 	}
 	switch {
 	case r.Checked < r.Planned:
@@ -128,7 +128,7 @@ func IntegrityViolations(d results.Documents) string {
 	for _, k := range []struct {
 		n    int
 		name string
-	}{{d.Lost, "lost"}, {d.Duplicate, "duplicate"}, {d.Corrupt, "wrong"}, {d.Foreign, "foreign"}} {
+	}{{d.Lost, "lost"}, {d.Duplicate, "duplicate"}, {d.Corrupt, "corrupt"}, {d.Foreign, "foreign"}} {
 		if k.n > 0 {
 			parts = append(parts, text.Count(k.n)+" "+k.name)
 		}
@@ -155,11 +155,11 @@ func RowRemarks(r summary.Row) []string {
 		parts = append(parts, fmt.Sprintf("%s descriptors (sut.nofile) in %s", ofLimit(r), text.Plural(r.Exhausted, "trial", "trials")))
 	}
 	if l := r.Leak; l != nil {
-		parts = append(parts, fmt.Sprintf("leak: %.2g descriptors an item stayed open (%s with at most %s in flight)",
+		parts = append(parts, fmt.Sprintf("leak: %.2g descriptors per item stayed open (%s with at most %s in flight)",
 			l.PerItem, text.Count(l.Descriptors), text.Plural(l.InFlight, "request", "requests")))
 	}
 	if r.Leaked > 0 {
-		parts = append(parts, "up to "+text.Plural(r.Leaked, "descriptor", "descriptors")+" left open")
+		parts = append(parts, "up to "+text.Plural(r.Leaked, "descriptor", "descriptors")+" leaked")
 	}
 	if r.Partial > 0 {
 		parts = append(parts, partialRemark(r))
@@ -220,7 +220,7 @@ func (p *Run) ServiceGrid() *text.Grid {
 		{Title: "peak FDs", Right: true},
 		{Title: "EMFILE", Right: true},
 		{Title: "recovered", Right: true},
-		{Title: "left", Right: true, Drop: 1},
+		{Title: "leaked", Right: true, Drop: 1},
 		{Title: "documents", Drop: 6},
 	}}
 	for _, r := range p.Outcome.Service {
@@ -266,13 +266,13 @@ func ServiceRemarks(r summary.ServiceRow) []string {
 		parts = append(parts, text.Plural(r.NotOK[o], "trial", "trials")+" "+PastTense(o))
 	}
 	if r.Stalled > 0 {
-		parts = append(parts, text.Plural(r.Stalled, "trial", "trials")+" stalled: reports in flight, and nothing completed")
+		parts = append(parts, text.Plural(r.Stalled, "trial", "trials")+" stalled: reports were in flight and none completed")
 	}
 	if r.Dropped > 0 {
-		parts = append(parts, text.Count(r.Dropped)+" reports were due and not sent, the load having ended early")
+		parts = append(parts, text.Count(r.Dropped)+" reports were due but not sent because the load ended early")
 	}
 	if len(r.Errors) > 0 {
-		parts = append(parts, "reports not done: "+errorTypes(r.Errors))
+		parts = append(parts, "failed reports: "+errorTypes(r.Errors))
 	}
 	if r.Repeated > 0 {
 		parts = append(parts, repeatedRemark(r.Repeated))
@@ -281,9 +281,9 @@ func ServiceRemarks(r summary.ServiceRow) []string {
 		parts = append(parts, "out of local ports (EADDRNOTAVAIL) in "+text.Plural(r.OutOfPorts, "trial", "trials"))
 	}
 	if out := r.FirstExhausted; out != nil {
-		words := fmt.Sprintf("out of descriptors after %.1f s, at report %s, at %.1f reports a second, first for %s", out.At.Seconds(), text.Count(out.Report), out.Rate, RefusedSides(r.Sides))
+		words := fmt.Sprintf("out of descriptors after %.1f s, at report %s and %.1f reports/s, first for %s", out.At.Seconds(), text.Count(out.Report), out.Rate, RefusedSides(r.Sides))
 		if at := r.PredictedAt; at != nil {
-			words += fmt.Sprintf(" (%.1f s was predicted when half of them were open)", at.Seconds())
+			words += fmt.Sprintf(" (predicted: %.1f s, when half of them were open)", at.Seconds())
 		}
 		parts = append(parts, words)
 	}
@@ -291,7 +291,7 @@ func ServiceRemarks(r summary.ServiceRow) []string {
 		parts = append(parts, r.Detail)
 	}
 	if k := r.LeakedKinds; k != nil {
-		parts = append(parts, fmt.Sprintf("%s stayed open when all was closed: %s of the upstream, %s of the database, %s others",
+		parts = append(parts, fmt.Sprintf("%s leaked, open after everything was closed: %s to the upstream, %s to the database, %s others",
 			text.Count(r.Leaked), text.Count(k.Upstream), text.Count(k.Mongo), text.Count(k.Others())))
 	}
 	return parts
@@ -312,7 +312,7 @@ func RefusedSides(trials map[string]int) string {
 		}
 		parts = append(parts, part)
 	}
-	return cmp.Or(strings.Join(parts, ", "), "what is not known")
+	return cmp.Or(strings.Join(parts, ", "), "an unknown connection")
 }
 
 // PartialMark marks a figure of trials in which items failed.
@@ -324,7 +324,7 @@ func PartialMark(r summary.Row, cell string) string {
 }
 
 func partialRemark(r summary.Row) string {
-	return fmt.Sprintf("* of less work: %s failed in %s", text.Plural(r.ItemsFailed, "item", "items"), text.Plural(r.Partial, "trial", "trials"))
+	return fmt.Sprintf("* less work: %s failed in %s", text.Plural(r.ItemsFailed, "item", "items"), text.Plural(r.Partial, "trial", "trials"))
 }
 
 // overrunRemark says that times of the row are not those of its variant.
@@ -333,11 +333,11 @@ func overrunRemark(r summary.Row) string {
 }
 
 func throttledRemark(r summary.Row) string {
-	return text.Plural(r.Throttled, "request", "requests") + " held back: times measure external.rate"
+	return text.Plural(r.Throttled, "request", "requests") + " throttled: times are bounded by external.rate"
 }
 
 func repeatedRemark(n int) string {
-	return text.Plural(n, "request", "requests") + " sent again by the client"
+	return text.Plural(n, "request", "requests") + " retried by the client"
 }
 
 // FailedItems says of trials that they are of less work; empty: they are not.

@@ -24,26 +24,26 @@ func (p *WhatIf) Prediction() {
 	}
 	p.Fact("pipeline", "%s%s, %s", a.Strategy, each, text.Plural(a.Items, "item", "items"))
 	if a.Exhausts {
-		p.Fact("", "%s", p.Paint(fmt.Sprintf("too many open files: a host needs %s descriptors and may open %s; what follows is as if it had them", text.Count(a.Descriptors), text.Count(a.NoFile)), verdict.Bad))
+		p.Fact("", "%s", p.Paint(fmt.Sprintf("too many open files: a host needs %s descriptors and may open %s; the prediction assumes that it had them", text.Count(a.Descriptors), text.Count(a.NoFile)), verdict.Bad))
 	}
-	p.Fact("fed with", "a fetch of %s (p99 %s) and a write of %s in the median", text.Duration(a.FetchP50), text.Duration(a.FetchP99), text.Duration(a.WriteP50))
+	p.Fact("inputs", "median fetch %s (p99 %s), median write %s", text.Duration(a.FetchP50), text.Duration(a.FetchP99), text.Duration(a.WriteP50))
 	p.Line("")
 	spread := ""
 	if a.Min < a.Max {
-		spread = fmt.Sprintf(" (%s to %s, by the items' order)", text.Duration(a.Min), text.Duration(a.Max))
+		spread = fmt.Sprintf(" (%s to %s, depending on the order of the items)", text.Duration(a.Min), text.Duration(a.Max))
 	}
 	p.Fact("makespan", "%s%s", p.Bold(text.Duration(a.Makespan)), spread)
 	p.Fact("throughput", "%s items/s", text.Digits(a.Throughput))
 	p.Fact("item", "p50 %s, p95 %s, p99 %s", text.Duration(a.P50), text.Duration(a.P95), text.Duration(a.P99))
-	p.Fact("in flight", "%s in the mean, %s at most%s", text.Digits(a.InFlight), text.Count(a.Peak), p.perHost(a.PeakHost))
+	p.Fact("in flight", "%s on average, %s at most%s", text.Digits(a.InFlight), text.Count(a.Peak), p.perHost(a.PeakHost))
 	words := text.Count(a.AllDescriptors) + " at most" + p.perHost(a.Descriptors)
 	if a.NoFile > 0 {
-		words += fmt.Sprintf(", of %s that one may open", text.Count(a.NoFile))
+		words += fmt.Sprintf(", of %s that a host may open", text.Count(a.NoFile))
 	}
 	p.Fact("descriptors", "%s", words)
 	busy := fmt.Sprintf("as busy as at a limit of %s", text.Digits(a.BusyAs))
 	if a.Extrapolated {
-		busy = "busier than it was ever measured"
+		busy = "busier than in any measurement"
 	}
 	if a.DatabaseBound > 0 {
 		busy += fmt.Sprintf("; at most about %s writes/s (estimated)", text.Digits(a.DatabaseBound))
@@ -60,7 +60,7 @@ func (p *WhatIf) perHost(n int) string {
 
 // StageGrid is where an item's time goes.
 func (p *WhatIf) StageGrid() *text.Grid {
-	g := &text.Grid{Columns: []text.Column{{Title: "where an item's time goes"}, {Title: "mean", Right: true}, {Title: "share", Right: true}}}
+	g := &text.Grid{Columns: []text.Column{{Title: "time of an item"}, {Title: "mean", Right: true}, {Title: "share", Right: true}}}
 	for _, s := range p.Answer.Stages {
 		g.Add(s.Stage, text.Duration(s.Mean), text.Percent(s.Share))
 	}
@@ -95,9 +95,9 @@ func (p *WhatIf) CheckGrid() (*text.Grid, string) {
 		g.Add(c.Variant+mark, text.Count(c.Items), text.Duration(c.Makespan), spread,
 			text.OrNone(c.InSample, makespan), text.OrNone(c.LeftOut, makespan), text.Duration(c.P99), text.OrNone(c.InSample, p99), text.OrNone(c.LeftOut, p99))
 	}
-	words := "error: of the model that knows the point; left out: of one that does not"
+	words := "error: model fitted with the point; left out: model fitted without it"
 	if extrapolated {
-		words += "; * without the point it extrapolates"
+		words += "; *: without the point, the model extrapolates"
 	}
 	return g, words
 }
@@ -113,14 +113,14 @@ func (p *WhatIf) Worsts() {
 // worst compares the greatest errors with the targets.
 func (p *WhatIf) worst(label string, e *whatif.Errors) {
 	if e == nil {
-		p.Fact(label, "no point to tell by")
+		p.Fact(label, "no point to compare with")
 		return
 	}
 	within := p.Paint("within", verdict.Good)
 	if !e.Within() {
 		within = p.Paint("not within", verdict.Bad)
 	}
-	p.Fact(label, "makespan %s, p99 %s off at worst: %s the targets of %.0f %% and %.0f %%",
+	p.Fact(label, "largest errors: makespan %s, p99 %s: %s the targets of %.0f %% and %.0f %%",
 		text.Percent(e.Makespan), text.Percent(e.P99), within, 100*whatif.TargetMakespan, 100*whatif.TargetP99)
 }
 
@@ -142,12 +142,12 @@ func (p *WhatIf) Doubts() {
 	if r.MaxItems > r.MinItems {
 		items += " to " + text.Count(r.MaxItems)
 	}
-	p.Fact("range", "limits %s to %s, %s items, a fetch of %s and a write of %s in the median; %s",
+	p.Fact("range", "limits %s to %s, %s items, median fetch %s, median write %s; %s",
 		text.Count(r.MinLimit), text.Count(r.MaxLimit), items, text.Duration(r.FetchP50.Round(time.Microsecond)), text.Duration(r.WriteP50), strings.Join(r.Strategies, ", "))
 	if len(p.Answer.Outside) == 0 {
-		p.Fact("", "%s", p.Paint("what is asked for lies within it", verdict.Good))
+		p.Fact("", "%s", p.Paint("the prediction lies within it", verdict.Good))
 	} else {
-		p.Fact("outside", "%s", p.Paint("extrapolated, not checked by any measurement:", verdict.Doubt))
+		p.Fact("outside", "%s", p.Paint("extrapolated, not validated by any measurement:", verdict.Doubt))
 		for _, words := range p.Answer.Outside {
 			p.Fact("", "%s", words)
 		}

@@ -16,7 +16,7 @@ import (
 // Comparison writes two runs side by side as a page of one file, which
 // loads nothing.
 func Comparison(w io.Writer, c *compare.Comparison) error {
-	pg := page{Title: fmt.Sprintf("%s: B %s beside A %s", c.A.Scenario, c.B.ID, c.A.ID), Run: c.B.ID, Exit: "0", Word: "compared", Says: content.ComparisonMethod(c) + " It judges nothing"}
+	pg := page{Title: fmt.Sprintf("%s: B %s compared with A %s", c.A.Scenario, c.B.ID, c.A.ID), Run: c.B.ID, Exit: "0", Word: "compared", Says: content.ComparisonMethod(c) + " This is not a verdict"}
 	if len(c.Rows) == 0 {
 		pg.Exit, pg.Tone, pg.Word, pg.Says = strconv.Itoa(verdict.ExitInconclusive), verdict.Doubt, "nothing to compare", content.NothingInCommon
 	} else {
@@ -37,7 +37,7 @@ func Comparison(w io.Writer, c *compare.Comparison) error {
 	if err == nil && size <= maxDownload {
 		pg.Downloads = []download{{c.A.ID + "-" + c.B.ID + ".json.gz", "the comparison with all its figures", href}}
 	} else if err == nil {
-		pg.DataNote = "The comparison is too large to be in this page."
+		pg.DataNote = "The comparison is too large to embed in this page."
 	}
 	if err == nil {
 		err = pg.write(w)
@@ -51,7 +51,7 @@ func Comparison(w io.Writer, c *compare.Comparison) error {
 // compared sets pictures and tables, a level after the other.
 func (pg *page) compared(c *compare.Comparison) {
 	drawn := &pictures{}
-	ratios := section{ID: "ratios", Title: "B beside A", Says: "Left of 1, B took less time than A. An interval across 1 is no evidence of a difference. Of the makespans the dot is A, the diamond B."}
+	ratios := section{ID: "ratios", Title: "B compared with A", Says: "Left of 1, B took less time than A. An interval that includes 1 is not evidence of a difference. In the charts of makespans, the dot is A and the diamond B."}
 	times, costs := content.TimeGrid(c), content.CostGrid(c)
 	for from := 0; from < len(c.Rows); {
 		to := from
@@ -63,12 +63,12 @@ func (pg *page) compared(c *compare.Comparison) {
 			pg.comparedTable(times, c.Rows, from, to, ", time", true)
 			pg.comparedTable(costs, c.Rows, from, to, ", cost", false)
 		} else {
-			pg.TablesNote = "The rows of more levels are in the data below."
+			pg.TablesNote = "The data below has the rows of the other levels."
 		}
 		from = to
 	}
 	if drawn.leftOut > 0 {
-		ratios.None = fmt.Sprintf("%s left out for want of room; the tables have their numbers.", text.Plural(drawn.leftOut, "picture is", "pictures are"))
+		ratios.None = fmt.Sprintf("%s omitted for lack of space; the tables have the numbers.", text.Plural(drawn.leftOut, "chart was", "charts were"))
 	}
 	pg.Sections = []section{ratios}
 }
@@ -80,7 +80,7 @@ func (p *pictures) ratios(to *[]picture, rows []compare.Row) {
 		Title: withLevel("B ÷ A", level), Text: "The ratio of the makespans of each variant, with its interval.",
 		Value: chart.Axis{Label: "makespan B ÷ makespan A", Log: true}, References: []chart.Reference{{At: 1, Label: "no change"}},
 	}
-	spans := chart.Rows{Title: withLevel("Makespan", level), Text: "The median of A as a dot, of B as a diamond.", Value: nanoseconds("makespan")}
+	spans := chart.Rows{Title: withLevel("Makespan", level), Text: "The median of A is a dot, that of B a diamond.", Value: nanoseconds("makespan")}
 	for i, r := range rows {
 		if m := r.Makespan; m != nil {
 			change.Rows = append(change.Rows, chart.Row{Name: r.A.Variant, Color: i, Text: content.RatioCell(r),

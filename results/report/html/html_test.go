@@ -248,7 +248,7 @@ func TestHTMLManyLevels(t *testing.T) {
 	if len(text) > 1_000_000 {
 		t.Errorf("%d bytes", len(text))
 	}
-	if !strings.Contains(text, "320 rows more are in the verdict") {
+	if !strings.Contains(text, "320 rows more are in the verdict below") {
 		t.Error("the page does not say how many rows are left out")
 	}
 }

@@ -17,7 +17,7 @@ import (
 func Limits(w io.Writer, plan *capacity.Limits) error {
 	fail := func(err error) error { return fmt.Errorf("write page of plan %q: %w", plan.ID, err) }
 	p := &content.Limits{Printer: text.Printer{Width: 96}, Plan: plan}
-	pg := page{Title: plan.Scenario + ": which limit to take", Run: plan.ID, Exit: fmt.Sprint(plan.Exit), Word: string(plan.Decision), Tone: plan.Decision.Tone(), Says: p.Conclusion()}
+	pg := page{Title: plan.Scenario + ": recommended limit", Run: plan.ID, Exit: fmt.Sprint(plan.Exit), Word: string(plan.Decision), Tone: plan.Decision.Tone(), Says: p.Conclusion()}
 	if r := plan.Recommendation; r != nil {
 		pg.Word = p.Advice(r)
 	}
@@ -36,7 +36,7 @@ func Limits(w io.Writer, plan *capacity.Limits) error {
 			t.Remarks = append(t.Remarks, fmt.Sprintf("%d: %s", plan.Points[i].Limit, says))
 		}
 	}
-	t.Remarks = append(t.Remarks, "X·R: throughput times the mean time of an item, which is the limit by Little's law; ! is more than 5 % off")
+	t.Remarks = append(t.Remarks, "in flight: throughput × mean time of an item (Little's law), expected to equal the limit; ! marks a deviation of more than 5 %")
 	pg.Tables = []levelTable{t}
 	p.Terms()
 	p.Model()
@@ -69,22 +69,22 @@ func (pg *page) planData(id, words string) error {
 		return err
 	}
 	if size > maxDownload {
-		pg.DataNote = "The plan is too large to be in this page."
+		pg.DataNote = "The plan is too large to embed in this page."
 		return nil
 	}
-	pg.Downloads = []download{{id + ".plan.json.gz", "the plan, with all that was tried", href}}
+	pg.Downloads = []download{{id + ".plan.json.gz", "the plan with every tested point", href}}
 	return nil
 }
 
 // limitPictures have throughput, p99 and descriptors against the limit, with
 // the model, what is asked for and the range of limits to take.
 func limitPictures(plan *capacity.Limits) section {
-	s := section{ID: "limits", Title: "What each limit gave", Says: "Points have 95 % intervals."}
+	s := section{ID: "limits", Title: "Results by limit", Says: "Points have 95 % intervals."}
 	if len(plan.Points) == 0 {
-		s.Says, s.None = "", "No limit was tried to its end."
+		s.Says, s.None = "", "No limit was tested completely."
 		return s
 	}
-	x := chart.Axis{Label: "limit, items at once", Log: true, Tight: true, Format: text.Digits}
+	x := chart.Axis{Label: "limit (items at once)", Log: true, Tight: true, Format: text.Digits}
 	through := chart.Series{Name: "measured", Color: 0}
 	few := chart.Series{Name: "single trials, too few", Color: 2, Loose: true}
 	slow, open := chart.Series{Name: "p99", Color: 1}, chart.Series{Name: "peak", Color: 3}
@@ -111,16 +111,16 @@ func limitPictures(plan *capacity.Limits) section {
 		s.Says += " The dashed line is the model."
 	}
 	if len(ranges) > 0 {
-		s.Says += " The limits that will do are shaded."
+		s.Says += " The range of acceptable limits is shaded."
 	}
 	drawn := &pictures{}
 	top := chart.Chart{
-		Title: "Throughput", Text: "Items a second against the limit, with the model.", X: x, Y: chart.Axis{Label: "items a second", Include: []float64{0}},
+		Title: "Throughput", Text: "Items per second by limit, with the model.", X: x, Y: chart.Axis{Label: "items per second", Include: []float64{0}},
 		Series: []chart.Series{through}, References: marks, Ranges: ranges,
 	}
 	if r := plan.Recommendation; r != nil && plan.Finished() {
 		highest := plan.Limit(r.Peak).Throughput.Estimate
-		top.References = append(top.References[:len(marks):len(marks)], chart.Reference{At: plan.Terms.Reach * highest, Label: fmt.Sprintf("asked for: %.0f %% of the highest", 100*plan.Terms.Reach)})
+		top.References = append(top.References[:len(marks):len(marks)], chart.Reference{At: plan.Terms.Reach * highest, Label: fmt.Sprintf("required: %.0f %% of the highest", 100*plan.Terms.Reach)})
 	}
 	if len(few.Points) > 0 {
 		top.Series = append(top.Series, few)
@@ -129,11 +129,11 @@ func limitPictures(plan *capacity.Limits) section {
 		top.Series = append(top.Series, modelLine(f.Model(), x))
 	}
 	drawn.add(&s.Figures, top, picture{})
-	p99 := chart.Chart{Title: "p99 of an item", Text: "Against the limit.", X: x, Y: nanoseconds("p99 of an item's time"), Series: []chart.Series{slow}, References: marks, Ranges: ranges}
+	p99 := chart.Chart{Title: "p99 of an item", Text: "By limit.", X: x, Y: nanoseconds("p99 of an item's time"), Series: []chart.Series{slow}, References: marks, Ranges: ranges}
 	if slo := time.Duration(plan.Terms.P99); slo > 0 {
-		p99.References = append(p99.References[:len(marks):len(marks)], chart.Reference{At: float64(slo), Label: "asked for: at most " + text.Duration(slo), Alarm: true})
+		p99.References = append(p99.References[:len(marks):len(marks)], chart.Reference{At: float64(slo), Label: "required: at most " + text.Duration(slo), Alarm: true})
 	}
-	fds := chart.Chart{Title: "Open descriptors", Text: "The most at each limit.", X: x, Y: chart.Axis{Label: "descriptors", Include: []float64{0}}, Series: []chart.Series{open}, Ranges: ranges,
+	fds := chart.Chart{Title: "Open descriptors", Text: "Peak at each limit.", X: x, Y: chart.Axis{Label: "descriptors", Include: []float64{0}}, Series: []chart.Series{open}, Ranges: ranges,
 		References: append(marks[:len(marks):len(marks)], chart.Reference{At: float64(plan.Terms.MaxDescriptors), Label: fmt.Sprintf("allowed: %s of %s", text.Count(plan.Terms.MaxDescriptors), text.Count(plan.Terms.NoFile)), Alarm: true})}
 	for _, c := range []chart.Chart{failures(plan, x, marks, ranges), p99, fds} {
 		if len(c.Series[0].Points) > 0 {
@@ -157,7 +157,7 @@ func failures(plan *capacity.Limits, x chart.Axis, marks []chart.Reference, rang
 	}
 	allowed := chart.Reference{At: 100 * plan.Terms.MaxErrors, Label: "allowed: " + text.Percent(plan.Terms.MaxErrors), Alarm: true}
 	return chart.Chart{
-		Title: "Items that failed", Text: "The share of items that failed at each limit, and what is allowed.", X: x,
+		Title: "Failed items", Text: "The share of failed items at each limit, and the allowed share.", X: x,
 		Y: chart.Axis{Label: "% of the items", Include: []float64{0, 10}}, Series: []chart.Series{line}, Ranges: ranges,
 		References: append(marks[:len(marks):len(marks)], allowed),
 	}
@@ -169,7 +169,7 @@ func recommended(plan *capacity.Limits) (marks []chart.Reference, ranges []chart
 	if r == nil || r.Limit == 0 || !plan.Finished() {
 		return nil, nil
 	}
-	marks = []chart.Reference{{Vertical: true, At: float64(r.Limit), Label: fmt.Sprintf("take %d", r.Limit)}}
+	marks = []chart.Reference{{Vertical: true, At: float64(r.Limit), Label: fmt.Sprintf("recommended: %d", r.Limit)}}
 	if r.UpTo > r.Limit {
 		ranges = []chart.Range{{From: float64(r.Limit), To: float64(r.UpTo)}}
 	}

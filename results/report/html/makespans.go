@@ -25,9 +25,9 @@ func (p *pictures) row(variant, level string) *summary.Row {
 
 // reductions against what is swept, with the intervals of the table.
 func (p *pictures) reductions() (section, error) {
-	s := section{ID: "reduction", Title: "Reduction", Says: "How much less time a variant takes than " + p.verdict.Table.Reference + ", with 95 % intervals."}
+	s := section{ID: "reduction", Title: "Reduction", Says: "Time saved compared with " + p.verdict.Table.Reference + ", with 95 % intervals."}
 	if p.verdict.Table.Reference == "" {
-		s.Says, s.None = "", "No variant is sequential, so there is nothing to reduce."
+		s.Says, s.None = "", "No variant is sequential, so there is no reference to compare with."
 		return s, nil
 	}
 	for _, sw := range p.sweeps() {
@@ -35,7 +35,7 @@ func (p *pictures) reductions() (section, error) {
 			continue
 		}
 		c := chart.Chart{
-			Title: fmt.Sprintf("Reduction of the makespan against %s", sw.axis().Label), Text: "A line for each variant, with its intervals; the table below has the numbers.",
+			Title: fmt.Sprintf("Reduction of the makespan by %s", sw.axis().Label), Text: "One line per variant, with intervals; the table below has the numbers.",
 			X: sw.axis(), Y: chart.Axis{Label: "reduction (1 − makespan ÷ makespan of " + p.verdict.Table.Reference + ")", Format: wholePercent, Include: []float64{0, 1}},
 		}
 		f := picture{Says: sw.rest, Head: []string{"variant", sw.factor, "reduction [95 %]", "pairs"}}
@@ -61,7 +61,7 @@ func (p *pictures) reductions() (section, error) {
 		}
 	}
 	if len(s.Figures) == 0 {
-		s.Says, s.None = "", "There is one level alone, or no pair: the reductions are in the tables."
+		s.Says, s.None = "", "There is only one level or no pair; the tables have the reductions."
 	}
 	return s, nil
 }
@@ -96,8 +96,8 @@ func (p *pictures) makespans() (section, error) {
 
 func (p *pictures) makespanLines(to *[]picture, sw sweep) {
 	c := chart.Chart{
-		Title: "Makespan against " + sw.axis().Label, Text: "A line for each variant through the medians of its trials.",
-		X: sw.axis(), Y: nanoseconds("median makespan, from the least to the greatest"),
+		Title: "Makespan by " + sw.axis().Label, Text: "One line per variant, through the medians of its trials.",
+		X: sw.axis(), Y: nanoseconds("median makespan, with its range"),
 	}
 	f := picture{Half: true, Says: sw.rest, Head: []string{"variant", sw.factor, "median", "least", "greatest", "trials"}}
 	for _, v := range p.index.Scenario.Variants {
@@ -123,8 +123,8 @@ func (p *pictures) makespanLines(to *[]picture, sw sweep) {
 }
 
 func (p *pictures) makespanRows(to *[]picture, l scenarios.Level) {
-	c := chart.Rows{Title: p.titled("Every trial", l.Name), Text: "A dot for each trial, a diamond at the median.", Value: nanoseconds("makespan")}
-	f := picture{Half: true, Says: "a dot is a trial, the diamond the median, the line the ideal makespan", Head: []string{"variant", "block", "makespan", "ideal"}}
+	c := chart.Rows{Title: p.titled("Every trial", l.Name), Text: "One dot per trial, a diamond at the median.", Value: nanoseconds("makespan")}
+	f := picture{Half: true, Says: "dot: a trial; diamond: the median; line: the ideal makespan", Head: []string{"variant", "block", "makespan", "ideal"}}
 	for _, v := range p.index.Scenario.Variants {
 		r := p.row(v.Name, l.Name)
 		if r == nil || r.Makespan == nil {

@@ -126,9 +126,9 @@ func downloads(v *claims.Outcome, record []byte) (all []download, note string, e
 		case err != nil:
 			return nil, "", err
 		case f.content == nil:
-			note = "The record of the trials is not in this page. "
+			note = "The record of the trials is not embedded in this page. "
 		case size > maxDownload:
-			note += fmt.Sprintf("%s is not in this page: it would take %s. ", capital(f.says), text.Mebibytes(int64(size)))
+			note += fmt.Sprintf("%s is not in this page because it would take %s. ", capital(f.says), text.Mebibytes(int64(size)))
 		default:
 			all = append(all, download{f.name, fmt.Sprintf("%s, %s", f.says, kibibytes(len(f.content))), href})
 		}
@@ -153,6 +153,6 @@ func embedded(content []byte) (template.URL, int, error) {
 	return template.URL("data:application/gzip;base64," + words), len(words), nil // base64 has no character of meaning
 }
 
-func kibibytes(n int) string { return fmt.Sprintf("%.0f KiB before compression", float64(n)/1024) }
+func kibibytes(n int) string { return fmt.Sprintf("%.0f KiB uncompressed", float64(n)/1024) }
 
 func capital(words string) string { return string(words[0]-'a'+'A') + words[1:] }

@@ -35,7 +35,7 @@ func (p *pictures) all() ([]section, error) {
 			return nil, err
 		}
 		if p.leftOut > 0 {
-			s.None = fmt.Sprintf("%s left out for want of room; the tables have their numbers.", text.Plural(p.leftOut, "picture is", "pictures are"))
+			s.None = fmt.Sprintf("%s omitted for lack of space; the tables have the numbers.", text.Plural(p.leftOut, "chart was", "charts were"))
 			p.leftOut = 0
 		}
 		if len(s.Figures) > 0 || s.None != "" {

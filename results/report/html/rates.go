@@ -20,15 +20,15 @@ import (
 // limits, or none has a rate.
 func limitPicture(p *content.Rates) (chart.Chart, bool) {
 	c := chart.Chart{
-		Title: "Highest rate by limit", Text: "What each limit sustains, from the rate that was confirmed to the lowest that failed.",
-		X: chart.Axis{Label: "limit, items at once of all reports", Log: true, Tight: true},
-		Y: chart.Axis{Label: "reports a second", Include: []float64{0}, Format: content.RateDigits},
+		Title: "Highest rate by limit", Text: "The rate that each limit sustains, from the confirmed rate to the lowest failed one.",
+		X: chart.Axis{Label: "limit (items at once, all reports)", Log: true, Tight: true},
+		Y: chart.Axis{Label: "reports per second", Include: []float64{0}, Format: content.RateDigits},
 	}
 	line, open := chart.Series{Name: "sustained"}, chart.Series{Name: "passed, not confirmed", Color: 3, Loose: true}
 	for _, v := range p.Plan.Variants {
 		if v.Limit > 0 && !v.Decided() && v.Met > 0 {
 			c.X.Ticks, c.X.Include = append(c.X.Ticks, chart.Tick{At: float64(v.Limit), Text: text.Count(v.Limit)}), append(c.X.Include, float64(v.Limit))
-			open.Points = append(open.Points, chart.Point{X: float64(v.Limit), Y: v.Met, Text: fmt.Sprintf("limit %d: %s passed and was not confirmed", v.Limit, content.PerSecond(v.Met))})
+			open.Points = append(open.Points, chart.Point{X: float64(v.Limit), Y: v.Met, Text: fmt.Sprintf("limit %d: %s passed but was not confirmed", v.Limit, content.PerSecond(v.Met))})
 		}
 		if v.Limit == 0 || v.Confirmed == 0 || !v.Decided() {
 			continue
@@ -47,7 +47,7 @@ func limitPicture(p *content.Rates) (chart.Chart, bool) {
 		}
 	}
 	if l := p.Plan.Limit; l != nil && l.Limit > 0 {
-		c.References = []chart.Reference{{Vertical: true, At: float64(l.Limit), Label: fmt.Sprintf("take %d", l.Limit)}}
+		c.References = []chart.Reference{{Vertical: true, At: float64(l.Limit), Label: fmt.Sprintf("recommended: %d", l.Limit)}}
 	}
 	return c, len(c.Series) > 0
 }
@@ -56,12 +56,12 @@ func limitPicture(p *content.Rates) (chart.Chart, bool) {
 func Rates(w io.Writer, plan *capacity.Plan) error {
 	fail := func(err error) error { return fmt.Errorf("write page of plan %q: %w", plan.ID, err) }
 	p := &content.Rates{Printer: text.Printer{Width: 96}, Plan: plan}
-	pg := page{Title: plan.Scenario + ": the highest rate that is sustained", Run: plan.ID, Exit: fmt.Sprint(plan.Exit)}
+	pg := page{Title: plan.Scenario + ": highest sustained rate", Run: plan.ID, Exit: fmt.Sprint(plan.Exit)}
 	decided := p.Decided()
 	pg.Says = decided
 	pg.Word, pg.Tone = string(plan.Decision), plan.Decision.Tone()
 	if l := plan.Limit; l != nil && l.Limit > 0 {
-		pg.Word += fmt.Sprintf(": take %d, which sustains %s", l.Limit, content.PerSecond(l.Rate))
+		pg.Word += fmt.Sprintf(": recommended limit %d sustains %s", l.Limit, content.PerSecond(l.Rate))
 	}
 	pg.Sections = []section{ratePictures(p)}
 	pg.rateTables(p)
@@ -69,8 +69,8 @@ func Rates(w io.Writer, plan *capacity.Plan) error {
 	pg.Text = p.Out.String()
 	slo := plan.SLO
 	pg.Facts = []fact{
-		{"slo", fmt.Sprintf("p99 ≤ %s since a report was due, errors ≤ %s, descriptors ≤ %d of %d", text.Duration(time.Duration(slo.P99)), text.Percent(slo.MaxErrors()), plan.MaxDescriptors, plan.NoFile)},
-		{"windows", fmt.Sprintf("tried for %s, confirmed for %s", content.Seconds(plan.Window), content.Seconds(plan.Confirm))},
+		{"slo", fmt.Sprintf("p99 ≤ %s from when a report was due, errors ≤ %s, descriptors ≤ %d of %d", text.Duration(time.Duration(slo.P99)), text.Percent(slo.MaxErrors()), plan.MaxDescriptors, plan.NoFile)},
+		{"windows", fmt.Sprintf("each rate tested for %s and confirmed for %s", content.Seconds(plan.Window), content.Seconds(plan.Confirm))},
 		{"level", cmp.Or(plan.Level, text.None)},
 	}
 	pg.Facts = append(pg.Facts, planFacts(plan.Environment, plan.Machine, plan.Started, plan.Records)...)
@@ -112,8 +112,8 @@ func planFacts(env results.Environment, m results.Fingerprint, started time.Time
 
 // ratePictures have the rates of a variant each, against their p99.
 func ratePictures(p *content.Rates) section {
-	s := section{ID: "rates", Title: "Rate and p99", Says: "What was tried, and how long 99 % of the reports took at most, since they were due. The highest rate that is sustained lies in the shaded range, from what passed to what did not." +
-		fmt.Sprintf(" A rate comes for %s at first, and for %s to confirm it: one that passed for the shorter time may fail over the longer.", content.Seconds(p.Plan.Window), content.Seconds(p.Plan.Confirm))}
+	s := section{ID: "rates", Title: "Rate and p99", Says: "The p99 of the response time at each tested rate, measured from when a report was due. The highest sustained rate lies in the shaded range, between the highest rate that passed and the lowest that failed." +
+		fmt.Sprintf(" A rate is tested for %s and confirmed for %s: one that passes the shorter test may fail the longer one.", content.Seconds(p.Plan.Window), content.Seconds(p.Plan.Confirm))}
 	drawn := &pictures{}
 	if c, ok := limitPicture(p); ok {
 		drawn.add(&s.Figures, c, picture{Says: p.LimitText(*p.Plan.Limit)})
@@ -121,7 +121,7 @@ func ratePictures(p *content.Rates) section {
 	for i, v := range p.Plan.Variants {
 		c := chart.Chart{
 			Title: v.Variant, Text: "Points of rate and p99, with the limit.",
-			X: chart.Axis{Label: "reports a second", Log: true, Format: content.RateDigits}, Y: nanoseconds("p99 of the response time"),
+			X: chart.Axis{Label: "reports per second", Log: true, Format: content.RateDigits}, Y: nanoseconds("p99 of the response time"),
 		}
 		if slo := time.Duration(p.Plan.SLO.P99); slo > 0 {
 			c.References = append(c.References, chart.Reference{At: float64(slo), Label: "slo " + text.Duration(slo), Alarm: true})
@@ -175,9 +175,9 @@ func (pg *page) rateTables(p *content.Rates) {
 		}
 	}
 	if len(p.Plan.NotTried) > 0 {
-		remarks = append(remarks, "not tried: "+strings.Join(p.Plan.NotTried, ", "))
+		remarks = append(remarks, "not tested: "+strings.Join(p.Plan.NotTried, ", "))
 	}
-	add("The highest rate that is sustained", found, remarks)
+	add("Highest sustained rate", found, remarks)
 	tried, at := p.TriedGrid(), 0
 	for _, v := range p.Plan.Variants {
 		g := &text.Grid{Columns: tried.Columns, Rows: tried.Rows[at : at+len(v.Points)]}

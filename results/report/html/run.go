@@ -71,7 +71,7 @@ func (pg *page) judged(p *content.Run) {
 	pg.Word, pg.Tone, pg.Says = string(p.Outcome.Decision), p.Outcome.Decision.Tone(), content.Tally(p.Outcome)
 	pg.Confidence = fmt.Sprintf("%g %%", 100*p.Outcome.Confidence)
 	if p.Outcome.Recorded < p.Outcome.Planned {
-		pg.Notes = append(pg.Notes, fmt.Sprintf("The run is not finished: %s are there.", p.Trials()))
+		pg.Notes = append(pg.Notes, fmt.Sprintf("The run is not finished: it has %s.", p.Trials()))
 	}
 	pg.Notes = slices.Concat(pg.Notes, p.Notes(), p.NoiseNotes())
 	left := maxRows
@@ -162,7 +162,7 @@ func (pg *page) tables(p *content.Run) {
 	}
 	for i, cells := range g.Rows {
 		if i == maxRows {
-			pg.TablesNote = fmt.Sprintf("%s more are in the verdict below, and in “floodgate report %s”.", text.Plural(len(g.Rows)-i, "row", "rows"), p.Outcome.Run)
+			pg.TablesNote = fmt.Sprintf("%s more are in the verdict below and in the output of “floodgate report %s”.", text.Plural(len(g.Rows)-i, "row", "rows"), p.Outcome.Run)
 			return
 		}
 		if i == 0 || levels[i] != levels[i-1] {

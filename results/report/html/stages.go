@@ -17,16 +17,16 @@ import (
 
 // latencies by percentile: of items or, of a service, of reports.
 func (p *pictures) latencies() (section, error) {
-	s := section{ID: "latency", Title: "Latency", Says: "How long it took, by percentile. To the right are the slow ones: each step is a tenth of those before it."}
+	s := section{ID: "latency", Title: "Latency", Says: "Time by percentile. The slowest are on the right: each step to the right keeps a tenth of the previous ones."}
 	var shown []scenarios.Level
 	for _, sw := range p.sweeps() {
 		shown = append(shown, sw.last())
 	}
 	if p.verdict.Service != nil {
-		s.Says += " Response time counts from when a report was due (solid), service time from when it was begun (dashed)."
+		s.Says += " Response time starts when a report is due (solid), service time when it begins (dashed)."
 		shown = p.index.Levels
 	} else {
-		s.Says += " An item's time begins when its fetch does: it waits before that, which is the queue's time."
+		s.Says += " The time of an item starts with its fetch; the wait before it is queue time."
 	}
 	for _, l := range shown {
 		if err := p.latency(&s.Figures, l); err != nil {
@@ -70,7 +70,7 @@ func (p *pictures) latency(to *[]picture, l scenarios.Level) error {
 		what = "Time of a report"
 	}
 	c := chart.Chart{
-		Title: p.titled(what, l.Name), Text: "A line for each variant, time by percentile.",
+		Title: p.titled(what, l.Name), Text: "One line per variant, time by percentile.",
 		X: chart.Axis{Label: "percentile", Log: true, Tight: true, Ticks: percentileTicks(), Format: percentile},
 		Y: nanoseconds("time"),
 	}
@@ -167,7 +167,7 @@ var stageNames = []struct{ stage, name string }{
 
 // stages say where an item's time goes.
 func (p *pictures) stages() (section, error) {
-	s := section{ID: "stages", Title: "Where an item's time goes", Says: "Shares of the mean time of an item, from when it could have been begun; at the right the mean."}
+	s := section{ID: "stages", Title: "Time of an item by stage", Says: "Shares of the mean time of an item, from when it became available; the mean is on the right."}
 	shown := p.index.Levels
 	if p.verdict.Service == nil {
 		shown = nil
@@ -185,12 +185,12 @@ func (p *pictures) stages() (section, error) {
 }
 
 func (p *pictures) stagesAt(to *[]picture, l scenarios.Level) {
-	c := chart.Rows{Title: p.titled("Stages of an item", l.Name), Text: "A bar for each variant, of the shares of its stages.", Value: chart.Axis{Format: wholePercent, Tight: true}}
+	c := chart.Rows{Title: p.titled("Stages of an item", l.Name), Text: "One bar per variant, with the shares of its stages.", Value: chart.Axis{Format: wholePercent, Tight: true}}
 	f := picture{Half: true, Head: []string{"variant"}}
 	for _, st := range stageNames {
 		c.Parts, f.Head = append(c.Parts, st.name), append(f.Head, st.name)
 	}
-	f.Head = append(f.Head, "in all")
+	f.Head = append(f.Head, "total")
 	for _, v := range p.index.Scenario.Variants {
 		means, sum := p.means(v.Name, l.Name)
 		if sum == 0 {
@@ -229,12 +229,12 @@ func (p *pictures) means(variant, level string) (means []float64, sum float64) {
 
 // peaks of descriptors of every trial, beside what was predicted and the limit.
 func (p *pictures) peaks() (section, error) {
-	s := section{ID: "descriptors", Title: "File descriptors", Says: "The most that were open at once: a dot is a trial, the line what was predicted."}
+	s := section{ID: "descriptors", Title: "File descriptors", Says: "Peak of open descriptors. Dot: a trial; line: the predicted bound."}
 	for _, sw := range p.sweeps() {
 		p.peaksAt(&s.Figures, sw.last())
 	}
 	if len(s.Figures) == 0 {
-		s.Says, s.None = "", "No trial's descriptors were counted."
+		s.Says, s.None = "", "Descriptors were not counted in any trial."
 	}
 	return s, nil
 }
@@ -242,7 +242,7 @@ func (p *pictures) peaks() (section, error) {
 func (p *pictures) peaksAt(to *[]picture, l scenarios.Level) {
 	nofile := l.Scenario.SUT.NoFile
 	c := chart.Rows{
-		Title: p.titled("Peak of descriptors", l.Name), Text: "A dot for each trial.", Value: chart.Axis{Label: "descriptors", Log: true},
+		Title: p.titled("Peak descriptors", l.Name), Text: "One dot per trial.", Value: chart.Axis{Label: "descriptors", Log: true},
 		References: []chart.Reference{{At: float64(nofile), Label: "nofile " + text.Count(nofile), Alarm: true}},
 	}
 	f := picture{Half: true, Head: []string{"variant", "block", "peak", "predicted", "upstream", "database", "other"}}

@@ -18,8 +18,8 @@ import (
 
 // courses of descriptors and tasks over the time of a service's trial.
 func (p *pictures) courses() (section, error) {
-	s := section{ID: "course", Title: "Descriptors and tasks over time",
-		Says: "Of each variant one trial: of those that ran out of descriptors the one in the middle by time, else the first. The others are in the tables."}
+	s := section{ID: "time-series", Title: "Descriptors and tasks over time",
+		Says: "One trial per variant: the median by time of those that ran out of descriptors, or else the first. The tables have the others."}
 	for _, l := range p.index.Levels {
 		for _, v := range p.index.Scenario.Variants {
 			if t := shownTrial(p.index.Served(v.Name, l)); t != nil {
@@ -29,7 +29,7 @@ func (p *pictures) courses() (section, error) {
 		}
 	}
 	if len(s.Figures) == 0 {
-		s.Says, s.None = "", "No trial has a course."
+		s.Says, s.None = "", "No trial has a time series."
 	}
 	return s, nil
 }
@@ -63,7 +63,7 @@ func shownTrial(trials []summary.Served) *summary.Served {
 // seconds over which a trial went on.
 func overTime(what string) (x, y chart.Axis) {
 	format := func(v float64) string { return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64) + " s" }
-	return chart.Axis{Label: "time since the service began", Tight: true, Include: []float64{0}, Format: format},
+	return chart.Axis{Label: "time since the service started", Tight: true, Include: []float64{0}, Format: format},
 		chart.Axis{Label: what, Include: []float64{0}, Format: func(v float64) string { return text.Count(int(math.Round(v))) }}
 }
 
@@ -114,16 +114,16 @@ func (p *pictures) descriptors(to *[]picture, t *summary.Served, l scenarios.Lev
 }
 
 func (p *pictures) tasks(to *[]picture, t *summary.Served, l scenarios.Level) {
-	x, y := overTime("tasks (goroutines), and what is in hand")
+	x, y := overTime("tasks (goroutines) and items in progress")
 	c := chart.Chart{
-		Title: p.titled(t.Variant+": tasks beside the pool", l.Name), Text: "Tasks, items and slots of the pool over time.", X: x, Y: y,
+		Title: p.titled(t.Variant+": tasks and pool", l.Name), Text: "Tasks, items and slots of the pool over time.", X: x, Y: y,
 		References: moments(t, l),
 		Series: []chart.Series{
-			course(t, "tasks", 6, false, results.ColumnGoroutines), course(t, "items in hand", 2, false, results.ColumnItemsOutstanding),
+			course(t, "tasks", 6, false, results.ColumnGoroutines), course(t, "items in progress", 2, false, results.ColumnItemsOutstanding),
 			course(t, "driver in use", 1, false, results.ColumnMongoInUse), course(t, "slots in use", 5, false, results.ColumnSlotsInUse),
 		},
 	}
-	says := "no limit that all reports share"
+	says := "no limit shared by all reports"
 	limit := 0.0
 	for _, pt := range course(t, "", 0, false, results.ColumnSlotLimit).Points {
 		limit = max(limit, pt.Y)
@@ -131,7 +131,7 @@ func (p *pictures) tasks(to *[]picture, t *summary.Served, l scenarios.Level) {
 	if limit > 0 {
 		says = fmt.Sprintf("all reports share a pool of at most %s", text.Plural(int(limit), "slot", "slots"))
 	}
-	head := []string{"time", "tasks", "items in hand", "driver's connections in use", "slots in use"}
+	head := []string{"time", "tasks", "items in progress", "driver's connections in use", "slots in use"}
 	if limit == 0 && highest(c.Series[3]) == 0 {
 		c.Series, head = c.Series[:3], head[:4]
 	}

@@ -101,7 +101,7 @@ func (p *Printer) Titles(g *Grid, widths []int) {
 // NotShown names the columns that did not fit, if any.
 func (p *Printer) NotShown(dropped []string) {
 	if len(dropped) > 0 {
-		p.Wrapped("", "not shown, for want of width: "+strings.Join(dropped, ", "), verdict.Faint)
+		p.Wrapped("", "columns not shown at this width: "+strings.Join(dropped, ", "), verdict.Faint)
 	}
 }
 
