@@ -178,7 +178,7 @@ func outOfPorts(run *results.Run) []string {
 	if trials == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("out of local ports (EADDRNOTAVAIL): %d items failed in %d of %d trials; keep connections for the next request, or widen the range of local ports (net.ipv4.ip_local_port_range)", items, trials, len(run.Trials))}
+	return []string{fmt.Sprintf("out of local ports (EADDRNOTAVAIL): %d items failed in %d of %d trials; reuse connections, or widen the range of local ports (net.ipv4.ip_local_port_range)", items, trials, len(run.Trials))}
 }
 
 // repeated counts the requests that clients sent again, which hides faults.
