@@ -8,5 +8,5 @@ import "os"
 // whoever resumes a run must know that nobody else writes it.
 func lock(*os.File) error { return nil }
 
-// noFile is 0: unknown.
+// noFile returns 0: unknown.
 func noFile() uint64 { return 0 }

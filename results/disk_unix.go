@@ -19,7 +19,7 @@ func lock(f *os.File) error {
 	return lockError(filepath.Dir(f.Name()), err)
 }
 
-// noFile is the soft limit of open descriptors of this process; 0: unknown.
+// noFile returns the soft limit of open descriptors of this process; zero means unknown.
 func noFile() uint64 {
 	var limit unix.Rlimit
 	if err := unix.Getrlimit(unix.RLIMIT_NOFILE, &limit); err != nil {

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Doubt says why the times and resources of a trial whose outcome is ok are not
+// Doubt returns the reason why the times and resources of a trial whose outcome is ok are not
 // evidence: its SUT did more at once than its variant declares, or less work than
 // it was given, or reports more than that. Empty means that there is no doubt. What a
 // trial counts (documents, errors, requests) counts all the same.
@@ -51,7 +51,7 @@ type Conditions struct {
 	// how many of its periods.
 	Throttled *time.Duration `json:"throttled_ns,omitempty"`
 	Throttles *int           `json:"throttled_periods,omitempty"`
-	// Heat is how often a core was slowed down because of heat.
+	// Heat is the number of times that a core was slowed down because of heat.
 	Heat *int `json:"heat_throttles,omitempty"`
 	// Frequency is the mean one of the cores at the end, in MHz.
 	Frequency *float64 `json:"frequency_mhz,omitempty"`
@@ -61,11 +61,11 @@ type Conditions struct {
 
 func (c *Conditions) validate() error {
 	if c.Span < 0 {
-		return fmt.Errorf("span %v: not below 0", c.Span)
+		return fmt.Errorf("span must be at least 0 (got %v)", c.Span)
 	}
 	for name, share := range map[string]*float64{"busy": c.Busy, "stolen": c.Stolen, "others": c.Others, "cpu_pressure": c.Pressure} {
 		if share != nil && !(*share >= 0 && *share <= 1) {
-			return fmt.Errorf("%s %v: a share from 0 to 1", name, *share)
+			return fmt.Errorf("%s must be from 0 to 1 (got %v)", name, *share)
 		}
 	}
 	negative := c.Load != nil && !(*c.Load >= 0) || c.Throttled != nil && *c.Throttled < 0 ||
@@ -80,10 +80,10 @@ func (c *Conditions) validate() error {
 // variant declares. Its times are not those of the variant.
 type Overrun struct {
 	// Limit on the requests in flight that the variant declares, and the most that
-	// the upstream saw; 0: the limit was kept there.
+	// the upstream saw; zero means the limit was kept there.
 	Limit        int `json:"limit,omitempty"`
 	PeakInFlight int `json:"peak_in_flight,omitempty"`
-	// Efficiency is ideal ÷ measured makespan; 0: it was possible.
+	// Efficiency is ideal ÷ measured makespan; zero means it was possible.
 	Efficiency float64 `json:"efficiency,omitempty"`
 }
 
@@ -91,7 +91,7 @@ type Overrun struct {
 // more at once than its ideal does, and this much is noise.
 const MaxEfficiency = 1.05
 
-// String says what is wrong in a few words: "peak in flight 47 > limit 10".
+// String describes what is wrong in a few words: "peak in flight 47 > limit 10".
 func (o Overrun) String() string {
 	if o.PeakInFlight > 0 {
 		return fmt.Sprintf("peak in flight %d > limit %d", o.PeakInFlight, o.Limit)

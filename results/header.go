@@ -37,7 +37,7 @@ func (h *Header) SetScenario(v any) error {
 // and change nothing of it.
 var judging = []string{"title", "description", "claims", "thresholds", "quick"}
 
-// Design is the hash of what runs: of the scenario without its title,
+// Design returns the hash of what runs: of the scenario without its title,
 // description, claims, thresholds and quick version. Runs that have it and the
 // seed in common made the same draws, whatever they were asked to show. It is
 // the hash of the scenario where that cannot be read.
@@ -56,7 +56,7 @@ func (h Header) Design() string {
 	return hashOf(canonical)
 }
 
-// ScenarioHash is the hash that [Header.SetScenario] would store for v. Two
+// ScenarioHash returns the hash that [Header.SetScenario] would store for v. Two
 // scenarios that differ in credentials alone have the same one.
 func ScenarioHash(v any) (string, error) {
 	canonical, err := canonicalJSON(v)
@@ -168,7 +168,7 @@ func TakeFingerprint(ctx context.Context) Fingerprint {
 	return f
 }
 
-// ownRevision is the one stamped into the binary. `go run` stamps none; then git
+// ownRevision returns the one stamped into the binary. `go run` stamps none; then git
 // is asked, if the working directory is a checkout of this very module.
 func ownRevision(ctx context.Context) (rev string, modified bool) {
 	if info, ok := debug.ReadBuildInfo(); ok {

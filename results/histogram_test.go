@@ -83,8 +83,8 @@ func TestHDRRefuses(t *testing.T) {
 		change func(*results.Histogram)
 		want   string
 	}{
-		"no data":     {func(h *results.Histogram) { h.Data = "" }, "it has no data"},
-		"other count": {func(h *results.Histogram) { h.Count = 8 }, "it holds 7 values, its record says 8"},
+		"no data":     {func(h *results.Histogram) { h.Data = "" }, "data are missing"},
+		"other count": {func(h *results.Histogram) { h.Count = 8 }, "it holds 7 values, but its record has count 8"},
 		"torn":        {func(h *results.Histogram) { h.Data = h.Data[:len(h.Data)/2/4*4] }, "decode histogram"},
 		"no base64":   {func(h *results.Histogram) { h.Data = "?" + h.Data[1:] }, "decode histogram"},
 	} {

@@ -15,10 +15,10 @@ type Listed struct {
 	ID     string
 	Dir    string
 	Header Header // zero where Err is set
-	// Trials is how many are stored; they are counted, not read.
+	// Trials is the number of stored trials; they are counted, not read.
 	Trials   int
 	Complete bool
-	// Err says why the run cannot be read; it stands beside the others.
+	// Err is the reason why the run cannot be read; it stands beside the others.
 	Err error
 }
 
@@ -57,7 +57,7 @@ func (l *Listed) scan(f *os.File) error {
 	p := parser{line: 1}
 	line, err := r.ReadBytes('\n')
 	if err != nil {
-		return &LineError{File: f.Name(), Line: 1, Err: errors.New("no header: the run was killed before it began")}
+		return &LineError{File: f.Name(), Line: 1, Err: errors.New("the header is missing: the run was killed before it started")}
 	}
 	if err := p.header(line); err != nil {
 		return &LineError{File: f.Name(), Line: 1, Err: err}

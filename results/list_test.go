@@ -53,7 +53,7 @@ func TestList(t *testing.T) {
 	if r := runs[0]; r.ID != "20260101-000000.000-bbbbbb" || r.Trials != 2 || r.Complete || r.Err != nil || r.Header.ScenarioName != "report" {
 		t.Errorf("torn: %+v", r)
 	}
-	if r := runs[1]; r.Err == nil || !strings.Contains(r.Err.Error(), "run.jsonl:1: no header") {
+	if r := runs[1]; r.Err == nil || !strings.Contains(r.Err.Error(), "run.jsonl:1: the header is missing") {
 		t.Errorf("headless: %+v", r)
 	}
 	if r := runs[2]; r.Trials != 12 || !r.Complete || r.Err != nil {

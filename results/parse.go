@@ -81,7 +81,7 @@ func parse(name string, src []byte) (*parser, error) {
 		src = rest
 	}
 	if p.good == 0 {
-		return nil, &LineError{File: name, Line: 1, Err: errors.New("no header: the run was killed before it began")}
+		return nil, &LineError{File: name, Line: 1, Err: errors.New("the header is missing: the run was killed before it started")}
 	}
 	if p.torn > 0 {
 		p.run.Warnings = append(p.run.Warnings, fmt.Sprintf(
@@ -129,7 +129,7 @@ func (p *parser) header(line []byte) error {
 		return fmt.Errorf("header: %w", err)
 	}
 	if version.Schema == nil {
-		return errors.New("header: no schema: this is not the record of a run")
+		return errors.New("header: the schema is missing: this is not the record of a run")
 	}
 	if *version.Schema != Schema {
 		return fmt.Errorf("header: schema %d is not supported (this version reads schema %d): run the scenario again", *version.Schema, Schema)
@@ -152,7 +152,7 @@ func (p *parser) trial(line []byte) error {
 		return err
 	}
 	if first, twice := p.seen[t.Index]; twice {
-		return fmt.Errorf("trial %d: it is on line %d already", t.Index, first)
+		return fmt.Errorf("trial %d is already on line %d", t.Index, first)
 	}
 	p.seen[t.Index] = p.line
 	p.run.Trials = append(p.run.Trials, t)
@@ -168,7 +168,7 @@ func (p *parser) footer(line []byte) error {
 		return fmt.Errorf("footer: complete %v with %d trials: there are %d of %d planned", f.Complete, f.Trials, n, p.run.Header.Planned)
 	}
 	if sum := hex.EncodeToString(p.digest.Sum(nil)); sum != f.SHA256 {
-		return fmt.Errorf("footer: the lines before it have SHA-256 %s, it says %q: the file was changed", sum, f.SHA256)
+		return fmt.Errorf("footer: the lines before it have SHA-256 %s, but it has %q: the file was changed", sum, f.SHA256)
 	}
 	p.run.Complete = true
 	return nil

@@ -48,9 +48,9 @@ func TestParseNamesTheDamagedLine(t *testing.T) {
 		src  []byte
 		want string
 	}{
-		"empty":                 {nil, "run.jsonl:1: no header"},
-		"torn header":           {src[:100], "run.jsonl:1: no header"},
-		"not a run":             {[]byte("{}\n"), "run.jsonl:1: header: no schema"},
+		"empty":                 {nil, "run.jsonl:1: the header is missing"},
+		"torn header":           {src[:100], "run.jsonl:1: the header is missing"},
+		"not a run":             {[]byte("{}\n"), "run.jsonl:1: header: the schema is missing"},
 		"no JSON":               {[]byte("hello\n"), "run.jsonl:1: header: invalid character"},
 		"other schema":          {swap(1, `"schema":2`, `"schema":1`), "run.jsonl:1: header: schema 1 is not supported (this version reads schema 2)"},
 		"other schema's fields": {[]byte(`{"schema":3,"new":true}` + "\n"), "run.jsonl:1: header: schema 3 is not supported (this version reads schema 2)"},
@@ -61,9 +61,9 @@ func TestParseNamesTheDamagedLine(t *testing.T) {
 		"blank line":            {swap(5, "\n", "\n\n"), "run.jsonl:6: trial: the line ends early"},
 		"unknown field":         {swap(6, `"variant":`, `"varient":"x","variant":`), `run.jsonl:6: trial: json: unknown field "varient"`},
 		"wrong type":            {swap(7, `"index":5`, `"index":"5"`), "run.jsonl:7: trial: json: cannot unmarshal string"},
-		"wrong outcome":         {swap(8, `"outcome":"ok"`, `"outcome":"okay"`), `run.jsonl:8: trial 6: outcome "okay"`},
+		"wrong outcome":         {swap(8, `"outcome":"ok"`, `"outcome":"okay"`), `run.jsonl:8: trial 6: unknown outcome "okay"`},
 		"index out of plan":     {swap(9, `"index":7`, `"index":70`), "run.jsonl:9: trial index 70"},
-		"twice":                 {swap(9, `"index":7`, `"index":2`), "run.jsonl:9: trial 2: it is on line 4 already"},
+		"twice":                 {swap(9, `"index":7`, `"index":2`), "run.jsonl:9: trial 2 is already on line 4"},
 		"changed trial":         {swap(10, `"makespan_ns":`, `"makespan_ns":1`), "run.jsonl:14: footer: the lines before it have SHA-256"},
 		"missing trial":         {lines(func(l [][]byte) [][]byte { return append(l[:5:5], l[6:]...) }), "run.jsonl:13: footer: complete true with 12 trials: there are 11 of 12"},
 		"after the footer":      {append(bytes.Clone(src), "{}\n"...), "run.jsonl:15: a line after the footer"},

@@ -25,7 +25,7 @@ const Schema = 2
 type Run struct {
 	Header Header
 	Trials []Trial
-	// Complete says that every planned trial has a record.
+	// Complete reports that every planned trial has a record.
 	Complete bool
 	// Path of the file it was read from; empty for a run that was not.
 	Path string
@@ -50,7 +50,7 @@ type Header struct {
 	// Planned is the number of trials of the whole run; of a plan's search, the
 	// most that there may be.
 	Planned int `json:"planned"`
-	// Search says that the trials are those of a search ("floodgate plan"): they
+	// Search reports that the trials are those of a search ("floodgate plan"): they
 	// are at levels of its own, and the run never says that it is complete.
 	Search      bool        `json:"search,omitempty"`
 	Environment Environment `json:"environment"`
@@ -59,7 +59,7 @@ type Header struct {
 	// whose revision is in Fingerprint.
 	SUT *SUT `json:"sut,omitempty"`
 	// Command of floodgate that runs it again, a word each, without addresses of
-	// servers; empty: unknown.
+	// servers; empty means unknown.
 	Command []string `json:"command,omitempty"`
 }
 
@@ -68,9 +68,9 @@ type Environment struct {
 	Kind     string `json:"kind"`     // embedded, containers or external
 	Database string `json:"database"` // product and version
 	Upstream string `json:"upstream"` // product and version
-	// Chosen says why this kind was taken where nobody named one (--env auto).
+	// Chosen is the reason why this kind was taken where nobody named one (--env auto).
 	Chosen string `json:"chosen,omitempty"`
-	// Engine is the container engine with its version and platform; empty: none was used.
+	// Engine is the container engine with its version and platform; empty means that none was used.
 	Engine string `json:"engine,omitempty"`
 	// Containers that upstream and database ran in.
 	Containers []Container `json:"containers,omitempty"`
@@ -84,10 +84,10 @@ type Environment struct {
 type Container struct {
 	// Name of its role: upstream, database or sut.
 	Name string `json:"name"`
-	// Image as it was asked for, and the engine's ID of what that was.
+	// Image as it was requested, and the engine's ID of what that was.
 	Image   string `json:"image"`
 	ImageID string `json:"image_id"`
-	// CPUs and Memory are the limits in force; 0: none.
+	// CPUs and Memory are the limits in force; zero means none.
 	CPUs   float64 `json:"cpus,omitempty"`
 	Memory int64   `json:"memory_bytes,omitempty"`
 }
@@ -104,10 +104,10 @@ type Fingerprint struct {
 	Revision string `json:"revision"`
 	Modified bool   `json:"modified,omitempty"`
 	NoFile   uint64 `json:"nofile"`
-	// GOMAXPROCS is how many threads of a Go program run at once; 0 in records
+	// GOMAXPROCS is the number of threads of a Go program that run at once; 0 in records
 	// that have neither it nor the quota.
 	GOMAXPROCS int `json:"gomaxprocs,omitempty"`
-	// CPUQuota is how many cores the control groups allow at most; 0 means no quota.
+	// CPUQuota is the number of cores that the control groups allow at most; 0 means no quota.
 	CPUQuota float64 `json:"cpu_quota,omitempty"`
 }
 
@@ -117,7 +117,7 @@ func (f Fingerprint) Processors() string {
 	return Processors(f.GOMAXPROCS, f.CPUQuota)
 }
 
-// Processors is [Fingerprint.Processors] of these values.
+// Processors returns [Fingerprint.Processors] of these values.
 func Processors(gomaxprocs int, quota float64) string {
 	if gomaxprocs == 0 {
 		return ""
@@ -169,7 +169,7 @@ type Trial struct {
 	// Reason says in words why the outcome is not ok.
 	Reason   string   `json:"reason,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
-	// NotReady says that the SUT ran and did not say that it is ready.
+	// NotReady reports that the SUT ran and did not say that it is ready.
 	NotReady bool `json:"not_ready,omitempty"`
 	// Discarded are earlier tries of this trial that were not believed, oldest first.
 	Discarded []Discarded `json:"discarded,omitempty"`
@@ -180,7 +180,7 @@ type Trial struct {
 	MakespanSource string `json:"makespan_source,omitempty"`
 	// Ideal makespan from the injected latencies and the limit, 0 when unknown.
 	Ideal time.Duration `json:"ideal_ns,omitempty"`
-	// Stages by name: queue, fetch, pool_wait, write, item. Nil: unavailable.
+	// Stages by name: queue, fetch, pool_wait, write, item; nil means unavailable.
 	Stages map[string]Histogram `json:"stages,omitempty"`
 	// ItemsDone and ItemsFailed count distinct items; nil where the SUT does not report them.
 	ItemsDone   *int           `json:"items_done,omitempty"`
@@ -190,20 +190,20 @@ type Trial struct {
 	Resources   Resources      `json:"resources"`
 	Documents   *Documents     `json:"documents,omitempty"` // nil: not checked
 	Upstream    *UpstreamStats `json:"upstream,omitempty"`  // nil: not asked
-	// Service is what reports under load gave; nil: the SUT worked off its items once.
+	// Service is what reports under load gave; nil means that the SUT worked off its items once.
 	Service *Service `json:"service,omitempty"`
 	// SlotLimit is what a limit that sets itself (strategy adaptive) came to; nil:
 	// there was none, or it is unknown.
 	SlotLimit *SlotLimit `json:"slot_limit,omitempty"`
-	// Overrun says that the SUT did more at once than its variant declares; nil: it
+	// Overrun reports that the SUT did more at once than its variant declares; nil means that it
 	// did not, or the upstream cannot tell.
 	Overrun *Overrun `json:"overrun,omitempty"`
 	// Throttled counts requests that had to wait for external.rate: their times
 	// are the bound's, not the upstream's.
 	Throttled int `json:"throttled,omitempty"`
-	// Machine is what the machine did meanwhile; nil: it was not watched, or does not tell.
+	// Machine is what the machine did meanwhile; nil means that it was not watched, or does not tell.
 	Machine *Conditions `json:"machine,omitempty"`
-	// Container that the SUT ran in; nil: none.
+	// Container that the SUT ran in; nil means none.
 	Container *Container `json:"container,omitempty"`
 	ExitCode  int        `json:"exit_code"`
 	// StderrTail is the end of the SUT's standard error where the outcome is not ok.
@@ -245,14 +245,14 @@ type Descriptors struct {
 	Outside *Kinds `json:"outside,omitempty"`
 	// Inside are the exact peaks counted by the dialers; nil where the SUT does not report them.
 	Inside *Kinds `json:"inside,omitempty"`
-	// Predicted is the bound predicted for the variant; 0: no prediction.
+	// Predicted is the bound predicted for the variant; zero means no prediction.
 	Predicted int `json:"predicted,omitempty"`
-	// Leaked is how many stayed open after the core was closed, without those of
-	// one event loop that the runtime keeps; nil: not checked.
+	// Leaked is the number of descriptors that stayed open after the core was closed, without those of
+	// one event loop that the runtime keeps; nil means not checked.
 	Leaked *int `json:"leaked,omitempty"`
 	// LeakedKinds splits them by kind; nil where there are none, or kinds cannot be seen.
 	LeakedKinds *Kinds `json:"leaked_by_kind,omitempty"`
-	// Samples is how often it was counted, Classified how often by kind.
+	// Samples is the number of counts, Classified the number of counts by kind.
 	Samples    int `json:"samples"`
 	Classified int `json:"classified"`
 }
@@ -267,7 +267,7 @@ type Kinds struct {
 	Other   int `json:"other"`
 }
 
-// Others are the runtime's descriptors and those of no other kind.
+// Others returns the runtime's descriptors and those of no other kind.
 func (k Kinds) Others() int { return k.Runtime + k.Other }
 
 // Resources of the SUT process.
@@ -277,7 +277,7 @@ type Resources struct {
 	PeakRSS    int64         `json:"peak_rss_bytes"`
 	Threads    int           `json:"peak_threads"`
 	Goroutines *int          `json:"peak_goroutines,omitempty"` // nil: unavailable
-	// Allocs is how many objects the SUT allocated while it worked; nil: unavailable.
+	// Allocs is the number of objects that the SUT allocated while it worked; nil means unavailable.
 	Allocs *uint64 `json:"allocations,omitempty"`
 }
 
@@ -287,13 +287,13 @@ type Documents struct {
 	Found     int `json:"found"`
 	Lost      int `json:"lost"`
 	Duplicate int `json:"duplicate"`
-	// Corrupt have the right key and other content; Foreign were never asked for.
+	// Corrupt have the right key and other content; Foreign were never requested.
 	Corrupt int `json:"corrupt"`
 	Foreign int `json:"foreign"`
-	// Renamed is how many lost documents may be there under another key, as foreign
+	// Renamed is the number of lost that documents may be there under another key, as foreign
 	// ones: of a trial, the smaller of the two numbers.
 	Renamed int `json:"renamed,omitempty"`
-	// Unchecked says that the content was not compared, nobody knowing what an
+	// Unchecked reports that the content was not compared, nobody knowing what an
 	// upstream that is not ours answers: Wrong is unknown then.
 	Unchecked bool `json:"unchecked,omitempty"`
 	// Unwritten were expected but belong to items that the SUT itself reported as failed.
@@ -325,7 +325,7 @@ type Histogram struct {
 	Data string `json:"hdr"`
 }
 
-// Highest is the peak to judge by: the highest count seen from outside or, if
+// Highest returns the peak to judge by: the highest count seen from outside or, if
 // that is more, the sum of the peaks counted inside, since sampling may miss a
 // short peak. False: it was never sampled.
 func (d Descriptors) Highest() (peak int, ok bool) {
@@ -362,11 +362,11 @@ func (d *Documents) Add(o Documents) {
 	d.Unwritten += o.Unwritten
 }
 
-// Broken is how many documents were lost, duplicate, wrong or foreign, each
+// Broken returns how many documents were lost, duplicate, wrong or foreign, each
 // counted once: one that was written under another key is lost and foreign.
 func (d Documents) Broken() int { return d.Lost + d.Spoiled() - d.Renamed }
 
-// Spoiled is how many documents are there that should not be so: duplicate,
+// Spoiled returns how many documents are there that should not be so: duplicate,
 // wrong or foreign.
 func (d Documents) Spoiled() int { return d.Duplicate + d.Corrupt + d.Foreign }
 
@@ -390,12 +390,12 @@ type Service struct {
 	ServiceTime Histogram `json:"service_time"`
 	Lag         Histogram `json:"lag"`
 	// Stalled is when nothing had been completed for the scenario's time while
-	// reports were in flight; nil: that was never so.
+	// reports were in flight; nil means that that was never so.
 	Stalled *time.Duration `json:"stalled_ns,omitempty"`
 	// Goroutines are their stacks at that time, equal ones grouped, as Go's
-	// runtime/pprof writes them. Empty: the SUT did not say.
+	// runtime/pprof writes them; empty means the SUT did not say.
 	Goroutines string `json:"goroutines,omitempty"`
-	// Recovered says that a report after the load was done in time.
+	// Recovered reports that a report after the load was done in time.
 	Recovered bool   `json:"recovered"`
 	Series    Series `json:"series"`
 }
@@ -407,7 +407,7 @@ const (
 	LagMedianBound = 2 * time.Millisecond
 )
 
-// TooLate says whether the load generator was too slow to believe the trial: it
+// TooLate reports whether the load generator was too slow to believe the trial: it
 // began the median report late, or more than 1 % of them. A single one, which a
 // machine's hiccup may be, does not count.
 func (s *Service) TooLate() bool {

@@ -36,7 +36,7 @@ func redactURI(uri string) string {
 	return masked + secretOption.ReplaceAllString(rest[start:], "${1}"+mask)
 }
 
-// credentialsEnd is where the host begins in what follows "scheme://".
+// credentialsEnd returns where the host begins in what follows "scheme://".
 func credentialsEnd(scheme, rest string) int {
 	last := strings.LastIndexByte(rest, '@') + 1
 	if last == 0 || strings.Contains(scheme, "mongodb") {

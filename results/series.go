@@ -38,15 +38,15 @@ func column(name string, total bool) Column {
 	return c
 }
 
-// level is a column of what there is at a moment, total one of what there was until then.
+// level returns a column of what there is at a moment, total one of what there was until then.
 func level(name string) Column { return column(name, false) }
 func total(name string) Column { return column(name, true) }
 
 // The columns that the SUT counts itself. The family of refusals counts dials and accepts that
-// failed for want of a descriptor (EMFILE).
+// failed because of missing descriptor (EMFILE).
 var (
 	ColumnArrived            = total("arrived") // reports that were admitted
-	ColumnShed               = total("shed")    // reports that were turned away
+	ColumnShed               = total("shed")    // reports that were rejected
 	ColumnDone               = total("done")
 	ColumnFailed             = total("failed")
 	ColumnReportsInFlight    = level("reports_in_flight")
@@ -124,7 +124,7 @@ func (c Column) Total() bool { return c.total }
 // MarshalText returns the name of the column.
 func (c Column) MarshalText() ([]byte, error) { return []byte(c.name), nil }
 
-// UnmarshalText is [ParseColumn].
+// UnmarshalText returns [ParseColumn].
 func (c *Column) UnmarshalText(text []byte) (err error) {
 	*c, err = ParseColumn(string(text))
 	return err
@@ -193,14 +193,14 @@ func NewHistogram(h *hdrhistogram.Histogram) (Histogram, error) {
 // HDR decodes the histogram: the same geometry and counts as were encoded.
 func (h Histogram) HDR() (*hdrhistogram.Histogram, error) {
 	if h.Data == "" {
-		return nil, errors.New("decode histogram: it has no data")
+		return nil, errors.New("decode histogram: data are missing")
 	}
 	dec, err := hdrhistogram.Decode([]byte(h.Data))
 	if err != nil {
 		return nil, fmt.Errorf("decode histogram: %w", err)
 	}
 	if dec.TotalCount() != h.Count {
-		return nil, fmt.Errorf("decode histogram: it holds %d values, its record says %d", dec.TotalCount(), h.Count)
+		return nil, fmt.Errorf("decode histogram: it holds %d values, but its record has count %d", dec.TotalCount(), h.Count)
 	}
 	return dec, nil
 }

@@ -21,7 +21,7 @@ import (
 var (
 	ErrLocked       = errors.New("another process is writing this run")
 	ErrComplete     = errors.New("the run is complete: there is nothing to resume")
-	ErrHashMismatch = errors.New("the scenario is not the one that the run began with")
+	ErrHashMismatch = errors.New("the scenario differs from the one with which the run started")
 )
 
 // file is what a Store needs of an *os.File.
@@ -152,7 +152,7 @@ func resume(root, id, scenarioHash string) (_ *Store, _ *Run, err error) {
 	case run.Complete:
 		return nil, nil, ErrComplete
 	case run.Header.Hash != scenarioHash:
-		return nil, nil, fmt.Errorf("%w: it has hash %s, the run %s", ErrHashMismatch, scenarioHash, run.Header.Hash)
+		return nil, nil, fmt.Errorf("%w: its hash is %s, but that of the run is %s", ErrHashMismatch, scenarioHash, run.Header.Hash)
 	}
 	s := &Store{header: run.Header, dir: filepath.Dir(path), file: f, size: p.good, digest: p.digest, seen: make(map[int]bool)}
 	for _, t := range run.Trials {
@@ -167,7 +167,7 @@ func resume(root, id, scenarioHash string) (_ *Store, _ *Run, err error) {
 // ID of the run.
 func (s *Store) ID() string { return s.header.ID }
 
-// Dir is the run's folder; logs that belong to the run may be put there.
+// Dir returns the run's folder; logs that belong to the run may be put there.
 func (s *Store) Dir() string { return s.dir }
 
 // Append stores a trial, with credentials removed from its texts, and returns
@@ -191,7 +191,7 @@ func (s *Store) append(t Trial) error {
 		}
 	}
 	if s.seen[t.Index] {
-		return errors.New("it is stored already")
+		return errors.New("it is already stored")
 	}
 	if err := s.write(t.redacted()); err != nil {
 		return err
@@ -230,7 +230,7 @@ func (s *Store) Close() error {
 
 // write appends v as one line and waits for the disk. A write that fails
 // part-way, as on a full disk, is taken back, and may be tried again; after a
-// failed sync nobody knows what is on disk, so the store refuses to go on.
+// failed sync it is unknown what is on disk, so the store refuses to continue.
 func (s *Store) write(v any) error {
 	if s.broken != nil {
 		return s.broken
@@ -247,7 +247,7 @@ func (s *Store) write(v any) error {
 		return err
 	}
 	if err := s.file.Sync(); err != nil {
-		s.broken = fmt.Errorf("an earlier write did not reach the disk: %w", err)
+		s.broken = fmt.Errorf("an earlier write could not be synced: %w", err)
 		return errors.Join(err, s.rewind())
 	}
 	s.size += int64(len(line))
@@ -279,7 +279,7 @@ func NewID(now time.Time) string {
 // them every path that leads out of the root.
 func checkID(id string) error {
 	if ok, _ := regexp.MatchString(`^[0-9A-Za-z][0-9A-Za-z._-]{0,127}$`, id); !ok {
-		return fmt.Errorf("run id %q: allowed are letters, digits, '.', '_' and '-', first a letter or digit, at most 128", id)
+		return fmt.Errorf("run ID %q must be at most 128 letters, digits, '.', '_' and '-', beginning with a letter or digit", id)
 	}
 	return nil
 }

@@ -80,10 +80,10 @@ func TestAppendRefuses(t *testing.T) {
 		change func(*results.Trial)
 		want   string
 	}{
-		"a trial twice":           {func(t *results.Trial) { t.Index = 0 }, "stored already"},
+		"a trial twice":           {func(t *results.Trial) { t.Index = 0 }, "already stored"},
 		"an index beyond plan":    {func(t *results.Trial) { t.Index = 12 }, "the run has 12 trials"},
 		"an index below 0":        {func(t *results.Trial) { t.Index = -1 }, "the run has 12 trials"},
-		"an unknown outcome":      {func(t *results.Trial) { t.Outcome = "fine" }, "allowed are ok, invalid"},
+		"an unknown outcome":      {func(t *results.Trial) { t.Outcome = "fine" }, "want ok, invalid"},
 		"ok without makespan":     {func(t *results.Trial) { t.Makespan = 0 }, "above 0"},
 		"no variant":              {func(t *results.Trial) { t.Variant = "" }, "no variant"},
 		"a histogram of no data":  {func(t *results.Trial) { t.Stages = map[string]results.Histogram{"item": {Count: 3}} }, "stage item"},

@@ -7,19 +7,19 @@ import (
 
 func (h *Header) validate() error {
 	if h.Schema != Schema {
-		return fmt.Errorf("schema %d: this program reads schema %d", h.Schema, Schema)
+		return fmt.Errorf("schema %d is not supported (this version reads schema %d)", h.Schema, Schema)
 	}
 	if err := checkID(h.ID); err != nil {
 		return err
 	}
 	if h.Planned < 1 {
-		return fmt.Errorf("planned %d trials: at least 1", h.Planned)
+		return fmt.Errorf("the number of planned trials must be at least 1 (got %d)", h.Planned)
 	}
 	if len(h.Scenario) == 0 {
 		return errors.New("no scenario")
 	}
 	if hash := hashOf(h.Scenario); hash != h.Hash {
-		return fmt.Errorf("the scenario's hash is %s, scenario_hash says %q", hash, h.Hash)
+		return fmt.Errorf("the scenario's hash is %s, but scenario_hash is %q", hash, h.Hash)
 	}
 	return nil
 }
@@ -27,7 +27,7 @@ func (h *Header) validate() error {
 // validate checks t against a run of planned trials.
 func (t *Trial) validate(planned int) error {
 	if t.Index < 0 || t.Index >= planned {
-		return fmt.Errorf("trial index %d: the run has %d trials, from 0", t.Index, planned)
+		return fmt.Errorf("trial index %d is out of range: the run has %d trials, counted from 0", t.Index, planned)
 	}
 	if err := t.validateSelf(); err != nil {
 		return fmt.Errorf("trial %d: %w", t.Index, err)
@@ -39,17 +39,17 @@ func (t *Trial) validateSelf() error {
 	switch t.Outcome {
 	case OutcomeOK:
 		if t.Makespan <= 0 && t.Service == nil {
-			return fmt.Errorf("outcome %q with makespan %v: above 0", t.Outcome, t.Makespan)
+			return fmt.Errorf("outcome %q requires a makespan above 0 (got %v)", t.Outcome, t.Makespan)
 		}
 	case OutcomeInvalid, OutcomeCrashed, OutcomeTimeout, OutcomeStalled, OutcomeFailed:
 	default:
-		return fmt.Errorf("outcome %q: allowed are ok, invalid, crashed, timeout, stalled and failed", t.Outcome)
+		return fmt.Errorf("unknown outcome %q (want ok, invalid, crashed, timeout, stalled or failed)", t.Outcome)
 	}
 	if t.Variant == "" {
 		return errors.New("no variant")
 	}
 	if t.Block < 0 || t.Items < 0 || t.Makespan < 0 || t.Ideal < 0 {
-		return fmt.Errorf("block %d, items %d, makespan %v, ideal %v: none below 0", t.Block, t.Items, t.Makespan, t.Ideal)
+		return fmt.Errorf("block, items, makespan and ideal must be at least 0 (got %d, %d, %v and %v)", t.Block, t.Items, t.Makespan, t.Ideal)
 	}
 	for name, h := range t.Stages {
 		if err := h.validate(); err != nil {
@@ -66,7 +66,7 @@ func (t *Trial) validateSelf() error {
 
 func (h *Histogram) validate() error {
 	if h.Count < 0 || h.P50 < 0 || h.P50 > h.P95 || h.P95 > h.P99 || h.P99 > h.Max {
-		return fmt.Errorf("histogram with count %d, p50 %v, p95 %v, p99 %v, max %v: count not below 0, the others rising",
+		return fmt.Errorf("histogram: want count ≥ 0 and p50 ≤ p95 ≤ p99 ≤ max (got %d, %v, %v, %v and %v)",
 			h.Count, h.P50, h.P95, h.P99, h.Max)
 	}
 	return nil

@@ -20,7 +20,7 @@ const (
 	ownPackage = "./bench"
 )
 
-// BuildError says that a side could not be built.
+// BuildError reports that a side could not be built.
 type BuildError struct {
 	Side string // such as "A (v1.2)"
 	Err  error
@@ -39,7 +39,7 @@ type replacement struct {
 	Old, New struct{ Path, Version string }
 }
 
-// old is the module that is replaced, as the flag -replace names it.
+// old returns the module that is replaced, as the flag -replace names it.
 func (r replacement) old() string {
 	if r.Old.Version == "" {
 		return r.Old.Path
@@ -47,8 +47,8 @@ func (r replacement) old() string {
 	return r.Old.Path + "@" + r.Old.Version
 }
 
-// goCommand is one of the go tool in the workspace of a go.work file ("off": in
-// none; empty: in the one that go finds), in the repository that dir is in.
+// goCommand returns one of the go tool in the workspace of a go.work file ("off": in
+// none; empty means that in the one that go finds), in the repository that dir is in.
 func goCommand(ctx context.Context, dir, workspace string, args ...string) *exec.Cmd {
 	cmd := command(ctx, dir, "go", args...)
 	cmd.Env = revision.Environ()
@@ -71,7 +71,7 @@ func readModule(ctx context.Context, dir string) (module, error) {
 	return m, nil
 }
 
-// moduleDir is the folder of the go.mod that a package path such as ./cmd/sut
+// moduleDir returns the folder of the go.mod that a package path such as ./cmd/sut
 // belongs to: the nearest one above it, within top.
 func moduleDir(top, dir, pkg string) (string, error) {
 	at := filepath.Join(dir, filepath.FromSlash(pkg))
@@ -80,7 +80,7 @@ func moduleDir(top, dir, pkg string) (string, error) {
 			return at, nil
 		}
 		if at == top || at == filepath.Dir(at) {
-			return "", fmt.Errorf("there is no go.mod for %s within %s", pkg, top)
+			return "", fmt.Errorf("no go.mod for %s found within %s", pkg, top)
 		}
 		at = filepath.Dir(at)
 	}
@@ -114,7 +114,7 @@ func pinReplacements(ctx context.Context, dir, home, top string) (notes []string
 		if _, err := output(ctx, goCommand(ctx, dir, noWorkspace, "mod", "edit", "-replace="+r.old()+"="+target, "go.mod")); err != nil {
 			return nil, fmt.Errorf("replace %s: %w", r.old(), err)
 		}
-		notes = append(notes, fmt.Sprintf("%s is replaced by %s, outside of the repository: both sides are built with what is there now", r.old(), r.New.Path))
+		notes = append(notes, fmt.Sprintf("%s is replaced by %s, which is outside of the repository: both sides are built with its current content", r.old(), r.New.Path))
 	}
 	return notes, nil
 }
@@ -127,7 +127,7 @@ func within(top, path string) bool {
 
 // build builds a package of the module in dir as the file out, and returns the
 // tool chain that did: the lines go and toolchain of go.mod may ask for another
-// one. What git the folder is in is not asked for: asking refreshes its index.
+// one. What git the folder is in is not requested: asking refreshes its index.
 func build(ctx context.Context, dir, workspace, pkg, out string) (toolchain string, err error) {
 	cmd := goCommand(ctx, dir, workspace, "build", "-buildvcs=false", "-o", out, pkg)
 	// What a kill leaves of the build is swept with our folder.
@@ -144,20 +144,20 @@ func build(ctx context.Context, dir, workspace, pkg, out string) (toolchain stri
 	}
 	built, err := buildinfo.ReadFile(out)
 	if err != nil {
-		return "", fmt.Errorf("read the tool chain of %s: %w", pkg, err)
+		return "", fmt.Errorf("read the toolchain of %s: %w", pkg, err)
 	}
 	return built.GoVersion, nil
 }
 
-// packageToBuild is the flag, or the command of our own module where there is none.
+// packageToBuild returns the flag, or the command of our own module where there is none.
 func packageToBuild(ctx context.Context, dir, flag string) (string, error) {
 	if flag != "" {
 		clean := filepath.ToSlash(filepath.Clean(flag))
 		if filepath.IsAbs(flag) || clean == ".." || strings.HasPrefix(clean, "../") || strings.HasPrefix(flag, "-") {
-			return "", &UsageError{fmt.Errorf("--build %q: allowed: the path of a package below this folder, such as ./cmd/sut", flag)}
+			return "", &UsageError{fmt.Errorf("--build must be the path of a package below this folder, such as ./cmd/sut (got %q)", flag)}
 		}
 		if info, err := os.Stat(filepath.Join(dir, clean)); err != nil || !info.IsDir() {
-			return "", &UsageError{fmt.Errorf("--build %q: there is no such folder in the working tree; allowed: the path of a package below this folder, such as ./cmd/sut", flag)}
+			return "", &UsageError{fmt.Errorf("--build %q: no such folder in the working tree; use the path of a package below this folder, such as ./cmd/sut", flag)}
 		}
 		return "./" + clean, nil
 	}
@@ -167,7 +167,7 @@ func packageToBuild(ctx context.Context, dir, flag string) (string, error) {
 			return ownPackage, nil
 		}
 	}
-	return "", &UsageError{errors.New("which program is it? --build ./PACKAGE names the one that is the system under test, in the module of this folder (default, in Floodgate's own: ./bench)")}
+	return "", &UsageError{errors.New("cannot tell which program is the system under test; name its package in this module with --build ./PACKAGE (default in Floodgate's own module: ./bench)")}
 }
 
 // UsageError is a mistake of whoever called.

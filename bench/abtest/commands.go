@@ -13,7 +13,7 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// Commands says what to compare.
+// Commands describes what to compare.
 type Commands struct {
 	// A and B are the words of the commands.
 	A, B []string
@@ -96,7 +96,7 @@ func (r *commandRun) measure(ctx context.Context, p *CommandPair) error {
 		if m.Failed != "" {
 			when := fmt.Sprintf("in pair %d", p.Pair+1)
 			if p.Pair < 0 {
-				when = "in its first run, which does not count"
+				when = "in its first run, which is not counted"
 			}
 			r.verdict.Unmeasured = fmt.Sprintf("%s failed %s: %s", side.name, when, m.Failed)
 			return nil
@@ -119,9 +119,9 @@ func (r *commandRun) add(p CommandPair) {
 		if metric != r.Metric {
 			continue
 		}
-		r.verdict.Unmeasured = fmt.Sprintf("--metric %s: pair %d has no figure of it", metric, p.Pair+1)
+		r.verdict.Unmeasured = fmt.Sprintf("--metric %s: pair %d has no value for it", metric, p.Pair+1)
 		if metric == results.RSS {
-			r.verdict.Unmeasured += "; one that is below that of this program itself cannot be seen"
+			r.verdict.Unmeasured += "; a value below that of this program itself cannot be measured"
 		}
 	}
 }
@@ -132,7 +132,7 @@ func (r *commandRun) add(p CommandPair) {
 func Split(line string) ([]string, error) {
 	words, err := split(line)
 	if err != nil {
-		return nil, fmt.Errorf("command %q: %w; no shell runs it: quote it, or use sh -c '…'", line, err)
+		return nil, fmt.Errorf("command %q: %w; the command does not run in a shell: quote it, or use sh -c '…'", line, err)
 	}
 	return words, nil
 }

@@ -17,7 +17,7 @@ type Repository struct {
 	Top string
 }
 
-// UnknownRefError says that git knows no commit by that name.
+// UnknownRefError reports that git knows no commit by that name.
 type UnknownRefError struct {
 	Ref  string
 	Tail string // what git said
@@ -44,7 +44,7 @@ func OpenRepository(ctx context.Context, dir string) (*Repository, error) {
 		return nil, fmt.Errorf("find the repository of %s: %w", dir, err)
 	}
 	if r.Top = strings.TrimSpace(top); r.Top == "" {
-		return nil, fmt.Errorf("the repository of %s has no working tree; allowed: one that has", dir)
+		return nil, fmt.Errorf("the repository of %s has no working tree; use a clone that is not bare", dir)
 	}
 	if r.Top, err = filepath.EvalSymlinks(r.Top); err != nil {
 		return nil, fmt.Errorf("find the repository of %s: %w", dir, err)
@@ -61,7 +61,7 @@ func (r *Repository) git(ctx context.Context, env []string, args ...string) (str
 	return output(ctx, cmd)
 }
 
-// Commit is the full hash of the commit that ref names; an [UnknownRefError]
+// Commit returns the full hash of the commit that ref names; an [UnknownRefError]
 // where there is none.
 func (r *Repository) Commit(ctx context.Context, ref string) (string, error) {
 	hash, err := r.git(ctx, nil, "rev-parse", "--verify", "--end-of-options", ref+"^{commit}")
@@ -75,7 +75,7 @@ func (r *Repository) Commit(ctx context.Context, ref string) (string, error) {
 	return strings.TrimSpace(hash), err
 }
 
-// Changes are the files of the working tree that are not as in its commit, in
+// Changes returns the files of the working tree that are not as in its commit, in
 // git's short format; new ones count.
 func (r *Repository) Changes(ctx context.Context) ([]string, error) {
 	text, err := r.git(ctx, nil, "status", "--porcelain", "--untracked-files=normal")
@@ -119,11 +119,11 @@ func (r *Repository) Extract(ctx context.Context, commit, temp, dir string) (not
 		}
 	}
 	if submodules > 0 {
-		notes = append(notes, fmt.Sprintf("the other revision has %d submodules, which are empty where it is built", submodules))
+		notes = append(notes, fmt.Sprintf("the other revision has %d submodules, which are empty in its build", submodules))
 	}
 	attributes, err := os.ReadFile(filepath.Join(dir, ".gitattributes"))
 	if err == nil && strings.Contains(string(attributes), "filter=lfs") {
-		notes = append(notes, "the other revision has files of Git LFS, which are pointers where it is built")
+		notes = append(notes, "the other revision has Git LFS files, which are pointers in its build")
 	}
 	return notes, nil
 }

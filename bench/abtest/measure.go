@@ -22,7 +22,7 @@ type Measured struct {
 	// PeakRSS is the highest resident memory of one of its processes, in bytes;
 	// 0: unknown, as where it is below our own on Linux, which counts that in.
 	PeakRSS int64 `json:"peak_rss_bytes,omitempty"`
-	// Failed says why it is no measurement; empty: it exited with 0.
+	// Failed is the reason why it is not a measurement; empty means that it exited with 0.
 	Failed string `json:"failed,omitempty"`
 }
 
@@ -78,7 +78,7 @@ func measure(ctx context.Context, words []string, to string) (Measured, error) {
 	return m, nil
 }
 
-// lastOf is the end of what is in a file.
+// lastOf returns the end of what is in a file.
 func lastOf(f *os.File) string {
 	const most = 2 << 10
 	info, err := f.Stat()
@@ -136,13 +136,13 @@ func drain(cmd *exec.Cmd) (begin, end func(), err error) {
 	return begin, end, nil
 }
 
-// killDelay is how long an interrupted command may take to end before it is killed.
+// killDelay is the longest time that an interrupted command may take to end before it is killed.
 const killDelay = 2 * time.Second
 
 // tailLines is how much of a failed command's output an error shows.
 const tailLines = 12
 
-// command is one in a process group of its own, interrupted as a whole when ctx ends,
+// command returns one in a process group of its own, interrupted as a whole when ctx ends,
 // and killed soon after.
 func command(ctx context.Context, dir, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)

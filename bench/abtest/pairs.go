@@ -27,7 +27,7 @@ import (
 const (
 	// retries is that of a run: a trial that is lost costs a pair.
 	retries = 4
-	// maxFailures is how many trials of a side in a row may fail before the
+	// maxFailures is the number of trials of a side in a row that may fail before the
 	// comparison gives up: with those of the other side between them, about as many
 	// trials as a run has patience for.
 	maxFailures = 3
@@ -43,7 +43,7 @@ type Trialed struct {
 	Store *stored.Store
 }
 
-// Pairs says what to run.
+// Pairs describes what to run.
 type Pairs struct {
 	// Scenario is a [Restrict]ed one.
 	Scenario *scenarios.Scenario
@@ -144,7 +144,7 @@ func (r *pairRun) warmUp(ctx context.Context, t experiment.PlannedTrial) error {
 		}
 		began := record.Upstream != nil && record.Upstream.Requests > 0
 		if record.Outcome == stored.OutcomeFailed || record.Outcome == stored.OutcomeCrashed && !began {
-			r.verdict.Unmeasured = fmt.Sprintf("%s could not begin: %s", s.name, record.Reason)
+			r.verdict.Unmeasured = fmt.Sprintf("%s could not start: %s", s.name, record.Reason)
 			return r.judge()
 		}
 	}
@@ -163,7 +163,7 @@ func (r *pairRun) pair(ctx context.Context, t experiment.PlannedTrial) error {
 		failed := new(experiment.UnmeasuredError)
 		switch unmeasured := errors.As(err, &failed); {
 		case unmeasured && r.verdict.Unmeasured == "":
-			r.verdict.Unmeasured = fmt.Sprintf("%d trials of %s in a row, the last because: %s", failed.Trials, s.name, failed.Reason)
+			r.verdict.Unmeasured = fmt.Sprintf("%d trials of %s in a row; reason of the last one: %s", failed.Trials, s.name, failed.Reason)
 		case err != nil && !unmeasured:
 			return err
 		}
@@ -172,7 +172,7 @@ func (r *pairRun) pair(ctx context.Context, t experiment.PlannedTrial) error {
 	return nil
 }
 
-// planned is the trial with the program of the side.
+// planned returns the trial with the program of the side.
 func (s side) planned(t experiment.PlannedTrial) experiment.PlannedTrial {
 	if len(s.command) > 0 {
 		level := *t.Level.Scenario

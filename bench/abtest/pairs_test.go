@@ -56,7 +56,7 @@ func TestASideThatFailsEndsTheComparison(t *testing.T) {
 	a := &machine{noise: 0.01, fails: func(trial int) bool { return trial%3 == 0 }} // never twice in a row
 	b := &machine{noise: 0.01, fails: func(trial int) bool { return trial == 3 || trial == 4 || trial > 5 }}
 	v, stored := comparePairs(t, a, b)
-	if want := "3 trials of B in a row, the last because: the database is gone"; v.Unmeasured != want {
+	if want := "3 trials of B in a row; reason of the last one: the database is gone"; v.Unmeasured != want {
 		t.Errorf("unmeasured because %q, want %q", v.Unmeasured, want)
 	}
 	// B warms up in its first trial, and fails in 6, 7 and 8.
@@ -68,7 +68,7 @@ func TestASideThatFailsEndsTheComparison(t *testing.T) {
 // A side that cannot begin is not compared.
 func TestASideThatCannotBegin(t *testing.T) {
 	v, stored := comparePairs(t, &machine{fails: func(trial int) bool { return trial == 1 }}, &machine{})
-	if want := "A could not begin: the database is gone"; v.Unmeasured != want || len(stored[0].Trials)+len(stored[1].Trials) != 0 {
+	if want := "A could not start: the database is gone"; v.Unmeasured != want || len(stored[0].Trials)+len(stored[1].Trials) != 0 {
 		t.Errorf("unmeasured because %q, %d trials stored", v.Unmeasured, len(stored[0].Trials))
 	}
 }

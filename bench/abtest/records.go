@@ -137,7 +137,7 @@ func StoreJSON(path string, v any) error {
 	return nil
 }
 
-// Known is the noise that earlier comparisons below root had, of the same kind,
+// Known returns the noise that earlier comparisons below root had, of the same kind,
 // scenario and, for commands, commands, by the name of the cell; the latest counts.
 func Known(root string, v *results.Outcome) map[string]results.Detectable {
 	known := map[string]results.Detectable{}

@@ -14,16 +14,16 @@ import (
 // Prefix begins the names of our temporary folders.
 const Prefix = "floodgate-against-"
 
-// Source says what is to be built.
+// Source describes what is to be built.
 type Source struct {
 	// Dir is the folder that the command was called in: the module, or one above it.
 	Dir string
 	// Ref names the commit of A.
 	Ref string
-	// Build is the package of the program, below Dir. Empty: ./bench, where Dir
+	// Build is the package of the program, below Dir; empty means ./bench, where Dir
 	// is Floodgate's own module.
 	Build string
-	// Note hears of what takes time; nil: nobody.
+	// Note hears of what takes time; nil means that nothing is called.
 	Note func(text string)
 }
 
@@ -31,7 +31,7 @@ type Source struct {
 type Revisions struct {
 	// A is the other revision, B the working tree as it is.
 	A, B Program
-	// Own says that they are Floodgate's own command, and not a program that
+	// Own reports that they are Floodgate's own command, and not a program that
 	// speaks the protocol.
 	Own bool
 	// Notes are what a reader of the verdict should know.
@@ -117,7 +117,7 @@ func toolchains(a, b results.Side) []string {
 	if a.Toolchain == b.Toolchain {
 		return nil
 	}
-	return []string{fmt.Sprintf("A was built with %s and B with %s, as their go.mod files ask for: the tool chain alone can make B slower or faster; set GOTOOLCHAIN to build both with the same one", a.Toolchain, b.Toolchain)}
+	return []string{fmt.Sprintf("A was built with %s and B with %s, as their go.mod files require: the toolchain alone can make B slower or faster; set GOTOOLCHAIN to build both with the same one", a.Toolchain, b.Toolchain)}
 }
 
 func (r *Revisions) program(name string) string {
@@ -127,7 +127,7 @@ func (r *Revisions) program(name string) string {
 	return filepath.Join(r.folder.Path(), name)
 }
 
-// head says what the working tree is.
+// head describes what the working tree is.
 func (r *Revisions) head(ctx context.Context, repository *Repository) error {
 	var unknown *UnknownRefError
 	commit, err := repository.Commit(ctx, "HEAD")
@@ -173,7 +173,7 @@ func (r *Revisions) buildA(ctx context.Context, repository *Repository, dir, com
 	here := filepath.Join(top, below)
 	at, err := moduleDir(top, here, pkg)
 	if err != nil {
-		return fail(errors.New("it has no go.mod for " + pkg))
+		return fail(errors.New("it does not have a go.mod for " + pkg))
 	}
 	inside, err := filepath.Rel(top, at)
 	if err != nil {
@@ -215,7 +215,7 @@ func (r *Revisions) buildB(ctx context.Context, dir, top, pkg, workspace string)
 	return nil
 }
 
-// relativePackage is pkg, which is relative to dir, as the module in at names it.
+// relativePackage returns pkg, which is relative to dir, as the module in at names it.
 func relativePackage(at, dir, pkg string) (string, error) {
 	relative, err := filepath.Rel(at, filepath.Join(dir, filepath.FromSlash(pkg)))
 	return "./" + filepath.ToSlash(relative), err

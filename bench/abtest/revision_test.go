@@ -76,7 +76,7 @@ func TestWhatCannotBeBuiltIsSaidAndNothingIsTouched(t *testing.T) {
 		{"no such package", "main", "./nosuch", &usage, []string{`--build "./nosuch"`, "no such folder"}},
 		{"no program", "main", ".", &failed, []string{"build A (main, "}},
 		{"nothing named", "main", "", &usage, []string{"--build ./PACKAGE"}},
-		{"outside", "main", "../other", &usage, []string{`--build "../other"`, "below this folder"}},
+		{"outside", "main", "../other", &usage, []string{`(got "../other")`, "below this folder"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			before := r.state()

@@ -8,7 +8,7 @@ import (
 	"syscall"
 )
 
-// peakRSS of a process that has ended, in bytes; 0: unknown. On Linux a process
+// peakRSS of a process that has ended, in bytes; zero means unknown. On Linux a process
 // begins as a part of the one that starts it, whose own peak stays in its count:
 // what is not above that says nothing.
 func peakRSS(state *os.ProcessState) int64 {

@@ -10,7 +10,7 @@ import (
 	"floodgate/scenarios/pipeline"
 )
 
-// spareBlocks are how many more blocks than the last look takes may be run, for
+// spareBlocks are additional blocks, beyond those of the last analysis, that may be run, for
 // those that give no pair, as a share of them.
 const spareBlocks = 0.2
 
@@ -20,9 +20,9 @@ const spareBlocks = 0.2
 func Restrict(s *scenarios.Scenario, variants []string, level string, design stats.Looks) (*scenarios.Scenario, error) {
 	switch {
 	case s.Service != nil:
-		return nil, fmt.Errorf("scenario %s is a service, whose reports come when they come; allowed: one that works off its items", s.Name)
+		return nil, fmt.Errorf("scenario %s is a service, whose reports arrive at fixed times; use a scenario without a service", s.Name)
 	case s.SUT.Container:
-		return nil, fmt.Errorf("scenario %s has sut.container, whose image is made of this program; allowed: processes", s.Name)
+		return nil, fmt.Errorf("scenario %s has sut.container, whose image is made from this program; use a scenario whose SUT is a process", s.Name)
 	}
 	levels, err := s.ExpandLevels()
 	if err != nil {
@@ -36,7 +36,7 @@ func Restrict(s *scenarios.Scenario, variants []string, level string, design sta
 			for i, l := range levels {
 				names[i] = fmt.Sprintf("%q", l.Name)
 			}
-			return nil, fmt.Errorf("--level: no level %q in scenario %s; allowed: %s", level, s.Name, strings.Join(names, ", "))
+			return nil, fmt.Errorf("--level: unknown level %q in scenario %s (want %s)", level, s.Name, strings.Join(names, ", "))
 		}
 	}
 	l := levels[at]
@@ -74,7 +74,7 @@ func choose(s *scenarios.Scenario, names []string, l scenarios.Level) ([]scenari
 	for _, name := range names {
 		i := slices.Index(known, name)
 		if i < 0 {
-			return nil, fmt.Errorf("--variants: no variant %q at %s; allowed: %s", name, l.Name, strings.Join(known, ", "))
+			return nil, fmt.Errorf("--variants: unknown variant %q at %s (want %s)", name, l.Name, strings.Join(known, ", "))
 		}
 		if !slices.ContainsFunc(some, func(v scenarios.Variant) bool { return v.Name == name }) {
 			some = append(some, there[i])

@@ -32,12 +32,12 @@ blocks: 2000
 // baseline is the trial of every block that the others are paired with.
 const baseline = "baseline"
 
-// SelfTestScenario is what a self-test runs.
+// SelfTestScenario returns what a self-test runs.
 func SelfTestScenario() (*scenarios.Scenario, error) {
 	return scenarios.Parse("selftest.yaml", []byte(selfTestScenario))
 }
 
-// SelfTest says how to test the gate on this machine.
+// SelfTest describes how to test the gate on this machine.
 type SelfTest struct {
 	// Tester runs the trials.
 	Tester experiment.Tester
@@ -52,7 +52,7 @@ type SelfTest struct {
 	Note     func(text string)
 }
 
-// selfTestFailures is how many trials in a row may fail before the self-test gives
+// selfTestFailures is the number of trials in a row that may fail before the self-test gives
 // up, as a run does: a broken environment shows nothing about a gate, however long
 // it is tried.
 const selfTestFailures = 5
@@ -118,7 +118,7 @@ func (test SelfTest) block(ctx context.Context, runner *experiment.Runner, t exp
 	return block, nil
 }
 
-// treat is the trial with what is planted in it.
+// treat returns the trial with what is planted in it.
 func treat(t experiment.PlannedTrial, treatment string) experiment.PlannedTrial {
 	slower := func(percent scenarios.Duration) {
 		s := *t.Level.Scenario

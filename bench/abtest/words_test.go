@@ -34,7 +34,7 @@ func TestSplit(t *testing.T) {
 		if !slices.Equal(words, c.words) || (err == nil) != (c.words != nil) {
 			t.Errorf("%q: %q, %v; want %q", c.line, words, err, c.words)
 		}
-		if err != nil && !strings.Contains(err.Error(), "no shell runs it") {
+		if err != nil && !strings.Contains(err.Error(), "does not run in a shell") {
 			t.Errorf("%q: %v", c.line, err)
 		}
 	}

@@ -144,7 +144,7 @@ func (e *extracted) pinWorkspace(ctx context.Context, file, home string) (notes 
 			notes = append(notes, outside("module "+use.DiskPath+" of the workspace"))
 			continue
 		case !readable(filepath.Join(module, "go.mod")):
-			notes = append(notes, fmt.Sprintf("the other revision has no module %s, which is left out of its workspace", use.DiskPath))
+			notes = append(notes, fmt.Sprintf("the other revision has no module %s, which is omitted from its workspace", use.DiskPath))
 			continue
 		}
 		edit = append(edit, "-use="+filepath.ToSlash(module))
@@ -182,7 +182,7 @@ func from(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
-// outside is the note about what both sides read from the same place.
+// outside returns the note about what both sides read from the same place.
 func outside(what string) string {
-	return what + " is outside of the repository: both sides are built with what is there now"
+	return what + " is outside of the repository: both sides are built with its current content"
 }

@@ -87,7 +87,7 @@ func TestBothSidesAreInTheSameWorkspace(t *testing.T) {
 			r.Commit("two")
 			before := r.state()
 			notes := r.printed("lib one, part one", "lib one, part two")
-			for _, text := range []string{"both sides are built in the workspace of " + filepath.Join(r.Top, c.file), "lib", "outside of the repository: both sides are built with what is there now"} {
+			for _, text := range []string{"both sides are built in the workspace of " + filepath.Join(r.Top, c.file), "lib", "outside of the repository: both sides are built with its current content"} {
 				if !strings.Contains(notes, text) {
 					t.Errorf("notes %q do not contain %q", notes, text)
 				}

@@ -108,7 +108,7 @@ func whatToDo(err error) error {
 func serveMongo(cmd *cobra.Command, stderr io.Writer, addr, data string) error {
 	if data == "" {
 		if _, err := scratch.Sweep("", environment.DataPrefix); err != nil {
-			fmt.Fprintln(stderr, "floodgate: old temporary folders stay:", err)
+			fmt.Fprintln(stderr, "floodgate: could not remove old temporary folders:", err)
 		}
 		folder, err := scratch.New("", environment.DataPrefix)
 		if err != nil {

@@ -80,7 +80,7 @@ var (
 	memoryFiles = controllerFiles{"memory", "memory.limit_in_bytes", "memory.max", readMemory}
 )
 
-// cgroupLimit is the limit in the cgroup of a container's process. It is not ok
+// cgroupLimit returns the limit in the cgroup of a container's process. It is not ok
 // where that cgroup cannot be seen: the process is in another PID namespace, on
 // another machine, or outside of this process's cgroup namespace.
 func cgroupLimit(root fs.FS, pid int, id string, files controllerFiles) (_ limit, ok bool) {
@@ -105,7 +105,7 @@ func cgroupLimit(root fs.FS, pid int, id string, files controllerFiles) (_ limit
 	return tightest(root, dir, id, file, files), true
 }
 
-// tightest is the lowest limit of a cgroup and those above it that are the
+// tightest returns the lowest limit of a cgroup and those above it that are the
 // container's, too: Podman's process is in one of its own below.
 func tightest(root fs.FS, dir, id, file string, files controllerFiles) limit {
 	found := limit{0, "/" + path.Join(dir, file)}
@@ -167,7 +167,7 @@ func readMemory(root fs.FS, dir, file string) (float64, error) {
 	return float64(n), nil
 }
 
-// limitWarnings are the warnings of the engine that have to do with limits.
+// limitWarnings returns the warnings of the engine that have to do with limits.
 func limitWarnings(info *system.Info) []string {
 	if info == nil {
 		return nil

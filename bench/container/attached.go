@@ -138,7 +138,7 @@ type input struct{ streams client.HijackedResponse }
 func (i input) Write(b []byte) (int, error) { return i.streams.Conn.Write(b) }
 func (i input) Close() error                { return i.streams.CloseWrite() }
 
-var errElsewhere = errors.New("its process is not one of this machine, so that its descriptors cannot be counted: a system under test in a container needs an engine on this Linux machine itself (Docker Desktop has one in a virtual machine)")
+var errElsewhere = errors.New("its process is not on this machine, so its descriptors cannot be counted: a system under test in a container needs an engine on this Linux machine (Docker Desktop has one in a virtual machine)")
 
 // onThisMachine reports whether the process of a container, which runs our program, is
 // one of this machine's. It is given a second to become that program.
@@ -156,10 +156,10 @@ func onThisMachine(ctx context.Context, pid int) error {
 	}
 }
 
-// PID of the program as this machine sees it; 0: it ended at once.
+// PID of the program as this machine sees it; zero means it ended at once.
 func (a *Attached) PID() int { return a.pid }
 
-// Describe is the container for the record.
+// Describe returns the container for the record.
 func (a *Attached) Describe() results.Container { return a.record }
 
 // Wait waits for the program's end and says what it was: its exit code, -1
@@ -173,7 +173,7 @@ func (a *Attached) Wait() (code int, text string) {
 		if notFound(err) {
 			return -1, "its container was removed"
 		}
-		return -1, fmt.Sprintf("the engine does not answer any more: %v", err)
+		return -1, fmt.Sprintf("the engine no longer answers:  %v", err)
 	}
 }
 

@@ -28,7 +28,7 @@ type binary struct {
 	err  error
 	path string
 	hash string          // SHA-256 in hexadecimal
-	made *scratch.Folder // that it was built in; nil: it was not
+	made *scratch.Folder // that it was built in; nil means that it was not
 }
 
 func (b *binary) remove() error {
@@ -38,8 +38,8 @@ func (b *binary) remove() error {
 	return b.made.Remove()
 }
 
-// CanBuild says why no image can be made of the executable: it is no static
-// binary for containers, and none can be built. Nil: it can.
+// CanBuild returns the reason why no image can be made of the executable: it is no static
+// binary for containers, and none can be built; nil means that it can be made.
 func (e *Engine) CanBuild(executable string) error {
 	unfit := e.fit(executable)
 	if unfit == nil {
@@ -51,11 +51,11 @@ func (e *Engine) CanBuild(executable string) error {
 	return nil
 }
 
-// fit says why the executable cannot be the only file of an image.
+// fit returns the reason why the executable cannot be the only file of an image.
 func (e *Engine) fit(executable string) error {
 	file, err := elf.Open(executable)
 	if err != nil {
-		return fmt.Errorf("%s is no Linux binary", filepath.Base(executable))
+		return fmt.Errorf("%s is not a Linux binary", filepath.Base(executable))
 	}
 	defer file.Close()
 	machines := map[string]elf.Machine{
@@ -73,10 +73,10 @@ func (e *Engine) fit(executable string) error {
 	return nil
 }
 
-// canCompile says why the Go tool chain cannot build our command.
+// canCompile returns the reason why the Go tool chain cannot build our command.
 func (e *Engine) canCompile(ctx context.Context) error {
 	if _, err := exec.LookPath("go"); err != nil {
-		return errors.New("there is no Go tool chain")
+		return errors.New("no Go toolchain was found")
 	}
 	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
 	defer cancel()
@@ -85,7 +85,7 @@ func (e *Engine) canCompile(ctx context.Context) error {
 	cmd.Stderr = &stderr
 	if err := cmd.Run(); err != nil {
 		line, _, _ := strings.Cut(strings.TrimSpace(stderr.String()), "\n")
-		return fmt.Errorf("the source of %s is not here: %s", program, line)
+		return fmt.Errorf("the source of %s is not available: %s", program, line)
 	}
 	return nil
 }

@@ -55,7 +55,7 @@ func Connect(ctx context.Context) (_ *Engine, err error) {
 			err = tried(fmt.Sprint(r))
 		}
 		if err != nil {
-			err = fmt.Errorf("no container engine: %w; start Docker, or name its socket in DOCKER_HOST", err)
+			err = fmt.Errorf("no container engine: %w; start Docker, or set DOCKER_HOST to its socket", err)
 		}
 	}()
 	if err := tame(); err != nil {
@@ -69,7 +69,7 @@ func Connect(ctx context.Context) (_ *Engine, err error) {
 	}
 	// Testcontainers takes another engine where the named one does not answer.
 	if named := os.Getenv("DOCKER_HOST"); named != "" && named != found.DaemonHost() {
-		return nil, errors.Join(fmt.Errorf("DOCKER_HOST is %s, where none answers", named), found.Close())
+		return nil, errors.Join(fmt.Errorf("DOCKER_HOST is %s, but no engine answers there", named), found.Close())
 	}
 	if err := here(found.DaemonHost()); err != nil {
 		return nil, errors.Join(err, found.Close())
@@ -124,13 +124,13 @@ func here(host string) error {
 			return nil
 		}
 	}
-	return fmt.Errorf("the engine at %s is not on this machine: what it publishes on 127.0.0.1 is out of reach", u.Host)
+	return fmt.Errorf("the engine at %s is not on this machine: its ports on 127.0.0.1 cannot be reached", u.Host)
 }
 
-// Version is product, version and platform: "Docker 28.2.2, linux/amd64".
+// Version returns product, version and platform: "Docker 28.2.2, linux/amd64".
 func (e *Engine) Version() string { return e.version }
 
-// Session is the label of all that this Engine starts.
+// Session returns the label of all that this Engine starts.
 func (e *Engine) Session() string { return e.session }
 
 // Close ends the connection to the engine. Containers stay.
@@ -150,13 +150,13 @@ type silent struct{}
 
 func (silent) Printf(string, ...any) {}
 
-// loopback is where ports are published.
+// loopback is the place where ports are published.
 var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
 // UnusableError reports that an engine answers, but that containers cannot
 // serve on this machine, or not in the way that the scenario requires.
 type UnusableError struct {
-	// Reason says what is wrong, and Advice what to do about it.
+	// Reason describes what is wrong, and Advice what to do about it.
 	Reason, Advice string
 }
 
@@ -174,7 +174,7 @@ func unreachable(name string, addr netip.AddrPort, err error) error {
 // exitIllegalInstruction is the exit code of a container that SIGILL ended.
 const exitIllegalInstruction = 128 + 4
 
-// ended is the error of a container that ended before it was ready.
+// ended returns the error of a container that ended before it was ready.
 func (e *Engine) ended(s Spec, code int64, state string) error {
 	if code != exitIllegalInstruction {
 		return fmt.Errorf("it ended: %s", state)

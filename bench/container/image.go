@@ -15,7 +15,7 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// Role is what an image of ours is for.
+// Role is what an image of this program is for.
 type Role string
 
 // Roles.
@@ -25,7 +25,7 @@ const (
 	RoleSUT      Role = "sut"
 )
 
-// Repository is the name of the role's images, without a tag.
+// Repository returns the name of the role's images, without a tag.
 func (r Role) Repository() string { return "floodgate-" + string(r) }
 
 // dockerfile of the role's image.
@@ -154,7 +154,7 @@ const (
 	pullTimeout     = 10 * time.Minute
 )
 
-// Available is nil when the image is present or its registry has it.
+// Available returns nil when the image is present or its registry has it.
 func (e *Engine) Available(ctx context.Context, image string) error {
 	present, err := e.present(ctx, image)
 	if present || err != nil {
@@ -163,7 +163,7 @@ func (e *Engine) Available(ctx context.Context, image string) error {
 	ctx, cancel := context.WithTimeout(ctx, registryTimeout)
 	defer cancel()
 	if _, err := e.client.DistributionInspect(ctx, image, client.DistributionInspectOptions{}); err != nil {
-		return fmt.Errorf("image %s is not present, and no registry gives it: %w", image, err)
+		return fmt.Errorf("image %s was not found locally or in any registry: %w", image, err)
 	}
 	return nil
 }
@@ -182,7 +182,7 @@ func (e *Engine) Pull(ctx context.Context, image string, note func(string)) erro
 		err = errors.Join(pull.Wait(ctx), pull.Close())
 	}
 	if err != nil {
-		return fmt.Errorf("pull image %s: %w; load it from a file (docker load), name another with --mongo-image, or --mongo-image embedded, which is made of this program", image, err)
+		return fmt.Errorf("pull image %s: %w; load it from a file (docker load), choose another with --mongo-image, or use --mongo-image embedded, which is made from this program", image, err)
 	}
 	return nil
 }

@@ -17,7 +17,7 @@ import (
 	"github.com/shirou/gopsutil/v4/process"
 )
 
-// Leftover is a container or an image of ours.
+// Leftover is a container or an image of this program.
 type Leftover struct {
 	Kind string // "container" or "image"
 	Name string
@@ -49,7 +49,7 @@ func (e *Engine) Sweep(ctx context.Context) (removed []string, err error) {
 	return removed, errors.Join(errs...)
 }
 
-// Leftovers lists the containers of ours, and the images of ours that are of no
+// Leftovers lists the containers of this program, and the images of this program that are of no
 // use: no container uses them, and they were not made of the executable.
 func (e *Engine) Leftovers(ctx context.Context, executable string) ([]Leftover, error) {
 	all, err := e.containers(ctx)
@@ -84,9 +84,9 @@ func judge(c container.Summary) Leftover {
 	}
 	switch gone, known := owner(c.Labels, c.State == container.StateRunning); {
 	case !known:
-		l.Why = "started on another machine, or in another container: only there can be told whether it is in use"
+		l.Why = "started on another machine or in another container, which alone can tell whether it is in use"
 	case gone:
-		l.Orphaned, l.Why = true, fmt.Sprintf("process %s that started it is gone", c.Labels[labelPID])
+		l.Orphaned, l.Why = true, fmt.Sprintf("process %s, which started it, has ended", c.Labels[labelPID])
 	default:
 		l.Why = fmt.Sprintf("in use by process %s", c.Labels[labelPID])
 	}
@@ -114,7 +114,7 @@ func (e *Engine) images(ctx context.Context, executable string) ([]Leftover, err
 	var found []Leftover
 	for _, i := range list.Items {
 		if !busy[i.ID] && old(i, hash, time.Now()) {
-			l := Leftover{Kind: "image", Name: i.ID, ID: i.ID, Orphaned: true, Why: "made of another build of this program over an hour ago, and no container uses it"}
+			l := Leftover{Kind: "image", Name: i.ID, ID: i.ID, Orphaned: true, Why: "made from another build of this program over an hour ago and not used by any container"}
 			if len(i.RepoTags) > 0 {
 				l.Name = i.RepoTags[0]
 			}
@@ -170,7 +170,7 @@ func (e *Engine) removeLabelled(ctx context.Context, label, value string) error 
 }
 
 // remove removes a container with its volumes, running or not. That it is gone
-// already is no error.
+// already is not an error.
 func (e *Engine) remove(ctx context.Context, id string) error {
 	_, err := e.client.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
 	if err == nil || notFound(err) || strings.Contains(err.Error(), "is already in progress") {
@@ -199,7 +199,7 @@ func (e *Engine) labels(role string) map[string]string {
 	}
 }
 
-// started is when a process began, in ms since 1970; 0: there is none.
+// started returns when a process began, in ms since 1970; zero means there is none.
 func started(pid int) int64 {
 	p, err := process.NewProcess(int32(pid))
 	if err != nil {
@@ -212,7 +212,7 @@ func started(pid int) int64 {
 	return at
 }
 
-// place is where process IDs mean what they mean: this boot of this machine
+// place is the scope of process IDs: this boot of this machine
 // and, on Linux, a namespace of process IDs.
 type place struct{ machine, boot, space string }
 
@@ -223,7 +223,7 @@ func parsePlace(text string) place {
 	return place{parts[0], parts[1], parts[2]}
 }
 
-// thisPlace is that of this process.
+// thisPlace returns that of this process.
 func thisPlace() place {
 	machine, err := os.ReadFile("/etc/machine-id")
 	if err != nil || len(bytes.TrimSpace(machine)) == 0 {

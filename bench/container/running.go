@@ -79,7 +79,7 @@ func (e *Engine) watch(ctx context.Context, s Spec, id string) (*Running, error)
 // farewell bounds the wait for what the engine has to say of a container's end.
 const farewell = 2 * time.Second
 
-// describe is what the engine says of a container.
+// describe returns what the engine says of a container.
 func describe(name, image string, info container.InspectResponse) results.Container {
 	c := results.Container{Name: name, Image: image, ImageID: info.Image}
 	if info.HostConfig != nil {
@@ -110,13 +110,13 @@ func (e *Engine) wait(ctx context.Context, id string) (code int64, text string) 
 		case ctx.Err() != nil:
 			return -1, "removed"
 		case notFound(err):
-			return -1, "removed by somebody else"
+			return -1, "removed by another program"
 		}
-		return -1, fmt.Sprintf("the engine does not answer any more: %v", err)
+		return -1, fmt.Sprintf("the engine no longer answers:  %v", err)
 	}
 }
 
-// exit says what an exit code means.
+// exit describes what an exit code means.
 func (e *Engine) exit(id string, code int64) string {
 	text := exitState(code)
 	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
@@ -171,7 +171,7 @@ func (r *Running) await(ctx context.Context) error {
 
 var errEnded = errors.New("the container has ended")
 
-// because is the error of await after the end of its context; err is that of
+// because returns the error of await after the end of its context; err is that of
 // the last try.
 func (r *Running) because(running context.Context, err error) error {
 	cause := context.Cause(running)
@@ -185,7 +185,7 @@ func (r *Running) because(running context.Context, err error) error {
 	return fmt.Errorf("%w: %w", cause, err)
 }
 
-// tail is the end of a container's output.
+// tail returns the end of a container's output.
 func (e *Engine) tail(id string) string {
 	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
 	defer cancel()
@@ -199,16 +199,16 @@ func (e *Engine) tail(id string) string {
 	return strings.TrimSpace(text.String())
 }
 
-// Addr is where its port is reached.
+// Addr returns where its port is reached.
 func (r *Running) Addr() netip.AddrPort { return r.addr }
 
-// ID is the engine's.
+// ID returns the container's ID.
 func (r *Running) ID() string { return r.id }
 
-// Done is closed when it has ended.
+// Done returns a channel that is closed when it has ended.
 func (r *Running) Done() <-chan struct{} { return r.done }
 
-// Err is nil while it runs, then a *child.Death.
+// Err returns nil while it runs, then a *child.Death.
 func (r *Running) Err() error {
 	select {
 	case <-r.done:
@@ -218,7 +218,7 @@ func (r *Running) Err() error {
 	}
 }
 
-// Stop gives it so long to end by itself, then kills it, and removes it with
+// Stop gives it the time grace to end by itself, then kills it, and removes it with
 // its volumes. The error says that something stays.
 func (r *Running) Stop(grace time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace+discardTimeout)
@@ -235,10 +235,10 @@ func (r *Running) Stop(grace time.Duration) error {
 	r.cancel()
 	r.wg.Wait()
 	if err != nil {
-		return fmt.Errorf("%s: container %.12s stays: %w", r.spec.Name, r.id, err)
+		return fmt.Errorf("%s: could not remove container %.12s: %w", r.spec.Name, r.id, err)
 	}
 	return nil
 }
 
-// Describe is the container for the record.
+// Describe returns the container for the record.
 func (r *Running) Describe() results.Container { return r.record }

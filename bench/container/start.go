@@ -62,7 +62,7 @@ func (e *Engine) Start(ctx context.Context, s Spec) (_ *Running, err error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	// An engine may go on with a creation that was given up, and have the
+	// An engine may continue with a creation that was given up, and have the
 	// container later than it can be looked for: the end of ctx has to wait.
 	launching, cancelLaunch := context.WithTimeoutCause(context.WithoutCancel(ctx), s.ReadyTimeout, late)
 	defer cancelLaunch()
@@ -152,22 +152,22 @@ func (e *Engine) discard(id string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), discardTimeout)
 	defer cancel()
 	if err := e.remove(ctx, id); err != nil {
-		return fmt.Errorf("container %.12s stays: %w", id, err)
+		return fmt.Errorf("could not remove container %.12s: %w", id, err)
 	}
 	return nil
 }
 
-// discardMarked is discard for the containers of one start.
+// discardMarked returns discard for the containers of one start.
 func (e *Engine) discardMarked(mark string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), discardTimeout)
 	defer cancel()
 	if err := e.removeLabelled(ctx, labelMark, mark); err != nil {
-		return fmt.Errorf("a container may stay: %w", err)
+		return fmt.Errorf("a container may be left over: %w", err)
 	}
 	return nil
 }
 
-// published is where a container's port is reached.
+// published returns where a container's port is reached.
 func (e *Engine) published(ctx context.Context, id, want string) (netip.AddrPort, container.InspectResponse, error) {
 	answer, err := e.client.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
 	if err != nil {

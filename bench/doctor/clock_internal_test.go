@@ -19,9 +19,9 @@ func TestLoad(t *testing.T) {
 		{"stolen", idle, "cpu  100 0 50 1190 10 0 0 10 0 0\n", Warning, "5.0 % stolen"},
 		{"load average", idle, "cpu  100 0 50 1200 10 0 0 0 0 0\n", OK, "load average 0.10 0.20 0.30"},
 		{"old kernel", "cpu 1 1 1 100", "cpu 1 1 1 200", OK, "0 %"},
-		{"no Linux", "", "", Unknown, "cannot be seen"},
-		{"standing still", idle, idle, Unknown, "counts no time"},
-		{"nonsense", "cpu a b c d e", "", Unknown, "cannot be seen"},
+		{"no Linux", "", "", Unknown, "cannot be examined"},
+		{"standing still", idle, idle, Unknown, "does not count CPU time"},
+		{"nonsense", "cpu a b c d e", "", Unknown, "cannot be examined"},
 		{"gone", idle, "", Unknown, "/proc/stat"},
 		{"back in time", idle, "cpu  1 0 1 1 1 0 0 0 0 0\n", Unknown, "/proc/stat"},
 	} {
@@ -53,7 +53,7 @@ func TestClock(t *testing.T) {
 		{"slow", "tsc", slow, Warning, "time.Now 1µs"},
 		{"late", "tsc", late, Warning, "busy"},
 		{"now and then", "tsc", latest, Warning, "12 ms"},
-		{"no Linux", "", good, Unknown, "cannot be seen"},
+		{"no Linux", "", good, Unknown, "cannot be read"},
 		{"interrupted", "tsc", ticks{}, Unknown, "interrupted"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -13,7 +13,7 @@ import (
 	"floodgate/results/report/text"
 )
 
-// cores says how many there are for SUT, upstream and database together.
+// cores describes how many there are for SUT, upstream and database together.
 func (s sources) cores() Check {
 	const name = "cores"
 	found := fmt.Sprintf("%s, GOMAXPROCS %d", text.Plural(s.cpus, "core", "cores"), s.procs)
@@ -23,9 +23,9 @@ func (s sources) cores() Check {
 		usable = min(usable, quota)
 	}
 	if usable < 2 {
-		do := "give it two: the SUT, the upstream and the database take turns on one, and trials come out invalid"
+		do := "provide at least two: the SUT, the upstream and the database share one core, which makes trials invalid"
 		if s.procs < s.cpus {
-			do += "; GOMAXPROCS may be set:\nunset GOMAXPROCS"
+			do += "; check whether GOMAXPROCS is set:\nunset GOMAXPROCS"
 		}
 		return doubt(name, found, do)
 	}
@@ -44,20 +44,20 @@ func (s sources) frequency() Check {
 	}
 	slices.Sort(governors)
 	throttled, _ := s.machine().HeatThrottles()
-	heat := "let it cool, or take a machine with better cooling: what is throttled drifts within a run"
+	heat := "let it cool down, or use a machine with better cooling: throttling causes drift within a run"
 	switch {
 	case len(governors) == 0 && throttled > 0:
-		return doubt(name, fmt.Sprintf("throttled %s times since the start of the machine", text.Count(throttled)), heat)
+		return doubt(name, fmt.Sprintf("throttled %s times since the machine was started", text.Count(throttled)), heat)
 	case len(governors) == 0:
-		return unseen(name, "no governor to be seen, as in most virtual machines", "nothing can be set here; blocks in random order take the drift out of comparisons")
+		return unseen(name, "no governor is visible, as in most virtual machines", "no action is possible here; blocks in random order remove the drift from comparisons")
 	}
 	found := "governor " + strings.Join(governors, ", ")
 	if throttled > 0 {
-		found += fmt.Sprintf(", throttled %s times since the start of the machine", text.Count(throttled))
+		found += fmt.Sprintf(", throttled %s times since the machine was started", text.Count(throttled))
 	}
 	switch {
 	case len(governors) > 1 || governors[0] != "performance":
-		return doubt(name, found, "keep the cores at one speed while it measures:\nsudo cpupower frequency-set -g performance")
+		return doubt(name, found, "keep the cores at a constant speed while measuring:\nsudo cpupower frequency-set -g performance")
 	case throttled > 0:
 		return doubt(name, found, heat)
 	}
@@ -70,7 +70,7 @@ const (
 	stealBound = 0.02
 )
 
-// load says how busy the machine is while nothing of ours runs.
+// load describes how busy the machine is while nothing of this program runs.
 func (s sources) load(ctx context.Context) Check {
 	const name = "background load"
 	before, err := machine.ParseStat(s.read("proc/stat"))
@@ -80,7 +80,7 @@ func (s sources) load(ctx context.Context) Check {
 	s.watch(ctx)
 	then, err := machine.ParseStat(s.read("proc/stat"))
 	if err != nil || then.Total <= before.Total {
-		return unseen(name, "the kernel counts no time in /proc/stat", "look yourself:\ntop")
+		return unseen(name, "the kernel does not count CPU time in /proc/stat", "check it yourself:\ntop")
 	}
 	total := float64(then.Total - before.Total)
 	busy := float64(then.Busy-min(before.Busy, then.Busy)) / total
@@ -91,9 +91,9 @@ func (s sources) load(ctx context.Context) Check {
 	}
 	switch {
 	case stolen > stealBound:
-		return doubt(name, found, "run on a machine that is not shared, or at another hour; trials come out invalid where it disturbs")
+		return doubt(name, found, "use a machine that is not shared, or run at another time; trials that are disturbed become invalid")
 	case busy > busyBound:
-		return doubt(name, found, "end what else runs; see what it is:\nps aux --sort=-%cpu | head")
+		return doubt(name, found, "end other programs; list them with\nps aux --sort=-%cpu | head")
 	}
 	return fine(name, found)
 }
@@ -103,7 +103,7 @@ type ticks struct {
 	// now is what reading the clock costs.
 	now time.Duration
 	// timer and mock are how late Go's timer and the upstream's clock wake,
-	// from the earliest to the latest; empty: not measured.
+	// from the earliest to the latest; empty means not measured.
 	timer, mock []time.Duration
 }
 
@@ -119,7 +119,7 @@ const (
 	clockRepetition = 5
 )
 
-// clock says how time is told and how well it is kept.
+// clock describes how time is told and how well it is kept.
 func (s sources) clock(ctx context.Context) Check {
 	const name = "clock"
 	names, _ := fs.Glob(s.files, "sys/devices/system/clocksource/clocksource*/current_clocksource")
@@ -139,13 +139,13 @@ func (s sources) clock(ctx context.Context) Check {
 	slow := slices.Contains([]string{"hpet", "acpi_pm", "jiffies", "pit"}, source)
 	switch {
 	case slow || t.now > nowBound:
-		do := "latencies of microseconds drown in the clock's own cost; take a machine whose source is tsc or kvm-clock, or look which there are:\n" +
+		do := "the clock's own cost hides latencies of microseconds; use a machine whose source is tsc or kvm-clock, or list the available sources:\n" +
 			"cat /sys/devices/system/clocksource/clocksource0/available_clocksource"
 		return doubt(name, found, do)
 	case middle(t.mock) > lateBound || slices.Max(t.mock) > latestBound:
-		return doubt(name, found, "the machine is busy or a slow virtual one: end what else runs; trials in which the mock upstream is late come out invalid")
+		return doubt(name, found, "the machine is busy or a slow virtual machine: end other programs; trials in which the mock upstream is late become invalid")
 	case source == "":
-		return unseen(name, found, "nothing, if time.Now is below "+nowBound.String()+": which source it has cannot be seen")
+		return unseen(name, found, "no action is needed if time.Now is below "+nowBound.String()+": its clock source cannot be read")
 	}
 	return fine(name, found)
 }

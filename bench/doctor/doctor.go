@@ -46,7 +46,7 @@ const (
 // Report is what an examination found.
 type Report struct {
 	Machine results.Fingerprint
-	// Environments are those that a run can start in; empty: none.
+	// Environments are those that a run can start in; empty means none.
 	Environments []string
 	Checks       []Check
 }
@@ -146,12 +146,12 @@ func fault(name, found, do string) Check {
 	return Check{Name: name, Status: Failed, Found: found, Do: do}
 }
 
-// unseen is what could not be looked at, and what to do about that.
+// unseen returns what could not be looked at, and what to do about that.
 func unseen(name, found, do string) Check {
 	return Check{Name: name, Status: Unknown, Found: found, Do: do}
 }
 
-// notHere is what this system does not show.
+// notHere returns what this system does not show.
 func notHere(name string) Check {
-	return unseen(name, "cannot be seen on "+runtime.GOOS, "nothing: a run starts without it; look with the means of the system")
+	return unseen(name, "cannot be examined on "+runtime.GOOS, "no action is needed: a run starts without it; check it with the tools of the system")
 }

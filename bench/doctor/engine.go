@@ -21,7 +21,7 @@ type Engine interface {
 	CanBuild(executable string) error
 	// Available is nil where the image is there or its registry has it.
 	Available(ctx context.Context, image string) error
-	// Leftovers are all containers of ours, and the images that are of no use.
+	// Leftovers are all containers of this program, and the images that are of no use.
 	Leftovers(ctx context.Context, executable string) ([]container.Leftover, error)
 	// Remove removes those of them that are orphaned.
 	Remove(ctx context.Context, all []container.Leftover) error
@@ -53,15 +53,15 @@ func (s sources) engine(ctx context.Context, o Options) (Engine, []Check) {
 }
 
 func (s sources) startEngine(err error) string {
-	const needless = "only containers need one: without it runs use --env embedded, which needs none; "
+	const needless = "only containers need an engine: without one, runs use --env embedded; "
 	if strings.Contains(err.Error(), "permission denied") {
-		return needless + "to be let in (which makes you as good as root), and log in again:\nsudo usermod -aG docker $USER"
+		return needless + "to get access (which is equivalent to root access), run this and log in again:\nsudo usermod -aG docker $USER"
 	}
 	if runtime.GOOS != "linux" {
-		return needless + "to have one, start Docker Desktop"
+		return needless + "to get one, start Docker Desktop"
 	}
 	if _, err := fs.Stat(s.files, "run/systemd/system"); err != nil {
-		return needless + "to start one, where there is no systemd:\nsudo dockerd"
+		return needless + "to start one without systemd:\nsudo dockerd"
 	}
 	return needless + "to start one:\nsudo systemctl start docker"
 }
@@ -74,40 +74,40 @@ func connect(ctx context.Context, o Options) (Engine, error) {
 
 func canBuild(e Engine, name, executable string) Check {
 	if err := e.CanBuild(executable); err != nil {
-		return doubt(name, err.Error(), "build the program statically, and run that (without containers: --env embedded):\nCGO_ENABLED=0 go build -o floodgate ./bench")
+		return doubt(name, err.Error(), "build the program statically and run the result, or avoid containers with --env embedded:\nCGO_ENABLED=0 go build -o floodgate ./bench")
 	}
-	return fine(name, "an image can be made of this program")
+	return fine(name, "an image can be made from this program")
 }
 
 func canPull(ctx context.Context, e Engine, name, image string) Check {
 	if image == OwnImage {
-		return fine(name, "the database's image is made of this program, too")
+		return fine(name, "the database's image is made from this program, too")
 	}
 	ctx, cancel := context.WithTimeout(ctx, registryTimeout)
 	defer cancel()
 	if err := e.Available(ctx, image); err != nil {
-		return doubt(name, fmt.Sprintf("%s: %v", image, err), fmt.Sprintf("use our own database in a container (--mongo-image %s), or bring the image from a machine that has it:\ndocker save %s | gzip > image.tar.gz\ndocker load -i image.tar.gz", OwnImage, image))
+		return doubt(name, fmt.Sprintf("%s: %v", image, err), fmt.Sprintf("use the built-in database in a container (--mongo-image %s), or copy the image from a machine that has it:\ndocker save %s | gzip > image.tar.gz\ndocker load -i image.tar.gz", OwnImage, image))
 	}
-	return fine(name, image+" is here or can be pulled")
+	return fine(name, image+" is present or can be pulled")
 }
 
 // toolchain is needed only where an image is made and this program is not a
 // static one of Linux.
 func (s sources) toolchain(executable string) Check {
-	const name = "go tool chain"
+	const name = "go toolchain"
 	static := s.static(executable)
 	version, path, err := s.goVersion()
 	switch {
 	case err == nil:
 		return fine(name, strings.TrimSpace(version)+" at "+path)
 	case static == nil:
-		return fine(name, "none, nor needed: images are made of this program, which is static")
+		return fine(name, "none, but it is not needed: images are made from this program, which is static")
 	}
-	return doubt(name, fmt.Sprintf("none, and images cannot be made of this program: %v", static),
-		"install Go (https://go.dev/dl), or build the program statically on a machine that has it; embedded runs need neither:\nCGO_ENABLED=0 go build -o floodgate ./bench")
+	return doubt(name, fmt.Sprintf("none, and images cannot be made from this program: %v", static),
+		"install Go (https://go.dev/dl), or build the program statically on a machine that has it; runs with --env embedded need neither:\nCGO_ENABLED=0 go build -o floodgate ./bench")
 }
 
-// static is nil for a program of Linux that needs no loader.
+// static returns nil for a program of Linux that needs no loader.
 func static(executable string) error {
 	f, err := elf.Open(executable)
 	var unreadable *fs.PathError
@@ -115,12 +115,12 @@ func static(executable string) error {
 		return err
 	}
 	if err != nil {
-		return fmt.Errorf("it is not a program of Linux: %w", err)
+		return fmt.Errorf("it is not a Linux program: %w", err)
 	}
 	defer f.Close()
 	for _, p := range f.Progs {
 		if p.Type == elf.PT_INTERP {
-			return errors.New("it is linked to the libraries of this system")
+			return errors.New("it is dynamically linked to libraries of this system")
 		}
 	}
 	return nil

@@ -55,12 +55,12 @@ func TestEngine(t *testing.T) {
 		want    [3]Status
 		words   string
 	}{
-		{"all there", (&fakeEngine{}).connect, DefaultImage, [3]Status{OK, OK, OK}, "mongo:8 is here or can be pulled"},
+		{"all there", (&fakeEngine{}).connect, DefaultImage, [3]Status{OK, OK, OK}, "mongo:8 is present or can be pulled"},
 		{"none", noDocker, DefaultImage, [3]Status{Warning, Unknown, Unknown}, "--env embedded"},
 		{"not let in", notLetIn, DefaultImage, [3]Status{Warning, Unknown, Unknown}, "usermod"},
 		{"cannot build", (&fakeEngine{build: errors.New("no tool chain")}).connect, DefaultImage, [3]Status{OK, Warning, OK}, "no tool chain"},
 		{"cannot pull", (&fakeEngine{available: errors.New("no route")}).connect, "mongo:9", [3]Status{OK, OK, Warning}, "docker save mongo:9"},
-		{"need not pull", (&fakeEngine{available: errors.New("no route")}).connect, OwnImage, [3]Status{OK, OK, OK}, "made of this program"},
+		{"need not pull", (&fakeEngine{available: errors.New("no route")}).connect, OwnImage, [3]Status{OK, OK, OK}, "made from this program"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, checks := sources{files: fstest.MapFS{}}.engine(t.Context(), Options{Connect: tt.connect, MongoImage: tt.image})

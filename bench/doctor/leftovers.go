@@ -19,14 +19,14 @@ import (
 // cleanCommand removes what is ours and orphaned.
 const cleanCommand = "floodgate doctor --clean"
 
-// folders are temporary ones whose process was killed.
+// folders returns temporary ones whose process was killed.
 func (s sources) folders(o Options) Check {
 	const name = "old folders"
 	var found []string
 	for _, prefix := range o.Prefixes {
 		paths, err := scratch.Orphans(o.Temporary, prefix)
 		if err != nil {
-			return unseen(name, err.Error(), "name a folder that can be read in TMPDIR")
+			return unseen(name, err.Error(), "set TMPDIR to a readable folder")
 		}
 		for _, p := range paths {
 			found = append(found, filepath.Base(p))
@@ -38,7 +38,7 @@ func (s sources) folders(o Options) Check {
 	return doubt(name, fmt.Sprintf("of killed processes in %s: %s", o.Temporary, some(found)), "remove them:\n"+cleanCommand)
 }
 
-// leftovers are containers and images of ours that nobody uses.
+// leftovers returns containers and images of this program that nobody uses.
 func leftovers(ctx context.Context, e Engine, executable string) Check {
 	const name = "old containers"
 	if e == nil {
@@ -48,7 +48,7 @@ func leftovers(ctx context.Context, e Engine, executable string) Check {
 	defer cancel()
 	all, err := e.Leftovers(ctx, executable)
 	if err != nil {
-		return unseen(name, err.Error(), "look yourself:\ndocker ps -a --filter label=floodgate.session")
+		return unseen(name, err.Error(), "check it yourself:\ndocker ps -a --filter label=floodgate.session")
 	}
 	var old []string
 	used := 0
@@ -61,7 +61,7 @@ func leftovers(ctx context.Context, e Engine, executable string) Check {
 	}
 	rest := ""
 	if used > 0 {
-		rest = fmt.Sprintf("; %d in use or of others", used)
+		rest = fmt.Sprintf("; %d in use or not from this machine", used)
 	}
 	if len(old) == 0 {
 		return fine(name, "none"+rest)
@@ -69,13 +69,13 @@ func leftovers(ctx context.Context, e Engine, executable string) Check {
 	return doubt(name, some(old)+rest, "remove them:\n"+cleanCommand)
 }
 
-// unfinished are stored runs that can be gone on with. They disturb nothing:
+// unfinished returns stored runs that can be resumed. They disturb nothing:
 // nothing here removes them.
 func unfinished(root string) Check {
 	const name = "unfinished runs"
 	all, err := results.List(root)
 	if err != nil {
-		return unseen(name, err.Error(), "name the folder of the runs with --out")
+		return unseen(name, err.Error(), "choose the folder of the runs with --out")
 	}
 	var found []string
 	last := ""
@@ -88,7 +88,7 @@ func unfinished(root string) Check {
 	if len(found) == 0 {
 		return fine(name, "none in "+root)
 	}
-	return doubt(name, some(found), fmt.Sprintf("unless they are still running, go on with them, or remove their folders in %s:\nfloodgate run --out %s --resume %s", root, quote(root), last))
+	return doubt(name, some(found), fmt.Sprintf("unless they are still running, resume them or remove their folders in %s:\nfloodgate run --out %s --resume %s", root, quote(root), last))
 }
 
 // Clean removes temporary folders, containers and images that locks and labels
@@ -134,7 +134,7 @@ func some(all []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(all[:most], ", "), len(all)-most)
 }
 
-// processes are children of ours that outlived the program that started them.
+// processes returns children of this program that outlived the program that started them.
 // They end by themselves when it dies, so that there should be none; nothing
 // here kills them.
 func (s sources) processes(children []string) Check {
@@ -156,10 +156,10 @@ func (s sources) processes(children []string) Check {
 	if len(found) == 0 {
 		return fine(name, "none")
 	}
-	return doubt(name, some(found), "end them, unless they have just now lost their parent:\nkill "+strings.Join(pids, " "))
+	return doubt(name, some(found), "end them, unless their parent has just ended:\nkill "+strings.Join(pids, " "))
 }
 
-// orphan says which child of ours the process is, if its parent is gone: then
+// orphan says which child of this program the process is, if its parent is gone: then
 // the machine's first process, or the user's systemd, is its parent instead.
 // Processes in containers have no parent here and are not judged.
 func (s sources) orphan(pid string, children []string) (child string, ok bool) {
@@ -179,7 +179,7 @@ func (s sources) orphan(pid string, children []string) (child string, ok bool) {
 	return args[1], program != "" && program != s.link(parent, "exe")
 }
 
-// link is where a link of a process leads, "" where that cannot be seen. A
+// link returns where a link of a process leads, "" where that cannot be seen. A
 // program that was replaced since is still the same.
 func (s sources) link(pid, name string) string {
 	target, err := fs.ReadLink(s.files, "proc/"+pid+"/"+name)

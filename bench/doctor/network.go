@@ -11,11 +11,11 @@ import (
 	"floodgate/results/report/text"
 )
 
-// loopback reports whether servers of ours can be reached.
+// loopback reports whether servers of this program can be reached.
 func (s sources) loopback(ctx context.Context) Check {
 	const name = "loopback"
 	if err := s.dial(ctx); err != nil {
-		return fault(name, err.Error(), "everything of a run is on 127.0.0.1: set the interface up, and let no firewall or sandbox keep programs from it:\nsudo ip link set lo up")
+		return fault(name, err.Error(), "all servers of a run listen on 127.0.0.1: bring the interface up, and make sure that no firewall or sandbox blocks it:\nsudo ip link set lo up")
 	}
 	return fine(name, "listened and connected on 127.0.0.1")
 }
@@ -54,7 +54,7 @@ const (
 	reuseLoopback = "2"
 )
 
-// ports says how many connections can be opened, and how many a second where
+// ports describes how many connections can be opened, and how many a second where
 // each fetch opens its own (connections: fresh).
 func (s sources) ports() Check {
 	const name = "ephemeral ports"
@@ -66,17 +66,17 @@ func (s sources) ports() Check {
 	reuse := s.read("proc/sys/net/ipv4/tcp_tw_reuse")
 	ports := high - low + 1
 	found := fmt.Sprintf("%s (%d to %d), %s in TIME_WAIT", text.Count(ports), low, high, text.Count(waiting))
-	do := "widen the range; what fresh connections leave behind holds a port each for a minute:\n" +
+	do := "widen the range; each closed fresh connection occupies a port for a minute:\n" +
 		"sudo sysctl -w net.ipv4.ip_local_port_range='16384 65535'"
 	switch reuse {
 	case reuseNever, "":
 		ports -= min(ports, int(min(waiting, 1<<16)))
-		found += fmt.Sprintf(", not used again before: at most %d fresh connections a second", ports/timeWait)
+		found += fmt.Sprintf(", not reused before: at most %d fresh connections per second", ports/timeWait)
 		do += "\nsudo sysctl -w net.ipv4.tcp_tw_reuse=2"
 	case reuseLoopback:
-		found += ", used again on loopback"
+		found += ", reused on loopback"
 	default:
-		found += ", used again"
+		found += ", reused"
 	}
 	again := reuse != reuseNever && reuse != ""
 	switch {
@@ -88,7 +88,7 @@ func (s sources) ports() Check {
 	return fine(name, found)
 }
 
-// waiting is how many closed connections still hold a port.
+// waiting returns how many closed connections still hold a port.
 func (s sources) waiting() (n uint64, ok bool) {
 	line, ok := field(s.read("proc/net/sockstat"), "TCP:")
 	if !ok {

@@ -67,16 +67,16 @@ func TestPorts(t *testing.T) {
 		want  Status
 		words string
 	}{
-		{"usual", map[string]string{span: "32768\t60999\n", reuse: "2\n", sockets: busy}, OK, "28,232 (32768 to 60999), 21,000 in TIME_WAIT, used again on loopback"},
-		{"reuse", map[string]string{span: "32768 60999", reuse: "1"}, OK, "0 in TIME_WAIT, used again"},
-		{"no reuse", map[string]string{span: "32768 60999", reuse: "0"}, OK, "at most 470 fresh connections a second"},
+		{"usual", map[string]string{span: "32768\t60999\n", reuse: "2\n", sockets: busy}, OK, "28,232 (32768 to 60999), 21,000 in TIME_WAIT, reused on loopback"},
+		{"reuse", map[string]string{span: "32768 60999", reuse: "1"}, OK, "0 in TIME_WAIT, reused"},
+		{"no reuse", map[string]string{span: "32768 60999", reuse: "0"}, OK, "at most 470 fresh connections per second"},
 		{"no reuse, and many waiting", map[string]string{span: "32768 60999", reuse: "0", sockets: busy}, Warning, "tcp_tw_reuse=2"},
 		{"few", map[string]string{span: "40000 41999", reuse: "1"}, Warning, "ip_local_port_range"},
 		{"hardly any", map[string]string{span: "40000 40099", reuse: "1"}, Failed, "100 (40000 to 40099)"},
 		{"none left", map[string]string{span: "40000 44999", reuse: "0", sockets: busy}, Failed, "at most 0"},
-		{"no Linux", nil, Unknown, "cannot be seen"},
-		{"nonsense", map[string]string{span: "many"}, Unknown, "cannot be seen"},
-		{"back to front", map[string]string{span: "2 1"}, Unknown, "cannot be seen"},
+		{"no Linux", nil, Unknown, "cannot be examined"},
+		{"nonsense", map[string]string{span: "many"}, Unknown, "cannot be examined"},
+		{"back to front", map[string]string{span: "2 1"}, Unknown, "cannot be examined"},
 	} {
 		t.Run(tt.name, func(t *testing.T) { expect(t, sources{files: tree(tt.files)}.ports(), tt.want, tt.words) })
 	}

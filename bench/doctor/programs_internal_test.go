@@ -37,7 +37,7 @@ func TestStatic(t *testing.T) {
 	if err := os.WriteFile(script, []byte("#!/bin/sh\n"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := static(script); err == nil || !strings.Contains(err.Error(), "not a program of Linux") {
+	if err := static(script); err == nil || !strings.Contains(err.Error(), "not a Linux program") {
 		t.Errorf("a script: %v", err)
 	}
 	if err := static(script + "x"); !errors.Is(err, fs.ErrNotExist) {
@@ -91,5 +91,5 @@ func TestProcesses(t *testing.T) {
 			expect(t, sources{files: files}.processes(children), tt.want, tt.words)
 		})
 	}
-	expect(t, sources{files: tree(nil)}.processes(children), Unknown, "cannot be seen")
+	expect(t, sources{files: tree(nil)}.processes(children), Unknown, "cannot be examined")
 }

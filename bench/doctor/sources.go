@@ -49,7 +49,7 @@ type sources struct {
 	temporary string
 }
 
-// loadPeriod is how long the load is watched.
+// loadPeriod is the time for which the load is watched.
 const loadPeriod = time.Second
 
 func thisMachine() sources {
@@ -126,7 +126,7 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// read is the text of a file without the space around it; "" where it cannot be read.
+// read returns the text of a file without the space around it; "" where it cannot be read.
 func (s sources) read(name string) string {
 	return s.machine().Read(name)
 }
@@ -138,7 +138,7 @@ func (s sources) machine() machine.Files {
 	return machine.Files{FS: s.files}
 }
 
-// field is what follows the key at the start of one of the lines.
+// field returns what follows the key at the start of one of the lines.
 func field(text, key string) (value string, ok bool) {
 	lines := bufio.NewScanner(strings.NewReader(text))
 	for lines.Scan() {
@@ -149,7 +149,7 @@ func field(text, key string) (value string, ok bool) {
 	return "", false
 }
 
-// after is the number that follows a word in a list of them: "tw 3 alloc 9".
+// after returns the number that follows a word in a list of them: "tw 3 alloc 9".
 func after(words []string, word string) (n uint64, ok bool) {
 	for i, w := range words[:max(len(words)-1, 0)] {
 		if w == word {

@@ -22,19 +22,19 @@ const (
 	leastFiles                = 1000
 )
 
-// memory is what is available to all processes of a run together.
+// memory returns what is available to all processes of a run together.
 func (s sources) memory() Check {
 	const name = "memory"
 	n, err := s.available()
 	if err != nil {
-		return unseen(name, err.Error(), "look yourself: a run takes about a gibibyte:\nfree -h")
+		return unseen(name, err.Error(), "check it yourself (a run takes about 1 GiB):\nfree -h")
 	}
 	found := text.Bytes(int64(n)) + " available"
 	if left, ok := s.machine().MemoryLeft(); ok && left < n {
 		n = left
 		found = text.Bytes(int64(n)) + " left to the control group"
 	}
-	do := fmt.Sprintf("free some, or allow more: a run of the scenarios takes about %s", text.Bytes(wantedMemory))
+	do := fmt.Sprintf("free memory, or raise the limit: a run of the scenarios takes about %s", text.Bytes(wantedMemory))
 	switch {
 	case n < leastMemory:
 		return fault(name, found, do)
@@ -48,7 +48,7 @@ func (s sources) memory() Check {
 // written to.
 func (s sources) space(name, folder string) Check {
 	dir := existing(folder)
-	do := elsewhere(name) + ", or make room:\ndf -h " + quote(dir)
+	do := elsewhere(name) + ", or free space:\ndf -h " + quote(dir)
 	r, err := s.free(dir)
 	if err != nil {
 		return unseen(name, err.Error(), do)
@@ -64,7 +64,7 @@ func (s sources) space(name, folder string) Check {
 		return fault(name, fmt.Sprintf("%s cannot be written to: %v", dir, err), do)
 	}
 	if err := s.lockable(dir); err != nil {
-		return fault(name, err.Error(), elsewhere(name)+", on a local file system: runs and databases are locked while they are written")
+		return fault(name, err.Error(), elsewhere(name)+", on a local file system: runs and databases are locked while they are being written")
 	}
 	if r.bytes < wantedDisk {
 		return doubt(name, found, do)
@@ -72,12 +72,12 @@ func (s sources) space(name, folder string) Check {
 	return fine(name, found)
 }
 
-// elsewhere says how to have another folder for the disk of that name.
+// elsewhere describes how to have another folder for the disk of that name.
 func elsewhere(name string) string {
 	if name == "disk for data" {
-		return "name another folder in TMPDIR"
+		return "set TMPDIR to another folder"
 	}
-	return "name another folder with --out"
+	return "choose another folder with --out"
 }
 
 // programs reports whether what is built in the folder can be executed there.
@@ -90,12 +90,12 @@ func (s sources) programs(folder string) Check {
 		return doubt(name, fmt.Sprintf("programs in %s cannot be executed: %v", folder, refused.Err),
 			"gate diff builds and executes programs there; the folder may be mounted noexec, so set TMPDIR to one that is not:\nfindmnt -T "+quote(folder)+"\nexport TMPDIR=\"$HOME/tmp\"")
 	case err != nil:
-		return unseen(name, err.Error(), "name a folder in TMPDIR that can be written to:\nls -ld "+quote(folder))
+		return unseen(name, err.Error(), "set TMPDIR to a writable folder:\nls -ld "+quote(folder))
 	}
 	return fine(name, "can be executed in "+folder)
 }
 
-// existing is the path or the nearest one above it that is there, which is no
+// existing returns the path or the nearest one above it that is there, which is no
 // folder where none can be made in it.
 func existing(path string) string {
 	path = filepath.Clean(path)

@@ -93,7 +93,7 @@ func pad(cell string, width int) string {
 	return cell + strings.Repeat(" ", max(width-lipgloss.Width(cell), 0))
 }
 
-// conclusion is the last line: whether and where a run can start.
+// conclusion returns the last line: whether and where a run can start.
 func (p *printer) conclusion(r Report) {
 	if r.CanRun() {
 		where := "in " + strings.Join(r.Environments, " and ")

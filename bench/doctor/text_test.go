@@ -25,7 +25,7 @@ func report() doctor.Report {
 		Environments: []string{"embedded"},
 		Checks: []doctor.Check{
 			{Name: "cores", Status: doctor.OK, Found: "2 cores, GOMAXPROCS 2"},
-			{Name: "docker", Status: doctor.Warning, Found: "connect to the container engine at unix:///var/run/docker.sock: no such file or directory", Do: "only containers need one: without it runs use --env embedded, which needs none; to start one:\nsudo systemctl start docker"},
+			{Name: "docker", Status: doctor.Warning, Found: "connect to the container engine at unix:///var/run/docker.sock: no such file or directory", Do: "only containers need an engine: without one, runs use --env embedded; to start one:\nsudo systemctl start docker"},
 			{Name: "docker build", Status: doctor.Unknown, Found: "no container engine answers", Do: "see docker"},
 		},
 	}

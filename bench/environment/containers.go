@@ -53,7 +53,7 @@ func (c containers) startMongo(ctx context.Context) (*database, error) {
 	return ourDatabase(contained{r}, version), nil
 }
 
-// tmpfs is where the data are if their size is bounded.
+// tmpfs returns where the data are if their size is bounded.
 func (c containers) tmpfs() map[string]string {
 	if c.options.DataSize == 0 {
 		return nil
@@ -96,7 +96,7 @@ const (
 // upper or lower case, and the main programs of our containers print.
 const listeningPhrase = "waiting for connections"
 
-var errNotContained = errors.New("this is the main program of a container: it listens on every interface and asks nobody for a password; use upstream or mongo")
+var errNotContained = errors.New("this is the main program of a container: it listens on every interface without a password; use upstream or mongo")
 
 // mainOfContainer refuses to serve on every interface of anything but a container,
 // where the main program is process 1.
@@ -145,7 +145,7 @@ func (c *helper) mongoContainer(ctx context.Context, args []string) error {
 	<-s.Done() // it ends with the context
 	err = s.Close()
 	if ctx.Err() == nil {
-		return errors.Join(errors.New("the server ended by itself"), err)
+		return errors.Join(errors.New("the server ended unexpectedly"), err)
 	}
 	return err
 }

@@ -19,7 +19,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// startDatabase starts the database, and the proxy before it when asked for.
+// startDatabase starts the database, and the proxy before it if it is requested.
 func (e *Environment) startDatabase(ctx context.Context) error {
 	if err := e.startMongo(ctx); err != nil {
 		return err
@@ -187,7 +187,7 @@ func (e *Environment) ferret() bool {
 	return strings.HasPrefix(e.version, "FerretDB")
 }
 
-// planByID is how SQLite finds a document by _id.
+// planByID returns how SQLite finds a document by _id.
 func planByID(ctx context.Context, db *driver.Database, collection string) (string, error) {
 	find := bson.D{{Key: "find", Value: collection}, {Key: "filter", Value: bson.D{{Key: "_id", Value: "x"}}}}
 	var answer struct {

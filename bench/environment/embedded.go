@@ -74,7 +74,7 @@ func (e *Environment) spawn(ctx context.Context, name string, args []string, che
 	return p, nil
 }
 
-// ready is the first request to a mock upstream of ours.
+// ready returns the first request to a built-in mock upstream.
 func (e *Environment) ready(ctx context.Context, a netip.AddrPort) error {
 	_, err := e.stats(ctx, "http://"+a.String())
 	return err
@@ -99,7 +99,7 @@ const (
 	containerSuffix = "-container"
 )
 
-// Children are the hidden subcommands that the program must pass to RunChild.
+// Children returns the hidden subcommands that the program must pass to RunChild.
 func Children() []string {
 	return []string{
 		mongoName + childSuffix, upstreamName + childSuffix, proxyName + childSuffix, reaperName + childSuffix,
@@ -124,7 +124,7 @@ func RunChild(name string, args []string, stdin io.Reader, stdout, stderr io.Wri
 		upstreamName + containerSuffix: c.upstreamContainer,
 	}[name]
 	if run == nil {
-		fmt.Fprintf(stderr, "no child %q, allowed: %q\n", name, slices.Sorted(slices.Values(Children())))
+		fmt.Fprintf(stderr, "unknown child %q (want one of %q)\n", name, slices.Sorted(slices.Values(Children())))
 		return 2
 	}
 	err := run(ctx, args)
@@ -150,7 +150,7 @@ type helper struct {
 	leash          *time.Timer // ends a process that hangs in its cleaning up; nil before
 }
 
-// exitDelay is how long a child that was told to end may take to clean up.
+// exitDelay is the longest time that a child that was told to end may take to clean up.
 const exitDelay = stopGrace - time.Second
 
 // serve speaks with the parent until it orders the end. From then on the
@@ -201,12 +201,12 @@ func (c *helper) upstream(ctx context.Context, args []string) error {
 
 func (c *helper) mongo(ctx context.Context, args []string) (err error) {
 	flags := c.flags(mongoName)
-	dir := flags.String("dir", "", "data folder, kept; empty: a temporary one")
+	dir := flags.String("dir", "", "data folder, which is kept; empty means a temporary one")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
 	if _, err := scratch.Sweep("", DataPrefix); err != nil {
-		c.log.Warn("old temporary folders stay", "error", err)
+		c.log.Warn("could not remove old temporary folders", "error", err)
 	}
 	if *dir == "" {
 		folder, err := scratch.New("", DataPrefix)
@@ -215,7 +215,7 @@ func (c *helper) mongo(ctx context.Context, args []string) (err error) {
 		}
 		defer func() {
 			if err := folder.Remove(); err != nil {
-				c.log.Warn("data folder stays", "error", err)
+				c.log.Warn("could not remove the data folder", "error", err)
 			}
 		}()
 		*dir = folder.Path()

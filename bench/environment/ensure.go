@@ -9,7 +9,7 @@ import (
 	"floodgate/bench/environment/child"
 )
 
-// Died says how the servers that have died since the last Ensure ended, each
+// Died describes how the servers that have died since the last Ensure ended, each
 // with the end of its log.
 func (e *Environment) Died() []string {
 	var died []string
@@ -24,7 +24,7 @@ func (e *Environment) Died() []string {
 	return died
 }
 
-// servers are upstream, database and proxy, nil where there is none.
+// servers returns upstream, database and proxy, nil where there is none.
 func (e *Environment) servers() [3]server {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -44,12 +44,12 @@ func (e *Environment) servers() [3]server {
 // Ensure asks every server for an answer, and restarts those that have died or
 // do not answer. It says how those ended, with the end of their logs. A
 // database that was restarted is empty (unless KeepData is set) and an upstream
-// has no profile; both have new addresses. A server of the user's is not
+// has no profile; both have new addresses. A user's server is not
 // restarted: that it does not answer is an error.
 func (e *Environment) Ensure(ctx context.Context) (died []string, err error) {
 	died, err = e.ensure(ctx)
 	if err != nil {
-		return died, fmt.Errorf("restart what died: %w", e.scrubber.Error(err))
+		return died, fmt.Errorf("restart servers that ended: %w", e.scrubber.Error(err))
 	}
 	return died, nil
 }
@@ -123,7 +123,7 @@ func (e *Environment) examine(ctx context.Context, s server, check func(context.
 // it does not answer comes before that.
 const endDelay = 2 * time.Second
 
-// awaitEnd is how a server ended that has just not answered; nil: it runs.
+// awaitEnd returns how a server ended that has just not answered; nil means that it runs.
 func awaitEnd(ctx context.Context, s server) error {
 	if s.Done() == nil {
 		return nil

@@ -1,7 +1,7 @@
 // Package environment starts, checks and tears down what a trial needs beside
 // the system under test: an upstream and a MongoDB, which are child processes
 // that run this very program (kind embedded, see [RunChild]), containers, or
-// servers of the user's (external).
+// the user's own servers (external).
 //
 // Nothing outlives the environment: children end with Close, and by themselves
 // when this process dies in whatever way; a child of their kind, the reaper,
@@ -37,7 +37,7 @@ type Options struct {
 	// Executable is what runs the children: it must pass arguments that begin
 	// with one of [Children] to [RunChild]. Default: the running program.
 	Executable string
-	// LogDir is where logs go, NAME.log each. It is made when absent. Default:
+	// LogDir is the place where logs go, NAME.log each. It is made when absent. Default:
 	// a temporary folder, removed by Close.
 	LogDir string
 	// KeepData keeps the embedded database's files, in the folder "data" of
@@ -48,12 +48,12 @@ type Options struct {
 	// ReadyTimeout bounds the start of each server, and its answer to Ensure.
 	// Default 20s, of a container 60s.
 	ReadyTimeout time.Duration
-	// Note hears in a line what takes long or is odd. Default: nobody.
+	// Note hears in a line what takes long or is odd. Default: none.
 	Note func(string)
 
 	// Engine runs containers: those of upstream and database where Kind says
 	// so, and others that the caller starts. What it started is removed when
-	// this process dies. Nil: there are none.
+	// this process dies; nil means there are none.
 	Engine *container.Engine
 	// MongoImage is the image of the database; [OwnImage] is made of our own
 	// program. MongoArgs are passed to its main program.
@@ -62,7 +62,7 @@ type Options struct {
 	// Limits of the containers.
 	Limits scenarios.Containers
 	// DataSize bounds the data of the database's container in bytes, and keeps
-	// them in memory. 0: unbounded, on disk.
+	// them in memory; zero means unbounded, on disk.
 	DataSize int64
 
 	// Mongo and Upstream are the user's servers, for External; the one that is
@@ -70,10 +70,10 @@ type Options struct {
 	Mongo    *target.Mongo
 	Upstream *target.Upstream
 	Policy   target.Policy
-	// OwnProgram says that the SUT is a program of the user's, which gets the
+	// OwnProgram reports that the SUT is a user's own program, which gets the
 	// connection string as it is.
 	OwnProgram bool
-	// Database is the one that is written to. On a server of the user's it must
+	// Database is the one that is written to. On a user's server it must
 	// not be there yet, unless Resume is set, and Close drops it.
 	Database string
 	Resume   bool
@@ -82,7 +82,7 @@ type Options struct {
 // OwnImage as Options.MongoImage stands for the embedded database in a container.
 const OwnImage = "embedded"
 
-// stopGrace is how long a server may take to end when it is told to.
+// stopGrace is the longest time that a server may take to end when it is told to.
 const stopGrace = 5 * time.Second
 
 // Environment is an upstream and a database.
@@ -109,7 +109,7 @@ type Environment struct {
 // Start starts the servers and waits until each has answered a request. After
 // an error nothing is left of them.
 func Start(ctx context.Context, o Options) (_ *Environment, err error) {
-	// No connection of ours stays open: the upstream's figures are to be the SUT's.
+	// No connection of this program stays open: the upstream's figures are to be the SUT's.
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: o.Policy.DialContext}
 	e := &Environment{options: o, http: &http.Client{Transport: transport, Timeout: time.Minute}}
 	defer func() {
@@ -199,10 +199,10 @@ func (e *Environment) choose() error {
 		}
 		e.scrubber = target.NewScrubber(o.secrets())
 	default:
-		return fmt.Errorf("no environment %q; allowed: %s, %s, %s", o.Kind, Embedded, Containers, External)
+		return fmt.Errorf("unknown environment %q (want %s, %s or %s)", o.Kind, Embedded, Containers, External)
 	}
 	if o.KeepData && o.Kind != Embedded {
-		return fmt.Errorf("the data of %s cannot be kept; allowed: of %s", o.Kind, Embedded)
+		return fmt.Errorf("the data of environment %s cannot be kept, only those of %s", o.Kind, Embedded)
 	}
 	if o.ReadyTimeout == 0 {
 		o.ReadyTimeout = timeout
@@ -217,7 +217,7 @@ const DataPrefix = "floodgate-mongo-"
 // logPrefix begins those of logs.
 const logPrefix = "floodgate-log-"
 
-// Close ends the servers, drops what was written to one of the user's, and
+// Close ends the servers, drops what was written to a user's server, and
 // removes files. It may be called again. That a server had died before is no
 // error of Close.
 func (e *Environment) Close() error {

@@ -14,7 +14,7 @@ import (
 	"floodgate/results"
 )
 
-// external uses servers of the user's; the one that was not named is embedded.
+// external uses the user's own servers; the one that was not named is embedded.
 type external struct{ *Environment }
 
 func (x external) startUpstream(ctx context.Context) (*upstream, error) {
@@ -56,7 +56,7 @@ func (x external) startMongo(ctx context.Context) (*database, error) {
 	}, nil
 }
 
-// proxyTLS is how the proxy connects with TLS in place of the core.
+// proxyTLS returns how the proxy connects with TLS in place of the core.
 func proxyTLS(t *target.TLS) *dbproxy.TLSOptions {
 	if t == nil {
 		return nil
@@ -64,7 +64,7 @@ func proxyTLS(t *target.TLS) *dbproxy.TLSOptions {
 	return &dbproxy.TLSOptions{ServerName: t.ServerName, CAFile: t.CAFile, CertKeyFile: t.CertKeyFile, Insecure: t.Insecure}
 }
 
-// vacant says that the database that will be written to, and dropped, is not there yet.
+// vacant returns an error if the database that will be written to, and dropped, already exists.
 func (x external) vacant(ctx context.Context, uri string) error {
 	if x.options.Database == "" {
 		return errors.New("an external database needs the name of the database to write to")
@@ -82,7 +82,7 @@ func (x external) vacant(ctx context.Context, uri string) error {
 		return fmt.Errorf("look into database %s: %w", x.options.Database, err)
 	}
 	if len(names) > 0 {
-		return fmt.Errorf("database %s is there already, with %d collections; a run writes to one of its own only", x.options.Database, len(names))
+		return fmt.Errorf("database %s already exists with %d collections; a run writes only to its own database", x.options.Database, len(names))
 	}
 	return nil
 }
@@ -108,7 +108,7 @@ func (x external) describe(d *results.Environment, u *upstream, _ *database) {
 	}
 }
 
-// dropExternal drops what was written to a server of the user's. The caller
+// dropExternal drops what was written to a user's server. The caller
 // holds the lock.
 func (e *Environment) dropExternal() error {
 	if e.options.Kind != External || e.options.Mongo == nil {
@@ -117,12 +117,12 @@ func (e *Environment) dropExternal() error {
 	ctx, cancel := context.WithTimeout(context.Background(), dutyTimeout)
 	defer cancel()
 	if err := e.client.Database(e.options.Database).Drop(ctx); err != nil {
-		return fmt.Errorf("drop database %s, which stays: %w", e.options.Database, err)
+		return fmt.Errorf("could not drop database %s: %w", e.options.Database, err)
 	}
 	return nil
 }
 
-// secrets are what no text may show.
+// secrets returns what no text may show.
 func (o *Options) secrets() []string {
 	var all []string
 	if o.Mongo != nil {

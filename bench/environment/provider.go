@@ -34,7 +34,7 @@ type provider interface {
 type server interface {
 	// Addrs are where clients connect to.
 	Addrs() []netip.AddrPort
-	// Done is closed when it has ended; nil: nobody would know.
+	// Done is closed when it has ended; nil means that its end cannot be observed.
 	Done() <-chan struct{}
 	// Err is nil while it runs, then a *child.Death.
 	Err() error
@@ -47,7 +47,7 @@ type server interface {
 type upstream struct {
 	server
 	url string // without a slash at the end
-	// foreign: not a mock of ours, it takes no profile and has no statistics.
+	// foreign: not a built-in mock, it takes no profile and has no statistics.
 	foreign bool
 }
 
@@ -61,25 +61,25 @@ type database struct {
 	version string // empty: it is to be asked
 }
 
-// local is a process of ours as a server.
+// local is a process of this program as a server.
 type local struct{ *child.Process }
 
 func (l local) Addrs() []netip.AddrPort { return []netip.AddrPort{l.Addr} }
 
 func mongoURI(a netip.AddrPort) string { return "mongodb://" + a.String() + "/" }
 
-// ourUpstream is a mock of ours at one address.
+// ourUpstream returns a built-in mock at one address.
 func ourUpstream(s server) *upstream {
 	return &upstream{server: s, url: "http://" + s.Addrs()[0].String()}
 }
 
-// ourDatabase is one that asks for no password, at one address.
+// ourDatabase returns one that asks for no password, at one address.
 func ourDatabase(s server, version string) *database {
 	a := s.Addrs()[0]
 	return &database{server: s, version: version, uri: mongoURI(a), through: mongoURI, target: dbproxy.Target{Addr: a.String(), Loopback: true}}
 }
 
-// Choose says what the environment of no name is: containers, and their
+// Choose describes what the environment of no name is: containers, and their
 // engine, where one answers, our images can be made of the executable, and the
 // database's image is present or can be pulled; else embedded, and no engine.
 // why is for people and records.
@@ -96,7 +96,7 @@ func Choose(ctx context.Context, executable, mongoImage string) (engine *contain
 			return nil, reason(errors.Join(err, engine.Close()))
 		}
 	}
-	return engine, fmt.Sprintf("%s answers and image %s is at hand", engine.Version(), mongoImage)
+	return engine, fmt.Sprintf("%s answers and image %s is available", engine.Version(), mongoImage)
 }
 
 // Embedded returns the options of an embedded environment, to be started in place
@@ -113,7 +113,7 @@ func (o Options) Embedded(err error, keepEngine bool) Options {
 // maxReason bounds the text of an error in a reason, in bytes.
 const maxReason = 200
 
-// reason is what an error says, in one line.
+// reason returns what an error says, in one line.
 func reason(err error) string {
 	var unusable *container.UnusableError
 	if errors.As(err, &unusable) {
@@ -126,7 +126,7 @@ func reason(err error) string {
 	return text
 }
 
-// UpstreamAddrs are where the upstream listens. They change when Ensure restarts it.
+// UpstreamAddrs returns where the upstream listens. They change when Ensure restarts it.
 func (e *Environment) UpstreamAddrs() []netip.AddrPort {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -136,7 +136,7 @@ func (e *Environment) UpstreamAddrs() []netip.AddrPort {
 	return e.upstream.Addrs()
 }
 
-// UpstreamURL is the upstream's base URL, without a slash at the end.
+// UpstreamURL returns the upstream's base URL, without a slash at the end.
 func (e *Environment) UpstreamURL() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -146,17 +146,17 @@ func (e *Environment) UpstreamURL() string {
 	return e.upstream.url
 }
 
-// Mock says that the upstream is one of ours, which takes a profile.
+// Mock reports whether the upstream is a built-in mock, which takes a profile.
 func (e *Environment) Mock() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.upstream == nil || !e.upstream.foreign
 }
 
-// AllowedTargets are the hosts beyond loopback that may be spoken with.
+// AllowedTargets returns the hosts beyond loopback that may be spoken with.
 func (e *Environment) AllowedTargets() []string { return e.options.Policy.Allowed }
 
-// MongoAddrs are where the system under test connects to the database: the
+// MongoAddrs returns where the system under test connects to the database: the
 // proxy's address with Link. They change when Ensure restarts it.
 func (e *Environment) MongoAddrs() []netip.AddrPort {
 	e.mu.Lock()
@@ -170,7 +170,7 @@ func (e *Environment) MongoAddrs() []netip.AddrPort {
 	return e.mongo.Addrs()
 }
 
-// MongoURI is the connection string for the system under test. It may hold
+// MongoURI returns the connection string for the system under test. It may hold
 // credentials.
 func (e *Environment) MongoURI() string {
 	e.mu.Lock()

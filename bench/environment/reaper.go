@@ -33,7 +33,7 @@ type will struct {
 	Released bool      `json:"released,omitempty"`
 }
 
-// dropping is a database on a server of the user's.
+// dropping is a database on a user's server.
 type dropping struct {
 	URI      string        `json:"uri"`
 	Database string        `json:"database"`
@@ -80,7 +80,7 @@ func (c *helper) reap(ctx context.Context, args []string) error {
 	err := c.serve(ctx, child.Ready{Version: "floodgate reaper"}, nil, func(line []byte) error {
 		var w will
 		if err := json.Unmarshal(line, &w); err != nil {
-			return fmt.Errorf("read the will: %w", err)
+			return fmt.Errorf("read the clean-up instructions: %w", err)
 		}
 		if w.Released {
 			w = will{}
@@ -118,7 +118,7 @@ func (d *dropping) execute() error {
 	defer cancel()
 	client, err := connectWith(ctx, d.URI, d.Policy)
 	if err != nil {
-		return errors.New("connect to the database, to drop what was written: it did not answer")
+		return errors.New("connect to the database to drop the written data: it did not answer")
 	}
 	defer disconnect(client)
 	return client.Database(d.Database).Drop(ctx)

@@ -32,7 +32,7 @@ func (e *Environment) startUpstream(ctx context.Context) error {
 }
 
 // ConfigureUpstream sets profile and seed, and resets statistics and attempts.
-// It does nothing to an upstream that is not a mock of ours.
+// It does nothing to an external upstream.
 func (e *Environment) ConfigureUpstream(ctx context.Context, profile mockupstream.Profile, seed uint64) error {
 	if !e.Mock() {
 		return nil
@@ -54,8 +54,8 @@ func (e *Environment) ConfigureUpstream(ctx context.Context, profile mockupstrea
 	return nil
 }
 
-// UpstreamStats is what the upstream has seen since ConfigureUpstream. Not for
-// an upstream that is not a mock of ours.
+// UpstreamStats returns what the upstream has seen since ConfigureUpstream. Not for
+// an external upstream.
 func (e *Environment) UpstreamStats(ctx context.Context) (mockupstream.Stats, error) {
 	base := e.UpstreamURL()
 	if base == "" {
@@ -80,7 +80,7 @@ func (e *Environment) stats(ctx context.Context, base string) (stats mockupstrea
 	return stats, nil
 }
 
-// listening is the address in a URL of a server of ours.
+// listening returns the address in a URL of a server of this program.
 func listening(base string) (netip.AddrPort, error) {
 	u, err := url.Parse(base)
 	if err != nil {

@@ -34,14 +34,14 @@ func (f *falseStart) ended(t results.Trial, most int) error {
 	if f.trials < most {
 		return nil
 	}
-	return fmt.Errorf("the first %d trials all crashed: %s; is sut.command right?", f.trials, f.reason)
+	return fmt.Errorf("the first %d trials all crashed: %s; check sut.command", f.trials, f.reason)
 }
 
-// ErrUnanswered says that a run ended because a server of the user's does not
+// ErrUnanswered reports that a run ended because a user's server does not
 // answer any more; it can be resumed.
 var ErrUnanswered = errors.New("the run was stopped")
 
-// maxUnanswered is how many trials in a row may fail in every item before the
+// maxUnanswered is the number of trials in a row that may fail in every item before the
 // run asks the upstream whether it still answers.
 const maxUnanswered = 3
 
@@ -50,7 +50,7 @@ const maxUnanswered = 3
 // known only when a later trial has done an item, or the upstream was asked. Those
 // of a server that has gone are not stored, so that the run can be resumed with them.
 type outage struct {
-	// ask fetches an item from the upstream; nil: the upstream is a mock, whose
+	// ask fetches an item from the upstream; nil means that the upstream is a mock, whose
 	// faults are a part of the scenario.
 	ask  func(ctx context.Context) error
 	held []results.Trial
@@ -69,7 +69,7 @@ func (o *outage) ended(ctx context.Context, t results.Trial) ([]results.Trial, e
 	return o.check(ctx)
 }
 
-// check asks the upstream whether it answers, if trials are held back.
+// check asks the upstream whether it answers, if trials are kept back.
 func (o *outage) check(ctx context.Context) ([]results.Trial, error) {
 	if len(o.held) == 0 {
 		return nil, nil
@@ -84,7 +84,7 @@ func (o *outage) check(ctx context.Context) ([]results.Trial, error) {
 	return o.release(), nil
 }
 
-// release returns the trials that were held back, and then others.
+// release returns the trials that were kept back, and then others.
 func (o *outage) release(others ...results.Trial) []results.Trial {
 	all := append(o.held, others...)
 	o.held = nil

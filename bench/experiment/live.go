@@ -19,10 +19,10 @@ type Live struct {
 	// Began is when this try of the trial began: one that turned out invalid is
 	// tried again, and counts from 0.
 	Began time.Time
-	// Duration is how long reports come; Tick.At may go beyond it while those in
+	// Duration is the time for which reports come; Tick.At may go beyond it while those in
 	// flight end.
 	Duration time.Duration
-	// Tick is what the SUT has in hand and has done, as it says itself.
+	// Tick is what the SUT has in progress and has done, as it says itself.
 	Tick sut.Tick
 	// Counts of reports at the client, as the trial's record will have them.
 	load.Counts
@@ -30,7 +30,7 @@ type Live struct {
 	// were due, and those that ended with all items done.
 	DueRate, DoneRate float64
 	// P50 and P99 of the response time, since due, of the reports that ended in
-	// the last second or two; 0: none did.
+	// the last second or two; zero means none did.
 	P50, P99 time.Duration
 	// Responses are the response times of the reports that ended since the last Live.
 	Responses []time.Duration
@@ -42,7 +42,7 @@ type Live struct {
 type Seen struct {
 	// Descriptors that are open, of NoFile that may be.
 	Descriptors, NoFile int
-	// Kinds of them; nil: unknown.
+	// Kinds of them; nil means unknown.
 	Kinds   *results.Kinds
 	Threads int
 	RSS     int64 // bytes
@@ -88,7 +88,7 @@ func (f *feed) ended(e load.Ended) {
 	_ = f.young.RecordValue(value)
 }
 
-// live is the Live of this moment, but for what the feed does not know.
+// live returns the Live of this moment, but for what the feed does not know.
 func (f *feed) live(at time.Duration, c load.Counts) Live {
 	l := Live{Counts: c, Responses: f.responses}
 	f.responses = nil
@@ -145,7 +145,7 @@ const maxSamples = 6000
 // series collects that of a trial in bounded memory. The zero value is empty.
 type series struct {
 	results.Series
-	every int // of so many ticks one is taken; 0: each
+	every int // of so many ticks one is taken; zero means each
 	left  int // ticks until the next one is
 }
 
@@ -185,16 +185,16 @@ type progress struct {
 	stalled   *time.Duration
 }
 
-var errStalled = errors.New("nothing was completed any more")
+var errStalled = errors.New("no more reports were completed")
 
-// stalled says in words that nothing was completed any more; empty: it was.
+// stalled says in words that no more reports were completed; empty means that it was.
 func (t *serviceTrial) stalled() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.progress.stalled == nil {
 		return ""
 	}
-	return fmt.Sprintf("reports in flight and none completed for %v (service.stall), at %.1f s",
+	return fmt.Sprintf("no report in flight was completed for %v (service.stall), at %.1f s",
 		time.Duration(t.scenario.Service.Stall), t.progress.stalled.Seconds())
 }
 
@@ -206,12 +206,12 @@ func (t *serviceTrial) askStacks(ctx context.Context) string {
 	ctx, cancel := context.WithTimeout(ctx, stacksTimeout)
 	defer cancel()
 	if err := t.m.process.Send(ctx, sut.Message{Type: sut.TypeStacks}); err != nil {
-		t.m.warn("no goroutines of the stall: %v", err)
+		t.m.warn("could not record the goroutines of the stall: %v", err)
 		return ""
 	}
 	answer, err := t.m.process.Await(ctx, sut.TypeStacks)
 	if err != nil {
-		t.m.warn("no goroutines of the stall: %v", err)
+		t.m.warn("could not record the goroutines of the stall: %v", err)
 	}
 	return answer.Goroutines
 }

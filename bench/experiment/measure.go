@@ -113,14 +113,14 @@ func (m *measurement) work(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// makespan is what the SUT reported, or the time from "go" to "done" where it
+// makespan returns what the SUT reported, or the time from "go" to "done" where it
 // reported none, or more than that.
 func makespan(reported, outside time.Duration) (d time.Duration, source, warning string) {
 	switch {
 	case reported <= 0:
 		return outside, "outside", ""
 	case reported > outside:
-		return outside, "outside", fmt.Sprintf("the SUT reported a makespan of %v, but only %v passed from \"go\" to \"done\", which counts", reported, outside)
+		return outside, "outside", fmt.Sprintf("the SUT reported a makespan of %v, but only %v passed from \"go\" to \"done\"; the latter is used", reported, outside)
 	}
 	return reported, "sut", ""
 }
@@ -137,7 +137,7 @@ func (m *measurement) close(ctx context.Context) (string, error) {
 			m.checkLeak()
 		case errors.Is(err, sut.ErrExited):
 		default:
-			m.warn("no leak check: %v", err)
+			m.warn("the leak check was skipped: %v", err)
 		}
 	}
 	m.process.CloseInput()
@@ -154,7 +154,7 @@ func (m *measurement) close(ctx context.Context) (string, error) {
 // gone names the outcome of a SUT that stopped answering.
 func (m *measurement) gone(ctx context.Context, err error) (string, error) {
 	if perr := m.process.ProtocolError(); perr != nil {
-		return results.OutcomeFailed, fmt.Errorf("the SUT wrote what is %w", perr)
+		return results.OutcomeFailed, fmt.Errorf("invalid output of the SUT: %w", perr)
 	}
 	wait, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
@@ -201,7 +201,7 @@ func (m *measurement) stopProbe() {
 func (m *measurement) checkLeak() {
 	left, err := m.sampler.Leftover(m.baseline, leakTimeout)
 	if err != nil {
-		m.warn("no leak check: %v", err)
+		m.warn("the leak check was skipped: %v", err)
 		return
 	}
 	d := &m.record.Descriptors
@@ -216,7 +216,7 @@ func (m *measurement) checkLeak() {
 	m.warn("%d descriptors stayed open after the core was closed%s", left.Count, by)
 }
 
-// kindsOf is what the probe saw as the record has it; nil: it saw no kinds.
+// kindsOf returns what the probe saw as the record has it; nil means that it saw no kinds.
 func kindsOf(k *probe.Kinds) *results.Kinds {
 	if k == nil {
 		return nil
@@ -236,7 +236,7 @@ func (m *measurement) finish() {
 	r.Warnings = append(r.Warnings, report.Warnings...)
 	r.SlotLimit = report.SlotLimit
 	if r.Throttled = report.Throttled; r.Throttled > 0 {
-		m.warn("%d requests were held back by external.rate: the times measure that bound", r.Throttled)
+		m.warn("%d requests were throttled by external.rate: the times measure that bound", r.Throttled)
 	}
 	r.Descriptors.Inside = report.Connections
 	r.Resources.Goroutines, r.Resources.Allocs = report.Goroutines, report.Allocs
@@ -267,7 +267,7 @@ func (m *measurement) warn(format string, args ...any) {
 // the given length; zero means unknown.
 type Watch func() (busiest func(window time.Duration) float64)
 
-// WatchMachine is the Watch of this machine.
+// WatchMachine returns the Watch of this machine.
 func WatchMachine() (busiest func(window time.Duration) float64) { return machine.StartMeter().Stop }
 
 // Watched is a Tester that watches how busy the machine is in each attempt.

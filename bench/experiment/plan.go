@@ -33,7 +33,7 @@ type PlannedTrial struct {
 	Ideal time.Duration
 	// Estimate of the whole trial with its process, checks and clean-up.
 	Estimate time.Duration
-	// Inject is what our own SUT does wrong on purpose, for a gate's test of itself.
+	// Inject is what the built-in SUT does wrong on purpose, for a gate's test of itself.
 	Inject sut.Faults
 }
 
@@ -134,7 +134,7 @@ func injected(p mockupstream.Profile, seed uint64, batches [][]string) [][]time.
 	return delays
 }
 
-// EstimateDuration is the sum of the estimates of the trials.
+// EstimateDuration returns the sum of the estimates of the trials.
 func EstimateDuration(plan []PlannedTrial) time.Duration {
 	var sum time.Duration
 	for _, t := range plan {
@@ -146,7 +146,7 @@ func EstimateDuration(plan []PlannedTrial) time.Duration {
 // collection names the collection of a trial; each has its own.
 func collection(index int) string { return fmt.Sprintf("trial_%05d", index) }
 
-// DatabaseName is the one database that a run writes to: floodgate_<its ID>,
+// DatabaseName returns the one database that a run writes to: floodgate_<its ID>,
 // with what MongoDB does not take in a name replaced.
 func DatabaseName(id string) string {
 	clean := strings.Map(func(r rune) rune {
@@ -192,8 +192,8 @@ func anyLevel(s *scenarios.Scenario, holds func(*scenarios.Scenario) bool) (bool
 	return slices.ContainsFunc(levels, func(l scenarios.Level) bool { return holds(l.Scenario) }), err
 }
 
-// CheckExternal says why a scenario cannot run on an upstream that is not a
-// mock of ours: levels of a profile that it does not take, or more requests
+// CheckExternal returns the reason why a scenario cannot run on an upstream that is not a
+// mock of this program: levels of a profile that it does not take, or more requests
 // than external.requests allows.
 func CheckExternal(s *scenarios.Scenario) error {
 	plan, err := Plan(s)
@@ -204,18 +204,18 @@ func CheckExternal(s *scenarios.Scenario) error {
 	for _, t := range plan {
 		for factor := range t.Level.Factors {
 			if strings.HasPrefix(factor, "upstream.") {
-				return fmt.Errorf("scenario %s: levels vary %s, which only a mock upstream of ours takes", s.Name, factor)
+				return fmt.Errorf("scenario %s: levels vary %s, which only the built-in mock upstream supports", s.Name, factor)
 			}
 		}
 		requests += requestsOf(t)
 	}
 	if bound := s.External.MaxRequests(); requests > bound {
-		return fmt.Errorf("scenario %s: the run would send %d requests to an upstream that is not ours, more than external.requests in the scenario allows (%d); allowed: fewer items, levels or blocks (--quick), or a higher bound", s.Name, requests, bound)
+		return fmt.Errorf("scenario %s: the run would send %d requests to an external upstream, more than external.requests allows (%d); use fewer items, levels or blocks (--quick), or raise the bound", s.Name, requests, bound)
 	}
 	return nil
 }
 
-// requestsOf is how many items a trial fetches.
+// requestsOf returns how many items a trial fetches.
 func requestsOf(t PlannedTrial) (requests int) {
 	if s := t.Level.Scenario.Service; s != nil { // and one report to see that it recovers
 		reports := rateOf(s.Arrivals, time.Duration(s.Duration)).Arrivals(time.Duration(s.Duration))

@@ -12,10 +12,10 @@ import (
 	"floodgate/scenarios"
 )
 
-// ErrInterrupted says that a run ended early; it can be resumed.
+// ErrInterrupted reports that a run ended early; it can be resumed.
 var ErrInterrupted = errors.New("interrupted")
 
-// ErrAborted says that a run ended early since its result is clear; see [Runner].Stored.
+// ErrAborted reports that a run ended early since its result is clear; see [Runner].Stored.
 var ErrAborted = errors.New("ended early")
 
 // UnmeasuredError reports that trials in a row could not be measured, so that
@@ -27,7 +27,7 @@ type UnmeasuredError struct {
 }
 
 func (e *UnmeasuredError) Error() string {
-	return fmt.Sprintf("%d trials in a row could not be measured, the last because: %s", e.Trials, e.Reason)
+	return fmt.Sprintf("%d trials in a row could not be measured; reason of the last one: %s", e.Trials, e.Reason)
 }
 
 // Tester runs single trials: [Trials] on real servers, or a simulation.
@@ -105,11 +105,11 @@ type Runner struct {
 	// Nil rejects what Floodgate itself declared invalid, since the mock upstream,
 	// the load generator or the machine was too slow.
 	Discard func(results.Trial) (why string)
-	// MaxFailures is how many trials in a row may fail before the runner gives up
+	// MaxFailures is the number of trials in a row that may fail before the runner gives up
 	// with an [UnmeasuredError]: the environment is broken then. Zero means any
 	// number.
 	MaxFailures int
-	// MaxFalseStarts is how many of the first trials may crash alike before their
+	// MaxFalseStarts is the number of first trials that may crash alike before their
 	// command asked the upstream for anything: the command is wrong then, as it is
 	// where it is not ready in the first trial. Zero means any number.
 	MaxFalseStarts int
@@ -261,7 +261,7 @@ func interrupted(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", ErrInterrupted, context.Cause(ctx))
 }
 
-// interruptedBy is the interruption that an error comes from, else the error.
+// interruptedBy returns the interruption that an error comes from, else the error.
 func interruptedBy(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return interrupted(ctx)
@@ -269,7 +269,7 @@ func interruptedBy(ctx context.Context, err error) error {
 	return err
 }
 
-// remaining is the plan without the trials that have a record.
+// remaining returns the plan without the trials that have a record.
 func remaining(plan []PlannedTrial, done []results.Trial) []PlannedTrial {
 	have := make(map[int]bool, len(done))
 	for _, t := range done {
@@ -334,11 +334,11 @@ type Environment interface {
 	documentSource
 	// Ensure restarts what died and says what that was, with the end of its log.
 	Ensure(ctx context.Context) (died []string, err error)
-	// Died says what has died since the last Ensure; empty: nothing.
+	// Died describes what has died since the last Ensure; empty means nothing.
 	Died() []string
 	Describe() results.Environment
 
-	// Mock says that the upstream is one of ours: it takes a profile, has
+	// Mock reports whether the upstream is a built-in mock: it takes a profile, has
 	// statistics, and what it answers is known.
 	Mock() bool
 	ConfigureUpstream(ctx context.Context, p mockupstream.Profile, seed uint64) error

@@ -87,7 +87,7 @@ func (t *serviceTrial) run(ctx context.Context) (outcome string, err error) {
 }
 
 // lateGenerator makes a trial invalid whose reports were begun too late or could
-// not be sent for want of ports or descriptors: what the generator offered is
+// not be sent because of missing ports or descriptors: what the generator offered is
 // not the load that the scenario asks for.
 func lateGenerator(s *results.Service) (outcome string, err error) {
 	// The types are of the generator's own requests: the SUT's are in the record's errors.
@@ -97,7 +97,7 @@ func lateGenerator(s *results.Service) (outcome string, err error) {
 	if !s.TooLate() {
 		return "", nil
 	}
-	return results.OutcomeInvalid, fmt.Errorf("the load generator was too slow: it began reports %v late in the median (bound %v) and %d of %d more than %v late (bound: 1 %%)",
+	return results.OutcomeInvalid, fmt.Errorf("the load generator was too slow: it started reports %v late in the median (bound %v) and %d of %d more than %v late (bound: 1 %%)",
 		s.Lag.P50.Round(time.Microsecond), results.LagMedianBound, s.Late, s.Ended, results.LagBound)
 }
 
@@ -226,7 +226,7 @@ func (t *serviceTrial) ask(ctx context.Context, n uint64) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// tick adds what the SUT has in hand, and what is seen of it, to the series.
+// tick adds what the SUT has in progress, and what is seen of it, to the series.
 func (t *serviceTrial) tick(k sut.Tick) {
 	values := map[results.Column]int64{
 		results.ColumnArrived: int64(k.Arrived), results.ColumnShed: int64(k.Shed), results.ColumnDone: int64(k.Done), results.ColumnFailed: int64(k.Failed),
@@ -273,7 +273,7 @@ func (t *serviceTrial) result(recovered bool) (*results.Service, error) {
 	return r, nil
 }
 
-// items are those of all reports that were sent, and failed those of reports
+// items returns those of all reports that were sent, and failed those of reports
 // that were not done.
 func (t *serviceTrial) items() (all [][]string, failed []string) {
 	t.mu.Lock()

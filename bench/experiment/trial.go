@@ -27,18 +27,18 @@ type Trials struct {
 	Environment Environment
 	// Executable is our own binary, which becomes the SUT.
 	Executable string
-	// RunID names the run; Database is where its trials write.
+	// RunID names the run; Database is the place where its trials write.
 	RunID    string
 	Database string
-	// Container runs a SUT whose scenario asks for one; nil: there is no engine.
+	// Container runs a SUT whose scenario asks for one; nil means that there is no engine.
 	// Its limits are the scenario's.
 	Container *sut.ContainerOptions
 	// SaveVegeta gets vegeta's results of a trial of a service as it ends, unless
-	// it is invalid: its times are not believed, and it is run again. Its error
-	// fails the trial. Nil: nobody.
+	// it is invalid: its times are not valid, and it is run again. Its error
+	// fails the trial; nil means that nothing is called.
 	SaveVegeta func(*vegeta.Result) error
 	// Live hears ten times a second how a trial of a service goes, in a goroutine
-	// of the trial, which waits for it; nil: nobody.
+	// of the trial, which waits for it; nil means that nothing is called.
 	Live func(Live)
 	// Unobserved runs the core without its recorder and counts descriptors only
 	// before and after; Unwritten has a writer that does nothing. For benchmarks
@@ -75,7 +75,7 @@ func (r *Trials) Run(ctx context.Context, t PlannedTrial) (results.Trial, error)
 		Level: t.Level.Factors, LevelName: t.Level.Name, Items: s.Items.Count,
 		Seed: t.Seed, Started: time.Now().UTC(),
 	}
-	if r.Environment.Mock() { // else nobody knows the latencies
+	if r.Environment.Mock() { // otherwise the latencies are unknown
 		record.Ideal = t.Ideal
 	}
 	if err := r.prepare(ctx, t); err != nil {
@@ -127,7 +127,7 @@ func (r *Trials) prepare(ctx context.Context, t PlannedTrial) error {
 	return nil
 }
 
-// measure runs the SUT and fills the record. Nil: it could not be started.
+// measure runs the SUT and fills the record; nil means it could not be started.
 func (r *Trials) measure(ctx context.Context, t PlannedTrial, record *results.Trial) *measurement {
 	s := t.Level.Scenario
 	options := sut.Options{Executable: r.Executable, Command: s.SUT.Command, NoFile: s.SUT.NoFile}
@@ -160,7 +160,7 @@ func (r *Trials) measure(ctx context.Context, t PlannedTrial, record *results.Tr
 	return m
 }
 
-// interval is the probe's; 0 is its default.
+// interval returns the probe's; 0 is its default.
 func (r *Trials) interval() time.Duration {
 	if r.Unobserved {
 		return time.Second
@@ -168,7 +168,7 @@ func (r *Trials) interval() time.Duration {
 	return 0
 }
 
-// spec is what the SUT is told of a trial.
+// spec returns what the SUT is told of a trial.
 func (r *Trials) spec(t PlannedTrial) sut.Spec {
 	s := t.Level.Scenario
 	upstream, mongo := t.Variant.MaxConns()

@@ -50,7 +50,7 @@ func (r *Trials) verify(ctx context.Context, t PlannedTrial, record *results.Tri
 	case r.Unwritten:
 		return
 	case !mock && t.Level.Scenario.Database.Documents == "per-record":
-		record.Warnings = append(record.Warnings, "documents not checked: nobody knows how many records an upstream that is not ours answers with")
+		record.Warnings = append(record.Warnings, "documents were not checked: the content of an external upstream is unknown")
 		return
 	}
 	unfinished := record.Outcome == results.OutcomeCrashed || record.Outcome == results.OutcomeTimeout || record.Outcome == results.OutcomeFailed
@@ -77,7 +77,7 @@ func (r *Trials) verify(ctx context.Context, t PlannedTrial, record *results.Tri
 
 // unseen marks a trial whose upstream saw no request: as failed where a program
 // of the user's failed all items, which then says nothing about its limit, and else
-// with a warning. Items that failed for want of descriptors or ports explain it.
+// with a warning. Items that failed because of missing descriptors or ports explain it.
 func unseen(record *results.Trial, t PlannedTrial, m *measurement, proxy string) {
 	foreign := len(t.Level.Scenario.SUT.Command) > 0
 	if record.Upstream.Requests > 0 || m == nil || m.idle() || record.ErrorsOf("emfile")+record.ErrorsOf("ports") > 0 ||
@@ -121,7 +121,7 @@ func (m *measurement) allFailed() bool {
 }
 
 // upstreamSaw copies the upstream's figures; a trial whose upstream could not
-// keep its own delays is no measurement.
+// keep its own delays is not a measurement.
 func upstreamSaw(record *results.Trial, s mockupstream.Stats) {
 	record.Upstream = &results.UpstreamStats{
 		Requests: int(s.Requests), PeakInFlight: int(s.PeakInFlight), PeakConns: int(s.PeakConnections),
@@ -246,7 +246,7 @@ func (e *expectation) right(d written) (bool, error) {
 
 func itemKey(args []string) string { return string(calllog.NewItem(args...)) }
 
-// variantFor is the variant as the SUT is told of it. Another program reads the
+// variantFor returns the variant as the SUT is told of it. Another program reads the
 // limit where there is one, and would take 0 for none: sequential is a limit of 1.
 func variantFor(s *scenarios.Scenario, v scenarios.Variant) scenarios.Variant {
 	if len(s.SUT.Command) > 0 {
@@ -255,8 +255,8 @@ func variantFor(s *scenarios.Scenario, v scenarios.Variant) scenarios.Variant {
 	return v
 }
 
-// declaredLimit is how many requests of the whole process the variant lets be in
-// flight at once; 0: any number.
+// declaredLimit returns how many requests of the whole process the variant lets be in
+// flight at once; zero means any number.
 func declaredLimit(s *scenarios.Scenario, v scenarios.Variant) int {
 	if s.Service != nil && v.Scope != "shared" { // each report has a limit of its own
 		return 0
@@ -266,7 +266,7 @@ func declaredLimit(s *scenarios.Scenario, v scenarios.Variant) int {
 }
 
 // overrun compares what the mock upstream saw of a trial with what its variant
-// declares; nil: it kept it. abandoned requests may still have been in flight
+// declares; nil means that it kept it. abandoned requests may still have been in flight
 // when those that replaced them began.
 func overrun(t PlannedTrial, record *results.Trial, abandoned int) *results.Overrun {
 	var over results.Overrun

@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// Rate is how many arrivals a second are intended, over time. It is a pure
+// Rate is the intended number of arrivals per second, over time. It is a pure
 // function: the same Rate gives the same arrivals.
 type Rate interface {
 	// PerSecond is the rate at a time since the start.
@@ -21,13 +21,13 @@ type Rate interface {
 // Constant is a rate that does not change, in arrivals a second.
 type Constant float64
 
-// PerSecond is the rate.
+// PerSecond returns the rate.
 func (c Constant) PerSecond(time.Duration) float64 { return float64(c) }
 
-// Arrivals are proportional to time.
+// Arrivals returns a number proportional to time.
 func (c Constant) Arrivals(t time.Duration) float64 { return float64(c) * t.Seconds() }
 
-// Inverse is n over the rate.
+// Inverse returns n over the rate.
 func (c Constant) Inverse(n float64) (time.Duration, bool) {
 	if c <= 0 {
 		return 0, false
@@ -41,7 +41,7 @@ type Linear struct {
 	Over     time.Duration
 }
 
-// PerSecond is on the line, and To from its end on.
+// PerSecond returns the rate on the line, and To from its end on.
 func (l Linear) PerSecond(t time.Duration) float64 {
 	if t >= l.Over {
 		return l.To
@@ -49,7 +49,7 @@ func (l Linear) PerSecond(t time.Duration) float64 {
 	return l.From + (l.To-l.From)*t.Seconds()/l.Over.Seconds()
 }
 
-// Arrivals are the area under the line.
+// Arrivals returns the area under the line.
 func (l Linear) Arrivals(t time.Duration) float64 {
 	ramp := min(t, l.Over)
 	return (l.From+l.PerSecond(ramp))/2*ramp.Seconds() + l.To*(t-ramp).Seconds()
@@ -79,7 +79,7 @@ type Step struct {
 // Steps are rates one after another; the last one lasts.
 type Steps []Step
 
-// PerSecond is the rate of the step at t.
+// PerSecond returns the rate of the step at t.
 func (s Steps) PerSecond(t time.Duration) float64 {
 	for _, step := range s[:len(s)-1] {
 		if t < step.For {
@@ -90,7 +90,7 @@ func (s Steps) PerSecond(t time.Duration) float64 {
 	return s[len(s)-1].Rate
 }
 
-// Arrivals are the sum over the steps.
+// Arrivals returns the sum over the steps.
 func (s Steps) Arrivals(t time.Duration) (sum float64) {
 	for _, step := range s[:len(s)-1] {
 		if t < step.For {
@@ -124,12 +124,12 @@ type Sine struct {
 	Period          time.Duration
 }
 
-// PerSecond is mean + amplitude · sin(2πt/period).
+// PerSecond returns mean + amplitude · sin(2πt/period).
 func (s Sine) PerSecond(t time.Duration) float64 {
 	return s.Mean + s.Amplitude*math.Sin(s.phase(t))
 }
 
-// Arrivals is its integral.
+// Arrivals returns its integral.
 func (s Sine) Arrivals(t time.Duration) float64 {
 	return s.Mean*t.Seconds() + s.Amplitude*s.Period.Seconds()/(2*math.Pi)*(1-math.Cos(s.phase(t)))
 }
@@ -157,7 +157,7 @@ func (s Sine) Inverse(n float64) (time.Duration, bool) {
 	return low, true
 }
 
-// seconds is a duration, false where it is longer than one can be.
+// seconds returns a duration, false where it is longer than one can be.
 func seconds(s float64) (time.Duration, bool) {
 	if ns := s * 1e9; ns < math.MaxInt64/2 {
 		return time.Duration(ns), true
@@ -165,30 +165,30 @@ func seconds(s float64) (time.Duration, bool) {
 	return 0, false
 }
 
-// Validate says what is wrong with a rate.
+// Validate describes what is wrong with a rate.
 func Validate(r Rate) error {
 	bad := func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) || v < 0 }
 	switch r := r.(type) {
 	case Constant:
 		if bad(float64(r)) {
-			return fmt.Errorf("rate %v; allowed: 0 or more", float64(r))
+			return fmt.Errorf("rate must be at least 0 (got %v)", float64(r))
 		}
 	case Linear:
 		if bad(r.From) || bad(r.To) || r.Over < 0 {
-			return fmt.Errorf("rates %v to %v over %v; allowed: 0 or more", r.From, r.To, r.Over)
+			return fmt.Errorf("rates must be at least 0 (got %v to %v over %v)", r.From, r.To, r.Over)
 		}
 	case Steps:
 		if len(r) == 0 {
-			return errors.New("no steps; allowed: one or more")
+			return errors.New("steps must have at least one step")
 		}
 		for i, s := range r {
 			if bad(s.Rate) || s.For <= 0 && i < len(r)-1 {
-				return fmt.Errorf("step %d: rate %v for %v; allowed: 0 or more, for longer than 0s", i, s.Rate, s.For)
+				return fmt.Errorf("step %d must have a rate of at least 0 for more than 0s (got %v for %v)", i, s.Rate, s.For)
 			}
 		}
 	case Sine:
 		if bad(r.Mean) || bad(r.Amplitude) || r.Amplitude > r.Mean || r.Period <= 0 {
-			return fmt.Errorf("mean %v, amplitude %v, period %v; allowed: an amplitude up to the mean, a period above 0s", r.Mean, r.Amplitude, r.Period)
+			return fmt.Errorf("sine must have an amplitude up to its mean and a period above 0s (got mean %v, amplitude %v, period %v)", r.Mean, r.Amplitude, r.Period)
 		}
 	}
 	return nil

@@ -34,15 +34,15 @@ type Options struct {
 	Arrivals Arrivals
 	// Timeout of one request. Default 30s.
 	Timeout time.Duration
-	// Dial connects. Nil: as net.Dialer does.
+	// Dial connects; nil means as net.Dialer does.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
 	// Due hears of every request as it is due, Ended as it ends; each is called
-	// by one goroutine at a time and must not block. Nil: nobody.
+	// by one goroutine at a time and must not block; nil means that nothing is called.
 	Due   func(Due)
 	Ended func(Ended)
 	// Name of the attack in vegeta's results.
 	Name string
-	// Keep gets vegeta's own results, for its encoders. Nil: nobody.
+	// Keep gets vegeta's own results, for its encoders; nil means that nothing is called.
 	Keep func(*vegeta.Result)
 
 	// clock that requests wait by until they are due; nil means a precise one.
@@ -68,14 +68,14 @@ type Ended struct {
 	Error, Text string
 }
 
-// Response is the time since it was due, Service since it was begun, Lag
+// Response returns the time since it was due, Service since it was begun, Lag
 // between the two.
 func (e Ended) Response() time.Duration { return e.At - e.Intended }
 
-// Service is the time since it was begun.
+// Service returns the time since it was begun.
 func (e Ended) Service() time.Duration { return e.At - e.Begun }
 
-// Lag is how late it was begun.
+// Lag returns how late it was begun.
 func (e Ended) Lag() time.Duration { return e.Begun - e.Intended }
 
 // workers that vegeta begins with; it adds as many as are needed.
@@ -145,7 +145,7 @@ func targeter(o Options) vegeta.Targeter {
 	}
 }
 
-// number is the request's own, which targeter gave it.
+// number returns the request's own, which targeter gave it.
 func number(target string) uint64 {
 	n, _ := strconv.ParseUint(target[strings.LastIndexByte(target, '=')+1:], 10, 64) // we wrote it
 	return n

@@ -24,7 +24,7 @@ type pacer struct {
 
 	mu       sync.Mutex
 	began    time.Time     // zero: not yet
-	stopped  time.Duration // since then; 0: not stopped
+	stopped  time.Duration // since then; zero means not stopped
 	intended map[uint64]time.Duration
 }
 
@@ -64,7 +64,7 @@ func (p *pacer) Pace(elapsed time.Duration, hits uint64) (wait time.Duration, st
 	return 0, false
 }
 
-// announce says that the next request is due and goes on to the one after it.
+// announce reports that the next request is due and continues to the one after it.
 func (p *pacer) announce() {
 	if p.due != nil {
 		p.due(p.next)
@@ -73,7 +73,7 @@ func (p *pacer) announce() {
 	p.next.Intended, p.more = p.schedule.next()
 }
 
-// Rate is what vegeta's pacers have; nothing of ours asks for it.
+// Rate returns what vegeta's pacers have; nothing of this program asks for it.
 func (p *pacer) Rate(elapsed time.Duration) float64 {
 	return p.schedule.arrivals.Rate.PerSecond(elapsed)
 }
@@ -124,12 +124,12 @@ type Arrivals struct {
 	Poisson bool
 	// Seed of the random arrivals; the same seed gives the same times.
 	Seed uint64
-	// For is how long they come.
+	// For is the time for which they come.
 	For time.Duration
 }
 
 // schedule lists intended starts in order. A Poisson process of a rate that
-// changes is one of rate 1 whose time is stretched: arrival n is where the
+// changes is one of rate 1 whose time is stretched: arrival n is the place where the
 // rate's integral reaches the sum of n+1 exponential gaps (Çinlar, Introduction
 // to Stochastic Processes, 1975, ch. 4.7). Even arrivals have gaps of 1, the
 // first at once.
@@ -139,7 +139,7 @@ type schedule struct {
 	sum      float64
 }
 
-// next is when the next one is due, false when there is none any more.
+// next returns when the next one is due, false when there is none any more.
 func (s *schedule) next() (time.Duration, bool) {
 	position := float64(s.n)
 	if s.arrivals.Poisson {
@@ -163,7 +163,7 @@ func (a Arrivals) Times() []time.Duration {
 	}
 }
 
-// exponential is a draw with mean 1, a pure function of seed and n.
+// exponential returns a draw with mean 1, a pure function of seed and n.
 func exponential(seed, n uint64) float64 {
 	return -math.Log(rng.Uniform(rng.At(seed^rng.At(n+1, 1), 1)))
 }

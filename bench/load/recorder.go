@@ -54,7 +54,7 @@ func record(h *hdrhistogram.Histogram, d time.Duration) {
 	_ = h.RecordValue(min(max(int64(d), 0), recorder.Highest)) // it is in range
 }
 
-// Summary is what was recorded, for the record of a trial whose attack is over:
+// Summary returns what was recorded, for the record of a trial whose attack is over:
 // what was due and has not ended by then was dropped.
 func (r *Recorder) Summary() (*results.Service, error) {
 	s := &results.Service{Due: int(r.due), Ended: int(r.ended), Dropped: int(r.due - r.ended), OK: int(r.ok), Late: int(r.late)}
@@ -79,11 +79,11 @@ func (r *Recorder) Summary() (*results.Service, error) {
 	return s, nil
 }
 
-// Counts are how many requests of an attack there were, at one moment.
+// Counts counts the requests of an attack at one moment.
 type Counts struct {
 	// Due requests, those of them that have ended, and of these the successes.
 	Due, Ended, OK int
-	// Errors counts the other ended ones by type; nil: none.
+	// Errors counts the other ended ones by type; nil means none.
 	Errors map[string]int64
 }
 
@@ -111,7 +111,7 @@ var types = []struct{ text, name string }{
 	{"context canceled", "canceled"},
 }
 
-// errorType is the type of a request's error as records name it, empty for a success.
+// errorType returns the type of a request's error as records name it, empty for a success.
 func errorType(r *vegeta.Result) string {
 	switch {
 	case r.Code >= 200 && r.Code < 300 && r.Error == "":

@@ -24,7 +24,7 @@ func ParseStat(text string) (CPU, error) {
 	line, _, _ := strings.Cut(text, "\n")
 	fields := strings.Fields(line)
 	if len(fields) < 5 || fields[0] != "cpu" {
-		return CPU{}, errors.New("no line of all cores")
+		return CPU{}, errors.New("the line of all cores is missing")
 	}
 	var t CPU
 	for i, f := range fields[1:min(len(fields), 9)] {
@@ -72,7 +72,7 @@ func parseThrottle(text string) (t throttle, ok bool) {
 	return t, ok
 }
 
-// throttles are those of the control group and of each above it, by folder:
+// throttles returns those of the control group and of each above it, by folder:
 // the quota may be any one's.
 func (f Files) throttles() map[string]throttle {
 	found := map[string]throttle{}

@@ -20,7 +20,7 @@ func parseProcess(text string) (process, error) {
 	end := strings.LastIndexByte(text, ')')
 	fields := strings.Fields(text[end+1:])
 	if end < 0 || len(fields) < 15 {
-		return process{}, errors.New("not the line of a process")
+		return process{}, errors.New("not a line about a process")
 	}
 	parent, err := strconv.Atoi(fields[1])
 	if err != nil {
@@ -37,7 +37,7 @@ func parseProcess(text string) (process, error) {
 	return p, nil
 }
 
-// family is the CPU time of the process and all that it started, in ticks: a
+// family returns the CPU time of the process and all that it started, in ticks: a
 // child that ends leaves its own to its parent. False: /proc does not tell.
 func (f Files) family(pid int) (ticks uint64, ok bool) {
 	entries, err := fs.ReadDir(f.FS, "proc")

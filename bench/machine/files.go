@@ -18,7 +18,7 @@ import (
 // Files are those of the root folder, of which /proc and /sys are read.
 type Files struct{ fs.FS }
 
-// Root are the machine's own where /proc is Linux's, else none.
+// Root returns the machine's own where /proc is Linux's, else none.
 func Root() Files {
 	if runtime.GOOS == "linux" {
 		return Files{os.DirFS("/")}
@@ -33,7 +33,7 @@ func (nothing) Open(name string) (fs.File, error) {
 	return nil, &fs.PathError{Op: "open", Path: name, Err: fs.ErrNotExist}
 }
 
-// Read is the text of a file without the space around it; "" where it cannot be read.
+// Read returns the text of a file without the space around it; "" where it cannot be read.
 func (f Files) Read(name string) string {
 	src, err := fs.ReadFile(f.FS, name)
 	if err != nil {
@@ -42,7 +42,7 @@ func (f Files) Read(name string) string {
 	return strings.TrimSpace(string(src))
 }
 
-// Groups are the folders of a controller's files for this process's control
+// Groups returns the folders of a controller's files for this process's control
 // group and the groups above it, of version 2 and of version 1. Some may not
 // be there.
 func (f Files) Groups(controller string) (v2, v1 []string) {
@@ -72,7 +72,7 @@ func hasController(list, controller string) bool {
 	return false
 }
 
-// upwards are the folders of a group and of those above it. Inside a container
+// upwards returns the folders of a group and of those above it. Inside a container
 // the group's path may be that of the host, of which only the root is there.
 func upwards(mount, group string) []string {
 	var folders []string
@@ -82,7 +82,7 @@ func upwards(mount, group string) []string {
 	return append(folders, mount)
 }
 
-// HeatThrottles is how often a core was slowed down because of heat since the
+// HeatThrottles returns how often a core was slowed down because of heat since the
 // machine started. False: it does not count.
 func (f Files) HeatThrottles() (times uint64, ok bool) {
 	names, _ := fs.Glob(f.FS, "sys/devices/system/cpu/cpu[0-9]*/thermal_throttle/core_throttle_count")
@@ -94,7 +94,7 @@ func (f Files) HeatThrottles() (times uint64, ok bool) {
 	return times, ok
 }
 
-// frequency is the mean frequency of the cores in MHz.
+// frequency returns the mean frequency of the cores in MHz.
 func (f Files) frequency() (mhz float64, ok bool) {
 	names, _ := fs.Glob(f.FS, "sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_cur_freq")
 	cores := 0

@@ -7,7 +7,7 @@ import (
 	"github.com/shirou/gopsutil/v4/cpu"
 )
 
-// meterInterval is how often a Meter samples.
+// meterInterval is the interval in which a Meter samples.
 const meterInterval = 100 * time.Millisecond
 
 // Meter samples how busy all cores are, on every operating system, until it is

@@ -56,7 +56,7 @@ func (w *Watch) look() look {
 	return l
 }
 
-// End says what the machine did since the begin; nil: it tells nothing. What
+// End describes what the machine did since the start; nil means that it tells nothing. What
 // others used is known where all that is ours is this process and those that
 // it started.
 func (w *Watch) End(allOurs bool) *results.Conditions {
@@ -99,7 +99,7 @@ func share(from, to uint64, total float64) float64 {
 	return rounded(float64(to-min(from, to)) / total)
 }
 
-// rounded is a share with four digits: more than any count of ticks has.
+// rounded returns a share with four digits: more than any count of ticks has.
 func rounded(share float64) float64 {
 	return math.Round(1e4*min(1, max(0, share))) / 1e4
 }

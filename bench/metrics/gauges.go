@@ -26,11 +26,11 @@ type gauge struct {
 
 func newGauges() *gauges {
 	g := &gauges{
-		info:      desc("trial_info", "The trial that runs, its number and block from 0 as in its record.", "scenario", "trial", "block", "variant", "level"),
-		p50:       desc("response_recent_p50_seconds", "Median response time of reports that ended in the last second or two; none: none did."),
+		info:      desc("trial_info", "The current trial; its number and block count from 0, as in its record.", "scenario", "trial", "block", "variant", "level"),
+		p50:       desc("response_recent_p50_seconds", "Median response time of reports that ended in the last second or two; absent if there were none."),
 		p99:       desc("response_recent_p99_seconds", "Their 99th percentile."),
-		fdsByKind: desc("sut_open_fds_by_kind", "Open file descriptors of the service under load, by what they lead to.", "kind"),
-		connects:  desc("sut_connections", "Connections of the service under load, as it counts them itself.", "to", "state"),
+		fdsByKind: desc("sut_open_fds_by_kind", "Open file descriptors of the service under load, by kind.", "kind"),
+		connects:  desc("sut_connections", "Connections of the service under load, as reported by itself.", "to", "state"),
 	}
 	whole := func(name, help string, value func(*experiment.Live) int) {
 		g.plain = append(g.plain, gauge{desc(name, help), func(l *experiment.Live) float64 { return float64(value(l)) }})
@@ -38,14 +38,14 @@ func newGauges() *gauges {
 	seconds := func(name, help string, value func(*experiment.Live) time.Duration) {
 		g.plain = append(g.plain, gauge{desc(name, help), func(l *experiment.Live) float64 { return value(l).Seconds() }})
 	}
-	seconds("trial_elapsed_seconds", "Time since the service began to serve.", func(l *experiment.Live) time.Duration { return l.Tick.At })
-	seconds("trial_load_seconds", "How long reports come.", func(l *experiment.Live) time.Duration { return l.Duration })
-	whole("reports_in_flight", "Reports that were admitted and are not answered.", func(l *experiment.Live) int { return l.Tick.ReportsInFlight })
+	seconds("trial_elapsed_seconds", "Time since the service became ready.", func(l *experiment.Live) time.Duration { return l.Tick.At })
+	seconds("trial_load_seconds", "Duration of the load.", func(l *experiment.Live) time.Duration { return l.Duration })
+	whole("reports_in_flight", "Reports that are admitted and not yet answered.", func(l *experiment.Live) int { return l.Tick.ReportsInFlight })
 	whole("items_outstanding", "Items of reports in flight.", func(l *experiment.Live) int { return l.Tick.Outstanding })
-	whole("items_fetching", "Items that are with the upstream.", func(l *experiment.Live) int { return l.Tick.Fetching })
-	whole("items_writing", "Items that are with the database, its pool included.", func(l *experiment.Live) int { return l.Tick.Writing })
-	whole("slots_in_use", "Slots of the shared limit that are taken.", func(l *experiment.Live) int { return l.Tick.SlotsInUse })
-	whole("slots_limit", "Slots of the shared limit; 0: there is none.", func(l *experiment.Live) int { return l.Tick.SlotLimit })
+	whole("items_fetching", "Items that wait for the upstream.", func(l *experiment.Live) int { return l.Tick.Fetching })
+	whole("items_writing", "Items that wait for the database or its pool.", func(l *experiment.Live) int { return l.Tick.Writing })
+	whole("slots_in_use", "Slots of the shared limit that are in use.", func(l *experiment.Live) int { return l.Tick.SlotsInUse })
+	whole("slots_limit", "Slots of the shared limit; 0 means that there is none.", func(l *experiment.Live) int { return l.Tick.SlotLimit })
 	whole("sut_goroutines", "Goroutines of the service under load.", func(l *experiment.Live) int { return l.Tick.Goroutines })
 	whole("sut_threads", "Threads of the service under load.", func(l *experiment.Live) int { return l.Threads })
 	whole("sut_resident_memory_bytes", "Resident memory of the service under load.", func(l *experiment.Live) int { return int(l.RSS) })

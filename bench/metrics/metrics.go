@@ -32,7 +32,7 @@ type metrics struct {
 	current current
 }
 
-// current is the run that goes on, and its trial.
+// current is the run that continues, and its trial.
 type current struct {
 	run               Run
 	begun             bool // whether a run has
@@ -53,20 +53,20 @@ func newMetrics() *metrics {
 		items:      counter("items_total", "Items that ended trials reported, by whether they were done.", "result"),
 		due:        counter("reports_due_total", "Reports that were due."),
 		done:       counter("reports_done_total", "Reports that ended with all items done."),
-		failed:     counter("reports_failed_total", "Reports that ended otherwise: an error, a timeout or an answer that is none."),
-		errors:     counter("report_errors_total", "Why reports failed, as the client saw it.", "type"),
-		shed:       counter("reports_shed_total", "Reports that the service turned away with 503."),
+		failed:     counter("reports_failed_total", "Reports that failed: an error, a timeout or an invalid answer."),
+		errors:     counter("report_errors_total", "Failed reports by error type at the client.", "type"),
+		shed:       counter("reports_shed_total", "Reports that the service rejected with 503."),
 		itemErrors: counter("item_errors_total", "Errors inside the service under load.", "type"),
 		makespan: prometheus.NewGaugeVec(prometheus.GaugeOpts{
 			Namespace: "floodgate", Name: "makespan_seconds", Help: "First item started to last item finished, of the last trial.",
 		}, labels()),
 		response: prometheus.NewHistogramVec(prometheus.HistogramOpts{
-			Namespace: "floodgate", Name: "response_seconds", Help: "Time of reports from when they were due to their end.",
+			Namespace: "floodgate", Name: "response_seconds", Help: "Time from when reports were due to their end.",
 			Buckets: bounds(), NativeHistogramBucketFactor: nativeFactor,
 		}, labels()),
-		runInfo:  desc("run_info", "The run that goes on.", "run", "scenario"),
+		runInfo:  desc("run_info", "The current run.", "run", "scenario"),
 		planned:  desc("trials_planned", "Trials of the run."),
-		recorded: desc("trials_recorded", "Trials of the run that have a record, those before a resumption too."),
+		recorded: desc("trials_recorded", "Trials of the run that have a record, including those before a resumption."),
 		until:    desc("run_left_seconds", "Estimated time until the end of the run."),
 		now:      newGauges(),
 	}
@@ -137,7 +137,7 @@ func (m *metrics) add(scenario string, before, l *experiment.Live) {
 	for name, n := range l.Errors {
 		m.errors.WithLabelValues(append(by, name)...).Add(float64(n - before.Errors[name]))
 	}
-	// The SUT's own figures need not rise: it may be a program of the user's.
+	// The SUT's own figures need not rise: it may be a user's own program.
 	m.shed.WithLabelValues(by...).Add(float64(max(0, l.Tick.Shed-before.Tick.Shed)))
 	for name, n := range l.Tick.Errors {
 		m.itemErrors.WithLabelValues(append(by, name)...).Add(float64(max(0, n-before.Tick.Errors[name])))

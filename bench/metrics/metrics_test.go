@@ -34,8 +34,8 @@ func TestAddress(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"0.0.0.0:9090": "to this machine alone", "[::]:9090": "to this machine alone", "example.org:9090": "to this machine alone",
-		"192.0.2.1:9090": "to this machine alone", "65536": "port", ":": "port", "http": "port", "::1": "too many colons", "http://127.0.0.1:9090": "too many colons",
+		"0.0.0.0:9090": "only on this machine", "[::]:9090": "only on this machine", "example.org:9090": "only on this machine",
+		"192.0.2.1:9090": "only on this machine", "65536": "port", ":": "port", "http": "port", "::1": "too many colons", "http://127.0.0.1:9090": "too many colons",
 	} {
 		if got, err := metrics.Address(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %q, %v, want an error with %q", text, got, err, want)

@@ -32,14 +32,14 @@ func Address(text string) (string, error) {
 		return "", fmt.Errorf("address %q: %w", text, err)
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		return "", fmt.Errorf("address %q: want a port from 0 to 65535 and, if any, a loopback host before it", text)
+		return "", fmt.Errorf("address %q: want a port from 0 to 65535, optionally after a loopback host", text)
 	}
 	if host == "" {
 		host = "127.0.0.1"
 	}
 	addr := net.JoinHostPort(host, port)
 	if err := mockupstream.CheckLoopback(addr); err != nil {
-		return "", fmt.Errorf("%w: metrics are served without a password, so to this machine alone", err)
+		return "", fmt.Errorf("%w: metrics are served without a password, so only on this machine", err)
 	}
 	return addr, nil
 }

@@ -169,7 +169,7 @@ func (p *proc) links() (n int, sockets map[uint64]string, runtime Runtime, err e
 	return n, sockets, runtime, nil
 }
 
-// link is where a descriptor leads, false when it is closed.
+// link returns where a descriptor leads, false when it is closed.
 func (p *proc) link(name string) ([]byte, bool) {
 	var buf [64]byte
 	n, err := unix.Readlinkat(p.fd, name, buf[:])

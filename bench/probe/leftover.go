@@ -22,7 +22,7 @@ const (
 // by their type: epoll, eventfd, timerfd, signalfd, io_uring and pidfd.
 type Runtime [runtimeTypes]int
 
-// Total is the count of all types.
+// Total returns the count of all types.
 func (r Runtime) Total() (n int) {
 	for _, of := range r {
 		n += of
@@ -30,7 +30,7 @@ func (r Runtime) Total() (n int) {
 	return n
 }
 
-// loopTypes is how many types of descriptors one event loop may have.
+// loopTypes is the number of types of descriptors that one event loop may have.
 const loopTypes = pidFD
 
 // kept counts the descriptors of one event loop that was made after base. A
@@ -47,7 +47,7 @@ func (r Runtime) kept(base Runtime) (n int) {
 	return n
 }
 
-// runtimeType is the type of a descriptor of a runtime by its link in
+// runtimeType returns the type of a descriptor of a runtime by its link in
 // /proc/<pid>/fd; false for any other descriptor.
 func runtimeType(link []byte) (kind int, ok bool) {
 	switch string(link) {
@@ -132,7 +132,7 @@ func (s *Sampler) leftover(base Baseline, n int) (Leftover, error) {
 	return now.beyond(base), nil
 }
 
-// beyond is what k has beyond a baseline whose kinds are known.
+// beyond returns what k has beyond a baseline whose kinds are known.
 func (k Kinds) beyond(base Baseline) Leftover {
 	kept := k.Runtime.kept(base.Kinds.Runtime)
 	left := Leftover{Count: max(0, k.total()-kept-base.Count)}

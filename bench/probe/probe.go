@@ -59,7 +59,7 @@ type Report struct {
 	// Kinds are the highest counts of each kind, each at its own time; nil
 	// where kinds are unavailable.
 	Kinds *Kinds
-	// Samples is how often it was counted, Classified how often by kind.
+	// Samples is the number of counts, Classified the number of counts by kind.
 	Samples, Classified int
 	// PeakRSS in bytes is the kernel's own high-water mark where there is one.
 	PeakRSS int64
@@ -68,7 +68,7 @@ type Report struct {
 	// User and System are CPU times as last seen, in steps of 10 ms on Linux;
 	// the rusage of whoever waits for the process is exact.
 	User, System time.Duration
-	// Gone says that the process ended before the sampling.
+	// Gone reports that the process ended before the sampling.
 	Gone bool
 	// Busy is the time that the sampling itself took.
 	Busy time.Duration
@@ -215,7 +215,7 @@ func (k *Kinds) raise(o Kinds) {
 	k.Other = max(k.Other, o.Other)
 }
 
-// Count is the number of descriptors that are open now. Not after Stop.
+// Count returns the number of descriptors that are open now. Not after Stop.
 func (s *Sampler) Count() (int, error) {
 	n, err := s.source.count()
 	if err != nil {
@@ -224,7 +224,7 @@ func (s *Sampler) Count() (int, error) {
 	return n, nil
 }
 
-// Resources are the present number of threads and the resident memory in bytes. Not after Stop.
+// Resources returns the present number of threads and the resident memory in bytes. Not after Stop.
 func (s *Sampler) Resources() (threads int, rss int64, err error) {
 	r, err := s.source.resources()
 	if err != nil {

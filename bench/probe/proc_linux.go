@@ -93,7 +93,7 @@ func (p *proc) ended() bool {
 	return len(fields) == 0 || fields[0][0] == 'Z' || fields[0][0] == 'X'
 }
 
-// afterCommand are the fields of /proc/<pid>/stat from the third on. The
+// afterCommand returns the fields of /proc/<pid>/stat from the third on. The
 // second is the command in parentheses, which may hold anything.
 func afterCommand(stat []byte) [][]byte {
 	return bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
@@ -133,7 +133,7 @@ func (p *proc) resources() (resources, error) {
 	}, nil
 }
 
-// kilobytes is a line such as "VmHWM:  1234 kB" of /proc/<pid>/status in bytes, 0 without it.
+// kilobytes returns a line such as "VmHWM:  1234 kB" of /proc/<pid>/status in bytes, 0 without it.
 func kilobytes(status []byte, name string) int64 {
 	_, rest, ok := bytes.Cut(status, []byte(name))
 	if !ok {

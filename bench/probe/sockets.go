@@ -66,7 +66,7 @@ func eachPeer(table []byte, peers [][]byte, f func(inode uint64, peer int)) {
 	}
 }
 
-// socketInode is the number in a descriptor's link "socket:[123]".
+// socketInode returns the number in a descriptor's link "socket:[123]".
 func socketInode(link []byte) (inode uint64, ok bool) {
 	rest, ok := bytes.CutPrefix(link, []byte("socket:["))
 	if !ok {

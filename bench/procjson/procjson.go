@@ -84,10 +84,10 @@ func (p *Process) reap() {
 // PID of the process.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
-// Done is closed when the process has ended.
+// Done returns a channel that is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// State is how the process ended, after Done; nil means that it is unknown.
+// State returns how the process ended, after Done; nil means that it is unknown.
 func (p *Process) State() *os.ProcessState { return p.cmd.ProcessState }
 
 // Kill kills the process and whatever it started, and waits for its end. It may
@@ -103,7 +103,7 @@ func (p *Process) Kill() {
 	<-p.done
 }
 
-// shown is how many bytes of a line errors show.
+// shown is the number of bytes of a line in errors.
 const shown = 200
 
 // Lines reads lines of bounded length.

@@ -15,11 +15,11 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// redrawEvery is how often the block is drawn anew.
+// redrawEvery is the interval in which the block is redrawn.
 const redrawEvery = 200 * time.Millisecond
 
-// block is lines of a terminal that are drawn anew in place. The cursor stays
-// at the begin of the last one, where the terminal's own "^C" wraps nothing.
+// block is lines of a terminal that are redrawn in place. The cursor stays
+// at the start of the last one, where the terminal's own "^C" wraps nothing.
 type block struct {
 	w     io.Writer
 	size  func() (columns, rows int)
@@ -113,7 +113,7 @@ func (b *block) erased() string {
 	return out
 }
 
-// top moves to the begin of what stands there. A terminal that has become
+// top moves to the start of what stands there. A terminal that has become
 // narrower since has wrapped its lines.
 func (b *block) top(columns int) string {
 	if len(b.drawn) == 0 {
@@ -162,7 +162,7 @@ func (b *beat) stop() {
 	<-b.ended
 }
 
-// bar is one line that is drawn anew.
+// bar is one line that is redrawn.
 type bar struct {
 	w   io.Writer
 	bar *progressbar.ProgressBar

@@ -80,7 +80,7 @@ func (p *plain) Close() {
 	}
 }
 
-// look says how the trial goes, if it is time.
+// look describes how the trial goes, if it is time.
 func (p *plain) look() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -99,7 +99,7 @@ func (p *plain) due(every time.Duration) bool {
 	return true
 }
 
-// Line is the state of a trial of a service in one line, however long. The
+// Line returns the state of a trial of a service in one line, however long. The
 // state's Live is not nil.
 func Line(s State) string {
 	l, t := s.Live, s.Trial

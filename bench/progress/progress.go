@@ -1,5 +1,5 @@
 // Package progress shows a person how a run goes: in a terminal a bar, and of a
-// service under load a block of lines that is drawn anew in place; elsewhere, as
+// service under load a block of lines that is redrawn in place; elsewhere, as
 // in the log of a CI server, a line now and then.
 package progress
 
@@ -29,7 +29,7 @@ type Options struct {
 	To io.Writer
 	// Quiet shows nothing.
 	Quiet bool
-	// Service says that the run is of a service under load.
+	// Service reports that the run is of a service under load.
 	Service bool
 
 	// Tests set these; nil means those of the process.

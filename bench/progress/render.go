@@ -20,7 +20,7 @@ const (
 	barRoom    = 70
 )
 
-// silence is how long a SUT that speaks ten times a second may say nothing.
+// silence is the time for which a SUT that speaks ten times a second may say nothing.
 const silence = time.Second
 
 // nearLimit is the share of the limit from which descriptors stand out.
@@ -59,13 +59,13 @@ func (p *painter) live(l *experiment.Live, silent time.Duration) {
 	load := []field{words(elapsed(l))}
 	switch over := k.At >= l.Duration && k.ReportsInFlight == 0; {
 	case silent > silence && over:
-		load = append(load, words("; checking what was written"))
+		load = append(load, words("; checking the documents"))
 	case silent > silence:
-		load = append(load, field{"; no word of the SUT for " + text.InWords(silent), alarming})
+		load = append(load, field{"; no message from the SUT for " + text.InWords(silent), alarming})
 	}
 	load = append(load, words(fmt.Sprintf("; %d due, %d done", l.Due, l.OK)), words(fmt.Sprintf(", %d not", l.Ended-l.OK)))
 	if k.Shed > 0 {
-		load = append(load, words(fmt.Sprintf(", %d turned away", k.Shed)))
+		load = append(load, words(fmt.Sprintf(", %d rejected", k.Shed)))
 	}
 	p.row("load", load...)
 	p.row("rate", words(rate(l.DueRate)+" due, "+rate(l.DoneRate)+" done"), words(" in the last second"))
@@ -76,9 +76,9 @@ func (p *painter) live(l *experiment.Live, silent time.Duration) {
 	}
 	p.row("in flight", hand...)
 	if l.P99 > 0 {
-		p.row("response", words(fmt.Sprintf("p50 %s, p99 %s", text.Duration(l.P50), text.Duration(l.P99))), words(" of what ended in the last 1–2 s"))
+		p.row("response", words(fmt.Sprintf("p50 %s, p99 %s", text.Duration(l.P50), text.Duration(l.P99))), words(" of reports that ended in the last 1–2 s"))
 	} else {
-		p.row("response", field{"nothing ended in the last 1–2 s", faint})
+		p.row("response", field{"no report ended in the last 1–2 s", faint})
 	}
 	p.row("descriptors", descriptors(l)...)
 	p.errors(failures(l))

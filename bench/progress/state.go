@@ -17,9 +17,9 @@ type State struct {
 	Planned, Done int
 	// Left is the estimated time until the end of the run.
 	Left time.Duration
-	// Trial that runs; nil: none.
+	// Trial that runs; nil means none.
 	Trial *experiment.PlannedTrial
-	// Live is the last that it said, Silent how long ago that was; nil: nothing yet.
+	// Live is the last that it said, Silent how long ago that was; nil means nothing yet.
 	Live   *experiment.Live
 	Silent time.Duration
 }
@@ -64,7 +64,7 @@ func (c *course) offer(l experiment.Live) {
 	}
 }
 
-// now is the state of this moment.
+// now returns the state of this moment.
 func (c *course) now() State {
 	select {
 	case l := <-c.latest:
@@ -81,7 +81,7 @@ func (c *course) now() State {
 	return s
 }
 
-// elapsed says how much of its load a trial has had: "3.2 of 5.0 s".
+// elapsed describes how much of its load a trial has had: "3.2 of 5.0 s".
 func elapsed(l *experiment.Live) string {
 	at, over := min(l.Tick.At, l.Duration), l.Tick.At-l.Duration
 	of := fmt.Sprintf("%s of %s", text.InWords(at), text.InWords(l.Duration))
@@ -102,7 +102,7 @@ func rate(x float64) string {
 	return fmt.Sprintf("%.0f/s", x)
 }
 
-// failures are the errors of reports, at the client, and of items, in the SUT,
+// failures returns the errors of reports, at the client, and of items, in the SUT,
 // those that are most first: "reports http_5xx × 30".
 func failures(l *experiment.Live) []string {
 	type failure struct {
@@ -130,7 +130,7 @@ func failures(l *experiment.Live) []string {
 	return texts
 }
 
-// shortLevel is the level's name without the paths of its factors: "rate=4"
+// shortLevel returns the level's name without the paths of its factors: "rate=4"
 // for "service.arrivals.rate=4".
 func shortLevel(t *experiment.PlannedTrial) string {
 	words := strings.Fields(cmp.Or(t.Level.Label, t.Level.Name))

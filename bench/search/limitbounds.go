@@ -25,9 +25,9 @@ type LimitBounds struct {
 	Blocks int
 	// PerSlot items for each slot, and Least items of a trial in all.
 	PerSlot, Least int
-	// Refine says that limits around the knee are tried.
+	// Refine reports that limits around the knee are tried.
 	Refine bool
-	// Adaptive is how many trials of the adaptive strategy are run, of so many
+	// Adaptive is the number of trials of the adaptive strategy, of so many
 	// items that each takes about AdaptiveFor: its limit is thought over once a second.
 	Adaptive    int
 	AdaptiveFor time.Duration
@@ -39,7 +39,7 @@ type LimitBounds struct {
 // DefaultMaxLimit is the highest limit that is tried where descriptors allow it.
 const DefaultMaxLimit = 512
 
-// NewLimitBounds are those of a search for the scenario: from the limit 1 to most (0: by
+// NewLimitBounds returns those of a search for the scenario: from the limit 1 to most (0: by
 // default), in fewer and shorter trials where quick. What is swept is
 // [scenarios.Scenario.Swept].
 func NewLimitBounds(s *scenarios.Scenario, most int, quick bool) (LimitBounds, error) {
@@ -52,7 +52,7 @@ func NewLimitBounds(s *scenarios.Scenario, most int, quick bool) (LimitBounds, e
 		b.Step, b.PerSlot, b.Least, b.Refine, b.Adaptive = 4, 20, 60, false, 1
 	}
 	if s.Service != nil {
-		return b, fmt.Errorf("scenario %s: this is a service, and limits are swept of a closed loop: floodgate plan rate finds the rate of a service", s.Name)
+		return b, fmt.Errorf("scenario %s: a limit search needs a scenario without a service; use floodgate plan rate for a service", s.Name)
 	}
 	var err error
 	if b.level, err = firstLevel(s); err != nil {
@@ -61,18 +61,18 @@ func NewLimitBounds(s *scenarios.Scenario, most int, quick bool) (LimitBounds, e
 	b.Most, b.Capped = cmp.Or(most, DefaultMaxLimit), false
 	if possible := b.possible(); b.Most > possible {
 		if most > 0 {
-			return b, fmt.Errorf("--max-limit %d needs more descriptors than sut.nofile allows (%d); allowed: at most %d", most, b.level.Scenario.SUT.NoFile, possible)
+			return b, fmt.Errorf("--max-limit %d needs more descriptors than sut.nofile allows (%d); use at most %d", most, b.level.Scenario.SUT.NoFile, possible)
 		}
 		b.Most, b.Capped = possible, true
 	}
 	if b.Most < 2 {
-		return b, fmt.Errorf("a limit of %d at most is no sweep; allowed: at least 2", b.Most)
+		return b, fmt.Errorf("--max-limit must be at least 2 (got %d)", b.Most)
 	}
 	b.First = min(b.First, b.Most)
 	return b, nil
 }
 
-// possible is the highest limit whose predicted descriptors there are.
+// possible returns the highest limit whose predicted descriptors there are.
 func (b LimitBounds) possible() int {
 	s := *b.level.Scenario
 	n := 1
@@ -87,10 +87,10 @@ func (b LimitBounds) predict(s scenarios.Scenario, limit int) int {
 	return scenarios.Predict(b.variant(limit), &s).Total
 }
 
-// NoFile is sut.nofile at the level.
+// NoFile returns sut.nofile at the level.
 func (b LimitBounds) NoFile() int { return b.level.Scenario.SUT.NoFile }
 
-// CPUs is sut.cpus at the level; 0: the SUT is not bounded.
+// CPUs returns sut.cpus at the level; zero means the SUT is not bounded.
 func (b LimitBounds) CPUs() float64 { return b.level.Scenario.SUT.CPUs }
 
 // Strategy whose limit is swept.
@@ -103,7 +103,7 @@ func (b LimitBounds) variant(limit int) scenarios.Variant { return b.template.At
 // about half an item a slot or a little more: 2 % of 30, 3 % of 20.
 func (b LimitBounds) items(limit int) int { return max(b.Least, b.PerSlot*limit) }
 
-// Level is what the first level is called, without items, and how many others
+// Level returns what the first level is called, without items, and how many others
 // there are that differ in more.
 func (b LimitBounds) Level(s *scenarios.Scenario) (name string, others int, err error) {
 	return fixedName(s, setByLimits)
@@ -112,7 +112,7 @@ func (b LimitBounds) Level(s *scenarios.Scenario) (name string, others int, err 
 // setByLimits reports whether a search of limits sets the factor.
 func setByLimits(factor string) bool { return factor == "items" || strings.HasPrefix(factor, "items.") }
 
-// at is the scenario with one variant and so many items.
+// at returns the scenario with one variant and so many items.
 func (b LimitBounds) at(v scenarios.Variant, items, blocks int) *scenarios.Scenario {
 	s := *b.level.Scenario
 	s.Items.Duplicates, s.Items.Batches = 0, 1
@@ -122,7 +122,7 @@ func (b LimitBounds) at(v scenarios.Variant, items, blocks int) *scenarios.Scena
 	return &s
 }
 
-// planned are the trials of a round: blocks of all limits in random order.
+// planned returns the trials of a round: blocks of all limits in random order.
 func (r *limitRunner) planned(limits []int, blocks int) ([]experiment.PlannedTrial, error) {
 	byBlock := make([][]experiment.PlannedTrial, blocks)
 	for _, n := range limits {
@@ -146,7 +146,7 @@ func (r *limitRunner) planned(limits []int, blocks int) ([]experiment.PlannedTri
 // adaptiveMostItems of a trial of the adaptive strategy.
 const adaptiveMostItems = 50_000
 
-// plannedAdaptive are trials of the adaptive strategy, by the throughput to expect.
+// plannedAdaptive returns trials of the adaptive strategy, by the throughput to expect.
 func (r *limitRunner) plannedAdaptive(throughput float64) ([]experiment.PlannedTrial, error) {
 	v := scenarios.Variant{Name: "adaptive", Strategy: pipeline.KindAdaptive}
 	items := min(max(r.Bounds.Least, int(throughput*r.Bounds.AdaptiveFor.Seconds())), adaptiveMostItems)
@@ -173,7 +173,7 @@ func (r *limitRunner) numbered(trials []experiment.PlannedTrial) []experiment.Pl
 // database bind, as seen on two cores.
 const itemCost = time.Millisecond
 
-// EstimateLimits is how long the search of a limit takes that ends two steps above its first round
+// EstimateLimits returns how long the search of a limit takes that ends two steps above its first round
 // and refines.
 func EstimateLimits(s *scenarios.Scenario, b LimitBounds) (time.Duration, error) {
 	r := &limitRunner{LimitOptions: LimitOptions{Scenario: s, Bounds: b}}
@@ -190,8 +190,8 @@ func EstimateLimits(s *scenarios.Scenario, b LimitBounds) (time.Duration, error)
 	return experiment.EstimateDuration(planned) + time.Duration(items)*itemCost + time.Duration(b.Adaptive)*b.AdaptiveFor, err
 }
 
-// LimitHeader is that of the trials of limits. Planned is what there may be at most: how many
-// there will be nobody knows, and the record never says that it is complete.
+// LimitHeader returns that of the trials of limits. Planned is what there may be at most: how many
+// there will be is unknown, and the record never says that it is complete.
 func LimitHeader(s *scenarios.Scenario, b LimitBounds, env results.Environment, now time.Time) (results.Header, error) {
 	h, err := experiment.Header(s, false, env, now)
 	limits := 2 // around the knee
@@ -202,7 +202,7 @@ func LimitHeader(s *scenarios.Scenario, b LimitBounds, env results.Environment, 
 	return h, err
 }
 
-// BegunLimits is a plan of which nothing was found yet.
+// BegunLimits returns a plan of which nothing was found yet.
 func BegunLimits(s *scenarios.Scenario, b LimitBounds, h results.Header, terms capacity.Terms) (*capacity.Limits, error) {
 	level, _, err := b.Level(s)
 	return &capacity.Limits{

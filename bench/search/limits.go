@@ -16,7 +16,7 @@ type LimitOptions struct {
 	Scenario *scenarios.Scenario
 	// Bounds of the search, see [NewLimitBounds].
 	Bounds LimitBounds
-	// Store is where trials go.
+	// Store is the place where trials go.
 	Store *results.Store
 	// Tester runs them.
 	Tester experiment.Tester
@@ -64,11 +64,11 @@ func Limits(ctx context.Context, o LimitOptions) error {
 	return r.adaptive(ctx)
 }
 
-// replacements is how many more rounds there may be of limits some of whose
+// replacements is the number of additional rounds that there may be of limits some of whose
 // trials had no result, after each round.
 const replacements = 2
 
-// lacking are the limits some of whose trials had no result, but most had, and
+// lacking returns the limits some of whose trials had no result, but most had, and
 // how many blocks they lack.
 func (r *limitRunner) lacking() (limits []int, blocks int) {
 	for _, p := range r.Found.Points {

@@ -20,7 +20,7 @@ type limitSearch struct {
 // until the search ends: throughput is flat there.
 const tops = 2
 
-// next are the limits of the next round, in order; nil: the search has ended. A
+// next returns the limits of the next round, in order; nil means that the search has ended. A
 // round has the best limit once more, so that what is new can be compared with
 // it under the same conditions.
 func (s *limitSearch) next(l *capacity.Limits) []int {
@@ -50,7 +50,7 @@ func (s *limitSearch) next(l *capacity.Limits) []int {
 }
 
 // rises reports whether throughput may still rise above the highest limit; where
-// too many items fail already it is no throughput.
+// too many items fail already it is not a throughput.
 func (s *limitSearch) rises(l *capacity.Limits, best, highest int) bool {
 	p := l.Limit(highest)
 	return best > 0 && p.Throughput != nil && p.ErrorShare() <= l.Terms.MaxErrors && !l.Passed() && highest < best*pow(s.step, tops)
@@ -60,7 +60,7 @@ func (s *limitSearch) rises(l *capacity.Limits, best, highest int) bool {
 // before it: the one to take may lie between them.
 const bridge = 2
 
-// steps are the limits from one to another, each step times the one before.
+// steps returns the limits from one to another, each step times the one before.
 func (s *limitSearch) steps(from, to int) (all []int) {
 	for n := from; n <= min(to, s.most); n *= s.step {
 		all = append(all, n)
@@ -76,7 +76,7 @@ func pow(x, n int) int {
 	return p
 }
 
-// with are the limits with the best among them.
+// with returns the limits with the best among them.
 func with(best int, more []int) []int {
 	if best > 0 && !slices.Contains(more, best) {
 		more = append(more, best)
@@ -85,7 +85,7 @@ func with(best int, more []int) []int {
 	return more
 }
 
-// around are the limits halfway (on a logarithmic scale) between the recommended
+// around returns the limits halfway (on a logarithmic scale) between the recommended
 // one and its neighbours, without those that were tried.
 func around(l *capacity.Limits) (all []int) {
 	at := slices.IndexFunc(l.Points, func(p capacity.LimitPoint) bool { return p.Limit == l.Recommendation.Limit })

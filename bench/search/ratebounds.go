@@ -30,11 +30,11 @@ const (
 	fewest        = 5  // reports in a window at the lowest rate that is tried
 )
 
-// NewRateBounds are those of a search for a scenario: it starts at the scenario's own rate.
+// NewRateBounds returns those of a search for a scenario: it starts at the scenario's own rate.
 // A window or a most of 0 is the default.
 func NewRateBounds(s *scenarios.Scenario, window time.Duration, most float64) (RateBounds, error) {
 	if s.Service == nil || s.SLO == nil {
-		return RateBounds{}, fmt.Errorf("scenario %s: the rate that is sustained is that of a service with an SLO; allowed: scenarios with service and slo", s.Name)
+		return RateBounds{}, fmt.Errorf("scenario %s: a rate search needs a scenario with service and slo", s.Name)
 	}
 	p99 := time.Duration(s.SLO.P99)
 	if window == 0 {
@@ -53,13 +53,13 @@ func NewRateBounds(s *scenarios.Scenario, window time.Duration, most float64) (R
 		Window: window, Confirm: max(confirmFactor*window, confirmPerP99*p99),
 	}
 	if most < least {
-		return o, fmt.Errorf("at most %g reports a second are fewer than %d in a window of %v, too few to judge; allowed: at least %.3g, or a longer window", most, fewest, window, least)
+		return o, fmt.Errorf("at most %g reports per second are fewer than %d in a window of %v, too few to judge; use at least %.3g, or a longer window", most, fewest, window, least)
 	}
 	_, err = o.Probes()
 	return o, err
 }
 
-// EstimateRates is how long the search of all variants takes, by what the start, the
+// EstimateRates returns how long the search of all variants takes, by what the start, the
 // rest and the check of a trial take: a search is typically a ramp of three
 // steps, four bisections and three confirmations.
 func EstimateRates(s *scenarios.Scenario, o RateBounds) time.Duration {
@@ -68,8 +68,8 @@ func EstimateRates(s *scenarios.Scenario, o RateBounds) time.Duration {
 	return time.Duration(len(s.Variants)) * one
 }
 
-// RateHeader is that of the trials of rates. It counts as planned what there may be at most:
-// how many there will be nobody knows, and the record never says that it is complete.
+// RateHeader returns that of the trials of rates. It counts as planned what there may be at most:
+// how many there will be is unknown, and the record never says that it is complete.
 func RateHeader(s *scenarios.Scenario, o RateBounds, env results.Environment, now time.Time) (results.Header, error) {
 	h, err := experiment.Header(s, false, env, now)
 	if err != nil {
@@ -80,8 +80,8 @@ func RateHeader(s *scenarios.Scenario, o RateBounds, env results.Environment, no
 	return h, err
 }
 
-// RateLevel is the scenario as it is planned, at the first of its levels, and the
-// name of that without arrivals; others is how many levels there are beside it
+// RateLevel returns the scenario as it is planned, at the first of its levels, and the
+// name of that without arrivals; others is the number of levels that there are beside it
 // that differ in more than arrivals.
 func RateLevel(s *scenarios.Scenario) (at *scenarios.Scenario, name string, others int, err error) {
 	level, err := firstLevel(s)
@@ -97,7 +97,7 @@ func setByRates(factor string) bool {
 	return strings.HasPrefix(factor, "service.arrivals.") || factor == "service.duration"
 }
 
-// RateVariants are those of the scenario that run at its first level, wherever else
+// RateVariants returns those of the scenario that run at its first level, wherever else
 // they do not.
 func RateVariants(s *scenarios.Scenario) ([]scenarios.Variant, error) {
 	first, err := firstLevel(s)
@@ -114,7 +114,7 @@ func RateVariants(s *scenarios.Scenario) ([]scenarios.Variant, error) {
 	return some, nil
 }
 
-// RateLimits are variants of which each has one limit that all reports share, in the
+// RateLimits returns variants of which each has one limit that all reports share, in the
 // order of the limits: the first variant of the scenario that has a shared limit,
 // with another one in its place; without such a variant, bounded with no bound of
 // what waits. It is an error where a limit is below 1 or named twice.
@@ -133,28 +133,28 @@ func RateLimits(s *scenarios.Scenario, limits []int) ([]scenarios.Variant, error
 	for i, n := range limits {
 		switch {
 		case n < 1:
-			return nil, fmt.Errorf("--limits %d: allowed: 1 or more", n)
+			return nil, fmt.Errorf("--limits must be at least 1 (got %d)", n)
 		case i > 0 && n == limits[i-1]:
-			return nil, fmt.Errorf("--limits %d is named twice; allowed: once", n)
+			return nil, fmt.Errorf("--limits has %d twice; remove one", n)
 		}
 		v := template
 		v.Name, v.Limit = fmt.Sprintf("shared-%d", n), n
 		some = append(some, v)
 	}
 	if len(some) == 0 {
-		return nil, errors.New("--limits: none; allowed: some, such as 4,16,64")
+		return nil, errors.New("--limits is empty; use a list such as 4,16,64")
 	}
 	return some, nil
 }
 
 func (o RateOptions) level() (scenarios.Level, error) {
 	if o.Scenario.Service == nil || o.Scenario.SLO == nil {
-		return scenarios.Level{}, errors.New("search a rate: the scenario has no service or no slo")
+		return scenarios.Level{}, errors.New("search a rate: the scenario must have a service and an slo")
 	}
 	return firstLevel(o.Scenario)
 }
 
-// planned is the trial of one rate: the scenario's first level with constant
+// planned returns the trial of one rate: the scenario's first level with constant
 // arrivals, at random times where the scenario has them so.
 func (r *rateRunner) planned(v scenarios.Variant, p Probe) (experiment.PlannedTrial, error) {
 	s := *r.base.Scenario
@@ -181,7 +181,7 @@ const (
 	mostSeeds    = 1000
 )
 
-// seed is the first of a sequence by which as many reports come as the rate
+// seed returns the first of a sequence by which as many reports come as the rate
 // says, but for 2 % or one: the number of a hundred random arrivals would be off
 // by 10 % otherwise, and the rate with it. When they come stays random. What is confirmed has another sequence than what is tried.
 func seed(of uint64, a scenarios.Arrivals, p Probe) uint64 {

@@ -18,11 +18,11 @@ import (
 type RateOptions struct {
 	// Scenario is a service with an SLO; its variants are searched.
 	Scenario *scenarios.Scenario
-	// Limits says that the variants are limits, see [RateLimits].
+	// Limits reports that the variants are limits, see [RateLimits].
 	Limits bool
 	// Bounds of the search of each variant, see [NewRateBounds].
 	Bounds RateBounds
-	// Store is where trials go.
+	// Store is the place where trials go.
 	Store *results.Store
 	// Tester runs them.
 	Tester experiment.Tester
@@ -174,7 +174,7 @@ func (r *rateRunner) discard(t results.Trial) string {
 	return t.Reason
 }
 
-// machine is what the SUT had of it.
+// machine returns what the SUT had of it.
 func (r *rateRunner) machine(t results.Trial, busy float64) capacity.Machine {
 	m := capacity.Machine{Cores: float64(r.Cores), Busy: busy}
 	if t.Container != nil && t.Container.CPUs > 0 {

@@ -33,7 +33,7 @@ type RateBounds struct {
 	// Gap is the most that the lowest rate that failed may be above one that is
 	// given, as a factor, where nobody can tell in between. Default 1.25.
 	Gap float64
-	// Confirmations is how many rates are tried for the longer window, each a
+	// Confirmations is the number of rates that are tried for the longer window, each a
 	// tenth below the one before. Default 8.
 	Confirmations int
 }
@@ -59,16 +59,16 @@ func (o *RateBounds) fillIn() error {
 	}
 	switch {
 	case !(o.Least > 0 && o.Least <= o.Start && o.Start <= o.Most) || math.IsInf(o.Most, 0):
-		return fmt.Errorf("search a rate from %v, at least %v, at most %v: allowed: least ≤ start ≤ most, all above 0", o.Start, o.Least, o.Most)
+		return fmt.Errorf("search a rate: want 0 < least ≤ start ≤ most (got start %v, least %v, most %v)", o.Start, o.Least, o.Most)
 	case o.Ratio < leastRatio || o.Step <= o.Ratio || o.Gap < o.Ratio:
-		return fmt.Errorf("search a rate by steps of %v until the ratio is %v, with a gap of %v: allowed: a ratio from %v, steps and gap above it", o.Step, o.Ratio, o.Gap, leastRatio)
+		return fmt.Errorf("search a rate: want steps and gap above the ratio (got steps of %v, ratio %v, gap %v), and a ratio of at least %v", o.Step, o.Ratio, o.Gap, leastRatio)
 	case o.Window <= 0 || o.Confirm < o.Window || o.Confirmations < 1:
-		return errors.New("search a rate: allowed: windows above 0, one that confirms not shorter than the others, at least 1 of them")
+		return errors.New("search a rate: windows must be above 0, and there must be at least 1 confirmation, whose window is not shorter than the others")
 	}
 	return nil
 }
 
-// Probes is how many a search takes at most: the ramp up and the bisection of
+// Probes returns how many a search takes at most: the ramp up and the bisection of
 // one step, each twice where nobody can tell at first, the ramp down, and the
 // confirmations.
 func (o RateBounds) Probes() (int, error) {
@@ -96,9 +96,9 @@ func (o RateBounds) Probes() (int, error) {
 type RateSearch struct {
 	o      RateBounds
 	points []capacity.Point
-	held   float64 // the highest; 0: none
-	bound  float64 // the lowest that did not hold; 0: none
-	failed float64 // the lowest that failed; 0: none
+	held   float64 // the highest; zero means none
+	bound  float64 // the lowest that did not hold; zero means none
+	failed float64 // the lowest that failed; zero means none
 	next   Probe
 	end    capacity.End
 	tries  int  // for the longer window
@@ -115,10 +115,10 @@ func NewRateSearch(o RateBounds) (*RateSearch, error) {
 	return s, nil
 }
 
-// Next is the rate to try next; false: the search has ended.
+// Next returns the rate to try next; false means that the search has ended.
 func (s *RateSearch) Next() (Probe, bool) { return s.next, s.end == capacity.Unfinished }
 
-// Add takes what became of the rate that Next asked for.
+// Add takes what became of the rate that Next requested.
 func (s *RateSearch) Add(p capacity.Point) {
 	if s.end != capacity.Unfinished {
 		return
@@ -199,7 +199,7 @@ func (s *RateSearch) confirm(rate float64) {
 	s.next = Probe{Rate: rate, Window: s.o.Confirm, Confirms: true}
 }
 
-// Result is what was found so far.
+// Result returns what was found so far.
 func (s *RateSearch) Result() capacity.Rate {
 	r := capacity.Rate{End: s.end, Failed: s.failed, Points: slices.Clone(s.points)}
 	for _, p := range s.points {

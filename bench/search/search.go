@@ -19,7 +19,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// firstLevel is where a scenario is searched.
+// firstLevel returns where a scenario is searched.
 func firstLevel(s *scenarios.Scenario) (scenarios.Level, error) {
 	levels, err := s.ExpandLevels()
 	if err != nil {
@@ -31,7 +31,7 @@ func firstLevel(s *scenarios.Scenario) (scenarios.Level, error) {
 	return levels[0], nil
 }
 
-// fixedName is the name of the first level without the factors that a search sets,
+// fixedName returns the name of the first level without the factors that a search sets,
 // and how many other such names the levels have.
 func fixedName(s *scenarios.Scenario, set func(factor string) bool) (name string, others int, err error) {
 	levels, err := s.ExpandLevels()
@@ -51,7 +51,7 @@ func fixedName(s *scenarios.Scenario, set func(factor string) bool) (name string
 	return name, len(names) - 1, err
 }
 
-// fixedFactors are those of a level without the ones that a search sets.
+// fixedFactors returns those of a level without the ones that a search sets.
 func fixedFactors(l scenarios.Level, set func(factor string) bool) scenarios.LevelSet {
 	fixed := scenarios.LevelSet{}
 	for name, value := range l.Factors {

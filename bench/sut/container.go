@@ -12,7 +12,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// ContainerOptions say how to run our own SUT in a container. Its Go runtime
+// ContainerOptions say how to run the built-in SUT in a container. Its Go runtime
 // takes the limit of CPUs for GOMAXPROCS, as a service in a container does.
 type ContainerOptions struct {
 	Engine *container.Engine

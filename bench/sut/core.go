@@ -28,7 +28,7 @@ type core struct {
 	strategy    pipeline.Strategy
 	interpreter *serial.Interpreter
 	recorder    *recorder.Recorder // nil: not observed
-	bound       *bound             // nil: fetches are not held back
+	bound       *bound             // nil means that fetches are not throttled
 	slots       pipeline.Slots     // nil: the strategy alone binds
 	adaptive    bool               // the slots find their limit themselves
 	upstream    dialcount.Counter
@@ -120,7 +120,7 @@ func (c *core) connect() (*clients, error) {
 }
 
 // closeClients closes clients and waits until their connections are gone, so that the
-// next batch's do not come on top. A connection that stays is no error here:
+// next batch's do not come on top. A connection that stays is not an error here:
 // the harness sees it.
 func (c *core) closeClients(use *clients) error {
 	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
@@ -225,7 +225,7 @@ func (r *Report) record(s recorder.Summary) {
 	}
 }
 
-// allocated is how many objects this process has allocated so far.
+// allocated returns how many objects this process has allocated so far.
 func allocated() uint64 {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
@@ -266,7 +266,7 @@ type bound struct {
 // newBound lets perSecond fetches begin in any second, be it all at once.
 func newBound(perSecond int) *bound { return &bound{turns: make([]time.Time, perSecond)} }
 
-// turn is when a fetch may begin: a second after the one that came perSecond
+// turn returns when a fetch may begin: a second after the one that came perSecond
 // fetches before it.
 func (b *bound) turn(now time.Time) time.Time {
 	b.mu.Lock()
@@ -295,6 +295,6 @@ func (b *bound) wait(ctx context.Context) error {
 	case <-timer.C:
 		return nil
 	case <-ctx.Done():
-		return fmt.Errorf("held back by the bound on requests a second: %w", context.Cause(ctx))
+		return fmt.Errorf("throttled by the bound on requests per second: %w", context.Cause(ctx))
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"floodgate/scenarios/pipeline/calllog"
 )
 
-// Faults is what our own SUT does wrong on purpose, so that a gate can show that
+// Faults is what the built-in SUT does wrong on purpose, so that a gate can show that
 // it finds it. The zero value is nothing; other programs know nothing of it.
 type Faults struct {
 	// Descriptors are held open until the clients are closed.
@@ -30,14 +30,14 @@ func (p *planted) plant(what Faults) error {
 	for range what.Descriptors {
 		f, err := os.Open(os.DevNull)
 		if err != nil {
-			return fmt.Errorf("plant %d descriptors: %w", what.Descriptors, err)
+			return fmt.Errorf("inject a leak of %d descriptors: %w", what.Descriptors, err)
 		}
 		p.held = append(p.held, f)
 	}
 	return nil
 }
 
-// writer is next, less the documents that are to be lost.
+// writer returns next, less the documents that are to be lost.
 func (p *planted) writer(next pipeline.Writer[calllog.Document]) pipeline.Writer[calllog.Document] {
 	if p.lose.Load() == 0 {
 		return next

@@ -23,7 +23,7 @@ func setNoFile(n int) error {
 	return nil
 }
 
-// used is the CPU time of this process so far.
+// used returns the CPU time of this process so far.
 func used() *Resources {
 	var u syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {

@@ -38,7 +38,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	nofile, err1 := strconv.Atoi(args[0])
 	parent, err2 := strconv.Atoi(args[1])
 	if err1 != nil || err2 != nil {
-		fmt.Fprintf(stderr, "%s: %q: NOFILE and PARENT-PID are numbers\n", ChildArg, args)
+		fmt.Fprintf(stderr, "%s: %q: NOFILE and PARENT-PID must be numbers\n", ChildArg, args)
 		return exitUsage
 	}
 	if err := dieWithParent(parent); err != nil {
@@ -180,7 +180,7 @@ func (in *input) read(kinds ...string) (kind string, line []byte, err error) {
 	expected := strings.Join(kinds, " or ")
 	line, ok := <-in.lines
 	if !ok {
-		return "", nil, fmt.Errorf("input ended where %q was expected", expected)
+		return "", nil, fmt.Errorf("the input ended, expected %q", expected)
 	}
 	var m struct {
 		Type string `json:"type"`

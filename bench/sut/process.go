@@ -32,23 +32,23 @@ const (
 // ReadyLine is what a SUT writes to its standard output once it has read its specification.
 const ReadyLine = `{"floodgate":1,"type":"ready"}`
 
-// ErrExited says that the SUT exited before it sent what was waited for.
+// ErrExited reports that the SUT exited before it sent what was waited for.
 var ErrExited = errors.New("the SUT exited")
 
-// Options says how to start a SUT process.
+// Options describes how to start a SUT process.
 type Options struct {
 	// Executable is our own binary; it sets the limits and then serves, or becomes Command.
 	Executable string
-	// Command is another program to be the SUT; empty: our own.
+	// Command is another program to be the SUT; empty means our own.
 	Command []string
 	// NoFile is RLIMIT_NOFILE, soft and hard.
 	NoFile int
-	// Container runs our own SUT in a container; nil: in a process. Env does not
+	// Container runs the built-in SUT in a container; nil means in a process. Env does not
 	// reach it.
 	Container *ContainerOptions
 	// Env is added to the environment of the harness.
 	Env []string
-	// Tick hears what a service has in hand, in a goroutine of its own. Nil: nobody.
+	// Tick hears what a service has in progress, in a goroutine of its own; nil means that nothing is called.
 	Tick func(Tick)
 }
 
@@ -58,7 +58,7 @@ type program interface {
 	// wait waits for its end and for the end of its standard error.
 	wait() Exit
 	kill()
-	// describe is its container; nil: there is none.
+	// describe is its container; nil means that there is none.
 	describe() *results.Container
 }
 
@@ -143,7 +143,7 @@ func (p *Process) setProtocolError(err error) {
 	p.protocol = err
 }
 
-// ProtocolError is the first line that was not of the protocol; nil: none.
+// ProtocolError returns the first line that was not of the protocol; nil means none.
 func (p *Process) ProtocolError() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -159,7 +159,7 @@ func (p *Process) setResources(r *Resources) {
 // PID of the process.
 func (p *Process) PID() int { return p.program.pid() }
 
-// Container is the one that the SUT runs in; nil: none.
+// Container returns the one that the SUT runs in; nil means none.
 func (p *Process) Container() *results.Container { return p.program.describe() }
 
 // Send writes one message or Spec to the SUT, bounded by ctx: a SUT that does
@@ -191,7 +191,7 @@ func (p *Process) Await(ctx context.Context, kind string) (Message, error) {
 	}
 }
 
-// ended says why there are no more messages.
+// ended returns the reason why there are no more messages.
 func (p *Process) ended(ctx context.Context) error {
 	if err := p.ProtocolError(); err != nil {
 		return err
@@ -232,10 +232,10 @@ func (p *Process) Kill() {
 	<-p.exited
 }
 
-// shownLines is how many lines of a SUT's output are shown.
+// shownLines is the number of lines of a SUT's output that are shown.
 const shownLines = 3
 
-// Output says what the SUT wrote last, for a message.
+// Output describes what the SUT wrote last, for a message.
 func (p *Process) Output() string {
 	var parts []string
 	for _, o := range []struct {

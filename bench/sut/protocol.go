@@ -30,7 +30,7 @@
 // trial in which all items failed and the upstream saw no request is not a
 // measurement.
 //
-// variant.limit is how many fetches the program may have in flight at once; it
+// variant.limit is the number of fetches that the program may have in flight at once; it
 // is 1 for "sequential", and 0 or left out means that there is no limit. A trial
 // in which the upstream saw more is reported and is not evidence for claims.
 //
@@ -93,8 +93,8 @@ type Spec struct {
 	NoFile int `json:"nofile"`
 	// Service has the SUT serve POST /reports on a free port of 127.0.0.1 in
 	// place of working off Items: after "go" it says "serving" and then, every
-	// 100 ms, "tick"; asked for "stacks", it gives those of its goroutines; told
-	// to "drain", it finishes what it has in hand.
+	// 100 ms, "tick"; on "stacks", it gives those of its goroutines; told
+	// to "drain", it finishes what it has in progress.
 	Service bool `json:"service,omitempty"`
 	// Observe false runs the core without its recorder, to measure what the recorder costs.
 	Observe bool `json:"observe"`
@@ -102,7 +102,7 @@ type Spec struct {
 	Writes bool `json:"writes"`
 	// AllowTargets are hosts beyond loopback that may be connected to; see target.Policy.
 	AllowTargets []string `json:"allow_targets,omitempty"`
-	// Inject is what our own SUT is to do wrong; see [Inject].
+	// Inject is what the built-in SUT is to do wrong; see [Inject].
 	Inject Faults `json:"inject,omitzero"`
 }
 
@@ -110,11 +110,11 @@ type Spec struct {
 type UpstreamSpec struct {
 	URL     string             `json:"url"`
 	Timeout scenarios.Duration `json:"timeout"` // of one fetch
-	// MaxConns bounds connections; 0: unlimited. Fresh: one connection a request.
+	// MaxConns bounds connections; zero means unlimited. Fresh: one connection a request.
 	MaxConns int  `json:"max_conns"`
 	Fresh    bool `json:"fresh,omitempty"`
-	// Rate is how many requests may be begun a second: so many at once, and as
-	// many again in each second from then on. 0: unbounded.
+	// Rate is the number of requests that may be begun a second: so many at once, and as
+	// many again in each second from then on; zero means unbounded.
 	Rate int `json:"rate,omitempty"`
 }
 
@@ -125,7 +125,7 @@ type DatabaseSpec struct {
 	Collection string             `json:"collection"`
 	Documents  string             `json:"documents"` // per-item or per-record
 	Timeout    scenarios.Duration `json:"timeout"`   // of one write
-	// MaxPoolSize bounds the pool; 0: unlimited.
+	// MaxPoolSize bounds the pool; zero means unlimited.
 	MaxPoolSize int `json:"max_pool_size"`
 }
 
@@ -136,7 +136,7 @@ type Message struct {
 	// Name of the program, with "ready".
 	Name string `json:"name,omitempty"`
 	*Report
-	// Addr is where it serves, with "serving"; Tick comes with "tick".
+	// Addr is the place where it serves, with "serving"; Tick comes with "tick".
 	Addr string `json:"addr,omitempty"`
 	Tick *Tick  `json:"tick,omitempty"`
 	// Goroutines are the stacks of all goroutines, equal ones grouped, as
@@ -183,7 +183,7 @@ func ParseMessage(line []byte) (Message, error) {
 		return Message{}, err
 	}
 	if m.Type == "" {
-		return Message{}, fmt.Errorf("not a message of the protocol: it has no type: %.200q", line)
+		return Message{}, fmt.Errorf("not a message of the protocol (its type is missing): %.200q", line)
 	}
 	if m.Report == nil {
 		return m, nil
@@ -242,7 +242,7 @@ func (r *Report) check() error {
 type Stage struct {
 	// Values in nanoseconds, up to an hour, in any order.
 	Values []int64 `json:"values_ns"`
-	// Counts says how often each value occurred; left out: once.
+	// Counts holds the number of occurrences of each value; if omitted, each occurs once.
 	Counts []int64 `json:"counts,omitempty"`
 }
 
@@ -272,7 +272,7 @@ func (s Stage) Histogram() (results.Histogram, error) {
 			count = s.Counts[i]
 		}
 		if v < 0 || v > recorder.Highest || count < 1 {
-			return results.Histogram{}, fmt.Errorf("value %d ns, count %d; allowed: 0 to %d ns, at least 1", v, count, recorder.Highest)
+			return results.Histogram{}, fmt.Errorf("values must be 0 to %[3]d ns and counts at least 1 (got %[1]d ns, count %[2]d)", v, count, recorder.Highest)
 		}
 		if err := h.RecordValues(v, count); err != nil {
 			return results.Histogram{}, err

@@ -24,10 +24,10 @@ import (
 	"floodgate/scenarios/service"
 )
 
-// tickInterval is how often a service says what it has in hand.
+// tickInterval is the interval in which a service says what it has in progress.
 const tickInterval = 100 * time.Millisecond
 
-// Tick is what a service has in hand at one moment, with "tick".
+// Tick is what a service has in progress at one moment, with "tick".
 type Tick struct {
 	// At is the time since it began to serve.
 	At time.Duration `json:"at_ns"`
@@ -45,7 +45,7 @@ type Tick struct {
 	// Accepted are connections of clients.
 	Accepted int `json:"accepted"`
 	// Exhausted counts, by side ("upstream", "mongo", "accept"), what was
-	// refused for want of a descriptor since the start.
+	// refused because of missing descriptors since the start.
 	Exhausted map[string]int `json:"exhausted,omitempty"`
 }
 
@@ -213,7 +213,7 @@ func (s *served) run(orders <-chan string, say func(Message) error) (*Report, er
 // protocol must hold it.
 const maxStacks = 256 << 10
 
-// stacks are those of all goroutines, equal ones grouped, the largest group first.
+// stacks returns those of all goroutines, equal ones grouped, the largest group first.
 func stacks() string {
 	var text bytes.Buffer
 	_ = pprof.Lookup("goroutine").WriteTo(&text, 1) // into memory
@@ -262,7 +262,7 @@ func (a *acceptor) failures() map[string]int {
 	return maps.Clone(a.errors)
 }
 
-// slotLimitInterval is how often a limit that sets itself is looked at.
+// slotLimitInterval is the interval in which a limit that sets itself is looked at.
 const slotLimitInterval = 20 * time.Millisecond
 
 // watchLimit looks at the limit of slots until the function that it returns is
@@ -286,7 +286,7 @@ func watchLimit(slots pipeline.Slots) func() *results.SlotLimit {
 	return func() *results.SlotLimit { close(stop); return settled(<-seen) }
 }
 
-// settled is the last limit, and the median of the second half of all.
+// settled returns the last limit, and the median of the second half of all.
 func settled(all []int) *results.SlotLimit {
 	half := slices.Sorted(slices.Values(all[len(all)/2:]))
 	return &results.SlotLimit{Last: all[len(all)-1], Settled: half[len(half)/2]}

@@ -234,7 +234,7 @@ func TestMisbehaviour(t *testing.T) {
 	for _, c := range []struct{ name, script, want string }{
 		{"exits", "exit 7", "the SUT exited"},
 		{"no JSON", "echo Traceback; read x", "not a message of the protocol"},
-		{"no type", "echo '{}'; read x", "it has no type"},
+		{"no type", "echo '{}'; read x", "its type is missing"},
 		{"out of turn", `echo '{"type":"done"}'; read x`, `sent "done", expected "ready"`},
 		{"another version", `echo '{"floodgate":9,"type":"ready"}'; read x`, "version 9"},
 		{"impossible figure", `echo '{"type":"done","items_done":-1}'; read x`, "items_done is -1"},

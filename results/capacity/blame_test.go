@@ -67,19 +67,19 @@ func TestBlamed(t *testing.T) {
 		"ports": {loaded(full, func(t *results.Trial) {
 			t.Errors = []results.ErrorCount{{Type: "ports", Side: "mongo", Count: 3, First: 2 * time.Second}, {Type: "ports", Side: "upstream", Count: 9, First: time.Second}}
 		}), idle, capacity.Ports, "12 items failed without a free local port (EADDRNOTAVAIL), the first after 1 s"},
-		"shed":                          {loaded(with(full, results.ColumnShed, 80), refused), idle, capacity.Queue, "80 of 1000 reports turned away (503); 10 of 10 slots"},
+		"shed":                          {loaded(with(full, results.ColumnShed, 80), refused), idle, capacity.Queue, "80 of 1000 reports rejected (503); 10 of 10 slots"},
 		"shed, yet within":              {loaded(with(full, results.ColumnShed, 5), nil), idle, capacity.Limit, "10 of 10 slots"},
 		"shed a few":                    {loaded(with(free, results.ColumnShed, 5), refused), idle, capacity.Upstream, "64 %"},
 		"cpu of the SUT":                {loaded(full, func(t *results.Trial) { t.Resources.UserCPU = 17 * time.Second }), idle, capacity.CPU, "1.8 of 2 cores"},
 		"limit":                         {loaded(full, nil), idle, capacity.Limit, "10 of 10 slots in use and items waiting 100 % of the time, up to 84"},
 		"limit, busy":                   {loaded(full, nil), busy, capacity.Limit, "together used 97 %"},
 		"slots, none waits":             {loaded(with(full, results.ColumnItemsOutstanding, 10), nil), idle, capacity.Upstream, "90 %"},
-		"slow fetches":                  {loaded(full, slow(60*time.Millisecond, 2*time.Millisecond)), idle, capacity.Upstream, "a fetch took 60 ms in the mean, 20 ms at the lowest rate that held; 10 of 10"},
+		"slow fetches":                  {loaded(full, slow(60*time.Millisecond, 2*time.Millisecond)), idle, capacity.Upstream, "a fetch took 60 ms in the mean, 20 ms at the lowest rate that passed; 10 of 10"},
 		"slow writes":                   {loaded(full, slow(20*time.Millisecond, 40*time.Millisecond)), idle, capacity.Database, "a write took 40 ms in the mean, 2 ms"},
 		"slow writes, but of no weight": {loaded(full, slow(20*time.Millisecond, 5*time.Millisecond)), idle, capacity.Limit, "10 of 10"},
 		"slow, and busy":                {loaded(free, slow(60*time.Millisecond, 2*time.Millisecond)), busy, capacity.CPU, "together used 97 % of its cores; a fetch took 60 ms"},
-		"fetching":                      {loaded(free, nil), idle, capacity.Upstream, "64 % of the items in work"},
-		"writing":                       {loaded(writing, nil), idle, capacity.Database, "68 % of the items in work"},
+		"fetching":                      {loaded(free, nil), idle, capacity.Upstream, "64 % of the items in progress"},
+		"writing":                       {loaded(writing, nil), idle, capacity.Database, "68 % of the items in progress"},
 		"neither, but busy":             {loaded(free, nil), busy, capacity.CPU, "97 %"},
 		"429": {loaded(free, func(t *results.Trial) {
 			refused(t)
@@ -90,7 +90,7 @@ func TestBlamed(t *testing.T) {
 			t.Errors = []results.ErrorCount{{Type: "http_429", Side: "upstream", Count: 4}, {Type: "mongo_network", Side: "mongo", Count: 9}}
 		}), idle, capacity.Database, "mongo_network × 9"},
 		"connections": {loaded(with(with(free, results.ColumnUpstreamOpen, 9), results.ColumnUpstreamConnecting, 1), slow(90*time.Millisecond, 2*time.Millisecond)), busy,
-			capacity.Limit, "10 connections to the upstream, and up to 50 fetches that wait for one"},
+			capacity.Limit, "10 connections to the upstream, and up to 50 fetches that waited for one"},
 		"connections enough": {loaded(with(free, results.ColumnUpstreamOpen, 60), nil), idle, capacity.Upstream, "64 %"},
 		"nothing":            {loaded(map[results.Column]int64{}, nil), idle, capacity.Unknown, "stood out"},
 		"crashed":            {loaded(full, func(t *results.Trial) { t.Outcome, t.Service = results.OutcomeCrashed, nil }), idle, capacity.Unknown, "crashed"},

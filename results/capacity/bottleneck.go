@@ -23,7 +23,7 @@ const (
 	Descriptors Resource = "descriptors"
 	// Ports: no local port was left to connect from (EADDRNOTAVAIL).
 	Ports Resource = "ports"
-	// Queue: what may wait for a slot was full, and reports were turned away.
+	// Queue: what may wait for a slot was full, and reports were rejected.
 	Queue Resource = "queue"
 	// CPU of the SUT or of the whole machine.
 	CPU Resource = "cpu"
@@ -50,7 +50,7 @@ type Machine struct {
 	// Cores that the SUT may use.
 	Cores float64 `json:"cores"`
 	// Busy is the highest share of all cores that was in use over a window as
-	// long as the load; 0: unknown.
+	// long as the load; zero means unknown.
 	Busy float64 `json:"busy,omitempty"`
 }
 
@@ -61,9 +61,9 @@ type Bottleneck struct {
 	Detail   string   `json:"detail"`
 }
 
-// Blamed says what gave out in a trial of a service that failed the SLO, with
+// Blamed describes what gave out in a trial of a service that failed the SLO, with
 // reports that came for window. Calm is the trial of the lowest rate that held,
-// to compare the times of a fetch and a write with; nil: there is none.
+// to compare the times of a fetch and a write with; nil means that there is none.
 //
 // The order is that of cause and effect: without descriptors, ports or CPU everything
 // else is late, a queue is full because slots are, and slots are full because
@@ -90,7 +90,7 @@ func Blamed(failing results.Trial, calm *results.Trial, window time.Duration, sl
 			return b
 		}
 	}
-	return Bottleneck{Unknown, "neither descriptors, ports, CPU, a limit, the upstream nor the database stood out"}
+	return Bottleneck{Unknown, "none of descriptors, ports, CPU, limits, the upstream and the database stood out"}
 }
 
 func (l course) descriptors(t results.Trial, nofile, allowed int) (Bottleneck, bool) {
@@ -104,10 +104,10 @@ func (l course) descriptors(t results.Trial, nofile, allowed int) (Bottleneck, b
 	return Bottleneck{}, false
 }
 
-// morePorts says what helps where local ports run out.
-const morePorts = "keep connections for the next request, or widen the range of local ports (net.ipv4.ip_local_port_range)"
+// morePorts describes what helps where local ports run out.
+const morePorts = "reuse connections, or widen the range of local ports (net.ipv4.ip_local_port_range)"
 
-// ports are to blame where items failed for want of a local port.
+// ports returns a bottleneck where items failed because no local port was free.
 func ports(all []results.ErrorCount) (Bottleneck, bool) {
 	n, first := 0, time.Duration(0)
 	for _, e := range all {
@@ -122,19 +122,19 @@ func ports(all []results.ErrorCount) (Bottleneck, bool) {
 	return Bottleneck{Ports, fmt.Sprintf("%d items failed without a free local port (EADDRNOTAVAIL), the first after %s; %s", n, text.Short(first), morePorts)}, n > 0
 }
 
-// queue is to blame where most reports that were not done were turned away.
+// queue returns a bottleneck where most reports that were not done were rejected.
 func (l course) queue(s *results.Service, refuses bool) (Bottleneck, bool) {
 	if !refuses || l.shed == 0 || 2*l.shed < s.Due-s.OK {
 		return Bottleneck{}, false
 	}
-	says := fmt.Sprintf("%d of %d reports turned away (503)", l.shed, s.Due)
+	says := fmt.Sprintf("%d of %d reports rejected (503)", l.shed, s.Due)
 	if l.full > 0 {
 		says += "; " + l.slotsSay()
 	}
 	return Bottleneck{Queue, says}, true
 }
 
-// cpu is to blame where the SUT used its cores up.
+// cpu returns a bottleneck where the SUT used its cores up.
 func (l course) cpu(r results.Resources, m Machine) (Bottleneck, bool) {
 	if m.Cores == 0 || l.workedFor == 0 {
 		return Bottleneck{}, false
@@ -143,7 +143,7 @@ func (l course) cpu(r results.Resources, m Machine) (Bottleneck, bool) {
 	return Bottleneck{CPU, fmt.Sprintf("the SUT used %.2g of %g cores", used, m.Cores)}, used >= busyBound*m.Cores
 }
 
-// whole says how busy the whole machine was, if nothing was left of it.
+// whole describes how busy the whole machine was, if nothing was left of it.
 func (m Machine) whole() (says string, all bool) {
 	return fmt.Sprintf("all processes of the machine together used %.0f %% of its cores", 100*m.Busy), m.Busy >= wholeBound
 }
@@ -173,10 +173,10 @@ func failures(all []results.ErrorCount, refuses bool) (Bottleneck, bool) {
 	return Bottleneck{resource, "items failed with it: " + strings.Join(words, ", ")}, true
 }
 
-// connections are to blame where more fetches are under way than there are
+// connections returns a bottleneck where more fetches are under way than there are
 // connections for them, most of the time.
 func (l course) connections() (Bottleneck, bool) {
-	says := fmt.Sprintf("%d connections to the upstream, and up to %d fetches that wait for one", l.connected, l.queued)
+	says := fmt.Sprintf("%d connections to the upstream, and up to %d fetches that waited for one", l.connected, l.queued)
 	return Bottleneck{Limit, says}, l.ticks > 0 && float64(l.short) >= fullBound*float64(l.ticks)
 }
 
@@ -204,7 +204,7 @@ func (l course) slower(failing results.Trial, calm *results.Trial, m Machine) (B
 			continue
 		}
 		most = grown
-		blame = Bottleneck{of.resource, fmt.Sprintf("%s took %s in the mean, %s at the lowest rate that held", of.what, text.Short(now), text.Short(before))}
+		blame = Bottleneck{of.resource, fmt.Sprintf("%s took %s in the mean, %s at the lowest rate that passed", of.what, text.Short(now), text.Short(before))}
 		if l.slotsFull() >= fullBound {
 			blame.Detail += "; " + l.slotsSay()
 		}
@@ -225,21 +225,21 @@ func (l course) limit(m Machine) (Bottleneck, bool) {
 	return Bottleneck{Limit, says}, l.slotsFull() >= fullBound
 }
 
-// dominant is where most items were, or the CPU where nothing of the machine was left.
+// dominant returns where most items were, or the CPU where nothing of the machine was left.
 func (l course) dominant(m Machine) (Bottleneck, bool) {
 	all := l.fetching + l.writing
 	blame, most := Bottleneck{Upstream, ""}, l.fetching
 	if l.writing > l.fetching {
 		blame.Resource, most = Database, l.writing
 	}
-	blame.Detail = fmt.Sprintf("%.0f %% of the items in work were with it", 100*float64(most)/float64(max(all, 1)))
+	blame.Detail = fmt.Sprintf("%.0f %% of the items in progress waited for it", 100*float64(most)/float64(max(all, 1)))
 	if busy, full := m.whole(); full {
 		return Bottleneck{CPU, busy}, true
 	}
 	return blame, all > 0
 }
 
-// binding is what keeps more from being done than at the limit of the point at
+// binding returns the bottleneck at the limit of the point at
 // (-1: none is recommended), by what was seen at the next limit and at the
 // highest that was tried. The order is that of cause and effect, as in [Blamed].
 func (l *Limits) binding(at int, best *LimitPoint) Bottleneck {
@@ -260,9 +260,9 @@ func (l *Limits) binding(at int, best *LimitPoint) Bottleneck {
 		}
 	}
 	if best.Limit == last.Limit {
-		return Bottleneck{Limit, fmt.Sprintf("nothing gave out up to %d, the highest limit that was tried", last.Limit)}
+		return Bottleneck{Limit, fmt.Sprintf("no bottleneck up to %d, the highest tested limit", last.Limit)}
 	}
-	return Bottleneck{Unknown, "neither descriptors, ports, CPU, the upstream nor the database stood out"}
+	return Bottleneck{Unknown, "none of descriptors, ports, CPU, the upstream and the database stood out"}
 }
 
 // descriptorsBind where the next limit has too many open, though it does not do
@@ -280,7 +280,7 @@ func (l *Limits) descriptorsBind(at int, next LimitPoint, best *LimitPoint) (Bot
 	}
 	last := l.Points[len(l.Points)-1]
 	if at == len(l.Points)-1 && last.Peak != nil && l.Capped && 2*last.Limit > l.MaxLimit {
-		return Bottleneck{Descriptors, fmt.Sprintf("%d of %d open at %d, and %d at once is the most that they can serve", *last.Peak, l.Terms.NoFile, last.Limit, l.MaxLimit)}, true
+		return Bottleneck{Descriptors, fmt.Sprintf("%d of %d open at %d, and they can serve at most %d at once", *last.Peak, l.Terms.NoFile, last.Limit, l.MaxLimit)}, true
 	}
 	return Bottleneck{}, false
 }
@@ -297,7 +297,7 @@ func (l *Limits) failuresBind(next LimitPoint) (Bottleneck, bool) {
 		return Bottleneck{}, false
 	}
 	if len(next.Errors) == 0 {
-		return Bottleneck{Unknown, fmt.Sprintf("at %d, %s of the items failed, of what is not known", next.Limit, share(next.ErrorShare()))}, true
+		return Bottleneck{Unknown, fmt.Sprintf("at %d, %s of the items failed with unknown errors", next.Limit, share(next.ErrorShare()))}, true
 	}
 	resource, count := Upstream, map[Resource]int{}
 	for name, n := range next.Errors {
@@ -311,7 +311,7 @@ func (l *Limits) failuresBind(next LimitPoint) (Bottleneck, bool) {
 		resource = Database
 	}
 	most := slices.MaxFunc(slices.Sorted(maps.Keys(next.Errors)), func(a, b string) int { return cmp.Compare(next.Errors[a], next.Errors[b]) })
-	return Bottleneck{resource, fmt.Sprintf("at %d, %s of the items failed, most of them of %s", next.Limit, share(next.ErrorShare()), most)}, true
+	return Bottleneck{resource, fmt.Sprintf("at %d, %s of the items failed, most of them with %s", next.Limit, share(next.ErrorShare()), most)}, true
 }
 
 // cpuBinds where the SUT used its cores up.

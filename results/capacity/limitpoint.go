@@ -69,7 +69,7 @@ func holdsSlot(strategy pipeline.Kind) bool {
 	return d.Writing == pipeline.WritesInSlot
 }
 
-// unusable says why a trial has no throughput.
+// unusable returns the reason why a trial has no throughput.
 func unusable(t results.Trial) string {
 	switch {
 	case t.Outcome != results.OutcomeOK:
@@ -84,7 +84,7 @@ func unusable(t results.Trial) string {
 	return t.Doubt()
 }
 
-// fewWhy is how many different reasons are kept.
+// fewWhy is the number of different reasons that are kept.
 const fewWhy = 3
 
 func (p *LimitPoint) lose(why string) {
@@ -93,7 +93,7 @@ func (p *LimitPoint) lose(why string) {
 	}
 }
 
-// rateOf is how many items ended a second, those that failed included. Of a
+// rateOf returns how many items ended a second, those that failed included. Of a
 // strategy that holds slots it is that of the time in which all slots were in use, until
 // the last item was begun: all others but those in the other slots had ended
 // then. The end of the items, when slots become empty, would count as slowness;
@@ -107,7 +107,7 @@ func rateOf(t results.Trial, limit int, strategy pipeline.Kind) float64 {
 	return float64(items) / t.Makespan.Seconds()
 }
 
-// doneRate is how many items were done a second. Where more than a few failed, it
+// doneRate returns how many items were done a second. Where more than a few failed, it
 // is that of the whole makespan: failures come and go at another pace than
 // what is done, which is not spread evenly among them.
 func doneRate(t results.Trial, rate float64) float64 {
@@ -171,7 +171,7 @@ func (p LimitPoint) ErrorShare() float64 {
 	return float64(p.Failed) / float64(p.Tried)
 }
 
-// Idle says that throughput times time is not the limit: slots were empty
+// Idle reports whether throughput times time is not the limit: slots were empty
 // between items, the items were too few to tell, or a time is wrong.
 func (p LimitPoint) Idle() bool {
 	return p.LittleDeviation != nil && math.Abs(*p.LittleDeviation) > OffBound
@@ -217,7 +217,7 @@ func merged(trials []results.Trial) (map[string]results.Histogram, error) {
 	return all, nil
 }
 
-// Against is the ratio of the throughput of p to that of q, by the blocks that
+// Against returns the ratio of the throughput of p to that of q, by the blocks that
 // both have where these suffice; false: too few trials.
 func (p LimitPoint) Against(q LimitPoint) (stats.Interval, bool) {
 	var num, den, a, b []float64

@@ -42,32 +42,32 @@ type Limits struct {
 	Terms Terms `json:"terms"`
 	// Points in the order of their limits.
 	Points []LimitPoint `json:"points"`
-	// Adaptive is what the strategy found that sets its limit itself; nil: it was not tried.
+	// Adaptive is what the strategy found that sets its limit itself; nil means that it was not tried.
 	Adaptive *Adaptive `json:"adaptive,omitempty"`
-	// Model fitted to the points; nil: there are too few.
+	// Model fitted to the points; nil means that there are too few.
 	Model *Fit `json:"model,omitempty"`
-	// Simulation is how well the what-if predicts the points; nil: nobody asked it.
+	// Simulation is how well the what-if predicts the points; nil means that nothing was simulated.
 	Simulation *Simulation `json:"simulation,omitempty"`
-	// Recommendation; nil: no point was measured.
+	// Recommendation; nil means no point was measured.
 	Recommendation *Recommendation     `json:"recommendation,omitempty"`
 	Environment    results.Environment `json:"environment"`
 	Machine        results.Fingerprint `json:"machine"`
-	// Interrupted says that the sweep was ended early; Unmeasured why it could
-	// not go on. Both empty: it came to its end.
+	// Interrupted reports that the sweep was ended early; Unmeasured why it could
+	// not continue. Both empty: it came to its end.
 	Interrupted bool   `json:"interrupted,omitempty"`
 	Unmeasured  string `json:"unmeasured,omitempty"`
 	// Noise is what disturbed the machine meanwhile.
 	Noise []noise.Finding `json:"noise,omitempty"`
 	// Records is the file of the trials' records.
 	Records string `json:"records,omitempty"`
-	// Command of floodgate that plans so again, a word each; empty: unknown.
+	// Command of floodgate that plans so again, a word each; empty means unknown.
 	Command []string `json:"command,omitempty"`
 	// Decision on the sweep; Exit is its exit code.
 	Decision verdict.Decision `json:"decision"`
 	Exit     int              `json:"exit_code"`
 }
 
-// Trials is how many it was made of, those without a result included.
+// Trials returns how many it was made of, those without a result included.
 func (l *Limits) Trials() int {
 	n := 0
 	for _, p := range l.Points {
@@ -79,13 +79,13 @@ func (l *Limits) Trials() int {
 	return n
 }
 
-// Finished says that the sweep came to its end.
+// Finished reports whether the sweep came to its end.
 func (l *Limits) Finished() bool { return !l.Interrupted && l.Unmeasured == "" }
 
 // Terms that a recommended limit keeps.
 type Terms struct {
-	// P99 of the time that an item takes from the begin of its fetch to the end
-	// of its write; 0: any.
+	// P99 of the time that an item takes from the start of its fetch to the end
+	// of its write; zero means any.
 	P99 scenarios.Duration `json:"p99,omitzero"`
 	// MaxErrors is the share of items that may fail.
 	MaxErrors float64 `json:"max_errors"`
@@ -94,7 +94,7 @@ type Terms struct {
 	MaxDescriptors int `json:"max_descriptors"`
 	// Reach is the share of the highest throughput that is enough.
 	Reach float64 `json:"reach"`
-	// Cores that the SUT may use; 0: unknown.
+	// Cores that the SUT may use; zero means unknown.
 	Cores float64 `json:"cores,omitempty"`
 }
 
@@ -110,9 +110,9 @@ type LimitPoint struct {
 	// Lost trials had no result; Why says what became of them.
 	Lost int      `json:"lost,omitempty"`
 	Why  []string `json:"why,omitempty"`
-	// Throughput in items a second; nil: too few trials for an interval.
+	// Throughput in items a second; nil means too few trials for an interval.
 	Throughput *stats.Interval `json:"throughput,omitempty"`
-	// P99 of the time of an item, in nanoseconds, by the p99 of each trial; nil: as Throughput.
+	// P99 of the time of an item, in nanoseconds, by the p99 of each trial; nil means as Throughput.
 	P99 *stats.Interval `json:"p99_ns,omitempty"`
 	// InFlight is X·R: throughput times the mean time of an item, the mean number
 	// of items in work by Little's law, which in a closed loop is the limit. Off is
@@ -121,7 +121,7 @@ type LimitPoint struct {
 	InFlight        float64  `json:"in_flight"`
 	LittleDeviation *float64 `json:"little_deviation,omitempty"`
 	// Peak descriptors of all trials, nil: never seen; Kinds counted by the
-	// dialers, the highest of each; nil: not counted.
+	// dialers, the highest of each; nil means not counted.
 	Peak     *int           `json:"peak_descriptors,omitempty"`
 	Kinds    *results.Kinds `json:"peak_by_kind,omitempty"`
 	Baseline int            `json:"baseline_descriptors"`
@@ -131,15 +131,15 @@ type LimitPoint struct {
 	Errors map[string]int `json:"errors,omitempty"`
 	// Corrupt documents: lost, duplicate, wrong or foreign.
 	Corrupt int `json:"corrupt_documents,omitempty"`
-	// CPU is how many cores the SUT used, in the mean; Busy the share of all
-	// cores of the machine that was in use, by the median of the trials; 0: unknown.
+	// CPU is the number of cores that the SUT used, in the mean; Busy the share of all
+	// cores of the machine that was in use, by the median of the trials; zero means unknown.
 	CPU  float64 `json:"cpu_cores"`
 	Busy float64 `json:"machine_busy,omitempty"`
 	// Others is the share of all cores that programs used which are not ours.
 	Others float64 `json:"machine_others,omitempty"`
 	// Stages of all trials together: queue, fetch, handoff, pool_wait, write, item.
 	Stages map[string]results.Histogram `json:"stages,omitempty"`
-	// Violations are the terms that it violates; empty: none.
+	// Violations are the terms that it violates; empty means none.
 	Violations []Violation `json:"violations,omitempty"`
 }
 
@@ -172,7 +172,7 @@ type LimitRun struct {
 	// Throughput: items that were done, a second, while all slots were in use.
 	Throughput float64       `json:"throughput"`
 	P99        time.Duration `json:"p99_ns"`
-	// Busy is the share of all cores of the machine that was in use; 0: unknown.
+	// Busy is the share of all cores of the machine that was in use; zero means unknown.
 	Busy float64 `json:"machine_busy,omitempty"`
 }
 
@@ -192,13 +192,13 @@ type AdaptiveRun struct {
 
 // Recommendation is the limit to take, and what speaks for it.
 type Recommendation struct {
-	// Limit; 0: none that was tried keeps the terms, whatever its throughput.
+	// Limit; zero means none that was tried keeps the terms, whatever its throughput.
 	Limit int `json:"limit"`
-	// Compromise says that no limit that keeps the other terms reaches the share of
-	// the highest throughput that is asked for: Limit is the best of these.
+	// Compromise reports that no limit that keeps the other terms reaches the share of
+	// the highest throughput that is requested: Limit is the best of these.
 	Compromise bool `json:"compromise,omitempty"`
 	// UpTo is the highest limit up to which the terms are kept and throughput is not
-	// significantly below what is asked for: any from Limit to it will do.
+	// significantly below what is requested: any limit from Limit to it is acceptable.
 	UpTo int `json:"up_to,omitempty"`
 	// Peak is the limit of the highest throughput that was measured. Passed says
 	// that a higher limit had significantly less; else the peak is "at least" that.
@@ -210,7 +210,7 @@ type Recommendation struct {
 	FreeDescriptors int `json:"free_descriptors,omitempty"`
 	// Bottleneck is what keeps more from being done beyond the recommended limit.
 	Bottleneck Bottleneck `json:"bottleneck"`
-	// Config to paste; nil: no limit is recommended.
+	// Config to paste; nil means no limit is recommended.
 	Config *Config `json:"config,omitempty"`
 	// Waiting of items that come at random, where Limit is that of a server.
 	Waiting []Waiting `json:"waiting,omitempty"`
@@ -226,13 +226,13 @@ type Config struct {
 	MaxPoolSize     int `json:"maxPoolSize"`
 	// Open are the descriptors that may be open with these: those before the first
 	// client, both kinds of connections and the driver's own, or the peak that was
-	// measured; 0: not known.
+	// measured; zero means not known.
 	Open int `json:"may_be_open,omitempty"`
 	// NoFile for ulimit -n: Open is 70 % of it at most, rounded up to a multiple of 64.
 	NoFile int `json:"ulimit_n"`
 }
 
-// NewAdaptive is what trials of the adaptive strategy came to; nil: none did.
+// NewAdaptive returns what trials of the adaptive strategy came to; nil means that none did.
 func NewAdaptive(trials []results.Trial) *Adaptive {
 	var a Adaptive
 	for _, t := range trials {
@@ -250,7 +250,7 @@ func NewAdaptive(trials []results.Trial) *Adaptive {
 	return &a
 }
 
-// Between are the lowest and the highest limit that the trials settled at.
+// Between returns the lowest and the highest limit that the trials settled at.
 func (a *Adaptive) Between() (low, high int) {
 	low = a.Runs[0].Settled
 	for _, r := range a.Runs {
@@ -282,20 +282,20 @@ func readPlan(text []byte, plan any) error {
 
 func (l *Limits) check() error {
 	if l.Kind != KindLimits {
-		return fmt.Errorf("kind %q is no plan of limits; allowed: %q", l.Kind, KindLimits)
+		return fmt.Errorf("kind %q is not a plan of limits (want %q)", l.Kind, KindLimits)
 	}
 	last := 0
 	for i, p := range l.Points {
 		switch {
 		case p.Limit <= last:
-			return fmt.Errorf("points[%d]: limit %d after %d; allowed: each above the one before", i, p.Limit, last)
+			return fmt.Errorf("points[%d]: limit %d is not above the one before (%d)", i, p.Limit, last)
 		case (p.Throughput == nil) != (p.P99 == nil):
-			return fmt.Errorf("points[%d]: throughput without p99, or p99 without throughput", i)
+			return fmt.Errorf("points[%d]: throughput and p99 must be both present or both absent", i)
 		}
 		last = p.Limit
 	}
 	if l.Adaptive != nil && len(l.Adaptive.Runs) == 0 {
-		return errors.New("adaptive: it has no runs")
+		return errors.New("adaptive: runs are missing")
 	}
 	r := l.Recommendation
 	if r == nil {
@@ -307,14 +307,14 @@ func (l *Limits) check() error {
 		}
 	}
 	if r.Config != nil && r.Limit == 0 {
-		return errors.New("recommendation.config: there is no limit that it is of")
+		return errors.New("recommendation.config: its limit is missing")
 	}
 	return nil
 }
 
 // Simulation is how well the what-if simulation predicts what a plan measured.
 type Simulation struct {
-	// Why it could not be compared; empty: it was.
+	// Why it could not be compared; empty means that it was.
 	Why string `json:"why,omitempty"`
 	// Validated against every limit that was measured, and within which range.
 	Validated *whatif.Validation `json:"validated,omitempty"`

@@ -42,10 +42,10 @@ type Plan struct {
 	Variants    []Variant           `json:"variants"`
 	Environment results.Environment `json:"environment"`
 	Machine     results.Fingerprint `json:"machine"`
-	// Interrupted says that the plan was ended early, with variants not tried.
+	// Interrupted reports that the plan was ended early, with variants not tried.
 	Interrupted bool     `json:"interrupted,omitempty"`
 	NotTried    []string `json:"not_tried,omitempty"`
-	// Limit to take, of a plan whose variants are limits; nil: they are not.
+	// Limit to take, of a plan whose variants are limits; nil means they are not.
 	Limit *RateLimit `json:"limit,omitempty"`
 	// Thresholds are those of the scenario about a highest rate.
 	Thresholds []Threshold `json:"thresholds,omitempty"`
@@ -53,7 +53,7 @@ type Plan struct {
 	Noise []noise.Finding `json:"noise,omitempty"`
 	// Records is the folder of the trials' records.
 	Records string `json:"records,omitempty"`
-	// Command of floodgate that plans so again, a word each; empty: unknown.
+	// Command of floodgate that plans so again, a word each; empty means unknown.
 	Command []string `json:"command,omitempty"`
 	// Decision on the plan; Exit is its exit code.
 	Decision verdict.Decision `json:"decision"`
@@ -63,12 +63,12 @@ type Plan struct {
 // Variant is what was found of one.
 type Variant struct {
 	Variant string `json:"variant"`
-	// Limit that all reports share, where the plan is of limits; 0: it is not.
+	// Limit that all reports share, where the plan is of limits; zero means it is not.
 	Limit int `json:"limit,omitempty"`
 	Rate
-	// Bottleneck is what gave out first at the lowest rate that failed; nil: none failed.
+	// Bottleneck is what gave out first at the lowest rate that failed; nil means none failed.
 	Bottleneck *Bottleneck `json:"bottleneck,omitempty"`
-	// Unmeasured says why the search could not go on; empty: it could.
+	// Unmeasured is the reason why the search could not continue; empty means that it could.
 	Unmeasured string `json:"unmeasured,omitempty"`
 }
 
@@ -112,7 +112,7 @@ func (p *Plan) Found(found []Variant, s *scenarios.Scenario, interrupted bool) {
 	p.Exit = p.Decision.ExitCode()
 }
 
-// limitsOf are the limits of a scenario's variants by their names; nil: the plan is of none.
+// limitsOf returns the limits of a scenario's variants by their names; nil means that the plan is of none.
 func limitsOf(s *scenarios.Scenario, found []Variant) map[string]int {
 	if len(found) == 0 || found[0].Limit == 0 {
 		return nil
@@ -124,7 +124,7 @@ func limitsOf(s *scenarios.Scenario, found []Variant) map[string]int {
 	return limits
 }
 
-// Hidden is the share by which a rate may be above what is sustained for ever:
+// Hidden returns the share by which a rate may be above what is sustainable:
 // a queue that grows so slowly keeps the SLO for the longer window.
 func (p *Plan) Hidden() float64 {
 	if p.Confirm <= 0 {
@@ -133,7 +133,7 @@ func (p *Plan) Hidden() float64 {
 	return float64(p.SLO.P99) / float64(p.Confirm)
 }
 
-// Best is the point of the confirmed rate, else of the highest that passed; nil: none.
+// Best returns the point of the confirmed rate, else of the highest that passed; nil means none.
 func (v Variant) Best() *Point {
 	want := v.Confirmed
 	if want == 0 {

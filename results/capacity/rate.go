@@ -16,12 +16,12 @@ type Point struct {
 	// Rate in reports a second, that came for Window.
 	Rate   float64       `json:"rate"`
 	Window time.Duration `json:"window_ns"`
-	// Confirms says that this was the longer window, to confirm the rate.
+	// Confirms reports that this was the longer window, to confirm the rate.
 	Confirms bool `json:"confirms,omitempty"`
 	// Decision on the rate: passed, failed, or inconclusive where the generator or
 	// the mock was the bottleneck.
 	Decision verdict.Decision `json:"verdict"`
-	// Why it failed or is inconclusive; empty: it passed.
+	// Why it failed or is inconclusive; empty means that it passed.
 	Why []string `json:"why,omitempty"`
 	// Trial is the index of its record.
 	Trial int `json:"trial"`
@@ -53,18 +53,18 @@ const (
 // Rate is what a search found.
 type Rate struct {
 	End End `json:"end"`
-	// Confirmed rate in reports a second; 0: there is none.
+	// Confirmed rate in reports a second; zero means there is none.
 	Confirmed float64 `json:"confirmed,omitempty"`
-	// Failed is the lowest rate that failed; 0: none did.
+	// Failed is the lowest rate that failed; zero means none did.
 	Failed float64 `json:"failed,omitempty"`
 	// Met is the highest rate that held for the short window or the long one,
-	// below all that did not; 0: none. It is no result: nobody confirmed it.
+	// below all that did not; zero means none. It is no result: nobody confirmed it.
 	Met float64 `json:"met,omitempty"`
 	// Points in the order in which they were tried.
 	Points []Point `json:"points"`
 }
 
-// Decided says whether the search found a bound of the rate.
+// Decided reports whether the search found a bound of the rate.
 func (r Rate) Decided() bool { return r.End == Confirmed || r.End == AtLeast || r.End == Below }
 
 // Figures are what a rate is judged by.
@@ -74,13 +74,13 @@ type Figures struct {
 	OK  int `json:"ok"`
 	// P99 of the response times of all that ended, since they were due.
 	P99 time.Duration `json:"p99_ns"`
-	// Peak descriptors; nil: never seen.
+	// Peak descriptors; nil means never seen.
 	Peak *int `json:"peak_descriptors,omitempty"`
 	// Lag is how late the generator began 1 % of the reports or more.
 	Lag time.Duration `json:"lag_p99_ns"`
 }
 
-// Errors is the share of due reports that were not done.
+// Errors returns the share of due reports that were not done.
 func (f Figures) Errors() float64 {
 	if f.Due == 0 {
 		return 0
@@ -93,7 +93,7 @@ func (f Figures) Errors() float64 {
 //
 // It is inconclusive when the mock or the generator was the bottleneck. All others
 // passed, unless reports took too long, were not done, descriptors ran short,
-// nothing was completed any more, the service did not recover, documents were
+// no more reports were completed, the service did not recover, documents were
 // lost or garbled, or the SUT ended.
 //
 // What holds for a window of w with a p99 of p is sustained but for a share
@@ -111,11 +111,11 @@ func Judge(t results.Trial, slo scenarios.SLO, nofile int) Point {
 	case t.Outcome == results.OutcomeInvalid:
 		p.inconclusive("%s", t.Reason)
 	case s != nil && s.TooLate():
-		p.inconclusive("the generator was too slow: it began %d of %d reports more than %s late", s.Late, s.Ended, text.Short(results.LagBound))
+		p.inconclusive("the generator was too slow: it started %d of %d reports more than %s late", s.Late, s.Ended, text.Short(results.LagBound))
 	case s != nil && s.Late > 0 && s.Response.P99 > time.Duration(slo.P99) && s.ServiceTime.P99 <= time.Duration(slo.P99):
-		p.inconclusive("the generator was too slow: p99 %s since a report was due, %s since it was begun", text.Short(s.Response.P99), text.Short(s.ServiceTime.P99))
+		p.inconclusive("the generator was too slow: p99 %s from when a report was due, but %s from its start", text.Short(s.Response.P99), text.Short(s.ServiceTime.P99))
 	case s != nil && s.Due == 0:
-		p.inconclusive("no report came in the window")
+		p.inconclusive("no report arrived in the window")
 	default:
 		p.judge(t, slo, nofile)
 	}
@@ -132,22 +132,22 @@ func (p *Point) judge(t results.Trial, slo scenarios.SLO, nofile int) {
 	case t.Outcome != results.OutcomeOK:
 		fail("the service %s: %s", t.Outcome, t.Reason)
 	case t.Service == nil:
-		fail("it is no trial of a service")
+		fail("it is not a trial of a service")
 	}
 	if bound := time.Duration(slo.P99); p.P99 > bound {
 		fail("p99 %s, more than %s", text.Short(p.P99), text.Short(bound))
 	}
 	if bound := slo.MaxErrors(); p.Errors() > bound {
-		fail("%s of %d reports not done, more than %s", share(p.Errors()), p.Due, share(bound))
+		fail("%s of %d reports failed, more than %s", share(p.Errors()), p.Due, share(bound))
 	}
 	if bound := slo.MaxDescriptors(nofile); p.Peak != nil && *p.Peak > bound {
 		fail("%d descriptors, more than %d of %d", *p.Peak, bound, nofile)
 	}
 	if s := t.Service; s != nil && !s.Recovered && t.Outcome == results.OutcomeOK {
-		fail("no report was done after the load")
+		fail("no report was completed after the load")
 	}
 	if d := t.Documents; d != nil && d.Broken() > 0 {
-		fail("documents: %d lost, %d duplicate, %d wrong, %d foreign", d.Lost, d.Duplicate, d.Corrupt, d.Foreign)
+		fail("documents: %d lost, %d duplicate, %d corrupt, %d foreign", d.Lost, d.Duplicate, d.Corrupt, d.Foreign)
 	}
 	if p.Decision = verdict.Passed; len(p.Why) > 0 {
 		p.Decision = verdict.Failed
@@ -164,7 +164,7 @@ type Threshold struct {
 	Variant string `json:"variant"`
 	// Limit in reports a second.
 	Limit float64 `json:"limit"`
-	// Why it could not be decided; empty: it was.
+	// Why it could not be decided; empty means that it was.
 	Why string `json:"why,omitempty"`
 }
 
@@ -186,7 +186,7 @@ func JudgeRates(thresholds []scenarios.Threshold, found []Variant) []Threshold {
 		if b.Metric.Name != scenarios.MetricMaxRate {
 			continue
 		}
-		judged := Threshold{Threshold: undecided, Variant: b.Variant, Limit: b.Limit, Why: "the variant was not tried"}
+		judged := Threshold{Threshold: undecided, Variant: b.Variant, Limit: b.Limit, Why: "the variant was not tested"}
 		for _, v := range found {
 			if v.Variant != b.Variant {
 				continue
@@ -201,7 +201,7 @@ func JudgeRates(thresholds []scenarios.Threshold, found []Variant) []Threshold {
 	return all
 }
 
-// known is where the sustained rate lies: from the one that was confirmed to
+// known returns where the sustained rate lies: from the one that was confirmed to
 // below the lowest that failed.
 func (v Variant) known() verdict.Range {
 	r := verdict.Range{Low: v.Confirmed, High: math.Inf(1)}
@@ -216,11 +216,11 @@ func (v Variant) whyUndecided() string {
 	case v.Unmeasured != "":
 		return "it could not be measured: " + v.Unmeasured
 	case v.Confirmed > 0 && v.Failed > 0:
-		return "the limit lies between the rate that was confirmed and the one that failed"
+		return "the limit lies between the confirmed rate and the one that failed"
 	case v.Confirmed > 0:
-		return "no rate above the one that was confirmed was tried; --max-rate says how high"
+		return "no rate above the confirmed one was tested; raise --max-rate"
 	case v.Failed > 0:
 		return "no rate was confirmed"
 	}
-	return "nothing is known of its rate"
+	return "its rate is unknown"
 }

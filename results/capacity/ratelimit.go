@@ -10,7 +10,7 @@ import (
 // found whose variants are limits.
 type RateLimit struct {
 	// Limit is the smallest whose rate may reach Reach of the highest that was
-	// confirmed; 0: none has a confirmed rate, or some are not decided, of which
+	// confirmed; zero means none has a confirmed rate, or some are not decided, of which
 	// one may sustain more, or a smaller one as much.
 	Limit int `json:"limit,omitempty"`
 	// Rate that Limit was confirmed to sustain, and Highest of all limits, at Peak,
@@ -18,14 +18,14 @@ type RateLimit struct {
 	Rate    float64 `json:"rate,omitempty"`
 	Highest float64 `json:"highest,omitempty"`
 	Peak    int     `json:"peak_limit,omitempty"`
-	// Why none can be named; empty: all limits were decided.
+	// Why none can be named; empty means that all limits were decided.
 	Why string `json:"why,omitempty"`
 }
 
-// limitOfRates chooses among variants that are limits, in rising order; nil: they are none.
+// limitOfRates chooses among variants that are limits, in rising order; nil means they are none.
 //
 // What a limit sustains lies between its confirmed rate and the lowest that failed:
-// one is passed over only where even the latter is below what is asked for.
+// one is passed over only where even the latter is below what is requested.
 func limitOfRates(found []Variant, limits map[string]int) *RateLimit {
 	if len(limits) == 0 {
 		return nil
@@ -42,7 +42,7 @@ func limitOfRates(found []Variant, limits map[string]int) *RateLimit {
 	}
 	open += len(limits) - len(found)
 	if open > 0 {
-		r.Why = fmt.Sprintf("limits that are not decided: %d of %d", open, len(limits))
+		r.Why = fmt.Sprintf("undecided limits: %d of %d", open, len(limits))
 		return r
 	}
 	for _, v := range found {
@@ -65,7 +65,7 @@ type Waiting struct {
 	Mean  time.Duration `json:"mean_wait_ns"`
 }
 
-// ErlangC is the waiting of items that come at rate, in items a second, to
+// ErlangC returns the waiting of items that come at rate, in items a second, to
 // slots of which each takes service for one in the mean (A. K. Erlang, 1917).
 //
 // It supposes that items come at random (Poisson), that service times are
@@ -76,7 +76,7 @@ type Waiting struct {
 func ErlangC(rate float64, service time.Duration, slots int) (Waiting, error) {
 	a := rate * service.Seconds()
 	if !(rate > 0) || service <= 0 || slots < 1 || !(a < float64(slots)) {
-		return Waiting{}, fmt.Errorf("waiting for %d slots: %v items a second of %v each are %.3g at once; allowed: above 0 and below the slots", slots, rate, service, a)
+		return Waiting{}, fmt.Errorf("waiting for %d slots: %v items per second of %v each mean %.3g at once, which must be above 0 and below the number of slots", slots, rate, service, a)
 	}
 	// Erlang B by its recurrence, which cannot overflow: all terms are probabilities.
 	lost := 1.0

@@ -28,9 +28,9 @@ func TestLimitOfRates(t *testing.T) {
 		"none": {[]capacity.Variant{at(4, capacity.Below, 0, 1), at(16, capacity.Below, 0, 1), at(64, capacity.Below, 0, 1)},
 			capacity.RateLimit{}, 1},
 		"one is open": {[]capacity.Variant{at(4, capacity.Confirmed, 5, 5.4), at(16, capacity.Undecided, 0, 0), at(64, capacity.Confirmed, 20, 22)},
-			capacity.RateLimit{Highest: 20, Peak: 64, Why: "limits that are not decided: 1 of 3"}, 3},
+			capacity.RateLimit{Highest: 20, Peak: 64, Why: "undecided limits: 1 of 3"}, 3},
 		"one is left": {[]capacity.Variant{at(4, capacity.Confirmed, 5, 5.4), at(16, capacity.Confirmed, 12, 13)},
-			capacity.RateLimit{Highest: 12, Peak: 16, Why: "limits that are not decided: 1 of 3"}, 3},
+			capacity.RateLimit{Highest: 12, Peak: 16, Why: "undecided limits: 1 of 3"}, 3},
 	} {
 		var plan capacity.Plan
 		plan.Found(c.found, s, false)

@@ -22,7 +22,7 @@ const (
 	nofileStep = 64 // ulimit -n is given as a multiple of it
 )
 
-// NewTerms are the terms in a process of so many descriptors and cores. A p99 of 0 is any.
+// NewTerms returns the terms in a process of so many descriptors and cores. A p99 of 0 is any.
 func NewTerms(p99 time.Duration, nofile int, cores float64) Terms {
 	return Terms{
 		P99: scenarios.Duration(p99), MaxErrors: float64(scenarios.DefaultSLOErrors), NoFile: nofile,
@@ -42,7 +42,7 @@ func (l *Limits) Conclude() {
 		p := &l.Points[i]
 		p.Violations = l.violated(*p, best)
 		if p.ErrorShare() > l.Terms.MaxErrors || p.Throughput == nil {
-			continue // what it does less of is not for want of scalability; or nobody knows yet
+			continue // what it does less of is not for want of scalability; or it is unknown yet
 		}
 		for _, r := range p.Runs {
 			seen = append(seen, Observation{float64(p.Limit), r.Throughput})
@@ -62,8 +62,8 @@ func (l *Limits) Conclude() {
 	l.Exit = l.Decision.ExitCode()
 }
 
-// best is the point of the highest throughput; nil: none has an interval. What
-// is done while too many others fail is no throughput to compare with, unless
+// best returns the point of the highest throughput; nil means none has an interval. What
+// is done while too many others fail is not a throughput to compare with, unless
 // there is no other.
 func (l *Limits) best() (best *LimitPoint) {
 	for _, any := range []bool{false, true} {
@@ -80,7 +80,7 @@ func (l *Limits) best() (best *LimitPoint) {
 	return best
 }
 
-// Gap are the limits below and above which it matters where the first harm is
+// Gap returns the limits below and above which it matters where the first harm is
 // done: the recommended one, and the next that was tried, which breaks a term
 // that is not throughput. ok is false where there is no such.
 func (l *Limits) Gap() (low, high int, ok bool) {
@@ -95,19 +95,19 @@ func (l *Limits) Gap() (low, high int, ok bool) {
 	return l.Points[at].Limit, l.Points[at+1].Limit, true
 }
 
-// violated are the terms that a point violates.
+// violated returns the terms that a point violates.
 func (l *Limits) violated(p LimitPoint, best *LimitPoint) []Violation {
 	if p.Throughput == nil {
-		return []Violation{{TermTrials, fmt.Sprintf("trials that could be measured: %d, too few for an interval", len(p.Runs))}}
+		return []Violation{{TermTrials, fmt.Sprintf("only %d trials could be measured, too few for an interval", len(p.Runs))}}
 	}
 	t, all := l.Terms, []Violation(nil)
 	if reach := t.Reach * best.Throughput.Estimate; p.Throughput.High < reach {
-		all = append(all, Violation{TermThroughput, fmt.Sprintf("throughput up to %.3g/s, less than %.0f %% of the highest, %.3g/s", p.Throughput.High, 100*t.Reach, best.Throughput.Estimate)})
+		all = append(all, Violation{TermThroughput, fmt.Sprintf("throughput at most %.3g/s, less than %.0f %% of the highest, %.3g/s", p.Throughput.High, 100*t.Reach, best.Throughput.Estimate)})
 	}
 	return append(all, l.harms(p)...)
 }
 
-// harms are the terms that a point violates but for throughput.
+// harms returns the terms that a point violates but for throughput.
 func (l *Limits) harms(p LimitPoint) (all []Violation) {
 	violates := func(term Term, format string, args ...any) {
 		all = append(all, Violation{term, fmt.Sprintf(format, args...)})
@@ -123,7 +123,7 @@ func (l *Limits) harms(p LimitPoint) (all []Violation) {
 		violates(TermErrors, "%s of %d items failed, more than %s", share(p.ErrorShare()), p.Tried, share(t.MaxErrors))
 	}
 	if p.Corrupt > 0 {
-		violates(TermDocuments, "%d documents lost, duplicate or wrong", p.Corrupt)
+		violates(TermDocuments, "%d documents lost, duplicate or corrupt", p.Corrupt)
 	}
 	if p.Lost > len(p.Runs) {
 		violates(TermResults, "%d of %d trials had no result", p.Lost, p.Lost+len(p.Runs))
@@ -162,7 +162,7 @@ func (l *Limits) recommend(best *LimitPoint) {
 	r.Notes = l.notes(p)
 }
 
-// compromise is the smallest limit that reaches the highest throughput of those
+// compromise returns the smallest limit that reaches the highest throughput of those
 // that do no harm, and that of the highest; -1: all do harm.
 func (l *Limits) compromise() (at int, within *LimitPoint) {
 	harmless := func(p LimitPoint) bool { return p.Throughput != nil && len(l.harms(p)) == 0 }
@@ -177,7 +177,7 @@ func (l *Limits) compromise() (at int, within *LimitPoint) {
 	return at, within
 }
 
-// below says whether p does significantly less than that share of what best does.
+// below reports whether p does significantly less than that share of what best does.
 func (l *Limits) below(p, best LimitPoint, share float64) bool {
 	if p.Limit == best.Limit {
 		return false
@@ -186,7 +186,7 @@ func (l *Limits) below(p, best LimitPoint, share float64) bool {
 	return ok && i.High < share
 }
 
-// Passed says that a limit above that of the highest throughput has
+// Passed reports whether a limit above that of the highest throughput has
 // significantly less: the peak lies within what was tried.
 func (l *Limits) Passed() bool {
 	best := l.best()
@@ -195,7 +195,7 @@ func (l *Limits) Passed() bool {
 	})
 }
 
-// configOf are the settings that a point was measured with: of bounded as many
+// configOf returns the settings that a point was measured with: of bounded as many
 // connections of each kind as slots; of another strategy, whose writers are
 // fewer, as many to the database as were seen.
 func configOf(p LimitPoint, strategy pipeline.Kind) *Config {
@@ -227,11 +227,11 @@ func waitingAt(p LimitPoint) (all []Waiting) {
 	return all
 }
 
-// notes are what whoever takes the limit of a point should know.
+// notes returns what whoever takes the limit of a point should know.
 func (l *Limits) notes(p LimitPoint) (all []string) {
 	say := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	if p.Idle() {
-		say("at %d throughput times time is %.3g (Little's law), too far from the limit: slots were empty between items, or a time is wrong", p.Limit, p.InFlight)
+		say("at %d throughput × mean time is %.3g (Little's law), too far from the limit: slots were idle between items, or a time is wrong", p.Limit, p.InFlight)
 	}
 	if p.Lost > 0 {
 		say("at %d, %d of %d trials had no result: %s", p.Limit, p.Lost, p.Lost+len(p.Runs), p.Why[0])
@@ -240,12 +240,12 @@ func (l *Limits) notes(p LimitPoint) (all []string) {
 		say("at %d, %s of the items failed", p.Limit, share(f))
 	}
 	if low, high, ok := l.Gap(); ok && high > low+1 {
-		say("%d breaks what is asked for; between %d and %d none was tried", high, low, high)
+		say("%d violates the requirements; no limit between %d and %d was tested", high, low, high)
 	}
 	return all
 }
 
-// decide is passed where a limit is recommended, failed where none keeps all
+// decide returns passed where a limit is recommended, failed where none keeps all
 // terms, and inconclusive where too little is known: no interval, or a throughput
 // that still rises at the highest limit that could be tried. A sweep that was ended
 // early is not measured.
@@ -264,7 +264,7 @@ func (l *Limits) decide() verdict.Decision {
 	return verdict.Passed
 }
 
-// Limit returns the point of a limit; nil: it was not tried.
+// Limit returns the point of a limit; nil means that it was not tried.
 func (l *Limits) Limit(limit int) *LimitPoint {
 	for i := range l.Points {
 		if l.Points[i].Limit == limit {
@@ -282,7 +282,7 @@ func (p LimitPoint) mean(stages ...string) (sum time.Duration) {
 	return sum
 }
 
-// kindsText is "37 to the upstream, 39 to the database".
+// kindsText returns "37 to the upstream, 39 to the database".
 func kindsText(k *results.Kinds) string {
 	return fmt.Sprintf("%d to the upstream, %d to the database", k.Upstream, k.Mongo)
 }

@@ -114,7 +114,7 @@ func TestRecommendation(t *testing.T) {
 		"any from 64 on do":         {system{law: capacity.USL{Gamma: 40, Alpha: 0.3, Beta: 1e-6}, slow: "write"}, 64, 256, 256, false, capacity.Database, "", 0},
 		"descriptors end it":        {system{law: peaked, sigma: 0.01, slow: "write", nofile: 100}, 16, 16, 64, true, capacity.Descriptors, "at 32, 74 open, more than 70 of 100", 1},
 		"noise does not hide it":    {system{law: peaked, sigma: 0.2, slow: "write"}, 64, 64, 64, true, capacity.Database, "", 0},
-		"nothing gives out":         {system{law: rising, sigma: 0.01, limits: powers[:6]}, 32, 32, 32, false, capacity.Limit, "nothing gave out up to 32", 3},
+		"nothing gives out":         {system{law: rising, sigma: 0.01, limits: powers[:6]}, 32, 32, 32, false, capacity.Limit, "no bottleneck up to 32", 3},
 		"p99 is too long":           {system{law: peaked, sigma: 0.01, slow: "write", p99: 40 * time.Millisecond}, 16, 16, 64, true, capacity.Database, "", 1},
 		"too few trials":            {system{law: peaked, blocks: 5}, 0, 0, 0, false, "", "", 3},
 		"the SUT has no CPU left":   {system{law: peaked, sigma: 0.01, slow: "write", change: busy}, 64, 64, 64, true, capacity.CPU, "used 3.8 of 4 cores", 0},
@@ -211,7 +211,7 @@ func TestRefusalsAreNoThroughput(t *testing.T) {
 	if r.Limit != 4 || r.Peak != 4 || l.Exit != 0 || r.Bottleneck.Resource != capacity.Upstream || !strings.Contains(r.Bottleneck.Detail, "upstream http_4xx") {
 		t.Errorf("%+v, exit code %d", r, l.Exit)
 	}
-	if low, high, ok := l.Gap(); !ok || low != 4 || high != 16 || !strings.Contains(strings.Join(r.Notes, ""), "between 4 and 16 none was tried") {
+	if low, high, ok := l.Gap(); !ok || low != 4 || high != 16 || !strings.Contains(strings.Join(r.Notes, ""), "no limit between 4 and 16 was tested") {
 		t.Errorf("gap %d to %d, %v; notes %q", low, high, ok, r.Notes)
 	}
 }

@@ -62,7 +62,7 @@ func courseOf(s results.Series, window time.Duration) course {
 	return l
 }
 
-// slotsFull is the share of the time in which all slots were in use and items waited.
+// slotsFull returns the share of the time in which all slots were in use and items waited.
 func (l course) slotsFull() float64 {
 	if l.ticks == 0 {
 		return 0

@@ -18,12 +18,12 @@ import (
 // (N. J. Gunther, Guerrilla Capacity Planning, Springer, 2007).
 type USL struct{ Gamma, Alpha, Beta float64 }
 
-// At is the throughput at n.
+// At returns the throughput at n.
 func (u USL) At(n float64) float64 { return u.Gamma * n / u.denominator(n) }
 
 func (u USL) denominator(n float64) float64 { return 1 + u.Alpha*(n-1) + u.Beta*n*(n-1) }
 
-// Peak is the n of the highest throughput, √((1−α)/β), at least 1; +Inf where
+// Peak returns the n of the highest throughput, √((1−α)/β), at least 1; +Inf where
 // the model has none.
 func (u USL) Peak() float64 {
 	switch {
@@ -46,7 +46,7 @@ type Fit struct {
 	Gamma stats.Interval `json:"gamma"`
 	Alpha stats.Interval `json:"alpha"`
 	Beta  stats.Interval `json:"beta"`
-	// Peak by the model, with its interval; nil: the sweep did not pass it, and
+	// Peak by the model, with its interval; nil means that the sweep did not pass it, and
 	// beyond what was tried the model says nothing.
 	Peak *stats.Interval `json:"peak,omitempty"`
 	// Residuals of the observations, in their order.
@@ -63,7 +63,7 @@ type Residual struct {
 	Log   float64 `json:"log"`
 }
 
-// Model is the fitted law.
+// Model returns the fitted law.
 func (f Fit) Model() USL { return USL{f.Gamma.Estimate, f.Alpha.Estimate, f.Beta.Estimate} }
 
 // Requirements of a fit, and its bootstrap.
@@ -80,12 +80,12 @@ func FitUSL(all []Observation, seed uint64) (Fit, error) {
 	limits := map[float64][]float64{}
 	for _, o := range all {
 		if !(o.N >= 1) || !(o.X > 0) || math.IsInf(o.N+o.X, 0) {
-			return Fit{}, fmt.Errorf("fit scalability: throughput %v with %v at once; allowed: above 0, with 1 or more", o.X, o.N)
+			return Fit{}, fmt.Errorf("fit scalability: want throughputs above 0 at 1 or more at once (got %v at %v)", o.X, o.N)
 		}
 		limits[o.N] = append(limits[o.N], o.X)
 	}
 	if len(limits) < fewestLimits {
-		return Fit{}, fmt.Errorf("fit scalability: %d limits were measured; allowed: at least %d", len(limits), fewestLimits)
+		return Fit{}, fmt.Errorf("fit scalability: %d limits were measured, but at least %[2]d are needed", len(limits), fewestLimits)
 	}
 	best := fitUSL(means(limits), logResiduals, starts())
 	f := Fit{Residuals: make([]Residual, len(all))}
@@ -102,7 +102,7 @@ func FitUSL(all []Observation, seed uint64) (Fit, error) {
 	return f, nil
 }
 
-// means are the geometric means of the limits, in order, each as often as it
+// means returns the geometric means of the limits, in order, each as often as it
 // was measured: the least squares of logarithms are theirs.
 func means(limits map[float64][]float64) []weighted {
 	var all []weighted
@@ -154,7 +154,7 @@ func percentiles(estimate float64, drawn []float64, n int) stats.Interval {
 // residual of an observation and its derivatives by ln γ, ln α and ln β.
 type residual func(u USL, o Observation) (r float64, by [3]float64)
 
-// logResiduals are ln X − ln X(N).
+// logResiduals returns ln X − ln X(N).
 func logResiduals(u USL, o Observation) (float64, [3]float64) {
 	d := u.denominator(o.N)
 	return math.Log(o.X / u.At(o.N)), [3]float64{-1, u.Alpha * (o.N - 1) / d, u.Beta * o.N * (o.N - 1) / d}
@@ -183,7 +183,7 @@ func squares(u USL, all []weighted, of residual) (sum float64) {
 	return sum
 }
 
-// starts are on a grid: the sum of squares may have several minima. γ is
+// starts returns the points of a grid: the sum of squares may have several minima. γ is
 // brought to scale by the fit.
 func starts() []USL {
 	var all []USL
@@ -224,7 +224,7 @@ func fitUSL(all []weighted, of residual, from []USL) USL {
 	return best
 }
 
-// fewer says whether a has more parameters at 0 than b.
+// fewer reports whether a has more parameters at 0 than b.
 func fewer(a, b USL) bool {
 	zeros := func(u USL) (n int) {
 		for _, x := range []float64{u.Alpha, u.Beta} {
@@ -237,7 +237,7 @@ func fewer(a, b USL) bool {
 	return zeros(a) > zeros(b)
 }
 
-// gammaOf is the γ of the least squares of logarithms, given α and β.
+// gammaOf returns the γ of the least squares of logarithms, given α and β.
 func gammaOf(u USL, all []weighted) float64 {
 	u.Gamma = 1
 	sum, times := 0.0, 0.0
@@ -315,7 +315,7 @@ func damped(a [3][3]float64, by float64, free [3]bool) [3][3]float64 {
 	return a
 }
 
-// solve is a·x = g by elimination with pivots; a is positive definite.
+// solve returns a·x = g by elimination with pivots; a is positive definite.
 func solve(a [3][3]float64, g [3]float64, free [3]bool) (x [3]float64) {
 	for i := range 3 {
 		if !free[i] {

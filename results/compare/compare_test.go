@@ -226,7 +226,7 @@ func TestOnlyTheSameWorkCounts(t *testing.T) {
 	}
 	paired := compared(t, made(1, nil), made(1.1, broken))
 	for _, r := range paired.Rows {
-		if r.Makespan != nil || !strings.HasPrefix(r.Why, "4 observations cannot") || len(r.Missing) != 2 || r.Missing[0].Blocks != 3 || r.Missing[1].Why != "B crashed" {
+		if r.Makespan != nil || !strings.HasPrefix(r.Why, "4 observations are too few") || len(r.Missing) != 2 || r.Missing[0].Blocks != 3 || r.Missing[1].Why != "B crashed" {
 			t.Errorf("%s: ratio %+v %q of 4 pairs, missing %v", r.A.Variant, r.Makespan, r.Why, r.Missing)
 		}
 	}

@@ -44,7 +44,7 @@ func Bootstrap(d []float64, level float64, seed uint64) (Interval, error) {
 	}, nil
 }
 
-// selectMedian is the median of x, which it reorders.
+// selectMedian returns the median of x, which it reorders.
 func selectMedian(x []float64) float64 {
 	n := len(x)
 	upper := quickselect(x, n/2)

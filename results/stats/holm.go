@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// Holm are the p-values of a family of tests, adjusted so that taking all at or
+// Holm returns the p-values of a family of tests, adjusted so that taking all at or
 // below alpha for effects goes wrong anywhere in the family with at most that
 // probability, however the tests depend on each other: the k-th smallest of m
 // times m-k+1, none below its forerunner or above 1 (S. Holm, A Simple
@@ -17,7 +17,7 @@ func Holm(p []float64) ([]float64, error) {
 	order := make([]int, len(p))
 	for i, v := range p {
 		if !(v >= 0 && v <= 1) {
-			return nil, fmt.Errorf("adjust p-values: p[%d] = %v: between 0 and 1", i, v)
+			return nil, fmt.Errorf("adjust p-values: p[%d] must be between 0 and 1 (got %v)", i, v)
 		}
 		order[i] = i
 	}
@@ -39,7 +39,7 @@ func Holm(p []float64) ([]float64, error) {
 	return adjusted, nil
 }
 
-// MinimalRankSumP is the least two-sided p-value that the exact rank-sum test
+// MinimalRankSumP returns the least two-sided p-value that the exact rank-sum test
 // can give samples of m and n values: that of samples wholly apart, 2 over
 // (m+n over m).
 func MinimalRankSumP(m, n int) float64 {

@@ -149,7 +149,7 @@ func TestLooksByHand(t *testing.T) {
 		"better":           {spread(8, -0.5), verdict.NotWorse, 1, 0, "not above 1.05"},
 		"open":             {spread(8, math.Log(1.05)-0.0015), verdict.Open, 1, 12, "lies between"},
 		"open, more":       {spread(11, math.Log(1.05)-0.0015), verdict.Open, 1, 12, "lies between"},
-		"futile":           {spread(18, math.Log(1.05)-0.0032), verdict.Undecided, 3, 0, "a later look would decide"},
+		"futile":           {spread(18, math.Log(1.05)-0.0032), verdict.Undecided, 3, 0, "the chance that a later analysis decides"},
 		"after a decision": {append(spread(8, 0.1), make([]float64, 18)...), verdict.Worse, 1, 0, "above 1.05"},
 		"exactly at limit": {slices.Repeat([]float64{math.Log(1.05)}, 8), verdict.NotWorse, 1, 0, "not above 1.05"},
 	} {

@@ -37,7 +37,7 @@ func RecordedNoise(d []float64, block int) (Noise, error) {
 		return nil, fmt.Errorf("recorded noise: %w", ErrNoData)
 	}
 	if block < 1 || block > len(d) {
-		return nil, fmt.Errorf("recorded noise: blocks of %d: from 1 to %d", block, len(d))
+		return nil, fmt.Errorf("recorded noise: the size of blocks is %d (want 1 to %d)", block, len(d))
 	}
 	centred, centre := slices.Clone(d), HodgesLehmann(d)
 	for i := range centred {
@@ -71,10 +71,10 @@ func (l Looks) Detection(noise Noise, ratio float64, runs int, seed uint64) (Rat
 		return Rates{}, err
 	}
 	if !(ratio > 0) || math.IsInf(ratio, 0) {
-		return Rates{}, fmt.Errorf("detection of ratio %v: above 0", ratio)
+		return Rates{}, fmt.Errorf("detection: the ratio must be above 0 (got %v)", ratio)
 	}
 	if runs < 1 {
-		return Rates{}, fmt.Errorf("detection in %d runs: at least 1", runs)
+		return Rates{}, fmt.Errorf("detection: the number of runs must be at least 1 (got %d)", runs)
 	}
 	rng := rand.New(rand.NewPCG(seed, uint64(runs)))
 	count, r := verdict.Counts{}, Rates{}
@@ -107,7 +107,7 @@ func shifted(d []float64, by float64) []float64 {
 // then known to within 2.5 %.
 const powerRuns = 1000
 
-// MinimumDetectable is about the least ratio of B to A that the design finds
+// MinimumDetectable returns about the least ratio of B to A that the design finds
 // worse with the probability power, such as 0.8 or 0.95, under this noise. In
 // each of 1,000 simulated runs it takes the least ratio that lifts the low end of
 // some look's interval above the limit, and of these the quantile that power
@@ -118,7 +118,7 @@ func (l Looks) MinimumDetectable(noise Noise, power float64, seed uint64) (float
 		return 0, err
 	}
 	if !(power > 0 && power < 1) {
-		return 0, fmt.Errorf("minimum detectable ratio: power %v: between 0 and 1", power)
+		return 0, fmt.Errorf("minimum detectable ratio: the power must be between 0 and 1 (got %v)", power)
 	}
 	rng := rand.New(rand.NewPCG(seed, powerRuns))
 	least := make([]float64, powerRuns)

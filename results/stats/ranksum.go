@@ -47,7 +47,7 @@ func RankSum(a, b []float64, level float64) (Interval, error) {
 // exactRankSum is up to which size of the smaller sample the null distribution is counted.
 const exactRankSum = 100
 
-// rankSumCritical is the number k of the ordered differences that is the low
+// rankSumCritical returns the number k of the ordered differences that is the low
 // end of the interval, counted from 1 (0: there is none), and the probability
 // that the shift lies beyond one end.
 func rankSumCritical(m, n int, level float64) (k int, tail float64) {
@@ -65,14 +65,14 @@ func rankSumCritical(m, n int, level float64) (k int, tail float64) {
 	return 0, 0 // level 0 alone
 }
 
-// rankSumApproximate is the cut by the normal approximation: P(U ≤ k-1) is
+// rankSumApproximate returns the cut by the normal approximation: P(U ≤ k-1) is
 // about Φ((k-0.5-mean)/deviation).
 func rankSumApproximate(m, n int, level float64) int {
 	mean, deviation := float64(m)*float64(n)/2, math.Sqrt(float64(m)*float64(n)*float64(m+n+1)/12)
 	return max(0, int(math.Floor(mean+0.5-deviation*math.Sqrt2*math.Erfinv(level))))
 }
 
-// rankSumNull are the probabilities of U = 0, 1, …, m·n without an effect: the
+// rankSumNull returns the probabilities of U = 0, 1, …, m·n without an effect: the
 // coefficients of the Gaussian binomial (m+n over m), over their sum.
 func rankSumNull(m, n int) []float64 {
 	p := make([]float64, m*n+1)

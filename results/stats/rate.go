@@ -18,7 +18,7 @@ func Binomial(k, n int, level float64) (Interval, error) {
 		return Interval{}, fmt.Errorf("interval of a rate: %w", ErrNoData)
 	}
 	if k < 0 || k > n {
-		return Interval{}, fmt.Errorf("interval of a rate: %d of %d: from 0 to %d", k, n, n)
+		return Interval{}, fmt.Errorf("interval of a rate: %d of %d is out of range (want 0 to %d)", k, n, n)
 	}
 	alpha := (1 - level) / 2
 	i := Interval{Estimate: float64(k) / float64(n), Low: 0, High: 1, Level: level, Achieved: level, N: n}
@@ -31,7 +31,7 @@ func Binomial(k, n int, level float64) (Interval, error) {
 	return i, nil
 }
 
-// binomialSum is P(from ≤ B ≤ to) of n trials with probability p.
+// binomialSum returns P(from ≤ B ≤ to) of n trials with probability p.
 func binomialSum(n, from, to int, p float64) float64 {
 	sum := 0.0
 	for k := from; k <= to; k++ {
@@ -40,7 +40,7 @@ func binomialSum(n, from, to int, p float64) float64 {
 	return sum
 }
 
-// solve is where beyond begins to hold between 0 and 1, by halving.
+// solve returns where beyond begins to hold between 0 and 1, by halving.
 func solve(beyond func(float64) bool) float64 {
 	low, high := 0.0, 1.0
 	for {
@@ -56,7 +56,7 @@ func solve(beyond func(float64) bool) float64 {
 	}
 }
 
-// binomial is P(B = k) of n trials with probability q.
+// binomial returns P(B = k) of n trials with probability q.
 func binomial(n, k int, q float64) float64 {
 	if k < 0 || k > n {
 		return 0

@@ -30,7 +30,7 @@ type Looks struct {
 	Futility float64 `json:"futility"`
 }
 
-// DefaultLooks is the design that a gate takes where nobody says otherwise. With
+// DefaultLooks returns the design that a gate takes where nobody says otherwise. With
 // no margin a change of nothing is never passed; a margin half way to what one
 // wants to find passes most of it, and costs pairs. Simulated, 2,000 runs each, on
 // shared noise (trials of 3 % each, on a host that drifts by 6 %, one in twenty a
@@ -67,7 +67,7 @@ type Judged struct {
 	// look. Where there were too few pairs for an interval its Achieved is 0, and
 	// so are its ends.
 	Ratio Interval `json:"ratio"`
-	// Interim counts from 1; 0 is before the first. Next is how many pairs the
+	// Interim counts from 1; 0 is before the first. Next is the number of pairs that the
 	// next look takes; 0 is none.
 	Interim int `json:"interim"`
 	Next    int `json:"next"`
@@ -80,28 +80,28 @@ type Judged struct {
 	Reason string `json:"reason"`
 }
 
-// Validate says what is wrong with a design.
+// Validate describes what is wrong with a design.
 func (l Looks) Validate() error {
 	switch {
 	case len(l.At) == 0:
-		return errors.New("looks: none: at least one number of pairs")
+		return errors.New("interim analyses: want at least one number of pairs")
 	case !(l.Alpha > 0 && l.Alpha < 1) || l.level() == 1: // too little to count
-		return fmt.Errorf("looks: alpha %v: between 0 and 1", l.Alpha)
+		return fmt.Errorf("interim analyses: alpha must be between 0 and 1 (got %v)", l.Alpha)
 	case !(l.Margin >= 0) || math.IsInf(l.Margin, 0):
-		return fmt.Errorf("looks: margin %v: 0 or more", l.Margin)
+		return fmt.Errorf("interim analyses: the margin must be at least 0 (got %v)", l.Margin)
 	case !(l.Futility >= 0 && l.Futility < 1):
-		return fmt.Errorf("looks: futility %v: from 0 to below 1", l.Futility)
+		return fmt.Errorf("interim analyses: futility must be from 0 to below 1 (got %v)", l.Futility)
 	}
 	if i := slices.IndexFunc(l.At[1:], func(n int) bool { return n > maxPairs }); i >= 0 || l.At[0] > maxPairs {
-		return fmt.Errorf("looks after %v pairs: at most %d", l.At, maxPairs)
+		return fmt.Errorf("interim analyses after %v pairs: want at most %d", l.At, maxPairs)
 	}
 	for i, n := range l.At {
 		if i > 0 && n <= l.At[i-1] {
-			return fmt.Errorf("looks after %v pairs: %d must be above %d", l.At, n, l.At[i-1])
+			return fmt.Errorf("interim analyses after %v pairs: %d must be above %d", l.At, n, l.At[i-1])
 		}
 	}
 	if need := signedRankNeed(l.level()); l.At[0] < need {
-		return fmt.Errorf("looks after %v pairs: %w", l.At, &TooFewError{N: l.At[0], Need: need, Level: l.level()})
+		return fmt.Errorf("interim analyses after %v pairs: %w", l.At, &TooFewError{N: l.At[0], Need: need, Level: l.level()})
 	}
 	return nil
 }
@@ -123,7 +123,7 @@ func (l Looks) Judge(d []float64) (Judged, error) {
 	if err := check(d, l.level()); err != nil {
 		return Judged{}, fmt.Errorf("looks: %w", err)
 	}
-	judged := Judged{Decision: verdict.Open, Next: l.At[0], Chance: 1, Reason: fmt.Sprintf("%d of %d pairs before the first look", len(d), l.At[0])}
+	judged := Judged{Decision: verdict.Open, Next: l.At[0], Chance: 1, Reason: fmt.Sprintf("%d of %d pairs before the first interim analysis", len(d), l.At[0])}
 	for i, n := range l.At {
 		if len(d) < n || judged.Decision != verdict.Open {
 			break
@@ -136,7 +136,7 @@ func (l Looks) Judge(d []float64) (Judged, error) {
 	return judged, nil
 }
 
-// Conclude is [Looks.Judge] where no more pairs will come, because time or
+// Conclude returns [Looks.Judge] where no more pairs will come, because time or
 // blocks ran out and not because of what they say. Where another look would be
 // due, it is taken early, of all pairs and at its own level, and is the last.
 // It never says [verdict.Open].
@@ -168,7 +168,7 @@ func (l Looks) Conclude(d []float64) (Judged, error) {
 func (l Looks) look(d []float64, index int, spent float64, later []int) (Judged, error) {
 	interval, err := SignedRank(d, l.level())
 	if err != nil {
-		return Judged{}, fmt.Errorf("look %d: %w", index+1, err)
+		return Judged{}, fmt.Errorf("interim analysis %d: %w", index+1, err)
 	}
 	limit := 1 + l.Margin
 	x := Judged{Ratio: interval.Exp(), Interim: index + 1, AlphaSpent: spent + 1 - interval.Achieved}
@@ -185,10 +185,10 @@ func (l Looks) look(d []float64, index int, spent float64, later []int) (Judged,
 	switch {
 	case len(later) == 0:
 		x.Decision = verdict.Undecided
-		x.Reason += " at the last look"
+		x.Reason += " at the last analysis"
 	case x.Chance < l.Futility:
 		x.Decision = verdict.Undecided
-		x.Reason += fmt.Sprintf(", and a later look would decide with a chance below %.2g %%", 100*l.Futility)
+		x.Reason += fmt.Sprintf(", and the chance that a later analysis decides is below %.2g %%", 100*l.Futility)
 	default:
 		x.Decision, x.Next = verdict.Open, later[0]
 	}
@@ -222,7 +222,7 @@ func (l Looks) chance(d []float64, e float64, later []int) float64 {
 	return math.Min(1, sum)
 }
 
-// spread is the standard deviation of one pair as the ends of a signed-rank
+// spread returns the standard deviation of one pair as the ends of a signed-rank
 // interval tell it (Lehmann ch. 4.4): outliers count for what they do to the
 // interval, not by their squares. Fewer than four pairs do not tell.
 func spread(d []float64) (s float64, ok bool) {
@@ -233,8 +233,8 @@ func spread(d []float64) (s float64, ok bool) {
 	return (i.High - i.Low) / 2 * math.Sqrt(float64(len(d))) / normalQuantile(0.5+i.Achieved/2), true
 }
 
-// normalBelow is the standard normal distribution function.
+// normalBelow returns the standard normal distribution function.
 func normalBelow(z float64) float64 { return math.Erfc(-z/math.Sqrt2) / 2 }
 
-// normalQuantile is its inverse.
+// normalQuantile returns its inverse.
 func normalQuantile(p float64) float64 { return math.Sqrt2 * math.Erfinv(2*p-1) }

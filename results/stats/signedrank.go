@@ -32,7 +32,7 @@ func SignedRank(d []float64, level float64) (Interval, error) {
 	}, nil
 }
 
-// HodgesLehmann is the median of the Walsh averages of d; NaN for none.
+// HodgesLehmann returns the median of the Walsh averages of d; NaN for none.
 func HodgesLehmann(d []float64) float64 {
 	if len(d) == 0 {
 		return math.NaN()
@@ -66,9 +66,9 @@ func average(a, b float64) float64 {
 	return min(max(a/2+b/2, min(a, b)), max(a, b))
 }
 
-// signedRankCritical is the largest k with P(W ≤ k-1) ≤ (1-level)/2 under the
+// signedRankCritical returns the largest k with P(W ≤ k-1) ≤ (1-level)/2 under the
 // null distribution of n values, and that probability. The interval is then
-// from the k-th smallest Walsh average to the k-th largest. 0: there is none.
+// from the k-th smallest Walsh average to the k-th largest; zero means there is none.
 func signedRankCritical(n int, level float64) (k int, tail float64) {
 	var below float64
 	for w, p := range signedRankNull(n) {
@@ -80,7 +80,7 @@ func signedRankCritical(n int, level float64) (k int, tail float64) {
 	return 0, 0 // level 0 alone
 }
 
-// signedRankNeed is the least number of values that can reach the level: the
+// signedRankNeed returns the least number of values that can reach the level: the
 // one with 2/2^n at most 1-level.
 func signedRankNeed(level float64) int {
 	n := 1
@@ -90,7 +90,7 @@ func signedRankNeed(level float64) int {
 	return n
 }
 
-// signedRankNull gives P(W = w), w = 0 … n(n+1)/2, for n values without ties:
+// signedRankNull returns P(W = w), w = 0 … n(n+1)/2, for n values without ties:
 // every rank counts or not with probability one half (Lehmann ch. 3.2).
 func signedRankNull(n int) []float64 {
 	p := make([]float64, n*(n+1)/2+1)
@@ -115,7 +115,7 @@ type Paired struct {
 	Bootstrap Interval `json:"bootstrap"`
 }
 
-// Compare gives the signed-rank interval of d with a bootstrap, drawn from
+// Compare returns the signed-rank interval of d with a bootstrap, drawn from
 // seed, beside it. Its errors are those of [SignedRank].
 func Compare(d []float64, level float64, seed uint64) (Paired, error) {
 	exact, err := SignedRank(d, level)
@@ -131,7 +131,7 @@ func (p Paired) Exp() Paired {
 	return Paired{Exact: p.Exact.Exp(), Bootstrap: p.Bootstrap.Exp()}
 }
 
-// Disagree reports that the two intervals lead to different decisions about
+// Disagree reports whether the two intervals lead to different decisions about
 // limit: the data then barely suffice, or are not symmetric.
 func (p Paired) Disagree(limit float64) bool {
 	return p.Exact.Side(limit) != p.Bootstrap.Side(limit)

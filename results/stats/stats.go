@@ -24,7 +24,7 @@ type Interval struct {
 	Estimate float64 `json:"estimate"`
 	Low      float64 `json:"low"`
 	High     float64 `json:"high"`
-	// Level is the confidence asked for, such as 0.95.
+	// Level is the confidence requested, such as 0.95.
 	Level float64 `json:"level"`
 	// Achieved is the confidence that the interval has; exact intervals exist
 	// at certain levels only, and the next one not below Level is taken.
@@ -57,7 +57,7 @@ func (i Interval) Log() Interval {
 	return i
 }
 
-// TooFewError says that N observations cannot give an interval of the
+// TooFewError reports that N observations cannot give an interval of the
 // confidence Level, whatever their values; Need can.
 type TooFewError struct {
 	N, Need int
@@ -65,7 +65,7 @@ type TooFewError struct {
 }
 
 func (e *TooFewError) Error() string {
-	return fmt.Sprintf("%d observations cannot give a %g %% interval: at least %d", e.N, 100*e.Level, e.Need)
+	return fmt.Sprintf("%d observations are too few for a %g %% interval (want at least %d)", e.N, 100*e.Level, e.Need)
 }
 
 // ErrNoData is returned for an empty sample where one value would do.
@@ -74,7 +74,7 @@ var ErrNoData = errors.New("no observations")
 // check refuses what no statistic is defined on.
 func check(x []float64, level float64) error {
 	if !(level > 0 && level < 1) {
-		return fmt.Errorf("confidence level %v: between 0 and 1", level)
+		return fmt.Errorf("the confidence level must be between 0 and 1 (got %v)", level)
 	}
 	for _, v := range x {
 		if math.IsNaN(v) || math.IsInf(v, 0) {
@@ -84,7 +84,7 @@ func check(x []float64, level float64) error {
 	return nil
 }
 
-// Median is the middle of x, or the mean of its two middles; NaN for none.
+// Median returns the middle of x, or the mean of its two middles; NaN for none.
 func Median(x []float64) float64 {
 	n := len(x)
 	if n == 0 {
@@ -109,16 +109,16 @@ func GeometricMean(x []float64) float64 {
 	return math.Exp(sum / float64(len(x)))
 }
 
-// LogRatios are the logarithms of num[i]/den[i]. Values must be positive and
+// LogRatios returns the logarithms of num[i]/den[i]. Values must be positive and
 // the slices of one length.
 func LogRatios(num, den []float64) ([]float64, error) {
 	if len(num) != len(den) {
-		return nil, fmt.Errorf("pair %d values with %d: both must be as many", len(num), len(den))
+		return nil, fmt.Errorf("samples differ in length: %d and %d", len(num), len(den))
 	}
 	d := make([]float64, len(num))
 	for i := range num {
 		if !(num[i] > 0 && den[i] > 0) {
-			return nil, fmt.Errorf("ratio of %v to %v: both must be above 0", num[i], den[i])
+			return nil, fmt.Errorf("both values of a ratio must be above 0 (got %v and %v)", num[i], den[i])
 		}
 		d[i] = math.Log(num[i]) - math.Log(den[i])
 	}

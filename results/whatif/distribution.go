@@ -11,11 +11,11 @@ import (
 	"floodgate/results"
 )
 
-// steps is how many quantiles a Distribution keeps, evenly spaced.
+// steps is the number of quantiles that a Distribution keeps, evenly spaced.
 const steps = 1024
 
 // Distribution is one of durations, as a table of evenly spaced quantiles: the
-// j-th is that of (j+0.5)/steps, in nanoseconds. What is asked for between two
+// j-th is that of (j+0.5)/steps, in nanoseconds. What is requested between two
 // is interpolated; beyond the first and the last is the first and the last, so
 // that nothing is ever longer than what was measured. The zero value is always 0.
 type Distribution struct {
@@ -33,7 +33,7 @@ func byQuantile(quantile func(u float64) float64) Distribution {
 	return d
 }
 
-// fromBars is the distribution of histogram bars, the values of one spread
+// fromBars returns the distribution of histogram bars, the values of one spread
 // evenly over it; without any it is the zero value. share selects which part
 // of the values, sorted, from below: (0, 1] are all.
 func fromBars(bars []hdrhistogram.Bar, from, to float64) Distribution {
@@ -93,7 +93,7 @@ func (d Distribution) at(j int) float64 {
 	return d.table[j]
 }
 
-// Quantile is the duration below which the share u of all lies.
+// Quantile returns the duration below which the share u of all lies.
 func (d Distribution) Quantile(u float64) time.Duration {
 	return time.Duration(math.Round(d.quantile(u)))
 }
@@ -126,7 +126,7 @@ func (d Distribution) between(o Distribution, w float64) Distribution {
 	return d.combine(o, func(a, b float64) float64 { return a + w*(b-a) })
 }
 
-// scaled is d with every duration times factor.
+// scaled returns d with every duration times factor.
 func (d Distribution) scaled(factor float64) Distribution {
 	return d.combine(d, func(a, _ float64) float64 { return a * factor })
 }
@@ -156,7 +156,7 @@ func (d Distribution) reshaped(p50, p99 time.Duration) (Distribution, error) {
 		return Distribution{}, fmt.Errorf("a p99 of %v is below the median of %v", p99, p50)
 	}
 	if high <= mid {
-		return Distribution{}, fmt.Errorf("what was measured has no spread above its median of %v, so that its p99 cannot be set", d.Quantile(0.5))
+		return Distribution{}, fmt.Errorf("the measured times have no spread above their median of %v, so their p99 cannot be set", d.Quantile(0.5))
 	}
 	stretch := math.Log(float64(p99)/float64(p50)) / math.Log(high/mid)
 	return d.combine(d, func(a, _ float64) float64 {

@@ -106,7 +106,7 @@ func TestReshaped(t *testing.T) {
 	if _, err := d.reshaped(0, time.Millisecond); err == nil {
 		t.Error("a p99 below the median is accepted")
 	}
-	if _, err := Constant(5).reshaped(10, 20); err == nil || err.Error() != "what was measured has no spread above its median of 5ns, so that its p99 cannot be set" {
+	if _, err := Constant(5).reshaped(10, 20); err == nil || err.Error() != "the measured times have no spread above their median of 5ns, so their p99 cannot be set" {
 		t.Errorf("error %v", err)
 	}
 	if _, err := (Distribution{}).reshaped(10, 0); err == nil {

@@ -37,16 +37,16 @@ type Model struct {
 	// Fetch and Write are the times of service: without any waiting that the
 	// model has a place for.
 	Fetch, Write Distribution
-	// Checkout is how long it takes to get a connection of the pool that is
+	// Checkout is the time for which it takes to get a connection of the pool that is
 	// there; Connect replaces it where the connection has to be made first.
 	Checkout, Connect Distribution
 	// Conns are connections to the upstream a host, Pool those to the database.
 	Conns, Pool int
-	// Capacity is how many requests the upstream serves at once, and Rate how
-	// many it begins a second; more wait. 0: any number.
+	// Capacity is the number of requests that the upstream serves at once, and Rate how
+	// many it begins a second; more wait; zero means any number.
 	Capacity int
 	Rate     float64
-	// Servers is how many writes the database does at once; more wait.
+	// Servers is the number of writes that the database does at once; more wait.
 	Servers int
 }
 
@@ -67,11 +67,11 @@ func (m Model) Validate() error {
 		{"capacity of the upstream", m.Capacity, 0, maxCount}, {"capacity of the database", m.Servers, 0, maxCount},
 	} {
 		if c.value < c.least || c.value > c.most {
-			return fmt.Errorf("simulate %d %s: allowed: %d to %d", c.value, c.name, c.least, c.most)
+			return fmt.Errorf("simulate %d %s: out of range (want %d to %d)", c.value, c.name, c.least, c.most)
 		}
 	}
 	if !(m.Rate >= 0 && m.Rate <= maxRate) {
-		return fmt.Errorf("simulate a rate of %v/s: allowed: 0 (no limit) to %v", m.Rate, float64(maxRate))
+		return fmt.Errorf("simulate a rate of %v/s: out of range (want 0, which means no limit, to %v)", m.Rate, float64(maxRate))
 	}
 	return nil
 }
@@ -81,7 +81,7 @@ func simulated() []string {
 	return pipeline.Kinds(func(d pipeline.Definition) bool { return d.Simulated })
 }
 
-// share is how many items host h has.
+// share returns how many items host h has.
 func (m Model) share(h int) int {
 	n := m.Items / m.Hosts
 	if h < m.Items%m.Hosts {

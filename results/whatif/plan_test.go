@@ -30,10 +30,10 @@ func TestPointsOfAPlan(t *testing.T) {
 		t.Errorf("nofile %d", points[0].NoFile)
 	}
 	run.Trials = run.Trials[:0]
-	if _, err := whatif.FromPlan(run); err == nil || !strings.Contains(err.Error(), "no trial has times of its stages") {
+	if _, err := whatif.FromPlan(run); err == nil || !strings.Contains(err.Error(), "no trial has the times of its stages") {
 		t.Errorf("error %v", err)
 	}
-	if _, err := whatif.FromPlan(runtest.Service(nil, nil)); err == nil || !strings.Contains(err.Error(), "it is of the rate of a service; allowed: a plan of limits") {
+	if _, err := whatif.FromPlan(runtest.Service(nil, nil)); err == nil || !strings.Contains(err.Error(), "it is a plan of the rate of a service; use a plan of limits") {
 		t.Errorf("error %v", err)
 	}
 }

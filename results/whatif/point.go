@@ -32,17 +32,17 @@ type Point struct {
 	Baseline, Peak int
 	// Failed is the share of items that failed.
 	Failed float64
-	// Rate is how many requests a second the upstream allowed; 0: any number.
+	// Rate is the number of requests that a second the upstream allowed; zero means any number.
 	Rate float64
 
 	service
 }
 
-// service is how long the stages take that the model does not compute.
+// service is the time for which the stages take that the model does not compute.
 type service struct{ fetch, write, checkout, connect Distribution }
 
-// errNothing says that a point cannot be made of trials.
-var errNothing = errors.New("no trial has times of its stages")
+// errNothing reports that a point cannot be made of trials.
+var errNothing = errors.New("no trial has the times of its stages")
 
 // FromRun makes the points of a run, in the order of its variants and levels;
 // those that were not measured are left out. Errors: a run of a service, one
@@ -53,13 +53,13 @@ func FromRun(x *summary.Index) ([]Point, error) {
 		return nil, fmt.Errorf("points of run %q: %w", x.Run.Header.ID, err)
 	}
 	if x.Scenario.Service != nil {
-		return fail(errors.New("it is of a service, whose reports come when they come; allowed: a scenario that works off its items once"))
+		return fail(errors.New("its scenario is a service, whose reports arrive at fixed times; use a run of a scenario without a service"))
 	}
 	var points []Point
 	for _, v := range x.Scenario.Variants {
 		for _, l := range x.Levels {
 			if l.Scenario.Items.Batches > 1 {
-				return fail(fmt.Errorf("its items go in %d batches, one after another; allowed: 1 batch", l.Scenario.Items.Batches))
+				return fail(fmt.Errorf("its items run in %d sequential batches; use a run with 1 batch", l.Scenario.Items.Batches))
 			}
 			p, err := NewPoint(v, x.Trials(v.Name, l.Name))
 			if errors.Is(err, errNothing) {
@@ -78,7 +78,7 @@ func FromRun(x *summary.Index) ([]Point, error) {
 	return points, nil
 }
 
-// rateOf is how many requests a second the upstream of a scenario allows; 0: any number.
+// rateOf returns how many requests a second the upstream of a scenario allows; zero means any number.
 func rateOf(s *scenarios.Scenario) float64 {
 	if s.Upstream.Rate == nil {
 		return 0
@@ -86,7 +86,7 @@ func rateOf(s *scenarios.Scenario) float64 {
 	return s.Upstream.Rate.PerSecond
 }
 
-// setting is the name of a level without its items.
+// setting returns the name of a level without its items.
 func setting(level string) string {
 	words := slices.DeleteFunc(strings.Fields(level), func(w string) bool { return strings.HasPrefix(w, "items=") })
 	return strings.Join(words, " ")
@@ -105,7 +105,7 @@ func NewPoint(v scenarios.Variant, trials []*results.Trial) (Point, error) {
 			continue
 		}
 		if p.Trials > 0 && t.Items != p.Items {
-			return Point{}, fmt.Errorf("trial %d of %q has %d items, those before it %d; allowed: all the same", t.Index, v.Name, t.Items, p.Items)
+			return Point{}, fmt.Errorf("trial %d of %q has %d items, but those before it have %d; all must be equal", t.Index, v.Name, t.Items, p.Items)
 		}
 		s, err := stagesOf(v, t)
 		if err != nil {
@@ -160,7 +160,7 @@ func stagesOf(v scenarios.Variant, t *results.Trial) (service, error) {
 	return s, nil
 }
 
-// limit is how many fetches are under way at most; 0: the variant is of no use
+// limit returns how many fetches are under way at most; zero means the variant is of no use
 // to calibrate with.
 func (p Point) limit() int {
 	if d, _ := pipeline.Define(p.Variant.Strategy); !d.Simulated || d.Writing == pipeline.WritesAfterwards {
@@ -174,7 +174,7 @@ func (p Point) limit() int {
 // an item that failed took another time.
 const maxFailed = 0.01
 
-// calibrates says whether the point's stages have nothing in them that the
+// calibrates reports whether the point's stages have nothing in them that the
 // model computes: sequential, bounded or staged, with as many connections as
 // slots, which are kept, and fewer slots than items.
 func (p Point) calibrates() bool {
@@ -187,7 +187,7 @@ func (p Point) calibrates() bool {
 		(c.Upstream == "" || c.Upstream == "keep-alive") && (c.Clients == "" || c.Clients == "shared")
 }
 
-// model is the point as it was measured, with times of service to be filled
+// model returns the point as it was measured, with times of service to be filled
 // in; false: the simulation does not know such a variant.
 func (p Point) model() (Model, bool) {
 	m := Model{Items: p.Items, Hosts: 1, Strategy: p.Variant.Schedule()}
@@ -219,7 +219,7 @@ func FromPlan(run *results.Run) ([]Point, error) {
 		return fail(err)
 	}
 	if sc.Service != nil {
-		return fail(errors.New("it is of the rate of a service; allowed: a plan of limits"))
+		return fail(errors.New("it is a plan of the rate of a service; use a plan of limits"))
 	}
 	type cell struct {
 		variant, setting string
@@ -258,7 +258,7 @@ func FromPlan(run *results.Run) ([]Point, error) {
 	return points, nil
 }
 
-// sweptOf is the variant of that name, such as "bounded-8", of those that a plan
+// sweptOf returns the variant of that name, such as "bounded-8", of those that a plan
 // makes of what it sweeps.
 func sweptOf(template scenarios.Variant, name string) (scenarios.Variant, bool) {
 	number, ok := strings.CutPrefix(name, string(template.Strategy)+"-")

@@ -25,22 +25,22 @@ type Answer struct {
 	WriteP50 time.Duration `json:"write_p50_ns"`
 	Prediction
 	// Descriptors that a host has open at most, and all hosts. NoFile is the
-	// limit of a host; 0: unknown.
+	// limit of a host; zero means unknown.
 	Descriptors    int `json:"descriptors_host"`
 	AllDescriptors int `json:"descriptors"`
 	NoFile         int `json:"nofile,omitempty"`
-	// Exhausts says that a host needs more than it may open.
+	// Exhausts reports that a host needs more than it may open.
 	Exhausts bool `json:"exhausts,omitempty"`
 	// BusyAs is the limit at which a measured pipeline kept the database as
 	// busy; Beyond says that none did, and BusyAs is the highest then.
 	BusyAs       float64 `json:"busy_as_limit"`
 	Extrapolated bool    `json:"extrapolated,omitempty"`
-	// DatabaseBound is how many writes a second the database would do at most; 0:
+	// DatabaseBound is the number of writes that a second the database would do at most; 0:
 	// no bound shows. See [Sweep.DatabaseBound].
 	DatabaseBound float64 `json:"database_bound,omitempty"`
 	// Range of what was measured.
 	Range Range `json:"range"`
-	// Outside says in words what lies outside of that; empty: nothing.
+	// Outside says in words what lies outside of that; empty means nothing.
 	Outside []string `json:"outside,omitempty"`
 	// Caveats are other things to know.
 	Caveats    []string   `json:"caveats,omitempty"`
@@ -80,7 +80,7 @@ func (s *Sweep) Range() Range {
 	return r
 }
 
-// Answer is [Sweep.Predict] with [Sweep.Validate].
+// Answer returns [Sweep.Predict] with [Sweep.Validate].
 func (s *Sweep) Answer(spec Spec) (*Answer, error) {
 	a, err := s.Predict(spec)
 	if err != nil {
@@ -127,7 +127,7 @@ func (s *Sweep) Predict(spec Spec) (*Answer, error) {
 	return a, nil
 }
 
-// descriptors are what the connections in use at once, and those of the driver
+// descriptors returns what the connections in use at once, and those of the driver
 // beside its pool, add to what a host has open before; a pool that is bounded
 // may come to be full.
 func (a *Answer) descriptors(m Model, baseline int) {
@@ -136,32 +136,32 @@ func (a *Answer) descriptors(m Model, baseline int) {
 	a.AllDescriptors = a.Descriptors * m.Hosts
 }
 
-// outside says what was not measured; rate is that of the upstream that was.
+// outside describes what was not measured; rate is that of the upstream that was.
 func (a *Answer) outside(spec Spec, limit int, rate float64) {
 	add := func(format string, args ...any) { a.Outside = append(a.Outside, fmt.Sprintf(format, args...)) }
 	r := a.Range
 	if limit > 0 && (limit < r.MinLimit || limit > r.MaxLimit) {
-		add("limit %d: measured were %d to %d", limit, r.MinLimit, r.MaxLimit)
+		add("limit %d: %d to %d were measured", limit, r.MinLimit, r.MaxLimit)
 	}
 	if a.Items < r.MinItems || a.Items > r.MaxItems {
-		add("%d items: measured were %d to %d", a.Items, r.MinItems, r.MaxItems)
+		add("%d items: %d to %d were measured", a.Items, r.MinItems, r.MaxItems)
 	}
 	if a.Hosts > 1 {
-		add("%d hosts: measured was 1, with its upstream and its database beside it", a.Hosts)
+		add("%d hosts: 1 host was measured, on one machine with its upstream and its database", a.Hosts)
 	}
 	if kind := spec.kind(); !slices.Contains(r.Strategies, string(kind)) {
 		add("strategy %s: it was not measured", kind)
 	}
 	if a.Extrapolated {
 		if a.servers == 0 {
-			add("the database would be busier than it ever was, and no bound of it showed: none is predicted")
+			add("the database would be busier than in any measurement, and no bound of it was observed: none is predicted")
 		} else {
-			add("the database would be busier than it ever was: more writes than %d at once are taken to wait in line", a.servers)
+			add("the database would be busier than in any measurement: more than %d concurrent writes are assumed to queue", a.servers)
 		}
 	}
 	changed := func(name string, to, was time.Duration) {
 		if to != 0 {
-			add("%s %v: measured was %v", name, to, was.Round(10*time.Microsecond))
+			add("%s %v: %v was measured", name, to, was.Round(10*time.Microsecond))
 		}
 	}
 	changed("upstream.p50", spec.UpstreamP50, r.FetchP50)
@@ -170,15 +170,15 @@ func (a *Answer) outside(spec Spec, limit int, rate float64) {
 	switch {
 	case spec.Rate == rate:
 	case rate > 0 && spec.Rate > 0:
-		add("rate %v/s: the upstream that was measured allows %v/s", spec.Rate, rate)
+		add("rate %v/s: the measured upstream allows %v/s", spec.Rate, rate)
 	case spec.Rate > 0:
-		add("rate %v/s: the upstream that was measured allows any", spec.Rate)
+		add("rate %v/s: the measured upstream has no limit", spec.Rate)
 	}
 	if spec.Capacity > 0 {
-		add("capacity %d: the upstream that was measured had no other than its own", spec.Capacity)
+		add("capacity %d: the measured upstream had only its own capacity", spec.Capacity)
 	}
 	if spec.Pool > 0 {
-		add("pool %d: measured were as many connections as slots", spec.Pool)
+		add("pool %d: as many connections as slots were measured", spec.Pool)
 	}
 }
 
@@ -186,20 +186,20 @@ func (a *Answer) outside(spec Spec, limit int, rate float64) {
 func (a *Answer) caveats(spec Spec, rate float64, staged bool, notes []string) {
 	add := func(text string) { a.Caveats = append(a.Caveats, text) }
 	if a.NoFile > 0 && a.Descriptors > a.NoFile {
-		add(fmt.Sprintf("a host needs %d descriptors and may open %d: it would fail with \"too many open files\", which the prediction leaves out", a.Descriptors, a.NoFile))
+		add(fmt.Sprintf("a host needs %d descriptors but may open only %d: it would fail with \"too many open files\", which the prediction ignores", a.Descriptors, a.NoFile))
 		a.Exhausts = true
 	}
 	if rate > 0 {
 		add(fmt.Sprintf("requests above the upstream's %v/s wait here; an upstream that answers 429 makes them fail", rate))
 	}
 	if a.Hosts > 1 {
-		add("what the hosts' own processors add is taken for the database's: hosts of their own may do better")
+		add("the cost of the hosts' shared processors is attributed to the database: separate hosts may be faster")
 	}
 	if spec.DatabaseP50 > 0 {
-		add("database.p50 stands for a slower database, not for one that is farther away: its bound falls too")
+		add("database.p50 means a slower database, not a more distant one: its bound falls, too")
 	}
 	if p := a.Strategy; spec.Writers > 0 && !staged || spec.Pool > 0 || spec.kind() == pipeline.KindJoined {
-		add(p + " may write without a pause, which was not calibrated with: writes may be faster")
+		add(p + " may write without a pause, unlike the calibration: writes may be faster")
 	}
 	a.Caveats = append(a.Caveats, notes...)
 }
@@ -232,12 +232,12 @@ type Prediction struct {
 	Max time.Duration `json:"max_ns,omitempty"`
 	// Throughput in items a second, over the makespan.
 	Throughput float64 `json:"throughput"`
-	// Times of an item, from the begin of its fetch to the end of its write.
+	// Times of an item, from the start of its fetch to the end of its write.
 	Mean time.Duration `json:"mean_ns"`
 	P50  time.Duration `json:"p50_ns"`
 	P95  time.Duration `json:"p95_ns"`
 	P99  time.Duration `json:"p99_ns"`
-	// InFlight is how many items were under way in the mean, of all hosts.
+	// InFlight is the number of items that were under way in the mean, of all hosts.
 	InFlight float64 `json:"in_flight"`
 	// Peak is the most at once: of all hosts, and of one.
 	Peak     int `json:"peak_in_flight"`

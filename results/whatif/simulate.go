@@ -28,7 +28,7 @@ func Simulate(m Model, seed uint64) (Prediction, error) {
 		work += float64(m.Items) * 1e9 / m.Rate
 	}
 	if work > longest {
-		return Prediction{}, fmt.Errorf("simulate %d items: it may take %.3g years; allowed: %.3g", m.Items, work/longest*30, 30.0)
+		return Prediction{}, fmt.Errorf("simulate %d items: it may take %.3g years (at most %.3g)", m.Items, work/longest*30, 30.0)
 	}
 	s := newSimulation(m, seed)
 	s.begin()
@@ -69,7 +69,7 @@ type simulation struct {
 	spent                [stages]float64
 	times                *hdrhistogram.Histogram
 	// others adds up how many other writes were under way as one began, of the
-	// writes without the first tenth and the last; counted is how many that are.
+	// writes without the first tenth and the last; counted is the number of that that are.
 	others         float64
 	begun, counted int
 	total          float64 // of all items' times
@@ -83,7 +83,7 @@ type host struct {
 	writers   int // that are free
 	queue     int // places for what is fetched and waits for a writer
 	ready     line
-	blocked   line // fetched by slots that cannot go on, there being no place
+	blocked   line // fetched by slots that cannot continue, there being no place
 	conns     station
 	pool      station
 	made      int // connections to the database
@@ -117,7 +117,7 @@ func newSimulation(m Model, seed uint64) *simulation {
 	return s
 }
 
-// parts is 0 to the number of items in random order.
+// parts returns 0 to the number of items in random order.
 func (s *simulation) parts() []uint32 {
 	p := make([]uint32, s.m.Items)
 	for i := range p {
@@ -128,7 +128,7 @@ func (s *simulation) parts() []uint32 {
 	return p
 }
 
-// draw is a duration of the given part of d.
+// draw returns a duration of the given part of d.
 func (s *simulation) draw(d Distribution, part uint32) int64 {
 	return int64(math.Round(d.quantile((float64(part) + s.random.Float64()) / float64(s.m.Items))))
 }
@@ -145,7 +145,7 @@ const (
 
 // event is what happens to a job.
 type event struct {
-	at   int64 // ns since the begin
+	at   int64 // ns since the start
 	job  int32
 	what kind
 }
@@ -199,7 +199,7 @@ func (h *events) pop() event {
 	return top
 }
 
-// job is an item on its way. Times are in ns since the begin.
+// job is an item on its way. Times are in ns since the start.
 type job struct {
 	began  int64 // its fetch, with any waiting
 	since  int64 // it waits, or is served
@@ -243,7 +243,7 @@ type station struct {
 	line              line
 }
 
-// enter says whether j is served at once; else it waits in line.
+// enter reports whether j is served at once; else it waits in line.
 func (s *simulation) enter(at *station, j int32) bool {
 	if at.limit > 0 && at.busy >= at.limit {
 		s.join(&at.line, j)
@@ -361,7 +361,7 @@ func (s *simulation) fetched(j int32) {
 	}
 }
 
-// stage gives j to a writer, or leaves it in the queue, or keeps the slot until there is a place.
+// stage returns j to a writer, or leaves it in the queue, or keeps the slot until there is a place.
 func (s *simulation) stage(h, j int32) {
 	at := &s.hosts[h]
 	if at.writers == 0 && at.ready.length >= at.queue {
@@ -374,7 +374,7 @@ func (s *simulation) stage(h, j int32) {
 	s.start(h)
 }
 
-// next gives what waits to a writer that is free, and the place of it to what is blocked.
+// next returns what waits to a writer that is free, and the place of it to what is blocked.
 func (s *simulation) next(h int32) {
 	at := &s.hosts[h]
 	if at.writers == 0 {

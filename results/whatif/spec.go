@@ -68,7 +68,7 @@ var keys = []key{
 	{"rate", func(s *Spec, value string) error {
 		rate, err := strconv.ParseFloat(value, 64)
 		if err != nil || !(rate >= minRate && rate <= maxRate) {
-			return fmt.Errorf("allowed: requests a second, %v to %v", minRate, float64(maxRate))
+			return fmt.Errorf("want requests per second from %v to %v", minRate, float64(maxRate))
 		}
 		s.Rate = rate
 		return nil
@@ -90,7 +90,7 @@ func whole(field func(*Spec) *int, least, most int) func(*Spec, string) error {
 	return func(s *Spec, value string) error {
 		n, err := strconv.ParseFloat(value, 64)
 		if err != nil || n != math.Trunc(n) || !(n >= float64(least) && n <= float64(most)) {
-			return fmt.Errorf("allowed: a whole number, %d to %d (1e6 is one)", least, most)
+			return fmt.Errorf("want a whole number from %d to %d, such as 1e6", least, most)
 		}
 		*field(s) = int(n)
 		return nil
@@ -101,7 +101,7 @@ func latency(field func(*Spec) *time.Duration) func(*Spec, string) error {
 	return func(s *Spec, value string) error {
 		d, err := time.ParseDuration(value)
 		if err != nil || d < time.Microsecond || d > maxLatency {
-			return fmt.Errorf("allowed: a duration such as 80ms, %v to %v", time.Microsecond, maxLatency)
+			return fmt.Errorf("want a duration from %v to %v, such as 80ms", time.Microsecond, maxLatency)
 		}
 		*field(s) = d
 		return nil
@@ -117,14 +117,14 @@ func Parse(text string) (Spec, error) {
 		word = strings.TrimSpace(word)
 		name, value, ok := strings.Cut(word, "=")
 		if !ok {
-			return Spec{}, fmt.Errorf("what-if %q: allowed: KEY=VALUE, several separated by commas, with the keys %s", word, strings.Join(Keys(), ", "))
+			return Spec{}, fmt.Errorf("what-if %q: want KEY=VALUE, separated by commas, with the keys %s", word, strings.Join(Keys(), ", "))
 		}
 		i := slices.IndexFunc(keys, func(k key) bool { return k.name == name })
 		switch {
 		case i < 0:
-			return Spec{}, fmt.Errorf("what-if %s: unknown key %q; allowed: %s", word, name, strings.Join(Keys(), ", "))
+			return Spec{}, fmt.Errorf("what-if %s: unknown key %q (want %s)", word, name, strings.Join(Keys(), ", "))
 		case seen[name]:
-			return Spec{}, fmt.Errorf("what-if %s: %s is there already; allowed: each key once", word, name)
+			return Spec{}, fmt.Errorf("what-if %s: %s is repeated; use each key once", word, name)
 		}
 		seen[name] = true
 		err := strictyaml.CheckZeros(value)
@@ -136,13 +136,13 @@ func Parse(text string) (Spec, error) {
 		}
 	}
 	if seen["queue"] && !seen["writers"] {
-		return Spec{}, fmt.Errorf("what-if queue=%d: it has no writers; allowed: with writers=N", s.Queue)
+		return Spec{}, fmt.Errorf("what-if queue=%d: writers are missing; add writers=N", s.Queue)
 	}
 	if _, err := s.strategy(); err != nil {
 		return Spec{}, err
 	}
 	if s.UpstreamP50 != 0 && s.UpstreamP99 != 0 && s.UpstreamP99 < s.UpstreamP50 {
-		return Spec{}, fmt.Errorf("what-if upstream.p99=%v: it is below upstream.p50=%v; allowed: from that on", s.UpstreamP99, s.UpstreamP50)
+		return Spec{}, fmt.Errorf("what-if upstream.p99=%v must be at least upstream.p50=%v", s.UpstreamP99, s.UpstreamP50)
 	}
 	return s, nil
 }
@@ -178,7 +178,7 @@ func (s Spec) strategy() (pipeline.Strategy, error) {
 	return pipeline.Strategy{Kind: d.Kind, Limit: s.Limit, Writers: s.Writers, Queue: s.Queue}, nil
 }
 
-// String is the spec as [Parse] reads it, its keys in their order.
+// String returns the spec as [Parse] reads it, its keys in their order.
 func (s Spec) String() string {
 	var words []string
 	add := func(name string, given bool, value any) {

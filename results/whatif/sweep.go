@@ -27,7 +27,7 @@ type Sweep struct {
 // busy is a point to calibrate with.
 type busy struct {
 	Point
-	// others is how many other writes are under way when one begins, in the
+	// others is the number of other that writes are under way when one begins, in the
 	// mean, as the simulation of the point has it.
 	others float64
 }
@@ -40,11 +40,11 @@ func NewSweep(points []Point) (*Sweep, error) {
 	s := &Sweep{}
 	for _, p := range points {
 		if p.Setting != points[0].Setting {
-			s.note("%s at %s is left out: the settings differ, and %s comes first", p.Variant.Name, cmp.Or(p.Setting, "none"), cmp.Or(points[0].Setting, "none"))
+			s.note("%s at %s is omitted: the settings differ from the first ones (%s)", p.Variant.Name, cmp.Or(p.Setting, "none"), cmp.Or(points[0].Setting, "none"))
 			continue
 		}
 		if p.Failed > maxFailed {
-			s.note("%s with %d items was measured and is left out: %.3g %% of them failed", p.Variant.Name, p.Items, 100*p.Failed)
+			s.note("%s with %d items was measured but is omitted: %.3g %% of the items failed", p.Variant.Name, p.Items, 100*p.Failed)
 		}
 		s.all = append(s.all, p)
 	}
@@ -73,13 +73,13 @@ func (s *Sweep) choose() error {
 		s.points, s.staged = s.of(pipeline.KindStaged), true
 	}
 	if len(s.points) < 2 {
-		return errors.New("nothing to calibrate with; allowed: runs of two limits at least (sequential counts as 1), of bounded or staged with as many connections as slots and fewer slots than items, with hardly a failed item")
+		return errors.New("no runs to calibrate with; calibration needs at least two limits (sequential counts as 1) of bounded or staged, with as many connections as slots, fewer slots than items, and almost no failed items")
 	}
 	slices.SortFunc(s.points, func(a, b busy) int { return cmp.Compare(a.limit(), b.limit()) })
 	return nil
 }
 
-// of are the points of the strategy and of sequential that calibrate, of each
+// of returns the points of the strategy and of sequential that calibrate, of each
 // limit the one with most items.
 func (s *Sweep) of(strategy pipeline.Kind) []busy {
 	var points []busy
@@ -98,30 +98,30 @@ func (s *Sweep) of(strategy pipeline.Kind) []busy {
 	return points
 }
 
-// Limits are the lowest and the highest that it calibrates with.
+// Limits returns the lowest and the highest that it calibrates with.
 func (s *Sweep) Limits() (lowest, highest int) {
 	return s.points[0].limit(), s.points[len(s.points)-1].limit()
 }
 
-// idle is the point of the lowest limit.
+// idle returns the point of the lowest limit.
 func (s *Sweep) idle() Point { return s.points[0].Point }
 
-// top is the point of the highest limit.
+// top returns the point of the highest limit.
 func (s *Sweep) top() busy { return s.points[len(s.points)-1] }
 
 // load is how busy the database and the machine are.
 type load struct {
 	service
-	// others is how many other writes under way make them so busy.
+	// others is the number of other that writes under way make them so busy.
 	others float64
 	// limit at which a bounded pipeline would; beyond says that no measured one
-	// did, and servers then is how many writes the database does at once. 0: any number.
+	// did, and servers then is the number of writes that the database does at once; zero means any number.
 	limit   float64
 	beyond  bool
 	servers int
 }
 
-// at is the load at a position: i is that of point i.
+// at returns the load at a position: i is that of point i.
 func (s *Sweep) at(position float64) load {
 	last := len(s.points) - 1
 	i := min(int(max(position, 0)), last)
@@ -137,7 +137,7 @@ func (s *Sweep) at(position float64) load {
 	return l
 }
 
-// beyond is the load of whatever makes the database busier than the last point
+// beyond returns the load of whatever makes the database busier than the last point
 // did: fetches and writes take what they took there, and the database does as
 // many writes at once as bring it to its bound; the others wait in line.
 func (s *Sweep) beyond() load {
@@ -149,7 +149,7 @@ func (s *Sweep) beyond() load {
 	return l
 }
 
-// slope is by how many ns a write takes longer for each other one under way:
+// slope returns by how many ns a write takes longer for each other one under way:
 // the least-squares line through the last points, three at most.
 func (s *Sweep) slope() float64 {
 	last := s.points[max(0, len(s.points)-3):]
@@ -165,11 +165,11 @@ func (s *Sweep) slope() float64 {
 	return max(0, (n*sxy-sx*sy)/spread)
 }
 
-// DatabaseBound is how many writes a second the database would do at most if
-// they went on growing as they did at the highest limits: one in the time that
+// DatabaseBound returns how many writes a second the database would do at most if
+// they continued growing as they did at the highest limits: one in the time that
 // a write takes longer for each other one under way, which is what the Universal
 // Scalability Law without its coherence term tends to (N. J. Gunther, "Guerrilla
-// Capacity Planning", 2007). 0: the times of writes do not grow.
+// Capacity Planning", 2007); zero means the times of writes do not grow.
 func (s *Sweep) DatabaseBound() float64 {
 	if slope := s.slope(); slope > 0 {
 		return 1e9 / slope
@@ -177,7 +177,7 @@ func (s *Sweep) DatabaseBound() float64 {
 	return 0
 }
 
-// shape is what is different about the times of service; 0: as measured.
+// shape is what is different about the times of service; zero means as measured.
 type shape struct{ fetchP50, fetchP99, writeP50 time.Duration }
 
 // apply changes the times of service of a load. A fetch that takes longer
@@ -196,7 +196,7 @@ func (sh shape) apply(l load, idle Point) (load, error) {
 	if sh.writeP50 != 0 {
 		mid := idle.write.quantile(0.5)
 		if mid <= 0 {
-			return l, errors.New("database.p50: the writes that were measured took no time, so that they cannot be scaled")
+			return l, errors.New("database.p50: the measured writes took no time, so they cannot be scaled")
 		}
 		l.write = l.write.scaled(float64(sh.writeP50) / mid)
 	}
@@ -209,7 +209,7 @@ const (
 	searchRounds = 10 // of the items in flight
 )
 
-// others is how many other writes a model has under way when one begins.
+// others returns how many other writes a model has under way when one begins.
 func others(m Model) (float64, error) {
 	inFlight := m.Items // of unbounded
 	if n := m.Strategy.Limit + m.Strategy.Writers + m.Strategy.Queue; n > 0 {

@@ -182,10 +182,10 @@ func TestTrialsThatWereNotMeasuredDoNotCount(t *testing.T) {
 		t.Errorf("%v, want %v", p.Makespan, want)
 	}
 	trials[3].Items++
-	if _, err := whatif.NewPoint(v, trials); err == nil || !strings.Contains(err.Error(), `of "bounded-8" has 1001 items, those before it 1000; allowed: all the same`) {
+	if _, err := whatif.NewPoint(v, trials); err == nil || !strings.Contains(err.Error(), `of "bounded-8" has 1001 items, but those before it have 1000; all must be equal`) {
 		t.Errorf("error %v", err)
 	}
-	if _, err := whatif.NewPoint(v, trials[:2]); err == nil || err.Error() != `variant "bounded-8": no trial has times of its stages` {
+	if _, err := whatif.NewPoint(v, trials[:2]); err == nil || err.Error() != `variant "bounded-8": no trial has the times of its stages` {
 		t.Errorf("error %v", err)
 	}
 }
@@ -195,17 +195,17 @@ func TestRunsThatCannotCalibrate(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := whatif.FromRun(x); err == nil || !strings.Contains(err.Error(), "it is of a service") {
+	if _, err := whatif.FromRun(x); err == nil || !strings.Contains(err.Error(), "its scenario is a service") {
 		t.Errorf("a service: error %v", err)
 	}
 	if x, err = summary.NewIndex(runtest.New(runtest.Options{Bare: true})); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := whatif.FromRun(x); err == nil || !strings.Contains(err.Error(), "no trial has times of its stages") {
+	if _, err := whatif.FromRun(x); err == nil || !strings.Contains(err.Error(), "no trial has the times of its stages") {
 		t.Errorf("without histograms: error %v", err)
 	}
 	all := measuredPoints(t)
-	if _, err := whatif.NewSweep(all[:1]); err == nil || !strings.HasPrefix(err.Error(), "nothing to calibrate with; allowed: runs of two limits at least") {
+	if _, err := whatif.NewSweep(all[:1]); err == nil || !strings.HasPrefix(err.Error(), "no runs to calibrate with") {
 		t.Errorf("one limit: error %v", err)
 	}
 	if _, err := whatif.NewSweep(nil); err == nil {
@@ -213,7 +213,7 @@ func TestRunsThatCannotCalibrate(t *testing.T) {
 	}
 	other := slices.Clone(all)
 	other[3].Setting = "upstream.latency.median=5ms"
-	if s := sweepOf(t, other); len(s.Notes) != 1 || !strings.Contains(s.Notes[0], "bounded-8 at upstream.latency.median=5ms is left out") {
+	if s := sweepOf(t, other); len(s.Notes) != 1 || !strings.Contains(s.Notes[0], "bounded-8 at upstream.latency.median=5ms is omitted") {
 		t.Errorf("notes %q", s.Notes)
 	}
 }
@@ -292,7 +292,7 @@ func TestWhatIf(t *testing.T) {
 		if a.Peak != 40*64 || a.PeakHost != 64 || a.AllDescriptors != 40*(7+64+64+2) {
 			t.Errorf("%+v", a)
 		}
-		for _, want := range []string{"40 hosts", "100000 items", "upstream.p50 80ms", "busier than it ever was"} {
+		for _, want := range []string{"40 hosts", "100000 items", "upstream.p50 80ms", "busier than in any measurement"} {
 			if !strings.Contains(strings.Join(a.Outside, "\n"), want) {
 				t.Errorf("%q does not say %q", a.Outside, want)
 			}
@@ -333,11 +333,11 @@ func TestTheUpstreamsOwnRate(t *testing.T) {
 	if math.Abs(a.Throughput-100) > 5 {
 		t.Errorf("%v a second of 100", a.Throughput)
 	}
-	if caveats := strings.Join(a.Caveats, "\n"); !strings.Contains(caveats, "above the upstream's 100/s wait here") || !strings.Contains(caveats, "bounded-64 with 1000 items was measured and is left out: 40 % of them failed") {
+	if caveats := strings.Join(a.Caveats, "\n"); !strings.Contains(caveats, "above the upstream's 100/s wait here") || !strings.Contains(caveats, "bounded-64 with 1000 items was measured but is omitted: 40 % of the items failed") {
 		t.Errorf("caveats %q", a.Caveats)
 	}
 	faster := predict(t, s, "limit=16,rate=1000")
-	if outside := strings.Join(faster.Outside, "\n"); faster.Throughput < 200 || !strings.Contains(outside, "rate 1000/s: the upstream that was measured allows 100/s") {
+	if outside := strings.Join(faster.Outside, "\n"); faster.Throughput < 200 || !strings.Contains(outside, "rate 1000/s: the measured upstream allows 100/s") {
 		t.Errorf("%v a second, outside %q", faster.Throughput, faster.Outside)
 	}
 }

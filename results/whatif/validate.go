@@ -19,7 +19,7 @@ const (
 	TargetP99      = 0.15
 )
 
-// Within says whether both errors are within the targets.
+// Within reports whether both errors are within the targets.
 func (e Errors) Within() bool {
 	return math.Abs(e.Makespan) <= TargetMakespan && math.Abs(e.P99) <= TargetP99
 }
@@ -38,10 +38,10 @@ type Check struct {
 	// InSample is the error of the model that knows the point's times of service;
 	// nil: the model does not calibrate with the point.
 	InSample *Errors `json:"in_sample,omitempty"`
-	// LeftOut is the error of the model that does not know the point; nil: it
+	// LeftOut is the error of the model that does not know the point; nil means that it
 	// cannot be told, as with two points to calibrate with.
 	LeftOut *Errors `json:"left_out,omitempty"`
-	// Extrapolated says that the point lies beyond what the model knows without it.
+	// Extrapolated reports that the point lies beyond what the model knows without it.
 	Extrapolated bool `json:"extrapolated,omitempty"`
 }
 
@@ -49,7 +49,7 @@ type Check struct {
 type Validation struct {
 	Checks []Check `json:"checks"`
 	// InSample and LeftOut are the greatest of each, by absolute value; of those
-	// left out Extrapolated has what lies beyond the others. Nil: there is none.
+	// left out Extrapolated has what lies beyond the others; nil means there is none.
 	InSample     *Errors `json:"worst_in_sample,omitempty"`
 	LeftOut      *Errors `json:"worst_left_out,omitempty"`
 	Extrapolated *Errors `json:"worst_extrapolated,omitempty"`
@@ -66,7 +66,7 @@ func (s *Sweep) Validate() (Validation, error) {
 		}
 		c, err := s.check(p, m)
 		if err != nil {
-			return v, fmt.Errorf("predict what was measured of %q with %d items: %w", p.Variant.Name, p.Items, err)
+			return v, fmt.Errorf("predict the measurements of %q with %d items: %w", p.Variant.Name, p.Items, err)
 		}
 		v.Checks = append(v.Checks, c)
 	}
@@ -133,7 +133,7 @@ func (s *Sweep) errors(p Point, m Model) (e Errors, beyond bool, err error) {
 	}, l.beyond, nil
 }
 
-// repeats is how often a model is simulated, with other seeds, and items is
+// repeats is the interval in which a model is simulated, with other seeds, and items is
 // beyond how many in all it is not.
 const (
 	repeats       = 15

@@ -74,13 +74,13 @@ func TestSheddingKeepsAcceptedReportsQuick(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		took, shed := overload(t, 20)
 		if len(took) == 0 || shed == 0 || len(took)+shed != 120 || took[len(took)-1] > inHand {
-			t.Errorf("%d accepted, %d turned away, the slowest took %v: want at most %v", len(took), shed, slices.Max(append(took, 0)), inHand)
+			t.Errorf("%d accepted, %d rejected, the slowest took %v: want at most %v", len(took), shed, slices.Max(append(took, 0)), inHand)
 		}
 	})
 	synctest.Test(t, func(t *testing.T) {
 		took, shed := overload(t, service.Unlimited)
 		if len(took) != 120 || shed != 0 || took[len(took)-1] < 5*time.Second {
-			t.Errorf("%d accepted, %d turned away, the slowest took %v with a queue that is not bounded: want at least 5 s", len(took), shed, slices.Max(append(took, 0)))
+			t.Errorf("%d accepted, %d rejected, the slowest took %v with a queue that is not bounded: want at least 5 s", len(took), shed, slices.Max(append(took, 0)))
 		}
 	})
 }

@@ -100,7 +100,7 @@ func (f EnvironmentFlags) choose(u *Setup) error {
 	named := o.Mongo != nil || o.Upstream != nil
 	contained := f.wantsContainers(o.Limits) != ""
 	if !slices.Contains([]string{auto, environment.Embedded, environment.Containers, environment.External}, f.Kind) {
-		return fmt.Errorf("no environment %q; allowed: %s, %s, %s, %s", f.Kind, auto, environment.Embedded, environment.Containers, environment.External)
+		return fmt.Errorf("unknown environment %q (want %s, %s, %s or %s)", f.Kind, auto, environment.Embedded, environment.Containers, environment.External)
 	}
 	if f.Kind == auto {
 		switch {

@@ -64,7 +64,7 @@ type Process struct {
 	err  *Death // valid when done is closed
 }
 
-// Death says how a helper ended.
+// Death describes how a helper ended.
 type Death struct {
 	Name string
 	// State is what the system says: "signal: killed", "exit status 1".
@@ -166,12 +166,12 @@ func (p *Process) readReady(lines *procjson.Lines) error {
 	line, err := lines.Next()
 	switch {
 	case errors.Is(err, io.EOF):
-		return errors.New("it said nothing")
+		return errors.New("it wrote no output")
 	case err != nil:
 		return err
 	}
 	if err := procjson.Decode(line, &p.Ready); err != nil || !p.Ready.Ready {
-		return fmt.Errorf("it said %.200q instead of being ready", line)
+		return fmt.Errorf("it wrote %.200q instead of its ready message", line)
 	}
 	return nil
 }
@@ -179,10 +179,10 @@ func (p *Process) readReady(lines *procjson.Lines) error {
 // PID of the process.
 func (p *Process) PID() int { return p.process.PID() }
 
-// Done is closed when the process has ended.
+// Done returns a channel that is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Err is nil while the process runs, then a *Death.
+// Err returns nil while the process runs, then a *Death.
 func (p *Process) Err() error {
 	select {
 	case <-p.done:
@@ -241,7 +241,7 @@ func (p *Process) Stop(grace time.Duration) error {
 // tailBytes and tailLines bound what Tail returns.
 const tailBytes, tailLines = 4096, 20
 
-// Tail is the end of a log file, "" when there is none.
+// Tail returns the end of a log file, "" when there is none.
 func Tail(path string) string {
 	file, err := os.Open(path)
 	if err != nil {

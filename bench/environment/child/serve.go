@@ -24,7 +24,7 @@ func Serve(stdin io.Reader, stdout io.Writer, ready Ready, done <-chan struct{},
 	case err := <-ended:
 		return err
 	case <-done:
-		return errors.New("the server ended by itself")
+		return errors.New("the server ended unexpectedly")
 	}
 }
 
@@ -40,7 +40,7 @@ func answer(stdin io.Reader, out *json.Encoder, handle func([]byte) error) error
 		}
 		r := reply{OK: true}
 		if handle == nil {
-			r = reply{Error: "no requests known"}
+			r = reply{Error: "requests are not supported"}
 		} else if err := handle(line); err != nil {
 			r = reply{Error: err.Error()}
 		}

@@ -14,7 +14,7 @@ type Link struct {
 	// the latency is taken as the latency, and negative values as none.
 	Latency time.Duration `json:"latency_ns,omitempty"`
 	Jitter  time.Duration `json:"jitter_ns,omitempty"`
-	// Bandwidth in bytes a second, each way, shared by all connections. 0: unlimited.
+	// Bandwidth in bytes a second, each way, shared by all connections; zero means unlimited.
 	Bandwidth int64 `json:"bandwidth,omitempty"`
 	// Resets is the probability, 0 to 1, that a command's connection is reset.
 	Resets float64 `json:"resets,omitempty"`
@@ -41,7 +41,7 @@ const (
 	After
 )
 
-// Draw is the draw for an attempt (1 is the first) at a key: a pure function of
+// Draw returns the draw for an attempt (1 is the first) at a key: a pure function of
 // link and arguments. Delay, reset and its side have random streams of their
 // own: changing one leaves the others' draws alone.
 func (l Link) Draw(key uint64, attempt int) Draw {
@@ -60,7 +60,7 @@ func (l Link) Draw(key uint64, attempt int) Draw {
 	return d
 }
 
-// sane is the link with its values in range.
+// sane returns the link with its values in range.
 func (l Link) sane() Link {
 	l.Latency = max(l.Latency, 0)
 	l.Jitter = min(max(l.Jitter, 0), l.Latency)
@@ -68,10 +68,10 @@ func (l Link) sane() Link {
 	return l
 }
 
-// idle says that the link adds nothing.
+// idle reports whether the link adds nothing.
 func (l Link) idle() bool { return l.Latency <= 0 && l.Bandwidth <= 0 && !(l.Resets > 0) }
 
-// chance says that anything is drawn at all.
+// chance reports whether anything is drawn at all.
 func (l Link) chance() bool { return l.Jitter > 0 || l.Resets > 0 }
 
 // Purposes of random streams.
@@ -81,7 +81,7 @@ const (
 	purposeSide
 )
 
-// stream is a random number for one purpose of one attempt, as those of the
+// stream returns a random number for one purpose of one attempt, as those of the
 // mock upstream are made.
 func stream(hash uint64, attempt, purpose int) uint64 {
 	return rng.At(rng.At(hash, uint64(attempt)), uint64(purpose))

@@ -46,14 +46,14 @@ func Serve(ctx context.Context, target Target) (*Proxy, error) {
 	return p, nil
 }
 
-// Addr is where the proxy listens.
+// Addr returns where the proxy listens.
 func (p *Proxy) Addr() netip.AddrPort { return p.listener.Addr().(*net.TCPAddr).AddrPort() }
 
 // SetLink sets how the link behaves for the commands that arrive from now on,
 // over any connection. Attempts and statistics begin anew.
 func (p *Proxy) SetLink(l Link) { p.traffic.Store(newTraffic(l)) }
 
-// Stats is what the link has done since SetLink.
+// Stats returns what the link has done since SetLink.
 func (p *Proxy) Stats() Stats { return p.traffic.Load().stats() }
 
 // SetTarget sets where the connections go that are accepted from now on. The
@@ -119,6 +119,6 @@ func (p *Proxy) relay(client *net.TCPConn) {
 		s.forward()
 	})
 	s.receive()
-	cancel() // what is held back is dropped: nobody waits for it any more
+	cancel() // delayed messages are dropped: there is no reader any more
 	wg.Wait()
 }

@@ -28,7 +28,7 @@ type session struct {
 type request struct {
 	message wire.Message
 	traffic *traffic  // nil: the link adds nothing
-	due     time.Time // when to pass it on; zero: at once
+	due     time.Time // when to pass it on; zero means at once
 	reset   Reset
 }
 
@@ -81,7 +81,7 @@ func touches(m wire.Message) bool {
 	return m.OpCode() == wire.OpCompressed || wire.TouchesDocuments(m.Command())
 }
 
-// spare is the message's memory for the next one, unless it is too much to keep.
+// spare returns the message's memory for the next one, unless it is too much to keep.
 func spare(m wire.Message) []byte {
 	const most = 64 << 10
 	if cap(m) > most {
@@ -90,7 +90,7 @@ func spare(m wire.Message) []byte {
 	return m
 }
 
-// forward passes on what is held back, when it is due.
+// forward passes on delayed messages when they are due.
 func (s *session) forward() {
 	for q := range s.held {
 		if !q.isDue() && !s.sleepUntil(q.due) || !s.pass(q) {

@@ -19,9 +19,9 @@ import (
 
 // Target is the database that a proxy leads to.
 type Target struct {
-	// Addr is host:port. Empty: nowhere, clients are turned away.
+	// Addr is host:port; empty means nowhere, clients are rejected.
 	Addr string `json:"addr"`
-	// TLS to the database. Nil: none. Clients of the proxy use none either way.
+	// TLS to the database; nil means none. Clients of the proxy use none either way.
 	TLS *TLSOptions `json:"tls,omitempty"`
 	// Loopback refuses to connect to an Addr that is, or resolves to, anything
 	// but this machine.
@@ -31,11 +31,11 @@ type Target struct {
 // TLSOptions mean what the options of a connection string mean. The zero value
 // is tls=true: the certificates of the system, and none of the client's own.
 type TLSOptions struct {
-	// ServerName that the certificate must be for. Empty: the host of Addr.
+	// ServerName that the certificate must be for; empty means the host of Addr.
 	ServerName string `json:"server_name,omitempty"`
 	// CAFile (tlsCAFile) holds the certificates to believe in place of the
 	// system's, and CertKeyFile (tlsCertificateKeyFile) the client's certificate
-	// and its key, without a passphrase; both PEM. Empty: none.
+	// and its key, without a passphrase; both PEM; empty means none.
 	CAFile      string `json:"ca_file,omitempty"`
 	CertKeyFile string `json:"cert_key_file,omitempty"`
 	// Insecure (tlsInsecure) takes any certificate, for any name.
@@ -85,7 +85,7 @@ func (o *TLSOptions) config(addr string) (*tls.Config, error) {
 		}
 		c.RootCAs = x509.NewCertPool()
 		if !c.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("CA file %q holds no certificate; want PEM", o.CAFile)
+			return nil, fmt.Errorf("CA file %q does not contain a certificate (want PEM)", o.CAFile)
 		}
 	}
 	if o.CertKeyFile != "" {
@@ -98,7 +98,7 @@ func (o *TLSOptions) config(addr string) (*tls.Config, error) {
 	return c, nil
 }
 
-var errNoTarget = errors.New("connect to the database: the proxy was not told where it is")
+var errNoTarget = errors.New("connect to the database: the proxy does not have its address")
 
 // dial connects to the target.
 func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
@@ -143,15 +143,15 @@ func (d *dialer) check(ctx context.Context) error {
 	return nil
 }
 
-// refuseRemote is a net.Dialer's Control: it sees the addresses that a name
+// refuseRemote returns a net.Dialer's Control: it sees the addresses that a name
 // resolved to, whatever it resolves to the next time.
 func refuseRemote(_, address string, _ syscall.RawConn) error {
 	a, err := netip.ParseAddrPort(address)
 	if err != nil {
-		return fmt.Errorf("not an address: %q", address)
+		return fmt.Errorf("invalid address %q", address)
 	}
 	if !a.Addr().Unmap().IsLoopback() {
-		return fmt.Errorf("%s is not on this machine, and a database of a run's own is nowhere else", a)
+		return fmt.Errorf("%s is not on this machine, unlike every built-in database", a)
 	}
 	return nil
 }

@@ -19,7 +19,7 @@ type traffic struct {
 	commands, delayed, before, after atomic.Int64
 }
 
-// newTraffic is nil for a link that adds nothing.
+// newTraffic returns nil for a link that adds nothing.
 func newTraffic(l Link) *traffic {
 	if l = l.sane(); l.idle() {
 		return nil
@@ -54,13 +54,13 @@ func (t *traffic) draw(m wire.Message) Draw {
 
 // lane is one direction of a link, which passes one message after the other.
 type lane struct {
-	bandwidth int64 // bytes a second; 0: unlimited
+	bandwidth int64 // bytes a second; zero means unlimited
 
 	mu   sync.Mutex
 	free time.Time // when the last message that was admitted has passed
 }
 
-// reserve is when the last byte of a message of that size that arrives now has
+// reserve returns when the last byte of a message of that size that arrives now has
 // passed.
 func (l *lane) reserve(now time.Time, size int) time.Time {
 	if l.bandwidth <= 0 {
@@ -75,7 +75,7 @@ func (l *lane) reserve(now time.Time, size int) time.Time {
 	return l.free
 }
 
-// transfer is how long that many bytes take: a year and a half at most, for the
+// transfer returns how long that many bytes take: a year and a half at most, for the
 // largest message at a byte a second.
 func transfer(size int, bandwidth int64) time.Duration {
 	return time.Duration(size) * time.Second / time.Duration(bandwidth)
@@ -84,7 +84,7 @@ func transfer(size int, bandwidth int64) time.Duration {
 // Stats is what the link has done since it was set. A link that adds nothing
 // counts nothing.
 type Stats struct {
-	// Commands that touch documents, and those of them that a latency held back.
+	// Commands that touch documents, and those of them that were delayed.
 	Commands int64 `json:"commands"`
 	Delayed  int64 `json:"delayed"`
 	// ResetsBefore are connections reset in place of passing a command on, and

@@ -59,11 +59,11 @@ func (f *ferret) dial(ctx context.Context) (stream, error) {
 	return c.(stream), nil
 }
 
-// busyTimeout is how long a statement waits for another connection's write.
+// busyTimeout is the time for which a statement waits for another connection's write.
 // It exceeds the time that a full pool of 100 writers needs by far.
 const busyTimeout = 60 * time.Second
 
-// dataURI is FerretDB's connection string for a data folder. Transactions take
+// dataURI returns FerretDB's connection string for a data folder. Transactions take
 // the write lock when they begin, so that none fails half-way because another
 // one wrote since. With a write-ahead log, synchronous(normal) syncs at
 // checkpoints only.

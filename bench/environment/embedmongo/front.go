@@ -14,7 +14,7 @@ import (
 	"floodgate/bench/environment/wire"
 )
 
-// maxBatch is how many writes the server tells clients to put into one command.
+// maxBatch is the number of writes that the server tells clients to put into one command.
 // FerretDB keeps a connection to SQLite for each existing document that a
 // command replaces until the command ends, and has 100 of them.
 const maxBatch = 64

@@ -55,7 +55,7 @@ func (h *indexer) Handle(ctx context.Context, r slog.Record) error {
 	return h.next.Handle(ctx, r)
 }
 
-// noise is what FerretDB says of each client that leaves: it does not know the
+// noise returns what FerretDB says of each client that leaves: it does not know the
 // command endSessions; and the headers of messages that follow in full.
 func noise(message string) bool {
 	return strings.HasPrefix(message, "Response header:") || strings.Contains(message, "no such command: 'endSessions'")
@@ -68,7 +68,7 @@ func (h *indexer) index(ctx context.Context, table string) {
 	// The client that creates the collection may go away; the collection stays.
 	ctx = context.WithoutCancel(ctx)
 	if err := indexTables(ctx, filepath.Join(h.dir, name+".sqlite"), table); err != nil {
-		slog.New(h.next).ErrorContext(ctx, "index on _id not made", "database", name, "table", table, "error", err)
+		slog.New(h.next).ErrorContext(ctx, "index on _id was not created", "database", name, "table", table, "error", err)
 	}
 }
 

@@ -6,7 +6,7 @@ import (
 	"github.com/FerretDB/FerretDB/ferretdb"
 )
 
-// innerListener is where FerretDB listens for the front: an abstract socket,
+// innerListener returns where FerretDB listens for the front: an abstract socket,
 // which has no file and costs less than TCP.
 func innerListener() ferretdb.ListenerConfig {
 	return ferretdb.ListenerConfig{Unix: "@floodgate-mongo-" + rand.Text()}

@@ -4,7 +4,7 @@ package embedmongo
 
 import "github.com/FerretDB/FerretDB/ferretdb"
 
-// innerListener is where FerretDB listens for the front.
+// innerListener returns where FerretDB listens for the front.
 func innerListener() ferretdb.ListenerConfig {
 	return ferretdb.ListenerConfig{TCP: "127.0.0.1:0"}
 }

@@ -34,13 +34,13 @@ import (
 
 // Options of a server.
 type Options struct {
-	// Addr to listen on, a loopback host:port. Empty: 127.0.0.1 and a free port.
+	// Addr to listen on, a loopback host:port; empty means 127.0.0.1 and a free port.
 	Addr string
 	// Dir is the data folder, one SQLite file a database. It is made when
 	// absent and never removed. One server at a time uses it: two would not see
 	// what the other one writes. Required.
 	Dir string
-	// Logger gets FerretDB's own log. Nil: warnings and errors to stderr.
+	// Logger gets FerretDB's own log; nil means warnings and errors to stderr.
 	Logger *slog.Logger
 	// Everywhere allows an Addr that is not loopback: inside a container, whose
 	// ports are published on the loopback of the machine.
@@ -65,7 +65,7 @@ type Server struct {
 // uses is [scratch.ErrLocked].
 func Serve(ctx context.Context, opts Options) (_ *Server, err error) {
 	if opts.Dir == "" {
-		return nil, errors.New("serve mongo: no data folder")
+		return nil, errors.New("serve mongo: the data folder is missing")
 	}
 	if opts.Addr == "" {
 		opts.Addr = "127.0.0.1:0"
@@ -130,15 +130,15 @@ func (s *Server) supervise(ctx context.Context) {
 	s.err = errors.Join(err, s.release())
 }
 
-// Addr is where the server listens.
+// Addr returns where the server listens.
 func (s *Server) Addr() netip.AddrPort {
 	return s.front.listener.Addr().(*net.TCPAddr).AddrPort()
 }
 
-// URI is the connection string for clients.
+// URI returns the connection string for clients.
 func (s *Server) URI() string { return "mongodb://" + s.Addr().String() + "/" }
 
-// Done is closed when the server has ended.
+// Done returns a channel that is closed when the server has ended.
 func (s *Server) Done() <-chan struct{} { return s.done }
 
 // Close disconnects all clients and stops the server. A command that runs is

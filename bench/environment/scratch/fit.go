@@ -35,7 +35,7 @@ func (e *ExecError) Error() string {
 }
 func (e *ExecError) Unwrap() error { return e.Err }
 
-// anotherFolder says how to have another one in the place of dir.
+// anotherFolder describes how to have another one in the place of dir.
 func anotherFolder(dir string) string {
 	relative, err := filepath.Rel(os.TempDir(), dir)
 	if err != nil || relative == ".." || strings.HasPrefix(relative, ".."+string(filepath.Separator)) {

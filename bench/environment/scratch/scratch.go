@@ -73,7 +73,7 @@ func Sweep(parent, prefix string) ([]string, error) {
 	return removed, errors.Join(errs...)
 }
 
-// Orphans are the folders that Sweep would remove. Each is locked for a moment:
+// Orphans returns the folders that Sweep would remove. Each is locked for a moment:
 // who sweeps at the same time may miss it.
 func Orphans(parent, prefix string) ([]string, error) {
 	var found []string
@@ -102,7 +102,7 @@ func orphans(parent, prefix string, do func(path string, lock *os.File)) error {
 		}
 		path := filepath.Join(parent, e.Name())
 		lock, err := acquire(filepath.Join(path, lockName), 0)
-		if err != nil { // in use, not one of ours, or not ours to touch
+		if err != nil { // in use, not of this program, or not accessible
 			continue
 		}
 		if !inPlace(lock) { // removed meanwhile
@@ -126,7 +126,7 @@ func acquire(path string, flag int) (*os.File, error) {
 	return file, nil
 }
 
-// inPlace says that the open file is still the one of that name.
+// inPlace reports whether the open file is still the one of that name.
 func inPlace(file *os.File) bool {
 	open, err := file.Stat()
 	if err != nil {

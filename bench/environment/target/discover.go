@@ -44,7 +44,7 @@ type Deployment struct {
 	Version string
 }
 
-// String is kind and version, for records.
+// String returns kind and version, for records.
 func (d *Deployment) String() string {
 	kind := d.Kind
 	if d.Set != "" {
@@ -110,7 +110,7 @@ func (m *Mongo) discover(ctx context.Context, p Policy) (*Deployment, error) {
 	return nil, errors.Join(failures...)
 }
 
-// deployment is what a seed's answer says it belongs to.
+// deployment returns what a seed's answer says it belongs to.
 func (m *Mongo) deployment(ctx context.Context, p Policy, seed string, h *hello) (*Deployment, error) {
 	d := &Deployment{Mongo: m, Kind: Standalone, Set: h.Set, Hosts: m.hosts, Primary: seed, Version: h.version}
 	want := m.parsed.ReplicaSet
@@ -126,9 +126,9 @@ func (m *Mongo) deployment(ctx context.Context, p Policy, seed string, h *hello)
 	case want != "" && h.Set != want:
 		return nil, fmt.Errorf("the URI asks for replica set %s, but this is a %s %s", want, d.Kind, h.Set)
 	case d.Kind == Standalone && len(m.hosts) > 1:
-		return nil, errors.New("the URI names several servers, but this one stands alone")
+		return nil, errors.New("the URI names several servers, but this server is standalone")
 	case m.direct() && d.Kind == ReplicaSet && !h.Writable:
-		return nil, errors.New("it is not the primary of its replica set and takes no writes; leave out directConnection")
+		return nil, errors.New("it is not the primary of its replica set and does not accept writes; omit directConnection")
 	case d.Kind == ReplicaSet && !m.direct():
 		if err := d.members(ctx, p, h); err != nil {
 			return nil, err
@@ -165,7 +165,7 @@ func (d *Deployment) members(ctx context.Context, p Policy, h *hello) error {
 		}
 	}
 	if !primary.Writable {
-		return fmt.Errorf("primary %s takes no writes", h.Primary)
+		return fmt.Errorf("primary %s does not accept writes", h.Primary)
 	}
 	d.Primary, d.Version = h.Primary, primary.version
 	return nil
@@ -213,7 +213,7 @@ func knock(ctx context.Context, p Policy, host string, config *tls.Config) error
 	return tls.Client(conn, config).HandshakeContext(ctx)
 }
 
-// only are the options of a client of one of the servers.
+// only returns the options of a client of one of the servers.
 func (m *Mongo) only(host string, p Policy) *options.ClientOptions {
 	var kept []option
 	for _, o := range m.options {
@@ -256,7 +256,7 @@ func Version(ctx context.Context, client *mongo.Client) (string, error) {
 	return "MongoDB " + info.Version, nil
 }
 
-// reason is why the driver found no server, which its error only describes.
+// reason returns why the driver found no server, which its error only describes.
 func reason(err error) error {
 	var selection topology.ServerSelectionError
 	if !errors.As(err, &selection) {
@@ -272,7 +272,7 @@ func reason(err error) error {
 	return err
 }
 
-// resolvePort is Resolve for host:port.
+// resolvePort returns Resolve for host:port.
 func (p Policy) resolvePort(ctx context.Context, hostport string) ([]netip.AddrPort, error) {
 	host, port, err := net.SplitHostPort(hostport)
 	if err != nil {

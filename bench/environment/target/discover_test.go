@@ -145,7 +145,7 @@ func TestDeploymentsThatCannotBeUsed(t *testing.T) {
 		{"nobody listens", "mongodb://" + credentials + closed.Addr().String(), "refused", "refused"},
 		{"another replica set", "mongodb://" + set[0].Addr().String() + "/?replicaSet=rs7", "mongo_server_selection", "asks for replica set rs7"},
 		{"no replica set", "mongodb://" + plain.Addr().String() + "/?replicaSet=rs7", "mongo_server_selection", "rs7"},
-		{"secondary alone", "mongodb://" + set[1].Addr().String() + "/?directConnection=true", "", "takes no writes"},
+		{"secondary alone", "mongodb://" + set[1].Addr().String() + "/?directConnection=true", "", "does not accept writes"},
 		{"no primary", "mongodb://" + headless.Addr().String(), "mongo_server_selection", "no primary"},
 		{"public address", "mongodb://" + credentials + public + ":27017", "not_allowed", "--allow-target " + public},
 	} {
@@ -227,9 +227,9 @@ func TestServersFromDNS(t *testing.T) {
 		{"found", "here.example.test", options, ""},
 		{"another service", "here.example.test", options + "&srvServiceName=other", ""},
 		{"server elsewhere", "there.example.test", options, "--allow-target db2.example.test"},
-		{"server of another domain", "odd.example.test", options, "not of the domain"},
-		{"two texts", "texts.example.test", options, "allowed: 1"},
-		{"text with another option", "text.example.test", options, "none of authSource"},
+		{"server of another domain", "odd.example.test", options, "not in the domain"},
+		{"two texts", "texts.example.test", options, "want at most 1"},
+		{"text with another option", "text.example.test", options, "other than authSource"},
 		{"no servers", "nobody.example.test", options, "ask DNS for the servers"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -10,7 +10,7 @@ import (
 )
 
 // errHTTP2 is why an upstream that speaks HTTP/2 alone cannot be measured.
-var errHTTP2 = errors.New("it speaks HTTP/2 and not HTTP/1.1, which is what Floodgate measures with: over HTTP/2 requests share connections, " +
+var errHTTP2 = errors.New("it speaks HTTP/2 but not HTTP/1.1, which Floodgate requires: over HTTP/2, requests share connections, " +
 	"so limits of connections and predictions of descriptors would not hold; use an address of the upstream, or a reverse proxy in front of it, that speaks HTTP/1.1")
 
 // http2Timeout bounds the question whether a server speaks HTTP/2.

@@ -17,7 +17,7 @@ import (
 // Mongo is a connection string that was read. It does not change.
 type Mongo struct {
 	srv      bool
-	userinfo string // as it was written, escaped; empty: none
+	userinfo string // as it was written, escaped; empty means none
 	hosts    []string
 	database string // escaped
 	options  []option
@@ -37,7 +37,7 @@ const (
 	mongoExample = "mongodb://user:password@host:27017/?tls=true"
 )
 
-// URI is the connection string for clients: the one that was read, with what a
+// URI returns the connection string for clients: the one that was read, with what a
 // [Mongo] may hold left as it was. It holds the credentials.
 func (m *Mongo) URI() string {
 	scheme, hosts := mongoScheme, strings.Join(m.hosts, ",")
@@ -64,11 +64,11 @@ func (m *Mongo) build(scheme, hosts string, options []option) string {
 	return b.String()
 }
 
-// Hosts are the servers that the string names, as host:port, or the name of
+// Hosts returns the servers that the string names, as host:port, or the name of
 // the service where the servers are to be asked of DNS (mongodb+srv).
 func (m *Mongo) Hosts() []string { return slices.Clone(m.hosts) }
 
-// Redacted is the string without credentials and options, for people to read.
+// Redacted returns the string without credentials and options, for people to read.
 func (m *Mongo) Redacted() string {
 	shown := &Mongo{srv: m.srv, hosts: m.hosts, database: m.database}
 	if m.userinfo != "" {
@@ -77,13 +77,13 @@ func (m *Mongo) Redacted() string {
 	return shown.URI()
 }
 
-// String is Redacted.
+// String returns Redacted.
 func (m *Mongo) String() string { return m.Redacted() }
 
-// GoString is Redacted, so that no form of print shows more.
+// GoString returns Redacted, so that no form of print shows more.
 func (m *Mongo) GoString() string { return m.Redacted() }
 
-// Secrets are what no text may show: the password as it was written and as it
+// Secrets returns what no text may show: the password as it was written and as it
 // is, user and password together, the session token, and the passphrase of a
 // key. Empty where there are none.
 func (m *Mongo) Secrets() []string {
@@ -116,7 +116,7 @@ func (m *Mongo) Overridden() []string {
 		case o.is("maxpoolsize"):
 			why = "each variant sets the pool: its limit, writers or connections.max_pool_size"
 		case o.is("minpoolsize"):
-			why = "every trial begins with an empty pool"
+			why = "every trial starts with an empty pool"
 		case o.is("retrywrites") && m.parsed.RetryWritesSet && m.parsed.RetryWrites:
 			why = notRetried
 		case o.is("maxadaptiveretries") && m.parsed.MaxAdaptiveRetries > 0:
@@ -126,12 +126,12 @@ func (m *Mongo) Overridden() []string {
 		default:
 			continue
 		}
-		notes = append(notes, fmt.Sprintf("%s=%s of the connection string is not used: %s", o.name, o.value, why))
+		notes = append(notes, fmt.Sprintf("%s=%s of the connection string is ignored: %s", o.name, o.value, why))
 	}
 	return notes
 }
 
-// Through is the URI by which a client reaches the database through a plain
+// Through returns the URI by which a client reaches the database through a plain
 // proxy on addr, which connects to one server, with TLS where [Mongo.TLS] says
 // so: credentials, database, write concern and what else is not about the way
 // to the servers stay.
@@ -153,17 +153,17 @@ func (m *Mongo) Through(addr netip.AddrPort) string {
 // TLS is what a client needs to connect with TLS, beside the certificates of
 // the system.
 type TLS struct {
-	// ServerName that the certificate must be for. Empty: the host dialled.
+	// ServerName that the certificate must be for; empty means the host dialled.
 	ServerName string `json:"server_name,omitempty"`
 	// CAFile holds the certificates to believe in place of the system's, and
-	// CertKeyFile the client's own certificate and key, both PEM. Empty: none.
+	// CertKeyFile the client's own certificate and key, both PEM; empty means none.
 	CAFile      string `json:"ca_file,omitempty"`
 	CertKeyFile string `json:"cert_key_file,omitempty"`
 	// Insecure: the server's certificate is not checked at all.
 	Insecure bool `json:"insecure,omitempty"`
 }
 
-// TLS is nil where the connection string asks for none.
+// TLS returns nil where the connection string asks for none.
 func (m *Mongo) TLS() *TLS {
 	p := m.parsed
 	if !p.SSL {
@@ -172,14 +172,14 @@ func (m *Mongo) TLS() *TLS {
 	return &TLS{CAFile: p.SSLCaFile, CertKeyFile: p.SSLClientCertificateKeyFile, Insecure: p.SSLInsecure}
 }
 
-// Proxyable says why [Mongo.Through] would not do for this database. Nil: it does.
+// Proxyable returns the reason why [Mongo.Through] would not do for this database; nil means it does.
 func (m *Mongo) Proxyable() error {
 	p := m.parsed
 	switch {
 	case p.SSL && p.SSLClientCertificateKeyPassword != nil:
-		return errors.New("a key with a passphrase (tlsCertificateKeyFilePassword) cannot be used where a link is put before the database: decrypt the key, or leave out the scenario's database.latency, jitter, bandwidth and resets")
+		return errors.New("a key with a passphrase (tlsCertificateKeyFilePassword) cannot be used with added delays or faults of the database: decrypt the key, or remove the scenario's database.latency, jitter, bandwidth and resets")
 	case p.SSL && p.SSLCertificateFile != "":
-		return errors.New("tlsCertificateFile and tlsPrivateKeyFile cannot be used where a link is put before the database: put both into one file and name it with tlsCertificateKeyFile")
+		return errors.New("tlsCertificateFile and tlsPrivateKeyFile cannot be used with added delays or faults of the database: put both into one file and set tlsCertificateKeyFile to it")
 	}
 	return nil
 }

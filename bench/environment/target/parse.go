@@ -31,7 +31,7 @@ func ParseMongo(uri string) (*Mongo, error) {
 	}
 	authority, path, _ := strings.Cut(rest, "/")
 	if strings.Contains(authority, "?") {
-		return nil, errors.New("mongo URI: a / is missing before the ? of the options")
+		return nil, errors.New("mongo URI: the / before the ? of the options is missing")
 	}
 	if err := m.parseHosts(authority); err != nil {
 		return nil, err
@@ -50,7 +50,7 @@ func ParseMongo(uri string) (*Mongo, error) {
 	return m, nil
 }
 
-// parseUserinfo takes the credentials off the begin of what follows the scheme.
+// parseUserinfo takes the credentials off the start of what follows the scheme.
 // As the driver does, it ends them at the first @.
 func (m *Mongo) parseUserinfo(rest string) (string, error) {
 	info, after, found := strings.Cut(rest, "@")
@@ -73,7 +73,7 @@ func (m *Mongo) parseUserinfo(rest string) (string, error) {
 func (m *Mongo) parseHosts(authority string) error {
 	if m.srv {
 		if !validHost(authority) {
-			return errors.New("mongo URI: mongodb+srv:// wants one name, without a port")
+			return errors.New("mongo URI: mongodb+srv:// requires a single host name without a port")
 		}
 		m.hosts = []string{authority}
 		return nil
@@ -99,9 +99,9 @@ func (m *Mongo) parseOptions(query string) error {
 		}
 		switch {
 		case o.is("srvmaxhosts"):
-			return errors.New("mongo URI: srvMaxHosts draws servers by lot, so that no two runs would be comparable; leave it out")
+			return errors.New("mongo URI: srvMaxHosts chooses servers at random, so runs would not be comparable; omit it")
 		case o.is("srvservicename") && (!m.srv || !validHost(value)):
-			return errors.New("mongo URI: the value of option srvServiceName is not allowed; it is the name of a service, and for mongodb+srv:// alone")
+			return errors.New("mongo URI: option srvServiceName must be the name of a service and applies only to mongodb+srv://")
 		case o.is("srvservicename"):
 			m.options = append(m.options, o)
 			continue
@@ -109,7 +109,7 @@ func (m *Mongo) parseOptions(query string) error {
 		parsed, err := connstring.Parse(mongoScheme + "localhost/?" + pair)
 		switch {
 		case err != nil && knownOption(name):
-			return fmt.Errorf("mongo URI: the value of option %s is not allowed", name)
+			return fmt.Errorf("mongo URI: the value of option %s is invalid", name)
 		case err != nil || len(parsed.UnknownOptions) > 0:
 			return fmt.Errorf("mongo URI: option %d is unknown to the MongoDB driver for Go, which would ignore it", i+1)
 		}
@@ -157,11 +157,11 @@ func (m *Mongo) checkMeaning() error {
 	p := m.parsed
 	switch mechanism := strings.ToUpper(p.AuthMechanism); {
 	case p.WNumberSet && p.WNumber == 0:
-		return errors.New("mongo URI: with w=0 the server does not say what it stored, so that no write could be counted")
+		return errors.New("mongo URI: with w=0 the server does not acknowledge writes, so they could not be counted")
 	case m.srv && (p.DirectConnection || p.Connect == connstring.SingleConnect):
 		return errors.New("mongo URI: a direct connection cannot be made with mongodb+srv://")
 	case mechanism == "MONGODB-OIDC" || mechanism == "GSSAPI" || mechanism == "MONGODB-AWS" && p.Password == "":
-		return fmt.Errorf("mongo URI: authMechanism %s asks other servers than the database for credentials, which a run does not speak with", mechanism)
+		return fmt.Errorf("mongo URI: authMechanism %s requires servers other than the database, to which a run does not connect", mechanism)
 	}
 	return nil
 }

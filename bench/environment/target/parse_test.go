@@ -62,7 +62,7 @@ func TestMongoURIsThatAreRefused(t *testing.T) {
 		{"mongodb://u:S3@CRET@h", "percent-encoding"}, {"mongodb://u:S3:CRET@h", "percent-encoding"}, {"mongodb://u:S3/CRET@h", "percent-encoding"},
 		{"mongodb://u:S3%CRET@h", "percent-encoding"}, {"mongodb://:S3CRET@h", "percent-encoding"}, {"mongodb://u:S3?CRET@h", "percent-encoding"},
 		{"mongodb://u:S3CRET @h", "spaces"}, {"mongodb://h/\x00", "control"},
-		{"mongodb://h?tls=true", "a / is missing"},
+		{"mongodb://h?tls=true", "the / before"},
 		{"mongodb://h/S3.CRET", "the database's name"}, {"mongodb://h/a/b", "the database's name"},
 		{"mongodb://h/?tls", "option 1 is not of the form"}, {"mongodb://h/?tls=true&=S3CRET", "option 2 is not of the form"},
 		{"mongodb://h/?tls=S3CRET", "the value of option tls"}, {"mongodb://h/?maxPoolSize=S3CRET", "the value of option maxPoolSize"},
@@ -73,11 +73,11 @@ func TestMongoURIsThatAreRefused(t *testing.T) {
 		{"mongodb://h/?tls=true&ssl=false", "contradict"}, {"mongodb://a,b/?directConnection=true", "contradict"},
 		{"mongodb://u@h/?authMechanism=PLAIN", "contradict"}, {"mongodb://h/?loadBalanced=true&replicaSet=r", "contradict"},
 		{"mongodb://h/?w=0", "w=0"},
-		{"mongodb://h/?srvMaxHosts=1", "draws servers by lot"}, {"mongodb+srv://h/?srvMaxHosts=1", "draws servers by lot"},
-		{"mongodb://h/?srvServiceName=x", "the value of option srvServiceName"},
-		{"mongodb+srv://a,b/", "wants one name"}, {"mongodb+srv://h:1/", "wants one name"}, {"mongodb+srv://h/?directConnection=true", "direct connection"},
-		{"mongodb://h/?authMechanism=MONGODB-OIDC&authMechanismProperties=ENVIRONMENT:gcp,TOKEN_RESOURCE:x", "asks other servers"},
-		{"mongodb://u@h/?authMechanism=GSSAPI", "asks other servers"}, {"mongodb://h/?authMechanism=MONGODB-AWS", "asks other servers"},
+		{"mongodb://h/?srvMaxHosts=1", "chooses servers at random"}, {"mongodb+srv://h/?srvMaxHosts=1", "chooses servers at random"},
+		{"mongodb://h/?srvServiceName=x", "option srvServiceName must be"},
+		{"mongodb+srv://a,b/", "requires a single host name"}, {"mongodb+srv://h:1/", "requires a single host name"}, {"mongodb+srv://h/?directConnection=true", "direct connection"},
+		{"mongodb://h/?authMechanism=MONGODB-OIDC&authMechanismProperties=ENVIRONMENT:gcp,TOKEN_RESOURCE:x", "requires servers other than the database"},
+		{"mongodb://u@h/?authMechanism=GSSAPI", "requires servers other than the database"}, {"mongodb://h/?authMechanism=MONGODB-AWS", "requires servers other than the database"},
 	} {
 		m, err := target.ParseMongo(c.uri)
 		if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "CRET") || m != nil {
@@ -185,9 +185,9 @@ func TestOverriddenOptions(t *testing.T) {
 		{"", nil},
 		{"w=majority&journal=true&maxConnecting=4&maxIdleTimeMS=5&compressors=zlib&appName=x", nil},
 		{"retryWrites=false&maxAdaptiveRetries=0", nil},
-		{"MAXPOOLSIZE=20&w=1&minPoolSize=5", []string{"MAXPOOLSIZE=20 of the connection string is not used: each variant", "minPoolSize=5 of the connection string is not used: every trial begins"}},
-		{"retryWrites=true&maxAdaptiveRetries=3", []string{"retryWrites=true of the connection string is not used: writes are not retried", "maxAdaptiveRetries=3 of the connection string is not used: writes"}},
-		{"timeoutMS=100", []string{"timeoutMS=100 of the connection string is not used: sut.write_timeout"}},
+		{"MAXPOOLSIZE=20&w=1&minPoolSize=5", []string{"MAXPOOLSIZE=20 of the connection string is ignored: each variant", "minPoolSize=5 of the connection string is ignored: every trial starts"}},
+		{"retryWrites=true&maxAdaptiveRetries=3", []string{"retryWrites=true of the connection string is ignored: writes are not retried", "maxAdaptiveRetries=3 of the connection string is ignored: writes"}},
+		{"timeoutMS=100", []string{"timeoutMS=100 of the connection string is ignored: sut.write_timeout"}},
 	} {
 		notes := parse(t, "mongodb://u:S3CRET@h/?"+c.options).Overridden()
 		ok := len(notes) == len(c.want)

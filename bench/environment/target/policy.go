@@ -34,28 +34,28 @@ type Policy struct {
 	// A host must be named exactly, but for case: neither its subdomains nor
 	// another name of the same address are allowed with it.
 	Allowed []string `json:"allowed,omitempty"`
-	// Resolver looks names up. Nil: net.DefaultResolver.
+	// Resolver looks names up; nil means net.DefaultResolver.
 	Resolver *net.Resolver `json:"-"`
 }
 
 // RefusedError is a host that a run may not speak with.
 type RefusedError struct {
-	// Host as it was asked for, without a port, and what it resolves to.
+	// Host as it was requested, without a port, and what it resolves to.
 	Host string
 	Addr netip.Addr
 }
 
-// Error says what to do if the host is meant.
+// Error describes what to do if the host is meant.
 func (e *RefusedError) Error() string {
 	is := fmt.Sprintf("%s resolves to %s, which", e.Host, e.Addr)
 	if a, err := netip.ParseAddr(e.Host); err == nil && a.Unmap() == e.Addr {
 		is = e.Host
 	}
-	return fmt.Sprintf("%s is not this machine: load on a server whose owner has not agreed is an attack, and figures from a name typed wrong are worthless; if it is meant, allow it with %s %s",
+	return fmt.Sprintf("%s is not this machine: load on a server without its owner's consent is an attack, and results from a mistyped name are worthless; to allow it, use %s %s",
 		is, Flag, e.Host)
 }
 
-// ErrorType is not_allowed.
+// ErrorType returns not_allowed.
 func (e *RefusedError) ErrorType() string { return "not_allowed" }
 
 // Validate refuses entries of Allowed that could match no host.
@@ -121,7 +121,7 @@ func (p Policy) resolver() *net.Resolver {
 }
 
 // DialContext dials like net.Dialer over TCP, but connects to no address that
-// is not loopback unless the host that it was asked for is allowed by name. It
+// is not loopback unless the host that it was requested is allowed by name. It
 // decides when the address is known and before anything is sent; the error is
 // a *RefusedError inside a *net.OpError.
 func (p Policy) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
@@ -143,7 +143,7 @@ func (p Policy) DialContext(ctx context.Context, network, address string) (net.C
 func loopbackOnly(host, to string) error {
 	a, err := netip.ParseAddrPort(to)
 	if err != nil {
-		return fmt.Errorf("address about to be connected to: %w", err)
+		return fmt.Errorf("address of a connection: %w", err)
 	}
 	if addr := a.Addr().Unmap(); !addr.IsLoopback() {
 		return &RefusedError{Host: host, Addr: addr}
@@ -151,7 +151,7 @@ func loopbackOnly(host, to string) error {
 	return nil
 }
 
-// canonical is a host without what does not tell it from others.
+// canonical returns a host without what does not tell it from others.
 func canonical(host string) string {
 	host = strings.ToLower(strings.TrimSuffix(strings.Trim(strings.TrimSpace(host), "[]"), "."))
 	if a, err := netip.ParseAddr(host); err == nil {

@@ -46,7 +46,7 @@ func NewScrubber(secrets []string) Scrubber {
 
 var percentEscape = regexp.MustCompile(`%[0-9A-F]{2}`)
 
-// formsOf are the ways in which programs write a secret.
+// formsOf returns the ways in which programs write a secret.
 func formsOf(s string) []string {
 	forms := []string{
 		s, url.QueryEscape(s), url.PathEscape(s), url.UserPassword("", s).String()[1:],
@@ -69,7 +69,7 @@ func formsOf(s string) []string {
 	return slices.DeleteFunc(forms, func(f string) bool { return len(f) < minSecret })
 }
 
-// inner is a quoted text without its quotes.
+// inner returns a quoted text without its quotes.
 func inner(quoted string) string { return quoted[1 : len(quoted)-1] }
 
 // Scrub returns text without the credentials of URIs (see [results.Redact])
@@ -93,7 +93,7 @@ func (s Scrubber) Scrub(text string) string {
 	return mask
 }
 
-// Error is err with its text scrubbed. What is in its chain stays, for
+// Error returns err with its text scrubbed. What is in its chain stays, for
 // errors.Is and errors.As; nil stays nil.
 func (s Scrubber) Error(err error) error {
 	if err == nil {

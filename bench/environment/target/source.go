@@ -10,13 +10,13 @@ import (
 	"floodgate/results"
 )
 
-// Source is where a URI with credentials may come from.
+// Source is the place where a URI with credentials may come from.
 type Source struct {
 	// Flag is the name of the flag, with its dashes ("--mongo-uri"), and Value
-	// what it was given; empty: it was not.
+	// what it was given; empty means that it was not.
 	Flag, Value string
 	// File is what Flag with "-file" behind it was given: the name of a file
-	// that holds the URI, "-" for Stdin. Empty: it was not.
+	// that holds the URI, "-" for Stdin; empty means it was not.
 	File string
 	// Env is the name of the environment variable.
 	Env string
@@ -24,7 +24,7 @@ type Source struct {
 	Stdin io.Reader
 }
 
-// maxURI is how long a URI may be, in bytes.
+// maxURI is the greatest length of a URI in bytes.
 const maxURI = 64 << 10
 
 // Read returns the URI, "" where there is none. It must come from one place
@@ -45,11 +45,11 @@ func (s Source) Read() (string, error) {
 	}
 	switch {
 	case given > 1:
-		return "", fmt.Errorf("%s, %s-file and the environment variable %s: give one of them, not %d", s.Flag, s.Flag, s.Env, given)
+		return "", fmt.Errorf("%s, %s-file and the environment variable %s: use only one of them (got %d)", s.Flag, s.Flag, s.Env, given)
 	case s.File != "":
 		return s.readFile()
 	case s.Value != "" && holdsSecret(s.Value):
-		return "", fmt.Errorf("%s holds a password or another secret, and everybody on this machine sees command lines: put the URI into the environment variable %s, or into a file and name it with %s-file FILE (- for standard input)",
+		return "", fmt.Errorf("%s contains a password or another secret, and command lines are visible to all users of this machine: put the URI into the environment variable %s, or into a file and name it with %s-file FILE (- for standard input)",
 			s.Flag, s.Env, s.Flag)
 	}
 	return s.Value + value, nil

@@ -44,7 +44,7 @@ func (m *Mongo) lookupHosts(ctx context.Context, p Policy, service, name string)
 	for _, r := range records {
 		host := canonical(r.Target)
 		if parent == "" || !strings.HasSuffix(host, "."+parent) {
-			return fmt.Errorf("DNS names a server of %s that is not of the domain %q", name, parent)
+			return fmt.Errorf("DNS lists a server of %s that is not in the domain %q", name, parent)
 		}
 		m.hosts = append(m.hosts, net.JoinHostPort(host, strconv.Itoa(int(r.Port))))
 	}
@@ -62,14 +62,14 @@ func (m *Mongo) lookupOptions(ctx context.Context, p Policy, name string) error 
 	case err != nil:
 		return fmt.Errorf("ask DNS for the options of %s: %w", name, err)
 	case len(texts) > 1:
-		return fmt.Errorf("DNS has %d texts of options for %s, allowed: 1", len(texts), name)
+		return fmt.Errorf("DNS has %d TXT records for %s (want at most 1)", len(texts), name)
 	}
 	for _, text := range texts {
 		for pair := range strings.SplitSeq(text, "&") {
 			key, value, _ := strings.Cut(pair, "=")
 			o := option{key, value}
 			if !o.is("authsource", "replicaset", "loadbalanced") {
-				return fmt.Errorf("DNS has an option for %s that is none of authSource, replicaSet, loadBalanced", name)
+				return fmt.Errorf("DNS has an option for %s other than authSource, replicaSet and loadBalanced", name)
 			}
 			m.setDefault(o, strings.ToLower(key))
 		}

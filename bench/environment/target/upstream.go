@@ -21,7 +21,7 @@ import (
 // Upstream is the URL of an upstream that was read. It does not change.
 type Upstream struct{ url *url.URL }
 
-var errUpstream = errors.New("upstream URL: want http://host:port or https://host, with user:password@ before the host where it asks for them, and without query and fragment")
+var errUpstream = errors.New("upstream URL: want http://host:port or https://host, with user:password@ before the host if required, without query and fragment")
 
 // ParseUpstream reads a URL, and asks nobody about it. Items are at URL/items/….
 // Errors do not repeat any of it.
@@ -47,10 +47,10 @@ func ParseUpstream(raw string) (*Upstream, error) {
 	return &Upstream{url: u}, nil
 }
 
-// URL is the base URL, without a slash at the end. It holds the credentials.
+// URL returns the base URL, without a slash at the end. It holds the credentials.
 func (u *Upstream) URL() string { return u.url.String() }
 
-// Redacted is the URL without credentials, for people to read.
+// Redacted returns the URL without credentials, for people to read.
 func (u *Upstream) Redacted() string {
 	shown := *u.url
 	shown.User = nil
@@ -60,13 +60,13 @@ func (u *Upstream) Redacted() string {
 	return shown.String()
 }
 
-// String is Redacted.
+// String returns Redacted.
 func (u *Upstream) String() string { return u.Redacted() }
 
-// GoString is Redacted, so that no form of print shows more.
+// GoString returns Redacted, so that no form of print shows more.
 func (u *Upstream) GoString() string { return u.Redacted() }
 
-// Host is host:port, the port being that of the scheme where none is named.
+// Host returns host:port, the port being that of the scheme where none is named.
 func (u *Upstream) Host() string {
 	port := u.url.Port()
 	if port == "" {
@@ -75,7 +75,7 @@ func (u *Upstream) Host() string {
 	return net.JoinHostPort(u.url.Hostname(), port)
 }
 
-// Secrets are what no text may show: the password, also together with the user;
+// Secrets returns what no text may show: the password, also together with the user;
 // a user without a password, which is a token then. Empty where there are none.
 func (u *Upstream) Secrets() []string {
 	if u.url.User == nil {
@@ -92,7 +92,7 @@ func (u *Upstream) Secrets() []string {
 	return slices.Compact(secrets)
 }
 
-// Addrs are the addresses of the upstream, each of which the policy allows.
+// Addrs returns the addresses of the upstream, each of which the policy allows.
 func (u *Upstream) Addrs(ctx context.Context, p Policy) ([]netip.AddrPort, error) {
 	addrs, err := p.resolvePort(ctx, u.Host())
 	if err != nil {
@@ -104,9 +104,9 @@ func (u *Upstream) Addrs(ctx context.Context, p Policy) ([]netip.AddrPort, error
 // mockTimeout bounds one question to an upstream.
 const mockTimeout = 10 * time.Second
 
-// Mock asks whether the upstream is a mock of ours that takes a profile: it
+// Mock asks whether the upstream is a built-in mock that takes a profile: it
 // gives [mockupstream.Stats], and would take a PUT of a profile. Nothing is
-// changed. An upstream that answers something else is none, which is no error;
+// changed. An upstream that answers something else is none, which is not an error;
 // one that does not answer, or refuses the credentials, is.
 func (u *Upstream) Mock(ctx context.Context, p Policy) (bool, error) {
 	mock, err := u.probe(ctx, p)
@@ -128,7 +128,7 @@ func (u *Upstream) probe(ctx context.Context, p Policy) (bool, error) {
 		return false, err
 	}
 	if stats.status == http.StatusUnauthorized && u.url.User != nil {
-		return false, errors.New("it refuses the credentials (401)")
+		return false, errors.New("it rejects the credentials (401)")
 	}
 	if stats.status != http.StatusOK || !isStats(stats.body) {
 		return false, nil

@@ -67,7 +67,7 @@ func (m Message) command() command {
 	return c
 }
 
-// id is the _id of what the command's first statement touches.
+// id returns the _id of what the command's first statement touches.
 func (c *command) id() (bsoncore.Value, bool) {
 	switch c.name {
 	case "insert":
@@ -90,7 +90,7 @@ func (c *command) id() (bsoncore.Value, bool) {
 	return bsoncore.Value{}, false
 }
 
-// first is the first statement of a list, which is a sequence or an array of the body.
+// first returns the first statement of a list, which is a sequence or an array of the body.
 func (c *command) first(list string) bsoncore.Document {
 	for _, s := range c.sequences {
 		if s.name == list {
@@ -110,7 +110,7 @@ func (c *command) first(list string) bsoncore.Document {
 	return statement.Data
 }
 
-// lookup is the value at a path of fields. [bsoncore.Document.LookupErr] would
+// lookup returns the value at a path of fields. [bsoncore.Document.LookupErr] would
 // do, but panics where an embedded document is malformed.
 func lookup(doc bsoncore.Document, path ...string) (bsoncore.Value, bool) {
 	for rest := elements(doc); ; {
@@ -133,7 +133,7 @@ func lookup(doc bsoncore.Document, path ...string) (bsoncore.Value, bool) {
 	}
 }
 
-// elements are those of a document, one after the other.
+// elements returns those of a document, one after the other.
 func elements(doc bsoncore.Document) []byte {
 	if len(doc) < 5 {
 		return nil
@@ -162,7 +162,7 @@ func (c *command) hash(h *hash) {
 	}
 }
 
-// incidental says that a field of a command is not about the work it does.
+// incidental reports whether a field of a command is not about the work it does.
 func incidental(field string) bool {
 	switch field {
 	case "$db", "collection", "nsInfo", // where

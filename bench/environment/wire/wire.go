@@ -40,7 +40,7 @@ func Read(r io.Reader, buf []byte) (Message, error) {
 	}
 	n := int(int32(binary.LittleEndian.Uint32(head[:])))
 	if n < headerBytes || n > MaxMessageBytes {
-		return nil, fmt.Errorf("wire message of %d bytes, allowed: %d to %d", n, headerBytes, MaxMessageBytes)
+		return nil, fmt.Errorf("wire message of %d bytes (want %d to %d)", n, headerBytes, MaxMessageBytes)
 	}
 	m := append(buf[:0], head[:]...)
 	// Grow by what arrives, not by what the header claims.
@@ -57,7 +57,7 @@ func Read(r io.Reader, buf []byte) (Message, error) {
 	return m, nil
 }
 
-// Request is a command, a BSON document, as an OP_MSG.
+// Request returns a command, a BSON document, as an OP_MSG.
 func Request(id int32, command []byte) Message {
 	n := headerBytes + 4 + 1 + len(command)
 	m := make(Message, 0, n)
@@ -67,16 +67,16 @@ func Request(id int32, command []byte) Message {
 	return append(append(m, 0), command...)
 }
 
-// RequestID is what the answer to this message refers to.
+// RequestID returns what the answer to this message refers to.
 func (m Message) RequestID() int32 { return m.int32(4) }
 
-// ResponseTo is the RequestID of the message that this one answers, 0 for requests.
+// ResponseTo returns the RequestID of the message that this one answers, 0 for requests.
 func (m Message) ResponseTo() int32 { return m.int32(8) }
 
-// OpCode is the kind of the message.
+// OpCode returns the kind of the message.
 func (m Message) OpCode() int32 { return m.int32(12) }
 
-// int32 is the number at an offset, 0 beyond the end.
+// int32 returns the number at an offset, 0 beyond the end.
 func (m Message) int32(at int) int32 {
 	if at+4 > len(m) {
 		return 0
@@ -89,7 +89,7 @@ func (m Message) MoreToCome() bool {
 	return m.OpCode() == OpMsg && m.int32(headerBytes)&flagMoreToCome != 0
 }
 
-// Command is the name of the command that a request carries, "" when there is
+// Command returns the name of the command that a request carries, "" when there is
 // none to be seen: compressed or malformed messages, and answers.
 func (m Message) Command() string {
 	switch m.OpCode() {
@@ -101,7 +101,7 @@ func (m Message) Command() string {
 	return ""
 }
 
-// queryBody is the document of an OP_QUERY, nil when there is none. Before it
+// queryBody returns the document of an OP_QUERY, nil when there is none. Before it
 // stand flags, full collection name, skip and limit.
 func (m Message) queryBody() []byte {
 	if len(m) < headerBytes+4 {
@@ -125,7 +125,7 @@ func (m Message) msgCommand() string {
 	return ""
 }
 
-// sections are those of an OP_MSG, without the byte that tells their kind: one
+// sections returns those of an OP_MSG, without the byte that tells their kind: one
 // of kind 0, a document, and any number of kind 1, sequences of documents that
 // belong to it, with their length and name before. A malformed one ends them.
 func (m Message) sections() iter.Seq2[byte, []byte] {
@@ -144,7 +144,7 @@ func (m Message) sections() iter.Seq2[byte, []byte] {
 	}
 }
 
-// firstKey is the name of the first element of a BSON document.
+// firstKey returns the name of the first element of a BSON document.
 func firstKey(doc []byte) string {
 	if len(doc) < 6 || doc[4] == 0 { // length, type of the first element
 		return ""

@@ -23,7 +23,7 @@ type Repository struct {
 func Init(t *testing.T, top string) *Repository {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
-		t.Skip("git is not there")
+		t.Skip("git is not installed")
 	}
 	if err := os.MkdirAll(top, 0o755); err != nil {
 		t.Fatal(err)

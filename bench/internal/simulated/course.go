@@ -14,9 +14,9 @@ import (
 )
 
 const (
-	// tick is how often a service says what it has in hand.
+	// tick is the interval in which a service says what it has in progress.
 	tick = 100 * time.Millisecond
-	// turnedAway is how long the answer takes that there is no room.
+	// turnedAway is the time that the rejecting answer takes.
 	turnedAway = 100 * time.Microsecond
 	// baseline are the descriptors of a service without clients, perSlot those of
 	// an item in a slot, monitors those of the database's driver.
@@ -94,7 +94,7 @@ func (c *course) outstanding(at time.Duration) (items int) {
 	return items
 }
 
-// record is the trial's, as one of a real service would be.
+// record returns the trial's, as one of a real service would be.
 func (c *course) record() (results.Trial, error) {
 	t := c.planned
 	done, left := len(c.items), 0
@@ -160,7 +160,7 @@ func (c *course) series() results.Series {
 	return s
 }
 
-// look is what the service has in hand at one moment.
+// look returns what the service has in progress at one moment.
 func (c *course) look(at time.Duration) map[results.Column]int64 {
 	values := map[results.Column]int64{}
 	for _, due := range c.shed {

@@ -23,7 +23,7 @@ import (
 type Service struct {
 	Workers      int
 	Fetch, Write time.Duration
-	// Change may alter the record of a trial; tries count from 0. Nil: none is.
+	// Change may alter the record of a trial; tries count from 0; nil means none is.
 	Change func(try int, t *results.Trial)
 	// Died is what Ensure says before each trial, by its try.
 	Died map[int]string
@@ -31,10 +31,10 @@ type Service struct {
 	tries int
 }
 
-// Tries is how many trials were run.
+// Tries returns how many trials were run.
 func (s *Service) Tries() int { return s.tries }
 
-// Ensure says what died before the next trial.
+// Ensure describes what died before the next trial.
 func (s *Service) Ensure(ctx context.Context) (died []string, err error) {
 	if text, ok := s.Died[s.tries]; ok {
 		died = append(died, text)
@@ -42,7 +42,7 @@ func (s *Service) Ensure(ctx context.Context) (died []string, err error) {
 	return died, ctx.Err()
 }
 
-// Mock is true: it may be loaded until something gives way.
+// Mock returns true: it may be loaded until something gives way.
 func (s *Service) Mock() bool { return true }
 
 // Run runs a trial. The error is that of ctx.
@@ -65,7 +65,7 @@ func (s *Service) Run(ctx context.Context, t experiment.PlannedTrial) (results.T
 	return record, nil
 }
 
-// arrivals are those of a constant rate.
+// arrivals returns those of a constant rate.
 func arrivals(t experiment.PlannedTrial) load.Arrivals {
 	s := t.Level.Scenario.Service
 	if s.Arrivals.Pattern != "constant" {
@@ -74,7 +74,7 @@ func arrivals(t experiment.PlannedTrial) load.Arrivals {
 	return load.Arrivals{Rate: load.Constant(s.Arrivals.Rate), Poisson: s.Arrivals.Poisson, Seed: t.Seed, For: time.Duration(s.Duration)}
 }
 
-// slotsOf is the shared limit of a variant, and how many items may wait for it.
+// slotsOf returns the shared limit of a variant, and how many items may wait for it.
 func slotsOf(v scenarios.Variant) (slots, waiting int) {
 	waiting = math.MaxInt
 	if v.Waiting != nil {
@@ -102,7 +102,7 @@ func (Environment) Describe() results.Environment {
 	return results.Environment{Kind: "embedded", Database: "simulated", Upstream: "simulated"}
 }
 
-// Mock is true: it may be loaded until something gives way.
+// Mock returns true: it may be loaded until something gives way.
 func (Environment) Mock() bool { return true }
 
 // Close does nothing.
