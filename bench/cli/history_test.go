@@ -73,7 +73,7 @@ func inProcess(t *testing.T, args ...string) (code int, stdout, stderr string) {
 
 func TestHistoryCommand(t *testing.T) {
 	root := t.TempDir()
-	if code, out, errs := inProcess(t, "history", "--results", root); code != verdict.ExitPassed || out != "no run is stored in "+root+"\n" || errs != "" {
+	if code, out, errs := inProcess(t, "history", "--results", root); code != verdict.ExitPassed || out != "no runs in "+root+"\n" || errs != "" {
 		t.Errorf("nothing stored: %d %q %q", code, out, errs)
 	}
 	for day := 1; day <= 9; day++ {
@@ -118,10 +118,10 @@ func TestHistoryCommand(t *testing.T) {
 		t.Error("the same runs have another history")
 	}
 	for want, args := range map[string][]string{
-		`no run of a scenario "reprot" is stored in ` + root + "; allowed: other, report": {"history", "reprot", "--results", root},
+		`no run of scenario "reprot" in ` + root + " (want other or report)": {"history", "reprot", "--results", root},
 		`unknown format "csv" (want text or json)`:                                        {"history", "--format", "csv"},
 		"accepts at most 1 arg":  {"history", "a", "b"},
-		"there is no run at all": {"history", "report", "--results", t.TempDir()},
+		"no runs in ": {"history", "report", "--results", t.TempDir()},
 	} {
 		if code, out, errs := inProcess(t, args...); code != verdict.ExitMisused || out != "" || !strings.Contains(errs, want) {
 			t.Errorf("%q: %d %q %q", args, code, out, errs)

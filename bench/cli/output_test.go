@@ -17,7 +17,7 @@ func TestOpenWithoutBrowser(t *testing.T) {
 	page := filepath.Join(t.TempDir(), "page.html")
 	var stdout, stderr bytes.Buffer
 	code := run(t.Context(), []string{"report", "20261101-000000.000-aaaaaa", "--out", filepath.Join("testdata", "runs"), "--open", "--output", page}, &stdout, &stderr)
-	if code != verdict.ExitMisused || strings.TrimSpace(stdout.String()) != page || !strings.Contains(stderr.String(), "no browser shows it") {
+	if code != verdict.ExitMisused || strings.TrimSpace(stdout.String()) != page || !strings.Contains(stderr.String(), "no browser could be opened") {
 		t.Errorf("exit code %d, %q, %q", code, stdout.String(), stderr.String())
 	}
 	if text, err := os.ReadFile(page); err != nil || !bytes.Contains(text, []byte("<!doctype html>")) {

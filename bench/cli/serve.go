@@ -28,7 +28,7 @@ func newUpstream(stderr io.Writer) *cobra.Command {
 		Long: `Serves the mock upstream on loopback until it is interrupted:
 
   GET /items/KEY   an answer after the profile's delay, or one of its faults
-  GET /stats       what it saw, as JSON
+  GET /stats       its statistics, as JSON
   GET /metrics     the same for Prometheus
 
 Every draw is a pure function of the seed, the key and the attempt. Exit code 4
@@ -43,7 +43,7 @@ means that the address is taken.`,
 				var err error
 				if p, err = mockupstream.LoadProfile(profile); err != nil {
 					if info, statErr := os.Stat(profile); statErr == nil && info.IsDir() {
-						err = fmt.Errorf("--profile %s is a folder; allowed: a file", profile)
+						err = fmt.Errorf("--profile %s is a folder: name a YAML file", profile)
 					}
 					return command.Usage(command.MissingFile("--profile", profile, err))
 				}
@@ -93,7 +93,7 @@ that the address is taken.`,
 	return cmd
 }
 
-// whatToDo adds advice to why a server did not start.
+// whatToDo adds advice to the error of a server that did not start.
 func whatToDo(err error) error {
 	var op *net.OpError
 	switch {
@@ -108,7 +108,7 @@ func whatToDo(err error) error {
 func serveMongo(cmd *cobra.Command, stderr io.Writer, addr, data string) error {
 	if data == "" {
 		if _, err := scratch.Sweep("", environment.DataPrefix); err != nil {
-			fmt.Fprintln(stderr, "floodgate: old temporary folders stay:", err)
+			fmt.Fprintln(stderr, "floodgate: could not remove old temporary folders:", err)
 		}
 		folder, err := scratch.New("", environment.DataPrefix)
 		if err != nil {
@@ -116,7 +116,7 @@ func serveMongo(cmd *cobra.Command, stderr io.Writer, addr, data string) error {
 		}
 		defer func() {
 			if err := folder.Remove(); err != nil {
-				fmt.Fprintln(stderr, "floodgate: data folder stays:", err)
+				fmt.Fprintln(stderr, "floodgate: could not remove the data folder:", err)
 			}
 		}()
 		data = folder.Path()
@@ -129,7 +129,7 @@ func serveMongo(cmd *cobra.Command, stderr io.Writer, addr, data string) error {
 	<-server.Done() // it ends with the context
 	err = server.Close()
 	if cmd.Context().Err() == nil {
-		return command.NotMeasured(errors.Join(errors.New("the embedded MongoDB ended by itself"), err))
+		return command.NotMeasured(errors.Join(errors.New("the embedded MongoDB ended unexpectedly"), err))
 	}
 	return err
 }

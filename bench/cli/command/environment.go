@@ -24,10 +24,10 @@ import (
 	"floodgate/scenarios/pipeline/dialcount"
 )
 
-// auto is the environment that nobody named.
+// auto selects the environment.
 const auto = "auto"
 
-// DefaultMongoImage is that of the database in containers.
+// DefaultMongoImage is the image of the database in containers.
 const DefaultMongoImage = "mongo:8"
 
 // EnvironmentFlags say where upstream and database come from.
@@ -100,34 +100,35 @@ func (f EnvironmentFlags) choose(u *Setup) error {
 	named := o.Mongo != nil || o.Upstream != nil
 	contained := f.wantsContainers(o.Limits) != ""
 	if !slices.Contains([]string{auto, environment.Embedded, environment.Containers, environment.External}, f.Kind) {
-		return fmt.Errorf("no environment %q; allowed: %s, %s, %s, %s", f.Kind, auto, environment.Embedded, environment.Containers, environment.External)
+		return fmt.Errorf("unknown environment %q (want %s, %s, %s or %s)", f.Kind, auto, environment.Embedded, environment.Containers, environment.External)
 	}
 	if f.Kind == auto {
 		switch {
 		case named:
-			o.Kind, o.Chosen = environment.External, "a server was named"
+			o.Kind, o.Chosen = environment.External, "--mongo-uri or --upstream-url was given"
 		case contained:
 			o.Kind, o.Chosen = environment.Containers, f.wantsContainers(o.Limits)
 		case o.KeepData:
-			o.Kind, o.Chosen = environment.Embedded, "its data are to be kept"
+			o.Kind, o.Chosen = environment.Embedded, "--keep-data was given"
 		}
 	}
 	switch {
 	case o.Kind == environment.External && !named:
 		return errors.New("--env external needs --mongo-uri, --upstream-url or both")
 	case o.Kind != environment.External && named:
-		return fmt.Errorf("a server was named, but --env is %s; allowed: external", o.Kind)
+		return fmt.Errorf("--mongo-uri and --upstream-url need --env external (got %s)", o.Kind)
 	case o.Kind != environment.External && len(f.allowTargets) > 0:
-		return errors.New("--allow-target is for external servers, and none was named")
+		return errors.New("--allow-target needs --mongo-uri or --upstream-url")
 	case o.Kind != environment.Embedded && o.KeepData:
-		return fmt.Errorf("--keep-data is for the embedded database, but the environment is %s", o.Kind)
+		return fmt.Errorf("--keep-data needs the embedded environment (got %s)", o.Kind)
 	case o.Kind != environment.Containers && contained:
-		return fmt.Errorf("%s, but the environment is %s; allowed: containers", f.wantsContainers(o.Limits), o.Kind)
+		return fmt.Errorf("%s, which needs --env containers (got %s)", f.wantsContainers(o.Limits), o.Kind)
 	}
 	return nil
 }
 
-// wantsContainers says what was asked for that only containers have; empty: nothing.
+// wantsContainers names the first option that only containers have; empty means
+// none.
 func (f EnvironmentFlags) wantsContainers(limits scenarios.Containers) string {
 	switch {
 	case f.MongoImage != DefaultMongoImage:
@@ -140,14 +141,14 @@ func (f EnvironmentFlags) wantsContainers(limits scenarios.Containers) string {
 	return ""
 }
 
-// fits says why a scenario cannot run there.
+// fits returns an error if the scenario cannot run in the environment.
 func (u *Setup) fits(s *scenarios.Scenario) error {
 	if command := s.SUT.Command; len(command) > 0 {
 		if _, err := exec.LookPath(command[0]); err != nil {
 			return NotMeasured(fmt.Errorf("sut.command: %w", err))
 		}
 		if u.Options.Upstream != nil {
-			return errors.New("sut.command cannot run on an external upstream: nothing would bound its requests a second")
+			return errors.New("sut.command cannot run on an external upstream, because nothing would limit its request rate")
 		}
 	}
 	if u.Options.Upstream == nil {
@@ -165,8 +166,8 @@ func (u *Setup) fits(s *scenarios.Scenario) error {
 	return experiment.CheckExternal(s)
 }
 
-// connect decides on the kind where nobody did, and connects to the engine if
-// something is to run in a container.
+// connect chooses the kind if it is still auto, and connects to the engine if a
+// container is needed.
 func (u *Setup) connect(ctx context.Context) (err error) {
 	contained, err := experiment.UsesContainer(u.scenario)
 	if err != nil {
@@ -189,10 +190,10 @@ func (u *Setup) connect(ctx context.Context) (err error) {
 	}
 	removed, err := u.Options.Engine.Sweep(ctx)
 	if err != nil {
-		return fmt.Errorf("remove what an earlier run left: %w", err)
+		return fmt.Errorf("remove the leftovers of an earlier run: %w", err)
 	}
 	for _, name := range removed {
-		u.note("removed " + name + ", which a run that was killed had left")
+		u.note("removed " + name + ", a leftover of a killed run")
 	}
 	if !contained {
 		return nil
@@ -235,7 +236,7 @@ func (u *Setup) Start(ctx context.Context, root, id string, resumed bool) (*envi
 		if err := u.tryUpstream(ctx, env); err != nil {
 			return nil, NotMeasured(errors.Join(err, env.Close()))
 		}
-		u.note("the upstream takes no profile (floodgate upstream --control does): the scenario's is not used, and nobody knows the ideal time")
+		u.note("the upstream does not accept a profile (floodgate upstream --control does): the scenario's is ignored, and the ideal makespan is unknown")
 	}
 	return env, nil
 }
@@ -263,7 +264,7 @@ func (u *Setup) Close() {
 // Flags that ask for another one are refused.
 func (f EnvironmentFlags) Resumed(begun results.Environment) (EnvironmentFlags, error) {
 	if f.Kind != auto && f.Kind != begun.Kind {
-		return f, fmt.Errorf("the run began with --env %s and cannot go on with --env %s", begun.Kind, f.Kind)
+		return f, fmt.Errorf("the run began with --env %s and cannot be resumed with --env %s", begun.Kind, f.Kind)
 	}
 	f.Kind = begun.Kind
 	for _, c := range begun.Containers {
@@ -281,7 +282,7 @@ func (f EnvironmentFlags) Resumed(begun results.Environment) (EnvironmentFlags, 
 func SameEnvironment(begun, now results.Environment) error {
 	begun.Chosen, now.Chosen = "", ""
 	if fmt.Sprint(begun) != fmt.Sprint(now) {
-		return fmt.Errorf("the run began in another environment, its trials cannot be mixed with new ones:\n  then %+v\n  now  %+v", begun, now)
+		return fmt.Errorf("the run began in another environment, and its trials cannot be mixed with new ones:\n  then %+v\n  now  %+v", begun, now)
 	}
 	return nil
 }

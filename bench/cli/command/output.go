@@ -185,8 +185,9 @@ func columns(getenv func(string) string) int {
 	return max(n, 0)
 }
 
-// WriteTo has a report written to the file, which it replaces once all is written; to
-// stdout where there is none. An exit code that it asks for is no failure.
+// WriteTo writes a report to the file, which it replaces only once the report is
+// complete, or to stdout if file is empty. The exit code of a verdict does not keep
+// the report from being written.
 func WriteTo(file string, stdout io.Writer, write func(io.Writer) error) error {
 	if file == "" {
 		return write(stdout)
@@ -205,8 +206,8 @@ func WriteTo(file string, stdout io.Writer, write func(io.Writer) error) error {
 // PageFile is the page of a run, in the run's folder.
 const PageFile = "report.html"
 
-// ShowPage opens a page that was written, if it was asked for and nothing else is
-// wrong with it than what its verdict says, and gives the end of the command.
+// ShowPage opens a written page in the browser if open is set and end, the error of
+// the command, is at most that of a verdict. It returns how the command ends.
 func ShowPage(open bool, file string, stdout io.Writer, end error) error {
 	if e := new(exitError); !open || errors.As(end, &e) && e.code == verdict.ExitMisused {
 		return end
@@ -223,7 +224,7 @@ func ShowPage(open bool, file string, stdout io.Writer, end error) error {
 		}
 	}
 	if err != nil {
-		return Usage(fmt.Errorf("the page is written, and no browser shows it: %w", err))
+		return Usage(fmt.Errorf("report written to %s, but no browser could be opened: %w", file, err))
 	}
 	return end
 }
@@ -263,7 +264,7 @@ func PrintGitHub(stdout io.Writer, j ci.Judgement, text func(limit int) []byte) 
 func SummaryWritable() error {
 	path := os.Getenv(SummaryVariable)
 	if path == "" {
-		return Usage(errors.New("--github: " + SummaryVariable + " is not set; it names the file of the step's summary in GitHub Actions. Elsewhere: --format markdown or --format github"))
+		return Usage(errors.New("--github: " + SummaryVariable + " is not set, so this is not a step of GitHub Actions; use --format markdown or --format github"))
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
@@ -272,8 +273,8 @@ func SummaryWritable() error {
 	return f.Close()
 }
 
-// appendSummary writes to the end of the file, which with what is in it already
-// stays below what GitHub takes of a step.
+// appendSummary appends to the file, whose size stays within the limit of GitHub
+// for one step.
 func appendSummary(path string, text func(limit int) []byte) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
@@ -284,15 +285,15 @@ func appendSummary(path string, text func(limit int) []byte) error {
 	if err != nil {
 		return fmt.Errorf("write the step's summary: %w", err)
 	}
-	begin := ""
+	separator := ""
 	if info.Size() > 0 {
-		begin = "\n\n" // what is there may end without a newline
+		separator = "\n\n" // the last line may lack a newline
 	}
-	room := ci.MaxSummary - info.Size() - int64(len(begin))
+	room := ci.MaxSummary - info.Size() - int64(len(separator))
 	if room < ci.MaxComment {
-		return fmt.Errorf("write the step's summary: %s has %d bytes, so that less than %d are left of the %d that GitHub takes of a step", path, info.Size(), ci.MaxComment, ci.MaxSummary)
+		return fmt.Errorf("write the step's summary: %s has %d bytes, which leaves less than %d of the %d that GitHub accepts per step", path, info.Size(), ci.MaxComment, ci.MaxSummary)
 	}
-	if _, err := f.Write(append([]byte(begin), text(int(room))...)); err != nil {
+	if _, err := f.Write(append([]byte(separator), text(int(room))...)); err != nil {
 		return fmt.Errorf("write the step's summary: %w", err)
 	}
 	if err := f.Close(); err != nil {

@@ -46,8 +46,8 @@ func New(stdout, stderr io.Writer) *cobra.Command {
   0  nothing got worse
   1  something got worse, or a claim or threshold of the run failed
   2  a flag, a name or a file is wrong
-  3  undecided, such as with too few samples (it says how many it takes)
-  4  nothing could be measured or compared, whatever else is allowed`,
+  3  inconclusive, such as with too few samples (it prints how many are needed)
+  4  nothing could be measured or compared`,
 		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -143,7 +143,7 @@ func (o *pairOptions) design() (stats.Looks, error) {
 		least := design
 		for least.Alpha = 0.001; least.Validate() != nil; least.Alpha += 0.001 {
 		}
-		return design, fmt.Errorf("--alpha must be at least %.3g (got %v): the first %d pairs cannot decide anything with less", least.Alpha, o.alpha, design.At[0])
+		return design, fmt.Errorf("--alpha must be at least %.3g (got %v): the first %d pairs cannot decide anything below that", least.Alpha, o.alpha, design.At[0])
 	}
 	if err := design.Validate(); err != nil {
 		return design, fmt.Errorf("--alpha %v, --margin %v: %w", o.alpha, o.margin, err)
@@ -202,7 +202,7 @@ func (o *pairOptions) progress(pairs, most int) {
 		return
 	}
 	if pairs > most { // only where some were not valid
-		o.Note(fmt.Sprintf("pair %d, to make up for those that do not count", pairs))
+		o.Note(fmt.Sprintf("pair %d, to replace invalid ones", pairs))
 		return
 	}
 	o.Note(fmt.Sprintf("pair %d of at most %d", pairs, most))
@@ -232,7 +232,7 @@ func Open(path string) (*verdicts.Outcome, error) {
 	}
 	v := new(verdicts.Outcome)
 	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields() // of a later version, which may mean another verdict
+	decoder.DisallowUnknownFields() // a field of a later version may change the verdict
 	if err := decoder.Decode(v); err != nil {
 		return nil, fmt.Errorf("%s: not the verdict of a gate: %w", path, err)
 	}

@@ -39,7 +39,7 @@ func NewOn(backend Backend, stdout, stderr io.Writer) *cobra.Command {
   floodgate plan rate                     # the rate that a service sustains
   floodgate plan predict latest limit=64  # what another limit would do`,
 		Long: `Each trial runs in a process of its own and is stored as it ends. A plan that is
-interrupted prints what it found until then. "floodgate report" prints it again.`,
+interrupted prints its results so far. "floodgate report" prints them again.`,
 		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -142,7 +142,7 @@ func (o planOptions) open(ctx context.Context, s *scenarios.Scenario, does strin
 	}
 	if !p.env.Mock() {
 		_ = os.RemoveAll(filepath.Join(o.root, id))
-		return fail(command.Usage(errors.New(does + ", which only our mock allows: leave out --upstream-url, or name a mock that floodgate upstream --control serves")))
+		return fail(command.Usage(errors.New(does + ", which needs our mock: leave out --upstream-url, or start one with floodgate upstream --control")))
 	}
 	if p.header, err = header(p.env.Describe()); err != nil {
 		return fail(command.Usage(err))
@@ -196,8 +196,8 @@ func storePlan(path, id string, plan any) error {
 	return nil
 }
 
-// errCutOff says that a plan has fewer trials than it was made of.
-var errCutOff = errors.New("something was cut off there")
+// errCutOff means that fewer trials are stored than the plan was made from.
+var errCutOff = errors.New("the record is truncated")
 
 // foundIn reads what was found by the plan whose trials are in a folder: one of
 // limits or one of rates. It must be of these trials, and of no others.
@@ -205,9 +205,9 @@ func foundIn(trials *results.Run) (limits *capacity.Limits, rates *capacity.Plan
 	path := filepath.Join(filepath.Dir(trials.Path), File)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		why := "it was ended before anything was found"
+		why := "it ended before the first result"
 		if len(trials.Trials) > 0 {
-			why = fmt.Sprintf("%s is not there; its trials are, for plan predict", path)
+			why = fmt.Sprintf("%s is missing; plan predict can still use its trials", path)
 		}
 		return nil, nil, fmt.Errorf("plan %s: %s", trials.Header.ID, why)
 	}
@@ -219,17 +219,17 @@ func foundIn(trials *results.Run) (limits *capacity.Limits, rates *capacity.Plan
 	}
 	var of struct{ Kind, ID string }
 	if err := json.Unmarshal(text, &of); err != nil {
-		return fail(fmt.Errorf("%w: the file is not whole; its trials are, for plan predict", err))
+		return fail(fmt.Errorf("%w: the file is damaged; plan predict can still use its trials", err))
 	}
 	if of.ID != trials.Header.ID {
-		return fail(fmt.Errorf("it is of plan %q; allowed: %q, whose trials are beside it", of.ID, trials.Header.ID))
+		return fail(fmt.Errorf("it belongs to plan %q, but the trials beside it to %q", of.ID, trials.Header.ID))
 	}
 	if of.Kind == capacity.KindLimits {
 		if limits, err = capacity.ReadLimits(text); err != nil {
 			return fail(err)
 		}
 		if n := limits.Trials(); n > len(trials.Trials) {
-			return fail(fmt.Errorf("it is of %d trials, and %s has %d: %w", n, trials.Path, len(trials.Trials), errCutOff))
+			return fail(fmt.Errorf("it was made from %d trials, but %s has %d: %w", n, trials.Path, len(trials.Trials), errCutOff))
 		}
 		return limits, nil, nil
 	}
