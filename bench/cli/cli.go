@@ -89,7 +89,7 @@ func execute(ctx context.Context, root *cobra.Command, args []string, stdout, st
 	return command.CodeOf(err)
 }
 
-// exclusive refuses flags that exclude each other.
+// exclusive returns an error if mutually exclusive flags are set.
 func exclusive(cmd *cobra.Command) error {
 	err := cmd.ValidateFlagGroups()
 	if err == nil {
@@ -101,7 +101,7 @@ func exclusive(cmd *cobra.Command) error {
 	return err
 }
 
-// setTogether finds the flags in cobra's error about them.
+// setTogether matches the flags in cobra's error about them.
 var setTogether = regexp.MustCompile(`\[([^\]]+)\] were all set`)
 
 // A help text fits a screen of 80 columns and begins with examples.
@@ -122,7 +122,7 @@ Flags:
 {{end}}`
 )
 
-// usageHint says how a command is called.
+// usageHint returns the usage line of a command and where to find more.
 func usageHint(cmd *cobra.Command) string {
 	use := cmd.UseLine()
 	if cmd.HasAvailableSubCommands() && !strings.Contains(cmd.Use, " ") {

@@ -55,7 +55,7 @@ means that the address is taken.`,
 			defer u.Close()
 			server, err := mockupstream.Serve(cmd.Context(), mockupstream.ServerOptions{Addr: addr, Control: control}, u)
 			if err != nil {
-				return command.NotMeasured(whatToDo(err))
+				return command.NotMeasured(withAdvice(err))
 			}
 			fmt.Fprintf(stderr, "mock upstream on %s (seed %d); Ctrl-C ends it\n", server.URL(), seed)
 			<-cmd.Context().Done()
@@ -93,8 +93,8 @@ that the address is taken.`,
 	return cmd
 }
 
-// whatToDo adds advice to the error of a server that did not start.
-func whatToDo(err error) error {
+// withAdvice adds advice to the error of a server that did not start.
+func withAdvice(err error) error {
 	var op *net.OpError
 	switch {
 	case errors.Is(err, scratch.ErrLocked):
@@ -123,7 +123,7 @@ func serveMongo(cmd *cobra.Command, stderr io.Writer, addr, data string) error {
 	}
 	server, err := embedmongo.Serve(cmd.Context(), embedmongo.Options{Addr: addr, Dir: data})
 	if err != nil {
-		return command.NotMeasured(whatToDo(err))
+		return command.NotMeasured(withAdvice(err))
 	}
 	fmt.Fprintf(stderr, "embedded MongoDB (%s) on %s; Ctrl-C ends it\n", embedmongo.Version(), server.URI())
 	<-server.Done() // it ends with the context

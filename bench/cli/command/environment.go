@@ -30,7 +30,7 @@ const auto = "auto"
 // DefaultMongoImage is the image of the database in containers.
 const DefaultMongoImage = "mongo:8"
 
-// EnvironmentFlags say where upstream and database come from.
+// EnvironmentFlags select the upstream and the database.
 type EnvironmentFlags struct {
 	Kind            string
 	MongoImage      string
@@ -43,6 +43,7 @@ type EnvironmentFlags struct {
 	keepData        bool
 }
 
+// Register registers the flags.
 func (f *EnvironmentFlags) Register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.keepData, "keep-data", false, "keep the embedded database's folder")
 	flags.StringVar(&f.Kind, "env", auto, "`kind`: auto, embedded, containers or external")
@@ -59,14 +60,14 @@ func (f *EnvironmentFlags) Register(flags *pflag.FlagSet) {
 type Setup struct {
 	Options  environment.Options
 	scenario *scenarios.Scenario
-	SUT      *sut.ContainerOptions // nil: the SUT is a process
-	chose    bool                  // the kind, where the user left that to us
+	SUT      *sut.ContainerOptions // nil means that the SUT is a process
+	chose    bool                  // whether the kind was chosen automatically
 	note     func(string)
 	first    []string // item of the scenario
 }
 
-// Prepare makes the options of an environment out of the flags, and checks
-// that the scenario can run there. Nothing runs yet, and nothing is noted.
+// Prepare turns the flags into the options of an environment, and checks that the
+// scenario can run there. It starts nothing and prints nothing.
 func (f EnvironmentFlags) Prepare(s *scenarios.Scenario, note func(string)) (*Setup, error) {
 	executable, err := os.Executable()
 	if err != nil {
@@ -93,8 +94,8 @@ func (f EnvironmentFlags) Prepare(s *scenarios.Scenario, note func(string)) (*Se
 	return u, nil
 }
 
-// choose decides on the kind where the flags or the scenario do (else it stays
-// auto), and refuses flags that belong to another.
+// choose selects the kind if the flags or the scenario determine it (else it stays
+// auto), and refuses flags that belong to another kind.
 func (f EnvironmentFlags) choose(u *Setup) error {
 	o := &u.Options
 	named := o.Mongo != nil || o.Upstream != nil
@@ -253,15 +254,15 @@ func (u *Setup) fallBack(o environment.Options, err error) environment.Options {
 	return o
 }
 
-// Close ends what start began beside the environment.
+// Close disconnects from the container engine.
 func (u *Setup) Close() {
 	if u.Options.Engine != nil {
 		_ = u.Options.Engine.Close()
 	}
 }
 
-// Resumed are the flags by which a run's environment is started again.
-// Flags that ask for another one are refused.
+// Resumed returns the flags that start the environment of a run again. It refuses
+// flags of another kind.
 func (f EnvironmentFlags) Resumed(begun results.Environment) (EnvironmentFlags, error) {
 	if f.Kind != auto && f.Kind != begun.Kind {
 		return f, fmt.Errorf("the run began with --env %s and cannot be resumed with --env %s", begun.Kind, f.Kind)
@@ -278,7 +279,8 @@ func (f EnvironmentFlags) Resumed(begun results.Environment) (EnvironmentFlags, 
 	return f, nil
 }
 
-// SameEnvironment refuses to mix trials of two environments in one run.
+// SameEnvironment returns an error if two environments differ, whose trials cannot
+// be mixed in one run.
 func SameEnvironment(begun, now results.Environment) error {
 	begun.Chosen, now.Chosen = "", ""
 	if fmt.Sprint(begun) != fmt.Sprint(now) {
@@ -287,7 +289,7 @@ func SameEnvironment(begun, now results.Environment) error {
 	return nil
 }
 
-// targets reads where the user's servers are.
+// targets reads the addresses of the user's servers.
 func (f EnvironmentFlags) targets(u *Setup) error {
 	if err := u.Options.Policy.Validate(); err != nil {
 		return err
@@ -311,7 +313,7 @@ func (f EnvironmentFlags) targets(u *Setup) error {
 	return err
 }
 
-// tryUpstream fetches one item before a run that would fail on every one.
+// tryUpstream fetches one item, so that a run does not fail on every one.
 func (u *Setup) tryUpstream(ctx context.Context, env *environment.Environment) error {
 	fetcher, err := calllog.NewHTTPFetcher(calllog.HTTPOptions{
 		BaseURL: env.UpstreamURL(), Timeout: tryTimeout, Dialer: &dialcount.Counter{Dial: u.Options.Policy.DialContext},
@@ -326,7 +328,8 @@ func (u *Setup) tryUpstream(ctx context.Context, env *environment.Environment) e
 	return nil
 }
 
-// TryAgain is tryUpstream for a run to ask later; nil: the upstream is a mock.
+// TryAgain returns a function that tries the upstream later; nil means that the
+// upstream is a mock.
 func (u *Setup) TryAgain(env *environment.Environment) func(context.Context) error {
 	if env.Mock() {
 		return nil
@@ -334,5 +337,5 @@ func (u *Setup) TryAgain(env *environment.Environment) func(context.Context) err
 	return func(ctx context.Context) error { return u.tryUpstream(ctx, env) }
 }
 
-// tryTimeout bounds that one request.
+// tryTimeout bounds the request of tryUpstream.
 const tryTimeout = 30 * time.Second

@@ -63,6 +63,7 @@ func missingScenario(name string, err error) error {
 	return fmt.Errorf("unknown scenario %q%s", name, hint)
 }
 
+// IsPath reports whether the name of a scenario is a path.
 func IsPath(name string) bool {
 	return strings.ContainsAny(name, `/\`) || strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")
 }

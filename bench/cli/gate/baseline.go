@@ -74,7 +74,7 @@ func (o *baselineOptions) options() (baseline.Options, error) {
 	return b, err
 }
 
-// run judges a run against its baseline, or makes the baseline of it.
+// run judges a run against its baseline, or makes a baseline from it.
 func (o *baselineOptions) run(cmd *cobra.Command, stdout io.Writer, name string) error {
 	if err := o.out.Check(); err != nil {
 		return err
@@ -120,7 +120,7 @@ func (o *baselineOptions) run(cmd *cobra.Command, stdout io.Writer, name string)
 	return command.Exit(v.Exit, command.Unfinished(run, v.Run))
 }
 
-// path returns the baseline's file: the one that was named, or that of the run's scenario.
+// path returns the baseline's file: that of --baseline, or else of the run's scenario.
 func (o *baselineOptions) path(cmd *cobra.Command, run *results.Run) (string, error) {
 	usual := baseline.Path(run.Header.ScenarioName, run.Header.Quick)
 	switch info, err := os.Stat(o.file); {

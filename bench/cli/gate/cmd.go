@@ -76,7 +76,7 @@ func (o *cmdOptions) measure(ctx context.Context, v *verdicts.Outcome, commands 
 	if err := verdicts.JudgePairs(v, verdicts.Commanded{Metric: o.metric}); err != nil {
 		return err
 	}
-	if err := o.foresee(v); err != nil {
+	if err := o.estimatePower(v); err != nil {
 		return err
 	}
 	log, err := abtest.NewLog(filepath.Join(v.Records, abtest.PairsFile))
@@ -89,5 +89,5 @@ func (o *cmdOptions) measure(ctx context.Context, v *verdicts.Outcome, commands 
 	})
 }
 
-// nullNote warns of measurements that no reader of the output took part in.
+// nullNote warns about commands that detect the null device.
 const nullNote = "standard output was the null device: programs such as grep and tar recognize it and do less work, so the times may differ from those of real use (see --output pipe)"

@@ -101,7 +101,7 @@ func (o *diffOptions) measure(ctx context.Context, v *verdicts.Outcome, ref stri
 	return o.pairs(ctx, v, s, built, setup, env)
 }
 
-// restricted is the scenario as both sides run it.
+// restricted returns the scenario as both sides run it.
 func (o *diffOptions) restricted(v *verdicts.Outcome, args []string) (*scenarios.Scenario, error) {
 	all, err := command.LoadScenarios(args, false)
 	if err != nil {
@@ -123,8 +123,8 @@ func (o *diffOptions) restricted(v *verdicts.Outcome, args []string) (*scenarios
 	return s, nil
 }
 
-// withoutCommand is the scenario for those who would look for its command, which
-// is not built yet.
+// withoutCommand returns the scenario without its command, which is not built yet
+// and would be looked up.
 func withoutCommand(s *scenarios.Scenario) *scenarios.Scenario {
 	w := *s
 	w.SUT.Command = nil
@@ -139,7 +139,7 @@ func (o *diffOptions) pairs(ctx context.Context, v *verdicts.Outcome, s *scenari
 	if err := verdicts.JudgeTrials(v, variants, level, verdicts.Ran{}); err != nil {
 		return err
 	}
-	if err := o.foresee(v); err != nil {
+	if err := o.estimatePower(v); err != nil {
 		return err
 	}
 	p := abtest.Pairs{Scenario: s, Descriptors: o.descriptors, Progress: o.progress, Note: o.Note}

@@ -65,7 +65,7 @@ Exit codes: 0 a limit is recommended; 1 no limit meets the requirements;
 	return cmd
 }
 
-// run sweeps the limits of one scenario, a closed loop.
+// run searches the limit of one scenario, a closed loop.
 func (o limitOptions) run(ctx context.Context, name string) error {
 	s, bounds, err := o.prepare(name)
 	if err != nil {
@@ -79,7 +79,7 @@ func (o limitOptions) run(ctx context.Context, name string) error {
 	if err != nil {
 		return command.Usage(err)
 	}
-	p, err := o.open(ctx, s, "plan limit tries ever more requests at once", func(env results.Environment) (results.Header, error) {
+	p, err := o.open(ctx, s, "plan limit tries more and more requests at once", func(env results.Environment) (results.Header, error) {
 		return search.LimitHeader(s, bounds, env, time.Now())
 	})
 	if err != nil {

@@ -52,8 +52,8 @@ limits, and states its error for the measured points. It measures nothing.
 	return cmd
 }
 
-// predict answers what would come of the changes, from a run or plan below root
-// or where runs are stored.
+// predict returns the predicted effect of the changes, from a run or plan below
+// root or below the folder of runs.
 func predict(name, changes, root string) (*whatif.Answer, error) {
 	spec, err := whatif.Parse(changes)
 	if err != nil {

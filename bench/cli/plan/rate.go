@@ -20,7 +20,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// plannedScenario is the one whose rate is planned where none is named.
+// plannedScenario is planned if no scenario is named.
 const plannedScenario = "service"
 
 // rateOptions are the flags of "plan rate".
@@ -124,7 +124,7 @@ func (o rateOptions) prepare(name string) (*scenarios.Scenario, search.RateBound
 	return s, bounds, nil
 }
 
-// chosen are the variants of these names, all without names.
+// chosen returns the variants with these names; without names, it returns all.
 func chosen(all []scenarios.Variant, names []string) ([]scenarios.Variant, error) {
 	if len(names) == 0 {
 		return all, nil
@@ -145,7 +145,7 @@ func chosen(all []scenarios.Variant, names []string) ([]scenarios.Variant, error
 	return some, nil
 }
 
-// newRates is a plan of which nothing was found yet, of a scenario at one level.
+// newRates returns a plan without results, of a scenario at one level.
 func newRates(s *scenarios.Scenario, bounds search.RateBounds, h results.Header, level string) *capacity.Plan {
 	return &capacity.Plan{
 		ID: h.ID, Started: h.Started, Scenario: s.Name, Title: s.Title, Level: level,
