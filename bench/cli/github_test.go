@@ -45,19 +45,6 @@ func TestSummaryHasRoom(t *testing.T) {
 	}
 }
 
-// What cannot be shown is found out before anything is measured.
-func TestSummaryIsTriedFirst(t *testing.T) {
-	for name, path := range map[string]string{"unset": "", "no such folder": filepath.Join(t.TempDir(), "none", "summary.md")} {
-		t.Setenv(command.SummaryVariable, path)
-		ran := filepath.Join(t.TempDir(), "ran")
-		var stdout, stderr bytes.Buffer
-		code := run(t.Context(), []string{"gate", "cmd", "touch " + ran, "touch " + ran, "--github", "--out", t.TempDir()}, &stdout, &stderr)
-		if _, err := os.Stat(ran); code != verdict.ExitMisused || err == nil || !strings.Contains(stderr.String(), command.SummaryVariable) {
-			t.Errorf("%s: exit code %d, %v, %s; want %d before any command ran", name, code, err, &stderr, verdict.ExitMisused)
-		}
-	}
-}
-
 // full is a disk without room.
 type full struct{}
 
