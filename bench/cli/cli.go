@@ -136,7 +136,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		Use:   "floodgate",
 		Short: "Measures what a concurrency limit does to a fetch→write pipeline",
 		Example: `  floodgate run                 # run the built-in scenario report
-  floodgate plan limit          # which limit to choose
+  floodgate plan limit          # recommend a limit
   floodgate gate diff HEAD~1    # is the working tree worse than a commit?`,
 		Long: `Floodgate measures what a concurrency limit does to a pipeline that fetches many
 items from an HTTP upstream and writes to MongoDB: how much time concurrency

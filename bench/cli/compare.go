@@ -51,9 +51,9 @@ level in common.`,
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&o.AllowMixed, "allow-mixed", false, "compare runs of different environments, and say so")
+	cmd.Flags().BoolVar(&o.AllowMixed, "allow-mixed", false, "allow runs of different environments")
 	command.ComparisonFormats.Flag(cmd.Flags(), &format)
-	cmd.Flags().StringVar(&output, "output", "", "`file` to write to, replaced in one go")
-	cmd.Flags().StringVar(&root, "out", command.DefaultRoot, "`folder` that runs are stored in")
+	cmd.Flags().StringVar(&output, "output", "", "output `file`, replaced atomically")
+	cmd.Flags().StringVar(&root, "out", command.DefaultRoot, "`folder` of stored runs")
 	return cmd
 }

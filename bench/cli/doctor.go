@@ -54,7 +54,7 @@ Exit codes: 0 a run can start, in the embedded environment at least; 4 none can.
 	flags.BoolVar(&o.clean, "clean", false, "first remove our unused folders, containers and images")
 	command.DoctorFormats.Flag(flags, &o.format)
 	flags.StringVar(&o.image, "mongo-image", doctor.DefaultImage, "`image` of MongoDB in containers")
-	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` that runs are stored in")
+	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` of stored runs")
 	return cmd
 }
 

@@ -52,7 +52,7 @@ wrong or nothing can be read.`,
 		},
 	}
 	command.HistoryFormats.Flag(cmd.Flags(), &format)
-	cmd.Flags().StringVar(&root, "results", command.DefaultRoot, "`folder` that runs are stored in, also --out")
+	cmd.Flags().StringVar(&root, "results", command.DefaultRoot, "`folder` of stored runs, also --out")
 	cmd.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
 		if name == "out" { // as in the other commands
 			name = "results"

@@ -83,10 +83,10 @@ Plans have text, html, json and markdown; comparisons neither html nor gobench.`
 	flags := cmd.Flags()
 	command.RunFormats.Flag(flags, &o.format)
 	flags.BoolVar(&o.open, "open", false, "show the page in a browser (--format html)")
-	flags.StringVar(&o.output, "output", "", "`file` to write to, replaced in one go")
+	flags.StringVar(&o.output, "output", "", "output `file`, replaced atomically")
 	flags.BoolVar(&o.github, "github", false, "write a step summary and annotations")
 	flags.StringVar(&o.scenario, "scenario", "", "scenario `file` that annotations point at")
-	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` that runs are stored in")
+	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` of stored runs")
 	for _, other := range []string{"format", "output", "open"} {
 		cmd.MarkFlagsMutuallyExclusive("github", other)
 	}

@@ -84,7 +84,7 @@ exit code is that of the worst verdict. --env selects upstream and database:
 	flags.StringVar(&o.saveVegeta, "save-vegeta", "", "new `file` for a service's results in vegeta's format")
 	flags.StringVar(&o.metricsAddr, "metrics", "", "loopback `address` of Prometheus metrics, or a port")
 	flags.StringVar(&o.resume, "resume", "", "continue the interrupted run `ID`")
-	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` that runs are stored in")
+	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` of stored runs")
 	command.RunFormats.Flag(flags, &o.format)
 	flags.StringVar(&o.idFile, "id-file", "", "`file` for the run's ID, written at once")
 	cmd.MarkFlagsMutuallyExclusive("resume", "quick")

@@ -14,8 +14,8 @@ import (
 	"floodgate/results/verdict"
 )
 
-// exitError carries an exit code through cobra. Its text is empty if the report has
-// said everything.
+// exitError carries an exit code through cobra. Its text is empty if the report
+// already says it.
 type exitError struct {
 	code int
 	err  error
@@ -78,7 +78,7 @@ type Notes struct {
 
 // Flag registers --quiet.
 func (n *Notes) Flag(flags *pflag.FlagSet) {
-	flags.BoolVar(&n.Quiet, "quiet", false, "no progress")
+	flags.BoolVar(&n.Quiet, "quiet", false, "do not print progress")
 }
 
 // Note prints a line to Stderr, unless Quiet is set.

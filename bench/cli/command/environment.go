@@ -46,14 +46,14 @@ type EnvironmentFlags struct {
 // Register registers the flags.
 func (f *EnvironmentFlags) Register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.keepData, "keep-data", false, "keep the embedded database's folder")
-	flags.StringVar(&f.Kind, "env", auto, "`kind`: auto, embedded, containers or external")
+	flags.StringVar(&f.Kind, "env", auto, "environment `kind`: auto, embedded, containers or external")
 	flags.StringVar(&f.MongoImage, "mongo-image", DefaultMongoImage, "MongoDB `image`, or embedded")
 	flags.StringVar(&f.mongoArgs, "mongo-args", "", "`arguments` of MongoDB in containers")
 	flags.StringVar(&f.mongoURI, "mongo-uri", "", "MongoDB `URI`, or $FLOODGATE_MONGO_URI")
-	flags.StringVar(&f.mongoURIFile, "mongo-uri-file", "", "`file` that holds the URI; -: standard input")
+	flags.StringVar(&f.mongoURIFile, "mongo-uri-file", "", "`file` with the URI (- means standard input)")
 	flags.StringVar(&f.upstreamURL, "upstream-url", "", "upstream `URL`, or $FLOODGATE_UPSTREAM_URL")
-	flags.StringVar(&f.upstreamURLFile, "upstream-url-file", "", "`file` that holds the URL; -: standard input")
-	flags.StringArrayVar(&f.allowTargets, "allow-target", nil, "`host` that may be loaded (repeatable)")
+	flags.StringVar(&f.upstreamURLFile, "upstream-url-file", "", "`file` with the URL (- means standard input)")
+	flags.StringArrayVar(&f.allowTargets, "allow-target", nil, "external `host` that may receive load (repeatable)")
 }
 
 // Setup is the environment that a scenario will run in.

@@ -64,8 +64,8 @@ result it is an error.`,
 	flags := cmd.Flags()
 	flags.StringVar(&margin, "margin", "0%", "`percent` by which a median may worsen")
 	alphaFlag(flags, &o.Alpha)
-	flags.BoolVar(&o.AllowMissing, "allow-missing", false, "judge what both files have, and name the rest")
-	flags.BoolVar(&o.AllowMixed, "allow-mixed", false, "compare different machines, and say so")
+	flags.BoolVar(&o.AllowMissing, "allow-missing", false, "judge only the common benchmarks, and list the rest")
+	flags.BoolVar(&o.AllowMixed, "allow-mixed", false, "allow results of different machines")
 	out.flags(cmd)
 	return cmd
 }

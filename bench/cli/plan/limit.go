@@ -59,7 +59,7 @@ Exit codes: 0 a limit is recommended; 1 no limit meets the requirements;
 	flags := cmd.Flags()
 	flags.BoolVar(&o.quick, "quick", false, "fewer limits (1, 4, 16, …) and shorter trials")
 	flags.IntVar(&o.maxLimit, "max-limit", 0, fmt.Sprintf("highest `limit` tried (default %d or by descriptors)", search.DefaultMaxLimit))
-	flags.DurationVar(&o.p99, "p99", 0, "longest `time` of 99 % of the items (default any)")
+	flags.DurationVar(&o.p99, "p99", 0, "highest acceptable p99 `time` of an item (default any)")
 	o.flags(flags)
 	command.LimitFormats.Flag(flags, &o.format)
 	return cmd

@@ -38,7 +38,7 @@ func NewOn(backend Backend, stdout, stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Recommend a limit, find the highest rate, or predict a change",
-		Example: `  floodgate plan limit                    # which limit to choose
+		Example: `  floodgate plan limit                    # recommend a limit
   floodgate plan rate                     # the rate that a service sustains
   floodgate plan predict latest limit=64  # what another limit would do`,
 		Long: `Each trial runs in a process of its own and is stored as it ends. A plan that is
@@ -66,7 +66,7 @@ type planOptions struct {
 func (o *planOptions) flags(flags *pflag.FlagSet) {
 	o.environment.Register(flags)
 	o.Flag(flags)
-	flags.StringVar(&o.root, "out", DefaultRoot, "`folder` that plans are stored in")
+	flags.StringVar(&o.root, "out", DefaultRoot, "`folder` of stored plans")
 }
 
 // positive returns an error if a flag is set and not above zero.
