@@ -89,7 +89,7 @@ func execute(ctx context.Context, root *cobra.Command, args []string, stdout, st
 	return command.CodeOf(err)
 }
 
-// exclusive refuses flags that exclude each other.
+// exclusive returns an error if mutually exclusive flags are set.
 func exclusive(cmd *cobra.Command) error {
 	err := cmd.ValidateFlagGroups()
 	if err == nil {
@@ -101,7 +101,7 @@ func exclusive(cmd *cobra.Command) error {
 	return err
 }
 
-// setTogether finds the flags in cobra's error about them.
+// setTogether matches the flags in cobra's error about them.
 var setTogether = regexp.MustCompile(`\[([^\]]+)\] were all set`)
 
 // A help text fits a screen of 80 columns and begins with examples.
@@ -122,7 +122,7 @@ Flags:
 {{end}}`
 )
 
-// usageHint says how a command is called.
+// usageHint returns the usage line of a command and where to find more.
 func usageHint(cmd *cobra.Command) string {
 	use := cmd.UseLine()
 	if cmd.HasAvailableSubCommands() && !strings.Contains(cmd.Use, " ") {
@@ -136,7 +136,7 @@ func newRoot(stdout, stderr io.Writer) *cobra.Command {
 		Use:   "floodgate",
 		Short: "Measures what a concurrency limit does to a fetch→write pipeline",
 		Example: `  floodgate run                 # run the built-in scenario report
-  floodgate plan limit          # which limit to choose
+  floodgate plan limit          # recommend a limit
   floodgate gate diff HEAD~1    # is the working tree worse than a commit?`,
 		Long: `Floodgate measures what a concurrency limit does to a pipeline that fetches many
 items from an HTTP upstream and writes to MongoDB: how much time concurrency

@@ -15,20 +15,19 @@ func newCompare(stdout io.Writer) *cobra.Command {
 	var o compare.Options
 	cmd := &cobra.Command{
 		Use:   "compare RUN RUN",
-		Short: "Set two stored runs side by side, with intervals",
+		Short: "Compare two stored runs side by side, with intervals",
 		Example: `  floodgate compare 20261101 latest
   floodgate compare results/gates/ID/a results/gates/ID/b`,
-		Long: `Sets the second run (B) beside the first (A), each named as "report" takes it:
-for every variant at every level that both have, the ratio of the makespans with
-its interval, and the costs. Blocks are paired where both runs made the same
-draws.
+		Long: `Shows the second run (B) beside the first (A), each named as in "report": for
+every variant at every level that both have, the ratio of the makespans with its
+interval, and the costs. Blocks are paired if both runs made the same draws.
 
-It judges nothing: the runs were not interleaved, so every difference contains
-what changed on the machine between them. Runs of different environments are
-refused without --allow-mixed, and every format says that it was given.
+It does not judge: the runs were not interleaved, so every difference includes
+changes of the machine between them. Runs of different environments are refused
+without --allow-mixed, which every format mentions.
 
-Exit codes: 0 there is a comparison, whatever it shows; 3 the runs have no
-variant at a level in common.`,
+Exit codes: 0 compared, whatever the result; 3 the runs have no variant at a
+level in common.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(_ *cobra.Command, args []string) error {
 			a, err := command.OpenRun(root, args[0])
@@ -52,9 +51,9 @@ variant at a level in common.`,
 			return nil
 		},
 	}
-	cmd.Flags().BoolVar(&o.AllowMixed, "allow-mixed", false, "compare runs of different environments, and say so")
+	cmd.Flags().BoolVar(&o.AllowMixed, "allow-mixed", false, "allow runs of different environments")
 	command.ComparisonFormats.Flag(cmd.Flags(), &format)
-	cmd.Flags().StringVar(&output, "output", "", "`file` to write to, replaced in one go")
-	cmd.Flags().StringVar(&root, "out", command.DefaultRoot, "`folder` that runs are stored in")
+	cmd.Flags().StringVar(&output, "output", "", "output `file`, replaced atomically")
+	cmd.Flags().StringVar(&root, "out", command.DefaultRoot, "`folder` of stored runs")
 	return cmd
 }

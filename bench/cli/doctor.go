@@ -31,9 +31,9 @@ func newDoctor(stdout, stderr io.Writer) *cobra.Command {
 		Use:   "doctor",
 		Short: "Examine what this machine can run, with advice",
 		Example: `  floodgate doctor
-  floodgate doctor --clean  # also removes what killed runs left`,
+  floodgate doctor --clean  # also removes leftovers of killed runs`,
 		Long: `Examines Docker, descriptors, cores, memory, disks, clock, ports, background
-load, and what killed runs left behind, in about two seconds. Every problem
+load, and the leftovers of killed runs, in about two seconds. Every problem
 comes with advice. Without --clean it changes nothing.
 
   ok       in order
@@ -54,7 +54,7 @@ Exit codes: 0 a run can start, in the embedded environment at least; 4 none can.
 	flags.BoolVar(&o.clean, "clean", false, "first remove our unused folders, containers and images")
 	command.DoctorFormats.Flag(flags, &o.format)
 	flags.StringVar(&o.image, "mongo-image", doctor.DefaultImage, "`image` of MongoDB in containers")
-	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` that runs are stored in")
+	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` of stored runs")
 	return cmd
 }
 
@@ -89,7 +89,7 @@ func (o doctorOptions) examine(ctx context.Context, stdout, stderr io.Writer) er
 	return nil
 }
 
-// clean removes what is ours and orphaned, and says what that was.
+// clean removes our orphaned folders, containers and images, and lists them.
 func clean(ctx context.Context, w io.Writer, o doctor.Options) error {
 	removed, err := doctor.Clean(ctx, o)
 	for _, what := range removed {

@@ -73,7 +73,7 @@ func TestPasswordShowsNowhere(t *testing.T) {
 	t.Setenv("FLOODGATE_UPSTREAM_URL", strings.Replace(upstream.URL, "http://", "http://me:"+password+"@", 1))
 	var stdout, stderr bytes.Buffer
 	code := run(context.Background(), []string{"run", file, "--out", filepath.Join(dir, "runs")}, &stdout, &stderr)
-	// What documents should hold nobody knows: the claim stays open. One
+	// The expected documents are unknown, so the claim stays inconclusive. One
 	// request more than the items', to see that the upstream answers.
 	if code != verdict.ExitInconclusive || served != 6*5+1 {
 		t.Errorf("exit code %d, %d requests, want 3 and 31\n%s%s", code, served, &stderr, &stdout)
@@ -218,7 +218,7 @@ func TestExternalRequestsAreBounded(t *testing.T) {
 	for name, test := range map[string]struct{ change, want string }{
 		"requests": {"external: {requests: 29}\nblocks: 6", "30 requests"},
 		"profile":  {"blocks: 6", "upstream.latency.value"},
-		"command":  {"sut: {command: [cat]}\nblocks: 6", "nothing would bound"},
+		"command":  {"sut: {command: [cat]}\nblocks: 6", "nothing would limit"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := strings.Replace(externalScenario, "blocks: 6", test.change, 1)

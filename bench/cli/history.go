@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -19,7 +18,7 @@ func newHistory(stdout io.Writer) *cobra.Command {
 	var format, root string
 	cmd := &cobra.Command{
 		Use:   "history [SCENARIO]",
-		Short: "Look over stored runs for the one after which something changed",
+		Short: "Find the run after which a metric changed",
 		Example: `  floodgate history         # every scenario
   floodgate history report  # one of them`,
 		Long: `Shows over time for every variant at every level: makespan, reduction, p99 of an
@@ -27,10 +26,10 @@ item, peak descriptors, and errors. Where one of them changes, it names the last
 run before and the first one after, with their revisions.
 
 Only runs of one scenario (name and content), environment and kind of machine
-are in one series; what was left out is named. Changes are found by E-divisive
-(Matteson and James, 2014), each series at a level of 1 %.
+are in one series; runs that are left out are listed. Changes are found by
+E-divisive (Matteson and James, 2014), each series at a level of 1 %.
 
-It judges nothing: the exit code is 0 whatever it shows, and 2 where a name is
+It does not judge: the exit code is 0 whatever it shows, and 2 if a name is
 wrong or nothing can be read.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -53,9 +52,9 @@ wrong or nothing can be read.`,
 		},
 	}
 	command.HistoryFormats.Flag(cmd.Flags(), &format)
-	cmd.Flags().StringVar(&root, "results", command.DefaultRoot, "`folder` that runs are stored in, also --out")
+	cmd.Flags().StringVar(&root, "results", command.DefaultRoot, "`folder` of stored runs, also --out")
 	cmd.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
-		if name == "out" { // as of the other commands
+		if name == "out" { // as in the other commands
 			name = "results"
 		}
 		return pflag.NormalizedName(name)
@@ -63,28 +62,28 @@ wrong or nothing can be read.`,
 	return cmd
 }
 
-// ofScenario are the runs of the scenario, and those whose header cannot be
-// read, which may be of it.
+// ofScenario returns the runs of the scenario, and those whose header cannot be
+// read, which may belong to it.
 func ofScenario(listed []results.Listed, name, root string) ([]results.Listed, error) {
-	var there []string
+	var names []string
 	for _, l := range listed {
-		if s := l.Header.ScenarioName; l.Err == nil && !slices.Contains(there, s) {
-			there = append(there, s)
+		if s := l.Header.ScenarioName; l.Err == nil && !slices.Contains(names, s) {
+			names = append(names, s)
 		}
 	}
-	if !slices.Contains(there, name) {
-		slices.Sort(there)
-		if len(there) == 0 {
-			there = []string{"there is no run at all"}
+	if !slices.Contains(names, name) {
+		slices.Sort(names)
+		if len(names) == 0 {
+			return nil, fmt.Errorf("no runs in %s", root)
 		}
-		return nil, fmt.Errorf("no run of a scenario %q is stored in %s; allowed: %s", name, root, strings.Join(there, ", "))
+		return nil, fmt.Errorf("no run of scenario %q in %s (want %s)", name, root, command.OneOf(names))
 	}
 	return slices.DeleteFunc(slices.Clone(listed), func(l results.Listed) bool {
 		return l.Err == nil && l.Header.ScenarioName != name
 	}), nil
 }
 
-// collect reads one run after another, and keeps none of them.
+// collect reads one run at a time, so that memory does not grow with their number.
 func collect(listed []results.Listed) *history.History {
 	var c history.Collector
 	for _, l := range listed {
@@ -103,7 +102,7 @@ func collect(listed []results.Listed) *history.History {
 
 func printHistory(stdout io.Writer, h *history.History, root, format string) error {
 	if format == command.FormatText && len(h.Groups)+len(h.Left) == 0 {
-		fmt.Fprintf(stdout, "no run is stored in %s\n", root)
+		fmt.Fprintf(stdout, "no runs in %s\n", root)
 		return nil
 	}
 	return command.HistoryFormats.Print(stdout, format, h)

@@ -145,7 +145,7 @@ func TestPlanOfAForeignUpstream(t *testing.T) {
 	scenario, root := planFolder(t)
 	var stdout, stderr bytes.Buffer
 	code := run(t.Context(), []string{"plan", "rate", scenario, "--upstream-url", upstream.URL, "--out", root}, &stdout, &stderr)
-	if left, _ := os.ReadDir(root); code != verdict.ExitMisused || !strings.Contains(stderr.String(), "which only our mock allows") || asked.Load() > 1 || len(left) > 0 {
+	if left, _ := os.ReadDir(root); code != verdict.ExitMisused || !strings.Contains(stderr.String(), "which needs our mock") || asked.Load() > 1 || len(left) > 0 {
 		t.Errorf("exit code %d, %d requests, %d folders, %s", code, asked.Load(), len(left), &stderr)
 	}
 }

@@ -31,17 +31,17 @@ func newReport(stdout io.Writer) *cobra.Command {
 		Example: `  floodgate report                              # the stored runs, newest first
   floodgate report latest                       # the newest run again
   floodgate report latest --format html --open  # as a page in a browser
-  floodgate report results/gates/ID             # what gate diff or cmd stored`,
+  floodgate report results/gates/ID             # a result of gate diff or cmd`,
 		Long: `RUN is an ID, any unambiguous prefix of one, latest, or a folder. The verdict
 and the exit code follow from the stored run alone, and are those from when it
-ran. A run that is not finished is inconclusive, unless a claim failed already.
+ran. An unfinished run is inconclusive, unless a claim failed already.
 
   text      the table and the judged claims
   html      a page with pictures, in one file that loads nothing
   json      the verdict with all its evidence
   gobench   Go benchmark lines, for benchstat
   markdown  a comment on a pull request, 65,536 bytes at most
-  junit     JUnit XML: a test case a claim; what is inconclusive is an error
+  junit     JUnit XML: a test case a claim; an inconclusive one is an error
   sarif     SARIF 2.1.0: a result for each claim that is not as expected
   github    annotations of GitHub Actions
 
@@ -83,18 +83,17 @@ Plans have text, html, json and markdown; comparisons neither html nor gobench.`
 	flags := cmd.Flags()
 	command.RunFormats.Flag(flags, &o.format)
 	flags.BoolVar(&o.open, "open", false, "show the page in a browser (--format html)")
-	flags.StringVar(&o.output, "output", "", "`file` to write to, replaced in one go")
+	flags.StringVar(&o.output, "output", "", "output `file`, replaced atomically")
 	flags.BoolVar(&o.github, "github", false, "write a step summary and annotations")
 	flags.StringVar(&o.scenario, "scenario", "", "scenario `file` that annotations point at")
-	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` that runs are stored in")
+	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` of stored runs")
 	for _, other := range []string{"format", "output", "open"} {
 		cmd.MarkFlagsMutuallyExclusive("github", other)
 	}
 	return cmd
 }
 
-// page sets the format and, where none was named, the file of a page that a
-// browser is to show.
+// page sets the format and, by default, the file of the page for the browser.
 func (o *reportOptions) page(cmd *cobra.Command, stored *results.Run) error {
 	if cmd.Flags().Changed("format") && o.format != command.FormatHTML {
 		return fmt.Errorf("--open shows a page: leave out --format %s", o.format)
@@ -130,7 +129,7 @@ func (o *reportOptions) run(stdout io.Writer, stored *results.Run) error {
 // plan prints a stored plan.
 func (o *reportOptions) plan(stdout io.Writer, stored *results.Run) error {
 	if o.github {
-		return command.Usage(errors.New("--github is for a run or a comparison; this is a plan, which judges nothing"))
+		return command.Usage(errors.New("--github needs a run or a comparison; this is a plan"))
 	}
 	return command.ShowPage(o.open, o.output, stdout, command.WriteTo(o.output, stdout, func(w io.Writer) error { return plan.PrintStored(w, stored, o.format) }))
 }
@@ -139,7 +138,7 @@ func (o *reportOptions) plan(stdout io.Writer, stored *results.Run) error {
 func (o *reportOptions) gate(cmd *cobra.Command, stdout io.Writer, v *verdicts.Outcome) error {
 	for _, flag := range []string{"open", "scenario"} {
 		if cmd.Flags().Changed(flag) {
-			return command.Usage(fmt.Errorf("--%s is for a run; this is a gate's comparison", flag))
+			return command.Usage(fmt.Errorf("--%s needs a run; this is a comparison of a gate", flag))
 		}
 	}
 	out := gate.Output{Format: o.format, GitHub: o.github}
@@ -152,14 +151,14 @@ func (o *reportOptions) gate(cmd *cobra.Command, stdout io.Writer, v *verdicts.O
 	return command.Exit(v.Exit, nil)
 }
 
-// listRuns prints which runs are stored below root.
+// listRuns lists the runs below root.
 func listRuns(stdout io.Writer, root, format string) error {
 	runs, err := results.List(root)
 	if err != nil {
 		return command.Usage(err)
 	}
 	if len(runs) == 0 && format == command.FormatText {
-		fmt.Fprintf(stdout, "no run is stored in %s\n", root)
+		fmt.Fprintf(stdout, "no runs in %s\n", root)
 		return nil
 	}
 	return command.ListFormats.Print(stdout, format, runs)

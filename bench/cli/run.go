@@ -32,10 +32,10 @@ type runOptions struct {
 	environment    command.EnvironmentFlags
 	saveVegeta     string
 	format, idFile string
-	file           string                     // of the scenario; empty: it is built in, or unknown
-	save           func(*vegeta.Result) error // nil: nobody
+	file           string                     // of the scenario; empty means that it is built in or unknown
+	save           func(*vegeta.Result) error // nil without --save-vegeta
 	metricsAddr    string
-	metrics        *metrics.Server // nil: none
+	metrics        *metrics.Server // nil without --metrics
 	stdout         io.Writer
 }
 
@@ -46,17 +46,17 @@ func newRun(stdout, stderr io.Writer) *cobra.Command {
 		Short: "Run scenarios, judge their claims and store the run",
 		Example: `  floodgate run                   # the built-in scenario report
   floodgate run --quick mine.yaml # the quick version of your own
-  floodgate run --resume latest   # go on with an interrupted run`,
+  floodgate run --resume latest   # continue an interrupted run`,
 		Long: `Runs each scenario, judges its claims and thresholds, and stores the run. The
 exit code is that of the worst verdict. --env selects upstream and database:
 
-  auto        containers where they can run, else embedded; it says why
+  auto        containers if they can run here, else embedded, with the reason
   embedded    processes of this program
   containers  Docker: this program and MongoDB, on ports of 127.0.0.1
-  external    your own servers; what you do not name is embedded`,
+  external    your own servers; the part without a URL or URI is embedded`,
 		RunE: func(cmd *cobra.Command, names []string) error {
 			if o.resume != "" && len(names) > 0 {
-				return command.Usage(errors.New("--resume goes on with the scenario of the run: leave out SCENARIO"))
+				return command.Usage(errors.New("--resume continues the scenario of the run: leave out SCENARIO"))
 			}
 			err := o.checkOutput(names)
 			if err != nil {
@@ -83,8 +83,8 @@ exit code is that of the worst verdict. --env selects upstream and database:
 	o.Flag(flags)
 	flags.StringVar(&o.saveVegeta, "save-vegeta", "", "new `file` for a service's results in vegeta's format")
 	flags.StringVar(&o.metricsAddr, "metrics", "", "loopback `address` of Prometheus metrics, or a port")
-	flags.StringVar(&o.resume, "resume", "", "go on with the interrupted run `ID`")
-	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` that runs are stored in")
+	flags.StringVar(&o.resume, "resume", "", "continue the interrupted run `ID`")
+	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` of stored runs")
 	command.RunFormats.Flag(flags, &o.format)
 	flags.StringVar(&o.idFile, "id-file", "", "`file` for the run's ID, written at once")
 	cmd.MarkFlagsMutuallyExclusive("resume", "quick")
@@ -92,13 +92,14 @@ exit code is that of the worst verdict. --env selects upstream and database:
 	return cmd
 }
 
-// checkOutput refuses, before anything runs, output that could not be written in the end.
+// checkOutput returns an error, before anything runs, if the output could not be
+// written at the end.
 func (o *runOptions) checkOutput(names []string) error {
 	if err := command.RunFormats.Check(o.format); err != nil {
 		return err
 	}
 	if len(names) > 1 && (o.format != command.FormatText || o.idFile != "") {
-		return command.Usage(fmt.Errorf("--format %s and --id-file are for one scenario (got %d)", o.format, len(names)))
+		return command.Usage(fmt.Errorf("--format %s and --id-file need exactly one scenario (got %d)", o.format, len(names)))
 	}
 	if o.idFile == "" {
 		return nil
@@ -108,7 +109,7 @@ func (o *runOptions) checkOutput(names []string) error {
 		err = errors.Join(probe.Close(), os.Remove(probe.Name()))
 	}
 	if info, statErr := os.Stat(o.idFile); err == nil && statErr == nil && info.IsDir() {
-		err = errors.New("it is a folder")
+		err = errors.New("is a folder")
 	}
 	if err != nil {
 		return command.Usage(fmt.Errorf("--id-file %s cannot be written: %w", o.idFile, err))
@@ -116,7 +117,7 @@ func (o *runOptions) checkOutput(names []string) error {
 	return nil
 }
 
-// writeID writes the ID of the run to the file that was named for it.
+// writeID writes the ID of the run to --id-file.
 func (o *runOptions) writeID(id string) error {
 	if o.idFile == "" {
 		return nil
@@ -127,7 +128,7 @@ func (o *runOptions) writeID(id string) error {
 	})
 }
 
-// runAll runs the scenarios one after another. All are loaded before the first runs.
+// runAll runs the scenarios sequentially. All are loaded before the first one runs.
 func (o *runOptions) runAll(cmd *cobra.Command, names []string) error {
 	all, err := command.LoadScenarios(names, o.quick)
 	if err != nil {
@@ -135,7 +136,7 @@ func (o *runOptions) runAll(cmd *cobra.Command, names []string) error {
 	}
 	if o.saveVegeta != "" {
 		if len(all) != 1 || all[0].Service == nil {
-			return command.Usage(errors.New("--save-vegeta is for one scenario, a service"))
+			return command.Usage(errors.New("--save-vegeta needs exactly one scenario, which must be a service"))
 		}
 		file, err := os.OpenFile(o.saveVegeta, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 		if err != nil {
@@ -161,7 +162,7 @@ func (o *runOptions) runAll(cmd *cobra.Command, names []string) error {
 	return command.Exit(worst, nil)
 }
 
-// newRun runs one scenario from its begin.
+// newRun runs one scenario from its first trial.
 func (o *runOptions) newRun(ctx context.Context, s *scenarios.Scenario, reproduce command.ReproduceCommand) error {
 	id := results.NewID(time.Now())
 	setup, err := o.environment.Prepare(s, o.Note)
@@ -175,7 +176,7 @@ func (o *runOptions) newRun(ctx context.Context, s *scenarios.Scenario, reproduc
 	o.Note(s.Name + ": " + s.Title)
 	env, err := setup.Start(ctx, o.root, id, false)
 	if err != nil {
-		_ = os.RemoveAll(filepath.Join(o.root, id)) // logs alone: their end is in the error
+		_ = os.RemoveAll(filepath.Join(o.root, id)) // it holds only logs, whose last lines are in the error
 		return command.NotMeasured(err)
 	}
 	defer env.Close()
@@ -192,7 +193,7 @@ func (o *runOptions) newRun(ctx context.Context, s *scenarios.Scenario, reproduc
 	return o.execute(ctx, s, store, nil, setup, env)
 }
 
-// resumeRun goes on with an interrupted run.
+// resumeRun continues an interrupted run.
 func (o *runOptions) resumeRun(ctx context.Context) error {
 	id, err := command.FindID(o.root, o.resume)
 	if err != nil {
@@ -228,7 +229,7 @@ func (o *runOptions) resumeRun(ctx context.Context) error {
 	return o.execute(ctx, s, store, begun.Trials, setup, env)
 }
 
-// reopen opens the run to resume, which must have begun on this machine.
+// reopen opens the run to resume, which must have started on this machine.
 func (o *runOptions) reopen(ctx context.Context) (*scenarios.Scenario, *results.Run, *results.Store, error) {
 	s, err := o.storedScenario()
 	if err != nil {
@@ -251,7 +252,7 @@ func (o *runOptions) reopen(ctx context.Context) (*scenarios.Scenario, *results.
 	return s, begun, store, nil
 }
 
-// storedScenario is the scenario of the run to resume.
+// storedScenario returns the scenario of the run to resume.
 func (o *runOptions) storedScenario() (*scenarios.Scenario, error) {
 	stored, err := results.Open(filepath.Join(o.root, o.resume))
 	if err != nil {
@@ -269,10 +270,10 @@ func (o *runOptions) storedScenario() (*scenarios.Scenario, error) {
 // sameIdentity refuses to mix trials of two machines or builds in one run.
 func sameIdentity(begun, now results.Header) error {
 	if begun.Fingerprint != now.Fingerprint {
-		return fmt.Errorf("the run began on another machine or build, its trials cannot be mixed with new ones:\n  then %+v\n  now  %+v", begun.Fingerprint, now.Fingerprint)
+		return fmt.Errorf("the run began on another machine or build, and its trials cannot be mixed with new ones:\n  then %+v\n  now  %+v", begun.Fingerprint, now.Fingerprint)
 	}
 	if begun.SUT != nil && now.SUT != nil && *begun.SUT != *now.SUT {
-		return fmt.Errorf("the run began with another revision of the program under test, its trials cannot be mixed with new ones:\n  then %+v\n  now  %+v", *begun.SUT, *now.SUT)
+		return fmt.Errorf("the run began with another revision of the program under test, and its trials cannot be mixed with new ones:\n  then %+v\n  now  %+v", *begun.SUT, *now.SUT)
 	}
 	return nil
 }
@@ -285,7 +286,7 @@ const (
 	maxFalseStarts = 3
 )
 
-// execute runs what is left of a run, then judges and prints it.
+// execute runs the missing trials of a run, then judges and prints it.
 func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *results.Store, done []results.Trial, u *command.Setup, env *environment.Environment) error {
 	defer store.Close()
 	if err := o.writeID(store.ID()); err != nil {
@@ -312,11 +313,11 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 	}
 	view.Close()
 	if errors.Is(err, experiment.ErrAborted) {
-		o.Note(err.Error()) // and judged by what there is
+		o.Note(err.Error()) // the trials so far are judged
 		err = nil
 	}
 	if err != nil {
-		return command.NotMeasured(fmt.Errorf("%w\nwhat was measured is stored in %s; go on with: %s", err, store.Dir(), command.ResumeCommand(store.Dir(), env.Describe())))
+		return command.NotMeasured(fmt.Errorf("%w\nthe trials so far are stored in %s; resume with: %s", err, store.Dir(), command.ResumeCommand(store.Dir(), env.Describe())))
 	}
 	if err := env.Close(); err != nil {
 		fmt.Fprintln(o.Stderr, "floodgate: clean up:", err)
@@ -340,7 +341,7 @@ func (o *runOptions) print(stored *results.Run) error {
 	return command.Exit(v.Exit, command.RunFormats.Print(o.stdout, cmp.Or(o.format, command.FormatText), j))
 }
 
-// serveMetrics serves them if --metrics asks for it; nil: it does not.
+// serveMetrics starts the metrics server; nil means that --metrics is not set.
 func (o *runOptions) serveMetrics(ctx context.Context) (*metrics.Server, error) {
 	if o.metricsAddr == "" {
 		return nil, nil
@@ -357,7 +358,8 @@ func (o *runOptions) serveMetrics(ctx context.Context) (*metrics.Server, error) 
 	return server, nil
 }
 
-// progress is what hears of a run: the view, and the metrics if there are any.
+// progress returns the receivers of a run's progress: the view and, with
+// --metrics, the metrics server.
 func (o *runOptions) progress(view experiment.Progress, id, scenario string) experiment.Progress {
 	if o.metrics == nil {
 		return view
@@ -365,7 +367,7 @@ func (o *runOptions) progress(view experiment.Progress, id, scenario string) exp
 	return both{view, o.metrics.Progress(metrics.Run{ID: id, Scenario: scenario})}
 }
 
-// both tells two of how a run goes.
+// both passes the progress of a run on to two receivers.
 type both [2]experiment.Progress
 
 func (b both) Started(planned, done int, left time.Duration) {

@@ -144,7 +144,7 @@ func printDryRun(w io.Writer, s *scenarios.Scenario) error {
 		return err
 	}
 	fmt.Fprintf(w, "%s: %s\n", s.Name, s.Title)
-	fmt.Fprintf(w, "%s: %s × %s, each in a process of its own; about %s\n\n",
+	fmt.Fprintf(w, "%s: %s × %s, each in its own process; about %s\n\n",
 		text.Plural(len(plan), "trial", "trials"), text.Plural(s.Blocks, "block", "blocks"), points(s, levels), text.InWords(experiment.EstimateDuration(plan)))
 	if s.Service != nil {
 		return printServiceDryRun(w, s, levels)
@@ -172,13 +172,13 @@ func printDryRun(w io.Writer, s *scenarios.Scenario) error {
 		}
 		fmt.Fprintln(w)
 	}
-	_, err = fmt.Fprintf(w, "%d of the predicted descriptors stand for those open before the first client;\n"+
-		"a run counts its own there, so that its predictions may differ by a few.\n", scenarios.RuntimeDescriptors)
+	_, err = fmt.Fprintf(w, "%d of the predicted descriptors are those that are open before the first client;\n"+
+		"a run counts its own, so its predictions may differ by a few.\n", scenarios.RuntimeDescriptors)
 	return err
 }
 
-// printServiceDryRun says what each variant bounds; how many descriptors a
-// service needs is for the trials to find out.
+// printServiceDryRun prints the bounds of each variant. How many descriptors a
+// service needs is known only after its trials.
 func printServiceDryRun(w io.Writer, s *scenarios.Scenario, levels []scenarios.Level) error {
 	for _, level := range levels {
 		v := level.Scenario.Service
@@ -199,7 +199,7 @@ func printServiceDryRun(w io.Writer, s *scenarios.Scenario, levels []scenarios.L
 	return table.Flush()
 }
 
-// points is how many trials a block has, and of what.
+// points describes the trials of a block.
 func points(s *scenarios.Scenario, levels []scenarios.Level) string {
 	n := 0
 	for _, level := range levels {

@@ -28,7 +28,7 @@ func newUpstream(stderr io.Writer) *cobra.Command {
 		Long: `Serves the mock upstream on loopback until it is interrupted:
 
   GET /items/KEY   an answer after the profile's delay, or one of its faults
-  GET /stats       what it saw, as JSON
+  GET /stats       its statistics, as JSON
   GET /metrics     the same for Prometheus
 
 Every draw is a pure function of the seed, the key and the attempt. Exit code 4
@@ -43,7 +43,7 @@ means that the address is taken.`,
 				var err error
 				if p, err = mockupstream.LoadProfile(profile); err != nil {
 					if info, statErr := os.Stat(profile); statErr == nil && info.IsDir() {
-						err = fmt.Errorf("--profile %s is a folder; allowed: a file", profile)
+						err = fmt.Errorf("--profile %s is a folder: name a YAML file", profile)
 					}
 					return command.Usage(command.MissingFile("--profile", profile, err))
 				}
@@ -55,7 +55,7 @@ means that the address is taken.`,
 			defer u.Close()
 			server, err := mockupstream.Serve(cmd.Context(), mockupstream.ServerOptions{Addr: addr, Control: control}, u)
 			if err != nil {
-				return command.NotMeasured(whatToDo(err))
+				return command.NotMeasured(withAdvice(err))
 			}
 			fmt.Fprintf(stderr, "mock upstream on %s (seed %d); Ctrl-C ends it\n", server.URL(), seed)
 			<-cmd.Context().Done()
@@ -93,8 +93,8 @@ that the address is taken.`,
 	return cmd
 }
 
-// whatToDo adds advice to why a server did not start.
-func whatToDo(err error) error {
+// withAdvice adds advice to the error of a server that did not start.
+func withAdvice(err error) error {
 	var op *net.OpError
 	switch {
 	case errors.Is(err, scratch.ErrLocked):
@@ -116,20 +116,20 @@ func serveMongo(cmd *cobra.Command, stderr io.Writer, addr, data string) error {
 		}
 		defer func() {
 			if err := folder.Remove(); err != nil {
-				fmt.Fprintln(stderr, "floodgate: data folder stays:", err)
+				fmt.Fprintln(stderr, "floodgate: could not remove the data folder:", err)
 			}
 		}()
 		data = folder.Path()
 	}
 	server, err := embedmongo.Serve(cmd.Context(), embedmongo.Options{Addr: addr, Dir: data})
 	if err != nil {
-		return command.NotMeasured(whatToDo(err))
+		return command.NotMeasured(withAdvice(err))
 	}
 	fmt.Fprintf(stderr, "embedded MongoDB (%s) on %s; Ctrl-C ends it\n", embedmongo.Version(), server.URI())
 	<-server.Done() // it ends with the context
 	err = server.Close()
 	if cmd.Context().Err() == nil {
-		return command.NotMeasured(errors.Join(errors.New("the embedded MongoDB ended by itself"), err))
+		return command.NotMeasured(errors.Join(errors.New("the embedded MongoDB ended unexpectedly"), err))
 	}
 	return err
 }

@@ -12,8 +12,8 @@ import (
 	"floodgate/mockupstream/strictyaml"
 )
 
-// didYouMean returns ` (did you mean "x"?)` with the nearest of the names, or
-// nothing where none is near.
+// didYouMean returns ` (did you mean "x"?)` with the most similar of the names, or
+// nothing if none is similar.
 func didYouMean(name string, names []string) string {
 	if near := strictyaml.Nearest(name, names); near != "" {
 		return fmt.Sprintf(" (did you mean %q?)", near)
@@ -21,8 +21,8 @@ func didYouMean(name string, names []string) string {
 	return ""
 }
 
-// NoArgs refuses arguments of a command. To a command that has others below it,
-// an argument is the name of a command that does not exist.
+// NoArgs refuses arguments of a command. An argument of a group of commands is the
+// name of an unknown command.
 func NoArgs(cmd *cobra.Command, args []string) error {
 	switch {
 	case len(args) == 0:
@@ -33,11 +33,13 @@ func NoArgs(cmd *cobra.Command, args []string) error {
 	return fmt.Errorf("%s takes no arguments (got %q)", cmd.CommandPath(), args[0])
 }
 
+// UnknownCommand returns an error that suggests the command with the most similar
+// name.
 func UnknownCommand(cmd *cobra.Command, name string) error {
 	return fmt.Errorf("unknown command %q for %q%s", name, cmd.CommandPath(), didYouMean(name, commandNames(cmd)))
 }
 
-// HelpTopic refuses to explain a command that does not exist.
+// HelpTopic refuses the name of an unknown command as an argument of help.
 func HelpTopic(help *cobra.Command, args []string) error {
 	topic, rest, err := help.Root().Find(args)
 	if err == nil && len(rest) > 0 && topic.HasAvailableSubCommands() {
@@ -56,8 +58,8 @@ func commandNames(cmd *cobra.Command) []string {
 	return names
 }
 
-// UnknownFlag adds the nearest flag of the command to an error about a flag
-// that does not exist. A word after one dash, as in -quick, means a long flag.
+// UnknownFlag adds the flag with the most similar name to the error about an
+// unknown flag. A word after one dash, as in -quick, means a long flag.
 func UnknownFlag(cmd *cobra.Command, err error) error {
 	var unknown *pflag.NotExistError
 	if !errors.As(err, &unknown) {

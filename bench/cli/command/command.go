@@ -14,7 +14,8 @@ import (
 	"floodgate/results/verdict"
 )
 
-// exitError carries an exit code through cobra; its text may be empty.
+// exitError carries an exit code through cobra. Its text is empty if the report
+// already says it.
 type exitError struct {
 	code int
 	err  error
@@ -69,16 +70,18 @@ func CodeOf(err error) int {
 // IsVerdict reports whether err is nil or only carries the exit code of a verdict.
 func IsVerdict(err error) bool { return err == nil || err.Error() == "" }
 
-// Notes tell the user something at once, unless --quiet forbids it.
+// Notes print progress to Stderr, unless --quiet is set.
 type Notes struct {
 	Quiet  bool
 	Stderr io.Writer
 }
 
+// Flag registers --quiet.
 func (n *Notes) Flag(flags *pflag.FlagSet) {
-	flags.BoolVar(&n.Quiet, "quiet", false, "no progress")
+	flags.BoolVar(&n.Quiet, "quiet", false, "do not print progress")
 }
 
+// Note prints a line to Stderr, unless Quiet is set.
 func (n *Notes) Note(text string) {
 	if !n.Quiet {
 		fmt.Fprintln(n.Stderr, strings.TrimSpace(text))

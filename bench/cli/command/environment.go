@@ -24,13 +24,13 @@ import (
 	"floodgate/scenarios/pipeline/dialcount"
 )
 
-// auto is the environment that nobody named.
+// auto selects the environment.
 const auto = "auto"
 
-// DefaultMongoImage is that of the database in containers.
+// DefaultMongoImage is the image of the database in containers.
 const DefaultMongoImage = "mongo:8"
 
-// EnvironmentFlags say where upstream and database come from.
+// EnvironmentFlags select the upstream and the database.
 type EnvironmentFlags struct {
 	Kind            string
 	MongoImage      string
@@ -43,30 +43,31 @@ type EnvironmentFlags struct {
 	keepData        bool
 }
 
+// Register registers the flags.
 func (f *EnvironmentFlags) Register(flags *pflag.FlagSet) {
 	flags.BoolVar(&f.keepData, "keep-data", false, "keep the embedded database's folder")
-	flags.StringVar(&f.Kind, "env", auto, "`kind`: auto, embedded, containers or external")
+	flags.StringVar(&f.Kind, "env", auto, "environment `kind`: auto, embedded, containers or external")
 	flags.StringVar(&f.MongoImage, "mongo-image", DefaultMongoImage, "MongoDB `image`, or embedded")
 	flags.StringVar(&f.mongoArgs, "mongo-args", "", "`arguments` of MongoDB in containers")
 	flags.StringVar(&f.mongoURI, "mongo-uri", "", "MongoDB `URI`, or $FLOODGATE_MONGO_URI")
-	flags.StringVar(&f.mongoURIFile, "mongo-uri-file", "", "`file` that holds the URI; -: standard input")
+	flags.StringVar(&f.mongoURIFile, "mongo-uri-file", "", "`file` with the URI (- means standard input)")
 	flags.StringVar(&f.upstreamURL, "upstream-url", "", "upstream `URL`, or $FLOODGATE_UPSTREAM_URL")
-	flags.StringVar(&f.upstreamURLFile, "upstream-url-file", "", "`file` that holds the URL; -: standard input")
-	flags.StringArrayVar(&f.allowTargets, "allow-target", nil, "`host` that may be loaded (repeatable)")
+	flags.StringVar(&f.upstreamURLFile, "upstream-url-file", "", "`file` with the URL (- means standard input)")
+	flags.StringArrayVar(&f.allowTargets, "allow-target", nil, "external `host` that may receive load (repeatable)")
 }
 
 // Setup is the environment that a scenario will run in.
 type Setup struct {
 	Options  environment.Options
 	scenario *scenarios.Scenario
-	SUT      *sut.ContainerOptions // nil: the SUT is a process
-	chose    bool                  // the kind, where the user left that to us
+	SUT      *sut.ContainerOptions // nil means that the SUT is a process
+	chose    bool                  // whether the kind was chosen automatically
 	note     func(string)
 	first    []string // item of the scenario
 }
 
-// Prepare makes the options of an environment out of the flags, and checks
-// that the scenario can run there. Nothing runs yet, and nothing is noted.
+// Prepare turns the flags into the options of an environment, and checks that the
+// scenario can run there. It starts nothing and prints nothing.
 func (f EnvironmentFlags) Prepare(s *scenarios.Scenario, note func(string)) (*Setup, error) {
 	executable, err := os.Executable()
 	if err != nil {
@@ -93,8 +94,8 @@ func (f EnvironmentFlags) Prepare(s *scenarios.Scenario, note func(string)) (*Se
 	return u, nil
 }
 
-// choose decides on the kind where the flags or the scenario do (else it stays
-// auto), and refuses flags that belong to another.
+// choose selects the kind if the flags or the scenario determine it (else it stays
+// auto), and refuses flags that belong to another kind.
 func (f EnvironmentFlags) choose(u *Setup) error {
 	o := &u.Options
 	named := o.Mongo != nil || o.Upstream != nil
@@ -105,29 +106,30 @@ func (f EnvironmentFlags) choose(u *Setup) error {
 	if f.Kind == auto {
 		switch {
 		case named:
-			o.Kind, o.Chosen = environment.External, "a server was named"
+			o.Kind, o.Chosen = environment.External, "--mongo-uri or --upstream-url was given"
 		case contained:
 			o.Kind, o.Chosen = environment.Containers, f.wantsContainers(o.Limits)
 		case o.KeepData:
-			o.Kind, o.Chosen = environment.Embedded, "its data are to be kept"
+			o.Kind, o.Chosen = environment.Embedded, "--keep-data was given"
 		}
 	}
 	switch {
 	case o.Kind == environment.External && !named:
 		return errors.New("--env external needs --mongo-uri, --upstream-url or both")
 	case o.Kind != environment.External && named:
-		return fmt.Errorf("a server was named, but --env is %s; allowed: external", o.Kind)
+		return fmt.Errorf("--mongo-uri and --upstream-url need --env external (got %s)", o.Kind)
 	case o.Kind != environment.External && len(f.allowTargets) > 0:
-		return errors.New("--allow-target is for external servers, and none was named")
+		return errors.New("--allow-target needs --mongo-uri or --upstream-url")
 	case o.Kind != environment.Embedded && o.KeepData:
-		return fmt.Errorf("--keep-data is for the embedded database, but the environment is %s", o.Kind)
+		return fmt.Errorf("--keep-data needs the embedded environment (got %s)", o.Kind)
 	case o.Kind != environment.Containers && contained:
-		return fmt.Errorf("%s, but the environment is %s; allowed: containers", f.wantsContainers(o.Limits), o.Kind)
+		return fmt.Errorf("%s, which needs --env containers (got %s)", f.wantsContainers(o.Limits), o.Kind)
 	}
 	return nil
 }
 
-// wantsContainers says what was asked for that only containers have; empty: nothing.
+// wantsContainers names the first option that only containers have; empty means
+// none.
 func (f EnvironmentFlags) wantsContainers(limits scenarios.Containers) string {
 	switch {
 	case f.MongoImage != DefaultMongoImage:
@@ -140,14 +142,14 @@ func (f EnvironmentFlags) wantsContainers(limits scenarios.Containers) string {
 	return ""
 }
 
-// fits says why a scenario cannot run there.
+// fits returns an error if the scenario cannot run in the environment.
 func (u *Setup) fits(s *scenarios.Scenario) error {
 	if command := s.SUT.Command; len(command) > 0 {
 		if _, err := exec.LookPath(command[0]); err != nil {
 			return NotMeasured(fmt.Errorf("sut.command: %w", err))
 		}
 		if u.Options.Upstream != nil {
-			return errors.New("sut.command cannot run on an external upstream: nothing would bound its requests a second")
+			return errors.New("sut.command cannot run on an external upstream, because nothing would limit its request rate")
 		}
 	}
 	if u.Options.Upstream == nil {
@@ -165,8 +167,8 @@ func (u *Setup) fits(s *scenarios.Scenario) error {
 	return experiment.CheckExternal(s)
 }
 
-// connect decides on the kind where nobody did, and connects to the engine if
-// something is to run in a container.
+// connect chooses the kind if it is still auto, and connects to the engine if a
+// container is needed.
 func (u *Setup) connect(ctx context.Context) (err error) {
 	contained, err := experiment.UsesContainer(u.scenario)
 	if err != nil {
@@ -189,10 +191,10 @@ func (u *Setup) connect(ctx context.Context) (err error) {
 	}
 	removed, err := u.Options.Engine.Sweep(ctx)
 	if err != nil {
-		return fmt.Errorf("remove what an earlier run left: %w", err)
+		return fmt.Errorf("remove the leftovers of an earlier run: %w", err)
 	}
 	for _, name := range removed {
-		u.note("removed " + name + ", which a run that was killed had left")
+		u.note("removed " + name + ", a leftover of a killed run")
 	}
 	if !contained {
 		return nil
@@ -235,7 +237,7 @@ func (u *Setup) Start(ctx context.Context, root, id string, resumed bool) (*envi
 		if err := u.tryUpstream(ctx, env); err != nil {
 			return nil, NotMeasured(errors.Join(err, env.Close()))
 		}
-		u.note("the upstream takes no profile (floodgate upstream --control does): the scenario's is not used, and nobody knows the ideal time")
+		u.note("the upstream does not accept a profile (floodgate upstream --control does): the scenario's is ignored, and the ideal makespan is unknown")
 	}
 	return env, nil
 }
@@ -252,18 +254,18 @@ func (u *Setup) fallBack(o environment.Options, err error) environment.Options {
 	return o
 }
 
-// Close ends what start began beside the environment.
+// Close disconnects from the container engine.
 func (u *Setup) Close() {
 	if u.Options.Engine != nil {
 		_ = u.Options.Engine.Close()
 	}
 }
 
-// Resumed are the flags by which a run's environment is started again.
-// Flags that ask for another one are refused.
+// Resumed returns the flags that start the environment of a run again. It refuses
+// flags of another kind.
 func (f EnvironmentFlags) Resumed(begun results.Environment) (EnvironmentFlags, error) {
 	if f.Kind != auto && f.Kind != begun.Kind {
-		return f, fmt.Errorf("the run began with --env %s and cannot go on with --env %s", begun.Kind, f.Kind)
+		return f, fmt.Errorf("the run began with --env %s and cannot be resumed with --env %s", begun.Kind, f.Kind)
 	}
 	f.Kind = begun.Kind
 	for _, c := range begun.Containers {
@@ -277,16 +279,17 @@ func (f EnvironmentFlags) Resumed(begun results.Environment) (EnvironmentFlags, 
 	return f, nil
 }
 
-// SameEnvironment refuses to mix trials of two environments in one run.
+// SameEnvironment returns an error if two environments differ, whose trials cannot
+// be mixed in one run.
 func SameEnvironment(begun, now results.Environment) error {
 	begun.Chosen, now.Chosen = "", ""
 	if fmt.Sprint(begun) != fmt.Sprint(now) {
-		return fmt.Errorf("the run began in another environment, its trials cannot be mixed with new ones:\n  then %+v\n  now  %+v", begun, now)
+		return fmt.Errorf("the run began in another environment, and its trials cannot be mixed with new ones:\n  then %+v\n  now  %+v", begun, now)
 	}
 	return nil
 }
 
-// targets reads where the user's servers are.
+// targets reads the addresses of the user's servers.
 func (f EnvironmentFlags) targets(u *Setup) error {
 	if err := u.Options.Policy.Validate(); err != nil {
 		return err
@@ -310,7 +313,7 @@ func (f EnvironmentFlags) targets(u *Setup) error {
 	return err
 }
 
-// tryUpstream fetches one item before a run that would fail on every one.
+// tryUpstream fetches one item, so that a run does not fail on every one.
 func (u *Setup) tryUpstream(ctx context.Context, env *environment.Environment) error {
 	fetcher, err := calllog.NewHTTPFetcher(calllog.HTTPOptions{
 		BaseURL: env.UpstreamURL(), Timeout: tryTimeout, Dialer: &dialcount.Counter{Dial: u.Options.Policy.DialContext},
@@ -325,7 +328,8 @@ func (u *Setup) tryUpstream(ctx context.Context, env *environment.Environment) e
 	return nil
 }
 
-// TryAgain is tryUpstream for a run to ask later; nil: the upstream is a mock.
+// TryAgain returns a function that tries the upstream later; nil means that the
+// upstream is a mock.
 func (u *Setup) TryAgain(env *environment.Environment) func(context.Context) error {
 	if env.Mock() {
 		return nil
@@ -333,5 +337,5 @@ func (u *Setup) TryAgain(env *environment.Environment) func(context.Context) err
 	return func(ctx context.Context) error { return u.tryUpstream(ctx, env) }
 }
 
-// tryTimeout bounds that one request.
+// tryTimeout bounds the request of tryUpstream.
 const tryTimeout = 30 * time.Second

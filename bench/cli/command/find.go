@@ -20,11 +20,11 @@ import (
 // DefaultRoot is where runs are stored, below the working folder.
 const DefaultRoot = "results/runs"
 
-// latest names the newest run below a root.
+// latest is the name of the newest run below a root.
 const latest = "latest"
 
-// OpenRun opens a run by its ID below root, by a prefix of the ID, as latest, or
-// by the path of its folder or file.
+// OpenRun opens a run below root by its ID, an unambiguous prefix of the ID or
+// "latest", or anywhere by the path of its folder or file.
 func OpenRun(root, name string) (*results.Run, error) {
 	if isName := !strings.ContainsAny(name, `/\`); isName && (hasRun(filepath.Join(root, name)) || !hasRun(name)) {
 		id, err := FindID(root, name)
@@ -35,13 +35,13 @@ func OpenRun(root, name string) (*results.Run, error) {
 	}
 	run, err := results.Open(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("no run at %s: allowed are its folder, its %s, and a run's ID without a path", name, results.FileName)
+		return nil, fmt.Errorf("no run at %s: name a run's folder, its %s, or its ID without a path", name, results.FileName)
 	}
 	return run, err
 }
 
-// OpenEither opens a run or plan that is below one of the roots; where it is
-// in none, the error has what is wrong with each, once.
+// OpenEither opens a run or plan that is below one of the roots. If none has it,
+// the error joins the distinct errors of all.
 func OpenEither(name string, roots ...string) (*results.Run, error) {
 	var errs []error
 	for i, root := range roots {
@@ -68,14 +68,14 @@ func hasRun(path string) bool {
 	return err == nil
 }
 
-// RunName is what a run is named by, without a path.
+// RunName matches the ID of a run.
 var RunName = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]*$`)
 
-// FindID is the ID of the one run below root that is called so, or whose ID
-// begins so; latest is that of the newest one.
+// FindID returns the ID of the run below root with this ID or unambiguous prefix
+// of an ID; "latest" means the newest run.
 func FindID(root, name string) (string, error) {
 	if !RunName.MatchString(name) {
-		return "", fmt.Errorf("%q is not a run's name; %s", name, whichThere(root))
+		return "", fmt.Errorf("%q is not a valid run ID; %s", name, listHint(root))
 	}
 	if hasRun(filepath.Join(root, name)) {
 		return name, nil
@@ -92,52 +92,53 @@ func FindID(root, name string) (string, error) {
 	}
 	if name == latest {
 		if len(ids) == 0 {
-			return "", fmt.Errorf("no run is stored in %s", root)
+			return "", fmt.Errorf("no runs in %s", root)
 		}
-		return slices.Max(ids), nil // they begin with their time
+		return slices.Max(ids), nil // an ID begins with its time
 	}
 	switch len(ids) {
 	case 0:
-		return "", fmt.Errorf("no run %s in %s; %s", name, root, whichThere(root))
+		return "", fmt.Errorf("run %q not found in %s; %s", name, root, listHint(root))
 	case 1:
 		return ids[0], nil
 	}
-	return "", fmt.Errorf("%s begins the names of %d runs in %s:\n  %s", name, len(ids), root, strings.Join(ids, "\n  "))
+	return "", fmt.Errorf("run ID %q is ambiguous: %d runs in %s match:\n  %s", name, len(ids), root, strings.Join(ids, "\n  "))
 }
 
-// whichThere says how to see the runs below root.
-func whichThere(root string) string {
+// listHint returns how to list the runs below root.
+func listHint(root string) string {
 	list := "floodgate report"
 	if root != DefaultRoot {
 		list += " --out " + root
 	}
-	return list + " lists those that are there"
+	return list + " lists the stored runs"
 }
 
-// CheckRoot says why no run can be stored below root. It leaves nothing behind.
+// CheckRoot returns an error if no run can be stored below root. It leaves nothing
+// behind.
 func CheckRoot(root string) error {
-	there := filepath.Clean(root) // or the nearest folder above it that is
+	nearest := filepath.Clean(root) // existing folder
 	for {
-		if _, err := os.Stat(there); !errors.Is(err, fs.ErrNotExist) || there == filepath.Dir(there) {
+		if _, err := os.Stat(nearest); !errors.Is(err, fs.ErrNotExist) || nearest == filepath.Dir(nearest) {
 			break
 		}
-		there = filepath.Dir(there)
+		nearest = filepath.Dir(nearest)
 	}
-	made, err := os.MkdirTemp(there, ".floodgate-")
+	made, err := os.MkdirTemp(nearest, ".floodgate-")
 	if err == nil {
 		err = os.Remove(made)
 	}
-	if at := new(fs.PathError); errors.As(err, &at) { // the path is one that nobody named
-		err = fmt.Errorf("nothing can be made in %s: %w", there, at.Err)
+	if at := new(fs.PathError); errors.As(err, &at) { // the temporary name would only confuse
+		err = fmt.Errorf("cannot create a file in %s: %w", nearest, at.Err)
 	}
 	if err != nil {
-		return fmt.Errorf("--out %s: %w; allowed: a folder that can be written to", root, err)
+		return fmt.Errorf("--out %s must be a writable folder: %w", root, err)
 	}
 	return nil
 }
 
-// JudgedRun is what the formats for CI servers are made of; file, if not empty,
-// is the scenario's, which must be of that run's scenario.
+// JudgedRun returns a run with its verdict and, unless file is empty, the lines of
+// the scenario file, which must contain the run's scenario.
 func JudgedRun(stored *results.Run, v *claims.Outcome, file string) (ci.Judged, error) {
 	j := ci.Judged{Run: stored, Verdict: v}
 	if file == "" {
@@ -148,19 +149,19 @@ func JudgedRun(stored *results.Run, v *claims.Outcome, file string) (ci.Judged, 
 		return j, Usage(MissingFile("--scenario", file, err))
 	}
 	if s.Name != v.Scenario {
-		return j, Usage(fmt.Errorf("--scenario %s: it is scenario %q, and the run is of %q", file, s.Name, v.Scenario))
+		return j, Usage(fmt.Errorf("--scenario %s contains scenario %q, but the run is of %q", file, s.Name, v.Scenario))
 	}
 	j.File, j.Lines = filepath.ToSlash(filepath.Clean(file)), lines
 	return j, nil
 }
 
-// Unfinished says so of a run that lacks trials, and how to go on with it. One
-// that a threshold ended is done.
+// Unfinished returns an error that says how to resume a run that lacks trials; nil
+// means that it is finished or that a threshold ended it.
 func Unfinished(stored *results.Run, v *claims.Outcome) error {
 	if len(stored.Trials) >= stored.Header.Planned || v.EndedBy != "" {
 		return nil
 	}
-	return fmt.Errorf("the run is not finished, %d of %d trials are there; unless it is running still, go on with: %s",
+	return fmt.Errorf("the run is not finished: it has %d of %d trials; unless it is still running, resume it with: %s",
 		len(stored.Trials), stored.Header.Planned, ResumeCommand(filepath.Dir(stored.Path), stored.Header.Environment))
 }
 

@@ -22,8 +22,8 @@ func Identify(ctx context.Context, h *results.Header, s *scenarios.Scenario) {
 	h.SUT = revisionOfSUT(ctx, s.SUT.Command)
 }
 
-// revisionOfSUT returns the revision of the repository that the command of a
-// scenario stands in; nil means that the program under test is our own.
+// revisionOfSUT returns the revision of the repository that contains the command
+// of a scenario; nil means that the program under test is our own.
 func revisionOfSUT(ctx context.Context, command []string) *results.SUT {
 	if len(command) == 0 {
 		return nil
@@ -36,23 +36,23 @@ func revisionOfSUT(ctx context.Context, command []string) *results.SUT {
 	return s
 }
 
-// ReproduceCommand is a command as it was asked for, a word each: what decides what is
-// measured, so that it can be measured again.
+// ReproduceCommand is the part of the command line that determines the measurement,
+// split into words, so that the measurement can be repeated.
 type ReproduceCommand []string
 
-// notAsked are flags about what is printed and kept, and those that another run
-// has others of: addresses of servers may hold credentials, and the environment
-// is named as it was found.
-var notAsked = []string{
+// notReproduced are flags that do not affect the measurement, or differ from run to
+// run: addresses of servers may contain credentials, and the environment is
+// recorded as it was chosen.
+var notReproduced = []string{
 	"format", "out", "quiet", "keep-data", "save-vegeta", "metrics", "resume", "env", "id-file",
 	"mongo-uri", "mongo-uri-file", "upstream-url", "upstream-url-file",
 }
 
-// Reproduce is the command for one scenario, without its environment.
+// Reproduce returns the command for one scenario, without its environment.
 func Reproduce(cmd *cobra.Command, scenario string) ReproduceCommand {
 	words := append(ReproduceCommand(strings.Fields(cmd.CommandPath())[1:]), scenario)
 	cmd.Flags().Visit(func(f *pflag.Flag) {
-		if slices.Contains(notAsked, f.Name) {
+		if slices.Contains(notReproduced, f.Name) {
 			return
 		}
 		name, value := "--"+f.Name, f.Value.String()
@@ -74,7 +74,7 @@ func Reproduce(cmd *cobra.Command, scenario string) ReproduceCommand {
 	return words
 }
 
-// In is the whole command, in the environment that it came to.
+// In returns the whole command, with the chosen environment.
 func (a ReproduceCommand) In(env results.Environment) []string {
 	return append(slices.Clone(a), "--env", env.Kind)
 }

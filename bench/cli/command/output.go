@@ -45,7 +45,7 @@ type format[T any] struct {
 	render func(io.Writer, T) error
 }
 
-// formats are the ways to print results of one kind. The first is the default.
+// formats lists the formats of one kind of result. The first one is the default.
 type formats[T any] []format[T]
 
 // These tables hold every format of every kind of result: a new format is a line
@@ -88,7 +88,7 @@ var (
 	}
 )
 
-// GateResult is a result of any gate: its judgement, and how it prints itself.
+// GateResult is the result of a gate, with the functions that print it.
 type GateResult struct {
 	Judgement ci.Judgement
 	Text      func(io.Writer, text.Options) error
@@ -108,7 +108,7 @@ func forCI[T any](judgement func(T) ci.Judgement) formats[T] {
 	return formats[T]{{"junit", as(ci.JUnit)}, {"sarif", as(ci.SARIF)}, {"github", as(ci.Annotations)}}
 }
 
-// runPage renders a run as a page that holds its record.
+// runPage renders a run as a page that contains its record.
 func runPage(w io.Writer, j ci.Judged) error {
 	record, err := os.ReadFile(j.Run.Path)
 	if err != nil {
@@ -131,7 +131,7 @@ func (f formats[T]) names() string {
 	return OneOf(names)
 }
 
-// Check refuses the name of a format that does not exist.
+// Check returns an error for the name of an unknown format.
 func (f formats[T]) Check(name string) error {
 	for _, one := range f {
 		if one.Name == name {
@@ -161,9 +161,8 @@ func OneOf(names []string) string {
 }
 
 // Terminal describes the terminal that w writes to: its width, and whether to
-// write in color, which is where NO_COLOR is not set, outside of CI. Without a
-// terminal, or where its width is unknown, COLUMNS is the width; zero means that
-// nothing gives one.
+// write in color, which depends on NO_COLOR and CI. Without a terminal, or if its
+// width is unknown, COLUMNS is the width; zero means that the width is unknown.
 func Terminal(w io.Writer) text.Options {
 	f, ok := w.(*os.File)
 	if !ok || !progress.IsTerminal(f) {
@@ -176,7 +175,7 @@ func Terminal(w io.Writer) text.Options {
 	return text.Options{Width: width, Color: os.Getenv("NO_COLOR") == "" && progress.Styled(os.Getenv)}
 }
 
-// columns returns the width in COLUMNS; zero where it is not a positive number.
+// columns returns the width in COLUMNS; zero means that it is not a positive number.
 func columns(getenv func(string) string) int {
 	n, err := strconv.Atoi(getenv("COLUMNS"))
 	if err != nil {
@@ -185,28 +184,29 @@ func columns(getenv func(string) string) int {
 	return max(n, 0)
 }
 
-// WriteTo has a report written to the file, which it replaces once all is written; to
-// stdout where there is none. An exit code that it asks for is no failure.
+// WriteTo writes a report to the file, which it replaces only once the report is
+// complete, or to stdout if file is empty. The exit code of a verdict does not keep
+// the report from being written.
 func WriteTo(file string, stdout io.Writer, write func(io.Writer) error) error {
 	if file == "" {
 		return write(stdout)
 	}
 	var text bytes.Buffer
-	asked := write(&text)
-	if !IsVerdict(asked) {
-		return asked
+	end := write(&text)
+	if !IsVerdict(end) {
+		return end
 	}
 	if err := atomicfile.Write(file, text.Bytes()); err != nil {
 		return Usage(fmt.Errorf("write %s: %w", file, err))
 	}
-	return asked
+	return end
 }
 
-// PageFile is the page of a run, in the run's folder.
+// PageFile is the name of a run's page in the run's folder.
 const PageFile = "report.html"
 
-// ShowPage opens a page that was written, if it was asked for and nothing else is
-// wrong with it than what its verdict says, and gives the end of the command.
+// ShowPage opens a written page in the browser if open is set and end, the error of
+// the command, is at most that of a verdict. It returns how the command ends.
 func ShowPage(open bool, file string, stdout io.Writer, end error) error {
 	if e := new(exitError); !open || errors.As(end, &e) && e.code == verdict.ExitMisused {
 		return end
@@ -223,12 +223,12 @@ func ShowPage(open bool, file string, stdout io.Writer, end error) error {
 		}
 	}
 	if err != nil {
-		return Usage(fmt.Errorf("the page is written, and no browser shows it: %w", err))
+		return Usage(fmt.Errorf("report written to %s, but no browser could be opened: %w", file, err))
 	}
 	return end
 }
 
-// browserCommand is how a system opens a file in the browser of its user.
+// browserCommand returns the command that opens a file in the user's browser.
 func browserCommand(system string, lookPath func(string) (string, error), path string) (*exec.Cmd, error) {
 	args := []string{"xdg-open", path}
 	switch system {
@@ -244,7 +244,8 @@ func browserCommand(system string, lookPath func(string) (string, error), path s
 	return exec.Command(program, args[1:]...), nil
 }
 
-// SummaryVariable names the file that GitHub shows as the summary of a step.
+// SummaryVariable is the environment variable with the file that GitHub shows as
+// the summary of a step.
 const SummaryVariable = "GITHUB_STEP_SUMMARY"
 
 // PrintGitHub appends a judgement to the summary of the step, as text renders it
@@ -259,11 +260,11 @@ func PrintGitHub(stdout io.Writer, j ci.Judgement, text func(limit int) []byte) 
 	return printBytes(stdout, ci.Annotations(j))
 }
 
-// SummaryWritable reports whether the summary of the step can be written.
+// SummaryWritable returns an error if the summary of the step cannot be written.
 func SummaryWritable() error {
 	path := os.Getenv(SummaryVariable)
 	if path == "" {
-		return Usage(errors.New("--github: " + SummaryVariable + " is not set; it names the file of the step's summary in GitHub Actions. Elsewhere: --format markdown or --format github"))
+		return Usage(errors.New("--github: " + SummaryVariable + " is not set, so this is not a step of GitHub Actions; use --format markdown or --format github"))
 	}
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
@@ -272,8 +273,8 @@ func SummaryWritable() error {
 	return f.Close()
 }
 
-// appendSummary writes to the end of the file, which with what is in it already
-// stays below what GitHub takes of a step.
+// appendSummary appends to the file, whose size stays within the limit of GitHub
+// for one step.
 func appendSummary(path string, text func(limit int) []byte) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
@@ -284,15 +285,15 @@ func appendSummary(path string, text func(limit int) []byte) error {
 	if err != nil {
 		return fmt.Errorf("write the step's summary: %w", err)
 	}
-	begin := ""
+	separator := ""
 	if info.Size() > 0 {
-		begin = "\n\n" // what is there may end without a newline
+		separator = "\n\n" // the last line may lack a newline
 	}
-	room := ci.MaxSummary - info.Size() - int64(len(begin))
+	room := ci.MaxSummary - info.Size() - int64(len(separator))
 	if room < ci.MaxComment {
-		return fmt.Errorf("write the step's summary: %s has %d bytes, so that less than %d are left of the %d that GitHub takes of a step", path, info.Size(), ci.MaxComment, ci.MaxSummary)
+		return fmt.Errorf("write the step's summary: %s has %d bytes, which leaves less than %d of the %d that GitHub accepts per step", path, info.Size(), ci.MaxComment, ci.MaxSummary)
 	}
-	if _, err := f.Write(append([]byte(begin), text(int(room))...)); err != nil {
+	if _, err := f.Write(append([]byte(separator), text(int(room))...)); err != nil {
 		return fmt.Errorf("write the step's summary: %w", err)
 	}
 	if err := f.Close(); err != nil {

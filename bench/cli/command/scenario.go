@@ -13,11 +13,11 @@ import (
 	"floodgate/scenarios"
 )
 
-// DefaultScenario runs where none is named.
+// DefaultScenario runs if no scenario is named.
 const DefaultScenario = "report"
 
-// LoadScenario loads a built-in scenario by its name, or a file by its path:
-// whatever has a separator or the ending of YAML is a path.
+// LoadScenario loads a built-in scenario by its name, or a file by its path. A
+// name with a path separator or the extension of YAML is a path.
 func LoadScenario(name string) (*scenarios.Scenario, error) {
 	load := scenarios.Builtin
 	if IsPath(name) {
@@ -27,8 +27,8 @@ func LoadScenario(name string) (*scenarios.Scenario, error) {
 	return s, ScenarioError(name, err)
 }
 
-// ScenarioError explains why a name is not that of a scenario: it is a folder, or
-// it is wrong, with the scenario that may be meant.
+// ScenarioError explains why no scenario could be loaded by the name, with a
+// similar name if one exists.
 func ScenarioError(name string, err error) error {
 	if err == nil {
 		return nil
@@ -36,11 +36,11 @@ func ScenarioError(name string, err error) error {
 	if info, statErr := os.Stat(name); statErr != nil || !info.IsDir() {
 		return missingScenario(name, err)
 	}
-	return fmt.Errorf("%s is a folder; allowed: a file in it, such as %s, or a built-in scenario: %s",
+	return fmt.Errorf("%s is a folder: name a file, such as %s, or a built-in scenario (%s)",
 		name, filepath.Join(name, "scenario.yaml"), strings.Join(scenarios.BuiltinNames(), ", "))
 }
 
-// missingScenario names the built-in scenario or the file that may be meant.
+// missingScenario suggests the built-in scenario or the file with a similar name.
 func missingScenario(name string, err error) error {
 	builtins := scenarios.BuiltinNames()
 	file := nearestFile(name)
@@ -63,6 +63,7 @@ func missingScenario(name string, err error) error {
 	return fmt.Errorf("unknown scenario %q%s", name, hint)
 }
 
+// IsPath reports whether the name of a scenario is a path.
 func IsPath(name string) bool {
 	return strings.ContainsAny(name, `/\`) || strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")
 }
@@ -86,8 +87,8 @@ func LoadScenarios(names []string, quick bool) ([]*scenarios.Scenario, error) {
 	return all, nil
 }
 
-// MissingFile explains that a file does not exist, and names one that does and
-// may be meant. Other errors stay as they are.
+// MissingFile returns an error that suggests an existing file with a similar name,
+// if the file does not exist. It returns other errors unchanged.
 func MissingFile(what, name string, err error) error {
 	if _, statErr := os.Stat(name); !errors.Is(err, fs.ErrNotExist) || !errors.Is(statErr, fs.ErrNotExist) {
 		return err
@@ -99,8 +100,8 @@ func MissingFile(what, name string, err error) error {
 	return fmt.Errorf("%s %s does not exist%s", what, name, hint)
 }
 
-// nearestFile returns the YAML file that a path comes nearest to, without regard
-// to its ending, in the folder of the path. Empty means that none is near.
+// nearestFile returns the YAML file in the folder of the path with the most
+// similar name, regardless of the extension; empty means none.
 func nearestFile(path string) string {
 	dir, base := filepath.Split(path)
 	entries, err := os.ReadDir(filepath.Clean(dir + "."))
@@ -120,7 +121,7 @@ func nearestFile(path string) string {
 	return ""
 }
 
-// cutYAML returns a file's name without the ending of YAML, if it has one.
+// cutYAML returns a file's name without the extension of YAML, if it has one.
 func cutYAML(name string) (stem string, ok bool) {
 	if ext := filepath.Ext(name); ext == ".yaml" || ext == ".yml" {
 		return strings.TrimSuffix(name, ext), true

@@ -50,10 +50,10 @@ by chance. Metrics that only the baseline has fail.`,
 	flags.BoolVar(&o.update, "update", false, "write the baseline from the run, and show what changes")
 	flags.StringVar(&o.margin, "margin", fmt.Sprintf("%g%%", 100*baseline.DefaultMargin), "`percent` that times and memory may grow")
 	flags.StringVar(&o.shareMargin, "share-margin", fmt.Sprintf("%g%%", 100*baseline.DefaultShareMargin), "`percent` that shares and allocations may worsen")
-	flags.StringVar(&o.openShares, "open-shares", "fail", "inconclusive shares whose estimate is allowed: `fail` (exit code 3) or warn")
+	flags.StringVar(&o.openShares, "open-shares", "fail", "inconclusive shares with an estimate within the margin: `fail` (exit code 3) or warn")
 	flags.BoolVar(&o.strictTimes, "strict-times", false, "let times, CPU time and memory decide")
 	flags.StringVar(&o.scenario, "scenario", "", "scenario `file` that annotations point at")
-	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` that runs are stored in")
+	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` of stored runs")
 	o.out.flags(cmd)
 	cmd.MarkFlagsMutuallyExclusive("update", "format")
 	cmd.MarkFlagsMutuallyExclusive("update", "github")
@@ -74,7 +74,7 @@ func (o *baselineOptions) options() (baseline.Options, error) {
 	return b, err
 }
 
-// run judges a run against its baseline, or makes the baseline of it.
+// run judges a run against its baseline, or makes a baseline from it.
 func (o *baselineOptions) run(cmd *cobra.Command, stdout io.Writer, name string) error {
 	if err := o.out.Check(); err != nil {
 		return err
@@ -96,7 +96,7 @@ func (o *baselineOptions) run(cmd *cobra.Command, stdout io.Writer, name string)
 		return updateBaseline(stdout, file, stored, err, run)
 	}
 	if errors.Is(err, fs.ErrNotExist) {
-		err = fmt.Errorf("baseline %s does not exist: name another with --baseline, or make it of this run: %s %s --update", file, cmd.CommandPath(), name)
+		err = fmt.Errorf("baseline %s does not exist: name another with --baseline, or make one from this run: %s %s --update", file, cmd.CommandPath(), name)
 	}
 	if err != nil {
 		return command.Usage(err)
@@ -120,14 +120,14 @@ func (o *baselineOptions) run(cmd *cobra.Command, stdout io.Writer, name string)
 	return command.Exit(v.Exit, command.Unfinished(run, v.Run))
 }
 
-// path returns the baseline's file: the one that was named, or that of the run's scenario.
+// path returns the baseline's file: that of --baseline, or else of the run's scenario.
 func (o *baselineOptions) path(cmd *cobra.Command, run *results.Run) (string, error) {
 	usual := baseline.Path(run.Header.ScenarioName, run.Header.Quick)
 	switch info, err := os.Stat(o.file); {
 	case o.file == "" && cmd.Flags().Changed("baseline"): // often a variable that is not set
 		return "", errors.New("--baseline is empty: name a file, or leave the flag out")
 	case o.file == "" && !command.RunName.MatchString(run.Header.ScenarioName):
-		return "", fmt.Errorf("the scenario's name %q cannot be that of a file: name one with --baseline", run.Header.ScenarioName)
+		return "", fmt.Errorf("the scenario's name %q is not a valid file name: name a file with --baseline", run.Header.ScenarioName)
 	case o.file == "":
 		return usual, nil
 	case err == nil && info.IsDir():
@@ -136,9 +136,9 @@ func (o *baselineOptions) path(cmd *cobra.Command, run *results.Run) (string, er
 	return o.file, nil
 }
 
-// updateBaseline writes file anew, unless the run is no good. What is there,
-// with the error of reading it, is replaced whatever it is, unless it is of
-// another scenario.
+// updateBaseline makes the baseline from the run. It refuses a run with failures,
+// and a file with the baseline of another scenario; readErr is the error of reading
+// the old one, which is replaced even if it is corrupt.
 func updateBaseline(stdout io.Writer, file string, old *baseline.Baseline, readErr error, run *results.Run) error {
 	b, err := baseline.FromRun(run)
 	if refused := new(baseline.RefusedError); errors.As(err, &refused) {
@@ -158,7 +158,7 @@ func updateBaseline(stdout io.Writer, file string, old *baseline.Baseline, readE
 		return command.Usage(fmt.Errorf("write baseline %s: %w", file, err))
 	}
 	if readErr != nil && !errors.Is(readErr, fs.ErrNotExist) {
-		fmt.Fprintf(stdout, "what was there could not be read, and is replaced:\n%v\n", readErr)
+		fmt.Fprintf(stdout, "replaced %s, which could not be read:\n%v\n", file, readErr)
 	}
 	return report.BaselineChanges(stdout, file, old, b, command.Terminal(stdout))
 }

@@ -26,7 +26,7 @@ func newGateBench(stdout io.Writer) *cobra.Command {
   floodgate gate bench old.txt new.txt
   floodgate gate bench old.txt - --margin 5% < new.txt`,
 		Long: `Prints benchstat's table and a decision on every benchmark in every unit. "-"
-in place of one file is the standard input.
+in place of one file means standard input.
 
 A benchmark is worse when the Mann-Whitney test says that it differs, with a p
 of at most --alpha after Holm's correction over all comparisons, and its median
@@ -64,15 +64,15 @@ result it is an error.`,
 	flags := cmd.Flags()
 	flags.StringVar(&margin, "margin", "0%", "`percent` by which a median may worsen")
 	alphaFlag(flags, &o.Alpha)
-	flags.BoolVar(&o.AllowMissing, "allow-missing", false, "judge what both files have, and name the rest")
-	flags.BoolVar(&o.AllowMixed, "allow-mixed", false, "compare different machines, and say so")
+	flags.BoolVar(&o.AllowMissing, "allow-missing", false, "judge only the common benchmarks, and list the rest")
+	flags.BoolVar(&o.AllowMixed, "allow-mixed", false, "allow results of different machines")
 	out.flags(cmd)
 	return cmd
 }
 
 func judgeGoBench(stdin io.Reader, paths []string, o gobench.Options) (*gobench.Outcome, error) {
 	if paths[0] == "-" && paths[1] == "-" {
-		return nil, errors.New(`both files are "-": allowed for one of the two`)
+		return nil, errors.New(`only one of the two files can be "-"`)
 	}
 	var in [2]gobench.Input
 	for i, path := range paths {

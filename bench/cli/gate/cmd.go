@@ -29,11 +29,11 @@ func newGateCmd(stdout, stderr io.Writer) *cobra.Command {
   floodgate gate cmd "tar -c src" "tar -cz src" --metric cpu --margin 10%
   floodgate report results/gates/ID --format junit`,
 		Long: `Runs two commands alternately in pairs, without a shell, timed from outside.
-Pairs are judged at numbers of them that are fixed beforehand, until it is clear
-whether B takes more than --margin longer than A.
+Interim analyses after fixed numbers of pairs end the test as soon as it is
+clear whether B takes more than --margin longer than A.
 
-Standard output goes to a pipe that is read and thrown away: some programs, such
-as grep and tar, recognize the null device and do less work (--output null).`,
+Standard output goes to a pipe whose content is discarded. Some programs, such
+as grep and tar, recognize the null device (--output null) and do less work.`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(cmd *cobra.Command, commands []string) error {
 			if err := o.check(); err != nil {
@@ -43,7 +43,7 @@ as grep and tar, recognize the null device and do less work (--output null).`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.StringVar(&o.metric, "metric", verdicts.Wall, "what decides: `wall`, cpu or rss")
+	flags.StringVar(&o.metric, "metric", verdicts.Wall, "`metric` that decides: wall, cpu or rss")
 	flags.StringVar(&o.output, "output", abtest.OutputPipe, "destination of standard output: `pipe` or null")
 	o.flags(cmd)
 	return cmd
@@ -76,7 +76,7 @@ func (o *cmdOptions) measure(ctx context.Context, v *verdicts.Outcome, commands 
 	if err := verdicts.JudgePairs(v, verdicts.Commanded{Metric: o.metric}); err != nil {
 		return err
 	}
-	if err := o.foresee(v); err != nil {
+	if err := o.estimatePower(v); err != nil {
 		return err
 	}
 	log, err := abtest.NewLog(filepath.Join(v.Records, abtest.PairsFile))
@@ -89,5 +89,5 @@ func (o *cmdOptions) measure(ctx context.Context, v *verdicts.Outcome, commands 
 	})
 }
 
-// nullNote is what a reader must know of commands without a reader of their output.
-const nullNote = "standard output was the null device: programs such as grep and tar recognize it and do less work, so that the times may not be those of a real use; --output pipe has them do all of it"
+// nullNote warns about commands that detect the null device.
+const nullNote = "standard output was the null device: programs such as grep and tar recognize it and do less work, so the times may differ from those of real use (see --output pipe)"

@@ -96,12 +96,12 @@ func (o *diffOptions) measure(ctx context.Context, v *verdicts.Outcome, ref stri
 	}
 	defer func() { err = errors.Join(err, env.Close()) }()
 	if !env.Mock() {
-		return command.Usage(errors.New("gate diff needs the same answers for both sides: leave out --upstream-url, or name a mock that floodgate upstream --control serves"))
+		return command.Usage(errors.New("gate diff needs a mock upstream, which answers both sides alike: leave out --upstream-url, or start one with floodgate upstream --control"))
 	}
 	return o.pairs(ctx, v, s, built, setup, env)
 }
 
-// restricted is the scenario as both sides run it.
+// restricted returns the scenario as both sides run it.
 func (o *diffOptions) restricted(v *verdicts.Outcome, args []string) (*scenarios.Scenario, error) {
 	all, err := command.LoadScenarios(args, false)
 	if err != nil {
@@ -109,12 +109,12 @@ func (o *diffOptions) restricted(v *verdicts.Outcome, args []string) (*scenarios
 	}
 	s := all[0]
 	if len(s.SUT.Command) > 0 && o.build == "" {
-		return nil, command.Usage(fmt.Errorf("scenario %s has sut.command: --build ./PACKAGE names the package of %q, which is built in both revisions", s.Name, s.SUT.Command[0]))
+		return nil, command.Usage(fmt.Errorf("scenario %s has sut.command: name the package of %q with --build ./PACKAGE, to build it in both revisions", s.Name, s.SUT.Command[0]))
 	}
 	if len(s.Thresholds) > 0 {
-		v.Notes = append(v.Notes, fmt.Sprintf("the thresholds of scenario %s are not judged here, but by floodgate run", s.Name))
+		v.Notes = append(v.Notes, fmt.Sprintf("the thresholds of scenario %s are judged by floodgate run, not here", s.Name))
 	}
-	if o.build != "" { // what is recorded is alike on both sides
+	if o.build != "" { // both records have the same command
 		s.SUT.Command = append([]string{o.build}, s.SUT.Command[min(1, len(s.SUT.Command)):]...)
 	}
 	if s, err = abtest.Restrict(s, o.variants, o.level, v.Design); err != nil {
@@ -123,8 +123,8 @@ func (o *diffOptions) restricted(v *verdicts.Outcome, args []string) (*scenarios
 	return s, nil
 }
 
-// withoutCommand is the scenario for those who would look for its command, which
-// is not built yet.
+// withoutCommand returns the scenario without its command, which is not built yet
+// and would be looked up.
 func withoutCommand(s *scenarios.Scenario) *scenarios.Scenario {
 	w := *s
 	w.SUT.Command = nil
@@ -139,7 +139,7 @@ func (o *diffOptions) pairs(ctx context.Context, v *verdicts.Outcome, s *scenari
 	if err := verdicts.JudgeTrials(v, variants, level, verdicts.Ran{}); err != nil {
 		return err
 	}
-	if err := o.foresee(v); err != nil {
+	if err := o.estimatePower(v); err != nil {
 		return err
 	}
 	p := abtest.Pairs{Scenario: s, Descriptors: o.descriptors, Progress: o.progress, Note: o.Note}
@@ -163,7 +163,7 @@ func (o *diffOptions) pairs(ctx context.Context, v *verdicts.Outcome, s *scenari
 	}
 	blocks, err := abtest.RunPairs(ctx, v, p)
 	if ctx.Err() != nil {
-		return err // what was measured stays as it is
+		return err // the trials so far stay stored
 	}
 	if err != nil {
 		return err

@@ -1,3 +1,4 @@
+// Package gate holds the commands that judge whether something got worse.
 package gate
 
 import (
@@ -29,9 +30,10 @@ import (
 	"floodgate/results/stats"
 )
 
-// defaultGates is where comparisons are stored, below the working folder.
+// defaultGates is the folder of comparisons, below the working folder.
 const defaultGates = "results/gates"
 
+// New returns the command "gate".
 func New(stdout, stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "gate",
@@ -46,8 +48,8 @@ func New(stdout, stderr io.Writer) *cobra.Command {
   0  nothing got worse
   1  something got worse, or a claim or threshold of the run failed
   2  a flag, a name or a file is wrong
-  3  undecided, such as with too few samples (it says how many it takes)
-  4  nothing could be measured or compared, whatever else is allowed`,
+  3  inconclusive, such as with too few samples (it prints how many are needed)
+  4  nothing could be measured or compared`,
 		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -55,7 +57,7 @@ func New(stdout, stderr io.Writer) *cobra.Command {
 	return cmd
 }
 
-// Output is how a gate prints what it judged.
+// Output holds the flags that select the output of a gate.
 type Output struct {
 	Format string
 	GitHub bool
@@ -67,7 +69,8 @@ func (o *Output) flags(cmd *cobra.Command) {
 	cmd.MarkFlagsMutuallyExclusive("format", "github")
 }
 
-// Check refuses, before anything is measured, output that could not be written.
+// Check returns an error, before anything is measured, if the output could not be
+// written.
 func (o *Output) Check() error {
 	if o.GitHub {
 		return command.SummaryWritable()
@@ -75,7 +78,7 @@ func (o *Output) Check() error {
 	return command.GateFormats.Check(o.Format)
 }
 
-// Write writes what a gate judged.
+// Write prints the result of a gate.
 func (o *Output) Write(stdout io.Writer, g command.GateResult) error {
 	if o.GitHub {
 		return command.PrintGitHub(stdout, g.Judgement, func(int) []byte { return ci.Comment(g.Judgement) })
@@ -143,7 +146,7 @@ func (o *pairOptions) design() (stats.Looks, error) {
 		least := design
 		for least.Alpha = 0.001; least.Validate() != nil; least.Alpha += 0.001 {
 		}
-		return design, fmt.Errorf("--alpha must be at least %.3g (got %v): the first %d pairs cannot decide anything with less", least.Alpha, o.alpha, design.At[0])
+		return design, fmt.Errorf("--alpha must be at least %.3g (got %v): the first %d pairs cannot decide anything below that", least.Alpha, o.alpha, design.At[0])
 	}
 	if err := design.Validate(); err != nil {
 		return design, fmt.Errorf("--alpha %v, --margin %v: %w", o.alpha, o.margin, err)
@@ -151,7 +154,7 @@ func (o *pairOptions) design() (stats.Looks, error) {
 	return design, nil
 }
 
-// compare has two programs measured, stores and prints the verdict, and ends the command.
+// compare calls measure, stores and prints the verdict, and ends the command.
 func (o *pairOptions) compare(ctx context.Context, measure func(*verdicts.Outcome) error) error {
 	if err := o.out.Check(); err != nil {
 		return err
@@ -182,8 +185,9 @@ func (o *pairOptions) compare(ctx context.Context, measure func(*verdicts.Outcom
 	return command.Exit(v.Exit, o.out.Write(o.stdout, Compared(v)))
 }
 
-// foresee tells what the design can detect, before anything is measured.
-func (o *pairOptions) foresee(v *verdicts.Outcome) error {
+// estimatePower prints the differences that the design can detect, before anything
+// is measured.
+func (o *pairOptions) estimatePower(v *verdicts.Outcome) error {
 	if err := v.Foresee(abtest.Known(o.root, v)); err != nil {
 		return err
 	}
@@ -193,22 +197,22 @@ func (o *pairOptions) foresee(v *verdicts.Outcome) error {
 	return nil
 }
 
-// progressEvery is the number of pairs after which a line tells of them.
+// progressEvery is the number of pairs between two lines of progress.
 const progressEvery = 4
 
-// progress tells of some pairs.
+// progress prints a line for every few pairs.
 func (o *pairOptions) progress(pairs, most int) {
 	if pairs%progressEvery != 0 {
 		return
 	}
 	if pairs > most { // only where some were not valid
-		o.Note(fmt.Sprintf("pair %d, to make up for those that do not count", pairs))
+		o.Note(fmt.Sprintf("pair %d, to replace invalid ones", pairs))
 		return
 	}
 	o.Note(fmt.Sprintf("pair %d of at most %d", pairs, most))
 }
 
-// Compared is a comparison of two programs, as gates print it.
+// Compared returns a comparison of two programs as the result of a gate.
 func Compared(v *verdicts.Outcome) command.GateResult {
 	return command.GateResult{
 		Judgement: ci.PairsJudgement(v),
@@ -217,8 +221,8 @@ func Compared(v *verdicts.Outcome) command.GateResult {
 	}
 }
 
-// Open opens the verdict of gate diff or gate cmd by the path of its folder
-// or file. Where there is none it returns nil: it may be a run.
+// Open opens the verdict of gate diff or gate cmd by the path of its folder or file.
+// It returns nil if none exists, because the path may be that of a run.
 func Open(path string) (*verdicts.Outcome, error) {
 	if filepath.Base(path) != abtest.VerdictFile {
 		path = filepath.Join(path, abtest.VerdictFile)
@@ -232,7 +236,7 @@ func Open(path string) (*verdicts.Outcome, error) {
 	}
 	v := new(verdicts.Outcome)
 	decoder := json.NewDecoder(bytes.NewReader(text))
-	decoder.DisallowUnknownFields() // of a later version, which may mean another verdict
+	decoder.DisallowUnknownFields() // a field of a later version may change the verdict
 	if err := decoder.Decode(v); err != nil {
 		return nil, fmt.Errorf("%s: not the verdict of a gate: %w", path, err)
 	}

@@ -37,12 +37,12 @@ func newSelfTest(stdout, stderr io.Writer) *cobra.Command {
 		Short: "Measure what a gate detects on this machine, now",
 		Example: `  floodgate gate selftest
   floodgate gate selftest --time 30m --margin 5%`,
-		Long: `Runs gates whose outcome is known: a program against itself (how often is it
-called worse?), and against itself with 5 % and 10 % more upstream latency, with
-20 descriptors held open, and with one lost write (how often is that found?).
+		Long: `Runs gates with known outcomes: a program against itself (how often is it called
+worse?), and against itself with 5 % and 10 % more upstream latency, with
+20 more open descriptors, and with one lost write (how often is that found?).
 
 Exit codes: 0 passed; 1 too many false alarms, or a missed descriptor or write;
-3 too little time to tell; 4 not measured, or interrupted.`,
+3 inconclusive in this time; 4 not measured, or interrupted.`,
 		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return o.run(cmd.Context())
@@ -109,7 +109,7 @@ func (o *selfTestOptions) measure(ctx context.Context, s *verdicts.SelfTested) (
 	}
 	defer func() { err = errors.Join(err, env.Close()) }()
 	if !env.Mock() {
-		return command.Usage(errors.New("gate selftest makes the upstream slower, which only our mock allows: leave out --upstream-url"))
+		return command.Usage(errors.New("gate selftest slows the upstream down, which needs our mock: leave out --upstream-url"))
 	}
 	log, err := abtest.NewLog(filepath.Join(s.Records, "trials.jsonl"))
 	if err != nil {

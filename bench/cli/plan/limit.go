@@ -42,7 +42,7 @@ of the descriptors open and 1 % of the items failed. Prints the bottleneck, and
 settings to paste. Nothing is extrapolated beyond the limits that were tried.
 
 Exit codes: 0 a limit is recommended; 1 no limit meets the requirements;
-3 undecided, or throughput still rises at the highest limit; 4 not measured.`,
+3 inconclusive, or throughput still rises at the highest limit; 4 not measured.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := positive(cmd.Flags(), map[string]float64{"p99": o.p99.Seconds()}); err != nil {
@@ -59,13 +59,13 @@ Exit codes: 0 a limit is recommended; 1 no limit meets the requirements;
 	flags := cmd.Flags()
 	flags.BoolVar(&o.quick, "quick", false, "fewer limits (1, 4, 16, …) and shorter trials")
 	flags.IntVar(&o.maxLimit, "max-limit", 0, fmt.Sprintf("highest `limit` tried (default %d or by descriptors)", search.DefaultMaxLimit))
-	flags.DurationVar(&o.p99, "p99", 0, "longest `time` of 99 % of the items (default any)")
+	flags.DurationVar(&o.p99, "p99", 0, "highest acceptable p99 `time` of an item (default any)")
 	o.flags(flags)
 	command.LimitFormats.Flag(flags, &o.format)
 	return cmd
 }
 
-// run sweeps the limits of one scenario, a closed loop.
+// run searches the limit of one scenario, a closed loop.
 func (o limitOptions) run(ctx context.Context, name string) error {
 	s, bounds, err := o.prepare(name)
 	if err != nil {
@@ -79,7 +79,7 @@ func (o limitOptions) run(ctx context.Context, name string) error {
 	if err != nil {
 		return command.Usage(err)
 	}
-	p, err := o.open(ctx, s, "plan limit tries ever more requests at once", func(env results.Environment) (results.Header, error) {
+	p, err := o.open(ctx, s, "plan limit tries more and more requests at once", func(env results.Environment) (results.Header, error) {
 		return search.LimitHeader(s, bounds, env, time.Now())
 	})
 	if err != nil {
@@ -91,7 +91,7 @@ func (o limitOptions) run(ctx context.Context, name string) error {
 		return command.Usage(err)
 	}
 	if others > 0 {
-		o.Note(fmt.Sprintf("planned at the first level alone, %s; the scenario has %d more", plan.Level, others))
+		o.Note(fmt.Sprintf("only the first level, %s, is planned; the scenario has %d more", plan.Level, others))
 	}
 	o.Note(fmt.Sprintf("limits of %s up to %d, in blocks of %d: about %s, more where throughput rises further",
 		plan.Strategy, plan.MaxLimit, bounds.Blocks, text.InWords(estimate)))
@@ -113,7 +113,8 @@ func (o limitOptions) prepare(name string) (*scenarios.Scenario, search.LimitBou
 	return all[0], o.backend.Bounds(bounds), err
 }
 
-// execute sweeps, stores what was found and prints it, also when it was interrupted.
+// execute runs the search, then stores and prints its results, even if it was
+// interrupted.
 func (o limitOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds search.LimitBounds, p *Planning, plan *capacity.Limits) error {
 	path := filepath.Join(p.store.Dir(), File)
 	view := progress.New(progress.Options{To: o.Stderr, Quiet: o.Quiet})
@@ -125,7 +126,7 @@ func (o limitOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds
 	switch {
 	case ctx.Err() != nil:
 		plan.Interrupted = true
-		failed = fmt.Errorf("%w: %w; what was found until then is stored in %s", experiment.ErrInterrupted, context.Cause(ctx), p.store.Dir())
+		failed = fmt.Errorf("%w: %w; the results so far are stored in %s", experiment.ErrInterrupted, context.Cause(ctx), p.store.Dir())
 	case failed != nil:
 		plan.Unmeasured = failed.Error()
 	}

@@ -1,3 +1,5 @@
+// Package plan holds the commands that recommend a limit, find the highest
+// sustainable rate and predict the effect of a change.
 package plan
 
 import (
@@ -23,23 +25,24 @@ import (
 	"floodgate/scenarios"
 )
 
-// DefaultRoot is where plans are stored, below the working folder.
+// DefaultRoot is the folder of plans, below the working folder.
 const DefaultRoot = "results/plans"
 
+// New returns the command "plan".
 func New(stdout, stderr io.Writer) *cobra.Command {
 	return NewOn(RealServers{}, stdout, stderr)
 }
 
-// NewOn is "plan" whose trials run on a backend.
+// NewOn returns the command "plan", whose trials run on a backend.
 func NewOn(backend Backend, stdout, stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
 		Short: "Recommend a limit, find the highest rate, or predict a change",
-		Example: `  floodgate plan limit                    # which limit to choose
+		Example: `  floodgate plan limit                    # recommend a limit
   floodgate plan rate                     # the rate that a service sustains
   floodgate plan predict latest limit=64  # what another limit would do`,
 		Long: `Each trial runs in a process of its own and is stored as it ends. A plan that is
-interrupted prints what it found until then. "floodgate report" prints it again.`,
+interrupted prints its results so far. "floodgate report" prints them again.`,
 		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -59,14 +62,14 @@ type planOptions struct {
 	backend Backend
 }
 
-// flags registers them; format is registered by each plan.
+// flags registers the flags except --format, which each plan registers.
 func (o *planOptions) flags(flags *pflag.FlagSet) {
 	o.environment.Register(flags)
 	o.Flag(flags)
-	flags.StringVar(&o.root, "out", DefaultRoot, "`folder` that plans are stored in")
+	flags.StringVar(&o.root, "out", DefaultRoot, "`folder` of stored plans")
 }
 
-// positive refuses flags that were given and are not above zero.
+// positive returns an error if a flag is set and not above zero.
 func positive(flags *pflag.FlagSet, values map[string]float64) error {
 	for name, value := range values {
 		if flags.Changed(name) && !(value > 0) {
@@ -76,7 +79,7 @@ func positive(flags *pflag.FlagSet, values map[string]float64) error {
 	return nil
 }
 
-// named returns the scenario that a plan is of.
+// named returns the scenario of a plan.
 func named(args []string, usual string) string {
 	if len(args) == 0 {
 		return usual
@@ -84,7 +87,7 @@ func named(args []string, usual string) string {
 	return args[0]
 }
 
-// Planning is what a plan's trials need: an environment and a store.
+// Planning holds the environment and the store of a plan's trials.
 type Planning struct {
 	setup  *command.Setup
 	env    experiment.Environment
@@ -92,19 +95,20 @@ type Planning struct {
 	header results.Header
 }
 
-// Backend is what a plan's trials run on: real servers, but in tests.
+// Backend runs the trials of a plan: on real servers, except in tests.
 type Backend interface {
 	// Start starts the environment of a plan.
 	Start(ctx context.Context, u *command.Setup, root, id string) (experiment.Environment, error)
-	// Rates are the trials of a plan of rates, and what watches the machine.
+	// Rates returns the tester of a plan of rates, and what watches the machine.
 	Rates(p *Planning) (experiment.Tester, experiment.Watch)
-	// Bounds are those of a plan of limits, which may be tightened.
+	// Bounds returns the bounds of a plan of limits, which it may tighten.
 	Bounds(b search.LimitBounds) search.LimitBounds
 }
 
-// RealServers are those that the flags ask for.
+// RealServers is the backend that the flags select.
 type RealServers struct{}
 
+// Start starts the environment of a plan.
 func (RealServers) Start(ctx context.Context, u *command.Setup, root, id string) (experiment.Environment, error) {
 	env, err := u.Start(ctx, root, id, false)
 	if err != nil {
@@ -113,10 +117,12 @@ func (RealServers) Start(ctx context.Context, u *command.Setup, root, id string)
 	return env, nil
 }
 
+// Rates returns trials on the environment.
 func (RealServers) Rates(p *Planning) (experiment.Tester, experiment.Watch) {
 	return p.trials(), experiment.WatchMachine
 }
 
+// Bounds returns b unchanged.
 func (RealServers) Bounds(b search.LimitBounds) search.LimitBounds { return b }
 
 // open starts the environment of a scenario, whose upstream must be a mock
@@ -142,7 +148,7 @@ func (o planOptions) open(ctx context.Context, s *scenarios.Scenario, does strin
 	}
 	if !p.env.Mock() {
 		_ = os.RemoveAll(filepath.Join(o.root, id))
-		return fail(command.Usage(errors.New(does + ", which only our mock allows: leave out --upstream-url, or name a mock that floodgate upstream --control serves")))
+		return fail(command.Usage(errors.New(does + ", which needs our mock: leave out --upstream-url, or start one with floodgate upstream --control")))
 	}
 	if p.header, err = header(p.env.Describe()); err != nil {
 		return fail(command.Usage(err))
@@ -165,14 +171,15 @@ func (p *Planning) close() {
 	p.setup.Close()
 }
 
-// trials of the plan.
+// trials returns the tester of the plan.
 func (p *Planning) trials() *experiment.Trials {
 	trials := experiment.NewTrials(p.env, p.setup.Options.Executable, p.store.ID())
 	trials.Container = p.setup.SUT
 	return trials
 }
 
-// cores that the SUT may use: those of its container, else of the machine.
+// cores returns the number of cores that the SUT may use: those of its container,
+// or else of the machine.
 func (p *Planning) cores(contained float64) float64 {
 	if contained > 0 {
 		return contained
@@ -180,7 +187,7 @@ func (p *Planning) cores(contained float64) float64 {
 	return float64(p.header.Fingerprint.Cores)
 }
 
-// File is what was found, beside the records of its trials.
+// File is the name of the stored plan, beside the records of its trials.
 const File = "plan.json"
 
 // storePlan replaces the stored plan.
@@ -196,18 +203,18 @@ func storePlan(path, id string, plan any) error {
 	return nil
 }
 
-// errCutOff says that a plan has fewer trials than it was made of.
-var errCutOff = errors.New("something was cut off there")
+// errCutOff means that fewer trials are stored than the plan was made from.
+var errCutOff = errors.New("the record is truncated")
 
-// foundIn reads what was found by the plan whose trials are in a folder: one of
-// limits or one of rates. It must be of these trials, and of no others.
+// foundIn reads the stored plan of limits or of rates beside its trials, and checks
+// that it belongs to them.
 func foundIn(trials *results.Run) (limits *capacity.Limits, rates *capacity.Plan, err error) {
 	path := filepath.Join(filepath.Dir(trials.Path), File)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		why := "it was ended before anything was found"
+		why := "it ended before the first result"
 		if len(trials.Trials) > 0 {
-			why = fmt.Sprintf("%s is not there; its trials are, for plan predict", path)
+			why = fmt.Sprintf("%s is missing; plan predict can still use its trials", path)
 		}
 		return nil, nil, fmt.Errorf("plan %s: %s", trials.Header.ID, why)
 	}
@@ -219,17 +226,17 @@ func foundIn(trials *results.Run) (limits *capacity.Limits, rates *capacity.Plan
 	}
 	var of struct{ Kind, ID string }
 	if err := json.Unmarshal(text, &of); err != nil {
-		return fail(fmt.Errorf("%w: the file is not whole; its trials are, for plan predict", err))
+		return fail(fmt.Errorf("%w: the file is damaged; plan predict can still use its trials", err))
 	}
 	if of.ID != trials.Header.ID {
-		return fail(fmt.Errorf("it is of plan %q; allowed: %q, whose trials are beside it", of.ID, trials.Header.ID))
+		return fail(fmt.Errorf("it belongs to plan %q, but the trials beside it to %q", of.ID, trials.Header.ID))
 	}
 	if of.Kind == capacity.KindLimits {
 		if limits, err = capacity.ReadLimits(text); err != nil {
 			return fail(err)
 		}
 		if n := limits.Trials(); n > len(trials.Trials) {
-			return fail(fmt.Errorf("it is of %d trials, and %s has %d: %w", n, trials.Path, len(trials.Trials), errCutOff))
+			return fail(fmt.Errorf("it was made from %d trials, but %s has %d: %w", n, trials.Path, len(trials.Trials), errCutOff))
 		}
 		return limits, nil, nil
 	}
@@ -239,7 +246,7 @@ func foundIn(trials *results.Run) (limits *capacity.Limits, rates *capacity.Plan
 	return nil, rates, nil
 }
 
-// PrintStored prints the plan whose trials are in a folder, with its exit code.
+// PrintStored prints the plan of the trials, and ends with its exit code.
 func PrintStored(w io.Writer, trials *results.Run, format string) error {
 	limits, rates, err := foundIn(trials)
 	switch {

@@ -18,11 +18,11 @@ func newPlanPredict(stdout io.Writer) *cobra.Command {
 	var root, format string
 	cmd := &cobra.Command{
 		Use:   "predict RUN KEY=VALUE…",
-		Short: "Predict, by simulation, what would come of a change",
+		Short: "Predict the effect of a change by simulation",
 		Example: `  floodgate plan predict latest limit=64
   floodgate plan predict latest items=1e6 limit=64 upstream.p50=80ms hosts=40`,
-		Long: `Simulates with the times that a stored run or plan measured at two limits or
-more, and states how wrong it is about what was measured. Measures nothing.
+		Long: `Simulates with the times that a stored run or plan measured at two or more
+limits, and states its error for the measured points. It measures nothing.
 
   limit=64         items at once of a host; staged: writers=N, queue=N
   strategy=S       sequential, unbounded or joined, with limit; default bounded
@@ -47,13 +47,13 @@ more, and states how wrong it is about what was measured. Measures nothing.
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&root, "out", DefaultRoot, "`folder` that plans are stored in")
+	cmd.Flags().StringVar(&root, "out", DefaultRoot, "`folder` of stored plans")
 	command.PredictionFormats.Flag(cmd.Flags(), &format)
 	return cmd
 }
 
-// predict answers what would come of the changes, from a run or plan below root
-// or where runs are stored.
+// predict returns the predicted effect of the changes, from a run or plan below
+// root or below the folder of runs.
 func predict(name, changes, root string) (*whatif.Answer, error) {
 	spec, err := whatif.Parse(changes)
 	if err != nil {
@@ -79,7 +79,7 @@ func predict(name, changes, root string) (*whatif.Answer, error) {
 
 func pointsOf(stored *results.Run) ([]whatif.Point, error) {
 	if stored.Header.Search {
-		if _, _, err := foundIn(stored); errors.Is(err, errCutOff) { // else what was found is not needed
+		if _, _, err := foundIn(stored); errors.Is(err, errCutOff) { // the results are not needed, only their trials
 			return nil, err
 		}
 		return whatif.FromPlan(stored)

@@ -20,7 +20,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// plannedScenario is the one whose rate is planned where none is named.
+// plannedScenario is planned if no scenario is named.
 const plannedScenario = "service"
 
 // rateOptions are the flags of "plan rate".
@@ -41,11 +41,11 @@ func newPlanRate(shared planOptions) *cobra.Command {
   floodgate plan rate mine.yaml --limits 4,16,64  # which shared limit suffices`,
 		Long: `Doubles the rate of reports until the scenario's slo fails, bisects, and
 confirms what passed over a longer window. Prints the rate, the lowest rate that
-failed, and the bottleneck. Where that is the generator or the mock there is no
+failed, and the bottleneck. If that is the generator or the mock, there is no
 rate.
 
-Exit codes: 0 each variant has a rate; 3 one is undecided; 4 one could not be
-measured, or the plan was interrupted: what was found until then is printed.`,
+Exit codes: 0 each variant has a rate; 3 one is inconclusive; 4 one could not be
+measured, or the plan was interrupted: its results so far are printed.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if err := positive(cmd.Flags(), map[string]float64{"window": o.window.Seconds(), "max-rate": o.most}); err != nil {
@@ -77,7 +77,7 @@ func (o rateOptions) run(ctx context.Context, name string) error {
 	if err != nil {
 		return command.Usage(err)
 	}
-	p, err := o.open(ctx, s, "plan rate loads the upstream until something gives out", func(env results.Environment) (results.Header, error) {
+	p, err := o.open(ctx, s, "plan rate loads the upstream up to its limit", func(env results.Environment) (results.Header, error) {
 		return search.RateHeader(s, bounds, env, time.Now())
 	})
 	if err != nil {
@@ -85,7 +85,7 @@ func (o rateOptions) run(ctx context.Context, name string) error {
 	}
 	defer p.close()
 	if others > 0 {
-		o.Note(fmt.Sprintf("planned at the first level alone, %s; the scenario has %d more", level, others))
+		o.Note(fmt.Sprintf("only the first level, %s, is planned; the scenario has %d more", level, others))
 	}
 	o.Note(fmt.Sprintf("variants to try: %d, each rate for %v, confirmed for %v: about %s",
 		len(s.Variants), bounds.Window, bounds.Confirm, search.EstimateRates(s, bounds).Round(time.Second)))
@@ -95,7 +95,7 @@ func (o rateOptions) run(ctx context.Context, name string) error {
 	return o.execute(ctx, s, bounds, p, plan)
 }
 
-// prepare checks the flags and loads the scenario with the variants that are asked for.
+// prepare checks the flags and loads the scenario with the chosen variants.
 func (o rateOptions) prepare(name string) (*scenarios.Scenario, search.RateBounds, error) {
 	var none search.RateBounds
 	if err := command.RateFormats.Check(o.format); err != nil {
@@ -124,7 +124,7 @@ func (o rateOptions) prepare(name string) (*scenarios.Scenario, search.RateBound
 	return s, bounds, nil
 }
 
-// chosen are the variants of these names, all without names.
+// chosen returns the variants with these names; without names, it returns all.
 func chosen(all []scenarios.Variant, names []string) ([]scenarios.Variant, error) {
 	if len(names) == 0 {
 		return all, nil
@@ -145,7 +145,7 @@ func chosen(all []scenarios.Variant, names []string) ([]scenarios.Variant, error
 	return some, nil
 }
 
-// newRates is a plan of which nothing was found yet, of a scenario at one level.
+// newRates returns a plan without results, of a scenario at one level.
 func newRates(s *scenarios.Scenario, bounds search.RateBounds, h results.Header, level string) *capacity.Plan {
 	return &capacity.Plan{
 		ID: h.ID, Started: h.Started, Scenario: s.Name, Title: s.Title, Level: level,
@@ -155,7 +155,8 @@ func newRates(s *scenarios.Scenario, bounds search.RateBounds, h results.Header,
 	}
 }
 
-// execute searches, stores what was found and prints it, also when it was interrupted.
+// execute runs the search, then stores and prints its results, even if it was
+// interrupted.
 func (o rateOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds search.RateBounds, p *Planning, plan *capacity.Plan) error {
 	path := filepath.Join(p.store.Dir(), File)
 	trials, watch := o.backend.Rates(p)
@@ -172,7 +173,7 @@ func (o rateOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds 
 		plan.Noise = noise.OfMachine(run)
 	}
 	if ctx.Err() != nil {
-		failed = fmt.Errorf("%w: %w; what was found until then is stored in %s", experiment.ErrInterrupted, context.Cause(ctx), p.store.Dir())
+		failed = fmt.Errorf("%w: %w; the results so far are stored in %s", experiment.ErrInterrupted, context.Cause(ctx), p.store.Dir())
 	}
 	failed = errors.Join(failed, p.env.Close(), storePlan(path, plan.ID, plan), command.RateFormats.Print(o.stdout, o.format, plan))
 	if failed != nil {
