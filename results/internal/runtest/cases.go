@@ -11,7 +11,7 @@ import (
 // Claims are four of the kinds that the scenario report makes.
 func Claims() []scenarios.Claim {
 	return []scenarios.Claim{
-		{ID: "faster", Statement: "A pool of ten takes at least 60 % less time than one by one.",
+		{ID: "faster", Statement: "A pool of ten takes at least 60 % less time than sequentially.",
 			Reduction: &scenarios.ReductionClaim{Of: []string{"bounded-10", "joined-10"}, Reference: "sequential", AtLeast: 0.6}},
 		{ID: "more-is-more", Statement: "The more requests, the larger the effect.",
 			Growth: &scenarios.GrowthClaim{Of: []string{"bounded-300"}, Reference: "sequential", With: "items"}},
@@ -46,7 +46,7 @@ func Messy() *results.Run {
 	claims[1].Growth.Of = []string{"joined-10"}
 	claims[2].Descriptors.Within = []string{"bounded-10", "bounded-300"}
 	claims = append(claims, scenarios.Claim{
-		ID: "nobody-crashes", Statement: "Without a limit it is faster still, which cannot be told when too few of its trials come to an end.",
+		ID: "too-few-trials", Statement: "Without a limit it is faster still, which cannot be told when too few of its trials come to an end.",
 		Reduction: &scenarios.ReductionClaim{Of: []string{"unbounded"}, Reference: "sequential", AtLeast: 0.9, Where: map[string]any{"items": 200}},
 	})
 	claims = append(claims, scenarios.Claim{
