@@ -1,5 +1,5 @@
-// Package cli is the command line of Floodgate: one command a file, and what
-// they share.
+// Package cli is the command line of Floodgate: one command a file, and a package
+// for each group of commands. Package command holds what all of them share.
 package cli
 
 import (
