@@ -34,7 +34,7 @@ func TestDamagedPlans(t *testing.T) {
 		"no plan":          {"", trials, plan.File + " is not there; its trials are, for plan predict", ""},
 		"empty plan":       {"{}", trials, `it is of plan ""; allowed: "20261123-153028.524-24bb26"`, ""},
 		"half its trials":  {found, half, "has 18: something was cut off there", "has 18: something was cut off there"},
-		"no trials at all": {"", lines[0], "it was ended before anything was found", "no trial has times of its stages"},
+		"no trials at all": {"", lines[0], "it was ended before anything was found", "no trial has the times of its stages"},
 	} {
 		dir := t.TempDir()
 		for file, text := range map[string]string{plan.File: c.plan, results.FileName: c.trials} {
