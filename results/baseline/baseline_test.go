@@ -110,7 +110,7 @@ func TestRefused(t *testing.T) {
 	plan.Header.Search = true
 	unread := made(nil)
 	for why, run := range map[string]*results.Run{
-		"it is a plan":                        plan,
+		"it is a plan":                         plan,
 		"it is not finished (63 of 64 trials)": made(func(t *results.Trial) bool { return t.Index != 5 }),
 		"claim documents is refuted (exit code 1)": made(func(t *results.Trial) bool {
 			if t.Index == 5 {

@@ -193,7 +193,7 @@ func (k *checker) reductions(b *Baseline) {
 		}
 		switch {
 		case want == nil && c.Reduction != nil:
-			k.errs = append(k.errs, &strictyaml.Error{Path: path, Reason: "must be omitted, as there are no makespans to derive it from"})
+			k.errs = append(k.errs, &strictyaml.Error{Path: path, Reason: "must be omitted without makespans to derive it from"})
 		case want == nil:
 		case c.Reduction == nil:
 			k.errs = append(k.errs, &strictyaml.Error{Path: path, Reason: fmt.Sprintf("missing; it must be %s, which follows from the makespans", want)})

@@ -114,7 +114,7 @@ func TestEachCheckFails(t *testing.T) {
 	}
 }
 
-// A run that was ended before a variant's turn lacks nothing that it should have: nobody knows yet.
+// A run that was ended before a variant's turn lacks nothing that it should have: it is not known yet.
 func TestUnfinishedRunLacksNothing(t *testing.T) {
 	b := must(t, made(nil))
 	for name, c := range map[string]struct {

@@ -115,7 +115,7 @@ func (j *judge) reduction(b, r *Cell) {
 	j.add(row)
 }
 
-// available says whether the run has a value; else the row says what that means.
+// available reports whether the run has a value; else the row says what that means.
 func (j *judge) available(row *Row, r *Cell) bool {
 	switch {
 	case row.Run != nil:

@@ -30,7 +30,7 @@ const Caution = "The run and its baseline were not interleaved: on shared machin
 type Options struct {
 	// Margin is by how much times, CPU time and memory may grow: 0.1 is 10 %.
 	Margin float64
-	// ShareMargin is by how much the time may grow as a share of that one by one
+	// ShareMargin is by how much the time may grow as a share of the sequential time
 	// (reduction) or of the ideal (efficiency), and the allocations an item.
 	ShareMargin float64
 	// StrictTimes has times, CPU time and memory decide; else they warn.
@@ -118,7 +118,7 @@ type Row struct {
 	Limit   *float64 `json:"limit"`
 	AtLeast bool     `json:"at_least,omitempty"`
 	// Effect is the run's cost over the baseline's with its interval: of the time,
-	// of the share of the time one by one, of the time over the ideal. Above 1 is
+	// of the share of the sequential time, of the time over the ideal. Above 1 is
 	// worse. Nil: counts have none.
 	Effect *stats.Interval `json:"effect,omitempty"`
 	// Allowed effect; 0: there is none.

@@ -133,7 +133,7 @@ func (r *response) measured() measured {
 
 func beganLate(t *results.Trial) bool { return t.Service != nil && t.Service.Late > 0 }
 
-// ended says whether the course of a trial was recorded to its end; of a
+// ended reports whether the course of a trial was recorded to its end; of a
 // service one that stalled was.
 func ended(t *results.Trial) bool {
 	return t.Outcome == results.OutcomeOK || t.Outcome == results.OutcomeStalled && t.Service != nil

@@ -16,7 +16,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// said says whether one of the notes of the claim's evidence begins so.
+// said reports whether one of the notes of the claim's evidence begins so.
 func said(c claims.Claim, begin string) bool {
 	return slices.ContainsFunc(c.Evidence, func(e claims.Evidence) bool {
 		return slices.ContainsFunc(e.Notes, func(n string) bool { return strings.HasPrefix(n, begin) })

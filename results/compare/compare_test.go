@@ -240,7 +240,7 @@ func TestOnlyTheSameWorkCounts(t *testing.T) {
 			t.Errorf("%s: ratio %+v %s, want one of 7 pairs", r.A.Variant, r.Makespan, r.Why)
 		}
 	}
-	// With other draws, nobody knows which items they were.
+	// With other draws, it is unknown which items they were.
 	unpaired := compared(t, made(1, nil), made(1.1, func(r *results.Run) {
 		broken(r)
 		r.Header.Seed++

@@ -259,7 +259,7 @@ func (c *checker) printable(f field, what string) {
 	}
 }
 
-// builtin says whether package testing measures that unit, which is then never negative.
+// builtin reports whether package testing measures that unit, which is then never negative.
 func builtin(tidy string) bool {
 	return tidy == "sec/op" || tidy == "B/s" || tidy == "B/op" || tidy == "allocs/op"
 }

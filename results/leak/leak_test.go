@@ -112,7 +112,7 @@ func TestLoadSays(t *testing.T) {
 	}
 }
 
-// In flight and completed grow together, as under overload: nobody can tell.
+// In flight and completed grow together, as under overload, so they are indistinguishable.
 func TestTogetherIsUndecided(t *testing.T) {
 	var samples []leak.Sample
 	for i := range 300 {

@@ -75,10 +75,10 @@ func slope(x []float64) float64 {
 	return (all[(len(all)-1)/2] + all[len(all)/2]) / 2
 }
 
-// follows says whether neighbours in x are more alike than chance makes them
+// follows reports whether neighbours in x are more alike than chance makes them
 // at this level, and gives the autocorrelation of the ranks at lag 1: of so many
 // permutations at most that share may have one as high. Neighbours that differ
-// more than by chance make intervals too wide, which harms nobody.
+// more than by chance make intervals too wide, which is harmless.
 func follows(x []float64, level float64, seed uint64) (r float64, alike bool) {
 	ranks := centredRanks(x)
 	square := 0.0

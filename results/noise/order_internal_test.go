@@ -121,7 +121,7 @@ func TestFollows(t *testing.T) {
 		x[i] = float64(i % 2)
 	}
 	if r, alike := follows(x, 0.01, 1); r > -0.8 || alike {
-		t.Errorf("alternating: %v, %v: that neighbours differ harms nobody", r, alike)
+		t.Errorf("alternating: %v, %v: different neighbours are harmless", r, alike)
 	}
 	if r, alike := follows(make([]float64, 12), 0.5, 1); r != 0 || alike {
 		t.Errorf("constant: %v, %v", r, alike)

@@ -16,7 +16,7 @@ type Pairs struct {
 	Seed                    uint64
 }
 
-// Diagnose says whether the pairs drift or resemble their neighbours: then they
+// Diagnose reports whether the pairs drift or resemble their neighbours: then they
 // are not independent, and their interval is too narrow. Among so many pairs
 // that are judged together independent ones are doubted with a probability of
 // at most [FalseAlarms].

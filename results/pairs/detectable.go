@@ -36,7 +36,7 @@ func (v *Outcome) Foresee(known map[string]Detectable) error {
 		if !c.Decides {
 			continue
 		}
-		sd, from := TypicalNoise, "of a typical machine (there are no earlier measurements here)"
+		sd, from := TypicalNoise, "of a typical machine (nothing was measured here before)"
 		if k, ok := known[c.Name()]; ok {
 			sd, from = k.Noise, k.From
 		}

@@ -30,7 +30,7 @@ func Runs(w io.Writer, runs []results.Listed, o text.Options) error {
 		h, state := r.Header, p.Paint("complete", verdict.Good)
 		trials := fmt.Sprintf("%d/%d", r.Trials, h.Planned)
 		switch {
-		case h.Search: // of which nobody knows beforehand how many it takes
+		case h.Search: // whose number of trials is not known in advance
 			trials, state = text.Count(r.Trials), "plan"
 		case !r.Complete:
 			state = p.Paint("unfinished", verdict.Doubt)

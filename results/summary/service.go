@@ -112,7 +112,7 @@ func (x *Index) Served(variant string, l scenarios.Level) []Served {
 	return all
 }
 
-// Measured says whether the course of the trial was recorded to its end.
+// Measured reports whether the course of the trial was recorded to its end.
 func (s Served) Measured() bool {
 	return s.Outcome == results.OutcomeOK || s.Outcome == results.OutcomeStalled
 }

@@ -11,7 +11,7 @@ import (
 // Claims are four of the kinds that the scenario report makes.
 func Claims() []scenarios.Claim {
 	return []scenarios.Claim{
-		{ID: "faster", Statement: "A pool of ten takes at least 60 % less time than one by one.",
+		{ID: "faster", Statement: "A pool of ten takes at least 60 % less time than sequentially.",
 			Reduction: &scenarios.ReductionClaim{Of: []string{"bounded-10", "joined-10"}, Reference: "sequential", AtLeast: 0.6}},
 		{ID: "more-is-more", Statement: "The more requests, the larger the effect.",
 			Growth: &scenarios.GrowthClaim{Of: []string{"bounded-300"}, Reference: "sequential", With: "items"}},
@@ -46,7 +46,7 @@ func Messy() *results.Run {
 	claims[1].Growth.Of = []string{"joined-10"}
 	claims[2].Descriptors.Within = []string{"bounded-10", "bounded-300"}
 	claims = append(claims, scenarios.Claim{
-		ID: "nobody-crashes", Statement: "Without a limit it is faster still, which cannot be told when too few of its trials come to an end.",
+		ID: "unlimited-is-faster", Statement: "Without a limit it is even faster, which is inconclusive if too few of its trials finish.",
 		Reduction: &scenarios.ReductionClaim{Of: []string{"unbounded"}, Reference: "sequential", AtLeast: 0.9, Where: map[string]any{"items": 200}},
 	})
 	claims = append(claims, scenarios.Claim{
@@ -132,7 +132,7 @@ func External() *results.Run {
 	return run
 }
 
-// Contained is a run in containers with limits, which nobody asked for by
+// Contained is a run in containers with limits, which was not requested by
 // name, with items that failed.
 func Contained() *results.Run {
 	sut := results.Container{Name: "sut", Image: "floodgate:0a1b2c3d", ImageID: "sha256:77", CPUs: 1, Memory: 256 << 20}

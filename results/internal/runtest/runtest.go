@@ -153,7 +153,7 @@ func trial(sc *scenarios.Scenario, l scenarios.Level, v scenarios.Variant, block
 }
 
 // times are a makespan and its ideal in nanoseconds: fetches in waves, and
-// writes of 3 ms in the same slot or, joined, one by one afterwards.
+// writes of 3 ms in the same slot or, joined, sequentially afterwards.
 func times(sc *scenarios.Scenario, v scenarios.Variant) (makespan, ideal float64) {
 	n, fetch, write := float64(sc.Items.Count), 1.13*float64(sc.Upstream.Latency.Median), 3e6
 	slots := n

@@ -15,7 +15,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// Expectation says whether the decision is the one that was expected.
+// Expectation reports whether the decision is the one that was expected.
 func Expectation(c claims.Claim) string {
 	if c.AsExpected {
 		return "as expected"
@@ -58,7 +58,7 @@ func Statement(e claims.Evidence) string {
 	case claims.KindGrowth:
 		words := text.OrNone(e.From, text.Points) + " → " + text.OrNone(e.To, text.Percent)
 		if e.Value != nil {
-			words += fmt.Sprintf(", ratio ÷ %s [%s, %s]", text.Digits(*e.Value), text.Digits(*e.Low), text.Digits(*e.High))
+			words += fmt.Sprintf(", makespan ratio ÷ %s [%s, %s]", text.Digits(*e.Value), text.Digits(*e.Low), text.Digits(*e.High))
 		}
 		if e.Decision != "" {
 			words += " " + limit(e, ">", "≤") + " " + text.OrNone(e.Limit, Shortest)

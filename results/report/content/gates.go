@@ -91,7 +91,7 @@ func BenchmarkName(pkg, name string, packages bool) string {
 	return name
 }
 
-// SeveralPackages says whether names need their package's.
+// SeveralPackages reports whether names need their package's.
 func SeveralPackages(v *gobench.Outcome) bool {
 	seen := map[string]bool{}
 	for _, u := range v.Units {

@@ -30,7 +30,7 @@ func TestRowRemarks(t *testing.T) {
 
 func TestBrokenDocumentsAreCountedOnce(t *testing.T) {
 	for want, d := range map[string]results.Documents{
-		"1,400 lost, 1,400 foreign (1,400 in all)":           {Expected: 1400, Found: 1400, Lost: 1400, Foreign: 1400, Renamed: 1400},
+		"1,400 lost, 1,400 foreign (1,400 in all)":             {Expected: 1400, Found: 1400, Lost: 1400, Foreign: 1400, Renamed: 1400},
 		"3 lost, 1 corrupt":                                    {Lost: 3, Corrupt: 1},
 		"2 lost, 1 duplicate, 1 corrupt, 1 foreign (4 in all)": {Lost: 2, Duplicate: 1, Corrupt: 1, Foreign: 1, Renamed: 1},
 	} {

@@ -27,7 +27,7 @@ func (p *pictures) row(variant, level string) *summary.Row {
 func (p *pictures) reductions() (section, error) {
 	s := section{ID: "reduction", Title: "Reduction", Says: "Time saved compared with " + p.verdict.Table.Reference + ", with 95 % intervals."}
 	if p.verdict.Table.Reference == "" {
-		s.Says, s.None = "", "No variant is sequential, so there is no reference to compare with."
+		s.Says, s.None = "", "No variant is sequential, so reductions have no reference."
 		return s, nil
 	}
 	for _, sw := range p.sweeps() {

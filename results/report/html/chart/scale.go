@@ -57,7 +57,7 @@ func newScale(a Axis, values []float64) scale {
 // largest is far below what overflows when ranges are computed.
 const largest = 1e150
 
-// shows says whether the axis can show v.
+// shows reports whether the axis can show v.
 func (s scale) shows(v float64) bool {
 	if math.IsNaN(v) || math.Abs(v) > largest {
 		return false

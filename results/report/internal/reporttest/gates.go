@@ -187,7 +187,7 @@ func PairsOutcome(t *testing.T, name string) *pairs.Outcome {
 		v.A = pairs.Side{Name: "main~3", Revision: "0123456789abcdef"}
 		v.B = pairs.Side{Name: "working tree", Revision: "fedcba9876543210", Modified: true}
 		v.Environment = &results.Environment{Kind: "embedded", Database: "FerretDB", Upstream: "floodgate mock upstream"}
-		v.Notes = []string{"floodgate is replaced by ../floodgate, outside of the repository: both sides are built with what is there now"}
+		v.Notes = []string{"floodgate is replaced by ../floodgate, outside of the repository: both sides are built with its current content"}
 		ran := pairs.Ran{Blocks: 8, Descriptors: 10}
 		for i, p := range MadePairs(8, 1.01, 0.02) {
 			ran.A, ran.B = append(ran.A, trialOf(i, p.A, 0)), append(ran.B, trialOf(i, p.B, 0))
