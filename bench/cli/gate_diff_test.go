@@ -191,7 +191,7 @@ func TestAgainstWhatCannotBeMeasured(t *testing.T) {
 	u := newUser(t, plant{protocol: 1})
 	before := repotest.Look(t, u.Top)
 	h := u.gate("HEAD~1")
-	if v := printed(t, h, verdict.ExitNotMeasured); !strings.Contains(v.Unmeasured, "A could not begin: ") || !strings.Contains(v.Unmeasured, "version 99 of the protocol, expected 1") {
+	if v := printed(t, h, verdict.ExitNotMeasured); !strings.Contains(v.Unmeasured, "A could not start: ") || !strings.Contains(v.Unmeasured, "version 99 of the protocol, expected 1") {
 		t.Errorf("unmeasured: %q", v.Unmeasured)
 	}
 	u.untouched(t, h, before)
@@ -201,10 +201,10 @@ func TestAgainstWhatCannotBeMeasured(t *testing.T) {
 		says string
 	}{
 		{[]string{"nosuch"}, verdict.ExitMisused, `floodgate: commit "nosuch": this repository has no such commit`},
-		{[]string{"HEAD", "--build", "./nosuch"}, verdict.ExitMisused, `--build "./nosuch": there is no such folder`},
+		{[]string{"HEAD", "--build", "./nosuch"}, verdict.ExitMisused, `--build "./nosuch": no such folder`},
 		{[]string{"HEAD", "--build", ""}, verdict.ExitMisused, "--build ./PACKAGE"},
-		{[]string{"HEAD", "--variants", "bounded"}, verdict.ExitMisused, `no variant "bounded" at items=8; allowed: sequential, bounded-4`},
-		{[]string{"HEAD", "--level", "items=6"}, verdict.ExitMisused, `no level "items=6" in scenario small; allowed: "items=5", "items=8"`},
+		{[]string{"HEAD", "--variants", "bounded"}, verdict.ExitMisused, `unknown variant "bounded" at items=8 (want sequential, bounded-4`},
+		{[]string{"HEAD", "--level", "items=6"}, verdict.ExitMisused, `unknown level "items=6" in scenario small (want "items=5", "items=8"`},
 	} {
 		h := u.gate(c.args[0], c.args[1:]...)
 		if code := h.wait(); code != c.exit || !strings.Contains(h.stderr.String(), c.says) || h.stdout.Len() > 0 {

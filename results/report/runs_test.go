@@ -31,7 +31,7 @@ func TestRuns(t *testing.T) {
 	quick.Header.Quick = true
 	runs := []results.Listed{
 		listed(reporttest.Runs()["clean"], 192), listed(quick, 7),
-		{ID: "20261124-000000.000-bad0bad", Err: errors.New("results/runs/20261124-000000.000-bad0bad/run.jsonl:1: no header: the run was killed before it began")},
+		{ID: "20261124-000000.000-bad0bad", Err: errors.New("results/runs/20261124-000000.000-bad0bad/run.jsonl:1: the header is missing: the run was killed before it started")},
 	}
 	var words, doc bytes.Buffer
 	if err := report.Runs(&words, runs, text.Options{Width: 80}); err != nil {

@@ -87,7 +87,7 @@ func LimitPlans(t *testing.T) map[string]*capacity.Limits {
 		Range:     &whatif.Range{MinLimit: 1, MaxLimit: 64, MinItems: 400, MaxItems: 400, Strategies: []string{"bounded"}},
 	}
 	passed.Noise = []noise.Finding{{Kind: noise.KindLoad, Severity: noise.Note, Message: "other programs used 76 % of the cores' time in 66 trials", Advice: "end what else runs"}}
-	rising.Simulation = &capacity.Simulation{Why: "no trial has times of its stages"}
+	rising.Simulation = &capacity.Simulation{Why: "no trial has the times of its stages"}
 	return all
 }
 
@@ -209,7 +209,7 @@ func PredictionOutOfRange() *whatif.Answer {
 	a.Strategy, a.Makespan, a.Min, a.Max, a.Throughput = "bounded(64)", 1023*time.Second, 0, 0, 977.5
 	a.InFlight, a.Peak, a.PeakHost, a.Descriptors, a.AllDescriptors, a.Extrapolated = 2557, 2560, 64, 1137, 45480, true
 	a.Outside = []string{"1000000 items: measured were 1000 to 1000", "40 hosts: measured was 1, with its upstream and its database beside it", "the database would be busier than it ever was: more writes than 42 at once are taken to wait in line"}
-	a.Caveats = []string{"a host needs 1137 descriptors and may open 1024: it would fail with \"too many open files\", which the prediction leaves out", "what the hosts' own processors add is taken for the database's: hosts of their own may do better"}
+	a.Caveats = []string{"a host needs 1137 descriptors but may open only 1024: it would fail with \"too many open files\", which the prediction ignores", "the cost of the hosts' shared processors is attributed to the database: separate hosts may be faster"}
 	a.Validation.LeftOut = nil
 	return a
 }
