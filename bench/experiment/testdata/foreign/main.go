@@ -77,7 +77,7 @@ func main() {
 			insert(coll, bson.M{"item": item, "seq": 0, "records": records})
 		}
 		if mode == "invent one" && i == 0 {
-			insert(coll, bson.M{"item": "nobody", "seq": 0})
+			insert(coll, bson.M{"item": "no one", "seq": 0})
 		}
 	}
 	client.Disconnect(context.Background())
