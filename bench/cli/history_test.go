@@ -94,7 +94,7 @@ func TestHistoryCommand(t *testing.T) {
 	code, out, errs := inProcess(t, "history", "report", "--out", root)
 	for _, want := range []string{
 		"→ 240 ms (+", "after 20261109-080000.000-000009, 2026-11-09, 090909090909", "with  20261110-080000.000-00000a, 2026-11-10, 0a0a0a0a0a0a",
-		"points)", "errors  0 in all runs", "omitted", "20261120-000000.000-ffffff: ", "no schema",
+		"points)", "errors  0 in all runs", "omitted", "20261120-000000.000-ffffff: ", "the schema is missing",
 	} {
 		if code != verdict.ExitPassed || errs != "" || !strings.Contains(out, want) {
 			t.Errorf("no %q: %d %q\n%s", want, code, errs, out)

@@ -34,7 +34,7 @@ func TestDamagedPlans(t *testing.T) {
 		"no plan":          {"", trials, plan.File + " is missing; plan predict can still use its trials", ""},
 		"empty plan":       {"{}", trials, `it belongs to plan "", but the trials beside it to "20261123-153028.524-24bb26"`, ""},
 		"half its trials":  {found, half, "has 18: the record is truncated", "has 18: the record is truncated"},
-		"no trials at all": {"", lines[0], "it ended before the first result", "no trial has times of its stages"},
+		"no trials at all": {"", lines[0], "it ended before the first result", "no trial has the times of its stages"},
 	} {
 		dir := t.TempDir()
 		for file, text := range map[string]string{plan.File: c.plan, results.FileName: c.trials} {

@@ -133,7 +133,7 @@ func (r *Trials) measure(ctx context.Context, t PlannedTrial, record *results.Tr
 	options := sut.Options{Executable: r.Executable, Command: s.SUT.Command, NoFile: s.SUT.NoFile}
 	if s.SUT.Container {
 		if r.Container == nil {
-			fail(record, results.OutcomeFailed, errors.New("sut.container: no container engine is available"))
+			fail(record, results.OutcomeFailed, errors.New("sut.container: no container engine was found"))
 			return nil
 		}
 		contained := *r.Container

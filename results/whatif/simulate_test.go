@@ -191,11 +191,11 @@ func TestAgreesWithMeanValueAnalysis(t *testing.T) {
 
 func TestImpossibleModels(t *testing.T) {
 	for want, change := range map[string]func(m *whatif.Model){
-		"simulate 0 items: out of range (want 1 to 10000000)":                                                 func(m *whatif.Model) { m.Items = 0 },
-		"simulate 0 hosts: out of range (want 1 to 10000)":                                                    func(m *whatif.Model) { m.Hosts = 0 },
-		"simulate -1 connections to the database: out of range (want 0 to 1000000)":                           func(m *whatif.Model) { m.Pool = -1 },
+		"simulate 0 items: out of range (want 1 to 10000000)":                                      func(m *whatif.Model) { m.Items = 0 },
+		"simulate 0 hosts: out of range (want 1 to 10000)":                                         func(m *whatif.Model) { m.Hosts = 0 },
+		"simulate -1 connections to the database: out of range (want 0 to 1000000)":                func(m *whatif.Model) { m.Pool = -1 },
 		"strategy bounded: limit must be from 1 to 1000000 (got 0)":                                func(m *whatif.Model) { m.Strategy.Limit = 0 },
-		"simulate a rate of NaN/s: out of range (want 0, which means no limit, to 1e+09)":                                 func(m *whatif.Model) { m.Rate = math.NaN() },
+		"simulate a rate of NaN/s: out of range (want 0, which means no limit, to 1e+09)":          func(m *whatif.Model) { m.Rate = math.NaN() },
 		`cannot simulate strategy "batched" (want sequential, joined, unbounded, bounded, staged)`: func(m *whatif.Model) { m.Strategy = pipeline.Batched(1, 1, 1, 0) },
 		"simulate 100 items: it may take 3e+03 years (at most 30)":                                 func(m *whatif.Model) { m.Rate = 1e-9 },
 	} {
