@@ -30,11 +30,11 @@ func TestDamagedPlans(t *testing.T) {
 		says, whatIf string // by report, and by a what-if; empty: it works
 	}{
 		"whole":            {found, trials, "", ""},
-		"half a plan":      {found[:len(found)/2], trials, "the file is not whole; its trials are, for plan predict", ""},
-		"no plan":          {"", trials, plan.File + " is not there; its trials are, for plan predict", ""},
-		"empty plan":       {"{}", trials, `it is of plan ""; allowed: "20261123-153028.524-24bb26"`, ""},
-		"half its trials":  {found, half, "has 18: something was cut off there", "has 18: something was cut off there"},
-		"no trials at all": {"", lines[0], "it was ended before anything was found", "no trial has the times of its stages"},
+		"half a plan":      {found[:len(found)/2], trials, "the file is damaged; plan predict can still use its trials", ""},
+		"no plan":          {"", trials, plan.File + " is missing; plan predict can still use its trials", ""},
+		"empty plan":       {"{}", trials, `it belongs to plan "", but the trials beside it to "20261123-153028.524-24bb26"`, ""},
+		"half its trials":  {found, half, "has 18: the record is truncated", "has 18: the record is truncated"},
+		"no trials at all": {"", lines[0], "it ended before the first result", "no trial has the times of its stages"},
 	} {
 		dir := t.TempDir()
 		for file, text := range map[string]string{plan.File: c.plan, results.FileName: c.trials} {
