@@ -15,8 +15,8 @@ import (
 func TestExample(t *testing.T) {
 	t.Chdir("../..") // the paths in the reports are those from the repository's root
 	records, err := filepath.Glob("results/example/*/run.jsonl")
-	if err != nil || len(records) != 4 {
-		t.Fatalf("%d records, want those of report, service, exhaustion and plan; %v", len(records), err)
+	if err != nil || len(records) != 5 {
+		t.Fatalf("%d records, want those of report, service, exhaustion, plan and rates; %v", len(records), err)
 	}
 	for _, record := range records {
 		dir := filepath.Dir(record)

@@ -57,7 +57,7 @@ func LimitsMarkdown(w io.Writer, plan *capacity.Limits) error {
 			planRemark(&out, fmt.Sprintf("%d: %s", t.Limit, words))
 		}
 	}
-	out.WriteString("\nin flight: throughput × mean time of an item (Little's law), expected to equal the limit; ! marks a deviation of more than 5 %.\n")
+	out.WriteString("\n" + content.LittleRemark + ".\n")
 	p.End()
 	fenced(&out, taken(&p.Printer))
 	return writePlan(w, &out, plan.ID)

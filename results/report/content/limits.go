@@ -3,6 +3,7 @@ package content
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"floodgate/results/whatif"
 )
 
+// Limits is the content of a plan of limits, for every format.
 type Limits struct {
 	text.Printer
 	Plan *capacity.Limits
@@ -32,11 +34,17 @@ func (p *Limits) Terms() {
 	}
 }
 
+// littleTitle is the title of the column that LittleRemark explains.
+const littleTitle = "L"
+
+// LittleRemark explains the mean number of items in flight beside a limit.
+const LittleRemark = "L: throughput × mean time of an item, the mean number in flight (Little's law), expected to equal the limit; ! marks a deviation of more than 5 %"
+
 // PointGrid has a row for every limit.
 func (p *Limits) PointGrid() *text.Grid {
 	g := &text.Grid{Columns: []text.Column{
-		{Title: "limit", Right: true}, {Title: "items/s", Right: true}, {Title: "95 % interval", Right: true}, {Title: "p99", Right: true, Drop: 1},
-		{Title: "FDs", Right: true}, {Title: "errors", Right: true, Drop: 2}, {Title: "in flight", Right: true, Drop: 3}, {Title: ""},
+		{Title: "limit", Right: true}, {Title: "items/s", Right: true}, {Title: "95 % CI", Right: true}, {Title: "p99", Right: true, Drop: 1},
+		{Title: "FDs", Right: true}, {Title: "errors", Right: true, Drop: 2}, {Title: littleTitle, Right: true, Drop: 3}, {Title: ""},
 	}}
 	for _, t := range p.Plan.Points {
 		g.Add(p.cells(t)...)
@@ -60,7 +68,9 @@ func (p *Limits) Table() {
 			p.Wrapped("       ", says, verdict.Faint)
 		}
 	}
-	p.Wrapped("", "in flight: throughput × mean time of an item (Little's law), expected to equal the limit; ! marks a deviation of more than 5 %", verdict.Faint)
+	if slices.ContainsFunc(g.Columns, func(c text.Column) bool { return c.Title == littleTitle }) {
+		p.Wrapped("", LittleRemark, verdict.Faint)
+	}
 }
 
 func (p *Limits) cells(t capacity.LimitPoint) []string {

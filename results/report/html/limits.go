@@ -36,7 +36,7 @@ func Limits(w io.Writer, plan *capacity.Limits) error {
 			t.Remarks = append(t.Remarks, fmt.Sprintf("%d: %s", plan.Points[i].Limit, says))
 		}
 	}
-	t.Remarks = append(t.Remarks, "in flight: throughput × mean time of an item (Little's law), expected to equal the limit; ! marks a deviation of more than 5 %")
+	t.Remarks = append(t.Remarks, content.LittleRemark)
 	pg.Tables = []levelTable{t}
 	p.Terms()
 	p.Model()
