@@ -85,6 +85,7 @@ func measuredTrials(r summary.Row) string {
 	return fmt.Sprintf("%d/%d", r.OK, r.Planned)
 }
 
+// RatioCell writes the ratio of two makespans with its interval, or why there is none.
 func RatioCell(r compare.Row) string {
 	switch {
 	case r.Makespan == nil && (r.A.Makespan == nil || r.B.Makespan == nil):
@@ -121,6 +122,7 @@ func MixedLine(c *compare.Comparison) string {
 	return "MIXED ENVIRONMENTS (--allow-mixed): " + strings.Join(c.Mixed, "; ")
 }
 
+// ComparisonSide describes a side of a comparison: its run, revision and environment.
 func ComparisonSide(s compare.Side) string {
 	revision := s.Revision
 	if len(revision) > 12 {
@@ -152,6 +154,7 @@ func outcomes(r summary.Row) string {
 	return strings.Join(parts, ", ")
 }
 
+// ComparisonNotes returns the differences between the sides that bear on the comparison.
 func ComparisonNotes(c *compare.Comparison) []string {
 	all := append([]string{}, c.Differences...)
 	if c.Local {
@@ -163,6 +166,7 @@ func ComparisonNotes(c *compare.Comparison) []string {
 // NothingInCommon stands in place of the rows that are not there.
 const NothingInCommon = "The runs have no variant at a level in common, so there is nothing to compare."
 
+// ComparisonMethod describes how the ratios were computed.
 func ComparisonMethod(c *compare.Comparison) string {
 	if c.Paired {
 		return "Ratios of makespans, paired by block: both runs drew the same random values (signed-rank intervals, 95 %)."

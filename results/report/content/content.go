@@ -36,8 +36,10 @@ func counted(c verdict.Counts) string {
 	return strings.Join(parts, ", ")
 }
 
+// ShortRevision returns the first 12 characters of a revision.
 func ShortRevision(revision string) string { return revision[:min(12, len(revision))] }
 
+// TrimmedPercent writes a share as a percentage without trailing zeros: "97.5 %".
 func TrimmedPercent(share float64) string { return fmt.Sprintf("%.6g %%", 100*share) }
 
 // Command is a command of ours as a shell takes it.

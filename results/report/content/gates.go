@@ -16,6 +16,7 @@ import (
 	"floodgate/results/verdict"
 )
 
+// BaselineValue writes a value of a baseline in its unit; nil means it was not measured.
 func BaselineValue(v *float64, unit string) string {
 	if v == nil {
 		return text.None
@@ -34,6 +35,7 @@ func BaselineValue(v *float64, unit string) string {
 	return text.Digits(*v)
 }
 
+// BaselineLimit writes the limit of a row: "≤ 12" or "≥ 81.3 %".
 func BaselineLimit(r baseline.Row) string {
 	switch {
 	case r.Limit == nil:
@@ -84,6 +86,7 @@ func BaselineSummary(v *baseline.Outcome) string {
 	return words
 }
 
+// BenchmarkName returns the name of a benchmark, after its package if packages is set.
 func BenchmarkName(pkg, name string, packages bool) string {
 	if packages && pkg != "" {
 		return pkg + "." + name
@@ -114,6 +117,7 @@ func BenchmarkValue(x float64, class benchunit.Class) string {
 	return benchunit.Scale(x, class)
 }
 
+// SignedPercent writes a share with its sign, as benchstat does: "+4.20%".
 func SignedPercent(share float64) string {
 	words := Brief(100*share, 2)
 	if share > 0 {
@@ -141,6 +145,7 @@ func BenchmarkDelta(r gobench.Row) string {
 	return SignedPercent(*r.Delta)
 }
 
+// PValue writes a p-value with three decimals, or "<0.001".
 func PValue(p float64) string {
 	if p > 0 && p < 0.0005 {
 		return "<0.001"
@@ -148,6 +153,7 @@ func PValue(p float64) string {
 	return fmt.Sprintf("%.3f", p)
 }
 
+// BenchmarkSamples writes the numbers of samples, as benchstat does: "6", or "6+5" if they differ.
 func BenchmarkSamples(r gobench.Row) string {
 	if r.Old.N == r.New.N {
 		return fmt.Sprint(r.Old.N)
@@ -177,6 +183,7 @@ func GoBenchSummary(v *gobench.Outcome) string {
 	return fmt.Sprintf("%s: %s", text.Plural(rows, "comparison", "comparisons"), counted(v.Counts))
 }
 
+// PairsSide describes a side of a comparison in pairs.
 func PairsSide(s pairs.Side) string {
 	words := s.Name
 	if s.Revision != "" {
@@ -214,6 +221,7 @@ func EstimatedPower(v *pairs.Outcome) []string {
 	return all
 }
 
+// Detectable describes the regression that a comparison detects, and with which probability.
 func Detectable(d pairs.Detectable) string {
 	if d.Effect == nil {
 		return "no regression is detected with a probability of " + TrimmedPercent(d.Power)
@@ -221,6 +229,7 @@ func Detectable(d pairs.Detectable) string {
 	return fmt.Sprintf("a regression of %.3g %% is detected with a probability of %s", 100**d.Effect, TrimmedPercent(d.Power))
 }
 
+// PairsInterim writes at which of the planned interim analyses a cell was decided.
 func PairsInterim(c pairs.Cell, d stats.Looks) string {
 	if c.Interim == 0 {
 		return "none"
@@ -228,6 +237,7 @@ func PairsInterim(c pairs.Cell, d stats.Looks) string {
 	return fmt.Sprintf("%d of %d", c.Interim, len(d.At))
 }
 
+// PairsValue writes a value of a metric; nil means it was not measured.
 func PairsValue(metric string, x *float64) string {
 	switch {
 	case x == nil:
@@ -238,6 +248,7 @@ func PairsValue(metric string, x *float64) string {
 	return text.Duration(time.Duration(*x))
 }
 
+// PairsRatio writes the ratio B ÷ A with its interval.
 func PairsRatio(i stats.Interval) string {
 	switch {
 	case i.N == 0:

@@ -52,6 +52,7 @@ func (p *Limits) PointGrid() *text.Grid {
 	return g
 }
 
+// Table writes the table of the tested limits, with remarks below their rows.
 func (p *Limits) Table() {
 	g := p.PointGrid()
 	g.Fit(p.Width)
@@ -206,6 +207,7 @@ func small(x float64) string {
 	return text.Digits(x)
 }
 
+// End writes where the plan was measured and how it ended.
 func (p *Limits) End() {
 	m, env := p.Plan.Machine, p.Plan.Environment
 	p.Line("")

@@ -27,6 +27,7 @@ func pointWord(p capacity.Point) string {
 	return string(p.Decision)
 }
 
+// Rates is the content of a plan of rates, for every format.
 type Rates struct {
 	text.Printer
 	Plan *capacity.Plan
@@ -60,6 +61,7 @@ func (p *Rates) FoundGrid() *text.Grid {
 	return g
 }
 
+// Table writes the table of the variants with their highest rates and bottlenecks.
 func (p *Rates) Table() {
 	g := p.FoundGrid()
 	g.Fit(p.Width) // what is given up stands with the rates that were tried
@@ -198,6 +200,7 @@ func (p *Rates) Tried() {
 	}
 }
 
+// End writes where the plan was measured and how it ended.
 func (p *Rates) End() {
 	m, env := p.Plan.Machine, p.Plan.Environment
 	p.Line("")
@@ -229,6 +232,7 @@ func (p *Rates) Decided() string {
 	return words
 }
 
+// PerSecond writes a rate with its unit: "12.5/s".
 func PerSecond(r float64) string { return RateDigits(r) + "/s" }
 
 // RateDigits writes a rate, which is rounded already.
@@ -255,6 +259,7 @@ func (p *Rates) Limit() {
 	p.Wrapped("", p.LimitText(*p.Plan.Limit), "")
 }
 
+// LimitText describes the recommended limit, or why there is none.
 func (p *Rates) LimitText(l capacity.RateLimit) string {
 	switch {
 	case l.Limit > 0:

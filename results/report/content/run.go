@@ -130,6 +130,7 @@ func containerLine(c results.Container) string {
 	return words
 }
 
+// Trials writes the number of recorded trials, and of how many planned ones if some are missing.
 func (p *Run) Trials() string {
 	if p.Outcome.Recorded == p.Outcome.Planned {
 		return text.Plural(p.Outcome.Recorded, "trial", "trials")

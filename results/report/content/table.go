@@ -63,6 +63,7 @@ func (p *Run) doubted(r summary.Row, cell string) string {
 	return cell
 }
 
+// ReductionCell writes the reduction of a row with its interval.
 func ReductionCell(r summary.Row, baseline string) string {
 	switch {
 	case r.Variant == baseline:

@@ -11,11 +11,13 @@ import (
 	"floodgate/results/whatif"
 )
 
+// WhatIf is the content of a prediction, for every format.
 type WhatIf struct {
 	text.Printer
 	Answer *whatif.Answer
 }
 
+// Prediction writes the predicted values.
 func (p *WhatIf) Prediction() {
 	a := p.Answer
 	each := ""
@@ -67,6 +69,7 @@ func (p *WhatIf) StageGrid() *text.Grid {
 	return g
 }
 
+// Grid writes a table that fits the width.
 func (p *WhatIf) Grid(g *text.Grid) {
 	g.Fit(p.Width)
 	widths := g.Widths()
@@ -102,6 +105,7 @@ func (p *WhatIf) CheckGrid() (*text.Grid, string) {
 	return g, words
 }
 
+// Worsts writes the largest errors of the model, by how well it knew the points.
 func (p *WhatIf) Worsts() {
 	p.worst("known", p.Answer.Validation.InSample)
 	p.worst("left out", p.Answer.Validation.LeftOut)
@@ -136,6 +140,7 @@ func (p *WhatIf) relative(e, target float64) string {
 	return words
 }
 
+// Doubts writes the calibrated range, what lies outside of it, and the caveats.
 func (p *WhatIf) Doubts() {
 	r := p.Answer.Range
 	items := text.Count(r.MinItems)

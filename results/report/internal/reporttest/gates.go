@@ -36,6 +36,7 @@ var Comparisons = sync.OnceValue(func() map[string]*compare.Comparison {
 	}
 })
 
+// Compare compares two runs, of whatever environments.
 func Compare(a, b *results.Run) *compare.Comparison {
 	c, err := compare.Compare(a, b, compare.Options{AllowMixed: true})
 	if err != nil {
@@ -86,6 +87,7 @@ var BaselineOutcomes = sync.OnceValue(func() map[string]*baseline.Outcome {
 	}
 })
 
+// JudgeBaseline compares run with the baseline of old.
 func JudgeBaseline(old, run *results.Run, strict bool) *baseline.Outcome {
 	run.Header.ID += "-b"
 	b, err := baseline.FromRun(old)
@@ -158,8 +160,10 @@ func MadePairs(n int, ratio, wobble float64) (all []pairs.Pair) {
 	return all
 }
 
+// AnyMachine is the machine of the fixtures.
 var AnyMachine = results.Fingerprint{CPU: "Some CPU", Cores: 2, Memory: 8 << 30, OS: "linux", Arch: "amd64"}
 
+// PairsOutcome returns the outcome of a comparison in pairs by name.
 func PairsOutcome(t *testing.T, name string) *pairs.Outcome {
 	t.Helper()
 	v := &pairs.Outcome{ID: "20261123-080000.000-abcdef", Seed: 1, Design: stats.DefaultLooks(), Machine: AnyMachine, Records: "results/gates/20261123-080000.000-abcdef"}

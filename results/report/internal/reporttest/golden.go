@@ -16,8 +16,10 @@ import (
 	"floodgate/results/claims"
 )
 
+// Update makes Golden write its files.
 var Update = flag.Bool("update", false, "write the golden files")
 
+// Golden compares got with the golden file of that name.
 func Golden(t *testing.T, name string, got []byte) {
 	t.Helper()
 	path := filepath.Join("testdata", name)
@@ -35,6 +37,7 @@ func Golden(t *testing.T, name string, got []byte) {
 	}
 }
 
+// Judge judges the claims of a run.
 func Judge(t *testing.T, run *results.Run) *claims.Outcome {
 	t.Helper()
 	v, err := claims.Judge(run)
@@ -53,6 +56,7 @@ func Trimmed(text string) string {
 	return strings.Join(lines, "\n")
 }
 
+// FailingWriter is a writer on which every write fails.
 type FailingWriter struct{}
 
 func (FailingWriter) Write([]byte) (int, error) { return 0, io.ErrShortWrite }

@@ -203,6 +203,7 @@ func PredictionInRange() *whatif.Answer {
 	}
 }
 
+// PredictionOutOfRange returns a prediction far outside of the calibrated range.
 func PredictionOutOfRange() *whatif.Answer {
 	a := PredictionInRange()
 	a.Spec, a.Items, a.Hosts = "items=1000000,limit=64,hosts=40,upstream.p50=80ms", 1_000_000, 40

@@ -18,6 +18,7 @@ var Runs = sync.OnceValue(func() map[string]*results.Run {
 	}
 })
 
+// ServiceClaims returns claims about a service.
 func ServiceClaims() []scenarios.Claim {
 	return []scenarios.Claim{
 		{ID: "runs-out", Statement: "A service that forgets its clients runs out of descriptors.", Exhaustion: &scenarios.ExhaustionClaim{Of: []string{"forgotten"}, Where: map[string]any{"service.arrivals.rate": 8}}},
