@@ -32,7 +32,7 @@ func TestDamagedPlans(t *testing.T) {
 		"whole":            {found, trials, "", ""},
 		"half a plan":      {found[:len(found)/2], trials, "the file is damaged; plan predict can still use its trials", ""},
 		"no plan":          {"", trials, plan.File + " is missing; plan predict can still use its trials", ""},
-		"empty plan":       {"{}", trials, `it belongs to plan "", but the trials beside it to "20261123-153028.524-24bb26"`, ""},
+		"empty plan":       {"{}", trials, `it belongs to plan "", but the trials beside it to "20261128-060051.783-e43cc1"`, ""},
 		"half its trials":  {found, half, "has 18: the record is truncated", "has 18: the record is truncated"},
 		"no trials at all": {"", lines[0], "it ended before the first result", "no trial has the times of its stages"},
 	} {

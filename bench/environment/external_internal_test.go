@@ -18,7 +18,7 @@ func TestOverriddenOptionsAreNoted(t *testing.T) {
 	for _, own := range []bool{false, true} {
 		var d results.Environment
 		external{&Environment{options: Options{Mongo: m, OwnProgram: own}}}.describe(&d, nil, nil)
-		if noted := strings.Contains(strings.Join(d.Notes, "\n"), "maxPoolSize=20 of the connection string is not used"); noted == own {
+		if noted := strings.Contains(strings.Join(d.Notes, "\n"), "maxPoolSize=20 of the connection string is ignored"); noted == own {
 			t.Errorf("a program of the user's: %v, notes %q", own, d.Notes)
 		}
 	}

@@ -28,7 +28,7 @@ func TestStartFailsWithReason(t *testing.T) {
 	tests := map[string]struct{ executable, want string }{
 		"missing":     {filepath.Join(t.TempDir(), "missing"), "no such file"},
 		"exits":       {script(t, "echo the disk is on fire >&2; exit 3"), "exit status 3; the end of its log:\nthe disk is on fire"},
-		"babbles":     {script(t, "echo hello; cat"), `it said "hello" instead of being ready`},
+		"babbles":     {script(t, "echo hello; cat"), `it wrote "hello" instead of its ready message`},
 		"never ready": {script(t, "cat"), "not ready after 300ms"},
 		"not there":   {script(t, `echo '{"ready":true,"addr":"127.0.0.1:1"}'; cat`), "refused"},
 	}

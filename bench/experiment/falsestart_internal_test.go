@@ -28,7 +28,7 @@ func TestFalseStart(t *testing.T) {
 			last := 0
 			for i, trial := range test.trials {
 				if err := f.ended(trial, 3); err != nil {
-					if last = i + 1; !strings.Contains(err.Error(), "first 3 trials all crashed: no module; is sut.command right?") {
+					if last = i + 1; !strings.Contains(err.Error(), "first 3 trials all crashed: no module; check sut.command") {
 						t.Error(err)
 					}
 					break

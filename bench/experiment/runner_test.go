@@ -141,14 +141,14 @@ func TestPolicies(t *testing.T) {
 		"failures in a row": {
 			runner: experiment.Runner{MaxFailures: 3}, outcomes: append([]string{failed, failed, ok}, failures(3)...),
 			stored: "failed+0 failed+0 ok+0 failed+0 failed+0 failed+0", attempts: 6,
-			err: "3 trials in a row could not be measured, the last because: attempt 5 failed",
+			err: "3 trials in a row could not be measured; reason of the last one: attempt 5 failed",
 		},
 		"any number of failures": {
 			outcomes: failures(6), stored: "failed+0 failed+0 failed+0 failed+0 failed+0 failed+0", attempts: 6,
 		},
 		"false starts": {
 			runner: experiment.Runner{MaxFalseStarts: 3}, outcomes: slices.Repeat([]string{crashed}, 6), scenario: command,
-			stored: "crashed+0 crashed+0 crashed+0", attempts: 3, err: "the first 3 trials all crashed: no such file; is sut.command right?",
+			stored: "crashed+0 crashed+0 crashed+0", attempts: 3, err: "the first 3 trials all crashed: no such file; check sut.command",
 		},
 		"any number of false starts": {
 			outcomes: slices.Repeat([]string{crashed}, 6), scenario: command,

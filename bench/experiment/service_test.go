@@ -136,7 +136,7 @@ func TestServiceStalls(t *testing.T) {
 	if err != nil || record.Service == nil {
 		t.Fatalf("%s %s, %v", record.Outcome, record.Reason, err)
 	}
-	if record.Outcome != results.OutcomeStalled || !strings.Contains(record.Reason, "none completed for 500ms") {
+	if record.Outcome != results.OutcomeStalled || !strings.Contains(record.Reason, "no report in flight was completed for 500ms") {
 		t.Errorf("outcome %s: %s", record.Outcome, record.Reason)
 	}
 	if record.Service.Stalled == nil || record.Service.OK != 0 || record.Service.Recovered {

@@ -74,7 +74,7 @@ func TestHostilePlan(t *testing.T) {
 			case fence != "" && ticks && len(line) >= len(fence):
 				t.Fatalf("%q closes a fence of %q", line, fence)
 			case fence == "" && line != "" && !strings.HasPrefix(line, "| ") && !strings.HasPrefix(line, "|-") && !strings.HasPrefix(line, "- ") &&
-				!strings.HasPrefix(line, "**") && !strings.HasPrefix(line, "##") && !strings.HasPrefix(line, "in flight: "):
+				!strings.HasPrefix(line, "**") && !strings.HasPrefix(line, "##") && !strings.HasPrefix(line, "L: "):
 				t.Fatalf("a line of its own: %q", line)
 			case fence == "" && strings.ContainsAny(line, "<>"):
 				t.Fatalf("a tag: %q", line)
