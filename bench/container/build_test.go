@@ -105,7 +105,7 @@ func TestWhatAnImageCanBeMadeOf(t *testing.T) {
 	if err := os.WriteFile(foreign, src, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	unfit := map[string]string{script: "no Linux binary", foreign: "is for ", filepath.Join(dir, "none"): "no Linux binary"}
+	unfit := map[string]string{script: "not a Linux binary", foreign: "is for ", filepath.Join(dir, "none"): "not a Linux binary"}
 	if dynamic, err := exec.LookPath("bash"); err == nil {
 		unfit[dynamic] = "not static"
 	}
@@ -119,8 +119,8 @@ func TestWhatAnImageCanBeMadeOf(t *testing.T) {
 		why string
 		do  func(*testing.T)
 	}{
-		"no tool chain": {"no Go tool chain", func(t *testing.T) { t.Setenv("PATH", elsewhere) }},
-		"no source":     {"the source of floodgate/bench is not here", func(t *testing.T) { t.Chdir(elsewhere) }},
+		"no tool chain": {"no Go toolchain", func(t *testing.T) { t.Setenv("PATH", elsewhere) }},
+		"no source":     {"the source of floodgate/bench is not available", func(t *testing.T) { t.Chdir(elsewhere) }},
 	} {
 		t.Run(name, func(t *testing.T) {
 			good := program(t)

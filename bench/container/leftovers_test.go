@@ -58,7 +58,7 @@ func TestSweepRemovesWhatAKilledProcessLeft(t *testing.T) {
 	volume := inspect(t, killed.id).Mounts[0].Name
 	killed.kill()
 	l := found(t, e, killed.id)
-	if !l.Orphaned || !strings.Contains(l.Why, "gone") {
+	if !l.Orphaned || !strings.Contains(l.Why, "has ended") {
 		t.Errorf("after the kill: %+v", l)
 	}
 	removed, err := e.Sweep(t.Context())

@@ -15,7 +15,7 @@ func TestTheCommandRemovesWhatAKilledProcessLeft(t *testing.T) {
 	}{
 		"doctor": {[]string{"doctor", "--clean", "--mongo-image", "embedded"}, "removed container ", exitHeld},
 		// The image is not there: the run goes no further.
-		"run": {[]string{"run", "--env", "containers", "--mongo-image", "127.0.0.1:1/none:1", "--out", "runs"}, "which a run that was killed had left", exitUnmeasured},
+		"run": {[]string{"run", "--env", "containers", "--mongo-image", "127.0.0.1:1/none:1", "--out", "runs"}, "a leftover of a killed run", exitUnmeasured},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := connect(t)
@@ -49,7 +49,7 @@ func TestTheDoctorListsAndLeaves(t *testing.T) {
 	if code := h.wait(); code != exitHeld {
 		t.Errorf("exit code %d\n%s", code, h.said())
 	}
-	h.says("process "+strconv.Itoa(o.process.Pid)+" that started it is gone", "doctor --clean")
+	h.says("process "+strconv.Itoa(o.process.Pid)+", which started it, has ended", "doctor --clean")
 	if !exists(t, o.id) {
 		t.Error("it was removed")
 	}
