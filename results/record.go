@@ -68,7 +68,7 @@ type Environment struct {
 	Kind     string `json:"kind"`     // embedded, containers or external
 	Database string `json:"database"` // product and version
 	Upstream string `json:"upstream"` // product and version
-	// Chosen is the reason why this kind was taken where nobody named one (--env auto).
+	// Chosen is the reason why this kind was selected by --env auto.
 	Chosen string `json:"chosen,omitempty"`
 	// Engine is the container engine with its version and platform; empty means that none was used.
 	Engine string `json:"engine,omitempty"`
@@ -293,8 +293,8 @@ type Documents struct {
 	// Renamed is the number of lost that documents may be there under another key, as foreign
 	// ones: of a trial, the smaller of the two numbers.
 	Renamed int `json:"renamed,omitempty"`
-	// Unchecked reports that the content was not compared, nobody knowing what an
-	// upstream that is not ours answers: Wrong is unknown then.
+	// Unchecked reports that the content was not compared, as it is unknown what an
+	// upstream that is not ours answers: Corrupt is unknown then.
 	Unchecked bool `json:"unchecked,omitempty"`
 	// Unwritten were expected but belong to items that the SUT itself reported as failed.
 	Unwritten int `json:"unwritten"`

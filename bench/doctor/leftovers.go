@@ -38,7 +38,7 @@ func (s sources) folders(o Options) Check {
 	return doubt(name, fmt.Sprintf("of killed processes in %s: %s", o.Temporary, some(found)), "remove them:\n"+cleanCommand)
 }
 
-// leftovers returns containers and images of this program that nobody uses.
+// leftovers returns containers and unused images of this program.
 func leftovers(ctx context.Context, e Engine, executable string) Check {
 	const name = "old containers"
 	if e == nil {

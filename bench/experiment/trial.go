@@ -30,7 +30,7 @@ type Trials struct {
 	// RunID names the run; Database is the place where its trials write.
 	RunID    string
 	Database string
-	// Container runs a SUT whose scenario asks for one; nil means that there is no engine.
+	// Container runs a SUT whose scenario asks for one; nil means that no engine is available.
 	// Its limits are the scenario's.
 	Container *sut.ContainerOptions
 	// SaveVegeta gets vegeta's results of a trial of a service as it ends, unless

@@ -271,7 +271,7 @@ func TestKillReachesGrandchildren(t *testing.T) {
 	}
 }
 
-// zombie reports whether the process is dead and nobody has asked for its exit
+// zombie reports whether the process is dead and its parent has not yet read its exit
 // code; without an init process that reaps, orphans stay so.
 func zombie(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))

@@ -58,7 +58,7 @@ type Rate struct {
 	// Failed is the lowest rate that failed; zero means none did.
 	Failed float64 `json:"failed,omitempty"`
 	// Met is the highest rate that held for the short window or the long one,
-	// below all that did not; zero means none. It is no result: nobody confirmed it.
+	// below all that did not; zero means none. It is not a result, because it was not confirmed.
 	Met float64 `json:"met,omitempty"`
 	// Points in the order in which they were tried.
 	Points []Point `json:"points"`

@@ -42,7 +42,7 @@ func ShortRevision(revision string) string { return revision[:min(12, len(revisi
 // TrimmedPercent writes a share as a percentage without trailing zeros: "97.5 %".
 func TrimmedPercent(share float64) string { return fmt.Sprintf("%.6g %%", 100*share) }
 
-// Command is a command of ours as a shell takes it.
+// Command returns a floodgate command, quoted for a shell.
 func Command(words []string) string {
 	phrase := "floodgate"
 	for _, w := range words {

@@ -21,7 +21,7 @@ type Limits struct {
 	Plan *capacity.Limits
 }
 
-// Terms say what is asked of a limit.
+// Terms writes the requirements that a limit must meet.
 func (p *Limits) Terms() {
 	t := p.Plan.Terms
 	words := fmt.Sprintf("throughput ≥ %.0f %% of the highest, errors ≤ %s, descriptors ≤ %s of %s", 100*t.Reach, text.Percent(t.MaxErrors), text.Count(t.MaxDescriptors), text.Count(t.NoFile))
