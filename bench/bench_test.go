@@ -81,7 +81,7 @@ func newLaboratory(b *testing.B) *laboratory {
 }
 
 // run runs a trial that must be measured; one that the machine made invalid is tried again.
-func (l *laboratory) run(t experiment.PlannedTrial) results.Trial {
+func (l *laboratory) run(t experiment.ScheduledTrial) results.Trial {
 	l.b.Helper()
 	for range 5 {
 		record, err := l.trials.Run(context.Background(), t)
@@ -111,16 +111,16 @@ func reportScenario(b *testing.B, items int) *scenarios.Scenario {
 }
 
 // pairs gives, block by block, the trials of the named variants.
-func pairs(b *testing.B, s *scenarios.Scenario, variants ...string) [][]experiment.PlannedTrial {
+func pairs(b *testing.B, s *scenarios.Scenario, variants ...string) [][]experiment.ScheduledTrial {
 	b.Helper()
-	plan, err := experiment.Plan(s)
+	plan, err := experiment.Schedule(s)
 	if err != nil {
 		b.Fatal(err)
 	}
-	blocks := make([][]experiment.PlannedTrial, s.Blocks)
+	blocks := make([][]experiment.ScheduledTrial, s.Blocks)
 	for block := range blocks {
 		for _, name := range variants {
-			i := slices.IndexFunc(plan, func(t experiment.PlannedTrial) bool { return t.Block == block && t.Variant.Name == name })
+			i := slices.IndexFunc(plan, func(t experiment.ScheduledTrial) bool { return t.Block == block && t.Variant.Name == name })
 			if i < 0 {
 				b.Fatalf("no variant %q in %s", name, s.Name)
 			}

@@ -55,7 +55,7 @@ func RunCommands(ctx context.Context, v *results.Outcome, c Commands) error {
 			r.add(p)
 		}
 		r.judged.Over = v.Unmeasured != "" || pair+1 == most
-		if err := results.JudgePairs(v, r.judged); err != nil {
+		if err := results.JudgeCommands(v, r.judged); err != nil {
 			return err
 		}
 		if r.judged.Over || !v.Open() {

@@ -73,7 +73,7 @@ func RunSelfTest(ctx context.Context, s *results.SelfTested, test SelfTest) erro
 	if err != nil {
 		return err
 	}
-	plan, err := experiment.Plan(scenario)
+	plan, err := experiment.Schedule(scenario)
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func RunSelfTest(ctx context.Context, s *results.SelfTested, test SelfTest) erro
 	return results.JudgeSelfTest(s, tried)
 }
 
-func (test SelfTest) block(ctx context.Context, runner *experiment.Runner, t experiment.PlannedTrial, order *rand.Rand) (map[string]stored.Trial, error) {
+func (test SelfTest) block(ctx context.Context, runner *experiment.Runner, t experiment.ScheduledTrial, order *rand.Rand) (map[string]stored.Trial, error) {
 	names := append(slices.DeleteFunc(results.Treatments(), func(t string) bool { return t == results.SameCounts }), baseline)
 	order.Shuffle(len(names), func(i, j int) { names[i], names[j] = names[j], names[i] })
 	block := map[string]stored.Trial{}
@@ -119,7 +119,7 @@ func (test SelfTest) block(ctx context.Context, runner *experiment.Runner, t exp
 }
 
 // treat returns the trial with what is planted in it.
-func treat(t experiment.PlannedTrial, treatment string) experiment.PlannedTrial {
+func treat(t experiment.ScheduledTrial, treatment string) experiment.ScheduledTrial {
 	slower := func(percent scenarios.Duration) {
 		s := *t.Level.Scenario
 		s.Upstream.Latency.Value += s.Upstream.Latency.Value * percent / 100

@@ -32,7 +32,7 @@ type machine struct {
 func (*machine) Ensure(context.Context) ([]string, error) { return nil, nil }
 func (*machine) Mock() bool                               { return true }
 
-func (m *machine) Run(_ context.Context, t experiment.PlannedTrial) (records.Trial, error) {
+func (m *machine) Run(_ context.Context, t experiment.ScheduledTrial) (records.Trial, error) {
 	m.trials++
 	m.now = m.now.Add(time.Second)
 	s := t.Level.Scenario

@@ -63,7 +63,7 @@ type Pairs struct {
 // version of the protocol, makes the verdict unmeasured. The error is that of
 // ctx, of the stores or of the environment. It returns how many blocks were run.
 func RunPairs(ctx context.Context, v *results.Outcome, p Pairs) (blocks int, err error) {
-	plan, err := experiment.Plan(p.Scenario)
+	plan, err := experiment.Schedule(p.Scenario)
 	if err != nil {
 		return 0, err
 	}
@@ -134,7 +134,7 @@ func Names(s *scenarios.Scenario) (variants []string, level string) {
 }
 
 // warmUp sees that both sides can begin. Its trials are not stored.
-func (r *pairRun) warmUp(ctx context.Context, t experiment.PlannedTrial) error {
+func (r *pairRun) warmUp(ctx context.Context, t experiment.ScheduledTrial) error {
 	for _, s := range r.sides {
 		warm := *s.runner
 		warm.Append, warm.MaxFailures = nil, 0
@@ -152,7 +152,7 @@ func (r *pairRun) warmUp(ctx context.Context, t experiment.PlannedTrial) error {
 }
 
 // pair runs and stores a trial of both sides.
-func (r *pairRun) pair(ctx context.Context, t experiment.PlannedTrial) error {
+func (r *pairRun) pair(ctx context.Context, t experiment.ScheduledTrial) error {
 	order := []int{0, 1}
 	if r.order.IntN(2) == 1 {
 		order = []int{1, 0}
@@ -173,7 +173,7 @@ func (r *pairRun) pair(ctx context.Context, t experiment.PlannedTrial) error {
 }
 
 // planned returns the trial with the program of the side.
-func (s side) planned(t experiment.PlannedTrial) experiment.PlannedTrial {
+func (s side) planned(t experiment.ScheduledTrial) experiment.ScheduledTrial {
 	if len(s.command) > 0 {
 		level := *t.Level.Scenario
 		level.SUT.Command = s.command

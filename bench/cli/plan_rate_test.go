@@ -107,7 +107,7 @@ func TestPlanOnRealServers(t *testing.T) {
 	var stdout, again, stderr bytes.Buffer
 	args := []string{"--format", "json", "--out", root}
 	code := run(t.Context(), append([]string{"plan", "rate", scenario, "--env", "embedded", "--window", "1s", "--max-rate", "6", "--variants", "shared", "--quiet"}, args...), &stdout, &stderr)
-	var plan capacity.Plan
+	var plan capacity.Rates
 	if err := json.Unmarshal(stdout.Bytes(), &plan); err != nil || len(plan.Variants) != 1 || stderr.Len() > 0 {
 		t.Fatalf("exit code %d, %v, %s\n%s", code, err, &stderr, &stdout)
 	}

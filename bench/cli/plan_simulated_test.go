@@ -106,7 +106,7 @@ func TestPlanOfRates(t *testing.T) {
 	if code, again, stderr := simulatedPlan(t, nil, "report", runs[0].ID, "--out", root); code != verdict.ExitPassed || again != stdout {
 		t.Errorf("printed again with exit code %d, %s\n%s\nwant\n%s", code, stderr, again, stdout)
 	}
-	var plan capacity.Plan
+	var plan capacity.Rates
 	_, stdout, stderr = simulatedPlan(t, nil, "report", runs[0].ID, "--out", root, "--format", "json")
 	if err := json.Unmarshal([]byte(stdout), &plan); err != nil || len(plan.Variants) != 2 {
 		t.Fatalf("%v, %s\n%s", err, stderr, stdout)
@@ -127,7 +127,7 @@ func TestPlanThatExhaustsNothing(t *testing.T) {
 		confirmed, failed float64
 	}{"7": {capacity.AtLeast, 7, 0}, "40": {capacity.Confirmed, 19.4, 21.6}} {
 		code, stdout, stderr := simulatedPlan(t, simulatedWorkers(), append(args, "--max-rate", most)...)
-		var plan capacity.Plan
+		var plan capacity.Rates
 		if err := json.Unmarshal([]byte(stdout), &plan); err != nil || len(plan.Variants) != 1 {
 			t.Fatalf("exit code %d, %v, %s\n%s", code, err, stderr, stdout)
 		}

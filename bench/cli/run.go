@@ -292,7 +292,7 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 	if err := o.writeID(store.ID()); err != nil {
 		return command.NotMeasured(err)
 	}
-	plan, err := experiment.Plan(s)
+	plan, err := experiment.Schedule(s)
 	if err != nil {
 		return command.NotMeasured(err)
 	}
@@ -376,7 +376,7 @@ func (b both) Started(planned, done int, left time.Duration) {
 	}
 }
 
-func (b both) TrialStarted(t experiment.PlannedTrial, left time.Duration) {
+func (b both) TrialStarted(t experiment.ScheduledTrial, left time.Duration) {
 	for _, p := range b {
 		p.TrialStarted(t, left)
 	}

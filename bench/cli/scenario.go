@@ -135,7 +135,7 @@ func validateScenarios(w io.Writer, names []string) error {
 }
 
 func printDryRun(w io.Writer, s *scenarios.Scenario) error {
-	plan, err := experiment.Plan(s)
+	plan, err := experiment.Schedule(s)
 	if err != nil {
 		return err
 	}

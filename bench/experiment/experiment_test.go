@@ -70,9 +70,9 @@ func scenario(t *testing.T, text string) *scenarios.Scenario {
 	return s
 }
 
-func plan(t *testing.T, s *scenarios.Scenario) []experiment.PlannedTrial {
+func plan(t *testing.T, s *scenarios.Scenario) []experiment.ScheduledTrial {
 	t.Helper()
-	p, err := experiment.Plan(s)
+	p, err := experiment.Schedule(s)
 	if err != nil {
 		t.Fatal(err)
 	}

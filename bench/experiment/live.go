@@ -15,7 +15,7 @@ import (
 
 // Live is how a trial of a service goes at one moment. It is the reader's to keep.
 type Live struct {
-	Trial PlannedTrial
+	Trial ScheduledTrial
 	// Began is when this try of the trial began: one that turned out invalid is
 	// tried again, and counts from 0.
 	Began time.Time

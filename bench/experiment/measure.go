@@ -17,7 +17,7 @@ import (
 // measurement is the course of one SUT process.
 type measurement struct {
 	trials  *Trials
-	planned PlannedTrial
+	planned ScheduledTrial
 	record  *results.Trial
 	process *sut.Process
 	service *serviceTrial // nil: the SUT works off its items once
@@ -280,7 +280,7 @@ type Watched struct {
 }
 
 // Run runs one attempt.
-func (w *Watched) Run(ctx context.Context, t PlannedTrial) (results.Trial, error) {
+func (w *Watched) Run(ctx context.Context, t ScheduledTrial) (results.Trial, error) {
 	busiest := w.Watch()
 	record, err := w.Tester.Run(ctx, t)
 	window := record.Makespan

@@ -51,7 +51,7 @@ func TestOverrun(t *testing.T) {
 			r := &results.Trial{Outcome: results.OutcomeOK, Makespan: time.Second, Ideal: time.Second, Upstream: &results.UpstreamStats{PeakInFlight: 1}}
 			test.change(r, s)
 			got := ""
-			if o := overrun(PlannedTrial{Variant: test.variant, Level: scenarios.Level{Scenario: s}}, r, test.abandoned); o != nil {
+			if o := overrun(ScheduledTrial{Variant: test.variant, Level: scenarios.Level{Scenario: s}}, r, test.abandoned); o != nil {
 				got = o.String()
 			}
 			if got != test.want {

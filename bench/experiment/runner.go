@@ -36,7 +36,7 @@ type Tester interface {
 	Ensure(ctx context.Context) (died []string, err error)
 	// Run runs one attempt at a trial. Its record shows what went wrong; the error
 	// is that of ctx.
-	Run(ctx context.Context, t PlannedTrial) (results.Trial, error)
+	Run(ctx context.Context, t ScheduledTrial) (results.Trial, error)
 	// Mock reports whether the upstream is built-in. An external one gets no
 	// request twice, and no more of them in any second than it allows.
 	Mock() bool
@@ -45,7 +45,7 @@ type Tester interface {
 // Progress is told how a run goes. Left is the estimated time left.
 type Progress interface {
 	Started(planned, done int, left time.Duration)
-	TrialStarted(t PlannedTrial, left time.Duration)
+	TrialStarted(t ScheduledTrial, left time.Duration)
 	TrialEnded(t results.Trial, left time.Duration)
 	// Live is how a trial of a service goes, ten times a second, from a goroutine
 	// of the trial; see [Trials].Live. It must return at once: the trial waits. One
@@ -62,7 +62,7 @@ type Notes func(text string)
 func (Notes) Started(int, int, time.Duration) {}
 
 // TrialStarted does nothing.
-func (Notes) TrialStarted(PlannedTrial, time.Duration) {}
+func (Notes) TrialStarted(ScheduledTrial, time.Duration) {}
 
 // TrialEnded does nothing.
 func (Notes) TrialEnded(results.Trial, time.Duration) {}
@@ -130,7 +130,7 @@ type Runner struct {
 // stops answering, it returns [ErrUnanswered]: the last trials, in which every
 // item failed, are not stored. When ctx is cancelled it returns [ErrInterrupted]
 // within seconds: the current trial is lost, every one before it is stored.
-func (r *Runner) Run(ctx context.Context, plan []PlannedTrial, done []results.Trial) error {
+func (r *Runner) Run(ctx context.Context, plan []ScheduledTrial, done []results.Trial) error {
 	todo := remaining(plan, done)
 	r.clock = estimator{ahead: EstimateDuration(todo)}
 	r.progress().Started(len(plan), len(plan)-len(todo), r.clock.left())
@@ -145,7 +145,7 @@ func (r *Runner) Run(ctx context.Context, plan []PlannedTrial, done []results.Tr
 
 // Trial runs one trial and stores it. Its errors are those of Run, and an
 // [UnmeasuredError] comes with the record of the trial.
-func (r *Runner) Trial(ctx context.Context, t PlannedTrial) (results.Trial, error) {
+func (r *Runner) Trial(ctx context.Context, t ScheduledTrial) (results.Trial, error) {
 	if !r.Tester.Mock() {
 		if err := r.rest.before(ctx, t); err != nil {
 			return results.Trial{}, interrupted(ctx)
@@ -178,7 +178,7 @@ func (r *Runner) Trial(ctx context.Context, t PlannedTrial) (results.Trial, erro
 }
 
 // attempts runs a trial until an attempt counts, or is the last one.
-func (r *Runner) attempts(ctx context.Context, t PlannedTrial) (results.Trial, error) {
+func (r *Runner) attempts(ctx context.Context, t ScheduledTrial) (results.Trial, error) {
 	var discarded []results.Discarded
 	var began time.Time
 	for {
@@ -270,12 +270,12 @@ func interruptedBy(ctx context.Context, err error) error {
 }
 
 // remaining returns the plan without the trials that have a record.
-func remaining(plan []PlannedTrial, done []results.Trial) []PlannedTrial {
+func remaining(plan []ScheduledTrial, done []results.Trial) []ScheduledTrial {
 	have := make(map[int]bool, len(done))
 	for _, t := range done {
 		have[t.Index] = true
 	}
-	var todo []PlannedTrial
+	var todo []ScheduledTrial
 	for _, t := range plan {
 		if !have[t.Index] {
 			todo = append(todo, t)
@@ -291,7 +291,7 @@ type pause struct {
 	ended    time.Time
 }
 
-func (p *pause) before(ctx context.Context, t PlannedTrial) error {
+func (p *pause) before(ctx context.Context, t ScheduledTrial) error {
 	requests := requestsOf(t)
 	together := p.requests + requests
 	p.requests = requests

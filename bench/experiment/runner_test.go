@@ -42,7 +42,7 @@ func (s *script) Ensure(ctx context.Context) (died []string, err error) {
 	return died, ctx.Err()
 }
 
-func (s *script) Run(ctx context.Context, t experiment.PlannedTrial) (results.Trial, error) {
+func (s *script) Run(ctx context.Context, t experiment.ScheduledTrial) (results.Trial, error) {
 	s.began = append(s.began, time.Now())
 	record := results.Trial{
 		Index: t.Index, Variant: t.Variant.Name, Outcome: ok, Upstream: &results.UpstreamStats{Requests: 1},
@@ -62,7 +62,7 @@ func (s *script) Run(ctx context.Context, t experiment.PlannedTrial) (results.Tr
 }
 
 // six is the plan of a scenario of six trials.
-func six(t *testing.T, more string) []experiment.PlannedTrial {
+func six(t *testing.T, more string) []experiment.ScheduledTrial {
 	t.Helper()
 	return plan(t, scenario(t, `
 version: 1
@@ -256,7 +256,7 @@ func TestStoreThatFails(t *testing.T) {
 // Who decides whether a long run ends early hears of each trial once, in order.
 func TestEachTrialIsHeardOfOnce(t *testing.T) {
 	const trials = 10_000
-	planned := make([]experiment.PlannedTrial, trials)
+	planned := make([]experiment.ScheduledTrial, trials)
 	one := six(t, "")[0]
 	for i := range planned {
 		planned[i] = one

@@ -72,10 +72,10 @@ func TestServiceTrial(t *testing.T) {
 }
 
 // variantOf is the first trial of a variant.
-func variantOf(t *testing.T, s *scenarios.Scenario, name string) experiment.PlannedTrial {
+func variantOf(t *testing.T, s *scenarios.Scenario, name string) experiment.ScheduledTrial {
 	t.Helper()
 	all := plan(t, s)
-	at := slices.IndexFunc(all, func(p experiment.PlannedTrial) bool { return p.Variant.Name == name })
+	at := slices.IndexFunc(all, func(p experiment.ScheduledTrial) bool { return p.Variant.Name == name })
 	if at < 0 {
 		t.Fatalf("no variant %q", name)
 	}

@@ -68,7 +68,7 @@ func (r *Trials) Mock() bool { return r.Environment.Mock() }
 
 // Run runs one trial. What goes wrong is in the record: its outcome is not ok
 // and its reason says why. The error is that of ctx alone: then there is no record.
-func (r *Trials) Run(ctx context.Context, t PlannedTrial) (results.Trial, error) {
+func (r *Trials) Run(ctx context.Context, t ScheduledTrial) (results.Trial, error) {
 	s := t.Level.Scenario
 	record := results.Trial{
 		Index: t.Index, Block: t.Block, Variant: t.Variant.Name,
@@ -113,7 +113,7 @@ func fail(record *results.Trial, outcome string, err error) {
 }
 
 // prepare sets the environment up for the trial.
-func (r *Trials) prepare(ctx context.Context, t PlannedTrial) error {
+func (r *Trials) prepare(ctx context.Context, t ScheduledTrial) error {
 	s := t.Level.Scenario
 	if err := r.Environment.ConfigureUpstream(ctx, s.Upstream, t.Seed); err != nil {
 		return fmt.Errorf("configure the upstream: %w", err)
@@ -128,7 +128,7 @@ func (r *Trials) prepare(ctx context.Context, t PlannedTrial) error {
 }
 
 // measure runs the SUT and fills the record; nil means it could not be started.
-func (r *Trials) measure(ctx context.Context, t PlannedTrial, record *results.Trial) *measurement {
+func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.Trial) *measurement {
 	s := t.Level.Scenario
 	options := sut.Options{Executable: r.Executable, Command: s.SUT.Command, NoFile: s.SUT.NoFile}
 	if s.SUT.Container {
@@ -169,7 +169,7 @@ func (r *Trials) interval() time.Duration {
 }
 
 // spec returns what the SUT is told of a trial.
-func (r *Trials) spec(t PlannedTrial) sut.Spec {
+func (r *Trials) spec(t ScheduledTrial) sut.Spec {
 	s := t.Level.Scenario
 	upstream, mongo := t.Variant.MaxConns()
 	rate := 0

@@ -21,7 +21,7 @@ import (
 const verifyTimeout = 60 * time.Second
 
 // verify asks the upstream and the database what they saw of the trial.
-func (r *Trials) verify(ctx context.Context, t PlannedTrial, record *results.Trial, m *measurement) {
+func (r *Trials) verify(ctx context.Context, t ScheduledTrial, record *results.Trial, m *measurement) {
 	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
 	if died := r.Environment.Died(); len(died) > 0 {
@@ -78,7 +78,7 @@ func (r *Trials) verify(ctx context.Context, t PlannedTrial, record *results.Tri
 // unseen marks a trial whose upstream saw no request: as failed where a program
 // of the user's failed all items, which then says nothing about its limit, and else
 // with a warning. Items that failed because of missing descriptors or ports explain it.
-func unseen(record *results.Trial, t PlannedTrial, m *measurement, proxy string) {
+func unseen(record *results.Trial, t ScheduledTrial, m *measurement, proxy string) {
 	foreign := len(t.Level.Scenario.SUT.Command) > 0
 	if record.Upstream.Requests > 0 || m == nil || m.idle() || record.ErrorsOf("emfile")+record.ErrorsOf("ports") > 0 ||
 		record.Outcome != results.OutcomeOK && !foreign {
@@ -268,7 +268,7 @@ func declaredLimit(s *scenarios.Scenario, v scenarios.Variant) int {
 // overrun compares what the mock upstream saw of a trial with what its variant
 // declares; nil means that it kept it. abandoned requests may still have been in flight
 // when those that replaced them began.
-func overrun(t PlannedTrial, record *results.Trial, abandoned int) *results.Overrun {
+func overrun(t ScheduledTrial, record *results.Trial, abandoned int) *results.Overrun {
 	var over results.Overrun
 	limit := declaredLimit(t.Level.Scenario, t.Variant)
 	if peak := record.Upstream.PeakInFlight; limit > 0 && peak > limit+abandoned {

@@ -66,7 +66,7 @@ func (g *gauges) describe(descs chan<- *prometheus.Desc) {
 // sender sends one gauge.
 type sender func(d *prometheus.Desc, x float64, labels ...string)
 
-func (g *gauges) trial(send sender, t *experiment.PlannedTrial, scenario string) {
+func (g *gauges) trial(send sender, t *experiment.ScheduledTrial, scenario string) {
 	send(g.info, 1, scenario, strconv.Itoa(t.Index), strconv.Itoa(t.Block), t.Variant.Name, t.Level.Name)
 }
 

@@ -39,7 +39,7 @@ type current struct {
 	planned, recorded int
 	left              time.Duration // estimated at leftAt
 	leftAt            time.Time
-	trial             *experiment.PlannedTrial // nil: none runs
+	trial             *experiment.ScheduledTrial // nil: none runs
 	live              *experiment.Live         // nil: it has said nothing yet
 }
 
@@ -172,7 +172,7 @@ func (p *progress) Started(planned, done int, left time.Duration) {
 	})
 }
 
-func (p *progress) TrialStarted(t experiment.PlannedTrial, left time.Duration) {
+func (p *progress) TrialStarted(t experiment.ScheduledTrial, left time.Duration) {
 	p.change(func(c *current) { c.trial, c.live, c.left, c.leftAt = &t, nil, left, time.Now() })
 }
 

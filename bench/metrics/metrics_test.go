@@ -94,7 +94,7 @@ func TestProgress(t *testing.T) {
 	s := serve(t)
 	defer s.Close()
 	p := s.Progress(metrics.Run{ID: "id", Scenario: "service"})
-	trial := experiment.PlannedTrial{Index: 4, Block: 1, Variant: scenarios.Variant{Name: "v"}, Level: scenarios.Level{Name: "items=3"}}
+	trial := experiment.ScheduledTrial{Index: 4, Block: 1, Variant: scenarios.Variant{Name: "v"}, Level: scenarios.Level{Name: "items=3"}}
 	began := time.Now()
 	tell := func(try time.Time, due, ok, failed int, responses ...time.Duration) {
 		p.Live(experiment.Live{

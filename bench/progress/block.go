@@ -46,7 +46,7 @@ func (b *block) Started(planned, done int, left time.Duration) {
 	b.change(func() { b.course.started(planned, done, left); b.begun = true })
 }
 
-func (b *block) TrialStarted(t experiment.PlannedTrial, left time.Duration) {
+func (b *block) TrialStarted(t experiment.ScheduledTrial, left time.Duration) {
 	b.change(func() { b.course.trialStarted(t, left) })
 }
 
@@ -177,7 +177,7 @@ func (b *bar) Started(planned, done int, _ time.Duration) {
 	_ = b.bar.Add(done)
 }
 
-func (b *bar) TrialStarted(t experiment.PlannedTrial, left time.Duration) {
+func (b *bar) TrialStarted(t experiment.ScheduledTrial, left time.Duration) {
 	b.bar.Describe(fmt.Sprintf("%s left · block %d · %s %s", text.InWords(left), t.Block+1, t.Variant.Name, cmp.Or(t.Level.Label, t.Level.Name)))
 }
 

@@ -47,7 +47,7 @@ func (p *plain) Started(planned, done int, left time.Duration) {
 	fmt.Fprintf(p.w, "%d trials, %d of them done, about %s\n", planned, done, text.InWords(left))
 }
 
-func (p *plain) TrialStarted(t experiment.PlannedTrial, left time.Duration) {
+func (p *plain) TrialStarted(t experiment.ScheduledTrial, left time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.course.trialStarted(t, left)

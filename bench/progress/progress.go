@@ -84,7 +84,7 @@ func New(o Options) View {
 type silent struct{}
 
 func (silent) Started(int, int, time.Duration)                     {}
-func (silent) TrialStarted(experiment.PlannedTrial, time.Duration) {}
+func (silent) TrialStarted(experiment.ScheduledTrial, time.Duration) {}
 func (silent) TrialEnded(results.Trial, time.Duration)             {}
 func (silent) Live(experiment.Live)                                {}
 func (silent) Note(string)                                         {}

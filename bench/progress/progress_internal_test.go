@@ -25,8 +25,8 @@ var update = flag.Bool("update", false, "write golden files anew")
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-func planned() experiment.PlannedTrial {
-	return experiment.PlannedTrial{
+func planned() experiment.ScheduledTrial {
+	return experiment.ScheduledTrial{
 		Index: 15, Block: 2, Variant: scenarios.Variant{Name: "per-report-clients"},
 		Level: scenarios.Level{
 			Name:     "service.arrivals.rate=250 database.latency=50ms",

@@ -18,7 +18,7 @@ type State struct {
 	// Left is the estimated time until the end of the run.
 	Left time.Duration
 	// Trial that runs; nil means none.
-	Trial *experiment.PlannedTrial
+	Trial *experiment.ScheduledTrial
 	// Live is the last that it said, Silent how long ago that was; nil means nothing yet.
 	Live   *experiment.Live
 	Silent time.Duration
@@ -39,7 +39,7 @@ func (c *course) started(planned, done int, left time.Duration) {
 	c.estimated(left)
 }
 
-func (c *course) trialStarted(t experiment.PlannedTrial, left time.Duration) {
+func (c *course) trialStarted(t experiment.ScheduledTrial, left time.Duration) {
 	c.state.Trial, c.state.Live = &t, nil
 	c.estimated(left)
 }
@@ -132,7 +132,7 @@ func failures(l *experiment.Live) []string {
 
 // shortLevel returns the level's name without the paths of its factors: "rate=4"
 // for "service.arrivals.rate=4".
-func shortLevel(t *experiment.PlannedTrial) string {
+func shortLevel(t *experiment.ScheduledTrial) string {
 	words := strings.Fields(cmp.Or(t.Level.Label, t.Level.Name))
 	for i, w := range words {
 		path, _, _ := strings.Cut(w, "=")

@@ -123,10 +123,10 @@ func (b LimitBounds) at(v scenarios.Variant, items, blocks int) *scenarios.Scena
 }
 
 // planned returns the trials of a round: blocks of all limits in random order.
-func (r *limitRunner) planned(limits []int, blocks int) ([]experiment.PlannedTrial, error) {
-	byBlock := make([][]experiment.PlannedTrial, blocks)
+func (r *limitRunner) planned(limits []int, blocks int) ([]experiment.ScheduledTrial, error) {
+	byBlock := make([][]experiment.ScheduledTrial, blocks)
 	for _, n := range limits {
-		trials, err := experiment.Plan(r.Bounds.at(r.Bounds.variant(n), r.Bounds.items(n), r.block+blocks))
+		trials, err := experiment.Schedule(r.Bounds.at(r.Bounds.variant(n), r.Bounds.items(n), r.block+blocks))
 		if err != nil {
 			return nil, fmt.Errorf("plan limit %d: %w", n, err)
 		}
@@ -134,7 +134,7 @@ func (r *limitRunner) planned(limits []int, blocks int) ([]experiment.PlannedTri
 			byBlock[i] = append(byBlock[i], trials[r.block+i])
 		}
 	}
-	var all []experiment.PlannedTrial
+	var all []experiment.ScheduledTrial
 	for _, block := range byBlock {
 		rng := rand.New(rand.NewPCG(block[0].Seed, uint64(block[0].Block)))
 		rng.Shuffle(len(block), func(i, j int) { block[i], block[j] = block[j], block[i] })
@@ -147,10 +147,10 @@ func (r *limitRunner) planned(limits []int, blocks int) ([]experiment.PlannedTri
 const adaptiveMostItems = 50_000
 
 // plannedAdaptive returns trials of the adaptive strategy, by the throughput to expect.
-func (r *limitRunner) plannedAdaptive(throughput float64) ([]experiment.PlannedTrial, error) {
+func (r *limitRunner) plannedAdaptive(throughput float64) ([]experiment.ScheduledTrial, error) {
 	v := scenarios.Variant{Name: "adaptive", Strategy: pipeline.KindAdaptive}
 	items := min(max(r.Bounds.Least, int(throughput*r.Bounds.AdaptiveFor.Seconds())), adaptiveMostItems)
-	trials, err := experiment.Plan(r.Bounds.at(v, items, r.block+r.Bounds.Adaptive))
+	trials, err := experiment.Schedule(r.Bounds.at(v, items, r.block+r.Bounds.Adaptive))
 	if err != nil {
 		return nil, fmt.Errorf("plan the adaptive strategy: %w", err)
 	}
@@ -162,7 +162,7 @@ func (r *limitRunner) plannedAdaptive(throughput float64) ([]experiment.PlannedT
 }
 
 // numbered gives trials their index.
-func (r *limitRunner) numbered(trials []experiment.PlannedTrial) []experiment.PlannedTrial {
+func (r *limitRunner) numbered(trials []experiment.ScheduledTrial) []experiment.ScheduledTrial {
 	for i := range trials {
 		trials[i].Index = r.index + i
 	}

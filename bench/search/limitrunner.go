@@ -115,7 +115,7 @@ func (r *limitRunner) round(ctx context.Context, limits []int, blocks int) error
 }
 
 // run runs planned trials, and each hears of one that is stored.
-func (r *limitRunner) run(ctx context.Context, planned []experiment.PlannedTrial, each func(results.Trial) error) error {
+func (r *limitRunner) run(ctx context.Context, planned []experiment.ScheduledTrial, each func(results.Trial) error) error {
 	r.index += len(planned)
 	r.runner.Stored = func(t results.Trial) (abort string, err error) {
 		r.busy[t.Index] = r.tester.Busy

@@ -156,7 +156,7 @@ func (o RateOptions) level() (scenarios.Level, error) {
 
 // planned returns the trial of one rate: the scenario's first level with constant
 // arrivals, at random times where the scenario has them so.
-func (r *rateRunner) planned(v scenarios.Variant, p Probe) (experiment.PlannedTrial, error) {
+func (r *rateRunner) planned(v scenarios.Variant, p Probe) (experiment.ScheduledTrial, error) {
 	s := *r.base.Scenario
 	service := *s.Service
 	service.Arrivals = scenarios.Arrivals{Pattern: "constant", Rate: p.Rate, Poisson: s.Service.Arrivals.Poisson}
@@ -165,9 +165,9 @@ func (r *rateRunner) planned(v scenarios.Variant, p Probe) (experiment.PlannedTr
 	set := fixedFactors(r.base, setByRates)
 	set["service.arrivals.rate"], set["service.duration"] = p.Rate, p.Window.String()
 	s.Levels, s.Variants, s.Blocks, s.Claims, s.Thresholds, s.Quick = []scenarios.LevelSet{set}, []scenarios.Variant{v}, 1, nil, nil, nil
-	trials, err := experiment.Plan(&s)
+	trials, err := experiment.Schedule(&s)
 	if err != nil {
-		return experiment.PlannedTrial{}, fmt.Errorf("plan %g/s: %w", p.Rate, err)
+		return experiment.ScheduledTrial{}, fmt.Errorf("plan %g/s: %w", p.Rate, err)
 	}
 	t := trials[0]
 	t.Index, t.Seed = r.index, seed(s.Seed, service.Arrivals, p)

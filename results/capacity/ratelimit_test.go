@@ -32,13 +32,13 @@ func TestLimitOfRates(t *testing.T) {
 		"one is left": {[]capacity.Variant{at(4, capacity.Confirmed, 5, 5.4), at(16, capacity.Confirmed, 12, 13)},
 			capacity.RateLimit{Highest: 12, Peak: 16, Why: "undecided limits: 1 of 3"}, 3},
 	} {
-		var plan capacity.Plan
+		var plan capacity.Rates
 		plan.Found(c.found, s, false)
 		if plan.Limit == nil || *plan.Limit != c.want || plan.Exit != c.exit {
 			t.Errorf("%s: %+v, exit %d; want %+v, %d", name, plan.Limit, plan.Exit, c.want, c.exit)
 		}
 	}
-	var plan capacity.Plan
+	var plan capacity.Rates
 	if plan.Found([]capacity.Variant{{Variant: "a"}}, s, false); plan.Limit != nil {
 		t.Errorf("a plan of variants has a limit: %+v", plan.Limit)
 	}

@@ -15,14 +15,14 @@ import (
 
 // ReadRates reads a plan of rates that was stored as JSON. Unknown fields, such
 // as those of another version, are errors.
-func ReadRates(text []byte) (*Plan, error) {
-	var p Plan
+func ReadRates(text []byte) (*Rates, error) {
+	var p Rates
 	return &p, readPlan(text, &p)
 }
 
-// Plan is the highest rate that each variant of a service sustains, and how it
+// Rates is the highest rate that each variant of a service sustains, and how it
 // was found.
-type Plan struct {
+type Rates struct {
 	ID       string    `json:"id"`
 	Started  time.Time `json:"started"`
 	Scenario string    `json:"scenario"`
@@ -78,7 +78,7 @@ type Variant struct {
 // variant could not be measured or the plan was interrupted; inconclusive where one
 // could not be decided, or a threshold; else passed: each has a rate, or is known
 // to be below the lowest.
-func (p *Plan) Found(found []Variant, s *scenarios.Scenario, interrupted bool) {
+func (p *Rates) Found(found []Variant, s *scenarios.Scenario, interrupted bool) {
 	p.Variants, p.NotTried, p.Interrupted = found, nil, interrupted
 	for _, v := range s.Variants[len(found):] {
 		p.NotTried = append(p.NotTried, v.Name)
@@ -126,7 +126,7 @@ func limitsOf(s *scenarios.Scenario, found []Variant) map[string]int {
 
 // Hidden returns the share by which a rate may be above what is sustainable:
 // a queue that grows so slowly keeps the SLO for the longer window.
-func (p *Plan) Hidden() float64 {
+func (p *Rates) Hidden() float64 {
 	if p.Confirm <= 0 {
 		return 0
 	}

@@ -2,7 +2,7 @@
 //
 // Times are judged by looks that were fixed beforehand ([stats.Looks]); errors,
 // documents and descriptors by what they are: one more is one more, and there
-// is no test. [JudgePairs] takes the figures of two commands. All are pure
+// is no test. [JudgeCommands] takes the figures of two commands. All are pure
 // functions of what was measured.
 package pairs
 

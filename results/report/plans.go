@@ -33,7 +33,7 @@ func LimitsJSON(w io.Writer, plan *capacity.Limits) error {
 
 // Rates writes a plan for a person: the highest rate that each variant
 // sustains, what gave out first, and all rates that were tried.
-func Rates(w io.Writer, plan *capacity.Plan, o text.Options) error {
+func Rates(w io.Writer, plan *capacity.Rates, o text.Options) error {
 	p := &content.Rates{Printer: text.NewPrinter(o, 80), Plan: plan}
 	p.Line(p.Bold(plan.Scenario + ": highest sustained rate"))
 	p.Terms()
@@ -46,7 +46,7 @@ func Rates(w io.Writer, plan *capacity.Plan, o text.Options) error {
 }
 
 // RatesJSON writes a plan, indented, with a newline at its end.
-func RatesJSON(w io.Writer, plan *capacity.Plan) error {
+func RatesJSON(w io.Writer, plan *capacity.Rates) error {
 	return content.WriteJSON(w, plan, fmt.Sprintf("plan %q", plan.ID))
 }
 

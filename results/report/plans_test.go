@@ -109,7 +109,7 @@ func TestRatesJSON(t *testing.T) {
 		t.Fatal(err)
 	}
 	reporttest.Golden(t, "rates.json", out.Bytes())
-	var back capacity.Plan
+	var back capacity.Rates
 	if err := json.Unmarshal(out.Bytes(), &back); err != nil {
 		t.Fatal(err)
 	}

@@ -70,7 +70,7 @@ var (
 	LimitFormats = formats[*capacity.Limits]{
 		people(report.Limits), {FormatHTML, html.Limits}, {formatJSON, report.LimitsJSON}, {FormatMarkdown, ci.LimitsMarkdown},
 	}
-	RateFormats = formats[*capacity.Plan]{
+	RateFormats = formats[*capacity.Rates]{
 		people(report.Rates), {FormatHTML, html.Rates}, {formatJSON, report.RatesJSON}, {FormatMarkdown, ci.RatesMarkdown},
 	}
 	PredictionFormats = formats[*whatif.Answer]{

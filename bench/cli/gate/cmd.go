@@ -73,7 +73,7 @@ func (o *cmdOptions) measure(ctx context.Context, v *verdicts.Outcome, commands 
 	if o.output == abtest.OutputNull {
 		v.Notes = append(v.Notes, nullNote)
 	}
-	if err := verdicts.JudgePairs(v, verdicts.Commanded{Metric: o.metric}); err != nil {
+	if err := verdicts.JudgeCommands(v, verdicts.Commanded{Metric: o.metric}); err != nil {
 		return err
 	}
 	if err := o.estimatePower(v); err != nil {

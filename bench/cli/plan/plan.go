@@ -208,7 +208,7 @@ var errCutOff = errors.New("the record is truncated")
 
 // foundIn reads the stored plan of limits or of rates beside its trials, and checks
 // that it belongs to them.
-func foundIn(trials *results.Run) (limits *capacity.Limits, rates *capacity.Plan, err error) {
+func foundIn(trials *results.Run) (limits *capacity.Limits, rates *capacity.Rates, err error) {
 	path := filepath.Join(filepath.Dir(trials.Path), File)
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -221,7 +221,7 @@ func foundIn(trials *results.Run) (limits *capacity.Limits, rates *capacity.Plan
 	if err != nil {
 		return nil, nil, err
 	}
-	fail := func(err error) (*capacity.Limits, *capacity.Plan, error) {
+	fail := func(err error) (*capacity.Limits, *capacity.Rates, error) {
 		return nil, nil, fmt.Errorf("read %s: %w", path, err)
 	}
 	var of struct{ Kind, ID string }

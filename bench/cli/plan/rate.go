@@ -146,8 +146,8 @@ func chosen(all []scenarios.Variant, names []string) ([]scenarios.Variant, error
 }
 
 // newRates returns a plan without results, of a scenario at one level.
-func newRates(s *scenarios.Scenario, bounds search.RateBounds, h results.Header, level string) *capacity.Plan {
-	return &capacity.Plan{
+func newRates(s *scenarios.Scenario, bounds search.RateBounds, h results.Header, level string) *capacity.Rates {
+	return &capacity.Rates{
 		ID: h.ID, Started: h.Started, Scenario: s.Name, Title: s.Title, Level: level,
 		SLO: *s.SLO, NoFile: s.SUT.NoFile, MaxDescriptors: s.SLO.MaxDescriptors(s.SUT.NoFile), Poisson: s.Service.Arrivals.Poisson,
 		Window: bounds.Window, Confirm: bounds.Confirm, LagBound: results.LagBound,
@@ -157,7 +157,7 @@ func newRates(s *scenarios.Scenario, bounds search.RateBounds, h results.Header,
 
 // execute runs the search, then stores and prints its results, even if it was
 // interrupted.
-func (o rateOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds search.RateBounds, p *Planning, plan *capacity.Plan) error {
+func (o rateOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds search.RateBounds, p *Planning, plan *capacity.Rates) error {
 	path := filepath.Join(p.store.Dir(), File)
 	trials, watch := o.backend.Rates(p)
 	found, failed := search.Rates(ctx, search.RateOptions{

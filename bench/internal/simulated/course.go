@@ -26,7 +26,7 @@ const (
 // course is what happens in a trial, on virtual time.
 type course struct {
 	service        *Service
-	planned        experiment.PlannedTrial
+	planned        experiment.ScheduledTrial
 	slots, waiting int
 	items          []item
 	reports        []report
@@ -43,7 +43,7 @@ type report struct {
 	items    int
 }
 
-func newCourse(s *Service, t experiment.PlannedTrial) *course {
+func newCourse(s *Service, t experiment.ScheduledTrial) *course {
 	c := &course{service: s, planned: t, recorder: load.NewRecorder()}
 	c.slots, c.waiting = slotsOf(t.Variant)
 	return c

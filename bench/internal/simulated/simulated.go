@@ -46,7 +46,7 @@ func (s *Service) Ensure(ctx context.Context) (died []string, err error) {
 func (s *Service) Mock() bool { return true }
 
 // Run runs a trial. The error is that of ctx.
-func (s *Service) Run(ctx context.Context, t experiment.PlannedTrial) (results.Trial, error) {
+func (s *Service) Run(ctx context.Context, t experiment.ScheduledTrial) (results.Trial, error) {
 	if err := ctx.Err(); err != nil {
 		return results.Trial{}, err
 	}
@@ -66,7 +66,7 @@ func (s *Service) Run(ctx context.Context, t experiment.PlannedTrial) (results.T
 }
 
 // arrivals returns those of a constant rate.
-func arrivals(t experiment.PlannedTrial) load.Arrivals {
+func arrivals(t experiment.ScheduledTrial) load.Arrivals {
 	s := t.Level.Scenario.Service
 	if s.Arrivals.Pattern != "constant" {
 		panic(fmt.Sprintf("arrivals of pattern %q are not simulated", s.Arrivals.Pattern))

@@ -65,7 +65,7 @@ func LimitsMarkdown(w io.Writer, plan *capacity.Limits) error {
 
 // RatesMarkdown writes a plan of rates as Markdown: what is sustained, then
 // every rate that was tried.
-func RatesMarkdown(w io.Writer, plan *capacity.Plan) error {
+func RatesMarkdown(w io.Writer, plan *capacity.Rates) error {
 	p := &content.Rates{Printer: text.Printer{Width: 96}, Plan: plan}
 	var out bytes.Buffer
 	planHead(&out, plan.Scenario+": highest sustained rate", p.Decided(), plan.Decision)

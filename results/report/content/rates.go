@@ -30,7 +30,7 @@ func pointWord(p capacity.Point) string {
 // Rates is the content of a plan of rates, for every format.
 type Rates struct {
 	text.Printer
-	Plan *capacity.Plan
+	Plan *capacity.Rates
 }
 
 // Terms say what "sustained" means here.

@@ -53,7 +53,7 @@ func limitPicture(p *content.Rates) (chart.Chart, bool) {
 }
 
 // Rates writes a plan as a page of one file, which loads nothing.
-func Rates(w io.Writer, plan *capacity.Plan) error {
+func Rates(w io.Writer, plan *capacity.Rates) error {
 	fail := func(err error) error { return fmt.Errorf("write page of plan %q: %w", plan.ID, err) }
 	p := &content.Rates{Printer: text.Printer{Width: 96}, Plan: plan}
 	pg := page{Title: plan.Scenario + ": highest sustained rate", Run: plan.ID, Exit: fmt.Sprint(plan.Exit)}

@@ -171,12 +171,12 @@ func PairsOutcome(t *testing.T, name string) *pairs.Outcome {
 	switch name {
 	case "commands":
 		v.Kind, v.A.Name, v.B.Name = pairs.Commands, "./old --x", "./new --x"
-		err = pairs.JudgePairs(v, pairs.Commanded{Metric: pairs.Wall, Pairs: map[string][]pairs.Pair{
+		err = pairs.JudgeCommands(v, pairs.Commanded{Metric: pairs.Wall, Pairs: map[string][]pairs.Pair{
 			pairs.Wall: MadePairs(8, 1.2, 0.02), pairs.CPU: MadePairs(8, 1.3, 0.02), pairs.RSS: MadePairs(8, 1, 0.01),
 		}})
 	case "unmeasured":
 		v.Kind, v.A.Name, v.B.Name, v.Unmeasured = pairs.Commands, "true", "false", "B failed in pair 3: exit status 1"
-		err = pairs.JudgePairs(v, pairs.Commanded{Metric: pairs.Wall, Over: true})
+		err = pairs.JudgeCommands(v, pairs.Commanded{Metric: pairs.Wall, Over: true})
 	case "pairless": // no trial of B was believed
 		v.Kind, v.Scenario, v.A.Name, v.B.Name = pairs.Revisions, "report", "main", "working tree"
 		ran := pairs.Ran{Blocks: 2, Descriptors: 10, Over: true}

@@ -92,7 +92,7 @@ func LimitPlans(t *testing.T) map[string]*capacity.Limits {
 }
 
 // EveryEnd is a plan in which each variant's search ended in another way.
-func EveryEnd() *capacity.Plan {
+func EveryEnd() *capacity.Rates {
 	point := func(rate float64, seconds int, v verdict.Decision, why ...string) capacity.Point {
 		peak := int(20 + 3*rate)
 		return capacity.Point{
@@ -110,7 +110,7 @@ func EveryEnd() *capacity.Plan {
 	blame := func(r capacity.Resource, says string) *capacity.Bottleneck {
 		return &capacity.Bottleneck{Resource: r, Detail: says}
 	}
-	plan := &capacity.Plan{
+	plan := &capacity.Rates{
 		ID: "20261122-214015.123-7f3a9c", Started: time.Date(2026, 11, 22, 21, 40, 15, 0, time.UTC), Scenario: "service", Title: "A report service under load",
 		Level: "database.latency=50ms", SLO: scenarios.SLO{P99: scenarios.Duration(time.Second)}, NoFile: 256, MaxDescriptors: 204, Poisson: true,
 		Window: 5 * time.Second, Confirm: 20 * time.Second, LagBound: results.LagBound, Records: "results/plans/20261122-214015.123-7f3a9c/run.jsonl", Command: []string{"plan", "rate", "service", "--max-rate", "64", "--env", "embedded"},
@@ -137,7 +137,7 @@ func EveryEnd() *capacity.Plan {
 }
 
 // ofLimits is a plan of three limits, of which the second will do.
-func ofLimits() *capacity.Plan {
+func ofLimits() *capacity.Rates {
 	plan := EveryEnd()
 	var found []capacity.Variant
 	s := &scenarios.Scenario{}
@@ -163,7 +163,7 @@ func ofLimits() *capacity.Plan {
 }
 
 // ofOpenLimits is that plan, ended before its highest limit was decided.
-func ofOpenLimits() *capacity.Plan {
+func ofOpenLimits() *capacity.Rates {
 	plan := ofLimits()
 	found := plan.Variants
 	found[2].Rate = capacity.Rate{End: capacity.Unfinished, Met: 22.6, Points: found[2].Points[:1]}
@@ -172,8 +172,8 @@ func ofOpenLimits() *capacity.Plan {
 }
 
 // RatePlans by the names of what is written of them.
-func RatePlans() map[string]*capacity.Plan {
-	return map[string]*capacity.Plan{"rates": EveryEnd(), "rates-limits": ofLimits(), "rates-limits-open": ofOpenLimits()}
+func RatePlans() map[string]*capacity.Rates {
+	return map[string]*capacity.Rates{"rates": EveryEnd(), "rates-limits": ofLimits(), "rates-limits-open": ofOpenLimits()}
 }
 
 // PredictionInRange asks for what was measured, outside for much more.

@@ -1,5 +1,5 @@
 // Package experiment turns a scenario into a stored run: blocks of trials in
-// random order ([Plan]), each trial one variant at one level in a fresh SUT
+// random order ([Schedule]), each trial one variant at one level in a fresh SUT
 // process ([Trials]), with its record appended as it ends ([Runner]).
 package experiment
 
@@ -19,8 +19,8 @@ import (
 	"floodgate/scenarios"
 )
 
-// PlannedTrial is a trial before it runs.
-type PlannedTrial struct {
+// ScheduledTrial is a trial before it runs.
+type ScheduledTrial struct {
 	// Index is its position in the plan, from 0.
 	Index   int
 	Block   int
@@ -37,16 +37,16 @@ type PlannedTrial struct {
 	Inject sut.Faults
 }
 
-// Plan returns the trials of a scenario in the order in which they run: block
+// Schedule returns the trials of a scenario in the order in which they run: block
 // after block, inside a block every variant at every level where it runs, in
 // random order.
 // It is a pure function of the scenario.
-func Plan(s *scenarios.Scenario) ([]PlannedTrial, error) {
+func Schedule(s *scenarios.Scenario) ([]ScheduledTrial, error) {
 	levels, err := s.ExpandLevels()
 	if err != nil {
 		return nil, err
 	}
-	var plan []PlannedTrial
+	var plan []ScheduledTrial
 	for block := range s.Blocks {
 		seed := rng.At(s.Seed, uint64(block+1))
 		start := len(plan)
@@ -80,7 +80,7 @@ const (
 	serviceOverhead = 500 * time.Millisecond // what is in flight when the load ends
 )
 
-func planTrial(v scenarios.Variant, level scenarios.Level, block int, seed uint64, delays [][]time.Duration) PlannedTrial {
+func planTrial(v scenarios.Variant, level scenarios.Level, block int, seed uint64, delays [][]time.Duration) ScheduledTrial {
 	s := level.Scenario
 	ideal := scenarios.Ideal(v, delays, time.Duration(s.Database.Latency))
 	items := 0
@@ -88,7 +88,7 @@ func planTrial(v scenarios.Variant, level scenarios.Level, block int, seed uint6
 		items += len(batch)
 	}
 	if s.Service != nil {
-		return PlannedTrial{
+		return ScheduledTrial{
 			Block: block, Variant: v, Level: level, Seed: seed,
 			Estimate: trialOverhead + time.Duration(s.Service.Duration) + serviceOverhead,
 		}
@@ -97,7 +97,7 @@ func planTrial(v scenarios.Variant, level scenarios.Level, block int, seed uint6
 	if _, writes := v.Schedule().AtOnce(); writes == 1 {
 		perItem += writeCost
 	}
-	return PlannedTrial{
+	return ScheduledTrial{
 		Block: block, Variant: v, Level: level, Seed: seed, Ideal: ideal,
 		Estimate: ideal + trialOverhead + time.Duration(items)*perItem,
 	}
@@ -135,7 +135,7 @@ func injected(p mockupstream.Profile, seed uint64, batches [][]string) [][]time.
 }
 
 // EstimateDuration returns the sum of the estimates of the trials.
-func EstimateDuration(plan []PlannedTrial) time.Duration {
+func EstimateDuration(plan []ScheduledTrial) time.Duration {
 	var sum time.Duration
 	for _, t := range plan {
 		sum += t.Estimate
@@ -163,7 +163,7 @@ const maxDatabaseID = 63 - len("floodgate_")
 
 // Header describes a new run of the scenario on the environment.
 func Header(s *scenarios.Scenario, quick bool, env results.Environment, now time.Time) (results.Header, error) {
-	plan, err := Plan(s)
+	plan, err := Schedule(s)
 	if err != nil {
 		return results.Header{}, err
 	}
@@ -196,7 +196,7 @@ func anyLevel(s *scenarios.Scenario, holds func(*scenarios.Scenario) bool) (bool
 // mock of this program: levels of a profile that it does not take, or more requests
 // than external.requests allows.
 func CheckExternal(s *scenarios.Scenario) error {
-	plan, err := Plan(s)
+	plan, err := Schedule(s)
 	if err != nil {
 		return err
 	}
@@ -216,7 +216,7 @@ func CheckExternal(s *scenarios.Scenario) error {
 }
 
 // requestsOf returns how many items a trial fetches.
-func requestsOf(t PlannedTrial) (requests int) {
+func requestsOf(t ScheduledTrial) (requests int) {
 	if s := t.Level.Scenario.Service; s != nil { // and one report to see that it recovers
 		reports := rateOf(s.Arrivals, time.Duration(s.Duration)).Arrivals(time.Duration(s.Duration))
 		return (int(math.Ceil(reports)) + 1) * s.ReportItems

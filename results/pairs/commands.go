@@ -77,9 +77,9 @@ type Commanded struct {
 	Over bool
 }
 
-// JudgePairs sets the cells and the exit code of a comparison of commands,
+// JudgeCommands sets the cells and the exit code of a comparison of commands,
 // whose design, kind and sides are set.
-func JudgePairs(v *Outcome, m Commanded) error {
+func JudgeCommands(v *Outcome, m Commanded) error {
 	expected := map[string]*Detectable{}
 	for _, c := range v.Cells {
 		expected[c.Metric] = c.Expected

@@ -30,7 +30,7 @@ func noisy(n int, ratio, sd float64, seed uint64) []pairs.Pair {
 func commands(t *testing.T, all []pairs.Pair, over bool) *pairs.Outcome {
 	t.Helper()
 	v := &pairs.Outcome{Kind: pairs.Commands, Design: stats.DefaultLooks()}
-	err := pairs.JudgePairs(v, pairs.Commanded{Metric: pairs.Wall, Over: over, Pairs: map[string][]pairs.Pair{pairs.Wall: all}})
+	err := pairs.JudgeCommands(v, pairs.Commanded{Metric: pairs.Wall, Over: over, Pairs: map[string][]pairs.Pair{pairs.Wall: all}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestCommandsAreJudgedByTheirPairs(t *testing.T) {
 
 func TestWhatIsShownDoesNotDecide(t *testing.T) {
 	v := &pairs.Outcome{Design: stats.DefaultLooks()}
-	err := pairs.JudgePairs(v, pairs.Commanded{Metric: pairs.Wall, Pairs: map[string][]pairs.Pair{
+	err := pairs.JudgeCommands(v, pairs.Commanded{Metric: pairs.Wall, Pairs: map[string][]pairs.Pair{
 		pairs.Wall: noisy(8, 1, 0.005, 1), pairs.CPU: noisy(8, 2, 0.005, 1),
 	}})
 	if err != nil || v.Exit != verdict.ExitPassed || len(v.Cells) != 2 || v.Cells[1].Decision != verdict.Worse || v.Cells[1].Decides {
@@ -84,7 +84,7 @@ func TestWhatIsShownDoesNotDecide(t *testing.T) {
 
 func TestNoMeasurementIsNoPass(t *testing.T) {
 	v := &pairs.Outcome{Design: stats.DefaultLooks(), Unmeasured: "B failed"}
-	err := pairs.JudgePairs(v, pairs.Commanded{Metric: pairs.Wall, Over: true, Pairs: map[string][]pairs.Pair{pairs.Wall: noisy(8, 1, 0.005, 1)}})
+	err := pairs.JudgeCommands(v, pairs.Commanded{Metric: pairs.Wall, Over: true, Pairs: map[string][]pairs.Pair{pairs.Wall: noisy(8, 1, 0.005, 1)}})
 	if err != nil || v.Exit != verdict.ExitNotMeasured {
 		t.Errorf("%v: exit %d", err, v.Exit)
 	}
@@ -94,7 +94,7 @@ func TestImpossibleFiguresAreErrors(t *testing.T) {
 	for _, bad := range []pairs.Pair{{A: 0, B: 1}, {A: 1, B: -1}, {A: math.NaN(), B: 1}, {A: 1, B: math.Inf(1)}} {
 		v := &pairs.Outcome{Design: stats.DefaultLooks()}
 		m := pairs.Commanded{Metric: pairs.Wall, Pairs: map[string][]pairs.Pair{pairs.Wall: append(noisy(8, 1, 0.01, 1), bad)}}
-		if err := pairs.JudgePairs(v, m); err == nil || !strings.Contains(err.Error(), "judge wall") {
+		if err := pairs.JudgeCommands(v, m); err == nil || !strings.Contains(err.Error(), "judge wall") {
 			t.Errorf("%v: error %v", bad, err)
 		}
 	}
@@ -134,7 +134,7 @@ func TestRemarksAreOfTheLastLook(t *testing.T) {
 	v := &pairs.Outcome{Kind: pairs.Commands, Design: stats.DefaultLooks(), Notes: []string{"A and B are the same revision"}}
 	noted := func(all []pairs.Pair) bool {
 		t.Helper()
-		if err := pairs.JudgePairs(v, pairs.Commanded{Metric: pairs.Wall, Over: true, Pairs: map[string][]pairs.Pair{pairs.Wall: all}}); err != nil {
+		if err := pairs.JudgeCommands(v, pairs.Commanded{Metric: pairs.Wall, Over: true, Pairs: map[string][]pairs.Pair{pairs.Wall: all}}); err != nil {
 			t.Fatal(err)
 		}
 		return slices.ContainsFunc(v.Remarks, func(n string) bool { return strings.Contains(n, "bootstrap") })
