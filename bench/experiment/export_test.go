@@ -9,5 +9,5 @@ import (
 // AttackWith has another function than load.Attack send the reports of a service.
 func (r *Trials) AttackWith(attack func(context.Context, load.Options) error) { r.attack = attack }
 
-// BelieveAnyLag believes trials of a service however late their reports were begun.
-func (r *Trials) BelieveAnyLag() { r.anyLag = true }
+// IgnoreLag believes trials of a service however late their reports were begun.
+func (r *Trials) IgnoreLag() { r.ignoreLag = true }

@@ -27,7 +27,7 @@ func TestFalseStart(t *testing.T) {
 			var f falseStart
 			last := 0
 			for i, trial := range test.trials {
-				if err := f.ended(trial, 3); err != nil {
+				if err := f.observe(trial, 3); err != nil {
 					if last = i + 1; !strings.Contains(err.Error(), "first 3 trials all crashed: no module; check sut.command") {
 						t.Error(err)
 					}
@@ -41,12 +41,12 @@ func TestFalseStart(t *testing.T) {
 	}
 	unready := results.Trial{Outcome: results.OutcomeFailed, NotReady: true, Reason: "the SUT was not ready"}
 	var first falseStart
-	if err := first.ended(unready, 3); err == nil || err.Error() != "the first trial failed: the SUT was not ready" {
+	if err := first.observe(unready, 3); err == nil || err.Error() != "the first trial failed: the SUT was not ready" {
 		t.Errorf("a command that is not ready in the first trial: %v", err)
 	}
 	var later falseStart
 	for _, trial := range []results.Trial{{Outcome: results.OutcomeOK}, unready} {
-		if err := later.ended(trial, 3); err != nil {
+		if err := later.observe(trial, 3); err != nil {
 			t.Errorf("a command that is not ready in a later trial: %v", err)
 		}
 	}

@@ -16,25 +16,25 @@ import (
 // ready: it would not in any other. It also counts the first trials of a run whose
 // command crashed before it asked the upstream for anything, each for the same reason.
 type falseStart struct {
-	trials int
+	crashes int
 	reason string
-	over   bool // one did not
+	passed   bool // one did not
 }
 
-// ended takes the next trial, and gives up after the last of those that may crash so.
-func (f *falseStart) ended(t results.Trial, most int) error {
-	if t.NotReady && !f.over && f.trials == 0 {
+// observe takes the next trial, and gives up after the last of those that may crash so.
+func (f *falseStart) observe(t results.Trial, most int) error {
+	if t.NotReady && !f.passed && f.crashes == 0 {
 		return fmt.Errorf("the first trial failed: %s", t.Reason)
 	}
 	atOnce := t.Outcome == results.OutcomeCrashed && t.Upstream != nil && t.Upstream.Requests == 0
-	if f.over = f.over || !atOnce || f.trials > 0 && t.Reason != f.reason; f.over {
+	if f.passed = f.passed || !atOnce || f.crashes > 0 && t.Reason != f.reason; f.passed {
 		return nil
 	}
-	f.trials, f.reason = f.trials+1, t.Reason
-	if f.trials < most {
+	f.crashes, f.reason = f.crashes+1, t.Reason
+	if f.crashes < most {
 		return nil
 	}
-	return fmt.Errorf("the first %d trials all crashed: %s; check sut.command", f.trials, f.reason)
+	return fmt.Errorf("the first %d trials all crashed: %s; check sut.command", f.crashes, f.reason)
 }
 
 // ErrUnanswered reports that a run ended because a user's server does not
@@ -50,20 +50,20 @@ const maxUnanswered = 3
 // known only when a later trial has done an item, or the upstream was asked. Those
 // of a server that has gone are not stored, so that the run can be resumed with them.
 type outage struct {
-	// ask fetches an item from the upstream; nil means that the upstream is a mock, whose
+	// tryUpstream fetches an item from the upstream; nil means that the upstream is a mock, whose
 	// faults are a part of the scenario.
-	ask  func(ctx context.Context) error
-	held []results.Trial
+	tryUpstream  func(ctx context.Context) error
+	withheld []results.Trial
 }
 
-// ended takes a trial and returns those that are to be stored now. The error
+// observe takes a trial and returns those that are to be stored now. The error
 // says that the upstream does not answer.
-func (o *outage) ended(ctx context.Context, t results.Trial) ([]results.Trial, error) {
-	if o.ask == nil || !unanswered(t) {
+func (o *outage) observe(ctx context.Context, t results.Trial) ([]results.Trial, error) {
+	if o.tryUpstream == nil || !unanswered(t) {
 		return o.release(t), nil
 	}
-	o.held = append(o.held, t)
-	if len(o.held) < maxUnanswered {
+	o.withheld = append(o.withheld, t)
+	if len(o.withheld) < maxUnanswered {
 		return nil, nil
 	}
 	return o.check(ctx)
@@ -71,10 +71,10 @@ func (o *outage) ended(ctx context.Context, t results.Trial) ([]results.Trial, e
 
 // check asks the upstream whether it answers, if trials are kept back.
 func (o *outage) check(ctx context.Context) ([]results.Trial, error) {
-	if len(o.held) == 0 {
+	if len(o.withheld) == 0 {
 		return nil, nil
 	}
-	err := o.ask(ctx)
+	err := o.tryUpstream(ctx)
 	switch {
 	case ctx.Err() != nil:
 		return nil, interrupted(ctx)
@@ -86,14 +86,14 @@ func (o *outage) check(ctx context.Context) ([]results.Trial, error) {
 
 // release returns the trials that were kept back, and then others.
 func (o *outage) release(others ...results.Trial) []results.Trial {
-	all := append(o.held, others...)
-	o.held = nil
+	all := append(o.withheld, others...)
+	o.withheld = nil
 	return all
 }
 
 func (o *outage) describe(err error) error {
 	counts := map[string]int{}
-	for _, t := range o.held {
+	for _, t := range o.withheld {
 		for _, e := range t.Errors {
 			counts[e.Type] += e.Count
 		}
@@ -105,7 +105,7 @@ func (o *outage) describe(err error) error {
 		types[i] = fmt.Sprintf("%s × %d", name, counts[name])
 	}
 	trials := "every item of the last trial"
-	if n := len(o.held); n > 1 {
+	if n := len(o.withheld); n > 1 {
 		trials = fmt.Sprintf("every item of the last %d trials", n)
 	}
 	return fmt.Errorf("%w: %s failed (%s), and so did a test request: %w", ErrUnanswered, trials, strings.Join(types, ", "), err)
@@ -123,16 +123,16 @@ func unanswered(t results.Trial) bool {
 		return false
 	}
 	for _, e := range t.Errors {
-		if e.Side != "upstream" || !ofServer(e.Type) {
+		if e.Side != "upstream" || !serverCauses(e.Type) {
 			return false
 		}
 	}
 	return true
 }
 
-// ofServer reports whether a server that is down, or that answers every request
+// serverCauses reports whether a server that is down, or that answers every request
 // with an error, causes errors of this type.
-func ofServer(kind string) bool {
+func serverCauses(kind string) bool {
 	switch kind {
 	case "refused", "reset", "timeout", "tls", "other":
 		return true

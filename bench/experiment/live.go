@@ -62,7 +62,7 @@ type feed struct {
 	// old and young both take every response; when young has seen a window, old
 	// is emptied and becomes the young one.
 	old, young *hdrhistogram.Histogram
-	turned     time.Duration // when that was last
+	rotated     time.Duration // when that was last
 	responses  []time.Duration
 	moments    []moment // of the last rateWindow, the first of them older
 }
@@ -80,7 +80,7 @@ func newFeed() *feed {
 	return &feed{old: h(), young: h(), moments: []moment{{}}}
 }
 
-func (f *feed) ended(e load.Ended) {
+func (f *feed) record(e load.Ended) {
 	response := e.Response()
 	f.responses = append(f.responses, response)
 	value := min(max(int64(response), 0), recorder.Highest)
@@ -95,9 +95,9 @@ func (f *feed) live(at time.Duration, c load.Counts) Live {
 	if f.old.TotalCount() > 0 {
 		l.P50, l.P99 = time.Duration(f.old.ValueAtQuantile(50)), time.Duration(f.old.ValueAtQuantile(99))
 	}
-	if at-f.turned >= quantileWindow {
+	if at-f.rotated >= quantileWindow {
 		f.old.Reset()
-		f.old, f.young, f.turned = f.young, f.old, at
+		f.old, f.young, f.rotated = f.young, f.old, at
 	}
 	for len(f.moments) > 1 && f.moments[1].at <= at-rateWindow {
 		f.moments = f.moments[1:]
@@ -110,8 +110,8 @@ func (f *feed) live(at time.Duration, c load.Counts) Live {
 	return l
 }
 
-// look sees what it can of the SUT from outside.
-func (t *serviceTrial) look() Seen {
+// observe sees what it can of the SUT from outside.
+func (t *serviceTrial) observe() Seen {
 	seen := Seen{NoFile: t.scenario.SUT.NoFile}
 	if n, err := t.m.sampler.Count(); err == nil {
 		seen.Descriptors = n
@@ -125,8 +125,8 @@ func (t *serviceTrial) look() Seen {
 	return seen
 }
 
-// tell tells who watches, outside the lock that the load needs.
-func (t *serviceTrial) tell(k sut.Tick, seen Seen) {
+// publish tells who watches, outside the lock that the load needs.
+func (t *serviceTrial) publish(k sut.Tick, seen Seen) {
 	if t.feed == nil {
 		return
 	}
@@ -198,8 +198,8 @@ func (t *serviceTrial) stalled() string {
 		time.Duration(t.scenario.Service.Stall), t.progress.stalled.Seconds())
 }
 
-// askStacks returns those of the SUT's goroutines where it has stalled, else none.
-func (t *serviceTrial) askStacks(ctx context.Context) string {
+// requestStacks returns those of the SUT's goroutines where it has stalled, else none.
+func (t *serviceTrial) requestStacks(ctx context.Context) string {
 	if t.stalled() == "" {
 		return ""
 	}
@@ -216,16 +216,16 @@ func (t *serviceTrial) askStacks(ctx context.Context) string {
 	return answer.Goroutines
 }
 
-// watch ends the load when nothing has been completed for too long. The caller
+// checkStall ends the load when nothing has been completed for too long. The caller
 // holds the lock.
-func (t *serviceTrial) watch(k sut.Tick) {
+func (t *serviceTrial) checkStall(k sut.Tick) {
 	completed := k.Done + k.Failed
 	if completed != t.progress.completed || k.ReportsInFlight == 0 {
 		t.progress.completed, t.progress.at = completed, k.At
 		return
 	}
-	if t.progress.stalled == nil && k.At-t.progress.at >= time.Duration(t.scenario.Service.Stall) && t.stall != nil {
+	if t.progress.stalled == nil && k.At-t.progress.at >= time.Duration(t.scenario.Service.Stall) && t.stopLoad != nil {
 		t.progress.stalled = &k.At
-		t.stall(errStalled)
+		t.stopLoad(errStalled)
 	}
 }

@@ -20,7 +20,7 @@ func TestFeed(t *testing.T) {
 				c.Due++
 				c.Ended++
 				c.OK++
-				f.ended(load.Ended{At: response})
+				f.record(load.Ended{At: response})
 			}
 			l = f.live(time.Duration(from)*time.Second+time.Duration(tick+1)*100*time.Millisecond, c)
 			told += len(l.Responses)
@@ -53,7 +53,7 @@ func BenchmarkFeed(b *testing.B) {
 	f, at := newFeed(), time.Duration(0)
 	b.Run("ended", func(b *testing.B) {
 		for b.Loop() {
-			f.ended(load.Ended{At: 50 * time.Millisecond})
+			f.record(load.Ended{At: 50 * time.Millisecond})
 			if len(f.responses) == 1000 {
 				f.responses = f.responses[:0]
 			}

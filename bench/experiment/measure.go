@@ -68,7 +68,7 @@ func (m *measurement) ready(ctx context.Context) (string, error) {
 	if err == nil || ctx.Err() != nil {
 		return results.OutcomeFailed, err
 	}
-	outcome, gone := m.gone(ctx, err)
+	outcome, gone := m.failure(ctx, err)
 	if outcome == results.OutcomeCrashed {
 		return outcome, fmt.Errorf("the SUT ended with %s before it wrote the line %s to its standard output", m.process.Exit().Text, sut.ReadyLine)
 	}
@@ -90,7 +90,7 @@ func (m *measurement) work(ctx context.Context) (string, error) {
 	defer cancel()
 	start := time.Now()
 	if err := m.process.Send(bounded, sut.Message{Type: sut.TypeGo}); err != nil {
-		return m.gone(ctx, err)
+		return m.failure(ctx, err)
 	}
 	done, err := m.process.Await(bounded, sut.TypeDone)
 	outside := time.Since(start)
@@ -100,7 +100,7 @@ func (m *measurement) work(ctx context.Context) (string, error) {
 	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
 		return results.OutcomeTimeout, fmt.Errorf("the SUT was not done within %v (sut.timeout) and was killed", limit)
 	case err != nil:
-		return m.gone(ctx, err)
+		return m.failure(ctx, err)
 	}
 	if done.Report != nil {
 		m.report = *done.Report
@@ -151,8 +151,8 @@ func (m *measurement) close(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// gone names the outcome of a SUT that stopped answering.
-func (m *measurement) gone(ctx context.Context, err error) (string, error) {
+// failure names the outcome of a SUT that stopped answering.
+func (m *measurement) failure(ctx context.Context, err error) (string, error) {
 	if perr := m.process.ProtocolError(); perr != nil {
 		return results.OutcomeFailed, fmt.Errorf("invalid output of the SUT: %w", perr)
 	}

@@ -49,7 +49,7 @@ func TestOutage(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			asked := 0
-			o := outage{ask: func(context.Context) error {
+			o := outage{tryUpstream: func(context.Context) error {
 				if asked++; test.answers {
 					return nil
 				}
@@ -65,7 +65,7 @@ func TestOutage(t *testing.T) {
 			var err error
 			for i, trial := range test.trials {
 				trial.Index = i
-				if err = keep(o.ended(t.Context(), trial)); err != nil {
+				if err = keep(o.observe(t.Context(), trial)); err != nil {
 					break
 				}
 			}
@@ -83,7 +83,7 @@ func TestOutage(t *testing.T) {
 }
 
 func TestOutageSaysWhatFailed(t *testing.T) {
-	o := outage{held: []results.Trial{failing("refused"), failing("refused", "timeout")}}
+	o := outage{withheld: []results.Trial{failing("refused"), failing("refused", "timeout")}}
 	const want = "the run was stopped: every item of the last 2 trials failed (refused × 10, timeout × 5), and so did a test request: it is gone"
 	if err := o.describe(errors.New("it is gone")); err.Error() != want {
 		t.Errorf("%v\nwant %s", err, want)
@@ -94,7 +94,7 @@ func TestOutageSaysWhatFailed(t *testing.T) {
 func TestAMockIsNotAsked(t *testing.T) {
 	var o outage
 	for range 5 {
-		if stored, err := o.ended(t.Context(), failing("refused")); err != nil || len(stored) != 1 {
+		if stored, err := o.observe(t.Context(), failing("refused")); err != nil || len(stored) != 1 {
 			t.Errorf("stored %d, %v", len(stored), err)
 		}
 	}
@@ -106,7 +106,7 @@ func TestAMockIsNotAsked(t *testing.T) {
 // An interrupted run says so, and not that the upstream has gone.
 func TestInterruptedWhileAsking(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
-	o := outage{held: []results.Trial{failing("refused")}, ask: func(context.Context) error { cancel(); return ctx.Err() }}
+	o := outage{withheld: []results.Trial{failing("refused")}, tryUpstream: func(context.Context) error { cancel(); return ctx.Err() }}
 	if _, err := o.check(ctx); !errors.Is(err, ErrInterrupted) || errors.Is(err, ErrUnanswered) {
 		t.Error(err)
 	}

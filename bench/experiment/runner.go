@@ -118,9 +118,9 @@ type Runner struct {
 	TryUpstream func(ctx context.Context) error
 
 	clock    estimator
-	rest     pause
+	pause     pause
 	outage   outage
-	start    falseStart
+	falseStart    falseStart
 	failures int    // in a row
 	abort    string // reason of Stored
 }
@@ -132,7 +132,7 @@ type Runner struct {
 // within seconds: the current trial is lost, every one before it is stored.
 func (r *Runner) Run(ctx context.Context, plan []ScheduledTrial, done []results.Trial) error {
 	todo := remaining(plan, done)
-	r.clock = estimator{ahead: EstimateDuration(todo)}
+	r.clock = estimator{open: EstimateDuration(todo)}
 	r.progress().Started(len(plan), len(plan)-len(todo), r.clock.left())
 	for i, t := range todo {
 		_, err := r.Trial(ctx, t)
@@ -147,7 +147,7 @@ func (r *Runner) Run(ctx context.Context, plan []ScheduledTrial, done []results.
 // [UnmeasuredError] comes with the record of the trial.
 func (r *Runner) Trial(ctx context.Context, t ScheduledTrial) (results.Trial, error) {
 	if !r.Tester.Mock() {
-		if err := r.rest.before(ctx, t); err != nil {
+		if err := r.pause.wait(ctx, t); err != nil {
 			return results.Trial{}, interrupted(ctx)
 		}
 	}
@@ -155,14 +155,14 @@ func (r *Runner) Trial(ctx context.Context, t ScheduledTrial) (results.Trial, er
 	if err != nil {
 		return results.Trial{}, err
 	}
-	r.rest.ended = time.Now()
+	r.pause.ended = time.Now()
 	r.progress().TrialEnded(record, r.clock.left())
-	r.outage.ask = r.TryUpstream
-	if err := r.store(r.outage.ended(ctx, record)); err != nil {
+	r.outage.tryUpstream = r.TryUpstream
+	if err := r.store(r.outage.observe(ctx, record)); err != nil {
 		return record, err
 	}
 	if r.MaxFalseStarts > 0 && len(t.Level.Scenario.SUT.Command) > 0 {
-		if err := r.start.ended(record, r.MaxFalseStarts); err != nil {
+		if err := r.falseStart.observe(record, r.MaxFalseStarts); err != nil {
 			return record, err
 		}
 	}
@@ -196,7 +196,7 @@ func (r *Runner) attempts(ctx context.Context, t ScheduledTrial) (results.Trial,
 		record.Discarded = discarded
 		why := r.discard(record)
 		if why == "" || len(discarded) >= r.Retries || !r.Tester.Mock() {
-			r.clock.ended(t.Estimate, time.Since(began))
+			r.clock.add(t.Estimate, time.Since(began))
 			return record, nil
 		}
 		discarded = append(discarded, results.Discarded{Started: record.Started, Reason: why})
@@ -291,7 +291,7 @@ type pause struct {
 	ended    time.Time
 }
 
-func (p *pause) before(ctx context.Context, t ScheduledTrial) error {
+func (p *pause) wait(ctx context.Context, t ScheduledTrial) error {
 	requests := requestsOf(t)
 	together := p.requests + requests
 	p.requests = requests
@@ -311,21 +311,21 @@ func (p *pause) before(ctx context.Context, t ScheduledTrial) error {
 
 // estimator corrects the plan's estimates by what the ended trials took.
 type estimator struct {
-	ahead            time.Duration // estimates of the trials that have not ended
+	open            time.Duration // estimates of the trials that have not ended
 	estimated, taken time.Duration // of those that have
 }
 
-func (e *estimator) ended(estimate, took time.Duration) {
-	e.ahead = max(0, e.ahead-estimate)
+func (e *estimator) add(estimate, took time.Duration) {
+	e.open = max(0, e.open-estimate)
 	e.estimated += estimate
 	e.taken += took
 }
 
 func (e *estimator) left() time.Duration {
 	if e.estimated == 0 {
-		return e.ahead
+		return e.open
 	}
-	return time.Duration(float64(e.ahead) * float64(e.taken) / float64(e.estimated))
+	return time.Duration(float64(e.open) * float64(e.taken) / float64(e.estimated))
 }
 
 // Environment is what the experiment needs of the upstream and the database.

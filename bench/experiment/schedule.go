@@ -187,9 +187,9 @@ func UsesContainer(s *scenarios.Scenario) (bool, error) {
 	return anyLevel(s, func(s *scenarios.Scenario) bool { return s.SUT.Container })
 }
 
-func anyLevel(s *scenarios.Scenario, holds func(*scenarios.Scenario) bool) (bool, error) {
+func anyLevel(s *scenarios.Scenario, matches func(*scenarios.Scenario) bool) (bool, error) {
 	levels, err := s.ExpandLevels()
-	return slices.ContainsFunc(levels, func(l scenarios.Level) bool { return holds(l.Scenario) }), err
+	return slices.ContainsFunc(levels, func(l scenarios.Level) bool { return matches(l.Scenario) }), err
 }
 
 // CheckExternal returns the reason why a scenario cannot run on an upstream that is not a

@@ -30,7 +30,7 @@ type serviceTrial struct {
 	sent     uint64 // reports that were sent, of which the last may be the one after the load
 	series   series
 	progress progress
-	stall    context.CancelCauseFunc // ends the load; nil before it
+	stopLoad    context.CancelCauseFunc // ends the load; nil before it
 	feed     *feed                   // nil: nobody watches
 	attacks  []*vegeta.Result        // to be saved
 	stacks   string                  // of the SUT when it had stalled
@@ -47,13 +47,13 @@ func newServiceTrial(m *measurement) *serviceTrial {
 // run sends go, loads the service, sees whether it recovers, and has it drain.
 func (t *serviceTrial) run(ctx context.Context) (outcome string, err error) {
 	if err := t.m.process.Send(ctx, sut.Message{Type: sut.TypeGo}); err != nil {
-		return t.m.gone(ctx, err)
+		return t.m.failure(ctx, err)
 	}
 	bounded, cancel := context.WithTimeout(ctx, t.scenario.SUT.MaxReady())
 	defer cancel()
 	serving, err := t.m.process.Await(bounded, sut.TypeServing)
 	if err != nil {
-		return t.m.gone(ctx, fmt.Errorf("wait until the SUT serves: %w", err))
+		return t.m.failure(ctx, fmt.Errorf("wait until the SUT serves: %w", err))
 	}
 	t.url = "http://" + serving.Addr + "/reports"
 	if err := t.load(ctx); err != nil {
@@ -63,14 +63,14 @@ func (t *serviceTrial) run(ctx context.Context) (outcome string, err error) {
 	bounded, cancel = context.WithTimeout(ctx, time.Duration(t.scenario.SUT.Timeout))
 	defer cancel()
 	if err := t.m.process.Send(bounded, sut.Message{Type: sut.TypeDrain}); err != nil {
-		return t.m.gone(ctx, err)
+		return t.m.failure(ctx, err)
 	}
 	done, err := t.m.process.Await(bounded, sut.TypeDone)
 	switch {
 	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
 		return results.OutcomeTimeout, fmt.Errorf("the SUT had not drained after %v (sut.timeout) and was killed", time.Duration(t.scenario.SUT.Timeout))
 	case err != nil:
-		return t.m.gone(ctx, err)
+		return t.m.failure(ctx, err)
 	}
 	if done.Report != nil {
 		t.m.report = *done.Report
@@ -80,16 +80,16 @@ func (t *serviceTrial) run(ctx context.Context) (outcome string, err error) {
 		return results.OutcomeFailed, err
 	}
 	t.m.record.Service.Goroutines = t.stacks
-	if t.m.trials.anyLag {
+	if t.m.trials.ignoreLag {
 		return "", nil
 	}
-	return lateGenerator(t.m.record.Service)
+	return checkGenerator(t.m.record.Service)
 }
 
-// lateGenerator makes a trial invalid whose reports were begun too late or could
+// checkGenerator makes a trial invalid whose reports were begun too late or could
 // not be sent because of missing ports or descriptors: what the generator offered is
 // not the load that the scenario asks for.
-func lateGenerator(s *results.Service) (outcome string, err error) {
+func checkGenerator(s *results.Service) (outcome string, err error) {
 	// The types are of the generator's own requests: the SUT's are in the record's errors.
 	if ports, fds := s.Errors["ports"], s.Errors["emfile"]; ports+fds > 0 {
 		return results.OutcomeInvalid, fmt.Errorf("the load generator could not connect: of %d reports %d found no free local port and %d no free descriptor; lower the rate, or raise net.ipv4.ip_local_port_range or ulimit -n", s.Ended, ports, fds)
@@ -107,7 +107,7 @@ func (t *serviceTrial) load(ctx context.Context) error {
 	loaded, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	t.mu.Lock()
-	t.stall = stop
+	t.stopLoad = stop
 	t.mu.Unlock()
 	var keep func(*vegeta.Result)
 	if t.m.trials.SaveVegeta != nil {
@@ -115,7 +115,7 @@ func (t *serviceTrial) load(ctx context.Context) error {
 	}
 	// At once: when the reports in flight have ended, so has what they waited for.
 	stacks := make(chan string, 1)
-	calm := context.AfterFunc(loaded, func() { stacks <- t.askStacks(ctx) })
+	calm := context.AfterFunc(loaded, func() { stacks <- t.requestStacks(ctx) })
 	err := t.m.trials.attack(loaded, load.Options{
 		URL: t.url, Timeout: time.Duration(s.Timeout), Body: t.body,
 		Arrivals: load.Arrivals{Rate: rateOf(s.Arrivals, time.Duration(s.Duration)), Poisson: s.Arrivals.Poisson, Seed: t.m.planned.Seed, For: time.Duration(s.Duration)},
@@ -176,7 +176,7 @@ func (t *serviceTrial) ended(e load.Ended) {
 	t.recorder.Ended(e)
 	t.mark(e.Report, e.Error == "")
 	if t.feed != nil {
-		t.feed.ended(e)
+		t.feed.record(e)
 	}
 }
 
@@ -197,7 +197,7 @@ func (t *serviceTrial) recovered(ctx context.Context) bool {
 	ctx, cancel := context.WithDeadline(ctx, deadline)
 	defer cancel()
 	for ; ; n++ {
-		ok := t.ask(ctx, n)
+		ok := t.post(ctx, n)
 		t.mu.Lock()
 		t.mark(n, ok)
 		t.mu.Unlock()
@@ -212,7 +212,7 @@ func (t *serviceTrial) recovered(ctx context.Context) bool {
 	}
 }
 
-func (t *serviceTrial) ask(ctx context.Context, n uint64) bool {
+func (t *serviceTrial) post(ctx context.Context, n uint64) bool {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url, bytes.NewReader(t.body(n)))
 	if err != nil {
 		return false
@@ -245,13 +245,13 @@ func (t *serviceTrial) tick(k sut.Tick) {
 		values[results.ColumnRefused] += int64(n)
 		values[results.RefusedAt(side)] = int64(n)
 	}
-	seen := t.look()
+	seen := t.observe()
 	values[results.ColumnDescriptors], values[results.ColumnThreads], values[results.ColumnRSS] = int64(seen.Descriptors), int64(seen.Threads), seen.RSS
 	if kinds := seen.Kinds; kinds != nil {
 		values[results.ColumnDescriptorsUpstream], values[results.ColumnDescriptorsMongo], values[results.ColumnDescriptorsOther] = int64(kinds.Upstream), int64(kinds.Mongo), int64(kinds.Others())
 	}
 	t.note(k, values)
-	t.tell(k, seen)
+	t.publish(k, seen)
 }
 
 // note adds a tick to the series.
@@ -259,7 +259,7 @@ func (t *serviceTrial) note(k sut.Tick, values map[results.Column]int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.series.add(k.At, values)
-	t.watch(k)
+	t.checkStall(k)
 }
 
 func (t *serviceTrial) result(recovered bool) (*results.Service, error) {

@@ -13,7 +13,7 @@ func TestAGeneratorThatCannotConnectIsNotBelieved(t *testing.T) {
 	for kind, want := range map[string]string{
 		"ports": "of 30 reports 2 found no free local port and 0 no free descriptor", "emfile": "0 found no free local port and 2 no free descriptor", "http_5xx": "",
 	} {
-		outcome, err := lateGenerator(&results.Service{Ended: 30, Errors: map[string]int{kind: 2}})
+		outcome, err := checkGenerator(&results.Service{Ended: 30, Errors: map[string]int{kind: 2}})
 		if want == "" && (outcome != "" || err != nil) || want != "" && (outcome != results.OutcomeInvalid || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: outcome %q, %v; want %q", kind, outcome, err, want)
 		}
@@ -32,7 +32,7 @@ func TestALateGeneratorIsNotBelieved(t *testing.T) {
 		"1 % late":          {time.Millisecond, 3, 300, ""},
 		"always late":       {3 * time.Millisecond, 0, 30, results.OutcomeInvalid},
 	} {
-		outcome, err := lateGenerator(&results.Service{Ended: test.ended, Late: test.late, Lag: results.Histogram{P50: test.p50}})
+		outcome, err := checkGenerator(&results.Service{Ended: test.ended, Late: test.late, Lag: results.Histogram{P50: test.p50}})
 		if outcome != test.want || (err != nil) != (test.want != "") {
 			t.Errorf("%s: outcome %q, %v, want %q", name, outcome, err, test.want)
 		}

@@ -44,7 +44,7 @@ blocks: 6
 // load, in the series and in the database.
 func TestServiceTrial(t *testing.T) {
 	r := trials(t)
-	r.BelieveAnyLag()
+	r.IgnoreLag()
 	warm := variantOf(t, scenario(t, serviceScenario), "shared")
 	if _, err := r.Run(t.Context(), warm); err != nil { // the harness opens its own connections
 		t.Fatal(err)
@@ -127,7 +127,7 @@ func checkService(t *testing.T, record results.Trial) {
 // the service waited for then.
 func TestServiceStalls(t *testing.T) {
 	r := trials(t)
-	r.BelieveAnyLag()
+	r.IgnoreLag()
 	s := scenario(t, serviceScenario)
 	s.Service.Stall, s.Service.Recovery = scenarios.Duration(500*time.Millisecond), scenarios.Duration(100*time.Millisecond)
 	s.SUT.NoFile, s.Variants[0].Limit = 256, 60 // all items hang at once, and when the reports have ended none does
@@ -150,7 +150,7 @@ func TestServiceStalls(t *testing.T) {
 // What is told of a trial while it runs ends with what its record says.
 func TestServiceLive(t *testing.T) {
 	r := trials(t)
-	r.BelieveAnyLag()
+	r.IgnoreLag()
 	var lives []experiment.Live
 	r.Live = func(l experiment.Live) { lives = append(lives, l) }
 	p := variantOf(t, scenario(t, serviceScenario), "turned-away")

@@ -48,9 +48,9 @@ type Trials struct {
 
 	// attack sends the reports of a service: load.Attack, but in tests.
 	attack func(context.Context, load.Options) error
-	// anyLag believes a trial of a service however late its reports were begun. For
+	// ignoreLag believes a trial of a service however late its reports were begun. For
 	// tests of what does not depend on when they came.
-	anyLag bool
+	ignoreLag bool
 }
 
 // NewTrials returns Trials of a run on an environment.

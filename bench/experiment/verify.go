@@ -38,8 +38,8 @@ func (r *Trials) verify(ctx context.Context, t ScheduledTrial, record *results.T
 		if stats, err := r.Environment.UpstreamStats(ctx); err != nil {
 			fail(record, results.OutcomeFailed, fmt.Errorf("ask the upstream: %w", err))
 		} else {
-			upstreamSaw(record, stats)
-			unseen(record, t, m, noproxy.Variable(os.Environ()))
+			recordUpstream(record, stats)
+			checkRequests(record, t, m, noproxy.Variable(os.Environ()))
 			defer func() { record.Overrun = overrun(t, record, int(stats.Disconnected)) }() // once the documents are known
 		}
 	}
@@ -63,7 +63,7 @@ func (r *Trials) verify(ctx context.Context, t ScheduledTrial, record *results.T
 		failed = m.report.Failed
 	}
 	e := newExpectation(t.Level.Scenario, t.Seed, items, failed, unfinished)
-	e.unknown = !mock
+	e.anyContent = !mock
 	docs, err := e.check(ctx, r.Environment, r.Database, collection(t.Index))
 	if err != nil {
 		fail(record, results.OutcomeFailed, err)
@@ -75,10 +75,10 @@ func (r *Trials) verify(ctx context.Context, t ScheduledTrial, record *results.T
 	}
 }
 
-// unseen marks a trial whose upstream saw no request: as failed where a program
+// checkRequests marks a trial whose upstream saw no request: as failed where a program
 // of the user's failed all items, which then says nothing about its limit, and else
 // with a warning. Items that failed because of missing descriptors or ports explain it.
-func unseen(record *results.Trial, t ScheduledTrial, m *measurement, proxy string) {
+func checkRequests(record *results.Trial, t ScheduledTrial, m *measurement, proxy string) {
 	foreign := len(t.Level.Scenario.SUT.Command) > 0
 	if record.Upstream.Requests > 0 || m == nil || m.idle() || record.ErrorsOf("emfile")+record.ErrorsOf("ports") > 0 ||
 		record.Outcome != results.OutcomeOK && !foreign {
@@ -120,9 +120,9 @@ func (m *measurement) allFailed() bool {
 	return len(failed) >= m.record.Items
 }
 
-// upstreamSaw copies the upstream's figures; a trial whose upstream could not
+// recordUpstream copies the upstream's figures; a trial whose upstream could not
 // keep its own delays is not a measurement.
-func upstreamSaw(record *results.Trial, s mockupstream.Stats) {
+func recordUpstream(record *results.Trial, s mockupstream.Stats) {
 	record.Upstream = &results.UpstreamStats{
 		Requests: int(s.Requests), PeakInFlight: int(s.PeakInFlight), PeakConns: int(s.PeakConnections),
 		Connections: int(s.Accepted), Repeated: int(s.Repeated),
@@ -149,8 +149,8 @@ type expectation struct {
 	failed    map[string]bool
 	// unfinished: the SUT never said that it was done, so nothing that is missing is lost.
 	unfinished bool
-	// unknown: the upstream is not ours, and the content anything.
-	unknown bool
+	// anyContent: the upstream is not ours, and the content anything.
+	anyContent bool
 }
 
 func newExpectation(s *scenarios.Scenario, seed uint64, items [][]string, failed []string, unfinished bool) *expectation {
@@ -172,9 +172,9 @@ func newExpectation(s *scenarios.Scenario, seed uint64, items [][]string, failed
 	return e
 }
 
-// written is what is read of a document: its _id may be anything, so that a
+// document is what is read of a document: its _id may be anything, so that a
 // program that inserts twice instead of replacing is found out.
-type written struct {
+type document struct {
 	Item    string           `bson:"item"`
 	Seq     int              `bson:"seq"`
 	Records []calllog.Record `bson:"records"`
@@ -188,11 +188,11 @@ type identity struct {
 
 // check compares the collection with what the items must have left there.
 func (e *expectation) check(ctx context.Context, source documentSource, db, collection string) (*results.Documents, error) {
-	r := results.Documents{Unchecked: e.unknown}
+	r := results.Documents{Unchecked: e.anyContent}
 	seen := make(map[identity]int)
 	err := source.Documents(ctx, db, collection, func(raw bson.Raw) error {
 		r.Found++
-		var d written
+		var d document
 		readable := bson.Unmarshal(raw, &d) == nil
 		id := identity{d.Item, d.Seq}
 		if !readable || d.Seq < 0 || d.Seq >= e.documents[d.Item] {
@@ -203,7 +203,7 @@ func (e *expectation) check(ctx context.Context, source documentSource, db, coll
 			r.Duplicate++
 			return nil
 		}
-		right, err := e.right(d)
+		right, err := e.matches(d)
 		if err != nil {
 			return err
 		}
@@ -231,9 +231,9 @@ func (e *expectation) check(ctx context.Context, source documentSource, db, coll
 	return &r, nil
 }
 
-// right reports whether the document has the content that the upstream answered.
-func (e *expectation) right(d written) (bool, error) {
-	if e.unknown {
+// matches reports whether the document has the content that the upstream answered.
+func (e *expectation) matches(d document) (bool, error) {
+	if e.anyContent {
 		return true, nil
 	}
 	body := mockupstream.Answer(e.profile, e.seed, d.Item)
@@ -274,7 +274,7 @@ func overrun(t ScheduledTrial, record *results.Trial, abandoned int) *results.Ov
 	if peak := record.Upstream.PeakInFlight; limit > 0 && peak > limit+abandoned {
 		over.Limit, over.PeakInFlight = limit, peak
 	}
-	if wholeWork(record) && record.Ideal > 0 && idealBinds(t.Level.Scenario) {
+	if allDone(record) && record.Ideal > 0 && idealIsBound(t.Level.Scenario) {
 		if e := float64(record.Ideal) / float64(record.Makespan); e > results.MaxEfficiency {
 			over.Efficiency = e
 		}
@@ -285,17 +285,17 @@ func overrun(t ScheduledTrial, record *results.Trial, abandoned int) *results.Ov
 	return &over
 }
 
-// wholeWork reports whether a trial was measured and says that it did all its
+// allDone reports whether a trial was measured and says that it did all its
 // items: what fails takes less time than the ideal of what is done. Whether it
 // did them is another matter: one that lost all documents is fast as well.
-func wholeWork(record *results.Trial) bool {
+func allDone(record *results.Trial) bool {
 	return record.Outcome == results.OutcomeOK && record.Makespan > 0 && len(record.Errors) == 0 &&
 		(record.ItemsFailed == nil || *record.ItemsFailed == 0) &&
 		(record.Documents == nil || record.Documents.Unwritten == 0)
 }
 
-// idealBinds reports whether no trial can be faster than its ideal: not where
+// idealIsBound reports whether no trial can be faster than its ideal: not where
 // latencies change in the course of a trial or are spread around those of the ideal.
-func idealBinds(s *scenarios.Scenario) bool {
+func idealIsBound(s *scenarios.Scenario) bool {
 	return len(s.Upstream.Phases) == 0 && s.Database.Jitter == 0
 }

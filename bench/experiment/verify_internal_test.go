@@ -39,7 +39,7 @@ func TestAnUpstreamThatSawNoRequest(t *testing.T) {
 			s.SUT.Command = []string{"program"}
 		}
 		m := &measurement{record: record, report: test.report}
-		unseen(record, ScheduledTrial{Level: scenarios.Level{Scenario: s}}, m, test.proxy)
+		checkRequests(record, ScheduledTrial{Level: scenarios.Level{Scenario: s}}, m, test.proxy)
 		want := test.outcome
 		if test.failed {
 			want = results.OutcomeFailed
