@@ -107,11 +107,11 @@ func Attack(ctx context.Context, o Options) error {
 		if o.Keep != nil {
 			o.Keep(r)
 		}
-		if e := p.ended(r); o.Ended != nil {
+		if e := p.result(r); o.Ended != nil {
 			o.Ended(e)
 		}
 	}
-	p.drop()
+	p.announceDropped()
 	return context.Cause(ctx)
 }
 

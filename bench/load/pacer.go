@@ -20,7 +20,7 @@ type pacer struct {
 	schedule schedule
 	// next is the request to come, if there are more.
 	next Due
-	more bool
+	hasNext bool
 
 	mu       sync.Mutex
 	began    time.Time     // zero: not yet
@@ -40,13 +40,13 @@ func newPacer(ctx context.Context, o Options) *pacer {
 		clock = precise.New()
 	}
 	p := &pacer{ctx: ctx, due: o.Due, clock: clock, schedule: schedule{arrivals: o.Arrivals}, intended: map[uint64]time.Duration{}}
-	p.next.Intended, p.more = p.schedule.next()
+	p.next.Intended, p.hasNext = p.schedule.next()
 	return p
 }
 
 // Pace waits for the start of request hits; vegeta need not wait after it.
 func (p *pacer) Pace(elapsed time.Duration, hits uint64) (wait time.Duration, stop bool) {
-	if !p.more || p.ctx.Err() != nil {
+	if !p.hasNext || p.ctx.Err() != nil {
 		return 0, true
 	}
 	p.mu.Lock()
@@ -70,7 +70,7 @@ func (p *pacer) announce() {
 		p.due(p.next)
 	}
 	p.next.Seq++
-	p.next.Intended, p.more = p.schedule.next()
+	p.next.Intended, p.hasNext = p.schedule.next()
 }
 
 // Rate returns what vegeta's pacers have; nothing of this program asks for it.
@@ -87,10 +87,10 @@ func (p *pacer) stop() {
 	}
 }
 
-// drop announces what had been due when the attack was stopped and was still
+// announceDropped announces what had been due when the attack was stopped and was still
 // held up, by a generator or a machine that was behind. What the schedule has
 // after that never was due. To be called when vegeta has ended.
-func (p *pacer) drop() {
+func (p *pacer) announceDropped() {
 	if p.ctx.Err() == nil {
 		return
 	}
@@ -98,12 +98,12 @@ func (p *pacer) drop() {
 	if p.began.IsZero() { // stopped before it began
 		return
 	}
-	for p.more && p.next.Intended <= p.stopped {
+	for p.hasNext && p.next.Intended <= p.stopped {
 		p.announce()
 	}
 }
 
-func (p *pacer) ended(r *vegeta.Result) Ended {
+func (p *pacer) result(r *vegeta.Result) Ended {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	begun := r.Timestamp.Sub(p.began)

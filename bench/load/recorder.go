@@ -96,9 +96,9 @@ func (r *Recorder) Counts() Counts {
 	return c
 }
 
-// types are what texts of errors say; vegeta keeps nothing else of them. The
+// errorTexts are what texts of errors say; vegeta keeps nothing else of them. The
 // first that fits counts.
-var types = []struct{ text, name string }{
+var errorTexts = []struct{ text, name string }{
 	{"too many open files", "emfile"},
 	{"assign requested address", "ports"},              // "cannot" on Linux, "can't" on BSDs
 	{"Only one usage of each socket address", "ports"}, // Windows
@@ -125,7 +125,7 @@ func errorType(r *vegeta.Result) string {
 	case r.Code >= 300:
 		return "http_3xx"
 	}
-	for _, t := range types {
+	for _, t := range errorTexts {
 		if strings.Contains(r.Error, t.text) {
 			return t.name
 		}

@@ -135,7 +135,7 @@ func (c *classifier) sockets(dir string, family byte, learn func(inode uint64, s
 		return nil
 	}
 	if err != nil {
-		return gone(err)
+		return processError(err)
 	}
 	eachPeer(table, peers, learn)
 	return nil
@@ -146,12 +146,12 @@ func (c *classifier) sockets(dir string, family byte, learn func(inode uint64, s
 func (p *proc) links() (n int, sockets map[uint64]string, runtime Runtime, err error) {
 	dir, err := os.Open(p.dir + "/fd")
 	if err != nil {
-		return 0, nil, runtime, gone(err)
+		return 0, nil, runtime, processError(err)
 	}
 	defer dir.Close()
 	names, err := dir.Readdirnames(-1)
 	if err != nil {
-		return 0, nil, runtime, gone(err)
+		return 0, nil, runtime, processError(err)
 	}
 	sockets = make(map[uint64]string, len(names))
 	for _, name := range names {

@@ -33,12 +33,12 @@ func (r Runtime) Total() (n int) {
 // loopTypes is the number of types of descriptors that one event loop may have.
 const loopTypes = pidFD
 
-// kept counts the descriptors of one event loop that was made after base. A
+// eventLoop counts the descriptors of one event loop that was made after base. A
 // runtime makes it when it first needs it (Go's at the first connection) and
 // never closes it. A type that base has already is not counted, nor a second
 // descriptor of a type: an event loop for each report is a leak, and so is a
 // pidfd, which belongs to a child process.
-func (r Runtime) kept(base Runtime) (n int) {
+func (r Runtime) eventLoop(base Runtime) (n int) {
 	for i := range loopTypes {
 		if base[i] == 0 && r[i] > 0 {
 			n++
@@ -129,12 +129,12 @@ func (s *Sampler) leftover(base Baseline, n int) (Leftover, error) {
 	if now == nil || base.Kinds == nil {
 		return Leftover{Count: n - base.Count}, nil
 	}
-	return now.beyond(base), nil
+	return now.leftover(base), nil
 }
 
-// beyond returns what k has beyond a baseline whose kinds are known.
-func (k Kinds) beyond(base Baseline) Leftover {
-	kept := k.Runtime.kept(base.Kinds.Runtime)
+// leftover returns what k has leftover a baseline whose kinds are known.
+func (k Kinds) leftover(base Baseline) Leftover {
+	kept := k.Runtime.eventLoop(base.Kinds.Runtime)
 	left := Leftover{Count: max(0, k.total()-kept-base.Count)}
 	if left.Count == 0 {
 		return left

@@ -23,7 +23,7 @@ func TestBeyondBaseline(t *testing.T) {
 		"fewer than before":               {one, Kinds{Runtime: loop(1), Other: 3}, Kinds{}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			left := test.now.beyond(Baseline{Count: test.base.total(), Kinds: &test.base})
+			left := test.now.leftover(Baseline{Count: test.base.total(), Kinds: &test.base})
 			if left.Count != test.left.total() {
 				t.Errorf("%d left open, want %d", left.Count, test.left.total())
 			}

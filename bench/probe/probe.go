@@ -106,8 +106,8 @@ type Sampler struct {
 	// Of the sampling goroutine, until done is closed.
 	report     Report
 	classified int       // the highest count that was classified
-	next       time.Time // when to classify without a new peak
-	soonest    time.Time // not even at a new peak before
+	classifyAt       time.Time // when to classify without a new peak
+	notBefore    time.Time // not even at a new peak before
 }
 
 // Start begins to watch. It fails when there is no such process.
@@ -158,7 +158,7 @@ func (s *Sampler) run() {
 				return
 			}
 		case <-s.stop:
-			s.next = time.Time{} // classify once more
+			s.classifyAt = time.Time{} // classify once more
 			s.sample(time.Now())
 			return
 		}
@@ -179,24 +179,24 @@ func (s *Sampler) sample(now time.Time) bool {
 		s.report.Peak, s.report.PeakAt = n, now.Sub(s.start)
 	}
 	grown := n - s.classified
-	if now.Before(s.next) && (grown < 2 || grown*10 < s.classified || now.Before(s.soonest)) {
+	if now.Before(s.classifyAt) && (grown < 2 || grown*10 < s.classified || now.Before(s.notBefore)) {
 		return true
 	}
-	s.look(n)
-	s.next = now.Add(max(s.options.ClassifyEvery, 50*time.Since(began)))
-	s.soonest = now.Add(s.options.ClassifyEvery / 4)
+	s.classify(n)
+	s.classifyAt = now.Add(max(s.options.ClassifyEvery, 50*time.Since(began)))
+	s.notBefore = now.Add(s.options.ClassifyEvery / 4)
 	return true
 }
 
-// look classifies the descriptors, of which there are n, and reads memory,
+// classify classifies the descriptors, of which there are n, and reads memory,
 // threads and CPU time. An error leaves what was seen before.
-func (s *Sampler) look(n int) {
+func (s *Sampler) classify(n int) {
 	if k, err := s.source.kinds(); err == nil && k != nil {
 		s.report.Classified++
 		if s.report.Kinds == nil {
 			s.report.Kinds = &Kinds{}
 		}
-		s.report.Kinds.raise(*k)
+		s.report.Kinds.max(*k)
 	}
 	s.classified = max(s.classified, n)
 	if r, err := s.source.resources(); err == nil {
@@ -206,7 +206,7 @@ func (s *Sampler) look(n int) {
 	}
 }
 
-func (k *Kinds) raise(o Kinds) {
+func (k *Kinds) max(o Kinds) {
 	k.Upstream = max(k.Upstream, o.Upstream)
 	k.Mongo = max(k.Mongo, o.Mongo)
 	for i := range k.Runtime {

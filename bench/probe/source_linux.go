@@ -31,7 +31,7 @@ func openSource(t Target) (source, error) {
 	case !exists("/proc/self/fd") || errors.Is(err, fs.ErrPermission):
 		return openPortable(t)
 	default:
-		return nil, gone(err)
+		return nil, processError(err)
 	}
 	p := &proc{dir: dir, fds: fds, fd: int(fds.Fd())}
 	size, err := p.size()
@@ -48,8 +48,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// gone makes ErrGone of what the system says of a process that has ended.
-func gone(err error) error {
+// processError makes ErrGone of what the system says of a process that has ended.
+func processError(err error) error {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("%w: %w", ErrGone, err)
 	}
@@ -61,7 +61,7 @@ func (p *proc) close() error { return errors.Join(p.classifier.close(), p.fds.Cl
 func (p *proc) size() (int, error) {
 	var stat unix.Stat_t
 	if err := unix.Fstat(p.fd, &stat); err != nil {
-		return 0, gone(err)
+		return 0, processError(err)
 	}
 	return int(stat.Size), nil
 }
@@ -77,14 +77,14 @@ func (p *proc) count() (int, error) {
 		return len(entries), nil
 	}
 	// None at all: a process that has ended and was not waited for, most likely.
-	if p.ended() {
+	if p.exited() {
 		return 0, ErrGone
 	}
 	return 0, err
 }
 
-// ended reports whether the process is gone or a zombie.
-func (p *proc) ended() bool {
+// exited reports whether the process is gone or a zombie.
+func (p *proc) exited() bool {
 	stat, err := os.ReadFile(p.dir + "/stat")
 	if err != nil {
 		return true
@@ -110,7 +110,7 @@ const (
 func (p *proc) resources() (resources, error) {
 	stat, err := os.ReadFile(p.dir + "/stat")
 	if err != nil {
-		return resources{}, gone(err)
+		return resources{}, processError(err)
 	}
 	fields := afterCommand(stat)
 	if len(fields) <= statThreads {
@@ -122,7 +122,7 @@ func (p *proc) resources() (resources, error) {
 	}
 	status, err := os.ReadFile(p.dir + "/status")
 	if err != nil {
-		return resources{}, gone(err)
+		return resources{}, processError(err)
 	}
 	return resources{
 		peakRSS: kilobytes(status, "VmHWM:"),

@@ -21,14 +21,14 @@ func TestBound(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if n := b.held.Load(); n != 0 {
+	if n := b.throttled.Load(); n != 0 {
 		t.Errorf("%d held back of as many as may begin at once", n)
 	}
 	over := errors.New("over")
 	cancel(over)
 	for range 100 { // more than may begin while the test runs
 		if err := b.wait(ctx); errors.Is(err, over) {
-			if b.held.Load() == 0 {
+			if b.throttled.Load() == 0 {
 				t.Error("held back and not counted")
 			}
 			return

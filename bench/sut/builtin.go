@@ -34,8 +34,8 @@ type core struct {
 	upstream    dialcount.Counter
 	mongo       dialcount.Counter
 	shared      *clients // nil where each batch or report has its own
-	served      *served  // nil: the items are worked off once
-	planted     planted
+	server      *reportServer  // nil: the items are worked off once
+	injected     injection
 }
 
 // clients is what connects to the upstream and the database.
@@ -71,7 +71,7 @@ func newCore(spec Spec) (*core, error) {
 	} else if r > 0 {
 		c.bound = newBound(r)
 	}
-	if err := c.planted.plant(spec.Inject); err != nil {
+	if err := c.injected.inject(spec.Inject); err != nil {
 		return nil, err
 	}
 	if v.Connections.Clients != "" && v.Connections.Clients != "shared" {
@@ -137,7 +137,7 @@ func (c *core) closeClients(use *clients) error {
 
 // close closes the shared clients.
 func (c *core) close() error {
-	c.planted.release()
+	c.injected.release()
 	if c.shared == nil {
 		return nil
 	}
@@ -150,7 +150,7 @@ func (c *core) run(ctx context.Context) (*Report, error) {
 	goroutines := watchGoroutines()
 	limit := func() *results.SlotLimit { return nil }
 	if c.adaptive {
-		limit = watchLimit(c.slots)
+		limit = watchSlotLimit(c.slots)
 	}
 	var failed []string
 	batches := max(1, c.spec.Batches)
@@ -173,7 +173,7 @@ func (c *core) run(ctx context.Context) (*Report, error) {
 		Upstream: c.upstream.Counts().Peak, Mongo: c.mongo.Counts().Peak,
 	}}
 	if c.bound != nil {
-		r.Throttled = int(c.bound.held.Load())
+		r.Throttled = int(c.bound.throttled.Load())
 	}
 	if c.recorder == nil {
 		return r, nil
@@ -196,7 +196,7 @@ func (c *core) batch(ctx context.Context, items []calllog.Item) (failed []string
 		Writer: pipeline.WriterFunc[calllog.Document](func(context.Context, []calllog.Document) error { return nil }),
 	}
 	if use.writer != nil {
-		p.Writer = c.planted.writer(use.writer)
+		p.Writer = c.injected.writer(use.writer)
 	}
 	if c.recorder != nil {
 		p.Observer = c.recorder
@@ -256,11 +256,11 @@ func watchGoroutines() func() int {
 // bound holds fetches back so that a server that is not ours gets no more of
 // them in any second than was said.
 type bound struct {
-	held atomic.Int64 // fetches that had to wait
+	throttled atomic.Int64 // fetches that had to wait
 
 	mu    sync.Mutex
 	turns []time.Time // of the last so many fetches, round and round
-	next  int
+	oldest  int
 }
 
 // newBound lets perSecond fetches begin in any second, be it all at once.
@@ -271,12 +271,12 @@ func newBound(perSecond int) *bound { return &bound{turns: make([]time.Time, per
 func (b *bound) turn(now time.Time) time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	at := b.turns[b.next].Add(time.Second)
+	at := b.turns[b.oldest].Add(time.Second)
 	if at.Before(now) {
 		at = now
 	}
-	b.turns[b.next] = at
-	b.next = (b.next + 1) % len(b.turns)
+	b.turns[b.oldest] = at
+	b.oldest = (b.oldest + 1) % len(b.turns)
 	return at
 }
 
@@ -288,7 +288,7 @@ func (b *bound) wait(ctx context.Context) error {
 	if delay <= 0 {
 		return nil
 	}
-	b.held.Add(1)
+	b.throttled.Add(1)
 	timer := time.NewTimer(delay)
 	defer timer.Stop()
 	select {

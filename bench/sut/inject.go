@@ -19,31 +19,31 @@ type Faults struct {
 	LostWrites int `json:"lost_writes,omitempty"`
 }
 
-// planted is what a core has of it.
-type planted struct {
-	held []*os.File
-	lose atomic.Int64
+// injection is what a core has of it.
+type injection struct {
+	descriptors []*os.File
+	remaining atomic.Int64
 }
 
-func (p *planted) plant(what Faults) error {
-	p.lose.Store(int64(what.LostWrites))
+func (p *injection) inject(what Faults) error {
+	p.remaining.Store(int64(what.LostWrites))
 	for range what.Descriptors {
 		f, err := os.Open(os.DevNull)
 		if err != nil {
 			return fmt.Errorf("inject a leak of %d descriptors: %w", what.Descriptors, err)
 		}
-		p.held = append(p.held, f)
+		p.descriptors = append(p.descriptors, f)
 	}
 	return nil
 }
 
 // writer returns next, less the documents that are to be lost.
-func (p *planted) writer(next pipeline.Writer[calllog.Document]) pipeline.Writer[calllog.Document] {
-	if p.lose.Load() == 0 {
+func (p *injection) writer(next pipeline.Writer[calllog.Document]) pipeline.Writer[calllog.Document] {
+	if p.remaining.Load() == 0 {
 		return next
 	}
 	return pipeline.WriterFunc[calllog.Document](func(ctx context.Context, documents []calllog.Document) error {
-		for len(documents) > 0 && p.lose.Add(-1) >= 0 {
+		for len(documents) > 0 && p.remaining.Add(-1) >= 0 {
 			documents = documents[1:]
 		}
 		if len(documents) == 0 {
@@ -53,8 +53,8 @@ func (p *planted) writer(next pipeline.Writer[calllog.Document]) pipeline.Writer
 	})
 }
 
-func (p *planted) release() {
-	for _, f := range p.held {
+func (p *injection) release() {
+	for _, f := range p.descriptors {
 		_ = f.Close()
 	}
 }

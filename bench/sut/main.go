@@ -18,7 +18,7 @@ import (
 // Exit codes of the SUT process.
 const (
 	exitUsage  = 2
-	exitBroken = 4 // it could not run the pipeline
+	exitFailed = 4 // it could not run the pipeline
 	exitOrphan = 5 // the harness is gone
 )
 
@@ -43,19 +43,19 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	if err := dieWithParent(parent); err != nil {
 		fmt.Fprintln(stderr, "sut: die with the harness:", err)
-		return exitBroken
+		return exitFailed
 	}
 	if err := setNoFile(nofile); err != nil {
 		fmt.Fprintln(stderr, "sut:", err)
-		return exitBroken
+		return exitFailed
 	}
 	if command := args[2:]; len(command) > 0 {
 		fmt.Fprintln(stderr, "sut:", become(command))
-		return exitBroken
+		return exitFailed
 	}
 	if err := serve(stdin, stdout, func() { os.Exit(exitOrphan) }); err != nil {
 		fmt.Fprintln(stderr, "sut:", err)
-		return exitBroken
+		return exitFailed
 	}
 	return 0
 }
@@ -110,7 +110,7 @@ func serve(stdin io.Reader, stdout io.Writer, orphaned func()) error {
 }
 
 // work works off the items, or serves reports until it is told to drain.
-func work(c *core, in *input, say func(Message) error) (*Report, error) {
+func work(c *core, in *input, send func(Message) error) (*Report, error) {
 	if !c.spec.Service {
 		return c.run(context.Background())
 	}
@@ -118,7 +118,7 @@ func work(c *core, in *input, say func(Message) error) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := say(Message{Type: TypeServing, Addr: s.listener.Addr().String()}); err != nil {
+	if err := send(Message{Type: TypeServing, Addr: s.listener.Addr().String()}); err != nil {
 		return nil, err
 	}
 	orders := make(chan string, 2) // one of each may be left unread
@@ -134,7 +134,7 @@ func work(c *core, in *input, say func(Message) error) (*Report, error) {
 			}
 		}
 	}()
-	return s.run(orders, say)
+	return s.run(orders, send)
 }
 
 // openPoller makes the runtime open the descriptors of its poller now, so that

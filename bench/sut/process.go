@@ -177,7 +177,7 @@ func (p *Process) Await(ctx context.Context, kind string) (Message, error) {
 	select {
 	case m, ok := <-p.events:
 		if !ok {
-			return Message{}, p.ended(ctx)
+			return Message{}, p.endError(ctx)
 		}
 		if m.Type != kind {
 			return m, fmt.Errorf("the SUT sent %q, expected %q", m.Type, kind)
@@ -191,8 +191,8 @@ func (p *Process) Await(ctx context.Context, kind string) (Message, error) {
 	}
 }
 
-// ended returns the reason why there are no more messages.
-func (p *Process) ended(ctx context.Context) error {
+// endError returns the reason why there are no more messages.
+func (p *Process) endError(ctx context.Context) error {
 	if err := p.ProtocolError(); err != nil {
 		return err
 	}
@@ -232,8 +232,8 @@ func (p *Process) Kill() {
 	<-p.exited
 }
 
-// shownLines is the number of lines of a SUT's output that are shown.
-const shownLines = 3
+// outputLines is the number of lines of a SUT's output that are shown.
+const outputLines = 3
 
 // Output describes what the SUT wrote last, for a message.
 func (p *Process) Output() string {
@@ -246,7 +246,7 @@ func (p *Process) Output() string {
 		if lines[0] == "" {
 			continue
 		}
-		last := lines[max(0, len(lines)-shownLines):]
+		last := lines[max(0, len(lines)-outputLines):]
 		parts = append(parts, fmt.Sprintf("%q on %s", strings.Join(last, "\n"), o.name))
 	}
 	if len(parts) == 0 {

@@ -49,8 +49,8 @@ type Tick struct {
 	Exhausted map[string]int `json:"exhausted,omitempty"`
 }
 
-// served is what a SUT that serves reports has beside its core.
-type served struct {
+// reportServer is what a SUT that serves reports has beside its core.
+type reportServer struct {
 	core     *core
 	service  *service.Service
 	listener *acceptor
@@ -67,8 +67,8 @@ type served struct {
 // serve begins to serve reports on a free port of 127.0.0.1. It handles SIGTERM
 // from before it listens: once the address is known, a SIGTERM drains the
 // service and does not kill it with reports in flight.
-func (c *core) serve() (_ *served, err error) {
-	s := &served{core: c, began: time.Now()}
+func (c *core) serve() (_ *reportServer, err error) {
+	s := &reportServer{core: c, began: time.Now()}
 	s.terminated, s.stop = signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer func() {
 		if err != nil {
@@ -98,12 +98,12 @@ func (c *core) serve() (_ *served, err error) {
 	s.listener = &acceptor{Listener: listener, errors: map[string]int{}}
 	s.http = &http.Server{Handler: s.service, ErrorLog: log.New(os.Stderr, "", 0), ConnState: s.listener.state, ReadHeaderTimeout: time.Minute}
 	go func() { _ = s.http.Serve(s.listener) }() // its end is ordered by drain
-	c.served = s
+	c.server = s
 	return s, nil
 }
 
 // clients makes clients for the service: those of the core where they are shared.
-func (s *served) clients() (service.Clients, error) {
+func (s *reportServer) clients() (service.Clients, error) {
 	use := s.core.shared
 	if use == nil {
 		var err error
@@ -122,12 +122,12 @@ func (s *served) clients() (service.Clients, error) {
 		s.mu.Unlock()
 	}
 	if use != s.core.shared { // the core closes its own
-		made.Close = func(ctx context.Context) error { return s.closeOwn(ctx, use) }
+		made.Close = func(ctx context.Context) error { return s.closeClients(ctx, use) }
 	}
 	return made, nil
 }
 
-func (s *served) closeOwn(ctx context.Context, use *clients) error {
+func (s *reportServer) closeClients(ctx context.Context, use *clients) error {
 	use.fetcher.Close()
 	if use.writer == nil {
 		return nil
@@ -139,7 +139,7 @@ func (s *served) closeOwn(ctx context.Context, use *clients) error {
 }
 
 // tick looks at everything once.
-func (s *served) tick() *Tick {
+func (s *reportServer) tick() *Tick {
 	up, mongo := s.core.upstream.Counts(), s.core.mongo.Counts()
 	t := &Tick{
 		At: time.Since(s.began), Ledger: s.service.Ledger(), Goroutines: runtime.NumGoroutine(),
@@ -166,7 +166,7 @@ const drainTimeout = 30 * time.Second
 
 // run sends ticks until the harness or SIGTERM tells it to drain, then turns
 // new reports away, finishes those in flight and returns the report.
-func (s *served) run(orders <-chan string, say func(Message) error) (*Report, error) {
+func (s *reportServer) run(orders <-chan string, say func(Message) error) (*Report, error) {
 	defer s.stop()
 	goroutines := watchGoroutines()
 	ticker := time.NewTicker(tickInterval)
@@ -265,9 +265,9 @@ func (a *acceptor) failures() map[string]int {
 // slotLimitInterval is the interval in which a limit that sets itself is looked at.
 const slotLimitInterval = 20 * time.Millisecond
 
-// watchLimit looks at the limit of slots until the function that it returns is
+// watchSlotLimit looks at the limit of slots until the function that it returns is
 // called, which says what it came to.
-func watchLimit(slots pipeline.Slots) func() *results.SlotLimit {
+func watchSlotLimit(slots pipeline.Slots) func() *results.SlotLimit {
 	stop, seen := make(chan struct{}), make(chan []int)
 	go func() {
 		ticker := time.NewTicker(slotLimitInterval)
@@ -283,11 +283,11 @@ func watchLimit(slots pipeline.Slots) func() *results.SlotLimit {
 			}
 		}
 	}()
-	return func() *results.SlotLimit { close(stop); return settled(<-seen) }
+	return func() *results.SlotLimit { close(stop); return summarizeLimits(<-seen) }
 }
 
-// settled returns the last limit, and the median of the second half of all.
-func settled(all []int) *results.SlotLimit {
+// summarizeLimits returns the last limit, and the median of the second half of all.
+func summarizeLimits(all []int) *results.SlotLimit {
 	half := slices.Sorted(slices.Values(all[len(all)/2:]))
 	return &results.SlotLimit{Last: all[len(all)-1], Settled: half[len(half)/2]}
 }

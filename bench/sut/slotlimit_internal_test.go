@@ -16,7 +16,7 @@ func TestSettled(t *testing.T) {
 		{[]int{10, 12}, results.SlotLimit{Last: 12, Settled: 12}},
 		{[]int{1, 2, 3, 30, 10, 20, 40, 5}, results.SlotLimit{Last: 5, Settled: 20}},
 	} {
-		if got := settled(c.all); *got != c.want {
+		if got := summarizeLimits(c.all); *got != c.want {
 			t.Errorf("%v: %+v, want %+v", c.all, *got, c.want)
 		}
 	}
@@ -24,7 +24,7 @@ func TestSettled(t *testing.T) {
 
 // A limit that does not move is what it is, however short the watch.
 func TestWatchLimit(t *testing.T) {
-	if got := watchLimit(pipeline.NewSlots(7))(); *got != (results.SlotLimit{Last: 7, Settled: 7}) {
+	if got := watchSlotLimit(pipeline.NewSlots(7))(); *got != (results.SlotLimit{Last: 7, Settled: 7}) {
 		t.Errorf("%+v", *got)
 	}
 }
