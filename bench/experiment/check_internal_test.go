@@ -10,7 +10,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// collected is a collection that holds documents with these keys.
+// collected is a collection of documents with the given keys.
 type collected []string
 
 func (c collected) Documents(_ context.Context, _, _ string, each func(bson.Raw) error) error {
@@ -26,7 +26,7 @@ func (c collected) Documents(_ context.Context, _, _ string, each func(bson.Raw)
 	return nil
 }
 
-// A document that was written under another key is lost and foreign, and one broken document.
+// A document that was written under another key is both lost and foreign, and counts once.
 func TestEachDocumentIsCountedOnce(t *testing.T) {
 	items := [][]string{{"a"}, {"b"}, {"c"}}
 	for name, test := range map[string]struct {
@@ -58,8 +58,8 @@ func TestEachDocumentIsCountedOnce(t *testing.T) {
 	}
 }
 
-// Trials are added up as they are: one that lost documents does not make up for
-// another one with foreign documents.
+// The sum over trials is taken per trial: the lost documents of one trial do not offset the
+// foreign ones of another.
 func TestDocumentsOfTwoTrials(t *testing.T) {
 	sum := results.Documents{Lost: 100}
 	sum.Add(results.Documents{Foreign: 100})

@@ -22,7 +22,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// The test binary is the binary of the SUT and of the environment's children as well.
+// TestMain lets the test binary also serve as the SUT and as the environment's children.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch args := os.Args[2:]; {
@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// shared is one environment for the tests of this package; each has its own database.
+// shared is the environment of all tests; each has its own database.
 var shared = sync.OnceValues(func() (*environment.Environment, error) {
 	return environment.Start(context.Background(), environment.Options{Link: true})
 })
@@ -129,8 +129,8 @@ func TestEveryStrategyOnRealServers(t *testing.T) {
 		if c.Peak > c.Predicted || c.Inside.Upstream+c.Inside.Mongo+c.Baseline > c.Predicted {
 			t.Errorf("%s: peak %d, inside %+v, baseline %d, predicted %d", name, c.Peak, *c.Inside, c.Baseline, c.Predicted)
 		}
-		// Their peaks can differ: the upstream sees later than the dialer that a
-		// connection is closed, and may have accepted its successor by then.
+		// Their peaks can differ: the upstream notices a close later than the dialer,
+		// and may have accepted the next connection by then.
 		if c.Inside.Upstream < 1 || c.Inside.Upstream > record.Upstream.Connections {
 			t.Errorf("%s: the upstream accepted %d connections, the dialer had %d open at once", name, record.Upstream.Connections, c.Inside.Upstream)
 		}
@@ -149,7 +149,7 @@ func TestEveryStrategyOnRealServers(t *testing.T) {
 	}
 }
 
-// foreign builds a SUT that shares no code with ours.
+// foreign builds a SUT that shares no code with the built-in one.
 func foreign(t *testing.T) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "foreign")
@@ -224,7 +224,7 @@ blocks: 6
 	}
 }
 
-// checkOutside checks what is seen of a program that reports nothing.
+// checkOutside checks the record of a program that reports nothing.
 func checkOutside(t *testing.T, record results.Trial, mode string) {
 	t.Helper()
 	if record.MakespanSource != "outside" || record.Makespan <= 0 {

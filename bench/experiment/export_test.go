@@ -6,8 +6,8 @@ import (
 	"floodgate/bench/load"
 )
 
-// AttackWith has another function than load.Attack send the reports of a service.
+// AttackWith replaces load.Attack as the function that sends the reports of a service.
 func (r *Trials) AttackWith(attack func(context.Context, load.Options) error) { r.attack = attack }
 
-// IgnoreLag believes trials of a service however late their reports were begun.
+// IgnoreLag accepts trials of a service however late their reports were started.
 func (r *Trials) IgnoreLag() { r.ignoreLag = true }

@@ -12,16 +12,15 @@ import (
 	"floodgate/results"
 )
 
-// falseStart ends a run in whose first trial the command does not say that it is
-// ready: it would not in any other. It also counts the first trials of a run whose
-// command crashed before it asked the upstream for anything, each for the same reason.
+// falseStart ends a run whose command cannot work: one that is not ready in the first
+// trial, or that crashes at once in the first trials, each time for the same reason.
 type falseStart struct {
 	crashes int
-	reason string
-	passed   bool // one did not
+	reason  string
+	passed  bool // a trial did not crash at once
 }
 
-// observe takes the next trial, and gives up after the last of those that may crash so.
+// observe examines the next trial. It returns an error at the crash number most.
 func (f *falseStart) observe(t results.Trial, most int) error {
 	if t.NotReady && !f.passed && f.crashes == 0 {
 		return fmt.Errorf("the first trial failed: %s", t.Reason)
@@ -37,27 +36,27 @@ func (f *falseStart) observe(t results.Trial, most int) error {
 	return fmt.Errorf("the first %d trials all crashed: %s; check sut.command", f.crashes, f.reason)
 }
 
-// ErrUnanswered reports that a run ended because a user's server does not
-// answer any more; it can be resumed.
+// ErrUnanswered reports that a run ended because an external server stopped
+// answering; it can be resumed.
 var ErrUnanswered = errors.New("the run was stopped")
 
-// maxUnanswered is the number of trials in a row that may fail in every item before the
-// run asks the upstream whether it still answers.
+// maxUnanswered is the number of consecutive trials in which every item failed before
+// the run tests whether the upstream still answers.
 const maxUnanswered = 3
 
-// outage holds back the last trials that failed in every item for errors of an
-// external upstream. Whether they show the variants or a server that has gone is
-// known only when a later trial has done an item, or the upstream was asked. Those
-// of a server that has gone are not stored, so that the run can be resumed with them.
+// outage withholds the last trials in which every item failed because of an external
+// upstream. Whether the variants or the server are to blame is known only when a later
+// trial completes an item, or after a test request. If the server is down, the trials
+// are not stored, so that the resumed run repeats them.
 type outage struct {
-	// tryUpstream fetches an item from the upstream; nil means that the upstream is a mock, whose
-	// faults are a part of the scenario.
-	tryUpstream  func(ctx context.Context) error
-	withheld []results.Trial
+	// tryUpstream fetches an item from the upstream; nil means that the upstream is a
+	// mock, whose faults are part of the scenario.
+	tryUpstream func(ctx context.Context) error
+	withheld    []results.Trial
 }
 
-// observe takes a trial and returns those that are to be stored now. The error
-// says that the upstream does not answer.
+// observe examines a trial and returns the trials to store now. The error is
+// ErrUnanswered if the upstream does not answer.
 func (o *outage) observe(ctx context.Context, t results.Trial) ([]results.Trial, error) {
 	if o.tryUpstream == nil || !unanswered(t) {
 		return o.release(t), nil
@@ -69,7 +68,7 @@ func (o *outage) observe(ctx context.Context, t results.Trial) ([]results.Trial,
 	return o.check(ctx)
 }
 
-// check asks the upstream whether it answers, if trials are kept back.
+// check sends a test request to the upstream if trials are withheld.
 func (o *outage) check(ctx context.Context) ([]results.Trial, error) {
 	if len(o.withheld) == 0 {
 		return nil, nil
@@ -84,7 +83,7 @@ func (o *outage) check(ctx context.Context) ([]results.Trial, error) {
 	return o.release(), nil
 }
 
-// release returns the trials that were kept back, and then others.
+// release returns the withheld trials, followed by others.
 func (o *outage) release(others ...results.Trial) []results.Trial {
 	all := append(o.withheld, others...)
 	o.withheld = nil
@@ -111,8 +110,8 @@ func (o *outage) describe(err error) error {
 	return fmt.Errorf("%w: %s failed (%s), and so did a test request: %w", ErrUnanswered, trials, strings.Join(types, ", "), err)
 }
 
-// unanswered reports whether every item of a trial failed for errors that a
-// server which has gone causes. A lack of descriptors or of ports is the SUT's own.
+// unanswered reports whether every item of a trial failed with errors that a server
+// that is down causes. A lack of descriptors or ports is the SUT's own fault.
 func unanswered(t results.Trial) bool {
 	switch {
 	case len(t.Errors) == 0:
@@ -130,8 +129,8 @@ func unanswered(t results.Trial) bool {
 	return true
 }
 
-// serverCauses reports whether a server that is down, or that answers every request
-// with an error, causes errors of this type.
+// serverCauses reports whether errors of this type are caused by a server that is
+// down or answers every request with an error.
 func serverCauses(kind string) bool {
 	switch kind {
 	case "refused", "reset", "timeout", "tls", "other":
@@ -140,8 +139,8 @@ func serverCauses(kind string) bool {
 	return strings.HasPrefix(kind, "http_")
 }
 
-// refusedAll reports whether the upstream refused every connection of a trial:
-// then it measured nothing, whatever the variant.
+// refusedAll reports whether the upstream refused every connection of a trial, which
+// therefore measured nothing, whatever the variant.
 func refusedAll(t results.Trial) bool {
 	return unanswered(t) && !slices.ContainsFunc(t.Errors, func(e results.ErrorCount) bool { return e.Type != "refused" })
 }

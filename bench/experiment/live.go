@@ -13,61 +13,60 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// Live is how a trial of a service goes at one moment. It is the reader's to keep.
+// Live is the state of a service's trial at one moment. The receiver may retain it.
 type Live struct {
 	Trial ScheduledTrial
-	// Began is when this try of the trial began: one that turned out invalid is
-	// tried again, and counts from 0.
+	// Began is the start of this attempt at the trial. A repeated trial starts anew.
 	Began time.Time
-	// Duration is the time for which reports come; Tick.At may go beyond it while those in
-	// flight end.
+	// Duration of the load. Tick.At may exceed it until the reports in flight end.
 	Duration time.Duration
-	// Tick is what the SUT has in progress and has done, as it says itself.
+	// Tick is the work in progress and completed, as the SUT reports it.
 	Tick sut.Tick
-	// Counts of reports at the client, as the trial's record will have them.
+	// Counts of reports at the client.
 	load.Counts
-	// DueRate and DoneRate are reports a second over the last second: those that
-	// were due, and those that ended with all items done.
+	// DueRate and DoneRate are the reports per second, over the last second, that were
+	// due and that completed.
 	DueRate, DoneRate float64
-	// P50 and P99 of the response time, since due, of the reports that ended in
-	// the last second or two; zero means none did.
+	// P50 and P99 are quantiles of the response time of the reports that ended in the
+	// last one to two seconds; zero means that none ended.
 	P50, P99 time.Duration
 	// Responses are the response times of the reports that ended since the last Live.
 	Responses []time.Duration
-	// Seen is the SUT from outside.
+	// Seen is the state of the SUT from outside.
 	Seen
 }
 
-// Seen is a SUT at one moment, seen from outside; 0 is what could not be seen.
+// Seen is the state of a SUT at one moment, seen from outside. Unavailable figures
+// are zero.
 type Seen struct {
-	// Descriptors that are open, of NoFile that may be.
+	// Descriptors are open; NoFile is their limit.
 	Descriptors, NoFile int
-	// Kinds of them; nil means unknown.
+	// Kinds counts the descriptors by kind; nil means unknown.
 	Kinds   *results.Kinds
 	Threads int
 	RSS     int64 // bytes
 }
 
 const (
-	// rateWindow is what rates are taken over.
+	// rateWindow is the time over which rates are computed.
 	rateWindow = time.Second
-	// quantileWindow: quantiles are of what ended in the last one to two of them.
+	// quantileWindow is the least time that quantiles cover; the greatest is twice that.
 	quantileWindow = time.Second
-	// quantileFigures are the significant figures of quantiles: within 1 %.
+	// quantileFigures is the number of significant figures of quantiles.
 	quantileFigures = 2
 )
 
-// feed makes a trial's Lives. The caller locks.
+// feed computes the rates and quantiles of a trial's Lives. The caller locks.
 type feed struct {
-	// old and young both take every response; when young has seen a window, old
-	// is emptied and becomes the young one.
+	// old and young both record every response. Once young covers a window, old is
+	// reset and they swap.
 	old, young *hdrhistogram.Histogram
-	rotated     time.Duration // when that was last
+	rotated    time.Duration // time of the last swap
 	responses  []time.Duration
-	moments    []moment // of the last rateWindow, the first of them older
+	moments    []moment // those of the last rateWindow, preceded by an older one
 }
 
-// moment is what had happened at a time.
+// moment holds the counts at a time.
 type moment struct {
 	at        time.Duration
 	due, done int
@@ -84,11 +83,11 @@ func (f *feed) record(e load.Ended) {
 	response := e.Response()
 	f.responses = append(f.responses, response)
 	value := min(max(int64(response), 0), recorder.Highest)
-	_ = f.old.RecordValue(value) // it is in range
+	_ = f.old.RecordValue(value) // never fails: the value is in range
 	_ = f.young.RecordValue(value)
 }
 
-// live returns the Live of this moment, but for what the feed does not know.
+// live returns the counts, rates, quantiles and responses of a Live.
 func (f *feed) live(at time.Duration, c load.Counts) Live {
 	l := Live{Counts: c, Responses: f.responses}
 	f.responses = nil
@@ -110,7 +109,7 @@ func (f *feed) live(at time.Duration, c load.Counts) Live {
 	return l
 }
 
-// observe sees what it can of the SUT from outside.
+// observe returns the current state of the SUT from outside.
 func (t *serviceTrial) observe() Seen {
 	seen := Seen{NoFile: t.scenario.SUT.NoFile}
 	if n, err := t.m.sampler.Count(); err == nil {
@@ -125,7 +124,7 @@ func (t *serviceTrial) observe() Seen {
 	return seen
 }
 
-// publish tells who watches, outside the lock that the load needs.
+// publish calls Live without the lock, which the load needs.
 func (t *serviceTrial) publish(k sut.Tick, seen Seen) {
 	if t.feed == nil {
 		return
@@ -138,31 +137,31 @@ func (t *serviceTrial) publish(k sut.Tick, seen Seen) {
 	t.m.trials.Live(l)
 }
 
-// maxSamples bounds the series of a trial: ten minutes of ticks. A longer one
-// has fewer to the second.
+// maxSamples bounds the time series of a trial: ten minutes of ticks. A longer trial
+// has fewer samples per second.
 const maxSamples = 6000
 
-// series collects that of a trial in bounded memory. The zero value is empty.
+// series collects a time series in bounded memory. The zero value is empty.
 type series struct {
 	results.Series
-	every int // of so many ticks one is taken; zero means each
-	left  int // ticks until the next one is
+	every int // the number of ticks per sample; zero means 1
+	skip  int // the number of ticks to skip before the next sample
 }
 
-// add appends a sample.
+// add appends a sample, unless the tick is to be skipped.
 func (s *series) add(at time.Duration, values map[results.Column]int64) {
-	if s.left > 0 {
-		s.left--
+	if s.skip > 0 {
+		s.skip--
 		return
 	}
 	if len(s.At) == maxSamples {
 		s.thin()
 	}
-	s.left = max(s.every-1, 0)
+	s.skip = max(s.every-1, 0)
 	s.Append(at, values)
 }
 
-// thin drops every other sample, and has half as many come from now on.
+// thin drops every other sample and halves the rate of further ones.
 func (s *series) thin() {
 	s.every = 2 * max(s.every, 1)
 	s.At = halved(s.At)
@@ -178,16 +177,16 @@ func halved(values []int64) []int64 {
 	return values[:len(values)/2]
 }
 
-// progress is when something was completed last.
+// progress records the last completion of reports.
 type progress struct {
 	completed int
-	at        time.Duration
-	stalled   *time.Duration
+	at        time.Duration  // when completed last changed
+	stalled   *time.Duration // when the service stalled; nil means that it did not
 }
 
 var errStalled = errors.New("no more reports were completed")
 
-// stalled says in words that no more reports were completed; empty means that it was.
+// stalled returns the reason why the service counts as stalled, or "".
 func (t *serviceTrial) stalled() string {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -198,7 +197,7 @@ func (t *serviceTrial) stalled() string {
 		time.Duration(t.scenario.Service.Stall), t.progress.stalled.Seconds())
 }
 
-// requestStacks returns those of the SUT's goroutines where it has stalled, else none.
+// requestStacks returns the stacks of the SUT's goroutines if it has stalled, or "".
 func (t *serviceTrial) requestStacks(ctx context.Context) string {
 	if t.stalled() == "" {
 		return ""
@@ -216,7 +215,7 @@ func (t *serviceTrial) requestStacks(ctx context.Context) string {
 	return answer.Goroutines
 }
 
-// checkStall ends the load when nothing has been completed for too long. The caller
+// checkStall ends the load when no report has completed for too long. The caller
 // holds the lock.
 func (t *serviceTrial) checkStall(k sut.Tick) {
 	completed := k.Done + k.Failed

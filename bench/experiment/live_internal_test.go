@@ -7,8 +7,8 @@ import (
 	"floodgate/bench/load"
 )
 
-// Rates are of the last second, quantiles of the last one to two, and each
-// response is told once.
+// Rates cover the last second, quantiles the last one to two, and each response is
+// passed on once.
 func TestFeed(t *testing.T) {
 	f := newFeed()
 	var c load.Counts
@@ -48,7 +48,7 @@ func TestFeed(t *testing.T) {
 	}
 }
 
-// What a report that ends costs the lock that the load needs, and a tick.
+// BenchmarkFeed measures the time under the load's lock for the end of a report and for a tick.
 func BenchmarkFeed(b *testing.B) {
 	f, at := newFeed(), time.Duration(0)
 	b.Run("ended", func(b *testing.B) {

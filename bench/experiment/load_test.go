@@ -23,27 +23,27 @@ import (
 	"floodgate/scenarios"
 )
 
-// waves are a load that goes by events in place of a clock, so that how many
-// reports are in flight does not depend on the machine: so many at once, and the
-// next ones when the SUT has said that nothing is in its hands any more.
+// waves is a load driven by events instead of a clock, so that the number of reports
+// in flight does not depend on the machine: each wave starts at once, as soon as the
+// SUT has reported that nothing is in progress.
 type waves struct {
 	sizes []int
-	lives chan experiment.Live // the last one
-	idle  []leak.Sample        // after each wave, when nothing was in flight
+	lives chan experiment.Live // holds the latest
+	idle  []leak.Sample        // taken after each wave, with nothing in flight
 }
 
 func newWaves(sizes ...int) *waves { return &waves{sizes: sizes, lives: make(chan experiment.Live, 1)} }
 
-// live takes what the trial tells ten times a second.
+// live receives the state of the trial ten times a second.
 func (w *waves) live(l experiment.Live) {
 	select {
-	case <-w.lives: // it is older
+	case <-w.lives: // drop the older state
 	default:
 	}
 	w.lives <- l
 }
 
-// attack is in the place of load.Attack.
+// attack replaces load.Attack.
 func (w *waves) attack(ctx context.Context, o load.Options) error {
 	clients, err := connected(slices.Max(w.sizes), o)
 	for _, c := range clients {
@@ -64,7 +64,7 @@ func (w *waves) attack(ctx context.Context, o load.Options) error {
 		for range n {
 			e := <-ended
 			o.Ended(e)
-			if e.Code == 0 { // the SUT does not count it
+			if e.Code == 0 { // the SUT has not seen it
 				return fmt.Errorf("report %d: %s", e.Report, e.Text)
 			}
 		}
@@ -75,23 +75,23 @@ func (w *waves) attack(ctx context.Context, o load.Options) error {
 	return nil
 }
 
-// connected are clients of which each has a connection that the SUT has accepted:
-// one that is out of descriptors accepts no more.
+// connected returns clients whose connections the SUT has already accepted, because
+// it accepts none while it is out of descriptors.
 func connected(n int, o load.Options) (clients []*http.Client, err error) {
 	for range n {
 		c := &http.Client{Timeout: o.Timeout, Transport: &http.Transport{}}
 		clients = append(clients, c)
-		resp, err := c.Get(o.URL) // it takes POST alone
+		resp, err := c.Get(o.URL) // rejected, because reports need POST
 		if err != nil {
 			return clients, err
 		}
-		_, _ = io.Copy(io.Discard, resp.Body) // so that the connection is kept
+		_, _ = io.Copy(io.Discard, resp.Body) // keeps the connection open
 		resp.Body.Close()
 	}
 	return clients, nil
 }
 
-// await waits until the SUT has said that all reports are answered.
+// await waits until the SUT has reported that all reports are answered.
 func (w *waves) await(ctx context.Context, sent int) error {
 	for {
 		select {
@@ -106,7 +106,7 @@ func (w *waves) await(ctx context.Context, sent int) error {
 	}
 }
 
-// send sends a report and returns what became of it; it is begun when it is due.
+// send sends a report at once and returns its result.
 func send(client *http.Client, o load.Options, e load.Ended, began time.Time) load.Ended {
 	e.Begun = e.Intended
 	resp, err := client.Post(o.URL, "application/json", bytes.NewReader(o.Body(e.Report)))
@@ -125,7 +125,7 @@ func send(client *http.Client, o load.Options, e load.Ended, began time.Time) lo
 	return e
 }
 
-// trialOf runs the first trial of the only variant of a scenario under waves of reports.
+// trialOf runs the first trial of a scenario's only variant under waves of reports.
 func trialOf(t *testing.T, w *waves, text string) (results.Trial, *scenarios.Scenario) {
 	t.Helper()
 	r := trials(t)
@@ -139,8 +139,7 @@ func trialOf(t *testing.T, w *waves, text string) (results.Trial, *scenarios.Sce
 	return record, s
 }
 
-// What is saved for vegeta are the trials that are believed, and a disk that is
-// full fails them.
+// Only valid trials are saved for vegeta, and a full disk fails them.
 func TestBelievedTrialsAreSaved(t *testing.T) {
 	text := strings.Replace(loadScenario("1ms", 256, "{strategy: bounded, limit: 4}"), "duration: 1s", "duration: 200ms", 1)
 	full := errors.New("disk full")
@@ -164,7 +163,7 @@ func TestBelievedTrialsAreSaved(t *testing.T) {
 	}
 }
 
-// fit is the regression of samples.
+// fit returns the regression of samples.
 func fit(t *testing.T, samples []leak.Sample) *leak.Fit {
 	t.Helper()
 	f, err := leak.Regress(samples, 0.95, 1)
@@ -174,8 +173,8 @@ func fit(t *testing.T, samples []leak.Sample) *leak.Fit {
 	return f
 }
 
-// leaked is the estimate of the descriptors that a report leaves behind, 0 where
-// the samples do not tell.
+// leaked returns the estimated number of descriptors that each report leaks, or 0 if
+// the samples do not determine it.
 func leaked(f *leak.Fit) float64 {
 	if f.PerCompleted == nil {
 		return 0
@@ -183,8 +182,7 @@ func leaked(f *leak.Fit) float64 {
 	return f.PerCompleted.Estimate
 }
 
-// loadScenario has reports of 10 items come to one variant, whose times bound
-// nothing.
+// loadScenario has reports of 10 items and one variant, with timeouts that never expire.
 func loadScenario(latency string, nofile int, variant string) string {
 	return fmt.Sprintf(`version: 1
 name: load
@@ -203,16 +201,15 @@ blocks: 6
 `, latency, nofile, variant)
 }
 
-// A service that leaves a known number of descriptors behind with each report is
-// found out: to the tenth of one where nothing is in flight, to the half of one
-// in all ticks, at some of which a report holds what the machine let it have so far.
+// The leak of a known number of descriptors per report is estimated within 0.1 from
+// idle samples and within 0.5 from all ticks, some of which see reports in progress.
 func TestLeakIsFoundInAService(t *testing.T) {
 	w := newWaves(slices.Repeat([]int{1}, 30)...)
 	record, s := trialOf(t, w, loadScenario("2ms", 1024, "{strategy: bounded, limit: 1, connections: {clients: forgotten}}"))
 	if record.Service.OK != len(w.sizes) {
 		t.Fatalf("%d of %d reports done, errors %v", record.Service.OK, len(w.sizes), record.Service.Errors)
 	}
-	planted := float64(*record.Descriptors.Leaked) / float64(record.Service.OK+1) // and the report after the load
+	planted := float64(*record.Descriptors.Leaked) / float64(record.Service.OK+1) // plus the report after the load
 	idle, all := fit(t, w.idle), fit(t, summary.NewTimeSeries(record.Service.Series, time.Duration(s.Service.Duration)).Samples)
 	if got := leaked(idle); idle.Cause() != leak.Leak || math.Abs(got-planted) > 0.1 || planted < 3 {
 		t.Errorf("cause %s, %.2f descriptors leaked a report with none in flight, want a leak of %.2f ± 0.1", idle.Cause(), got, planted)
@@ -222,7 +219,7 @@ func TestLeakIsFoundInAService(t *testing.T) {
 	}
 }
 
-// A service whose descriptors go with the reports in flight alone leaks nothing.
+// A service whose descriptors depend only on the reports in flight leaks nothing.
 func TestLoadIsNoLeakInAService(t *testing.T) {
 	w := newWaves(slices.Repeat([]int{5, 1}, 15)...)
 	record, s := trialOf(t, w, loadScenario("50ms", 1024,
@@ -236,8 +233,8 @@ func TestLoadIsNoLeakInAService(t *testing.T) {
 	}
 }
 
-// A burst takes all descriptors; when it is over the service works again, and
-// what could not be done was said to have failed.
+// A burst exhausts the descriptors. Afterwards the service works again, and every
+// item that could not be processed was reported as failed.
 func TestServiceRecoversFromExhaustion(t *testing.T) {
 	record, s := trialOf(t, newWaves(1, 15), loadScenario("300ms", 64, "{strategy: unbounded}"))
 	v := record.Service
@@ -257,9 +254,9 @@ func TestServiceRecoversFromExhaustion(t *testing.T) {
 	}
 }
 
-// Under the same overload a bounded queue never holds more items than it may,
-// and turns the other reports away; an unbounded one takes them all. (That what
-// is accepted is quick then is for package service, on a clock of its own.)
+// Under the same overload, a bounded queue never exceeds its size and rejects the
+// other reports; an unbounded one admits them all. (Package service tests the response
+// times of admitted reports on a fake clock.)
 func TestSheddingBoundsWhatIsInHand(t *testing.T) {
 	const limit, waiting, reports = 4, 20, 12
 	overload := func(variant string) (v *results.Service, most int64) {

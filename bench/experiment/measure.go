@@ -14,23 +14,24 @@ import (
 	"floodgate/scenarios"
 )
 
-// measurement is the course of one SUT process.
+// measurement runs one SUT process and measures it.
 type measurement struct {
 	trials  *Trials
 	planned ScheduledTrial
 	record  *results.Trial
 	process *sut.Process
-	service *serviceTrial // nil: the SUT works off its items once
+	service *serviceTrial // nil means that the SUT processes its items once
 	sampler *probe.Sampler
-	// baseline of the descriptors, before "go"
+	// baseline holds the descriptors before "go".
 	baseline probe.Baseline
 	machine  *machine.Watch
 	report   sut.Report
-	// user and system CPU time as the probe saw it last
+	// user and system are the CPU times that the probe saw last.
 	user, system time.Duration
 }
 
-// run takes the SUT from its start to its end. The outcome belongs to the error.
+// run conducts the SUT from its start to its end. It returns the outcome of a trial
+// that failed, with the error.
 func (m *measurement) run(ctx context.Context) (outcome string, err error) {
 	if outcome, err := m.ready(ctx); err != nil {
 		return outcome, err
@@ -56,7 +57,7 @@ func (m *measurement) run(ctx context.Context) (outcome string, err error) {
 	return m.close(ctx)
 }
 
-// ready sends the specification and waits until the SUT says that it is ready.
+// ready sends the specification and waits until the SUT reports that it is ready.
 func (m *measurement) ready(ctx context.Context) (string, error) {
 	limit := m.planned.Level.Scenario.SUT.MaxReady()
 	bounded, cancel := context.WithTimeout(ctx, limit)
@@ -68,22 +69,22 @@ func (m *measurement) ready(ctx context.Context) (string, error) {
 	if err == nil || ctx.Err() != nil {
 		return results.OutcomeFailed, err
 	}
-	outcome, gone := m.failure(ctx, err)
+	outcome, failure := m.failure(ctx, err)
 	if outcome == results.OutcomeCrashed {
 		return outcome, fmt.Errorf("the SUT ended with %s before it wrote the line %s to its standard output", m.process.Exit().Text, sut.ReadyLine)
 	}
 	m.record.NotReady = true
-	why := ": " + gone.Error()
+	why := ": " + failure.Error()
 	switch {
 	case m.process.ProtocolError() != nil:
-		why = "" // what it wrote says it
+		why = "" // the message quotes the invalid output
 	case errors.Is(err, context.DeadlineExceeded):
 		why = fmt.Sprintf(" within %v (sut.ready_timeout)", limit)
 	}
 	return outcome, fmt.Errorf("the SUT was not ready%s: expected the line %s on its standard output, got %s", why, sut.ReadyLine, m.process.Output())
 }
 
-// work sends go and waits until all items have been tried.
+// work sends "go" and waits until all items have been tried.
 func (m *measurement) work(ctx context.Context) (string, error) {
 	limit := time.Duration(m.planned.Level.Scenario.SUT.Timeout)
 	bounded, cancel := context.WithTimeout(ctx, limit)
@@ -113,8 +114,8 @@ func (m *measurement) work(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// makespan returns what the SUT reported, or the time from "go" to "done" where it
-// reported none, or more than that.
+// makespan returns the makespan that the SUT reported, or the time from "go" to "done"
+// if it reported none or a longer one.
 func makespan(reported, outside time.Duration) (d time.Duration, source, warning string) {
 	switch {
 	case reported <= 0:
@@ -125,8 +126,8 @@ func makespan(reported, outside time.Duration) (d time.Duration, source, warning
 	return reported, "sut", ""
 }
 
-// close has the SUT close its clients and checks that its descriptors return
-// to the baseline, then ends it.
+// close tells the SUT to close its clients, checks that its descriptors return to the
+// baseline, and waits for its exit.
 func (m *measurement) close(ctx context.Context) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
@@ -151,7 +152,7 @@ func (m *measurement) close(ctx context.Context) (string, error) {
 	return "", nil
 }
 
-// failure names the outcome of a SUT that stopped answering.
+// failure returns the outcome and the error of a SUT that stopped answering with err.
 func (m *measurement) failure(ctx context.Context, err error) (string, error) {
 	if perr := m.process.ProtocolError(); perr != nil {
 		return results.OutcomeFailed, fmt.Errorf("invalid output of the SUT: %w", perr)
@@ -166,9 +167,13 @@ func (m *measurement) failure(ctx context.Context, err error) (string, error) {
 
 func (m *measurement) startProbe() (err error) {
 	env := m.trials.Environment
+	var o probe.Options
+	if m.trials.Unobserved {
+		o.Interval = time.Second
+	}
 	m.sampler, err = probe.Start(probe.Target{
 		PID: m.process.PID(), Upstream: env.UpstreamAddrs(), Mongo: env.MongoAddrs(),
-	}, probe.Options{Interval: m.trials.interval()})
+	}, o)
 	if err != nil {
 		return fmt.Errorf("probe the SUT: %w", err)
 	}
@@ -197,7 +202,7 @@ func (m *measurement) stopProbe() {
 	m.record.Resources.Threads = seen.Threads
 }
 
-// checkLeak counts the descriptors that stay open although all is closed.
+// checkLeak counts the descriptors that are still open after the SUT closed its clients.
 func (m *measurement) checkLeak() {
 	left, err := m.sampler.Leftover(m.baseline, leakTimeout)
 	if err != nil {
@@ -216,7 +221,8 @@ func (m *measurement) checkLeak() {
 	m.warn("%d descriptors stayed open after the core was closed%s", left.Count, by)
 }
 
-// kindsOf returns what the probe saw as the record has it; nil means that it saw no kinds.
+// kindsOf converts the probe's counts to those of the record; nil means that kinds
+// are unavailable.
 func kindsOf(k *probe.Kinds) *results.Kinds {
 	if k == nil {
 		return nil
@@ -224,7 +230,7 @@ func kindsOf(k *probe.Kinds) *results.Kinds {
 	return &results.Kinds{Upstream: k.Upstream, Mongo: k.Mongo, Runtime: k.Runtime.Total(), Other: k.Other}
 }
 
-// finish copies what the SUT reported and how its process ended.
+// finish copies the SUT's report and the end of its process into the record.
 func (m *measurement) finish() {
 	r, report := m.record, m.report
 	r.Errors = report.Errors
@@ -246,13 +252,13 @@ func (m *measurement) finish() {
 		r.Descriptors.Predicted = r.Descriptors.Baseline + predicted.Upstream + predicted.Mongo
 	}
 	exit := m.process.Exit()
-	if exit.User == 0 && exit.System == 0 { // in a container, and it did not say
+	if exit.User == 0 && exit.System == 0 { // a container's SUT that did not report them
 		exit.User, exit.System = m.user, m.system
 	}
 	r.ExitCode, r.Resources.UserCPU, r.Resources.SystemCPU = exit.Code, exit.User, exit.System
 	if r.Outcome != results.OutcomeOK {
 		r.StderrTail = strings.TrimSpace(exit.StderrTail)
-		if last := r.StderrTail[strings.LastIndexByte(r.StderrTail, '\n')+1:]; last != "" && !r.NotReady { // whose reason has it
+		if last := r.StderrTail[strings.LastIndexByte(r.StderrTail, '\n')+1:]; last != "" && !r.NotReady { // the reason of NotReady includes it
 			r.Reason += ": " + last
 		}
 	}
@@ -262,20 +268,20 @@ func (m *measurement) warn(format string, args ...any) {
 	m.record.Warnings = append(m.record.Warnings, fmt.Sprintf(format, args...))
 }
 
-// Watch begins to watch how busy the machine is. The function that it returns
-// ends that, and returns the highest share of all cores in use over a window of
-// the given length; zero means unknown.
+// Watch starts measuring how busy the machine is. The function that it returns stops
+// the measurement and returns the highest share of all cores in use, 0 to 1, over a
+// window of the given length; zero means that it is unknown.
 type Watch func() (busiest func(window time.Duration) float64)
 
 // WatchMachine returns the Watch of this machine.
 func WatchMachine() (busiest func(window time.Duration) float64) { return machine.StartMeter().Stop }
 
-// Watched is a Tester that watches how busy the machine is in each attempt.
+// Watched is a Tester that measures how busy the machine is during each attempt.
 type Watched struct {
 	Tester
 	Watch Watch
-	// Busy is how busy the machine was in the last attempt, over the time that
-	// reports came, or over the makespan.
+	// Busy is the share of all cores in use in the last attempt, 0 to 1, over the
+	// duration of the load or over the makespan; zero means that it is unknown.
 	Busy float64
 }
 

@@ -10,7 +10,7 @@ import (
 	"floodgate/results"
 )
 
-// failing is a trial in which every item failed, with errors of these types of the upstream.
+// failing returns a trial in which every item failed with upstream errors of these types.
 func failing(types ...string) results.Trial {
 	t := results.Trial{Outcome: results.OutcomeOK, ItemsDone: new(0), ItemsFailed: new(5 * len(types))}
 	for _, name := range types {
@@ -90,7 +90,7 @@ func TestOutageSaysWhatFailed(t *testing.T) {
 	}
 }
 
-// A mock's faults are a part of the scenario.
+// The faults of a mock are part of the scenario.
 func TestAMockIsNotAsked(t *testing.T) {
 	var o outage
 	for range 5 {
@@ -103,7 +103,7 @@ func TestAMockIsNotAsked(t *testing.T) {
 	}
 }
 
-// An interrupted run says so, and not that the upstream has gone.
+// An interrupted test request reports the interruption, not an outage.
 func TestInterruptedWhileAsking(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	o := outage{withheld: []results.Trial{failing("refused")}, tryUpstream: func(context.Context) error { cancel(); return ctx.Err() }}

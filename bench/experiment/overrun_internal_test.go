@@ -61,7 +61,7 @@ func TestOverrun(t *testing.T) {
 	}
 }
 
-// Another program is told the limit of sequential; ours takes none for it.
+// The limit of sequential is sent to other programs, but not to the built-in SUT.
 func TestAnotherProgramIsToldTheLimitOfSequential(t *testing.T) {
 	other, ours := &scenarios.Scenario{SUT: scenarios.SUT{Command: []string{"x"}}}, &scenarios.Scenario{}
 	for _, test := range []struct {
@@ -79,7 +79,7 @@ func TestAnotherProgramIsToldTheLimitOfSequential(t *testing.T) {
 	}
 }
 
-// A SUT cannot have worked for longer than it was watched.
+// A SUT cannot have worked for longer than it was observed.
 func TestReportedMakespan(t *testing.T) {
 	for _, c := range []struct {
 		reported, want time.Duration

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,14 +16,16 @@ import (
 // ErrInterrupted reports that a run ended early; it can be resumed.
 var ErrInterrupted = errors.New("interrupted")
 
-// ErrAborted reports that a run ended early since its result is clear; see [Runner].Stored.
+// ErrAborted reports that a run ended early because its result is already certain;
+// see [Runner].Stored.
 var ErrAborted = errors.New("ended early")
 
-// UnmeasuredError reports that trials in a row could not be measured, so that
-// more time would not help; see [Runner].MaxFailures.
+// UnmeasuredError reports that consecutive trials could not be measured, so that
+// more trials would not help; see [Runner].MaxFailures.
 type UnmeasuredError struct {
-	// Trials counts them, and Reason is that of the last one.
+	// Trials is the number of consecutive trials.
 	Trials int
+	// Reason is the reason of the last one.
 	Reason string
 }
 
@@ -32,30 +35,31 @@ func (e *UnmeasuredError) Error() string {
 
 // Tester runs single trials: [Trials] on real servers, or a simulation.
 type Tester interface {
-	// Ensure restarts what died of the environment and describes what that was.
+	// Ensure restarts the parts of the environment that have died and describes them.
 	Ensure(ctx context.Context) (died []string, err error)
-	// Run runs one attempt at a trial. Its record shows what went wrong; the error
-	// is that of ctx.
+	// Run runs one attempt at a trial. A failure of the trial is recorded in its
+	// outcome and reason; the only error is that of ctx.
 	Run(ctx context.Context, t ScheduledTrial) (results.Trial, error)
-	// Mock reports whether the upstream is built-in. An external one gets no
-	// request twice, and no more of them in any second than it allows.
+	// Mock reports whether the upstream is built-in. With an external one, the
+	// Runner repeats no trial and respects the bound on requests per second.
 	Mock() bool
 }
 
-// Progress is told how a run goes. Left is the estimated time left.
+// Progress receives the events of a run. The parameter left is the estimated
+// remaining time of the run.
 type Progress interface {
 	Started(planned, done int, left time.Duration)
 	TrialStarted(t ScheduledTrial, left time.Duration)
 	TrialEnded(t results.Trial, left time.Duration)
-	// Live is how a trial of a service goes, ten times a second, from a goroutine
-	// of the trial; see [Trials].Live. It must return at once: the trial waits. One
-	// that comes after its trial has ended is late and to be dropped.
+	// Live receives the state of a service's trial ten times a second, in a goroutine
+	// of the trial, which waits for it to return; see [Trials].Live. A call may arrive
+	// after TrialEnded and should then be ignored.
 	Live(l Live)
-	// Note is something that a person should know at once.
+	// Note receives a message that a person should see at once.
 	Note(text string)
 }
 
-// Notes is a Progress that passes on notes alone; nil drops them as well.
+// Notes is a Progress that receives only notes; nil discards them, too.
 type Notes func(text string)
 
 // Started does nothing.
@@ -90,46 +94,46 @@ type Runner struct {
 	Tester Tester
 	// Append stores a trial as soon as it has ended; nil stores none.
 	Append func(results.Trial) error
-	// Stored hears of each trial after Append. If it returns a reason to abort, the
-	// runner ends with [ErrAborted], unless the schedule has ended anyway. An error
-	// ends the runner. Nil means that it is not called.
+	// Stored receives each trial after Append. If it returns a reason to abort, the
+	// Runner ends with [ErrAborted], unless the schedule has ended anyway. An error
+	// ends the Runner, too. Nil means that nothing is called.
 	Stored func(results.Trial) (abort string, err error)
-	// Progress hears of every trial; nil means that it is not called.
+	// Progress receives the events of every trial; nil means that nothing is called.
 	Progress Progress
 
-	// Retries bounds how many times a trial is run again because Discard rejected
-	// it: noise that comes and goes must not cost a block its pair. The last attempt
-	// is recorded as it is, with the reasons of those before it.
+	// Retries is the greatest number of times that a trial is repeated because Discard
+	// rejected it, so that transient noise does not cost a block its pair. The last
+	// attempt is recorded unconditionally, with the reasons of the discarded ones.
 	Retries int
-	// Discard returns why an attempt does not count; empty means that it counts.
-	// Nil rejects what Floodgate itself declared invalid, since the mock upstream,
-	// the load generator or the machine was too slow.
+	// Discard returns the reason why an attempt does not count; empty means that it
+	// counts. A nil Discard rejects invalid trials, in which the mock upstream, the
+	// load generator or the machine was too slow.
 	Discard func(results.Trial) (why string)
-	// MaxFailures is the number of trials in a row that may fail before the runner gives up
-	// with an [UnmeasuredError]: the environment is broken then. Zero means any
-	// number.
+	// MaxFailures is the number of consecutive failed trials after which the Runner
+	// gives up with an [UnmeasuredError], because the environment must be broken.
+	// Zero means that it never gives up.
 	MaxFailures int
-	// MaxFalseStarts is the number of first trials that may crash alike before their
-	// command asked the upstream for anything: the command is wrong then, as it is
-	// where it is not ready in the first trial. Zero means any number.
+	// MaxFalseStarts is the number of trials at the start of a run that may crash for
+	// the same reason before their command sends a request to the upstream; then the
+	// command must be wrong. Zero means any number.
 	MaxFalseStarts int
-	// TryUpstream fetches one item from an external upstream, to see whether it
+	// TryUpstream fetches one item from an external upstream to check that it
 	// still answers. Nil means that the upstream is a mock.
 	TryUpstream func(ctx context.Context) error
 
-	clock    estimator
-	pause     pause
-	outage   outage
-	falseStart    falseStart
-	failures int    // in a row
-	abort    string // reason of Stored
+	clock      estimator
+	pause      pause
+	outage     outage
+	falseStart falseStart
+	failures   int    // consecutive
+	abort      string // the reason that Stored returned
 }
 
-// Run runs the trials of a plan that are not done. If Stored aborts it with
-// trials left, it returns [ErrAborted] with the reason. If an external upstream
-// stops answering, it returns [ErrUnanswered]: the last trials, in which every
-// item failed, are not stored. When ctx is cancelled it returns [ErrInterrupted]
-// within seconds: the current trial is lost, every one before it is stored.
+// Run runs the trials of plan that are not in done. If Stored aborts it before the
+// last trial, it returns [ErrAborted] with the reason. If an external upstream
+// stops answering, it returns [ErrUnanswered] and does not store the last trials, in
+// which every item failed. When ctx is canceled, it returns [ErrInterrupted] within
+// seconds: the current trial is lost, all earlier ones are stored.
 func (r *Runner) Run(ctx context.Context, plan []ScheduledTrial, done []results.Trial) error {
 	todo := remaining(plan, done)
 	r.clock = estimator{open: EstimateDuration(todo)}
@@ -143,8 +147,8 @@ func (r *Runner) Run(ctx context.Context, plan []ScheduledTrial, done []results.
 	return r.store(r.outage.check(ctx))
 }
 
-// Trial runs one trial and stores it. Its errors are those of Run, and an
-// [UnmeasuredError] comes with the record of the trial.
+// Trial runs one trial and stores it. Its errors are those of Run; together with an
+// [UnmeasuredError] it returns the record of the trial.
 func (r *Runner) Trial(ctx context.Context, t ScheduledTrial) (results.Trial, error) {
 	if !r.Tester.Mock() {
 		if err := r.pause.wait(ctx, t); err != nil {
@@ -177,7 +181,7 @@ func (r *Runner) Trial(ctx context.Context, t ScheduledTrial) (results.Trial, er
 	return record, nil
 }
 
-// attempts runs a trial until an attempt counts, or is the last one.
+// attempts repeats a trial until an attempt counts or no retries remain.
 func (r *Runner) attempts(ctx context.Context, t ScheduledTrial) (results.Trial, error) {
 	var discarded []results.Discarded
 	var began time.Time
@@ -203,20 +207,18 @@ func (r *Runner) attempts(ctx context.Context, t ScheduledTrial) (results.Trial,
 	}
 }
 
-// discard returns why an attempt does not count.
+// discard returns the reason why an attempt does not count, or "".
 func (r *Runner) discard(t results.Trial) (why string) {
 	switch {
 	case r.Discard != nil:
 		return r.Discard(t)
-	case t.Outcome == results.OutcomeInvalid && t.Reason == "":
-		return t.Outcome
 	case t.Outcome == results.OutcomeInvalid:
-		return t.Reason
+		return cmp.Or(t.Reason, t.Outcome)
 	}
 	return ""
 }
 
-// ensure restarts what died of the environment.
+// ensure restarts the parts of the environment that have died, with a note for each.
 func (r *Runner) ensure(ctx context.Context) error {
 	if ctx.Err() != nil {
 		return interrupted(ctx)
@@ -231,7 +233,7 @@ func (r *Runner) ensure(ctx context.Context) error {
 	return nil
 }
 
-// store stores trials, unless there was an error.
+// store appends trials, calls Stored for each, and then returns err.
 func (r *Runner) store(trials []results.Trial, err error) error {
 	for _, t := range trials {
 		if r.Append != nil {
@@ -261,7 +263,7 @@ func interrupted(ctx context.Context) error {
 	return fmt.Errorf("%w: %w", ErrInterrupted, context.Cause(ctx))
 }
 
-// interruptedBy returns the interruption that an error comes from, else the error.
+// interruptedBy returns ErrInterrupted if ctx is done, and err otherwise.
 func interruptedBy(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return interrupted(ctx)
@@ -284,8 +286,8 @@ func remaining(plan []ScheduledTrial, done []results.Trial) []ScheduledTrial {
 	return todo
 }
 
-// pause keeps the bound on requests in any second across two trials, of which
-// each keeps it alone: they are a second apart where both would exceed it.
+// pause enforces the bound on requests per second across consecutive trials, each of
+// which respects it alone: if both together would exceed it, they run a second apart.
 type pause struct {
 	requests int
 	ended    time.Time
@@ -309,9 +311,9 @@ func (p *pause) wait(ctx context.Context, t ScheduledTrial) error {
 	}
 }
 
-// estimator corrects the plan's estimates by what the ended trials took.
+// estimator scales the plan's estimates by the time that the ended trials took.
 type estimator struct {
-	open            time.Duration // estimates of the trials that have not ended
+	open             time.Duration // estimates of the trials that have not ended
 	estimated, taken time.Duration // of those that have
 }
 
@@ -328,24 +330,25 @@ func (e *estimator) left() time.Duration {
 	return time.Duration(float64(e.open) * float64(e.taken) / float64(e.estimated))
 }
 
-// Environment is what the experiment needs of the upstream and the database.
-// Package bench/environment implements it.
+// Environment is the upstream and the database of trials. Package bench/environment
+// implements it.
 type Environment interface {
 	documentSource
-	// Ensure restarts what died and says what that was, with the end of its log.
+	// Ensure restarts the parts that have died and describes them, with the end of
+	// their logs.
 	Ensure(ctx context.Context) (died []string, err error)
-	// Died describes what has died since the last Ensure; empty means nothing.
+	// Died describes the parts that have died since the last Ensure; empty means none.
 	Died() []string
 	Describe() results.Environment
 
-	// Mock reports whether the upstream is a built-in mock: it takes a profile, has
-	// statistics, and what it answers is known.
+	// Mock reports whether the upstream is the built-in mock, which accepts a profile,
+	// returns statistics and gives predictable answers.
 	Mock() bool
 	ConfigureUpstream(ctx context.Context, p mockupstream.Profile, seed uint64) error
 	UpstreamStats(ctx context.Context) (mockupstream.Stats, error)
-	// ConfigureDatabase sets how the way to the database behaves.
+	// ConfigureDatabase sets the delays and faults of the connection to the database.
 	ConfigureDatabase(ctx context.Context, d scenarios.Database, seed uint64) error
-	// Prepare makes an empty collection.
+	// Prepare creates an empty collection.
 	Prepare(ctx context.Context, db, collection string) error
 	DropCollection(ctx context.Context, db, collection string) error
 
@@ -353,9 +356,9 @@ type Environment interface {
 	MongoURI() string
 	UpstreamAddrs() []netip.AddrPort
 	MongoAddrs() []netip.AddrPort
-	// AllowedTargets are hosts beyond loopback that the SUT may connect to.
+	// AllowedTargets returns the hosts beyond loopback that the SUT may connect to.
 	AllowedTargets() []string
-	// Scrub removes the credentials that the environment knows from a text.
+	// Scrub removes the environment's credentials from a text.
 	Scrub(text string) string
 	Close() error
 }

@@ -21,12 +21,12 @@ const (
 	crashed = results.OutcomeCrashed
 )
 
-// script is a Tester whose attempts have the outcomes that it lists, then "ok".
+// script is a Tester whose attempts have the listed outcomes, and then "ok".
 type script struct {
 	outcomes []string
 	external bool
 	died     map[int]string // by attempt
-	cancel   func()         // called in the last attempt of the list
+	cancel   func()         // called in the last listed attempt
 
 	attempts, ensured int
 	began             []time.Time
@@ -61,7 +61,7 @@ func (s *script) Run(ctx context.Context, t experiment.ScheduledTrial) (results.
 	return record, ctx.Err()
 }
 
-// six is the plan of a scenario of six trials.
+// six returns the plan of a scenario with six trials.
 func six(t *testing.T, more string) []experiment.ScheduledTrial {
 	t.Helper()
 	return plan(t, scenario(t, `
@@ -76,7 +76,7 @@ blocks: 6
 `+more))
 }
 
-// heard is what a Runner said of its trials.
+// heard records the events of a Runner.
 type heard struct {
 	stored []results.Trial
 	notes  []string
@@ -95,15 +95,15 @@ func (h *heard) outcomes() string {
 	return strings.Join(all, " ")
 }
 
-// Each case runs a plan of six trials; "ok+2" is a trial whose third attempt
-// was stored.
+// Each case runs a plan of six trials; "ok+2" is a trial whose third attempt was
+// stored.
 func TestPolicies(t *testing.T) {
 	failures := func(n int) []string { return slices.Repeat([]string{failed}, n) }
 	const command = "sut: {command: [./program]}\n"
 	for name, c := range map[string]struct {
 		runner   experiment.Runner
 		outcomes []string
-		scenario string // more of it
+		scenario string // additional lines
 		external bool
 		stored   string
 		attempts int
@@ -197,7 +197,7 @@ func TestPolicies(t *testing.T) {
 	}
 }
 
-// The record has the reasons of the attempts before it, and notes say what died.
+// The record has the reasons of the discarded attempts, and notes describe what died.
 func TestDiscardedAttemptsAreRecorded(t *testing.T) {
 	var h heard
 	s := &script{outcomes: []string{invalid, invalid}, died: map[int]string{1: "the database died"}}
@@ -212,7 +212,7 @@ func TestDiscardedAttemptsAreRecorded(t *testing.T) {
 	}
 }
 
-// What a resumed run has already is not run again.
+// A resumed run does not repeat the trials that it has.
 func TestOnlyWhatIsLeftIsRun(t *testing.T) {
 	var h heard
 	s := &script{}
@@ -229,7 +229,7 @@ func TestOnlyWhatIsLeftIsRun(t *testing.T) {
 	}
 }
 
-// The trial that runs when a run is interrupted is lost, those before it are stored.
+// An interruption loses the current trial; all earlier ones are stored.
 func TestInterruptedRun(t *testing.T) {
 	ctx, cancel := context.WithCancelCause(t.Context())
 	var h heard
@@ -241,7 +241,7 @@ func TestInterruptedRun(t *testing.T) {
 	}
 }
 
-// A store that fails ends the run, and nobody hears that the trial is stored.
+// A failing store ends the run, and Stored is not called.
 func TestStoreThatFails(t *testing.T) {
 	full := errors.New("no space left")
 	r := experiment.Runner{
@@ -253,7 +253,7 @@ func TestStoreThatFails(t *testing.T) {
 	}
 }
 
-// Who decides whether a long run ends early hears of each trial once, in order.
+// Stored receives each trial once, in order.
 func TestEachTrialIsHeardOfOnce(t *testing.T) {
 	const trials = 10_000
 	planned := make([]experiment.ScheduledTrial, trials)
@@ -279,7 +279,7 @@ func TestEachTrialIsHeardOfOnce(t *testing.T) {
 	}
 }
 
-// Failures count across the schedules of one Runner, as of the rounds of a sweep.
+// Failures count across the schedules of one Runner, such as the rounds of a search.
 func TestFailuresCountAcrossSchedules(t *testing.T) {
 	r := experiment.Runner{Tester: &script{outcomes: slices.Repeat([]string{failed}, 9)}, MaxFailures: 8}
 	if err := r.Run(t.Context(), six(t, ""), nil); err != nil {
@@ -291,8 +291,8 @@ func TestFailuresCountAcrossSchedules(t *testing.T) {
 	}
 }
 
-// Two trials that together would exceed what an external upstream takes in a
-// second are a second apart; what is built in gets all at once.
+// Two trials that together would exceed the bound on requests per second to an
+// external upstream run a second apart; with the mock they run at once.
 func TestTrialsOfAnExternalUpstreamAreApart(t *testing.T) {
 	planned := six(t, "external: {rate: 8}\n") // of 5 requests each
 	for _, external := range []bool{false, true} {
@@ -315,7 +315,7 @@ func TestTrialsOfAnExternalUpstreamAreApart(t *testing.T) {
 	}
 }
 
-// How busy the machine is is that of the attempt that counts.
+// Busy is that of the attempt that counts.
 func TestWatchedMachine(t *testing.T) {
 	var windows []time.Duration
 	watching := 0

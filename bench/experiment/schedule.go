@@ -1,6 +1,14 @@
-// Package experiment turns a scenario into a stored run: blocks of trials in
-// random order ([Schedule]), each trial one variant at one level in a fresh SUT
-// process ([Trials]), with its record appended as it ends ([Runner]).
+// Package experiment turns a scenario into a stored run:
+//
+//	plan, err := experiment.Schedule(scenario) // blocks of trials in random order
+//	…
+//	trials := experiment.NewTrials(env, executable, runID)
+//	r := &experiment.Runner{Tester: trials, Append: store.Append, Retries: 4, MaxFailures: 5}
+//	err = r.Run(ctx, plan, nil) // err is nil, and the store has a record of each trial
+//
+// [Trials] runs each trial, one variant at one level, in a fresh SUT process. [Runner]
+// decides which trials are repeated, stores each as it ends, and gives up when
+// measuring is pointless.
 package experiment
 
 import (
@@ -21,26 +29,27 @@ import (
 
 // ScheduledTrial is a trial before it runs.
 type ScheduledTrial struct {
-	// Index is its position in the plan, from 0.
+	// Index is the position in the plan, from 0.
 	Index   int
 	Block   int
 	Variant scenarios.Variant
 	Level   scenarios.Level
-	// Seed of the upstream's draws: one a block, so that variants of a block
-	// do the same work and blocks do not repeat each other's draws.
+	// Seed of the upstream's draws, one per block: the variants of a block do the same
+	// work, and blocks differ from each other.
 	Seed uint64
-	// Ideal makespan from the injected latencies and the limit.
+	// Ideal is the makespan if only the injected latencies took time; zero means
+	// that it is unknown.
 	Ideal time.Duration
-	// Estimate of the whole trial with its process, checks and clean-up.
+	// Estimate is the expected duration of the whole trial, with the start of its
+	// process, checks and cleanup.
 	Estimate time.Duration
-	// Inject is what the built-in SUT does wrong on purpose, for a gate's test of itself.
+	// Inject holds the faults that the built-in SUT injects for a gate's self-test.
 	Inject sut.Faults
 }
 
-// Schedule returns the trials of a scenario in the order in which they run: block
-// after block, inside a block every variant at every level where it runs, in
-// random order.
-// It is a pure function of the scenario.
+// Schedule returns the trials of a scenario in the order in which they run: block by
+// block, and in each block every variant at every level at which it runs, in random
+// order. It is a pure function of the scenario.
 func Schedule(s *scenarios.Scenario) ([]ScheduledTrial, error) {
 	levels, err := s.ExpandLevels()
 	if err != nil {
@@ -70,14 +79,14 @@ func Schedule(s *scenarios.Scenario) ([]ScheduledTrial, error) {
 	return plan, nil
 }
 
-// Costs of a trial on the embedded environment, as seen on two cores. They
-// serve the estimate of the time left alone, which corrects itself as trials end.
+// Costs of a trial in the embedded environment, measured on two cores. They only
+// serve the first estimate of the remaining time, which is corrected as trials end.
 const (
 	trialOverhead = 250 * time.Millisecond // process, preparation, checks
 	itemOverhead  = 400 * time.Microsecond // connection, CPU and check of an item
-	writeCost     = time.Millisecond       // one write where writes do not overlap
+	writeCost     = time.Millisecond       // one write if writes do not overlap
 
-	serviceOverhead = 500 * time.Millisecond // what is in flight when the load ends
+	serviceOverhead = 500 * time.Millisecond // reports in flight at the end of the load
 )
 
 func planTrial(v scenarios.Variant, level scenarios.Level, block int, seed uint64, delays [][]time.Duration) ScheduledTrial {
@@ -103,8 +112,8 @@ func planTrial(v scenarios.Variant, level scenarios.Level, block int, seed uint6
 	}
 }
 
-// itemBatches returns the keys that each batch of a trial fetches, in order:
-// the items without the duplicates inside a batch.
+// itemBatches returns the keys that each batch of a trial fetches, in order and
+// without the duplicates in a batch.
 func itemBatches(s *scenarios.Scenario) [][]string {
 	items := s.ItemArgs()
 	n := max(1, s.Items.Batches)
@@ -121,7 +130,7 @@ func itemBatches(s *scenarios.Scenario) [][]string {
 	return batches
 }
 
-// injected returns the delay that the upstream will inject into each fetch.
+// injected returns the delays that the upstream will inject into the fetches.
 func injected(p mockupstream.Profile, seed uint64, batches [][]string) [][]time.Duration {
 	attempts := map[string]int{}
 	delays := make([][]time.Duration, len(batches))
@@ -143,11 +152,12 @@ func EstimateDuration(plan []ScheduledTrial) time.Duration {
 	return sum
 }
 
-// collection names the collection of a trial; each has its own.
+// collection returns the name of a trial's own collection.
 func collection(index int) string { return fmt.Sprintf("trial_%05d", index) }
 
-// DatabaseName returns the one database that a run writes to: floodgate_<its ID>,
-// with what MongoDB does not take in a name replaced.
+// DatabaseName returns the name of the only database that a run writes to:
+// "floodgate_" and the run's ID, with characters replaced that MongoDB does not
+// accept in a name.
 func DatabaseName(id string) string {
 	clean := strings.Map(func(r rune) rune {
 		if r == '-' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
@@ -177,7 +187,8 @@ func Header(s *scenarios.Scenario, quick bool, env results.Environment, now time
 	}, nil
 }
 
-// UsesLink reports whether any level has the way to the database behave specially.
+// UsesLink reports whether any level adds delays or faults to the connection to the
+// database.
 func UsesLink(s *scenarios.Scenario) (bool, error) {
 	return anyLevel(s, func(s *scenarios.Scenario) bool { return s.Database.Linked() })
 }
@@ -192,9 +203,9 @@ func anyLevel(s *scenarios.Scenario, matches func(*scenarios.Scenario) bool) (bo
 	return slices.ContainsFunc(levels, func(l scenarios.Level) bool { return matches(l.Scenario) }), err
 }
 
-// CheckExternal returns the reason why a scenario cannot run on an upstream that is not a
-// mock of this program: levels of a profile that it does not take, or more requests
-// than external.requests allows.
+// CheckExternal returns an error if a scenario cannot run on an external upstream:
+// its levels vary the mock's profile, or it would send more requests than
+// external.requests allows.
 func CheckExternal(s *scenarios.Scenario) error {
 	plan, err := Schedule(s)
 	if err != nil {
@@ -215,9 +226,9 @@ func CheckExternal(s *scenarios.Scenario) error {
 	return nil
 }
 
-// requestsOf returns how many items a trial fetches.
+// requestsOf returns the number of items that a trial fetches.
 func requestsOf(t ScheduledTrial) (requests int) {
-	if s := t.Level.Scenario.Service; s != nil { // and one report to see that it recovers
+	if s := t.Level.Scenario.Service; s != nil { // plus one report after the load
 		reports := rateOf(s.Arrivals, time.Duration(s.Duration)).Arrivals(time.Duration(s.Duration))
 		return (int(math.Ceil(reports)) + 1) * s.ReportItems
 	}

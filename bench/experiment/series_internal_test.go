@@ -7,7 +7,7 @@ import (
 	"floodgate/results"
 )
 
-// A series of any length keeps its columns together, evenly spaced, in bounded memory.
+// A series of any length stays bounded, with evenly spaced samples in all columns.
 func TestSeriesIsBounded(t *testing.T) {
 	var s series
 	const ticks = 5*maxSamples + 123

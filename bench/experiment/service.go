@@ -18,7 +18,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// serviceTrial is the course of a trial in which the SUT serves reports.
+// serviceTrial conducts a trial in which the SUT serves reports.
 type serviceTrial struct {
 	m        *measurement
 	scenario *scenarios.Scenario
@@ -26,14 +26,14 @@ type serviceTrial struct {
 
 	mu       sync.Mutex
 	recorder *load.Recorder
-	done     []bool // by report: answered with all items done
-	sent     uint64 // reports that were sent, of which the last may be the one after the load
+	done     []bool // by report: whether it completed
+	sent     uint64 // number of reports sent, including those after the load
 	series   series
 	progress progress
-	stopLoad    context.CancelCauseFunc // ends the load; nil before it
-	feed     *feed                   // nil: nobody watches
+	stopLoad context.CancelCauseFunc // ends the load; nil before it
+	feed     *feed                   // nil without Trials.Live
 	attacks  []*vegeta.Result        // to be saved
-	stacks   string                  // of the SUT when it had stalled
+	stacks   string                  // those of the SUT when it stalled
 }
 
 func newServiceTrial(m *measurement) *serviceTrial {
@@ -44,7 +44,7 @@ func newServiceTrial(m *measurement) *serviceTrial {
 	return t
 }
 
-// run sends go, loads the service, sees whether it recovers, and has it drain.
+// run sends "go", loads the service, tests whether it recovers, and drains it.
 func (t *serviceTrial) run(ctx context.Context) (outcome string, err error) {
 	if err := t.m.process.Send(ctx, sut.Message{Type: sut.TypeGo}); err != nil {
 		return t.m.failure(ctx, err)
@@ -86,11 +86,11 @@ func (t *serviceTrial) run(ctx context.Context) (outcome string, err error) {
 	return checkGenerator(t.m.record.Service)
 }
 
-// checkGenerator makes a trial invalid whose reports were begun too late or could
-// not be sent because of missing ports or descriptors: what the generator offered is
-// not the load that the scenario asks for.
+// checkGenerator makes a trial invalid if the generator did not offer the scenario's
+// load: it started reports too late, or could not send them for lack of ports or
+// descriptors.
 func checkGenerator(s *results.Service) (outcome string, err error) {
-	// The types are of the generator's own requests: the SUT's are in the record's errors.
+	// These are errors of the generator's own requests; the record's errors are the SUT's.
 	if ports, fds := s.Errors["ports"], s.Errors["emfile"]; ports+fds > 0 {
 		return results.OutcomeInvalid, fmt.Errorf("the load generator could not connect: of %d reports %d found no free local port and %d no free descriptor; lower the rate, or raise net.ipv4.ip_local_port_range or ulimit -n", s.Ended, ports, fds)
 	}
@@ -101,7 +101,7 @@ func checkGenerator(s *results.Service) (outcome string, err error) {
 		s.Lag.P50.Round(time.Microsecond), results.LagMedianBound, s.Late, s.Ended, results.LagBound)
 }
 
-// load attacks until the reports have come and ended, or nothing is completed any more.
+// load sends the reports and waits until all have ended or the service has stalled.
 func (t *serviceTrial) load(ctx context.Context) error {
 	s := t.scenario.Service
 	loaded, stop := context.WithCancelCause(ctx)
@@ -113,9 +113,10 @@ func (t *serviceTrial) load(ctx context.Context) error {
 	if t.m.trials.SaveVegeta != nil {
 		keep = func(r *vegeta.Result) { t.attacks = append(t.attacks, r) }
 	}
-	// At once: when the reports in flight have ended, so has what they waited for.
+	// Request the stacks at once: later, the reports in flight have timed out, and the
+	// stacks do not show what they waited for.
 	stacks := make(chan string, 1)
-	calm := context.AfterFunc(loaded, func() { stacks <- t.requestStacks(ctx) })
+	completed := context.AfterFunc(loaded, func() { stacks <- t.requestStacks(ctx) })
 	err := t.m.trials.attack(loaded, load.Options{
 		URL: t.url, Timeout: time.Duration(s.Timeout), Body: t.body,
 		Arrivals: load.Arrivals{Rate: rateOf(s.Arrivals, time.Duration(s.Duration)), Poisson: s.Arrivals.Poisson, Seed: t.m.planned.Seed, For: time.Duration(s.Duration)},
@@ -127,7 +128,7 @@ func (t *serviceTrial) load(ctx context.Context) error {
 		Ended: t.ended, Keep: keep,
 		Name: fmt.Sprintf("%s %s block=%d", t.m.planned.Variant.Name, t.m.planned.Level.Name, t.m.planned.Block),
 	})
-	if !calm() {
+	if !completed() {
 		t.stacks = <-stacks
 	}
 	if errors.Is(err, errStalled) {
@@ -136,7 +137,7 @@ func (t *serviceTrial) load(ctx context.Context) error {
 	return err
 }
 
-// save hands over what was kept of the attacks.
+// save passes on vegeta's results.
 func (t *serviceTrial) save(to func(*vegeta.Result) error) error {
 	for _, r := range t.attacks {
 		if err := to(r); err != nil {
@@ -166,7 +167,7 @@ func (t *serviceTrial) body(n uint64) []byte {
 	t.mu.Lock()
 	t.sent = max(t.sent, n+1)
 	t.mu.Unlock()
-	body, _ := json.Marshal(map[string]any{"items": t.scenario.ReportArgs(n)}) // texts
+	body, _ := json.Marshal(map[string]any{"items": t.scenario.ReportArgs(n)}) // strings never fail
 	return body
 }
 
@@ -180,7 +181,7 @@ func (t *serviceTrial) ended(e load.Ended) {
 	}
 }
 
-// mark notes whether a report was done. The caller holds the lock.
+// mark records whether a report completed. The caller holds the lock.
 func (t *serviceTrial) mark(report uint64, done bool) {
 	for uint64(len(t.done)) <= report {
 		t.done = append(t.done, false)
@@ -188,7 +189,7 @@ func (t *serviceTrial) mark(report uint64, done bool) {
 	t.done[report] = done
 }
 
-// recovered reports whether a report after the load is done in time.
+// recovered reports whether a report completes in time after the load.
 func (t *serviceTrial) recovered(ctx context.Context) bool {
 	t.mu.Lock()
 	n := t.sent
@@ -212,6 +213,7 @@ func (t *serviceTrial) recovered(ctx context.Context) bool {
 	}
 }
 
+// post sends a report and reports whether it completed.
 func (t *serviceTrial) post(ctx context.Context, n uint64) bool {
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url, bytes.NewReader(t.body(n)))
 	if err != nil {
@@ -226,7 +228,7 @@ func (t *serviceTrial) post(ctx context.Context, n uint64) bool {
 	return resp.StatusCode == http.StatusOK
 }
 
-// tick adds what the SUT has in progress, and what is seen of it, to the series.
+// tick adds the SUT's tick and its state from outside to the time series.
 func (t *serviceTrial) tick(k sut.Tick) {
 	values := map[results.Column]int64{
 		results.ColumnArrived: int64(k.Arrived), results.ColumnShed: int64(k.Shed), results.ColumnDone: int64(k.Done), results.ColumnFailed: int64(k.Failed),
@@ -250,16 +252,11 @@ func (t *serviceTrial) tick(k sut.Tick) {
 	if kinds := seen.Kinds; kinds != nil {
 		values[results.ColumnDescriptorsUpstream], values[results.ColumnDescriptorsMongo], values[results.ColumnDescriptorsOther] = int64(kinds.Upstream), int64(kinds.Mongo), int64(kinds.Others())
 	}
-	t.note(k, values)
-	t.publish(k, seen)
-}
-
-// note adds a tick to the series.
-func (t *serviceTrial) note(k sut.Tick, values map[results.Column]int64) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.series.add(k.At, values)
 	t.checkStall(k)
+	t.mu.Unlock()
+	t.publish(k, seen)
 }
 
 func (t *serviceTrial) result(recovered bool) (*results.Service, error) {
@@ -273,8 +270,8 @@ func (t *serviceTrial) result(recovered bool) (*results.Service, error) {
 	return r, nil
 }
 
-// items returns those of all reports that were sent, and failed those of reports
-// that were not done.
+// items returns the items of all reports that were sent, and the keys of those whose
+// report did not complete.
 func (t *serviceTrial) items() (all [][]string, failed []string) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -8,7 +8,7 @@ import (
 	"floodgate/results"
 )
 
-// A generator without ports or descriptors of its own did not offer the load.
+// A generator that lacked ports or descriptors did not offer the load.
 func TestAGeneratorThatCannotConnectIsNotBelieved(t *testing.T) {
 	for kind, want := range map[string]string{
 		"ports": "of 30 reports 2 found no free local port and 0 no free descriptor", "emfile": "0 found no free local port and 2 no free descriptor", "http_5xx": "",

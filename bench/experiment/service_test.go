@@ -40,20 +40,20 @@ levels:
 blocks: 6
 `
 
-// A trial of a service: all that came is accounted for, in the report of the
-// load, in the series and in the database.
+// Every report of a service's trial is accounted for in the summary of the load, in the
+// time series and in the database.
 func TestServiceTrial(t *testing.T) {
 	r := trials(t)
 	r.IgnoreLag()
 	warm := variantOf(t, scenario(t, serviceScenario), "shared")
-	if _, err := r.Run(t.Context(), warm); err != nil { // the harness opens its own connections
+	if _, err := r.Run(t.Context(), warm); err != nil { // opens the harness's own connections
 		t.Fatal(err)
 	}
 	before := openDescriptors()
 	for _, name := range []string{"shared", "turned-away", "adaptive", "forgotten"} {
 		t.Run(name, func(t *testing.T) {
 			s := scenario(t, serviceScenario)
-			if name == "forgotten" { // out of descriptors, it waits for one until these are over
+			if name == "forgotten" { // it is out of descriptors and waits until this timeout
 				s.Service.Timeout, s.Service.Recovery = scenarios.Duration(5*time.Second), scenarios.Duration(500*time.Millisecond)
 				s.SUT.FetchTimeout, s.SUT.WriteTimeout = scenarios.Duration(5*time.Second), scenarios.Duration(5*time.Second)
 			}
@@ -71,7 +71,7 @@ func TestServiceTrial(t *testing.T) {
 	}
 }
 
-// variantOf is the first trial of a variant.
+// variantOf returns the first trial of a variant.
 func variantOf(t *testing.T, s *scenarios.Scenario, name string) experiment.ScheduledTrial {
 	t.Helper()
 	all := plan(t, s)
@@ -82,7 +82,8 @@ func variantOf(t *testing.T, s *scenarios.Scenario, name string) experiment.Sche
 	return all[at]
 }
 
-// openDescriptors of this process, the harness; 0 where they cannot be counted.
+// openDescriptors counts those of this process, the harness; it returns 0 if they
+// cannot be counted.
 func openDescriptors() int {
 	open, _ := os.ReadDir("/proc/self/fd")
 	return len(open)
@@ -123,14 +124,14 @@ func checkService(t *testing.T, record results.Trial) {
 	}
 }
 
-// A service that comes to a standstill: the trial ends, says so, and shows what
-// the service waited for then.
+// When a service stalls, the trial ends with that outcome and records the stacks of
+// the service's goroutines.
 func TestServiceStalls(t *testing.T) {
 	r := trials(t)
 	r.IgnoreLag()
 	s := scenario(t, serviceScenario)
 	s.Service.Stall, s.Service.Recovery = scenarios.Duration(500*time.Millisecond), scenarios.Duration(100*time.Millisecond)
-	s.SUT.NoFile, s.Variants[0].Limit = 256, 60 // all items hang at once, and when the reports have ended none does
+	s.SUT.NoFile, s.Variants[0].Limit = 256, 60 // all items hang at once, and none after the reports have ended
 	s.Upstream.Faults = []mockupstream.Fault{{Kind: "hang", Probability: 1, For: mockupstream.Duration(4 * time.Second)}}
 	record, err := r.Run(t.Context(), variantOf(t, s, "shared"))
 	if err != nil || record.Service == nil {
@@ -147,7 +148,7 @@ func TestServiceStalls(t *testing.T) {
 	}
 }
 
-// What is told of a trial while it runs ends with what its record says.
+// The last Live of a trial agrees with its record.
 func TestServiceLive(t *testing.T) {
 	r := trials(t)
 	r.IgnoreLag()

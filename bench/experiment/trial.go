@@ -14,60 +14,59 @@ import (
 	"floodgate/scenarios"
 )
 
-// Bounds on what a SUT may take, besides the scenario's timeout of the work itself.
+// Timeouts of a SUT, beside the scenario's timeout of its work.
 const (
 	closeTimeout = 15 * time.Second // close → closed, and closed → exit
 	leakTimeout  = 2 * time.Second  // closed → descriptors back at the baseline
 
-	stacksTimeout = 5 * time.Second // stacks asked → stacks
+	stacksTimeout = 5 * time.Second // stacks requested → stacks
 )
 
-// Trials runs trials on an environment. The fields are set before the first one.
+// Trials runs trials in an environment. Set the fields before the first trial.
 type Trials struct {
 	Environment Environment
 	// Executable is our own binary, which becomes the SUT.
 	Executable string
-	// RunID names the run; Database is the place where its trials write.
+	// RunID identifies the run, and Database is the database that its trials write to.
 	RunID    string
 	Database string
-	// Container runs a SUT whose scenario asks for one; nil means that no engine is available.
-	// Its limits are the scenario's.
+	// Container configures the SUT's container for scenarios with sut.container; nil
+	// means that no engine is available. The limits come from the scenario.
 	Container *sut.ContainerOptions
-	// SaveVegeta gets vegeta's results of a trial of a service as it ends, unless
-	// it is invalid: its times are not valid, and it is run again. Its error
-	// fails the trial; nil means that nothing is called.
+	// SaveVegeta receives vegeta's results at the end of a service's trial, unless the
+	// trial is invalid. Its error fails the trial; nil means that nothing is called.
 	SaveVegeta func(*vegeta.Result) error
-	// Live hears ten times a second how a trial of a service goes, in a goroutine
-	// of the trial, which waits for it; nil means that nothing is called.
+	// Live receives the state of a service's trial ten times a second, in a goroutine
+	// of the trial, which waits for it to return; nil means that nothing is called.
 	Live func(Live)
-	// Unobserved runs the core without its recorder and counts descriptors only
-	// before and after; Unwritten has a writer that does nothing. For benchmarks
-	// of what these cost.
+	// Unobserved runs the SUT without its recorder and counts descriptors only before
+	// and after the work; Unwritten replaces its writer by one that does nothing. They
+	// serve benchmarks of the cost of measuring and writing.
 	Unobserved bool
 	Unwritten  bool
 
-	// attack sends the reports of a service: load.Attack, but in tests.
+	// attack sends the reports of a service; tests replace load.Attack.
 	attack func(context.Context, load.Options) error
-	// ignoreLag believes a trial of a service however late its reports were begun. For
-	// tests of what does not depend on when they came.
+	// ignoreLag accepts a service's trial however late its reports were started, for
+	// tests that do not depend on arrival times.
 	ignoreLag bool
 }
 
-// NewTrials returns Trials of a run on an environment.
+// NewTrials returns the Trials of a run in an environment.
 func NewTrials(env Environment, executable, runID string) *Trials {
 	return &Trials{Environment: env, Executable: executable, RunID: runID, Database: DatabaseName(runID), attack: load.Attack}
 }
 
-// Ensure restarts what died of the environment and returns what that was.
+// Ensure restarts the parts of the environment that have died and describes them.
 func (r *Trials) Ensure(ctx context.Context) (died []string, err error) {
 	return r.Environment.Ensure(ctx)
 }
 
-// Mock reports whether the upstream of the environment is a mock.
+// Mock reports whether the environment's upstream is the built-in mock.
 func (r *Trials) Mock() bool { return r.Environment.Mock() }
 
-// Run runs one trial. What goes wrong is in the record: its outcome is not ok
-// and its reason says why. The error is that of ctx alone: then there is no record.
+// Run runs one trial. A failure of the trial is recorded in its outcome and reason.
+// The only error is that of ctx; the record is invalid then.
 func (r *Trials) Run(ctx context.Context, t ScheduledTrial) (results.Trial, error) {
 	s := t.Level.Scenario
 	record := results.Trial{
@@ -75,7 +74,7 @@ func (r *Trials) Run(ctx context.Context, t ScheduledTrial) (results.Trial, erro
 		Level: t.Level.Factors, LevelName: t.Level.Name, Items: s.Items.Count,
 		Seed: t.Seed, Started: time.Now().UTC(),
 	}
-	if r.Environment.Mock() { // otherwise the latencies are unknown
+	if r.Environment.Mock() { // an external upstream has unknown latencies
 		record.Ideal = t.Ideal
 	}
 	if err := r.prepare(ctx, t); err != nil {
@@ -94,7 +93,7 @@ func (r *Trials) Run(ctx context.Context, t ScheduledTrial) (results.Trial, erro
 	return record, ctx.Err()
 }
 
-// scrub removes credentials from all that others wrote into the record.
+// scrub removes credentials from the texts of the record that other programs wrote.
 func scrub(record *results.Trial, clean func(string) string) {
 	record.Reason, record.StderrTail = clean(record.Reason), clean(record.StderrTail)
 	for i, w := range record.Warnings {
@@ -105,6 +104,7 @@ func scrub(record *results.Trial, clean func(string) string) {
 	}
 }
 
+// fail sets the outcome and the reason of a record, unless it has failed before.
 func fail(record *results.Trial, outcome string, err error) {
 	switch record.Outcome {
 	case "", results.OutcomeOK, results.OutcomeStalled:
@@ -112,7 +112,7 @@ func fail(record *results.Trial, outcome string, err error) {
 	}
 }
 
-// prepare sets the environment up for the trial.
+// prepare configures the environment for the trial.
 func (r *Trials) prepare(ctx context.Context, t ScheduledTrial) error {
 	s := t.Level.Scenario
 	if err := r.Environment.ConfigureUpstream(ctx, s.Upstream, t.Seed); err != nil {
@@ -127,7 +127,7 @@ func (r *Trials) prepare(ctx context.Context, t ScheduledTrial) error {
 	return nil
 }
 
-// measure runs the SUT and fills the record; nil means it could not be started.
+// measure runs the SUT and fills in the record. It returns nil if the SUT could not be started.
 func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.Trial) *measurement {
 	s := t.Level.Scenario
 	options := sut.Options{Executable: r.Executable, Command: s.SUT.Command, NoFile: s.SUT.NoFile}
@@ -160,15 +160,7 @@ func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.
 	return m
 }
 
-// interval returns the probe's; 0 is its default.
-func (r *Trials) interval() time.Duration {
-	if r.Unobserved {
-		return time.Second
-	}
-	return 0
-}
-
-// spec returns what the SUT is told of a trial.
+// spec returns the specification of a trial for the SUT.
 func (r *Trials) spec(t ScheduledTrial) sut.Spec {
 	s := t.Level.Scenario
 	upstream, mongo := t.Variant.MaxConns()

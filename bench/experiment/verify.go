@@ -17,15 +17,15 @@ import (
 	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// verifyTimeout bounds the questions to upstream and database after a trial.
+// verifyTimeout bounds the checks of upstream and database after a trial.
 const verifyTimeout = 60 * time.Second
 
-// verify asks the upstream and the database what they saw of the trial.
+// verify adds the upstream's statistics and the checked documents to the record.
 func (r *Trials) verify(ctx context.Context, t ScheduledTrial, record *results.Trial, m *measurement) {
 	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
 	if died := r.Environment.Died(); len(died) > 0 {
-		// Whatever became of the SUT, this is why.
+		// The death of a server explains whatever else went wrong.
 		if record.Outcome != results.OutcomeOK {
 			died = append(died, record.Outcome+": "+record.Reason)
 			record.Outcome = ""
@@ -40,7 +40,7 @@ func (r *Trials) verify(ctx context.Context, t ScheduledTrial, record *results.T
 		} else {
 			recordUpstream(record, stats)
 			checkRequests(record, t, m, noproxy.Variable(os.Environ()))
-			defer func() { record.Overrun = overrun(t, record, int(stats.Disconnected)) }() // once the documents are known
+			defer func() { record.Overrun = overrun(t, record, int(stats.Disconnected)) }() // overrun needs the checked documents
 		}
 	}
 	if !mock && refusedAll(*record) {
@@ -75,9 +75,9 @@ func (r *Trials) verify(ctx context.Context, t ScheduledTrial, record *results.T
 	}
 }
 
-// checkRequests marks a trial whose upstream saw no request: as failed where a program
-// of the user's failed all items, which then says nothing about its limit, and else
-// with a warning. Items that failed because of missing descriptors or ports explain it.
+// checkRequests marks a trial whose upstream saw no request. The trial fails if another
+// program failed all items, because it says nothing about the program's limit;
+// otherwise it has a warning. A lack of descriptors or ports is a sufficient explanation.
 func checkRequests(record *results.Trial, t ScheduledTrial, m *measurement, proxy string) {
 	foreign := len(t.Level.Scenario.SUT.Command) > 0
 	if record.Upstream.Requests > 0 || m == nil || m.idle() || record.ErrorsOf("emfile")+record.ErrorsOf("ports") > 0 ||
@@ -96,7 +96,7 @@ func checkRequests(record *results.Trial, t ScheduledTrial, m *measurement, prox
 	m.warn("the upstream saw no request: %s", hint)
 }
 
-// idle reports whether there was nothing to be fetched.
+// idle reports whether the trial had no items.
 func (m *measurement) idle() bool {
 	if m.service != nil {
 		return m.record.Service != nil && m.record.Service.Due == 0
@@ -104,8 +104,8 @@ func (m *measurement) idle() bool {
 	return m.record.Items == 0
 }
 
-// allFailed reports whether no item was done, by the SUT's own account or, of a
-// service, by its answers.
+// allFailed reports whether no item completed, according to the SUT's report or a
+// service's answers.
 func (m *measurement) allFailed() bool {
 	if m.service != nil {
 		return m.record.Service != nil && m.record.Service.OK == 0
@@ -120,8 +120,8 @@ func (m *measurement) allFailed() bool {
 	return len(failed) >= m.record.Items
 }
 
-// recordUpstream copies the upstream's figures; a trial whose upstream could not
-// keep its own delays is not a measurement.
+// recordUpstream copies the upstream's statistics. If the mock could not keep its own
+// delays, the trial is invalid.
 func recordUpstream(record *results.Trial, s mockupstream.Stats) {
 	record.Upstream = &results.UpstreamStats{
 		Requests: int(s.Requests), PeakInFlight: int(s.PeakInFlight), PeakConns: int(s.PeakConnections),
@@ -138,18 +138,20 @@ type documentSource interface {
 	Documents(ctx context.Context, db, collection string, each func(bson.Raw) error) error
 }
 
-// expectation is what a trial's collection must hold. Content is not kept: it
-// is a pure function of the seed and the item, made when a document is seen.
+// expectation describes the documents that a trial's collection must hold. Their
+// content is not stored but computed from the seed and the item for each document.
 type expectation struct {
 	profile   mockupstream.Profile
 	seed      uint64
 	perRecord bool
-	// documents of each item; failed are the items that the SUT said it could not do.
+	// documents is the number of documents of each item; failed holds the items that
+	// the SUT reported as failed.
 	documents map[string]int
 	failed    map[string]bool
-	// unfinished: the SUT never said that it was done, so nothing that is missing is lost.
+	// unfinished means that the SUT did not report "done": missing documents are
+	// unwritten, not lost.
 	unfinished bool
-	// anyContent: the upstream is not ours, and the content anything.
+	// anyContent accepts any content, for external upstreams.
 	anyContent bool
 }
 
@@ -172,21 +174,21 @@ func newExpectation(s *scenarios.Scenario, seed uint64, items [][]string, failed
 	return e
 }
 
-// document is what is read of a document: its _id may be anything, so that a
-// program that inserts twice instead of replacing is found out.
+// document is a stored document without its _id, which may be anything: a program
+// that inserts twice instead of replacing is thus detected.
 type document struct {
 	Item    string           `bson:"item"`
 	Seq     int              `bson:"seq"`
 	Records []calllog.Record `bson:"records"`
 }
 
-// identity of a document.
+// identity identifies a document by its content, not by its _id.
 type identity struct {
 	item string
 	seq  int
 }
 
-// check compares the collection with what the items must have left there.
+// check compares the documents of the collection with the expected ones.
 func (e *expectation) check(ctx context.Context, source documentSource, db, collection string) (*results.Documents, error) {
 	r := results.Documents{Unchecked: e.anyContent}
 	seen := make(map[identity]int)
@@ -203,11 +205,11 @@ func (e *expectation) check(ctx context.Context, source documentSource, db, coll
 			r.Duplicate++
 			return nil
 		}
-		right, err := e.matches(d)
+		matches, err := e.matches(d)
 		if err != nil {
 			return err
 		}
-		if !right {
+		if !matches {
 			r.Corrupt++
 		}
 		return nil
@@ -231,7 +233,7 @@ func (e *expectation) check(ctx context.Context, source documentSource, db, coll
 	return &r, nil
 }
 
-// matches reports whether the document has the content that the upstream answered.
+// matches reports whether the document has the content of the upstream's answer.
 func (e *expectation) matches(d document) (bool, error) {
 	if e.anyContent {
 		return true, nil
@@ -246,8 +248,8 @@ func (e *expectation) matches(d document) (bool, error) {
 
 func itemKey(args []string) string { return string(calllog.NewItem(args...)) }
 
-// variantFor returns the variant as the SUT is told of it. Another program reads the
-// limit where there is one, and would take 0 for none: sequential is a limit of 1.
+// variantFor returns the variant for the SUT's specification. For another program,
+// to which a limit of 0 means unlimited, sequential has the limit 1.
 func variantFor(s *scenarios.Scenario, v scenarios.Variant) scenarios.Variant {
 	if len(s.SUT.Command) > 0 {
 		v.Limit, _ = v.Schedule().AtOnce()
@@ -255,8 +257,8 @@ func variantFor(s *scenarios.Scenario, v scenarios.Variant) scenarios.Variant {
 	return v
 }
 
-// declaredLimit returns how many requests of the whole process the variant lets be in
-// flight at once; zero means any number.
+// declaredLimit returns the variant's limit on the requests in flight of the whole
+// process; zero means none.
 func declaredLimit(s *scenarios.Scenario, v scenarios.Variant) int {
 	if s.Service != nil && v.Scope != "shared" { // each report has a limit of its own
 		return 0
@@ -265,9 +267,9 @@ func declaredLimit(s *scenarios.Scenario, v scenarios.Variant) int {
 	return limit
 }
 
-// overrun compares what the mock upstream saw of a trial with what its variant
-// declares; nil means that it kept it. abandoned requests may still have been in flight
-// when those that replaced them began.
+// overrun compares the figures of the mock upstream with the limit and the ideal
+// makespan of the variant; nil means that neither was exceeded. It allows for the
+// abandoned requests, which may still have been in flight when others replaced them.
 func overrun(t ScheduledTrial, record *results.Trial, abandoned int) *results.Overrun {
 	var over results.Overrun
 	limit := declaredLimit(t.Level.Scenario, t.Variant)
@@ -285,17 +287,16 @@ func overrun(t ScheduledTrial, record *results.Trial, abandoned int) *results.Ov
 	return &over
 }
 
-// allDone reports whether a trial was measured and says that it did all its
-// items: what fails takes less time than the ideal of what is done. Whether it
-// did them is another matter: one that lost all documents is fast as well.
+// allDone reports whether a trial was measured and reported no failures. Failed items
+// may take less time than the ideal; lost documents do not excuse being faster.
 func allDone(record *results.Trial) bool {
 	return record.Outcome == results.OutcomeOK && record.Makespan > 0 && len(record.Errors) == 0 &&
 		(record.ItemsFailed == nil || *record.ItemsFailed == 0) &&
 		(record.Documents == nil || record.Documents.Unwritten == 0)
 }
 
-// idealIsBound reports whether no trial can be faster than its ideal: not where
-// latencies change in the course of a trial or are spread around those of the ideal.
+// idealIsBound reports whether no trial can be faster than its ideal. It can if
+// latencies change during a trial or are spread around those of the ideal.
 func idealIsBound(s *scenarios.Scenario) bool {
 	return len(s.Upstream.Phases) == 0 && s.Database.Jitter == 0
 }
