@@ -7,27 +7,27 @@ import (
 	"time"
 )
 
-// Rate is the intended number of arrivals per second, over time. It is a pure
-// function: the same Rate gives the same arrivals.
+// Rate is the intended number of arrivals per second as a pure function of the time
+// since the start.
 type Rate interface {
-	// PerSecond is the rate at a time since the start.
+	// PerSecond returns the rate at time t.
 	PerSecond(t time.Duration) float64
-	// Arrivals is its integral: how many are due before t.
+	// Arrivals returns the integral of the rate: the number of arrivals before t.
 	Arrivals(t time.Duration) float64
-	// Inverse is the time at which the integral reaches n; false: never.
+	// Inverse returns the time at which Arrivals reaches n, or false if it never does.
 	Inverse(n float64) (time.Duration, bool)
 }
 
-// Constant is a rate that does not change, in arrivals a second.
+// Constant is a constant rate in arrivals per second.
 type Constant float64
 
 // PerSecond returns the rate.
 func (c Constant) PerSecond(time.Duration) float64 { return float64(c) }
 
-// Arrivals returns a number proportional to time.
+// Arrivals returns the rate times t.
 func (c Constant) Arrivals(t time.Duration) float64 { return float64(c) * t.Seconds() }
 
-// Inverse returns n over the rate.
+// Inverse returns n divided by the rate.
 func (c Constant) Inverse(n float64) (time.Duration, bool) {
 	if c <= 0 {
 		return 0, false
@@ -35,13 +35,14 @@ func (c Constant) Inverse(n float64) (time.Duration, bool) {
 	return seconds(n / float64(c))
 }
 
-// Linear rises or falls evenly from one rate to another, and stays there.
+// Linear is a rate that changes linearly from From to To during Over and then
+// stays constant.
 type Linear struct {
 	From, To float64
 	Over     time.Duration
 }
 
-// PerSecond returns the rate on the line, and To from its end on.
+// PerSecond returns the interpolated rate, or To after the end of the ramp.
 func (l Linear) PerSecond(t time.Duration) float64 {
 	if t >= l.Over {
 		return l.To
@@ -55,8 +56,8 @@ func (l Linear) Arrivals(t time.Duration) float64 {
 	return (l.From+l.PerSecond(ramp))/2*ramp.Seconds() + l.To*(t-ramp).Seconds()
 }
 
-// Inverse solves the quadratic equation of the ramp. The form is the one that
-// does not cancel where the slope is small.
+// Inverse solves the quadratic equation of the ramp, in the form that is free of
+// cancellation for small slopes.
 func (l Linear) Inverse(n float64) (time.Duration, bool) {
 	if ramp := l.Arrivals(l.Over); n > ramp || l.Over <= 0 {
 		after, ok := Constant(l.To).Inverse(n - ramp)
@@ -70,13 +71,13 @@ func (l Linear) Inverse(n float64) (time.Duration, bool) {
 	return seconds(2 * n / (l.From + root))
 }
 
-// Step is a rate that lasts for some time.
+// Step is a constant rate for a given time.
 type Step struct {
 	Rate float64
 	For  time.Duration
 }
 
-// Steps are rates one after another; the last one lasts.
+// Steps is a sequence of rates; the last one lasts indefinitely.
 type Steps []Step
 
 // PerSecond returns the rate of the step at t.
@@ -118,7 +119,7 @@ func (s Steps) Inverse(n float64) (time.Duration, bool) {
 	return start + t, ok
 }
 
-// Sine swings around a mean; it begins at the mean, rising.
+// Sine is a rate that oscillates around Mean; it starts at the mean, rising.
 type Sine struct {
 	Mean, Amplitude float64 // Amplitude is at most Mean
 	Period          time.Duration
@@ -136,7 +137,7 @@ func (s Sine) Arrivals(t time.Duration) float64 {
 
 func (s Sine) phase(t time.Duration) float64 { return 2 * math.Pi * t.Seconds() / s.Period.Seconds() }
 
-// Inverse bisects to the nanosecond: the integral never falls.
+// Inverse bisects the integral, which never falls, to the nanosecond.
 func (s Sine) Inverse(n float64) (time.Duration, bool) {
 	if s.Mean <= 0 {
 		return 0, false
@@ -157,7 +158,7 @@ func (s Sine) Inverse(n float64) (time.Duration, bool) {
 	return low, true
 }
 
-// seconds returns a duration, false where it is longer than one can be.
+// seconds returns s as a duration, or false if it is too long for one.
 func seconds(s float64) (time.Duration, bool) {
 	if ns := s * 1e9; ns < math.MaxInt64/2 {
 		return time.Duration(ns), true
@@ -165,7 +166,7 @@ func seconds(s float64) (time.Duration, bool) {
 	return 0, false
 }
 
-// Validate describes what is wrong with a rate.
+// Validate returns an error if a parameter of the rate is out of range.
 func Validate(r Rate) error {
 	bad := func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) || v < 0 }
 	switch r := r.(type) {

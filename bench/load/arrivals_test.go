@@ -30,7 +30,7 @@ func rates() *rapid.Generator[load.Rate] {
 	})
 }
 
-// The integral is one of the rate, and its inverse is the inverse.
+// Arrivals is the integral of PerSecond, and Inverse is the inverse of Arrivals.
 func TestRates(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		r := rates().Draw(t, "rate")
@@ -108,7 +108,7 @@ func TestPoisson(t *testing.T) {
 	}
 }
 
-// A rate that changes: so many arrivals in each part as it says.
+// With a changing rate, each part has as many arrivals as its rate implies.
 func TestPoissonFollowsTheRate(t *testing.T) {
 	ramp := load.Linear{From: 0, To: 2000, Over: 10 * time.Second}
 	times := load.Arrivals{Rate: ramp, Poisson: true, Seed: 1, For: 10 * time.Second}.Times()

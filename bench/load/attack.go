@@ -1,13 +1,21 @@
-// Package load attacks a service with requests that come when they are due,
-// whatever became of those before: an open loop, driven by vegeta.
+// Package load sends requests to a service in an open loop: each is sent when it is
+// due, whatever happens to earlier ones. Vegeta drives the loop:
 //
-// Vegeta stamps a request when a worker takes it up. Where that is later than
-// it was due, because the generator or the machine could not keep up, that time
-// would be missing from every latency (coordinated omission). So each request
-// has three times here: when it was due (intended), when it was begun, and when
-// it ended. Response time counts from the first, service time from the second,
-// and the lag between them is recorded too. The number of workers is never
-// capped: requests wait for nothing but the generator itself.
+//	r := load.NewRecorder()
+//	err := load.Attack(ctx, load.Options{
+//		URL:      "http://127.0.0.1:8080/reports",
+//		Arrivals: load.Arrivals{Rate: load.Constant(100), For: time.Minute},
+//		Due:      …, Ended: …, // call r.Due and r.Ended with a lock
+//	})
+//	s, err := r.Summary()
+//	fmt.Println(s.Due, s.OK, s.Response.P99) // 6000 6000 12.3ms
+//
+// Vegeta timestamps a request when a worker starts it. If the generator or the machine
+// cannot keep up, that is later than the request was due, and the delay would be
+// missing from every latency (coordinated omission). Therefore each request has three
+// times here: when it was due (intended), when it was started, and when it ended.
+// Response time counts from the first, service time from the second, and the lag is
+// the difference. The number of workers is not limited.
 package load
 
 import (
@@ -26,65 +34,67 @@ import (
 
 // Options of an attack.
 type Options struct {
-	// URL that is sent POST requests, with their number as the parameter "report".
+	// URL receives POST requests with their number as the parameter "report".
 	URL string
-	// Body of the request of a number, from 0. Called by many goroutines.
+	// Body returns the body of request n, counted from 0; nil means none. Several
+	// goroutines call it at once.
 	Body func(n uint64) []byte
-	// Arrivals are when requests are due.
+	// Arrivals determines when requests are due.
 	Arrivals Arrivals
 	// Timeout of one request. Default 30s.
 	Timeout time.Duration
-	// Dial connects; nil means as net.Dialer does.
+	// Dial opens connections; nil means net.Dialer.DialContext.
 	Dial func(ctx context.Context, network, address string) (net.Conn, error)
-	// Due hears of every request as it is due, Ended as it ends; each is called
-	// by one goroutine at a time and must not block; nil means that nothing is called.
+	// Due is called when a request is due, and Ended when it has ended. Neither is
+	// called concurrently with itself, and neither may block. Nil means that nothing
+	// is called.
 	Due   func(Due)
 	Ended func(Ended)
 	// Name of the attack in vegeta's results.
 	Name string
-	// Keep gets vegeta's own results, for its encoders; nil means that nothing is called.
+	// Keep receives vegeta's own results; nil means that nothing is called.
 	Keep func(*vegeta.Result)
 
-	// clock that requests wait by until they are due; nil means a precise one.
+	// clock delays requests until they are due; nil means package precise's.
 	clock sleeper
 }
 
-// Due is a request that is to be begun now. Times are since the attack's start.
+// Due is a request that is due now.
 type Due struct {
-	Seq      uint64
+	Seq uint64
+	// Intended is when it is due, counted from the start of the attack.
 	Intended time.Duration
 }
 
-// Ended is a request that has ended. Times are since the attack's start.
+// Ended is a request that has ended. Times count from the start of the attack.
 type Ended struct {
-	// Report is the number that its Body was made for.
+	// Report is the number for which its Body was made.
 	Report uint64
-	// Intended is when it was due, Begun when it was begun.
+	// Intended is when it was due, Begun when it was started, and At when it ended.
 	Intended, Begun, At time.Duration
-	// Code is the answer's status, 0 without an answer.
+	// Code is the status of the answer; zero means that there was none.
 	Code int
-	// Error is its type as in records ("timeout", "refused", "http_5xx", …);
-	// empty: the answer was a success. Text says more.
+	// Error is the type of the error as in records ("timeout", "refused", "http_5xx",
+	// …); empty means success. Text is its message.
 	Error, Text string
 }
 
-// Response returns the time since it was due, Service since it was begun, Lag
-// between the two.
+// Response returns the time from when the request was due to its end.
 func (e Ended) Response() time.Duration { return e.At - e.Intended }
 
-// Service returns the time since it was begun.
+// Service returns the time from the start of the request to its end.
 func (e Ended) Service() time.Duration { return e.At - e.Begun }
 
-// Lag returns how late it was begun.
+// Lag returns the time by which the request was started late.
 func (e Ended) Lag() time.Duration { return e.Begun - e.Intended }
 
-// workers that vegeta begins with; it adds as many as are needed.
+// workers is the number of vegeta's initial workers; it adds more as needed.
 const workers = 16
 
-// Attack sends all requests and waits until each has ended. Cancelling ctx
-// stops sending; requests that run are waited for until their Timeout, and those
-// that were due by then and never begun are told to Due, but not to Ended. The
-// error is that of ctx; errors of requests are data.
+// Attack sends all requests and waits until each has ended. When ctx is canceled, it
+// stops sending and waits for the requests in flight, at most until their Timeout.
+// Requests that were due by then but not started are passed to Due, but not to Ended.
+// The error is that of ctx; errors of requests are data.
 func Attack(ctx context.Context, o Options) error {
 	if err := Validate(o.Arrivals.Rate); err != nil {
 		return fmt.Errorf("attack %s: %w", o.URL, err)
@@ -103,7 +113,7 @@ func Attack(ctx context.Context, o Options) error {
 		p.stop()
 		attacker.Stop()
 	})()
-	for r := range attacker.Attack(targeter(o), p, 0, o.Name) { // in full after a stop too: whatever was begun
+	for r := range attacker.Attack(targeter(o), p, 0, o.Name) { // ends after all requests in flight, even when stopped
 		if o.Keep != nil {
 			o.Keep(r)
 		}
@@ -115,8 +125,8 @@ func Attack(ctx context.Context, o Options) error {
 	return context.Cause(ctx)
 }
 
-// newClient keeps connections: those of real clients come and go with their
-// requests, but their cost is not what is measured here.
+// newClient returns a client that keeps its connections. Real clients often connect
+// for each request, but that cost is not to be measured.
 func newClient(o Options) *http.Client {
 	return &http.Client{
 		Timeout: o.Timeout,
@@ -127,7 +137,7 @@ func newClient(o Options) *http.Client {
 	}
 }
 
-// targeter numbers the requests.
+// targeter returns a source of numbered requests.
 func targeter(o Options) vegeta.Targeter {
 	var mu sync.Mutex
 	var n uint64
@@ -145,8 +155,8 @@ func targeter(o Options) vegeta.Targeter {
 	}
 }
 
-// number returns the request's own, which targeter gave it.
+// number returns the number that targeter gave to a request.
 func number(target string) uint64 {
-	n, _ := strconv.ParseUint(target[strings.LastIndexByte(target, '=')+1:], 10, 64) // we wrote it
+	n, _ := strconv.ParseUint(target[strings.LastIndexByte(target, '=')+1:], 10, 64) // never fails: targeter wrote it
 	return n
 }

@@ -29,7 +29,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// collect attacks and returns what ended, by report number.
+// collect attacks and returns the ended requests by report number.
 func collect(t *testing.T, o load.Options) (map[uint64]load.Ended, error) {
 	t.Helper()
 	var mu sync.Mutex
@@ -90,8 +90,8 @@ func TestEveryRequestIsMade(t *testing.T) {
 	}
 }
 
-// Coordinated omission: a service that stands still for a while. Those that
-// were due meanwhile waited, and response time has to show it, whoever was late.
+// Coordinated omission: while a service stalls, due requests wait, and their response
+// times must include this wait whether the service or the generator caused it.
 func TestStallShows(t *testing.T) {
 	var served atomic.Int64
 	const stall = 300 * time.Millisecond
@@ -116,7 +116,7 @@ func TestStallShows(t *testing.T) {
 	}
 }
 
-// A generator that is late: service time does not know, response time does.
+// If the generator is late, the response time includes the delay; the service time does not.
 func TestLagShows(t *testing.T) {
 	url := serve(t, func(http.ResponseWriter, *http.Request) {})
 	const late = 100 * time.Millisecond
@@ -132,7 +132,7 @@ func TestLagShows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// By when it was due: those that wait behind it are begun in any order.
+	// Sort by intended start: delayed requests are started in any order.
 	byDue := slices.SortedFunc(maps.Values(ended), func(a, b load.Ended) int { return cmp.Compare(a.Intended, b.Intended) })
 	if e := byDue[1]; e.Lag() < late || e.Response() < late || e.Response() != e.Lag()+e.Service() {
 		t.Errorf("the late one: lag %v, service %v, response %v", e.Lag(), e.Service(), e.Response())
@@ -158,7 +158,7 @@ func TestCancelStopsSending(t *testing.T) {
 	}
 }
 
-// What is kept is what ended, in its order.
+// Keep receives the same requests as Ended, in the same order.
 func TestKeep(t *testing.T) {
 	url := serve(t, func(http.ResponseWriter, *http.Request) {})
 	kept, ended := 0, 0

@@ -27,10 +27,10 @@ const (
 	cores     = 2
 )
 
-// stubVariable makes this test binary the stub service.
+// stubVariable is the environment variable that makes this test binary the stub service.
 const stubVariable = "FLOODGATE_LOAD_STUB"
 
-// stub answers at once until its standard input ends.
+// stub answers every request at once until its standard input ends.
 func stub() {
 	s := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		_, _ = io.Copy(io.Discard, r.Body)
@@ -40,8 +40,8 @@ func stub() {
 	s.Close()
 }
 
-// startStub starts it as a process of its own, as a SUT is: in the generator's
-// process it would share its scheduler and garbage collector, and its CPU time
+// startStub starts the stub in its own process, like a SUT. In the generator's
+// process, it would share the scheduler and the garbage collector, and its CPU time
 // would count as the generator's.
 func startStub(b *testing.B) string {
 	b.Helper()
@@ -69,12 +69,12 @@ func startStub(b *testing.B) string {
 	return strings.TrimSpace(url)
 }
 
-// attacked is what one attack came to.
+// attacked holds the results of one attack.
 type attacked struct {
 	perSecond, p50, p99, cpu float64 // lags in ms, CPU time in µs a request
 }
 
-// measure has an attack report the lag of each request, and when it was begun.
+// measure runs an attack that reports the lag and the start of each request.
 func measure(b *testing.B, attack func(saw func(lag, begun time.Duration))) attacked {
 	b.Helper()
 	runtime.GC()
@@ -95,7 +95,7 @@ func measure(b *testing.B, attack func(saw func(lag, begun time.Duration))) atta
 	}
 }
 
-// cpuTime of this process, in seconds.
+// cpuTime returns the CPU time of this process in seconds.
 func cpuTime(b *testing.B) float64 {
 	b.Helper()
 	p, err := process.NewProcess(int32(os.Getpid()))
@@ -109,9 +109,9 @@ func cpuTime(b *testing.B) float64 {
 	return times.User + times.System
 }
 
-// BenchmarkRate is 5,000 requests a second on two cores: ours, and vegeta's own
-// attack with its default settings, in turn. One operation is a second of each;
-// the metrics are medians over the operations. -benchtime 10x for ten.
+// BenchmarkRate alternates between this package and vegeta's own attack with its
+// default settings, at 5,000 requests per second. One operation is a second of each;
+// the metrics are medians over the operations. Use -benchtime 10x for ten.
 func BenchmarkRate(b *testing.B) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(cores))
 	url := startStub(b)
@@ -178,7 +178,7 @@ func median(all []attacked, of func(attacked) float64) float64 {
 	return values[len(values)/2]
 }
 
-// counted records as a trial of a service does: behind a lock, with a mark by report.
+// counted records requests like a service's trial: with a lock and a mark for each report.
 type counted struct {
 	mu       sync.Mutex
 	recorder *load.Recorder
@@ -203,7 +203,7 @@ func (c *counted) ended(e load.Ended) {
 	c.done[e.Report] = e.Error == ""
 }
 
-// BenchmarkRecord is what a request costs to record: that it was due, and that it ended.
+// BenchmarkRecord measures the recording of one request: due and ended.
 func BenchmarkRecord(b *testing.B) {
 	c := newCounted()
 	b.ReportAllocs()
@@ -213,7 +213,7 @@ func BenchmarkRecord(b *testing.B) {
 	}
 }
 
-// result is one of 100, of which each tenth failed.
+// result returns request i of 100, of which each tenth failed.
 func result(n uint64) load.Ended {
 	at := time.Duration(n) * time.Millisecond
 	e := load.Ended{

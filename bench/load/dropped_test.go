@@ -15,7 +15,7 @@ import (
 
 var errEnough = errors.New("enough")
 
-// attackRecorded attacks, and returns what was recorded and what was due.
+// attackRecorded attacks and returns the summary and the due requests.
 func attackRecorded(ctx context.Context, t *testing.T, o load.Options) (*results.Service, []load.Due, error) {
 	t.Helper()
 	var mu sync.Mutex
@@ -55,8 +55,7 @@ func attackRecorded(ctx context.Context, t *testing.T, o load.Options) (*results
 	return summary, all, err
 }
 
-// An attack that is stopped in the middle: all that were begun end, and what
-// had not come yet was not due.
+// When an attack is stopped, all started requests end, and later ones are not due.
 func TestStopWaitsForThoseInFlight(t *testing.T) {
 	const inFlight = 50
 	ctx, cancel := context.WithCancelCause(t.Context())
@@ -83,8 +82,8 @@ func TestStopWaitsForThoseInFlight(t *testing.T) {
 	}
 }
 
-// A generator that is held up and then stopped: what came meanwhile was due,
-// and nobody sent it.
+// When a stalled generator is stopped, the requests of the meantime were due and
+// count as dropped.
 func TestStopCountsWhatWasHeldUp(t *testing.T) {
 	url := serve(t, func(http.ResponseWriter, *http.Request) {})
 	ctx, cancel := context.WithCancelCause(t.Context())

@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// OnTimers has requests wait by the runtime's own timers, which a test may fake.
+// OnTimers makes requests wait by the runtime's timers, which synctest can fake.
 func (o Options) OnTimers() Options {
 	o.clock = timers{}
 	return o

@@ -20,12 +20,11 @@ const (
 	omissionRate  = 500
 	omissionFor   = 2 * time.Second
 	omissionStall = time.Second
-	// omissionURL names the service in memory.
+	// omissionURL is the URL of the service in memory.
 	omissionURL = "http://service"
 )
 
-// memory is a network of its own: connections that are dialed are accepted. It
-// works in a bubble of a fake clock.
+// memory is a network in memory, which works in a synctest bubble.
 type memory struct {
 	conns  chan net.Conn
 	closed chan struct{}
@@ -53,8 +52,8 @@ func (m *memory) dial(context.Context, string, string) (net.Conn, error) {
 	}
 }
 
-// stalling is a service that stands still for a second, half a second after it
-// began. It returns how to connect to it.
+// stalling starts a service that stalls for a second, half a second after its start,
+// and returns a function that connects to it.
 func stalling(t *testing.T) (dial func(ctx context.Context, network, address string) (net.Conn, error)) {
 	t.Helper()
 	var served atomic.Int64
@@ -69,15 +68,15 @@ func stalling(t *testing.T) (dial func(ctx context.Context, network, address str
 			<-release
 		}
 	})}
-	go func() { _ = server.Serve(m) }() // its end is Close
+	go func() { _ = server.Serve(m) }() // until Close
 	t.Cleanup(func() { server.Close() })
 	return m.dial
 }
 
-// Coordinated omission: half of the requests were due while the service stood
-// still. A generator whose workers are few waits with it, and its service time
-// does not know: only as many requests as it has workers were slow. The time
-// from the intended start shows the stall in either case, and ours in both times.
+// Coordinated omission: half of the requests are due while the service stalls. A
+// generator with few workers stalls, too, and by service time only as many requests are
+// slow as it has workers. Response time shows the stall with any generator, and with
+// this package both times do.
 func TestCoordinatedOmission(t *testing.T) {
 	const shows = omissionStall / 2
 	t.Run("vegeta with 4 workers", func(t *testing.T) {

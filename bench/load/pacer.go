@@ -11,24 +11,24 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 )
 
-// pacer holds each request back until it is due, by a clock that is finer than
-// vegeta's, and remembers when that was until the request has ended.
+// pacer delays each request until it is due, by a clock finer than vegeta's, and
+// remembers that time until the request has ended.
 type pacer struct {
 	ctx      context.Context
-	due      func(Due) // nil: nobody
+	due      func(Due) // nil means that nothing is called
 	clock    sleeper
 	schedule schedule
-	// next is the request to come, if there are more.
-	next Due
+	// next is the next request, if hasNext.
+	next    Due
 	hasNext bool
 
 	mu       sync.Mutex
-	began    time.Time     // zero: not yet
-	stopped  time.Duration // since then; zero means not stopped
+	began    time.Time     // zero before the first request
+	stopped  time.Duration // since began; zero means not stopped
 	intended map[uint64]time.Duration
 }
 
-// sleeper is the clock that a pacer waits by.
+// sleeper is the clock of a pacer.
 type sleeper interface {
 	Sleep(ctx context.Context, d time.Duration) error
 	Close()
@@ -44,7 +44,7 @@ func newPacer(ctx context.Context, o Options) *pacer {
 	return p
 }
 
-// Pace waits for the start of request hits; vegeta need not wait after it.
+// Pace waits until request hits is due, so that vegeta need not wait.
 func (p *pacer) Pace(elapsed time.Duration, hits uint64) (wait time.Duration, stop bool) {
 	if !p.hasNext || p.ctx.Err() != nil {
 		return 0, true
@@ -64,7 +64,7 @@ func (p *pacer) Pace(elapsed time.Duration, hits uint64) (wait time.Duration, st
 	return 0, false
 }
 
-// announce reports that the next request is due and continues to the one after it.
+// announce passes the next request to due and advances to the one after it.
 func (p *pacer) announce() {
 	if p.due != nil {
 		p.due(p.next)
@@ -73,12 +73,12 @@ func (p *pacer) announce() {
 	p.next.Intended, p.hasNext = p.schedule.next()
 }
 
-// Rate returns what vegeta's pacers have; nothing of this program asks for it.
+// Rate implements vegeta.Pacer.
 func (p *pacer) Rate(elapsed time.Duration) float64 {
 	return p.schedule.arrivals.Rate.PerSecond(elapsed)
 }
 
-// stop notes when the attack was stopped.
+// stop records when the attack was stopped.
 func (p *pacer) stop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -87,15 +87,15 @@ func (p *pacer) stop() {
 	}
 }
 
-// announceDropped announces what had been due when the attack was stopped and was still
-// held up, by a generator or a machine that was behind. What the schedule has
-// after that never was due. To be called when vegeta has ended.
+// announceDropped announces the requests that were due when the attack was stopped,
+// but that a slow generator or machine had not started. Later requests of the schedule
+// never became due. It must be called after vegeta has ended.
 func (p *pacer) announceDropped() {
 	if p.ctx.Err() == nil {
 		return
 	}
 	p.stop()
-	if p.began.IsZero() { // stopped before it began
+	if p.began.IsZero() { // stopped before the first request
 		return
 	}
 	for p.hasNext && p.next.Intended <= p.stopped {
@@ -103,15 +103,15 @@ func (p *pacer) announceDropped() {
 	}
 }
 
+// result converts vegeta's result of a request.
 func (p *pacer) result(r *vegeta.Result) Ended {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	begun := r.Timestamp.Sub(p.began)
 	e := Ended{
 		Report: number(r.URL), Intended: p.intended[r.Seq], Begun: begun, At: begun + r.Latency,
-		Code: int(r.Code), Text: r.Error,
+		Code: int(r.Code), Text: r.Error, Error: errorType(r),
 	}
-	e.Error = errorType(r)
 	delete(p.intended, r.Seq)
 	return e
 }
@@ -119,27 +119,26 @@ func (p *pacer) result(r *vegeta.Result) Ended {
 // Arrivals are the intended starts of requests.
 type Arrivals struct {
 	Rate Rate
-	// Poisson has them come at random, independently of each other, with the
-	// given rate in the mean: as from many users. False: evenly.
+	// Poisson makes them arrive independently of each other with that mean rate, as
+	// from many users; false spaces them evenly.
 	Poisson bool
-	// Seed of the random arrivals; the same seed gives the same times.
+	// Seed of Poisson arrivals; the same seed gives the same times.
 	Seed uint64
-	// For is the time for which they come.
+	// For is the duration of the arrivals.
 	For time.Duration
 }
 
-// schedule lists intended starts in order. A Poisson process of a rate that
-// changes is one of rate 1 whose time is stretched: arrival n is the place where the
-// rate's integral reaches the sum of n+1 exponential gaps (Çinlar, Introduction
-// to Stochastic Processes, 1975, ch. 4.7). Even arrivals have gaps of 1, the
-// first at once.
+// schedule generates intended starts in order. A Poisson process of a changing rate
+// is one of rate 1 with its time transformed: arrival n is the time at which the
+// integral of the rate reaches the sum of n+1 exponential gaps (Çinlar, Introduction
+// to Stochastic Processes, 1975, ch. 4.7). Even arrivals have gaps of 1 and start at once.
 type schedule struct {
 	arrivals Arrivals
 	n        uint64
 	sum      float64
 }
 
-// next returns when the next one is due, false when there is none any more.
+// next returns when the next request is due, or false if there are no more.
 func (s *schedule) next() (time.Duration, bool) {
 	position := float64(s.n)
 	if s.arrivals.Poisson {
@@ -151,7 +150,7 @@ func (s *schedule) next() (time.Duration, bool) {
 	return at, ok && at < s.arrivals.For
 }
 
-// Times lists all of them; for tests and plans of bounded length.
+// Times returns all intended starts.
 func (a Arrivals) Times() []time.Duration {
 	var times []time.Duration
 	for s := (schedule{arrivals: a}); ; {
@@ -163,7 +162,7 @@ func (a Arrivals) Times() []time.Duration {
 	}
 }
 
-// exponential returns a draw with mean 1, a pure function of seed and n.
+// exponential returns an exponential draw with mean 1, as a pure function of seed and n.
 func exponential(seed, n uint64) float64 {
 	return -math.Log(rng.Uniform(rng.At(seed^rng.At(n+1, 1), 1)))
 }

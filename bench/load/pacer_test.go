@@ -10,17 +10,17 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 )
 
-// live is the heap that is in use.
+// live returns the size of the live heap in bytes.
 func live() int64 {
 	runtime.GC()
-	runtime.GC() // what the first one left to finalizers and pools
+	runtime.GC() // again, for objects with finalizers and in pools
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return int64(m.HeapAlloc)
 }
 
-// long paces and records n requests, of which some are always in flight, and
-// returns by how much that grew the heap, with all of it still reachable.
+// long paces and records n requests, some of which are always in flight, and returns
+// the growth of the heap while everything is still reachable.
 func long(t *testing.T, n uint64) (grown int64) {
 	t.Helper()
 	const inFlight = 100
@@ -68,8 +68,8 @@ func long(t *testing.T, n uint64) (grown int64) {
 
 // Ten times the requests take no more memory.
 func TestMemoryIsConstant(t *testing.T) {
-	const small = 256 << 10 // a quarter of a byte a request
-	long(t, 1000)           // what other tests left is freed by now, and what is made once is made
+	const small = 256 << 10 // a quarter of a byte per request
+	long(t, 1000)           // warm up: free the garbage of other tests and create shared state
 	short, ten := long(t, 100_000), long(t, 1_000_000)
 	t.Logf("100,000 requests: %d bytes, 1,000,000: %d bytes", short, ten)
 	if ten > short+small {

@@ -11,17 +11,17 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 )
 
-// Recorder adds up the requests of an attack in constant memory. It is not
-// safe for use by many goroutines: an attack's Due and Ended come from two, so
-// the caller locks.
+// Recorder summarizes the requests of an attack in constant memory. It is not safe
+// for concurrent use. [Attack] calls Due and Ended in two goroutines, so the caller
+// must lock.
 type Recorder struct {
 	due, ended, ok, late int64
 	errors               map[string]int64
-	// accepted are the answered ones alone, all the ended ones with errors too.
+	// accepted holds the response times of successes, the others all ended requests.
 	accepted, response, service, lag *hdrhistogram.Histogram
 }
 
-// NewRecorder returns an empty one.
+// NewRecorder returns an empty Recorder.
 func NewRecorder() *Recorder {
 	h := func() *hdrhistogram.Histogram {
 		return hdrhistogram.New(recorder.Lowest, recorder.Highest, recorder.SignificantFigures)
@@ -49,13 +49,13 @@ func (r *Recorder) Ended(e Ended) {
 	}
 }
 
-// record caps what a histogram cannot hold: an hour.
+// record records d, or the nearest value that a histogram can hold.
 func record(h *hdrhistogram.Histogram, d time.Duration) {
-	_ = h.RecordValue(min(max(int64(d), 0), recorder.Highest)) // it is in range
+	_ = h.RecordValue(min(max(int64(d), 0), recorder.Highest)) // never fails: the value is in range
 }
 
-// Summary returns what was recorded, for the record of a trial whose attack is over:
-// what was due and has not ended by then was dropped.
+// Summary returns the record of an attack that is over. Requests that were due and
+// have not ended count as dropped.
 func (r *Recorder) Summary() (*results.Service, error) {
 	s := &results.Service{Due: int(r.due), Ended: int(r.ended), Dropped: int(r.due - r.ended), OK: int(r.ok), Late: int(r.late)}
 	for name, n := range r.errors {
@@ -81,13 +81,14 @@ func (r *Recorder) Summary() (*results.Service, error) {
 
 // Counts counts the requests of an attack at one moment.
 type Counts struct {
-	// Due requests, those of them that have ended, and of these the successes.
+	// Due counts the requests that were due, Ended those of them that have ended, and
+	// OK the successes among these.
 	Due, Ended, OK int
-	// Errors counts the other ended ones by type; nil means none.
+	// Errors counts the failed requests by type; nil means none.
 	Errors map[string]int64
 }
 
-// Counts reads what was counted.
+// Counts returns the current counts.
 func (r *Recorder) Counts() Counts {
 	c := Counts{Due: int(r.due), Ended: int(r.ended), OK: int(r.ok)}
 	if len(r.errors) > 0 {
@@ -96,8 +97,8 @@ func (r *Recorder) Counts() Counts {
 	return c
 }
 
-// errorTexts are what texts of errors say; vegeta keeps nothing else of them. The
-// first that fits counts.
+// errorTexts maps parts of error messages to types, because vegeta retains only the
+// message. The first match applies.
 var errorTexts = []struct{ text, name string }{
 	{"too many open files", "emfile"},
 	{"assign requested address", "ports"},              // "cannot" on Linux, "can't" on BSDs
@@ -111,7 +112,7 @@ var errorTexts = []struct{ text, name string }{
 	{"context canceled", "canceled"},
 }
 
-// errorType returns the type of a request's error as records name it, empty for a success.
+// errorType returns the type of a request's error as in records, or "" for a success.
 func errorType(r *vegeta.Result) string {
 	switch {
 	case r.Code >= 200 && r.Code < 300 && r.Error == "":
