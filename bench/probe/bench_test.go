@@ -11,7 +11,7 @@ import (
 	"floodgate/bench/probe"
 )
 
-// BenchmarkCount is the cost of one count.
+// BenchmarkCount measures one count.
 func BenchmarkCount(b *testing.B) {
 	for _, fds := range []int{300, 1000} {
 		for name, noProc := range map[string]bool{"proc": false, "portable": true} {
@@ -27,7 +27,7 @@ func BenchmarkCount(b *testing.B) {
 	}
 }
 
-// BenchmarkClassify is the cost of telling the kinds apart once.
+// BenchmarkClassify measures one classification.
 func BenchmarkClassify(b *testing.B) {
 	for _, fds := range []int{300, 1000} {
 		b.Run(fmt.Sprintf("fds=%d", fds), func(b *testing.B) {
@@ -42,8 +42,8 @@ func BenchmarkClassify(b *testing.B) {
 	}
 }
 
-// BenchmarkSampler is the share of a core that sampling takes at 5 ms. One
-// operation is half a second of it.
+// BenchmarkSampler measures the share of a core that sampling at 5 ms takes. One
+// operation is half a second.
 func BenchmarkSampler(b *testing.B) {
 	for _, fds := range []int{10, 300, 1000} {
 		b.Run(fmt.Sprintf("fds=%d", fds), func(b *testing.B) {
@@ -60,7 +60,7 @@ func BenchmarkSampler(b *testing.B) {
 	}
 }
 
-// busy watches a process with that many connections.
+// busy watches a process with the given number of connections.
 func busy(b *testing.B, fds int, o probe.Options) *probe.Sampler {
 	b.Helper()
 	w := watch(b)

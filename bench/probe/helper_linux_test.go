@@ -2,8 +2,7 @@ package probe_test
 
 import "golang.org/x/sys/unix"
 
-// openEventLoops opens n pairs of epoll and eventfd, as a loop has them, and
-// forgets them.
+// openEventLoops opens and leaks n pairs of epoll and eventfd, as an event loop has.
 func openEventLoops(n int) error {
 	for range n {
 		if _, err := unix.EpollCreate1(unix.EPOLL_CLOEXEC); err != nil {

@@ -15,8 +15,8 @@ import (
 	"floodgate/bench/probe"
 )
 
-// helperEnv makes the test binary the process that is watched. Its value is
-// the addresses of both servers.
+// helperEnv is the environment variable that makes the test binary the watched process.
+// Its value holds the addresses of both servers.
 const helperEnv = "FLOODGATE_PROBE_HELPER"
 
 func TestMain(m *testing.M) {
@@ -26,8 +26,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// help opens and closes as many sockets as it is told, and says after each
-// order how many it has open.
+// help opens and closes sockets as ordered, and prints the number of open ones after
+// each order.
 func help(servers string) int {
 	var addrs [3]string
 	_, _ = fmt.Sscan(servers, &addrs[0], &addrs[1], &addrs[2])
@@ -68,7 +68,7 @@ const (
 	upstream = iota
 	mongo
 	elsewhere
-	// eventLoops has the helper open event loops, which it never closes.
+	// eventLoops orders the helper to open event loops, which it never closes.
 	eventLoops
 )
 
@@ -97,7 +97,7 @@ func watch(t testing.TB) *watched {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.end)
-	w.open(upstream, 0) // it runs
+	w.open(upstream, 0) // wait until it runs
 	w.target = probe.Target{PID: w.cmd.Process.Pid, Upstream: addrs[upstream : upstream+1], Mongo: addrs[mongo : mongo+1]}
 	return w
 }
@@ -107,7 +107,7 @@ func (w *watched) end() {
 	_ = w.cmd.Wait()
 }
 
-// open has the helper hold n connections to a server.
+// open orders the helper to hold n connections to a server.
 func (w *watched) open(server, n int) {
 	w.t.Helper()
 	fmt.Fprintln(w.stdin, server, n)
@@ -120,7 +120,7 @@ func (w *watched) open(server, n int) {
 	}
 }
 
-// listen serves connections that stay open until the test's end.
+// listen accepts connections and keeps them open until the end of the test.
 func listen(t testing.TB) netip.AddrPort {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

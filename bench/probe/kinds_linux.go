@@ -10,14 +10,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// classifier tells the sockets of a process apart by where they lead. It asks
-// the kernel only when it sees a socket that it does not know.
+// classifier classifies the sockets of a process by their remote address. It queries
+// the kernel only for sockets that it has not seen before.
 type classifier struct {
 	mu      sync.Mutex
 	servers []netip.AddrPort
-	peers   []peer         // the same as /proc writes them
-	kinds   []int          // of each server: upstream or mongo
-	diag    *diag          // nil where only /proc will do
+	peers   []peer         // the servers in the form of /proc
+	kinds   []int          // the kind of each server
+	diag    *diag          // nil if only /proc works
 	known   map[uint64]int // inode → kind
 }
 
@@ -27,7 +27,7 @@ const (
 	mongo
 )
 
-// newClassifier uses sock_diag where it works and shows the process's sockets.
+// newClassifier uses sock_diag if it works and the process is in our network namespace.
 func newClassifier(dir string, t Target) *classifier {
 	c := &classifier{known: map[uint64]int{}}
 	for kind, addrs := range [][]netip.AddrPort{upstream: t.Upstream, mongo: t.Mongo} {
@@ -63,7 +63,7 @@ func (c *classifier) close() error {
 	return c.diag.close()
 }
 
-// kinds reads every descriptor's link, and asks where unknown sockets lead.
+// kinds reads every descriptor's link and looks up the remote addresses of new sockets.
 func (p *proc) kinds() (*Kinds, error) {
 	c := p.classifier
 	c.mu.Lock()
@@ -72,7 +72,7 @@ func (p *proc) kinds() (*Kinds, error) {
 	if err != nil {
 		return nil, err
 	}
-	known := make(map[uint64]int, len(sockets)) // forgets closed sockets
+	known := make(map[uint64]int, len(sockets)) // without closed sockets
 	for inode := range sockets {
 		if kind, ok := c.known[inode]; ok {
 			known[inode] = kind
@@ -94,7 +94,7 @@ func (p *proc) kinds() (*Kinds, error) {
 		}
 	}
 	c.known = known
-	// What is still unknown leads nowhere yet, or to elsewhere, or was closed meanwhile.
+	// The remaining sockets are unconnected, connected elsewhere, or closed in the meantime.
 	for _, name := range sockets {
 		if _, open := p.link(name); !open {
 			n--
@@ -110,7 +110,7 @@ func (p *proc) kinds() (*Kinds, error) {
 	}, nil
 }
 
-// sockets calls learn with every socket that leads to one of the servers.
+// sockets calls learn for every socket that is connected to one of the servers.
 func (c *classifier) sockets(dir string, family byte, learn func(inode uint64, server int)) error {
 	if c.diag != nil {
 		return c.diag.each(family, func(peer netip.AddrPort, inode uint64) {
@@ -131,7 +131,7 @@ func (c *classifier) sockets(dir string, family byte, learn func(inode uint64, s
 		}
 	}
 	table, err := os.ReadFile(file)
-	if errors.Is(err, fs.ErrNotExist) && family == unix.AF_INET6 { // there is no IPv6
+	if errors.Is(err, fs.ErrNotExist) && family == unix.AF_INET6 { // a system without IPv6
 		return nil
 	}
 	if err != nil {
@@ -141,8 +141,8 @@ func (c *classifier) sockets(dir string, family byte, learn func(inode uint64, s
 	return nil
 }
 
-// links counts the descriptors and the runtime's among them, and maps the
-// sockets from inode to name.
+// links counts the descriptors and the runtime's among them, and maps the inodes of
+// sockets to the names of their links.
 func (p *proc) links() (n int, sockets map[uint64]string, runtime Runtime, err error) {
 	dir, err := os.Open(p.dir + "/fd")
 	if err != nil {
@@ -169,7 +169,7 @@ func (p *proc) links() (n int, sockets map[uint64]string, runtime Runtime, err e
 	return n, sockets, runtime, nil
 }
 
-// link returns where a descriptor leads, false when it is closed.
+// link returns the target of a descriptor's link, or false if it is closed.
 func (p *proc) link(name string) ([]byte, bool) {
 	var buf [64]byte
 	n, err := unix.Readlinkat(p.fd, name, buf[:])

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dial opens n connections of this process to a new server of network "tcp4"
-// or "tcp6", and returns how the client's sockets see it.
+// dial opens n connections of this process to a new server of network "tcp4" or
+// "tcp6", and returns the remote address of the client's sockets.
 func dial(t *testing.T, network, host string, n int) netip.AddrPort {
 	t.Helper()
 	l, err := net.Listen(network, net.JoinHostPort(host, "0"))
@@ -29,7 +29,7 @@ func dial(t *testing.T, network, host string, n int) netip.AddrPort {
 	return l.Addr().(*net.TCPAddr).AddrPort()
 }
 
-// The table of /proc and sock_diag say the same, of both families.
+// The table of /proc and sock_diag agree on both families.
 func TestBothWaysAgree(t *testing.T) {
 	target := Target{
 		PID: os.Getpid(), Upstream: []netip.AddrPort{dial(t, "tcp4", "127.0.0.1", 7)},
@@ -61,7 +61,7 @@ func TestBothWaysAgree(t *testing.T) {
 	}
 }
 
-// Every socket of ours is asked for only once: a known one needs no table.
+// Every socket is looked up only once.
 func TestKnownSocketsNeedNoTable(t *testing.T) {
 	src, err := openSource(Target{PID: os.Getpid(), Upstream: []netip.AddrPort{dial(t, "tcp4", "127.0.0.1", 2)}})
 	if err != nil {

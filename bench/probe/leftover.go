@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// Types of descriptors by which the runtime of a language waits for events.
-// The first five are of a loop; a program's runtime needs one of each at most.
+// Types of descriptors by which the runtime of a language waits for events. The first
+// five belong to an event loop, of which a runtime needs at most one each.
 const (
 	eventPoll = iota
 	eventFD
@@ -30,14 +30,14 @@ func (r Runtime) Total() (n int) {
 	return n
 }
 
-// loopTypes is the number of types of descriptors that one event loop may have.
+// loopTypes is the number of types that belong to an event loop.
 const loopTypes = pidFD
 
-// eventLoop counts the descriptors of one event loop that was made after base. A
-// runtime makes it when it first needs it (Go's at the first connection) and
-// never closes it. A type that base has already is not counted, nor a second
-// descriptor of a type: an event loop for each report is a leak, and so is a
-// pidfd, which belongs to a child process.
+// eventLoop counts the descriptors of one event loop created after base. A runtime
+// creates it on first use (Go's at the first connection) and never closes it. Types
+// that base already has and further descriptors of the same type are not counted: an
+// event loop for each report is a leak, and so is a pidfd, which belongs to a child
+// process.
 func (r Runtime) eventLoop(base Runtime) (n int) {
 	for i := range loopTypes {
 		if base[i] == 0 && r[i] > 0 {
@@ -47,8 +47,8 @@ func (r Runtime) eventLoop(base Runtime) (n int) {
 	return n
 }
 
-// runtimeType returns the type of a descriptor of a runtime by its link in
-// /proc/<pid>/fd; false for any other descriptor.
+// runtimeType returns the type of a runtime's descriptor from its link in
+// /proc/<pid>/fd, or false for any other descriptor.
 func runtimeType(link []byte) (kind int, ok bool) {
 	switch string(link) {
 	case "anon_inode:[eventpoll]":
@@ -68,14 +68,15 @@ func runtimeType(link []byte) (kind int, ok bool) {
 	return pidFD, ok && len(number) > 0
 }
 
-// Baseline is what a process has open before it works.
+// Baseline holds the descriptors of a process before it works.
 type Baseline struct {
 	Count int
-	// Kinds of them; nil where kinds are unavailable.
+	// Kinds counts them by kind; nil means that kinds are unavailable.
 	Kinds *Kinds
 }
 
-// Baseline counts what is open now, to compare with later. Not after Stop.
+// Baseline counts the current descriptors for a later comparison with Leftover. It must
+// not be called after Stop.
 func (s *Sampler) Baseline() (Baseline, error) {
 	kinds, err := s.Classify()
 	if err != nil {
@@ -88,18 +89,18 @@ func (s *Sampler) Baseline() (Baseline, error) {
 	return Baseline{Count: count}, err
 }
 
-// Leftover is what a process has open after its work beyond a baseline, without
-// the descriptors of one event loop that its runtime keeps.
+// Leftover holds the descriptors that a process leaves open beyond a baseline, without
+// those of one event loop, which its runtime keeps.
 type Leftover struct {
 	Count int
-	// Kinds of them; nil where there are none, or kinds are unavailable.
+	// Kinds counts them by kind; nil means that there are none, or that kinds are
+	// unavailable.
 	Kinds *Kinds
 }
 
-// Leftover waits until nothing is open beyond the baseline and the descriptors
-// that the process's runtime keeps, and returns what still is when the timeout
-// came first. Where kinds are unavailable, the runtime's descriptors count as
-// any others. Not after Stop.
+// Leftover waits until no descriptor is left beyond the baseline and those of the
+// runtime, or until the timeout, and returns the remaining ones. If kinds are
+// unavailable, the runtime's descriptors count, too. It must not be called after Stop.
 func (s *Sampler) Leftover(base Baseline, timeout time.Duration) (Leftover, error) {
 	ticker := time.NewTicker(s.options.Interval)
 	defer ticker.Stop()
@@ -110,7 +111,7 @@ func (s *Sampler) Leftover(base Baseline, timeout time.Duration) (Leftover, erro
 		if err != nil || n <= base.Count {
 			return Leftover{}, err
 		}
-		if ended || n <= base.Count+loopTypes { // classifying costs more than counting
+		if ended || n <= base.Count+loopTypes { // classify only if the runtime may explain the rest
 			left, err := s.leftover(base, n)
 			if err != nil || left.Count == 0 || ended {
 				return left, err
@@ -120,7 +121,7 @@ func (s *Sampler) Leftover(base Baseline, timeout time.Duration) (Leftover, erro
 	}
 }
 
-// leftover classifies what is open; n descriptors were counted.
+// leftover classifies the n open descriptors and returns those beyond base.
 func (s *Sampler) leftover(base Baseline, n int) (Leftover, error) {
 	now, err := s.Classify()
 	if err != nil {

@@ -2,7 +2,7 @@ package probe
 
 import "testing"
 
-// One event loop is the runtime's; a second one, or any other descriptor, is left open.
+// One event loop belongs to the runtime; a second one and any other descriptor are left open.
 func TestBeyondBaseline(t *testing.T) {
 	loop := func(n int) Runtime { return Runtime{eventPoll: n, eventFD: n} }
 	none, one := Kinds{Other: 5}, Kinds{Runtime: loop(1), Other: 5}

@@ -1,17 +1,20 @@
-// Package probe watches a process from outside: how many file descriptors it
-// has open and what they lead to, its memory, threads and CPU time.
+// Package probe watches a process from outside: the number and kinds of its open
+// file descriptors, its memory, threads and CPU time:
 //
-// Counting is cheap and done at every interval: on Linux from 6.2 on it is one
-// fstat. Telling the kinds apart reads every link in /proc/<pid>/fd and the
-// kernel's table of TCP sockets. It is done at every new peak that exceeds the
-// last classified one by 10 % and by two at least, though not sooner than 25 ms
-// after the last time, and besides every 100 ms, or less often where that
-// would take more than 2 % of a core. Waking up every 5 ms costs more than that
-// on most machines. A peak shorter than the interval can be missed: what the
-// process counts itself has the final say on those.
+//	s, err := probe.Start(probe.Target{PID: pid, Upstream: addrs}, probe.Options{})
+//	…
+//	r := s.Stop()
+//	fmt.Println(r.Peak, r.Kinds.Upstream) // 23 10: of 23 descriptors, 10 led to the upstream
 //
-// Without /proc the count, memory and threads come from gopsutil, and the
-// kinds are unavailable.
+// Every 5 ms it counts the descriptors, on Linux since 6.2 with a single fstat.
+// Classifying them is more expensive, because it reads every link in /proc/<pid>/fd
+// and the kernel's table of TCP sockets. It happens every 100 ms, or less often if that
+// would take more than 2 % of a core, and at every new peak that exceeds the last
+// classified one by 10 % and by at least two, but not within 25 ms of the last time. A
+// peak shorter than the interval can be missed; the process's own counts are exact.
+//
+// Without /proc, count, memory and threads come from gopsutil, and the kinds are
+// unavailable.
 package probe
 
 import (
@@ -22,72 +25,74 @@ import (
 	"time"
 )
 
-// Target is a process and the servers by which its sockets are told apart.
+// Target is a process and the servers by which its sockets are classified.
 type Target struct {
 	PID int
-	// Upstream and Mongo are the addresses of the servers; a replica set or a
-	// name has several.
+	// Upstream and Mongo are the addresses of the servers. A replica set or a host name
+	// may have several.
 	Upstream, Mongo []netip.AddrPort
 }
 
-// Options of a sampler. The zero value is what a trial needs.
+// Options of a sampler. The zero value suits a trial.
 type Options struct {
 	// Interval between counts. Default 5ms.
 	Interval time.Duration
-	// ClassifyEvery is the least time between classifications that are not at
-	// a new peak, and between looks at memory and threads. Default 100ms.
+	// ClassifyEvery is the least time between classifications, except at new peaks, and
+	// between readings of memory and threads. Default 100ms.
 	ClassifyEvery time.Duration
-	// NoProc uses what is used on systems without /proc.
+	// NoProc does not use /proc even if it exists.
 	NoProc bool
 }
 
 // Kinds counts descriptors by what they lead to.
 type Kinds struct {
-	// Upstream and Mongo are TCP sockets connected or connecting there.
+	// Upstream and Mongo count the TCP sockets that are connected or connecting to them.
 	Upstream, Mongo int
-	// Runtime are those by which the language's runtime waits for events.
+	// Runtime counts the descriptors by which the language's runtime waits for events.
 	Runtime Runtime
-	// Other are all others: files, pipes, sockets to elsewhere.
+	// Other counts the rest: files, pipes, other sockets.
 	Other int
 }
 
-// Report is what a sampler saw.
+// Report is the result of a sampler.
 type Report struct {
-	// Peak is the highest count, PeakAt when it was seen first, since Start.
+	// Peak is the highest count, and PeakAt the time from Start until it was first seen.
 	Peak   int
 	PeakAt time.Duration
-	// Kinds are the highest counts of each kind, each at its own time; nil
-	// where kinds are unavailable.
+	// Kinds holds the highest count of each kind, not necessarily seen at the same
+	// time; nil means that kinds are unavailable.
 	Kinds *Kinds
-	// Samples is the number of counts, Classified the number of counts by kind.
+	// Samples is the number of counts, and Classified the number of classifications.
 	Samples, Classified int
-	// PeakRSS in bytes is the kernel's own high-water mark where there is one.
+	// PeakRSS is the highest resident memory in bytes, from the kernel's own high-water
+	// mark if it has one.
 	PeakRSS int64
-	// Threads is the highest number seen.
+	// Threads is the highest number of threads.
 	Threads int
-	// User and System are CPU times as last seen, in steps of 10 ms on Linux;
-	// the rusage of whoever waits for the process is exact.
+	// User and System are the last CPU times, with a resolution of 10 ms on Linux. The
+	// rusage of the waiting parent is exact.
 	User, System time.Duration
-	// Gone reports that the process ended before the sampling.
+	// Gone reports that the process ended before the sampler.
 	Gone bool
-	// Busy is the time that the sampling itself took.
+	// Busy is the time spent on sampling.
 	Busy time.Duration
 }
 
 // ErrGone is returned for a process that has ended.
 var ErrGone = errors.New("the process has ended")
 
-// source is a way to look at a process. Its methods return ErrGone, wrapped or
-// not, when the process has ended, and may be called at the same time.
+// source reads the figures of a process. Its methods return ErrGone, possibly wrapped,
+// when the process has ended, and may be called concurrently.
 type source interface {
 	count() (int, error)
-	// kinds is nil without an error where kinds are unavailable.
+	// kinds returns nil if kinds are unavailable.
 	kinds() (*Kinds, error)
 	resources() (resources, error)
 	close() error
 }
 
-// resources of a process. peakRSS is the highest so far where known, else the present one.
+// resources of a process. peakRSS is the highest value so far, or the current one if
+// that is unknown.
 type resources struct {
 	peakRSS, rss int64
 	threads      int
@@ -103,14 +108,14 @@ type Sampler struct {
 	done    chan struct{}
 	once    sync.Once
 
-	// Of the sampling goroutine, until done is closed.
+	// The following belongs to the sampling goroutine until done is closed.
 	report     Report
-	classified int       // the highest count that was classified
-	classifyAt       time.Time // when to classify without a new peak
-	notBefore    time.Time // not even at a new peak before
+	classified int       // the highest classified count
+	classifyAt time.Time // when to classify without a new peak
+	notBefore  time.Time // no classification before, even at a new peak
 }
 
-// Start begins to watch. It fails when there is no such process.
+// Start starts watching. It returns an error wrapping [ErrGone] if there is no such process.
 func Start(t Target, o Options) (*Sampler, error) {
 	if o.Interval <= 0 {
 		o.Interval = 5 * time.Millisecond
@@ -135,8 +140,7 @@ func Start(t Target, o Options) (*Sampler, error) {
 	return s, nil
 }
 
-// Stop takes a last look, ends the sampling and returns what was seen. Further
-// calls return the same.
+// Stop takes a last sample and returns the report. Further calls return the same one.
 func (s *Sampler) Stop() Report {
 	s.once.Do(func() {
 		close(s.stop)
@@ -165,7 +169,7 @@ func (s *Sampler) run() {
 	}
 }
 
-// sample looks once. It returns false when there is nothing left to look at.
+// sample takes one sample. It returns false when the process has ended.
 func (s *Sampler) sample(now time.Time) bool {
 	began := time.Now()
 	defer func() { s.report.Busy += time.Since(began) }()
@@ -188,15 +192,15 @@ func (s *Sampler) sample(now time.Time) bool {
 	return true
 }
 
-// classify classifies the descriptors, of which there are n, and reads memory,
-// threads and CPU time. An error leaves what was seen before.
+// classify classifies the n descriptors and reads memory, threads and CPU time. After
+// an error the previous values stay.
 func (s *Sampler) classify(n int) {
 	if k, err := s.source.kinds(); err == nil && k != nil {
 		s.report.Classified++
 		if s.report.Kinds == nil {
 			s.report.Kinds = &Kinds{}
 		}
-		s.report.Kinds.max(*k)
+		s.report.Kinds.mergeMax(*k)
 	}
 	s.classified = max(s.classified, n)
 	if r, err := s.source.resources(); err == nil {
@@ -206,7 +210,8 @@ func (s *Sampler) classify(n int) {
 	}
 }
 
-func (k *Kinds) max(o Kinds) {
+// mergeMax raises each count to that of o.
+func (k *Kinds) mergeMax(o Kinds) {
 	k.Upstream = max(k.Upstream, o.Upstream)
 	k.Mongo = max(k.Mongo, o.Mongo)
 	for i := range k.Runtime {
@@ -215,7 +220,7 @@ func (k *Kinds) max(o Kinds) {
 	k.Other = max(k.Other, o.Other)
 }
 
-// Count returns the number of descriptors that are open now. Not after Stop.
+// Count returns the current number of descriptors. It must not be called after Stop.
 func (s *Sampler) Count() (int, error) {
 	n, err := s.source.count()
 	if err != nil {
@@ -224,7 +229,8 @@ func (s *Sampler) Count() (int, error) {
 	return n, nil
 }
 
-// Resources returns the present number of threads and the resident memory in bytes. Not after Stop.
+// Resources returns the current number of threads and the resident memory in bytes. It
+// must not be called after Stop.
 func (s *Sampler) Resources() (threads int, rss int64, err error) {
 	r, err := s.source.resources()
 	if err != nil {
@@ -233,8 +239,8 @@ func (s *Sampler) Resources() (threads int, rss int64, err error) {
 	return r.threads, r.rss, nil
 }
 
-// Classify counts the descriptors that are open now by kind; nil where kinds
-// are unavailable. Not after Stop.
+// Classify counts the current descriptors by kind; nil means that kinds are
+// unavailable. It must not be called after Stop.
 func (s *Sampler) Classify() (*Kinds, error) {
 	k, err := s.source.kinds()
 	if err != nil {
@@ -243,8 +249,8 @@ func (s *Sampler) Classify() (*Kinds, error) {
 	return k, nil
 }
 
-// WaitFor waits until at most count descriptors are open, and returns how many
-// are; more than count when the timeout came first. Not after Stop.
+// WaitFor waits until at most count descriptors are open, or until the timeout, and
+// returns the number of open ones. It must not be called after Stop.
 func (s *Sampler) WaitFor(count int, timeout time.Duration) (int, error) {
 	ticker := time.NewTicker(s.options.Interval)
 	defer ticker.Stop()

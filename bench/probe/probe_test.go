@@ -10,7 +10,7 @@ import (
 	"floodgate/bench/probe"
 )
 
-// never is an interval in which no tick comes: a test looks when it wants to.
+// never is an interval without ticks, for tests that sample explicitly.
 const never = time.Hour
 
 func needProc(t testing.TB) {
@@ -68,7 +68,7 @@ func TestPeaksOutliveTheirDescriptors(t *testing.T) {
 				t.Fatal(err)
 			}
 			w.open(upstream, 20)
-			// The peak is seen when a count that starts now has ended.
+			// A count that starts now sees the peak.
 			awaitSamples(t, w, s)
 			w.open(upstream, 0)
 			w.open(mongo, 10)
@@ -94,8 +94,8 @@ func TestPeaksOutliveTheirDescriptors(t *testing.T) {
 	}
 }
 
-// awaitSamples returns when the sampler has looked at what is open now. It
-// cannot be asked, so wait for many times its interval.
+// awaitSamples waits for many intervals of the sampler, so that it has seen the current
+// descriptors. The sampler offers no way to wait for a sample.
 func awaitSamples(t *testing.T, w *watched, s *probe.Sampler) {
 	t.Helper()
 	n, err := s.Count()
@@ -143,8 +143,8 @@ func TestWaitForReturnsWhenDescriptorsDo(t *testing.T) {
 	}
 }
 
-// A Go program that connects after its baseline was taken has its runtime's
-// epoll and eventfd open from then on: nothing is left open, and nothing to wait for.
+// When a Go program first connects after its baseline, its runtime opens epoll and
+// eventfd, which do not count as left open and are not waited for.
 func TestTheRuntimesLoopIsNotLeftOpen(t *testing.T) {
 	needProc(t)
 	w := watch(t)
@@ -153,8 +153,8 @@ func TestTheRuntimesLoopIsNotLeftOpen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The test's packages open a file at their start, so that the helper has the
-	// loop already: take the baseline of a program that opened nothing yet.
+	// The test's packages open a file at their start, so that the helper already has
+	// an event loop. Use the baseline of a program without one.
 	base.Count -= base.Kinds.Runtime.Total()
 	base.Kinds.Runtime = probe.Runtime{}
 	w.open(upstream, 1)
@@ -166,7 +166,7 @@ func TestTheRuntimesLoopIsNotLeftOpen(t *testing.T) {
 	if left, err := s.Leftover(base, 0); err != nil || left.Count != 0 || left.Kinds != nil {
 		t.Fatalf("left open %+v, %v, want nothing", left, err)
 	}
-	// It returns at once: with this interval and timeout it would wait for an hour.
+	// It must return at once; with this interval and timeout it would wait for an hour.
 	if left, err := s.Leftover(base, never); err != nil || left.Count != 0 {
 		t.Fatalf("left open %+v, %v, want nothing", left, err)
 	}
@@ -176,7 +176,7 @@ func TestTheRuntimesLoopIsNotLeftOpen(t *testing.T) {
 	}
 }
 
-// The leak of 2017: two event loops for each report, never closed.
+// The leak of 2017 was two event loops per report that were never closed.
 func TestEventLoopsForEachReportAreLeftOpen(t *testing.T) {
 	needProc(t)
 	w := watch(t)

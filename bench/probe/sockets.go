@@ -8,8 +8,8 @@ import (
 	"strconv"
 )
 
-// peer is how a table of sockets (/proc/net/tcp or tcp6) writes a remote
-// address: as 32-bit words of the machine's byte order, and the port.
+// peer is a remote address in the form of /proc/net/tcp and tcp6: 32-bit words in the
+// machine's byte order, and the port.
 type peer struct{ tcp, tcp6 []byte }
 
 func newPeer(a netip.AddrPort) peer {
@@ -36,22 +36,22 @@ func hexAddr(ip []byte, port uint16) []byte {
 	return append(text, bytes.ToUpper(hex.AppendEncode(nil, binary.BigEndian.AppendUint16(nil, port)))...)
 }
 
-// columns of a table of sockets, from 0.
+// Columns of a table of sockets, from 0.
 const (
 	columnRemote = 2
 	columnState  = 3
 	columnInode  = 9
 )
 
-// stateTimeWait sockets belong to no process any more.
+// stateTimeWait is the state of sockets that no longer belong to a process.
 const stateTimeWait = "06"
 
-// eachPeer calls f with the inode of every socket in a table whose remote
-// address is one of peers, and its index. Lines that are no sockets are skipped.
+// eachPeer calls f with the inode of every socket in a table whose remote address is
+// one of peers, and with the index of that peer. It skips malformed lines.
 func eachPeer(table []byte, peers [][]byte, f func(inode uint64, peer int)) {
 	for line := range bytes.Lines(table) {
 		for i, p := range peers {
-			// Most lines are other processes' sockets: sort them out fast.
+			// Most lines are sockets of other processes; skip them fast.
 			if len(p) == 0 || !bytes.Contains(line, p) {
 				continue
 			}
@@ -66,7 +66,7 @@ func eachPeer(table []byte, peers [][]byte, f func(inode uint64, peer int)) {
 	}
 }
 
-// socketInode returns the number in a descriptor's link "socket:[123]".
+// socketInode returns the inode in a descriptor's link "socket:[123]".
 func socketInode(link []byte) (inode uint64, ok bool) {
 	rest, ok := bytes.CutPrefix(link, []byte("socket:["))
 	if !ok {

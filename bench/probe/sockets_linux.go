@@ -10,9 +10,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// diag asks the kernel for its TCP sockets by netlink (sock_diag(7)). Unlike
-// /proc/net/tcp it can leave out those in TIME_WAIT, of which a program that
-// opens a connection a request leaves thousands.
+// diag queries the kernel's TCP sockets by netlink (sock_diag(7)). Unlike
+// /proc/net/tcp, it can omit those in TIME_WAIT, of which a program that opens a
+// connection for each request leaves thousands.
 type diag struct {
 	fd  int
 	buf []byte
@@ -37,8 +37,8 @@ const (
 	diagPeerAddr  = 24
 	diagInode     = 68
 	netlinkHeader = unix.NLMSG_HDRLEN
-	// diagStates are all TCP states in which a process holds a socket to a
-	// peer: not TIME_WAIT, LISTEN and NEW_SYN_RECV.
+	// diagStates are the TCP states in which a process holds a socket to a peer: all
+	// but TIME_WAIT, LISTEN and NEW_SYN_RECV.
 	diagStates = 1<<13 - 1 - 1<<6 - 1<<10 - 1<<12
 )
 
@@ -70,8 +70,8 @@ func (d *diag) each(family byte, f func(peer netip.AddrPort, inode uint64)) erro
 	}
 }
 
-// eachDiag calls f for every socket in one datagram of an answer. done says
-// that no datagram follows.
+// eachDiag calls f for every socket in one datagram of an answer. It returns true if no
+// datagram follows.
 func eachDiag(datagram []byte, f func(peer netip.AddrPort, inode uint64)) (done bool, err error) {
 	for len(datagram) >= netlinkHeader {
 		size := int(binary.NativeEndian.Uint32(datagram))

@@ -12,17 +12,17 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// proc looks at a process through /proc. It holds the folder of the
-// descriptors open, so that it never sees another process of the same number.
+// proc reads the figures of a process from /proc. It keeps the directory of the
+// descriptors open, so that it never reads another process with a reused PID.
 type proc struct {
 	dir        string // /proc/<pid>
 	fds        *os.File
-	fd         int  // of fds
-	sized      bool // the folder's size is the number of descriptors: Linux 6.2
+	fd         int  // the descriptor of fds
+	sized      bool // the directory's size is the number of descriptors, since Linux 6.2
 	classifier *classifier
 }
 
-// openSource uses /proc where it is there.
+// openSource opens a source that uses /proc if it exists and is readable.
 func openSource(t Target) (source, error) {
 	dir := "/proc/" + strconv.Itoa(t.PID)
 	fds, err := os.Open(dir + "/fd")
@@ -48,7 +48,7 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// processError makes ErrGone of what the system says of a process that has ended.
+// processError wraps ErrGone around an error that means that the process has ended.
 func processError(err error) error {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
 		return fmt.Errorf("%w: %w", ErrGone, err)
@@ -76,14 +76,14 @@ func (p *proc) count() (int, error) {
 	if err == nil && len(entries) > 0 {
 		return len(entries), nil
 	}
-	// None at all: a process that has ended and was not waited for, most likely.
+	// A process without descriptors is probably a zombie.
 	if p.exited() {
 		return 0, ErrGone
 	}
 	return 0, err
 }
 
-// exited reports whether the process is gone or a zombie.
+// exited reports whether the process has ended, including as a zombie.
 func (p *proc) exited() bool {
 	stat, err := os.ReadFile(p.dir + "/stat")
 	if err != nil {
@@ -93,8 +93,8 @@ func (p *proc) exited() bool {
 	return len(fields) == 0 || fields[0][0] == 'Z' || fields[0][0] == 'X'
 }
 
-// afterCommand returns the fields of /proc/<pid>/stat from the third on. The
-// second is the command in parentheses, which may hold anything.
+// afterCommand returns the fields of /proc/<pid>/stat from the third on. The second is
+// the command in parentheses, which may contain any characters.
 func afterCommand(stat []byte) [][]byte {
 	return bytes.Fields(stat[bytes.LastIndexByte(stat, ')')+1:])
 }
@@ -117,7 +117,7 @@ func (p *proc) resources() (resources, error) {
 		return resources{}, fmt.Errorf("%s/stat has %d fields", p.dir, len(fields))
 	}
 	number := func(i int) int64 {
-		n, _ := strconv.ParseInt(string(fields[i]), 10, 64) // the kernel writes numbers
+		n, _ := strconv.ParseInt(string(fields[i]), 10, 64) // never fails: the kernel writes numbers
 		return n
 	}
 	status, err := os.ReadFile(p.dir + "/status")
@@ -133,7 +133,8 @@ func (p *proc) resources() (resources, error) {
 	}, nil
 }
 
-// kilobytes returns a line such as "VmHWM:  1234 kB" of /proc/<pid>/status in bytes, 0 without it.
+// kilobytes returns the bytes in a line such as "VmHWM:  1234 kB" of
+// /proc/<pid>/status, or 0 if there is no such line.
 func kilobytes(status []byte, name string) int64 {
 	_, rest, ok := bytes.Cut(status, []byte(name))
 	if !ok {

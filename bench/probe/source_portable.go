@@ -9,9 +9,9 @@ import (
 	"github.com/shirou/gopsutil/v4/process"
 )
 
-// portable looks at a process with gopsutil, which knows no kinds.
+// portable reads the figures of a process with gopsutil, without kinds.
 type portable struct {
-	mu      sync.Mutex // a Process caches without a lock
+	mu      sync.Mutex // Process has an unprotected cache
 	process *process.Process
 }
 
