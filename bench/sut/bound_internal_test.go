@@ -26,7 +26,7 @@ func TestBound(t *testing.T) {
 	}
 	over := errors.New("over")
 	cancel(over)
-	for range 100 { // more than may begin while the test runs
+	for range 100 { // more than may start during the test
 		if err := b.wait(ctx); errors.Is(err, over) {
 			if b.throttled.Load() == 0 {
 				t.Error("held back and not counted")
@@ -39,7 +39,7 @@ func TestBound(t *testing.T) {
 	t.Error("nothing was held back")
 }
 
-// In no second do more begin than may, however they come.
+// At most the bound starts in any second, whatever the arrival times.
 func TestBoundOfAnySecond(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		perSecond := rapid.IntRange(1, 20).Draw(t, "per second")

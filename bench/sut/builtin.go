@@ -22,30 +22,29 @@ import (
 // connectTimeout bounds the first ping of the database and the closing of clients.
 const connectTimeout = 10 * time.Second
 
-// core is the pipeline of one trial: its clients, and what watches it.
+// core is the pipeline of one trial with its clients and observers.
 type core struct {
 	spec        Spec
 	strategy    pipeline.Strategy
 	interpreter *serial.Interpreter
-	recorder    *recorder.Recorder // nil: not observed
+	recorder    *recorder.Recorder // nil without observation
 	bound       *bound             // nil means that fetches are not throttled
-	slots       pipeline.Slots     // nil: the strategy alone binds
-	adaptive    bool               // the slots find their limit themselves
+	slots       pipeline.Slots     // nil means that only the strategy bounds items
+	adaptive    bool               // the number of slots is found at run time
 	upstream    dialcount.Counter
 	mongo       dialcount.Counter
-	shared      *clients // nil where each batch or report has its own
-	server      *reportServer  // nil: the items are worked off once
-	injected     injection
+	shared      *clients // nil if each batch or report has its own
+	injected    injection
 }
 
-// clients is what connects to the upstream and the database.
+// clients are the clients of the upstream and the database.
 type clients struct {
 	fetcher *calllog.HTTPFetcher
-	writer  *calllog.MongoWriter // nil: nothing is written
+	writer  *calllog.MongoWriter // nil means that nothing is written
 }
 
-// newCore connects the clients where they are shared, so that the first item
-// finds a database that is known to answer, as in a program that has been running.
+// newCore connects the clients if they are shared, so that the first item does not
+// wait for the discovery of the server, as in a program that has been running.
 func newCore(spec Spec) (*core, error) {
 	v := spec.Variant
 	c := &core{spec: spec, strategy: v.Schedule()}
@@ -119,9 +118,9 @@ func (c *core) connect() (*clients, error) {
 	return &clients{fetcher: fetcher, writer: writer}, nil
 }
 
-// closeClients closes clients and waits until their connections are gone, so that the
-// next batch's do not come on top. A connection that stays is not an error here:
-// the harness sees it.
+// closeClients closes clients and waits until their connections are closed, so that
+// they do not add to those of the next batch. A connection that stays open is not an
+// error here, because the harness detects it.
 func (c *core) closeClients(use *clients) error {
 	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
 	defer cancel()
@@ -144,7 +143,7 @@ func (c *core) close() error {
 	return c.closeClients(c.shared)
 }
 
-// run tries all items, batch after batch, and reports.
+// run processes all items batch by batch and returns the report.
 func (c *core) run(ctx context.Context) (*Report, error) {
 	before := allocated()
 	goroutines := watchGoroutines()
@@ -207,13 +206,13 @@ func (c *core) batch(ctx context.Context, items []calllog.Item) (failed []string
 		}
 	})
 	var f *pipeline.Failures
-	if errors.As(err, &f) { // they are data
+	if errors.As(err, &f) { // failed items are data
 		err = nil
 	}
 	return failed, err
 }
 
-// record copies what the recorder recorded.
+// record copies the summary of the recorder into the report.
 func (r *Report) record(s recorder.Summary) {
 	r.Makespan, r.ItemsDone, r.ItemsFailed, r.Warnings = s.Makespan, &s.Done, &s.Failed, s.Warnings
 	r.Stages = make(map[string]Stage, len(s.Histograms))
@@ -232,8 +231,8 @@ func allocated() uint64 {
 	return m.Mallocs
 }
 
-// watchGoroutines looks at the number of goroutines every 5 ms until the
-// function that it returns is called, which returns the highest.
+// watchGoroutines samples the number of goroutines every 5 ms until the function that
+// it returns is called, which returns the highest number.
 func watchGoroutines() func() int {
 	stop, peak := make(chan struct{}), make(chan int)
 	go func() {
@@ -253,21 +252,21 @@ func watchGoroutines() func() int {
 	return func() int { close(stop); return <-peak }
 }
 
-// bound holds fetches back so that a server that is not ours gets no more of
-// them in any second than was said.
+// bound throttles the fetches from an external upstream to a number per second.
 type bound struct {
-	throttled atomic.Int64 // fetches that had to wait
+	throttled atomic.Int64 // number of fetches that had to wait
 
-	mu    sync.Mutex
-	turns []time.Time // of the last so many fetches, round and round
-	oldest  int
+	mu     sync.Mutex
+	turns  []time.Time // ring buffer of the starts of the last fetches
+	oldest int         // index in turns
 }
 
-// newBound lets perSecond fetches begin in any second, be it all at once.
+// newBound returns a bound that lets perSecond fetches start in any second, possibly
+// all at once.
 func newBound(perSecond int) *bound { return &bound{turns: make([]time.Time, perSecond)} }
 
-// turn returns when a fetch may begin: a second after the one that came perSecond
-// fetches before it.
+// turn returns when a fetch may start: one second after the fetch that came perSecond
+// fetches earlier.
 func (b *bound) turn(now time.Time) time.Time {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -280,8 +279,8 @@ func (b *bound) turn(now time.Time) time.Time {
 	return at
 }
 
-// wait returns when a fetch may begin, or with the context's error; a turn
-// that is given up is lost.
+// wait waits until a fetch may start. If ctx ends first, it returns an error, and the
+// turn is lost.
 func (b *bound) wait(ctx context.Context) error {
 	now := time.Now()
 	delay := b.turn(now).Sub(now)

@@ -12,11 +12,11 @@ import (
 	"floodgate/scenarios"
 )
 
-// ContainerOptions say how to run the built-in SUT in a container. Its Go runtime
-// takes the limit of CPUs for GOMAXPROCS, as a service in a container does.
+// ContainerOptions describes the container of the built-in SUT, whose Go runtime derives
+// GOMAXPROCS from the limit of CPUs.
 type ContainerOptions struct {
 	Engine *container.Engine
-	// Image of container.RoleSUT.
+	// Image is the image of container.RoleSUT.
 	Image  string
 	Limits scenarios.Limits
 }
@@ -27,16 +27,16 @@ const containerTimeout = 30 * time.Second
 // contained is a SUT in a container.
 type contained struct {
 	*container.Attached
-	stderr <-chan struct{} // closed when it was read to its end
+	stderr <-chan struct{} // closed when standard error has been read to its end
 }
 
-// startContainer returns the SUT's standard output.
+// startContainer starts the SUT in a container and returns its standard output.
 func (p *Process) startContainer(o Options) (*os.File, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), containerTimeout)
 	defer cancel()
 	a, err := o.Container.Engine.Attach(ctx, container.AttachSpec{
 		Name: "sut", Image: o.Container.Image, Limits: o.Container.Limits, NoFile: o.NoFile,
-		Args: []string{strconv.Itoa(o.NoFile), "0"}, // there is no parent in a container
+		Args: []string{strconv.Itoa(o.NoFile), "0"}, // in a container, the SUT has no parent
 	})
 	if err != nil {
 		return nil, err

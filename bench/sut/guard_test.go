@@ -12,7 +12,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// trial runs our SUT on a spec until it is done.
+// trial runs the built-in SUT on a spec until it is done.
 func trial(t *testing.T, s sut.Spec) sut.Message {
 	t.Helper()
 	ctx := deadline(t)
@@ -33,7 +33,7 @@ func TestTheSUTConnectsToAllowedHostsAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A connection to the unspecified address comes to this machine, but is not to loopback.
+	// A connection to the unspecified address reaches this machine, but is not loopback.
 	here := "http://" + net.JoinHostPort(netip.IPv4Unspecified().String(), port)
 	for _, c := range []struct {
 		name, url string
@@ -69,7 +69,7 @@ func TestTheSUTConnectsToAllowedHostsAlone(t *testing.T) {
 func TestTheSUTWritesToAllowedHostsAlone(t *testing.T) {
 	_, url := upstream(t, mockupstream.Profile{})
 	s := spec(url, 3)
-	s.Writes, s.Variant.Connections.Clients = true, "per-batch" // which are not waited for before the first item
+	s.Writes, s.Variant.Connections.Clients = true, "per-batch" // not pinged before the first item
 	s.Database = sut.DatabaseSpec{
 		URI: "mongodb://203.0.113.5:27017/?serverSelectionTimeoutMS=100", Name: "floodgate_x", Collection: "trial_0", Documents: "per-item",
 	}

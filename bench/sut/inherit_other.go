@@ -2,5 +2,5 @@
 
 package sut
 
-// inheritNothing does nothing here: what the SUT inherits is a part of its baseline.
+// inheritNothing does nothing here: inherited descriptors are part of the SUT's baseline.
 func inheritNothing() {}

@@ -10,34 +10,35 @@ import (
 	"floodgate/scenarios/pipeline/calllog"
 )
 
-// Faults is what the built-in SUT does wrong on purpose, so that a gate can show that
-// it finds it. The zero value is nothing; other programs know nothing of it.
+// Faults are faults that the built-in SUT injects, so that a gate can test whether it
+// detects them. The zero value injects none. Other programs ignore them.
 type Faults struct {
-	// Descriptors are held open until the clients are closed.
+	// Descriptors is the number of extra descriptors that stay open until the clients
+	// are closed.
 	Descriptors int `json:"descriptors,omitempty"`
-	// LostWrites are documents that are said to be written and are not.
+	// LostWrites is the number of documents that are reported as written but are not.
 	LostWrites int `json:"lost_writes,omitempty"`
 }
 
-// injection is what a core has of it.
+// injection is the state of injected faults.
 type injection struct {
 	descriptors []*os.File
-	remaining atomic.Int64
+	remaining   atomic.Int64 // documents still to lose
 }
 
-func (p *injection) inject(what Faults) error {
-	p.remaining.Store(int64(what.LostWrites))
-	for range what.Descriptors {
+func (p *injection) inject(faults Faults) error {
+	p.remaining.Store(int64(faults.LostWrites))
+	for range faults.Descriptors {
 		f, err := os.Open(os.DevNull)
 		if err != nil {
-			return fmt.Errorf("inject a leak of %d descriptors: %w", what.Descriptors, err)
+			return fmt.Errorf("inject a leak of %d descriptors: %w", faults.Descriptors, err)
 		}
 		p.descriptors = append(p.descriptors, f)
 	}
 	return nil
 }
 
-// writer returns next, less the documents that are to be lost.
+// writer returns a writer that loses documents and passes the others to next.
 func (p *injection) writer(next pipeline.Writer[calllog.Document]) pipeline.Writer[calllog.Document] {
 	if p.remaining.Load() == 0 {
 		return next

@@ -10,9 +10,9 @@ import (
 	"time"
 )
 
-// setNoFile sets RLIMIT_NOFILE, soft and hard: Go raises the soft limit to the
-// hard one at start (golang/go#46279), so setting one of them sets nothing.
-// Having set it, Go does not restore the old one for a program that it executes.
+// setNoFile sets RLIMIT_NOFILE, soft and hard, because Go raises the soft limit to the
+// hard one at start (golang/go#46279). Once it is set explicitly, Go does not restore
+// the original limit for a program that it executes.
 func setNoFile(n int) error {
 	limit := syscall.Rlimit{Cur: uint64(n), Max: uint64(n)}
 	if err := syscall.Setrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
@@ -32,7 +32,7 @@ func used() *Resources {
 	return &Resources{User: time.Duration(u.Utime.Nano()), System: time.Duration(u.Stime.Nano())}
 }
 
-// become replaces this process by the command, keeping its limits and its PID.
+// become replaces this process by the command, which keeps its limits and PID.
 func become(command []string) error {
 	path, err := exec.LookPath(command[0])
 	if err != nil {

@@ -6,10 +6,11 @@ import (
 	"os/exec"
 )
 
-// setNoFile does nothing: Windows has no limit of descriptors for a process.
+// setNoFile does nothing, because Windows does not limit the descriptors of a process.
 func setNoFile(int) error { return nil }
 
-// become runs the command as a child: Windows cannot replace a process.
+// become runs the command as a child, because Windows cannot replace a process, and
+// exits with its exit code.
 func become(command []string) error {
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr

@@ -18,18 +18,18 @@ import (
 // Exit codes of the SUT process.
 const (
 	exitUsage  = 2
-	exitFailed = 4 // it could not run the pipeline
-	exitOrphan = 5 // the harness is gone
+	exitFailed = 4 // the pipeline could not run
+	exitOrphan = 5 // the harness has died
 )
 
-// gcPercent is GOGC of our SUT where the environment sets none. With Go's own
-// 100 a heap of a few megabytes is collected every few milliseconds when a
-// batch begins, which is measured as the strategy's time and is not.
+// gcPercent is the built-in SUT's GOGC unless the environment sets it. With Go's
+// default of 100, a heap of a few megabytes is collected every few milliseconds at the
+// start of a batch, which would be attributed to the strategy.
 const gcPercent = 400
 
-// Main is the SUT's end: args are what follows ChildArg. It sets the limits
-// and becomes the command, or serves one trial on stdin and stdout. It returns
-// the exit code.
+// Main is the main function of the SUT process; args follow [ChildArg]. It sets the
+// limits, and then becomes the command or runs one trial on stdin and stdout. It
+// returns the exit code.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	if len(args) < 2 {
 		fmt.Fprintf(stderr, "usage: %s NOFILE PARENT-PID [command…]\n", ChildArg)
@@ -60,8 +60,8 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// serve speaks the protocol for one trial. orphaned is called when the harness
-// goes away before the trial is over.
+// serve runs one trial by the protocol. It calls orphaned if the harness dies before
+// the end of the trial.
 func serve(stdin io.Reader, stdout io.Writer, orphaned func()) error {
 	in := newInput(stdin, orphaned)
 	out := json.NewEncoder(stdout)
@@ -109,7 +109,7 @@ func serve(stdin io.Reader, stdout io.Writer, orphaned func()) error {
 	return nil
 }
 
-// work works off the items, or serves reports until it is told to drain.
+// work processes the items, or serves reports until it is told to drain.
 func work(c *core, in *input, send func(Message) error) (*Report, error) {
 	if !c.spec.Service {
 		return c.run(context.Background())
@@ -121,7 +121,7 @@ func work(c *core, in *input, send func(Message) error) (*Report, error) {
 	if err := send(Message{Type: TypeServing, Addr: s.listener.Addr().String()}); err != nil {
 		return nil, err
 	}
-	orders := make(chan string, 2) // one of each may be left unread
+	orders := make(chan string, 2) // one of each type may remain unread
 	go func() {
 		for {
 			order, _, err := in.read(TypeDrain, TypeStacks)
@@ -137,8 +137,8 @@ func work(c *core, in *input, send func(Message) error) (*Report, error) {
 	return s.run(orders, send)
 }
 
-// openPoller makes the runtime open the descriptors of its poller now, so that
-// they belong to the baseline and not to the first connection.
+// openPoller makes the runtime open its poller's descriptors now, so that they are part
+// of the baseline.
 func openPoller() error {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -148,11 +148,11 @@ func openPoller() error {
 	return w.Close()
 }
 
-// input is the harness's lines, read ahead so that their end is seen at any time.
+// input holds the lines of the harness. It reads ahead to detect their end at any time.
 type input struct {
 	lines    chan []byte
 	ended    chan struct{}
-	finished atomic.Bool // the end of input is no surprise any more
+	finished atomic.Bool // the end of input is expected
 }
 
 func newInput(r io.Reader, orphaned func()) *input {
@@ -194,7 +194,7 @@ func (in *input) read(kinds ...string) (kind string, line []byte, err error) {
 	return m.Type, line, nil
 }
 
-// next reads the next line, which must be of the given type, into v unless v is nil.
+// next reads the next line, which must be of the given type, into v. A nil v discards it.
 func (in *input) next(kind string, v any) error {
 	_, line, err := in.read(kind)
 	if err != nil || v == nil {

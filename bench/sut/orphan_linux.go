@@ -7,9 +7,9 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// dieWithParent has the kernel kill this process, also after it became
-// another program, when the harness is gone: a kill -9 of it leaves nothing behind.
-// parent is the harness's PID; where it is not our parent any more, it died first.
+// dieWithParent makes the kernel kill this process when the harness dies, even by
+// kill -9 and even after this process has become another program. parent is the PID of
+// the harness. If it is not our parent, the harness has already died.
 func dieWithParent(parent int) error {
 	if err := unix.Prctl(unix.PR_SET_PDEATHSIG, uintptr(syscall.SIGKILL), 0, 0, 0); err != nil {
 		return err

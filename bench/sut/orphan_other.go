@@ -2,5 +2,5 @@
 
 package sut
 
-// dieWithParent does nothing here: the built-in SUT notices the end of its input instead.
+// dieWithParent does nothing here; the built-in SUT detects the end of its input instead.
 func dieWithParent(int) error { return nil }

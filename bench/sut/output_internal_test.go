@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// The message about a SUT that is not ready shows the end of what it wrote.
+// The message about a SUT that is not ready shows the end of its output.
 func TestOutput(t *testing.T) {
 	long := strings.Repeat("x", 300)
 	for name, test := range map[string]struct{ stdout, stderr, want string }{

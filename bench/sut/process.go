@@ -23,62 +23,62 @@ import (
 const ChildArg = "sut-child"
 
 const (
-	maxLine  = 64 << 20 // bytes of one line of the SUT
-	maxOrder = 1 << 30  // bytes of one line of the harness, which names all items
-	tailSize = 4 << 10  // bytes of standard error that are kept
-	headSize = 200      // bytes of a line of standard output that are kept, to show it
+	maxLine  = 64 << 20 // bytes in a line of the SUT
+	maxOrder = 1 << 30  // bytes in a line of the harness, which may contain all items
+	tailSize = 4 << 10  // bytes kept of the end of standard output and standard error
+	headSize = 200      // bytes kept of each line of standard output
 )
 
-// ReadyLine is what a SUT writes to its standard output once it has read its specification.
+// ReadyLine is the line that a SUT writes once it has read its specification.
 const ReadyLine = `{"floodgate":1,"type":"ready"}`
 
-// ErrExited reports that the SUT exited before it sent what was waited for.
+// ErrExited reports that the SUT exited before it sent the expected message.
 var ErrExited = errors.New("the SUT exited")
 
 // Options describes how to start a SUT process.
 type Options struct {
-	// Executable is our own binary; it sets the limits and then serves, or becomes Command.
+	// Executable is our own binary, whose [Main] sets the limits and runs the trial.
 	Executable string
-	// Command is another program to be the SUT; empty means our own.
+	// Command is another program to run as the SUT; empty means the built-in one.
 	Command []string
 	// NoFile is RLIMIT_NOFILE, soft and hard.
 	NoFile int
-	// Container runs the built-in SUT in a container; nil means in a process. Env does not
-	// reach it.
+	// Container runs the built-in SUT in a container, without Env; nil means a process.
 	Container *ContainerOptions
 	// Env is added to the environment of the harness.
 	Env []string
-	// Tick hears what a service has in progress, in a goroutine of its own; nil means that nothing is called.
+	// Tick receives the ticks of a service in a separate goroutine; nil means that
+	// nothing is called.
 	Tick func(Tick)
 }
 
-// program is what runs: a process of this machine, or one in a container.
+// program is a running SUT: a process of this machine, or a container.
 type program interface {
 	pid() int
-	// wait waits for its end and for the end of its standard error.
+	// wait waits for the end of the program and of its standard error.
 	wait() Exit
 	kill()
-	// describe is its container; nil means that there is none.
+	// describe returns the container, or nil for a process.
 	describe() *results.Container
 }
 
-// Process is a running SUT, seen from the harness. Its methods are for one goroutine.
+// Process is a running SUT, seen from the harness. It is not safe for concurrent use.
 type Process struct {
 	program program
 	stdin   io.WriteCloser
 	events  chan Message
 	stderr  *tail
-	stdout  *tail         // the beginnings of its lines, as far as they were read
-	exited  chan struct{} // closed when the process is gone and its output read
+	stdout  *tail         // the beginnings of its lines
+	exited  chan struct{} // closed when the process has exited and its output is read
 	exit    Exit          // valid after exited
 	tick    func(Tick)
 
 	mu        sync.Mutex
-	protocol  error      // first line that was no message
-	resources *Resources // as the SUT reported them
+	protocol  error      // about the first invalid line
+	resources *Resources // as reported by the SUT
 }
 
-// Start starts the SUT under its limits. The caller must call Kill in the end.
+// Start starts the SUT under its limits. The caller must call Kill at the end.
 func Start(o Options) (*Process, error) {
 	p := &Process{events: make(chan Message, 16), stderr: &tail{max: tailSize}, stdout: &tail{max: tailSize}, exited: make(chan struct{}), tick: o.Tick}
 	begin := p.startProcess
@@ -97,8 +97,8 @@ func Start(o Options) (*Process, error) {
 	return p, nil
 }
 
-// read turns the SUT's lines into events until its output ends or is not of
-// the protocol. What follows is read and thrown away, so that the SUT does not block.
+// read converts the SUT's lines into events until its output ends or violates the
+// protocol. It discards the rest, so that the SUT does not block.
 func (p *Process) read(stdout *os.File) {
 	defer stdout.Close()
 	if err := p.readMessages(stdout); err != nil {
@@ -143,7 +143,7 @@ func (p *Process) setProtocolError(err error) {
 	p.protocol = err
 }
 
-// ProtocolError returns the first line that was not of the protocol; nil means none.
+// ProtocolError returns the error about the first line that violates the protocol, or nil.
 func (p *Process) ProtocolError() error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -156,14 +156,14 @@ func (p *Process) setResources(r *Resources) {
 	p.resources = r
 }
 
-// PID of the process.
+// PID returns the ID of the process.
 func (p *Process) PID() int { return p.program.pid() }
 
-// Container returns the one that the SUT runs in; nil means none.
+// Container returns the container that the SUT runs in, or nil.
 func (p *Process) Container() *results.Container { return p.program.describe() }
 
-// Send writes one message or Spec to the SUT, bounded by ctx: a SUT that does
-// not read cannot hold the harness.
+// Send writes a Message or a Spec to the SUT. It returns when ctx ends, even if the SUT
+// does not read.
 func (p *Process) Send(ctx context.Context, message any) error {
 	if err := procjson.Send(ctx, p.stdin, message); err != nil {
 		return fmt.Errorf("send to the SUT: %w", err)
@@ -171,8 +171,8 @@ func (p *Process) Send(ctx context.Context, message any) error {
 	return nil
 }
 
-// Await waits for the message of the given type. Errors: ErrExited, that of
-// ctx, or a message out of turn.
+// Await waits for the next message, which must be of the given type. It returns
+// ErrExited if the SUT exits first, and the error of ctx when ctx ends.
 func (p *Process) Await(ctx context.Context, kind string) (Message, error) {
 	select {
 	case m, ok := <-p.events:
@@ -197,17 +197,17 @@ func (p *Process) endError(ctx context.Context) error {
 		return err
 	}
 	select {
-	case <-p.exited: // a program may close its output and work on
+	case <-p.exited: // a program may close its output and continue to work
 		return ErrExited
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-// CloseInput ends the SUT's standard input.
+// CloseInput closes the SUT's standard input.
 func (p *Process) CloseInput() { p.stdin.Close() }
 
-// Wait waits until the process is gone.
+// Wait waits until the process has exited.
 func (p *Process) Wait(ctx context.Context) error {
 	select {
 	case <-p.exited:
@@ -217,8 +217,8 @@ func (p *Process) Wait(ctx context.Context) error {
 	}
 }
 
-// Kill kills the process and whatever it started, and waits for its end.
-// It is safe to call at any time and more than once.
+// Kill kills the process and its descendants, and waits for their end. It may be
+// called at any time and repeatedly.
 func (p *Process) Kill() {
 	p.stdin.Close()
 	select {
@@ -227,15 +227,15 @@ func (p *Process) Kill() {
 	default:
 	}
 	p.program.kill()
-	for range p.events { // let the reader end
+	for range p.events { // lets the reader end
 	}
 	<-p.exited
 }
 
-// outputLines is the number of lines of a SUT's output that are shown.
+// outputLines is the number of lines of each output in an error.
 const outputLines = 3
 
-// Output describes what the SUT wrote last, for a message.
+// Output quotes the last lines that the SUT wrote, for an error.
 func (p *Process) Output() string {
 	var parts []string
 	for _, o := range []struct {
@@ -255,19 +255,19 @@ func (p *Process) Output() string {
 	return strings.Join(parts, " and ")
 }
 
-// Exit is what is known of a process that is gone.
+// Exit describes the end of a process.
 type Exit struct {
-	// Code of the exit, -1 where a signal ended it; Text says it in words.
-	Code   int
-	Text   string
-	User   time.Duration // CPU time in user mode, whole process
-	System time.Duration
-	// StderrTail is the end of its standard error.
+	// Code is the exit code, or -1 if a signal killed the process. Text describes it.
+	Code int
+	Text string
+	// User and System are the CPU times of the process.
+	User, System time.Duration
+	// StderrTail is the end of standard error.
 	StderrTail string
 }
 
-// Exit returns how the process ended; call it after Wait or Kill. CPU times of
-// a container are those that the SUT reported, 0 where it did not.
+// Exit returns how the process ended. Call it after Wait or Kill. The CPU times of a
+// container are those that the SUT reported; zero means that it did not.
 func (p *Process) Exit() Exit {
 	e := p.exit
 	e.StderrTail = p.stderr.String()
@@ -302,17 +302,17 @@ func (t *tail) String() string {
 	return string(t.buf)
 }
 
-// execution is a SUT that is a process of this machine.
+// execution is a SUT in a process of this machine.
 type execution struct{ process *procjson.Process }
 
-// startProcess returns the SUT's standard output.
+// startProcess starts the SUT in a process and returns its standard output.
 func (p *Process) startProcess(o Options) (*os.File, error) {
 	inheritNothing()
 	args := append([]string{ChildArg, strconv.Itoa(o.NoFile), strconv.Itoa(os.Getpid())}, o.Command...)
 	cmd := exec.Command(o.Executable, args...)
 	cmd.Env = noproxy.Environ(append(os.Environ(), o.Env...))
 	cmd.Stderr = p.stderr
-	// A grandchild that keeps our pipe must not keep the harness waiting.
+	// A grandchild that holds our pipe must not block the harness.
 	cmd.WaitDelay = 2 * time.Second
 	process, err := procjson.Start(cmd)
 	if err != nil {

@@ -1,47 +1,56 @@
-// Package sut holds both ends of the SUT process: the harness's end spawns it
-// under limits and speaks with it (Start, Process), the SUT's end runs the
-// pipeline (Main).
+// Package sut holds both ends of a SUT process. The harness starts it under limits and
+// sends it a trial:
+//
+//	p, err := sut.Start(sut.Options{Executable: self, NoFile: 1024})
+//	defer p.Kill()
+//	err = p.Send(ctx, spec)
+//	_, err = p.Await(ctx, sut.TypeReady)
+//	err = p.Send(ctx, sut.Message{Type: sut.TypeGo})
+//	done, err := p.Await(ctx, sut.TypeDone)
+//	fmt.Println(done.Report.Makespan, *done.Report.ItemsDone) // 1.2s 200
+//
+// In the SUT process, [Main] runs the built-in pipeline or becomes another program.
 //
 // # The protocol
 //
-// Version 1. One JSON object a line; the harness writes to the SUT's standard
-// input, the SUT writes to its standard output. Standard error is free: the
-// harness keeps it and shows its end when something fails. Any program that
-// keeps to this can be the SUT (scenario: sut.command):
+// Version 1 of the protocol has one JSON object per line. The harness writes to the
+// SUT's standard input, and the SUT to its standard output. Standard error is free; the
+// harness shows its end if a trial fails. Any program that follows the protocol can be
+// the SUT (sut.command in a scenario):
 //
 //	harness  {"floodgate":1,"type":"spec","items":[["+15550001"],…],"upstream":{"url":"http://127.0.0.1:…"},"database":{"uri":"mongodb://…","name":"…","collection":"…",…},"variant":{…},…}
-//	SUT      {"floodgate":1,"type":"ready"}          having opened nothing yet: its descriptors are the baseline
+//	SUT      {"floodgate":1,"type":"ready"}          before it opens anything: its descriptors are the baseline
 //	harness  {"type":"go"}
 //	SUT      {"type":"done", …}                      all items tried; every field but the type is optional,
 //	                                                 see Report: {"makespan_ns":…,"items_done":…,"failed":["+15550001"],
 //	                                                 "stages":{"fetch":{"values_ns":[…]}},…}
 //	harness  {"type":"close"}
-//	SUT      {"type":"closed"}                       optional: "resources":{"user_cpu_ns":…,"system_cpu_ns":…}; all clients closed: descriptors must be back at the baseline
+//	SUT      {"type":"closed"}                       all clients are closed: descriptors must be back at the baseline;
+//	                                                 optional: "resources":{"user_cpu_ns":…,"system_cpu_ns":…}
 //	harness  end of input; the SUT exits with 0
 //
-// For each distinct item the SUT gets <upstream.url>/items/<arg>[/<arg>…] and
-// writes what it answers as documents {_id, item, seq, records} to the
-// collection: one an item (_id = the arguments joined by "/", seq 0) or, where
-// database.documents is "per-record", one a record (_id = item + "#" + seq).
-// Records keep the field names of the answer.
+// For each distinct item the SUT gets <upstream.url>/items/<arg>[/<arg>…] and writes
+// the answer to the collection as documents {_id, item, seq, records}: one per item
+// (_id is the arguments joined by "/", seq is 0) or, if database.documents is
+// "per-record", one per record (_id is item + "#" + seq). Records keep the field names
+// of the answer.
 //
-// It has the harness's environment, with 127.0.0.1, ::1 and localhost added to
-// NO_PROXY and no_proxy: its requests must not take the way through a proxy. A
-// trial in which all items failed and the upstream saw no request is not a
-// measurement.
+// The SUT has the harness's environment, with 127.0.0.1, ::1 and localhost added to
+// NO_PROXY and no_proxy, because its requests must not go through a proxy. A trial in
+// which all items failed and the upstream saw no request is not a measurement.
 //
-// variant.limit is the number of fetches that the program may have in flight at once; it
-// is 1 for "sequential", and 0 or left out means that there is no limit. A trial
-// in which the upstream saw more is reported and is not evidence for claims.
+// variant.limit is the most fetches that the program may have in flight at once. It is
+// 1 for "sequential"; 0 or omitted means unlimited. A trial in which the upstream saw
+// more is reported and is not evidence for claims.
 //
-// A program connects to loopback and to the hosts of allow_targets alone, by
-// their names, however it comes to an address; and it begins no more fetches
-// than upstream.rate says, counting in throttled those that had to wait.
+// A program connects only to loopback and to the hosts of allow_targets, by their
+// names. It starts at most upstream.rate fetches per second and counts the delayed ones
+// in throttled.
 //
-// A program may exit with 0 in place of "done" or "closed": then its time
-// ends with its exit, and what it left open is not checked. Fields that a
-// "done" leaves out are recorded as unavailable. Unknown fields and events of
-// an unknown type are ignored, so that either end can grow.
+// A program may exit with 0 instead of sending "done" or "closed". Then its makespan
+// ends with its exit, and its open descriptors are not checked. Fields that "done"
+// omits are recorded as unavailable. Unknown fields and messages of unknown types are
+// ignored, so that either end can be extended.
 package sut
 
 import (
@@ -67,60 +76,64 @@ const (
 	TypeClose  = "close"
 	TypeClosed = "closed"
 
-	// Of a SUT that serves reports.
+	// Types of messages for a SUT that serves reports.
 	TypeServing = "serving"
 	TypeTick    = "tick"
 	TypeDrain   = "drain"
-	TypeStacks  = "stacks" // asked and answered with the same word
+	TypeStacks  = "stacks" // both the request and the answer
 )
 
-// Spec is the first line that the harness sends: the whole trial.
+// Spec is the first message of the harness, which specifies the whole trial.
 type Spec struct {
 	Floodgate int    `json:"floodgate"` // Version
 	Type      string `json:"type"`      // TypeSpec
-	// Trial names the trial in messages: "<run>/<index>".
+	// Trial identifies the trial in messages: "<run>/<index>".
 	Trial   string            `json:"trial"`
 	Variant scenarios.Variant `json:"variant"`
-	// Items in input order, duplicates included; an item is its arguments.
+	// Items holds the arguments of each item in input order, including duplicates.
 	Items [][]string `json:"items"`
-	// Batches is into how many consecutive batches Items is split; at least 1.
+	// Batches is the number of consecutive batches into which Items is split, at least 1.
 	Batches  int          `json:"batches"`
 	Upstream UpstreamSpec `json:"upstream"`
 	Database DatabaseSpec `json:"database"`
-	// Serial is CPU time under one lock an item.
+	// Serial is the CPU time of each item under one lock.
 	Serial scenarios.Serial `json:"serial,omitzero"`
-	// NoFile is the RLIMIT_NOFILE that is in force, soft and hard.
+	// NoFile is the RLIMIT_NOFILE of the process, soft and hard.
 	NoFile int `json:"nofile"`
-	// Service has the SUT serve POST /reports on a free port of 127.0.0.1 in
-	// place of working off Items: after "go" it says "serving" and then, every
-	// 100 ms, "tick"; on "stacks", it gives those of its goroutines; told
-	// to "drain", it finishes what it has in progress.
+	// Service makes the SUT serve POST /reports on a free port of 127.0.0.1 instead of
+	// processing Items. After "go" it sends "serving", and then "tick" every 100 ms. It
+	// answers "stacks" with the stacks of its goroutines, and at "drain" it finishes
+	// the reports in progress.
 	Service bool `json:"service,omitempty"`
-	// Observe false runs the core without its recorder, to measure what the recorder costs.
+	// Observe is false to run the pipeline without its recorder, in order to measure
+	// the recorder's cost.
 	Observe bool `json:"observe"`
-	// Writes false runs with a writer that does nothing, to measure fetching alone.
+	// Writes is false to run with a writer that does nothing, in order to measure
+	// fetching alone.
 	Writes bool `json:"writes"`
-	// AllowTargets are hosts beyond loopback that may be connected to; see target.Policy.
+	// AllowTargets holds the hosts beyond loopback that the SUT may connect to; see
+	// target.Policy.
 	AllowTargets []string `json:"allow_targets,omitempty"`
-	// Inject is what the built-in SUT is to do wrong; see [Inject].
+	// Inject holds the faults that the built-in SUT injects.
 	Inject Faults `json:"inject,omitzero"`
 }
 
-// UpstreamSpec says where to fetch and how to connect.
+// UpstreamSpec describes the upstream and the connections to it.
 type UpstreamSpec struct {
 	URL     string             `json:"url"`
 	Timeout scenarios.Duration `json:"timeout"` // of one fetch
-	// MaxConns bounds connections; zero means unlimited. Fresh: one connection a request.
-	MaxConns int  `json:"max_conns"`
-	Fresh    bool `json:"fresh,omitempty"`
-	// Rate is the number of requests that may be begun a second: so many at once, and as
-	// many again in each second from then on; zero means unbounded.
+	// MaxConns bounds connections; zero means unlimited.
+	MaxConns int `json:"max_conns"`
+	// Fresh opens a new connection for each request.
+	Fresh bool `json:"fresh,omitempty"`
+	// Rate is the most requests that may start in any second, possibly all at once;
+	// zero means unlimited.
 	Rate int `json:"rate,omitempty"`
 }
 
-// DatabaseSpec says where to write and how to connect.
+// DatabaseSpec describes the database and the connections to it.
 type DatabaseSpec struct {
-	URI        string             `json:"uri"` // may hold credentials: never log it
+	URI        string             `json:"uri"` // may contain credentials: never log it
 	Name       string             `json:"name"`
 	Collection string             `json:"collection"`
 	Documents  string             `json:"documents"` // per-item or per-record
@@ -136,47 +149,50 @@ type Message struct {
 	// Name of the program, with "ready".
 	Name string `json:"name,omitempty"`
 	*Report
-	// Addr is the place where it serves, with "serving"; Tick comes with "tick".
+	// Addr is the address of the service, with "serving".
 	Addr string `json:"addr,omitempty"`
-	Tick *Tick  `json:"tick,omitempty"`
-	// Goroutines are the stacks of all goroutines, equal ones grouped, as
-	// runtime/pprof writes them; with "stacks".
+	// Tick comes with "tick".
+	Tick *Tick `json:"tick,omitempty"`
+	// Goroutines holds the stacks of all goroutines, equal ones grouped, in the format
+	// of runtime/pprof; with "stacks".
 	Goroutines string `json:"goroutines,omitempty"`
 	// Resources that the program used, with "closed".
 	Resources *Resources `json:"resources,omitempty"`
 }
 
-// Resources of a SUT whose process is not the harness's to wait for.
+// Resources are the CPU times of a SUT. The harness needs them if it is not the
+// parent of the SUT's process.
 type Resources struct {
 	User   time.Duration `json:"user_cpu_ns"`
 	System time.Duration `json:"system_cpu_ns"`
 }
 
-// Report is what "done" carries. Nil and zero fields are unavailable.
+// Report is the content of "done". Nil and zero fields are unavailable.
 type Report struct {
-	// Makespan: first item started → last item finished.
+	// Makespan is the time from the start of the first item to the end of the last.
 	Makespan time.Duration `json:"makespan_ns,omitempty"`
 	// Stages by name: queue, fetch, handoff, pool_wait, write, item.
 	Stages map[string]Stage `json:"stages,omitempty"`
-	// ItemsDone and ItemsFailed count distinct items; Failed names the failed ones.
+	// ItemsDone and ItemsFailed count distinct items; Failed lists the failed ones.
 	ItemsDone   *int                 `json:"items_done,omitempty"`
 	ItemsFailed *int                 `json:"items_failed,omitempty"`
 	Failed      []string             `json:"failed,omitempty"`
 	Errors      []results.ErrorCount `json:"errors,omitempty"`
-	// Connections are the exact peaks counted by the dialers, upstream and mongo.
+	// Connections holds the exact peaks of connections to upstream and mongo, counted by
+	// the dialers.
 	Connections *results.Kinds `json:"connections,omitempty"`
 	Goroutines  *int           `json:"peak_goroutines,omitempty"`
-	// SlotLimit is what a limit that sets itself came to.
+	// SlotLimit is the limit that the adaptive strategy found.
 	SlotLimit *results.SlotLimit `json:"slot_limit,omitempty"`
 	// Allocs counts the objects allocated from "go" to "done".
 	Allocs *uint64 `json:"allocations,omitempty"`
-	// Throttled counts fetches that waited for upstream.rate; the wait is part of their time.
+	// Throttled counts the fetches delayed by upstream.rate; the delay is part of their time.
 	Throttled int      `json:"throttled,omitempty"`
 	Warnings  []string `json:"warnings,omitempty"`
 }
 
-// ParseMessage reads one line of the SUT. It refuses what has no type, and
-// figures that cannot be: negative counts and times, histograms that do not decode.
+// ParseMessage parses one line of the SUT. A message without a type and impossible
+// figures, such as negative counts or times, are errors.
 func ParseMessage(line []byte) (Message, error) {
 	var m Message
 	if err := procjson.Decode(line, &m); err != nil {
@@ -194,7 +210,7 @@ func ParseMessage(line []byte) (Message, error) {
 	return m, nil
 }
 
-// Histograms makes the histograms of the stages; nil where none were reported.
+// Histograms returns the histograms of the stages, or nil if none were reported.
 func (r *Report) Histograms() (map[string]results.Histogram, error) {
 	if len(r.Stages) == 0 {
 		return nil, nil
@@ -236,9 +252,8 @@ func (r *Report) check() error {
 	return err
 }
 
-// Stage is the durations of one stage of all items, as a SUT reports them. It
-// costs the SUT little to write, and any program can: the harness makes the
-// histogram of it.
+// Stage holds the durations of one stage of all items. Any program can report them at
+// little cost; the harness builds the histogram.
 type Stage struct {
 	// Values in nanoseconds, up to an hour, in any order.
 	Values []int64 `json:"values_ns"`
@@ -246,8 +261,8 @@ type Stage struct {
 	Counts []int64 `json:"counts,omitempty"`
 }
 
-// newStage takes the values of h. They are the lowest of their buckets, so
-// that the histogram made of them has the same counts.
+// newStage returns the values of h. They are the lowest of their buckets, so that a
+// histogram built from them has the same counts.
 func newStage(h *hdrhistogram.Histogram) Stage {
 	var s Stage
 	for _, bar := range h.Distribution() {
@@ -259,8 +274,8 @@ func newStage(h *hdrhistogram.Histogram) Stage {
 	return s
 }
 
-// Histogram makes the record's histogram. Values out of range, counts that
-// are not positive and lists of different lengths are errors.
+// Histogram builds the histogram of a record. Values out of range, counts below 1 and
+// lists of different lengths are errors.
 func (s Stage) Histogram() (results.Histogram, error) {
 	if s.Counts != nil && len(s.Counts) != len(s.Values) {
 		return results.Histogram{}, fmt.Errorf("%d values_ns and %d counts", len(s.Values), len(s.Counts))

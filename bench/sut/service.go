@@ -24,32 +24,31 @@ import (
 	"floodgate/scenarios/service"
 )
 
-// tickInterval is the interval in which a service says what it has in progress.
+// tickInterval is the interval between ticks.
 const tickInterval = 100 * time.Millisecond
 
-// Tick is what a service has in progress at one moment, with "tick".
+// Tick is the state of a service at one moment, with "tick".
 type Tick struct {
-	// At is the time since it began to serve.
+	// At is the time since the start of the service.
 	At time.Duration `json:"at_ns"`
 	service.Ledger
 	Goroutines int `json:"goroutines"`
-	// Connections, counted by the dialers: those being made and those open. Of
-	// the pool's, how many belong to an operation or wait for one; the others
-	// that are open are the driver's monitors.
+	// The dialers count connections that are connecting or open. Of those to MongoDB,
+	// the pool's are in use or idle, and the others are the driver's monitors.
 	UpstreamConnecting int `json:"upstream_connecting"`
 	UpstreamOpen       int `json:"upstream_open"`
 	MongoConnecting    int `json:"mongo_connecting"`
 	MongoOpen          int `json:"mongo_open"`
 	MongoInUse         int `json:"mongo_in_use"`
 	MongoIdle          int `json:"mongo_idle"`
-	// Accepted are connections of clients.
+	// Accepted counts the open connections of clients.
 	Accepted int `json:"accepted"`
-	// Exhausted counts, by side ("upstream", "mongo", "accept"), what was
-	// refused because of missing descriptors since the start.
+	// Exhausted counts the connections since the start that failed for lack of
+	// descriptors, by side ("upstream", "mongo", "accept").
 	Exhausted map[string]int `json:"exhausted,omitempty"`
 }
 
-// reportServer is what a SUT that serves reports has beside its core.
+// reportServer serves reports with a core.
 type reportServer struct {
 	core     *core
 	service  *service.Service
@@ -61,12 +60,11 @@ type reportServer struct {
 	stop       context.CancelFunc
 
 	mu      sync.Mutex
-	writers []*calllog.MongoWriter // all that were made and are not closed
+	writers []*calllog.MongoWriter // those that are not closed
 }
 
-// serve begins to serve reports on a free port of 127.0.0.1. It handles SIGTERM
-// from before it listens: once the address is known, a SIGTERM drains the
-// service and does not kill it with reports in flight.
+// serve starts to serve reports on a free port of 127.0.0.1. It handles SIGTERM before
+// it listens, so that a SIGTERM drains the service as soon as its address is known.
 func (c *core) serve() (_ *reportServer, err error) {
 	s := &reportServer{core: c, began: time.Now()}
 	s.terminated, s.stop = signal.NotifyContext(context.Background(), syscall.SIGTERM)
@@ -97,12 +95,11 @@ func (c *core) serve() (_ *reportServer, err error) {
 	}
 	s.listener = &acceptor{Listener: listener, errors: map[string]int{}}
 	s.http = &http.Server{Handler: s.service, ErrorLog: log.New(os.Stderr, "", 0), ConnState: s.listener.state, ReadHeaderTimeout: time.Minute}
-	go func() { _ = s.http.Serve(s.listener) }() // its end is ordered by drain
-	c.server = s
+	go func() { _ = s.http.Serve(s.listener) }() // until Shutdown in run
 	return s, nil
 }
 
-// clients makes clients for the service: those of the core where they are shared.
+// clients creates clients for the service, or returns those of the core if they are shared.
 func (s *reportServer) clients() (service.Clients, error) {
 	use := s.core.shared
 	if use == nil {
@@ -121,7 +118,7 @@ func (s *reportServer) clients() (service.Clients, error) {
 		s.writers = append(s.writers, use.writer)
 		s.mu.Unlock()
 	}
-	if use != s.core.shared { // the core closes its own
+	if use != s.core.shared { // the core closes the shared ones
 		made.Close = func(ctx context.Context) error { return s.closeClients(ctx, use) }
 	}
 	return made, nil
@@ -138,7 +135,7 @@ func (s *reportServer) closeClients(ctx context.Context, use *clients) error {
 	return use.writer.Close(ctx)
 }
 
-// tick looks at everything once.
+// tick returns the current state.
 func (s *reportServer) tick() *Tick {
 	up, mongo := s.core.upstream.Counts(), s.core.mongo.Counts()
 	t := &Tick{
@@ -164,35 +161,35 @@ func (s *reportServer) tick() *Tick {
 // drainTimeout bounds the wait for reports in flight.
 const drainTimeout = 30 * time.Second
 
-// run sends ticks until the harness or SIGTERM tells it to drain, then turns
-// new reports away, finishes those in flight and returns the report.
-func (s *reportServer) run(orders <-chan string, say func(Message) error) (*Report, error) {
+// run sends ticks until the harness or SIGTERM tells it to drain. Then it rejects new
+// reports, finishes those in flight and returns the SUT's report.
+func (s *reportServer) run(orders <-chan string, send func(Message) error) (*Report, error) {
 	defer s.stop()
 	goroutines := watchGoroutines()
 	ticker := time.NewTicker(tickInterval)
 	defer ticker.Stop()
-	for told := false; !told; {
+	for draining := false; !draining; {
 		select {
 		case <-ticker.C:
-			if err := say(Message{Type: TypeTick, Tick: s.tick()}); err != nil {
+			if err := send(Message{Type: TypeTick, Tick: s.tick()}); err != nil {
 				return nil, err
 			}
 		case order := <-orders:
-			if told = order == TypeDrain; told {
+			if draining = order == TypeDrain; draining {
 				break
 			}
-			if err := say(Message{Type: TypeStacks, Goroutines: stacks()}); err != nil {
+			if err := send(Message{Type: TypeStacks, Goroutines: stacks()}); err != nil {
 				return nil, err
 			}
 		case <-s.terminated.Done():
-			told = true
+			draining = true
 		}
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), drainTimeout)
 	defer cancel()
 	drained := s.service.Drain(ctx)
-	_ = s.http.Shutdown(ctx) // idle connections of clients
-	if err := say(Message{Type: TypeTick, Tick: s.tick()}); err != nil {
+	_ = s.http.Shutdown(ctx) // closes idle connections of clients
+	if err := send(Message{Type: TypeTick, Tick: s.tick()}); err != nil {
 		return nil, err
 	}
 	peak := goroutines()
@@ -201,7 +198,7 @@ func (s *reportServer) run(orders <-chan string, say func(Message) error) (*Repo
 	}}
 	if s.core.recorder != nil {
 		r.record(s.core.recorder.Summary())
-		r.Makespan = 0 // of what?
+		r.Makespan = 0 // a service has none
 	}
 	if drained != nil {
 		r.Warnings = append(r.Warnings, drained.Error())
@@ -209,23 +206,22 @@ func (s *reportServer) run(orders <-chan string, say func(Message) error) (*Repo
 	return r, nil
 }
 
-// maxStacks bounds what is said of goroutines, in bytes: one line of the
-// protocol must hold it.
+// maxStacks bounds the text of stacks in bytes, which must fit in one line of the protocol.
 const maxStacks = 256 << 10
 
-// stacks returns those of all goroutines, equal ones grouped, the largest group first.
+// stacks returns the stacks of all goroutines, equal ones grouped, the largest group first.
 func stacks() string {
 	var text bytes.Buffer
-	_ = pprof.Lookup("goroutine").WriteTo(&text, 1) // into memory
+	_ = pprof.Lookup("goroutine").WriteTo(&text, 1) // never fails in memory
 	return string(text.Bytes()[:min(text.Len(), maxStacks)])
 }
 
-// acceptor counts connections and what kept others from being accepted.
+// acceptor counts connections of clients and errors of Accept.
 type acceptor struct {
 	net.Listener
 	mu       sync.Mutex
-	accepted int
-	errors   map[string]int
+	accepted int            // open connections
+	errors   map[string]int // by type
 }
 
 func (a *acceptor) Accept() (net.Conn, error) {
@@ -262,11 +258,11 @@ func (a *acceptor) failures() map[string]int {
 	return maps.Clone(a.errors)
 }
 
-// slotLimitInterval is the interval in which a limit that sets itself is looked at.
+// slotLimitInterval is the interval between samples of an adaptive limit.
 const slotLimitInterval = 20 * time.Millisecond
 
-// watchSlotLimit looks at the limit of slots until the function that it returns is
-// called, which says what it came to.
+// watchSlotLimit samples the limit of slots until the function that it returns is
+// called, which returns a summary.
 func watchSlotLimit(slots pipeline.Slots) func() *results.SlotLimit {
 	stop, seen := make(chan struct{}), make(chan []int)
 	go func() {
@@ -286,7 +282,7 @@ func watchSlotLimit(slots pipeline.Slots) func() *results.SlotLimit {
 	return func() *results.SlotLimit { close(stop); return summarizeLimits(<-seen) }
 }
 
-// summarizeLimits returns the last limit, and the median of the second half of all.
+// summarizeLimits returns the last limit and the median of the second half.
 func summarizeLimits(all []int) *results.SlotLimit {
 	half := slices.Sorted(slices.Values(all[len(all)/2:]))
 	return &results.SlotLimit{Last: all[len(all)-1], Settled: half[len(half)/2]}

@@ -21,7 +21,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// serving starts a SUT that serves reports, and says where.
+// serving starts a SUT that serves reports and returns its URL.
 func serving(t *testing.T, upstream string, v scenarios.Variant, nofile int) (p *sut.Process, url string, ticks func() []sut.Tick) {
 	t.Helper()
 	var mu sync.Mutex
@@ -70,7 +70,7 @@ func report(t *testing.T, url string, n int) <-chan int {
 	return reportOf(t, url, items...)
 }
 
-// reportOf posts a report of these items and returns the answer's status; 0: there was none.
+// reportOf posts a report of these items and returns the answer's status, or 0 without an answer.
 func reportOf(t *testing.T, url string, items ...string) <-chan int {
 	t.Helper()
 	body, err := json.Marshal(map[string]any{"items": slices.Collect(slices.Chunk(items, 1))})
@@ -92,7 +92,7 @@ func reportOf(t *testing.T, url string, items ...string) <-chan int {
 	return status
 }
 
-// finish has the SUT say what it did, and end.
+// finish drains and ends the SUT and returns its report.
 func finish(t *testing.T, p *sut.Process, say ...string) *sut.Report {
 	t.Helper()
 	for _, kind := range say {
@@ -104,7 +104,7 @@ func finish(t *testing.T, p *sut.Process, say ...string) *sut.Report {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(say) == 0 { // it was told otherwise; the protocol goes on
+	if len(say) == 0 { // drained by a signal; the protocol continues
 		_ = p.Send(deadline(t), sut.Message{Type: sut.TypeDrain})
 	}
 	if err := p.Send(deadline(t), sut.Message{Type: sut.TypeClose}); err != nil {
@@ -138,13 +138,13 @@ func TestServiceServes(t *testing.T) {
 	}
 }
 
-// SIGTERM, as a rolling restart sends it: the report in flight is finished, a
-// new one is turned away, and nothing is lost.
+// On SIGTERM, as in a rolling restart, the report in flight is finished, a new one is
+// rejected, and nothing is lost.
 func TestServiceDrainsOnSIGTERM(t *testing.T) {
 	arrived, release := make(chan struct{}, 1), make(chan struct{})
 	mock, _ := upstream(t, mockupstream.Profile{})
 	held := newServer(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !strings.HasSuffix(r.URL.Path, "/other") { // only the first report is held
+		if !strings.HasSuffix(r.URL.Path, "/other") { // only the first report is blocked
 			select {
 			case arrived <- struct{}{}:
 			default:
@@ -154,14 +154,14 @@ func TestServiceDrainsOnSIGTERM(t *testing.T) {
 		mock.ServeHTTP(w, r)
 	}))
 	let := sync.OnceFunc(func() { close(release) })
-	t.Cleanup(let) // before the server is closed, which waits for the held
+	t.Cleanup(let) // before the server is closed, which waits for blocked requests
 	p, reports, _ := serving(t, held, scenarios.Variant{Name: "unbounded", Strategy: "unbounded"}, 256)
 	status := report(t, reports, 5)
 	<-arrived
 	if err := syscall.Kill(p.PID(), syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	for ctx := deadline(t); ; { // until the signal has been taken
+	for ctx := deadline(t); ; { // until the signal has been handled
 		if s := <-reportOf(t, reports, "other"); s == http.StatusServiceUnavailable {
 			break
 		} else if s != http.StatusOK || ctx.Err() != nil {
@@ -177,7 +177,7 @@ func TestServiceDrainsOnSIGTERM(t *testing.T) {
 	}
 }
 
-// Out of descriptors: errors are counted by type, and the SUT says so to the end.
+// A SUT that is out of descriptors counts errors by type and keeps reporting them.
 func TestServiceRunsOutOfDescriptors(t *testing.T) {
 	_, url := upstream(t, mockupstream.Profile{})
 	v := scenarios.Variant{Name: "leak", Strategy: "bounded", Limit: 10, Connections: scenarios.Connections{Clients: "forgotten"}}

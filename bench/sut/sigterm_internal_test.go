@@ -13,8 +13,8 @@ import (
 	"floodgate/scenarios"
 )
 
-// A SIGTERM that comes as soon as the address is known drains the service: the
-// handler is installed before "serving" is announced.
+// A SIGTERM drains the service as soon as its address is known, because the handler is
+// installed before "serving" is sent.
 func TestSIGTERMRightAfterServingDrains(t *testing.T) {
 	core, err := newCore(Spec{
 		Service: true, Variant: scenarios.Variant{Name: "b", Strategy: "bounded", Limit: 2},
@@ -23,8 +23,8 @@ func TestSIGTERMRightAfterServingDrains(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// A handler of the test's own keeps a signal that comes too early from killing
-	// the test, and tells when the signal has been delivered to every handler.
+	// The test's own handler keeps an early signal from killing the test, and shows when
+	// the signal has been delivered to every handler.
 	delivered := make(chan os.Signal, 1)
 	signal.Notify(delivered, syscall.SIGTERM)
 	defer signal.Stop(delivered)

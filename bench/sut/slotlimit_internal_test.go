@@ -22,7 +22,7 @@ func TestSettled(t *testing.T) {
 	}
 }
 
-// A limit that does not move is what it is, however short the watch.
+// A constant limit is reported exactly, however short the watch.
 func TestWatchLimit(t *testing.T) {
 	if got := watchSlotLimit(pipeline.NewSlots(7))(); *got != (results.SlotLimit{Last: 7, Settled: 7}) {
 		t.Errorf("%+v", *got)

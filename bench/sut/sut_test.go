@@ -20,7 +20,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// The test binary is the SUT's binary as well.
+// TestMain lets the test binary also serve as the SUT.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == sut.ChildArg {
 		os.Exit(sut.Main(os.Args[2:], os.Stdin, os.Stdout, os.Stderr))
@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// deadline is for what must come, however slow the machine is.
+// deadline returns a context for events that must happen, however slow the machine is.
 func deadline(t *testing.T) context.Context {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	t.Cleanup(cancel)
@@ -48,7 +48,7 @@ func start(t *testing.T, nofile int, command ...string) *sut.Process {
 	return p
 }
 
-// Clients other than Go's send requests for 127.0.0.1 to HTTP_PROXY.
+// Clients other than Go's would send requests for 127.0.0.1 to HTTP_PROXY.
 func TestLoopbackNeedsNoProxy(t *testing.T) {
 	t.Setenv("NO_PROXY", "db.example")
 	t.Setenv("no_proxy", "db.example")
@@ -221,7 +221,7 @@ func TestEndOfInputEndsTheSUT(t *testing.T) {
 	if err := p.Send(ctx, sut.Message{Type: sut.TypeGo}); err != nil {
 		t.Fatal(err)
 	}
-	p.CloseInput() // as a killed harness does, in the middle of the work
+	p.CloseInput() // as if the harness were killed during the work
 	if err := p.Wait(ctx); err != nil {
 		t.Fatal("the SUT outlives its harness:", err)
 	}
@@ -262,7 +262,7 @@ func TestKillReachesGrandchildren(t *testing.T) {
 		t.Fatal("the grandchild does not live:", err)
 	}
 	p.Kill()
-	p.Kill() // more than once
+	p.Kill() // repeatedly
 	for ctx := deadline(t); !errors.Is(process.Signal(syscall.Signal(0)), os.ErrProcessDone) && !zombie(grandchild); {
 		if ctx.Err() != nil {
 			t.Fatal("the grandchild lives on")
@@ -271,8 +271,8 @@ func TestKillReachesGrandchildren(t *testing.T) {
 	}
 }
 
-// zombie reports whether the process is dead and its parent has not yet read its exit
-// code; without an init process that reaps, orphans stay so.
+// zombie reports whether the process is dead and has not been reaped. Orphans stay
+// zombies without an init process that reaps.
 func zombie(pid int) bool {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err == nil && strings.Contains(string(stat), ") Z ")
