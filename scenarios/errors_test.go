@@ -16,7 +16,7 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the golden files")
 
-// golden compares with a file in the repository, or writes it with -update.
+// golden compares got with a file in the repository, or writes the file with -update.
 func golden(t *testing.T, file string, got []byte) {
 	t.Helper()
 	if *update {
@@ -33,7 +33,7 @@ func golden(t *testing.T, file string, got []byte) {
 	}
 }
 
-// TestErrors holds the messages that users see against testdata/*.err.
+// TestErrors compares the error messages with testdata/*.err.
 func TestErrors(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.yaml")
 	if err != nil || len(files) == 0 {

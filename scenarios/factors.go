@@ -183,7 +183,7 @@ func (s *Scenario) with(f factor, v any) (*Scenario, *strictyaml.Error) {
 	field := reflect.ValueOf(&changed).Elem()
 	for _, key := range strings.Split(fullPath(f.name), ".") {
 		unshare(field)
-		field, _ = child(field, key) // locate has found it
+		field, _ = child(field, key) // never fails, because locate has found the field
 	}
 	if wrong := strictyaml.Assign(field, widen(v), f.rule.constraints(f.typ)); wrong != nil {
 		return nil, wrong

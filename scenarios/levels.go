@@ -174,7 +174,7 @@ func product(s *Scenario, axes []axis, names []string, entry string) []Level {
 		var next []Level
 		for _, l := range levels {
 			for i, v := range a.values {
-				changed, _ := l.Scenario.with(a.factor, v) // axis has tried it
+				changed, _ := l.Scenario.with(a.factor, v) // never fails, because axis has checked the value
 				cells := map[string]string{fullPath(a.factor.name): a.paths[i]}
 				for path, at := range l.cells {
 					cells[path] = at

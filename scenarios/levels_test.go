@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// least is a scenario to add to; its upstream has most parts.
+// least is a scenario for tests to extend; its upstream has most parts.
 const least = `
 version: 1
 name: least
@@ -88,8 +88,8 @@ func TestExpandLevels(t *testing.T) {
 	}
 }
 
-// TestLevelScenario proves that factors reach the level's scenario, and neither
-// the scenario they came from nor another level.
+// Factors change only the level's scenario, neither the original one nor those of other
+// levels.
 func TestLevelScenario(t *testing.T) {
 	s := parse(t, least+`levels: [{items: 5, upstream.faults.0.probability: [0.3, 0.4], upstream.capacity.workers: 8, sut.serial.write: 2ms}]`)
 	before := parse(t, least+`levels: [{items: 5, upstream.faults.0.probability: [0.3, 0.4], upstream.capacity.workers: 8, sut.serial.write: 2ms}]`)
@@ -120,7 +120,7 @@ func TestExpandLevelsOfAHandMadeScenario(t *testing.T) {
 	}
 }
 
-// TestLevelsThroughJSON proves that a stored scenario has the levels it ran at.
+// A scenario stored as JSON has the same levels.
 func TestLevelsThroughJSON(t *testing.T) {
 	for _, file := range []string{"testdata/good/full.yaml", "testdata/good/least.yaml", "report.yaml", "report-2017.yaml", "crawl.yaml"} {
 		s, err := scenarios.Load(file)

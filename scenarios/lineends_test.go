@@ -14,8 +14,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// encodings are ways to store a text of lines that end with a line feed: what
-// ends the lines in turn.
+// encodings are ways to store a text, with the line ends that replace its line feeds in
+// turn.
 var encodings = map[string][]string{
 	"CRLF":  {"\r\n"},
 	"CR":    {"\r"},
@@ -34,8 +34,8 @@ func withEnds(src string, ends []string) string {
 	return out.String()
 }
 
-// A file with other line ends, or with a byte-order mark, is the same scenario,
-// or has the same mistakes at the same places.
+// A file with other line ends or a byte-order mark is the same scenario, or has the
+// same mistakes at the same positions.
 func TestLineEnds(t *testing.T) {
 	for _, pattern := range []string{"*.yaml", "testdata/*.yaml", "testdata/good/*.yaml"} {
 		files, err := filepath.Glob(pattern)
@@ -76,8 +76,8 @@ func sameInAllEncodings(t failer, name, src string) {
 	}
 }
 
-// A mistake is reported where it is, whatever comments and blank lines there
-// are before it, in every encoding.
+// A mistake is reported at its position after any comments and blank lines, in every
+// encoding.
 func TestPlaceOfMistake(t *testing.T) {
 	lines := strings.Split(strings.TrimSpace(`
 version: 1
@@ -98,7 +98,7 @@ blocks: 6`), "\n")
 		var text strings.Builder
 		for i, line := range lines {
 			for range rapid.IntRange(0, 2).Draw(t, "lines between") {
-				if i == 4 || i == 5 { // in the text, where it would not be a comment
+				if i == 4 || i == 5 { // inside a block of text, where it would not be a comment
 					break
 				}
 				text.WriteString(rapid.SampledFrom([]string{"\n", "# a comment: [é\n", "    # another\n"}).Draw(t, "between"))

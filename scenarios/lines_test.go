@@ -11,7 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// Each line, or the one before, is the one that names the claim or the threshold.
+// Each line number is that of the claim or the threshold, or of the line before it.
 func TestLoadLines(t *testing.T) {
 	for _, file := range []string{"report.yaml", "service.yaml"} {
 		src, err := os.ReadFile(file)

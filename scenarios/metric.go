@@ -35,10 +35,11 @@ type Metric struct {
 	Doc string
 }
 
-// MetricReduction is the metric with an interval, written as a function of two variants.
+// MetricReduction is the metric that is known as an interval and is written as a function
+// of two variants.
 const MetricReduction = "reduction"
 
-// MetricMaxRate is the metric that a plan measures and a run does not.
+// MetricMaxRate is the metric that only plans measure, not runs.
 const MetricMaxRate = "max_rate"
 
 // MetricStages are the stages of an item whose latencies are metrics.

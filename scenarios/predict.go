@@ -8,24 +8,24 @@ import (
 
 // Descriptors is the prediction of a SUT's peak of open file descriptors.
 type Descriptors struct {
-	// Runtime are those open before the first client: standard streams, the
-	// poller and the like.
+	// Runtime counts the descriptors before the first connection, such as standard
+	// streams and the poller.
 	Runtime int
-	// Upstream are connections to the upstream.
+	// Upstream counts the connections to the upstream.
 	Upstream int
-	// Mongo are the driver's pooled connections and its MonitorConns.
+	// Mongo counts the driver's pooled connections and its MonitorConns.
 	Mongo int
 	// Total is the sum.
 	Total int
 }
 
 const (
-	// RuntimeDescriptors stands for Descriptors.Runtime before a trial has
-	// measured its own: 3 standard streams, the poller and its wake-up, the
-	// control group's CPU limit that Go keeps open, and 2 to spare.
+	// RuntimeDescriptors is the value of Descriptors.Runtime before a trial has measured
+	// it: 3 standard streams, the poller and its wake-up, the control group's CPU limit
+	// that Go keeps open, and 2 to spare.
 	RuntimeDescriptors = 8
-	// MonitorConns are the connections of the MongoDB driver beside its pool:
-	// one watches the server, one measures its round trips.
+	// MonitorConns is the number of connections of the MongoDB driver beside its pool:
+	// one watches the server, and one measures its round trips.
 	MonitorConns = 2
 )
 
@@ -44,9 +44,9 @@ func (v Variant) Schedule() pipeline.Strategy {
 	}
 }
 
-// MaxConns returns the most connections that the variant's clients may open, 0
-// being unlimited: those of Connections or, where it is silent, as many as the
-// strategy has fetches and writes at once. Fresh connections do not change the bound.
+// MaxConns returns the most connections that the variant's clients may open; 0 means
+// unlimited. They are those of Connections or, by default, the strategy's concurrent
+// fetches and writes. Fresh connections do not change the bound.
 func (v Variant) MaxConns() (upstream, mongo int) {
 	upstream, mongo = v.Schedule().AtOnce()
 	if c := v.Connections.MaxConnsPerHost; c != nil {
@@ -58,15 +58,15 @@ func (v Variant) MaxConns() (upstream, mongo int) {
 	return upstream, mongo
 }
 
-// Predict returns the peak of file descriptors to expect of a variant in a trial of
-// the scenario, which is a level's:
+// Predict returns the predicted peak of file descriptors of a variant in a trial of
+// sc, the scenario of a level:
 //
-//	runtime + min(N, fetches at once, upstream limit) + min(N, writes at once, pool limit) + MonitorConns
+//	runtime + min(N, concurrent fetches, upstream limit) + min(N, concurrent writes, pool limit) + MonitorConns
 //
-// N is the most distinct items that a batch can have, the limits are those of
-// [Variant.MaxConns], and what is unlimited drops out. Where a limit is set it
-// is a bound. Without one a connection that is still closing (fresh), or that
-// was dialled while another became free, may add to it.
+// N is the greatest number of distinct items in a batch. The limits are those of
+// [Variant.MaxConns]; unlimited terms are omitted. With limits, the prediction is an
+// upper bound. Without them, a connection that is still closing (fresh), or that was
+// dialed while another became free, may add to it.
 func Predict(v Variant, sc *Scenario) Descriptors {
 	batches := max(sc.Items.Batches, 1)
 	listed := sc.Items.Count + sc.Items.repeated()
@@ -90,11 +90,10 @@ func least(n int, limits ...int) int {
 	return n
 }
 
-// Ideal returns the makespan that the variant would have if nothing but the
-// injected latencies took time: batches holds the upstream's delays, in input
-// order without duplicates, of batches that run one after another; write is
-// the time that the database adds to one write. It is 0 for no items, and for
-// strategies whose makespan cannot be known beforehand.
+// Ideal returns the makespan of the variant if only the injected latencies took time.
+// batches holds the upstream's delays of each batch, in input order without duplicates;
+// write is the latency of one write. The result is 0 without items and for strategies
+// whose makespan cannot be predicted.
 func Ideal(v Variant, batches [][]time.Duration, write time.Duration) time.Duration {
 	strategy := v.Schedule()
 	var total time.Duration

@@ -1,9 +1,25 @@
-// Package scenarios holds the scenario: one experiment as a YAML file. It
-// loads files strictly, reporting every mistake with its place ([Load],
-// [Parse]), expands a scenario to the levels that it is run at
-// ([Scenario.ExpandLevels]), predicts the descriptors and the makespan of a variant ([Predict], [Ideal]), lists
-// the items ([Scenario.ItemArgs]), describes the format to editors
-// ([JSONSchema]) and embeds the built-in catalogue ([Builtin]).
+// Package scenarios defines the scenario, an experiment in a YAML file:
+//
+//	version: 1
+//	name: report
+//	title: Bounded fetches take less time than sequential ones
+//	items: {kind: phone-numbers}
+//	upstream: {latency: {distribution: constant, value: 20ms}}
+//	variants:
+//	  - strategy: sequential
+//	  - {strategy: bounded, limit: 10}
+//	levels: [{items: [100, 200]}] # every variant runs with 100 and with 200 items
+//	blocks: 6                     # and six times at each of these levels
+//	claims:
+//	  - id: faster
+//	    statement: Ten slots save at least 60 % of the time.
+//	    reduction: {of: [bounded-10], reference: sequential, at_least: 60%}
+//
+// The package loads files strictly and reports every mistake with its position ([Load],
+// [Parse]), expands the levels ([Scenario.ExpandLevels]), predicts the descriptors and
+// the makespan of a variant ([Predict], [Ideal]), generates the items
+// ([Scenario.ItemArgs]), describes the format to editors ([JSONSchema]) and embeds the
+// built-in scenarios ([Builtin]).
 package scenarios
 
 import (
@@ -45,10 +61,10 @@ type Scenario struct {
 	// External bounds the requests to an external upstream.
 	External External  `yaml:"external,omitempty" json:"external,omitzero"`
 	Variants []Variant `yaml:"variants" json:"variants"`
-	// Levels: each entry maps a factor (a path in this file such as
-	// "items.count", "upstream.latency.median", "database.latency",
-	// "sut.nofile") to one value or a list; an entry is the product of its
-	// lists, and Levels is the union of the entries.
+	// Levels lists the points at which the variants run. Each entry maps factors (paths
+	// in this file such as "items.count", "upstream.latency.median" or "sut.nofile") to
+	// one value or a list. An entry is the product of its lists, and Levels is the
+	// union of the entries.
 	Levels []LevelSet `yaml:"levels" json:"levels"`
 	// Blocks is the number of runs of every variant at every level, at least 6.
 	Blocks int `yaml:"blocks" json:"blocks"`
@@ -219,10 +235,10 @@ type Quick struct {
 }
 
 // Claim is a statement to judge. Exactly one of Reduction, Growth,
-// Descriptors, Documents, Exhaustion, Cause, Course and Forecast is set.
+// Descriptors, Documents, Exhaustion, Cause, TimeSeries and PredictedExhaustion is set.
 type Claim struct {
 	ID string `yaml:"id" json:"id"`
-	// Statement is the claim in its author's words; it stands on the printed summary.
+	// Statement is the claim in its author's words; the summary prints it.
 	Statement string `yaml:"statement" json:"statement"`
 	// Expect is "proved" (default) or "refuted". It determines the exit code.
 	Expect              string                    `yaml:"expect,omitempty" json:"expect,omitempty"`
@@ -237,7 +253,7 @@ type Claim struct {
 }
 
 // ReductionClaim states that each variant of Of takes at least AtLeast (a percentage
-// such as "60%") less time than Against, at every level that Where selects.
+// such as "60%") less time than Reference, at every level that Where selects.
 type ReductionClaim struct {
 	Of        []string `yaml:"of" json:"of"`
 	Reference string   `yaml:"reference" json:"reference"`
@@ -292,9 +308,9 @@ type CauseClaim struct {
 	Where map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
 }
 
-// TimeSeriesClaim says that in every trial of the variants of Of, of a service,
-// what Climbs lists grows while the load lasts, and what Steady lists does
-// not. Both name what a service has in hand, of [TimeSeriesColumns].
+// TimeSeriesClaim states that in every trial of the variants of Of, of a service, the
+// time series of Climbs grow during the load and those of Steady do not. Both contain
+// names of [TimeSeriesColumns].
 type TimeSeriesClaim struct {
 	Of     []string       `yaml:"of" json:"of"`
 	Climbs []string       `yaml:"climbs,omitempty" json:"climbs,omitempty"`
@@ -302,17 +318,17 @@ type TimeSeriesClaim struct {
 	Where  map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
 }
 
-// PredictedExhaustionClaim says that in every trial of the variants of Of, of a service,
-// the time at which descriptors run out is as it was predicted when half of
-// them were open, give or take Within of it.
+// PredictedExhaustionClaim states that in every trial of the variants of Of, of a
+// service, descriptors run out at the time predicted when half of them were open, with
+// an error of at most Within of that time.
 type PredictedExhaustionClaim struct {
 	Of     []string       `yaml:"of" json:"of"`
 	Within Percent        `yaml:"within" json:"within"`
 	Where  map[string]any `yaml:"where,omitempty" json:"where,omitempty"`
 }
 
-// TimeSeriesColumns are those columns of a record's series that a claim can be
-// about: tasks (goroutines, threads), memory, descriptors, and what is in hand.
+// TimeSeriesColumns returns the columns of a time series to which a claim may refer:
+// goroutines, threads, memory, descriptors and work in progress.
 func TimeSeriesColumns() []string {
 	return []string{
 		"goroutines", "threads", "rss_bytes", "descriptors",

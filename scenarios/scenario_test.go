@@ -20,8 +20,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestBuiltins holds that the catalogue loads, runs quickly with all that the
-// claims need, and can start under its limit of descriptors.
+// Every built-in scenario loads, keeps with --quick what its claims need, and can start
+// under its limit of descriptors.
 func TestBuiltins(t *testing.T) {
 	if diff := cmp.Diff([]string{"connections", "crawl", "exhaustion", "report", "report-2017", "service", "slow-writes"}, scenarios.BuiltinNames()); diff != "" {
 		t.Error(diff)
@@ -77,7 +77,7 @@ func TestLoad(t *testing.T) {
 	}
 }
 
-// What a scenario must have is this; the rest has defaults.
+// A scenario needs only these fields; all others have defaults.
 func TestDefaultSeedAndUpstream(t *testing.T) {
 	const mandatory = "version: 1\nname: a\ntitle: A\nitems: {kind: phone-numbers}\nvariants: [{strategy: sequential}]\nlevels: [{items: 4}]\nblocks: 6\n"
 	s := parse(t, mandatory)
@@ -122,7 +122,7 @@ func instanceOf(t *testing.T, src string) any {
 	return instance
 }
 
-// Notations of numbers that mean the same to everyone are read.
+// Unambiguous notations of numbers are accepted.
 func TestNotationsOfNumbers(t *testing.T) {
 	for text, want := range map[string]int{"10": 10, "0x10": 16, "0o10": 8, "1_000": 1000, "+5": 5, "1e3": 1000, "7.0": 7} {
 		s := parse(t, strings.Replace(least, "limit: 10", "limit: "+text, 1)+"levels: [{items: 4}]\n")
@@ -154,7 +154,7 @@ claims:
 	}
 }
 
-// TestLoadReplay proves that delays are read from beside the scenario, and by Load alone.
+// Load reads the delays of a replay relative to the scenario file; Parse does not read them.
 func TestLoadReplay(t *testing.T) {
 	dir := t.TempDir()
 	src := strings.Replace(least, "{distribution: lognormal, median: 20ms, sigma: 0.5}", "{distribution: replay, file: delays.txt}", 1) + "levels: [{items: 5}]\n"

@@ -52,20 +52,20 @@ func compileSchema(t *testing.T) *jsonschema.Schema {
 	return schema
 }
 
-// meaning are the rules that no schema can state: they need a second place in
-// the file, arithmetic, or what a distribution reads.
+// meaning lists the rules that a schema cannot state, because they relate several
+// values, need arithmetic, or depend on other files.
 var meaning = regexp.MustCompile(strings.Join([]string{
 	`unknown variant `, `(repeats|contradicts) the threshold`, `can never be met`, `no level that the threshold`, `a share of the limit`, `selects no level`, `does not vary`, `a factor that is a number`, `compared with itself`,
 	`another (variant|claim) is named`, `repeats the level`, `are the same factor`, `this scenario has no`, `unknown factor "upstream\.`,
 	`has no items`, `must be a duration (of|above)`, `items\.count: missing`, `at most the number of items`, `at most database.latency`, `does not run in a container`, `needs container`, `without a service`, `does not apply to (strategy|pattern|a limit|a service)`, `needs it, above 0`, `needs rate, to`, `at most the mean`, `(of|to|for) a service`, `cannot be combined with a service`, `for date-ranges`, `one item at a time`,
-	// mockupstream's own, by the kind of a distribution or fault, or by another field
+	// rules of mockupstream that depend on the kind of a distribution or fault, or on another field
 	`upstream.*(must be (at most|at least|more than|later than|\d+ to|0s?\b)|needs a distribution|does not apply to distribution|applies to kind|file: missing)`,
 	`levels.*must be (at most|at least|more than|0s?\b)`, `levels.*(does not apply to|needs a) distribution`,
 }, "|"))
 
-// TestSchemaAgrees tries every value in place of every value of documents that
-// use every field, and asks both the schema and the loader. One in five of them
-// without -every.
+// TestSchemaAgrees replaces every value of documents that use every field by every other
+// value and compares the judgments of the schema and the loader. Without -every it tries
+// one replacement in five.
 func TestSchemaAgrees(t *testing.T) {
 	schema := compileSchema(t)
 	agreed := map[bool]int{}
@@ -146,7 +146,8 @@ func goodDocuments(t *testing.T) map[string]any {
 	return documents
 }
 
-// mutants are copies of a document with one value replaced, removed, or added, by what was changed.
+// mutants returns copies of a document with one value replaced, removed or added, by a
+// description of the change.
 func mutants(doc any) map[string]any {
 	found := map[string]any{"nothing": doc}
 	walk(doc, "", func(path string, put func(v any) any) {
@@ -162,8 +163,8 @@ func mutants(doc any) map[string]any {
 	return found
 }
 
-// walk visits every place in a document, and one new key in every mapping. The
-// put of a place makes a copy of the whole with another value there.
+// walk visits every position in a document, and one new key in every mapping. The
+// function put of a position returns a copy of the document with another value there.
 func walk(doc any, path string, visit func(path string, put func(v any) any)) {
 	visitPlace(doc, path, func(v any) any { return v }, visit)
 }

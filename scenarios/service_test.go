@@ -20,7 +20,7 @@ levels: [{sut.nofile: 256}]
 blocks: 6
 `
 
-// Every report has items of its own, and the same ones each time.
+// Every report has its own items, and always the same ones.
 func TestReportArgs(t *testing.T) {
 	s, err := scenarios.Parse("s.yaml", []byte(serviceText))
 	if err != nil {
@@ -74,7 +74,7 @@ func TestServiceMistakes(t *testing.T) {
 	}
 }
 
-// An SLO has defaults, of which 0% is none.
+// An SLO has defaults, and an explicit 0% is not replaced by one.
 func TestSLO(t *testing.T) {
 	for text, want := range map[string]struct {
 		errors      float64

@@ -13,8 +13,8 @@ import (
 	"floodgate/scenarios/pipeline"
 )
 
-// TestStrategyTable walks the table of strategies: its entry is all that a new
-// strategy needs beside its implementation.
+// TestStrategyTable checks and runs every entry of the table of strategies, which is all
+// that a new strategy needs beside its implementation.
 func TestStrategyTable(t *testing.T) {
 	schema := variantSchema(t)
 	for _, d := range pipeline.Strategies() {
@@ -51,8 +51,8 @@ func TestStrategyTable(t *testing.T) {
 	}
 }
 
-// loaded returns a variant of the strategy, with each parameter at its least
-// value above 0, as the loader reads it. Without a required parameter the loader refuses it.
+// loaded loads a variant of the strategy, with each parameter at its least value above
+// 0. It checks that the loader rejects it without a required parameter.
 func loaded(t *testing.T, d pipeline.Definition) scenarios.Variant {
 	t.Helper()
 	file := func(left string) string {
@@ -76,7 +76,7 @@ func loaded(t *testing.T, d pipeline.Definition) scenarios.Variant {
 	return parse(t, file("")).Variants[0]
 }
 
-// works runs three items through a pipeline.
+// works checks that a pipeline processes three items.
 func works(t *testing.T, s pipeline.Strategy) {
 	t.Helper()
 	p := pipeline.Pipeline[int, int]{

@@ -43,7 +43,7 @@ func TestParseBudget(t *testing.T) {
 	}
 }
 
-// What golden files do not show is refused too.
+// Further invalid rules, beside those of the golden files, are rejected.
 func TestParseBudgetRefuses(t *testing.T) {
 	for rule, want := range map[string]string{
 		"a.fd.peak <= 1e3":                  `"1e3" is not a value`,
@@ -90,7 +90,7 @@ func TestParseBudgetRefuses(t *testing.T) {
 	}
 }
 
-// budget draws any budget by its parts.
+// budget draws a random budget.
 func budget(t *rapid.T) scenarios.Budget {
 	name := rapid.StringMatching(`[a-z0-9]{1,8}(-[a-z0-9]{1,4}){0,2}`)
 	b := scenarios.Budget{Variant: name.Draw(t, "variant"), Op: rapid.SampledFrom([]string{"<", "<=", ">", ">="}).Draw(t, "op")}
@@ -197,7 +197,7 @@ quick: {levels: [{items: [10, 20]}], variants: [sequential]}
 	}
 }
 
-// A reduction needs a level at which both run.
+// A reduction needs a level at which both variants run.
 func TestQuickKeepsWhatRunsTogether(t *testing.T) {
 	small := "  - {name: small, strategy: joined, limit: 10, where: {items: 20}}\nblocks: 6\n"
 	s := parse(t, strings.Replace(least, "blocks: 6\n", small, 1)+`

@@ -13,8 +13,8 @@ import (
 // RunsAt reports whether the variant runs at the level.
 func (v Variant) RunsAt(l Level) bool { return l.Selects(v.Where) }
 
-// Swept is the variant whose limit a plan sweeps: the first that is staged,
-// where that is the first which is not sequential, else bounded. Its limit may be 0.
+// Swept returns the variant whose limit a plan varies: the first variant that is not
+// sequential if that is staged, otherwise a bounded one. Its limit may be 0.
 func (s *Scenario) Swept() Variant {
 	at := slices.IndexFunc(s.Variants, func(v Variant) bool { return v.Strategy != pipeline.KindSequential })
 	if at < 0 || s.Variants[at].Strategy != pipeline.KindStaged {
@@ -25,8 +25,8 @@ func (s *Scenario) Swept() Variant {
 	return v
 }
 
-// AtLimit returns the variant with another limit, of which it takes its name. Its
-// writers and queue keep their ratio to it and are at least 1 unless they were 0.
+// AtLimit returns the variant with another limit and a name derived from it. Its
+// writers and queue keep their ratio to the limit and are at least 1 unless they were 0.
 func (v Variant) AtLimit(limit int) Variant {
 	if was := v.Limit; was > 0 {
 		scale := func(n int) int { return max(min(1, n), (n*limit+was/2)/was) }

@@ -46,7 +46,7 @@ func TestPredict(t *testing.T) {
 		{scenarios.Variant{Strategy: "bounded", Limit: 300}, 200, 1, 200, 200 + 2},
 		{scenarios.Variant{Strategy: "staged", Limit: 20, Writers: 5}, 200, 1, 20, 5 + 2},
 		{scenarios.Variant{Strategy: "unbounded"}, 200, 3, 67, 67 + 2},
-		// the bounds of 2017: no limit on connections, a pool of 100; one at a time still takes one
+		// the bounds of 2017: unlimited connections and a pool of 100; sequential still uses one
 		{scenarios.Variant{Strategy: "sequential", Connections: of2017}, 1000, 1, 1, 1 + 2},
 		{scenarios.Variant{Strategy: "bounded", Limit: 300, Connections: of2017}, 1000, 1, 300, 100 + 2},
 		{scenarios.Variant{Strategy: "unbounded", Connections: of2017}, 1000, 0, 1000, 100 + 2},
@@ -66,7 +66,7 @@ func TestPredict(t *testing.T) {
 	}
 }
 
-// TestVariantsCanRun holds that the pipeline takes what the loader takes.
+// The pipeline accepts every variant that the loader accepts.
 func TestVariantsCanRun(t *testing.T) {
 	sources := []string{
 		"{strategy: sequential}", "{strategy: unbounded}", "{strategy: joined, limit: 1000000}", "{strategy: bounded, limit: 1}",

@@ -7,7 +7,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// A named entry labels its levels, with the factors that it varies itself.
+// A named entry labels its levels with its name and the factors that it varies.
 func TestLevelsHaveLabels(t *testing.T) {
 	s := parse(t, least+"levels: [{name: few, items: 10}, {name: many, items: [100, 200], database.latency: 5ms}, {items: 50}]\n")
 	var labels []string
@@ -22,7 +22,7 @@ func TestLevelsHaveLabels(t *testing.T) {
 	}
 }
 
-// A variant runs at the levels that its where selects.
+// A variant runs only at the levels that its where selects.
 func TestVariantRunsWhere(t *testing.T) {
 	s := parse(t, strings.Replace(least, "- strategy: sequential", "- {strategy: sequential, where: {items: 10}}", 1)+`levels: [{items: [10, 50]}]
 quick: {levels: [{items: 50}]}

@@ -20,8 +20,8 @@ func endless(ctx context.Context) iter.Seq[int] {
 	}
 }
 
-// With writes held back, fetching goes on until what is fetched and not
-// written is at its bound, and there it stands.
+// While writes are blocked, fetching continues until the fetched and unwritten items
+// reach their bound, and then stops.
 func TestBackpressure(t *testing.T) {
 	for _, c := range []struct {
 		strategy pipeline.Strategy
@@ -49,7 +49,7 @@ func testBackpressure(t *testing.T, s pipeline.Strategy, want int) {
 	done := make(chan error)
 	go func() { done <- line.Stream(ctx, endless(ctx), nil) }()
 	for range 10 {
-		synctest.Wait() // until nothing can move
+		synctest.Wait() // until everything blocks
 		if held := len(w.items); held != want || w.peakHeld > want {
 			t.Errorf("%d items are fetched and not written, %d at the peak; want %d", held, w.peakHeld, want)
 		}

@@ -167,7 +167,7 @@ func (b *batcher[I, D]) settle(done *bulk[I, D], err error, ended, wait time.Dur
 type bulkWriter[I comparable, D any] struct {
 	worker[I, D]
 	b        *batcher[I, D]
-	inHand   *bulk[I, D]
+	current   *bulk[I, D]
 	complete []*job[I, D] // to be reported
 }
 
@@ -177,24 +177,24 @@ func (w *bulkWriter[I, D]) work() {
 			w.job, w.complete = w.complete[0], w.complete[1:]
 			w.report()
 		}
-		if w.inHand = w.b.take(); w.inHand == nil {
+		if w.current = w.b.take(); w.current == nil {
 			return
 		}
-		w.inHand.writing = w.r.now()
-		w.settle(w.callWriter(w.inHand.docs))
+		w.current.writing = w.r.now()
+		w.settle(w.callWriter(w.current.docs))
 	}
 }
 
 func (w *bulkWriter[I, D]) abandon() {
-	if w.inHand != nil {
+	if w.current != nil {
 		w.settle(ErrGoexit)
 	}
 }
 
 func (w *bulkWriter[I, D]) settle(err error) {
 	ended := w.r.now()
-	w.complete = w.b.settle(w.inHand, err, ended, w.waited(ended-w.inHand.writing))
-	w.inHand = nil
+	w.complete = w.b.settle(w.current, err, ended, w.waited(ended-w.current.writing))
+	w.current = nil
 }
 
 // settle records the failed documents of the piece, which begins at the position

@@ -11,7 +11,7 @@ import (
 	"floodgate/scenarios/pipeline/recorder"
 )
 
-// batch is how many items one operation of a benchmark works on.
+// batch is the number of items in one operation of a benchmark.
 const batch = 20_000
 
 func trivial(s pipeline.Strategy) *pipeline.Pipeline[int, int] {
@@ -23,7 +23,7 @@ func trivial(s pipeline.Strategy) *pipeline.Pipeline[int, int] {
 	}
 }
 
-// bare is what one would write by hand: an errgroup with a limit, values in order.
+// bare is the hand-written equivalent: an errgroup with a limit and values in order.
 func bare(p *pipeline.Pipeline[int, int], limit int, items []int) ([][]int, error) {
 	var g errgroup.Group
 	g.SetLimit(limit)
@@ -42,9 +42,8 @@ func bare(p *pipeline.Pipeline[int, int], limit int, items []int) ([][]int, erro
 	return values, g.Wait()
 }
 
-// BenchmarkOverhead compares each strategy with an errgroup of the
-// same limit, in turns.
-// x-errgroup is the ratio of their times, ns/item that of the strategy.
+// BenchmarkOverhead alternates between each strategy and an errgroup of the same limit.
+// x-errgroup is the ratio of their times; ns/item is the strategy's time.
 func BenchmarkOverhead(b *testing.B) {
 	for _, s := range []pipeline.Strategy{
 		pipeline.Sequential(), pipeline.Joined(10), pipeline.Bounded(10), pipeline.Bounded(300), pipeline.Unbounded(),
@@ -70,7 +69,7 @@ func BenchmarkOverhead(b *testing.B) {
 	}
 }
 
-// BenchmarkObserver says what a recorder adds to an item under bounded(10).
+// BenchmarkObserver measures the cost of a recorder per item under bounded(10).
 func BenchmarkObserver(b *testing.B) {
 	items := make([]int, batch)
 	for i := range items {
@@ -88,7 +87,7 @@ func BenchmarkObserver(b *testing.B) {
 	b.ReportMetric(float64((observed-alone).Nanoseconds())/float64(b.N)/batch, "added-ns/item")
 }
 
-// compare runs both once an operation and reports the ratio of their times.
+// compare runs both once per operation and reports the ratio of their times.
 func compare(b *testing.B, unit string, reference, subject func() error) (one, other time.Duration) {
 	timed := func(f func() error) time.Duration {
 		begin := time.Now()

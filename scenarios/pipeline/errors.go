@@ -12,16 +12,16 @@ import (
 	"slices"
 )
 
-// ErrNotStarted is the failure of an item that a cancelled run never started.
+// ErrNotStarted is the failure of an item that a canceled run did not start.
 var ErrNotStarted = errors.New("not started")
 
 // ErrGoexit is the failure of an item whose Fetcher or Writer called runtime.Goexit.
 var ErrGoexit = errors.New("runtime.Goexit called")
 
-// Stage is a stage of an item's way through the pipeline.
+// Stage is a stage of an item's processing.
 type Stage string
 
-// The stages of an item. One that was not started failed in StageQueue.
+// The stages of an item. An item that was not started failed in StageQueue.
 const (
 	StageQueue Stage = "queue"
 	StageFetch Stage = "fetch"
@@ -113,7 +113,7 @@ const keptFailures = 100
 type Failures struct {
 	// Failed and NotStarted count items.
 	Failed, NotStarted int
-	// First are the first 100 failures, in the order in which they came.
+	// First holds the first 100 failures in the order of their occurrence.
 	First []error
 	// Cause is the reason why the run was canceled before its source ended, or nil.
 	Cause error
@@ -157,10 +157,10 @@ func (f *Failures) orNil() error {
 	return f
 }
 
-// ErrorType classifies err: emfile, ports, refused and reset wherever they are in
-// the chain; the result of an error's method ErrorType() string (http_4xx,
-// http_429, http_5xx, mongo_…, not_allowed); tls; timeout; canceled; panic; other.
-// The type of nil is "".
+// ErrorType classifies err. The types are emfile, ports, refused and reset if the chain
+// contains such an error, otherwise the result of an error's method ErrorType() string
+// (http_4xx, http_429, http_5xx, mongo_…, not_allowed), tls, timeout, canceled, panic
+// or other. The type of nil is "".
 func ErrorType(err error) string {
 	if err == nil {
 		return ""
@@ -190,9 +190,9 @@ func ErrorType(err error) string {
 	return "other"
 }
 
-// SystemErrorType returns emfile (the process or the system has no descriptor
-// left), ports (no local port is left to connect from), refused or reset where
-// the operating system reported it, else "".
+// SystemErrorType returns emfile (the process or the system is out of descriptors),
+// ports (no local port is free), refused or reset if the operating system reported such
+// an error, and "" otherwise.
 func SystemErrorType(err error) string {
 	errnos := systemErrors()
 	for _, name := range [...]string{"emfile", "ports", "refused", "reset"} {

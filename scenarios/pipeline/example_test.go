@@ -10,8 +10,8 @@ import (
 	"floodgate/scenarios/pipeline"
 )
 
-// Functions as Fetcher and Writer, ten items at once: values come in the
-// order of the items, a duplicate is fetched once, and failures are joined.
+// With functions as Fetcher and Writer and ten slots, values are returned in the order
+// of the items, a duplicate is fetched once, and failures are joined.
 func Example() {
 	var mu sync.Mutex
 	stored := map[string]bool{}
@@ -50,8 +50,8 @@ func Example() {
 	// true +15550003 fetch
 }
 
-// Stream works on items as an iterator yields them, be they a million, and
-// keeps none of them. Here bulks of up to 100 documents are written.
+// Stream processes any number of items as an iterator yields them and keeps none of
+// them. This example writes bulks of up to 100 documents.
 func ExamplePipeline_Stream() {
 	items := func(yield func(int) bool) {
 		for i := 0; i < 1000 && yield(i); i++ { // or 1_000_000
@@ -66,7 +66,7 @@ func ExamplePipeline_Stream() {
 		}),
 		Writer:         pipeline.WriterFunc[int](func(context.Context, []int) error { return nil }),
 		Strategy:       pipeline.Batched(10, 2, 100, 0),
-		AssumeDistinct: true, // or Stream has to remember the items
+		AssumeDistinct: true, // otherwise Stream remembers all items
 	}
 	done := 0
 	var failed []int

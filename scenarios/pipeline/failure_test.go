@@ -84,7 +84,8 @@ type panickingObserver struct{}
 
 func (panickingObserver) Item(int, pipeline.Timing) { panic("the observer's") }
 
-// A panic that is no item's stops the run, is drained, and comes to the caller.
+// A panic outside Fetcher and Writer stops the run, lets started items finish, and is
+// raised in the caller.
 func TestOtherPanicsComeToTheCaller(t *testing.T) {
 	forEachStrategy(t, func(t *testing.T, s pipeline.Strategy) {
 		for name, start := range map[string]func(*pipeline.Pipeline[int, doc]){
@@ -128,7 +129,7 @@ func upTo(n int) iter.Seq[int] {
 	}
 }
 
-// Goexit in the callback, as t.FailNow does it, must neither hang the run nor lose outcomes.
+// Goexit in the callback, as called by t.FailNow, must neither hang the run nor lose outcomes.
 func TestGoexitInTheCallback(t *testing.T) {
 	forEachStrategy(t, func(t *testing.T, s pipeline.Strategy) {
 		seen := map[int]bool{}
@@ -157,7 +158,7 @@ func TestCancelledBeforeItBegins(t *testing.T) {
 	})
 }
 
-// The context of what runs is not cancelled, but carries the caller's values.
+// The context of Fetcher and Writer is not canceled, but carries the caller's values.
 func TestRunningItemsDoNotSeeTheCancellation(t *testing.T) {
 	type key struct{}
 	forEachStrategy(t, func(t *testing.T, s pipeline.Strategy) {

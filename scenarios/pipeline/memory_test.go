@@ -10,8 +10,8 @@ import (
 	"floodgate/scenarios/pipeline"
 )
 
-// The heap after 100,000 items is that after a million, but for noise, and
-// never more than the limit is in flight.
+// The heap does not grow from 100,000 items to a million, and the items in flight never
+// exceed the limit.
 func TestStreamOfAMillionItemsHasFlatMemory(t *testing.T) {
 	const n, tolerated = 1_000_000, 512 << 10
 	for _, s := range []pipeline.Strategy{

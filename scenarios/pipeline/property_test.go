@@ -14,11 +14,12 @@ import (
 	"floodgate/scenarios/pipeline"
 )
 
-// plan is one drawn run.
+// plan is a random run.
 type plan struct {
 	items    []int
 	strategy pipeline.Strategy
-	// cancelAt is the number of the fetch in which the run is cancelled; above all: never.
+	// cancelAt is the number of the fetch in which the run is canceled; a number above
+	// all fetches means never.
 	cancelAt int
 }
 
@@ -48,7 +49,7 @@ func drawPlan(t *rapid.T) (plan, *world) {
 	}, w
 }
 
-// context gives the run's context, which the world cancels as planned.
+// context returns the run's context, which the world cancels as planned.
 func (p plan) context(w *world) (context.Context, func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	if p.cancelAt == 0 {
@@ -78,7 +79,7 @@ func distinct(items []int) []int {
 	return all
 }
 
-// check holds one item's outcome against what the world saw.
+// check compares one item's outcome with the world's record.
 func (w *world) check(t *rapid.T, p plan, cancelled bool, item int, docs []doc, err error) {
 	complete := len(docs) == w.docs(item)
 	for seq := range w.docs(item) {
@@ -104,7 +105,7 @@ func (w *world) check(t *rapid.T, p plan, cancelled bool, item int, docs []doc, 
 		if w.fetch(item) == works || w.fetched[item] != 1 || docs != nil {
 			t.Fatalf("item %d: %v, fetched %d times", item, err, w.fetched[item])
 		}
-	default: // a bulk fails as one, so others may be the cause
+	default: // a bulk fails as a whole, so other items may be the cause
 		alone := p.strategy.Kind != pipeline.KindBatched
 		if complete || w.fetched[item] != 1 || len(docs) != w.docs(item) || alone && w.write(doc{item, 0}) == works {
 			t.Fatalf("item %d: %v, all written: %v, fetched %d times, %d documents", item, err, complete, w.fetched[item], len(docs))
@@ -112,7 +113,7 @@ func (w *world) check(t *rapid.T, p plan, cancelled bool, item int, docs []doc, 
 	}
 }
 
-// checkLimits holds what was in flight against the strategy.
+// checkLimits compares the peaks in flight with the strategy.
 func (w *world) checkLimits(t *rapid.T, s pipeline.Strategy) {
 	fetching, writing, held, largest := s.Limit, s.Writers, 1<<30, 5
 	switch s.Kind {
@@ -209,7 +210,7 @@ func TestStreamKeepsTheContract(t *testing.T) {
 	})
 }
 
-// timings is an Observer that keeps everything.
+// timings is an Observer that keeps all timings.
 type timings struct {
 	mu  sync.Mutex
 	all []pipeline.Timing
@@ -248,7 +249,7 @@ func TestPoolWaitIsApart(t *testing.T) {
 		line := w.pipeline(s)
 		line.Observer = seen
 		line.Writer = pipeline.WriterFunc[doc](func(ctx context.Context, docs []doc) error {
-			pipeline.RecordPoolWait(ctx, time.Hour) // cannot be: it is cut to the write
+			pipeline.RecordPoolWait(ctx, time.Hour) // longer than the write, so it is cut
 			return w.Write(ctx, docs)
 		})
 		if _, err := line.Run(t.Context(), []int{1, 2, 3}); err != nil {
@@ -262,7 +263,7 @@ func TestPoolWaitIsApart(t *testing.T) {
 	})
 }
 
-// joined is the program of 2017: all fetched, then written one by one in order.
+// joined fetches all items and then writes sequentially in order, like the program of 2017.
 func TestJoinedWritesInOrderAfterAllFetches(t *testing.T) {
 	w := newWorld()
 	var order []int

@@ -56,6 +56,8 @@ func (r *run[I, D]) run(limit int) {
 		r.staged(n, m, q)
 	case KindBatched:
 		r.batched(n, m)
+	default:
+		panic(fmt.Sprintf("pipeline: strategy %s is in the table but not implemented", s.Kind))
 	}
 	if p := r.panicked.Load(); p != nil {
 		panic(p)

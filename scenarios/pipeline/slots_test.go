@@ -13,7 +13,7 @@ import (
 	"floodgate/scenarios/pipeline"
 )
 
-// counting fetches and writes, and knows how many items are in either.
+// counting fetches and writes, and counts the items in progress.
 type counting struct {
 	now, peak atomic.Int64
 	arrived   chan struct{}
@@ -38,7 +38,7 @@ func (c *counting) pipeline(s pipeline.Strategy, slots pipeline.Slots) *pipeline
 			return []int{item}, nil
 		}),
 		Writer: pipeline.WriterFunc[int](func(context.Context, []int) error {
-			c.now.Add(-1) // the slot is held until here
+			c.now.Add(-1) // the slot is held until now
 			return nil
 		}),
 	}
@@ -52,8 +52,8 @@ func numbers(n int) []int {
 	return items
 }
 
-// Several pipelines together never have more items in hand than there are
-// slots, however many each would take, and reach that number.
+// Several pipelines together process as many items at once as there are slots, and
+// never more, whatever their own limits.
 func TestSlotsBindAllPipelines(t *testing.T) {
 	const slots, pipelines, items = 7, 5, 40
 	for _, s := range []pipeline.Strategy{pipeline.Unbounded(), pipeline.Bounded(10), pipeline.Sequential()} {
@@ -95,7 +95,7 @@ func TestSlotsBindAllPipelines(t *testing.T) {
 	}
 }
 
-// Whoever waits for a slot when the run is cancelled is not started, and is reported.
+// An item that waits for a slot when the run is canceled is reported as not started.
 func TestSlotsAndCancellation(t *testing.T) {
 	shared := pipeline.NewSlots(1)
 	release, err := shared.Acquire(t.Context())
@@ -121,7 +121,7 @@ func TestSlotsAndCancellation(t *testing.T) {
 	}
 }
 
-// A fetch that panics or exits gives its slot back.
+// A fetch that panics or exits releases its slot.
 func TestSlotsAreGivenBack(t *testing.T) {
 	for name, end := range map[string]func(){"panic": func() { panic("oh") }, "exit": runtime.Goexit, "error": func() {}} {
 		t.Run(name, func(t *testing.T) {

@@ -47,10 +47,10 @@ type Definition struct {
 	// Writing is the place where items are written. Only strategies that write in
 	// the slot work with [Pipeline.Slots].
 	Writing Writing
-	// AtOnce returns the most fetches and writes that are in flight; 0 means any number.
+	// AtOnce returns the most concurrent fetches and writes; 0 means any number.
 	AtOnce func(s Strategy) (fetches, writes int)
-	// Ideal returns the makespan of one batch if only the delays of its fetches
-	// and of each write took time; 0 means that it is unknown.
+	// Ideal returns the makespan of one batch if only its fetches, with the given delays,
+	// and its writes, of the given duration, took time; 0 means that it is unknown.
 	Ideal func(s Strategy, delays []time.Duration, write time.Duration) time.Duration
 	// Simulated reports whether the simulation of what-if plans knows the strategy.
 	Simulated bool
@@ -112,7 +112,7 @@ var strategies = []Definition{
 		Writing:    WritesApart,
 		AtOnce:     func(s Strategy) (int, int) { return s.Limit, s.Writers },
 		Ideal: func(s Strategy, delays []time.Duration, write time.Duration) time.Duration {
-			return last(schedule(nil, delays, s.Limit)) + write // the last value waits for one bulk write at least
+			return last(schedule(nil, delays, s.Limit)) + write // at least one bulk write follows the last fetch
 		},
 	},
 	{
@@ -136,7 +136,7 @@ func Define(kind Kind) (Definition, bool) {
 	return strategies[i], true
 }
 
-// Kinds returns the names of the strategies that fit; a nil fit takes all.
+// Kinds returns the names of the strategies for which fit is true, or of all if fit is nil.
 func Kinds(fit func(Definition) bool) []string {
 	var names []string
 	for _, d := range strategies {
@@ -158,16 +158,16 @@ type Parameter struct {
 	Name string
 	// Summary describes the parameter in one line.
 	Summary string
-	// Least and Most bound its value, in nanoseconds where it is a duration. A
-	// parameter whose least value is 0 may be left out.
+	// Least and Most bound the value, in nanoseconds if it is a duration. A parameter
+	// whose least value is 0 may be omitted.
 	Least, Most int64
-	// Duration reports whether it is one.
+	// Duration reports whether the parameter is a duration.
 	Duration bool
 
 	of func(Strategy) int64
 }
 
-// maxWorkers bounds every number of goroutines that a Strategy may ask for.
+// maxWorkers bounds the numbers of goroutines of a Strategy.
 const maxWorkers = 1_000_000
 
 // The parameters of strategies.
@@ -175,7 +175,7 @@ var (
 	Limit   = Parameter{Name: "limit", Summary: "Concurrent fetches", Least: 1, Most: maxWorkers, of: func(s Strategy) int64 { return int64(s.Limit) }}
 	Writers = Parameter{Name: "writers", Summary: "Concurrent writes", Least: 1, Most: maxWorkers, of: func(s Strategy) int64 { return int64(s.Writers) }}
 	Queue   = Parameter{Name: "queue", Summary: "Values that may wait for a writer", Most: 1_000_000, of: func(s Strategy) int64 { return int64(s.Queue) }}
-	// Batch is bounded by the number of documents that MongoDB takes in one bulk write.
+	// Batch is at most the number of documents that MongoDB accepts in one bulk write.
 	Batch  = Parameter{Name: "batch", Summary: "Most documents in one bulk write", Least: 1, Most: 100_000, of: func(s Strategy) int64 { return int64(s.Batch) }}
 	Linger = Parameter{
 		Name: "linger", Summary: "Time for which a bulk write that is not full waits for more documents",
@@ -197,16 +197,16 @@ func (p Parameter) text(value int64) string {
 // Strategy determines how items are scheduled. Use a constructor; the zero value is invalid.
 type Strategy struct {
 	Kind Kind
-	// Limit is the most items that are fetched at once: joined, bounded, staged, batched.
+	// Limit is the most concurrent fetches, for joined, bounded, staged and batched.
 	Limit int
-	// Writers is the number of writes that run at once: staged, batched.
+	// Writers is the most concurrent writes, for staged and batched.
 	Writers int
-	// Queue is the number of fetched items that may wait for a writer: staged.
+	// Queue is the number of fetched items that may wait for a writer, for staged.
 	Queue int
-	// Batch is the most documents that a bulk holds: batched.
+	// Batch is the most documents in a bulk, for batched.
 	Batch int
-	// Linger is the time for which a bulk that is not full waits for more: batched.
-	// Zero means that it does not wait if a writer is free.
+	// Linger is the time for which a bulk that is not full waits for more documents, for
+	// batched. Zero means that it does not wait if a writer is free.
 	Linger time.Duration
 }
 
@@ -223,8 +223,8 @@ func Unbounded() Strategy { return Strategy{Kind: KindUnbounded} }
 // Bounded gives n slots; an item holds one until its write is done.
 func Bounded(n int) Strategy { return Strategy{Kind: KindBounded, Limit: n} }
 
-// Staged fetches n items at once and writes m at once from a queue of q. When
-// the queue is full fetching waits: at most n+q+m items are fetched and not written.
+// Staged fetches n items at once and writes m at once from a queue of q. Fetching waits
+// while the queue is full: at most n+q+m items are fetched and not written.
 func Staged(n, m, q int) Strategy {
 	return Strategy{Kind: KindStaged, Limit: n, Writers: m, Queue: q}
 }
@@ -253,8 +253,8 @@ func (s Strategy) String() string {
 	return fmt.Sprintf("%s(%s)", s.Kind, strings.Join(values, ", "))
 }
 
-// AtOnce returns the most fetches and writes that the strategy has in flight;
-// 0 means any number, also for a strategy that does not exist.
+// AtOnce returns the strategy's most concurrent fetches and writes. 0 means any number,
+// and is also the result for an unknown kind.
 func (s Strategy) AtOnce() (fetches, writes int) {
 	if d, ok := Define(s.Kind); ok {
 		return d.AtOnce(s)
@@ -262,7 +262,8 @@ func (s Strategy) AtOnce() (fetches, writes int) {
 	return 0, 0
 }
 
-// Ideal returns the makespan of one batch, see [Definition.Ideal].
+// Ideal returns the ideal makespan of one batch; see [Definition].Ideal. It is 0 for an
+// unknown kind.
 func (s Strategy) Ideal(delays []time.Duration, write time.Duration) time.Duration {
 	if d, ok := Define(s.Kind); ok {
 		return d.Ideal(s, delays, write)
@@ -270,8 +271,8 @@ func (s Strategy) Ideal(delays []time.Duration, write time.Duration) time.Durati
 	return 0
 }
 
-// Validate returns an error where the kind is unknown or a parameter is out of
-// its bounds. A parameter that the strategy does not have must be 0.
+// Validate returns an error if the kind is unknown or a parameter is out of bounds. A
+// parameter that the strategy does not have must be 0.
 func (s Strategy) Validate() error {
 	d, ok := Define(s.Kind)
 	if !ok {
@@ -294,10 +295,10 @@ func inSlots(delays []time.Duration, write time.Duration, n int) time.Duration {
 	return last(schedule(nil, add(delays, write), n))
 }
 
-// schedule runs jobs on slots, each on the first slot that is free, in order of
-// their release (nil means that all are released at 0), and returns when each ends, in that order (list
-// scheduling: R. L. Graham, "Bounds on Multiprocessing Timing Anomalies", SIAM J.
-// Appl. Math. 17(2), 1969).
+// schedule runs jobs on slots in the order of their release, each on the first free
+// slot, and returns their ends in that order. A nil release means that all are released
+// at 0. (List scheduling: R. L. Graham, "Bounds on Multiprocessing Timing Anomalies",
+// SIAM J. Appl. Math. 17(2), 1969.)
 func schedule(release, jobs []time.Duration, slots int) []time.Duration {
 	if len(jobs) == 0 {
 		return nil

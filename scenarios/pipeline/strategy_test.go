@@ -13,7 +13,7 @@ func TestValidate(t *testing.T) {
 	type s = pipeline.Strategy
 	for _, c := range []struct {
 		strategy s
-		want     string // "" where it is valid
+		want     string // "" means that it is valid
 	}{
 		{pipeline.Sequential(), ""},
 		{pipeline.Joined(300), ""},

@@ -16,10 +16,10 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// doc is the seq-th document of an item.
+// doc is document seq of an item.
 type doc struct{ item, seq int }
 
-// behaviour is what happens to an item or a document.
+// behaviour determines the result of an item or a document.
 type behaviour int
 
 const (
@@ -44,9 +44,9 @@ func (b behaviour) act() error {
 	return nil
 }
 
-// world is an upstream and a database that count what is done to them.
+// world is an upstream and a database that count their calls.
 type world struct {
-	docs  func(item int) int // documents an item yields
+	docs  func(item int) int // the number of documents of an item
 	fetch func(item int) behaviour
 	write func(d doc) behaviour
 	// onFetch, onWrite and onWritten are called without the lock.
@@ -139,7 +139,7 @@ func (w *world) pipeline(s pipeline.Strategy) *pipeline.Pipeline[int, doc] {
 	return &pipeline.Pipeline[int, doc]{Fetcher: w, Writer: w, Strategy: s}
 }
 
-// strategies are some of every kind.
+// strategies has some strategies of every kind.
 func strategies() []pipeline.Strategy {
 	return []pipeline.Strategy{
 		pipeline.Sequential(),

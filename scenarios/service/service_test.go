@@ -24,7 +24,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// world makes clients whose fetches wait until they are let through.
+// world creates clients whose fetches wait until the test releases them.
 type world struct {
 	arrived      chan string
 	release      chan struct{}
@@ -78,7 +78,7 @@ func started(t *testing.T, w *world, o service.Options) (*service.Service, strin
 	return s, server.URL
 }
 
-// post sends a report and returns the answer when it comes.
+// post sends a report and returns a channel for its answer.
 func post(t *testing.T, url string, items ...string) <-chan int {
 	t.Helper()
 	var list [][]string
@@ -111,7 +111,7 @@ func names(report, n int) []string {
 	return items
 }
 
-// awaitLedger waits until the ledger is as wanted.
+// awaitLedger waits until the ledger satisfies a condition.
 func awaitLedger(t *testing.T, s *service.Service, what string, holds func(service.Ledger) bool) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); !holds(s.Ledger()); time.Sleep(time.Millisecond) {
@@ -121,7 +121,7 @@ func awaitLedger(t *testing.T, s *service.Service, what string, holds func(servi
 	}
 }
 
-// Every scope of the limit, by how many items of 4 reports of 5 are fetched at once.
+// Each scope of the limit determines how many items of 4 reports of 5 are fetched at once.
 func TestScopesOfTheLimit(t *testing.T) {
 	tests := map[string]struct {
 		options service.Options
@@ -161,7 +161,7 @@ func TestScopesOfTheLimit(t *testing.T) {
 	}
 }
 
-// What does not fit into the queue is turned away at once, and the rest is not touched by it.
+// A report that does not fit into the queue is rejected at once and does not affect others.
 func TestQueueTurnsAway(t *testing.T) {
 	w := newWorld()
 	s, url := started(t, w, service.Options{Strategy: pipeline.Unbounded(), Slots: pipeline.NewSlots(2), Queue: 5, Scope: service.Shared})
@@ -230,7 +230,7 @@ func TestFailures(t *testing.T) {
 	http.DefaultClient.CloseIdleConnections()
 }
 
-// Clients that cannot be made fail their report and no other.
+// If clients cannot be created, only their report fails.
 func TestClientsFail(t *testing.T) {
 	s, err := service.New(service.Options{
 		Strategy: pipeline.Bounded(1), Scope: service.PerReport,
@@ -249,7 +249,7 @@ func TestClientsFail(t *testing.T) {
 	}
 }
 
-// A drain turns new reports away and waits for the others.
+// Drain rejects new reports and waits for the others.
 func TestDrain(t *testing.T) {
 	w := newWorld()
 	s, url := started(t, w, service.Options{Strategy: pipeline.Bounded(2), Scope: service.Shared})

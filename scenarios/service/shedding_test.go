@@ -17,9 +17,9 @@ import (
 	"floodgate/scenarios/service"
 )
 
-// overload sends 60 reports of 10 items a second for 2 s to a service of 4 slots
-// that spends 25 ms on an item, 16 reports a second, on a clock of its own. It
-// returns how long the accepted ones took, in order, and how many were turned away.
+// overload sends 60 reports of 10 items per second for 2 s, on a fake clock, to a service
+// of 4 slots that spends 25 ms on an item and thus completes 16 reports per second. It
+// returns the sorted response times of the admitted reports and the number of rejected ones.
 func overload(t *testing.T, queue int) (took []time.Duration, shed int) {
 	t.Helper()
 	s, err := service.New(service.Options{
@@ -67,8 +67,8 @@ func overload(t *testing.T, queue int) (took []time.Duration, shed int) {
 	return took, shed
 }
 
-// Under the same overload a bounded queue keeps what it accepts quick, and an
-// unbounded one does not: what is accepted waits for what is in hand before it.
+// Under the same overload, a bounded queue keeps the response times of admitted reports
+// short. With an unbounded one, each report waits for all outstanding items before it.
 func TestSheddingKeepsAcceptedReportsQuick(t *testing.T) {
 	const inHand = (4 + 20) / 4 * 25 * time.Millisecond // 24 items by 4
 	synctest.Test(t, func(t *testing.T) {

@@ -1,4 +1,4 @@
-// Package calllog is the domain of the 2017 report: the calls of a phone number,
+// Package calllog implements the domain of the 2017 report: the calls of a phone number,
 // or of a range of dates, fetched over HTTP and stored in MongoDB. [HTTPFetcher] and
 // [MongoWriter] are the two ends of a pipeline:
 //

@@ -6,7 +6,7 @@ import (
 	"floodgate/scenarios/pipeline/calllog"
 )
 
-// An upstream that is not ours need not say whose answer it is; one that says it, must say the right one.
+// An external upstream may omit the key of an answer, but a wrong key is an error.
 func TestDecodeKey(t *testing.T) {
 	for body, ok := range map[string]bool{
 		`{"records":[]}`:                 true,

@@ -57,10 +57,10 @@ func TestIdeal(t *testing.T) {
 	}
 }
 
-// BenchmarkEfficiency is the ideal makespan of the injected delays divided by
+// BenchmarkEfficiency measures the ideal makespan of the injected delays divided by
 // the measured one: N = 1000, median 20 ms, σ 0.5, no writes, connections made
-// anew for each operation; the upstream is another process. A program as it
-// is first written runs in turns with it.
+// anew for each operation; the upstream is another process. It alternates with a naive
+// program.
 func BenchmarkEfficiency(b *testing.B) {
 	for _, records := range []int{1, 20} {
 		for _, n := range []int{10, 100, 300} {
@@ -128,7 +128,7 @@ func runBounded(url string, items []calllog.Item, n int) (time.Duration, error) 
 	return seen.Summary().Makespan, err
 }
 
-// runNaive is a goroutine an item, a limit, and net/http as it comes.
+// runNaive starts a goroutine per item with a limit and the default net/http client.
 func runNaive(url string, items []calllog.Item, n int) (time.Duration, error) {
 	client := &http.Client{Transport: &http.Transport{}}
 	defer client.CloseIdleConnections()
@@ -154,7 +154,7 @@ func runNaive(url string, items []calllog.Item, n int) (time.Duration, error) {
 	return time.Since(begin), err
 }
 
-// reset makes the upstream forget what was asked, so that every request is a first attempt.
+// reset resets the upstream, so that every request is a first attempt.
 func reset(b *testing.B, url string, profile mockupstream.Profile, seed uint64) {
 	body, err := json.Marshal(map[string]any{"seed": seed, "profile": profile})
 	if err != nil {

@@ -22,15 +22,15 @@ const MaxBody = 64 << 20
 
 // HTTPOptions configures an HTTPFetcher.
 type HTTPOptions struct {
-	// BaseURL is where the upstream is, such as http://127.0.0.1:8080; items
-	// are at BaseURL/items/…. User and password in it are sent with every
-	// request (basic authentication) and are in no error.
+	// BaseURL is the URL of the upstream, such as http://127.0.0.1:8080; items are at
+	// BaseURL/items/…. Its user and password are sent with every request (basic
+	// authentication) and appear in no error.
 	BaseURL string
-	// MaxConnsPerHost bounds connections, and MaxIdleConnsPerHost those kept
-	// for the next request. 0: unlimited. Bounded connections that are kept
-	// are dialled a few at a time as long as dials are fast.
+	// MaxConnsPerHost bounds the connections, and MaxIdleConnsPerHost those kept for
+	// further requests; zero means unlimited. If connections are bounded and kept, only
+	// a few are dialed at a time as long as dials are fast.
 	MaxConnsPerHost, MaxIdleConnsPerHost int
-	// FreshConnections makes a connection for each request and closes it after.
+	// FreshConnections opens a connection for each request and closes it afterwards.
 	FreshConnections bool
 	// Timeout of one request with its answer; zero means none.
 	Timeout time.Duration
@@ -277,10 +277,9 @@ func (e *StatusError) ErrorType() string {
 	return fmt.Sprintf("http_%dxx", e.Code/100)
 }
 
-// dials makes connections until it is closed. The transport dials in the
-// background and goes on when another connection has served the request in the
-// meantime: without an end, connections of a closed fetcher would come on top of
-// those of its successor.
+// dials opens connections until it is closed. The transport dials in the background and
+// continues even if another connection has served the request in the meantime. Such
+// connections of a closed fetcher would add to those of its successor.
 type dials struct {
 	dial dialFunc
 	open context.Context

@@ -21,7 +21,7 @@ import (
 	"floodgate/scenarios/pipeline/dialcount"
 )
 
-// fetcher is a fetcher of what handler serves, closed with the test.
+// fetcher returns a fetcher from a server of handler, closed at the end of the test.
 func fetcher(t *testing.T, o calllog.HTTPOptions, handler http.HandlerFunc) *calllog.HTTPFetcher {
 	t.Helper()
 	server := httptest.NewServer(handler)
@@ -35,7 +35,7 @@ func fetcher(t *testing.T, o calllog.HTTPOptions, handler http.HandlerFunc) *cal
 	return f
 }
 
-// answer serves what was asked for, with two records.
+// answer serves the requested item with two records.
 func answer(w http.ResponseWriter, r *http.Request) {
 	_, _ = fmt.Fprintf(w, `{"key":%q,"records":[{"id":"1","seconds":7},{"id":"2"}]}`, strings.TrimPrefix(r.URL.Path, "/items/"))
 }
@@ -161,7 +161,7 @@ func TestRetryAfterIsKept(t *testing.T) {
 	}
 }
 
-// run fetches 400 items with 20 workers and gives what the dialer counted.
+// run fetches 400 items with 20 workers and returns the counts of the dialer.
 func run(t *testing.T, o calllog.HTTPOptions, handler http.HandlerFunc) dialcount.Counts {
 	t.Helper()
 	o.Dialer = new(dialcount.Counter)
@@ -195,7 +195,7 @@ func TestConnections(t *testing.T) {
 	}{
 		{"bounded, kept", calllog.HTTPOptions{MaxConnsPerHost: 20, MaxIdleConnsPerHost: 20}, 20, 1, 20},
 		{"bounded below the workers", calllog.HTTPOptions{MaxConnsPerHost: 5, MaxIdleConnsPerHost: 5}, 5, 1, 5},
-		// The transport may begin a dial that it then does not need.
+		// The transport may start a dial that it does not need in the end.
 		{"unlimited, kept", calllog.HTTPOptions{}, 40, 1, 40},
 		{"fresh", calllog.HTTPOptions{FreshConnections: true}, 400, 400, 420},
 	} {
@@ -208,8 +208,8 @@ func TestConnections(t *testing.T) {
 	}
 }
 
-// A dial that no request waits for any more ends with the fetcher, so that its
-// connection does not come on top of those of the next one.
+// A dial for which no request waits any more ends with the fetcher, so that its
+// connection does not add to those of the next fetcher.
 func TestCloseEndsDialsInProgress(t *testing.T) {
 	arrived, dialing := make(chan struct{}), make(chan struct{})
 	var dials atomic.Int32
@@ -237,7 +237,7 @@ func TestCloseEndsDialsInProgress(t *testing.T) {
 	}
 	fetches.Go(func() { fetch("first") })
 	<-arrived
-	fetches.Go(func() { fetch("second") }) // on the first one's connection, in the end
+	fetches.Go(func() { fetch("second") }) // finally uses the first one's connection
 	fetches.Wait()
 	if n := counter.Counts(); n.Connecting != 1 {
 		t.Fatalf("%d dials in progress, want the one that is not needed any more", n.Connecting)
@@ -251,7 +251,7 @@ func TestCloseEndsDialsInProgress(t *testing.T) {
 	}
 }
 
-// A failed answer is read to its end, so that its connection is used again.
+// A failed answer is read to its end, so that its connection is reused.
 func TestConnectionsOutliveBadStatuses(t *testing.T) {
 	counter := new(dialcount.Counter)
 	f := fetcher(t, calllog.HTTPOptions{Dialer: counter}, status(500))
@@ -442,8 +442,7 @@ func FuzzDecode(f *testing.F) {
 	})
 }
 
-// A redirect is an error that says where it leads and what to do. It is never
-// followed, least of all to another host.
+// A redirect is never followed. It is an error that names the target and the remedy.
 func TestRedirectsAreNotFollowed(t *testing.T) {
 	followed := false
 	other := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { followed = true }))

@@ -16,7 +16,8 @@ import (
 	"floodgate/mockupstream"
 )
 
-// upstreamEnv holds, for the process that is the upstream, what it serves as JSON.
+// upstreamEnv is the environment variable that makes the test binary the upstream. Its
+// value is the profile as JSON.
 const upstreamEnv = "CALLLOG_TEST_UPSTREAM"
 
 type served struct {
@@ -35,7 +36,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// serve is the upstream's process: it says its URL and ends with its standard input.
+// serve runs the upstream: it prints its URL and ends with its standard input.
 func serve(what string) error {
 	var s served
 	if err := json.Unmarshal([]byte(what), &s); err != nil {
@@ -55,7 +56,7 @@ func serve(what string) error {
 	return server.Close()
 }
 
-// startUpstream serves a profile in a process of its own until the test ends.
+// startUpstream serves a profile in a separate process until the end of the test.
 func startUpstream(t testing.TB, profile mockupstream.Profile, seed uint64) (url string) {
 	t.Helper()
 	what, err := json.Marshal(served{profile, seed})

@@ -2,8 +2,7 @@ package calllog
 
 import "testing"
 
-// The pool is the variant's and no write is repeated, whatever the URI says;
-// what else it says stays.
+// The URI cannot change the size of the pool or enable retries; its other options apply.
 func TestOptionsOfTheURI(t *testing.T) {
 	o := clientOptions(MongoOptions{
 		URI:         "mongodb://127.0.0.1:1/?maxPoolSize=7&minPoolSize=3&maxConnecting=9&retryWrites=true&maxAdaptiveRetries=4&w=1&journal=true",

@@ -46,7 +46,7 @@ func startDatabase(t *testing.T) (uri string) {
 	return db.MongoDBURI()
 }
 
-// newWriter is a writer of the collection report.calls, closed with the test.
+// newWriter returns a writer of the collection report.calls, closed at the end of the test.
 func newWriter(t *testing.T, o calllog.MongoOptions) *calllog.MongoWriter {
 	t.Helper()
 	o.Database, o.Collection = "report", "calls"
@@ -64,7 +64,7 @@ func newWriter(t *testing.T, o calllog.MongoOptions) *calllog.MongoWriter {
 	return w
 }
 
-// collection is what the writer writes, seen by another client.
+// collection returns the writer's collection, read by another client.
 func collection(t *testing.T, uri string) *mongo.Collection {
 	t.Helper()
 	client, err := mongo.Connect(options.Client().ApplyURI(uri))
@@ -128,7 +128,7 @@ func TestWritesAreIdempotent(t *testing.T) {
 	}
 }
 
-// Whatever a bulk says of a failure, no document that is missing counts as written.
+// A missing document never counts as written, whatever the error of its bulk.
 func TestFailedDocumentsAreNotTakenForWritten(t *testing.T) {
 	uri := startDatabase(t)
 	w, c := newWriter(t, calllog.MongoOptions{URI: uri}), collection(t, uri)
@@ -160,7 +160,7 @@ func TestFailedDocumentsAreNotTakenForWritten(t *testing.T) {
 	}
 }
 
-// 40 writes at once through a pool of 3: 3 connections, and the monitor's.
+// 40 concurrent writes through a pool of 3 use 3 connections and the monitor's.
 func TestPoolSizeBoundsConnections(t *testing.T) {
 	dialer := new(dialcount.Counter)
 	w := newWriter(t, calllog.MongoOptions{URI: startDatabase(t), MaxPoolSize: 3, Dialer: dialer})
@@ -182,7 +182,7 @@ func TestPoolSizeBoundsConnections(t *testing.T) {
 	}
 }
 
-// gate is a dialer whose connections send nothing while it is shut.
+// gate is a dialer whose connections send nothing while it is closed.
 type gate struct{ shut sync.RWMutex }
 
 type gated struct {
@@ -220,8 +220,8 @@ func waitFor(reached func() bool) {
 	}
 }
 
-// While one write has the only connection, another waits, and its wait is
-// told apart from its write.
+// While one write has the only connection, another waits, and its wait is recorded
+// separately from its write.
 func TestPoolWait(t *testing.T) {
 	g := new(gate)
 	w := newWriter(t, calllog.MongoOptions{
@@ -242,7 +242,7 @@ func TestPoolWait(t *testing.T) {
 	go func() {
 		waitFor(func() bool { return w.Pool().InUse == 1 && w.Pool().Waiting == 1 })
 		begin := time.Now()
-		time.Sleep(5 * time.Millisecond) // so that there is a wait to be found
+		time.Sleep(5 * time.Millisecond) // makes the wait measurable
 		least = time.Since(begin)
 		g.shut.Unlock()
 	}()
@@ -299,7 +299,7 @@ func TestConnectionErrorsOfTheDatabase(t *testing.T) {
 	}
 }
 
-// Descriptors that run out once the server is known fail the write at once.
+// If descriptors run out after the server is known, the write fails at once.
 func TestPoolThatCannotConnect(t *testing.T) {
 	var broken bool
 	var mu sync.Mutex

@@ -19,7 +19,7 @@ import (
 	"floodgate/scenarios/pipeline"
 )
 
-// refusal is what a dialer says that must not connect.
+// refusal is the error of a dialer that must not connect.
 type refusal struct{}
 
 func (refusal) Error() string     { return "not there" }

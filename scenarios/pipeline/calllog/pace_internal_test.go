@@ -9,7 +9,8 @@ import (
 	"time"
 )
 
-// burst begins 100 dials that take d each and gives the most at once, and how long all took.
+// burst starts 100 dials that take d each and returns the most concurrent ones and the
+// total time.
 func burst(t *testing.T, d time.Duration) (peak int, took time.Duration) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex

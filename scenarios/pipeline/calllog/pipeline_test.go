@@ -12,8 +12,8 @@ import (
 	"floodgate/scenarios/pipeline/calllog"
 )
 
-// Every strategy, from a real upstream that fails some requests to a real
-// database: what is stored is what did not fail, and the same as was returned.
+// With every strategy, a real upstream that fails some requests, and a real database,
+// the stored documents are those of the successful items and equal the returned ones.
 func TestFromUpstreamToDatabase(t *testing.T) {
 	profile := mockupstream.Profile{
 		Body:   mockupstream.Body{Min: 0, Max: 6},
@@ -63,7 +63,7 @@ func TestFromUpstreamToDatabase(t *testing.T) {
 	}
 }
 
-// compare holds what was returned and stored against what the upstream's draws say.
+// compare compares the returned and the stored documents with the upstream's draws.
 func compare(t *testing.T, profile mockupstream.Profile, seed uint64, items []calllog.Item, values [][]calllog.Document,
 	err error, stored map[string]calllog.Document, perRecord bool) {
 	t.Helper()

@@ -41,7 +41,7 @@ func TestCounts(t *testing.T) {
 	}
 }
 
-// Dials that hang are counted as connecting, those that fail as no connection.
+// Hanging dials count as connecting, and failed ones as no connection.
 func TestConnecting(t *testing.T) {
 	begun, answer := make(chan struct{}), make(chan error)
 	c := dialcount.Counter{Dial: func(context.Context, string, string) (net.Conn, error) {

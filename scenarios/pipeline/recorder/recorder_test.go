@@ -116,7 +116,7 @@ func TestNothingRecorded(t *testing.T) {
 	}
 }
 
-// The recorder as the observer of a run.
+// A recorder observes the run of a pipeline.
 func TestInAPipeline(t *testing.T) {
 	r := recorder.New()
 	p := pipeline.Pipeline[int, int]{

@@ -38,7 +38,7 @@ type Interpreter struct {
 	Burn func(time.Duration)
 
 	mu     sync.Mutex
-	held   bool
+	locked   bool
 	random *rand.Rand
 	// Waiters for the lock, oldest first.
 	starts, answers, writes []chan struct{}
@@ -88,8 +88,8 @@ func (p *Interpreter) burn(cost time.Duration) {
 
 func (p *Interpreter) acquire(queue *[]chan struct{}) {
 	p.mu.Lock()
-	if !p.held {
-		p.held = true
+	if !p.locked {
+		p.locked = true
 		p.mu.Unlock()
 		return
 	}
@@ -105,7 +105,7 @@ func (p *Interpreter) release() {
 	defer p.mu.Unlock()
 	queue := p.choose()
 	if queue == nil {
-		p.held = false
+		p.locked = false
 		return
 	}
 	close((*queue)[0])

@@ -26,8 +26,8 @@ type call struct {
 	came, done time.Duration
 }
 
-// play makes the calls as they come and notes when each is done. Burning
-// takes its time on the bubble's clock, and nobody else may burn then.
+// play makes the calls at their times and records when each is done. Burning takes its
+// time on the bubble's clock, exclusively.
 func play(t *testing.T, p *serial.Interpreter, calls []call) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
@@ -59,8 +59,8 @@ func play(t *testing.T, p *serial.Interpreter, calls []call) {
 	})
 }
 
-// Whoever came first of a class is served first, alone, for its cost, and the
-// lock is never free while somebody waits for it.
+// Callers of a class are served in order, exclusively, for their cost, and the lock is
+// never free while a caller waits.
 func TestProperties(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		p := &serial.Interpreter{Fetch: 3 * ms, Write: 2 * ms, Window: rapid.IntRange(0, 4).Draw(rt, "window")}
@@ -98,9 +98,9 @@ func check(t *rapid.T, calls []call, cost map[rune]time.Duration) {
 	}
 }
 
-// Of the requests that wait to be made, Window are drawn from; all answers
-// are. So with 300 of each waiting and a window of 3, few requests are made
-// before the answers are read, and with one of 300 as many as answers.
+// The next caller is drawn from the oldest Window requests and from all answers. With
+// 300 of each waiting, a window of 3 lets few requests start before the answers are
+// read, and a window of 300 lets as many start as answers are read.
 func TestWindow(t *testing.T) {
 	for _, c := range []struct{ window, least, most int }{{3, 1, 40}, {300, 250, 300}} {
 		calls := []call{{kind: 'r'}}
@@ -146,7 +146,7 @@ func TestAllCostIsSpent(t *testing.T) {
 	}
 }
 
-// Between BeginWrite and EndWrite nobody else gets the interpreter.
+// Between BeginWrite and EndWrite, no other caller gets the interpreter.
 func TestAWriteKeepsTheInterpreter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &serial.Interpreter{Fetch: 2, Write: 1, Burn: func(time.Duration) {}}
