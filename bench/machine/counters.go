@@ -10,16 +10,16 @@ import (
 	"time"
 )
 
-// CPU is what /proc/stat counts of all cores together since the start, in ticks.
+// CPU holds the counts of /proc/stat since boot for all cores together, in ticks.
 type CPU struct {
 	Total uint64
 	Busy  uint64 // neither idle, nor waiting for a disk, nor stolen
-	// Stolen is when a core had work and the hypervisor ran somebody else's.
+	// Stolen is the time in which a core had work but the hypervisor ran another guest.
 	Stolen uint64
 }
 
-// ParseStat reads the first line of /proc/stat: user nice system idle iowait
-// irq softirq steal; guest time is in user already.
+// ParseStat parses the first line of /proc/stat: user nice system idle iowait irq
+// softirq steal. User includes guest time.
 func ParseStat(text string) (CPU, error) {
 	line, _, _ := strings.Cut(text, "\n")
 	fields := strings.Fields(line)
@@ -44,14 +44,14 @@ func ParseStat(text string) (CPU, error) {
 	return t, nil
 }
 
-// throttle is what control groups counted of their stopping us.
+// throttle counts the throttling by a control group's quota.
 type throttle struct {
 	periods int64
 	time    time.Duration
 }
 
-// parseThrottle reads cpu.stat of a control group: throttled_usec of version 2
-// or throttled_time (ns) of version 1. False: the group counts none.
+// parseThrottle parses cpu.stat of a control group: throttled_usec of version 2 or
+// throttled_time (ns) of version 1. It returns false if the group has no such counts.
 func parseThrottle(text string) (t throttle, ok bool) {
 	lines := bufio.NewScanner(strings.NewReader(text))
 	for lines.Scan() {
@@ -72,8 +72,8 @@ func parseThrottle(text string) (t throttle, ok bool) {
 	return t, ok
 }
 
-// throttles returns those of the control group and of each above it, by folder:
-// the quota may be any one's.
+// throttles returns the counts of the control group and its ancestors, by directory:
+// any of them may have a quota.
 func (f Files) throttles() map[string]throttle {
 	found := map[string]throttle{}
 	v2, v1 := f.Groups("cpu")
@@ -85,8 +85,8 @@ func (f Files) throttles() map[string]throttle {
 	return found
 }
 
-// parsePressure reads the total of the line "some" of /proc/pressure/cpu: for
-// how long a task that could run had to wait for a core.
+// parsePressure parses the total of the line "some" of /proc/pressure/cpu: the time in
+// which a runnable task waited for a core.
 func parsePressure(text string) (total time.Duration, ok bool) {
 	line, _, _ := strings.Cut(text, "\n")
 	kind, rest, _ := strings.Cut(line, " ")
@@ -98,7 +98,7 @@ func parsePressure(text string) (total time.Duration, ok bool) {
 	return time.Duration(n) * time.Microsecond, true
 }
 
-// parseLoad reads the average of the last minute from /proc/loadavg.
+// parseLoad parses the average of the last minute from /proc/loadavg.
 func parseLoad(text string) (load float64, ok bool) {
 	first, _, _ := strings.Cut(text, " ")
 	load, err := strconv.ParseFloat(first, 64)

@@ -29,7 +29,7 @@ func stat(name string, parent, ticks string) string {
 	return "7 (" + name + ") S " + parent + " 1 1 0 -1 0 9 9 9 9 " + ticks + " 20 0 1 0 500"
 }
 
-// conditions are those between two looks, ten seconds apart.
+// conditions returns the conditions between two observations, ten seconds apart.
 func conditions(before, changed map[string]string, allOurs bool) *results.Conditions {
 	at := time.Date(2026, 11, 23, 8, 0, 0, 0, time.UTC)
 	w := begin(tree(before), 10, func() time.Time { return at })
@@ -79,7 +79,7 @@ func TestConditions(t *testing.T) {
 	}
 }
 
-// A version 1 group counts in nanoseconds, below either name of its folder.
+// A version 1 group counts in nanoseconds, under either name of its directory.
 func TestThrottlesOfVersion1(t *testing.T) {
 	before := map[string]string{
 		"proc/self/cgroup":                       "3:cpu,cpuacct:/docker/abc\n1:name=systemd:/",
@@ -93,7 +93,7 @@ func TestThrottlesOfVersion1(t *testing.T) {
 	}
 }
 
-// What is not told, damaged or has gone back is absent or nothing, never a guess.
+// Figures that are missing, malformed or decreasing are absent or zero.
 func TestConditionsUnknown(t *testing.T) {
 	for name, test := range map[string]struct {
 		before, changed map[string]string
@@ -117,7 +117,7 @@ func TestConditionsUnknown(t *testing.T) {
 	}
 }
 
-// The time of a child that has ended is still ours.
+// The CPU time of a child that has ended still counts.
 func TestFamilyKeepsTheDead(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("/proc is Linux's")

@@ -7,18 +7,18 @@ import (
 	"github.com/shirou/gopsutil/v4/cpu"
 )
 
-// meterInterval is the interval in which a Meter samples.
+// meterInterval is the interval between a Meter's samples.
 const meterInterval = 100 * time.Millisecond
 
-// Meter samples how busy all cores are, on every operating system, until it is
-// stopped. A [Watch] tells more, and only on Linux.
+// Meter samples how busy all cores are, on every operating system, until it is stopped.
+// A [Watch] reports more, but only on Linux.
 type Meter struct {
 	done chan struct{}
 	wait sync.WaitGroup
 	seen []coreTimes
 }
 
-// coreTimes are those of all cores together, in seconds.
+// coreTimes holds the times of all cores together, in seconds.
 type coreTimes struct {
 	at          time.Time
 	total, idle float64
@@ -46,8 +46,9 @@ func StartMeter() *Meter {
 	return m
 }
 
-// Stop returns the highest share of all cores that was in use over any window
-// since the start; zero means unknown, or no such window. It may be called once.
+// Stop stops the meter and returns the highest share of all cores in use, 0 to 1, over
+// any window of the given length; zero means that it is unknown, or that the meter ran
+// for less than a window. It may be called once.
 func (m *Meter) Stop(window time.Duration) float64 {
 	close(m.done)
 	m.wait.Wait()

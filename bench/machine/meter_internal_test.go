@@ -26,7 +26,7 @@ func TestBusiest(t *testing.T) {
 	}
 }
 
-// The meter ends when it is told to.
+// Stop ends the meter's goroutine.
 func TestMeter(t *testing.T) {
 	if busy := StartMeter().Stop(time.Hour); busy != 0 {
 		t.Errorf("%v, of a window that was not over", busy)

@@ -7,15 +7,15 @@ import (
 	"strings"
 )
 
-// process is what /proc/<pid>/stat tells of one.
+// process is an entry of /proc/<pid>/stat.
 type process struct {
 	parent int
-	// ticks are its own CPU time and that of its children that have ended.
+	// ticks is its CPU time including that of its children that have ended.
 	ticks uint64
 }
 
-// parseProcess reads ppid, utime, stime, cutime and cstime, fields 4 and 14 to
-// 17 of proc_pid_stat(5). The name before them may hold spaces and brackets.
+// parseProcess parses ppid, utime, stime, cutime and cstime, fields 4 and 14 to 17 of
+// proc_pid_stat(5). The name before them may contain spaces and parentheses.
 func parseProcess(text string) (process, error) {
 	end := strings.LastIndexByte(text, ')')
 	fields := strings.Fields(text[end+1:])
@@ -37,8 +37,8 @@ func parseProcess(text string) (process, error) {
 	return p, nil
 }
 
-// family returns the CPU time of the process and all that it started, in ticks: a
-// child that ends leaves its own to its parent. False: /proc does not tell.
+// family returns the CPU time of the process and its descendants in ticks, including
+// those that have ended. It returns false if /proc is unavailable.
 func (f Files) family(pid int) (ticks uint64, ok bool) {
 	entries, err := fs.ReadDir(f.FS, "proc")
 	if err != nil {
@@ -65,9 +65,9 @@ func (f Files) family(pid int) (ticks uint64, ok bool) {
 	return ticks, true
 }
 
-// descends reports whether a process is the ancestor or comes from it.
+// descends reports whether a process is the ancestor or a descendant of it.
 func descends(all map[int]process, id, ancestor int) bool {
-	for range all { // processes that come and go may seem to form a ring
+	for range all { // bounded, because PIDs reused while reading may form a cycle
 		if id == ancestor {
 			return true
 		}

@@ -9,15 +9,15 @@ import (
 	"floodgate/results"
 )
 
-// Fingerprint describes this machine and this program, the CPU quota included.
+// Fingerprint describes this machine, including its CPU quota, and this program.
 func Fingerprint(ctx context.Context) results.Fingerprint {
 	f := results.TakeFingerprint(ctx)
 	f.CPUQuota, _ = Root().CPUQuota()
 	return f
 }
 
-// CPUQuota returns how many cores the control group of this process and those
-// above it allow at most, rounded to thousandths; false means no quota.
+// CPUQuota returns the number of cores that the control group of this process and its
+// ancestors allow, rounded to thousandths; false means that there is no quota.
 func (f Files) CPUQuota() (cores float64, ok bool) {
 	v2, v1 := f.Groups("cpu")
 	cores = math.Inf(1)
@@ -34,7 +34,8 @@ func (f Files) CPUQuota() (cores float64, ok bool) {
 	return max(0.001, math.Round(1000*cores)/1000), true
 }
 
-// quotient of two texts; infinite where they are not positive numbers ("max", "-1").
+// quotient returns the quotient of two numbers, or infinity if they are not positive
+// numbers ("max", "-1").
 func quotient(quota, period string) float64 {
 	q, err := strconv.ParseFloat(quota, 64)
 	p, errPeriod := strconv.ParseFloat(period, 64)
@@ -44,9 +45,9 @@ func quotient(quota, period string) float64 {
 	return q / p
 }
 
-// MemoryLeft returns how many bytes of memory the control group of this process
-// and those above it still allow; false means no limit. Page cache that is not in
-// active use does not count as used: the kernel reclaims it on demand.
+// MemoryLeft returns the number of bytes that the control group of this process and its
+// ancestors still allow; false means that there is no limit. Inactive page cache counts
+// as free, because the kernel reclaims it on demand.
 func (f Files) MemoryLeft() (bytes uint64, ok bool) {
 	v2, v1 := f.Groups("memory")
 	look := func(dirs []string, limit, usage string, cache ...string) {
@@ -63,13 +64,13 @@ func (f Files) MemoryLeft() (bytes uint64, ok bool) {
 		}
 	}
 	look(v2, "memory.max", "memory.current", "inactive_file")
-	// The plain counter of version 1 leaves out the groups below; the usage does not.
+	// In version 1 the plain counter excludes descendant groups, which the usage includes.
 	look(v1, "memory.limit_in_bytes", "memory.usage_in_bytes", "total_inactive_file", "inactive_file")
 	return bytes, ok
 }
 
-// counter returns the value of the first of the names that a file of lines such
-// as "inactive_file 4096" has; 0 where it has none.
+// counter returns the value of the first of the names in a file of lines such as
+// "inactive_file 4096", or 0 if it has none of them.
 func (f Files) counter(file string, names ...string) uint64 {
 	text := f.Read(file)
 	for _, name := range names {

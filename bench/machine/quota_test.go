@@ -63,7 +63,7 @@ func TestMemoryLeft(t *testing.T) {
 	}
 }
 
-// A container that has read many files: most of what counts as used is cache.
+// In a container that has read many files, most of the usage is page cache.
 func TestMemoryLeftOfAContainerFullOfCache(t *testing.T) {
 	left, ok := machine.Files{FS: os.DirFS("testdata/cache")}.MemoryLeft()
 	if want := uint64(536870912 - (530000000 - 480000000)); !ok || left != want {

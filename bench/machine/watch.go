@@ -8,7 +8,7 @@ import (
 	"floodgate/results"
 )
 
-// Watch is a look at the machine, to be compared with one later.
+// Watch holds the counts of the machine at the start of a measurement.
 type Watch struct {
 	files Files
 	pid   int
@@ -16,7 +16,7 @@ type Watch struct {
 	first look
 }
 
-// look is what the machine has counted until a time.
+// look holds the machine's counts at one time.
 type look struct {
 	at        time.Time
 	cpu       *CPU
@@ -27,7 +27,7 @@ type look struct {
 	load      *float64
 }
 
-// Begin looks for the first time.
+// Begin starts a Watch.
 func Begin() *Watch { return begin(Root(), os.Getpid(), time.Now) }
 
 func begin(files Files, pid int, now func() time.Time) *Watch {
@@ -56,9 +56,9 @@ func (w *Watch) look() look {
 	return l
 }
 
-// End describes what the machine did since the start; nil means that it tells nothing. What
-// others used is known where all that is ours is this process and those that
-// it started.
+// End returns the conditions since Begin; nil means that the machine reports nothing.
+// allOurs states that this process and its descendants are the whole measurement, so
+// that the remaining CPU time was used by others.
 func (w *Watch) End(allOurs bool) *results.Conditions {
 	last, first := w.look(), w.first
 	c := &results.Conditions{Span: max(0, last.at.Sub(first.at)), Load: first.load}
@@ -99,7 +99,7 @@ func share(from, to uint64, total float64) float64 {
 	return rounded(float64(to-min(from, to)) / total)
 }
 
-// rounded returns a share with four digits: more than any count of ticks has.
+// rounded rounds a share to four digits, more than ticks can resolve.
 func rounded(share float64) float64 {
 	return math.Round(1e4*min(1, max(0, share))) / 1e4
 }

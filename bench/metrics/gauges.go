@@ -9,8 +9,8 @@ import (
 	"floodgate/bench/experiment"
 )
 
-// gauges are what is now of the trial that runs. Between trials there is none
-// of them, rather than one of a trial that is over.
+// gauges describe the current trial. Between trials there are none, instead of those
+// of a trial that is over.
 type gauges struct {
 	info                *prometheus.Desc
 	plain               []gauge
@@ -74,7 +74,7 @@ func (g *gauges) live(send sender, l *experiment.Live) {
 	for _, p := range g.plain {
 		send(p.desc, p.value(l))
 	}
-	if l.P99 > 0 { // else nothing ended
+	if l.P99 > 0 { // zero means that no report ended
 		send(g.p50, l.P50.Seconds())
 		send(g.p99, l.P99.Seconds())
 	}

@@ -9,16 +9,16 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// bounds of the classic buckets of response times, in seconds.
+// bounds returns the bounds of the classic buckets of response times, in seconds.
 func bounds() []float64 {
 	return []float64{5e-3, 10e-3, 25e-3, 50e-3, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30}
 }
 
-// nativeFactor bounds the width of native buckets: within 10 %.
+// nativeFactor bounds the growth of native buckets: values are known within 10 %.
 const nativeFactor = 1.1
 
-// metrics are counters of all that the runs did, by scenario, variant and
-// level, and what is now of the trial that runs.
+// metrics holds counters of all runs by scenario, variant and level, and gauges of the
+// current trial.
 type metrics struct {
 	trials, items                     *prometheus.CounterVec
 	due, done, failed, errors, shed   *prometheus.CounterVec
@@ -32,7 +32,7 @@ type metrics struct {
 	current current
 }
 
-// current is the run that continues, and its trial.
+// current is the run and the trial in progress.
 type current struct {
 	run               Run
 	begun             bool // whether a run has
@@ -40,7 +40,7 @@ type current struct {
 	left              time.Duration // estimated at leftAt
 	leftAt            time.Time
 	trial             *experiment.ScheduledTrial // nil: none runs
-	live              *experiment.Live         // nil: it has said nothing yet
+	live              *experiment.Live           // nil: it has said nothing yet
 }
 
 func newMetrics() *metrics {
@@ -82,7 +82,7 @@ func (m *metrics) collectors() []prometheus.Collector {
 	}
 }
 
-// Describe sends what Collect can send.
+// Describe implements prometheus.Collector.
 func (m *metrics) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{m.runInfo, m.planned, m.recorded, m.until} {
 		descs <- d
@@ -90,7 +90,7 @@ func (m *metrics) Describe(descs chan<- *prometheus.Desc) {
 	m.now.describe(descs)
 }
 
-// Collect sends what is now.
+// Collect implements prometheus.Collector.
 func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	m.mu.Lock()
 	c := m.current
@@ -113,7 +113,7 @@ func (m *metrics) Collect(out chan<- prometheus.Metric) {
 	}
 }
 
-// ended counts a trial that has a record.
+// ended counts a trial that has ended.
 func (m *metrics) ended(scenario string, t results.Trial) {
 	by := []string{scenario, t.Variant, t.LevelName}
 	m.trials.WithLabelValues(append(by, t.Outcome)...).Inc()
@@ -128,7 +128,7 @@ func (m *metrics) ended(scenario string, t results.Trial) {
 	}
 }
 
-// add counts what has happened between two moments of one try of a trial.
+// add counts the events between two moments of an attempt at a trial.
 func (m *metrics) add(scenario string, before, l *experiment.Live) {
 	by := []string{scenario, l.Trial.Variant.Name, l.Trial.Level.Name}
 	m.due.WithLabelValues(by...).Add(float64(l.Due - before.Due))
@@ -137,7 +137,7 @@ func (m *metrics) add(scenario string, before, l *experiment.Live) {
 	for name, n := range l.Errors {
 		m.errors.WithLabelValues(append(by, name)...).Add(float64(n - before.Errors[name]))
 	}
-	// The SUT's own figures need not rise: it may be a user's own program.
+	// The figures of the user's own program may decrease.
 	m.shed.WithLabelValues(by...).Add(float64(max(0, l.Tick.Shed-before.Tick.Shed)))
 	for name, n := range l.Tick.Errors {
 		m.itemErrors.WithLabelValues(append(by, name)...).Add(float64(max(0, n-before.Tick.Errors[name])))
@@ -148,13 +148,14 @@ func (m *metrics) add(scenario string, before, l *experiment.Live) {
 	}
 }
 
-// Run is what a run is called in the metrics.
+// Run identifies a run in the metrics.
 type Run struct{ ID, Scenario string }
 
-// Progress takes how a run goes into the metrics. The run before it is over.
+// Progress returns a Progress that updates the metrics from a run. Only the latest one
+// is current.
 func (s *Server) Progress(r Run) experiment.Progress { return &progress{metrics: s.metrics, run: r} }
 
-// progress is the course of one run.
+// progress updates the metrics from one run.
 type progress struct {
 	metrics *metrics
 	run     Run
@@ -184,11 +185,11 @@ func (p *progress) TrialEnded(t results.Trial, left time.Duration) {
 	})
 }
 
-// Live counts what is new since the last one of the same try.
+// Live counts the events since the last Live of the same attempt.
 func (p *progress) Live(l experiment.Live) {
 	p.change(func(c *current) {
 		if c.trial == nil || c.trial.Index != l.Trial.Index || c.live != nil && l.Began.Before(c.live.Began) {
-			return // late
+			return // it is late
 		}
 		before := c.live
 		if before == nil || !before.Began.Equal(l.Began) {

@@ -52,7 +52,7 @@ func serve(t *testing.T) *metrics.Server {
 	return s
 }
 
-// scrape asks as Prometheus does; nothing is kept open.
+// scrape requests the metrics like Prometheus, without keeping the connection open.
 func scrape(t *testing.T, url string) string {
 	t.Helper()
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
@@ -88,8 +88,8 @@ func find(text, name string) string {
 	return strings.Join(found, "")
 }
 
-// What counts goes on over trials, a try that is repeated and lives that come
-// late; what is now goes with its trial.
+// Counters continue across trials, repeated attempts and late Lives; gauges end with
+// their trial.
 func TestProgress(t *testing.T) {
 	s := serve(t)
 	defer s.Close()
@@ -112,7 +112,7 @@ func TestProgress(t *testing.T) {
 	tell(began, 20, 8, 3, time.Second)
 	again := began.Add(time.Second)
 	tell(again, 7, 5, 1)
-	tell(began, 30, 30, 0) // of the first try, late
+	tell(began, 30, 30, 0) // of the first attempt, late
 	text := scrape(t, s.URL())
 	by := `level="items=3",`
 	of := `scenario="service",`
@@ -145,7 +145,7 @@ func TestProgress(t *testing.T) {
 	}
 }
 
-// Close frees the port and ends connections that a scraper keeps.
+// Close frees the port and closes connections that a scraper keeps open.
 func TestClose(t *testing.T) {
 	s := serve(t)
 	keeps := http.Client{Transport: &http.Transport{}}

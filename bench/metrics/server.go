@@ -1,4 +1,10 @@
-// Package metrics serves how runs go to Prometheus, while they go.
+// Package metrics serves metrics of running experiments to Prometheus:
+//
+//	addr, err := metrics.Address(":9090") // 127.0.0.1:9090
+//	s, err := metrics.Serve(ctx, addr)
+//	defer s.Close()
+//	runner.Progress = s.Progress(metrics.Run{ID: id, Scenario: "report"})
+//	fmt.Println(s.URL())                  // http://127.0.0.1:9090/metrics
 package metrics
 
 import (
@@ -18,11 +24,11 @@ import (
 	"floodgate/mockupstream"
 )
 
-// closeTimeout bounds the wait for scrapes that are being answered at the end.
+// closeTimeout bounds the wait for scrapes in progress at the end.
 const closeTimeout = time.Second
 
-// Address turns what a user wrote into host and port: "9090" and ":9090" are
-// those of 127.0.0.1. A host that others can reach is refused.
+// Address parses an address. "9090" and ":9090" mean 127.0.0.1:9090. A host that other
+// machines can reach is an error.
 func Address(text string) (string, error) {
 	if !strings.Contains(text, ":") {
 		text = ":" + text
@@ -67,20 +73,19 @@ func Serve(ctx context.Context, addr string) (*Server, error) {
 	mux := http.NewServeMux()
 	mux.Handle("GET /metrics", promhttp.HandlerFor(s.registry, promhttp.HandlerOpts{}))
 	s.http = &http.Server{Handler: mux, ReadHeaderTimeout: 10 * time.Second}
-	s.serving.Go(func() { _ = s.http.Serve(listener) }) // its end is ordered by Close
+	s.serving.Go(func() { _ = s.http.Serve(listener) }) // until Close
 	return s, nil
 }
 
-// URL of the metrics.
+// URL returns the URL of the metrics.
 func (s *Server) URL() string { return "http://" + s.listener.Addr().String() + "/metrics" }
 
-// Close stops listening and ends connections, after the scrapes that are being
-// answered.
+// Close stops listening, waits for the scrapes in progress and closes all connections.
 func (s *Server) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), closeTimeout)
 	defer cancel()
 	if s.http.Shutdown(ctx) != nil {
-		_ = s.http.Close() // of scrapes that do not end
+		_ = s.http.Close() // aborts scrapes that do not end
 	}
 	s.serving.Wait()
 }

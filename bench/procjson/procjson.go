@@ -1,6 +1,5 @@
-// Package procjson runs child processes that speak JSON: one value a line, to
-// their standard input and from their standard output. The end of its input
-// orders a child to end. For example:
+// Package procjson runs child processes that exchange JSON, one value per line, on
+// their standard input and output. The end of its input tells a child to exit:
 //
 //	p, err := procjson.Start(exec.Command("worker"))
 //	…
@@ -11,8 +10,8 @@
 //	p.Stdin.Close()
 //	<-p.Done()
 //
-// What the values mean is the business of those who use it: package sut for
-// programs under test, package environment/child for helpers.
+// The callers define the values: package sut for systems under test, and package
+// environment/child for helpers.
 package procjson
 
 import (
@@ -32,16 +31,16 @@ import (
 
 // Process is a running child.
 type Process struct {
-	// Stdin and Stdout are the caller's to close. Writing to Stdin ends with an error
-	// when it is closed.
+	// Stdin and Stdout must be closed by the caller. Closing Stdin interrupts a write to
+	// it with an error.
 	Stdin, Stdout *os.File
 
 	cmd  *exec.Cmd
 	done chan struct{}
 }
 
-// Start starts a command with pipes for its standard input and output, in a
-// process group of its own. On Linux it gets SIGTERM when this process dies.
+// Start starts a command with pipes for its standard input and output, in a separate
+// process group. On Linux, it receives SIGTERM when this process dies.
 func Start(cmd *exec.Cmd) (*Process, error) {
 	stdin, toChild, err := os.Pipe()
 	if err != nil {
@@ -59,7 +58,7 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 	p := &Process{Stdin: toChild, Stdout: fromChild, cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
-		// The death of the thread that started it counts as that of its parent.
+		// For the kernel, the parent dies when the thread that started the child ends.
 		runtime.LockOSThread()
 		defer runtime.UnlockOSThread()
 		err := cmd.Start()
@@ -74,24 +73,24 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 	return p, nil
 }
 
-// reap waits for the end of the process, and kills what it left behind.
+// reap waits for the end of the process and kills its remaining descendants.
 func (p *Process) reap() {
-	_ = p.cmd.Wait() // the state says all
+	_ = p.cmd.Wait() // the error is in ProcessState
 	group.Kill(p.PID())
 	close(p.done)
 }
 
-// PID of the process.
+// PID returns the ID of the process.
 func (p *Process) PID() int { return p.cmd.Process.Pid }
 
 // Done returns a channel that is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// State returns how the process ended, after Done; nil means that it is unknown.
+// State returns how the process ended, once Done is closed; nil means that it is unknown.
 func (p *Process) State() *os.ProcessState { return p.cmd.ProcessState }
 
-// Kill kills the process and whatever it started, and waits for its end. It may
-// be called at any time and more than once.
+// Kill kills the process and its descendants and waits for their end. It may be called
+// at any time and repeatedly.
 func (p *Process) Kill() {
 	select {
 	case <-p.done:
@@ -99,11 +98,11 @@ func (p *Process) Kill() {
 	default:
 	}
 	group.Kill(p.PID())
-	_ = p.cmd.Process.Kill() // fails when it has ended just now
+	_ = p.cmd.Process.Kill() // fails if it has just ended
 	<-p.done
 }
 
-// shown is the number of bytes of a line in errors.
+// shown is the number of bytes of a line that errors quote.
 const shown = 200
 
 // Lines reads lines of bounded length.
@@ -112,14 +111,13 @@ type Lines struct {
 	max int
 }
 
-// NewLines returns the lines of r, each of at most max bytes.
+// NewLines returns a reader of the lines of r. Lines longer than max bytes are errors.
 func NewLines(r io.Reader, max int) *Lines {
 	return &Lines{in: bufio.NewReaderSize(r, min(max, 64<<10)), max: max}
 }
 
-// Next returns the next line that is not empty, without its newline; it is the
-// caller's to keep. At the end the error is [io.EOF]. A last line without a
-// newline counts.
+// Next returns the next line that is not empty, without its newline. The caller may
+// retain it. At the end, the error is [io.EOF]. The last line need not end with a newline.
 func (l *Lines) Next() ([]byte, error) {
 	for {
 		line, err := l.next()
@@ -144,8 +142,8 @@ func (l *Lines) next() (line []byte, err error) {
 	}
 }
 
-// Decode decodes a line. Its error shows the line: a child that prints a trace or a
-// greeting is easy to recognize.
+// Decode decodes a line into v. Its error quotes the line, so that a child that prints
+// a stack trace or a greeting is easy to recognize.
 func Decode(line []byte, v any) error {
 	if err := json.Unmarshal(line, v); err != nil {
 		return fmt.Errorf("not a message of the protocol: %w: %.*q", err, shown, line)
@@ -153,8 +151,8 @@ func Decode(line []byte, v any) error {
 	return nil
 }
 
-// Send writes a value as one line, bounded by ctx: a child that does not read
-// cannot hold its parent. After an error of ctx nothing else can be sent.
+// Send writes a value as one line. It returns when ctx ends, even if the child does not
+// read; nothing more can be sent then.
 func Send(ctx context.Context, w io.Writer, v any) error {
 	line, err := json.Marshal(v)
 	if err != nil {

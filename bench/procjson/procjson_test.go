@@ -130,13 +130,13 @@ func TestConversation(t *testing.T) {
 	if _, err := in.Next(); !errors.Is(err, io.EOF) {
 		t.Errorf("after its end: %v", err)
 	}
-	p.Kill() // does no harm
+	p.Kill() // has no effect
 	if err := procjson.Send(t.Context(), p.Stdin, request{}); err == nil {
 		t.Error("sent to a child that has ended")
 	}
 }
 
-// A child that prints something else is told by what it prints.
+// The error about a child that prints something else quotes it.
 func TestSomethingElseIsShown(t *testing.T) {
 	p, in := start(t)
 	_, err := call(t, p, in, request{Print: greetings + strings.Repeat("!", 1000)})
@@ -152,7 +152,7 @@ func TestSomethingElseIsShown(t *testing.T) {
 	}
 }
 
-// A line without an end does not take all memory.
+// An endless line does not exhaust memory.
 func TestLinesAreBounded(t *testing.T) {
 	endless := iotest.DataErrReader(io.MultiReader(strings.NewReader("{}\n"), repeating('z')))
 	in := procjson.NewLines(endless, 1000)
@@ -164,7 +164,7 @@ func TestLinesAreBounded(t *testing.T) {
 	}
 }
 
-// repeating reads one byte for ever.
+// repeating is an endless reader of one byte.
 type repeating byte
 
 func (r repeating) Read(b []byte) (int, error) {
@@ -174,7 +174,7 @@ func (r repeating) Read(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// What is sent is what is read, however it is cut into pieces on its way.
+// The values read equal the values sent, however the stream is split.
 func TestWhatIsSentIsRead(t *testing.T) {
 	cut := []func(io.Reader) io.Reader{
 		func(r io.Reader) io.Reader { return r }, iotest.OneByteReader, iotest.HalfReader, iotest.DataErrReader,
@@ -198,7 +198,7 @@ func TestWhatIsSentIsRead(t *testing.T) {
 			if err == nil {
 				err = procjson.Decode(line, &got)
 			}
-			valid, _ := json.Marshal(want) // replaces what is not UTF-8
+			valid, _ := json.Marshal(want) // replaces invalid UTF-8
 			if again, _ := json.Marshal(got); err != nil || !bytes.Equal(again, valid) {
 				t.Fatalf("line %d: %q, %v; want %q", i, got, err, want)
 			}
@@ -209,7 +209,7 @@ func TestWhatIsSentIsRead(t *testing.T) {
 	})
 }
 
-// A child that does not read cannot hold its parent.
+// A child that does not read cannot block its parent.
 func TestSendingIsBounded(t *testing.T) {
 	p, err := procjson.Start(exec.Command(os.Args[0], grandArg))
 	if err != nil {
@@ -221,7 +221,7 @@ func TestSendingIsBounded(t *testing.T) {
 	if err := procjson.Send(ctx, p.Stdin, strings.Repeat("x", 1<<20)); !errors.Is(err, enough) {
 		t.Errorf("error %v", err)
 	}
-	p.Stdin.Close() // ends what writes still
+	p.Stdin.Close() // ends the blocked write
 	p.Kill()
 	p.Stdout.Close()
 	if s := p.State(); s == nil || s.Success() {
@@ -229,8 +229,8 @@ func TestSendingIsBounded(t *testing.T) {
 	}
 }
 
-// Whatever a child started ends with it, be it killed or ended by itself: its
-// standard output ends, which a grandchild has open.
+// A child's descendants end with it, whether it is killed or exits: standard output,
+// which a grandchild holds open, reaches its end.
 func TestTheGroupEndsWithTheChild(t *testing.T) {
 	if runtime.GOOS == "windows" {
 		t.Skip("groups cannot be killed")
