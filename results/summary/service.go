@@ -267,10 +267,10 @@ func (j judged) says(limit int) string {
 	if j.cause == leak.Load {
 		byItem, err := leak.Regress(j.trial.TimeSeries.Items, Confidence, j.trial.Seed)
 		if err == nil && byItem.Cause() == leak.Load {
-			return byItem.Says(leak.Load, "item", limit)
+			return byItem.Describe(leak.Load, "item", limit)
 		}
 	}
-	return j.fit.Says(j.cause, "report", limit)
+	return j.fit.Describe(j.cause, "report", limit)
 }
 
 // cause is what a fit shows, given how many descriptors stayed open when all

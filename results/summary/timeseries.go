@@ -170,7 +170,7 @@ func (c *TimeSeries) grows(cause leak.Cause, seed uint64) (kind string, by float
 		if cause == leak.Load {
 			coefficient = cmp.Or(fit.PerInFlight, &stats.Interval{})
 		}
-		if coefficient.Low > 0 && coefficient.Estimate >= max(by, leak.Least) {
+		if coefficient.Low > 0 && coefficient.Estimate >= max(by, leak.MinCoefficient) {
 			kind, by = k.name, coefficient.Estimate
 		}
 	}
