@@ -22,8 +22,8 @@ type Listed struct {
 	Err error
 }
 
-// List returns the runs below root, oldest first; there are none if root does not
-// exist. A run that cannot be read is in the list, with its error. List reads only
+// List returns the runs below root, ordered by ID and thus by time; there are none
+// if root does not exist. A run that cannot be read is in the list, with its error. List reads only
 // headers; [Open] checks the rest.
 func List(root string) ([]Listed, error) {
 	entries, err := os.ReadDir(root)
