@@ -5,13 +5,13 @@ import (
 	"time"
 )
 
-// Doubt returns the reason why the times and resources of a trial whose outcome is ok are not
-// evidence: its SUT did more at once than its variant declares, or less work than
-// it was given, or reports more than that. Empty means that there is no doubt. What a
-// trial counts (documents, errors, requests) counts all the same.
+// Doubt returns the reason why the times and resources of a trial with outcome
+// ok are not evidence: its SUT exceeded its declared limit, or did less work than
+// it was given. Empty means that there is no doubt. The counts of the trial
+// (documents, errors, requests) are valid in any case.
 //
-// A program that answers "done" at once, fetches nothing and writes nothing is
-// fast: it "did not fetch every item".
+// For example, a program that reports success at once, without any request,
+// "did not fetch every item".
 func (t *Trial) Doubt() string {
 	if t.Overrun != nil {
 		return "exceeded its declared limit"
@@ -34,26 +34,27 @@ func (t *Trial) Doubt() string {
 	return ""
 }
 
-// Conditions are what the machine did while a trial ran, its own work
-// included. What the system does not tell is nil.
+// Conditions describes the state of the machine during a trial, including the
+// load of the trial itself. A value that the system does not provide is nil.
 type Conditions struct {
-	// Span is for how long the machine was watched.
+	// Span is the time during which the machine was watched.
 	Span time.Duration `json:"span_ns"`
-	// Shares of the time of all cores: Busy with any work, Stolen by other
-	// machines of the same host, and used by Others than the run's processes.
+	// Busy, Stolen and Others are shares of the time of all cores: busy with any
+	// work, stolen by other virtual machines on the host, and used by processes
+	// that are not part of the run.
 	Busy   *float64 `json:"busy,omitempty"`
 	Stolen *float64 `json:"stolen,omitempty"`
 	Others *float64 `json:"others,omitempty"`
 	// Load is the load average of the minute before.
 	Load *float64 `json:"load_average,omitempty"`
-	// Throttled is for how long the quota of our control group, or of the one
-	// above it that did most, stopped us, summed over the cores; Throttles in
-	// how many of its periods.
+	// Throttled is the time for which a CPU quota stopped us, summed over the
+	// cores: that of our control group or of an ancestor, whichever throttled
+	// most. Throttles is the number of its periods with throttling.
 	Throttled *time.Duration `json:"throttled_ns,omitempty"`
 	Throttles *int           `json:"throttled_periods,omitempty"`
 	// Heat is the number of times that a core was slowed down because of heat.
 	Heat *int `json:"heat_throttles,omitempty"`
-	// Frequency is the mean one of the cores at the end, in MHz.
+	// Frequency is the mean frequency of the cores at the end, in MHz.
 	Frequency *float64 `json:"frequency_mhz,omitempty"`
 	// Pressure is the share of the time in which a task waited for a core.
 	Pressure *float64 `json:"cpu_pressure,omitempty"`
@@ -76,22 +77,22 @@ func (c *Conditions) validate() error {
 	return nil
 }
 
-// Overrun is how a trial shows that its SUT did not keep the limit that the
-// variant declares. Its times are not those of the variant.
+// Overrun shows that the SUT of a trial exceeded the limit that its variant
+// declares. The times of the trial are not those of the variant.
 type Overrun struct {
-	// Limit on the requests in flight that the variant declares, and the most that
-	// the upstream saw; zero means the limit was kept there.
+	// Limit is the declared limit on the requests in flight, and PeakInFlight the
+	// peak that the upstream saw; zero means that the limit was not exceeded there.
 	Limit        int `json:"limit,omitempty"`
 	PeakInFlight int `json:"peak_in_flight,omitempty"`
-	// Efficiency is ideal ÷ measured makespan; zero means it was possible.
+	// Efficiency is ideal ÷ measured makespan; zero means that it was plausible.
 	Efficiency float64 `json:"efficiency,omitempty"`
 }
 
-// MaxEfficiency is what the efficiency of a trial may be at most: above 1 it did
-// more at once than its ideal does, and this much is noise.
+// MaxEfficiency is the highest plausible efficiency of a trial. A trial above 1
+// was faster than the ideal at its limit; 0.05 is allowed for noise.
 const MaxEfficiency = 1.05
 
-// String describes what is wrong in a few words: "peak in flight 47 > limit 10".
+// String describes the overrun: "peak in flight 47 > limit 10".
 func (o Overrun) String() string {
 	if o.PeakInFlight > 0 {
 		return fmt.Sprintf("peak in flight %d > limit %d", o.PeakInFlight, o.Limit)

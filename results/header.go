@@ -33,14 +33,14 @@ func (h *Header) SetScenario(v any) error {
 	return nil
 }
 
-// judging are the keys of a scenario that judge or describe what is measured,
-// and change nothing of it.
+// judging lists the keys of a scenario that judge or describe the measurement
+// without changing it.
 var judging = []string{"title", "description", "claims", "thresholds", "quick"}
 
-// Design returns the hash of what runs: of the scenario without its title,
-// description, claims, thresholds and quick version. Runs that have it and the
-// seed in common made the same draws, whatever they were asked to show. It is
-// the hash of the scenario where that cannot be read.
+// Design returns the hash of the scenario without its title, description,
+// claims, thresholds and quick version. Runs with the same design and seed made
+// the same draws, whatever they claim. If the scenario cannot be read, Design
+// returns the hash of the whole scenario.
 func (h Header) Design() string {
 	var tree map[string]json.RawMessage
 	if err := json.Unmarshal(h.Scenario, &tree); err != nil {
@@ -56,8 +56,8 @@ func (h Header) Design() string {
 	return hashOf(canonical)
 }
 
-// ScenarioHash returns the hash that [Header.SetScenario] would store for v. Two
-// scenarios that differ in credentials alone have the same one.
+// ScenarioHash returns the hash that [Header.SetScenario] would store for v.
+// Scenarios that differ only in credentials have the same hash.
 func ScenarioHash(v any) (string, error) {
 	canonical, err := canonicalJSON(v)
 	if err != nil {
@@ -105,7 +105,7 @@ func redactTree(v any) any {
 }
 
 // encodeLine renders v as one line of JSON with its newline. HTML is not
-// escaped: a claim that says "<" is to be found by that.
+// escaped, so that a text with "<" can be searched for.
 func encodeLine(v any) ([]byte, error) {
 	var buf bytes.Buffer
 	enc := json.NewEncoder(&buf)
@@ -116,7 +116,7 @@ func encodeLine(v any) ([]byte, error) {
 	return buf.Bytes(), nil
 }
 
-// decoded is the scenario of a run as it was decoded.
+// decoded caches the scenario of a run.
 type decoded struct {
 	source   json.RawMessage
 	scenario *scenarios.Scenario
@@ -126,8 +126,8 @@ type decoded struct {
 // decoding guards the decoded scenarios of all runs.
 var decoding sync.Mutex
 
-// Scenario returns the scenario of the run, which is decoded once and must not be
-// changed.
+// Scenario returns the scenario of the run. It is decoded once, and callers must
+// not change it.
 func (r *Run) Scenario() (*scenarios.Scenario, error) {
 	decoding.Lock()
 	defer decoding.Unlock()
@@ -141,15 +141,12 @@ func (r *Run) Scenario() (*scenarios.Scenario, error) {
 	return r.scenario.scenario, r.scenario.err
 }
 
-// unknown stands where a text of a fingerprint could not be found out.
+// unknown is the value of a text in a fingerprint that could not be determined.
 const unknown = "unknown"
 
-// modulePath is the module that a revision must belong to.
-const modulePath = "floodgate"
-
-// TakeFingerprint describes this machine and this program. What cannot be
-// found out is "unknown", or 0 for numbers: never a guess, never an error. The
-// CPU quota is left to machine.Fingerprint, which reads the control groups.
+// TakeFingerprint describes this machine and this program. A value that cannot
+// be determined is "unknown", or 0 if it is a number. CPUQuota is left 0:
+// machine.Fingerprint, which reads the control groups, sets it.
 func TakeFingerprint(ctx context.Context) Fingerprint {
 	f := Fingerprint{
 		CPU: unknown, Cores: runtime.NumCPU(), OS: runtime.GOOS, Arch: runtime.GOARCH,
@@ -168,8 +165,9 @@ func TakeFingerprint(ctx context.Context) Fingerprint {
 	return f
 }
 
-// ownRevision returns the one stamped into the binary. `go run` stamps none; then git
-// is asked, if the working directory is a checkout of this very module.
+// ownRevision returns the revision stamped into the binary. If there is none, as
+// with `go run`, it returns that of the working directory, provided that this is
+// a checkout of this module.
 func ownRevision(ctx context.Context) (rev string, modified bool) {
 	if info, ok := debug.ReadBuildInfo(); ok {
 		for _, s := range info.Settings {
@@ -197,5 +195,5 @@ func isOurs(top string) bool {
 		return false
 	}
 	first, _, _ := strings.Cut(string(src), "\n")
-	return strings.TrimSpace(first) == "module "+modulePath
+	return strings.TrimSpace(first) == "module floodgate"
 }

@@ -10,20 +10,21 @@ import (
 	"path/filepath"
 )
 
-// Listed is one run as [List] sees it.
+// Listed is a run found by [List].
 type Listed struct {
 	ID     string
 	Dir    string
-	Header Header // zero where Err is set
-	// Trials is the number of stored trials; they are counted, not read.
+	Header Header // zero if Err is set
+	// Trials is the number of stored trials, whose content is not checked.
 	Trials   int
 	Complete bool
-	// Err is the reason why the run cannot be read; it stands beside the others.
+	// Err is the reason why the run cannot be read; nil means that it can.
 	Err error
 }
 
-// List returns the runs below root, oldest first. A root that does not exist
-// holds none. Only headers are read: see [Open] for a check of the rest.
+// List returns the runs below root, ordered by ID and thus by time; there are none
+// if root does not exist. A run that cannot be read is in the list, with its error. List reads only
+// headers; [Open] checks the rest.
 func List(root string) ([]Listed, error) {
 	entries, err := os.ReadDir(root)
 	if errors.Is(err, fs.ErrNotExist) {

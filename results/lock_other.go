@@ -4,8 +4,8 @@ package results
 
 import "os"
 
-// lock does nothing: this system has no lock that ends with its process, so
-// whoever resumes a run must know that nobody else writes it.
+// lock does nothing, as this system has no lock that ends with its process. Users
+// must make sure themselves that only one process writes a run.
 func lock(*os.File) error { return nil }
 
 // noFile returns 0: unknown.

@@ -13,13 +13,13 @@ import (
 	"path/filepath"
 )
 
-// footerPrefix tells a footer from a trial.
+// footerPrefix distinguishes a footer from a trial.
 const footerPrefix = `{"complete":`
 
 // FileName is the name of a run's file in the run's folder.
 const FileName = "run.jsonl"
 
-// LineError says which line of which file is damaged, and how.
+// LineError reports that a line of a run's file is damaged.
 type LineError struct {
 	File string
 	Line int // from 1
@@ -29,17 +29,17 @@ type LineError struct {
 func (e *LineError) Error() string { return fmt.Sprintf("%s:%d: %v", e.File, e.Line, e.Err) }
 func (e *LineError) Unwrap() error { return e.Err }
 
-// footer is the last line of a complete run. Its digest covers all lines
-// before it, so that a complete run is known to be as it was written.
+// footer is the last line of a complete run. Its digest covers all lines before
+// it, so that later changes of the file are detected.
 type footer struct {
 	Complete bool   `json:"complete"`
 	Trials   int    `json:"trials"`
 	SHA256   string `json:"sha256"`
 }
 
-// Open reads the run at path: its folder or its file. An unfinished last line,
-// as a kill leaves one, becomes a warning; anything else that is not as
-// [Store] writes it is a [LineError].
+// Open reads the run at path, which is its folder or its file. An unfinished last
+// line, as left by a kill, becomes a warning; any other deviation from the format
+// of [Store] is a [LineError].
 func Open(path string) (*Run, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, FileName)
@@ -56,8 +56,8 @@ func Open(path string) (*Run, error) {
 	return run, nil
 }
 
-// Parse reads a run from the content of its file; name stands in errors. It
-// is as strict as [Open], and every error is a [LineError].
+// Parse reads a run from the content of its file; errors mention name. It is as
+// strict as [Open], and every error is a [LineError].
 func Parse(name string, src []byte) (*Run, error) {
 	p, err := parse(name, src)
 	if err != nil {
@@ -90,17 +90,17 @@ func parse(name string, src []byte) (*parser, error) {
 	return p, nil
 }
 
-// parser takes the lines of a run's file one after another.
+// parser reads the lines of a run's file one after another.
 type parser struct {
 	run    Run
-	line   int         // of the line at hand, from 1
+	line   int         // number of the current line, from 1
 	seen   map[int]int // trial index → its line
 	digest hash.Hash   // of the lines accepted
 	good   int64       // bytes accepted
 	torn   int         // bytes of an unfinished last line
 }
 
-// accept takes one line; raw is the line with its newline.
+// accept parses one line; raw is the line with its newline.
 func (p *parser) accept(line, raw []byte) error {
 	var err error
 	switch {

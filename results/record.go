@@ -1,15 +1,14 @@
-// Package results holds the record of a run and its crash-safe store.
+// Package results defines the record of a run and its crash-safe store. The
+// example of [Create] stores and reads back a run.
 //
-// A run lives in a folder of its own, in one file run.jsonl of JSON lines: a
-// [Header], a [Trial] a line as each ends, and a footer once all are there. A
-// line counts from the moment that its newline is on disk: [Store.Append]
-// returns after that, so a kill at any time loses at most the trial that was
-// running. What was stored reads back as it was: [Open] checks every line,
-// names file and line of whatever is damaged, and tolerates nothing but an
-// unfinished last line.
+// A run has a folder of its own with one file of JSON lines, run.jsonl: a
+// [Header], one [Trial] per line, and a footer once all trials are stored.
+// [Store.Append] returns when the line is on disk, so a kill at any time loses at
+// most the trial in progress. [Open] checks every line, names the file and line
+// of any damage, and tolerates only an unfinished last line.
 //
-// The packages below it turn a run into statistics (stats, summary), a
-// verdict (gate) and text (report).
+// The packages below it turn a run into statistics (stats, summary), a verdict
+// (claims, baseline, pairs) and text (report).
 package results
 
 import (
@@ -21,18 +20,18 @@ import (
 // Schema is the version of the record that this package writes.
 const Schema = 2
 
-// Run is one stored run: what was asked, where it ran, and its trials.
+// Run is one stored run.
 type Run struct {
 	Header Header
 	Trials []Trial
 	// Complete reports that every planned trial has a record.
 	Complete bool
-	// Path of the file it was read from; empty for a run that was not.
+	// Path is the file that the run was read from; empty means none.
 	Path string
-	// Warnings say what was tolerated in reading it, such as a torn last line.
+	// Warnings describes tolerated damage, such as an unfinished last line.
 	Warnings []string
 
-	scenario *decoded // by Run.Scenario
+	scenario *decoded // set by Run.Scenario
 }
 
 // Header is the first line of a run's file.
@@ -47,19 +46,19 @@ type Header struct {
 	Hash         string          `json:"scenario_hash"`
 	Seed         uint64          `json:"seed"`
 	Quick        bool            `json:"quick,omitempty"`
-	// Planned is the number of trials of the whole run; of a plan's search, the
-	// most that there may be.
+	// Planned is the number of trials of the whole run, or the maximum number of
+	// trials of a search.
 	Planned int `json:"planned"`
-	// Search reports that the trials are those of a search ("floodgate plan"): they
-	// are at levels of its own, and the run never says that it is complete.
+	// Search reports that the trials are those of a search ("floodgate plan"),
+	// which chooses its own levels. Such a run is never complete.
 	Search      bool        `json:"search,omitempty"`
 	Environment Environment `json:"environment"`
 	Fingerprint Fingerprint `json:"fingerprint"`
 	// SUT is the revision of the program under test; nil means Floodgate's own,
 	// whose revision is in Fingerprint.
 	SUT *SUT `json:"sut,omitempty"`
-	// Command of floodgate that runs it again, a word each, without addresses of
-	// servers; empty means unknown.
+	// Command is the command that reproduces the run, one word each, without
+	// addresses of servers; empty means unknown.
 	Command []string `json:"command,omitempty"`
 }
 
@@ -72,19 +71,19 @@ type Environment struct {
 	Chosen string `json:"chosen,omitempty"`
 	// Engine is the container engine with its version and platform; empty means that none was used.
 	Engine string `json:"engine,omitempty"`
-	// Containers that upstream and database ran in.
+	// Containers holds the containers of the upstream and the database.
 	Containers []Container `json:"containers,omitempty"`
-	// Targets are the hosts beyond loopback that were allowed by name.
+	// Targets holds the hosts beyond loopback that were allowed by name.
 	Targets []string `json:"targets,omitempty"`
-	// Notes say what of the servers' settings is not used, and why.
+	// Notes explains which settings of the servers are not used.
 	Notes []string `json:"notes,omitempty"`
 }
 
-// Container is one that took part in a run, as the engine describes it.
+// Container is a container that took part in a run, as the engine describes it.
 type Container struct {
-	// Name of its role: upstream, database or sut.
+	// Name is its role: upstream, database or sut.
 	Name string `json:"name"`
-	// Image as it was requested, and the engine's ID of what that was.
+	// Image is the requested image, and ImageID the engine's ID of it.
 	Image   string `json:"image"`
 	ImageID string `json:"image_id"`
 	// CPUs and Memory are the limits in force; zero means none.
@@ -92,7 +91,8 @@ type Container struct {
 	Memory int64   `json:"memory_bytes,omitempty"`
 }
 
-// Fingerprint is what decides whether two runs are comparable.
+// Fingerprint identifies the machine and the program. Runs with different
+// fingerprints may not be comparable.
 type Fingerprint struct {
 	CPU      string `json:"cpu"`
 	Cores    int    `json:"cores"`
@@ -104,20 +104,20 @@ type Fingerprint struct {
 	Revision string `json:"revision"`
 	Modified bool   `json:"modified,omitempty"`
 	NoFile   uint64 `json:"nofile"`
-	// GOMAXPROCS is the number of threads of a Go program that run at once; 0 in records
-	// that have neither it nor the quota.
+	// GOMAXPROCS is the number of threads that run Go code at once; 0 means that
+	// neither it nor the quota was recorded.
 	GOMAXPROCS int `json:"gomaxprocs,omitempty"`
-	// CPUQuota is the number of cores that the control groups allow at most; 0 means no quota.
+	// CPUQuota is the maximum number of cores by the control groups; 0 means no quota.
 	CPUQuota float64 `json:"cpu_quota,omitempty"`
 }
 
-// Processors describes what bounds the use of the cores: "GOMAXPROCS 4, CPU
-// quota 1.5 cores". It is empty where that was not recorded.
+// Processors describes the bounds on the use of the cores: "GOMAXPROCS 4, CPU
+// quota 1.5 cores". It is empty if they were not recorded.
 func (f Fingerprint) Processors() string {
 	return Processors(f.GOMAXPROCS, f.CPUQuota)
 }
 
-// Processors returns [Fingerprint.Processors] of these values.
+// Processors is [Fingerprint.Processors] of a given GOMAXPROCS and CPU quota.
 func Processors(gomaxprocs int, quota float64) string {
 	if gomaxprocs == 0 {
 		return ""
@@ -133,29 +133,30 @@ func Processors(gomaxprocs int, quota float64) string {
 	return text
 }
 
-// SUT names the sources of a program under test that is not Floodgate's own.
+// SUT identifies the sources of a program under test that is not Floodgate's own.
 type SUT struct {
-	// Repository is the name of the folder that its repository is in.
+	// Repository is the name of the repository's folder.
 	Repository string `json:"repository,omitempty"`
-	// Revision is the commit; "unknown" where the program is in no repository.
+	// Revision is the commit, or "unknown" if the program is not in a repository.
 	Revision string `json:"revision"`
 	// Modified reports that files of the repository differed from the commit.
 	Modified bool `json:"modified,omitempty"`
 }
 
-// Outcomes of a trial. Only OutcomeOK trials enter statistics of time.
+// The outcomes of a trial. Only trials with OutcomeOK enter statistics of times.
 const (
 	OutcomeOK      = "ok"      // measured; errors of items are data
-	OutcomeInvalid = "invalid" // the mock or the machine was too slow to believe it
-	OutcomeCrashed = "crashed" // the SUT exited before it was done
-	OutcomeTimeout = "timeout" // the SUT was not done in time and was killed
-	OutcomeStalled = "stalled" // a service completed nothing any more while reports were in flight
+	OutcomeInvalid = "invalid" // the mock upstream or the machine was overloaded
+	OutcomeCrashed = "crashed" // the SUT exited too early
+	OutcomeTimeout = "timeout" // the SUT did not finish in time and was killed
+	OutcomeStalled = "stalled" // a service stopped completing reports while some were in flight
 	OutcomeFailed  = "failed"  // could not be measured: environment or protocol
 )
 
-// Trial is one run of one variant at one level in a fresh SUT process; one line of a run's file.
+// Trial is one run of one variant at one level in a fresh SUT process. It is one
+// line of a run's file.
 type Trial struct {
-	// Index is the position in the run's plan, from 0.
+	// Index is the position in the schedule of the run, from 0.
 	Index   int            `json:"index"`
 	Block   int            `json:"block"`
 	Variant string         `json:"variant"`
@@ -166,58 +167,60 @@ type Trial struct {
 	Seed      uint64    `json:"seed"`
 	Started   time.Time `json:"started"`
 	Outcome   string    `json:"outcome"`
-	// Reason says in words why the outcome is not ok.
+	// Reason explains an outcome other than ok.
 	Reason   string   `json:"reason,omitempty"`
 	Warnings []string `json:"warnings,omitempty"`
-	// NotReady reports that the SUT ran and did not say that it is ready.
+	// NotReady reports that the SUT started but did not report that it is ready.
 	NotReady bool `json:"not_ready,omitempty"`
-	// Discarded are earlier tries of this trial that were not believed, oldest first.
+	// Discarded holds earlier, invalid tries of this trial, oldest first.
 	Discarded []Discarded `json:"discarded,omitempty"`
-	// Makespan: first item started → last item finished. 0 where Outcome is not
-	// ok, and of a service, whose reports come when they come.
+	// Makespan is the time from the start of the first item to the end of the last
+	// one. It is 0 if Outcome is not ok, and for a service.
 	Makespan time.Duration `json:"makespan_ns"`
-	// MakespanSource is "sut" (reported from inside) or "outside" (go sent → done seen).
+	// MakespanSource is "sut" (reported from inside) or "outside" (from sending
+	// the start message to seeing the end).
 	MakespanSource string `json:"makespan_source,omitempty"`
-	// Ideal makespan from the injected latencies and the limit, 0 when unknown.
+	// Ideal is the ideal makespan for the injected latencies and the limit; 0 means unknown.
 	Ideal time.Duration `json:"ideal_ns,omitempty"`
-	// Stages by name: queue, fetch, pool_wait, write, item; nil means unavailable.
+	// Stages holds latencies by stage: queue, fetch, handoff, pool_wait, write,
+	// item; nil means unavailable.
 	Stages map[string]Histogram `json:"stages,omitempty"`
-	// ItemsDone and ItemsFailed count distinct items; nil where the SUT does not report them.
+	// ItemsDone and ItemsFailed count distinct items; nil means not reported.
 	ItemsDone   *int           `json:"items_done,omitempty"`
 	ItemsFailed *int           `json:"items_failed,omitempty"`
 	Errors      []ErrorCount   `json:"errors,omitempty"`
 	Descriptors Descriptors    `json:"descriptors"`
 	Resources   Resources      `json:"resources"`
-	Documents   *Documents     `json:"documents,omitempty"` // nil: not checked
-	Upstream    *UpstreamStats `json:"upstream,omitempty"`  // nil: not asked
-	// Service is what reports under load gave; nil means that the SUT worked off its items once.
+	Documents   *Documents     `json:"documents,omitempty"` // nil means not checked
+	Upstream    *UpstreamStats `json:"upstream,omitempty"`  // nil means unknown
+	// Service holds the results of a service under load; nil means that the SUT
+	// processed its items once.
 	Service *Service `json:"service,omitempty"`
-	// SlotLimit is what a limit that sets itself (strategy adaptive) came to; nil:
-	// there was none, or it is unknown.
+	// SlotLimit is the limit that strategy adaptive found; nil means none, or unknown.
 	SlotLimit *SlotLimit `json:"slot_limit,omitempty"`
-	// Overrun reports that the SUT did more at once than its variant declares; nil means that it
-	// did not, or the upstream cannot tell.
+	// Overrun reports that the SUT exceeded its declared limit; nil means that it
+	// did not, or that the upstream cannot tell.
 	Overrun *Overrun `json:"overrun,omitempty"`
-	// Throttled counts requests that had to wait for external.rate: their times
-	// are the bound's, not the upstream's.
+	// Throttled counts requests that waited for external.rate: their times measure
+	// that bound, not the upstream.
 	Throttled int `json:"throttled,omitempty"`
-	// Machine is what the machine did meanwhile; nil means that it was not watched, or does not tell.
+	// Machine is the state of the machine during the trial; nil means unknown.
 	Machine *Conditions `json:"machine,omitempty"`
-	// Container that the SUT ran in; nil means none.
+	// Container is the container of the SUT; nil means none.
 	Container *Container `json:"container,omitempty"`
 	ExitCode  int        `json:"exit_code"`
-	// StderrTail is the end of the SUT's standard error where the outcome is not ok.
+	// StderrTail is the end of the SUT's standard error if the outcome is not ok.
 	StderrTail string `json:"stderr_tail,omitempty"`
 }
 
-// SlotLimit is a limit that was found while items were worked off.
+// SlotLimit is a limit that was found at run time.
 type SlotLimit struct {
-	// Last limit, and the median of those in the second half of the time.
+	// Last is the final limit, and Settled the median over the second half of the time.
 	Last    int `json:"last"`
 	Settled int `json:"settled"`
 }
 
-// Discarded is a try of a trial that was invalid, so that it was run again.
+// Discarded is an invalid try of a trial that was then rerun.
 type Discarded struct {
 	Started time.Time `json:"started"`
 	Reason  string    `json:"reason"`
@@ -225,7 +228,7 @@ type Discarded struct {
 
 // ErrorCount is one type of error in a trial.
 type ErrorCount struct {
-	// Type: emfile, ports, timeout, refused, reset, http_4xx, http_429, http_5xx, mongo_…, other.
+	// Type is emfile, ports, timeout, refused, reset, http_4xx, http_429, http_5xx, mongo_… or other.
 	Type  string        `json:"type"`
 	Side  string        `json:"side"` // upstream or mongo
 	Count int           `json:"count"`
@@ -234,73 +237,76 @@ type ErrorCount struct {
 	Sample string `json:"sample"`
 }
 
-// Descriptors of the SUT process.
+// Descriptors describes the open descriptors of the SUT process.
 type Descriptors struct {
-	// Baseline is the count when the SUT was ready and had no client yet.
+	// Baseline is the count when the SUT was ready and had no clients yet.
 	Baseline int `json:"baseline"`
-	// Peak is the highest count seen from outside; PeakAt when, since go was sent.
+	// Peak is the highest count seen from outside, and PeakAt its time since the
+	// start message was sent.
 	Peak   int           `json:"peak"`
 	PeakAt time.Duration `json:"peak_at_ns"`
-	// Outside splits the highest counts seen from outside by kind; nil where kinds cannot be seen.
+	// Outside splits the highest counts seen from outside by kind; nil means unknown.
 	Outside *Kinds `json:"outside,omitempty"`
-	// Inside are the exact peaks counted by the dialers; nil where the SUT does not report them.
+	// Inside holds the exact peaks counted by the dialers; nil means not reported.
 	Inside *Kinds `json:"inside,omitempty"`
 	// Predicted is the bound predicted for the variant; zero means no prediction.
 	Predicted int `json:"predicted,omitempty"`
-	// Leaked is the number of descriptors that stayed open after the core was closed, without those of
-	// one event loop that the runtime keeps; nil means not checked.
+	// Leaked is the number of descriptors that stayed open after all clients were
+	// closed, except those of one event loop of the runtime; nil means not checked.
 	Leaked *int `json:"leaked,omitempty"`
-	// LeakedKinds splits them by kind; nil where there are none, or kinds cannot be seen.
+	// LeakedKinds splits Leaked by kind; nil means none, or unknown kinds.
 	LeakedKinds *Kinds `json:"leaked_by_kind,omitempty"`
-	// Samples is the number of counts, Classified the number of counts by kind.
+	// Samples is the number of counts, and Classified the number of counts by kind.
 	Samples    int `json:"samples"`
 	Classified int `json:"classified"`
 }
 
-// Kinds are peaks by kind of descriptor; each is its own maximum, so they need not add up.
+// Kinds holds peaks by kind of descriptor. Each is a maximum of its own, so they
+// need not add up to the total peak.
 type Kinds struct {
 	Upstream int `json:"upstream"`
 	Mongo    int `json:"mongo"`
-	// Runtime are those by which the language's runtime waits for events: epoll,
-	// eventfd and the like.
+	// Runtime counts those with which the language's runtime waits for events,
+	// such as epoll and eventfd.
 	Runtime int `json:"runtime,omitempty"`
 	Other   int `json:"other"`
 }
 
-// Others returns the runtime's descriptors and those of no other kind.
+// Others returns the number of descriptors that belong to neither upstream nor database.
 func (k Kinds) Others() int { return k.Runtime + k.Other }
 
-// Resources of the SUT process.
+// Resources holds the resource usage of the SUT process.
 type Resources struct {
 	UserCPU    time.Duration `json:"user_cpu_ns"`
 	SystemCPU  time.Duration `json:"system_cpu_ns"`
 	PeakRSS    int64         `json:"peak_rss_bytes"`
 	Threads    int           `json:"peak_threads"`
 	Goroutines *int          `json:"peak_goroutines,omitempty"` // nil: unavailable
-	// Allocs is the number of objects that the SUT allocated while it worked; nil means unavailable.
+	// Allocs is the number of objects that the SUT allocated in the trial; nil means unavailable.
 	Allocs *uint64 `json:"allocations,omitempty"`
 }
 
-// Documents is what the check of the database after a trial found.
+// Documents is the result of the check of the database after a trial.
 type Documents struct {
 	Expected  int `json:"expected"`
 	Found     int `json:"found"`
 	Lost      int `json:"lost"`
 	Duplicate int `json:"duplicate"`
-	// Corrupt have the right key and other content; Foreign were never requested.
+	// Corrupt documents have the right key but other content; Foreign ones were
+	// never requested.
 	Corrupt int `json:"corrupt"`
 	Foreign int `json:"foreign"`
-	// Renamed is the number of lost that documents may be there under another key, as foreign
-	// ones: of a trial, the smaller of the two numbers.
+	// Renamed is the number of lost documents that may be foreign ones under
+	// another key: in a trial, the smaller of the two numbers.
 	Renamed int `json:"renamed,omitempty"`
-	// Unchecked reports that the content was not compared, as it is unknown what an
-	// upstream that is not ours answers: Corrupt is unknown then.
+	// Unchecked reports that the content was not compared, as the answers of an
+	// external upstream are unknown. Then Corrupt is unknown, too.
 	Unchecked bool `json:"unchecked,omitempty"`
-	// Unwritten were expected but belong to items that the SUT itself reported as failed.
+	// Unwritten documents belong to items that the SUT reported as failed.
 	Unwritten int `json:"unwritten"`
 }
 
-// UpstreamStats is what the mock upstream saw of a trial.
+// UpstreamStats holds the counts of the mock upstream in a trial.
 type UpstreamStats struct {
 	Requests     int           `json:"requests"`
 	PeakInFlight int           `json:"peak_in_flight"`
@@ -314,7 +320,7 @@ type UpstreamStats struct {
 
 // Histogram is an HDR histogram of durations in nanoseconds, losslessly encoded.
 type Histogram struct {
-	// Count, and quantiles for readers that do not decode Data.
+	// Count and the figures below serve readers that do not decode Data.
 	Count int64         `json:"count"`
 	Mean  time.Duration `json:"mean_ns"`
 	P50   time.Duration `json:"p50_ns"`
@@ -325,9 +331,9 @@ type Histogram struct {
 	Data string `json:"hdr"`
 }
 
-// Highest returns the peak to judge by: the highest count seen from outside or, if
-// that is more, the sum of the peaks counted inside, since sampling may miss a
-// short peak. False: it was never sampled.
+// Highest returns the peak to judge by: the highest count seen from outside or
+// the sum of the peaks counted inside, whichever is larger, as sampling may miss
+// a short peak. It returns false if there are no samples.
 func (d Descriptors) Highest() (peak int, ok bool) {
 	if d.Samples == 0 {
 		return 0, false
@@ -339,7 +345,7 @@ func (d Descriptors) Highest() (peak int, ok bool) {
 	return peak, true
 }
 
-// ErrorsOf returns how many items failed with errors of the type, on either side.
+// ErrorsOf returns the number of errors of the type, on both sides.
 func (t Trial) ErrorsOf(kind string) (n int) {
 	for _, e := range t.Errors {
 		if e.Type == kind {
@@ -349,7 +355,7 @@ func (t Trial) ErrorsOf(kind string) (n int) {
 	return n
 }
 
-// Add adds up what two checks found.
+// Add adds the counts of another check.
 func (d *Documents) Add(o Documents) {
 	d.Unchecked = d.Unchecked || o.Unchecked
 	d.Expected += o.Expected
@@ -362,54 +368,54 @@ func (d *Documents) Add(o Documents) {
 	d.Unwritten += o.Unwritten
 }
 
-// Broken returns how many documents were lost, duplicate, wrong or foreign, each
-// counted once: one that was written under another key is lost and foreign.
+// Broken returns the number of integrity violations: documents that are lost,
+// duplicate, corrupt or foreign. A document that was written under another key is
+// lost and foreign, and counts once.
 func (d Documents) Broken() int { return d.Lost + d.Spoiled() - d.Renamed }
 
-// Spoiled returns how many documents are there that should not be so: duplicate,
-// wrong or foreign.
+// Spoiled returns the number of stored documents that are duplicate, corrupt or
+// foreign.
 func (d Documents) Spoiled() int { return d.Duplicate + d.Corrupt + d.Foreign }
 
-// Service is what a trial of a service under load gave.
+// Service holds the results of a service under load in one trial.
 type Service struct {
-	// Due reports came in the time; Ended of them were answered, timed out or
-	// failed at the client, and Dropped were never sent, as the load was ended
-	// early: due = ended + dropped. OK were done. Errors counts the other ended ones by type.
+	// Due reports arrived. Ended of them were answered, timed out or failed at the
+	// client, and Dropped were never sent because the load ended early, so Due =
+	// Ended + Dropped. OK of them succeeded; Errors counts the other ended ones by type.
 	Due     int            `json:"due"`
 	Ended   int            `json:"ended"`
 	Dropped int            `json:"dropped"`
 	OK      int            `json:"ok"`
 	Errors  map[string]int `json:"errors,omitempty"`
-	// Late of those that ended were begun more than [LagBound] after they were due.
+	// Late of the ended reports were sent more than [LagBound] after they were due.
 	Late int `json:"late"`
-	// Response is the time of all that ended since they were due, Accepted that
-	// of those that were done alone; ServiceTime is the time since they were
-	// begun, Lag how late that was.
+	// Response is the time since reports were due, of all that ended; Accepted is
+	// that of the successful ones. ServiceTime is the time since they were sent,
+	// and Lag the difference of the two.
 	Response    Histogram `json:"response"`
 	Accepted    Histogram `json:"accepted"`
 	ServiceTime Histogram `json:"service_time"`
 	Lag         Histogram `json:"lag"`
-	// Stalled is when nothing had been completed for the scenario's time while
-	// reports were in flight; nil means that that was never so.
+	// Stalled is the time at which no report had been completed for the stall time
+	// of the scenario while some were in flight; nil means never.
 	Stalled *time.Duration `json:"stalled_ns,omitempty"`
-	// Goroutines are their stacks at that time, equal ones grouped, as Go's
-	// runtime/pprof writes them; empty means the SUT did not say.
+	// Goroutines holds the goroutines' stacks at that time, grouped as in Go's
+	// runtime/pprof; empty means unavailable.
 	Goroutines string `json:"goroutines,omitempty"`
-	// Recovered reports that a report after the load was done in time.
+	// Recovered reports that a report after the load succeeded in time.
 	Recovered bool   `json:"recovered"`
 	Series    Series `json:"series"`
 }
 
-// Bounds on how late the load generator may begin a report, and the median one:
-// those that the mock upstream has on its answers (its late_p99_bound and late_bound).
+// Bounds on the lag of the load generator, for a report and for the median
+// report. They equal the mock upstream's late_p99_bound and late_bound.
 const (
 	LagBound       = 20 * time.Millisecond
 	LagMedianBound = 2 * time.Millisecond
 )
 
-// TooLate reports whether the load generator was too slow to believe the trial: it
-// began the median report late, or more than 1 % of them. A single one, which a
-// machine's hiccup may be, does not count.
+// TooLate reports whether the load generator was overloaded: it sent the median
+// report late, or more than one report and more than 1 % of them.
 func (s *Service) TooLate() bool {
 	return s.Lag.P50 > LagMedianBound || s.Late > max(1, s.Ended/100)
 }

@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// mask stands where credentials were.
+// mask replaces credentials.
 const mask = "***"
 
-// Redact returns text with the credentials removed from every URI in it: what
-// stands before the @ of a URI, and the values of query parameters and options
-// that name a password, token, secret or key. A mongodb URI whose password
-// holds unescaped '/', '?' or '@' loses all of it too: where it is unclear
-// what belongs to the password, too much is removed rather than too little.
+// Redact returns text without the credentials of the URIs in it: the part of a
+// URI before the @, and the values of query parameters and options that name a
+// password, token, secret or key. Where it is unclear what belongs to a password,
+// as with unescaped '/', '?' or '@' in a mongodb URI, it removes too much rather
+// than too little.
 func Redact(text string) string {
 	if !strings.Contains(text, "://") {
 		return text
@@ -20,7 +20,7 @@ func Redact(text string) string {
 	return uriPattern.ReplaceAllStringFunc(text, redactURI)
 }
 
-// A mongodb URI ends at a space alone: quotes may be part of its password.
+// A mongodb URI ends only at a space: quotes may be part of its password.
 var (
 	uriPattern   = regexp.MustCompile(`(?i)[a-z0-9+.-]*mongodb[a-z0-9+.-]*://\S*|[a-z][a-z0-9+.-]*://[^\s"'<>` + "`" + `]*`)
 	secretOption = regexp.MustCompile(`(?i)([?&;,][^=&;,#]*(?:passw|pwd|token|secret|apikey|api_key|accesskey|access_key|credential)[^=&;,#]*[=:])[^&;,#)]*`)
@@ -36,7 +36,7 @@ func redactURI(uri string) string {
 	return masked + secretOption.ReplaceAllString(rest[start:], "${1}"+mask)
 }
 
-// credentialsEnd returns where the host begins in what follows "scheme://".
+// credentialsEnd returns the index of the host in rest, the URI after "scheme://".
 func credentialsEnd(scheme, rest string) int {
 	last := strings.LastIndexByte(rest, '@') + 1
 	if last == 0 || strings.Contains(scheme, "mongodb") {
@@ -58,8 +58,7 @@ func credentialsEnd(scheme, rest string) int {
 	return 0
 }
 
-// redacted returns the trial with [Redact] applied to all its free texts; the
-// caller's slices stay as they are.
+// redacted returns a copy of the trial with [Redact] applied to all its free texts.
 func (t Trial) redacted() Trial {
 	t.Reason = Redact(t.Reason)
 	t.StderrTail = Redact(t.StderrTail)

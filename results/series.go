@@ -22,14 +22,15 @@ type Series struct {
 	Columns map[Column][]int64 `json:"columns"`
 }
 
-// Column names a column of a Series. Its values are those of this package and of
-// [ErrorColumn]: the name of no other column compiles, and none is read from a record.
+// Column identifies a column of a [Series]. Its only values are the variables of
+// this package and those of [ErrorColumn], so that a misspelled name does not
+// compile, and is an error in a record.
 type Column struct {
 	name  string
 	total bool
 }
 
-// all are the columns that every new Series has.
+// all holds the columns of a new Series, in the order of their declaration.
 var all []Column
 
 func column(name string, total bool) Column {
@@ -38,12 +39,14 @@ func column(name string, total bool) Column {
 	return c
 }
 
-// level returns a column of what there is at a moment, total one of what there was until then.
+// level declares a column of momentary values.
 func level(name string) Column { return column(name, false) }
+
+// total declares a column of cumulative counts.
 func total(name string) Column { return column(name, true) }
 
-// The columns that the SUT counts itself. The family of refusals counts dials and accepts that
-// failed because of missing descriptor (EMFILE).
+// The columns that the SUT counts itself. ColumnRefused and its variants count
+// dials and accepts that failed for lack of descriptors (EMFILE).
 var (
 	ColumnArrived            = total("arrived") // reports that were admitted
 	ColumnShed               = total("shed")    // reports that were rejected
@@ -70,7 +73,7 @@ var (
 	ColumnRefusedAccept      = total("emfile_accept")
 )
 
-// The columns that are seen from outside; 0 descriptors mean that they were not seen.
+// The columns that are observed from outside; 0 descriptors means not observed.
 var (
 	ColumnDescriptors         = level("descriptors")
 	ColumnDescriptorsUpstream = level("descriptors_upstream")
@@ -82,8 +85,8 @@ var (
 
 const errorPrefix = "errors_"
 
-// ErrorColumn returns the column of the errors of items of one type. A Series has
-// it only where there were some.
+// ErrorColumn returns the column that counts the items' errors of one type. A
+// Series has it only if there were such errors.
 func ErrorColumn(kind string) Column {
 	return Column{errorPrefix + strings.ReplaceAll(kind, " ", "_"), true}
 }
@@ -99,10 +102,10 @@ func RefusedAt(side string) Column {
 	return ColumnRefusedAccept
 }
 
-// Columns returns the columns that every new Series has.
+// Columns returns the columns of a new Series.
 func Columns() []Column { return slices.Clone(all) }
 
-// ParseColumn returns the column of that name.
+// ParseColumn returns the column with the given name, or an error if there is none.
 func ParseColumn(name string) (Column, error) {
 	i := slices.IndexFunc(all, func(c Column) bool { return c.name == name })
 	switch {
@@ -114,24 +117,24 @@ func ParseColumn(name string) (Column, error) {
 	return Column{}, fmt.Errorf("unknown column %q of a time series", name)
 }
 
-// String returns the name of the column as it is in records.
+// String returns the name of the column in records.
 func (c Column) String() string { return c.name }
 
-// Total reports whether the column counts from the beginning of the trial on; the
-// others tell what there is at the moment.
+// Total reports whether the column is a cumulative count since the beginning of
+// the trial, rather than a momentary value.
 func (c Column) Total() bool { return c.total }
 
 // MarshalText returns the name of the column.
 func (c Column) MarshalText() ([]byte, error) { return []byte(c.name), nil }
 
-// UnmarshalText returns [ParseColumn].
+// UnmarshalText parses the name of a column as [ParseColumn] does.
 func (c *Column) UnmarshalText(text []byte) (err error) {
 	*c, err = ParseColumn(string(text))
 	return err
 }
 
-// Append adds a sample. A column that is new was zero until now, and one that is
-// not among the values is zero.
+// Append adds a sample. A column that is missing in values, or in earlier
+// samples, is zero there.
 func (s *Series) Append(at time.Duration, values map[Column]int64) {
 	if s.Columns == nil {
 		s.Columns = map[Column][]int64{}
@@ -164,7 +167,7 @@ func (s Series) Value(c Column, i int) int64 {
 	return s.Columns[c][i]
 }
 
-// Last returns the last value of a column; false means that it has none.
+// Last returns the last value of a column, or false if it has none.
 func (s Series) Last(c Column) (int64, bool) {
 	values := s.Columns[c]
 	if len(values) == 0 {
@@ -190,7 +193,7 @@ func NewHistogram(h *hdrhistogram.Histogram) (Histogram, error) {
 	return enc, nil
 }
 
-// HDR decodes the histogram: the same geometry and counts as were encoded.
+// HDR decodes the histogram, with its original geometry and counts.
 func (h Histogram) HDR() (*hdrhistogram.Histogram, error) {
 	if h.Data == "" {
 		return nil, errors.New("decode histogram: data are missing")

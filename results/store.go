@@ -17,14 +17,14 @@ import (
 	"floodgate/results/atomicfile"
 )
 
-// Errors of [Resume]. ErrLocked is [Create]'s as well.
+// Errors of [Resume]; [Create] returns ErrLocked as well.
 var (
 	ErrLocked       = errors.New("another process is writing this run")
 	ErrComplete     = errors.New("the run is complete: there is nothing to resume")
 	ErrHashMismatch = errors.New("the scenario differs from the one with which the run started")
 )
 
-// file is what a Store needs of an *os.File.
+// file is the part of *os.File that a Store uses.
 type file interface {
 	io.WriteCloser
 	Sync() error
@@ -43,13 +43,13 @@ type Store struct {
 	size   int64     // of the lines that are on disk
 	digest hash.Hash // of these lines
 	seen   map[int]bool
-	broken error // why nothing can be appended any more
+	broken error // why nothing more can be appended
 }
 
-// Create makes the folder of a new run below root and writes its header.
-// An empty h.ID gets a [NewID]. The folder may exist, with logs in it; a run in
-// it is an error, never overwritten. Schema is set, and Scenario and Hash
-// brought to the form of [Header.SetScenario].
+// Create makes the folder of a new run below root and writes its header. It sets
+// Schema, replaces an empty ID with a [NewID], and brings Scenario and Hash to the
+// form of [Header.SetScenario]. The folder may exist and hold logs, but it is an
+// error if it holds a run.
 func Create(root string, h Header) (*Store, error) {
 	if h.ID == "" {
 		h.ID = NewID(time.Now())
@@ -72,7 +72,7 @@ func Create(root string, h Header) (*Store, error) {
 	}
 	s, err := create(dir, h)
 	if err != nil {
-		_ = os.Remove(dir) // unless there is something in it, such as logs or another run
+		_ = os.Remove(dir) // fails if it holds logs or another run
 		return nil, fmt.Errorf("create run %q: %w", h.ID, err)
 	}
 	return s, nil
@@ -92,7 +92,8 @@ func create(dir string, h Header) (*Store, error) {
 	return s, nil
 }
 
-// begin puts the header on disk, and the names of the file and its folders.
+// begin locks the file and makes the header and the names of the file and its
+// folders durable.
 func (s *Store) begin(f *os.File) error {
 	if err := lock(f); err != nil {
 		return err
@@ -109,10 +110,11 @@ func (s *Store) begin(f *os.File) error {
 	return nil
 }
 
-// Resume opens a run that was interrupted, cuts off an unfinished last line,
-// and returns what is stored, so that the missing trials can be appended.
-// scenarioHash must be the run's ([ErrHashMismatch]; see [ScenarioHash]); a
-// complete run is [ErrComplete], one that is being written [ErrLocked].
+// Resume opens an interrupted run, removes an unfinished last line, and returns
+// the stored part, so that the missing trials can be appended. Its error is
+// [ErrHashMismatch] if scenarioHash, see [ScenarioHash], is not that of the run,
+// [ErrComplete] if the run is complete, and [ErrLocked] if another process
+// writes it.
 func Resume(root, id, scenarioHash string) (*Store, *Run, error) {
 	s, run, err := resume(root, id, scenarioHash)
 	if err != nil {
@@ -164,14 +166,14 @@ func resume(root, id, scenarioHash string) (_ *Store, _ *Run, err error) {
 	return s, run, nil
 }
 
-// ID of the run.
+// ID returns the ID of the run.
 func (s *Store) ID() string { return s.header.ID }
 
 // Dir returns the run's folder; logs that belong to the run may be put there.
 func (s *Store) Dir() string { return s.dir }
 
 // Append stores a trial, with credentials removed from its texts, and returns
-// when it is on disk. When that fails nothing of it stays in the file.
+// when it is on disk. If that fails, no part of the trial stays in the file.
 func (s *Store) Append(t Trial) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -200,7 +202,7 @@ func (s *Store) append(t Trial) error {
 	return nil
 }
 
-// Finish marks the run complete. It fails while trials are missing.
+// Finish marks the run complete. It is an error if trials are missing.
 func (s *Store) Finish() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -215,7 +217,7 @@ func (s *Store) Finish() error {
 	return nil
 }
 
-// Close releases the run. It may be called more than once.
+// Close closes the file and releases its lock. It may be called more than once.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -228,9 +230,9 @@ func (s *Store) Close() error {
 	return err
 }
 
-// write appends v as one line and waits for the disk. A write that fails
-// part-way, as on a full disk, is taken back, and may be tried again; after a
-// failed sync it is unknown what is on disk, so the store refuses to continue.
+// write appends v as one line and syncs it. A partial write, as on a full disk,
+// is undone and may be retried. After a failed sync the content on disk is
+// unknown, so the store refuses further writes.
 func (s *Store) write(v any) error {
 	if s.broken != nil {
 		return s.broken
@@ -266,17 +268,17 @@ func (s *Store) rewind() error {
 	return s.file.Sync()
 }
 
-// NewID returns a name for a run that started at now, such as
-// "20261122-214015.123-7f3a9c": names sort by time (UTC), runs of the same
-// millisecond differ in the random suffix, and every file system takes it.
+// NewID returns an ID for a run that started at now, such as
+// "20261122-214015.123-7f3a9c". IDs sort by time (UTC), those of the same
+// millisecond differ in a random suffix, and all are valid file names.
 func NewID(now time.Time) string {
 	var suffix [3]byte
 	rand.Read(suffix[:]) // never fails
 	return now.UTC().Format("20060102-150405.000") + "-" + hex.EncodeToString(suffix[:])
 }
 
-// checkID refuses names that are no plain file name on some system, and with
-// them every path that leads out of the root.
+// checkID returns an error for an ID that is not a plain file name on every
+// system, which excludes paths out of the root.
 func checkID(id string) error {
 	if ok, _ := regexp.MatchString(`^[0-9A-Za-z][0-9A-Za-z._-]{0,127}$`, id); !ok {
 		return fmt.Errorf("run ID %q must be at most 128 letters, digits, '.', '_' and '-', beginning with a letter or digit", id)
@@ -284,8 +286,8 @@ func checkID(id string) error {
 	return nil
 }
 
-// LockError reports that the file system of a folder refuses file locks, as some
-// network and overlay file systems do.
+// LockError reports that the file system of a folder does not support file locks,
+// like some network and overlay file systems.
 type LockError struct {
 	Dir string
 	Err error
@@ -296,7 +298,7 @@ func (e *LockError) Error() string {
 }
 func (e *LockError) Unwrap() error { return e.Err }
 
-// lockError names the folder in which the lock failed; nil stays nil.
+// lockError wraps err in a [LockError], unless it is nil.
 func lockError(dir string, err error) error {
 	if err == nil {
 		return nil

@@ -65,7 +65,7 @@ func RunCommands(ctx context.Context, v *results.Outcome, c Commands) error {
 			c.Progress(pair+1, most)
 		}
 	}
-	return v.Achieve()
+	return v.SetAchieved()
 }
 
 type commandRun struct {

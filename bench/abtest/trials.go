@@ -91,7 +91,7 @@ func RunPairs(ctx context.Context, v *results.Outcome, p Pairs) (blocks int, err
 		}
 		p.Progress(r.ran.Blocks, v.Design.At[len(v.Design.At)-1])
 	}
-	return r.ran.Blocks, v.Achieve()
+	return r.ran.Blocks, v.SetAchieved()
 }
 
 type pairRun struct {

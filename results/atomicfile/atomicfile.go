@@ -16,9 +16,9 @@ import (
 	"github.com/rogpeppe/go-internal/robustio"
 )
 
-// Write makes data the content of the file at path, whose folder must exist.
-// The content and the file's name are on disk when Write returns. If it fails,
-// what path held before is still there, and no other file is left behind.
+// Write replaces the content of the file at path, whose folder must exist, with
+// data. The content and the file's name are on disk when Write returns. If it
+// fails, the old content is still there, and no other file is left behind.
 func Write(path string, data []byte) error {
 	return replace(path, func(w io.Writer) error {
 		_, err := w.Write(data)
@@ -44,8 +44,8 @@ func replace(path string, write func(io.Writer) error) error {
 	return nil
 }
 
-// SyncDir makes the names in a folder durable, where the system can do that:
-// Windows journals them, and some file systems have no such operation.
+// SyncDir makes the names in a folder durable. It does nothing on Windows, which
+// journals them, and on file systems without such an operation.
 func SyncDir(dir string) error {
 	if runtime.GOOS == "windows" {
 		return nil

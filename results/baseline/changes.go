@@ -2,19 +2,20 @@ package baseline
 
 import "floodgate/results/stats"
 
-// Change of a value from one baseline to the next.
+// Change is the change of a value from one baseline to the next.
 type Change struct {
 	Metric  string
 	Variant string
 	Level   string
 	Type    string // of errors
 	Unit    string
-	// Old and New value; nil: there is none.
+	// Old and New are the values; nil means that there is none.
 	Old, New *float64
 }
 
-// Changes are the values in which two baselines differ, in the order of the
-// new one, then what it lacks; and how many are equal. old may be nil.
+// Changes returns the values in which two baselines differ, in the order of the new
+// one, followed by those that it lacks, and the number of equal values. A nil old
+// has no values.
 func Changes(old, b *Baseline) (changed []Change, equal int) {
 	if old == nil {
 		old = &Baseline{}
@@ -26,25 +27,25 @@ func Changes(old, b *Baseline) (changed []Change, equal int) {
 		order = append(order, key)
 	})
 	b.each(func(key Change, value float64) {
-		was := before[key]
+		previous := before[key]
 		delete(before, key)
-		if was != nil && *was == value {
+		if previous != nil && *previous == value {
 			equal++
 			return
 		}
-		key.Old, key.New = was, &value
+		key.Old, key.New = previous, &value
 		changed = append(changed, key)
 	})
 	for _, key := range order {
-		if was, gone := before[key]; gone {
-			key.Old = was
+		if previous, removed := before[key]; removed {
+			key.Old = previous
 			changed = append(changed, key)
 		}
 	}
 	return changed, equal
 }
 
-// each value that the baseline sums up to.
+// each calls visit for every value of the baseline, in the median over the blocks.
 func (b *Baseline) each(visit func(key Change, value float64)) {
 	for i := range b.Cells {
 		c := &b.Cells[i]

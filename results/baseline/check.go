@@ -15,7 +15,7 @@ import (
 	"floodgate/mockupstream/strictyaml"
 )
 
-// checker gathers what is wrong.
+// checker collects the errors of a file.
 type checker struct{ errs []error }
 
 func (k *checker) fail(path string, value any, format string, args ...any) {
@@ -29,10 +29,10 @@ var (
 	nameText = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]*$`)
 )
 
-// maxBlocks bounds what a file may plan.
+// maxBlocks bounds the number of blocks in a file.
 const maxBlocks = 100_000
 
-// check finds what no run could have measured.
+// check returns an error for values that no run can have measured.
 func (b *Baseline) check() error {
 	k := &checker{}
 	if b.Schema != Schema {
@@ -89,7 +89,7 @@ func (b *Baseline) check() error {
 		}
 		k.cell(path, c, b.Blocks)
 	}
-	if len(k.errs) == 0 { // else lists may not fit
+	if len(k.errs) == 0 { // otherwise lists may differ in length
 		k.reductions(b)
 	}
 	return errors.Join(k.errs...)
@@ -183,7 +183,7 @@ func (k *checker) length(path string, n, want int) {
 	}
 }
 
-// reductions must follow from the makespans.
+// reductions checks that the reductions follow from the makespans.
 func (k *checker) reductions(b *Baseline) {
 	for i := range b.Cells {
 		c, path := &b.Cells[i], fmt.Sprintf("cells[%d].reduction", i)
@@ -203,7 +203,7 @@ func (k *checker) reductions(b *Baseline) {
 	}
 }
 
-// String is as in the file.
+// String formats the reduction, with its interval if it has one: "0.87 [0.86, 0.88]".
 func (r *Reduction) String() string {
 	if r.Low == nil || r.High == nil {
 		return number(r.Estimate)

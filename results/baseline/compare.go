@@ -10,15 +10,15 @@ import (
 	"floodgate/results/verdict"
 )
 
-// MismatchError says that a baseline is not one of that run.
+// MismatchError reports that a baseline does not belong to the scenario of a run.
 type MismatchError struct{ What, Baseline, Run string }
 
 func (e *MismatchError) Error() string {
 	return fmt.Sprintf("%s differs: the baseline has %s, the run has %s", e.What, e.Baseline, e.Run)
 }
 
-// Compare judges run against b, called file. A run of another scenario is a
-// [MismatchError].
+// Compare compares a run with the baseline b, which is read from file. Its error
+// is a [MismatchError] if the run is of another scenario or version.
 func Compare(file string, b *Baseline, run *results.Run, o Options) (*Comparison, error) {
 	for _, m := range []float64{o.Margin, o.ShareMargin} {
 		if !(m >= 0) || math.IsInf(m, 0) {
@@ -62,7 +62,7 @@ func version(quick bool) string {
 	return "full"
 }
 
-// machines says in what the places differ that times depend on.
+// machines lists the differences of the machines and environments that affect times.
 func machines(b, r *Baseline) []string {
 	how := []string{}
 	for _, d := range [][3]string{
@@ -85,15 +85,15 @@ func machines(b, r *Baseline) []string {
 	return how
 }
 
-// processors describes what bounds the use of the cores.
+// processors describes the bounds on the use of the cores.
 func processors(b *Baseline) string {
 	return cmp.Or(results.Processors(b.Machine.GOMAXPROCS, b.Machine.CPUQuota), "not recorded")
 }
 
-// unknown is what a fingerprint says of what could not be found out.
+// unknown is the value of an unknown text in a fingerprint.
 const unknown = "unknown"
 
-// differences that leave times comparable, to be known all the same.
+// differences lists other differences, which leave times comparable.
 func differences(b, r *Baseline) []string {
 	all := []string{}
 	if b.Hash != r.Hash {
@@ -110,7 +110,7 @@ func differences(b, r *Baseline) []string {
 	return all
 }
 
-// rows compares what both have, metric by metric, and lists what one lacks.
+// rows compares the common cells metric by metric, and lists the others.
 func (j *judge) rows() {
 	for _, b := range j.base.Cells {
 		if j.run.cell(b.Variant, b.Level) == nil {
@@ -125,14 +125,14 @@ func (j *judge) rows() {
 	j.each(j.reduction)
 	j.eachSeries(false)
 	j.each(j.peak)
-	j.each(j.left)
+	j.each(j.leaked)
 	j.each(j.unfinished)
 	j.each(j.errors)
 	j.writes()
 	j.eachSeries(true)
 }
 
-// each compares the cells that both have.
+// each calls compare for the cells that both have.
 func (j *judge) each(compare func(b, r *Cell)) {
 	for i := range j.base.Cells {
 		b := &j.base.Cells[i]
@@ -160,9 +160,9 @@ func (j *judge) eachSeries(local bool) {
 	}
 }
 
-// warnOpenShares takes the decision from shares of times that noise leaves open.
-// What is likelier above the limit than below it still decides, as does what has
-// too few blocks for an interval.
+// warnOpenShares makes shares of times advisory if they are inconclusive because of
+// noise. Those with an estimate above the limit, or with too few blocks for an
+// interval, still decide.
 func (c *Comparison) warnOpenShares() {
 	for i := range c.Rows {
 		r := &c.Rows[i]
@@ -173,7 +173,7 @@ func (c *Comparison) warnOpenShares() {
 	}
 }
 
-// conclude counts, and decides.
+// conclude sets the counts, the decision and the exit code.
 func (c *Comparison) conclude() {
 	var all []verdict.Decision
 	judged := false
@@ -192,7 +192,7 @@ func (c *Comparison) conclude() {
 	c.Exit = c.Decision.ExitCode()
 }
 
-// compared reports whether a value of the run stood beside one of the baseline.
+// compared reports whether the row compares a value of the run with one of the baseline.
 func (r Row) compared() bool {
 	switch r.Decision {
 	case verdict.Better, verdict.Same, verdict.Worse:
@@ -201,5 +201,5 @@ func (r Row) compared() bool {
 	return r.Decision == verdict.Undecided && r.Run != nil
 }
 
-// Where is the variant and level of a row: "bounded-10 at items=60".
+// Where returns the variant and level of a row: "bounded-10 at items=60".
 func (r Row) Where() string { return strings.TrimSuffix(r.Variant+" at "+r.Level, " at ") }

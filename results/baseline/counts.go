@@ -7,7 +7,7 @@ import (
 	"floodgate/results/verdict"
 )
 
-// counted compares counts with a hard limit: there is no test.
+// counted compares counts with a hard limit, without a test.
 func (j *judge) counted(r Row, old, now, limit int) {
 	r.Baseline, r.Run, r.Limit = new(float64(old)), new(float64(now)), new(float64(limit))
 	switch {
@@ -21,15 +21,15 @@ func (j *judge) counted(r Row, old, now, limit int) {
 	j.add(r)
 }
 
-// none is a count of trials that there are none of: it is 0, and says nothing.
-func (j *judge) none(r Row, old int) {
+// unmeasured adds a row for a count of a cell without measured trials.
+func (j *judge) unmeasured(r Row, old int) {
 	r.Baseline, r.Limit = new(float64(old)), new(float64(old))
 	r.Decision, r.Why = verdict.Undecided, "no trial of the run was measured"
 	j.add(r)
 }
 
-// gone is a count that the run does not have.
-func (j *judge) gone(r Row, old, limit int, why string) {
+// missing adds a row for a count that the run does not have.
+func (j *judge) missing(r Row, old, limit int, why string) {
 	r.Baseline, r.Limit = new(float64(old)), new(float64(limit))
 	r.Decision, r.Why = verdict.Missing, why
 	j.add(r)
@@ -41,19 +41,19 @@ func (j *judge) peak(b, r *Cell) {
 	}
 	limit := peakLimit(*b.Peak, b.Predicted)
 	if r.Peak == nil && r.untried() {
-		j.none(row(MetricPeak, b), limit)
+		j.unmeasured(row(MetricPeak, b), limit)
 		return
 	}
 	if r.Peak == nil {
-		j.gone(row(MetricPeak, b), *b.Peak, limit, "descriptors of the run were not sampled")
+		j.missing(row(MetricPeak, b), *b.Peak, limit, "descriptors of the run were not sampled")
 		return
 	}
 	j.counted(row(MetricPeak, b), *b.Peak, *r.Peak, limit)
 }
 
-// peakLimit is 2 descriptors or 5 % above the baseline's peak, whichever is
-// more. How many connections are open at once depends on when answers come: up
-// to the bound predicted for the variant it may be 10 or 15 % more.
+// peakLimit returns the limit of a peak: 2 descriptors or 5 % above the baseline's
+// peak, whichever is more. As the number of open connections depends on the timing
+// of answers, it may be 10 or 15 % higher, up to the bound predicted for the variant.
 func peakLimit(peak int, predicted *int) int {
 	limit := peak + max(2, peak/20)
 	if predicted != nil {
@@ -62,13 +62,13 @@ func peakLimit(peak int, predicted *int) int {
 	return limit
 }
 
-func (j *judge) left(b, r *Cell) {
+func (j *judge) leaked(b, r *Cell) {
 	switch {
 	case b.Leaked == nil:
 	case r.Leaked == nil && r.untried():
-		j.none(row(MetricLeaked, b), *b.Leaked)
+		j.unmeasured(row(MetricLeaked, b), *b.Leaked)
 	case r.Leaked == nil:
-		j.gone(row(MetricLeaked, b), *b.Leaked, *b.Leaked, "no trial of the run was checked for leaks")
+		j.missing(row(MetricLeaked, b), *b.Leaked, *b.Leaked, "no trial of the run was checked for leaks")
 	default:
 		j.counted(row(MetricLeaked, b), *b.Leaked, *r.Leaked, *b.Leaked)
 	}
@@ -76,17 +76,17 @@ func (j *judge) left(b, r *Cell) {
 
 func (j *judge) unfinished(b, r *Cell) {
 	if r.untried() {
-		j.none(row(MetricUnfinished, b), b.Unfinished)
+		j.unmeasured(row(MetricUnfinished, b), b.Unfinished)
 		return
 	}
 	j.counted(row(MetricUnfinished, b), b.Unfinished, r.Unfinished, b.Unfinished)
 }
 
-// errors by type: as many as the baseline's, and of those that it has the
-// margin more, rounded down: of few of them none.
+// errors compares errors by type: their number may exceed that of the baseline by
+// [ErrorMargin], rounded down.
 func (j *judge) errors(b, r *Cell) {
 	if r.untried() && len(r.Errors) == 0 {
-		j.none(row(MetricErrors, b), 0)
+		j.unmeasured(row(MetricErrors, b), 0)
 		return
 	}
 	had := map[string]int{}
@@ -110,7 +110,8 @@ func (j *judge) errors(b, r *Cell) {
 	}
 }
 
-// untried: no trial came to its end, nor broke off by the program's fault.
+// untried reports whether the cell has no trial that was measured or that the
+// program broke off.
 func (c *Cell) untried() bool { return len(c.Blocks)+c.Unfinished == 0 }
 
 func count(errs []Error, name string) int {
@@ -122,12 +123,12 @@ func count(errs []Error, name string) int {
 	return 0
 }
 
-// writes must all be there, once and right, as in every baseline.
+// writes compares lost, duplicate and corrupt writes, of which a baseline has none.
 func (j *judge) writes() {
 	for _, m := range []struct {
 		metric string
 		n      func(w *Writes) int
-		read   bool // it takes reading them
+		read   bool // requires that the content was compared
 	}{
 		{MetricLost, func(w *Writes) int { return w.Lost }, false},
 		{MetricDuplicate, func(w *Writes) int { return w.Duplicate }, false},
@@ -137,11 +138,11 @@ func (j *judge) writes() {
 			switch {
 			case b.Writes == nil || m.read && !b.Writes.Read:
 			case r.Writes == nil && r.untried():
-				j.none(row(m.metric, b), 0)
+				j.unmeasured(row(m.metric, b), 0)
 			case r.Writes == nil:
-				j.gone(row(m.metric, b), 0, 0, "no write of the run was checked")
+				j.missing(row(m.metric, b), 0, 0, "no write of the run was checked")
 			case m.n(r.Writes) == 0 && m.read && !r.Writes.Read:
-				j.gone(row(m.metric, b), 0, 0, "the writes of the run were counted but not read")
+				j.missing(row(m.metric, b), 0, 0, "the writes of the run were counted but not read")
 			case m.n(r.Writes) == 0 && r.Writes.Checked < min(b.Writes.Checked, j.run.Blocks):
 				row := row(m.metric, b)
 				row.Baseline, row.Run, row.Limit = new(0.0), new(0.0), new(0.0)

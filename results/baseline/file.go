@@ -14,10 +14,10 @@ import (
 	"floodgate/results/atomicfile"
 )
 
-// Folder that baselines are committed in.
+// Folder is the folder in which baselines are committed.
 const Folder = "results/baseline"
 
-// Path is the file of a scenario's baseline where none is named.
+// Path returns the default file of a scenario's baseline.
 func Path(scenario string, quick bool) string {
 	if quick {
 		scenario += ".quick"
@@ -31,7 +31,8 @@ const head = `# Measurements of a good run of the scenario %s. "floodgate gate b
 # with a run that passed, and review the diff. Lists have one value per block.
 `
 
-// Encode writes the file: a metric a line, always in the same order.
+// Encode returns the content of the file: one metric per line, always in the same
+// order.
 func (b *Baseline) Encode() []byte {
 	w := &writer{}
 	name := printable(b.Scenario)
@@ -79,7 +80,7 @@ func (w *writer) key(indent, key, value string) {
 	w.out.WriteString(strings.TrimRight(indent+key+": "+value, " ") + "\n")
 }
 
-// text is quoted as JSON, which is YAML.
+// text writes a quoted text: a JSON string is a YAML string.
 func (w *writer) text(indent, key, value string) { w.key(indent, key, quoted(value)) }
 
 func quoted(text string) string {
@@ -146,7 +147,7 @@ func list[T any](values []T, format func(T) string) string {
 	return "[" + strings.Join(texts, ", ") + "]"
 }
 
-// Decode reads a file. Its error is [strictyaml.Errors] about the file called name.
+// Decode decodes the content of the file called name. Its errors are [strictyaml.Errors].
 func Decode(name string, src []byte) (*Baseline, error) {
 	var b Baseline
 	doc, err := strictyaml.Decode(name, src, &b, nil)
@@ -172,7 +173,7 @@ func Read(path string) (*Baseline, error) {
 	return Decode(path, src)
 }
 
-// Write replaces the file at path, and makes its folder where it is missing.
+// Write replaces the file at path, and makes its folder if it is missing.
 func (b *Baseline) Write(path string) error {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return err

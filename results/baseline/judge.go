@@ -14,14 +14,14 @@ import (
 	"floodgate/results/verdict"
 )
 
-// judge gathers the rows.
+// judge adds rows to a comparison.
 type judge struct {
 	c         *Comparison
 	base, run *Baseline
 	primaries []primary
 }
 
-// primary is a makespan, over which Holm's correction is made.
+// primary is a makespan, which takes part in Holm's correction.
 type primary struct {
 	row      int
 	interval func(level float64) (stats.Interval, error)
@@ -36,7 +36,7 @@ func row(metric string, c *Cell) Row {
 	return Row{Metric: metric, Variant: c.Variant, Level: c.Level, Unit: unitOf(metric)}
 }
 
-// values in the order of their blocks.
+// values returns the values in the order of their blocks.
 func values(byBlock map[int]float64) []float64 {
 	list := make([]float64, 0, len(byBlock))
 	for _, block := range slices.Sorted(maps.Keys(byBlock)) {
@@ -45,7 +45,7 @@ func values(byBlock map[int]float64) []float64 {
 	return list
 }
 
-// costs of a series, as logarithms by block: the higher, the worse.
+// costs returns the costs of a series, as logarithms by block: higher is worse.
 func costs(s perBlock, c *Cell) map[int]float64 {
 	logs := map[int]float64{}
 	for i, x := range *s.list(c) {
@@ -115,7 +115,7 @@ func (j *judge) reduction(b, r *Cell) {
 	j.add(row)
 }
 
-// available reports whether the run has a value; else the row says what that means.
+// available reports whether the run has a value; if not, it decides the row.
 func (j *judge) available(row *Row, r *Cell) bool {
 	switch {
 	case row.Run != nil:
@@ -128,8 +128,8 @@ func (j *judge) available(row *Row, r *Cell) bool {
 	return false
 }
 
-// effect gives the interval of the run's costs over the baseline's, and the
-// decision by it; and how to have it at other levels.
+// effect sets the interval of the run's costs relative to the baseline's and the
+// decision by it. It returns the interval as a function of the level.
 func (j *judge) effect(row *Row, b, r *Cell, old, now map[int]float64) func(float64) (stats.Interval, error) {
 	var interval func(level float64) (stats.Interval, error)
 	if j.c.Paired {
@@ -137,14 +137,14 @@ func (j *judge) effect(row *Row, b, r *Cell, old, now map[int]float64) func(floa
 		row.Missing = missing
 		interval = func(level float64) (stats.Interval, error) { return stats.SignedRank(pairs, level) }
 	} else {
-		x, y := whole(b, old), whole(r, now)
+		x, y := withoutFailures(b, old), withoutFailures(r, now)
 		interval = func(level float64) (stats.Interval, error) { return stats.RankSum(x, y, level) }
 	}
 	i, err := interval(confidence)
 	if err != nil {
 		row.Decision, row.Why = verdict.Undecided, err.Error()
 		if few := new(stats.TooFewError); errors.As(err, &few) {
-			row.Why = few.Error() // without what was tried: the reader sees it
+			row.Why = few.Error() // the context of the error is obvious in the table
 		}
 		return interval
 	}
@@ -166,40 +166,40 @@ func (j *judge) effect(row *Row, b, r *Cell, old, now map[int]float64) func(floa
 	return interval
 }
 
-// paired are the differences of the blocks that did the same work in both.
+// paired returns the differences of the blocks that did the same work in both.
 func paired(b, r *Cell, old, now map[int]float64, planned int) (pairs []float64, missing []summary.Missing) {
-	not, other := 0, 0
+	unmeasured, otherWork := 0, 0
 	for block := range planned {
 		x, had := old[block]
 		y, has := now[block]
 		i, k := slices.Index(b.Blocks, block), slices.Index(r.Blocks, block)
 		switch {
 		case !had || !has:
-			not++
+			unmeasured++
 		case failed(b, i) != failed(r, k):
-			other++
+			otherWork++
 		default:
 			pairs = append(pairs, y-x)
 		}
 	}
-	if not > 0 {
-		missing = append(missing, summary.Missing{Why: "not measured in both", Blocks: not})
+	if unmeasured > 0 {
+		missing = append(missing, summary.Missing{Why: "not measured in both", Blocks: unmeasured})
 	}
-	if other > 0 {
-		missing = append(missing, summary.Missing{Why: "not the same work: different numbers of items failed", Blocks: other})
+	if otherWork > 0 {
+		missing = append(missing, summary.Missing{Why: "not the same work: different numbers of items failed", Blocks: otherWork})
 	}
 	return pairs, missing
 }
 
-// whole are the values of the blocks in which no item failed.
-func whole(c *Cell, logs map[int]float64) []float64 {
+// withoutFailures returns the values of the blocks in which no item failed.
+func withoutFailures(c *Cell, logs map[int]float64) []float64 {
 	clean := maps.Clone(logs)
 	maps.DeleteFunc(clean, func(block int, _ float64) bool { return failed(c, slices.Index(c.Blocks, block)) > 0 })
 	return values(clean)
 }
 
-// holm leaves those makespans worse that are so after Holm's correction over
-// all of them, by intervals of its levels: the k-th most certain one at
+// holm makes makespans inconclusive that are worse only without Holm's correction
+// over all of them. The interval of the k-th most certain one is at the level
 // 1 - 5 %/(m-k+1).
 func (j *judge) holm() {
 	m := len(j.primaries)

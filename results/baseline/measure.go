@@ -14,10 +14,9 @@ import (
 	"floodgate/results/verdict"
 )
 
-// confidence of every interval.
 const confidence = summary.Confidence
 
-// RefusedError says why a run cannot be a baseline.
+// RefusedError reports that a run cannot be a baseline.
 type RefusedError struct {
 	Run string
 	Why string
@@ -27,8 +26,8 @@ func (e *RefusedError) Error() string {
 	return fmt.Sprintf("run %s cannot be a baseline: %s; use a finished run that passed and lost no write", e.Run, e.Why)
 }
 
-// FromRun makes a baseline of a run. One that is not finished, did not hold, or
-// broke writes is a [RefusedError].
+// FromRun makes a baseline of a run. Its error is a [RefusedError] if the run is
+// unfinished, did not pass, or has lost, duplicate or corrupt writes.
 func FromRun(run *results.Run) (*Baseline, error) {
 	refuse := func(format string, args ...any) error {
 		return &RefusedError{run.Header.ID, fmt.Sprintf(format, args...)}
@@ -64,7 +63,7 @@ func FromRun(run *results.Run) (*Baseline, error) {
 	return b, nil
 }
 
-// reason that a verdict is not that all held.
+// reason explains why a run did not pass.
 func reason(v *claims.Outcome) string {
 	var open []string
 	for _, c := range v.Claims {
@@ -86,7 +85,7 @@ func reason(v *claims.Outcome) string {
 	return strings.Join(open, ", ")
 }
 
-// measure sums a run up, whatever it is.
+// measure summarizes any run in the form of a baseline.
 func measure(run *results.Run) (*Baseline, error) {
 	x, err := summary.NewIndex(run)
 	if err != nil {
@@ -117,7 +116,7 @@ func measure(run *results.Run) (*Baseline, error) {
 	return b, nil
 }
 
-// printable text: that of products may hold anything.
+// printable replaces unprintable characters, which the names of products may have.
 func printable(text string) string {
 	return strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) {
@@ -127,7 +126,7 @@ func printable(text string) string {
 	}, text)
 }
 
-// where the SUTs of a run ran.
+// where returns where the SUT processes of a run ran: container or process.
 func where(run *results.Run) string {
 	if slices.ContainsFunc(run.Trials, func(t results.Trial) bool { return t.Container != nil }) {
 		return "container"
@@ -135,7 +134,7 @@ func where(run *results.Run) string {
 	return "process"
 }
 
-// drawn: no trial had an upstream other than ours.
+// drawn reports whether all measured trials used the mock upstream.
 func drawn(run *results.Run) bool {
 	return !slices.ContainsFunc(run.Trials, func(t results.Trial) bool { return t.Outcome == results.OutcomeOK && t.Upstream == nil })
 }
@@ -164,7 +163,7 @@ func measureCell(variant, level string, trials []*results.Trial) Cell {
 			}
 		}
 	}
-	for _, s := range series { // of all trials or of none
+	for _, s := range series { // a metric needs a value of every trial
 		if list := s.list(&c); len(*list) != len(c.Blocks) {
 			*list = nil
 		}
@@ -178,7 +177,7 @@ func measureCell(variant, level string, trials []*results.Trial) Cell {
 	return c
 }
 
-// valuesOf a trial that was measured; 0: unavailable.
+// valuesOf returns the values of a measured trial; 0 means unavailable.
 func valuesOf(t *results.Trial) map[string]float64 {
 	millis := func(d time.Duration) float64 { return float64(d) / 1e6 }
 	m := map[string]float64{
@@ -202,7 +201,7 @@ func valuesOf(t *results.Trial) map[string]float64 {
 	return m
 }
 
-// count adds what counts whatever the outcome.
+// count adds the figures that count whatever the outcome.
 func (c *Cell) count(t *results.Trial, errs map[string]int) {
 	switch t.Outcome {
 	case results.OutcomeCrashed, results.OutcomeTimeout, results.OutcomeStalled:
@@ -214,8 +213,8 @@ func (c *Cell) count(t *results.Trial, errs map[string]int) {
 	if p := t.Descriptors.Predicted; p > 0 && (c.Predicted == nil || p < *c.Predicted) {
 		c.Predicted = &p
 	}
-	if left := t.Descriptors.Leaked; left != nil && (c.Leaked == nil || *left > *c.Leaked) {
-		c.Leaked = left
+	if n := t.Descriptors.Leaked; n != nil && (c.Leaked == nil || *n > *c.Leaked) {
+		c.Leaked = n
 	}
 	for _, e := range t.Errors {
 		errs[e.Type] += e.Count
@@ -238,6 +237,6 @@ func (c *Cell) count(t *results.Trial, errs map[string]int) {
 	w.Duplicate += d.Duplicate
 	w.Corrupt += d.Corrupt + d.Foreign
 	if t.Outcome != results.OutcomeCrashed && t.Outcome != results.OutcomeTimeout && t.Outcome != results.OutcomeFailed {
-		w.Lost += d.Lost // else it shows that the SUT did not come to its end, and nothing about its writes
+		w.Lost += d.Lost // if the SUT did not finish, missing documents say nothing about its writes
 	}
 }

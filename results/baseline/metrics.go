@@ -8,7 +8,7 @@ import (
 	"floodgate/results/stats"
 )
 
-// Names of the metrics, as rows of a comparison have them.
+// The names of the metrics in rows of a comparison.
 const (
 	MetricMakespan    = "makespan"
 	MetricReduction   = "reduction"
@@ -31,7 +31,7 @@ const (
 	MetricCell = "all metrics"
 )
 
-// Units of values.
+// The units of values.
 const (
 	UnitMillis = "ms"
 	UnitShare  = "share"
@@ -39,7 +39,7 @@ const (
 	UnitCount  = "count"
 )
 
-// unitOf a metric.
+// unitOf returns the unit of a metric.
 func unitOf(metric string) string {
 	for _, s := range series {
 		if s.metric == metric {
@@ -52,17 +52,17 @@ func unitOf(metric string) string {
 	return UnitCount
 }
 
-// metric with a value a block.
+// perBlock is a metric with one value per block.
 type perBlock struct {
 	metric, key, unit string
-	// local: it says as much of the machine as of the program.
+	// local reports that the metric depends on the machine.
 	local bool
-	// rises: more is better.
+	// rises reports that more is better.
 	rises bool
 	list  func(c *Cell) *[]float64
 }
 
-// series in the order of the file.
+// series lists the metrics in the order of the file.
 var series = []perBlock{
 	{MetricMakespan, "makespan_ms", UnitMillis, true, false, func(c *Cell) *[]float64 { return &c.Makespan }},
 	{MetricEfficiency, "efficiency", UnitShare, false, true, func(c *Cell) *[]float64 { return &c.Efficiency }},
@@ -75,17 +75,17 @@ var series = []perBlock{
 	{MetricAllocs, "allocations_per_item", UnitCount, false, false, func(c *Cell) *[]float64 { return &c.Allocs }},
 }
 
-// digits that values are rounded to: what is beyond is noise.
+// digits is the number of significant digits in a file; further ones are noise.
 const digits = 4
 
-// rounded to the digits that the file has.
+// rounded rounds a value to the digits of a file.
 func rounded(x float64) float64 {
-	x, _ = strconv.ParseFloat(strconv.FormatFloat(x, 'g', digits, 64), 64) // what FormatFloat wrote parses
+	x, _ = strconv.ParseFloat(strconv.FormatFloat(x, 'g', digits, 64), 64) // always parses
 	return x
 }
 
-// shares of the cell's makespans in those of base, as logarithms by block. Only
-// trials that did the same work make a pair.
+// shares returns the cell's makespans relative to those of base, as logarithms by
+// block. Only trials that did the same work form a pair.
 func shares(c, base *Cell) map[int]float64 {
 	logs := map[int]float64{}
 	if len(c.Makespan) == 0 || len(base.Makespan) == 0 {
@@ -99,7 +99,7 @@ func shares(c, base *Cell) map[int]float64 {
 	return logs
 }
 
-// failed is how many items failed in the i-th of the cell's trials.
+// failed returns the number of failed items in the i-th of the cell's trials.
 func failed(c *Cell, i int) int {
 	if len(c.ItemsFailed) == 0 {
 		return 0
@@ -107,7 +107,7 @@ func failed(c *Cell, i int) int {
 	return c.ItemsFailed[i]
 }
 
-// reduction of a cell; nil where there is no pair.
+// reduction returns the reduction of a cell, or nil if there are no pairs.
 func reduction(c, base *Cell) *Reduction {
 	logs := values(shares(c, base))
 	if len(logs) == 0 {
@@ -121,7 +121,7 @@ func reduction(c, base *Cell) *Reduction {
 	return r
 }
 
-// cell of the baseline; nil: it has none.
+// cell returns a cell of the baseline, or nil if it has none.
 func (b *Baseline) cell(variant, level string) *Cell {
 	for i := range b.Cells {
 		if b.Cells[i].Variant == variant && b.Cells[i].Level == level {

@@ -8,40 +8,40 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Default margins.
+// The default margins.
 const (
-	// DefaultMargin of times, CPU time and memory.
+	// DefaultMargin is for times, CPU time and memory.
 	DefaultMargin = 0.10
-	// DefaultShareMargin of reductions, efficiencies and allocations an item. It
-	// is wider: these decide, on other machines too, and a slower processor
-	// shows in them where little of the time is the upstream's.
+	// DefaultShareMargin is for reductions, efficiencies and allocations per item. It
+	// is wider because these decide on other machines, too, where a slower processor
+	// affects them if the upstream takes little of the time.
 	DefaultShareMargin = 0.25
 )
 
-// ErrorMargin is by how much errors of a type that the baseline has may grow.
-// The number is rounded down: where it has fewer than ten, none may come.
+// ErrorMargin is the share by which errors of a type that the baseline has may
+// increase, rounded down to whole errors: none for fewer than ten.
 const ErrorMargin = 0.10
 
-// Caution about figures that depend on the machine's load. The share is that
-// of a simulation of shared CI machines.
+// Caution is the caveat about figures that depend on the machine's load. Its share
+// is from a simulation of shared CI machines.
 const Caution = "The run and its baseline were not interleaved: on shared machines, about one in four comparisons of times with a stored run shows a false difference. Times, CPU time and memory therefore only warn, unless --strict-times is set."
 
-// Options of [Compare].
+// Options configures [Compare].
 type Options struct {
-	// Margin is by how much times, CPU time and memory may grow: 0.1 is 10 %.
+	// Margin is the share by which times, CPU time and memory may grow: 0.1 is 10 %.
 	Margin float64
-	// ShareMargin is by how much the time may grow as a share of the sequential time
-	// (reduction) or of the ideal (efficiency), and the allocations an item.
+	// ShareMargin is the share by which the time relative to the sequential time
+	// (reduction) or to the ideal (efficiency) may grow, and the allocations per item.
 	ShareMargin float64
-	// StrictTimes has times, CPU time and memory decide; else they warn.
+	// StrictTimes makes times, CPU time and memory decide; otherwise they only warn.
 	StrictTimes bool
-	// OpenSharesWarn has a reduction or an efficiency warn, and not decide, where
-	// noise leaves it open: its estimate is within the limit and a part of its
-	// interval is not. Both are shares of times, which a busy machine spreads.
+	// OpenSharesWarn makes a reduction or an efficiency only warn if noise makes it
+	// inconclusive: its estimate is within the limit, but a part of its interval is
+	// not. A busy machine widens the intervals of such shares of times.
 	OpenSharesWarn bool
 }
 
-// Outcome on a run: its own, and that of the comparison.
+// Outcome holds the judgment of a run and its comparison with a baseline.
 type Outcome struct {
 	Run        *claims.Outcome `json:"run"`
 	Comparison *Comparison     `json:"comparison"`
@@ -50,7 +50,8 @@ type Outcome struct {
 	Exit     int              `json:"exit"`
 }
 
-// Gate judges a run by its own claims and against the baseline b, called file.
+// Gate judges a run by its own claims and compares it with the baseline b, which is
+// read from file.
 func Gate(file string, b *Baseline, run *results.Run, o Options) (*Outcome, error) {
 	c, err := Compare(file, b, run, o)
 	if err != nil {
@@ -64,41 +65,41 @@ func Gate(file string, b *Baseline, run *results.Run, o Options) (*Outcome, erro
 	return &Outcome{Run: own, Comparison: c, Decision: decision, Exit: decision.ExitCode()}, nil
 }
 
-// Comparison of a run with a baseline.
+// Comparison compares a run with a baseline.
 type Comparison struct {
-	// File of the baseline, and where its values are from.
+	// File is the baseline's file, and Source the run that it was made of.
 	File     string `json:"file"`
 	Source   string `json:"source"` // run
 	Recorded string `json:"recorded"`
 	Revision string `json:"revision"`
 	Run      string `json:"run"`
-	// Margins in force.
+	// Margin, ShareMargin and StrictTimes are as in [Options].
 	Margin      float64 `json:"margin"`
 	ShareMargin float64 `json:"share_margin"`
 	StrictTimes bool    `json:"strict_times"`
 	// OpenSharesWarn as in [Options].
 	OpenSharesWarn bool    `json:"open_shares_warn,omitempty"`
 	Confidence     float64 `json:"confidence"`
-	// Machines says how the machines or environments differ, so that times, CPU
-	// time and memory are not comparable; empty: they do not.
+	// Machines lists the differences of the machines or environments, because of which
+	// times, CPU time and memory are not comparable; empty means that they are.
 	Machines []string `json:"machines"`
-	// Differences of other kinds.
+	// Differences lists other differences.
 	Differences []string `json:"differences"`
-	// Paired: both made the same draws, and are compared block by block.
+	// Paired reports that both made the same draws and are compared block by block.
 	Paired bool `json:"paired"`
-	// Primaries is over how many makespans Holm's correction was made.
+	// Primaries is the number of makespans in Holm's correction.
 	Primaries int `json:"primaries"`
-	// Rows by metric, then in the order of the baseline.
+	// Rows are ordered by metric, then as in the baseline.
 	Rows []Row `json:"rows"`
-	// Added is what the run has and the baseline has not.
+	// Added lists what only the run has.
 	Added []string `json:"added"`
-	// Counts the rows by decision; Warned of those that are worse or inconclusive
-	// warn, and do not decide.
+	// Counts counts the rows by decision; Warned of the worse or inconclusive ones
+	// only warn.
 	Counts  verdict.Counts `json:"counts"`
 	Warned  int            `json:"warned"`
 	Caution string         `json:"caution"`
-	// Decision of the comparison alone. Where nothing could be compared it is
-	// [verdict.NotMeasured]. Exit is its exit code.
+	// Decision is the decision on the comparison alone, [verdict.NotMeasured] if
+	// nothing could be compared. Exit is its exit code.
 	Decision verdict.Decision `json:"decision"`
 	Exit     int              `json:"exit"`
 }
@@ -108,30 +109,30 @@ type Row struct {
 	Metric  string `json:"metric"`
 	Variant string `json:"variant"`
 	Level   string `json:"level"`
-	// Type of the errors; empty for other metrics.
+	// Type is the type of errors; empty for other metrics.
 	Type string `json:"type,omitempty"`
 	Unit string `json:"unit"`
-	// Baseline and Run are medians, or counts; nil: unavailable.
+	// Baseline and Run are medians or counts; nil means unavailable.
 	Baseline *float64 `json:"baseline"`
 	Run      *float64 `json:"run"`
-	// Limit of Run; AtLeast: it is the lower one.
+	// Limit is the limit of Run: the lower one if AtLeast is set, else the upper one.
 	Limit   *float64 `json:"limit"`
 	AtLeast bool     `json:"at_least,omitempty"`
-	// Effect is the run's cost over the baseline's with its interval: of the time,
-	// of the share of the sequential time, of the time over the ideal. Above 1 is
-	// worse. Nil: counts have none.
+	// Effect is the ratio of the run's cost to the baseline's with its interval. The
+	// cost is a time, or a time relative to the sequential or the ideal time; above 1
+	// is worse. Counts have none.
 	Effect *stats.Interval `json:"effect,omitempty"`
-	// Allowed effect; 0: there is none.
+	// Allowed is the largest effect that passes; zero means none.
 	Allowed float64 `json:"allowed_effect,omitempty"`
-	// Decision on the value: [verdict.Same] is not worse than the limit.
+	// Decision is [verdict.Same] if the value is not worse than the limit.
 	Decision verdict.Word `json:"decision"`
-	// Advisory rows warn and do not decide.
+	// Advisory rows only warn.
 	Advisory bool              `json:"advisory,omitempty"`
 	Why      string            `json:"why,omitempty"`
 	Missing  []summary.Missing `json:"missing,omitempty"`
 }
 
-// Verdict returns what the row contributes to the exit code.
+// Verdict returns the row's contribution to the exit code.
 func (r Row) Verdict() verdict.Decision {
 	if r.Advisory && r.Decision != verdict.Missing {
 		return r.Decision.Decision().Advisory()

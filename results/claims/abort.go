@@ -8,21 +8,22 @@ import (
 	"floodgate/scenarios"
 )
 
-// Aborter judges the thresholds that are to end a run early, while it runs: each
-// trial is added once and then forgotten, so that a trial costs the same
-// whether it is the tenth of a run or the ten thousandth.
+// Aborter judges the thresholds that may end a run early while it runs. It
+// accumulates trials one by one, so the cost of a trial does not grow with the
+// length of the run.
 type Aborter struct{ budgets []runningBudget }
 
-// runningBudget is a threshold at one level that it selects.
+// runningBudget is a threshold at one of its levels.
 type runningBudget struct {
 	rule, level string
 	budget      scenarios.Budget
 	margin      float64
 	tally       tally
-	missing     int // trials to come
+	missing     int // trials not run yet
 }
 
-// NewAborter returns the Aborter of a scenario's run that has these trials already.
+// NewAborter returns an Aborter for a run of the scenario, with the trials that
+// are already done.
 func NewAborter(s *scenarios.Scenario, done []results.Trial) (*Aborter, error) {
 	levels, err := s.ExpandLevels()
 	if err != nil {
@@ -55,9 +56,8 @@ func NewAborter(s *scenarios.Scenario, done []results.Trial) (*Aborter, error) {
 	return a, nil
 }
 
-// Add takes the next trial of the run. It returns the rule of the first threshold
-// about the trial that no trial to come can meet any more; empty means that
-// there is none, and the run goes on.
+// Add adds the next trial of the run. It returns the rule of the first threshold
+// of this trial that can no longer be met, or "" if the run should continue.
 func (a *Aborter) Add(t results.Trial) (rule string, err error) {
 	for i := range a.budgets {
 		b := &a.budgets[i]

@@ -12,11 +12,12 @@ import (
 	"floodgate/scenarios"
 )
 
-// minBlocks is from how many blocks on "higher in every one" is unlikely to be
-// chance: two-sided 2/2^6 = 3.1 %, by the sign test.
+// minBlocks is the smallest number of blocks for which "higher in every block" is
+// significant: two-sided 2/2^6 = 3.1 %, by the sign test.
 const minBlocks = 6
 
-// judgeDescriptors judges a hard budget, for which there is no test, and growth.
+// judgeDescriptors judges the predicted bound, which is a hard budget without an
+// interval, and growth.
 func judgeDescriptors(x *summary.Index, c scenarios.DescriptorsClaim, judged *Claim) {
 	for _, variant := range c.Within {
 		for _, l := range x.LevelsOf(variant) {
@@ -40,9 +41,9 @@ func judgeDescriptors(x *summary.Index, c scenarios.DescriptorsClaim, judged *Cl
 	}
 }
 
-// peakWithin is refuted by one peak above the prediction, and proved where
-// every trial was sampled and stayed within. A SUT that crashed or hung can
-// refute: its peak was real; it cannot prove: it had not come to its end.
+// peakWithin is refuted by one peak above the prediction, and proved if every
+// trial was sampled and stayed within it. A SUT that crashed or hung can refute,
+// as its peak was real, but not prove, as it might have opened more.
 func peakWithin(x *summary.Index, variant, level string) Evidence {
 	e := Evidence{Kind: KindPeak, Variant: variant, Level: level, Decision: verdict.Undecided}
 	gaps := make(gaps)
@@ -76,7 +77,7 @@ func peakWithin(x *summary.Index, variant, level string) Evidence {
 		}
 	}
 	gaps["not run"] += x.Blocks() - len(x.Trials(variant, level))
-	gaps.into(&e)
+	e.missAll(gaps)
 	switch {
 	case exceeded > 0:
 		e.Decision = verdict.Refuted
@@ -87,9 +88,9 @@ func peakWithin(x *summary.Index, variant, level string) Evidence {
 	return e
 }
 
-// peakGrows is proved where the last level's peak is above the first's in
-// every block and the medians never fall between, and refuted where it is
-// above in none.
+// peakGrows is proved if the last level's peak is above the first's in every
+// block and the medians never fall in between, and refuted if it is above in no
+// block.
 func peakGrows(x *summary.Index, s sweep, variant string) Evidence {
 	e := Evidence{
 		Kind: KindPeakGrowth, Variant: variant, Level: s.common, Decision: verdict.Undecided,
@@ -119,7 +120,7 @@ func peakGrows(x *summary.Index, s sweep, variant string) Evidence {
 			}
 		}
 	}
-	gaps.into(&e)
+	e.missAll(gaps)
 	if e.N == 0 {
 		return e
 	}

@@ -11,10 +11,9 @@ import (
 	"floodgate/scenarios"
 )
 
-// judgeDocuments is refuted by one document that is lost, duplicate, wrong or
-// foreign, and proved where every trial came to its end, was checked, and
-// wrote all that was expected. An invalid trial counts: it was too slow to
-// time, but its documents are what they are.
+// judgeDocuments is refuted by one document that is lost, duplicate, corrupt or
+// foreign, and proved if every trial ended, was checked, and wrote all expected
+// documents. An invalid trial counts: only its times are not valid.
 func judgeDocuments(x *summary.Index, c scenarios.DocumentsClaim, judged *Claim) {
 	of := c.Of
 	if len(of) == 0 {
@@ -33,7 +32,7 @@ func documentsAt(x *summary.Index, variant, level string) Evidence {
 	e := Evidence{Kind: KindDocuments, Variant: variant, Level: level, Decision: verdict.Undecided, Limit: new(0.0)}
 	var sum results.Documents
 	gaps := make(gaps)
-	broken := 0
+	violations := 0
 	for _, t := range x.Trials(variant, level) {
 		if t.Outcome != results.OutcomeOK && t.Outcome != results.OutcomeStalled && t.Outcome != results.OutcomeInvalid {
 			gaps[t.Outcome]++
@@ -47,20 +46,26 @@ func documentsAt(x *summary.Index, variant, level string) Evidence {
 			gaps["not read: only the upstream knows what should be in them"]++
 		case d.Expected == 0:
 			gaps["no documents expected"]++
-		case d.Unwritten > 0 && t.Service == nil: // whoever asked for a report was told that it failed
+		case d.Unwritten > 0 && t.Service == nil: // a service reports the failure to its client
 			gaps["items failed, so their documents were not written"]++
 		}
 		e.N++
 		sum.Add(*d)
-		broken += brokenBySUT(t)
+		if cutShort(t) {
+			// Documents that are missing because the SUT did not finish say nothing
+			// about its writes.
+			violations += d.Spoiled()
+		} else {
+			violations += d.Broken()
+		}
 	}
 	gaps["not run"] += x.Blocks() - len(x.Trials(variant, level))
-	gaps.into(&e)
+	e.missAll(gaps)
 	if e.N > 0 {
-		e.Value, e.Documents = new(float64(broken)), &sum
+		e.Value, e.Documents = new(float64(violations)), &sum
 	}
 	switch {
-	case broken > 0:
+	case violations > 0:
 		e.Decision = verdict.Refuted
 	case gaps.total() == 0 && e.N > 0:
 		e.Decision = verdict.Proved
@@ -68,20 +73,10 @@ func documentsAt(x *summary.Index, variant, level string) Evidence {
 	return e
 }
 
-// brokenBySUT leaves out what a SUT lost because it did not come to its end:
-// that shows that it did not, and nothing about its writes. What it wrote
-// twice or wrongly counts all the same.
-func brokenBySUT(t *results.Trial) int {
-	if cutShort(t) {
-		return t.Documents.Spoiled()
-	}
-	return t.Documents.Broken()
-}
-
-// cutShort reports whether the SUT of a trial did not come to its end.
+// cutShort reports whether the SUT of a trial did not finish its work.
 func cutShort(t *results.Trial) bool { return !ended(t) && t.Outcome != results.OutcomeInvalid }
 
-// gaps counts, by reason, the trials that leave a claim open.
+// gaps counts, by reason, the trials that leave a claim undecided.
 type gaps map[string]int
 
 func (g gaps) total() (n int) {
@@ -91,14 +86,15 @@ func (g gaps) total() (n int) {
 	return n
 }
 
-// into lists the gaps as missing trials of e, most first.
-func (g gaps) into(e *Evidence) {
+// missAll adds the gaps to the missing trials and sorts them, most frequent first.
+func (e *Evidence) missAll(g gaps) {
 	for _, why := range slices.Sorted(maps.Keys(g)) {
 		e.miss(why, g[why])
 	}
 	slices.SortStableFunc(e.Missing, func(a, b summary.Missing) int { return cmp.Compare(b.Blocks, a.Blocks) })
 }
 
+// miss adds n missing trials for a reason.
 func (e *Evidence) miss(why string, n int) {
 	for i := range e.Missing {
 		if e.Missing[i].Why == why {

@@ -15,18 +15,18 @@ import (
 	"floodgate/scenarios"
 )
 
-// saturation is the gain in reduction below which a step is said to add nothing: one point.
+// saturation is the smallest change of the reduction that counts: one point.
 const saturation = 0.01
 
-// sweep is a series of levels that differ in one factor alone, rising.
+// sweep is a series of levels that differ in one factor only, in ascending order.
 type sweep struct {
-	with   string
-	common string // what the levels have in common, "" where nothing else varies
+	with   string // the factor
+	common string // the other factors, "" if nothing else varies
 	levels []scenarios.Level
 }
 
 // sweeps splits the levels into one sweep for every combination of the other
-// factors. Combinations with one level only are left out.
+// factors. Combinations with only one level are omitted.
 func sweeps(levels []scenarios.Level, with string) []sweep {
 	with = cmp.Or(with, "items")
 	var all []sweep
@@ -70,9 +70,9 @@ func (s sweep) setting(l scenarios.Level) string {
 func (s sweep) first() scenarios.Level { return s.levels[0] }
 func (s sweep) last() scenarios.Level  { return s.levels[len(s.levels)-1] }
 
-// judgeGrowth compares the smallest level with the largest: the difference of
-// their log-ratios, paired by block, is proved where its interval lies above 0
-// and refuted where it lies at or below. The steps between are shown beside it.
+// judgeGrowth compares the smallest level with the largest: the claim is proved
+// if the interval of the difference of their log-ratios, paired by block, lies
+// above 0, and refuted if it lies at or below. The steps in between do not decide.
 func judgeGrowth(x *summary.Index, c scenarios.GrowthClaim, judged *Claim) (decided []comparison, err error) {
 	selected := slices.DeleteFunc(x.LevelsOf(append(slices.Clone(c.Of), c.Reference)...), func(l scenarios.Level) bool { return !l.Selects(c.Where) })
 	for _, s := range sweeps(selected, c.With) {
@@ -92,7 +92,7 @@ func judgeGrowth(x *summary.Index, c scenarios.GrowthClaim, judged *Claim) (deci
 	return decided, nil
 }
 
-// judgeSweep returns what decided; nil: the blocks are too few.
+// judgeSweep returns the comparison that decided; nil means too few blocks.
 func judgeSweep(x *summary.Index, s sweep, variant, against string, judged *Claim) (*comparison, error) {
 	whole, gain, gains, err := growth(x, s, variant, against, s.first(), s.last())
 	if err != nil {
@@ -124,13 +124,13 @@ func judgeSweep(x *summary.Index, s sweep, variant, against string, judged *Clai
 	if gain != nil {
 		from, to := s.first().Name, s.last().Name
 		by = &comparison{evidence: len(judged.Evidence), interval: gain.Exact, pairs: noise.Pairs{
-			Variant: variant, Against: against, Level: from + " … " + to,
+			Variant: variant, Reference: against, Level: from + " … " + to,
 			LogRatios: gains, Seed: x.Seed("order", variant, against, from, to),
 		}}
-		by.side(x, variant, from, true)
-		by.side(x, against, from, false)
-		by.side(x, variant, to, false)
-		by.side(x, against, to, true)
+		by.addSide(x, variant, from, true)
+		by.addSide(x, against, from, false)
+		by.addSide(x, variant, to, false)
+		by.addSide(x, against, to, true)
 	}
 	judged.Evidence = append(append(judged.Evidence, whole), steps...)
 	return by, nil
@@ -144,8 +144,8 @@ func saturated(last Evidence) []string {
 		last.FromLevel, last.ToLevel, 100*(*last.To-*last.From))}
 }
 
-// growth compares two levels, by the gains of their blocks. The gain of all is
-// nil where the blocks are too few.
+// growth compares two levels by the gains of their blocks. It returns a nil gain
+// if there are too few blocks.
 func growth(x *summary.Index, s sweep, variant, against string, from, to scenarios.Level) (Evidence, *stats.Paired, []float64, error) {
 	low, high := x.Pair(variant, against, from.Name), x.Pair(variant, against, to.Name)
 	var gains, ratiosFrom, ratiosTo []float64
@@ -177,7 +177,7 @@ func growth(x *summary.Index, s sweep, variant, against string, from, to scenari
 	return e, &gain, gains, nil
 }
 
-// at says at which level the missing blocks are missing.
+// at adds the level to the reasons of missing blocks.
 func at(level string, missing []summary.Missing) []summary.Missing {
 	var list []summary.Missing
 	for _, m := range missing {

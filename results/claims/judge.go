@@ -12,16 +12,15 @@ import (
 	"floodgate/scenarios"
 )
 
-// Judge judges every claim and threshold of the run's scenario. The same run gives the same
-// verdict, byte for byte as JSON. A run that contradicts its own scenario, or
-// a histogram that does not decode, is an error.
+// Judge judges every claim and threshold of the run's scenario. The same run
+// gives the same outcome, byte for byte as JSON. It is an error if the run
+// contradicts its own scenario, or if a histogram does not decode.
 //
-// The exit code: a claim decided against its expectation or a violated threshold
-// outweighs all (1), then comes a trial that could not be measured (4), then
-// what is open (3): claims and thresholds that are inconclusive, or trials that
-// were not run yet. Without any of these it is 0, also where there is neither
-// claim nor threshold, which a note then says. Thresholds that only warn do not
-// count.
+// The exit code is the first that applies: 1 for a claim decided against its
+// expectation or a violated threshold; 4 for a trial that could not be measured;
+// 3 for an inconclusive claim or threshold, or trials that were not run; 0
+// otherwise, even without claims and thresholds, which a note then reports.
+// Thresholds that only warn do not count.
 func Judge(run *results.Run) (*Outcome, error) {
 	x, err := summary.NewIndex(run)
 	if err != nil {
@@ -85,7 +84,7 @@ func (v *Outcome) label(l scenarios.Level) {
 	v.Labels[l.Name] = l.Label
 }
 
-// judgeClaim also returns what is wrong with the pairs that it was judged by.
+// judgeClaim judges a claim and returns the findings about its pairs.
 func judgeClaim(x *summary.Index, c scenarios.Claim) (Claim, []noise.Finding, error) {
 	judged := Claim{ID: c.ID, Statement: c.Statement, Expected: cmp.Or(verdict.Word(c.Expect), verdict.Proved)}
 	if judged.Expected != verdict.Proved && judged.Expected != verdict.Refuted {
@@ -144,12 +143,12 @@ func notes(v *Outcome) []string {
 	return notes
 }
 
-// limited says what an upstream that is not ours left unmeasured or unknown.
+// limited notes what could not be measured with an external upstream.
 func limited(run *results.Run) []string {
-	held, requests, unread := 0, 0, 0
+	throttled, requests, unread := 0, 0, 0
 	for _, t := range run.Trials {
 		if t.Throttled > 0 {
-			held++
+			throttled++
 			requests += t.Throttled
 		}
 		if t.Documents != nil && t.Documents.Unchecked {
@@ -157,8 +156,8 @@ func limited(run *results.Run) []string {
 		}
 	}
 	var notes []string
-	if held > 0 {
-		notes = append(notes, fmt.Sprintf("throttled by external.rate: %d requests in %d of %d trials, whose times measure that bound and not the upstream", requests, held, len(run.Trials)))
+	if throttled > 0 {
+		notes = append(notes, fmt.Sprintf("throttled by external.rate: %d requests in %d of %d trials, whose times measure that bound and not the upstream", requests, throttled, len(run.Trials)))
 	}
 	if unread > 0 {
 		notes = append(notes, fmt.Sprintf("documents counted but not read, as the answers of the upstream are unknown: in %d of %d trials; a corrupt one would go unnoticed", unread, len(run.Trials)))
@@ -166,7 +165,7 @@ func limited(run *results.Run) []string {
 	return notes
 }
 
-// outOfPorts names the trials whose clients found no local port to connect from.
+// outOfPorts notes the trials whose clients ran out of local ports.
 func outOfPorts(run *results.Run) []string {
 	items, trials := 0, 0
 	for _, t := range run.Trials {
@@ -181,7 +180,7 @@ func outOfPorts(run *results.Run) []string {
 	return []string{fmt.Sprintf("out of local ports (EADDRNOTAVAIL): %d items failed in %d of %d trials; reuse connections, or widen the range of local ports (net.ipv4.ip_local_port_range)", items, trials, len(run.Trials))}
 }
 
-// repeated counts the requests that clients sent again, which hides faults.
+// repeated notes the requests that clients retried, which hides faults.
 func repeated(run *results.Run) []string {
 	requests, trials := 0, 0
 	for _, t := range run.Trials {
@@ -196,21 +195,21 @@ func repeated(run *results.Run) []string {
 	return []string{fmt.Sprintf("retried by the client: %d requests in %d of %d trials; the first fault of each is not among the errors (net/http retries a GET if a kept-alive connection is closed before the answer)", requests, trials, len(run.Trials))}
 }
 
-// discarded says how many trials were run again.
+// discarded notes the trials that were rerun.
 func discarded(run *results.Run) []string {
-	again := 0
+	rerun := 0
 	for _, t := range run.Trials {
 		if len(t.Discarded) > 0 {
-			again++
+			rerun++
 		}
 	}
-	if again == 0 {
+	if rerun == 0 {
 		return nil
 	}
-	return []string{fmt.Sprintf("rerun because the mock upstream, the load generator or the machine was overloaded at first: %d of %d trials", again, len(run.Trials))}
+	return []string{fmt.Sprintf("rerun because the mock upstream, the load generator or the machine was overloaded at first: %d of %d trials", rerun, len(run.Trials))}
 }
 
-// warnings are those of the trials: how many, and the first one in full.
+// warnings notes the number of trials with warnings, with the first one in full.
 func warnings(run *results.Run, labels map[string]string) []string {
 	warned, first := 0, -1
 	for i, t := range run.Trials {
@@ -230,7 +229,7 @@ func warnings(run *results.Run, labels map[string]string) []string {
 		warned, len(run.Trials), t.Index, t.Variant, cmp.Or(labels[t.LevelName], t.LevelName), t.Warnings[0])}
 }
 
-// decide weighs the claims, the thresholds and whatever was not measured.
+// decide combines the claims, the thresholds and missing measurements.
 func decide(v *Outcome) verdict.Decision {
 	var all []verdict.Decision
 	for _, c := range v.Claims {

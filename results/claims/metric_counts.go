@@ -2,8 +2,8 @@ package claims
 
 import "floodgate/results"
 
-// sum adds up what each trial counted, one that did not come to its end until
-// then. count says why it is not known.
+// sum adds up a count of all trials. A trial that did not end contributes its
+// count so far. The function count returns the reason if a count is unknown.
 type sum struct {
 	count    func(*results.Trial) (int, string)
 	n, total int
@@ -32,34 +32,35 @@ func (s *sum) measured() measured {
 	return m
 }
 
-// sumByMachine is sum of what a machine that is too slow to be believed adds to.
+// sumByMachine is the sum of a count that an overloaded machine may increase.
 type sumByMachine struct {
 	*sum
-	believed int
-	doubt    string
+	valid int // without the invalid trials
+	doubt string
 }
 
 func (s *sumByMachine) add(t *results.Trial) error {
 	n, why := s.count(t)
 	switch {
 	case t.Outcome == results.OutcomeInvalid:
-		s.doubt = ofInvalid
+		s.doubt = doubtInvalid
 	case why == "" && !ended(t):
 		s.gaps[t.Outcome]++
 		fallthrough
 	case why == "":
-		s.believed += n
+		s.valid += n
 	}
 	return s.sum.add(t)
 }
 
 func (s *sumByMachine) measured() measured {
 	m := s.sum.measured()
-	m.believed, m.doubt = new(float64(s.believed)), s.doubt
+	m.valid, m.doubt = new(float64(s.valid)), s.doubt
 	return m
 }
 
-// errorsOf are a trial's errors of items of a type, or all.
+// errorsOf returns the number of a trial's errors of a type, or of all types if
+// kind is "total".
 func errorsOf(t *results.Trial, kind string) (int, string) {
 	switch {
 	case t.Outcome == results.OutcomeFailed:
@@ -76,8 +77,8 @@ func errorsOf(t *results.Trial, kind string) (int, string) {
 	return n, ""
 }
 
-// documents counts documents as the claim about them does: an invalid trial
-// counts, what a SUT lost because it did not come to its end does not.
+// documents counts documents like the claim about them: an invalid trial counts,
+// but not the documents that are missing because a SUT did not finish.
 type documents struct {
 	*sum
 	kind string
@@ -113,7 +114,8 @@ func (d *documents) add(t *results.Trial) error {
 	return d.sum.add(t)
 }
 
-// documentsOpen says why the documents of a trial that was checked do not tell all.
+// documentsOpen returns the reason why the documents of a checked trial do not
+// decide, or "".
 func documentsOpen(t *results.Trial, kind string) string {
 	d := t.Documents
 	switch {
@@ -129,7 +131,8 @@ func documentsOpen(t *results.Trial, kind string) string {
 	return ""
 }
 
-// shedBy is how many reports a service turned away, by the end of its series.
+// shedBy returns the number of reports that a service rejected, at the end of its
+// series.
 func shedBy(t *results.Trial) (int, string) {
 	if t.Service == nil {
 		return 0, "not measured"
@@ -141,10 +144,10 @@ func shedBy(t *results.Trial) (int, string) {
 	return int(shed), ""
 }
 
-// doneShare is the share of reports done of all that were due.
+// doneShare is the share of successful reports among those that were due.
 type doneShare struct {
-	gaps               gaps
-	n, due, done, most int
+	gaps                 gaps
+	n, due, done, maxDue int
 }
 
 func (s *doneShare) add(t *results.Trial) error {
@@ -155,7 +158,7 @@ func (s *doneShare) add(t *results.Trial) error {
 		s.gaps["no report was due"]++
 	default:
 		s.n++
-		s.due, s.done, s.most = s.due+t.Service.Due, s.done+t.Service.OK, max(s.most, t.Service.Due)
+		s.due, s.done, s.maxDue = s.due+t.Service.Due, s.done+t.Service.OK, max(s.maxDue, t.Service.Due)
 	}
 	return nil
 }
@@ -166,7 +169,7 @@ func (s *doneShare) measured() measured {
 		m.value = new(float64(s.done) / float64(s.due))
 	}
 	m.completed = func(missing int, low bool) float64 {
-		more := missing * s.most
+		more := missing * s.maxDue
 		if low {
 			return float64(s.done) / float64(s.due+more)
 		}

@@ -2,9 +2,9 @@ package claims
 
 import "floodgate/results"
 
-// heldBy is what a trial held at its highest of descriptors, memory and the
-// like; nil: that is not known, and why.
-func heldBy(t *results.Trial, metric string) (*float64, string) {
+// peakOf returns a trial's peak of a metric such as descriptors or memory, or nil
+// and the reason if it is unknown.
+func peakOf(t *results.Trial, metric string) (*float64, string) {
 	switch metric {
 	case "rss.peak":
 		return unlessZero(float64(t.Resources.PeakRSS))
@@ -24,8 +24,8 @@ func heldBy(t *results.Trial, metric string) (*float64, string) {
 		}
 		return nil, "the upstream is external"
 	case "fd.leaked":
-		if left := t.Descriptors.Leaked; left != nil {
-			return new(float64(*left)), ""
+		if leaked := t.Descriptors.Leaked; leaked != nil {
+			return new(float64(*leaked)), ""
 		}
 		return nil, "not checked"
 	case "fd.peak":
@@ -46,7 +46,8 @@ func unlessZero(v float64) (*float64, string) {
 	return nil, "not measured"
 }
 
-// connections are the higher of what the dialers counted and what was seen from outside.
+// connections returns the higher of the peaks counted by the dialers and seen
+// from outside.
 func connections(d results.Descriptors, metric string) (*float64, string) {
 	var most *float64
 	for _, k := range []*results.Kinds{d.Inside, d.Outside} {
@@ -65,7 +66,7 @@ func connections(d results.Descriptors, metric string) (*float64, string) {
 	return most, ""
 }
 
-// failedItems are the items of a trial that the SUT reported as failed.
+// failedItems returns the number of items that the SUT reported as failed.
 func failedItems(t *results.Trial) (int, string) {
 	if !ended(t) && t.Outcome != results.OutcomeInvalid {
 		return 0, t.Outcome
@@ -76,7 +77,7 @@ func failedItems(t *results.Trial) (int, string) {
 	return *t.ItemsFailed, ""
 }
 
-// requestsOf a trial are those that the mock upstream got.
+// requestsOf returns the number of requests to the mock upstream.
 func requestsOf(t *results.Trial) (int, string) {
 	switch {
 	case t.Outcome == results.OutcomeFailed:

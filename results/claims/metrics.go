@@ -15,38 +15,38 @@ import (
 	"floodgate/scenarios"
 )
 
-// measured is what the trials of a level say of a metric.
+// measured is the value of a metric over the trials of a level.
 type measured struct {
-	value *float64 // nil: nothing
-	n     int      // trials behind it
-	gaps  gaps     // trials that say nothing, or not all
-	// doubtful are trials whose SUT did not do its work: they may violate a
-	// budget, and let none be met. Nil: counts, which hold whatever was done.
+	value *float64 // nil means unknown
+	n     int      // number of trials behind it
+	gaps  gaps     // trials without a complete value
+	// doubtful counts trials whose SUT did not do its work: they may violate a
+	// budget, but not meet one. It is nil for counts, which are valid in any case.
 	doubtful gaps
-	// completed is the value if the given number of further trials came out as low
-	// as can be, or as high: what no trial to come can mend is decided.
+	// completed returns the value if the given number of further trials had the
+	// lowest, or the highest, possible values.
 	completed func(missing int, low bool) float64
 	notes     []string
-	// believed is the value without what may be the making of the machine or the
-	// load generator; doubt says what that is, empty: there is nothing of the kind.
-	// It cannot violate a budget; a budget that is met in spite of it is met.
-	believed *float64
-	doubt    string
+	// valid is the value without the effects of an overloaded machine or load
+	// generator, and doubt explains these; empty means that there are none. They
+	// cannot violate a budget, but a budget that is met in spite of them is met.
+	valid *float64
+	doubt string
 }
 
 // Doubts about a value.
 const (
-	ofInvalid = "it would be met without the invalid trials"
-	ofLate    = "the load generator sent reports late; measured from when they were sent, it would be met"
+	doubtInvalid = "it would be met without the invalid trials"
+	doubtLate    = "the load generator sent reports late; measured from when they were sent, it would be met"
 )
 
-// tally sums a metric up, one trial after another.
+// tally accumulates a metric trial by trial.
 type tally interface {
 	add(t *results.Trial) error
 	measured() measured
 }
 
-// measure sums the metric of a budget up over trials.
+// measure accumulates the metric of a budget over trials.
 func measure(trials []*results.Trial, b scenarios.Budget) (measured, error) {
 	sum := newTally(b)
 	for _, t := range trials {
@@ -59,7 +59,7 @@ func measure(trials []*results.Trial, b scenarios.Budget) (measured, error) {
 
 func newTally(b scenarios.Budget) tally {
 	family, part, _ := strings.Cut(b.Metric.Name, ".")
-	switch family { // counts, which hold whatever the trial did
+	switch family { // counts, which are valid whatever the SUT did
 	case "items":
 		return newSum(failedItems)
 	case "upstream":
@@ -79,7 +79,7 @@ func newTally(b scenarios.Budget) tally {
 	return &quantity{tally: newQuantity(b.Metric.Name, family, part), doubtful: gaps{}}
 }
 
-// newQuantity measures times and resources.
+// newQuantity returns the tally of a time or a resource.
 func newQuantity(metric, family, part string) tally {
 	switch family {
 	case "makespan", "efficiency", "cpu":
@@ -87,12 +87,12 @@ func newQuantity(metric, family, part string) tally {
 	case "rss", "fd", "goroutines", "threads", "allocs":
 		return &highest{metric: metric, gaps: gaps{}}
 	case "response":
-		return &response{latency: newLatency(family, part), begun: newLatency("service", part)}
+		return &response{latency: newLatency(family, part), sinceSent: newLatency("service", part)}
 	}
 	return newLatency(family, part)
 }
 
-// quantity is a metric of which trials that did not do their work are doubtful.
+// quantity is a metric that is doubtful in trials whose SUT did not do its work.
 type quantity struct {
 	tally
 	doubtful gaps
@@ -111,44 +111,42 @@ func (q *quantity) measured() measured {
 	return m
 }
 
-// response is the latency since reports were due, beside that since they were begun.
+// response is the latency since reports were due, with that since they were sent.
 type response struct {
 	*latency
-	begun *latency
-	late  bool
+	sinceSent *latency
+	late      bool
 }
 
 func (r *response) add(t *results.Trial) error {
-	r.late = r.late || beganLate(t)
-	return cmp.Or(r.latency.add(t), r.begun.add(t))
+	r.late = r.late || t.Service != nil && t.Service.Late > 0
+	return cmp.Or(r.latency.add(t), r.sinceSent.add(t))
 }
 
 func (r *response) measured() measured {
 	m := r.latency.measured()
 	if r.late {
-		m.believed, m.doubt = r.begun.measured().value, ofLate
+		m.valid, m.doubt = r.sinceSent.measured().value, doubtLate
 	}
 	return m
 }
 
-func beganLate(t *results.Trial) bool { return t.Service != nil && t.Service.Late > 0 }
-
-// ended reports whether the course of a trial was recorded to its end; of a
-// service one that stalled was.
+// ended reports whether a trial was recorded to its end, which includes a service
+// that stalled.
 func ended(t *results.Trial) bool {
 	return t.Outcome == results.OutcomeOK || t.Outcome == results.OutcomeStalled && t.Service != nil
 }
 
-// latency is a quantile of the histograms of a stage, or of a service's, merged.
+// latency is a figure of the merged histograms of a stage or a service.
 type latency struct {
-	of, which string
-	gaps      gaps
-	n         int
-	most      int64 // values of one trial
-	sum       summary.Merger
+	of, figure string
+	gaps       gaps
+	n          int
+	maxCount   int64 // values of one trial
+	sum        summary.Merger
 }
 
-func newLatency(of, which string) *latency { return &latency{of: of, which: which, gaps: gaps{}} }
+func newLatency(of, figure string) *latency { return &latency{of: of, figure: figure, gaps: gaps{}} }
 
 func (l *latency) add(t *results.Trial) error {
 	if !ended(t) {
@@ -161,7 +159,7 @@ func (l *latency) add(t *results.Trial) error {
 	}
 	if h.Count > 0 {
 		l.n++
-		l.most = max(l.most, h.Count)
+		l.maxCount = max(l.maxCount, h.Count)
 	}
 	if err := l.sum.Add(h); err != nil {
 		return fmt.Errorf("trial %d: %w", t.Index, err)
@@ -175,24 +173,24 @@ func (l *latency) measured() measured {
 	if merged == nil {
 		return m
 	}
-	m.value = new(read(merged, l.which))
+	m.value = new(figureOf(merged, l.figure))
 	m.completed = func(missing int, low bool) float64 {
 		full := hdrhistogram.Import(merged.Export())
 		extreme := full.HighestTrackableValue()
 		if low {
 			extreme = full.LowestTrackableValue()
 		}
-		if err := full.RecordValues(extreme, int64(missing)*l.most); err != nil || !low && l.which == "mean" {
-			return math.Inf(1) // of a mean: values have no bound
+		if err := full.RecordValues(extreme, int64(missing)*l.maxCount); err != nil || !low && l.figure == "mean" {
+			return math.Inf(1) // a mean has no upper bound
 		}
-		return read(full, l.which)
+		return figureOf(full, l.figure)
 	}
 	return m
 }
 
-// read is a figure of a histogram: p50, p95, p99, max or the mean.
-func read(h *hdrhistogram.Histogram, which string) float64 {
-	switch which {
+// figureOf returns a figure of a histogram: p50, p95, p99, max or mean.
+func figureOf(h *hdrhistogram.Histogram, figure string) float64 {
+	switch figure {
 	case "p50":
 		return float64(h.ValueAtQuantile(50))
 	case "p95":
@@ -205,7 +203,7 @@ func read(h *hdrhistogram.Histogram, which string) float64 {
 	return h.Mean()
 }
 
-// histogramOf a trial, and why it does not tell all.
+// histogramOf returns a histogram of a trial, and the reason if it is incomplete.
 func histogramOf(t *results.Trial, of string) (h results.Histogram, why string) {
 	var reports map[string]results.Histogram
 	if s := t.Service; s != nil {
@@ -224,12 +222,12 @@ func histogramOf(t *results.Trial, of string) (h results.Histogram, why string) 
 	return h, ""
 }
 
-// median of the trials' times.
+// median is the median of the trials' times.
 type median struct {
 	metric  string
 	gaps    gaps
 	values  []float64 // sorted
-	partial int       // trials in which items failed
+	partial int       // number of trials with failed items
 }
 
 func (d *median) add(t *results.Trial) error {
@@ -269,14 +267,14 @@ func (d *median) measured() measured {
 		m.notes = append(m.notes, fmt.Sprintf("items failed in %d of %d trials, whose times therefore cover less work", d.partial, m.n))
 	}
 	if m.n > 0 {
-		m.value = new(d.with(0, false))
+		m.value = new(d.completed(0, false))
 	}
-	m.completed = d.with
+	m.completed = d.completed
 	return m
 }
 
-// with is the median if so many further values were 0, or infinite.
-func (d *median) with(missing int, low bool) float64 {
+// completed returns the median with that many further values of 0, or of infinity.
+func (d *median) completed(missing int, low bool) float64 {
 	n := len(d.values) + missing
 	at := func(i int) float64 {
 		if low {
@@ -293,18 +291,18 @@ func (d *median) with(missing int, low bool) float64 {
 	return stats.Median([]float64{at((n - 1) / 2), at(n / 2)})
 }
 
-// highest of all trials: what one had open or resident that did not come to
-// its end was real, though it might have become more.
+// highest is the highest peak of all trials. That of a trial that did not end was
+// real, though it might have grown further.
 type highest struct {
-	metric          string
-	gaps            gaps
-	n               int
-	value, believed *float64
-	doubt           string
+	metric       string
+	gaps         gaps
+	n            int
+	value, valid *float64
+	doubt        string
 }
 
 func (h *highest) add(t *results.Trial) error {
-	value, why := heldBy(t, h.metric)
+	value, why := peakOf(t, h.metric)
 	invalid := t.Outcome == results.OutcomeInvalid
 	if !ended(t) && !invalid {
 		why = t.Outcome
@@ -318,21 +316,21 @@ func (h *highest) add(t *results.Trial) error {
 	h.n++
 	h.value = larger(h.value, value)
 	if invalid {
-		h.doubt = ofInvalid
+		h.doubt = doubtInvalid
 	} else {
-		h.believed = larger(h.believed, value)
+		h.valid = larger(h.valid, value)
 	}
 	return nil
 }
 
 func (h *highest) measured() measured {
 	return measured{
-		value: h.value, n: h.n, gaps: h.gaps, believed: h.believed, doubt: h.doubt,
+		value: h.value, n: h.n, gaps: h.gaps, valid: h.valid, doubt: h.doubt,
 		completed: func(_ int, low bool) float64 { return growing(h.value, low) },
 	}
 }
 
-// growing is a sum or a maximum that further trials can only add to.
+// growing completes a sum or a maximum, which further trials can only increase.
 func growing(value *float64, low bool) float64 {
 	if low {
 		return *value

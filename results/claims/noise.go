@@ -11,35 +11,35 @@ import (
 	"floodgate/results/verdict"
 )
 
-// widening is how many times as wide an interval is taken where its pairs are
-// not independent. The variance of the mean of an AR(1) process is asymptotically
-// (1+ρ)/(1-ρ) times that of independent values, so that with ρ = 0.9 an interval
-// is 4.4 times as wide. Of 20 such values the spread is underestimated as well:
-// 7 times as wide intervals cover the centre in 95 % of simulations.
+// widening is the factor by which an interval is widened if its pairs are not
+// independent. The variance of the mean of an AR(1) process is asymptotically
+// (1+ρ)/(1-ρ) times that of independent values, so an interval with ρ = 0.9 is 4.4
+// times as wide. With 20 such values the spread is underestimated, too: intervals
+// 7 times as wide cover the center in 95 % of simulations.
 const widening = 7.0
 
-// comparison is what decided a piece of evidence about times.
+// comparison is a comparison of times that decided a piece of evidence.
 type comparison struct {
-	evidence int // in the claim's
+	evidence int // index in the claim's evidence
 	pairs    noise.Pairs
 	interval stats.Interval // of logarithms
 	limit    float64        // a logarithm
-	// lost are the findings about time lost on either side. Without the loss the
-	// logarithm could be lower by up to down, or higher by up to up.
-	lost     []noise.Finding
+	// losses holds the findings about core time lost on either side. Without the
+	// loss, the logarithm could be lower by up to down, or higher by up to up.
+	losses   []noise.Finding
 	down, up float64
 }
 
-// side is a cell whose times raise the logarithm, or lower it.
-func (c *comparison) side(x *summary.Index, variant, level string, raises bool) {
+// addSide adds the losses of a cell whose times raise or lower the logarithm.
+func (c *comparison) addSide(x *summary.Index, variant, level string, raises bool) {
 	var measured []*results.Trial
 	for _, t := range x.Trials(variant, level) {
 		if t.Outcome == results.OutcomeOK {
 			measured = append(measured, t)
 		}
 	}
-	lost, share := noise.Losses(variant, level, measured, x.Run.Header.Fingerprint.Cores)
-	c.lost = append(c.lost, lost...)
+	findings, share := noise.Losses(variant, level, measured, x.Run.Header.Fingerprint.Cores)
+	c.losses = append(c.losses, findings...)
 	shift := -math.Log1p(-share)
 	if raises {
 		c.down += shift
@@ -48,20 +48,20 @@ func (c *comparison) side(x *summary.Index, variant, level string, raises bool) 
 	}
 }
 
-// distrust takes back what was decided by pairs that cannot be trusted, unless
-// it would be decided so all the same, and says why and what would help. It
-// returns what it found of the comparisons.
+// distrust makes evidence from noisy pairs inconclusive, unless the noise cannot
+// change the decision, and notes the reason and advice. It returns the findings
+// about the comparisons.
 func distrust(comparisons []comparison, evidence []Evidence) (found []noise.Finding) {
 	for _, c := range comparisons {
 		dependent := c.pairs.Diagnose(len(comparisons))
-		findings := append(dependent, c.lost...)
+		findings := append(dependent, c.losses...)
 		found = append(found, findings...)
 		e := &evidence[c.evidence]
 		if len(findings) == 0 || e.Decision == verdict.Undecided {
 			continue
 		}
-		rest := c.worst(len(dependent) > 0)
-		holds := rest.Side(c.limit) == c.interval.Side(c.limit)
+		worst := c.worst(len(dependent) > 0)
+		holds := worst.Side(c.limit) == c.interval.Side(c.limit)
 		for _, f := range findings {
 			e.Notes = append(e.Notes, f.Message)
 		}
@@ -75,7 +75,7 @@ func distrust(comparisons []comparison, evidence []Evidence) (found []noise.Find
 	return found
 }
 
-// worst is the interval if the worst is true of what was found.
+// worst returns the interval under the worst interpretation of the findings.
 func (c comparison) worst(dependent bool) stats.Interval {
 	w := c.interval
 	if dependent {
@@ -86,7 +86,7 @@ func (c comparison) worst(dependent bool) stats.Interval {
 	return w
 }
 
-// margin says in words what worst does.
+// margin describes the interval of worst.
 func (c comparison) margin(dependent bool) string {
 	text := "an interval"
 	if dependent {

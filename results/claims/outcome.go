@@ -1,14 +1,15 @@
-// Package claims judges a stored run: every claim of its scenario becomes
-// proved, refuted or inconclusive, every threshold met, violated or
-// inconclusive, and the run one exit code.
+// Package claims judges a stored run: every claim of its scenario is proved,
+// refuted or inconclusive, every threshold is met, violated or inconclusive, and
+// the run has one exit code. See the example of [Judge].
 //
-// [Judge] is a pure function of the run. What decides is a two-sided 95 %
-// interval from pairs of trials of one block; what cannot be decided (too few
-// pairs, a trial that was not checked, no prediction) is inconclusive, never a
-// pass. A claim about several variants and levels is proved where all of them
-// are, and refuted where one is. A threshold is a hard budget on the value that
-// was recorded, without an interval but for a reduction. What pairs decide that depend on each other, or
-// lost much of the cores' time, is inconclusive where that could have decided it.
+// [Judge] is a pure function of the run. Claims about times are decided by a
+// two-sided 95 % interval from pairs of trials in the same block. Anything that
+// cannot be decided (too few pairs, an unchecked trial, no prediction) is
+// inconclusive, never a pass. A claim about several variants and levels is proved
+// if it is proved for all of them, and refuted if it is refuted for one. A
+// threshold is a hard budget on the recorded value; only reductions have an
+// interval. If pairs are dependent, or lost much core time, a decision counts
+// only if that cannot change it.
 package claims
 
 import (
@@ -18,7 +19,7 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Outcome is the judgement of one run.
+// Outcome is the judgment of one run.
 type Outcome struct {
 	Run         string              `json:"run"`
 	Scenario    string              `json:"scenario"`
@@ -31,23 +32,23 @@ type Outcome struct {
 	// SUT is the revision of the program under test; nil means Floodgate's own.
 	SUT        *results.SUT `json:"sut,omitempty"`
 	Confidence float64      `json:"confidence"`
-	// Planned and recorded trials; Outcomes counts the recorded ones.
+	// Planned and Recorded are numbers of trials; Outcomes counts the recorded ones.
 	Planned  int            `json:"planned"`
 	Recorded int            `json:"recorded"`
 	Complete bool           `json:"complete"`
 	Outcomes map[string]int `json:"outcomes"`
 	Claims   []Claim        `json:"claims"`
-	// EndedBy is the rule that ended the run early, since no trial to come could
-	// have met it; empty: none did.
+	// EndedBy is the rule that ended the run early, as it could no longer be met;
+	// empty means that none did.
 	EndedBy string `json:"ended_by,omitempty"`
 	// Thresholds are the budgets of the scenario.
 	Thresholds []Threshold `json:"thresholds,omitempty"`
-	// Notes are what a reader should know before believing the rest.
+	// Notes holds caveats about the run as a whole.
 	Notes []string `json:"notes,omitempty"`
-	// Noise is what disturbed the run.
+	// Noise holds the findings about disturbances.
 	Noise noise.Diagnosis `json:"noise"`
 	Table *summary.Table  `json:"table"`
-	// Labels are shorter names of levels, where the scenario gives any.
+	// Labels holds shorter names of levels, if the scenario has any.
 	Labels map[string]string `json:"labels,omitempty"`
 	// Service is the table of a service under load.
 	Service []summary.ServiceRow `json:"service,omitempty"`
@@ -56,24 +57,24 @@ type Outcome struct {
 	Exit     int              `json:"exit"`
 }
 
-// Claim is the judgement of one claim.
+// Claim is the judgment of one claim.
 type Claim struct {
 	ID        string `json:"id"`
-	Statement string `json:"statement"` // the author's words
+	Statement string `json:"statement"` // as in the scenario
 	// Kind is reduction, growth, descriptors, documents, exhaustion, cause,
-	// course or forecast.
+	// time_series or predicted_exhaustion.
 	Kind     string       `json:"kind"`
 	Decision verdict.Word `json:"decision"`
 	// Expected is the decision that the scenario expects.
 	Expected   verdict.Word `json:"expected"`
 	AsExpected bool         `json:"as_expected"`
 	Evidence   []Evidence   `json:"evidence"`
-	// Notes say why a claim without evidence is inconclusive, and the like.
+	// Notes holds explanations, such as why a claim has no evidence.
 	Notes []string `json:"notes,omitempty"`
 }
 
-// Verdict returns what the claim contributes to the exit code: it passed if it
-// came out as expected.
+// Verdict returns the claim's contribution to the exit code: it passes if it is
+// decided as expected.
 func (c Claim) Verdict() verdict.Decision {
 	switch {
 	case c.AsExpected:
@@ -84,30 +85,32 @@ func (c Claim) Verdict() verdict.Decision {
 	return verdict.Failed
 }
 
-// Kinds of evidence: what Value, From and To are.
+// The kinds of evidence, which define the meaning of Value, Limit, From and To.
 const (
-	// KindReduction: Value is the reduction, a share; Limit what is claimed.
+	// KindReduction has the reduction, a share, as Value and the claimed one as Limit.
 	KindReduction = "reduction"
-	// KindGrowth: Value is by what factor the ratio of times falls from the
-	// smallest level to the largest; From and To are the reductions there; Limit is 1.
+	// KindGrowth has the factor by which the ratio of times falls from the smallest
+	// level to the largest as Value, 1 as Limit, and the reductions at these levels
+	// as From and To.
 	KindGrowth = "growth"
-	// KindPeak: Value is the highest peak of descriptors; Limit the prediction.
+	// KindPeak has the highest peak of descriptors as Value and the predicted bound
+	// as Limit.
 	KindPeak = "peak"
-	// KindPeakGrowth: From and To are median peaks; Value is in how many blocks
-	// the last level's was higher than the first's; Limit is all blocks.
+	// KindPeakGrowth has the number of blocks with a higher peak at the last level
+	// than at the first as Value, the number of blocks as Limit, and the median
+	// peaks as From and To.
 	KindPeakGrowth = "peak-growth"
-	// KindDocuments: Value is how many documents are corrupt; Limit is 0.
+	// KindDocuments has the number of integrity violations as Value and 0 as Limit.
 	KindDocuments = "documents"
-	// KindExhaustion, KindCause, KindTimeSeries and KindPredictedExhaustion: Value is how many
-	// trials ran out of descriptors, show the cause, went as claimed, or ran out
-	// when it was predicted; Limit is all of them.
-	KindExhaustion = "exhaustion"
-	// KindNoExhaustion: Value is how many trials did not run out of descriptors.
+	// The remaining kinds of claims have the number of trials that are as claimed as
+	// Value and the number of measured trials as Limit.
+	KindExhaustion          = "exhaustion"
 	KindNoExhaustion        = "no-exhaustion"
 	KindCause               = "cause"
 	KindTimeSeries          = "time_series"
 	KindPredictedExhaustion = "predicted_exhaustion"
-	// KindThreshold: Value is what was recorded, in the threshold's unit; Limit its limit.
+	// KindThreshold has the recorded value, in the unit of the threshold, as Value,
+	// and the limit of the threshold as Limit.
 	KindThreshold = "threshold"
 )
 
@@ -116,15 +119,15 @@ type Evidence struct {
 	Kind      string `json:"kind"`
 	Variant   string `json:"variant"`
 	Reference string `json:"reference,omitempty"`
-	// Level is the level, or what two levels that are compared have in common;
-	// FromLevel and ToLevel are then what sets them apart.
+	// Level is the level. If two levels are compared, it holds their common factors,
+	// and FromLevel and ToLevel the factor in which they differ.
 	Level     string `json:"level,omitempty"`
 	FromLevel string `json:"from_level,omitempty"`
 	ToLevel   string `json:"to_level,omitempty"`
-	// Decision is what this point says of the claim; empty for a step that is
-	// shown beside what decides.
+	// Decision is the decision on this point; empty for a step that does not decide.
 	Decision verdict.Word `json:"decision,omitempty"`
-	// Value and its interval; nil: unavailable. See the kinds.
+	// Value, its interval from Low to High, Limit, From and To depend on the kind;
+	// nil means unavailable.
 	Value *float64 `json:"value,omitempty"`
 	Low   *float64 `json:"low,omitempty"`
 	High  *float64 `json:"high,omitempty"`
@@ -138,7 +141,7 @@ type Evidence struct {
 	Notes     []string           `json:"notes,omitempty"`
 }
 
-// combine decides by the evidence; steps do not take part.
+// combine returns the decision of all evidence.
 func combine(kind verdict.Kind, evidence []Evidence) verdict.Word {
 	words := make([]verdict.Word, len(evidence))
 	for i, e := range evidence {

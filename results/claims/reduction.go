@@ -11,9 +11,9 @@ import (
 	"floodgate/scenarios"
 )
 
-// judgeReduction: at each selected level the ratio of a variant's makespan to
-// the baseline's is proved where its interval ends at or below 1 - at_least,
-// and refuted where it begins above.
+// judgeReduction judges the claim at each selected level: it is proved if the
+// interval of the ratio of the variant's makespan to that of the reference ends at
+// or below 1 - at_least, and refuted if it begins above.
 func judgeReduction(x *summary.Index, c scenarios.ReductionClaim, judged *Claim) (decided []comparison, err error) {
 	for _, variant := range c.Of {
 		for _, l := range x.LevelsOf(variant, c.Reference) {
@@ -37,7 +37,8 @@ func judgeReduction(x *summary.Index, c scenarios.ReductionClaim, judged *Claim)
 	return decided, nil
 }
 
-// reductionAt gives the evidence and what decided it; nil: the pairs are too few.
+// reductionAt returns the evidence at one level and the comparison that decided
+// it; nil means too few pairs.
 func reductionAt(x *summary.Index, variant, against, level string, atLeast float64) (Evidence, *comparison, error) {
 	ratio, pairing, err := x.Compare(variant, against, level)
 	e := Evidence{
@@ -64,17 +65,17 @@ func reductionAt(x *summary.Index, variant, against, level string, atLeast float
 		e.Notes = append(e.Notes, bootstrapNote)
 	}
 	by := &comparison{interval: ratio.Exact.Log(), limit: math.Log(limit), pairs: noise.Pairs{
-		Variant: variant, Against: against, Level: level,
+		Variant: variant, Reference: against, Level: level,
 		LogRatios: pairing.Values(), Seed: x.Seed("order", variant, against, level),
 	}}
-	by.side(x, variant, level, true)
-	by.side(x, against, level, false)
+	by.addSide(x, variant, level, true)
+	by.addSide(x, against, level, false)
 	return e, by, nil
 }
 
 const bootstrapNote = "a bootstrap of the same pairs decides otherwise; run more blocks"
 
-// tooFew notes an error that says so, and reports whether it was one.
+// tooFew reports whether err is a [stats.TooFewError], and notes it if so.
 func tooFew(e *Evidence, err error) bool {
 	few := new(stats.TooFewError)
 	if !errors.As(err, &few) {

@@ -12,9 +12,9 @@ import (
 	"floodgate/scenarios"
 )
 
-// judgeExhaustion is proved where every trial ran out of descriptors, or none
-// where that is claimed, refuted where the opposite holds of all, each having
-// been measured, and open between.
+// judgeExhaustion is proved if every trial ran out of descriptors (or none did, if
+// the claim is "never"), refuted if the opposite is true of every trial, and
+// inconclusive otherwise.
 func judgeExhaustion(x *summary.Index, c scenarios.ExhaustionClaim, judged *Claim) error {
 	return eachService(x, c.Of, c.Where, judged, func(row summary.ServiceRow, _ scenarios.Level, e *Evidence) {
 		e.Kind, e.Value = KindExhaustion, new(float64(row.Exhausted))
@@ -32,8 +32,8 @@ func judgeExhaustion(x *summary.Index, c scenarios.ExhaustionClaim, judged *Clai
 	})
 }
 
-// judgeCause is proved where every trial shows that cause, refuted where none
-// does although each was measured and says something, and open between.
+// judgeCause is proved if every trial shows the cause, refuted if no trial does
+// although each shows some cause, and inconclusive otherwise.
 func judgeCause(x *summary.Index, c scenarios.CauseClaim, judged *Claim) error {
 	return eachService(x, c.Of, c.Where, judged, func(row summary.ServiceRow, _ scenarios.Level, e *Evidence) {
 		shown := row.Causes[leak.Cause(c.Is)]
@@ -44,20 +44,19 @@ func judgeCause(x *summary.Index, c scenarios.CauseClaim, judged *Claim) error {
 		if row.Detail != "" {
 			e.Notes = append(e.Notes, row.Detail)
 		}
-		said := 0
+		known := -row.Causes[leak.Undecided]
 		for _, n := range row.Causes {
-			said += n
+			known += n
 		}
-		said -= row.Causes[leak.Undecided]
-		if said < row.Measured {
-			e.miss("the samples do not show it", row.Measured-said)
+		if known < row.Measured {
+			e.miss("the samples do not show it", row.Measured-known)
 		}
 		decideBy(e, row, shown)
 	})
 }
 
-// decideBy decides by how many trials show what is claimed.
-func decideBy(e *Evidence, row summary.ServiceRow, shown int) {
+// decideBy decides by the number of trials that are as claimed.
+func decideBy(e *Evidence, row summary.ServiceRow, asClaimed int) {
 	e.N, e.Limit = row.Measured, new(float64(row.Measured))
 	for _, outcome := range slices.Sorted(maps.Keys(row.NotOK)) {
 		e.miss(outcome, row.NotOK[outcome])
@@ -65,9 +64,9 @@ func decideBy(e *Evidence, row summary.ServiceRow, shown int) {
 	e.miss("not run", row.Planned-row.Measured-total(row.NotOK))
 	switch {
 	case len(e.Missing) > 0 || e.N == 0:
-	case shown == e.N:
+	case asClaimed == e.N:
 		e.Decision = verdict.Proved
-	case shown == 0:
+	case asClaimed == 0:
 		e.Decision = verdict.Refuted
 	}
 }
@@ -79,6 +78,7 @@ func total(counts map[string]int) (n int) {
 	return n
 }
 
+// eachService judges the row of each variant at each selected level.
 func eachService(x *summary.Index, of []string, where map[string]any, judged *Claim, judge func(summary.ServiceRow, scenarios.Level, *Evidence)) error {
 	for _, variant := range of {
 		for _, l := range x.LevelsOf(variant) {

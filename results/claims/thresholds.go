@@ -9,20 +9,19 @@ import (
 	"floodgate/scenarios"
 )
 
-// Threshold is the judgement of one budget of the scenario.
+// Threshold is the judgment of one budget of the scenario.
 type Threshold struct {
 	verdict.Threshold
-	// Op and Unit of the values and limits of the evidence, as package
-	// scenarios has them.
+	// Op compares the values of the evidence with the limits; Unit is their unit.
 	Op   string         `json:"op"`
 	Unit scenarios.Unit `json:"unit"`
-	// Evidence has one point a level, of kind [KindThreshold] or [KindReduction].
+	// Evidence has one point per level, of kind [KindThreshold] or [KindReduction].
 	Evidence []Evidence `json:"evidence"`
 	Notes    []string   `json:"notes,omitempty"`
 }
 
-// judgeThreshold judges a budget at every level that it selects. It is met
-// where it is at all of them, and violated where it is at one.
+// judgeThreshold judges a budget at every level that it selects. It is met if it
+// is met at all of them, and violated if it is violated at one.
 func judgeThreshold(x *summary.Index, t scenarios.Threshold) (Threshold, error) {
 	undecided, b, err := verdict.NewThreshold(t)
 	if err != nil {
@@ -63,23 +62,22 @@ func judgeThreshold(x *summary.Index, t scenarios.Threshold) (Threshold, error) 
 	return judged, nil
 }
 
-// marginOf a threshold, as it is judged and shown.
+// marginOf returns the margin of a threshold, rounded as in records.
 func marginOf(t scenarios.Threshold) float64 { return *summary.Rounded(float64(t.Margin)) }
 
-// reductionMet decides by the interval, as a claim does: an interval on both
-// sides of the limit, the margin added, decides nothing. The value 1 − ratio is
-// at least the limit where the ratio is at most 1 − limit.
+// reductionMet judges a threshold on a reduction by its interval, like a claim.
 func reductionMet(x *summary.Index, b scenarios.Budget, level string, margin float64) (Evidence, *comparison, error) {
 	atLeast := b.Bound(margin)
 	e, by, err := reductionAt(x, b.Variant, b.Baseline, level, atLeast)
 	if err != nil {
 		return e, nil, err
 	}
-	beyond := verdict.Thresholds // what it is called where the reduction is at least the limit, and where not
+	// The evidence passed if the reduction is at least the limit.
+	kind := verdict.Thresholds
 	if b.Upper() {
-		beyond = verdict.Kind{Passed: verdict.Violated, Failed: verdict.Met}
+		kind = verdict.Kind{Passed: verdict.Violated, Failed: verdict.Met}
 	}
-	e.Decision = beyond.Word(e.Decision.Decision())
+	e.Decision = kind.Word(e.Decision.Decision())
 	e.Limit = summary.Rounded(b.Limit)
 	if e.Decision == verdict.Met && margin > 0 {
 		worst := *e.Low
@@ -111,23 +109,23 @@ func budgetAt(x *summary.Index, b scenarios.Budget, level string, margin float64
 	return judgeBudget(b, level, margin, m, x.Blocks()-len(trials)), nil
 }
 
-// judgeBudget compares what was recorded with the limit, with so many trials that
-// were not run yet. Data that is missing never lets a budget be met, nor do
-// trials whose SUT did not do its work; it is violated all the same where the value
-// would stay beyond the limit whatever was missing.
+// judgeBudget compares the recorded value with the limit; notRun trials are still
+// missing. Missing data and trials whose SUT did not do its work keep a budget
+// from being met. It is violated if the value would violate it whatever the
+// missing trials were.
 func judgeBudget(b scenarios.Budget, level string, margin float64, m measured, notRun int) Evidence {
 	e := Evidence{Kind: KindThreshold, Variant: b.Variant, Level: level, Limit: summary.Rounded(b.Limit), Decision: verdict.Undecided, N: m.n}
 	m.gaps = maps.Clone(m.gaps)
 	m.gaps["not run"] += notRun
-	m.gaps.into(&e)
-	m.doubtful.into(&e)
+	e.missAll(m.gaps)
+	e.missAll(m.doubtful)
 	if m.value == nil {
 		return e
 	}
 	e.Value, e.Notes = summary.Rounded(*m.value), m.notes
 	met, within := b.Met(*m.value, margin)
 	if !met && m.doubt != "" {
-		if m.believed == nil || verdict.JudgeBudget(b, margin, verdict.Exactly(*m.believed)) == verdict.Met {
+		if m.valid == nil || verdict.JudgeBudget(b, margin, verdict.Exactly(*m.valid)) == verdict.Met {
 			e.Notes = append(e.Notes, m.doubt)
 			return e
 		}

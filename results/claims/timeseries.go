@@ -12,9 +12,9 @@ import (
 	"floodgate/scenarios"
 )
 
-// judgeTimeSeries is proved where in every trial all that is claimed to climb does
-// and nothing that is claimed to be steady, refuted where that is so in none,
-// and open between.
+// judgeTimeSeries is proved if, in every trial, all columns of Climbs climb and
+// those of Steady do not, refuted if that is true of no trial, and inconclusive
+// otherwise.
 func judgeTimeSeries(x *summary.Index, c scenarios.TimeSeriesClaim, judged *Claim) error {
 	var columns []results.Column
 	for _, name := range slices.Concat(c.Climbs, c.Steady) {
@@ -24,7 +24,7 @@ func judgeTimeSeries(x *summary.Index, c scenarios.TimeSeriesClaim, judged *Clai
 		}
 		columns = append(columns, column)
 	}
-	return eachTrial(x, c.Of, c.Where, KindTimeSeries, judged, func(trials []summary.Served, e *Evidence) (held int) {
+	return eachTrial(x, c.Of, c.Where, KindTimeSeries, judged, func(trials []summary.Served, e *Evidence) (asClaimed int) {
 		changes := map[results.Column][]summary.Change{}
 		for _, t := range trials {
 			holds, known := true, true
@@ -38,18 +38,18 @@ func judgeTimeSeries(x *summary.Index, c scenarios.TimeSeriesClaim, judged *Clai
 			case !known:
 				e.miss("too short to judge", 1)
 			case holds:
-				held++
+				asClaimed++
 			}
 		}
 		for _, column := range columns {
-			e.Notes = append(e.Notes, went(column, changes[column]))
+			e.Notes = append(e.Notes, medianChange(column, changes[column]))
 		}
-		return held
+		return asClaimed
 	})
 }
 
-// went says how a column went on, in the median of the trials.
-func went(column results.Column, changes []summary.Change) string {
+// medianChange describes the change of a column, in the median of the trials.
+func medianChange(column results.Column, changes []summary.Change) string {
 	var from, to []float64
 	for _, c := range changes {
 		from, to = append(from, c.From), append(to, c.To)
@@ -60,7 +60,7 @@ func went(column results.Column, changes []summary.Change) string {
 	return fmt.Sprintf("%s %s → %s", column, rounded(stats.Median(from)), rounded(stats.Median(to)))
 }
 
-// rounded writes a count, with a unit of thousands where it is large.
+// rounded formats a count, with a unit prefix if it is large.
 func rounded(v float64) string {
 	for _, unit := range []struct {
 		per  float64
@@ -73,11 +73,11 @@ func rounded(v float64) string {
 	return fmt.Sprintf("%.0f", v)
 }
 
-// judgePredictedExhaustion is proved where every trial ran out of descriptors when it was
-// predicted, refuted where none did, and open between and where one never ran
-// out or could not be predicted.
+// judgePredictedExhaustion is proved if every trial ran out of descriptors at the
+// predicted time, and refuted if none did. It is inconclusive in between, or if a
+// trial never ran out or could not be predicted.
 func judgePredictedExhaustion(x *summary.Index, c scenarios.PredictedExhaustionClaim, judged *Claim) error {
-	return eachTrial(x, c.Of, c.Where, KindPredictedExhaustion, judged, func(trials []summary.Served, e *Evidence) (held int) {
+	return eachTrial(x, c.Of, c.Where, KindPredictedExhaustion, judged, func(trials []summary.Served, e *Evidence) (asClaimed int) {
 		var errs []float64
 		for _, t := range trials {
 			out := t.TimeSeries.Exhausted
@@ -90,27 +90,27 @@ func judgePredictedExhaustion(x *summary.Index, c scenarios.PredictedExhaustionC
 				e.miss("the samples do not show when", 1)
 				continue
 			}
-			wrong := math.Abs(float64(at-out.At)) / float64(max(out.At, time.Millisecond))
-			errs = append(errs, wrong)
-			if wrong <= float64(c.Within) {
-				held++
+			relative := math.Abs(float64(at-out.At)) / float64(max(out.At, time.Millisecond))
+			errs = append(errs, relative)
+			if relative <= float64(c.Within) {
+				asClaimed++
 			}
 		}
 		if len(errs) > 0 {
 			e.Notes = append(e.Notes, fmt.Sprintf("prediction error: median %.0f %%, maximum %.0f %%", 100*stats.Median(errs), 100*slices.Max(errs)))
 		}
-		return held
+		return asClaimed
 	})
 }
 
-// eachTrial judges the trials of each variant at each selected level that were
-// measured; judge says in how many of them it is as claimed.
+// eachTrial judges the measured trials of each variant at each selected level;
+// judge returns the number of trials that are as claimed.
 func eachTrial(x *summary.Index, of []string, where map[string]any, kind string, judged *Claim, judge func([]summary.Served, *Evidence) int) error {
 	return eachService(x, of, where, judged, func(row summary.ServiceRow, l scenarios.Level, e *Evidence) {
 		trials := slices.DeleteFunc(x.Served(row.Variant, l), func(t summary.Served) bool { return !t.Measured() || t.TimeSeries == nil })
 		e.Kind = kind
-		held := judge(trials, e)
-		e.Value = new(float64(held))
-		decideBy(e, row, held)
+		asClaimed := judge(trials, e)
+		e.Value = new(float64(asClaimed))
+		decideBy(e, row, asClaimed)
 	})
 }

@@ -1,6 +1,6 @@
-// Package compare sets two stored runs side by side. It judges nothing: the
-// runs were not interleaved, so that what changed on the machine between them
-// is in every difference, and no interval knows of it.
+// Package compare compares two stored runs; see the example of [Compare]. It does
+// not judge: the runs were not interleaved, so changes of the machine between
+// them are part of every difference, and no interval covers them.
 package compare
 
 import (
@@ -13,34 +13,35 @@ import (
 	"floodgate/results/summary"
 )
 
-// Caution is what every comparison of stored runs has to be read with. The
-// share is that of a simulation of shared CI machines.
+// Caution is the caveat of every comparison of stored runs. Its share is from a
+// simulation of shared CI machines.
 const Caution = "The runs were not interleaved: an interval covers random draws and repetitions, not changes of the machine between the runs. On shared machines, about one in four comparisons with a stored run shows a false difference; for a decision, run both interleaved (floodgate gate diff)."
 
-// Options of a comparison.
+// Options configures a comparison; the zero value refuses mixed environments.
 type Options struct {
-	// AllowMixed compares runs of different environments; the comparison says so.
+	// AllowMixed allows runs of different environments.
 	AllowMixed bool
 }
 
-// Comparison of run B with run A.
+// Comparison compares run B with run A.
 type Comparison struct {
 	A Side `json:"a"`
 	B Side `json:"b"`
-	// AllowedMixed: the environments differ, which was allowed; Mixed says how.
+	// AllowedMixed reports that the environments differ, which was allowed; Mixed
+	// describes how they differ.
 	AllowedMixed bool     `json:"allowed_mixed"`
 	Mixed        []string `json:"mixed,omitempty"`
-	// Differences of other kinds, with what they mean for the figures.
+	// Differences describes other differences of the runs.
 	Differences []string `json:"differences,omitempty"`
-	// Local: the machines differ, so that times, efficiency, CPU time and memory
-	// say as much of them as of the program.
+	// Local reports that the machines differ, so that times, efficiency, CPU time
+	// and memory are not comparable.
 	Local bool `json:"local"`
-	// Paired: both runs made the same draws, and are compared block by block.
-	// False: as two independent samples.
+	// Paired reports that both runs made the same draws and are compared block by
+	// block, rather than as independent samples.
 	Paired bool `json:"paired"`
-	// Rows in the order of A; none where nothing is in both runs.
+	// Rows holds the cells that both runs have, in the order of A.
 	Rows []Row `json:"rows"`
-	// Only says which variants at which levels one run alone has, in few lines.
+	// Only lists the variants and levels that only one run has.
 	Only []string `json:"only,omitempty"`
 	// Caution is [Caution].
 	Caution string `json:"caution"`
@@ -56,9 +57,10 @@ type Side struct {
 	Modified    bool                `json:"modified,omitempty"`
 	// SUT is the revision of the program under test; nil means Floodgate's own.
 	SUT *results.SUT `json:"sut,omitempty"`
-	// Reference of the run's reductions; empty: there is none.
+	// Reference is the reference of the run's reductions; empty means none.
 	Reference string `json:"reference,omitempty"`
-	// Trials recorded and planned; NotOK counts the outcomes of those not measured.
+	// Trials and Planned are the numbers of recorded and planned trials; NotOK
+	// counts outcomes other than ok.
 	Trials  int            `json:"trials"`
 	Planned int            `json:"planned"`
 	NotOK   map[string]int `json:"not_ok,omitempty"`
@@ -68,14 +70,15 @@ type Side struct {
 type Row struct {
 	A summary.Row `json:"a"`
 	B summary.Row `json:"b"`
-	// Makespan is B's over A's, with its interval. Nil where Why says why.
+	// Makespan is the ratio of B's makespan to A's, with its interval; nil means
+	// that there is none, for the reason Why.
 	Makespan *stats.Interval `json:"makespan_ratio,omitempty"`
 	Why      string          `json:"why,omitempty"`
-	// Missing says which trials are not behind the ratio.
+	// Missing counts the trials without a part in the ratio.
 	Missing []summary.Missing `json:"missing,omitempty"`
 }
 
-// MixedError says that two runs are of different environments, and how.
+// MixedError reports that two runs are of different environments.
 type MixedError struct{ How []string }
 
 func (e *MixedError) Error() string {
@@ -83,8 +86,8 @@ func (e *MixedError) Error() string {
 		"; their figures are hardly comparable (--allow-mixed compares them anyway and says so)"
 }
 
-// Compare compares b with a. Runs of different environments are a
-// [MixedError], unless o allows them.
+// Compare compares b with a. Its error is a [MixedError] if the environments
+// differ and o does not allow that. Plans cannot be compared.
 func Compare(a, b *results.Run, o Options) (*Comparison, error) {
 	for _, run := range []*results.Run{a, b} {
 		if run.Header.Search {
@@ -131,9 +134,9 @@ func side(x *summary.Index) Side {
 	return s
 }
 
-// sameDraws reports that the trials of two runs had the same work block by
-// block: the same scenario and seeds, and an upstream of ours, whose delays
-// and faults are drawn from them.
+// sameDraws reports whether the trials of two runs did the same work block by
+// block: they have the same scenario and seeds, and the mock upstream, whose
+// delays and faults are drawn from the seeds.
 func sameDraws(x, y *summary.Index) bool {
 	if x.Run.Header.Design() != y.Run.Header.Design() || x.Run.Header.Seed != y.Run.Header.Seed {
 		return false

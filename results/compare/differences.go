@@ -13,7 +13,7 @@ import (
 	"floodgate/results/summary"
 )
 
-// mixture says how the environments of two runs differ; nil: they do not.
+// mixture describes how the environments of two runs differ; nil means not at all.
 func mixture(a, b *results.Run) []string {
 	var how []string
 	differ := func(what, x, y string) {
@@ -31,10 +31,11 @@ func mixture(a, b *results.Run) []string {
 	return how
 }
 
-// version finds the major version of "MongoDB 8.0.4 at …", and what is after it.
+// version splits "MongoDB 8.0.4 at …" after the major version and after the rest
+// of the version.
 var version = regexp.MustCompile(`^(.*? v?\d+)(\.[^\s,]*)?(.*)$`)
 
-// sameProduct reports that two databases are alike but for their minor version.
+// sameProduct reports whether two databases differ at most in their minor version.
 func sameProduct(a, b string) bool {
 	x, y := version.FindStringSubmatch(a), version.FindStringSubmatch(b)
 	if x == nil || y == nil {
@@ -43,8 +44,8 @@ func sameProduct(a, b string) bool {
 	return x[1] == y[1] && x[3] == y[3]
 }
 
-// where the systems under test of a run ran. Trials that could not start one
-// name no container.
+// where returns where the SUT processes of a run ran. It looks at all trials, as
+// one whose SUT could not be started has no container.
 func where(r *results.Run) string {
 	for _, t := range r.Trials {
 		if t.Container != nil {
@@ -54,7 +55,7 @@ func where(r *results.Run) string {
 	return "in processes"
 }
 
-// differences of two runs beside their environments.
+// differences adds the differences of two runs other than their environments.
 func (c *Comparison) differences(x, y *summary.Index) {
 	a, b := x.Run, y.Run
 	add := func(format string, args ...any) { c.Differences = append(c.Differences, fmt.Sprintf(format, args...)) }
@@ -89,7 +90,7 @@ func (c *Comparison) differences(x, y *summary.Index) {
 	}
 }
 
-// machines says in what two machines differ, as far as figures depend on it.
+// machines lists the differences of two machines that may affect figures.
 func machines(f, g results.Fingerprint) []string {
 	var how []string
 	for _, d := range []struct{ what, x, y string }{
@@ -109,7 +110,7 @@ func machines(f, g results.Fingerprint) []string {
 	return how
 }
 
-// memory to three digits or so: totals of one machine vary by its kernel.
+// memory formats a size roughly, as the total of a machine varies with its kernel.
 func memory(bytes int64) string {
 	if bytes < 1<<30 {
 		return fmt.Sprintf("%d MiB", bytes>>20)
@@ -124,7 +125,7 @@ func cpus(n float64) string {
 	return fmt.Sprintf("%g CPUs", n)
 }
 
-// limits are those of all containers of a run, in words.
+// limits describes the limits of all containers of a run.
 func limits(r *results.Run) string {
 	containers := slices.Clone(r.Header.Environment.Containers)
 	for _, t := range r.Trials {
@@ -152,7 +153,7 @@ func limits(r *results.Run) string {
 	return strings.Join(all, ", ")
 }
 
-// changedKeys are the top-level fields in which the scenarios of two runs differ.
+// changedKeys returns the top-level keys in which the scenarios of two runs differ.
 func changedKeys(a, b *results.Run) []string {
 	x, y := fields(a.Header.Scenario), fields(b.Header.Scenario)
 	changed := make(map[string]bool)
@@ -164,16 +165,16 @@ func changedKeys(a, b *results.Run) []string {
 	return slices.Sorted(maps.Keys(changed))
 }
 
-// fields of a JSON object; canonical, so that equal ones have equal text.
+// fields returns the fields of a canonical JSON object: equal values have equal text.
 func fields(object json.RawMessage) map[string]json.RawMessage {
 	var m map[string]json.RawMessage
 	if json.Unmarshal(object, &m) != nil {
-		return nil // read before, as a scenario
+		return nil // cannot happen: it was decoded before, as a scenario
 	}
 	return m
 }
 
-// redefined names the variants that both scenarios have and define otherwise.
+// redefined returns the variants that both scenarios define, but differently.
 func redefined(x, y *summary.Index) []string {
 	var names []string
 	for _, v := range x.Scenario.Variants {

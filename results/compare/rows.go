@@ -11,7 +11,7 @@ import (
 	"floodgate/results/summary"
 )
 
-// rows matches what both runs have by name, and lists what one has alone.
+// rows matches the cells of both runs by name, and lists those of only one run.
 func (c *Comparison) rows(x, y *summary.Index) error {
 	a, err := x.Table()
 	if err != nil {
@@ -48,7 +48,7 @@ func (c *Comparison) rows(x, y *summary.Index) error {
 	return nil
 }
 
-// alone are the rows that one run alone has.
+// alone holds the rows that only one run has.
 type alone struct {
 	levels   []string
 	variants map[string][]string // by level
@@ -64,18 +64,18 @@ func (o *alone) add(r summary.Row) {
 	o.variants[r.Level] = append(o.variants[r.Level], r.Variant)
 }
 
-// lines names them, levels that lack the same variants together: "in A alone:
-// items=20, items=50: all 8 variants".
+// lines describes the rows, grouped by levels that lack the same variants: "only
+// in A: items=20, items=50: all 8 variants".
 func (o *alone) lines(run string, table *summary.Table) []string {
-	had := make(map[string]int) // variants by level
+	total := make(map[string]int) // variants by level
 	for _, r := range table.Rows {
-		had[r.Level]++
+		total[r.Level]++
 	}
-	var all []string // variants in words, as often as they differ
+	var all []string // distinct descriptions of variants
 	levels := make(map[string][]string)
 	for _, level := range o.levels {
 		variants := strings.Join(o.variants[level], ", ")
-		if n := len(o.variants[level]); n > 1 && n == had[level] {
+		if n := len(o.variants[level]); n > 1 && n == total[level] {
 			variants = fmt.Sprintf("all %d variants", n)
 		}
 		if levels[variants] == nil {
@@ -90,8 +90,8 @@ func (o *alone) lines(run string, table *summary.Table) []string {
 	return lines
 }
 
-// compare gives the ratio of the makespans. Trials that did other work take
-// another time and do not count.
+// compare sets the ratio of the makespans. Trials with failed items did less work
+// and do not count.
 func (r *Row) compare(x, y *summary.Index, paired bool) {
 	a, b := x.Trials(r.A.Variant, r.A.Level), y.Trials(r.A.Variant, r.A.Level)
 	var interval stats.Interval
@@ -101,10 +101,10 @@ func (r *Row) compare(x, y *summary.Index, paired bool) {
 		r.Missing = pairing.Missing
 		interval, err = stats.SignedRank(pairing.Values(), summary.Confidence)
 	} else {
-		interval, err = stats.RankSum(r.whole("A", a, x.Blocks()), r.whole("B", b, y.Blocks()), summary.Confidence)
+		interval, err = stats.RankSum(r.logMakespans("A", a, x.Blocks()), r.logMakespans("B", b, y.Blocks()), summary.Confidence)
 	}
 	if few := new(stats.TooFewError); errors.As(err, &few) {
-		err = few // without what was tried: the reader sees it
+		err = few // the context of the error is obvious in the table
 	}
 	if err != nil {
 		r.Why = err.Error()
@@ -117,9 +117,9 @@ func (r *Row) compare(x, y *summary.Index, paired bool) {
 	r.Makespan = &ratio
 }
 
-// whole are the logarithms of the makespans of the trials in which no item
-// failed; the others are missing.
-func (r *Row) whole(run string, trials []*results.Trial, planned int) []float64 {
+// logMakespans returns the logarithms of the makespans of the trials without
+// failed items, and adds the others to Missing.
+func (r *Row) logMakespans(run string, trials []*results.Trial, planned int) []float64 {
 	var values []float64
 	missing := make(map[string]int)
 	var order []string

@@ -13,27 +13,25 @@ import (
 	"golang.org/x/perf/benchunit"
 )
 
-// checker finds, with its column, what package benchfmt refuses or takes and
-// should not, and keeps for it the lines that are measurements or say what they
-// mean: whatever else stands in the file is ignored. Meanings of units hold
-// across files.
+// checker finds mistakes with their column, including those that package benchfmt
+// does not detect, and selects the lines for benchfmt: measurements and their
+// settings. It ignores all other lines. The meanings of units apply to both files.
 type checker struct {
 	errs  Errors
 	units map[[2]string]meaning // by tidy unit and key
 	file  string
 	line  int
-	// kept are the lines for benchfmt, others being empty; settings those of
-	// them that say where the rest was measured.
+	// kept holds the lines for benchfmt, with other lines empty; settings holds those
+	// that describe where the others were measured.
 	kept     [][]byte
 	settings []setting
-	// found says that there was a measurement; inSection, that there was one
-	// since go test began with the package.
+	// found reports a measurement in the file, inSection one of the current package.
 	found, inSection bool
-	// name waits for a result that is torn from it; nil: none does.
+	// name is a benchmark whose result has not been found yet; nil means none.
 	name *tornName
 }
 
-// meaning is what a Unit line said, and where.
+// meaning is a setting of a Unit line, with its position.
 type meaning struct {
 	value, file string
 	line        int
@@ -43,7 +41,7 @@ type meaning struct {
 type tornName struct {
 	name         string
 	line, column int
-	// certain says that it cannot be a log line.
+	// certain reports that it cannot be a log line.
 	certain bool
 }
 
@@ -55,7 +53,7 @@ func (c *checker) badAt(line, column int, hint, problem string, args ...any) {
 	c.errs = append(c.errs, &InputError{File: c.file, Line: line, Column: column, Problem: fmt.Sprintf(problem, args...), Hint: hint})
 }
 
-// longest line of a measurement, in bytes, that benchfmt reads, with either end of line.
+// longest is the length of the longest line, in bytes, that benchfmt can read.
 const longest = bufio.MaxScanTokenSize - 2
 
 const (
@@ -63,8 +61,8 @@ const (
 	hintTorn = "send the log output elsewhere, or run go test with -v, which prints each name together with its result"
 )
 
-// check goes through a file's lines. What it returns is for benchfmt, line for
-// line, and the settings in it.
+// check checks a file. It returns the lines for benchfmt, with the same line
+// numbers, and the settings among them.
 func (c *checker) check(name string, data []byte) ([]byte, []setting) {
 	c.file, c.line, c.settings, c.found, c.inSection, c.name = name, 1, nil, false, false, nil
 	switch {
@@ -93,7 +91,7 @@ func (c *checker) check(name string, data []byte) ([]byte, []setting) {
 	return bytes.Join(c.kept, []byte("\n")), c.settings
 }
 
-// one checks a line; cut says that it lacks its line feed.
+// one checks a line; cut reports that it lacks its line feed.
 func (c *checker) one(line []byte, cut bool) {
 	text := strings.TrimSpace(string(line))
 	s, isSetting := settingOf(line)
@@ -156,8 +154,8 @@ func (c *checker) benchmark(line []byte, f []field, cut bool) {
 	}
 }
 
-// tear reports the name that waits for its result, which stands on the line at;
-// 0: nowhere, and the name may have been a log line.
+// tear reports the loss of the result of c.name, which is on line at; 0 means that
+// the result was not found, and the name may have been a log line.
 func (c *checker) tear(at int) {
 	n := c.name
 	c.name = nil
@@ -173,8 +171,8 @@ func (c *checker) tear(at int) {
 	c.found = c.found || n != nil && (at > 0 || n.certain)
 }
 
-// setting takes a line that says where what follows was measured. go test
-// prints them in a block before the results of a package, the CPU last.
+// setting adds a line that describes where the following results were measured. go
+// test prints such lines in a block before the results of a package, the CPU last.
 func (c *checker) setting(s setting) {
 	s.line, s.stray = c.line, c.inSection
 	if s.key == "goos" || s.key == "goarch" || s.key == "pkg" {
@@ -206,7 +204,7 @@ func (c *checker) result(f []field, end int) {
 	}
 }
 
-// value checks a value and its unit; seen are the line's units so far.
+// value checks a value and its unit; seen holds the earlier units of the line.
 func (c *checker) value(value, unit field, seen map[string]string) {
 	v, err := strconv.ParseFloat(value.text, 64)
 	tidied, tidy := benchunit.Tidy(v, unit.text)
@@ -225,7 +223,7 @@ func (c *checker) value(value, unit field, seen map[string]string) {
 	seen[tidy] = unit.text
 }
 
-// unit checks a line that says what a unit means.
+// unit checks a line with the settings of a unit.
 func (c *checker) unit(f []field) {
 	c.printable(f[1], "unit")
 	_, tidy := benchunit.Tidy(1, f[1].text)
@@ -249,7 +247,7 @@ func (c *checker) unit(f []field) {
 	}
 }
 
-// printable refuses what would not print as itself.
+// printable reports unprintable characters.
 func (c *checker) printable(f field, what string) {
 	for i, r := range f.text {
 		if _, size := utf8.DecodeRuneInString(f.text[i:]); r == utf8.RuneError && size == 1 || !unicode.IsGraphic(r) {
@@ -259,7 +257,8 @@ func (c *checker) printable(f field, what string) {
 	}
 }
 
-// builtin reports whether package testing measures that unit, which is then never negative.
+// builtin reports whether package testing measures the unit, whose values are never
+// negative.
 func builtin(tidy string) bool {
 	return tidy == "sec/op" || tidy == "B/s" || tidy == "B/op" || tidy == "allocs/op"
 }
@@ -272,7 +271,7 @@ type field struct {
 	column int
 }
 
-// fields splits where benchfmt does.
+// fields splits a line in the same way as benchfmt.
 func fields(line []byte) []field {
 	var f []field
 	column, start, begun := 0, 0, 0
@@ -307,7 +306,7 @@ func lines(data []byte) [][]byte {
 	return all
 }
 
-// clip shortens what an error repeats.
+// clip shortens a text that an error quotes.
 func clip(s string) string {
 	const most = 60
 	if utf8.RuneCountInString(s) <= most {

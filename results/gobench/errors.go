@@ -11,7 +11,7 @@ type InputError struct {
 	// Line and Column are counted from 1, the latter in characters.
 	Line, Column int
 	Problem      string
-	// Hint says what to do about it; it is empty where the problem says so.
+	// Hint is what to do about it; empty means that the problem makes that clear.
 	Hint string
 }
 
@@ -23,10 +23,10 @@ func (e *InputError) Error() string {
 	return text
 }
 
-// Errors are all mistakes found; there is at least one.
+// Errors holds all mistakes found; there is at least one.
 type Errors []*InputError
 
-// shownErrors is how many are printed: one cause may have many.
+// shownErrors bounds the number of printed errors, as one cause may have many.
 const shownErrors = 20
 
 func (e Errors) Error() string {
@@ -41,7 +41,7 @@ func (e Errors) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap gives each for [errors.As].
+// Unwrap returns the errors for [errors.As].
 func (e Errors) Unwrap() []error {
 	all := make([]error, len(e))
 	for i, one := range e {

@@ -8,11 +8,11 @@ import (
 	"floodgate/results/stats"
 )
 
-// family says what a comparison could have come to beside the others' p-values.
+// family determines which p-value a comparison would have needed among the others.
 type family struct {
 	alpha   float64
-	p       []float64 // in order
-	highest []float64 // the adjusted p of p[:i], 0 of none
+	p       []float64 // sorted
+	highest []float64 // highest[i] is the largest adjusted p-value of p[:i]
 }
 
 func newFamily(p []float64, alpha float64) *family {
@@ -23,14 +23,14 @@ func newFamily(p []float64, alpha float64) *family {
 	return f
 }
 
-// adjusted is what Holm would have made of q in the place of a p not below it.
+// adjusted returns Holm's adjustment of q if it replaced a p-value not below it.
 func (f *family) adjusted(q float64) float64 {
 	before := sort.SearchFloat64s(f.p, q)
 	return math.Max(f.highest[before], float64(len(f.p)-before)*q)
 }
 
-// need is 0 where samples of m and n values, wholly apart, would have been
-// significant; else the size of both from which they would.
+// need returns 0 if samples of m and n values without overlap would have been
+// significant, and else the size of both samples from which on they would be.
 func (f *family) need(p float64, m, n int) int {
 	if f.adjusted(math.Min(p, stats.MinimalRankSumP(m, n))) <= f.alpha {
 		return 0

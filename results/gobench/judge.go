@@ -12,7 +12,7 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Judge compares the new file with the old. Mistakes in them are [Errors].
+// Judge compares the new file with the old one. Mistakes in the files are [Errors].
 func Judge(older, newer Input, o Options) (*Outcome, error) {
 	if !(o.Alpha > 0 && o.Alpha < 1) {
 		return nil, fmt.Errorf("alpha must be between 0 and 1, such as 0.05 (got %v)", o.Alpha)
@@ -57,10 +57,10 @@ func Judge(older, newer Input, o Options) (*Outcome, error) {
 	return v, nil
 }
 
-// judge gathers what decides, in the order of the rows.
+// judge collects p-values and shifts in the order of the rows.
 type judge struct {
 	v     *Outcome
-	p     []float64 // of the rows that are tested
+	p     []float64 // of the tested rows
 	shift []int     // of every row
 }
 
@@ -85,7 +85,7 @@ func (j *judge) compare(b *bench, s *[2]sample, assume benchmath.Assumption) Row
 	}
 	p := assume.Compare(older, newer).P
 	if !(p < 1) {
-		p = 1 // twice a tail with ties may exceed it
+		p = 1 // with ties, twice a tail may exceed 1
 	}
 	p = math.Max(p, 0)
 	row.P = &p
@@ -101,8 +101,8 @@ func sum(s *benchmath.Sample, assume benchmath.Assumption) Sample {
 	return Sample{N: len(s.Values), Median: x.Center, Low: orNil(x.Lo), High: orNil(x.Hi)}
 }
 
-// shift is 1 where values of b lie above those of a more often than below, -1
-// where below, as the test's statistic says. Both are in order.
+// shift returns 1 if values of b lie above those of a more often than below, -1 if
+// less often, and else 0: the direction of the rank-sum statistic. Both are sorted.
 func shift(a, b []float64) int {
 	sum := 0
 	for _, x := range a {
@@ -119,7 +119,7 @@ func shift(a, b []float64) int {
 	return 0
 }
 
-// decide gives each row its verdict, and all of them theirs.
+// decide sets the decisions of the rows and of the whole.
 func (j *judge) decide() error {
 	adjusted, err := stats.Holm(j.p)
 	if err != nil {
@@ -189,7 +189,7 @@ func geoMean(rows []Row) *GeoMean {
 	return &GeoMean{Old: *a, New: *b, Delta: orNil(*b / *a - 1)}
 }
 
-// seconds is a duration, at most the longest that there is.
+// seconds converts seconds to a duration, at most the longest one.
 func seconds(x float64) time.Duration {
 	if ns := x * float64(time.Second); ns < math.MaxInt64 {
 		return time.Duration(ns)

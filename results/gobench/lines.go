@@ -21,7 +21,7 @@ var (
 
 const benchmarkPrefix = "Benchmark"
 
-// Forms of a line that begins with "Benchmark".
+// form is the form of a line that begins with "Benchmark".
 type form int
 
 const (
@@ -29,11 +29,11 @@ const (
 	announced             // the bare name, as go test -v prints it when a benchmark starts
 	measured              // a measurement, which may have mistakes
 	torn                  // a name whose result does not follow on the line
-	maybeTorn             // the same, or a log line: what follows tells
+	maybeTorn             // the same, or a log line, depending on the next lines
 	failedRun             // a benchmark that failed
 )
 
-// formOf classifies a line that begins with "Benchmark", f being its words.
+// formOf classifies a line that begins with "Benchmark" and consists of the words f.
 func formOf(line []byte, f []field) form {
 	name, text := f[0].text, string(line)
 	separator := text[len(name):]
@@ -57,7 +57,7 @@ func formOf(line []byte, f []field) form {
 	return maybeTorn
 }
 
-// complete reports whether f is a name, a count, a value and a unit, or begins so.
+// complete reports whether f begins with a name, a count, a value and a unit.
 func complete(f []field) bool { return len(f) > 3 && numeric(f, 1) && numeric(f, 2) }
 
 func numeric(f []field, i int) bool { return i < len(f) && isNumber(f[i].text) }
@@ -77,8 +77,8 @@ func hasUnit(f []field) bool {
 	return false
 }
 
-// isUnitLine reports whether a line says what a unit means: it begins with "Unit",
-// and better or assume is set behind the unit. "Unit tests took 3s" is a log line.
+// isUnitLine reports whether a line has settings of a unit: it begins with "Unit"
+// and sets better or assume. "Unit tests took 3s" is a log line.
 func isUnitLine(line []byte) bool {
 	if !bytes.HasPrefix(line, []byte("Unit")) || len(line) > longest {
 		return false
@@ -95,17 +95,17 @@ func isUnitLine(line []byte) bool {
 	return false
 }
 
-// setting is a line such as "cpu: Some CPU" that holds for the results after it.
+// setting is a line such as "cpu: Some CPU" that applies to the results after it.
 type setting struct {
 	line       int
 	key, value string
-	// stray says that it stands between results, where go test prints none.
+	// stray reports that it is between results, where go test prints none.
 	stray bool
 }
 
-// settingOf reads a line that says where or of which package what follows was
-// measured. Other lines "key: value" mean nothing here; values with a space are
-// not package paths or names of systems, but log output.
+// settingOf parses a line that describes the package or the place of the following
+// results. It returns false for other lines of the form "key: value", and for a
+// package or a system with a space in it, which is log output.
 func settingOf(line []byte) (s setting, ok bool) {
 	key, value, ok := bytes.Cut(line, []byte(":"))
 	if !ok || len(line) > longest {

@@ -17,55 +17,55 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Options of [Judge].
+// Options configures [Judge].
 type Options struct {
-	// Alpha is the probability allowed of finding any difference where there is
-	// none, between 0 and 1.
+	// Alpha bounds the probability of finding any difference if there is none;
+	// between 0 and 1.
 	Alpha float64
-	// Margin is the worsening allowed, a share of the old median: 0.05 is 5 %.
+	// Margin is the worsening that passes, as a share of the old median: 0.05 is 5 %.
 	Margin       float64
-	AllowMissing bool // judge what both files have
-	AllowMixed   bool // judge what was measured on different machines
+	AllowMissing bool // judge only the common benchmarks
+	AllowMixed   bool // judge measurements of different machines
 }
 
-// Outcome is what came out.
+// Outcome is the judgment of two files.
 type Outcome struct {
 	Old    string  `json:"old"`
 	New    string  `json:"new"`
 	Alpha  float64 `json:"alpha"`
 	Margin float64 `json:"margin"`
-	// Tests is the number of p-values that Holm's correction is over.
+	// Tests is the number of p-values in Holm's correction.
 	Tests int    `json:"tests"`
 	Units []Unit `json:"units"`
-	// Missing were measured in the old file alone, Added in the new one.
+	// Missing lists measurements of the old file only, and Added those of the new one.
 	Missing []Only `json:"missing"`
 	Added   []Only `json:"added"`
-	// Processors are benchmarks in Missing and Added of which only the number of
-	// processors differs.
+	// Processors lists the benchmarks in Missing and Added that differ only in their
+	// number of processors.
 	Processors []Processors `json:"processors,omitempty"`
-	// AllowedMixed says that different machines were allowed; Mixed, in what they differ.
+	// AllowedMixed reports that different machines were allowed; Mixed lists the
+	// differences.
 	AllowedMixed bool     `json:"allowed_mixed"`
 	Mixed        []string `json:"mixed"`
-	// Counts are the comparisons by decision.
+	// Counts counts the comparisons by decision.
 	Counts verdict.Counts `json:"counts"`
-	// Decision on the new file: passed if nothing is worse. Where nothing could be
-	// compared it is [verdict.NotMeasured], whatever was allowed to be missing. Exit
-	// is its exit code.
+	// Decision is the decision on the new file: passed if nothing is worse, and
+	// [verdict.NotMeasured] if nothing could be compared. Exit is its exit code.
 	Decision verdict.Decision `json:"decision"`
 	Exit     int              `json:"exit"`
 }
 
-// Unit is a table: the comparisons of one unit.
+// Unit holds the comparisons in one unit.
 type Unit struct {
 	Unit string `json:"unit"` // tidy: sec, not ns; B, not MB
-	// Better is lower, higher or, where nothing says so, empty.
+	// Better is lower, higher or, if unknown, empty.
 	Better  string   `json:"better"`
 	Exact   bool     `json:"exact"` // no noise: any difference counts
 	Rows    []Row    `json:"rows"`
-	GeoMean *GeoMean `json:"geomean"` // of positive medians alone
+	GeoMean *GeoMean `json:"geomean"` // nil if a median is not positive
 }
 
-// GeoMean of the medians of a unit.
+// GeoMean holds the geometric means of the medians of a unit.
 type GeoMean struct {
 	Old   float64  `json:"old"`
 	New   float64  `json:"new"`
@@ -78,33 +78,36 @@ type Row struct {
 	Benchmark string `json:"benchmark"` // without "Benchmark"
 	Old       Sample `json:"old"`
 	New       Sample `json:"new"`
-	// Delta is the change of the median as a share of the old one; none from 0.
+	// Delta is the change of the median as a share of the old one; nil means that the
+	// old one is 0.
 	Delta *float64 `json:"delta"`
-	// P is that of the rank-sum test, Adjusted after Holm; none where exact.
+	// P is the p-value of the rank-sum test, and Adjusted that after Holm's
+	// correction; nil means that the unit is exact.
 	P        *float64 `json:"p"`
 	Adjusted *float64 `json:"p_adjusted"`
-	// Decision on the benchmark: [verdict.Better] and [verdict.Worse] are significant,
-	// [verdict.WithinMargin] is significantly worse, but not by more than is allowed, and
-	// [verdict.Undecided] could not have come out otherwise; see Why.
+	// Decision is [verdict.Better] or [verdict.Worse] if the difference is
+	// significant, [verdict.WithinMargin] if it is significantly worse by no more than
+	// the margin, and [verdict.Undecided] for the reason Why.
 	Decision verdict.Word `json:"verdict"`
-	// Need is how many samples either file must have to decide; 0: it has them.
+	// Need is the number of samples per file that a decision takes; 0 means that
+	// there are enough.
 	Need int    `json:"need"`
-	Why  string `json:"why"` // it is inconclusive
-	// Time is how long the samples of both files took to measure: iterations times
-	// the time of one. Zero means that their lines have no time.
+	Why  string `json:"why"` // reason why it is inconclusive
+	// Time is the time in which the samples of both files were measured: iterations
+	// times the time of one; zero means unknown.
 	Time time.Duration `json:"time_ns,omitempty"`
 }
 
-// Sample sums up the values of a benchmark in one file.
+// Sample summarizes the values of a benchmark in one file.
 type Sample struct {
 	N      int     `json:"n"`
-	Median float64 `json:"median"` // where exact: the most frequent value
-	// Low and High bound the median at 95 %; none where N is too small.
+	Median float64 `json:"median"` // if exact, the most frequent value
+	// Low and High are the 95 % interval of the median; nil means that N is too small.
 	Low  *float64 `json:"low"`
 	High *float64 `json:"high"`
 }
 
-// Only is a measurement that one file has.
+// Only is a measurement that only one file has.
 type Only struct {
 	Package   string `json:"package"`
 	Benchmark string `json:"benchmark"`

@@ -10,9 +10,8 @@ import (
 	"golang.org/x/perf/benchfmt"
 )
 
-// Processors is a benchmark that both files have, though not with the same
-// numbers of processors (GOMAXPROCS, the suffix of its name): nothing of Old was
-// measured with a number that stands in New.
+// Processors is a benchmark that both files have, but without a common number of
+// processors (GOMAXPROCS, the suffix of its name).
 type Processors struct {
 	Package   string `json:"package"`
 	Benchmark string `json:"benchmark"` // without "Benchmark" and the suffix
@@ -45,10 +44,9 @@ func (b *bench) has(side int) bool {
 	return false
 }
 
-// onlyProcessorsDiffer finds the benchmarks that have no number of processors in
-// common. A suffix counts as one only where all benchmarks of the package have
-// the same suffixes: go test runs each with every number, while "/size-8" with
-// one processor ends in a number as well.
+// onlyProcessorsDiffer returns the benchmarks that have no number of processors in
+// common. A suffix counts as such a number only if all benchmarks of the package
+// have the same suffixes, as "/size-8" with one processor ends in a number, too.
 func (f *files) onlyProcessorsDiffer() []Processors {
 	type key struct{ pkg, base string }
 	type numbers [2]map[int]bool
@@ -75,12 +73,12 @@ func (f *files) onlyProcessorsDiffer() []Processors {
 	}
 	var all []Processors
 	for _, k := range order {
-		own, whole := benches[k], packages[key{pkg: k.pkg}]
+		own, pkg := benches[k], packages[key{pkg: k.pkg}]
 		common := false
 		for n := range own[0] {
 			common = common || own[1][n]
 		}
-		if common || len(own[0]) == 0 || len(own[1]) == 0 || !maps.Equal(own[0], whole[0]) || !maps.Equal(own[1], whole[1]) {
+		if common || len(own[0]) == 0 || len(own[1]) == 0 || !maps.Equal(own[0], pkg[0]) || !maps.Equal(own[1], pkg[1]) {
 			continue
 		}
 		all = append(all, Processors{k.pkg, k.base, slices.Sorted(maps.Keys(own[0])), slices.Sorted(maps.Keys(own[1]))})
@@ -88,7 +86,7 @@ func (f *files) onlyProcessorsDiffer() []Processors {
 	return all
 }
 
-// processorGroup are benchmarks that were measured with the same numbers of
+// processorGroup holds benchmarks that were measured with the same numbers of
 // processors.
 type processorGroup struct {
 	old, new string
@@ -115,7 +113,7 @@ func numbers(all []int) string {
 	return strings.Join(texts, ",")
 }
 
-// problem names the files, hint says what to do.
+// problem describes the difference between the named files.
 func (g *processorGroup) problem(older, newer string) string {
 	who := clip(g.all[0].Benchmark) + " was"
 	if n := len(g.all); n > 1 {
@@ -128,8 +126,8 @@ func (g *processorGroup) hint() string {
 	return "run both with the same GOMAXPROCS, such as go test -cpu " + g.old
 }
 
-// ProcessorsDiffer says of which benchmarks only the number of processors
-// differs, and what to do about it: one text for all with the same numbers.
+// ProcessorsDiffer returns a text with a hint for each group of benchmarks that
+// differ only in their numbers of processors.
 func (v *Outcome) ProcessorsDiffer() (texts []string) {
 	for _, g := range groupProcessors(v.Processors) {
 		texts = append(texts, g.problem(v.Old, v.New)+"; "+g.hint())
@@ -137,8 +135,7 @@ func (v *Outcome) ProcessorsDiffer() (texts []string) {
 	return texts
 }
 
-// processorErrors has an error for each way in which only the numbers of
-// processors differ, and the benchmarks that they are about.
+// processorErrors returns an error for each such group, and the benchmarks in them.
 func (f *files) processorErrors(inputs [2]Input) (errs Errors, explained map[*bench]bool) {
 	explained = map[*bench]bool{}
 	for _, g := range groupProcessors(f.processors) {

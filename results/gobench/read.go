@@ -11,35 +11,34 @@ import (
 	"golang.org/x/perf/benchproc"
 )
 
-// Input is one file to judge. Name stands in errors.
+// Input is one file to judge. Errors mention its name.
 type Input struct {
 	Name string
 	io.Reader
 }
 
-// sizeLimit of a file, in bytes.
+// sizeLimit bounds a file, in bytes.
 const sizeLimit = 64 << 20
 
-// alike are what measurements must agree in to be compared, besides package and
-// name: other lines, such as a commit's, may differ.
-const alike = "goos,goarch,cpu,scenario,environment"
+// placeKeys lists the settings that must agree for a comparison, besides package
+// and name. Others, such as a commit, may differ.
+const placeKeys = "goos,goarch,cpu,scenario,environment"
 
-// bench is what the files say of one benchmark.
+// bench holds the measurements of one benchmark in both files.
 type bench struct {
 	pkg, name string
 	where     benchproc.Key
 	whereSide int
-	whereAt   position // where that was seen first
+	whereAt   position // of the first measurement there
 	units     []string // tidy, in the order of appearance
 	samples   map[string]*[2]sample
 }
 
-// sample are the values of a unit in a file, the line of the first, and how many
-// seconds they took to measure.
+// sample holds the values of a unit in a file.
 type sample struct {
 	values []float64
-	at     position
-	time   float64
+	at     position // of the first value
+	time   float64  // of the measurements, in seconds
 }
 
 type position struct {
@@ -47,17 +46,16 @@ type position struct {
 	line int
 }
 
-// files are both, read.
+// files is the content of both files.
 type files struct {
-	benches []*bench // in the order of appearance
-	units   []string
-	meaning benchfmt.UnitMetadataMap
-	mixed   []string // in what compared measurements differ
-	// processors are the benchmarks of which only the number of processors differs.
-	processors []Processors
+	benches    []*bench // in the order of appearance
+	units      []string
+	meaning    benchfmt.UnitMetadataMap
+	mixed      []string     // differences of the places of compared measurements
+	processors []Processors // by onlyProcessorsDiffer
 }
 
-// read parses both files, or says what is wrong with them.
+// read parses both files.
 func read(inputs [2]Input, o Options) (*files, error) {
 	c := &checker{units: map[[2]string]meaning{}}
 	var data [2][]byte
@@ -97,7 +95,7 @@ func read(inputs [2]Input, o Options) (*files, error) {
 	return f, nil
 }
 
-// parser reads files that were checked.
+// parser reads checked files.
 type parser struct {
 	files
 	inputs      [2]Input
@@ -119,14 +117,14 @@ func newParser(inputs [2]Input, settings [2][]setting, o Options) (*parser, erro
 	var projections benchproc.ProjectionParser
 	var err, err2 error
 	p.name, err = projections.Parse("pkg,.fullname", nil)
-	p.where, err2 = projections.Parse(alike, nil)
+	p.where, err2 = projections.Parse(placeKeys, nil)
 	if err := errors.Join(err, err2); err != nil {
 		return nil, fmt.Errorf("read benchmarks: %w", err)
 	}
 	return p, nil
 }
 
-// file reads the lines of a side that the checker kept.
+// file reads the lines that the checker kept of one file.
 func (p *parser) file(side int, data []byte) error {
 	p.reader.Reset(bytes.NewReader(data), p.inputs[side].Name)
 	for p.reader.Scan() {
@@ -159,7 +157,7 @@ func (p *parser) result(side int, at position, r *benchfmt.Result) {
 		p.differ[pair] = true
 		p.mix(b, side, at, place)
 	}
-	took := timeOf(r)
+	time := timeOf(r)
 	for _, v := range r.Values {
 		if b.samples[v.Unit] == nil {
 			b.samples[v.Unit] = &[2]sample{}
@@ -174,18 +172,18 @@ func (p *parser) result(side int, at position, r *benchfmt.Result) {
 			s.at = at
 		}
 		s.values = append(s.values, v.Value)
-		s.time += took
+		s.time += time
 	}
 }
 
-// timeOf is how many seconds a measurement took: its iterations times the time
-// of one; 0 where it has no time.
+// timeOf returns the time of a measurement in seconds: its iterations times the
+// time of one, or 0 if it has none.
 func timeOf(r *benchfmt.Result) float64 {
 	seconds, _ := r.Value("sec/op")
 	return float64(r.Iters) * seconds
 }
 
-// mix notes that a benchmark was measured in another place than before.
+// mix records that a benchmark was measured in different places.
 func (p *parser) mix(b *bench, side int, at position, place benchproc.Key) {
 	text := differences(b.where, place)
 	p.mixed = append(p.mixed, text)
@@ -209,9 +207,9 @@ func (p *parser) mix(b *bench, side int, at position, place benchproc.Key) {
 	p.errs = append(p.errs, err)
 }
 
-// strayPackages are lines between results that begin a package which the other
-// file lacks: they may be log output, and what follows would be taken for
-// benchmarks of that package.
+// strayPackages returns errors for lines between results that begin a package which
+// the other file lacks: they may be log output, and the results after them would
+// be attributed to that package.
 func (p *parser) strayPackages() (errs Errors) {
 	var packages [2]map[string]bool
 	for side := range packages {
@@ -232,7 +230,7 @@ func (p *parser) strayPackages() (errs Errors) {
 	return errs
 }
 
-// governing is the setting of a key that holds at a line.
+// governing returns the setting of a key that applies to a line.
 func governing(settings []setting, key string, line int) (last setting) {
 	for _, s := range settings {
 		if s.key == key && s.line < line {
@@ -242,7 +240,7 @@ func governing(settings []setting, key string, line int) (last setting) {
 	return last
 }
 
-// missing are the measurements of the old file that the new one has not.
+// missing returns errors for the measurements that only the old file has.
 func (f *files) missing(inputs [2]Input) Errors {
 	file := inputs[1].Name
 	errs, explained := f.processorErrors(inputs)
@@ -274,7 +272,7 @@ func (f *files) missing(inputs [2]Input) Errors {
 	return errs
 }
 
-// differences names what two places differ in: `cpu "A" and "B"`.
+// differences describes the differences of two places: `cpu "A" and "B"`.
 func differences(a, b benchproc.Key) string {
 	var parts []string
 	for _, field := range benchproc.NonSingularFields([]benchproc.Key{a, b}) {

@@ -6,15 +6,16 @@ import (
 	"slices"
 )
 
-// Options of [EDivisive]; zero values are the defaults.
+// Options configures [EDivisive].
 type Options struct {
-	// MinSize is how many values a segment has at least; 0: 3, allowed: 2 and more.
+	// MinSize is the minimum number of values in a segment, at least 2; zero means 3.
 	MinSize int
-	// Permutations of each test; 0: 499.
+	// Permutations is the number of permutations of each test; zero means 499.
 	Permutations int
-	// Level is the allowed probability of a change point where there is none; 0: 0.01.
+	// Level is the probability of finding a change point if there is none; zero
+	// means 0.01.
 	Level float64
-	// Seed of the permutations: one seed gives one result.
+	// Seed drives the permutations: the same seed gives the same result.
 	Seed uint64
 }
 
@@ -32,20 +33,20 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// ChangePoint is where the distribution of a sequence changes.
+// ChangePoint is a change of the distribution of a sequence.
 type ChangePoint struct {
 	// At is the index of the first value after the change.
 	At int
-	// P is the share of permutations that seem to change as much, itself included.
+	// P is the p-value of the permutation test.
 	P float64
 }
 
-// EDivisive finds change points in x, rising, without assuming any
-// distribution: it splits where the energy distance of both sides is largest,
-// tests that by permutations inside the segments found so far, and goes on until
-// a split is not significant (D. S. Matteson, N. A. James, A Nonparametric
+// EDivisive returns the change points of x in ascending order, without assuming
+// any distribution: it splits where the energy distance of both sides is largest,
+// tests the split by permutations within the segments found so far, and stops
+// when a split is not significant (D. S. Matteson, N. A. James, A Nonparametric
 // Approach for Multiple Change Point Analysis of Multivariate Data, JASA 109,
-// 2014, with exponent 1). Values that are not finite find nothing.
+// 2014, with exponent 1). It finds none if a value is not finite.
 func EDivisive(x []float64, o Options) []ChangePoint {
 	o = o.withDefaults()
 	if slices.ContainsFunc(x, func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }) {
@@ -68,9 +69,9 @@ func EDivisive(x []float64, o Options) []ChangePoint {
 	}
 }
 
-// Needed is how many values can show a change at all: the permutations that
-// split them as well as a step in their middle, one half before the other in
-// either order, must be rare enough.
+// Needed returns the smallest number of values that can show a change: the
+// permutations that separate the two halves completely, in either order, must be
+// rare enough.
 func (o Options) Needed() int {
 	o = o.withDefaults()
 	n, half := 2*o.MinSize, o.MinSize
@@ -99,13 +100,14 @@ func split(x []float64, at []ChangePoint) [][]float64 {
 	return append(segments, x[from:])
 }
 
-// test gives the p-value of the best split, as long as it can be significant.
+// test returns the p-value of the best split with statistic q. It stops early,
+// with a p-value of 1, once the split cannot be significant.
 func (o Options) test(segments [][]float64, q float64, rng *rand.Rand) (p float64, significant bool) {
 	shuffled := make([][]float64, len(segments))
 	for i, s := range segments {
 		shuffled[i] = slices.Clone(s)
 	}
-	allowed := int(o.Level*float64(o.Permutations+1)+1e-9) - 1 // besides the order that there is
+	allowed := int(o.Level*float64(o.Permutations+1)+1e-9) - 1 // besides the original order
 	high := 0
 	for range o.Permutations {
 		for _, s := range shuffled {
@@ -120,7 +122,8 @@ func (o Options) test(segments [][]float64, q float64, rng *rand.Rand) (p float6
 	return float64(high+1) / float64(o.Permutations+1), high <= allowed
 }
 
-// best is the largest statistic of any segment, and where its split is in all.
+// best returns the largest statistic of any segment, and the index of its split
+// in the whole sequence.
 func best(segments [][]float64, minSize int) (q float64, at int) {
 	from := 0
 	for _, s := range segments {
@@ -132,9 +135,9 @@ func best(segments [][]float64, minSize int) (q float64, at int) {
 	return q, at
 }
 
-// bestSplit is the largest Q = nm/(n+m) E of any n values z[:t] and the m
-// after them, z[t:k], with E = 2 mean|x-y| - mean|x-x'| - mean|y-y'|, and its t.
-// The end k is not always that of z, lest a later change hides one.
+// bestSplit returns the largest Q = nm/(n+m) E of any n values z[:t] and the m
+// following values z[t:k], with E = 2 mean|x-y| - mean|x-x'| - mean|y-y'|, and its
+// t. It tries every end k, since a later change might hide an earlier one.
 func bestSplit(z []float64, minSize int) (q float64, at int) {
 	row := make([]float64, len(z))      // row[t]: sum of |z[t]-z[j]|, t < j < k
 	first := make([]float64, len(z)+1)  // first[t]: sum of all pairs of z[:t]

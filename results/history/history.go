@@ -1,11 +1,12 @@
-// Package history looks for changes over stored runs of one scenario: after
-// which run a variant became slower, hungrier or more faulty.
+// Package history finds changes over the stored runs of a scenario: after which
+// run a variant became slower, used more resources or failed more often. See the
+// example of [EDivisive].
 //
-// A [Collector] takes runs one after another and keeps of each what its table
-// says. Runs of different scenarios, environments and machines are never mixed:
-// each [Group] stands for itself, and what was left out is named. Changes are
-// found by [EDivisive]. They advise, and judge nothing: runs of other days
-// differ in more than the program.
+// A [Collector] reads runs one by one and keeps the figures of their tables. Runs
+// of different scenarios, environments and machines are never mixed: each [Group]
+// holds comparable runs, and the omitted ones are listed. [EDivisive] finds the
+// changes, which do not judge: runs of different days differ in more than the
+// program.
 package history
 
 import (
@@ -20,7 +21,7 @@ import (
 	"floodgate/results/summary"
 )
 
-// Metrics of a series.
+// The metrics of series.
 const (
 	Makespan  = "makespan"  // median, in nanoseconds
 	Reduction = "reduction" // of the makespan, a share
@@ -29,50 +30,49 @@ const (
 	Errors    = "errors" // of all trials
 )
 
-// Metrics are all of them, in the order of a report.
+// Metrics returns all metrics in the order of a report.
 func Metrics() []string { return []string{Makespan, Reduction, ItemP99, Peak, Errors} }
 
-// Limit is how many runs of a group are looked at, the newest ones: a search
-// takes time that grows with the square of it.
+// Limit is the number of runs of a group that are searched, the newest ones. The
+// time of a search grows with its square.
 const Limit = 100
 
-// History of stored runs.
+// History holds the changes over stored runs.
 type History struct {
-	// Level is the probability of a change in a series that has none.
+	// Level is the probability of finding a change in a series that has none.
 	Level  float64 `json:"level"`
 	Groups []Group `json:"groups"`
-	// Left are runs that are in no group.
+	// Left holds the runs that are not in a group.
 	Left []Left `json:"left_out,omitempty"`
 }
 
-// Left is a run that was left out, and why.
+// Left is an omitted run with the reason.
 type Left struct {
 	Run string `json:"run"`
 	Why string `json:"why"`
 }
 
-// Group are comparable runs, oldest first.
+// Group holds comparable runs, oldest first.
 type Group struct {
 	Scenario string `json:"scenario"`
-	// Design is the hash of what ran, see [results.Header.Design].
+	// Design is the hash by [results.Header.Design].
 	Design      string  `json:"design_hash"`
 	Quick       bool    `json:"quick,omitempty"`
 	Environment string  `json:"environment"`
 	Machine     Machine `json:"machine"`
 	Runs        []Run   `json:"runs"`
-	// Older runs than those were left out, for their number.
+	// Older is the number of older runs that were omitted because of [Limit].
 	Older int `json:"older,omitempty"`
-	// Needed is how many runs can show a change at all.
+	// Needed is the smallest number of runs that can show a change.
 	Needed int      `json:"needed"`
 	Series []Series `json:"series"`
 }
 
-// Machine is what runs must have in common to be comparable: what of a
-// fingerprint does not change with the software.
+// Machine is the part of a fingerprint that runs must share to be comparable.
 type Machine struct {
 	CPU    string `json:"cpu"`
 	Cores  int    `json:"cores"`
-	Memory int64  `json:"memory_gib"` // rounded: kernels reserve more or less of it
+	Memory int64  `json:"memory_gib"` // rounded, as kernels reserve different amounts
 	OS     string `json:"os"`
 	Arch   string `json:"arch"`
 	// GOMAXPROCS and CPUQuota are 0 in records that have neither; a quota of 0
@@ -81,7 +81,7 @@ type Machine struct {
 	CPUQuota   float64 `json:"cpu_quota,omitempty"`
 }
 
-// Run is one of a group.
+// Run is a run of a group.
 type Run struct {
 	ID       string    `json:"id"`
 	Started  time.Time `json:"started"`
@@ -89,23 +89,23 @@ type Run struct {
 	Modified bool      `json:"modified,omitempty"`
 }
 
-// Series is a metric of one variant at one level, a value a run.
+// Series is a metric of one variant at one level, with one value per run.
 type Series struct {
 	Metric  string `json:"metric"`
 	Variant string `json:"variant"`
 	Level   string `json:"level"`
-	// Label is a shorter name of the level, where the scenario gives one.
+	// Label is a shorter name of the level, if the scenario has one.
 	Label string `json:"label,omitempty"`
-	// Values by run; nil: the run has none.
+	// Values holds one value per run; nil means that the run has none.
 	Values  []*float64 `json:"values"`
 	Changes []Change   `json:"changes,omitempty"`
 }
 
-// Change is one of a series. From and To are the medians of the runs since the
-// change before it and until the next one.
+// Change is a change of a series. From is the median since the previous change,
+// and To the median until the next one.
 type Change struct {
-	// After is the last run before the change, First the one that has it: their
-	// places in the group's runs, from 0.
+	// After is the index of the last run before the change in the group's runs, and
+	// First that of the first run with it.
 	After int     `json:"after"`
 	First int     `json:"first"`
 	From  float64 `json:"from"`
@@ -113,7 +113,7 @@ type Change struct {
 	P     float64 `json:"p"`
 }
 
-// Relative is the change as a share of From. False: From is 0.
+// Relative returns the change as a share of From, or false if From is 0.
 func (c Change) Relative() (share float64, ok bool) {
 	if c.From == 0 {
 		return 0, false
@@ -121,7 +121,7 @@ func (c Change) Relative() (share float64, ok bool) {
 	return (c.To - c.From) / c.From, true
 }
 
-// Collector gathers runs.
+// Collector collects runs; the zero value is ready to use.
 type Collector struct {
 	groups []*group
 	left   []Left
@@ -145,19 +145,19 @@ type cell struct {
 	values                        map[string]float64 // by run
 }
 
-// LeaveOut names a run that cannot be taken.
+// LeaveOut records that a run is omitted, with the reason.
 func (c *Collector) LeaveOut(id, why string) { c.left = append(c.left, Left{Run: id, Why: why}) }
 
-// Add takes a run, or says in the history why it does not.
+// Add adds a run, or records why it is omitted.
 func (c *Collector) Add(run *results.Run) {
 	h := run.Header
 	if c.seen == nil {
 		c.seen = map[string]bool{}
 	}
-	again := c.seen[h.ID]
+	duplicate := c.seen[h.ID]
 	c.seen[h.ID] = true
 	switch {
-	case again:
+	case duplicate:
 		c.LeaveOut(h.ID, "a copy of another run")
 		return
 	case h.Search:
@@ -207,7 +207,7 @@ func (c *Collector) group(k key) *group {
 	return c.groups[len(c.groups)-1]
 }
 
-// values are those that a row has.
+// values returns the available metrics of a row.
 func values(row summary.Row) map[string]float64 {
 	v := map[string]float64{}
 	if row.Makespan != nil && *row.Makespan > 0 {
@@ -238,8 +238,8 @@ func (g *group) add(metric string, row summary.Row, label, run string, value flo
 	g.series[i].values[run] = value
 }
 
-// History looks for changes in what was gathered. Groups stand in the order of
-// their names, the largest one of a name first; the same runs give the same history.
+// History finds the changes in the collected runs. Groups are ordered by scenario,
+// the largest one first; the same runs give the same history.
 func (c *Collector) History(o Options) *History {
 	o = o.withDefaults()
 	h := &History{Level: o.Level, Groups: []Group{}, Left: slices.Clone(c.left)}
@@ -275,7 +275,7 @@ func (g *group) history(o Options) Group {
 func (c cell) series(runs []Run, o Options) Series {
 	s := Series{Metric: c.metric, Variant: c.variant, Level: c.level, Label: c.label, Values: make([]*float64, len(runs))}
 	var known []float64
-	var where []int // of the known values
+	var where []int // indexes of the known values
 	for i, r := range runs {
 		if v, ok := c.values[r.ID]; ok {
 			s.Values[i] = &v

@@ -9,27 +9,27 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Cause of the growth of descriptors.
+// Cause is the reason why the descriptors of a program grow.
 type Cause string
 
-// Causes.
+// The causes.
 const (
-	Leak      Cause = "leak"                   // they are not given back
+	Leak      Cause = "leak"                   // completed work does not release them
 	Load      Cause = "load"                   // work in flight holds them
-	Both      Cause = "both"                   // some of each
+	Both      Cause = "both"                   // a leak and load
 	Neither   Cause = "neither"                // they do not grow with work
-	Undecided       = Cause(verdict.Undecided) // the samples do not tell
+	Undecided       = Cause(verdict.Undecided) // the samples do not distinguish the causes
 )
 
-// Least is the coefficient that counts, in descriptors a piece of work: less
-// does not matter, and a real leak loses whole descriptors.
-const Least = 0.1
+// MinCoefficient is the smallest coefficient that counts as growth, in
+// descriptors per piece of work. A real leak loses whole descriptors.
+const MinCoefficient = 0.1
 
-// Cause is what the fit says. A coefficient counts when its interval lies above
-// zero and it is at least 0.1.
+// Cause returns the cause of the growth. A coefficient counts if it is at least
+// [MinCoefficient] and its interval lies above zero.
 func (f *Fit) Cause() Cause {
-	leaks := f.PerCompleted != nil && f.PerCompleted.Low > 0 && f.PerCompleted.Estimate >= Least
-	loads := f.PerInFlight != nil && f.PerInFlight.Low > 0 && f.PerInFlight.Estimate >= Least
+	leaks := f.PerCompleted != nil && f.PerCompleted.Low > 0 && f.PerCompleted.Estimate >= MinCoefficient
+	loads := f.PerInFlight != nil && f.PerInFlight.Low > 0 && f.PerInFlight.Estimate >= MinCoefficient
 	switch {
 	case leaks && loads:
 		return Both
@@ -43,42 +43,41 @@ func (f *Fit) Cause() Cause {
 	return Neither
 }
 
-// Completed is how many pieces of work can be completed until the limit is hit,
-// with as many in flight as the median of the samples; false: it is not a leak.
+// Completed returns the number of pieces of work after which a leak exhausts
+// the limit, with as many in flight as in the median sample. It returns false
+// if there is no leak.
 func (f *Fit) Completed(limit int) (float64, bool) {
 	if c := f.Cause(); c != Leak && c != Both {
 		return 0, false
 	}
-	return (float64(limit) - f.Base - f.held()) / f.PerCompleted.Estimate, true
+	inUse := f.Base
+	if f.PerInFlight != nil {
+		inFlight := make([]float64, len(f.used))
+		for i, s := range f.used {
+			inFlight[i] = s.InFlight
+		}
+		inUse += f.PerInFlight.Estimate * stats.Median(inFlight)
+	}
+	return (float64(limit) - inUse) / f.PerCompleted.Estimate, true
 }
 
-// held are the descriptors of the work in flight in the median.
-func (f *Fit) held() float64 {
-	if f.PerInFlight == nil {
-		return 0
-	}
-	values := make([]float64, len(f.used))
-	for i, s := range f.used {
-		values[i] = s.InFlight
-	}
-	return f.PerInFlight.Estimate * stats.Median(values)
-}
-
-// InFlight is how many pieces of work can be in flight until the limit is hit;
-// false: descriptors do not grow with them.
+// InFlight returns the number of pieces of work in flight that exhaust the
+// limit, after the work completed in the samples. It returns false if
+// descriptors do not grow with the work in flight.
 func (f *Fit) InFlight(limit int) (float64, bool) {
 	if c := f.Cause(); c != Load && c != Both {
 		return 0, false
 	}
-	lost := 0.0
+	leaked := 0.0
 	if f.PerCompleted != nil {
-		lost = f.PerCompleted.Estimate * f.used[len(f.used)-1].Completed
+		leaked = f.PerCompleted.Estimate * f.used[len(f.used)-1].Completed
 	}
-	return (float64(limit) - f.Base - lost) / f.PerInFlight.Estimate, true
+	return (float64(limit) - f.Base - leaked) / f.PerInFlight.Estimate, true
 }
 
-// HitAt is when the limit will be hit if work goes on as in the samples: work
-// completed and in flight grow on as they did; false: never.
+// HitAt predicts when the limit is exhausted, on the clock of [Sample.At], if
+// the work completed and in flight keeps growing at the rates of the samples. It
+// returns false if that never happens, or only after more than 1e6 seconds.
 func (f *Fit) HitAt(limit int) (time.Duration, bool) {
 	slope := 0.0 // descriptors a second
 	now := f.Base
@@ -98,7 +97,7 @@ func (f *Fit) HitAt(limit int) (time.Duration, bool) {
 	return max(0, last.At+time.Duration(seconds*1e9)), true
 }
 
-// growth is the least-squares slope of a count over time, a second.
+// growth returns the least-squares slope of a count over time, per second.
 func growth(s []Sample, of func(Sample) float64) float64 {
 	var mt, mv float64
 	for _, v := range s {
@@ -117,9 +116,9 @@ func growth(s []Sample, of func(Sample) float64) float64 {
 	return tv / tt
 }
 
-// Says is a cause in a sentence, with the figures of the fit, work as the word
-// for a piece of it ("report") and the limit of descriptors.
-func (f *Fit) Says(c Cause, work string, limit int) string {
+// Describe returns a cause in a sentence with the figures of the fit. The word
+// for a piece of work is work ("report"); limit is the limit of descriptors.
+func (f *Fit) Describe(c Cause, work string, limit int) string {
 	switch c {
 	case Leak, Both:
 		n, _ := f.Completed(limit)
@@ -137,7 +136,7 @@ func (f *Fit) Says(c Cause, work string, limit int) string {
 	return fmt.Sprintf("the samples do not show whether descriptors grow with %ss in flight or with completed ones", work)
 }
 
-// ordinal is "55th report".
+// ordinal returns the n-th piece of work, rounded up: "55th report".
 func ordinal(work string, n float64) string {
 	if n < 1 {
 		return "first " + work

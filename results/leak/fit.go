@@ -1,16 +1,16 @@
-// Package leak tells descriptors that are lost for good from descriptors that
-// work needs while it runs, by a regression over the course of a trial:
+// Package leak distinguishes leaked descriptors from descriptors that work
+// needs while it runs, by a regression over the time series of a trial:
 //
 //	descriptors ≈ base + perInFlight · work in flight + perCompleted · work completed
 //
-// What grows with the work in flight is load: it comes back. What grows with
-// the work completed does not: it is a leak, and says after how much work the
-// limit is hit whatever the load.
+// Growth with the work in flight is load: those descriptors are released later.
+// Growth with the work completed is a leak, and predicts after how much work
+// the limit is exhausted at any load. The example of [Regress] shows both.
 //
-// Samples that follow each other are not independent, so intervals come from
-// resampling blocks of samples (H. R. Künsch, The jackknife and the bootstrap
-// for general stationary observations, Annals of Statistics 17, 1989), and a
-// coefficient that the samples cannot tell from another one is not given.
+// Successive samples are not independent, so intervals come from resampling
+// blocks of samples (H. R. Künsch, The jackknife and the bootstrap for general
+// stationary observations, Annals of Statistics 17, 1989). A coefficient that
+// the samples do not determine is nil.
 package leak
 
 import (
@@ -23,8 +23,9 @@ import (
 	"floodgate/results/stats"
 )
 
-// Sample is one look at the system.
+// Sample is one observation of the system.
 type Sample struct {
+	// At is the time since the start of the trial.
 	At          time.Duration
 	Descriptors float64
 	// InFlight and Completed count pieces of work: reports, or items.
@@ -33,32 +34,33 @@ type Sample struct {
 
 // Fit is the regression of a trial.
 type Fit struct {
-	// Base are the descriptors without work.
+	// Base is the number of descriptors without work.
 	Base float64
-	// PerInFlight and PerCompleted are descriptors a piece of work. Nil: the
-	// samples do not tell, since it hardly varied, or not on its own.
+	// PerInFlight and PerCompleted are in descriptors per piece of work; nil
+	// means that the count hardly varied, or not independently of the other.
 	PerInFlight, PerCompleted *stats.Interval
-	// N is the number of samples that were used.
+	// N is the number of samples in the regression.
 	N int
 
 	used []Sample
 }
 
-// warmUp is the share of samples that are left out in the beginning: pools of
-// connections fill then, which looks like a leak.
+// warmUp is the share of samples that are dropped at the beginning, where
+// filling connection pools look like a leak.
 const warmUp = 0.25
 
-// minSamples is the least number of samples to fit.
 const minSamples = 20
 
-// resamples of the bootstrap: the 2.5 % quantile is the 25th of 999.
+// resamples is the number of bootstrap samples: the 2.5 % quantile is the 25th of 999.
 const resamples = 999
 
-// ErrTooFew says that there were too few samples, or too little happened in them.
+// ErrTooFew reports that there are too few samples, or that the work in them
+// hardly varies.
 var ErrTooFew = errors.New("too few samples to distinguish a leak from load")
 
-// Regress fits the samples, which are in the order of time, with intervals of
-// the level (0.95). One seed gives one result.
+// Regress fits the samples, which must be ordered by time, with intervals at
+// the confidence level, such as 0.95. The same samples and seed give the same
+// result. The error is [ErrTooFew] if the samples cannot be fitted.
 func Regress(samples []Sample, level float64, seed uint64) (*Fit, error) {
 	used := samples[int(warmUp*float64(len(samples))):]
 	if len(used) < minSamples {
@@ -73,8 +75,8 @@ func Regress(samples []Sample, level float64, seed uint64) (*Fit, error) {
 	return f, nil
 }
 
-// intervals resamples blocks of samples. A coefficient that even one in twenty
-// of the resamples cannot tell is left out.
+// intervals computes the intervals by resampling blocks of samples. A
+// coefficient that more than 5 % of the resamples do not determine stays nil.
 func (f *Fit) intervals(a, b *float64, level float64, seed uint64) {
 	n := len(f.used)
 	block := max(2, int(math.Ceil(2*math.Cbrt(float64(n)))))
@@ -113,9 +115,9 @@ func percentile(estimate *float64, values []float64, level float64, n int) *stat
 	}
 }
 
-// solve is ordinary least squares; a coefficient is nil where its variable
-// hardly varies, or where both vary together so much that they cannot be told
-// apart (a variance inflation above maxInflation).
+// solve fits s by ordinary least squares. A coefficient is nil if its variable
+// hardly varies. It returns false if neither varies, or if the two vary together
+// so much (a variance inflation above maxInflation) that neither is determined.
 func solve(s []Sample) (base float64, a, b *float64, ok bool) {
 	var my, mx, mz float64
 	for _, v := range s {
@@ -148,9 +150,9 @@ func solve(s []Sample) (base float64, a, b *float64, ok bool) {
 }
 
 const (
-	// minVariance of a count that says anything: one more or less half of the time.
+	// minVariance is the variance of a count that differs by one half of the time.
 	minVariance = 0.25
-	// maxInflation of the variance of a coefficient by the other one (the usual
-	// rule of thumb is 10; samples are many here).
+	// maxInflation bounds the variance inflation factor. The usual rule of thumb
+	// is 10; there are many samples here.
 	maxInflation = 200.0
 )

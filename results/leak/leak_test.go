@@ -87,7 +87,7 @@ func TestCaseOf2017(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	says := f.Says(f.Cause(), "report", 256)
+	says := f.Describe(f.Cause(), "report", 256)
 	if !strings.HasPrefix(says, "4.0 descriptors leaked per completed report: EMFILE at the 56th report at any load") {
 		t.Errorf("says %q", says)
 	}
@@ -107,7 +107,7 @@ func TestLoadSays(t *testing.T) {
 	if n, ok := f.InFlight(256); !ok || math.Abs(n-118) > 3 {
 		t.Errorf("limit hit at %v in flight, %v, want about 118", n, ok)
 	}
-	if says := f.Says(f.Cause(), "item", 256); !strings.HasPrefix(says, "2.0 descriptors per item in flight: EMFILE at 11") {
+	if says := f.Describe(f.Cause(), "item", 256); !strings.HasPrefix(says, "2.0 descriptors per item in flight: EMFILE at 11") {
 		t.Errorf("says %q", says)
 	}
 }

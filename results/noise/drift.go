@@ -11,17 +11,18 @@ import (
 	"floodgate/results/summary"
 )
 
-// driftBound is the change of the times from the first block to the last that
-// is worth a note: less is lost between the blocks of any machine.
+// driftBound is the smallest change of the times from the first block to the
+// last that is reported; blocks on any machine differ by less.
 const driftBound = 0.05
 
-// minimalCells is how many cells tell what is common to a block: of two the
-// median is half one's own.
+// minimalCells is the smallest number of cells whose median describes their
+// block: with two, half of the median would be each cell's own noise.
 const minimalCells = 3
 
-// blockEffects say how much slower each block was than the others, as
-// logarithms in the order of the blocks: the median over the cells of the
-// trial's makespan to the cell's median. Blocks of fewer than three are left out.
+// blockEffects returns how much slower each block was than the others, as
+// logarithms in the order of the blocks: the median, over the cells, of the
+// trial's makespan divided by the cell's median. Blocks with fewer than
+// minimalCells cells are omitted.
 func blockEffects(x *summary.Index) (effects []float64) {
 	byBlock := make(map[int][]float64)
 	for _, v := range x.Scenario.Variants {
@@ -46,7 +47,7 @@ func blockEffects(x *summary.Index) (effects []float64) {
 	return effects
 }
 
-// ofBlocks notes what is common to all variants of a block.
+// ofBlocks returns the findings about noise that all variants of a block share.
 func ofBlocks(effects []float64, seed uint64) (findings []Finding) {
 	const level = FalseAlarms / 2
 	total := change(slope(effects) * float64(len(effects)-1))
@@ -55,7 +56,7 @@ func ofBlocks(effects []float64, seed uint64) (findings []Finding) {
 			Message: fmt.Sprintf("all variants drift together: %+.0f %% from the first block to the last of %d (Kendall's tau %.2f, %s); pairs of one block share it", 100*total, len(effects), tau, probability(p)),
 			Advice:  "let the machine warm up or cool down first, and compare only within blocks"})
 	}
-	if r, alike := follows(effects, level, seed); alike {
+	if r, significant := autocorrelation(effects, level, seed); significant {
 		findings = append(findings, Finding{Kind: KindAutocorrelation, Severity: Note,
 			Message: fmt.Sprintf("blocks resemble the previous block: autocorrelation %.2f at lag 1 over %d blocks (p ≤ %.2g); pairs of one block share it", r, len(effects), level),
 			Advice:  "compare only within blocks; use more blocks for figures of one variant"})

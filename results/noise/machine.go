@@ -6,40 +6,38 @@ import (
 	"floodgate/results"
 )
 
-// What disturbs, as shares of the time of all cores.
+// Bounds on stolen and throttled time, as shares of the time of all cores.
 const (
-	// lossNote: 2 % stolen or stopped is more than a quiet host ever takes, and
-	// what "floodgate doctor" warns of.
+	// lossNote is more than a quiet host loses; "floodgate doctor" warns of as much.
 	lossNote = 0.02
-	// lossBound: at 10 % a trial that keeps every core busy takes 11 % longer,
-	// more than an interval of pairs is commonly wide.
+	// lossBound makes a trial that keeps every core busy take 11 % longer, more
+	// than the usual width of an interval of pairs.
 	lossBound = 0.10
 )
 
 // OthersNote is the share of the cores' time that other programs may use before
-// it is worth a word; "floodgate doctor" warns of as much before a run.
+// it is reported; "floodgate doctor" warns of as much before a run.
 const OthersNote = 0.15
 
 const (
-	helpsSteal    = "use a machine that is not shared, or another time of day"
-	helpsThrottle = "raise or remove the CPU quota"
-	helpsLoad     = "stop other programs, or pin the run to cores of its own"
-	helpsHeat     = "improve cooling, or fix a lower frequency"
+	adviceSteal    = "use a machine that is not shared, or another time of day"
+	adviceThrottle = "raise or remove the CPU quota"
+	adviceLoad     = "stop other programs, or pin the run to cores of its own"
+	adviceHeat     = "improve cooling, or fix a lower frequency"
 )
 
-// loss of core time over some trials: its share of the time of all cores,
-// without the trial that lost most.
+// loss is the core time that some trials lost to one kind of disturbance.
 type loss struct {
 	kind   string
-	share  float64
-	most   float64 // in that trial
-	trials int     // that tell
+	share  float64 // of the time of all cores, without the worst trial
+	worst  float64 // share of the worst trial
+	trials int     // number of trials with a record
 }
 
-// lost sums up what was stolen or throttled. One burst harms one pair, which an
-// interval from ranks withstands: the worst trial is left out. Sums and not
-// medians, as a trial of 50 ms has ten ticks of a clock to count by.
-func lost(kind string, trials []*results.Trial, cores int) loss {
+// lossOf sums up the stolen or throttled time. The worst trial is excluded, as
+// an interval from ranks withstands a burst in one pair. It takes sums rather
+// than medians because a trial of 50 ms has only ten clock ticks to count by.
+func lossOf(kind string, trials []*results.Trial, cores int) loss {
 	var span, time, worst, worstSpan float64
 	l := loss{kind: kind}
 	for _, t := range trials {
@@ -57,7 +55,7 @@ func lost(kind string, trials []*results.Trial, cores int) loss {
 			continue
 		}
 		l.trials++
-		l.most = max(l.most, share)
+		l.worst = max(l.worst, share)
 		span, time = span+c.Span.Seconds(), time+share*c.Span.Seconds()
 		if share*c.Span.Seconds() >= worst {
 			worst, worstSpan = share*c.Span.Seconds(), c.Span.Seconds()
@@ -69,45 +67,45 @@ func lost(kind string, trials []*results.Trial, cores int) loss {
 	return l
 }
 
-// says is a sentence about the loss, of trials of what.
-func (l loss) says(what string) string {
+// finding describes the loss in the named trials.
+func (l loss) finding(severity, trials string) Finding {
+	f := Finding{Kind: l.kind, Severity: severity}
+	excluding := fmt.Sprintf("%.1f %% of the CPU time in %s (excluding the worst of %d, with %.0f %%)", 100*l.share, trials, l.trials, 100*l.worst)
 	if l.kind == KindSteal {
-		return fmt.Sprintf("other virtual machines on the host stole %.1f %% of the CPU time in %s (excluding the worst of %d, with %.0f %%)", 100*l.share, what, l.trials, 100*l.most)
+		f.Message, f.Advice = "other virtual machines on the host stole "+excluding, adviceSteal
+	} else {
+		f.Message, f.Advice = "the CPU quota throttled the run for "+excluding, adviceThrottle
 	}
-	return fmt.Sprintf("the CPU quota throttled the run for %.1f %% of the CPU time in %s (excluding the worst of %d, with %.0f %%)", 100*l.share, what, l.trials, 100*l.most)
+	return f
 }
 
-func (l loss) helps() string {
-	if l.kind == KindSteal {
-		return helpsSteal
-	}
-	return helpsThrottle
-}
-
-// Losses are the findings about one side of a comparison whose trials lost more
-// core time than the bound, and the share at worst of the time of one thread:
-// all that was lost may have hit the one that the makespan hung on.
+// Losses returns the findings about one side of a comparison whose trials lost
+// more than 10 % of their core time, and the largest share of its time that a
+// single thread may have lost: the whole loss may have hit the thread that
+// determines the makespan.
 func Losses(variant, level string, trials []*results.Trial, cores int) (findings []Finding, atWorst float64) {
 	for _, kind := range []string{KindSteal, KindThrottling} {
-		l := lost(kind, trials, cores)
+		l := lossOf(kind, trials, cores)
 		if l.share <= lossBound {
 			continue
 		}
 		atWorst = min(1, atWorst+l.share*float64(max(cores, 1)))
-		findings = append(findings, Finding{Kind: kind, Severity: TooNoisy, Variant: variant, Level: level,
-			Message: l.says("trials of " + variant), Advice: l.helps()})
+		f := l.finding(TooNoisy, "trials of "+variant)
+		f.Variant, f.Level = variant, level
+		findings = append(findings, f)
 	}
 	return findings, atWorst
 }
 
-// OfMachine says what the machine did in the trials of a run or plan that were
-// measured.
+// OfMachine returns the findings about the machine during the measured trials
+// of a run or plan.
 func OfMachine(run *results.Run) []Finding {
 	_, findings := ofMachine(run)
 	return findings
 }
 
-// ofMachine is that, and how many trials have a record of it.
+// ofMachine is [OfMachine], with the number of trials during which the machine
+// was watched.
 func ofMachine(run *results.Run) (watched int, findings []Finding) {
 	var trials []*results.Trial
 	var first *results.Trial
@@ -126,20 +124,18 @@ func ofMachine(run *results.Run) (watched int, findings []Finding) {
 	}
 	cores := run.Header.Fingerprint.Cores
 	for _, kind := range []string{KindSteal, KindThrottling} {
-		if l := lost(kind, trials, cores); l.share > lossNote {
-			f := Finding{Kind: kind, Severity: Note, Message: l.says("trials"), Advice: l.helps()}
-			if l.share > lossBound {
-				f.Severity = TooNoisy
-			}
-			findings = append(findings, f)
+		if l := lossOf(kind, trials, cores); l.share > lossBound {
+			findings = append(findings, l.finding(TooNoisy, "trials"))
+		} else if l.share > lossNote {
+			findings = append(findings, l.finding(Note, "trials"))
 		}
 	}
 	if first != nil && cores > 0 && *first.Machine.Load > float64(cores) {
-		findings = append(findings, Finding{Kind: KindLoad, Severity: Note, Advice: helpsLoad,
+		findings = append(findings, Finding{Kind: KindLoad, Severity: Note, Advice: adviceLoad,
 			Message: fmt.Sprintf("the load average was %.1f on %d cores when the run began", *first.Machine.Load, cores)})
 	}
-	if share, n := others(trials); share > OthersNote {
-		findings = append(findings, Finding{Kind: KindLoad, Severity: Note, Advice: helpsLoad,
+	if share, n := usedByOthers(trials); share > OthersNote {
+		findings = append(findings, Finding{Kind: KindLoad, Severity: Note, Advice: adviceLoad,
 			Message: fmt.Sprintf("other programs used %.0f %% of the CPU time in %d trials", 100*share, n)})
 	}
 	hot := 0
@@ -149,14 +145,15 @@ func ofMachine(run *results.Run) (watched int, findings []Finding) {
 		}
 	}
 	if hot > 0 {
-		findings = append(findings, Finding{Kind: KindThrottling, Severity: Note, Advice: helpsHeat,
+		findings = append(findings, Finding{Kind: KindThrottling, Severity: Note, Advice: adviceHeat,
 			Message: fmt.Sprintf("cores were throttled because of heat in %d of %d trials", hot, len(trials))})
 	}
 	return watched, findings
 }
 
-// others is the share that programs not ours used.
-func others(trials []*results.Trial) (share float64, n int) {
+// usedByOthers returns the share of the cores' time that other programs used,
+// and the number of trials in which that was recorded.
+func usedByOthers(trials []*results.Trial) (share float64, n int) {
 	var span, time float64
 	for _, t := range trials {
 		if c := t.Machine; c.Others != nil {

@@ -1,11 +1,13 @@
-// Package noise says what disturbed a run, and whether its pairs can be
-// trusted: drift over the blocks, neighbours that resemble each other, time
-// stolen by other machines, load, and throttling.
+// Package noise diagnoses what disturbed a run, and whether its pairs can be
+// trusted: drift over the blocks, autocorrelation, CPU time stolen by other
+// virtual machines, load, and throttling. The example of [Pairs.Diagnose] shows
+// a drift.
 //
-// [Diagnose] is a pure function of the run. What the two sides of a pair have
-// in common, such as a host that becomes slower, does not harm pairs: it is a
-// note. What is inside the pairs does: an interval from ranks takes them for
-// independent. With few blocks that cannot be seen, and nothing is said.
+// [Diagnose] is a pure function of the run. A disturbance that both sides of a
+// pair share, such as a host that becomes slower, does not harm pairs and is
+// only noted. A disturbance within the pairs makes them dependent, while an
+// interval from ranks assumes independence. Runs of few blocks cannot show
+// that, and get no finding.
 package noise
 
 import (
@@ -14,7 +16,7 @@ import (
 	"floodgate/results/summary"
 )
 
-// Kinds of findings.
+// The kinds of findings.
 const (
 	KindDrift           = "drift"
 	KindAutocorrelation = "autocorrelation"
@@ -23,43 +25,43 @@ const (
 	KindThrottling      = "throttling"
 )
 
-// Severities of findings.
+// The severities of findings.
 const (
-	Note     = "note"      // worth knowing; pairs withstand it
+	Note     = "note"      // pairs withstand it
 	TooNoisy = "too-noisy" // intervals from these pairs may be wrong
 )
 
-// FalseAlarms is the probability that independent pairs are said to drift or
-// to be autocorrelated, for all pairs of a claim together, or all of a table:
-// one claim in a hundred may be doubted for nothing, not more.
+// FalseAlarms bounds the probability that independent pairs are reported as
+// drifting or autocorrelated, for all pairs of a claim, or of a table, together.
 const FalseAlarms = 0.01
 
-// Finding is one thing that disturbed.
+// Finding is one disturbance.
 type Finding struct {
 	Kind     string `json:"kind"`
 	Severity string `json:"severity"`
-	// Variant, Against and Level are those of the pairs; empty: it is about the run.
+	// Variant, Reference and Level are those of the pairs; empty means that the
+	// finding is about the whole run.
 	Variant   string `json:"variant,omitempty"`
 	Reference string `json:"reference,omitempty"`
 	Level     string `json:"level,omitempty"`
 	Message   string `json:"message"`
-	// Advice is what would make a better run.
+	// Advice tells how to get a better run.
 	Advice string `json:"advice"`
 }
 
-// Diagnosis is what was found of one run.
+// Diagnosis holds the findings about one run.
 type Diagnosis struct {
-	// Blocks have three trials or more whose times could be compared with those
-	// of other blocks.
+	// Blocks is the number of blocks with at least three trials whose times could
+	// be compared with those of other blocks.
 	Blocks int `json:"blocks"`
-	// Watched trials have a record of what the machine did meanwhile.
+	// Watched is the number of trials during which the machine was watched.
 	Watched int `json:"watched"`
-	// Findings about the run, then those about pairs.
+	// Findings holds those about the run, then those about pairs.
 	Findings []Finding `json:"findings"`
 }
 
-// Diagnose looks at the blocks, at the machine, and at the pairs of every
-// variant with the baseline of the table.
+// Diagnose examines the blocks, the machine, and the pairs of every variant
+// with the reference of the table.
 func Diagnose(x *summary.Index) Diagnosis {
 	d := Diagnosis{Findings: []Finding{}}
 	effects := blockEffects(x)
@@ -73,7 +75,7 @@ func Diagnose(x *summary.Index) Diagnosis {
 		for _, v := range x.Scenario.Variants {
 			for _, l := range x.LevelsOf(v.Name, base) {
 				if v.Name != base {
-					table = append(table, Pairs{Variant: v.Name, Against: base, Level: l.Name,
+					table = append(table, Pairs{Variant: v.Name, Reference: base, Level: l.Name,
 						LogRatios: x.Pair(v.Name, base, l.Name).Values(), Seed: x.Seed("order", v.Name, base, l.Name)})
 				}
 			}
@@ -85,12 +87,12 @@ func Diagnose(x *summary.Index) Diagnosis {
 	return d
 }
 
-// Add adds findings, each in place of an earlier one of its kind about the same
-// pairs. What is too noisy about the whole run is not said again of a part of it.
+// Add adds findings. A finding replaces an earlier one of its kind about the
+// same pairs, and is dropped if the whole run is too noisy in the same way.
 func (d *Diagnosis) Add(findings ...Finding) {
 	for _, f := range findings {
-		said := func(o Finding) bool { return o.Kind == f.Kind && o.Severity == TooNoisy && o.Variant == "" }
-		if f.Variant != "" && slices.ContainsFunc(d.Findings, said) {
+		covers := func(o Finding) bool { return o.Kind == f.Kind && o.Severity == TooNoisy && o.Variant == "" }
+		if f.Variant != "" && slices.ContainsFunc(d.Findings, covers) {
 			continue
 		}
 		same := func(o Finding) bool {

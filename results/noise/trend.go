@@ -7,19 +7,18 @@ import (
 	"slices"
 )
 
-// permutations of a test for autocorrelation: the smallest p that it can give
-// is 1/5000.
+// permutations is the number of permutations in a test for autocorrelation; its
+// smallest p-value is 1/5000.
 const permutations = 4999
 
-// minimalOrder is how many values a test for autocorrelation takes. With fewer
-// even neighbours as alike as those of an AR(1) process with 0.9 are hardly ever
-// seen at the levels in use.
+// minimalOrder is the smallest number of values that are tested for
+// autocorrelation. With fewer, even an AR(1) process with coefficient 0.9 is
+// hardly ever detected at the levels in use.
 const minimalOrder = 10
 
-// trend is Kendall's tau of x against its order, and the two-sided exact
-// p-value that there is none (H. B. Mann, Nonparametric Tests against Trend,
-// Econometrica 13, 1945). Equal values count as neither rising nor falling,
-// which makes it conservative.
+// trend returns Kendall's tau of x against its order, and the exact two-sided
+// p-value of the hypothesis that there is no trend (H. B. Mann, Nonparametric
+// Tests against Trend, Econometrica 13, 1945). Ties make it conservative.
 func trend(x []float64) (tau, p float64) {
 	n := len(x)
 	pairs := n * (n - 1) / 2
@@ -40,8 +39,8 @@ func trend(x []float64) (tau, p float64) {
 	return float64(s) / float64(pairs), min(1, 2*tail)
 }
 
-// inversions gives the share of the orders of n values that have k inversions,
-// k = 0 … n(n-1)/2: the i-th value adds 0 to i-1 of them, each as likely.
+// inversions returns, for k = 0 … n(n-1)/2, the share of the permutations of n
+// values that have k inversions. The i-th value adds 0 to i-1 with equal probability.
 func inversions(n int) []float64 {
 	p := make([]float64, n*(n-1)/2+1)
 	p[0] = 1
@@ -58,9 +57,9 @@ func inversions(n int) []float64 {
 	return p
 }
 
-// slope is the median of the slopes between all pairs of values, a step (P. K.
-// Sen, Estimates of the Regression Coefficient Based on Kendall's Tau, JASA 63,
-// 1968).
+// slope returns the median of the slopes between all pairs of values, per step
+// (P. K. Sen, Estimates of the Regression Coefficient Based on Kendall's Tau,
+// JASA 63, 1968).
 func slope(x []float64) float64 {
 	var all []float64
 	for i := range x {
@@ -75,12 +74,12 @@ func slope(x []float64) float64 {
 	return (all[(len(all)-1)/2] + all[len(all)/2]) / 2
 }
 
-// follows reports whether neighbours in x are more alike than chance makes them
-// at this level, and gives the autocorrelation of the ranks at lag 1: of so many
-// permutations at most that share may have one as high. Neighbours that differ
-// more than by chance make intervals too wide, which is harmless.
-func follows(x []float64, level float64, seed uint64) (r float64, alike bool) {
-	ranks := centredRanks(x)
+// autocorrelation returns the autocorrelation of the ranks of x at lag 1, and
+// reports whether it is significant at the level: at most that share of random
+// permutations has one as high. The test is one-sided, as a negative
+// autocorrelation makes intervals too wide, which is harmless.
+func autocorrelation(x []float64, level float64, seed uint64) (r float64, significant bool) {
+	ranks := centeredRanks(x)
 	square := 0.0
 	for _, v := range ranks {
 		square += v * v
@@ -89,8 +88,8 @@ func follows(x []float64, level float64, seed uint64) (r float64, alike bool) {
 	if square == 0 {
 		return 0, false
 	}
-	found := neighbours(ranks)
-	r = found / square
+	observed := lagProduct(ranks)
+	r = observed / square
 	if len(x) < minimalOrder || allowed < 0 {
 		return r, false
 	}
@@ -98,7 +97,7 @@ func follows(x []float64, level float64, seed uint64) (r float64, alike bool) {
 	shuffled, high := slices.Clone(ranks), 0
 	for range permutations {
 		rng.Shuffle(len(shuffled), func(i, j int) { shuffled[i], shuffled[j] = shuffled[j], shuffled[i] })
-		if neighbours(shuffled) >= found-1e-9*square {
+		if lagProduct(shuffled) >= observed-1e-9*square {
 			if high++; high > allowed {
 				return r, false
 			}
@@ -107,16 +106,16 @@ func follows(x []float64, level float64, seed uint64) (r float64, alike bool) {
 	return r, true
 }
 
-// neighbours is the sum of the products of neighbours.
-func neighbours(x []float64) (sum float64) {
+// lagProduct returns the sum of the products of successive values.
+func lagProduct(x []float64) (sum float64) {
 	for i := 1; i < len(x); i++ {
 		sum += x[i-1] * x[i]
 	}
 	return sum
 }
 
-// centredRanks are the ranks of x, equal values sharing theirs, less their mean.
-func centredRanks(x []float64) []float64 {
+// centeredRanks returns the ranks of x minus their mean; ties get mean ranks.
+func centeredRanks(x []float64) []float64 {
 	ranks := make([]float64, len(x))
 	for i, v := range x {
 		for _, o := range x {
@@ -126,5 +125,5 @@ func centredRanks(x []float64) []float64 {
 	return ranks
 }
 
-// change writes a difference of logarithms as a share: 1.18 times is 0.18.
+// change converts a difference of logarithms to a share: log 1.18 is 0.18.
 func change(log float64) float64 { return math.Expm1(log) }

@@ -113,23 +113,23 @@ func TestFollows(t *testing.T) {
 			product += (i - mean) * (i + 1 - mean)
 		}
 	}
-	r, alike := follows(x, 0.01, 1)
-	if math.Abs(r-product/square) > 1e-12 || !alike {
-		t.Errorf("rising: %v, %v, want %v", r, alike, product/square)
+	r, significant := autocorrelation(x, 0.01, 1)
+	if math.Abs(r-product/square) > 1e-12 || !significant {
+		t.Errorf("rising: %v, %v, want %v", r, significant, product/square)
 	}
 	for i := range x {
 		x[i] = float64(i % 2)
 	}
-	if r, alike := follows(x, 0.01, 1); r > -0.8 || alike {
-		t.Errorf("alternating: %v, %v: different neighbours are harmless", r, alike)
+	if r, significant := autocorrelation(x, 0.01, 1); r > -0.8 || significant {
+		t.Errorf("alternating: %v, %v: different neighbors are harmless", r, significant)
 	}
-	if r, alike := follows(make([]float64, 12), 0.5, 1); r != 0 || alike {
-		t.Errorf("constant: %v, %v", r, alike)
+	if r, significant := autocorrelation(make([]float64, 12), 0.5, 1); r != 0 || significant {
+		t.Errorf("constant: %v, %v", r, significant)
 	}
-	if _, alike := follows([]float64{1, 2, 3, 4, 5, 6, 7, 8, 9}, 0.5, 1); alike {
+	if _, significant := autocorrelation([]float64{1, 2, 3, 4, 5, 6, 7, 8, 9}, 0.5, 1); significant {
 		t.Error("nine values are too few to tell")
 	}
-	if _, alike := follows([]float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, 1e-4, 1); alike {
+	if _, significant := autocorrelation([]float64{1, 2, 3, 4, 5, 6, 7, 8, 9, 10}, 1e-4, 1); significant {
 		t.Error("so few permutations cannot tell at this level")
 	}
 }
@@ -230,7 +230,7 @@ func TestDependenceIsSeen(t *testing.T) {
 	}
 }
 
-// With six blocks there is nothing to be seen of neighbours.
+// With six blocks there is nothing to be seen of neighbors.
 func TestSixBlocksSayNothing(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 3))
 	for range 500 {

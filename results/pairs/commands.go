@@ -7,14 +7,15 @@ import (
 	"floodgate/results/stats"
 )
 
-// Pair is a figure of both sides, measured one right after the other. Both are above 0.
+// Pair holds the figures of both sides, measured one right after the other. Both
+// are above 0.
 type Pair struct{ A, B float64 }
 
-// bootstrapSeed makes the bootstrap the same for the same pairs.
+// bootstrapSeed makes the bootstrap reproducible.
 const bootstrapSeed = 1
 
-// judge looks at the pairs in the order in which they were measured. over says
-// that no more will come.
+// judge judges the pairs in the order in which they were measured; over means that
+// no more will be measured.
 func (c *Cell) judge(design stats.Looks, pairs []Pair, over bool) error {
 	d, err := logRatios(pairs)
 	if err != nil {
@@ -27,7 +28,7 @@ func (c *Cell) judge(design stats.Looks, pairs []Pair, over bool) error {
 	if c.Judged, err = decide(d); err != nil {
 		return err
 	}
-	if len(pairs) == 0 { // nothing is not a number of anything
+	if len(pairs) == 0 { // an estimate of NaN is not valid JSON
 		c.Ratio = stats.Interval{Level: c.Ratio.Level}
 	}
 	c.Pairs, c.pairs = len(pairs), pairs
@@ -51,8 +52,8 @@ func (c *Cell) judge(design stats.Looks, pairs []Pair, over bool) error {
 	return nil
 }
 
-// took adds up the times of both sides.
-func took(pairs []Pair) (sum time.Duration) {
+// totalTime adds up the times of both sides.
+func totalTime(pairs []Pair) (sum time.Duration) {
 	for _, p := range pairs {
 		sum += time.Duration(p.A) + time.Duration(p.B)
 	}
@@ -67,17 +68,17 @@ func logRatios(pairs []Pair) ([]float64, error) {
 	return stats.LogRatios(b, a)
 }
 
-// Commanded is what was measured of two commands.
+// Commanded holds the measurements of two commands.
 type Commanded struct {
-	// Pairs by metric, in the order in which they were measured.
+	// Pairs holds the pairs by metric, in the order in which they were measured.
 	Pairs map[string][]Pair
-	// Metric decides; the others are shown.
+	// Metric is the metric that decides; the others are only displayed.
 	Metric string
-	// Over says that no more pairs will come.
+	// Over reports that no more pairs will be measured.
 	Over bool
 }
 
-// JudgeCommands sets the cells and the exit code of a comparison of commands,
+// JudgeCommands sets the cells and the exit code of v, a comparison of commands
 // whose design, kind and sides are set.
 func JudgeCommands(v *Outcome, m Commanded) error {
 	expected := map[string]*Detectable{}
@@ -93,7 +94,7 @@ func JudgeCommands(v *Outcome, m Commanded) error {
 		if err := c.judge(v.Design, m.Pairs[metric], m.Over || !c.Decides); err != nil {
 			return fmt.Errorf("judge %s: %w", metric, err)
 		}
-		c.Time = took(m.Pairs[Wall])
+		c.Time = totalTime(m.Pairs[Wall])
 		v.Cells = append(v.Cells, c)
 	}
 	v.disagreements()
@@ -101,7 +102,7 @@ func JudgeCommands(v *Outcome, m Commanded) error {
 	return nil
 }
 
-// disagreements remarks where the bootstrap would have decided otherwise at this look.
+// disagreements adds remarks about cells that the bootstrap would decide differently.
 func (v *Outcome) disagreements() {
 	limit := 1 + v.Design.Margin
 	for _, c := range v.Cells {
@@ -113,7 +114,7 @@ func (v *Outcome) disagreements() {
 	}
 }
 
-// Name of the cell in messages.
+// Name returns the name of the cell in messages.
 func (c Cell) Name() string {
 	name := c.Metric
 	if c.Variant != "" {

@@ -10,14 +10,14 @@ import (
 // Power is the probability with which a detectable effect is found.
 const Power = 0.8
 
-// TypicalNoise is the standard deviation of the log-ratio of a pair where
-// nothing was measured yet.
+// TypicalNoise is the assumed standard deviation of the log-ratio of a pair before
+// anything was measured.
 const TypicalNoise = 0.06
 
-// detectableSeed makes the simulation the same for the same noise.
+// detectableSeed makes the simulation reproducible.
 const detectableSeed = 1
 
-// detect simulates the design under the noise.
+// detect simulates the design under the noise, and returns the effect that it detects.
 func detect(design stats.Looks, noise stats.Noise, sd float64, from string) (*Detectable, error) {
 	d := &Detectable{Noise: sd, From: from, Power: Power}
 	ratio, err := design.MinimumDetectable(noise, Power, detectableSeed)
@@ -28,9 +28,9 @@ func detect(design stats.Looks, noise stats.Noise, sd float64, from string) (*De
 	return d, nil
 }
 
-// Foresee sets what the cells that decide are expected to find. known is the noise
-// of earlier comparisons by the cell's name; where there is none it is typical.
-func (v *Outcome) Foresee(known map[string]Detectable) error {
+// SetExpected sets Expected of the cells that decide. The noise of earlier
+// comparisons is known, by the name of the cell; otherwise it is [TypicalNoise].
+func (v *Outcome) SetExpected(known map[string]Detectable) error {
 	for i := range v.Cells {
 		c := &v.Cells[i]
 		if !c.Decides {
@@ -48,9 +48,8 @@ func (v *Outcome) Foresee(known map[string]Detectable) error {
 	return nil
 }
 
-// Achieve sets what the design finds under the noise of the pairs that the cells
-// that decide came to.
-func (v *Outcome) Achieve() error {
+// SetAchieved sets Achieved of the cells that decide, by the noise of their pairs.
+func (v *Outcome) SetAchieved() error {
 	for i := range v.Cells {
 		c := &v.Cells[i]
 		if !c.Decides {
@@ -76,9 +75,9 @@ func (v *Outcome) Achieve() error {
 	return nil
 }
 
-// noise is the standard deviation of one log-ratio, as the ends of a signed-rank
-// interval tell it, so that an outlier counts for what it does to the interval.
-// False: too few pairs.
+// noise estimates the standard deviation of one log-ratio from the width of a
+// signed-rank interval, so that outliers count by their effect on the interval. It
+// returns false for too few pairs.
 func noise(pairs []Pair) (sd float64, ok bool) {
 	d, err := logRatios(pairs)
 	if err != nil {

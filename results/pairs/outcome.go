@@ -1,9 +1,9 @@
-// Package pairs judges two programs that ran in turn: is B worse than A?
+// Package pairs judges two programs that ran alternately: is B worse than A? See
+// the example of [JudgeCommands].
 //
-// Times are judged by looks that were fixed beforehand ([stats.Looks]); errors,
-// documents and descriptors by what they are: one more is one more, and there
-// is no test. [JudgeCommands] takes the figures of two commands. All are pure
-// functions of what was measured.
+// Times are judged by interim analyses that were fixed beforehand ([stats.Looks]).
+// Errors, documents and descriptors are counts, which are compared without a test.
+// All functions are pure functions of the measurements.
 package pairs
 
 import (
@@ -17,13 +17,13 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Kinds of a comparison.
+// The kinds of a comparison.
 const (
 	Commands  = "commands"
 	Revisions = "revisions"
 )
 
-// Metrics that are judged by looks.
+// The metrics that are judged by interim analyses.
 const (
 	Makespan = "makespan" // of a trial, in nanoseconds
 	Wall     = "wall"     // start to end of a command, in nanoseconds
@@ -31,20 +31,21 @@ const (
 	RSS      = "rss"      // peak memory of a command, in bytes
 )
 
-// Outcome is the judgement of one comparison.
+// Outcome is the judgment of one comparison.
 type Outcome struct {
 	ID      string    `json:"id"`
 	Kind    string    `json:"kind"`
 	Started time.Time `json:"started"`
 	A       Side      `json:"a"`
 	B       Side      `json:"b"`
-	// Scenario that both ran; empty for commands.
+	// Scenario is the scenario that both ran; empty for commands.
 	Scenario string `json:"scenario,omitempty"`
-	// Seed of the order in every pair.
+	// Seed determines the order in every pair.
 	Seed   uint64      `json:"seed"`
 	Design stats.Looks `json:"design"`
-	// FalseAlarm bounds the probability that any cell is called worse whose
-	// ratio is not above 1 + margin; Missed, that one is called not worse whose is.
+	// FalseAlarm bounds the probability that any cell is judged worse although its
+	// ratio is at most 1 + margin; Missed bounds that of judging one not worse
+	// although its ratio is higher.
 	FalseAlarm float64 `json:"false_alarm"`
 	Missed     float64 `json:"missed"`
 	Cells      []Cell  `json:"cells"`
@@ -52,17 +53,17 @@ type Outcome struct {
 	// Output is where the standard output of commands went: pipe or null; empty for
 	// revisions.
 	Output string `json:"output,omitempty"`
-	// Unmeasured says why there is no measurement; empty: there is one.
+	// Unmeasured is the reason why there is no measurement; empty means that there is one.
 	Unmeasured  string               `json:"unmeasured,omitempty"`
 	Environment *results.Environment `json:"environment,omitempty"`
 	Machine     results.Fingerprint  `json:"fingerprint"`
-	// Notes are what a reader should know before believing the rest. Remarks are
-	// those of the judge, made anew by each interim analysis.
+	// Notes holds caveats about the comparison. Remarks holds those of the judge,
+	// which each interim analysis replaces.
 	Notes   []string `json:"notes,omitempty"`
 	Remarks []string `json:"remarks,omitempty"`
-	// Records is the folder of what was measured.
+	// Records is the folder of the measurements.
 	Records string `json:"records,omitempty"`
-	// Decision on B: passed if it is not worse. Without a pair that decides it is
+	// Decision is the decision on B: passed if it is not worse. Without pairs it is
 	// [verdict.NotMeasured], unless a count is worse. Exit is its exit code.
 	Decision verdict.Decision `json:"decision"`
 	Exit     int              `json:"exit"`
@@ -70,37 +71,37 @@ type Outcome struct {
 
 // Side is one of the two programs.
 type Side struct {
-	// Name as it was asked for: a git reference, "working tree", or a command.
+	// Name is the name as requested: a git reference, "working tree", or a command.
 	Name string `json:"name"`
-	// Revision is the commit; Modified says that the files were not as in it.
+	// Revision is the commit; Modified reports that files differed from it.
 	Revision string `json:"revision,omitempty"`
 	Modified bool   `json:"modified,omitempty"`
 	// Toolchain is the version of Go that built it, such as go1.26.8.
 	Toolchain string `json:"toolchain,omitempty"`
 }
 
-// Cell is one figure that is judged by looks.
+// Cell is one figure that is judged by interim analyses.
 type Cell struct {
 	Variant string `json:"variant,omitempty"`
 	Level   string `json:"level,omitempty"`
 	Metric  string `json:"metric"`
-	// Decides: false for a figure that is shown beside those that decide.
+	// Decides is false for a figure that is only displayed.
 	Decides bool `json:"decides"`
-	// A and B are the medians of the pairs at the look; nil: there is no pair.
+	// A and B are the medians of the pairs at the analysis; nil means that there are
+	// no pairs.
 	A *float64 `json:"a,omitempty"`
 	B *float64 `json:"b,omitempty"`
-	// Pairs that have both values.
+	// Pairs is the number of complete pairs.
 	Pairs int `json:"pairs"`
 	stats.Judged
-	// Bootstrap of the ratio beside the interval that decides; nil: too few pairs.
+	// Bootstrap is the bootstrap interval of the ratio; nil means too few pairs.
 	Bootstrap *stats.Interval `json:"bootstrap,omitempty"`
-	// Expected is the smallest worsening that the design would likely find, by
-	// the noise known before; Achieved by the noise of these pairs.
+	// Expected is the smallest worsening that the design detects under the noise known
+	// beforehand, and Achieved that under the noise of these pairs.
 	Expected *Detectable       `json:"expected,omitempty"`
 	Achieved *Detectable       `json:"achieved,omitempty"`
 	Missing  []summary.Missing `json:"missing,omitempty"`
-	// Time is the sum of the makespans or run times of both sides of the pairs;
-	// zero means that it is not known.
+	// Time is the sum of the makespans or run times of both sides; zero means unknown.
 	Time time.Duration `json:"time_ns,omitempty"`
 
 	pairs []Pair
@@ -108,12 +109,11 @@ type Cell struct {
 
 // Detectable is a minimum detectable effect.
 type Detectable struct {
-	// Noise is the standard deviation of the log-ratio of one pair, From where
-	// it is known from.
+	// Noise is the standard deviation of the log-ratio of one pair, and From its source.
 	Noise float64 `json:"noise"`
 	From  string  `json:"from"`
-	// Effect is the share by which B has to be worse to be found so with the
-	// probability Power; nil: no effect is.
+	// Effect is the worsening of B, as a share, that is detected with the probability
+	// Power; nil means that none is.
 	Effect *float64 `json:"effect,omitempty"`
 	Power  float64  `json:"power"`
 }
@@ -122,22 +122,21 @@ type Detectable struct {
 type Count struct {
 	Variant string `json:"variant"`
 	Level   string `json:"level"`
-	// What is counted, in words; of the trials of each side.
+	// What describes the count; A and B are its values.
 	What string `json:"what"`
 	A    int    `json:"a"`
 	B    int    `json:"b"`
-	// Allowed is by how much B may exceed A.
+	// Allowed is the number by which B may exceed A.
 	Allowed int `json:"allowed"`
-	// Decision is worse, not worse or, where a side was not checked, inconclusive.
+	// Decision is worse, not worse or, if a side was not checked, inconclusive.
 	Decision verdict.Word `json:"verdict"`
 	Why      string       `json:"why,omitempty"`
-	// Time is the sum of the makespans of the trials on both sides; zero means
-	// that it is not known.
+	// Time is the sum of the makespans of the trials on both sides; zero means unknown.
 	Time time.Duration `json:"time_ns,omitempty"`
 }
 
-// Open reports whether more pairs could still change anything: a figure that
-// decides has another look ahead of it, and no count is worse.
+// Open reports whether more pairs could change the decision: a figure that decides
+// has another analysis ahead, and no count is worse.
 func (v *Outcome) Open() bool {
 	open := false
 	for _, w := range v.deciding() {
@@ -146,7 +145,7 @@ func (v *Outcome) Open() bool {
 	return open && !slices.ContainsFunc(v.Counts, func(c Count) bool { return c.Decision == verdict.Worse })
 }
 
-// deciding are the words on the cells that decide, and on the counts.
+// deciding returns the decisions on the cells that decide and on the counts.
 func (v *Outcome) deciding() (all []verdict.Word) {
 	for _, c := range v.Cells {
 		if c.Decides {
@@ -159,7 +158,7 @@ func (v *Outcome) deciding() (all []verdict.Word) {
 	return all
 }
 
-// Tally counts the words on what decides.
+// Tally counts the decisions on the cells that decide and on the counts.
 func (v *Outcome) Tally() verdict.Counts {
 	counts := verdict.Counts{}
 	for _, w := range v.deciding() {
@@ -168,8 +167,8 @@ func (v *Outcome) Tally() verdict.Counts {
 	return counts
 }
 
-// Check returns what is wrong with a stored verdict: whether it is one, and
-// whether its exit code follows from its cells and counts.
+// Check validates a stored outcome and sets its decision. It returns an error if the
+// kind or the design is invalid, or if the exit code contradicts the cells and counts.
 func (v *Outcome) Check() error {
 	if v.Kind != Commands && v.Kind != Revisions {
 		return fmt.Errorf("unknown kind %q (want %s or %s)", v.Kind, Commands, Revisions)
@@ -185,7 +184,7 @@ func (v *Outcome) Check() error {
 	return nil
 }
 
-// conclude sets what follows from the cells and the counts.
+// conclude sets the decision and the other fields that follow from cells and counts.
 func (v *Outcome) conclude() {
 	deciding, pairs := 0, 0
 	for _, c := range v.Cells {

@@ -10,20 +10,19 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Ran is what was measured of two revisions: as many trials of each.
+// Ran holds the measurements of two revisions.
 type Ran struct {
 	A, B []results.Trial
-	// Blocks that were run so far.
+	// Blocks is the number of blocks that were run so far.
 	Blocks int
-	// Descriptors is by how many the peak of B may exceed that of A.
+	// Descriptors is the number by which the peak of B may exceed that of A.
 	Descriptors int
-	// Over says that no more pairs will come.
+	// Over reports that no more pairs will be measured.
 	Over bool
 }
 
-// JudgeTrials sets the cells, the counts and the exit code of a comparison of
-// revisions, whose design, kind and sides are set, for each of these variants
-// at the level.
+// JudgeTrials sets the cells, the counts and the exit code of v, a comparison of
+// revisions whose design, kind and sides are set, for the variants at the level.
 func JudgeTrials(v *Outcome, variants []string, level string, ran Ran) error {
 	expected := map[string]*Detectable{}
 	for _, c := range v.Cells {
@@ -39,7 +38,7 @@ func JudgeTrials(v *Outcome, variants []string, level string, ran Ran) error {
 		if err := c.judge(v.Design, pairs, ran.Over); err != nil {
 			return fmt.Errorf("judge %s at %s: %w", variant, level, err)
 		}
-		c.Time = took(pairs)
+		c.Time = totalTime(pairs)
 		v.Cells = append(v.Cells, c)
 		counts := v.counts(variant, a, b, ran.Descriptors)
 		for i := range counts {
@@ -69,7 +68,7 @@ func of(all []results.Trial, variant, level string) (some []*results.Trial) {
 	return some
 }
 
-// makespans of the trials that make pairs, in the order of their blocks.
+// makespans returns the makespans of the paired trials, in the order of their blocks.
 func makespans(pairing summary.Pairing, a, b []*results.Trial) []Pair {
 	byBlock := map[int]Pair{}
 	for _, t := range a {
@@ -94,13 +93,13 @@ func makespans(pairing summary.Pairing, a, b []*results.Trial) []Pair {
 	return pairs
 }
 
-// tally is a figure of the trials of one side.
+// tally is a count over the trials of one side.
 type tally struct {
 	value     int
-	unchecked int // trials without it
+	unchecked int // number of trials without the count
 }
 
-// counts compares without a test.
+// counts compares the counts of both sides.
 func (v *Outcome) counts(variant string, a, b []*results.Trial, descriptors int) []Count {
 	sum := func(each func(*results.Trial) (int, bool)) func([]*results.Trial) tally {
 		return func(trials []*results.Trial) (t tally) {
@@ -131,13 +130,13 @@ func (v *Outcome) counts(variant string, a, b []*results.Trial, descriptors int)
 		what    string
 		of      func([]*results.Trial) tally
 		allowed int
-		missing bool // may be unavailable by the nature of the program
+		missing bool // a program may be unable to report it
 	}{
-		{"trials that crashed or hung", sum(broken), 0, false},
+		{"trials that crashed or hung", sum(unfinished), 0, false},
 		{"errors", sum(errorsOf), 0, false},
 		{"documents lost or corrupt", sum(documents), 0, false},
 		{"peak descriptors", highest(peak), descriptors, false},
-		{"descriptors leaked", highest(left), 0, true},
+		{"descriptors leaked", highest(leaked), 0, true},
 	} {
 		x, y := c.of(a), c.of(b)
 		count := Count{What: c.what, A: x.value, B: y.value, Allowed: c.allowed, Decision: verdict.NotWorse}
@@ -159,8 +158,8 @@ func (v *Outcome) counts(variant string, a, b []*results.Trial, descriptors int)
 	return counts
 }
 
-// broken counts a trial that did not come to its end by itself.
-func broken(t *results.Trial) (int, bool) {
+// unfinished counts a trial that did not finish by itself.
+func unfinished(t *results.Trial) (int, bool) {
 	switch t.Outcome {
 	case results.OutcomeCrashed, results.OutcomeTimeout, results.OutcomeStalled:
 		return 1, true
@@ -178,15 +177,16 @@ func errorsOf(t *results.Trial) (n int, ok bool) {
 	return n, true
 }
 
-// documents leaves out what a trial lost because it did not come to its end.
+// documents counts integrity violations. Documents that are missing because the
+// trial did not finish do not count.
 func documents(t *results.Trial) (int, bool) {
 	switch {
 	case t.Outcome == results.OutcomeFailed:
-		return 0, true // the cell misses it
+		return 0, true // the trial is missing in the cell already
 	case t.Documents == nil:
 		return 0, false
 	}
-	if n, _ := broken(t); n > 0 {
+	if n, _ := unfinished(t); n > 0 {
 		return t.Documents.Spoiled(), true
 	}
 	return t.Documents.Broken(), true
@@ -199,7 +199,7 @@ func peak(t *results.Trial) (int, bool) {
 	return t.Descriptors.Highest()
 }
 
-func left(t *results.Trial) (int, bool) {
+func leaked(t *results.Trial) (int, bool) {
 	if t.Outcome != results.OutcomeOK && t.Outcome != results.OutcomeInvalid {
 		return 0, true
 	}

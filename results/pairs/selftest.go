@@ -11,7 +11,7 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Treatments of a self-test: what is planted in B.
+// The treatments of a self-test: the fault that is injected into B.
 const (
 	Same        = "nothing"
 	SameCounts  = "nothing, by count" // the trials of Same
@@ -21,77 +21,78 @@ const (
 	LostWrite   = "1 lost write"
 )
 
-// Treatments in the order of the report.
+// Treatments returns the treatments in the order of the report.
 func Treatments() []string {
 	return []string{Same, Latency5, Latency10, SameCounts, Descriptors, LostWrite}
 }
 
-// counted treatments are found by comparing counts; the others by looks.
+// counted reports whether a treatment is detected by counts; the others are
+// detected by interim analyses.
 func counted(treatment string) bool {
 	return treatment == SameCounts || treatment == Descriptors || treatment == LostWrite
 }
 
-// same says that nothing is planted, so that worse is a false alarm.
+// same reports whether nothing is injected, so that worse is a false alarm.
 func same(treatment string) bool { return treatment == Same || treatment == SameCounts }
 
-// SelfTested is what a machine can detect.
+// SelfTested is the result of a self-test: what a gate can detect on a machine.
 type SelfTested struct {
 	ID      string              `json:"id"`
 	Started time.Time           `json:"started"`
-	Time    time.Duration       `json:"time_ns"` // that was given
+	Time    time.Duration       `json:"time_ns"` // as requested
 	Took    time.Duration       `json:"took_ns"`
 	Design  stats.Looks         `json:"design"`
 	Seed    uint64              `json:"seed"`
 	Blocks  int                 `json:"blocks"`
 	Machine results.Fingerprint `json:"fingerprint"`
 	Rows    []SelfTest          `json:"rows"`
-	// Unmeasured counts the trials that could not be measured or believed.
+	// Unmeasured counts the trials that could not be measured or are invalid.
 	Unmeasured int    `json:"unmeasured"`
 	Records    string `json:"records,omitempty"`
-	// Decision on the machine; Exit is its exit code.
+	// Decision is the decision on the machine; Exit is its exit code.
 	Decision verdict.Decision `json:"decision"`
 	Exit     int              `json:"exit"`
 }
 
-// SelfTest is one treatment.
+// SelfTest is the result of one treatment.
 type SelfTest struct {
 	Treatment string `json:"treatment"`
-	// Pairs that were measured, and Gates that were run on them, each on pairs of
-	// its own; of these, how many said what.
+	// Pairs is the number of measured pairs, and Gates the number of gates on disjoint
+	// parts of them. Worse, NotWorse and Undecided count their decisions.
 	Pairs     int `json:"pairs"`
 	Gates     int `json:"gates"`
 	Worse     int `json:"worse"`
 	NotWorse  int `json:"not_worse"`
 	Undecided int `json:"undecided"`
-	// Rate of Worse among the gates, with its exact 95 % interval; nil: no gate.
+	// Rate is the rate of Worse among the gates, with its exact 95 % interval; nil
+	// means that there are no gates.
 	Rate *stats.Interval `json:"rate,omitempty"`
-	// PairsEach is how many pairs a gate took on average.
+	// PairsEach is the mean number of pairs of a gate.
 	PairsEach float64 `json:"pairs_each,omitempty"`
-	// Ratio is the median of the pairs', B to A; nil: no pair.
+	// Ratio is the estimated ratio of B to A; nil means that there are no pairs.
 	Ratio *float64 `json:"ratio,omitempty"`
-	// Resampled is the rate of Worse in simulated gates whose pairs are drawn from
-	// the measured ones again and again. It knows no more than these do: nothing is
-	// decided by it. Nil: too few pairs.
+	// Resampled is the rate of Worse in simulated gates that resample the measured
+	// pairs. It does not decide. Nil means too few pairs.
 	Resampled *float64 `json:"resampled,omitempty"`
 	// Noise is the standard deviation of the log-ratio of a pair.
 	Noise float64 `json:"noise,omitempty"`
 }
 
-// resampledRuns is how many gates are simulated.
+// resampledRuns is the number of simulated gates.
 const resampledRuns = 1000
 
-// Tried are the measurements of a self-test.
+// Tried holds the measurements of a self-test.
 type Tried struct {
-	// Pairs of makespans by treatment, in the order in which they were measured.
+	// Pairs holds the makespans by treatment, in the order in which they were measured.
 	Pairs map[string][]Pair
-	// Counted are, of treatments that are compared by counts, whether each pair was
-	// found to be worse.
+	// Counted reports, for each pair of a treatment that is detected by counts, whether
+	// it was judged worse.
 	Counted map[string][]bool
 }
 
-// JudgeSelfTest sets the rows and the exit code: failed where gates call worse
-// what is the same more often than the design says, or miss a count; open where
-// there were too few to tell.
+// JudgeSelfTest sets the rows and the exit code: failed if the rate of false alarms
+// is higher than the design allows or a count was missed, and inconclusive if a
+// treatment has too few pairs for one gate.
 func JudgeSelfTest(s *SelfTested, tried Tried) error {
 	s.Rows = nil
 	for _, treatment := range Treatments() {
@@ -122,8 +123,8 @@ func JudgeSelfTest(s *SelfTested, tried Tried) error {
 	return nil
 }
 
-// gates runs the design on the pairs, one gate after another, each from where the
-// one before it stopped. What is left at the end is too little for one.
+// gates runs gates of the design on the pairs, each beginning where the previous one
+// stopped. It ignores the remaining pairs, which are too few for another gate.
 func (r *SelfTest) gates(design stats.Looks, pairs []Pair) error {
 	d, err := logRatios(pairs)
 	if err != nil {
@@ -184,10 +185,10 @@ func (s *SelfTested) conclude() {
 	s.Exit = s.Decision.ExitCode()
 }
 
-// often is from what rate on something is said to be detected.
+// often is the rate from which on a treatment counts as detected.
 const often = 0.8
 
-// Sentences say what this machine can and cannot detect, in the time given.
+// Sentences describes what a gate can and cannot detect on this machine.
 func (s *SelfTested) Sentences() (all []string) {
 	add := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	for _, r := range s.Rows {
@@ -209,5 +210,5 @@ func (s *SelfTested) Sentences() (all []string) {
 	return all
 }
 
-// ErrTime says that the time was over before anything was measured.
+// ErrTime reports that the time ended before anything was measured.
 var ErrTime = errors.New("the time ended before one block was measured: increase --time")

@@ -27,11 +27,11 @@ type Revision struct {
 	Modified bool
 }
 
-// localVariables bind git to one repository. Git exports them to its hooks,
-// where they would redirect every git command, also in another folder. They are
-// those of "git rev-parse --local-env-vars" but for GIT_CONFIG_PARAMETERS and
-// GIT_CONFIG_COUNT: these configure git, such as with a safe.directory, and git
-// itself passes them on from one repository to another.
+// localVariables lists the variables that bind git to one repository. Git sets
+// them for its hooks, where they would redirect every git command, even in
+// another folder. They are those of "git rev-parse --local-env-vars" except
+// GIT_CONFIG_PARAMETERS and GIT_CONFIG_COUNT, which configure git, for example
+// with a safe.directory, and which git itself passes on to other repositories.
 var localVariables = []string{
 	"GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_CONFIG", "GIT_OBJECT_DIRECTORY", "GIT_DIR", "GIT_WORK_TREE",
 	"GIT_IMPLICIT_WORK_TREE", "GIT_GRAFT_FILE", "GIT_INDEX_FILE", "GIT_NO_REPLACE_OBJECTS", "GIT_REPLACE_REF_BASE",
@@ -49,8 +49,8 @@ func Environ() []string {
 }
 
 // Of returns the revision of the working tree that contains the folder dir; an
-// empty dir means the working folder. It returns false where there is none or
-// git is not installed.
+// empty dir means the working folder. It returns false if there is no such tree
+// or git is not installed.
 func Of(ctx context.Context, dir string) (Revision, bool) {
 	top, err := git(ctx, dir, "rev-parse", "--show-toplevel")
 	if err != nil || top == "" {
@@ -64,11 +64,12 @@ func Of(ctx context.Context, dir string) (Revision, bool) {
 	return Revision{Top: top, Commit: commit, Modified: err != nil || status != ""}, true
 }
 
-// OfCommand returns the revision of the working tree that the program of a
-// command is in, or else the first of its arguments that names a file or folder
-// in one. A program found in PATH comes last: "python3 main.py" runs main.py,
-// even where the interpreter is in a repository too, as with pyenv. It returns
-// false where there is none: the working folder may be that of another project.
+// OfCommand returns the revision of the working tree of the program of a
+// command, or else that of the first argument that names a file or folder in
+// one. A program found in PATH comes last: the project of "python3 main.py" is
+// that of main.py, even if the interpreter is in a repository, too, as with
+// pyenv. It never falls back to the working folder, which may belong to another
+// project, but returns false.
 func OfCommand(ctx context.Context, words []string) (Revision, bool) {
 	paths := slices.Clone(words)
 	if len(words) > 0 && !strings.ContainsAny(words[0], "/"+string(filepath.Separator)) {
@@ -87,8 +88,8 @@ func OfCommand(ctx context.Context, words []string) (Revision, bool) {
 	return Revision{}, false
 }
 
-// folderOf returns the folder that path names or, following symbolic links, that
-// the file is in; false where nothing is there.
+// folderOf returns the folder of path after following symbolic links: path
+// itself if it is a folder. It returns false if path does not exist.
 func folderOf(path string) (string, bool) {
 	path, err := filepath.EvalSymlinks(path)
 	if err != nil {
@@ -104,7 +105,7 @@ func folderOf(path string) (string, bool) {
 	return filepath.Dir(path), true
 }
 
-// git runs git without taking a lock: a status refreshes the index otherwise.
+// git runs git without optional locks: otherwise a status would refresh the index.
 func git(ctx context.Context, dir string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, "git", args...)
 	cmd.Dir = dir

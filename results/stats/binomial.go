@@ -5,11 +5,11 @@ import (
 	"math"
 )
 
-// Binomial bounds the probability of what happened k times in n independent
-// tries: the values that neither one-sided exact test rejects (C. J. Clopper,
-// E. S. Pearson, The Use of Confidence or Fiducial Limits Illustrated in the
-// Case of the Binomial, Biometrika 26, 1934). It holds the true rate at least as
-// often as level says, mostly more often. k is from 0 to n, and n at least 1.
+// Binomial estimates the probability of an event that happened k times in n
+// independent tries, with the interval of Clopper and Pearson (The Use of
+// Confidence or Fiducial Limits Illustrated in the Case of the Binomial,
+// Biometrika 26, 1934). Its coverage is at least level, mostly more. It returns
+// an error unless n ≥ 1 and 0 ≤ k ≤ n.
 func Binomial(k, n int, level float64) (Interval, error) {
 	if err := check(nil, level); err != nil {
 		return Interval{}, fmt.Errorf("interval of a rate: %w", err)
@@ -40,7 +40,7 @@ func binomialSum(n, from, to int, p float64) float64 {
 	return sum
 }
 
-// solve returns where beyond begins to hold between 0 and 1, by halving.
+// solve returns the value between 0 and 1 from which on beyond is true, by bisection.
 func solve(beyond func(float64) bool) float64 {
 	low, high := 0.0, 1.0
 	for {

@@ -6,13 +6,14 @@ import (
 	"slices"
 )
 
-// resamples of [Bootstrap]: its 2.5 % quantile is then the 25th of 999.
+// resamples is the number of samples of [Bootstrap]; the 2.5 % quantile is the 25th of 999.
 const resamples = 999
 
-// Bootstrap resamples the pairs behind d and gives the percentile interval of
-// the Hodges-Lehmann estimate (B. Efron, R. Tibshirani, An Introduction to the
-// Bootstrap, 1993, ch. 13). With few values it is too narrow: it checks an
-// exact interval, it does not replace one. One seed gives one result.
+// Bootstrap returns the percentile interval of the Hodges-Lehmann estimate of d
+// (B. Efron, R. Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13).
+// With few values it is too narrow: it serves to check an exact interval, not to
+// replace it. The same values and seed give the same result. Its error is
+// [ErrNoData] if d is empty.
 func Bootstrap(d []float64, level float64, seed uint64) (Interval, error) {
 	if err := check(d, level); err != nil {
 		return Interval{}, fmt.Errorf("bootstrap interval: %w", err)
@@ -54,8 +55,8 @@ func selectMedian(x []float64) float64 {
 	return average(slices.Max(x[:n/2]), upper)
 }
 
-// quickselect moves the k-th smallest of x (from 0) to its place, what is
-// smaller before it, and returns it (C. A. R. Hoare, Algorithm 65, 1961).
+// quickselect returns the k-th smallest value of x, counted from 0. It moves that
+// value to x[k] and the smaller ones before it (C. A. R. Hoare, Algorithm 65, 1961).
 func quickselect(x []float64, k int) float64 {
 	low, high := 0, len(x)-1
 	for low < high {

@@ -1,19 +1,21 @@
 package stats
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
 )
 
-// Holm returns the p-values of a family of tests, adjusted so that taking all at or
-// below alpha for effects goes wrong anywhere in the family with at most that
-// probability, however the tests depend on each other: the k-th smallest of m
-// times m-k+1, none below its forerunner or above 1 (S. Holm, A Simple
-// Sequentially Rejective Multiple Test Procedure, Scandinavian Journal of
-// Statistics 6, 1979). They are in the order of p, of which none may lie
-// outside 0 to 1.
+// Holm adjusts the p-values of a family of tests and returns them in the order
+// of p. Rejecting the hypotheses whose adjusted p-value is at most alpha makes
+// any false rejection in the family with probability at most alpha, however the
+// tests depend on each other (S. Holm, A Simple Sequentially Rejective Multiple
+// Test Procedure, Scandinavian Journal of Statistics 6, 1979). It returns an
+// error if a p-value is not between 0 and 1.
 func Holm(p []float64) ([]float64, error) {
+	// The k-th smallest of m is multiplied by m-k+1; none may fall below the one
+	// before it, or exceed 1.
 	order := make([]int, len(p))
 	for i, v := range p {
 		if !(v >= 0 && v <= 1) {
@@ -21,15 +23,7 @@ func Holm(p []float64) ([]float64, error) {
 		}
 		order[i] = i
 	}
-	slices.SortFunc(order, func(a, b int) int {
-		switch {
-		case p[a] < p[b]:
-			return -1
-		case p[a] > p[b]:
-			return 1
-		}
-		return 0
-	})
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(p[a], p[b]) })
 	adjusted := make([]float64, len(p))
 	last := 0.0
 	for k, i := range order {
@@ -39,9 +33,9 @@ func Holm(p []float64) ([]float64, error) {
 	return adjusted, nil
 }
 
-// MinimalRankSumP returns the least two-sided p-value that the exact rank-sum test
-// can give samples of m and n values: that of samples wholly apart, 2 over
-// (m+n over m).
+// MinimalRankSumP returns the smallest two-sided p-value of the exact rank-sum
+// test with samples of m and n values: 2 divided by the binomial coefficient
+// (m+n over m), for samples that do not overlap.
 func MinimalRankSumP(m, n int) float64 {
 	p := 2.0
 	for i := 1; i <= min(m, n); i++ {

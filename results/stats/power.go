@@ -13,8 +13,8 @@ import (
 // order in which they would be measured.
 type Noise func(rng *rand.Rand, n int) []float64
 
-// NormalNoise has independent, normal log-ratios of standard deviation sd: about
-// √2 times the coefficient of variation of a single trial.
+// NormalNoise returns independent, normal noise whose log-ratios have standard
+// deviation sd, about √2 times the coefficient of variation of a single trial.
 func NormalNoise(sd float64) Noise {
 	return func(rng *rand.Rand, n int) []float64 {
 		d := make([]float64, n)
@@ -25,10 +25,10 @@ func NormalNoise(sd float64) Noise {
 	}
 }
 
-// RecordedNoise draws from log-ratios that were measured, moved so that their
-// centre is 0, in runs of block neighbours that may begin anywhere, the first
-// following the last: a moving-block bootstrap, which keeps together what hangs
-// together in time. A block of 1 takes them as independent.
+// RecordedNoise returns noise that resamples the measured log-ratios d, centered
+// at 0, by a circular moving-block bootstrap: each draw takes block successive
+// values, which preserves their dependence over time. A block of 1 treats them
+// as independent. It returns an error unless 1 ≤ block ≤ len(d).
 func RecordedNoise(d []float64, block int) (Noise, error) {
 	if err := check(d, 0.5); err != nil {
 		return nil, fmt.Errorf("recorded noise: %w", err)
@@ -39,33 +39,34 @@ func RecordedNoise(d []float64, block int) (Noise, error) {
 	if block < 1 || block > len(d) {
 		return nil, fmt.Errorf("recorded noise: the size of blocks is %d (want 1 to %d)", block, len(d))
 	}
-	centred, centre := slices.Clone(d), HodgesLehmann(d)
-	for i := range centred {
-		centred[i] -= centre
+	centered, center := slices.Clone(d), HodgesLehmann(d)
+	for i := range centered {
+		centered[i] -= center
 	}
 	return func(rng *rand.Rand, n int) []float64 {
 		sample := make([]float64, 0, n)
 		for at := 0; len(sample) < n; at++ {
 			if len(sample)%block == 0 {
-				at = rng.IntN(len(centred))
+				at = rng.IntN(len(centered))
 			}
-			sample = append(sample, centred[at%len(centred)])
+			sample = append(sample, centered[at%len(centered)])
 		}
 		return sample
 	}, nil
 }
 
-// Rates are how often a design comes to which verdict, with exact 95 %
-// intervals for the error of simulating, and after how many pairs on average.
+// Rates holds how often a design reaches each verdict, with exact 95 % intervals
+// for the simulation error.
 type Rates struct {
 	Worse     Interval `json:"worse"`
 	NotWorse  Interval `json:"not_worse"`
 	Undecided Interval `json:"undecided"`
-	Pairs     float64  `json:"pairs"`
+	// Pairs is the mean number of pairs until the verdict.
+	Pairs float64 `json:"pairs"`
 }
 
-// Detection simulates runs in which B takes ratio times as long as A. At ratio 1
-// Worse is the rate of false alarms. One seed gives one result.
+// Detection simulates runs in which B takes ratio times as long as A. At ratio 1,
+// Rates.Worse is the false alarm rate. The same arguments give the same result.
 func (l Looks) Detection(noise Noise, ratio float64, runs int, seed uint64) (Rates, error) {
 	if err := l.Validate(); err != nil {
 		return Rates{}, err
@@ -103,16 +104,16 @@ func shifted(d []float64, by float64) []float64 {
 	return s
 }
 
-// powerRuns are what [Looks.MinimumDetectable] simulates: a power of 80 % is
-// then known to within 2.5 %.
+// powerRuns is the number of runs that [Looks.MinimumDetectable] simulates: a
+// power of 80 % is then known to within 2.5 %.
 const powerRuns = 1000
 
-// MinimumDetectable returns about the least ratio of B to A that the design finds
+// MinimumDetectable estimates the smallest ratio of B to A that the design finds
 // worse with the probability power, such as 0.8 or 0.95, under this noise. In
-// each of 1,000 simulated runs it takes the least ratio that lifts the low end of
-// some look's interval above the limit, and of these the quantile that power
-// asks for. Looks that end early before they find anything are left out of
-// account; that costs less than one point of power. One seed gives one result.
+// each of 1,000 simulated runs it takes the smallest ratio that lifts the low end
+// of an interval above the limit, and returns the quantile power of these.
+// It ignores that futility may end a run early, which costs less than one
+// percentage point of power. The same arguments give the same result.
 func (l Looks) MinimumDetectable(noise Noise, power float64, seed uint64) (float64, error) {
 	if err := l.Validate(); err != nil {
 		return 0, err

@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// RankSum estimates by how much the values of b lie above those of a, two
-// independent samples: the Hodges-Lehmann shift, with the interval that belongs
-// to the Wilcoxon-Mann-Whitney test (P. K. Moses; HWC, ch. 4.2 and 4.3). It is
-// exact where the smaller sample has up to 100 values; beyond, the normal
-// approximation with a correction for continuity serves. Ties make it
-// conservative. Samples that cannot reach the level, of fewer than four each at
-// 95 %, are a [TooFewError]; its numbers are of the smaller sample.
+// RankSum estimates by how much the values of b exceed those of a, two
+// independent samples: the Hodges-Lehmann shift, with the interval of the
+// Wilcoxon-Mann-Whitney test (P. K. Moses; HWC, ch. 4.2 and 4.3). It is exact if
+// the smaller sample has at most 100 values, and else the normal approximation
+// with a continuity correction. Ties make it conservative. Samples too small for
+// the level, such as fewer than four values each at 95 %, are a [TooFewError]
+// whose numbers are those of the smaller sample.
 func RankSum(a, b []float64, level float64) (Interval, error) {
 	for _, x := range [][]float64{a, b} {
 		if err := check(x, level); err != nil {
@@ -44,12 +44,13 @@ func RankSum(a, b []float64, level float64) (Interval, error) {
 	}, nil
 }
 
-// exactRankSum is up to which size of the smaller sample the null distribution is counted.
+// exactRankSum is the largest size of the smaller sample for which the null
+// distribution is computed exactly.
 const exactRankSum = 100
 
-// rankSumCritical returns the number k of the ordered differences that is the low
-// end of the interval, counted from 1 (0: there is none), and the probability
-// that the shift lies beyond one end.
+// rankSumCritical returns the rank of the difference that is the low end of the
+// interval, counted from 1, and the probability that the shift lies beyond one
+// end. A rank of 0 means that there is no such interval.
 func rankSumCritical(m, n int, level float64) (k int, tail float64) {
 	alpha := (1 - level) / 2
 	if min(m, n) > exactRankSum {
@@ -62,18 +63,18 @@ func rankSumCritical(m, n int, level float64) (k int, tail float64) {
 		}
 		sum += p
 	}
-	return 0, 0 // level 0 alone
+	return 0, 0 // only at level 0
 }
 
-// rankSumApproximate returns the cut by the normal approximation: P(U ≤ k-1) is
-// about Φ((k-0.5-mean)/deviation).
+// rankSumApproximate returns the rank of the low end by the normal approximation:
+// P(U ≤ k-1) is about Φ((k-0.5-mean)/deviation).
 func rankSumApproximate(m, n int, level float64) int {
 	mean, deviation := float64(m)*float64(n)/2, math.Sqrt(float64(m)*float64(n)*float64(m+n+1)/12)
 	return max(0, int(math.Floor(mean+0.5-deviation*math.Sqrt2*math.Erfinv(level))))
 }
 
-// rankSumNull returns the probabilities of U = 0, 1, …, m·n without an effect: the
-// coefficients of the Gaussian binomial (m+n over m), over their sum.
+// rankSumNull returns the probabilities of U = 0, 1, …, m·n under the null
+// hypothesis: the normalized coefficients of the Gaussian binomial (m+n over m).
 func rankSumNull(m, n int) []float64 {
 	p := make([]float64, m*n+1)
 	p[0] = 1
@@ -84,7 +85,7 @@ func rankSumNull(m, n int) []float64 {
 		for u := i; u < len(p); u++ {
 			p[u] += p[u-i]
 		}
-		// Probabilities, not counts, or they would outgrow what a float holds.
+		// Normalize at each step: counts would overflow a float.
 		for u := range p {
 			p[u] *= float64(i) / float64(n+i)
 		}

@@ -9,35 +9,36 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Looks is a group-sequential design, fixed before the first pair is measured:
-// after how many pairs one looks, and how sure one wants to be. Every look
-// takes the [SignedRank] interval at level 1 - Alpha/len(At), so that by
-// Bonferroni's inequality all looks together go wrong, in either direction,
-// with a probability of at most Alpha/2 — for pairs that are independent and
-// symmetric about their centre. The zero value is not valid; start from
-// [DefaultLooks].
+// Looks is a group-sequential design: the interim analyses, which are fixed
+// before the first pair is measured. Each analysis takes the [SignedRank]
+// interval at level 1 - Alpha/len(At). By Bonferroni's inequality, the
+// probability that any of them is wrong in a given direction is then at most
+// Alpha/2, for pairs that are independent and symmetric about their center. The
+// zero value is not valid; start from [DefaultLooks].
 type Looks struct {
-	// At are the numbers of pairs to look after, rising. The first must be able
-	// to reach the level at all: 8 pairs where Alpha is 0.05 and there are four looks.
+	// At holds the numbers of pairs at the analyses, in ascending order. The first
+	// must suffice for the level: 8 pairs if Alpha is 0.05 and there are four.
 	At []int `json:"at"`
-	// Alpha is what all looks may spend, both directions together; between 0 and 1.
+	// Alpha is the error probability of all analyses together, in both directions;
+	// between 0 and 1.
 	Alpha float64 `json:"alpha"`
-	// Margin is the worsening that is let pass, a share: 0.05 is 5 %. 0 or more.
-	// At 0 what did not change can be found neither worse nor not worse.
+	// Margin is the worsening that passes, as a share: 0.05 is 5 %. It is at least
+	// 0; with 0, an unchanged program stays undecided.
 	Margin float64 `json:"margin"`
-	// Futility ends the looks where the chance that a later one decides, as
-	// [Judged] has it, is less. 0 never does; below 1.
+	// Futility is the chance of a later decision, see [Judged], below which the
+	// analyses end; from 0 (never) to below 1.
 	Futility float64 `json:"futility"`
 }
 
-// DefaultLooks returns the design that a gate takes where nobody says otherwise. With
-// no margin a change of nothing is never passed; a margin half way to what one
-// wants to find passes most of it, and costs pairs. Simulated, 2,000 runs each, on
-// shared noise (trials of 3 % each, on a host that drifts by 6 %, one in twenty a
-// fifth slower: a pair has a standard deviation of 7.7 %, 5 % but for outliers),
-// and on normal noise of so much a pair:
+// DefaultLooks returns the default design of a gate. Without a margin an
+// unchanged program never passes. A margin of half the effect to be found lets
+// most unchanged programs pass, and takes more pairs. The table shows 2,000
+// simulated runs each, on shared noise (trials vary by 3 %, on a host that drifts
+// by 6 %, and 5 % of them are 20 % slower; a pair has a standard deviation of
+// 7.7 %, or 5 % without outliers), and on normal noise with the given standard
+// deviation of a pair:
 //
-//	looks        margin  noise   no change is       +5 % is  +10 % is  95 % find
+//	analyses     margin  noise   no change is       +5 % is  +10 % is  95 % find
 //	                             worse   not worse  worse    worse
 //	8 12 18 26   0       shared  1.9 %     1.9 %    88 %     99.9 %     +6.5 %
 //	8 12 18 26   3 %     shared  0.0 %      52 %    23 %     96.7 %     +9.7 %
@@ -50,37 +51,36 @@ type Looks struct {
 //	8 14 24 40   5 %     6 %     0.0 %      99 %     1 %     98.9 %     +9.5 %
 //	8 14 24 40   5 %     10 %    0.1 %      68 %     1 %     64.5 %    +12.6 %
 //
-// What is neither is undecided. On the shared noise the default takes 20 pairs on
-// average where nothing changed, and 21 to find +10 %.
+// The remaining runs are undecided. On the shared noise the default design takes
+// 20 pairs on average without a change, and 21 to find +10 %.
 func DefaultLooks() Looks {
 	return Looks{At: []int{8, 14, 24, 40}, Alpha: 0.05, Margin: 0.05, Futility: 0.05}
 }
 
-// Judged is what [Looks] say about the pairs there are.
+// Judged is the result of an interim analysis.
 type Judged struct {
-	// Decision on the ratio of B to A beside the limit 1 + Margin: [verdict.Worse]
-	// where the interval lies above it, [verdict.NotWorse] where it ends at or below
-	// it, [verdict.Open] where another look is due, and [verdict.Undecided], which is
-	// final, where no look is left or worth its time.
+	// Decision compares the ratio of B to A with the limit 1 + Margin. It is
+	// [verdict.Worse] if the interval lies above the limit, [verdict.NotWorse] if it
+	// ends at or below it, [verdict.Open] if another analysis is to follow, and
+	// [verdict.Undecided], which is final, if none is left or worth its time.
 	Decision verdict.Word `json:"verdict"`
-	// Ratio is the interval of B to A at the look; its N is 0 before the first
-	// look. Where there were too few pairs for an interval its Achieved is 0, and
-	// so are its ends.
+	// Ratio is the interval of the ratio of B to A. Its N is 0 before the first
+	// analysis; its ends and Achieved are 0 if there are too few pairs.
 	Ratio Interval `json:"ratio"`
-	// Interim counts from 1; 0 is before the first. Next is the number of pairs that the
-	// next look takes; 0 is none.
+	// Interim is the number of the analysis, counted from 1; 0 means that none has
+	// been made. Next is the number of pairs at the next one; 0 means none.
 	Interim int `json:"interim"`
 	Next    int `json:"next"`
-	// AlphaSpent is what the looks so far spent of Alpha: the sum of 1 - Achieved.
+	// AlphaSpent is the part of Alpha that was spent: the sum of 1 - Achieved.
 	AlphaSpent float64 `json:"alpha_spent"`
-	// Chance is the predicted probability, at most, that a later look decides;
-	// 0 where none is left.
+	// Chance bounds the predicted probability that a later analysis decides; 0 if
+	// none is left.
 	Chance float64 `json:"chance"`
-	// Reason is a sentence without its full stop.
+	// Reason explains the decision, without a final period.
 	Reason string `json:"reason"`
 }
 
-// Validate describes what is wrong with a design.
+// Validate returns an error that describes the first invalid field, if any.
 func (l Looks) Validate() error {
 	switch {
 	case len(l.At) == 0:
@@ -106,22 +106,22 @@ func (l Looks) Validate() error {
 	return nil
 }
 
-// maxPairs of a look: its Walsh averages then take 16 MB.
+// maxPairs bounds the memory of an analysis: its Walsh averages take 16 MB.
 const maxPairs = 2000
 
-// level of every look's interval.
+// level returns the confidence level of each interval.
 func (l Looks) level() float64 { return 1 - l.Alpha/float64(len(l.At)) }
 
-// Judge takes the looks that the log-ratios d reach, in the order in which the
-// pairs were measured, and gives the first decision that is final, else the
-// latest. Values between two looks are not looked at, nor any after a final
-// decision: the same pairs always decide the same, however often one asks.
+// Judge makes the analyses that the log-ratios d suffice for, in the order in
+// which the pairs were measured, and returns the first final decision, or else
+// the latest one. It ignores pairs after the last analysis and after a final
+// decision, so the result does not depend on how often it is called.
 func (l Looks) Judge(d []float64) (Judged, error) {
 	if err := l.Validate(); err != nil {
 		return Judged{}, err
 	}
 	if err := check(d, l.level()); err != nil {
-		return Judged{}, fmt.Errorf("looks: %w", err)
+		return Judged{}, fmt.Errorf("interim analyses: %w", err)
 	}
 	judged := Judged{Decision: verdict.Open, Next: l.At[0], Chance: 1, Reason: fmt.Sprintf("%d of %d pairs before the first interim analysis", len(d), l.At[0])}
 	for i, n := range l.At {
@@ -129,17 +129,17 @@ func (l Looks) Judge(d []float64) (Judged, error) {
 			break
 		}
 		var err error
-		if judged, err = l.look(d[:n], i, judged.AlphaSpent, l.At[i+1:]); err != nil {
+		if judged, err = l.analyze(d[:n], i, judged.AlphaSpent, l.At[i+1:]); err != nil {
 			return Judged{}, err
 		}
 	}
 	return judged, nil
 }
 
-// Conclude returns [Looks.Judge] where no more pairs will come, because time or
-// blocks ran out and not because of what they say. Where another look would be
-// due, it is taken early, of all pairs and at its own level, and is the last.
-// It never says [verdict.Open].
+// Conclude is [Looks.Judge] when no more pairs will be measured because time or
+// blocks ran out, for a reason that is independent of the pairs. If another
+// analysis was to follow, it is made early, of all pairs and at its own level.
+// The decision is never [verdict.Open].
 func (l Looks) Conclude(d []float64) (Judged, error) {
 	judged, err := l.Judge(d)
 	if err != nil || judged.Decision != verdict.Open {
@@ -156,16 +156,17 @@ func (l Looks) Conclude(d []float64) (Judged, error) {
 		}
 		return x, nil
 	}
-	if judged.Ratio.N == len(d) { // it ended right after a look
+	if judged.Ratio.N == len(d) { // no pair since the last analysis
 		judged.Decision, judged.Next, judged.Chance = verdict.Undecided, 0, 0
 		judged.Reason += "; no more pairs"
 		return judged, nil
 	}
-	return l.look(d, judged.Interim, judged.AlphaSpent, nil)
+	return l.analyze(d, judged.Interim, judged.AlphaSpent, nil)
 }
 
-// look judges one interval; later are the numbers of pairs of the looks still to come.
-func (l Looks) look(d []float64, index int, spent float64, later []int) (Judged, error) {
+// analyze judges one interval; later holds the numbers of pairs at the remaining
+// analyses.
+func (l Looks) analyze(d []float64, index int, spent float64, later []int) (Judged, error) {
 	interval, err := SignedRank(d, l.level())
 	if err != nil {
 		return Judged{}, fmt.Errorf("interim analysis %d: %w", index+1, err)
@@ -195,20 +196,20 @@ func (l Looks) look(d []float64, index int, spent float64, later []int) (Judged,
 	return x, nil
 }
 
-// chance bounds the probability that a look of those still to come decides,
-// given the pairs so far (predictive power; D. J. Spiegelhalter, L. S. Freedman,
-// P. R. Blackburn, Monitoring Clinical Trials: Conditional or Predictive Power?,
-// Controlled Clinical Trials 7, 1986). With a standard deviation s of one pair and
-// an estimate e after n of them, and nothing known before, the estimate after m
-// is normal about e with variance s²(1/n - 1/m), and its interval reaches z s/√m
-// to either side. The looks' probabilities to lie wholly on one side of the
-// limit are added, which is at least the probability that any of them does.
+// chance bounds the probability that a later analysis decides, given the pairs
+// so far (predictive power; D. J. Spiegelhalter, L. S. Freedman, P. R. Blackburn,
+// Monitoring Clinical Trials: Conditional or Predictive Power?, Controlled
+// Clinical Trials 7, 1986). With a standard deviation s of one pair, an estimate e
+// after n pairs and a flat prior, the estimate after m pairs is normal with mean e
+// and variance s²(1/n - 1/m), and its interval reaches z s/√m to either side.
+// The sum of the probabilities that an interval lies on one side of the limit is
+// at least the probability that any of them does.
 func (l Looks) chance(d []float64, e float64, later []int) float64 {
 	if len(later) == 0 {
 		return 0
 	}
 	s, ok := spread(d)
-	if !ok || s == 0 { // nothing is foretold, or whatever comes decides
+	if !ok || s == 0 { // without a prediction, or if the next analysis decides anyhow
 		return 1
 	}
 	limit, n := math.Log1p(l.Margin), float64(len(d))
@@ -222,9 +223,9 @@ func (l Looks) chance(d []float64, e float64, later []int) float64 {
 	return math.Min(1, sum)
 }
 
-// spread returns the standard deviation of one pair as the ends of a signed-rank
-// interval tell it (Lehmann ch. 4.4): outliers count for what they do to the
-// interval, not by their squares. Fewer than four pairs do not tell.
+// spread estimates the standard deviation of one pair from the width of a
+// signed-rank interval (Lehmann ch. 4.4), so that outliers count by their effect
+// on the interval, not by their squares. It returns false for fewer than four pairs.
 func spread(d []float64) (s float64, ok bool) {
 	i, err := SignedRank(d, 0.8)
 	if err != nil {
@@ -233,8 +234,8 @@ func spread(d []float64) (s float64, ok bool) {
 	return (i.High - i.Low) / 2 * math.Sqrt(float64(len(d))) / normalQuantile(0.5+i.Achieved/2), true
 }
 
-// normalBelow returns the standard normal distribution function.
+// normalBelow is the standard normal distribution function.
 func normalBelow(z float64) float64 { return math.Erfc(-z/math.Sqrt2) / 2 }
 
-// normalQuantile returns its inverse.
+// normalQuantile is the inverse of normalBelow.
 func normalQuantile(p float64) float64 { return math.Sqrt2 * math.Erfinv(2*p-1) }

@@ -6,11 +6,11 @@ import (
 	"slices"
 )
 
-// SignedRank estimates the centre of symmetry of d: the Hodges-Lehmann
+// SignedRank estimates the center of symmetry of d: the Hodges-Lehmann
 // estimate (the median of the Walsh averages, HWC eq. 3.23) with the exact
 // interval that inverts the Wilcoxon signed-rank test (Tukey; HWC eq. 3.29,
-// Lehmann ch. 4.4). Ties make it conservative. Fewer values than can reach the
-// level, five at 95 %, are a [TooFewError].
+// Lehmann ch. 4.4). Ties make it conservative. Too few values for the level,
+// such as five at 95 %, are a [TooFewError].
 func SignedRank(d []float64, level float64) (Interval, error) {
 	if err := check(d, level); err != nil {
 		return Interval{}, fmt.Errorf("signed-rank interval: %w", err)
@@ -32,7 +32,7 @@ func SignedRank(d []float64, level float64) (Interval, error) {
 	}, nil
 }
 
-// HodgesLehmann returns the median of the Walsh averages of d; NaN for none.
+// HodgesLehmann returns the median of the Walsh averages of d, or NaN if d is empty.
 func HodgesLehmann(d []float64) float64 {
 	if len(d) == 0 {
 		return math.NaN()
@@ -42,7 +42,8 @@ func HodgesLehmann(d []float64) float64 {
 	return middle(w)
 }
 
-// walsh appends the n(n+1)/2 averages of all pairs of d, each with itself too.
+// walsh appends the n(n+1)/2 averages of all pairs of values of d, including
+// each value with itself.
 func walsh(d, to []float64) []float64 {
 	for i := range d {
 		for j := i; j < len(d); j++ {
@@ -57,8 +58,8 @@ func middle(sorted []float64) float64 {
 	return average(sorted[(n-1)/2], sorted[n/2])
 }
 
-// average does not overflow, and lies between a and b also where halves of
-// them are too small to be exact.
+// average returns the mean of a and b. It does not overflow, and lies between a
+// and b even if their halves are subnormal and thus rounded.
 func average(a, b float64) float64 {
 	if a == b {
 		return a
@@ -67,8 +68,8 @@ func average(a, b float64) float64 {
 }
 
 // signedRankCritical returns the largest k with P(W ≤ k-1) ≤ (1-level)/2 under the
-// null distribution of n values, and that probability. The interval is then
-// from the k-th smallest Walsh average to the k-th largest; zero means there is none.
+// null distribution of n values, and that probability. The interval reaches from
+// the k-th smallest Walsh average to the k-th largest; 0 means that there is none.
 func signedRankCritical(n int, level float64) (k int, tail float64) {
 	var below float64
 	for w, p := range signedRankNull(n) {
@@ -77,11 +78,11 @@ func signedRankCritical(n int, level float64) (k int, tail float64) {
 		}
 		below += p
 	}
-	return 0, 0 // level 0 alone
+	return 0, 0 // only at level 0
 }
 
-// signedRankNeed returns the least number of values that can reach the level: the
-// one with 2/2^n at most 1-level.
+// signedRankNeed returns the smallest number of values that suffices for the
+// level: the smallest n with 2/2^n ≤ 1-level.
 func signedRankNeed(level float64) int {
 	n := 1
 	for rank := 0; rank == 0; n++ {
@@ -91,7 +92,7 @@ func signedRankNeed(level float64) int {
 }
 
 // signedRankNull returns P(W = w), w = 0 … n(n+1)/2, for n values without ties:
-// every rank counts or not with probability one half (Lehmann ch. 3.2).
+// each rank is in the sum with probability one half (Lehmann ch. 3.2).
 func signedRankNull(n int) []float64 {
 	p := make([]float64, n*(n+1)/2+1)
 	p[0] = 1
@@ -108,15 +109,15 @@ func signedRankNull(n int) []float64 {
 	return p
 }
 
-// Paired is what paired differences say about their centre, twice: Exact
-// decides, Bootstrap checks it.
+// Paired holds two intervals for the center of paired differences: Exact
+// decides, and Bootstrap checks it.
 type Paired struct {
 	Exact     Interval `json:"exact"`
 	Bootstrap Interval `json:"bootstrap"`
 }
 
-// Compare returns the signed-rank interval of d with a bootstrap, drawn from
-// seed, beside it. Its errors are those of [SignedRank].
+// Compare returns the signed-rank interval and the bootstrap interval of d.
+// Its errors are those of [SignedRank] and [Bootstrap].
 func Compare(d []float64, level float64, seed uint64) (Paired, error) {
 	exact, err := SignedRank(d, level)
 	if err != nil {
@@ -126,13 +127,13 @@ func Compare(d []float64, level float64, seed uint64) (Paired, error) {
 	return Paired{Exact: exact, Bootstrap: boot}, err
 }
 
-// Exp takes both intervals from logarithms to ratios.
+// Exp converts both intervals from logarithms to ratios.
 func (p Paired) Exp() Paired {
 	return Paired{Exact: p.Exact.Exp(), Bootstrap: p.Bootstrap.Exp()}
 }
 
 // Disagree reports whether the two intervals lead to different decisions about
-// limit: the data then barely suffice, or are not symmetric.
+// limit. Then the data barely suffice, or are not symmetric.
 func (p Paired) Disagree(limit float64) bool {
 	return p.Exact.Side(limit) != p.Bootstrap.Side(limit)
 }

@@ -1,11 +1,13 @@
-// Package stats decides what few, noisy, paired measurements allow to be said.
+// Package stats computes intervals and decisions from few, noisy, paired
+// measurements. The example of [Looks.Judge] decides after eight pairs that a
+// change is worse.
 //
 // Measurements come in blocks, so the unit is the pair: the logarithm of the
-// ratio of two times of one block. [SignedRank] estimates its centre with an
-// exact interval that holds for any symmetric distribution, at any sample
-// size; [Bootstrap] checks it by resampling; [Quantile] bounds a quantile of
-// any distribution. [Looks] judge pairs while they come in. All are pure
-// functions, and none changes its arguments.
+// ratio of two times of one block. [SignedRank] estimates its center with an
+// exact interval that is valid for any symmetric distribution and sample size;
+// [Bootstrap] checks it by resampling; [RankSum] compares unpaired samples.
+// [Looks] judges pairs while they are measured. All are pure functions, and none
+// changes its arguments.
 //
 // Sources: M. Hollander, D. A. Wolfe, E. Chicken, Nonparametric Statistical
 // Methods, 3rd ed., 2014 (HWC); E. L. Lehmann, Nonparametrics: Statistical
@@ -26,15 +28,15 @@ type Interval struct {
 	High     float64 `json:"high"`
 	// Level is the confidence requested, such as 0.95.
 	Level float64 `json:"level"`
-	// Achieved is the confidence that the interval has; exact intervals exist
-	// at certain levels only, and the next one not below Level is taken.
+	// Achieved is the confidence of the interval: the lowest one not below Level
+	// for which an exact interval exists.
 	Achieved float64 `json:"achieved"`
 	// N is the number of observations or pairs.
 	N int `json:"n"`
 }
 
-// Side says where the interval lies: -1 wholly at or below limit, +1 wholly
-// above it, 0 on both sides.
+// Side returns -1 if the interval lies at or below limit, +1 if it lies above
+// it, and 0 if limit is inside.
 func (i Interval) Side(limit float64) int {
 	switch {
 	case i.High <= limit:
@@ -45,20 +47,20 @@ func (i Interval) Side(limit float64) int {
 	return 0
 }
 
-// Exp takes an interval of logarithms back to the scale of the values.
+// Exp converts an interval of logarithms to one of ratios.
 func (i Interval) Exp() Interval {
 	i.Estimate, i.Low, i.High = math.Exp(i.Estimate), math.Exp(i.Low), math.Exp(i.High)
 	return i
 }
 
-// Log takes an interval of ratios to the scale of their logarithms.
+// Log converts an interval of ratios to one of logarithms.
 func (i Interval) Log() Interval {
 	i.Estimate, i.Low, i.High = math.Log(i.Estimate), math.Log(i.Low), math.Log(i.High)
 	return i
 }
 
-// TooFewError reports that N observations cannot give an interval of the
-// confidence Level, whatever their values; Need can.
+// TooFewError reports that an interval of the confidence Level takes at least
+// Need observations, and there are N.
 type TooFewError struct {
 	N, Need int
 	Level   float64
@@ -68,10 +70,11 @@ func (e *TooFewError) Error() string {
 	return fmt.Sprintf("%d observations are too few for a %g %% interval (want at least %d)", e.N, 100*e.Level, e.Need)
 }
 
-// ErrNoData is returned for an empty sample where one value would do.
+// ErrNoData reports that a sample is empty.
 var ErrNoData = errors.New("no observations")
 
-// check refuses what no statistic is defined on.
+// check returns an error if level is not a probability or x has a value that is
+// not finite.
 func check(x []float64, level float64) error {
 	if !(level > 0 && level < 1) {
 		return fmt.Errorf("the confidence level must be between 0 and 1 (got %v)", level)
@@ -84,7 +87,7 @@ func check(x []float64, level float64) error {
 	return nil
 }
 
-// Median returns the middle of x, or the mean of its two middles; NaN for none.
+// Median returns the median of x, or NaN if x is empty.
 func Median(x []float64) float64 {
 	n := len(x)
 	if n == 0 {
@@ -94,7 +97,8 @@ func Median(x []float64) float64 {
 	return average(s[(n-1)/2], s[n/2])
 }
 
-// GeometricMean of positive values; NaN for none, or where one is not positive.
+// GeometricMean returns the geometric mean of x, or NaN if x is empty or a value
+// is not positive.
 func GeometricMean(x []float64) float64 {
 	if len(x) == 0 {
 		return math.NaN()
@@ -109,8 +113,8 @@ func GeometricMean(x []float64) float64 {
 	return math.Exp(sum / float64(len(x)))
 }
 
-// LogRatios returns the logarithms of num[i]/den[i]. Values must be positive and
-// the slices of one length.
+// LogRatios returns the logarithms of num[i]/den[i]. It returns an error if the
+// lengths differ or a value is not positive.
 func LogRatios(num, den []float64) ([]float64, error) {
 	if len(num) != len(den) {
 		return nil, fmt.Errorf("samples differ in length: %d and %d", len(num), len(den))

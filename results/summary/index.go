@@ -1,5 +1,6 @@
-// Package summary arranges the trials of a run by variant and level, pairs
-// them by block, and sums each cell up in a row of a table.
+// Package summary arranges the trials of a run by variant and level, pairs them
+// by block, and summarizes each cell in a row of a table. See the example of
+// [Index.Table].
 package summary
 
 import (
@@ -11,7 +12,7 @@ import (
 	"floodgate/scenarios/pipeline"
 )
 
-// Confidence of every interval of a summary or a verdict.
+// Confidence is the level of every interval of a summary or a verdict.
 const Confidence = 0.95
 
 // Index finds the trials of a run.
@@ -25,8 +26,8 @@ type Index struct {
 
 type cell struct{ variant, level string }
 
-// NewIndex arranges the trials of run. A run whose scenario cannot be read, or
-// with a trial that its scenario does not have, is an error.
+// NewIndex arranges the trials of run. It is an error if the scenario cannot be
+// read, or a trial is not one of the scenario's.
 func NewIndex(run *results.Run) (*Index, error) {
 	sc, err := run.Scenario()
 	if err != nil {
@@ -70,13 +71,12 @@ func (x *Index) add(t *results.Trial) error {
 	return nil
 }
 
-// Trials of a variant at a level, in the order of the record. The record's
-// order does not matter to anything that is computed from them.
+// Trials returns the trials of a variant at a level, in the order of the record.
 func (x *Index) Trials(variant, level string) []*results.Trial {
 	return x.cells[cell{variant, level}]
 }
 
-// LevelsOf are the levels at which all of the variants run, in the scenario's order.
+// LevelsOf returns the levels at which all of the variants run, in the scenario's order.
 func (x *Index) LevelsOf(variants ...string) []scenarios.Level {
 	var levels []scenarios.Level
 	for _, l := range x.Levels {
@@ -92,11 +92,11 @@ func (x *Index) runs(variant string, l scenarios.Level) bool {
 	return runs
 }
 
-// Blocks is how many trials each cell was planned to have.
+// Blocks returns the number of trials planned for each cell.
 func (x *Index) Blocks() int { return x.Scenario.Blocks }
 
-// Baseline is the variant that reductions of the table refer to: the first
-// with strategy sequential. Empty: there is none.
+// Baseline returns the reference variant of the table's reductions, which is the
+// first with strategy sequential; empty means that there is none.
 func (x *Index) Baseline() string {
 	for _, v := range x.Scenario.Variants {
 		if v.Strategy == pipeline.KindSequential {

@@ -2,25 +2,26 @@ package summary
 
 import "floodgate/results"
 
-// ItemLeak says that descriptors of a closed loop grow with the items that are
-// done, and not with those in flight.
+// ItemLeak is a leak of descriptors: their number grows with the completed items,
+// not with those in flight.
 type ItemLeak struct {
-	// PerItem is how many stayed open for each item that was done.
+	// PerItem is the number of leaked descriptors per completed item.
 	PerItem float64 `json:"per_item"`
-	// Descriptors that stayed open, and the most requests that were in flight.
+	// Descriptors is the number of leaked descriptors, and InFlight the peak number
+	// of requests in flight.
 	Descriptors int `json:"descriptors"`
 	InFlight    int `json:"in_flight"`
 }
 
-// A pool keeps a connection open for each request that was in flight at once, to
-// the upstream and to the database; a driver and a runtime have a few of their own.
+// A pool keeps a connection to the upstream and to the database open for each
+// request in flight at once; a driver and a runtime have a few of their own.
 const (
 	pooledPerRequest = 2
 	pooledBeside     = 10
 )
 
-// outOfDescriptors reports whether the SUT of a trial had all the descriptors
-// open that it may, or was refused one.
+// outOfDescriptors reports whether the SUT of a trial reached its limit of
+// descriptors, or was refused one.
 func outOfDescriptors(t *results.Trial, nofile int) bool {
 	if nofile <= 0 {
 		return false
@@ -34,31 +35,30 @@ func outOfDescriptors(t *results.Trial, nofile int) bool {
 	return sampled && peak >= nofile
 }
 
-// leakOf is the leak that a trial shows by what stayed open after its end or,
-// where that was not checked since it ran out, at its peak; nil: what stayed open
-// may be pools that fit the requests in flight.
+// leakOf returns the leak of a trial, by the descriptors that open open after
+// its end or, if that was not checked because it ran out, by its peak. Nil means
+// that the open descriptors may be connection pools.
 func leakOf(t *results.Trial, exhausted bool) *ItemLeak {
 	if t.Upstream == nil || t.Upstream.Requests == 0 {
 		return nil
 	}
-	stayed := 0
+	open := 0
 	if d := t.Descriptors; d.Leaked != nil {
-		stayed = *d.Leaked
+		open = *d.Leaked
 	} else if peak, sampled := d.Highest(); sampled && exhausted {
-		stayed = peak - d.Baseline
+		open = peak - d.Baseline
 	}
-	if stayed <= pooledPerRequest*t.Upstream.PeakInFlight+pooledBeside {
+	if open <= pooledPerRequest*t.Upstream.PeakInFlight+pooledBeside {
 		return nil
 	}
 	items := t.Upstream.Requests
 	if t.ItemsDone != nil && *t.ItemsDone > 0 {
 		items = *t.ItemsDone
 	}
-	return &ItemLeak{PerItem: *Rounded(float64(stayed) / float64(items)), Descriptors: stayed, InFlight: t.Upstream.PeakInFlight}
+	return &ItemLeak{PerItem: *Rounded(float64(open) / float64(items)), Descriptors: open, InFlight: t.Upstream.PeakInFlight}
 }
 
-// exhaust adds what a trial says of its limit of descriptors. Those of a service
-// have rows of their own.
+// exhaust adds the exhaustion and the leak of a trial; a [ServiceRow] has its own.
 func (r *Row) exhaust(t *results.Trial, nofile int) {
 	if t.Service != nil {
 		return

@@ -9,14 +9,14 @@ import (
 	"floodgate/results"
 )
 
-// Merger adds up histograms, one after another.
+// Merger merges histograms one by one. The zero value is ready to use.
 type Merger struct {
-	// Sum of what was added; nil means that nothing had a value.
+	// Sum is the merged histogram; nil means that there are no values.
 	Sum *hdrhistogram.Histogram
 }
 
-// Add adds the histogram of one trial; one without values is left out. It is an
-// error if the histogram does not decode, or does not fit the range of the first.
+// Add adds the histogram of one trial. It is an error if the histogram does not
+// decode, or does not fit the range of the first.
 func (m *Merger) Add(h results.Histogram) error {
 	if h.Count == 0 {
 		return nil

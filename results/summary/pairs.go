@@ -12,35 +12,35 @@ import (
 	"floodgate/results/stats"
 )
 
-// Pairing is a variant against a baseline at one level, block by block.
+// Pairing pairs a variant with a reference at one level, block by block.
 type Pairing struct {
-	// LogRatios of the makespans, variant to baseline, by block.
+	// LogRatios holds the logarithms of the makespan of the variant divided by that
+	// of the reference, by block.
 	LogRatios map[int]float64
 	Missing   []Missing
 }
 
-// Missing says why some of the planned blocks give no pair.
+// Missing counts the planned blocks without a pair for one reason.
 type Missing struct {
 	Why    string `json:"why"`
 	Blocks int    `json:"blocks"`
 }
 
-// Pair pairs the trials of variant with those of against by block. Only trials
-// that were measured and did the same work make a pair: items that fail take
-// less time than items that are done.
+// Pair pairs the trials of variant with those of against by block. Only measured
+// trials that did the same work form a pair: failed items take less time.
 func (x *Index) Pair(variant, against, level string) Pairing {
 	return PairTrials(variant, x.Trials(variant, level), against, x.Trials(against, level), x.Blocks())
 }
 
-// PairTrials pairs trials with those of a base by block, as [Index.Pair] does,
-// wherever they are from; the names are those of the two sides. Blocks below
-// planned that have no trial are missing.
+// PairTrials pairs trials with those of a reference by block, like [Index.Pair],
+// but from any source. Reasons for missing pairs mention the names of the two
+// sides. Blocks from 0 to planned-1 without a trial are missing.
 func PairTrials(name string, trials []*results.Trial, against string, bases []*results.Trial, planned int) Pairing {
 	p := Pairing{LogRatios: make(map[int]float64)}
 	of, base := byBlock(trials), byBlock(bases)
 	missing := make(map[string]int)
 	for _, block := range blocks(planned, of, base) {
-		if why := unfit(name, of[block], against, base[block]); why != "" {
+		if why := noPair(name, of[block], against, base[block]); why != "" {
 			missing[why]++
 			continue
 		}
@@ -58,7 +58,7 @@ func byBlock(trials []*results.Trial) map[int]*results.Trial {
 	return blocks
 }
 
-// blocks are those that were planned and those that there are.
+// blocks returns all blocks that were planned or have a trial.
 func blocks(planned int, of, base map[int]*results.Trial) []int {
 	all := make(map[int]bool)
 	for b := range planned {
@@ -73,8 +73,8 @@ func blocks(planned int, of, base map[int]*results.Trial) []int {
 	return slices.Sorted(maps.Keys(all))
 }
 
-// unfit says why two trials make no pair; empty: they do.
-func unfit(variant string, of *results.Trial, against string, base *results.Trial) string {
+// noPair returns the reason why two trials do not form a pair, or "".
+func noPair(variant string, of *results.Trial, against string, base *results.Trial) string {
 	if why := unmeasured(against, base); why != "" {
 		return why
 	}
@@ -114,7 +114,7 @@ func listMissing(why map[string]int) []Missing {
 	return list
 }
 
-// Blocks is how many blocks are missing in all.
+// Blocks returns the total number of missing blocks.
 func (p Pairing) Blocks() (missing int) {
 	for _, m := range p.Missing {
 		missing += m.Blocks
@@ -122,7 +122,7 @@ func (p Pairing) Blocks() (missing int) {
 	return missing
 }
 
-// Values are the log-ratios in the order of their blocks.
+// Values returns the log-ratios in the order of their blocks.
 func (p Pairing) Values() []float64 {
 	values := make([]float64, 0, len(p.LogRatios))
 	for _, b := range slices.Sorted(maps.Keys(p.LogRatios)) {
@@ -131,16 +131,16 @@ func (p Pairing) Values() []float64 {
 	return values
 }
 
-// Seed of a resampling about the things named: the same for the same run and
-// names, unrelated for others.
+// Seed returns a seed for a resampling about the named things: the same for the
+// same run and names, and unrelated to those of others.
 func (x *Index) Seed(names ...string) uint64 {
 	h := fnv.New64a()
 	fmt.Fprintf(h, "%d %q", x.Run.Header.Seed, names)
 	return h.Sum64()
 }
 
-// Compare pairs and gives the interval of the ratio. Its error is a
-// [stats.TooFewError] where pairs are too few.
+// Compare pairs the trials and returns the interval of the ratio of their
+// makespans. Its error is a [stats.TooFewError] if there are too few pairs.
 func (x *Index) Compare(variant, against, level string) (stats.Paired, Pairing, error) {
 	pairing := x.Pair(variant, against, level)
 	paired, err := stats.Compare(pairing.Values(), Confidence, x.Seed(variant, against, level))

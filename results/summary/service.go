@@ -11,65 +11,66 @@ import (
 	"floodgate/scenarios"
 )
 
-// ServiceRow sums up the trials of one variant at one level of a service under load.
+// ServiceRow summarizes the trials of one variant at one level of a service under load.
 type ServiceRow struct {
 	Variant string `json:"variant"`
 	Level   string `json:"level"`
 	Planned int    `json:"planned"`
-	// Measured trials; NotOK counts the others by outcome.
+	// Measured is the number of measured trials; NotOK counts the others by outcome.
 	Measured int            `json:"measured"`
 	NotOK    map[string]int `json:"not_ok,omitempty"`
-	// Due reports of all trials; Done of them in time, the others by error.
+	// Due is the number of reports that were due in all trials; Done of them
+	// succeeded, and Errors counts the others by type.
 	Due int `json:"due"`
-	// Dropped of them were never sent, since the load ended early.
+	// Dropped of them were never sent because the load ended early.
 	Dropped int            `json:"dropped"`
 	Done    int            `json:"done"`
 	Errors  map[string]int `json:"errors,omitempty"`
-	// ResponseP50 and ResponseP99 count from when a report was due, of all that
-	// ended; AcceptedP99 of those done alone; ServiceP99 from when it was begun.
+	// ResponseP50 and ResponseP99 are since reports were due, of all that ended;
+	// AcceptedP99 is that of the successful ones; ServiceP99 is since they were sent.
 	ResponseP50 *time.Duration `json:"response_p50_ns,omitempty"`
 	ResponseP99 *time.Duration `json:"response_p99_ns,omitempty"`
 	AcceptedP99 *time.Duration `json:"accepted_p99_ns,omitempty"`
 	ServiceP99  *time.Duration `json:"service_p99_ns,omitempty"`
 	LagP99      *time.Duration `json:"lag_p99_ns,omitempty"`
-	// Peak descriptors of all trials, of NoFile.
+	// Peak is the peak of descriptors of all trials, of NoFile that may be open.
 	Peak   *int `json:"peak_descriptors,omitempty"`
 	NoFile int  `json:"nofile"`
-	// Tasks is the highest number of goroutines of all trials, PeakRSS the most memory.
+	// Tasks is the peak number of goroutines of all trials, and PeakRSS the peak memory.
 	Tasks   *int   `json:"peak_goroutines,omitempty"`
 	PeakRSS *int64 `json:"peak_rss_bytes,omitempty"`
-	// Exhausted of the measured trials ran out of descriptors; FirstOut is the one of them in
-	// the middle by time, ForecastAt what was predicted of it. Sides counts the
-	// trials by where it was.
+	// Exhausted of the measured trials ran out of descriptors. FirstExhausted
+	// describes the median one by time, and PredictedAt is the prediction for it.
+	// Sides counts the trials by the side that ran out first.
 	Exhausted      int            `json:"exhausted"`
 	FirstExhausted *Exhausted     `json:"first_exhausted,omitempty"`
 	PredictedAt    *time.Duration `json:"predicted_exhaustion_at_ns,omitempty"`
 	Sides          map[string]int `json:"sides,omitempty"`
-	// OutOfPorts counts the trials in which items failed without a free local port.
+	// OutOfPorts counts the trials in which items failed for lack of a local port.
 	OutOfPorts int `json:"out_of_ports,omitempty"`
-	// Repeated counts the requests of all trials that the mock upstream got for a
-	// key beyond the first: the client sent them again on its own.
+	// Repeated counts the requests to the mock upstream beyond the first of a key,
+	// in all trials: the client retried on its own.
 	Repeated int `json:"repeated_requests,omitempty"`
-	// Stalled trials, which count as measured, completed nothing any more;
-	// Recovered ones did a report after the load.
+	// Stalled counts the trials that stopped completing reports, which count as
+	// measured; Recovered counts those that completed a report after the load.
 	Stalled   int `json:"stalled"`
 	Recovered int `json:"recovered"`
-	// Leaked is the most descriptors that stayed open after everything was closed,
-	// LeftKinds those of that trial by kind; nil: not seen.
+	// Leaked is the largest number of leaked descriptors of a trial, and LeakedKinds
+	// splits it by kind; nil means unknown.
 	Leaked      int            `json:"leaked_descriptors"`
 	LeakedKinds *results.Kinds `json:"leaked_by_kind,omitempty"`
-	// Cause of the growth of descriptors that most trials show, and what it
-	// means in words, by the trial in the middle.
-	// Causes counts the trials by what they show.
+	// Cause is the cause of the descriptors' growth that most trials show, and
+	// Detail describes it for the median trial. Causes counts the trials by cause.
 	Cause  leak.Cause         `json:"cause,omitempty"`
 	Detail string             `json:"detail,omitempty"`
 	Causes map[leak.Cause]int `json:"causes,omitempty"`
-	// Documents adds up the trials that were checked; Checked says how many.
+	// Documents is the sum over the trials that were checked, and Checked their number.
 	Documents results.Documents `json:"documents"`
 	Checked   int               `json:"checked"`
 }
 
-// Service sums up a run of a service, by level and variant; nil for others.
+// Service summarizes a run of a service by level and variant. It returns nil for
+// other runs.
 func (x *Index) Service() ([]ServiceRow, error) {
 	if x.Scenario.Service == nil {
 		return nil, nil
@@ -90,16 +91,16 @@ func (x *Index) Service() ([]ServiceRow, error) {
 	return rows, nil
 }
 
-// Served is a trial of a service and what its series says.
+// Served is a trial of a service with its time series.
 type Served struct {
 	*results.Trial
-	TimeSeries *TimeSeries // nil: it has none, since the trial broke off
-	// Seed of the resampling of its figures.
+	TimeSeries *TimeSeries // nil if the trial broke off
+	// Seed is for the resampling of its figures.
 	Seed   uint64
 	NoFile int
 }
 
-// Served are the trials of a variant at a level.
+// Served returns the trials of a variant at a level.
 func (x *Index) Served(variant string, l scenarios.Level) []Served {
 	var all []Served
 	for _, t := range x.Trials(variant, l.Name) {
@@ -112,12 +113,12 @@ func (x *Index) Served(variant string, l scenarios.Level) []Served {
 	return all
 }
 
-// Measured reports whether the course of the trial was recorded to its end.
+// Measured reports whether the trial was recorded to its end.
 func (s Served) Measured() bool {
 	return s.Outcome == results.OutcomeOK || s.Outcome == results.OutcomeStalled
 }
 
-// ServiceAt sums up one variant at one level.
+// ServiceAt summarizes one variant at one level.
 func (x *Index) ServiceAt(variant string, l scenarios.Level) (ServiceRow, error) {
 	row := ServiceRow{Variant: variant, Level: l.Name, Planned: x.Blocks(), NoFile: l.Scenario.SUT.NoFile}
 	if err := row.add(x.Served(variant, l)); err != nil {
@@ -145,7 +146,7 @@ func (r *ServiceRow) add(trials []Served) error {
 			}
 		}
 		if !t.Measured() {
-			continue // its course is not to be believed, or not there to its end
+			continue // its time series is invalid or incomplete
 		}
 		if e := t.TimeSeries.Exhausted; e != nil {
 			exhausted = append(exhausted, t)
@@ -159,13 +160,13 @@ func (r *ServiceRow) add(trials []Served) error {
 	}
 	r.ResponseP50, r.ResponseP99 = response.quantile(50), response.quantile(99)
 	r.AcceptedP99, r.ServiceP99, r.LagP99 = accepted.quantile(99), service.quantile(99), lag.quantile(99)
-	r.firstOut(exhausted)
-	r.blame(fits)
+	r.setExhausted(exhausted)
+	r.setCause(fits)
 	return nil
 }
 
-// firstOut takes the exhausted trial in the middle by time.
-func (r *ServiceRow) firstOut(exhausted []Served) {
+// setExhausted describes the median exhausted trial by time.
+func (r *ServiceRow) setExhausted(exhausted []Served) {
 	if r.Exhausted = len(exhausted); r.Exhausted == 0 {
 		return
 	}
@@ -177,7 +178,7 @@ func (r *ServiceRow) firstOut(exhausted []Served) {
 	}
 }
 
-// count adds what counts whatever the outcome.
+// count adds the figures that count whatever the outcome.
 func (r *ServiceRow) count(t Served) {
 	if t.Measured() {
 		r.Measured++
@@ -193,8 +194,8 @@ func (r *ServiceRow) count(t Served) {
 	if rss := t.Resources.PeakRSS; rss > 0 && (r.PeakRSS == nil || rss > *r.PeakRSS) {
 		r.PeakRSS = &rss
 	}
-	if left := t.Descriptors.Leaked; left != nil && *left > r.Leaked {
-		r.Leaked, r.LeakedKinds = *left, t.Descriptors.LeakedKinds
+	if leaked := t.Descriptors.Leaked; leaked != nil && *leaked > r.Leaked {
+		r.Leaked, r.LeakedKinds = *leaked, t.Descriptors.LeakedKinds
 	}
 	if d := t.Documents; d != nil {
 		r.Checked++
@@ -224,9 +225,9 @@ func (r *ServiceRow) count(t Served) {
 	}
 }
 
-// blame takes the cause that most fits show, and the words of the one whose
-// leak is in the middle of theirs.
-func (r *ServiceRow) blame(fits []judged) {
+// setCause sets the cause that most fits show, with the description of the one
+// with the median leak.
+func (r *ServiceRow) setCause(fits []judged) {
 	votes := map[leak.Cause][]judged{}
 	for _, f := range fits {
 		votes[f.cause] = append(votes[f.cause], f)
@@ -248,7 +249,7 @@ func (r *ServiceRow) blame(fits []judged) {
 	}
 	slices.SortFunc(most, func(a, b judged) int { return cmp.Compare(completed(a.fit), completed(b.fit)) })
 	middle := most[len(most)/2]
-	r.Detail = middle.says(r.NoFile)
+	r.Detail = middle.detail(r.NoFile)
 	if kind, by := middle.trial.TimeSeries.grows(middle.cause, middle.trial.Seed); kind != "" {
 		r.Detail += fmt.Sprintf("; most of them %s, %.1f each", kind, by)
 	}
@@ -261,24 +262,24 @@ type judged struct {
 	cause leak.Cause
 }
 
-// says is the cause in words: a leak by the report, load by the item where the
-// items in flight show it too.
-func (j judged) says(limit int) string {
+// detail describes the cause: a leak per report, and load per item if the items in
+// flight show it, too.
+func (j judged) detail(limit int) string {
 	if j.cause == leak.Load {
 		byItem, err := leak.Regress(j.trial.TimeSeries.Items, Confidence, j.trial.Seed)
 		if err == nil && byItem.Cause() == leak.Load {
-			return byItem.Says(leak.Load, "item", limit)
+			return byItem.Describe(leak.Load, "item", limit)
 		}
 	}
-	return j.fit.Says(j.cause, "report", limit)
+	return j.fit.Describe(j.cause, "report", limit)
 }
 
-// cause is what a fit shows, given how many descriptors stayed open when all
-// was closed. Where none did, what grew with the reports completed was a pool
-// that filled up, and no leak.
-func cause(f *leak.Fit, left *int) leak.Cause {
+// cause returns the cause that a fit shows, given the number of leaked
+// descriptors after the trial. If there are none, growth with the completed
+// reports was a pool that filled up, not a leak.
+func cause(f *leak.Fit, leaked *int) leak.Cause {
 	c := f.Cause()
-	if left == nil || *left > 0 {
+	if leaked == nil || *leaked > 0 {
 		return c
 	}
 	switch c {

@@ -15,73 +15,76 @@ import (
 
 // Table has a row for every variant at every level.
 type Table struct {
-	// Reference of the reductions; empty: there is none.
+	// Reference is the reference of the reductions; empty means none.
 	Reference string `json:"reference,omitempty"`
-	// Rows by level, then by variant, in the scenario's order.
+	// Rows are ordered by level, then by variant, as in the scenario.
 	Rows []Row `json:"rows"`
 }
 
-// Row sums up the trials of one variant at one level. A nil field is
-// unavailable, which is not 0.
+// Row summarizes the trials of one variant at one level. A nil field is
+// unavailable, which is not the same as 0.
 type Row struct {
 	Variant string `json:"variant"`
 	Level   string `json:"level"`
-	// Planned trials, and those measured: of outcome ok.
+	// Planned is the number of planned trials, and OK that of the measured ones,
+	// with outcome ok.
 	Planned int `json:"planned"`
 	OK      int `json:"ok"`
 	// NotOK counts the other outcomes.
 	NotOK map[string]int `json:"not_ok,omitempty"`
-	// Makespan is the median of the trials measured.
+	// Makespan is the median of the measured trials.
 	Makespan *time.Duration `json:"makespan_ns,omitempty"`
-	// Partial counts the trials measured in which items failed, ItemsFailed
-	// these items: a time of theirs is of less work.
+	// Partial counts the measured trials with failed items, and ItemsFailed these
+	// items: the times of such trials cover less work.
 	Partial     int        `json:"partial,omitempty"`
 	ItemsFailed int        `json:"items_failed,omitempty"`
 	Reduction   *Reduction `json:"reduction,omitempty"`
 	Efficiency  *float64   `json:"efficiency,omitempty"` // median
-	// ItemP50 and ItemP99 are of the histograms of the trials measured, merged.
+	// ItemP50 and ItemP99 are quantiles of the merged histograms of the measured trials.
 	ItemP50 *time.Duration `json:"item_p50_ns,omitempty"`
 	ItemP99 *time.Duration `json:"item_p99_ns,omitempty"`
-	// Peak descriptors: the highest of all trials; Predicted: 0 for none.
+	// Peak is the highest peak of descriptors of all trials; Predicted is the bound
+	// predicted for it, and 0 means none.
 	Peak      *int `json:"peak_descriptors,omitempty"`
 	Predicted int  `json:"predicted_descriptors,omitempty"`
-	// Leaked is the most descriptors that a trial left open after its end.
+	// Leaked is the largest number of leaked descriptors of a trial.
 	Leaked int `json:"leaked_descriptors,omitempty"`
-	// Exhausted trials ran out of descriptors, of which NoFile may be open; 0: none did.
+	// Exhausted counts the trials that ran out of descriptors, of which NoFile may
+	// be open.
 	Exhausted int `json:"exhausted,omitempty"`
 	NoFile    int `json:"nofile,omitempty"`
-	// Leak is the largest of a trial whose descriptors grow with its items; nil: none does.
+	// Leak is the largest leak per item of a trial; nil means none.
 	Leak *ItemLeak `json:"leak,omitempty"`
-	// CPU time and peak of the resident memory of the SUT: medians of the trials
-	// measured that have them.
+	// CPU and PeakRSS are medians of the CPU time and the peak memory of the SUT,
+	// over the measured trials that have them.
 	CPU     *time.Duration `json:"cpu_ns,omitempty"`
 	PeakRSS *int64         `json:"peak_rss_bytes,omitempty"`
-	// Overruns counts the trials that exceeded the limit which their variant
-	// declares; Overrun is the worst of them.
+	// Overruns counts the trials that exceeded the declared limit of their variant;
+	// Overrun is the worst of them.
 	Overruns int              `json:"overruns,omitempty"`
 	Overrun  *results.Overrun `json:"overrun,omitempty"`
 	// Throttled counts the requests of all trials that waited for external.rate.
 	Throttled int `json:"throttled,omitempty"`
-	// Repeated counts the requests of all trials that the mock upstream got for a
-	// key beyond the first: the client sent them again on its own.
+	// Repeated counts the requests to the mock upstream beyond the first of a key,
+	// in all trials: the client retried on its own.
 	Repeated int `json:"repeated_requests,omitempty"`
 	// Errors counts those of all trials, by type.
 	Errors map[string]int `json:"errors,omitempty"`
-	// Documents adds up the trials that were checked; Checked says how many.
+	// Documents is the sum over the trials that were checked, and Checked their number.
 	Documents results.Documents `json:"documents"`
 	Checked   int               `json:"checked"`
 }
 
-// Reduction is 1 - makespan/makespan of the baseline.
+// Reduction is 1 - makespan ÷ makespan of the reference.
 type Reduction struct {
 	Estimate float64 `json:"estimate"`
-	// Low and High are nil where the pairs are too few for an interval.
+	// Low and High are nil if there are too few pairs for an interval.
 	Low   *float64 `json:"low,omitempty"`
 	High  *float64 `json:"high,omitempty"`
 	Pairs int      `json:"pairs"`
 }
 
-// Table sums up the run.
+// Table summarizes the run.
 func (x *Index) Table() (*Table, error) {
 	table := &Table{Reference: x.Baseline()}
 	for _, l := range x.Levels {
@@ -134,7 +137,7 @@ func (x *Index) row(variant string, l scenarios.Level) (Row, error) {
 	return row, err
 }
 
-// median of whole numbers; nil for none.
+// median returns the rounded median, or nil if there are no values.
 func median[T ~int64](values []float64) *T {
 	if len(values) == 0 {
 		return nil
@@ -142,7 +145,7 @@ func median[T ~int64](values []float64) *T {
 	return new(T(math.Round(stats.Median(values))))
 }
 
-// count adds what counts whatever the outcome.
+// count adds the figures that count whatever the outcome.
 func (r *Row) count(t *results.Trial) {
 	r.Throttled += t.Throttled
 	if t.Upstream != nil {
@@ -187,7 +190,7 @@ func increased(m map[string]int, key string, n int) map[string]int {
 	return m
 }
 
-// ErrorCount is the number of errors of all types.
+// ErrorCount returns the number of errors of all types.
 func (r Row) ErrorCount() (n int) {
 	for _, c := range r.Errors {
 		n += c
@@ -195,7 +198,7 @@ func (r Row) ErrorCount() (n int) {
 	return n
 }
 
-// Outcomes other than ok, in the order of their names.
+// Outcomes returns the outcomes other than ok, sorted by name.
 func (r Row) Outcomes() []string { return slices.Sorted(maps.Keys(r.NotOK)) }
 
 func (x *Index) reduction(variant, level string) (*Reduction, error) {
@@ -220,8 +223,8 @@ func (x *Index) reduction(variant, level string) (*Reduction, error) {
 	return r, nil
 }
 
-// Rounded is v to nine decimals, for records: what is beyond is noise, and
-// processors differ in it. Decisions are made before.
+// Rounded rounds v to nine decimals for records, as further digits differ between
+// processors. Decisions are made before rounding.
 func Rounded(v float64) *float64 {
 	v = math.Round(v*1e9) / 1e9
 	return &v

@@ -10,39 +10,40 @@ import (
 	"floodgate/results/stats"
 )
 
-// TimeSeries is what the series of one trial of a service says, up to the end of
-// the load and up to when a descriptor was refused for the first time.
+// TimeSeries is the time series of one trial of a service.
 type TimeSeries struct {
-	// Samples of descriptors and reports, until the first refusal or the end of
-	// the series.
+	// Samples holds the descriptors and reports until the first refusal of a
+	// descriptor or the end of the series, without times at which the descriptors
+	// were not observed.
 	Samples []leak.Sample
-	// Items are the same samples with the items in flight, fetched or written,
-	// in place of the reports.
+	// Items holds the same samples with the items in flight (fetched or written)
+	// instead of the reports.
 	Items []leak.Sample
-	// Exhausted is the first refusal; nil: there was none.
+	// Exhausted is the first refusal; nil means that there was none.
 	Exhausted *Exhausted
 
-	series results.Series
-	end    int // index of the first refusal or the end of the load
+	series  results.Series
+	indexes []int // of Samples in series
+	end     int   // index of the first refusal or the end of the load
 }
 
 // Exhausted is the moment at which a trial ran out of descriptors.
 type Exhausted struct {
 	// At is the time since the service began to serve.
 	At time.Duration `json:"at_ns"`
-	// Report is how many reports had come until then.
+	// Report is the number of reports that had arrived until then.
 	Report int `json:"report"`
-	// Rate is how many came a second, over the second before.
+	// Rate is the number of arrivals per second, over the second before.
 	Rate float64 `json:"rate"`
-	// Side is where it was refused first: upstream, mongo, accept; of several
-	// in one sample the one with the most refusals.
+	// Side is where a descriptor was refused first: upstream, mongo or accept. Of
+	// several in one sample it is the one with the most refusals.
 	Side string `json:"side"`
 }
 
-// sides are where descriptors are refused, in the order that decides a tie.
+// sides lists where descriptors are refused; the first one wins a tie.
 var sides = []string{"upstream", "mongo", "accept"}
 
-// NewTimeSeries reads a series; the load lasts for the given time.
+// NewTimeSeries evaluates a series whose load lasts for the given time.
 func NewTimeSeries(s results.Series, load time.Duration) *TimeSeries {
 	c := &TimeSeries{series: s, end: len(s.At)}
 	for i := range s.At {
@@ -55,7 +56,8 @@ func NewTimeSeries(s results.Series, load time.Duration) *TimeSeries {
 			c.end = min(c.end, i)
 			return c
 		}
-		if n := s.Value(results.ColumnDescriptors, i); n > 0 { // else it was not seen
+		if n := s.Value(results.ColumnDescriptors, i); n > 0 { // else not observed
+			c.indexes = append(c.indexes, i)
 			sample := leak.Sample{
 				At: at, Descriptors: float64(n), InFlight: float64(s.Value(results.ColumnReportsInFlight, i)),
 				Completed: float64(s.Value(results.ColumnDone, i) + s.Value(results.ColumnFailed, i)),
@@ -69,16 +71,16 @@ func NewTimeSeries(s results.Series, load time.Duration) *TimeSeries {
 }
 
 func (c *TimeSeries) exhausted(i int, at time.Duration) *Exhausted {
-	came := func(i int) int64 {
+	arrived := func(i int) int64 {
 		return c.series.Value(results.ColumnArrived, i) + c.series.Value(results.ColumnShed, i)
 	}
-	e := &Exhausted{At: at, Report: int(came(i))}
+	e := &Exhausted{At: at, Report: int(arrived(i))}
 	before := i
 	for before > 0 && c.series.At[i]-c.series.At[before] < 1000 {
 		before--
 	}
 	if ms := c.series.At[i] - c.series.At[before]; ms > 0 {
-		e.Rate = float64(came(i)-came(before)) / float64(ms) * 1000
+		e.Rate = float64(arrived(i)-arrived(before)) / float64(ms) * 1000
 	}
 	var most int64
 	for _, side := range sides {
@@ -89,21 +91,22 @@ func (c *TimeSeries) exhausted(i int, at time.Duration) *Exhausted {
 	return e
 }
 
-// Change is how a column went on over the load.
+// Change is the change of a column during the load.
 type Change struct {
 	// From and To are its medians over the first and the last third.
 	From, To float64
-	// Climbs says that it grew: nine tenths of the last third lie above nine
-	// tenths of the first, and its median is a fifth higher at least.
+	// Climbs reports that it grew: nine tenths of the last third lie above nine
+	// tenths of the first, and the median is at least 20 % higher.
 	Climbs bool
 }
 
-// minCourse is the least number of samples whose thirds say anything: ten each.
-const minCourse = 30
+// minSamples is the smallest number of samples for [TimeSeries.Change], ten in
+// each third.
+const minSamples = 30
 
-// Change of a column; false: there are too few samples.
+// Change returns the change of a column, or false if there are too few samples.
 func (c *TimeSeries) Change(column results.Column) (Change, bool) {
-	if c.end < minCourse {
+	if c.end < minSamples {
 		return Change{}, false
 	}
 	values := make([]float64, c.end)
@@ -116,14 +119,14 @@ func (c *TimeSeries) Change(column results.Column) (Change, bool) {
 	return ch, true
 }
 
-// tenth is the value that k tenths of the values do not exceed.
+// tenth returns the value that k tenths of the values do not exceed.
 func tenth(values []float64, k int) float64 {
 	sorted := slices.Sorted(slices.Values(values))
 	return sorted[(len(sorted)-1)*k/10]
 }
 
-// PredictExhaustion is when the limit would be reached, as the samples until half of it
-// was open let it be predicted; false: they do not tell.
+// PredictExhaustion predicts when the limit is reached, from the samples until
+// half of it was in use. It returns false if they do not show a growth.
 func (c *TimeSeries) PredictExhaustion(limit int, seed uint64) (time.Duration, bool) {
 	known := c.Samples
 	for i, s := range known {
@@ -139,8 +142,9 @@ func (c *TimeSeries) PredictExhaustion(limit int, seed uint64) (time.Duration, b
 	return fit.HitAt(limit)
 }
 
-// grows is the kind of descriptor whose number grows most with what the cause
-// says, and by how many a report; empty: none does by a tenth.
+// grows returns the kind of descriptors that grows most with the completed
+// reports or, if the cause is load, with those in flight, and its growth per
+// report. The kind is empty if none grows by at least [leak.MinCoefficient].
 func (c *TimeSeries) grows(cause leak.Cause, seed uint64) (kind string, by float64) {
 	kinds := []struct {
 		name  string
@@ -159,7 +163,7 @@ func (c *TimeSeries) grows(cause leak.Cause, seed uint64) (kind string, by float
 	for _, k := range kinds {
 		samples := make([]leak.Sample, len(c.Samples))
 		for i, s := range c.Samples {
-			s.Descriptors = float64(k.count(i))
+			s.Descriptors = float64(k.count(c.indexes[i]))
 			samples[i] = s
 		}
 		fit, err := leak.Regress(samples, Confidence, seed)
@@ -170,7 +174,7 @@ func (c *TimeSeries) grows(cause leak.Cause, seed uint64) (kind string, by float
 		if cause == leak.Load {
 			coefficient = cmp.Or(fit.PerInFlight, &stats.Interval{})
 		}
-		if coefficient.Low > 0 && coefficient.Estimate >= max(by, leak.Least) {
+		if coefficient.Low > 0 && coefficient.Estimate >= max(by, leak.MinCoefficient) {
 			kind, by = k.name, coefficient.Estimate
 		}
 	}

@@ -7,19 +7,19 @@ import (
 	"floodgate/scenarios"
 )
 
-// Threshold is a budget of the scenario and what was decided about it.
+// Threshold is a budget of the scenario with the decision about it.
 type Threshold struct {
-	Rule     string `json:"rule"` // in its author's words
+	Rule     string `json:"rule"` // as in the scenario
 	Severity string `json:"severity"`
-	// Margin is what the limit may be missed by, a share of it.
+	// Margin is the tolerance, as a share of the limit.
 	Margin float64 `json:"margin,omitempty"`
-	// Abort ends the run once no trial to come can meet the threshold.
+	// Abort ends the run once the threshold can no longer be met.
 	Abort    bool `json:"abort,omitempty"`
 	Decision Word `json:"decision"`
 }
 
-// NewThreshold returns a threshold that is not decided yet, and its budget. A
-// rule that cannot be parsed is an error.
+// NewThreshold returns an undecided threshold and its budget. It returns an
+// error if the rule cannot be parsed.
 func NewThreshold(t scenarios.Threshold) (Threshold, scenarios.Budget, error) {
 	b, err := scenarios.ParseBudget(t.Rule)
 	return Threshold{
@@ -27,8 +27,8 @@ func NewThreshold(t scenarios.Threshold) (Threshold, scenarios.Budget, error) {
 	}, b, err
 }
 
-// Verdict returns what the threshold contributes to the exit code: one that only
-// warns never fails.
+// Verdict returns the threshold's contribution to the exit code: a threshold
+// that only warns never fails.
 func (t Threshold) Verdict() Decision {
 	if t.OnlyWarns() {
 		return t.Decision.Decision().Advisory()
@@ -36,20 +36,20 @@ func (t Threshold) Verdict() Decision {
 	return t.Decision.Decision()
 }
 
-// OnlyWarns reports whether the threshold leaves the exit code alone.
+// OnlyWarns reports whether the threshold does not affect the exit code.
 func (t Threshold) OnlyWarns() bool { return t.Severity == scenarios.SeverityWarn }
 
-// Range is what is known of a value: it lies between Low and High.
+// Range is an interval that a partly known value lies in.
 type Range struct {
 	Low, High float64
 	// BelowHigh excludes High itself.
 	BelowHigh bool
 }
 
-// Exactly is the range of a value that is known.
+// Exactly returns the range of a known value.
 func Exactly(value float64) Range { return Range{Low: value, High: value} }
 
-// JudgeBudget decides a budget by what is known of its value. It is met if
+// JudgeBudget decides a budget whose value lies in the range known: it is met if
 // every value of the range meets it, violated if none does, and else undecided.
 func JudgeBudget(b scenarios.Budget, margin float64, known Range) Word {
 	meets := func(value float64) bool {
@@ -66,7 +66,7 @@ func JudgeBudget(b scenarios.Budget, margin float64, known Range) Word {
 		}
 		return Undecided
 	}
-	// Values below High are below the bound if High is at most the bound.
+	// If High is excluded, all values are below the bound even if High equals it.
 	high := meets(known.High)
 	if known.BelowHigh {
 		high = b.Upper() == (known.High <= b.Bound(margin))

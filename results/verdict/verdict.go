@@ -1,35 +1,34 @@
-// Package verdict is the one model of what was decided. Whoever judges (a
-// claim, a threshold, a comparison, a whole run) returns its types, and it
-// alone knows what an outcome is called, how bad it is and with which exit code
-// a process ends:
+// Package verdict is the common model of decisions. All judges (of claims,
+// thresholds, comparisons and runs) return its types. It alone defines the names
+// of outcomes, their order, and the exit codes of the process:
 //
 //	claims := []verdict.Word{verdict.Proved, verdict.Undecided}
 //	verdict.Claims.All(claims)                       // inconclusive
 //	d := verdict.Worst(verdict.Passed, verdict.Failed) // failed
 //	d.ExitCode()                                     // 1
 //
-// A [Decision] says what something means for whoever waits for the verdict. A
-// [Word] is a decision in the terms of what it is about: a claim is proved or
-// refuted, a threshold met or violated, a benchmark better, the same or worse.
+// A [Decision] is the meaning of an outcome for the exit code. A [Word] is a
+// decision in the terms of its subject: a claim is proved or refuted, a threshold
+// met or violated, a benchmark better, the same or worse.
 package verdict
 
 import "slices"
 
-// Decision is what was decided. The zero value is not valid.
+// Decision is the outcome of a judgment. The zero value is not valid.
 type Decision string
 
 // The decisions.
 const (
-	Passed       Decision = "passed"       // as it should be
-	Warned       Decision = "warning"      // not as it should be, which is shown and does not fail
-	Failed       Decision = "failed"       // not as it should be
-	Inconclusive Decision = "inconclusive" // it could not be decided, which is never a pass
+	Passed       Decision = "passed"       // as required
+	Warned       Decision = "warning"      // not as required, but does not fail
+	Failed       Decision = "failed"       // not as required
+	Inconclusive Decision = "inconclusive" // could not be decided, which is never a pass
 	NotMeasured  Decision = "not measured" // something that decides could not be measured
 	NotJudged    Decision = "not judged"   // there was nothing to judge
-	Misused      Decision = "usage error"  // the command line or a file of the user's is wrong
+	Misused      Decision = "usage error"  // the command line or one of the user's files is wrong
 )
 
-// Exit codes of a process.
+// The exit codes of the process.
 const (
 	ExitPassed       = 0
 	ExitFailed       = 1
@@ -38,8 +37,8 @@ const (
 	ExitNotMeasured  = 4
 )
 
-// decisions are in order, from the one that weighs least. What failed weighs more
-// than what could not be measured, and that more than what is open.
+// decisions is ordered by weight, lightest first. A failure outweighs a missing
+// measurement, which outweighs an inconclusive result.
 var decisions = []struct {
 	decision Decision
 	exit     int
@@ -55,7 +54,7 @@ var decisions = []struct {
 	{Misused, ExitMisused, Bad, "✗"},
 }
 
-// Decisions returns all decisions, from the one that weighs least.
+// Decisions returns all decisions, lightest first.
 func Decisions() (all []Decision) {
 	for _, d := range decisions {
 		all = append(all, d.decision)
@@ -63,7 +62,7 @@ func Decisions() (all []Decision) {
 	return all
 }
 
-// rank is the index of a decision; one that is not valid counts as inconclusive.
+// rank returns the index of a decision; an invalid one counts as inconclusive.
 func (d Decision) rank() int {
 	for i, x := range decisions {
 		if x.decision == d {
@@ -73,16 +72,16 @@ func (d Decision) rank() int {
 	return Inconclusive.rank()
 }
 
-// ExitCode returns the code with which a process ends.
+// ExitCode returns the exit code of the process.
 func (d Decision) ExitCode() int { return decisions[d.rank()].exit }
 
-// Tone returns how the decision is painted.
+// Tone returns the tone in which the decision is displayed.
 func (d Decision) Tone() Tone { return decisions[d.rank()].tone }
 
-// Mark returns one character: ✓, ✗, ! for a warning, ? for what is open.
+// Mark returns one character: ✓, ✗, ! for a warning, or ? if undecided.
 func (d Decision) Mark() string { return decisions[d.rank()].mark }
 
-// Worst returns the decision that weighs most. Of none it is [NotJudged].
+// Worst returns the heaviest decision, or [NotJudged] if there is none.
 func Worst(all ...Decision) Decision {
 	worst := NotJudged
 	for _, d := range all {
@@ -93,7 +92,7 @@ func Worst(all ...Decision) Decision {
 	return worst
 }
 
-// WorstExit returns the exit code that weighs most, as [Worst] weighs decisions.
+// WorstExit returns the heaviest exit code, in the order of [Worst].
 func WorstExit(codes ...int) int {
 	worst := NotJudged
 	for _, code := range codes {
@@ -106,8 +105,8 @@ func WorstExit(codes ...int) int {
 	return worst.ExitCode()
 }
 
-// Overall returns the decision on a whole: that of the worst of its parts. Parts
-// that only warn let it pass.
+// Overall returns the decision on a whole: the heaviest decision of its parts,
+// where warnings pass.
 func Overall(parts ...Decision) Decision {
 	if worst := Worst(parts...); worst != Warned {
 		return worst
@@ -115,8 +114,8 @@ func Overall(parts ...Decision) Decision {
 	return Passed
 }
 
-// Advisory returns the decision on something that is shown and does not fail:
-// whatever is not as it should be is a warning.
+// Advisory returns the decision on a part that must not affect the exit code:
+// whatever does not pass is a warning.
 func (d Decision) Advisory() Decision {
 	if d.ExitCode() == ExitPassed {
 		return d
@@ -124,10 +123,10 @@ func (d Decision) Advisory() Decision {
 	return Warned
 }
 
-// Tone is how something is painted.
+// Tone is a style of display, such as a color.
 type Tone string
 
-// The tones. Plain is the default text.
+// The tones. Plain is ordinary text.
 const (
 	Plain Tone = ""
 	Good  Tone = "good"
@@ -136,11 +135,11 @@ const (
 	Faint Tone = "faint"
 )
 
-// Word is a decision in the terms of what it is about. The empty word stands for
-// something that is shown beside what decides.
+// Word is a decision in the terms of its subject. The empty word marks a row that
+// is displayed but does not decide.
 type Word string
 
-// Words on claims, on thresholds and on comparisons.
+// The words for claims, for thresholds and for comparisons.
 const (
 	Proved  Word = "proved"
 	Refuted Word = "refuted"
@@ -151,16 +150,16 @@ const (
 	Better        Word = "better"
 	Same          Word = "same"
 	NotWorse      Word = "not worse"      // one-sided: the same or better
-	WithinMargin  Word = "within margin"  // worse, by no more than is allowed
-	Worse         Word = "worse"          // by more than is allowed
-	Missing       Word = "missing"        // the reference has it, and what is compared with it does not
-	NotComparable Word = "not comparable" // the machines differ, or what the values are of
+	WithinMargin  Word = "within margin"  // worse, by no more than the margin
+	Worse         Word = "worse"          // by more than the margin
+	Missing       Word = "missing"        // present only in the reference
+	NotComparable Word = "not comparable" // measured on different machines, or of different things
 
 	Undecided Word = "inconclusive"
-	Open      Word = "open" // undecided, and an analysis to come may decide
+	Open      Word = "open" // undecided so far: a later analysis may decide
 )
 
-// words are in the order in which they are counted, from the worst.
+// words is in the order of counts, worst first.
 var words = []struct {
 	word     Word
 	decision Decision
@@ -182,7 +181,7 @@ var words = []struct {
 	{"", NotJudged, Faint},
 }
 
-// Words returns all words, from the worst.
+// Words returns all words, worst first.
 func Words() (all []Word) {
 	for _, w := range words {
 		all = append(all, w.word)
@@ -199,13 +198,13 @@ func (w Word) index() int {
 	return Undecided.index()
 }
 
-// Decision returns what the word means; an unknown word is inconclusive.
+// Decision returns the meaning of the word; an unknown word is inconclusive.
 func (w Word) Decision() Decision { return words[w.index()].decision }
 
-// Tone returns how the word is painted.
+// Tone returns the tone in which the word is displayed.
 func (w Word) Tone() Tone { return words[w.index()].tone }
 
-// String returns the word itself; the empty one reads "step".
+// String returns the word, or "step" for the empty word.
 func (w Word) String() string {
 	if w == "" {
 		return "step"
@@ -213,7 +212,7 @@ func (w Word) String() string {
 	return string(w)
 }
 
-// Kind is what is judged, by what it is called when it passed and when it failed.
+// Kind is a kind of subject, given by its words for passed and failed.
 type Kind struct{ Passed, Failed Word }
 
 // The kinds.
@@ -223,8 +222,8 @@ var (
 	Comparisons = Kind{NotWorse, Worse}
 )
 
-// Word returns the decision in the terms of the kind. Whatever neither passed nor
-// failed is [Undecided].
+// Word returns the word for a decision; all decisions but Passed and Failed are
+// [Undecided].
 func (k Kind) Word(d Decision) Word {
 	switch d {
 	case Passed:
@@ -235,8 +234,8 @@ func (k Kind) Word(d Decision) Word {
 	return Undecided
 }
 
-// All returns what is decided by several points: it failed where one did, and
-// passed where all did that decide. Without a point it is undecided.
+// All combines the words of several points: failed if one failed, passed if all
+// points that decide passed, and undecided without points.
 func (k Kind) All(points []Word) Word {
 	all := make([]Decision, len(points))
 	for i, w := range points {
@@ -248,8 +247,8 @@ func (k Kind) All(points []Word) Word {
 // Counts counts words.
 type Counts map[Word]int
 
-// Words returns the words that were counted, from the worst. [Worse] is one of
-// them even where its count is 0.
+// Words returns the words that were counted, worst first. It includes [Worse]
+// even if its count is 0.
 func (c Counts) Words() []Word {
 	return slices.DeleteFunc(Words(), func(w Word) bool { return c[w] == 0 && w != Worse })
 }

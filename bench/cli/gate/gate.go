@@ -188,7 +188,7 @@ func (o *pairOptions) compare(ctx context.Context, measure func(*verdicts.Outcom
 // estimatePower prints the differences that the design can detect, before anything
 // is measured.
 func (o *pairOptions) estimatePower(v *verdicts.Outcome) error {
-	if err := v.Foresee(abtest.Known(o.root, v)); err != nil {
+	if err := v.SetExpected(abtest.Known(o.root, v)); err != nil {
 		return err
 	}
 	for _, text := range content.EstimatedPower(v) {

@@ -8,7 +8,7 @@ import (
 	"floodgate/scenarios/pipeline"
 )
 
-// Claims are four of the kinds that the scenario report makes.
+// Claims returns four claims of different kinds, like those of the scenario report.
 func Claims() []scenarios.Claim {
 	return []scenarios.Claim{
 		{ID: "faster", Statement: "A pool of ten takes at least 60 % less time than sequentially.",
@@ -21,10 +21,10 @@ func Claims() []scenarios.Claim {
 	}
 }
 
-// Clean is a run in which all went well.
+// Clean returns a run without any disturbance.
 func Clean() *results.Run { return New(Options{Claims: Claims()}) }
 
-// Bounded is a run of a scenario with thresholds of every unit and no claims.
+// Bounded returns a run of a scenario with thresholds of every unit and no claims.
 func Bounded() *results.Run {
 	return Budgeted(New(Options{Blocks: 6, Variants: Variants()[:4], Levels: []scenarios.LevelSet{{"items": []any{20, 50}}}}),
 		scenarios.Threshold{Rule: "bounded-10.item.p99 < 250ms"},
@@ -36,9 +36,9 @@ func Bounded() *results.Run {
 	)
 }
 
-// Messy is a run in which nearly everything happened: crashes, timeouts,
-// invalid trials, trials not run, errors, lost documents, claims refuted (one
-// of them expectedly) and claims that cannot be decided.
+// Messy returns a run with crashes, timeouts, invalid trials, trials not run,
+// errors, lost documents, refuted claims (one of them expected) and inconclusive
+// claims.
 func Messy() *results.Run {
 	claims := Claims()
 	claims[0].Reduction.AtLeast = 0.85
@@ -105,8 +105,8 @@ func fail(t *results.Trial, outcome, reason string) {
 	t.ItemsDone, t.ItemsFailed = nil, nil
 }
 
-// External is a run of another program as SUT, which reports nothing from
-// inside, over two factors, without descriptors seen and without claims.
+// External returns a run of an external SUT that reports nothing from inside, over
+// two factors, with a claim and without descriptors.
 func External() *results.Run {
 	run := New(Options{
 		Seed: 3, Blocks: 6,
@@ -132,8 +132,8 @@ func External() *results.Run {
 	return run
 }
 
-// Contained is a run in containers with limits, which was not requested by
-// name, with items that failed.
+// Contained returns a run with failed items in containers with limits, in an
+// environment that was selected automatically.
 func Contained() *results.Run {
 	sut := results.Container{Name: "sut", Image: "floodgate:0a1b2c3d", ImageID: "sha256:77", CPUs: 1, Memory: 256 << 20}
 	run := New(Options{Blocks: 6, Variants: Variants()[:3], Levels: []scenarios.LevelSet{{"items": []any{20, 50}}}, Claims: Claims()[3:],
@@ -158,14 +158,14 @@ func Contained() *results.Run {
 	return run
 }
 
-// Unclaimed is a run of a scenario that claims nothing.
+// Unclaimed returns a run of a scenario without claims.
 func Unclaimed() *results.Run {
 	return New(Options{Blocks: 6, Variants: Variants()[:2], Levels: []scenarios.LevelSet{{"items": 20}}})
 }
 
-// Noisy is a run on a machine that others use as well, which gets slower while
-// it runs, most of all with the pool of ten, that claims what its pairs are too
-// few and too much alike to tell.
+// Noisy returns a run on a shared machine that becomes slower over time, most of
+// all for the pool of ten, so that its pairs are dependent and its claims
+// inconclusive.
 func Noisy() *results.Run {
 	claims := Claims()[:2]
 	claims[0].Reduction.AtLeast = 0.8

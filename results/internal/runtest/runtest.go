@@ -1,5 +1,10 @@
-// Package runtest makes runs for tests: deterministic, of a shape like the
-// real ones, and changed trial by trial where a test wants them to be.
+// Package runtest makes runs for tests. They are deterministic and realistic, and
+// a test can change them trial by trial:
+//
+//	run := runtest.New(runtest.Options{Blocks: 6, Bare: true, Change: func(t *results.Trial) bool {
+//		t.Makespan *= 2
+//		return true
+//	}})
 package runtest
 
 import (
@@ -16,21 +21,21 @@ import (
 	"floodgate/scenarios/pipeline"
 )
 
-// Options of a made run; the zero value is the shape of the scenario report.
+// Options describes a run to make; the zero value is like the scenario report.
 type Options struct {
 	Seed uint64
-	// Blocks; 0: 8.
+	// Blocks is the number of blocks; zero means 8.
 	Blocks   int
-	Levels   []scenarios.LevelSet // nil: items 20, 50 and 200
-	Variants []scenarios.Variant  // nil: [Variants]
+	Levels   []scenarios.LevelSet // nil means 20, 50 and 200 items
+	Variants []scenarios.Variant  // nil means those of [Variants]
 	Claims   []scenarios.Claim
-	// Bare leaves the histograms out, which take most of the time to make.
+	// Bare omits the histograms, which take most of the time.
 	Bare bool
-	// Change may change a trial, or drop it by returning false. Nil: none.
+	// Change may change a trial, or drop it by returning false; nil means no change.
 	Change func(t *results.Trial) bool
 }
 
-// Variants are those of the scenario report.
+// Variants returns the variants of the scenario report.
 func Variants() []scenarios.Variant {
 	return []scenarios.Variant{
 		{Name: "sequential", Strategy: pipeline.KindSequential},
@@ -44,7 +49,7 @@ func Variants() []scenarios.Variant {
 	}
 }
 
-// New makes a run.
+// New returns a run as o describes it.
 func New(o Options) *results.Run {
 	sc := scenario(o)
 	levels, err := sc.ExpandLevels()
@@ -97,7 +102,7 @@ func scenario(o Options) *scenarios.Scenario {
 	return sc
 }
 
-// Budgeted gives the scenario of a run thresholds.
+// Budgeted sets the thresholds in the scenario of a run, and returns the run.
 func Budgeted(run *results.Run, thresholds ...scenarios.Threshold) *results.Run {
 	stored, err := run.Scenario()
 	if err != nil {
@@ -152,8 +157,8 @@ func trial(sc *scenarios.Scenario, l scenarios.Level, v scenarios.Variant, block
 	}
 }
 
-// times are a makespan and its ideal in nanoseconds: fetches in waves, and
-// writes of 3 ms in the same slot or, joined, sequentially afterwards.
+// times returns a makespan and its ideal in nanoseconds: fetches in waves, and
+// writes of 3 ms in the same slot or, if joined, sequentially afterwards.
 func times(sc *scenarios.Scenario, v scenarios.Variant) (makespan, ideal float64) {
 	n, fetch, write := float64(sc.Items.Count), 1.13*float64(sc.Upstream.Latency.Median), 3e6
 	slots := n
@@ -171,7 +176,7 @@ func times(sc *scenarios.Scenario, v scenarios.Variant) (makespan, ideal float64
 	return ideal*1.06 + n*0.4e6 + write, ideal + write
 }
 
-// stages are one histogram under every name.
+// stages returns the same histogram for every stage.
 func stages(sc *scenarios.Scenario, rng *rand.Rand) map[string]results.Histogram {
 	median := float64(sc.Upstream.Latency.Median)
 	h := hdrhistogram.New(1000, int64(time.Hour), 3)
@@ -191,8 +196,8 @@ func stages(sc *scenarios.Scenario, rng *rand.Rand) map[string]results.Histogram
 	return all
 }
 
-// Constant is a histogram of one value. It is encoded once: under the race
-// detector an encoding takes milliseconds, and property tests want thousands.
+// Constant returns a histogram of one value. Each is encoded only once: under the
+// race detector that takes milliseconds, and property tests need thousands.
 func Constant(value time.Duration, count int64) results.Histogram {
 	type key struct {
 		value time.Duration

@@ -11,9 +11,9 @@ import (
 	"floodgate/scenarios/pipeline"
 )
 
-// Service is a run of a service under load: a variant that holds descriptors
-// only while reports are in flight, and one that leaks some with every report
-// until it runs out of them. change may be nil.
+// Service returns a run of a service under load with two variants: one that uses
+// descriptors only while reports are in flight, and one that leaks some with
+// every report until it runs out. A nil change changes nothing.
 func Service(claims []scenarios.Claim, change func(t *results.Trial) bool) *results.Run {
 	sc := scenario(Options{
 		Blocks: 6, Levels: []scenarios.LevelSet{{"service.arrivals.rate": []any{4, 8}}}, Claims: claims,
@@ -42,7 +42,7 @@ func Service(claims []scenarios.Claim, change func(t *results.Trial) bool) *resu
 	return run
 }
 
-// serve makes what a service gave of a trial.
+// serve turns a trial into one of a service under load.
 func serve(t *results.Trial, sc *scenarios.Scenario, leaks bool) {
 	const lost, held, base = 4, 2, 20
 	rng := rand.New(rand.NewPCG(t.Seed, hash(t.Variant, t.LevelName)))

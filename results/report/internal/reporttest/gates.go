@@ -199,11 +199,11 @@ func PairsOutcome(t *testing.T, name string) *pairs.Outcome {
 		ran.B[7] = trialOf(7, 80e6, 1)
 		err = pairs.JudgeTrials(v, []string{"bounded-10"}, "items=200", ran)
 		if err == nil {
-			err = v.Foresee(nil)
+			err = v.SetExpected(nil)
 		}
 	}
 	if err == nil {
-		err = v.Achieve()
+		err = v.SetAchieved()
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,26 @@
+package report_test
+
+import (
+	"fmt"
+	"os"
+
+	"floodgate/results"
+	"floodgate/results/report"
+	"floodgate/results/report/text"
+)
+
+// The stored runs as a table for the terminal.
+func ExampleRuns() {
+	runs, err := results.List("../example")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	if err := report.Runs(os.Stdout, runs[:2], text.Options{Width: 100}); err != nil {
+		fmt.Println(err)
+	}
+	// Output:
+	// run         started              scenario            environment  trials
+	// plan        2026-11-28 06:00:51  report              embedded         37  plan
+	// exhaustion  2026-11-28 06:10:41  exhaustion-example  embedded      12/12  complete
+}
