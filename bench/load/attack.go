@@ -12,6 +12,7 @@ package load
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"math"
 	"net"
@@ -30,6 +31,20 @@ type Options struct {
 	URL string
 	// Body of the request of a number, from 0. Called by many goroutines.
 	Body func(n uint64) []byte
+	// Request returns the request of a number, from 0, in place of URL and Body; nil
+	// means that these apply. Called by many goroutines.
+	Request func(n uint64) Request
+	// Success reports whether an answer with the status counts as done; nil means
+	// 200 to 299.
+	Success func(status int) bool
+	// MaxConns bounds the connections; zero means unbounded. A request that waits for
+	// a connection has begun, so that its service time includes the wait.
+	MaxConns int
+	// Fresh opens a connection for each request instead of keeping them.
+	Fresh bool
+	// TLS of https URLs; nil means the system's certificate authorities. HTTP/2 is
+	// used where the server offers it.
+	TLS *tls.Config
 	// Arrivals are when requests are due.
 	Arrivals Arrivals
 	// Timeout of one request. Default 30s.
@@ -49,6 +64,14 @@ type Options struct {
 	clock sleeper
 }
 
+// Request is one request of an attack.
+type Request struct {
+	Method, URL string
+	// Header is not changed; nil means none.
+	Header http.Header
+	Body   []byte
+}
+
 // Due is a request that is to be begun now. Times are since the attack's start.
 type Due struct {
 	Seq      uint64
@@ -57,7 +80,8 @@ type Due struct {
 
 // Ended is a request that has ended. Times are since the attack's start.
 type Ended struct {
-	// Report is the number that its Body was made for.
+	// Report is the number that its Body was made for; of an attack with its own
+	// Request, the position in the order of the starts.
 	Report uint64
 	// Intended is when it was due, Begun when it was begun.
 	Intended, Begun, At time.Duration
@@ -107,7 +131,7 @@ func Attack(ctx context.Context, o Options) error {
 		if o.Keep != nil {
 			o.Keep(r)
 		}
-		if e := p.ended(r); o.Ended != nil {
+		if e := p.ended(r, o); o.Ended != nil {
 			o.Ended(e)
 		}
 	}
@@ -122,6 +146,8 @@ func newClient(o Options) *http.Client {
 		Timeout: o.Timeout,
 		Transport: &http.Transport{
 			DialContext: o.Dial, MaxIdleConnsPerHost: math.MaxInt32, DisableCompression: true,
+			MaxConnsPerHost: o.MaxConns, DisableKeepAlives: o.Fresh,
+			TLSClientConfig: o.TLS, ForceAttemptHTTP2: true,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -136,6 +162,11 @@ func targeter(o Options) vegeta.Targeter {
 		number := n
 		n++
 		mu.Unlock()
+		if o.Request != nil {
+			r := o.Request(number)
+			t.Method, t.URL, t.Body, t.Header = r.Method, r.URL, r.Body, r.Header
+			return nil
+		}
 		t.Method, t.URL = http.MethodPost, o.URL+"?report="+strconv.FormatUint(number, 10)
 		t.Header = http.Header{"Content-Type": {"application/json"}}
 		if o.Body != nil {

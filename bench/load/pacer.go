@@ -103,15 +103,18 @@ func (p *pacer) drop() {
 	}
 }
 
-func (p *pacer) ended(r *vegeta.Result) Ended {
+func (p *pacer) ended(r *vegeta.Result, o Options) Ended {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	begun := r.Timestamp.Sub(p.began)
 	e := Ended{
-		Report: number(r.URL), Intended: p.intended[r.Seq], Begun: begun, At: begun + r.Latency,
+		Report: r.Seq, Intended: p.intended[r.Seq], Begun: begun, At: begun + r.Latency,
 		Code: int(r.Code), Text: r.Error,
 	}
-	e.Error = errorType(r)
+	if o.Request == nil {
+		e.Report = number(r.URL)
+	}
+	e.Error = errorType(r, o.Success)
 	delete(p.intended, r.Seq)
 	return e
 }
