@@ -395,6 +395,9 @@ type Service struct {
 	// Goroutines are their stacks at that time, equal ones grouped, as Go's
 	// runtime/pprof writes them; empty means the SUT did not say.
 	Goroutines string `json:"goroutines,omitempty"`
+	// Drain is the time from SIGTERM to the end of an HTTP service that sut.command
+	// started; nil means that it was killed, or is another kind of service.
+	Drain *time.Duration `json:"drain_ns,omitempty"`
 	// Recovered reports that a report after the load was done in time.
 	Recovered bool   `json:"recovered"`
 	Series    Series `json:"series"`

@@ -135,9 +135,6 @@ func (c *Column) UnmarshalText(text []byte) (err error) {
 func (s *Series) Append(at time.Duration, values map[Column]int64) {
 	if s.Columns == nil {
 		s.Columns = map[Column][]int64{}
-		for _, c := range all {
-			s.Columns[c] = nil
-		}
 	}
 	for c := range values {
 		if _, known := s.Columns[c]; !known {

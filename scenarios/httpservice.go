@@ -67,8 +67,9 @@ type ClientConnections struct {
 
 // TLS makes requests go to https.
 type TLS struct {
-	// CA, Cert and Key are PEM files, relative to the scenario: the certificate
-	// authority of the service, and the generator's own certificate.
+	// CA, Cert and Key are PEM files: the certificate authority of the service, and
+	// the generator's own certificate. [Load] makes their paths absolute, which are
+	// relative to the scenario.
 	CA   string `yaml:"ca,omitempty" json:"ca,omitempty"`
 	Cert string `yaml:"cert,omitempty" json:"cert,omitempty"`
 	Key  string `yaml:"key,omitempty" json:"key,omitempty"`
@@ -187,28 +188,38 @@ func ExpandEnvironment(text string, lookup func(name string) (string, bool)) (st
 // as ${NAME}, the longest first; they must not reach a record, a log or an error.
 func (s *Scenario) Secrets(lookup func(name string) (string, bool)) []string {
 	var secrets []string
-	add := func(text string) {
+	for _, text := range s.templates() {
 		for _, m := range environment.FindAllStringSubmatch(text, -1) {
 			if v, ok := lookup(m[1]); ok && v != "" && !slices.Contains(secrets, v) {
 				secrets = append(secrets, v)
 			}
 		}
 	}
-	for _, text := range s.SUT.Command {
-		add(text)
-	}
+	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
+	return secrets
+}
+
+// templates lists the texts that may hold variables.
+func (s *Scenario) templates() []string {
+	all := slices.Clone(s.SUT.Command)
 	for _, v := range s.SUT.Env {
-		add(Text(v))
+		all = append(all, Text(v))
 	}
 	if s.Service != nil {
 		for _, r := range s.Service.Requests {
 			for _, p := range r.texts("") {
-				add(p.text)
+				all = append(all, p.text)
 			}
 		}
 	}
-	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
-	return secrets
+	return all
+}
+
+// Uses reports whether a text of the scenario holds the variable {{name}}.
+func (s *Scenario) Uses(name string) bool {
+	return slices.ContainsFunc(s.templates(), func(text string) bool {
+		return slices.ContainsFunc(variable.FindAllStringSubmatch(text, -1), func(m []string) bool { return m[1] == name })
+	})
 }
 
 // Variables returns the variant's own variables as text: Vars, and limit where it
@@ -286,6 +297,26 @@ func (s *Service) readFiles(dir string) (problems strictyaml.Errors) {
 			r.Body = string(body)
 		default:
 			r.Data = body
+		}
+	}
+	if t := s.TLS; t != nil {
+		for key, path := range map[string]*string{"ca": &t.CA, "cert": &t.Cert, "key": &t.Key} {
+			if *path == "" {
+				continue
+			}
+			if !filepath.IsAbs(*path) {
+				*path = filepath.Join(dir, *path)
+			}
+			absolute, err := filepath.Abs(*path)
+			if err == nil {
+				_, err = os.Stat(absolute)
+			}
+			if *path = absolute; err != nil {
+				problems = append(problems, problem(strictyaml.Join("service.tls", key), "%v", err))
+			}
+		}
+		if (t.Cert == "") != (t.Key == "") {
+			problems = append(problems, problem("service.tls", "cert and key need each other"))
 		}
 	}
 	if s.Targets != "" {
@@ -429,17 +460,13 @@ func (c *checker) httpService() {
 			c.reportKey(path, "does not apply to an HTTP service that sut.command starts")
 		}
 	}
-	uses := false
-	each := func(path, text string) {
-		c.knownVariables(path, text, forCommand)
-		uses = uses || strings.Contains(text, "{{"+VariableAddr+"}}") || strings.Contains(text, "{{"+VariablePort+"}}")
-	}
 	for i, text := range s.SUT.Command {
-		each(strictyaml.Index("sut.command", i), text)
+		c.knownVariables(strictyaml.Index("sut.command", i), text, forCommand)
 	}
 	for name, v := range s.SUT.Env {
-		each(strictyaml.Join("sut.env", name), Text(v))
+		c.knownVariables(strictyaml.Join("sut.env", name), Text(v), forCommand)
 	}
+	uses := s.Uses(VariableAddr) || s.Uses(VariablePort)
 	addr, err := netip.ParseAddrPort(s.SUT.Addr)
 	switch {
 	case s.SUT.Addr == "" && !uses:

@@ -26,6 +26,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"syscall"
 
 	"floodgate/bench/internal/group"
 )
@@ -89,6 +90,15 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 
 // State returns how the process ended, after Done; nil means that it is unknown.
 func (p *Process) State() *os.ProcessState { return p.cmd.ProcessState }
+
+// Terminate asks the process to end, by SIGTERM where the system has it; elsewhere it
+// kills the process. The error is os.ErrProcessDone if it has ended.
+func (p *Process) Terminate() error {
+	if runtime.GOOS == "windows" {
+		return p.cmd.Process.Kill()
+	}
+	return p.cmd.Process.Signal(syscall.SIGTERM)
+}
 
 // Kill kills the process and whatever it started, and waits for its end. It may
 // be called at any time and more than once.
