@@ -75,19 +75,19 @@ type TLS struct {
 	Key  string `yaml:"key,omitempty" json:"key,omitempty"`
 }
 
-// Statuses is a range of HTTP statuses, "200-299" or "404".
-type Statuses struct{ Low, High int }
+// Statuses is a range of HTTP statuses, both ends included: "200-299" or "404".
+type Statuses [2]int
 
 // UnmarshalText parses "200-299" or "404".
 func (s *Statuses) UnmarshalText(text []byte) error {
 	low, high, isRange := strings.Cut(string(text), "-")
-	var err1, err2 error
-	s.Low, err1 = strconv.Atoi(low)
-	s.High = s.Low
-	if isRange {
-		s.High, err2 = strconv.Atoi(high)
+	if !isRange {
+		high = low
 	}
-	if err1 != nil || err2 != nil || s.Low < 100 || s.High > 599 || s.High < s.Low {
+	var err1, err2 error
+	s[0], err1 = strconv.Atoi(low)
+	s[1], err2 = strconv.Atoi(high)
+	if err1 != nil || err2 != nil || s[0] < 100 || s[1] > 599 || s[1] < s[0] {
 		return &strictyaml.Error{Value: string(text), Reason: `must be a status or a range of them from 100 to 599, such as "200-299"`}
 	}
 	return nil
@@ -95,10 +95,10 @@ func (s *Statuses) UnmarshalText(text []byte) error {
 
 // MarshalText formats the range as UnmarshalText reads it.
 func (s Statuses) MarshalText() ([]byte, error) {
-	if s.Low == s.High {
-		return strconv.AppendInt(nil, int64(s.Low), 10), nil
+	if s[0] == s[1] {
+		return strconv.AppendInt(nil, int64(s[0]), 10), nil
 	}
-	return fmt.Appendf(nil, "%d-%d", s.Low, s.High), nil
+	return fmt.Appendf(nil, "%d-%d", s[0], s[1]), nil
 }
 
 // IsHTTPService reports whether the SUT is an HTTP service that sut.command starts,
@@ -128,7 +128,7 @@ func (s *Service) Done(status int) bool {
 	if len(s.Success) == 0 {
 		return status >= 200 && status < 300
 	}
-	return slices.ContainsFunc(s.Success, func(r Statuses) bool { return status >= r.Low && status <= r.High })
+	return slices.ContainsFunc(s.Success, func(r Statuses) bool { return status >= r[0] && status <= r[1] })
 }
 
 // Variables that texts of a scenario may hold as {{name}}.
@@ -384,10 +384,15 @@ func readTargets(path string) ([]Request, error) {
 		if body, found := strings.CutPrefix(line, "@"); found && !filepath.IsAbs(body) {
 			line = "@" + filepath.Join(filepath.Dir(path), body)
 		}
-		switch {
-		case begins || len(lines) > 0 && !comment:
+		switch blank := strings.TrimSpace(line) == ""; {
+		case comment:
+		case blank:
+			if err := end(); err != nil {
+				return nil, err
+			}
+		case begins || len(lines) > 0:
 			lines = append(lines, line)
-		case strings.TrimSpace(line) != "" && !comment:
+		default:
 			return nil, fmt.Errorf(`%s:%d: %s is not a target; it must begin with a method and a URL, such as "GET http://127.0.0.1/reports"`, path, i+1, strictyaml.Quote(line))
 		}
 	}
@@ -407,7 +412,7 @@ func parseTarget(text string, asJSON bool) (Request, error) {
 		next = vegeta.NewJSONTargeter
 	}
 	var t vegeta.Target
-	if err := next(strings.NewReader(text), nil, nil)(&t); err != nil {
+	if err := next(strings.NewReader(text+"\n"), nil, nil)(&t); err != nil {
 		return Request{}, err
 	}
 	u, err := url.Parse(t.URL)

@@ -248,6 +248,7 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 	began := time.Now()
 	done, ended := make(chan struct{}), make(chan struct{})
 	full := int64(0)
+	t.series.Only() // those that can be seen from outside
 	look := func() {
 		seen := t.look()
 		t.mu.Lock()

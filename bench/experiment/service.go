@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"sync"
 	"time"
@@ -258,11 +257,7 @@ func (t *serviceTrial) ask(ctx context.Context, n uint64) bool {
 
 // tick adds what the SUT has in progress, and what is seen of it, to the series.
 func (t *serviceTrial) tick(k sut.Tick) {
-	values := make(map[results.Column]int64)
-	for _, c := range results.Columns() {
-		values[c] = 0
-	}
-	maps.Copy(values, map[results.Column]int64{
+	values := map[results.Column]int64{
 		results.ColumnArrived: int64(k.Arrived), results.ColumnShed: int64(k.Shed), results.ColumnDone: int64(k.Done), results.ColumnFailed: int64(k.Failed),
 		results.ColumnReportsInFlight: int64(k.ReportsInFlight), results.ColumnItemsOutstanding: int64(k.Outstanding),
 		results.ColumnItemsFetching: int64(k.Fetching), results.ColumnItemsWriting: int64(k.Writing),
@@ -270,7 +265,7 @@ func (t *serviceTrial) tick(k sut.Tick) {
 		results.ColumnUpstreamConnecting: int64(k.UpstreamConnecting), results.ColumnUpstreamOpen: int64(k.UpstreamOpen),
 		results.ColumnMongoConnecting: int64(k.MongoConnecting), results.ColumnMongoOpen: int64(k.MongoOpen),
 		results.ColumnMongoInUse: int64(k.MongoInUse), results.ColumnMongoIdle: int64(k.MongoIdle), results.ColumnAccepted: int64(k.Accepted),
-	})
+	}
 	for name, n := range k.Errors {
 		values[results.ColumnErrors] += int64(n)
 		values[results.ErrorColumn(name)] += int64(n)

@@ -60,7 +60,7 @@ const maxLogLine = 64 << 10
 const readyInterval = 20 * time.Millisecond
 
 // AwaitReady waits until an HTTP service that listens on addr shows that it is
-// ready. Errors: ErrExited, or that of ctx with the last failure.
+// ready. Errors: ErrExited, or when ctx ends the last reason why it was not ready.
 func (p *Process) AwaitReady(ctx context.Context, r scenarios.Ready, addr string, tlsConfig *tls.Config) error {
 	if r.Log != "" {
 		select {
@@ -69,7 +69,7 @@ func (p *Process) AwaitReady(ctx context.Context, r scenarios.Ready, addr string
 		case <-p.exited:
 			return ErrExited
 		case <-ctx.Done():
-			return fmt.Errorf("%w: no line of its output contains %q", ctx.Err(), r.Log)
+			return fmt.Errorf("no line of its output contains %q", r.Log)
 		}
 	}
 	try := dialReady
@@ -83,16 +83,20 @@ func (p *Process) AwaitReady(ctx context.Context, r scenarios.Ready, addr string
 	}
 	ticker := time.NewTicker(readyInterval)
 	defer ticker.Stop()
+	var last error
 	for {
 		err := try(ctx, addr)
 		if err == nil {
 			return nil
 		}
+		if last == nil || ctx.Err() == nil {
+			last = err
+		}
 		select {
 		case <-p.exited:
 			return ErrExited
 		case <-ctx.Done():
-			return fmt.Errorf("%w: %w", context.Cause(ctx), err)
+			return last
 		case <-ticker.C:
 		}
 	}
