@@ -402,6 +402,9 @@ type Service struct {
 	// Goroutines holds the goroutines' stacks at that time, grouped as in Go's
 	// runtime/pprof; empty means unavailable.
 	Goroutines string `json:"goroutines,omitempty"`
+	// Drain is the time from SIGTERM to the end of an HTTP service that sut.command
+	// started; nil means that it was killed, or is another kind of service.
+	Drain *time.Duration `json:"drain_ns,omitempty"`
 	// Recovered reports that a report after the load succeeded in time.
 	Recovered bool   `json:"recovered"`
 	Series    Series `json:"series"`

@@ -133,14 +133,20 @@ func (c *Column) UnmarshalText(text []byte) (err error) {
 	return err
 }
 
+// Only makes an empty series have the given columns instead of all: others are not
+// measured, which is not the same as zero.
+func (s *Series) Only(columns ...Column) {
+	s.Columns = make(map[Column][]int64, len(columns))
+	for _, c := range columns {
+		s.Columns[c] = nil
+	}
+}
+
 // Append adds a sample. A column that is missing in values, or in earlier
 // samples, is zero there.
 func (s *Series) Append(at time.Duration, values map[Column]int64) {
 	if s.Columns == nil {
-		s.Columns = map[Column][]int64{}
-		for _, c := range all {
-			s.Columns[c] = nil
-		}
+		s.Only(all...)
 	}
 	for c := range values {
 		if _, known := s.Columns[c]; !known {

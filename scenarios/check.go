@@ -3,10 +3,10 @@ package scenarios
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
-	"floodgate/mockupstream"
 	"floodgate/mockupstream/strictyaml"
 	"floodgate/scenarios/pipeline"
 )
@@ -16,7 +16,7 @@ import (
 type checker struct {
 	*strictyaml.Document
 	s       *Scenario
-	resolve func(*mockupstream.Profile) error
+	resolve func(*Scenario) error // reads the files that the scenario names
 }
 
 // report adds a mistake in the value at a path, and reportKey one in its key.
@@ -40,8 +40,10 @@ func problem(path, format string, args ...any) *strictyaml.Error {
 }
 
 func (c *checker) check() {
-	c.Report(upstreamProblems(c.resolve(&c.s.Upstream)))
+	c.Report(c.resolve(c.s))
 	c.slo()
+	c.missing()
+	c.httpService()
 	names := c.variants()
 	levels := c.levels("levels", c.s.Levels)
 	for i, v := range c.s.Variants {
@@ -60,6 +62,20 @@ func (c *checker) check() {
 	}
 	c.claims(names, levels)
 	c.thresholds(names, levels)
+}
+
+// missing checks that what only an HTTP service can do without is there.
+func (c *checker) missing() {
+	if c.s.IsHTTPService() {
+		return
+	}
+	for _, part := range []struct{ key, want string }{
+		{"items", "a mapping with " + strictyaml.Or(strictyaml.Keys(reflect.TypeFor[Items]()))}, {"variants", "a list"}, {"levels", "a list"},
+	} {
+		if !c.Has(part.key) && !c.Failed(part.key) {
+			c.report(part.key, "missing; it must be %s", part.want)
+		}
+	}
 }
 
 // upstreamProblems returns the mistakes in an error of mockupstream.Profile.Validate
@@ -112,8 +128,19 @@ func (c *checker) unnamed(path string) bool {
 
 // strategy checks that a variant has the parameters of its strategy, and no others.
 func (c *checker) strategy(path string, v Variant) {
+	at := strictyaml.Join(path, "strategy")
+	if c.s.IsHTTPService() {
+		if c.Has(at) {
+			c.reportKey(at, "does not apply to an HTTP service that sut.command starts; put what differs between variants into vars")
+		}
+		return
+	}
 	d, known := pipeline.Define(v.Strategy)
-	if !known {
+	switch {
+	case v.Strategy == "" && !c.Failed(at):
+		c.report(at, "missing; it must be %s", strictyaml.Or(pipeline.Kinds(nil)))
+		return
+	case !known:
 		return // the decoder has reported it
 	}
 	for _, p := range pipeline.Parameters() {
@@ -170,11 +197,8 @@ func (s *Scenario) impossible() strictyaml.Errors {
 	switch {
 	case s.Service != nil: // a report has its own items
 		found = append(found, s.Service.impossible()...)
-		if s.Items.Kind != "phone-numbers" {
+		if s.Items.Kind != "phone-numbers" && !s.IsHTTPService() {
 			say("items.kind", "must be phone-numbers for a service (got %s)", strictyaml.Quote(s.Items.Kind))
-		}
-		if len(s.SUT.Command) > 0 {
-			say("sut.command", "cannot be combined with a service, which the built-in SUT serves; remove one of the two")
 		}
 	case n == 0:
 		say("items.count", "missing; it must be %s, here or as items in every entry of levels", ruleFor("Items", "count").span)
@@ -188,6 +212,9 @@ func (s *Scenario) impossible() strictyaml.Errors {
 		say("database.jitter", "must be at most database.latency, %s (got %s)", s.Database.Latency, s.Database.Jitter)
 	}
 	found = append(found, s.SUT.impossible()...)
+	if s.IsHTTPService() { // its descriptors are its own
+		return found
+	}
 	one := Predict(Variant{Strategy: pipeline.KindSequential}, &Scenario{Items: Items{Count: 1}})
 	if s.SUT.NoFile < one.Total {
 		say("sut.nofile", "must be %d to %d, because one item at a time takes %d: %d runtime, %d upstream, %d mongo (got %d)",

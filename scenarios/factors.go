@@ -72,11 +72,17 @@ func appendFactors(found []factor, path string, v reflect.Value, r rule) []facto
 	return found
 }
 
-// isFactor excludes lists, and the file that is read once, when the scenario is loaded.
+// isFactor excludes lists and mappings, files that are read once, when the scenario
+// is loaded, and what identifies an HTTP service and its requests.
 func isFactor(path string, t reflect.Type) bool {
 	switch t.Kind() {
-	case reflect.Slice, reflect.Pointer, reflect.Struct:
+	case reflect.Slice, reflect.Pointer, reflect.Struct, reflect.Map:
 		return false
+	}
+	for _, fixed := range []string{"sut.ready.", "sut.addr", "service.requests.", "service.success.", "service.targets", "service.tls."} {
+		if strings.HasPrefix(path, fixed) {
+			return false
+		}
 	}
 	return !strings.HasSuffix(path, ".latency.file")
 }

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"floodgate/mockupstream"
 	"floodgate/mockupstream/strictyaml"
 )
 
@@ -31,8 +30,13 @@ func LoadLines(path string) (*Scenario, Lines, error) {
 	if err != nil {
 		return nil, Lines{}, fmt.Errorf("load scenario: %w", err)
 	}
-	s, doc, err := load(path, src, func(p *mockupstream.Profile) error {
-		return p.Resolve(filepath.Dir(path))
+	s, doc, err := load(path, src, func(s *Scenario) error {
+		dir := filepath.Dir(path)
+		found := upstreamProblems(s.Upstream.Resolve(dir))
+		if s.Service != nil {
+			found = append(found, s.Service.readFiles(dir)...)
+		}
+		return found
 	})
 	if err != nil {
 		return nil, Lines{}, err
@@ -50,11 +54,11 @@ func LoadLines(path string) (*Scenario, Lines, error) {
 // Parse is like [Load] for a text in memory, which may be JSON; name is the file's
 // name in messages. It does not read other files, such as files of delays.
 func Parse(name string, src []byte) (*Scenario, error) {
-	s, _, err := load(name, src, func(*mockupstream.Profile) error { return nil })
+	s, _, err := load(name, src, func(*Scenario) error { return nil })
 	return s, err
 }
 
-func load(name string, src []byte, resolve func(*mockupstream.Profile) error) (*Scenario, *strictyaml.Document, error) {
+func load(name string, src []byte, resolve func(*Scenario) error) (*Scenario, *strictyaml.Document, error) {
 	s := &Scenario{}
 	doc, err := strictyaml.Decode(name, src, s, constraints)
 	if doc == nil {
@@ -85,14 +89,20 @@ const (
 
 // fillIn sets omitted fields to their defaults.
 func (s *Scenario) fillIn() {
-	orElse(&s.Items.Batches, 1)
+	own := s.IsHTTPService()
+	if own {
+		s.fillInHTTPService()
+	} else {
+		orElse(&s.Items.Batches, 1)
+		orElse(&s.SUT.FetchTimeout, DefaultCallTimeout)
+		orElse(&s.SUT.WriteTimeout, DefaultCallTimeout)
+	}
+	orElse(&s.Blocks, MinBlocks)
 	orElse(&s.Database.Documents, "per-item")
 	orElse(&s.SUT.NoFile, DefaultNoFile)
 	orElse(&s.SUT.Timeout, DefaultTimeout)
-	orElse(&s.SUT.FetchTimeout, DefaultCallTimeout)
-	orElse(&s.SUT.WriteTimeout, DefaultCallTimeout)
 	if s.Service != nil {
-		s.Service.fillIn()
+		s.Service.fillIn(own)
 	}
 	if s.SLO != nil {
 		s.SLO.fillIn()
@@ -100,6 +110,9 @@ func (s *Scenario) fillIn() {
 	for i := range s.Variants {
 		v := &s.Variants[i]
 		orElse(&v.Name, v.defaultName())
+		if own {
+			continue
+		}
 		orElse(&v.Connections.Upstream, "keep-alive")
 		orElse(&v.Connections.Clients, "shared")
 	}

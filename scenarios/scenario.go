@@ -44,7 +44,7 @@ type Scenario struct {
 	Description string `yaml:"description,omitempty" json:"description,omitempty"`
 	// Seed of every draw. Block b uses a seed derived from (Seed, b). Default 1.
 	Seed  uint64 `yaml:"seed,omitempty" json:"seed"`
-	Items Items  `yaml:"items" json:"items"`
+	Items Items  `yaml:"items,omitempty" json:"items"`
 	// Upstream is the profile of the mock upstream. Default: it answers at once,
 	// with one record an item and no faults.
 	Upstream mockupstream.Profile `yaml:"upstream,omitempty" json:"upstream"`
@@ -60,14 +60,14 @@ type Scenario struct {
 	SLO *SLO `yaml:"slo,omitempty" json:"slo,omitempty"`
 	// External bounds the requests to an external upstream.
 	External External  `yaml:"external,omitempty" json:"external,omitzero"`
-	Variants []Variant `yaml:"variants" json:"variants"`
+	Variants []Variant `yaml:"variants,omitempty" json:"variants"`
 	// Levels lists the points at which the variants run. Each entry maps factors (paths
 	// in this file such as "items.count", "upstream.latency.median" or "sut.nofile") to
 	// one value or a list. An entry is the product of its lists, and Levels is the
 	// union of the entries.
-	Levels []LevelSet `yaml:"levels" json:"levels"`
-	// Blocks is the number of runs of every variant at every level, at least 6.
-	Blocks int `yaml:"blocks" json:"blocks"`
+	Levels []LevelSet `yaml:"levels,omitempty" json:"levels"`
+	// Blocks is the number of runs of every variant at every level, at least 6. Default 6.
+	Blocks int `yaml:"blocks,omitempty" json:"blocks"`
 	// Quick replaces Levels, Blocks and Variants with --quick; nil means no replacements.
 	Quick  *Quick  `yaml:"quick,omitempty" json:"quick,omitempty"`
 	Claims []Claim `yaml:"claims,omitempty" json:"claims,omitempty"`
@@ -123,8 +123,21 @@ type SUT struct {
 	ReadyTimeout Duration `yaml:"ready_timeout,omitempty" json:"ready_timeout,omitzero"`
 	// Serial is the CPU time of an item under one lock, as in an interpreter with a global lock.
 	Serial Serial `yaml:"serial,omitempty" json:"serial,omitzero"`
-	// Command runs instead of the built-in SUT and speaks the protocol of package bench/sut.
+	// Command runs instead of the built-in SUT. With Service it is an HTTP service;
+	// otherwise it speaks the protocol of package bench/sut. Arguments of an HTTP service
+	// may hold {{addr}} and other variables, and ${NAME} of the environment.
 	Command []string `yaml:"command,omitempty" json:"command,omitempty"`
+	// Env is added to the environment of Command; values may hold variables as well.
+	Env Values `yaml:"env,omitempty" json:"env,omitempty"`
+	// Ready describes how an HTTP service shows that it is ready. Default: it accepts
+	// connections.
+	Ready Ready `yaml:"ready,omitempty" json:"ready,omitzero"`
+	// Addr is the loopback address that an HTTP service listens on; empty means a
+	// free one, which the service gets as {{addr}} or {{port}}.
+	Addr string `yaml:"addr,omitempty" json:"addr,omitempty"`
+	// Build is the command that builds Command in a checkout of a revision, for
+	// floodgate gate diff.
+	Build []string `yaml:"build,omitempty" json:"build,omitempty"`
 	// FetchTimeout and WriteTimeout bound one request and one write. Default 30s each.
 	FetchTimeout Duration `yaml:"fetch_timeout,omitempty" json:"fetch_timeout,omitzero"`
 	WriteTimeout Duration `yaml:"write_timeout,omitempty" json:"write_timeout,omitzero"`
@@ -189,9 +202,14 @@ func (e External) MaxRate() int { return cmp.Or(e.Rate, DefaultExternalRate) }
 type Variant struct {
 	// Name defaults to the strategy with its limit: "sequential", "bounded-10".
 	Name string `yaml:"name,omitempty" json:"name"`
-	// Strategy is one of [pipeline.Strategies].
-	Strategy pipeline.Kind `yaml:"strategy" json:"strategy"`
-	// Limit is the number of concurrent fetches.
+	// Strategy is one of [pipeline.Strategies]; empty for an HTTP service that
+	// sut.command starts.
+	Strategy pipeline.Kind `yaml:"strategy,omitempty" json:"strategy,omitempty"`
+	// Vars are the values of the variables {{name}} in the command, environment and
+	// requests of a program of the user's own.
+	Vars Values `yaml:"vars,omitempty" json:"vars,omitempty"`
+	// Limit is the number of concurrent fetches. An HTTP service that sut.command
+	// starts gets it as {{limit}}.
 	Limit int `yaml:"limit,omitempty" json:"limit,omitempty"`
 	// Writers is the number of concurrent writes.
 	Writers int `yaml:"writers,omitempty" json:"writers,omitempty"`

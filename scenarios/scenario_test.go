@@ -79,7 +79,7 @@ func TestLoad(t *testing.T) {
 
 // A scenario needs only these fields; all others have defaults.
 func TestDefaultSeedAndUpstream(t *testing.T) {
-	const mandatory = "version: 1\nname: a\ntitle: A\nitems: {kind: phone-numbers}\nvariants: [{strategy: sequential}]\nlevels: [{items: 4}]\nblocks: 6\n"
+	const mandatory = "version: 1\nname: a\ntitle: A\nitems: {kind: phone-numbers}\nvariants: [{strategy: sequential}]\nlevels: [{items: 4}]\n"
 	s := parse(t, mandatory)
 	if s.Seed != scenarios.DefaultSeed || scenarios.DefaultSeed != 1 {
 		t.Errorf("seed %d", s.Seed)
@@ -87,7 +87,7 @@ func TestDefaultSeedAndUpstream(t *testing.T) {
 	if diff := cmp.Diff(mockupstream.Profile{}, s.Upstream); diff != "" {
 		t.Error(diff)
 	}
-	if diff := cmp.Diff(s, parse(t, mandatory+"seed: 1\nupstream: {}\n")); diff != "" {
+	if diff := cmp.Diff(s, parse(t, mandatory+"seed: 1\nblocks: 6\nupstream: {}\n")); diff != "" {
 		t.Error(diff)
 	}
 	if s := parse(t, mandatory+"seed: 0\n"); s.Seed != 0 {

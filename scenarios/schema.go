@@ -59,6 +59,12 @@ func (w schemaWriter) plain(t reflect.Type, r rule) schema {
 		return schema{"anyOf": []schema{{"type": "string", "pattern": durationPattern}, w.ref(t)}}
 	case t == thresholdType:
 		return schema{"anyOf": []schema{{"type": "string", "pattern": rulePattern()}, w.ref(t)}}
+	case t == reflect.TypeFor[Statuses]():
+		return schema{"type": []string{"string", "integer"}, "pattern": "^[1-5][0-9]{2}(-[1-5][0-9]{2})?$", "minimum": 100, "maximum": 599}
+	case t == reflect.TypeFor[Ready]():
+		return schema{"anyOf": []schema{{"type": "string", "pattern": "^/"}, w.ref(t)}}
+	case t == reflect.TypeFor[Values]():
+		return schema{"type": "object", "minProperties": 1, "additionalProperties": schema{"type": []string{"string", "number", "boolean"}}}
 	case t == reflect.TypeFor[LevelSet]():
 		return w.factors("levelSet", true)
 	}
@@ -146,6 +152,15 @@ func (w schemaWriter) object(t reflect.Type) schema {
 		s["required"] = needed
 	}
 	switch t {
+	case reflect.TypeFor[Scenario]():
+		// See Scenario.IsHTTPService.
+		strategy := func(s schema) schema {
+			return schema{"properties": schema{"variants": schema{"items": s}}}
+		}
+		s["if"] = schema{"required": []string{"service", "sut"}, "properties": schema{"sut": schema{"required": []string{"command"}}}}
+		s["then"] = strategy(schema{"properties": schema{"strategy": false}})
+		s["else"] = strategy(schema{"required": []string{"strategy"}})
+		s["else"].(schema)["required"] = []string{"items", "variants", "levels"}
 	case reflect.TypeFor[Variant]():
 		s["allOf"] = strategySchemas()
 	case reflect.TypeFor[Claim]():

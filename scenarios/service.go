@@ -14,6 +14,17 @@ import (
 type Service struct {
 	// ReportItems is the number of items of a report. Default 30.
 	ReportItems int `yaml:"report_items,omitempty" json:"report_items,omitempty"`
+	// Requests are the kinds of request that an HTTP service gets.
+	Requests []Request `yaml:"requests,omitempty" json:"requests,omitempty"`
+	// Targets names a file of requests in vegeta's http or json format, in place of
+	// Requests. It is read once, when the scenario is loaded, relative to it.
+	Targets string `yaml:"targets,omitempty" json:"targets,omitempty"`
+	// Success lists the statuses of answers that count as done. Default 200-299.
+	Success []Statuses `yaml:"success,omitempty" json:"success,omitempty"`
+	// Connections of the load generator to an HTTP service.
+	Connections ClientConnections `yaml:"connections,omitempty" json:"connections,omitzero"`
+	// TLS makes requests go to https; nil means http.
+	TLS *TLS `yaml:"tls,omitempty" json:"tls,omitempty"`
 	// Arrivals describes when reports arrive, independent of the outcome of earlier ones.
 	Arrivals Arrivals `yaml:"arrivals" json:"arrivals"`
 	// Duration of the load.
@@ -66,8 +77,10 @@ var patterns = map[string][]string{
 	"sine":     {"rate", "amplitude", "period"},
 }
 
-func (s *Service) fillIn() {
-	orElse(&s.ReportItems, DefaultReportItems)
+func (s *Service) fillIn(own bool) {
+	if !own {
+		orElse(&s.ReportItems, DefaultReportItems)
+	}
 	orElse(&s.Arrivals.Pattern, "constant")
 	orElse(&s.Timeout, DefaultCallTimeout)
 	orElse(&s.Stall, DefaultStall)
@@ -113,6 +126,9 @@ func (s *Scenario) ReportArgs(n uint64) [][]string {
 
 // Bounds describes the scope of a service variant's limit in one line.
 func (v Variant) Bounds() string {
+	if v.Strategy == "" {
+		return "the program's own limits, with " + v.describeVars()
+	}
 	var text string
 	fetches, _ := v.Schedule().AtOnce()
 	switch d, _ := pipeline.Define(v.Strategy); {

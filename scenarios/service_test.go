@@ -56,7 +56,7 @@ func TestServiceMistakes(t *testing.T) {
 		"batches":                  {"strategy: unbounded", "strategy: unbounded, connections: {clients: per-batch}", "for a service, which has no batches"},
 		"forgotten, no service":    {"service: {report_items: 3, arrivals: {rate: 2}, duration: 1s}", "", "has no items"},
 		"date ranges":              {"phone-numbers", "date-ranges", "must be phone-numbers for a service"},
-		"command":                  {"variants:", "sut: {command: [cat]}\nvariants:", "cannot be combined with a service"},
+		"command":                  {"variants:", "sut: {command: [cat]}\nvariants:", "service: has no requests; add service.requests or service.targets"},
 		"claim of batches":         {"blocks: 6", "blocks: 6\nclaims: [{id: a, statement: b, descriptors: {within: [unbounded]}}]", "does not apply to a service"},
 		"cause of what":            {"blocks: 6", "blocks: 6\nclaims: [{id: a, statement: b, cause: {of: [unbounded], is: magic}}]", "must be leak, load or neither"},
 		"time series of nothing":   {"blocks: 6", "blocks: 6\nclaims: [{id: a, statement: b, time_series: {of: [unbounded]}}]", "time_series: is empty; it must have climbs, steady or both"},

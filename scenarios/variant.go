@@ -2,6 +2,7 @@ package scenarios
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,12 +38,32 @@ func (v Variant) AtLimit(limit int) Variant {
 	return v
 }
 
-// defaultName returns the strategy with its limit: "sequential", "bounded-10".
+// defaultName returns the strategy with its limit: "sequential", "bounded-10"; without
+// a strategy the variables with their values, "limit-10", or "service".
 func (v Variant) defaultName() string {
+	if v.Strategy == "" {
+		if name := strings.ToLower(strings.ReplaceAll(v.describeVars(), "=", "-")); isName(name) {
+			return name
+		}
+		return "service"
+	}
 	if v.Limit == 0 {
 		return string(v.Strategy)
 	}
 	return string(v.Strategy) + "-" + strconv.Itoa(v.Limit)
+}
+
+// describeVars lists the variant's variables with their values: "limit=10, mode=fast".
+func (v Variant) describeVars() string {
+	vars := v.Variables()
+	words := make([]string, 0, len(vars))
+	for _, name := range slices.Sorted(maps.Keys(vars)) {
+		words = append(words, name+"="+vars[name])
+	}
+	if len(words) == 0 {
+		return "no variables"
+	}
+	return strings.Join(words, ", ")
 }
 
 // The format's rules about strategies come from the table of [pipeline.Strategies].

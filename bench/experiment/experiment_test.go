@@ -28,6 +28,8 @@ func TestMain(m *testing.M) {
 		switch args := os.Args[2:]; {
 		case os.Args[1] == sut.ChildArg:
 			os.Exit(sut.Main(args, os.Stdin, os.Stdout, os.Stderr))
+		case os.Args[1] == serviceArg:
+			os.Exit(httpService(args[0], args[1]))
 		case slices.Contains(environment.Children(), os.Args[1]):
 			os.Exit(environment.RunChild(os.Args[1], args, os.Stdin, os.Stdout, os.Stderr))
 		}

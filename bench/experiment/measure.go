@@ -33,17 +33,21 @@ type measurement struct {
 // run conducts the SUT from its start to its end. It returns the outcome of a trial
 // that failed, with the error.
 func (m *measurement) run(ctx context.Context) (outcome string, err error) {
-	if outcome, err := m.ready(ctx); err != nil {
+	ready, work, end := m.ready, m.work, m.close
+	if t := m.service; t != nil {
+		work = t.run
+		if t.http != nil {
+			ready, work = m.readyHTTP, t.serveHTTP
+			end = func(context.Context) (string, error) { return "", nil } // it has ended
+		}
+	}
+	if outcome, err := ready(ctx); err != nil {
 		return outcome, err
 	}
 	if err := m.startProbe(); err != nil {
 		return results.OutcomeFailed, err
 	}
 	defer m.stopProbe()
-	work := m.work
-	if m.service != nil {
-		work = m.service.run
-	}
 	outcome, err = work(ctx)
 	if err != nil {
 		return outcome, err
@@ -54,7 +58,7 @@ func (m *measurement) run(ctx context.Context) (outcome string, err error) {
 			m.record.Outcome, m.record.Reason = results.OutcomeStalled, why
 		}
 	}
-	return m.close(ctx)
+	return end(ctx)
 }
 
 // ready sends the specification and waits until the SUT reports that it is ready.

@@ -23,6 +23,7 @@ type serviceTrial struct {
 	m        *measurement
 	scenario *scenarios.Scenario
 	url      string
+	http     *httpService // nil means the built-in service
 
 	mu       sync.Mutex
 	recorder *load.Recorder
@@ -117,7 +118,7 @@ func (t *serviceTrial) load(ctx context.Context) error {
 	// stacks do not show what they waited for.
 	stacks := make(chan string, 1)
 	completed := context.AfterFunc(loaded, func() { stacks <- t.requestStacks(ctx) })
-	err := t.m.trials.attack(loaded, load.Options{
+	o := load.Options{
 		URL: t.url, Timeout: time.Duration(s.Timeout), Body: t.body,
 		Arrivals: load.Arrivals{Rate: rateOf(s.Arrivals, time.Duration(s.Duration)), Poisson: s.Arrivals.Poisson, Seed: t.m.planned.Seed, For: time.Duration(s.Duration)},
 		Due: func(d load.Due) {
@@ -127,7 +128,18 @@ func (t *serviceTrial) load(ctx context.Context) error {
 		},
 		Ended: t.ended, Keep: keep,
 		Name: fmt.Sprintf("%s %s block=%d", t.m.planned.Variant.Name, t.m.planned.Level.Name, t.m.planned.Block),
-	})
+	}
+	if t.http != nil {
+		o.Request = func(n uint64) load.Request {
+			t.count(n)
+			r, _ := t.http.request(n) // each kind was made before
+			return r
+		}
+		c := s.Connections
+		o.Success, o.TLS, o.MaxConns, o.Fresh = s.Done, t.http.tls, c.Max, c.KeepAlive != nil && !*c.KeepAlive
+		o.Name = "" // the service would get it as a header
+	}
+	err := t.m.trials.attack(loaded, o)
 	if !completed() {
 		t.stacks = <-stacks
 	}
@@ -164,11 +176,16 @@ func rateOf(a scenarios.Arrivals, over time.Duration) load.Rate {
 }
 
 func (t *serviceTrial) body(n uint64) []byte {
-	t.mu.Lock()
-	t.sent = max(t.sent, n+1)
-	t.mu.Unlock()
+	t.count(n)
 	body, _ := json.Marshal(map[string]any{"items": t.scenario.ReportArgs(n)}) // strings never fail
 	return body
+}
+
+// count notes that the report of number n is sent.
+func (t *serviceTrial) count(n uint64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.sent = max(t.sent, n+1)
 }
 
 func (t *serviceTrial) ended(e load.Ended) {
@@ -213,19 +230,30 @@ func (t *serviceTrial) recovered(ctx context.Context) bool {
 	}
 }
 
-// post sends a report and reports whether it completed.
+// post sends the report of number n and reports whether it was done.
 func (t *serviceTrial) post(ctx context.Context, n uint64) bool {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, t.url, bytes.NewReader(t.body(n)))
+	r := load.Request{Method: http.MethodPost, URL: t.url}
+	transport, done := &http.Transport{DisableKeepAlives: true}, t.scenario.Service.Done
+	if t.http == nil {
+		r.Body = t.body(n)
+		done = func(status int) bool { return status == http.StatusOK }
+	} else {
+		r, _ = t.http.request(n)
+		transport.TLSClientConfig = t.http.tls
+	}
+	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, bytes.NewReader(r.Body))
 	if err != nil {
 		return false
 	}
-	transport := &http.Transport{DisableKeepAlives: true}
+	for name, values := range r.Header {
+		req.Header[name] = values
+	}
 	resp, err := transport.RoundTrip(req)
 	if err != nil {
 		return false
 	}
 	resp.Body.Close()
-	return resp.StatusCode == http.StatusOK
+	return done(resp.StatusCode)
 }
 
 // tick adds the SUT's tick and its state from outside to the time series.
@@ -248,15 +276,17 @@ func (t *serviceTrial) tick(k sut.Tick) {
 		values[results.RefusedAt(side)] = int64(n)
 	}
 	seen := t.observe()
-	values[results.ColumnDescriptors], values[results.ColumnThreads], values[results.ColumnRSS] = int64(seen.Descriptors), int64(seen.Threads), seen.RSS
-	if kinds := seen.Kinds; kinds != nil {
-		values[results.ColumnDescriptorsUpstream], values[results.ColumnDescriptorsMongo], values[results.ColumnDescriptorsOther] = int64(kinds.Upstream), int64(kinds.Mongo), int64(kinds.Others())
-	}
+	seen.columns(values)
+	t.note(k, values)
+	t.publish(k, seen)
+}
+
+// note adds a sample to the time series, and checks for a stall.
+func (t *serviceTrial) note(k sut.Tick, values map[results.Column]int64) {
 	t.mu.Lock()
 	t.series.add(k.At, values)
 	t.checkStall(k)
 	t.mu.Unlock()
-	t.publish(k, seen)
 }
 
 func (t *serviceTrial) result(recovered bool) (*results.Service, error) {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"strings"
 	"time"
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
@@ -79,7 +81,7 @@ func (r *Trials) Run(ctx context.Context, t ScheduledTrial) (results.Trial, erro
 	}
 	if err := r.prepare(ctx, t); err != nil {
 		fail(&record, results.OutcomeFailed, err)
-		scrub(&record, r.Environment.Scrub)
+		scrub(&record, r.clean(s))
 		return record, ctx.Err()
 	}
 	m := r.measure(ctx, t, &record)
@@ -89,8 +91,20 @@ func (r *Trials) Run(ctx context.Context, t ScheduledTrial) (results.Trial, erro
 			fail(&record, results.OutcomeFailed, err)
 		}
 	}
-	scrub(&record, r.Environment.Scrub)
+	scrub(&record, r.clean(s))
 	return record, ctx.Err()
+}
+
+// clean returns a function that removes credentials from a text: those of the
+// environment's servers, and values that the scenario takes from the environment.
+func (r *Trials) clean(s *scenarios.Scenario) func(string) string {
+	secrets := s.Secrets(os.LookupEnv)
+	return func(text string) string {
+		for _, secret := range secrets {
+			text = strings.ReplaceAll(text, secret, "***")
+		}
+		return r.Environment.Scrub(text)
+	}
 }
 
 // scrub removes credentials from the texts of the record that other programs wrote.
@@ -141,11 +155,20 @@ func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.
 		options.Container = &contained
 	}
 	m := &measurement{trials: r, planned: t, record: record}
+	var err error
 	if s.Service != nil {
 		m.service = newServiceTrial(m)
 		options.Tick = m.service.tick
 	}
-	var err error
+	if s.IsHTTPService() {
+		if m.service.http, err = r.newHTTPService(t); err == nil {
+			options, err = m.service.http.options(r.Executable)
+		}
+		if err != nil {
+			fail(record, results.OutcomeFailed, err)
+			return nil
+		}
+	}
 	if m.process, err = sut.Start(options); err != nil {
 		fail(record, results.OutcomeFailed, err)
 		return nil

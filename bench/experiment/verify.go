@@ -47,7 +47,7 @@ func (r *Trials) verify(ctx context.Context, t ScheduledTrial, record *results.T
 		fail(record, results.OutcomeFailed, errors.New("the upstream refused every connection: "+record.Errors[0].Sample))
 	}
 	switch {
-	case r.Unwritten:
+	case r.Unwritten || t.Level.Scenario.IsHTTPService(): // nothing is written that is known
 		return
 	case !mock && t.Level.Scenario.Database.Documents == "per-record":
 		record.Warnings = append(record.Warnings, "documents were not checked: the content of an external upstream is unknown")
@@ -79,6 +79,9 @@ func (r *Trials) verify(ctx context.Context, t ScheduledTrial, record *results.T
 // program failed all items, because it says nothing about the program's limit;
 // otherwise it has a warning. A lack of descriptors or ports is a sufficient explanation.
 func checkRequests(record *results.Trial, t ScheduledTrial, m *measurement, proxy string) {
+	if s := t.Level.Scenario; s.IsHTTPService() && !s.Uses(scenarios.VariableUpstreamURL) {
+		return
+	}
 	foreign := len(t.Level.Scenario.SUT.Command) > 0
 	if record.Upstream.Requests > 0 || m == nil || m.idle() || record.ErrorsOf("emfile")+record.ErrorsOf("ports") > 0 ||
 		record.Outcome != results.OutcomeOK && !foreign {

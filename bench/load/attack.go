@@ -20,6 +20,7 @@ package load
 
 import (
 	"context"
+	"crypto/tls"
 	"fmt"
 	"math"
 	"net"
@@ -39,6 +40,20 @@ type Options struct {
 	// Body returns the body of request n, counted from 0; nil means none. Several
 	// goroutines call it at once.
 	Body func(n uint64) []byte
+	// Request returns the request of a number, from 0, in place of URL and Body; nil
+	// means that these apply. Called by many goroutines.
+	Request func(n uint64) Request
+	// Success reports whether an answer with the status counts as done; nil means
+	// 200 to 299.
+	Success func(status int) bool
+	// MaxConns bounds the connections; zero means unbounded. A request that waits for
+	// a connection has begun, so that its service time includes the wait.
+	MaxConns int
+	// Fresh opens a connection for each request instead of keeping them.
+	Fresh bool
+	// TLS of https URLs; nil means the system's certificate authorities. HTTP/2 is
+	// used where the server offers it.
+	TLS *tls.Config
 	// Arrivals determines when requests are due.
 	Arrivals Arrivals
 	// Timeout of one request. Default 30s.
@@ -59,6 +74,14 @@ type Options struct {
 	clock sleeper
 }
 
+// Request is one request of an attack.
+type Request struct {
+	Method, URL string
+	// Header is not changed; nil means none.
+	Header http.Header
+	Body   []byte
+}
+
 // Due is a request that is due now.
 type Due struct {
 	Seq uint64
@@ -68,7 +91,8 @@ type Due struct {
 
 // Ended is a request that has ended. Times count from the start of the attack.
 type Ended struct {
-	// Report is the number for which its Body was made.
+	// Report is the number for which its Body was made; for requests of
+	// Options.Request it is the position in the order of the starts.
 	Report uint64
 	// Intended is when it was due, Begun when it was started, and At when it ended.
 	Intended, Begun, At time.Duration
@@ -117,7 +141,7 @@ func Attack(ctx context.Context, o Options) error {
 		if o.Keep != nil {
 			o.Keep(r)
 		}
-		if e := p.result(r); o.Ended != nil {
+		if e := p.result(r, o); o.Ended != nil {
 			o.Ended(e)
 		}
 	}
@@ -132,6 +156,8 @@ func newClient(o Options) *http.Client {
 		Timeout: o.Timeout,
 		Transport: &http.Transport{
 			DialContext: o.Dial, MaxIdleConnsPerHost: math.MaxInt32, DisableCompression: true,
+			MaxConnsPerHost: o.MaxConns, DisableKeepAlives: o.Fresh,
+			TLSClientConfig: o.TLS, ForceAttemptHTTP2: true,
 		},
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -146,6 +172,11 @@ func targeter(o Options) vegeta.Targeter {
 		number := n
 		n++
 		mu.Unlock()
+		if o.Request != nil {
+			r := o.Request(number)
+			t.Method, t.URL, t.Body, t.Header = r.Method, r.URL, r.Body, r.Header
+			return nil
+		}
 		t.Method, t.URL = http.MethodPost, o.URL+"?report="+strconv.FormatUint(number, 10)
 		t.Header = http.Header{"Content-Type": {"application/json"}}
 		if o.Body != nil {

@@ -25,7 +25,7 @@ func TestErrorTypes(t *testing.T) {
 		{dial(os.NewSyscallError("connect", syscall.ECONNREFUSED)), "refused"},
 		{"no route to host", "other"},
 	} {
-		if got := errorType(&vegeta.Result{Error: c.text}); got != c.want {
+		if got := errorType(&vegeta.Result{Error: c.text}, nil); got != c.want {
 			t.Errorf("%s: %s, want %s", c.text, got, c.want)
 		}
 	}

@@ -104,13 +104,16 @@ func (p *pacer) announceDropped() {
 }
 
 // result converts vegeta's result of a request.
-func (p *pacer) result(r *vegeta.Result) Ended {
+func (p *pacer) result(r *vegeta.Result, o Options) Ended {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	begun := r.Timestamp.Sub(p.began)
 	e := Ended{
-		Report: number(r.URL), Intended: p.intended[r.Seq], Begun: begun, At: begun + r.Latency,
-		Code: int(r.Code), Text: r.Error, Error: errorType(r),
+		Report: r.Seq, Intended: p.intended[r.Seq], Begun: begun, At: begun + r.Latency,
+		Code: int(r.Code), Text: r.Error, Error: errorType(r, o.Success),
+	}
+	if o.Request == nil {
+		e.Report = number(r.URL)
 	}
 	delete(p.intended, r.Seq)
 	return e

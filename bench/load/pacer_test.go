@@ -36,7 +36,7 @@ func long(t *testing.T, n uint64) (grown int64) {
 		if seq%10 == 0 {
 			r.Code, r.Error = 503, "503 Service Unavailable"
 		}
-		e := p.result(r)
+		e := p.result(r, Options{})
 		if e.Report != seq || e.Intended > e.Begun {
 			t.Fatalf("request %d ended as %+v", seq, e)
 		}

@@ -1,6 +1,7 @@
 package load
 
 import (
+	"fmt"
 	"maps"
 	"strings"
 	"time"
@@ -112,19 +113,19 @@ var errorTexts = []struct{ text, name string }{
 	{"context canceled", "canceled"},
 }
 
-// errorType returns the type of a request's error as in records, or "" for a success.
-func errorType(r *vegeta.Result) string {
+// errorType returns the type of a request's error as records name it, empty for a
+// success. Vegeta sets the status only once the whole answer is read.
+func errorType(r *vegeta.Result, success func(status int) bool) string {
+	if success == nil {
+		success = func(status int) bool { return status >= 200 && status < 300 }
+	}
 	switch {
-	case r.Code >= 200 && r.Code < 300 && r.Error == "":
+	case r.Code > 0 && success(int(r.Code)):
 		return ""
 	case r.Code == 429:
 		return "http_429"
-	case r.Code >= 500:
-		return "http_5xx"
-	case r.Code >= 400:
-		return "http_4xx"
-	case r.Code >= 300:
-		return "http_3xx"
+	case r.Code > 0:
+		return fmt.Sprintf("http_%dxx", r.Code/100)
 	}
 	for _, t := range errorTexts {
 		if strings.Contains(r.Error, t.text) {

@@ -25,6 +25,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"syscall"
 
 	"floodgate/bench/internal/group"
 )
@@ -88,6 +89,15 @@ func (p *Process) Done() <-chan struct{} { return p.done }
 
 // State returns how the process ended, once Done is closed; nil means that it is unknown.
 func (p *Process) State() *os.ProcessState { return p.cmd.ProcessState }
+
+// Terminate asks the process to end, by SIGTERM where the system has it; elsewhere it
+// kills the process. The error is os.ErrProcessDone if it has ended.
+func (p *Process) Terminate() error {
+	if runtime.GOOS == "windows" {
+		return p.cmd.Process.Kill()
+	}
+	return p.cmd.Process.Signal(syscall.SIGTERM)
+}
 
 // Kill kills the process and its descendants and waits for their end. It may be called
 // at any time and repeatedly.

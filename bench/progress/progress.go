@@ -83,12 +83,12 @@ func New(o Options) View {
 // silent says nothing.
 type silent struct{}
 
-func (silent) Started(int, int, time.Duration)                     {}
+func (silent) Started(int, int, time.Duration)                       {}
 func (silent) TrialStarted(experiment.ScheduledTrial, time.Duration) {}
-func (silent) TrialEnded(results.Trial, time.Duration)             {}
-func (silent) Live(experiment.Live)                                {}
-func (silent) Note(string)                                         {}
-func (silent) Close()                                              {}
+func (silent) TrialEnded(results.Trial, time.Duration)               {}
+func (silent) Live(experiment.Live)                                  {}
+func (silent) Note(string)                                           {}
+func (silent) Close()                                                {}
 
 func trialNote(t results.Trial) string {
 	return fmt.Sprintf("trial %d, %s %s: %s: %s", t.Index, t.Variant, t.LevelName, t.Outcome, t.Reason)

@@ -41,6 +41,11 @@ type Options struct {
 	Executable string
 	// Command is another program to run as the SUT; empty means the built-in one.
 	Command []string
+	// HTTP says that Command is an HTTP service: its outputs are logs, not messages of
+	// the protocol. ReadyLog is a text in a line of them that shows that it is ready;
+	// empty means that none does.
+	HTTP     bool
+	ReadyLog string
 	// NoFile is RLIMIT_NOFILE, soft and hard.
 	NoFile int
 	// Container runs the built-in SUT in a container, without Env; nil means a process.
@@ -69,10 +74,12 @@ type Process struct {
 	events  chan Message
 	stderr  *tail
 	stdout  *tail         // the beginnings of its lines
+	logged  chan struct{} // closed when Options.ReadyLog was seen
 	exited  chan struct{} // closed when the process has exited and its output is read
 	exit    Exit          // valid after exited
 	tick    func(Tick)
 
+	seen      sync.Once // of ReadyLog
 	mu        sync.Mutex
 	protocol  error      // about the first invalid line
 	resources *Resources // as reported by the SUT
@@ -80,7 +87,7 @@ type Process struct {
 
 // Start starts the SUT under its limits. The caller must call Kill at the end.
 func Start(o Options) (*Process, error) {
-	p := &Process{events: make(chan Message, 16), stderr: &tail{max: tailSize}, stdout: &tail{max: tailSize}, exited: make(chan struct{}), tick: o.Tick}
+	p := &Process{events: make(chan Message, 16), stderr: &tail{max: tailSize}, stdout: &tail{max: tailSize}, logged: make(chan struct{}), exited: make(chan struct{}), tick: o.Tick}
 	begin := p.startProcess
 	if o.Container != nil {
 		begin = p.startContainer
@@ -89,12 +96,27 @@ func Start(o Options) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start SUT: %w", err)
 	}
-	go p.read(stdout)
+	if o.HTTP {
+		go p.readLog(stdout, p.watchLog(o, p.stdout))
+	} else {
+		go p.read(stdout)
+	}
 	go func() {
 		p.exit = p.program.wait()
 		close(p.exited)
 	}()
 	return p, nil
+}
+
+// watchLog returns the writer of one of the outputs of an HTTP service.
+func (p *Process) watchLog(o Options, end *tail) *logWatch {
+	return &logWatch{tail: end, want: []byte(o.ReadyLog), once: &p.seen, found: p.logged}
+}
+
+func (p *Process) readLog(stdout *os.File, to io.Writer) {
+	defer stdout.Close()
+	_, _ = io.Copy(to, stdout) // its end is that of the process
+	close(p.events)
 }
 
 // read converts the SUT's lines into events until its output ends or violates the
@@ -312,6 +334,9 @@ func (p *Process) startProcess(o Options) (*os.File, error) {
 	cmd := exec.Command(o.Executable, args...)
 	cmd.Env = noproxy.Environ(append(os.Environ(), o.Env...))
 	cmd.Stderr = p.stderr
+	if o.HTTP {
+		cmd.Stderr = p.watchLog(o, p.stderr)
+	}
 	// A grandchild that holds our pipe must not block the harness.
 	cmd.WaitDelay = 2 * time.Second
 	process, err := procjson.Start(cmd)

@@ -167,7 +167,7 @@ func (b *batcher[I, D]) settle(done *bulk[I, D], err error, ended, wait time.Dur
 type bulkWriter[I comparable, D any] struct {
 	worker[I, D]
 	b        *batcher[I, D]
-	current   *bulk[I, D]
+	current  *bulk[I, D]
 	complete []*job[I, D] // to be reported
 }
 

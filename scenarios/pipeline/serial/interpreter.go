@@ -38,7 +38,7 @@ type Interpreter struct {
 	Burn func(time.Duration)
 
 	mu     sync.Mutex
-	locked   bool
+	locked bool
 	random *rand.Rand
 	// Waiters for the lock, oldest first.
 	starts, answers, writes []chan struct{}

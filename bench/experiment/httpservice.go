@@ -1,0 +1,292 @@
+package experiment
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"time"
+
+	"floodgate/bench/load"
+	"floodgate/bench/sut"
+	"floodgate/results"
+	"floodgate/scenarios"
+)
+
+// httpService is the HTTP service of a trial, which sut.command starts: where it
+// listens, and what it and its requests are told.
+type httpService struct {
+	scenario *scenarios.Scenario
+	variant  scenarios.Variant
+	addr     string
+	tls      *tls.Config // nil means http
+	values   map[string]string
+	items    [][]string
+}
+
+// newHTTPService chooses an address for the service of a trial.
+func (r *Trials) newHTTPService(t ScheduledTrial) (*httpService, error) {
+	s := t.Level.Scenario
+	h := &httpService{scenario: s, variant: t.Variant, addr: s.SUT.Addr}
+	if s.Items.Kind != "" {
+		h.items = s.ItemArgs()
+	}
+	var err error
+	if h.addr == "" {
+		if h.addr, err = sut.FreeAddr(); err != nil {
+			return nil, err
+		}
+	}
+	if s.Service.TLS != nil {
+		if h.tls, err = clientTLS(*s.Service.TLS); err != nil {
+			return nil, err
+		}
+	}
+	_, port, err := net.SplitHostPort(h.addr)
+	if err != nil {
+		return nil, fmt.Errorf("sut.addr: %w", err)
+	}
+	h.values = t.Variant.Variables()
+	for name, value := range map[string]string{
+		scenarios.VariableAddr: h.addr, scenarios.VariablePort: port, scenarios.VariableNoFile: strconv.Itoa(s.SUT.NoFile),
+		scenarios.VariableUpstreamURL: r.Environment.UpstreamURL(), scenarios.VariableDatabaseURI: r.Environment.MongoURI(),
+		scenarios.VariableDatabaseName: r.Database,
+	} {
+		h.values[name] = value
+	}
+	return h, nil
+}
+
+// clientTLS reads the certificates of the load generator.
+func clientTLS(t scenarios.TLS) (*tls.Config, error) {
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if t.CA != "" {
+		pem, err := os.ReadFile(t.CA)
+		if err != nil {
+			return nil, fmt.Errorf("service.tls.ca: %w", err)
+		}
+		config.RootCAs = x509.NewCertPool()
+		if !config.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("service.tls.ca: %s holds no certificate in PEM format", t.CA)
+		}
+	}
+	if t.Cert != "" {
+		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+		if err != nil {
+			return nil, fmt.Errorf("service.tls.cert: %w", err)
+		}
+		config.Certificates = []tls.Certificate{pair}
+	}
+	return config, nil
+}
+
+// expand replaces the variables of a text, and then those of the environment.
+func (h *httpService) expand(text string, more map[string]string) (string, error) {
+	expanded, err := scenarios.Expand(text, func(name string) (string, bool) {
+		if v, ok := more[name]; ok {
+			return v, true
+		}
+		v, ok := h.values[name]
+		return v, ok
+	})
+	if err != nil {
+		return "", err
+	}
+	return scenarios.ExpandEnvironment(expanded, os.LookupEnv)
+}
+
+// options returns how to start the service.
+func (h *httpService) options(executable string) (sut.Options, error) {
+	s := h.scenario.SUT
+	o := sut.Options{Executable: executable, NoFile: s.NoFile, HTTP: true, ReadyLog: s.Ready.Log}
+	for i, text := range s.Command {
+		word, err := h.expand(text, nil)
+		if err != nil {
+			return o, fmt.Errorf("sut.command[%d]: %w", i, err)
+		}
+		o.Command = append(o.Command, word)
+	}
+	for name, v := range s.Env {
+		value, err := h.expand(scenarios.Text(v), nil)
+		if err != nil {
+			return o, fmt.Errorf("sut.env.%s: %w", name, err)
+		}
+		o.Env = append(o.Env, name+"="+value)
+	}
+	return o, nil
+}
+
+// request makes the request of number n.
+func (h *httpService) request(n uint64) (load.Request, error) {
+	r := h.scenario.Pick(n)
+	scheme := "http://"
+	if h.tls != nil {
+		scheme = "https://"
+	}
+	made := load.Request{Method: r.Method, URL: scheme + h.addr + r.Path, Body: r.Data}
+	literal := h.scenario.Service.Targets != ""
+	var err error
+	more := map[string]string{scenarios.VariableNumber: strconv.FormatUint(n, 10)}
+	if len(h.items) > 0 {
+		more[scenarios.VariableItem] = strings.Join(h.items[n%uint64(len(h.items))], "/")
+	}
+	expand := func(text string) string {
+		if literal || err != nil {
+			return text
+		}
+		var expanded string
+		expanded, err = h.expand(text, more)
+		return expanded
+	}
+	made.URL = scheme + h.addr + expand(r.Path)
+	if r.Body != "" {
+		made.Body = []byte(expand(r.Body))
+	}
+	for name, v := range r.Headers {
+		if made.Header == nil {
+			made.Header = http.Header{}
+		}
+		made.Header.Set(name, expand(scenarios.Text(v)))
+	}
+	return made, err
+}
+
+// readyHTTP waits until the service shows that it is ready.
+func (m *measurement) readyHTTP(ctx context.Context) (string, error) {
+	s, h := m.planned.Level.Scenario.SUT, m.service.http
+	bounded, cancel := context.WithTimeout(ctx, s.MaxReady())
+	defer cancel()
+	err := m.process.AwaitReady(bounded, s.Ready, h.addr, h.tls)
+	if err == nil || ctx.Err() != nil {
+		return results.OutcomeFailed, err
+	}
+	m.record.NotReady = true
+	if errors.Is(err, sut.ErrExited) {
+		text := m.process.Exit().Text
+		if m.process.Exit().Code == 0 {
+			return results.OutcomeCrashed, fmt.Errorf("the service ended with %s before it was ready; it must stay in the foreground, got %s", text, m.process.Output())
+		}
+		return results.OutcomeCrashed, fmt.Errorf("the service ended with %s before it was ready, got %s", text, m.process.Output())
+	}
+	return results.OutcomeFailed, fmt.Errorf("the service was not ready on %s within %v (sut.ready_timeout): %w; got %s", h.addr, s.MaxReady(), err, m.process.Output())
+}
+
+// serveHTTP loads the service, sees whether it recovers, and has it end.
+func (t *serviceTrial) serveHTTP(ctx context.Context) (outcome string, err error) {
+	for n := range uint64(len(t.scenario.Service.Requests)) { // before the load, whose requests cannot fail so
+		if _, err := t.http.request(n); err != nil {
+			return results.OutcomeFailed, fmt.Errorf("service.requests: %w", err)
+		}
+	}
+	alive, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	defer context.AfterFunc(exitedContext(t.m.process.Exited()), func() { stop(sut.ErrExited) })()
+	observed := t.observeHTTP()
+	err = t.load(alive)
+	recovered := err == nil && t.recovered(alive)
+	observed()
+	if errors.Is(context.Cause(alive), sut.ErrExited) {
+		return results.OutcomeCrashed, fmt.Errorf("the service ended with %s under load", t.m.process.Exit().Text)
+	}
+	if err != nil {
+		return results.OutcomeFailed, err
+	}
+	if t.m.record.Service, err = t.result(recovered); err != nil {
+		return results.OutcomeFailed, err
+	}
+	t.drainHTTP(ctx)
+	if t.m.trials.ignoreLag {
+		return "", nil
+	}
+	return checkGenerator(t.m.record.Service)
+}
+
+// exitedContext returns a context that ends with a process.
+func exitedContext(exited <-chan struct{}) context.Context {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		<-exited // the trial kills it in the end
+		cancel()
+	}()
+	return ctx
+}
+
+// drainHTTP has the service end by SIGTERM, and records how long that took and how
+// it ended. One that ignores it is killed by the trial.
+func (t *serviceTrial) drainHTTP(ctx context.Context) {
+	limit := time.Duration(t.scenario.SUT.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	began := time.Now()
+	if err := t.m.process.Terminate(); err != nil {
+		t.m.warn("%v", err)
+		return
+	}
+	if err := t.m.process.Wait(ctx); err != nil {
+		t.m.warn("the service had not ended %v after SIGTERM (sut.timeout) and was killed", limit)
+		return
+	}
+	took := time.Since(began)
+	t.m.record.Service.Drain = &took
+	if exit := t.m.process.Exit(); exit.Code > 0 {
+		t.m.warn("the service ended with %s after SIGTERM", exit.Text)
+	}
+}
+
+// observeInterval is the interval in which a service is looked at from outside.
+const observeInterval = 100 * time.Millisecond
+
+// observeHTTP looks at the service from outside until the function that it returns
+// is called.
+func (t *serviceTrial) observeHTTP() (stop func()) {
+	began := time.Now()
+	done, ended := make(chan struct{}), make(chan struct{})
+	full := int64(0)
+	t.series.Only() // those that can be seen from outside
+	look := func() {
+		seen := t.observe()
+		t.mu.Lock()
+		c := t.recorder.Counts()
+		k := sut.Tick{At: time.Since(began)}
+		k.Arrived, k.Done, k.Failed, k.ReportsInFlight = c.Due, c.OK, c.Ended-c.OK, c.Due-c.Ended
+		t.mu.Unlock()
+		if seen.Descriptors >= seen.NoFile {
+			full++
+		}
+		values := map[results.Column]int64{
+			results.ColumnArrived: int64(k.Arrived), results.ColumnDone: int64(k.Done), results.ColumnFailed: int64(k.Failed),
+			results.ColumnReportsInFlight: int64(k.ReportsInFlight), results.ColumnRefused: full,
+		}
+		seen.columns(values)
+		t.note(k, values)
+		t.publish(k, seen)
+	}
+	go func() {
+		defer close(ended)
+		ticker := time.NewTicker(observeInterval)
+		defer ticker.Stop()
+		for {
+			look()
+			select {
+			case <-ticker.C:
+			case <-done:
+				return
+			}
+		}
+	}()
+	return func() { close(done); <-ended }
+}
+
+// columns adds what was seen from outside to a sample of the series.
+func (s Seen) columns(values map[results.Column]int64) {
+	values[results.ColumnDescriptors], values[results.ColumnThreads], values[results.ColumnRSS] = int64(s.Descriptors), int64(s.Threads), s.RSS
+	if k := s.Kinds; k != nil {
+		values[results.ColumnDescriptorsUpstream], values[results.ColumnDescriptorsMongo], values[results.ColumnDescriptorsOther] = int64(k.Upstream), int64(k.Mongo), int64(k.Others())
+	}
+}

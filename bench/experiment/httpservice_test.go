@@ -1,0 +1,189 @@
+package experiment_test
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"floodgate/results"
+	"floodgate/scenarios"
+)
+
+// serviceArg makes the test binary an HTTP service: serviceArg ADDRESS BEHAVIOR.
+const serviceArg = "test-http-service"
+
+// httpService serves POST /reports, which fetches from the upstream, until SIGTERM.
+func httpService(addr, behavior string) int {
+	terminated := make(chan os.Signal, 1)
+	signal.Notify(terminated, syscall.SIGTERM)
+	switch behavior {
+	case "exits":
+		fmt.Fprintln(os.Stderr, "no configuration")
+		return 3
+	case "ends":
+		return 0
+	case "elsewhere":
+		addr = "127.0.0.1:0"
+	}
+	var served atomic.Int64
+	var forgotten sync.Map
+	http.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
+	http.HandleFunc("POST /reports/{n}", func(w http.ResponseWriter, r *http.Request) {
+		n := served.Add(1)
+		body, _ := io.ReadAll(r.Body)
+		if string(body) != "week "+r.PathValue("n") || r.Header.Get("Authorization") != "Bearer "+os.Getenv("TEST_SERVICE_TOKEN") {
+			http.Error(w, "what?", http.StatusBadRequest)
+			return
+		}
+		client := http.DefaultClient
+		if behavior == "leaks" {
+			client = &http.Client{Transport: &http.Transport{}}
+			forgotten.Store(n, client)
+		}
+		if behavior == "dies" && n == 5 {
+			os.Exit(7)
+		}
+		resp, err := client.Get(os.Getenv("UPSTREAM_URL") + "/items/" + r.PathValue("n"))
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		_, _ = io.Copy(io.Discard, resp.Body)
+		resp.Body.Close()
+		w.WriteHeader(http.StatusAccepted)
+	})
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Println("the service is listening with", os.Getenv("LIMIT"), "slots")
+	go func() { _ = http.Serve(listener, nil) }()
+	<-terminated
+	if behavior == "ignores" {
+		select {}
+	}
+	return 0
+}
+
+const httpServiceScenario = `version: 1
+name: own
+title: A service of one's own
+sut:
+  command: ["EXECUTABLE", test-http-service, "{{addr}}", "{{behavior}}"]
+  env: {UPSTREAM_URL: "{{upstream.url}}", LIMIT: "{{limit}}"}
+  ready: READY
+  ready_timeout: 60s
+  nofile: 200
+service:
+  requests:
+    - {method: POST, path: "/reports/{{n}}", body: "week {{n}}", headers: {Authorization: "Bearer ${TEST_SERVICE_TOKEN}"}}
+  success: [202]
+  arrivals: {rate: 100}
+  duration: 300ms
+  timeout: 60s
+  stall: 60s
+  recovery: 60s
+upstream:
+  late_bound: 30s
+variants:
+  - {name: one, vars: {limit: 10, behavior: BEHAVIOR}}
+`
+
+// httpTrial runs one trial of the service with a behavior.
+func httpTrial(t *testing.T, behavior, ready string, change func(*scenarios.Scenario)) results.Trial {
+	t.Helper()
+	t.Setenv("TEST_SERVICE_TOKEN", "s3cr3t-t0ken")
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := scenario(t, strings.NewReplacer("EXECUTABLE", executable, "BEHAVIOR", behavior, "READY", ready).Replace(httpServiceScenario))
+	if change != nil {
+		change(s)
+	}
+	r := trials(t)
+	r.IgnoreLag()
+	record, err := r.Run(t.Context(), plan(t, s)[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	return record
+}
+
+// TestHTTPService shows that a service gets each request once with its variables
+// filled in, that its connections are counted, and that it is ended by SIGTERM.
+func TestHTTPService(t *testing.T) {
+	for behavior, ready := range map[string]string{"sound": "/healthz", "leaks": `{log: "is listening with 10 slots"}`, "plain": "{tcp: true}"} {
+		t.Run(behavior, func(t *testing.T) {
+			record := httpTrial(t, behavior, ready, nil)
+			if record.Outcome != results.OutcomeOK {
+				t.Fatalf("outcome %s: %s", record.Outcome, record.Reason)
+			}
+			s := record.Service
+			if s.Due != 30 || s.OK != 30 || len(s.Errors) > 0 || !s.Recovered {
+				t.Errorf("due %d, done %d, errors %v, recovered %v", s.Due, s.OK, s.Errors, s.Recovered)
+			}
+			if got := record.Upstream.Requests; got != 31 { // one more to see that it recovers
+				t.Errorf("the upstream saw %d requests", got)
+			}
+			if s.Drain == nil || record.ExitCode != 0 {
+				t.Errorf("drain %v, exit code %d", s.Drain, record.ExitCode)
+			}
+			if last, seen := s.Series.Last(results.ColumnDescriptorsUpstream); behavior == "leaks" && (!seen || last < 30) {
+				t.Errorf("30 connections to the upstream are never closed, and %d are open at the end", last)
+			}
+			if _, measured := s.Series.Last(results.ColumnGoroutines); measured {
+				t.Error("goroutines cannot be seen from outside, but have a column")
+			}
+		})
+	}
+}
+
+// TestHTTPServiceFailures shows that each way in which a service fails is named, and
+// that its secrets are not.
+func TestHTTPServiceFailures(t *testing.T) {
+	short := func(s *scenarios.Scenario) { s.SUT.ReadyTimeout = scenarios.Duration(300 * time.Millisecond) }
+	for name, test := range map[string]struct {
+		behavior, ready string
+		change          func(*scenarios.Scenario)
+		outcome, want   string
+		warning         bool
+	}{
+		"exits":     {behavior: "exits", ready: "/healthz", outcome: results.OutcomeCrashed, want: `ended with exit status 3 before it was ready, got "no configuration" on standard error`},
+		"ends":      {behavior: "ends", ready: "/healthz", outcome: results.OutcomeCrashed, want: "it must stay in the foreground"},
+		"elsewhere": {behavior: "elsewhere", ready: "/healthz", change: short, outcome: results.OutcomeFailed, want: "the service was not ready on 127.0.0.1:"},
+		"silent":    {behavior: "sound", ready: "{log: never written}", change: short, outcome: results.OutcomeFailed, want: `no line of its output contains "never written"`},
+		"status":    {behavior: "sound", ready: "/missing", change: func(s *scenarios.Scenario) { s.SUT.ReadyTimeout = scenarios.Duration(3 * time.Second) }, outcome: results.OutcomeFailed, want: "/missing answers 404 Not Found"},
+		"dies":      {behavior: "dies", ready: "/healthz", outcome: results.OutcomeCrashed, want: "the service ended with exit status 7 under load"},
+		"ignores": {behavior: "ignores", ready: "/healthz", change: func(s *scenarios.Scenario) { s.SUT.Timeout = scenarios.Duration(100 * time.Millisecond) },
+			outcome: results.OutcomeOK, want: "had not ended 100ms after SIGTERM (sut.timeout) and was killed", warning: true},
+		"unset": {behavior: "sound", ready: "/healthz", change: func(s *scenarios.Scenario) { s.SUT.Env["MORE"] = "${FLOODGATE_TEST_UNSET}" },
+			outcome: results.OutcomeFailed, want: "sut.env.MORE: the environment variable FLOODGATE_TEST_UNSET is not set"},
+		"secret": {behavior: "sound", ready: "/healthz", change: func(s *scenarios.Scenario) { s.SUT.Command[0] = "/missing/${TEST_SERVICE_TOKEN}" },
+			outcome: results.OutcomeCrashed, want: "/missing/***"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			record := httpTrial(t, test.behavior, test.ready, test.change)
+			text := record.Reason
+			if test.warning {
+				text = strings.Join(record.Warnings, "\n")
+			}
+			if record.Outcome != test.outcome || !strings.Contains(text, test.want) {
+				t.Errorf("outcome %s, %q; want %s, %q", record.Outcome, text, test.outcome, test.want)
+			}
+			if whole := fmt.Sprintf("%+v", record); strings.Contains(whole, "s3cr3t") {
+				t.Errorf("the record holds the secret: %s", whole)
+			}
+		})
+	}
+}

@@ -1,0 +1,556 @@
+package scenarios
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	vegeta "github.com/tsenart/vegeta/v12/lib"
+
+	"floodgate/mockupstream/rng"
+	"floodgate/mockupstream/strictyaml"
+)
+
+// Values maps names to scalars: text, numbers and booleans.
+type Values map[string]any
+
+// Ready describes how an HTTP service shows that it is ready. Exactly one field is
+// set; none means TCP.
+type Ready struct {
+	// HTTP is a path that answers with a status of 200 to 399.
+	HTTP string `yaml:"http,omitempty,short" json:"http,omitempty"`
+	// TCP means that the service accepts connections.
+	TCP bool `yaml:"tcp,omitempty" json:"tcp,omitempty"`
+	// Log is a text in a line of its standard output or standard error.
+	Log string `yaml:"log,omitempty" json:"log,omitempty"`
+}
+
+// Request is one kind of request that an HTTP service gets. Path, header values
+// and body may hold {{n}}, {{item}} and the variables of the variant, and ${NAME}
+// of the environment.
+type Request struct {
+	// Method defaults to GET.
+	Method string `yaml:"method,omitempty" json:"method,omitempty"`
+	// Path begins with a slash and may have a query.
+	Path string `yaml:"path" json:"path"`
+	// Headers by name.
+	Headers Values `yaml:"headers,omitempty" json:"headers,omitempty"`
+	// Body is text; BodyFile names a file that is read once, when the scenario is
+	// loaded, relative to it.
+	Body     string `yaml:"body,omitempty" json:"body,omitempty"`
+	BodyFile string `yaml:"body_file,omitempty" json:"body_file,omitempty"`
+	// Weight is the share of this request among all of them; zero means 1.
+	Weight float64 `yaml:"weight,omitempty" json:"weight,omitempty"`
+	// Data is the content of BodyFile, or the body of a target, sent as it is.
+	Data []byte `yaml:"-" json:"data,omitempty"`
+}
+
+// ClientConnections describes the load generator's connections to the service.
+type ClientConnections struct {
+	// Max bounds the connections; zero means unbounded. Requests beyond it wait,
+	// and the wait is part of their service time.
+	Max int `yaml:"max,omitempty" json:"max,omitempty"`
+	// KeepAlive keeps connections for later requests; nil means true.
+	KeepAlive *bool `yaml:"keepalive,omitempty" json:"keepalive,omitempty"`
+}
+
+// TLS makes requests go to https.
+type TLS struct {
+	// CA, Cert and Key are PEM files: the certificate authority of the service, and
+	// the generator's own certificate. [Load] makes their paths absolute, which are
+	// relative to the scenario.
+	CA   string `yaml:"ca,omitempty" json:"ca,omitempty"`
+	Cert string `yaml:"cert,omitempty" json:"cert,omitempty"`
+	Key  string `yaml:"key,omitempty" json:"key,omitempty"`
+}
+
+// Statuses is a range of HTTP statuses, both ends included: "200-299" or "404".
+type Statuses [2]int
+
+// UnmarshalText parses "200-299" or "404".
+func (s *Statuses) UnmarshalText(text []byte) error {
+	low, high, isRange := strings.Cut(string(text), "-")
+	if !isRange {
+		high = low
+	}
+	var err1, err2 error
+	s[0], err1 = strconv.Atoi(low)
+	s[1], err2 = strconv.Atoi(high)
+	if err1 != nil || err2 != nil || s[0] < 100 || s[1] > 599 || s[1] < s[0] {
+		return &strictyaml.Error{Value: string(text), Reason: `must be a status or a range of them from 100 to 599, such as "200-299"`}
+	}
+	return nil
+}
+
+// MarshalText formats the range as UnmarshalText reads it.
+func (s Statuses) MarshalText() ([]byte, error) {
+	if s[0] == s[1] {
+		return strconv.AppendInt(nil, int64(s[0]), 10), nil
+	}
+	return fmt.Appendf(nil, "%d-%d", s[0], s[1]), nil
+}
+
+// IsHTTPService reports whether the SUT is an HTTP service that sut.command starts,
+// in place of the built-in service or of a program that speaks the protocol.
+func (s *Scenario) IsHTTPService() bool { return s.Service != nil && len(s.SUT.Command) > 0 }
+
+// fillInHTTPService sets omitted fields of a scenario with an HTTP service to their
+// defaults: one variant, and one level, at the rate of the arrivals.
+func (s *Scenario) fillInHTTPService() {
+	if s.Variants == nil {
+		s.Variants = []Variant{{}}
+	}
+	if s.Levels == nil {
+		s.Levels = []LevelSet{{"service.duration": s.Service.Duration.String()}}
+		if a := s.Service.Arrivals; a.Rate > 0 {
+			s.Levels = []LevelSet{{"service.arrivals.rate": a.Rate}}
+		}
+	}
+	for i := range s.Service.Requests {
+		orElse(&s.Service.Requests[i].Method, http.MethodGet)
+	}
+}
+
+// Done reports whether an answer with the status counts as done: any range of
+// Success, or 200 to 299 where there is none.
+func (s *Service) Done(status int) bool {
+	if len(s.Success) == 0 {
+		return status >= 200 && status < 300
+	}
+	return slices.ContainsFunc(s.Success, func(r Statuses) bool { return status >= r[0] && status <= r[1] })
+}
+
+// Variables that texts of a scenario may hold as {{name}}.
+const (
+	VariableAddr         = "addr"          // loopback address with a free port
+	VariablePort         = "port"          // the port of it
+	VariableNoFile       = "nofile"        // sut.nofile
+	VariableUpstreamURL  = "upstream.url"  // base URL of the upstream
+	VariableDatabaseURI  = "database.uri"  // URI of MongoDB
+	VariableDatabaseName = "database.name" // database of the run
+	VariableNumber       = "n"             // number of the request, from 0
+	VariableItem         = "item"          // an item of the scenario; arguments are joined by "/"
+)
+
+// forCommand and forRequest are the variables of any variant in the command and
+// its environment, and in requests.
+var (
+	forCommand = []string{VariableAddr, VariablePort, VariableNoFile, VariableUpstreamURL, VariableDatabaseURI, VariableDatabaseName}
+	forRequest = []string{VariableNumber, VariableItem}
+)
+
+var variable = regexp.MustCompile(`\{\{\s*([^{}]*?)\s*\}\}`)
+
+// Expand replaces each {{name}} in a text by the value of the variable. A name
+// without a value is an error.
+func Expand(text string, value func(name string) (string, bool)) (string, error) {
+	var unknown error
+	expanded := variable.ReplaceAllStringFunc(text, func(found string) string {
+		name := variable.FindStringSubmatch(found)[1]
+		v, ok := value(name)
+		if !ok && unknown == nil {
+			unknown = fmt.Errorf("unknown variable %s", strictyaml.Quote("{{"+name+"}}"))
+		}
+		return v
+	})
+	return expanded, unknown
+}
+
+var environment = regexp.MustCompile(`\$\{([A-Za-z_][A-Za-z0-9_]*)\}`)
+
+// ExpandEnvironment replaces each ${NAME} in a text by the value of the environment
+// variable. One that is not set is an error.
+func ExpandEnvironment(text string, lookup func(name string) (string, bool)) (string, error) {
+	var unset error
+	expanded := environment.ReplaceAllStringFunc(text, func(found string) string {
+		name := environment.FindStringSubmatch(found)[1]
+		v, ok := lookup(name)
+		if !ok && unset == nil {
+			unset = fmt.Errorf("the environment variable %s is not set; set it, or remove %s", name, found)
+		}
+		return v
+	})
+	return expanded, unset
+}
+
+// Secrets returns the values of the environment variables that the scenario names
+// as ${NAME}, the longest first; they must not reach a record, a log or an error.
+func (s *Scenario) Secrets(lookup func(name string) (string, bool)) []string {
+	var secrets []string
+	for _, text := range s.templates() {
+		for _, m := range environment.FindAllStringSubmatch(text, -1) {
+			if v, ok := lookup(m[1]); ok && v != "" && !slices.Contains(secrets, v) {
+				secrets = append(secrets, v)
+			}
+		}
+	}
+	slices.SortFunc(secrets, func(a, b string) int { return len(b) - len(a) })
+	return secrets
+}
+
+// templates lists the texts that may hold variables.
+func (s *Scenario) templates() []string {
+	all := slices.Clone(s.SUT.Command)
+	for _, v := range s.SUT.Env {
+		all = append(all, Text(v))
+	}
+	if s.Service != nil {
+		for _, r := range s.Service.Requests {
+			for _, p := range r.texts("") {
+				all = append(all, p.text)
+			}
+		}
+	}
+	return all
+}
+
+// Uses reports whether a text of the scenario holds the variable {{name}}.
+func (s *Scenario) Uses(name string) bool {
+	return slices.ContainsFunc(s.templates(), func(text string) bool {
+		return slices.ContainsFunc(variable.FindAllStringSubmatch(text, -1), func(m []string) bool { return m[1] == name })
+	})
+}
+
+// Variables returns the variant's own variables as text: Vars, and limit where it
+// has one.
+func (v Variant) Variables() map[string]string {
+	all := make(map[string]string, len(v.Vars)+1)
+	if v.Limit > 0 {
+		all["limit"] = strconv.Itoa(v.Limit)
+	}
+	for name, value := range v.Vars {
+		all[name] = Text(value)
+	}
+	return all
+}
+
+// Text formats a value of a mapping ("vars", "env", "headers") as the file has it.
+func Text(v any) string { return text(v) }
+
+// Pick returns the request of number n, a pure function of the scenario's seed and
+// n: targets one after another, over and over, and requests as often as their
+// weights say.
+func (s *Scenario) Pick(n uint64) Request {
+	all := s.Service.Requests
+	if s.Service.Targets != "" {
+		return all[n%uint64(len(all))]
+	}
+	total := 0.0
+	for _, r := range all {
+		total += r.weight()
+	}
+	draw := rng.Uniform(rng.At(s.Seed^rng.At(n+1, 2), 1)) * total
+	for _, r := range all {
+		if draw -= r.weight(); draw < 0 {
+			return r
+		}
+	}
+	return all[len(all)-1]
+}
+
+func (r Request) weight() float64 {
+	if r.Weight == 0 {
+		return 1
+	}
+	return r.Weight
+}
+
+// located is a text and the path where it stands.
+type located struct{ path, text string }
+
+// texts lists the texts of a request that may hold variables, the request being at path.
+func (r Request) texts(path string) []located {
+	all := []located{{strictyaml.Join(path, "path"), r.Path}, {strictyaml.Join(path, "body"), r.Body}}
+	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
+		all = append(all, located{strictyaml.Join(strictyaml.Join(path, "headers"), name), Text(r.Headers[name])})
+	}
+	return all
+}
+
+// maxBody bounds the size of a body, in bytes.
+const maxBody = 16 << 20
+
+// readFiles reads the files that requests name, relative to dir.
+func (s *Service) readFiles(dir string) (problems strictyaml.Errors) {
+	for i := range s.Requests {
+		r := &s.Requests[i]
+		if r.BodyFile == "" {
+			continue
+		}
+		path := strictyaml.Join(strictyaml.Index("service.requests", i), "body_file")
+		body, err := readBounded(filepath.Join(dir, r.BodyFile))
+		switch {
+		case err != nil:
+			problems = append(problems, problem(path, "%v", err))
+		case r.Body == "" && utf8.Valid(body):
+			r.Body = string(body)
+		default:
+			r.Data = body
+		}
+	}
+	if t := s.TLS; t != nil {
+		for key, path := range map[string]*string{"ca": &t.CA, "cert": &t.Cert, "key": &t.Key} {
+			if *path == "" {
+				continue
+			}
+			if !filepath.IsAbs(*path) {
+				*path = filepath.Join(dir, *path)
+			}
+			absolute, err := filepath.Abs(*path)
+			if err == nil {
+				_, err = os.Stat(absolute)
+			}
+			if *path = absolute; err != nil {
+				problems = append(problems, problem(strictyaml.Join("service.tls", key), "%v", err))
+			}
+		}
+		if (t.Cert == "") != (t.Key == "") {
+			problems = append(problems, problem("service.tls", "cert and key need each other"))
+		}
+	}
+	if s.Targets != "" {
+		requests, err := readTargets(filepath.Join(dir, s.Targets))
+		if err != nil {
+			return append(problems, problem("service.targets", "%v", err))
+		}
+		s.Requests = requests
+	}
+	return problems
+}
+
+// readBounded reads a file of at most maxBody bytes.
+func readBounded(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("read: %w", err)
+	}
+	defer f.Close()
+	content, err := io.ReadAll(io.LimitReader(f, maxBody+1))
+	if err != nil {
+		return nil, fmt.Errorf("read: %w", err)
+	}
+	if len(content) > maxBody {
+		return nil, fmt.Errorf("%s is larger than %d MiB", path, maxBody>>20)
+	}
+	return content, nil
+}
+
+// targetLine matches the line with which a target in vegeta's http format begins.
+var targetLine = regexp.MustCompile(`^[A-Z]+\s+\S`)
+
+// readTargets reads targets in vegeta's http or json format. Host and scheme are
+// dropped: requests go to the service under test alone. Files that the http format
+// names ("@body.json") are relative to the file.
+func readTargets(path string) ([]Request, error) {
+	content, err := readBounded(path)
+	if err != nil {
+		return nil, err
+	}
+	asJSON := bytes.HasPrefix(bytes.TrimSpace(content), []byte("{"))
+	var requests []Request
+	var lines []string // of the target that is being read
+	first := 0
+	end := func() error {
+		if len(lines) == 0 {
+			return nil
+		}
+		r, err := parseTarget(strings.Join(lines, "\n"), asJSON)
+		if err != nil {
+			return fmt.Errorf("%s:%d: %w", path, first, err)
+		}
+		requests, lines = append(requests, r), nil
+		return nil
+	}
+	for i, line := range strings.Split(strings.ReplaceAll(string(content), "\r\n", "\n"), "\n") {
+		begins := targetLine.MatchString(line) || asJSON && strings.TrimSpace(line) != ""
+		if begins {
+			if err := end(); err != nil {
+				return nil, err
+			}
+			first = i + 1
+		}
+		comment := strings.HasPrefix(strings.TrimSpace(line), "#")
+		if body, found := strings.CutPrefix(line, "@"); found && !filepath.IsAbs(body) {
+			line = "@" + filepath.Join(filepath.Dir(path), body)
+		}
+		switch blank := strings.TrimSpace(line) == ""; {
+		case comment:
+		case blank:
+			if err := end(); err != nil {
+				return nil, err
+			}
+		case begins || len(lines) > 0:
+			lines = append(lines, line)
+		default:
+			return nil, fmt.Errorf(`%s:%d: %s is not a target; it must begin with a method and a URL, such as "GET http://127.0.0.1/reports"`, path, i+1, strictyaml.Quote(line))
+		}
+	}
+	if err := end(); err != nil {
+		return nil, err
+	}
+	if len(requests) == 0 {
+		return nil, fmt.Errorf("%s has no targets", path)
+	}
+	return requests, nil
+}
+
+// parseTarget reads one target.
+func parseTarget(text string, asJSON bool) (Request, error) {
+	next := vegeta.NewHTTPTargeter
+	if asJSON {
+		next = vegeta.NewJSONTargeter
+	}
+	var t vegeta.Target
+	if err := next(strings.NewReader(text+"\n"), nil, nil)(&t); err != nil {
+		return Request{}, err
+	}
+	u, err := url.Parse(t.URL)
+	if err != nil {
+		return Request{}, err
+	}
+	r := Request{Method: t.Method, Path: u.RequestURI(), Data: t.Body}
+	for name, values := range t.Header {
+		if r.Headers == nil {
+			r.Headers = Values{}
+		}
+		r.Headers[name] = strings.Join(values, ", ")
+	}
+	return r, nil
+}
+
+// httpService checks what only an HTTP service that sut.command starts has, and
+// what it does not have.
+func (c *checker) httpService() {
+	s := c.s
+	own := s.IsHTTPService()
+	for path, why := range map[string]string{
+		"sut.env": "applies only with sut.command", "sut.build": "applies only with sut.command",
+	} {
+		if c.Has(path) && len(s.SUT.Command) == 0 {
+			c.reportKey(path, "%s", why)
+		}
+	}
+	for _, path := range []string{"sut.ready", "sut.addr", "service.requests", "service.targets", "service.success", "service.connections", "service.tls"} {
+		if c.Has(path) && !own {
+			c.reportKey(path, "applies only to an HTTP service that sut.command starts; add sut.command and service")
+		}
+	}
+	for i := range s.Variants {
+		if path := strictyaml.Join(strictyaml.Index("variants", i), "vars"); c.Has(path) && len(s.SUT.Command) == 0 {
+			c.reportKey(path, "applies only with sut.command, whose arguments and environment hold the variables")
+		}
+	}
+	c.scalars("sut.env", s.SUT.Env)
+	for i, v := range s.Variants {
+		c.scalars(strictyaml.Join(strictyaml.Index("variants", i), "vars"), v.Vars)
+	}
+	if !own {
+		return
+	}
+	c.ready()
+	c.requests()
+	for _, path := range []string{"service.report_items", "sut.serial", "sut.fetch_timeout", "sut.write_timeout", "sut.container"} {
+		if c.Has(path) {
+			c.reportKey(path, "does not apply to an HTTP service that sut.command starts")
+		}
+	}
+	for i, text := range s.SUT.Command {
+		c.knownVariables(strictyaml.Index("sut.command", i), text, forCommand)
+	}
+	for name, v := range s.SUT.Env {
+		c.knownVariables(strictyaml.Join("sut.env", name), Text(v), forCommand)
+	}
+	uses := s.Uses(VariableAddr) || s.Uses(VariablePort)
+	addr, err := netip.ParseAddrPort(s.SUT.Addr)
+	switch {
+	case s.SUT.Addr == "" && !uses:
+		c.report("sut.command", "does not say where the service listens: write {{addr}} (or {{port}}) where the program takes its address, or set sut.addr to the loopback address that it listens on")
+	case s.SUT.Addr != "" && (err != nil || !addr.Addr().IsLoopback() || addr.Port() == 0):
+		c.report("sut.addr", `must be a loopback address with a port, such as "127.0.0.1:8080" (got %s)`, strictyaml.Quote(s.SUT.Addr))
+	}
+}
+
+// scalars checks that no value of a mapping is a list.
+func (c *checker) scalars(path string, values Values) {
+	for name, v := range values {
+		if _, isList := v.([]any); isList {
+			c.report(strictyaml.Join(path, name), "must be one value (got a list)")
+		}
+	}
+}
+
+func (c *checker) ready() {
+	r := c.s.SUT.Ready
+	given := 0
+	for _, set := range []bool{r.HTTP != "", r.TCP, r.Log != ""} {
+		if set {
+			given++
+		}
+	}
+	switch {
+	case given > 1:
+		c.report("sut.ready", "http, tcp and log are mutually exclusive")
+	case r.HTTP != "" && !strings.HasPrefix(r.HTTP, "/"):
+		c.report("sut.ready", "must be a path that begins with a slash (got %s)", strictyaml.Quote(r.HTTP))
+	}
+}
+
+func (c *checker) requests() {
+	s := c.s.Service
+	switch {
+	case c.Has("service.requests") && c.Has("service.targets"):
+		c.reportKey("service.targets", "service.requests and service.targets are mutually exclusive")
+	case !c.Has("service.requests") && !c.Has("service.targets") && len(s.Requests) == 0:
+		c.report("service", "has no requests; add service.requests or service.targets")
+	}
+	for i, r := range s.Requests {
+		path := strictyaml.Index("service.requests", i)
+		if !c.Has(path) { // of a file of targets
+			break
+		}
+		if !strings.HasPrefix(r.Path, "/") {
+			c.report(strictyaml.Join(path, "path"), "must begin with a slash (got %s)", strictyaml.Quote(r.Path))
+		}
+		if c.Has(strictyaml.Join(path, "body")) && c.Has(strictyaml.Join(path, "body_file")) {
+			c.reportKey(strictyaml.Join(path, "body_file"), "body and body_file are mutually exclusive")
+		}
+		if _, err := http.NewRequest(r.Method, "http://127.0.0.1/", nil); err != nil {
+			c.report(strictyaml.Join(path, "method"), "must be an HTTP method (got %s)", strictyaml.Quote(r.Method))
+		}
+		c.scalars(strictyaml.Join(path, "headers"), r.Headers)
+		for _, t := range r.texts(path) {
+			c.knownVariables(t.path, t.text, forRequest)
+		}
+	}
+}
+
+// knownVariables checks that every variable of a text has a value in every variant.
+func (c *checker) knownVariables(path, text string, builtin []string) {
+	for _, v := range c.s.Variants {
+		own := v.Variables()
+		names := slices.Concat(builtin, slices.Sorted(maps.Keys(own)))
+		for _, m := range variable.FindAllStringSubmatch(text, -1) {
+			switch name := m[1]; {
+			case !slices.Contains(names, name):
+				unknown := strictyaml.Unknown("variable", name, names)
+				unknown.Reason += fmt.Sprintf(" in variant %s", strictyaml.Quote(v.Name))
+				c.at(path, unknown)
+				return
+			case name == VariableItem && !c.Has("items"):
+				c.report(path, "{{item}} needs items, which the scenario does not have")
+				return
+			}
+		}
+	}
+}
