@@ -276,6 +276,7 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 			select {
 			case <-ticker.C:
 			case <-done:
+				look() // at what stays open
 				return
 			}
 		}
