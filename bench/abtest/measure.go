@@ -71,15 +71,15 @@ func measure(ctx context.Context, words []string, to string) (Measured, error) {
 	m.User, m.System, m.PeakRSS = cmd.ProcessState.UserTime(), cmd.ProcessState.SystemTime(), peakRSS(cmd.ProcessState)
 	if err != nil {
 		m.Failed = err.Error()
-		if text := lastOf(stderr); text != "" {
+		if text := fileTail(stderr); text != "" {
 			m.Failed += ": " + text
 		}
 	}
 	return m, nil
 }
 
-// lastOf returns the end of what is in a file.
-func lastOf(f *os.File) string {
+// fileTail returns the end of what is in a file.
+func fileTail(f *os.File) string {
 	const most = 2 << 10
 	info, err := f.Stat()
 	if err != nil {

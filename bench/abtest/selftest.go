@@ -91,7 +91,7 @@ func RunSelfTest(ctx context.Context, s *results.SelfTested, test SelfTest) erro
 		if err != nil {
 			return err
 		}
-		s.Unmeasured += take(&tried, block)
+		s.Unmeasured += addPairs(&tried, block)
 		s.Blocks++
 		test.Progress(s.Blocks, test.Time-test.Now().Sub(began))
 	}
@@ -109,7 +109,7 @@ func (test SelfTest) block(ctx context.Context, runner *experiment.Runner, t exp
 		runner.Append = func(record stored.Trial) error {
 			return test.Log.Append(SelfTestTrial{Block: t.Block, Treatment: name, Trial: record})
 		}
-		record, err := runner.Trial(ctx, treat(t, name))
+		record, err := runner.Trial(ctx, withTreatment(t, name))
 		if err != nil {
 			return nil, err
 		}
@@ -118,8 +118,8 @@ func (test SelfTest) block(ctx context.Context, runner *experiment.Runner, t exp
 	return block, nil
 }
 
-// treat returns the trial with what is planted in it.
-func treat(t experiment.ScheduledTrial, treatment string) experiment.ScheduledTrial {
+// withTreatment returns the trial with what is planted in it.
+func withTreatment(t experiment.ScheduledTrial, treatment string) experiment.ScheduledTrial {
 	slower := func(percent scenarios.Duration) {
 		s := *t.Level.Scenario
 		s.Upstream.Latency.Value += s.Upstream.Latency.Value * percent / 100
@@ -138,8 +138,8 @@ func treat(t experiment.ScheduledTrial, treatment string) experiment.ScheduledTr
 	return t
 }
 
-// take adds the pairs of a block, and returns how many trials could not be measured.
-func take(tried *results.Tried, block map[string]stored.Trial) (unmeasured int) {
+// addPairs adds the pairs of a block, and returns how many trials could not be measured.
+func addPairs(tried *results.Tried, block map[string]stored.Trial) (unmeasured int) {
 	base := block[baseline]
 	if base.Outcome != stored.OutcomeOK {
 		unmeasured++

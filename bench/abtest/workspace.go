@@ -61,7 +61,7 @@ func (e *extracted) workspace(ctx context.Context, at, current string) (file str
 	if explicit == noWorkspace {
 		return noWorkspace, nil, nil
 	}
-	if file, ok := e.own(at, current, explicit); ok {
+	if file, ok := e.revisionWorkspace(at, current, explicit); ok {
 		notes, err = e.pinWorkspace(ctx, file, filepath.Dir(e.home(file)))
 		if current == noWorkspace {
 			notes = append(notes, "the other revision is built in the workspace of its go.work, which the working tree does not have")
@@ -90,9 +90,9 @@ func (e *extracted) workspace(ctx context.Context, at, current string) (file str
 	return file, append([]string{"both sides are built in the workspace of " + current}, notes...), err
 }
 
-// own returns the go.work of the revision itself: the one that GOWORK names, or
+// revisionWorkspace returns the go.work of the revision itself: the one that GOWORK names, or
 // the nearest one above the module.
-func (e *extracted) own(at, current, explicit string) (string, bool) {
+func (e *extracted) revisionWorkspace(at, current, explicit string) (string, bool) {
 	if explicit != "" {
 		file, inside := e.copyOf(current)
 		return file, inside && readable(file)
@@ -141,7 +141,7 @@ func (e *extracted) pinWorkspace(ctx context.Context, file, home string) (notes 
 		switch {
 		case !inside:
 			edit = append(edit, "-use="+filepath.ToSlash(target))
-			notes = append(notes, outside("module "+use.DiskPath+" of the workspace"))
+			notes = append(notes, sharedNote("module "+use.DiskPath+" of the workspace"))
 			continue
 		case !readable(filepath.Join(module, "go.mod")):
 			notes = append(notes, fmt.Sprintf("the other revision has no module %s, which is omitted from its workspace", use.DiskPath))
@@ -162,7 +162,7 @@ func (e *extracted) pinWorkspace(ctx context.Context, file, home string) (notes 
 		if copied, inside := e.copyOf(target); inside {
 			target = copied
 		} else {
-			notes = append(notes, outside(fmt.Sprintf("%s, by which go.work replaces %s,", r.New.Path, r.Old.Path)))
+			notes = append(notes, sharedNote(fmt.Sprintf("%s, by which go.work replaces %s,", r.New.Path, r.Old.Path)))
 		}
 		edit = append(edit, "-replace="+r.old()+"="+filepath.ToSlash(target))
 	}
@@ -182,7 +182,7 @@ func from(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
-// outside returns the note about what both sides read from the same place.
-func outside(what string) string {
+// sharedNote returns the note about what both sides read from the same place.
+func sharedNote(what string) string {
 	return what + " is outside of the repository: both sides are built with its current content"
 }

@@ -27,13 +27,13 @@ type block struct {
 	beat  *beat
 
 	mu     sync.Mutex
-	course course
+	tracker tracker
 	begun  bool
 	drawn  []int // widths of the lines that stand there
 }
 
 func newBlock(w io.Writer, size func() (columns, rows int), color bool) *block {
-	b := &block{w: w, size: size, color: color, course: newCourse()}
+	b := &block{w: w, size: size, color: color, tracker: newCourse()}
 	b.beat = newBeat(redrawEvery, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -43,21 +43,21 @@ func newBlock(w io.Writer, size func() (columns, rows int), color bool) *block {
 }
 
 func (b *block) Started(planned, done int, left time.Duration) {
-	b.change(func() { b.course.started(planned, done, left); b.begun = true })
+	b.change(func() { b.tracker.started(planned, done, left); b.begun = true })
 }
 
 func (b *block) TrialStarted(t experiment.ScheduledTrial, left time.Duration) {
-	b.change(func() { b.course.trialStarted(t, left) })
+	b.change(func() { b.tracker.trialStarted(t, left) })
 }
 
 func (b *block) TrialEnded(t results.Trial, left time.Duration) {
 	if t.Outcome != results.OutcomeOK {
 		b.Note(trialNote(t))
 	}
-	b.change(func() { b.course.trialEnded(left) })
+	b.change(func() { b.tracker.trialEnded(left) })
 }
 
-func (b *block) Live(l experiment.Live) { b.course.offer(l) }
+func (b *block) Live(l experiment.Live) { b.tracker.offer(l) }
 
 func (b *block) Note(text string) {
 	b.mu.Lock()
@@ -88,7 +88,7 @@ func (b *block) draw() {
 		return
 	}
 	columns, rows := b.size()
-	lines := Render(b.course.now(), columns-1, b.color)
+	lines := Render(b.tracker.now(), columns-1, b.color)
 	lines = lines[:max(1, min(len(lines), rows-1))]
 	out := b.top(columns)
 	b.drawn = b.drawn[:0]

@@ -27,14 +27,14 @@ type plain struct {
 	beat *beat // nil: no service
 
 	mu     sync.Mutex
-	course course
+	course tracker
 	last   time.Time
 }
 
 func newPlain(w io.Writer, service bool) *plain {
 	p := &plain{w: w, course: newCourse()}
 	if service {
-		p.beat = newBeat(plainBeat, p.look)
+		p.beat = newBeat(plainBeat, p.report)
 	}
 	return p
 }
@@ -80,8 +80,8 @@ func (p *plain) Close() {
 	}
 }
 
-// look describes how the trial goes, if it is time.
-func (p *plain) look() {
+// report describes how the trial goes, if it is time.
+func (p *plain) report() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if s := p.course.now(); s.Live != nil && s.Silent < silence && p.due(serviceEvery) {

@@ -24,36 +24,36 @@ type State struct {
 	Silent time.Duration
 }
 
-// course keeps a State up to date. Its user locks, but for latest.
-type course struct {
+// tracker keeps a State up to date. Its user locks, but for latest.
+type tracker struct {
 	state  State
 	leftAt time.Time // when state.Left was estimated
 	latest chan experiment.Live
 	heard  time.Time
 }
 
-func newCourse() course { return course{latest: make(chan experiment.Live, 1)} }
+func newCourse() tracker { return tracker{latest: make(chan experiment.Live, 1)} }
 
-func (c *course) started(planned, done int, left time.Duration) {
+func (c *tracker) started(planned, done int, left time.Duration) {
 	c.state = State{Planned: planned, Done: done}
 	c.estimated(left)
 }
 
-func (c *course) trialStarted(t experiment.ScheduledTrial, left time.Duration) {
+func (c *tracker) trialStarted(t experiment.ScheduledTrial, left time.Duration) {
 	c.state.Trial, c.state.Live = &t, nil
 	c.estimated(left)
 }
 
-func (c *course) trialEnded(left time.Duration) {
+func (c *tracker) trialEnded(left time.Duration) {
 	c.state.Trial, c.state.Live = nil, nil
 	c.state.Done++
 	c.estimated(left)
 }
 
-func (c *course) estimated(left time.Duration) { c.state.Left, c.leftAt = left, time.Now() }
+func (c *tracker) estimated(left time.Duration) { c.state.Left, c.leftAt = left, time.Now() }
 
 // offer leaves l for now to find, and never waits: an older one goes.
-func (c *course) offer(l experiment.Live) {
+func (c *tracker) offer(l experiment.Live) {
 	select {
 	case <-c.latest:
 	default:
@@ -65,7 +65,7 @@ func (c *course) offer(l experiment.Live) {
 }
 
 // now returns the state of this moment.
-func (c *course) now() State {
+func (c *tracker) now() State {
 	select {
 	case l := <-c.latest:
 		if c.state.Trial != nil && l.Trial.Index == c.state.Trial.Index {

@@ -178,7 +178,7 @@ const itemCost = time.Millisecond
 func EstimateLimits(s *scenarios.Scenario, b LimitBounds) (time.Duration, error) {
 	r := &limitRunner{LimitOptions: LimitOptions{Scenario: s, Bounds: b}}
 	typical := &limitSearch{step: b.Step, most: b.Most}
-	limits := typical.steps(1, b.First*pow(b.Step, tops))
+	limits := typical.steps(1, b.First*pow(b.Step, flatSteps))
 	if b.Refine {
 		limits = append(limits, b.First, b.First, b.First)
 	}

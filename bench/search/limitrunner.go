@@ -52,7 +52,7 @@ func Limits(ctx context.Context, o LimitOptions) error {
 			return err
 		}
 		for range replacements {
-			lacking, blocks := r.lacking()
+			lacking, blocks := r.incomplete()
 			if blocks == 0 {
 				break
 			}
@@ -68,9 +68,9 @@ func Limits(ctx context.Context, o LimitOptions) error {
 // trials had no result, after each round.
 const replacements = 2
 
-// lacking returns the limits some of whose trials had no result, but most had, and
+// incomplete returns the limits some of whose trials had no result, but most had, and
 // how many blocks they lack.
-func (r *limitRunner) lacking() (limits []int, blocks int) {
+func (r *limitRunner) incomplete() (limits []int, blocks int) {
 	for _, p := range r.Found.Points {
 		if n := r.Bounds.Blocks - len(p.Runs); n > 0 && len(p.Runs) >= p.Lost {
 			limits, blocks = append(limits, p.Limit), max(blocks, n)

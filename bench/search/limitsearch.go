@@ -16,9 +16,9 @@ type limitSearch struct {
 	refine            bool
 }
 
-// tops is by how many steps a limit may be above the best without doing better
+// flatSteps is by how many steps a limit may be above the best without doing better
 // until the search ends: throughput is flat there.
-const tops = 2
+const flatSteps = 2
 
 // next returns the limits of the next round, in order; nil means that the search has ended. A
 // round has the best limit once more, so that what is new can be compared with
@@ -32,19 +32,19 @@ func (s *limitSearch) next(l *capacity.Limits) []int {
 		best = l.Recommendation.Peak
 	}
 	if highest := l.Points[len(l.Points)-1].Limit; s.rises(l, best, highest) {
-		if more := s.steps(highest*s.step, highest*pow(s.step, tops)); len(more) > 0 {
-			return with(best, more)
+		if more := s.steps(highest*s.step, highest*pow(s.step, flatSteps)); len(more) > 0 {
+			return withBest(best, more)
 		}
 	}
-	if low, high, ok := l.Gap(); ok && high > bridge*low {
-		return with(best, []int{int(math.Sqrt(float64(low) * float64(high)))})
+	if low, high, ok := l.Gap(); ok && high > maxGap*low {
+		return withBest(best, []int{int(math.Sqrt(float64(low) * float64(high)))})
 	}
 	if !s.refine || best == 0 {
 		return nil
 	}
 	s.refine = false
-	if more := around(l); len(more) > 0 {
-		return with(best, more)
+	if more := neighbors(l); len(more) > 0 {
+		return withBest(best, more)
 	}
 	return nil
 }
@@ -53,12 +53,12 @@ func (s *limitSearch) next(l *capacity.Limits) []int {
 // too many items fail already it is not a throughput.
 func (s *limitSearch) rises(l *capacity.Limits, best, highest int) bool {
 	p := l.Limit(highest)
-	return best > 0 && p.Throughput != nil && p.ErrorShare() <= l.Terms.MaxErrors && !l.Passed() && highest < best*pow(s.step, tops)
+	return best > 0 && p.Throughput != nil && p.ErrorShare() <= l.Terms.MaxErrors && !l.Passed() && highest < best*pow(s.step, flatSteps)
 }
 
-// bridge is by what factor the first limit that does harm may be above the one
+// maxGap is by what factor the first limit that does harm may be above the one
 // before it: the one to take may lie between them.
-const bridge = 2
+const maxGap = 2
 
 // steps returns the limits from one to another, each step times the one before.
 func (s *limitSearch) steps(from, to int) (all []int) {
@@ -76,8 +76,8 @@ func pow(x, n int) int {
 	return p
 }
 
-// with returns the limits with the best among them.
-func with(best int, more []int) []int {
+// withBest returns the limits withBest the best among them.
+func withBest(best int, more []int) []int {
 	if best > 0 && !slices.Contains(more, best) {
 		more = append(more, best)
 	}
@@ -85,9 +85,9 @@ func with(best int, more []int) []int {
 	return more
 }
 
-// around returns the limits halfway (on a logarithmic scale) between the recommended
+// neighbors returns the limits halfway (on a logarithmic scale) between the recommended
 // one and its neighbours, without those that were tried.
-func around(l *capacity.Limits) (all []int) {
+func neighbors(l *capacity.Limits) (all []int) {
 	at := slices.IndexFunc(l.Points, func(p capacity.LimitPoint) bool { return p.Limit == l.Recommendation.Limit })
 	if at < 0 {
 		return nil

@@ -90,7 +90,7 @@ func (r *rateRunner) variant(ctx context.Context, v scenarios.Variant) error {
 		Tester: &r.tester, Append: r.Store.Append, Progress: experiment.Notes(r.Note),
 		Retries: rateRetries, Discard: r.discard, MaxFailures: rateFailures,
 	}
-	var seen []tried
+	var seen []attempt
 	for {
 		probe, more := search.Next()
 		if !more {
@@ -106,24 +106,24 @@ func (r *rateRunner) variant(ctx context.Context, v scenarios.Variant) error {
 		}
 		seen = append(seen, t)
 		search.Add(t.point)
-		found.Rate, found.Bottleneck = search.Result(), r.blame(seen)
+		found.Rate, found.Bottleneck = search.Result(), r.bottleneck(seen)
 		if err := r.Tried(r.found, found.Points[len(found.Points)-1]); err != nil {
 			return err
 		}
 	}
 }
 
-// tried is a rate with its trial.
-type tried struct {
+// attempt is a rate with its trial.
+type attempt struct {
 	point   capacity.Point
 	trial   results.Trial
 	machine capacity.Machine
 	window  time.Duration
 }
 
-// blame looks at the lowest rate that failed, beside the lowest that held.
-func (r *rateRunner) blame(seen []tried) *capacity.Bottleneck {
-	var failed, calm *tried
+// bottleneck looks at the lowest rate that failed, beside the lowest that held.
+func (r *rateRunner) bottleneck(seen []attempt) *capacity.Bottleneck {
+	var failed, calm *attempt
 	for i := range seen {
 		switch t := &seen[i]; {
 		case t.point.Decision == verdict.Failed && (failed == nil || t.point.Rate < failed.point.Rate):
@@ -143,17 +143,17 @@ func (r *rateRunner) blame(seen []tried) *capacity.Bottleneck {
 }
 
 // probe tries a rate.
-func (r *rateRunner) probe(ctx context.Context, trials *experiment.Runner, v scenarios.Variant, p Probe) (tried, error) {
+func (r *rateRunner) probe(ctx context.Context, trials *experiment.Runner, v scenarios.Variant, p Probe) (attempt, error) {
 	planned, err := r.planned(v, p)
 	if err != nil {
-		return tried{}, err
+		return attempt{}, err
 	}
 	r.index++
 	record, err := trials.Trial(ctx, planned)
 	if err != nil {
-		return tried{}, err
+		return attempt{}, err
 	}
-	t := tried{point: r.judge(record), trial: record, window: p.Window, machine: r.machine(record, r.tester.Busy)}
+	t := attempt{point: r.judge(record), trial: record, window: p.Window, machine: r.machine(record, r.tester.Busy)}
 	t.point.Rate, t.point.Machine = p.Rate, t.machine
 	return t, nil
 }

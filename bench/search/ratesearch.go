@@ -96,13 +96,13 @@ func (o RateBounds) Probes() (int, error) {
 type RateSearch struct {
 	o      RateBounds
 	points []capacity.Point
-	held   float64 // the highest; zero means none
+	passed   float64 // the highest; zero means none
 	bound  float64 // the lowest that did not hold; zero means none
 	failed float64 // the lowest that failed; zero means none
 	next   Probe
 	end    capacity.End
 	tries  int  // for the longer window
-	again  bool // what nobody could tell was tried a second time
+	retried  bool // what nobody could tell was tried a second time
 }
 
 // NewRateSearch checks the options.
@@ -127,7 +127,7 @@ func (s *RateSearch) Add(p capacity.Point) {
 	s.points = append(s.points, p)
 	switch p.Decision {
 	case verdict.Passed:
-		s.held = p.Rate
+		s.passed = p.Rate
 	case verdict.Failed:
 		s.failed = p.Rate
 		fallthrough
@@ -144,21 +144,21 @@ func (s *RateSearch) Add(p capacity.Point) {
 // narrow decides on the next rate from the bounds that there are.
 func (s *RateSearch) narrow() {
 	switch {
-	case s.bound == 0 && s.held >= s.o.Most:
-		s.confirm(s.held)
+	case s.bound == 0 && s.passed >= s.o.Most:
+		s.confirm(s.passed)
 	case s.bound == 0:
-		s.try(min(rounded(s.held*s.o.Step), s.o.Most))
-	case s.held == 0 && s.bound <= s.o.Least:
+		s.try(min(rounded(s.passed*s.o.Step), s.o.Most))
+	case s.passed == 0 && s.bound <= s.o.Least:
 		s.lowest()
-	case s.held == 0:
+	case s.passed == 0:
 		s.try(max(rounded(s.bound/s.o.Step), s.o.Least))
-	case s.bound/s.held > s.o.Ratio:
-		s.try(rounded(math.Sqrt(s.held * s.bound)))
-	case !s.near(s.held) && !s.again: // noise may be over by now
-		s.again, s.bound = true, s.failed
+	case s.bound/s.passed > s.o.Ratio:
+		s.try(rounded(math.Sqrt(s.passed * s.bound)))
+	case !s.near(s.passed) && !s.retried: // noise may be over by now
+		s.retried, s.bound = true, s.failed
 		s.narrow()
 	default:
-		s.confirm(s.held)
+		s.confirm(s.passed)
 	}
 }
 
@@ -183,7 +183,7 @@ func (s *RateSearch) confirmed(p capacity.Point) {
 	case s.tries == s.o.Confirmations:
 		s.end = capacity.Unconfirmed
 	default:
-		s.held = 0
+		s.passed = 0
 		s.confirm(max(rounded(p.Rate*stepDown), s.o.Least))
 	}
 }
@@ -208,7 +208,7 @@ func (s *RateSearch) Result() capacity.Rate {
 		}
 	}
 	if s.end == capacity.Confirmed || s.end == capacity.AtLeast {
-		r.Confirmed = s.held
+		r.Confirmed = s.passed
 	}
 	return r
 }
