@@ -14,7 +14,7 @@ import (
 	"floodgate/results/revision"
 )
 
-// ownModule is the module whose command is the SUT where nothing else is to be built.
+// ownModule is the module whose command is the SUT by default.
 const (
 	ownModule  = "floodgate"
 	ownPackage = "./bench"
@@ -29,7 +29,7 @@ type BuildError struct {
 func (e *BuildError) Error() string { return fmt.Sprintf("build %s: %v", e.Side, e.Err) }
 func (e *BuildError) Unwrap() error { return e.Err }
 
-// module is what is read of a go.mod.
+// module is the relevant content of a go.mod file.
 type module struct {
 	Module  struct{ Path string }
 	Replace []replacement
@@ -39,7 +39,7 @@ type replacement struct {
 	Old, New struct{ Path, Version string }
 }
 
-// old returns the module that is replaced, as the flag -replace names it.
+// old returns the replaced module in the form of the flag -replace.
 func (r replacement) old() string {
 	if r.Old.Version == "" {
 		return r.Old.Path
@@ -47,8 +47,8 @@ func (r replacement) old() string {
 	return r.Old.Path + "@" + r.Old.Version
 }
 
-// goCommand returns one of the go tool in the workspace of a go.work file ("off": in
-// none; empty means that in the one that go finds), in the repository that dir is in.
+// goCommand returns a command of the go tool in dir, with a go.work file; "off" means
+// without one, and empty means the one that go finds.
 func goCommand(ctx context.Context, dir, workspace string, args ...string) *exec.Cmd {
 	cmd := command(ctx, dir, "go", args...)
 	cmd.Env = revision.Environ()
@@ -58,7 +58,7 @@ func goCommand(ctx context.Context, dir, workspace string, args ...string) *exec
 	return cmd
 }
 
-// readModule reads the go.mod in dir.
+// readModule reads the go.mod file in dir.
 func readModule(ctx context.Context, dir string) (module, error) {
 	var m module
 	text, err := output(ctx, goCommand(ctx, dir, "", "mod", "edit", "-json", "go.mod"))
@@ -71,8 +71,8 @@ func readModule(ctx context.Context, dir string) (module, error) {
 	return m, nil
 }
 
-// moduleDir returns the folder of the go.mod that a package path such as ./cmd/sut
-// belongs to: the nearest one above it, within top.
+// moduleDir returns the directory of the module of a package path such as ./cmd/sut: the
+// nearest one above it, within top, that has a go.mod file.
 func moduleDir(top, dir, pkg string) (string, error) {
 	at := filepath.Join(dir, filepath.FromSlash(pkg))
 	for {
@@ -86,18 +86,18 @@ func moduleDir(top, dir, pkg string) (string, error) {
 	}
 }
 
-// pin makes the replacements of a module that lead out of its repository lead
-// to where they lead in the working tree: home is the module's folder there.
-// The notes name them: both sides are built with what is there now.
+// pin redirects the replacements of a module that lead out of its repository to the same
+// directories as in the working tree, where home is the module's directory. The notes name
+// them, because both sides are built with their current content.
 func pin(ctx context.Context, dir, home, top string) (notes []string, err error) {
 	if readable(filepath.Join(dir, "vendor", "modules.txt")) {
-		return nil, nil // nothing outside is read, and the two must agree
+		return nil, nil // go reads nothing outside, and go.mod must agree with the vendor directory
 	}
 	return pinReplacements(ctx, dir, home, top)
 }
 
-// pinReplacements is pin also where there is a vendor folder, which go does not
-// use in a workspace.
+// pinReplacements is like pin, even with a vendor directory, which go does not use in a
+// workspace.
 func pinReplacements(ctx context.Context, dir, home, top string) (notes []string, err error) {
 	m, err := readModule(ctx, dir)
 	if err != nil {
@@ -125,12 +125,12 @@ func within(top, path string) bool {
 	return err == nil && relative != ".." && !strings.HasPrefix(relative, ".."+string(filepath.Separator))
 }
 
-// build builds a package of the module in dir as the file out, and returns the
-// tool chain that did: the lines go and toolchain of go.mod may ask for another
-// one. What git the folder is in is not requested: asking refreshes its index.
+// build builds a package of the module in dir as the file out, and returns the version of
+// the toolchain, which the lines go and toolchain of go.mod may select. It does not stamp
+// the revision, because git would refresh its index.
 func build(ctx context.Context, dir, workspace, pkg, out string) (toolchain string, err error) {
 	cmd := goCommand(ctx, dir, workspace, "build", "-buildvcs=false", "-o", out, pkg)
-	// What a kill leaves of the build is swept with our folder.
+	// If the build is killed, its files are swept with the directory.
 	cmd.Env = append(cmd.Env, "GOTMPDIR="+filepath.Dir(out))
 	if _, err := output(ctx, cmd); err != nil {
 		return "", err
@@ -149,7 +149,7 @@ func build(ctx context.Context, dir, workspace, pkg, out string) (toolchain stri
 	return built.GoVersion, nil
 }
 
-// packageToBuild returns the flag, or the command of our own module where there is none.
+// packageToBuild returns the flag or, without one, the command of Floodgate's own module.
 func packageToBuild(ctx context.Context, dir, flag string) (string, error) {
 	if flag != "" {
 		clean := filepath.ToSlash(filepath.Clean(flag))
@@ -170,7 +170,7 @@ func packageToBuild(ctx context.Context, dir, flag string) (string, error) {
 	return "", &UsageError{errors.New("cannot tell which program is the system under test; name its package in this module with --build ./PACKAGE (default in Floodgate's own module: ./bench)")}
 }
 
-// UsageError is a mistake of whoever called.
+// UsageError reports a mistake in the arguments.
 type UsageError struct{ Err error }
 
 func (e *UsageError) Error() string { return e.Err.Error() }

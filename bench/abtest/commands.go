@@ -13,21 +13,21 @@ import (
 	"mvdan.cc/sh/v3/syntax"
 )
 
-// Commands describes what to compare.
+// Commands describes a comparison of commands.
 type Commands struct {
 	// A and B are the words of the commands.
 	A, B []string
-	// Metric decides: wall, cpu or rss.
+	// Metric is the metric that decides: wall, cpu or rss.
 	Metric string
-	// Measure runs a command once: one of [Measuring], or what a test has in its place.
+	// Measure runs a command once; see [Measuring].
 	Measure Measurer
-	// Log keeps every pair as it ends.
+	// Log receives every pair as it ends.
 	Log *Log
-	// Progress hears of every pair that ended, of how many at most.
+	// Progress is called after every pair with the greatest number of pairs.
 	Progress func(pairs, most int)
 }
 
-// CommandPair is a line of the record: both commands, one right after the other.
+// CommandPair is a line of the record: one run of each command, one right after the other.
 type CommandPair struct {
 	Pair   int      `json:"pair"` // from 0
 	BFirst bool     `json:"b_first"`
@@ -35,10 +35,9 @@ type CommandPair struct {
 	B      Measured `json:"b"`
 }
 
-// RunCommands measures pairs of the two commands, after one run of each that
-// does not count, until the verdict's design decides, and judges. A command that
-// fails ends it: the verdict says that it is unmeasured. The error is that of
-// ctx, or of the record.
+// RunCommands measures pairs of the two commands, after a warm-up run of each, until the
+// design of the outcome decides, and judges them. If a command fails, the outcome is
+// unmeasured. The error is that of ctx or of the record.
 func RunCommands(ctx context.Context, v *results.Outcome, c Commands) error {
 	r := &commandRun{Commands: c, verdict: v, judged: results.Commanded{Metric: c.Metric, Pairs: map[string][]results.Pair{}}}
 	order := rand.New(rand.NewPCG(v.Seed, 0))
@@ -105,7 +104,7 @@ func (r *commandRun) measure(ctx context.Context, p *CommandPair) error {
 	return nil
 }
 
-// add takes the figures that both sides have.
+// add adds the figures that both sides have.
 func (r *commandRun) add(p CommandPair) {
 	for metric, pair := range map[string]results.Pair{
 		results.Wall: {A: float64(p.A.Wall), B: float64(p.B.Wall)},
@@ -126,9 +125,8 @@ func (r *commandRun) add(p CommandPair) {
 	}
 }
 
-// Split splits a command line into words, as a POSIX shell does. It returns an
-// error for a line without words and for one that needs a shell: pipes, lists,
-// redirections, variables, patterns, comments.
+// Split splits a command line into words like a POSIX shell. A line without words, and one
+// that needs a shell (pipes, lists, redirections, variables, patterns, comments), are errors.
 func Split(line string) ([]string, error) {
 	words, err := split(line)
 	if err != nil {

@@ -11,18 +11,18 @@ import (
 	"floodgate/results/revision"
 )
 
-// Repository is a git repository that is read and never changed.
+// Repository is a git repository, which is never changed.
 type Repository struct {
-	// Top is its working tree's folder.
+	// Top is the directory of its working tree.
 	Top string
 }
 
-// UnknownRefError reports that git knows no commit by that name.
+// UnknownRefError reports that git does not know a commit by that name.
 type UnknownRefError struct {
 	Ref  string
-	Tail string // what git said
-	// Shallow reports that the clone lacks a part of the history, where the
-	// commit may be.
+	Tail string // the end of git's output
+	// Shallow reports that the clone lacks a part of the history, which may contain the
+	// commit.
 	Shallow bool
 }
 
@@ -33,7 +33,7 @@ func (e *UnknownRefError) Error() string {
 	return fmt.Sprintf("commit %q: this repository has no such commit; name a branch, a tag or a commit such as HEAD~1 (git: %s)", e.Ref, e.Tail)
 }
 
-// OpenRepository finds the repository that dir is in.
+// OpenRepository finds the repository that contains dir.
 func OpenRepository(ctx context.Context, dir string) (*Repository, error) {
 	r := &Repository{Top: dir}
 	top, err := r.git(ctx, nil, "rev-parse", "--show-toplevel")
@@ -52,8 +52,8 @@ func OpenRepository(ctx context.Context, dir string) (*Repository, error) {
 	return r, nil
 }
 
-// git runs git such that it takes no lock of the repository: a status refreshes
-// its index otherwise. In a hook, git's own variables would lead it elsewhere.
+// git runs git without optional locks, because otherwise status would refresh the index. It
+// removes git's variables, which in a hook would refer to another repository.
 func (r *Repository) git(ctx context.Context, env []string, args ...string) (string, error) {
 	cmd := command(ctx, r.Top, "git", args...)
 	cmd.Env = append(revision.Environ(), "GIT_OPTIONAL_LOCKS=0", "GIT_LFS_SKIP_SMUDGE=1", "GIT_TERMINAL_PROMPT=0", "LC_ALL=C")
@@ -61,8 +61,7 @@ func (r *Repository) git(ctx context.Context, env []string, args ...string) (str
 	return output(ctx, cmd)
 }
 
-// Commit returns the full hash of the commit that ref names; an [UnknownRefError]
-// where there is none.
+// Commit returns the full hash of the commit that ref names, or an [UnknownRefError].
 func (r *Repository) Commit(ctx context.Context, ref string) (string, error) {
 	hash, err := r.git(ctx, nil, "rev-parse", "--verify", "--end-of-options", ref+"^{commit}")
 	var failed *CommandError
@@ -75,8 +74,8 @@ func (r *Repository) Commit(ctx context.Context, ref string) (string, error) {
 	return strings.TrimSpace(hash), err
 }
 
-// Changes returns the files of the working tree that are not as in its commit, in
-// git's short format; new ones count.
+// Changes returns the files of the working tree that differ from its commit, including new
+// ones, in git's short format.
 func (r *Repository) Changes(ctx context.Context) ([]string, error) {
 	text, err := r.git(ctx, nil, "status", "--porcelain", "--untracked-files=normal")
 	if err != nil {
@@ -88,10 +87,9 @@ func (r *Repository) Changes(ctx context.Context) ([]string, error) {
 	return strings.Split(text, "\n"), nil
 }
 
-// Extract writes the files of a commit into the folder dir, by way of an index
-// in temp, so that the repository stays as it is. What git does not keep itself
-// is not there, and the notes say so: submodules, and files of Git LFS, which
-// stay pointers.
+// Extract writes the files of a commit into the directory dir with an index in temp, so that
+// the repository does not change. The notes name what git does not store itself:
+// submodules, which are missing, and files of Git LFS, which stay pointers.
 func (r *Repository) Extract(ctx context.Context, commit, temp, dir string) (notes []string, err error) {
 	fail := func(err error) ([]string, error) {
 		return nil, fmt.Errorf("write out %s: %w", commit, err)
@@ -103,7 +101,7 @@ func (r *Repository) Extract(ctx context.Context, commit, temp, dir string) (not
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fail(err)
 	}
-	// A filter of LFS that is configured could download into the repository.
+	// A configured LFS filter could download files into the repository.
 	if _, err := r.git(ctx, index, "-c", "filter.lfs.process=", "-c", "filter.lfs.smudge=cat", "-c", "filter.lfs.required=false",
 		"checkout-index", "--all", "--quiet", "--prefix="+dir+string(filepath.Separator)); err != nil {
 		return fail(err)

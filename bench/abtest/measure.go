@@ -13,35 +13,36 @@ import (
 	"floodgate/bench/internal/group"
 )
 
-// Measured is one run of a command, seen from outside.
+// Measured holds the figures of one run of a command, seen from outside.
 type Measured struct {
 	Wall time.Duration `json:"wall_ns"`
-	// User and System are the CPU time of the command and of what it waited for.
+	// User and System are the CPU times of the command and of the children it waited for.
 	User   time.Duration `json:"user_cpu_ns"`
 	System time.Duration `json:"system_cpu_ns"`
-	// PeakRSS is the highest resident memory of one of its processes, in bytes;
-	// 0: unknown, as where it is below our own on Linux, which counts that in.
+	// PeakRSS is the highest resident memory of one of its processes, in bytes. Zero means
+	// that it is unknown, for example because it is below that of this process, which Linux
+	// includes.
 	PeakRSS int64 `json:"peak_rss_bytes,omitempty"`
-	// Failed is the reason why it is not a measurement; empty means that it exited with 0.
+	// Failed is the reason why the run failed; empty means that the command exited with 0.
 	Failed string `json:"failed,omitempty"`
 }
 
-// Measurer runs a command once; see [Measuring]. Its error is that of ctx, or says why nothing
-// could be run at all; a command that fails is in what it measured.
+// Measurer runs a command once; see [Measuring]. Its error is that of ctx, or the reason why
+// no command can run. The failure of a command is part of its figures.
 type Measurer func(ctx context.Context, words []string) (Measured, error)
 
-// Measuring returns the [Measurer] that runs a command without input and sends
-// its standard output to a pipe or to the null device ([OutputPipe], [OutputNull]).
+// Measuring returns the [Measurer] that runs a command without input and with its standard
+// output connected to a pipe ([OutputPipe]) or to the null device ([OutputNull]).
 func Measuring(to string) Measurer {
 	return func(ctx context.Context, words []string) (Measured, error) { return measure(ctx, words, to) }
 }
 
 func measure(ctx context.Context, words []string, to string) (Measured, error) {
-	stderr, err := os.CreateTemp("", Prefix) // a file: a pipe that a grandchild keeps would hold us up
+	stderr, err := os.CreateTemp("", Prefix) // not a pipe, which a grandchild could hold open
 	if err != nil {
 		return Measured{}, err
 	}
-	_ = os.Remove(stderr.Name()) // where an open file cannot be removed, it goes below
+	_ = os.Remove(stderr.Name()) // if the system cannot remove an open file, it is removed below
 	defer func() {
 		stderr.Close()
 		_ = os.Remove(stderr.Name())
@@ -71,15 +72,15 @@ func measure(ctx context.Context, words []string, to string) (Measured, error) {
 	m.User, m.System, m.PeakRSS = cmd.ProcessState.UserTime(), cmd.ProcessState.SystemTime(), peakRSS(cmd.ProcessState)
 	if err != nil {
 		m.Failed = err.Error()
-		if text := lastOf(stderr); text != "" {
+		if text := fileTail(stderr); text != "" {
 			m.Failed += ": " + text
 		}
 	}
 	return m, nil
 }
 
-// lastOf returns the end of what is in a file.
-func lastOf(f *os.File) string {
+// fileTail returns the end of a file's content.
+func fileTail(f *os.File) string {
 	const most = 2 << 10
 	info, err := f.Stat()
 	if err != nil {
@@ -92,21 +93,20 @@ func lastOf(f *os.File) string {
 	return tail(string(text))
 }
 
-// Where the standard output of measured commands goes.
+// Destinations of the standard output of measured commands.
 const (
-	// OutputPipe is a pipe that is read and thrown away: a command does all of its
-	// work, as where its output is used.
+	// OutputPipe is a pipe whose content is discarded, so that the command does all of
+	// its work.
 	OutputPipe = "pipe"
-	// OutputNull is the null device, which some programs recognize to do less.
+	// OutputNull is the null device. Some programs recognize it and do less work.
 	OutputNull = "null"
 )
 
-// pipeBuffer is what a read of the pipe takes at most: as much as it holds on Linux.
+// pipeBuffer is the size of a read from the pipe: the capacity of a pipe on Linux.
 const pipeBuffer = 64 << 10
 
-// drain gives the command a pipe as its standard output. After the command was
-// started, or could not be, begin reads it until everyone who has it is gone, or
-// end is called.
+// drain sets the command's standard output to a pipe. Call begin after the attempt to start
+// the command: it reads the pipe until all writers are gone or end is called.
 func drain(cmd *exec.Cmd) (begin, end func(), err error) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -128,7 +128,7 @@ func drain(cmd *exec.Cmd) (begin, end func(), err error) {
 		}()
 	}
 	end = func() {
-		// A process outside of the command's group may keep the pipe open.
+		// A process outside of the command's group may hold the pipe open.
 		if r.SetReadDeadline(time.Unix(1, 0)) == nil {
 			<-done
 		}
@@ -136,14 +136,14 @@ func drain(cmd *exec.Cmd) (begin, end func(), err error) {
 	return begin, end, nil
 }
 
-// killDelay is the longest time that an interrupted command may take to end before it is killed.
+// killDelay is the time after which an interrupted command is killed.
 const killDelay = 2 * time.Second
 
-// tailLines is how much of a failed command's output an error shows.
+// tailLines is the number of lines of a failed command's output in an error.
 const tailLines = 12
 
-// command returns one in a process group of its own, interrupted as a whole when ctx ends,
-// and killed soon after.
+// command returns a command in a separate process group. When ctx ends, the group is
+// interrupted and, after killDelay, killed.
 func command(ctx context.Context, dir, name string, args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = dir
@@ -153,8 +153,8 @@ func command(ctx context.Context, dir, name string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// output runs a command and returns its standard output. Its error has the
-// command and the end of what it wrote to standard error.
+// output runs a command and returns its standard output. Its error contains the command and
+// the end of standard error.
 func output(ctx context.Context, cmd *exec.Cmd) (string, error) {
 	var stdout, stderr bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -175,7 +175,7 @@ func output(ctx context.Context, cmd *exec.Cmd) (string, error) {
 type CommandError struct {
 	Args []string
 	Dir  string
-	// Tail is the end of what it wrote to standard error.
+	// Tail is the end of standard error.
 	Tail string
 	Err  error
 }
@@ -198,7 +198,7 @@ func tail(text string) string {
 	return strings.Join(lines, "\n")
 }
 
-// readable reports whether there is something at path.
+// readable reports whether path exists.
 func readable(path string) bool {
 	_, err := os.Stat(path)
 	return !errors.Is(err, os.ErrNotExist)

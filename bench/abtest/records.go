@@ -16,11 +16,11 @@ import (
 	"floodgate/scenarios"
 )
 
-// unfinished is the folder of the records of a comparison that is under way.
+// unfinished is the directory of the records of a comparison in progress.
 const unfinished = "unfinished"
 
-// Begin makes the record of one side, "a" or "b", below the comparison's folder.
-// Every trial is on disk when it is appended, in the folder "unfinished" there.
+// Begin creates the record of one side, "a" or "b", in the comparison's directory. Trials
+// are written to its subdirectory "unfinished" as they are appended.
 func Begin(dir, name string, s *scenarios.Scenario, env stored.Environment, machine stored.Fingerprint, side results.Side, now time.Time) (*stored.Store, error) {
 	header, err := headerOf(name, s, env, machine, side, now)
 	if err != nil {
@@ -35,7 +35,7 @@ func headerOf(name string, s *scenarios.Scenario, env stored.Environment, machin
 		return header, err
 	}
 	header.ID, header.Fingerprint = name, machine
-	if len(s.SUT.Command) > 0 { // what measures is this program on both sides
+	if len(s.SUT.Command) > 0 { // this program measures both sides
 		header.SUT = &stored.SUT{Revision: cmp.Or(side.Revision, "unknown"), Modified: side.Modified}
 	} else {
 		header.Fingerprint.Revision, header.Fingerprint.Modified = side.Revision, side.Modified
@@ -44,8 +44,8 @@ func headerOf(name string, s *scenarios.Scenario, env stored.Environment, machin
 	return header, nil
 }
 
-// Finish makes complete runs, a and b, of the blocks that were run, and removes
-// what was kept of them under way. Without a block there is nothing to keep.
+// Finish writes the complete runs a and b from the blocks that were run, and removes the
+// unfinished records. Without blocks, nothing remains.
 func Finish(dir string, blocks int) error {
 	for _, name := range []string{"a", "b"} {
 		if blocks == 0 {
@@ -87,16 +87,16 @@ func finish(dir, name string, blocks int) (err error) {
 	return store.Finish()
 }
 
-// Names of the files of a comparison's folder.
+// Names of the files in a comparison's directory.
 const (
-	VerdictFile = "gate.json"   // the verdict, in one piece or not there
-	PairsFile   = "pairs.jsonl" // of two commands: a line a pair, as each ended
+	VerdictFile = "gate.json"   // the outcome, written atomically
+	PairsFile   = "pairs.jsonl" // of two commands: a line per pair
 )
 
-// Log keeps lines of JSON; each is on disk when Append returns.
+// Log is a file of JSON lines. Each is on disk when Append returns.
 type Log struct{ file *os.File }
 
-// NewLog makes the file, which must not exist, and its folder.
+// NewLog creates the file, which must not exist, and its directory.
 func NewLog(path string) (*Log, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
 		return nil, err
@@ -121,7 +121,7 @@ func (l *Log) Append(v any) error {
 // Close closes the file.
 func (l *Log) Close() error { return l.file.Close() }
 
-// StoreJSON writes v as the file path, in one piece, and makes its folder where it is missing.
+// StoreJSON writes v to the file path atomically and creates its directory if necessary.
 func StoreJSON(path string, v any) error {
 	fail := func(err error) error { return fmt.Errorf("store %s: %w", path, err) }
 	text, err := json.MarshalIndent(v, "", "  ")
@@ -137,11 +137,11 @@ func StoreJSON(path string, v any) error {
 	return nil
 }
 
-// Known returns the noise that earlier comparisons below root had, of the same kind,
-// scenario and, for commands, commands, by the name of the cell; the latest counts.
+// Known returns the noise of the latest earlier comparison below root of the same kind,
+// scenario and, for commands, commands, by the name of the cell.
 func Known(root string, v *results.Outcome) map[string]results.Detectable {
 	known := map[string]results.Detectable{}
-	entries, _ := os.ReadDir(root) // oldest first; none: nothing is known
+	entries, _ := os.ReadDir(root) // oldest first; without a directory, nothing is known
 	for _, e := range entries {
 		text, err := os.ReadFile(filepath.Join(root, e.Name(), VerdictFile))
 		var old results.Outcome

@@ -11,44 +11,44 @@ import (
 	results "floodgate/results/pairs"
 )
 
-// Prefix begins the names of our temporary folders.
+// Prefix is the prefix of temporary directories.
 const Prefix = "floodgate-against-"
 
-// Source describes what is to be built.
+// Source describes the programs to build.
 type Source struct {
-	// Dir is the folder that the command was called in: the module, or one above it.
+	// Dir is the working directory: that of the module, or one above it.
 	Dir string
 	// Ref names the commit of A.
 	Ref string
-	// Build is the package of the program, below Dir; empty means ./bench, where Dir
-	// is Floodgate's own module.
+	// Build is the package of the program, relative to Dir; empty means ./bench if Dir is
+	// Floodgate's own module.
 	Build string
-	// Note hears of what takes time; nil means that nothing is called.
+	// Note receives messages about slow steps; nil means that nothing is called.
 	Note func(text string)
 }
 
-// Revisions are both sides, built.
+// Revisions holds both sides after they are built.
 type Revisions struct {
 	// A is the other revision, B the working tree as it is.
 	A, B Program
-	// Own reports that they are Floodgate's own command, and not a program that
-	// speaks the protocol.
+	// Own reports that they are Floodgate's own command, not another program that speaks
+	// the protocol.
 	Own bool
-	// Notes are what a reader of the verdict should know.
+	// Notes are remarks for readers of the outcome.
 	Notes []string
 
 	folder *scratch.Folder
 }
 
-// Program is one side.
+// Program is one side of a comparison of revisions.
 type Program struct {
 	Path string
 	Side results.Side
 }
 
-// Prepare builds both sides in a temporary folder. The errors: [UsageError],
-// [UnknownRefError], [BuildError]. Close removes the folder, as does the next
-// Prepare, whatever became of this process.
+// Prepare builds both sides in a temporary directory, which Close removes, or the next
+// Prepare if this process is killed. Its errors include [UsageError], [UnknownRefError] and
+// [BuildError].
 func Prepare(ctx context.Context, s Source) (_ *Revisions, err error) {
 	if s.Note == nil {
 		s.Note = func(string) {}
@@ -94,7 +94,7 @@ func Prepare(ctx context.Context, s Source) (_ *Revisions, err error) {
 func (r *Revisions) build(ctx context.Context, s Source, repository *Repository, commit, pkg string) error {
 	at, err := moduleDir(repository.Top, s.Dir, pkg)
 	if err != nil {
-		at = s.Dir // building B says so
+		at = s.Dir // building B will report the error
 	}
 	workspace, err := workspaceOf(ctx, at)
 	if err != nil {
@@ -112,7 +112,7 @@ func (r *Revisions) build(ctx context.Context, s Source, repository *Repository,
 	return nil
 }
 
-// toolchains notes that the sides were built with different tool chains.
+// toolchains returns a note if the sides were built with different toolchains.
 func toolchains(a, b results.Side) []string {
 	if a.Toolchain == b.Toolchain {
 		return nil
@@ -127,7 +127,7 @@ func (r *Revisions) program(name string) string {
 	return filepath.Join(r.folder.Path(), name)
 }
 
-// head describes what the working tree is.
+// head describes the working tree in B.
 func (r *Revisions) head(ctx context.Context, repository *Repository) error {
 	var unknown *UnknownRefError
 	commit, err := repository.Commit(ctx, "HEAD")
@@ -215,11 +215,11 @@ func (r *Revisions) buildB(ctx context.Context, dir, top, pkg, workspace string)
 	return nil
 }
 
-// relativePackage returns pkg, which is relative to dir, as the module in at names it.
+// relativePackage returns pkg, which is relative to dir, relative to the directory at.
 func relativePackage(at, dir, pkg string) (string, error) {
 	relative, err := filepath.Rel(at, filepath.Join(dir, filepath.FromSlash(pkg)))
 	return "./" + filepath.ToSlash(relative), err
 }
 
-// Close removes what was built.
+// Close removes the temporary directory.
 func (r *Revisions) Close() error { return r.folder.Remove() }

@@ -8,9 +8,9 @@ import (
 	"syscall"
 )
 
-// peakRSS of a process that has ended, in bytes; zero means unknown. On Linux a process
-// begins as a part of the one that starts it, whose own peak stays in its count:
-// what is not above that says nothing.
+// peakRSS returns the peak resident memory of a process that has ended, in bytes; zero means
+// unknown. On Linux, the count of a process includes the peak of its parent at the start, so
+// only higher values are meaningful.
 func peakRSS(state *os.ProcessState) int64 {
 	usage, ok := state.SysUsage().(*syscall.Rusage)
 	if !ok {

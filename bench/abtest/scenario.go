@@ -10,13 +10,14 @@ import (
 	"floodgate/scenarios/pipeline"
 )
 
-// spareBlocks are additional blocks, beyond those of the last analysis, that may be run, for
-// those that give no pair, as a share of them.
+// spareBlocks is the share of additional blocks, beyond those of the last analysis, that
+// may replace blocks without a valid pair.
 const spareBlocks = 0.2
 
-// Restrict returns the scenario as both sides run it: the variants of these names
-// (none: the first bounded one, else the first) at the level of that name or
-// label (empty: the last), without claims and thresholds, and with blocks enough for the design.
+// Restrict returns the scenario that both sides run: the named variants at one level,
+// without claims and thresholds, and with enough blocks for the design. Without names, it
+// selects the first bounded variant or else the first one. level is a name or a label; empty
+// means the last level.
 func Restrict(s *scenarios.Scenario, variants []string, level string, design stats.Looks) (*scenarios.Scenario, error) {
 	switch {
 	case s.Service != nil:

@@ -14,8 +14,8 @@ import (
 	"floodgate/scenarios"
 )
 
-// selfTestScenario is small, so that there are many pairs, and waits for the
-// upstream more than for anything else, so that its latency is what is timed.
+// selfTestScenario is small, so that there are many pairs, and spends most of its time
+// waiting for the upstream, so that its makespan follows the injected latency.
 const selfTestScenario = `
 version: 1
 name: selftest
@@ -29,45 +29,43 @@ levels: [{items: 20}]
 blocks: 2000
 `
 
-// baseline is the trial of every block that the others are paired with.
+// baseline is the name of the trial in each block with which the others are paired.
 const baseline = "baseline"
 
-// SelfTestScenario returns what a self-test runs.
+// SelfTestScenario returns the scenario of a self-test.
 func SelfTestScenario() (*scenarios.Scenario, error) {
 	return scenarios.Parse("selftest.yaml", []byte(selfTestScenario))
 }
 
-// SelfTest describes how to test the gate on this machine.
+// SelfTest configures a test of the gate on this machine.
 type SelfTest struct {
 	// Tester runs the trials.
 	Tester experiment.Tester
-	// Time after which no block begins; Now is the clock.
+	// Time is the duration after which no further block starts; Now is the clock.
 	Time time.Duration
 	Now  func() time.Time
-	// Log keeps every trial.
+	// Log receives every trial.
 	Log *Log
-	// Progress hears of every block, and how much of the time is left; Note, of what
-	// a person should know at once.
+	// Progress is called after every block with the remaining time. Note receives messages
+	// that a person should see at once.
 	Progress func(blocks int, left time.Duration)
 	Note     func(text string)
 }
 
-// selfTestFailures is the number of trials in a row that may fail before the self-test gives
-// up, as a run does: a broken environment shows nothing about a gate, however long
-// it is tried.
+// selfTestFailures is the number of consecutive failed trials after which the self-test
+// gives up, like a run, because the environment must be broken.
 const selfTestFailures = 5
 
-// SelfTestTrial is a line of the record.
+// SelfTestTrial is a line of a self-test's record.
 type SelfTestTrial struct {
 	Block     int          `json:"block"`
 	Treatment string       `json:"treatment"` // or "baseline"
 	Trial     stored.Trial `json:"trial"`
 }
 
-// RunSelfTest runs blocks of trials, in each one of the baseline and one of every
-// treatment in random order, until the time is over, and judges: gates on
-// sequences of pairs that share none. The error is that of ctx, of the record or
-// of the environment.
+// RunSelfTest runs blocks of trials until the time is over, each with one trial of the
+// baseline and one of every treatment in random order. Then it judges gates on disjoint
+// sequences of pairs. The error is that of ctx, of the record or of the environment.
 func RunSelfTest(ctx context.Context, s *results.SelfTested, test SelfTest) error {
 	scenario, err := SelfTestScenario()
 	if err != nil {
@@ -91,7 +89,7 @@ func RunSelfTest(ctx context.Context, s *results.SelfTested, test SelfTest) erro
 		if err != nil {
 			return err
 		}
-		s.Unmeasured += take(&tried, block)
+		s.Unmeasured += addPairs(&tried, block)
 		s.Blocks++
 		test.Progress(s.Blocks, test.Time-test.Now().Sub(began))
 	}
@@ -109,7 +107,7 @@ func (test SelfTest) block(ctx context.Context, runner *experiment.Runner, t exp
 		runner.Append = func(record stored.Trial) error {
 			return test.Log.Append(SelfTestTrial{Block: t.Block, Treatment: name, Trial: record})
 		}
-		record, err := runner.Trial(ctx, treat(t, name))
+		record, err := runner.Trial(ctx, withTreatment(t, name))
 		if err != nil {
 			return nil, err
 		}
@@ -118,8 +116,8 @@ func (test SelfTest) block(ctx context.Context, runner *experiment.Runner, t exp
 	return block, nil
 }
 
-// treat returns the trial with what is planted in it.
-func treat(t experiment.ScheduledTrial, treatment string) experiment.ScheduledTrial {
+// withTreatment returns the trial with the treatment injected.
+func withTreatment(t experiment.ScheduledTrial, treatment string) experiment.ScheduledTrial {
 	slower := func(percent scenarios.Duration) {
 		s := *t.Level.Scenario
 		s.Upstream.Latency.Value += s.Upstream.Latency.Value * percent / 100
@@ -138,8 +136,9 @@ func treat(t experiment.ScheduledTrial, treatment string) experiment.ScheduledTr
 	return t
 }
 
-// take adds the pairs of a block, and returns how many trials could not be measured.
-func take(tried *results.Tried, block map[string]stored.Trial) (unmeasured int) {
+// addPairs adds the pairs of a block and returns the number of trials that could not be
+// measured.
+func addPairs(tried *results.Tried, block map[string]stored.Trial) (unmeasured int) {
 	base := block[baseline]
 	if base.Outcome != stored.OutcomeOK {
 		unmeasured++
@@ -168,10 +167,10 @@ func take(tried *results.Tried, block map[string]stored.Trial) (unmeasured int) 
 	return unmeasured
 }
 
-// DefaultDescriptors is by how many the peak of B may exceed that of A.
+// DefaultDescriptors is the default number by which B's peak of descriptors may exceed A's.
 const DefaultDescriptors = 10
 
-// foundByCount reports whether a gate of one pair compares a count as worse.
+// foundByCount reports whether a gate of one pair judges a count as worse.
 func foundByCount(a, b stored.Trial) bool {
 	v := results.Outcome{Design: stats.DefaultLooks()}
 	err := results.JudgeTrials(&v, []string{a.Variant}, a.LevelName, results.Ran{

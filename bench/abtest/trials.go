@@ -1,14 +1,18 @@
-// Package abtest runs two programs in turn on this machine, so that whatever
-// the machine does meets both: A, another git revision or a command, and B, the
-// working tree or another command.
+// Package abtest compares two programs by alternating between them on this machine, so
+// that noise affects both alike. A is another git revision or a command, and B is the
+// working tree or another command:
 //
-// [Prepare] builds both revisions without touching the repository: the other
-// one is written out of git's objects into a temporary folder by way of an index
-// of its own, so that no worktree is registered, and no reference, index or file
-// of the repository changes, also where the process is killed. [RunPairs] runs
-// the pairs of a scenario's trials, [RunCommands] those of two commands. Both
-// stop as soon as the looks that were fixed beforehand decide; package
-// results/pairs judges.
+//	r, err := abtest.Prepare(ctx, abtest.Source{Dir: ".", Ref: "main", Build: "./cmd/sut"})
+//	defer r.Close()
+//	… // start the environment, create stores and an outcome v
+//	blocks, err := abtest.RunPairs(ctx, v, pairs)
+//	fmt.Println(blocks) // 10: after 10 blocks, an interim analysis decided
+//
+// [Prepare] builds both revisions without touching the repository: it extracts the other
+// one into a temporary directory with a separate index, so that no worktree, reference,
+// index or file of the repository changes, even if the process is killed. [RunPairs] runs
+// pairs of a scenario's trials, and [RunCommands] pairs of two commands. Both stop as soon
+// as one of the interim analyses fixed beforehand decides; package results/pairs judges.
 package abtest
 
 import (
@@ -25,21 +29,21 @@ import (
 
 // Policy of the trials of a gate.
 const (
-	// retries is that of a run: a trial that is lost costs a pair.
+	// retries is as high as in a run, because a lost trial costs a pair.
 	retries = 4
-	// maxFailures is the number of trials of a side in a row that may fail before the
-	// comparison gives up: with those of the other side between them, about as many
-	// trials as a run has patience for.
+	// maxFailures is the number of consecutive failed trials of a side after which the
+	// comparison gives up. Together with the trials of the other side, it is about as
+	// high as in a run.
 	maxFailures = 3
 )
 
 // Trialed is one side of a comparison of revisions.
 type Trialed struct {
-	// Tester runs the side's trials, on the environment that both share.
+	// Tester runs the side's trials in the environment that both sides share.
 	Tester experiment.Tester
 	// Command replaces sut.command; empty means that the Tester has another executable.
 	Command []string
-	// Store keeps its records.
+	// Store receives the side's trials.
 	Store *stored.Store
 }
 
@@ -48,20 +52,20 @@ type Pairs struct {
 	// Scenario is a [Restrict]ed one.
 	Scenario *scenarios.Scenario
 	A, B     Trialed
-	// Descriptors is by how many the peak may grow.
+	// Descriptors is the number by which the peak of descriptors may grow.
 	Descriptors int
-	// Progress hears of every block that ended, of how many at most where all
-	// are valid; Note, of what a person should know at once.
+	// Progress is called after every block with the greatest number of blocks if all are
+	// valid. Note receives messages that a person should see at once.
 	Progress func(blocks, most int)
 	Note     func(text string)
 }
 
-// RunPairs runs block after block: of each variant a trial of A and one of B,
-// right after each other in random order, with the same seed, until the verdict's
-// design decides or a count is worse. Before them each side runs one trial that
-// does not count; one that cannot begin, as of a program that speaks another
-// version of the protocol, makes the verdict unmeasured. The error is that of
-// ctx, of the stores or of the environment. It returns how many blocks were run.
+// RunPairs runs blocks until the design of the outcome decides or a count is worse, and
+// returns their number. A block has a trial of A and one of B for each variant, one right
+// after the other in random order and with the same seed. Before the first block, each
+// side runs a warm-up trial. If it cannot start, for example because the program speaks
+// another version of the protocol, the outcome is unmeasured. The error is that of ctx, of
+// the stores or of the environment.
 func RunPairs(ctx context.Context, v *results.Outcome, p Pairs) (blocks int, err error) {
 	plan, err := experiment.Schedule(p.Scenario)
 	if err != nil {
@@ -102,7 +106,7 @@ type pairRun struct {
 	sides   [2]side
 }
 
-// side is one of the two programs, with the runner of its trials and where those go.
+// side is one of the two programs, with the runner and the store of its trials.
 type side struct {
 	name    string
 	command []string
@@ -122,7 +126,7 @@ func (r *pairRun) judge() error {
 	return results.JudgeTrials(r.verdict, variants, level, r.ran)
 }
 
-// Names of the variants of a restricted scenario, and of its level.
+// Names returns the names of the variants of a restricted scenario and of its level.
 func Names(s *scenarios.Scenario) (variants []string, level string) {
 	for _, v := range s.Variants {
 		variants = append(variants, v.Name)
@@ -133,7 +137,7 @@ func Names(s *scenarios.Scenario) (variants []string, level string) {
 	return variants, level
 }
 
-// warmUp sees that both sides can begin. Its trials are not stored.
+// warmUp checks that both sides can start. Its trials are not stored.
 func (r *pairRun) warmUp(ctx context.Context, t experiment.ScheduledTrial) error {
 	for _, s := range r.sides {
 		warm := *s.runner
@@ -172,7 +176,7 @@ func (r *pairRun) pair(ctx context.Context, t experiment.ScheduledTrial) error {
 	return nil
 }
 
-// planned returns the trial with the program of the side.
+// planned returns the trial with the side's program.
 func (s side) planned(t experiment.ScheduledTrial) experiment.ScheduledTrial {
 	if len(s.command) > 0 {
 		level := *t.Level.Scenario

@@ -14,7 +14,7 @@ import (
 // noWorkspace is the value of GOWORK that turns workspaces off.
 const noWorkspace = "off"
 
-// workspaceOf returns the go.work file that go uses in the folder, or "off".
+// workspaceOf returns the go.work file that go uses in the directory, or "off".
 func workspaceOf(ctx context.Context, dir string) (string, error) {
 	text, err := output(ctx, goCommand(ctx, dir, "", "env", "GOWORK"))
 	if err != nil {
@@ -26,14 +26,14 @@ func workspaceOf(ctx context.Context, dir string) (string, error) {
 	return text, nil
 }
 
-// extracted is another revision's files in a temporary folder.
+// extracted holds another revision's files in a temporary directory.
 type extracted struct {
 	repository *Repository
-	// top stands for the top of the repository; temp is the folder above it.
+	// top corresponds to the top of the repository; temp is the directory above it.
 	top, temp string
 }
 
-// home returns where a path below top is in the working tree.
+// home returns the path in the working tree that corresponds to a path below top.
 func (e *extracted) home(path string) string {
 	relative, err := filepath.Rel(e.top, path)
 	if err != nil {
@@ -42,8 +42,8 @@ func (e *extracted) home(path string) string {
 	return filepath.Join(e.repository.Top, relative)
 }
 
-// copyOf returns where a path of the working tree is below top; false where it
-// is outside of the repository.
+// copyOf returns the path below top that corresponds to a path of the working tree, or
+// false if that is outside of the repository.
 func (e *extracted) copyOf(path string) (string, bool) {
 	if !within(e.repository.Top, path) {
 		return "", false
@@ -52,16 +52,16 @@ func (e *extracted) copyOf(path string) (string, bool) {
 	return filepath.Join(e.top, relative), err == nil
 }
 
-// workspace makes the other revision's go.work: what to build the module in its
-// folder at with, where the working tree is built with current. A committed
-// go.work is each revision's own; any other one is the same for both, so that
-// they do not differ in their libraries.
+// workspace writes the go.work file with which the other revision's module in the directory
+// at is built, if the working tree is built with current. Each revision uses its own
+// committed go.work file. Both use the same uncommitted one, so that they do not differ in
+// their libraries.
 func (e *extracted) workspace(ctx context.Context, at, current string) (file string, notes []string, err error) {
 	explicit := os.Getenv("GOWORK")
 	if explicit == noWorkspace {
 		return noWorkspace, nil, nil
 	}
-	if file, ok := e.own(at, current, explicit); ok {
+	if file, ok := e.revisionWorkspace(at, current, explicit); ok {
 		notes, err = e.pinWorkspace(ctx, file, filepath.Dir(e.home(file)))
 		if current == noWorkspace {
 			notes = append(notes, "the other revision is built in the workspace of its go.work, which the working tree does not have")
@@ -90,9 +90,9 @@ func (e *extracted) workspace(ctx context.Context, at, current string) (file str
 	return file, append([]string{"both sides are built in the workspace of " + current}, notes...), err
 }
 
-// own returns the go.work of the revision itself: the one that GOWORK names, or
-// the nearest one above the module.
-func (e *extracted) own(at, current, explicit string) (string, bool) {
+// revisionWorkspace returns the go.work file of the revision itself: the one that GOWORK
+// names, or the nearest one above the module.
+func (e *extracted) revisionWorkspace(at, current, explicit string) (string, bool) {
 	if explicit != "" {
 		file, inside := e.copyOf(current)
 		return file, inside && readable(file)
@@ -116,10 +116,10 @@ func copyFile(from, to string) error {
 	return os.WriteFile(to, src, 0o600)
 }
 
-// pinWorkspace makes the modules and replacements of a go.work, whose paths are
-// relative to the folder home of the working tree, those of the other revision
-// where they are in the repository, and those of the working tree where not. The
-// notes name the latter, and what the other revision lacks.
+// pinWorkspace redirects the modules and replacements of a go.work file, whose paths are
+// relative to the directory home of the working tree: those in the repository to the other
+// revision, and the others to the same directories as in the working tree. The notes name
+// the latter, and modules that the other revision lacks.
 func (e *extracted) pinWorkspace(ctx context.Context, file, home string) (notes []string, err error) {
 	dir := filepath.Dir(file)
 	text, err := output(ctx, goCommand(ctx, dir, noWorkspace, "work", "edit", "-json", file))
@@ -141,7 +141,7 @@ func (e *extracted) pinWorkspace(ctx context.Context, file, home string) (notes 
 		switch {
 		case !inside:
 			edit = append(edit, "-use="+filepath.ToSlash(target))
-			notes = append(notes, outside("module "+use.DiskPath+" of the workspace"))
+			notes = append(notes, sharedNote("module "+use.DiskPath+" of the workspace"))
 			continue
 		case !readable(filepath.Join(module, "go.mod")):
 			notes = append(notes, fmt.Sprintf("the other revision has no module %s, which is omitted from its workspace", use.DiskPath))
@@ -162,7 +162,7 @@ func (e *extracted) pinWorkspace(ctx context.Context, file, home string) (notes 
 		if copied, inside := e.copyOf(target); inside {
 			target = copied
 		} else {
-			notes = append(notes, outside(fmt.Sprintf("%s, by which go.work replaces %s,", r.New.Path, r.Old.Path)))
+			notes = append(notes, sharedNote(fmt.Sprintf("%s, by which go.work replaces %s,", r.New.Path, r.Old.Path)))
 		}
 		edit = append(edit, "-replace="+r.old()+"="+filepath.ToSlash(target))
 	}
@@ -174,7 +174,7 @@ func (e *extracted) pinWorkspace(ctx context.Context, file, home string) (notes 
 	return notes, nil
 }
 
-// from returns the path of a go.mod or go.work in the folder dir as an absolute one.
+// from returns a path in a go.mod or go.work file in the directory dir as an absolute path.
 func from(dir, path string) string {
 	if path = filepath.FromSlash(path); filepath.IsAbs(path) {
 		return filepath.Clean(path)
@@ -182,7 +182,7 @@ func from(dir, path string) string {
 	return filepath.Join(dir, path)
 }
 
-// outside returns the note about what both sides read from the same place.
-func outside(what string) string {
+// sharedNote returns a note about a directory that both sides read.
+func sharedNote(what string) string {
 	return what + " is outside of the repository: both sides are built with its current content"
 }

@@ -18,10 +18,9 @@ import (
 	"floodgate/scenarios"
 )
 
-// AttachSpec is a program to run in a container with its standard streams in
-// our hands.
+// AttachSpec describes a program to run in a container with attached standard streams.
 type AttachSpec struct {
-	Name  string // of its role in records and errors: "sut"
+	Name  string // the name of its role in records and errors: "sut"
 	Image string
 	Args  []string
 	// NoFile is RLIMIT_NOFILE, soft and hard.
@@ -29,10 +28,10 @@ type AttachSpec struct {
 	Limits scenarios.Limits
 }
 
-// Attached is a running container whose streams we hold.
+// Attached is a running container with attached standard streams.
 type Attached struct {
-	// Stdin ends the program's input when it is closed, and when this process
-	// dies. Stdout and Stderr end with the program.
+	// Stdin ends when it is closed or this process dies. Stdout and Stderr end with the
+	// program.
 	Stdin          io.WriteCloser
 	Stdout, Stderr *os.File
 
@@ -40,13 +39,13 @@ type Attached struct {
 	id     string
 	pid    int
 	record results.Container
-	// warnings are what the engine said when it made the container.
+	// warnings are the engine's warnings about the creation of the container.
 	warnings []string
 }
 
-// Attach starts a program in the network of this machine, where the published
-// ports and the way to the database are, and under the user of this process,
-// who may so look at its descriptors from outside. Call Remove in the end.
+// Attach starts a program in a container. It uses the network of this machine, so that the
+// program reaches the upstream and the database, and the user of this process, so that its
+// descriptors can be observed from outside. Call Remove at the end.
 func (e *Engine) Attach(ctx context.Context, s AttachSpec) (_ *Attached, err error) {
 	defer func() {
 		if err != nil {
@@ -106,13 +105,13 @@ func (a *Attached) begin(ctx context.Context, s AttachSpec) error {
 	}
 	state := answer.Container.State
 	if state == nil || !state.Running {
-		return nil // its end will be seen
+		return nil // Wait will report its end
 	}
 	a.pid = state.Pid
 	return onThisMachine(ctx, a.pid)
 }
 
-// connect passes the streams on: what comes is both outputs in one.
+// connect demultiplexes the stream of both outputs.
 func (a *Attached) connect(streams client.HijackedResponse) error {
 	stdout, outWriter, err := os.Pipe()
 	if err != nil {
@@ -140,14 +139,14 @@ func (i input) Close() error                { return i.streams.CloseWrite() }
 
 var errElsewhere = errors.New("its process is not on this machine, so its descriptors cannot be counted: a system under test in a container needs an engine on this Linux machine (Docker Desktop has one in a virtual machine)")
 
-// onThisMachine reports whether the process of a container, which runs our program, is
-// one of this machine's. It is given a second to become that program.
+// onThisMachine returns an error if the process of a container, which runs this program, is
+// not visible on this machine. It waits up to a second until the process executes it.
 func onThisMachine(ctx context.Context, pid int) error {
 	deadline := time.Now().Add(time.Second)
 	for {
 		line, err := os.ReadFile(fmt.Sprintf("/proc/%d/cmdline", pid))
 		if err == nil && (len(line) == 0 || strings.HasPrefix(string(line), "/floodgate\x00")) {
-			return nil // or it has ended already, which will be seen
+			return nil // or it has already ended, which Wait will report
 		}
 		if time.Now().After(deadline) || ctx.Err() != nil {
 			return errElsewhere
@@ -156,14 +155,15 @@ func onThisMachine(ctx context.Context, pid int) error {
 	}
 }
 
-// PID of the program as this machine sees it; zero means it ended at once.
+// PID returns the ID of the program's process on this machine; zero means that it ended at
+// once.
 func (a *Attached) PID() int { return a.pid }
 
 // Describe returns the container for the record.
 func (a *Attached) Describe() results.Container { return a.record }
 
-// Wait waits for the program's end and says what it was: its exit code, -1
-// where none is known, and the same in words.
+// Wait waits for the end of the program and returns its exit code, or -1 if it is unknown,
+// and a description.
 func (a *Attached) Wait() (code int, text string) {
 	answer := a.engine.client.ContainerWait(context.Background(), a.id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
 	select {
@@ -181,7 +181,7 @@ func (a *Attached) Wait() (code int, text string) {
 func (a *Attached) Kill() {
 	ctx, cancel := context.WithTimeout(context.Background(), discardTimeout)
 	defer cancel()
-	_, _ = a.engine.client.ContainerKill(ctx, a.id, client.ContainerKillOptions{Signal: "KILL"}) // it may have ended
+	_, _ = a.engine.client.ContainerKill(ctx, a.id, client.ContainerKillOptions{Signal: "KILL"}) // fails if it has ended
 }
 
 // Remove removes the container, running or not.

@@ -22,13 +22,13 @@ import (
 // program is the package of our command.
 const program = "floodgate/bench"
 
-// binary is what an image is made of.
+// binary is the content of an image.
 type binary struct {
 	once sync.Once
 	err  error
 	path string
 	hash string          // SHA-256 in hexadecimal
-	made *scratch.Folder // that it was built in; nil means that it was not
+	made *scratch.Folder // the directory in which it was built; nil means that it was not built
 }
 
 func (b *binary) remove() error {
@@ -38,8 +38,8 @@ func (b *binary) remove() error {
 	return b.made.Remove()
 }
 
-// CanBuild returns the reason why no image can be made of the executable: it is no static
-// binary for containers, and none can be built; nil means that it can be made.
+// CanBuild returns nil if an image can be built from the executable. Otherwise it returns the
+// reason: the executable is not a static binary for containers, and none can be built.
 func (e *Engine) CanBuild(executable string) error {
 	unfit := e.fit(executable)
 	if unfit == nil {
@@ -90,7 +90,7 @@ func (e *Engine) canCompile(ctx context.Context) error {
 	return nil
 }
 
-// binaryOf finds or builds what an image of the executable is made of.
+// binaryOf returns the executable if it is suitable for an image, or builds a static binary.
 func (e *Engine) binaryOf(ctx context.Context, executable string, note func(string)) (*binary, error) {
 	e.mu.Lock()
 	b := e.binaries[executable]
@@ -117,7 +117,7 @@ func (e *Engine) obtain(ctx context.Context, b *binary, executable string, note 
 	return err
 }
 
-// BuildPrefix begins the names of temporary folders of static binaries.
+// BuildPrefix is the prefix of temporary directories of static binaries.
 const BuildPrefix = "floodgate-build-"
 
 func (e *Engine) compile(ctx context.Context, b *binary) (err error) {

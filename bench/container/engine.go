@@ -1,16 +1,24 @@
-// Package container runs programs in Docker containers that leave nothing
-// behind: our own upstream, database and system under test, in images built
-// from scratch out of our own static binary, and any MongoDB. Testcontainers
-// starts those that serve; what is published is published on 127.0.0.1 alone.
+// Package container runs programs in Docker containers that leave nothing behind:
 //
-// Whatever is started carries labels that name its session and its owner, the
-// process that started it. They say what is ours and whose owner is gone, and
-// so what may be removed: [Engine.RemoveSession] by a process that survives the
-// owner, [Engine.Sweep] by the next run.
+//	e, err := container.Connect(ctx)
+//	…
+//	image, err := e.Build(ctx, container.RoleUpstream, executable, note)
+//	c, err := e.Start(ctx, container.Spec{Name: "upstream", Image: image, …})
+//	fmt.Println(c.Addr()) // 127.0.0.1:32768
+//	err = c.Stop(5 * time.Second)
 //
-// The reaper of Testcontainers, Ryuk, is switched off. It is a container itself,
-// whose image must come from a registry, which holds the engine's socket and
-// publishes a port on every interface of the machine.
+// The programs are the built-in upstream, database and system under test, in images
+// that consist of a static binary of this program, and any MongoDB. Servers are started by
+// Testcontainers, and their ports are published only on 127.0.0.1.
+//
+// Every container has labels that identify its session and its owner, the process that
+// started it. By these labels, containers whose owner has died can be removed: by
+// [Engine.RemoveSession] in a process that survives the owner, or by [Engine.Sweep] in the
+// next run.
+//
+// Testcontainers' own reaper, Ryuk, is disabled. It is itself a container whose image must
+// be pulled from a registry, which has access to the engine's socket, and which publishes
+// a port on every interface of the machine.
 package container
 
 import (
@@ -31,8 +39,7 @@ import (
 	tclog "github.com/testcontainers/testcontainers-go/log"
 )
 
-// Engine is a container engine that answers. Its methods may be called at the
-// same time.
+// Engine is a connection to a container engine. It is safe for concurrent use.
 type Engine struct {
 	client       *client.Client
 	session      string
@@ -43,15 +50,15 @@ type Engine struct {
 	binaries map[string]*binary // by executable
 }
 
-// connectTimeout bounds the first question to the engine.
+// connectTimeout bounds the first request to the engine.
 const connectTimeout = 5 * time.Second
 
-// Connect asks the engine that Testcontainers finds (DOCKER_HOST, the usual
-// sockets). An engine on another machine is refused: what
-// it publishes on its 127.0.0.1 could not be reached.
+// Connect connects to the engine that Testcontainers finds (DOCKER_HOST, the usual
+// sockets). An engine on another machine is an error, because ports that it publishes on its
+// 127.0.0.1 could not be reached.
 func Connect(ctx context.Context) (_ *Engine, err error) {
 	defer func() {
-		if r := recover(); r != nil { // Testcontainers' detection does
+		if r := recover(); r != nil { // Testcontainers' detection panics
 			err = tried(fmt.Sprint(r))
 		}
 		if err != nil {
@@ -67,7 +74,7 @@ func Connect(ctx context.Context) (_ *Engine, err error) {
 	if err != nil {
 		return nil, tried(err.Error())
 	}
-	// Testcontainers takes another engine where the named one does not answer.
+	// Testcontainers falls back to another engine if the named one does not answer.
 	if named := os.Getenv("DOCKER_HOST"); named != "" && named != found.DaemonHost() {
 		return nil, errors.Join(fmt.Errorf("DOCKER_HOST is %s, but no engine answers there", named), found.Close())
 	}
@@ -84,9 +91,9 @@ func Connect(ctx context.Context) (_ *Engine, err error) {
 	}, nil
 }
 
-// tried says where no engine answered, out of what Testcontainers says. It ends
-// with the rootless sockets, which nobody named; where that is all, not even the
-// usual socket is there.
+// tried shortens Testcontainers' error to the addresses at which no engine answered. It
+// omits the rootless sockets at the end; if there are no others, not even the usual socket
+// exists.
 func tried(text string) error {
 	var said []string
 	for line := range strings.Lines(text) {
@@ -102,14 +109,14 @@ func tried(text string) error {
 	return errors.New(strings.Join(said, "; "))
 }
 
-// tame has Testcontainers, whose settings are the process's, start no reaper and
-// print nothing. Its environment is read at its first use.
+// tame keeps Testcontainers from starting its reaper and from printing. Its settings are
+// global and are read from the environment at first use.
 var tame = sync.OnceValue(func() error {
 	tclog.SetDefault(silent{})
 	return os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true")
 })
 
-// here refuses an engine that is not on this machine.
+// here returns an error if the engine is on another machine.
 func here(host string) error {
 	u, err := url.Parse(host)
 	if err != nil {
@@ -127,13 +134,13 @@ func here(host string) error {
 	return fmt.Errorf("the engine at %s is not on this machine: its ports on 127.0.0.1 cannot be reached", u.Host)
 }
 
-// Version returns product, version and platform: "Docker 28.2.2, linux/amd64".
+// Version returns product, version and platform, as in "Docker 28.2.2, linux/amd64".
 func (e *Engine) Version() string { return e.version }
 
-// Session returns the label of all that this Engine starts.
+// Session returns the label of all containers that this Engine starts.
 func (e *Engine) Session() string { return e.session }
 
-// Close ends the connection to the engine. Containers stay.
+// Close closes the connection to the engine. It does not stop containers.
 func (e *Engine) Close() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -150,19 +157,19 @@ type silent struct{}
 
 func (silent) Printf(string, ...any) {}
 
-// loopback is the place where ports are published.
+// loopback is the address on which ports are published.
 var loopback = netip.AddrFrom4([4]byte{127, 0, 0, 1})
 
-// UnusableError reports that an engine answers, but that containers cannot
-// serve on this machine, or not in the way that the scenario requires.
+// UnusableError reports that an engine answers, but containers do not work on this machine,
+// or not in the way that the scenario requires.
 type UnusableError struct {
-	// Reason describes what is wrong, and Advice what to do about it.
+	// Reason describes the problem, and Advice a remedy.
 	Reason, Advice string
 }
 
 func (e *UnusableError) Error() string { return e.Reason + "; " + e.Advice }
 
-// unreachable reports a published port that cannot be reached, although the
+// unreachable returns the error about a published port that cannot be reached although the
 // container listens.
 func unreachable(name string, addr netip.AddrPort, err error) error {
 	return &UnusableError{
@@ -171,7 +178,7 @@ func unreachable(name string, addr netip.AddrPort, err error) error {
 	}
 }
 
-// exitIllegalInstruction is the exit code of a container that SIGILL ended.
+// exitIllegalInstruction is the exit code of a container that was killed by SIGILL.
 const exitIllegalInstruction = 128 + 4
 
 // ended returns the error of a container that ended before it was ready.
@@ -189,8 +196,8 @@ func (e *Engine) ended(s Spec, code int64, state string) error {
 	return &UnusableError{Reason: reason + "; MongoDB 5.0 and newer needs AVX", Advice: "use --mongo-image mongo:4.4 or --env embedded"}
 }
 
-// crashed returns why a container ended where an illegal instruction ended it
-// before anything else was known of it, else err.
+// crashed returns the reason if a container was killed by an illegal instruction, and err
+// otherwise.
 func (e *Engine) crashed(s Spec, id string, err error) error {
 	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
 	defer cancel()
@@ -217,7 +224,7 @@ func exitState(code int64) string {
 	return text + fmt.Sprintf(" (signal %d)", code-128)
 }
 
-// stateOf describes an inspected container: "running", "exited, exit code 3".
+// stateOf describes the state of a container, as in "running" or "exited, exit code 3".
 func stateOf(c container.InspectResponse) string {
 	switch {
 	case c.State == nil:

@@ -15,7 +15,7 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// Role is what an image of this program is for.
+// Role is the role of an image of this program.
 type Role string
 
 // Roles.
@@ -28,7 +28,7 @@ const (
 // Repository returns the name of the role's images, without a tag.
 func (r Role) Repository() string { return "floodgate-" + string(r) }
 
-// dockerfile of the role's image.
+// dockerfile returns the Dockerfile of the role's image.
 func (r Role) dockerfile() string {
 	const from = "FROM scratch\nCOPY root /\n"
 	switch r {
@@ -40,9 +40,9 @@ func (r Role) dockerfile() string {
 	return from + "ENTRYPOINT [\"/floodgate\", \"sut-child\"]\n"
 }
 
-// Build makes the image of a role out of the executable, or of a static binary
-// built for it, unless there is one of the same binary. note hears in a line
-// what takes long.
+// Build builds the image of a role from the executable, or from a static binary built for
+// it, unless an image of the same binary exists. note receives one-line messages about slow
+// steps.
 func (e *Engine) Build(ctx context.Context, r Role, executable string, note func(string)) (image string, err error) {
 	b, err := e.binaryOf(ctx, executable, note)
 	if err != nil {
@@ -88,15 +88,15 @@ func (e *Engine) build(ctx context.Context, r Role, image string, b *binary) err
 	if err == nil {
 		err = errors.Join(buildError(answer.Body), answer.Body.Close())
 	}
-	reader.Close() // the writer ends, whatever became of the build
+	reader.Close() // ends the writer even if the build failed
 	if written := <-done; err == nil {
 		err = written
 	}
 	return err
 }
 
-// writeContext writes what the image is built of: the Dockerfile, and a root
-// folder with the binary, a place for temporary files and one for data.
+// writeContext writes the build context: the Dockerfile and a root directory with the binary
+// and directories for temporary files and data.
 func writeContext(w io.Writer, r Role, path string) error {
 	file, err := os.Open(path)
 	if err != nil {
@@ -120,7 +120,7 @@ func writeContext(w io.Writer, r Role, path string) error {
 			return err
 		}
 	}
-	// A fixed time: the same binary is the same layer.
+	// With a fixed time, the same binary gives the same layer.
 	if err := t.WriteHeader(&tar.Header{Name: "root/floodgate", Mode: 0o755, Size: info.Size(), ModTime: time.Unix(0, 0)}); err != nil {
 		return err
 	}
@@ -130,7 +130,7 @@ func writeContext(w io.Writer, r Role, path string) error {
 	return t.Close()
 }
 
-// buildError reads the engine's answer to its end: an error is a line of it.
+// buildError reads the engine's answer to its end and returns the error in it, if any.
 func buildError(answer io.Reader) error {
 	lines := json.NewDecoder(answer)
 	for {
@@ -148,13 +148,13 @@ func buildError(answer io.Reader) error {
 	}
 }
 
-// Bounds on what is asked of registries.
+// Timeouts of requests to registries.
 const (
 	registryTimeout = 10 * time.Second
 	pullTimeout     = 10 * time.Minute
 )
 
-// Available returns nil when the image is present or its registry has it.
+// Available returns nil if the image is present or its registry has it.
 func (e *Engine) Available(ctx context.Context, image string) error {
 	present, err := e.present(ctx, image)
 	if present || err != nil {

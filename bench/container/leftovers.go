@@ -22,14 +22,14 @@ type Leftover struct {
 	Kind string // "container" or "image"
 	Name string
 	ID   string
-	// Why says in words what it is.
+	// Why describes it.
 	Why string
-	// Orphaned may be removed: its owner is gone, or nothing uses it.
+	// Orphaned reports that it may be removed, because its owner has died or nothing uses it.
 	Orphaned bool
 }
 
-// Sweep removes the containers that labels show to be ours and whose owner is
-// gone, and nothing else. It returns the names of those removed.
+// Sweep removes the containers of this program whose owner has died, according to their
+// labels, and returns their names.
 func (e *Engine) Sweep(ctx context.Context) (removed []string, err error) {
 	found, err := e.containers(ctx)
 	if err != nil {
@@ -49,8 +49,8 @@ func (e *Engine) Sweep(ctx context.Context) (removed []string, err error) {
 	return removed, errors.Join(errs...)
 }
 
-// Leftovers lists the containers of this program, and the images of this program that are of no
-// use: no container uses them, and they were not made of the executable.
+// Leftovers returns the containers of this program and its unused images: those that no
+// container uses and that were not built from the executable.
 func (e *Engine) Leftovers(ctx context.Context, executable string) ([]Leftover, error) {
 	all, err := e.containers(ctx)
 	if err != nil {
@@ -93,10 +93,10 @@ func judge(c container.Summary) Leftover {
 	return l
 }
 
-// imageRest is how old an image must be to be of no use.
+// imageRest is the least age of an unused image.
 const imageRest = time.Hour
 
-// images that are ours, used by nothing, and not made of the executable.
+// images returns the unused images of this program that were not built from the executable.
 func (e *Engine) images(ctx context.Context, executable string) ([]Leftover, error) {
 	list, err := e.client.ImageList(ctx, client.ImageListOptions{Filters: client.Filters{}.Add("label", labelBinary)})
 	if err != nil {
@@ -110,7 +110,7 @@ func (e *Engine) images(ctx context.Context, executable string) ([]Leftover, err
 	for _, c := range used.Items {
 		busy[c.ImageID] = true
 	}
-	hash, _ := hashFile(executable) // none: all of them are old
+	hash, _ := hashFile(executable) // without a hash, every image is of another binary
 	var found []Leftover
 	for _, i := range list.Items {
 		if !busy[i.ID] && old(i, hash, time.Now()) {
@@ -124,13 +124,13 @@ func (e *Engine) images(ctx context.Context, executable string) ([]Leftover, err
 	return found, nil
 }
 
-// old reports whether an image was made of another binary than that of the hash,
-// and so long ago that no other run is about to use it.
+// old reports whether an image was built from another binary, and so long ago that no other
+// run is about to use it.
 func old(i image.Summary, hash string, now time.Time) bool {
 	return now.Sub(time.Unix(i.Created, 0)) >= imageRest && (hash == "" || i.Labels[labelBinary] != hash)
 }
 
-// Remove removes those of the leftovers that are orphaned.
+// Remove removes the orphaned leftovers.
 func (e *Engine) Remove(ctx context.Context, leftovers []Leftover) error {
 	var errs []error
 	for _, l := range leftovers {
@@ -169,8 +169,8 @@ func (e *Engine) removeLabelled(ctx context.Context, label, value string) error 
 	return errors.Join(errs...)
 }
 
-// remove removes a container with its volumes, running or not. That it is gone
-// already is not an error.
+// remove removes a container with its volumes, even if it is running. A container that does
+// not exist is not an error.
 func (e *Engine) remove(ctx context.Context, id string) error {
 	_, err := e.client.ContainerRemove(ctx, id, client.ContainerRemoveOptions{Force: true, RemoveVolumes: true})
 	if err == nil || notFound(err) || strings.Contains(err.Error(), "is already in progress") {
@@ -179,7 +179,7 @@ func (e *Engine) remove(ctx context.Context, id string) error {
 	return err
 }
 
-// Labels of all that is ours.
+// Labels of the containers and images of this program.
 const (
 	labelSession = "floodgate.session"
 	labelRole    = "floodgate.role"
@@ -190,7 +190,7 @@ const (
 	labelBinary  = "floodgate.binary" // of images: SHA-256
 )
 
-// labels name a container's role, session and owner, which is this process.
+// labels returns the labels of a container's role, its session and its owner, this process.
 func (e *Engine) labels(role string) map[string]string {
 	pid := os.Getpid()
 	return map[string]string{
@@ -199,7 +199,7 @@ func (e *Engine) labels(role string) map[string]string {
 	}
 }
 
-// started returns when a process began, in ms since 1970; zero means there is none.
+// started returns the start of a process in ms since 1970; zero means that it does not exist.
 func started(pid int) int64 {
 	p, err := process.NewProcess(int32(pid))
 	if err != nil {
@@ -223,11 +223,11 @@ func parsePlace(text string) place {
 	return place{parts[0], parts[1], parts[2]}
 }
 
-// thisPlace returns that of this process.
+// thisPlace returns the place of this process.
 func thisPlace() place {
 	machine, err := os.ReadFile("/etc/machine-id")
 	if err != nil || len(bytes.TrimSpace(machine)) == 0 {
-		id, _ := host.HostID() // empty where there is none
+		id, _ := host.HostID() // may be empty
 		machine = []byte(id)
 	}
 	boot, _ := os.ReadFile("/proc/sys/kernel/random/boot_id")
@@ -235,13 +235,12 @@ func thisPlace() place {
 	return place{string(bytes.TrimSpace(machine)), string(bytes.TrimSpace(boot)), space}
 }
 
-// startTolerance is by how much the start of one process may be seen
-// differently: it is computed from the time of the boot.
+// startTolerance is the greatest error of the start of a process, which is computed from
+// the time of the boot.
 const startTolerance = 3 * time.Second
 
-// owner reports whether the owner that labels name is gone. known: it can be told.
-// A container that stands still since an earlier boot of this machine has lost
-// its owner with that.
+// owner reports whether the owner in the labels has died, and whether that is known. A
+// container that is not running since an earlier boot of this machine has lost its owner.
 func owner(labels map[string]string, running bool) (gone, known bool) {
 	pid, err1 := strconv.Atoi(labels[labelPID])
 	start, err2 := strconv.ParseInt(labels[labelStart], 10, 64)

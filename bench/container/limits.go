@@ -19,9 +19,9 @@ import (
 	"floodgate/scenarios"
 )
 
-// applied returns an error unless the engine applied the requested limits to a
-// container that was started. Engines without the kernel's or systemd's support
-// (rootless ones, say) discard limits with no more than a warning.
+// applied returns an error unless the engine applied the requested limits to a started
+// container. Engines without support of the kernel or systemd, such as rootless ones, ignore
+// limits with a mere warning.
 func (e *Engine) applied(ctx context.Context, name string, want scenarios.Limits, c container.InspectResponse, warnings []string) error {
 	if want == (scenarios.Limits{}) {
 		return nil
@@ -34,14 +34,14 @@ func (e *Engine) applied(ctx context.Context, name string, want scenarios.Limits
 	return compareLimits(name, want, cpus, memory, append(warnings, limitWarnings(info)...))
 }
 
-// limit is the limit of a resource that a container has. Zero: it has none.
+// limit is a container's limit of a resource; zero means none.
 type limit struct {
 	value  float64
-	source string // where that was read
+	source string // where it was read
 }
 
-// limitsOf finds the limits that a container has. The kernel knows best, then
-// what the engine says of itself, then what it says of the container.
+// limitsOf returns the limits of a container, in order of preference from the kernel, from
+// the engine's own capabilities, or from the engine's description of the container.
 func limitsOf(root fs.FS, c container.InspectResponse, info *system.Info) (cpus, memory limit) {
 	if h := c.HostConfig; h != nil {
 		cpus = limit{float64(h.NanoCPUs) / 1e9, "HostConfig.NanoCpus"}
@@ -68,7 +68,7 @@ func limitsOf(root fs.FS, c container.InspectResponse, info *system.Info) (cpus,
 	return cpus, memory
 }
 
-// controllerFiles say where a cgroup controller keeps a limit, and how it is read.
+// controllerFiles describes the files in which a cgroup controller keeps a limit.
 type controllerFiles struct {
 	controller string
 	v1, v2     string
@@ -80,9 +80,9 @@ var (
 	memoryFiles = controllerFiles{"memory", "memory.limit_in_bytes", "memory.max", readMemory}
 )
 
-// cgroupLimit returns the limit in the cgroup of a container's process. It is not ok
-// where that cgroup cannot be seen: the process is in another PID namespace, on
-// another machine, or outside of this process's cgroup namespace.
+// cgroupLimit returns the limit in the cgroup of a container's process. It returns false if
+// the cgroup is not visible, because the process is in another PID namespace, on another
+// machine, or outside of this process's cgroup namespace.
 func cgroupLimit(root fs.FS, pid int, id string, files controllerFiles) (_ limit, ok bool) {
 	text, err := fs.ReadFile(root, fmt.Sprintf("proc/%d/cgroup", pid))
 	if err != nil {
@@ -105,8 +105,8 @@ func cgroupLimit(root fs.FS, pid int, id string, files controllerFiles) (_ limit
 	return tightest(root, dir, id, file, files), true
 }
 
-// tightest returns the lowest limit of a cgroup and those above it that are the
-// container's, too: Podman's process is in one of its own below.
+// tightest returns the lowest limit of a cgroup and its ancestors that belong to the
+// container: Podman puts the process into a child of the container's cgroup.
 func tightest(root fs.FS, dir, id, file string, files controllerFiles) limit {
 	found := limit{0, "/" + path.Join(dir, file)}
 	for ; strings.Contains(dir, id); dir = path.Dir(dir) {
@@ -123,8 +123,8 @@ func isFolder(root fs.FS, name string) bool {
 	return err == nil && info.IsDir()
 }
 
-// readCPUs reads "50000 100000" or "max 100000", or in version 1 a quota, which
-// is -1 where there is none, and its period.
+// readCPUs reads "50000 100000" or "max 100000" or, in version 1, a quota, where -1 means
+// none, and its period.
 func readCPUs(root fs.FS, dir, file string) (float64, error) {
 	text, err := fs.ReadFile(root, path.Join(dir, file))
 	if err != nil {
@@ -149,8 +149,8 @@ func readCPUs(root fs.FS, dir, file string) (float64, error) {
 	return quota / period, nil
 }
 
-// readMemory reads "268435456" or "max"; in version 1 no limit is a number near
-// the highest.
+// readMemory reads "268435456" or "max". In version 1, a number near the highest one means
+// unlimited.
 func readMemory(root fs.FS, dir, file string) (float64, error) {
 	text, err := fs.ReadFile(root, path.Join(dir, file))
 	if err != nil {
@@ -167,7 +167,7 @@ func readMemory(root fs.FS, dir, file string) (float64, error) {
 	return float64(n), nil
 }
 
-// limitWarnings returns the warnings of the engine that have to do with limits.
+// limitWarnings returns the engine's warnings about limits.
 func limitWarnings(info *system.Info) []string {
 	if info == nil {
 		return nil
@@ -181,14 +181,13 @@ func limitWarnings(info *system.Info) []string {
 	return found
 }
 
-// Quotas are whole microseconds, and memory is whole pages.
+// Resolutions of limits: quotas are whole microseconds, and memory is whole pages.
 const (
 	cpuTolerance    = 0.01
 	memoryTolerance = 64 << 10
 )
 
-// compareLimits returns an error that names each requested limit that differs
-// from what the container has.
+// compareLimits returns an error that names each limit that differs from the requested one.
 func compareLimits(name string, want scenarios.Limits, cpus, memory limit, warnings []string) error {
 	var wrong []string
 	if want.CPUs > 0 && math.Abs(cpus.value-want.CPUs) > cpuTolerance*want.CPUs {

@@ -28,7 +28,7 @@ type Running struct {
 	addr   netip.AddrPort
 	record results.Container
 
-	listening <-chan struct{}    // closed when its output says that it listens
+	listening <-chan struct{}    // closed when its output contains Spec.Listening
 	dial      dialFunc           // connects to addr
 	cancel    context.CancelFunc // ends the watching
 	wg        sync.WaitGroup
@@ -76,10 +76,10 @@ func (e *Engine) watch(ctx context.Context, s Spec, id string) (*Running, error)
 	return r, nil
 }
 
-// farewell bounds the wait for what the engine has to say of a container's end.
+// farewell bounds the wait for the engine's answer about the end of a container.
 const farewell = 2 * time.Second
 
-// describe returns what the engine says of a container.
+// describe returns the record of a container from the engine's description.
 func describe(name, image string, info container.InspectResponse) results.Container {
 	c := results.Container{Name: name, Image: image, ImageID: info.Image}
 	if info.HostConfig != nil {
@@ -98,8 +98,8 @@ func follow(ctx context.Context, c *client.Client, id string, to io.Writer) {
 	_, _ = stdcopy.StdCopy(to, to, output)
 }
 
-// wait waits for a container's end and returns its exit code, -1 where none is
-// known, and the same in words.
+// wait waits for the end of a container and returns its exit code, or -1 if it is unknown,
+// and a description.
 func (e *Engine) wait(ctx context.Context, id string) (code int64, text string) {
 	answer := e.client.ContainerWait(ctx, id, client.ContainerWaitOptions{Condition: container.WaitConditionNotRunning})
 	select {
@@ -116,7 +116,7 @@ func (e *Engine) wait(ctx context.Context, id string) (code int64, text string) 
 	}
 }
 
-// exit describes what an exit code means.
+// exit describes an exit code.
 func (e *Engine) exit(id string, code int64) string {
 	text := exitState(code)
 	ctx, cancel := context.WithTimeout(context.Background(), connectTimeout)
@@ -128,18 +128,18 @@ func (e *Engine) exit(id string, code int64) string {
 	return text
 }
 
-// retryDelay is between two tries of Ready.
+// retryDelay is the delay between two attempts at Ready.
 const retryDelay = 50 * time.Millisecond
 
-// await tries Ready until it succeeds, the container has ended, its port turns
-// out to be out of reach, or ctx ends.
+// await calls Ready until it succeeds, the container has ended, its port turns out to be
+// unreachable, or ctx ends.
 func (r *Running) await(ctx context.Context) error {
 	running, end := context.WithCancelCause(ctx)
 	defer end(nil)
 	r.wg.Go(func() {
 		select {
 		case <-r.done:
-			end(errEnded) // no further request will be answered
+			end(errEnded) // further requests are pointless
 		case <-running.Done():
 		}
 	})
@@ -171,8 +171,8 @@ func (r *Running) await(ctx context.Context) error {
 
 var errEnded = errors.New("the container has ended")
 
-// because returns the error of await after the end of its context; err is that of
-// the last try.
+// because returns the error of await after the end of its context; err is the error of the
+// last attempt.
 func (r *Running) because(running context.Context, err error) error {
 	cause := context.Cause(running)
 	var unusable *UnusableError
@@ -199,16 +199,16 @@ func (e *Engine) tail(id string) string {
 	return strings.TrimSpace(text.String())
 }
 
-// Addr returns where its port is reached.
+// Addr returns the address of the published port.
 func (r *Running) Addr() netip.AddrPort { return r.addr }
 
 // ID returns the container's ID.
 func (r *Running) ID() string { return r.id }
 
-// Done returns a channel that is closed when it has ended.
+// Done returns a channel that is closed when the container has ended.
 func (r *Running) Done() <-chan struct{} { return r.done }
 
-// Err returns nil while it runs, then a *child.Death.
+// Err returns nil while the container runs, and a *child.Death afterwards.
 func (r *Running) Err() error {
 	select {
 	case <-r.done:
@@ -218,8 +218,8 @@ func (r *Running) Err() error {
 	}
 }
 
-// Stop gives it the time grace to end by itself, then kills it, and removes it with
-// its volumes. The error says that something stays.
+// Stop stops the container, kills it after the time grace, and removes it with its volumes.
+// The error reports that it could not be removed.
 func (r *Running) Stop(grace time.Duration) error {
 	ctx, cancel := context.WithTimeout(context.Background(), grace+discardTimeout)
 	defer cancel()
@@ -228,7 +228,7 @@ func (r *Running) Stop(grace time.Duration) error {
 		_, _ = r.engine.client.ContainerStop(ctx, r.id, client.ContainerStopOptions{Timeout: &seconds})
 	}
 	err := r.engine.remove(ctx, r.id)
-	select { // how it ended is known in a moment, where the engine answers
+	select { // the engine reports its end within a moment, if it answers
 	case <-r.done:
 	case <-time.After(farewell):
 	}

@@ -21,35 +21,35 @@ import (
 	"github.com/testcontainers/testcontainers-go/wait"
 )
 
-// Spec is a container to start.
+// Spec describes a container to start.
 type Spec struct {
-	// Name of its role in records and errors: "upstream", "database".
+	// Name is the name of its role in records and errors: "upstream", "database".
 	Name  string
 	Image string
 	// Mongo starts it through Testcontainers' module for MongoDB.
 	Mongo bool
-	// Port that it listens on, "27017/tcp". It is published on a free port of
-	// 127.0.0.1, or on HostPort where that is not 0.
+	// Port is the port that it listens on, such as "27017/tcp". It is published on
+	// 127.0.0.1, on a free port or on HostPort if that is not zero.
 	Port     string
 	HostPort uint16
-	// Args of its main program.
+	// Args are passed to its main program.
 	Args   []string
 	Limits scenarios.Limits
 	// Listening is a phrase in lower case that the container's output contains, in
 	// any case, once the program listens. From then on a port that cannot be
 	// reached is an error at once. Empty means that only ReadyTimeout bounds that.
 	Listening string
-	// Tmpfs are folders in memory, with their options ("size=2m").
+	// Tmpfs maps directories in memory to their options ("size=2m").
 	Tmpfs map[string]string
-	// Ready is a request that is made again until it succeeds, for ReadyTimeout.
+	// Ready is a request that is repeated until it succeeds, at most for ReadyTimeout.
 	Ready        func(ctx context.Context, addr netip.AddrPort) error
 	ReadyTimeout time.Duration
-	// Log is the file that the container's output is appended to. Required.
+	// Log is the file to which the container's output is appended. Required.
 	Log string
 }
 
-// Start starts a container and waits until it is ready. After an error nothing
-// of it is left; the error has the end of its log.
+// Start starts a container and waits until it is ready. After an error, the container is
+// removed, and the error contains the end of its log.
 func (e *Engine) Start(ctx context.Context, s Spec) (_ *Running, err error) {
 	defer func() {
 		if err != nil {
@@ -62,19 +62,19 @@ func (e *Engine) Start(ctx context.Context, s Spec) (_ *Running, err error) {
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	// An engine may continue with a creation that was given up, and have the
-	// container later than it can be looked for: the end of ctx has to wait.
+	// An engine may continue an abandoned creation, and the container would appear too late
+	// to be removed. Therefore, the creation is not canceled with ctx.
 	launching, cancelLaunch := context.WithTimeoutCause(context.WithoutCancel(ctx), s.ReadyTimeout, late)
 	defer cancelLaunch()
 	mark := rand.Text()
 	c, err := e.launch(launching, s, mark)
 	if err != nil {
-		// What ran and ended at once has said why.
+		// A container that ended at once may have logged the reason.
 		var tail string
 		if c != nil {
 			err, tail = e.crashed(s, c.GetContainerID(), err), e.tail(c.GetContainerID())
 		}
-		// Also one whose ID never came, because ctx ended meanwhile.
+		// The mark also finds a container whose ID is unknown because ctx ended.
 		return nil, withTail(errors.Join(err, e.discardMarked(mark)), tail)
 	}
 	r, err := e.watch(bounded, s, c.GetContainerID())
@@ -95,8 +95,8 @@ func withTail(err error, tail string) error {
 	return fmt.Errorf("%w; the end of its log:\n%s", err, tail)
 }
 
-// launch has Testcontainers create and start it, and wait for nothing. It may
-// return a container with an error.
+// launch creates and starts a container with Testcontainers, without waiting. It may return
+// both a container and an error.
 func (e *Engine) launch(ctx context.Context, s Spec, mark string) (testcontainers.Container, error) {
 	options, err := e.customize(s, mark)
 	if err != nil {
@@ -121,14 +121,14 @@ func (e *Engine) customize(s Spec, mark string) ([]testcontainers.ContainerCusto
 	if err != nil {
 		return nil, err
 	}
-	hostPort := "" // any
+	hostPort := "" // any free port
 	if s.HostPort != 0 {
 		hostPort = strconv.Itoa(int(s.HostPort))
 	}
 	options := []testcontainers.ContainerCustomizer{
 		testcontainers.WithLabels(e.labels(s.Name)), testcontainers.WithLabels(map[string]string{labelMark: mark}),
 		testcontainers.WithExposedPorts(s.Port),
-		// Our own requests say when it is ready, whatever the image logs.
+		// Spec.Ready determines when it is ready.
 		testcontainers.WithWaitStrategy(wait.ForNop(func(context.Context, wait.StrategyTarget) error { return nil })),
 		testcontainers.WithHostConfigModifier(func(h *container.HostConfig) {
 			h.PortBindings = network.PortMap{port: {{HostIP: loopback, HostPort: hostPort}}}
@@ -147,7 +147,7 @@ func nanoCPUs(cpus float64) int64 { return int64(cpus * 1e9) }
 // discardTimeout bounds the removal of a container.
 const discardTimeout = 15 * time.Second
 
-// discard removes a container that is of no use, whoever has given up meanwhile.
+// discard removes a container, independently of any context.
 func (e *Engine) discard(id string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), discardTimeout)
 	defer cancel()
@@ -157,7 +157,7 @@ func (e *Engine) discard(id string) error {
 	return nil
 }
 
-// discardMarked returns discard for the containers of one start.
+// discardMarked removes the containers of one start.
 func (e *Engine) discardMarked(mark string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), discardTimeout)
 	defer cancel()
@@ -167,7 +167,7 @@ func (e *Engine) discardMarked(mark string) error {
 	return nil
 }
 
-// published returns where a container's port is reached.
+// published returns the address of a container's published port.
 func (e *Engine) published(ctx context.Context, id, want string) (netip.AddrPort, container.InspectResponse, error) {
 	answer, err := e.client.ContainerInspect(ctx, id, client.ContainerInspectOptions{})
 	if err != nil {
@@ -189,12 +189,12 @@ func (e *Engine) published(ctx context.Context, id, want string) (netip.AddrPort
 	return netip.AddrPort{}, c, fmt.Errorf("port %s is not published on 127.0.0.1; the container is %s", want, stateOf(c))
 }
 
-// spotter passes on what is written to it, and closes seen once that contained
-// the phrase, which is in lower case, in any case.
+// spotter is a writer that closes seen once its input contained the lower-case phrase, in
+// upper or lower case, and passes the input on.
 type spotter struct {
 	to     io.Writer
 	phrase []byte
-	end    []byte // of what was written, shorter than the phrase
+	end    []byte // the end of the input, shorter than the phrase
 	seen   chan struct{}
 	done   bool
 }
@@ -214,9 +214,8 @@ func (s *spotter) Write(b []byte) (int, error) {
 	return s.to.Write(b)
 }
 
-// Bounds of the attempts to connect to a published port behind which a program
-// listens. Most engines publish it before they start the program; Lima and
-// Colima forward it a few seconds later.
+// Bounds of the attempts to connect to a published port of a listening program. Most engines
+// publish it before they start the program; Lima and Colima forward it a few seconds later.
 const (
 	reachTimeout = 5 * time.Second
 	reachDelay   = 100 * time.Millisecond
@@ -225,8 +224,8 @@ const (
 // dialFunc connects to an address, as [net.Dialer.DialContext] does.
 type dialFunc func(ctx context.Context, network, address string) (net.Conn, error)
 
-// reach connects to a published port, within reachTimeout. It returns the error
-// of the last attempt, or nil when ctx ended before.
+// reach connects to a published port within reachTimeout. It returns the error of the last
+// attempt, or nil if ctx ended first.
 func reach(ctx context.Context, addr netip.AddrPort, dial dialFunc) error {
 	bounded, cancel := context.WithTimeout(ctx, reachTimeout)
 	defer cancel()

@@ -46,14 +46,14 @@ func (c containers) startMongo(ctx context.Context) (*database, error) {
 	if err != nil {
 		return nil, err
 	}
-	version := "" // to be asked
+	version := "" // unknown until the server is asked
 	if c.options.MongoImage == OwnImage {
 		version = embedmongo.Version() // FerretDB as a library does not know its own
 	}
 	return ourDatabase(contained{r}, version), nil
 }
 
-// tmpfs returns where the data are if their size is bounded.
+// tmpfs returns the mount of the data in memory if their size is bounded.
 func (c containers) tmpfs() map[string]string {
 	if c.options.DataSize == 0 {
 		return nil
@@ -61,7 +61,7 @@ func (c containers) tmpfs() map[string]string {
 	return map[string]string{mongoData: fmt.Sprintf("size=%d", c.options.DataSize)}
 }
 
-// mongoImage makes the database's image or sees to it that it is there.
+// mongoImage builds or pulls the database's image.
 func (c containers) mongoImage(ctx context.Context) (string, error) {
 	image := c.options.MongoImage
 	if image == OwnImage {
@@ -80,26 +80,26 @@ func (containers) describe(d *results.Environment, u *upstream, m *database) {
 	}
 }
 
-// contained is a container as a server.
+// contained is a server in a container.
 type contained struct{ *container.Running }
 
 func (c contained) Addrs() []netip.AddrPort { return []netip.AddrPort{c.Addr()} }
 
-// Where the servers in our own images listen, and the database's data.
+// Ports of the servers in the built-in images, and the directory of the database's data.
 const (
 	upstreamPort = 8080
 	mongoPort    = 27017
 	mongoData    = "/data/db"
 )
 
-// listeningPhrase is what MongoDB of every version logs once it listens, in
-// upper or lower case, and the main programs of our containers print.
+// listeningPhrase is the phrase, in upper or lower case, that MongoDB of every version
+// logs once it listens. The programs in the built-in images print it, too.
 const listeningPhrase = "waiting for connections"
 
 var errNotContained = errors.New("this is the main program of a container: it listens on every interface without a password; use upstream or mongo")
 
-// mainOfContainer refuses to serve on every interface of anything but a container,
-// where the main program is process 1.
+// mainOfContainer returns an error unless this process is the main program of a
+// container, process 1, because it serves on every interface.
 func mainOfContainer() error {
 	if os.Getpid() != 1 {
 		return errNotContained

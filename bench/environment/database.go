@@ -19,7 +19,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// startDatabase starts the database, and the proxy before it if it is requested.
+// startDatabase starts the database and, if requested, the proxy in front of it.
 func (e *Environment) startDatabase(ctx context.Context) error {
 	if err := e.startMongo(ctx); err != nil {
 		return err
@@ -50,7 +50,7 @@ func (e *Environment) startMongo(ctx context.Context) error {
 	return nil
 }
 
-// meet connects to the database for good and asks what it is.
+// meet returns a long-lived client of the database and its version.
 func (e *Environment) meet(ctx context.Context, uri string) (*driver.Client, string, error) {
 	client, err := e.connect(ctx, uri)
 	if err != nil {
@@ -64,7 +64,7 @@ func (e *Environment) meet(ctx context.Context, uri string) (*driver.Client, str
 	return client, version, nil
 }
 
-// startProxy starts the proxy before the running database.
+// startProxy starts the proxy in front of the running database.
 func (e *Environment) startProxy(ctx context.Context) error {
 	e.mu.Lock()
 	m := e.mongo
@@ -85,7 +85,7 @@ func (e *Environment) startProxy(ctx context.Context) error {
 	return nil
 }
 
-// connect returns a client after a ping.
+// connect returns a client after a successful ping.
 func (e *Environment) connect(ctx context.Context, uri string) (*driver.Client, error) {
 	return connectWith(ctx, uri, e.options.Policy)
 }
@@ -103,7 +103,7 @@ func connectWith(ctx context.Context, uri string, p target.Policy) (*driver.Clie
 	return client, nil
 }
 
-// disconnect frees what a client holds, also when its server is dead.
+// disconnect frees a client's resources, even if its server is dead.
 func disconnect(client *driver.Client) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
@@ -121,9 +121,8 @@ func (e *Environment) database(name string) (*driver.Database, error) {
 	return e.client.Database(name), nil
 }
 
-// ConfigureDatabase sets how the way to the database behaves from now on, for
-// whoever connects to MongoAddrs: latency, jitter, bandwidth and resets, drawn
-// with the seed.
+// ConfigureDatabase sets the latency, jitter, bandwidth and resets of connections to
+// MongoAddrs from now on, drawn with the seed. It needs Options.Link unless d adds nothing.
 func (e *Environment) ConfigureDatabase(ctx context.Context, d scenarios.Database, seed uint64) error {
 	if !e.options.Link {
 		if !d.Linked() {
@@ -155,8 +154,8 @@ func (e *Environment) callProxy(ctx context.Context, r proxyRequest) error {
 	return p.Call(ctx, r)
 }
 
-// Prepare makes an empty collection and verifies that FerretDB uses its index
-// on _id, which MongoDB always does.
+// Prepare creates an empty collection and verifies that FerretDB uses its index on _id,
+// as MongoDB always does.
 func (e *Environment) Prepare(ctx context.Context, database, collection string) error {
 	if err := e.DropCollection(ctx, database, collection); err != nil {
 		return err
@@ -187,7 +186,7 @@ func (e *Environment) ferret() bool {
 	return strings.HasPrefix(e.version, "FerretDB")
 }
 
-// planByID returns how SQLite finds a document by _id.
+// planByID returns SQLite's query plan for finding a document by _id.
 func planByID(ctx context.Context, db *driver.Database, collection string) (string, error) {
 	find := bson.D{{Key: "find", Value: collection}, {Key: "filter", Value: bson.D{{Key: "_id", Value: "x"}}}}
 	var answer struct {
@@ -201,7 +200,7 @@ func planByID(ctx context.Context, db *driver.Database, collection string) (stri
 	return strings.Join(answer.QueryPlanner.Plan, "; "), nil
 }
 
-// DropCollection removes a collection, if it is there.
+// DropCollection drops a collection if it exists.
 func (e *Environment) DropCollection(ctx context.Context, database, collection string) error {
 	db, err := e.database(database)
 	if err == nil {
@@ -213,9 +212,8 @@ func (e *Environment) DropCollection(ctx context.Context, database, collection s
 	return nil
 }
 
-// Documents calls each with every document of a collection, in no particular
-// order, until it returns an error, which is returned. A document is valid
-// during the call.
+// Documents calls each for every document of a collection, in unspecified order, until
+// it returns an error, which Documents returns. A document is valid only during the call.
 func (e *Environment) Documents(ctx context.Context, database, collection string, each func(bson.Raw) error) (err error) {
 	defer func() {
 		if err != nil {

@@ -53,7 +53,7 @@ func (e embedded) startMongo(ctx context.Context) (*database, error) {
 
 func (embedded) describe(d *results.Environment, _ *upstream, _ *database) { d.Kind = Embedded }
 
-// spawn starts a child and waits until check, its first request, succeeds.
+// spawn starts a child and checks it with a first request.
 func (e *Environment) spawn(ctx context.Context, name string, args []string, check func(context.Context, *child.Process) error) (*child.Process, error) {
 	timeout := fmt.Errorf("not ready after %s", e.options.ReadyTimeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, e.options.ReadyTimeout, timeout)
@@ -74,13 +74,13 @@ func (e *Environment) spawn(ctx context.Context, name string, args []string, che
 	return p, nil
 }
 
-// ready returns the first request to a built-in mock upstream.
+// ready makes the first request to a built-in mock upstream.
 func (e *Environment) ready(ctx context.Context, a netip.AddrPort) error {
 	_, err := e.stats(ctx, "http://"+a.String())
 	return err
 }
 
-// ping connects to a database for one ping.
+// ping connects to a database, pings it once and disconnects.
 func (e *Environment) ping(ctx context.Context, uri string) error {
 	client, err := e.connect(ctx, uri)
 	if err != nil {
@@ -89,8 +89,8 @@ func (e *Environment) ping(ctx context.Context, uri string) error {
 	return client.Disconnect(ctx)
 }
 
-// Names of the children; the hidden subcommand of each has childSuffix, or
-// containerSuffix where it is the main program of a container.
+// Names of the children. The hidden subcommand of each has the suffix childSuffix, or
+// containerSuffix for the main program of a container.
 const (
 	upstreamName    = "upstream"
 	mongoName       = "mongo"
@@ -99,7 +99,7 @@ const (
 	containerSuffix = "-container"
 )
 
-// Children returns the hidden subcommands that the program must pass to RunChild.
+// Children returns the hidden subcommands that a program must pass to [RunChild].
 func Children() []string {
 	return []string{
 		mongoName + childSuffix, upstreamName + childSuffix, proxyName + childSuffix, reaperName + childSuffix,
@@ -107,11 +107,11 @@ func Children() []string {
 	}
 }
 
-// RunChild is the main function of the child processes: it runs the one of
-// that name until its standard input ends or it is terminated, and returns its
-// exit code. It changes how the process takes signals.
+// RunChild is the main function of the child processes. It runs the child of that name
+// until its standard input ends or it is terminated, and returns its exit code. It
+// changes the signal handling of the process.
 func RunChild(name string, args []string, stdin io.Reader, stdout, stderr io.Writer) int {
-	signal.Ignore(os.Interrupt) // the parent's business
+	signal.Ignore(os.Interrupt) // the parent handles it
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM)
 	defer stop()
 	c := &helper{stdin: stdin, stdout: stdout, stderr: stderr, log: newLog(stderr)}
@@ -142,7 +142,7 @@ func newLog(w io.Writer) *slog.Logger {
 	return slog.New(slog.NewTextHandler(w, &slog.HandlerOptions{Level: slog.LevelWarn}))
 }
 
-// helper is what a child process has.
+// helper is the state of a child process.
 type helper struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -150,11 +150,11 @@ type helper struct {
 	leash          *time.Timer // ends a process that hangs in its cleaning up; nil before
 }
 
-// exitDelay is the longest time that a child that was told to end may take to clean up.
+// exitDelay bounds the cleanup of a child that was told to exit.
 const exitDelay = stopGrace - time.Second
 
-// serve speaks with the parent until it orders the end. From then on the
-// process is on a short leash, whatever hangs.
+// serve answers the parent until it orders the end. From then on, the process ends
+// after exitDelay even if its cleanup hangs.
 func (c *helper) serve(ctx context.Context, ready child.Ready, done <-chan struct{}, handle func([]byte) error) error {
 	ended := make(chan error, 1)
 	go func() { ended <- child.Serve(c.stdin, c.stdout, ready, done, handle) }()
@@ -228,7 +228,7 @@ func (c *helper) mongo(ctx context.Context, args []string) (err error) {
 	return c.serve(ctx, child.Ready{Addr: s.Addr(), Version: embedmongo.Version()}, s.Done(), nil)
 }
 
-// proxyRequest is what the proxy is told; zero fields change nothing.
+// proxyRequest is a request to the proxy; nil fields change nothing.
 type proxyRequest struct {
 	Target *dbproxy.Target `json:"target,omitempty"`
 	Link   *dbproxy.Link   `json:"link,omitempty"`

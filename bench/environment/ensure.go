@@ -9,7 +9,7 @@ import (
 	"floodgate/bench/environment/child"
 )
 
-// Died describes how the servers that have died since the last Ensure ended, each
+// Died describes the ends of the servers that have died since the last Ensure, each
 // with the end of its log.
 func (e *Environment) Died() []string {
 	var died []string
@@ -24,7 +24,7 @@ func (e *Environment) Died() []string {
 	return died
 }
 
-// servers returns upstream, database and proxy, nil where there is none.
+// servers returns upstream, database and proxy; nil means that there is none.
 func (e *Environment) servers() [3]server {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -41,11 +41,10 @@ func (e *Environment) servers() [3]server {
 	return all
 }
 
-// Ensure asks every server for an answer, and restarts those that have died or
-// do not answer. It says how those ended, with the end of their logs. A
-// database that was restarted is empty (unless KeepData is set) and an upstream
-// has no profile; both have new addresses. A user's server is not
-// restarted: that it does not answer is an error.
+// Ensure restarts the servers that have died or do not answer and describes their ends,
+// with the end of their logs. A restarted database is empty unless KeepData is set, a
+// restarted upstream has no profile, and both have new addresses. An external server
+// that does not answer is an error.
 func (e *Environment) Ensure(ctx context.Context) (died []string, err error) {
 	died, err = e.ensure(ctx)
 	if err != nil {
@@ -90,20 +89,20 @@ func (e *Environment) ensure(ctx context.Context) (died []string, err error) {
 	return died, nil
 }
 
-// examine reports whether a server runs and passes the check, and how it ended if
-// not; nothing where there was none. One that does not pass is ended.
+// examine reports whether a server runs and passes the check. It stops a server that
+// does not, and describes its end. A nil server does not run and has no description.
 func (e *Environment) examine(ctx context.Context, s server, check func(context.Context) error) (how string, lives bool) {
 	if s == nil {
 		return "", false
 	}
 	if err := s.Err(); err != nil {
-		_ = s.Stop(0) // what is left of it
+		_ = s.Stop(0) // cleans up after it
 		return err.Error(), false
 	}
 	bounded, cancel := context.WithTimeout(ctx, e.answerTimeout)
 	defer cancel()
 	failed := check(bounded)
-	if failed == nil || ctx.Err() != nil { // the caller gave up, which says nothing of the server
+	if failed == nil || ctx.Err() != nil { // a caller that gave up proves nothing about the server
 		return "", true
 	}
 	if err := awaitEnd(ctx, s); err != nil {
@@ -112,18 +111,18 @@ func (e *Environment) examine(ctx context.Context, s server, check func(context.
 	}
 	_ = s.Stop(0)
 	var death *child.Death
-	if !errors.As(s.Err(), &death) { // it is not ours to end
+	if !errors.As(s.Err(), &death) { // an external server, which Stop does not end
 		return fmt.Sprintf("a server did not answer: %v", failed), false
 	}
 	hung := child.Death{Name: death.Name, Log: death.Log, State: fmt.Sprintf("killed, because it did not answer: %v", failed)}
 	return hung.Error(), false
 }
 
-// endDelay bounds the wait for the news that a server has ended. The news that
-// it does not answer comes before that.
+// endDelay bounds the wait for the end of a server after a request to it failed, which
+// may be noticed earlier.
 const endDelay = 2 * time.Second
 
-// awaitEnd returns how a server ended that has just not answered; nil means that it runs.
+// awaitEnd returns the end of a server that has just failed to answer, or nil if it still runs.
 func awaitEnd(ctx context.Context, s server) error {
 	if s.Done() == nil {
 		return nil
@@ -138,7 +137,7 @@ func awaitEnd(ctx context.Context, s server) error {
 	return s.Err()
 }
 
-// explain adds to an error of a question how the server that was asked has ended.
+// explain adds the end of the server to the error of a request to it.
 func explain(ctx context.Context, s server, err error) error {
 	if err == nil || s == nil {
 		return err
@@ -151,7 +150,7 @@ func explain(ctx context.Context, s server, err error) error {
 
 func (e *Environment) healthy(ctx context.Context) error {
 	if !e.Mock() {
-		return nil // it is asked by every trial, and its health is a result
+		return nil // its health is a result of every trial
 	}
 	_, err := e.stats(ctx, e.UpstreamURL())
 	return err
@@ -167,7 +166,7 @@ func (e *Environment) pingMongo(ctx context.Context) error {
 	return client.Ping(ctx, nil)
 }
 
-// retarget makes sure that the proxy leads to the database that runs now.
+// retarget points the proxy to the current database.
 func (e *Environment) retarget(ctx context.Context) error {
 	e.mu.Lock()
 	target := e.mongo.target

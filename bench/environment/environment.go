@@ -1,12 +1,17 @@
-// Package environment starts, checks and tears down what a trial needs beside
-// the system under test: an upstream and a MongoDB, which are child processes
-// that run this very program (kind embedded, see [RunChild]), containers, or
-// the user's own servers (external).
+// Package environment starts, checks and stops the servers of a trial, an upstream and a
+// MongoDB. They are child processes of this program (kind embedded, see [RunChild]),
+// containers, or the user's own servers (external):
 //
-// Nothing outlives the environment: children end with Close, and by themselves
-// when this process dies in whatever way; a child of their kind, the reaper,
-// then removes the containers, and the database that was written to on a server
-// of the user's. What even that leaves behind is removed by the next Start.
+//	env, err := environment.Start(ctx, environment.Options{})
+//	…
+//	defer env.Close()
+//	fmt.Println(env.UpstreamURL()) // http://127.0.0.1:39125
+//	fmt.Println(env.MongoURI())    // mongodb://127.0.0.1:38361/
+//
+// Nothing outlives the environment. Children end with Close, and by themselves when this
+// process dies, however it dies. In that case another child, the reaper, removes the
+// containers and the database that was written to on an external server. The next Start
+// removes remaining files.
 package environment
 
 import (
@@ -32,57 +37,57 @@ import (
 type Options struct {
 	// Kind is Embedded (default), Containers or External.
 	Kind string
-	// Chosen says why, where nobody named the kind.
+	// Chosen is the reason for the Kind if it was selected automatically.
 	Chosen string
-	// Executable is what runs the children: it must pass arguments that begin
-	// with one of [Children] to [RunChild]. Default: the running program.
+	// Executable runs the children. It must pass arguments that start with one of
+	// [Children] to [RunChild]. Default: the running program.
 	Executable string
-	// LogDir is the place where logs go, NAME.log each. It is made when absent. Default:
-	// a temporary folder, removed by Close.
+	// LogDir is the directory of the logs NAME.log; it is created if necessary. Default:
+	// a temporary directory, removed by Close.
 	LogDir string
-	// KeepData keeps the embedded database's files, in the folder "data" of
-	// LogDir. Without it they are in a temporary folder and removed.
+	// KeepData keeps the embedded database's files in the directory "data" of LogDir.
+	// Otherwise they are temporary.
 	KeepData bool
-	// Link puts a proxy before the database, without which SetLink can set nothing.
+	// Link puts a proxy in front of the database, which ConfigureDatabase requires.
 	Link bool
-	// ReadyTimeout bounds the start of each server, and its answer to Ensure.
-	// Default 20s, of a container 60s.
+	// ReadyTimeout bounds the start of each server and its answer to Ensure. Default
+	// 20s, and 60s for a container.
 	ReadyTimeout time.Duration
-	// Note hears in a line what takes long or is odd. Default: none.
+	// Note receives one-line messages about slow steps and unusual conditions; nil means
+	// that nothing is called.
 	Note func(string)
 
-	// Engine runs containers: those of upstream and database where Kind says
-	// so, and others that the caller starts. What it started is removed when
-	// this process dies; nil means there are none.
+	// Engine runs the containers of kind Containers and others that the caller starts.
+	// All of them are removed when this process dies. Nil means that there are none.
 	Engine *container.Engine
-	// MongoImage is the image of the database; [OwnImage] is made of our own
-	// program. MongoArgs are passed to its main program.
+	// MongoImage is the image of the database; [OwnImage] is built from this program.
+	// MongoArgs are passed to its main program.
 	MongoImage string
 	MongoArgs  []string
 	// Limits of the containers.
 	Limits scenarios.Containers
-	// DataSize bounds the data of the database's container in bytes, and keeps
-	// them in memory; zero means unbounded, on disk.
+	// DataSize bounds the data of the database's container in bytes and keeps them in
+	// memory; zero means unlimited, on disk.
 	DataSize int64
 
-	// Mongo and Upstream are the user's servers, for External; the one that is
-	// nil is embedded. Policy says which hosts may be spoken with.
+	// Mongo and Upstream are the user's servers for kind External; a nil one is embedded.
+	// Policy determines the hosts that connections may go to.
 	Mongo    *target.Mongo
 	Upstream *target.Upstream
 	Policy   target.Policy
-	// OwnProgram reports that the SUT is a user's own program, which gets the
-	// connection string as it is.
+	// OwnProgram reports that the SUT is the user's own program, which receives the
+	// connection string unchanged.
 	OwnProgram bool
-	// Database is the one that is written to. On a user's server it must
-	// not be there yet, unless Resume is set, and Close drops it.
+	// Database is the database that is written to. On an external server, it must not
+	// exist unless Resume is set, and Close drops it.
 	Database string
 	Resume   bool
 }
 
-// OwnImage as Options.MongoImage stands for the embedded database in a container.
+// OwnImage as Options.MongoImage selects the embedded database in a container.
 const OwnImage = "embedded"
 
-// stopGrace is the longest time that a server may take to end when it is told to.
+// stopGrace bounds the time that a server may take to stop.
 const stopGrace = 5 * time.Second
 
 // Environment is an upstream and a database.
@@ -93,7 +98,7 @@ type Environment struct {
 	http     *http.Client
 	scrubber target.Scrubber
 	reaper   *child.Process // nil: there is nothing to remove
-	// answerTimeout bounds the answer of a server to Ensure.
+	// answerTimeout bounds a server's answer to Ensure.
 	answerTimeout time.Duration
 
 	mu       sync.Mutex // guards what follows
@@ -106,10 +111,10 @@ type Environment struct {
 	version  string // of the database
 }
 
-// Start starts the servers and waits until each has answered a request. After
-// an error nothing is left of them.
+// Start starts the servers and waits until each has answered a request. After an error,
+// it has stopped and removed all of them.
 func Start(ctx context.Context, o Options) (_ *Environment, err error) {
-	// No connection of this program stays open: the upstream's figures are to be the SUT's.
+	// Connections of this program must not appear in the upstream's statistics.
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: o.Policy.DialContext}
 	e := &Environment{options: o, http: &http.Client{Transport: transport, Timeout: time.Minute}}
 	defer func() {
@@ -127,9 +132,8 @@ func Start(ctx context.Context, o Options) (_ *Environment, err error) {
 	return e, e.startServers(ctx)
 }
 
-// startServers starts upstream and database at the same time. When one of two
-// containers fails, the other, whose image may be on its way from a registry, is
-// given up, and only the error of the first is returned.
+// startServers starts upstream and database concurrently. If a container fails, it
+// cancels the other, whose image may still be downloading, and returns only the first error.
 func (e *Environment) startServers(ctx context.Context) error {
 	starting, giveUp := context.WithCancelCause(ctx)
 	defer giveUp(nil)
@@ -179,7 +183,7 @@ func (e *Environment) prepareOptions() (err error) {
 	return nil
 }
 
-// choose makes the provider of the kind.
+// choose sets the provider of the kind.
 func (e *Environment) choose() error {
 	o := &e.options
 	timeout := 20 * time.Second
@@ -211,15 +215,14 @@ func (e *Environment) choose() error {
 	return nil
 }
 
-// DataPrefix begins the names of temporary folders of databases.
+// DataPrefix is the prefix of temporary directories of databases.
 const DataPrefix = "floodgate-mongo-"
 
-// logPrefix begins those of logs.
+// logPrefix is the prefix of temporary directories of logs.
 const logPrefix = "floodgate-log-"
 
-// Close ends the servers, drops what was written to a user's server, and
-// removes files. It may be called again. That a server had died before is no
-// error of Close.
+// Close stops the servers, drops the database on an external server, and removes files.
+// It may be called repeatedly. A server that died before is not an error.
 func (e *Environment) Close() error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -267,7 +270,7 @@ func (e *Environment) stopServers() []error {
 	return errs
 }
 
-// Describe names the environment for the record.
+// Describe returns the environment's description for the record.
 func (e *Environment) Describe() results.Environment {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -279,5 +282,5 @@ func (e *Environment) Describe() results.Environment {
 	return d
 }
 
-// Scrub removes the credentials of the user's servers from a text.
+// Scrub removes the credentials of external servers from a text.
 func (e *Environment) Scrub(text string) string { return e.scrubber.Scrub(text) }

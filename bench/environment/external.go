@@ -14,7 +14,7 @@ import (
 	"floodgate/results"
 )
 
-// external uses the user's own servers; the one that was not named is embedded.
+// external uses the user's own servers and embeds one that was not given.
 type external struct{ *Environment }
 
 func (x external) startUpstream(ctx context.Context) (*upstream, error) {
@@ -56,7 +56,7 @@ func (x external) startMongo(ctx context.Context) (*database, error) {
 	}, nil
 }
 
-// proxyTLS returns how the proxy connects with TLS in place of the core.
+// proxyTLS returns the TLS options of the proxy, which connects on behalf of the SUT.
 func proxyTLS(t *target.TLS) *dbproxy.TLSOptions {
 	if t == nil {
 		return nil
@@ -108,8 +108,7 @@ func (x external) describe(d *results.Environment, u *upstream, _ *database) {
 	}
 }
 
-// dropExternal drops what was written to a user's server. The caller
-// holds the lock.
+// dropExternal drops the database on an external server. The caller holds the lock.
 func (e *Environment) dropExternal() error {
 	if e.options.Kind != External || e.options.Mongo == nil {
 		return nil
@@ -122,7 +121,7 @@ func (e *Environment) dropExternal() error {
 	return nil
 }
 
-// secrets returns what no text may show.
+// secrets returns the strings that no text may contain.
 func (o *Options) secrets() []string {
 	var all []string
 	if o.Mongo != nil {
@@ -134,7 +133,7 @@ func (o *Options) secrets() []string {
 	return all
 }
 
-// foreign is a server that is not ours to start or end.
+// foreign is an external server, which this program neither starts nor stops.
 type foreign struct{ addrs []netip.AddrPort }
 
 func (f foreign) Addrs() []netip.AddrPort  { return f.addrs }

@@ -14,7 +14,7 @@ import (
 	"floodgate/results"
 )
 
-// Kinds of environments, as records name them.
+// Kinds of environments.
 const (
 	Embedded   = "embedded"
 	Containers = "containers"
@@ -26,42 +26,43 @@ type provider interface {
 	// startUpstream and startMongo return servers that have answered a request.
 	startUpstream(ctx context.Context) (*upstream, error)
 	startMongo(ctx context.Context) (*database, error)
-	// describe adds to the record what only this kind knows.
+	// describe adds the details of this kind to the record.
 	describe(d *results.Environment, u *upstream, m *database)
 }
 
 // server is an upstream or a database, wherever it runs.
 type server interface {
-	// Addrs are where clients connect to.
+	// Addrs returns the addresses that clients connect to.
 	Addrs() []netip.AddrPort
-	// Done is closed when it has ended; nil means that its end cannot be observed.
+	// Done returns a channel that is closed when the server has ended; nil means that
+	// its end cannot be observed.
 	Done() <-chan struct{}
-	// Err is nil while it runs, then a *child.Death.
+	// Err returns nil while the server runs, and a *child.Death afterwards.
 	Err() error
-	// Stop ends it, unless it is not ours, and waits for its end. The error is
-	// nil when it ran until then and ended in good order.
+	// Stop stops the server, unless it is external, and waits for its end. The error is
+	// nil if it was running and ended normally.
 	Stop(grace time.Duration) error
 }
 
 // upstream is an upstream that has answered.
 type upstream struct {
 	server
-	url string // without a slash at the end
-	// foreign: not a built-in mock, it takes no profile and has no statistics.
+	url string // without a trailing slash
+	// foreign means that it is not the built-in mock: it has no profile and no statistics.
 	foreign bool
 }
 
 // database is a MongoDB that has answered.
 type database struct {
 	server
-	// uri connects to it, and through to it by way of a plain proxy.
+	// uri connects to it directly, and through connects by way of a plain proxy.
 	uri     string
 	through func(proxy netip.AddrPort) string
 	target  dbproxy.Target
-	version string // empty: it is to be asked
+	version string // empty until the server is asked
 }
 
-// local is a process of this program as a server.
+// local is a server in a child process.
 type local struct{ *child.Process }
 
 func (l local) Addrs() []netip.AddrPort { return []netip.AddrPort{l.Addr} }
@@ -73,16 +74,16 @@ func ourUpstream(s server) *upstream {
 	return &upstream{server: s, url: "http://" + s.Addrs()[0].String()}
 }
 
-// ourDatabase returns one that asks for no password, at one address.
+// ourDatabase returns a database without a password at one address.
 func ourDatabase(s server, version string) *database {
 	a := s.Addrs()[0]
 	return &database{server: s, version: version, uri: mongoURI(a), through: mongoURI, target: dbproxy.Target{Addr: a.String(), Loopback: true}}
 }
 
-// Choose describes what the environment of no name is: containers, and their
-// engine, where one answers, our images can be made of the executable, and the
-// database's image is present or can be pulled; else embedded, and no engine.
-// why is for people and records.
+// Choose selects the kind of environment automatically. It returns an engine for kind
+// Containers if one answers, the built-in images can be built from the executable, and
+// the database's image is present or can be pulled; otherwise it returns nil for kind
+// Embedded. why describes the reason.
 func Choose(ctx context.Context, executable, mongoImage string) (engine *container.Engine, why string) {
 	engine, err := container.Connect(ctx)
 	if err != nil {
@@ -99,9 +100,9 @@ func Choose(ctx context.Context, executable, mongoImage string) (engine *contain
 	return engine, fmt.Sprintf("%s answers and image %s is available", engine.Version(), mongoImage)
 }
 
-// Embedded returns the options of an embedded environment, to be started in place
-// of one of containers that failed to start with err. Its engine stays where the
-// caller starts containers of its own.
+// Embedded returns the options of an embedded environment that replaces one of
+// containers, which failed to start with err. It keeps the engine if keepEngine is set,
+// for containers that the caller starts.
 func (o Options) Embedded(err error, keepEngine bool) Options {
 	o.Kind, o.Chosen = Embedded, "containers cannot be used here: "+reason(err)
 	if !keepEngine {
@@ -113,7 +114,7 @@ func (o Options) Embedded(err error, keepEngine bool) Options {
 // maxReason bounds the text of an error in a reason, in bytes.
 const maxReason = 200
 
-// reason returns what an error says, in one line.
+// reason returns the text of an error in one line.
 func reason(err error) string {
 	var unusable *container.UnusableError
 	if errors.As(err, &unusable) {
@@ -126,7 +127,7 @@ func reason(err error) string {
 	return text
 }
 
-// UpstreamAddrs returns where the upstream listens. They change when Ensure restarts it.
+// UpstreamAddrs returns the upstream's addresses, which change when Ensure restarts it.
 func (e *Environment) UpstreamAddrs() []netip.AddrPort {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -136,7 +137,7 @@ func (e *Environment) UpstreamAddrs() []netip.AddrPort {
 	return e.upstream.Addrs()
 }
 
-// UpstreamURL returns the upstream's base URL, without a slash at the end.
+// UpstreamURL returns the upstream's base URL without a trailing slash.
 func (e *Environment) UpstreamURL() string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -146,18 +147,18 @@ func (e *Environment) UpstreamURL() string {
 	return e.upstream.url
 }
 
-// Mock reports whether the upstream is a built-in mock, which takes a profile.
+// Mock reports whether the upstream is the built-in mock, which accepts a profile.
 func (e *Environment) Mock() bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return e.upstream == nil || !e.upstream.foreign
 }
 
-// AllowedTargets returns the hosts beyond loopback that may be spoken with.
+// AllowedTargets returns the hosts beyond loopback that connections may go to.
 func (e *Environment) AllowedTargets() []string { return e.options.Policy.Allowed }
 
-// MongoAddrs returns where the system under test connects to the database: the
-// proxy's address with Link. They change when Ensure restarts it.
+// MongoAddrs returns the addresses at which the system under test connects to the
+// database; with Link, that of the proxy. They change when Ensure restarts it.
 func (e *Environment) MongoAddrs() []netip.AddrPort {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -170,7 +171,7 @@ func (e *Environment) MongoAddrs() []netip.AddrPort {
 	return e.mongo.Addrs()
 }
 
-// MongoURI returns the connection string for the system under test. It may hold
+// MongoURI returns the connection string for the system under test. It may contain
 // credentials.
 func (e *Environment) MongoURI() string {
 	e.mu.Lock()
@@ -184,6 +185,6 @@ func (e *Environment) MongoURI() string {
 	return e.mongo.uri
 }
 
-// TemporaryPrefixes begin the names of all temporary folders of environments and
-// what they build.
+// TemporaryPrefixes returns the prefixes of all temporary directories of environments
+// and of their builds.
 func TemporaryPrefixes() []string { return []string{DataPrefix, logPrefix, container.BuildPrefix} }

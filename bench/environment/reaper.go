@@ -12,35 +12,35 @@ import (
 	"floodgate/bench/environment/target"
 )
 
-// reaperName is the child that cleans up where Close could not: it does so at
-// the end of this process, however that comes.
+// reaperName is the name of the child that cleans up when this process ends without
+// Close, however it ends.
 //
-// It stands in for the reaper of Testcontainers, a container that would have to
-// be pulled from a registry, holds the engine's socket and listens on every
-// interface of the machine.
+// It replaces the reaper of Testcontainers, a container that would have to be pulled
+// from a registry, has access to the engine's socket and listens on every interface of
+// the machine.
 const reaperName = "reaper"
 
-// Bounds on what the reaper may take, in all and for each of its duties.
+// Timeouts of the reaper, in total and for each of its duties.
 const (
 	reapTimeout = 40 * time.Second
 	dutyTimeout = 15 * time.Second
 )
 
-// will is what the reaper is to do, and its last word is whether it need not.
+// will lists the duties of the reaper, or dismisses it.
 type will struct {
 	Session  string    `json:"session,omitempty"` // containers to remove
 	Drop     *dropping `json:"drop,omitempty"`    // a database to drop
 	Released bool      `json:"released,omitempty"`
 }
 
-// dropping is a database on a user's server.
+// dropping is a database to drop on an external server.
 type dropping struct {
 	URI      string        `json:"uri"`
 	Database string        `json:"database"`
 	Policy   target.Policy `json:"policy"`
 }
 
-// startReaper starts the reaper if there will be something to remove.
+// startReaper starts the reaper if it has duties.
 func (e *Environment) startReaper(ctx context.Context) error {
 	var w will
 	if e.options.Engine != nil {
@@ -57,8 +57,8 @@ func (e *Environment) startReaper(ctx context.Context) error {
 	return err
 }
 
-// dismissReaper releases the reaper from its duties: they are done, or failed
-// just now, which the caller says.
+// dismissReaper releases the reaper from its duties, which are done or have just failed
+// with an error that the caller reports.
 func (e *Environment) dismissReaper() error {
 	if e.reaper == nil {
 		return nil

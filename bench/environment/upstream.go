@@ -15,7 +15,7 @@ import (
 	"floodgate/mockupstream"
 )
 
-// upstreamVersion names the upstream in records; its revision is the program's.
+// upstreamVersion is the upstream's version in records; its revision is that of this program.
 const upstreamVersion = "floodgate mock upstream"
 
 var errNoUpstream = errors.New("the upstream is not running")
@@ -31,8 +31,8 @@ func (e *Environment) startUpstream(ctx context.Context) error {
 	return nil
 }
 
-// ConfigureUpstream sets profile and seed, and resets statistics and attempts.
-// It does nothing to an external upstream.
+// ConfigureUpstream sets profile and seed and resets statistics and attempts. It does
+// nothing for an external upstream.
 func (e *Environment) ConfigureUpstream(ctx context.Context, profile mockupstream.Profile, seed uint64) error {
 	if !e.Mock() {
 		return nil
@@ -54,8 +54,8 @@ func (e *Environment) ConfigureUpstream(ctx context.Context, profile mockupstrea
 	return nil
 }
 
-// UpstreamStats returns what the upstream has seen since ConfigureUpstream. Not for
-// an external upstream.
+// UpstreamStats returns the statistics of the built-in mock since ConfigureUpstream. An
+// external upstream has none.
 func (e *Environment) UpstreamStats(ctx context.Context) (mockupstream.Stats, error) {
 	base := e.UpstreamURL()
 	if base == "" {
@@ -89,7 +89,7 @@ func listening(base string) (netip.AddrPort, error) {
 	return netip.ParseAddrPort(u.Host)
 }
 
-// request returns the body of an answer with a status of 2xx.
+// request returns the body of an answer; a status other than 2xx is an error.
 func (e *Environment) request(ctx context.Context, method, target string, body []byte) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
 	if err != nil {

@@ -15,25 +15,25 @@ import (
 	"github.com/schollz/progressbar/v3"
 )
 
-// redrawEvery is the interval in which the block is redrawn.
+// redrawEvery is the interval between redraws of the block.
 const redrawEvery = 200 * time.Millisecond
 
-// block is lines of a terminal that are redrawn in place. The cursor stays
-// at the start of the last one, where the terminal's own "^C" wraps nothing.
+// block draws several lines of a terminal in place. The cursor stays at the start of the
+// last one, where the terminal's own "^C" does not wrap.
 type block struct {
 	w     io.Writer
 	size  func() (columns, rows int)
 	color bool
 	beat  *beat
 
-	mu     sync.Mutex
-	course course
-	begun  bool
-	drawn  []int // widths of the lines that stand there
+	mu      sync.Mutex
+	tracker tracker
+	begun   bool
+	drawn   []int // widths of the lines on the terminal
 }
 
 func newBlock(w io.Writer, size func() (columns, rows int), color bool) *block {
-	b := &block{w: w, size: size, color: color, course: newCourse()}
+	b := &block{w: w, size: size, color: color, tracker: newCourse()}
 	b.beat = newBeat(redrawEvery, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -43,21 +43,21 @@ func newBlock(w io.Writer, size func() (columns, rows int), color bool) *block {
 }
 
 func (b *block) Started(planned, done int, left time.Duration) {
-	b.change(func() { b.course.started(planned, done, left); b.begun = true })
+	b.change(func() { b.tracker.started(planned, done, left); b.begun = true })
 }
 
 func (b *block) TrialStarted(t experiment.ScheduledTrial, left time.Duration) {
-	b.change(func() { b.course.trialStarted(t, left) })
+	b.change(func() { b.tracker.trialStarted(t, left) })
 }
 
 func (b *block) TrialEnded(t results.Trial, left time.Duration) {
 	if t.Outcome != results.OutcomeOK {
 		b.Note(trialNote(t))
 	}
-	b.change(func() { b.course.trialEnded(left) })
+	b.change(func() { b.tracker.trialEnded(left) })
 }
 
-func (b *block) Live(l experiment.Live) { b.course.offer(l) }
+func (b *block) Live(l experiment.Live) { b.tracker.offer(l) }
 
 func (b *block) Note(text string) {
 	b.mu.Lock()
@@ -80,15 +80,15 @@ func (b *block) change(f func()) {
 	f()
 }
 
-// draw draws over what stands there, in one write and without erasing it first,
-// so that nothing flickers. The last column stays free: a terminal may or may
-// not have wrapped after it.
+// draw overwrites the previous lines in one write, without erasing them first, so that
+// nothing flickers. It leaves the last column free, because terminals differ in whether
+// they wrap after it.
 func (b *block) draw() {
 	if !b.begun {
 		return
 	}
 	columns, rows := b.size()
-	lines := Render(b.course.now(), columns-1, b.color)
+	lines := Render(b.tracker.now(), columns-1, b.color)
 	lines = lines[:max(1, min(len(lines), rows-1))]
 	out := b.top(columns)
 	b.drawn = b.drawn[:0]
@@ -102,7 +102,7 @@ func (b *block) draw() {
 	fmt.Fprint(b.w, out+ansi.EraseScreenBelow+"\r")
 }
 
-// erased clears what stands there and forgets it.
+// erased returns the sequence that erases the lines, and forgets them.
 func (b *block) erased() string {
 	if len(b.drawn) == 0 {
 		return ""
@@ -113,8 +113,8 @@ func (b *block) erased() string {
 	return out
 }
 
-// top moves to the start of what stands there. A terminal that has become
-// narrower since has wrapped its lines.
+// top returns the sequence that moves to the start of the lines. A terminal that has become
+// narrower has wrapped them.
 func (b *block) top(columns int) string {
 	if len(b.drawn) == 0 {
 		return ""
@@ -131,7 +131,7 @@ func (b *block) top(columns int) string {
 	return out.String()
 }
 
-// beat calls a function now and then until it is stopped.
+// beat calls a function periodically until it is stopped.
 type beat struct {
 	once  sync.Once
 	over  chan struct{}
@@ -162,7 +162,7 @@ func (b *beat) stop() {
 	<-b.ended
 }
 
-// bar is one line that is redrawn.
+// bar draws a single line in place.
 type bar struct {
 	w   io.Writer
 	bar *progressbar.ProgressBar

@@ -13,8 +13,8 @@ import (
 	"floodgate/results"
 )
 
-// screen is a terminal that knows what the block needs: text that wraps,
-// carriage returns, cursor up, and erasing right and below.
+// screen is a terminal that supports what the block needs: wrapping text, carriage returns,
+// cursor up, and erasing to the right and below.
 type screen struct {
 	t       *testing.T
 	columns int
@@ -99,7 +99,7 @@ func (s *screen) String() string {
 	return strings.TrimRight(strings.Join(out, "\n"), "\n")
 }
 
-// The block is drawn over itself, notes stand above it, and in the end it is gone.
+// The block overwrites itself, notes appear above it, and it is erased at the end.
 func TestBlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &screen{t: t, columns: 80}
@@ -139,8 +139,7 @@ func TestBlock(t *testing.T) {
 	})
 }
 
-// A terminal that becomes narrower wraps the lines that stand there; one that
-// is low gets as many as there is room for.
+// A terminal that becomes narrower wraps the lines; a low one shows as many as fit.
 func TestBlockResized(t *testing.T) {
 	var out bytes.Buffer
 	columns, rows := 100, 24
@@ -169,7 +168,7 @@ func TestBlockResized(t *testing.T) {
 	})
 }
 
-// A terminal that takes nothing does not hold the trial up.
+// A blocked terminal does not delay the trial.
 func TestBlockedWriter(t *testing.T) {
 	r, w := io.Pipe()
 	b := newBlock(w, func() (int, int) { return 80, 24 }, false)
@@ -177,7 +176,7 @@ func TestBlockedWriter(t *testing.T) {
 	var told sync.WaitGroup
 	told.Go(func() {
 		for range 100 {
-			time.Sleep(5 * time.Millisecond) // beyond the first redraw
+			time.Sleep(5 * time.Millisecond) // past the first redraw
 			b.Live(live())
 		}
 	})

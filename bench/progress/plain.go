@@ -13,28 +13,28 @@ import (
 	"floodgate/results/report/text"
 )
 
-// How often a run that is not watched in a terminal says how far it is, and a
-// trial of a service how it goes.
+// Intervals between the lines about a run and about a trial of a service, if they are not
+// watched in a terminal.
 const (
 	plainEvery   = 10 * time.Second
 	serviceEvery = 5 * time.Second
-	plainBeat    = 250 * time.Millisecond // how often a trial of a service is looked at
+	plainBeat    = 250 * time.Millisecond // interval between checks of a service's trial
 )
 
-// plain is lines, for logs.
+// plain prints lines for logs.
 type plain struct {
 	w    io.Writer
-	beat *beat // nil: no service
+	beat *beat // nil without a service
 
 	mu     sync.Mutex
-	course course
+	course tracker
 	last   time.Time
 }
 
 func newPlain(w io.Writer, service bool) *plain {
 	p := &plain{w: w, course: newCourse()}
 	if service {
-		p.beat = newBeat(plainBeat, p.look)
+		p.beat = newBeat(plainBeat, p.report)
 	}
 	return p
 }
@@ -80,8 +80,8 @@ func (p *plain) Close() {
 	}
 }
 
-// look describes how the trial goes, if it is time.
-func (p *plain) look() {
+// report prints the state of the trial if a line is due.
+func (p *plain) report() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if s := p.course.now(); s.Live != nil && s.Silent < silence && p.due(serviceEvery) {
@@ -89,7 +89,7 @@ func (p *plain) look() {
 	}
 }
 
-// due reports whether the last line is so long ago, and takes it as written. The
+// due reports whether a line is due after the time every, and counts it as printed. The
 // caller holds the lock.
 func (p *plain) due(every time.Duration) bool {
 	if time.Since(p.last) < every {
@@ -99,8 +99,8 @@ func (p *plain) due(every time.Duration) bool {
 	return true
 }
 
-// Line returns the state of a trial of a service in one line, however long. The
-// state's Live is not nil.
+// Line returns the state of a service's trial in one line of any length. s.Live must not be
+// nil.
 func Line(s State) string {
 	l, t := s.Live, s.Trial
 	parts := []string{

@@ -1,6 +1,11 @@
-// Package progress shows a person how a run goes: in a terminal a bar, and of a
-// service under load a block of lines that is redrawn in place; elsewhere, as
-// in the log of a CI server, a line now and then.
+// Package progress shows a person the progress of a run:
+//
+//	v := progress.New(progress.Options{To: os.Stderr})
+//	defer v.Close()
+//	runner.Progress = v
+//
+// In a terminal it draws a bar or, for a service under load, a block of lines in place.
+// Elsewhere, as in the log of a CI server, it prints a line every few seconds.
 package progress
 
 import (
@@ -18,21 +23,20 @@ import (
 // View shows a run.
 type View interface {
 	experiment.Progress
-	// Close clears what is drawn in place, and must come before anything else
-	// is written there.
+	// Close erases the lines drawn in place. Call it before writing to the same terminal.
 	Close()
 }
 
 // Options of a View.
 type Options struct {
-	// To is written to; what it is decides what is shown.
+	// To receives the output. The View draws in place if it is a terminal.
 	To io.Writer
 	// Quiet shows nothing.
 	Quiet bool
-	// Service reports that the run is of a service under load.
+	// Service selects the view of a service under load.
 	Service bool
 
-	// Tests set these; nil means those of the process.
+	// Tests set these functions; nil means those of the process.
 	getenv     func(string) string
 	isTerminal func(*os.File) bool
 }
@@ -40,10 +44,9 @@ type Options struct {
 // IsTerminal reports whether a file is a terminal.
 func IsTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
-// Styled reports whether a terminal may get escape sequences: not one that
-// cannot interpret them (TERM=dumb), and not the pseudo-terminal that some CI
-// servers give their jobs, whose output is a log. CI servers set CI; "false" and
-// "0" count as not set.
+// Styled reports whether a terminal interprets escape sequences. It returns false for
+// TERM=dumb and for the pseudo-terminals of CI servers, whose output is a log. CI servers
+// set CI; "false" and "0" count as unset.
 func Styled(getenv func(string) string) bool {
 	switch getenv("CI") {
 	case "", "false", "0":
@@ -52,7 +55,7 @@ func Styled(getenv func(string) string) bool {
 	return false
 }
 
-// New returns a view.
+// New returns the View that suits the options.
 func New(o Options) View {
 	if o.getenv == nil {
 		o.getenv = os.Getenv
@@ -80,7 +83,7 @@ func New(o Options) View {
 	return newPlain(o.To, o.Service)
 }
 
-// silent says nothing.
+// silent is a View that shows nothing.
 type silent struct{}
 
 func (silent) Started(int, int, time.Duration)                       {}

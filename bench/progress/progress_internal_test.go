@@ -71,8 +71,7 @@ func states() map[string]State {
 	}
 }
 
-// What the block says at the widths that terminals have, and that it never
-// wraps at any.
+// The golden files show the block at usual widths; it does not wrap at any width.
 func TestRender(t *testing.T) {
 	for name, s := range states() {
 		t.Run(name, func(t *testing.T) {
@@ -121,8 +120,8 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// Elsewhere than in a terminal: a line every few seconds, errors of trials, and
-// nothing of what comes late.
+// Outside of a terminal, a View prints a line every few seconds and the errors of trials,
+// and ignores late Lives.
 func TestPlain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var out bytes.Buffer
@@ -154,7 +153,7 @@ func TestPlain(t *testing.T) {
 	})
 }
 
-// Only a terminal whose output is not a log gets lines that are drawn anew.
+// Only a terminal whose output is not a log is drawn in place.
 func TestWhereItIsDrawnInPlace(t *testing.T) {
 	f, err := os.Create(filepath.Join(t.TempDir(), "terminal"))
 	if err != nil {

@@ -16,25 +16,26 @@ import (
 // Layout of the block, in columns.
 const (
 	labelWidth = len("descriptors") + 2
-	barWidth   = 24 // of the bar, halved where there is less than barRoom
+	barWidth   = 24 // halved if the terminal is narrower than barRoom
 	barRoom    = 70
 )
 
-// silence is the time for which a SUT that speaks ten times a second may say nothing.
+// silence is the time without a tick, which should come ten times a second, after which
+// it is reported.
 const silence = time.Second
 
-// nearLimit is the share of the limit from which descriptors stand out.
+// nearLimit is the share of the limit from which descriptors are highlighted.
 const nearLimit = 0.9
 
-// Colours of the terminal's own palette.
+// Colors of the terminal's palette.
 const (
 	alarming = "1"
 	calm     = "2"
 	faint    = "8"
 )
 
-// Render draws the block: always the same number of lines, none wider than
-// width. What there is no room for is left out from the end of its line.
+// Render returns the lines of the block. Their number is constant, and none is wider than
+// width: fields that do not fit are omitted from the end of their line.
 func Render(s State, width int, color bool) []string {
 	p := painter{width: width, color: color}
 	p.bar(s)
@@ -42,7 +43,7 @@ func Render(s State, width int, color bool) []string {
 		p.row("trial")
 	} else {
 		which := s.Trial.Variant.Name + fmt.Sprintf(", block %d of %d", s.Trial.Block+1, s.Trial.Level.Scenario.Blocks)
-		p.row("trial", words(which+prefixed(", ", shortLevel(s.Trial)))) // in one field: it is cut, not left out
+		p.row("trial", words(which+prefixed(", ", shortLevel(s.Trial)))) // one field, which is cut rather than omitted
 	}
 	if s.Live == nil {
 		for _, label := range []string{"load", "rate", "in flight", "response", "descriptors", "errors"} {
@@ -100,7 +101,7 @@ func kindsText(k *results.Kinds) string {
 	return fmt.Sprintf(": %d upstream, %d mongo, %d other", k.Upstream, k.Mongo, k.Others())
 }
 
-// errors names as many as fit, and how many types it leaves out.
+// errors adds a line with as many errors as fit and the number of omitted types.
 func (p *painter) errors(all []string) {
 	if len(all) == 0 {
 		p.row("errors", field{"none", faint})
@@ -118,7 +119,7 @@ func (p *painter) errors(all []string) {
 	}
 }
 
-// field is a part of a line, in a colour or none.
+// field is a part of a line, with an optional color.
 type field struct{ text, color string }
 
 func words(s string) field { return field{text: s} }
@@ -130,7 +131,7 @@ func prefixed(prefix, s string) string {
 	return prefix + s
 }
 
-// painter makes lines of a width.
+// painter formats lines of a width.
 type painter struct {
 	width int
 	color bool
@@ -144,8 +145,8 @@ func (p *painter) paint(f field) string {
 	return lipgloss.NewStyle().Foreground(lipgloss.Color(f.color)).Render(f.text)
 }
 
-// row adds a line of a label and as many fields as fit; the first is cut if it
-// does not. Without a field there is nothing to say yet.
+// row adds a line of a label and as many fields as fit. It cuts the first field if
+// necessary. A line without fields has only the label.
 func (p *painter) row(label string, fields ...field) {
 	if len(fields) == 0 {
 		fields = []field{{"—", faint}}
@@ -165,7 +166,7 @@ func (p *painter) line(head field, fields ...field) {
 	p.lines = append(p.lines, ansi.Truncate(line, max(p.width, 0), "…"))
 }
 
-// bar adds the line of the run.
+// bar adds the line with the progress of the run.
 func (p *painter) bar(s State) {
 	columns := barWidth
 	if p.width < barRoom {

@@ -11,61 +11,62 @@ import (
 	"floodgate/results/report/text"
 )
 
-// State is how a run goes at one moment.
+// State is the state of a run at one moment.
 type State struct {
-	// Planned trials of the run, and those of them that are done.
+	// Planned is the number of trials of the run, and Done that of completed ones.
 	Planned, Done int
 	// Left is the estimated time until the end of the run.
 	Left time.Duration
-	// Trial that runs; nil means none.
+	// Trial is the current trial; nil means none.
 	Trial *experiment.ScheduledTrial
-	// Live is the last that it said, Silent how long ago that was; nil means nothing yet.
+	// Live is the last state of the current trial, and Silent its age; nil means that there
+	// is none yet.
 	Live   *experiment.Live
 	Silent time.Duration
 }
 
-// course keeps a State up to date. Its user locks, but for latest.
-type course struct {
+// tracker keeps a State up to date. The caller locks, except for offer.
+type tracker struct {
 	state  State
-	leftAt time.Time // when state.Left was estimated
+	leftAt time.Time // the time of the estimate state.Left
 	latest chan experiment.Live
 	heard  time.Time
 }
 
-func newCourse() course { return course{latest: make(chan experiment.Live, 1)} }
+func newCourse() tracker { return tracker{latest: make(chan experiment.Live, 1)} }
 
-func (c *course) started(planned, done int, left time.Duration) {
+func (c *tracker) started(planned, done int, left time.Duration) {
 	c.state = State{Planned: planned, Done: done}
 	c.estimated(left)
 }
 
-func (c *course) trialStarted(t experiment.ScheduledTrial, left time.Duration) {
+func (c *tracker) trialStarted(t experiment.ScheduledTrial, left time.Duration) {
 	c.state.Trial, c.state.Live = &t, nil
 	c.estimated(left)
 }
 
-func (c *course) trialEnded(left time.Duration) {
+func (c *tracker) trialEnded(left time.Duration) {
 	c.state.Trial, c.state.Live = nil, nil
 	c.state.Done++
 	c.estimated(left)
 }
 
-func (c *course) estimated(left time.Duration) { c.state.Left, c.leftAt = left, time.Now() }
+func (c *tracker) estimated(left time.Duration) { c.state.Left, c.leftAt = left, time.Now() }
 
-// offer leaves l for now to find, and never waits: an older one goes.
-func (c *course) offer(l experiment.Live) {
+// offer stores l for the next call of now, replacing an older one. It never waits.
+func (c *tracker) offer(l experiment.Live) {
 	select {
 	case <-c.latest:
 	default:
 	}
 	select {
 	case c.latest <- l:
-	default: // another came first
+	default: // another goroutine stored one in the meantime
 	}
 }
 
-// now returns the state of this moment.
-func (c *course) now() State {
+// now returns the current state.
+func (c *tracker) now() State {
 	select {
 	case l := <-c.latest:
 		if c.state.Trial != nil && l.Trial.Index == c.state.Trial.Index {
@@ -81,7 +82,7 @@ func (c *course) now() State {
 	return s
 }
 
-// elapsed describes how much of its load a trial has had: "3.2 of 5.0 s".
+// elapsed returns the elapsed part of a trial's load, as in "3.2 of 5.0 s".
 func elapsed(l *experiment.Live) string {
 	at, over := min(l.Tick.At, l.Duration), l.Tick.At-l.Duration
 	of := fmt.Sprintf("%s of %s", text.InWords(at), text.InWords(l.Duration))
@@ -94,7 +95,7 @@ func elapsed(l *experiment.Live) string {
 	return of
 }
 
-// rate writes arrivals a second: "3.9/s", "230/s".
+// rate formats arrivals per second, as in "3.9/s" or "230/s".
 func rate(x float64) string {
 	if x < 99.95 {
 		return fmt.Sprintf("%.1f/s", x)
@@ -102,8 +103,8 @@ func rate(x float64) string {
 	return fmt.Sprintf("%.0f/s", x)
 }
 
-// failures returns the errors of reports, at the client, and of items, in the SUT,
-// those that are most first: "reports http_5xx × 30".
+// failures returns the errors of reports, at the client, and of items, in the SUT, the
+// most frequent first, as in "reports http_5xx × 30".
 func failures(l *experiment.Live) []string {
 	type failure struct {
 		name string

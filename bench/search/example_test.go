@@ -9,7 +9,7 @@ import (
 	"floodgate/results/verdict"
 )
 
-// A service that can do 30 reports a second is searched from 6 on.
+// The search for the rate of a service that can process 30 reports per second starts at 6.
 func ExampleRateSearch() {
 	s, err := search.NewRateSearch(search.RateBounds{Start: 6, Least: 1, Most: 1000, Window: 5 * time.Second, Confirm: 15 * time.Second})
 	if err != nil {

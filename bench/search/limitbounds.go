@@ -14,21 +14,22 @@ import (
 	"floodgate/scenarios/pipeline"
 )
 
-// LimitBounds bound the search of a limit.
+// LimitBounds holds the parameters of a search for a limit.
 type LimitBounds struct {
-	// First is up to which limit the first round goes, in steps of factor Step;
-	// Most the highest limit that may be tried, Capped says that there are
-	// descriptors for no more.
+	// First is the highest limit of the first round, whose limits grow by the factor
+	// Step. Most is the highest limit that may be tried; Capped reports that it is
+	// bounded by the descriptors.
 	First, Step, Most int
 	Capped            bool
-	// Blocks of a round.
+	// Blocks is the number of blocks in a round.
 	Blocks int
-	// PerSlot items for each slot, and Least items of a trial in all.
+	// PerSlot is the number of items of a trial per slot, and Least the least number of
+	// items of a trial.
 	PerSlot, Least int
-	// Refine reports that limits around the knee are tried.
+	// Refine reports whether limits around the knee are tried.
 	Refine bool
-	// Adaptive is the number of trials of the adaptive strategy, of so many
-	// items that each takes about AdaptiveFor: its limit is thought over once a second.
+	// Adaptive is the number of trials of the adaptive strategy, each with as many items
+	// as take about AdaptiveFor, because its limit is updated only once per second.
 	Adaptive    int
 	AdaptiveFor time.Duration
 
@@ -36,12 +37,12 @@ type LimitBounds struct {
 	level    scenarios.Level
 }
 
-// DefaultMaxLimit is the highest limit that is tried where descriptors allow it.
+// DefaultMaxLimit is the highest limit that is tried by default, if descriptors allow it.
 const DefaultMaxLimit = 512
 
-// NewLimitBounds returns those of a search for the scenario: from the limit 1 to most (0: by
-// default), in fewer and shorter trials where quick. What is swept is
-// [scenarios.Scenario.Swept].
+// NewLimitBounds returns the bounds of a search for the limit of
+// [scenarios.Scenario.Swept], from 1 to most; zero means a default. quick selects fewer
+// and shorter trials.
 func NewLimitBounds(s *scenarios.Scenario, most int, quick bool) (LimitBounds, error) {
 	b := LimitBounds{
 		First: 16, Step: 2, Blocks: scenarios.MinBlocks, PerSlot: 30, Least: 200, Refine: true,
@@ -72,7 +73,7 @@ func NewLimitBounds(s *scenarios.Scenario, most int, quick bool) (LimitBounds, e
 	return b, nil
 }
 
-// possible returns the highest limit whose predicted descriptors there are.
+// possible returns the highest limit whose predicted descriptors are available.
 func (b LimitBounds) possible() int {
 	s := *b.level.Scenario
 	n := 1
@@ -90,21 +91,21 @@ func (b LimitBounds) predict(s scenarios.Scenario, limit int) int {
 // NoFile returns sut.nofile at the level.
 func (b LimitBounds) NoFile() int { return b.level.Scenario.SUT.NoFile }
 
-// CPUs returns sut.cpus at the level; zero means the SUT is not bounded.
+// CPUs returns sut.cpus at the level; zero means unlimited.
 func (b LimitBounds) CPUs() float64 { return b.level.Scenario.SUT.CPUs }
 
-// Strategy whose limit is swept.
+// Strategy returns the kind of strategy whose limit is searched.
 func (b LimitBounds) Strategy() pipeline.Kind { return b.template.Strategy }
 
-// variant at a limit.
+// variant returns the variant with a limit.
 func (b LimitBounds) variant(limit int) scenarios.Variant { return b.template.AtLimit(limit) }
 
-// items of a trial at a limit. Throughput leaves out those in work at its end,
-// about half an item a slot or a little more: 2 % of 30, 3 % of 20.
+// items returns the number of items of a trial at a limit. Throughput excludes the items
+// in progress at the end, about half an item per slot: 2 % of 30 items, 3 % of 20.
 func (b LimitBounds) items(limit int) int { return max(b.Least, b.PerSlot*limit) }
 
-// Level returns what the first level is called, without items, and how many others
-// there are that differ in more.
+// Level returns the name of the first level without items, and the number of levels that
+// differ from it in other factors.
 func (b LimitBounds) Level(s *scenarios.Scenario) (name string, others int, err error) {
 	return fixedName(s, setByLimits)
 }
@@ -112,7 +113,7 @@ func (b LimitBounds) Level(s *scenarios.Scenario) (name string, others int, err 
 // setByLimits reports whether a search of limits sets the factor.
 func setByLimits(factor string) bool { return factor == "items" || strings.HasPrefix(factor, "items.") }
 
-// at returns the scenario with one variant and so many items.
+// at returns the scenario with one variant and the given numbers of items and blocks.
 func (b LimitBounds) at(v scenarios.Variant, items, blocks int) *scenarios.Scenario {
 	s := *b.level.Scenario
 	s.Items.Duplicates, s.Items.Batches = 0, 1
@@ -143,10 +144,10 @@ func (r *limitRunner) planned(limits []int, blocks int) ([]experiment.ScheduledT
 	return r.numbered(all), nil
 }
 
-// adaptiveMostItems of a trial of the adaptive strategy.
+// adaptiveMostItems bounds the items of a trial of the adaptive strategy.
 const adaptiveMostItems = 50_000
 
-// plannedAdaptive returns trials of the adaptive strategy, by the throughput to expect.
+// plannedAdaptive returns the trials of the adaptive strategy for an expected throughput.
 func (r *limitRunner) plannedAdaptive(throughput float64) ([]experiment.ScheduledTrial, error) {
 	v := scenarios.Variant{Name: "adaptive", Strategy: pipeline.KindAdaptive}
 	items := min(max(r.Bounds.Least, int(throughput*r.Bounds.AdaptiveFor.Seconds())), adaptiveMostItems)
@@ -161,7 +162,7 @@ func (r *limitRunner) plannedAdaptive(throughput float64) ([]experiment.Schedule
 	return trials, nil
 }
 
-// numbered gives trials their index.
+// numbered assigns indexes to trials.
 func (r *limitRunner) numbered(trials []experiment.ScheduledTrial) []experiment.ScheduledTrial {
 	for i := range trials {
 		trials[i].Index = r.index + i
@@ -169,16 +170,16 @@ func (r *limitRunner) numbered(trials []experiment.ScheduledTrial) []experiment.
 	return trials
 }
 
-// itemCost is the time that an item takes where nothing but CPU and the embedded
-// database bind, as seen on two cores.
+// itemCost is the time per item if only CPU and the embedded database are the bottleneck,
+// measured on two cores.
 const itemCost = time.Millisecond
 
-// EstimateLimits returns how long the search of a limit takes that ends two steps above its first round
-// and refines.
+// EstimateLimits returns the estimated duration of a search that ends two steps above its
+// first round and then refines.
 func EstimateLimits(s *scenarios.Scenario, b LimitBounds) (time.Duration, error) {
 	r := &limitRunner{LimitOptions: LimitOptions{Scenario: s, Bounds: b}}
 	typical := &limitSearch{step: b.Step, most: b.Most}
-	limits := typical.steps(1, b.First*pow(b.Step, tops))
+	limits := typical.steps(1, b.First*pow(b.Step, flatSteps))
 	if b.Refine {
 		limits = append(limits, b.First, b.First, b.First)
 	}
@@ -190,19 +191,19 @@ func EstimateLimits(s *scenarios.Scenario, b LimitBounds) (time.Duration, error)
 	return experiment.EstimateDuration(planned) + time.Duration(items)*itemCost + time.Duration(b.Adaptive)*b.AdaptiveFor, err
 }
 
-// LimitHeader returns that of the trials of limits. Planned is what there may be at most: how many
-// there will be is unknown, and the record never says that it is complete.
+// LimitHeader returns the header of the record of trials. Planned is the greatest possible
+// number of trials. Since the actual number is unknown, the record never counts as complete.
 func LimitHeader(s *scenarios.Scenario, b LimitBounds, env results.Environment, now time.Time) (results.Header, error) {
 	h, err := experiment.Header(s, false, env, now)
 	limits := 2 // around the knee
 	for n := 1; n <= b.Most; n *= b.Step {
-		limits += 2 // itself, and the best once more
+		limits += 2 // the limit itself, and the best one repeated
 	}
 	h.Planned, h.Search = limits*b.Blocks+b.Adaptive, true
 	return h, err
 }
 
-// BegunLimits returns a plan of which nothing was found yet.
+// BegunLimits returns a plan without results.
 func BegunLimits(s *scenarios.Scenario, b LimitBounds, h results.Header, terms capacity.Terms) (*capacity.Limits, error) {
 	level, _, err := b.Level(s)
 	return &capacity.Limits{

@@ -10,35 +10,35 @@ import (
 	"floodgate/scenarios"
 )
 
-// LimitOptions say how to search a limit.
+// LimitOptions configures a search for a limit.
 type LimitOptions struct {
-	// Scenario at its first level is what runs, but for variants and items.
+	// Scenario runs at its first level, with other variants and items.
 	Scenario *scenarios.Scenario
-	// Bounds of the search, see [NewLimitBounds].
+	// Bounds of the search; see [NewLimitBounds].
 	Bounds LimitBounds
-	// Store is the place where trials go.
+	// Store receives the trials.
 	Store *results.Store
-	// Tester runs them.
+	// Tester runs the trials.
 	Tester experiment.Tester
-	// Progress hears of every trial.
+	// Progress receives the events of every trial.
 	Progress experiment.Progress
-	// Found is filled: all but its points and what follows from them is set
-	// already. Changed hears of it after every block; its error ends the search.
+	// Found receives the points and the conclusions from them; its other fields are set
+	// by the caller. Changed is called after every block; its error ends the search.
 	Found   *capacity.Limits
 	Changed func() error
 }
 
-// Policy of the trials, that of a run: a trial takes seconds, and one that is
-// lost costs its limit a block. Failures in a row are counted across rounds.
+// Policy of the trials, which is that of a run, because a trial takes seconds and a lost
+// one costs its limit a block. Consecutive failures are counted across rounds.
 const (
 	limitRetries     = 4
 	limitFailures    = 5
 	limitFalseStarts = 3
 )
 
-// Limits finds out what a closed loop does at each of many limits, one round of
-// trials after another. The error is that of ctx, of the store or of trials that
-// could not be measured; what was found until then is in Found.
+// Limits measures a closed loop at many limits, in rounds of trials. The error is that of
+// ctx, of the store, or of trials that could not be measured; Found then holds the results
+// so far.
 func Limits(ctx context.Context, o LimitOptions) error {
 	r := &limitRunner{LimitOptions: o, trials: map[int][]results.Trial{}, busy: map[int]float64{}}
 	r.tester = experiment.Watched{Tester: o.Tester, Watch: experiment.WatchMachine}
@@ -52,7 +52,7 @@ func Limits(ctx context.Context, o LimitOptions) error {
 			return err
 		}
 		for range replacements {
-			lacking, blocks := r.lacking()
+			lacking, blocks := r.incomplete()
 			if blocks == 0 {
 				break
 			}
@@ -64,13 +64,13 @@ func Limits(ctx context.Context, o LimitOptions) error {
 	return r.adaptive(ctx)
 }
 
-// replacements is the number of additional rounds that there may be of limits some of whose
-// trials had no result, after each round.
+// replacements is the greatest number of additional rounds, after each round, for limits
+// with incomplete blocks.
 const replacements = 2
 
-// lacking returns the limits some of whose trials had no result, but most had, and
-// how many blocks they lack.
-func (r *limitRunner) lacking() (limits []int, blocks int) {
+// incomplete returns the limits of which some trials, but not most, had no result, and the
+// number of blocks to repeat.
+func (r *limitRunner) incomplete() (limits []int, blocks int) {
 	for _, p := range r.Found.Points {
 		if n := r.Bounds.Blocks - len(p.Runs); n > 0 && len(p.Runs) >= p.Lost {
 			limits, blocks = append(limits, p.Limit), max(blocks, n)
@@ -90,7 +90,7 @@ type limitRunner struct {
 	found        []results.Trial // of the adaptive strategy
 }
 
-// round tries limits in so many blocks of random order.
+// round tries limits in the given number of blocks.
 func (r *limitRunner) round(ctx context.Context, limits []int, blocks int) error {
 	planned, err := r.planned(limits, blocks)
 	if err != nil {
@@ -114,7 +114,7 @@ func (r *limitRunner) round(ctx context.Context, limits []int, blocks int) error
 	return errors.Join(err, r.conclude())
 }
 
-// run runs planned trials, and each hears of one that is stored.
+// run runs planned trials and calls each for every stored one.
 func (r *limitRunner) run(ctx context.Context, planned []experiment.ScheduledTrial, each func(results.Trial) error) error {
 	r.index += len(planned)
 	r.runner.Stored = func(t results.Trial) (abort string, err error) {
@@ -124,7 +124,7 @@ func (r *limitRunner) run(ctx context.Context, planned []experiment.ScheduledTri
 	return r.runner.Run(ctx, planned, nil)
 }
 
-// conclude makes the points of the trials that there are.
+// conclude computes the points from the stored trials.
 func (r *limitRunner) conclude() error {
 	r.Found.Points = nil
 	for n, trials := range r.trials {
@@ -140,7 +140,7 @@ func (r *limitRunner) conclude() error {
 	return r.Changed()
 }
 
-// adaptive lets the strategy find its limit that does so itself, as a cross-check.
+// adaptive runs the adaptive strategy, which finds its own limit, for comparison.
 func (r *limitRunner) adaptive(ctx context.Context) error {
 	rec := r.Found.Recommendation
 	if rec == nil || r.Bounds.Adaptive == 0 {

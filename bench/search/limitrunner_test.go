@@ -20,7 +20,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// The test binary is the binary of the SUT and of the environment's children as well.
+// TestMain lets the test binary also serve as the SUT and as the environment's children.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		switch args := os.Args[2:]; {
@@ -37,17 +37,17 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// shared is one environment for the tests of this package; each has its own database.
+// shared is the environment of all tests; each has its own database.
 var shared = sync.OnceValues(func() (env *environment.Environment, err error) {
 	started, err = environment.Start(context.Background(), environment.Options{})
 	return started, err
 })
 
-// started is the shared environment; nil: no test needed it.
+// started is the shared environment; nil means that no test needed it.
 var started *environment.Environment
 
-// fourWorkers is an upstream of four workers, each 20 ms on an item: at most
-// 200 items a second, from four at once on.
+// fourWorkers has an upstream of four workers that spend 20 ms on an item: at most 200
+// items per second, reached with four at once.
 const fourWorkers = `version: 1
 name: four-workers
 title: An upstream of four workers
@@ -85,7 +85,7 @@ func limitBounds(t *testing.T, s *scenarios.Scenario) search.LimitBounds {
 	return b
 }
 
-// run sweeps on the embedded environment, and reads the trials back.
+// searchLimits searches in the embedded environment and reads the trials back.
 func searchLimits(ctx context.Context, t *testing.T, s *scenarios.Scenario, b search.LimitBounds, changed func(*capacity.Limits)) (*capacity.Limits, *results.Run, error) {
 	t.Helper()
 	env, err := shared()
@@ -121,8 +121,8 @@ func searchLimits(ctx context.Context, t *testing.T, s *scenarios.Scenario, b se
 	return plan, stored, ran
 }
 
-// Throughput is never above what the upstream can do, and each trial is stored.
-// Which limit is best on a machine that others use as well is no test.
+// Throughput never exceeds the capacity of the upstream, and each trial is stored. The best
+// limit is not tested, because it depends on the other load of the machine.
 func TestSweepOfAKnownUpstream(t *testing.T) {
 	s := parse(t, fourWorkers)
 	b := limitBounds(t, s)
@@ -164,7 +164,7 @@ func TestSweepOfAKnownUpstream(t *testing.T) {
 	}
 }
 
-// What was tried before an interruption is there, and stored.
+// The results before an interruption are returned and stored.
 func TestInterruptedLimits(t *testing.T) {
 	s := parse(t, fourWorkers)
 	ctx, cancel := context.WithCancel(t.Context())

@@ -7,22 +7,21 @@ import (
 	"floodgate/results/capacity"
 )
 
-// limitSearch decides which limits to try next, by what was found until then. It
-// doubles the limit until that does significantly less than another, or twice
-// does no better; then it narrows down where limits begin to do harm, and tries
-// some around the knee.
+// limitSearch selects the next limits from the results so far. It doubles the limit until
+// throughput is significantly lower than at another limit, or twice no better. Then it
+// narrows down where limits start to violate constraints, and tries some around the knee.
 type limitSearch struct {
 	first, step, most int
 	refine            bool
 }
 
-// tops is by how many steps a limit may be above the best without doing better
-// until the search ends: throughput is flat there.
-const tops = 2
+// flatSteps is the number of steps above the best limit after which the search ends,
+// because throughput is flat.
+const flatSteps = 2
 
-// next returns the limits of the next round, in order; nil means that the search has ended. A
-// round has the best limit once more, so that what is new can be compared with
-// it under the same conditions.
+// next returns the limits of the next round in order; nil means that the search has ended.
+// A round repeats the best limit, so that new limits can be compared with it under the same
+// conditions.
 func (s *limitSearch) next(l *capacity.Limits) []int {
 	if len(l.Points) == 0 {
 		return s.steps(1, s.first)
@@ -32,35 +31,35 @@ func (s *limitSearch) next(l *capacity.Limits) []int {
 		best = l.Recommendation.Peak
 	}
 	if highest := l.Points[len(l.Points)-1].Limit; s.rises(l, best, highest) {
-		if more := s.steps(highest*s.step, highest*pow(s.step, tops)); len(more) > 0 {
-			return with(best, more)
+		if more := s.steps(highest*s.step, highest*pow(s.step, flatSteps)); len(more) > 0 {
+			return withBest(best, more)
 		}
 	}
-	if low, high, ok := l.Gap(); ok && high > bridge*low {
-		return with(best, []int{int(math.Sqrt(float64(low) * float64(high)))})
+	if low, high, ok := l.Gap(); ok && high > maxGap*low {
+		return withBest(best, []int{int(math.Sqrt(float64(low) * float64(high)))})
 	}
 	if !s.refine || best == 0 {
 		return nil
 	}
 	s.refine = false
-	if more := around(l); len(more) > 0 {
-		return with(best, more)
+	if more := neighbors(l); len(more) > 0 {
+		return withBest(best, more)
 	}
 	return nil
 }
 
-// rises reports whether throughput may still rise above the highest limit; where
-// too many items fail already it is not a throughput.
+// rises reports whether throughput may rise above the highest limit. If too many items
+// fail at that limit, it does not.
 func (s *limitSearch) rises(l *capacity.Limits, best, highest int) bool {
 	p := l.Limit(highest)
-	return best > 0 && p.Throughput != nil && p.ErrorShare() <= l.Terms.MaxErrors && !l.Passed() && highest < best*pow(s.step, tops)
+	return best > 0 && p.Throughput != nil && p.ErrorShare() <= l.Terms.MaxErrors && !l.Passed() && highest < best*pow(s.step, flatSteps)
 }
 
-// bridge is by what factor the first limit that does harm may be above the one
-// before it: the one to take may lie between them.
-const bridge = 2
+// maxGap is the greatest ratio between the first limit that violates constraints and the
+// one before it: the recommended limit may lie between them.
+const maxGap = 2
 
-// steps returns the limits from one to another, each step times the one before.
+// steps returns the limits between two limits, each Step times the previous one.
 func (s *limitSearch) steps(from, to int) (all []int) {
 	for n := from; n <= min(to, s.most); n *= s.step {
 		all = append(all, n)
@@ -76,8 +75,8 @@ func pow(x, n int) int {
 	return p
 }
 
-// with returns the limits with the best among them.
-func with(best int, more []int) []int {
+// withBest returns the limits together with the best one.
+func withBest(best int, more []int) []int {
 	if best > 0 && !slices.Contains(more, best) {
 		more = append(more, best)
 	}
@@ -85,9 +84,9 @@ func with(best int, more []int) []int {
 	return more
 }
 
-// around returns the limits halfway (on a logarithmic scale) between the recommended
-// one and its neighbours, without those that were tried.
-func around(l *capacity.Limits) (all []int) {
+// neighbors returns the limits halfway, on a logarithmic scale, between the recommended
+// one and its neighbors, without those that were tried.
+func neighbors(l *capacity.Limits) (all []int) {
 	at := slices.IndexFunc(l.Points, func(p capacity.LimitPoint) bool { return p.Limit == l.Recommendation.Limit })
 	if at < 0 {
 		return nil

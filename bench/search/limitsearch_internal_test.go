@@ -10,8 +10,8 @@ import (
 	"floodgate/results/stats"
 )
 
-// found is what a system does at limits, each six times, exactly; below 0: half
-// of the items fail.
+// found returns the exact results of a system at limits, six times each. A negative
+// throughput means that half of the items fail.
 func found(at func(n float64) float64, limits []int) *capacity.Limits {
 	l := &capacity.Limits{Kind: capacity.KindLimits, Strategy: "bounded", Terms: capacity.NewTerms(0, 1<<20, 0)}
 	for _, n := range limits {
@@ -31,7 +31,7 @@ func found(at func(n float64) float64, limits []int) *capacity.Limits {
 	return l
 }
 
-// rounds are the rounds of a whole search.
+// rounds returns the rounds of a whole search.
 func rounds(s limitSearch, at func(n float64) float64) (all [][]int) {
 	var tried []int
 	l := &capacity.Limits{}
@@ -79,8 +79,8 @@ func failsAbove(most float64) func(float64) float64 {
 	}
 }
 
-// Whatever a system does, the search ends, tries no limit above the most, and
-// each round but the first has at most one that was tried.
+// With any system, the search ends, tries no limit above the greatest, and repeats at most
+// one limit in each round.
 func TestSearchEnds(t *testing.T) {
 	for seed := range uint64(12) { // each round fits a model: a property would take long
 		rng := rand.New(rand.NewPCG(seed, 1))

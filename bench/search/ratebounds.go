@@ -19,19 +19,19 @@ import (
 
 // Windows by default.
 const (
-	// DefaultWindow of a rate that is tried; longer where the SLO's p99 asks for it.
+	// DefaultWindow is the duration of a trial of a rate; the SLO's p99 may require more.
 	DefaultWindow = 5 * time.Second
-	// DefaultMaxRate is the highest rate that is tried, in reports a second.
+	// DefaultMaxRate is the highest rate that is tried, in reports per second.
 	DefaultMaxRate = 1000
 
-	perP99        = 3  // windows are at least so many times the SLO's p99
-	confirmPerP99 = 20 // and those that confirm so many: what they hide is a twentieth
-	confirmFactor = 3  // and so many times the others
-	fewest        = 5  // reports in a window at the lowest rate that is tried
+	perP99        = 3  // the least ratio of a window to the SLO's p99
+	confirmPerP99 = 20 // the same for a confirmation, which thus hides at most 1/20 of excess load
+	confirmFactor = 3  // the least ratio of a confirmation's window to the others
+	fewest        = 5  // reports in a window at the lowest rate
 )
 
-// NewRateBounds returns those of a search for a scenario: it starts at the scenario's own rate.
-// A window or a most of 0 is the default.
+// NewRateBounds returns the bounds of a search that starts at the scenario's own rate. A
+// window or a most of zero means the default.
 func NewRateBounds(s *scenarios.Scenario, window time.Duration, most float64) (RateBounds, error) {
 	if s.Service == nil || s.SLO == nil {
 		return RateBounds{}, fmt.Errorf("scenario %s: a rate search needs a scenario with service and slo", s.Name)
@@ -59,17 +59,16 @@ func NewRateBounds(s *scenarios.Scenario, window time.Duration, most float64) (R
 	return o, err
 }
 
-// EstimateRates returns how long the search of all variants takes, by what the start, the
-// rest and the check of a trial take: a search is typically a ramp of three
-// steps, four bisections and three confirmations.
+// EstimateRates returns the estimated duration of the search for all variants. A search
+// typically consists of a ramp of three steps, four bisections and three confirmations.
 func EstimateRates(s *scenarios.Scenario, o RateBounds) time.Duration {
 	const probes, confirmations, overhead = 7, 3, 3 * time.Second
 	one := probes*(o.Window+overhead) + confirmations*(o.Confirm+overhead)
 	return time.Duration(len(s.Variants)) * one
 }
 
-// RateHeader returns that of the trials of rates. It counts as planned what there may be at most:
-// how many there will be is unknown, and the record never says that it is complete.
+// RateHeader returns the header of the record of trials. Planned is the greatest possible
+// number of trials. Since the actual number is unknown, the record never counts as complete.
 func RateHeader(s *scenarios.Scenario, o RateBounds, env results.Environment, now time.Time) (results.Header, error) {
 	h, err := experiment.Header(s, false, env, now)
 	if err != nil {
@@ -80,9 +79,8 @@ func RateHeader(s *scenarios.Scenario, o RateBounds, env results.Environment, no
 	return h, err
 }
 
-// RateLevel returns the scenario as it is planned, at the first of its levels, and the
-// name of that without arrivals; others is the number of levels that there are beside it
-// that differ in more than arrivals.
+// RateLevel returns the scenario at its first level and the name of that level without
+// arrivals. others is the number of levels that differ from it in other factors.
 func RateLevel(s *scenarios.Scenario) (at *scenarios.Scenario, name string, others int, err error) {
 	level, err := firstLevel(s)
 	if err != nil {
@@ -97,8 +95,7 @@ func setByRates(factor string) bool {
 	return strings.HasPrefix(factor, "service.arrivals.") || factor == "service.duration"
 }
 
-// RateVariants returns those of the scenario that run at its first level, wherever else
-// they do not.
+// RateVariants returns the variants that run at the scenario's first level.
 func RateVariants(s *scenarios.Scenario) ([]scenarios.Variant, error) {
 	first, err := firstLevel(s)
 	if err != nil {
@@ -114,10 +111,9 @@ func RateVariants(s *scenarios.Scenario) ([]scenarios.Variant, error) {
 	return some, nil
 }
 
-// RateLimits returns variants of which each has one limit that all reports share, in the
-// order of the limits: the first variant of the scenario that has a shared limit,
-// with another one in its place; without such a variant, bounded with no bound of
-// what waits. It is an error where a limit is below 1 or named twice.
+// RateLimits returns a variant for each limit, in their order: the first variant of the
+// scenario with a shared limit, with that limit, or else bounded with an unlimited queue.
+// A limit below 1 and a repeated one are errors.
 func RateLimits(s *scenarios.Scenario, limits []int) ([]scenarios.Variant, error) {
 	all, err := RateVariants(s)
 	if err != nil {
@@ -174,16 +170,17 @@ func (r *rateRunner) planned(v scenarios.Variant, p Probe) (experiment.Scheduled
 	return t, nil
 }
 
-// How near the number of random arrivals is to that of the rate, as a share,
-// and how many seeds are tried until it is.
+// The greatest difference between the number of random arrivals and that of the rate, as a
+// share, and the number of seeds that are tried.
 const (
 	numberWithin = 0.02
 	mostSeeds    = 1000
 )
 
-// seed returns the first of a sequence by which as many reports come as the rate
-// says, but for 2 % or one: the number of a hundred random arrivals would be off
-// by 10 % otherwise, and the rate with it. When they come stays random. What is confirmed has another sequence than what is tried.
+// seed returns the first seed of a sequence with which the number of arrivals agrees with
+// the rate within 2 % or one report. Otherwise the number of a hundred random arrivals, and
+// thus the rate, would be off by 10 %. Their times stay random. Confirmations use another
+// sequence.
 func seed(of uint64, a scenarios.Arrivals, p Probe) uint64 {
 	kind := uint64(0)
 	if p.Confirms {

@@ -9,7 +9,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// Variants that do not run at the first level are not planned.
+// Variants that do not run at the first level are not searched.
 func TestVariantsOfTheFirstLevel(t *testing.T) {
 	s, err := scenarios.Builtin("exhaustion")
 	if err != nil {

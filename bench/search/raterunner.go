@@ -13,45 +13,45 @@ import (
 	"floodgate/scenarios"
 )
 
-// RateOptions say how to search the highest rate that each variant of a service
-// sustains.
+// RateOptions configures the search for the highest sustainable rate of each variant of a
+// service.
 type RateOptions struct {
 	// Scenario is a service with an SLO; its variants are searched.
 	Scenario *scenarios.Scenario
-	// Limits reports that the variants are limits, see [RateLimits].
+	// Limits reports that the variants differ in their limits; see [RateLimits].
 	Limits bool
-	// Bounds of the search of each variant, see [NewRateBounds].
+	// Bounds of the search for each variant; see [NewRateBounds].
 	Bounds RateBounds
-	// Store is the place where trials go.
+	// Store receives the trials.
 	Store *results.Store
-	// Tester runs them.
+	// Tester runs the trials.
 	Tester experiment.Tester
-	// Cores of the machine.
+	// Cores is the number of cores of the machine.
 	Cores int
-	// Watch watches the machine during each trial, see [experiment.WatchMachine].
+	// Watch watches the machine during each trial; see [experiment.WatchMachine].
 	Watch experiment.Watch
-	// Tried hears of every rate that was tried, with all that was found until
-	// then, the variant at hand last; its error ends the plan. Note hears of what a
-	// person should know at once. Neither may be nil.
+	// Tried receives every rate that was tried with the results so far, of which the
+	// last is the current variant; its error ends the search. Note receives messages that
+	// a person should see at once. Neither may be nil.
 	Tried func(found []capacity.Variant, p capacity.Point) error
 	Note  func(text string)
 }
 
 // Policy of the trials of a rate.
 const (
-	// rateRetries of a rate at which the mock or the generator was the bottleneck, which
-	// noise may have been, or that could not be measured. A run has four of them;
-	// here each takes a whole window, and the search can live with a rate that
-	// decides nothing.
+	// rateRetries is the number of retries of a rate that could not be measured, or at
+	// which the mock or the generator was the bottleneck, possibly because of noise. A run
+	// has four; here each takes a whole window, and the search can continue with an
+	// inconclusive rate.
 	rateRetries = 1
-	// rateFailures ends the search of a variant with the first rate that could not be
-	// measured in spite of its retry: the next rate depends on the answer.
+	// rateFailures ends the search for a variant at the first rate that could not be
+	// measured even with its retry, because the next rate depends on it.
 	rateFailures = 1
 )
 
-// Rates searches one variant after another and returns what was found of each,
-// of all that were begun when it ends early. The error is that of ctx or of
-// the store; what cannot be measured is in the variant.
+// Rates searches for the rates of all variants in turn. If it ends early, it returns the
+// results so far. The error is that of ctx or of the store; a variant that cannot be
+// measured is part of the results.
 func Rates(ctx context.Context, o RateOptions) ([]capacity.Variant, error) {
 	base, err := o.level()
 	if err != nil {
@@ -74,7 +74,7 @@ type rateRunner struct {
 	found  []capacity.Variant // those begun
 }
 
-// variant searches one, and keeps what was found of it whenever it ends.
+// variant searches for the rate of one variant and stores the results even if it ends early.
 func (r *rateRunner) variant(ctx context.Context, v scenarios.Variant) error {
 	search, err := NewRateSearch(r.Bounds)
 	if err != nil {
@@ -90,7 +90,7 @@ func (r *rateRunner) variant(ctx context.Context, v scenarios.Variant) error {
 		Tester: &r.tester, Append: r.Store.Append, Progress: experiment.Notes(r.Note),
 		Retries: rateRetries, Discard: r.discard, MaxFailures: rateFailures,
 	}
-	var seen []tried
+	var seen []attempt
 	for {
 		probe, more := search.Next()
 		if !more {
@@ -106,24 +106,24 @@ func (r *rateRunner) variant(ctx context.Context, v scenarios.Variant) error {
 		}
 		seen = append(seen, t)
 		search.Add(t.point)
-		found.Rate, found.Bottleneck = search.Result(), r.blame(seen)
+		found.Rate, found.Bottleneck = search.Result(), r.bottleneck(seen)
 		if err := r.Tried(r.found, found.Points[len(found.Points)-1]); err != nil {
 			return err
 		}
 	}
 }
 
-// tried is a rate with its trial.
-type tried struct {
+// attempt is a rate with its trial.
+type attempt struct {
 	point   capacity.Point
 	trial   results.Trial
 	machine capacity.Machine
 	window  time.Duration
 }
 
-// blame looks at the lowest rate that failed, beside the lowest that held.
-func (r *rateRunner) blame(seen []tried) *capacity.Bottleneck {
-	var failed, calm *tried
+// bottleneck compares the lowest rate that failed with the lowest that passed.
+func (r *rateRunner) bottleneck(seen []attempt) *capacity.Bottleneck {
+	var failed, calm *attempt
 	for i := range seen {
 		switch t := &seen[i]; {
 		case t.point.Decision == verdict.Failed && (failed == nil || t.point.Rate < failed.point.Rate):
@@ -143,17 +143,17 @@ func (r *rateRunner) blame(seen []tried) *capacity.Bottleneck {
 }
 
 // probe tries a rate.
-func (r *rateRunner) probe(ctx context.Context, trials *experiment.Runner, v scenarios.Variant, p Probe) (tried, error) {
+func (r *rateRunner) probe(ctx context.Context, trials *experiment.Runner, v scenarios.Variant, p Probe) (attempt, error) {
 	planned, err := r.planned(v, p)
 	if err != nil {
-		return tried{}, err
+		return attempt{}, err
 	}
 	r.index++
 	record, err := trials.Trial(ctx, planned)
 	if err != nil {
-		return tried{}, err
+		return attempt{}, err
 	}
-	t := tried{point: r.judge(record), trial: record, window: p.Window, machine: r.machine(record, r.tester.Busy)}
+	t := attempt{point: r.judge(record), trial: record, window: p.Window, machine: r.machine(record, r.tester.Busy)}
 	t.point.Rate, t.point.Machine = p.Rate, t.machine
 	return t, nil
 }
@@ -162,7 +162,8 @@ func (r *rateRunner) judge(t results.Trial) capacity.Point {
 	return capacity.Judge(t, *r.base.Scenario.SLO, r.base.Scenario.SUT.NoFile)
 }
 
-// discard returns why a trial is run again: it decides nothing, or could not be measured.
+// discard returns the reason why a trial is repeated: it is inconclusive or could not be
+// measured.
 func (r *rateRunner) discard(t results.Trial) string {
 	p := r.judge(t)
 	switch {
@@ -174,7 +175,7 @@ func (r *rateRunner) discard(t results.Trial) string {
 	return t.Reason
 }
 
-// machine returns what the SUT had of it.
+// machine returns the machine's resources that were available to the SUT.
 func (r *rateRunner) machine(t results.Trial, busy float64) capacity.Machine {
 	m := capacity.Machine{Cores: float64(r.Cores), Busy: busy}
 	if t.Container != nil && t.Container.CPUs > 0 {

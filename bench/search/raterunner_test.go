@@ -20,7 +20,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// twoWorkers is an upstream of two workers, each 20 ms on an item: 100 items a
+// twoWorkers has an upstream of two workers that spend 20 ms on an item: 100 items per
 // second, or 20 reports of 5.
 const (
 	twoWorkers = `version: 1
@@ -48,7 +48,7 @@ func simulatedWorkers() *simulated.Service {
 	return &simulated.Service{Workers: 2, Fetch: 20 * time.Millisecond, Write: time.Millisecond}
 }
 
-// planned is what a plan found, and what it stored.
+// planned holds the results of a plan and its stored trials.
 type planned struct {
 	found  []capacity.Variant
 	stored *results.Run
@@ -56,7 +56,7 @@ type planned struct {
 	err    error
 }
 
-// only is what was found of the only variant.
+// only returns the result of the only variant.
 func (p planned) only(t *testing.T) capacity.Variant {
 	t.Helper()
 	if p.err != nil || len(p.found) != 1 {
@@ -65,7 +65,7 @@ func (p planned) only(t *testing.T) capacity.Variant {
 	return p.found[0]
 }
 
-// simulate plans the rates of a simulated service on a machine that is idle.
+// simulate plans the rates of a simulated service on an idle machine.
 func simulate(ctx context.Context, t *testing.T, s *scenarios.Scenario, service *simulated.Service, o search.RateOptions) planned {
 	t.Helper()
 	store := create(t, s, o.Bounds, simulated.Environment{}.Describe())
@@ -90,7 +90,7 @@ func create(t *testing.T, s *scenarios.Scenario, o search.RateBounds, env result
 	return store
 }
 
-// plan plans, and reads the trials back.
+// plan runs a plan and reads the trials back.
 func plan(ctx context.Context, t *testing.T, o search.RateOptions) (p planned) {
 	t.Helper()
 	o.Cores = 2
@@ -115,9 +115,9 @@ func rateBounds(t *testing.T, s *scenarios.Scenario, window time.Duration) searc
 	return o
 }
 
-// The rate of a service whose capacity is known, with the resource that gives
-// out first. What is sustained for a window of w with a p99 of p may be above the
-// capacity by p ÷ w, and bisecting ends a tenth below what failed.
+// The plan finds the rate and the bottleneck of a service of known capacity. A rate
+// sustained for a window w with a p99 of p may exceed the capacity by p ÷ w, and bisection
+// ends within a tenth of a failed rate.
 func TestTheRateOfAKnownService(t *testing.T) {
 	type change func(s *scenarios.Scenario, service *simulated.Service)
 	none := func(*scenarios.Scenario, *simulated.Service) {}
@@ -153,7 +153,7 @@ func TestTheRateOfAKnownService(t *testing.T) {
 	}
 }
 
-// The highest rate that may be tried is not the capacity, nor is the lowest.
+// The highest and the lowest rate that may be tried are not taken for the capacity.
 func TestRatesOutsideTheBounds(t *testing.T) {
 	s := parse(t, twoWorkers)
 	o := rateBounds(t, s, time.Second)
@@ -168,7 +168,7 @@ func TestRatesOutsideTheBounds(t *testing.T) {
 	}
 }
 
-// A machine that has nothing left is blamed in place of what got slower on it.
+// A fully used machine is the bottleneck, not the components that became slower on it.
 func TestABusyMachineIsBlamed(t *testing.T) {
 	s := parse(t, twoWorkers)
 	var windows []time.Duration
@@ -206,14 +206,13 @@ func checkStored(t *testing.T, v capacity.Variant, stored *results.Run) {
 	}
 }
 
-// tooSlow makes the first tries of a trial invalid, as those are where the mock
-// is the bottleneck.
+// tooSlow makes the first attempts at a trial invalid, as if the mock were the bottleneck.
 func tooSlow(t *results.Trial) {
 	t.Outcome, t.Reason = results.OutcomeInvalid, "the mock upstream was too slow: it answered late"
 }
 
-// A mock that is too slow decides nothing: each rate is tried twice, there is no
-// rate, and the reason is the mock.
+// With a mock that is too slow, each rate is tried twice, there is no result, and the reason
+// is the mock.
 func TestNoRateWhereTheMockIsTheBottleneck(t *testing.T) {
 	s, service := parse(t, twoWorkers), simulatedWorkers()
 	service.Change = func(_ int, t *results.Trial) { tooSlow(t) }
@@ -237,8 +236,7 @@ func TestNoRateWhereTheMockIsTheBottleneck(t *testing.T) {
 	}
 }
 
-// A mock that is too slow for a moment costs a try and nothing else: what is
-// found is the same.
+// A mock that is briefly too slow costs one attempt and does not change the result.
 func TestNoiseThatPassesChangesNothing(t *testing.T) {
 	s := parse(t, twoWorkers)
 	o := search.RateOptions{Bounds: rateBounds(t, s, time.Second)}
@@ -254,8 +252,8 @@ func TestNoiseThatPassesChangesNothing(t *testing.T) {
 	}
 }
 
-// A trial that cannot be measured twice ends the search of its variant, and that
-// of the next one goes on.
+// A trial that cannot be measured twice ends the search for its variant, but not for the
+// next one.
 func TestWhatCannotBeMeasured(t *testing.T) {
 	s := parse(t, strings.Replace(twoWorkers, "variants:\n", "variants:\n  - {name: first, strategy: bounded, limit: 4, scope: shared}\n", 1))
 	service := simulatedWorkers()
@@ -281,7 +279,7 @@ func TestWhatCannotBeMeasured(t *testing.T) {
 	}
 }
 
-// What was tried before an interruption is there, and stored.
+// The results before an interruption are returned and stored.
 func TestInterruptedRates(t *testing.T) {
 	s := parse(t, twoWorkers)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -298,8 +296,8 @@ func TestInterruptedRates(t *testing.T) {
 	checkStored(t, p.found[0], p.stored)
 }
 
-// A plan on real servers: however slow the machine is, what is found follows
-// from the trials that are stored.
+// In a plan on real servers, the result follows from the stored trials, however slow the
+// machine is.
 func TestPlanOnRealServers(t *testing.T) {
 	s := parse(t, twoWorkers)
 	s.SLO.P99 = scenarios.Duration(30 * time.Second)

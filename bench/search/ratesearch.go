@@ -19,29 +19,29 @@ type Probe struct {
 	Confirms bool
 }
 
-// RateBounds bound the search of a rate. Rates are in reports a second.
+// RateBounds holds the parameters of a search for a rate. Rates are in reports per second.
 type RateBounds struct {
-	// Start is the first rate. Most is the highest and Least the lowest that is tried.
+	// Start is the first rate, Least the lowest and Most the highest that may be tried.
 	Start, Least, Most float64
-	// Window of a probe, and Confirm of one that confirms.
+	// Window is the duration of a probe, and Confirm that of a confirmation.
 	Window, Confirm time.Duration
 	// Step is the factor of the ramp. Default 2.
 	Step float64
-	// Ratio of the lowest rate that failed to the highest that held at which
-	// bisecting ends. Default 1.1.
+	// Ratio of the lowest failed rate to the highest passed one at which bisection ends.
+	// Default 1.1.
 	Ratio float64
-	// Gap is the most that the lowest rate that failed may be above one that is
-	// given, as a factor, where nobody can tell in between. Default 1.25.
+	// Gap is the greatest ratio of the lowest failed rate to the result if rates between
+	// them are inconclusive. Default 1.25.
 	Gap float64
-	// Confirmations is the number of rates that are tried for the longer window, each a
-	// tenth below the one before. Default 8.
+	// Confirmations is the greatest number of rates that are tried for the longer window,
+	// each a tenth below the previous one. Default 8.
 	Confirmations int
 }
 
-// Least and greatest that the options may be.
+// Bounds of the options.
 const (
 	leastRatio = 1.02 // rates are rounded to three digits
-	stepDown   = 0.9  // from a rate that was not confirmed to the next
+	stepDown   = 0.9  // the ratio of the next rate to one that was not confirmed
 )
 
 func (o *RateBounds) fillIn() error {
@@ -68,8 +68,8 @@ func (o *RateBounds) fillIn() error {
 	return nil
 }
 
-// Probes returns how many a search takes at most: the ramp up and the bisection of
-// one step, each twice where nobody can tell at first, the ramp down, and the
+// Probes returns the greatest number of probes of a search: the ramp up and the bisection
+// of one step, twice each if they are inconclusive at first, the ramp down, and the
 // confirmations.
 func (o RateBounds) Probes() (int, error) {
 	if err := o.fillIn(); err != nil {
@@ -80,32 +80,31 @@ func (o RateBounds) Probes() (int, error) {
 	return 2*(steps(o.Least, o.Most)+bisections) + steps(o.Least, o.Start) + o.Confirmations, nil
 }
 
-// RateSearch finds the highest rate that a system sustains: it ramps the rate up
-// until one fails, or down until one holds, bisects between the two on a
-// logarithmic scale, and confirms the highest that held for a longer window,
-// stepping down as long as that fails. It supposes that what fails at a rate
-// fails above it; noise costs accuracy, not truth: a rate is given only when
-// it held for the longer window.
+// RateSearch finds the highest rate that a system sustains. It ramps the rate up until one
+// fails, or down until one passes, bisects between the two on a logarithmic scale, and
+// confirms the highest rate that passed for a longer window, stepping down while that
+// fails. It assumes that a system that fails at a rate fails at all higher ones. Noise can
+// make the result less accurate, but not wrong, because the result always passed the
+// longer window.
 //
-// A rate at which nobody can tell bounds the search like one that failed, but
-// is no evidence: there is a result only when a rate failed that is below it or
-// a little above it. It is tried once more before the search gives up, for noise
-// may have passed.
+// An inconclusive rate bounds the search like a failed one, but is not evidence: there is a
+// result only if a rate failed that is below it or slightly above it. It is tried once
+// more before the search gives up, because noise may have passed.
 //
-// It is a machine of steps: what was found so far is there at any time.
+// The search is a state machine whose result so far is available at any time.
 type RateSearch struct {
-	o      RateBounds
-	points []capacity.Point
-	held   float64 // the highest; zero means none
-	bound  float64 // the lowest that did not hold; zero means none
-	failed float64 // the lowest that failed; zero means none
-	next   Probe
-	end    capacity.End
-	tries  int  // for the longer window
-	again  bool // what nobody could tell was tried a second time
+	o       RateBounds
+	points  []capacity.Point
+	passed  float64 // the highest; zero means none
+	bound   float64 // the lowest that did not hold; zero means none
+	failed  float64 // the lowest that failed; zero means none
+	next    Probe
+	end     capacity.End
+	tries   int  // for the longer window
+	retried bool // what nobody could tell was tried a second time
 }
 
-// NewRateSearch checks the options.
+// NewRateSearch returns a search. Options out of range are errors.
 func NewRateSearch(o RateBounds) (*RateSearch, error) {
 	if err := o.fillIn(); err != nil {
 		return nil, err
@@ -115,10 +114,10 @@ func NewRateSearch(o RateBounds) (*RateSearch, error) {
 	return s, nil
 }
 
-// Next returns the rate to try next; false means that the search has ended.
+// Next returns the next rate to try; false means that the search has ended.
 func (s *RateSearch) Next() (Probe, bool) { return s.next, s.end == capacity.Unfinished }
 
-// Add takes what became of the rate that Next requested.
+// Add records the result of the rate that Next returned.
 func (s *RateSearch) Add(p capacity.Point) {
 	if s.end != capacity.Unfinished {
 		return
@@ -127,7 +126,7 @@ func (s *RateSearch) Add(p capacity.Point) {
 	s.points = append(s.points, p)
 	switch p.Decision {
 	case verdict.Passed:
-		s.held = p.Rate
+		s.passed = p.Rate
 	case verdict.Failed:
 		s.failed = p.Rate
 		fallthrough
@@ -141,31 +140,31 @@ func (s *RateSearch) Add(p capacity.Point) {
 	s.narrow()
 }
 
-// narrow decides on the next rate from the bounds that there are.
+// narrow selects the next rate from the current bounds.
 func (s *RateSearch) narrow() {
 	switch {
-	case s.bound == 0 && s.held >= s.o.Most:
-		s.confirm(s.held)
+	case s.bound == 0 && s.passed >= s.o.Most:
+		s.confirm(s.passed)
 	case s.bound == 0:
-		s.try(min(rounded(s.held*s.o.Step), s.o.Most))
-	case s.held == 0 && s.bound <= s.o.Least:
+		s.try(min(rounded(s.passed*s.o.Step), s.o.Most))
+	case s.passed == 0 && s.bound <= s.o.Least:
 		s.lowest()
-	case s.held == 0:
+	case s.passed == 0:
 		s.try(max(rounded(s.bound/s.o.Step), s.o.Least))
-	case s.bound/s.held > s.o.Ratio:
-		s.try(rounded(math.Sqrt(s.held * s.bound)))
-	case !s.near(s.held) && !s.again: // noise may be over by now
-		s.again, s.bound = true, s.failed
+	case s.bound/s.passed > s.o.Ratio:
+		s.try(rounded(math.Sqrt(s.passed * s.bound)))
+	case !s.near(s.passed) && !s.retried: // noise may be over by now
+		s.retried, s.bound = true, s.failed
 		s.narrow()
 	default:
-		s.confirm(s.held)
+		s.confirm(s.passed)
 	}
 }
 
-// near reports whether a rate failed that is not far above this one.
+// near reports whether a rate failed that is slightly above this one.
 func (s *RateSearch) near(rate float64) bool { return s.failed > 0 && s.failed <= rate*s.o.Gap }
 
-// lowest ends a search of which nothing held.
+// lowest ends a search in which no rate passed.
 func (s *RateSearch) lowest() {
 	if s.end = capacity.Below; s.failed != s.bound {
 		s.end = capacity.Undecided
@@ -183,7 +182,7 @@ func (s *RateSearch) confirmed(p capacity.Point) {
 	case s.tries == s.o.Confirmations:
 		s.end = capacity.Unconfirmed
 	default:
-		s.held = 0
+		s.passed = 0
 		s.confirm(max(rounded(p.Rate*stepDown), s.o.Least))
 	}
 }
@@ -199,7 +198,7 @@ func (s *RateSearch) confirm(rate float64) {
 	s.next = Probe{Rate: rate, Window: s.o.Confirm, Confirms: true}
 }
 
-// Result returns what was found so far.
+// Result returns the result so far.
 func (s *RateSearch) Result() capacity.Rate {
 	r := capacity.Rate{End: s.end, Failed: s.failed, Points: slices.Clone(s.points)}
 	for _, p := range s.points {
@@ -208,12 +207,12 @@ func (s *RateSearch) Result() capacity.Rate {
 		}
 	}
 	if s.end == capacity.Confirmed || s.end == capacity.AtLeast {
-		r.Confirmed = s.held
+		r.Confirmed = s.passed
 	}
 	return r
 }
 
-// rounded to three significant digits, so that a rate can be read.
+// rounded rounds a rate to three significant digits, for readability.
 func rounded(rate float64) float64 {
 	r, _ := strconv.ParseFloat(strconv.FormatFloat(rate, 'g', 3, 64), 64)
 	return r

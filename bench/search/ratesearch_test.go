@@ -22,7 +22,7 @@ func drawnBounds(t *rapid.T) search.RateBounds {
 	}
 }
 
-// searched runs to the end against a system, and checks what holds of any search.
+// searched runs a search against a system and checks its invariants.
 func searched(t *rapid.T, o search.RateBounds, system func(search.Probe) verdict.Decision) capacity.Rate {
 	s, err := search.NewRateSearch(o)
 	if err != nil {
@@ -57,7 +57,7 @@ func searched(t *rapid.T, o search.RateBounds, system func(search.Probe) verdict
 	return r
 }
 
-// checkRate holds the result against its own points.
+// checkRate compares the result with its points.
 func checkRate(t *rapid.T, o search.RateBounds, r capacity.Rate) {
 	last := r.Points[len(r.Points)-1]
 	switch r.End {
@@ -97,7 +97,7 @@ func invalid(r capacity.Rate) (n int) {
 	return n
 }
 
-// A system with a sharp capacity: it is found, within the ratio.
+// A sharp capacity is found within the ratio.
 func TestRateSearchFindsASharpCapacity(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := drawnBounds(t)
@@ -123,7 +123,7 @@ func TestRateSearchFindsASharpCapacity(t *testing.T) {
 	})
 }
 
-// A window hides a queue that grows slowly; the longer one does not.
+// A short window hides a slowly growing queue; the longer window reveals it.
 func TestRateSearchStepsDownWhenTheLongerWindowFails(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := drawnBounds(t)
@@ -142,7 +142,7 @@ func TestRateSearchStepsDownWhenTheLongerWindowFails(t *testing.T) {
 	})
 }
 
-// Whatever a system says, the search ends, and its result stands in its points.
+// With any system, the search ends, and its result agrees with its points.
 func TestRateSearchOfANoisySystem(t *testing.T) {
 	ends := map[capacity.End]int{}
 	rapid.Check(t, func(t *rapid.T) {
@@ -164,8 +164,8 @@ func TestRateSearchOfANoisySystem(t *testing.T) {
 	t.Log(ends)
 }
 
-// Above what generator or mock can do nobody can tell: no rate, unless it
-// fails below that.
+// Rates above the capacity of the generator or the mock are inconclusive, so there is no
+// result unless a rate fails below that.
 func TestRateSearchBelowWhatCanBeMeasured(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := drawnBounds(t)
@@ -190,7 +190,7 @@ func TestRateSearchBelowWhatCanBeMeasured(t *testing.T) {
 	})
 }
 
-// Noise that passes does not keep a search from what is above it.
+// Transient noise does not keep a search from finding a higher rate.
 func TestRateSearchOutlivesNoise(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := drawnBounds(t)
@@ -212,7 +212,7 @@ func TestRateSearchOutlivesNoise(t *testing.T) {
 	})
 }
 
-// Noise for which one confirmation cannot be believed costs accuracy alone.
+// An inconclusive confirmation only costs accuracy.
 func TestRateSearchSurvivesADoubtfulConfirmation(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := drawnBounds(t)

@@ -11,8 +11,8 @@ import (
 	"floodgate/scenarios"
 )
 
-// Random arrivals are as many as the rate says, the same ones each time, and
-// others where a rate is confirmed.
+// The number of random arrivals agrees with the rate. They are the same each time, and
+// different for a confirmation.
 func TestSeed(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		p := Probe{Rate: rapid.Float64Range(1, 200).Draw(t, "rate"), Window: 5 * time.Second}

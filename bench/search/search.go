@@ -1,15 +1,15 @@
-// Package search finds out, by trials, what a system can do. There are two
-// searches, each a pure algorithm that says what to try next, and one driver that
-// has trials run by package experiment and stored before the next one starts:
+// Package search determines the capacity of a system by trials. For example, a service
+// that sustains 6, 12 and 24 reports per second and fails at 48 is tried at 33.9 next,
+// halfway on a logarithmic scale, and then at 28.5 or 40.3.
 //
-//   - [Limits] tries a closed loop at the limits 1, 2, 4, … in blocks of random order
-//     until throughput falls or rises no more, then some around the knee, and the
-//     adaptive strategy beside them.
-//   - [Rates] doubles the rate of reports of a service until its SLO fails,
-//     bisects, and confirms what held for a longer window ([RateSearch]).
+// There are two searches, each a pure algorithm that selects the next trials, with a
+// driver that runs them with package experiment and stores each before the next:
 //
-// For example, a service that holds 6, 12 and 24 reports a second and fails at 48 is
-// tried at 33.9 next, halfway on a logarithmic scale, and then at 28.5 or 40.3.
+//   - [Limits] runs a closed loop at the limits 1, 2, 4, … in blocks of random order
+//     until throughput falls or stops rising, then at some limits around the knee, and
+//     finally with the adaptive strategy for comparison.
+//   - [Rates] doubles the rate of reports of a service until its SLO fails, bisects, and
+//     confirms the highest rate that passed for a longer window ([RateSearch]).
 package search
 
 import (
@@ -19,7 +19,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// firstLevel returns where a scenario is searched.
+// firstLevel returns the level at which a scenario is searched.
 func firstLevel(s *scenarios.Scenario) (scenarios.Level, error) {
 	levels, err := s.ExpandLevels()
 	if err != nil {
@@ -32,7 +32,7 @@ func firstLevel(s *scenarios.Scenario) (scenarios.Level, error) {
 }
 
 // fixedName returns the name of the first level without the factors that a search sets,
-// and how many other such names the levels have.
+// and the number of other such names of the levels.
 func fixedName(s *scenarios.Scenario, set func(factor string) bool) (name string, others int, err error) {
 	levels, err := s.ExpandLevels()
 	names := map[string]bool{}
@@ -51,7 +51,7 @@ func fixedName(s *scenarios.Scenario, set func(factor string) bool) (name string
 	return name, len(names) - 1, err
 }
 
-// fixedFactors returns those of a level without the ones that a search sets.
+// fixedFactors returns the factors of a level without those that a search sets.
 func fixedFactors(l scenarios.Level, set func(factor string) bool) scenarios.LevelSet {
 	fixed := scenarios.LevelSet{}
 	for name, value := range l.Factors {

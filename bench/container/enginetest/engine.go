@@ -1,6 +1,10 @@
-// Package enginetest serves enough of the Docker Engine API for tests of what an
-// engine may do wrong: containers that crash, limits that it discards, and ports
-// that cannot be reached. No container runs.
+// Package enginetest serves a fake Docker engine for tests of failures: containers that
+// crash, limits that are ignored, and ports that cannot be reached. No container runs:
+//
+//	e := enginetest.Serve(t, func(image string) enginetest.Behaviour {
+//		return enginetest.Behaviour{ExitCode: 3, Output: "no space left"}
+//	})
+//	t.Setenv("DOCKER_HOST", e.Host)
 package enginetest
 
 import (
@@ -22,22 +26,22 @@ import (
 	"github.com/moby/moby/api/types/container"
 )
 
-// Behaviour says what becomes of a container. The zero value runs, prints
-// nothing, and has the limits that were requested.
+// Behaviour describes the behavior of a container. The zero value runs, prints nothing, and
+// has the requested limits.
 type Behaviour struct {
-	// ExitCode ends it as soon as it is started, unless it is zero.
+	// ExitCode ends the container at its start; zero means that it runs.
 	ExitCode int
-	// Output is what it prints.
+	// Output is the output of the container.
 	Output string
-	// Unlimited discards its limits, as engines do with no more than a warning.
+	// Unlimited ignores the requested limits.
 	Unlimited bool
-	// Warnings come with the answer to its creation.
+	// Warnings are part of the answer to its creation.
 	Warnings []string
 }
 
 // Engine is a fake engine.
 type Engine struct {
-	// Host is what DOCKER_HOST must be.
+	// Host is the value of DOCKER_HOST.
 	Host string
 
 	behave func(image string) Behaviour
@@ -54,11 +58,11 @@ type made struct {
 	finished chan struct{} // closed when it has ended or was removed
 }
 
-// Serve serves an engine until the end of the test, which knows every image.
-// behave says what containers of an image do.
+// Serve serves an engine that has every image until the end of the test. behave returns the
+// behavior of containers of an image.
 func Serve(t *testing.T, behave func(image string) Behaviour) *Engine {
 	t.Helper()
-	dir, err := os.MkdirTemp("", "fge") // short: names of sockets are
+	dir, err := os.MkdirTemp("", "fge") // short, because names of sockets must be
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +82,7 @@ func Serve(t *testing.T, behave func(image string) Behaviour) *Engine {
 	return e
 }
 
-// Left are the IDs of the containers that were not removed.
+// Left returns the IDs of the containers that were not removed.
 func (e *Engine) Left() []string {
 	e.mu.Lock()
 	defer e.mu.Unlock()
@@ -143,7 +147,7 @@ func reply(w http.ResponseWriter, status int, value any) {
 	_ = json.NewEncoder(w).Encode(value)
 }
 
-// with calls do with the container of a request, unlocked.
+// with calls do with the container of a request, without the lock.
 func (e *Engine) with(w http.ResponseWriter, r *http.Request, do func(id string, m *made)) {
 	id := r.PathValue("id")
 	e.mu.Lock()

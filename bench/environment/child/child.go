@@ -1,12 +1,17 @@
-// Package child runs this program again as a helper process that cannot
-// outlive it.
+// Package child runs this program again as a helper process that cannot outlive it:
 //
-// A helper prints one JSON object on standard output when it is ready, then
-// takes one JSON object a line on standard input and answers each with
-// {"ok":true} or {"error":"…"}. The end of its standard input, which comes with
-// the end of the parent however that ends, is its order to clean up and exit.
-// Standard error is its log. A helper is in a process group of its own: a
-// Ctrl-C in the terminal reaches the parent alone, which tears down in order.
+//	p, err := child.Start(ctx, child.Options{Name: "upstream", Executable: self, Args: args, Log: log})
+//	…                                              // the helper calls child.Serve
+//	fmt.Println(p.Addr)                            // 127.0.0.1:39125
+//	err = p.Call(ctx, map[string]int{"limit": 10}) // nil if the helper answers {"ok":true}
+//	err = p.Stop(5 * time.Second)
+//
+// A helper prints one JSON object on standard output when it is ready. Then it receives
+// one JSON object per line on standard input and answers each with {"ok":true} or
+// {"error":"…"}. At the end of its standard input, which comes at the latest when the
+// parent dies, it cleans up and exits. Standard error is its log. It is in a separate
+// process group, so that Ctrl-C in the terminal reaches only the parent, which stops
+// everything in order.
 package child
 
 import (
@@ -25,7 +30,7 @@ import (
 	"floodgate/bench/procjson"
 )
 
-// maxLine is the longest line that either end takes, in bytes.
+// maxLine is the greatest length of a line in bytes.
 const maxLine = 1 << 20
 
 // Options of a helper process.
@@ -35,11 +40,11 @@ type Options struct {
 	// Executable and its arguments.
 	Executable string
 	Args       []string
-	// Log is the file that standard error is appended to. Required.
+	// Log is the file to which standard error is appended. Required.
 	Log string
 }
 
-// Ready is what a helper says when it is ready.
+// Ready is the first message of a helper.
 type Ready struct {
 	Ready   bool           `json:"ready"`
 	Addr    netip.AddrPort `json:"addr"`
@@ -67,7 +72,7 @@ type Process struct {
 // Death describes how a helper ended.
 type Death struct {
 	Name string
-	// State is what the system says: "signal: killed", "exit status 1".
+	// State describes the end: "signal: killed", "exit status 1".
 	State string
 	// Log is the end of the helper's log.
 	Log string
@@ -80,8 +85,8 @@ func (d *Death) Error() string {
 	return fmt.Sprintf("%s ended: %s; the end of its log:\n%s", d.Name, d.State, d.Log)
 }
 
-// Start starts a helper and waits until it is ready, has ended, or ctx ends;
-// in the latter cases nothing of it is left, and the error shows its log.
+// Start starts a helper and waits until it is ready. If the helper or ctx ends first,
+// the helper is killed, and the error quotes the end of its log.
 func Start(ctx context.Context, o Options) (*Process, error) {
 	p := &Process{options: o, replies: make(chan reply), done: make(chan struct{})}
 	if err := p.spawn(); err != nil {
@@ -128,7 +133,7 @@ func (p *Process) wait() {
 	close(p.done)
 }
 
-// read passes on what the helper prints: first that it is ready, then replies.
+// read passes on the helper's output: first its Ready, then replies.
 func (p *Process) read(ready chan<- error) {
 	stdout := p.process.Stdout
 	defer stdout.Close()
@@ -176,13 +181,13 @@ func (p *Process) readReady(lines *procjson.Lines) error {
 	return nil
 }
 
-// PID of the process.
+// PID returns the ID of the process.
 func (p *Process) PID() int { return p.process.PID() }
 
 // Done returns a channel that is closed when the process has ended.
 func (p *Process) Done() <-chan struct{} { return p.done }
 
-// Err returns nil while the process runs, then a *Death.
+// Err returns nil while the process runs, and a *Death afterwards.
 func (p *Process) Err() error {
 	select {
 	case <-p.done:
@@ -192,8 +197,8 @@ func (p *Process) Err() error {
 	}
 }
 
-// Call sends a request and waits for the answer. After an error of ctx the
-// process is of no use any more.
+// Call sends a request and waits for the answer. After an error of ctx, further calls
+// fail.
 func (p *Process) Call(ctx context.Context, request any) error {
 	p.calling.Lock()
 	defer p.calling.Unlock()
@@ -215,8 +220,8 @@ func (p *Process) Call(ctx context.Context, request any) error {
 	}
 }
 
-// Stop orders the helper to end, waits for so long, then kills it. It returns
-// nil when the helper was running and ended with status 0, else its *Death.
+// Stop tells the helper to exit and kills it after the time grace. It returns nil if the
+// helper was running and exited with status 0, and its *Death otherwise.
 func (p *Process) Stop(grace time.Duration) error {
 	died := p.Err()
 	_ = p.process.Stdin.Close()
@@ -238,10 +243,10 @@ func (p *Process) Stop(grace time.Duration) error {
 	return p.err
 }
 
-// tailBytes and tailLines bound what Tail returns.
+// tailBytes and tailLines bound the result of Tail.
 const tailBytes, tailLines = 4096, 20
 
-// Tail returns the end of a log file, "" when there is none.
+// Tail returns the end of a log file, or "" if it does not exist.
 func Tail(path string) string {
 	file, err := os.Open(path)
 	if err != nil {

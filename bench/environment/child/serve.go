@@ -9,9 +9,9 @@ import (
 	"floodgate/bench/procjson"
 )
 
-// Serve is the helper's side: it says that it is ready, answers requests with
-// handle (nil: there are none) and returns when the parent orders the end, or
-// done is closed. After the latter it returns an error.
+// Serve runs the helper's side. It sends ready, and answers requests with handle, which
+// may be nil if there are none. It returns nil when the parent closes stdin, and an
+// error when done is closed.
 func Serve(stdin io.Reader, stdout io.Writer, ready Ready, done <-chan struct{}, handle func(request []byte) error) error {
 	ready.Ready = true
 	out := json.NewEncoder(stdout)

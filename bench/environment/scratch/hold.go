@@ -9,16 +9,16 @@ import (
 	"strings"
 )
 
-// ErrLocked is what Hold says of a folder that another process holds.
+// ErrLocked reports that another process has locked a directory.
 var ErrLocked = errors.New("locked by another process")
 
-// holdName is the file that Hold locks. It stays, unlocked, in the folder: to
-// remove it would take it away from under whoever waits to lock it.
+// holdName is the file that Hold locks. It stays in the directory, because another
+// process may be about to lock it.
 const holdName = "floodgate.lock"
 
-// Hold locks the folder dir, which must exist, until release is called or this
-// process ends, however it ends. A folder that another holder has, in this
-// process too, is ErrLocked; the error names the process where it is known.
+// Hold locks the existing directory dir until release is called or this process ends,
+// however it ends. If it is already locked, even by this process, the error wraps
+// ErrLocked and names the process if it is known.
 func Hold(dir string) (release func() error, err error) {
 	path := filepath.Join(dir, holdName)
 	file, err := acquire(path, os.O_CREATE)
@@ -28,15 +28,15 @@ func Hold(dir string) (release func() error, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("lock folder %q: %w", dir, err)
 	}
-	// Who holds it is for the words of an error alone: a full disk is none here.
+	// The PID only serves error messages, so ignore errors such as a full disk.
 	if file.Truncate(0) == nil {
 		_, _ = file.WriteString(strconv.Itoa(os.Getpid()) + "\n")
 	}
 	return file.Close, nil
 }
 
-// holder says which process wrote the lock file: " by process 123"; "" where
-// that cannot be read.
+// holder describes the process that wrote the lock file, as in " by process 123", or
+// returns "" if it cannot be read.
 func holder(path string) string {
 	src, err := os.ReadFile(path)
 	if err != nil {

@@ -7,7 +7,7 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// lock locks a byte far behind the end: others may read what is in the file.
+// lock locks a byte far beyond the end, so that others can read the file.
 func lock(file *os.File) error {
 	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
 	err := windows.LockFileEx(windows.Handle(file.Fd()), flags, 0, 1, 0, &windows.Overlapped{OffsetHigh: 1 << 30})
@@ -17,5 +17,5 @@ func lock(file *os.File) error {
 	return err
 }
 
-// lockRecord does nothing: Windows has one kind of locks.
+// lockRecord does nothing, because Windows has only one kind of lock.
 func lockRecord(*os.File) error { return nil }

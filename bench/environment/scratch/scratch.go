@@ -1,9 +1,13 @@
-// Package scratch makes temporary folders that do not outlive their processes.
+// Package scratch creates temporary directories that do not outlive their processes:
 //
-// A folder holds a lock file that its owner keeps locked. The lock ends with
-// the process however it ends, so that [Sweep] can tell the folders of killed
-// processes from those in use, and removes only the former. [Hold] locks a
-// folder of the user's in the same way.
+//	removed, err := scratch.Sweep("", "myprogram-") // those of killed processes
+//	dir, err := scratch.New("", "myprogram-")
+//	…
+//	defer dir.Remove()
+//
+// Each directory contains a lock file that its owner keeps locked. The lock ends with the
+// process, however it ends, so that [Sweep] removes only the directories of ended
+// processes. [Hold] locks a directory of the user in the same way.
 package scratch
 
 import (
@@ -15,22 +19,22 @@ import (
 	"strings"
 )
 
-// lockName is the file in each folder that its owner keeps locked.
+// lockName is the file in each directory that its owner keeps locked.
 const lockName = ".lock"
 
-// Folder is a temporary folder of this process.
+// Folder is a temporary directory of this process.
 type Folder struct {
 	path string
 	lock *os.File
 }
 
-// New makes a folder in parent whose name starts with prefix. An empty parent
-// is the system's folder for temporary files.
+// New creates a directory in parent whose name starts with prefix. An empty parent means
+// the system's directory for temporary files.
 func New(parent, prefix string) (*Folder, error) {
 	if parent == "" {
 		parent = os.TempDir()
 	}
-	for range 100 { // sweepers can come between making and locking
+	for range 100 { // a sweeper can remove the directory before it is locked
 		path, err := os.MkdirTemp(parent, prefix)
 		if err != nil {
 			return nil, fmt.Errorf("make temporary folder: %w", err)
@@ -39,7 +43,7 @@ func New(parent, prefix string) (*Folder, error) {
 		switch {
 		case err == nil && inPlace(file):
 			return &Folder{path: path, lock: file}, nil
-		case err == nil: // swept
+		case err == nil: // removed by a sweeper
 			_ = file.Close()
 		case !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, ErrLocked):
 			return nil, errors.Join(fmt.Errorf("lock temporary folder: %w", err), os.RemoveAll(path))
@@ -48,15 +52,15 @@ func New(parent, prefix string) (*Folder, error) {
 	return nil, fmt.Errorf("make temporary folder in %q: swept away each time", parent)
 }
 
-// Path of the folder.
+// Path returns the path of the directory.
 func (f *Folder) Path() string { return f.path }
 
-// Remove removes the folder and all in it.
+// Remove removes the directory and its content.
 func (f *Folder) Remove() error { return remove(f.path, f.lock) }
 
-// Sweep removes the folders in parent whose names start with prefix, hold a
-// lock file and are locked by no process. It returns those removed. What
-// belongs to another user, or is no such folder, is left alone.
+// Sweep removes the directories in parent whose names start with prefix and whose lock
+// files are not locked, and returns their paths. It does not touch directories of other
+// users.
 func Sweep(parent, prefix string) ([]string, error) {
 	var removed []string
 	var errs []error
@@ -73,8 +77,8 @@ func Sweep(parent, prefix string) ([]string, error) {
 	return removed, errors.Join(errs...)
 }
 
-// Orphans returns the folders that Sweep would remove. Each is locked for a moment:
-// who sweeps at the same time may miss it.
+// Orphans returns the directories that Sweep would remove. It locks each for a moment, so
+// a concurrent Sweep may miss it.
 func Orphans(parent, prefix string) ([]string, error) {
 	var found []string
 	err := orphans(parent, prefix, func(path string, lock *os.File) {
@@ -87,7 +91,7 @@ func Orphans(parent, prefix string) ([]string, error) {
 	return found, nil
 }
 
-// orphans calls do with each orphaned folder and its lock, which do must close.
+// orphans calls do with each orphaned directory and its lock, which do must close.
 func orphans(parent, prefix string, do func(path string, lock *os.File)) error {
 	if parent == "" {
 		parent = os.TempDir()
@@ -102,10 +106,10 @@ func orphans(parent, prefix string, do func(path string, lock *os.File)) error {
 		}
 		path := filepath.Join(parent, e.Name())
 		lock, err := acquire(filepath.Join(path, lockName), 0)
-		if err != nil { // in use, not of this program, or not accessible
+		if err != nil { // in use, of another program, or inaccessible
 			continue
 		}
-		if !inPlace(lock) { // removed meanwhile
+		if !inPlace(lock) { // removed in the meantime
 			_ = lock.Close()
 			continue
 		}
@@ -114,7 +118,7 @@ func orphans(parent, prefix string, do func(path string, lock *os.File)) error {
 	return nil
 }
 
-// acquire opens and locks a file, ErrLocked when another process has it.
+// acquire opens and locks a file. The error is ErrLocked if another process has locked it.
 func acquire(path string, flag int) (*os.File, error) {
 	file, err := os.OpenFile(path, os.O_RDWR|flag, 0o600)
 	if err != nil {
@@ -126,7 +130,7 @@ func acquire(path string, flag int) (*os.File, error) {
 	return file, nil
 }
 
-// inPlace reports whether the open file is still the one of that name.
+// inPlace reports whether the open file is still the file of its name.
 func inPlace(file *os.File) bool {
 	open, err := file.Stat()
 	if err != nil {
@@ -136,8 +140,8 @@ func inPlace(file *os.File) bool {
 	return err == nil && os.SameFile(open, named)
 }
 
-// remove removes a folder whose lock is held: the lock file last, so that what
-// a crash leaves over can still be swept.
+// remove removes a locked directory. It removes the lock file last, so that after a crash
+// the rest can still be swept.
 func remove(path string, lock *os.File) error {
 	entries, err := os.ReadDir(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -149,8 +153,8 @@ func remove(path string, lock *os.File) error {
 			errs = append(errs, os.RemoveAll(filepath.Join(path, e.Name())))
 		}
 	}
-	// Whoever waits for the lock must find that the file is gone once he has it.
-	// Windows removes no open file: there it goes with the folder.
+	// A process that waits for the lock must notice that the file is gone. Windows cannot
+	// remove an open file; there it is removed with the directory.
 	_ = os.Remove(lock.Name())
 	errs = append(errs, lock.Close(), os.RemoveAll(path))
 	if err := errors.Join(errs...); err != nil {

@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// LockError reports that the file system of a folder refuses file locks, as some
-// network and overlay file systems do.
+// LockError reports that the file system of a directory does not support file locks, as
+// some network and overlay file systems do not.
 type LockError struct {
 	Dir string
 	Err error
@@ -23,7 +23,7 @@ func (e *LockError) Error() string {
 }
 func (e *LockError) Unwrap() error { return e.Err }
 
-// ExecError reports that programs in a folder cannot be executed.
+// ExecError reports that programs in a directory cannot be executed.
 type ExecError struct {
 	Dir string
 	Err error
@@ -35,7 +35,7 @@ func (e *ExecError) Error() string {
 }
 func (e *ExecError) Unwrap() error { return e.Err }
 
-// anotherFolder describes how to have another one in the place of dir.
+// anotherFolder describes how to use another directory instead of dir.
 func anotherFolder(dir string) string {
 	relative, err := filepath.Rel(os.TempDir(), dir)
 	if err != nil || relative == ".." || strings.HasPrefix(relative, ".."+string(filepath.Separator)) {
@@ -47,9 +47,8 @@ func anotherFolder(dir string) string {
 	return "set TMPDIR to a folder"
 }
 
-// Lockable reports whether both kinds of file locks work in the folder: those of
-// our own lock files, and the record locks of SQLite. The error is a [LockError]
-// where they do not.
+// Lockable returns nil if both kinds of file locks work in the directory, those of this
+// package and the record locks of SQLite, and a [LockError] if they do not.
 func Lockable(dir string) (err error) {
 	file, err := probe(dir, 0o600)
 	if err != nil {
@@ -62,8 +61,8 @@ func Lockable(dir string) (err error) {
 	return lockableRecord(dir)
 }
 
-// lockableRecord has a file of its own: some file systems map both kinds to one,
-// and a process would then wait for itself.
+// lockableRecord uses a separate file, because some file systems map both kinds of locks
+// to one, so that a process would wait for itself.
 func lockableRecord(dir string) (err error) {
 	file, err := probe(dir, 0o600)
 	if err != nil {
@@ -73,8 +72,7 @@ func lockableRecord(dir string) (err error) {
 	return lockOf(dir, lockRecord(file))
 }
 
-// lockOf names the folder where the system refused a lock; that another process
-// has it stays [ErrLocked], and nil stays nil.
+// lockOf wraps an error of locking in a LockError, except for ErrLocked and nil.
 func lockOf(dir string, err error) error {
 	if err == nil || errors.Is(err, ErrLocked) {
 		return err
@@ -82,9 +80,9 @@ func lockOf(dir string, err error) error {
 	return &LockError{Dir: dir, Err: err}
 }
 
-// Executable reports whether programs in the folder can be executed; the error
-// is an [ExecError] where they cannot. An empty file is enough to tell: the
-// system refuses the permission before it looks at the format.
+// Executable returns nil if programs in the directory can be executed, and an [ExecError]
+// if they cannot. It executes an empty file: the system checks the permission before the
+// format.
 func Executable(dir string) (err error) {
 	if runtime.GOOS == "windows" {
 		return nil
@@ -107,7 +105,7 @@ func executable(dir string, err error) error {
 	}
 	var path *fs.PathError
 	if errors.As(err, &path) {
-		err = path.Err // the name of the probe would mislead
+		err = path.Err // the name of the probe would be misleading
 	}
 	return &ExecError{Dir: dir, Err: err}
 }
