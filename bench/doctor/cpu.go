@@ -13,7 +13,7 @@ import (
 	"floodgate/results/report/text"
 )
 
-// cores describes how many there are for SUT, upstream and database together.
+// cores checks the number of cores for SUT, upstream and database together.
 func (s sources) cores() Check {
 	const name = "cores"
 	found := fmt.Sprintf("%s, GOMAXPROCS %d", text.Plural(s.cpus, "core", "cores"), s.procs)
@@ -32,7 +32,7 @@ func (s sources) cores() Check {
 	return fine(name, found)
 }
 
-// frequency reports whether the cores' speed changes under a run.
+// frequency checks whether the speed of the cores can change during a run.
 func (s sources) frequency() Check {
 	const name = "cpu frequency"
 	names, _ := fs.Glob(s.files, "sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor")
@@ -64,13 +64,13 @@ func (s sources) frequency() Check {
 	return fine(name, found)
 }
 
-// What disturbs: shares of all cores' time.
+// Thresholds of the load, as shares of all cores' time.
 const (
 	busyBound  = 0.15
 	stealBound = 0.02
 )
 
-// load describes how busy the machine is while nothing of this program runs.
+// load checks how busy the machine is while this program is idle.
 func (s sources) load(ctx context.Context) Check {
 	const name = "background load"
 	before, err := machine.ParseStat(s.read("proc/stat"))
@@ -98,17 +98,17 @@ func (s sources) load(ctx context.Context) Check {
 	return fine(name, found)
 }
 
-// ticks is what was measured of the clocks.
+// ticks holds measurements of the clocks.
 type ticks struct {
-	// now is what reading the clock costs.
+	// now is the time to read the clock.
 	now time.Duration
-	// timer and mock are how late Go's timer and the upstream's clock wake,
-	// from the earliest to the latest; empty means not measured.
+	// timer and mock are the sorted latenesses of Go's timer and of the upstream's clock;
+	// empty means that they were not measured.
 	timer, mock []time.Duration
 }
 
-// What is too slow, and too late: the mock calls itself saturated at 2 ms in
-// the median, and 20 ms at the 99th percentile.
+// Thresholds of the clocks. The mock counts as saturated at a lateness of 2 ms in the median
+// or 20 ms at the 99th percentile.
 const (
 	nowBound        = 250 * time.Nanosecond
 	lateBound       = time.Millisecond
@@ -119,7 +119,7 @@ const (
 	clockRepetition = 5
 )
 
-// clock describes how time is told and how well it is kept.
+// clock checks the cost of reading the clock and the lateness of timers.
 func (s sources) clock(ctx context.Context) Check {
 	const name = "clock"
 	names, _ := fs.Glob(s.files, "sys/devices/system/clocksource/clocksource*/current_clocksource")

@@ -10,37 +10,38 @@ import (
 	"floodgate/scenarios"
 )
 
-// limits of open descriptors. The soft one does not matter: Go raises it.
+// limits holds the limits of open descriptors. The soft one does not matter, because Go
+// raises it.
 type limits struct {
 	hard uint64
-	// raise: this process may set a higher one, as far as its user shows.
+	// raise reports whether this process may raise the hard limit, judging by its user.
 	raise bool
 }
 
-// need is what a scenario takes of descriptors.
+// need holds a scenario's requirements of descriptors.
 type need struct {
 	scenario string
-	// sut is the limit that the system under test is given.
+	// sut is the limit of the system under test.
 	sut int
-	// server is what the busiest of our other processes opens at most.
+	// server is the most descriptors of any other process of this program.
 	server int
 }
 
-// What our processes open for each connection of the system under test: the
-// embedded database relays it, and both ends of the relay are its own.
+// Descriptors of this program's processes for each connection of the system under test. The
+// embedded database relays it and holds both ends of the relay.
 const (
 	upstreamDescriptors = 1
 	mongoDescriptors    = 3
 	serverBaseline      = 64
 )
 
-// needs of the scenarios, of each the most of its levels.
+// needs returns the greatest requirements over the levels of each scenario.
 func needs(all []*scenarios.Scenario) []need {
 	var found []need
 	for _, s := range all {
 		levels, err := s.ExpandLevels()
 		if err != nil {
-			continue // it cannot run: that is the business of "scenario validate"
+			continue // "scenario validate" reports invalid scenarios
 		}
 		n := need{scenario: s.Name}
 		for _, l := range levels {
@@ -58,7 +59,7 @@ func needs(all []*scenarios.Scenario) []need {
 	return found
 }
 
-// descriptors holds the limit against what scenarios need.
+// descriptors compares the limit with the requirements of scenarios.
 func (s sources) descriptors(all []need) Check {
 	const name = "nofile"
 	l, err := s.noFile()
@@ -95,8 +96,8 @@ func (s sources) descriptors(all []need) Check {
 // capSysResource is the number of the capability to raise hard limits.
 const capSysResource = 24
 
-// mayRaise reports whether the process has the capability, which root may lack in
-// a container; where there are none (root is), it is what the user shows.
+// mayRaise reports whether the process has the capability, which root may lack in a
+// container. On systems without capabilities, it reports root.
 func (s sources) mayRaise(root bool) bool {
 	capabilities, ok := field(s.read("proc/self/status"), "CapEff:")
 	if !ok {

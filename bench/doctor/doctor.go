@@ -1,9 +1,15 @@
-// Package doctor examines what this machine can run and how well it can
-// measure, and says of each thing that is not in order what to do.
+// Package doctor checks what this machine can run and how well it can measure, and
+// recommends a remedy for each problem:
 //
-// A check is a function of what was seen, so that each of its outcomes can be
-// tested; what sees it is in sources.go. On Linux that is mostly /proc and
-// /sys; what cannot be seen is [Unknown], never [OK].
+//	r := doctor.Examine(ctx, doctor.Options{Connect: connect})
+//	for _, c := range r.Checks {
+//		fmt.Println(c.Name, c.Status, c.Found) // cores ok 8 cores
+//	}
+//	fmt.Println(r.CanRun()) // true
+//
+// A check is a function of observations, which sources.go provides and tests replace. On
+// Linux, most of them come from /proc and /sys. A check without an observation is
+// [Unknown], never [OK].
 package doctor
 
 import (
@@ -15,25 +21,25 @@ import (
 	"floodgate/scenarios"
 )
 
-// Status is how a check came out.
+// Status is the outcome of a check.
 type Status string
 
 // The outcomes of a check.
 const (
 	OK      Status = "ok"
-	Warning Status = "warning" // a run can start, with less than could be
+	Warning Status = "warning" // a run can start, but with restrictions
 	Failed  Status = "failed"  // no run can start
-	Unknown Status = "unknown" // could not be seen: neither in order nor not
+	Unknown Status = "unknown" // could not be observed
 )
 
-// Check is one thing that was looked at.
+// Check is the result of one check.
 type Check struct {
 	Name   string `json:"name"`
 	Status Status `json:"status"`
-	// Found is what was seen, in words.
+	// Found describes the observation.
 	Found string `json:"found"`
-	// Do is what to do about it, empty where there is nothing: a sentence, and
-	// below it lines that can be pasted into a shell.
+	// Do recommends a remedy in a sentence, followed by lines that can be pasted into a
+	// shell; empty means that there is none.
 	Do string `json:"do,omitempty"`
 }
 
@@ -43,15 +49,15 @@ const (
 	containers = "containers"
 )
 
-// Report is what an examination found.
+// Report is the result of an examination.
 type Report struct {
 	Machine results.Fingerprint
-	// Environments are those that a run can start in; empty means none.
+	// Environments lists the environments in which a run can start; empty means none.
 	Environments []string
 	Checks       []Check
 }
 
-// CanRun reports whether a run can start; the embedded environment is enough.
+// CanRun reports whether a run can start, at least in the embedded environment.
 func (r Report) CanRun() bool {
 	for _, c := range r.Checks {
 		if c.Status == Failed {
@@ -65,20 +71,20 @@ func (r Report) CanRun() bool {
 type Options struct {
 	// Connect finds the container engine. Required.
 	Connect func(context.Context) (Engine, error)
-	// Executable is the program that images are made of.
+	// Executable is the program from which images are built.
 	Executable string
-	// MongoImage is the database's image in containers; [OwnImage] is made of
+	// MongoImage is the database's image in containers; [OwnImage] is built from
 	// Executable. Default [DefaultImage].
 	MongoImage string
-	// Scenarios whose needs the machine is held against.
+	// Scenarios are the scenarios whose requirements are checked.
 	Scenarios []*scenarios.Scenario
-	// Runs is the folder that runs are stored in. Default: the working folder.
+	// Runs is the directory of stored runs. Default: the working directory.
 	Runs string
-	// Temporary is the folder of temporary ones. Default: the system's.
+	// Temporary is the parent of temporary directories. Default: the system's.
 	Temporary string
-	// Prefixes begin the names of the temporary folders that are ours.
+	// Prefixes are the prefixes of this program's temporary directories.
 	Prefixes []string
-	// Children are the hidden subcommands that our child processes run under.
+	// Children are the hidden subcommands of this program's child processes.
 	Children []string
 }
 
@@ -88,9 +94,8 @@ const (
 	OwnImage     = "embedded"
 )
 
-// Examine looks at this machine. It takes about two seconds, and longer where a
-// registry does not answer. Nothing is changed but for files that are written
-// and removed to see that they can be.
+// Examine checks this machine. It takes about two seconds, and longer if a registry does not
+// answer. It changes nothing, except that it writes and removes test files.
 func Examine(ctx context.Context, o Options) Report {
 	s := thisMachine()
 	r := s.examine(ctx, o)
@@ -108,7 +113,7 @@ func (s sources) examine(ctx context.Context, o Options) Report {
 	if o.Temporary == "" {
 		o.Temporary = s.temporary
 	}
-	// Before we ourselves are the load.
+	// Measure the load before this program contributes to it.
 	checks := []Check{s.load(ctx)}
 	checks = append(checks, s.cores(), s.frequency(), s.clock(ctx), s.memory(),
 		s.space("disk for runs", o.Runs), s.space("disk for data", o.Temporary), s.programs(o.Temporary),
@@ -146,12 +151,12 @@ func fault(name, found, do string) Check {
 	return Check{Name: name, Status: Failed, Found: found, Do: do}
 }
 
-// unseen returns what could not be looked at, and what to do about that.
+// unseen returns a check without an observation, with a remedy.
 func unseen(name, found, do string) Check {
 	return Check{Name: name, Status: Unknown, Found: found, Do: do}
 }
 
-// notHere returns what this system does not show.
+// notHere returns a check that this system does not support.
 func notHere(name string) Check {
 	return unseen(name, "cannot be examined on "+runtime.GOOS, "no action is needed: a run starts without it; check it with the tools of the system")
 }

@@ -13,22 +13,22 @@ import (
 	"floodgate/bench/container"
 )
 
-// Engine is a container engine that answers: a [container.Engine].
+// Engine is a container engine, implemented by [container.Engine].
 type Engine interface {
-	// Version names the product, its version and its platform.
+	// Version returns the product, its version and its platform.
 	Version() string
-	// CanBuild is nil where an image can be made of the program.
+	// CanBuild returns nil if an image can be built from the executable.
 	CanBuild(executable string) error
-	// Available is nil where the image is there or its registry has it.
+	// Available returns nil if the image is present or its registry has it.
 	Available(ctx context.Context, image string) error
-	// Leftovers are all containers of this program, and the images that are of no use.
+	// Leftovers returns the containers and the unused images of this program.
 	Leftovers(ctx context.Context, executable string) ([]container.Leftover, error)
-	// Remove removes those of them that are orphaned.
+	// Remove removes the orphaned ones of them.
 	Remove(ctx context.Context, all []container.Leftover) error
 	Close() error
 }
 
-// Bounds of what is asked of the engine.
+// Timeouts of requests to the engine.
 const (
 	connectTimeout  = 5 * time.Second
 	registryTimeout = 5 * time.Second
@@ -37,8 +37,8 @@ const (
 
 const noEngine = "no container engine answers"
 
-// engine reports whether the containers environment can be used; its absence
-// keeps no run from starting. The engine is nil where none answers.
+// engine checks whether the containers environment can be used, which a run does not
+// require. It returns a nil Engine if none answers.
 func (s sources) engine(ctx context.Context, o Options) (Engine, []Check) {
 	const name, build, pull = "docker", "docker build", "docker image"
 	e, err := connect(ctx, o)
@@ -91,8 +91,8 @@ func canPull(ctx context.Context, e Engine, name, image string) Check {
 	return fine(name, image+" is present or can be pulled")
 }
 
-// toolchain is needed only where an image is made and this program is not a
-// static one of Linux.
+// toolchain checks the Go toolchain, which is needed only to build images if this program is
+// not a static Linux binary.
 func (s sources) toolchain(executable string) Check {
 	const name = "go toolchain"
 	static := s.static(executable)
@@ -107,7 +107,7 @@ func (s sources) toolchain(executable string) Check {
 		"install Go (https://go.dev/dl), or build the program statically on a machine that has it; runs with --env embedded need neither:\nCGO_ENABLED=0 go build -o floodgate ./bench")
 }
 
-// static returns nil for a program of Linux that needs no loader.
+// static returns nil for a Linux program that needs no loader.
 func static(executable string) error {
 	f, err := elf.Open(executable)
 	var unreadable *fs.PathError

@@ -16,10 +16,10 @@ import (
 	"floodgate/results/report/text"
 )
 
-// cleanCommand removes what is ours and orphaned.
+// cleanCommand is the command that removes orphaned leftovers.
 const cleanCommand = "floodgate doctor --clean"
 
-// folders returns temporary ones whose process was killed.
+// folders checks for temporary directories of killed processes.
 func (s sources) folders(o Options) Check {
 	const name = "old folders"
 	var found []string
@@ -38,7 +38,7 @@ func (s sources) folders(o Options) Check {
 	return doubt(name, fmt.Sprintf("of killed processes in %s: %s", o.Temporary, some(found)), "remove them:\n"+cleanCommand)
 }
 
-// leftovers returns containers and unused images of this program.
+// leftovers checks for orphaned containers and unused images of this program.
 func leftovers(ctx context.Context, e Engine, executable string) Check {
 	const name = "old containers"
 	if e == nil {
@@ -69,8 +69,7 @@ func leftovers(ctx context.Context, e Engine, executable string) Check {
 	return doubt(name, some(old)+rest, "remove them:\n"+cleanCommand)
 }
 
-// unfinished returns stored runs that can be resumed. They disturb nothing:
-// nothing here removes them.
+// unfinished checks for stored runs that can be resumed. They do no harm and are not removed.
 func unfinished(root string) Check {
 	const name = "unfinished runs"
 	all, err := results.List(root)
@@ -91,9 +90,9 @@ func unfinished(root string) Check {
 	return doubt(name, some(found), fmt.Sprintf("unless they are still running, resume them or remove their folders in %s:\nfloodgate run --out %s --resume %s", root, quote(root), last))
 }
 
-// Clean removes temporary folders, containers and images that locks and labels
-// show to be ours and orphaned, and nothing else. It returns what it removed,
-// also beside an error. An engine that does not answer has nothing removed.
+// Clean removes the orphaned temporary directories, containers and images of this program,
+// according to their locks and labels. It returns the removed ones even if there is an
+// error. It does not require an engine.
 func Clean(ctx context.Context, o Options) (removed []string, err error) {
 	var errs []error
 	for _, prefix := range o.Prefixes {
@@ -105,7 +104,7 @@ func Clean(ctx context.Context, o Options) (removed []string, err error) {
 	}
 	e, err := connect(ctx, o)
 	if err != nil {
-		return removed, errors.Join(errs...) // Examine says so
+		return removed, errors.Join(errs...) // Examine reports the missing engine
 	}
 	defer e.Close()
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
@@ -125,7 +124,7 @@ func Clean(ctx context.Context, o Options) (removed []string, err error) {
 	return removed, errors.Join(errs...)
 }
 
-// some lists the first few.
+// some lists the first few names.
 func some(all []string) string {
 	const most = 3
 	if len(all) <= most {
@@ -134,9 +133,8 @@ func some(all []string) string {
 	return fmt.Sprintf("%s and %d more", strings.Join(all[:most], ", "), len(all)-most)
 }
 
-// processes returns children of this program that outlived the program that started them.
-// They end by themselves when it dies, so that there should be none; nothing
-// here kills them.
+// processes checks for children of this program that outlived their parent. There should be
+// none, because they end by themselves; they are not killed.
 func (s sources) processes(children []string) Check {
 	const name = "old processes"
 	entries, err := fs.ReadDir(s.files, "proc")
@@ -159,9 +157,9 @@ func (s sources) processes(children []string) Check {
 	return doubt(name, some(found), "end them, unless their parent has just ended:\nkill "+strings.Join(pids, " "))
 }
 
-// orphan says which child of this program the process is, if its parent is gone: then
-// the machine's first process, or the user's systemd, is its parent instead.
-// Processes in containers have no parent here and are not judged.
+// orphan returns the subcommand of a child of this program whose parent has died, so that
+// the machine's first process or the user's systemd is its parent instead. It ignores
+// processes in containers, whose parent is not visible.
 func (s sources) orphan(pid string, children []string) (child string, ok bool) {
 	args := strings.Split(s.read("proc/"+pid+"/cmdline"), "\x00")
 	if len(args) < 2 || !slices.Contains(children, args[1]) {
@@ -174,13 +172,13 @@ func (s sources) orphan(pid string, children []string) (child string, ok bool) {
 	if !ok || parent == "0" || parent != "1" && s.read("proc/"+parent+"/comm") != "systemd" {
 		return "", false
 	}
-	// The program itself may be the first process, of a container.
+	// In a container, the program itself may be the first process.
 	program := s.link(pid, "exe")
 	return args[1], program != "" && program != s.link(parent, "exe")
 }
 
-// link returns where a link of a process leads, "" where that cannot be seen. A
-// program that was replaced since is still the same.
+// link returns the target of a process's link, or "" if it is not visible. A program that
+// was replaced since its start counts as unchanged.
 func (s sources) link(pid, name string) string {
 	target, err := fs.ReadLink(s.files, "proc/"+pid+"/"+name)
 	if err != nil {

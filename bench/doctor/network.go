@@ -11,7 +11,7 @@ import (
 	"floodgate/results/report/text"
 )
 
-// loopback reports whether servers of this program can be reached.
+// loopback checks whether servers of this program can be reached.
 func (s sources) loopback(ctx context.Context) Check {
 	const name = "loopback"
 	if err := s.dial(ctx); err != nil {
@@ -43,8 +43,7 @@ func dialLoopback(ctx context.Context) error {
 	return errors.Join(<-accepted, c.Close())
 }
 
-// A connection that is closed keeps its port for a minute, or for a second
-// where the kernel may use it again.
+// A closed connection keeps its port for a minute, or for a second if the kernel may reuse it.
 const (
 	timeWait      = 60
 	leastPorts    = 512
@@ -54,8 +53,8 @@ const (
 	reuseLoopback = "2"
 )
 
-// ports describes how many connections can be opened, and how many a second where
-// each fetch opens its own (connections: fresh).
+// ports checks the number of connections that can be open, and the number per second if each
+// fetch opens its own (connections: fresh).
 func (s sources) ports() Check {
 	const name = "ephemeral ports"
 	var low, high int
@@ -88,7 +87,7 @@ func (s sources) ports() Check {
 	return fine(name, found)
 }
 
-// waiting returns how many closed connections still hold a port.
+// waiting returns the number of closed connections that still hold a port.
 func (s sources) waiting() (n uint64, ok bool) {
 	line, ok := field(s.read("proc/net/sockstat"), "TCP:")
 	if !ok {

@@ -18,38 +18,38 @@ import (
 	"github.com/shirou/gopsutil/v4/mem"
 )
 
-// sources are what an examination looks at; tests put others in their place.
+// sources provides the observations of an examination; tests replace it.
 type sources struct {
-	// files are those of the root folder, of which /proc and /sys are read. On
-	// systems without these there is none.
+	// files is the root directory, of which /proc and /sys are read. It is empty on
+	// systems without these.
 	files fs.FS
-	// cores that this process may use, and those that Go uses at once.
+	// cpus is the number of cores that this process may use, and procs that which Go uses.
 	cpus, procs int
-	// noFile are the limits of descriptors, and whether they can be raised.
+	// noFile returns the limits of descriptors.
 	noFile func() (limits, error)
-	// available is the memory that is free or can be freed, in bytes.
+	// available returns the memory that is free or can be freed, in bytes.
 	available func() (uint64, error)
-	// free space of the file system that holds the path.
+	// free returns the free space of the file system of a path.
 	free func(path string) (room, error)
-	// writable is nil where a file can be made in the folder.
+	// writable returns nil if a file can be created in the directory.
 	writable func(dir string) error
-	// lockable is nil where file locks work in the folder, and executable where
-	// programs in it can be executed.
+	// lockable returns nil if file locks work in the directory, and executable if programs
+	// in it can be executed.
 	lockable, executable func(dir string) error
-	// dial listens on loopback and connects to it.
+	// dial listens on loopback and connects to itself.
 	dial func(ctx context.Context) error
-	// watch returns after the time between two looks at the load.
+	// watch waits for the time between two observations of the load.
 	watch func(ctx context.Context)
 	// ticks measures the clocks.
 	ticks func(ctx context.Context) ticks
-	// goVersion runs the Go tool chain: "go1.26.8", and where it is.
+	// goVersion returns the version of the Go toolchain, such as "go1.26.8", and its path.
 	goVersion func() (version, path string, err error)
-	// static is nil where the program needs no library and runs on Linux.
+	// static returns nil if the program needs no library and runs on Linux.
 	static    func(executable string) error
 	temporary string
 }
 
-// loadPeriod is the time for which the load is watched.
+// loadPeriod is the time for which the load is observed.
 const loadPeriod = time.Second
 
 func thisMachine() sources {
@@ -81,11 +81,11 @@ func available() (uint64, error) {
 	return m.Available, nil
 }
 
-// room is what a file system has left.
+// room is the free space of a file system.
 type room struct {
 	bytes uint64
-	files uint64 // that can be made; 0 with known false
-	known bool   // files is known
+	files uint64 // number of files that can be created, if known
+	known bool
 }
 
 func free(path string) (room, error) {
@@ -111,7 +111,7 @@ func goVersion() (version, path string, err error) {
 		return "", "", err
 	}
 	cmd := exec.Command(path, "env", "GOVERSION")
-	cmd.Dir = os.TempDir() // outside of any module, which could ask for another tool chain
+	cmd.Dir = os.TempDir() // outside of any module, which could select another toolchain
 	cmd.Env = append(os.Environ(), "GOTOOLCHAIN=local")
 	out, err := cmd.Output()
 	return string(out), path, err
@@ -126,19 +126,19 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// read returns the text of a file without the space around it; "" where it cannot be read.
+// read returns the trimmed text of a file, or "" if it cannot be read.
 func (s sources) read(name string) string {
 	return s.machine().Read(name)
 }
 
 func (s sources) machine() machine.Files {
-	if f, ok := s.files.(machine.Files); ok { // wrapped once: a second wrapper would hide ReadFile
+	if f, ok := s.files.(machine.Files); ok { // a second wrapper would hide ReadFile
 		return f
 	}
 	return machine.Files{FS: s.files}
 }
 
-// field returns what follows the key at the start of one of the lines.
+// field returns the rest of the line that starts with the key.
 func field(text, key string) (value string, ok bool) {
 	lines := bufio.NewScanner(strings.NewReader(text))
 	for lines.Scan() {
@@ -149,7 +149,7 @@ func field(text, key string) (value string, ok bool) {
 	return "", false
 }
 
-// after returns the number that follows a word in a list of them: "tw 3 alloc 9".
+// after returns the number that follows a word in a list such as "tw 3 alloc 9".
 func after(words []string, word string) (n uint64, ok bool) {
 	for i, w := range words[:max(len(words)-1, 0)] {
 		if w == word {

@@ -15,14 +15,14 @@ const (
 	gibibyte = 1 << 30
 )
 
-// Below the first no run starts, below the second it may not end.
+// Below the first limit no run starts, and below the second one it may not finish.
 const (
 	leastMemory, wantedMemory = 256 * mebibyte, gibibyte
 	leastDisk, wantedDisk     = 100 * mebibyte, gibibyte
 	leastFiles                = 1000
 )
 
-// memory returns what is available to all processes of a run together.
+// memory checks the memory that is available to all processes of a run together.
 func (s sources) memory() Check {
 	const name = "memory"
 	n, err := s.available()
@@ -44,8 +44,8 @@ func (s sources) memory() Check {
 	return fine(name, found)
 }
 
-// space reports whether the folder, or the one that it will be made in, can be
-// written to.
+// space checks whether the directory, or its nearest existing ancestor, is writable and has
+// enough space.
 func (s sources) space(name, folder string) Check {
 	dir := existing(folder)
 	do := elsewhere(name) + ", or free space:\ndf -h " + quote(dir)
@@ -72,7 +72,7 @@ func (s sources) space(name, folder string) Check {
 	return fine(name, found)
 }
 
-// elsewhere describes how to have another folder for the disk of that name.
+// elsewhere describes how to use another directory for the disk of that name.
 func elsewhere(name string) string {
 	if name == "disk for data" {
 		return "set TMPDIR to another folder"
@@ -80,7 +80,7 @@ func elsewhere(name string) string {
 	return "choose another folder with --out"
 }
 
-// programs reports whether what is built in the folder can be executed there.
+// programs checks whether programs in the directory can be executed.
 func (s sources) programs(folder string) Check {
 	const name = "temporary programs"
 	err := s.executable(folder)
@@ -95,8 +95,7 @@ func (s sources) programs(folder string) Check {
 	return fine(name, "can be executed in "+folder)
 }
 
-// existing returns the path or the nearest one above it that is there, which is no
-// folder where none can be made in it.
+// existing returns the path or its nearest existing ancestor, which may be a file.
 func existing(path string) string {
 	path = filepath.Clean(path)
 	for {

@@ -12,7 +12,7 @@ import (
 	"floodgate/results/verdict"
 )
 
-// tone of the outcome.
+// tone returns the tone of the status.
 func (s Status) tone() verdict.Tone {
 	switch s {
 	case OK:
@@ -58,14 +58,14 @@ func (r Report) JSON(w io.Writer) error {
 	}{r.CanRun(), environments, r.Machine, r.Checks})
 }
 
-// printer gathers the text.
+// printer collects the text.
 type printer struct {
 	text.Printer
 	states, names int
 }
 
-// check writes what was found, and below it what to do: words wrapped, and
-// lines to be pasted as they are.
+// check writes the observation and, below it, the remedy: wrapped text, and unwrapped lines
+// that can be pasted.
 func (p *printer) check(c Check) {
 	head := p.Paint(pad(string(c.Status), p.states), c.Status.tone()) + text.Gap + pad(c.Name, p.names) + text.Gap
 	indent := strings.Repeat(" ", lipgloss.Width(head))
@@ -93,7 +93,7 @@ func pad(cell string, width int) string {
 	return cell + strings.Repeat(" ", max(width-lipgloss.Width(cell), 0))
 }
 
-// conclusion returns the last line: whether and where a run can start.
+// conclusion writes the last line: whether and in which environments a run can start.
 func (p *printer) conclusion(r Report) {
 	if r.CanRun() {
 		where := "in " + strings.Join(r.Environments, " and ")
@@ -112,7 +112,7 @@ func (p *printer) conclusion(r Report) {
 	p.Line(fmt.Sprintf("%s: %s", p.Bold(p.Paint("no run can start", Failed.tone())), strings.Join(bad, ", ")))
 }
 
-// quote makes one word of a shell of the path.
+// quote quotes a path as one word of a shell.
 func quote(path string) string {
 	if path != "" && !strings.ContainsFunc(path, func(r rune) bool {
 		return !strings.ContainsRune("/._-+:@%,", r) && (r < '0' || r > '9') && (r < 'A' || r > 'Z') && (r < 'a' || r > 'z')

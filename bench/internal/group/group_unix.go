@@ -7,12 +7,11 @@ import (
 	"syscall"
 )
 
-// Own puts a command that is not started yet into a process group of its own.
+// Own configures a command, before its start, to run in a separate process group.
 func Own(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
-// Interrupt asks the group that a process leads to end, as Ctrl-C does.
+// Interrupt sends SIGINT to the group of a process, like Ctrl-C.
 func Interrupt(pid int) error { return syscall.Kill(-pid, syscall.SIGINT) }
 
-// Kill kills the group that a process leads, and what the process left behind if
-// it has ended.
+// Kill kills the group of a process, including descendants of a process that has ended.
 func Kill(pid int) { _ = syscall.Kill(-pid, syscall.SIGKILL) }

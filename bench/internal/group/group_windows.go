@@ -8,12 +8,12 @@ import (
 	"golang.org/x/sys/windows"
 )
 
-// Own puts a command that is not started yet into a process group of its own.
+// Own configures a command, before its start, to run in a separate process group.
 func Own(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{CreationFlags: windows.CREATE_NEW_PROCESS_GROUP}
 }
 
-// Interrupt ends the process alone: there is nothing like SIGINT for a group.
+// Interrupt ends only the process, because Windows has no signal like SIGINT for a group.
 func Interrupt(pid int) error {
 	p, err := os.FindProcess(pid)
 	if err != nil {
@@ -22,5 +22,5 @@ func Interrupt(pid int) error {
 	return p.Kill()
 }
 
-// Kill does nothing: a group cannot be killed.
+// Kill does nothing, because Windows cannot kill a group.
 func Kill(int) {}

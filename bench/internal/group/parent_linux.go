@@ -5,6 +5,6 @@ import (
 	"syscall"
 )
 
-// EndWithParent has a command of its own group get SIGTERM when the thread that
-// starts it ends. Not SIGKILL: it may have to clean up.
+// EndWithParent makes the kernel send SIGTERM to a command when the thread that starts it
+// ends. It is not SIGKILL, because the command may have to clean up. Call Own first.
 func EndWithParent(cmd *exec.Cmd) { cmd.SysProcAttr.Pdeathsig = syscall.SIGTERM }

@@ -4,5 +4,5 @@ package group
 
 import "os/exec"
 
-// EndWithParent does nothing here: the command notices the end of its input.
+// EndWithParent does nothing here; the command detects the end of its input instead.
 func EndWithParent(*exec.Cmd) {}

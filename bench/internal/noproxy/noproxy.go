@@ -10,7 +10,7 @@ import (
 	"strings"
 )
 
-// loopback are the names of this machine that servers under test are reached by.
+// loopback holds the names of this machine in URLs of servers under test.
 var loopback = []string{"127.0.0.1", "::1", "localhost"}
 
 // Environ returns environ with the loopback addresses added to NO_PROXY and

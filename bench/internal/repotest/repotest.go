@@ -1,5 +1,11 @@
-// Package repotest makes git repositories for tests, and checks that nothing in
-// them was touched.
+// Package repotest creates git repositories for tests and checks that they are unchanged:
+//
+//	r := repotest.Init(t, t.TempDir())
+//	r.Write("main.go", "package main\n")
+//	r.Commit("first")
+//	before := repotest.Look(t, r.Top)
+//	…
+//	before.Same(t, r.Top)
 package repotest
 
 import (
@@ -13,13 +19,13 @@ import (
 	"testing"
 )
 
-// Repository is a folder with a git repository.
+// Repository is a git repository.
 type Repository struct {
 	T   *testing.T
 	Top string
 }
 
-// Init makes an empty repository with the branch main.
+// Init creates an empty repository with the branch main.
 func Init(t *testing.T, top string) *Repository {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
@@ -46,14 +52,14 @@ func (r *Repository) Git(args ...string) string {
 	return string(out)
 }
 
-// Commit commits all that is there.
+// Commit commits all files.
 func (r *Repository) Commit(message string) {
 	r.T.Helper()
 	r.Git("add", "--all")
 	r.Git("-c", "user.name=A", "-c", "user.email=a@example.com", "commit", "--quiet", "-m", message)
 }
 
-// Write writes a file of the repository, or any other by its whole path.
+// Write writes a file. A relative path is relative to the repository.
 func (r *Repository) Write(path, text string) {
 	r.T.Helper()
 	if !filepath.IsAbs(path) {
@@ -67,11 +73,11 @@ func (r *Repository) Write(path, text string) {
 	}
 }
 
-// State is every file of the folders, those of git too: its mode, its content,
-// and when it was changed.
+// State holds the mode, the content and the modification time of every file in directories,
+// including git's own.
 type State map[string]string
 
-// Look takes the state of folders.
+// Look returns the state of directories.
 func Look(t *testing.T, folders ...string) State {
 	t.Helper()
 	all := State{}
@@ -99,7 +105,7 @@ func Look(t *testing.T, folders ...string) State {
 	return all
 }
 
-// Same checks that the state is still as it was.
+// Same reports an error if the state has changed.
 func (before State) Same(t *testing.T, folders ...string) {
 	t.Helper()
 	after := Look(t, folders...)

@@ -14,16 +14,16 @@ import (
 )
 
 const (
-	// tick is the interval in which a service says what it has in progress.
+	// tick is the interval between samples of the time series.
 	tick = 100 * time.Millisecond
-	// turnedAway is the time that the rejecting answer takes.
+	// turnedAway is the response time of a rejected report.
 	turnedAway = 100 * time.Microsecond
-	// baseline are the descriptors of a service without clients, perSlot those of
-	// an item in a slot, monitors those of the database's driver.
+	// baseline is the number of descriptors of a service without clients, perSlot that of
+	// an item in a slot, and monitors that of the database driver's monitors.
 	baseline, perSlot, monitors = 8, 2, 2
 )
 
-// course is what happens in a trial, on virtual time.
+// course simulates a trial on virtual time.
 type course struct {
 	service        *Service
 	planned        experiment.ScheduledTrial
@@ -34,10 +34,10 @@ type course struct {
 	recorder       *load.Recorder
 }
 
-// item was due with its report, had a slot from start, was fetched, and written at the end.
+// item holds the times at which an item was due, acquired a slot, was fetched, and was written.
 type item struct{ due, start, fetched, end time.Duration }
 
-// report was admitted when it was due, and all its items were written at the end.
+// report is an admitted report.
 type report struct {
 	due, end time.Duration
 	items    int
@@ -49,9 +49,9 @@ func newCourse(s *Service, t experiment.ScheduledTrial) *course {
 	return c
 }
 
-// arrive has a report come. All items take equally long and are worked on in
-// their order, so they end in it: a slot becomes free when the item ends that is
-// as many before as there are slots, and a worker likewise.
+// arrive simulates the arrival of a report. All items take equally long and start in their
+// order, so they also end in it: with n slots, an item gets its slot when the item n
+// positions earlier ends. The same holds for workers.
 func (c *course) arrive(due time.Duration) {
 	c.recorder.Due(load.Due{Intended: due})
 	service := c.planned.Level.Scenario.Service
@@ -84,7 +84,7 @@ func (c *course) arrive(due time.Duration) {
 	c.recorder.Ended(ended)
 }
 
-// outstanding items belong to reports that were admitted and are not answered.
+// outstanding returns the number of items of admitted reports that are not answered.
 func (c *course) outstanding(at time.Duration) (items int) {
 	for _, r := range c.reports {
 		if r.due <= at && at < r.end {
@@ -94,7 +94,7 @@ func (c *course) outstanding(at time.Duration) (items int) {
 	return items
 }
 
-// record returns the trial's, as one of a real service would be.
+// record returns the record of the trial, like that of a real service.
 func (c *course) record() (results.Trial, error) {
 	t := c.planned
 	done, left := len(c.items), 0
@@ -118,7 +118,7 @@ func (c *course) record() (results.Trial, error) {
 	return record, err
 }
 
-// stages of the items.
+// stages returns the histograms of the items' stages.
 func (c *course) stages() (map[string]results.Histogram, error) {
 	stages := map[string]results.Histogram{}
 	if len(c.items) == 0 {
@@ -132,7 +132,7 @@ func (c *course) stages() (map[string]results.Histogram, error) {
 	} {
 		h := hdrhistogram.New(recorder.Lowest, recorder.Highest, recorder.SignificantFigures)
 		for _, i := range c.items {
-			_ = h.RecordValue(min(int64(took(i)), recorder.Highest)) // it is in range
+			_ = h.RecordValue(min(int64(took(i)), recorder.Highest)) // never fails: the value is in range
 		}
 		var err error
 		if stages[name], err = results.NewHistogram(h); err != nil {
@@ -142,7 +142,7 @@ func (c *course) stages() (map[string]results.Histogram, error) {
 	return stages, nil
 }
 
-// series looks at the service every tick until nothing is in flight.
+// series samples the service every tick until nothing is in flight.
 func (c *course) series() results.Series {
 	last := time.Duration(c.planned.Level.Scenario.Service.Duration)
 	for _, r := range c.reports {
@@ -152,7 +152,7 @@ func (c *course) series() results.Series {
 	opened := 0
 	for at := tick; at <= last+tick; at += tick {
 		values := c.look(at)
-		opened = max(opened, int(values[results.ColumnSlotsInUse])) // connections are kept
+		opened = max(opened, int(values[results.ColumnSlotsInUse])) // connections stay open
 		values[results.ColumnUpstreamOpen], values[results.ColumnMongoOpen] = int64(opened), int64(opened+monitors)
 		values[results.ColumnDescriptors] = int64(baseline + perSlot*opened + monitors)
 		s.Append(at, values)
@@ -160,7 +160,7 @@ func (c *course) series() results.Series {
 	return s
 }
 
-// look returns what the service has in progress at one moment.
+// look returns the state of the service at one moment.
 func (c *course) look(at time.Duration) map[results.Column]int64 {
 	values := map[results.Column]int64{}
 	for _, due := range c.shed {

@@ -1,6 +1,8 @@
-// Package simulated stands in for trials of a service in tests of what decides
-// on them. A queueing model runs on virtual time: a trial of a minute takes
-// milliseconds, and its record is the same on every machine.
+// Package simulated replaces trials of a service in tests by a queueing model on virtual
+// time. A trial of a minute takes milliseconds, and its record is the same on every machine:
+//
+//	s := &simulated.Service{Workers: 2, Fetch: 20 * time.Millisecond}
+//	trial, err := s.Run(ctx, planned) // at most 100 items per second
 package simulated
 
 import (
@@ -16,25 +18,25 @@ import (
 	"floodgate/scenarios/pipeline"
 )
 
-// Service runs trials of a simulated service. Reports come as the trial says.
-// Their items take a slot of the variant's shared limit, in the order in which
-// they came, are fetched from an upstream of Workers that each spend Fetch on an
-// item, are written in Write, and then give the slot back.
+// Service runs trials of a simulated service with the arrivals of the trial. Items acquire a
+// slot of the variant's shared limit in their order, are fetched from an upstream with
+// Workers workers, each of which spends Fetch on an item, are written in Write, and then
+// release the slot.
 type Service struct {
 	Workers      int
 	Fetch, Write time.Duration
-	// Change may alter the record of a trial; tries count from 0; nil means none is.
+	// Change may change the record of attempt try, counted from 0; nil changes none.
 	Change func(try int, t *results.Trial)
-	// Died is what Ensure says before each trial, by its try.
+	// Died maps the number of an attempt to the result of the Ensure before it.
 	Died map[int]string
 
 	tries int
 }
 
-// Tries returns how many trials were run.
+// Tries returns the number of attempts that were run.
 func (s *Service) Tries() int { return s.tries }
 
-// Ensure describes what died before the next trial.
+// Ensure returns the entry of Died for the next attempt.
 func (s *Service) Ensure(ctx context.Context) (died []string, err error) {
 	if text, ok := s.Died[s.tries]; ok {
 		died = append(died, text)
@@ -65,7 +67,7 @@ func (s *Service) Run(ctx context.Context, t experiment.ScheduledTrial) (results
 	return record, nil
 }
 
-// arrivals returns those of a constant rate.
+// arrivals returns the arrivals of a trial with a constant rate.
 func arrivals(t experiment.ScheduledTrial) load.Arrivals {
 	s := t.Level.Scenario.Service
 	if s.Arrivals.Pattern != "constant" {
@@ -74,7 +76,7 @@ func arrivals(t experiment.ScheduledTrial) load.Arrivals {
 	return load.Arrivals{Rate: load.Constant(s.Arrivals.Rate), Poisson: s.Arrivals.Poisson, Seed: t.Seed, For: time.Duration(s.Duration)}
 }
 
-// slotsOf returns the shared limit of a variant, and how many items may wait for it.
+// slotsOf returns the shared limit of a variant and the number of items that may wait.
 func slotsOf(v scenarios.Variant) (slots, waiting int) {
 	waiting = math.MaxInt
 	if v.Waiting != nil {
@@ -89,15 +91,15 @@ func slotsOf(v scenarios.Variant) (slots, waiting int) {
 	panic(fmt.Sprintf("variant %s is not simulated: it has no shared limit", v.Name))
 }
 
-// Idle watches a machine that does nothing.
+// Idle is the experiment.Watch of an idle machine.
 func Idle() (busiest func(window time.Duration) float64) {
 	return func(time.Duration) float64 { return 0 }
 }
 
-// Environment stands in for the servers of simulated trials.
+// Environment replaces the servers of simulated trials.
 type Environment struct{ experiment.Environment }
 
-// Describe names it.
+// Describe returns the description of a simulated environment.
 func (Environment) Describe() results.Environment {
 	return results.Environment{Kind: "embedded", Database: "simulated", Upstream: "simulated"}
 }
