@@ -1,37 +1,35 @@
-// Package dbproxy is the way between core and database: a relay that adds
-// latency, jitter, bandwidth and resets to the commands that read or change
-// documents.
+// Package dbproxy is a proxy for MongoDB that adds latency, jitter, bandwidth and resets
+// to the commands that read or change documents:
 //
-// Everything that chance decides is a pure function of seed, key and attempt:
-// the key is that of the work a command does ([wire.Message.Key]), the attempt
-// how often that key was seen since [Proxy.SetLink]. Whoever writes a document
-// first, over whichever connection and in whichever order, so meets the same
-// delay and the same reset as every other variant does.
+//	p, err := dbproxy.Serve(ctx, dbproxy.Target{Addr: "127.0.0.1:27017"})
+//	defer p.Close()
+//	p.SetLink(dbproxy.Link{Latency: 5 * time.Millisecond, Resets: 0.01, Seed: 1})
+//	uri := "mongodb://" + p.Addr().String() // every command takes 5 ms longer
 //
-// Only requests are delayed, in the order in which they came: commands that a
-// client sends without waiting, up to 64 at a time, are each delayed from their
-// own arrival, and none overtakes another of its connection.
+// All random decisions are a pure function of seed, key and attempt. The key identifies the
+// work of a command ([wire.Message.Key]), and the attempt is the number of times that the
+// key has been seen since [Proxy.SetLink]. The first write of a document thus has the same
+// delay and the same reset in every variant, independent of connections and order.
 //
-// A reset is drawn for a command too, and half of them come after the server
-// has carried the command out: its answer is lost. Of commands that want no
-// answer (unacknowledged writes) all resets come before. MongoDB's drivers meet
-// a reset by discarding their pool and waiting for their monitor, up to half a
-// second, before the next command: that is part of what a reset costs.
+// Only requests are delayed, in order. Up to 64 commands that a client sends without waiting
+// are each delayed from their own arrival, and none overtakes another on its connection.
 //
-// Bandwidth is one link each way, which all connections share: a message waits
-// until those that came before it have passed, takes its size over the
-// bandwidth, and is handed on when its last byte would have arrived; latency
-// comes on top.
+// Half of the resets come after the server has executed the command, whose answer is then
+// lost. For commands without an answer (unacknowledged writes), all resets come before.
+// MongoDB's drivers react to a reset by clearing their pool and waiting for their monitor,
+// up to half a second, before the next command; this is part of the cost of a reset.
 //
-// Handshakes, pings and other commands without documents pass at once, take no
-// bandwidth and are never reset, unless they follow a command that is held
-// back. Compressed messages, whose command cannot be seen, are treated as
-// though they touched documents; neither FerretDB nor a client that was not
-// told to compress sends them.
+// The bandwidth in each direction is shared by all connections. A message waits until earlier
+// ones have passed, takes its size divided by the bandwidth, and is passed on when its last
+// byte would have arrived. Latency is added to that.
 //
-// Why not toxiproxy: it draws jitter and toxicity from an unseeded source, so
-// that no two variants meet the same delays; its toxics see bytes and not
-// commands, so that they delay handshakes, pings and the parts of one message
-// as well; and its resets come after a time, not with a command, so that
-// nothing tells whether the command was carried out.
+// Handshakes, pings and other commands without documents are neither delayed nor reset and
+// take no bandwidth, unless they follow a delayed command. Compressed messages, whose command
+// is not visible, count as commands with documents. Neither FerretDB nor clients send them
+// by default.
+//
+// Toxiproxy does not suffice: it draws jitter and toxicity from an unseeded source, so that
+// variants have different delays. Its toxics work on bytes instead of commands, so that they
+// also delay handshakes, pings and the parts of a message. Its resets come after a time,
+// not with a command, so that it is unknown whether the command was executed.
 package dbproxy

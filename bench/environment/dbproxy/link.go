@@ -7,14 +7,15 @@ import (
 	"floodgate/mockupstream/rng"
 )
 
-// Link is how the way between core and database behaves. The zero value adds nothing.
+// Link describes the delays and faults of the connection to the database. The zero value adds
+// none.
 type Link struct {
-	// Latency is added to every command that touches documents, and Jitter
-	// spreads it evenly from Latency − Jitter to Latency + Jitter. A jitter above
-	// the latency is taken as the latency, and negative values as none.
+	// Latency is added to every command with documents, and Jitter spreads it evenly from
+	// Latency − Jitter to Latency + Jitter. A jitter above the latency counts as the
+	// latency, and negative values as none.
 	Latency time.Duration `json:"latency_ns,omitempty"`
 	Jitter  time.Duration `json:"jitter_ns,omitempty"`
-	// Bandwidth in bytes a second, each way, shared by all connections; zero means unlimited.
+	// Bandwidth in bytes per second and direction, shared by all connections; zero means unlimited.
 	Bandwidth int64 `json:"bandwidth,omitempty"`
 	// Resets is the probability, 0 to 1, that a command's connection is reset.
 	Resets float64 `json:"resets,omitempty"`
@@ -22,12 +23,12 @@ type Link struct {
 	Seed uint64 `json:"seed,omitempty"`
 }
 
-// Draw is what chance decides for one command.
+// Draw holds the random decisions about one command.
 type Draw struct {
-	// Delay before the command is passed on, beside what bandwidth takes.
+	// Delay of the command, in addition to the time that the bandwidth takes.
 	Delay time.Duration
-	// Reset of the client's connection: Before in place of passing the command
-	// on, After in place of passing its answer on.
+	// Reset of the client's connection: Before instead of passing the command on, or After
+	// instead of passing its answer on.
 	Reset Reset
 }
 
@@ -41,9 +42,9 @@ const (
 	After
 )
 
-// Draw returns the draw for an attempt (1 is the first) at a key: a pure function of
-// link and arguments. Delay, reset and its side have random streams of their
-// own: changing one leaves the others' draws alone.
+// Draw returns the draw for an attempt, counted from 1, at a key, as a pure function of the
+// link and the arguments. Delay, reset and its side have independent random streams, so that
+// changing one setting does not change the other draws.
 func (l Link) Draw(key uint64, attempt int) Draw {
 	l = l.sane()
 	h := rng.Mix(key ^ rng.At(l.Seed, 1))
@@ -60,7 +61,7 @@ func (l Link) Draw(key uint64, attempt int) Draw {
 	return d
 }
 
-// sane returns the link with its values in range.
+// sane returns the link with its values clamped to their ranges.
 func (l Link) sane() Link {
 	l.Latency = max(l.Latency, 0)
 	l.Jitter = min(max(l.Jitter, 0), l.Latency)
@@ -71,7 +72,7 @@ func (l Link) sane() Link {
 // idle reports whether the link adds nothing.
 func (l Link) idle() bool { return l.Latency <= 0 && l.Bandwidth <= 0 && !(l.Resets > 0) }
 
-// chance reports whether anything is drawn at all.
+// chance reports whether any decision is random.
 func (l Link) chance() bool { return l.Jitter > 0 || l.Resets > 0 }
 
 // Purposes of random streams.
@@ -81,8 +82,8 @@ const (
 	purposeSide
 )
 
-// stream returns a random number for one purpose of one attempt, as those of the
-// mock upstream are made.
+// stream returns a random number for one purpose of one attempt, in the same way as the mock
+// upstream.
 func stream(hash uint64, attempt, purpose int) uint64 {
 	return rng.At(rng.At(hash, uint64(attempt)), uint64(purpose))
 }

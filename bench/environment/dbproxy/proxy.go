@@ -18,15 +18,15 @@ type Proxy struct {
 	listener *net.TCPListener
 	clock    *precise.Clock
 	target   atomic.Pointer[dialer]
-	traffic  atomic.Pointer[traffic] // nil: the link adds nothing
+	traffic  atomic.Pointer[traffic] // nil if the link adds nothing
 	ctx      context.Context         // ends the delays
 	cancel   context.CancelFunc
 	wg       sync.WaitGroup
 }
 
-// Serve relays connections to a free port of 127.0.0.1 to target, over a link
-// that adds nothing yet, until ctx ends or Close is called. The error is that
-// of [Proxy.SetTarget], or that there is no port.
+// Serve relays connections from a free port of 127.0.0.1 to target until ctx ends or Close
+// is called. Its link initially adds nothing. The error is that of [Proxy.SetTarget] or of
+// listening.
 func Serve(ctx context.Context, target Target) (*Proxy, error) {
 	p := new(Proxy)
 	if err := p.SetTarget(target); err != nil {
@@ -46,19 +46,19 @@ func Serve(ctx context.Context, target Target) (*Proxy, error) {
 	return p, nil
 }
 
-// Addr returns where the proxy listens.
+// Addr returns the address of the proxy.
 func (p *Proxy) Addr() netip.AddrPort { return p.listener.Addr().(*net.TCPAddr).AddrPort() }
 
-// SetLink sets how the link behaves for the commands that arrive from now on,
-// over any connection. Attempts and statistics begin anew.
+// SetLink sets the link for the commands that arrive from now on, over any connection. It
+// resets attempts and statistics.
 func (p *Proxy) SetLink(l Link) { p.traffic.Store(newTraffic(l)) }
 
-// Stats returns what the link has done since SetLink.
+// Stats returns the statistics of the link since SetLink.
 func (p *Proxy) Stats() Stats { return p.traffic.Load().stats() }
 
-// SetTarget sets where the connections go that are accepted from now on. The
-// error is that of a file that the target names; then nothing changes. It does
-// not connect; see [Proxy.Check].
+// SetTarget sets the target of the connections that are accepted from now on, without
+// connecting to it; see [Proxy.Check]. If a file that the target names cannot be used, it
+// returns an error and changes nothing.
 func (p *Proxy) SetTarget(t Target) error {
 	d, err := t.dialer()
 	if err != nil {
@@ -68,12 +68,11 @@ func (p *Proxy) SetTarget(t Target) error {
 	return nil
 }
 
-// Check connects to the target once, as for a client, says hello to it, and
-// says why it cannot. A client does not hear of it: it sees the end of its
-// connection.
+// Check connects to the target once, as for a client, and makes a handshake. It returns the
+// reason why it cannot, which clients do not learn: their connections are just closed.
 func (p *Proxy) Check(ctx context.Context) error { return p.target.Load().check(ctx) }
 
-// Close disconnects all clients and waits until nothing runs any more.
+// Close disconnects all clients and waits for the end of all goroutines.
 func (p *Proxy) Close() {
 	p.cancel()
 	p.wg.Wait()
@@ -88,7 +87,7 @@ func (p *Proxy) accept() {
 			p.wg.Go(func() { p.relay(client) })
 		case errors.Is(err, net.ErrClosed):
 			return
-		default: // out of descriptors, or a client that went away
+		default: // out of descriptors, or the client has disconnected
 			time.Sleep(5 * time.Millisecond)
 		}
 	}
@@ -119,6 +118,6 @@ func (p *Proxy) relay(client *net.TCPConn) {
 		s.forward()
 	})
 	s.receive()
-	cancel() // delayed messages are dropped: there is no reader any more
+	cancel() // drops delayed messages, which have no reader any more
 	wg.Wait()
 }

@@ -11,7 +11,7 @@ import (
 	"floodgate/bench/environment/wire"
 )
 
-// session is one client's connection, paired with one to the database.
+// session pairs a client's connection with one to the database.
 type session struct {
 	proxy  *Proxy
 	client *net.TCPConn
@@ -21,10 +21,10 @@ type session struct {
 	queued atomic.Int64 // requests in held, or being passed on from there
 
 	mu      sync.Mutex
-	replies map[int32]reply // what happens to answers, by the request's ID
+	replies map[int32]reply // special treatment of answers, by the request's ID
 }
 
-// request is a message and what the link decided for it.
+// request is a message with the decisions of the link.
 type request struct {
 	message wire.Message
 	traffic *traffic  // nil: the link adds nothing
@@ -32,14 +32,14 @@ type request struct {
 	reset   Reset
 }
 
-// reply is what happens to an answer.
+// reply describes the treatment of an answer.
 type reply struct {
 	traffic *traffic
 	lost    bool
 }
 
-// receive reads the client's messages. It passes them on itself where nothing
-// holds them back, and hands the others to forward.
+// receive reads the client's messages. It passes on those that are due and hands the others
+// to forward.
 func (s *session) receive() {
 	defer close(s.held)
 	r := bufio.NewReader(s.client)
@@ -50,7 +50,7 @@ func (s *session) receive() {
 			return
 		}
 		q := s.proxy.admit(m)
-		if s.queued.Load() == 0 && q.isDue() { // forward has nothing: it does not write meanwhile
+		if s.queued.Load() == 0 && q.isDue() { // forward is idle and does not write at the same time
 			if !s.pass(q) {
 				return
 			}
@@ -67,7 +67,7 @@ func (s *session) receive() {
 	}
 }
 
-// admit asks the link about a message that has arrived.
+// admit applies the link to a message that has arrived.
 func (p *Proxy) admit(m wire.Message) request {
 	q := request{message: m}
 	if t := p.traffic.Load(); t != nil && touches(m) {
@@ -81,7 +81,7 @@ func touches(m wire.Message) bool {
 	return m.OpCode() == wire.OpCompressed || wire.TouchesDocuments(m.Command())
 }
 
-// spare returns the message's memory for the next one, unless it is too much to keep.
+// spare returns the message's memory for the next one, unless it is too large to keep.
 func spare(m wire.Message) []byte {
 	const most = 64 << 10
 	if cap(m) > most {
@@ -104,8 +104,8 @@ func (q *request) isDue() bool { return q.due.IsZero() || time.Until(q.due) <= 0
 
 func (s *session) sleepUntil(due time.Time) bool { return s.proxy.clock.SleepUntil(s.ctx, due) == nil }
 
-// pass hands a request to the database, or resets the client in its place. It
-// reports false when the session is over.
+// pass passes a request to the database, or resets the client instead. It returns false when
+// the session is over.
 func (s *session) pass(q request) bool {
 	if t := q.traffic; t != nil {
 		if q.reset == Before {
@@ -123,7 +123,7 @@ func (s *session) pass(q request) bool {
 	return err == nil
 }
 
-// answers passes the database's messages on.
+// answers passes on the database's messages.
 func (s *session) answers() {
 	r := bufio.NewReader(s.server)
 	var buf []byte
@@ -149,7 +149,7 @@ func (s *session) answers() {
 	}
 }
 
-// reply takes out what happens to the answer to a request; nothing special to most.
+// reply removes and returns the special treatment of the answer to a request, if any.
 func (s *session) reply(to int32) (reply, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -158,7 +158,7 @@ func (s *session) reply(to int32) (reply, bool) {
 	return a, special
 }
 
-// reset ends the client's connection with a TCP RST. The database's follows
+// reset ends the client's connection with a TCP RST. The connection to the database is closed
 // with the session.
 func (s *session) reset() {
 	_ = s.client.SetLinger(0)

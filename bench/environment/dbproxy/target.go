@@ -17,32 +17,32 @@ import (
 	"floodgate/bench/environment/wire"
 )
 
-// Target is the database that a proxy leads to.
+// Target is the database behind a proxy.
 type Target struct {
-	// Addr is host:port; empty means nowhere, clients are rejected.
+	// Addr is host:port; empty means that clients are rejected.
 	Addr string `json:"addr"`
-	// TLS to the database; nil means none. Clients of the proxy use none either way.
+	// TLS configures the connection to the database; nil means none. Clients of the proxy
+	// never use TLS.
 	TLS *TLSOptions `json:"tls,omitempty"`
-	// Loopback refuses to connect to an Addr that is, or resolves to, anything
-	// but this machine.
+	// Loopback refuses to connect to an Addr that is, or resolves to, another machine.
 	Loopback bool `json:"loopback,omitempty"`
 }
 
-// TLSOptions mean what the options of a connection string mean. The zero value
-// is tls=true: the certificates of the system, and none of the client's own.
+// TLSOptions correspond to the options of a connection string. The zero value means tls=true
+// with the system's certificates and no client certificate.
 type TLSOptions struct {
-	// ServerName that the certificate must be for; empty means the host of Addr.
+	// ServerName is the name in the server's certificate; empty means the host of Addr.
 	ServerName string `json:"server_name,omitempty"`
-	// CAFile (tlsCAFile) holds the certificates to believe in place of the
-	// system's, and CertKeyFile (tlsCertificateKeyFile) the client's certificate
-	// and its key, without a passphrase; both PEM; empty means none.
+	// CAFile (tlsCAFile) contains the trusted certificates instead of the system's, and
+	// CertKeyFile (tlsCertificateKeyFile) the client's certificate and its key without a
+	// passphrase, both in PEM format; empty means none.
 	CAFile      string `json:"ca_file,omitempty"`
 	CertKeyFile string `json:"cert_key_file,omitempty"`
-	// Insecure (tlsInsecure) takes any certificate, for any name.
+	// Insecure (tlsInsecure) accepts any certificate for any name.
 	Insecure bool `json:"insecure,omitempty"`
 }
 
-// dialTimeout bounds how long connecting to the database takes, TLS included.
+// dialTimeout bounds the time to connect to the database, including TLS.
 const dialTimeout = 10 * time.Second
 
 // dialer connects to a target.
@@ -122,8 +122,8 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 	return secured, nil
 }
 
-// check asks for an answer: a server that wants a client's certificate lets the
-// handshake pass without.
+// check requires an answer to a hello, because a server that requires a client certificate
+// completes the TLS handshake without one.
 func (d *dialer) check(ctx context.Context) error {
 	conn, err := d.dial(ctx)
 	if err != nil {
@@ -143,8 +143,8 @@ func (d *dialer) check(ctx context.Context) error {
 	return nil
 }
 
-// refuseRemote returns a net.Dialer's Control: it sees the addresses that a name
-// resolved to, whatever it resolves to the next time.
+// refuseRemote is the Control of a net.Dialer. It checks the address to which the name has
+// actually been resolved.
 func refuseRemote(_, address string, _ syscall.RawConn) error {
 	a, err := netip.ParseAddrPort(address)
 	if err != nil {

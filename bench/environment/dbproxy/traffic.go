@@ -8,7 +8,7 @@ import (
 	"floodgate/bench/environment/wire"
 )
 
-// traffic is what a link has decided since it was set, and what it has done.
+// traffic holds the attempts and the statistics of a link since it was set.
 type traffic struct {
 	link     Link
 	up, down lane
@@ -27,14 +27,14 @@ func newTraffic(l Link) *traffic {
 	return &traffic{link: l, attempts: map[uint64]int{}, up: lane{bandwidth: l.Bandwidth}, down: lane{bandwidth: l.Bandwidth}}
 }
 
-// admit decides on a command that touches documents and arrived at now.
+// admit draws for a command with documents that arrived at now.
 func (t *traffic) admit(m wire.Message, now time.Time) (due time.Time, _ Reset) {
 	t.commands.Add(1)
 	d := t.draw(m)
 	if d.Delay > 0 {
 		t.delayed.Add(1)
 	}
-	if d.Reset == After && m.MoreToCome() { // there is no answer to lose
+	if d.Reset == After && m.MoreToCome() { // it has no answer to lose
 		d.Reset = Before
 	}
 	return t.up.reserve(now, len(m)).Add(d.Delay), d.Reset
@@ -52,7 +52,7 @@ func (t *traffic) draw(m wire.Message) Draw {
 	return t.link.Draw(key, attempt)
 }
 
-// lane is one direction of a link, which passes one message after the other.
+// lane is one direction of a link, which passes messages sequentially.
 type lane struct {
 	bandwidth int64 // bytes a second; zero means unlimited
 
@@ -60,8 +60,7 @@ type lane struct {
 	free time.Time // when the last message that was admitted has passed
 }
 
-// reserve returns when the last byte of a message of that size that arrives now has
-// passed.
+// reserve returns when the last byte of a message that arrives now will have passed.
 func (l *lane) reserve(now time.Time, size int) time.Time {
 	if l.bandwidth <= 0 {
 		return now
@@ -75,20 +74,19 @@ func (l *lane) reserve(now time.Time, size int) time.Time {
 	return l.free
 }
 
-// transfer returns how long that many bytes take: a year and a half at most, for the
-// largest message at a byte a second.
+// transfer returns the transfer time of size bytes: at most a year and a half, for the largest
+// message at a byte per second.
 func transfer(size int, bandwidth int64) time.Duration {
 	return time.Duration(size) * time.Second / time.Duration(bandwidth)
 }
 
-// Stats is what the link has done since it was set. A link that adds nothing
-// counts nothing.
+// Stats holds the statistics of a link since it was set. A link that adds nothing has none.
 type Stats struct {
-	// Commands that touch documents, and those of them that were delayed.
+	// Commands counts the commands with documents, and Delayed those that were delayed.
 	Commands int64 `json:"commands"`
 	Delayed  int64 `json:"delayed"`
-	// ResetsBefore are connections reset in place of passing a command on, and
-	// ResetsAfter those reset in place of passing an answer on.
+	// ResetsBefore counts the connections reset instead of passing a command on, and
+	// ResetsAfter those reset instead of passing an answer on.
 	ResetsBefore int64 `json:"resets_before"`
 	ResetsAfter  int64 `json:"resets_after"`
 }

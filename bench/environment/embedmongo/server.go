@@ -1,19 +1,20 @@
-// Package embedmongo embeds a MongoDB: FerretDB v1 (the wire protocol) on SQLite,
-// in this process, with the index on _id that FerretDB itself lacks.
+// Package embedmongo embeds a MongoDB in this process: FerretDB v1 (the wire protocol) on
+// SQLite, with the index on _id that FerretDB itself lacks:
 //
-// FerretDB finds documents by the expression _ferretdb_sjson->'$._id', but its
-// unique index is on another one, so that every upsert reads the whole
-// collection. [Serve] makes an index on the right expression as part of the
-// creation of every collection, whoever creates it: no client ever sees a
-// collection without it.
+//	s, err := embedmongo.Serve(ctx, embedmongo.Options{Dir: dir})
+//	defer s.Close()
+//	fmt.Println(s.URI()) // mongodb://127.0.0.1:38361/
 //
-// Clients connect to a relay in front of FerretDB that lets one writing command
-// run at a time, in the order of arrival; see front.go for what FerretDB does
-// without it. Reads are not held up.
+// FerretDB finds documents by the expression _ferretdb_sjson->'$._id', but its unique index
+// is on another one, so that every upsert reads the whole collection. [Serve] creates an
+// index on the right expression together with every collection, before any client can see
+// the collection.
 //
-// What remains of FerretDB's limits: an update command ends at its first error,
-// ordered or not; unacknowledged writes are answered; there are no transactions
-// and no compression.
+// Clients connect to a relay in front of FerretDB that runs one writing command at a time, in
+// the order of arrival; front.go describes the problems without it. Reads are not delayed.
+//
+// Some limits of FerretDB remain: an update command ends at its first error, ordered or not;
+// unacknowledged writes are answered; there are no transactions and no compression.
 package embedmongo
 
 import (
@@ -36,16 +37,15 @@ import (
 type Options struct {
 	// Addr to listen on, a loopback host:port; empty means 127.0.0.1 and a free port.
 	Addr string
-	// Dir is the data folder, one SQLite file a database. It is made when
-	// absent and never removed. One server at a time uses it: two would not see
-	// what the other one writes. Required.
+	// Dir is the data directory, with one SQLite file per database. It is created if
+	// necessary and never removed. Only one server at a time may use it. Required.
 	Dir string
-	// Logger gets FerretDB's own log; nil means warnings and errors to stderr.
+	// Logger receives FerretDB's log; nil means warnings and errors to stderr.
 	Logger *slog.Logger
-	// Everywhere allows an Addr that is not loopback: inside a container, whose
-	// ports are published on the loopback of the machine.
+	// Everywhere allows an Addr that is not loopback, for containers, whose ports are
+	// published on the loopback of the machine.
 	Everywhere bool
-	// NoIndex leaves FerretDB as it is, scanning for every _id; for comparison.
+	// NoIndex omits the index on _id, for comparison.
 	NoIndex bool
 }
 
@@ -60,9 +60,9 @@ type Server struct {
 	err     error // valid when done is closed
 }
 
-// Serve starts a server; it runs until ctx ends or Close is called. The server
-// accepts connections when Serve returns. A data folder that another server
-// uses is [scratch.ErrLocked].
+// Serve starts a server that runs until ctx ends or Close is called. It accepts connections
+// when Serve returns. If another server uses the data directory, the error wraps
+// [scratch.ErrLocked].
 func Serve(ctx context.Context, opts Options) (_ *Server, err error) {
 	if opts.Dir == "" {
 		return nil, errors.New("serve mongo: the data folder is missing")
@@ -89,7 +89,7 @@ func Serve(ctx context.Context, opts Options) (_ *Server, err error) {
 			err = errors.Join(err, release())
 		}
 	}()
-	if err := scratch.Lockable(dir); err != nil { // SQLite would wait and then say "database is locked"
+	if err := scratch.Lockable(dir); err != nil { // SQLite would wait and then report "database is locked"
 		return nil, fmt.Errorf("serve mongo: %w", err)
 	}
 	log := opts.Logger
@@ -116,7 +116,7 @@ func Serve(ctx context.Context, opts Options) (_ *Server, err error) {
 	return s, nil
 }
 
-// supervise ends everything when ctx ends, on Close, and when FerretDB ends.
+// supervise stops everything when ctx ends, at Close, and when FerretDB ends.
 func (s *Server) supervise(ctx context.Context) {
 	defer close(s.done)
 	select {
@@ -130,7 +130,7 @@ func (s *Server) supervise(ctx context.Context) {
 	s.err = errors.Join(err, s.release())
 }
 
-// Addr returns where the server listens.
+// Addr returns the address of the server.
 func (s *Server) Addr() netip.AddrPort {
 	return s.front.listener.Addr().(*net.TCPAddr).AddrPort()
 }
@@ -141,15 +141,15 @@ func (s *Server) URI() string { return "mongodb://" + s.Addr().String() + "/" }
 // Done returns a channel that is closed when the server has ended.
 func (s *Server) Done() <-chan struct{} { return s.done }
 
-// Close disconnects all clients and stops the server. A command that runs is
-// given three seconds to end.
+// Close disconnects all clients and stops the server. It waits up to three seconds for
+// running commands.
 func (s *Server) Close() error {
 	s.once.Do(func() { close(s.closing) })
 	<-s.done
 	return s.err
 }
 
-// Version names the product and its version.
+// Version returns the product and its version.
 func Version() string {
 	const module = "github.com/FerretDB/FerretDB"
 	if info, ok := debug.ReadBuildInfo(); ok {

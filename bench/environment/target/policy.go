@@ -1,16 +1,20 @@
-// Package target decides which servers a run may speak with, and reads what
-// the user says about them: connection strings with credentials, which must
-// show nowhere.
+// Package target decides which servers a run may connect to, and parses the user's
+// connection strings, whose credentials must not appear anywhere:
 //
-// Two rules hold wherever a connection is made. A host that is not this machine
-// is refused unless the user named it: load on somebody else's server is an
-// attack, and figures taken from a name typed wrong are worthless. And the rule
-// is kept at the moment of connecting ([Policy.DialContext]), not only before,
-// so that neither a name that changes its address, nor a redirect, nor the
-// members that a replica set names can lead elsewhere.
+//	p := target.Policy{Allowed: []string{"db.example"}} // --allow-target db.example
+//	m, err := target.ParseMongo("mongodb://user:secret@db.example/")
+//	fmt.Println(m)                  // mongodb://***@db.example:27017/
+//	d, err := m.Discover(ctx, p)    // refuses members of its replica set on other hosts
+//	fmt.Println(d)                  // the kind of deployment and the version
+//	err = p.Check(ctx, "other.example") // a *RefusedError
 //
-// No error of this package repeats a connection string or part of it. What
-// other packages say goes through a [Scrubber].
+// A host beyond this machine is refused unless the user allowed it by name, because load on
+// somebody else's server is an attack, and measurements of a mistyped host are worthless.
+// The rule is enforced when connecting ([Policy.DialContext]), so that neither a name that
+// changes its address, nor a redirect, nor the members of a replica set can lead elsewhere.
+//
+// Errors of this package contain no part of a connection string. Texts of other packages go
+// through a [Scrubber].
 package target
 
 import (
@@ -27,25 +31,25 @@ import (
 // Flag is the flag by which a user allows a host.
 const Flag = "--allow-target"
 
-// Policy says which hosts beyond loopback a run may speak with. The zero value:
-// loopback only. It is a dialer, and may be used by many goroutines.
+// Policy determines the hosts that a run may connect to. The zero value allows only
+// loopback. It is a dialer, and safe for concurrent use.
 type Policy struct {
 	// Allowed are names or addresses without a port, as in --allow-target HOST.
 	// A host must be named exactly, but for case: neither its subdomains nor
 	// another name of the same address are allowed with it.
 	Allowed []string `json:"allowed,omitempty"`
-	// Resolver looks names up; nil means net.DefaultResolver.
+	// Resolver resolves names; nil means net.DefaultResolver.
 	Resolver *net.Resolver `json:"-"`
 }
 
-// RefusedError is a host that a run may not speak with.
+// RefusedError reports a host that a run may not connect to.
 type RefusedError struct {
-	// Host as it was requested, without a port, and what it resolves to.
+	// Host is the requested host without a port, and Addr the address that it resolves to.
 	Host string
 	Addr netip.Addr
 }
 
-// Error describes what to do if the host is meant.
+// Error returns the host and how to allow it.
 func (e *RefusedError) Error() string {
 	is := fmt.Sprintf("%s resolves to %s, which", e.Host, e.Addr)
 	if a, err := netip.ParseAddr(e.Host); err == nil && a.Unmap() == e.Addr {
@@ -58,7 +62,7 @@ func (e *RefusedError) Error() string {
 // ErrorType returns not_allowed.
 func (e *RefusedError) ErrorType() string { return "not_allowed" }
 
-// Validate refuses entries of Allowed that could match no host.
+// Validate returns an error about entries of Allowed that cannot match any host.
 func (p Policy) Validate() error {
 	for _, host := range p.Allowed {
 		bare := canonical(host)
@@ -77,8 +81,8 @@ func (p Policy) Allows(host string) bool {
 	return slices.ContainsFunc(p.Allowed, func(allowed string) bool { return canonical(allowed) == canonical(host) })
 }
 
-// Check resolves host and refuses it with a *RefusedError unless every address
-// is loopback or the policy names it.
+// Check resolves host and returns a *RefusedError unless every address is loopback or the
+// host is allowed.
 func (p Policy) Check(ctx context.Context, host string) error {
 	if p.Allows(host) {
 		return nil
@@ -87,7 +91,7 @@ func (p Policy) Check(ctx context.Context, host string) error {
 	return err
 }
 
-// Resolve is Check, and returns the addresses of host.
+// Resolve is like Check and also returns the addresses of host.
 func (p Policy) Resolve(ctx context.Context, host string) ([]netip.Addr, error) {
 	addrs, err := p.lookup(ctx, strings.Trim(host, "[]"))
 	if err != nil {
@@ -120,10 +124,9 @@ func (p Policy) resolver() *net.Resolver {
 	return p.Resolver
 }
 
-// DialContext dials like net.Dialer over TCP, but connects to no address that
-// is not loopback unless the host that it was requested is allowed by name. It
-// decides when the address is known and before anything is sent; the error is
-// a *RefusedError inside a *net.OpError.
+// DialContext dials like net.Dialer over TCP, but connects only to loopback and to allowed
+// hosts. It decides when the address is known and before anything is sent. The error is a
+// *RefusedError in a *net.OpError.
 func (p Policy) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
 	if !strings.HasPrefix(network, "tcp") {
 		return nil, fmt.Errorf("dial %s: only TCP is allowed", network)
@@ -151,7 +154,7 @@ func loopbackOnly(host, to string) error {
 	return nil
 }
 
-// canonical returns a host without what does not tell it from others.
+// canonical returns a host in a form that is comparable with others.
 func canonical(host string) string {
 	host = strings.ToLower(strings.TrimSuffix(strings.Trim(strings.TrimSpace(host), "[]"), "."))
 	if a, err := netip.ParseAddr(host); err == nil {
@@ -160,7 +163,7 @@ func canonical(host string) string {
 	return host
 }
 
-// validHost reports whether host is a name as of DNS, underscores allowed.
+// validHost reports whether host is a DNS name, possibly with underscores.
 func validHost(host string) bool {
 	if host == "" || len(host) > 253 {
 		return false

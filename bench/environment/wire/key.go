@@ -6,15 +6,14 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/bsonx/bsoncore"
 )
 
-// Key identifies the work that a command does, so that what is drawn with it
-// meets the same work in every run: the command's name and the _id of its first
-// statement, whether it is updated, replaced, deleted, inserted or found.
+// Key identifies the work of a command, so that draws by this key apply to the same work in
+// every run. It is derived from the command's name and the _id of its first statement, whether
+// that updates, replaces, deletes, inserts or finds a document.
 //
-// Without an _id it is a hash of the command, less what differs from one run to
-// the next while the work is the same: database, collection, cursor, session
-// and time limit. A compressed message is hashed as it is, and so is one that
-// cannot be read. Clients that draw an _id themselves, as drivers do for inserted
-// documents that have none, make keys that are new in every run.
+// Without an _id, it is a hash of the command without the fields that differ between runs of
+// the same work: database, collection, cursor, session and time limit. Compressed and
+// malformed messages are hashed as a whole. If clients generate an _id, as drivers do for
+// inserted documents without one, the keys differ between runs.
 func (m Message) Key() uint64 {
 	h := newHash()
 	c := m.command()
@@ -32,7 +31,7 @@ func (m Message) Key() uint64 {
 	return uint64(h)
 }
 
-// command is a request taken apart.
+// command is a parsed request.
 type command struct {
 	name      string
 	body      bsoncore.Document // nil: unreadable
@@ -67,7 +66,7 @@ func (m Message) command() command {
 	return c
 }
 
-// id returns the _id of what the command's first statement touches.
+// id returns the _id in the command's first statement.
 func (c *command) id() (bsoncore.Value, bool) {
 	switch c.name {
 	case "insert":
@@ -110,8 +109,8 @@ func (c *command) first(list string) bsoncore.Document {
 	return statement.Data
 }
 
-// lookup returns the value at a path of fields. [bsoncore.Document.LookupErr] would
-// do, but panics where an embedded document is malformed.
+// lookup returns the value at a path of fields. Unlike [bsoncore.Document.LookupErr], it does
+// not panic if an embedded document is malformed.
 func lookup(doc bsoncore.Document, path ...string) (bsoncore.Value, bool) {
 	for rest := elements(doc); ; {
 		element, after, ok := bsoncore.ReadElement(rest)
@@ -133,7 +132,7 @@ func lookup(doc bsoncore.Document, path ...string) (bsoncore.Value, bool) {
 	}
 }
 
-// elements returns those of a document, one after the other.
+// elements returns the concatenated elements of a document.
 func elements(doc bsoncore.Document) []byte {
 	if len(doc) < 5 {
 		return nil
@@ -141,7 +140,7 @@ func elements(doc bsoncore.Document) []byte {
 	return doc[4 : len(doc)-1] // without length and closing zero
 }
 
-// hash adds the command without what is not about the work.
+// hash adds the command without its incidental fields.
 func (c *command) hash(h *hash) {
 	rest := elements(c.body)
 	for first := true; len(rest) > 0; first = false {
@@ -162,7 +161,7 @@ func (c *command) hash(h *hash) {
 	}
 }
 
-// incidental reports whether a field of a command is not about the work it does.
+// incidental reports whether a field of a command is irrelevant to its work.
 func incidental(field string) bool {
 	switch field {
 	case "$db", "collection", "nsInfo", // where

@@ -1,6 +1,10 @@
-// Package wire reads as much of the MongoDB wire protocol as a relay between
-// client and server needs: where a message ends, which command it carries, and
-// which request it answers. Messages pass through unchanged and uncopied.
+// Package wire parses as much of the MongoDB wire protocol as a relay between client and
+// server needs: the length of a message, its command, and the request that it answers:
+//
+//	m, err := wire.Read(client, buf)
+//	fmt.Println(m.Command())            // update
+//	fmt.Println(wire.Writes("update"))  // true
+//	_, err = server.Write(m)            // unchanged
 package wire
 
 import (
@@ -12,7 +16,8 @@ import (
 	"iter"
 )
 
-// MaxMessageBytes is the largest message that is read; MongoDB's own limit is 48,000,000.
+// MaxMessageBytes is the greatest length of a message; MongoDB's own limit is 48,000,000
+// without the header.
 const MaxMessageBytes = 48_000_000 + headerBytes
 
 const headerBytes = 16
@@ -25,14 +30,15 @@ const (
 	OpMsg        = 2013
 )
 
-// flagMoreToCome of an OP_MSG: a request that wants no answer, or an answer that another one follows.
+// flagMoreToCome marks an OP_MSG that is a request without an answer, or an answer that is
+// followed by another one.
 const flagMoreToCome = 1 << 1
 
-// Message is one whole message, header included.
+// Message is one message with its header.
 type Message []byte
 
-// Read reads one message into buf, which it grows as needed, and returns it.
-// The error is io.EOF when r ended between two messages.
+// Read reads one message into buf, which it grows as needed, and returns it. The error is
+// io.EOF if r ends between two messages.
 func Read(r io.Reader, buf []byte) (Message, error) {
 	var head [4]byte
 	if _, err := io.ReadFull(r, head[:]); err != nil {
@@ -43,7 +49,7 @@ func Read(r io.Reader, buf []byte) (Message, error) {
 		return nil, fmt.Errorf("wire message of %d bytes (want %d to %d)", n, headerBytes, MaxMessageBytes)
 	}
 	m := append(buf[:0], head[:]...)
-	// Grow by what arrives, not by what the header claims.
+	// Grow with the received data, not to the length that the header claims.
 	for len(m) < n {
 		have := len(m)
 		m = append(m, make([]byte, min(n-have, max(have, 4096)))...)
@@ -67,16 +73,16 @@ func Request(id int32, command []byte) Message {
 	return append(append(m, 0), command...)
 }
 
-// RequestID returns what the answer to this message refers to.
+// RequestID returns the ID to which the answer to this message refers.
 func (m Message) RequestID() int32 { return m.int32(4) }
 
-// ResponseTo returns the RequestID of the message that this one answers, 0 for requests.
+// ResponseTo returns the RequestID of the message that this one answers, or 0 for a request.
 func (m Message) ResponseTo() int32 { return m.int32(8) }
 
-// OpCode returns the kind of the message.
+// OpCode returns the opcode of the message.
 func (m Message) OpCode() int32 { return m.int32(12) }
 
-// int32 returns the number at an offset, 0 beyond the end.
+// int32 returns the number at an offset, or 0 beyond the end.
 func (m Message) int32(at int) int32 {
 	if at+4 > len(m) {
 		return 0
@@ -84,13 +90,13 @@ func (m Message) int32(at int) int32 {
 	return int32(binary.LittleEndian.Uint32(m[at:]))
 }
 
-// MoreToCome says of a request that no answer will come.
+// MoreToCome reports whether a request has no answer.
 func (m Message) MoreToCome() bool {
 	return m.OpCode() == OpMsg && m.int32(headerBytes)&flagMoreToCome != 0
 }
 
-// Command returns the name of the command that a request carries, "" when there is
-// none to be seen: compressed or malformed messages, and answers.
+// Command returns the name of a request's command, or "" for compressed and malformed
+// messages and for answers.
 func (m Message) Command() string {
 	switch m.OpCode() {
 	case OpMsg:
@@ -101,8 +107,8 @@ func (m Message) Command() string {
 	return ""
 }
 
-// queryBody returns the document of an OP_QUERY, nil when there is none. Before it
-// stand flags, full collection name, skip and limit.
+// queryBody returns the document of an OP_QUERY, or nil. It follows flags, full collection
+// name, skip and limit.
 func (m Message) queryBody() []byte {
 	if len(m) < headerBytes+4 {
 		return nil
@@ -115,7 +121,7 @@ func (m Message) queryBody() []byte {
 	return rest[end+1+8:]
 }
 
-// msgCommand finds the section of kind 0, which names the command.
+// msgCommand returns the command in the section of kind 0.
 func (m Message) msgCommand() string {
 	for kind, section := range m.sections() {
 		if kind == 0 {
@@ -125,9 +131,9 @@ func (m Message) msgCommand() string {
 	return ""
 }
 
-// sections returns those of an OP_MSG, without the byte that tells their kind: one
-// of kind 0, a document, and any number of kind 1, sequences of documents that
-// belong to it, with their length and name before. A malformed one ends them.
+// sections returns the kinds and the contents of an OP_MSG's sections: one of kind 0, a
+// document, and any number of kind 1, sequences of its documents with a length and a name. It
+// ends at a malformed section.
 func (m Message) sections() iter.Seq2[byte, []byte] {
 	return func(yield func(byte, []byte) bool) {
 		if len(m) < headerBytes+4 {
@@ -179,8 +185,8 @@ func TouchesDocuments(command string) bool {
 	return Writes(command)
 }
 
-// SetInt32 overwrites the 32-bit integer element of that name, wherever it is
-// in m, and reports whether it was there.
+// SetInt32 overwrites the 32-bit integer element of that name, anywhere in m, and reports
+// whether it exists.
 func (m Message) SetInt32(name string, value int32) bool {
 	const typeInt32 = 0x10
 	key := append([]byte{typeInt32}, name...)
