@@ -1,5 +1,10 @@
-// Package cli is the command line of Floodgate: one command a file, and a package
-// for each group of commands. Package command holds what all of them share.
+// Package cli implements the command line of Floodgate. For example,
+//
+//	code := cli.Main([]string{"run", "report", "--quick"}, os.Stdout, os.Stderr)
+//
+// runs the built-in scenario report, prints its claims, and returns 0 if all were judged as
+// expected. Each command has a file, and each group of commands a package. Package command
+// contains the shared parts.
 package cli
 
 import (

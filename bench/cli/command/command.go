@@ -1,6 +1,8 @@
-// Package command holds what the commands of the command line share: exit codes
-// and notes, finding stored runs, loading scenarios, the flags of an environment
-// and the output formats.
+// Package command contains the shared parts of the commands: exit codes and notes, finding
+// stored runs, loading scenarios, the flags of an environment, and the output formats. For
+// example, a command that cannot measure ends with the exit code 4:
+//
+//	return command.NotMeasured(err) // command.CodeOf returns 4 for it
 package command
 
 import (

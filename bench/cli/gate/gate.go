@@ -1,4 +1,8 @@
-// Package gate holds the commands that judge whether something got worse.
+// Package gate contains the commands that judge whether something got worse:
+//
+//	floodgate gate baseline RUN   a run against its stored baseline
+//	floodgate gate diff main      the working tree against another revision
+//	floodgate gate selftest       what a gate can detect on this machine
 package gate
 
 import (

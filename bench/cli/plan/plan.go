@@ -1,5 +1,8 @@
-// Package plan holds the commands that recommend a limit, find the highest
-// sustainable rate and predict the effect of a change.
+// Package plan contains the commands that plan capacity:
+//
+//	floodgate plan limit report     recommends a limit
+//	floodgate plan rate service     finds the highest sustainable rate
+//	floodgate plan predict RUN …    predicts the effect of a change from a stored run
 package plan
 
 import (
