@@ -27,7 +27,7 @@ func startFerret(ctx context.Context, dir string, log *slog.Logger) (*ferret, er
 	if err != nil {
 		return nil, err
 	}
-	// Its end is ordered by stop alone, after the clients are disconnected.
+	// Only stop ends it, after the clients are disconnected.
 	ctx, f.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	go func() {
 		defer close(f.done)
@@ -44,7 +44,7 @@ func startFerret(ctx context.Context, dir string, log *slog.Logger) (*ferret, er
 	return f, nil
 }
 
-// stop ends FerretDB; connections that are left have three seconds to end.
+// stop stops FerretDB. Remaining connections have three seconds to end.
 func (f *ferret) stop() error {
 	f.cancel()
 	<-f.done

@@ -14,20 +14,19 @@ import (
 	"floodgate/bench/environment/wire"
 )
 
-// maxBatch is the number of writes that the server tells clients to put into one command.
+// maxBatch is the greatest number of writes in a command that the server announces to clients.
 // FerretDB keeps a connection to SQLite for each existing document that a
 // command replaces until the command ends, and has 100 of them.
 const maxBatch = 64
 
-// front is what clients connect to. It relays to FerretDB, and lets one command
-// that writes run at a time, first come first served.
+// front relays clients to FerretDB and runs one writing command at a time, in the order of
+// arrival.
 //
-// SQLite has one writer anyway, but lets others poll for their turn with
-// growing pauses: with 100 writers at once that costs two thirds of the
-// throughput and makes waits of seconds. FerretDB by itself even stalls for
-// good when more than 99 clients replace existing documents at once, each
-// holding a connection to SQLite and waiting for another; and two upserts of
-// one absent key fail with a duplicate key.
+// SQLite allows only one writer and lets the others poll with growing pauses: 100 concurrent
+// writers lose two thirds of the throughput and wait for seconds. FerretDB alone even
+// deadlocks when more than 99 clients replace existing documents at once, each of which holds
+// a connection to SQLite and waits for another, and two concurrent upserts of an absent key
+// fail with a duplicate key.
 type front struct {
 	listener net.Listener
 	dial     func(ctx context.Context) (stream, error)
@@ -92,8 +91,8 @@ func (f *front) forget(c net.Conn) {
 	delete(f.conns, c)
 }
 
-// disconnect stops accepting and disconnects all clients. Commands that run
-// end all the same; wait waits for them.
+// disconnect stops accepting and disconnects all clients. Running commands continue; wait
+// waits for them.
 func (f *front) disconnect() {
 	_ = f.listener.Close()
 	f.mu.Lock()
@@ -106,8 +105,8 @@ func (f *front) disconnect() {
 
 func (f *front) wait() { f.wg.Wait() }
 
-// relay serves one client until either side disconnects. When it returns no
-// command of the client runs any more.
+// relay serves one client until either side disconnects. It returns after the client's last
+// command has ended.
 func (f *front) relay(ctx context.Context, client net.Conn) error {
 	server, err := f.dial(ctx)
 	if err != nil {
@@ -120,14 +119,14 @@ func (f *front) relay(ctx context.Context, client net.Conn) error {
 	var answering sync.WaitGroup
 	answering.Go(s.answers)
 	s.requests()
-	// FerretDB ends what it is doing, then sees the end.
+	// FerretDB finishes the current command before it reads the end.
 	_ = server.CloseWrite()
 	answering.Wait()
 	s.release(s.writing.Load())
 	return nil
 }
 
-// none is no request's ID.
+// none is not the ID of any request.
 const none = -1 << 40
 
 // session is one client's connection, paired with one to FerretDB.
@@ -139,7 +138,7 @@ type session struct {
 	hello          atomic.Int64  // the last handshake's request
 }
 
-// requests passes the client's messages on, in order; writes pass the gate.
+// requests passes on the client's messages in order; writes must pass the gate.
 func (s *session) requests() {
 	r := bufio.NewReader(s.client)
 	var buf []byte
@@ -165,15 +164,14 @@ func (s *session) requests() {
 	}
 }
 
-// enter takes the gate. It reports false when there is no client any more, or
-// no server.
+// enter acquires the gate. It returns false if the client or the server has disconnected.
 func (s *session) enter(r *bufio.Reader) bool {
 	select {
 	case s.gate <- struct{}{}:
 		return true
 	default:
 	}
-	// While the write waits nobody reads, so nobody would see the client hang up.
+	// Read while the write waits, in order to notice that the client disconnects.
 	peeked := make(chan error, 1)
 	go func() {
 		_, err := r.Peek(1)
@@ -196,7 +194,7 @@ func (s *session) enter(r *bufio.Reader) bool {
 	case <-s.gone:
 		return false // the client's connection is closed, which ends the peek
 	}
-	select { // the client sent more meanwhile, so it waits for its answers
+	select { // the client has sent more, so it is still connected
 	case s.gate <- struct{}{}:
 		return true
 	case <-s.gone:
@@ -204,7 +202,7 @@ func (s *session) enter(r *bufio.Reader) bool {
 	}
 }
 
-// answers passes FerretDB's messages on, and opens the gate after a write.
+// answers passes on FerretDB's messages and releases the gate after a write.
 func (s *session) answers() {
 	defer close(s.gone)
 	defer s.client.Close() // ends requests
@@ -227,7 +225,7 @@ func (s *session) answers() {
 	}
 }
 
-// release opens the gate if the request holds it.
+// release releases the gate if the request holds it.
 func (s *session) release(request int64) {
 	if request != none && s.writing.CompareAndSwap(request, none) {
 		<-s.gate

@@ -15,17 +15,17 @@ import (
 	_ "modernc.org/sqlite" // the driver that FerretDB uses
 )
 
-// idExpression is what FerretDB compares with an _id in a WHERE clause. An
-// index serves only exactly this expression.
+// idExpression is the expression that FerretDB compares with an _id in a WHERE clause. Only
+// an index on exactly this expression is used.
 const idExpression = "_ferretdb_sjson->'$._id'"
 
-// indexer passes FerretDB's log on, and makes the _id index of each collection
-// while FerretDB creates the collection.
+// indexer passes on FerretDB's log, and creates the _id index of each collection while
+// FerretDB creates the collection.
 //
-// FerretDB has no hook for that, but logs each SQL statement after it ran, in
-// the goroutine that ran it. When a collection is created that goroutine holds
-// the lock of FerretDB's registry: nobody can see the collection yet or drop
-// its database, so the file that we open is the file that FerretDB has open.
+// FerretDB has no hook for that, but logs each SQL statement after its execution, in the same
+// goroutine. While a collection is created, this goroutine holds the lock of FerretDB's
+// registry, so that no client can see the collection or drop its database, and the file of
+// the database is the one that FerretDB has open.
 type indexer struct {
 	next  slog.Handler
 	dir   string
@@ -35,14 +35,14 @@ type indexer struct {
 // created matches the log of the last statement but one of a new collection.
 var created = regexp.MustCompile(`^<<< CREATE TABLE "([^"\\]+)" \(.*_ferretdb_sjson TEXT`)
 
-// Enabled lets the SQL through whatever level is logged.
+// Enabled enables SQL statements at any log level.
 func (h *indexer) Enabled(ctx context.Context, level slog.Level) bool {
 	return h.logsSQL() || h.next.Enabled(ctx, level)
 }
 
 func (h *indexer) logsSQL() bool { return len(h.names) == 2 && h.names[0] == "sqlite" }
 
-// Handle makes the index when r says that a collection's table was created.
+// Handle creates the index if r logs the creation of a collection's table.
 func (h *indexer) Handle(ctx context.Context, r slog.Record) error {
 	if h.logsSQL() && len(r.Message) > 4 {
 		if m := created.FindStringSubmatch(r.Message); m != nil {
@@ -55,24 +55,24 @@ func (h *indexer) Handle(ctx context.Context, r slog.Record) error {
 	return h.next.Handle(ctx, r)
 }
 
-// noise returns what FerretDB says of each client that leaves: it does not know the
-// command endSessions; and the headers of messages that follow in full.
+// noise reports whether a message is to be dropped: the unknown command endSessions, which
+// FerretDB logs for each client that leaves, and headers of messages that it logs in full.
 func noise(message string) bool {
 	return strings.HasPrefix(message, "Response header:") || strings.Contains(message, "no such command: 'endSessions'")
 }
 
-// index makes the index of one table. A failure costs speed, not correctness:
-// it is logged.
+// index creates the index of one table. It only logs a failure, which affects speed, not
+// correctness.
 func (h *indexer) index(ctx context.Context, table string) {
 	name := h.names[1]
-	// The client that creates the collection may go away; the collection stays.
+	// The collection stays even if the client that creates it disconnects.
 	ctx = context.WithoutCancel(ctx)
 	if err := indexTables(ctx, filepath.Join(h.dir, name+".sqlite"), table); err != nil {
 		slog.New(h.next).ErrorContext(ctx, "index on _id was not created", "database", name, "table", table, "error", err)
 	}
 }
 
-// WithAttrs notes the names that FerretDB gives its loggers.
+// WithAttrs records the names that FerretDB gives to its loggers.
 func (h *indexer) WithAttrs(attrs []slog.Attr) slog.Handler {
 	c := *h
 	for _, a := range attrs {
@@ -91,7 +91,7 @@ func (h *indexer) WithGroup(name string) slog.Handler {
 	return &c
 }
 
-// indexFiles makes the indexes that the databases in a data folder lack.
+// indexFiles creates the missing indexes of the databases in a data directory.
 func indexFiles(ctx context.Context, dir string) error {
 	files, err := filepath.Glob(filepath.Join(escapeGlob(dir), "*.sqlite"))
 	if err != nil {
@@ -105,8 +105,8 @@ func indexFiles(ctx context.Context, dir string) error {
 	return nil
 }
 
-// indexTables makes the index of the given tables of a database file, of all
-// collections when none is given.
+// indexTables creates the indexes of the given tables of a database file, or of all
+// collections if none is given.
 func indexTables(ctx context.Context, file string, tables ...string) (err error) {
 	db, err := open(file)
 	if err != nil {
@@ -157,7 +157,7 @@ func collections(ctx context.Context, db *sql.DB) ([]string, error) {
 	return tables, rows.Err()
 }
 
-// escapeGlob makes a path match itself alone.
+// escapeGlob escapes a path so that it matches only itself.
 func escapeGlob(path string) string {
 	return regexp.MustCompile(`([*?\[\\])`).ReplaceAllString(path, `\$1`)
 }

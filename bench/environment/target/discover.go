@@ -25,22 +25,21 @@ const (
 	LoadBalanced = "load balanced"
 )
 
-// Deployment is what stands behind a connection string.
+// Deployment describes the servers behind a connection string.
 type Deployment struct {
-	// Mongo is the connection string, with the servers that DNS named where it
-	// was a mongodb+srv one: a client of it asks DNS for no more than addresses.
+	// Mongo is the connection string. A mongodb+srv one is replaced by one with the servers
+	// from DNS, so that clients resolve only addresses.
 	Mongo *Mongo
 	// Kind is Standalone, ReplicaSet, Sharded or LoadBalanced; Set the name of
 	// the replica set.
 	Kind, Set string
-	// Hosts are the servers that clients connect to, as host:port, and Addrs
-	// the addresses of all of them. The policy allows each.
+	// Hosts are the servers that clients connect to, as host:port, and Addrs their
+	// addresses. The policy allows all of them.
 	Hosts []string
 	Addrs []netip.AddrPort
-	// Primary is the host:port of the one that takes writes; of a sharded
-	// cluster one of those that do.
+	// Primary is the host:port of a server that accepts writes.
 	Primary string
-	// Version is product and version: "MongoDB 8.0.4".
+	// Version is the product and its version, such as "MongoDB 8.0.4".
 	Version string
 }
 
@@ -56,10 +55,10 @@ func (d *Deployment) String() string {
 	return d.Version + ", " + kind
 }
 
-// askTimeout bounds the first answer of one server.
+// askTimeout bounds the first request to a server.
 const askTimeout = 5 * time.Second
 
-// hello is what a server says of itself and its like.
+// hello is a server's answer to the handshake.
 type hello struct {
 	Writable  bool     `bson:"isWritablePrimary"`
 	Set       string   `bson:"setName"`
@@ -72,10 +71,9 @@ type hello struct {
 	version   string
 }
 
-// Discover asks the servers of the connection string what they are, and checks
-// that the policy allows all that a client of it would connect to. The error is
-// a *RefusedError where it does not; it holds no credentials, and in its chain
-// is the driver's.
+// Discover determines the kind of deployment from its servers, and checks that the policy
+// allows every server that a client would connect to. If not, the error is a *RefusedError.
+// Errors contain no credentials and wrap those of the driver.
 func (m *Mongo) Discover(ctx context.Context, p Policy) (*Deployment, error) {
 	d, err := m.discover(ctx, p)
 	if err != nil {
@@ -110,7 +108,7 @@ func (m *Mongo) discover(ctx context.Context, p Policy) (*Deployment, error) {
 	return nil, errors.Join(failures...)
 }
 
-// deployment returns what a seed's answer says it belongs to.
+// deployment returns the deployment to which a seed belongs, according to its answer.
 func (m *Mongo) deployment(ctx context.Context, p Policy, seed string, h *hello) (*Deployment, error) {
 	d := &Deployment{Mongo: m, Kind: Standalone, Set: h.Set, Hosts: m.hosts, Primary: seed, Version: h.version}
 	want := m.parsed.ReplicaSet
@@ -146,7 +144,7 @@ func (m *Mongo) deployment(ctx context.Context, p Policy, seed string, h *hello)
 	return d, nil
 }
 
-// members takes over what a replica set says of itself, and asks its primary.
+// members adds the members of a replica set and the version of its primary.
 func (d *Deployment) members(ctx context.Context, p Policy, h *hello) error {
 	d.Hosts = append(slices.Clone(h.Hosts), h.Passives...)
 	for _, host := range slices.Concat(d.Hosts, h.Arbiters) { // the driver watches arbiters too
@@ -173,12 +171,12 @@ func (d *Deployment) members(ctx context.Context, p Policy, h *hello) error {
 
 func (m *Mongo) direct() bool { return m.parsed.DirectConnection || m.parsed.Connect != 0 }
 
-// ask connects to one server, with the credentials, and asks what it is.
+// ask connects to one server with the credentials and returns its handshake.
 func (m *Mongo) ask(ctx context.Context, p Policy, host string) (_ *hello, err error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	o := m.only(host, p)
-	if err := knock(ctx, p, host, o.TLSConfig); err != nil {
+	if err := tryConnect(ctx, p, host, o.TLSConfig); err != nil {
 		return nil, err
 	}
 	client, err := mongo.Connect(o)
@@ -196,8 +194,9 @@ func (m *Mongo) ask(ctx context.Context, p Policy, host string) (_ *hello, err e
 	return h, nil
 }
 
-// knock connects and goes away: the driver would try for long what fails at once.
-func knock(ctx context.Context, p Policy, host string, config *tls.Config) error {
+// tryConnect connects and disconnects, because the driver would retry a connection that
+// fails at once until its timeout.
+func tryConnect(ctx context.Context, p Policy, host string, config *tls.Config) error {
 	conn, err := p.DialContext(ctx, "tcp", host)
 	if err != nil {
 		return err
@@ -213,7 +212,7 @@ func knock(ctx context.Context, p Policy, host string, config *tls.Config) error
 	return tls.Client(conn, config).HandshakeContext(ctx)
 }
 
-// only returns the options of a client of one of the servers.
+// only returns the options of a client of a single server.
 func (m *Mongo) only(host string, p Policy) *options.ClientOptions {
 	var kept []option
 	for _, o := range m.options {
@@ -232,8 +231,9 @@ func (m *Mongo) only(host string, p Policy) *options.ClientOptions {
 	return o
 }
 
-// Version asks a server for its product and version: "MongoDB 8.0.4",
-// "FerretDB v2.1.0". FerretDB v1 as a library does not know its own: "FerretDB v1".
+// Version returns the product and version of a server, such as "MongoDB 8.0.4" or "FerretDB
+// v2.1.0". For FerretDB v1 as a library, which does not report its version, it returns
+// "FerretDB v1".
 func Version(ctx context.Context, client *mongo.Client) (string, error) {
 	var info struct {
 		Version  string `bson:"version"`
@@ -256,7 +256,7 @@ func Version(ctx context.Context, client *mongo.Client) (string, error) {
 	return "MongoDB " + info.Version, nil
 }
 
-// reason returns why the driver found no server, which its error only describes.
+// reason returns the cause of a server selection error, which the error only describes.
 func reason(err error) error {
 	var selection topology.ServerSelectionError
 	if !errors.As(err, &selection) {
