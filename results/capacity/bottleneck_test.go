@@ -60,7 +60,7 @@ func TestBlamed(t *testing.T) {
 		trial   results.Trial
 		machine capacity.Machine
 		want    capacity.Resource
-		detail    string
+		detail  string
 	}{
 		"emfile":      {loaded(with(full, results.ColumnRefused, 1), nil), idle, capacity.Descriptors, "EMFILE after 0: 40 of 256 open"},
 		"descriptors": {loaded(full, func(t *results.Trial) { t.Descriptors.Peak = 230 }), idle, capacity.Descriptors, "230 of 256 open, 204 allowed"},

@@ -106,7 +106,7 @@ func TestRecommendation(t *testing.T) {
 		limit, upTo, peak int
 		passed            bool
 		binding           capacity.Resource
-		detail              string
+		detail            string
 		exit              int
 	}{
 		"the peak was passed":       {system{law: peaked, sigma: 0.03, slow: "write"}, 64, 64, 64, true, capacity.Database, "a write took", 0},
