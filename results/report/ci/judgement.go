@@ -72,7 +72,7 @@ type Judgement struct {
 	// Command reproduces the report; Record is its file, and empty means none.
 	Command, Record string
 	// File is the scenario's, with slashes, relative to the root of the
-	// repository; empty: not known.
+	// repository; empty means unknown.
 	File string
 }
 
@@ -120,7 +120,7 @@ type Judged struct {
 	Run     *results.Run
 	Verdict *claims.Outcome
 	// File is the scenario's, with slashes, relative to the root of the
-	// repository; empty: not known.
+	// repository; empty means unknown.
 	File string
 	// Lines holds line numbers in File.
 	Lines scenarios.Lines

@@ -203,14 +203,14 @@ func PairsSide(s pairs.Side) string {
 // EstimatedPower describes, before the first pair, what the design can detect.
 func EstimatedPower(v *pairs.Outcome) []string {
 	d := v.Design
-	looks := make([]string, len(d.At))
+	analyses := make([]string, len(d.At))
 	for i, n := range d.At {
-		looks[i] = fmt.Sprint(n)
+		analyses[i] = fmt.Sprint(n)
 	}
-	last := looks[len(looks)-1]
+	last := analyses[len(analyses)-1]
 	after := last
-	if len(looks) > 1 {
-		after = strings.Join(looks[:len(looks)-1], ", ") + " and " + last
+	if len(analyses) > 1 {
+		after = strings.Join(analyses[:len(analyses)-1], ", ") + " and " + last
 	}
 	all := []string{fmt.Sprintf("Worse: B takes more than %s longer than A. At most %s pairs, with interim analyses after %s, fixed in advance. Probability of a false alarm: at most %s; of a missed regression: at most %s.",
 		TrimmedPercent(d.Margin), last, after, TrimmedPercent(v.FalseAlarm), TrimmedPercent(v.Missed))}
