@@ -8,5 +8,5 @@ import "os"
 // must make sure themselves that only one process writes a run.
 func lock(*os.File) error { return nil }
 
-// noFile returns 0: unknown.
+// noFile returns 0, as the limit is unknown.
 func noFile() uint64 { return 0 }

@@ -20,5 +20,5 @@ func lock(f *os.File) error {
 	return lockError(filepath.Dir(f.Name()), err)
 }
 
-// noFile returns 0: there is no such limit here.
+// noFile returns 0, as Windows has no such limit.
 func noFile() uint64 { return 0 }

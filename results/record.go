@@ -281,7 +281,7 @@ type Resources struct {
 	SystemCPU  time.Duration `json:"system_cpu_ns"`
 	PeakRSS    int64         `json:"peak_rss_bytes"`
 	Threads    int           `json:"peak_threads"`
-	Goroutines *int          `json:"peak_goroutines,omitempty"` // nil: unavailable
+	Goroutines *int          `json:"peak_goroutines,omitempty"` // nil means unavailable
 	// Allocs is the number of objects that the SUT allocated in the trial; nil means unavailable.
 	Allocs *uint64 `json:"allocations,omitempty"`
 }

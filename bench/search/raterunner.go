@@ -139,7 +139,7 @@ func (r *rateRunner) bottleneck(seen []attempt) *capacity.Bottleneck {
 	if calm != nil {
 		quiet = &calm.trial
 	}
-	return new(capacity.Blamed(failed.trial, quiet, failed.window, *r.base.Scenario.SLO, r.base.Scenario.SUT.NoFile, failed.machine))
+	return new(capacity.FindBottleneck(failed.trial, quiet, failed.window, *r.base.Scenario.SLO, r.base.Scenario.SUT.NoFile, failed.machine))
 }
 
 // probe tries a rate.

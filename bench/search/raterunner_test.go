@@ -169,7 +169,7 @@ func TestRatesOutsideTheBounds(t *testing.T) {
 }
 
 // A fully used machine is the bottleneck, not the components that became slower on it.
-func TestABusyMachineIsBlamed(t *testing.T) {
+func TestBusyMachineIsTheBottleneck(t *testing.T) {
 	s := parse(t, twoWorkers)
 	var windows []time.Duration
 	v := simulate(t.Context(), t, s, simulatedWorkers(), search.RateOptions{

@@ -14,26 +14,27 @@ import (
 	"floodgate/scenarios"
 )
 
-// Resource that gave out first.
+// Resource is a resource that can be the bottleneck.
 type Resource string
 
-// Resources.
+// The resources.
 const (
-	// Descriptors: the SUT had too many open, or got EMFILE.
+	// Descriptors means that the SUT had too many descriptors open, or got EMFILE.
 	Descriptors Resource = "descriptors"
-	// Ports: no local port was left to connect from (EADDRNOTAVAIL).
+	// Ports means that no local port was left to connect from (EADDRNOTAVAIL).
 	Ports Resource = "ports"
-	// Queue: what may wait for a slot was full, and reports were rejected.
+	// Queue means that the queue for a slot was full, so that reports were rejected.
 	Queue Resource = "queue"
-	// CPU of the SUT or of the whole machine.
+	// CPU is the CPU of the SUT or of the whole machine.
 	CPU Resource = "cpu"
-	// Limit of items at once, or of connections to the upstream.
+	// Limit is the limit of items at once, or of connections to the upstream.
 	Limit Resource = "limit"
-	// Upstream: fetches took longer than at a lower rate, failed, or are where the items were.
+	// Upstream means that fetches took longer than at a lower rate, failed, or that
+	// most items waited for them.
 	Upstream Resource = "upstream"
-	// Database: the same of writes.
+	// Database is the same for writes.
 	Database Resource = "database"
-	// Unknown: nothing of the above.
+	// Unknown means that none of the above stood out.
 	Unknown Resource = "unknown"
 )
 
@@ -45,37 +46,38 @@ const (
 	slowBound  = 1.5  // mean time of a stage over that at the lowest rate that held
 )
 
-// Machine that a trial ran on.
+// Machine describes the machine of a trial.
 type Machine struct {
-	// Cores that the SUT may use.
+	// Cores is the number of cores that the SUT may use.
 	Cores float64 `json:"cores"`
-	// Busy is the highest share of all cores that was in use over a window as
-	// long as the load; zero means unknown.
+	// Busy is the highest share of all cores that was in use over a window as long
+	// as the load; zero means unknown.
 	Busy float64 `json:"busy,omitempty"`
 }
 
-// Bottleneck is the resource that gave out first at a rate that failed, and the
-// figures that say so.
+// Bottleneck is the resource that limits a rate or a limit, with the figures that
+// show it.
 type Bottleneck struct {
 	Resource Resource `json:"resource"`
 	Detail   string   `json:"detail"`
 }
 
-// Blamed describes what gave out in a trial of a service that failed the SLO, with
-// reports that came for window. Calm is the trial of the lowest rate that held,
-// to compare the times of a fetch and a write with; nil means that there is none.
+// FindBottleneck returns the bottleneck in a trial of a service that violated the
+// SLO, with reports arriving for window. The trial of the lowest rate that passed,
+// calm, serves to compare the times of a fetch and a write; nil means that there is
+// none.
 //
 // The order is that of cause and effect: without descriptors, ports or CPU everything
 // else is late, a queue is full because slots are, and slots are full because
 // fetches or writes take longer, or else because there are too few. That other
 // processes use the machine up matters only where something got slower.
-func Blamed(failing results.Trial, calm *results.Trial, window time.Duration, slo scenarios.SLO, nofile int, m Machine) Bottleneck {
+func FindBottleneck(failing results.Trial, calm *results.Trial, window time.Duration, slo scenarios.SLO, nofile int, m Machine) Bottleneck {
 	if failing.Service == nil {
 		return Bottleneck{Unknown, "the service " + failing.Outcome}
 	}
-	l := courseOf(failing.Service.Series, window)
+	l := workloadOf(failing.Service.Series, window)
 	refuses := (Figures{Due: failing.Service.Due, OK: failing.Service.OK}).Errors() > slo.MaxErrors()
-	for _, look := range []func() (Bottleneck, bool){
+	for _, find := range []func() (Bottleneck, bool){
 		func() (Bottleneck, bool) { return l.descriptors(failing, nofile, slo.MaxDescriptors(nofile)) },
 		func() (Bottleneck, bool) { return ports(failing.Errors) },
 		func() (Bottleneck, bool) { return l.queue(failing.Service, refuses) },
@@ -86,14 +88,14 @@ func Blamed(failing results.Trial, calm *results.Trial, window time.Duration, sl
 		func() (Bottleneck, bool) { return l.limit(m) },
 		func() (Bottleneck, bool) { return l.dominant(m) },
 	} {
-		if b, found := look(); found {
+		if b, found := find(); found {
 			return b
 		}
 	}
 	return Bottleneck{Unknown, "none of descriptors, ports, CPU, limits, the upstream and the database stood out"}
 }
 
-func (l course) descriptors(t results.Trial, nofile, allowed int) (Bottleneck, bool) {
+func (l workload) descriptors(t results.Trial, nofile, allowed int) (Bottleneck, bool) {
 	peak, seen := t.Descriptors.Highest()
 	switch {
 	case l.emfile:
@@ -104,10 +106,10 @@ func (l course) descriptors(t results.Trial, nofile, allowed int) (Bottleneck, b
 	return Bottleneck{}, false
 }
 
-// morePorts describes what helps where local ports run out.
-const morePorts = "reuse connections, or widen the range of local ports (net.ipv4.ip_local_port_range)"
+// portsAdvice is the advice if local ports run out.
+const portsAdvice = "reuse connections, or widen the range of local ports (net.ipv4.ip_local_port_range)"
 
-// ports returns a bottleneck where items failed because no local port was free.
+// ports returns a bottleneck if items failed because no local port was free.
 func ports(all []results.ErrorCount) (Bottleneck, bool) {
 	n, first := 0, time.Duration(0)
 	for _, e := range all {
@@ -119,23 +121,23 @@ func ports(all []results.ErrorCount) (Bottleneck, bool) {
 		}
 		n += e.Count
 	}
-	return Bottleneck{Ports, fmt.Sprintf("%d items failed without a free local port (EADDRNOTAVAIL), the first after %s; %s", n, text.Short(first), morePorts)}, n > 0
+	return Bottleneck{Ports, fmt.Sprintf("%d items failed without a free local port (EADDRNOTAVAIL), the first after %s; %s", n, text.Short(first), portsAdvice)}, n > 0
 }
 
-// queue returns a bottleneck where most reports that were not done were rejected.
-func (l course) queue(s *results.Service, refuses bool) (Bottleneck, bool) {
+// queue returns a bottleneck if most of the failed reports were rejected.
+func (l workload) queue(s *results.Service, refuses bool) (Bottleneck, bool) {
 	if !refuses || l.shed == 0 || 2*l.shed < s.Due-s.OK {
 		return Bottleneck{}, false
 	}
-	says := fmt.Sprintf("%d of %d reports rejected (503)", l.shed, s.Due)
+	detail := fmt.Sprintf("%d of %d reports rejected (503)", l.shed, s.Due)
 	if l.full > 0 {
-		says += "; " + l.slotsSay()
+		detail += "; " + l.slotsDetail()
 	}
-	return Bottleneck{Queue, says}, true
+	return Bottleneck{Queue, detail}, true
 }
 
-// cpu returns a bottleneck where the SUT used its cores up.
-func (l course) cpu(r results.Resources, m Machine) (Bottleneck, bool) {
+// cpu returns a bottleneck if the SUT used up its cores.
+func (l workload) cpu(r results.Resources, m Machine) (Bottleneck, bool) {
 	if m.Cores == 0 || l.workedFor == 0 {
 		return Bottleneck{}, false
 	}
@@ -143,13 +145,14 @@ func (l course) cpu(r results.Resources, m Machine) (Bottleneck, bool) {
 	return Bottleneck{CPU, fmt.Sprintf("the SUT used %.2g of %g cores", used, m.Cores)}, used >= busyBound*m.Cores
 }
 
-// whole describes how busy the whole machine was, if nothing was left of it.
-func (m Machine) whole() (says string, all bool) {
+// saturated describes the load of the whole machine, and reports whether it was
+// saturated.
+func (m Machine) saturated() (detail string, saturated bool) {
 	return fmt.Sprintf("all processes of the machine together used %.0f %% of its cores", 100*m.Busy), m.Busy >= wholeBound
 }
 
-// failures blames the side on which most items failed, those left out that
-// were given up because the client had.
+// failures returns the side on which most items failed as a bottleneck. Items that
+// were given up because the client did so do not count.
 func failures(all []results.ErrorCount, refuses bool) (Bottleneck, bool) {
 	sides := map[string]map[string]int{"upstream": {}, "mongo": {}}
 	total := map[string]int{}
@@ -173,16 +176,16 @@ func failures(all []results.ErrorCount, refuses bool) (Bottleneck, bool) {
 	return Bottleneck{resource, "items failed with it: " + strings.Join(words, ", ")}, true
 }
 
-// connections returns a bottleneck where more fetches are under way than there are
-// connections for them, most of the time.
-func (l course) connections() (Bottleneck, bool) {
-	says := fmt.Sprintf("%d connections to the upstream, and up to %d fetches that waited for one", l.connected, l.queued)
-	return Bottleneck{Limit, says}, l.ticks > 0 && float64(l.short) >= fullBound*float64(l.ticks)
+// connections returns a bottleneck if, most of the time, there are more fetches in
+// progress than connections for them.
+func (l workload) connections() (Bottleneck, bool) {
+	detail := fmt.Sprintf("%d connections to the upstream, and up to %d fetches that waited for one", l.connected, l.queued)
+	return Bottleneck{Limit, detail}, l.ticks > 0 && float64(l.short) >= fullBound*float64(l.ticks)
 }
 
-// slower blames the stage that grew most over what it took in the calm trial,
-// or the CPU where nothing of the machine was left.
-func (l course) slower(failing results.Trial, calm *results.Trial, m Machine) (Bottleneck, bool) {
+// slower returns the stage that grew most compared with the calm trial as a
+// bottleneck, or the CPU if the machine was saturated.
+func (l workload) slower(failing results.Trial, calm *results.Trial, m Machine) (Bottleneck, bool) {
 	if calm == nil {
 		return Bottleneck{}, false
 	}
@@ -192,7 +195,7 @@ func (l course) slower(failing results.Trial, calm *results.Trial, m Machine) (B
 		}
 		return sum
 	}
-	blame, most := Bottleneck{}, time.Duration(0)
+	found, most := Bottleneck{}, time.Duration(0)
 	for _, of := range []struct {
 		resource Resource
 		what     string
@@ -204,58 +207,59 @@ func (l course) slower(failing results.Trial, calm *results.Trial, m Machine) (B
 			continue
 		}
 		most = grown
-		blame = Bottleneck{of.resource, fmt.Sprintf("%s took %s in the mean, %s at the lowest rate that passed", of.what, text.Short(now), text.Short(before))}
+		found = Bottleneck{of.resource, fmt.Sprintf("%s took %s in the mean, %s at the lowest rate that passed", of.what, text.Short(now), text.Short(before))}
 		if l.slotsFull() >= fullBound {
-			blame.Detail += "; " + l.slotsSay()
+			found.Detail += "; " + l.slotsDetail()
 		}
 	}
-	if busy, all := m.whole(); all {
-		blame.Resource, blame.Detail = CPU, busy+"; "+blame.Detail
+	if busy, all := m.saturated(); all {
+		found.Resource, found.Detail = CPU, busy+"; "+found.Detail
 	}
-	// A stage that grew by little beside the whole item is not what gave out.
+	// Growth that is small compared with the whole item is not the bottleneck.
 	item := mean(&failing, "fetch", "pool_wait", "write")
-	return blame, most > 0 && float64(most) > (1-1/slowBound)*float64(item)
+	return found, most > 0 && float64(most) > (1-1/slowBound)*float64(item)
 }
 
-func (l course) limit(m Machine) (Bottleneck, bool) {
-	says := l.slotsSay()
-	if busy, all := m.whole(); all {
-		says += "; " + busy
+func (l workload) limit(m Machine) (Bottleneck, bool) {
+	detail := l.slotsDetail()
+	if busy, all := m.saturated(); all {
+		detail += "; " + busy
 	}
-	return Bottleneck{Limit, says}, l.slotsFull() >= fullBound
+	return Bottleneck{Limit, detail}, l.slotsFull() >= fullBound
 }
 
-// dominant returns where most items were, or the CPU where nothing of the machine was left.
-func (l course) dominant(m Machine) (Bottleneck, bool) {
+// dominant returns the stage that most items were in as a bottleneck, or the CPU if
+// the machine was saturated.
+func (l workload) dominant(m Machine) (Bottleneck, bool) {
 	all := l.fetching + l.writing
-	blame, most := Bottleneck{Upstream, ""}, l.fetching
+	found, most := Bottleneck{Upstream, ""}, l.fetching
 	if l.writing > l.fetching {
-		blame.Resource, most = Database, l.writing
+		found.Resource, most = Database, l.writing
 	}
-	blame.Detail = fmt.Sprintf("%.0f %% of the items in progress waited for it", 100*float64(most)/float64(max(all, 1)))
-	if busy, full := m.whole(); full {
+	found.Detail = fmt.Sprintf("%.0f %% of the items in progress waited for it", 100*float64(most)/float64(max(all, 1)))
+	if busy, full := m.saturated(); full {
 		return Bottleneck{CPU, busy}, true
 	}
-	return blame, all > 0
+	return found, all > 0
 }
 
-// binding returns the bottleneck at the limit of the point at
-// (-1: none is recommended), by what was seen at the next limit and at the
-// highest that was tried. The order is that of cause and effect, as in [Blamed].
-func (l *Limits) binding(at int, best *LimitPoint) Bottleneck {
+// bottleneck returns the bottleneck beyond the point at index at (-1 means that none
+// is recommended), by the figures of the next limit and of the highest tested one.
+// The order is that of cause and effect, as in [FindBottleneck].
+func (l *Limits) bottleneck(at int, best *LimitPoint) Bottleneck {
 	first, last := l.Points[0], l.Points[len(l.Points)-1]
 	next := last
 	if at+1 < len(l.Points) {
 		next = l.Points[at+1]
 	}
-	for _, look := range []func() (Bottleneck, bool){
-		func() (Bottleneck, bool) { return l.descriptorsBind(at, next, best) },
-		func() (Bottleneck, bool) { return portsBind(next) },
-		func() (Bottleneck, bool) { return l.failuresBind(next) },
-		func() (Bottleneck, bool) { return l.cpuBinds(last) },
-		func() (Bottleneck, bool) { return l.slowerBinds(first, last) },
+	for _, find := range []func() (Bottleneck, bool){
+		func() (Bottleneck, bool) { return l.descriptorsBottleneck(at, next, best) },
+		func() (Bottleneck, bool) { return portsBottleneck(next) },
+		func() (Bottleneck, bool) { return l.failuresBottleneck(next) },
+		func() (Bottleneck, bool) { return l.cpuBottleneck(last) },
+		func() (Bottleneck, bool) { return l.slowerBottleneck(first, last) },
 	} {
-		if b, found := look(); found {
+		if b, found := find(); found {
 			return b
 		}
 	}
@@ -265,9 +269,10 @@ func (l *Limits) binding(at int, best *LimitPoint) Bottleneck {
 	return Bottleneck{Unknown, "none of descriptors, ports, CPU, the upstream and the database stood out"}
 }
 
-// descriptorsBind where the next limit has too many open, though it does not do
-// less, or none above could be tried for want of them.
-func (l *Limits) descriptorsBind(at int, next LimitPoint, best *LimitPoint) (Bottleneck, bool) {
+// descriptorsBottleneck returns a bottleneck if the next limit has too many descriptors
+// open without a lower throughput, or if no higher limit could be tested for lack of
+// them.
+func (l *Limits) descriptorsBottleneck(at int, next LimitPoint, best *LimitPoint) (Bottleneck, bool) {
 	open := ""
 	if next.Kinds != nil {
 		open = ": " + kindsText(next.Kinds)
@@ -285,14 +290,16 @@ func (l *Limits) descriptorsBind(at int, next LimitPoint, best *LimitPoint) (Bot
 	return Bottleneck{}, false
 }
 
-// portsBind reports whether items of the next limit found no local port to connect from.
-func portsBind(next LimitPoint) (Bottleneck, bool) {
+// portsBottleneck returns a bottleneck if items failed at the next limit for lack of a
+// local port.
+func portsBottleneck(next LimitPoint) (Bottleneck, bool) {
 	n := next.Errors["upstream ports"] + next.Errors["mongo ports"]
-	return Bottleneck{Ports, fmt.Sprintf("at %d, %d items failed without a free local port (EADDRNOTAVAIL); %s", next.Limit, n, morePorts)}, n > 0
+	return Bottleneck{Ports, fmt.Sprintf("at %d, %d items failed without a free local port (EADDRNOTAVAIL); %s", next.Limit, n, portsAdvice)}, n > 0
 }
 
-// failuresBind where too many items fail at the next limit: the side of most is it.
-func (l *Limits) failuresBind(next LimitPoint) (Bottleneck, bool) {
+// failuresBottleneck returns the side on which most items failed as a bottleneck, if too
+// many failed at the next limit.
+func (l *Limits) failuresBottleneck(next LimitPoint) (Bottleneck, bool) {
 	if next.ErrorShare() <= l.Terms.MaxErrors {
 		return Bottleneck{}, false
 	}
@@ -314,16 +321,16 @@ func (l *Limits) failuresBind(next LimitPoint) (Bottleneck, bool) {
 	return Bottleneck{resource, fmt.Sprintf("at %d, %s of the items failed, most of them with %s", next.Limit, share(next.ErrorShare()), most)}, true
 }
 
-// cpuBinds where the SUT used its cores up.
-func (l *Limits) cpuBinds(last LimitPoint) (Bottleneck, bool) {
-	says := fmt.Sprintf("at %d the SUT used %.2g of %g cores", last.Limit, last.CPU, l.Terms.Cores)
-	return Bottleneck{CPU, says}, l.Terms.Cores > 0 && last.CPU >= busyBound*l.Terms.Cores
+// cpuBottleneck returns a bottleneck if the SUT used up its cores.
+func (l *Limits) cpuBottleneck(last LimitPoint) (Bottleneck, bool) {
+	detail := fmt.Sprintf("at %d the SUT used %.2g of %g cores", last.Limit, last.CPU, l.Terms.Cores)
+	return Bottleneck{CPU, detail}, l.Terms.Cores > 0 && last.CPU >= busyBound*l.Terms.Cores
 }
 
-// slowerBinds where a stage takes longer with many at once than with few: what
-// grew most of all, or the CPU where nothing of the machine was left.
-func (l *Limits) slowerBinds(first, last LimitPoint) (Bottleneck, bool) {
-	blame, most := Bottleneck{}, time.Duration(0)
+// slowerBottleneck returns the stage that grew most from the lowest limit to the highest
+// as a bottleneck, or the CPU if the machine was saturated.
+func (l *Limits) slowerBottleneck(first, last LimitPoint) (Bottleneck, bool) {
+	found, most := Bottleneck{}, time.Duration(0)
 	for _, of := range []struct {
 		resource Resource
 		what     string
@@ -334,15 +341,15 @@ func (l *Limits) slowerBinds(first, last LimitPoint) (Bottleneck, bool) {
 			continue
 		}
 		most = now - before
-		blame = Bottleneck{of.resource, fmt.Sprintf("%s took %s in the mean at %d, %s at %d", of.what, text.Short(now), last.Limit, text.Short(before), first.Limit)}
+		found = Bottleneck{of.resource, fmt.Sprintf("%s took %s in the mean at %d, %s at %d", of.what, text.Short(now), last.Limit, text.Short(before), first.Limit)}
 	}
-	busy, all := Machine{Busy: last.Busy}.whole()
+	busy, all := Machine{Busy: last.Busy}.saturated()
 	switch {
 	case !all || most == 0:
 	case last.Others > noise.OthersNote: // the cores were not ours
-		blame.Detail += fmt.Sprintf("; at %d other programs used %s of the machine's cores", last.Limit, share(last.Others))
+		found.Detail += fmt.Sprintf("; at %d other programs used %s of the machine's cores", last.Limit, share(last.Others))
 	default:
-		blame.Resource, blame.Detail = CPU, fmt.Sprintf("at %d %s; %s", last.Limit, busy, blame.Detail)
+		found.Resource, found.Detail = CPU, fmt.Sprintf("at %d %s; %s", last.Limit, busy, found.Detail)
 	}
-	return blame, most > 0
+	return found, most > 0
 }

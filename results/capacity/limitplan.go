@@ -16,58 +16,62 @@ import (
 	"floodgate/scenarios/pipeline"
 )
 
-// KindLimits is Limits.Kind. A plan of rates has none.
+// KindLimits is the value of Limits.Kind. A plan of rates has none.
 const KindLimits = "limits"
 
-// Limits is what a sweep of limits found: how much a closed loop does at each
-// limit, the model of it, and the limit to take. All but the points follows
-// from the points.
+// Limits is the result of a sweep of limits: the throughput of a closed loop at each
+// limit, its model, and the recommended limit. Everything else follows from the
+// points.
 type Limits struct {
-	// Kind is KindLimits: it tells the file from that of a plan of rates.
+	// Kind is [KindLimits], which distinguishes the file from that of a plan of
+	// rates.
 	Kind     string    `json:"kind"`
 	ID       string    `json:"id"`
 	Started  time.Time `json:"started"`
 	Scenario string    `json:"scenario"`
 	Title    string    `json:"title"`
 	Seed     uint64    `json:"seed"`
-	// Level are the factors that all trials have, beside limit and items.
+	// Level holds the common factors of all trials, besides limit and items.
 	Level string `json:"level,omitempty"`
-	// Strategy that the limit is of: bounded or staged.
+	// Strategy is the strategy that the limit applies to: bounded or staged.
 	Strategy pipeline.Kind `json:"strategy"`
-	// MaxLimit is the highest limit that may be tried. Capped says that there are
-	// descriptors for no more.
+	// MaxLimit is the highest limit that may be tested. Capped reports that there
+	// are not enough descriptors for more.
 	MaxLimit int  `json:"max_limit"`
 	Capped   bool `json:"capped_by_descriptors,omitempty"`
-	// Terms that a limit must keep.
+	// Terms holds the requirements for a limit.
 	Terms Terms `json:"terms"`
-	// Points in the order of their limits.
+	// Points are in ascending order of their limits.
 	Points []LimitPoint `json:"points"`
-	// Adaptive is what the strategy found that sets its limit itself; nil means that it was not tried.
+	// Adaptive holds the results of the adaptive strategy; nil means that it was not
+	// tested.
 	Adaptive *Adaptive `json:"adaptive,omitempty"`
-	// Model fitted to the points; nil means that there are too few.
+	// Model is the model fitted to the points; nil means that there are too few.
 	Model *Fit `json:"model,omitempty"`
-	// Simulation is how well the what-if predicts the points; nil means that nothing was simulated.
+	// Simulation compares the simulation with the points; nil means that nothing was
+	// simulated.
 	Simulation *Simulation `json:"simulation,omitempty"`
-	// Recommendation; nil means no point was measured.
+	// Recommendation is nil if no point was measured.
 	Recommendation *Recommendation     `json:"recommendation,omitempty"`
 	Environment    results.Environment `json:"environment"`
 	Machine        results.Fingerprint `json:"machine"`
-	// Interrupted reports that the sweep was ended early; Unmeasured why it could
-	// not continue. Both empty: it came to its end.
+	// Interrupted reports that the sweep was ended early, and Unmeasured why it
+	// could not continue.
 	Interrupted bool   `json:"interrupted,omitempty"`
 	Unmeasured  string `json:"unmeasured,omitempty"`
-	// Noise is what disturbed the machine meanwhile.
+	// Noise holds the findings about disturbances.
 	Noise []noise.Finding `json:"noise,omitempty"`
-	// Records is the file of the trials' records.
+	// Records is the file with the records of the trials.
 	Records string `json:"records,omitempty"`
-	// Command of floodgate that plans so again, a word each; empty means unknown.
+	// Command is the command that reproduces the plan, one word each; empty means
+	// unknown.
 	Command []string `json:"command,omitempty"`
-	// Decision on the sweep; Exit is its exit code.
+	// Decision is the decision on the sweep; Exit is its exit code.
 	Decision verdict.Decision `json:"decision"`
 	Exit     int              `json:"exit_code"`
 }
 
-// Trials returns how many it was made of, those without a result included.
+// Trials returns the number of trials, including those without a result.
 func (l *Limits) Trials() int {
 	n := 0
 	for _, p := range l.Points {
@@ -79,78 +83,84 @@ func (l *Limits) Trials() int {
 	return n
 }
 
-// Finished reports whether the sweep came to its end.
+// Finished reports whether the sweep was completed.
 func (l *Limits) Finished() bool { return !l.Interrupted && l.Unmeasured == "" }
 
-// Terms that a recommended limit keeps.
+// Terms holds the requirements that a recommended limit meets.
 type Terms struct {
-	// P99 of the time that an item takes from the start of its fetch to the end
-	// of its write; zero means any.
+	// P99 bounds the time of an item from the start of its fetch to the end of its
+	// write; zero means no bound.
 	P99 scenarios.Duration `json:"p99,omitzero"`
 	// MaxErrors is the share of items that may fail.
 	MaxErrors float64 `json:"max_errors"`
-	// NoFile is the limit of descriptors, MaxDescriptors how many may be open.
+	// NoFile is the limit of descriptors, and MaxDescriptors the number that may be
+	// open.
 	NoFile         int `json:"nofile"`
 	MaxDescriptors int `json:"max_descriptors"`
-	// Reach is the share of the highest throughput that is enough.
+	// Reach is the sufficient share of the highest throughput.
 	Reach float64 `json:"reach"`
-	// Cores that the SUT may use; zero means unknown.
+	// Cores is the number of cores that the SUT may use; zero means unknown.
 	Cores float64 `json:"cores,omitempty"`
 }
 
-// LimitPoint is one limit that was tried, over all its trials.
+// LimitPoint summarizes the trials of one limit.
 type LimitPoint struct {
 	Limit int `json:"limit"`
 	// Variant is the name of its trials in the records.
 	Variant string `json:"variant"`
-	// Items of a trial.
+	// Items is the number of items of a trial.
 	Items int `json:"items"`
-	// Runs are its trials that could be measured, in the order of their blocks.
+	// Runs holds its measured trials, in the order of their blocks.
 	Runs []LimitRun `json:"runs"`
-	// Lost trials had no result; Why says what became of them.
+	// Lost is the number of trials without a result, and Why the reasons.
 	Lost int      `json:"lost,omitempty"`
 	Why  []string `json:"why,omitempty"`
-	// Throughput in items a second; nil means too few trials for an interval.
+	// Throughput is in items per second; nil means too few trials for an interval.
 	Throughput *stats.Interval `json:"throughput,omitempty"`
-	// P99 of the time of an item, in nanoseconds, by the p99 of each trial; nil means as Throughput.
+	// P99 is the p99 of the time of an item, in nanoseconds, over those of the
+	// trials; nil means too few trials.
 	P99 *stats.Interval `json:"p99_ns,omitempty"`
-	// InFlight is X·R: throughput times the mean time of an item, the mean number
-	// of items in work by Little's law, which in a closed loop is the limit. Off is
-	// how far it is from it, as a share; beyond [OffBound] it is flagged.
-	// Nil: the strategy has no one limit of what is in work.
+	// InFlight is throughput × mean time of an item: by Little's law, the mean
+	// number of items in progress, which in a closed loop is the limit.
+	// LittleDeviation is its deviation from the limit, as a share; beyond
+	// [MaxLittleDeviation] it is flagged. Nil means that the strategy has no single
+	// limit of the items in progress.
 	InFlight        float64  `json:"in_flight"`
 	LittleDeviation *float64 `json:"little_deviation,omitempty"`
-	// Peak descriptors of all trials, nil: never seen; Kinds counted by the
-	// dialers, the highest of each; nil means not counted.
+	// Peak is the peak of descriptors of all trials; nil means unknown. Kinds holds
+	// the peaks counted by the dialers; nil means not counted.
 	Peak     *int           `json:"peak_descriptors,omitempty"`
 	Kinds    *results.Kinds `json:"peak_by_kind,omitempty"`
 	Baseline int            `json:"baseline_descriptors"`
-	// Tried items of all trials, of which Failed failed; Errors by "side type".
+	// Tried is the number of items of all trials, of which Failed failed; Errors
+	// counts them by "side type".
 	Tried  int            `json:"items_tried"`
 	Failed int            `json:"items_failed"`
 	Errors map[string]int `json:"errors,omitempty"`
-	// Corrupt documents: lost, duplicate, wrong or foreign.
+	// Corrupt counts the documents that are lost, duplicate, corrupt or foreign.
 	Corrupt int `json:"corrupt_documents,omitempty"`
-	// CPU is the number of cores that the SUT used, in the mean; Busy the share of all
-	// cores of the machine that was in use, by the median of the trials; zero means unknown.
+	// CPU is the mean number of cores that the SUT used; Busy is the share of all
+	// cores that was in use, in the median of the trials; zero means unknown.
 	CPU  float64 `json:"cpu_cores"`
 	Busy float64 `json:"machine_busy,omitempty"`
-	// Others is the share of all cores that programs used which are not ours.
+	// Others is the share of all cores that other programs used.
 	Others float64 `json:"machine_others,omitempty"`
-	// Stages of all trials together: queue, fetch, handoff, pool_wait, write, item.
+	// Stages holds the merged histograms of all trials: queue, fetch, handoff,
+	// pool_wait, write, item.
 	Stages map[string]results.Histogram `json:"stages,omitempty"`
-	// Violations are the terms that it violates; empty means none.
+	// Violations lists the violated requirements.
 	Violations []Violation `json:"violations,omitempty"`
 }
 
-// Violation is a term that a limit violates.
+// Violation is a requirement that a limit violates.
 type Violation struct {
 	Term Term `json:"term"`
-	// Detail has the value beside what is allowed.
+	// Detail states the value and the allowed one.
 	Detail string `json:"detail"`
 }
 
-// Term is one of the [Terms], or what every limit must do.
+// Term identifies a requirement: one of the [Terms], or one that applies to every
+// limit.
 type Term string
 
 // The terms.
@@ -169,70 +179,76 @@ type LimitRun struct {
 	// Trial is the index of its record.
 	Trial int `json:"trial"`
 	Block int `json:"block"`
-	// Throughput: items that were done, a second, while all slots were in use.
+	// Throughput is the number of items per second while all slots were in use.
 	Throughput float64       `json:"throughput"`
 	P99        time.Duration `json:"p99_ns"`
 	// Busy is the share of all cores of the machine that was in use; zero means unknown.
 	Busy float64 `json:"machine_busy,omitempty"`
 }
 
-// Adaptive is what the adaptive strategy came to.
+// Adaptive holds the results of the adaptive strategy.
 type Adaptive struct {
 	Runs []AdaptiveRun `json:"runs"`
 }
 
-// AdaptiveRun is one trial of it.
+// AdaptiveRun is one trial of the adaptive strategy.
 type AdaptiveRun struct {
 	Trial int `json:"trial"`
-	// Limit at the end of the trial, and the median of it over the second half.
+	// Last is the limit at the end of the trial, and Settled its median over the
+	// second half.
 	Last       int     `json:"last_limit"`
 	Settled    int     `json:"settled_limit"`
 	Throughput float64 `json:"throughput"`
 }
 
-// Recommendation is the limit to take, and what speaks for it.
+// Recommendation is the recommended limit, with the reasons.
 type Recommendation struct {
-	// Limit; zero means none that was tried keeps the terms, whatever its throughput.
+	// Limit is zero if no tested limit meets the requirements apart from throughput.
 	Limit int `json:"limit"`
-	// Compromise reports that no limit that keeps the other terms reaches the share of
-	// the highest throughput that is requested: Limit is the best of these.
+	// Compromise reports that no limit that meets the other requirements reaches the
+	// required share of the highest throughput: Limit is the best of those.
 	Compromise bool `json:"compromise,omitempty"`
-	// UpTo is the highest limit up to which the terms are kept and throughput is not
-	// significantly below what is requested: any limit from Limit to it is acceptable.
+	// UpTo is the highest acceptable limit: from Limit to UpTo the requirements are
+	// met, and throughput is not significantly below the required one.
 	UpTo int `json:"up_to,omitempty"`
-	// Peak is the limit of the highest throughput that was measured. Passed says
-	// that a higher limit had significantly less; else the peak is "at least" that.
+	// Peak is the limit with the highest measured throughput. Passed reports that a
+	// higher limit had significantly less; otherwise the peak is at least there.
 	Peak   int  `json:"peak_limit"`
 	Passed bool `json:"passed_peak"`
-	// Share of the highest throughput that Limit has.
+	// Share is the throughput at Limit as a share of the highest one.
 	Share float64 `json:"share_of_peak,omitempty"`
-	// FreeDescriptors at Limit, of those that the terms allow.
+	// FreeDescriptors is the number of unused descriptors at Limit, of those that
+	// the requirements allow.
 	FreeDescriptors int `json:"free_descriptors,omitempty"`
-	// Bottleneck is what keeps more from being done beyond the recommended limit.
+	// Bottleneck is the bottleneck beyond the recommended limit.
 	Bottleneck Bottleneck `json:"bottleneck"`
-	// Config to paste; nil means no limit is recommended.
+	// Config holds the settings for the limit; nil means that no limit is
+	// recommended.
 	Config *Config `json:"config,omitempty"`
-	// Waiting of items that come at random, where Limit is that of a server.
+	// Waiting holds the waiting times of items that arrive at random at a server
+	// with Limit slots.
 	Waiting []Waiting `json:"waiting,omitempty"`
-	// Notes that whoever takes it should know.
+	// Notes holds caveats about the recommendation.
 	Notes []string `json:"notes,omitempty"`
 }
 
-// Config are the settings that follow from the limit.
+// Config holds the settings that follow from the limit.
 type Config struct {
-	// MaxConnsPerHost of the HTTP client and MaxPoolSize of the MongoDB driver,
-	// as they were when the limit was measured.
+	// MaxConnsPerHost is for the HTTP client and MaxPoolSize for the MongoDB driver,
+	// as when the limit was measured.
 	MaxConnsPerHost int `json:"MaxConnsPerHost"`
 	MaxPoolSize     int `json:"maxPoolSize"`
-	// Open are the descriptors that may be open with these: those before the first
-	// client, both kinds of connections and the driver's own, or the peak that was
-	// measured; zero means not known.
+	// Open is the number of descriptors that may be open with these settings: those
+	// before the first client, both kinds of connections and the driver's own, or
+	// the measured peak if that is higher; zero means unknown.
 	Open int `json:"may_be_open,omitempty"`
-	// NoFile for ulimit -n: Open is 70 % of it at most, rounded up to a multiple of 64.
+	// NoFile is the value for ulimit -n: Open is at most 70 % of it; rounded up to a
+	// multiple of 64.
 	NoFile int `json:"ulimit_n"`
 }
 
-// NewAdaptive returns what trials of the adaptive strategy came to; nil means that none did.
+// NewAdaptive returns the results of trials of the adaptive strategy; nil means that
+// there are none.
 func NewAdaptive(trials []results.Trial) *Adaptive {
 	var a Adaptive
 	for _, t := range trials {
@@ -269,8 +285,8 @@ func ReadLimits(text []byte) (*Limits, error) {
 	return &l, l.check()
 }
 
-// readPlan decodes a stored plan. A field that it does not know would leave the
-// one that has another name now at zero.
+// readPlan decodes a stored plan. Unknown fields are errors, as they may be renamed
+// ones, which would be left at zero.
 func readPlan(text []byte, plan any) error {
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
@@ -312,11 +328,12 @@ func (l *Limits) check() error {
 	return nil
 }
 
-// Simulation is how well the what-if simulation predicts what a plan measured.
+// Simulation compares the what-if simulation with the measurements of a plan.
 type Simulation struct {
-	// Why it could not be compared; empty means that it was.
+	// Why is the reason why it could not be compared; empty means that it was.
 	Why string `json:"why,omitempty"`
-	// Validated against every limit that was measured, and within which range.
+	// Validated holds the errors at every measured limit, and Range the range of the
+	// measurements.
 	Validated *whatif.Validation `json:"validated,omitempty"`
 	Range     *whatif.Range      `json:"range,omitempty"`
 }

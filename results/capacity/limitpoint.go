@@ -17,12 +17,12 @@ import (
 // limitLevel is the confidence of a point's intervals.
 const limitLevel = 0.95
 
-// OffBound is how far throughput times time may be from the limit, as a share
-// of it: 5 % (see [LimitPoint.InFlight]).
-const OffBound = 0.05
+// MaxLittleDeviation is the share by which throughput × mean time may deviate from
+// the limit without being flagged (see [LimitPoint.InFlight]).
+const MaxLittleDeviation = 0.05
 
-// NewLimitPoint gathers the trials of a limit that is of the strategy. Trials
-// that were not measured count as lost.
+// NewLimitPoint summarizes the trials of a limit of the strategy. Trials that were
+// not measured count as lost.
 func NewLimitPoint(limit int, strategy pipeline.Kind, trials []results.Trial) (LimitPoint, error) {
 	p := LimitPoint{Limit: limit}
 	ok := make([]results.Trial, 0, len(trials))
@@ -84,7 +84,7 @@ func unusable(t results.Trial) string {
 	return t.Doubt()
 }
 
-// fewWhy is the number of different reasons that are kept.
+// fewWhy bounds the number of different reasons that are kept.
 const fewWhy = 3
 
 func (p *LimitPoint) lose(why string) {
@@ -93,12 +93,12 @@ func (p *LimitPoint) lose(why string) {
 	}
 }
 
-// rateOf returns how many items ended a second, those that failed included. Of a
-// strategy that holds slots it is that of the time in which all slots were in use, until
-// the last item was begun: all others but those in the other slots had ended
-// then. The end of the items, when slots become empty, would count as slowness;
-// what was done of those in the other slots does not count, so it is a little low.
-// Of others it is that of the whole makespan.
+// rateOf returns the number of items per second, including failed ones. For a
+// strategy that holds slots, it covers the time in which all slots were in use,
+// until the last item began: all items except those in the other slots had ended by
+// then. Otherwise the end, when slots become empty, would count as slowness. Work
+// done on the items in the other slots does not count, so the rate is slightly low.
+// For other strategies it covers the whole makespan.
 func rateOf(t results.Trial, limit int, strategy pipeline.Kind) float64 {
 	items, busy := t.Stages["item"].Count, t.Stages["queue"].Max
 	if holdsSlot(strategy) && busy > 0 && items > int64(limit) {
@@ -107,9 +107,9 @@ func rateOf(t results.Trial, limit int, strategy pipeline.Kind) float64 {
 	return float64(items) / t.Makespan.Seconds()
 }
 
-// doneRate returns how many items were done a second. Where more than a few failed, it
-// is that of the whole makespan: failures come and go at another pace than
-// what is done, which is not spread evenly among them.
+// doneRate returns the number of successful items per second. If more than a few
+// failed, it covers the whole makespan, because failures are not spread evenly among
+// the successful items.
 func doneRate(t results.Trial, rate float64) float64 {
 	done, all := float64(*t.ItemsDone), float64(t.Stages["item"].Count)
 	if all-done > float64(scenarios.DefaultSLOErrors)*all {
@@ -149,7 +149,7 @@ func (p *LimitPoint) add(t results.Trial, strategy pipeline.Kind) {
 	}
 }
 
-// SetBusy tells the point how busy the machine was in each trial, by its index.
+// SetBusy sets how busy the machine was in each trial, by the trial's index.
 func (p *LimitPoint) SetBusy(of map[int]float64) {
 	var all []float64
 	for i, run := range p.Runs {
@@ -163,7 +163,7 @@ func (p *LimitPoint) SetBusy(of map[int]float64) {
 	}
 }
 
-// ErrorShare of the items that were tried.
+// ErrorShare returns the share of the items that failed.
 func (p LimitPoint) ErrorShare() float64 {
 	if p.Tried == 0 {
 		return 0
@@ -171,14 +171,14 @@ func (p LimitPoint) ErrorShare() float64 {
 	return float64(p.Failed) / float64(p.Tried)
 }
 
-// Idle reports whether throughput times time is not the limit: slots were empty
-// between items, the items were too few to tell, or a time is wrong.
+// Idle reports whether throughput × mean time deviates from the limit: slots were
+// empty between items, there were too few items, or a time is wrong.
 func (p LimitPoint) Idle() bool {
-	return p.LittleDeviation != nil && math.Abs(*p.LittleDeviation) > OffBound
+	return p.LittleDeviation != nil && math.Abs(*p.LittleDeviation) > MaxLittleDeviation
 }
 
-// interval of the centre of positive values, on the scale of their logarithms;
-// nil: there are too few.
+// interval returns the interval of the center of positive values, on a logarithmic
+// scale, or nil if there are too few.
 func interval(runs []LimitRun, of func(LimitRun) float64) *stats.Interval {
 	logs := make([]float64, len(runs))
 	for i, r := range runs {
@@ -191,7 +191,7 @@ func interval(runs []LimitRun, of func(LimitRun) float64) *stats.Interval {
 	return new(i.Exp())
 }
 
-// merged adds up the histograms of each stage.
+// merged merges the histograms of each stage.
 func merged(trials []results.Trial) (map[string]results.Histogram, error) {
 	sums := map[string]*hdrhistogram.Histogram{}
 	for _, t := range trials {
@@ -217,8 +217,8 @@ func merged(trials []results.Trial) (map[string]results.Histogram, error) {
 	return all, nil
 }
 
-// Against returns the ratio of the throughput of p to that of q, by the blocks that
-// both have where these suffice; false: too few trials.
+// Against returns the ratio of the throughput of p to that of q, by common blocks if
+// there are enough. It returns false for too few trials.
 func (p LimitPoint) Against(q LimitPoint) (stats.Interval, bool) {
 	var num, den, a, b []float64
 	other := map[int]float64{}

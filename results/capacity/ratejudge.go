@@ -11,76 +11,79 @@ import (
 	"floodgate/scenarios"
 )
 
-// Point is one rate that was tried.
+// Point is one tested rate.
 type Point struct {
-	// Rate in reports a second, that came for Window.
+	// Rate is in reports per second, which arrived for Window.
 	Rate   float64       `json:"rate"`
 	Window time.Duration `json:"window_ns"`
-	// Confirms reports that this was the longer window, to confirm the rate.
+	// Confirms reports that this was the longer window, which confirms the rate.
 	Confirms bool `json:"confirms,omitempty"`
-	// Decision on the rate: passed, failed, or inconclusive where the generator or
-	// the mock was the bottleneck.
+	// Decision is passed, failed, or inconclusive if the generator or the mock was
+	// the bottleneck.
 	Decision verdict.Decision `json:"verdict"`
-	// Why it failed or is inconclusive; empty means that it passed.
+	// Why holds the reasons if it failed or is inconclusive.
 	Why []string `json:"why,omitempty"`
 	// Trial is the index of its record.
 	Trial int `json:"trial"`
-	// Figures that it was judged by.
+	// Figures are the figures that it was judged by.
 	Figures
-	// Machine that it ran on.
+	// Machine is the machine of the trial.
 	Machine Machine `json:"machine"`
 }
 
-// End is why a search ended.
+// End is the reason why a search ended.
 type End string
 
-// Ends of a search.
+// The ends of a search.
 const (
-	// Confirmed: the rate held for the longer window, and one a little above it failed.
+	// Confirmed means that the rate passed for the longer window, and one slightly
+	// above it failed.
 	Confirmed End = "confirmed"
-	// AtLeast: the highest rate that was allowed held for the longer window.
+	// AtLeast means that the highest allowed rate passed for the longer window.
 	AtLeast End = "at least"
-	// Below: the lowest rate that was allowed failed.
+	// Below means that the lowest allowed rate failed.
 	Below End = "below"
-	// Unconfirmed: no rate that was tried held for the longer window.
+	// Unconfirmed means that no rate passed for the longer window.
 	Unconfirmed End = "unconfirmed"
-	// Undecided: the generator or the mock was the bottleneck.
+	// Undecided means that the generator or the mock was the bottleneck.
 	Undecided = End(verdict.Undecided)
-	// Unfinished: it has not ended.
+	// Unfinished means that the search has not ended.
 	Unfinished End = "unfinished"
 )
 
-// Rate is what a search found.
+// Rate is the result of a search.
 type Rate struct {
 	End End `json:"end"`
-	// Confirmed rate in reports a second; zero means there is none.
+	// Confirmed is the confirmed rate in reports per second; zero means none.
 	Confirmed float64 `json:"confirmed,omitempty"`
 	// Failed is the lowest rate that failed; zero means none did.
 	Failed float64 `json:"failed,omitempty"`
-	// Met is the highest rate that held for the short window or the long one,
-	// below all that did not; zero means none. It is not a result, because it was not confirmed.
+	// Met is the highest rate that passed for the short or the long window, below
+	// all that did not; zero means none. As it was not confirmed, it is not a
+	// result.
 	Met float64 `json:"met,omitempty"`
-	// Points in the order in which they were tried.
+	// Points are in the order in which they were tested.
 	Points []Point `json:"points"`
 }
 
 // Decided reports whether the search found a bound of the rate.
 func (r Rate) Decided() bool { return r.End == Confirmed || r.End == AtLeast || r.End == Below }
 
-// Figures are what a rate is judged by.
+// Figures holds the figures that a rate is judged by.
 type Figures struct {
-	// Due reports, of which OK were done in time.
+	// Due is the number of reports, of which OK succeeded in time.
 	Due int `json:"due"`
 	OK  int `json:"ok"`
-	// P99 of the response times of all that ended, since they were due.
+	// P99 is that of the response times of all reports that ended, since they were
+	// due.
 	P99 time.Duration `json:"p99_ns"`
-	// Peak descriptors; nil means never seen.
+	// Peak is the peak of descriptors; nil means unknown.
 	Peak *int `json:"peak_descriptors,omitempty"`
-	// Lag is how late the generator began 1 % of the reports or more.
+	// Lag is the p99 of the generator's lag.
 	Lag time.Duration `json:"lag_p99_ns"`
 }
 
-// Errors returns the share of due reports that were not done.
+// Errors returns the share of due reports that did not succeed.
 func (f Figures) Errors() float64 {
 	if f.Due == 0 {
 		return 0
@@ -88,8 +91,8 @@ func (f Figures) Errors() float64 {
 	return float64(f.Due-f.OK) / float64(f.Due)
 }
 
-// Judge reports whether a trial of a service kept the SLO, with at most nofile
-// descriptors. It must not be one that failed to be measured.
+// Judge judges whether a trial of a service met the SLO, with at most nofile
+// descriptors. The outcome of the trial must not be failed.
 //
 // It is inconclusive when the mock or the generator was the bottleneck. All others
 // passed, unless reports took too long, were not done, descriptors ran short,
@@ -154,22 +157,22 @@ func (p *Point) judge(t results.Trial, slo scenarios.SLO, nofile int) {
 	}
 }
 
-// share writes a share in percent: "1.5 %".
+// share formats a share as a percentage: "1.5 %".
 func share(x float64) string { return fmt.Sprintf("%.3g %%", 100*x) }
 
-// Threshold is the judgement of a scenario's budget over the highest rate that
-// a variant sustains.
+// Threshold is the judgment of a scenario's budget for the highest rate that a
+// variant sustains.
 type Threshold struct {
 	verdict.Threshold
 	Variant string `json:"variant"`
-	// Limit in reports a second.
+	// Limit is in reports per second.
 	Limit float64 `json:"limit"`
-	// Why it could not be decided; empty means that it was.
+	// Why is the reason why it could not be decided; empty means that it was.
 	Why string `json:"why,omitempty"`
 }
 
-// JudgeRates judges the thresholds of a scenario over [scenarios.MetricMaxRate],
-// each by what was found of its variant; the others are none of a plan's.
+// JudgeRates judges the thresholds of a scenario on [scenarios.MetricMaxRate] by the
+// results of their variants, and ignores other thresholds.
 //
 // What is sustained lies between the highest rate that was confirmed and the
 // lowest that failed: a limit between the two, the margin counted in, is
@@ -201,8 +204,8 @@ func JudgeRates(thresholds []scenarios.Threshold, found []Variant) []Threshold {
 	return all
 }
 
-// known returns where the sustained rate lies: from the one that was confirmed to
-// below the lowest that failed.
+// known returns the range of the sustained rate: from the confirmed rate to below
+// the lowest that failed.
 func (v Variant) known() verdict.Range {
 	r := verdict.Range{Low: v.Confirmed, High: math.Inf(1)}
 	if v.Failed > 0 {

@@ -6,23 +6,25 @@ import (
 	"time"
 )
 
-// RateLimit is the limit to take where reports come when they come: what a plan
-// found whose variants are limits.
+// RateLimit is the recommended limit for reports that arrive at random: the result
+// of a plan whose variants are limits.
 type RateLimit struct {
-	// Limit is the smallest whose rate may reach Reach of the highest that was
-	// confirmed; zero means none has a confirmed rate, or some are not decided, of which
-	// one may sustain more, or a smaller one as much.
+	// Limit is the smallest limit whose rate may reach [Reach] of the highest
+	// confirmed one. It is zero if no limit has a confirmed rate, or if an undecided
+	// limit might sustain more, or a smaller one as much.
 	Limit int `json:"limit,omitempty"`
-	// Rate that Limit was confirmed to sustain, and Highest of all limits, at Peak,
-	// in reports a second.
+	// Rate is the confirmed rate of Limit, and Highest that of all limits, at Peak,
+	// in reports per second.
 	Rate    float64 `json:"rate,omitempty"`
 	Highest float64 `json:"highest,omitempty"`
 	Peak    int     `json:"peak_limit,omitempty"`
-	// Why none can be named; empty means that all limits were decided.
+	// Why is the reason why none can be recommended; empty means that all limits
+	// were decided.
 	Why string `json:"why,omitempty"`
 }
 
-// limitOfRates chooses among variants that are limits, in rising order; nil means they are none.
+// limitOfRates chooses among variants that are limits, in ascending order; nil means
+// that they are not limits.
 //
 // What a limit sustains lies between its confirmed rate and the lowest that failed:
 // one is passed over only where even the latter is below what is requested.
@@ -54,19 +56,21 @@ func limitOfRates(found []Variant, limits map[string]int) *RateLimit {
 	return r
 }
 
-// Waiting is what items that come at random have to expect of a number of slots.
+// Waiting describes the waiting times of items that arrive at random at a number of
+// slots.
 type Waiting struct {
-	// Load is the share of the slots that is in use in the mean, Rate that of items a second.
+	// Load is the mean share of the slots that is in use, and Rate the number of
+	// items per second.
 	Load float64 `json:"load"`
 	Rate float64 `json:"rate"`
-	// Waits is the share of the items that find no free slot, Mean the time that
-	// an item waits, those that need not wait included.
+	// Waits is the share of the items that find no free slot, and Mean the mean
+	// waiting time of all items.
 	Waits float64       `json:"waits"`
 	Mean  time.Duration `json:"mean_wait_ns"`
 }
 
-// ErlangC returns the waiting of items that come at rate, in items a second, to
-// slots of which each takes service for one in the mean (A. K. Erlang, 1917).
+// ErlangC returns the waiting times of items that arrive at a rate, in items per
+// second, at slots that each take service for one in the mean (A. K. Erlang, 1917).
 //
 // It supposes that items come at random (Poisson), that service times are
 // exponential and do not depend on the load, and that any number may wait. Times

@@ -1,7 +1,8 @@
-// Package capacity says what a pipeline can do: the highest rate of reports that a
-// service sustains ([Rate]), by what it is judged ([Judge]), and what gives out
-// first ([Blamed]); what a closed loop does at each of many limits ([LimitPoint]),
-// the law that this follows ([FitUSL]), and which limit to take ([Recommendation]).
+// Package capacity determines the capacity of a pipeline. For a service: the highest
+// sustainable rate of reports ([Rate]), judged by [Judge], and the bottleneck
+// ([FindBottleneck]). For a closed loop: the throughput at many limits
+// ([LimitPoint]), its scalability model ([FitUSL]), and the recommended limit
+// ([Recommendation]). See the example of [FitUSL].
 package capacity
 
 import (
@@ -20,64 +21,70 @@ func ReadRates(text []byte) (*Rates, error) {
 	return &p, readPlan(text, &p)
 }
 
-// Rates is the highest rate that each variant of a service sustains, and how it
-// was found.
+// Rates is the result of a search for the highest sustainable rate of each variant
+// of a service.
 type Rates struct {
 	ID       string    `json:"id"`
 	Started  time.Time `json:"started"`
 	Scenario string    `json:"scenario"`
 	Title    string    `json:"title"`
-	// Level are the factors that all trials have, beside rate and window.
+	// Level holds the common factors of all trials, besides rate and window.
 	Level string        `json:"level,omitempty"`
 	SLO   scenarios.SLO `json:"slo"`
-	// NoFile is the limit of descriptors, MaxDescriptors how many the SLO allows.
+	// NoFile is the limit of descriptors, and MaxDescriptors the number that the SLO
+	// allows.
 	NoFile         int  `json:"nofile"`
 	MaxDescriptors int  `json:"max_descriptors"`
 	Poisson        bool `json:"poisson"`
-	// Window of a rate that was tried, Confirm of one that was to be confirmed.
+	// Window is the time for which a rate is tested, and Confirm that for which it
+	// is confirmed.
 	Window  time.Duration `json:"window_ns"`
 	Confirm time.Duration `json:"confirm_ns"`
-	// LagBound of the generator, see [results.LagBound].
+	// LagBound is the bound on the generator's lag, see [results.LagBound].
 	LagBound    time.Duration       `json:"lag_bound_ns"`
 	Variants    []Variant           `json:"variants"`
 	Environment results.Environment `json:"environment"`
 	Machine     results.Fingerprint `json:"machine"`
-	// Interrupted reports that the plan was ended early, with variants not tried.
+	// Interrupted reports that the plan was ended early; NotTried lists the untested
+	// variants.
 	Interrupted bool     `json:"interrupted,omitempty"`
 	NotTried    []string `json:"not_tried,omitempty"`
-	// Limit to take, of a plan whose variants are limits; nil means they are not.
+	// Limit is the recommended limit; nil means that the variants are not limits.
 	Limit *RateLimit `json:"limit,omitempty"`
-	// Thresholds are those of the scenario about a highest rate.
+	// Thresholds holds those of the scenario on the highest rate.
 	Thresholds []Threshold `json:"thresholds,omitempty"`
-	// Noise is what disturbed the machine meanwhile.
+	// Noise holds the findings about disturbances.
 	Noise []noise.Finding `json:"noise,omitempty"`
-	// Records is the folder of the trials' records.
+	// Records is the folder with the records of the trials.
 	Records string `json:"records,omitempty"`
-	// Command of floodgate that plans so again, a word each; empty means unknown.
+	// Command is the command that reproduces the plan, one word each; empty means
+	// unknown.
 	Command []string `json:"command,omitempty"`
-	// Decision on the plan; Exit is its exit code.
+	// Decision is the decision on the plan; Exit is its exit code.
 	Decision verdict.Decision `json:"decision"`
 	Exit     int              `json:"exit_code"`
 }
 
-// Variant is what was found of one.
+// Variant is the result of one variant.
 type Variant struct {
 	Variant string `json:"variant"`
-	// Limit that all reports share, where the plan is of limits; zero means it is not.
+	// Limit is the limit that all reports share; zero means that the plan is not one
+	// of limits.
 	Limit int `json:"limit,omitempty"`
 	Rate
-	// Bottleneck is what gave out first at the lowest rate that failed; nil means none failed.
+	// Bottleneck is the bottleneck at the lowest rate that failed; nil means that
+	// none failed.
 	Bottleneck *Bottleneck `json:"bottleneck,omitempty"`
 	// Unmeasured is the reason why the search could not continue; empty means that it could.
 	Unmeasured string `json:"unmeasured,omitempty"`
 }
 
-// Found sets what was found of the scenario's variants, those that were not begun,
-// what that says of its thresholds about a highest rate, and the decision: failed
-// where a threshold is violated, or of limits none has a rate; not measured where a
-// variant could not be measured or the plan was interrupted; inconclusive where one
-// could not be decided, or a threshold; else passed: each has a rate, or is known
-// to be below the lowest.
+// Found sets the results of the scenario's variants, the untested ones, the
+// thresholds on the highest rate, and the decision. The decision is failed if a
+// threshold is violated or no limit has a rate; not measured if a variant could not
+// be measured or the plan was interrupted; inconclusive if a variant or a threshold
+// is; and passed otherwise: each variant has a rate, or is known to be below the
+// lowest.
 func (p *Rates) Found(found []Variant, s *scenarios.Scenario, interrupted bool) {
 	p.Variants, p.NotTried, p.Interrupted = found, nil, interrupted
 	for _, v := range s.Variants[len(found):] {
@@ -112,7 +119,8 @@ func (p *Rates) Found(found []Variant, s *scenarios.Scenario, interrupted bool) 
 	p.Exit = p.Decision.ExitCode()
 }
 
-// limitsOf returns the limits of a scenario's variants by their names; nil means that the plan is of none.
+// limitsOf returns the limits of a scenario's variants by their names; nil means
+// that the variants are not limits.
 func limitsOf(s *scenarios.Scenario, found []Variant) map[string]int {
 	if len(found) == 0 || found[0].Limit == 0 {
 		return nil
@@ -124,8 +132,8 @@ func limitsOf(s *scenarios.Scenario, found []Variant) map[string]int {
 	return limits
 }
 
-// Hidden returns the share by which a rate may be above what is sustainable:
-// a queue that grows so slowly keeps the SLO for the longer window.
+// Hidden returns the share by which a confirmed rate may exceed the sustainable one:
+// a slowly growing queue may meet the SLO for the longer window.
 func (p *Rates) Hidden() float64 {
 	if p.Confirm <= 0 {
 		return 0
@@ -133,7 +141,8 @@ func (p *Rates) Hidden() float64 {
 	return float64(p.SLO.P99) / float64(p.Confirm)
 }
 
-// Best returns the point of the confirmed rate, else of the highest that passed; nil means none.
+// Best returns the point of the confirmed rate, or else that of the highest rate
+// that passed; nil means none.
 func (v Variant) Best() *Point {
 	want := v.Confirmed
 	if want == 0 {

@@ -12,17 +12,18 @@ import (
 	"floodgate/scenarios/pipeline"
 )
 
-// What a recommended limit keeps, where nobody says otherwise.
+// The default requirements for a recommended limit.
 const (
-	// DescriptorShare of the descriptors may be open.
+	// DescriptorShare is the share of the descriptors that may be open.
 	DescriptorShare = 0.7
-	// Reach is the share of the highest throughput that is enough.
+	// Reach is the sufficient share of the highest throughput.
 	Reach = 0.95
 
 	nofileStep = 64 // ulimit -n is given as a multiple of it
 )
 
-// NewTerms returns the terms in a process of so many descriptors and cores. A p99 of 0 is any.
+// NewTerms returns the default requirements in a process with that many descriptors
+// and cores. A p99 of 0 means no bound.
 func NewTerms(p99 time.Duration, nofile int, cores float64) Terms {
 	return Terms{
 		P99: scenarios.Duration(p99), MaxErrors: float64(scenarios.DefaultSLOErrors), NoFile: nofile,
@@ -30,9 +31,10 @@ func NewTerms(p99 time.Duration, nofile int, cores float64) Terms {
 	}
 }
 
-// Conclude sets all that follows from the points: which of them violate the
-// terms, the model (of those whose items did not fail), the recommendation and the exit code. It is a pure function
-// of the points, the adaptive runs, the terms and how the sweep ended.
+// Conclude sets everything that follows from the points: their violations, the
+// model, the recommendation and the exit code. The model omits limits with too many
+// failed items. It is a pure function of the points, the adaptive runs, the terms
+// and how the sweep ended.
 func (l *Limits) Conclude() {
 	slices.SortFunc(l.Points, func(a, b LimitPoint) int { return a.Limit - b.Limit })
 	l.Model, l.Recommendation = nil, nil
@@ -62,9 +64,8 @@ func (l *Limits) Conclude() {
 	l.Exit = l.Decision.ExitCode()
 }
 
-// best returns the point of the highest throughput; nil means none has an interval. What
-// is done while too many others fail is not a throughput to compare with, unless
-// there is no other.
+// best returns the point of the highest throughput; nil means that none has an
+// interval. Points with too many failed items count only if there are no others.
 func (l *Limits) best() (best *LimitPoint) {
 	for _, any := range []bool{false, true} {
 		for i, p := range l.Points {
@@ -80,22 +81,22 @@ func (l *Limits) best() (best *LimitPoint) {
 	return best
 }
 
-// Gap returns the limits below and above which it matters where the first harm is
-// done: the recommended one, and the next that was tried, which breaks a term
-// that is not throughput. ok is false where there is no such.
+// Gap returns the limits between which a requirement other than throughput becomes
+// violated: the highest acceptable limit and the next tested one. It returns false
+// if there are none.
 func (l *Limits) Gap() (low, high int, ok bool) {
 	r := l.Recommendation
 	if r == nil || r.Limit == 0 {
 		return 0, 0, false
 	}
 	at := slices.IndexFunc(l.Points, func(p LimitPoint) bool { return p.Limit == max(r.Limit, r.UpTo) })
-	if at < 0 || at+1 == len(l.Points) || len(l.harms(l.Points[at+1])) == 0 {
+	if at < 0 || at+1 == len(l.Points) || len(l.constraints(l.Points[at+1])) == 0 {
 		return 0, 0, false
 	}
 	return l.Points[at].Limit, l.Points[at+1].Limit, true
 }
 
-// violated returns the terms that a point violates.
+// violated returns the requirements that a point violates.
 func (l *Limits) violated(p LimitPoint, best *LimitPoint) []Violation {
 	if p.Throughput == nil {
 		return []Violation{{TermTrials, fmt.Sprintf("only %d trials could be measured, too few for an interval", len(p.Runs))}}
@@ -104,11 +105,11 @@ func (l *Limits) violated(p LimitPoint, best *LimitPoint) []Violation {
 	if reach := t.Reach * best.Throughput.Estimate; p.Throughput.High < reach {
 		all = append(all, Violation{TermThroughput, fmt.Sprintf("throughput at most %.3g/s, less than %.0f %% of the highest, %.3g/s", p.Throughput.High, 100*t.Reach, best.Throughput.Estimate)})
 	}
-	return append(all, l.harms(p)...)
+	return append(all, l.constraints(p)...)
 }
 
-// harms returns the terms that a point violates but for throughput.
-func (l *Limits) harms(p LimitPoint) (all []Violation) {
+// constraints returns the requirements other than throughput that a point violates.
+func (l *Limits) constraints(p LimitPoint) (all []Violation) {
 	violates := func(term Term, format string, args ...any) {
 		all = append(all, Violation{term, fmt.Sprintf(format, args...)})
 	}
@@ -131,8 +132,8 @@ func (l *Limits) harms(p LimitPoint) (all []Violation) {
 	return all
 }
 
-// recommend takes the smallest limit that breaks nothing, else the smallest that
-// reaches the most that can be had without harm.
+// recommend chooses the smallest limit without violations, or else the smallest one
+// with the throughput that is reachable within the constraints.
 func (l *Limits) recommend(best *LimitPoint) {
 	r := &Recommendation{Peak: best.Limit, Passed: l.Passed()}
 	l.Recommendation = r
@@ -142,14 +143,14 @@ func (l *Limits) recommend(best *LimitPoint) {
 		r.Compromise = true
 		at, within = l.compromise()
 	}
-	r.Bottleneck = l.binding(at, best)
+	r.Bottleneck = l.bottleneck(at, best)
 	if at < 0 {
 		return
 	}
 	p := l.Points[at]
 	r.Limit, r.UpTo, r.Share = p.Limit, p.Limit, p.Throughput.Estimate/best.Throughput.Estimate
 	for _, q := range l.Points[at+1:] {
-		if q.Throughput == nil || len(l.harms(q)) > 0 || l.below(q, *within, l.Terms.Reach) {
+		if q.Throughput == nil || len(l.constraints(q)) > 0 || l.below(q, *within, l.Terms.Reach) {
 			break
 		}
 		r.UpTo = q.Limit
@@ -162,22 +163,24 @@ func (l *Limits) recommend(best *LimitPoint) {
 	r.Notes = l.notes(p)
 }
 
-// compromise returns the smallest limit that reaches the highest throughput of those
-// that do no harm, and that of the highest; -1: all do harm.
+// compromise returns the index of the smallest limit with the highest throughput
+// within the constraints, and the point of that throughput; -1 means that all limits
+// violate them.
 func (l *Limits) compromise() (at int, within *LimitPoint) {
-	harmless := func(p LimitPoint) bool { return p.Throughput != nil && len(l.harms(p)) == 0 }
+	acceptable := func(p LimitPoint) bool { return p.Throughput != nil && len(l.constraints(p)) == 0 }
 	for i, p := range l.Points {
-		if harmless(p) && (within == nil || p.Throughput.Estimate > within.Throughput.Estimate) {
+		if acceptable(p) && (within == nil || p.Throughput.Estimate > within.Throughput.Estimate) {
 			within = &l.Points[i]
 		}
 	}
 	at = slices.IndexFunc(l.Points, func(p LimitPoint) bool {
-		return harmless(p) && p.Throughput.High >= l.Terms.Reach*within.Throughput.Estimate
+		return acceptable(p) && p.Throughput.High >= l.Terms.Reach*within.Throughput.Estimate
 	})
 	return at, within
 }
 
-// below reports whether p does significantly less than that share of what best does.
+// below reports whether the throughput of p is significantly less than that share of
+// the throughput of best.
 func (l *Limits) below(p, best LimitPoint, share float64) bool {
 	if p.Limit == best.Limit {
 		return false
@@ -187,7 +190,7 @@ func (l *Limits) below(p, best LimitPoint, share float64) bool {
 }
 
 // Passed reports whether a limit above that of the highest throughput has
-// significantly less: the peak lies within what was tried.
+// significantly less, so that the peak is within the tested limits.
 func (l *Limits) Passed() bool {
 	best := l.best()
 	return best != nil && slices.ContainsFunc(l.Points, func(p LimitPoint) bool {
@@ -195,9 +198,9 @@ func (l *Limits) Passed() bool {
 	})
 }
 
-// configOf returns the settings that a point was measured with: of bounded as many
-// connections of each kind as slots; of another strategy, whose writers are
-// fewer, as many to the database as were seen.
+// configOf returns the settings of a point: for a bounded strategy as many
+// connections of each kind as slots, and for others, which have fewer writers, as
+// many to the database as were observed.
 func configOf(p LimitPoint, strategy pipeline.Kind) *Config {
 	c := &Config{MaxConnsPerHost: p.Limit, MaxPoolSize: p.Limit}
 	if k := p.Kinds; k != nil && !holdsSlot(strategy) {
@@ -211,7 +214,7 @@ func configOf(p LimitPoint, strategy pipeline.Kind) *Config {
 	return c
 }
 
-// loads at which waiting is shown.
+// loads holds the loads for which waiting times are displayed.
 var loads = []float64{0.5, 0.8, 0.95}
 
 func waitingAt(p LimitPoint) (all []Waiting) {
@@ -227,7 +230,7 @@ func waitingAt(p LimitPoint) (all []Waiting) {
 	return all
 }
 
-// notes returns what whoever takes the limit of a point should know.
+// notes returns the caveats about the limit of a point.
 func (l *Limits) notes(p LimitPoint) (all []string) {
 	say := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	if p.Idle() {
@@ -245,10 +248,10 @@ func (l *Limits) notes(p LimitPoint) (all []string) {
 	return all
 }
 
-// decide returns passed where a limit is recommended, failed where none keeps all
-// terms, and inconclusive where too little is known: no interval, or a throughput
-// that still rises at the highest limit that could be tried. A sweep that was ended
-// early is not measured.
+// decide returns passed if a limit is recommended, failed if none meets all
+// requirements, and inconclusive if there is no interval, or if throughput still
+// rises at the highest limit that could be tested. A sweep that was ended early is
+// not measured.
 func (l *Limits) decide() verdict.Decision {
 	r := l.Recommendation
 	switch {
@@ -274,7 +277,7 @@ func (l *Limits) Limit(limit int) *LimitPoint {
 	return nil
 }
 
-// mean time of stages of a point.
+// mean returns the sum of the mean times of stages.
 func (p LimitPoint) mean(stages ...string) (sum time.Duration) {
 	for _, s := range stages {
 		sum += p.Stages[s].Mean

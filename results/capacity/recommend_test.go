@@ -106,7 +106,7 @@ func TestRecommendation(t *testing.T) {
 		limit, upTo, peak int
 		passed            bool
 		binding           capacity.Resource
-		says              string
+		detail            string
 		exit              int
 	}{
 		"the peak was passed":       {system{law: peaked, sigma: 0.03, slow: "write"}, 64, 64, 64, true, capacity.Database, "a write took", 0},
@@ -139,8 +139,8 @@ func TestRecommendation(t *testing.T) {
 				t.Errorf("%d up to %d, peak at %d, passed %v, exit code %d, want %d up to %d, %d, %v, %d",
 					r.Limit, r.UpTo, r.Peak, r.Passed, l.Exit, test.limit, test.upTo, test.peak, test.passed, test.exit)
 			}
-			if r.Bottleneck.Resource != test.binding || !strings.Contains(r.Bottleneck.Detail, test.says) {
-				t.Errorf("binding %+v, want %s with %q", r.Bottleneck, test.binding, test.says)
+			if r.Bottleneck.Resource != test.binding || !strings.Contains(r.Bottleneck.Detail, test.detail) {
+				t.Errorf("binding %+v, want %s with %q", r.Bottleneck, test.binding, test.detail)
 			}
 			if m := l.Model; m != nil && m.Peak != nil && (!test.passed || m.Peak.Estimate > float64(m.Residuals[len(m.Residuals)-1].Limit)) {
 				t.Errorf("the model's peak is %v, passed %v, beyond what it was fitted to", m.Peak, test.passed)
@@ -330,7 +330,7 @@ func TestRecommendationHolds(t *testing.T) {
 	}
 }
 
-// An interrupted sweep says what it has, with its own exit code.
+// An interrupted sweep detail what it has, with its own exit code.
 func TestInterruptedSweep(t *testing.T) {
 	l := system{law: peaked, sigma: 0.01}.sweep(t)
 	l.Interrupted = true

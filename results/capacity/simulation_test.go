@@ -22,7 +22,7 @@ func TestSimulatedExample(t *testing.T) {
 	}
 }
 
-// What cannot be simulated says why.
+// What cannot be simulated detail why.
 func TestSimulatedSaysWhyNot(t *testing.T) {
 	run, err := results.Open("../example/report")
 	if err != nil {

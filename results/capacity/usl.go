@@ -23,8 +23,8 @@ func (u USL) At(n float64) float64 { return u.Gamma * n / u.denominator(n) }
 
 func (u USL) denominator(n float64) float64 { return 1 + u.Alpha*(n-1) + u.Beta*n*(n-1) }
 
-// Peak returns the n of the highest throughput, √((1−α)/β), at least 1; +Inf where
-// the model has none.
+// Peak returns the n of the highest throughput, √((1−α)/β), at least 1, or +Inf if
+// the model has no peak.
 func (u USL) Peak() float64 {
 	switch {
 	case u.Alpha >= 1:
@@ -35,29 +35,29 @@ func (u USL) Peak() float64 {
 	return max(1, math.Sqrt((1-u.Alpha)/u.Beta))
 }
 
-// Observation is one measurement of throughput X, above 0, with N items at once, 1 or more.
+// Observation is one measurement: throughput X > 0 with N ≥ 1 items at once.
 type Observation struct{ N, X float64 }
 
 // Fit is a USL fitted to observations.
 type Fit struct {
-	// Gamma in items a second. The intervals are seeded bootstrap ones, of the
-	// repetitions of each limit: they hold if the law does, and with six
-	// repetitions they are somewhat narrow.
+	// Gamma is in items per second. The intervals are from a seeded bootstrap of the
+	// repetitions at each limit: they are valid if the law is, and with six
+	// repetitions slightly too narrow.
 	Gamma stats.Interval `json:"gamma"`
 	Alpha stats.Interval `json:"alpha"`
 	Beta  stats.Interval `json:"beta"`
-	// Peak by the model, with its interval; nil means that the sweep did not pass it, and
-	// beyond what was tried the model says nothing.
+	// Peak is the peak of the model, with its interval; nil means that the sweep did
+	// not pass it, as the model is not valid beyond the tested limits.
 	Peak *stats.Interval `json:"peak,omitempty"`
-	// Residuals of the observations, in their order.
+	// Residuals are in the order of the observations.
 	Residuals []Residual `json:"residuals"`
-	// Worst is the largest distance of the geometric mean at a limit from the
+	// Worst is the largest deviation of the geometric mean at a limit from the
 	// model, as a share of the model, and WorstAt that limit.
 	Worst   float64 `json:"worst"`
 	WorstAt int     `json:"worst_at"`
 }
 
-// Residual of an observation: ln(measured/model).
+// Residual is the residual of an observation: ln(measured/model).
 type Residual struct {
 	Limit int     `json:"limit"`
 	Log   float64 `json:"log"`
@@ -66,16 +66,18 @@ type Residual struct {
 // Model returns the fitted law.
 func (f Fit) Model() USL { return USL{f.Gamma.Estimate, f.Alpha.Estimate, f.Beta.Estimate} }
 
-// Requirements of a fit, and its bootstrap.
+// Requirements of a fit, and parameters of its bootstrap.
 const (
 	fewestLimits = 4 // different ones, for three parameters
 	uslResamples = 999
 	uslLevel     = 0.95
 )
 
-// FitUSL fits the law by least squares of the logarithms, with logarithms of the
-// parameters: each limit then counts alike, and none is negative. An α or β that
-// does no good is 0. The intervals are drawn from seed.
+// FitUSL fits the law by least squares of the logarithms, with logarithmic
+// parameters, so that all limits have the same weight and no parameter is negative.
+// An α or β that does not improve the fit is 0. The seed drives the bootstrap of the
+// intervals. It is an error if there are fewer than four limits, or an observation
+// is out of range.
 func FitUSL(all []Observation, seed uint64) (Fit, error) {
 	limits := map[float64][]float64{}
 	for _, o := range all {
@@ -102,8 +104,9 @@ func FitUSL(all []Observation, seed uint64) (Fit, error) {
 	return f, nil
 }
 
-// means returns the geometric means of the limits, in order, each as often as it
-// was measured: the least squares of logarithms are theirs.
+// means returns the geometric means of the limits in ascending order, weighted by
+// the number of repetitions: their least squares of logarithms equal those of the
+// observations.
 func means(limits map[float64][]float64) []weighted {
 	var all []weighted
 	for _, n := range slices.Sorted(maps.Keys(limits)) {
@@ -113,9 +116,8 @@ func means(limits map[float64][]float64) []weighted {
 	return all
 }
 
-// bootstrap resamples the repetitions of each limit and takes the percentiles
-// of what is fitted to them (B. Efron, R. Tibshirani, An Introduction to the
-// Bootstrap, 1993, ch. 13).
+// bootstrap sets the percentile intervals of fits to resampled repetitions of each
+// limit (B. Efron, R. Tibshirani, An Introduction to the Bootstrap, 1993, ch. 13).
 func (f *Fit) bootstrap(all []Observation, limits map[float64][]float64, best USL, seed uint64) {
 	rng := rand.New(rand.NewPCG(seed, uint64(len(all))))
 	var gamma, alpha, beta, peak []float64
@@ -151,7 +153,8 @@ func percentiles(estimate float64, drawn []float64, n int) stats.Interval {
 	}
 }
 
-// residual of an observation and its derivatives by ln γ, ln α and ln β.
+// residual returns the residual of an observation and its derivatives with respect
+// to ln γ, ln α and ln β.
 type residual func(u USL, o Observation) (r float64, by [3]float64)
 
 // logResiduals returns ln X − ln X(N).
@@ -160,7 +163,7 @@ func logResiduals(u USL, o Observation) (float64, [3]float64) {
 	return math.Log(o.X / u.At(o.N)), [3]float64{-1, u.Alpha * (o.N - 1) / d, u.Beta * o.N * (o.N - 1) / d}
 }
 
-// weighted is an observation that counts so often.
+// weighted is an observation with its number of repetitions.
 type weighted struct {
 	Observation
 	times float64
@@ -183,8 +186,8 @@ func squares(u USL, all []weighted, of residual) (sum float64) {
 	return sum
 }
 
-// starts returns the points of a grid: the sum of squares may have several minima. γ is
-// brought to scale by the fit.
+// starts returns a grid of starting points, as the sum of squares may have several
+// minima. The fit determines γ.
 func starts() []USL {
 	var all []USL
 	for _, alpha := range []float64{1e-3, 1e-2, 0.1, 0.5} {
@@ -195,11 +198,12 @@ func starts() []USL {
 	return all
 }
 
-// negligible is how much of the sum of squares a parameter must save to be kept.
+// negligible is the share of the sum of squares that a parameter must save to be
+// kept.
 const negligible = 1e-9
 
-// fitUSL minimizes the sum of squares from each of the starts; a γ of 0 is set to
-// the one that fits it. α, β or both are 0 where that is as good.
+// fitUSL minimizes the sum of squares from each of the starting points, replacing a
+// γ of 0 by the one that fits. It sets α, β or both to 0 if that is as good.
 func fitUSL(all []weighted, of residual, from []USL) USL {
 	best, least := USL{}, math.Inf(1)
 	for _, u := range from {
@@ -248,7 +252,7 @@ func gammaOf(u USL, all []weighted) float64 {
 	return math.Exp(sum / times)
 }
 
-// Bounds of the search: beyond them a parameter is 0, or the law none.
+// Bounds of the search, beyond which a parameter is 0 or there is no fit.
 const (
 	mostSteps              = 200
 	leastLogged            = 1e-15
@@ -300,7 +304,7 @@ func legal(u USL, free [3]bool) bool {
 	return u.Gamma > 0 && !math.IsInf(u.Gamma, 0) && (!free[1] || u.Alpha > leastLogged && u.Alpha < mostAlpha) && (!free[2] || u.Beta > leastLogged && u.Beta < mostBeta)
 }
 
-// damped adds to the diagonal; what is not free stays where it is.
+// damped adds to the diagonal, and fixes the parameters that are not free.
 func damped(a [3][3]float64, by float64, free [3]bool) [3][3]float64 {
 	for i := range 3 {
 		a[i][i] = a[i][i]*(1+by) + 1e-300
@@ -315,7 +319,7 @@ func damped(a [3][3]float64, by float64, free [3]bool) [3][3]float64 {
 	return a
 }
 
-// solve returns a·x = g by elimination with pivots; a is positive definite.
+// solve solves a·x = g by elimination with pivots; a is positive definite.
 func solve(a [3][3]float64, g [3]float64, free [3]bool) (x [3]float64) {
 	for i := range 3 {
 		if !free[i] {

@@ -8,7 +8,7 @@ import (
 	"floodgate/results/stats"
 )
 
-// An interval that is widened covers the centre of values that follow each
+// An interval that is widened covers the center of values that follow each
 // other with 0.9 as often as it promises; the one that takes them for
 // independent does not do so half of the time.
 func TestWidening(t *testing.T) {
@@ -34,7 +34,7 @@ func TestWidening(t *testing.T) {
 			}
 		}
 		if wide < runs*93/100 || plain > runs/2 { // 95 %, less twice the error of the simulation
-			t.Errorf("%d values: %d of %d intervals cover the centre, %d when widened", n, plain, runs, wide)
+			t.Errorf("%d values: %d of %d intervals cover the center, %d when widened", n, plain, runs, wide)
 		}
 	}
 }

@@ -23,8 +23,8 @@ func said(c claims.Claim, begin string) bool {
 	})
 }
 
-// following are ratios of which each is like the one before, about the centre.
-func following(n int, centre, spread float64) func(items, block int) float64 {
+// following are ratios of which each is like the one before, about the center.
+func following(n int, center, spread float64) func(items, block int) float64 {
 	rng := rand.New(rand.NewPCG(9, 9))
 	x := make([]float64, n)
 	for i := range x {
@@ -33,7 +33,7 @@ func following(n int, centre, spread float64) func(items, block int) float64 {
 			x[i] += 0.9 * x[i-1]
 		}
 	}
-	return func(_, block int) float64 { return centre * math.Exp(spread*x[block]) }
+	return func(_, block int) float64 { return center * math.Exp(spread*x[block]) }
 }
 
 func oneLevel() []scenarios.LevelSet { return []scenarios.LevelSet{{"items": 50}} }

@@ -12,9 +12,9 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Baseline writes what a run is beside a stored baseline for a person: a table
-// a metric with the limit beside each value, what could not be compared, and
-// the verdict.
+// Baseline writes the comparison of a run with a baseline for a terminal: a table
+// per metric with the limit beside each value, what could not be compared, and the
+// verdict.
 func Baseline(w io.Writer, v *baseline.Outcome, o text.Options) error {
 	p := newPrinter(o)
 	c := v.Comparison
@@ -39,7 +39,7 @@ func Baseline(w io.Writer, v *baseline.Outcome, o text.Options) error {
 	return p.Flush(w, "comparison with a baseline")
 }
 
-// BaselineJSON writes the verdict with all its figures.
+// BaselineJSON writes the outcome with all its figures.
 func BaselineJSON(w io.Writer, v *baseline.Outcome) error {
 	return content.WriteJSON(w, v, "comparison with a baseline")
 }
@@ -61,7 +61,8 @@ func (p *printer) baselineHead(v *baseline.Outcome) {
 	}
 }
 
-// baselineMetric is the table of a metric, or a line where all of it is equal.
+// baselineMetric writes the table of a metric, or one line if all its values are
+// equal.
 func (p *printer) baselineMetric(rows []baseline.Row) {
 	if len(rows) == 0 {
 		return
@@ -127,14 +128,14 @@ func (p *printer) baselineRemark(r baseline.Row) {
 	}
 }
 
-// alike rows of counts are one line.
+// alike combines equal rows of counts into one line.
 func alike(a, b baseline.Row) bool {
 	same := func(x, y *float64) bool { return x != nil && y != nil && *x == *y }
 	return a.Effect == nil && b.Effect == nil && a.Why == "" && b.Why == "" && a.Type == b.Type && a.Decision == b.Decision &&
 		same(a.Baseline, b.Baseline) && same(a.Run, b.Run) && same(a.Limit, b.Limit)
 }
 
-// warns marks a row that does not decide in a table whose others do.
+// warns marks a row that only warns in a table with rows that decide.
 func warns(r baseline.Row, allDo bool) string {
 	if r.Advisory && !allDo {
 		return " (warning)"
@@ -149,7 +150,7 @@ func (p *printer) rowDecision(r baseline.Row) string {
 	return p.word(r.Decision)
 }
 
-// notComparable lists the metrics by what stands in the way.
+// notComparable lists the metrics that are not comparable, grouped by the reason.
 func (p *printer) notComparable(rows []baseline.Row) {
 	var whys []string
 	metrics := map[string][]string{}
@@ -191,11 +192,11 @@ func (p *printer) baselineConclusion(v *baseline.Outcome) {
 	p.Line(fmt.Sprintf("%s (exit code %d)", p.concluded(v.Decision), v.Exit))
 }
 
-// mostDeciding rows are named again at the end.
+// mostDeciding is the maximum number of rows that are repeated at the end.
 const mostDeciding = 10
 
-// deciding names the rows that the exit code comes from: what is worse or missing,
-// else what is inconclusive, and what would help.
+// deciding lists the rows that determine the exit code: those that are worse or
+// missing, or else inconclusive ones, with advice.
 func (p *printer) deciding(rows []baseline.Row) {
 	of := func(decision verdict.Decision) (some []baseline.Row) {
 		for _, r := range rows {
@@ -227,8 +228,8 @@ func (p *printer) deciding(rows []baseline.Row) {
 	}
 }
 
-// BaselineChanges writes what a new baseline changes in the file that it takes
-// the place of: old is nil where there was none.
+// BaselineChanges writes the differences between a new baseline and the old one of
+// the file; a nil old means that there was none.
 func BaselineChanges(w io.Writer, file string, old, b *baseline.Baseline, o text.Options) error {
 	p := newPrinter(o)
 	changed, equal := baseline.Changes(old, b)

@@ -11,8 +11,8 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Comparison writes two runs side by side for a person: what stands between
-// them first, then two tables a level, of time and of cost.
+// Comparison writes the comparison of two runs for a terminal: first their
+// differences, then two tables per level, of times and of costs.
 func Comparison(w io.Writer, c *compare.Comparison, o text.Options) error {
 	p := newPrinter(o)
 	p.sides(c)
@@ -59,7 +59,7 @@ func (p *printer) compared(g *text.Grid, widths []int, from, to int) {
 	}
 }
 
-// sides says which runs these are, and what stands between them.
+// sides writes the two runs and their differences.
 func (p *printer) sides(c *compare.Comparison) {
 	if c.AllowedMixed {
 		p.Wrapped("", content.MixedLine(c), verdict.Bad)

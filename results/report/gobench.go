@@ -20,8 +20,8 @@ import (
 	"floodgate/scenarios"
 )
 
-// GoBench writes the trials measured as the text of Go benchmarks, one line a
-// trial, so that benchstat takes each trial as a sample:
+// GoBench writes the measured trials in the format of Go benchmarks, one line per
+// trial, so that benchstat treats each trial as a sample:
 //
 //	BenchmarkPipeline/strategy=bounded/limit=10/items=200-2 1 123456789 ns/op 61000000 p99-ns …
 //
@@ -58,7 +58,7 @@ func GoBench(w io.Writer, run *results.Run) error {
 	return nil
 }
 
-// units of the benchmark lines, and which way is better.
+// units lists the units of the benchmark lines and their better direction.
 func units() [][2]string {
 	return [][2]string{
 		{"p50-ns", "lower"}, {"p99-ns", "lower"}, {"peak-fds", "lower"},
@@ -66,7 +66,7 @@ func units() [][2]string {
 	}
 }
 
-// benchValues leaves out zero times too: the format gives 0 ns another unit.
+// benchValues omits times of zero, too, as the format gives 0 ns another unit.
 func benchValues(t *results.Trial, pairing summary.Pairing) string {
 	var b strings.Builder
 	value := func(v float64, unit string) {
@@ -96,7 +96,7 @@ func benchValues(t *results.Trial, pairing summary.Pairing) string {
 
 func round(v float64) float64 { return math.Round(v*1e4) / 1e4 }
 
-// benchNames are the paths of the variants' parameters, by variant.
+// benchNames returns the benchmark names of the variants' parameters, by variant.
 func benchNames(variants []scenarios.Variant) map[string]string {
 	names, uses := make(map[string]string), make(map[string]int)
 	for _, v := range variants {
@@ -136,7 +136,8 @@ func levelPath(l scenarios.Level) string {
 	return path
 }
 
-// part is one "/key=value" of a name, in which slashes and spaces would end it.
+// part returns one "/key=value" of a name, without slashes and spaces, which would
+// end it.
 func part(key, value string) string {
 	clean := strings.NewReplacer("/", "_", " ", "_", "\t", "_", "\n", "_")
 	return "/" + clean.Replace(key) + "=" + clean.Replace(value)
@@ -144,8 +145,8 @@ func part(key, value string) string {
 
 func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
 
-// GoBenchVerdict writes a comparison of Go benchmarks for a person: a table a
-// unit, what is missing, what the verdicts rest on, and the conclusion.
+// GoBenchVerdict writes a comparison of Go benchmarks for a terminal: a table per
+// unit, missing benchmarks, the method, and the conclusion.
 func GoBenchVerdict(w io.Writer, v *gobench.Outcome, o text.Options) error {
 	p := newPrinter(o)
 	if len(v.Mixed) > 0 {
@@ -186,7 +187,8 @@ func unitLine(u gobench.Unit) string {
 	return words
 }
 
-// benchmarks is the table of a unit. Names too long for it stand above their figures.
+// benchmarks writes the table of a unit. Names that are too long have lines of their
+// own above their figures.
 func (p *printer) benchmarks(u gobench.Unit, packages bool) {
 	g := &text.Grid{Columns: []text.Column{
 		{Title: "benchmark"},
@@ -229,7 +231,7 @@ func (p *printer) benchmarks(u gobench.Unit, packages bool) {
 	p.NotShown(dropped)
 }
 
-// spread is how far the median's interval reaches, in percent: "3%".
+// spread returns the half-width of the median's interval: "3%".
 func spread(s gobench.Sample, exact bool) string {
 	switch {
 	case exact:

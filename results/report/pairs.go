@@ -13,7 +13,7 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Pairs writes the verdict on two programs that ran in turn, for a person.
+// Pairs writes the verdict on two programs that ran alternately for a terminal.
 func Pairs(w io.Writer, v *pairs.Outcome, o text.Options) error {
 	p := newPrinter(o)
 	if v.Scenario != "" {
@@ -140,7 +140,7 @@ func (p *printer) pairsConclusion(v *pairs.Outcome) {
 	p.Line(fmt.Sprintf("%s%s (exit code %d)", p.Bold(p.Paint(word, v.Decision.Tone())), words, v.Exit))
 }
 
-// SelfTest writes what gates can detect on this machine, for a person.
+// SelfTest writes what gates can detect on this machine for a terminal.
 func SelfTest(w io.Writer, s *pairs.SelfTested, o text.Options) error {
 	p := newPrinter(o)
 	p.Line(p.Bold("detection rates of gates on this machine"))
@@ -181,7 +181,7 @@ func SelfTest(w io.Writer, s *pairs.SelfTested, o text.Options) error {
 	return p.Flush(w, fmt.Sprintf("self-test %s", s.ID))
 }
 
-// SelfTestJSON writes it with all its figures.
+// SelfTestJSON writes the self-test with all its figures.
 func SelfTestJSON(w io.Writer, s *pairs.SelfTested) error {
 	return content.WriteJSON(w, s, fmt.Sprintf("self-test %s", s.ID))
 }

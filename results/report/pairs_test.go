@@ -21,14 +21,14 @@ func TestPairs(t *testing.T) {
 	for _, name := range reporttest.PairKinds() {
 		v := reporttest.PairsOutcome(t, name)
 		for _, width := range []int{80, 120} {
-			var plain, coloured bytes.Buffer
+			var plain, colored bytes.Buffer
 			if err := report.Pairs(&plain, v, text.Options{Width: width}); err != nil {
 				t.Fatal(err)
 			}
 			reporttest.Golden(t, fmt.Sprintf("pairs.%s.%d.txt", name, width), plain.Bytes())
 			narrow(t, plain.String(), width)
-			if err := report.Pairs(&coloured, v, text.Options{Width: width, Color: true}); err != nil || ansi.Strip(coloured.String()) != plain.String() {
-				t.Errorf("%s: colours change the text: %v", name, err)
+			if err := report.Pairs(&colored, v, text.Options{Width: width, Color: true}); err != nil || ansi.Strip(colored.String()) != plain.String() {
+				t.Errorf("%s: colors change the text: %v", name, err)
 			}
 		}
 		var doc bytes.Buffer

@@ -11,8 +11,8 @@ import (
 	"floodgate/results/whatif"
 )
 
-// Limits writes a plan of limits for a person: what each limit gave, the model
-// of it, the limit to take and the settings that follow.
+// Limits writes a plan of limits for a terminal: the figures of each limit, the
+// model, the recommended limit and its settings.
 func Limits(w io.Writer, plan *capacity.Limits, o text.Options) error {
 	p := &content.Limits{Printer: text.NewPrinter(o, 80), Plan: plan}
 	p.Line(p.Bold(plan.Scenario + ": recommended limit"))
@@ -31,8 +31,8 @@ func LimitsJSON(w io.Writer, plan *capacity.Limits) error {
 	return content.WriteJSON(w, plan, fmt.Sprintf("plan %q", plan.ID))
 }
 
-// Rates writes a plan for a person: the highest rate that each variant
-// sustains, what gave out first, and all rates that were tried.
+// Rates writes a plan of rates for a terminal: the highest rate that each variant
+// sustains, the bottlenecks, and all tested rates.
 func Rates(w io.Writer, plan *capacity.Rates, o text.Options) error {
 	p := &content.Rates{Printer: text.NewPrinter(o, 80), Plan: plan}
 	p.Line(p.Bold(plan.Scenario + ": highest sustained rate"))
@@ -50,9 +50,9 @@ func RatesJSON(w io.Writer, plan *capacity.Rates) error {
 	return content.WriteJSON(w, plan, fmt.Sprintf("plan %q", plan.ID))
 }
 
-// WhatIf writes a prediction for a person: what it says, where an item's time
-// goes, how wrong the same model is on what was measured, and what lies outside
-// of that.
+// WhatIf writes a prediction for a terminal: the figures, the stages of an item's
+// time, the errors of the model at the measured points, and what is outside of their
+// range.
 func WhatIf(w io.Writer, a *whatif.Answer, o text.Options) error {
 	p := &content.WhatIf{Printer: text.NewPrinter(o, 80), Answer: a}
 	p.Line(p.Bold("what if " + a.Spec))

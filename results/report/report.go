@@ -19,10 +19,10 @@ import (
 // printer writes a report for a terminal.
 type printer struct{ content.Run }
 
-// word paints what was decided.
+// word returns a decision in the color of its tone.
 func (p *printer) word(w verdict.Word) string { return p.Paint(w.String(), w.Tone()) }
 
-// concluded is the decision on the whole, as the last line has it.
+// concluded returns the decision on the whole for the last line.
 func (p *printer) concluded(d verdict.Decision) string { return p.Bold(p.Paint(string(d), d.Tone())) }
 
 func newPrinter(o text.Options) *printer {

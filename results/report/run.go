@@ -15,13 +15,13 @@ import (
 	"floodgate/results/verdict"
 )
 
-// JSON writes the verdict, indented, with a newline at its end.
+// JSON writes the outcome, indented, with a newline at its end.
 func JSON(w io.Writer, v *claims.Outcome) error {
 	return content.WriteJSON(w, v, fmt.Sprintf("verdict of run %q", v.Run))
 }
 
-// Terminal writes what a person wants to know of a run: a table a level, the
-// claims and thresholds with their evidence, where the record lies and what the machine was.
+// Terminal writes a run for a terminal: a table per level, the claims and thresholds
+// with their evidence, the path of the record, and the machine.
 func Terminal(w io.Writer, run *results.Run, v *claims.Outcome, o text.Options) error {
 	p := &printer{content.Run{Record: run, Outcome: v, Printer: text.NewPrinter(o, 80)}}
 	p.title()
@@ -55,7 +55,7 @@ func (p *printer) conclusion() {
 	p.Wrapped("", fmt.Sprintf("%s: %s (exit code %d)", p.concluded(p.Outcome.Decision), content.Tally(p.Outcome), p.Outcome.Exit), "")
 }
 
-// tables writes a table a level, with columns of one width throughout.
+// tables writes a table per level, with the same column widths throughout.
 func (p *printer) tables() {
 	t, g := p.Outcome.Table, p.TableGrid()
 	dropped := g.Fit(p.Width)
@@ -74,7 +74,7 @@ func (p *printer) tables() {
 	p.NotShown(dropped)
 }
 
-// remarks say, below a level's table, which trials are missing and which errors there were.
+// remarks writes the missing trials and the errors below a level's table.
 func (p *printer) remarks(level string) {
 	for _, r := range p.Outcome.Table.Rows {
 		if parts := content.RowRemarks(r); r.Level == level && len(parts) > 0 {
@@ -83,7 +83,7 @@ func (p *printer) remarks(level string) {
 	}
 }
 
-// level is the head of a level's table.
+// level writes the heading of a level's table.
 func (p *printer) level(name string) {
 	if label := p.Outcome.Labels[name]; label != "" {
 		p.Line(p.Bold(label))
@@ -93,8 +93,8 @@ func (p *printer) level(name string) {
 	p.Line(p.Bold(name))
 }
 
-// services writes a table a level of a service under load, and below it why
-// the descriptors of each variant grow.
+// services writes a table per level of a service under load, and below it the cause
+// of the descriptors' growth for each variant.
 func (p *printer) services() {
 	g := p.ServiceGrid()
 	dropped := g.Fit(p.Width)
@@ -113,7 +113,8 @@ func (p *printer) services() {
 	p.NotShown(dropped)
 }
 
-// causes say, below a level's table, what became of reports and descriptors.
+// causes writes the failed reports and the causes of the descriptors' growth below a
+// level's table.
 func (p *printer) causes(level string) {
 	for _, r := range p.Outcome.Service {
 		if parts := content.ServiceRemarks(r); r.Level == level && len(parts) > 0 {
@@ -122,7 +123,7 @@ func (p *printer) causes(level string) {
 	}
 }
 
-// claims writes each claim in its author's words, what was decided, and why.
+// claims writes each claim with its decision and evidence.
 func (p *printer) claims() {
 	if len(p.Outcome.Claims) == 0 {
 		return
@@ -145,7 +146,7 @@ func (p *printer) claim(c claims.Claim) {
 	p.evidence(content.Condense(c.Evidence))
 }
 
-// evidence aligns the points of a claim.
+// evidence returns a grid of the points of a claim.
 func (p *printer) evidence(points []claims.Evidence) {
 	g := &text.Grid{Columns: make([]text.Column, 5)}
 	for _, e := range points {
@@ -154,8 +155,8 @@ func (p *printer) evidence(points []claims.Evidence) {
 	p.points(g, points)
 }
 
-// points writes a row each, whose last three cells are what was measured, of
-// how many, and the decision; what is to be said of one stands below it.
+// points writes one row per point, whose last three cells are the figures, their
+// number, and the decision. Remarks are below the row.
 func (p *printer) points(g *text.Grid, points []claims.Evidence) {
 	const indent = "    "
 	below := &text.Grid{Columns: make([]text.Column, 2)}
@@ -183,8 +184,7 @@ func (p *printer) remarksOn(e claims.Evidence, indent string) {
 	}
 }
 
-// thresholds writes each budget in its author's words, and the value beside
-// the limit at every level.
+// thresholds writes each budget with the value and the limit at every level.
 func (p *printer) thresholds() {
 	if len(p.Outcome.Thresholds) == 0 {
 		return
@@ -212,7 +212,7 @@ func (p *printer) threshold(t claims.Threshold) {
 	p.points(g, t.Evidence)
 }
 
-// noise writes what disturbed the run, and what would help, where anything did.
+// noise writes the findings about disturbances with advice, if there are any.
 func (p *printer) noise() {
 	found := slices.Clone(p.Outcome.Noise.Findings)
 	if len(found) == 0 {
@@ -243,7 +243,7 @@ func (p *printer) noise() {
 	}
 }
 
-// rank puts first what makes pairs doubtful.
+// rank orders findings: those that make pairs doubtful come first.
 func rank(f noise.Finding) int {
 	if f.Severity == noise.TooNoisy {
 		return 0

@@ -49,7 +49,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// Colour adds nothing but escape sequences, and takes no width.
+// Color adds nothing but escape sequences, and takes no width.
 func TestColorIsTheSameText(t *testing.T) {
 	for name, run := range reporttest.Runs() {
 		var plain, colored bytes.Buffer
@@ -61,10 +61,10 @@ func TestColorIsTheSameText(t *testing.T) {
 			t.Fatal(err)
 		}
 		if strings.Contains(plain.String(), "\x1b") {
-			t.Errorf("%s: escape sequences without colour", name)
+			t.Errorf("%s: escape sequences without color", name)
 		}
 		if !strings.Contains(colored.String(), "\x1b[") {
-			t.Errorf("%s: no escape sequences with colour", name)
+			t.Errorf("%s: no escape sequences with color", name)
 		}
 		if diff := cmp.Diff(plain.String(), reporttest.Trimmed(ansi.Strip(colored.String()))); diff != "" {
 			t.Errorf("%s: %s", name, diff)

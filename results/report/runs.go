@@ -16,7 +16,7 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Runs lists stored runs for a person, newest first.
+// Runs writes the stored runs for a terminal, newest first.
 func Runs(w io.Writer, runs []results.Listed, o text.Options) error {
 	p := newPrinter(o)
 	g := &text.Grid{Columns: []text.Column{
@@ -75,7 +75,7 @@ type listedRun struct {
 	Error       string     `json:"error,omitempty"`
 }
 
-// RunsJSON lists stored runs as a JSON array, newest first.
+// RunsJSON writes the stored runs as a JSON array, newest first.
 func RunsJSON(w io.Writer, runs []results.Listed) error {
 	all := make([]listedRun, 0, len(runs))
 	for _, r := range newestFirst(runs) {
@@ -90,8 +90,8 @@ func RunsJSON(w io.Writer, runs []results.Listed) error {
 	return content.WriteJSON(w, all, "list of runs")
 }
 
-// History writes what stored runs of scenarios show over time, for a person: a
-// table a metric with a bar a run, and below a row where it changed.
+// History writes the changes over stored runs for a terminal: a table per metric
+// with one bar per run, and the changes below their rows.
 func History(w io.Writer, h *history.History, o text.Options) error {
 	p := newPrinter(o)
 	for i, g := range h.Groups {
@@ -148,7 +148,7 @@ func (p *printer) group(g history.Group, level float64) {
 	}
 }
 
-// metric writes the table of one metric; what is 0 throughout is one line.
+// metric writes the table of one metric, or one line if it is always 0.
 func (p *printer) metric(g history.Group, metric string) {
 	series := slices.DeleteFunc(slices.Clone(g.Series), func(s history.Series) bool { return s.Metric != metric })
 	if len(series) == 0 {
@@ -197,7 +197,8 @@ func (p *printer) metric(g history.Group, metric string) {
 	}
 }
 
-// leastBars is for how many bars the span of the values is given up.
+// leastBars is the minimum number of bars: for fewer, the column with the range of
+// the values is omitted.
 const leastBars = 20
 
 func (p *printer) change(g history.Group, s history.Series, c history.Change) {
@@ -212,7 +213,8 @@ func (p *printer) change(g history.Group, s history.Series, c history.Change) {
 	p.Wrapped("        ", "with  "+runLine(g.Runs[c.First]), "")
 }
 
-// runLine is "20261107-000000.000-aaaaaa, 2026-11-07, 031258104c3b with changes".
+// runLine describes a run: "20261107-000000.000-aaaaaa, 2026-11-07, 031258104c3b
+// with changes".
 func runLine(r history.Run) string {
 	words := r.ID + ", " + r.Started.UTC().Format(time.DateOnly) + ", " + abbreviated(r.Revision)
 	if r.Modified {
@@ -237,7 +239,7 @@ func figure(metric string, v float64) string {
 	return content.Shortest(v)
 }
 
-// bounds is the least and the largest of the values that there are.
+// bounds returns the smallest and the largest of the known values.
 func bounds(values []*float64) (low, high float64) {
 	low, high = math.Inf(1), math.Inf(-1)
 	for _, v := range values {
@@ -248,12 +250,13 @@ func bounds(values []*float64) (low, high float64) {
 	return low, high
 }
 
-// flat is the share of a value that bars span at least: less is noise, and
-// would look like change if it filled the height.
+// flat is the smallest range of the bars, as a share of the value, so that noise
+// does not fill their height.
 const flat = 0.1
 
-// bars draws a value a run, the newest where there is no room for all; "·"
-// where a run has none. The lowest bar is the least value of those drawn.
+// bars draws one bar per run, or those of the newest runs if there is not enough
+// room, and "·" for a run without a value. The lowest bar is the smallest value
+// drawn.
 func bars(values []*float64, room int) string {
 	const heights = "▁▂▃▄▅▆▇█"
 	steps := []rune(heights)

@@ -95,7 +95,7 @@ func TestHistory(t *testing.T) {
 			t.Fatal(err)
 		}
 		if ansi.Strip(styled.String()) != plain.String() || styled.Len() == plain.Len() {
-			t.Error("colour is not the same text with colour")
+			t.Error("color is not the same text with color")
 		}
 		for line := range strings.Lines(plain.String()) {
 			if w := ansi.StringWidth(strings.TrimSuffix(line, "\n")); w > width {

@@ -10,7 +10,7 @@ import (
 
 const repetitions = 3000
 
-// coverage is how often an interval holds the true centre, 0.
+// coverage is how often an interval holds the true center, 0.
 func coverage(t *testing.T, n int, draw func(*rand.Rand) float64, interval func([]float64) (stats.Interval, error)) float64 {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(1, uint64(n)))

@@ -128,10 +128,10 @@ func TestFutilityAddsNoDecision(t *testing.T) {
 }
 
 func TestLooksByHand(t *testing.T) {
-	spread := func(n int, centre float64) []float64 {
+	spread := func(n int, center float64) []float64 {
 		d := make([]float64, n)
 		for i := range d {
-			d[i] = centre + 0.001*float64(i%8) // within 0.7 %
+			d[i] = center + 0.001*float64(i%8) // within 0.7 %
 		}
 		return d
 	}

@@ -70,8 +70,8 @@ func TestDetectionCounts(t *testing.T) {
 	}
 }
 
-func TestRecordedNoiseKeepsNeighbours(t *testing.T) {
-	d := []float64{1, 2, 3, 4, 5, 6, 7} // centre 4
+func TestRecordedNoiseKeepsNeighbors(t *testing.T) {
+	d := []float64{1, 2, 3, 4, 5, 6, 7} // center 4
 	noise, err := stats.RecordedNoise(d, 3)
 	if err != nil {
 		t.Fatal(err)

@@ -34,7 +34,7 @@ func recorded(t *testing.T) map[string][]float64 {
 	return r.Pairs
 }
 
-// On noise that was measured, its neighbours kept together, the looks raise no
+// On noise that was measured, its neighbors kept together, the looks raise no
 // more false alarms than they may: not at the default margin, and not without one.
 func TestLooksOnRecordedNoise(t *testing.T) {
 	const block, runs = 10, 500

@@ -133,10 +133,10 @@ func TestIntervalInvertsTheTest(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		centre := rapid.Float64Range(-6, 6).Draw(t, "centre")
+		center := rapid.Float64Range(-6, 6).Draw(t, "center")
 		shifted := make([]float64, len(d))
 		for i := range d {
-			shifted[i] = d[i] - centre
+			shifted[i] = d[i] - center
 			if math.Abs(shifted[i]) < 1e-9 {
 				t.Skip("zero, which the test leaves out")
 			}
@@ -147,8 +147,8 @@ func TestIntervalInvertsTheTest(t *testing.T) {
 			}
 		}
 		p := bruteForce(shifted)
-		if inside := interval.Low < centre && centre < interval.High; inside != (p > (1-level)*(1+1e-9)) {
-			t.Fatalf("%v in [%v, %v]: %v, but p = %v", centre, interval.Low, interval.High, inside, p)
+		if inside := interval.Low < center && center < interval.High; inside != (p > (1-level)*(1+1e-9)) {
+			t.Fatalf("%v in [%v, %v]: %v, but p = %v", center, interval.Low, interval.High, inside, p)
 		}
 	})
 }

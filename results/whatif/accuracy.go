@@ -7,13 +7,13 @@ import (
 	"time"
 )
 
-// Errors are relative: 0.05 says that the prediction is 5 % too high.
+// Errors holds relative errors: 0.05 means that the prediction is 5 % too high.
 type Errors struct {
 	Makespan float64 `json:"makespan"`
 	P99      float64 `json:"p99"`
 }
 
-// Targets of the errors on what was measured.
+// The target errors for measured points.
 const (
 	TargetMakespan = 0.05
 	TargetP99      = 0.15
@@ -24,39 +24,41 @@ func (e Errors) Within() bool {
 	return math.Abs(e.Makespan) <= TargetMakespan && math.Abs(e.P99) <= TargetP99
 }
 
-// Check compares the model with one point that was measured.
+// Check compares the model with one measured point.
 type Check struct {
 	Variant string `json:"variant"`
 	Items   int    `json:"items"`
 	Trials  int    `json:"trials"`
-	// Makespan and P99 as measured, medians of the trials; Least and Most are
-	// the extremes of the makespan.
+	// Makespan and P99 are medians of the trials; Min and Max are the extremes of
+	// the makespan.
 	Makespan time.Duration `json:"makespan_ns"`
 	Min      time.Duration `json:"min_ns"`
 	Max      time.Duration `json:"max_ns"`
 	P99      time.Duration `json:"p99_ns"`
-	// InSample is the error of the model that knows the point's times of service;
-	// nil: the model does not calibrate with the point.
+	// InSample is the error of the model that is calibrated with the point; nil
+	// means that the point does not take part in the calibration.
 	InSample *Errors `json:"in_sample,omitempty"`
-	// LeftOut is the error of the model that does not know the point; nil means that it
-	// cannot be told, as with two points to calibrate with.
+	// LeftOut is the error of the model without the point; nil means that it is
+	// unknown, as with only two points to calibrate with.
 	LeftOut *Errors `json:"left_out,omitempty"`
-	// Extrapolated reports that the point lies beyond what the model knows without it.
+	// Extrapolated reports that the point is outside the range of the model without
+	// it.
 	Extrapolated bool `json:"extrapolated,omitempty"`
 }
 
-// Validation is the model against every point that was measured.
+// Validation compares the model with every measured point.
 type Validation struct {
 	Checks []Check `json:"checks"`
-	// InSample and LeftOut are the greatest of each, by absolute value; of those
-	// left out Extrapolated has what lies beyond the others; nil means there is none.
+	// InSample and LeftOut hold the largest errors by absolute value, and
+	// Extrapolated that of points outside the range of the others; nil means that
+	// there is none.
 	InSample     *Errors `json:"worst_in_sample,omitempty"`
 	LeftOut      *Errors `json:"worst_left_out,omitempty"`
 	Extrapolated *Errors `json:"worst_extrapolated,omitempty"`
 }
 
-// Validate predicts every point that was measured: with all that is known of
-// it, and with all but that.
+// Validate predicts every measured point, with and without the point in the
+// calibration.
 func (s *Sweep) Validate() (Validation, error) {
 	var v Validation
 	for _, p := range s.all {
@@ -96,7 +98,7 @@ func (s *Sweep) check(p Point, m Model) (Check, error) {
 	return c, err
 }
 
-// sum finds the worst.
+// sum sets the largest errors.
 func (v *Validation) sum() {
 	worst := func(w **Errors, e *Errors) {
 		if e == nil {
@@ -133,15 +135,15 @@ func (s *Sweep) errors(p Point, m Model) (e Errors, beyond bool, err error) {
 	}, l.beyond, nil
 }
 
-// repeats is the interval in which a model is simulated, with other seeds, and items is
-// beyond how many in all it is not.
+// repeats is the number of simulations of a model with different seeds, and
+// repeatedItems bounds the items of all of them.
 const (
 	repeats       = 15
 	repeatedItems = 300_000
 )
 
-// repeated simulates the model as often as its items are few, and gives of
-// each time the median, and the rest of the simulation with the median makespan.
+// repeated simulates the model up to repeats times. It returns the median of each
+// time, and otherwise the simulation with the median makespan.
 func repeated(m Model) (Prediction, error) {
 	n := max(1, min(repeats, repeatedItems/m.Items)-1|1) // odd
 	var all []Prediction

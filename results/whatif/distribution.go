@@ -11,18 +11,19 @@ import (
 	"floodgate/results"
 )
 
-// steps is the number of quantiles that a Distribution keeps, evenly spaced.
+// steps is the number of evenly spaced quantiles of a Distribution.
 const steps = 1024
 
-// Distribution is one of durations, as a table of evenly spaced quantiles: the
-// j-th is that of (j+0.5)/steps, in nanoseconds. What is requested between two
-// is interpolated; beyond the first and the last is the first and the last, so
-// that nothing is ever longer than what was measured. The zero value is always 0.
+// Distribution is a distribution of durations, as a table of evenly spaced
+// quantiles: entry j is the quantile (j+0.5)/steps, in nanoseconds. Quantiles in
+// between are interpolated, and those beyond the first and the last entry equal
+// these, so that no duration exceeds the measured ones. The zero value is always 0.
 type Distribution struct {
 	table []float64 // nil or steps long, ascending
 }
 
-// byQuantile tabulates a quantile function; what descends or is negative is lifted.
+// byQuantile tabulates a quantile function, raising values that are negative or
+// descend.
 func byQuantile(quantile func(u float64) float64) Distribution {
 	d := Distribution{table: make([]float64, steps)}
 	least := 0.0
@@ -33,9 +34,9 @@ func byQuantile(quantile func(u float64) float64) Distribution {
 	return d
 }
 
-// fromBars returns the distribution of histogram bars, the values of one spread
-// evenly over it; without any it is the zero value. share selects which part
-// of the values, sorted, from below: (0, 1] are all.
+// fromBars returns the distribution of histogram bars, spreading the values of each
+// evenly over it; without bars it is the zero value. It selects the sorted values
+// between the shares from and to; 0 and 1 select all.
 func fromBars(bars []hdrhistogram.Bar, from, to float64) Distribution {
 	total := 0.0
 	for _, b := range bars {
@@ -56,7 +57,7 @@ func fromBars(bars []hdrhistogram.Bar, from, to float64) Distribution {
 	})
 }
 
-// barsOf decodes a stage; a stage that is not there has none.
+// barsOf decodes the histogram of a stage; a missing stage has no bars.
 func barsOf(h results.Histogram) ([]hdrhistogram.Bar, error) {
 	if h.Count == 0 {
 		return nil, nil
@@ -69,8 +70,8 @@ func barsOf(h results.Histogram) ([]hdrhistogram.Bar, error) {
 	return slices.DeleteFunc(bars, func(b hdrhistogram.Bar) bool { return b.Count == 0 }), nil
 }
 
-// typical is, quantile by quantile, the median of the distributions: that of a
-// typical trial, whatever befell one of them.
+// typical returns the median of the distributions, quantile by quantile, which is
+// robust against outlying trials.
 func typical(all []Distribution) Distribution {
 	if len(all) == 0 {
 		return Distribution{}
@@ -93,7 +94,7 @@ func (d Distribution) at(j int) float64 {
 	return d.table[j]
 }
 
-// Quantile returns the duration below which the share u of all lies.
+// Quantile returns the duration that the share u of all durations does not exceed.
 func (d Distribution) Quantile(u float64) time.Duration {
 	return time.Duration(math.Round(d.quantile(u)))
 }
@@ -110,7 +111,7 @@ func (d Distribution) quantile(u float64) float64 {
 	return d.table[j] + (x-float64(j))*(d.table[j+1]-d.table[j])
 }
 
-// Mean duration.
+// Mean returns the mean duration.
 func (d Distribution) Mean() time.Duration { return time.Duration(math.Round(d.mean())) }
 
 func (d Distribution) mean() float64 {
@@ -121,12 +122,12 @@ func (d Distribution) mean() float64 {
 	return sum / steps
 }
 
-// Between is, quantile by quantile, the point at the share w from d to o.
+// between interpolates linearly from d (w = 0) to o (w = 1), quantile by quantile.
 func (d Distribution) between(o Distribution, w float64) Distribution {
 	return d.combine(o, func(a, b float64) float64 { return a + w*(b-a) })
 }
 
-// scaled returns d with every duration times factor.
+// scaled returns d with every duration multiplied by factor.
 func (d Distribution) scaled(factor float64) Distribution {
 	return d.combine(d, func(a, _ float64) float64 { return a * factor })
 }
@@ -136,10 +137,10 @@ func (d Distribution) combine(o Distribution, f func(a, b float64) float64) Dist
 	return byQuantile(func(float64) float64 { j++; return f(d.at(j), o.at(j)) })
 }
 
-// reshaped has the given median and, where p99 is not 0, the given 99th
-// percentile: every duration is scaled alike, and then those above the median
-// are stretched on a logarithmic scale. A distribution that has no spread above
-// its median cannot be stretched.
+// reshaped returns d with the given median and, unless p99 is 0, the given 99th
+// percentile: it scales all durations, and then stretches those above the median on
+// a logarithmic scale. A distribution without spread above its median cannot be
+// stretched.
 func (d Distribution) reshaped(p50, p99 time.Duration) (Distribution, error) {
 	mid, high := d.quantile(0.5), d.quantile(0.99)
 	if mid <= 0 {

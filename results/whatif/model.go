@@ -1,6 +1,6 @@
-// Package whatif predicts what a pipeline would do: a discrete-event simulation
-// of its fetches and writes ([Simulate]), fed with the stage distributions of
-// trials that were measured ([Calibrate]).
+// Package whatif predicts the performance of a pipeline by a discrete-event
+// simulation of its fetches and writes ([Simulate]), calibrated with the stage
+// distributions of measured trials. See the example of [Sweep.Predict].
 //
 // A [Spec] says what is to be different ("items=1e6,limit=64,hosts=40"), a
 // [Sweep] of measured points says how long fetches and writes take under which
@@ -16,7 +16,7 @@ import (
 	"floodgate/scenarios/pipeline"
 )
 
-// Bounds of a Model.
+// Bounds of a [Model].
 const (
 	MaxItems = 10_000_000
 	MaxHosts = 10_000
@@ -24,33 +24,36 @@ const (
 	maxRate  = 1e9       // so that an interval is a nanosecond at least
 )
 
-// Model is a pipeline to simulate. Counts of 0 are "unlimited", durations
-// "always 0", unless it says otherwise.
+// Model is a pipeline to simulate. Unless documented otherwise, a count of 0 means
+// unlimited, and a zero duration always 0.
 type Model struct {
-	// Items of all hosts together; each host has an equal share of them.
+	// Items is the number of items of all hosts, which are shared equally.
 	Items int
-	// Hosts that run the pipeline, each with limits and pools of its own,
-	// against one upstream and one database.
+	// Hosts is the number of hosts that run the pipeline, each with its own limits
+	// and pools, against one upstream and one database.
 	Hosts int
-	// Strategy of each host, one that can be simulated.
+	// Strategy is the strategy of each host, which must be one that can be
+	// simulated.
 	Strategy pipeline.Strategy
-	// Fetch and Write are the times of service: without any waiting that the
-	// model has a place for.
+	// Fetch and Write are the times of service, without the waiting that the model
+	// computes.
 	Fetch, Write Distribution
-	// Checkout is the time for which it takes to get a connection of the pool that is
-	// there; Connect replaces it where the connection has to be made first.
+	// Checkout is the time to get an existing connection from the pool, and Connect
+	// the time if the connection has to be made first.
 	Checkout, Connect Distribution
-	// Conns are connections to the upstream a host, Pool those to the database.
+	// Conns is the number of connections of a host to the upstream, and Pool that to
+	// the database.
 	Conns, Pool int
-	// Capacity is the number of requests that the upstream serves at once, and Rate how
-	// many it begins a second; more wait; zero means any number.
+	// Capacity is the number of requests that the upstream serves at once, and Rate
+	// the number that it starts per second; others wait. Zero means unlimited.
 	Capacity int
 	Rate     float64
-	// Servers is the number of writes that the database does at once; more wait.
+	// Servers is the number of writes that the database executes at once; others
+	// wait.
 	Servers int
 }
 
-// Validate says in words what is impossible.
+// Validate returns an error that describes impossible values.
 func (m Model) Validate() error {
 	if d, _ := pipeline.Define(m.Strategy.Kind); !d.Simulated {
 		return fmt.Errorf("cannot simulate strategy %q (want %s)", m.Strategy.Kind, strings.Join(simulated(), ", "))
@@ -76,12 +79,12 @@ func (m Model) Validate() error {
 	return nil
 }
 
-// simulated names the strategies that can be simulated.
+// simulated returns the names of the strategies that can be simulated.
 func simulated() []string {
 	return pipeline.Kinds(func(d pipeline.Definition) bool { return d.Simulated })
 }
 
-// share returns how many items host h has.
+// share returns the number of items of host h.
 func (m Model) share(h int) int {
 	n := m.Items / m.Hosts
 	if h < m.Items%m.Hosts {

@@ -15,39 +15,40 @@ import (
 	"floodgate/scenarios/pipeline"
 )
 
-// Point is what was measured of one variant at one level: of each figure the
-// median of its trials.
+// Point holds the measurements of one variant at one level, in medians of the
+// trials.
 type Point struct {
 	Variant scenarios.Variant
-	// Setting are the factors of its level besides the items.
+	// Setting holds the factors of its level other than the items.
 	Setting string
 	Items   int
 	Trials  int
 	NoFile  int
-	// Makespan, and the least and the greatest of the trials.
+	// Makespan is the median, Least the minimum and Most the maximum of the trials.
 	Makespan, Least, Most time.Duration
-	// P99 of the time of an item, without queueing for a slot.
+	// P99 is that of the time of an item, without queueing for a slot.
 	P99 time.Duration
-	// Baseline and Peak are descriptors: before the first client, and the most.
+	// Baseline is the number of descriptors before the first client, and Peak the
+	// peak.
 	Baseline, Peak int
 	// Failed is the share of items that failed.
 	Failed float64
-	// Rate is the number of requests that a second the upstream allowed; zero means any number.
+	// Rate is the number of requests per second that the upstream allowed; zero
+	// means no limit.
 	Rate float64
 
 	service
 }
 
-// service is the time for which the stages take that the model does not compute.
+// service holds the distributions of the stages that the model does not compute.
 type service struct{ fetch, write, checkout, connect Distribution }
 
 // errNothing reports that a point cannot be made of trials.
 var errNothing = errors.New("no trial has the times of its stages")
 
-// FromRun makes the points of a run, in the order of its variants and levels;
-// those that were not measured are left out. Errors: a run of a service, one
-// whose items go in several batches, a histogram that cannot be read, a run
-// of which nothing was measured.
+// FromRun returns the measured points of a run, in the order of its variants and
+// levels. It is an error if the run is of a service, its items run in several
+// batches, a histogram cannot be read, or nothing was measured.
 func FromRun(x *summary.Index) ([]Point, error) {
 	fail := func(err error) ([]Point, error) {
 		return nil, fmt.Errorf("points of run %q: %w", x.Run.Header.ID, err)
@@ -78,7 +79,8 @@ func FromRun(x *summary.Index) ([]Point, error) {
 	return points, nil
 }
 
-// rateOf returns how many requests a second the upstream of a scenario allows; zero means any number.
+// rateOf returns the number of requests per second that the upstream of a scenario
+// allows; zero means no limit.
 func rateOf(s *scenarios.Scenario) float64 {
 	if s.Upstream.Rate == nil {
 		return 0
@@ -92,9 +94,9 @@ func setting(level string) string {
 	return strings.Join(words, " ")
 }
 
-// NewPoint makes the point of a variant from trials of it, all with the same
-// items. Trials that were not measured do not count; without any other, or
-// without times of stages, it is an error.
+// NewPoint returns the point of a variant from its measured trials, which must all
+// have the same items. It is an error if there are none, or their stages have no
+// times.
 func NewPoint(v scenarios.Variant, trials []*results.Trial) (Point, error) {
 	p := Point{Variant: v}
 	var makespans, p99s, baselines, peaks []float64
@@ -133,9 +135,9 @@ func NewPoint(v scenarios.Variant, trials []*results.Trial) (Point, error) {
 	return p, nil
 }
 
-// stagesOf reads the distributions of a trial. The longest waits for the pool,
-// as many as there are connections, are those for connections to be made: the
-// others find one that is free.
+// stagesOf reads the distributions of a trial. The longest waits for the pool, as
+// many as there are connections, are those in which a connection was made; the
+// others found a free one.
 func stagesOf(v scenarios.Variant, t *results.Trial) (service, error) {
 	var s service
 	for _, stage := range []struct {
@@ -160,8 +162,8 @@ func stagesOf(v scenarios.Variant, t *results.Trial) (service, error) {
 	return s, nil
 }
 
-// limit returns how many fetches are under way at most; zero means the variant is of no use
-// to calibrate with.
+// limit returns the maximum number of fetches at once; zero means that the variant
+// cannot be used for the calibration.
 func (p Point) limit() int {
 	if d, _ := pipeline.Define(p.Variant.Strategy); !d.Simulated || d.Writing == pipeline.WritesAfterwards {
 		return 0
@@ -170,13 +172,13 @@ func (p Point) limit() int {
 	return fetches
 }
 
-// maxFailed is the share of items that may fail in a point to calibrate with:
-// an item that failed took another time.
+// maxFailed is the share of failed items that a point in the calibration may have:
+// failed items take a different time.
 const maxFailed = 0.01
 
-// calibrates reports whether the point's stages have nothing in them that the
-// model computes: sequential, bounded or staged, with as many connections as
-// slots, which are kept, and fewer slots than items.
+// calibrates reports whether the point's stages contain no waiting that the model
+// computes: it is sequential, bounded or staged, with as many connections as slots,
+// which are kept, and fewer slots than items.
 func (p Point) calibrates() bool {
 	slots := p.limit()
 	_, writers := p.Variant.Schedule().AtOnce()
@@ -187,8 +189,8 @@ func (p Point) calibrates() bool {
 		(c.Upstream == "" || c.Upstream == "keep-alive") && (c.Clients == "" || c.Clients == "shared")
 }
 
-// model returns the point as it was measured, with times of service to be filled
-// in; false: the simulation does not know such a variant.
+// model returns the point as a model without times of service. It returns false if
+// the variant cannot be simulated.
 func (p Point) model() (Model, bool) {
 	m := Model{Items: p.Items, Hosts: 1, Strategy: p.Variant.Schedule()}
 	m.Conns, m.Pool = p.Variant.MaxConns()
@@ -206,10 +208,9 @@ func (s service) between(o service, w float64) service {
 	return service{s.fetch.between(o.fetch, w), s.write.between(o.write, w), s.checkout.between(o.checkout, w), s.connect.between(o.connect, w)}
 }
 
-// FromPlan makes the points of a plan's trials, whose variants are not those of
-// its scenario: of each limit, "bounded-N" or "staged-N". Other variants are left
-// out. Errors: a plan of a service, a histogram that cannot be read, a plan of
-// which no such limit was measured.
+// FromPlan returns the points of a plan of limits, whose variants are "bounded-N" or
+// "staged-N"; it ignores other variants. It is an error if the plan is of a service,
+// a histogram cannot be read, or no limit was measured.
 func FromPlan(run *results.Run) ([]Point, error) {
 	fail := func(err error) ([]Point, error) {
 		return nil, fmt.Errorf("points of plan %q: %w", run.Header.ID, err)
@@ -258,8 +259,8 @@ func FromPlan(run *results.Run) ([]Point, error) {
 	return points, nil
 }
 
-// sweptOf returns the variant of that name, such as "bounded-8", of those that a plan
-// makes of what it sweeps.
+// sweptOf returns the variant with the given name, such as "bounded-8", at a limit
+// of the template that a plan sweeps.
 func sweptOf(template scenarios.Variant, name string) (scenarios.Variant, bool) {
 	number, ok := strings.CutPrefix(name, string(template.Strategy)+"-")
 	n, err := strconv.Atoi(number)

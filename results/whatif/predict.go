@@ -11,59 +11,61 @@ import (
 	"floodgate/scenarios/pipeline"
 )
 
-// Answer is a prediction, and what is to be known of it.
+// Answer is a prediction with its caveats.
 type Answer struct {
-	// Spec that was asked, and what it comes to in words.
+	// Spec is the requested spec; Strategy, Items and Hosts result from it.
 	Spec     string `json:"spec"`
 	Strategy string `json:"strategy"`
 	Items    int    `json:"items"`
 	Hosts    int    `json:"hosts"`
-	// FetchP50 and FetchP99 are the times of a fetch, and WriteP50 that of a
-	// write, that the simulation was fed with; waiting comes on top.
+	// FetchP50, FetchP99 and WriteP50 describe the times of a fetch and a write in
+	// the simulation, without waiting.
 	FetchP50 time.Duration `json:"fetch_p50_ns"`
 	FetchP99 time.Duration `json:"fetch_p99_ns"`
 	WriteP50 time.Duration `json:"write_p50_ns"`
 	Prediction
-	// Descriptors that a host has open at most, and all hosts. NoFile is the
-	// limit of a host; zero means unknown.
+	// Descriptors is the largest number of descriptors that a host has open, and
+	// AllDescriptors that of all hosts. NoFile is the limit of a host; zero means
+	// unknown.
 	Descriptors    int `json:"descriptors_host"`
 	AllDescriptors int `json:"descriptors"`
 	NoFile         int `json:"nofile,omitempty"`
 	// Exhausts reports that a host needs more than it may open.
 	Exhausts bool `json:"exhausts,omitempty"`
-	// BusyAs is the limit at which a measured pipeline kept the database as
-	// busy; Beyond says that none did, and BusyAs is the highest then.
+	// BusyAs is the measured limit at which the database was as busy. Extrapolated
+	// reports that there was none, and BusyAs is the highest then.
 	BusyAs       float64 `json:"busy_as_limit"`
 	Extrapolated bool    `json:"extrapolated,omitempty"`
-	// DatabaseBound is the number of writes that a second the database would do at most; 0:
-	// no bound shows. See [Sweep.DatabaseBound].
+	// DatabaseBound is the maximum number of writes per second of the database; zero
+	// means that no bound was observed. See [Sweep.DatabaseBound].
 	DatabaseBound float64 `json:"database_bound,omitempty"`
-	// Range of what was measured.
+	// Range is the range of the measurements.
 	Range Range `json:"range"`
-	// Outside says in words what lies outside of that; empty means nothing.
+	// Outside lists what is outside of that range.
 	Outside []string `json:"outside,omitempty"`
-	// Caveats are other things to know.
+	// Caveats holds other caveats.
 	Caveats    []string   `json:"caveats,omitempty"`
 	Validation Validation `json:"validation"`
 
 	servers int // of the database, beyond what was measured
 }
 
-// Range is what the model was compared with.
+// Range is the range of the measurements behind a model.
 type Range struct {
 	MinLimit int `json:"min_limit"`
 	MaxLimit int `json:"max_limit"`
 	MinItems int `json:"min_items"`
 	MaxItems int `json:"max_items"`
-	// FetchP50 is the median of a fetch at the lowest limit, WriteP50 of a write.
+	// FetchP50, FetchP99 and WriteP50 are quantiles of the times of a fetch and a
+	// write at the lowest limit.
 	FetchP50 time.Duration `json:"fetch_p50_ns"`
 	FetchP99 time.Duration `json:"fetch_p99_ns"`
 	WriteP50 time.Duration `json:"write_p50_ns"`
-	// Strategies that were measured.
+	// Strategies lists the measured strategies.
 	Strategies []string `json:"strategies"`
 }
 
-// Range of the points.
+// Range returns the range of the points.
 func (s *Sweep) Range() Range {
 	idle := s.idle()
 	r := Range{
@@ -90,8 +92,8 @@ func (s *Sweep) Answer(spec Spec) (*Answer, error) {
 	return a, err
 }
 
-// Predict answers a spec, without a validation. Errors: a spec that cannot be,
-// or that asks for more than a simulation can add up.
+// Predict predicts a spec, without a validation. It is an error if the spec is
+// impossible or too long to simulate.
 func (s *Sweep) Predict(spec Spec) (*Answer, error) {
 	strategy, err := spec.strategy()
 	if err != nil {
@@ -127,16 +129,17 @@ func (s *Sweep) Predict(spec Spec) (*Answer, error) {
 	return a, nil
 }
 
-// descriptors returns what the connections in use at once, and those of the driver
-// beside its pool, add to what a host has open before; a pool that is bounded
-// may come to be full.
+// descriptors sets the descriptors of a host: those before the first client, the
+// connections in use at once, and those of the driver besides its pool. A bounded
+// pool may fill up.
 func (a *Answer) descriptors(m Model, baseline int) {
 	least := func(peak, bound int) int { return min(m.share(0), cmp.Or(bound, peak)) }
 	a.Descriptors = baseline + least(a.Upstream, m.Conns) + least(a.Mongo, m.Pool) + scenarios.MonitorConns
 	a.AllDescriptors = a.Descriptors * m.Hosts
 }
 
-// outside describes what was not measured; rate is that of the upstream that was.
+// outside lists what is outside the measured range; rate is the measured rate of the
+// upstream.
 func (a *Answer) outside(spec Spec, limit int, rate float64) {
 	add := func(format string, args ...any) { a.Outside = append(a.Outside, fmt.Sprintf(format, args...)) }
 	r := a.Range

@@ -10,7 +10,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 )
 
-// longest is the most time, in ns, that a simulation may add up to: 30 years.
+// longest bounds the simulated time, in nanoseconds: 30 years.
 const longest = 1e18
 
 // Simulate runs the model once. The same seed gives the same prediction.
@@ -59,7 +59,7 @@ type simulation struct {
 	jobs    []job   // that are or were under way
 	unused  []int32 // jobs to use again
 	hosts   []host
-	// fetchPart and writePart say which part of the distribution is whose.
+	// fetchPart and writePart hold the part of the distribution of each item.
 	fetchPart, writePart []uint32
 	interval, admit      float64 // of the rate limit, and when the next may pass
 	upstream, database   station
@@ -68,14 +68,15 @@ type simulation struct {
 	area, changed        float64 // of items in flight over time, up to changed
 	spent                [stages]float64
 	times                *hdrhistogram.Histogram
-	// others adds up how many other writes were under way as one began, of the
-	// writes without the first tenth and the last; counted is the number of that that are.
+	// others is the sum, over the writes except for the first and the last tenth, of
+	// the other writes in progress as one began; counted is the number of those
+	// writes.
 	others         float64
 	begun, counted int
 	total          float64 // of all items' times
 }
 
-// host is one that runs the pipeline.
+// host is the state of a host.
 type host struct {
 	left      int // items not started
 	unfetched int
@@ -117,7 +118,7 @@ func newSimulation(m Model, seed uint64) *simulation {
 	return s
 }
 
-// parts returns 0 to the number of items in random order.
+// parts returns the numbers from 0 to the number of items minus 1 in random order.
 func (s *simulation) parts() []uint32 {
 	p := make([]uint32, s.m.Items)
 	for i := range p {
@@ -128,12 +129,12 @@ func (s *simulation) parts() []uint32 {
 	return p
 }
 
-// draw returns a duration of the given part of d.
+// draw returns a duration from the given part of d.
 func (s *simulation) draw(d Distribution, part uint32) int64 {
 	return int64(math.Round(d.quantile((float64(part) + s.random.Float64()) / float64(s.m.Items))))
 }
 
-// kind of an event.
+// kind is the kind of an event.
 type kind uint8
 
 const (
@@ -143,15 +144,15 @@ const (
 	wrote                 // the write is done
 )
 
-// event is what happens to a job.
+// event is a change of the state of a job.
 type event struct {
 	at   int64 // ns since the start
 	job  int32
 	what kind
 }
 
-// events is a heap of four children a node, the earliest event on top: half as
-// deep as a binary one, and a node's children lie in one cache line.
+// events is a heap with four children per node and the earliest event on top: it is
+// half as deep as a binary heap, and the children of a node share a cache line.
 type events []event
 
 func (h *events) push(e event) {
@@ -199,7 +200,7 @@ func (h *events) pop() event {
 	return top
 }
 
-// job is an item on its way. Times are in ns since the start.
+// job is an item in progress. Times are in nanoseconds since the start.
 type job struct {
 	began  int64 // its fetch, with any waiting
 	since  int64 // it waits, or is served
@@ -210,7 +211,7 @@ type job struct {
 
 const none = int32(-1)
 
-// line is a first-in-first-out queue of jobs, linked through them.
+// line is a first-in-first-out queue of linked jobs.
 type line struct {
 	first, last int32
 	length      int
@@ -237,13 +238,13 @@ func (s *simulation) leave(l *line) (int32, bool) {
 	return j, true
 }
 
-// station serves as many jobs at once as its limit says, 0: any number.
+// station serves a limited number of jobs at once; a limit of 0 means no limit.
 type station struct {
 	limit, busy, peak int
 	line              line
 }
 
-// enter reports whether j is served at once; else it waits in line.
+// enter reports whether j is served at once; otherwise it is queued.
 func (s *simulation) enter(at *station, j int32) bool {
 	if at.limit > 0 && at.busy >= at.limit {
 		s.join(&at.line, j)
@@ -254,7 +255,7 @@ func (s *simulation) enter(at *station, j int32) bool {
 	return true
 }
 
-// exit frees the place of one and gives it to the first in line.
+// exit frees a place and returns the next job, which takes it.
 func (s *simulation) exit(at *station) (int32, bool) {
 	j, ok := s.leave(&at.line)
 	if !ok {
@@ -263,7 +264,7 @@ func (s *simulation) exit(at *station) (int32, bool) {
 	return j, ok
 }
 
-// begin starts what the limits allow, a slot of each host in turn.
+// begin starts as many items as the limits allow, one per host in turn.
 func (s *simulation) begin() {
 	for any := true; any; {
 		any = false
@@ -276,7 +277,7 @@ func (s *simulation) begin() {
 	}
 }
 
-// start takes an item into a free slot, if there are both.
+// start starts an item in a free slot, if there are both.
 func (s *simulation) start(h int32) {
 	at := &s.hosts[h]
 	if at.slots == 0 || at.left == 0 {
@@ -320,7 +321,7 @@ func (s *simulation) pass(j int32) {
 	s.events.push(event{at, j, admitted})
 }
 
-// request takes j to the upstream.
+// request sends j to the upstream.
 func (s *simulation) request(j int32) {
 	s.spend(stageRate, j)
 	if s.enter(&s.upstream, j) {
@@ -333,7 +334,7 @@ func (s *simulation) serve(j int32) {
 	s.events.push(event{s.now + s.draw(s.m.Fetch, s.fetchPart[s.jobs[j].number]), j, fetched})
 }
 
-// fetched hands j on to be written.
+// fetched passes j on to be written.
 func (s *simulation) fetched(j int32) {
 	s.spend(stageFetch, j)
 	h := s.jobs[j].host
@@ -361,7 +362,8 @@ func (s *simulation) fetched(j int32) {
 	}
 }
 
-// stage returns j to a writer, or leaves it in the queue, or keeps the slot until there is a place.
+// stage gives j to a writer, or puts it into the queue, or keeps its slot until
+// there is a place.
 func (s *simulation) stage(h, j int32) {
 	at := &s.hosts[h]
 	if at.writers == 0 && at.ready.length >= at.queue {
@@ -374,7 +376,7 @@ func (s *simulation) stage(h, j int32) {
 	s.start(h)
 }
 
-// next returns what waits to a writer that is free, and the place of it to what is blocked.
+// next gives a queued job to a free writer, and its place to a blocked one.
 func (s *simulation) next(h int32) {
 	at := &s.hosts[h]
 	if at.writers == 0 {
@@ -400,7 +402,7 @@ func (s *simulation) next(h int32) {
 	}
 }
 
-// write asks for a connection to the database.
+// write requests a connection to the database.
 func (s *simulation) write(j int32) {
 	s.spend(stageHandoff, j)
 	if s.enter(&s.hosts[s.jobs[j].host].pool, j) {
@@ -408,7 +410,7 @@ func (s *simulation) write(j int32) {
 	}
 }
 
-// checkout takes the time to get the connection, which was made or is free.
+// checkout waits for the connection, which is a new or a free one.
 func (s *simulation) checkout(j int32) {
 	at, d := &s.hosts[s.jobs[j].host], s.m.Checkout
 	if at.made < at.pool.busy {
@@ -426,7 +428,7 @@ func (s *simulation) checkout(j int32) {
 	s.connected(j)
 }
 
-// connected takes j to the database.
+// connected sends j to the database.
 func (s *simulation) connected(j int32) {
 	s.spend(stagePool, j)
 	if s.enter(&s.database, j) {
@@ -469,7 +471,7 @@ func (s *simulation) wrote(j int32) {
 	}
 }
 
-// spend adds the time since j's last change to a stage.
+// spend adds the time since the last change of j to a stage.
 func (s *simulation) spend(in int, j int32) {
 	s.spent[in] += float64(s.now - s.jobs[j].since)
 	s.jobs[j].since = s.now

@@ -12,42 +12,48 @@ import (
 	"floodgate/scenarios/pipeline"
 )
 
-// Spec is what is to be different. The zero value of a field is "as measured".
+// Spec describes the pipeline to predict. The zero value of a field means as
+// measured.
 type Spec struct {
 	Items int
-	// Limit of each host. Where it is not given, the strategy is unbounded.
+	// Limit is the limit of each host. Without one, the strategy is unbounded.
 	Limit int
-	// Hosts that share the items. Default 1.
+	// Hosts is the number of hosts that share the items; zero means 1.
 	Hosts int
-	// UpstreamP50 and UpstreamP99 are those of a fetch at the lowest limit that was measured.
+	// UpstreamP50 and UpstreamP99 are the times of a fetch at the lowest measured
+	// limit.
 	UpstreamP50, UpstreamP99 time.Duration
-	// DatabaseP50 is that of a write there; writes at other limits scale with it.
+	// DatabaseP50 is the time of a write there; writes at other limits scale with
+	// it.
 	DatabaseP50 time.Duration
-	// Pool of connections to the database a host. Default: as many as there are writes at once.
+	// Pool is the number of connections of a host to the database; zero means as
+	// many as there are writes at once.
 	Pool int
-	// Writers makes it staged, with Queue places between fetches and writes.
+	// Writers makes the strategy staged, with Queue places between fetches and
+	// writes.
 	Writers, Queue int
-	// Rate of the upstream in requests a second, and Capacity at once.
+	// Rate is the rate of the upstream in requests per second, and Capacity the
+	// number that it serves at once.
 	Rate     float64
 	Capacity int
-	// Strategy is one that can be simulated. Default: staged with Writers, else
-	// bounded with Limit, else unbounded.
+	// Strategy must be one that can be simulated. The default is staged with
+	// Writers, else bounded with Limit, else unbounded.
 	Strategy pipeline.Kind
 }
 
-// The most that a duration and the least that a rate of a Spec may be.
+// Bounds of the durations and the rate of a Spec.
 const (
 	maxLatency = time.Hour
 	minRate    = 0.001
 )
 
-// key is one that a spec may have.
+// key is a key of a spec.
 type key struct {
 	name string
 	set  func(s *Spec, value string) error
 }
 
-// keys in the order in which they are listed.
+// keys is in the order of their listing.
 var keys = []key{
 	{"items", whole(func(s *Spec) *int { return &s.Items }, 1, MaxItems)},
 	{"strategy", func(s *Spec, value string) error {
@@ -76,7 +82,7 @@ var keys = []key{
 	{"capacity", whole(func(s *Spec) *int { return &s.Capacity }, 1, maxCount)},
 }
 
-// Keys lists what a spec may say.
+// Keys returns the keys of a spec.
 func Keys() []string {
 	names := make([]string, len(keys))
 	for i, k := range keys {
@@ -108,8 +114,8 @@ func latency(field func(*Spec) *time.Duration) func(*Spec, string) error {
 	}
 }
 
-// Parse reads a spec such as "items=1e6,limit=64,upstream.p50=80ms,hosts=40".
-// Every error names the key, its value and what is allowed.
+// Parse parses a spec such as "items=1e6,limit=64,upstream.p50=80ms,hosts=40".
+// Errors name the key, its value and the allowed ones.
 func Parse(text string) (Spec, error) {
 	var s Spec
 	seen := map[string]bool{}
@@ -178,7 +184,7 @@ func (s Spec) strategy() (pipeline.Strategy, error) {
 	return pipeline.Strategy{Kind: d.Kind, Limit: s.Limit, Writers: s.Writers, Queue: s.Queue}, nil
 }
 
-// String returns the spec as [Parse] reads it, its keys in their order.
+// String returns the spec in the syntax of [Parse].
 func (s Spec) String() string {
 	var words []string
 	add := func(name string, given bool, value any) {

@@ -10,14 +10,14 @@ import (
 	"time"
 )
 
-// Sweep is what was measured, arranged to predict from. How long fetches and
-// writes take depends on how busy the database and the machine are, and that
-// shows in how many other writes are under way when one begins. So the times of
-// service are looked up by that number: at a limit that was measured they are
-// those of that limit; in between, they lie between, quantile by quantile; beyond
-// the last, writes wait in line for a database at its bound ([Sweep.DatabaseBound]).
+// Sweep holds measured points to predict from. The times of fetches and writes
+// depend on how busy the database and the machine are, measured by the number of
+// other writes in progress when one begins. The times of service are looked up by
+// that number: at a measured limit they are those of that limit; in between, they
+// are interpolated quantile by quantile; beyond the last, writes queue for a
+// database at its bound ([Sweep.DatabaseBound]).
 type Sweep struct {
-	// Notes say which points were left out, and why.
+	// Notes explains which points were omitted.
 	Notes  []string
 	points []busy  // to calibrate with, by limit
 	all    []Point // of the same setting, in the order given
@@ -27,15 +27,15 @@ type Sweep struct {
 // busy is a point to calibrate with.
 type busy struct {
 	Point
-	// others is the number of other that writes are under way when one begins, in the
-	// mean, as the simulation of the point has it.
+	// others is the mean number of other writes in progress when one begins, in the
+	// simulation of the point.
 	others float64
 }
 
-// NewSweep arranges points. Those of the setting that is named first count. It
-// calibrates with the sequential and bounded variants, or with the staged ones
-// where those are too few, each at its largest number of items; without two
-// limits at least it is an error.
+// NewSweep returns a sweep of the points with the setting of the first one. It
+// calibrates with the sequential and bounded variants, or with the staged ones if
+// there are too few, each at its largest number of items. It is an error if there
+// are fewer than two limits.
 func NewSweep(points []Point) (*Sweep, error) {
 	s := &Sweep{}
 	for _, p := range points {
@@ -67,7 +67,7 @@ func (s *Sweep) note(format string, args ...any) {
 	s.Notes = append(s.Notes, fmt.Sprintf(format, args...))
 }
 
-// choose takes the points to calibrate with.
+// choose selects the points to calibrate with.
 func (s *Sweep) choose() error {
 	if s.points = s.of(pipeline.KindBounded); len(s.points) < 2 {
 		s.points, s.staged = s.of(pipeline.KindStaged), true
@@ -79,8 +79,8 @@ func (s *Sweep) choose() error {
 	return nil
 }
 
-// of returns the points of the strategy and of sequential that calibrate, of each
-// limit the one with most items.
+// of returns the points of the strategy, and the sequential ones, that calibrate:
+// for each limit the one with the most items.
 func (s *Sweep) of(strategy pipeline.Kind) []busy {
 	var points []busy
 	for _, p := range s.all {
@@ -98,7 +98,7 @@ func (s *Sweep) of(strategy pipeline.Kind) []busy {
 	return points
 }
 
-// Limits returns the lowest and the highest that it calibrates with.
+// Limits returns the lowest and the highest limit in the calibration.
 func (s *Sweep) Limits() (lowest, highest int) {
 	return s.points[0].limit(), s.points[len(s.points)-1].limit()
 }
@@ -109,19 +109,20 @@ func (s *Sweep) idle() Point { return s.points[0].Point }
 // top returns the point of the highest limit.
 func (s *Sweep) top() busy { return s.points[len(s.points)-1] }
 
-// load is how busy the database and the machine are.
+// load describes how busy the database and the machine are.
 type load struct {
 	service
-	// others is the number of other that writes under way make them so busy.
+	// others is the number of other writes in progress that make them so busy.
 	others float64
-	// limit at which a bounded pipeline would; beyond says that no measured one
-	// did, and servers then is the number of writes that the database does at once; zero means any number.
+	// limit is the limit of a bounded pipeline that makes them so busy; beyond
+	// reports that no measured one did, and then servers is the number of writes
+	// that the database executes at once; zero means no limit.
 	limit   float64
 	beyond  bool
 	servers int
 }
 
-// at returns the load at a position: i is that of point i.
+// at returns the load at a position, where i is that of point i.
 func (s *Sweep) at(position float64) load {
 	last := len(s.points) - 1
 	i := min(int(max(position, 0)), last)
@@ -137,9 +138,9 @@ func (s *Sweep) at(position float64) load {
 	return l
 }
 
-// beyond returns the load of whatever makes the database busier than the last point
-// did: fetches and writes take what they took there, and the database does as
-// many writes at once as bring it to its bound; the others wait in line.
+// beyond returns the load if the database is busier than at the last point: fetches
+// and writes take as long as there, and the database executes as many writes at once
+// as bring it to its bound; the others wait.
 func (s *Sweep) beyond() load {
 	top := s.top()
 	l := load{service: top.service, others: top.others, limit: float64(top.limit()), beyond: true}
@@ -149,8 +150,8 @@ func (s *Sweep) beyond() load {
 	return l
 }
 
-// slope returns by how many ns a write takes longer for each other one under way:
-// the least-squares line through the last points, three at most.
+// slope returns by how many nanoseconds a write takes longer for each other one in
+// progress: the least-squares line through the last points, at most three.
 func (s *Sweep) slope() float64 {
 	last := s.points[max(0, len(s.points)-3):]
 	var n, sx, sy, sxx, sxy float64
@@ -165,11 +166,11 @@ func (s *Sweep) slope() float64 {
 	return max(0, (n*sxy-sx*sy)/spread)
 }
 
-// DatabaseBound returns how many writes a second the database would do at most if
-// they continued growing as they did at the highest limits: one in the time that
-// a write takes longer for each other one under way, which is what the Universal
-// Scalability Law without its coherence term tends to (N. J. Gunther, "Guerrilla
-// Capacity Planning", 2007); zero means the times of writes do not grow.
+// DatabaseBound returns the number of writes per second that the database approaches
+// if the times of writes keep growing as at the highest limits: the inverse of the
+// growth per other write in progress. This is the limit of the Universal Scalability
+// Law without its coherence term (N. J. Gunther, "Guerrilla Capacity Planning",
+// 2007). Zero means that the times do not grow.
 func (s *Sweep) DatabaseBound() float64 {
 	if slope := s.slope(); slope > 0 {
 		return 1e9 / slope
@@ -177,12 +178,12 @@ func (s *Sweep) DatabaseBound() float64 {
 	return 0
 }
 
-// shape is what is different about the times of service; zero means as measured.
+// shape holds changes of the times of service; zero means as measured.
 type shape struct{ fetchP50, fetchP99, writeP50 time.Duration }
 
-// apply changes the times of service of a load. A fetch that takes longer
-// takes so at the lowest limit, and what it takes longer at others stays; a
-// write is longer by the same factor at all.
+// apply changes the times of service of a load. A change of fetches at the lowest
+// limit adds the same difference at other limits; a change of writes multiplies them
+// by the same factor at all limits.
 func (sh shape) apply(l load, idle Point) (load, error) {
 	if sh.fetchP50 != 0 || sh.fetchP99 != 0 {
 		changed, err := idle.fetch.reshaped(sh.fetchP50, sh.fetchP99)
@@ -209,7 +210,7 @@ const (
 	searchRounds = 10 // of the items in flight
 )
 
-// others returns how many other writes a model has under way when one begins.
+// others returns the number of other writes in progress in a model when one begins.
 func others(m Model) (float64, error) {
 	inFlight := m.Items // of unbounded
 	if n := m.Strategy.Limit + m.Strategy.Writers + m.Strategy.Queue; n > 0 {
@@ -220,8 +221,8 @@ func others(m Model) (float64, error) {
 	return p.others, err
 }
 
-// solve finds the load that a model makes for itself: as many other writes
-// under way as make them take so long.
+// solve finds the load that a model causes itself: the fixed point at which the
+// number of other writes in progress makes them take as long as assumed.
 func (s *Sweep) solve(m Model, sh shape) (Model, load, error) {
 	try := func(position float64) (load, float64, error) {
 		l, err := sh.apply(s.at(position), s.idle())

@@ -10,8 +10,8 @@ import (
 	"floodgate/results/report/content"
 )
 
-// ComparisonMarkdown writes two runs side by side as Markdown, for a pull
-// request or a page: nothing is left out for want of width.
+// ComparisonMarkdown writes the comparison of two runs as Markdown, for a pull
+// request or a page, with all columns.
 func ComparisonMarkdown(w io.Writer, c *compare.Comparison) error {
 	var out bytes.Buffer
 	if c.AllowedMixed {

@@ -17,8 +17,8 @@ import (
 	"floodgate/results/verdict"
 )
 
-// BaselineJudgement is the run's own judgement with a check for each value that
-// was compared with the baseline. Again is the command that prints it again.
+// BaselineJudgement returns the run's own judgment with a check for each value that
+// was compared with the baseline. The command again reproduces the report.
 func BaselineJudgement(j Judged, v *baseline.Outcome, again string) Judgement {
 	g := j.Judgement()
 	c := v.Comparison
@@ -26,11 +26,11 @@ func BaselineJudgement(j Judged, v *baseline.Outcome, again string) Judgement {
 	g.Title, g.Headline, g.Decision, g.Command = g.Name+" compared with "+c.File, string(v.Decision)+": "+words, v.Decision, again
 	for _, r := range c.Rows {
 		check := rowCheck(r)
-		check.Time = took(trialsOf(j.Run, r.Variant, r.Level))
+		check.Time = measuringTime(trialsOf(j.Run, r.Variant, r.Level))
 		g.Checks = append(g.Checks, check)
 	}
 	if c.Decision == verdict.NotMeasured {
-		g.Checks = append(g.Checks, Check{ID: idUncompared, Decision: verdict.NotMeasured, Says: "At least one value can be compared.", Title: "nothing was compared", Text: words, All: words})
+		g.Checks = append(g.Checks, Check{ID: idUncompared, Decision: verdict.NotMeasured, Statement: "At least one value can be compared.", Title: "nothing was compared", Text: words, All: words})
 	}
 	if len(c.Machines) > 0 {
 		g.Notes = append(g.Notes, "the machines differ: "+strings.Join(c.Machines, "; "))
@@ -63,12 +63,12 @@ func rowCheck(r baseline.Row) Check {
 	if r.Verdict() == verdict.Warned {
 		title += " (warning only)"
 	}
-	return Check{ID: id, Decision: r.Verdict(), Says: id + " is not worse than in the baseline", Title: title, Text: words, All: words,
+	return Check{ID: id, Decision: r.Verdict(), Statement: id + " is not worse than in the baseline", Title: title, Text: words, All: words,
 		Properties: map[string]string{"decision": r.Decision.String()}}
 }
 
-// GoBenchJudgement is a comparison of Go benchmarks as checks: one a benchmark
-// and unit. Again is the command that prints it again.
+// GoBenchJudgement returns a comparison of Go benchmarks as checks, one per
+// benchmark and unit. The command again reproduces the report.
 func GoBenchJudgement(v *gobench.Outcome, again string) Judgement {
 	packages := content.SeveralPackages(v)
 	words := content.GoBenchSummary(v)
@@ -102,7 +102,7 @@ func GoBenchJudgement(v *gobench.Outcome, again string) Judgement {
 	differ := v.ProcessorsDiffer()
 	if len(j.Checks) == 0 {
 		words := strings.Join(append([]string{"The files have no benchmarks in common."}, differ...), "\n")
-		j.Checks = []Check{{ID: idUncompared, Decision: verdict.NotMeasured, Says: "At least one value can be compared.", Title: "nothing was compared", Text: words, All: words}}
+		j.Checks = []Check{{ID: idUncompared, Decision: verdict.NotMeasured, Statement: "At least one value can be compared.", Title: "nothing was compared", Text: words, All: words}}
 	} else {
 		j.Notes = append(j.Notes, differ...)
 	}
@@ -123,13 +123,13 @@ func benchCheck(v *gobench.Outcome, u gobench.Unit, r gobench.Row, packages bool
 		words += "; " + r.Why
 	}
 	return Check{
-		ID: name, Decision: r.Decision.Decision(), Says: name + " does not get worse", Title: name + ": " + r.Decision.String(),
+		ID: name, Decision: r.Decision.Decision(), Statement: name + " does not get worse", Title: name + ": " + r.Decision.String(),
 		Text: words, All: words, Time: r.Time, Properties: map[string]string{"decision": r.Decision.String()},
 	}
 }
 
-// PairsJudgement is a verdict on two programs that ran in turn as checks: one
-// a figure that decides, one a count.
+// PairsJudgement returns a verdict on two programs that ran alternately as checks,
+// one per figure that decides and one per count.
 func PairsJudgement(v *pairs.Outcome) Judgement {
 	headline, words := content.PairsSummary(v)
 	if words != "" {
@@ -160,16 +160,16 @@ func PairsJudgement(v *pairs.Outcome) Judgement {
 		if c.Why != "" {
 			words += "; " + c.Why
 		}
-		j.Checks = append(j.Checks, Check{ID: id, Decision: c.Decision.Decision(), Says: id + " does not increase", Title: id + ": " + c.Decision.String(), Text: words, All: words, Time: c.Time})
+		j.Checks = append(j.Checks, Check{ID: id, Decision: c.Decision.Decision(), Statement: id + " does not increase", Title: id + ": " + c.Decision.String(), Text: words, All: words, Time: c.Time})
 	}
 	if words := content.PairsUnmeasured(v); words != "" {
-		j.Checks = append(j.Checks, Check{ID: idUnmeasured, Decision: verdict.NotMeasured, Says: "Every trial is measured.", Title: "the comparison could not be measured", Text: words, All: words})
+		j.Checks = append(j.Checks, Check{ID: idUnmeasured, Decision: verdict.NotMeasured, Statement: "Every trial is measured.", Title: "the comparison could not be measured", Text: words, All: words})
 	}
 	return j
 }
 
-// pairsTime is how long all that was compared took: the pairs that decide, or
-// the trials that are counted, whichever are more.
+// pairsTime returns the measuring time of the comparison: that of the pairs that
+// decide or of the counted trials, whichever is longer.
 func pairsTime(v *pairs.Outcome) (sum time.Duration) {
 	times := map[[2]string]time.Duration{}
 	for _, c := range v.Cells {
@@ -197,7 +197,7 @@ func lookCheck(v *pairs.Outcome, c pairs.Cell) Check {
 		words += fmt.Sprintf("; no pair: %s × %d", m.Why, m.Blocks)
 	}
 	return Check{
-		ID: c.Name(), Decision: c.Decision.Decision(), Says: c.Name() + " does not get worse", Title: c.Name() + ": " + c.Decision.String(),
+		ID: c.Name(), Decision: c.Decision.Decision(), Statement: c.Name() + " does not get worse", Title: c.Name() + ": " + c.Decision.String(),
 		Text: words, All: words, Time: c.Time, Properties: map[string]string{"decision": c.Decision.String()},
 	}
 }

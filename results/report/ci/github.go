@@ -7,19 +7,18 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Annotations of each kind that GitHub shows of one step, and how long this
-// package lets them be in characters.
+// Bounds on the annotations of each kind, by GitHub's display of one step, and on
+// their length in characters.
 const (
 	maxAnnotations = 10
 	maxTitle       = 200
 	maxMessage     = 4000
 )
 
-// Annotations renders a judgement as GitHub's workflow commands, a line each: an
-// error for what failed or could not be measured, a warning for what is
-// inconclusive or only warns, and notices for the verdict and what to know before
-// believing it. There are ten of a kind at most, the last of which sums up those
-// that are left out.
+// Annotations renders a judgment as GitHub's workflow commands, one per line: an
+// error for each check that failed or could not be measured, a warning for each one
+// that is inconclusive or only warns, and notices for the verdict and its caveats.
+// There are at most ten of a kind; the last one sums up the omitted ones.
 func Annotations(j Judgement) []byte {
 	errors, warnings, notices := annotations{kind: "error", j: j}, annotations{kind: "warning", j: j}, annotations{kind: "notice", j: j}
 	notices.add(Check{Title: j.Title, Text: fmt.Sprintf("%s (exit code %d)\nshow this report: %s", j.Headline, j.Decision.ExitCode(), j.Command)})
@@ -42,10 +41,10 @@ func Annotations(j Judgement) []byte {
 	return []byte(errors.lines() + warnings.lines() + notices.lines())
 }
 
-// noteTitle is the title of what there is to know.
+// noteTitle is the title of the caveats.
 const noteTitle = "note"
 
-// annotations of one kind.
+// annotations collects those of one kind.
 type annotations struct {
 	kind string
 	j    Judgement
@@ -77,8 +76,8 @@ func (a *annotations) lines() string {
 	return b.String()
 }
 
-// place is where the annotation is shown: at the check, at the begin of the
-// scenario, or nowhere, what is about the whole.
+// place returns the position of the annotation: that of the check, the beginning of
+// the scenario, or none if it is about the whole.
 func (a *annotations) place(c Check) string {
 	if a.j.File == "" || c.ID == "" {
 		return ""
@@ -86,7 +85,7 @@ func (a *annotations) place(c Check) string {
 	return fmt.Sprintf("file=%s,line=%d,", escapedProperty(clean(a.j.File)), max(c.Line, 1))
 }
 
-// clipLines cleans a text and shortens it at the end of a line where there is one.
+// clipLines cleans a text and shortens it, if possible at the end of a line.
 func clipLines(words string) string {
 	words = cleanLines(words)
 	runes := []rune(words)
@@ -100,7 +99,7 @@ func clipLines(words string) string {
 	return words + "…"
 }
 
-// The rules of escaping are those of GitHub's @actions/core (escapeData and
+// The escaping rules are those of GitHub's @actions/core (escapeData and
 // escapeProperty).
 func escapedMessage(words string) string {
 	return strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A").Replace(words)

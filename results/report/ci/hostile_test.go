@@ -182,7 +182,7 @@ func checkSARIF(t tester, text []byte) {
 			Invocations []struct {
 				Successful *bool  `json:"executionSuccessful"`
 				Code       int    `json:"exitCode"`
-				Says       string `json:"exitCodeDescription"`
+				Statement  string `json:"exitCodeDescription"`
 			} `json:"invocations"`
 			Results []struct {
 				Rule      string  `json:"ruleId"`

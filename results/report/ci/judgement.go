@@ -1,10 +1,10 @@
-// Package ci renders what a command judged for CI servers and pull requests: as
-// Markdown, JUnit XML, SARIF and GitHub annotations.
+// Package ci renders verdicts for CI servers and pull requests: as Markdown, JUnit
+// XML, SARIF and GitHub annotations. See the example of [Annotations].
 //
 //	j := ci.Judged{Run: run, Verdict: outcome}.Judgement()
 //	os.Stdout.Write(ci.JUnit(j))
 //
-// Every judgement becomes a [Judgement] of [Check] values, and every format is a
+// Every verdict becomes a [Judgement] of [Check] values, and every format is a
 // function of that.
 package ci
 
@@ -26,55 +26,57 @@ import (
 	"floodgate/scenarios"
 )
 
-// Check is one thing that was judged: a claim, a threshold, a comparison, or
-// that all trials were run and could be measured.
+// Check is one judged subject: a claim, a threshold, a comparison, or the
+// requirement that all trials were run and measured.
 type Check struct {
-	// ID is the same from run to run, so that a server tells new from old.
+	// ID is the same in every run, so that a server can recognize old results.
 	ID       string
 	Decision verdict.Decision
-	// Says is what is judged, in its author's words; may be empty.
-	Says string
-	// Title is one line, with what was decided: "faster: refuted, expected proved".
+	// Statement is the requirement in words; it may be empty.
+	Statement string
+	// Title is one line with the decision: "faster: refuted, expected proved".
 	Title string
-	// Text is what decides, values beside limits, a line each; All is all evidence.
+	// Text holds the deciding evidence, one line per value with its limit; All holds
+	// all evidence.
 	Text, All string
-	// Time is how long what is judged took to measure; see [JUnit].
+	// Time is the measuring time of the subject; see [JUnit].
 	Time time.Duration
-	// Line of the scenario's file, from 1; 0: not known.
+	// Line is the line in the scenario's file, from 1; 0 means unknown.
 	Line int
-	// Properties beside it, by name.
+	// Properties holds additional values by name.
 	Properties map[string]string
 }
 
-// Judgement is what a command judged, for the formats of CI servers and people
-// who read a pull request.
+// Judgement is a verdict in a form for all formats of CI servers and pull requests.
 type Judgement struct {
-	// Name of what was judged, such as the scenario; Title in words.
+	// Name is the name of the subject, such as the scenario; Title is its title.
 	Name, Title string
-	// ID of the run or comparison; Started when, the zero time: not known.
+	// ID is the ID of the run or comparison; Started is its start, and the zero time
+	// means unknown.
 	ID      string
 	Started time.Time
-	// Version of the program that judged.
+	// Version is the version of the program that judged.
 	Version string
 	// Headline is "failed: 1 of 4 claims as expected".
 	Headline string
 	Decision verdict.Decision
 	Checks   []Check
-	// Time is how long all of it took to measure, each trial counted once; see [JUnit].
+	// Time is the measuring time of the whole, in which each trial counts once; see
+	// [JUnit].
 	Time time.Duration
-	// Notes are what to know before believing it, Facts on what it ran: name and value.
+	// Notes holds caveats, and Facts names and values about the environment.
 	Notes []string
 	Facts [][2]string
-	// Properties of the whole.
+	// Properties holds values about the whole.
 	Properties [][2]string
-	// Command prints it again; Record is its file, empty: none.
+	// Command reproduces the report; Record is its file, and empty means none.
 	Command, Record string
 	// File is the scenario's, with slashes, relative to the root of the
-	// repository; empty: not known.
+	// repository; empty means unknown.
 	File string
 }
 
-// factLines are the facts, a line each.
+// factLines returns the facts, one line each.
 func (j Judgement) factLines() []string {
 	lines := make([]string, len(j.Facts))
 	for i, f := range j.Facts {
@@ -83,8 +85,8 @@ func (j Judgement) factLines() []string {
 	return lines
 }
 
-// clean is text without what could move a cursor, break a line or turn the
-// direction of writing: a space stands for each.
+// clean replaces characters that could move a cursor, break a line or change the
+// direction of writing by spaces.
 func clean(words string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -95,7 +97,7 @@ func clean(words string) string {
 	}, strings.ToValidUTF8(words, "\uFFFD"))
 }
 
-// clip cleans text and shortens it to n runes, the last then "…".
+// clip cleans text and shortens it to n runes, ending with "…".
 func clip(words string, n int) string {
 	runes := []rune(clean(words))
 	if len(runes) <= n {
@@ -104,7 +106,7 @@ func clip(words string, n int) string {
 	return string(runes[:n-1]) + "…"
 }
 
-// cleanLines cleans every line and leaves the breaks between them.
+// cleanLines cleans every line and keeps the line breaks.
 func cleanLines(words string) string {
 	lines := strings.Split(words, "\n")
 	for i, l := range lines {
@@ -113,18 +115,18 @@ func cleanLines(words string) string {
 	return strings.Join(lines, "\n")
 }
 
-// Judged is a run with its verdict, and what may be pointed at.
+// Judged is a run with its verdict, and positions to refer to.
 type Judged struct {
 	Run     *results.Run
 	Verdict *claims.Outcome
 	// File is the scenario's, with slashes, relative to the root of the
-	// repository; empty: not known.
+	// repository; empty means unknown.
 	File string
-	// Lines in File.
+	// Lines holds line numbers in File.
 	Lines scenarios.Lines
 }
 
-// IDs of checks that are about the run.
+// The IDs of checks on the run.
 const (
 	idUnmeasured = "trial-not-measured"
 	idNotRun     = "trials-not-run"
@@ -132,8 +134,9 @@ const (
 	idUncompared = "nothing-compared"
 )
 
-// Judgement of the run: its claims and thresholds in the scenario's order, then
-// what is about the run. A run whose exit code is not 0 has a check that says why.
+// Judgement returns the verdict on the run: its claims and thresholds in the
+// scenario's order, then checks on the run. If the exit code is not 0, some check
+// explains it.
 func (j Judged) Judgement() Judgement {
 	v := j.Verdict
 	p := &content.Run{Record: j.Run, Outcome: v}
@@ -149,10 +152,10 @@ func (j Judged) Judgement() Judgement {
 	for _, row := range p.Facts().Rows {
 		g.Facts = append(g.Facts, [2]string{row[0], row[1]})
 	}
-	g.Time = took(j.Run.Trials)
+	g.Time = measuringTime(j.Run.Trials)
 	for _, c := range v.Claims {
 		check := claimCheck(p, c, j.Lines.Claims[c.ID])
-		check.Time = took(judgedTrials(j.Run, c.Evidence))
+		check.Time = measuringTime(judgedTrials(j.Run, c.Evidence))
 		g.Checks = append(g.Checks, check)
 	}
 	seen := make(map[string]int)
@@ -161,7 +164,7 @@ func (j Judged) Judgement() Judgement {
 		if seen[check.ID]++; seen[check.ID] > 1 { // one rule, at several selections of levels
 			check.ID += fmt.Sprintf(" (%d)", seen[check.ID])
 		}
-		check.Time = took(judgedTrials(j.Run, t.Evidence))
+		check.Time = measuringTime(judgedTrials(j.Run, t.Evidence))
 		g.Checks = append(g.Checks, check)
 	}
 	g.Checks = append(g.Checks, ofRun(j.Run, v)...)
@@ -171,13 +174,13 @@ func (j Judged) Judgement() Judgement {
 	return g
 }
 
-// ofRun are the checks that did not pass of the run as a whole.
+// ofRun returns the failed checks on the run as a whole.
 func ofRun(run *results.Run, v *claims.Outcome) []Check {
 	var all []Check
 	for _, t := range notMeasured(run) {
 		words := cmp.Or(t.Reason, "no reason was recorded")
 		all = append(all, Check{
-			ID: idUnmeasured, Decision: verdict.NotMeasured, Says: "Every trial is measured.",
+			ID: idUnmeasured, Decision: verdict.NotMeasured, Statement: "Every trial is measured.",
 			Title: trialName(t) + " could not be measured", Text: words, All: words,
 		})
 	}
@@ -187,18 +190,18 @@ func ofRun(run *results.Run, v *claims.Outcome) []Check {
 			words = fmt.Sprintf("Stopped early: threshold %q can no longer be met.", v.EndedBy)
 		}
 		all = append(all, Check{
-			ID: idNotRun, Decision: verdict.Inconclusive, Says: "Every planned trial is run.",
+			ID: idNotRun, Decision: verdict.Inconclusive, Statement: "Every planned trial is run.",
 			Title: fmt.Sprintf("%d of %d trials were not run", n, v.Planned), Text: words, All: words,
 		})
 	}
 	if len(v.Claims)+len(v.Thresholds) == 0 {
 		words := "The scenario has no claims or thresholds, so nothing was judged."
-		all = append(all, Check{ID: idUnjudged, Decision: verdict.NotJudged, Says: "The scenario has claims or thresholds.", Title: "nothing was judged", Text: words, All: words})
+		all = append(all, Check{ID: idUnjudged, Decision: verdict.NotJudged, Statement: "The scenario has claims or thresholds.", Title: "nothing was judged", Text: words, All: words})
 	}
 	return all
 }
 
-// notMeasured are the trials of outcome failed, in the order of the plan.
+// notMeasured returns the trials of outcome failed, in the order of the schedule.
 func notMeasured(run *results.Run) []results.Trial {
 	var trials []results.Trial
 	for _, t := range run.Trials {
@@ -216,15 +219,16 @@ func trialName(t results.Trial) string {
 
 func claimCheck(p *content.Run, c claims.Claim, line int) Check {
 	return Check{
-		ID: c.ID, Decision: c.Verdict(), Says: c.Statement, Title: claimTitle(c), Text: claimText(p, c), All: allEvidence(p, c), Line: line,
+		ID: c.ID, Decision: c.Verdict(), Statement: c.Statement, Title: claimTitle(c), Text: claimText(p, c), All: allEvidence(p, c), Line: line,
 		Properties: map[string]string{"decision": c.Decision.String(), "expected": c.Expected.String(), "run": p.Outcome.Run},
 	}
 }
 
-// claimTitle is "faster: refuted, expected proved".
+// claimTitle returns a title: "faster: refuted, expected proved".
 func claimTitle(c claims.Claim) string { return c.ID + ": " + decided(c) }
 
-// decided is "refuted, expected proved", or "proved, as expected".
+// decided describes a decision: "refuted, expected proved", or "proved, as
+// expected".
 func decided(c claims.Claim) string {
 	if c.AsExpected {
 		return c.Decision.String() + ", as expected"
@@ -232,7 +236,8 @@ func decided(c claims.Claim) string {
 	return c.Decision.String() + ", expected " + c.Expected.String()
 }
 
-// claimText is the author's words, then the points that decide, a line each.
+// claimText returns the statement of the claim, and the deciding points, one line
+// each.
 func claimText(p *content.Run, c claims.Claim) string {
 	lines := append([]string{"“" + c.Statement + "”"}, c.Notes...)
 	for _, e := range c.Evidence {
@@ -243,7 +248,7 @@ func claimText(p *content.Run, c claims.Claim) string {
 	return strings.Join(lines, "\n")
 }
 
-// allEvidence of a claim, a line each.
+// allEvidence returns all evidence of a claim, one line each.
 func allEvidence(p *content.Run, c claims.Claim) string {
 	lines := slices.Clone(c.Notes)
 	for _, e := range content.Condense(c.Evidence) {
@@ -252,17 +257,18 @@ func allEvidence(p *content.Run, c claims.Claim) string {
 	return strings.Join(lines, "\n")
 }
 
-// evidenceLine is "pool, items=20: 88.8 % [88.4, 89.1] ≥ 85.0 %, n=7, proved".
+// evidenceLine describes a point: "pool, items=20: 88.8 % [88.4, 89.1] ≥ 85.0 %,
+// n=7, proved".
 func evidenceLine(p *content.Run, e claims.Evidence) string {
 	parts := []string{fmt.Sprintf("%s, %s: %s, n=%s, %s", e.Variant, p.LevelOf(e), content.Statement(e), text.Count(e.N), e.Decision)}
 	return strings.Join(append(parts, content.EvidenceRemarks(e)...), "; ")
 }
 
-// thresholdCheck of a budget, with the limit beside every value.
+// thresholdCheck returns the check of a budget, with the limit beside every value.
 func thresholdCheck(p *content.Run, t claims.Threshold, line int) Check {
 	rule := strings.Join(strings.Fields(t.Rule), " ")
 	check := Check{
-		ID: rule, Decision: t.Verdict(), Says: content.Rule(t.Threshold), Title: rule + ": " + t.Decision.String(), Line: line,
+		ID: rule, Decision: t.Verdict(), Statement: content.Rule(t.Threshold), Title: rule + ": " + t.Decision.String(), Line: line,
 		Properties: map[string]string{"decision": t.Decision.String(), "expected": verdict.Met.String(), "run": p.Outcome.Run},
 	}
 	if check.Decision == verdict.Warned {
@@ -280,12 +286,12 @@ func thresholdCheck(p *content.Run, t claims.Threshold, line int) Check {
 	return check
 }
 
-// headline is "failed: 1 of 4 claims as expected".
+// headline returns a summary: "failed: 1 of 4 claims as expected".
 func headline(v *claims.Outcome) string {
 	return string(v.Decision) + ": " + content.Tally(v)
 }
 
-// command prints the run again.
+// command returns the command that reproduces the report of the run.
 func command(run *results.Run) string {
 	if run.Path == "" {
 		return "floodgate report " + run.Header.ID
@@ -293,9 +299,9 @@ func command(run *results.Run) string {
 	return "floodgate report " + content.ShellWord(filepath.ToSlash(filepath.Dir(run.Path)))
 }
 
-// took adds up how long trials took: their makespans or, of a service, the times
-// for which they were watched. Trials without either count as nothing.
-func took(trials []results.Trial) (sum time.Duration) {
+// measuringTime adds up the times of trials: their makespans or, for a service, the
+// times for which they were watched. Trials without either count as zero.
+func measuringTime(trials []results.Trial) (sum time.Duration) {
 	for _, t := range trials {
 		switch {
 		case t.Makespan > 0:
@@ -307,14 +313,14 @@ func took(trials []results.Trial) (sum time.Duration) {
 	return sum
 }
 
-// trialsOf are the trials of a variant at a level.
+// trialsOf returns the trials of a variant at a level.
 func trialsOf(run *results.Run, variant, level string) []results.Trial {
 	return filterTrials(run, func(t results.Trial) bool { return t.Variant == variant && t.LevelName == level })
 }
 
-// judgedTrials are those that evidence is about, each once: of the variant and of
-// the one that it is compared with, at the level. Evidence of several levels is
-// about all that have in common what they have.
+// judgedTrials returns the trials that evidence is about, each once: those of the
+// variant and of its reference, at the level or at all levels with the common
+// factors.
 func judgedTrials(run *results.Run, evidence []claims.Evidence) []results.Trial {
 	return filterTrials(run, func(t results.Trial) bool {
 		return slices.ContainsFunc(evidence, func(e claims.Evidence) bool {
@@ -330,7 +336,7 @@ func filterTrials(run *results.Run, is func(results.Trial) bool) []results.Trial
 	return slices.DeleteFunc(slices.Clone(run.Trials), func(t results.Trial) bool { return !is(t) })
 }
 
-// hasFactors reports whether a level has all factors of another name.
+// hasFactors reports whether a level has all factors of a level name.
 func hasFactors(level, common string) bool {
 	words := strings.Fields(level)
 	for _, factor := range strings.Fields(common) {

@@ -10,25 +10,25 @@ import (
 	"floodgate/results/verdict"
 )
 
-// JUnit renders a judgement as JUnit XML: a test suite with a test case a check.
+// JUnit renders a judgment as JUnit XML: a test suite with one test case per check.
 //
-// A check that failed is a failure. One that is undecided is an error, as is
-// what could not be measured: a skipped test counts as passed with Jenkins and
-// GitLab, and what could not be decided is never a pass; a failure would say
-// that it was decided. What is skipped is the one case of a scenario without a
-// claim, so that there is no empty suite. One that only warns has no result of
-// its own in the format: it passes, and its output says what was missed.
+// A check that failed is a failure. One that is inconclusive or could not be
+// measured is an error: Jenkins and GitLab count skipped tests as passed, while an
+// inconclusive check is never a pass, and a failure would be a decision. The only
+// skipped case is that of a scenario without claims, which avoids an empty suite. A
+// check that only warns has no result in the format: it passes, and its output holds
+// the warning.
 //
-// The time of a case is how long the trials that it judges took: the sum of
-// their makespans or, of a service, of the times for which they were watched; of
-// commands, of their run times on both sides; of Go benchmarks, of iterations
-// times the time of one. Cases may judge the same trials; the time of the suite
-// counts each trial once. Starting and stopping what is measured is not in it,
-// and what no time was recorded of, such as a trial that crashed, has 0: a time
-// that is left out becomes NaN with consumers that expect one.
+// The time of a case is that of the trials that it judges: the sum of their
+// makespans or, for a service, of the times for which they were watched; for
+// commands, of their run times on both sides; for Go benchmarks, of iterations times
+// the time of one. Cases may judge the same trials; the time of the suite counts
+// each trial once. It excludes starting and stopping the programs. A case without a
+// recorded time, such as that of a crashed trial, has the time 0, as consumers read
+// a missing time as NaN.
 //
-// The format is that of Jenkins' xunit plugin (junit-10.xsd), in the order of
-// elements of Ant's older one.
+// The format is that of Jenkins' xunit plugin (junit-10.xsd), with the elements in
+// the order of Ant's older format.
 func JUnit(j Judgement) []byte {
 	s := junitSuite{Name: j.Name, ID: j.ID, Time: junitTime(j.Time), File: j.File, SystemOut: &junitText{xmlText(suiteText(j))}}
 	for _, p := range append(j.Properties[:len(j.Properties):len(j.Properties)], [2]string{"exit_code", strconv.Itoa(j.Decision.ExitCode())}) {
@@ -60,8 +60,8 @@ func JUnit(j Judgement) []byte {
 
 func junitCheck(class string, c Check) junitCase {
 	words := c.Title
-	if c.Says != "" {
-		words = "“" + c.Says + "”\n" + words
+	if c.Statement != "" {
+		words = "“" + c.Statement + "”\n" + words
 	}
 	t := junitCase{Class: class, Name: clean(c.ID), Time: junitTime(c.Time), SystemOut: &junitText{xmlText(words + "\n" + c.All)}}
 	said := &junitResult{Type: strings.ReplaceAll(string(c.Decision), " ", "-"), Message: clean(c.Title), Text: xmlText(c.Text)}
@@ -76,10 +76,10 @@ func junitCheck(class string, c Check) junitCase {
 	return t
 }
 
-// junitTime is a time in seconds.
+// junitTime formats a time in seconds.
 func junitTime(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 3, 64) }
 
-// suiteText is the verdict, what to know before believing it, and on what it ran.
+// suiteText returns the verdict, its caveats, and facts about the environment.
 func suiteText(j Judgement) string {
 	words := fmt.Sprintf("%s (exit code %d)\n", j.Headline, j.Decision.ExitCode())
 	for _, n := range j.Notes {
@@ -141,8 +141,8 @@ type junitText struct {
 	Text string `xml:",innerxml"`
 }
 
-// xmlText is text as XML, in which lines stay lines: package xml would write
-// each break as a reference. What XML has no character for becomes U+FFFD.
+// xmlText is text that keeps its line breaks in XML, which package xml would escape.
+// Characters that XML does not allow become U+FFFD.
 func xmlText(words string) string {
 	var b strings.Builder
 	if err := xml.EscapeText(&b, []byte(cleanLines(words))); err != nil { // a Builder takes all

@@ -14,12 +14,12 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Markdown renders a run in limit bytes at most, for a comment on a pull
-// request: the verdict, the claims in their authors' words, the evidence with
-// the limit beside the value, a table a level, and on what it ran. Where that is
-// too long, rows are left out from the end: first of the tables, then of the
-// evidence, that of claims that came out as expected first; how many, and where
-// they are, it says. A limit below [MaxComment] is taken as that.
+// Markdown renders a run in at most limit bytes, for a comment on a pull request:
+// the verdict, the claims, the evidence with limits and values, a table per level,
+// and the environment. If that is too long, it omits rows from the end: first of the
+// tables, then of the evidence of claims that came out as expected, then of the
+// other evidence. It states their number and where to find them. A limit below
+// [MaxComment] counts as that.
 func Markdown(j Judged, limit int) []byte {
 	v := j.Verdict
 	p := &content.Run{Record: j.Run, Outcome: v}
@@ -47,7 +47,8 @@ func Markdown(j Judged, limit int) []byte {
 	return []byte(words + tail)
 }
 
-// comeFrom is what to know before believing it, on what it ran, and how to print it again.
+// comeFrom writes the caveats, the environment, and the command that reproduces the
+// report.
 func comeFrom(p *content.Run) string {
 	var out bytes.Buffer
 	facts := make([][2]string, 0)
@@ -58,7 +59,7 @@ func comeFrom(p *content.Run) string {
 	return out.String()
 }
 
-// rowWriter writes rows until one does not fit, and counts those after it.
+// rowWriter writes rows until one does not fit, and counts the rest.
 type rowWriter struct {
 	out     bytes.Buffer
 	left    int
@@ -68,7 +69,7 @@ type rowWriter struct {
 
 func (m *rowWriter) heading(words string) { m.pending = words }
 
-// add writes a row that is shown whole or not at all.
+// add writes a row as a whole or not at all.
 func (m *rowWriter) add(words string) {
 	if n := len(m.pending) + len(words); m.rows > 0 || n > m.left {
 		m.rows++
@@ -85,7 +86,7 @@ func (m *rowWriter) cells(cells ...string) {
 	m.add(b.String())
 }
 
-// table is a heading and the head of a table.
+// table writes a heading and the head of a table.
 func (m *rowWriter) table(heading string, columns []text.Column) {
 	var b bytes.Buffer
 	b.WriteString(heading)
@@ -93,7 +94,7 @@ func (m *rowWriter) table(heading string, columns []text.Column) {
 	m.heading(b.String())
 }
 
-// list adds remarks below a table, an item each.
+// list writes remarks below a table, one item each.
 func (m *rowWriter) list(remarks []string) {
 	for i, r := range remarks {
 		if i == 0 {
@@ -113,7 +114,7 @@ func (m *rowWriter) claims(v *claims.Outcome) {
 	}
 }
 
-// thresholds writes the value beside the limit, a row for each level.
+// thresholds writes the values with their limits, one row per level.
 func (m *rowWriter) thresholds(p *content.Run) {
 	if len(p.Outcome.Thresholds) == 0 {
 		return
@@ -195,7 +196,7 @@ func (m *rowWriter) services(p *content.Run) {
 	}
 }
 
-// level is the heading of a level's table.
+// level returns the heading of a level's table.
 func (m *rowWriter) level(p *content.Run, name string, columns []text.Column) {
 	heading := "\n### " + escaped(clip(name, maxName)) + "\n\n"
 	if label := p.Outcome.Labels[name]; label != "" {
@@ -204,7 +205,7 @@ func (m *rowWriter) level(p *content.Run, name string, columns []text.Column) {
 	m.table(heading, columns)
 }
 
-// remark is an item about a variant, or none.
+// remark returns a list item about a variant, or "".
 func remark(variant string, parts []string) []string {
 	if len(parts) == 0 {
 		return nil
@@ -212,19 +213,21 @@ func remark(variant string, parts []string) []string {
 	return []string{bolded(clip(variant, maxName)) + ": " + escaped(clip(strings.Join(parts, "; "), maxWords))}
 }
 
-// item is the text of a list's item, which begins no list, heading or quote of its own.
+// item returns the text of a list item, escaped so that it does not begin a list,
+// heading or quote.
 func item(words string) string {
 	return begins.ReplaceAllString(escaped(strings.TrimSpace(words)), `$1\$2`)
 }
 
 var begins = regexp.MustCompile(`^([0-9]*)([-+=.)])`)
 
-// bolded is text in bold; spaces at its ends would show the asterisks.
+// bolded returns text in bold, without spaces at its ends, which would show the
+// asterisks.
 func bolded(words string) string {
 	return "**" + escaped(clip(cmp.Or(strings.Join(strings.Fields(words), " "), text.None), maxLine)) + "**"
 }
 
-// code is text as it is, between as many backticks as it takes.
+// code returns literal text between as many backticks as it takes.
 func code(words string) string {
 	words = clip(words, maxCommand)
 	fence := "`"
@@ -237,13 +240,13 @@ func code(words string) string {
 	return fence + words + fence
 }
 
-// Sizes of a text in bytes that GitHub takes.
+// The maximum sizes of texts on GitHub, in bytes.
 const (
 	MaxComment = 64 << 10 // a comment (65,536 characters)
 	MaxSummary = 1 << 20  // the summary of a job's step
 )
 
-// What is no more than this many is shown in full, in characters and rows.
+// Bounds up to which texts and tables are shown in full, in characters and rows.
 const (
 	maxName    = 150
 	maxLine    = 300
@@ -253,9 +256,9 @@ const (
 	maxCommand = 1000
 )
 
-// Comment renders any judgement in [MaxComment] bytes at most, for a comment on
-// a pull request: the verdict, a row a check, what did not pass first, and on
-// what it ran. Rows that do not fit are left out from the end, and it says how many.
+// Comment renders any judgment in at most [MaxComment] bytes, for a comment on a
+// pull request: the verdict, one row per check, failed ones first, and the
+// environment. It omits rows that do not fit from the end, and states their number.
 func Comment(j Judgement) []byte {
 	head := fmt.Sprintf("## %s %s\n\n%s (exit code %d)\n", j.Decision.Mark(), escaped(clip(j.Headline, maxLine)), bolded(j.Title), j.Decision.ExitCode())
 	var tail bytes.Buffer
@@ -276,7 +279,7 @@ func Comment(j Judgement) []byte {
 	return append([]byte(words), tail.Bytes()...)
 }
 
-// leftOut says how many rows do not stand here, and where they are.
+// leftOut describes how many rows are omitted, and where to find them.
 func leftOut(rows, limit int, again, record string) string {
 	words := fmt.Sprintf("\n**%s omitted** to stay within %s bytes. Full report: %s", text.Plural(rows, "row", "rows"), text.Count(limit), code(again))
 	if record != "" {
@@ -308,7 +311,7 @@ func foot(out *bytes.Buffer, notes []string, facts [][2]string, again string) {
 	fmt.Fprintf(out, "\nShow this report: %s\n", code(again))
 }
 
-// head is the first two lines of a table.
+// head returns the first two lines of a table.
 func head(out *bytes.Buffer, columns []text.Column) {
 	titles, rule := make([]string, len(columns)), make([]string, len(columns))
 	for i, c := range columns {
@@ -328,8 +331,8 @@ func row(out *bytes.Buffer, cells []string) {
 	out.WriteString("|\n")
 }
 
-// escaped is text in one line that Markdown takes for nothing but text. A space
-// of no width keeps "@" from calling anybody and "#" from linking an issue.
+// escaped returns text in one line without any meaning in Markdown. A zero-width
+// space keeps "@" from mentioning users and "#" from linking issues.
 func escaped(words string) string { return escaper.Replace(clean(words)) }
 
 var escaper = strings.NewReplacer(`\`, `\\`, "|", `\|`, "*", `\*`, "_", `\_`, "`", "\\`", "~", `\~`, "$", `\$`, "[", `\[`,

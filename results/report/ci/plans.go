@@ -13,7 +13,7 @@ import (
 	"floodgate/results/whatif"
 )
 
-// WhatIfMarkdown writes a prediction as Markdown, with all that [WhatIf] has.
+// WhatIfMarkdown writes a prediction as Markdown, with all its tables.
 func WhatIfMarkdown(w io.Writer, a *whatif.Answer) error {
 	p := &content.WhatIf{Printer: text.Printer{Width: 96}, Answer: a}
 	var out bytes.Buffer
@@ -33,8 +33,8 @@ func WhatIfMarkdown(w io.Writer, a *whatif.Answer) error {
 	return nil
 }
 
-// LimitsMarkdown writes a plan of limits as Markdown: the limit to take and the
-// settings first, then every limit that was tried.
+// LimitsMarkdown writes a plan of limits as Markdown: first the recommended limit
+// and the settings, then every tested limit.
 func LimitsMarkdown(w io.Writer, plan *capacity.Limits) error {
 	p := &content.Limits{Printer: text.Printer{Width: 96}, Plan: plan}
 	var out bytes.Buffer
@@ -63,8 +63,8 @@ func LimitsMarkdown(w io.Writer, plan *capacity.Limits) error {
 	return writePlan(w, &out, plan.ID)
 }
 
-// RatesMarkdown writes a plan of rates as Markdown: what is sustained, then
-// every rate that was tried.
+// RatesMarkdown writes a plan of rates as Markdown: first the sustained rates, then
+// every tested rate.
 func RatesMarkdown(w io.Writer, plan *capacity.Rates) error {
 	p := &content.Rates{Printer: text.Printer{Width: 96}, Plan: plan}
 	var out bytes.Buffer
@@ -112,7 +112,7 @@ func planHead(out *bytes.Buffer, title, says string, d verdict.Decision) {
 	fmt.Fprintf(out, "## %s %s\n\n**%s** (exit code %d)\n", d.Mark(), escaped(title), escaped(says), d.ExitCode())
 }
 
-// planTable leaves nothing out for want of width.
+// planTable writes a table with all columns.
 func planTable(out *bytes.Buffer, g *text.Grid) {
 	if len(g.Rows) == 0 {
 		return
@@ -124,7 +124,8 @@ func planTable(out *bytes.Buffer, g *text.Grid) {
 	}
 }
 
-// planRemark is a line of a list; a table ends where the first one begins.
+// planRemark writes a list item below a table, ending the table if it is the first
+// one.
 func planRemark(out *bytes.Buffer, words string) {
 	if bytes.HasSuffix(out.Bytes(), []byte("|\n")) {
 		out.WriteString("\n")
@@ -132,14 +133,14 @@ func planRemark(out *bytes.Buffer, words string) {
 	fmt.Fprintf(out, "- %s\n", escaped(words))
 }
 
-// taken is what was printed since the last time.
+// taken returns the text printed since the last call.
 func taken(p *text.Printer) string {
 	words := p.Out.String()
 	p.Out.Reset()
 	return words
 }
 
-// fenced writes text as it is, in a fence that nothing in it closes.
+// fenced writes literal text in a fence that is longer than any in the text.
 func fenced(out *bytes.Buffer, words string) {
 	words = cleanLines(strings.Trim(words, "\n"))
 	if words == "" {

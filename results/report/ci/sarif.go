@@ -19,15 +19,15 @@ const (
 	sarifSchema  = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 )
 
-// SARIF renders a judgement as SARIF 2.1.0: a rule a check, and a result for each
-// one that failed or could not be measured (error), is undecided or only warns
-// (warning), or had nothing to judge (note). A result has a location where the
-// scenario's file is known, which GitHub's code scanning needs.
+// SARIF renders a judgment as SARIF 2.1.0: one rule per check, and a result for each
+// one that failed or could not be measured (error), is inconclusive or only warns
+// (warning), or had nothing to judge (note). A result has a location if the
+// scenario's file is known, which GitHub's code scanning requires.
 func SARIF(j Judgement) []byte {
 	run := sarifRun{
 		Tool:        sarifTool{Driver: sarifDriver{Name: "floodgate", Version: j.Version, Rules: []sarifRule{}}},
 		Automation:  sarifID{ID: "floodgate/" + j.Name + "/" + j.ID},
-		Invocations: []sarifInvocation{{Successful: j.Decision != verdict.NotMeasured, Code: j.Decision.ExitCode(), Says: j.Headline}},
+		Invocations: []sarifInvocation{{Successful: j.Decision != verdict.NotMeasured, Code: j.Decision.ExitCode(), Description: j.Headline}},
 		Results:     []sarifResult{},
 	}
 	index := make(map[string]int)
@@ -36,7 +36,7 @@ func SARIF(j Judgement) []byte {
 		id := clean(c.ID) // two that JSON would write alike are one
 		if _, ok := index[id]; !ok {
 			index[id] = len(run.Tool.Driver.Rules)
-			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{ID: id, Short: sarifText{cmp.Or(clean(c.Says), id, text.None)}})
+			run.Tool.Driver.Rules = append(run.Tool.Driver.Rules, sarifRule{ID: id, Short: sarifText{cmp.Or(clean(c.Statement), id, text.None)}})
 		}
 		if c.Decision == verdict.Passed {
 			continue
@@ -56,7 +56,8 @@ func SARIF(j Judgement) []byte {
 	return out.Bytes()
 }
 
-// locations point at the check, or at the begin of the scenario's file.
+// locations returns the position of the check, or the beginning of the scenario's
+// file.
 func (j Judgement) locations(c Check) []sarifLocation {
 	file := path.Clean(j.File)
 	if file == "." { // none, or the repository's root, which has no URI in it
@@ -68,7 +69,7 @@ func (j Judgement) locations(c Check) []sarifLocation {
 	return []sarifLocation{l}
 }
 
-// artifact is a file's URI and what it is relative to, as GitHub takes it.
+// artifact returns a file's URI and its base, as GitHub expects them.
 func artifact(file string) (uri, base string) {
 	if path.IsAbs(file) {
 		return (&url.URL{Scheme: "file", Path: file}).String(), ""
@@ -76,9 +77,9 @@ func artifact(file string) (uri, base string) {
 	return strings.TrimPrefix((&url.URL{Path: file}).String(), "./"), "%SRCROOT%"
 }
 
-// fingerprint is the same for the same check of the same scenario, run for run,
-// so that a server tells an old result from a new one. Trials that were not
-// measured are told apart by their titles.
+// fingerprint returns a text that is the same for a check of a scenario in every
+// run, so that a server can recognize old results. It includes the title for trials
+// that were not measured.
 func fingerprint(scenario string, c Check) string {
 	words := scenario + "\x00" + c.ID
 	if c.Properties == nil {
@@ -125,9 +126,9 @@ type sarifID struct {
 }
 
 type sarifInvocation struct {
-	Successful bool   `json:"executionSuccessful"`
-	Code       int    `json:"exitCode"`
-	Says       string `json:"exitCodeDescription"`
+	Successful  bool   `json:"executionSuccessful"`
+	Code        int    `json:"exitCode"`
+	Description string `json:"exitCodeDescription"`
 }
 
 type sarifResult struct {

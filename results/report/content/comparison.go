@@ -9,10 +9,10 @@ import (
 	"floodgate/results/summary"
 )
 
-// LocalMark marks figures that say as much of the machine as of the program.
+// LocalMark marks figures that depend on the machine.
 const LocalMark = "†"
 
-// TimeGrid has the times of both runs, a row a row of the comparison.
+// TimeGrid has the times of both runs, with one row per row of the comparison.
 func TimeGrid(c *compare.Comparison) *text.Grid {
 	g := &text.Grid{Columns: []text.Column{
 		{Title: "variant"},
@@ -31,7 +31,7 @@ func TimeGrid(c *compare.Comparison) *text.Grid {
 	return g
 }
 
-// CostGrid has what the time was had for.
+// CostGrid has the costs of both runs: descriptors, CPU time, memory and errors.
 func CostGrid(c *compare.Comparison) *text.Grid {
 	g := &text.Grid{Columns: []text.Column{
 		{Title: "variant"},
@@ -64,7 +64,7 @@ func marked(c *compare.Comparison, title string) string {
 	return title
 }
 
-// BothCell is a cell of two runs; a unit that they share is written once.
+// BothCell returns a cell for two runs; a common unit is written once.
 func BothCell(a, b string) string {
 	if a == b {
 		return a
@@ -77,7 +77,7 @@ func BothCell(a, b string) string {
 	return a + " → " + b
 }
 
-// measuredTrials is how many trials are behind a row, of how many.
+// measuredTrials returns the number of measured trials of a row, and of how many.
 func measuredTrials(r summary.Row) string {
 	if r.OK == r.Planned {
 		return fmt.Sprint(r.OK)
@@ -85,7 +85,8 @@ func measuredTrials(r summary.Row) string {
 	return fmt.Sprintf("%d/%d", r.OK, r.Planned)
 }
 
-// RatioCell writes the ratio of two makespans with its interval, or why there is none.
+// RatioCell writes the ratio of two makespans with its interval, or the reason why
+// there is none.
 func RatioCell(r compare.Row) string {
 	switch {
 	case r.Makespan == nil && (r.A.Makespan == nil || r.B.Makespan == nil):
@@ -117,7 +118,7 @@ func comparedDocuments(r summary.Row) string {
 	return "ok"
 }
 
-// MixedLine must stand at the top of whatever shows the figures.
+// MixedLine returns the warning that must precede figures of different environments.
 func MixedLine(c *compare.Comparison) string {
 	return "MIXED ENVIRONMENTS (--allow-mixed): " + strings.Join(c.Mixed, "; ")
 }
@@ -145,7 +146,7 @@ func ComparisonSide(s compare.Side) string {
 		s.ID, s.Scenario, s.Environment.Kind, s.Environment.Database, s.Environment.Upstream, revision, trials)
 }
 
-// outcomes are those other than ok: "2 crashed, 1 failed".
+// outcomes describes the outcomes other than ok: "2 crashed, 1 failed".
 func outcomes(r summary.Row) string {
 	var parts []string
 	for _, o := range r.Outcomes() {
@@ -163,7 +164,7 @@ func ComparisonNotes(c *compare.Comparison) []string {
 	return all
 }
 
-// NothingInCommon stands in place of the rows that are not there.
+// NothingInCommon replaces the rows of a comparison without any.
 const NothingInCommon = "The runs have no variant at a level in common, so there is nothing to compare."
 
 // ComparisonMethod describes how the ratios were computed.
@@ -174,7 +175,7 @@ func ComparisonMethod(c *compare.Comparison) string {
 	return "Ratios of makespans, unpaired: the runs drew different random values (rank-sum intervals, 95 %)."
 }
 
-// ComparisonRemarks say of a row what its cells do not.
+// ComparisonRemarks returns remarks on a row that its cells do not contain.
 func ComparisonRemarks(r compare.Row) []string {
 	var parts []string
 	if r.Why != "" {

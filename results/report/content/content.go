@@ -1,6 +1,6 @@
-// Package content holds what a report says in every format: its tables, as grids
-// of cells, and its evidence, remarks and facts, as sentences. Packages report,
-// html and ci lay them out.
+// Package content holds the parts of a report that all formats share: its tables, as
+// grids of cells, and its evidence, remarks and facts, as sentences. Packages
+// report, html and ci lay them out. See the example of [EvidenceRemarks].
 //
 //	r := content.Run{Record: run, Outcome: outcome}
 //	for _, row := range r.TableGrid().Rows { … } // a cell a column, with its unit
@@ -16,7 +16,7 @@ import (
 	"floodgate/results/verdict"
 )
 
-// WriteJSON writes v, called what in an error, indented and with a newline at its end.
+// WriteJSON writes v, indented and with a newline at its end; errors mention what.
 func WriteJSON(w io.Writer, v any, what string) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
@@ -27,7 +27,7 @@ func WriteJSON(w io.Writer, v any, what string) error {
 	return nil
 }
 
-// counted is "1 worse, 5 same".
+// counted formats counts: "1 worse, 5 same".
 func counted(c verdict.Counts) string {
 	var parts []string
 	for _, w := range c.Words() {
@@ -51,7 +51,7 @@ func Command(words []string) string {
 	return phrase
 }
 
-// ShellWord quotes text that a shell would not take for one word.
+// ShellWord quotes text that a shell would not read as one word.
 func ShellWord(words string) string {
 	if words != "" && strings.Trim(words, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_./,:=@") == "" {
 		return words

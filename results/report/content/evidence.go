@@ -15,7 +15,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// Expectation reports whether the decision is the one that was expected.
+// Expectation describes whether the decision is the expected one.
 func Expectation(c claims.Claim) string {
 	if c.AsExpected {
 		return "as expected"
@@ -23,7 +23,7 @@ func Expectation(c claims.Claim) string {
 	return "expected: " + c.Expected.String()
 }
 
-// EvidenceRemarks say what is missing of a point, and its notes.
+// EvidenceRemarks returns the missing trials and the notes of a point.
 func EvidenceRemarks(e claims.Evidence) []string {
 	var remarks []string
 	if len(e.Missing) > 0 {
@@ -36,7 +36,8 @@ func EvidenceRemarks(e claims.Evidence) []string {
 	return append(remarks, e.Notes...)
 }
 
-// LevelOf names the level or, of two, what sets them apart and what they share.
+// LevelOf returns the level or, for two levels, their difference and their common
+// factors.
 func (p *Run) LevelOf(e claims.Evidence) string {
 	if e.FromLevel == "" {
 		return cmp.Or(p.Outcome.Labels[e.Level], e.Level)
@@ -46,7 +47,7 @@ func (p *Run) LevelOf(e claims.Evidence) string {
 	return strings.TrimSpace(fmt.Sprintf("%s=%s…%s %s", name, from, to, e.Level))
 }
 
-// Statement says what was measured, with the limit beside it.
+// Statement returns the figures of a point with the limit.
 func Statement(e claims.Evidence) string {
 	switch e.Kind {
 	case claims.KindReduction:
@@ -82,8 +83,9 @@ func Statement(e claims.Evidence) string {
 	return documents(e.Documents)
 }
 
-// limit is the sign between a value and its limit: as claimed where that is
-// proved, the other where it is refuted, and a question where it is open.
+// limit returns the sign between a value and its limit: the claimed one if the point
+// is proved, the opposite if it is refuted, and with a question mark if it is
+// undecided.
 func limit(e claims.Evidence, holds, broken string) string {
 	switch e.Decision {
 	case verdict.Proved:
@@ -98,7 +100,7 @@ func whole(v *float64) string {
 	return text.OrNone(v, func(f float64) string { return text.Count(int(f)) })
 }
 
-// Shortest of whole numbers, which may be a half.
+// Shortest formats a number that is whole or a half.
 func Shortest(v float64) string { return strconv.FormatFloat(v, 'f', -1, 64) }
 
 func documents(d *results.Documents) string {
@@ -120,7 +122,7 @@ func documents(d *results.Documents) string {
 	return words
 }
 
-// Condense puts points about documents that are all proved into one.
+// Condense combines points about documents that are all proved.
 func Condense(points []claims.Evidence) []claims.Evidence {
 	var kept []claims.Evidence
 	sum := claims.Evidence{Kind: claims.KindDocuments, Decision: verdict.Proved, Documents: new(results.Documents)}
@@ -148,7 +150,7 @@ func Condense(points []claims.Evidence) []claims.Evidence {
 	return append([]claims.Evidence{sum}, kept...)
 }
 
-// Rule is the rule in its author's words, and what else is said of it.
+// Rule returns the rule with its margin and other settings.
 func Rule(t verdict.Threshold) string {
 	var remarks []string
 	if t.Margin > 0 {
@@ -167,8 +169,8 @@ func Rule(t verdict.Threshold) string {
 	return rule
 }
 
-// ThresholdStatement is the value with its limit, by the sign that is true of them;
-// the budget's own with a question mark where it is open.
+// ThresholdStatement returns the value with its limit and the sign that is true of
+// them, or the budget's own with a question mark if the point is undecided.
 func ThresholdStatement(t claims.Threshold, e claims.Evidence) string {
 	if e.Kind == claims.KindReduction {
 		words := text.OrNone(e.Value, text.Percent)
@@ -199,7 +201,7 @@ func signOf(t claims.Threshold, e claims.Evidence) string {
 	return signs[0]
 }
 
-// inUnit writes a value of a threshold for people.
+// inUnit formats a value of a threshold.
 func inUnit(v float64, unit scenarios.Unit) string {
 	switch unit {
 	case scenarios.UnitTime:
@@ -214,7 +216,7 @@ func inUnit(v float64, unit scenarios.Unit) string {
 	return text.Count(int(v))
 }
 
-// unpadded is a share in percent with as many decimals as it has, up to six: "5 %".
+// unpadded formats a share as a percentage with up to six decimals: "5 %".
 func unpadded(share float64) string {
 	return fmt.Sprintf("%g %%", math.Round(1e8*share)/1e6)
 }

@@ -16,7 +16,8 @@ import (
 	"floodgate/results/verdict"
 )
 
-// BaselineValue writes a value of a baseline in its unit; nil means it was not measured.
+// BaselineValue formats a value of a baseline in its unit; nil means that it was not
+// measured.
 func BaselineValue(v *float64, unit string) string {
 	if v == nil {
 		return text.None
@@ -46,7 +47,7 @@ func BaselineLimit(r baseline.Row) string {
 	return "≤ " + BaselineValue(r.Limit, r.Unit)
 }
 
-// BaselineCost has the limit of the cost beside it.
+// BaselineCost formats the cost with its limit.
 func BaselineCost(r baseline.Row) string {
 	switch {
 	case r.Effect == nil && r.Allowed == 0:
@@ -57,7 +58,7 @@ func BaselineCost(r baseline.Row) string {
 	return fmt.Sprintf("%s [%s, %s] ≤ %s", text.Digits(r.Effect.Estimate), text.Digits(r.Effect.Low), text.Digits(r.Effect.High), text.Digits(r.Allowed))
 }
 
-// BaselineMethod says what the verdicts mean.
+// BaselineMethod explains the verdicts.
 func BaselineMethod(c *baseline.Comparison) string {
 	how := "paired by block, as both drew the same random values (signed-rank intervals, 95 %)"
 	if !c.Paired {
@@ -70,7 +71,7 @@ func BaselineMethod(c *baseline.Comparison) string {
 	return words
 }
 
-// BaselineSummary is what came out of the comparison.
+// BaselineSummary summarizes the comparison.
 func BaselineSummary(v *baseline.Outcome) string {
 	c := v.Comparison
 	words := text.Plural(len(c.Rows), "value", "values") + ": " + counted(c.Counts)
@@ -94,7 +95,7 @@ func BenchmarkName(pkg, name string, packages bool) string {
 	return name
 }
 
-// SeveralPackages reports whether names need their package's.
+// SeveralPackages reports whether names need the names of their packages.
 func SeveralPackages(v *gobench.Outcome) bool {
 	seen := map[string]bool{}
 	for _, u := range v.Units {
@@ -108,8 +109,8 @@ func SeveralPackages(v *gobench.Outcome) bool {
 	return len(seen) > 1
 }
 
-// BenchmarkValue writes a value with a prefix of its unit: "12.34m"; those that a table
-// has no room for with an exponent.
+// BenchmarkValue formats a value with a prefix of its unit: "12.34m"; values that
+// are too long have an exponent.
 func BenchmarkValue(x float64, class benchunit.Class) string {
 	if a := math.Abs(x); a != 0 && (a < 1e-12 || a >= 1e16) {
 		return fmt.Sprintf("%.4g", x)
@@ -134,7 +135,7 @@ func Brief(x float64, decimals int) string {
 	return fmt.Sprintf("%.*f", decimals, x)
 }
 
-// BenchmarkDelta is benchstat's: "~" where nothing is significant.
+// BenchmarkDelta formats a change like benchstat: "~" if it is not significant.
 func BenchmarkDelta(r gobench.Row) string {
 	switch {
 	case r.Decision == verdict.Same && r.P != nil, r.Need > 0:
@@ -161,7 +162,7 @@ func BenchmarkSamples(r gobench.Row) string {
 	return fmt.Sprintf("%d+%d", r.Old.N, r.New.N)
 }
 
-// GoBenchMethod says what the verdicts mean.
+// GoBenchMethod explains the verdicts.
 func GoBenchMethod(v *gobench.Outcome) string {
 	margin := "significantly worse, by any amount (margin 0 %)"
 	if v.Margin > 0 {
@@ -171,7 +172,7 @@ func GoBenchMethod(v *gobench.Outcome) string {
 		margin, text.Plural(v.Tests, "test", "tests"), v.Alpha)
 }
 
-// GoBenchSummary is "of 3 comparisons 1 worse, 2 same".
+// GoBenchSummary summarizes the comparison: "of 3 comparisons 1 worse, 2 same".
 func GoBenchSummary(v *gobench.Outcome) string {
 	rows := 0
 	for _, u := range v.Units {
@@ -199,17 +200,17 @@ func PairsSide(s pairs.Side) string {
 	return words
 }
 
-// EstimatedPower says, before the first pair, what the design can do.
+// EstimatedPower describes, before the first pair, what the design can detect.
 func EstimatedPower(v *pairs.Outcome) []string {
 	d := v.Design
-	looks := make([]string, len(d.At))
+	analyses := make([]string, len(d.At))
 	for i, n := range d.At {
-		looks[i] = fmt.Sprint(n)
+		analyses[i] = fmt.Sprint(n)
 	}
-	last := looks[len(looks)-1]
+	last := analyses[len(analyses)-1]
 	after := last
-	if len(looks) > 1 {
-		after = strings.Join(looks[:len(looks)-1], ", ") + " and " + last
+	if len(analyses) > 1 {
+		after = strings.Join(analyses[:len(analyses)-1], ", ") + " and " + last
 	}
 	all := []string{fmt.Sprintf("Worse: B takes more than %s longer than A. At most %s pairs, with interim analyses after %s, fixed in advance. Probability of a false alarm: at most %s; of a missed regression: at most %s.",
 		TrimmedPercent(d.Margin), last, after, TrimmedPercent(v.FalseAlarm), TrimmedPercent(v.Missed))}
@@ -229,7 +230,8 @@ func Detectable(d pairs.Detectable) string {
 	return fmt.Sprintf("a regression of %.3g %% is detected with a probability of %s", 100**d.Effect, TrimmedPercent(d.Power))
 }
 
-// PairsInterim writes at which of the planned interim analyses a cell was decided.
+// PairsInterim describes at which of the planned interim analyses a cell was
+// decided.
 func PairsInterim(c pairs.Cell, d stats.Looks) string {
 	if c.Interim == 0 {
 		return "none"
@@ -259,7 +261,7 @@ func PairsRatio(i stats.Interval) string {
 	return fmt.Sprintf("%s [%s, %s]", text.Digits(i.Estimate), text.Digits(i.Low), text.Digits(i.High))
 }
 
-// PairsFacts say where and on what it ran.
+// PairsFacts returns facts about the environment of the comparison.
 func PairsFacts(v *pairs.Outcome) *text.Grid {
 	g := &text.Grid{Columns: make([]text.Column, 2)}
 	g.Add("gate", fmt.Sprintf("%s, seed %d", v.ID, v.Seed))
@@ -274,7 +276,7 @@ func PairsFacts(v *pairs.Outcome) *text.Grid {
 	return g
 }
 
-// PairsUnmeasured says why nothing could be compared; empty: something could.
+// PairsUnmeasured returns the reason why nothing could be compared, or "".
 func PairsUnmeasured(v *pairs.Outcome) string {
 	if v.Unmeasured == "" && v.Decision == verdict.NotMeasured {
 		return "no pair has valid trials of both sides, so nothing was compared"
@@ -282,7 +284,8 @@ func PairsUnmeasured(v *pairs.Outcome) string {
 	return v.Unmeasured
 }
 
-// PairsSummary is "worse", "1 worse, 5 not worse".
+// PairsSummary returns the verdict as a word and the counts as words: "worse", "1
+// worse, 5 not worse".
 func PairsSummary(v *pairs.Outcome) (word, words string) {
 	word = string(v.Decision)
 	if v.Decision == verdict.Passed || v.Decision == verdict.Failed {

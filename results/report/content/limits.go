@@ -93,7 +93,7 @@ func (p *Limits) cells(t capacity.LimitPoint) []string {
 	return []string{text.Count(t.Limit), x, interval, p99, fds, text.Percent(t.ErrorShare()), inFlight, p.mark(t)}
 }
 
-// mark says what a limit is to be taken for.
+// mark returns the mark of a limit: recommended, acceptable, or none.
 func (p *Limits) mark(t capacity.LimitPoint) string {
 	r := p.Plan.Recommendation
 	var marks []string
@@ -113,8 +113,8 @@ func (p *Limits) mark(t capacity.LimitPoint) string {
 	return strings.Join(marks, ", ")
 }
 
-// LimitRemarks is what stands under a row: what speaks against the limit beside its
-// throughput, and trials that had no result.
+// LimitRemarks returns the remarks below a row: violations other than throughput,
+// and trials without a result.
 func LimitRemarks(t capacity.LimitPoint) string {
 	var all []string
 	for _, v := range t.Violations {
@@ -133,7 +133,7 @@ func Span(i stats.Interval, format func(float64) string) string {
 	return "[" + format(i.Low) + ", " + format(i.High) + "]"
 }
 
-// Simulation says how well the what-if predicts what was measured.
+// Simulation describes how well the simulation predicts the measurements.
 func (p *Limits) Simulation() {
 	s := p.Plan.Simulation
 	switch {
@@ -160,7 +160,7 @@ func (p *Limits) Simulation() {
 	}
 }
 
-// Model says what law the points follow, and where its peak is.
+// Model describes the law that the points follow, and its peak.
 func (p *Limits) Model() {
 	p.Line("")
 	f := p.Plan.Model
@@ -199,7 +199,7 @@ func offBy(share float64) string {
 	return text.Percent(share) + " above"
 }
 
-// small writes a number with three digits, however small: "0.0277", "1.04e-04".
+// small formats a number with three digits, however small: "0.0277", "1.04e-04".
 func small(x float64) string {
 	if x != 0 && x < 1e-3 {
 		return strconv.FormatFloat(x, 'e', 2, 64)
@@ -223,7 +223,7 @@ func (p *Limits) End() {
 	p.Wrapped("", fmt.Sprintf("%s (exit code %d)", p.Bold(p.Conclusion()), p.Plan.Exit), "")
 }
 
-// Conclusion says how the plan ended.
+// Conclusion describes how the plan ended.
 func (p *Limits) Conclusion() string {
 	trials := 0
 	for _, t := range p.Plan.Points {
@@ -247,7 +247,7 @@ func (p *Limits) Conclusion() string {
 	return words
 }
 
-// Recommendation says in words which limit to take, and what speaks for it.
+// Recommendation describes the recommended limit, and the reasons.
 func (p *Limits) Recommendation() {
 	r := p.Plan.Recommendation
 	if r == nil {
@@ -271,7 +271,7 @@ func (p *Limits) Recommendation() {
 	}
 }
 
-// Advice is the recommendation in a sentence.
+// Advice returns the recommendation in one sentence.
 func (p *Limits) Advice(r *capacity.Recommendation) string {
 	switch {
 	case r.Limit == 0:
@@ -286,7 +286,7 @@ func (p *Limits) Advice(r *capacity.Recommendation) string {
 	return fmt.Sprintf("recommended limit: %d", r.Limit)
 }
 
-// adaptive is the limit that was found by another way.
+// adaptive describes the limit that the adaptive strategy found.
 func (p *Limits) adaptive() {
 	a := p.Plan.Adaptive
 	if a == nil {
@@ -304,7 +304,7 @@ func (p *Limits) adaptive() {
 	p.Fact("adaptive", "the adaptive strategy settled at %s (%s/s)", words, strings.Join(rates, ", "))
 }
 
-// waiting is what items have to expect that come when they come.
+// waiting describes the waiting times of items that arrive at random.
 func (p *Limits) waiting(all []capacity.Waiting) {
 	if len(all) == 0 {
 		return
@@ -314,7 +314,7 @@ func (p *Limits) waiting(all []capacity.Waiting) {
 		text.Digits(w.Rate), 100*w.Load, text.Percent(w.Waits), text.Duration(w.Mean))
 }
 
-// Config are the settings to paste.
+// Config writes the settings to paste.
 func (p *Limits) Config() {
 	r := p.Plan.Recommendation
 	if r == nil || r.Config == nil || !p.Plan.Finished() {

@@ -11,7 +11,7 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Tried says what became of one rate, in a line: "8/s for 5 s: passed (p99 210 ms)".
+// Tried describes one tested rate in a line: "8/s for 5 s: passed (p99 210 ms)".
 func Tried(p capacity.Point) string {
 	words := fmt.Sprintf("%s for %s: %s", PerSecond(p.Rate), Seconds(p.Window), pointWord(p))
 	if p.Decision == verdict.Passed {
@@ -33,7 +33,7 @@ type Rates struct {
 	Plan *capacity.Rates
 }
 
-// Terms say what "sustained" means here.
+// Terms explains what sustained means in the plan.
 func (p *Rates) Terms() {
 	slo := p.Plan.SLO
 	p.Fact("slo", "p99 ≤ %s from when a report was due, errors ≤ %s, descriptors ≤ %d of %d",
@@ -104,7 +104,7 @@ func (p *Rates) cells(v capacity.Variant) []string {
 	return []string{v.Variant, highest, interval, text.Duration(best.P99), text.Percent(best.Errors()), peakOf(*best, p.Plan.NoFile), bottleneck}
 }
 
-// Remark is what stands below the row: why there is no rate, or what gave out.
+// Remark returns the remark below the row: why there is no rate, or the bottleneck.
 func (p *Rates) Remark(v capacity.Variant) string {
 	held := ""
 	if v.Met > 0 {
@@ -132,7 +132,7 @@ func (p *Rates) Remark(v capacity.Variant) string {
 	return ""
 }
 
-// Thresholds set what is known of a rate beside its limit.
+// Thresholds writes the range of each rate with its limit.
 func (p *Rates) Thresholds() {
 	if len(p.Plan.Thresholds) == 0 {
 		return
@@ -155,7 +155,7 @@ func (p *Rates) Thresholds() {
 	}
 }
 
-// lowestInconclusive is the lowest rate that is inconclusive.
+// lowestInconclusive returns the lowest inconclusive rate.
 func lowestInconclusive(v capacity.Variant) (lowest capacity.Point) {
 	for _, p := range v.Points {
 		if p.Decision == verdict.Inconclusive && (lowest.Rate == 0 || p.Rate < lowest.Rate) {
@@ -217,7 +217,7 @@ func (p *Rates) End() {
 	p.Line(fmt.Sprintf("%s (exit code %d)", p.Bold(p.Decided()), p.Plan.Exit))
 }
 
-// Decided says of how many variants the rate is known.
+// Decided returns the number of variants whose rate is known.
 func (p *Rates) Decided() string {
 	decided := 0
 	for _, v := range p.Plan.Variants {
@@ -235,7 +235,7 @@ func (p *Rates) Decided() string {
 // PerSecond writes a rate with its unit: "12.5/s".
 func PerSecond(r float64) string { return RateDigits(r) + "/s" }
 
-// RateDigits writes a rate, which is rounded already.
+// RateDigits formats a rate, which is rounded already.
 func RateDigits(r float64) string { return strconv.FormatFloat(r, 'f', -1, 64) }
 
 // Seconds writes a window: "5 s", "1.5 s".
@@ -250,7 +250,7 @@ func peakOf(p capacity.Point, nofile int) string {
 	return fmt.Sprintf("%s/%s", text.Count(*p.Peak), text.Count(nofile))
 }
 
-// Limit says which limit to take, where the plan is of limits.
+// Limit describes the recommended limit, if the plan is one of limits.
 func (p *Rates) Limit() {
 	if p.Plan.Limit == nil {
 		return

@@ -21,7 +21,7 @@ type Run struct {
 	Outcome *claims.Outcome
 }
 
-// Title is "report: A report over phone numbers (quick)".
+// Title returns a title: "report: A report over phone numbers (quick)".
 func Title(v *claims.Outcome) string {
 	name := v.Scenario
 	if v.Title != "" {
@@ -33,11 +33,11 @@ func Title(v *claims.Outcome) string {
 	return name
 }
 
-// Notes are what to know before believing the rest.
+// Notes returns the caveats.
 func (p *Run) Notes() []string { return slices.Concat(p.Record.Warnings, p.Outcome.Notes) }
 
-// Facts are where the record lies and what the run ran on: a name, which is
-// empty where it is the one above, and a text.
+// Facts returns the path of the record and facts about the environment: names, which
+// are empty if they repeat the previous one, and texts.
 func (p *Run) Facts() *text.Grid {
 	m, env := p.Outcome.Machine, p.Outcome.Environment
 	record := p.Record.Path
@@ -79,8 +79,7 @@ func (p *Run) Facts() *text.Grid {
 	return g
 }
 
-// databaseLink is how the scenario has the way to the database behave; empty:
-// as it is.
+// databaseLink describes the simulated network to the database; empty means none.
 func databaseLink(run *results.Run) string {
 	s, err := run.Scenario()
 	if err != nil || !s.Database.Linked() {
@@ -102,7 +101,7 @@ func databaseLink(run *results.Run) string {
 	return strings.Join(parts, ", ")
 }
 
-// sutContainer is the one that systems under test ran in, if they did.
+// sutContainer returns the container of the SUT processes, if any.
 func sutContainer(run *results.Run) []results.Container {
 	for _, t := range run.Trials {
 		if t.Container != nil {
@@ -112,7 +111,7 @@ func sutContainer(run *results.Run) []results.Container {
 	return nil
 }
 
-// containerLine is "database: image mongo:8, 2 CPUs, 1.0 GiB".
+// containerLine describes a container: "database: image mongo:8, 2 CPUs, 1.0 GiB".
 func containerLine(c results.Container) string {
 	words := c.Name + ": image " + c.Image
 	switch {
@@ -138,7 +137,8 @@ func (p *Run) Trials() string {
 	return fmt.Sprintf("%s of %s trials", text.Count(p.Outcome.Recorded), text.Count(p.Outcome.Planned))
 }
 
-// Tally is "3 of 4 claims as expected, 1 inconclusive; 2 of 2 thresholds met".
+// Tally summarizes claims and thresholds: "3 of 4 claims as expected, 1
+// inconclusive; 2 of 2 thresholds met".
 func Tally(v *claims.Outcome) string {
 	var parts []string
 	if len(v.Claims) > 0 {
@@ -166,7 +166,7 @@ func claimsAsExpected(v *claims.Outcome) string {
 	return words
 }
 
-// budgets says in one text how many thresholds were met; none where there are none.
+// budgets describes how many thresholds were met; empty if there are none.
 func budgets(v *claims.Outcome) []string {
 	if len(v.Thresholds) == 0 {
 		return nil
@@ -192,7 +192,7 @@ func budgets(v *claims.Outcome) []string {
 	return []string{words}
 }
 
-// NoiseNotes are the findings, a line each.
+// NoiseNotes returns the findings, one line each.
 func (p *Run) NoiseNotes() []string {
 	var all []string
 	for _, f := range p.Outcome.Noise.Findings {
@@ -209,7 +209,7 @@ func (p *Run) NoiseNotes() []string {
 	return all
 }
 
-// Disturbances are the findings about a plan's machine, a line each.
+// Disturbances returns the findings about a plan's machine, one line each.
 func Disturbances(found []noise.Finding) []string {
 	var all []string
 	for _, f := range found {
@@ -224,7 +224,7 @@ func MachineLine(m results.Fingerprint) string {
 	return fmt.Sprintf("%s, %s%s, %s", m.CPU, text.Plural(m.Cores, "core", "cores"), ProcessorsPart(m.Processors()), text.Gibibytes(m.Memory))
 }
 
-// ProcessorsPart makes the text of [results.Processors] a part of a list.
+// ProcessorsPart turns the text of [results.Processors] into a part of a list.
 func ProcessorsPart(words string) string {
 	if words == "" {
 		return ""
@@ -232,7 +232,8 @@ func ProcessorsPart(words string) string {
 	return ", " + words
 }
 
-// sutLine names the revision of a program under test that is not Floodgate's own.
+// sutLine describes the revision of a program under test that is not Floodgate's
+// own.
 func sutLine(s results.SUT) string {
 	words := "revision " + ShortRevision(s.Revision)
 	if s.Modified {

@@ -13,7 +13,7 @@ import (
 	"floodgate/results/verdict"
 )
 
-// TableGrid has a row for every row of the table; errors where there are any.
+// TableGrid has one row per row of the table, with errors if there are any.
 func (p *Run) TableGrid() *text.Grid {
 	t := p.Outcome.Table
 	g := &text.Grid{Columns: []text.Column{
@@ -55,7 +55,7 @@ func (p *Run) cells(r summary.Row, baseline string) []string {
 	}
 }
 
-// doubted marks a figure of less work than that of the others.
+// doubted marks a figure that covers less work than others.
 func (p *Run) doubted(r summary.Row, cell string) string {
 	if words := PartialMark(r, cell); words != cell {
 		return p.Paint(words, verdict.Doubt)
@@ -76,7 +76,7 @@ func ReductionCell(r summary.Row, baseline string) string {
 	return fmt.Sprintf("%s [%s, %s]", text.Percent(r.Reduction.Estimate), text.Points(*r.Reduction.Low), text.Points(*r.Reduction.High))
 }
 
-// Peak is shown beside its prediction.
+// Peak formats the peak with its prediction.
 func (p *Run) Peak(r summary.Row) string {
 	switch {
 	case r.Peak == nil:
@@ -91,7 +91,7 @@ func (p *Run) Peak(r summary.Row) string {
 	return fmt.Sprintf("%s ≤ %s", text.Count(*r.Peak), text.Count(r.Predicted))
 }
 
-// ofLimit is the peak of a row that ran out of descriptors, and their limit.
+// ofLimit formats the peak of a row that ran out of descriptors, with their limit.
 func ofLimit(r summary.Row) string {
 	peak := 0
 	if r.Peak != nil {
@@ -123,7 +123,7 @@ func (p *Run) documents(r summary.Row) string {
 	return word
 }
 
-// IntegrityViolations names the kinds that there are: "3 lost, 1 wrong".
+// IntegrityViolations lists the violations by kind: "3 lost, 1 corrupt".
 func IntegrityViolations(d results.Documents) string {
 	var parts []string
 	for _, k := range []struct {
@@ -141,7 +141,7 @@ func IntegrityViolations(d results.Documents) string {
 	return words
 }
 
-// RowRemarks say of a row what its cells do not.
+// RowRemarks returns remarks on a row that its cells do not contain.
 func RowRemarks(r summary.Row) []string {
 	var parts []string
 	recorded := r.OK
@@ -180,7 +180,7 @@ func RowRemarks(r summary.Row) []string {
 	return parts
 }
 
-// PastTense is what became of a trial of that outcome.
+// PastTense describes a trial with that outcome.
 func PastTense(outcome string) string {
 	if outcome == results.OutcomeTimeout {
 		return "timed out"
@@ -188,7 +188,7 @@ func PastTense(outcome string) string {
 	return outcome
 }
 
-// errorTypes lists them, most first.
+// errorTypes lists the types of errors, most frequent first.
 func errorTypes(counts map[string]int) string {
 	var types []string
 	for t := range counts {
@@ -206,7 +206,7 @@ func errorTypes(counts map[string]int) string {
 	return strings.Join(types, ", ")
 }
 
-// ServiceGrid has a row for every row of the service's table.
+// ServiceGrid has one row per row of the service's table.
 func (p *Run) ServiceGrid() *text.Grid {
 	g := &text.Grid{Columns: []text.Column{
 		{Title: "variant"},
@@ -260,7 +260,7 @@ func (p *Run) serviceCells(r summary.ServiceRow) []string {
 	}
 }
 
-// ServiceRemarks say of a row what its cells do not.
+// ServiceRemarks returns remarks on a row that its cells do not contain.
 func ServiceRemarks(r summary.ServiceRow) []string {
 	var parts []string
 	for _, o := range (summary.Row{NotOK: r.NotOK}).Outcomes() {
@@ -298,7 +298,7 @@ func ServiceRemarks(r summary.ServiceRow) []string {
 	return parts
 }
 
-// RefusedSides says where descriptors were refused first.
+// RefusedSides describes where descriptors were refused first.
 func RefusedSides(trials map[string]int) string {
 	words := map[string]string{
 		"upstream": "a connection to the upstream", "mongo": "a connection to the database", "accept": "a connection of a client",
@@ -328,7 +328,7 @@ func partialRemark(r summary.Row) string {
 	return fmt.Sprintf("* less work: %s failed in %s", text.Plural(r.ItemsFailed, "item", "items"), text.Plural(r.Partial, "trial", "trials"))
 }
 
-// overrunRemark says that times of the row are not those of its variant.
+// overrunRemark explains that the times of the row are not those of its variant.
 func overrunRemark(r summary.Row) string {
 	return fmt.Sprintf("%s in %s: not evidence for claims", r.Overrun, text.Plural(r.Overruns, "trial", "trials"))
 }
@@ -341,7 +341,7 @@ func repeatedRemark(n int) string {
 	return text.Plural(n, "request", "requests") + " retried by the client"
 }
 
-// FailedItems says of trials that they are of less work; empty: they are not.
+// FailedItems explains that trials cover less work; empty means that they do not.
 func FailedItems(t *results.Trial) string {
 	if t.ItemsFailed == nil || *t.ItemsFailed == 0 {
 		return ""

@@ -60,7 +60,7 @@ func (p *WhatIf) perHost(n int) string {
 	return fmt.Sprintf(", %s on a host", text.Count(n))
 }
 
-// StageGrid is where an item's time goes.
+// StageGrid has the stages of an item's time.
 func (p *WhatIf) StageGrid() *text.Grid {
 	g := &text.Grid{Columns: []text.Column{{Title: "time of an item"}, {Title: "mean", Right: true}, {Title: "share", Right: true}}}
 	for _, s := range p.Answer.Stages {
@@ -80,7 +80,7 @@ func (p *WhatIf) Grid(g *text.Grid) {
 	}
 }
 
-// CheckGrid are the errors on the points that were measured, and what they mean.
+// CheckGrid has the errors at the measured points, with an explanation.
 func (p *WhatIf) CheckGrid() (*text.Grid, string) {
 	g := &text.Grid{Columns: []text.Column{
 		{Title: "measured"}, {Title: "items", Right: true}, {Title: "makespan", Right: true}, {Title: "trials", Right: true, Drop: 1},
@@ -114,7 +114,7 @@ func (p *WhatIf) Worsts() {
 	}
 }
 
-// worst compares the greatest errors with the targets.
+// worst compares the largest errors with the targets.
 func (p *WhatIf) worst(label string, e *whatif.Errors) {
 	if e == nil {
 		p.Fact(label, "no point to compare with")
@@ -128,7 +128,7 @@ func (p *WhatIf) worst(label string, e *whatif.Errors) {
 		text.Percent(e.Makespan), text.Percent(e.P99), within, 100*whatif.TargetMakespan, 100*whatif.TargetP99)
 }
 
-// relative is an error with its sign, painted where it misses the target.
+// relative formats an error with its sign, colored if it misses the target.
 func (p *WhatIf) relative(e, target float64) string {
 	words := text.Percent(e)
 	if !strings.HasPrefix(words, "-") {

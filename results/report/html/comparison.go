@@ -13,12 +13,11 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Comparison writes two runs side by side as a page of one file, which
-// loads nothing.
+// Comparison writes the comparison of two runs as a self-contained page.
 func Comparison(w io.Writer, c *compare.Comparison) error {
-	pg := page{Title: fmt.Sprintf("%s: B %s compared with A %s", c.A.Scenario, c.B.ID, c.A.ID), Run: c.B.ID, Exit: "0", Word: "compared", Says: content.ComparisonMethod(c) + " This is not a verdict"}
+	pg := page{Title: fmt.Sprintf("%s: B %s compared with A %s", c.A.Scenario, c.B.ID, c.A.ID), Run: c.B.ID, Exit: "0", Word: "compared", Detail: content.ComparisonMethod(c) + " This is not a verdict"}
 	if len(c.Rows) == 0 {
-		pg.Exit, pg.Tone, pg.Word, pg.Says = strconv.Itoa(verdict.ExitInconclusive), verdict.Doubt, "nothing to compare", content.NothingInCommon
+		pg.Exit, pg.Tone, pg.Word, pg.Detail = strconv.Itoa(verdict.ExitInconclusive), verdict.Doubt, "nothing to compare", content.NothingInCommon
 	} else {
 		pg.Notes = append(pg.Notes, c.Caution)
 	}
@@ -48,10 +47,10 @@ func Comparison(w io.Writer, c *compare.Comparison) error {
 	return nil
 }
 
-// compared sets pictures and tables, a level after the other.
+// compared adds pictures and tables, level by level.
 func (pg *page) compared(c *compare.Comparison) {
 	drawn := &pictures{}
-	ratios := section{ID: "ratios", Title: "B compared with A", Says: "Left of 1, B took less time than A. An interval that includes 1 is not evidence of a difference. In the charts of makespans, the dot is A and the diamond B."}
+	ratios := section{ID: "ratios", Title: "B compared with A", Detail: "Left of 1, B took less time than A. An interval that includes 1 is not evidence of a difference. In the charts of makespans, the dot is A and the diamond B."}
 	times, costs := content.TimeGrid(c), content.CostGrid(c)
 	for from := 0; from < len(c.Rows); {
 		to := from
@@ -73,7 +72,7 @@ func (pg *page) compared(c *compare.Comparison) {
 	pg.Sections = []section{ratios}
 }
 
-// ratios of makespans at a level, and the makespans.
+// ratios adds the ratios of makespans at a level, and the makespans.
 func (p *pictures) ratios(to *[]picture, rows []compare.Row) {
 	level := rows[0].A.Level
 	change := chart.Rows{

@@ -13,11 +13,11 @@ import (
 	"floodgate/results/report/text"
 )
 
-// Limits writes a plan of limits as a page of one file, which loads nothing.
+// Limits writes a plan of limits as a self-contained page.
 func Limits(w io.Writer, plan *capacity.Limits) error {
 	fail := func(err error) error { return fmt.Errorf("write page of plan %q: %w", plan.ID, err) }
 	p := &content.Limits{Printer: text.Printer{Width: 96}, Plan: plan}
-	pg := page{Title: plan.Scenario + ": recommended limit", Run: plan.ID, Exit: fmt.Sprint(plan.Exit), Word: string(plan.Decision), Tone: plan.Decision.Tone(), Says: p.Conclusion()}
+	pg := page{Title: plan.Scenario + ": recommended limit", Run: plan.ID, Exit: fmt.Sprint(plan.Exit), Word: string(plan.Decision), Tone: plan.Decision.Tone(), Detail: p.Conclusion()}
 	if r := plan.Recommendation; r != nil {
 		pg.Word = p.Advice(r)
 	}
@@ -62,7 +62,7 @@ func Limits(w io.Writer, plan *capacity.Limits) error {
 	return nil
 }
 
-// planData puts the plan into its page.
+// planData embeds the plan in its page.
 func (pg *page) planData(id, words string) error {
 	href, size, err := embedded([]byte(words))
 	if err != nil {
@@ -76,12 +76,12 @@ func (pg *page) planData(id, words string) error {
 	return nil
 }
 
-// limitPictures have throughput, p99 and descriptors against the limit, with
-// the model, what is asked for and the range of limits to take.
+// limitPictures draws throughput, p99 and descriptors against the limit, with the
+// model, the requirements and the acceptable range of limits.
 func limitPictures(plan *capacity.Limits) section {
-	s := section{ID: "limits", Title: "Results by limit", Says: "Points have 95 % intervals."}
+	s := section{ID: "limits", Title: "Results by limit", Detail: "Points have 95 % intervals."}
 	if len(plan.Points) == 0 {
-		s.Says, s.None = "", "No limit was tested completely."
+		s.Detail, s.None = "", "No limit was tested completely."
 		return s
 	}
 	x := chart.Axis{Label: "limit (items at once)", Log: true, Tight: true, Format: text.Digits}
@@ -108,10 +108,10 @@ func limitPictures(plan *capacity.Limits) section {
 	}
 	marks, ranges := recommended(plan)
 	if plan.Model != nil {
-		s.Says += " The dashed line is the model."
+		s.Detail += " The dashed line is the model."
 	}
 	if len(ranges) > 0 {
-		s.Says += " The range of acceptable limits is shaded."
+		s.Detail += " The range of acceptable limits is shaded."
 	}
 	drawn := &pictures{}
 	top := chart.Chart{
@@ -143,8 +143,8 @@ func limitPictures(plan *capacity.Limits) section {
 	return s
 }
 
-// failures are the shares of items that failed at each limit; without points
-// where none did.
+// failures returns the shares of failed items at each limit, or no points if no item
+// failed.
 func failures(plan *capacity.Limits, x chart.Axis, marks []chart.Reference, ranges []chart.Range) chart.Chart {
 	line, any := chart.Series{Name: "failed", Color: 1}, false
 	for _, t := range plan.Points {
@@ -163,7 +163,7 @@ func failures(plan *capacity.Limits, x chart.Axis, marks []chart.Reference, rang
 	}
 }
 
-// recommended are the limit to take and the range of those that will do.
+// recommended returns the recommended limit and the acceptable range.
 func recommended(plan *capacity.Limits) (marks []chart.Reference, ranges []chart.Range) {
 	r := plan.Recommendation
 	if r == nil || r.Limit == 0 || !plan.Finished() {
@@ -176,7 +176,7 @@ func recommended(plan *capacity.Limits) (marks []chart.Reference, ranges []chart
 	return marks, ranges
 }
 
-// modelLine is the law over the limits that were tried, and no further.
+// modelLine returns the model over the tested limits.
 func modelLine(law capacity.USL, x chart.Axis) chart.Series {
 	line := chart.Series{Name: "model (USL)", Color: chart.Neutral, Dashed: true, Bare: true}
 	first, last := x.Ticks[0].At, x.Ticks[len(x.Ticks)-1].At

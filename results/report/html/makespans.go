@@ -13,7 +13,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// row of the table; nil: there is none.
+// row returns a row of the table, or nil if there is none.
 func (p *pictures) row(variant, level string) *summary.Row {
 	for i, r := range p.verdict.Table.Rows {
 		if r.Variant == variant && r.Level == level {
@@ -23,11 +23,12 @@ func (p *pictures) row(variant, level string) *summary.Row {
 	return nil
 }
 
-// reductions against what is swept, with the intervals of the table.
+// reductions draws the reductions against the swept factor, with the intervals of
+// the table.
 func (p *pictures) reductions() (section, error) {
-	s := section{ID: "reduction", Title: "Reduction", Says: "Time saved compared with " + p.verdict.Table.Reference + ", with 95 % intervals."}
+	s := section{ID: "reduction", Title: "Reduction", Detail: "Time saved compared with " + p.verdict.Table.Reference + ", with 95 % intervals."}
 	if p.verdict.Table.Reference == "" {
-		s.Says, s.None = "", "No variant is sequential, so reductions have no reference."
+		s.Detail, s.None = "", "No variant is sequential, so reductions have no reference."
 		return s, nil
 	}
 	for _, sw := range p.sweeps() {
@@ -38,7 +39,7 @@ func (p *pictures) reductions() (section, error) {
 			Title: fmt.Sprintf("Reduction of the makespan by %s", sw.axis().Label), Text: "One line per variant, with intervals; the table below has the numbers.",
 			X: sw.axis(), Y: chart.Axis{Label: "reduction (1 − makespan ÷ makespan of " + p.verdict.Table.Reference + ")", Format: wholePercent, Include: []float64{0, 1}},
 		}
-		f := picture{Says: sw.rest, Head: []string{"variant", sw.factor, "reduction [95 %]", "pairs"}}
+		f := picture{Detail: sw.rest, Head: []string{"variant", sw.factor, "reduction [95 %]", "pairs"}}
 		for _, v := range p.index.Scenario.Variants {
 			line := chart.Series{Name: v.Name, Color: p.color(v.Name), Bare: len(sw.at) > maxMarkers}
 			for i, l := range sw.levels {
@@ -61,12 +62,12 @@ func (p *pictures) reductions() (section, error) {
 		}
 	}
 	if len(s.Figures) == 0 {
-		s.Says, s.None = "", "There is only one level or no pair; the tables have the reductions."
+		s.Detail, s.None = "", "There is only one level or no pair; the tables have the reductions."
 	}
 	return s, nil
 }
 
-// claimed are the reductions that claims are about.
+// claimed returns the reductions of claims.
 func (p *pictures) claimed() (lines []chart.Reference) {
 	var seen []float64
 	for _, c := range p.index.Scenario.Claims {
@@ -82,9 +83,10 @@ func (p *pictures) claimed() (lines []chart.Reference) {
 
 func wholePercent(v float64) string { return fmt.Sprintf("%.0f %%", 100*v) }
 
-// makespans by variant: over what is swept, and every trial at the largest level.
+// makespans draws the makespans by variant against the swept factor, and those of
+// every trial at the largest level.
 func (p *pictures) makespans() (section, error) {
-	s := section{ID: "makespan", Title: "Makespan", Says: "From the first item started to the last one finished."}
+	s := section{ID: "makespan", Title: "Makespan", Detail: "From the first item started to the last one finished."}
 	for _, sw := range p.sweeps() {
 		if len(sw.at) > 1 {
 			p.makespanLines(&s.Figures, sw)
@@ -99,7 +101,7 @@ func (p *pictures) makespanLines(to *[]picture, sw sweep) {
 		Title: "Makespan by " + sw.axis().Label, Text: "One line per variant, through the medians of its trials.",
 		X: sw.axis(), Y: nanoseconds("median makespan, with its range"),
 	}
-	f := picture{Half: true, Says: sw.rest, Head: []string{"variant", sw.factor, "median", "least", "greatest", "trials"}}
+	f := picture{Half: true, Detail: sw.rest, Head: []string{"variant", sw.factor, "median", "least", "greatest", "trials"}}
 	for _, v := range p.index.Scenario.Variants {
 		line := chart.Series{Name: v.Name, Color: p.color(v.Name), Bare: len(sw.at) > maxMarkers}
 		for i, l := range sw.levels {
@@ -124,7 +126,7 @@ func (p *pictures) makespanLines(to *[]picture, sw sweep) {
 
 func (p *pictures) makespanRows(to *[]picture, l scenarios.Level) {
 	c := chart.Rows{Title: p.titled("Every trial", l.Name), Text: "One dot per trial, a diamond at the median.", Value: nanoseconds("makespan")}
-	f := picture{Half: true, Says: "dot: a trial; diamond: the median; line: the ideal makespan", Head: []string{"variant", "block", "makespan", "ideal"}}
+	f := picture{Half: true, Detail: "dot: a trial; diamond: the median; line: the ideal makespan", Head: []string{"variant", "block", "makespan", "ideal"}}
 	for _, v := range p.index.Scenario.Variants {
 		r := p.row(v.Name, l.Name)
 		if r == nil || r.Makespan == nil {
@@ -151,7 +153,7 @@ func (p *pictures) makespanRows(to *[]picture, l scenarios.Level) {
 	}
 }
 
-// makespansOf the trials that were measured.
+// makespansOf returns the makespans of the measured trials.
 func makespansOf(trials []*results.Trial) (spans []time.Duration) {
 	for _, t := range trials {
 		if t.Outcome == results.OutcomeOK {

@@ -1,5 +1,5 @@
-// Package html renders runs, comparisons and plans as pages. A page is a single
-// file that loads nothing and runs no script:
+// Package html renders runs, comparisons and plans as pages. A page is a single file
+// without external resources or scripts. See the example of [Run].
 //
 //	html.Run(f, run, outcome, html.Options{Record: record})
 package html
@@ -22,8 +22,7 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Most that parts of a page may take, in bytes, so that it stays below 1 MB,
-// and in rows.
+// Bounds on parts of a page, in bytes, so that it stays below 1 MB, and in rows.
 const (
 	maxFigures  = 450_000
 	maxDownload = 250_000 // each of the two
@@ -33,11 +32,11 @@ const (
 //go:embed page
 var pageFiles embed.FS
 
-// page is what the template shows.
+// page holds the data of the template.
 type page struct {
 	Title, Run string
-	// Word is the verdict, Tone the class of its colour, Says how it came about.
-	Word, Says, Exit   string
+	// Word is the verdict, Tone the class of its color, Detail the reason.
+	Word, Detail, Exit string
 	Tone               verdict.Tone
 	Notes              []string
 	Confidence         string
@@ -53,25 +52,24 @@ type page struct {
 	DataNote           string
 }
 
-// section is a heading with pictures, or with a sentence why there are none.
+// section is a heading with pictures, or with the reason why there are none.
 type section struct {
-	ID, Title, Says, None string
-	Figures               []picture
+	ID, Title, Detail, None string
+	Figures                 []picture
 }
 
-// picture is drawn for a wide page and for a narrow one, and its
-// numbers as a table.
+// picture is a chart in a wide and a narrow version, with its numbers as a table.
 type picture struct {
-	Title, Says  string
-	Wide, Narrow template.HTML
-	Head         []string
-	Rows         [][]string
-	Half         bool // two of them stand beside each other
+	Title, Detail string
+	Wide, Narrow  template.HTML
+	Head          []string
+	Rows          [][]string
+	Half          bool // two of them stand beside each other
 }
 
 type fact struct{ Name, Text string }
 
-// style is the page's and the charts'.
+// style returns the styles of the page and of the charts.
 func (page) Style() (template.CSS, error) {
 	css, err := pageFiles.ReadFile("page/page.css")
 	return chart.CSS() + template.CSS(css), err // both are our own files
@@ -90,8 +88,8 @@ func (pg page) write(w io.Writer) error {
 	return err
 }
 
-// plainText is text without what reorders or hides the text around it: bidi
-// controls and the like become visible.
+// plainText makes characters visible that reorder or hide text, such as bidi
+// controls.
 func plainText(words string) string {
 	return strings.Map(func(r rune) rune {
 		if r != '\n' && (unicode.IsControl(r) || unicode.Is(unicode.Cf, r) && r != '\u00ad') {
@@ -101,14 +99,14 @@ func plainText(words string) string {
 	}, words)
 }
 
-// download is a file that lies in the page.
+// download is a file embedded in the page.
 type download struct {
-	Name, Says string
-	Href       template.URL
+	Name, Detail string
+	Href         template.URL
 }
 
-// downloads are the verdict and, where there is room, the run's record, both
-// compressed; the note says what is missing.
+// downloads returns the verdict and, if there is room, the run's record, both
+// compressed; the note explains what is missing.
 func downloads(v *claims.Outcome, record []byte) (all []download, note string, err error) {
 	var verdict bytes.Buffer
 	if err := content.WriteJSON(&verdict, v, "verdict"); err != nil {
@@ -136,7 +134,7 @@ func downloads(v *claims.Outcome, record []byte) (all []download, note string, e
 	return all, note, nil
 }
 
-// embedded is a data URI of content, compressed, and its size.
+// embedded returns a data URI of the compressed content, and its size.
 func embedded(content []byte) (template.URL, int, error) {
 	var packed bytes.Buffer
 	z, err := gzip.NewWriterLevel(&packed, gzip.BestCompression)

@@ -14,7 +14,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// pictures draws those of a run.
+// pictures draws the pictures of a run.
 type pictures struct {
 	index   *summary.Index
 	verdict *claims.Outcome
@@ -22,11 +22,11 @@ type pictures struct {
 	leftOut int // pictures for which there was no room
 }
 
-// all sections, in their order on the page.
+// all returns all sections in their order on the page.
 func (p *pictures) all() ([]section, error) {
 	draw := []func() (section, error){p.reductions, p.makespans, p.latencies, p.stages, p.peaks}
 	if p.verdict.Service != nil {
-		draw = []func() (section, error){p.courses, p.latencies, p.stages}
+		draw = []func() (section, error){p.timeSeries, p.latencies, p.stages}
 	}
 	var all []section
 	for _, d := range draw {
@@ -45,19 +45,19 @@ func (p *pictures) all() ([]section, error) {
 	return all, nil
 }
 
-// Sizes of a picture, in pixels: two of them beside each other, one of the
-// whole width, and on a telephone.
+// The sizes of pictures in pixels: half the width, full width, and on a phone.
 const (
 	halfWidth, fullWidth, phoneWidth = 540, 860, 350
 )
 
-// Most points of a line that have markers, and most rows of numbers below a picture.
+// Bounds on the points of a line with markers, and on the rows of numbers below a
+// picture.
 const (
 	maxMarkers = 24
 	maxNumbers = 250
 )
 
-// add draws a chart as a figure where there is room for it.
+// add draws a chart as a figure if there is room for it.
 func (p *pictures) add(to *[]picture, c chart.Chart, f picture) {
 	f.Title = c.Title
 	c.Width = fullWidth
@@ -82,7 +82,7 @@ func (p *pictures) addRows(to *[]picture, r chart.Rows, f picture) {
 	p.keep(to, f)
 }
 
-// keep adds the figure, with its first numbers where they are many, if there is room.
+// keep adds the figure, with its first numbers if there are many, if there is room.
 func (p *pictures) keep(to *[]picture, f picture) {
 	if len(f.Rows) > maxNumbers {
 		f.Rows = append(f.Rows[:maxNumbers:maxNumbers], []string{fmt.Sprintf("… %s more", text.Count(len(f.Rows)-maxNumbers))})
@@ -101,16 +101,16 @@ func (p *pictures) keep(to *[]picture, f picture) {
 	*to = append(*to, f)
 }
 
-// color of a variant is the same in all pictures.
+// color returns the color of a variant, which is the same in all pictures.
 func (p *pictures) color(variant string) int {
 	return slices.IndexFunc(p.index.Scenario.Variants, func(v scenarios.Variant) bool { return v.Name == variant })
 }
 
-// levelTitle is the level's label or name; for a run of one level without
-// factors, empty.
+// levelTitle returns the level's label or name, or "" for a run of one level without
+// factors.
 func (p *pictures) levelTitle(name string) string { return cmp.Or(p.verdict.Labels[name], name) }
 
-// titled is "what at level".
+// titled returns "what at level".
 func (p *pictures) titled(what, level string) string {
 	if t := p.levelTitle(level); t != "" {
 		return what + ", " + t
@@ -118,7 +118,7 @@ func (p *pictures) titled(what, level string) string {
 	return what
 }
 
-// sweep is levels that differ in one factor alone, which is a number.
+// sweep holds levels that differ in one numeric factor only.
 type sweep struct {
 	factor string
 	rest   string // what they have in common
@@ -127,8 +127,8 @@ type sweep struct {
 	texts  []string
 }
 
-// sweeps arranges the levels: by the number of items or, where that does not
-// vary, by the factor with the most values. A level that is alone is a sweep of one.
+// sweeps arranges the levels by the number of items or, if that does not vary, by
+// the factor with the most values. A single level is a sweep of one.
 func (p *pictures) sweeps() []sweep {
 	factor := p.swept()
 	var all []sweep
@@ -166,10 +166,10 @@ func (s *sweep) sort() {
 	*s = sorted
 }
 
-// last is the level with the largest value.
+// last returns the level with the largest value.
 func (s sweep) last() scenarios.Level { return s.levels[len(s.levels)-1] }
 
-// swept is the factor to put on an axis.
+// swept returns the factor for the axis.
 func (p *pictures) swept() string {
 	values := map[string]map[float64]bool{}
 	var names []string
@@ -197,7 +197,7 @@ func (p *pictures) swept() string {
 	return best
 }
 
-// without is a level's name without one factor.
+// without returns a level's name without one factor.
 func without(level, factor string) string {
 	var rest []string
 	for _, part := range strings.Fields(level) {
@@ -208,7 +208,8 @@ func without(level, factor string) string {
 	return strings.Join(rest, " ")
 }
 
-// axis of the factor: logarithmic where all values are above 0, with a tick at each.
+// axis returns the axis of the factor: logarithmic if all values are above 0, with a
+// tick at each.
 func (s sweep) axis() chart.Axis {
 	a := chart.Axis{Label: s.factor, Log: true, Tight: true}
 	for i, v := range s.at {
@@ -223,7 +224,7 @@ func (s sweep) axis() chart.Axis {
 	return a
 }
 
-// nanoseconds is a logarithmic axis of times.
+// nanoseconds returns a logarithmic axis of times.
 func nanoseconds(label string) chart.Axis {
 	return chart.Axis{Label: label, Log: true, Format: func(ns float64) string { return text.Short(time.Duration(ns)) }}
 }

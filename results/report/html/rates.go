@@ -16,8 +16,8 @@ import (
 	"floodgate/results/verdict"
 )
 
-// limitPicture has the highest rate of each limit; false: the plan is not of
-// limits, or none has a rate.
+// limitPicture draws the highest rate of each limit. It returns false if the plan is
+// not one of limits, or none has a rate.
 func limitPicture(p *content.Rates) (chart.Chart, bool) {
 	c := chart.Chart{
 		Title: "Highest rate by limit", Text: "The rate that each limit sustains, from the confirmed rate to the lowest failed one.",
@@ -52,13 +52,13 @@ func limitPicture(p *content.Rates) (chart.Chart, bool) {
 	return c, len(c.Series) > 0
 }
 
-// Rates writes a plan as a page of one file, which loads nothing.
+// Rates writes a plan of rates as a self-contained page.
 func Rates(w io.Writer, plan *capacity.Rates) error {
 	fail := func(err error) error { return fmt.Errorf("write page of plan %q: %w", plan.ID, err) }
 	p := &content.Rates{Printer: text.Printer{Width: 96}, Plan: plan}
 	pg := page{Title: plan.Scenario + ": highest sustained rate", Run: plan.ID, Exit: fmt.Sprint(plan.Exit)}
 	decided := p.Decided()
-	pg.Says = decided
+	pg.Detail = decided
 	pg.Word, pg.Tone = string(plan.Decision), plan.Decision.Tone()
 	if l := plan.Limit; l != nil && l.Limit > 0 {
 		pg.Word += fmt.Sprintf(": recommended limit %d sustains %s", l.Limit, content.PerSecond(l.Rate))
@@ -91,8 +91,8 @@ func Rates(w io.Writer, plan *capacity.Rates) error {
 	return nil
 }
 
-// planAgain returns the command that repeats a plan of a kind. Where the record
-// does not have it, its flags are missing.
+// planAgain returns the command that reproduces a plan, without flags if the record
+// does not have it.
 func planAgain(command []string, kind, scenario string) []string {
 	if len(command) == 0 {
 		command = []string{"plan", kind, scenario}
@@ -100,7 +100,7 @@ func planAgain(command []string, kind, scenario string) []string {
 	return []string{content.Command(command)}
 }
 
-// planFacts are what a plan ran on.
+// planFacts returns facts about the environment of a plan.
 func planFacts(env results.Environment, m results.Fingerprint, started time.Time, records string) []fact {
 	return []fact{
 		{"environment", fmt.Sprintf("%s: %s, %s", env.Kind, env.Database, env.Upstream)},
@@ -110,13 +110,13 @@ func planFacts(env results.Environment, m results.Fingerprint, started time.Time
 	}
 }
 
-// ratePictures have the rates of a variant each, against their p99.
+// ratePictures draws the p99 against the rate, one picture per variant.
 func ratePictures(p *content.Rates) section {
-	s := section{ID: "rates", Title: "Rate and p99", Says: "The p99 of the response time at each tested rate, measured from when a report was due. The highest sustained rate lies in the shaded range, between the highest rate that passed and the lowest that failed." +
+	s := section{ID: "rates", Title: "Rate and p99", Detail: "The p99 of the response time at each tested rate, measured from when a report was due. The highest sustained rate lies in the shaded range, between the highest rate that passed and the lowest that failed." +
 		fmt.Sprintf(" A rate is tested for %s and confirmed for %s: one that passes the shorter test may fail the longer one.", content.Seconds(p.Plan.Window), content.Seconds(p.Plan.Confirm))}
 	drawn := &pictures{}
 	if c, ok := limitPicture(p); ok {
-		drawn.add(&s.Figures, c, picture{Says: p.LimitText(*p.Plan.Limit)})
+		drawn.add(&s.Figures, c, picture{Detail: p.LimitText(*p.Plan.Limit)})
 	}
 	for i, v := range p.Plan.Variants {
 		c := chart.Chart{
@@ -146,13 +146,13 @@ func ratePictures(p *content.Rates) section {
 			}
 		}
 		if len(c.Series) > 0 {
-			drawn.add(&s.Figures, c, picture{Half: true, Says: p.Remark(p.Plan.Variants[i])})
+			drawn.add(&s.Figures, c, picture{Half: true, Detail: p.Remark(p.Plan.Variants[i])})
 		}
 	}
 	return s
 }
 
-// rateTables are the terminal's: what was found, and what was tried.
+// rateTables returns the tables of results and of tested rates, as in the terminal.
 func (pg *page) rateTables(p *content.Rates) {
 	add := func(title string, g *text.Grid, remarks []string) {
 		t := levelTable{Title: title, Remarks: remarks}

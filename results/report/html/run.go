@@ -16,15 +16,15 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Options of [HTML].
+// Options configures [Run].
 type Options struct {
-	// Record is the content of the run's file, to be saved from the page. Nil,
-	// or too large: the page says that it has the verdict alone.
+	// Record is the content of the run's file, which readers can save from the page.
+	// If it is nil or too large, the page has only the verdict, and a note.
 	Record []byte
 }
 
-// Run writes a page of one file, which loads nothing: the verdict and its
-// evidence, pictures, tables, what the run ran on, and its data.
+// Run writes a self-contained page: the verdict and its evidence, pictures, tables,
+// the environment, and the data.
 func Run(w io.Writer, run *results.Run, v *claims.Outcome, o Options) error {
 	fail := func(err error) error { return fmt.Errorf("write page of run %q: %w", v.Run, err) }
 	x, err := summary.NewIndex(run)
@@ -51,12 +51,12 @@ func Run(w io.Writer, run *results.Run, v *claims.Outcome, o Options) error {
 
 // judgedItem is a claim or a threshold on the page.
 type judgedItem struct {
-	Mark, Beside, ID, Says string
-	Tone                   verdict.Tone
-	Decision               verdict.Word
-	Notes                  []string
-	Points                 []judgedPoint
-	More                   int // points that are left out
+	Mark, Beside, ID, Detail string
+	Tone                     verdict.Tone
+	Decision                 verdict.Word
+	Notes                    []string
+	Points                   []judgedPoint
+	More                     int // points that are left out
 }
 
 // judgedPoint is a piece of evidence.
@@ -66,9 +66,9 @@ type judgedPoint struct {
 	Remarks                      []string
 }
 
-// judged sets the verdict, claims and thresholds.
+// judged sets the verdict, claims and thresholds of the page.
 func (pg *page) judged(p *content.Run) {
-	pg.Word, pg.Tone, pg.Says = string(p.Outcome.Decision), p.Outcome.Decision.Tone(), content.Tally(p.Outcome)
+	pg.Word, pg.Tone, pg.Detail = string(p.Outcome.Decision), p.Outcome.Decision.Tone(), content.Tally(p.Outcome)
 	pg.Confidence = fmt.Sprintf("%g %%", 100*p.Outcome.Confidence)
 	if p.Outcome.Recorded < p.Outcome.Planned {
 		pg.Notes = append(pg.Notes, fmt.Sprintf("The run is not finished: it has %s.", p.Trials()))
@@ -76,12 +76,12 @@ func (pg *page) judged(p *content.Run) {
 	pg.Notes = slices.Concat(pg.Notes, p.Notes(), p.NoiseNotes())
 	left := maxRows
 	for _, c := range p.Outcome.Claims {
-		item := judgedItem{Mark: c.Verdict().Mark(), Tone: c.Verdict().Tone(), Decision: c.Decision, Beside: content.Expectation(c), ID: c.ID, Says: "“" + c.Statement + "”", Notes: c.Notes}
+		item := judgedItem{Mark: c.Verdict().Mark(), Tone: c.Verdict().Tone(), Decision: c.Decision, Beside: content.Expectation(c), ID: c.ID, Detail: "“" + c.Statement + "”", Notes: c.Notes}
 		item.points(p, content.Condense(c.Evidence), content.Statement, &left)
 		pg.Claims = append(pg.Claims, item)
 	}
 	for _, t := range p.Outcome.Thresholds {
-		item := judgedItem{Mark: t.Verdict().Mark(), Tone: t.Verdict().Tone(), Decision: t.Decision, Says: content.Rule(t.Threshold), Notes: t.Notes}
+		item := judgedItem{Mark: t.Verdict().Mark(), Tone: t.Verdict().Tone(), Decision: t.Decision, Detail: content.Rule(t.Threshold), Notes: t.Notes}
 		item.points(p, t.Evidence, func(e claims.Evidence) string { return content.ThresholdStatement(t, e) }, &left)
 		pg.Thresholds = append(pg.Thresholds, item)
 	}
@@ -98,7 +98,7 @@ func (j *judgedItem) points(p *content.Run, points []claims.Evidence, says func(
 	}
 }
 
-// facts sets what the run ran on, and how to run it again.
+// facts sets the environment, and the command that reproduces the run.
 func (pg *page) facts(p *content.Run) {
 	for _, row := range p.Facts().Rows {
 		pg.Facts = append(pg.Facts, fact{row[0], row[1]})
@@ -144,7 +144,7 @@ type tableRow struct {
 	Cells   []cell
 }
 
-// tables sets a table a level, as the terminal has them.
+// tables adds one table per level, as in the terminal.
 func (pg *page) tables(p *content.Run) {
 	var g *text.Grid
 	var levels, variants []string

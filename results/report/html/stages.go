@@ -15,18 +15,19 @@ import (
 	"floodgate/scenarios"
 )
 
-// latencies by percentile: of items or, of a service, of reports.
+// latencies draws the latencies of items or, for a service, of reports, by
+// percentile.
 func (p *pictures) latencies() (section, error) {
-	s := section{ID: "latency", Title: "Latency", Says: "Time by percentile. The slowest are on the right: each step to the right keeps a tenth of the previous ones."}
+	s := section{ID: "latency", Title: "Latency", Detail: "Time by percentile. The slowest are on the right: each step to the right keeps a tenth of the previous ones."}
 	var shown []scenarios.Level
 	for _, sw := range p.sweeps() {
 		shown = append(shown, sw.last())
 	}
 	if p.verdict.Service != nil {
-		s.Says += " Response time starts when a report is due (solid), service time when it begins (dashed)."
+		s.Detail += " Response time starts when a report is due (solid), service time when it begins (dashed)."
 		shown = p.index.Levels
 	} else {
-		s.Says += " The time of an item starts with its fetch; the wait before it is queue time."
+		s.Detail += " The time of an item starts with its fetch; the wait before it is queue time."
 	}
 	for _, l := range shown {
 		if err := p.latency(&s.Figures, l); err != nil {
@@ -34,12 +35,12 @@ func (p *pictures) latencies() (section, error) {
 		}
 	}
 	if len(s.Figures) == 0 {
-		s.Says, s.None = "", "The system under test reports no times of items."
+		s.Detail, s.None = "", "The system under test reports no times of items."
 	}
 	return s, nil
 }
 
-// timing is a kind of time of a trial.
+// timing is a kind of latency of a trial.
 type timing struct {
 	name   string
 	dashed bool
@@ -105,7 +106,7 @@ func (p *pictures) latency(to *[]picture, l scenarios.Level) error {
 	return nil
 }
 
-// merged adds up a histogram of the trials that the tables are about; nil: none has it.
+// merged merges a histogram of the trials in the tables; nil means that none has it.
 func merged(trials []*results.Trial, service bool, of func(*results.Trial) results.Histogram) (*hdrhistogram.Histogram, error) {
 	var sum *hdrhistogram.Histogram
 	for _, t := range trials {
@@ -126,8 +127,8 @@ func merged(trials []*results.Trial, service bool, of func(*results.Trial) resul
 	return sum, nil
 }
 
-// percentilePoints has X = 1/(1−q), which makes the axis one of nines, up to the
-// greatest of n values, at n.
+// percentilePoints returns points with X = 1/(1−q), which makes the axis one of
+// nines, up to the largest of n values, at n.
 func percentilePoints(h *hdrhistogram.Histogram) (points []chart.Point) {
 	n := float64(h.TotalCount())
 	const perDecade = 20
@@ -141,7 +142,7 @@ func percentilePoints(h *hdrhistogram.Histogram) (points []chart.Point) {
 	}
 }
 
-// percentile writes such an X: "p99.9".
+// percentile formats such an X: "p99.9".
 func percentile(x float64) string {
 	q := 100 * (1 - 1/x)
 	decimals := max(0, int(math.Ceil(math.Log10(max(x, 1))-1e-9))-2)
@@ -160,14 +161,14 @@ func percentileTicks() (ticks []chart.Tick) {
 	return ticks
 }
 
-// stageNames are the parts of an item's time, one after another, and how they are called.
+// stageNames lists the successive parts of an item's time with their names.
 var stageNames = []struct{ stage, name string }{
 	{"queue", "queue"}, {"fetch", "fetch"}, {"handoff", "wait for a writer"}, {"pool_wait", "wait for a connection"}, {"write", "write"},
 }
 
-// stages say where an item's time goes.
+// stages draws the parts of an item's time.
 func (p *pictures) stages() (section, error) {
-	s := section{ID: "stages", Title: "Time of an item by stage", Says: "Shares of the mean time of an item, from when it became available; the mean is on the right."}
+	s := section{ID: "stages", Title: "Time of an item by stage", Detail: "Shares of the mean time of an item, from when it became available; the mean is on the right."}
 	shown := p.index.Levels
 	if p.verdict.Service == nil {
 		shown = nil
@@ -179,7 +180,7 @@ func (p *pictures) stages() (section, error) {
 		p.stagesAt(&s.Figures, l)
 	}
 	if len(s.Figures) == 0 {
-		s.Says, s.None = "", "The system under test reports no stages of items."
+		s.Detail, s.None = "", "The system under test reports no stages of items."
 	}
 	return s, nil
 }
@@ -209,7 +210,8 @@ func (p *pictures) stagesAt(to *[]picture, l scenarios.Level) {
 	}
 }
 
-// means of the stages over all items of the trials that the tables are about, and their sum.
+// means returns the mean times of the stages over all items of the trials in the
+// tables, and their sum.
 func (p *pictures) means(variant, level string) (means []float64, sum float64) {
 	means = make([]float64, len(stageNames))
 	for i, st := range stageNames {
@@ -227,14 +229,15 @@ func (p *pictures) means(variant, level string) (means []float64, sum float64) {
 	return means, sum
 }
 
-// peaks of descriptors of every trial, beside what was predicted and the limit.
+// peaks draws the peak of descriptors of every trial, with the prediction and the
+// limit.
 func (p *pictures) peaks() (section, error) {
-	s := section{ID: "descriptors", Title: "File descriptors", Says: "Peak of open descriptors. Dot: a trial; line: the predicted bound."}
+	s := section{ID: "descriptors", Title: "File descriptors", Detail: "Peak of open descriptors. Dot: a trial; line: the predicted bound."}
 	for _, sw := range p.sweeps() {
 		p.peaksAt(&s.Figures, sw.last())
 	}
 	if len(s.Figures) == 0 {
-		s.Says, s.None = "", "Descriptors were not counted in any trial."
+		s.Detail, s.None = "", "Descriptors were not counted in any trial."
 	}
 	return s, nil
 }

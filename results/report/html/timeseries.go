@@ -16,10 +16,10 @@ import (
 	"floodgate/scenarios"
 )
 
-// courses of descriptors and tasks over the time of a service's trial.
-func (p *pictures) courses() (section, error) {
+// timeSeries draws descriptors and tasks over the time of a service's trial.
+func (p *pictures) timeSeries() (section, error) {
 	s := section{ID: "time-series", Title: "Descriptors and tasks over time",
-		Says: "One trial per variant: the median by time of those that ran out of descriptors, or else the first. The tables have the others."}
+		Detail: "One trial per variant: the median by time of those that ran out of descriptors, or else the first. The tables have the others."}
 	for _, l := range p.index.Levels {
 		for _, v := range p.index.Scenario.Variants {
 			if t := shownTrial(p.index.Served(v.Name, l)); t != nil {
@@ -29,12 +29,13 @@ func (p *pictures) courses() (section, error) {
 		}
 	}
 	if len(s.Figures) == 0 {
-		s.Says, s.None = "", "No trial has a time series."
+		s.Detail, s.None = "", "No trial has a time series."
 	}
 	return s, nil
 }
 
-// shownTrial is the exhausted one in the middle, else the first that has a course.
+// shownTrial returns the median exhausted trial, or else the first one with a time
+// series.
 func shownTrial(trials []summary.Served) *summary.Served {
 	var with, exhausted []summary.Served
 	for _, t := range trials {
@@ -60,15 +61,16 @@ func shownTrial(trials []summary.Served) *summary.Served {
 	return &first
 }
 
-// seconds over which a trial went on.
+// seconds returns the duration of a trial.
 func overTime(what string) (x, y chart.Axis) {
 	format := func(v float64) string { return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64) + " s" }
 	return chart.Axis{Label: "time since the service started", Tight: true, Include: []float64{0}, Format: format},
 		chart.Axis{Label: what, Include: []float64{0}, Format: func(v float64) string { return text.Count(int(math.Round(v))) }}
 }
 
-// course is a line of a series' column. A count that is 0 where seenOnly is set was not seen.
-func course(t *summary.Served, name string, n int, seenOnly bool, columns ...results.Column) chart.Series {
+// columnLine returns the line of a column. If seenOnly is set, values of 0 were not
+// observed and are omitted.
+func columnLine(t *summary.Served, name string, n int, seenOnly bool, columns ...results.Column) chart.Series {
 	s := chart.Series{Name: name, Color: n, Step: true, Bare: true}
 	for i, ms := range t.Service.Series.At {
 		sum, known := 0.0, true
@@ -84,7 +86,7 @@ func course(t *summary.Served, name string, n int, seenOnly bool, columns ...res
 	return s
 }
 
-// moments of a trial: the end of the load, and when a descriptor was refused.
+// moments returns the end of the load, and the first refusal of a descriptor.
 func moments(t *summary.Served, l scenarios.Level) (lines []chart.Reference) {
 	if e := t.TimeSeries.Exhausted; e != nil {
 		lines = append(lines, chart.Reference{Vertical: true, At: e.At.Seconds(), Label: fmt.Sprintf("EMFILE at %.1f s", e.At.Seconds()), Alarm: true})
@@ -102,15 +104,15 @@ func (p *pictures) descriptors(to *[]picture, t *summary.Served, l scenarios.Lev
 		Title: p.titled(t.Variant+": descriptors", l.Name), Text: "Open descriptors by kind over time, with the limit.", X: x, Y: y,
 		References: append(moments(t, l), chart.Reference{At: float64(t.NoFile), Label: "nofile " + text.Count(t.NoFile), Alarm: true}),
 		Series: []chart.Series{
-			course(t, "all", 6, true, results.ColumnDescriptors), course(t, "upstream", 0, true, results.ColumnDescriptorsUpstream),
-			course(t, "database", 1, true, results.ColumnDescriptorsMongo), course(t, "other", 3, true, results.ColumnDescriptorsOther),
+			columnLine(t, "all", 6, true, results.ColumnDescriptors), columnLine(t, "upstream", 0, true, results.ColumnDescriptorsUpstream),
+			columnLine(t, "database", 1, true, results.ColumnDescriptorsMongo), columnLine(t, "other", 3, true, results.ColumnDescriptorsOther),
 		},
 	}
-	says := fmt.Sprintf("block %d", t.Block)
+	detail := fmt.Sprintf("block %d", t.Block)
 	if e := t.TimeSeries.Exhausted; e != nil {
-		says += ", " + fmt.Sprintf("first refused for %s, at report %s", content.RefusedSides(map[string]int{e.Side: 1}), text.Count(e.Report))
+		detail += ", " + fmt.Sprintf("first refused for %s, at report %s", content.RefusedSides(map[string]int{e.Side: 1}), text.Count(e.Report))
 	}
-	p.add(to, c, picture{Half: true, Says: says, Head: []string{"time", "all", "upstream", "database", "other"}, Rows: sampled(c)})
+	p.add(to, c, picture{Half: true, Detail: detail, Head: []string{"time", "all", "upstream", "database", "other"}, Rows: sampled(c)})
 }
 
 func (p *pictures) tasks(to *[]picture, t *summary.Served, l scenarios.Level) {
@@ -119,26 +121,26 @@ func (p *pictures) tasks(to *[]picture, t *summary.Served, l scenarios.Level) {
 		Title: p.titled(t.Variant+": tasks and pool", l.Name), Text: "Tasks, items and slots of the pool over time.", X: x, Y: y,
 		References: moments(t, l),
 		Series: []chart.Series{
-			course(t, "tasks", 6, false, results.ColumnGoroutines), course(t, "items in progress", 2, false, results.ColumnItemsOutstanding),
-			course(t, "driver in use", 1, false, results.ColumnMongoInUse), course(t, "slots in use", 5, false, results.ColumnSlotsInUse),
+			columnLine(t, "tasks", 6, false, results.ColumnGoroutines), columnLine(t, "items in progress", 2, false, results.ColumnItemsOutstanding),
+			columnLine(t, "driver in use", 1, false, results.ColumnMongoInUse), columnLine(t, "slots in use", 5, false, results.ColumnSlotsInUse),
 		},
 	}
-	says := "no limit shared by all reports"
+	detail := "no limit shared by all reports"
 	limit := 0.0
-	for _, pt := range course(t, "", 0, false, results.ColumnSlotLimit).Points {
+	for _, pt := range columnLine(t, "", 0, false, results.ColumnSlotLimit).Points {
 		limit = max(limit, pt.Y)
 	}
 	if limit > 0 {
-		says = fmt.Sprintf("all reports share a pool of at most %s", text.Plural(int(limit), "slot", "slots"))
+		detail = fmt.Sprintf("all reports share a pool of at most %s", text.Plural(int(limit), "slot", "slots"))
 	}
 	head := []string{"time", "tasks", "items in progress", "driver's connections in use", "slots in use"}
 	if limit == 0 && highest(c.Series[3]) == 0 {
 		c.Series, head = c.Series[:3], head[:4]
 	}
 	if most := highest(c.Series[0]); most > 0 {
-		says += fmt.Sprintf("; at most %s tasks", text.Count(int(most)))
+		detail += fmt.Sprintf("; at most %s tasks", text.Count(int(most)))
 	}
-	p.add(to, c, picture{Half: true, Says: says, Head: head, Rows: sampled(c)})
+	p.add(to, c, picture{Half: true, Detail: detail, Head: head, Rows: sampled(c)})
 }
 
 func highest(s chart.Series) (most float64) {
@@ -148,7 +150,7 @@ func highest(s chart.Series) (most float64) {
 	return most
 }
 
-// sampled is what the lines of a course are at twenty times.
+// sampled returns the values of the lines at twenty times.
 func sampled(c chart.Chart) (rows [][]string) {
 	const n = 20
 	points := c.Series[len(c.Series)-1].Points

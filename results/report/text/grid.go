@@ -6,8 +6,8 @@ import (
 	"charm.land/lipgloss/v2"
 )
 
-// Column of a Grid: its title, whether its cells end on the right, and how soon it
-// is dropped where the grid is too wide: the highest first, 0 never.
+// Column is a column of a Grid: its title, whether its cells are right-aligned, and
+// its order of removal if the grid is too wide: the highest Drop first, 0 never.
 type Column struct {
 	Title string
 	Right bool
@@ -20,7 +20,7 @@ type Grid struct {
 	Rows    [][]string
 }
 
-// Gap stands between two columns.
+// Gap separates two columns.
 const Gap = "  "
 
 // Add appends a row.
@@ -53,7 +53,7 @@ func (g *Grid) Remove(i int) {
 	}
 }
 
-// Widths returns those of the columns.
+// Widths returns the widths of the columns.
 func (g *Grid) Widths() []int {
 	widths := make([]int, len(g.Columns))
 	for i, c := range g.Columns {
@@ -74,7 +74,7 @@ func (g *Grid) Width() int {
 	return total
 }
 
-// Titles returns those of the columns.
+// Titles returns the titles of the columns.
 func (g *Grid) Titles() []string {
 	titles := make([]string, len(g.Columns))
 	for i, c := range g.Columns {
@@ -83,7 +83,7 @@ func (g *Grid) Titles() []string {
 	return titles
 }
 
-// Line aligns one row to the widths, without space at its end.
+// Line returns one row, aligned to the widths, without trailing spaces.
 func (g *Grid) Line(cells []string, widths []int) string {
 	var b strings.Builder
 	for i, cell := range cells {

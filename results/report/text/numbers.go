@@ -1,5 +1,4 @@
-// Package text writes what a person reads: numbers with their units, and tables
-// that fit a terminal.
+// Package text formats numbers with their units, and tables that fit a terminal:
 //
 //	text.Duration(24149 * time.Microsecond) // 24.1 ms
 //	text.Plural(1200, "trial", "trials")    // 1,200 trials
@@ -14,7 +13,7 @@ import (
 	"time"
 )
 
-// None stands where a value is unavailable.
+// None replaces an unavailable value.
 const None = "—"
 
 // Duration formats d with three significant digits: "24.1 ms", "1.53 s".
@@ -99,7 +98,7 @@ func Plural(n int, one, many string) string {
 	return Count(n) + " " + many
 }
 
-// OrNone formats a value, or returns [None] where there is none.
+// OrNone formats a value, or returns [None] if it is nil.
 func OrNone[T any](v *T, format func(T) string) string {
 	if v == nil {
 		return None

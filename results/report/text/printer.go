@@ -11,22 +11,22 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Options of a [Printer].
+// Options configures a [Printer].
 type Options struct {
-	// Width in columns; 0 means 100.
+	// Width is the number of columns; 0 means 100.
 	Width int
-	// Color styles the text with escape sequences.
+	// Color enables escape sequences for colors and styles.
 	Color bool
 }
 
-// Printer gathers the lines of a report. The zero value is plain and has no width.
+// Printer collects the lines of a report. The zero value is plain and has no width.
 type Printer struct {
 	Out   bytes.Buffer
 	Width int
 	Color bool
 }
 
-// NewPrinter returns a printer of a width that is not below the least.
+// NewPrinter returns a printer whose width is at least least.
 func NewPrinter(o Options, least int) Printer {
 	if o.Width == 0 {
 		o.Width = 100
@@ -34,7 +34,7 @@ func NewPrinter(o Options, least int) Printer {
 	return Printer{Width: max(o.Width, least), Color: o.Color}
 }
 
-// colors are the terminal's own.
+// colors maps tones to the terminal's own colors.
 var colors = map[verdict.Tone]string{verdict.Bad: "1", verdict.Good: "2", verdict.Doubt: "3", verdict.Faint: "8"}
 
 // Paint returns text in the color of a tone.
@@ -56,7 +56,7 @@ func (p *Printer) Bold(text string) string {
 // Line writes one line.
 func (p *Printer) Line(text string) { p.Out.WriteString(strings.TrimRight(text, " ") + "\n") }
 
-// Wrap breaks text into lines that leave room for an indent.
+// Wrap breaks text into lines that leave room for the indent.
 func (p *Printer) Wrap(text string, indent int) []string {
 	var lines []string
 	for l := range strings.Lines(lipgloss.Wrap(text, p.Width-indent, "")) {
@@ -72,10 +72,10 @@ func (p *Printer) Wrapped(indent, text string, tone verdict.Tone) {
 	}
 }
 
-// factIndent is where the text of a fact begins.
+// factIndent is the column of a fact's text.
 const factIndent = len("environment") + len(Gap)
 
-// Fact writes a name and, in a column beside it, a text.
+// Fact writes a name and, in a second column, a text.
 func (p *Printer) Fact(name, format string, args ...any) {
 	first := fmt.Sprintf("%-*s", factIndent, name)
 	for _, l := range p.Wrap(fmt.Sprintf(format, args...), factIndent) {
@@ -93,19 +93,19 @@ func (p *Printer) Table(g *Grid) {
 	}
 }
 
-// Titles writes those of a grid.
+// Titles writes the titles of a grid.
 func (p *Printer) Titles(g *Grid, widths []int) {
 	p.Line(p.Paint(g.Line(g.Titles(), widths), verdict.Faint))
 }
 
-// NotShown names the columns that did not fit, if any.
+// NotShown lists the columns that did not fit, if any.
 func (p *Printer) NotShown(dropped []string) {
 	if len(dropped) > 0 {
 		p.Wrapped("", "columns not shown at this width: "+strings.Join(dropped, ", "), verdict.Faint)
 	}
 }
 
-// Flush writes what was gathered; what names it in an error.
+// Flush writes the collected lines; errors mention what.
 func (p *Printer) Flush(w io.Writer, what string) error {
 	if _, err := w.Write(p.Out.Bytes()); err != nil {
 		return fmt.Errorf("write %s: %w", what, err)

@@ -9,10 +9,10 @@ import (
 	"unicode"
 )
 
-// fontSize of all text, in pixels of the drawing.
+// fontSize is the size of all text, in pixels of the drawing.
 const fontSize = 12.5
 
-// canvas gathers SVG. Numbers go through num, texts through escape.
+// canvas collects SVG. All numbers are formatted by num, and all texts by escape.
 type canvas struct{ out strings.Builder }
 
 // open begins the drawing.
@@ -30,7 +30,7 @@ func (c *canvas) line(class string, x1, y1, x2, y2 float64) {
 	fmt.Fprintf(&c.out, `<path class="%s" d="M%s %sL%s %s"/>`+"\n", class, num(x1), num(y1), num(x2), num(y2))
 }
 
-// rect is a rectangle with a text for the pointer; empty: none.
+// rect draws a rectangle with a tooltip; an empty text means none.
 func (c *canvas) rect(class string, x, y, width, height float64, title string) {
 	fmt.Fprintf(&c.out, `<rect class="%s" x="%s" y="%s" width="%s" height="%s"`, class, num(x), num(y), num(max(width, 0)), num(max(height, 0)))
 	c.titled("rect", title)
@@ -49,7 +49,7 @@ func (c *canvas) titled(element, title string) {
 	fmt.Fprintf(&c.out, "><title>%s</title></%s>\n", escape(title), element)
 }
 
-// text is anchored at its start, middle or end; y is its base line.
+// text draws text anchored at its start, middle or end; y is its baseline.
 func (c *canvas) text(class, anchor string, x, y float64, text string) {
 	if text == "" {
 		return
@@ -61,8 +61,8 @@ func (c *canvas) text(class, anchor string, x, y float64, text string) {
 	fmt.Fprintf(&c.out, `<text class="%s" x="%s" y="%s"%s>%s</text>`+"\n", class, num(x), num(y), a, escape(text))
 }
 
-// num writes a coordinate with one decimal; what is not finite, which no caller
-// should pass, as 0.
+// num formats a coordinate with one decimal, and values that are not finite, which
+// no caller should pass, as 0.
 func num(v float64) string {
 	if math.IsNaN(v) || math.IsInf(v, 0) {
 		v = 0
@@ -74,7 +74,8 @@ func num(v float64) string {
 	return text
 }
 
-// escape is text without meaning to SVG, and without what reorders the text around it.
+// escape returns text without meaning in SVG, and without characters that reorder
+// the text around it.
 func escape(text string) string {
 	text = strings.Map(func(r rune) rune {
 		switch {
@@ -88,8 +89,8 @@ func escape(text string) string {
 	return template.HTMLEscapeString(text)
 }
 
-// width of text in pixels, rather too much than too little: of DejaVu Sans,
-// which is wider than most.
+// width estimates the width of text in pixels from above, by that of DejaVu Sans,
+// which is wider than most fonts.
 func width(text string) float64 {
 	sum := 0.0
 	for _, r := range text {
@@ -109,7 +110,7 @@ func width(text string) float64 {
 	return sum * fontSize
 }
 
-// shortened is text that is no wider than limit, with … for what is cut off.
+// shortened returns text of at most the width limit, with … in place of the rest.
 func shortened(text string, limit float64) string {
 	if width(text) <= limit {
 		return text
@@ -121,7 +122,7 @@ func shortened(text string, limit float64) string {
 	return strings.TrimSpace(string(runes)) + "…"
 }
 
-// color is the class of a colour.
+// color returns the CSS class of a color.
 func color(n int) string {
 	if n < 0 {
 		return "cn"
@@ -129,7 +130,7 @@ func color(n int) string {
 	return "c" + strconv.Itoa(n%Colors)
 }
 
-// marker is the shape of a series at a point: another for each colour.
+// marker draws the marker of a series at a point; each color has its own shape.
 func marker(n int, x, y float64) string {
 	const r = 4.0
 	d := func(points ...float64) string {

@@ -1,11 +1,11 @@
-// Package chart draws charts as SVG for a page that loads nothing: lines with
-// intervals over linear and logarithmic axes ([Chart]), and values or stacked
-// shares by name ([Rows]).
+// Package chart draws charts as static SVG: lines with intervals over linear and
+// logarithmic axes ([Chart]), and values or stacked shares by name ([Rows]). See the
+// example of [Chart.SVG].
 //
-// Colours are classes of [CSS], which has a light and a dark theme; nothing is
-// told by colour alone: lines differ in their markers and carry their names. A
-// value can be read where the pointer rests (<title>). What is not finite, or
-// not above 0 on a logarithmic axis, is left out; it never becomes text.
+// Colors are classes of [CSS], which has a light and a dark theme. Nothing is
+// distinguished by color alone: lines have different markers and their names. Values
+// are in tooltips (<title>). Values that are not finite, or not above 0 on a
+// logarithmic axis, are omitted.
 //
 // The same chart gives the same bytes. Text is escaped.
 package chart
@@ -18,23 +18,25 @@ import (
 //go:embed chart.css
 var css string
 
-// CSS styles the charts of a page, for both themes. It sets custom properties
-// of the root, --c0 to --c7 and --chart-…, that a page may use as well.
+// CSS returns the styles of the charts for both themes. It sets the custom
+// properties --c0 to --c7 and --chart-… of the root, which a page may use as well.
 func CSS() template.CSS { return template.CSS(css) }
 
-// Colors is how many colours there are; beyond, they come again with dashed lines.
+// Colors is the number of colors; further series repeat them with dashed lines.
 const Colors = 8
 
-// Neutral is the colour of what is no series of its own, such as a limit.
+// Neutral is the color of everything that is not a series of its own, such as a
+// limit.
 const Neutral = -1
 
 // Chart is a picture of series over two axes.
 type Chart struct {
-	// Title names it, and Text says what it shows, to who does not see it.
+	// Title is the title, and Text a description for readers who do not see the
+	// chart.
 	Title, Text string
-	// Width and Height of the drawing in pixels. 0: 720 and 340. The names of the
-	// series stand at their ends; above the picture where it is less than 500
-	// wide, and where there are too many.
+	// Width and Height are the size of the drawing in pixels; zero means 720 and
+	// 340. The names of the series are at the ends of the lines, or above the chart
+	// if it is less than 500 pixels wide or has too many.
 	Width, Height float64
 	X, Y          Axis
 	Series        []Series
@@ -42,24 +44,23 @@ type Chart struct {
 	Ranges        []Range
 }
 
-// Axis is one of the two.
+// Axis is one of the two axes.
 type Axis struct {
-	// Label says what is measured, with its unit.
+	// Label is the quantity with its unit.
 	Label string
-	// Log makes it logarithmic. Default linear.
+	// Log makes the axis logarithmic.
 	Log bool
-	// Include are values that it covers beside the data.
+	// Include holds additional values that the axis must cover.
 	Include []float64
-	// Tight ends it at the data, and not at the next round number.
+	// Tight makes the axis end at the data rather than at the next round number.
 	Tight bool
-	// Ticks replace those that are found; all of them lie within what is shown,
-	// others are left out.
+	// Ticks replaces the automatic ticks; those outside of the axis are omitted.
 	Ticks []Tick
-	// Format writes a value. Default: the fewest digits.
+	// Format formats a value; nil means the fewest digits.
 	Format func(float64) string
 }
 
-// Tick is a place on an axis and its text; empty: a mark without one.
+// Tick is a position on an axis with its text; an empty text means only a mark.
 type Tick struct {
 	At   float64
 	Text string
@@ -68,40 +69,40 @@ type Tick struct {
 // Series is a line.
 type Series struct {
 	Name string
-	// Color from 0; [Neutral].
+	// Color is the index of the color, from 0, or [Neutral].
 	Color int
-	// Dashed tells it apart from another one of its colour.
+	// Dashed distinguishes it from another series of its color.
 	Dashed bool
-	// Step keeps a value until the next, for what was sampled in time.
+	// Step keeps a value until the next one, for values sampled over time.
 	Step bool
-	// Bare leaves out the markers; the pointer then finds the values of all series by X.
+	// Bare omits the markers; tooltips then show the values of all series by X.
 	Bare bool
-	// Loose leaves out the line between the points.
+	// Loose omits the line between the points.
 	Loose  bool
 	Points []Point
 }
 
-// Point of a series; X grows.
+// Point is a point of a series, whose points are ordered by X.
 type Point struct {
 	X, Y float64
-	// Low and High are the ends of its interval; nil: it has none.
+	// Low and High are the ends of its interval; nil means that it has none.
 	Low, High *float64
-	// Text is shown where the pointer rests. Default: the name and both values.
+	// Text is the tooltip; empty means the name and both values.
 	Text string
 }
 
-// Reference is a line across the picture: a limit, or a moment. Of many labels
-// of values of Y those that find no room are left to the pointer.
+// Reference is a line across the chart: a limit, or a moment. Labels of horizontal
+// lines that do not find room are only tooltips.
 type Reference struct {
-	// Vertical puts it at a value of X. Default: at one of Y.
+	// Vertical places it at a value of X rather than of Y.
 	Vertical bool
 	At       float64
 	Label    string
-	// Alarm has it stand out.
+	// Alarm emphasizes it.
 	Alarm bool
 }
 
-// Range is a range of X that is shaded.
+// Range is a shaded range of X.
 type Range struct {
 	From, To float64
 	Label    string

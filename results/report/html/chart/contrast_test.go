@@ -9,7 +9,7 @@ import (
 
 var property = regexp.MustCompile(`(--[a-z0-9-]+): (#[0-9a-f]{6})`)
 
-// properties are the colours of the n-th theme of the style.
+// properties are the colors of the n-th theme of the style.
 func properties(css string, n int) map[string]string {
 	blocks := strings.Split(css, ":root {")
 	found := map[string]string{}

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// plot is a chart on its way to the canvas.
+// plot is the layout of a chart.
 type plot struct {
 	canvas
 	chart         *Chart
@@ -19,17 +19,18 @@ type plot struct {
 	late          []func() // texts, which are drawn over everything else
 }
 
-// entry is a name above the picture.
+// entry is a name above the chart.
 type entry struct {
 	series int
 	x, y   float64
 	text   string
 }
 
-// narrow is the width below which there is no room for names at the side.
+// narrow is the width below which names do not fit at the side.
 const narrow = 500
 
-// lineHeight of text; labels beside each other may be as close as labelGap.
+// lineHeight is the height of a line of text; labelGap is the minimum distance of
+// labels.
 const (
 	lineHeight = 17.0
 	labelGap   = 15.0
@@ -62,7 +63,7 @@ func newPlot(c *Chart) *plot {
 	return p
 }
 
-// layout leaves room for what is written around the picture.
+// layout reserves room for the texts around the chart.
 func (p *plot) layout() {
 	left := 30.0
 	for _, t := range p.y.ticks {
@@ -100,7 +101,7 @@ func (p *plot) layout() {
 	p.height = p.y.from + bottom
 }
 
-// placeLegend puts the names in rows, and gives the height of them.
+// placeLegend arranges the names in rows, and returns their height.
 func (p *plot) placeLegend() float64 {
 	x, y := 0.0, lineHeight
 	for i, s := range p.chart.Series {
@@ -142,7 +143,7 @@ func dashed(s Series) string {
 	return ""
 }
 
-// axes draws the grid and what stands beside it.
+// axes draws the grid and the labels of the axes.
 func (p *plot) axes() {
 	last := 1e9 // where the last text was
 	for _, t := range p.y.ticks {
@@ -175,7 +176,7 @@ func (p *plot) axes() {
 	p.text("title", "start", 0, top, shortened(p.chart.Y.Label, p.width))
 }
 
-// ranges shades what is between two values of X.
+// ranges draws the shaded ranges of X.
 func (p *plot) ranges() {
 	for _, r := range p.chart.Ranges {
 		if !p.x.shows(r.From) || !p.x.shows(r.To) {
@@ -189,7 +190,7 @@ func (p *plot) ranges() {
 	}
 }
 
-// references draws lines across the picture, with a label each.
+// references draws lines across the chart with their labels.
 func (p *plot) references() {
 	var left, right []end
 	for _, r := range p.chart.References {
@@ -225,7 +226,7 @@ func (p *plot) references() {
 	})
 }
 
-// crowd is how many points there are where a label would stand.
+// crowd returns the number of points under a label.
 func (p *plot) crowd(x, w, y float64) (n int) {
 	for _, s := range p.chart.Series {
 		for _, pt := range s.Points {
@@ -237,8 +238,8 @@ func (p *plot) crowd(x, w, y float64) (n int) {
 	return n
 }
 
-// note writes a label above the picture, each in a row of its own, in the
-// middle over x where there is room.
+// note writes a label above the chart, each in its own row, centered over x if
+// possible.
 func (p *plot) note(class string, x float64, label string) {
 	p.notes--
 	y := p.y.to - 9 - float64(p.notes)*lineHeight
@@ -248,14 +249,14 @@ func (p *plot) note(class string, x float64, label string) {
 	p.late = append(p.late, func() { p.text(class, "middle", x, y, label) })
 }
 
-// labels draws what was put off so as to lie on top.
+// labels draws the postponed texts on top of everything else.
 func (p *plot) labels() {
 	for _, draw := range p.late {
 		draw()
 	}
 }
 
-// end is a label beside its place.
+// end is a label beside the end of a line.
 type end struct {
 	at, y       float64 // base line: where it belongs, and where it is put
 	text, class string
@@ -263,8 +264,8 @@ type end struct {
 	x           float64 // where its line ends
 }
 
-// spread puts labels between top and bottom, as near to their places as the gap
-// between them allows. Those that find no room are left out.
+// spread places labels between top and bottom, as near to their positions as the gap
+// between them allows. It omits those that do not fit.
 func spread(labels []end, top, bottom float64) []end {
 	slices.SortStableFunc(labels, func(a, b end) int { return cmp.Compare(a.at, b.at) })
 	labels = labels[:min(len(labels), 1+int(max(bottom-top, 0)/labelGap))]

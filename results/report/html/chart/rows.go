@@ -7,15 +7,17 @@ import (
 	"slices"
 )
 
-// Rows is a picture of values by name, a row each.
+// Rows is a chart of values by name, one row each.
 type Rows struct {
-	// Title names it, and Text says what it shows, to who does not see it.
+	// Title is the title, and Text a description for readers who do not see the
+	// chart.
 	Title, Text string
-	// Width in pixels. 0: 720. Below 500 names stand above their rows.
+	// Width is the width in pixels; zero means 720. Below 500, names are above their
+	// rows.
 	Width float64
-	// Value is the axis of all rows.
+	// Value is the common axis of all rows.
 	Value Axis
-	// Parts name what the rows' parts are; nil: rows have none.
+	// Parts holds the names of the rows' parts; nil means that rows have none.
 	Parts      []string
 	Rows       []Row
 	References []Reference // at a value; Vertical is of no matter
@@ -24,29 +26,29 @@ type Rows struct {
 // Row is one name.
 type Row struct {
 	Name string
-	// Color of its marks, from 0.
+	// Color is the index of the color of its marks, from 0.
 	Color int
-	// Points are single values, shown small.
+	// Points holds single values, drawn small.
 	Points []Mark
-	// Middle is shown large, with its interval; nil: there is none.
+	// Middle is drawn large, with its interval; nil means none.
 	Middle *Mark
-	// Bound is a line at what the value should not exceed; nil: none.
+	// Bound is a line at the value that should not be exceeded; nil means none.
 	Bound *Mark
-	// Parts are stacked from 0, one for each of the chart's; nil: no bar.
+	// Parts are stacked from 0, one for each of the chart's parts; nil means no bar.
 	Parts []Mark
-	// Text stands at the right.
+	// Text is the text at the right.
 	Text string
 }
 
-// Mark is a value and the text for the pointer.
+// Mark is a value with its tooltip.
 type Mark struct {
 	At   float64
 	Text string
-	// Low and High are the ends of its interval; nil: it has none.
+	// Low and High are the ends of its interval; nil means that it has none.
 	Low, High *float64
 }
 
-// rowsPlot is such a picture on its way to the canvas.
+// rowsPlot is the layout of [Rows].
 type rowsPlot struct {
 	canvas
 	rows   *Rows
@@ -59,7 +61,7 @@ type rowsPlot struct {
 	parts  []entry // names of the parts, above
 }
 
-// SVG draws the picture.
+// SVG draws the chart.
 func (r *Rows) SVG() template.HTML {
 	p := &rowsPlot{rows: r, width: cmp.Or(r.Width, 720)}
 	p.narrow = p.width < narrow
@@ -131,7 +133,7 @@ func (p *rowsPlot) layout() {
 
 func ok(v float64) bool { return !math.IsNaN(v) && math.Abs(v) <= largest }
 
-// placeParts puts the names of the parts in rows above.
+// placeParts arranges the names of the parts in rows above the chart.
 func (p *rowsPlot) placeParts() {
 	x, y := 0.0, fontSize+2
 	for i, name := range p.rows.Parts {

@@ -13,7 +13,8 @@ type scale struct {
 	ticks     []Tick
 }
 
-// newScale covers the values with an axis. Values that it cannot show are skipped.
+// newScale returns a scale that covers the values, skipping those that the axis
+// cannot show.
 func newScale(a Axis, values []float64) scale {
 	s := scale{log: a.Log}
 	s.low, s.high = math.Inf(1), math.Inf(-1)
@@ -54,7 +55,7 @@ func newScale(a Axis, values []float64) scale {
 	return s
 }
 
-// largest is far below what overflows when ranges are computed.
+// largest bounds the values, far below an overflow in computing ranges.
 const largest = 1e150
 
 // shows reports whether the axis can show v.
@@ -65,7 +66,7 @@ func (s scale) shows(v float64) bool {
 	return !s.log || v >= 1/largest
 }
 
-// pixel of a value, between the ends of the axis.
+// pixel returns the pixel of a value, between the ends of the axis.
 func (s scale) pixel(v float64) float64 {
 	share := (v - s.low) / (s.high - s.low)
 	if s.log {
@@ -74,11 +75,10 @@ func (s scale) pixel(v float64) float64 {
 	return s.from + min(max(share, 0), 1)*(s.to-s.from)
 }
 
-// logs is the logarithm of high by low, of which the ratio may be too large to be
-// a number.
+// logs returns log(high/low), even if the ratio would overflow.
 func (s scale) logs() float64 { return math.Log(s.high) - math.Log(s.low) }
 
-// value at a pixel.
+// value returns the value at a pixel.
 func (s scale) value(pixel float64) float64 {
 	share := (pixel - s.from) / (s.to - s.from)
 	if s.log {
@@ -87,7 +87,7 @@ func (s scale) value(pixel float64) float64 {
 	return s.low + share*(s.high-s.low)
 }
 
-// linearTicks are multiples of 1, 2 or 5 times a power of ten, four to nine of them.
+// linearTicks returns four to nine multiples of 1, 2 or 5 times a power of ten.
 func (s *scale) linearTicks(format func(float64) string, tight bool) {
 	step := math.Pow(10, math.Floor(math.Log10((s.high-s.low)/4)))
 	for _, factor := range []float64{1, 2, 5, 10} {
@@ -119,8 +119,9 @@ func (s *scale) linearTicks(format func(float64) string, tight bool) {
 	}
 }
 
-// logTicks are 1, 2 and 5 times the powers of ten; of many, the powers alone
-// have a text, and of too many there is every second or third power alone.
+// logTicks returns 1, 2 and 5 times the powers of ten. If there are many, only the
+// powers have texts, and if there are too many, it returns only every second or
+// third power.
 func (s *scale) logTicks(format func(float64) string, tight bool) {
 	const slack = 1e-9
 	decades := math.Ceil(math.Log10(s.high)-slack) - math.Floor(math.Log10(s.low)+slack)
@@ -160,7 +161,7 @@ func (s *scale) logTicks(format func(float64) string, tight bool) {
 	}
 }
 
-// shortest writes v with the fewest digits, and commas between thousands.
+// shortest formats v with the fewest digits, and commas between thousands.
 func shortest(v float64) string {
 	text := strconv.FormatFloat(v, 'g', 6, 64)
 	if a := math.Abs(v); a >= 1e-4 && a < 1e7 {

@@ -80,7 +80,7 @@ func TestScaleProperties(t *testing.T) {
 	})
 }
 
-// Colours of one theme against its background: 3 to 1, as WCAG 2 asks of graphics
+// Colors of one theme against its background: 3 to 1, as WCAG 2 asks of graphics
 // (1.4.11), and 4.5 to 1 of text.
 func TestContrast(t *testing.T) {
 	for name, theme := range map[string]map[string]string{"light": properties(css, 0), "dark": properties(css, 1)} {

@@ -17,7 +17,7 @@ func (p *plot) series(s Series) {
 		}
 	}
 	if !s.Loose {
-		if d := p.course(s); d != "" {
+		if d := p.linePath(s); d != "" {
 			p.path("line "+class+dashed(s), d, cmp.Or(s.Name, p.chart.Title))
 		}
 	}
@@ -33,8 +33,9 @@ func (p *plot) series(s Series) {
 	}
 }
 
-// course is the path of a line; what cannot be shown interrupts it.
-func (p *plot) course(s Series) string {
+// linePath returns the path of a line, which is interrupted by values that cannot be
+// shown.
+func (p *plot) linePath(s Series) string {
 	points := s.Points
 	if s.Bare {
 		points = p.thinned(points)
@@ -60,11 +61,11 @@ func (p *plot) course(s Series) string {
 	return d.String()
 }
 
-// buckets is how many places of X a long course is drawn at.
+// buckets is the number of positions of X at which a long line is drawn.
 const buckets = 250
 
-// thinned keeps the lowest and the highest of the points of each bucket, and
-// the last point of all, so that the line looks the same.
+// thinned keeps the lowest and the highest point of each bucket, and the last point,
+// so that the line looks the same.
 func (p *plot) thinned(points []Point) []Point {
 	if len(points) <= 2*buckets {
 		return points
@@ -135,10 +136,10 @@ func (p *plot) names() {
 	}
 }
 
-// stripCount is how many places of X the pointer tells apart where lines have no markers.
+// stripCount is the number of positions of X with tooltips if lines have no markers.
 const stripCount = 32
 
-// strips are invisible areas with the values of all bare series there.
+// strips draws invisible areas with tooltips of the values of all bare series.
 func (p *plot) strips() {
 	if p.width < narrow || !slices.ContainsFunc(p.chart.Series, func(s Series) bool { return s.Bare && len(s.Points) > 0 }) {
 		return // nothing to tell, or a telephone: no pointer rests there
@@ -160,7 +161,8 @@ func (p *plot) strips() {
 	}
 }
 
-// before is the last point at or before x; false: x is outside of the series.
+// before returns the last point at or before x, or false if x is outside of the
+// series.
 func before(s Series, x float64) (Point, bool) {
 	i, found := slices.BinarySearchFunc(s.Points, x, func(pt Point, x float64) int { return cmp.Compare(pt.X, x) })
 	if found {

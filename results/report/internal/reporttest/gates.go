@@ -17,7 +17,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// Comparisons are made once, like the cases.
+// Comparisons returns comparisons by name. They are made once.
 var Comparisons = sync.OnceValue(func() map[string]*compare.Comparison {
 	slower := runtest.New(runtest.Options{Claims: runtest.Claims(), Change: func(t *results.Trial) bool {
 		t.Makespan += t.Makespan / 20
@@ -36,7 +36,7 @@ var Comparisons = sync.OnceValue(func() map[string]*compare.Comparison {
 	}
 })
 
-// Compare compares two runs, of whatever environments.
+// Compare compares two runs of any environments.
 func Compare(a, b *results.Run) *compare.Comparison {
 	c, err := compare.Compare(a, b, compare.Options{AllowMixed: true})
 	if err != nil {
@@ -52,12 +52,12 @@ func NothingShared() *compare.Comparison {
 	return Compare(Runs()["clean"], other)
 }
 
-// FewCells is a run of a few cells.
+// FewCells returns a run with few cells.
 func FewCells(variants []scenarios.Variant, levels scenarios.LevelSet, change func(t *results.Trial) bool) *results.Run {
 	return runtest.New(runtest.Options{Blocks: 8, Variants: variants, Levels: []scenarios.LevelSet{levels}, Claims: runtest.Claims()[3:], Change: change})
 }
 
-// BaselineOutcomes are verdicts of every kind that there is.
+// BaselineOutcomes returns outcomes with verdicts of every kind, by name.
 var BaselineOutcomes = sync.OnceValue(func() map[string]*baseline.Outcome {
 	some := append(runtest.Variants()[:2:2], runtest.Variants()[3])
 	items := scenarios.LevelSet{"items": []any{20, 200}}
@@ -101,7 +101,8 @@ func JudgeBaseline(old, run *results.Run, strict bool) *baseline.Outcome {
 	return v
 }
 
-// measured writes n results of a benchmark, each a little larger than the last.
+// measured returns n results of a benchmark, each slightly larger than the previous
+// one.
 func measured(name string, n int, values ...any) string {
 	var b strings.Builder
 	for i := range n {
@@ -114,7 +115,7 @@ func measured(name string, n int, values ...any) string {
 	return b.String()
 }
 
-// GoBenchOutcomes are of every kind that there is.
+// GoBenchOutcomes returns outcomes of every kind, by name.
 func GoBenchOutcomes(t *testing.T) map[string]*gobench.Outcome {
 	t.Helper()
 	long := "Pipeline/strategy=staged/limit=300/writers=100/queue=1000/items=10000/database=embedded/link=slow"
@@ -151,7 +152,7 @@ func GoBenchOutcomes(t *testing.T) map[string]*gobench.Outcome {
 	return verdicts
 }
 
-// MadePairs are pairs whose B takes ratio times as long, a little more or less.
+// MadePairs returns pairs whose B takes about ratio times as long as A.
 func MadePairs(n int, ratio, wobble float64) (all []pairs.Pair) {
 	for i := range n {
 		a := 80e6 * (1 + 0.01*float64(i%5))
@@ -160,7 +161,7 @@ func MadePairs(n int, ratio, wobble float64) (all []pairs.Pair) {
 	return all
 }
 
-// AnyMachine is the machine of the fixtures.
+// AnyMachine returns the machine of the fixtures.
 var AnyMachine = results.Fingerprint{CPU: "Some CPU", Cores: 2, Memory: 8 << 30, OS: "linux", Arch: "amd64"}
 
 // PairsOutcome returns the outcome of a comparison in pairs by name.
@@ -211,7 +212,7 @@ func PairsOutcome(t *testing.T, name string) *pairs.Outcome {
 	return v
 }
 
-// trialOf is one that lost some documents.
+// trialOf returns a trial that lost some documents.
 func trialOf(block int, makespan float64, lost int) results.Trial {
 	return results.Trial{
 		Block: block, Variant: "bounded-10", LevelName: "items=200", Outcome: results.OutcomeOK, Makespan: time.Duration(makespan),
@@ -220,5 +221,5 @@ func trialOf(block int, makespan float64, lost int) results.Trial {
 	}
 }
 
-// PairKinds are the names that versus takes.
+// PairKinds returns the names of [PairsOutcome].
 func PairKinds() []string { return []string{"commands", "unmeasured", "revisions", "pairless"} }

@@ -16,10 +16,10 @@ import (
 	"floodgate/results/claims"
 )
 
-// Update makes Golden write its files.
+// Update makes [Golden] write its files.
 var Update = flag.Bool("update", false, "write the golden files")
 
-// Golden compares got with the golden file of that name.
+// Golden compares got with the golden file of the given name.
 func Golden(t *testing.T, name string, got []byte) {
 	t.Helper()
 	path := filepath.Join("testdata", name)
@@ -47,7 +47,7 @@ func Judge(t *testing.T, run *results.Run) *claims.Outcome {
 	return v
 }
 
-// Trimmed is without the spaces that end lines.
+// Trimmed returns text without trailing spaces in its lines.
 func Trimmed(text string) string {
 	lines := strings.Split(text, "\n")
 	for i := range lines {

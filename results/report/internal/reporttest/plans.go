@@ -15,7 +15,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// sweep is a plan of limits of a made-up system whose writes get slower.
+// sweep returns a plan of limits of a system whose writes become slower.
 func sweep(t *testing.T, limits []int, nofile int, p99 time.Duration, change func(*results.Trial)) *capacity.Limits {
 	t.Helper()
 	l := &capacity.Limits{
@@ -55,7 +55,7 @@ func sweep(t *testing.T, limits []int, nofile int, p99 time.Duration, change fun
 	return l
 }
 
-// LimitPlans of each end that a sweep may have.
+// LimitPlans returns plans with every end that a sweep may have, by name.
 func LimitPlans(t *testing.T) map[string]*capacity.Limits {
 	passed := sweep(t, []int{1, 2, 4, 8, 16, 32, 45, 64, 91, 128, 256}, 1024, 0, func(trial *results.Trial) {
 		switch {
@@ -91,7 +91,7 @@ func LimitPlans(t *testing.T) map[string]*capacity.Limits {
 	return all
 }
 
-// EveryEnd is a plan in which each variant's search ended in another way.
+// EveryEnd returns a plan in which the search of each variant ended differently.
 func EveryEnd() *capacity.Rates {
 	point := func(rate float64, seconds int, v verdict.Decision, why ...string) capacity.Point {
 		peak := int(20 + 3*rate)
@@ -136,7 +136,7 @@ func EveryEnd() *capacity.Rates {
 	return plan
 }
 
-// ofLimits is a plan of three limits, of which the second will do.
+// ofLimits returns a plan of three limits, of which the second is recommended.
 func ofLimits() *capacity.Rates {
 	plan := EveryEnd()
 	var found []capacity.Variant
@@ -162,7 +162,7 @@ func ofLimits() *capacity.Rates {
 	return plan
 }
 
-// ofOpenLimits is that plan, ended before its highest limit was decided.
+// ofOpenLimits returns that plan, ended before its highest limit was decided.
 func ofOpenLimits() *capacity.Rates {
 	plan := ofLimits()
 	found := plan.Variants
@@ -171,12 +171,12 @@ func ofOpenLimits() *capacity.Rates {
 	return plan
 }
 
-// RatePlans by the names of what is written of them.
+// RatePlans returns plans of rates by the names of their golden files.
 func RatePlans() map[string]*capacity.Rates {
 	return map[string]*capacity.Rates{"rates": EveryEnd(), "rates-limits": ofLimits(), "rates-limits-open": ofOpenLimits()}
 }
 
-// PredictionInRange asks for what was measured, outside for much more.
+// PredictionInRange returns a prediction within the calibrated range.
 func PredictionInRange() *whatif.Answer {
 	const ms = time.Millisecond
 	good, bad := whatif.Errors{Makespan: 0.008, P99: -0.033}, whatif.Errors{Makespan: 0.203, P99: 0.49}
@@ -215,7 +215,7 @@ func PredictionOutOfRange() *whatif.Answer {
 	return a
 }
 
-// Predictions by the names of what is written of them.
+// Predictions returns predictions by the names of their golden files.
 func Predictions() map[string]*whatif.Answer {
 	return map[string]*whatif.Answer{"inside": PredictionInRange(), "outside": PredictionOutOfRange()}
 }

@@ -9,7 +9,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// Runs are made once: histograms take their time.
+// Runs returns runs by name. They are made once, as histograms take time.
 var Runs = sync.OnceValue(func() map[string]*results.Run {
 	return map[string]*results.Run{
 		"service": runtest.Budgeted(runtest.Service(ServiceClaims(), nil), serviceThresholds()...),
@@ -35,8 +35,8 @@ func serviceThresholds() []scenarios.Threshold {
 	}
 }
 
-// StoredRuns are the runs that the tests of the command read; its package cannot
-// make any.
+// StoredRuns returns the runs for tests of the command, whose package cannot make
+// any.
 func StoredRuns() []*results.Run {
 	made := func(id string, factor float64, claim float64, change func(*results.Run)) *results.Run {
 		claims := runtest.Claims()[:1]

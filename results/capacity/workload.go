@@ -7,8 +7,8 @@ import (
 	"floodgate/results"
 )
 
-// course is what the series says of the time in which there was work.
-type course struct {
+// workload summarizes the time series while there was work.
+type workload struct {
 	ticks     int // with reports in flight
 	full      int // of these with all slots in use and items that wait
 	slots     int // at most in use
@@ -24,8 +24,8 @@ type course struct {
 	workedFor time.Duration // until nothing was in flight any more
 }
 
-func courseOf(s results.Series, window time.Duration) course {
-	var l course
+func workloadOf(s results.Series, window time.Duration) workload {
+	var l workload
 	at := func(c results.Column, i int) int { return int(s.Value(c, i)) }
 	for i := range s.At {
 		t := s.Time(i)
@@ -62,14 +62,15 @@ func courseOf(s results.Series, window time.Duration) course {
 	return l
 }
 
-// slotsFull returns the share of the time in which all slots were in use and items waited.
-func (l course) slotsFull() float64 {
+// slotsFull returns the share of the time in which all slots were in use and items
+// waited.
+func (l workload) slotsFull() float64 {
 	if l.ticks == 0 {
 		return 0
 	}
 	return float64(l.full) / float64(l.ticks)
 }
 
-func (l course) slotsSay() string {
+func (l workload) slotsDetail() string {
 	return fmt.Sprintf("%d of %d slots in use and items waiting %.0f %% of the time, up to %d", l.slots, l.slots, 100*l.slotsFull(), l.waiting)
 }

@@ -60,7 +60,7 @@ func TestBlamed(t *testing.T) {
 		trial   results.Trial
 		machine capacity.Machine
 		want    capacity.Resource
-		says    string
+		detail  string
 	}{
 		"emfile":      {loaded(with(full, results.ColumnRefused, 1), nil), idle, capacity.Descriptors, "EMFILE after 0: 40 of 256 open"},
 		"descriptors": {loaded(full, func(t *results.Trial) { t.Descriptors.Peak = 230 }), idle, capacity.Descriptors, "230 of 256 open, 204 allowed"},
@@ -97,9 +97,9 @@ func TestBlamed(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			calm := loaded(full, nil)
-			b := capacity.Blamed(test.trial, &calm, 10*time.Second, slo, 256, test.machine)
-			if b.Resource != test.want || !strings.Contains(b.Detail, test.says) {
-				t.Errorf("%s: %s; want %s: %s", b.Resource, b.Detail, test.want, test.says)
+			b := capacity.FindBottleneck(test.trial, &calm, 10*time.Second, slo, 256, test.machine)
+			if b.Resource != test.want || !strings.Contains(b.Detail, test.detail) {
+				t.Errorf("%s: %s; want %s: %s", b.Resource, b.Detail, test.want, test.detail)
 			}
 		})
 	}
@@ -109,11 +109,11 @@ func TestBlamed(t *testing.T) {
 // lacks columns is no reason to fall over.
 func TestBlamedOfLittle(t *testing.T) {
 	trial := good()
-	if b := capacity.Blamed(trial, nil, time.Second, slo, 256, capacity.Machine{}); b.Resource != capacity.Unknown {
+	if b := capacity.FindBottleneck(trial, nil, time.Second, slo, 256, capacity.Machine{}); b.Resource != capacity.Unknown {
 		t.Errorf("%+v", b)
 	}
 	trial.Service.Series = results.Series{At: []int64{100, 200}, Columns: map[results.Column][]int64{results.ColumnReportsInFlight: {1}, results.ColumnItemsWriting: {3, 3}}}
-	if b := capacity.Blamed(trial, nil, time.Second, slo, 256, capacity.Machine{}); b.Resource != capacity.Database {
+	if b := capacity.FindBottleneck(trial, nil, time.Second, slo, 256, capacity.Machine{}); b.Resource != capacity.Database {
 		t.Errorf("%+v", b)
 	}
 }
