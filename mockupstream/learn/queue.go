@@ -1,0 +1,230 @@
+package learn
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"net/http"
+	"slices"
+	"time"
+)
+
+// Queue is a fitted capacity.
+type Queue struct {
+	Workers int `json:"workers"`
+	// Low and High are the least and the largest number of workers that the
+	// recording does not reject at 5 %. They are Workers if it rejects all.
+	Low  int `json:"low"`
+	High int `json:"high"`
+	// Correlation is Spearman's, of the latency and the requests in flight at the
+	// arrival; Left is the same for the service time.
+	Correlation float64 `json:"correlation"`
+	Left        float64 `json:"left"`
+	// Waiting is the share of the latency that requests wait for a worker.
+	Waiting float64 `json:"waiting"`
+
+	services []time.Duration // of the answers
+}
+
+// Bounds of a fit.
+const (
+	// maxFitted bounds the requests from which a capacity or a rate limit is fitted.
+	maxFitted = 20_000
+	// leastQueued is the least number of requests from which a capacity is fitted.
+	leastQueued = 50
+	// candidates is the largest number of numbers of workers that are tried.
+	candidates = 128
+
+	z95 = 1.959963984540054  // two-sided 5 %
+	z99 = 2.3263478740408408 // one-sided 1 %
+
+	weak       = 0.1  // a correlation that does not matter
+	maxEarly   = 0.01 // share of requests that end before they could begin
+	leastShare = 0.05 // of the latency that is waiting
+)
+
+// job is a request that occupied a worker.
+type job struct {
+	arrival, end time.Duration
+	answered     bool
+}
+
+// jobs are requests in the order of their arrival.
+type jobs []job
+
+// fitQueue returns the capacity that explains how latency rises with the requests
+// in flight, or the reason why there is none.
+func (r *Recording) fitQueue(limited bool) (*Queue, string) {
+	var all jobs
+	for i := range r.Exchanges {
+		e := &r.Exchanges[i]
+		if e.Failure == Unreachable || limited && e.Status == http.StatusTooManyRequests {
+			continue // never reached a worker
+		}
+		all = append(all, job{e.Start, e.First, e.answered()})
+	}
+	if len(all) > maxFitted {
+		all = all[:maxFitted]
+	}
+	if len(all) < leastQueued {
+		return nil, fmt.Sprintf("%d requests are too few to see whether latency rises with the requests in flight (want at least %d)", len(all), leastQueued)
+	}
+	inFlight, peak := all.inFlight()
+	if slices.Min(inFlight) == peak {
+		return nil, fmt.Sprintf("the number of requests in flight was always %d, so its effect on latency is unknown; record several concurrencies", peak)
+	}
+	ranks := ranked(inFlight)
+	latency := correlation(ranked(all.services(peak)), ranks)
+	scale := math.Sqrt(float64(len(all) - 1)) // times Spearman's correlation: standard normal if independent
+	if latency*scale < z99 {
+		return nil, fmt.Sprintf("latency does not rise with the requests in flight (1 to %d)", peak)
+	}
+	best := Queue{Left: math.Inf(1), Correlation: latency}
+	low, high := 0, 0
+	tolerance := max(time.Millisecond, all.median()/20)
+	for k := 1; k < peak; k += max(1, k*8/candidates) {
+		services := all.services(k)
+		if early(services, tolerance) > maxEarly {
+			continue
+		}
+		left := correlation(ranked(services), ranks)
+		if math.Abs(left)*scale <= z95 {
+			if low == 0 {
+				low = k
+			}
+			high = k
+		}
+		if math.Abs(left) < math.Abs(best.Left) {
+			best.Workers, best.Left = k, left
+		}
+	}
+	if best.Workers == 0 || math.Abs(best.Left) > max(z95/scale, weak) {
+		return nil, "latency rises with the requests in flight, but not as a queue for workers makes it rise; the profile has the recorded latencies, whatever the load"
+	}
+	best.Low, best.High = low, high
+	if low == 0 || best.Workers < low || best.Workers > high {
+		best.Low, best.High = best.Workers, best.Workers
+	}
+	var waited, took time.Duration
+	for i, s := range all.services(best.Workers) {
+		took += all[i].end - all[i].arrival
+		waited += all[i].end - all[i].arrival - s
+		if all[i].answered {
+			best.services = append(best.services, max(s, 0))
+		}
+	}
+	best.Waiting = float64(waited) / float64(max(took, 1))
+	if best.Waiting < leastShare || len(best.services) == 0 {
+		return nil, fmt.Sprintf("waiting for one of %d workers would be %.1f %% of the latency, which is too little to tell", best.Workers, 100*best.Waiting)
+	}
+	return &best, ""
+}
+
+// inFlight returns the number of jobs in flight at each arrival, with it, and the largest.
+func (all jobs) inFlight() (counts []int, peak int) {
+	ends := make([]time.Duration, len(all))
+	for i := range all {
+		ends[i] = all[i].end
+	}
+	slices.Sort(ends)
+	ended := 0
+	for i := range all {
+		for ended < len(ends) && ends[ended] <= all[i].arrival {
+			ended++
+		}
+		counts = append(counts, i+1-ended)
+		peak = max(peak, i+1-ended)
+	}
+	return counts, peak
+}
+
+// services returns the service times with k workers, first come, first served.
+// A negative time contradicts k.
+func (all jobs) services(k int) []time.Duration {
+	latest := make([]time.Duration, min(k, len(all))) // heap of the k latest ends so far
+	services := make([]time.Duration, len(all))
+	for i, j := range all {
+		services[i] = j.end - max(j.arrival, latest[0])
+		if j.end > latest[0] {
+			replaceFirst(latest, j.end)
+		}
+	}
+	return services
+}
+
+// replaceFirst replaces the earliest time of a heap.
+func replaceFirst(heap []time.Duration, t time.Duration) {
+	i := 0
+	for {
+		child := 2*i + 1
+		if child >= len(heap) {
+			break
+		}
+		if right := child + 1; right < len(heap) && heap[right] < heap[child] {
+			child = right
+		}
+		if heap[child] >= t {
+			break
+		}
+		heap[i] = heap[child]
+		i = child
+	}
+	heap[i] = t
+}
+
+func (all jobs) median() time.Duration {
+	latencies := make([]time.Duration, len(all))
+	for i, j := range all {
+		latencies[i] = j.end - j.arrival
+	}
+	slices.Sort(latencies)
+	return quantile(latencies, 0.5)
+}
+
+// early returns the share of service times below -tolerance.
+func early(services []time.Duration, tolerance time.Duration) float64 {
+	n := 0
+	for _, s := range services {
+		if s < -tolerance {
+			n++
+		}
+	}
+	return float64(n) / float64(len(services))
+}
+
+// ranked returns the ranks of x less their mean; ties share the middle of theirs.
+func ranked[T ~int | ~int64](x []T) []float64 {
+	order := make([]int, len(x))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortFunc(order, func(a, b int) int { return cmp.Compare(x[a], x[b]) })
+	ranks := make([]float64, len(x))
+	middle := float64(len(x)-1) / 2
+	for i := 0; i < len(order); {
+		next := i
+		for next < len(order) && x[order[next]] == x[order[i]] {
+			next++
+		}
+		for _, at := range order[i:next] {
+			ranks[at] = float64(i+next-1)/2 - middle
+		}
+		i = next
+	}
+	return ranks
+}
+
+// correlation returns Pearson's of two series with mean zero; zero if one is constant.
+// Of ranks it is Spearman's.
+func correlation(a, b []float64) float64 {
+	var ab, aa, bb float64
+	for i := range a {
+		ab += a[i] * b[i]
+		aa += a[i] * a[i]
+		bb += b[i] * b[i]
+	}
+	if aa == 0 || bb == 0 {
+		return 0
+	}
+	return ab / math.Sqrt(aa*bb)
+}
