@@ -343,3 +343,12 @@ func shareRow(name string, recorded, simulated *sample) Row {
 	row.Within = math.Abs(row.Deviation()) <= shareTolerance || row.Low <= row.Reproduced && row.Reproduced <= row.High
 	return row
 }
+
+// Learned is everything about a profile that was learned from a recording.
+type Learned struct {
+	Origin
+	// File is the path of the written profile.
+	File string `json:"file"`
+	*Fitted
+	Fidelity *Fidelity `json:"fidelity"`
+}

@@ -43,6 +43,10 @@
 //   - at most 1 % of the requests end before the queue lets them begin, and
 //   - waiting makes up at least 5 % of the latency.
 //
+// The mock's worker is busy until the first byte of its answer, so the round trip to
+// the upstream occupies it, too. The fitted number of workers allows for that, and
+// exceeds the upstream's own if the round trip is not short beside the service time.
+//
 // An upstream that was merely slower for some time, and had more requests in
 // flight for that reason, fails the third condition: requests that begin at once
 // overtake each other more than k workers allow.

@@ -12,10 +12,10 @@ import (
 // Queue is a fitted capacity.
 type Queue struct {
 	Workers int `json:"workers"`
-	// Low and High are the least and the largest number of workers that the
-	// recording does not reject at 5 %. They are Workers if it rejects all.
-	Low  int `json:"low"`
-	High int `json:"high"`
+	// Low and High are the least and the largest number of workers that the test
+	// does not reject at 5 %. Both are zero if it rejects all, Workers least.
+	Low  int `json:"low,omitempty"`
+	High int `json:"high,omitempty"`
 	// Correlation is Spearman's, of the latency and the requests in flight at the
 	// arrival; Left is the same for the service time.
 	Correlation float64 `json:"correlation"`
@@ -102,9 +102,6 @@ func (r *Recording) fitQueue(limited bool) (*Queue, string) {
 		return nil, "latency rises with the requests in flight, but not as a queue for workers makes it rise; the profile has the recorded latencies, whatever the load"
 	}
 	best.Low, best.High = low, high
-	if low == 0 || best.Workers < low || best.Workers > high {
-		best.Low, best.High = best.Workers, best.Workers
-	}
 	var waited, took time.Duration
 	for i, s := range all.services(best.Workers) {
 		took += all[i].end - all[i].arrival

@@ -41,7 +41,7 @@ func (f *Fitted) YAML(o Origin) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# Learned by floodgate upstream --record from %s on %s.\n", o.Target, o.Began.Format(time.RFC3339))
 	fmt.Fprintf(&b, "# %d requests in %.1f s, %.1f in flight on average and %d at most.\n", o.Requests, o.Seconds, o.MeanInFlight, o.PeakInFlight)
-	fmt.Fprintf(&b, "# latency is the time to the first byte of an answer.\n")
+	fmt.Fprintf(&b, "# Latency is the time from sending a request to the first byte of its answer.\n")
 	for _, note := range f.Explain() {
 		fmt.Fprintf(&b, "# %s.\n", strings.ToUpper(note[:1])+note[1:])
 	}
@@ -73,12 +73,15 @@ func (f *Fitted) YAML(o Origin) ([]byte, error) {
 func (f *Fitted) Explain() []string {
 	explained := []string{f.NoQueue}
 	if q := f.Queue; q != nil {
-		between := fmt.Sprintf("%d to %d", q.Low, q.High)
-		if q.Low == q.High {
-			between = fmt.Sprintf("only %d", q.Low)
+		interval := fmt.Sprintf("95 %%: %d to %d", q.Low, q.High)
+		switch {
+		case q.Low == 0:
+			interval = "the best number, though none explains all of it"
+		case q.Low == q.High:
+			interval = "95 %: no other number"
 		}
-		explained[0] = fmt.Sprintf("latency rises with the requests in flight (rank correlation %.2f) as if %d workers served them (95 %%: %s), for which requests wait %.0f %% of their time",
-			q.Correlation, q.Workers, between, 100*q.Waiting)
+		explained[0] = fmt.Sprintf("latency rises with the requests in flight (rank correlation %.2f) as if %d workers served them (%s), for which requests wait %.0f %% of their time",
+			q.Correlation, q.Workers, interval, 100*q.Waiting)
 	}
 	return append(explained, f.Notes...)
 }
