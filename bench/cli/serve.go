@@ -23,7 +23,7 @@ func newUpstream(stdout, stderr io.Writer) *cobra.Command {
 	var record recordOptions
 	cmd := &cobra.Command{
 		Use:   "upstream",
-		Short: "Serve the mock upstream alone, or learn its profile from a real one",
+		Short: "Serve the mock upstream alone, or learn its profile",
 		Example: `  floodgate upstream --addr 127.0.0.1:8080
   floodgate upstream --profile slow.yaml --control
   floodgate upstream --record http://127.0.0.1:9000 --out learned.yaml --for 5m`,
