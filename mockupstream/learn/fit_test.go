@@ -1,11 +1,13 @@
 package learn_test
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
 	"net/http"
 	"reflect"
+	"slices"
 	"testing"
 	"time"
 
@@ -62,6 +64,12 @@ func always(n int) func(int) int { return func(int) int { return n } }
 // swing is a concurrency that goes from 1 to most and back, over and over.
 func swing(most int) func(int) int {
 	return func(i int) int { return 1 + min(i/10%(2*most), 2*most-1-i/10%(2*most)) }
+}
+
+// steps is a concurrency that keeps to each of several levels for a time.
+func steps(most int) func(int) int {
+	levels := []float64{0.05, 0.1, 0.3, 1, 0.5, 0.2, 0.7, 0.1}
+	return func(i int) int { return max(1, int(levels[i/100%len(levels)]*float64(most))) }
 }
 
 func ms(n float64) mockupstream.Duration {
@@ -133,37 +141,66 @@ func roundTrip(t interface{ Fatal(...any) }, f *learn.Fitted, r learn.Recording)
 func TestLearnedCapacity(t *testing.T) {
 	for _, workers := range []int{1, 2, 3, 5, 8, 24} {
 		for _, sigma := range []float64{0, 0.1, 0.4, 0.8} {
-			t.Run(fmt.Sprintf("workers=%d/sigma=%g", workers, sigma), func(t *testing.T) {
+			for name, load := range map[string]func(int) int{"swing": swing(3*workers + 1), "steps": steps(4*workers + 1)} {
 				p := mockupstream.Profile{
 					Latency:  mockupstream.Distribution{Kind: "lognormal", Median: ms(20), Sigma: sigma},
 					Capacity: &mockupstream.Capacity{Workers: workers},
 				}
-				r := drive(t, p, 2000, swing(3*workers+1), 2*time.Millisecond)
+				r := drive(t, p, 2000, load, 2*time.Millisecond)
 				f, err := learn.Fit(r)
 				if err != nil {
 					t.Fatal(err)
 				}
 				q := f.Queue
 				if q == nil {
-					t.Fatalf("no capacity: %s", f.NoQueue)
+					t.Errorf("%s, %d workers, sigma %g: no capacity: %s", name, workers, sigma, f.NoQueue)
+					continue
 				}
-				if off := math.Abs(float64(q.Workers - workers)); off > 0.15*float64(workers) || q.Low > q.Workers || q.High > 0 && q.Workers > q.High {
-					t.Errorf("learned %d workers (%d to %d)", q.Workers, q.Low, q.High)
-				}
-				if got := f.Profile.Latency.Quantile(0.5); got < 18*time.Millisecond || got > 22*time.Millisecond {
-					t.Errorf("the median without waiting is %v, want about 20ms", got)
+				median := f.Profile.Latency.Quantile(0.5)
+				if off := math.Abs(float64(q.Workers - workers)); off > 0.15*float64(workers) || median < 17*time.Millisecond || median > 23*time.Millisecond {
+					t.Errorf("%s, %d workers, sigma %g: learned %d workers (%d to %d) and a median of %v, want 20ms",
+						name, workers, sigma, q.Workers, q.Low, q.High, median)
 				}
 				fidelity, err := learn.Compare(r, f.Profile)
 				if err != nil {
 					t.Fatal(err)
 				}
-				t.Log(fidelity.Verdict())
 				for _, row := range fidelity.Rows[:3] {
 					if math.Abs(row.Deviation()) > 0.2 {
-						t.Errorf("%s deviates by %.0f %%", row.Name, 100*row.Deviation())
+						t.Errorf("%s, %d workers, sigma %g: %s deviates by %.0f %%", name, workers, sigma, row.Name, 100*row.Deviation())
 					}
 				}
-			})
+			}
+		}
+	}
+}
+
+// Times as a proxy sees them, before and after those of the upstream, hide a
+// capacity from no one, but add to the time for which it occupies the mock's workers.
+func TestLearnedCapacityUnderNoise(t *testing.T) {
+	for _, sigma := range []float64{0.1, 0.4, 0.7} {
+		for _, workers := range []int{2, 8, 24} {
+			p := mockupstream.Profile{
+				Latency:  mockupstream.Distribution{Kind: "lognormal", Median: ms(20), Sigma: sigma},
+				Capacity: &mockupstream.Capacity{Workers: workers},
+			}
+			r := drive(t, p, 2000, swing(3*workers+1), 2*time.Millisecond)
+			noise := func(stream uint64, i int) time.Duration {
+				return time.Duration(-math.Log(rng.Uniform(rng.At(stream, uint64(i)))) * float64(500*time.Microsecond))
+			}
+			for i := range r.Exchanges {
+				e := &r.Exchanges[i]
+				late := time.Second + noise(2, i)
+				e.Start, e.First, e.End = e.Start+time.Second-noise(1, i), e.First+late, e.End+late
+			}
+			slices.SortStableFunc(r.Exchanges, func(a, b learn.Exchange) int { return cmp.Compare(a.Start, b.Start) })
+			f, err := learn.Fit(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if q := f.Queue; q == nil || q.Workers < workers || float64(q.Workers) > 1.15*float64(workers) {
+				t.Errorf("sigma %g, %d workers: learned %+v %s", sigma, workers, q, f.NoQueue)
+			}
 		}
 	}
 }
@@ -171,17 +208,21 @@ func TestLearnedCapacity(t *testing.T) {
 // Latency that does not depend on the requests in flight is never a capacity,
 // even if the upstream was slow for a time and so had more of them in flight.
 func TestNoCapacity(t *testing.T) {
-	slow := mockupstream.Profile{Latency: mockupstream.Distribution{Kind: "lognormal", Median: ms(20), Sigma: 0.5}}
-	drifting := slow
-	drifting.Phases = []mockupstream.Phase{
-		{After: ms(3000), Latency: &mockupstream.Distribution{Kind: "lognormal", Median: ms(80), Sigma: 0.5}},
-		{After: ms(6000), Latency: &slow.Latency},
+	recordings := map[string]learn.Recording{}
+	for _, sigma := range []float64{0.1, 0.5, 0.9} {
+		p := mockupstream.Profile{Latency: mockupstream.Distribution{Kind: "lognormal", Median: ms(20), Sigma: sigma}}
+		for _, clients := range []int{1, 5, 40} {
+			recordings[fmt.Sprintf("%d clients, sigma %g", clients, sigma)] = drive(t, p, 1000, always(clients), 10*time.Millisecond)
+			recordings[fmt.Sprintf("up to %d clients, sigma %g", clients, sigma)] = drive(t, p, 1000, swing(clients), time.Millisecond)
+		}
+		for _, slower := range []float64{1.2, 1.5, 2, 4} {
+			slow := mockupstream.Distribution{Kind: "lognormal", Median: ms(20 * slower), Sigma: sigma}
+			drifting := p
+			drifting.Phases = []mockupstream.Phase{{After: ms(1000), Latency: &slow}, {After: ms(2000), Latency: &p.Latency}}
+			recordings[fmt.Sprintf("%g times slower, sigma %g", slower, sigma)] = drive(t, drifting, 2000, always(64), 60*time.Millisecond)
+		}
 	}
-	for name, r := range map[string]learn.Recording{
-		"one client":   drive(t, slow, 2000, always(1), 0),
-		"many clients": drive(t, slow, 2000, swing(40), time.Millisecond),
-		"drift":        drive(t, drifting, 4000, always(64), 60*time.Millisecond),
-	} {
+	for name, r := range recordings {
 		f, err := learn.Fit(r)
 		if err != nil {
 			t.Fatal(err)

@@ -38,18 +38,20 @@
 // test, as for Theil's slope; M. Hollander, D. A. Wolfe, E. Chicken,
 // Nonparametric Statistical Methods, 3rd ed., 2014, ch. 8.5 and 9.3). There is a
 // capacity only if
-//   - latency rises with the requests in flight (one-sided test at 1 %);
-//   - the queue explains it: at k, the test does not reject, or the correlation is below 0.1;
-//   - at most 1 % of the requests end before the queue lets them begin, and
+//   - latency rises with the requests in flight (one-sided test at 1 %), and does so
+//     within stretches of 20 requests, or rises with the rate of arrivals from
+//     stretch to stretch: an upstream that is merely slower for some time has more
+//     requests in flight for that reason, by Little's law;
+//   - the queue explains it: at k, the test does not reject, or the correlation is
+//     below 0.1, or the median service times at few and at many requests in flight
+//     differ by less than 10 %;
+//   - at most 2 % of the requests end before the queue lets them begin, by more than a
+//     fifth of the median latency: requests that begin at once overtake each other; and
 //   - waiting makes up at least 5 % of the latency.
 //
 // The mock's worker is busy until the first byte of its answer, so the round trip to
 // the upstream occupies it, too. The fitted number of workers allows for that, and
 // exceeds the upstream's own if the round trip is not short beside the service time.
-//
-// An upstream that was merely slower for some time, and had more requests in
-// flight for that reason, fails the third condition: requests that begin at once
-// overtake each other more than k workers allow.
 package learn
 
 import (

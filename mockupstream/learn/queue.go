@@ -32,15 +32,18 @@ const (
 	maxFitted = 20_000
 	// leastQueued is the least number of requests from which a capacity is fitted.
 	leastQueued = 50
+	// stretch is the number of requests in a stretch of a recording.
+	stretch = 20
 	// candidates is the largest number of numbers of workers that are tried.
 	candidates = 128
 
 	z95 = 1.959963984540054  // two-sided 5 %
 	z99 = 2.3263478740408408 // one-sided 1 %
 
-	weak       = 0.1  // a correlation that does not matter
-	maxEarly   = 0.01 // share of requests that end before they could begin
-	leastShare = 0.05 // of the latency that is waiting
+	weak          = 0.1  // a correlation that does not matter
+	smallContrast = 0.1  // a contrast that does not matter
+	maxEarly      = 0.02 // share of requests that end before they could begin
+	leastShare    = 0.05 // of the latency that is waiting
 )
 
 // job is a request that occupied a worker.
@@ -79,9 +82,12 @@ func (r *Recording) fitQueue(limited bool) (*Queue, string) {
 	if latency*scale < z99 {
 		return nil, fmt.Sprintf("latency does not rise with the requests in flight (1 to %d)", peak)
 	}
+	if !all.rises(inFlight) {
+		return nil, fmt.Sprintf("more requests were in flight (1 to %d) when the upstream was slower, but the load did not make it slower", peak)
+	}
 	best := Queue{Left: math.Inf(1), Correlation: latency}
 	low, high := 0, 0
-	tolerance := max(time.Millisecond, all.median()/20)
+	tolerance := all.median() / 5
 	for k := 1; k < peak; k += max(1, k*8/candidates) {
 		services := all.services(k)
 		if early(services, tolerance) > maxEarly {
@@ -98,7 +104,7 @@ func (r *Recording) fitQueue(limited bool) (*Queue, string) {
 			best.Workers, best.Left = k, left
 		}
 	}
-	if best.Workers == 0 || math.Abs(best.Left) > max(z95/scale, weak) {
+	if best.Workers == 0 || math.Abs(best.Left) > max(z95/scale, weak) && contrast(all.services(best.Workers), ranks) > smallContrast {
 		return nil, "latency rises with the requests in flight, but not as a queue for workers makes it rise; the profile has the recorded latencies, whatever the load"
 	}
 	best.Low, best.High = low, high
@@ -169,16 +175,21 @@ func replaceFirst(heap []time.Duration, t time.Duration) {
 	heap[i] = t
 }
 
+// median returns that of the latencies.
 func (all jobs) median() time.Duration {
+	latencies := slices.Sorted(slices.Values(all.latencies()))
+	return quantile(latencies, 0.5)
+}
+
+func (all jobs) latencies() []time.Duration {
 	latencies := make([]time.Duration, len(all))
 	for i, j := range all {
 		latencies[i] = j.end - j.arrival
 	}
-	slices.Sort(latencies)
-	return quantile(latencies, 0.5)
+	return latencies
 }
 
-// early returns the share of service times below -tolerance.
+// early returns the share of jobs that ended before they could begin.
 func early(services []time.Duration, tolerance time.Duration) float64 {
 	n := 0
 	for _, s := range services {
@@ -187,6 +198,49 @@ func early(services []time.Duration, tolerance time.Duration) float64 {
 		}
 	}
 	return float64(n) / float64(len(services))
+}
+
+// rises reports whether the load makes latency rise, rather than the other way
+// round: requests that take longer are in flight for longer. So either latency
+// rises with the requests in flight within short stretches, in which the upstream
+// is the same; or it rises from stretch to stretch with the rate of arrivals,
+// which slow answers do not increase.
+func (all jobs) rises(inFlight []int) bool {
+	var ab, aa, bb float64
+	var medians, rates []time.Duration
+	latencies := all.latencies()
+	for from := 0; from+stretch < len(all); from += stretch {
+		took := latencies[from : from+stretch]
+		a, b := ranked(took), ranked(inFlight[from:from+stretch])
+		for i := range a {
+			ab, aa, bb = ab+a[i]*b[i], aa+a[i]*a[i], bb+b[i]*b[i]
+		}
+		medians = append(medians, quantile(slices.Sorted(slices.Values(took)), 0.5))
+		rates = append(rates, all[from].arrival-all[from+stretch].arrival) // higher if they come faster
+	}
+	within := ab / math.Sqrt(max(aa*bb, 1)) * math.Sqrt(float64(len(medians)*(stretch-1)))
+	between := correlation(ranked(medians), ranked(rates)) * math.Sqrt(float64(len(medians)-1))
+	return within > z99 || between > z99
+}
+
+// contrast returns by how much the median service time at many requests in
+// flight differs from that at few, as a share of the latter.
+func contrast(services []time.Duration, ranks []float64) float64 {
+	var few, many []time.Duration
+	for i, s := range services {
+		if ranks[i] > 0 {
+			many = append(many, s)
+		} else {
+			few = append(few, s)
+		}
+	}
+	if len(few) == 0 || len(many) == 0 {
+		return 0
+	}
+	slices.Sort(few)
+	slices.Sort(many)
+	at := quantile(few, 0.5)
+	return math.Abs(float64(quantile(many, 0.5)-at)) / float64(max(at, 1))
 }
 
 // ranked returns the ranks of x less their mean; ties share the middle of theirs.
