@@ -82,6 +82,17 @@ func (f *Fidelity) Verdict() string {
 	return "The mock does not reproduce the whole recording; it deviates in " + strings.Join(off, ", ") + "."
 }
 
+// distance returns the sum of the relative deviations of the latencies.
+func (f *Fidelity) distance() float64 {
+	sum := 0.0
+	for _, r := range f.Rows {
+		if r.Unit == Nanoseconds {
+			sum += math.Abs(r.Deviation())
+		}
+	}
+	return sum
+}
+
 // Bounds of a simulation: it repeats a short recording with other seeds.
 const (
 	leastSimulated = 20_000

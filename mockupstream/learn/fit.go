@@ -51,19 +51,36 @@ func Fit(r Recording) (*Fitted, error) {
 	f := &Fitted{}
 	limited := r.fitRate(f)
 	f.Profile.Faults = r.faults(limited, slices.Max(latencies))
-	if q, reason := r.fitQueue(limited); q != nil {
-		f.Queue = q
-		f.Profile.Capacity = &mockupstream.Capacity{Workers: q.Workers}
-		latencies = q.services
-	} else {
-		f.NoQueue = reason
-	}
 	slices.Sort(latencies)
 	f.Profile.Latency = fitLatency(latencies)
 	slices.Sort(sizes)
 	f.Profile.Body = fitBody(sizes)
+	queues, reason := r.fitQueues(limited)
+	f.NoQueue = reason
+	if err := f.choose(r, queues); err != nil {
+		return nil, err
+	}
 	f.notes(&r, sizes)
 	return f, f.Profile.Validate()
+}
+
+// choose gives the profile that one of the queues, if there are any, with which
+// the simulated mock is nearest to the recorded latencies.
+func (f *Fitted) choose(r Recording, queues []Queue) error {
+	base, least := f.Profile, math.Inf(1)
+	for i := range queues {
+		p := base
+		p.Capacity = &mockupstream.Capacity{Workers: queues[i].Workers}
+		p.Latency = fitLatency(queues[i].services)
+		fidelity, err := Compare(r, p)
+		if err != nil {
+			return err
+		}
+		if d := fidelity.distance(); d < least {
+			least, f.Profile, f.Queue = d, p, &queues[i]
+		}
+	}
+	return nil
 }
 
 // notes names the parts of the recording that the profile cannot express.

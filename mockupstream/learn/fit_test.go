@@ -198,8 +198,8 @@ func TestLearnedCapacityUnderNoise(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if q := f.Queue; q == nil || q.Workers < workers || float64(q.Workers) > 1.15*float64(workers) {
-				t.Errorf("sigma %g, %d workers: learned %+v %s", sigma, workers, q, f.NoQueue)
+			if q := f.Queue; q == nil || math.Abs(float64(q.Workers-workers)) > 0.15*float64(workers) || q.Workers < q.Low || q.Workers > q.High {
+				t.Errorf("sigma %g, %d workers: learned %+v %s", sigma, workers, f.Profile.Capacity, f.NoQueue)
 			}
 		}
 	}

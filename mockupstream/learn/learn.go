@@ -32,19 +32,19 @@
 // queues from such records). What is left until its end is its service time.
 // With the true k, service times do not depend on the number of requests in
 // flight at the arrival: too small a k makes them fall with it, too large a k
-// makes them rise. So Fit takes the k at which Spearman's rank correlation of the
-// two is nearest to zero, and the interval of all k at which the test of that
-// correlation does not reject independence (an interval by inversion of a rank
-// test, as for Theil's slope; M. Hollander, D. A. Wolfe, E. Chicken,
-// Nonparametric Statistical Methods, 3rd ed., 2014, ch. 8.5 and 9.3). There is a
-// capacity only if
+// makes them rise. So a k is plausible if the test of Spearman's rank correlation of
+// the two does not reject independence at 5 % (an interval by inversion of a rank
+// test, as for Theil's slope; M. Hollander, D. A. Wolfe, E. Chicken, Nonparametric
+// Statistical Methods, 3rd ed., 2014, ch. 8.5 and 9.3), or if the dependence does not
+// matter: the correlation is at most 0.1, or the median service times at few and at
+// many requests in flight differ by at most 10 %. Among the plausible numbers next to
+// the one with the least correlation, Fit takes the one with which the simulated mock
+// is nearest to the recorded latencies. There is a capacity only if
 //   - latency rises with the requests in flight (one-sided test at 1 %), and does so
 //     within stretches of 20 requests, or rises with the rate of arrivals from
 //     stretch to stretch: an upstream that is merely slower for some time has more
 //     requests in flight for that reason, by Little's law;
-//   - the queue explains it: at k, the test does not reject, or the correlation is
-//     below 0.1, or the median service times at few and at many requests in flight
-//     differ by less than 10 %;
+//   - a number of workers is plausible;
 //   - at most 2 % of the requests end before the queue lets them begin, by more than a
 //     fifth of the median latency: requests that begin at once overtake each other; and
 //   - waiting makes up at least 5 % of the latency.

@@ -12,10 +12,9 @@ import (
 // Queue is a fitted capacity.
 type Queue struct {
 	Workers int `json:"workers"`
-	// Low and High are the least and the largest number of workers that the test
-	// does not reject at 5 %. Both are zero if it rejects all, Workers least.
-	Low  int `json:"low,omitempty"`
-	High int `json:"high,omitempty"`
+	// Low and High are the least and the largest number of workers that is plausible.
+	Low  int `json:"low"`
+	High int `json:"high"`
 	// Correlation is Spearman's, of the latency and the requests in flight at the
 	// arrival; Left is the same for the service time.
 	Correlation float64 `json:"correlation"`
@@ -34,6 +33,9 @@ const (
 	leastQueued = 50
 	// stretch is the number of requests in a stretch of a recording.
 	stretch = 20
+	// maxTried is the number of plausible numbers of workers that are simulated on
+	// either side of the one with the least correlation.
+	maxTried = 4
 	// candidates is the largest number of numbers of workers that are tried.
 	candidates = 128
 
@@ -55,20 +57,10 @@ type job struct {
 // jobs are requests in the order of their arrival.
 type jobs []job
 
-// fitQueue returns the capacity that explains how latency rises with the requests
+// fitQueues returns the capacities that explain how latency rises with the requests
 // in flight, or the reason why there is none.
-func (r *Recording) fitQueue(limited bool) (*Queue, string) {
-	var all jobs
-	for i := range r.Exchanges {
-		e := &r.Exchanges[i]
-		if e.Failure == Unreachable || limited && e.Status == http.StatusTooManyRequests {
-			continue // never reached a worker
-		}
-		all = append(all, job{e.Start, e.First, e.answered()})
-	}
-	if len(all) > maxFitted {
-		all = all[:maxFitted]
-	}
+func (r *Recording) fitQueues(limited bool) ([]Queue, string) {
+	all := r.jobs(limited)
 	if len(all) < leastQueued {
 		return nil, fmt.Sprintf("%d requests are too few to see whether latency rises with the requests in flight (want at least %d)", len(all), leastQueued)
 	}
@@ -77,7 +69,7 @@ func (r *Recording) fitQueue(limited bool) (*Queue, string) {
 		return nil, fmt.Sprintf("the number of requests in flight was always %d, so its effect on latency is unknown; record several concurrencies", peak)
 	}
 	ranks := ranked(inFlight)
-	latency := correlation(ranked(all.services(peak)), ranks)
+	latency := correlation(ranked(all.latencies()), ranks)
 	scale := math.Sqrt(float64(len(all) - 1)) // times Spearman's correlation: standard normal if independent
 	if latency*scale < z99 {
 		return nil, fmt.Sprintf("latency does not rise with the requests in flight (1 to %d)", peak)
@@ -85,42 +77,94 @@ func (r *Recording) fitQueue(limited bool) (*Queue, string) {
 	if !all.rises(inFlight) {
 		return nil, fmt.Sprintf("more requests were in flight (1 to %d) when the upstream was slower, but the load did not make it slower", peak)
 	}
-	best := Queue{Left: math.Inf(1), Correlation: latency}
-	low, high := 0, 0
+	queues := all.queues(ranks, peak)
+	if len(queues) == 0 {
+		return nil, "latency rises with the requests in flight, but not as a queue for workers makes it rise; the profile has the recorded latencies, whatever the load"
+	}
+	if q := queues[0]; q.Waiting < leastShare || len(q.services) < Least {
+		return nil, fmt.Sprintf("waiting for one of %d workers would be %.1f %% of the latency, which is too little to tell", q.Workers, 100*q.Waiting)
+	}
+	for i := range queues {
+		queues[i].Correlation = latency
+	}
+	return queues, ""
+}
+
+// jobs returns the requests that reached a worker, up to maxFitted of them.
+func (r *Recording) jobs(limited bool) jobs {
+	var all jobs
+	for i := range r.Exchanges {
+		e := &r.Exchanges[i]
+		if e.Failure == Unreachable || limited && e.Status == http.StatusTooManyRequests {
+			continue
+		}
+		if len(all) == maxFitted {
+			break
+		}
+		all = append(all, job{e.Start, e.First, e.answered()})
+	}
+	return all
+}
+
+// queues returns the queues that are plausible: those whose service times the test
+// does not reject, or whose correlation or contrast does not matter. The first one
+// has the least correlation; up to maxTried follow on either side. Ranks are those of
+// the requests in flight, of which there are up to peak.
+func (all jobs) queues(ranks []float64, peak int) []Queue {
 	tolerance := all.median() / 5
+	scale := math.Sqrt(float64(len(all) - 1))
+	var possible []Queue
+	best := 0
 	for k := 1; k < peak; k += max(1, k*8/candidates) {
 		services := all.services(k)
 		if early(services, tolerance) > maxEarly {
 			continue
 		}
-		left := correlation(ranked(services), ranks)
-		if math.Abs(left)*scale <= z95 {
-			if low == 0 {
-				low = k
-			}
-			high = k
-		}
-		if math.Abs(left) < math.Abs(best.Left) {
-			best.Workers, best.Left = k, left
+		possible = append(possible, Queue{Workers: k, Left: correlation(ranked(services), ranks)})
+		if i := len(possible) - 1; math.Abs(possible[i].Left) < math.Abs(possible[best].Left) {
+			best = i
 		}
 	}
-	if best.Workers == 0 || math.Abs(best.Left) > max(z95/scale, weak) && contrast(all.services(best.Workers), ranks) > smallContrast {
-		return nil, "latency rises with the requests in flight, but not as a queue for workers makes it rise; the profile has the recorded latencies, whatever the load"
+	if len(possible) == 0 {
+		return nil
 	}
-	best.Low, best.High = low, high
+	plausible := func(q Queue) bool {
+		return math.Abs(q.Left) <= max(z95/scale, weak) || contrast(all.services(q.Workers), ranks) <= smallContrast
+	}
+	if !plausible(possible[best]) {
+		return nil
+	}
+	from, to := best, best+1
+	for from > 0 && plausible(possible[from-1]) {
+		from--
+	}
+	for to < len(possible) && plausible(possible[to]) {
+		to++
+	}
+	low, high := possible[from].Workers, possible[to-1].Workers
+	from, to = max(from, best-maxTried), min(to, best+1+maxTried)
+	queues := append([]Queue{possible[best]}, possible[from:best]...)
+	queues = append(queues, possible[best+1:to]...)
+	for i := range queues {
+		queues[i].Low, queues[i].High = low, high
+		all.serve(&queues[i])
+	}
+	return queues
+}
+
+// serve sets the service times of the answers and the share of waiting.
+func (all jobs) serve(q *Queue) {
 	var waited, took time.Duration
-	for i, s := range all.services(best.Workers) {
-		took += all[i].end - all[i].arrival
-		waited += all[i].end - all[i].arrival - s
+	for i, s := range all.services(q.Workers) {
+		latency := all[i].end - all[i].arrival
+		took += latency
+		waited += latency - s
 		if all[i].answered {
-			best.services = append(best.services, max(s, 0))
+			q.services = append(q.services, max(s, 0))
 		}
 	}
-	best.Waiting = float64(waited) / float64(max(took, 1))
-	if best.Waiting < leastShare || len(best.services) == 0 {
-		return nil, fmt.Sprintf("waiting for one of %d workers would be %.1f %% of the latency, which is too little to tell", best.Workers, 100*best.Waiting)
-	}
-	return &best, ""
+	slices.Sort(q.services)
+	q.Waiting = float64(waited) / float64(max(took, 1))
 }
 
 // inFlight returns the number of jobs in flight at each arrival, with it, and the largest.

@@ -73,12 +73,9 @@ func (f *Fitted) YAML(o Origin) ([]byte, error) {
 func (f *Fitted) Explain() []string {
 	explained := []string{f.NoQueue}
 	if q := f.Queue; q != nil {
-		interval := fmt.Sprintf("95 %%: %d to %d", q.Low, q.High)
-		switch {
-		case q.Low == 0:
-			interval = "the best number, though none explains all of it"
-		case q.Low == q.High:
-			interval = "95 %: no other number"
+		interval := fmt.Sprintf("plausible are %d to %d", q.Low, q.High)
+		if q.Low == q.High {
+			interval = "no other number is plausible"
 		}
 		explained[0] = fmt.Sprintf("latency rises with the requests in flight (rank correlation %.2f) as if %d workers served them (%s), for which requests wait %.0f %% of their time",
 			q.Correlation, q.Workers, interval, 100*q.Waiting)
