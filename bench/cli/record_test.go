@@ -2,20 +2,26 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
 	"sync"
+	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"floodgate/mockupstream"
+	"floodgate/mockupstream/learn"
 )
 
 // serves serves a mock upstream with a profile until the script ends, and puts its
@@ -62,11 +68,11 @@ func records(ts *testscript.TestScript, neg bool, args []string) {
 	case err := <-ended:
 		ts.Fatalf("ended: %v\n%s", err, &stderr.text)
 	}
-	url := recorderURL.FindStringSubmatch(stderr.text.String())[1]
+	address := recorderURL.FindStringSubmatch(stderr.text.String())[1]
 	for n, clients := 0, 1; n < requests; clients++ {
 		var phase sync.WaitGroup
 		for range min(clients, requests-n) {
-			item := fmt.Sprintf("%s/items/%d", url, n)
+			item := fmt.Sprintf("%s/items/%d", address, n)
 			phase.Go(func() { sendSecretly(item) })
 			n++
 		}
@@ -82,8 +88,8 @@ func records(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // sendSecretly sends a request, whatever becomes of it.
-func sendSecretly(url string) {
-	r, err := http.NewRequest(http.MethodGet, url+"?token=s3cr3t", strings.NewReader("s3cr3t"))
+func sendSecretly(address string) {
+	r, err := http.NewRequest(http.MethodGet, address+"?token=s3cr3t", strings.NewReader("s3cr3t"))
 	if err != nil {
 		panic(err)
 	}
@@ -92,5 +98,47 @@ func sendSecretly(url string) {
 	if response, err := transport.RoundTrip(r); err == nil {
 		_, _ = io.Copy(io.Discard, response.Body)
 		_ = response.Body.Close()
+	}
+}
+
+// A killed recorder leaves the profile that it saved last; it never replaces a
+// file that it has not written.
+func TestRecorderSaves(t *testing.T) {
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "fine") }))
+	defer upstream.Close()
+	target, err := url.Parse(upstream.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy := learn.NewProxy(learn.ProxyOptions{Target: target})
+	defer proxy.Close()
+	front := httptest.NewServer(proxy)
+	defer front.Close()
+	out := filepath.Join(t.TempDir(), "learned.yaml")
+	r := recorder{options: &recordOptions{out: out}, proxy: proxy, target: upstream.URL, stderr: io.Discard}
+	send := func(n int) {
+		for range n {
+			sendSecretly(front.URL)
+		}
+	}
+	send(learn.Least - 1)
+	if err := r.save(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := os.Stat(out); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%d requests made a profile: %v", learn.Least-1, err)
+	}
+	for range 2 {
+		send(learn.Least)
+		if err := r.save(); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := mockupstream.LoadProfile(out); err != nil {
+			t.Error(err)
+		}
+	}
+	other := recorder{options: r.options, proxy: proxy, target: upstream.URL, stderr: io.Discard}
+	if err := other.save(); err == nil || !strings.Contains(err.Error(), "exists") {
+		t.Errorf("another recorder replaced the file: %v", err)
 	}
 }

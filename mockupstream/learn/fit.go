@@ -67,6 +67,7 @@ func Fit(r Recording) (*Fitted, error) {
 // choose gives the profile that one of the queues, if there are any, with which
 // the simulated mock is nearest to the recorded latencies.
 func (f *Fitted) choose(r Recording, queues []Queue) error {
+	r.Exchanges = r.Exchanges[:min(len(r.Exchanges), maxFitted)]
 	base, least := f.Profile, math.Inf(1)
 	for i := range queues {
 		p := base
@@ -255,7 +256,8 @@ const (
 // own. Requests that a rate limit refuses, of which there are limited, meet no fault.
 func (r *Recording) faults(limited bool, longest time.Duration) []mockupstream.Fault {
 	counts := map[mockupstream.Fault]int{}
-	left, hang := 0, time.Duration(0)
+	left := 0
+	var hangs []time.Duration
 	for i := range r.Exchanges {
 		e := &r.Exchanges[i]
 		if limited && e.Status == http.StatusTooManyRequests {
@@ -267,7 +269,7 @@ func (r *Recording) faults(limited bool, longest time.Duration) []mockupstream.F
 		}
 		left++
 		if f.Kind == "hang" {
-			hang = max(hang, e.latency())
+			hangs = append(hangs, e.latency())
 		}
 		if f.Kind != "" {
 			counts[f]++
@@ -287,30 +289,29 @@ func (r *Recording) faults(limited bool, longest time.Duration) []mockupstream.F
 		f.Probability = math.Round(1e6*n/float64(left)) / 1e6 // given that no earlier fault was drawn
 		left -= int(n)
 		if f.Kind == "hang" {
-			f.For = mockupstream.Duration(hang.Round(time.Millisecond))
+			slices.Sort(hangs)
+			f.For = mockupstream.Duration(quantile(hangs, 0.5).Round(time.Millisecond))
 		}
 	}
 	return faults
 }
 
 // fault returns the fault that stands for the exchange; an empty kind means that
-// it has none. It is false for an exchange that tells nothing about faults: its
+// it has none. A failure after the longest time of an answer is a "hang". It is false for an exchange that tells nothing about faults: its
 // client left too soon.
 func (e *Exchange) fault(longest time.Duration) (mockupstream.Fault, bool) {
-	switch e.Failure {
-	case Reset, Unreachable:
-		return mockupstream.Fault{Kind: "reset"}, true
-	case Closed:
-		return mockupstream.Fault{Kind: "close"}, true
-	case Truncated:
-		return mockupstream.Fault{Kind: "truncate"}, true
-	case TimedOut:
+	late := e.Status == 0 && e.latency() > longest
+	switch {
+	case e.Failure == TimedOut, late && (e.Failure == Reset || e.Failure == Closed || e.Failure == Abandoned):
 		return mockupstream.Fault{Kind: "hang"}, true
-	case Abandoned:
-		if e.Status == 0 && e.latency() > longest {
-			return mockupstream.Fault{Kind: "hang"}, true
-		}
+	case e.Failure == Abandoned:
 		return mockupstream.Fault{}, false
+	case e.Failure == Reset, e.Failure == Unreachable:
+		return mockupstream.Fault{Kind: "reset"}, true
+	case e.Failure == Closed:
+		return mockupstream.Fault{Kind: "close"}, true
+	case e.Failure == Truncated:
+		return mockupstream.Fault{Kind: "truncate"}, true
 	}
 	if e.Status >= 400 && e.Status <= 599 {
 		return mockupstream.Fault{Kind: "status", Status: e.Status}, true
@@ -364,7 +365,7 @@ func (r *Recording) fitRate(f *Fitted) bool {
 			best, miss = l, m
 		}
 	}
-	for step := -16; step <= 16; step++ {
+	for step := -8; step <= 40; step++ { // gaps with refusals are longer than others, so the guess is low
 		for burst := 1; burst <= 1000; burst += max(1, burst/3) {
 			try(guess*math.Pow(2, float64(step)/16), burst)
 		}
