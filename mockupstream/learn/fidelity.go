@@ -53,13 +53,15 @@ type Row struct {
 }
 
 // Deviation returns by how much Reproduced exceeds Recorded: the ratio less 1, or
-// the difference for a share. It is zero if both are.
+// the difference for a share. If Recorded is zero, it is 1, or 0 if both are.
 func (r Row) Deviation() float64 {
 	switch {
 	case r.Unit == Share:
 		return r.Reproduced - r.Recorded
 	case r.Recorded == 0 && r.Reproduced == 0:
 		return 0
+	case r.Recorded == 0:
+		return 1
 	}
 	return r.Reproduced/r.Recorded - 1
 }

@@ -20,8 +20,10 @@ import (
 // secret stands for everything that a recording must not hold.
 const secret = "s3cr3t-value"
 
-// proxied serves a proxy in front of the upstream.
-func proxied(t *testing.T, upstream *httptest.Server, change func(*learn.ProxyOptions)) (*learn.Proxy, string) {
+// proxied serves a proxy in front of the upstream, at a URL. The function ends the
+// proxy once it has answered, and returns its recording: a client can have the last
+// byte of an answer before its exchange is recorded.
+func proxied(t *testing.T, upstream *httptest.Server, change func(*learn.ProxyOptions)) (recording func() learn.Recording, address string) {
 	t.Helper()
 	target, err := url.Parse(upstream.URL)
 	if err != nil {
@@ -34,7 +36,10 @@ func proxied(t *testing.T, upstream *httptest.Server, change func(*learn.ProxyOp
 	p := learn.NewProxy(o)
 	server := httptest.NewServer(p)
 	t.Cleanup(func() { server.Close(); p.Close(); upstream.Close() })
-	return p, server.URL
+	return func() learn.Recording {
+		server.Close()
+		return p.Recording()
+	}, server.URL
 }
 
 // exchange sends a request, without following redirects.
@@ -72,7 +77,7 @@ func TestProxyForwards(t *testing.T) {
 		w.WriteHeader(http.StatusCreated)
 		fmt.Fprintf(w, "got %s", body)
 	}))
-	p, proxy := proxied(t, upstream, func(o *learn.ProxyOptions) {
+	recorded, proxy := proxied(t, upstream, func(o *learn.ProxyOptions) {
 		o.Target.Path, o.Target.User = "/base", url.UserPassword("user", secret)
 	})
 	r := request(t, http.MethodPost, proxy+"/v1/things?token="+secret+"&odd=%zz;", strings.NewReader(secret))
@@ -94,7 +99,7 @@ func TestProxyForwards(t *testing.T) {
 	if got.Host != strings.TrimPrefix(upstream.URL, "http://") || got.RequestURI != want || got.Header.Get("X-Mine") != "" || got.Header.Get("X-Key") != secret {
 		t.Errorf("the upstream got %s for %s, %v", got.RequestURI, got.Host, got.Header)
 	}
-	recording := p.Recording()
+	recording := recorded()
 	if text := fmt.Sprintf("%+v", recording); strings.Contains(text, secret) {
 		t.Errorf("the recording is %s", text)
 	}
@@ -108,7 +113,7 @@ func TestProxyForwards(t *testing.T) {
 func TestProxyPassesRedirects(t *testing.T) {
 	const elsewhere = "http://elsewhere.example/next"
 	upstream := httptest.NewServer(http.RedirectHandler(elsewhere, http.StatusFound))
-	p, proxy := proxied(t, upstream, nil)
+	recorded, proxy := proxied(t, upstream, nil)
 	response, _, err := exchange(t, request(t, http.MethodGet, proxy+"/", nil))
 	if err != nil {
 		t.Fatal(err)
@@ -116,7 +121,7 @@ func TestProxyPassesRedirects(t *testing.T) {
 	if response.StatusCode != http.StatusFound || response.Header.Get("Location") != elsewhere {
 		t.Errorf("got %d to %s", response.StatusCode, response.Header.Get("Location"))
 	}
-	if r := p.Recording(); len(r.Exchanges) != 1 || r.Exchanges[0].Status != http.StatusFound {
+	if r := recorded(); len(r.Exchanges) != 1 || r.Exchanges[0].Status != http.StatusFound {
 		t.Errorf("recorded %+v", r)
 	}
 }
@@ -130,7 +135,7 @@ func TestProxyStreams(t *testing.T) {
 		<-read
 		fmt.Fprint(w, " second")
 	}))
-	p, proxy := proxied(t, upstream, nil)
+	recorded, proxy := proxied(t, upstream, nil)
 	response, err := (&http.Transport{DisableKeepAlives: true}).RoundTrip(request(t, http.MethodGet, proxy+"/", nil))
 	if err != nil {
 		t.Fatal(err)
@@ -144,7 +149,7 @@ func TestProxyStreams(t *testing.T) {
 	if rest, err := io.ReadAll(response.Body); err != nil || string(rest) != " second" {
 		t.Errorf("got %q, %v", rest, err)
 	}
-	if e := p.Recording().Exchanges[0]; e.Bytes != int64(len("first second")) || e.Failure != "" {
+	if e := recorded().Exchanges[0]; e.Bytes != int64(len("first second")) || e.Failure != "" {
 		t.Errorf("recorded %+v", e)
 	}
 }
@@ -157,7 +162,7 @@ func TestProxyHTTP2(t *testing.T) {
 	upstream.StartTLS()
 	roots := x509.NewCertPool()
 	roots.AddCert(upstream.Certificate())
-	p, proxy := proxied(t, upstream, func(o *learn.ProxyOptions) { o.TLS = &tls.Config{RootCAs: roots} })
+	recorded, proxy := proxied(t, upstream, func(o *learn.ProxyOptions) { o.TLS = &tls.Config{RootCAs: roots} })
 	response, _, err := exchange(t, request(t, http.MethodGet, proxy+"/", nil))
 	if err != nil || response.StatusCode != http.StatusOK {
 		t.Fatalf("%+v, %v", response, err)
@@ -165,8 +170,8 @@ func TestProxyHTTP2(t *testing.T) {
 	if got := <-protocol; got != "HTTP/2.0" {
 		t.Errorf("the upstream got a request of %s", got)
 	}
-	if len(p.Recording().Exchanges) != 1 {
-		t.Errorf("recorded %+v", p.Recording())
+	if r := recorded(); len(r.Exchanges) != 1 || r.Exchanges[0].Status != http.StatusOK {
+		t.Errorf("recorded %+v", r)
 	}
 }
 
@@ -199,7 +204,7 @@ func TestProxyFailures(t *testing.T) {
 		}, learn.Truncated, http.StatusOK},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			p, proxy := proxied(t, httptest.NewServer(test.handler), nil)
+			recorded, proxy := proxied(t, httptest.NewServer(test.handler), nil)
 			response, text, err := exchange(t, request(t, http.MethodGet, proxy+"/?token="+secret, nil))
 			if test.want == learn.Truncated {
 				if !errors.Is(err, io.ErrUnexpectedEOF) {
@@ -208,32 +213,32 @@ func TestProxyFailures(t *testing.T) {
 			} else if err != nil || response.StatusCode != test.status || strings.Contains(text, secret) || !strings.Contains(text, string(test.want)) {
 				t.Errorf("the client got %v, %q, %v", response, text, err)
 			}
-			if r := p.Recording(); len(r.Exchanges) != 1 || r.Exchanges[0].Failure != test.want {
+			if r := recorded(); len(r.Exchanges) != 1 || r.Exchanges[0].Failure != test.want {
 				t.Errorf("recorded %+v, want a failure: %s", r, test.want)
 			}
 		})
 	}
 	t.Run("timed out", func(t *testing.T) {
 		upstream := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }))
-		p, proxy := proxied(t, upstream, func(o *learn.ProxyOptions) { o.Timeout = time.Millisecond })
+		recorded, proxy := proxied(t, upstream, func(o *learn.ProxyOptions) { o.Timeout = time.Millisecond })
 		response, text, err := exchange(t, request(t, http.MethodGet, proxy+"/?token="+secret, nil))
 		if err != nil || response.StatusCode != http.StatusGatewayTimeout || strings.Contains(text, secret) {
 			t.Errorf("the client got %v, %q, %v", response, text, err)
 		}
-		if r := p.Recording(); len(r.Exchanges) != 1 || r.Exchanges[0].Failure != learn.TimedOut {
+		if r := recorded(); len(r.Exchanges) != 1 || r.Exchanges[0].Failure != learn.TimedOut {
 			t.Errorf("recorded %+v", r)
 		}
 	})
 	t.Run("unreachable", func(t *testing.T) {
 		upstream := httptest.NewServer(nil)
 		var reasons []error
-		p, proxy := proxied(t, upstream, func(o *learn.ProxyOptions) { o.Unreachable = func(err error) { reasons = append(reasons, err) } })
+		recorded, proxy := proxied(t, upstream, func(o *learn.ProxyOptions) { o.Unreachable = func(err error) { reasons = append(reasons, err) } })
 		upstream.Close()
 		response, text, err := exchange(t, request(t, http.MethodGet, proxy+"/?token="+secret, nil))
 		if err != nil || response.StatusCode != http.StatusBadGateway || !strings.Contains(text, "unreachable") {
 			t.Errorf("the client got %v, %q, %v", response, text, err)
 		}
-		if r := p.Recording(); len(r.Exchanges) != 1 || r.Exchanges[0].Failure != learn.Unreachable {
+		if r := recorded(); len(r.Exchanges) != 1 || r.Exchanges[0].Failure != learn.Unreachable {
 			t.Errorf("recorded %+v", r)
 		}
 		if len(reasons) != 1 || strings.Contains(reasons[0].Error(), secret) {
