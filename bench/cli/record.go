@@ -179,7 +179,9 @@ func (r *recorder) serve(ctx context.Context, listener net.Listener) error {
 			if server.Shutdown(grace) != nil {
 				_ = server.Close() // its error is that of a connection which is given up
 			}
-			<-failed
+			if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
+				return fmt.Errorf("serve the recorder: %w", err)
+			}
 			return nil
 		}
 	}
