@@ -2,10 +2,41 @@ package mockupstream
 
 import (
 	"math"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 )
+
+// admission is the fate of a request under the rate limit and the capacity.
+type admission struct {
+	// limited is the time until the rate limit has a token; zero means that it
+	// admits the request.
+	limited time.Duration
+	// full reports that the capacity refuses the request.
+	full bool
+	// draw and begin, the time at which its work begins, are set if it is admitted.
+	draw  Draw
+	begin time.Duration
+}
+
+// admit decides about a request that arrives now.
+func (s *stage) admit(now time.Duration, hash uint64, attempt int) admission {
+	if wait := s.bucket.take(now); wait > 0 {
+		return admission{limited: wait}
+	}
+	draw := s.profile.draw(hash, attempt)
+	begin, ok := s.workers.reserve(now, draw.work())
+	return admission{full: !ok, draw: draw, begin: begin}
+}
+
+// status returns the status of an answer that refuses a request for want of workers.
+func (c *Capacity) status() int {
+	if c.Full == "429" {
+		return http.StatusTooManyRequests
+	}
+	return http.StatusServiceUnavailable
+}
 
 // bucket is a token bucket, stored as the "theoretical arrival time" of the
 // GCRA: the time at which the bucket will be full again, less one token. The

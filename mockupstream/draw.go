@@ -66,7 +66,13 @@ func (ph *Phase) apply(p Profile) Profile {
 }
 
 func (b *Body) records(hash uint64) int {
-	u := rng.Uniform(stream(hash, 0, purposeRecords))
+	return b.Quantile(rng.Uniform(stream(hash, 0, purposeRecords)))
+}
+
+// Quantile returns the number of records that the share u (0 < u < 1) of all
+// answers does not exceed. A draw applies it to a uniform random number. The body
+// must be valid.
+func (b *Body) Quantile(u float64) int {
 	lo, hi := b.Min, b.Max
 	if b.Kind == "lognormal" {
 		if hi == 0 {

@@ -108,21 +108,19 @@ func (u *Upstream) serveItem(w http.ResponseWriter, r *http.Request, key string)
 	}
 	now := received.Sub(run.began)
 	stage, _ := run.stage(now)
-	if wait := stage.bucket.take(now); wait > 0 {
+	a := stage.admit(now, hash, attempt)
+	switch {
+	case a.limited > 0:
 		shard.add(func(t *tally) { t.limited++; t.statuses[http.StatusTooManyRequests]++ })
-		refuseFor(w, http.StatusTooManyRequests, wait, "rate limit")
+		refuseFor(w, http.StatusTooManyRequests, a.limited, "rate limit")
 		return
-	}
-	draw := stage.profile.draw(hash, attempt)
-	begin, ok := stage.workers.reserve(now, draw.work())
-	if !ok {
+	case a.full:
 		u.overloaded(w, shard, stage.profile.Capacity)
 		return
-	}
-	if begin > now {
+	case a.begin > now:
 		shard.add(func(t *tally) { t.queued++ })
 	}
-	x := exchange{u: u, w: w, r: r, flight: &flight, shard: shard, draw: draw, received: received, injected: begin - now + draw.Delay}
+	x := exchange{u: u, w: w, r: r, flight: &flight, shard: shard, draw: a.draw, received: received, injected: a.begin - now + a.draw.Delay}
 	x.play(hash, key)
 }
 
@@ -140,10 +138,7 @@ func attemptOf(r *http.Request) (int, error) {
 }
 
 func (u *Upstream) overloaded(w http.ResponseWriter, shard *shard, c *Capacity) {
-	status := http.StatusServiceUnavailable
-	if c.Full == "429" {
-		status = http.StatusTooManyRequests
-	}
+	status := c.status()
 	wait := time.Duration(c.RetryAfter)
 	if wait == 0 {
 		wait = time.Second

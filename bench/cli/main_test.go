@@ -43,7 +43,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("RUNS", runs)
 			return err
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "serves": serves, "records": records},
 	})
 }
 

@@ -16,27 +16,42 @@ import (
 	"floodgate/mockupstream"
 )
 
-func newUpstream(stderr io.Writer) *cobra.Command {
+func newUpstream(stdout, stderr io.Writer) *cobra.Command {
 	var addr, profile string
 	var seed uint64
 	var control bool
+	var record recordOptions
 	cmd := &cobra.Command{
 		Use:   "upstream",
-		Short: "Serve the mock upstream alone, until interrupted",
+		Short: "Serve the mock upstream alone, or learn its profile",
 		Example: `  floodgate upstream --addr 127.0.0.1:8080
-  floodgate upstream --profile slow.yaml --control`,
+  floodgate upstream --profile slow.yaml --control
+  floodgate upstream --record http://127.0.0.1:9000 --out learned.yaml --for 5m`,
 		Long: `Serves the mock upstream on loopback until it is interrupted:
 
   GET /items/KEY   an answer after the profile's delay, or one of its faults
   GET /stats       its statistics, as JSON
   GET /metrics     the same for Prometheus
 
-Every draw is a pure function of the seed, the key and the attempt. Exit code 4
-means that the address is taken.`,
+Every draw is a pure function of the seed, the key and the attempt.
+
+With --record it forwards every request to that URL instead, and records times,
+sizes and statuses, but no paths, headers or bodies. When it is interrupted, it
+writes a profile and prints how well the mock reproduces the recording. A host
+other than this machine must be named with --allow-target, too.
+
+Exit code 4 means that the address is taken, or that too little was recorded.`,
 		Args: command.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := mockupstream.CheckLoopback(addr); err != nil {
 				return command.Usage(err)
+			}
+			if err := record.check(cmd.Flags()); err != nil {
+				return command.Usage(err)
+			}
+			if record.url != "" {
+				record.addr = addr
+				return record.run(cmd.Context(), stdout, stderr)
 			}
 			var p mockupstream.Profile
 			if profile != "" {
@@ -66,6 +81,7 @@ means that the address is taken.`,
 	cmd.Flags().StringVar(&addr, "addr", "127.0.0.1:0", "loopback `address` to listen on; port 0 picks a free one")
 	cmd.Flags().Uint64Var(&seed, "seed", 1, "seed of every draw")
 	cmd.Flags().BoolVar(&control, "control", false, "allow PUT /profile")
+	record.register(cmd)
 	return cmd
 }
 

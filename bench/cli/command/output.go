@@ -17,6 +17,7 @@ import (
 
 	"floodgate/bench/doctor"
 	"floodgate/bench/progress"
+	"floodgate/mockupstream/learn"
 	"floodgate/results"
 	"floodgate/results/atomicfile"
 	"floodgate/results/capacity"
@@ -82,6 +83,7 @@ var (
 	ListFormats     = formats[[]results.Listed]{people(report.Runs), {formatJSON, report.RunsJSON}}
 	HistoryFormats  = formats[*history.History]{people(report.History), {formatJSON, report.HistoryJSON}}
 	SelfTestFormats = formats[*verdicts.SelfTested]{people(report.SelfTest), {formatJSON, report.SelfTestJSON}}
+	LearnedFormats  = formats[*learn.Learned]{people(report.Learned), {formatJSON, report.LearnedJSON}}
 	DoctorFormats   = formats[doctor.Report]{
 		people(func(w io.Writer, r doctor.Report, o text.Options) error { return r.Text(w, o) }),
 		{formatJSON, func(w io.Writer, r doctor.Report) error { return r.JSON(w) }},

@@ -1,0 +1,242 @@
+package learn
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"net/http/httputil"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+)
+
+// maxExchanges bounds the memory of a recording, to about 50 MB.
+const maxExchanges = 1_000_000
+
+// defaultTimeout is longer than most clients wait.
+const defaultTimeout = time.Minute
+
+// ProxyOptions configures a Proxy. Target is required.
+type ProxyOptions struct {
+	// Target is the base URL of the upstream. Its userinfo, if any, becomes the
+	// Authorization of requests that have none.
+	Target *url.URL
+	// DialContext connects to the upstream; nil means net.Dialer's.
+	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
+	// TLS configures connections to an https target; nil means the system's roots.
+	TLS *tls.Config
+	// Timeout bounds the wait for the header of an answer; zero means 1 minute.
+	Timeout time.Duration
+	// Unreachable, if not nil, is called with the error of each connection that
+	// could not be made. Nothing of a request is in it.
+	Unreachable func(error)
+}
+
+// Proxy is an http.Handler that forwards requests to its target and records
+// them. Redirects go to the client, bodies are streamed, and no request or answer
+// is stored. Close frees its connections.
+type Proxy struct {
+	reverse   *httputil.ReverseProxy
+	transport *http.Transport
+	began     time.Time
+	failed    func(error)
+
+	mu        sync.Mutex
+	recording Recording
+}
+
+// NewProxy returns a proxy whose recording begins now.
+func NewProxy(o ProxyOptions) *Proxy {
+	p := &Proxy{began: time.Now(), failed: o.Unreachable}
+	p.transport = &http.Transport{ // without a proxy from the environment
+		DialContext: o.DialContext, TLSClientConfig: o.TLS, ForceAttemptHTTP2: true,
+		ResponseHeaderTimeout: cmp.Or(o.Timeout, defaultTimeout), TLSHandshakeTimeout: 10 * time.Second,
+		MaxIdleConnsPerHost: 1024, IdleConnTimeout: 90 * time.Second,
+		DisableCompression: true, // clients negotiate it with the upstream
+	}
+	target := *o.Target
+	user := target.User
+	target.User = nil
+	p.reverse = &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(&target)
+			r.Out.URL.RawQuery = r.In.URL.RawQuery // ReverseProxy leaves out parameters that Go cannot parse
+			if user != nil && r.Out.Header.Get("Authorization") == "" {
+				password, _ := user.Password()
+				r.Out.SetBasicAuth(user.Username(), password)
+			}
+		},
+		Transport:     p,
+		FlushInterval: -1, // at once
+		ErrorLog:      log.New(io.Discard, "", 0),
+		ErrorHandler:  func(w http.ResponseWriter, _ *http.Request, err error) { refuse(w, err) },
+	}
+	return p
+}
+
+// ServeHTTP forwards a request.
+func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) { p.reverse.ServeHTTP(w, r) }
+
+// Close closes the idle connections to the target.
+func (p *Proxy) Close() { p.transport.CloseIdleConnections() }
+
+// Recording returns a copy of the exchanges that have ended so far.
+func (p *Proxy) Recording() Recording {
+	p.mu.Lock()
+	r := p.recording
+	r.Exchanges = slices.Clone(r.Exchanges)
+	p.mu.Unlock()
+	slices.SortStableFunc(r.Exchanges, func(a, b Exchange) int { return cmp.Compare(a.Start, b.Start) })
+	return r
+}
+
+func (p *Proxy) record(e Exchange) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.recording.Exchanges) == maxExchanges {
+		p.recording.Unrecorded++
+		return
+	}
+	p.recording.Exchanges = append(p.recording.Exchanges, e)
+}
+
+// failure is the error of a failed exchange, for the client.
+type failure struct{ Failure }
+
+func (f failure) Error() string { return string(f.Failure) }
+
+// refuse answers a request whose exchange failed. The text of the transport's
+// error may quote the upstream, so the client gets the kind of failure only.
+func refuse(w http.ResponseWriter, err error) {
+	status, kind := http.StatusBadGateway, failure{Reset}
+	if errors.As(err, &kind) && kind.Failure == TimedOut {
+		status = http.StatusGatewayTimeout
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": "recorded exchange failed: " + kind.Error()}) // a client that has disconnected
+}
+
+// RoundTrip sends the request and records its exchange, which ends with the
+// body of the answer.
+func (p *Proxy) RoundTrip(r *http.Request) (*http.Response, error) {
+	attempts := attempts{entered: time.Now()}
+	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { attempts.connected() }}
+	response, err := p.transport.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+	now := time.Since(p.began)
+	start := attempts.finish(func(from, to time.Time) {
+		// The transport repeats a request by itself if a kept connection fails
+		// before the answer. The upstream, and the mock, see two requests.
+		p.record(Exchange{Start: from.Sub(p.began), First: to.Sub(p.began), End: to.Sub(p.began), Failure: Reset})
+	})
+	e := Exchange{Start: start.at.Sub(p.began), First: now, End: now}
+	if err != nil {
+		e.Failure = classify(r.Context(), start, err)
+		if e.Failure == Unreachable && p.failed != nil {
+			p.failed(err)
+		}
+		p.record(e)
+		return nil, failure{e.Failure}
+	}
+	if response.StatusCode == http.StatusSwitchingProtocols {
+		return response, nil // from here on it is not HTTP
+	}
+	e.Status = response.StatusCode
+	response.Body = &body{ReadCloser: response.Body, proxy: p, exchange: e, client: r.Context()}
+	return response, nil
+}
+
+// attempts are the connections on which the transport tried one request. Its
+// hooks run in goroutines of the transport.
+type attempts struct {
+	entered time.Time
+	mu      sync.Mutex
+	times   []time.Time
+}
+
+func (a *attempts) connected() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.times = append(a.times, time.Now())
+}
+
+// begin is when an exchange began, and whether it had a connection.
+type begin struct {
+	at        time.Time
+	connected bool
+}
+
+// finish calls repeated for each attempt but the last, and returns the last.
+func (a *attempts) finish(repeated func(from, to time.Time)) begin {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.times) == 0 {
+		return begin{at: a.entered}
+	}
+	for i, t := range a.times[1:] {
+		repeated(a.times[i], t)
+	}
+	return begin{at: a.times[len(a.times)-1], connected: true}
+}
+
+func classify(client context.Context, start begin, err error) Failure {
+	var timeout net.Error
+	switch {
+	case client.Err() != nil:
+		return Abandoned
+	case !start.connected:
+		return Unreachable
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return TimedOut
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return Closed
+	}
+	return Reset
+}
+
+// body counts the bytes of an answer and records its exchange at the end.
+type body struct {
+	io.ReadCloser
+	proxy    *Proxy
+	exchange Exchange
+	client   context.Context
+	done     bool
+}
+
+func (b *body) Read(buffer []byte) (int, error) {
+	n, err := b.ReadCloser.Read(buffer)
+	b.exchange.Bytes += int64(n)
+	switch {
+	case err == io.EOF:
+		b.end("")
+	case err != nil && b.client.Err() != nil:
+		b.end(Abandoned)
+	case err != nil:
+		b.end(Truncated)
+	}
+	return n, err
+}
+
+// Close before the end means that the client left.
+func (b *body) Close() error {
+	b.end(Abandoned)
+	return b.ReadCloser.Close()
+}
+
+func (b *body) end(f Failure) {
+	if b.done {
+		return
+	}
+	b.done = true
+	b.exchange.Failure = f
+	b.exchange.End = time.Since(b.proxy.began)
+	b.proxy.record(b.exchange)
+}
