@@ -182,8 +182,8 @@ func TestWeights(t *testing.T) {
 	if counts["/a"] < 7300 || counts["/a"] > 7700 { // 7,500 ± 4.6 standard deviations
 		t.Errorf("a weight of 3 beside 1 gives %v", counts)
 	}
-	if s.Pick(7).Path != s.Pick(7).Path {
-		t.Error("the same number gives different requests")
+	if first, again := s.Pick(7).Path, s.Pick(7).Path; first != again {
+		t.Errorf("the same number gives %s and %s", first, again)
 	}
 }
 
