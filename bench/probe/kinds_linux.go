@@ -5,7 +5,8 @@ import (
 	"io/fs"
 	"net/netip"
 	"os"
-	"sync"
+	"slices"
+	"strconv"
 
 	"golang.org/x/sys/unix"
 )
@@ -13,7 +14,6 @@ import (
 // classifier classifies the sockets of a process by their remote address. It queries
 // the kernel only for sockets that it has not seen before.
 type classifier struct {
-	mu      sync.Mutex
 	servers []netip.AddrPort
 	peers   []peer         // the servers in the form of /proc
 	kinds   []int          // the kind of each server
@@ -55,8 +55,6 @@ func newClassifier(dir string, t Target) *classifier {
 }
 
 func (c *classifier) close() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	if c.diag == nil {
 		return nil
 	}
@@ -65,9 +63,9 @@ func (c *classifier) close() error {
 
 // kinds reads every descriptor's link and looks up the remote addresses of new sockets.
 func (p *proc) kinds() (*Kinds, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	c := p.classifier
-	c.mu.Lock()
-	defer c.mu.Unlock()
 	n, sockets, runtime, err := p.links()
 	if err != nil {
 		return nil, err
@@ -154,7 +152,14 @@ func (p *proc) links() (n int, sockets map[uint64]string, runtime Runtime, err e
 		return 0, nil, runtime, processError(err)
 	}
 	sockets = make(map[uint64]string, len(names))
+	held := p.held()
+	if p.own {
+		held = append(held, int(dir.Fd()))
+	}
 	for _, name := range names {
+		if fd, err := strconv.Atoi(name); err == nil && slices.Contains(held, fd) {
+			continue
+		}
 		link, open := p.link(name)
 		if !open {
 			continue

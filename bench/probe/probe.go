@@ -13,6 +13,8 @@
 // classified one by 10 % and by at least two, but not within 25 ms of the last time. A
 // peak shorter than the interval can be missed; the process's own counts are exact.
 //
+// A process can watch itself: the descriptors of its sampler do not count.
+//
 // Without /proc, count, memory and threads come from gopsutil, and the kinds are
 // unavailable.
 package probe

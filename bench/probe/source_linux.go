@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"strconv"
+	"sync"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -15,10 +16,13 @@ import (
 // proc reads the figures of a process from /proc. It keeps the directory of the
 // descriptors open, so that it never reads another process with a reused PID.
 type proc struct {
-	dir        string // /proc/<pid>
-	fds        *os.File
-	fd         int  // the descriptor of fds
-	sized      bool // the directory's size is the number of descriptors, since Linux 6.2
+	dir   string // /proc/<pid>
+	fds   *os.File
+	fd    int  // the descriptor of fds
+	sized bool // the directory's size is the number of descriptors, since Linux 6.2
+	own   bool // the process is this one, in which the descriptors of the probe do not count
+
+	mu         sync.Mutex // held while reading: in this process, one method would count the files of another
 	classifier *classifier
 }
 
@@ -33,7 +37,7 @@ func openSource(t Target) (source, error) {
 	default:
 		return nil, processError(err)
 	}
-	p := &proc{dir: dir, fds: fds, fd: int(fds.Fd())}
+	p := &proc{dir: dir, fds: fds, fd: int(fds.Fd()), own: t.PID == os.Getpid()}
 	size, err := p.size()
 	if err != nil {
 		return nil, errors.Join(err, fds.Close())
@@ -56,7 +60,22 @@ func processError(err error) error {
 	return err
 }
 
-func (p *proc) close() error { return errors.Join(p.classifier.close(), p.fds.Close()) }
+func (p *proc) close() error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return errors.Join(p.classifier.close(), p.fds.Close())
+}
+
+// held returns the descriptors that the probe holds open in the process that it watches.
+func (p *proc) held() []int {
+	switch {
+	case !p.own:
+		return nil
+	case p.classifier.diag != nil:
+		return []int{p.fd, p.classifier.diag.fd}
+	}
+	return []int{p.fd}
+}
 
 func (p *proc) size() (int, error) {
 	var stat unix.Stat_t
@@ -67,14 +86,20 @@ func (p *proc) size() (int, error) {
 }
 
 func (p *proc) count() (int, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.sized {
 		if n, err := p.size(); err != nil || n > 0 {
-			return n, err
+			return n - len(p.held()), err
 		}
 	}
 	entries, err := os.ReadDir(p.dir + "/fd")
 	if err == nil && len(entries) > 0 {
-		return len(entries), nil
+		n := len(entries) - len(p.held())
+		if p.own {
+			n-- // the directory that was read
+		}
+		return n, nil
 	}
 	// A process without descriptors is probably a zombie.
 	if p.exited() {
@@ -108,6 +133,8 @@ const (
 )
 
 func (p *proc) resources() (resources, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	stat, err := os.ReadFile(p.dir + "/stat")
 	if err != nil {
 		return resources{}, processError(err)
