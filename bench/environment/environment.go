@@ -15,6 +15,7 @@
 package environment
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -61,7 +62,7 @@ type Options struct {
 	// All of them are removed when this process dies. Nil means that there are none.
 	Engine *container.Engine
 	// MongoImage is the image of the database; [OwnImage] is built from this program.
-	// MongoArgs are passed to its main program.
+	// Default: [DefaultMongoImage]. MongoArgs are passed to its main program.
 	MongoImage string
 	MongoArgs  []string
 	// Limits of the containers.
@@ -83,6 +84,9 @@ type Options struct {
 	Database string
 	Resume   bool
 }
+
+// DefaultMongoImage is the image of the database in containers.
+const DefaultMongoImage = "mongo:8"
 
 // OwnImage as Options.MongoImage selects the embedded database in a container.
 const OwnImage = "embedded"
@@ -193,6 +197,7 @@ func (e *Environment) choose() error {
 	case Containers:
 		e.provider = containers{e}
 		timeout = 60 * time.Second
+		o.MongoImage = cmp.Or(o.MongoImage, DefaultMongoImage)
 		if o.Engine == nil {
 			return errors.New("containers need an engine")
 		}

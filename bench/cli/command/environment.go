@@ -27,8 +27,8 @@ import (
 // auto selects the environment.
 const auto = "auto"
 
-// DefaultMongoImage is the image of the database in containers.
-const DefaultMongoImage = "mongo:8"
+// DefaultMongoImage is the default of --mongo-image.
+const DefaultMongoImage = environment.DefaultMongoImage
 
 // EnvironmentFlags select the upstream and the database.
 type EnvironmentFlags struct {
