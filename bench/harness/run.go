@@ -45,9 +45,10 @@ func AllowErrors(share float64) Option {
 //   - peak-fds, the most descriptors of this process at a time, counted every 5 ms. Those
 //     of the test binary are among them, with its pipes and connections to the
 //     servers of [Start], but not those of the servers;
-//   - leaked-fds, the descriptors that a batch left open, in the mean of the measured
-//     batches. Connections that the first batch left in a pool do not count,
-//     but those by which the pool grew later do;
+//   - leaked-fds, the descriptors that a batch leaves open, in the mean. A pool of
+//     connections that grows and stops growing is not a leak: after measured
+//     batches that left something open, more batches run, unmeasured, for as long as
+//     they do so too, three by three up to nine, of which the last three count;
 //   - errors, the failed items of a batch in the mean.
 //
 // Where the system does not tell the number of descriptors, the log of b says so.
@@ -107,7 +108,8 @@ func run[I comparable, D any](b *testing.B, p *pipeline.Pipeline[I, D], items []
 	if s.share < 0 || s.share > 1 || s.share != s.share {
 		b.Fatalf("harness: the share of AllowErrors must be from 0 to 1 (got %g)", s.share)
 	}
-	count := countDescriptors(b)
+	count := descriptors{b: b}
+	count.start()
 	defer count.stop()
 	batch := func(r *recorder.Recorder) {
 		observed := *p
@@ -118,9 +120,12 @@ func run[I comparable, D any](b *testing.B, p *pipeline.Pipeline[I, D], items []
 			b.Fatal("harness: ", err)
 		}
 	}
-	warmUp := recorder.New()
-	batch(warmUp)
-	s.judge(b, warmUp.Summary())
+	unmeasured := func() {
+		r := recorder.New()
+		batch(r)
+		s.judge(b, r.Summary())
+	}
+	unmeasured()
 	count.warm()
 	r, batches := recorder.New(), 0
 	for b.Loop() {
@@ -128,10 +133,11 @@ func run[I comparable, D any](b *testing.B, p *pipeline.Pipeline[I, D], items []
 		batches++
 	}
 	sum := r.Summary()
-	m := Measurement{Batches: batches, Latency: sum.Histograms["item"], Errors: sum.Failed}
-	m.Peak, m.Leaked = count.counts()
-	m.Report(b)
 	s.judge(b, sum)
+	m := Measurement{Latency: sum.Histograms["item"], Errors: float64(sum.Failed) / float64(batches)}
+	m.Peak = count.peak()
+	m.Leaked = count.leaked(batches, unmeasured)
+	m.Report(b)
 }
 
 // observers notifies both.
@@ -160,28 +166,27 @@ func (s settings) judge(b *testing.B, sum recorder.Summary) {
 	b.Fatal(text.String())
 }
 
-// Descriptors are counted again for up to leakTimeout until those of a batch are closed,
-// and count as settled when none is closed for so long.
+// settled is the time without a closed descriptor after which none is being closed.
+const settled = 100 * time.Millisecond
+
+// A leak is confirmed by rounds of batches that all leave descriptors open.
 const (
-	leakTimeout = 2 * time.Second
-	settled     = 100 * time.Millisecond
+	rounds       = 3
+	roundBatches = 3
 )
 
-// descriptors counts those of this process; without a sampler, they cannot be counted.
+// descriptors counts those of this process.
 type descriptors struct {
 	b       *testing.B
-	sampler *probe.Sampler
+	sampler *probe.Sampler // nil means that they cannot be counted
 	base    probe.Baseline // after the first batch
 }
 
-// countDescriptors begins to count.
-func countDescriptors(b *testing.B) *descriptors {
-	b.Helper()
-	d := &descriptors{b: b}
+// start begins to count.
+func (d *descriptors) start() {
 	var err error
 	d.sampler, err = probe.Start(probe.Target{PID: os.Getpid()}, probe.Options{})
 	d.check(err)
-	return d
 }
 
 // check gives up counting if there is an error.
@@ -189,45 +194,82 @@ func (d *descriptors) check(err error) {
 	if err == nil {
 		return
 	}
-	d.b.Helper()
-	d.b.Logf("harness: %s and %s are left out, because descriptors cannot be counted here: %v", unitPeak, unitLeaked, err)
+	d.b.Logf("harness: %s or %s is left out, because descriptors cannot be counted here: %v", unitPeak, unitLeaked, err)
 	d.stop()
-	d.sampler = nil
 }
 
-// warm takes what is open now, after the first batch, as what may stay open.
-func (d *descriptors) warm() {
-	if d.sampler == nil {
-		return
+func (d *descriptors) stop() {
+	if d.sampler != nil {
+		d.sampler.Stop()
+		d.sampler = nil
 	}
+}
+
+// settle waits until no descriptor is being closed.
+func (d *descriptors) settle() error {
 	n, err := d.sampler.Count()
-	for err == nil { // those that are being closed do not count
+	for err == nil {
 		var fewer int
 		if fewer, err = d.sampler.WaitFor(n-1, settled); fewer >= n {
 			break
 		}
 		n = fewer
 	}
+	return err
+}
+
+// warm takes the descriptors that are open now as those that may stay open.
+func (d *descriptors) warm() {
+	if d.sampler == nil {
+		return
+	}
+	err := d.settle()
 	if err == nil {
 		d.base, err = d.sampler.Baseline()
 	}
 	d.check(err)
 }
 
-// counts returns the peak, and how many descriptors are open since warm; nil means unknown.
-func (d *descriptors) counts() (peak, leaked *int) {
+// grown returns the number of descriptors that are open beyond those of warm.
+func (d *descriptors) grown() int {
 	if d.sampler == nil {
-		return nil, nil
+		return 0
 	}
-	left, err := d.sampler.Leftover(d.base, leakTimeout)
-	if d.check(err); err != nil {
-		return nil, nil
+	var left probe.Leftover
+	err := d.settle()
+	if err == nil {
+		left, err = d.sampler.Leftover(d.base, 0)
 	}
-	return new(d.sampler.Stop().Peak), &left.Count
+	d.check(err)
+	return left.Count
 }
 
-func (d *descriptors) stop() {
-	if d.sampler != nil {
-		d.sampler.Stop()
+// peak returns the highest number since start; nil means unknown.
+func (d *descriptors) peak() *int {
+	if d.sampler == nil {
+		return nil
 	}
+	n := d.sampler.Stop().Peak
+	d.start() // batches that confirm a leak do not count
+	return &n
+}
+
+// leaked returns the number that a batch leaves open, after so many batches since warm;
+// nil means unknown. It confirms a leak by further batches.
+func (d *descriptors) leaked(batches int, batch func()) *float64 {
+	grown := d.grown()
+	for range rounds {
+		if grown == 0 {
+			break
+		}
+		d.warm()
+		for range roundBatches {
+			batch()
+		}
+		grown, batches = d.grown(), roundBatches
+	}
+	if d.sampler == nil {
+		return nil
+	}
+	return new(float64(grown) / float64(batches))
 }
