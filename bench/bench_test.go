@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -14,6 +13,7 @@ import (
 	"floodgate/bench/cli"
 	"floodgate/bench/environment"
 	"floodgate/bench/experiment"
+	"floodgate/bench/harness"
 	"floodgate/results"
 	"floodgate/scenarios"
 )
@@ -23,31 +23,7 @@ func TestMain(m *testing.M) {
 	if code, ok := cli.Child(os.Args[1:], os.Stdin, os.Stdout, os.Stderr); ok {
 		os.Exit(code)
 	}
-	printUnits()
-	code := m.Run()
-	if startedEnvironment != nil {
-		startedEnvironment.Close()
-	}
-	os.Exit(code)
-}
-
-// units of our metrics, and in which direction they are better.
-var units = []struct{ name, better string }{
-	{"p50-ns", "lower"}, {"p99-ns", "lower"}, {"peak-fds", "lower"},
-	{"reduction", "higher"}, {"efficiency", "higher"}, {"errors", "lower"}, {"lost-docs", "lower"},
-	{"cpu-share", "lower"},
-}
-
-// printUnits tells benchstat in which direction our units are better.
-func printUnits() {
-	for _, arg := range os.Args {
-		if strings.HasPrefix(arg, "-test.bench=") {
-			for _, u := range units {
-				fmt.Printf("Unit %s better=%s\n", u.name, u.better)
-			}
-			return
-		}
-	}
+	harness.Main(m, harness.Higher("reduction", "efficiency"), harness.Lower("lost-docs", "cpu-share"))
 }
 
 // laboratory runs single trials, as "floodgate run" does.
@@ -56,23 +32,8 @@ type laboratory struct {
 	trials *experiment.Trials
 }
 
-// startedEnvironment is the one environment of all benchmarks of this process; nil: not started.
-var startedEnvironment *environment.Environment
-
-func benchEnvironment(b *testing.B) *environment.Environment {
+func newLaboratory(b *testing.B, env *environment.Environment) *laboratory {
 	b.Helper()
-	if startedEnvironment == nil {
-		var err error
-		if startedEnvironment, err = environment.Start(context.Background(), environment.Options{}); err != nil {
-			b.Fatal(err)
-		}
-	}
-	return startedEnvironment
-}
-
-func newLaboratory(b *testing.B) *laboratory {
-	b.Helper()
-	env := benchEnvironment(b)
 	executable, err := os.Executable()
 	if err != nil {
 		b.Fatal(err)
@@ -135,17 +96,18 @@ func pairs(b *testing.B, s *scenarios.Scenario, variants ...string) [][]experime
 // batch's makespan.
 func BenchmarkReport(b *testing.B) {
 	const items = 50
+	env := harness.Start(b)
 	s := reportScenario(b, items)
 	for _, v := range s.Variants {
 		if v.Strategy == "sequential" {
 			continue
 		}
 		b.Run(fmt.Sprintf("%s/items=%d", configuration(v), items), func(b *testing.B) {
-			l := newLaboratory(b)
+			l := newLaboratory(b, env)
 			blocks := pairs(b, s, "sequential", v.Name)
 			var makespan, baseline time.Duration
 			var efficiency float64
-			var peak, errors, lost, n int
+			var peak, leaked, errors, lost, n int
 			item := hdrhistogram.New(1000, int64(time.Hour), 3)
 			for b.Loop() {
 				block := blocks[n%len(blocks)]
@@ -155,6 +117,7 @@ func BenchmarkReport(b *testing.B) {
 				makespan += t.Makespan
 				efficiency += t.Ideal.Seconds() / t.Makespan.Seconds()
 				peak = max(peak, t.Descriptors.Peak)
+				leaked += *t.Descriptors.Leaked
 				for _, e := range t.Errors {
 					errors += e.Count
 				}
@@ -166,12 +129,12 @@ func BenchmarkReport(b *testing.B) {
 				item.Merge(h)
 			}
 			b.ReportMetric(float64(makespan)/float64(n), "ns/op")
-			b.ReportMetric(float64(item.ValueAtQuantile(50)), "p50-ns")
-			b.ReportMetric(float64(item.ValueAtQuantile(99)), "p99-ns")
-			b.ReportMetric(float64(peak), "peak-fds")
+			harness.Measurement{
+				Latency: item, Peak: &peak,
+				Leaked: new(float64(leaked) / float64(n)), Errors: float64(errors) / float64(n),
+			}.Report(b)
 			b.ReportMetric(1-makespan.Seconds()/baseline.Seconds(), "reduction")
 			b.ReportMetric(efficiency/float64(n), "efficiency")
-			b.ReportMetric(float64(errors)/float64(n), "errors")
 			b.ReportMetric(float64(lost)/float64(n), "lost-docs")
 		})
 	}
@@ -196,12 +159,13 @@ func configuration(v scenarios.Variant) string {
 // the measured one is the core's. To reach: 0.97 at a limit of 10, 0.94 at
 // 100, 0.85 at 300.
 func BenchmarkEfficiency(b *testing.B) {
+	env := harness.Start(b)
 	for _, limit := range []int{10, 100, 300} {
 		b.Run(fmt.Sprintf("strategy=bounded/limit=%d/items=1000", limit), func(b *testing.B) {
 			s := reportScenario(b, 1000)
 			s.Variants = []scenarios.Variant{{Name: "bounded", Strategy: "bounded", Limit: limit}}
 			blocks := pairs(b, s, "bounded")
-			l := newLaboratory(b)
+			l := newLaboratory(b, env)
 			l.trials.Unwritten = true
 			var makespan time.Duration
 			var reached []float64
@@ -224,7 +188,8 @@ func BenchmarkObservation(b *testing.B) {
 	s := reportScenario(b, 1000)
 	s.Variants = []scenarios.Variant{{Name: "bounded", Strategy: "bounded", Limit: 100}}
 	blocks := pairs(b, s, "bounded")
-	observed, bare := newLaboratory(b), newLaboratory(b)
+	env := harness.Start(b)
+	observed, bare := newLaboratory(b, env), newLaboratory(b, env)
 	observed.trials.Unwritten, bare.trials.Unwritten, bare.trials.Unobserved = true, true, true
 	var shares []float64
 	for b.Loop() {
