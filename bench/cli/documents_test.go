@@ -88,7 +88,7 @@ func checkCommandLine(t *testing.T, line string) {
 	}
 }
 
-// A block whose comment names a file or a prediction shows what the file has, or
+// A block whose comment names an example's file or a prediction shows what the file has, or
 // what the command prints: "…" stands for lines that are left out. -update writes
 // the blocks without such a line anew.
 func TestDocumentOutputs(t *testing.T) {
@@ -109,7 +109,7 @@ func TestDocumentOutputs(t *testing.T) {
 					t.Fatalf("%s: exit code %d, %s", source, code, &stderr)
 				}
 				whole = stdout.String()
-			case strings.HasPrefix(source, "results/example/"):
+			case strings.HasPrefix(source, "results/example/"), strings.HasPrefix(source, "bench/harness/"):
 				src, err := os.ReadFile(source)
 				if err != nil {
 					t.Fatal(err)

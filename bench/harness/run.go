@@ -103,7 +103,7 @@ func newSettings(options []Option) settings {
 func run[I comparable, D any](b *testing.B, p *pipeline.Pipeline[I, D], items []I, s settings) {
 	b.Helper()
 	if len(items) == 0 {
-		b.Fatal("harness: there are no items: a batch needs at least one")
+		b.Fatal("harness: a batch needs at least one item (got 0)")
 	}
 	if s.share < 0 || s.share > 1 || s.share != s.share {
 		b.Fatalf("harness: the share of AllowErrors must be from 0 to 1 (got %g)", s.share)
