@@ -228,7 +228,12 @@ func TestLeakedConnections(t *testing.T) {
 			return o.open(func() (io.Closer, error) { return net.Dial("tcp", upstream.Host) })
 		}, harness.Limit(5))
 	})
-	expect(t, r, map[string]float64{"leaked-fds": 5, "errors": 0, "peak-fds": float64(before + (1+batches)*5)})
+	expect(t, r, map[string]float64{"leaked-fds": 5, "errors": 0})
+	// Connections of Start may still have been closing before.
+	const leaked = (1 + batches) * 5
+	if peak := r.Extra["peak-fds"]; peak < leaked || peak > float64(before+leaked) {
+		t.Errorf("peak-fds is %g, want %d connections among at most %d descriptors", peak, leaked, before+leaked)
+	}
 }
 
 // One in five items leaves a file open.
