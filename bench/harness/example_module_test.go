@@ -14,7 +14,7 @@ import (
 	"floodgate/results/verdict"
 )
 
-// copyExample copies the example's module to a folder and returns it. As no network
+// copyExample copies the example's module to a temporary directory and returns it. As no network
 // is needed for a test, the modules that it requires are those of the repository, where
 // "go mod tidy" finds them otherwise.
 func copyExample(t *testing.T) string {

@@ -16,12 +16,11 @@
 //		}
 //	}
 //
-// go test -bench . prints, for example
+// go test -bench . then prints, among others:
 //
 //	Unit p99-ns better=lower
-//	…
-//	BenchmarkReport/limit=1-2    2  512345678 ns/op  0 errors  0 leaked-fds  22134567 p50-ns  68123456 p99-ns   2.000 peak-fds
-//	BenchmarkReport/limit=10-2  20   58123456 ns/op  0 errors  0 leaked-fds  23134567 p50-ns  70123456 p99-ns  20.00 peak-fds
+//	BenchmarkReport/limit=1-2    8  136615528 ns/op  0 errors  0 leaked-fds   5959679 p50-ns   15187967 p99-ns  21.00 peak-fds
+//	BenchmarkReport/limit=10-2  26   49018294 ns/op  0 errors  0 leaked-fds  12926975 p50-ns  124911615 p99-ns  39.00 peak-fds
 //
 // One operation is a batch of all items. The lines "Unit" tell benchstat and
 // "floodgate gate bench old.txt new.txt" that lower values are better.

@@ -209,7 +209,7 @@ func openNow(t *testing.T) int {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return len(names) - 1 // without the folder
+	return len(names) - 1 // without the directory
 }
 
 // A connection that each item leaves open is found, and its other end, in a server's

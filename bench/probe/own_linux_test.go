@@ -55,5 +55,5 @@ func openHere(t *testing.T) int {
 	if err != nil {
 		t.Skip(err)
 	}
-	return len(names) - 1 // of which one is the folder
+	return len(names) - 1 // one of which is the directory
 }
