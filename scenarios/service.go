@@ -87,6 +87,14 @@ func (s *Service) fillIn(own bool) {
 	orElse(&s.Recovery, DefaultRecovery)
 }
 
+// Unit names what arrives: "request" at an HTTP service, "report" at the built-in one.
+func (s *Service) Unit() string {
+	if len(s.Requests) > 0 {
+		return "request"
+	}
+	return "report"
+}
+
 // impossible returns the contradictions in a service.
 func (s *Service) impossible() strictyaml.Errors {
 	var found strictyaml.Errors

@@ -262,7 +262,7 @@ func (m *measurement) finish() {
 	r.ExitCode, r.Resources.UserCPU, r.Resources.SystemCPU = exit.Code, exit.User, exit.System
 	if r.Outcome != results.OutcomeOK {
 		r.StderrTail = strings.TrimSpace(exit.StderrTail)
-		if last := r.StderrTail[strings.LastIndexByte(r.StderrTail, '\n')+1:]; last != "" && !r.NotReady { // the reason of NotReady includes it
+		if last := r.StderrTail[strings.LastIndexByte(r.StderrTail, '\n')+1:]; last != "" && !r.NotReady && r.Outcome != results.OutcomeInvalid { // the reason of NotReady includes it, and an invalid trial has another cause
 			r.Reason += ": " + last
 		}
 	}

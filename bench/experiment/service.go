@@ -93,12 +93,12 @@ func (t *serviceTrial) run(ctx context.Context) (outcome string, err error) {
 func checkGenerator(s *results.Service) (outcome string, err error) {
 	// These are errors of the generator's own requests; the record's errors are the SUT's.
 	if ports, fds := s.Errors["ports"], s.Errors["emfile"]; ports+fds > 0 {
-		return results.OutcomeInvalid, fmt.Errorf("the load generator could not connect: of %d reports %d found no free local port and %d no free descriptor; lower the rate, or raise net.ipv4.ip_local_port_range or ulimit -n", s.Ended, ports, fds)
+		return results.OutcomeInvalid, fmt.Errorf("the load generator could not connect: of %d requests %d found no free local port and %d no free descriptor; lower the rate, or raise net.ipv4.ip_local_port_range or ulimit -n", s.Ended, ports, fds)
 	}
 	if !s.TooLate() {
 		return "", nil
 	}
-	return results.OutcomeInvalid, fmt.Errorf("the load generator was too slow: it started reports %v late in the median (bound %v) and %d of %d more than %v late (bound: 1 %%)",
+	return results.OutcomeInvalid, fmt.Errorf("the load generator was too slow: it started requests %v late in the median (bound %v) and %d of %d more than %v late (bound: 1 %%)",
 		s.Lag.P50.Round(time.Microsecond), results.LagMedianBound, s.Late, s.Ended, results.LagBound)
 }
 

@@ -107,7 +107,7 @@ func Line(s State) string {
 		fmt.Sprintf("trial %d of %d, block %d, %s%s", s.Done+1, s.Planned, t.Block+1, t.Variant.Name, prefixed(" ", cmp.Or(t.Level.Label, t.Level.Name))),
 		elapsed(l),
 		rate(l.DueRate) + " due and " + rate(l.DoneRate) + " done",
-		text.Plural(l.Tick.ReportsInFlight, "report", "reports") + " in flight",
+		text.Plural(l.Tick.ReportsInFlight, unit(l), unit(l)+"s") + " in flight",
 	}
 	if l.P99 > 0 {
 		parts = append(parts, "p50 "+text.Duration(l.P50)+", p99 "+text.Duration(l.P99))

@@ -70,19 +70,29 @@ func (p *painter) live(l *experiment.Live, silent time.Duration) {
 	}
 	p.row("load", load...)
 	p.row("rate", words(rate(l.DueRate)+" due, "+rate(l.DoneRate)+" done"), words(" in the last second"))
-	hand := []field{words(text.Plural(k.ReportsInFlight, "report", "reports")), words(", " + text.Plural(k.Outstanding, "item", "items")),
-		words(fmt.Sprintf(": %d fetching, %d writing", k.Fetching, k.Writing))}
+	hand := []field{words(text.Plural(k.ReportsInFlight, unit(l), unit(l)+"s"))}
+	if unit(l) == "report" {
+		hand = append(hand, words(", "+text.Plural(k.Outstanding, "item", "items")), words(fmt.Sprintf(": %d fetching, %d writing", k.Fetching, k.Writing)))
+	}
 	if k.SlotLimit > 0 {
 		hand = append(hand, words(fmt.Sprintf("; %d of %d slots", k.SlotsInUse, k.SlotLimit)))
 	}
 	p.row("in flight", hand...)
 	if l.P99 > 0 {
-		p.row("response", words(fmt.Sprintf("p50 %s, p99 %s", text.Duration(l.P50), text.Duration(l.P99))), words(" of reports that ended in the last 1–2 s"))
+		p.row("response", words(fmt.Sprintf("p50 %s, p99 %s", text.Duration(l.P50), text.Duration(l.P99))), words(" of "+unit(l)+"s that ended in the last 1–2 s"))
 	} else {
-		p.row("response", field{"no report ended in the last 1–2 s", faint})
+		p.row("response", field{"no " + unit(l) + " ended in the last 1–2 s", faint})
 	}
 	p.row("descriptors", descriptors(l)...)
 	p.errors(failures(l))
+}
+
+// unit names what arrives at the service.
+func unit(l *experiment.Live) string {
+	if s := l.Trial.Level.Scenario; s != nil && s.Service != nil {
+		return s.Service.Unit()
+	}
+	return "report"
 }
 
 func descriptors(l *experiment.Live) []field {

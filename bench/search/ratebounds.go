@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -111,89 +112,53 @@ func RateVariants(s *scenarios.Scenario) ([]scenarios.Variant, error) {
 	return some, nil
 }
 
-// RateLimits returns a variant for each limit, in their order: the first variant of the
-// scenario with a shared limit, with that limit, or else bounded with an unlimited queue.
-// A limit below 1 and a repeated one are errors.
-func RateLimits(s *scenarios.Scenario, limits []int) ([]scenarios.Variant, error) {
+// RateLimits returns a variant for each limit, in their order, and the limits by the
+// names of the variants. They are the first variant of the scenario with a shared limit,
+// with that limit, or else bounded with an unlimited queue; for an HTTP service, the
+// first variant with the limit as the value of the variable named vary. A limit below
+// 1, a repeated one and an unknown variable are errors.
+func RateLimits(s *scenarios.Scenario, limits []int, vary string) ([]scenarios.Variant, map[string]int, error) {
 	all, err := RateVariants(s)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	template := scenarios.Variant{Strategy: pipeline.KindBounded, Scope: "shared"}
 	if at := slices.IndexFunc(all, func(v scenarios.Variant) bool { return v.Scope == "shared" && v.Limit > 0 }); at >= 0 {
 		template = all[at]
 	}
+	if s.IsHTTPService() {
+		template = all[0]
+		own := template.Variables()
+		names := slices.Sorted(maps.Keys(own))
+		if _, known := own[vary]; !known {
+			return nil, nil, fmt.Errorf("--vary must name a variable of variant %q (got %q, want %s)", template.Name, vary, cmp.Or(strings.Join(names, ", "), "one that sut.command uses: it has none"))
+		}
+	} else if vary != "limit" {
+		return nil, nil, fmt.Errorf("--vary %s needs an HTTP service of your own (sut.command with service)", vary)
+	}
 	limits = slices.Clone(limits)
 	slices.SortFunc(limits, cmp.Compare)
 	var some []scenarios.Variant
+	named := make(map[string]int, len(limits))
 	for i, n := range limits {
 		switch {
 		case n < 1:
-			return nil, fmt.Errorf("--limits must be at least 1 (got %d)", n)
+			return nil, nil, fmt.Errorf("--limits must be at least 1 (got %d)", n)
 		case i > 0 && n == limits[i-1]:
-			return nil, fmt.Errorf("--limits has %d twice; remove one", n)
+			return nil, nil, fmt.Errorf("--limits has %d twice; remove one", n)
 		}
 		v := template
-		v.Name, v.Limit = fmt.Sprintf("shared-%d", n), n
-		some = append(some, v)
+		if _, isVar := v.Vars[vary]; isVar {
+			v.Vars = maps.Clone(v.Vars)
+			v.Vars[vary] = n
+			v.Name = fmt.Sprintf("%s-%d", vary, n)
+		} else {
+			v.Name, v.Limit = fmt.Sprintf("shared-%d", n), n
+		}
+		some, named[v.Name] = append(some, v), n
 	}
 	if len(some) == 0 {
-		return nil, errors.New("--limits is empty; use a list such as 4,16,64")
+		return nil, nil, errors.New("--limits is empty; use a list such as 4,16,64")
 	}
-	return some, nil
-}
-
-func (o RateOptions) level() (scenarios.Level, error) {
-	if o.Scenario.Service == nil || o.Scenario.SLO == nil {
-		return scenarios.Level{}, errors.New("search a rate: the scenario must have a service and an slo")
-	}
-	return firstLevel(o.Scenario)
-}
-
-// planned returns the trial of one rate: the scenario's first level with constant
-// arrivals, at random times where the scenario has them so.
-func (r *rateRunner) planned(v scenarios.Variant, p Probe) (experiment.ScheduledTrial, error) {
-	s := *r.base.Scenario
-	service := *s.Service
-	service.Arrivals = scenarios.Arrivals{Pattern: "constant", Rate: p.Rate, Poisson: s.Service.Arrivals.Poisson}
-	service.Duration = scenarios.Duration(p.Window)
-	s.Service = &service
-	set := fixedFactors(r.base, setByRates)
-	set["service.arrivals.rate"], set["service.duration"] = p.Rate, p.Window.String()
-	s.Levels, s.Variants, s.Blocks, s.Claims, s.Thresholds, s.Quick = []scenarios.LevelSet{set}, []scenarios.Variant{v}, 1, nil, nil, nil
-	trials, err := experiment.Schedule(&s)
-	if err != nil {
-		return experiment.ScheduledTrial{}, fmt.Errorf("plan %g/s: %w", p.Rate, err)
-	}
-	t := trials[0]
-	t.Index, t.Seed = r.index, seed(s.Seed, service.Arrivals, p)
-	return t, nil
-}
-
-// The greatest difference between the number of random arrivals and that of the rate, as a
-// share, and the number of seeds that are tried.
-const (
-	numberWithin = 0.02
-	mostSeeds    = 1000
-)
-
-// seed returns the first seed of a sequence with which the number of arrivals agrees with
-// the rate within 2 % or one report. Otherwise the number of a hundred random arrivals, and
-// thus the rate, would be off by 10 %. Their times stay random. Confirmations use another
-// sequence.
-func seed(of uint64, a scenarios.Arrivals, p Probe) uint64 {
-	kind := uint64(0)
-	if p.Confirms {
-		kind = 1
-	}
-	sequence := rand.New(rand.NewPCG(of, kind))
-	want := p.Rate * p.Window.Seconds()
-	for range mostSeeds {
-		s := sequence.Uint64()
-		arrivals := load.Arrivals{Rate: load.Constant(p.Rate), Poisson: a.Poisson, Seed: s, For: p.Window}
-		if !a.Poisson || math.Abs(float64(len(arrivals.Times()))-want) <= max(1, numberWithin*want) {
-			return s
-		}
-	}
-	return sequence.Uint64()
+	return some, named, nil
 }

@@ -18,8 +18,9 @@ import (
 type RateOptions struct {
 	// Scenario is a service with an SLO; its variants are searched.
 	Scenario *scenarios.Scenario
-	// Limits reports that the variants differ in their limits; see [RateLimits].
-	Limits bool
+	// Limits holds the limits of the variants by their names; nil means that they are
+	// not limits. See [RateLimits].
+	Limits map[string]int
 	// Bounds of the search for each variant; see [NewRateBounds].
 	Bounds RateBounds
 	// Store receives the trials.
@@ -80,10 +81,7 @@ func (r *rateRunner) variant(ctx context.Context, v scenarios.Variant) error {
 	if err != nil {
 		return err
 	}
-	begun := capacity.Variant{Variant: v.Name, Rate: search.Result()}
-	if r.Limits {
-		begun.Limit = v.Limit
-	}
+	begun := capacity.Variant{Variant: v.Name, Limit: r.Limits[v.Name], Rate: search.Result()}
 	r.found = append(r.found, begun)
 	found := &r.found[len(r.found)-1]
 	trials := &experiment.Runner{

@@ -114,7 +114,7 @@ func Judge(t results.Trial, slo scenarios.SLO, nofile int) Point {
 	case t.Outcome == results.OutcomeInvalid:
 		p.inconclusive("%s", t.Reason)
 	case s != nil && s.TooLate():
-		p.inconclusive("the generator was too slow: it started %d of %d reports more than %s late", s.Late, s.Ended, text.Short(results.LagBound))
+		p.inconclusive("the generator was too slow: it started %d of %d requests more than %s late", s.Late, s.Ended, text.Short(results.LagBound))
 	case s != nil && s.Late > 0 && s.Response.P99 > time.Duration(slo.P99) && s.ServiceTime.P99 <= time.Duration(slo.P99):
 		p.inconclusive("the generator was too slow: p99 %s from when a report was due, but %s from its start", text.Short(s.Response.P99), text.Short(s.ServiceTime.P99))
 	case s != nil && s.Due == 0:

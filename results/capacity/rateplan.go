@@ -84,8 +84,9 @@ type Variant struct {
 // threshold is violated or no limit has a rate; not measured if a variant could not
 // be measured or the plan was interrupted; inconclusive if a variant or a threshold
 // is; and passed otherwise: each variant has a rate, or is known to be below the
-// lowest.
-func (p *Rates) Found(found []Variant, s *scenarios.Scenario, interrupted bool) {
+// lowest. limits holds the limits of the variants by name; nil means that they are
+// not limits.
+func (p *Rates) Found(found []Variant, s *scenarios.Scenario, limits map[string]int, interrupted bool) {
 	p.Variants, p.NotTried, p.Interrupted = found, nil, interrupted
 	for _, v := range s.Variants[len(found):] {
 		p.NotTried = append(p.NotTried, v.Name)
@@ -102,7 +103,7 @@ func (p *Rates) Found(found []Variant, s *scenarios.Scenario, interrupted bool) 
 	if interrupted {
 		all = append(all, verdict.NotMeasured)
 	}
-	p.Limit = limitOfRates(found, limitsOf(s, found))
+	p.Limit = limitOfRates(found, limits)
 	if l := p.Limit; l != nil && l.Limit == 0 {
 		switch {
 		case l.Why != "":
@@ -117,19 +118,6 @@ func (p *Rates) Found(found []Variant, s *scenarios.Scenario, interrupted bool) 
 	}
 	p.Decision = verdict.Overall(all...)
 	p.Exit = p.Decision.ExitCode()
-}
-
-// limitsOf returns the limits of a scenario's variants by their names; nil means
-// that the variants are not limits.
-func limitsOf(s *scenarios.Scenario, found []Variant) map[string]int {
-	if len(found) == 0 || found[0].Limit == 0 {
-		return nil
-	}
-	limits := map[string]int{}
-	for _, v := range s.Variants {
-		limits[v.Name] = v.Limit
-	}
-	return limits
 }
 
 // Hidden returns the share by which a confirmed rate may exceed the sustainable one:

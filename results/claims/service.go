@@ -19,7 +19,11 @@ func judgeExhaustion(x *summary.Index, c scenarios.ExhaustionClaim, judged *Clai
 	return eachService(x, c.Of, c.Where, judged, func(row summary.ServiceRow, _ scenarios.Level, e *Evidence) {
 		e.Kind, e.Value = KindExhaustion, new(float64(row.Exhausted))
 		if out := row.FirstExhausted; out != nil {
-			e.Notes = append(e.Notes, fmt.Sprintf("median: after %.1f s, at report %d and %.1f reports/s, first for %s", out.At.Seconds(), out.Report, out.Rate, out.Side))
+			note := fmt.Sprintf("median: after %.1[1]f s, at %[2]s %[3]d and %.1[4]f %[2]ss/s", out.At.Seconds(), row.Unit, out.Report, out.Rate)
+			if out.Side != "" {
+				note += ", first for " + out.Side
+			}
+			e.Notes = append(e.Notes, note)
 		}
 		if n := row.OutOfPorts; n > 0 {
 			e.Notes = append(e.Notes, fmt.Sprintf("local ports ran out in %d of %d trials (EADDRNOTAVAIL); this does not count as running out of descriptors", n, row.Measured+total(row.NotOK)))

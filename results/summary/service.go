@@ -22,6 +22,8 @@ type ServiceRow struct {
 	// Due is the number of reports that were due in all trials; Done of them
 	// succeeded, and Errors counts the others by type.
 	Due int `json:"due"`
+	// Unit is "request" for an HTTP service that sut.command starts, else "report".
+	Unit string `json:"unit,omitempty"`
 	// Dropped of them were never sent because the load ended early.
 	Dropped int            `json:"dropped"`
 	Done    int            `json:"done"`
@@ -120,7 +122,7 @@ func (s Served) Measured() bool {
 
 // ServiceAt summarizes one variant at one level.
 func (x *Index) ServiceAt(variant string, l scenarios.Level) (ServiceRow, error) {
-	row := ServiceRow{Variant: variant, Level: l.Name, Planned: x.Blocks(), NoFile: l.Scenario.SUT.NoFile}
+	row := ServiceRow{Variant: variant, Level: l.Name, Planned: x.Blocks(), NoFile: l.Scenario.SUT.NoFile, Unit: l.Scenario.Service.Unit()}
 	if err := row.add(x.Served(variant, l)); err != nil {
 		return row, fmt.Errorf("sum up %s at %s: %w", variant, l.Name, err)
 	}
@@ -134,7 +136,7 @@ func (r *ServiceRow) add(trials []Served) error {
 	for _, t := range trials {
 		r.count(t)
 		s := t.Service
-		if s == nil {
+		if s == nil || !t.Measured() { // its times are invalid, its time series too, or incomplete
 			continue
 		}
 		for _, m := range []struct {
@@ -144,9 +146,6 @@ func (r *ServiceRow) add(trials []Served) error {
 			if err := m.to.Add(m.from); err != nil {
 				return fmt.Errorf("trial %d: %w", t.Index, err)
 			}
-		}
-		if !t.Measured() {
-			continue // its time series is invalid or incomplete
 		}
 		if e := t.TimeSeries.Exhausted; e != nil {
 			exhausted = append(exhausted, t)
@@ -178,7 +177,8 @@ func (r *ServiceRow) setExhausted(exhausted []Served) {
 	}
 }
 
-// count adds the figures that count whatever the outcome.
+// count adds a trial: what it opened, wrote and lost whatever its outcome, and what
+// became of its reports if it was measured.
 func (r *ServiceRow) count(t Served) {
 	if t.Measured() {
 		r.Measured++
@@ -208,7 +208,7 @@ func (r *ServiceRow) count(t Served) {
 		r.OutOfPorts++
 	}
 	s := t.Service
-	if s == nil {
+	if s == nil || !t.Measured() { // an overloaded generator or mock makes answers late
 		return
 	}
 	r.Due += s.Due
@@ -249,7 +249,7 @@ func (r *ServiceRow) setCause(fits []judged) {
 	}
 	slices.SortFunc(most, func(a, b judged) int { return cmp.Compare(completed(a.fit), completed(b.fit)) })
 	middle := most[len(most)/2]
-	r.Detail = middle.detail(r.NoFile)
+	r.Detail = middle.detail(r.Unit, r.NoFile)
 	if kind, by := middle.trial.TimeSeries.grows(middle.cause, middle.trial.Seed); kind != "" {
 		r.Detail += fmt.Sprintf("; most of them %s, %.1f each", kind, by)
 	}
@@ -262,16 +262,16 @@ type judged struct {
 	cause leak.Cause
 }
 
-// detail describes the cause: a leak per report, and load per item if the items in
+// detail describes the cause: a leak per report or request, and load per item if the items in
 // flight show it, too.
-func (j judged) detail(limit int) string {
+func (j judged) detail(unit string, limit int) string {
 	if j.cause == leak.Load {
 		byItem, err := leak.Regress(j.trial.TimeSeries.Items, Confidence, j.trial.Seed)
 		if err == nil && byItem.Cause() == leak.Load {
 			return byItem.Describe(leak.Load, "item", limit)
 		}
 	}
-	return j.fit.Describe(j.cause, "report", limit)
+	return j.fit.Describe(j.cause, unit, limit)
 }
 
 // cause returns the cause that a fit shows, given the number of leaked

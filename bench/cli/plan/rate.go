@@ -30,6 +30,8 @@ type rateOptions struct {
 	most     float64
 	variants []string
 	limits   []int
+	vary     string
+	byName   map[string]int // limits by the names of their variants; nil without limits
 }
 
 func newPlanRate(shared planOptions) *cobra.Command {
@@ -38,7 +40,8 @@ func newPlanRate(shared planOptions) *cobra.Command {
 		Use:   "rate [SCENARIO]",
 		Short: "Find the highest rate that each variant of a service sustains",
 		Example: `  floodgate plan rate                          # the built-in scenario service
-  floodgate plan rate mine.yaml --limits 4,16,64  # which shared limit suffices`,
+  floodgate plan rate mine.yaml --limits 4,16,64  # which shared limit suffices
+  floodgate plan rate own.yaml --limits 4,16,64 --vary workers  # of your own service`,
 		Long: `Doubles the rate of reports until the scenario's slo fails, bisects, and
 confirms what passed over a longer window. Prints the rate, the lowest rate that
 failed, and the bottleneck. If that is the generator or the mock, there is no
@@ -60,6 +63,7 @@ measured, or the plan was interrupted: its results so far are printed.`,
 	flags.DurationVar(&o.window, "window", 0, "`duration` of a rate (default 5s or 3 × the slo's p99)")
 	flags.Float64Var(&o.most, "max-rate", search.DefaultMaxRate, "highest `rate` tried, in reports a second")
 	flags.IntSliceVar(&o.limits, "limits", nil, "shared `limits` to try in place of the variants")
+	flags.StringVar(&o.vary, "vary", "limit", "`variable` of your own service that --limits sets")
 	flags.StringSliceVar(&o.variants, "variants", nil, "`names` of the variants (default all)")
 	o.flags(flags)
 	command.RateFormats.Flag(flags, &o.format)
@@ -68,7 +72,7 @@ measured, or the plan was interrupted: its results so far are printed.`,
 }
 
 // run plans the rates of one scenario.
-func (o rateOptions) run(ctx context.Context, name string) error {
+func (o *rateOptions) run(ctx context.Context, name string) error {
 	s, bounds, err := o.prepare(name)
 	if err != nil {
 		return command.Usage(err)
@@ -96,7 +100,7 @@ func (o rateOptions) run(ctx context.Context, name string) error {
 }
 
 // prepare checks the flags and loads the scenario with the chosen variants.
-func (o rateOptions) prepare(name string) (*scenarios.Scenario, search.RateBounds, error) {
+func (o *rateOptions) prepare(name string) (*scenarios.Scenario, search.RateBounds, error) {
 	var none search.RateBounds
 	if err := command.RateFormats.Check(o.format); err != nil {
 		return nil, none, err
@@ -112,7 +116,7 @@ func (o rateOptions) prepare(name string) (*scenarios.Scenario, search.RateBound
 	}
 	if len(o.limits) > 0 {
 		s.Claims, s.Thresholds = nil, nil // they are about the scenario's own variants
-		s.Variants, err = search.RateLimits(s, o.limits)
+		s.Variants, o.byName, err = search.RateLimits(s, o.limits, o.vary)
 		return s, bounds, err
 	}
 	if s.Variants, err = search.RateVariants(s); err != nil {
@@ -157,18 +161,18 @@ func newRates(s *scenarios.Scenario, bounds search.RateBounds, h results.Header,
 
 // execute runs the search, then stores and prints its results, even if it was
 // interrupted.
-func (o rateOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds search.RateBounds, p *Planning, plan *capacity.Rates) error {
+func (o *rateOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds search.RateBounds, p *Planning, plan *capacity.Rates) error {
 	path := filepath.Join(p.store.Dir(), File)
 	trials, watch := o.backend.Rates(p)
 	found, failed := search.Rates(ctx, search.RateOptions{
-		Scenario: s, Limits: len(o.limits) > 0, Bounds: bounds, Store: p.store, Tester: trials, Watch: watch, Cores: plan.Machine.Cores, Note: o.Note,
+		Scenario: s, Limits: o.byName, Bounds: bounds, Store: p.store, Tester: trials, Watch: watch, Cores: plan.Machine.Cores, Note: o.Note,
 		Tried: func(found []capacity.Variant, point capacity.Point) error {
 			o.Note(found[len(found)-1].Variant + ": " + content.Tried(point))
-			plan.Found(found, s, true)
+			plan.Found(found, s, o.byName, true)
 			return storePlan(path, plan.ID, plan)
 		},
 	})
-	plan.Found(found, s, failed != nil)
+	plan.Found(found, s, o.byName, failed != nil)
 	if run, err := results.Open(p.store.Dir()); err == nil {
 		plan.Noise = noise.OfMachine(run)
 	}

@@ -206,12 +206,20 @@ func errorTypes(counts map[string]int) string {
 	return strings.Join(types, ", ")
 }
 
+// units names what arrives at the service, in the plural.
+func (p *Run) units() string {
+	if rows := p.Outcome.Service; len(rows) > 0 {
+		return rows[0].Unit + "s"
+	}
+	return "reports"
+}
+
 // ServiceGrid has one row per row of the service's table.
 func (p *Run) ServiceGrid() *text.Grid {
 	g := &text.Grid{Columns: []text.Column{
 		{Title: "variant"},
 		{Title: "n", Right: true},
-		{Title: "reports", Right: true, Drop: 4},
+		{Title: p.units(), Right: true, Drop: 4},
 		{Title: "done", Right: true},
 		{Title: "response p50", Right: true, Drop: 5},
 		{Title: "p99", Right: true},
@@ -250,13 +258,17 @@ func (p *Run) serviceCells(r summary.ServiceRow) []string {
 	if r.Recovered < r.Measured {
 		recovered = p.Paint(recovered, verdict.Bad)
 	}
+	leaked, documents := text.Count(r.Leaked), p.documents(summary.Row{Documents: r.Documents, Checked: r.Checked, Planned: r.Planned})
+	if r.Checked == 0 && r.Unit == "request" { // of a service whose inside cannot be seen
+		leaked, documents = text.None, text.None
+	}
 	peak := text.None
 	if r.Peak != nil {
 		peak = fmt.Sprintf("%s of %s", text.Count(*r.Peak), text.Count(r.NoFile))
 	}
 	return []string{
 		r.Variant, n, text.Count(r.Due), done, text.OrNone(r.ResponseP50, text.Duration), text.OrNone(r.ResponseP99, text.Duration), text.OrNone(r.ServiceP99, text.Duration),
-		text.OrNone(r.Tasks, text.Count), text.OrNone(r.PeakRSS, text.Mebibytes), peak, exhausted, recovered, text.Count(r.Leaked), p.documents(summary.Row{Documents: r.Documents, Checked: r.Checked, Planned: r.Planned}),
+		text.OrNone(r.Tasks, text.Count), text.OrNone(r.PeakRSS, text.Mebibytes), peak, exhausted, recovered, leaked, documents,
 	}
 }
 
@@ -267,13 +279,13 @@ func ServiceRemarks(r summary.ServiceRow) []string {
 		parts = append(parts, text.Plural(r.NotOK[o], "trial", "trials")+" "+PastTense(o))
 	}
 	if r.Stalled > 0 {
-		parts = append(parts, text.Plural(r.Stalled, "trial", "trials")+" stalled: reports were in flight and none completed")
+		parts = append(parts, text.Plural(r.Stalled, "trial", "trials")+" stalled: "+r.Unit+"s were in flight and none completed")
 	}
 	if r.Dropped > 0 {
-		parts = append(parts, text.Count(r.Dropped)+" reports were due but not sent because the load ended early")
+		parts = append(parts, text.Count(r.Dropped)+" "+r.Unit+"s were due but not sent because the load ended early")
 	}
 	if len(r.Errors) > 0 {
-		parts = append(parts, "failed reports: "+errorTypes(r.Errors))
+		parts = append(parts, "failed "+r.Unit+"s: "+errorTypes(r.Errors))
 	}
 	if r.Repeated > 0 {
 		parts = append(parts, repeatedRemark(r.Repeated))
@@ -282,7 +294,10 @@ func ServiceRemarks(r summary.ServiceRow) []string {
 		parts = append(parts, "out of local ports (EADDRNOTAVAIL) in "+text.Plural(r.OutOfPorts, "trial", "trials"))
 	}
 	if out := r.FirstExhausted; out != nil {
-		words := fmt.Sprintf("out of descriptors after %.1f s, at report %s and %.1f reports/s, first for %s", out.At.Seconds(), text.Count(out.Report), out.Rate, RefusedSides(r.Sides))
+		words := fmt.Sprintf("out of descriptors after %.1[1]f s, at %[2]s %[3]s and %.1[4]f %[2]ss/s", out.At.Seconds(), r.Unit, text.Count(out.Report), out.Rate)
+		if len(r.Sides) > 0 {
+			words += ", first for " + RefusedSides(r.Sides)
+		}
 		if at := r.PredictedAt; at != nil {
 			words += fmt.Sprintf(" (predicted: %.1f s, when half of them were open)", at.Seconds())
 		}

@@ -132,7 +132,7 @@ func EveryEnd() *capacity.Rates {
 	}, &scenarios.Scenario{
 		Variants:   []scenarios.Variant{{}, {}, {}, {}, {}, {}, {}, {Name: "never-begun"}},
 		Thresholds: []scenarios.Threshold{{Rule: "shared-10.max_rate >= 10/s"}, {Rule: "shared-10.max_rate >= 20/s", Margin: 0.1, Severity: scenarios.SeverityWarn}, {Rule: "none.max_rate > 30/s"}, {Rule: "none.done >= 99%"}},
-	}, true)
+	}, nil, true)
 	return plan
 }
 
@@ -158,7 +158,7 @@ func ofLimits() *capacity.Rates {
 			Points: []capacity.Point{point(of.confirmed/2, verdict.Passed, 210*time.Millisecond), point(of.next, verdict.Failed, 3*time.Second), point(of.confirmed, verdict.Passed, 870*time.Millisecond)},
 		}})
 	}
-	plan.Found(found, s, false)
+	plan.Found(found, s, map[string]int{"shared-4": 4, "shared-16": 16, "shared-64": 64}, false)
 	return plan
 }
 
@@ -167,7 +167,7 @@ func ofOpenLimits() *capacity.Rates {
 	plan := ofLimits()
 	found := plan.Variants
 	found[2].Rate = capacity.Rate{End: capacity.Unfinished, Met: 22.6, Points: found[2].Points[:1]}
-	plan.Found(found, &scenarios.Scenario{Variants: []scenarios.Variant{{Name: "shared-4", Limit: 4}, {Name: "shared-16", Limit: 16}, {Name: "shared-64", Limit: 64}}}, true)
+	plan.Found(found, &scenarios.Scenario{Variants: []scenarios.Variant{{Name: "shared-4", Limit: 4}, {Name: "shared-16", Limit: 16}, {Name: "shared-64", Limit: 64}}}, map[string]int{"shared-4": 4, "shared-16": 16, "shared-64": 64}, true)
 	return plan
 }
 
