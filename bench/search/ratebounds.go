@@ -162,3 +162,58 @@ func RateLimits(s *scenarios.Scenario, limits []int, vary string) ([]scenarios.V
 	}
 	return some, named, nil
 }
+
+func (o RateOptions) level() (scenarios.Level, error) {
+	if o.Scenario.Service == nil || o.Scenario.SLO == nil {
+		return scenarios.Level{}, errors.New("search a rate: the scenario must have a service and an slo")
+	}
+	return firstLevel(o.Scenario)
+}
+
+// planned returns the trial of one rate: the scenario's first level with constant
+// arrivals, at random times where the scenario has them so.
+func (r *rateRunner) planned(v scenarios.Variant, p Probe) (experiment.ScheduledTrial, error) {
+	s := *r.base.Scenario
+	service := *s.Service
+	service.Arrivals = scenarios.Arrivals{Pattern: "constant", Rate: p.Rate, Poisson: s.Service.Arrivals.Poisson}
+	service.Duration = scenarios.Duration(p.Window)
+	s.Service = &service
+	set := fixedFactors(r.base, setByRates)
+	set["service.arrivals.rate"], set["service.duration"] = p.Rate, p.Window.String()
+	s.Levels, s.Variants, s.Blocks, s.Claims, s.Thresholds, s.Quick = []scenarios.LevelSet{set}, []scenarios.Variant{v}, 1, nil, nil, nil
+	trials, err := experiment.Schedule(&s)
+	if err != nil {
+		return experiment.ScheduledTrial{}, fmt.Errorf("plan %g/s: %w", p.Rate, err)
+	}
+	t := trials[0]
+	t.Index, t.Seed = r.index, seed(s.Seed, service.Arrivals, p)
+	return t, nil
+}
+
+// The greatest difference between the number of random arrivals and that of the rate, as a
+// share, and the number of seeds that are tried.
+const (
+	numberWithin = 0.02
+	mostSeeds    = 1000
+)
+
+// seed returns the first seed of a sequence with which the number of arrivals agrees with
+// the rate within 2 % or one report. Otherwise the number of a hundred random arrivals, and
+// thus the rate, would be off by 10 %. Their times stay random. Confirmations use another
+// sequence.
+func seed(of uint64, a scenarios.Arrivals, p Probe) uint64 {
+	kind := uint64(0)
+	if p.Confirms {
+		kind = 1
+	}
+	sequence := rand.New(rand.NewPCG(of, kind))
+	want := p.Rate * p.Window.Seconds()
+	for range mostSeeds {
+		s := sequence.Uint64()
+		arrivals := load.Arrivals{Rate: load.Constant(p.Rate), Poisson: a.Poisson, Seed: s, For: p.Window}
+		if !a.Poisson || math.Abs(float64(len(arrivals.Times()))-want) <= max(1, numberWithin*want) {
+			return s
+		}
+	}
+	return sequence.Uint64()
+}
