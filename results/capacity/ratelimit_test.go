@@ -33,7 +33,7 @@ func TestLimitOfRates(t *testing.T) {
 			capacity.RateLimit{Highest: 12, Peak: 16, Why: "undecided limits: 1 of 3"}, 3},
 	} {
 		var plan capacity.Rates
-		plan.Found(c.found, s, map[string]int{"shared-4": 4, "shared-16": 16, "shared-64": 64}, false)
+		plan.Found(c.found, s, map[string]int{"a": 4, "b": 16, "c": 64}, false)
 		if plan.Limit == nil || *plan.Limit != c.want || plan.Exit != c.exit {
 			t.Errorf("%s: %+v, exit %d; want %+v, %d", name, plan.Limit, plan.Exit, c.want, c.exit)
 		}
