@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"context"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -86,27 +85,5 @@ func TestMongoDataIsOneProcess(t *testing.T) {
 	var out bytes.Buffer
 	if code := run(ctx, []string{"mongo", "--addr", "127.0.0.1:0", "--data", filepath.Join(dir, "data")}, &out, &out); code != verdict.ExitPassed {
 		t.Errorf("after the kill: exit code %d: %s", code, &out)
-	}
-}
-
-func TestPortTaken(t *testing.T) {
-	taken, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer taken.Close()
-	addr := taken.Addr().String()
-	for _, command := range []string{"upstream", "mongo"} {
-		t.Run(command, func(t *testing.T) {
-			var out bytes.Buffer
-			if code := run(context.Background(), []string{command, "--addr", addr}, &out, &out); code != verdict.ExitNotMeasured {
-				t.Errorf("exit code %d, want %d", code, verdict.ExitNotMeasured)
-			}
-			for _, want := range []string{addr, "--addr 127.0.0.1:0 picks a free port"} {
-				if !strings.Contains(out.String(), want) {
-					t.Errorf("says %q, want %q in it", &out, want)
-				}
-			}
-		})
 	}
 }

@@ -15,6 +15,9 @@ import (
 func repository(t *testing.T) (top, head string) {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
+		if os.Getenv("FLOODGATE_REQUIRE_GIT") == "1" {
+			t.Fatal("FLOODGATE_REQUIRE_GIT=1: ", err)
+		}
 		t.Skip("git is not installed")
 	}
 	top, err := filepath.EvalSymlinks(t.TempDir())

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"slices"
 	"testing"
+
+	"floodgate/results/verdict"
 )
 
 // What is piped has the width in COLUMNS, if that is one.
@@ -40,5 +42,12 @@ func TestBrowserCommand(t *testing.T) {
 	missing := errors.New("not in PATH")
 	if _, err := browserCommand("linux", func(string) (string, error) { return "", missing }, "x"); !errors.Is(err, missing) {
 		t.Errorf("without xdg-open: %v", err)
+	}
+}
+
+// A verdict that could not be printed does not pass.
+func TestExitWithError(t *testing.T) {
+	if got := CodeOf(Exit(verdict.ExitPassed, errors.New("x"))); got != verdict.ExitNotMeasured {
+		t.Errorf("passed with an error: exit code %d, want %d", got, verdict.ExitNotMeasured)
 	}
 }

@@ -25,10 +25,26 @@ type Repository struct {
 	Top string
 }
 
+// require names the environment variable with which a machine without git fails
+// the tests that need it, as it must in CI, in place of skipping them.
+const require = "FLOODGATE_REQUIRE_GIT"
+
+// HasGit reports whether git is installed. It returns an error if it is not, and
+// FLOODGATE_REQUIRE_GIT is 1.
+func HasGit() (bool, error) {
+	_, err := exec.LookPath("git")
+	if err != nil && os.Getenv(require) == "1" {
+		return false, fmt.Errorf("%s=1: %w", require, err)
+	}
+	return err == nil, nil
+}
+
 // Init creates an empty repository with the branch main.
 func Init(t *testing.T, top string) *Repository {
 	t.Helper()
-	if _, err := exec.LookPath("git"); err != nil {
+	if ok, err := HasGit(); err != nil {
+		t.Fatal(err)
+	} else if !ok {
 		t.Skip("git is not installed")
 	}
 	if err := os.MkdirAll(top, 0o755); err != nil {
@@ -80,6 +96,23 @@ type State map[string]string
 // Look returns the state of directories.
 func Look(t *testing.T, folders ...string) State {
 	t.Helper()
+	all, err := Snapshot(folders...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// Same reports an error for each file that has changed.
+func (before State) Same(t *testing.T, folders ...string) {
+	t.Helper()
+	for _, change := range before.Changes(Look(t, folders...)) {
+		t.Error(change)
+	}
+}
+
+// Snapshot returns the state of directories.
+func Snapshot(folders ...string) (State, error) {
 	all := State{}
 	for _, dir := range folders {
 		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -99,24 +132,24 @@ func Look(t *testing.T, folders ...string) State {
 			return err
 		})
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
 	}
-	return all
+	return all, nil
 }
 
-// Same reports an error if the state has changed.
-func (before State) Same(t *testing.T, folders ...string) {
-	t.Helper()
-	after := Look(t, folders...)
+// Changes describes each file that differs in the later state.
+func (before State) Changes(after State) []string {
+	var changes []string
 	for path, was := range before {
 		if is := after[path]; is != was {
-			t.Errorf("%s is %q, was %q", path, is, was)
+			changes = append(changes, fmt.Sprintf("%s is %q, was %q", path, is, was))
 		}
 	}
 	for path := range after {
 		if before[path] == "" {
-			t.Errorf("%s is new", path)
+			changes = append(changes, path+" is new")
 		}
 	}
+	return changes
 }
