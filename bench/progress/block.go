@@ -1,7 +1,6 @@
 package progress
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"strings"
@@ -10,9 +9,7 @@ import (
 
 	"floodgate/bench/experiment"
 	"floodgate/results"
-	"floodgate/results/report/text"
 	"github.com/charmbracelet/x/ansi"
-	"github.com/schollz/progressbar/v3"
 )
 
 // redrawEvery is the interval between redraws of the block.
@@ -21,10 +18,11 @@ const redrawEvery = 200 * time.Millisecond
 // block draws several lines of a terminal in place. The cursor stays at the start of the
 // last one, where the terminal's own "^C" does not wrap.
 type block struct {
-	w     io.Writer
-	size  func() (columns, rows int)
-	color bool
-	beat  *beat
+	w       io.Writer
+	size    func() (columns, rows int)
+	service bool // trials are of a service under load, which says how they go
+	color   bool
+	beat    *beat
 
 	mu      sync.Mutex
 	tracker tracker
@@ -32,8 +30,8 @@ type block struct {
 	drawn   []int // widths of the lines on the terminal
 }
 
-func newBlock(w io.Writer, size func() (columns, rows int), color bool) *block {
-	b := &block{w: w, size: size, color: color, tracker: newCourse()}
+func newBlock(w io.Writer, size func() (columns, rows int), service, color bool) *block {
+	b := &block{w: w, size: size, service: service, color: color, tracker: newCourse()}
 	b.beat = newBeat(redrawEvery, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -88,7 +86,7 @@ func (b *block) draw() {
 		return
 	}
 	columns, rows := b.size()
-	lines := Render(b.tracker.now(), columns-1, b.color)
+	lines := Render(b.tracker.now(), b.service, columns-1, b.color)
 	lines = lines[:max(1, min(len(lines), rows-1))]
 	out := b.top(columns)
 	b.drawn = b.drawn[:0]
@@ -160,43 +158,4 @@ func newBeat(every time.Duration, f func()) *beat {
 func (b *beat) stop() {
 	b.once.Do(func() { close(b.over) })
 	<-b.ended
-}
-
-// bar draws a single line in place.
-type bar struct {
-	w   io.Writer
-	bar *progressbar.ProgressBar
-}
-
-func (b *bar) Started(planned, done int, _ time.Duration) {
-	b.bar = progressbar.NewOptions(planned,
-		progressbar.OptionSetWriter(b.w), progressbar.OptionSetWidth(24),
-		progressbar.OptionSetPredictTime(false), progressbar.OptionClearOnFinish(),
-		progressbar.OptionShowCount(), progressbar.OptionSetElapsedTime(false),
-		progressbar.OptionUseANSICodes(true))
-	_ = b.bar.Add(done)
-}
-
-func (b *bar) TrialStarted(t experiment.ScheduledTrial, left time.Duration) {
-	b.bar.Describe(fmt.Sprintf("%s left · block %d · %s %s", text.InWords(left), t.Block+1, t.Variant.Name, cmp.Or(t.Level.Label, t.Level.Name)))
-}
-
-func (b *bar) TrialEnded(t results.Trial, _ time.Duration) {
-	if t.Outcome != results.OutcomeOK {
-		b.Note(trialNote(t))
-	}
-	_ = b.bar.Add(1)
-}
-
-func (b *bar) Live(experiment.Live) {}
-
-func (b *bar) Note(note string) {
-	b.Close()
-	fmt.Fprintln(b.w, note)
-}
-
-func (b *bar) Close() {
-	if b.bar != nil {
-		_ = b.bar.Clear()
-	}
 }

@@ -104,7 +104,7 @@ func TestBlock(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := &screen{t: t, columns: 80}
 		io.WriteString(s, "service: a title\r\n")
-		b := newBlock(s, func() (int, int) { return s.columns, 24 }, true)
+		b := newBlock(s, func() (int, int) { return s.columns, 24 }, true, true)
 		b.Started(36, 15, time.Minute)
 		b.TrialStarted(planned(), time.Minute)
 		for i := range 30 {
@@ -143,7 +143,7 @@ func TestBlock(t *testing.T) {
 func TestBlockResized(t *testing.T) {
 	var out bytes.Buffer
 	columns, rows := 100, 24
-	b := newBlock(&out, func() (int, int) { return columns, rows }, false)
+	b := newBlock(&out, func() (int, int) { return columns, rows }, true, false)
 	defer b.Close()
 	b.Started(36, 15, time.Minute)
 	b.TrialStarted(planned(), time.Minute)
@@ -171,7 +171,7 @@ func TestBlockResized(t *testing.T) {
 // A blocked terminal does not delay the trial.
 func TestBlockedWriter(t *testing.T) {
 	r, w := io.Pipe()
-	b := newBlock(w, func() (int, int) { return 80, 24 }, false)
+	b := newBlock(w, func() (int, int) { return 80, 24 }, true, false)
 	b.Started(36, 15, time.Minute)
 	var told sync.WaitGroup
 	told.Go(func() {

@@ -4,7 +4,7 @@
 //	defer v.Close()
 //	runner.Progress = v
 //
-// In a terminal it draws a bar or, for a service under load, a block of lines in place.
+// In a terminal it draws a block of lines in place, which is longer for a service under load.
 // Elsewhere, as in the log of a CI server, it prints a line every few seconds.
 package progress
 
@@ -68,7 +68,7 @@ func New(o Options) View {
 	switch {
 	case o.Quiet:
 		return silent{}
-	case inPlace && o.Service:
+	case inPlace:
 		size := func() (int, int) {
 			columns, rows, err := term.GetSize(int(f.Fd()))
 			if err != nil {
@@ -76,9 +76,7 @@ func New(o Options) View {
 			}
 			return columns, rows
 		}
-		return newBlock(f, size, o.getenv("NO_COLOR") == "")
-	case inPlace:
-		return &bar{w: f}
+		return newBlock(f, size, o.Service, o.getenv("NO_COLOR") == "")
 	}
 	return newPlain(o.To, o.Service)
 }

@@ -78,19 +78,20 @@ func TestRender(t *testing.T) {
 			var out strings.Builder
 			for _, width := range []int{120, 80, 60} {
 				out.WriteString(strings.Repeat("-", width) + "\n")
-				for _, l := range Render(s, width, false) {
+				for _, l := range Render(s, true, width, false) {
 					out.WriteString(l + "\n")
 				}
 			}
+			out.WriteString("---- of items\n" + strings.Join(Render(s, false, 80, false), "\n") + "\n")
 			if s.Live != nil {
 				out.WriteString("---- as a line\n" + Line(s) + "\n")
 			}
 			golden(t, name+".txt", out.String())
 			for width := range 130 {
-				for _, color := range []bool{false, true} {
-					lines := Render(s, width, color)
-					if len(lines) != 8 {
-						t.Fatalf("width %d: %d lines, want as many as ever", width, len(lines))
+				for i, want := range []int{8, 8, 2, 2} {
+					lines := Render(s, want == 8, width, i%2 == 0)
+					if len(lines) != want {
+						t.Fatalf("width %d: %d lines, want %d as ever", width, len(lines), want)
 					}
 					for _, l := range lines {
 						if ansi.StringWidth(l) > width {
@@ -178,10 +179,9 @@ func TestWhereItIsDrawnInPlace(t *testing.T) {
 	} {
 		for _, service := range []bool{false, true} {
 			v := New(Options{To: f, Service: service, getenv: func(name string) string { return c.env[name] }, isTerminal: func(*os.File) bool { return c.terminal }})
-			_, isBar := v.(*bar)
-			_, isBlock := v.(*block)
+			block, isBlock := v.(*block)
 			_, isPlain := v.(*plain)
-			if isBar != (c.inPlace && !service) || isBlock != (c.inPlace && service) || isPlain == c.inPlace {
+			if isBlock != c.inPlace || isPlain == c.inPlace || isBlock && block.service != service {
 				t.Errorf("terminal %v, %v, service %v: %T", c.terminal, c.env, service, v)
 			}
 			v.Close()

@@ -34,9 +34,10 @@ const (
 	faint    = "8"
 )
 
-// Render returns the lines of the block. Their number is constant, and none is wider than
-// width: fields that do not fit are omitted from the end of their line.
-func Render(s State, width int, color bool) []string {
+// Render returns the lines of the block: the bar and the trial, and for a service the
+// progress of the trial. Their number is constant, and none is wider than width: fields
+// that do not fit are omitted from the end of their line.
+func Render(s State, service bool, width int, color bool) []string {
 	p := painter{width: width, color: color}
 	p.bar(s)
 	if s.Trial == nil {
@@ -44,6 +45,9 @@ func Render(s State, width int, color bool) []string {
 	} else {
 		which := s.Trial.Variant.Name + fmt.Sprintf(", block %d of %d", s.Trial.Block+1, s.Trial.Level.Scenario.Blocks)
 		p.row("trial", words(which+prefixed(", ", shortLevel(s.Trial)))) // one field, which is cut rather than omitted
+	}
+	if !service {
+		return p.lines
 	}
 	if s.Live == nil {
 		for _, label := range []string{"load", "rate", "in flight", "response", "descriptors", "errors"} {
