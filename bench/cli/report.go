@@ -36,16 +36,9 @@ func newReport(stdout io.Writer) *cobra.Command {
 and the exit code follow from the stored run alone, and are those from when it
 ran. An unfinished run is inconclusive, unless a claim failed already.
 
-  text      the table and the judged claims
-  html      a page with pictures, in one file that loads nothing
-  json      the verdict with all its evidence
-  gobench   Go benchmark lines, for benchstat
-  markdown  a comment on a pull request, 65,536 bytes at most
-  junit     JUnit XML: a test case a claim; an inconclusive one is an error
-  sarif     SARIF 2.1.0: a result for each claim that is not as expected
-  github    annotations of GitHub Actions
-
-Plans have text, html, json and markdown; comparisons neither html nor gobench.`,
+` + command.RunFormats.Help() + `
+A plan has ` + command.OneOf(command.LimitFormats.Names()) + `,
+a comparison of a gate ` + command.OneOf(command.GateFormats.Names()) + `.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {

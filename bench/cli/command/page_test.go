@@ -4,24 +4,7 @@ import (
 	"errors"
 	"slices"
 	"testing"
-
-	"floodgate/results/verdict"
 )
-
-// What is piped has the width in COLUMNS, if that is one.
-func TestColumns(t *testing.T) {
-	for value, want := range map[string]int{"": 0, "120": 120, "1": 1, "0": 0, "-5": 0, "wide": 0, "80x24": 0, "99999999999999999999": 0} {
-		got := columns(func(name string) string {
-			if name != "COLUMNS" {
-				t.Errorf("asked for %s", name)
-			}
-			return value
-		})
-		if got != want {
-			t.Errorf("COLUMNS=%q: %d, want %d", value, got, want)
-		}
-	}
-}
 
 func TestBrowserCommand(t *testing.T) {
 	there := func(name string) (string, error) { return "/bin/" + name, nil }
@@ -42,12 +25,5 @@ func TestBrowserCommand(t *testing.T) {
 	missing := errors.New("not in PATH")
 	if _, err := browserCommand("linux", func(string) (string, error) { return "", missing }, "x"); !errors.Is(err, missing) {
 		t.Errorf("without xdg-open: %v", err)
-	}
-}
-
-// A verdict that could not be printed does not pass.
-func TestExitWithError(t *testing.T) {
-	if got := CodeOf(Exit(verdict.ExitPassed, errors.New("x"))); got != verdict.ExitNotMeasured {
-		t.Errorf("passed with an error: exit code %d, want %d", got, verdict.ExitNotMeasured)
 	}
 }

@@ -1,0 +1,188 @@
+package command
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/spf13/pflag"
+
+	"floodgate/bench/doctor"
+	"floodgate/mockupstream/learn"
+	"floodgate/results"
+	"floodgate/results/capacity"
+	"floodgate/results/compare"
+	"floodgate/results/history"
+	verdicts "floodgate/results/pairs"
+	"floodgate/results/report"
+	"floodgate/results/report/ci"
+	"floodgate/results/report/html"
+	"floodgate/results/report/text"
+	"floodgate/results/whatif"
+)
+
+// Names of formats that commands refer to.
+const (
+	FormatText     = "text"
+	FormatHTML     = "html"
+	formatJSON     = "json"
+	FormatMarkdown = "markdown"
+	formatGoBench  = "gobench"
+	formatJUnit    = "junit"
+	formatSARIF    = "sarif"
+	formatGitHub   = "github"
+)
+
+// descriptions are what the formats of a run hold, for help texts.
+var descriptions = map[string]string{
+	FormatText:     "the table and the judged claims",
+	FormatHTML:     "a page with pictures, in one file that loads nothing",
+	formatJSON:     "the verdict with all its evidence",
+	formatGoBench:  "Go benchmark lines, for benchstat",
+	FormatMarkdown: fmt.Sprintf("a comment on a pull request, %s bytes at most", text.Count(ci.MaxComment)),
+	formatJUnit:    "JUnit XML: a test case a claim; an inconclusive one is an error",
+	formatSARIF:    "SARIF 2.1.0: a result for each claim that is not as expected",
+	formatGitHub:   "annotations of GitHub Actions",
+}
+
+// format renders results of one kind under a name.
+type format[T any] struct {
+	Name   string
+	render func(io.Writer, T) error
+}
+
+// formats lists the formats of one kind of result. The first one is the default.
+type formats[T any] []format[T]
+
+// These tables hold every format of every kind of result: a new format is a line
+// in one of them.
+var (
+	RunFormats = append(formats[ci.Judged]{
+		people(func(w io.Writer, j ci.Judged, o text.Options) error {
+			return report.Terminal(w, j.Run, j.Verdict, o)
+		}),
+		{FormatHTML, runPage},
+		{formatJSON, func(w io.Writer, j ci.Judged) error { return report.JSON(w, j.Verdict) }},
+		{formatGoBench, func(w io.Writer, j ci.Judged) error { return report.GoBench(w, j.Run) }},
+		{FormatMarkdown, func(w io.Writer, j ci.Judged) error { return printBytes(w, ci.Markdown(j, ci.MaxComment)) }},
+	}, forCI(ci.Judged.Judgement)...)
+
+	GateFormats = append(formats[GateResult]{
+		people(func(w io.Writer, g GateResult, o text.Options) error { return g.Text(w, o) }),
+		{formatJSON, func(w io.Writer, g GateResult) error { return g.JSON(w) }},
+		{FormatMarkdown, func(w io.Writer, g GateResult) error { return printBytes(w, ci.Comment(g.Judgement)) }},
+	}, forCI(func(g GateResult) ci.Judgement { return g.Judgement })...)
+
+	LimitFormats = formats[*capacity.Limits]{
+		people(report.Limits), {FormatHTML, html.Limits}, {formatJSON, report.LimitsJSON}, {FormatMarkdown, ci.LimitsMarkdown},
+	}
+	RateFormats = formats[*capacity.Rates]{
+		people(report.Rates), {FormatHTML, html.Rates}, {formatJSON, report.RatesJSON}, {FormatMarkdown, ci.RatesMarkdown},
+	}
+	PredictionFormats = formats[*whatif.Answer]{
+		people(report.WhatIf), {formatJSON, report.WhatIfJSON}, {FormatMarkdown, ci.WhatIfMarkdown},
+	}
+	ComparisonFormats = formats[*compare.Comparison]{
+		people(report.Comparison), {FormatHTML, html.Comparison}, {formatJSON, report.ComparisonJSON}, {FormatMarkdown, ci.ComparisonMarkdown},
+	}
+	ListFormats     = formats[[]results.Listed]{people(report.Runs), {formatJSON, report.RunsJSON}}
+	HistoryFormats  = formats[*history.History]{people(report.History), {formatJSON, report.HistoryJSON}}
+	SelfTestFormats = formats[*verdicts.SelfTested]{people(report.SelfTest), {formatJSON, report.SelfTestJSON}}
+	LearnedFormats  = formats[*learn.Learned]{people(report.Learned), {formatJSON, report.LearnedJSON}}
+	DoctorFormats   = formats[doctor.Report]{
+		people(func(w io.Writer, r doctor.Report, o text.Options) error { return r.Text(w, o) }),
+		{formatJSON, func(w io.Writer, r doctor.Report) error { return r.JSON(w) }},
+	}
+)
+
+// GateResult is the result of a gate, with the functions that print it.
+type GateResult struct {
+	Judgement ci.Judgement
+	Text      func(io.Writer, text.Options) error
+	JSON      func(io.Writer) error
+}
+
+// people returns the format for people, as wide and colorful as their terminal.
+func people[T any](render func(io.Writer, T, text.Options) error) format[T] {
+	return format[T]{FormatText, func(w io.Writer, v T) error { return render(w, v, Terminal(w)) }}
+}
+
+// forCI returns the formats that CI servers read.
+func forCI[T any](judgement func(T) ci.Judgement) formats[T] {
+	as := func(render func(ci.Judgement) []byte) func(io.Writer, T) error {
+		return func(w io.Writer, v T) error { return printBytes(w, render(judgement(v))) }
+	}
+	return formats[T]{{formatJUnit, as(ci.JUnit)}, {formatSARIF, as(ci.SARIF)}, {formatGitHub, as(ci.Annotations)}}
+}
+
+// runPage renders a run as a page that contains its record.
+func runPage(w io.Writer, j ci.Judged) error {
+	record, err := os.ReadFile(j.Run.Path)
+	if err != nil {
+		return Usage(err)
+	}
+	return html.Run(w, j.Run, j.Verdict, html.Options{Record: record})
+}
+
+// Flag registers --format.
+func (f formats[T]) Flag(flags *pflag.FlagSet, name *string) {
+	flags.StringVar(name, "format", f[0].Name, "output `format`: "+f.names())
+}
+
+// names returns "text, html or json".
+func (f formats[T]) names() string { return OneOf(f.Names()) }
+
+// Names returns the names of the formats.
+func (f formats[T]) Names() []string {
+	var names []string
+	for _, one := range f {
+		names = append(names, one.Name)
+	}
+	return names
+}
+
+// Help returns a list of the formats for a help text, a line each.
+func (f formats[T]) Help() string {
+	var out strings.Builder
+	for _, one := range f {
+		fmt.Fprintf(&out, "  %-8s  %s\n", one.Name, descriptions[one.Name])
+	}
+	return out.String()
+}
+
+// Check returns an error for the name of an unknown format.
+func (f formats[T]) Check(name string) error {
+	for _, one := range f {
+		if one.Name == name {
+			return nil
+		}
+	}
+	return Usage(fmt.Errorf("unknown format %q (want %s)", name, f.names()))
+}
+
+// Print renders v in the named format.
+func (f formats[T]) Print(w io.Writer, name string, v T) error {
+	for _, one := range f {
+		if one.Name == name {
+			return one.render(w, v)
+		}
+	}
+	return f.Check(name)
+}
+
+func printBytes(stdout io.Writer, text []byte) error {
+	if _, err := stdout.Write(text); err != nil {
+		return fmt.Errorf("write report: %w", err)
+	}
+	return nil
+}
+
+// OneOf returns "a, b or c".
+func OneOf(names []string) string {
+	last := len(names) - 1
+	if last < 1 {
+		return strings.Join(names, "")
+	}
+	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
