@@ -7,7 +7,6 @@ import (
 
 	"floodgate/bench/cli/command"
 	"floodgate/results/compare"
-	"floodgate/results/verdict"
 )
 
 func newCompare(stdout io.Writer) *cobra.Command {
@@ -45,10 +44,7 @@ level in common.`,
 			if err := command.WriteTo(output, stdout, func(w io.Writer) error { return command.ComparisonFormats.Print(w, format, c) }); err != nil {
 				return err
 			}
-			if len(c.Rows) == 0 {
-				return command.Exit(verdict.ExitInconclusive, nil)
-			}
-			return nil
+			return command.Exit(c.Decision().ExitCode(), nil)
 		},
 	}
 	cmd.Flags().BoolVar(&o.AllowMixed, "allow-mixed", false, "allow runs of different environments")

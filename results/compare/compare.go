@@ -11,6 +11,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/stats"
 	"floodgate/results/summary"
+	"floodgate/results/verdict"
 )
 
 // Caution is the caveat of every comparison of stored runs. Its share is from a
@@ -45,6 +46,15 @@ type Comparison struct {
 	Only []string `json:"only,omitempty"`
 	// Caution is [Caution].
 	Caution string `json:"caution"`
+}
+
+// Decision returns [verdict.Passed], whatever the differences, and
+// [verdict.Inconclusive] if the runs have no variant at a level in common.
+func (c *Comparison) Decision() verdict.Decision {
+	if len(c.Rows) == 0 {
+		return verdict.Inconclusive
+	}
+	return verdict.Passed
 }
 
 // Side is one of the runs.

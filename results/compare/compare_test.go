@@ -13,6 +13,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/compare"
 	"floodgate/results/internal/runtest"
+	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
 
@@ -264,5 +265,14 @@ func TestContradictionIsRefused(t *testing.T) {
 		if _, err := compare.Compare(runs[0], runs[1], compare.Options{}); err == nil || !strings.Contains(err.Error(), "it is a plan, not a run") {
 			t.Errorf("plan %c: %v", 'A'+i, err)
 		}
+	}
+}
+
+func TestDecision(t *testing.T) {
+	if got := (&compare.Comparison{}).Decision(); got != verdict.Inconclusive {
+		t.Errorf("nothing in common: %s", got)
+	}
+	if got := (&compare.Comparison{Rows: make([]compare.Row, 1)}).Decision(); got != verdict.Passed {
+		t.Errorf("a row: %s", got)
 	}
 }
