@@ -1,7 +1,6 @@
 package experiment
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -83,7 +82,7 @@ func (n Notes) Note(text string) {
 
 // Runner runs trials one after another. All trials of all commands go through a
 // Runner, whose fields state the policy of each command: when a trial is run
-// again, and when to give up. For example, a run of a scenario is
+// again (retry.go), and when to give up (giveup.go). For example, a run of a scenario is
 //
 //	r := &Runner{Tester: trials, Append: store.Append, Retries: 4, MaxFailures: 5}
 //	err := r.Run(ctx, plan, nil)
@@ -179,43 +178,6 @@ func (r *Runner) Trial(ctx context.Context, t ScheduledTrial) (results.Trial, er
 		return record, fmt.Errorf("%w: %s", ErrAborted, r.abort)
 	}
 	return record, nil
-}
-
-// attempts repeats a trial until an attempt counts or no retries remain.
-func (r *Runner) attempts(ctx context.Context, t ScheduledTrial) (results.Trial, error) {
-	var discarded []results.Discarded
-	var began time.Time
-	for {
-		if err := r.ensure(ctx); err != nil {
-			return results.Trial{}, err
-		}
-		if began.IsZero() {
-			began = time.Now()
-			r.progress().TrialStarted(t, r.clock.left())
-		}
-		record, err := r.Tester.Run(ctx, t)
-		if err != nil {
-			return results.Trial{}, interruptedBy(ctx, err)
-		}
-		record.Discarded = discarded
-		why := r.discard(record)
-		if why == "" || len(discarded) >= r.Retries || !r.Tester.Mock() {
-			r.clock.add(t.Estimate, time.Since(began))
-			return record, nil
-		}
-		discarded = append(discarded, results.Discarded{Started: record.Started, Reason: why})
-	}
-}
-
-// discard returns the reason why an attempt does not count, or "".
-func (r *Runner) discard(t results.Trial) (why string) {
-	switch {
-	case r.Discard != nil:
-		return r.Discard(t)
-	case t.Outcome == results.OutcomeInvalid:
-		return cmp.Or(t.Reason, t.Outcome)
-	}
-	return ""
 }
 
 // ensure restarts the parts of the environment that have died, with a note for each.

@@ -51,7 +51,7 @@ func Limits(ctx context.Context, o LimitOptions) error {
 		if err := r.round(ctx, limits, o.Bounds.Blocks); err != nil {
 			return err
 		}
-		for range replacements {
+		for range limitReruns {
 			lacking, blocks := r.incomplete()
 			if blocks == 0 {
 				break
@@ -64,9 +64,10 @@ func Limits(ctx context.Context, o LimitOptions) error {
 	return r.adaptive(ctx)
 }
 
-// replacements is the greatest number of additional rounds, after each round, for limits
-// with incomplete blocks.
-const replacements = 2
+// limitReruns is the greatest number of additional rounds, after each round, for limits
+// with incomplete blocks. bench/experiment/retry.go states the whole policy of running
+// trials again.
+const limitReruns = 2
 
 // incomplete returns the limits of which some trials, but not most, had no result, and the
 // number of blocks to repeat.

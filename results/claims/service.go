@@ -1,63 +1,14 @@
 package claims
 
 import (
-	"fmt"
 	"maps"
 	"slices"
 	"strings"
 
-	"floodgate/results/leak"
 	"floodgate/results/summary"
 	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
-
-// judgeExhaustion is proved if every trial ran out of descriptors (or none did, if
-// the claim is "never"), refuted if the opposite is true of every trial, and
-// inconclusive otherwise.
-func judgeExhaustion(x *summary.Index, c scenarios.ExhaustionClaim, judged *Claim) error {
-	return eachService(x, c.Of, c.Where, judged, func(row summary.ServiceRow, _ scenarios.Level, e *Evidence) {
-		e.Kind, e.Value = KindExhaustion, new(float64(row.Exhausted))
-		if out := row.FirstExhausted; out != nil {
-			note := fmt.Sprintf("median: after %.1[1]f s, at %[2]s %[3]d and %.1[4]f %[2]ss/s", out.At.Seconds(), row.Unit, out.Report, out.Rate)
-			if out.Side != "" {
-				note += ", first for " + out.Side
-			}
-			e.Notes = append(e.Notes, note)
-		}
-		if n := row.OutOfPorts; n > 0 {
-			e.Notes = append(e.Notes, fmt.Sprintf("local ports ran out in %d of %d trials (EADDRNOTAVAIL); this does not count as running out of descriptors", n, row.Measured+total(row.NotOK)))
-		}
-		if c.Is == "never" {
-			e.Kind = KindNoExhaustion
-			*e.Value = float64(row.Measured - row.Exhausted)
-		}
-		decideBy(e, row, int(*e.Value))
-	})
-}
-
-// judgeCause is proved if every trial shows the cause, refuted if no trial does
-// although each shows some cause, and inconclusive otherwise.
-func judgeCause(x *summary.Index, c scenarios.CauseClaim, judged *Claim) error {
-	return eachService(x, c.Of, c.Where, judged, func(row summary.ServiceRow, _ scenarios.Level, e *Evidence) {
-		shown := row.Causes[leak.Cause(c.Is)]
-		if c.Is == string(leak.Leak) || c.Is == string(leak.Load) {
-			shown += row.Causes[leak.Both]
-		}
-		e.Kind, e.Value = KindCause, new(float64(shown))
-		if row.Detail != "" {
-			e.Notes = append(e.Notes, row.Detail)
-		}
-		known := -row.Causes[leak.Undecided]
-		for _, n := range row.Causes {
-			known += n
-		}
-		if known < row.Measured {
-			e.miss("the samples do not show it", row.Measured-known)
-		}
-		decideBy(e, row, shown)
-	})
-}
 
 // decideBy decides by the number of trials that are as claimed.
 func decideBy(e *Evidence, row summary.ServiceRow, asClaimed int) {
@@ -102,4 +53,16 @@ func eachService(x *summary.Index, of []string, where map[string]any, judged *Cl
 		judged.Notes = append(judged.Notes, "no level matches "+strings.Join(of, ", "))
 	}
 	return nil
+}
+
+// eachTrial judges the measured trials of each variant at each selected level;
+// judge returns the number of trials that are as claimed.
+func eachTrial(x *summary.Index, of []string, where map[string]any, kind string, judged *Claim, judge func([]summary.Served, *Evidence) int) error {
+	return eachService(x, of, where, judged, func(row summary.ServiceRow, l scenarios.Level, e *Evidence) {
+		trials := slices.DeleteFunc(x.Served(row.Variant, l), func(t summary.Served) bool { return !t.Measured() || t.TimeSeries == nil })
+		e.Kind = kind
+		asClaimed := judge(trials, e)
+		e.Value = new(float64(asClaimed))
+		decideBy(e, row, asClaimed)
+	})
 }

@@ -1,0 +1,112 @@
+package claims
+
+import (
+	"cmp"
+	"fmt"
+
+	"floodgate/results"
+)
+
+// notes describes the missing parts of a run.
+func notes(v *Outcome) []string {
+	var notes []string
+	if n := v.Planned - v.Recorded; n > 0 {
+		notes = append(notes, fmt.Sprintf("%d of %d trials were not run", n, v.Planned))
+	}
+	if n := v.Outcomes[results.OutcomeFailed]; n > 0 {
+		notes = append(notes, fmt.Sprintf("%d of %d trials could not be measured", n, v.Recorded))
+	}
+	if n := v.Outcomes[results.OutcomeInvalid]; n > 0 {
+		notes = append(notes, fmt.Sprintf("invalid because the mock upstream, the load generator or the machine was overloaded: %d of %d trials", n, v.Recorded))
+	}
+	if len(v.Claims)+len(v.Thresholds) == 0 {
+		notes = append(notes, "the scenario has no claims or thresholds, so nothing was judged")
+	}
+	return notes
+}
+
+// limited notes what could not be measured with an external upstream.
+func limited(run *results.Run) []string {
+	throttled, requests, unread := 0, 0, 0
+	for _, t := range run.Trials {
+		if t.Throttled > 0 {
+			throttled++
+			requests += t.Throttled
+		}
+		if t.Documents != nil && t.Documents.Unchecked {
+			unread++
+		}
+	}
+	var notes []string
+	if throttled > 0 {
+		notes = append(notes, fmt.Sprintf("throttled by external.rate: %d requests in %d of %d trials, whose times measure that bound and not the upstream", requests, throttled, len(run.Trials)))
+	}
+	if unread > 0 {
+		notes = append(notes, fmt.Sprintf("documents counted but not read, as the answers of the upstream are unknown: in %d of %d trials; a corrupt one would go unnoticed", unread, len(run.Trials)))
+	}
+	return notes
+}
+
+// outOfPorts notes the trials whose clients ran out of local ports.
+func outOfPorts(run *results.Run) []string {
+	items, trials := 0, 0
+	for _, t := range run.Trials {
+		if n := t.ErrorsOf("ports"); n > 0 {
+			items += n
+			trials++
+		}
+	}
+	if trials == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("out of local ports (EADDRNOTAVAIL): %d items failed in %d of %d trials; reuse connections, or widen the range of local ports (net.ipv4.ip_local_port_range)", items, trials, len(run.Trials))}
+}
+
+// repeated notes the requests that clients retried, which hides faults.
+func repeated(run *results.Run) []string {
+	requests, trials := 0, 0
+	for _, t := range run.Trials {
+		if t.Upstream != nil && t.Upstream.Repeated > 0 {
+			requests += t.Upstream.Repeated
+			trials++
+		}
+	}
+	if trials == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("retried by the client: %d requests in %d of %d trials; the first fault of each is not among the errors (net/http retries a GET if a kept-alive connection is closed before the answer)", requests, trials, len(run.Trials))}
+}
+
+// discarded notes the trials that were rerun.
+func discarded(run *results.Run) []string {
+	rerun := 0
+	for _, t := range run.Trials {
+		if len(t.Discarded) > 0 {
+			rerun++
+		}
+	}
+	if rerun == 0 {
+		return nil
+	}
+	return []string{fmt.Sprintf("rerun because the mock upstream, the load generator or the machine was overloaded at first: %d of %d trials", rerun, len(run.Trials))}
+}
+
+// warnings notes the number of trials with warnings, with the first one in full.
+func warnings(run *results.Run, labels map[string]string) []string {
+	warned, first := 0, -1
+	for i, t := range run.Trials {
+		if len(t.Warnings) == 0 {
+			continue
+		}
+		warned++
+		if first < 0 || t.Index < run.Trials[first].Index {
+			first = i
+		}
+	}
+	if warned == 0 {
+		return nil
+	}
+	t := run.Trials[first]
+	return []string{fmt.Sprintf("%d of %d trials have warnings, trial %d (%s at %s) first: %s",
+		warned, len(run.Trials), t.Index, t.Variant, cmp.Or(labels[t.LevelName], t.LevelName), t.Warnings[0])}
+}
