@@ -2,7 +2,10 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -28,7 +31,7 @@ var documents = []string{"README.md", "bench/README.md", "scenarios/README.md", 
 var commandLine = regexp.MustCompile(`(?m)^(?:    |\$ )?(?:[A-Z_]+=\S+ )*(?:\./floodgate|floodgate|go run \./bench) (.+)$`)
 
 // fence matches a block in a document with the comment above it, which names
-// the source of the block: a file, or "floodgate plan predict …".
+// the source of an output: see outputOf.
 var fence = regexp.MustCompile("(?ms)(?:^<!-- ([^\n]*) -->\n)?^```([a-z]*)\n(.*?)^```$")
 
 func eachDocument(t *testing.T, f func(t *testing.T, path, text string)) {
@@ -88,43 +91,33 @@ func checkCommandLine(t *testing.T, line string) {
 	}
 }
 
-// A block whose comment names an example's file or a prediction shows what the file has, or
-// what the command prints: "…" stands for lines that are left out. -update writes
-// the blocks without such a line anew.
+// An output in a document comes from the source in the comment above it: it shows
+// what the file has, or what the command prints. "…" stands for lines that are left
+// out. -update writes the blocks without such a line anew.
 func TestDocumentOutputs(t *testing.T) {
 	checked := 0
 	eachDocument(t, func(t *testing.T, path, text string) {
 		updated := text
 		for _, m := range fence.FindAllStringSubmatch(text, -1) {
-			source, block := m[1], m[3]
-			var whole string
-			switch {
-			case strings.HasPrefix(source, "floodgate plan predict "):
-				args, err := abtest.Split(strings.TrimPrefix(source, "floodgate "))
-				if err != nil {
-					t.Fatal(err)
-				}
-				var stdout, stderr bytes.Buffer
-				if code := run(t.Context(), args, &stdout, &stderr); code != verdict.ExitPassed {
-					t.Fatalf("%s: exit code %d, %s", source, code, &stderr)
-				}
-				whole = stdout.String()
-			case strings.HasPrefix(source, "results/example/"), strings.HasPrefix(source, "bench/harness/"):
-				src, err := os.ReadFile(source)
-				if err != nil {
-					t.Fatal(err)
-				}
-				whole = string(src)
-			default:
+			whole, comment, language, block := m[0], m[1], m[2], m[3]
+			if language != "" && comment == "" {
+				continue
+			}
+			output, err := outputOf(t, comment)
+			if err != nil {
+				t.Errorf("the block %.60q: its source %q: %v", block, comment, err)
 				continue
 			}
 			checked++
 			if *update && !strings.Contains("\n"+block, "\n…") {
-				updated = strings.Replace(updated, "\n"+block+"```", "\n"+whole+"```", 1)
+				updated = strings.Replace(updated, whole, "<!-- "+comment+" -->\n```"+language+"\n"+output+"```", 1)
 				continue
 			}
-			if missing := notIn(block, whole); missing != "" {
-				t.Errorf("%s has no longer, after what is above it in the block:\n%s", source, missing)
+			if block == "" {
+				t.Errorf("the block of %s is empty", comment)
+			}
+			if missing := notIn(block, output); missing != "" {
+				t.Errorf("%s has no longer, after what is above it in the block:\n%s", comment, missing)
 			}
 		}
 		if updated != text {
@@ -133,8 +126,69 @@ func TestDocumentOutputs(t *testing.T) {
 			}
 		}
 	})
-	if checked < 3 {
-		t.Errorf("%d blocks were compared with their source, want at least 3", checked)
+	if checked < 8 {
+		t.Errorf("%d blocks were compared with their source, want at least 8", checked)
+	}
+}
+
+// outputOf returns the text of the source of a block: a file of the repository, or
+// "floodgate …", a command that only reads.
+func outputOf(t *testing.T, source string) (string, error) {
+	t.Helper()
+	line, isCommand := strings.CutPrefix(source, "floodgate ")
+	if !isCommand {
+		text, err := os.ReadFile(filepath.FromSlash(source))
+		return string(text), err
+	}
+	args, err := abtest.Split(line)
+	if err != nil {
+		return "", err
+	}
+	var stdout, stderr bytes.Buffer
+	if code := run(t.Context(), args, &stdout, &stderr); code == verdict.ExitMisused {
+		return "", errors.New(stderr.String())
+	}
+	return stdout.String(), nil
+}
+
+// The mock answers the requests in its document as the document shows it: "…"
+// stands for what is left out.
+func TestDocumentOfMock(t *testing.T) {
+	text, err := os.ReadFile("../../mockupstream/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := fence.FindAllStringSubmatch(string(text), -1)
+	profile := filepath.Join(t.TempDir(), "profile.yaml")
+	if err := os.WriteFile(profile, []byte(blocks[0][3]), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p, err := mockupstream.LoadProfile(profile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	mock, err := mockupstream.New(p, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer mock.Close()
+	bare := func(s string) string { return strings.Join(strings.Fields(s), "") }
+	requests := strings.Split(blocks[1][3], "$ curl -s http://127.0.0.1:8080")[1:]
+	for _, request := range requests {
+		path, want, _ := strings.Cut(request, "\n")
+		answer := httptest.NewRecorder()
+		mock.ServeHTTP(answer, httptest.NewRequest(http.MethodGet, path, nil))
+		rest := bare(answer.Body.String())
+		for part := range strings.SplitSeq(bare(want), "…") {
+			var ok bool
+			if _, rest, ok = strings.Cut(rest, part); !ok {
+				t.Errorf("%s has no longer %s, but\n%s", path, part, answer.Body)
+				break
+			}
+		}
+	}
+	if len(requests) != 2 {
+		t.Errorf("%d requests, want 2", len(requests))
 	}
 }
 
