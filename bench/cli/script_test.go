@@ -23,8 +23,8 @@ import (
 	"floodgate/scenarios"
 )
 
-// The scripts in testdata/script have these variables: RUNS, a folder of stored
-// runs; EXAMPLES, the folder results/example; ROOT, the folder of our module; and
+// The scripts in testdata/script have these variables: RUNS and WATCHES, folders of
+// stored runs and watches; EXAMPLES, the folder results/example; ROOT, the folder of our module; and
 // BIN, a folder that holds nothing but the command.
 func TestScripts(t *testing.T) {
 	caches, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE").Output()
@@ -48,6 +48,7 @@ func TestScripts(t *testing.T) {
 				"DOCKER_HOST=unix:///nonexistent", // the machine's engine does not matter to these tests
 				"ROOT="+root,
 				"RUNS="+filepath.Join(root, "bench", "cli", "testdata", "runs"), // made by the tests of package report
+				"WATCHES="+filepath.Join(root, "bench", "cli", "testdata", "watches"),
 				"EXAMPLES="+filepath.Join(root, "results", "example"),
 				"BIN="+filepath.Dir(command),
 				"GOCACHE="+goCache, "GOMODCACHE="+modCache, "GOPROXY=off", "GOWORK=off",
