@@ -3,6 +3,9 @@ package cli
 import (
 	"errors"
 	"flag"
+	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,9 +23,31 @@ func TestMain(m *testing.M) {
 	if code, ok := Child(os.Args[1:], os.Stdin, os.Stdout, os.Stderr); ok {
 		os.Exit(code)
 	}
+	if addr := os.Getenv(watchedEnv); addr != "" {
+		os.Exit(watchedClient(addr))
+	}
 	testscript.Main(suite{m}, map[string]func(){"floodgate": func() {
 		os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr))
 	}})
+}
+
+// watchedEnv makes the test binary a process to watch: a client that opens
+// connections to the address in it, and ends with its standard input.
+const watchedEnv = "FLOODGATE_WATCH_CLIENT"
+
+// watchedConnections is how many the client opens.
+const watchedConnections = 5
+
+func watchedClient(addr string) int {
+	for range watchedConnections {
+		if _, err := net.Dial("tcp", addr); err != nil {
+			fmt.Println(err)
+			return 1
+		}
+	}
+	fmt.Println("ready")
+	_, _ = io.Copy(io.Discard, os.Stdin)
+	return 0
 }
 
 // suite is the tests, on a terminal of no stated width: texts are compared.
@@ -41,6 +66,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("DOCKER_HOST", "unix:///nonexistent")
 			runs, err := filepath.Abs("testdata/runs") // made by the tests of package report
 			env.Setenv("RUNS", runs)
+			env.Setenv("WATCHES", filepath.Join(filepath.Dir(runs), "watches"))
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits, "serves": serves, "records": records},

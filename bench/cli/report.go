@@ -14,7 +14,9 @@ import (
 	"floodgate/results"
 	"floodgate/results/claims"
 	verdicts "floodgate/results/pairs"
+	"floodgate/results/report"
 	"floodgate/results/report/ci"
+	"floodgate/results/watched"
 )
 
 // reportOptions are the flags of "report".
@@ -45,7 +47,8 @@ ran. An unfinished run is inconclusive, unless a claim failed already.
   sarif     SARIF 2.1.0: a result for each claim that is not as expected
   github    annotations of GitHub Actions
 
-Plans have text, html, json and markdown; comparisons neither html nor gobench.`,
+Plans have text, html, json and markdown; comparisons neither html nor gobench;
+watches text, html and json.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
@@ -61,6 +64,9 @@ Plans have text, html, json and markdown; comparisons neither html nor gobench.`
 			if v != nil {
 				return o.gate(cmd, stdout, v)
 			}
+			if dir := command.FindWatch(o.root, args[0]); dir != "" {
+				return o.watch(cmd, stdout, dir)
+			}
 			roots := []string{o.root}
 			if !cmd.Flags().Changed("out") {
 				roots = append(roots, plan.DefaultRoot)
@@ -70,7 +76,7 @@ Plans have text, html, json and markdown; comparisons neither html nor gobench.`
 				return command.Usage(err)
 			}
 			if o.open {
-				if err := o.page(cmd, stored); err != nil {
+				if err := o.page(cmd, filepath.Dir(stored.Path)); err != nil {
 					return command.Usage(err)
 				}
 			}
@@ -94,13 +100,13 @@ Plans have text, html, json and markdown; comparisons neither html nor gobench.`
 }
 
 // page sets the format and, by default, the file of the page for the browser.
-func (o *reportOptions) page(cmd *cobra.Command, stored *results.Run) error {
+func (o *reportOptions) page(cmd *cobra.Command, dir string) error {
 	if cmd.Flags().Changed("format") && o.format != command.FormatHTML {
 		return fmt.Errorf("--open shows a page: leave out --format %s", o.format)
 	}
 	o.format = command.FormatHTML
 	if o.output == "" {
-		o.output = filepath.Join(filepath.Dir(stored.Path), command.PageFile)
+		o.output = filepath.Join(dir, command.PageFile)
 	}
 	return nil
 }
@@ -124,6 +130,32 @@ func (o *reportOptions) run(stdout io.Writer, stored *results.Run) error {
 		return err
 	}
 	return command.ShowPage(o.open, o.output, stdout, command.Exit(v.Exit, command.Unfinished(stored, v)))
+}
+
+// watch prints a stored watch.
+func (o *reportOptions) watch(cmd *cobra.Command, stdout io.Writer, dir string) error {
+	for _, flag := range []string{"github", "scenario"} {
+		if cmd.Flags().Changed(flag) {
+			return command.Usage(fmt.Errorf("--%s needs a run; this is a watch", flag))
+		}
+	}
+	if o.open {
+		if err := o.page(cmd, dir); err != nil {
+			return command.Usage(err)
+		}
+	}
+	if err := command.WatchFormats.Check(o.format); err != nil {
+		return err
+	}
+	v, err := openWatch(dir)
+	if err != nil {
+		return command.Usage(err)
+	}
+	err = command.WriteTo(o.output, stdout, func(w io.Writer) error { return command.WatchFormats.Print(w, o.format, v) })
+	if err != nil {
+		return err
+	}
+	return command.ShowPage(o.open, o.output, stdout, command.Exit(v.Outcome.Exit, nil))
 }
 
 // plan prints a stored plan.
@@ -151,15 +183,33 @@ func (o *reportOptions) gate(cmd *cobra.Command, stdout io.Writer, v *verdicts.O
 	return command.Exit(v.Exit, nil)
 }
 
-// listRuns lists the runs below root.
+// listRuns lists the runs below root and, for a person, the watches.
 func listRuns(stdout io.Writer, root, format string) error {
 	runs, err := results.List(root)
 	if err != nil {
 		return command.Usage(err)
 	}
-	if len(runs) == 0 && format == command.FormatText {
+	if format != command.FormatText {
+		return command.ListFormats.Print(stdout, format, runs)
+	}
+	watches, err := watched.List(root)
+	if err != nil {
+		return command.Usage(err)
+	}
+	if len(runs)+len(watches) == 0 {
 		fmt.Fprintf(stdout, "no runs in %s\n", root)
 		return nil
 	}
-	return command.ListFormats.Print(stdout, format, runs)
+	if len(runs) > 0 {
+		if err := command.ListFormats.Print(stdout, format, runs); err != nil {
+			return err
+		}
+	}
+	if len(watches) == 0 {
+		return nil
+	}
+	if len(runs) > 0 {
+		fmt.Fprintln(stdout)
+	}
+	return report.Watches(stdout, watches, command.Terminal(stdout))
 }

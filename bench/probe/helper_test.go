@@ -2,12 +2,15 @@ package probe_test
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"net"
 	"net/netip"
 	"os"
 	"os/exec"
+	"syscall"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -37,6 +40,15 @@ func help(servers string) int {
 		var server, n int
 		if _, err := fmt.Sscan(orders.Text(), &server, &n); err != nil {
 			return 1
+		}
+		if server == listeners {
+			for range n {
+				if _, err := net.Listen("tcp", "127.0.0.1:0"); err != nil {
+					return 1
+				}
+			}
+			fmt.Println(0, 0, 0)
+			continue
 		}
 		if server == eventLoops {
 			if err := openEventLoops(n); err != nil {
@@ -70,6 +82,8 @@ const (
 	elsewhere
 	// eventLoops orders the helper to open event loops, which it never closes.
 	eventLoops
+	// listeners has the helper listen at ports, and accept nothing.
+	listeners
 )
 
 // watched is a helper process and the servers that it connects to.
@@ -83,17 +97,25 @@ type watched struct {
 
 func watch(t testing.TB) *watched {
 	t.Helper()
+	return watchIn(t, nil)
+}
+
+// watchIn starts a helper with attributes of its process.
+func watchIn(t testing.TB, attributes *syscall.SysProcAttr) *watched {
+	t.Helper()
 	var addrs [3]netip.AddrPort
 	for i := range addrs {
 		addrs[i] = listen(t)
 	}
 	w := &watched{t: t, cmd: exec.Command(os.Args[0])}
 	w.cmd.Env = append(os.Environ(), fmt.Sprintf("%s=%s %s %s", helperEnv, addrs[0], addrs[1], addrs[2]))
-	w.cmd.Stderr = os.Stderr
+	w.cmd.Stderr, w.cmd.SysProcAttr = os.Stderr, attributes
 	w.stdin, _ = w.cmd.StdinPipe()
 	stdout, _ := w.cmd.StdoutPipe()
 	w.stdout = bufio.NewReader(stdout)
-	if err := w.cmd.Start(); err != nil {
+	if err := w.cmd.Start(); errors.Is(err, fs.ErrPermission) {
+		t.Skip(err)
+	} else if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(w.end)
@@ -115,7 +137,7 @@ func (w *watched) open(server, n int) {
 	if _, err := fmt.Fscanln(w.stdout, &inside[0], &inside[1], &inside[2]); err != nil {
 		w.t.Fatal(err)
 	}
-	if server != eventLoops && inside[server] != n {
+	if server < eventLoops && inside[server] != n {
 		w.t.Fatalf("helper has %d connections to server %d, want %d", inside[server], server, n)
 	}
 }

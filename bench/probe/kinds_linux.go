@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"net/netip"
-	"os"
 	"sync"
 
 	"golang.org/x/sys/unix"
@@ -28,7 +27,7 @@ const (
 )
 
 // newClassifier uses sock_diag if it works and the process is in our network namespace.
-func newClassifier(dir string, t Target) *classifier {
+func newClassifier(p *proc, t Target) *classifier {
 	c := &classifier{known: map[uint64]int{}}
 	for kind, addrs := range [][]netip.AddrPort{upstream: t.Upstream, mongo: t.Mongo} {
 		for _, a := range addrs {
@@ -37,20 +36,9 @@ func newClassifier(dir string, t Target) *classifier {
 			c.kinds = append(c.kinds, kind)
 		}
 	}
-	ours, err1 := os.Readlink("/proc/self/ns/net")
-	theirs, err2 := os.Readlink(dir + "/ns/net")
-	if err1 != nil || err2 != nil || ours != theirs {
-		return c
+	if sameNetwork(p) {
+		c.diag, _ = openDiag() // else /proc will do
 	}
-	d, err := openDiag()
-	if err != nil {
-		return c
-	}
-	if err := d.each(unix.AF_INET, func(netip.AddrPort, uint64) {}); err != nil {
-		_ = d.close()
-		return c
-	}
-	c.diag = d
 	return c
 }
 
@@ -89,7 +77,7 @@ func (p *proc) kinds() (*Kinds, error) {
 		if len(sockets) == 0 {
 			break
 		}
-		if err := c.sockets(p.dir, family, learn); err != nil {
+		if err := c.sockets(p, family, learn); err != nil {
 			return nil, err
 		}
 	}
@@ -111,17 +99,17 @@ func (p *proc) kinds() (*Kinds, error) {
 }
 
 // sockets calls learn for every socket that is connected to one of the servers.
-func (c *classifier) sockets(dir string, family byte, learn func(inode uint64, server int)) error {
+func (c *classifier) sockets(p *proc, family byte, learn func(inode uint64, server int)) error {
 	if c.diag != nil {
-		return c.diag.each(family, func(peer netip.AddrPort, inode uint64) {
+		return c.diag.each(family, peerStates, false, func(s socket) {
 			for i, server := range c.servers {
-				if peer == server {
-					learn(inode, i)
+				if s.remote == server {
+					learn(s.inode, i)
 				}
 			}
 		})
 	}
-	file, peers := dir+"/net/tcp", make([][]byte, len(c.peers))
+	file, peers := "net/tcp", make([][]byte, len(c.peers))
 	if family == unix.AF_INET6 {
 		file += "6"
 	}
@@ -130,7 +118,7 @@ func (c *classifier) sockets(dir string, family byte, learn func(inode uint64, s
 			peers[i] = p.tcp6
 		}
 	}
-	table, err := os.ReadFile(file)
+	table, err := p.root.ReadFile(file)
 	if errors.Is(err, fs.ErrNotExist) && family == unix.AF_INET6 { // a system without IPv6
 		return nil
 	}
@@ -144,14 +132,9 @@ func (c *classifier) sockets(dir string, family byte, learn func(inode uint64, s
 // links counts the descriptors and the runtime's among them, and maps the inodes of
 // sockets to the names of their links.
 func (p *proc) links() (n int, sockets map[uint64]string, runtime Runtime, err error) {
-	dir, err := os.Open(p.dir + "/fd")
+	names, err := p.names()
 	if err != nil {
-		return 0, nil, runtime, processError(err)
-	}
-	defer dir.Close()
-	names, err := dir.Readdirnames(-1)
-	if err != nil {
-		return 0, nil, runtime, processError(err)
+		return 0, nil, runtime, err
 	}
 	sockets = make(map[uint64]string, len(names))
 	for _, name := range names {

@@ -12,10 +12,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// proc reads the figures of a process from /proc. It keeps the directory of the
-// descriptors open, so that it never reads another process with a reused PID.
+// proc reads the figures of a process from /proc. It keeps the process's directory
+// open, so that it never reads another process with a reused PID.
 type proc struct {
-	dir        string // /proc/<pid>
+	root       *os.Root // /proc/<pid>
 	fds        *os.File
 	fd         int  // the descriptor of fds
 	sized      bool // the directory's size is the number of descriptors, since Linux 6.2
@@ -24,22 +24,34 @@ type proc struct {
 
 // openSource opens a source that uses /proc if it exists and is readable.
 func openSource(t Target) (source, error) {
-	dir := "/proc/" + strconv.Itoa(t.PID)
-	fds, err := os.Open(dir + "/fd")
+	p, err := openProc(t.PID)
 	switch {
 	case err == nil:
 	case !exists("/proc/self/fd") || errors.Is(err, fs.ErrPermission):
 		return openPortable(t)
 	default:
+		return nil, err
+	}
+	p.classifier = newClassifier(p, t)
+	return p, nil
+}
+
+// openProc opens the folders of a process, without a classifier.
+func openProc(pid int) (*proc, error) {
+	root, err := os.OpenRoot("/proc/" + strconv.Itoa(pid))
+	if err != nil {
 		return nil, processError(err)
 	}
-	p := &proc{dir: dir, fds: fds, fd: int(fds.Fd())}
+	fds, err := root.Open("fd")
+	if err != nil {
+		return nil, errors.Join(processError(err), root.Close())
+	}
+	p := &proc{root: root, fds: fds, fd: int(fds.Fd())}
 	size, err := p.size()
 	if err != nil {
-		return nil, errors.Join(err, fds.Close())
+		return nil, errors.Join(err, p.close())
 	}
 	p.sized = size > 0
-	p.classifier = newClassifier(dir, t)
 	return p, nil
 }
 
@@ -56,7 +68,13 @@ func processError(err error) error {
 	return err
 }
 
-func (p *proc) close() error { return errors.Join(p.classifier.close(), p.fds.Close()) }
+func (p *proc) close() error {
+	err := errors.Join(p.fds.Close(), p.root.Close())
+	if p.classifier != nil {
+		err = errors.Join(err, p.classifier.close())
+	}
+	return err
+}
 
 func (p *proc) size() (int, error) {
 	var stat unix.Stat_t
@@ -72,9 +90,9 @@ func (p *proc) count() (int, error) {
 			return n, err
 		}
 	}
-	entries, err := os.ReadDir(p.dir + "/fd")
-	if err == nil && len(entries) > 0 {
-		return len(entries), nil
+	names, err := p.names()
+	if err == nil && len(names) > 0 {
+		return len(names), nil
 	}
 	// A process without descriptors is probably a zombie.
 	if p.exited() {
@@ -83,9 +101,20 @@ func (p *proc) count() (int, error) {
 	return 0, err
 }
 
+// names returns the numbers of the open descriptors.
+func (p *proc) names() ([]string, error) {
+	dir, err := p.root.Open("fd")
+	if err != nil {
+		return nil, processError(err)
+	}
+	defer dir.Close()
+	names, err := dir.Readdirnames(-1)
+	return names, processError(err)
+}
+
 // exited reports whether the process has ended, including as a zombie.
 func (p *proc) exited() bool {
-	stat, err := os.ReadFile(p.dir + "/stat")
+	stat, err := p.root.ReadFile("stat")
 	if err != nil {
 		return true
 	}
@@ -104,23 +133,24 @@ const (
 	statUser    = 14 - 3
 	statSystem  = 15 - 3
 	statThreads = 20 - 3
+	statStart   = 22 - 3
 	tick        = time.Second / 100 // USER_HZ is 100 everywhere
 )
 
 func (p *proc) resources() (resources, error) {
-	stat, err := os.ReadFile(p.dir + "/stat")
+	stat, err := p.root.ReadFile("stat")
 	if err != nil {
 		return resources{}, processError(err)
 	}
 	fields := afterCommand(stat)
 	if len(fields) <= statThreads {
-		return resources{}, fmt.Errorf("%s/stat has %d fields", p.dir, len(fields))
+		return resources{}, fmt.Errorf("%s/stat has %d fields", p.root.Name(), len(fields))
 	}
 	number := func(i int) int64 {
 		n, _ := strconv.ParseInt(string(fields[i]), 10, 64) // never fails: the kernel writes numbers
 		return n
 	}
-	status, err := os.ReadFile(p.dir + "/status")
+	status, err := p.root.ReadFile("status")
 	if err != nil {
 		return resources{}, processError(err)
 	}
@@ -131,6 +161,19 @@ func (p *proc) resources() (resources, error) {
 		user:    time.Duration(number(statUser)) * tick,
 		system:  time.Duration(number(statSystem)) * tick,
 	}, nil
+}
+
+// started returns when the process started, in ticks since the machine booted.
+func (p *proc) started() (int64, error) {
+	stat, err := p.root.ReadFile("stat")
+	if err != nil {
+		return 0, processError(err)
+	}
+	fields := afterCommand(stat)
+	if len(fields) <= statStart {
+		return 0, fmt.Errorf("%s/stat has %d fields", p.root.Name(), len(fields))
+	}
+	return strconv.ParseInt(string(fields[statStart]), 10, 64)
 }
 
 // kilobytes returns the bytes in a line such as "VmHWM:  1234 kB" of

@@ -4,14 +4,12 @@ import (
 	"cmp"
 	"fmt"
 	"io"
-	"strings"
 	"sync"
 	"time"
 
 	"floodgate/bench/experiment"
 	"floodgate/results"
 	"floodgate/results/report/text"
-	"github.com/charmbracelet/x/ansi"
 	"github.com/schollz/progressbar/v3"
 )
 
@@ -21,19 +19,17 @@ const redrawEvery = 200 * time.Millisecond
 // block draws several lines of a terminal in place. The cursor stays at the start of the
 // last one, where the terminal's own "^C" does not wrap.
 type block struct {
-	w     io.Writer
-	size  func() (columns, rows int)
+	region
 	color bool
 	beat  *beat
 
 	mu      sync.Mutex
 	tracker tracker
 	begun   bool
-	drawn   []int // widths of the lines on the terminal
 }
 
 func newBlock(w io.Writer, size func() (columns, rows int), color bool) *block {
-	b := &block{w: w, size: size, color: color, tracker: newCourse()}
+	b := &block{region: region{w: w, size: size}, color: color, tracker: newCourse()}
 	b.beat = newBeat(redrawEvery, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -80,55 +76,10 @@ func (b *block) change(f func()) {
 	f()
 }
 
-// draw overwrites the previous lines in one write, without erasing them first, so that
-// nothing flickers. It leaves the last column free, because terminals differ in whether
-// they wrap after it.
 func (b *block) draw() {
-	if !b.begun {
-		return
+	if b.begun {
+		b.lines(func(width int) []string { return Render(b.tracker.now(), width, b.color) })
 	}
-	columns, rows := b.size()
-	lines := Render(b.tracker.now(), columns-1, b.color)
-	lines = lines[:max(1, min(len(lines), rows-1))]
-	out := b.top(columns)
-	b.drawn = b.drawn[:0]
-	for i, l := range lines {
-		if i > 0 {
-			out += "\r\n"
-		}
-		out += l + ansi.EraseLineRight
-		b.drawn = append(b.drawn, ansi.StringWidth(l))
-	}
-	fmt.Fprint(b.w, out+ansi.EraseScreenBelow+"\r")
-}
-
-// erased returns the sequence that erases the lines, and forgets them.
-func (b *block) erased() string {
-	if len(b.drawn) == 0 {
-		return ""
-	}
-	columns, _ := b.size()
-	out := b.top(columns) + ansi.EraseScreenBelow
-	b.drawn = nil
-	return out
-}
-
-// top returns the sequence that moves to the start of the lines. A terminal that has become
-// narrower has wrapped them.
-func (b *block) top(columns int) string {
-	if len(b.drawn) == 0 {
-		return ""
-	}
-	up := -1
-	for _, width := range b.drawn {
-		up += max(1, (width+columns-1)/max(columns, 1))
-	}
-	out := strings.Builder{}
-	out.WriteByte('\r')
-	if up > 0 {
-		out.WriteString(ansi.CursorUp(up))
-	}
-	return out.String()
 }
 
 // beat calls a function periodically until it is stopped.

@@ -57,6 +57,21 @@ func Styled(getenv func(string) string) bool {
 
 // New returns the View that suits the options.
 func New(o Options) View {
+	f, inPlace := o.inPlace()
+	switch {
+	case o.Quiet:
+		return silent{}
+	case inPlace && o.Service:
+		return newBlock(f, sizeOf(f), o.getenv("NO_COLOR") == "")
+	case inPlace:
+		return &bar{w: f}
+	}
+	return newPlain(o.To, o.Service)
+}
+
+// inPlace returns the terminal that is written to; false means that nothing can be
+// redrawn there.
+func (o *Options) inPlace() (*os.File, bool) {
 	if o.getenv == nil {
 		o.getenv = os.Getenv
 	}
@@ -64,23 +79,7 @@ func New(o Options) View {
 		o.isTerminal = IsTerminal
 	}
 	f, ok := o.To.(*os.File)
-	inPlace := ok && Styled(o.getenv) && o.isTerminal(f)
-	switch {
-	case o.Quiet:
-		return silent{}
-	case inPlace && o.Service:
-		size := func() (int, int) {
-			columns, rows, err := term.GetSize(int(f.Fd()))
-			if err != nil {
-				return 80, 24
-			}
-			return columns, rows
-		}
-		return newBlock(f, size, o.getenv("NO_COLOR") == "")
-	case inPlace:
-		return &bar{w: f}
-	}
-	return newPlain(o.To, o.Service)
+	return f, ok && Styled(o.getenv) && o.isTerminal(f)
 }
 
 // silent is a View that shows nothing.

@@ -14,6 +14,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/claims"
 	"floodgate/results/report/ci"
+	"floodgate/results/watched"
 	"floodgate/scenarios"
 )
 
@@ -73,11 +74,37 @@ var RunName = regexp.MustCompile(`^[0-9A-Za-z][0-9A-Za-z._-]*$`)
 
 // FindID returns the ID of the run below root with this ID or unambiguous prefix
 // of an ID; "latest" means the newest run.
-func FindID(root, name string) (string, error) {
+func FindID(root, name string) (string, error) { return findID(root, name, hasRun) }
+
+// FindWatch returns the folder of the watch that a name means, as [OpenRun] reads
+// names: of watches below root and, for latest, of runs as well. It is empty if the
+// name does not mean a watch.
+func FindWatch(root, name string) string {
+	if strings.ContainsAny(name, `/\`) {
+		if dir := strings.TrimSuffix(filepath.Clean(name), string(filepath.Separator)+watched.FileName); hasWatch(dir) {
+			return dir
+		}
+		return ""
+	}
+	id, err := findID(root, name, func(path string) bool { return hasRun(path) || hasWatch(path) })
+	if dir := filepath.Join(root, id); err == nil && hasWatch(dir) {
+		return dir
+	}
+	return ""
+}
+
+// hasWatch reports whether the record of a watch is in a folder.
+func hasWatch(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, watched.FileName))
+	return err == nil
+}
+
+// findID is FindID for the folders below root that is takes.
+func findID(root, name string, is func(path string) bool) (string, error) {
 	if !RunName.MatchString(name) {
 		return "", fmt.Errorf("%q is not a valid run ID; %s", name, listHint(root))
 	}
-	if hasRun(filepath.Join(root, name)) {
+	if is(filepath.Join(root, name)) {
 		return name, nil
 	}
 	entries, err := os.ReadDir(root)
@@ -86,7 +113,7 @@ func FindID(root, name string) (string, error) {
 	}
 	var ids []string
 	for _, e := range entries {
-		if (name == latest || strings.HasPrefix(e.Name(), name)) && e.IsDir() && hasRun(filepath.Join(root, e.Name())) {
+		if (name == latest || strings.HasPrefix(e.Name(), name)) && e.IsDir() && is(filepath.Join(root, e.Name())) {
 			ids = append(ids, e.Name())
 		}
 	}

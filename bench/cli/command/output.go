@@ -29,6 +29,7 @@ import (
 	"floodgate/results/report/html"
 	"floodgate/results/report/text"
 	"floodgate/results/verdict"
+	"floodgate/results/watched"
 	"floodgate/results/whatif"
 )
 
@@ -80,6 +81,11 @@ var (
 	ComparisonFormats = formats[*compare.Comparison]{
 		people(report.Comparison), {FormatHTML, html.Comparison}, {formatJSON, report.ComparisonJSON}, {FormatMarkdown, ci.ComparisonMarkdown},
 	}
+	WatchFormats = formats[Watched]{
+		people(func(w io.Writer, v Watched, o text.Options) error { return report.Watch(w, v.Watch, v.Outcome, o) }),
+		{FormatHTML, watchPage},
+		{formatJSON, func(w io.Writer, v Watched) error { return report.WatchJSON(w, v.Outcome) }},
+	}
 	ListFormats     = formats[[]results.Listed]{people(report.Runs), {formatJSON, report.RunsJSON}}
 	HistoryFormats  = formats[*history.History]{people(report.History), {formatJSON, report.HistoryJSON}}
 	SelfTestFormats = formats[*verdicts.SelfTested]{people(report.SelfTest), {formatJSON, report.SelfTestJSON}}
@@ -95,6 +101,21 @@ type GateResult struct {
 	Judgement ci.Judgement
 	Text      func(io.Writer, text.Options) error
 	JSON      func(io.Writer) error
+}
+
+// Watched is a stored watch with its verdict.
+type Watched struct {
+	Watch   *watched.Watch
+	Outcome *watched.Outcome
+}
+
+// watchPage renders a watch as a page that contains its record.
+func watchPage(w io.Writer, v Watched) error {
+	record, err := os.ReadFile(v.Watch.Path)
+	if err != nil {
+		return Usage(err)
+	}
+	return html.Watch(w, v.Watch, v.Outcome, record)
 }
 
 // people returns the format for people, as wide and colorful as their terminal.

@@ -154,20 +154,6 @@ func ratePictures(p *content.Rates) section {
 
 // rateTables returns the tables of results and of tested rates, as in the terminal.
 func (pg *page) rateTables(p *content.Rates) {
-	add := func(title string, g *text.Grid, remarks []string) {
-		t := levelTable{Title: title, Remarks: remarks}
-		for _, c := range g.Columns {
-			t.Head = append(t.Head, cell{c.Title, c.Right})
-		}
-		for _, r := range g.Rows {
-			row := tableRow{Variant: title}
-			for k, words := range r {
-				row.Cells = append(row.Cells, cell{words, g.Columns[k].Right})
-			}
-			t.Rows = append(t.Rows, row)
-		}
-		pg.Tables = append(pg.Tables, t)
-	}
 	found, remarks := p.FoundGrid(), []string(nil)
 	for _, v := range p.Plan.Variants {
 		if says := p.Remark(v); says != "" {
@@ -177,7 +163,7 @@ func (pg *page) rateTables(p *content.Rates) {
 	if len(p.Plan.NotTried) > 0 {
 		remarks = append(remarks, "not tested: "+strings.Join(p.Plan.NotTried, ", "))
 	}
-	add("Highest sustained rate", found, remarks)
+	pg.grid("Highest sustained rate", found, remarks)
 	tried, at := p.TriedGrid(), 0
 	for _, v := range p.Plan.Variants {
 		g := &text.Grid{Columns: tried.Columns, Rows: tried.Rows[at : at+len(v.Points)]}
@@ -188,6 +174,6 @@ func (pg *page) rateTables(p *content.Rates) {
 			}
 		}
 		at += len(v.Points)
-		add(v.Variant, g, why)
+		pg.grid(v.Variant, g, why)
 	}
 }

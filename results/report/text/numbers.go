@@ -56,6 +56,22 @@ func InWords(d time.Duration) string {
 	return fmt.Sprintf("%d min %d s", s/60, s%60)
 }
 
+// About formats d as an estimate is said: "45 s", "12 min", "3 h 12 min",
+// "5 d 7 h".
+func About(d time.Duration) string {
+	minutes := int(d.Round(time.Minute) / time.Minute)
+	switch {
+	case d < 90*time.Second:
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	case minutes < 60:
+		return fmt.Sprintf("%d min", minutes)
+	case minutes < 48*60:
+		return fmt.Sprintf("%d h %d min", minutes/60, minutes%60)
+	}
+	hours := int(d.Round(time.Hour) / time.Hour)
+	return fmt.Sprintf("%d d %d h", hours/24, hours%24)
+}
+
 // Digits formats x with three significant digits, whole numbers in full.
 func Digits(x float64) string {
 	if x == 0 {

@@ -1,0 +1,190 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"floodgate/bench/probe"
+	"floodgate/bench/progress"
+	"floodgate/results/report/text"
+	"floodgate/results/watched"
+)
+
+// watcher looks at a process now and then, stores what it sees, and shows it.
+type watcher struct {
+	process interface {
+		Count() (int, error)
+		Descriptors() (*probe.Descriptors, error)
+		Resources() (probe.Resources, error)
+		Limit() (uint64, error)
+	}
+	store interface {
+		Append(watched.Look) error
+		Finish(watched.End) error
+	}
+	view  *progress.Lines
+	title string
+	every time.Duration
+
+	looks []watched.Look
+	kinds *watched.Kinds // as last told
+	next  time.Time      // when to tell the kinds again
+}
+
+// frugality is how many times longer than telling the kinds takes it is not done
+// again: 0.6 % of a core.
+const frugality = 160
+
+// watch looks until the context is done, the duration is over (zero means never)
+// or the process has ended.
+func (w *watcher) watch(ctx context.Context, duration time.Duration) error {
+	ticker := time.NewTicker(w.every)
+	defer ticker.Stop()
+	var over <-chan time.Time
+	if duration > 0 {
+		timer := time.NewTimer(duration)
+		defer timer.Stop()
+		over = timer.C
+	}
+	start := time.Now()
+	for {
+		now := time.Now()
+		err := w.look(now, now.Sub(start))
+		if errors.Is(err, probe.ErrGone) {
+			return w.store.Finish(watched.EndGone)
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-ticker.C:
+		case <-over:
+			return w.store.Finish(watched.EndTime)
+		case <-ctx.Done():
+			return w.store.Finish(watched.EndInterrupted)
+		}
+	}
+}
+
+// look looks once, stores what it sees and shows it.
+func (w *watcher) look(now time.Time, at time.Duration) error {
+	l := watched.Look{At: at}
+	var err error
+	if l.Descriptors, err = w.process.Count(); err != nil {
+		return err
+	}
+	if l.Limit, err = w.process.Limit(); err != nil {
+		return err
+	}
+	r, err := w.process.Resources()
+	if err != nil {
+		return err
+	}
+	l.Threads, l.RSS = r.Threads, r.RSS
+	if !now.Before(w.next) {
+		d, err := w.process.Descriptors()
+		if err != nil {
+			return err
+		}
+		l.Descriptors, l.Kinds = d.Total, kindsOf(d)
+		w.kinds = l.Kinds
+		w.next = now.Add(frugality * d.Cost)
+	}
+	if err := w.store.Append(l); err != nil {
+		return err
+	}
+	w.looks = append(w.looks, l)
+	w.view.Show(w.lines(), w.line())
+	return nil
+}
+
+// maxGroups is the greatest number of groups of connections that are stored of a
+// look: a client of thousands of servers has thousands of them.
+const maxGroups = 40
+
+// kindsOf returns the kinds as they are stored.
+func kindsOf(d *probe.Descriptors) *watched.Kinds {
+	k := &watched.Kinds{
+		Files: d.Files, Pipes: d.Pipes, Runtime: d.Runtime.Total(), Unix: d.Unix, UDP: d.UDP, Sockets: d.Sockets, Other: d.Other,
+		Listening: len(d.Listening), InProgress: d.InProgress(), Accepted: d.Accepted(), Traffic: d.Traffic,
+	}
+	for i, c := range d.Connections {
+		if i >= maxGroups {
+			k.Beyond += c.Count
+			continue
+		}
+		k.Connections = append(k.Connections, watched.Connections{
+			Accepted: c.Accepted, Endpoint: c.Endpoint.String(), State: c.State.String(), Count: c.Count, Idle: c.Idle,
+		})
+	}
+	return k
+}
+
+// maxShown is the greatest number of groups of connections that are shown.
+const maxShown = 8
+
+// lines are the live view.
+func (w *watcher) lines() []string {
+	l := w.looks[len(w.looks)-1]
+	lines := []string{
+		w.title + ", " + text.InWords(l.At),
+		fmt.Sprintf("descriptors  %s of %s%s", text.Count(l.Descriptors), text.Count(l.Limit), w.growth()),
+		fmt.Sprintf("process      %s, %s", text.Plural(l.Threads, "thread", "threads"), text.Mebibytes(l.RSS)),
+		fmt.Sprintf("connections  %d accepted, at most %d in progress", w.kinds.Accepted, w.kinds.InProgress),
+		fmt.Sprintf("others       %s, %s, %d epoll and eventfd, %d listening, %d Unix, %d UDP, %d without a connection",
+			text.Plural(w.kinds.Files, "file", "files"), text.Plural(w.kinds.Pipes, "pipe", "pipes"), w.kinds.Runtime, w.kinds.Listening,
+			w.kinds.Unix, w.kinds.UDP, w.kinds.Sockets),
+	}
+	for i, c := range w.kinds.Connections {
+		if i == maxShown {
+			lines = append(lines, fmt.Sprintf("  … %d more groups", len(w.kinds.Connections)-maxShown))
+			break
+		}
+		lines = append(lines, "  "+group(c))
+	}
+	return lines
+}
+
+// line is the live view where lines cannot be redrawn.
+func (w *watcher) line() string {
+	l := w.looks[len(w.looks)-1]
+	parts := []string{
+		text.InWords(l.At), fmt.Sprintf("%s descriptors of %s%s", text.Count(l.Descriptors), text.Count(l.Limit), w.growth()),
+		text.Plural(l.Threads, "thread", "threads"), text.Mebibytes(l.RSS), fmt.Sprintf("%d accepted, at most %d in progress", w.kinds.Accepted, w.kinds.InProgress),
+	}
+	if len(w.kinds.Connections) > 0 {
+		parts = append(parts, group(w.kinds.Connections[0]))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// growth is how fast descriptors have grown so far.
+func (w *watcher) growth() string {
+	perMinute, ok := watched.PerMinute(w.looks)
+	if !ok {
+		return ""
+	}
+	return strings.Replace(fmt.Sprintf(", %+.1f a minute so far", perMinute), "-", "−", 1)
+}
+
+// group describes a group of connections: "10 ESTABLISHED to 127.0.0.1:27017, 8 idle".
+func group(c watched.Connections) string {
+	words := fmt.Sprintf("%s %s %s", text.Count(c.Count), c.State, direction(c)+c.Endpoint)
+	switch {
+	case c.Idle == 0:
+		return words
+	case c.Idle == c.Count:
+		return words + ", idle"
+	}
+	return words + fmt.Sprintf(", %s idle", text.Count(c.Idle))
+}
+
+func direction(c watched.Connections) string {
+	if c.Accepted {
+		return "accepted on "
+	}
+	return "to "
+}

@@ -1,0 +1,307 @@
+package watched
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"floodgate/results/leak"
+	"floodgate/results/report/text"
+	"floodgate/results/verdict"
+)
+
+// Outcome is what a watch shows.
+type Outcome struct {
+	ID       string           `json:"id"`
+	Process  Process          `json:"process"`
+	Decision verdict.Decision `json:"decision"`
+	Exit     int              `json:"exit_code"`
+	leak.Growth
+	// Statement is the verdict in a sentence.
+	Statement string `json:"statement"`
+	// Kinds are the descriptors by kind: the last of each, and their growth, the
+	// fastest first.
+	Kinds []Kind `json:"kinds"`
+	// InProgress are the least and the most requests in progress, without the lowest
+	// and the highest twentieth of the looks. They are upper bounds.
+	InProgress [2]int `json:"in_progress_at_most"`
+	// Limit is the last soft RLIMIT_NOFILE.
+	Limit uint64 `json:"limit"`
+	// Exhaustion is when the limit is reached; nil means that no leak leads there.
+	Exhaustion *leak.Forecast `json:"exhaustion,omitempty"`
+	End        End            `json:"end,omitempty"`
+	// Took is the time from the start of the watch to its last look.
+	Took time.Duration `json:"took_ns"`
+	// Notes are what limits the verdict.
+	Notes []string `json:"notes,omitempty"`
+}
+
+// Kind is a kind of descriptors: connections of one direction, endpoint and state,
+// or files, pipes and so on.
+type Kind struct {
+	// Name says what they are, such as "connections to 127.0.0.1:27017, ESTABLISHED".
+	Name  string `json:"name"`
+	First int    `json:"first"`
+	Least int    `json:"least"`
+	Most  int    `json:"most"`
+	Last  int    `json:"last"`
+	// Idle connections among the last.
+	Idle int `json:"idle,omitempty"`
+	// PerMinute is their growth by a straight line through all looks.
+	PerMinute float64 `json:"per_minute"`
+
+	connections *Connections // nil for other kinds
+}
+
+// seed of the resampling: a stored watch always has the same verdict.
+const seed = 1
+
+// Judge decides whether the descriptors of a watched process leak. The verdict
+// fails for a leak, passes without, and is not measured if the process ended before
+// there were enough looks.
+func Judge(w *Watch) *Outcome {
+	o := &Outcome{ID: w.Header.ID, Process: w.Header.Process, End: w.End, Notes: slices.Clone(w.Warnings), Kinds: []Kind{}}
+	if w.Header.Blind != "" {
+		o.Notes = append(o.Notes, w.Header.Blind)
+	}
+	var seen []leak.Seen
+	var working []int
+	now := 0 // in progress
+	for _, l := range w.Looks {
+		if l.Kinds != nil {
+			now = l.Kinds.InProgress
+			working = append(working, now)
+		}
+		seen = append(seen, leak.Seen{At: l.At, Descriptors: float64(l.Descriptors), InProgress: float64(now)})
+		o.Limit, o.Took = l.Limit, l.At
+	}
+	o.Growth = leak.Grow(seen, seed)
+	if slices.Sort(working); len(working) > 0 {
+		o.InProgress = [2]int{working[len(working)/20], working[len(working)-1-len(working)/20]}
+	}
+	o.Kinds = kinds(w.Looks)
+	o.Decision = decide(o.Cause)
+	if o.Cause == leak.Undecided && o.PerMinute == nil && w.End == EndGone {
+		o.Decision = verdict.NotMeasured
+	}
+	o.Exit = o.Decision.ExitCode()
+	if f, ok := o.Reaches(float64(o.Limit)); ok {
+		o.Exhaustion = &f
+	}
+	o.Statement = o.statement()
+	return o
+}
+
+func decide(c leak.Cause) verdict.Decision {
+	switch c {
+	case leak.Leak, leak.Both:
+		return verdict.Failed
+	case leak.Load, leak.Neither:
+		return verdict.Passed
+	}
+	return verdict.Inconclusive
+}
+
+// statement is the verdict in a sentence.
+func (o *Outcome) statement() string {
+	if o.PerMinute == nil {
+		if o.End == EndGone {
+			return "the process ended, and " + o.Why
+		}
+		return o.Why + o.longer()
+	}
+	rate := fmt.Sprintf("%s a minute (%s to %s)", decimal(o.PerMinute.Estimate), decimal(o.PerMinute.Low), decimal(o.PerMinute.High))
+	switch o.Cause {
+	case leak.Leak, leak.Both:
+		words := "descriptors grow by " + rate + o.during() + ": a leak" + o.culprit()
+		if o.Cause == leak.Both {
+			words += fmt.Sprintf("; besides, each connection in progress holds %s", decimal(o.PerInProgress.Estimate))
+		}
+		return words + o.exhaustion()
+	case leak.Load:
+		return fmt.Sprintf("each connection in progress holds %s descriptors, and beyond that they do not grow: %s%s",
+			decimal(o.PerInProgress.Estimate), rate, o.during())
+	case leak.Neither:
+		return "no growth of descriptors: " + rate + o.during()
+	}
+	return o.Why + ": " + rate + o.during() + o.longer()
+}
+
+func (o *Outcome) longer() string {
+	if o.Longer <= 0 {
+		return ""
+	}
+	return fmt.Sprintf("; watch for at least %s longer", text.InWords(o.Longer))
+}
+
+// during names the load of the watch.
+func (o *Outcome) during() string {
+	low, high := o.InProgress[0], o.InProgress[1]
+	switch {
+	case high == 0:
+		return " while no connections are in progress"
+	case low == high:
+		return " while " + text.Plural(high, "connection is", "connections are") + " in progress"
+	}
+	return fmt.Sprintf(" while %d–%d connections are in progress", low, high)
+}
+
+// culprit names the kind of descriptors that leaks, if one makes up most of the
+// growth.
+func (o *Outcome) culprit() string {
+	if len(o.Kinds) == 0 || o.Kinds[0].PerMinute < o.PerMinute.Estimate/2 {
+		return ""
+	}
+	k := o.Kinds[0]
+	c := k.connections
+	if c == nil {
+		return ", of " + k.Name
+	}
+	idle := ""
+	if 5*k.Idle >= 4*k.Last {
+		idle = " and idle"
+	}
+	return fmt.Sprintf(", of %s that stay %s%s", between(c), c.State, idle)
+}
+
+func (o *Outcome) exhaustion() string {
+	e := o.Exhaustion
+	if e == nil {
+		return ""
+	}
+	if e.In == 0 {
+		return fmt.Sprintf("; `ulimit -n` %d is reached", o.Limit)
+	}
+	return fmt.Sprintf("; `ulimit -n` %d is reached in about %s (%s – %s)", o.Limit, text.About(e.In), text.About(e.Low), text.About(e.High))
+}
+
+// between names connections by direction and endpoint.
+func between(c *Connections) string {
+	if c.Accepted {
+		return "connections accepted on " + c.Endpoint
+	}
+	return "connections to " + c.Endpoint
+}
+
+// counts returns the descriptors of a look by kind, in a fixed order of the kinds
+// that are not connections.
+func (k *Kinds) counts() []Kind {
+	var all []Kind
+	for i := range k.Connections {
+		c := &k.Connections[i]
+		all = append(all, Kind{Name: between(c) + ", " + c.State, Last: c.Count, Idle: c.Idle, connections: c})
+	}
+	for _, other := range []Kind{
+		{Name: "smaller groups of connections", Last: k.Beyond}, {Name: "listening sockets", Last: k.Listening},
+		{Name: "files", Last: k.Files}, {Name: "pipes", Last: k.Pipes}, {Name: "epoll, eventfd and timers", Last: k.Runtime},
+		{Name: "Unix sockets", Last: k.Unix}, {Name: "UDP sockets", Last: k.UDP}, {Name: "sockets without a connection", Last: k.Sockets},
+		{Name: "others", Last: k.Other},
+	} {
+		if other.Last > 0 {
+			all = append(all, other)
+		}
+	}
+	return all
+}
+
+// kinds follows every kind of descriptors over the looks that tell them.
+func kinds(looks []Look) []Kind {
+	var times []float64 // in minutes
+	counts := map[string][]float64{}
+	last := map[string]Kind{}
+	for _, l := range looks {
+		if l.Kinds == nil {
+			continue
+		}
+		for _, k := range l.Kinds.counts() {
+			values := counts[k.Name]
+			counts[k.Name] = append(append(values, make([]float64, len(times)-len(values))...), float64(k.Last))
+			last[k.Name] = k
+		}
+		times = append(times, l.At.Minutes())
+	}
+	all := []Kind{}
+	for name, values := range counts {
+		values = append(values, make([]float64, len(times)-len(values))...)
+		k := last[name]
+		if k.Last = int(values[len(values)-1]); k.Last == 0 {
+			k.Idle = 0
+		}
+		k.First, k.Least, k.Most = int(values[0]), int(slices.Min(values)), int(slices.Max(values))
+		k.PerMinute = slope(times, values)
+		all = append(all, k)
+	}
+	slices.SortFunc(all, func(a, b Kind) int {
+		return cmp.Or(cmp.Compare(b.PerMinute, a.PerMinute), cmp.Compare(b.Last, a.Last), strings.Compare(a.Name, b.Name))
+	})
+	return all
+}
+
+// slope is that of a straight line of least squares.
+func slope(x, y []float64) float64 {
+	n := float64(len(x))
+	var mx, my, xx, xy float64
+	for i := range x {
+		mx, my = mx+x[i]/n, my+(y[i]-y[0])/n // which is exactly 0 of what is constant
+	}
+	for i := range x {
+		xx, xy = xx+(x[i]-mx)*(x[i]-mx), xy+(x[i]-mx)*(y[i]-y[0]-my)
+	}
+	if xx == 0 {
+		return 0
+	}
+	return xy / xx
+}
+
+// PerMinute returns the growth of the descriptors by a straight line through the
+// looks so far, for a person who watches; false means that there are too few.
+func PerMinute(looks []Look) (float64, bool) {
+	if len(looks) < 5 {
+		return 0, false
+	}
+	x, y := make([]float64, len(looks)), make([]float64, len(looks))
+	for i, l := range looks {
+		x[i], y[i] = l.At.Minutes(), float64(l.Descriptors)
+	}
+	return slope(x, y), true
+}
+
+// decimal formats a rate with one decimal, or two below 1.
+func decimal(v float64) string {
+	format := "%.1f"
+	if math.Abs(v) < 0.95 {
+		format = "%.2f"
+	}
+	words := fmt.Sprintf(format, v)
+	if strings.Trim(words, "-0.") == "" {
+		return "0"
+	}
+	return strings.Replace(words, "-", "−", 1)
+}
+
+// Count is the number of descriptors of a kind at a time.
+type Count struct {
+	At    time.Duration
+	Count int
+}
+
+// Counts returns the number of descriptors of a named kind at every look that tells
+// kinds.
+func Counts(looks []Look, name string) (all []Count) {
+	for _, l := range looks {
+		if l.Kinds == nil {
+			continue
+		}
+		c := Count{At: l.At}
+		for _, k := range l.Kinds.counts() {
+			if k.Name == name {
+				c.Count = k.Last
+			}
+		}
+		all = append(all, c)
+	}
+	return all
+}
