@@ -251,6 +251,10 @@ type Descriptors struct {
 	Inside *Kinds `json:"inside,omitempty"`
 	// Predicted is the bound predicted for the variant; zero means no prediction.
 	Predicted int `json:"predicted,omitempty"`
+	// Endpoints are the connections of an HTTP service by direction, remote endpoint and
+	// state, as seen from outside, those that grew most first; nil means that they cannot
+	// be seen.
+	Endpoints []Endpoint `json:"endpoints,omitempty"`
 	// Leaked is the number of descriptors that stayed open after all clients were
 	// closed, except those of one event loop of the runtime; nil means not checked.
 	Leaked *int `json:"leaked,omitempty"`
@@ -421,4 +425,16 @@ const (
 // report late, or more than one report and more than 1 % of them.
 func (s *Service) TooLate() bool {
 	return s.Lag.P50 > LagMedianBound || s.Late > max(1, s.Ended/100)
+}
+
+// Endpoint is a group of connections of an HTTP service.
+type Endpoint struct {
+	// Name describes the group, such as "ESTABLISHED to 127.0.0.1:27017".
+	Name string `json:"name"`
+	// First and Last are the numbers before and after the load, and Peak is the highest.
+	First int `json:"first"`
+	Last  int `json:"last"`
+	Peak  int `json:"peak"`
+	// Idle of the last had no traffic for some seconds.
+	Idle int `json:"idle,omitempty"`
 }

@@ -79,8 +79,11 @@ var (
 	ColumnDescriptorsUpstream = level("descriptors_upstream")
 	ColumnDescriptorsMongo    = level("descriptors_mongo")
 	ColumnDescriptorsOther    = level("descriptors_other")
-	ColumnThreads             = level("threads")
-	ColumnRSS                 = level("rss_bytes")
+	// ColumnClients counts the connections that an HTTP service has accepted and that are
+	// established. Other series do not have it.
+	ColumnClients = Column{name: "descriptors_clients"}
+	ColumnThreads = level("threads")
+	ColumnRSS     = level("rss_bytes")
 )
 
 const errorPrefix = "errors_"
@@ -111,6 +114,8 @@ func ParseColumn(name string) (Column, error) {
 	switch {
 	case i >= 0:
 		return all[i], nil
+	case name == ColumnClients.name:
+		return ColumnClients, nil
 	case strings.HasPrefix(name, errorPrefix):
 		return Column{name, true}, nil
 	}

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -9,11 +10,13 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"floodgate/bench/load"
+	"floodgate/bench/probe"
 	"floodgate/bench/sut"
 	"floodgate/results"
 	"floodgate/scenarios"
@@ -249,8 +252,10 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	full := int64(0)
 	t.series.Only() // those that can be seen from outside
+	view := newEndpoints(t.m.process.PID())
 	look := func() {
 		seen := t.observe()
+		clients, known := view.look()
 		t.mu.Lock()
 		c := t.recorder.Counts()
 		k := sut.Tick{At: time.Since(began)}
@@ -264,6 +269,9 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 			results.ColumnReportsInFlight: int64(k.ReportsInFlight), results.ColumnRefused: full,
 		}
 		seen.columns(values)
+		if known {
+			values[results.ColumnClients] = clients
+		}
 		t.note(k, values)
 		t.publish(k, seen)
 	}
@@ -281,8 +289,89 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 			}
 		}
 	}()
-	return func() { close(done); <-ended }
+	return func() {
+		close(done)
+		<-ended
+		t.m.record.Descriptors.Endpoints = view.close()
+	}
 }
+
+// endpoints looks at the connections of a service.
+type endpoints struct {
+	inspector *probe.Inspector // nil means that they cannot be seen
+	groups    map[string]*results.Endpoint
+	next      time.Time // of the next look
+	clients   int64     // accepted and established
+}
+
+// shareOfLooks is how many times longer than a look takes there is none after it.
+const shareOfLooks = 50
+
+func newEndpoints(pid int) *endpoints {
+	e := &endpoints{groups: map[string]*results.Endpoint{}}
+	e.inspector, _ = probe.Inspect(pid) // the error means another system or process
+	return e
+}
+
+// look counts the groups of connections, unless that was costly a moment ago, and returns
+// the number of clients' connections at the last look.
+func (e *endpoints) look() (clients int64, known bool) {
+	if e.inspector == nil || time.Now().Before(e.next) {
+		return e.clients, e.inspector != nil
+	}
+	d, err := e.inspector.Descriptors()
+	if err != nil {
+		return e.clients, true
+	}
+	e.next = time.Now().Add(shareOfLooks * d.Cost)
+	first := len(e.groups) == 0
+	for _, g := range e.groups {
+		g.Last, g.Idle = 0, 0
+	}
+	e.clients = 0
+	for _, c := range d.Connections {
+		direction := "to"
+		if c.Accepted {
+			direction = "from clients at"
+			if c.State == probe.Established {
+				e.clients += int64(c.Count)
+			}
+		}
+		name := fmt.Sprintf("%v %s %v", c.State, direction, c.Endpoint)
+		g := e.groups[name]
+		if g == nil {
+			g = &results.Endpoint{Name: name}
+			e.groups[name] = g
+			if first {
+				g.First = c.Count
+			}
+		}
+		g.Last, g.Idle, g.Peak = c.Count, c.Idle, max(g.Peak, c.Count)
+	}
+	return e.clients, true
+}
+
+// close ends the looks, and returns the groups, those that grew most first.
+func (e *endpoints) close() []results.Endpoint {
+	if e.inspector == nil {
+		return nil
+	}
+	e.next = time.Time{}
+	e.look()
+	_ = e.inspector.Close() // it only read
+	all := make([]results.Endpoint, 0, len(e.groups))
+	for _, g := range e.groups {
+		all = append(all, *g)
+	}
+	slices.SortFunc(all, func(a, b results.Endpoint) int {
+		return cmp.Or(cmp.Compare(b.Last-b.First, a.Last-a.First), cmp.Compare(b.Peak, a.Peak), cmp.Compare(a.Name, b.Name))
+	})
+	return all[:min(len(all), maxEndpoints)]
+}
+
+// maxEndpoints bounds the groups in a record: a client of thousands of servers has
+// thousands.
+const maxEndpoints = 20
 
 // columns adds what was seen from outside to a sample of the series.
 func (s Seen) columns(values map[results.Column]int64) {

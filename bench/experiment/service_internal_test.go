@@ -11,7 +11,7 @@ import (
 // A generator that lacked ports or descriptors did not offer the load.
 func TestAGeneratorThatCannotConnectIsNotBelieved(t *testing.T) {
 	for kind, want := range map[string]string{
-		"ports": "of 30 reports 2 found no free local port and 0 no free descriptor", "emfile": "0 found no free local port and 2 no free descriptor", "http_5xx": "",
+		"ports": "of 30 requests 2 found no free local port and 0 no free descriptor", "emfile": "0 found no free local port and 2 no free descriptor", "http_5xx": "",
 	} {
 		outcome, err := checkGenerator(&results.Service{Ended: 30, Errors: map[string]int{kind: 2}})
 		if want == "" && (outcome != "" || err != nil) || want != "" && (outcome != results.OutcomeInvalid || !strings.Contains(err.Error(), want)) {

@@ -25,10 +25,16 @@ const (
 // descriptors per piece of work. A real leak loses whole descriptors.
 const MinCoefficient = 0.1
 
-// Cause returns the cause of the growth. A coefficient counts if it is at least
-// [MinCoefficient] and its interval lies above zero.
+// minLost is the least number of descriptors that a leak with a coefficient below
+// [MinCoefficient] must have lost within the samples. Fewer are a pool that took some
+// more.
+const minLost = 3
+
+// Cause returns the cause of the growth. A coefficient counts if its interval lies above
+// zero and it is at least [MinCoefficient]. A smaller one counts as a leak if at least
+// three descriptors were lost, and some in each half of the samples.
 func (f *Fit) Cause() Cause {
-	leaks := f.PerCompleted != nil && f.PerCompleted.Low > 0 && f.PerCompleted.Estimate >= MinCoefficient
+	leaks := f.PerCompleted != nil && f.PerCompleted.Low > 0 && (f.PerCompleted.Estimate >= MinCoefficient || f.lostSteadily())
 	loads := f.PerInFlight != nil && f.PerInFlight.Low > 0 && f.PerInFlight.Estimate >= MinCoefficient
 	switch {
 	case leaks && loads:
@@ -41,6 +47,45 @@ func (f *Fit) Cause() Cause {
 		return Load
 	}
 	return Neither
+}
+
+// lostSteadily reports whether completed work lost at least minLost descriptors, at a
+// similar pace in both halves of the samples.
+func (f *Fit) lostSteadily() bool {
+	rate := f.PerCompleted.Estimate
+	if rate*(f.used[len(f.used)-1].Completed-f.used[0].Completed) < minLost {
+		return false
+	}
+	perInFlight := 0.0
+	if f.PerInFlight != nil {
+		perInFlight = f.PerInFlight.Estimate
+	}
+	half := len(f.used) / 2
+	for _, part := range [][]Sample{f.used[:half], f.used[half:]} {
+		if slope(part, perInFlight) < steady*rate {
+			return false
+		}
+	}
+	return true
+}
+
+// slope returns the descriptors per completed piece of work, by least squares, after
+// those that work in flight holds; zero if no work completed.
+func slope(s []Sample, perInFlight float64) float64 {
+	var mx, my float64
+	for _, v := range s {
+		mx, my = mx+v.Completed, my+v.Descriptors-perInFlight*v.InFlight
+	}
+	mx, my = mx/float64(len(s)), my/float64(len(s))
+	var xx, xy float64
+	for _, v := range s {
+		x := v.Completed - mx
+		xx, xy = xx+x*x, xy+x*(v.Descriptors-perInFlight*v.InFlight-my)
+	}
+	if xx == 0 {
+		return 0
+	}
+	return xy / xx
 }
 
 // Completed returns the number of pieces of work after which a leak exhausts
@@ -122,7 +167,7 @@ func (f *Fit) Describe(c Cause, work string, limit int) string {
 	switch c {
 	case Leak, Both:
 		n, _ := f.Completed(limit)
-		text := fmt.Sprintf("%.1f descriptors leaked per completed %s: EMFILE at the %s at any load", f.PerCompleted.Estimate, work, ordinal(work, n))
+		text := fmt.Sprintf("%s descriptors leaked per completed %s: EMFILE at the %s at any load", coefficient(f.PerCompleted.Estimate), work, ordinal(work, n))
 		if c == Both {
 			text += fmt.Sprintf(", plus %.1f held by each %s while it is in flight", f.PerInFlight.Estimate, work)
 		}
@@ -134,6 +179,15 @@ func (f *Fit) Describe(c Cause, work string, limit int) string {
 		return fmt.Sprintf("descriptors grow neither with %ss in flight nor with completed ones", work)
 	}
 	return fmt.Sprintf("the samples do not show whether descriptors grow with %ss in flight or with completed ones", work)
+}
+
+// coefficient formats descriptors per piece of work: a leak of every tenth one must not
+// look like one of every fifteenth.
+func coefficient(v float64) string {
+	if v < 0.95 {
+		return fmt.Sprintf("%.3f", v)
+	}
+	return fmt.Sprintf("%.1f", v)
 }
 
 // ordinal returns the n-th piece of work, rounded up: "55th report".

@@ -58,7 +58,7 @@ const (
 	// leastGrowth in descriptors over the watch: fewer are a log file that was
 	// opened or a pool that took one more.
 	leastGrowth = 3
-	// steady is the least share of the growth that each half of the watch must have
+	// steady is the least share of the growth that each half of the samples must have
 	// for its growth to count as going on: a pool that is filled once is no leak.
 	steady = 1.0 / 3
 	level  = 0.95

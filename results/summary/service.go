@@ -271,7 +271,16 @@ func (j judged) detail(unit string, limit int) string {
 			return byItem.Describe(leak.Load, "item", limit)
 		}
 	}
-	return j.fit.Describe(j.cause, unit, limit)
+	text := j.fit.Describe(j.cause, unit, limit)
+	if grew := j.trial.Descriptors.Endpoints; len(grew) > 0 && (j.cause == leak.Leak || j.cause == leak.Both) {
+		if g := grew[0]; g.Last > g.First {
+			text += fmt.Sprintf("; grown most: %s, from %d to %d", g.Name, g.First, g.Last)
+			if g.Idle > 0 {
+				text += fmt.Sprintf(" (%d idle)", g.Idle)
+			}
+		}
+	}
+	return text
 }
 
 // cause returns the cause that a fit shows, given the number of leaked

@@ -43,7 +43,10 @@ type Exhausted struct {
 // sides lists where descriptors are refused; the first one wins a tie.
 var sides = []string{"upstream", "mongo", "accept"}
 
-// NewTimeSeries evaluates a series whose load lasts for the given time.
+// NewTimeSeries evaluates a series whose load lasts for the given time. Descriptors of the
+// load generator's own connections do not count where [results.ColumnClients] has them:
+// how many it keeps depends on the most requests that were ever in flight, so that
+// they would look like a leak.
 func NewTimeSeries(s results.Series, load time.Duration) *TimeSeries {
 	c := &TimeSeries{series: s, end: len(s.At)}
 	for i := range s.At {
@@ -59,7 +62,7 @@ func NewTimeSeries(s results.Series, load time.Duration) *TimeSeries {
 		if n := s.Value(results.ColumnDescriptors, i); n > 0 { // else not observed
 			c.indexes = append(c.indexes, i)
 			sample := leak.Sample{
-				At: at, Descriptors: float64(n), InFlight: float64(s.Value(results.ColumnReportsInFlight, i)),
+				At: at, Descriptors: float64(n - s.Value(results.ColumnClients, i)), InFlight: float64(s.Value(results.ColumnReportsInFlight, i)),
 				Completed: float64(s.Value(results.ColumnDone, i) + s.Value(results.ColumnFailed, i)),
 			}
 			c.Samples = append(c.Samples, sample)
