@@ -162,6 +162,9 @@ func packageToBuild(ctx context.Context, dir, flag string) (string, error) {
 		if info, err := os.Stat(filepath.Join(dir, clean)); err != nil || !info.IsDir() {
 			return "", &UsageError{fmt.Errorf("--build %q: no such folder in the working tree; use the path of a package below this folder, such as ./cmd/sut", flag)}
 		}
+		if clean == "." {
+			return clean, nil
+		}
 		return "./" + clean, nil
 	}
 	if readable(filepath.Join(dir, "go.mod")) {

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"flag"
 	"os"
@@ -39,6 +40,12 @@ func TestScripts(t *testing.T) {
 		UpdateScripts: *update,
 		Setup: func(env *testscript.Env) error { // the machine's engine is no matter of these tests
 			env.Setenv("DOCKER_HOST", "unix:///nonexistent")
+			if cache, err := os.UserCacheDir(); err == nil { // for programs that scripts build
+				env.Setenv("GOCACHE", cmp.Or(os.Getenv("GOCACHE"), filepath.Join(cache, "go-build")))
+			}
+			for name, value := range map[string]string{"GOPROXY": "off", "GOWORK": "off", "GOTOOLCHAIN": "local", "CGO_ENABLED": os.Getenv("CGO_ENABLED")} {
+				env.Setenv(name, value)
+			}
 			runs, err := filepath.Abs("testdata/runs") // made by the tests of package report
 			env.Setenv("RUNS", runs)
 			return err
