@@ -2,6 +2,7 @@ package abtest
 
 import (
 	"context"
+	"debug/buildinfo"
 	"errors"
 	"fmt"
 	"io"
@@ -115,7 +116,7 @@ func (r *Revisions) buildCopies(ctx context.Context, s Source, repository *Repos
 			notes = append(notes, more...)
 		}
 		if err == nil {
-			err = side.program.exists(s.Program)
+			err = side.program.find(s.Program)
 		}
 		if ctx.Err() != nil {
 			return context.Cause(ctx)
@@ -127,6 +128,7 @@ func (r *Revisions) buildCopies(ctx context.Context, s Source, repository *Repos
 			r.Notes = append(r.Notes, notes...)
 		}
 	}
+	r.Notes = append(r.Notes, toolchains(r.A.Side, r.B.Side)...)
 	return nil
 }
 
@@ -171,13 +173,18 @@ func (e *extracted) build(ctx context.Context, s Source, at, workspace, name str
 	return notes, sut.Build(ctx, sut.BuildOptions{Command: s.Command, Dir: at, Env: env, Log: filepath.Join(s.Logs, "build-"+name+".log")})
 }
 
-// exists returns an error if the program is a relative path that the build did not make.
-func (p *Program) exists(program string) error {
+// find checks that the build made the program, if it is a relative path, and records the
+// toolchain of a Go program.
+func (p *Program) find(program string) error {
 	if filepath.IsAbs(program) || !strings.ContainsAny(program, `/`+string(filepath.Separator)) {
 		return nil
 	}
-	if _, err := exec.LookPath(filepath.Join(p.Dir, program)); err != nil {
+	found, err := exec.LookPath(filepath.Join(p.Dir, program))
+	if err != nil {
 		return fmt.Errorf("sut.build succeeded, but made no program %s (sut.command, relative to the working folder)", program)
+	}
+	if built, err := buildinfo.ReadFile(found); err == nil { // else it is not a Go program
+		p.Side.Toolchain = built.GoVersion
 	}
 	return nil
 }

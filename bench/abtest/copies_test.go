@@ -63,7 +63,7 @@ func TestACommandBuildsCopies(t *testing.T) {
 	if notes := strings.Join(built.Notes, "\n"); strings.Count(notes, "example.com/lib is replaced by ../../lib") != 1 {
 		t.Errorf("notes %q", built.Notes)
 	}
-	if a, b := built.A.Side, built.B.Side; a.Revision == b.Revision || !b.Modified || built.Own {
+	if a, b := built.A.Side, built.B.Side; a.Revision == b.Revision || !b.Modified || built.Own || a.Toolchain == "" || a.Toolchain != b.Toolchain {
 		t.Errorf("A is %+v, B is %+v", a, b)
 	}
 	if err := built.Close(); err != nil {

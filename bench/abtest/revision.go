@@ -129,9 +129,9 @@ func (r *Revisions) build(ctx context.Context, s Source, repository *Repository,
 	return nil
 }
 
-// toolchains returns a note if the sides were built with different toolchains.
+// toolchains returns a note if the sides were built with different toolchains of Go.
 func toolchains(a, b results.Side) []string {
-	if a.Toolchain == b.Toolchain {
+	if a.Toolchain == b.Toolchain || a.Toolchain == "" || b.Toolchain == "" {
 		return nil
 	}
 	return []string{fmt.Sprintf("A was built with %s and B with %s, as their go.mod files require: the toolchain alone can make B slower or faster; set GOTOOLCHAIN to build both with the same one", a.Toolchain, b.Toolchain)}

@@ -142,17 +142,23 @@ func TestAgainstAnotherRevisionOfAUsersModule(t *testing.T) {
 		tree  plant
 		exit  int
 		worse []string
+		sut   string // of the scenario, in place of --build; empty means --build
 	}{
-		"the same":          {plant{protocol: 1}, verdict.ExitPassed, nil},
-		"loses a write":     {plant{protocol: 1, lost: 1}, verdict.ExitFailed, []string{documents}},
-		"keeps descriptors": {plant{protocol: 1, descriptors: 20}, verdict.ExitFailed, []string{peak}},
+		"the same":          {plant{protocol: 1}, verdict.ExitPassed, nil, ""},
+		"loses a write":     {plant{protocol: 1, lost: 1}, verdict.ExitFailed, []string{documents}, "command: [./sut], "},
+		"keeps descriptors": {plant{protocol: 1, descriptors: 20}, verdict.ExitFailed, []string{peak}, "command: [bin/program], build: [go, build, -o, bin/program, ./sut], "},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			u := newUser(t, plant{protocol: 1})
 			u.plant(c.tree)
+			args := []string{"--build", "./sut"}
+			if c.sut != "" {
+				args[1] = ""
+				u.Write("small.yaml", strings.Replace(sameScenario, "sut: {", "sut: {"+c.sut, 1))
+			}
 			before := repotest.Look(t, u.Top)
-			h := u.gate("main")
+			h := u.gate("main", args...)
 			v := printed(t, h, c.exit)
 			var worse []string
 			for _, count := range v.Counts {
