@@ -349,6 +349,15 @@ func (d Descriptors) Highest() (peak int, ok bool) {
 	return peak, true
 }
 
+// Span returns the makespan or, for a service, the time for which it was watched.
+// Zero means neither.
+func (t *Trial) Span() time.Duration {
+	if t.Makespan == 0 && t.Service != nil && len(t.Service.Series.At) > 0 {
+		return time.Duration(t.Service.Series.At[len(t.Service.Series.At)-1]) * time.Millisecond
+	}
+	return t.Makespan
+}
+
 // ErrorsOf returns the number of errors of the type, on both sides.
 func (t Trial) ErrorsOf(kind string) (n int) {
 	for _, e := range t.Errors {

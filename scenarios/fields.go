@@ -54,7 +54,7 @@ var rules = map[string]rule{
 	"SUT.env":           {doc: "Variables added to the environment of the command; values may hold the same variables as its arguments."},
 	"SUT.ready":         {doc: "Sign that an HTTP service is ready; a path alone is that of http. Default: it accepts connections."},
 	"SUT.addr":          {doc: "Loopback address that an HTTP service listens on. Default: a free one, which the service gets as {{addr}} or {{port}}.", filled: true},
-	"SUT.build":         {doc: "Command that builds the program in a checkout of a revision, for floodgate gate diff.", filled: true},
+	"SUT.build":         {doc: "Command that builds the program. It runs in the folder of the scenario, before a run and in a copy of each revision in floodgate gate diff.", filled: true},
 	"Ready.http":        {doc: "Path that answers with a status of 200 to 399.", filled: true},
 	"Ready.tcp":         {doc: "The service accepts connections."},
 	"Ready.log":         {doc: "Text in a line of its standard output or standard error.", filled: true},

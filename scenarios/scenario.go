@@ -135,8 +135,8 @@ type SUT struct {
 	// Addr is the loopback address that an HTTP service listens on; empty means a
 	// free one, which the service gets as {{addr}} or {{port}}.
 	Addr string `yaml:"addr,omitempty" json:"addr,omitempty"`
-	// Build is the command that builds Command in a checkout of a revision, for
-	// floodgate gate diff.
+	// Build is the command that builds Command. It runs in the folder of the scenario:
+	// before floodgate run, and in a copy of each revision in floodgate gate diff.
 	Build []string `yaml:"build,omitempty" json:"build,omitempty"`
 	// FetchTimeout and WriteTimeout bound one request and one write. Default 30s each.
 	FetchTimeout Duration `yaml:"fetch_timeout,omitempty" json:"fetch_timeout,omitzero"`

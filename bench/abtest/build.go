@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	gobuild "go/build"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
+	"regexp"
 	"strings"
 
 	"floodgate/results/revision"
@@ -159,6 +162,9 @@ func packageToBuild(ctx context.Context, dir, flag string) (string, error) {
 		if info, err := os.Stat(filepath.Join(dir, clean)); err != nil || !info.IsDir() {
 			return "", &UsageError{fmt.Errorf("--build %q: no such folder in the working tree; use the path of a package below this folder, such as ./cmd/sut", flag)}
 		}
+		if clean == "." {
+			return clean, nil
+		}
 		return "./" + clean, nil
 	}
 	if readable(filepath.Join(dir, "go.mod")) {
@@ -168,6 +174,48 @@ func packageToBuild(ctx context.Context, dir, flag string) (string, error) {
 		}
 	}
 	return "", &UsageError{errors.New("cannot tell which program is the system under test; name its package in this module with --build ./PACKAGE (default in Floodgate's own module: ./bench)")}
+}
+
+// PackageOf returns the main package, relative to dir, that go builds for a program whose
+// path is relative to dir, as in sut.command, or "" if there is none. It is the first of
+//
+//	./tools/reportd   the folder that the path names
+//	./cmd/reportd     the folder of the program's name in cmd
+//	.                 dir itself, if go names its program so
+func PackageOf(ctx context.Context, dir, program string) string {
+	if filepath.IsAbs(program) || !strings.ContainsAny(program, "/"+string(filepath.Separator)) {
+		return ""
+	}
+	clean := filepath.ToSlash(filepath.Clean(program))
+	name := strings.TrimSuffix(path.Base(clean), ".exe")
+	for _, pkg := range []string{clean, "cmd/" + name} {
+		if !strings.HasPrefix(pkg, "../") && isMain(filepath.Join(dir, pkg)) {
+			return "./" + pkg
+		}
+	}
+	if !readable(filepath.Join(dir, "go.mod")) || !isMain(dir) {
+		return ""
+	}
+	if m, err := readModule(ctx, dir); err == nil && name == programName(m.Module.Path) {
+		return "."
+	}
+	return ""
+}
+
+// isMain reports whether the folder holds a main package.
+func isMain(dir string) bool {
+	p, err := gobuild.ImportDir(dir, 0)
+	return err == nil && p.IsCommand()
+}
+
+var majorVersion = regexp.MustCompile(`^v[0-9]+$`)
+
+// programName returns the name of the program in the root of a module.
+func programName(module string) string {
+	if above, name := path.Split(module); majorVersion.MatchString(name) && above != "" {
+		return path.Base(above)
+	}
+	return path.Base(module)
 }
 
 // UsageError reports a mistake in the arguments.

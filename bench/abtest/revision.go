@@ -23,6 +23,14 @@ type Source struct {
 	// Build is the package of the program, relative to Dir; empty means ./bench if Dir is
 	// Floodgate's own module.
 	Build string
+	// Command builds the program in a copy of each revision, in the directory that
+	// corresponds to In; empty means that go builds the package Build. Program is the
+	// first word of the command that runs the program, relative to Dir.
+	Command []string
+	In      string
+	Program string
+	// Logs is the directory of the logs of Command, build-a.log and build-b.log.
+	Logs string
 	// Note receives messages about slow steps; nil means that nothing is called.
 	Note func(text string)
 }
@@ -42,7 +50,11 @@ type Revisions struct {
 
 // Program is one side of a comparison of revisions.
 type Program struct {
+	// Path is the program that go built; empty means that Source.Command built it.
 	Path string
+	// Dir is the directory of the side's copy that corresponds to Source.Dir, where the
+	// program of Source.Command runs; empty means that go built it.
+	Dir  string
 	Side results.Side
 }
 
@@ -53,9 +65,11 @@ func Prepare(ctx context.Context, s Source) (_ *Revisions, err error) {
 	if s.Note == nil {
 		s.Note = func(string) {}
 	}
-	pkg, err := packageToBuild(ctx, s.Dir, s.Build)
-	if err != nil {
-		return nil, err
+	pkg := ""
+	if len(s.Command) == 0 {
+		if pkg, err = packageToBuild(ctx, s.Dir, s.Build); err != nil {
+			return nil, err
+		}
 	}
 	if s.Dir, err = filepath.EvalSymlinks(s.Dir); err != nil {
 		return nil, err
@@ -73,7 +87,7 @@ func Prepare(ctx context.Context, s Source) (_ *Revisions, err error) {
 	if err != nil {
 		return nil, errors.Join(err, sweepErr)
 	}
-	r := &Revisions{folder: folder, Own: s.Build == ""}
+	r := &Revisions{folder: folder, Own: s.Build == "" && len(s.Command) == 0}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, folder.Remove())
@@ -86,6 +100,9 @@ func Prepare(ctx context.Context, s Source) (_ *Revisions, err error) {
 	r.B = Program{Path: r.program("b"), Side: results.Side{Name: "working tree"}}
 	if err := r.head(ctx, repository); err != nil {
 		return nil, err
+	}
+	if len(s.Command) > 0 {
+		return r, r.buildCopies(ctx, s, repository, commit)
 	}
 	return r, r.build(ctx, s, repository, commit, pkg)
 }
@@ -112,9 +129,9 @@ func (r *Revisions) build(ctx context.Context, s Source, repository *Repository,
 	return nil
 }
 
-// toolchains returns a note if the sides were built with different toolchains.
+// toolchains returns a note if the sides were built with different toolchains of Go.
 func toolchains(a, b results.Side) []string {
-	if a.Toolchain == b.Toolchain {
+	if a.Toolchain == b.Toolchain || a.Toolchain == "" || b.Toolchain == "" {
 		return nil
 	}
 	return []string{fmt.Sprintf("A was built with %s and B with %s, as their go.mod files require: the toolchain alone can make B slower or faster; set GOTOOLCHAIN to build both with the same one", a.Toolchain, b.Toolchain)}

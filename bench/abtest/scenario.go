@@ -20,8 +20,8 @@ const spareBlocks = 0.2
 // means the last level.
 func Restrict(s *scenarios.Scenario, variants []string, level string, design stats.Looks) (*scenarios.Scenario, error) {
 	switch {
-	case s.Service != nil:
-		return nil, fmt.Errorf("scenario %s is a service, whose reports arrive at fixed times; use a scenario without a service", s.Name)
+	case s.Service != nil && !s.IsHTTPService():
+		return nil, fmt.Errorf("scenario %s is a service of the built-in pipeline, whose reports arrive at fixed times; use a scenario without a service, or with sut.command", s.Name)
 	case s.SUT.Container:
 		return nil, fmt.Errorf("scenario %s has sut.container, whose image is made from this program; use a scenario whose SUT is a process", s.Name)
 	}

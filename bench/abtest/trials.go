@@ -73,7 +73,7 @@ func RunPairs(ctx context.Context, v *results.Outcome, p Pairs) (blocks int, err
 	}
 	r := &pairRun{Pairs: p, verdict: v, order: rand.New(rand.NewPCG(v.Seed, 1))}
 	r.sides = [2]side{r.side("A", p.A, &r.ran.A), r.side("B", p.B, &r.ran.B)}
-	r.ran.Descriptors = p.Descriptors
+	r.ran.Descriptors, r.ran.Service = p.Descriptors, p.Scenario.IsHTTPService()
 	if err := r.warmUp(ctx, plan[0]); err != nil || v.Unmeasured != "" {
 		return 0, err
 	}
@@ -147,6 +147,9 @@ func (r *pairRun) warmUp(ctx context.Context, t experiment.ScheduledTrial) error
 			return err
 		}
 		began := record.Upstream != nil && record.Upstream.Requests > 0
+		if r.ran.Service { // it may not use the upstream
+			began = !record.NotReady
+		}
 		if record.Outcome == stored.OutcomeFailed || record.Outcome == stored.OutcomeCrashed && !began {
 			r.verdict.Unmeasured = fmt.Sprintf("%s could not start: %s", s.name, record.Reason)
 			return r.judge()

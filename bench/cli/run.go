@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -18,8 +19,10 @@ import (
 	"floodgate/bench/experiment"
 	"floodgate/bench/metrics"
 	"floodgate/bench/progress"
+	"floodgate/bench/sut"
 	"floodgate/results"
 	"floodgate/results/claims"
+	"floodgate/results/revision"
 	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
@@ -165,14 +168,18 @@ func (o *runOptions) runAll(cmd *cobra.Command, names []string) error {
 // newRun runs one scenario from its first trial.
 func (o *runOptions) newRun(ctx context.Context, s *scenarios.Scenario, reproduce command.ReproduceCommand) error {
 	id := results.NewID(time.Now())
-	setup, err := o.environment.Prepare(s, o.Note)
-	if err != nil {
-		return command.NotMeasured(err)
-	}
-	defer setup.Close()
 	if err := command.CheckRoot(o.root); err != nil {
 		return command.Usage(err)
 	}
+	if err := o.buildSUT(ctx, s, id); err != nil {
+		return command.NotMeasured(err)
+	}
+	setup, err := o.environment.Prepare(s, o.Note)
+	if err != nil {
+		_ = os.RemoveAll(filepath.Join(o.root, id)) // it holds only the log of a build that succeeded
+		return command.NotMeasured(err)
+	}
+	defer setup.Close()
 	o.Note(s.Name + ": " + s.Title)
 	env, err := setup.Start(ctx, o.root, id, false)
 	if err != nil {
@@ -191,6 +198,20 @@ func (o *runOptions) newRun(ctx context.Context, s *scenarios.Scenario, reproduc
 		return command.NotMeasured(err)
 	}
 	return o.execute(ctx, s, store, nil, setup, env)
+}
+
+// buildSUT runs sut.build in the folder of the scenario, if it is given. A run that is
+// resumed has been built.
+func (o *runOptions) buildSUT(ctx context.Context, s *scenarios.Scenario, id string) error {
+	if len(s.SUT.Build) == 0 {
+		return nil
+	}
+	dir, err := filepath.Abs(filepath.Dir(o.file))
+	if err != nil {
+		return err
+	}
+	o.Note(s.Name + ": build: " + strings.Join(s.SUT.Build, " "))
+	return sut.Build(ctx, sut.BuildOptions{Command: s.SUT.Build, Dir: dir, Env: revision.Environ(), Log: filepath.Join(o.root, id, "build.log")})
 }
 
 // resumeRun continues an interrupted run.

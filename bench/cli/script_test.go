@@ -51,7 +51,7 @@ func TestScripts(t *testing.T) {
 				"WATCHES="+filepath.Join(root, "bench", "cli", "testdata", "watches"),
 				"EXAMPLES="+filepath.Join(root, "results", "example"),
 				"BIN="+filepath.Dir(command),
-				"GOCACHE="+goCache, "GOMODCACHE="+modCache, "GOPROXY=off", "GOWORK=off",
+				"GOCACHE="+goCache, "GOMODCACHE="+modCache, "GOPROXY=off", "GOWORK=off", "GOTOOLCHAIN=local", "CGO_ENABLED="+os.Getenv("CGO_ENABLED"),
 				"GIT_CONFIG_GLOBAL="+os.DevNull, "GIT_CONFIG_NOSYSTEM=1", "GIT_OPTIONAL_LOCKS=0",
 				"GIT_AUTHOR_NAME=A", "GIT_AUTHOR_EMAIL=a@example.com", "GIT_COMMITTER_NAME=A", "GIT_COMMITTER_EMAIL=a@example.com",
 			)

@@ -29,6 +29,8 @@ type Trials struct {
 	Environment Environment
 	// Executable is our own binary, which becomes the SUT.
 	Executable string
+	// Dir is the working folder of sut.command; empty means that of this process.
+	Dir string
 	// RunID identifies the run, and Database is the database that its trials write to.
 	RunID    string
 	Database string
@@ -168,6 +170,9 @@ func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.
 			fail(record, results.OutcomeFailed, err)
 			return nil
 		}
+	}
+	if len(s.SUT.Command) > 0 {
+		options.Dir = r.Dir
 	}
 	if m.process, err = sut.Start(options); err != nil {
 		fail(record, results.OutcomeFailed, err)

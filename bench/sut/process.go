@@ -52,6 +52,9 @@ type Options struct {
 	Container *ContainerOptions
 	// Env is added to the environment of the harness.
 	Env []string
+	// Dir is the working folder of a process, to which the path of Command is relative;
+	// empty means that of the harness.
+	Dir string
 	// Tick receives the ticks of a service in a separate goroutine; nil means that
 	// nothing is called.
 	Tick func(Tick)
@@ -332,7 +335,11 @@ func (p *Process) startProcess(o Options) (*os.File, error) {
 	inheritNothing()
 	args := append([]string{ChildArg, strconv.Itoa(o.NoFile), strconv.Itoa(os.Getpid())}, o.Command...)
 	cmd := exec.Command(o.Executable, args...)
-	cmd.Env = noproxy.Environ(append(os.Environ(), o.Env...))
+	env := os.Environ()
+	if cmd.Dir = o.Dir; o.Dir != "" {
+		env = append(env, "PWD="+o.Dir)
+	}
+	cmd.Env = noproxy.Environ(append(env, o.Env...))
 	cmd.Stderr = p.stderr
 	if o.HTTP {
 		cmd.Stderr = p.watchLog(o, p.stderr)

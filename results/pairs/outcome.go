@@ -2,7 +2,8 @@
 // the example of [JudgeCommands].
 //
 // Times are judged by interim analyses that were fixed beforehand ([stats.Looks]).
-// Errors, documents and descriptors are counts, which are compared without a test.
+// Errors, documents and descriptors are counts, which are compared without a test,
+// except the failed requests of an HTTP service, some of which fail by chance.
 // All functions are pure functions of the measurements.
 package pairs
 
@@ -43,8 +44,8 @@ type Outcome struct {
 	// Seed determines the order in every pair.
 	Seed   uint64      `json:"seed"`
 	Design stats.Looks `json:"design"`
-	// FalseAlarm bounds the probability that any cell is judged worse although its
-	// ratio is at most 1 + margin; Missed bounds that of judging one not worse
+	// FalseAlarm bounds the probability that any cell or tested count is judged worse
+	// although its ratio is at most 1 + margin; Missed bounds that of judging one not worse
 	// although its ratio is higher.
 	FalseAlarm float64 `json:"false_alarm"`
 	Missed     float64 `json:"missed"`
@@ -118,7 +119,7 @@ type Detectable struct {
 	Power  float64  `json:"power"`
 }
 
-// Count is a figure that is compared without a test.
+// Count is a figure that is compared as it is, without a margin.
 type Count struct {
 	Variant string `json:"variant"`
 	Level   string `json:"level"`
@@ -128,6 +129,8 @@ type Count struct {
 	B    int    `json:"b"`
 	// Allowed is the number by which B may exceed A.
 	Allowed int `json:"allowed"`
+	// Tested reports that B is worse only if chance does not explain its excess.
+	Tested bool `json:"tested,omitempty"`
 	// Decision is worse, not worse or, if a side was not checked, inconclusive.
 	Decision verdict.Word `json:"verdict"`
 	Why      string       `json:"why,omitempty"`
@@ -193,7 +196,13 @@ func (v *Outcome) conclude() {
 			pairs += c.Pairs
 		}
 	}
-	v.FalseAlarm = min(1, float64(deciding)*v.Design.Alpha/2)
+	tests := deciding
+	for _, c := range v.Counts {
+		if c.Tested {
+			tests++
+		}
+	}
+	v.FalseAlarm = min(1, float64(tests)*v.Design.Alpha/2)
 	v.Missed = v.Design.Alpha / 2
 	all := []verdict.Decision{verdict.Passed}
 	for _, w := range v.deciding() {

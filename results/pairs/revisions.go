@@ -2,6 +2,7 @@ package pairs
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -17,8 +18,26 @@ type Ran struct {
 	Blocks int
 	// Descriptors is the number by which the peak of B may exceed that of A.
 	Descriptors int
+	// Service reports that the trials are those of an HTTP service, which is judged
+	// by the figures of its requests instead of the makespan.
+	Service bool
 	// Over reports that no more pairs will be measured.
 	Over bool
+}
+
+// figure is a metric of a trial that is judged by interim analyses.
+type figure struct {
+	metric  string
+	decides bool
+	of      func(*results.Trial) float64 // 0 means that the trial does not have it
+}
+
+// figures returns the metrics of the trials.
+func (r Ran) figures() []figure {
+	if r.Service {
+		return serviceFigures()
+	}
+	return []figure{{Makespan, true, func(t *results.Trial) float64 { return float64(t.Makespan) }}}
 }
 
 // JudgeTrials sets the cells, the counts and the exit code of v, a comparison of
@@ -26,23 +45,31 @@ type Ran struct {
 func JudgeTrials(v *Outcome, variants []string, level string, ran Ran) error {
 	expected := map[string]*Detectable{}
 	for _, c := range v.Cells {
-		expected[c.Variant] = c.Expected
+		expected[c.Name()] = c.Expected
 	}
 	v.Cells, v.Counts, v.Remarks = nil, nil, nil
 	for _, variant := range variants {
 		a, b := of(ran.A, variant, level), of(ran.B, variant, level)
-		c := Cell{Variant: variant, Level: level, Metric: Makespan, Decides: true, Expected: expected[variant]}
 		pairing := summary.PairTrials("B", b, "A", a, ran.Blocks)
-		c.Missing = pairing.Missing
-		pairs := makespans(pairing, a, b)
-		if err := c.judge(v.Design, pairs, ran.Over); err != nil {
-			return fmt.Errorf("judge %s at %s: %w", variant, level, err)
+		time := spans(a) + spans(b)
+		for _, f := range ran.figures() {
+			c := Cell{Variant: variant, Level: level, Metric: f.metric, Decides: f.decides}
+			c.Expected = expected[c.Name()]
+			pairs, without := pairsOf(pairing, a, b, f.of)
+			if c.Missing = pairing.Missing; without > 0 {
+				c.Missing = append(slices.Clone(c.Missing), summary.Missing{Why: f.metric + " not measured", Blocks: without})
+			}
+			if err := c.judge(v.Design, pairs, ran.Over || !f.decides); err != nil {
+				return fmt.Errorf("judge %s: %w", c.Name(), err)
+			}
+			if c.Time = time; f.metric == Makespan {
+				c.Time = totalTime(pairs)
+			}
+			v.Cells = append(v.Cells, c)
 		}
-		c.Time = totalTime(pairs)
-		v.Cells = append(v.Cells, c)
-		counts := v.counts(variant, a, b, ran.Descriptors)
+		counts := v.counts(variant, a, b, ran)
 		for i := range counts {
-			counts[i].Variant, counts[i].Level, counts[i].Time = variant, level, spans(a)+spans(b)
+			counts[i].Variant, counts[i].Level, counts[i].Time = variant, level, time
 		}
 		v.Counts = append(v.Counts, counts...)
 	}
@@ -51,10 +78,10 @@ func JudgeTrials(v *Outcome, variants []string, level string, ran Ran) error {
 	return nil
 }
 
-// spans adds up the makespans of trials.
+// spans adds up the times of trials.
 func spans(trials []*results.Trial) (sum time.Duration) {
 	for _, t := range trials {
-		sum += t.Makespan
+		sum += t.Span()
 	}
 	return sum
 }
@@ -68,29 +95,26 @@ func of(all []results.Trial, variant, level string) (some []*results.Trial) {
 	return some
 }
 
-// makespans returns the makespans of the paired trials, in the order of their blocks.
-func makespans(pairing summary.Pairing, a, b []*results.Trial) []Pair {
+// pairsOf returns the figures of the paired trials, in the order of their blocks, and
+// the number of pairs without them.
+func pairsOf(pairing summary.Pairing, a, b []*results.Trial, figure func(*results.Trial) float64) (pairs []Pair, without int) {
 	byBlock := map[int]Pair{}
 	for _, t := range a {
-		byBlock[t.Block] = Pair{A: float64(t.Makespan)}
+		byBlock[t.Block] = Pair{A: figure(t)}
 	}
-	var pairs []Pair
 	for _, t := range b {
-		if _, ok := pairing.LogRatios[t.Block]; ok {
-			p := byBlock[t.Block]
-			p.B = float64(t.Makespan)
-			byBlock[t.Block] = p
+		p := byBlock[t.Block]
+		p.B = figure(t)
+		byBlock[t.Block] = p
+	}
+	for _, block := range slices.Sorted(maps.Keys(pairing.LogRatios)) {
+		if p := byBlock[block]; p.A > 0 && p.B > 0 {
+			pairs = append(pairs, p)
+		} else {
+			without++
 		}
 	}
-	blocks := make([]int, 0, len(pairing.LogRatios))
-	for block := range pairing.LogRatios {
-		blocks = append(blocks, block)
-	}
-	slices.Sort(blocks)
-	for _, block := range blocks {
-		pairs = append(pairs, byBlock[block])
-	}
-	return pairs
+	return pairs, without
 }
 
 // tally is a count over the trials of one side.
@@ -99,52 +123,69 @@ type tally struct {
 	unchecked int // number of trials without the count
 }
 
-// counts compares the counts of both sides.
-func (v *Outcome) counts(variant string, a, b []*results.Trial, descriptors int) []Count {
-	sum := func(each func(*results.Trial) (int, bool)) func([]*results.Trial) tally {
-		return func(trials []*results.Trial) (t tally) {
-			for _, trial := range trials {
-				if n, ok := each(trial); ok {
-					t.value += n
-				} else {
-					t.unchecked++
-				}
+// tallied returns the tally of a count over the trials of one side.
+type tallied func([]*results.Trial) tally
+
+// sum adds up a count.
+func sum(each func(*results.Trial) (int, bool)) tallied {
+	return func(trials []*results.Trial) (t tally) {
+		for _, trial := range trials {
+			if n, ok := each(trial); ok {
+				t.value += n
+			} else {
+				t.unchecked++
 			}
-			return t
 		}
+		return t
 	}
-	highest := func(each func(*results.Trial) (int, bool)) func([]*results.Trial) tally {
-		return func(trials []*results.Trial) (t tally) {
-			for _, trial := range trials {
-				if n, ok := each(trial); ok {
-					t.value = max(t.value, n)
-				} else {
-					t.unchecked++
-				}
+}
+
+// highest returns the highest value of a count.
+func highest(each func(*results.Trial) (int, bool)) tallied {
+	return func(trials []*results.Trial) (t tally) {
+		for _, trial := range trials {
+			if n, ok := each(trial); ok {
+				t.value = max(t.value, n)
+			} else {
+				t.unchecked++
 			}
-			return t
 		}
+		return t
+	}
+}
+
+// countedFigure describes a count.
+type countedFigure struct {
+	what    string
+	of      tallied
+	allowed int
+	// unchecked is the reason for which a program may be unable to report it; empty
+	// means that every program reports it.
+	unchecked string
+}
+
+// counts compares the counts of both sides.
+func (v *Outcome) counts(variant string, a, b []*results.Trial, ran Ran) []Count {
+	all := []countedFigure{
+		{"trials that crashed or hung", sum(unfinished), 0, ""},
+		{"errors", sum(errorsOf), 0, ""},
+		{"documents lost or corrupt", sum(documents), 0, ""},
+		{"peak descriptors", highest(peak), ran.Descriptors, ""},
+		{"descriptors leaked", highest(leaked), 0, "the program ends without \"closed\""},
 	}
 	var counts []Count
-	for _, c := range []struct {
-		what    string
-		of      func([]*results.Trial) tally
-		allowed int
-		missing bool // a program may be unable to report it
-	}{
-		{"trials that crashed or hung", sum(unfinished), 0, false},
-		{"errors", sum(errorsOf), 0, false},
-		{"documents lost or corrupt", sum(documents), 0, false},
-		{"peak descriptors", highest(peak), descriptors, false},
-		{"descriptors leaked", highest(leaked), 0, true},
-	} {
+	if ran.Service {
+		all = serviceCounts(ran.Descriptors)
+		counts = append(counts, v.failedRequests(a, b, ran.Over))
+	}
+	for _, c := range all {
 		x, y := c.of(a), c.of(b)
 		count := Count{What: c.what, A: x.value, B: y.value, Allowed: c.allowed, Decision: verdict.NotWorse}
 		switch {
 		case count.B > count.A+count.Allowed:
 			count.Decision = verdict.Worse
-		case c.missing && len(a) > 0 && x.unchecked == len(a) && y.unchecked == len(b):
-			v.Remarks = append(v.Remarks, variant+": "+c.what+": neither side could be checked, as the program ends without \"closed\"")
+		case c.unchecked != "" && len(a) > 0 && x.unchecked == len(a) && y.unchecked == len(b):
+			v.Remarks = append(v.Remarks, variant+": "+c.what+": neither side could be checked, as "+c.unchecked)
 			continue
 		case x.unchecked+y.unchecked > 0:
 			count.Decision = verdict.Undecided

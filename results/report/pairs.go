@@ -87,10 +87,13 @@ func (p *printer) lookTable(v *pairs.Outcome) {
 }
 
 func figureOf(c pairs.Cell) string {
-	if c.Variant != "" {
+	switch {
+	case c.Variant == "":
+		return c.Metric
+	case c.Metric == pairs.Makespan:
 		return c.Variant
 	}
-	return c.Metric
+	return c.Metric + ", " + c.Variant
 }
 
 func (p *printer) countTable(counts []pairs.Count) {
@@ -100,7 +103,7 @@ func (p *printer) countTable(counts []pairs.Count) {
 	p.Line("")
 	g := &text.Grid{Columns: []text.Column{{Title: "exact counts"}, {Title: "A", Right: true}, {Title: "B", Right: true}, {Title: "allowed", Right: true}, {Title: "verdict"}}}
 	for _, c := range counts {
-		g.Add(c.What+", "+c.Variant, text.Count(c.A), text.Count(c.B), "A + "+fmt.Sprint(c.Allowed), p.word(c.Decision))
+		g.Add(c.What+", "+c.Variant, text.Count(c.A), text.Count(c.B), content.PairsAllowed(c), p.word(c.Decision))
 	}
 	widths := g.Widths()
 	p.Titles(g, widths)

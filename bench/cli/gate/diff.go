@@ -34,13 +34,17 @@ func newGateDiff(stdout, stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "diff REF [SCENARIO]",
 		Short: "Judge whether the working tree is slower or hungrier than a commit",
-		Example: `  floodgate gate diff origin/main ci/mine.yaml
-  floodgate gate diff HEAD~1 mine.yaml --build ./cmd/mine   # your own program`,
+		Example: `  floodgate gate diff origin/main reportd.yaml              # an HTTP service
+  floodgate gate diff HEAD~1 mine.yaml --build ./cmd/mine   # another program`,
 		Long: `Builds the git commit REF and the working tree in a temporary folder, leaving
 the repository as it is. Runs a scenario (default report) with both in pairs
 until it is clear whether the working tree takes more than --margin longer.
-Errors, documents and descriptors are compared by count. The program in --build
-(default ./bench) speaks the protocol of "go doc floodgate/bench/sut".`,
+Of an HTTP service, the p99 of the response and the CPU time of a request are
+compared. Errors, documents and descriptors are compared by count.
+
+The program of sut.command is built by sut.build in a copy of each revision,
+and runs there. Without sut.build, go builds --build or else the main package
+of its name, such as ./cmd/reportd for ./reportd.`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
@@ -64,15 +68,23 @@ Errors, documents and descriptors are compared by count. The program in --build
 
 // measure compares the working tree with the commit ref.
 func (o *diffOptions) measure(ctx context.Context, v *verdicts.Outcome, ref string, names []string) (err error) {
-	s, err := o.restricted(v, names)
-	if err != nil {
-		return err
-	}
 	dir, err := os.Getwd()
 	if err != nil {
 		return err
 	}
-	built, err := abtest.Prepare(ctx, abtest.Source{Dir: dir, Ref: ref, Build: o.build, Note: o.Note})
+	s, err := o.restricted(ctx, v, dir, names)
+	if err != nil {
+		return err
+	}
+	source := abtest.Source{Dir: dir, Ref: ref, Build: o.build, Note: o.Note}
+	if o.build == "" && len(s.SUT.Build) > 0 {
+		source.Command, source.Program, source.Logs = s.SUT.Build, s.SUT.Command[0], v.Records
+		source.In = filepath.Dir(filepath.Join(dir, names[0])) // built-in scenarios have no sut.build
+		if filepath.IsAbs(names[0]) {
+			source.In = filepath.Dir(names[0])
+		}
+	}
+	built, err := abtest.Prepare(ctx, source)
 	var unknown *abtest.UnknownRefError
 	var wrong *abtest.UsageError
 	switch {
@@ -85,7 +97,11 @@ func (o *diffOptions) measure(ctx context.Context, v *verdicts.Outcome, ref stri
 	v.Kind, v.A, v.B, v.Notes = verdicts.Revisions, built.A.Side, built.B.Side, append(v.Notes, built.Notes...)
 	v.Scenario = s.Name
 	v.Machine = machine.Fingerprint(ctx)
-	setup, err := o.environment.Prepare(withoutCommand(s), o.Note)
+	executable, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("find our own binary: %w", err)
+	}
+	setup, err := o.environment.Prepare(notBuiltYet(s, executable), o.Note)
 	if err != nil {
 		return err
 	}
@@ -101,15 +117,18 @@ func (o *diffOptions) measure(ctx context.Context, v *verdicts.Outcome, ref stri
 	return o.pairs(ctx, v, s, built, setup, env)
 }
 
-// restricted returns the scenario as both sides run it.
-func (o *diffOptions) restricted(v *verdicts.Outcome, args []string) (*scenarios.Scenario, error) {
+// restricted returns the scenario as both sides run it. It chooses the package that go
+// builds for a scenario with a command but without sut.build.
+func (o *diffOptions) restricted(ctx context.Context, v *verdicts.Outcome, dir string, args []string) (*scenarios.Scenario, error) {
 	all, err := command.LoadScenarios(args, false)
 	if err != nil {
 		return nil, err
 	}
 	s := all[0]
-	if len(s.SUT.Command) > 0 && o.build == "" {
-		return nil, command.Usage(fmt.Errorf("scenario %s has sut.command: name the package of %q with --build ./PACKAGE, to build it in both revisions", s.Name, s.SUT.Command[0]))
+	if len(s.SUT.Command) > 0 && o.build == "" && len(s.SUT.Build) == 0 {
+		if o.build = abtest.PackageOf(ctx, dir, s.SUT.Command[0]); o.build == "" {
+			return nil, command.Usage(fmt.Errorf("scenario %s does not say how to build %q in both revisions; set sut.build to the command that builds it (such as [make], or [\"true\"] if nothing needs to be built), or name its Go package with --build ./PACKAGE", s.Name, s.SUT.Command[0]))
+		}
 	}
 	if len(s.Thresholds) > 0 {
 		v.Notes = append(v.Notes, fmt.Sprintf("the thresholds of scenario %s are judged by floodgate run, not here", s.Name))
@@ -123,11 +142,14 @@ func (o *diffOptions) restricted(v *verdicts.Outcome, args []string) (*scenarios
 	return s, nil
 }
 
-// withoutCommand returns the scenario without its command, which is not built yet
-// and would be looked up.
-func withoutCommand(s *scenarios.Scenario) *scenarios.Scenario {
+// notBuiltYet returns the scenario with the program at path in place of that of its
+// command, which is not built yet and would be looked up.
+func notBuiltYet(s *scenarios.Scenario, path string) *scenarios.Scenario {
+	if len(s.SUT.Command) == 0 {
+		return s
+	}
 	w := *s
-	w.SUT.Command = nil
+	w.SUT.Command = append([]string{path}, s.SUT.Command[1:]...)
 	return &w
 }
 
@@ -136,7 +158,7 @@ func (o *diffOptions) pairs(ctx context.Context, v *verdicts.Outcome, s *scenari
 	described := env.Describe()
 	v.Environment = &described
 	variants, level := abtest.Names(s)
-	if err := verdicts.JudgeTrials(v, variants, level, verdicts.Ran{}); err != nil {
+	if err := verdicts.JudgeTrials(v, variants, level, verdicts.Ran{Service: s.IsHTTPService()}); err != nil {
 		return err
 	}
 	if err := o.estimatePower(v); err != nil {
@@ -155,9 +177,12 @@ func (o *diffOptions) pairs(ctx context.Context, v *verdicts.Outcome, s *scenari
 		defer store.Close()
 		trials := experiment.NewTrials(env, u.Options.Executable, v.ID)
 		*side.into = abtest.Trialed{Tester: trials, Store: store}
-		if built.Own {
+		switch {
+		case built.Own:
 			trials.Executable = side.program.Path
-		} else {
+		case side.program.Path == "":
+			trials.Dir = side.program.Dir
+		default:
 			side.into.Command = append([]string{side.program.Path}, s.SUT.Command[1:]...)
 		}
 	}

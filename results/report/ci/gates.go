@@ -156,7 +156,7 @@ func PairsJudgement(v *pairs.Outcome) Judgement {
 	}
 	for _, c := range v.Counts {
 		id := c.What + " of " + c.Variant + " at " + c.Level
-		words := fmt.Sprintf("A %s, B %s, limit A + %d", text.Count(c.A), text.Count(c.B), c.Allowed)
+		words := fmt.Sprintf("A %s, B %s, limit %s", text.Count(c.A), text.Count(c.B), content.PairsAllowed(c))
 		if c.Why != "" {
 			words += "; " + c.Why
 		}

@@ -299,16 +299,10 @@ func command(run *results.Run) string {
 	return "floodgate report " + content.ShellWord(filepath.ToSlash(filepath.Dir(run.Path)))
 }
 
-// measuringTime adds up the times of trials: their makespans or, for a service, the
-// times for which they were watched. Trials without either count as zero.
+// measuringTime adds up the times of trials.
 func measuringTime(trials []results.Trial) (sum time.Duration) {
-	for _, t := range trials {
-		switch {
-		case t.Makespan > 0:
-			sum += t.Makespan
-		case t.Service != nil && len(t.Service.Series.At) > 0:
-			sum += time.Duration(t.Service.Series.At[len(t.Service.Series.At)-1]) * time.Millisecond
-		}
+	for i := range trials {
+		sum += trials[i].Span()
 	}
 	return sum
 }

@@ -3,6 +3,7 @@ package content
 import (
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -212,7 +213,11 @@ func EstimatedPower(v *pairs.Outcome) []string {
 	if len(analyses) > 1 {
 		after = strings.Join(analyses[:len(analyses)-1], ", ") + " and " + last
 	}
-	all := []string{fmt.Sprintf("Worse: B takes more than %s longer than A. At most %s pairs, with interim analyses after %s, fixed in advance. Probability of a false alarm: at most %s; of a missed regression: at most %s.",
+	worse := "B takes more than %s longer than A"
+	if slices.ContainsFunc(v.Cells, func(c pairs.Cell) bool { return c.Decides && c.Metric == pairs.ResponseP99 }) {
+		worse = "a figure of B is more than %s above that of A"
+	}
+	all := []string{fmt.Sprintf("Worse: "+worse+". At most %s pairs, with interim analyses after %s, fixed in advance. Probability of a false alarm: at most %s; of a missed regression: at most %s.",
 		TrimmedPercent(d.Margin), last, after, TrimmedPercent(v.FalseAlarm), TrimmedPercent(v.Missed))}
 	for _, c := range v.Cells {
 		if c.Decides && c.Expected != nil {
@@ -259,6 +264,14 @@ func PairsRatio(i stats.Interval) string {
 		return text.Digits(i.Estimate)
 	}
 	return fmt.Sprintf("%s [%s, %s]", text.Digits(i.Estimate), text.Digits(i.Low), text.Digits(i.High))
+}
+
+// PairsAllowed writes the number by which a count of B may exceed that of A.
+func PairsAllowed(c pairs.Count) string {
+	if c.Tested {
+		return "A + chance"
+	}
+	return fmt.Sprintf("A + %d", c.Allowed)
 }
 
 // PairsFacts returns facts about the environment of the comparison.
