@@ -13,6 +13,11 @@ import (
 type Profile struct {
 	// Latency is the delay injected before the first byte of an answer.
 	Latency Distribution `yaml:"latency,omitempty" json:"latency,omitzero"`
+	// Request is the request for an item; nil means GET /items/<arg>[/<arg>…].
+	Request *ItemRequest `yaml:"request,omitempty" json:"request,omitempty"`
+	// Records is the path of the list of records in an answer: names of fields joined
+	// by dots, such as "data.calls", or "." for the whole answer. Default "records".
+	Records string `yaml:"records,omitempty" json:"records,omitempty"`
 	// Body describes the size of answers.
 	Body Body `yaml:"body,omitempty" json:"body,omitzero"`
 	// Faults are drawn in order; the first one that is drawn is injected.
@@ -62,6 +67,11 @@ type Distribution struct {
 // Body describes the number of records in an answer. A record is a call of about
 // 150 bytes of JSON. The zero value means 1 record.
 type Body struct {
+	// File names a file with the answer to every request, in JSON. LoadProfile and
+	// Resolve read it into Content, and count its records into Count.
+	File    string `yaml:"file,omitempty" json:"file,omitempty"`
+	Content string `yaml:"-" json:"content,omitempty"`
+	Count   int    `yaml:"-" json:"count,omitempty"`
 	// Kind is "" or "uniform" (Min to Max records), or "lognormal" (Median and
 	// Sigma, cut to Min and Max).
 	Kind string `yaml:"distribution,omitempty" json:"distribution,omitempty"`
