@@ -68,10 +68,8 @@ type Distribution struct {
 // 150 bytes of JSON. The zero value means 1 record.
 type Body struct {
 	// File names a file with the answer to every request, in JSON. LoadProfile and
-	// Resolve read it into Content, and count its records into Count.
-	File    string `yaml:"file,omitempty" json:"file,omitempty"`
-	Content string `yaml:"-" json:"content,omitempty"`
-	Count   int    `yaml:"-" json:"count,omitempty"`
+	// Resolve read it into Content.
+	File string `yaml:"file,omitempty" json:"file,omitempty"`
 	// Kind is "" or "uniform" (Min to Max records), or "lognormal" (Median and
 	// Sigma, cut to Min and Max).
 	Kind string `yaml:"distribution,omitempty" json:"distribution,omitempty"`
@@ -81,6 +79,9 @@ type Body struct {
 	// Median and Sigma (of the logarithm) shape "lognormal".
 	Median int     `yaml:"median_records,omitempty" json:"median_records,omitempty"`
 	Sigma  float64 `yaml:"sigma,omitempty" json:"sigma,omitzero"`
+	// Content is the answer of File, and Count the number of its records.
+	Content string `yaml:"-" json:"content,omitempty"`
+	Count   int    `yaml:"-" json:"count,omitempty"`
 }
 
 // Fault is a failure that replaces or distorts an answer.

@@ -65,7 +65,7 @@ type HTTPOptions struct {
 // answer (golang/go#22158).
 type HTTPFetcher struct {
 	options   HTTPOptions
-	base      *url.URL      // the URL of all items
+	base      *url.URL // the URL of all items
 	route     *mockupstream.Route
 	upstream  string        // the URL before the path of a route
 	empty     *http.Request // the template of requests

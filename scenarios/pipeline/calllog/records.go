@@ -141,6 +141,7 @@ func sameValue(a, b bson.RawValue) bool {
 		if !ok || !sameValue(e.Value(), other) {
 			return false
 		}
+		delete(others, e.Key())
 	}
 	return true
 }
