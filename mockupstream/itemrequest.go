@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"floodgate/mockupstream/strictyaml"
 )
@@ -80,8 +81,8 @@ func (r *ItemRequest) problems(field string) (found []error) {
 		say("path", "must begin with a slash (got %s)", strictyaml.Quote(r.Path))
 	case strings.ContainsAny(r.Path, "# \t\r\n"):
 		say("path", "must not contain spaces or #; write %%20 or %%23 (got %s)", strictyaml.Quote(r.Path))
-	case err != nil:
-		say("path", "must be a path of a URL (got %s)", strictyaml.Quote(r.Path))
+	case err != nil || !isText(r.Path):
+		say("path", "must be a path of a URL in UTF-8 (got %s)", strictyaml.Quote(r.Path))
 	case len(r.Columns()) == 0:
 		say("path", "must hold the arguments of an item, {0} being the first column (got %s)", strictyaml.Quote(r.Path))
 	default:
@@ -108,6 +109,12 @@ func (r *ItemRequest) problems(field string) (found []error) {
 		}
 	}
 	return found
+}
+
+// isText reports whether a path is UTF-8, also when it is unescaped.
+func isText(path string) bool {
+	plain, err := url.PathUnescape(path)
+	return utf8.ValidString(path) && err == nil && utf8.ValidString(plain)
 }
 
 var headerName = regexp.MustCompile("^[A-Za-z0-9!#$%&'*+.^_`|~-]+$")

@@ -221,6 +221,9 @@ func (s *Scenario) impossible() strictyaml.Errors {
 	case n > 0 && s.Items.Batches > n:
 		say("items.batches", "must be at most the number of items, %d (got %d)", n, s.Items.Batches)
 	}
+	if s.Items.File != "" && s.Items.Kind != "" {
+		say("items.kind", "does not apply to items of a file")
+	}
 	if i := s.Items; len(i.Args) > 0 && n > len(i.Args) {
 		say("items.count", "must be at most %d, the items of %s (got %d)", len(i.Args), i.File, n)
 	}
