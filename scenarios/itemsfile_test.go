@@ -169,3 +169,14 @@ func TestUpstreamRequestFillsInTheEnvironment(t *testing.T) {
 		t.Errorf("%v, want %q", err, want)
 	}
 }
+
+// The example of the README loads, with its six items of any text.
+func TestCustomersExample(t *testing.T) {
+	s, err := Load("examples/customers/customers.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if args := s.ItemArgs(); s.Items.Count != 6 || s.Upstream.Body.Count != 2 || !slices.Equal(args[3], []string{"Smith & Sons", "2017-01-01"}) {
+		t.Errorf("%d items, %d records, %q", s.Items.Count, s.Upstream.Body.Count, args)
+	}
+}

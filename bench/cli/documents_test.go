@@ -109,7 +109,7 @@ func TestDocumentOutputs(t *testing.T) {
 					t.Fatalf("%s: exit code %d, %s", source, code, &stderr)
 				}
 				whole = stdout.String()
-			case strings.HasPrefix(source, "results/example/"), strings.HasPrefix(source, "bench/harness/"):
+			case strings.HasPrefix(source, "results/example/"), strings.HasPrefix(source, "bench/harness/"), strings.HasPrefix(source, "scenarios/examples/"):
 				src, err := os.ReadFile(source)
 				if err != nil {
 					t.Fatal(err)
