@@ -25,24 +25,24 @@ func Records(answer []byte, path string) (jsontext.Value, error) {
 	if err := validJSON(value); err != nil {
 		return nil, fmt.Errorf("decode %d bytes: %w", len(answer), err)
 	}
-	fail := func(format string, args ...any) (jsontext.Value, error) {
-		return nil, fmt.Errorf("records path %s: %s", strictyaml.Quote(path), fmt.Sprintf(format, args...))
+	wrong := func(format string, args ...any) error {
+		return fmt.Errorf("records path %s: %s", strictyaml.Quote(path), fmt.Sprintf(format, args...))
 	}
 	at := "the answer"
 	if path != wholeBody {
 		for name := range strings.SplitSeq(path, ".") {
 			if value.Kind() != '{' {
-				return fail("%s is %s, not an object with a field %s", at, kindOf(value), strictyaml.Quote(name))
+				return nil, wrong("%s is %s, not an object with a field %s", at, kindOf(value), strictyaml.Quote(name))
 			}
 			field, names := fieldOf(value, name)
 			if field == nil {
-				return fail("no field %s in %s, which has %s", strictyaml.Quote(name), at, listed(names))
+				return nil, wrong("no field %s in %s, which has %s", strictyaml.Quote(name), at, listed(names))
 			}
 			value, at = field, name
 		}
 	}
 	if value.Kind() != '[' {
-		return fail("%s is %s, not a list", at, kindOf(value))
+		return nil, wrong("%s is %s, not a list", at, kindOf(value))
 	}
 	return value, nil
 }
@@ -132,7 +132,7 @@ func (p Profile) RecordsPath() string {
 	return ""
 }
 
-// checkRecords returns a mistake in a path of records.
+// records reports a mistake in a path of records.
 func (v *validator) records(field, path string) {
 	if path == "" || path == wholeBody {
 		return
