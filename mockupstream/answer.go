@@ -16,20 +16,47 @@ import (
 //
 // A key that begins with "+" is a party of every call; a key of two dates
 // ("2017-01-01/2017-01-07") bounds their times. IDs are unique within a key.
+//
+// A profile with Records has the list of records at this path, and no other field. A
+// profile with Body.File has its content, for every key.
 func Answer(p Profile, seed uint64, key string) []byte {
+	if p.Body.Content != "" {
+		return []byte(p.Body.Content)
+	}
 	hash := hashKey(seed, key)
-	return appendAnswer(nil, hash, key, p.Body.records(hash))
+	return appendAnswer(nil, hash, key, p.Records, p.Body.records(hash))
 }
 
-func appendAnswer(b []byte, hash uint64, key string, records int) []byte {
+// appendAnswer appends an answer with the records at a path; empty means the built-in
+// answer.
+func appendAnswer(b []byte, hash uint64, key, path string, records int) []byte {
+	if path != "" {
+		depth := 0
+		if path != wholeBody {
+			for name := range strings.SplitSeq(path, ".") {
+				b = append(appendString(append(b, '{'), name), ':')
+				depth++
+			}
+		}
+		b = append(appendRecords(append(b, '['), hash, key, records), ']')
+		for range depth {
+			b = append(b, '}')
+		}
+		return b
+	}
+	b = append(b, `{"key":`...)
+	b = appendString(b, key)
+	b = append(b, `,"records":[`...)
+	return append(appendRecords(b, hash, key, records), `]}`...)
+}
+
+// appendRecords appends the records of a key, separated by commas.
+func appendRecords(b []byte, hash uint64, key string, records int) []byte {
 	from, span := callTimes(key)
 	number := ""
 	if strings.HasPrefix(key, "+") {
 		number = key
 	}
-	b = append(b, `{"key":`...)
-	b = appendString(b, key)
-	b = append(b, `,"records":[`...)
 	content := stream(hash, 0, purposeContent)
 	for i := range records {
 		if i > 0 {
@@ -37,7 +64,7 @@ func appendAnswer(b []byte, hash uint64, key string, records int) []byte {
 		}
 		b = appendRecord(b, rng.At(content, uint64(i)), number, from, span)
 	}
-	return append(b, `]}`...)
+	return b
 }
 
 // appendRecord appends the call with the given ID.

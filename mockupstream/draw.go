@@ -73,6 +73,9 @@ func (b *Body) records(hash uint64) int {
 // answers does not exceed. A draw applies it to a uniform random number. The body
 // must be valid.
 func (b *Body) Quantile(u float64) int {
+	if b.Content != "" {
+		return b.Count
+	}
 	lo, hi := b.Min, b.Max
 	if b.Kind == "lognormal" {
 		if hi == 0 {

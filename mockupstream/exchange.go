@@ -42,6 +42,7 @@ func (d *Draw) work() time.Duration {
 // exchange is one request and its answer or fault.
 type exchange struct {
 	u        *Upstream
+	run      *run
 	w        http.ResponseWriter
 	r        *http.Request
 	flight   *flight
@@ -76,8 +77,12 @@ func (x *exchange) play(hash uint64, key string) {
 			return
 		}
 	}
+	if len(x.run.content) > 0 {
+		x.send(x.run.content)
+		return
+	}
 	buffer := x.u.buffers.Get().(*[]byte)
-	body := appendAnswer((*buffer)[:0], hash, key, x.draw.Records)
+	body := appendAnswer((*buffer)[:0], hash, key, x.run.records, x.draw.Records)
 	*buffer = body
 	defer x.u.buffers.Put(buffer)
 	x.send(body)

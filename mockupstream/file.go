@@ -9,14 +9,15 @@ import (
 	"floodgate/mockupstream/strictyaml"
 )
 
-// Bounds on the size of a profile and of a replay file, in bytes.
+// Bounds on the size of a profile, of a replay file and of an answer's file, in bytes.
 const (
 	maxProfile = 1 << 20
 	maxReplay  = 64 << 20
+	maxAnswer  = 16 << 20
 )
 
-// LoadProfile reads a profile in YAML and its replay files (relative to its
-// folder), and validates it.
+// LoadProfile reads a profile in YAML and its replay files and answer (relative to
+// its folder), and validates it.
 func LoadProfile(path string) (Profile, error) {
 	src, err := strictyaml.ReadFile(path, maxProfile)
 	if err != nil {
@@ -32,9 +33,37 @@ func LoadProfile(path string) (Profile, error) {
 	return p, nil
 }
 
-// Resolve reads the replay files of p, relative to dir, into Samples. Errors
-// name the file, the line and the text.
+// Resolve reads the files of p, relative to dir: replay files into Samples, and the
+// answer into Body.Content. Errors name the file, the line and the text.
 func (p *Profile) Resolve(dir string) error {
+	return errors.Join(p.resolveDelays(dir), p.resolveAnswer(dir))
+}
+
+// resolveAnswer reads the file of the answer and counts its records.
+func (p *Profile) resolveAnswer(dir string) error {
+	if p.Body.File == "" || p.Body.Content != "" {
+		return nil
+	}
+	file := p.Body.File
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(dir, file)
+	}
+	fail := func(path string, err error) error {
+		return &strictyaml.Error{Path: path, Reason: err.Error(), Err: err}
+	}
+	answer, err := strictyaml.ReadFile(file, maxAnswer)
+	if err != nil {
+		return fail("body.file", fmt.Errorf("read the answer: %w", err))
+	}
+	list, err := Records(answer, p.RecordsPath())
+	if err != nil {
+		return fail("body.file", fmt.Errorf("%s: %w", file, err))
+	}
+	p.Body.Content, p.Body.Count = string(answer), countRecords(list)
+	return nil
+}
+
+func (p *Profile) resolveDelays(dir string) error {
 	return p.eachLatency(func(field string, d *Distribution) error {
 		if d.Kind != "replay" || d.File == "" || len(d.Samples) > 0 {
 			return nil
@@ -96,7 +125,7 @@ func readSamples(path string) ([]Duration, error) {
 
 // ParseProfile parses a profile in YAML and validates it. Its error is
 // [strictyaml.Errors] about the file called name. It does not read replay
-// files; see [Profile.Resolve].
+// files and answers; see [Profile.Resolve].
 func ParseProfile(name string, src []byte) (Profile, error) {
 	var p Profile
 	doc, err := strictyaml.Decode(name, src, &p, nil)

@@ -73,10 +73,10 @@ func TestLoadProfile(t *testing.T) {
 // A mistake is an error that names file, line, the offending text and what is allowed.
 func TestProfileErrors(t *testing.T) {
 	for _, c := range []struct{ name, src, want string }{
-		{"empty", "", `p.yaml:1:1: the file is empty (want latency, body, faults`},
+		{"empty", "", `p.yaml:1:1: the file is empty (want latency, request, records, body, faults`},
 		{"comment only", "# nothing\n", `p.yaml:1:1: the file is empty (want latency`},
 		{"unknown key", "latency:\n  distribution: lognormal\n  medain: 20ms\n", `p.yaml:3:3: latency: unknown key "medain" (did you mean "median"? want distribution, value, min, max, median, sigma, p50, p95, p99, plus, file or samples)`},
-		{"unknown and far", "whatever: 1\n", `p.yaml:1:1: unknown key "whatever" (want latency, body, faults, capacity, rate, phases, late_bound or late_p99_bound)`},
+		{"unknown and far", "whatever: 1\n", `p.yaml:1:1: unknown key "whatever" (want latency, request, records, body, faults, capacity, rate, phases, late_bound or late_p99_bound)`},
 		{"repeated key", "late_bound: 1ms\nlate_bound: 2ms\n", `p.yaml:2:1: repeats key "late_bound", first on line 1`},
 		{"unit missing", "latency: {distribution: constant, value: 20}\n", `p.yaml:1:42: latency.value: must be a duration with its unit (ns, us, ms, s, m or h), such as "20ms" or "1m30s" (got 20)`},
 		{"leading zero", "capacity: {workers: 010}\n", `p.yaml:1:21: capacity.workers: 010 has a leading zero, which could mean octal; write 10`},

@@ -13,15 +13,31 @@ import (
 // it, the mock uses the number of requests for the key so far.
 const AttemptHeader = "Floodgate-Attempt"
 
-// ServeHTTP answers GET /items/…, /stats, /metrics and /healthz.
+// ServeHTTP answers GET /items/…, or the requests of the profile, and GET /stats,
+// /metrics and /healthz.
 func (u *Upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	route := u.run.Load().route
+	if route != nil {
+		if args, ok := route.Match(r.Method, r.URL); ok {
+			u.serveItem(w, r, strings.Join(args, "/"))
+			return
+		}
+	}
+	path := r.URL.Path
 	if r.Method != http.MethodGet {
+		if route != nil {
+			refuse(w, http.StatusNotFound, fmt.Sprintf("unknown request %s %q (want that of upstream.request)", r.Method, path))
+			return
+		}
 		w.Header().Set("Allow", http.MethodGet)
 		refuse(w, http.StatusMethodNotAllowed, fmt.Sprintf("method %s is not supported (want GET)", r.Method))
 		return
 	}
-	path := r.URL.Path
-	if key, ok := strings.CutPrefix(path, "/items/"); ok {
+	if key, ok := strings.CutPrefix(path, "/items/"); ok && route == nil {
+		if key == "" || key[0] == '/' || key[len(key)-1] == '/' || strings.Contains(key, "//") {
+			refuse(w, http.StatusNotFound, fmt.Sprintf("item %q has an empty argument; separate arguments that are not empty by single slashes", key))
+			return
+		}
 		u.serveItem(w, r, key)
 		return
 	}
@@ -33,7 +49,11 @@ func (u *Upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/healthz":
 		w.WriteHeader(http.StatusNoContent)
 	default:
-		refuse(w, http.StatusNotFound, fmt.Sprintf("unknown path %q (want /items/{arg}, /items/{arg1}/{arg2}, /stats, /metrics or /healthz)", path))
+		want := "/items/{arg}, /items/{arg1}/{arg2}"
+		if route != nil {
+			want = "the path of upstream.request"
+		}
+		refuse(w, http.StatusNotFound, fmt.Sprintf("unknown path %q (want %s, /stats, /metrics or /healthz)", path, want))
 	}
 }
 
@@ -88,10 +108,6 @@ func (u *Upstream) Control() http.Handler {
 // serveItem answers one request for an item, or injects a fault.
 func (u *Upstream) serveItem(w http.ResponseWriter, r *http.Request, key string) {
 	received := time.Now()
-	if key == "" || key[0] == '/' || key[len(key)-1] == '/' || strings.Contains(key, "//") {
-		refuse(w, http.StatusNotFound, fmt.Sprintf("item %q has an empty argument; separate arguments that are not empty by single slashes", key))
-		return
-	}
 	attempt, err := attemptOf(r)
 	if err != nil {
 		refuse(w, http.StatusBadRequest, err.Error())
@@ -120,7 +136,7 @@ func (u *Upstream) serveItem(w http.ResponseWriter, r *http.Request, key string)
 	case a.begin > now:
 		shard.add(func(t *tally) { t.queued++ })
 	}
-	x := exchange{u: u, w: w, r: r, flight: &flight, shard: shard, draw: a.draw, received: received, injected: a.begin - now + a.draw.Delay}
+	x := exchange{u: u, run: run, w: w, r: r, flight: &flight, shard: shard, draw: a.draw, received: received, injected: a.begin - now + a.draw.Delay}
 	x.play(hash, key)
 }
 

@@ -13,6 +13,11 @@ import (
 type Profile struct {
 	// Latency is the delay injected before the first byte of an answer.
 	Latency Distribution `yaml:"latency,omitempty" json:"latency,omitzero"`
+	// Request is the request for an item; nil means GET /items/<arg>[/<arg>…].
+	Request *ItemRequest `yaml:"request,omitempty" json:"request,omitempty"`
+	// Records is the path of the list of records in an answer: names of fields joined
+	// by dots, such as "data.calls", or "." for the whole answer. Default "records".
+	Records string `yaml:"records,omitempty" json:"records,omitempty"`
 	// Body describes the size of answers.
 	Body Body `yaml:"body,omitempty" json:"body,omitzero"`
 	// Faults are drawn in order; the first one that is drawn is injected.
@@ -62,6 +67,9 @@ type Distribution struct {
 // Body describes the number of records in an answer. A record is a call of about
 // 150 bytes of JSON. The zero value means 1 record.
 type Body struct {
+	// File names a file with the answer to every request, in JSON. LoadProfile and
+	// Resolve read it into Content.
+	File string `yaml:"file,omitempty" json:"file,omitempty"`
 	// Kind is "" or "uniform" (Min to Max records), or "lognormal" (Median and
 	// Sigma, cut to Min and Max).
 	Kind string `yaml:"distribution,omitempty" json:"distribution,omitempty"`
@@ -71,6 +79,9 @@ type Body struct {
 	// Median and Sigma (of the logarithm) shape "lognormal".
 	Median int     `yaml:"median_records,omitempty" json:"median_records,omitempty"`
 	Sigma  float64 `yaml:"sigma,omitempty" json:"sigma,omitzero"`
+	// Content is the answer of File, and Count the number of its records.
+	Content string `yaml:"-" json:"content,omitempty"`
+	Count   int    `yaml:"-" json:"count,omitempty"`
 }
 
 // Fault is a failure that replaces or distorts an answer.

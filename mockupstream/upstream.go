@@ -15,8 +15,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 )
 
-// Upstream is the mock: an http.Handler that answers GET /items/…, /stats,
-// /metrics and /healthz. Create it with New; call Close when done.
+// Upstream is the mock: an http.Handler that answers GET /items/…, or the requests
+// of the profile, and GET /stats, /metrics and /healthz. Create it with New; call Close when done.
 type Upstream struct {
 	clock   *precise.Clock
 	metrics http.Handler
@@ -33,6 +33,9 @@ type Upstream struct {
 // run is a profile in force and its statistics.
 type run struct {
 	seed     uint64
+	route    *Route // nil means GET /items/…
+	records  string // path of the records in answers; empty means the built-in answer
+	content  []byte // the answer to every request; empty means a generated one
 	began    time.Time
 	stages   []stage
 	shards   []shard
@@ -102,7 +105,10 @@ func (u *Upstream) Set(p Profile, seed uint64) error {
 	if err := p.ready(); err != nil {
 		return err
 	}
-	next := &run{seed: seed, stages: newStages(p), shards: newShards()}
+	next := &run{seed: seed, stages: newStages(p), shards: newShards(), records: p.Records, content: []byte(p.Body.Content)}
+	if p.Request != nil {
+		next.route = p.Request.Route()
+	}
 	next.runnable, _, _ = runnable(nil)
 	u.setting.Lock()
 	defer u.setting.Unlock()
@@ -113,9 +119,13 @@ func (u *Upstream) Set(p Profile, seed uint64) error {
 	return nil
 }
 
-// ready validates p and checks that its replay files have been read.
+// ready validates p and checks that its files have been read.
 func (p *Profile) ready() error {
-	return errors.Join(p.Validate(), p.eachLatency(func(field string, d *Distribution) error {
+	var unread error
+	if p.Body.File != "" && p.Body.Content == "" {
+		unread = &strictyaml.Error{Path: "body.file", Reason: fmt.Sprintf("the file %q has not been read", p.Body.File)}
+	}
+	return errors.Join(p.Validate(), unread, p.eachLatency(func(field string, d *Distribution) error {
 		if d.Kind == "replay" && len(d.Samples) == 0 {
 			return &strictyaml.Error{Path: field + ".samples", Reason: fmt.Sprintf("none: the file %q has not been read", d.File)}
 		}

@@ -30,6 +30,10 @@ func (p Profile) Validate() error {
 	v := validator{}
 	v.latency("latency", &p.Latency)
 	v.body("body", &p.Body)
+	if p.Request != nil {
+		v.errs = append(v.errs, p.Request.problems("request")...)
+	}
+	v.records("records", p.Records)
 	v.faults("faults", p.Faults)
 	v.capacity("capacity", p.Capacity, 1)
 	v.rate("rate", p.Rate, false)
@@ -145,6 +149,9 @@ func (v *validator) unused(field string, d *Distribution) {
 func (v *validator) body(field string, b *Body) {
 	if !v.kind(field+".distribution", b.Kind, bodyKinds) {
 		return
+	}
+	if b.File != "" && (b.Kind != "" || b.Min != 0 || b.Max != 0 || b.Median != 0 || b.Sigma != 0) {
+		v.misplaced(field+".file", "has the records of every answer, so that their number cannot be given as well; remove one of the two")
 	}
 	v.check(b.Min >= 0 && b.Min <= maxRecords, field+".min_records", b.Min, "must be 0 to %d", maxRecords)
 	v.check(b.Max >= 0 && b.Max <= maxRecords, field+".max_records", b.Max, "must be 0 to %d", maxRecords)

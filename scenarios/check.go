@@ -43,6 +43,7 @@ func (c *checker) check() {
 	c.Report(c.resolve(c.s))
 	c.slo()
 	c.missing()
+	c.items()
 	c.httpService()
 	names := c.variants()
 	levels := c.levels("levels", c.s.Levels)
@@ -75,6 +76,19 @@ func (c *checker) missing() {
 		if !c.Has(part.key) && !c.Failed(part.key) {
 			c.report(part.key, "missing; it must be %s", part.want)
 		}
+	}
+}
+
+// items checks that the items have one source.
+func (c *checker) items() {
+	switch kind, file := c.Has("items.kind"), c.Has("items.file"); {
+	case !c.Has("items") || c.Failed("items"):
+	case kind && file:
+		c.reportKey("items.file", "items.kind and items.file are mutually exclusive")
+	case !kind && !file && !c.Failed("items.kind") && !c.Failed("items.file"):
+		c.report("items.kind", "missing; it must be %s, unless there is a file", strictyaml.Or(ruleFor("Items", "kind").oneOf))
+	case c.Has("items.header") && !file:
+		c.reportKey("items.header", "applies only to a file of items")
 	}
 }
 
@@ -197,15 +211,27 @@ func (s *Scenario) impossible() strictyaml.Errors {
 	switch {
 	case s.Service != nil: // a report has its own items
 		found = append(found, s.Service.impossible()...)
-		if s.Items.Kind != "phone-numbers" && !s.IsHTTPService() {
+		if s.Items.Kind == "date-ranges" && !s.IsHTTPService() {
 			say("items.kind", "must be phone-numbers for a service (got %s)", strictyaml.Quote(s.Items.Kind))
 		}
-	case n == 0:
+	case n == 0 && s.Items.File == "":
 		say("items.count", "missing; it must be %s, here or as items in every entry of levels", ruleFor("Items", "count").span)
 	case s.Items.Kind == "date-ranges" && n > maxWeeks:
 		say("items.count", "must be 1 to %d for date-ranges (got %d)", maxWeeks, n)
 	case n > 0 && s.Items.Batches > n:
 		say("items.batches", "must be at most the number of items, %d (got %d)", n, s.Items.Batches)
+	}
+	if s.Items.File != "" && s.Items.Kind != "" {
+		say("items.kind", "does not apply to items of a file")
+	}
+	if i := s.Items; len(i.Args) > 0 && n > len(i.Args) {
+		say("items.count", "must be at most %d, the items of %s (got %d)", len(i.Args), i.File, n)
+	}
+	if r := s.Upstream.Request; r != nil {
+		columns, have := r.Columns(), s.Items.columns()
+		if len(columns) > 0 && have > 0 && columns[len(columns)-1] >= have {
+			say("upstream.request.path", "{%d} needs %d columns, and items have %d (want {0}%s)", columns[len(columns)-1], columns[len(columns)-1]+1, have, upTo(have))
+		}
 	}
 	found = append(found, upstreamProblems(s.Upstream.Validate())...)
 	if s.Database.Jitter > s.Database.Latency {
@@ -221,6 +247,14 @@ func (s *Scenario) impossible() strictyaml.Errors {
 			one.Total, maxNoFile, one.Total, one.Runtime, one.Upstream, one.Mongo, s.SUT.NoFile)
 	}
 	return found
+}
+
+// upTo names the columns after the first of a number of them.
+func upTo(have int) string {
+	if have == 1 {
+		return ""
+	}
+	return fmt.Sprintf(" to {%d}", have-1)
 }
 
 // variant checks that a variant has the name; without known names it checks nothing.

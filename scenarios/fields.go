@@ -36,7 +36,9 @@ var rules = map[string]rule{
 	"Scenario.thresholds":  {doc: `Budgets that the run must meet, such as "bounded-10.item.p99 < 250ms".`},
 
 	"Items.kind":       {doc: "phone-numbers (one argument) or date-ranges (start and end date).", oneOf: []string{"phone-numbers", "date-ranges"}},
-	"Items.count":      {doc: `Number of distinct items. The short name of this factor is "items".`, span: between(1, maxItems)},
+	"Items.file":       {doc: "File with an item a line, whose columns are arguments: .csv, or .jsonl with an array or an object a line; relative to this file.", filled: true},
+	"Items.header":     {doc: "The first line of a .csv file names its columns. Default false: it is an item."},
+	"Items.count":      {doc: `Number of distinct items; of a file, that many of its first lines, all by default. The short name of this factor is "items".`, span: between(1, maxItems)},
 	"Items.duplicates": {doc: "Share of additional items that repeat earlier ones.", span: between(0, 1)},
 	"Items.batches":    {doc: "Number of batches into which the items are split; they run sequentially. Default 1.", span: between(1, maxItems)},
 
@@ -182,7 +184,9 @@ var rules = map[string]rule{
 	"DocumentsClaim.of":        {doc: "Names of the variants. Default: all.", variant: true},
 
 	"Profile.latency":        {doc: "Delay before the first byte of an answer."},
-	"Profile.body":           {doc: "Size of answers."},
+	"Profile.request":        {doc: "Request for an item. Default: GET /items/<arg>[/<arg>…]."},
+	"Profile.records":        {doc: `Path of the list of records in an answer: names of fields joined by dots, such as "data.calls", or "." for the whole answer. Default records.`, filled: true},
+	"Profile.body":           {doc: "Size of answers, or the answer itself."},
 	"Profile.faults":         {doc: "Faults, drawn in order; the first one that is drawn is injected."},
 	"Profile.capacity":       {doc: "Bound of the requests served concurrently. Default: unlimited."},
 	"Profile.rate":           {doc: "Token bucket that requests pass first. Default: unlimited."},
@@ -203,6 +207,11 @@ var rules = map[string]rule{
 	"Distribution.file":         {doc: "File of delays of replay, one Go duration per line; relative to this file."},
 	"Distribution.samples":      {doc: "Delays of replay, instead of a file."},
 
+	"ItemRequest.method":  {doc: "HTTP method. Default GET.", filled: true},
+	"ItemRequest.path":    {doc: "Path and query. {0} is the first column of the items; it may hold ${NAME} of the environment. Both are escaped.", filled: true},
+	"ItemRequest.headers": {doc: "Headers by name; values may hold ${NAME} of the environment."},
+
+	"Body.file":           {doc: "File with the answer to every request, in JSON; relative to this file.", filled: true},
 	"Body.distribution":   {doc: "uniform (default) or lognormal.", oneOf: []string{"uniform", "lognormal"}},
 	"Body.median_records": {doc: "Median of lognormal.", span: between(0, maxRecords/100)},
 	"Body.sigma":          {doc: "Standard deviation of the logarithm of lognormal.", span: between(0, 5)},

@@ -18,12 +18,13 @@ import (
 
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 
+	"floodgate/mockupstream"
 	"floodgate/mockupstream/rng"
 	"floodgate/mockupstream/strictyaml"
 )
 
 // Values maps names to scalars: text, numbers and booleans.
-type Values map[string]any
+type Values = mockupstream.Values
 
 // Ready describes how an HTTP service shows that it is ready. Exactly one field is
 // set; none means TCP.
@@ -185,13 +186,19 @@ func ExpandEnvironment(text string, lookup func(name string) (string, bool)) (st
 }
 
 // Secrets returns the values of the environment variables that the scenario names
-// as ${NAME}, the longest first; they must not reach a record, a log or an error.
+// as ${NAME}, also in the form that they have in a URL, the longest first; they must not reach a record, a log or an error.
 func (s *Scenario) Secrets(lookup func(name string) (string, bool)) []string {
 	var secrets []string
 	for _, text := range s.templates() {
 		for _, m := range environment.FindAllStringSubmatch(text, -1) {
-			if v, ok := lookup(m[1]); ok && v != "" && !slices.Contains(secrets, v) {
-				secrets = append(secrets, v)
+			v, ok := lookup(m[1])
+			if !ok || v == "" {
+				continue
+			}
+			for _, form := range []string{v, url.PathEscape(v), url.QueryEscape(v)} {
+				if !slices.Contains(secrets, form) {
+					secrets = append(secrets, form)
+				}
 			}
 		}
 	}
@@ -204,6 +211,12 @@ func (s *Scenario) templates() []string {
 	all := slices.Clone(s.SUT.Command)
 	for _, v := range s.SUT.Env {
 		all = append(all, Text(v))
+	}
+	if r := s.Upstream.Request; r != nil {
+		all = append(all, r.Path)
+		for _, v := range r.Headers {
+			all = append(all, Text(v))
+		}
 	}
 	if s.Service != nil {
 		for _, r := range s.Service.Requests {

@@ -12,8 +12,8 @@ import (
 // maxFile bounds the size of a scenario file in bytes.
 const maxFile = 1 << 20
 
-// Load strictly reads a scenario file, and the files of delays that its upstream
-// replays, relative to it. Omitted fields have their defaults. If the file has
+// Load strictly reads a scenario file, and the files that it names, relative to
+// it: of items, of delays that the upstream replays, and of answers. Omitted fields have their defaults. If the file has
 // mistakes, the error is [strictyaml.Errors].
 func Load(path string) (*Scenario, error) {
 	s, _, err := LoadLines(path)
@@ -33,6 +33,7 @@ func LoadLines(path string) (*Scenario, Lines, error) {
 	s, doc, err := load(path, src, func(s *Scenario) error {
 		dir := filepath.Dir(path)
 		found := upstreamProblems(s.Upstream.Resolve(dir))
+		found = append(found, s.Items.readFile(dir, s.Upstream.Request)...)
 		if s.Service != nil {
 			found = append(found, s.Service.readFiles(dir)...)
 		}
@@ -52,7 +53,7 @@ func LoadLines(path string) (*Scenario, Lines, error) {
 }
 
 // Parse is like [Load] for a text in memory, which may be JSON; name is the file's
-// name in messages. It does not read other files, such as files of delays.
+// name in messages. It does not read other files, such as files of items.
 func Parse(name string, src []byte) (*Scenario, error) {
 	s, _, err := load(name, src, func(*Scenario) error { return nil })
 	return s, err

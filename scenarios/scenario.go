@@ -81,14 +81,24 @@ type LevelSet map[string]any
 
 // Items describes the items that the pipeline processes.
 type Items struct {
-	// Kind is "phone-numbers" (one argument) or "date-ranges" (start and end date).
-	Kind string `yaml:"kind" json:"kind"`
-	// Count is the number N of distinct items. The factor "items" is short for "items.count".
+	// Kind is "phone-numbers" (one argument) or "date-ranges" (start and end date);
+	// empty for items of a file.
+	Kind string `yaml:"kind,omitempty" json:"kind,omitempty"`
+	// File names a .csv or .jsonl file with an item a line, whose columns are arguments.
+	// It is read once, when the scenario is loaded, relative to it.
+	File string `yaml:"file,omitempty" json:"file,omitempty"`
+	// Header means that the first line of a .csv file names the columns.
+	Header bool `yaml:"header,omitempty" json:"header,omitempty"`
+	// Count is the number N of distinct items; of a file, the first N lines. Default:
+	// all lines of the file. The factor "items" is short for "items.count".
 	Count int `yaml:"count,omitempty" json:"count,omitempty"`
 	// Duplicates is the share of additional items that repeat earlier ones, 0 to 1.
 	Duplicates float64 `yaml:"duplicates,omitempty" json:"duplicates,omitempty"`
 	// Batches splits the items into this many batches, run one after another. Default 1.
 	Batches int `yaml:"batches,omitempty" json:"batches,omitempty"`
+	// Args holds the columns of every item of File. They are part of the scenario in a
+	// record, so that a run is resumed with the same items only.
+	Args [][]string `yaml:"-" json:"args,omitempty"`
 }
 
 // Database describes the delays and faults added to the database.

@@ -161,6 +161,8 @@ func (w schemaWriter) object(t reflect.Type) schema {
 		s["then"] = strategy(schema{"properties": schema{"strategy": false}})
 		s["else"] = strategy(schema{"required": []string{"strategy"}})
 		s["else"].(schema)["required"] = []string{"items", "variants", "levels"}
+	case reflect.TypeFor[Items]():
+		s["oneOf"] = requireEach([]string{"kind", "file"})
 	case reflect.TypeFor[Variant]():
 		s["allOf"] = strategySchemas()
 	case reflect.TypeFor[Claim]():

@@ -122,11 +122,18 @@ func (s *Service) impossible() strictyaml.Errors {
 }
 
 // ReportArgs returns the arguments of the items of report n, counted from 0: phone
-// numbers, derived from the seed, that no other report has.
+// numbers, derived from the seed, that no other report has, or the next ones of the
+// items' file, over and over.
 func (s *Scenario) ReportArgs(n uint64) [][]string {
 	number := newWalk(s.Seed, phoneNumbers)
 	args := make([][]string, s.Service.ReportItems)
+	columns := columnsOf(s.Upstream.Request, s.Items.columns())
 	for i := range args {
+		if s.Items.File != "" {
+			next := (n*uint64(len(args)) + uint64(i)) % uint64(s.Items.Count)
+			args[i] = selected(s.Items.Args[next], columns)
+			continue
+		}
 		args[i] = []string{fmt.Sprintf("+1555%07d", number.at(int(n)*len(args)+i))}
 	}
 	return args

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -124,8 +125,8 @@ func TestPlanOnRealServers(t *testing.T) {
 	}
 }
 
-// An upstream that is not ours is not loaded until it gives out: but for the
-// one request that any run tries it with, it hears nothing.
+// An upstream that is not ours gets no more requests than the scenario allows, beside
+// the one with which it is tried, and the plan says so.
 func TestPlanOfAForeignUpstream(t *testing.T) {
 	mock, err := mockupstream.New(mockupstream.Profile{}, 1)
 	if err != nil {
@@ -142,10 +143,22 @@ func TestPlanOfAForeignUpstream(t *testing.T) {
 		mock.ServeHTTP(w, r)
 	}))
 	defer upstream.Close()
-	scenario, root := planFolder(t)
+	_, root := planFolder(t)
+	const allowed = 700
+	file := filepath.Join(t.TempDir(), "mine.yaml")
+	text := strings.Replace(externalScenario, "blocks: 6", fmt.Sprintf("external: {requests: %d, rate: 500}\nblocks: 6", allowed), 1)
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	var stdout, stderr bytes.Buffer
-	code := run(t.Context(), []string{"plan", "rate", scenario, "--upstream-url", upstream.URL, "--out", root}, &stdout, &stderr)
-	if left, _ := os.ReadDir(root); code != verdict.ExitMisused || !strings.Contains(stderr.String(), "which needs our mock") || asked.Load() > 1 || len(left) > 0 {
-		t.Errorf("exit code %d, %d requests, %d folders, %s", code, asked.Load(), len(left), &stderr)
+	code := run(t.Context(), []string{"plan", "limit", file, "--quick", "--upstream-url", upstream.URL, "--out", root}, &stdout, &stderr)
+	said := strings.Join(strings.Fields(stdout.String()), " ")
+	for _, want := range []string{"at most 500 requests in any second and 700 in all (external.rate, external.requests)", "raise the bound to continue the search"} {
+		if !strings.Contains(said, want) {
+			t.Errorf("the plan does not say %q:\n%s", want, &stdout)
+		}
+	}
+	if n := asked.Load(); code == verdict.ExitMisused || code == verdict.ExitNotMeasured || n <= 60 || n > allowed+1 {
+		t.Errorf("exit code %d, %d requests, %s", code, n, &stderr)
 	}
 }

@@ -37,7 +37,7 @@ type httpService struct {
 func (r *Trials) newHTTPService(t ScheduledTrial) (*httpService, error) {
 	s := t.Level.Scenario
 	h := &httpService{scenario: s, variant: t.Variant, addr: s.SUT.Addr}
-	if s.Items.Kind != "" {
+	if s.Items.Kind != "" || s.Items.File != "" {
 		h.items = s.ItemArgs()
 	}
 	var err error

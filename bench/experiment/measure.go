@@ -66,8 +66,11 @@ func (m *measurement) ready(ctx context.Context) (string, error) {
 	limit := m.planned.Level.Scenario.SUT.MaxReady()
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	err := m.process.Send(bounded, m.trials.spec(m.planned))
-	if err == nil {
+	spec, err := m.trials.spec(m.planned)
+	if err != nil {
+		return results.OutcomeFailed, err
+	}
+	if err = m.process.Send(bounded, spec); err == nil {
 		_, err = m.process.Await(bounded, sut.TypeReady)
 	}
 	if err == nil || ctx.Err() != nil {

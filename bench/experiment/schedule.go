@@ -12,6 +12,7 @@
 package experiment
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -224,6 +225,36 @@ func CheckExternal(s *scenarios.Scenario) error {
 		return fmt.Errorf("scenario %s: the run would send %d requests to an external upstream, more than external.requests allows (%d); use fewer items, levels or blocks (--quick), or raise the bound", s.Name, requests, bound)
 	}
 	return nil
+}
+
+// Budget is a Tester on an external upstream that runs no trial with which all of them
+// would send more requests than external.requests allows. It returns a [BudgetError]
+// instead.
+type Budget struct {
+	Tester
+	sent int
+}
+
+// BudgetError reports that a search ended because external.requests allows no further
+// trial.
+type BudgetError struct {
+	// Sent is the number of requests of the trials so far, Next that of the next trial,
+	// and Allowed the bound.
+	Sent, Next, Allowed int
+}
+
+func (e *BudgetError) Error() string {
+	return fmt.Sprintf("%d requests were sent to the external upstream, and the next trial needs %d, but external.requests allows %d in all; raise the bound to continue the search", e.Sent, e.Next, e.Allowed)
+}
+
+// Run runs one attempt if the bound allows it.
+func (b *Budget) Run(ctx context.Context, t ScheduledTrial) (results.Trial, error) {
+	next, allowed := requestsOf(t), t.Level.Scenario.External.MaxRequests()
+	if b.sent+next > allowed {
+		return results.Trial{}, &BudgetError{b.sent, next, allowed}
+	}
+	b.sent += next
+	return b.Tester.Run(ctx, t)
 }
 
 // requestsOf returns the number of items that a trial fetches.

@@ -189,8 +189,12 @@ func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.
 }
 
 // spec returns the specification of a trial for the SUT.
-func (r *Trials) spec(t ScheduledTrial) sut.Spec {
+func (r *Trials) spec(t ScheduledTrial) (sut.Spec, error) {
 	s := t.Level.Scenario
+	request, err := s.UpstreamRequest(os.LookupEnv)
+	if err != nil {
+		return sut.Spec{}, err
+	}
 	upstream, mongo := t.Variant.MaxConns()
 	rate := 0
 	if !r.Environment.Mock() {
@@ -203,6 +207,7 @@ func (r *Trials) spec(t ScheduledTrial) sut.Spec {
 		Upstream: sut.UpstreamSpec{
 			URL: r.Environment.UpstreamURL(), Timeout: s.SUT.FetchTimeout,
 			Rate: rate, MaxConns: upstream, Fresh: t.Variant.Connections.Upstream == "fresh",
+			Request: request, Records: s.Upstream.RecordsPath(), Secrets: s.Secrets(os.LookupEnv),
 		},
 		Database: sut.DatabaseSpec{
 			URI: r.Environment.MongoURI(), Name: r.Database, Collection: collection(t.Index),
@@ -210,5 +215,5 @@ func (r *Trials) spec(t ScheduledTrial) sut.Spec {
 		},
 		Serial: s.SUT.Serial, NoFile: s.SUT.NoFile, Observe: !r.Unobserved, Writes: !r.Unwritten,
 		Inject: t.Inject,
-	}
+	}, nil
 }

@@ -59,6 +59,9 @@ func NewLimitBounds(s *scenarios.Scenario, most int, quick bool) (LimitBounds, e
 	if b.level, err = firstLevel(s); err != nil {
 		return b, err
 	}
+	if err := b.withinFile(s, &most); err != nil {
+		return b, err
+	}
 	b.Most, b.Capped = cmp.Or(most, DefaultMaxLimit), false
 	if possible := b.possible(); b.Most > possible {
 		if most > 0 {
@@ -71,6 +74,26 @@ func NewLimitBounds(s *scenarios.Scenario, most int, quick bool) (LimitBounds, e
 	}
 	b.First = min(b.First, b.Most)
 	return b, nil
+}
+
+// withinFile bounds the search by the items of a file, which cannot be made up: most is
+// the highest limit that they suffice for, if it is zero.
+func (b *LimitBounds) withinFile(s *scenarios.Scenario, most *int) error {
+	have := len(s.Items.Args)
+	if have == 0 {
+		return nil
+	}
+	enough := have / b.PerSlot
+	switch {
+	case enough < 2:
+		return fmt.Errorf("scenario %s: %s has %d items, and a limit search needs %d for each of at least 2 slots; add items", s.Name, s.Items.File, have, b.PerSlot)
+	case *most > enough:
+		return fmt.Errorf("--max-limit %d needs %d items, and %s has %d; use at most %d, or add items", *most, *most*b.PerSlot, s.Items.File, have, enough)
+	case *most == 0:
+		*most = min(DefaultMaxLimit, enough, b.possible())
+	}
+	b.Least = min(b.Least, have)
+	return nil
 }
 
 // possible returns the highest limit whose predicted descriptors are available.
@@ -151,6 +174,9 @@ const adaptiveMostItems = 50_000
 func (r *limitRunner) plannedAdaptive(throughput float64) ([]experiment.ScheduledTrial, error) {
 	v := scenarios.Variant{Name: "adaptive", Strategy: pipeline.KindAdaptive}
 	items := min(max(r.Bounds.Least, int(throughput*r.Bounds.AdaptiveFor.Seconds())), adaptiveMostItems)
+	if have := len(r.Scenario.Items.Args); have > 0 {
+		items = min(items, have)
+	}
 	trials, err := experiment.Schedule(r.Bounds.at(v, items, r.block+r.Bounds.Adaptive))
 	if err != nil {
 		return nil, fmt.Errorf("plan the adaptive strategy: %w", err)

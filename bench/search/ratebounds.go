@@ -60,6 +60,17 @@ func NewRateBounds(s *scenarios.Scenario, window time.Duration, most float64) (R
 	return o, err
 }
 
+// Within returns the bounds of a search that tries no more than a rate, in reports per
+// second.
+func (o RateBounds) Within(most float64) (RateBounds, error) {
+	o.Most = min(o.Most, most)
+	if o.Most < o.Least {
+		return o, fmt.Errorf("external.rate allows %.3g reports per second, fewer than %d in a window of %v, too few to judge; raise it, or use a longer window or fewer items a report", most, fewest, o.Window)
+	}
+	o.Start = min(o.Start, o.Most)
+	return o, nil
+}
+
 // EstimateRates returns the estimated duration of the search for all variants. A search
 // typically consists of a ramp of three steps, four bisections and three confirmations.
 func EstimateRates(s *scenarios.Scenario, o RateBounds) time.Duration {

@@ -93,7 +93,7 @@ func (c *core) connect() (*clients, error) {
 	http := calllog.HTTPOptions{
 		BaseURL: u.URL, MaxConnsPerHost: u.MaxConns, MaxIdleConnsPerHost: u.MaxConns,
 		FreshConnections: u.Fresh, Timeout: time.Duration(u.Timeout), Dialer: &c.upstream,
-		PerRecord: d.Documents == "per-record",
+		PerRecord: d.Documents == "per-record", Request: u.Request, Records: u.Records, Secrets: u.Secrets,
 	}
 	mongo := calllog.MongoOptions{
 		URI: d.URI, Database: d.Name, Collection: d.Collection, MaxPoolSize: d.MaxPoolSize,
@@ -202,7 +202,7 @@ func (c *core) batch(ctx context.Context, items []calllog.Item) (failed []string
 	}
 	err = p.Stream(ctx, slices.Values(items), func(o pipeline.Outcome[calllog.Item, calllog.Document]) {
 		if o.Err != nil {
-			failed = append(failed, string(o.Item))
+			failed = append(failed, o.Item.String())
 		}
 	})
 	var f *pipeline.Failures

@@ -29,7 +29,8 @@
 //	                                                 optional: "resources":{"user_cpu_ns":…,"system_cpu_ns":…}
 //	harness  end of input; the SUT exits with 0
 //
-// For each distinct item the SUT gets <upstream.url>/items/<arg>[/<arg>…] and writes
+// For each distinct item the SUT gets <upstream.url>/items/<arg>[/<arg>…], or sends the
+// request that upstream.request describes, and writes
 // the answer to the collection as documents {_id, item, seq, records}: one per item
 // (_id is the arguments joined by "/", seq is 0) or, if database.documents is
 // "per-record", one per record (_id is item + "#" + seq). Records keep the field names
@@ -58,6 +59,7 @@ import (
 	"time"
 
 	"floodgate/bench/procjson"
+	"floodgate/mockupstream"
 	"floodgate/results"
 	"floodgate/scenarios"
 	"floodgate/scenarios/pipeline/recorder"
@@ -129,6 +131,16 @@ type UpstreamSpec struct {
 	// Rate is the most requests that may start in any second, possibly all at once;
 	// zero means unlimited.
 	Rate int `json:"rate,omitempty"`
+	// Request is the request for an item, whose {0} stands for its first argument; nil
+	// means GET URL/items/<arg>[/<arg>…]. Its headers may contain credentials: never log
+	// them.
+	Request *mockupstream.ItemRequest `json:"request,omitempty"`
+	// Records is the path of the list of records in an answer of the user's own API:
+	// names of fields joined by dots, or "." for the whole answer. Records are any JSON
+	// and are stored as they are; empty means the answer of the built-in upstream.
+	Records string `json:"records,omitempty"`
+	// Secrets are texts that must appear in no error and no log.
+	Secrets []string `json:"secrets,omitempty"`
 }
 
 // DatabaseSpec describes the database and the connections to it.

@@ -55,6 +55,9 @@ type Limits struct {
 	Recommendation *Recommendation     `json:"recommendation,omitempty"`
 	Environment    results.Environment `json:"environment"`
 	Machine        results.Fingerprint `json:"machine"`
+	// External describes the bounds of the requests to an external upstream, and whether
+	// they ended the search; empty means that the upstream was the mock.
+	External string `json:"external,omitempty"`
 	// Interrupted reports that the sweep was ended early, and Unmeasured why it
 	// could not continue.
 	Interrupted bool   `json:"interrupted,omitempty"`

@@ -45,6 +45,9 @@ type Rates struct {
 	Variants    []Variant           `json:"variants"`
 	Environment results.Environment `json:"environment"`
 	Machine     results.Fingerprint `json:"machine"`
+	// External describes the bounds of the requests to an external upstream, and whether
+	// they ended the search; empty means that the upstream was the mock.
+	External string `json:"external,omitempty"`
 	// Interrupted reports that the plan was ended early; NotTried lists the untested
 	// variants.
 	Interrupted bool     `json:"interrupted,omitempty"`

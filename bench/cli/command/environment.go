@@ -152,6 +152,9 @@ func (u *Setup) fits(s *scenarios.Scenario) error {
 			return errors.New("sut.command cannot run on an external upstream, because nothing would limit its request rate")
 		}
 	}
+	if _, err := s.UpstreamRequest(os.LookupEnv); err != nil {
+		return err
+	}
 	if u.Options.Upstream == nil {
 		return nil
 	}
@@ -315,8 +318,13 @@ func (f EnvironmentFlags) targets(u *Setup) error {
 
 // tryUpstream fetches one item, so that a run does not fail on every one.
 func (u *Setup) tryUpstream(ctx context.Context, env *environment.Environment) error {
+	request, err := u.scenario.UpstreamRequest(os.LookupEnv)
+	if err != nil {
+		return err
+	}
 	fetcher, err := calllog.NewHTTPFetcher(calllog.HTTPOptions{
 		BaseURL: env.UpstreamURL(), Timeout: tryTimeout, Dialer: &dialcount.Counter{Dial: u.Options.Policy.DialContext},
+		Request: request, Records: u.scenario.Upstream.RecordsPath(), Secrets: u.scenario.Secrets(os.LookupEnv),
 	})
 	if err != nil {
 		return err

@@ -79,7 +79,7 @@ func (o limitOptions) run(ctx context.Context, name string) error {
 	if err != nil {
 		return command.Usage(err)
 	}
-	p, err := o.open(ctx, s, "plan limit tries more and more requests at once", func(env results.Environment) (results.Header, error) {
+	p, err := o.open(ctx, s, func(env results.Environment) (results.Header, error) {
 		return search.LimitHeader(s, bounds, env, time.Now())
 	})
 	if err != nil {
@@ -119,10 +119,17 @@ func (o limitOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds
 	path := filepath.Join(p.store.Dir(), File)
 	view := progress.New(progress.Options{To: o.Stderr, Quiet: o.Quiet})
 	failed := search.Limits(ctx, search.LimitOptions{
-		Scenario: s, Bounds: bounds, Store: p.store, Tester: p.trials(), Progress: view, Found: plan,
+		Scenario: s, Bounds: bounds, Store: p.store, Tester: p.tester(), Progress: view, Found: plan,
 		Changed: func() error { return storePlan(path, plan.ID, plan) },
 	})
 	view.Close()
+	plan.External = p.external
+	var spent *experiment.BudgetError
+	if errors.As(failed, &spent) {
+		o.Note(spent.Error())
+		plan.External += "; " + spent.Error()
+		failed = nil
+	}
 	switch {
 	case ctx.Err() != nil:
 		plan.Interrupted = true

@@ -96,6 +96,8 @@ type Planning struct {
 	env    experiment.Environment
 	store  *results.Store
 	header results.Header
+	// external describes the bounds of an external upstream; empty means our mock.
+	external string
 }
 
 // Backend runs the trials of a plan: on real servers, except in tests.
@@ -122,15 +124,15 @@ func (RealServers) Start(ctx context.Context, u *command.Setup, root, id string)
 
 // Rates returns trials on the environment.
 func (RealServers) Rates(p *Planning) (experiment.Tester, experiment.Watch) {
-	return p.trials(), experiment.WatchMachine
+	return p.tester(), experiment.WatchMachine
 }
 
 // Bounds returns b unchanged.
 func (RealServers) Bounds(b search.LimitBounds) search.LimitBounds { return b }
 
-// open starts the environment of a scenario, whose upstream must be a mock
-// because of what the plan does to it, and creates the store.
-func (o planOptions) open(ctx context.Context, s *scenarios.Scenario, does string, header func(results.Environment) (results.Header, error)) (*Planning, error) {
+// open starts the environment of a scenario and creates the store. An external upstream
+// gets no more requests than the scenario allows.
+func (o planOptions) open(ctx context.Context, s *scenarios.Scenario, header func(results.Environment) (results.Header, error)) (*Planning, error) {
 	setup, err := o.environment.Prepare(s, o.Note)
 	if err != nil {
 		return nil, err
@@ -150,8 +152,8 @@ func (o planOptions) open(ctx context.Context, s *scenarios.Scenario, does strin
 		return fail(command.NotMeasured(err))
 	}
 	if !p.env.Mock() {
-		_ = os.RemoveAll(filepath.Join(o.root, id))
-		return fail(command.Usage(errors.New(does + ", which needs our mock: leave out --upstream-url, or start one with floodgate upstream --control")))
+		p.external = fmt.Sprintf("at most %d requests in any second and %d in all (external.rate, external.requests)", s.External.MaxRate(), s.External.MaxRequests())
+		o.Note("external upstream: " + p.external + "; where the rate is reached, fetches wait for it, and the plan is about this bound")
 	}
 	if p.header, err = header(p.env.Describe()); err != nil {
 		return fail(command.Usage(err))
@@ -174,7 +176,16 @@ func (p *Planning) close() {
 	p.setup.Close()
 }
 
-// trials returns the tester of the plan.
+// tester returns the tester of the plan, which keeps to the bounds of an external
+// upstream.
+func (p *Planning) tester() experiment.Tester {
+	if p.external == "" {
+		return p.trials()
+	}
+	return &experiment.Budget{Tester: p.trials()}
+}
+
+// trials returns the trials of the plan.
 func (p *Planning) trials() *experiment.Trials {
 	trials := experiment.NewTrials(p.env, p.setup.Options.Executable, p.store.ID())
 	trials.Container = p.setup.SUT

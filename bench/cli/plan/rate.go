@@ -81,13 +81,18 @@ func (o *rateOptions) run(ctx context.Context, name string) error {
 	if err != nil {
 		return command.Usage(err)
 	}
-	p, err := o.open(ctx, s, "plan rate loads the upstream up to its limit", func(env results.Environment) (results.Header, error) {
+	p, err := o.open(ctx, s, func(env results.Environment) (results.Header, error) {
 		return search.RateHeader(s, bounds, env, time.Now())
 	})
 	if err != nil {
 		return err
 	}
 	defer p.close()
+	if p.external != "" {
+		if bounds, err = bounds.Within(float64(at.External.MaxRate()) / float64(at.Service.ReportItems)); err != nil {
+			return command.Usage(err)
+		}
+	}
 	if others > 0 {
 		o.Note(fmt.Sprintf("only the first level, %s, is planned; the scenario has %d more", level, others))
 	}
@@ -173,6 +178,13 @@ func (o *rateOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds
 		},
 	})
 	plan.Found(found, s, o.byName, failed != nil)
+	plan.External = p.external
+	var spent *experiment.BudgetError
+	if errors.As(failed, &spent) {
+		o.Note(spent.Error())
+		plan.External += "; " + spent.Error()
+		failed = nil
+	}
 	if run, err := results.Open(p.store.Dir()); err == nil {
 		plan.Noise = noise.OfMachine(run)
 	}

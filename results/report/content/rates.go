@@ -205,6 +205,9 @@ func (p *Rates) End() {
 	m, env := p.Plan.Machine, p.Plan.Environment
 	p.Line("")
 	p.Fact("environment", "%s: %s, %s", env.Kind, env.Database, env.Upstream)
+	if p.Plan.External != "" {
+		p.Fact("external", "%s", p.Plan.External)
+	}
 	p.Fact("machine", "%s", MachineLine(m))
 	for _, words := range Disturbances(p.Plan.Noise) {
 		p.Fact("noise", "%s", words)

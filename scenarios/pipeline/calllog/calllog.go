@@ -18,17 +18,40 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json" // the future encoding/json/v2, which takes less CPU time than encoding/json
+	"go.mongodb.org/mongo-driver/v2/bson"
 )
 
-// Item identifies the subject of one request: its arguments, joined by "/". It is
-// also the key of the answer.
+// Item identifies the subject of one request: its arguments, joined by "/". A "/" in
+// an argument is a NUL character in the Item, so that arguments can be told apart.
 type Item string
 
-// NewItem joins arguments, which must not contain "/".
-func NewItem(args ...string) Item { return Item(strings.Join(args, "/")) }
+// slash stands for a "/" in an argument.
+const slash = "\x00"
+
+// NewItem returns the item with the arguments, which must not contain NUL characters.
+func NewItem(args ...string) Item {
+	if len(args) == 1 {
+		return Item(strings.ReplaceAll(args[0], "/", slash))
+	}
+	joined := make([]string, len(args))
+	for i, arg := range args {
+		joined[i] = strings.ReplaceAll(arg, "/", slash)
+	}
+	return Item(strings.Join(joined, "/"))
+}
 
 // Args returns the arguments.
-func (i Item) Args() []string { return strings.Split(string(i), "/") }
+func (i Item) Args() []string {
+	args := strings.Split(string(i), "/")
+	for n := range args {
+		args[n] = strings.ReplaceAll(args[n], slash, "/")
+	}
+	return args
+}
+
+// String returns the key of the item's answer and document: its arguments, joined
+// by "/".
+func (i Item) String() string { return strings.ReplaceAll(string(i), slash, "/") }
 
 // Record is one call.
 type Record struct {
@@ -48,6 +71,16 @@ type Document struct {
 	Item    string   `bson:"item"`
 	Seq     int      `bson:"seq"`
 	Records []Record `bson:"records"`
+	// Own holds the records of another API, in place of Records; see [DecodeRecords].
+	Own bson.A `bson:"-"`
+}
+
+// encode returns the document as BSON.
+func (d *Document) encode() (bson.Raw, error) {
+	if d.Own == nil {
+		return bson.Marshal(d)
+	}
+	return bson.Marshal(bson.D{{Key: "_id", Value: d.ID}, {Key: "item", Value: d.Item}, {Key: "seq", Value: d.Seq}, {Key: "records", Value: d.Own}})
 }
 
 // AnswerError is an invalid answer.
@@ -77,10 +110,11 @@ func Decode(item Item, body []byte, perRecord bool) ([]Document, error) {
 	if err := json.Unmarshal(body, &answer); err != nil {
 		return nil, &AnswerError{"decode", fmt.Errorf("decode %d bytes: %w", len(body), err)}
 	}
+	key := item.String()
 	if answer.Key == "" {
-		answer.Key = string(item)
+		answer.Key = key
 	}
-	if answer.Key != string(item) {
+	if answer.Key != key {
 		return nil, &AnswerError{"mismatch", fmt.Errorf("answer is for %q, not for %q", answer.Key, item)}
 	}
 	if answer.Records == nil {

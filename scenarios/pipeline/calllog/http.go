@@ -14,6 +14,7 @@ import (
 	"sync"
 	"time"
 
+	"floodgate/mockupstream"
 	"floodgate/scenarios/pipeline/dialcount"
 )
 
@@ -36,6 +37,15 @@ type HTTPOptions struct {
 	Timeout time.Duration
 	// Dialer counts connections; nil means that they are not counted.
 	Dialer *dialcount.Counter
+	// Request is the request for an item, whose {0} is an item's first argument; nil
+	// means GET BaseURL/items/<arg>[/<arg>…]. Values of the environment have been
+	// filled in.
+	Request *mockupstream.ItemRequest
+	// Records is the path of the records in an answer, as in [DecodeRecords]; empty
+	// means an answer of [Decode].
+	Records string
+	// Secrets are texts that must appear in no error.
+	Secrets []string
 	// PerRecord makes a document for each record instead of one for all.
 	PerRecord bool
 	// Limit is called first and throttles the request until it returns. This time
@@ -55,7 +65,9 @@ type HTTPOptions struct {
 // answer (golang/go#22158).
 type HTTPFetcher struct {
 	options   HTTPOptions
-	base      *url.URL      // the URL of all items
+	base      *url.URL // the URL of all items
+	route     *mockupstream.Route
+	upstream  string        // the URL before the path of a route
 	empty     *http.Request // the template of requests
 	transport *http.Transport
 	buffers   sync.Pool // of *bytes.Buffer
@@ -102,6 +114,13 @@ func NewHTTPFetcher(options HTTPOptions) (*HTTPFetcher, error) {
 			WriteBufferSize:     requestBuffer,
 		},
 		buffers: sync.Pool{New: func() any { return new(bytes.Buffer) }},
+	}
+	if r := options.Request; r != nil {
+		f.route, f.upstream = r.Route(), strings.TrimSuffix(base.String(), "/items")
+		f.empty.Method = f.route.Method
+		for name, v := range r.Headers {
+			header.Set(name, fmt.Sprint(v))
+		}
 	}
 	f.dials.dial = dial
 	f.dials.open, f.dials.end = context.WithCancel(context.Background())
@@ -153,7 +172,10 @@ func (f *HTTPFetcher) Fetch(ctx context.Context, item Item) ([]Document, error) 
 		defer cancel()
 	}
 	request := f.empty.WithContext(ctx)
-	request.URL = f.url(item)
+	var err error
+	if request.URL, err = f.url(item); err != nil {
+		return nil, fmt.Errorf("get %s: %w", item, err)
+	}
 	response, err := f.transport.RoundTrip(request)
 	if err != nil {
 		return nil, fmt.Errorf("get %s: %w", item, err)
@@ -180,7 +202,7 @@ func (f *HTTPFetcher) read(response *http.Response, item Item) ([]Document, erro
 	if response.StatusCode != http.StatusOK {
 		// Read the rest so that the connection can be reused.
 		_, _ = io.Copy(buffer, io.LimitReader(response.Body, 64<<10))
-		return nil, newStatusError(response, buffer.Bytes(), f.base)
+		return nil, newStatusError(response, buffer.Bytes(), f.base, f.scrub)
 	}
 	if n := response.ContentLength; n > MaxBody {
 		return nil, &AnswerError{"too_large", fmt.Errorf("the answer has %d bytes; the maximum is %d", n, MaxBody)}
@@ -196,13 +218,39 @@ func (f *HTTPFetcher) read(response *http.Response, item Item) ([]Document, erro
 	case n > MaxBody:
 		return nil, &AnswerError{"too_large", fmt.Errorf("the answer exceeds the maximum of %d bytes", MaxBody)}
 	}
-	return Decode(item, buffer.Bytes(), f.options.PerRecord)
+	if f.options.Records == "" {
+		return Decode(item, buffer.Bytes(), f.options.PerRecord)
+	}
+	docs, err := DecodeRecords(item, buffer.Bytes(), f.options.Records, f.options.PerRecord)
+	var invalid *AnswerError
+	if errors.As(err, &invalid) { // it may quote the answer
+		if text := invalid.Error(); f.scrub(text) != text {
+			err = &AnswerError{invalid.Kind, errors.New(f.scrub(text))}
+		}
+	}
+	return docs, err
+}
+
+// scrub removes secrets from a text, whole ones before it is cut.
+func (f *HTTPFetcher) scrub(text string) string {
+	for _, secret := range f.options.Secrets {
+		text = strings.ReplaceAll(text, secret, "***")
+	}
+	return text
 }
 
 // url returns the URL of the item. It escapes arguments that consist only of dots,
 // which would be taken for path segments.
-func (f *HTTPFetcher) url(item Item) *url.URL {
+func (f *HTTPFetcher) url(item Item) (*url.URL, error) {
 	args := item.Args()
+	if f.route != nil {
+		at, err := url.Parse(f.upstream + f.route.Target(args))
+		if err != nil {
+			return nil, errors.New("the path of the request is not one of a URL") // err may quote a secret
+		}
+		return at, nil
+	}
+	plain := strings.Join(args, "/")
 	for i, arg := range args {
 		args[i] = url.PathEscape(arg)
 		if strings.Trim(arg, ".") == "" {
@@ -211,8 +259,8 @@ func (f *HTTPFetcher) url(item Item) *url.URL {
 	}
 	at := *f.base
 	at.RawPath = f.base.EscapedPath() + "/" + strings.Join(args, "/")
-	at.Path = f.base.Path + "/" + string(item)
-	return &at
+	at.Path = f.base.Path + "/" + plain
+	return &at, nil
 }
 
 // StatusError is an answer with a status other than 200.
@@ -230,11 +278,12 @@ type StatusError struct {
 	Text string
 }
 
-func newStatusError(response *http.Response, body []byte, items *url.URL) *StatusError {
+func newStatusError(response *http.Response, body []byte, items *url.URL, scrub func(string) string) *StatusError {
+	text := scrub(string(body))
 	e := &StatusError{
 		Code:       response.StatusCode,
 		RetryAfter: response.Header.Get("Retry-After"),
-		Text:       strings.ToValidUTF8(string(body[:min(len(body), 200)]), ""),
+		Text:       strings.ToValidUTF8(text[:min(len(text), 200)], ""),
 	}
 	if to, err := response.Location(); err == nil && e.Code/100 == 3 {
 		to.User, to.Fragment = nil, ""
@@ -242,7 +291,7 @@ func newStatusError(response *http.Response, body []byte, items *url.URL) *Statu
 		if to.RawQuery != "" {
 			to.RawQuery = "…" // it may hold a token
 		}
-		e.Location = to.String()
+		e.Location, e.Base = scrub(to.String()), scrub(e.Base)
 	}
 	return e
 }

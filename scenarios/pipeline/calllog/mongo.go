@@ -135,7 +135,7 @@ func (w *MongoWriter) Write(ctx context.Context, docs []Document) error {
 	encoded := make([]bson.Raw, len(docs))
 	for i := range docs {
 		var err error
-		if encoded[i], err = bson.Marshal(&docs[i]); err != nil {
+		if encoded[i], err = docs[i].encode(); err != nil {
 			return fmt.Errorf("encode document %s: %w", docs[i].ID, err)
 		}
 	}
