@@ -142,17 +142,20 @@ var rules = map[string]rule{
 	"Claim.descriptors": {doc: "Peak file descriptors stay within the prediction, or grow with a factor."},
 	"Claim.documents":   {doc: "No document is lost, duplicated or garbled."},
 
+	"Claim.limit_respected": {doc: "The upstream never sees more requests in flight than the declared limit of the variants."},
+
 	"Claim.exhaustion":           {doc: "All trials of a service's variants run out of file descriptors, or none do."},
 	"Claim.cause":                {doc: "Cause of the growth of descriptors of a service's variants."},
 	"Claim.time_series":          {doc: "Time series that climb during the load of a service, and ones that stay steady."},
 	"Claim.predicted_exhaustion": {doc: "Descriptors of a service's variants run out at the predicted time."},
 
-	"ExhaustionClaim.of":    {doc: "Names of the variants.", variant: true},
-	"ExhaustionClaim.is":    {doc: "always (default): every trial runs out of descriptors; never: no trial does.", oneOf: []string{"always", "never"}},
-	"ExhaustionClaim.where": {doc: "Factors and the one value of each that selects levels. Default: all levels."},
-	"CauseClaim.of":         {doc: "Names of the variants.", variant: true},
-	"CauseClaim.is":         {doc: "leak: completed reports leave descriptors open; load: reports in flight hold them; neither: they do not grow with reports.", oneOf: []string{"leak", "load", "neither"}},
-	"CauseClaim.where":      {doc: "Factors and the one value of each that selects levels. Default: all levels."},
+	"LimitRespectedClaim.of": {doc: "Names of the variants, each of which declares a limit.", variant: true},
+	"ExhaustionClaim.of":     {doc: "Names of the variants.", variant: true},
+	"ExhaustionClaim.is":     {doc: "always (default): every trial runs out of descriptors; never: no trial does.", oneOf: []string{"always", "never"}},
+	"ExhaustionClaim.where":  {doc: "Factors and the one value of each that selects levels. Default: all levels."},
+	"CauseClaim.of":          {doc: "Names of the variants.", variant: true},
+	"CauseClaim.is":          {doc: "leak: completed reports leave descriptors open; load: reports in flight hold them; neither: they do not grow with reports.", oneOf: []string{"leak", "load", "neither"}},
+	"CauseClaim.where":       {doc: "Factors and the one value of each that selects levels. Default: all levels."},
 
 	"TimeSeriesClaim.of":              {doc: "Names of the variants.", variant: true},
 	"TimeSeriesClaim.climbs":          {doc: "Columns of the time series that grow during the load.", oneOf: TimeSeriesColumns()},
@@ -282,7 +285,10 @@ var (
 )
 
 // kindsOfClaim are the fields of Claim of which exactly one is set.
-var kindsOfClaim = []string{"reduction", "growth", "descriptors", "documents", "exhaustion", "cause", "time_series", "predicted_exhaustion"}
+var kindsOfClaim = []string{"reduction", "growth", "descriptors", "documents", "limit_respected", "exhaustion", "cause", "time_series", "predicted_exhaustion"}
+
+// claimsOfEither are those kinds that are about a service or about items.
+var claimsOfEither = []string{"documents", "limit_respected"}
 
 // claimsOfService are those kinds that only a service has.
 var claimsOfService = []string{"exhaustion", "cause", "time_series", "predicted_exhaustion"}

@@ -253,7 +253,8 @@ type Quick struct {
 }
 
 // Claim is a statement to judge. Exactly one of Reduction, Growth,
-// Descriptors, Documents, Exhaustion, Cause, TimeSeries and PredictedExhaustion is set.
+// Descriptors, Documents, LimitRespected, Exhaustion, Cause, TimeSeries and
+// PredictedExhaustion is set.
 type Claim struct {
 	ID string `yaml:"id" json:"id"`
 	// Statement is the claim in its author's words; the summary prints it.
@@ -264,6 +265,7 @@ type Claim struct {
 	Growth              *GrowthClaim              `yaml:"growth,omitempty" json:"growth,omitempty"`
 	Descriptors         *DescriptorsClaim         `yaml:"descriptors,omitempty" json:"descriptors,omitempty"`
 	Documents           *DocumentsClaim           `yaml:"documents,omitempty" json:"documents,omitempty"`
+	LimitRespected      *LimitRespectedClaim      `yaml:"limit_respected,omitempty" json:"limit_respected,omitempty"`
 	Exhaustion          *ExhaustionClaim          `yaml:"exhaustion,omitempty" json:"exhaustion,omitempty"`
 	Cause               *CauseClaim               `yaml:"cause,omitempty" json:"cause,omitempty"`
 	TimeSeries          *TimeSeriesClaim          `yaml:"time_series,omitempty" json:"time_series,omitempty"`
@@ -302,6 +304,12 @@ type DescriptorsClaim struct {
 // corrupted a document; an empty Of means all variants.
 type DocumentsClaim struct {
 	Of []string `yaml:"of,omitempty" json:"of,omitempty"`
+}
+
+// LimitRespectedClaim states that the upstream never saw more requests in flight than
+// the limit that each variant of Of declares, in any trial.
+type LimitRespectedClaim struct {
+	Of []string `yaml:"of" json:"of"`
 }
 
 // Percent is a share, 0.6 for "60%". In YAML and JSON it is text with a percent sign.

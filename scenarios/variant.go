@@ -26,6 +26,19 @@ func (s *Scenario) Swept() Variant {
 	return v
 }
 
+// DeclaredLimit returns the variant's limit on the requests in flight of the whole
+// program; zero means none.
+func (s *Scenario) DeclaredLimit(v Variant) int {
+	switch {
+	case s.IsHTTPService():
+		return v.Limit
+	case s.Service != nil && v.Scope != "shared": // each report has a limit of its own
+		return 0
+	}
+	limit, _ := v.Schedule().AtOnce()
+	return limit
+}
+
 // AtLimit returns the variant with another limit and a name derived from it. Its
 // writers and queue keep their ratio to the limit and are at least 1 unless they were 0.
 func (v Variant) AtLimit(limit int) Variant {

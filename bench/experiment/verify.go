@@ -260,22 +260,12 @@ func variantFor(s *scenarios.Scenario, v scenarios.Variant) scenarios.Variant {
 	return v
 }
 
-// declaredLimit returns the variant's limit on the requests in flight of the whole
-// process; zero means none.
-func declaredLimit(s *scenarios.Scenario, v scenarios.Variant) int {
-	if s.Service != nil && v.Scope != "shared" { // each report has a limit of its own
-		return 0
-	}
-	limit, _ := v.Schedule().AtOnce()
-	return limit
-}
-
 // overrun compares the figures of the mock upstream with the limit and the ideal
 // makespan of the variant; nil means that neither was exceeded. It allows for the
 // abandoned requests, which may still have been in flight when others replaced them.
 func overrun(t ScheduledTrial, record *results.Trial, abandoned int) *results.Overrun {
 	var over results.Overrun
-	limit := declaredLimit(t.Level.Scenario, t.Variant)
+	limit := t.Level.Scenario.DeclaredLimit(t.Variant)
 	if peak := record.Upstream.PeakInFlight; limit > 0 && peak > limit+abandoned {
 		over.Limit, over.PeakInFlight = limit, peak
 	}

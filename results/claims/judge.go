@@ -105,6 +105,9 @@ func judgeClaim(x *summary.Index, c scenarios.Claim) (Claim, []noise.Finding, er
 	case c.Documents != nil:
 		judged.Kind = "documents"
 		judgeDocuments(x, *c.Documents, &judged)
+	case c.LimitRespected != nil:
+		judged.Kind = "limit_respected"
+		judgeLimitRespected(x, *c.LimitRespected, &judged)
 	case c.Exhaustion != nil:
 		judged.Kind = "exhaustion"
 		err = judgeExhaustion(x, *c.Exhaustion, &judged)
