@@ -211,6 +211,9 @@ func (s *Scenario) impossible() strictyaml.Errors {
 	if s.Database.Jitter > s.Database.Latency {
 		say("database.jitter", "must be at most database.latency, %s (got %s)", s.Database.Latency, s.Database.Jitter)
 	}
+	if s.Database.Documents == DocumentsNone && len(s.SUT.Command) == 0 {
+		say("database.documents", "must be per-item or per-record, because the built-in pipeline writes (got none); add sut.command for a program that writes nothing")
+	}
 	found = append(found, s.SUT.impossible()...)
 	if s.IsHTTPService() { // its descriptors are its own
 		return found

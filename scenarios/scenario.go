@@ -103,7 +103,8 @@ type Database struct {
 	// Resets is the probability, 0 to 1, that the connection of a command that
 	// reads or writes documents is reset, in half of the cases after its execution.
 	Resets float64 `yaml:"resets,omitempty" json:"resets,omitempty"`
-	// Documents is "per-item" (default: one document per item with its records embedded) or "per-record".
+	// Documents is "per-item" (default: one document per item with its records embedded),
+	// "per-record", or "none" for a program of the user's own that writes nothing.
 	Documents string `yaml:"documents,omitempty" json:"documents,omitempty"`
 }
 
@@ -124,8 +125,8 @@ type SUT struct {
 	// Serial is the CPU time of an item under one lock, as in an interpreter with a global lock.
 	Serial Serial `yaml:"serial,omitempty" json:"serial,omitzero"`
 	// Command runs instead of the built-in SUT. With Service it is an HTTP service;
-	// otherwise it speaks the protocol of package bench/sut. Arguments of an HTTP service
-	// may hold {{addr}} and other variables, and ${NAME} of the environment.
+	// otherwise it speaks the protocol of package bench/sut. Arguments may
+	// hold {{limit}} and other variables, and ${NAME} of the environment.
 	Command []string `yaml:"command,omitempty" json:"command,omitempty"`
 	// Env is added to the environment of Command; values may hold variables as well.
 	Env Values `yaml:"env,omitempty" json:"env,omitempty"`

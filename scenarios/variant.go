@@ -19,7 +19,11 @@ func (v Variant) RunsAt(l Level) bool { return l.Selects(v.Where) }
 func (s *Scenario) Swept() Variant {
 	at := slices.IndexFunc(s.Variants, func(v Variant) bool { return v.Strategy != pipeline.KindSequential })
 	if at < 0 || s.Variants[at].Strategy != pipeline.KindStaged {
-		return Variant{Strategy: pipeline.KindBounded}
+		swept := Variant{Strategy: pipeline.KindBounded}
+		if at >= 0 {
+			swept.Vars = s.Variants[at].Vars
+		}
+		return swept
 	}
 	v := s.Variants[at]
 	v.Where = nil

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -144,7 +145,17 @@ func (r *Trials) prepare(ctx context.Context, t ScheduledTrial) error {
 // measure runs the SUT and fills in the record. It returns nil if the SUT could not be started.
 func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.Trial) *measurement {
 	s := t.Level.Scenario
-	options := sut.Options{Executable: r.Executable, Command: s.SUT.Command, NoFile: s.SUT.NoFile}
+	options := sut.Options{Executable: r.Executable, NoFile: s.SUT.NoFile}
+	values := r.variables(s, t.Variant)
+	if _, set := values[scenarios.VariableLimit]; !set { // 0 means unlimited
+		values[scenarios.VariableLimit] = strconv.Itoa(variantFor(s, t.Variant).Limit)
+	}
+	if !s.IsHTTPService() {
+		if err := values.fill(&options, s.SUT); err != nil {
+			fail(record, results.OutcomeFailed, err)
+			return nil
+		}
+	}
 	if s.SUT.Container {
 		if r.Container == nil {
 			fail(record, results.OutcomeFailed, errors.New("sut.container: no container engine was found"))
@@ -203,7 +214,8 @@ func (r *Trials) spec(t ScheduledTrial) sut.Spec {
 			URI: r.Environment.MongoURI(), Name: r.Database, Collection: collection(t.Index),
 			Documents: s.Database.Documents, Timeout: s.SUT.WriteTimeout, MaxPoolSize: mongo,
 		},
-		Serial: s.SUT.Serial, NoFile: s.SUT.NoFile, Observe: !r.Unobserved, Writes: !r.Unwritten,
+		Serial: s.SUT.Serial, NoFile: s.SUT.NoFile, Observe: !r.Unobserved,
+		Writes: !r.Unwritten && s.Database.Documents != scenarios.DocumentsNone,
 		Inject: t.Inject,
 	}
 }

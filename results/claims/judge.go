@@ -146,9 +146,10 @@ func notes(v *Outcome) []string {
 	return notes
 }
 
-// limited notes what could not be measured with an external upstream.
+// limited notes what could not be measured with an external upstream or a program that
+// writes nothing.
 func limited(run *results.Run) []string {
-	throttled, requests, unread := 0, 0, 0
+	throttled, requests, unread, unwritten := 0, 0, 0, 0
 	for _, t := range run.Trials {
 		if t.Throttled > 0 {
 			throttled++
@@ -157,6 +158,9 @@ func limited(run *results.Run) []string {
 		if t.Documents != nil && t.Documents.Unchecked {
 			unread++
 		}
+		if t.NoDocuments {
+			unwritten++
+		}
 	}
 	var notes []string
 	if throttled > 0 {
@@ -164,6 +168,9 @@ func limited(run *results.Run) []string {
 	}
 	if unread > 0 {
 		notes = append(notes, fmt.Sprintf("documents counted but not read, as the answers of the upstream are unknown: in %d of %d trials; a corrupt one would go unnoticed", unread, len(run.Trials)))
+	}
+	if unwritten > 0 {
+		notes = append(notes, fmt.Sprintf("no documents expected in %d of %d trials, as the program writes none (database.documents: none)", unwritten, len(run.Trials)))
 	}
 	return notes
 }
