@@ -26,6 +26,8 @@ type measurement struct {
 	baseline probe.Baseline
 	machine  *machine.Watch
 	report   sut.Report
+	// unsupported is the error about a variant that the program cannot run; nil means none.
+	unsupported error
 	// user and system are the CPU times that the probe saw last.
 	user, system time.Duration
 }
@@ -67,8 +69,13 @@ func (m *measurement) ready(ctx context.Context) (string, error) {
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	err := m.process.Send(bounded, m.trials.spec(m.planned))
+	var said sut.Message
 	if err == nil {
-		_, err = m.process.Await(bounded, sut.TypeReady)
+		said, err = m.process.Await(bounded, sut.TypeReady)
+	}
+	if s := m.planned.Level.Scenario; err == nil && len(s.SUT.Command) > 0 {
+		m.unsupported = unsupported(s, said.Capabilities)
+		return results.OutcomeFailed, m.unsupported
 	}
 	if err == nil || ctx.Err() != nil {
 		return results.OutcomeFailed, err

@@ -69,7 +69,7 @@ func (r *Trials) Ensure(ctx context.Context) (died []string, err error) {
 func (r *Trials) Mock() bool { return r.Environment.Mock() }
 
 // Run runs one trial. A failure of the trial is recorded in its outcome and reason.
-// The only error is that of ctx; the record is invalid then.
+// The only errors are that of ctx and an [UnsupportedError]; the record is invalid then.
 func (r *Trials) Run(ctx context.Context, t ScheduledTrial) (results.Trial, error) {
 	s := t.Level.Scenario
 	record := results.Trial{
@@ -86,6 +86,9 @@ func (r *Trials) Run(ctx context.Context, t ScheduledTrial) (results.Trial, erro
 		return record, ctx.Err()
 	}
 	m := r.measure(ctx, t, &record)
+	if m != nil && m.unsupported != nil {
+		return record, errors.Join(m.unsupported, r.Environment.DropCollection(ctx, r.Database, collection(t.Index)))
+	}
 	r.verify(ctx, t, &record, m)
 	if m != nil && m.service != nil && record.Outcome != results.OutcomeInvalid && ctx.Err() == nil {
 		if err := m.service.save(r.SaveVegeta); err != nil {

@@ -71,7 +71,7 @@ func Judge(run *results.Run) (*Outcome, error) {
 		v.EndedBy = v.Thresholds[ender].Rule
 		ended = []string{fmt.Sprintf("stopped early: threshold %q can no longer be met", v.EndedBy)}
 	}
-	v.Notes = slices.Concat(notes(v), ended, h.Environment.Notes, limited(run), outOfPorts(run), repeated(run), discarded(run), warnings(run, v.Labels))
+	v.Notes = slices.Concat(notes(v), ended, h.Environment.Notes, limited(run), outOfPorts(run), unreported(x, run), repeated(run), discarded(run), warnings(run, v.Labels))
 	v.Decision = decide(v)
 	v.Exit = v.Decision.ExitCode()
 	return v, nil
@@ -188,6 +188,21 @@ func outOfPorts(run *results.Run) []string {
 		return nil
 	}
 	return []string{fmt.Sprintf("out of local ports (EADDRNOTAVAIL): %d items failed in %d of %d trials; reuse connections, or widen the range of local ports (net.ipv4.ip_local_port_range)", items, trials, len(run.Trials))}
+}
+
+// unreported notes what a program of the user's own does not report.
+func unreported(x *summary.Index, run *results.Run) []string {
+	if len(x.Scenario.SUT.Command) == 0 || x.Scenario.Service != nil {
+		return nil
+	}
+	first := slices.IndexFunc(run.Trials, func(t results.Trial) bool { return t.Outcome == results.OutcomeOK })
+	if first < 0 {
+		return nil
+	}
+	if note := run.Trials[first].Unreported(); note != "" {
+		return []string{note}
+	}
+	return nil
 }
 
 // repeated notes the requests that clients retried, which hides faults.
