@@ -546,6 +546,9 @@ func (c *checker) requests() {
 func (c *checker) knownVariables(path, text string, builtin []string) {
 	for _, v := range c.s.Variants {
 		own := v.Variables()
+		for _, name := range builtin {
+			delete(own, name)
+		}
 		names := slices.Concat(builtin, slices.Sorted(maps.Keys(own)))
 		for _, m := range variable.FindAllStringSubmatch(text, -1) {
 			switch name := m[1]; {
