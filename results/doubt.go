@@ -2,6 +2,7 @@ package results
 
 import (
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -32,6 +33,28 @@ func (t *Trial) Doubt() string {
 		return "did not fetch every item"
 	}
 	return ""
+}
+
+// Unreported describes what the program of a trial did not report, what that costs, and
+// what it has to send; empty means that nothing is missing.
+func (t *Trial) Unreported() string {
+	var missing []string
+	if t.Stages["item"].Count == 0 {
+		missing = append(missing, "no p50 and p99 of items (send stages.item)")
+	}
+	if t.ItemsDone == nil {
+		missing = append(missing, "no counts of items, so failed ones cannot be told from lost documents (send items_done, items_failed and failed)")
+	}
+	if t.MakespanSource == "outside" {
+		missing = append(missing, "a makespan that includes the messages (send makespan_ns)")
+	}
+	if t.Descriptors.Leaked == nil {
+		missing = append(missing, "no check for leaked descriptors (answer close with closed)")
+	}
+	if missing == nil {
+		return ""
+	}
+	return "the program does not report everything: " + strings.Join(missing, "; ") + "; see floodgate help protocol"
 }
 
 // Conditions describes the state of the machine during a trial, including the

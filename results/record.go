@@ -186,13 +186,15 @@ type Trial struct {
 	// item; nil means unavailable.
 	Stages map[string]Histogram `json:"stages,omitempty"`
 	// ItemsDone and ItemsFailed count distinct items; nil means not reported.
-	ItemsDone   *int           `json:"items_done,omitempty"`
-	ItemsFailed *int           `json:"items_failed,omitempty"`
-	Errors      []ErrorCount   `json:"errors,omitempty"`
-	Descriptors Descriptors    `json:"descriptors"`
-	Resources   Resources      `json:"resources"`
-	Documents   *Documents     `json:"documents,omitempty"` // nil means not checked
-	Upstream    *UpstreamStats `json:"upstream,omitempty"`  // nil means unknown
+	ItemsDone   *int         `json:"items_done,omitempty"`
+	ItemsFailed *int         `json:"items_failed,omitempty"`
+	Errors      []ErrorCount `json:"errors,omitempty"`
+	Descriptors Descriptors  `json:"descriptors"`
+	Resources   Resources    `json:"resources"`
+	Documents   *Documents   `json:"documents,omitempty"` // nil means not checked
+	// NoDocuments reports that the SUT writes no documents, so none were checked.
+	NoDocuments bool           `json:"no_documents,omitempty"`
+	Upstream    *UpstreamStats `json:"upstream,omitempty"` // nil means unknown
 	// Service holds the results of a service under load; nil means that the SUT
 	// processed its items once.
 	Service *Service `json:"service,omitempty"`

@@ -237,6 +237,9 @@ func (s *Scenario) impossible() strictyaml.Errors {
 	if s.Database.Jitter > s.Database.Latency {
 		say("database.jitter", "must be at most database.latency, %s (got %s)", s.Database.Latency, s.Database.Jitter)
 	}
+	if s.Database.Documents == DocumentsNone && len(s.SUT.Command) == 0 {
+		say("database.documents", "must be per-item or per-record, because the built-in pipeline writes (got none); add sut.command for a program that writes nothing")
+	}
 	found = append(found, s.SUT.impossible()...)
 	if s.IsHTTPService() { // its descriptors are its own
 		return found
@@ -412,6 +415,9 @@ func (c *checker) claim(claim *Claim, path string, names []string, levels []Leve
 	if d := claim.Documents; d != nil {
 		c.known(strictyaml.Join(path, "documents.of"), d.Of, names)
 	}
+	if k := claim.LimitRespected; k != nil {
+		c.limited(strictyaml.Join(path, "limit_respected.of"), k.Of, names)
+	}
 	if e := claim.Exhaustion; e != nil {
 		c.known(strictyaml.Join(path, "exhaustion.of"), e.Of, names)
 		c.where(strictyaml.Join(path, "exhaustion.where"), e.Where, levels)
@@ -432,7 +438,7 @@ func (c *checker) claim(claim *Claim, path string, names []string, levels []Leve
 		c.where(strictyaml.Join(path, "predicted_exhaustion.where"), k.Where, levels)
 	}
 	for _, kind := range present {
-		if forService, either := slices.Contains(claimsOfService, kind), kind == "documents"; !either && forService != (c.s.Service != nil) {
+		if forService, either := slices.Contains(claimsOfService, kind), slices.Contains(claimsOfEither, kind); !either && forService != (c.s.Service != nil) {
 			c.reportKey(strictyaml.Join(path, kind), "%s", kindOf[forService])
 		}
 	}
@@ -441,8 +447,8 @@ func (c *checker) claim(claim *Claim, path string, names []string, levels []Leve
 // kindOf holds the message about a kind of claim that does not apply, by whether
 // the kind is one of services.
 var kindOf = map[bool]string{
-	true:  "applies only to a service (want reduction, growth, descriptors or documents)",
-	false: "does not apply to a service (want " + strictyaml.Or(append(slices.Clone(claimsOfService), "documents")) + ")",
+	true:  "applies only to a service (want " + strictyaml.Or(append([]string{"reduction", "growth", "descriptors"}, claimsOfEither...)) + ")",
+	false: "does not apply to a service (want " + strictyaml.Or(append(slices.Clone(claimsOfService), claimsOfEither...)) + ")",
 }
 
 func (c *checker) descriptors(path string, d *DescriptorsClaim, names []string, levels []Level) {
@@ -466,6 +472,16 @@ func (c *checker) compared(path string, of []string, reference string, names []s
 	}
 	if i := slices.Index(of, reference); i >= 0 && reference != "" {
 		c.report(strictyaml.Index(strictyaml.Join(path, "of"), i), "%s is compared with itself", strictyaml.Quote(reference))
+	}
+}
+
+// limited checks that variants are known and declare a limit.
+func (c *checker) limited(path string, of, names []string) {
+	c.known(path, of, names)
+	for _, v := range c.s.Variants {
+		if i := slices.Index(of, v.Name); i >= 0 && c.s.DeclaredLimit(v) == 0 {
+			c.report(strictyaml.Index(path, i), "%s declares no limit for the whole program, so it cannot exceed one", strictyaml.Quote(v.Name))
+		}
 	}
 }
 

@@ -46,13 +46,13 @@ var rules = map[string]rule{
 	"Database.jitter":    {doc: "Spreads the latency evenly from latency − jitter to latency + jitter; at most latency. Default none."},
 	"Database.bandwidth": {doc: "Bytes per second between the SUT and the database in each direction, shared by all connections. Default unlimited."},
 	"Database.resets":    {doc: "Probability that the connection of a command is reset, in half of the cases after its execution.", span: between(0, 1)},
-	"Database.documents": {doc: "per-item (default: one document an item, its records embedded) or per-record.", oneOf: []string{"per-item", "per-record"}},
+	"Database.documents": {doc: "per-item (default: one document an item, its records embedded), per-record, or none for a sut.command that writes nothing.", oneOf: []string{"per-item", "per-record", DocumentsNone}},
 
 	"SUT.nofile":        {doc: "RLIMIT_NOFILE, soft and hard. Default 1024.", span: between(1, maxNoFile)},
 	"SUT.timeout":       {doc: "Timeout of one trial. Default 120s.", positive: true},
 	"SUT.ready_timeout": {doc: "Longest time from the start of the SUT's process until it reports that it is ready. Default 30s.", positive: true},
 	"SUT.serial":        {doc: "CPU time of each item under one lock, as in an interpreter with a global lock; a plain duration is that of the fetch."},
-	"SUT.command":       {doc: "Command that runs instead of the built-in SUT: with service an HTTP service, otherwise a program that speaks the protocol. Arguments of an HTTP service may hold {{addr}}, {{port}}, {{nofile}}, {{upstream.url}}, {{database.uri}}, {{database.name}} and the variables of the variant, and ${NAME} of the environment.", filled: true},
+	"SUT.command":       {doc: "Command that runs instead of the built-in SUT: with service an HTTP service, otherwise a program that speaks the protocol. Arguments may hold {{limit}}, {{nofile}}, {{upstream.url}}, {{database.uri}}, {{database.name}} and the variables of the variant, for an HTTP service {{addr}} and {{port}}, and ${NAME} of the environment.", filled: true},
 	"SUT.env":           {doc: "Variables added to the environment of the command; values may hold the same variables as its arguments."},
 	"SUT.ready":         {doc: "Sign that an HTTP service is ready; a path alone is that of http. Default: it accepts connections."},
 	"SUT.addr":          {doc: "Loopback address that an HTTP service listens on. Default: a free one, which the service gets as {{addr}} or {{port}}.", filled: true},
@@ -144,17 +144,20 @@ var rules = map[string]rule{
 	"Claim.descriptors": {doc: "Peak file descriptors stay within the prediction, or grow with a factor."},
 	"Claim.documents":   {doc: "No document is lost, duplicated or garbled."},
 
+	"Claim.limit_respected": {doc: "The upstream never sees more requests in flight than the declared limit of the variants."},
+
 	"Claim.exhaustion":           {doc: "All trials of a service's variants run out of file descriptors, or none do."},
 	"Claim.cause":                {doc: "Cause of the growth of descriptors of a service's variants."},
 	"Claim.time_series":          {doc: "Time series that climb during the load of a service, and ones that stay steady."},
 	"Claim.predicted_exhaustion": {doc: "Descriptors of a service's variants run out at the predicted time."},
 
-	"ExhaustionClaim.of":    {doc: "Names of the variants.", variant: true},
-	"ExhaustionClaim.is":    {doc: "always (default): every trial runs out of descriptors; never: no trial does.", oneOf: []string{"always", "never"}},
-	"ExhaustionClaim.where": {doc: "Factors and the one value of each that selects levels. Default: all levels."},
-	"CauseClaim.of":         {doc: "Names of the variants.", variant: true},
-	"CauseClaim.is":         {doc: "leak: completed reports leave descriptors open; load: reports in flight hold them; neither: they do not grow with reports.", oneOf: []string{"leak", "load", "neither"}},
-	"CauseClaim.where":      {doc: "Factors and the one value of each that selects levels. Default: all levels."},
+	"LimitRespectedClaim.of": {doc: "Names of the variants, each of which declares a limit.", variant: true},
+	"ExhaustionClaim.of":     {doc: "Names of the variants.", variant: true},
+	"ExhaustionClaim.is":     {doc: "always (default): every trial runs out of descriptors; never: no trial does.", oneOf: []string{"always", "never"}},
+	"ExhaustionClaim.where":  {doc: "Factors and the one value of each that selects levels. Default: all levels."},
+	"CauseClaim.of":          {doc: "Names of the variants.", variant: true},
+	"CauseClaim.is":          {doc: "leak: completed reports leave descriptors open; load: reports in flight hold them; neither: they do not grow with reports.", oneOf: []string{"leak", "load", "neither"}},
+	"CauseClaim.where":       {doc: "Factors and the one value of each that selects levels. Default: all levels."},
 
 	"TimeSeriesClaim.of":              {doc: "Names of the variants.", variant: true},
 	"TimeSeriesClaim.climbs":          {doc: "Columns of the time series that grow during the load.", oneOf: TimeSeriesColumns()},
@@ -291,7 +294,10 @@ var (
 )
 
 // kindsOfClaim are the fields of Claim of which exactly one is set.
-var kindsOfClaim = []string{"reduction", "growth", "descriptors", "documents", "exhaustion", "cause", "time_series", "predicted_exhaustion"}
+var kindsOfClaim = []string{"reduction", "growth", "descriptors", "documents", "limit_respected", "exhaustion", "cause", "time_series", "predicted_exhaustion"}
+
+// claimsOfEither are those kinds that are about a service or about items.
+var claimsOfEither = []string{"documents", "limit_respected"}
 
 // claimsOfService are those kinds that only a service has.
 var claimsOfService = []string{"exhaustion", "cause", "time_series", "predicted_exhaustion"}

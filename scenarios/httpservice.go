@@ -140,13 +140,16 @@ const (
 	VariableUpstreamURL  = "upstream.url"  // base URL of the upstream
 	VariableDatabaseURI  = "database.uri"  // URI of MongoDB
 	VariableDatabaseName = "database.name" // database of the run
+	VariableLimit        = "limit"         // limit of the variant
 	VariableNumber       = "n"             // number of the request, from 0
 	VariableItem         = "item"          // an item of the scenario; arguments are joined by "/"
 )
 
-// forCommand and forRequest are the variables of any variant in the command and
-// its environment, and in requests.
+// forProgram, forCommand and forRequest are the variables of any variant in the command
+// and environment of a program that speaks the protocol, in those of an HTTP service,
+// and in requests.
 var (
+	forProgram = []string{VariableLimit, VariableNoFile, VariableUpstreamURL, VariableDatabaseURI, VariableDatabaseName}
 	forCommand = []string{VariableAddr, VariablePort, VariableNoFile, VariableUpstreamURL, VariableDatabaseURI, VariableDatabaseName}
 	forRequest = []string{VariableNumber, VariableItem}
 )
@@ -240,7 +243,7 @@ func (s *Scenario) Uses(name string) bool {
 func (v Variant) Variables() map[string]string {
 	all := make(map[string]string, len(v.Vars)+1)
 	if v.Limit > 0 {
-		all["limit"] = strconv.Itoa(v.Limit)
+		all[VariableLimit] = strconv.Itoa(v.Limit)
 	}
 	for name, value := range v.Vars {
 		all[name] = Text(value)
@@ -468,6 +471,16 @@ func (c *checker) httpService() {
 	for i, v := range s.Variants {
 		c.scalars(strictyaml.Join(strictyaml.Index("variants", i), "vars"), v.Vars)
 	}
+	forThis := forProgram
+	if own {
+		forThis = forCommand
+	}
+	for i, text := range s.SUT.Command {
+		c.knownVariables(strictyaml.Index("sut.command", i), text, forThis)
+	}
+	for name, v := range s.SUT.Env {
+		c.knownVariables(strictyaml.Join("sut.env", name), Text(v), forThis)
+	}
 	if !own {
 		return
 	}
@@ -477,12 +490,6 @@ func (c *checker) httpService() {
 		if c.Has(path) {
 			c.reportKey(path, "does not apply to an HTTP service that sut.command starts")
 		}
-	}
-	for i, text := range s.SUT.Command {
-		c.knownVariables(strictyaml.Index("sut.command", i), text, forCommand)
-	}
-	for name, v := range s.SUT.Env {
-		c.knownVariables(strictyaml.Join("sut.env", name), Text(v), forCommand)
 	}
 	uses := s.Uses(VariableAddr) || s.Uses(VariablePort)
 	addr, err := netip.ParseAddrPort(s.SUT.Addr)
@@ -552,6 +559,9 @@ func (c *checker) requests() {
 func (c *checker) knownVariables(path, text string, builtin []string) {
 	for _, v := range c.s.Variants {
 		own := v.Variables()
+		for _, name := range builtin {
+			delete(own, name)
+		}
 		names := slices.Concat(builtin, slices.Sorted(maps.Keys(own)))
 		for _, m := range variable.FindAllStringSubmatch(text, -1) {
 			switch name := m[1]; {

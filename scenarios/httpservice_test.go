@@ -227,3 +227,35 @@ func TestStatuses(t *testing.T) {
 		}
 	})
 }
+
+const programText = `version: 1
+name: own
+title: A program that speaks the protocol
+items: {kind: phone-numbers}
+sut: {command: [./report, "{{mode}}", "{{limit}}"], env: {URL: "{{upstream.url}}"}}
+variants: [{name: a, strategy: bounded, limit: 10, vars: {mode: fast}}, {strategy: unbounded, vars: {mode: slow}}]
+levels: [{items: 10}]
+claims: [{id: limit, statement: ten are ten, limit_respected: {of: [a]}}]
+`
+
+// What a program that speaks the protocol has, and what it does not have.
+func TestProgramOfTheProtocol(t *testing.T) {
+	if _, err := scenarios.Parse("own.yaml", []byte(programText)); err != nil {
+		t.Fatal(err)
+	}
+	for name, test := range map[string]struct{ old, now, want string }{
+		"no such variable": {"{{mode}}", "{{moed}}", `sut.command[1]: unknown variable "moed" in variant "a" (did you mean "mode"? want limit, nofile, upstream.url, database.uri, database.name or mode)`},
+		"no address":       {"{{mode}}", "{{addr}}", `sut.command[1]: unknown variable "addr"`},
+		"in env":           {"{{upstream.url}}", "{{upstream}}", `sut.env.URL: unknown variable "upstream"`},
+		"no limit":         {"of: [a]", "of: [unbounded]", `claims[0].limit_respected.of[0]: "unbounded" declares no limit for the whole program`},
+		"none, built-in":   {`sut: {command: [./report, "{{mode}}", "{{limit}}"], env: {URL: "{{upstream.url}}"}}`, "database: {documents: none}", "database.documents: must be per-item or per-record, because the built-in pipeline writes"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			src := strings.Replace(programText, test.old, test.now, 1)
+			_, err := scenarios.Parse("own.yaml", []byte(src))
+			if err == nil || !strings.Contains(err.Error(), test.want) {
+				t.Errorf("error %v, want %q", err, test.want)
+			}
+		})
+	}
+}

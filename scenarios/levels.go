@@ -331,6 +331,8 @@ func (c Claim) about() subject {
 		return subject{append(slices.Clone(c.Descriptors.Within), c.Descriptors.Grows...), nil, c.Descriptors.With}
 	case c.Documents != nil:
 		return subject{variants: c.Documents.Of}
+	case c.LimitRespected != nil:
+		return subject{variants: c.LimitRespected.Of}
 	case c.Exhaustion != nil:
 		return subject{c.Exhaustion.Of, c.Exhaustion.Where, ""}
 	case c.Cause != nil:

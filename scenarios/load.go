@@ -84,6 +84,8 @@ const (
 	DefaultTimeout = Duration(120 * time.Second)
 	// DefaultCallTimeout is the default timeout of one request and of one write.
 	DefaultCallTimeout = Duration(30 * time.Second)
+	// DocumentsNone is the value of Database.Documents for a program that writes nothing.
+	DocumentsNone = "none"
 	// DefaultFactor is the default factor of growth.
 	DefaultFactor = "items"
 )

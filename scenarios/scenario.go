@@ -113,7 +113,8 @@ type Database struct {
 	// Resets is the probability, 0 to 1, that the connection of a command that
 	// reads or writes documents is reset, in half of the cases after its execution.
 	Resets float64 `yaml:"resets,omitempty" json:"resets,omitempty"`
-	// Documents is "per-item" (default: one document per item with its records embedded) or "per-record".
+	// Documents is "per-item" (default: one document per item with its records embedded),
+	// "per-record", or "none" for a program of the user's own that writes nothing.
 	Documents string `yaml:"documents,omitempty" json:"documents,omitempty"`
 }
 
@@ -134,8 +135,8 @@ type SUT struct {
 	// Serial is the CPU time of an item under one lock, as in an interpreter with a global lock.
 	Serial Serial `yaml:"serial,omitempty" json:"serial,omitzero"`
 	// Command runs instead of the built-in SUT. With Service it is an HTTP service;
-	// otherwise it speaks the protocol of package bench/sut. Arguments of an HTTP service
-	// may hold {{addr}} and other variables, and ${NAME} of the environment.
+	// otherwise it speaks the protocol of package bench/sut. Arguments may
+	// hold {{limit}} and other variables, and ${NAME} of the environment.
 	Command []string `yaml:"command,omitempty" json:"command,omitempty"`
 	// Env is added to the environment of Command; values may hold variables as well.
 	Env Values `yaml:"env,omitempty" json:"env,omitempty"`
@@ -263,7 +264,8 @@ type Quick struct {
 }
 
 // Claim is a statement to judge. Exactly one of Reduction, Growth,
-// Descriptors, Documents, Exhaustion, Cause, TimeSeries and PredictedExhaustion is set.
+// Descriptors, Documents, LimitRespected, Exhaustion, Cause, TimeSeries and
+// PredictedExhaustion is set.
 type Claim struct {
 	ID string `yaml:"id" json:"id"`
 	// Statement is the claim in its author's words; the summary prints it.
@@ -274,6 +276,7 @@ type Claim struct {
 	Growth              *GrowthClaim              `yaml:"growth,omitempty" json:"growth,omitempty"`
 	Descriptors         *DescriptorsClaim         `yaml:"descriptors,omitempty" json:"descriptors,omitempty"`
 	Documents           *DocumentsClaim           `yaml:"documents,omitempty" json:"documents,omitempty"`
+	LimitRespected      *LimitRespectedClaim      `yaml:"limit_respected,omitempty" json:"limit_respected,omitempty"`
 	Exhaustion          *ExhaustionClaim          `yaml:"exhaustion,omitempty" json:"exhaustion,omitempty"`
 	Cause               *CauseClaim               `yaml:"cause,omitempty" json:"cause,omitempty"`
 	TimeSeries          *TimeSeriesClaim          `yaml:"time_series,omitempty" json:"time_series,omitempty"`
@@ -312,6 +315,12 @@ type DescriptorsClaim struct {
 // corrupted a document; an empty Of means all variants.
 type DocumentsClaim struct {
 	Of []string `yaml:"of,omitempty" json:"of,omitempty"`
+}
+
+// LimitRespectedClaim states that the upstream never saw more requests in flight than
+// the limit that each variant of Of declares, in any trial.
+type LimitRespectedClaim struct {
+	Of []string `yaml:"of" json:"of"`
 }
 
 // Percent is a share, 0.6 for "60%". In YAML and JSON it is text with a percent sign.

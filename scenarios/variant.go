@@ -19,11 +19,28 @@ func (v Variant) RunsAt(l Level) bool { return l.Selects(v.Where) }
 func (s *Scenario) Swept() Variant {
 	at := slices.IndexFunc(s.Variants, func(v Variant) bool { return v.Strategy != pipeline.KindSequential })
 	if at < 0 || s.Variants[at].Strategy != pipeline.KindStaged {
-		return Variant{Strategy: pipeline.KindBounded}
+		swept := Variant{Strategy: pipeline.KindBounded}
+		if at >= 0 {
+			swept.Vars = s.Variants[at].Vars
+		}
+		return swept
 	}
 	v := s.Variants[at]
 	v.Where = nil
 	return v
+}
+
+// DeclaredLimit returns the variant's limit on the requests in flight of the whole
+// program; zero means none.
+func (s *Scenario) DeclaredLimit(v Variant) int {
+	switch {
+	case s.IsHTTPService():
+		return v.Limit
+	case s.Service != nil && v.Scope != "shared": // each report has a limit of its own
+		return 0
+	}
+	limit, _ := v.Schedule().AtOnce()
+	return limit
 }
 
 // AtLimit returns the variant with another limit and a name derived from it. Its

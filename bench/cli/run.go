@@ -337,6 +337,10 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 		o.Note(err.Error()) // the trials so far are judged
 		err = nil
 	}
+	var unsupported *experiment.UnsupportedError
+	if errors.As(err, &unsupported) {
+		return command.Usage(err)
+	}
 	if err != nil {
 		return command.NotMeasured(fmt.Errorf("%w\nthe trials so far are stored in %s; resume with: %s", err, store.Dir(), command.ResumeCommand(store.Dir(), env.Describe())))
 	}

@@ -29,7 +29,7 @@ type httpService struct {
 	variant  scenarios.Variant
 	addr     string
 	tls      *tls.Config // nil means http
-	values   map[string]string
+	values   variables
 	items    [][]string
 }
 
@@ -55,14 +55,8 @@ func (r *Trials) newHTTPService(t ScheduledTrial) (*httpService, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sut.addr: %w", err)
 	}
-	h.values = t.Variant.Variables()
-	for name, value := range map[string]string{
-		scenarios.VariableAddr: h.addr, scenarios.VariablePort: port, scenarios.VariableNoFile: strconv.Itoa(s.SUT.NoFile),
-		scenarios.VariableUpstreamURL: r.Environment.UpstreamURL(), scenarios.VariableDatabaseURI: r.Environment.MongoURI(),
-		scenarios.VariableDatabaseName: r.Database,
-	} {
-		h.values[name] = value
-	}
+	h.values = r.variables(s, t.Variant)
+	h.values[scenarios.VariableAddr], h.values[scenarios.VariablePort] = h.addr, port
 	return h, nil
 }
 
@@ -89,40 +83,11 @@ func clientTLS(t scenarios.TLS) (*tls.Config, error) {
 	return config, nil
 }
 
-// expand replaces the variables of a text, and then those of the environment.
-func (h *httpService) expand(text string, more map[string]string) (string, error) {
-	expanded, err := scenarios.Expand(text, func(name string) (string, bool) {
-		if v, ok := more[name]; ok {
-			return v, true
-		}
-		v, ok := h.values[name]
-		return v, ok
-	})
-	if err != nil {
-		return "", err
-	}
-	return scenarios.ExpandEnvironment(expanded, os.LookupEnv)
-}
-
 // options returns how to start the service.
 func (h *httpService) options(executable string) (sut.Options, error) {
 	s := h.scenario.SUT
 	o := sut.Options{Executable: executable, NoFile: s.NoFile, HTTP: true, ReadyLog: s.Ready.Log}
-	for i, text := range s.Command {
-		word, err := h.expand(text, nil)
-		if err != nil {
-			return o, fmt.Errorf("sut.command[%d]: %w", i, err)
-		}
-		o.Command = append(o.Command, word)
-	}
-	for name, v := range s.Env {
-		value, err := h.expand(scenarios.Text(v), nil)
-		if err != nil {
-			return o, fmt.Errorf("sut.env.%s: %w", name, err)
-		}
-		o.Env = append(o.Env, name+"="+value)
-	}
-	return o, nil
+	return o, h.values.fill(&o, s)
 }
 
 // request makes the request of number n.
@@ -144,7 +109,7 @@ func (h *httpService) request(n uint64) (load.Request, error) {
 			return text
 		}
 		var expanded string
-		expanded, err = h.expand(text, more)
+		expanded, err = h.values.expand(text, more)
 		return expanded
 	}
 	made.URL = scheme + h.addr + expand(r.Path)

@@ -26,6 +26,8 @@ type measurement struct {
 	baseline probe.Baseline
 	machine  *machine.Watch
 	report   sut.Report
+	// unsupported is the error about a variant that the program cannot run; nil means none.
+	unsupported error
 	// user and system are the CPU times that the probe saw last.
 	user, system time.Duration
 }
@@ -70,8 +72,14 @@ func (m *measurement) ready(ctx context.Context) (string, error) {
 	if err != nil {
 		return results.OutcomeFailed, err
 	}
-	if err = m.process.Send(bounded, spec); err == nil {
-		_, err = m.process.Await(bounded, sut.TypeReady)
+	err = m.process.Send(bounded, spec)
+	var said sut.Message
+	if err == nil {
+		said, err = m.process.Await(bounded, sut.TypeReady)
+	}
+	if s := m.planned.Level.Scenario; err == nil && len(s.SUT.Command) > 0 {
+		m.unsupported = unsupported(s, said.Capabilities)
+		return results.OutcomeFailed, m.unsupported
 	}
 	if err == nil || ctx.Err() != nil {
 		return results.OutcomeFailed, err

@@ -37,7 +37,7 @@ type Tester interface {
 	// Ensure restarts the parts of the environment that have died and describes them.
 	Ensure(ctx context.Context) (died []string, err error)
 	// Run runs one attempt at a trial. A failure of the trial is recorded in its
-	// outcome and reason; the only error is that of ctx.
+	// outcome and reason; the only errors are that of ctx and an [UnsupportedError].
 	Run(ctx context.Context, t ScheduledTrial) (results.Trial, error)
 	// Mock reports whether the upstream is built-in. With an external one, the
 	// Runner repeats no trial and respects the bound on requests per second.
@@ -125,6 +125,7 @@ type Runner struct {
 	outage     outage
 	falseStart falseStart
 	failures   int    // consecutive
+	noted      bool   // what the program does not report was noted
 	abort      string // the reason that Stored returned
 }
 
@@ -160,6 +161,7 @@ func (r *Runner) Trial(ctx context.Context, t ScheduledTrial) (results.Trial, er
 	}
 	r.pause.ended = time.Now()
 	r.progress().TrialEnded(record, r.clock.left())
+	r.noteUnreported(t, record)
 	r.outage.tryUpstream = r.TryUpstream
 	if err := r.store(r.outage.observe(ctx, record)); err != nil {
 		return record, err
@@ -178,6 +180,18 @@ func (r *Runner) Trial(ctx context.Context, t ScheduledTrial) (results.Trial, er
 		return record, fmt.Errorf("%w: %s", ErrAborted, r.abort)
 	}
 	return record, nil
+}
+
+// noteUnreported notes after the first trial that a program of the user's own completes
+// what it does not report, and what that costs.
+func (r *Runner) noteUnreported(t ScheduledTrial, record results.Trial) {
+	if s := t.Level.Scenario; r.noted || len(s.SUT.Command) == 0 || s.Service != nil || record.Outcome != results.OutcomeOK {
+		return
+	}
+	r.noted = true
+	if note := record.Unreported(); note != "" {
+		r.progress().Note(note)
+	}
 }
 
 // ensure restarts the parts of the environment that have died, with a note for each.

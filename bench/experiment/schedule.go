@@ -92,7 +92,11 @@ const (
 
 func planTrial(v scenarios.Variant, level scenarios.Level, block int, seed uint64, delays [][]time.Duration) ScheduledTrial {
 	s := level.Scenario
-	ideal := scenarios.Ideal(v, delays, time.Duration(s.Database.Latency))
+	write := time.Duration(s.Database.Latency)
+	if s.Database.Documents == scenarios.DocumentsNone {
+		write = 0
+	}
+	ideal := scenarios.Ideal(v, delays, write)
 	items := 0
 	for _, batch := range delays {
 		items += len(batch)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -70,7 +71,7 @@ func (r *Trials) Ensure(ctx context.Context) (died []string, err error) {
 func (r *Trials) Mock() bool { return r.Environment.Mock() }
 
 // Run runs one trial. A failure of the trial is recorded in its outcome and reason.
-// The only error is that of ctx; the record is invalid then.
+// The only errors are that of ctx and an [UnsupportedError]; the record is invalid then.
 func (r *Trials) Run(ctx context.Context, t ScheduledTrial) (results.Trial, error) {
 	s := t.Level.Scenario
 	record := results.Trial{
@@ -87,6 +88,9 @@ func (r *Trials) Run(ctx context.Context, t ScheduledTrial) (results.Trial, erro
 		return record, ctx.Err()
 	}
 	m := r.measure(ctx, t, &record)
+	if m != nil && m.unsupported != nil {
+		return record, errors.Join(m.unsupported, r.Environment.DropCollection(ctx, r.Database, collection(t.Index)))
+	}
 	r.verify(ctx, t, &record, m)
 	if m != nil && m.service != nil && record.Outcome != results.OutcomeInvalid && ctx.Err() == nil {
 		if err := m.service.save(r.SaveVegeta); err != nil {
@@ -146,7 +150,17 @@ func (r *Trials) prepare(ctx context.Context, t ScheduledTrial) error {
 // measure runs the SUT and fills in the record. It returns nil if the SUT could not be started.
 func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.Trial) *measurement {
 	s := t.Level.Scenario
-	options := sut.Options{Executable: r.Executable, Command: s.SUT.Command, NoFile: s.SUT.NoFile}
+	options := sut.Options{Executable: r.Executable, NoFile: s.SUT.NoFile}
+	values := r.variables(s, t.Variant)
+	if _, set := values[scenarios.VariableLimit]; !set { // 0 means unlimited
+		values[scenarios.VariableLimit] = strconv.Itoa(variantFor(s, t.Variant).Limit)
+	}
+	if !s.IsHTTPService() {
+		if err := values.fill(&options, s.SUT); err != nil {
+			fail(record, results.OutcomeFailed, err)
+			return nil
+		}
+	}
 	if s.SUT.Container {
 		if r.Container == nil {
 			fail(record, results.OutcomeFailed, errors.New("sut.container: no container engine was found"))
@@ -213,7 +227,8 @@ func (r *Trials) spec(t ScheduledTrial) (sut.Spec, error) {
 			URI: r.Environment.MongoURI(), Name: r.Database, Collection: collection(t.Index),
 			Documents: s.Database.Documents, Timeout: s.SUT.WriteTimeout, MaxPoolSize: mongo,
 		},
-		Serial: s.SUT.Serial, NoFile: s.SUT.NoFile, Observe: !r.Unobserved, Writes: !r.Unwritten,
+		Serial: s.SUT.Serial, NoFile: s.SUT.NoFile, Observe: !r.Unobserved,
+		Writes: !r.Unwritten && s.Database.Documents != scenarios.DocumentsNone,
 		Inject: t.Inject,
 	}, nil
 }

@@ -47,6 +47,9 @@ func (r *Trials) verify(ctx context.Context, t ScheduledTrial, record *results.T
 		fail(record, results.OutcomeFailed, errors.New("the upstream refused every connection: "+record.Errors[0].Sample))
 	}
 	switch {
+	case t.Level.Scenario.Database.Documents == scenarios.DocumentsNone:
+		record.NoDocuments = true
+		return
 	case r.Unwritten || t.Level.Scenario.IsHTTPService(): // nothing is written that is known
 		return
 	case !mock && t.Level.Scenario.Database.Documents == "per-record":
@@ -70,6 +73,9 @@ func (r *Trials) verify(ctx context.Context, t ScheduledTrial, record *results.T
 		return
 	}
 	record.Documents = docs
+	if e.example != "" {
+		record.Warnings = append(record.Warnings, "the first wrong document: "+e.example)
+	}
 	if err := r.Environment.DropCollection(ctx, r.Database, collection(t.Index)); err != nil {
 		record.Warnings = append(record.Warnings, fmt.Sprintf("drop %s: %v", collection(t.Index), err))
 	}
@@ -162,6 +168,8 @@ type expectation struct {
 	// same holds the documents of the answer that every item has; nil means that answers
 	// differ.
 	same []calllog.Document
+	// example describes the first wrong document that check finds.
+	example string
 }
 
 func newExpectation(s *scenarios.Scenario, seed uint64, items [][]string, failed []string, unfinished bool) *expectation {
@@ -219,20 +227,18 @@ func (e *expectation) check(ctx context.Context, source documentSource, db, coll
 		id := identity{d.Item, d.Seq}
 		if !readable || d.Seq < 0 || d.Seq >= e.documents[d.Item] {
 			r.Foreign++
-			return nil
+			return e.exemplify(raw)
 		}
 		if seen[id]++; seen[id] > 1 {
 			r.Duplicate++
 			return nil
 		}
 		matches, err := e.matches(d)
-		if err != nil {
+		if err != nil || matches {
 			return err
 		}
-		if !matches {
-			r.Corrupt++
-		}
-		return nil
+		r.Corrupt++
+		return e.exemplify(raw)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("check the documents of %s: %w", collection, err)
@@ -295,22 +301,12 @@ func variantFor(s *scenarios.Scenario, v scenarios.Variant) scenarios.Variant {
 	return v
 }
 
-// declaredLimit returns the variant's limit on the requests in flight of the whole
-// process; zero means none.
-func declaredLimit(s *scenarios.Scenario, v scenarios.Variant) int {
-	if s.Service != nil && v.Scope != "shared" { // each report has a limit of its own
-		return 0
-	}
-	limit, _ := v.Schedule().AtOnce()
-	return limit
-}
-
 // overrun compares the figures of the mock upstream with the limit and the ideal
 // makespan of the variant; nil means that neither was exceeded. It allows for the
 // abandoned requests, which may still have been in flight when others replaced them.
 func overrun(t ScheduledTrial, record *results.Trial, abandoned int) *results.Overrun {
 	var over results.Overrun
-	limit := declaredLimit(t.Level.Scenario, t.Variant)
+	limit := t.Level.Scenario.DeclaredLimit(t.Variant)
 	if peak := record.Upstream.PeakInFlight; limit > 0 && peak > limit+abandoned {
 		over.Limit, over.PeakInFlight = limit, peak
 	}

@@ -155,5 +155,10 @@ func (r *limitRunner) adaptive(ctx context.Context) error {
 		r.found = append(r.found, t)
 		return nil
 	})
+	var unsupported *experiment.UnsupportedError
+	if errors.As(err, &unsupported) { // a program of the user's own need not know it
+		r.Progress.Note("the adaptive strategy was not tried: " + unsupported.Reason)
+		err = nil
+	}
 	return errors.Join(err, r.conclude())
 }

@@ -177,7 +177,7 @@ func (c *core) run(ctx context.Context) (*Report, error) {
 	if c.recorder == nil {
 		return r, nil
 	}
-	r.record(c.recorder.Summary())
+	r.Record(c.recorder.Summary())
 	return r, nil
 }
 
@@ -212,8 +212,8 @@ func (c *core) batch(ctx context.Context, items []calllog.Item) (failed []string
 	return failed, err
 }
 
-// record copies the summary of the recorder into the report.
-func (r *Report) record(s recorder.Summary) {
+// Record copies the summary of a recorder into the report.
+func (r *Report) Record(s recorder.Summary) {
 	r.Makespan, r.ItemsDone, r.ItemsFailed, r.Warnings = s.Makespan, &s.Done, &s.Failed, s.Warnings
 	r.Stages = make(map[string]Stage, len(s.Histograms))
 	for name, h := range s.Histograms {

@@ -53,6 +53,9 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "sut:", become(command))
 		return exitFailed
 	}
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(gcPercent)
+	}
 	if err := serve(stdin, stdout, func() { os.Exit(exitOrphan) }); err != nil {
 		fmt.Fprintln(stderr, "sut:", err)
 		return exitFailed
@@ -60,9 +63,32 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return 0
 }
 
-// serve runs one trial by the protocol. It calls orphaned if the harness dies before
-// the end of the trial.
+// serve runs one trial of the built-in SUT by the protocol. It calls orphaned if the
+// harness dies before the end of the trial.
 func serve(stdin io.Reader, stdout io.Writer, orphaned func()) error {
+	ready := Message{Name: "floodgate"}
+	return converse(stdin, stdout, orphaned, ready, func(spec Spec, in *input, send func(Message) error) (*Report, func() error, error) {
+		core, err := newCore(spec)
+		if err != nil {
+			return nil, nil, err
+		}
+		report, err := work(core, in, send)
+		return report, core.close, err
+	})
+}
+
+// Serve runs one trial of another program by the protocol. ready holds its name and
+// capabilities. run is called at "go"; it processes the items of the specification and
+// returns the report and a function that closes its clients. If the harness dies, the
+// process exits.
+func Serve(stdin io.Reader, stdout io.Writer, ready Message, run func(Spec) (*Report, func() error, error)) error {
+	return converse(stdin, stdout, func() { os.Exit(exitOrphan) }, ready, func(spec Spec, _ *input, _ func(Message) error) (*Report, func() error, error) {
+		return run(spec)
+	})
+}
+
+// converse speaks the protocol with the harness, and calls run at "go".
+func converse(stdin io.Reader, stdout io.Writer, orphaned func(), ready Message, run func(Spec, *input, func(Message) error) (*Report, func() error, error)) error {
 	in := newInput(stdin, orphaned)
 	out := json.NewEncoder(stdout)
 	var spec Spec
@@ -75,20 +101,14 @@ func serve(stdin io.Reader, stdout io.Writer, orphaned func()) error {
 	if err := openPoller(); err != nil {
 		return err
 	}
-	if os.Getenv("GOGC") == "" {
-		debug.SetGCPercent(gcPercent)
-	}
-	if err := out.Encode(Message{Floodgate: Version, Type: TypeReady, Name: "floodgate"}); err != nil {
+	ready.Floodgate, ready.Type = Version, TypeReady
+	if err := out.Encode(ready); err != nil {
 		return err
 	}
 	if err := in.next(TypeGo, nil); err != nil {
 		return err
 	}
-	core, err := newCore(spec)
-	if err != nil {
-		return err
-	}
-	report, err := work(core, in, func(m Message) error { return out.Encode(m) })
+	report, end, err := run(spec, in, func(m Message) error { return out.Encode(m) })
 	if err != nil {
 		return err
 	}
@@ -98,7 +118,7 @@ func serve(stdin io.Reader, stdout io.Writer, orphaned func()) error {
 	if err := in.next(TypeClose, nil); err != nil {
 		return err
 	}
-	if err := core.close(); err != nil {
+	if err := end(); err != nil {
 		return err
 	}
 	in.finished.Store(true)

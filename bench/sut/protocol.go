@@ -11,50 +11,13 @@
 //
 // In the SUT process, [Main] runs the built-in pipeline or becomes another program.
 //
-// # The protocol
-//
-// Version 1 of the protocol has one JSON object per line. The harness writes to the
-// SUT's standard input, and the SUT to its standard output. Standard error is free; the
-// harness shows its end if a trial fails. Any program that follows the protocol can be
-// the SUT (sut.command in a scenario):
-//
-//	harness  {"floodgate":1,"type":"spec","items":[["+15550001"],…],"upstream":{"url":"http://127.0.0.1:…"},"database":{"uri":"mongodb://…","name":"…","collection":"…",…},"variant":{…},…}
-//	SUT      {"floodgate":1,"type":"ready"}          before it opens anything: its descriptors are the baseline
-//	harness  {"type":"go"}
-//	SUT      {"type":"done", …}                      all items tried; every field but the type is optional,
-//	                                                 see Report: {"makespan_ns":…,"items_done":…,"failed":["+15550001"],
-//	                                                 "stages":{"fetch":{"values_ns":[…]}},…}
-//	harness  {"type":"close"}
-//	SUT      {"type":"closed"}                       all clients are closed: descriptors must be back at the baseline;
-//	                                                 optional: "resources":{"user_cpu_ns":…,"system_cpu_ns":…}
-//	harness  end of input; the SUT exits with 0
-//
-// For each distinct item the SUT gets <upstream.url>/items/<arg>[/<arg>…], or sends the
-// request that upstream.request describes, and writes
-// the answer to the collection as documents {_id, item, seq, records}: one per item
-// (_id is the arguments joined by "/", seq is 0) or, if database.documents is
-// "per-record", one per record (_id is item + "#" + seq). Records keep the field names
-// of the answer.
-//
-// The SUT has the harness's environment, with 127.0.0.1, ::1 and localhost added to
-// NO_PROXY and no_proxy, because its requests must not go through a proxy. A trial in
-// which all items failed and the upstream saw no request is not a measurement.
-//
-// variant.limit is the most fetches that the program may have in flight at once. It is
-// 1 for "sequential"; 0 or omitted means unlimited. A trial in which the upstream saw
-// more is reported and is not evidence for claims.
-//
-// A program connects only to loopback and to the hosts of allow_targets, by their
-// names. It starts at most upstream.rate fetches per second and counts the delayed ones
-// in throttled.
-//
-// A program may exit with 0 instead of sending "done" or "closed". Then its makespan
-// ends with its exit, and its open descriptors are not checked. Fields that "done"
-// omits are recorded as unavailable. Unknown fields and messages of unknown types are
-// ignored, so that either end can be extended.
+// Any program that follows the protocol can be the SUT (sut.command in a scenario). Its
+// description is [ProtocolText], which "floodgate help protocol" prints, and package
+// [floodgate/bench/sut/client] is a Go program's end of it.
 package sut
 
 import (
+	_ "embed"
 	"fmt"
 	"time"
 
@@ -68,6 +31,12 @@ import (
 
 // Version of the protocol.
 const Version = 1
+
+//go:embed protocol.txt
+var protocolText string
+
+// ProtocolText describes the protocol for the author of a program that speaks it.
+func ProtocolText() string { return protocolText }
 
 // Types of messages.
 const (
@@ -160,6 +129,8 @@ type Message struct {
 	Type      string `json:"type"`
 	// Name of the program, with "ready".
 	Name string `json:"name,omitempty"`
+	// Capabilities of the program, with "ready".
+	Capabilities
 	*Report
 	// Addr is the address of the service, with "serving".
 	Addr string `json:"addr,omitempty"`
@@ -171,6 +142,22 @@ type Message struct {
 	// Resources that the program used, with "closed".
 	Resources *Resources `json:"resources,omitempty"`
 }
+
+// Capabilities are what a program says at "ready" that it can do. Nil lists say nothing.
+type Capabilities struct {
+	// Strategies that the program knows; nil means all but adaptive.
+	Strategies []string `json:"strategies,omitempty"`
+	// Variables of variants that it reads from its specification; nil means any.
+	Variables []string `json:"variables,omitempty"`
+	// Reports names the parts of "done" that it sends: ReportsItems and ReportsStages.
+	Reports []string `json:"reports,omitempty"`
+}
+
+// Parts of "done" that a program can name in Capabilities.Reports.
+const (
+	ReportsItems  = "items"  // counts of items
+	ReportsStages = "stages" // latencies
+)
 
 // Resources are the CPU times of a SUT. The harness needs them if it is not the
 // parent of the SUT's process.

@@ -197,7 +197,7 @@ func (s *reportServer) run(orders <-chan string, send func(Message) error) (*Rep
 		Upstream: s.core.upstream.Counts().Peak, Mongo: s.core.mongo.Counts().Peak,
 	}}
 	if s.core.recorder != nil {
-		r.record(s.core.recorder.Summary())
+		r.Record(s.core.recorder.Summary())
 		r.Makespan = 0 // a service has none
 	}
 	if drained != nil {

@@ -115,6 +115,10 @@ type LimitPoint struct {
 	Items int `json:"items"`
 	// Runs holds its measured trials, in the order of their blocks.
 	Runs []LimitRun `json:"runs"`
+	// Counted names what throughput counts where the program does not report the
+	// latencies of its items: "items" that it reported, or "documents" or "requests"
+	// seen from outside. Then P99 is nil and InFlight unknown. Empty means that it does.
+	Counted string `json:"counted,omitempty"`
 	// Lost is the number of trials without a result, and Why the reasons.
 	Lost int      `json:"lost,omitempty"`
 	Why  []string `json:"why,omitempty"`
@@ -255,7 +259,7 @@ type Config struct {
 func NewAdaptive(trials []results.Trial) *Adaptive {
 	var a Adaptive
 	for _, t := range trials {
-		if t.SlotLimit == nil || unusable(t) != "" {
+		if t.SlotLimit == nil || t.ItemsDone == nil || unusable(t) != "" {
 			continue
 		}
 		a.Runs = append(a.Runs, AdaptiveRun{
@@ -308,7 +312,7 @@ func (l *Limits) check() error {
 		switch {
 		case p.Limit <= last:
 			return fmt.Errorf("points[%d]: limit %d is not above the one before (%d)", i, p.Limit, last)
-		case (p.Throughput == nil) != (p.P99 == nil):
+		case p.Counted == "" && (p.Throughput == nil) != (p.P99 == nil):
 			return fmt.Errorf("points[%d]: throughput and p99 must be both present or both absent", i)
 		}
 		last = p.Limit

@@ -51,10 +51,13 @@ func NewLimitPoint(limit int, strategy pipeline.Kind, trials []results.Trial) (L
 	}
 	p.InFlight /= float64(len(ok))
 	p.CPU /= float64(len(ok))
-	if holdsSlot(strategy) {
+	if holdsSlot(strategy) && p.Counted == "" {
 		p.LittleDeviation = new((p.InFlight - float64(limit)) / float64(limit))
 	}
-	p.Throughput, p.P99 = interval(p.Runs, func(r LimitRun) float64 { return r.Throughput }), interval(p.Runs, func(r LimitRun) float64 { return float64(r.P99) })
+	p.Throughput = interval(p.Runs, func(r LimitRun) float64 { return r.Throughput })
+	if p.Counted == "" {
+		p.P99 = interval(p.Runs, func(r LimitRun) float64 { return float64(r.P99) })
+	}
 	var err error
 	if p.Stages, err = merged(ok); err != nil {
 		return p, fmt.Errorf("limit %d: %w", limit, err)
@@ -71,17 +74,34 @@ func holdsSlot(strategy pipeline.Kind) bool {
 
 // unusable returns the reason why a trial has no throughput.
 func unusable(t results.Trial) string {
-	switch {
+	switch n, known, _ := itemsDone(t); {
 	case t.Outcome != results.OutcomeOK:
 		return t.Outcome + ": " + t.Reason
-	case t.Makespan <= 0 || t.ItemsDone == nil || t.Stages["item"].Count == 0:
-		return "the SUT did not report its items"
-	case *t.ItemsDone == 0:
+	case t.Makespan <= 0 || !known:
+		return "the SUT did not report its items, and they could not be counted from outside"
+	case n == 0:
 		return "no item was done"
 	case t.Documents != nil && t.Documents.Lost > 0:
 		return "" // the limit loses documents: its throughput counts, and it is not recommended
 	}
 	return t.Doubt()
+}
+
+// itemsDone returns how many items a trial completed, and what was counted in place of
+// the program's latencies; empty means that it reports them.
+func itemsDone(t results.Trial) (n int, known bool, counted string) {
+	d, u := t.Documents, t.Upstream
+	switch {
+	case t.ItemsDone != nil && t.Stages["item"].Count > 0:
+		return *t.ItemsDone, true, ""
+	case t.ItemsDone != nil:
+		return *t.ItemsDone, true, "items"
+	case d != nil && d.Expected > 0:
+		return t.Items * (d.Expected - d.Lost - d.Unwritten) / d.Expected, true, "documents"
+	case u != nil && u.Requests > 0:
+		return min(t.Items, u.Requests-u.Repeated), true, "requests"
+	}
+	return 0, false, ""
 }
 
 // fewWhy bounds the number of different reasons that are kept.
@@ -119,9 +139,15 @@ func doneRate(t results.Trial, rate float64) float64 {
 }
 
 func (p *LimitPoint) add(t results.Trial, strategy pipeline.Kind) {
-	item, rate := t.Stages["item"], rateOf(t, p.Limit, strategy)
-	p.Runs = append(p.Runs, LimitRun{Trial: t.Index, Block: t.Block, Throughput: doneRate(t, rate), P99: item.P99})
-	p.InFlight += rate * item.Mean.Seconds()
+	done, _, counted := itemsDone(t)
+	if run := (LimitRun{Trial: t.Index, Block: t.Block}); counted == "" {
+		item, rate := t.Stages["item"], rateOf(t, p.Limit, strategy)
+		run.Throughput, run.P99 = doneRate(t, rate), item.P99
+		p.Runs, p.InFlight = append(p.Runs, run), p.InFlight+rate*item.Mean.Seconds()
+	} else {
+		run.Throughput = float64(done) / t.Makespan.Seconds()
+		p.Runs, p.Counted = append(p.Runs, run), counted
+	}
 	p.CPU += (t.Resources.UserCPU + t.Resources.SystemCPU).Seconds() / t.Makespan.Seconds()
 	p.Baseline = max(p.Baseline, t.Descriptors.Baseline)
 	if peak, seen := t.Descriptors.Highest(); seen && (p.Peak == nil || peak > *p.Peak) {
@@ -133,8 +159,12 @@ func (p *LimitPoint) add(t results.Trial, strategy pipeline.Kind) {
 		}
 		p.Kinds.Upstream, p.Kinds.Mongo, p.Kinds.Other = max(p.Kinds.Upstream, k.Upstream), max(p.Kinds.Mongo, k.Mongo), max(p.Kinds.Other, k.Others())
 	}
-	p.Tried += *t.ItemsDone
-	if t.ItemsFailed != nil {
+	p.Tried += done
+	switch {
+	case t.ItemsDone == nil:
+		p.Tried += t.Items - done
+		p.Failed += t.Items - done
+	case t.ItemsFailed != nil:
 		p.Tried += *t.ItemsFailed
 		p.Failed += *t.ItemsFailed
 	}

@@ -114,7 +114,9 @@ func (l *Limits) constraints(p LimitPoint) (all []Violation) {
 		all = append(all, Violation{term, fmt.Sprintf(format, args...)})
 	}
 	t := l.Terms
-	if bound := time.Duration(t.P99); bound > 0 && p.P99.High > float64(bound) {
+	if bound := time.Duration(t.P99); bound > 0 && p.P99 == nil {
+		violates(TermP99, "the p99 of an item is unknown: the program does not report stages.item")
+	} else if bound > 0 && p.P99.High > float64(bound) {
 		violates(TermP99, "p99 up to %s, more than %s", text.Short(time.Duration(p.P99.High)), text.Short(bound))
 	}
 	if p.Peak != nil && *p.Peak > t.MaxDescriptors {
@@ -233,6 +235,9 @@ func waitingAt(p LimitPoint) (all []Waiting) {
 // notes returns the caveats about the limit of a point.
 func (l *Limits) notes(p LimitPoint) (all []string) {
 	say := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
+	if p.Counted != "" {
+		say("throughput is that of %s over the whole makespan, as the program does not report stages.item; p99 and items in flight are unknown", p.Counted)
+	}
 	if p.Idle() {
 		say("at %d throughput × mean time is %.3g (Little's law), too far from the limit: slots were idle between items, or a time is wrong", p.Limit, p.InFlight)
 	}

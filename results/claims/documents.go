@@ -39,6 +39,9 @@ func documentsAt(x *summary.Index, variant, level string) Evidence {
 		}
 		d := t.Documents
 		switch {
+		case t.NoDocuments:
+			gaps["the program writes no documents"]++
+			continue
 		case d == nil:
 			gaps["not checked"]++
 			continue

@@ -71,7 +71,7 @@ func Judge(run *results.Run) (*Outcome, error) {
 		v.EndedBy = v.Thresholds[ender].Rule
 		ended = []string{fmt.Sprintf("stopped early: threshold %q can no longer be met", v.EndedBy)}
 	}
-	v.Notes = slices.Concat(notes(v), ended, h.Environment.Notes, limited(run), outOfPorts(run), repeated(run), discarded(run), warnings(run, v.Labels))
+	v.Notes = slices.Concat(notes(v), ended, h.Environment.Notes, limited(run), outOfPorts(run), unreported(x, run), repeated(run), discarded(run), warnings(run, v.Labels))
 	v.Decision = decide(v)
 	v.Exit = v.Decision.ExitCode()
 	return v, nil
@@ -105,6 +105,9 @@ func judgeClaim(x *summary.Index, c scenarios.Claim) (Claim, []noise.Finding, er
 	case c.Documents != nil:
 		judged.Kind = "documents"
 		judgeDocuments(x, *c.Documents, &judged)
+	case c.LimitRespected != nil:
+		judged.Kind = "limit_respected"
+		judgeLimitRespected(x, *c.LimitRespected, &judged)
 	case c.Exhaustion != nil:
 		judged.Kind = "exhaustion"
 		err = judgeExhaustion(x, *c.Exhaustion, &judged)

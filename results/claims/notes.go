@@ -25,9 +25,10 @@ func notes(v *Outcome) []string {
 	return notes
 }
 
-// limited notes what could not be measured with an external upstream.
+// limited notes what could not be measured with an external upstream or a program that
+// writes nothing.
 func limited(run *results.Run) []string {
-	throttled, requests, unread := 0, 0, 0
+	throttled, requests, unread, unwritten := 0, 0, 0, 0
 	for _, t := range run.Trials {
 		if t.Throttled > 0 {
 			throttled++
@@ -36,6 +37,9 @@ func limited(run *results.Run) []string {
 		if t.Documents != nil && t.Documents.Unchecked {
 			unread++
 		}
+		if t.NoDocuments {
+			unwritten++
+		}
 	}
 	var notes []string
 	if throttled > 0 {
@@ -43,6 +47,9 @@ func limited(run *results.Run) []string {
 	}
 	if unread > 0 {
 		notes = append(notes, fmt.Sprintf("documents counted but not read, as the answers of the upstream are unknown: in %d of %d trials; a corrupt one would go unnoticed", unread, len(run.Trials)))
+	}
+	if unwritten > 0 {
+		notes = append(notes, fmt.Sprintf("no documents expected in %d of %d trials, as the program writes none (database.documents: none)", unwritten, len(run.Trials)))
 	}
 	return notes
 }
@@ -109,4 +116,19 @@ func warnings(run *results.Run, labels map[string]string) []string {
 	t := run.Trials[first]
 	return []string{fmt.Sprintf("%d of %d trials have warnings, trial %d (%s at %s) first: %s",
 		warned, len(run.Trials), t.Index, t.Variant, cmp.Or(labels[t.LevelName], t.LevelName), t.Warnings[0])}
+}
+
+// unreported notes what a program of the user's own does not report.
+func unreported(x *summary.Index, run *results.Run) []string {
+	if len(x.Scenario.SUT.Command) == 0 || x.Scenario.Service != nil {
+		return nil
+	}
+	first := slices.IndexFunc(run.Trials, func(t results.Trial) bool { return t.Outcome == results.OutcomeOK })
+	if first < 0 {
+		return nil
+	}
+	if note := run.Trials[first].Unreported(); note != "" {
+		return []string{note}
+	}
+	return nil
 }

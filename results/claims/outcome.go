@@ -61,8 +61,8 @@ type Outcome struct {
 type Claim struct {
 	ID        string `json:"id"`
 	Statement string `json:"statement"` // as in the scenario
-	// Kind is reduction, growth, descriptors, documents, exhaustion, cause,
-	// time_series or predicted_exhaustion.
+	// Kind is reduction, growth, descriptors, documents, limit_respected, exhaustion,
+	// cause, time_series or predicted_exhaustion.
 	Kind     string       `json:"kind"`
 	Decision verdict.Word `json:"decision"`
 	// Expected is the decision that the scenario expects.
@@ -102,6 +102,9 @@ const (
 	KindPeakGrowth = "peak-growth"
 	// KindDocuments has the number of integrity violations as Value and 0 as Limit.
 	KindDocuments = "documents"
+	// KindLimitRespected has the highest number of requests in flight that the
+	// upstream saw as Value, and the declared limit as Limit.
+	KindLimitRespected = "limit_respected"
 	// The remaining kinds of claims have the number of trials that are as claimed as
 	// Value and the number of measured trials as Limit.
 	KindExhaustion          = "exhaustion"

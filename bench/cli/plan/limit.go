@@ -123,6 +123,10 @@ func (o limitOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds
 		Changed: func() error { return storePlan(path, plan.ID, plan) },
 	})
 	view.Close()
+	var unsupported *experiment.UnsupportedError
+	if errors.As(failed, &unsupported) {
+		return command.Usage(errors.Join(failed, p.env.Close()))
+	}
 	plan.External = p.external
 	var spent *experiment.BudgetError
 	if errors.As(failed, &spent) {

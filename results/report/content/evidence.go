@@ -67,6 +67,8 @@ func Statement(e claims.Evidence) string {
 		return words
 	case claims.KindPeak:
 		return whole(e.Value) + " " + limit(e, "≤", ">") + " " + whole(e.Limit)
+	case claims.KindLimitRespected:
+		return "peak in flight " + whole(e.Value) + " " + limit(e, "≤", ">") + " " + whole(e.Limit)
 	case claims.KindExhaustion:
 		return fmt.Sprintf("%s of %d trials ran out of descriptors", whole(e.Value), e.N)
 	case claims.KindNoExhaustion:

@@ -85,7 +85,7 @@ func (p *Limits) cells(t capacity.LimitPoint) []string {
 	}
 	inFlight := text.Digits(t.InFlight)
 	switch {
-	case len(t.Runs) == 0:
+	case len(t.Runs) == 0 || t.Counted != "":
 		inFlight = text.None
 	case t.Idle():
 		inFlight += p.Paint(" !", verdict.Doubt)

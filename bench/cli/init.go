@@ -1,0 +1,97 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"floodgate/bench/cli/command"
+	"floodgate/bench/sut"
+	"floodgate/mockupstream/strictyaml"
+	"floodgate/scenarios/examples"
+)
+
+// initOptions are the flags of "init". Each way to begin is a flag of its own, and they
+// are mutually exclusive.
+type initOptions struct {
+	sut string // language of a program that speaks the protocol
+	out string
+}
+
+func newInit(stdout io.Writer) *cobra.Command {
+	var o initOptions
+	cmd := &cobra.Command{
+		Use:   "init --sut LANGUAGE",
+		Short: "Write a program of your own to start from",
+		Example: `  floodgate init --sut python
+  floodgate init --sut go --out main.go`,
+		Long: `Writes a working program that speaks the protocol of the system under test
+(floodgate help protocol): it fetches every item within its limit, writes the
+answers to MongoDB, and reports counts and latencies. Name it in a scenario as
+sut: {command: [python3, sut.py]} and put your own code in.
+
+Exit codes: 0 written; 2 the file exists, or another mistake.`,
+		Args: command.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return o.run(stdout) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&o.sut, "sut", "", "program that speaks the protocol, in a `language`:\ngo, python or node")
+	flags.StringVar(&o.out, "out", "", "new `file` to write (default standard output)")
+	cmd.MarkFlagsOneRequired("sut")
+	return cmd
+}
+
+// run writes what the flags select.
+func (o initOptions) run(stdout io.Writer) error {
+	text, err := o.program()
+	if err != nil {
+		return command.Usage(err)
+	}
+	if o.out == "" {
+		_, err := stdout.Write(text)
+		return err
+	}
+	if err := writeNew(o.out, text); err != nil {
+		return command.Usage(err)
+	}
+	return nil
+}
+
+// program returns the example of a program in the language of --sut.
+func (o initOptions) program() ([]byte, error) {
+	all := examples.Programs()
+	i := slices.IndexFunc(all, func(p examples.Program) bool { return p.Language == o.sut })
+	if i >= 0 {
+		return all[i].Source()
+	}
+	var names []string
+	for _, p := range all {
+		names = append(names, p.Language)
+	}
+	return nil, fmt.Errorf("--sut: unknown language %q (want %s)", o.sut, strictyaml.Or(names))
+}
+
+// writeNew writes a file that must not exist.
+func writeNew(path string, text []byte) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("--out: %s exists already, and init overwrites nothing; name another file", path)
+	}
+	if err != nil {
+		return fmt.Errorf("--out: %w", err)
+	}
+	_, err = file.Write(text)
+	return errors.Join(err, file.Close())
+}
+
+// newProtocolTopic is a topic of help, not a command.
+func newProtocolTopic() *cobra.Command {
+	topic := &cobra.Command{Use: "protocol", Short: "How a program of your own becomes the system under test", Long: sut.ProtocolText()}
+	topic.SetHelpTemplate("{{.Long}}")
+	return topic
+}

@@ -1,0 +1,115 @@
+package experiment_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"floodgate/results"
+	"floodgate/scenarios/examples"
+)
+
+// requireExamples makes it an error that the interpreters of the examples or their
+// libraries are missing.
+const requireExamples = "FLOODGATE_REQUIRE_EXAMPLES"
+
+// unrunnable skips the test, or fails it where the examples must run.
+func unrunnable(t *testing.T, format string, args ...any) {
+	t.Helper()
+	if os.Getenv(requireExamples) != "" {
+		t.Fatalf(requireExamples+" is set, and "+format, args...)
+	}
+	t.Skipf(format, args...)
+}
+
+// exampleCommand returns the command of an example in the folder of its file.
+func exampleCommand(t *testing.T, p examples.Program, folder string) []string {
+	t.Helper()
+	file := filepath.Join(folder, p.File)
+	try := func(args ...string) (string, error) {
+		cmd := exec.CommandContext(t.Context(), args[0], args[1:]...)
+		cmd.Dir = folder
+		out, err := cmd.CombinedOutput()
+		return string(out), err
+	}
+	switch p.Language {
+	case "go":
+		program := filepath.Join(t.TempDir(), "report")
+		if out, err := try("go", "build", "-o", program, "."); err != nil {
+			t.Fatalf("build %s: %v\n%s", folder, err, out)
+		}
+		return []string{program}
+	case "python": // Debian's packages belong to Debian's own interpreter
+		var out string
+		for _, python := range []string{"/usr/bin/python3", "python3"} {
+			var err error
+			if out, err = try(python, "-c", "import gevent, requests, pymongo"); err == nil {
+				return []string{python, file}
+			}
+		}
+		unrunnable(t, "no python3 has gevent, requests and pymongo (apt-get install python3-gevent python3-requests python3-pymongo): %s", out)
+	default:
+		out, err := try("node", "--input-type=module", "--eval", `import "mongodb"`)
+		if err == nil {
+			return []string{"node", file}
+		}
+		unrunnable(t, "node with mongodb is missing (npm ci in scenarios/examples/node): %v %s", err, out)
+	}
+	return nil
+}
+
+// The example in each language does what its limit says: it writes every item once,
+// never exceeds its limit, counts its items, and leaves nothing open.
+func TestExamplesInRealTrials(t *testing.T) {
+	for _, p := range examples.Programs() {
+		t.Run(p.Language, func(t *testing.T) {
+			folder, err := filepath.Abs(filepath.Join("../../scenarios/examples", p.Language))
+			if err != nil {
+				t.Fatal(err)
+			}
+			source, err := p.Source()
+			if err != nil || strings.Count(string(source), "\n") > 60 {
+				t.Errorf("%d lines, %v, want at most 60", strings.Count(string(source), "\n"), err)
+			}
+			command := exampleCommand(t, p, folder)
+			r := trials(t)
+			r.Database = "examples_" + p.Language
+			s := scenario(t, fmt.Sprintf(`
+version: 1
+name: example
+title: A program in another language
+items: {kind: date-ranges, duplicates: 0.2}
+upstream: {late_bound: 10s, latency: {distribution: constant, value: 5ms}, body: {min_records: 1, max_records: 5}}
+sut: {nofile: 256, command: ["%s"]}
+variants: [{strategy: sequential}, {strategy: bounded, limit: 5}, {strategy: unbounded}]
+levels: [{items: 30}]
+`, strings.Join(command, `", "`)))
+			for _, planned := range plan(t, s)[:3] { // the first block
+				record, err := r.Run(t.Context(), planned)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if record.Outcome != results.OutcomeOK || len(record.Warnings) > 0 || len(record.Errors) > 0 || record.Overrun != nil {
+					t.Errorf("%s: %s %s %q %v %v", record.Variant, record.Outcome, record.Reason, record.Warnings, record.Errors, record.Overrun)
+					continue
+				}
+				if d := record.Documents; d == nil || d.Found != 30 || d.Broken() > 0 {
+					t.Errorf("%s: documents %+v, want 30", record.Variant, d)
+				}
+				limit, peak := s.DeclaredLimit(planned.Variant), record.Upstream.PeakInFlight
+				if limit > 0 && peak > limit {
+					t.Errorf("%s: peak in flight %d > limit %d", record.Variant, peak, limit)
+				}
+				if record.ItemsDone == nil || *record.ItemsDone != 30 || record.Stages["item"].Count != 30 {
+					t.Errorf("%s: items %v, latencies of %d, want 30", record.Variant, record.ItemsDone, record.Stages["item"].Count)
+				}
+				if left := record.Descriptors.Leaked; left == nil || *left != 0 {
+					t.Errorf("%s: left open: %v", record.Variant, left)
+				}
+			}
+		})
+	}
+}
