@@ -3,8 +3,10 @@ package claims
 import (
 	"cmp"
 	"fmt"
+	"slices"
 
 	"floodgate/results"
+	"floodgate/results/summary"
 )
 
 // notes describes the missing parts of a run.

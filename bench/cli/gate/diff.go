@@ -39,12 +39,10 @@ func newGateDiff(stdout, stderr io.Writer) *cobra.Command {
 		Long: `Builds the git commit REF and the working tree in a temporary folder, leaving
 the repository as it is. Runs a scenario (default report) with both in pairs
 until it is clear whether the working tree takes more than --margin longer.
-Of an HTTP service, the p99 of the response and the CPU time of a request are
-compared. Errors, documents and descriptors are compared by count.
-
-The program of sut.command is built by sut.build in a copy of each revision,
-and runs there. Without sut.build, go builds --build or else the main package
-of its name, such as ./cmd/reportd for ./reportd.`,
+Of an HTTP service, p99 and CPU time per request are compared. Errors, documents
+and descriptors are compared by count. The program of sut.command is built by
+sut.build in a copy of each revision, and runs there; without it, go builds
+--build, or the main package of its name, such as ./cmd/reportd for ./reportd.`,
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {

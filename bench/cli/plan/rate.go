@@ -41,7 +41,7 @@ func newPlanRate(shared planOptions) *cobra.Command {
 		Short: "Find the highest rate that each variant of a service sustains",
 		Example: `  floodgate plan rate                          # the built-in scenario service
   floodgate plan rate mine.yaml --limits 4,16,64  # which shared limit suffices
-  floodgate plan rate own.yaml --limits 4,16,64 --vary workers  # of your own service`,
+  floodgate plan rate own.yaml --limits 4,16,64 --vary workers  # of own service`,
 		Long: `Doubles the rate of reports until the scenario's slo fails, bisects, and
 confirms what passed over a longer window. Prints the rate, the lowest rate that
 failed, and the bottleneck. If that is the generator or the mock, there is no
