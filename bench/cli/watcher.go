@@ -173,10 +173,10 @@ func (w *watcher) growth() string {
 // group describes a group of connections: "10 ESTABLISHED to 127.0.0.1:27017, 8 idle".
 func group(c watched.Connections) string {
 	words := fmt.Sprintf("%s %s %s", text.Count(c.Count), c.State, direction(c)+c.Endpoint)
-	switch {
-	case c.Idle == 0:
+	switch c.Idle {
+	case 0:
 		return words
-	case c.Idle == c.Count:
+	case c.Count:
 		return words + ", idle"
 	}
 	return words + fmt.Sprintf(", %s idle", text.Count(c.Idle))

@@ -69,10 +69,10 @@ func (c Connections) String() string {
 		preposition = "accepted on"
 	}
 	text := fmt.Sprintf("%d %s %s %s", c.Count, c.State, preposition, c.Endpoint)
-	switch {
-	case c.Idle == 0:
+	switch c.Idle {
+	case 0:
 		return text
-	case c.Idle == c.Count:
+	case c.Count:
 		return text + ", idle"
 	}
 	return fmt.Sprintf("%s, %d of them idle", text, c.Idle)

@@ -165,7 +165,7 @@ func (i *inspector) tables(f func(socket)) error {
 	if err != nil {
 		return processError(err)
 	}
-	for _, table := range []func() (procfs.NetTCP, error){files.NetTCP, files.NetTCP6} {
+	for _, table := range []func() (procfs.NetTCP, error){files.NetTCP, files.NetTCP6} { //nolint:staticcheck // for kernels without sock_diag, to which the deprecation points
 		lines, err := table()
 		if errors.Is(err, fs.ErrNotExist) && !i.exited() { // a system without IPv6
 			continue

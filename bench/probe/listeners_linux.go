@@ -21,7 +21,7 @@ func Listeners(port uint16) (pids []int, hidden bool, err error) {
 	if err != nil {
 		return nil, false, err
 	}
-	defer self.close()
+	defer func() { _ = self.close() }() // it only read
 	owned := map[uint64]bool{} // by the inode of the socket
 	err = self.(*inspector).tcp(func(s socket) {
 		if s.state == listening && s.local.Port() == port {
