@@ -22,7 +22,7 @@ func Listeners(port uint16) (pids []int, hidden bool, err error) {
 		return nil, false, err
 	}
 	defer func() { _ = self.close() }() // it only read
-	owned := map[uint64]bool{} // by the inode of the socket
+	owned := map[uint64]bool{}          // by the inode of the socket
 	err = self.(*inspector).tcp(func(s socket) {
 		if s.state == listening && s.local.Port() == port {
 			owned[s.inode] = false
