@@ -101,6 +101,7 @@ func NewHTTPFetcher(options HTTPOptions) (*HTTPFetcher, error) {
 	dial := dialFunc(dialer.DialContext)
 	if options.MaxConnsPerHost > 0 && !options.FreshConnections {
 		dial = newPace(dial).DialContext
+		dial = (&bound{dial: dial, slots: make(chan struct{}, options.MaxConnsPerHost)}).DialContext
 	}
 	f := &HTTPFetcher{
 		options: options,
@@ -359,6 +360,40 @@ func (d *dials) close() {
 	d.end()
 	d.mu.Unlock()
 	d.inProgress.Wait()
+}
+
+// bound keeps the connections, including those that are closing, within the number of its
+// slots. The transport's own bound does not count a connection any more once it decides
+// to close it, which it also does to a kept one whose request was written too slowly, on
+// a busy machine: for a moment there would be one connection more than the limit.
+type bound struct {
+	dial  dialFunc
+	slots chan struct{}
+}
+
+func (b *bound) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
+	select {
+	case b.slots <- struct{}{}:
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	free := sync.OnceFunc(func() { <-b.slots })
+	conn, err := b.dial(ctx, network, address)
+	if err != nil {
+		free()
+		return nil, err
+	}
+	return boundConn{conn, free}, nil
+}
+
+type boundConn struct {
+	net.Conn
+	free func()
+}
+
+func (c boundConn) Close() error {
+	defer c.free()
+	return c.Conn.Close()
 }
 
 // A fetcher with bounded connections has at most dialsAtOnce concurrent dials,

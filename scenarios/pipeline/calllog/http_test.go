@@ -1,6 +1,7 @@
 package calllog_test
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -13,6 +14,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"floodgate/mockupstream"
@@ -193,8 +195,10 @@ func TestConnections(t *testing.T) {
 		peak          int // at most
 		dials, dialed int // at least, at most
 	}{
-		{"bounded, kept", calllog.HTTPOptions{MaxConnsPerHost: 20, MaxIdleConnsPerHost: 20}, 20, 1, 20},
-		{"bounded below the workers", calllog.HTTPOptions{MaxConnsPerHost: 5, MaxIdleConnsPerHost: 5}, 5, 1, 5},
+		// The transport does not keep a connection whose request it wrote too slowly, on a
+		// busy machine, and dials again.
+		{"bounded, kept", calllog.HTTPOptions{MaxConnsPerHost: 20, MaxIdleConnsPerHost: 20}, 20, 1, 40},
+		{"bounded below the workers", calllog.HTTPOptions{MaxConnsPerHost: 5, MaxIdleConnsPerHost: 5}, 5, 1, 10},
 		// The transport may start a dial that it does not need in the end.
 		{"unlimited, kept", calllog.HTTPOptions{}, 40, 1, 40},
 		{"fresh", calllog.HTTPOptions{FreshConnections: true}, 400, 400, 420},
@@ -206,6 +210,65 @@ func TestConnections(t *testing.T) {
 			}
 		})
 	}
+}
+
+// slowlyClosed is a connection whose Close takes until it is released.
+type slowlyClosed struct {
+	net.Conn
+	closing, release chan struct{}
+}
+
+func (c slowlyClosed) Close() error {
+	close(c.closing)
+	<-c.release
+	return c.Conn.Close()
+}
+
+// answerOnce answers one request and asks the client to close the connection.
+func answerOnce(c net.Conn) {
+	if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
+		fmt.Fprint(c, "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 14\r\n\r\n{\"records\":[]}")
+	}
+	c.Close()
+}
+
+// The connection that is closing counts, so that a bound holds at any moment.
+func TestAClosingConnectionCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var dials atomic.Int32
+		closing, release := make(chan struct{}), make(chan struct{})
+		counter := &dialcount.Counter{Dial: func(context.Context, string, string) (net.Conn, error) {
+			client, server := net.Pipe()
+			go answerOnce(server)
+			if dials.Add(1) == 1 {
+				return slowlyClosed{client, closing, release}, nil
+			}
+			return client, nil
+		}}
+		f, err := calllog.NewHTTPFetcher(calllog.HTTPOptions{BaseURL: "http://127.0.0.1:1", MaxConnsPerHost: 1, MaxIdleConnsPerHost: 1, Dialer: counter})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		var fetches sync.WaitGroup
+		for _, item := range []calllog.Item{"first", "second"} {
+			fetches.Go(func() {
+				if _, err := f.Fetch(t.Context(), item); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		<-closing
+		synctest.Wait() // the other fetch has begun its dial, if it may
+		if n := dials.Load(); n != 1 {
+			t.Errorf("%d dials while the only connection is closing", n)
+		}
+		close(release)
+		fetches.Wait()
+		if n := counter.Counts(); n.Peak != 1 || n.Dials != 2 {
+			t.Errorf("%+v: want a peak of 1 and 2 dials", n)
+		}
+	})
 }
 
 // A dial for which no request waits any more ends with the fetcher, so that its
