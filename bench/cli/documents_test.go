@@ -295,6 +295,13 @@ levels: [{items: [10, 200]}]
 blocks: 6
 `
 
+// minimalService is that of a fragment with an HTTP service.
+const minimalService = `
+version: 1
+name: minimal
+title: A fragment of a document
+`
+
 // Each YAML block of a scenario is a scenario, or a part of one that loads.
 func TestDocumentScenarios(t *testing.T) {
 	checked := 0
@@ -321,7 +328,11 @@ func TestDocumentScenarios(t *testing.T) {
 				continue
 			}
 			var whole, part yaml.MapSlice
-			for text, into := range map[string]*yaml.MapSlice{minimal: &whole, m[3]: &part} {
+			fragment, around := strings.ReplaceAll(m[3], "…\n", ""), minimal
+			if strings.Contains(fragment, "command:") && strings.Contains(fragment, "requests:") {
+				around = minimalService
+			}
+			for text, into := range map[string]*yaml.MapSlice{around: &whole, fragment: &part} {
 				if err := yaml.Unmarshal([]byte(text), into); err != nil {
 					t.Fatalf("%v\n%s", err, text)
 				}

@@ -5,10 +5,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"floodgate/results"
+	"floodgate/scenarios"
 	"floodgate/scenarios/examples"
 )
 
@@ -112,4 +115,41 @@ levels: [{items: 30}]
 			}
 		})
 	}
+}
+
+// TestLeakyExample shows that the planted leak is one connection in ten requests, and
+// that it is seen at the right endpoint.
+func TestLeakyExample(t *testing.T) {
+	folder, err := filepath.Abs("../../scenarios/examples/leaky")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := scenarios.Load(filepath.Join(folder, "leaky.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.SUT.Command[0] = exampleCommand(t, examples.Program{Language: "go", File: "main.go"}, folder)[0]
+	s.Service.Arrivals.Rate, s.Service.Duration = 200, scenarios.Duration(500*time.Millisecond)
+	s.Levels = []scenarios.LevelSet{{"service.arrivals.rate": 200}}
+	s.Service.Timeout, s.Service.Stall, s.Service.Recovery = scenarios.Duration(time.Minute), scenarios.Duration(time.Minute), scenarios.Duration(time.Minute)
+	s.SUT.ReadyTimeout = scenarios.Duration(time.Minute)
+	r := trials(t)
+	r.IgnoreLag()
+	record, err := r.Run(t.Context(), variantOf(t, s, "leaking"))
+	if err != nil || record.Outcome != results.OutcomeOK && record.Outcome != results.OutcomeInvalid {
+		t.Fatalf("outcome %s, %s, %v", record.Outcome, record.Reason, err)
+	}
+	if runtime.GOOS != "linux" {
+		t.Skip("connections are seen by endpoint on Linux alone")
+	}
+	want := fmt.Sprint("ESTABLISHED to ", r.Environment.UpstreamAddrs()[0])
+	for _, e := range record.Descriptors.Endpoints {
+		if e.Name == want {
+			if e.Last < 10 { // of 101 requests
+				t.Errorf("%+v: want 10 connections that stay", e)
+			}
+			return
+		}
+	}
+	t.Errorf("no %s among %+v", want, record.Descriptors.Endpoints)
 }
