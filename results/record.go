@@ -253,6 +253,8 @@ type Descriptors struct {
 	Inside *Kinds `json:"inside,omitempty"`
 	// Predicted is the bound predicted for the variant; zero means no prediction.
 	Predicted int `json:"predicted,omitempty"`
+	// Limit is the RLIMIT_NOFILE of a process that ran already; zero means sut.nofile.
+	Limit int `json:"limit,omitempty"`
 	// Endpoints are the connections of an HTTP service by direction, remote endpoint and
 	// state, as seen from outside, those that grew most first; nil means that they cannot
 	// be seen.

@@ -55,6 +55,8 @@ var rules = map[string]rule{
 	"SUT.command":       {doc: "Command that runs instead of the built-in SUT: with service an HTTP service, otherwise a program that speaks the protocol. Arguments may hold {{limit}}, {{nofile}}, {{upstream.url}}, {{database.uri}}, {{database.name}} and the variables of the variant, for an HTTP service {{addr}} and {{port}}, and ${NAME} of the environment.", filled: true},
 	"SUT.env":           {doc: "Variables added to the environment of the command; values may hold the same variables as its arguments."},
 	"SUT.ready":         {doc: "Sign that an HTTP service is ready; a path alone is that of http. Default: it accepts connections."},
+	"SUT.pid":           {doc: "Process of an HTTP service that runs already, in place of command. It is never signalled.", span: between(1, 1<<22)},
+	"SUT.port":          {doc: "Loopback port of an HTTP service that runs already, in place of command.", span: between(1, 65535)},
 	"SUT.addr":          {doc: "Loopback address that an HTTP service listens on. Default: a free one, which the service gets as {{addr}} or {{port}}.", filled: true},
 	"SUT.build":         {doc: "Command that builds the program. It runs in the folder of the scenario, before a run and in a copy of each revision in floodgate gate diff.", filled: true},
 	"Ready.http":        {doc: "Path that answers with a status of 200 to 399.", filled: true},

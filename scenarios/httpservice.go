@@ -102,9 +102,15 @@ func (s Statuses) MarshalText() ([]byte, error) {
 	return fmt.Appendf(nil, "%d-%d", s[0], s[1]), nil
 }
 
-// IsHTTPService reports whether the SUT is an HTTP service that sut.command starts,
-// in place of the built-in service or of a program that speaks the protocol.
-func (s *Scenario) IsHTTPService() bool { return s.Service != nil && len(s.SUT.Command) > 0 }
+// IsHTTPService reports whether the SUT is an HTTP service, which sut.command starts or
+// which runs already, in place of the built-in service or of a program that speaks the
+// protocol.
+func (s *Scenario) IsHTTPService() bool {
+	return s.Service != nil && (len(s.SUT.Command) > 0 || s.SUT.Runs())
+}
+
+// Runs reports whether the SUT is a process that runs already.
+func (s SUT) Runs() bool { return s.PID > 0 || s.Port > 0 }
 
 // fillInHTTPService sets omitted fields of a scenario with an HTTP service to their
 // defaults: one variant, and one level, at the rate of the arrivals.
@@ -481,6 +487,9 @@ func (c *checker) httpService() {
 	for name, v := range s.SUT.Env {
 		c.knownVariables(strictyaml.Join("sut.env", name), Text(v), forThis)
 	}
+	if s.SUT.Runs() {
+		c.runsAlready()
+	}
 	if !own {
 		return
 	}
@@ -494,6 +503,7 @@ func (c *checker) httpService() {
 	uses := s.Uses(VariableAddr) || s.Uses(VariablePort)
 	addr, err := netip.ParseAddrPort(s.SUT.Addr)
 	switch {
+	case s.SUT.Runs() && s.SUT.Addr == "":
 	case s.SUT.Addr == "" && !uses:
 		c.report("sut.command", "does not say where the service listens: write {{addr}} (or {{port}}) where the program takes its address, or set sut.addr to the loopback address that it listens on")
 	case s.SUT.Addr != "" && (err != nil || !addr.Addr().IsLoopback() || addr.Port() == 0):
@@ -507,6 +517,25 @@ func (c *checker) scalars(path string, values Values) {
 		if _, isList := v.([]any); isList {
 			c.report(strictyaml.Join(path, name), "must be one value (got a list)")
 		}
+	}
+}
+
+// runsAlready checks a service that runs already.
+func (c *checker) runsAlready() {
+	s := c.s
+	if s.Service == nil {
+		c.report("sut", "pid and port apply only to an HTTP service; add service with its requests")
+	}
+	if s.SUT.PID > 0 && s.SUT.Port > 0 {
+		c.reportKey("sut.port", "sut.pid and sut.port are mutually exclusive")
+	}
+	for _, path := range []string{"sut.command", "sut.env", "sut.ready", "sut.nofile", "sut.build"} {
+		if c.Has(path) {
+			c.reportKey(path, "does not apply to a process that runs already (sut.pid or sut.port)")
+		}
+	}
+	if len(s.Variants) > 1 {
+		c.report("variants[1]", "a process that runs already has one variant, as it is not restarted")
 	}
 }
 

@@ -143,6 +143,11 @@ type SUT struct {
 	// Ready describes how an HTTP service shows that it is ready. Default: it accepts
 	// connections.
 	Ready Ready `yaml:"ready,omitempty" json:"ready,omitzero"`
+	// PID is a process that runs already, and Port the loopback port on which it listens,
+	// in place of Command; zero means that Command is started. Such a process is never
+	// signalled. Its blocks are windows of time.
+	PID  int `yaml:"pid,omitempty" json:"pid,omitempty"`
+	Port int `yaml:"port,omitempty" json:"port,omitempty"`
 	// Addr is the loopback address that an HTTP service listens on; empty means a
 	// free one, which the service gets as {{addr}} or {{port}}.
 	Addr string `yaml:"addr,omitempty" json:"addr,omitempty"`

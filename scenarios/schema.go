@@ -157,7 +157,7 @@ func (w schemaWriter) object(t reflect.Type) schema {
 		strategy := func(s schema) schema {
 			return schema{"properties": schema{"variants": schema{"items": s}}}
 		}
-		s["if"] = schema{"required": []string{"service", "sut"}, "properties": schema{"sut": schema{"required": []string{"command"}}}}
+		s["if"] = schema{"required": []string{"service", "sut"}, "properties": schema{"sut": schema{"anyOf": requireEach([]string{"command", "pid", "port"})}}}
 		s["then"] = strategy(schema{"properties": schema{"strategy": false}})
 		s["else"] = strategy(schema{"required": []string{"strategy"}})
 		s["else"].(schema)["required"] = []string{"items", "variants", "levels"}

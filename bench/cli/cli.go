@@ -166,7 +166,7 @@ Exit codes:
 	root.SetUsageTemplate(usageTemplate)
 	root.SetFlagErrorFunc(command.UnknownFlag)
 	root.AddCommand(newRun(stdout, stderr), newScenario(stdout), newReport(stdout), newCompare(stdout),
-		newUpstream(stdout, stderr), newMongo(stderr), newDoctor(stdout, stderr), plan.New(stdout, stderr), gate.New(stdout, stderr), newHistory(stdout), newWatch(stdout, stderr), newInit(stdout), newProtocolTopic())
+		newUpstream(stdout, stderr), newMongo(stderr), newDoctor(stdout, stderr), plan.New(stdout, stderr), gate.New(stdout, stderr), newHistory(stdout), newWatch(stdout, stderr), newInit(stdout), newAttack(stdout), newProtocolTopic())
 	root.InitDefaultHelpCmd()
 	if help, _, err := root.Find([]string{"help"}); err == nil {
 		help.Args, help.Long, help.Example = command.HelpTopic, "", "  floodgate help gate diff"

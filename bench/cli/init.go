@@ -21,34 +21,50 @@ import (
 type initOptions struct {
 	sut string // language of a program that speaks the protocol
 	out string
+	attackOptions
 }
 
 func newInit(stdout io.Writer) *cobra.Command {
 	var o initOptions
 	cmd := &cobra.Command{
-		Use:   "init --sut LANGUAGE",
-		Short: "Write a program of your own to start from",
+		Use:   "init --sut LANGUAGE | METHOD URL [BODY] [-- COMMAND…]",
+		Short: "Write a program or a scenario of your own to start from",
 		Example: `  floodgate init --sut python
-  floodgate init --sut go --out main.go`,
-		Long: `Writes a working program that speaks the protocol of the system under test
-(floodgate help protocol): it fetches every item within its limit, writes the
-answers to MongoDB, and reports counts and latencies. Name it in a scenario as
+  floodgate init --out own.yaml POST http://127.0.0.1:8080/reports @report.json`,
+		Long: `With the arguments of floodgate attack, writes the scenario of that load.
+
+With --sut, writes a working program that speaks the protocol of the system
+under test (floodgate help protocol): it fetches every item within its limit,
+writes the answers to MongoDB, and reports counts and latencies. Name it in a scenario as
 sut: {command: [python3, sut.py]} and put your own code in.
 
 Exit codes: 0 written; 2 the file exists, or another mistake.`,
-		Args: command.NoArgs,
-		RunE: func(*cobra.Command, []string) error { return o.run(stdout) },
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args, stdout) },
 	}
 	flags := cmd.Flags()
 	flags.StringVar(&o.sut, "sut", "", "program that speaks the protocol, in a `language`:\ngo, python or node")
 	flags.StringVar(&o.out, "out", "", "new `file` to write (default standard output)")
-	cmd.MarkFlagsOneRequired("sut")
+	o.flags(flags)
 	return cmd
 }
 
 // run writes what the flags select.
-func (o initOptions) run(stdout io.Writer) error {
-	text, err := o.program()
+func (o initOptions) run(cmd *cobra.Command, args []string, stdout io.Writer) error {
+	var text []byte
+	var err error
+	switch {
+	case o.sut != "" && len(args) > 0:
+		err = errors.New("--sut and the arguments of a scenario are mutually exclusive")
+	case o.sut == "" && len(args) == 0:
+		err = errors.New("specify --sut LANGUAGE for a program, or METHOD URL for a scenario")
+	case o.sut != "":
+		text, err = o.program()
+	default:
+		if _, err = o.scenario(cmd, args); err == nil {
+			text, err = o.source(cmd, args)
+		}
+	}
 	if err != nil {
 		return command.Usage(err)
 	}

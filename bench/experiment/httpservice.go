@@ -7,6 +7,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"os"
@@ -28,6 +29,8 @@ type httpService struct {
 	scenario *scenarios.Scenario
 	variant  scenarios.Variant
 	addr     string
+	pid      int         // of a service that runs already; zero means that it is started
+	nofile   int         // its limit of descriptors
 	tls      *tls.Config // nil means http
 	values   variables
 	items    [][]string
@@ -40,7 +43,13 @@ func (r *Trials) newHTTPService(t ScheduledTrial) (*httpService, error) {
 	if s.Items.Kind != "" || s.Items.File != "" {
 		h.items = s.ItemArgs()
 	}
+	h.nofile = s.SUT.NoFile
 	var err error
+	if s.SUT.Runs() {
+		if err := h.find(s.SUT); err != nil {
+			return nil, err
+		}
+	}
 	if h.addr == "" {
 		if h.addr, err = sut.FreeAddr(); err != nil {
 			return nil, err
@@ -58,6 +67,45 @@ func (r *Trials) newHTTPService(t ScheduledTrial) (*httpService, error) {
 	h.values = r.variables(s, t.Variant)
 	h.values[scenarios.VariableAddr], h.values[scenarios.VariablePort] = h.addr, port
 	return h, nil
+}
+
+// find finds the process of a service that runs already, its address and its limit.
+func (h *httpService) find(s scenarios.SUT) error {
+	h.pid = s.PID
+	if s.Port > 0 {
+		pids, _, err := probe.Listeners(uint16(s.Port))
+		switch {
+		case err != nil:
+			return err
+		case len(pids) == 0:
+			return fmt.Errorf("no process that this user may look at listens on port %d; start it, name its command, or run as its user", s.Port)
+		case len(pids) > 1:
+			return fmt.Errorf("processes %v all listen on port %d; name one as sut.pid in a scenario", pids, s.Port)
+		}
+		h.pid, h.addr = pids[0], net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port))
+	}
+	inspector, err := probe.Inspect(h.pid)
+	if err != nil {
+		return fmt.Errorf("look at process %d: %w", h.pid, err)
+	}
+	defer func() { _ = inspector.Close() }() // it only read
+	limit, err := inspector.Limit()
+	if err != nil {
+		return err
+	}
+	h.nofile = int(min(limit, math.MaxInt32))
+	if h.addr != "" {
+		return nil
+	}
+	d, err := inspector.Descriptors()
+	switch {
+	case err != nil:
+		return err
+	case len(d.Listening) != 1:
+		return fmt.Errorf("sut.pid: process %d listens on %d addresses %v; name the one to load as sut.addr", h.pid, len(d.Listening), d.Listening)
+	}
+	h.addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(int(d.Listening[0].Port())))
+	return nil
 }
 
 // clientTLS reads the certificates of the load generator.
@@ -191,6 +239,12 @@ func (t *serviceTrial) drainHTTP(ctx context.Context) {
 	limit := time.Duration(t.scenario.SUT.Timeout)
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	if t.http.pid > 0 { // it goes on; the next window begins when it has calmed down
+		if n, err := t.m.sampler.WaitFor(t.m.record.Descriptors.Baseline, coolDown); err == nil && n > t.m.record.Descriptors.Baseline {
+			t.m.warn("%d descriptors more than before are open %v after the load", n-t.m.record.Descriptors.Baseline, coolDown)
+		}
+		return
+	}
 	began := time.Now()
 	if err := t.m.process.Terminate(); err != nil {
 		t.m.warn("%v", err)
@@ -207,6 +261,9 @@ func (t *serviceTrial) drainHTTP(ctx context.Context) {
 	}
 }
 
+// coolDown bounds the wait until a service that goes on has closed what it opened.
+const coolDown = 10 * time.Second
+
 // observeInterval is the interval in which a service is looked at from outside.
 const observeInterval = 100 * time.Millisecond
 
@@ -220,6 +277,7 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 	view := newEndpoints(t.m.process.PID())
 	look := func() {
 		seen := t.observe()
+		seen.NoFile = t.http.nofile
 		clients, known := view.look()
 		t.mu.Lock()
 		c := t.recorder.Counts()
@@ -258,6 +316,9 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 		close(done)
 		<-ended
 		t.m.record.Descriptors.Endpoints = view.close()
+		if t.http.pid > 0 {
+			t.m.record.Descriptors.Limit = t.http.nofile
+		}
 	}
 }
 

@@ -1,12 +1,15 @@
 package experiment_test
 
 import (
+	"bufio"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"os/signal"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -14,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"floodgate/bench/sut"
 	"floodgate/results"
 	"floodgate/scenarios"
 )
@@ -48,6 +52,9 @@ func httpService(addr, behavior string) int {
 		if behavior == "leaks" {
 			client = &http.Client{Transport: &http.Transport{}}
 			forgotten.Store(n, client)
+		}
+		if behavior == "fresh" {
+			client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 		}
 		if behavior == "dies" && n == 5 {
 			os.Exit(7)
@@ -186,4 +193,67 @@ func TestHTTPServiceFailures(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestHTTPServiceThatRuns shows that a service that runs already is found by its port and
+// by its number, is loaded and watched, and goes on afterwards.
+func TestHTTPServiceThatRuns(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("the process that listens on a port is found on Linux alone")
+	}
+	t.Setenv("TEST_SERVICE_TOKEN", "s3cr3t-t0ken")
+	addr, err := sut.FreeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := trials(t)
+	r.IgnoreLag()
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	service := exec.Command(executable, serviceArg, addr, "fresh")
+	service.Env = append(os.Environ(), "UPSTREAM_URL="+r.Environment.UpstreamURL())
+	output, err := service.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := service.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = service.Process.Kill()
+		_ = service.Wait()
+	}()
+	if _, err := bufio.NewReader(output).ReadString('\n'); err != nil { // it listens
+		t.Fatal(err)
+	}
+	_, port, _ := strings.Cut(addr, ":")
+	for name, which := range map[string]string{"port": "{port: " + port + "}", "pid": fmt.Sprintf("{pid: %d}", service.Process.Pid)} {
+		t.Run(name, func(t *testing.T) {
+			text := httpServiceScenario[:strings.Index(httpServiceScenario, "sut:")] + "sut: " + which + "\n" +
+				httpServiceScenario[strings.Index(httpServiceScenario, "service:"):strings.Index(httpServiceScenario, "upstream:")]
+			record, err := r.Run(t.Context(), plan(t, scenario(t, text))[0])
+			if err != nil || record.Outcome != results.OutcomeOK {
+				t.Fatalf("outcome %s: %s, %v", record.Outcome, record.Reason, err)
+			}
+			if s := record.Service; s.Due != 30 || s.OK != 30 || s.Drain != nil {
+				t.Errorf("%d due, %d done, drain %v", s.Due, s.OK, s.Drain)
+			}
+			if record.Descriptors.Limit == 0 || record.Descriptors.Baseline == 0 {
+				t.Errorf("descriptors %+v", record.Descriptors)
+			}
+		})
+	}
+	if err := dial(addr); err != nil {
+		t.Errorf("the service does not go on: %v", err)
+	}
+}
+
+func dial(addr string) error {
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		return err
+	}
+	return c.Close()
 }

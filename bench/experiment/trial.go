@@ -188,7 +188,11 @@ func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.
 	if len(s.SUT.Command) > 0 {
 		options.Dir = r.Dir
 	}
-	if m.process, err = sut.Start(options); err != nil {
+	start := func() (*sut.Process, error) { return sut.Start(options) }
+	if m.service != nil && m.service.http != nil && m.service.http.pid > 0 {
+		start = func() (*sut.Process, error) { return sut.Attach(m.service.http.pid) }
+	}
+	if m.process, err = start(); err != nil {
 		fail(record, results.OutcomeFailed, err)
 		return nil
 	}

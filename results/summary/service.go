@@ -107,6 +107,9 @@ func (x *Index) Served(variant string, l scenarios.Level) []Served {
 	var all []Served
 	for _, t := range x.Trials(variant, l.Name) {
 		s := Served{Trial: t, Seed: x.Seed(variant, l.Name), NoFile: l.Scenario.SUT.NoFile}
+		if limit := t.Descriptors.Limit; limit > 0 {
+			s.NoFile = limit
+		}
 		if t.Service != nil {
 			s.TimeSeries = NewTimeSeries(t.Service.Series, time.Duration(l.Scenario.Service.Duration))
 		}
@@ -123,7 +126,11 @@ func (s Served) Measured() bool {
 // ServiceAt summarizes one variant at one level.
 func (x *Index) ServiceAt(variant string, l scenarios.Level) (ServiceRow, error) {
 	row := ServiceRow{Variant: variant, Level: l.Name, Planned: x.Blocks(), NoFile: l.Scenario.SUT.NoFile, Unit: l.Scenario.Service.Unit()}
-	if err := row.add(x.Served(variant, l)); err != nil {
+	trials := x.Served(variant, l)
+	for _, t := range trials {
+		row.NoFile = t.NoFile
+	}
+	if err := row.add(trials); err != nil {
 		return row, fmt.Errorf("sum up %s at %s: %w", variant, l.Name, err)
 	}
 	return row, nil

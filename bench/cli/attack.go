@@ -1,0 +1,341 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"net/url"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"floodgate/bench/cli/command"
+	"floodgate/bench/environment"
+	"floodgate/bench/experiment"
+	"floodgate/mockupstream/strictyaml"
+	"floodgate/results"
+	"floodgate/results/leak"
+	"floodgate/results/report/text"
+	"floodgate/results/summary"
+	"floodgate/results/verdict"
+	"floodgate/scenarios"
+)
+
+// attackOptions are the flags of "attack".
+type attackOptions struct {
+	rate    float64
+	over    time.Duration
+	timeout time.Duration
+	headers []string
+	nofile  int
+	format  string
+}
+
+func newAttack(stdout io.Writer) *cobra.Command {
+	var o attackOptions
+	cmd := &cobra.Command{
+		Use:   "attack METHOD URL [BODY|@FILE] [-- COMMAND…]",
+		Short: "Load an HTTP service now, and tell whether it leaks descriptors",
+		Example: `  floodgate attack --rate 200 POST http://127.0.0.1:8080/reports @report.json
+  floodgate attack GET http://127.0.0.1:8080/ -- ./reportd -addr 127.0.0.1:8080`,
+		Long: `Sends requests at a rate, whatever becomes of the earlier ones, to a service on
+this machine. Watches the process that listens there, or starts COMMAND and ends
+it by SIGTERM. Prints response times from when requests were due, service times
+from when they were sent, errors, descriptors by endpoint, and the verdict: leak
+(completed requests leave descriptors open), load (requests in flight hold
+them), both, neither, or inconclusive. Path, headers and body may hold {{n}},
+the number of the request, and ${NAME} of the environment.
+
+Exit codes: 0 load or neither; 1 leak or both; 3 inconclusive; 4 not measured.`,
+		Args: cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error { return o.run(cmd, args, stdout) },
+	}
+	o.flags(cmd.Flags())
+	cmd.Flags().StringVar(&o.format, "format", "text", "output `format`: text or json")
+	return cmd
+}
+
+// flags are those that make a scenario.
+func (o *attackOptions) flags(flags *pflag.FlagSet) {
+	flags.Float64Var(&o.rate, "rate", 50, "`requests` a second")
+	flags.DurationVar(&o.over, "for", 30*time.Second, "`duration` of the load")
+	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "`timeout` of a request")
+	flags.StringArrayVarP(&o.headers, "header", "H", nil, "`header` \"Name: value\" (repeatable)")
+	flags.IntVar(&o.nofile, "nofile", scenarios.DefaultNoFile, "`limit` of descriptors of COMMAND")
+}
+
+// run attacks once.
+func (o attackOptions) run(cmd *cobra.Command, args []string, stdout io.Writer) error {
+	if o.format != "text" && o.format != "json" {
+		return command.Usage(fmt.Errorf("unknown format %q (want text or json)", o.format))
+	}
+	s, err := o.scenario(cmd, args)
+	if err != nil {
+		return command.Usage(err)
+	}
+	executable, err := os.Executable()
+	if err != nil {
+		return command.NotMeasured(err)
+	}
+	s.Blocks = 1
+	schedule, err := experiment.Schedule(s)
+	if err != nil {
+		return command.Usage(err)
+	}
+	trials := experiment.NewTrials(environment.None{}, executable, "attack")
+	record, err := trials.Run(cmd.Context(), schedule[0])
+	if err != nil {
+		return command.NotMeasured(fmt.Errorf("%w: %w", experiment.ErrInterrupted, context.Cause(cmd.Context())))
+	}
+	a := judgeAttack(s, record)
+	if o.format == "json" {
+		return command.Exit(a.Exit, a.json(stdout))
+	}
+	return command.Exit(a.Exit, a.text(stdout, args[0]+" "+args[1]))
+}
+
+// scenario turns the arguments into a scenario, as the loader reads it.
+func (o attackOptions) scenario(cmd *cobra.Command, args []string) (*scenarios.Scenario, error) {
+	src, err := o.source(cmd, args)
+	if err != nil {
+		return nil, err
+	}
+	s, err := scenarios.Parse("the arguments", src)
+	var all strictyaml.Errors
+	if errors.As(err, &all) { // positions in a text that the user does not see
+		var messages []string
+		for _, e := range all {
+			messages = append(messages, e.Message())
+		}
+		return nil, errors.New(strings.Join(messages, "\n"))
+	}
+	return s, err
+}
+
+// source writes the scenario of the arguments.
+func (o attackOptions) source(cmd *cobra.Command, args []string) ([]byte, error) {
+	var program []string
+	if at := cmd.ArgsLenAtDash(); at >= 0 {
+		args, program = args[:at], args[at:]
+		if len(program) == 0 {
+			return nil, errors.New("-- needs a command after it")
+		}
+	}
+	switch {
+	case len(args) < 2 || len(args) > 3:
+		return nil, errors.New(`want METHOD URL [BODY|@FILE], such as: POST http://127.0.0.1:8080/reports @report.json`)
+	case o.rate <= 0:
+		return nil, fmt.Errorf("--rate must be above 0 (got %v)", o.rate)
+	case o.over <= 0 || o.timeout <= 0:
+		return nil, fmt.Errorf("--for and --timeout must be above 0 (got %v and %v)", o.over, o.timeout)
+	}
+	u, addr, err := loopbackURL(args[1])
+	if err != nil {
+		return nil, err
+	}
+	request := yaml.MapSlice{{Key: "method", Value: args[0]}, {Key: "path", Value: pathOf(args[1], u)}}
+	if len(args) == 3 {
+		body, err := bodyOf(args[2])
+		if err != nil {
+			return nil, err
+		}
+		request = append(request, yaml.MapItem{Key: "body", Value: body})
+	}
+	headers := yaml.MapSlice{}
+	for _, h := range o.headers {
+		name, value, found := strings.Cut(h, ":")
+		if !found || strings.TrimSpace(name) == "" {
+			return nil, fmt.Errorf(`--header must be "Name: value" (got %q)`, h)
+		}
+		headers = append(headers, yaml.MapItem{Key: strings.TrimSpace(name), Value: strings.TrimSpace(value)})
+	}
+	if len(headers) > 0 {
+		request = append(request, yaml.MapItem{Key: "headers", Value: headers})
+	}
+	service := yaml.MapSlice{{Key: "requests", Value: []yaml.MapSlice{request}},
+		{Key: "arrivals", Value: yaml.MapSlice{{Key: "rate", Value: o.rate}}},
+		{Key: "duration", Value: o.over.String()}, {Key: "timeout", Value: o.timeout.String()}}
+	if u.Scheme == "https" {
+		service = append(service, yaml.MapItem{Key: "tls", Value: yaml.MapSlice{}})
+	}
+	sut := yaml.MapSlice{{Key: "port", Value: int(addr.Port())}}
+	if program != nil {
+		sut = yaml.MapSlice{{Key: "command", Value: program}, {Key: "addr", Value: addr.String()}, {Key: "nofile", Value: o.nofile}}
+	}
+	return yaml.Marshal(yaml.MapSlice{{Key: "version", Value: 1}, {Key: "name", Value: "attack"}, {Key: "title", Value: args[0] + " " + args[1]},
+		{Key: "sut", Value: sut}, {Key: "service", Value: service}})
+}
+
+// pathOf returns path and query as they were written: variables keep their braces.
+func pathOf(text string, u *url.URL) string {
+	_, path, _ := strings.Cut(text, u.Host)
+	path, _, _ = strings.Cut(path, "#")
+	if !strings.HasPrefix(path, "/") {
+		path = "/" + path
+	}
+	return path
+}
+
+// loopbackURL parses the URL of a service on this machine.
+func loopbackURL(text string) (*url.URL, netip.AddrPort, error) {
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return nil, netip.AddrPort{}, fmt.Errorf("%q is not a URL such as http://127.0.0.1:8080/reports", text)
+	}
+	host, port := u.Hostname(), u.Port()
+	if host == "localhost" {
+		host = "127.0.0.1"
+	}
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil || !ip.IsLoopback() {
+		return nil, netip.AddrPort{}, fmt.Errorf("%s is not this machine: attack loads only services on loopback, such as http://127.0.0.1:8080/", u.Host)
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil || n == 0 {
+		return nil, netip.AddrPort{}, fmt.Errorf("%q has no port from 1 to 65535", text)
+	}
+	return u, netip.AddrPortFrom(ip, uint16(n)), nil
+}
+
+// maxAttackBody bounds the body of a request, in bytes.
+const maxAttackBody = 512 << 10
+
+// bodyOf returns a body, or the content of the file that @FILE names.
+func bodyOf(arg string) (string, error) {
+	path, isFile := strings.CutPrefix(arg, "@")
+	if !isFile {
+		return arg, nil
+	}
+	content, err := os.ReadFile(path)
+	switch {
+	case err != nil:
+		return "", err
+	case len(content) > maxAttackBody || !utf8.Valid(content):
+		return "", fmt.Errorf("%s must be text of at most %d KiB; other bodies need a scenario with body_file (floodgate help run)", path, maxAttackBody>>10)
+	}
+	return string(content), nil
+}
+
+// attackOutcome is what an attack shows.
+type attackOutcome struct {
+	Decision verdict.Decision `json:"decision"`
+	Exit     int              `json:"exit_code"`
+	Cause    leak.Cause       `json:"cause"`
+	// Statement is the verdict in a sentence, or the reason why there is none.
+	Statement string `json:"statement"`
+	// PerRequest and PerInFlight are descriptors by the regression; nil means unknown.
+	PerRequest  *float64 `json:"descriptors_per_request,omitempty"`
+	PerInFlight *float64 `json:"descriptors_per_request_in_flight,omitempty"`
+	// Exhaustion is the time from the start of the load at which the descriptors run out at
+	// this rate; nil means that no growth leads there.
+	Exhaustion *time.Duration `json:"exhaustion_ns,omitempty"`
+	Trial      results.Trial  `json:"trial"`
+	nofile     int
+}
+
+// attackSeed makes the same samples give the same verdict.
+const attackSeed = 1
+
+func judgeAttack(s *scenarios.Scenario, t results.Trial) *attackOutcome {
+	a := &attackOutcome{Cause: leak.Undecided, Trial: t, nofile: s.SUT.NoFile}
+	if t.Descriptors.Limit > 0 {
+		a.nofile = t.Descriptors.Limit
+	}
+	a.Decision, a.Statement = verdict.NotMeasured, t.Outcome+": "+t.Reason
+	if t.Outcome == results.OutcomeOK || t.Outcome == results.OutcomeStalled {
+		a.judge(time.Duration(s.Service.Duration))
+	}
+	a.Exit = a.Decision.ExitCode()
+	return a
+}
+
+func (a *attackOutcome) judge(load time.Duration) {
+	a.Decision = verdict.Inconclusive
+	series := summary.NewTimeSeries(a.Trial.Service.Series, load)
+	fit, err := leak.Regress(series.Samples, summary.Confidence, attackSeed)
+	if err != nil {
+		a.Statement = err.Error() + "; load it for longer (--for)"
+		return
+	}
+	a.Cause = fit.Cause()
+	a.Statement = fit.Describe(a.Cause, "request", a.nofile)
+	if p := fit.PerCompleted; p != nil {
+		a.PerRequest = &p.Estimate
+	}
+	if p := fit.PerInFlight; p != nil {
+		a.PerInFlight = &p.Estimate
+	}
+	switch a.Cause {
+	case leak.Leak, leak.Both:
+		a.Decision = verdict.Failed
+	case leak.Load, leak.Neither:
+		a.Decision = verdict.Passed
+	}
+	if at, ok := fit.HitAt(a.nofile); ok && a.Decision == verdict.Failed {
+		a.Exhaustion = &at
+	}
+	if e := series.Exhausted; e != nil {
+		a.Statement += fmt.Sprintf("; descriptors ran out after %s", text.Duration(e.At))
+	}
+}
+
+func (a *attackOutcome) json(w io.Writer) error {
+	out := json.NewEncoder(w)
+	out.SetIndent("", "  ")
+	return out.Encode(a)
+}
+
+// shownEndpoints bounds the groups of connections that are printed.
+const shownEndpoints = 8
+
+func (a *attackOutcome) text(w io.Writer, title string) error {
+	p := text.NewPrinter(command.Terminal(w), 60)
+	p.Line(title)
+	p.Line("")
+	if s := a.Trial.Service; s != nil {
+		p.Fact("requests", "%s due, %s done, %s not", text.Count(s.Due), text.Count(s.OK), text.Count(s.Due-s.OK))
+		p.Fact("response", "%s, from when a request was due", quantilesOf(s.Response))
+		p.Fact("service", "%s, from when it was sent", quantilesOf(s.ServiceTime))
+		var errs []string
+		for name, n := range s.Errors {
+			errs = append(errs, name+" × "+text.Count(n))
+		}
+		if slices.Sort(errs); len(errs) > 0 {
+			p.Fact("errors", "%s", strings.Join(errs, ", "))
+		}
+		d := a.Trial.Descriptors
+		p.Fact("descriptors", "%s before, %s at most, of %s", text.Count(d.Baseline), text.Count(d.Peak), text.Count(a.nofile))
+		for _, e := range d.Endpoints[:min(len(d.Endpoints), shownEndpoints)] {
+			p.Fact("", "%s: %d before, %d after, %d at most, %d idle", e.Name, e.First, e.Last, e.Peak, e.Idle)
+		}
+	}
+	for _, warning := range a.Trial.Warnings {
+		p.Fact("note", "%s", warning)
+	}
+	if a.Exhaustion != nil {
+		p.Fact("prediction", "at this rate descriptors run out about %s after the start of the load", text.InWords(*a.Exhaustion))
+	}
+	if a.Decision == verdict.NotMeasured {
+		p.Fact("not measured", "%s (exit code %d)", a.Statement, a.Exit)
+	} else {
+		p.Fact("verdict", "%s: %s (exit code %d)", a.Cause, a.Statement, a.Exit)
+	}
+	return p.Flush(w, "the attack")
+}
+
+func quantilesOf(h results.Histogram) string {
+	return fmt.Sprintf("p50 %s, p95 %s, p99 %s, max %s", text.Duration(h.P50), text.Duration(h.P95), text.Duration(h.P99), text.Duration(h.Max))
+}
