@@ -35,8 +35,8 @@ func newInit(stdout io.Writer) *cobra.Command {
 
 With --sut, writes a working program that speaks the protocol of the system
 under test (floodgate help protocol): it fetches every item within its limit,
-writes the answers to MongoDB, and reports counts and latencies. Name it in a scenario as
-sut: {command: [python3, sut.py]} and put your own code in.
+writes the answers to MongoDB, and reports counts and latencies. Name it in a
+scenario as sut: {command: [python3, sut.py]} and put your own code in.
 
 Exit codes: 0 written; 2 the file exists, or another mistake.`,
 		Args: cobra.ArbitraryArgs,
