@@ -151,7 +151,7 @@ type Resources struct {
 	User, System time.Duration
 }
 
-// Inspector looks at a process that may be anybody's, whenever it is asked to.
+// Inspector looks at any process on demand.
 // It never sees another process that gets the same number later, only reads, and
 // sends no signals. Its methods return [ErrGone], wrapped or not, when the process
 // has ended. They must not be called concurrently.

@@ -101,7 +101,7 @@ type RateSearch struct {
 	next    Probe
 	end     capacity.End
 	tries   int  // for the longer window
-	retried bool // what nobody could tell was tried a second time
+	retried bool // an inconclusive rate was tried a second time
 }
 
 // NewRateSearch returns a search. Options out of range are errors.

@@ -9,7 +9,7 @@ import (
 )
 
 // Aborter judges the thresholds that may end a run early while it runs. It
-// accumulates trials one by one, so the cost of a trial does not grow with the
+// accumulates trials one at a time, so the cost of a trial does not grow with the
 // length of the run.
 type Aborter struct{ budgets []runningBudget }
 
