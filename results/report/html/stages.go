@@ -68,7 +68,7 @@ func (p *pictures) timings() []timing {
 func (p *pictures) latency(to *[]picture, l scenarios.Level) error {
 	what := "Time of an item"
 	if p.verdict.Service != nil {
-		what = "Time of a report"
+		what = "Time of a " + p.verdict.Service[0].Unit
 	}
 	c := chart.Chart{
 		Title: p.titled(what, l.Name), Text: "One line per variant, time by percentile.",

@@ -115,7 +115,25 @@ func (p *pictures) descriptors(to *[]picture, t *summary.Served, l scenarios.Lev
 	p.add(to, c, picture{Half: true, Detail: detail, Head: []string{"time", "all", "upstream", "database", "other"}, Rows: sampled(c)})
 }
 
+// requests draws what is seen from outside of an HTTP service, whose tasks and pool are
+// not known.
+func (p *pictures) requests(to *[]picture, t *summary.Served, l scenarios.Level) {
+	x, y := overTime("requests in flight and threads")
+	c := chart.Chart{
+		Title: p.titled(t.Variant+": requests and threads", l.Name), Text: "Requests in flight and threads over time.", X: x, Y: y,
+		References: moments(t, l),
+		Series: []chart.Series{
+			columnLine(t, "in flight", 2, false, results.ColumnReportsInFlight), columnLine(t, "threads", 6, true, results.ColumnThreads),
+		},
+	}
+	p.add(to, c, picture{Half: true, Detail: "seen from outside", Head: []string{"time", "requests in flight", "threads"}, Rows: sampled(c)})
+}
+
 func (p *pictures) tasks(to *[]picture, t *summary.Served, l scenarios.Level) {
+	if !t.Service.Series.Known(results.ColumnGoroutines, 0) {
+		p.requests(to, t, l)
+		return
+	}
 	x, y := overTime("tasks (goroutines) and items in progress")
 	c := chart.Chart{
 		Title: p.titled(t.Variant+": tasks and pool", l.Name), Text: "Tasks, items and slots of the pool over time.", X: x, Y: y,
