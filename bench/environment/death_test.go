@@ -202,7 +202,9 @@ func TestNextStartRemovesWhatAllKilledLeft(t *testing.T) {
 	for _, pid := range append([]int{cmd.Process.Pid}, pids["mongo"], pids["upstream"], pids["dbproxy"]) {
 		stop(t, pid) // so that none sees another's end
 	}
-	for _, pid := range append([]int{cmd.Process.Pid}, pids["mongo"], pids["upstream"], pids["dbproxy"]) {
+	// The harness last: when it ends, the kernel continues its stopped children, whose
+	// process groups are orphaned, and they would end in order.
+	for _, pid := range []int{pids["mongo"], pids["upstream"], pids["dbproxy"], cmd.Process.Pid} {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
 	_ = cmd.Wait()
