@@ -10,6 +10,7 @@ import (
 	"math"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"slices"
 	"strconv"
@@ -190,7 +191,22 @@ func (m *measurement) readyHTTP(ctx context.Context) (string, error) {
 		}
 		return results.OutcomeCrashed, fmt.Errorf("the service ended with %s before it was ready, got %s", text, m.process.Output())
 	}
-	return results.OutcomeFailed, fmt.Errorf("the service was not ready on %s within %v (sut.ready_timeout): %w; got %s", h.addr, s.MaxReady(), err, m.process.Output())
+	return results.OutcomeFailed, fmt.Errorf("the service was not ready on %s within %v (sut.ready_timeout): %w%s; got %s", h.addr, s.MaxReady(), err, listensElsewhere(m.process.PID(), h.addr), m.process.Output())
+}
+
+// listensElsewhere names the addresses on which a process listens, for an error, if addr
+// is not among them; empty means that it is, or that they cannot be seen.
+func listensElsewhere(pid int, addr string) string {
+	inspector, err := probe.Inspect(pid)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = inspector.Close() }() // it only read
+	d, err := inspector.Descriptors()
+	if err != nil || len(d.Listening) == 0 || slices.ContainsFunc(d.Listening, func(a netip.AddrPort) bool { return a.String() == addr }) {
+		return ""
+	}
+	return fmt.Sprintf("; it listens on %v", d.Listening)
 }
 
 // serveHTTP loads the service, sees whether it recovers, and has it end.

@@ -26,7 +26,7 @@ levels: [{items: 4}, {database.documents: per-record}]
 blocks: 6
 `
 
-// The second column is no argument; the last line makes the request of the first.
+// The second column is not an argument; the last line makes the request of the first.
 const customers = `a/b,unused,2017-01-01
 "c ü?&=+%""",unused,"x
 y"

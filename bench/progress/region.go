@@ -88,7 +88,7 @@ func NewLines(o Options) *Lines {
 	return l
 }
 
-// Show shows the state, as lines or, where there is no terminal, as one line.
+// Show prints the state: several lines on a terminal, one line elsewhere.
 func (l *Lines) Show(lines []string, line string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

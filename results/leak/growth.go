@@ -23,7 +23,7 @@ type Seen struct {
 // The interval of PerMinute comes from the means of ten batches of looks that
 // follow each other, by a straight line through them and Student's t. Looks a
 // second apart depend on each other, and an interval from all of them would be
-// far too narrow: pools and caches rise and fall over minutes, which is no leak.
+// far too narrow: pools and caches rise and fall over minutes, which is not a leak.
 // Means of batches hardly depend on each other if what makes the descriptors rise
 // and fall takes less than a tenth of the watch (A. M. Law, W. D. Kelton,
 // Simulation Modeling and Analysis, on batch means). It is widened by the
@@ -59,7 +59,7 @@ const (
 	// opened or a pool that took one more.
 	leastGrowth = 3
 	// steady is the least share of the growth that each half of the samples must have
-	// for its growth to count as going on: a pool that is filled once is no leak.
+	// for its growth to count as going on: a pool that is filled once is not a leak.
 	steady = 1.0 / 3
 	level  = 0.95
 )
