@@ -25,8 +25,8 @@ import (
 	"floodgate/mockupstream/strictyaml"
 	"floodgate/results"
 	"floodgate/results/leak"
-	"floodgate/results/report/text"
 	"floodgate/results/summary"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )

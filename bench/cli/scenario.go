@@ -14,7 +14,7 @@ import (
 	"floodgate/bench/cli/command"
 	"floodgate/bench/experiment"
 	"floodgate/mockupstream/strictyaml"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/scenarios"
 )
 

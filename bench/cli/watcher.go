@@ -9,7 +9,7 @@ import (
 
 	"floodgate/bench/probe"
 	"floodgate/bench/progress"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/watched"
 )
 

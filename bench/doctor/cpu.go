@@ -10,7 +10,7 @@ import (
 
 	"floodgate/bench/machine"
 	"floodgate/mockupstream/precise"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 )
 
 // cores checks the number of cores for SUT, upstream and database together.

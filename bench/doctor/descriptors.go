@@ -6,7 +6,7 @@ import (
 	"runtime"
 	"strings"
 
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/scenarios"
 )
 

@@ -13,7 +13,7 @@ import (
 	"floodgate/bench/container"
 	"floodgate/bench/environment/scratch"
 	"floodgate/results"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 )
 
 // cleanCommand is the command that removes orphaned leftovers.

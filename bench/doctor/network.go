@@ -8,7 +8,7 @@ import (
 	"strings"
 	"time"
 
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 )
 
 // loopback checks whether servers of this program can be reached.

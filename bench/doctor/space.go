@@ -7,7 +7,7 @@ import (
 	"path/filepath"
 
 	"floodgate/bench/environment/scratch"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 )
 
 const (

@@ -8,7 +8,7 @@ import (
 
 	"charm.land/lipgloss/v2"
 	"floodgate/results"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 )
 

@@ -14,7 +14,7 @@ import (
 
 	"floodgate/bench/doctor"
 	"floodgate/results"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 )
 
 var update = flag.Bool("update", false, "write the golden files")

@@ -10,7 +10,7 @@ import (
 
 	"floodgate/bench/experiment"
 	"floodgate/results"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 )
 
 // Intervals between the lines about a run and about a trial of a service, if they are not

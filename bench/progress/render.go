@@ -10,7 +10,7 @@ import (
 
 	"floodgate/bench/experiment"
 	"floodgate/results"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 )
 
 // Layout of the block, in columns.

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"floodgate/bench/experiment"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 )
 
 // State is the state of a run at one moment.

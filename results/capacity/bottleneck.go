@@ -10,7 +10,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/noise"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/scenarios"
 )
 

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"floodgate/results"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 	"floodgate/scenarios"
 	"floodgate/scenarios/pipeline"

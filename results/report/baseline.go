@@ -8,7 +8,7 @@ import (
 
 	"floodgate/results/baseline"
 	"floodgate/results/report/content"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 )
 

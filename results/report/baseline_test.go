@@ -17,7 +17,7 @@ import (
 	"floodgate/results/internal/runtest"
 	"floodgate/results/report"
 	"floodgate/results/report/internal/reporttest"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )

@@ -7,7 +7,7 @@ import (
 
 	"floodgate/results/compare"
 	"floodgate/results/report/content"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 )
 

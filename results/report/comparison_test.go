@@ -16,7 +16,7 @@ import (
 	"floodgate/results/report"
 	"floodgate/results/report/ci"
 	"floodgate/results/report/internal/reporttest"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 )
 
 func TestComparison(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/report"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 )
 
 // The stored runs as a table for the terminal.

@@ -12,7 +12,7 @@ import (
 	"floodgate/results/report/ci"
 	"floodgate/results/report/html"
 	"floodgate/results/report/internal/reporttest"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 )
 
 // everyFormat returns the run in every format that a person reads.

@@ -14,8 +14,8 @@ import (
 	"floodgate/results"
 	"floodgate/results/gobench"
 	"floodgate/results/report/content"
-	"floodgate/results/report/text"
 	"floodgate/results/summary"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )

@@ -15,7 +15,7 @@ import (
 	"floodgate/results/gobench"
 	"floodgate/results/report"
 	"floodgate/results/report/internal/reporttest"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 )
 

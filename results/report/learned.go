@@ -9,7 +9,7 @@ import (
 	"floodgate/mockupstream"
 	"floodgate/mockupstream/learn"
 	"floodgate/results/report/content"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 )
 

@@ -8,8 +8,8 @@ import (
 
 	"floodgate/results/pairs"
 	"floodgate/results/report/content"
-	"floodgate/results/report/text"
 	"floodgate/results/stats"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 )
 

@@ -13,8 +13,8 @@ import (
 	"floodgate/results/pairs"
 	"floodgate/results/report"
 	"floodgate/results/report/internal/reporttest"
-	"floodgate/results/report/text"
 	"floodgate/results/stats"
+	"floodgate/results/text"
 )
 
 func TestPairs(t *testing.T) {

@@ -6,7 +6,7 @@ import (
 
 	"floodgate/results/capacity"
 	"floodgate/results/report/content"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 	"floodgate/results/whatif"
 )

@@ -15,7 +15,7 @@ import (
 	"floodgate/results/report"
 	"floodgate/results/report/content"
 	"floodgate/results/report/internal/reporttest"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 	"floodgate/results/whatif"
 )

@@ -11,7 +11,7 @@ import (
 	"floodgate/results/claims"
 	"floodgate/results/noise"
 	"floodgate/results/report/content"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 )
 

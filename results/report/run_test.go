@@ -20,8 +20,8 @@ import (
 	"floodgate/results/internal/runtest"
 	"floodgate/results/report"
 	"floodgate/results/report/internal/reporttest"
-	"floodgate/results/report/text"
 	"floodgate/results/summary"
+	"floodgate/results/text"
 	"floodgate/scenarios"
 )
 

@@ -12,7 +12,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/history"
 	"floodgate/results/report/content"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 )
 

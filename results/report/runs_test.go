@@ -19,7 +19,7 @@ import (
 	"floodgate/results/internal/runtest"
 	"floodgate/results/report"
 	"floodgate/results/report/internal/reporttest"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/scenarios"
 )
 

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"floodgate/results/report/content"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 	"floodgate/results/watched"
 )

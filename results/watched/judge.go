@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"floodgate/results/leak"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 )
 

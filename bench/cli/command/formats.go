@@ -18,7 +18,7 @@ import (
 	"floodgate/results/report"
 	"floodgate/results/report/ci"
 	"floodgate/results/report/html"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/watched"
 	"floodgate/results/whatif"
 )

@@ -8,7 +8,7 @@ import (
 	"golang.org/x/term"
 
 	"floodgate/bench/progress"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 )
 
 // Terminal describes the terminal that w writes to: its width, and whether to

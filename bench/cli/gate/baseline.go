@@ -16,7 +16,7 @@ import (
 	"floodgate/results/claims"
 	"floodgate/results/report"
 	"floodgate/results/report/ci"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 )
 

@@ -12,7 +12,7 @@ import (
 	"floodgate/results/gobench"
 	"floodgate/results/report"
 	"floodgate/results/report/ci"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 )
 
 func newGateBench(stdout io.Writer) *cobra.Command {

@@ -30,8 +30,8 @@ import (
 	"floodgate/results/report"
 	"floodgate/results/report/ci"
 	"floodgate/results/report/content"
-	"floodgate/results/report/text"
 	"floodgate/results/stats"
+	"floodgate/results/text"
 )
 
 // defaultGates is the folder of comparisons, below the working folder.

@@ -16,7 +16,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/capacity"
 	"floodgate/results/noise"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/scenarios"
 )
 

@@ -13,7 +13,7 @@ import (
 	"floodgate/results/gobench"
 	"floodgate/results/pairs"
 	"floodgate/results/report/content"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 )
 

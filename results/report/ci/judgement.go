@@ -21,7 +21,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/claims"
 	"floodgate/results/report/content"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )

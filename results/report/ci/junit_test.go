@@ -19,7 +19,7 @@ import (
 	"floodgate/results/report"
 	"floodgate/results/report/ci"
 	"floodgate/results/report/internal/reporttest"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )

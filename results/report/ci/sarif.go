@@ -10,7 +10,7 @@ import (
 	"path"
 	"strings"
 
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 )
 

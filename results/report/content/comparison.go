@@ -5,8 +5,8 @@ import (
 	"strings"
 
 	"floodgate/results/compare"
-	"floodgate/results/report/text"
 	"floodgate/results/summary"
+	"floodgate/results/text"
 )
 
 // LocalMark marks figures that depend on the machine.

@@ -12,7 +12,7 @@ import (
 	"io"
 	"strings"
 
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 )
 

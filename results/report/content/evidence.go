@@ -10,7 +10,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/claims"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )

@@ -12,8 +12,8 @@ import (
 	"floodgate/results/baseline"
 	"floodgate/results/gobench"
 	"floodgate/results/pairs"
-	"floodgate/results/report/text"
 	"floodgate/results/stats"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 )
 

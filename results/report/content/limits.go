@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"floodgate/results/capacity"
-	"floodgate/results/report/text"
 	"floodgate/results/stats"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 	"floodgate/results/whatif"
 )

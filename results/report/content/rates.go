@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"floodgate/results/capacity"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 )
 

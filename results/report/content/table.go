@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"floodgate/results"
-	"floodgate/results/report/text"
 	"floodgate/results/summary"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 )
 

@@ -5,7 +5,7 @@ import (
 	"strings"
 
 	"floodgate/results/leak"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/watched"
 )
 

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 	"floodgate/results/whatif"
 )

@@ -17,7 +17,7 @@ import (
 	"floodgate/results/report"
 	"floodgate/results/report/html"
 	"floodgate/results/report/internal/reporttest"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 )
 
 // browser is Chromium; the test is skipped where there is none.

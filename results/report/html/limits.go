@@ -10,7 +10,7 @@ import (
 	"floodgate/results/capacity"
 	"floodgate/results/report/content"
 	"floodgate/results/report/html/chart"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 )
 
 // Limits writes a plan of limits as a self-contained page.

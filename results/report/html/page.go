@@ -18,7 +18,7 @@ import (
 	"floodgate/results/claims"
 	"floodgate/results/report/content"
 	"floodgate/results/report/html/chart"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 )
 

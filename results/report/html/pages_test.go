@@ -14,7 +14,7 @@ import (
 	"floodgate/results/report"
 	"floodgate/results/report/html"
 	"floodgate/results/report/internal/reporttest"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 )
 
 // verdicts of runs, which take longer than pages.

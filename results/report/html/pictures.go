@@ -9,8 +9,8 @@ import (
 
 	"floodgate/results/claims"
 	"floodgate/results/report/html/chart"
-	"floodgate/results/report/text"
 	"floodgate/results/summary"
+	"floodgate/results/text"
 	"floodgate/scenarios"
 )
 

@@ -12,7 +12,7 @@ import (
 	"floodgate/results/capacity"
 	"floodgate/results/report/content"
 	"floodgate/results/report/html/chart"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/verdict"
 )
 

@@ -11,7 +11,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/report/content"
 	"floodgate/results/report/html/chart"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/scenarios"
 )
 

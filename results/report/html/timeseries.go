@@ -11,8 +11,8 @@ import (
 	"floodgate/results"
 	"floodgate/results/report/content"
 	"floodgate/results/report/html/chart"
-	"floodgate/results/report/text"
 	"floodgate/results/summary"
+	"floodgate/results/text"
 	"floodgate/scenarios"
 )
 

@@ -10,7 +10,7 @@ import (
 
 	"floodgate/results/report/content"
 	"floodgate/results/report/html/chart"
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 	"floodgate/results/watched"
 )
 

@@ -4,7 +4,7 @@ import (
 	"testing"
 	"time"
 
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 )
 
 func TestDuration(t *testing.T) {

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"floodgate/results/report/text"
+	"floodgate/results/text"
 )
 
 // Values have three significant digits and a unit.
