@@ -5,7 +5,21 @@ import (
 	"net/netip"
 	"os"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
+
+// The namespaces of the main thread are those of the process in /proc, and Go cannot end
+// that thread, so what enters another namespace runs on a different one.
+func TestOwnThreadIsNotTheMainThread(t *testing.T) {
+	for i := range 500 {
+		thread := 0
+		onOwnThread(func() { thread = unix.Gettid() })
+		if thread == 0 || thread == os.Getpid() {
+			t.Fatalf("call %d ran on thread %d of process %d", i, thread, os.Getpid())
+		}
+	}
+}
 
 // The tables of /proc and sock_diag show the same connections. Only sock_diag
 // knows when they had traffic.

@@ -47,23 +47,32 @@ func openDiagOf(p *proc) (*diag, error) {
 		return nil, fmt.Errorf("its network namespace: %w", err)
 	}
 	defer namespace.Close()
-	type opened struct {
-		diag *diag
-		err  error
-	}
-	done := make(chan opened)
-	go func() {
-		// The thread stays in the other namespace, so it must end with the goroutine.
-		runtime.LockOSThread()
-		if err := unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET); err != nil {
-			done <- opened{err: fmt.Errorf("enter its network namespace, which needs CAP_SYS_ADMIN: %w", err)}
+	var d *diag
+	onOwnThread(func() {
+		if err = unix.Setns(int(namespace.Fd()), unix.CLONE_NEWNET); err != nil {
+			err = fmt.Errorf("enter its network namespace, which needs CAP_SYS_ADMIN: %w", err)
 			return
 		}
-		d, err := openDiag()
-		done <- opened{d, err}
+		d, err = openDiag()
+	})
+	return d, err
+}
+
+// onOwnThread calls f on a thread that ends with it. This is never the main thread: its
+// namespaces are those that /proc shows for the whole process, and Go cannot end it.
+func onOwnThread(f func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		runtime.LockOSThread()
+		if unix.Gettid() == unix.Getpid() {
+			onOwnThread(f) // on another thread, since this one is taken
+			runtime.UnlockOSThread()
+			return
+		}
+		f()
 	}()
-	o := <-done
-	return o.diag, o.err
+	<-done
 }
 
 // sameNetwork reports whether a process is in our own network namespace.
