@@ -35,7 +35,7 @@ func compare(ctx context.Context, t *testing.T, a, b string, measure abtest.Meas
 		t.Fatal(err)
 	}
 	defer log.Close()
-	v := &results.Outcome{Kind: results.Commands, Seed: 1, Design: stats.DefaultLooks()}
+	v := &results.Outcome{Kind: results.Commands, Seed: 1, Design: stats.DefaultDesign()}
 	err = abtest.RunCommands(ctx, v, abtest.Commands{
 		A: words(t, a), B: words(t, b), Metric: results.Wall, Measure: measure, Log: log, Progress: func(int, int) {},
 	})
@@ -44,7 +44,7 @@ func compare(ctx context.Context, t *testing.T, a, b string, measure abtest.Meas
 
 func words(t *testing.T, line string) []string {
 	t.Helper()
-	all, err := abtest.Split(line)
+	all, err := abtest.SplitCommand(line)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestACommandThatFailsIsNoMeasurement(t *testing.T) {
 
 // measure runs a command with its output in a pipe, the default.
 func measure(ctx context.Context, words []string) (abtest.Measured, error) {
-	return abtest.Measuring(abtest.OutputPipe)(ctx, words)
+	return abtest.NewMeasurer(abtest.OutputPipe)(ctx, words)
 }
 
 func TestMeasure(t *testing.T) {
@@ -174,12 +174,12 @@ func TestWhereTheOutputGoes(t *testing.T) {
 		{"more than it holds", abtest.OutputPipe, "head -c 1000000 /dev/zero"},
 		{"null", abtest.OutputNull, "test -c /dev/fd/1"},
 	} {
-		m, err := abtest.Measuring(c.to)(t.Context(), []string{"sh", "-c", c.script})
+		m, err := abtest.NewMeasurer(c.to)(t.Context(), []string{"sh", "-c", c.script})
 		if err != nil || m.Failed != "" {
 			t.Errorf("%s: %+v, %v", c.name, m, err)
 		}
 	}
-	if m, err := abtest.Measuring(abtest.OutputNull)(t.Context(), []string{"sh", "-c", "test -p /dev/fd/1"}); err != nil || m.Failed == "" {
+	if m, err := abtest.NewMeasurer(abtest.OutputNull)(t.Context(), []string{"sh", "-c", "test -p /dev/fd/1"}); err != nil || m.Failed == "" {
 		t.Errorf("the null device is a pipe: %+v, %v", m, err)
 	}
 }

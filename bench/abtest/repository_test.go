@@ -51,7 +51,7 @@ func (r *repository) version(n string) {
 }
 
 // state is that of the repository and of the temporary folder.
-func (r *repository) state() repotest.State { return repotest.Look(r.T, r.Top, r.temporary) }
+func (r *repository) state() repotest.State { return repotest.ReadState(r.T, r.Top, r.temporary) }
 
 // untouched checks that all is as it was.
 func (r *repository) untouched(t *testing.T, before repotest.State) {

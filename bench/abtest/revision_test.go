@@ -132,7 +132,7 @@ func TestCancelledWhileItBuilds(t *testing.T) {
 // A killed process can remove nothing: the next one does.
 func TestWhatAKilledProcessLeftIsRemoved(t *testing.T) {
 	r := newRepository(t)
-	left := filepath.Join(r.temporary, abtest.Prefix+"123")
+	left := filepath.Join(r.temporary, abtest.TempPrefix+"123")
 	r.Write(filepath.Join(left, ".lock"), "")
 	r.Write(filepath.Join(left, "source", "main.go"), "")
 	built, err := abtest.Prepare(t.Context(), abtest.Source{Dir: r.app, Ref: "main", Build: "./cmd"})

@@ -51,7 +51,7 @@ func (m *machine) Run(_ context.Context, t experiment.ScheduledTrial) (records.T
 	}, nil
 }
 
-func selfTest(t *testing.T, m *machine, limit time.Duration) (*results.SelfTested, error) {
+func selfTest(t *testing.T, m *machine, limit time.Duration) (*results.SelfTestOutcome, error) {
 	t.Helper()
 	m.random = rand.New(rand.NewPCG(3, 4))
 	log, err := abtest.NewLog(filepath.Join(t.TempDir(), "trials.jsonl"))
@@ -59,7 +59,7 @@ func selfTest(t *testing.T, m *machine, limit time.Duration) (*results.SelfTeste
 		t.Fatal(err)
 	}
 	defer log.Close()
-	s := &results.SelfTested{Time: limit, Design: stats.DefaultLooks(), Seed: 5}
+	s := &results.SelfTestOutcome{Time: limit, Design: stats.DefaultDesign(), Seed: 5}
 	s.Design.Margin = 0.02
 	err = abtest.RunSelfTest(t.Context(), s, abtest.SelfTest{
 		Tester: m, Time: limit, Now: func() time.Time { return m.now }, Log: log, Progress: func(int, time.Duration) {},
@@ -117,8 +117,8 @@ func TestSelfTestFindsFalseAlarms(t *testing.T) {
 	for i := range pairs {
 		pairs[i] = results.Pair{A: 100, B: 110 + float64(i%7)/10}
 	}
-	s := &results.SelfTested{Design: stats.DefaultLooks()}
-	if err := results.JudgeSelfTest(s, results.Tried{Pairs: map[string][]results.Pair{results.Same: pairs}}); err != nil || s.Exit != verdict.ExitFailed || s.Rows[0].Worse != 10 {
+	s := &results.SelfTestOutcome{Design: stats.DefaultDesign()}
+	if err := results.JudgeSelfTest(s, results.SelfTestPairs{Pairs: map[string][]results.Pair{results.Same: pairs}}); err != nil || s.Exit != verdict.ExitFailed || s.Rows[0].Worse != 10 {
 		t.Errorf("%v: exit %d, %+v", err, s.Exit, s.Rows[0])
 	}
 }

@@ -82,7 +82,7 @@ func TestRevisionsOfAnHTTPService(t *testing.T) {
 		"does not start": {serviceMachine{silent: true}, verdict.ExitNotMeasured, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := &results.Outcome{Kind: results.Revisions, Seed: 7, Design: stats.DefaultLooks()}
+			v := &results.Outcome{Kind: results.Revisions, Seed: 7, Design: stats.DefaultDesign()}
 			s, err := abtest.Restrict(full, nil, "", v.Design)
 			if err != nil {
 				t.Fatal(err)
@@ -90,9 +90,9 @@ func TestRevisionsOfAnHTTPService(t *testing.T) {
 			a := &serviceMachine{random: rand.New(rand.NewPCG(1, 4))}
 			c.b.random = rand.New(rand.NewPCG(2, 4))
 			p := abtest.Pairs{Scenario: s, Descriptors: 10, Progress: func(int, int) {}, Note: func(string) {}}
-			for side, into := range map[string]*abtest.Trialed{"a": &p.A, "b": &p.B} {
+			for side, into := range map[string]*abtest.Side{"a": &p.A, "b": &p.B} {
 				env := records.Environment{Kind: "embedded", Database: "none", Upstream: "none"}
-				store, err := abtest.Begin(t.TempDir(), side, s, env, records.Fingerprint{}, results.Side{}, time.Unix(0, 0))
+				store, err := abtest.CreateRecord(t.TempDir(), side, s, env, records.Fingerprint{}, results.Side{}, time.Unix(0, 0))
 				if err != nil {
 					t.Fatal(err)
 				}

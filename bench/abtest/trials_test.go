@@ -19,7 +19,7 @@ func comparePairs(t *testing.T, a, b *machine) (v *results.Outcome, stored [2]*r
 	if err != nil {
 		t.Fatal(err)
 	}
-	v = &results.Outcome{Kind: results.Revisions, Seed: 7, Design: stats.DefaultLooks()}
+	v = &results.Outcome{Kind: results.Revisions, Seed: 7, Design: stats.DefaultDesign()}
 	var s *scenarios.Scenario
 	if s, err = abtest.Restrict(full, nil, "", v.Design); err != nil {
 		t.Fatal(err)
@@ -28,16 +28,16 @@ func comparePairs(t *testing.T, a, b *machine) (v *results.Outcome, stored [2]*r
 	for i, side := range []struct {
 		name    string
 		machine *machine
-		into    *abtest.Trialed
+		into    *abtest.Side
 	}{{"a", a, &p.A}, {"b", b, &p.B}} {
 		side.machine.random = rand.New(rand.NewPCG(uint64(i), 4))
 		env := records.Environment{Kind: "embedded", Database: "none", Upstream: "none"}
-		store, err := abtest.Begin(t.TempDir(), side.name, s, env, records.Fingerprint{}, results.Side{}, time.Unix(0, 0))
+		store, err := abtest.CreateRecord(t.TempDir(), side.name, s, env, records.Fingerprint{}, results.Side{}, time.Unix(0, 0))
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer store.Close()
-		*side.into = abtest.Trialed{Tester: side.machine, Store: store}
+		*side.into = abtest.Side{Tester: side.machine, Store: store}
 	}
 	if _, err := abtest.RunPairs(t.Context(), v, p); err != nil {
 		t.Fatal(err)

@@ -69,7 +69,7 @@ func (o doctorOptions) examine(ctx context.Context, stdout, stderr io.Writer) er
 	}
 	options := doctor.Options{
 		Connect: connectEngine, Executable: executable, MongoImage: o.image, Scenarios: all, Runs: o.root,
-		Prefixes: append(environment.TemporaryPrefixes(), abtest.Prefix), Children: append(environment.Children(), sut.ChildArg),
+		Prefixes: append(environment.TemporaryPrefixes(), abtest.TempPrefix), Children: append(environment.Children(), sut.ChildArg),
 	}
 	var uncleaned error
 	if o.clean {

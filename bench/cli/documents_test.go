@@ -76,7 +76,7 @@ func checkCommandLine(t *testing.T, line string) {
 		line, _, _ = strings.Cut(line, end)
 	}
 	line = strings.ReplaceAll(line, `"$(cat run.id)"`, "RUN")
-	args, err := abtest.Split(strings.TrimSuffix(strings.TrimSpace(line), " &"))
+	args, err := abtest.SplitCommand(strings.TrimSuffix(strings.TrimSpace(line), " &"))
 	if err != nil {
 		t.Errorf("%s: %v", line, err)
 		return
@@ -148,7 +148,7 @@ func outputOf(t *testing.T, source string) (string, error) {
 		text, err := os.ReadFile(filepath.FromSlash(source))
 		return string(text), err
 	}
-	args, err := abtest.Split(line)
+	args, err := abtest.SplitCommand(line)
 	if err != nil {
 		return "", err
 	}

@@ -68,11 +68,11 @@ func withEngine(t *testing.T, dir, host, scenario string, args ...string) (code 
 
 // crashing is an engine on a machine that lacks what MongoDB needs.
 func crashing(t *testing.T) *enginetest.Engine {
-	return enginetest.Serve(t, func(image string) enginetest.Behaviour {
+	return enginetest.Serve(t, func(image string) enginetest.Behavior {
 		if image == command.DefaultMongoImage {
-			return enginetest.Behaviour{ExitCode: 132, Output: "WARNING: MongoDB 5.0+ requires a CPU with AVX support"}
+			return enginetest.Behavior{ExitCode: 132, Output: "WARNING: MongoDB 5.0+ requires a CPU with AVX support"}
 		}
-		return enginetest.Behaviour{}
+		return enginetest.Behavior{}
 	})
 }
 
@@ -142,11 +142,11 @@ func TestEngineThatDiscardsLimits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			engine := enginetest.Serve(t, func(image string) enginetest.Behaviour {
+			engine := enginetest.Serve(t, func(image string) enginetest.Behavior {
 				if !strings.HasPrefix(image, c.image) {
-					return enginetest.Behaviour{}
+					return enginetest.Behavior{}
 				}
-				return enginetest.Behaviour{Unlimited: true, Warnings: []string{"Your kernel does not support CPU CFS quota. Quota discarded."}}
+				return enginetest.Behavior{Unlimited: true, Warnings: []string{"Your kernel does not support CPU CFS quota. Quota discarded."}}
 			})
 			code, printed := withEngine(t, t.TempDir(), engine.Host, engineScenario+c.scenario, c.args...)
 			if code != verdict.ExitNotMeasured {

@@ -67,7 +67,7 @@ func TestAgainstIsInterruptedOrKilled(t *testing.T) {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
 			u := newUser(t)
-			before := repotest.Look(t, u.Top)
+			before := repotest.ReadState(t, u.Top)
 			h := u.gate("HEAD", "--margin", "0%") // goes on for long
 			sut := h.afterTrials(7)               // two of each revision at least, after the first runs
 			if code := h.signal(sut, signal); signal != syscall.SIGKILL && (code != verdict.ExitNotMeasured || !strings.Contains(h.stderr.String(), "interrupted")) {

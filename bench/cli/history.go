@@ -95,13 +95,13 @@ func collect(listed []results.Listed) *history.History {
 				continue
 			}
 		}
-		c.LeaveOut(l.ID, err.Error())
+		c.Omit(l.ID, err.Error())
 	}
 	return c.History(history.Options{})
 }
 
 func printHistory(stdout io.Writer, h *history.History, root, format string) error {
-	if format == command.FormatText && len(h.Groups)+len(h.Left) == 0 {
+	if format == command.FormatText && len(h.Groups)+len(h.Omitted) == 0 {
 		fmt.Fprintf(stdout, "no runs in %s\n", root)
 		return nil
 	}

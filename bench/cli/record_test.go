@@ -121,15 +121,15 @@ func TestRecorderSaves(t *testing.T) {
 			sendSecretly(front.URL)
 		}
 	}
-	send(learn.Least - 1)
+	send(learn.MinAnswers - 1)
 	if err := r.save(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(out); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("%d requests made a profile: %v", learn.Least-1, err)
+		t.Errorf("%d requests made a profile: %v", learn.MinAnswers-1, err)
 	}
 	for range 2 {
-		send(learn.Least)
+		send(learn.MinAnswers)
 		if err := r.save(); err != nil {
 			t.Fatal(err)
 		}

@@ -326,7 +326,7 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 	trials := experiment.NewTrials(env, u.Options.Executable, store.ID())
 	trials.Container, trials.SaveVegeta, trials.Live = u.SUT, o.save, shown.Live
 	runner := experiment.Runner{
-		Tester: trials, Append: store.Append, Stored: aborter.Add, Progress: shown, TryUpstream: u.TryAgain(env),
+		Tester: trials, Append: store.Append, Stored: aborter.Add, Progress: shown, TryUpstream: u.UpstreamProbe(env),
 		Retries: runRetries, MaxFailures: maxFailures, MaxFalseStarts: maxFalseStarts,
 	}
 	if err = runner.Run(ctx, plan, done); err == nil {

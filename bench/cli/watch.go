@@ -106,7 +106,7 @@ func (o *watchOptions) run(cmd *cobra.Command, args []string, stdout io.Writer) 
 	}
 	defer p.Close()
 	header := watched.Header{
-		Started: time.Now(), Command: append([]string{"watch"}, args...), Every: o.every, Blind: p.Blind(),
+		Started: time.Now(), Command: append([]string{"watch"}, args...), Every: o.every, Limitation: p.Blind(),
 		Process:     watched.Process{PID: pid, Container: o.container, Name: nameOf(pid)},
 		Fingerprint: machine.Fingerprint(cmd.Context()),
 	}
@@ -125,8 +125,8 @@ func (o *watchOptions) run(cmd *cobra.Command, args []string, stdout io.Writer) 
 	defer store.Close()
 	view := progress.NewLines(progress.Options{To: o.Stderr, Quiet: o.Quiet})
 	view.Note(fmt.Sprintf("watching %s; Ctrl-C ends the watch; floodgate report %s shows it again", header.Process, header.ID))
-	if header.Blind != "" {
-		view.Note("note: " + header.Blind)
+	if header.Limitation != "" {
+		view.Note("note: " + header.Limitation)
 	}
 	w := watcher{process: p, store: store, view: view, title: header.Process.String(), every: o.every}
 	err = w.watch(cmd.Context(), o.duration)
@@ -228,7 +228,7 @@ func inspect(pid int) (*probe.Inspector, error) {
 
 // gone is the error about a process that has ended.
 func gone(pid int, err error) error {
-	if errors.Is(err, probe.ErrGone) {
+	if errors.Is(err, probe.ErrExited) {
 		err = fmt.Errorf("process %d does not exist", pid)
 	}
 	return command.NotMeasured(err)

@@ -167,7 +167,7 @@ type fake struct{ looks, told int }
 
 func (f *fake) Count() (int, error) {
 	if f.looks == 40 {
-		return 0, probe.ErrGone
+		return 0, probe.ErrExited
 	}
 	f.looks++
 	return 10 + f.looks, nil
@@ -184,8 +184,8 @@ func (f *fake) Limit() (uint64, error)              { return 100, nil }
 // memory keeps what is stored.
 type memory struct{ watched.Watch }
 
-func (m *memory) Append(l watched.Look) error { m.Looks = append(m.Looks, l); return nil }
-func (m *memory) Finish(e watched.End) error  { m.End = e; return nil }
+func (m *memory) Append(l watched.Sample) error { m.Samples = append(m.Samples, l); return nil }
+func (m *memory) Finish(e watched.End) error    { m.End = e; return nil }
 
 // Telling the kinds takes 30 ms, so it is done every five seconds: 0.6 % of a core.
 func TestKindsAreToldSeldomWhereTheyAreCostly(t *testing.T) {
@@ -197,10 +197,10 @@ func TestKindsAreToldSeldomWhereTheyAreCostly(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if f.told != 8 || len(m.Looks) != 40 {
-		t.Errorf("kinds were told %d times in %d looks, want 8 in 40", f.told, len(m.Looks))
+	if f.told != 8 || len(m.Samples) != 40 {
+		t.Errorf("kinds were told %d times in %d looks, want 8 in 40", f.told, len(m.Samples))
 	}
-	if err := w.watch(t.Context(), 0); err != nil || m.End != watched.EndGone {
+	if err := w.watch(t.Context(), 0); err != nil || m.End != watched.EndExited {
 		t.Errorf("end %q, %v, want that the process ended", m.End, err)
 	}
 	o := watched.Judge(&m.Watch)

@@ -22,14 +22,14 @@ type watcher struct {
 		Limit() (uint64, error)
 	}
 	store interface {
-		Append(watched.Look) error
+		Append(watched.Sample) error
 		Finish(watched.End) error
 	}
 	view  *progress.Lines
 	title string
 	every time.Duration
 
-	looks []watched.Look
+	looks []watched.Sample
 	kinds *watched.Kinds // as last told
 	next  time.Time      // when to tell the kinds again
 }
@@ -53,8 +53,8 @@ func (w *watcher) watch(ctx context.Context, duration time.Duration) error {
 	for {
 		now := time.Now()
 		err := w.look(now, now.Sub(start))
-		if errors.Is(err, probe.ErrGone) {
-			return w.store.Finish(watched.EndGone)
+		if errors.Is(err, probe.ErrExited) {
+			return w.store.Finish(watched.EndExited)
 		}
 		if err != nil {
 			return err
@@ -71,7 +71,7 @@ func (w *watcher) watch(ctx context.Context, duration time.Duration) error {
 
 // look looks once, stores what it sees and shows it.
 func (w *watcher) look(now time.Time, at time.Duration) error {
-	l := watched.Look{At: at}
+	l := watched.Sample{At: at}
 	var err error
 	if l.Descriptors, err = w.process.Count(); err != nil {
 		return err
@@ -113,7 +113,7 @@ func kindsOf(d *probe.Descriptors) *watched.Kinds {
 	}
 	for i, c := range d.Connections {
 		if i >= maxGroups {
-			k.Beyond += c.Count
+			k.Unlisted += c.Count
 			continue
 		}
 		k.Connections = append(k.Connections, watched.Connections{

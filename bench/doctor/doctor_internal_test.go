@@ -27,8 +27,8 @@ func expect(t *testing.T, c Check, status Status, words ...string) {
 		t.Errorf("%s: %s (%s), want %s", c.Name, c.Status, c.Found, status)
 	}
 	for _, w := range words {
-		if !strings.Contains(c.Found+"\n"+c.Do, w) {
-			t.Errorf("%s: %q, %q: want %q in it", c.Name, c.Found, c.Do, w)
+		if !strings.Contains(c.Found+"\n"+c.Advice, w) {
+			t.Errorf("%s: %q, %q: want %q in it", c.Name, c.Found, c.Advice, w)
 		}
 	}
 	wellFormed(t, c)
@@ -36,7 +36,7 @@ func expect(t *testing.T, c Check, status Status, words ...string) {
 
 func wellFormed(t *testing.T, c Check) {
 	t.Helper()
-	if c.Name == "" || c.Found == "" || (c.Status == OK) != (c.Do == "") {
+	if c.Name == "" || c.Found == "" || (c.Status == OK) != (c.Advice == "") {
 		t.Errorf("%+v: a check has a name and what was found, and what to do unless it is ok", c)
 	}
 }

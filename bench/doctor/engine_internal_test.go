@@ -68,7 +68,7 @@ func TestEngine(t *testing.T) {
 			var text strings.Builder
 			for i, c := range checks {
 				got[i] = c.Status
-				text.WriteString(c.Found + c.Do)
+				text.WriteString(c.Found + c.Advice)
 				wellFormed(t, c)
 			}
 			if got != tt.want || !strings.Contains(text.String(), tt.words) {
@@ -91,7 +91,7 @@ func TestStartEngine(t *testing.T) {
 		{fstest.MapFS{"run/systemd/system/x": {}}, "sudo systemctl start docker"},
 	} {
 		_, checks := sources{files: tt.files}.engine(t.Context(), Options{Connect: noDocker})
-		if _, command, _ := strings.Cut(checks[0].Do, "\n"); command != tt.want {
+		if _, command, _ := strings.Cut(checks[0].Advice, "\n"); command != tt.want {
 			t.Errorf("%q, want %q", command, tt.want)
 		}
 	}

@@ -39,8 +39,8 @@ func TestCores(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := sources{cpus: tt.cpus, procs: tt.procs, files: tree(tt.files)}.cores()
 			expect(t, c, tt.want)
-			if !strings.Contains(c.Found+" \n"+c.Do, tt.words) {
-				t.Errorf("%q, %q: want %q", c.Found, c.Do, tt.words)
+			if !strings.Contains(c.Found+" \n"+c.Advice, tt.words) {
+				t.Errorf("%q, %q: want %q", c.Found, c.Advice, tt.words)
 			}
 		})
 	}

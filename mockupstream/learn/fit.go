@@ -35,7 +35,7 @@ type Fitted struct {
 //     rate limit if a token bucket refuses as many requests at the same times.
 //   - The capacity is described in the package comment.
 //
-// It fails with a [*TooFewError] for fewer than [Least] answers.
+// It fails with a [*TooFewError] for fewer than [MinAnswers] answers.
 func Fit(r Recording) (*Fitted, error) {
 	var latencies []time.Duration
 	var sizes []int64
@@ -45,7 +45,7 @@ func Fit(r Recording) (*Fitted, error) {
 			sizes = append(sizes, e.Bytes)
 		}
 	}
-	if len(latencies) < Least {
+	if len(latencies) < MinAnswers {
 		return nil, &TooFewError{Answers: len(latencies), Requests: len(r.Exchanges)}
 	}
 	f := &Fitted{}

@@ -285,13 +285,13 @@ func TestLearnedRateLimit(t *testing.T) {
 }
 
 func TestTooFew(t *testing.T) {
-	r := drive(t, mockupstream.Profile{}, learn.Least-1, always(1), time.Millisecond)
+	r := drive(t, mockupstream.Profile{}, learn.MinAnswers-1, always(1), time.Millisecond)
 	_, err := learn.Fit(r)
 	var few *learn.TooFewError
-	if !errors.As(err, &few) || few.Answers != learn.Least-1 {
+	if !errors.As(err, &few) || few.Answers != learn.MinAnswers-1 {
 		t.Errorf("the error is %v", err)
 	}
-	if _, err := learn.Fit(drive(t, mockupstream.Profile{}, learn.Least, always(1), time.Millisecond)); err != nil {
+	if _, err := learn.Fit(drive(t, mockupstream.Profile{}, learn.MinAnswers, always(1), time.Millisecond)); err != nil {
 		t.Error(err)
 	}
 }

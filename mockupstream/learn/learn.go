@@ -144,9 +144,9 @@ func (r *Recording) InFlight() (mean float64, peak int) {
 	return mean, peak
 }
 
-// Least is the least number of answers that Fit accepts. Half of them are then
+// MinAnswers is the least number of answers that Fit accepts. Half of them are then
 // needed for the median, and one decides about the 95th percentile.
-const Least = 20
+const MinAnswers = 20
 
 // TooFewError reports that a recording has too few answers for a profile.
 type TooFewError struct {
@@ -155,7 +155,7 @@ type TooFewError struct {
 }
 
 func (e *TooFewError) Error() string {
-	return fmt.Sprintf("%d answers without an error among %d requests are too few for a profile (want at least %d)", e.Answers, e.Requests, Least)
+	return fmt.Sprintf("%d answers without an error among %d requests are too few for a profile (want at least %d)", e.Answers, e.Requests, MinAnswers)
 }
 
 // quantile returns the smallest value at or below which the share q of the

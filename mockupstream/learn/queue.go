@@ -81,7 +81,7 @@ func (r *Recording) fitQueues(limited bool) ([]Queue, string) {
 	if len(queues) == 0 {
 		return nil, "latency rises with the requests in flight, but not as a queue for workers makes it rise; the profile has the recorded latencies, whatever the load"
 	}
-	if q := queues[0]; q.Waiting < leastShare || len(q.services) < Least {
+	if q := queues[0]; q.Waiting < leastShare || len(q.services) < MinAnswers {
 		return nil, fmt.Sprintf("waiting for one of %d workers would be %.1f %% of the latency, which is too little to tell", q.Workers, 100*q.Waiting)
 	}
 	for i := range queues {

@@ -336,9 +336,9 @@ func (u *Setup) tryUpstream(ctx context.Context, env *environment.Environment) e
 	return nil
 }
 
-// TryAgain returns a function that tries the upstream later; nil means that the
+// UpstreamProbe returns a function that tries the upstream later; nil means that the
 // upstream is a mock.
-func (u *Setup) TryAgain(env *environment.Environment) func(context.Context) error {
+func (u *Setup) UpstreamProbe(env *environment.Environment) func(context.Context) error {
 	if env.Mock() {
 		return nil
 	}

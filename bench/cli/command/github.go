@@ -13,9 +13,9 @@ import (
 // the summary of a step.
 const SummaryVariable = "GITHUB_STEP_SUMMARY"
 
-// PrintGitHub appends a judgement to the summary of the step, as text renders it
+// PrintGitHub appends a judgment to the summary of the step, as text renders it
 // in a number of bytes, and prints its annotations.
-func PrintGitHub(stdout io.Writer, j ci.Judgement, text func(limit int) []byte) error {
+func PrintGitHub(stdout io.Writer, j ci.Judgment, text func(limit int) []byte) error {
 	if err := SummaryWritable(); err != nil {
 		return err
 	}

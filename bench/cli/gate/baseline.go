@@ -110,9 +110,9 @@ func (o *baselineOptions) run(cmd *cobra.Command, stdout io.Writer, name string)
 		return err
 	}
 	err = o.out.Write(stdout, command.GateResult{
-		Judgement: ci.BaselineJudgement(j, v, fmt.Sprintf("%s %s --baseline %s", cmd.CommandPath(), filepath.Dir(run.Path), file)),
-		Text:      func(w io.Writer, o text.Options) error { return report.Baseline(w, v, o) },
-		JSON:      func(w io.Writer) error { return report.BaselineJSON(w, v) },
+		Judgment: ci.BaselineJudgment(j, v, fmt.Sprintf("%s %s --baseline %s", cmd.CommandPath(), filepath.Dir(run.Path), file)),
+		Text:     func(w io.Writer, o text.Options) error { return report.Baseline(w, v, o) },
+		JSON:     func(w io.Writer) error { return report.BaselineJSON(w, v) },
 	})
 	if err != nil {
 		return err

@@ -155,8 +155,8 @@ func notBuiltYet(s *scenarios.Scenario, path string) *scenarios.Scenario {
 func (o *diffOptions) pairs(ctx context.Context, v *verdicts.Outcome, s *scenarios.Scenario, built *abtest.Revisions, u *command.Setup, env *environment.Environment) error {
 	described := env.Describe()
 	v.Environment = &described
-	variants, level := abtest.Names(s)
-	if err := verdicts.JudgeTrials(v, variants, level, verdicts.Ran{Service: s.IsHTTPService()}); err != nil {
+	variants, level := abtest.Selection(s)
+	if err := verdicts.JudgeTrials(v, variants, level, verdicts.RevisionTrials{Service: s.IsHTTPService()}); err != nil {
 		return err
 	}
 	if err := o.estimatePower(v); err != nil {
@@ -166,15 +166,15 @@ func (o *diffOptions) pairs(ctx context.Context, v *verdicts.Outcome, s *scenari
 	for _, side := range []struct {
 		name    string
 		program abtest.Program
-		into    *abtest.Trialed
+		into    *abtest.Side
 	}{{"a", built.A, &p.A}, {"b", built.B, &p.B}} {
-		store, err := abtest.Begin(v.Records, side.name, s, described, v.Machine, side.program.Side, v.Started)
+		store, err := abtest.CreateRecord(v.Records, side.name, s, described, v.Machine, side.program.Side, v.Started)
 		if err != nil {
 			return err
 		}
 		defer store.Close()
 		trials := experiment.NewTrials(env, u.Options.Executable, v.ID)
-		*side.into = abtest.Trialed{Tester: trials, Store: store}
+		*side.into = abtest.Side{Tester: trials, Store: store}
 		switch {
 		case built.Own:
 			trials.Executable = side.program.Path
@@ -191,7 +191,7 @@ func (o *diffOptions) pairs(ctx context.Context, v *verdicts.Outcome, s *scenari
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(p.A.Store.Close(), p.B.Store.Close(), abtest.Finish(v.Records, blocks)); err != nil {
+	if err := errors.Join(p.A.Store.Close(), p.B.Store.Close(), abtest.FinishRecords(v.Records, blocks)); err != nil {
 		return err
 	}
 	if blocks > 0 {

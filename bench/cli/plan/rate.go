@@ -173,11 +173,11 @@ func (o *rateOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds
 		Scenario: s, Limits: o.byName, Bounds: bounds, Store: p.store, Tester: trials, Watch: watch, Cores: plan.Machine.Cores, Note: o.Note,
 		Tried: func(found []capacity.Variant, point capacity.Point) error {
 			o.Note(found[len(found)-1].Variant + ": " + content.Tried(point))
-			plan.Found(found, s, o.byName, true)
+			plan.Conclude(found, s, o.byName, true)
 			return storePlan(path, plan.ID, plan)
 		},
 	})
-	plan.Found(found, s, o.byName, failed != nil)
+	plan.Conclude(found, s, o.byName, failed != nil)
 	plan.External = p.external
 	var spent *experiment.BudgetError
 	if errors.As(failed, &spent) {

@@ -1,8 +1,8 @@
 // Package enginetest serves a fake Docker engine for tests of failures: containers that
 // crash, limits that are ignored, and ports that cannot be reached. No container runs:
 //
-//	e := enginetest.Serve(t, func(image string) enginetest.Behaviour {
-//		return enginetest.Behaviour{ExitCode: 3, Output: "no space left"}
+//	e := enginetest.Serve(t, func(image string) enginetest.Behavior {
+//		return enginetest.Behavior{ExitCode: 3, Output: "no space left"}
 //	})
 //	t.Setenv("DOCKER_HOST", e.Host)
 package enginetest
@@ -26,9 +26,9 @@ import (
 	"github.com/moby/moby/api/types/container"
 )
 
-// Behaviour describes the behavior of a container. The zero value runs, prints nothing, and
+// Behavior describes the behavior of a container. The zero value runs, prints nothing, and
 // has the requested limits.
-type Behaviour struct {
+type Behavior struct {
 	// ExitCode ends the container at its start; zero means that it runs.
 	ExitCode int
 	// Output is the output of the container.
@@ -44,7 +44,7 @@ type Engine struct {
 	// Host is the value of DOCKER_HOST.
 	Host string
 
-	behave func(image string) Behaviour
+	behave func(image string) Behavior
 	mu     sync.Mutex
 	made   map[string]*made
 	count  int
@@ -53,14 +53,14 @@ type Engine struct {
 // made is a container.
 type made struct {
 	request  container.CreateRequest
-	behave   Behaviour
+	behave   Behavior
 	started  bool
 	finished chan struct{} // closed when it has ended or was removed
 }
 
 // Serve serves an engine that has every image until the end of the test. behave returns the
 // behavior of containers of an image.
-func Serve(t *testing.T, behave func(image string) Behaviour) *Engine {
+func Serve(t *testing.T, behave func(image string) Behavior) *Engine {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "fge") // short, because names of sockets must be
 	if err != nil {

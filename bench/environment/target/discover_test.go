@@ -96,7 +96,7 @@ func TestDeployments(t *testing.T) {
 			if err := m.Proxyable(); err != nil {
 				t.Error(err)
 			}
-			if err := write(t, m.Through(relay(t, d)), target.Policy{}); err != nil {
+			if err := write(t, m.ViaProxy(relay(t, d)), target.Policy{}); err != nil {
 				t.Error("write through a proxy:", err)
 			}
 		})

@@ -131,11 +131,11 @@ func (m *Mongo) Overridden() []string {
 	return notes
 }
 
-// Through returns the URI by which a client reaches the database through a plain
+// ViaProxy returns the URI by which a client reaches the database through a plain
 // proxy on addr, which connects to one server, with TLS where [Mongo.TLS] says
 // so: credentials, database, write concern and what else is not about the way
 // to the servers stay.
-func (m *Mongo) Through(addr netip.AddrPort) string {
+func (m *Mongo) ViaProxy(addr netip.AddrPort) string {
 	var kept []option
 	for _, o := range m.options {
 		name := strings.ToLower(o.name)
@@ -172,7 +172,7 @@ func (m *Mongo) TLS() *TLS {
 	return &TLS{CAFile: p.SSLCaFile, CertKeyFile: p.SSLClientCertificateKeyFile, Insecure: p.SSLInsecure}
 }
 
-// Proxyable returns the reason why [Mongo.Through] would not do for this database; nil means it does.
+// Proxyable returns the reason why [Mongo.ViaProxy] would not do for this database; nil means it does.
 func (m *Mongo) Proxyable() error {
 	p := m.parsed
 	switch {

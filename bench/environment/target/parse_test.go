@@ -39,8 +39,8 @@ func TestParseMongo(t *testing.T) {
 			t.Errorf("%s: %v", c.uri, err)
 			continue
 		}
-		if !slices.Equal(m.Hosts(), c.hosts) || m.Redacted() != c.redacted || m.Through(proxy) != c.through {
-			t.Errorf("%s:\n%q\n%s\n%s", c.uri, m.Hosts(), m.Redacted(), m.Through(proxy))
+		if !slices.Equal(m.Hosts(), c.hosts) || m.Redacted() != c.redacted || m.ViaProxy(proxy) != c.through {
+			t.Errorf("%s:\n%q\n%s\n%s", c.uri, m.Hosts(), m.Redacted(), m.ViaProxy(proxy))
 		}
 		if shown := fmt.Sprintf("%v %+v %#v %s", m, m, m, m); strings.Contains(shown, "u:p") {
 			t.Errorf("printed as %s", shown)
@@ -128,7 +128,7 @@ func TestPasswordsSurviveAndDoNotShow(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%q: %v", uri, err)
 		}
-		for _, made := range []string{m.URI(), m.Through(proxy)} {
+		for _, made := range []string{m.URI(), m.ViaProxy(proxy)} {
 			parsed, err := connstring.ParseAndValidate(made)
 			if err != nil || parsed.Password != password || parsed.Username != "user" {
 				t.Fatalf("%q: %v", made, err)
@@ -159,7 +159,7 @@ func FuzzParseMongo(f *testing.F) {
 			}
 			return
 		}
-		for _, made := range []string{m.URI(), m.Through(proxy)} {
+		for _, made := range []string{m.URI(), m.ViaProxy(proxy)} {
 			again, err := target.ParseMongo(made)
 			if err != nil {
 				t.Fatalf("%q became %q: %v", uri, made, err)
