@@ -118,7 +118,7 @@ func TestMongoTLSAndSecrets(t *testing.T) {
 	}
 }
 
-// Whatever the password, both ends of a link have it, and nothing shows it.
+// The client gets the password unchanged, whatever its characters, and no text shows it.
 func TestPasswordsSurviveAndDoNotShow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		password := "S3CRET" + rapid.String().Draw(t, "rest") + "S3CRET"
@@ -151,7 +151,7 @@ func FuzzParseMongo(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, uri string) {
-		const marker = "QZXWK" // in no message of ours
+		const marker = "QZXWK" // occurs in no message of ours
 		m, err := target.ParseMongo(uri)
 		if err != nil {
 			if strings.Contains(err.Error(), marker) {
@@ -180,7 +180,7 @@ func FuzzParseMongo(f *testing.F) {
 func TestOverriddenOptions(t *testing.T) {
 	for _, c := range []struct {
 		options string
-		want    []string // of each note in turn
+		want    []string // a part of each note, in order
 	}{
 		{"", nil},
 		{"w=majority&journal=true&maxConnecting=4&maxIdleTimeMS=5&compressors=zlib&appName=x", nil},
