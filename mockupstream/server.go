@@ -42,8 +42,8 @@ func Serve(ctx context.Context, o ServerOptions, u *Upstream) (*Server, error) {
 	if err := CheckLoopback(o.Addr); err != nil && !o.AllInterfaces {
 		return nil, fmt.Errorf("serve mock upstream: %w", err)
 	}
-	// On loopback neither multipath TCP, Go's default for a listener, nor
-	// keep-alive probes are of use, and both cost time at each connection.
+	// On loopback, neither multipath TCP, Go's default for a listener, nor keep-alive
+	// probes are useful, and both cost time for each connection.
 	config := net.ListenConfig{KeepAlive: -1}
 	config.SetMultipathTCP(false)
 	listener, err := config.Listen(ctx, "tcp", o.Addr)

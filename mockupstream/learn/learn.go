@@ -63,11 +63,13 @@ import (
 // Exchange is one request and its answer or failure. Times count from the
 // beginning of the recording.
 type Exchange struct {
-	// Start is when the request could be sent: the connection was there.
+	// Start is the time at which the request could be sent, as the connection was ready.
 	Start time.Duration
-	// First is when the header of the answer had been read, or the failure's time.
+	// First is the time at which the header of the answer was read, or that of the
+	// failure.
 	First time.Duration
-	// End is when the last byte of the body had been read, or First without one.
+	// End is the time at which the last byte of the body was read; without a body, it is
+	// First.
 	End time.Duration
 	// Status of the answer; zero means that there was none.
 	Status int
@@ -150,7 +152,8 @@ const MinAnswers = 20
 
 // TooFewError reports that a recording has too few answers for a profile.
 type TooFewError struct {
-	// Answers are complete and have no error status; Requests are all.
+	// Answers counts those that are complete and have no error status, Requests all
+	// requests.
 	Answers, Requests int
 }
 
