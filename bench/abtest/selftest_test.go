@@ -18,14 +18,14 @@ import (
 	"floodgate/results/verdict"
 )
 
-// machine runs trials without a clock: a trial takes as long as the latency says,
-// more or less; what is planted shows, unless it is blind.
+// machine simulates trials: a trial takes the time that follows from the latency, with
+// noise. Injected faults have an effect, unless the machine is blind.
 type machine struct {
 	now    time.Time
 	noise  float64
 	random *rand.Rand
 	blind  bool
-	fails  func(trial int) bool // nil: none
+	fails  func(trial int) bool // nil means that none fails
 	trials int
 }
 
@@ -102,7 +102,7 @@ func TestSelfTestWithoutTime(t *testing.T) {
 	}
 }
 
-// Whoever cannot measure does not go on until the time is over.
+// A self-test that cannot measure gives up before its time is over.
 func TestSelfTestGivesUp(t *testing.T) {
 	m := &machine{fails: func(trial int) bool { return trial > 20 }}
 	failed := new(experiment.UnmeasuredError)
@@ -111,7 +111,7 @@ func TestSelfTestGivesUp(t *testing.T) {
 	}
 }
 
-// Pairs of which B is worse, though nothing was planted, are found out.
+// Pairs in which B is worse without an injected fault are reported as false alarms.
 func TestSelfTestFindsFalseAlarms(t *testing.T) {
 	pairs := make([]results.Pair, 80)
 	for i := range pairs {

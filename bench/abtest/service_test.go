@@ -28,11 +28,11 @@ service:
 variants: [{name: one}]
 `
 
-// serviceMachine runs the trials of an HTTP service without a clock.
+// serviceMachine simulates the trials of an HTTP service.
 type serviceMachine struct {
-	slower  float64 // share by which it takes longer than 20 ms
-	open    int     // descriptors, beside 20
-	crashes bool    // under load, from the second trial on
+	slower  float64 // the share by which it exceeds 20 ms
+	open    int     // descriptors in addition to 20
+	crashes bool    // under load, from the second trial
 	silent  bool    // never ready
 	random  *rand.Rand
 	trials  int
@@ -64,7 +64,7 @@ func (m *serviceMachine) Run(_ context.Context, t experiment.ScheduledTrial) (re
 	return record, nil
 }
 
-// TestRevisionsOfAnHTTPService compares pairs of services without any process or clock.
+// TestRevisionsOfAnHTTPService compares pairs of simulated services.
 func TestRevisionsOfAnHTTPService(t *testing.T) {
 	full, err := scenarios.Parse("reportd.yaml", []byte(serviceScenario))
 	if err != nil {

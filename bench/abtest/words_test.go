@@ -11,7 +11,7 @@ import (
 
 var lines = []struct {
 	line  string
-	words []string // nil: refused
+	words []string // nil means that the line is refused
 }{
 	{"go test ./...", []string{"go", "test", "./..."}},
 	{"  a\tb  ", []string{"a", "b"}},
@@ -40,7 +40,7 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-// What is split is split as a shell splits it.
+// SplitCommand agrees with a shell.
 func TestSplitAsAShell(t *testing.T) {
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip("there is no sh")

@@ -10,7 +10,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// tree is a root folder of these files.
+// tree returns a root folder with the files.
 func tree(files map[string]string) fstest.MapFS {
 	t := fstest.MapFS{}
 	for name, text := range files {
@@ -19,8 +19,8 @@ func tree(files map[string]string) fstest.MapFS {
 	return t
 }
 
-// expect compares a check's outcome, and wants these words in what was found
-// and, below it, in what to do.
+// expect checks the status of a check, and that its finding, or its advice below,
+// contains the words.
 func expect(t *testing.T, c Check, status Status, words ...string) {
 	t.Helper()
 	if c.Status != status {

@@ -12,7 +12,7 @@ import (
 	"floodgate/bench/container"
 )
 
-// fakeEngine answers as it is told to.
+// fakeEngine returns the configured answers.
 type fakeEngine struct {
 	build, available, list, remove error
 	all, removed                   []container.Leftover
@@ -78,7 +78,7 @@ func TestEngine(t *testing.T) {
 	}
 }
 
-// How an engine is started depends on who starts things here.
+// The advice on starting an engine depends on the init system.
 func TestStartEngine(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("Docker Desktop starts it here")

@@ -68,8 +68,8 @@ func TestFrequency(t *testing.T) {
 	}
 }
 
-// Files of /proc/sys tell all at their first read: in memory it cannot be seen
-// that they are read so.
+// Files of /proc/sys return everything in the first read, which a file system in memory
+// cannot show.
 func TestSysctlIsRead(t *testing.T) {
 	const name = "/proc/sys/net/ipv4/ip_local_port_range"
 	want, err := os.ReadFile(name)
