@@ -176,7 +176,7 @@ func (o *reportOptions) gate(cmd *cobra.Command, stdout io.Writer, v *verdicts.O
 	return command.Exit(v.Exit, nil)
 }
 
-// listRuns lists the runs below root and, for a person, the watches.
+// listRuns lists the runs below root and, in text, the watches.
 func listRuns(stdout io.Writer, root, format string) error {
 	runs, err := results.List(root)
 	if err != nil {

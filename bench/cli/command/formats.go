@@ -35,7 +35,7 @@ const (
 	formatGitHub   = "github"
 )
 
-// descriptions are what the formats of a run hold, for help texts.
+// descriptions describes the formats of a run for help texts.
 var descriptions = map[string]string{
 	FormatText:     "the table and the judged claims",
 	FormatHTML:     "a page with pictures, in one file that loads nothing",
@@ -124,7 +124,8 @@ func watchPage(w io.Writer, v Watched) error {
 	return html.Watch(w, v.Watch, v.Outcome, record)
 }
 
-// people returns the format for people, as wide and colorful as their terminal.
+// people returns the format for people, which adapts to the width and colors of their
+// terminal.
 func people[T any](render func(io.Writer, T, text.Options) error) format[T] {
 	return format[T]{FormatText, func(w io.Writer, v T) error { return render(w, v, Terminal(w)) }}
 }

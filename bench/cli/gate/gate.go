@@ -103,7 +103,7 @@ func parseMargin(flag, s string) (float64, error) {
 	return x / 100, nil
 }
 
-// alphaFlag registers --alpha, which checkAlpha checks.
+// alphaFlag registers --alpha, whose value checkAlpha checks.
 func alphaFlag(flags *pflag.FlagSet, alpha *float64) {
 	flags.Float64Var(alpha, "alpha", 0.05, "`probability` of a false alarm")
 }
@@ -135,7 +135,7 @@ func (o *pairOptions) flags(cmd *cobra.Command) {
 	o.out.flags(cmd)
 }
 
-// design returns the sequential test that the flags describe.
+// design returns the group-sequential design that the flags describe.
 func (o *pairOptions) design() (stats.Design, error) {
 	design := stats.DefaultDesign()
 	var err error
@@ -158,7 +158,7 @@ func (o *pairOptions) design() (stats.Design, error) {
 	return design, nil
 }
 
-// compare calls measure, stores and prints the verdict, and ends the command.
+// compare calls measure, stores and prints the verdict, and returns the command's result.
 func (o *pairOptions) compare(ctx context.Context, measure func(*verdicts.Outcome) error) error {
 	if err := o.out.Check(); err != nil {
 		return err
@@ -209,7 +209,7 @@ func (o *pairOptions) progress(pairs, most int) {
 	if pairs%progressEvery != 0 {
 		return
 	}
-	if pairs > most { // only where some were not valid
+	if pairs > most { // some pairs were invalid
 		o.Note(fmt.Sprintf("pair %d, to replace invalid ones", pairs))
 		return
 	}
