@@ -21,9 +21,9 @@ import (
 
 func listenLoopback() (net.Listener, error) { return net.Listen("tcp", "127.0.0.1:0") }
 
-// BenchmarkThroughput compares the mock without latency with a bare net/http
-// handler that writes the same body, each on one core of its own, in turn. One
-// operation is half a second of each.
+// BenchmarkThroughput compares the mock without latency with a plain net/http handler
+// that writes the same body, each on its own core, alternately. One operation is half a
+// second of each.
 func BenchmarkThroughput(b *testing.B) {
 	for _, records := range []int{1, 10} {
 		b.Run(fmt.Sprintf("records=%d", records), func(b *testing.B) {
@@ -43,8 +43,8 @@ func BenchmarkThroughput(b *testing.B) {
 	}
 }
 
-// throughput is how many requests the server answers in half a second, and the
-// CPU time that it takes for them.
+// throughput returns the number of requests that the server answers in half a second, and
+// the CPU time that it uses for them.
 func (c *child) throughput(b *testing.B) (requests int, cpu time.Duration) {
 	var group sync.WaitGroup
 	counts := make([]int, 16)
@@ -66,12 +66,12 @@ func (c *child) throughput(b *testing.B) (requests int, cpu time.Duration) {
 	return requests, c.cpu(b) - before
 }
 
-// BenchmarkDelayError reports how late answers are (actual − injected delay,
-// by the server's own account and as seen by the client) with a number of
-// requests in flight, beside a handler that delays by time.Sleep. Latencies are
-// lognormal with σ 0.5, as in the scenarios, and such that some 500 to 2000
-// requests end per second. One operation is some rounds of each. With 10,000 in
-// flight it takes over a minute, so that -benchtime 1x is enough:
+// BenchmarkDelayError reports the lateness of answers (actual − injected delay, as
+// measured by the server and by the client) for several numbers of requests in flight,
+// beside that of a handler that delays with time.Sleep. Latencies are lognormal with σ
+// 0.5, as in the scenarios, and so long that about 500 to 2000 requests end per second.
+// One operation is several rounds of each. With 10,000 in flight it takes over a minute,
+// so that -benchtime 1x is enough:
 //
 //	go test -run '^$' -bench DelayError/in-flight=10000 -benchtime 1x ./mockupstream
 func BenchmarkDelayError(b *testing.B) {
@@ -94,7 +94,7 @@ func BenchmarkDelayError(b *testing.B) {
 			}
 			reportDelays(b, "mock", mock.stats(b), mockSeen)
 			reportDelays(b, "sleep", plain.stats(b), plainSeen)
-			if c.inFlight >= 1000 { // with fewer it is the server that is measured
+			if c.inFlight >= 1000 { // with fewer, the rest of the process dominates
 				b.ReportMetric(rss, "mock-B/in-flight")
 				b.ReportMetric(plainRSS, "sleep-B/in-flight")
 			}
@@ -109,9 +109,9 @@ func reportDelays(b *testing.B, name string, s mockupstream.Stats, seen []time.D
 	b.ReportMetric(float64(seen[len(seen)/2].Nanoseconds())/1e3, name+"-client-p50-µs")
 }
 
-// delays keeps requests in flight on a connection each, beginning evenly
-// spread over one latency, and returns how much later than drawn the client saw
-// the answers, and the memory that the server needs a request in flight.
+// delays keeps requests in flight on one connection each, with starts spread evenly over
+// one latency. It returns the lateness as seen by the client, and the server's memory per
+// request in flight.
 func (c *child) delays(b *testing.B, p mockupstream.Profile, inFlight, rounds int, latency time.Duration) (late []time.Duration, bytesEach float64) {
 	conns := make([]*leanConn, inFlight)
 	empty := c.rss(b)
@@ -134,7 +134,7 @@ func (c *child) delays(b *testing.B, p mockupstream.Profile, inFlight, rounds in
 			}
 		})
 	}
-	time.Sleep(latency * 5 / 4) // most are in flight
+	time.Sleep(latency * 5 / 4) // until most are in flight
 	full := c.rss(b)
 	group.Wait()
 	for _, delays := range each {
@@ -145,12 +145,12 @@ func (c *child) delays(b *testing.B, p mockupstream.Profile, inFlight, rounds in
 	return slices.Concat(each...), (full - empty) / float64(inFlight)
 }
 
-// leanConn sends one request again and again with next to no CPU time.
+// leanConn repeats one request with very little CPU time.
 type leanConn struct {
 	net.Conn
 	host, key string
 	request   []byte
-	answer    []byte // as large as the answer; nil: not known yet
+	answer    []byte // as large as the answer; nil means that its size is unknown
 }
 
 func dialLean(tb testing.TB, url, key string) *leanConn {
@@ -192,7 +192,7 @@ func (c *leanConn) roundTrip() error {
 	return err
 }
 
-// cpu is the CPU time that the process has used.
+// cpu returns the CPU time of the process.
 func (c *child) cpu(tb testing.TB) time.Duration {
 	stat, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", c.cmd.Process.Pid))
 	if err != nil {
@@ -204,7 +204,7 @@ func (c *child) cpu(tb testing.TB) time.Duration {
 	return time.Duration(user+system) * time.Second / 100
 }
 
-// rss is the memory of the process in bytes.
+// rss returns the memory of the process in bytes.
 func (c *child) rss(tb testing.TB) float64 {
 	statm, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", c.cmd.Process.Pid))
 	if err != nil {

@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// admission is the fate of a request under the rate limit and the capacity.
+// admission is the decision of the rate limit and the capacity about a request.
 type admission struct {
 	// limited is the time until the rate limit has a token; zero means that it
 	// admits the request.
@@ -20,7 +20,7 @@ type admission struct {
 	begin time.Duration
 }
 
-// admit decides about a request that arrives now.
+// admit decides on a request that arrives now.
 func (s *stage) admit(now time.Duration, hash uint64, attempt int) admission {
 	if wait := s.bucket.take(now); wait > 0 {
 		return admission{limited: wait}
@@ -30,7 +30,7 @@ func (s *stage) admit(now time.Duration, hash uint64, attempt int) admission {
 	return admission{full: !ok, draw: draw, begin: begin}
 }
 
-// status returns the status of an answer that refuses a request for want of workers.
+// status returns the status for a request that finds no free worker.
 func (c *Capacity) status() int {
 	if c.Full == "429" {
 		return http.StatusTooManyRequests

@@ -8,7 +8,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The token bucket against its definition: tokens that trickle in, up to burst.
+// The token bucket agrees with its definition: tokens that trickle in, up to burst.
 func TestBucketIsATokenBucket(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		burst := rapid.IntRange(1, 5).Draw(t, "burst")
@@ -29,7 +29,7 @@ func TestBucketIsATokenBucket(t *testing.T) {
 	})
 }
 
-// The workers against the plain simulation of a queue.
+// The workers agree with a plain simulation of a queue.
 func TestWorkersServeInOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		k, queue := rapid.IntRange(1, 5).Draw(t, "workers"), rapid.IntRange(0, 5).Draw(t, "queue")

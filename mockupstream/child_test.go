@@ -19,8 +19,8 @@ import (
 	"go.uber.org/goleak"
 )
 
-// Benchmarks serve from a process of its own, this test binary run again, so
-// that CPU and memory are the server's alone.
+// Benchmarks serve from another process, which runs this test binary, to measure the
+// server's CPU time and memory alone.
 const (
 	envChild   = "MOCKUPSTREAM_TEST_CHILD"   // "mock", "bare" or "sleep"
 	envProfile = "MOCKUPSTREAM_TEST_PROFILE" // JSON
@@ -37,7 +37,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// serveChild prints the server's URL, and ends when stdin does.
+// serveChild prints the server's URL, and returns at the end of stdin.
 func serveChild(kind, profile string) error {
 	var p mockupstream.Profile
 	if err := json.Unmarshal([]byte(profile), &p); err != nil {
@@ -65,7 +65,7 @@ func serveChild(kind, profile string) error {
 	return err
 }
 
-// bare is what the mock is compared with: a handler that writes the same bodies.
+// bare is the reference for the mock: a handler that writes the same bodies.
 func bare(p mockupstream.Profile) http.Handler {
 	bodies := map[string][]byte{}
 	for i := range 100 {
@@ -77,7 +77,7 @@ func bare(p mockupstream.Profile) http.Handler {
 	})
 }
 
-// plainSleep delays by time.Sleep and serves its lateness as the mock does.
+// plainSleep delays with time.Sleep and reports its lateness like the mock.
 func plainSleep(p mockupstream.Profile) http.Handler {
 	var mu sync.Mutex
 	late := hdrhistogram.New(1000, int64(time.Hour), 3)

@@ -58,7 +58,7 @@ func TestPutProfile(t *testing.T) {
 	}
 }
 
-// A late bound of a nanosecond cannot be kept, one of an hour can.
+// A bound on lateness of a nanosecond is violated, one of an hour is not.
 func TestSaturation(t *testing.T) {
 	for bound, want := range map[mockupstream.Duration]bool{1: true, 3600_000 * ms: false} {
 		u, s := serve(t, mockupstream.Profile{Latency: mockupstream.Distribution{Kind: "constant", Value: ms}, LateBound: bound}, 1)

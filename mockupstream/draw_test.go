@@ -24,7 +24,7 @@ var distributions = map[string]mockupstream.Distribution{
 	"replay":      {Kind: "replay", Samples: []mockupstream.Duration{5 * ms, 7 * ms, 7 * ms, 90 * ms}},
 }
 
-// Draws must never change: stored runs are compared with later ones.
+// Draws must never change, because stored runs are compared with later ones.
 func TestDrawsStayTheSame(t *testing.T) {
 	p := mockupstream.Profile{
 		Latency: distributions["lognormal"],
@@ -54,7 +54,7 @@ func TestDrawsStayTheSame(t *testing.T) {
 	}
 }
 
-// Quantiles of 100,000 draws against those that the profile promises.
+// Quantiles of 100,000 draws agree with those of the profile.
 func TestDrawsHaveTheDistribution(t *testing.T) {
 	z90 := 1.2815515655446004
 	for name, want := range map[string]map[float64]time.Duration{
@@ -88,7 +88,7 @@ func TestDrawsHaveTheDistribution(t *testing.T) {
 func TestQuantileTails(t *testing.T) {
 	percentiles := distributions["percentiles"]
 	z95, z97, z99 := 1.6448536269514722, 1.8807936081512509, 2.3263478740408408
-	want := 60e6 * math.Pow(300.0/60, (z97-z95)/(z99-z95)) // on the line from P95 to P99
+	want := 60e6 * math.Pow(300.0/60, (z97-z95)/(z99-z95)) // on the line through P95 and P99
 	if got := float64(percentiles.Quantile(0.97)); math.Abs(got/want-1) > 1e-6 {
 		t.Errorf("quantile 0.97 is %v, want %v", time.Duration(got), time.Duration(want))
 	}
@@ -162,8 +162,8 @@ func TestBodySizes(t *testing.T) {
 	}
 }
 
-// Changing faults leaves delays and sizes alone, and one fault's probability
-// leaves the draws of those behind it alone.
+// Changing the faults does not change delays and sizes, and changing the probability of a
+// fault does not change the draws of later faults.
 func TestStreamsAreSeparate(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		seed, key := rapid.Uint64().Draw(t, "seed"), rapid.String().Draw(t, "key")
@@ -187,8 +187,8 @@ func TestStreamsAreSeparate(t *testing.T) {
 	})
 }
 
-// Streams of one request are not correlated, nor are neighbouring keys, seeds
-// and attempts.
+// Neither the streams of one request nor neighboring keys, seeds and attempts are
+// correlated.
 func TestStreamsAreIndependent(t *testing.T) {
 	p := mockupstream.Profile{Latency: mockupstream.Distribution{Kind: "uniform", Max: 1000 * ms}, Body: mockupstream.Body{Max: 1e6}}
 	const n = 50_000
@@ -221,7 +221,7 @@ func correlation(xs, ys []float64) float64 {
 	return (n*sxy - sx*sy) / math.Sqrt((n*sxx-sx*sx)*(n*syy-sy*sy))
 }
 
-// Any order, and any number of goroutines, gives the same draws.
+// Draws do not depend on their order or on the number of goroutines.
 func TestDrawsHaveNoState(t *testing.T) {
 	p := mockupstream.Profile{Latency: distributions["percentiles"], Body: mockupstream.Body{Min: 1, Max: 9},
 		Faults: []mockupstream.Fault{{Kind: "hang", Probability: 0.3}}}

@@ -10,7 +10,7 @@ import (
 	"floodgate/mockupstream"
 )
 
-// A server for other programs, or for a test of one.
+// The mock serves another program, or a test of one.
 func ExampleServe() {
 	profile, err := mockupstream.ParseProfile("example.yaml", []byte(`
 latency: {distribution: lognormal, median: 2ms, sigma: 0.5}
@@ -54,8 +54,8 @@ faults: [{kind: status, status: 503, probability: 0.5}]
 	// 4 requests, 1 faults, in flight: 0
 }
 
-// What will happen can be known beforehand, for instance the time that a
-// perfect client would need.
+// Draw predicts the outcome of requests, for example to compute the time that a perfect
+// client would need.
 func ExampleProfile_Draw() {
 	profile := mockupstream.Profile{Latency: mockupstream.Distribution{
 		Kind: "lognormal", Median: mockupstream.Duration(20 * time.Millisecond), Sigma: 0.5,
@@ -66,10 +66,10 @@ func ExampleProfile_Draw() {
 		fmt.Println(number, draw.Delay.Round(time.Microsecond))
 		total += draw.Delay
 	}
-	fmt.Println("one by one:", total.Round(time.Microsecond))
+	fmt.Println("sequentially:", total.Round(time.Microsecond))
 	// Output:
 	// +15550001 16.736ms
 	// +15550002 12.776ms
 	// +15550003 20.526ms
-	// one by one: 50.038ms
+	// sequentially: 50.038ms
 }

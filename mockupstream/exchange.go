@@ -39,7 +39,7 @@ func (d *Draw) work() time.Duration {
 	return d.Delay + d.Fault.lasts()
 }
 
-// exchange is one request and its answer or fault.
+// exchange is a request and its answer or fault.
 type exchange struct {
 	u        *Upstream
 	run      *run
@@ -100,7 +100,7 @@ func (x *exchange) send(body []byte) {
 	switch {
 	case fault == nil:
 		x.flight.land()
-		_, _ = x.w.Write(body) // a client that has disconnected
+		_, _ = x.w.Write(body) // fails if the client has disconnected
 	case fault.Kind == "truncate":
 		x.flight.land()
 		_, _ = x.w.Write(body[:len(body)/2])

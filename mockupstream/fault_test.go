@@ -15,7 +15,7 @@ import (
 	"floodgate/mockupstream"
 )
 
-// Each fault as a real client sees it.
+// A real client observes each fault.
 func TestFaults(t *testing.T) {
 	for _, c := range []struct {
 		fault mockupstream.Fault
@@ -51,7 +51,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// flushes counts how often an answer was flushed.
+// flushes counts the flushes of an answer.
 type flushes struct {
 	*httptest.ResponseRecorder
 	n int
@@ -59,7 +59,7 @@ type flushes struct {
 
 func (f *flushes) Flush() { f.n++ }
 
-// A slow body takes its time, and is sent in 20 pieces.
+// A slow body takes the configured time, and is sent in 20 pieces.
 func TestSlowBodyComesInPieces(t *testing.T) {
 	const d = 50 * time.Millisecond
 	u, err := mockupstream.New(mockupstream.Profile{Faults: []mockupstream.Fault{{Kind: "slow", For: mockupstream.Duration(d), Probability: 1}}}, 1)
@@ -75,7 +75,7 @@ func TestSlowBodyComesInPieces(t *testing.T) {
 	}
 }
 
-// A client that goes away ends the wait, whatever it waits for.
+// A client that disconnects ends its request's wait, whatever the request waits for.
 func TestDisconnect(t *testing.T) {
 	for name, p := range map[string]mockupstream.Profile{
 		"latency": {Latency: mockupstream.Distribution{Kind: "constant", Value: 3600_000 * ms}},

@@ -70,7 +70,7 @@ func TestLoadProfile(t *testing.T) {
 	}
 }
 
-// A mistake is an error that names file, line, the offending text and what is allowed.
+// The error about a mistake names the file, the line, the text and the allowed values.
 func TestProfileErrors(t *testing.T) {
 	for _, c := range []struct{ name, src, want string }{
 		{"empty", "", `p.yaml:1:1: the file is empty (want latency, request, records, body, faults`},
@@ -129,8 +129,7 @@ func TestProfileErrors(t *testing.T) {
 	}
 }
 
-// A profile and its file of delays are the same with a byte-order mark and
-// with any line ends.
+// A profile and its file of delays may have a byte-order mark and any line ends.
 func TestProfileFromAnyEditor(t *testing.T) {
 	const profile, delays = "# a profile\nlatency: {distribution: replay, file: d.txt}\n# more\nlate_bound: 3ms\n", "# delays\n10ms\n\n30ms\n"
 	want := mockupstream.Profile{
@@ -230,7 +229,7 @@ func TestDurationCodecs(t *testing.T) {
 	}
 }
 
-// FuzzParseProfile: what is accepted is valid, and survives YAML and JSON.
+// FuzzParseProfile checks that an accepted profile is valid and survives YAML and JSON.
 func FuzzParseProfile(f *testing.F) {
 	f.Add([]byte(fullProfile))
 	f.Add([]byte("latency: {distribution: lognormal, median: 20ms, sigma: 0.5}\n"))
@@ -258,7 +257,7 @@ func FuzzParseProfile(f *testing.F) {
 		if err := json.Unmarshal(text, &again); err != nil || again.Validate() != nil {
 			t.Fatalf("%s: %v, %v", text, err, again.Validate())
 		}
-		if string(text) != "{}" { // which is no profile in YAML; else JSON is YAML
+		if string(text) != "{}" { // ParseProfile refuses an empty profile; all other JSON is YAML
 			if again, err = mockupstream.ParseProfile("again.yaml", text); err != nil {
 				t.Fatalf("%s: %v", text, err)
 			}

@@ -9,7 +9,8 @@ import (
 	"floodgate/mockupstream"
 )
 
-// watched notes how many requests are in flight when the last part of an answer leaves.
+// watched records the number of requests in flight when the last part of an answer is
+// sent.
 type watched struct {
 	*httptest.ResponseRecorder
 	u        *mockupstream.Upstream
@@ -21,8 +22,8 @@ func (w *watched) Write(b []byte) (int, error) {
 	return w.ResponseRecorder.Write(b)
 }
 
-// A client that has the whole answer may begin its next request: the one before
-// is not in flight any more, or a client that keeps its limit would exceed it.
+// A client that has the whole answer may start its next request. The previous one must
+// not be in flight any more, or the client would seem to exceed its limit.
 func TestAnAnswerThatHasLeftIsNotInFlight(t *testing.T) {
 	for name, faults := range map[string][]mockupstream.Fault{
 		"whole": nil,
@@ -46,7 +47,7 @@ func TestAnAnswerThatHasLeftIsNotInFlight(t *testing.T) {
 	}
 }
 
-// The peak of a profile is of its own requests, not of those of a SUT that was killed.
+// The peak of a profile covers only requests since it was set, not those of a killed SUT.
 func TestPeakInFlightIsOfTheProfile(t *testing.T) {
 	hang := mockupstream.Profile{Faults: []mockupstream.Fault{{Kind: "hang", Probability: 1}}}
 	u, err := mockupstream.New(hang, 1)

@@ -57,13 +57,13 @@ func (u *Upstream) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveStats answers GET /stats. It is not part of ServeHTTP because every
-// request in flight has a stack frame of that.
+// serveStats answers GET /stats. It is not inlined into ServeHTTP, whose stack frame
+// every request in flight occupies.
 func (u *Upstream) serveStats(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
 	encoder := json.NewEncoder(w)
 	encoder.SetIndent("", "  ")
-	_ = encoder.Encode(u.Stats()) // a client that has disconnected
+	_ = encoder.Encode(u.Stats()) // fails if the client has disconnected
 }
 
 // Control returns a handler that serves the Upstream and PUT /profile, which
@@ -83,7 +83,7 @@ func (u *Upstream) Control() http.Handler {
 			refuse(w, http.StatusMethodNotAllowed, fmt.Sprintf("method %s is not supported (want PUT)", r.Method))
 			return
 		}
-		const maxBytes = 64 << 20 // a replay has many samples
+		const maxBytes = 64 << 20 // a replay may have many samples
 		var body struct {
 			Seed    uint64  `json:"seed"`
 			Profile Profile `json:"profile"`
@@ -167,7 +167,7 @@ func (u *Upstream) overloaded(w http.ResponseWriter, shard *shard, c *Capacity) 
 func refuse(w http.ResponseWriter, status int, reason string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"error": reason}) // a client that has disconnected
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": reason}) // fails if the client has disconnected
 }
 
 // refuseFor also sets Retry-After, in whole seconds as HTTP requires.

@@ -17,7 +17,7 @@ import (
 	"floodgate/mockupstream"
 )
 
-// serve is an Upstream behind a real server on loopback.
+// serve starts a server with an Upstream on loopback.
 func serve(t *testing.T, p mockupstream.Profile, seed uint64) (*mockupstream.Upstream, *mockupstream.Server) {
 	t.Helper()
 	u, err := mockupstream.New(p, seed)
@@ -37,15 +37,15 @@ func serve(t *testing.T, p mockupstream.Profile, seed uint64) (*mockupstream.Ups
 	return u, s
 }
 
-// newClient makes a connection for each request, so that net/http does not
-// repeat requests of its own accord.
+// newClient returns a client with a new connection for each request, so that net/http
+// does not retry on its own.
 func newClient(t *testing.T) *http.Client {
 	transport := &http.Transport{DisableKeepAlives: true}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport}
 }
 
-// get returns the answer, or the error of the request or of reading the body.
+// get returns the answer, or the error of sending the request or reading the body.
 func get(client *http.Client, url string, headers ...string) (status int, header http.Header, body []byte, err error) {
 	req, err := http.NewRequest(http.MethodGet, url, nil)
 	if err != nil {
@@ -128,8 +128,8 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// Requests in any order, at once, get what Draw says of (seed, key, attempt),
-// with the attempt named or counted.
+// Concurrent requests in any order get the result of Draw for (seed, key, attempt),
+// whether the attempt is in the header or counted.
 func TestOutcomesHaveNoState(t *testing.T) {
 	p := mockupstream.Profile{
 		Body: mockupstream.Body{Min: 1, Max: 5},
@@ -206,7 +206,8 @@ func TestRateLimit(t *testing.T) {
 	}
 }
 
-// One worker held for an hour, one place in the queue: the third is refused.
+// One worker is busy for an hour and the queue has one place: the third request is
+// refused.
 func TestCapacityRefuses(t *testing.T) {
 	for full, want := range map[string]struct{ status, refused int }{"429": {429, 1}, "503": {503, 1}} {
 		t.Run(full, func(t *testing.T) {
@@ -219,7 +220,7 @@ func TestCapacityRefuses(t *testing.T) {
 			}
 			defer u.Close()
 			ctx, cancel := context.WithCancel(t.Context())
-			cancel() // the clients of worker and queue are gone at once; their work is not
+			cancel() // the clients of the worker and the queue disconnect at once; their work does not end
 			for range 2 {
 				func() {
 					defer func() { _ = recover() }() // http.ErrAbortHandler
@@ -238,7 +239,7 @@ func TestCapacityRefuses(t *testing.T) {
 	}
 }
 
-// Waiting for a worker counts as injected: 10 requests at 1 worker.
+// The wait for a worker is part of the injected delay: 10 requests at 1 worker.
 func TestCapacityDelays(t *testing.T) {
 	u, s := serve(t, mockupstream.Profile{
 		Latency:  mockupstream.Distribution{Kind: "constant", Value: 10 * ms},

@@ -28,9 +28,9 @@ type Values map[string]any
 type ItemRequest struct {
 	// Method defaults to GET.
 	Method string `yaml:"method,omitempty" json:"method,omitempty"`
-	// Path begins with a slash and may have a query. It holds {0} and further columns,
-	// and may hold ${NAME} of the environment. The values are escaped as their place
-	// needs it, and the rest is sent as it is.
+	// Path begins with a slash and may have a query. It contains {0} and further columns,
+	// and may contain ${NAME} of the environment. Columns are escaped as required by
+	// their place; the rest is sent unchanged.
 	Path string `yaml:"path" json:"path"`
 	// Headers by name; values may hold ${NAME} of the environment. The mock ignores them.
 	Headers Values `yaml:"headers,omitempty" json:"headers,omitempty"`
@@ -39,7 +39,7 @@ type ItemRequest struct {
 var (
 	column      = regexp.MustCompile(`\{(\d{1,4})\}`)
 	environment = regexp.MustCompile(`\$\{[A-Za-z_][A-Za-z0-9_]*\}`)
-	// variable matches what stands for another text in a path.
+	// variable matches the placeholders of a path.
 	variable = regexp.MustCompile(column.String() + `|` + environment.String())
 )
 
@@ -111,7 +111,7 @@ func (r *ItemRequest) problems(field string) (found []error) {
 	return found
 }
 
-// isText reports whether a path is UTF-8, also when it is unescaped.
+// isText reports whether a path is valid UTF-8, even unescaped.
 func isText(path string) bool {
 	plain, err := url.PathUnescape(path)
 	return utf8.ValidString(path) && err == nil && utf8.ValidString(plain)
@@ -140,7 +140,7 @@ type Route struct {
 // piece is a part of the path and query.
 type piece struct {
 	text    string
-	arg     int // -1: the text as it is
+	arg     int // the index of the argument; -1 means text
 	inQuery bool
 }
 
@@ -190,7 +190,7 @@ func (r *ItemRequest) Route() *Route {
 				expr += "(.*?)"
 				p.args = append(p.args, i)
 			} else {
-				expr += ".*?" // a value of the environment, which the mock does not know
+				expr += ".*?" // a value of the environment, which is unknown to the mock
 			}
 		}
 		literal(text[from:])
@@ -220,10 +220,10 @@ func (r *Route) Target(args []string) string {
 		switch {
 		case p.arg < 0:
 			b.WriteString(p.text)
-		case p.arg >= len(args): // an item of fewer arguments, which no scenario has
+		case p.arg >= len(args): // impossible for items of a valid scenario
 		case p.inQuery:
 			b.WriteString(url.QueryEscape(args[p.arg]))
-		case strings.Trim(args[p.arg], ".") == "": // else it would be taken for a step in the path
+		case strings.Trim(args[p.arg], ".") == "": // escaped, because "." and ".." are steps in a path
 			b.WriteString(strings.ReplaceAll(args[p.arg], ".", "%2E"))
 		default:
 			b.WriteString(url.PathEscape(args[p.arg]))

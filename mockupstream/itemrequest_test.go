@@ -15,7 +15,7 @@ import (
 	_ "floodgate/mockupstream/rng/fixedseed"
 )
 
-// The mock finds the arguments of any item in its request.
+// Match returns the arguments that Target rendered.
 func TestRouteMatchesItsTargets(t *testing.T) {
 	paths := []string{"/v2/customers/{0}/calls?from={1}", "/{1}?a={0}&b=x", "/a{0}.json?k=${KEY}-{1}", "/caf%C3%A9/{0}/{0}?x={1}&x={0}"}
 	rapid.Check(t, func(t *rapid.T) {
@@ -59,7 +59,7 @@ func TestRouteMatchesNothingElse(t *testing.T) {
 	}
 }
 
-// The mock answers the requests of the profile alone, with the answer of the user's.
+// The mock answers only the requests of the profile, with the user's answer.
 func TestMockAnswersTheRequestsOfTheProfile(t *testing.T) {
 	p := mockupstream.Profile{
 		Request: &mockupstream.ItemRequest{Method: "POST", Path: "/v2/{0}/calls?from={1}"}, Records: "data.calls",

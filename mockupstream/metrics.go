@@ -8,8 +8,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
-// collector turns a snapshot into Prometheus metrics at each scrape, so that
-// requests pay nothing for them. Setting the profile resets the counters.
+// collector converts a snapshot into Prometheus metrics at each scrape, so that metrics
+// cost requests nothing. Setting the profile resets the counters.
 type collector struct {
 	upstream *Upstream
 	buckets  []float64 // seconds
@@ -44,7 +44,7 @@ func newCollector(u *Upstream) *collector {
 	}
 }
 
-// Describe sends what Collect can send.
+// Describe sends the descriptions of all metrics.
 func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
 		c.requests, c.repeated, c.answers, c.faults, c.refused, c.queued, c.disconnected, c.inFlight,
@@ -54,7 +54,7 @@ func (c *collector) Describe(descs chan<- *prometheus.Desc) {
 	}
 }
 
-// Collect sends a snapshot.
+// Collect sends the metrics of a snapshot.
 func (c *collector) Collect(out chan<- prometheus.Metric) {
 	s, t := c.upstream.snapshot()
 	counter := func(d *prometheus.Desc, n int64, labels ...string) {

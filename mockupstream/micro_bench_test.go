@@ -8,7 +8,7 @@ import (
 	"floodgate/mockupstream"
 )
 
-// BenchmarkHandler is the mock's own share of a request, without net/http.
+// BenchmarkHandler measures the mock's own part of a request, without net/http.
 func BenchmarkHandler(b *testing.B) {
 	u, err := mockupstream.New(mockupstream.Profile{}, 1)
 	if err != nil {
@@ -42,7 +42,7 @@ func BenchmarkAnswer(b *testing.B) {
 	}
 }
 
-// discard is an http.ResponseWriter that costs nothing.
+// discard is an http.ResponseWriter without costs.
 type discard http.Header
 
 func (d discard) Header() http.Header            { return http.Header(d) }

@@ -105,9 +105,9 @@ type Fault struct {
 	For Duration `yaml:"for,omitempty" json:"for,omitzero"`
 }
 
-// Capacity makes latency rise with the requests in flight: up to Workers
-// requests are served at once, up to Queue requests wait, and Full determines
-// the fate of the others.
+// Capacity makes latency rise with the requests in flight: up to Workers requests are
+// served at once, up to Queue requests wait, and Full determines what happens to the
+// others.
 type Capacity struct {
 	Workers int `yaml:"workers" json:"workers"`
 	// Queue is the number of requests that may wait for a worker; zero means none.

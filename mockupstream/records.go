@@ -102,7 +102,7 @@ func kindOf(v jsontext.Value) string {
 	return "a boolean"
 }
 
-// listed joins names for a message, the first ten of them.
+// listed joins the first ten names for a message.
 func listed(names []string) string {
 	if len(names) == 0 {
 		return "none"

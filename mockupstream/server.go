@@ -16,9 +16,9 @@ import (
 type ServerOptions struct {
 	// Addr to listen on: a loopback address and a port. Default "127.0.0.1:0".
 	Addr string
-	// Everywhere allows an Addr that is not loopback, for use inside a container
+	// AllInterfaces allows an Addr that is not loopback, for use inside a container
 	// whose ports are published on the machine's loopback interface.
-	Everywhere bool
+	AllInterfaces bool
 	// Control allows PUT /profile.
 	Control bool
 }
@@ -34,16 +34,16 @@ type Server struct {
 }
 
 // Serve listens and serves u until ctx is done or Close is called. It fails if
-// the address is not loopback, unless o.Everywhere is set.
+// the address is not loopback, unless o.AllInterfaces is set.
 func Serve(ctx context.Context, o ServerOptions, u *Upstream) (*Server, error) {
 	if o.Addr == "" {
 		o.Addr = "127.0.0.1:0"
 	}
-	if err := CheckLoopback(o.Addr); err != nil && !o.Everywhere {
+	if err := CheckLoopback(o.Addr); err != nil && !o.AllInterfaces {
 		return nil, fmt.Errorf("serve mock upstream: %w", err)
 	}
-	// On loopback neither multipath TCP, Go's default for a listener, nor
-	// keep-alive probes are of use, and both cost time at each connection.
+	// On loopback, neither multipath TCP, Go's default for a listener, nor keep-alive
+	// probes are useful, and both cost time for each connection.
 	config := net.ListenConfig{KeepAlive: -1}
 	config.SetMultipathTCP(false)
 	listener, err := config.Listen(ctx, "tcp", o.Addr)

@@ -48,7 +48,7 @@ func TestControlIsOptIn(t *testing.T) {
 	}
 }
 
-// Kept-alive connections are counted while they are open.
+// Keep-alive connections are counted while they are open.
 func TestConnections(t *testing.T) {
 	u, s := serve(t, mockupstream.Profile{Latency: mockupstream.Distribution{Kind: "constant", Value: 50 * ms}}, 1)
 	transport := &http.Transport{MaxIdleConnsPerHost: 10}
@@ -80,7 +80,7 @@ func TestConnections(t *testing.T) {
 	}
 }
 
-// Faults that take the connection away leave none counted.
+// Connections that faults close are not counted as open.
 func TestDroppedConnectionsAreNotOpen(t *testing.T) {
 	u, s := serve(t, mockupstream.Profile{Faults: []mockupstream.Fault{
 		{Kind: "reset", Probability: 0.3}, {Kind: "close", Probability: 0.5}, {Kind: "truncate", Probability: 1},
@@ -99,7 +99,7 @@ func TestDroppedConnectionsAreNotOpen(t *testing.T) {
 	}
 }
 
-// The end of the context, or Close, ends requests in flight.
+// Both the end of the context and Close end requests in flight.
 func TestServerEnds(t *testing.T) {
 	for _, how := range []string{"close", "context", "upstream"} {
 		t.Run(how, func(t *testing.T) {

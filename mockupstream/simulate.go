@@ -5,15 +5,15 @@ import (
 	"time"
 )
 
-// Simulator decides about requests as an [Upstream] does, in virtual time: with
-// the same draws, rate limit and capacity, but without a server, a clock or a wait.
-// It is not safe for concurrent use.
+// Simulator decides on requests as an [Upstream] does, but in virtual time: with the same
+// draws, rate limit and capacity, and without a server, a clock or delays. It is not safe
+// for concurrent use.
 type Simulator struct {
 	run      run
 	attempts map[uint64]int
 }
 
-// Outcome is the fate of one simulated request.
+// Outcome is the outcome of a simulated request.
 type Outcome struct {
 	// Status of the answer; zero means that the connection ends without one.
 	Status int
@@ -36,8 +36,8 @@ func NewSimulator(p Profile, seed uint64) (*Simulator, error) {
 	return &Simulator{run: run{seed: seed, stages: newStages(p)}, attempts: map[uint64]int{}}, nil
 }
 
-// Request returns the fate of a request for key at the time now, since the
-// profile was set. Requests must come in the order of their times.
+// Request returns the outcome of a request for key at the time now, since the profile was
+// set. Requests must be made in the order of their times.
 func (s *Simulator) Request(now time.Duration, key string) Outcome {
 	hash := hashKey(s.run.seed, key)
 	s.attempts[hash]++

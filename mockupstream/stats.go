@@ -204,7 +204,7 @@ func summarize(h *hdrhistogram.Histogram) Summary {
 	}
 }
 
-// The least number of answers from which the median and the 99th percentile of
+// The minimum numbers of answers from which the median and the 99th percentile of
 // lateness are judged.
 const (
 	leastForMedian = 10
@@ -246,9 +246,9 @@ func (s *Stats) judge(p *Profile) {
 	}
 }
 
-// runnable returns the histogram of the times that goroutines have waited for a
-// CPU since the process began, and its median and 99th percentile after an
-// earlier histogram, since, is subtracted.
+// runnable returns the histogram of the times that goroutines have waited for a CPU since
+// the process started, and the median and the 99th percentile of those after the earlier
+// histogram since.
 func runnable(since []uint64) (counts []uint64, median, p99 time.Duration) {
 	sample := []metrics.Sample{{Name: "/sched/latencies:seconds"}}
 	metrics.Read(sample)

@@ -44,7 +44,7 @@ type run struct {
 	inFlight, peakInFlight atomic.Int64 // of the requests that began under it
 }
 
-// flight is one request in flight.
+// flight is a request in flight.
 type flight struct {
 	u      *Upstream
 	run    *run

@@ -385,14 +385,14 @@ func (d *Documents) Add(o Documents) {
 	d.Unwritten += o.Unwritten
 }
 
-// Broken returns the number of integrity violations: documents that are lost,
+// Violations returns the number of integrity violations: documents that are lost,
 // duplicate, corrupt or foreign. A document that was written under another key is
 // lost and foreign, and counts once.
-func (d Documents) Broken() int { return d.Lost + d.Spoiled() - d.Renamed }
+func (d Documents) Violations() int { return d.Lost + d.StoredViolations() - d.Renamed }
 
-// Spoiled returns the number of stored documents that are duplicate, corrupt or
+// StoredViolations returns the number of stored documents that are duplicate, corrupt or
 // foreign.
-func (d Documents) Spoiled() int { return d.Duplicate + d.Corrupt + d.Foreign }
+func (d Documents) StoredViolations() int { return d.Duplicate + d.Corrupt + d.Foreign }
 
 // Service holds the results of a service under load in one trial.
 type Service struct {
@@ -434,9 +434,9 @@ const (
 	LagMedianBound = 2 * time.Millisecond
 )
 
-// TooLate reports whether the load generator was overloaded: it sent the median
+// GeneratorOverloaded reports whether the load generator was overloaded: it sent the median
 // report late, or more than one report and more than 1 % of them.
-func (s *Service) TooLate() bool {
+func (s *Service) GeneratorOverloaded() bool {
 	return s.Lag.P50 > LagMedianBound || s.Late > max(1, s.Ended/100)
 }
 

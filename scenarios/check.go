@@ -160,7 +160,7 @@ func (c *checker) strategy(path string, v Variant) {
 	for _, p := range pipeline.Parameters() {
 		field := strictyaml.Join(path, p.Name)
 		switch has, present := d.Has(p.Name), c.Has(field); {
-		case has && p.Least > 0 && !present:
+		case has && p.Min > 0 && !present:
 			c.report(field, "missing; strategy %s needs it, %s", d.Kind, ruleFor("Variant", p.Name).span)
 		case present && !has:
 			c.reportKey(field, "does not apply to strategy %s (it applies to %s)", d.Kind, strictyaml.Or(strategiesWith(p)))

@@ -196,7 +196,7 @@ func strategySchemas() []schema {
 			switch {
 			case !d.Has(p.Name):
 				none[p.Name] = false
-			case p.Least > 0:
+			case p.Min > 0:
 				needs = append(needs, p.Name)
 			}
 		}

@@ -58,7 +58,7 @@ func loaded(t *testing.T, d pipeline.Definition) scenarios.Variant {
 	file := func(left string) string {
 		text := "strategy: " + string(d.Kind)
 		for _, p := range d.Parameters {
-			value := fmt.Sprint(max(1, p.Least))
+			value := fmt.Sprint(max(1, p.Min))
 			if p.Duration {
 				value += "ns"
 			}
@@ -69,7 +69,7 @@ func loaded(t *testing.T, d pipeline.Definition) scenarios.Variant {
 		return fmt.Sprintf("{version: 1, name: one, title: one, items: {kind: phone-numbers}, upstream: {}, variants: [{%s}], levels: [{items: 3}], blocks: 6}", text)
 	}
 	for _, p := range d.Parameters {
-		if _, err := scenarios.Parse("test.yaml", []byte(file(p.Name))); (err != nil) != (p.Least > 0) {
+		if _, err := scenarios.Parse("test.yaml", []byte(file(p.Name))); (err != nil) != (p.Min > 0) {
 			t.Errorf("without %s: %v", p.Name, err)
 		}
 	}

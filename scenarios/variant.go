@@ -14,9 +14,9 @@ import (
 // RunsAt reports whether the variant runs at the level.
 func (v Variant) RunsAt(l Level) bool { return l.Selects(v.Where) }
 
-// Swept returns the variant whose limit a plan varies: the first variant that is not
+// SweepVariant returns the variant whose limit a plan varies: the first variant that is not
 // sequential if that is staged, otherwise a bounded one. Its limit may be 0.
-func (s *Scenario) Swept() Variant {
+func (s *Scenario) SweepVariant() Variant {
 	at := slices.IndexFunc(s.Variants, func(v Variant) bool { return v.Strategy != pipeline.KindSequential })
 	if at < 0 || s.Variants[at].Strategy != pipeline.KindStaged {
 		swept := Variant{Strategy: pipeline.KindBounded}
@@ -97,13 +97,13 @@ func strategyRule() rule {
 // parameterRule describes the field of a parameter.
 func parameterRule(p pipeline.Parameter) rule {
 	r := rule{doc: fmt.Sprintf("%s; for %s.", p.Summary, enumerate(strategiesWith(p)))}
-	if p.Least == 0 {
+	if p.Min == 0 {
 		r.doc += " Default 0."
 	}
 	if p.Duration {
-		r.most = Duration(time.Duration(p.Most))
+		r.most = Duration(time.Duration(p.Max))
 	} else {
-		r.span = between(float64(p.Least), float64(p.Most))
+		r.span = between(float64(p.Min), float64(p.Max))
 	}
 	return r
 }

@@ -100,7 +100,7 @@ func TestSweptAtLimit(t *testing.T) {
 		"staged, few":   {[]scenarios.Variant{staged}, 1, "staged-1 1 1 2"},
 		"no queue":      {[]scenarios.Variant{{Strategy: "staged", Limit: 10, Writers: 5}}, 20, "staged-20 20 10 0"},
 	} {
-		v := (&scenarios.Scenario{Variants: c.variants}).Swept().AtLimit(c.limit)
+		v := (&scenarios.Scenario{Variants: c.variants}).SweepVariant().AtLimit(c.limit)
 		if got := fmt.Sprint(v.Name, " ", v.Limit, v.Writers, v.Queue); got != c.want || v.Where != nil {
 			t.Errorf("%s: %s, want %s; %+v", name, got, c.want, v)
 		}

@@ -19,7 +19,7 @@ type Commands struct {
 	A, B []string
 	// Metric is the metric that decides: wall, cpu or rss.
 	Metric string
-	// Measure runs a command once; see [Measuring].
+	// Measure runs a command once; see [NewMeasurer].
 	Measure Measurer
 	// Log receives every pair as it ends.
 	Log *Log
@@ -39,7 +39,7 @@ type CommandPair struct {
 // design of the outcome decides, and judges them. If a command fails, the outcome is
 // unmeasured. The error is that of ctx or of the record.
 func RunCommands(ctx context.Context, v *results.Outcome, c Commands) error {
-	r := &commandRun{Commands: c, verdict: v, judged: results.Commanded{Metric: c.Metric, Pairs: map[string][]results.Pair{}}}
+	r := &commandRun{Commands: c, verdict: v, judged: results.CommandPairs{Metric: c.Metric, Pairs: map[string][]results.Pair{}}}
 	order := rand.New(rand.NewPCG(v.Seed, 0))
 	most := v.Design.At[len(v.Design.At)-1]
 	for pair := -1; pair < most; pair++ {
@@ -53,11 +53,11 @@ func RunCommands(ctx context.Context, v *results.Outcome, c Commands) error {
 			}
 			r.add(p)
 		}
-		r.judged.Over = v.Unmeasured != "" || pair+1 == most
+		r.judged.Complete = v.Unmeasured != "" || pair+1 == most
 		if err := results.JudgeCommands(v, r.judged); err != nil {
 			return err
 		}
-		if r.judged.Over || !v.Open() {
+		if r.judged.Complete || !v.Open() {
 			break
 		}
 		if pair >= 0 {
@@ -70,7 +70,7 @@ func RunCommands(ctx context.Context, v *results.Outcome, c Commands) error {
 type commandRun struct {
 	Commands
 	verdict *results.Outcome
-	judged  results.Commanded
+	judged  results.CommandPairs
 }
 
 // measure runs both commands in the pair's order, until one fails.
@@ -125,9 +125,9 @@ func (r *commandRun) add(p CommandPair) {
 	}
 }
 
-// Split splits a command line into words like a POSIX shell. A line without words, and one
+// SplitCommand splits a command line into words like a POSIX shell. A line without words, and one
 // that needs a shell (pipes, lists, redirections, variables, patterns, comments), are errors.
-func Split(line string) ([]string, error) {
+func SplitCommand(line string) ([]string, error) {
 	words, err := split(line)
 	if err != nil {
 		return nil, fmt.Errorf("command %q: %w; the command does not run in a shell: quote it, or use sh -c '…'", line, err)

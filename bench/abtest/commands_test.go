@@ -26,7 +26,7 @@ import (
 	"floodgate/results/verdict"
 )
 
-// compare compares two commands with what measures them.
+// compare compares two commands that the function measures.
 func compare(ctx context.Context, t *testing.T, a, b string, measure abtest.Measurer) (*results.Outcome, []abtest.CommandPair, error) {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "gate", abtest.PairsFile)
@@ -35,7 +35,7 @@ func compare(ctx context.Context, t *testing.T, a, b string, measure abtest.Meas
 		t.Fatal(err)
 	}
 	defer log.Close()
-	v := &results.Outcome{Kind: results.Commands, Seed: 1, Design: stats.DefaultLooks()}
+	v := &results.Outcome{Kind: results.Commands, Seed: 1, Design: stats.DefaultDesign()}
 	err = abtest.RunCommands(ctx, v, abtest.Commands{
 		A: words(t, a), B: words(t, b), Metric: results.Wall, Measure: measure, Log: log, Progress: func(int, int) {},
 	})
@@ -44,7 +44,7 @@ func compare(ctx context.Context, t *testing.T, a, b string, measure abtest.Meas
 
 func words(t *testing.T, line string) []string {
 	t.Helper()
-	all, err := abtest.Split(line)
+	all, err := abtest.SplitCommand(line)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -68,8 +68,8 @@ func stored(t *testing.T, path string) (all []abtest.CommandPair) {
 	return all
 }
 
-// counted measures commands such as "work 100" by the steps that they are asked
-// for: no clock decides. Each run takes a little more or less in turn.
+// counted derives the time of a command such as "work 100" from its number of steps,
+// without a clock. Each run varies a little.
 type counted struct{ ran []string }
 
 func (c *counted) measure(_ context.Context, words []string) (abtest.Measured, error) {
@@ -125,7 +125,7 @@ func TestMoreWorkIsWorse(t *testing.T) {
 }
 
 func TestACommandThatFailsIsNoMeasurement(t *testing.T) {
-	for _, at := range []int{1, 2, 9} { // the first two do not count
+	for _, at := range []int{1, 2, 9} { // the first two are the warm-up
 		n := 0
 		v, pairs, err := compare(t.Context(), t, "a", "b", func(context.Context, []string) (abtest.Measured, error) {
 			if n++; n == at {
@@ -142,9 +142,9 @@ func TestACommandThatFailsIsNoMeasurement(t *testing.T) {
 	}
 }
 
-// measure runs a command with its output in a pipe, the default.
+// measure runs a command with its output connected to a pipe, the default.
 func measure(ctx context.Context, words []string) (abtest.Measured, error) {
-	return abtest.Measuring(abtest.OutputPipe)(ctx, words)
+	return abtest.NewMeasurer(abtest.OutputPipe)(ctx, words)
 }
 
 func TestMeasure(t *testing.T) {
@@ -157,7 +157,7 @@ func TestMeasure(t *testing.T) {
 		t.Errorf("%+v, %v", m, err)
 	}
 	m, err = measure(t.Context(), []string{"sh", "-c", "read x && exit 0; exit 3"})
-	if err != nil || m.Failed != "exit status 3" { // there is no input
+	if err != nil || m.Failed != "exit status 3" { // there is no input to read
 		t.Errorf("%+v, %v", m, err)
 	}
 	if _, err := measure(t.Context(), []string{filepath.Join(t.TempDir(), "nosuch")}); err == nil {
@@ -165,7 +165,8 @@ func TestMeasure(t *testing.T) {
 	}
 }
 
-// A program sees a pipe, whose reader takes more than the pipe holds, or the null device.
+// The output of a program is a pipe, which is read beyond its capacity, or the null
+// device.
 func TestWhereTheOutputGoes(t *testing.T) {
 	for _, c := range []struct {
 		name, to, script string
@@ -174,23 +175,23 @@ func TestWhereTheOutputGoes(t *testing.T) {
 		{"more than it holds", abtest.OutputPipe, "head -c 1000000 /dev/zero"},
 		{"null", abtest.OutputNull, "test -c /dev/fd/1"},
 	} {
-		m, err := abtest.Measuring(c.to)(t.Context(), []string{"sh", "-c", c.script})
+		m, err := abtest.NewMeasurer(c.to)(t.Context(), []string{"sh", "-c", c.script})
 		if err != nil || m.Failed != "" {
 			t.Errorf("%s: %+v, %v", c.name, m, err)
 		}
 	}
-	if m, err := abtest.Measuring(abtest.OutputNull)(t.Context(), []string{"sh", "-c", "test -p /dev/fd/1"}); err != nil || m.Failed == "" {
+	if m, err := abtest.NewMeasurer(abtest.OutputNull)(t.Context(), []string{"sh", "-c", "test -p /dev/fd/1"}); err != nil || m.Failed == "" {
 		t.Errorf("the null device is a pipe: %+v, %v", m, err)
 	}
 }
 
-// A process that leaves the command's group and keeps its output holds nothing up.
+// A process that leaves the command's group and keeps its output open delays nothing.
 func TestAnEscapedProcessDoesNotHoldThePipe(t *testing.T) {
 	if _, err := exec.LookPath("setsid"); err != nil {
 		t.Skip("no setsid here")
 	}
 	pid := filepath.Join(t.TempDir(), "pid")
-	// The command ends when the other one has told its number.
+	// The command ends when the other process has written its PID.
 	script := fmt.Sprintf(`setsid sh -c 'echo $$ >%s.new; mv %s.new %s; exec sleep 600' & while [ ! -e %s ]; do :; done`, pid, pid, pid, pid)
 	m, err := measure(t.Context(), []string{"sh", "-c", script})
 	text, _ := os.ReadFile(pid)
@@ -202,11 +203,11 @@ func TestAnEscapedProcessDoesNotHoldThePipe(t *testing.T) {
 	}
 }
 
-// What a command leaves in the background ends with it, also when it is interrupted.
+// The background processes of a command end with it, even if it is interrupted.
 func TestNothingIsLeftOfACommand(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
-	grandchild := func() int { // once its number is there as a whole
+	grandchild := func() int { // zero until the file is complete
 		text, _ := os.ReadFile(filepath.Join(dir, "pid"))
 		pid, _ := strconv.Atoi(strings.TrimSuffix(string(text), "\n"))
 		if !strings.HasSuffix(string(text), "\n") {
@@ -241,7 +242,7 @@ func TestNothingIsLeftOfACommand(t *testing.T) {
 	}
 }
 
-// gone waits until there is no such process, or a dead one that nobody waited for.
+// gone waits until the process does not exist or is a zombie.
 func gone(t *testing.T, pid int) {
 	t.Helper()
 	if pid <= 0 {

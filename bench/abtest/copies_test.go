@@ -14,15 +14,15 @@ import (
 	"floodgate/bench/abtest"
 )
 
-// built prepares both revisions of the repository by a command, and returns its logs.
+// built builds both revisions of the repository with a command, and returns its logs.
 func (r *repository) built(ctx context.Context, ref string, words ...string) (*abtest.Revisions, string, error) {
 	logs := filepath.Join(r.T.TempDir(), "logs")
 	built, err := abtest.Prepare(ctx, abtest.Source{Dir: r.app, Ref: ref, Command: words, In: r.app, Program: "./program", Logs: logs})
 	return built, logs, err
 }
 
-// TestACommandBuildsCopies shows that each side has its own files, without what git
-// ignores, that modules outside of the repository are found, and that nothing is touched.
+// Each side has its own files without those that git ignores, modules outside of the
+// repository are found, and the repository does not change.
 func TestACommandBuildsCopies(t *testing.T) {
 	r := newRepository(t)
 	r.Write(".gitignore", "*.out\n")
@@ -34,7 +34,7 @@ func TestACommandBuildsCopies(t *testing.T) {
 	if err := os.Remove(filepath.Join(r.app, "data.bin")); err != nil {
 		t.Fatal(err)
 	}
-	t.Setenv("GIT_DIR", filepath.Join(r.Top, ".git")) // as in a hook
+	t.Setenv("GIT_DIR", filepath.Join(r.Top, ".git")) // set as in a hook
 	before := r.state()
 	built, logs, err := r.built(t.Context(), "main~1", "sh", "-c", `echo "GIT_DIR=$GIT_DIR"; go build -o program ./cmd`)
 	if err != nil {

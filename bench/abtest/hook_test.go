@@ -13,8 +13,8 @@ import (
 	"floodgate/bench/environment/scratch"
 )
 
-// Git exports its variables to hooks, where the top of the repository would be
-// the working folder and the index that of the commit in progress.
+// Git sets variables for hooks that would make the working folder the top of the
+// repository, and select the index of the commit in progress.
 func TestVariablesOfAGitHookAreIgnored(t *testing.T) {
 	r := newRepository(t)
 	r.Git("checkout", "--quiet", "--", ".")
@@ -70,10 +70,10 @@ func TestTheToolchainOfEachSideIsRecorded(t *testing.T) {
 	}
 }
 
-// noExec makes this test binary the process whose temporary folder is mounted noexec.
+// noExec is the variable that marks the process whose temporary folder is mounted noexec.
 const noExec = "FLOODGATE_NOEXEC"
 
-// A mount takes a namespace of its own, which not every system allows.
+// The mount requires a namespace of its own, which not every system allows.
 func TestATemporaryFolderMountedNoexecIsNamed(t *testing.T) {
 	if app := os.Getenv(noExec); app != "" {
 		var refused *scratch.ExecError

@@ -27,18 +27,18 @@ type Measured struct {
 	Failed string `json:"failed,omitempty"`
 }
 
-// Measurer runs a command once; see [Measuring]. Its error is that of ctx, or the reason why
+// Measurer runs a command once; see [NewMeasurer]. Its error is that of ctx, or the reason why
 // no command can run. The failure of a command is part of its figures.
 type Measurer func(ctx context.Context, words []string) (Measured, error)
 
-// Measuring returns the [Measurer] that runs a command without input and with its standard
+// NewMeasurer returns the [Measurer] that runs a command without input and with its standard
 // output connected to a pipe ([OutputPipe]) or to the null device ([OutputNull]).
-func Measuring(to string) Measurer {
+func NewMeasurer(to string) Measurer {
 	return func(ctx context.Context, words []string) (Measured, error) { return measure(ctx, words, to) }
 }
 
 func measure(ctx context.Context, words []string, to string) (Measured, error) {
-	stderr, err := os.CreateTemp("", Prefix) // not a pipe, which a grandchild could hold open
+	stderr, err := os.CreateTemp("", TempPrefix) // not a pipe, which a grandchild could hold open
 	if err != nil {
 		return Measured{}, err
 	}

@@ -19,9 +19,9 @@ import (
 // unfinished is the directory of the records of a comparison in progress.
 const unfinished = "unfinished"
 
-// Begin creates the record of one side, "a" or "b", in the comparison's directory. Trials
+// CreateRecord creates the record of one side, "a" or "b", in the comparison's directory. Trials
 // are written to its subdirectory "unfinished" as they are appended.
-func Begin(dir, name string, s *scenarios.Scenario, env stored.Environment, machine stored.Fingerprint, side results.Side, now time.Time) (*stored.Store, error) {
+func CreateRecord(dir, name string, s *scenarios.Scenario, env stored.Environment, machine stored.Fingerprint, side results.Side, now time.Time) (*stored.Store, error) {
 	header, err := headerOf(name, s, env, machine, side, now)
 	if err != nil {
 		return nil, err
@@ -44,9 +44,9 @@ func headerOf(name string, s *scenarios.Scenario, env stored.Environment, machin
 	return header, nil
 }
 
-// Finish writes the complete runs a and b from the blocks that were run, and removes the
+// FinishRecords writes the complete runs a and b from the blocks that were run, and removes the
 // unfinished records. Without blocks, nothing remains.
-func Finish(dir string, blocks int) error {
+func FinishRecords(dir string, blocks int) error {
 	for _, name := range []string{"a", "b"} {
 		if blocks == 0 {
 			break
@@ -137,9 +137,9 @@ func StoreJSON(path string, v any) error {
 	return nil
 }
 
-// Known returns the noise of the latest earlier comparison below root of the same kind,
+// KnownNoise returns the noise of the latest earlier comparison below root of the same kind,
 // scenario and, for commands, commands, by the name of the cell.
-func Known(root string, v *results.Outcome) map[string]results.Detectable {
+func KnownNoise(root string, v *results.Outcome) map[string]results.Detectable {
 	known := map[string]results.Detectable{}
 	entries, _ := os.ReadDir(root) // oldest first; without a directory, nothing is known
 	for _, e := range entries {

@@ -9,8 +9,8 @@ import (
 	"floodgate/bench/internal/repotest"
 )
 
-// repository is one with a module "example.com/user" in its folder app, that
-// uses a library outside of it. HEAD~1 prints 1, HEAD prints 2, and the working tree 3.
+// repository has the module "example.com/user" in its folder app, which uses a library
+// outside of it. HEAD~1 prints 1, HEAD prints 2, and the working tree 3.
 type repository struct {
 	*repotest.Repository
 	app, temporary string
@@ -29,7 +29,7 @@ func newRepository(t *testing.T) *repository {
 	r.Write(filepath.Join(base, "lib", "go.mod"), "module example.com/lib\n\ngo 1.26\n")
 	r.Write(filepath.Join(base, "lib", "lib.go"), "package lib\n\nconst Name = \"lib\"\n")
 	r.Write("app/go.mod", "module example.com/user\n\ngo 1.26\n\nrequire example.com/lib v0.0.0\n\nreplace example.com/lib => ../../lib\n")
-	// What git archive would leave out is there.
+	// Files that git archive would omit exist as well.
 	r.Write(".gitattributes", "app/cmd/version.go export-ignore\n*.bin filter=lfs\n")
 	r.Write("app/data.bin", "version https://git-lfs.github.com/spec/v1\n")
 	r.version("1")
@@ -50,10 +50,10 @@ func (r *repository) version(n string) {
 	r.Write("app/cmd/main.go", "package main\n\nimport (\n\t\"fmt\"\n\n\t\"example.com/lib\"\n)\n\nfunc main() { fmt.Println(lib.Name, version) }\n")
 }
 
-// state is that of the repository and of the temporary folder.
-func (r *repository) state() repotest.State { return repotest.Look(r.T, r.Top, r.temporary) }
+// state returns the state of the repository and of the temporary folder.
+func (r *repository) state() repotest.State { return repotest.ReadState(r.T, r.Top, r.temporary) }
 
-// untouched checks that all is as it was.
+// untouched checks that nothing has changed.
 func (r *repository) untouched(t *testing.T, before repotest.State) {
 	t.Helper()
 	before.Same(t, r.Top, r.temporary)

@@ -11,8 +11,8 @@ import (
 	results "floodgate/results/pairs"
 )
 
-// Prefix is the prefix of temporary directories.
-const Prefix = "floodgate-against-"
+// TempPrefix is the prefix of temporary directories.
+const TempPrefix = "floodgate-against-"
 
 // Source describes the programs to build.
 type Source struct {
@@ -82,8 +82,8 @@ func Prepare(ctx context.Context, s Source) (_ *Revisions, err error) {
 	if err != nil {
 		return nil, err
 	}
-	_, sweepErr := scratch.Sweep("", Prefix)
-	folder, err := scratch.New("", Prefix)
+	_, sweepErr := scratch.Sweep("", TempPrefix)
+	folder, err := scratch.New("", TempPrefix)
 	if err != nil {
 		return nil, errors.Join(err, sweepErr)
 	}

@@ -15,7 +15,8 @@ import (
 
 func TestBothSidesAreBuiltAndNothingIsTouched(t *testing.T) {
 	r := newRepository(t)
-	// An index whose times are not those of the files: a plain "git status" would write it.
+	// The times in the index differ from those of the files: a plain "git status" would
+	// update the index.
 	later := time.Now().Add(time.Hour)
 	if err := os.Chtimes(filepath.Join(r.app, "go.mod"), later, later); err != nil {
 		t.Fatal(err)
@@ -129,10 +130,10 @@ func TestCancelledWhileItBuilds(t *testing.T) {
 	}
 }
 
-// A killed process can remove nothing: the next one does.
+// The next process removes what a killed one left.
 func TestWhatAKilledProcessLeftIsRemoved(t *testing.T) {
 	r := newRepository(t)
-	left := filepath.Join(r.temporary, abtest.Prefix+"123")
+	left := filepath.Join(r.temporary, abtest.TempPrefix+"123")
 	r.Write(filepath.Join(left, ".lock"), "")
 	r.Write(filepath.Join(left, "source", "main.go"), "")
 	built, err := abtest.Prepare(t.Context(), abtest.Source{Dir: r.app, Ref: "main", Build: "./cmd"})

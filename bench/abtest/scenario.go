@@ -18,7 +18,7 @@ const spareBlocks = 0.2
 // without claims and thresholds, and with enough blocks for the design. Without names, it
 // selects the first bounded variant or else the first one. level is a name or a label; empty
 // means the last level.
-func Restrict(s *scenarios.Scenario, variants []string, level string, design stats.Looks) (*scenarios.Scenario, error) {
+func Restrict(s *scenarios.Scenario, variants []string, level string, design stats.Design) (*scenarios.Scenario, error) {
 	switch {
 	case s.Service != nil && !s.IsHTTPService():
 		return nil, fmt.Errorf("scenario %s is a service of the built-in pipeline, whose reports arrive at fixed times; use a scenario without a service, or with sut.command", s.Name)

@@ -66,7 +66,7 @@ type SelfTestTrial struct {
 // RunSelfTest runs blocks of trials until the time is over, each with one trial of the
 // baseline and one of every treatment in random order. Then it judges gates on disjoint
 // sequences of pairs. The error is that of ctx, of the record or of the environment.
-func RunSelfTest(ctx context.Context, s *results.SelfTested, test SelfTest) error {
+func RunSelfTest(ctx context.Context, s *results.SelfTestOutcome, test SelfTest) error {
 	scenario, err := SelfTestScenario()
 	if err != nil {
 		return err
@@ -76,7 +76,7 @@ func RunSelfTest(ctx context.Context, s *results.SelfTested, test SelfTest) erro
 		return err
 	}
 	order := rand.New(rand.NewPCG(s.Seed, 2))
-	tried := results.Tried{Pairs: map[string][]results.Pair{}, Counted: map[string][]bool{}}
+	tried := results.SelfTestPairs{Pairs: map[string][]results.Pair{}, Counted: map[string][]bool{}}
 	runner := &experiment.Runner{
 		Tester: test.Tester, Progress: experiment.Notes(test.Note), Retries: retries, MaxFailures: selfTestFailures,
 	}
@@ -138,7 +138,7 @@ func withTreatment(t experiment.ScheduledTrial, treatment string) experiment.Sch
 
 // addPairs adds the pairs of a block and returns the number of trials that could not be
 // measured.
-func addPairs(tried *results.Tried, block map[string]stored.Trial) (unmeasured int) {
+func addPairs(tried *results.SelfTestPairs, block map[string]stored.Trial) (unmeasured int) {
 	base := block[baseline]
 	if base.Outcome != stored.OutcomeOK {
 		unmeasured++
@@ -172,8 +172,8 @@ const DefaultDescriptors = 10
 
 // foundByCount reports whether a gate of one pair judges a count as worse.
 func foundByCount(a, b stored.Trial) bool {
-	v := results.Outcome{Design: stats.DefaultLooks()}
-	err := results.JudgeTrials(&v, []string{a.Variant}, a.LevelName, results.Ran{
+	v := results.Outcome{Design: stats.DefaultDesign()}
+	err := results.JudgeTrials(&v, []string{a.Variant}, a.LevelName, results.RevisionTrials{
 		A: []stored.Trial{a}, B: []stored.Trial{b}, Blocks: 1, Descriptors: DefaultDescriptors,
 	})
 	return err == nil && slices.ContainsFunc(v.Counts, func(c results.Count) bool { return c.Decision == verdict.Worse })

@@ -18,14 +18,14 @@ import (
 	"floodgate/results/verdict"
 )
 
-// machine runs trials without a clock: a trial takes as long as the latency says,
-// more or less; what is planted shows, unless it is blind.
+// machine simulates trials: a trial takes the time that follows from the latency, with
+// noise. Injected faults have an effect, unless the machine is blind.
 type machine struct {
 	now    time.Time
 	noise  float64
 	random *rand.Rand
 	blind  bool
-	fails  func(trial int) bool // nil: none
+	fails  func(trial int) bool // nil means that none fails
 	trials int
 }
 
@@ -51,7 +51,7 @@ func (m *machine) Run(_ context.Context, t experiment.ScheduledTrial) (records.T
 	}, nil
 }
 
-func selfTest(t *testing.T, m *machine, limit time.Duration) (*results.SelfTested, error) {
+func selfTest(t *testing.T, m *machine, limit time.Duration) (*results.SelfTestOutcome, error) {
 	t.Helper()
 	m.random = rand.New(rand.NewPCG(3, 4))
 	log, err := abtest.NewLog(filepath.Join(t.TempDir(), "trials.jsonl"))
@@ -59,7 +59,7 @@ func selfTest(t *testing.T, m *machine, limit time.Duration) (*results.SelfTeste
 		t.Fatal(err)
 	}
 	defer log.Close()
-	s := &results.SelfTested{Time: limit, Design: stats.DefaultLooks(), Seed: 5}
+	s := &results.SelfTestOutcome{Time: limit, Design: stats.DefaultDesign(), Seed: 5}
 	s.Design.Margin = 0.02
 	err = abtest.RunSelfTest(t.Context(), s, abtest.SelfTest{
 		Tester: m, Time: limit, Now: func() time.Time { return m.now }, Log: log, Progress: func(int, time.Duration) {},
@@ -102,7 +102,7 @@ func TestSelfTestWithoutTime(t *testing.T) {
 	}
 }
 
-// Whoever cannot measure does not go on until the time is over.
+// A self-test that cannot measure gives up before its time is over.
 func TestSelfTestGivesUp(t *testing.T) {
 	m := &machine{fails: func(trial int) bool { return trial > 20 }}
 	failed := new(experiment.UnmeasuredError)
@@ -111,14 +111,14 @@ func TestSelfTestGivesUp(t *testing.T) {
 	}
 }
 
-// Pairs of which B is worse, though nothing was planted, are found out.
+// Pairs in which B is worse without an injected fault are reported as false alarms.
 func TestSelfTestFindsFalseAlarms(t *testing.T) {
 	pairs := make([]results.Pair, 80)
 	for i := range pairs {
 		pairs[i] = results.Pair{A: 100, B: 110 + float64(i%7)/10}
 	}
-	s := &results.SelfTested{Design: stats.DefaultLooks()}
-	if err := results.JudgeSelfTest(s, results.Tried{Pairs: map[string][]results.Pair{results.Same: pairs}}); err != nil || s.Exit != verdict.ExitFailed || s.Rows[0].Worse != 10 {
+	s := &results.SelfTestOutcome{Design: stats.DefaultDesign()}
+	if err := results.JudgeSelfTest(s, results.SelfTestPairs{Pairs: map[string][]results.Pair{results.Same: pairs}}); err != nil || s.Exit != verdict.ExitFailed || s.Rows[0].Worse != 10 {
 		t.Errorf("%v: exit %d, %+v", err, s.Exit, s.Rows[0])
 	}
 }

@@ -28,11 +28,11 @@ service:
 variants: [{name: one}]
 `
 
-// serviceMachine runs the trials of an HTTP service without a clock.
+// serviceMachine simulates the trials of an HTTP service.
 type serviceMachine struct {
-	slower  float64 // share by which it takes longer than 20 ms
-	open    int     // descriptors, beside 20
-	crashes bool    // under load, from the second trial on
+	slower  float64 // the share by which it exceeds 20 ms
+	open    int     // descriptors in addition to 20
+	crashes bool    // under load, from the second trial
 	silent  bool    // never ready
 	random  *rand.Rand
 	trials  int
@@ -64,7 +64,7 @@ func (m *serviceMachine) Run(_ context.Context, t experiment.ScheduledTrial) (re
 	return record, nil
 }
 
-// TestRevisionsOfAnHTTPService compares pairs of services without any process or clock.
+// TestRevisionsOfAnHTTPService compares pairs of simulated services.
 func TestRevisionsOfAnHTTPService(t *testing.T) {
 	full, err := scenarios.Parse("reportd.yaml", []byte(serviceScenario))
 	if err != nil {
@@ -82,7 +82,7 @@ func TestRevisionsOfAnHTTPService(t *testing.T) {
 		"does not start": {serviceMachine{silent: true}, verdict.ExitNotMeasured, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
-			v := &results.Outcome{Kind: results.Revisions, Seed: 7, Design: stats.DefaultLooks()}
+			v := &results.Outcome{Kind: results.Revisions, Seed: 7, Design: stats.DefaultDesign()}
 			s, err := abtest.Restrict(full, nil, "", v.Design)
 			if err != nil {
 				t.Fatal(err)
@@ -90,9 +90,9 @@ func TestRevisionsOfAnHTTPService(t *testing.T) {
 			a := &serviceMachine{random: rand.New(rand.NewPCG(1, 4))}
 			c.b.random = rand.New(rand.NewPCG(2, 4))
 			p := abtest.Pairs{Scenario: s, Descriptors: 10, Progress: func(int, int) {}, Note: func(string) {}}
-			for side, into := range map[string]*abtest.Trialed{"a": &p.A, "b": &p.B} {
+			for side, into := range map[string]*abtest.Side{"a": &p.A, "b": &p.B} {
 				env := records.Environment{Kind: "embedded", Database: "none", Upstream: "none"}
-				store, err := abtest.Begin(t.TempDir(), side, s, env, records.Fingerprint{}, results.Side{}, time.Unix(0, 0))
+				store, err := abtest.CreateRecord(t.TempDir(), side, s, env, records.Fingerprint{}, results.Side{}, time.Unix(0, 0))
 				if err != nil {
 					t.Fatal(err)
 				}

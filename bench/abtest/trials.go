@@ -37,8 +37,8 @@ const (
 	maxFailures = 3
 )
 
-// Trialed is one side of a comparison of revisions.
-type Trialed struct {
+// Side is one side of a comparison of revisions.
+type Side struct {
 	// Tester runs the side's trials in the environment that both sides share.
 	Tester experiment.Tester
 	// Command replaces sut.command; empty means that the Tester has another executable.
@@ -51,7 +51,7 @@ type Trialed struct {
 type Pairs struct {
 	// Scenario is a [Restrict]ed one.
 	Scenario *scenarios.Scenario
-	A, B     Trialed
+	A, B     Side
 	// Descriptors is the number by which the peak of descriptors may grow.
 	Descriptors int
 	// Progress is called after every block with the greatest number of blocks if all are
@@ -86,11 +86,11 @@ func RunPairs(ctx context.Context, v *results.Outcome, p Pairs) (blocks int, err
 			}
 		}
 		r.ran.Blocks++
-		r.ran.Over = v.Unmeasured != "" || r.ran.Blocks == p.Scenario.Blocks
+		r.ran.Complete = v.Unmeasured != "" || r.ran.Blocks == p.Scenario.Blocks
 		if err := r.judge(); err != nil {
 			return r.ran.Blocks, err
 		}
-		if r.ran.Over || !v.Open() {
+		if r.ran.Complete || !v.Open() {
 			break
 		}
 		p.Progress(r.ran.Blocks, v.Design.At[len(v.Design.At)-1])
@@ -102,7 +102,7 @@ type pairRun struct {
 	Pairs
 	verdict *results.Outcome
 	order   *rand.Rand
-	ran     results.Ran
+	ran     results.RevisionTrials
 	sides   [2]side
 }
 
@@ -114,7 +114,7 @@ type side struct {
 	trials  *[]stored.Trial
 }
 
-func (r *pairRun) side(name string, by Trialed, trials *[]stored.Trial) side {
+func (r *pairRun) side(name string, by Side, trials *[]stored.Trial) side {
 	return side{name, by.Command, &experiment.Runner{
 		Tester: by.Tester, Append: by.Store.Append, Progress: experiment.Notes(r.Note),
 		Retries: retries, MaxFailures: maxFailures,
@@ -122,12 +122,12 @@ func (r *pairRun) side(name string, by Trialed, trials *[]stored.Trial) side {
 }
 
 func (r *pairRun) judge() error {
-	variants, level := Names(r.Scenario)
+	variants, level := Selection(r.Scenario)
 	return results.JudgeTrials(r.verdict, variants, level, r.ran)
 }
 
-// Names returns the names of the variants of a restricted scenario and of its level.
-func Names(s *scenarios.Scenario) (variants []string, level string) {
+// Selection returns the names of the variants of a restricted scenario and of its level.
+func Selection(s *scenarios.Scenario) (variants []string, level string) {
 	for _, v := range s.Variants {
 		variants = append(variants, v.Name)
 	}

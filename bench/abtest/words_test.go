@@ -11,7 +11,7 @@ import (
 
 var lines = []struct {
 	line  string
-	words []string // nil: refused
+	words []string // nil means that the line is refused
 }{
 	{"go test ./...", []string{"go", "test", "./..."}},
 	{"  a\tb  ", []string{"a", "b"}},
@@ -30,7 +30,7 @@ var lines = []struct {
 
 func TestSplit(t *testing.T) {
 	for _, c := range lines {
-		words, err := abtest.Split(c.line)
+		words, err := abtest.SplitCommand(c.line)
 		if !slices.Equal(words, c.words) || (err == nil) != (c.words != nil) {
 			t.Errorf("%q: %q, %v; want %q", c.line, words, err, c.words)
 		}
@@ -40,7 +40,7 @@ func TestSplit(t *testing.T) {
 	}
 }
 
-// What is split is split as a shell splits it.
+// SplitCommand agrees with a shell.
 func TestSplitAsAShell(t *testing.T) {
 	if _, err := exec.LookPath("sh"); err != nil {
 		t.Skip("there is no sh")
@@ -61,7 +61,7 @@ func FuzzSplit(f *testing.F) {
 		f.Add(c.line)
 	}
 	f.Fuzz(func(t *testing.T, line string) {
-		words, err := abtest.Split(line)
+		words, err := abtest.SplitCommand(line)
 		if (err == nil) != (len(words) > 0) {
 			t.Fatalf("%q: %q, %v", line, words, err)
 		}
@@ -72,7 +72,7 @@ func FuzzSplit(f *testing.F) {
 		for i, w := range words {
 			quoted[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
 		}
-		again, err := abtest.Split(strings.Join(quoted, " "))
+		again, err := abtest.SplitCommand(strings.Join(quoted, " "))
 		if err != nil || !slices.Equal(again, words) {
 			t.Fatalf("%q: %q, quoted and split again %q, %v", line, words, again, err)
 		}

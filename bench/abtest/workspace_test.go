@@ -11,9 +11,9 @@ import (
 	"floodgate/bench/internal/repotest"
 )
 
-// workspaces is a repository with the modules app and part, beside a module lib
-// that is outside of it. HEAD~1 has part.Name "one", HEAD and the working tree
-// "two"; app does not build outside of a workspace.
+// workspaces returns a repository with the modules app and part, and a module lib outside
+// of it. part.Name is "one" in HEAD~1, and "two" in HEAD and the working tree; app builds
+// only in a workspace.
 func workspaces(t *testing.T) *repository {
 	t.Helper()
 	base := t.TempDir()
@@ -30,7 +30,7 @@ func workspaces(t *testing.T) *repository {
 	r := &repository{Repository: repotest.Init(t, top), app: filepath.Join(top, "app"), temporary: filepath.Join(base, "tmp")}
 	t.Setenv("TMPDIR", r.temporary)
 	r.Write(filepath.Join(r.temporary, "others"), "stays")
-	// A workspace of somebody else's above the temporary folder is not ours.
+	// A foreign workspace above the temporary folder is not used.
 	r.Write(filepath.Join(r.temporary, "go.work"), "go 1.26\n")
 	for _, module := range []string{filepath.Join(base, "lib"), "part"} {
 		name := filepath.Base(module)
@@ -47,8 +47,8 @@ func (r *repository) part(version string) {
 	r.Write("part/name.go", "package part\n\nconst Name = \"part "+version+"\"\n")
 }
 
-// printed builds HEAD~1 and the working tree, checks what each prints, and
-// returns the notes.
+// printed builds HEAD~1 and the working tree, checks their outputs, and returns the
+// notes.
 func (r *repository) printed(a, b string) string {
 	r.T.Helper()
 	built, err := abtest.Prepare(r.T.Context(), abtest.Source{Dir: r.app, Ref: "HEAD~1", Build: "./cmd"})
@@ -66,8 +66,8 @@ func (r *repository) printed(a, b string) string {
 
 const twoModules = "go 1.26\n\nuse (\n\t./repo/app\n\t./repo/part\n\t./lib\n)\n"
 
-// Both sides are in the workspace: the module outside of the repository is the
-// same, the one inside is each side's own.
+// Both sides are in the workspace: they share the module outside of the repository, and
+// each has its own copy of the module inside.
 func TestBothSidesAreInTheSameWorkspace(t *testing.T) {
 	for _, c := range []struct{ name, file, text, variable string }{
 		{"above the repository", "../go.work", twoModules, ""},
@@ -99,7 +99,7 @@ func TestBothSidesAreInTheSameWorkspace(t *testing.T) {
 
 func TestACommittedWorkspaceIsEachRevisionsOwn(t *testing.T) {
 	const with = "go 1.26\n\nuse (\n\t./app\n\t./part\n\t../lib\n)\n"
-	// The fork has another Name; a workspace that uses it in the place of part.
+	// A workspace uses the fork, which has another Name, instead of part.
 	fork := func(r *repository) {
 		r.Write("fork/go.mod", "module example.com/part\n\ngo 1.26\n")
 		r.Write("fork/name.go", "package part\n\nconst Name = \"fork\"\n")
@@ -142,7 +142,7 @@ func TestAModuleThatTheOtherRevisionLacksIsLeftOut(t *testing.T) {
 	}
 }
 
-// GOWORK=off stays off on both sides.
+// GOWORK=off applies to both sides.
 func TestWorkspacesTurnedOff(t *testing.T) {
 	r := workspaces(t)
 	r.Write("../go.work", twoModules)

@@ -8,8 +8,8 @@ import (
 	"testing"
 )
 
-// The check of the tests' times in .ci/run lets pass what is within the budget,
-// and fails for each way of being outside of it.
+// The check of the tests' times in .ci/run accepts times within the budget, and fails for
+// each kind of violation.
 func TestTestBudget(t *testing.T) {
 	if _, err := exec.LookPath("bash"); err != nil {
 		t.Skip("bash is not installed")

@@ -13,18 +13,19 @@ import (
 	"testing"
 )
 
-// childrenVariable names the socket to which the children of a command connect,
-// so that a test knows when they work and when they have ended.
+// childrenVariable names the socket to which the children of a command connect, so that a
+// test is notified when they start and when they have ended.
 const childrenVariable = "FLOODGATE_TEST_CHILDREN"
 
-// childInput is the standard input of a child that is connected to a test: the
-// connection lasts as long as the process.
+// childInput is the standard input of a child with a connection to the test, which lasts
+// as long as the process.
 type childInput struct {
 	io.Reader
 	test net.Conn
 }
 
-// announce connects a child to the test that waits for it, if there is one.
+// announce connects a child to the test that waits for it, if there is one, and returns
+// the child's input.
 func announce(args []string, stdin io.Reader) io.Reader {
 	path := os.Getenv(childrenVariable)
 	if path == "" || len(args) == 0 || !strings.HasSuffix(args[0], "-child") {
@@ -38,7 +39,8 @@ func announce(args []string, stdin io.Reader) io.Reader {
 	return childInput{stdin, test}
 }
 
-// Read passes on what the harness writes. A trial begins once the test lets it.
+// Read reads from the harness. It holds the start of a trial back until the test allows
+// it.
 func (a childInput) Read(p []byte) (int, error) {
 	n, err := a.Reader.Read(p)
 	if bytes.Contains(p[:n], []byte(`"type":"go"`)) {
@@ -48,19 +50,19 @@ func (a childInput) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// process is a child of the command, or the user's program that it measures.
+// process is a child of the command, or the measured program of the user.
 type process struct {
 	kind  string
 	pid   int
-	begin chan struct{} // send to let it begin the trial
+	begin chan struct{} // a value lets the trial start
 	ended chan struct{} // closed when the process has ended
 }
 
-// family is the children of a command.
+// family holds the children of a command.
 type family struct {
 	socket  string
-	waiting chan *process // a SUT that is about to begin a trial
-	free    chan struct{} // closed: trials begin at once
+	waiting chan *process // SUTs that are about to start a trial
+	free    chan struct{} // when it is closed, trials start at once
 
 	mu  sync.Mutex
 	all []*process
@@ -96,7 +98,7 @@ func newFamily(t *testing.T) *family {
 	return f
 }
 
-// follow keeps track of one process until it ends.
+// follow tracks a process until it ends.
 func (f *family) follow(conn net.Conn) {
 	defer conn.Close()
 	p := &process{begin: make(chan struct{}), ended: make(chan struct{})}

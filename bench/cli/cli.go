@@ -40,9 +40,8 @@ func Main(args []string, stdout, stderr io.Writer) int {
 	return run(ctx, args, stdout, stderr)
 }
 
-// Child serves the hidden subcommands under which our own binary runs the
-// parts of an experiment that must be processes of their own; ok is false where
-// the arguments name none of them.
+// Child runs the hidden subcommands for the parts of an experiment that our own binary
+// runs as processes of their own. ok is false if the arguments do not name one of them.
 func Child(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int, ok bool) {
 	if len(args) == 0 {
 		return 0, false
@@ -66,7 +65,7 @@ func execute(ctx context.Context, root *cobra.Command, args []string, stdout, st
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	began := false // the command line was understood
+	began := false // whether the command line was valid
 	root.PersistentPreRunE = func(cmd *cobra.Command, _ []string) error {
 		err := exclusive(cmd)
 		began = err == nil
@@ -106,7 +105,7 @@ func exclusive(cmd *cobra.Command) error {
 	return err
 }
 
-// setTogether matches the flags in cobra's error about them.
+// setTogether matches the list of set flags in cobra's error.
 var setTogether = regexp.MustCompile(`\[([^\]]+)\] were all set`)
 
 // A help text fits a screen of 80 columns and begins with examples.

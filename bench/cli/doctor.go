@@ -69,7 +69,7 @@ func (o doctorOptions) examine(ctx context.Context, stdout, stderr io.Writer) er
 	}
 	options := doctor.Options{
 		Connect: connectEngine, Executable: executable, MongoImage: o.image, Scenarios: all, Runs: o.root,
-		Prefixes: append(environment.TemporaryPrefixes(), abtest.Prefix), Children: append(environment.Children(), sut.ChildArg),
+		Prefixes: append(environment.TemporaryPrefixes(), abtest.TempPrefix), Children: append(environment.Children(), sut.ChildArg),
 	}
 	var uncleaned error
 	if o.clean {
@@ -89,7 +89,8 @@ func (o doctorOptions) examine(ctx context.Context, stdout, stderr io.Writer) er
 	return nil
 }
 
-// clean removes our orphaned folders, containers and images, and lists them.
+// clean removes the orphaned folders, containers and images of this program, and lists
+// them.
 func clean(ctx context.Context, w io.Writer, o doctor.Options) error {
 	removed, err := doctor.Clean(ctx, o)
 	for _, what := range removed {
@@ -107,7 +108,7 @@ func clean(ctx context.Context, w io.Writer, o doctor.Options) error {
 func connectEngine(ctx context.Context) (doctor.Engine, error) {
 	e, err := container.Connect(ctx)
 	if err != nil {
-		return nil, err // a nil *Engine would be an Engine
+		return nil, err // a nil *Engine in the interface would not be nil
 	}
 	return e, nil
 }

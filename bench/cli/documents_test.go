@@ -23,23 +23,23 @@ import (
 	"floodgate/scenarios"
 )
 
-// documents are what a person reads before the help texts, from the root of the
-// repository.
+// documents holds the documents to read before the help texts, relative to the
+// repository's root.
 var documents = []string{"README.md", "bench/README.md", "scenarios/README.md", "mockupstream/README.md", "results/README.md"}
 
 // commandLine matches a command in a block of a document: indented, or in a fence.
 var commandLine = regexp.MustCompile(`(?m)^(?:    |\$ )?(?:[A-Z_]+=\S+ )*(?:\./floodgate|floodgate|go run \./bench) (.+)$`)
 
-// measured are the sources of the outputs that no test repeats: no record of these
-// measurements is committed.
+// measured holds the sources of outputs that no test reproduces, because the records of
+// their measurements are not committed.
 var measured = []string{
 	"measured: floodgate upstream --record http://127.0.0.1:18480",
 	"measured: go test -bench . -count 6 in bench/harness/testdata/example",
 	"measured: floodgate watch PID --for 2m, of a program that forgets a connection a second",
 }
 
-// fence matches a block in a document with the comment above it, which names
-// the source of an output: see outputOf.
+// fence matches a block in a document with the comment above it, which names the source
+// of an output; see outputOf.
 var fence = regexp.MustCompile("(?ms)(?:^<!-- ([^\n]*) -->\n)?^```([a-z]*)\n(.*?)^```$")
 
 func eachDocument(t *testing.T, f func(t *testing.T, path, text string)) {
@@ -54,7 +54,7 @@ func eachDocument(t *testing.T, f func(t *testing.T, path, text string)) {
 	}
 }
 
-// Each command in the documents exists, has these flags and takes as many arguments.
+// Each command in the documents exists, with its flags and number of arguments.
 func TestDocumentCommands(t *testing.T) {
 	found := 0
 	eachDocument(t, func(t *testing.T, _, text string) {
@@ -68,15 +68,15 @@ func TestDocumentCommands(t *testing.T) {
 	}
 }
 
-// checkCommandLine checks what follows "floodgate" in a shell's line: that there
-// is such a command, and that it takes these flags and arguments.
+// checkCommandLine checks that the command of a command line exists, without "floodgate",
+// and accepts the flags and arguments.
 func checkCommandLine(t *testing.T, line string) {
 	t.Helper()
 	for _, end := range []string{" #", " > ", " < ", " | ", "; done"} {
 		line, _, _ = strings.Cut(line, end)
 	}
 	line = strings.ReplaceAll(line, `"$(cat run.id)"`, "RUN")
-	args, err := abtest.Split(strings.TrimSuffix(strings.TrimSpace(line), " &"))
+	args, err := abtest.SplitCommand(strings.TrimSuffix(strings.TrimSpace(line), " &"))
 	if err != nil {
 		t.Errorf("%s: %v", line, err)
 		return
@@ -99,9 +99,9 @@ func checkCommandLine(t *testing.T, line string) {
 	}
 }
 
-// An output in a document comes from the source in the comment above it: it shows
-// what the file has, or what the command prints. "…" stands for lines that are left
-// out. -update writes the blocks without such a line anew.
+// An output in a document equals its source in the comment above: a file, or the output
+// of a command. "…" stands for omitted lines. -update rewrites the blocks without such a
+// line.
 func TestDocumentOutputs(t *testing.T) {
 	checked := 0
 	eachDocument(t, func(t *testing.T, path, text string) {
@@ -139,8 +139,8 @@ func TestDocumentOutputs(t *testing.T) {
 	}
 }
 
-// outputOf returns the text of the source of a block: a file of the repository, or
-// "floodgate …", a command that only reads.
+// outputOf returns the text of a block's source: a file of the repository, or the output
+// of "floodgate …", a command that only reads.
 func outputOf(t *testing.T, source string) (string, error) {
 	t.Helper()
 	line, isCommand := strings.CutPrefix(source, "floodgate ")
@@ -148,7 +148,7 @@ func outputOf(t *testing.T, source string) (string, error) {
 		text, err := os.ReadFile(filepath.FromSlash(source))
 		return string(text), err
 	}
-	args, err := abtest.Split(line)
+	args, err := abtest.SplitCommand(line)
 	if err != nil {
 		return "", err
 	}
@@ -159,8 +159,8 @@ func outputOf(t *testing.T, source string) (string, error) {
 	return stdout.String(), nil
 }
 
-// The mock answers the requests in its document as the document shows it: "…"
-// stands for what is left out.
+// The mock answers the requests in its document as shown there; "…" stands for omitted
+// parts.
 func TestDocumentOfMock(t *testing.T) {
 	text, err := os.ReadFile("../../mockupstream/README.md")
 	if err != nil {
@@ -200,8 +200,8 @@ func TestDocumentOfMock(t *testing.T) {
 	}
 }
 
-// notIn returns the first part of block, between its lines "…", that whole has
-// not, or not after the parts before it.
+// notIn returns the first part of block, split at the lines "…", that whole does not
+// contain after the previous parts.
 func notIn(block, whole string) string {
 	for part := range strings.SplitSeq("\n"+block, "\n…") {
 		part = strings.Trim(part, "\n")
@@ -232,7 +232,7 @@ var (
 	heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
 )
 
-// Each relative link leads to a file, and its anchor to a heading of it.
+// Each relative link leads to a file, and its anchor to a heading in it.
 func TestDocumentLinks(t *testing.T) {
 	found := 0
 	eachDocument(t, func(t *testing.T, path, text string) {
@@ -270,7 +270,7 @@ func TestDocumentLinks(t *testing.T) {
 	}
 }
 
-// anchorOf returns the anchor that GitHub gives a heading.
+// anchorOf returns GitHub's anchor of a heading.
 func anchorOf(heading string) string {
 	return strings.Map(func(r rune) rune {
 		switch {
@@ -283,7 +283,7 @@ func anchorOf(heading string) string {
 	}, heading)
 }
 
-// minimal is the scenario that a fragment of a document is put into.
+// minimal is the scenario that completes a fragment in a document.
 const minimal = `
 version: 1
 name: minimal
@@ -295,19 +295,19 @@ levels: [{items: [10, 200]}]
 blocks: 6
 `
 
-// minimalService is that of a fragment with an HTTP service.
+// minimalService completes a fragment with an HTTP service.
 const minimalService = `
 version: 1
 name: minimal
 title: A fragment of a document
 `
 
-// Each YAML block of a scenario is a scenario, or a part of one that loads.
+// Each YAML block in a document loads as a scenario, alone or as a fragment of one.
 func TestDocumentScenarios(t *testing.T) {
 	checked := 0
 	eachDocument(t, func(t *testing.T, path, text string) {
 		for _, m := range fence.FindAllStringSubmatch(text, -1) {
-			if m[2] != "yaml" || strings.HasPrefix(m[3], "gate:") { // of GitLab: TestWorkflow checks its steps
+			if m[2] != "yaml" || strings.HasPrefix(m[3], "gate:") { // of GitLab, whose steps TestGateSteps checks
 				continue
 			}
 			checked++
@@ -354,7 +354,7 @@ func TestDocumentScenarios(t *testing.T) {
 	}
 }
 
-// A newcomer reads the README in ten minutes.
+// A newcomer can read the README in ten minutes.
 func TestReadmeIsShort(t *testing.T) {
 	text, err := os.ReadFile("../../README.md")
 	if err != nil {

@@ -31,7 +31,7 @@ levels:
 blocks: 6
 `
 
-// A compiler that takes no time: the engine of these tests runs nothing.
+// quickGo is a compiler that takes no time: the engine of these tests runs nothing.
 const quickGo = `#!/bin/sh
 while [ $# -gt 1 ]; do
 	[ "$1" = -o ] && echo program >"$2"
@@ -40,8 +40,8 @@ done
 exit 0
 `
 
-// withEngine runs the command with an engine, in a folder of its own that holds
-// tiny.yaml, and returns its exit code and all that it printed.
+// withEngine runs the command with an engine in a folder with tiny.yaml, and returns its
+// exit code and its whole output.
 func withEngine(t *testing.T, dir, host, scenario string, args ...string) (code int, printed string) {
 	t.Helper()
 	executable, err := os.Executable()
@@ -66,13 +66,13 @@ func withEngine(t *testing.T, dir, host, scenario string, args ...string) (code 
 	return cmd.ProcessState.ExitCode(), string(out)
 }
 
-// crashing is an engine on a machine that lacks what MongoDB needs.
+// crashing starts an engine on a machine that lacks the CPU features that MongoDB needs.
 func crashing(t *testing.T) *enginetest.Engine {
-	return enginetest.Serve(t, func(image string) enginetest.Behaviour {
+	return enginetest.Serve(t, func(image string) enginetest.Behavior {
 		if image == command.DefaultMongoImage {
-			return enginetest.Behaviour{ExitCode: 132, Output: "WARNING: MongoDB 5.0+ requires a CPU with AVX support"}
+			return enginetest.Behavior{ExitCode: 132, Output: "WARNING: MongoDB 5.0+ requires a CPU with AVX support"}
 		}
-		return enginetest.Behaviour{}
+		return enginetest.Behavior{}
 	})
 }
 
@@ -118,7 +118,7 @@ func TestImageThatCrashesHere(t *testing.T) {
 	})
 }
 
-// A run whose containers lack the scenario's limits measures something else.
+// A run is refused if its containers do not get the scenario's limits.
 func TestEngineThatDiscardsLimits(t *testing.T) {
 	for name, c := range map[string]struct {
 		image, scenario string
@@ -142,11 +142,11 @@ func TestEngineThatDiscardsLimits(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			engine := enginetest.Serve(t, func(image string) enginetest.Behaviour {
+			engine := enginetest.Serve(t, func(image string) enginetest.Behavior {
 				if !strings.HasPrefix(image, c.image) {
-					return enginetest.Behaviour{}
+					return enginetest.Behavior{}
 				}
-				return enginetest.Behaviour{Unlimited: true, Warnings: []string{"Your kernel does not support CPU CFS quota. Quota discarded."}}
+				return enginetest.Behavior{Unlimited: true, Warnings: []string{"Your kernel does not support CPU CFS quota. Quota discarded."}}
 			})
 			code, printed := withEngine(t, t.TempDir(), engine.Host, engineScenario+c.scenario, c.args...)
 			if code != verdict.ExitNotMeasured {

@@ -10,10 +10,10 @@ import (
 	"floodgate/results/verdict"
 )
 
-// The worked example's reports follow from its records, byte for byte: -update
-// writes them anew.
+// The reports of the examples are generated from their records, byte for byte; -update
+// rewrites them.
 func TestExample(t *testing.T) {
-	t.Chdir("../..") // the paths in the reports are those from the repository's root
+	t.Chdir("../..") // the reports contain paths relative to the repository's root
 	records, err := filepath.Glob("results/example/*/run.jsonl")
 	if err != nil || len(records) != 5 {
 		t.Fatalf("%d records, want those of report, service, exhaustion, plan and rates; %v", len(records), err)

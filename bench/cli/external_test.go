@@ -37,8 +37,8 @@ claims:
   - {id: lost, statement: nothing is lost, documents: {}}
 `
 
-// The password of an upstream is used, and shows nowhere: not in the record,
-// the logs, the output, the arguments or the environment of any process.
+// The password of an upstream is used, but appears nowhere: not in the record, the logs,
+// the output, or the arguments and environment of any process.
 func TestPasswordShowsNowhere(t *testing.T) {
 	const password = "s3cret-pass"
 	mock, err := mockupstream.New(mockupstream.Profile{}, 1)
@@ -62,7 +62,7 @@ func TestPasswordShowsNowhere(t *testing.T) {
 			mock.ServeHTTP(w, r)
 			return
 		}
-		http.NotFound(w, r) // it is no mock of ours
+		http.NotFound(w, r) // so that it is not taken for a mock
 	}))
 	defer upstream.Close()
 	dir := t.TempDir()
@@ -73,8 +73,8 @@ func TestPasswordShowsNowhere(t *testing.T) {
 	t.Setenv("FLOODGATE_UPSTREAM_URL", strings.Replace(upstream.URL, "http://", "http://me:"+password+"@", 1))
 	var stdout, stderr bytes.Buffer
 	code := run(context.Background(), []string{"run", file, "--out", filepath.Join(dir, "runs")}, &stdout, &stderr)
-	// The expected documents are unknown, so the claim stays inconclusive. One
-	// request more than the items', to see that the upstream answers.
+	// The expected documents are unknown, so the claim is inconclusive. One additional
+	// request checks that the upstream answers.
 	if code != verdict.ExitInconclusive || served != 6*5+1 {
 		t.Errorf("exit code %d, %d requests, want 3 and 31\n%s%s", code, served, &stderr, &stdout)
 	}
@@ -114,8 +114,8 @@ func TestPasswordShowsNowhere(t *testing.T) {
 	}
 }
 
-// mortal is an upstream that stops to listen at the request after the last, and
-// answers no request from then on.
+// mortal is an upstream that stops listening at the request after the last one, and
+// answers no further requests.
 type mortal struct {
 	address string
 	mock    *mockupstream.Upstream
@@ -150,15 +150,15 @@ func (m *mortal) listen(t *testing.T) {
 	t.Cleanup(func() { m.server.Close(); <-served })
 }
 
-// A run whose upstream goes ends at once and says which server does not answer;
-// what was measured stays, and the run can be resumed when the server is back.
+// A run whose upstream stops answering ends at once and names the server. Its trials are
+// stored, and it can be resumed when the server is back.
 func TestAnUpstreamThatGoesEndsTheRun(t *testing.T) {
 	mock, err := mockupstream.New(mockupstream.Profile{}, 1)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer mock.Close()
-	const inTrials = 2 * 5 // requests of two whole trials, beside the one that tries it
+	const inTrials = 2 * 5 // the requests of two complete trials, without the one that checks the upstream
 	upstream := mortal{address: "127.0.0.1:0", mock: mock, last: 1 + inTrials}
 	upstream.listen(t)
 	dir := t.TempDir()
@@ -197,7 +197,8 @@ func TestAnUpstreamThatGoesEndsTheRun(t *testing.T) {
 	}
 }
 
-// lookForSecret looks at the arguments of all processes, and at the environment of our own children.
+// lookForSecret searches the arguments of all processes and the environments of our
+// children.
 func lookForSecret(t *testing.T, secret string) {
 	for _, what := range []string{"cmdline", "environ"} {
 		files, _ := filepath.Glob("/proc/[0-9]*/" + what)
@@ -210,7 +211,7 @@ func lookForSecret(t *testing.T, secret string) {
 	}
 }
 
-// More than the scenario allows is refused before anything is sent.
+// A run with more requests than the scenario allows is refused before any is sent.
 func TestExternalRequestsAreBounded(t *testing.T) {
 	asked := 0
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { asked++ }))

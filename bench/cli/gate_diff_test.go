@@ -14,7 +14,7 @@ import (
 	"floodgate/results/verdict"
 )
 
-// sameScenario is small, and its margin such that noise decides nothing.
+// sameScenario is small, and its margin is so large that noise does not matter.
 const sameScenario = `
 version: 1
 name: small
@@ -28,13 +28,13 @@ levels: [{items: [5, 8]}]
 blocks: 6
 `
 
-// user is a module of somebody who uses our library, in a repository of its own.
+// user is the module of a user of our library, in its own repository.
 type user struct {
 	*repotest.Repository
 	base string
 }
 
-// newUser commits a program that speaks the protocol, and changes it since.
+// newUser commits a program that speaks the protocol, and changes it afterward.
 func newUser(t *testing.T) *user {
 	t.Helper()
 	base := t.TempDir()
@@ -67,7 +67,7 @@ func TestAgainstIsInterruptedOrKilled(t *testing.T) {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
 			u := newUser(t)
-			before := repotest.Look(t, u.Top)
+			before := repotest.ReadState(t, u.Top)
 			h := u.gate("HEAD", "--margin", "0%") // goes on for long
 			sut := h.afterTrials(7)               // two of each revision at least, after the first runs
 			if code := h.signal(sut, signal); signal != syscall.SIGKILL && (code != verdict.ExitNotMeasured || !strings.Contains(h.stderr.String(), "interrupted")) {
@@ -84,11 +84,11 @@ func TestAgainstIsInterruptedOrKilled(t *testing.T) {
 				}
 			}
 			before.Same(t, u.Top)
-			if signal == syscall.SIGKILL { // the next one removes what it built
+			if signal == syscall.SIGKILL { // the next one removes the programs that it built
 				if again := u.gate("HEAD", "--level", "nosuch"); again.wait() != verdict.ExitMisused {
 					t.Error(again.stderr.String())
 				}
-				if again := u.gate("HEAD", "--build", "."); again.wait() != verdict.ExitNotMeasured { // no program
+				if again := u.gate("HEAD", "--build", "."); again.wait() != verdict.ExitNotMeasured { // not a program
 					t.Error(again.stderr.String())
 				}
 			}

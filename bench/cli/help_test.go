@@ -12,8 +12,7 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Every help text fits a screen and begins with examples, which are commands
-// that exist.
+// Every help text fits a screen and starts with examples of existing commands.
 func TestHelp(t *testing.T) {
 	const lines, columns = 40, 80
 	root := newRoot(io.Discard, io.Discard)

@@ -54,7 +54,7 @@ wrong or nothing can be read.`,
 	command.HistoryFormats.Flag(cmd.Flags(), &format)
 	cmd.Flags().StringVar(&root, "results", command.DefaultRoot, "`folder` of stored runs, also --out")
 	cmd.Flags().SetNormalizeFunc(func(_ *pflag.FlagSet, name string) pflag.NormalizedName {
-		if name == "out" { // as in the other commands
+		if name == "out" { // so that both flags work, as in the other commands
 			name = "results"
 		}
 		return pflag.NormalizedName(name)
@@ -83,7 +83,7 @@ func ofScenario(listed []results.Listed, name, root string) ([]results.Listed, e
 	}), nil
 }
 
-// collect reads one run at a time, so that memory does not grow with their number.
+// collect reads one run at a time, so that memory use does not depend on their number.
 func collect(listed []results.Listed) *history.History {
 	var c history.Collector
 	for _, l := range listed {
@@ -95,13 +95,13 @@ func collect(listed []results.Listed) *history.History {
 				continue
 			}
 		}
-		c.LeaveOut(l.ID, err.Error())
+		c.Omit(l.ID, err.Error())
 	}
 	return c.History(history.Options{})
 }
 
 func printHistory(stdout io.Writer, h *history.History, root, format string) error {
-	if format == command.FormatText && len(h.Groups)+len(h.Left) == 0 {
+	if format == command.FormatText && len(h.Groups)+len(h.Omitted) == 0 {
 		fmt.Fprintf(stdout, "no runs in %s\n", root)
 		return nil
 	}

@@ -24,8 +24,8 @@ func TestARunIsNotResumedWithOtherProcessorsOrAnotherProgram(t *testing.T) {
 	}
 }
 
-// The command that a record repeats is what decides what is measured: nothing
-// about printing, and no address, which may hold a password.
+// The recorded command contains what determines the measurement: no flags of the output,
+// and no addresses, which may contain a password.
 func TestAgain(t *testing.T) {
 	for _, c := range []struct{ command, args, want string }{
 		{"run", "", "run mine.yaml --env embedded"},

@@ -16,10 +16,9 @@ import (
 	"floodgate/scenarios/examples"
 )
 
-// initOptions are the flags of "init". Each way to begin is a flag of its own, and they
-// are mutually exclusive.
+// initOptions are the flags of "init", which are mutually exclusive.
 type initOptions struct {
-	sut string // language of a program that speaks the protocol
+	sut string // the language of a program that speaks the protocol
 	out string
 	attackOptions
 }
@@ -49,7 +48,7 @@ Exit codes: 0 written; 2 the file exists, or another mistake.`,
 	return cmd
 }
 
-// run writes what the flags select.
+// run writes the selected files.
 func (o initOptions) run(cmd *cobra.Command, args []string, stdout io.Writer) error {
 	var text []byte
 	var err error
@@ -78,7 +77,7 @@ func (o initOptions) run(cmd *cobra.Command, args []string, stdout io.Writer) er
 	return nil
 }
 
-// program returns the example of a program in the language of --sut.
+// program returns the example program in the language of --sut.
 func (o initOptions) program() ([]byte, error) {
 	all := examples.Programs()
 	i := slices.IndexFunc(all, func(p examples.Program) bool { return p.Language == o.sut })
@@ -92,7 +91,7 @@ func (o initOptions) program() ([]byte, error) {
 	return nil, fmt.Errorf("--sut: unknown language %q (want %s)", o.sut, strictyaml.Or(names))
 }
 
-// writeNew writes a file that must not exist.
+// writeNew writes a file. It is an error if the file exists.
 func writeNew(path string, text []byte) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
@@ -105,7 +104,7 @@ func writeNew(path string, text []byte) error {
 	return errors.Join(err, file.Close())
 }
 
-// newProtocolTopic is a topic of help, not a command.
+// newProtocolTopic returns a topic of help that is not a command.
 func newProtocolTopic() *cobra.Command {
 	topic := &cobra.Command{Use: "protocol", Short: "How a program of your own becomes the system under test", Long: sut.ProtocolText()}
 	topic.SetHelpTemplate("{{.Long}}")

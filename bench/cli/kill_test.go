@@ -17,7 +17,7 @@ import (
 	"floodgate/results/verdict"
 )
 
-// killScenario runs long enough to be hit in the middle.
+// killScenario is long enough to be interrupted.
 const killScenario = `
 version: 1
 name: kill
@@ -72,8 +72,8 @@ func startRun(t *testing.T, dir string, args ...string) *harness {
 	return startCommand(t, dir, dir, nil, append([]string{"run", "--env", "embedded"}, args...)...)
 }
 
-// afterTrials lets n trials run and returns the SUT of the next one, which has
-// everything and is about to begin.
+// afterTrials lets n trials run and returns the SUT of the next one, which is about to
+// start.
 func (h *harness) afterTrials(n int) *process {
 	h.t.Helper()
 	for {
@@ -98,8 +98,8 @@ func (h *harness) wait() int {
 	return h.cmd.ProcessState.ExitCode()
 }
 
-// signal sends a signal to the command while a trial is about to begin, and
-// waits until it and all its children have ended.
+// signal sends a signal to the command while a trial is about to start, and waits until
+// it and all of its children have ended.
 func (h *harness) signal(sut *process, signal syscall.Signal) (code int) {
 	h.t.Helper()
 	children := h.children.alive()
@@ -145,7 +145,7 @@ func (h *harness) clean() {
 	}
 }
 
-// children are the processes below a parent, by hidden subcommand.
+// children returns the processes below a parent, by hidden subcommand.
 func children(parent int) map[string][]int {
 	found := map[string][]int{}
 	entries, _ := os.ReadDir("/proc")
@@ -172,7 +172,7 @@ func TestKillAChildInMidRun(t *testing.T) {
 		outcome string
 		exit    int
 	}{
-		"sut-child":      {results.OutcomeCrashed, verdict.ExitInconclusive}, // an outcome, but no evidence for the claim
+		"sut-child":      {results.OutcomeCrashed, verdict.ExitInconclusive}, // it has an outcome, but is not evidence for the claim
 		"mongo-child":    {results.OutcomeFailed, verdict.ExitNotMeasured},
 		"upstream-child": {results.OutcomeFailed, verdict.ExitNotMeasured},
 	} {
@@ -203,7 +203,7 @@ func TestKillAChildInMidRun(t *testing.T) {
 					t.Errorf("trial %d: %s: %q, want %s", trial.Index, trial.Outcome, trial.Reason, want.outcome)
 				}
 			}
-			if bad != 1 { // the next one starts clean
+			if bad != 1 { // the next one succeeds
 				t.Errorf("%d trials were spoiled by one kill", bad)
 			}
 			h.clean()

@@ -13,7 +13,7 @@ import (
 
 var update = flag.Bool("update", false, "write golden files anew")
 
-// The test binary is the command itself, and the children that it starts.
+// The test binary is also the command and its children.
 func TestMain(m *testing.M) {
 	if code, ok := Child(os.Args[1:], announce(os.Args[1:], os.Stdin), os.Stdout, os.Stderr); ok {
 		os.Exit(code)
@@ -26,11 +26,11 @@ func TestMain(m *testing.M) {
 	}})
 }
 
-// watchedEnv makes the test binary a process to watch: a client that opens
-// connections to the address in it, and ends with its standard input.
+// watchedEnv makes the test binary a process to watch: a client that opens connections to
+// the address in the variable, and ends with its standard input.
 const watchedEnv = "FLOODGATE_WATCH_CLIENT"
 
-// watchedConnections is how many the client opens.
+// watchedConnections is the number of its connections.
 const watchedConnections = 5
 
 func watchedClient(addr string) int {
@@ -45,7 +45,7 @@ func watchedClient(addr string) int {
 	return 0
 }
 
-// suite is the tests, on a terminal of no stated width: texts are compared.
+// suite runs the tests without the width of a terminal, because they compare texts.
 type suite struct{ *testing.M }
 
 func (s suite) Run() int {

@@ -43,7 +43,8 @@ levels:
 blocks: 6
 `
 
-// figures are the samples of a scrape, with their labels as text; nil: nobody answers.
+// figures returns the samples of a scrape, with their labels as text; nil means that
+// nothing answers.
 func figures(t *testing.T, url string) map[string]float64 {
 	t.Helper()
 	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}, Timeout: time.Minute}
@@ -68,8 +69,8 @@ func figures(t *testing.T, url string) map[string]float64 {
 	return found
 }
 
-// While a service runs, the endpoint shows it; at the end of each trial its
-// counters are those of the records.
+// The endpoint shows a running service; at the end of each trial its counters agree with
+// the records.
 func TestMetricsAgreeWithRecords(t *testing.T) {
 	s, err := scenarios.Parse("watched.yaml", []byte(watchedScenario))
 	if err != nil {
@@ -123,9 +124,9 @@ func TestMetricsAgreeWithRecords(t *testing.T) {
 	compareFigures(t, run, figures(t, server.URL()))
 }
 
-// compareFigures compares counters with records. A try that was discarded since
-// the machine was too slow is counted too, by as much as no record says: of a
-// variant with such a try the counters are at least those of the records.
+// compareFigures compares counters with records. Discarded attempts are counted but not
+// recorded in full, so the counters of a variant with such attempts are only bounded from
+// below by the records.
 func compareFigures(t *testing.T, run *results.Run, now map[string]float64) {
 	t.Helper()
 	want, discarded := map[string]float64{}, map[string]int{}
@@ -163,7 +164,7 @@ func compareFigures(t *testing.T, run *results.Run, now map[string]float64) {
 	}
 }
 
-// announced passes on what is written until it names the endpoint.
+// announced forwards its input until it names the endpoint.
 type announced struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -188,7 +189,7 @@ type writerFunc func([]byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
 
-// The endpoint of a run that is no service counts trials, and ends with the run.
+// The endpoint of a run of items counts trials, and ends with the run.
 func TestMetricsOfARun(t *testing.T) {
 	scenario := filepath.Join(t.TempDir(), "small.yaml")
 	text := `version: 1
@@ -208,7 +209,7 @@ blocks: 6
 	urls := stderr.urls
 	url := ""
 	var last map[string]float64
-	report := writerFunc(func(p []byte) (int, error) { // the report is printed when all trials have ended
+	report := writerFunc(func(p []byte) (int, error) { // the report is printed after all trials
 		if url == "" {
 			url = <-urls
 			last = figures(t, url)
@@ -228,7 +229,7 @@ blocks: 6
 	}
 }
 
-// A port that is taken is said before anything starts.
+// A port that is in use is an error before anything starts.
 func TestMetricsPortTaken(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

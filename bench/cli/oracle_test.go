@@ -26,9 +26,9 @@ var (
 	oracleRun = flag.String("oracle.run", "", "compare this stored run of report-2017 instead of running it")
 )
 
-// The oracle: the 2017 program's shape measured on its own stack (Python 3.11,
-// gevent, requests, pymongo), five interleaved repetitions, medians.
-// Reductions in percent; NaN where the oracle has none.
+// The oracle holds measurements of the structure of the 2017 program on its own stack
+// (Python 3.11, gevent, requests, pymongo): medians of five interleaved repetitions.
+// Reductions are in percent; NaN means unmeasured.
 var (
 	none             = math.NaN()
 	oracleLevels     = []string{"items=10", "items=50", "items=200", "items=1000", "items=200 5ms", "items=200 100ms"}
@@ -42,29 +42,30 @@ var (
 		{"bounded-300", []float64{78, 83, 84, 83.3, none, none}},
 		{"unbounded", []float64{76, 85, 83, 82.9, none, none}},
 	}
-	// Peak descriptors at N = 1000, median 20 ms.
+	// Peaks of descriptors at N = 1000 and a median of 20 ms.
 	oraclePeaks = []struct {
 		variant string
 		peak    float64
 	}{{"sequential", 6}, {"joined-10", 17}, {"joined-300", 174}, {"bounded-300", 147}, {"unbounded", 274}}
 )
 
-// beyondOracle are the cells that are not held to the tolerance, and why.
+// beyondOracle holds the cells to which the tolerance does not apply, with the reasons.
 var beyondOracle = map[[2]string]string{
 	{"bounded-10", "items=50"}: "the oracle's 75 % stands between 75 % at 10 items and 82 % at 200, while its pool of 300 has 83 %: " +
 		"no smooth model gives both",
 }
 
-// What the program of 2017 spent on an item in its interpreter, client and
-// database, on its own stack and machine: for a fetch besides the upstream's
+// The times that the program of 2017 spent on an item in its interpreter, client and
+// database, on its own stack and machine: for a fetch in addition to the upstream's
 // latency and the fixed 1.5 ms of a request, and for a write.
 const (
 	oracleFetch = 2300 * time.Microsecond
 	oracleWrite = 3 * time.Millisecond
 )
 
-// Tolerances: points of reduction; a share of the peak or a number of descriptors.
-// A reduction misses the oracle only where its whole 95 % interval is further away.
+// Tolerances: percentage points of a reduction; a share of the peak or a number of
+// descriptors. A reduction misses the oracle only if its whole 95 % interval is further
+// away.
 const (
 	pointsAllowed = 5
 	shareAllowed  = 0.10
@@ -92,9 +93,9 @@ func TestOracle2017(t *testing.T) {
 
 // runOracle runs the scenario and returns the run's folder.
 //
-// The CPU time under the interpreter's lock is what the original program spent
-// less what our own client and database spend on this machine, which is measured
-// first: with a fixed time, a slower machine would model a slower interpreter.
+// The CPU time under the interpreter's lock is that of the original program less that of
+// our own client and database, which is measured first: with a fixed time, a slower
+// machine would model a slower interpreter.
 func runOracle(t *testing.T) string {
 	s, err := scenarios.Builtin("report-2017")
 	if err != nil {
@@ -115,9 +116,9 @@ func runOracle(t *testing.T) string {
 	return runScenario(t, s, root)
 }
 
-// ownTimes measures what our client and database take for an item of the
-// scenario, sequentially and without an interpreter: a fetch beyond the
-// upstream's latency, and a write.
+// ownTimes measures the times of our client and database for an item of the scenario,
+// sequentially and without an interpreter: of a fetch without the upstream's latency, and
+// of a write.
 func ownTimes(t *testing.T, s scenarios.Scenario) (fetch, write time.Duration) {
 	t.Helper()
 	s.SUT.Serial = scenarios.Serial{}
@@ -141,7 +142,7 @@ func ownTimes(t *testing.T, s scenarios.Scenario) (fetch, write time.Duration) {
 	return time.Duration(stats.Median(fetches)).Round(10 * time.Microsecond), time.Duration(stats.Median(writes)).Round(10 * time.Microsecond)
 }
 
-// mean of a stage, in nanoseconds.
+// mean returns the mean of a stage in nanoseconds.
 func mean(t *testing.T, trial results.Trial, stage string) float64 {
 	t.Helper()
 	h, err := trial.Stages[stage].HDR()
@@ -151,7 +152,7 @@ func mean(t *testing.T, trial results.Trial, stage string) float64 {
 	return h.Mean()
 }
 
-// runScenario runs it on the embedded environment and returns the run's folder.
+// runScenario runs a scenario on the embedded environment and returns the run's folder.
 func runScenario(t *testing.T, s *scenarios.Scenario, root string) string {
 	t.Helper()
 	text, err := json.Marshal(s) // JSON is YAML
@@ -175,8 +176,8 @@ func runScenario(t *testing.T, s *scenarios.Scenario, root string) string {
 	return all[len(all)-1].Dir
 }
 
-// compareWithOracle prints what was measured beside the oracle and counts
-// what differs by more than allowed.
+// compareWithOracle returns a table of the measurements beside the oracle, and the number
+// of differences above the tolerance.
 func compareWithOracle(t *testing.T, stored *results.Run) (string, int) {
 	t.Helper()
 	index, err := summary.NewIndex(stored)
@@ -211,7 +212,7 @@ func compareWithOracle(t *testing.T, stored *results.Run) (string, int) {
 				case known:
 					cell += "*"
 					notes = append(notes, fmt.Sprintf("* %s at %s: %s", want.variant, oracleLevels[i], why))
-				default: // NaN, not measured, too
+				default: // also NaN, which means unmeasured
 					cell += "*"
 					misses++
 				}
@@ -237,7 +238,7 @@ func compareWithOracle(t *testing.T, stored *results.Run) (string, int) {
 	return out.String(), misses
 }
 
-// levelOf reports whether a level's name is what oracleLevels calls it.
+// levelOf reports whether a level is the one with that name in oracleLevels.
 func levelOf(name, oracle string) bool {
 	items, latency, found := strings.Cut(oracle, " ")
 	if !found {
@@ -251,7 +252,7 @@ func levelOf(name, oracle string) bool {
 	return "items="+have["items"] == items && have["upstream.latency.median"] == latency
 }
 
-// reductionAt returns a reduction and its interval in percent; NaN: not measured.
+// reductionAt returns a reduction and its interval in percent; NaN means unmeasured.
 func reductionAt(table *summary.Table, variant, level string) stats.Interval {
 	for _, row := range table.Rows {
 		if r := row.Reduction; row.Variant == variant && levelOf(row.Level, level) && r != nil && r.Low != nil && r.High != nil {

@@ -19,7 +19,7 @@ import (
 	"floodgate/results/verdict"
 )
 
-// limitsScenario is of an upstream of two workers, 5 ms an item.
+// limitsScenario has an upstream with two workers and 5 ms per item.
 const limitsScenario = `version: 1
 name: short
 title: A short closed loop
@@ -46,7 +46,7 @@ func limitsFolder(t *testing.T) (scenario, root string) {
 	return scenario, root
 }
 
-// shortSweeps are real servers, on which the adaptive strategy gets less time.
+// shortSweeps shortens the trials of the adaptive strategy on real servers.
 type shortSweeps struct{ plan.RealServers }
 
 func (shortSweeps) Bounds(b search.LimitBounds) search.LimitBounds {
@@ -54,7 +54,7 @@ func (shortSweeps) Bounds(b search.LimitBounds) search.LimitBounds {
 	return b
 }
 
-// A plan of limits prints the same again when it is read back.
+// A stored plan of limits is printed as it was at first.
 func TestPlanLimits(t *testing.T) {
 	scenario, root := limitsFolder(t)
 	var stdout, again, asJSON, stderr bytes.Buffer
@@ -86,7 +86,7 @@ func TestPlanLimits(t *testing.T) {
 	}
 }
 
-// A sweep that is interrupted says what it has found, stores it, and leaves no process.
+// An interrupted search prints and stores its results so far, and leaves no process.
 func TestPlanLimitsInterrupted(t *testing.T) {
 	scenario, root := limitsFolder(t)
 	ctx, cancel := context.WithCancel(t.Context())

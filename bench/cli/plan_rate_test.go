@@ -22,7 +22,7 @@ import (
 	"floodgate/results/verdict"
 )
 
-// planScenario is of an upstream that spends 20 ms on an item.
+// planScenario has an upstream that spends 20 ms on an item.
 const planScenario = `version: 1
 name: short
 title: Two variants of a service
@@ -50,7 +50,7 @@ func planFolder(t *testing.T) (scenario, root string) {
 	return scenario, root
 }
 
-// tripwire cancels as soon as something is written that has a text in it.
+// tripwire cancels as soon as its input contains a text.
 type tripwire struct {
 	mu     sync.Mutex
 	all    bytes.Buffer
@@ -68,8 +68,8 @@ func (w *tripwire) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// A plan that is interrupted says what it has found, stores it, and leaves no
-// process. Printed again it is the same, with the same exit code.
+// An interrupted plan prints and stores its results so far, and leaves no process. The
+// stored plan is printed as before, with the same exit code.
 func TestPlanInterrupted(t *testing.T) {
 	scenario, root := planFolder(t)
 	ctx, cancel := context.WithCancel(t.Context())
@@ -101,8 +101,8 @@ func TestPlanInterrupted(t *testing.T) {
 	}
 }
 
-// A plan on real servers: however slow the machine is, what is printed follows
-// from what is stored, and is printed again.
+// On real servers, however slow the machine is, the printed plan follows from the stored
+// one.
 func TestPlanOnRealServers(t *testing.T) {
 	scenario, root := planFolder(t)
 	var stdout, again, stderr bytes.Buffer
@@ -125,8 +125,8 @@ func TestPlanOnRealServers(t *testing.T) {
 	}
 }
 
-// An upstream that is not ours gets no more requests than the scenario allows, beside
-// the one with which it is tried, and the plan says so.
+// An external upstream gets no more requests than the scenario allows, in addition to the
+// one that checks it, and the plan states this bound.
 func TestPlanOfAForeignUpstream(t *testing.T) {
 	mock, err := mockupstream.New(mockupstream.Profile{}, 1)
 	if err != nil {

@@ -20,7 +20,7 @@ import (
 	"floodgate/results/verdict"
 )
 
-// ratesScenario is of a service whose requirements are judged in short windows.
+// ratesScenario has a service whose requirements are judged in short windows.
 const ratesScenario = `version: 1
 name: short
 title: Two variants of a service
@@ -36,7 +36,7 @@ levels: [{service.arrivals.rate: 6}]
 blocks: 6
 `
 
-// simulatedBackend has the trials of plans of rates run on a simulated service.
+// simulatedBackend runs the trials of plans of rates on a simulated service.
 type simulatedBackend struct {
 	plan.RealServers
 	service *simulated.Service
@@ -50,12 +50,13 @@ func (b simulatedBackend) Rates(*plan.Planning) (experiment.Tester, experiment.W
 	return b.service, simulated.Idle
 }
 
-// simulatedWorkers is the service of ratesScenario: 100 items a second, or 20 reports.
+// simulatedWorkers returns the service of ratesScenario: 100 items per second, or 20
+// reports.
 func simulatedWorkers() *simulated.Service {
 	return &simulated.Service{Workers: 2, Fetch: 20 * time.Millisecond, Write: time.Millisecond}
 }
 
-// simulatedPlan is the command line, with "plan" on a simulated service.
+// simulatedPlan runs the command line with a simulated service for "plan".
 func simulatedPlan(t *testing.T, service *simulated.Service, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs bytes.Buffer
@@ -63,7 +64,7 @@ func simulatedPlan(t *testing.T, service *simulated.Service, args ...string) (co
 	return code, out.String(), errs.String()
 }
 
-// runOn is run, with "plan" on a backend.
+// runOn runs the command line with a backend for "plan".
 func runOn(ctx context.Context, t *testing.T, backend plan.Backend, args []string, stdout, stderr io.Writer) int {
 	t.Helper()
 	root := newRoot(stdout, stderr)
@@ -86,8 +87,8 @@ func ratesFolder(t *testing.T) (scenario, root string) {
 	return scenario, root
 }
 
-// Each variant gets its rate, with the resource that gives out first, and the
-// stored plan is printed as it was.
+// Each variant gets its rate and its bottleneck, and the stored plan is printed as it
+// was.
 func TestPlanOfRates(t *testing.T) {
 	scenario, root := ratesFolder(t)
 	code, stdout, stderr := simulatedPlan(t, simulatedWorkers(), "plan", "rate", scenario, "--env", "embedded", "--window", "1s", "--out", root)
@@ -118,7 +119,7 @@ func TestPlanOfRates(t *testing.T) {
 	}
 }
 
-// The highest rate that may be tried is not the capacity: the plan says "at least".
+// If even the highest allowed rate is sustained, the plan says "at least".
 func TestPlanThatExhaustsNothing(t *testing.T) {
 	scenario, root := ratesFolder(t)
 	args := []string{"plan", "rate", scenario, "--env", "embedded", "--window", "1s", "--variants", "shared", "--format", "json", "--out", root, "--quiet"}
@@ -137,7 +138,8 @@ func TestPlanThatExhaustsNothing(t *testing.T) {
 	}
 }
 
-// Where the mock is the bottleneck there is no rate, and the exit code says so.
+// If the mock is the bottleneck, there is no rate, and the exit code is that of not
+// measured.
 func TestPlanThatCannotTell(t *testing.T) {
 	scenario, root := ratesFolder(t)
 	service := simulatedWorkers()
@@ -150,10 +152,11 @@ func TestPlanThatCannotTell(t *testing.T) {
 	}
 }
 
-// A plan of limits names the smallest that does, and prints the same again.
+// A plan of limits names the smallest sufficient one, and is printed again as it was.
 func TestPlanOfRatesByLimit(t *testing.T) {
 	scenario, root := ratesFolder(t)
-	// Of limit 2 slots are empty of fetches for a 21st of the time, of limit 1 for more than half.
+	// With limit 2, no slot fetches for 1/21 of the time; with limit 1, for more than
+	// half.
 	code, stdout, stderr := simulatedPlan(t, simulatedWorkers(), "plan", "rate", scenario, "--limits", "4,2,1", "--env", "embedded", "--window", "1s", "--out", root, "--quiet")
 	for _, want := range []string{"recommended limit: 2, the smallest tested limit", "(exit code 0)", "shared-4", "shared-1"} {
 		if code != verdict.ExitPassed || !strings.Contains(stdout, want) || stderr != "" {

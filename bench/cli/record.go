@@ -26,15 +26,15 @@ import (
 )
 
 const (
-	// saveEvery is the time between two saves of the profile: a killed recorder
-	// loses no more. A save that takes long is followed by a longer time, so that
-	// fits take at most a twentieth of a core.
+	// saveEvery is the time between two saves of the profile, and the most that a killed
+	// recorder loses. After a slow save it is longer, so that fitting uses at most a
+	// twentieth of a core.
 	saveEvery = 10 * time.Second
-	// shutdownTime is for requests in progress when the recording ends.
+	// shutdownTime bounds the wait for requests in progress when the recording ends.
 	shutdownTime = 3 * time.Second
 )
 
-// recordOptions are the flags of "upstream" that go with --record.
+// recordOptions are the flags of "upstream" for --record.
 type recordOptions struct {
 	url, addr, out, format string
 	allowed                []string
@@ -53,7 +53,7 @@ func (o *recordOptions) register(cmd *cobra.Command) {
 	}
 }
 
-// check refuses flags that do not fit together, and an output that cannot be written.
+// check refuses contradictory flags and an output that cannot be written.
 func (o *recordOptions) check(flags *pflag.FlagSet) error {
 	if !flags.Changed("record") {
 		for _, name := range []string{"allow-target", "out", "for", "format"} {
@@ -91,7 +91,7 @@ func (o *recordOptions) unused() error {
 	return nil
 }
 
-// run records until ctx is done or the time is over, and prints what was learned.
+// run records until ctx is done or the time is over, and prints the learned profile.
 func (o *recordOptions) run(ctx context.Context, stdout, stderr io.Writer) error {
 	upstream, err := target.ParseUpstream(o.url)
 	if err != nil {
@@ -99,7 +99,7 @@ func (o *recordOptions) run(ctx context.Context, stdout, stderr io.Writer) error
 	}
 	base, err := url.Parse(upstream.URL())
 	if err != nil {
-		return command.Usage(errors.New("--record: the URL is malformed")) // its text may hold a password
+		return command.Usage(errors.New("--record: the URL is malformed")) // without the error, which may contain a password
 	}
 	policy := target.Policy{Allowed: o.allowed}
 	if err := policy.Validate(); err != nil {
@@ -147,11 +147,11 @@ type recorder struct {
 	target  string
 	began   time.Time
 	stderr  io.Writer
-	saved   bool // whether the file is ours
+	saved   bool // the file is ours
 }
 
-// serve serves the proxy and saves the profile now and then, until ctx is done or
-// the time is over.
+// serve serves the proxy and saves the profile periodically, until ctx is done or the
+// time is over.
 func (r *recorder) serve(ctx context.Context, listener net.Listener) error {
 	if r.options.lasts > 0 {
 		var cancel context.CancelFunc
@@ -177,7 +177,7 @@ func (r *recorder) serve(ctx context.Context, listener net.Listener) error {
 			grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), shutdownTime)
 			defer cancel()
 			if server.Shutdown(grace) != nil {
-				_ = server.Close() // its error is that of a connection which is given up
+				_ = server.Close() // the error is that of an aborted connection
 			}
 			if err := <-failed; !errors.Is(err, http.ErrServerClosed) {
 				return fmt.Errorf("serve the recorder: %w", err)
@@ -217,7 +217,7 @@ func (r *recorder) write(fitted *learn.Fitted, origin learn.Origin) error {
 	return nil
 }
 
-// finish writes the profile, and compares what the mock does with it.
+// finish writes the profile, and compares the mock with the recording.
 func (r *recorder) finish() (*learn.Learned, error) {
 	recording := r.proxy.Recording()
 	fitted, err := learn.Fit(recording)

@@ -24,8 +24,8 @@ import (
 	"floodgate/mockupstream/learn"
 )
 
-// serves serves a mock upstream with a profile until the script ends, and puts its
-// URL into $UPSTREAM: serves profile.yaml.
+// serves starts a mock upstream with a profile until the script ends, and sets $UPSTREAM
+// to its URL: serves profile.yaml.
 func serves(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 1 {
 		ts.Fatalf("usage: serves PROFILE")
@@ -41,9 +41,9 @@ func serves(ts *testscript.TestScript, neg bool, args []string) {
 
 var recorderURL = regexp.MustCompile(`on (\S+); Ctrl-C`)
 
-// records runs a command that records, sends requests to it in several phases of
-// concurrency, each with a secret in every place, interrupts it, and writes what it
-// printed to the files stdout and stderr: records CODE REQUESTS COMMAND [ARG…].
+// records runs a recording command, sends it requests in phases of different concurrency,
+// with a secret in every part, interrupts it, and writes its output to the files stdout
+// and stderr: records CODE REQUESTS COMMAND [ARG…].
 func records(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) < 3 {
 		ts.Fatalf("usage: records CODE REQUESTS COMMAND [ARG…]")
@@ -52,7 +52,7 @@ func records(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	requests, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	path, err := exec.LookPath(args[2]) // testscript has put its commands in PATH
+	path, err := exec.LookPath(args[2]) // testscript adds its commands to PATH
 	ts.Check(err)
 	cmd := exec.Command(path, args[3:]...)
 	cmd.Dir = ts.MkAbs(".")
@@ -87,7 +87,7 @@ func records(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// sendSecretly sends a request, whatever becomes of it.
+// sendSecretly sends a request and ignores its result.
 func sendSecretly(address string) {
 	r, err := http.NewRequest(http.MethodGet, address+"?token=s3cr3t", strings.NewReader("s3cr3t"))
 	if err != nil {
@@ -101,8 +101,8 @@ func sendSecretly(address string) {
 	}
 }
 
-// A killed recorder leaves the profile that it saved last; it never replaces a
-// file that it has not written.
+// A killed recorder leaves the profile that it saved last. It never replaces a file that
+// it did not write.
 func TestRecorderSaves(t *testing.T) {
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, "fine") }))
 	defer upstream.Close()
@@ -121,15 +121,15 @@ func TestRecorderSaves(t *testing.T) {
 			sendSecretly(front.URL)
 		}
 	}
-	send(learn.Least - 1)
+	send(learn.MinAnswers - 1)
 	if err := r.save(); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := os.Stat(out); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("%d requests made a profile: %v", learn.Least-1, err)
+		t.Errorf("%d requests made a profile: %v", learn.MinAnswers-1, err)
 	}
 	for range 2 {
-		send(learn.Least)
+		send(learn.MinAnswers)
 		if err := r.save(); err != nil {
 			t.Fatal(err)
 		}

@@ -115,7 +115,7 @@ func (o *reportOptions) run(stdout io.Writer, stored *results.Run) error {
 		return err
 	}
 	if o.github {
-		err = command.PrintGitHub(stdout, j.Judgement(), func(limit int) []byte { return ci.Markdown(j, limit) })
+		err = command.PrintGitHub(stdout, j.Judgment(), func(limit int) []byte { return ci.Markdown(j, limit) })
 	} else {
 		err = command.WriteTo(o.output, stdout, func(w io.Writer) error { return command.RunFormats.Print(w, o.format, j) })
 	}
@@ -176,7 +176,7 @@ func (o *reportOptions) gate(cmd *cobra.Command, stdout io.Writer, v *verdicts.O
 	return command.Exit(v.Exit, nil)
 }
 
-// listRuns lists the runs below root and, for a person, the watches.
+// listRuns lists the runs below root and, in text, the watches.
 func listRuns(stdout io.Writer, root, format string) error {
 	runs, err := results.List(root)
 	if err != nil {

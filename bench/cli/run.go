@@ -35,10 +35,10 @@ type runOptions struct {
 	environment    command.EnvironmentFlags
 	saveVegeta     string
 	format, idFile string
-	file           string                     // of the scenario; empty means that it is built in or unknown
-	save           func(*vegeta.Result) error // nil without --save-vegeta
+	file           string                     // the scenario's file; empty means that it is built in or unknown
+	save           func(*vegeta.Result) error // nil means without --save-vegeta
 	metricsAddr    string
-	metrics        *metrics.Server // nil without --metrics
+	metrics        *metrics.Server // nil means without --metrics
 	stdout         io.Writer
 }
 
@@ -131,7 +131,7 @@ func (o *runOptions) writeID(id string) error {
 	})
 }
 
-// runAll runs the scenarios sequentially. All are loaded before the first one runs.
+// runAll runs the scenarios sequentially. It loads all of them first.
 func (o *runOptions) runAll(cmd *cobra.Command, names []string) error {
 	all, err := command.LoadScenarios(names, o.quick)
 	if err != nil {
@@ -165,7 +165,7 @@ func (o *runOptions) runAll(cmd *cobra.Command, names []string) error {
 	return command.Exit(worst, nil)
 }
 
-// newRun runs one scenario from its first trial.
+// newRun starts a new run of a scenario.
 func (o *runOptions) newRun(ctx context.Context, s *scenarios.Scenario, reproduce command.ReproduceCommand) error {
 	id := results.NewID(time.Now())
 	if err := command.CheckRoot(o.root); err != nil {
@@ -176,14 +176,14 @@ func (o *runOptions) newRun(ctx context.Context, s *scenarios.Scenario, reproduc
 	}
 	setup, err := o.environment.Prepare(s, o.Note)
 	if err != nil {
-		_ = os.RemoveAll(filepath.Join(o.root, id)) // it holds only the log of a build that succeeded
+		_ = os.RemoveAll(filepath.Join(o.root, id)) // it contains only the log of a successful build
 		return command.NotMeasured(err)
 	}
 	defer setup.Close()
 	o.Note(s.Name + ": " + s.Title)
 	env, err := setup.Start(ctx, o.root, id, false)
 	if err != nil {
-		_ = os.RemoveAll(filepath.Join(o.root, id)) // it holds only logs, whose last lines are in the error
+		_ = os.RemoveAll(filepath.Join(o.root, id)) // it contains only logs, whose ends are in the error
 		return command.NotMeasured(err)
 	}
 	defer env.Close()
@@ -200,8 +200,8 @@ func (o *runOptions) newRun(ctx context.Context, s *scenarios.Scenario, reproduc
 	return o.execute(ctx, s, store, nil, setup, env)
 }
 
-// buildSUT runs sut.build in the folder of the scenario, if it is given. A run that is
-// resumed has been built.
+// buildSUT runs sut.build, if it is set, in the folder of the scenario. A resumed run is
+// already built.
 func (o *runOptions) buildSUT(ctx context.Context, s *scenarios.Scenario, id string) error {
 	if len(s.SUT.Build) == 0 {
 		return nil
@@ -288,7 +288,8 @@ func (o *runOptions) storedScenario() (*scenarios.Scenario, error) {
 	return stored.Scenario()
 }
 
-// sameIdentity refuses to mix trials of two machines or builds in one run.
+// sameIdentity returns an error if the machines or builds differ, so that their trials
+// must not be mixed in one run.
 func sameIdentity(begun, now results.Header) error {
 	if begun.Fingerprint != now.Fingerprint {
 		return fmt.Errorf("the run began on another machine or build, and its trials cannot be mixed with new ones:\n  then %+v\n  now  %+v", begun.Fingerprint, now.Fingerprint)
@@ -299,8 +300,8 @@ func sameIdentity(begun, now results.Header) error {
 	return nil
 }
 
-// Policy of the trials of a run. An invalid trial costs seconds, and a lost block a
-// pair of every claim. Five failures in a row, or three false starts, cannot be noise.
+// The policy of a run. Repeating an invalid trial costs seconds; losing its block costs
+// every claim a pair. Five failures in a row, or three false starts, are not noise.
 const (
 	runRetries     = 4
 	maxFailures    = 5
@@ -326,7 +327,7 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 	trials := experiment.NewTrials(env, u.Options.Executable, store.ID())
 	trials.Container, trials.SaveVegeta, trials.Live = u.SUT, o.save, shown.Live
 	runner := experiment.Runner{
-		Tester: trials, Append: store.Append, Stored: aborter.Add, Progress: shown, TryUpstream: u.TryAgain(env),
+		Tester: trials, Append: store.Append, Stored: aborter.Add, Progress: shown, TryUpstream: u.UpstreamProbe(env),
 		Retries: runRetries, MaxFailures: maxFailures, MaxFalseStarts: maxFalseStarts,
 	}
 	if err = runner.Run(ctx, plan, done); err == nil {
@@ -334,7 +335,7 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 	}
 	view.Close()
 	if errors.Is(err, experiment.ErrAborted) {
-		o.Note(err.Error()) // the trials so far are judged
+		o.Note(err.Error()) // the recorded trials are judged nevertheless
 		err = nil
 	}
 	var unsupported *experiment.UnsupportedError
@@ -392,7 +393,7 @@ func (o *runOptions) progress(view experiment.Progress, id, scenario string) exp
 	return both{view, o.metrics.Progress(metrics.Run{ID: id, Scenario: scenario})}
 }
 
-// both passes the progress of a run on to two receivers.
+// both forwards the progress of a run to two receivers.
 type both [2]experiment.Progress
 
 func (b both) Started(planned, done int, left time.Duration) {

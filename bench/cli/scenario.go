@@ -109,7 +109,7 @@ func showScenario(w io.Writer, name string) error {
 	return err
 }
 
-// validateScenarios checks all of the files before it fails.
+// validateScenarios checks all files before it fails.
 func validateScenarios(w io.Writer, names []string) error {
 	var bad strictyaml.Errors
 	var other error
@@ -177,8 +177,8 @@ func printDryRun(w io.Writer, s *scenarios.Scenario) error {
 	return err
 }
 
-// printServiceDryRun prints the bounds of each variant. How many descriptors a
-// service needs is known only after its trials.
+// printServiceDryRun prints the bounds of each variant. The number of descriptors of a
+// service is only known after its trials.
 func printServiceDryRun(w io.Writer, s *scenarios.Scenario, levels []scenarios.Level) error {
 	for _, level := range levels {
 		v := level.Scenario.Service
@@ -199,7 +199,7 @@ func printServiceDryRun(w io.Writer, s *scenarios.Scenario, levels []scenarios.L
 	return table.Flush()
 }
 
-// points describes the trials of a block.
+// points returns the number of trials of a block in words.
 func points(s *scenarios.Scenario, levels []scenarios.Level) string {
 	n := 0
 	for _, level := range levels {
@@ -212,7 +212,7 @@ func points(s *scenarios.Scenario, levels []scenarios.Level) string {
 	return fmt.Sprintf("%d variants at levels (%s, %s)", n, of, text.Plural(len(s.Variants), "variant", "variants"))
 }
 
-// runningAt names the variants that run at a level.
+// runningAt returns the names of the variants that run at a level.
 func runningAt(s *scenarios.Scenario, level scenarios.Level) []string {
 	var names []string
 	for _, v := range s.Variants {

@@ -24,8 +24,8 @@ import (
 )
 
 // The scripts in testdata/script have these variables: RUNS and WATCHES, folders of
-// stored runs and watches; EXAMPLES, the folder results/example; ROOT, the folder of our module; and
-// BIN, a folder that holds nothing but the command.
+// stored runs and watches; EXAMPLES, the folder results/example; ROOT, the folder of our
+// module; and BIN, a folder that contains only the command.
 func TestScripts(t *testing.T) {
 	caches, err := exec.Command("go", "env", "GOCACHE", "GOMODCACHE").Output()
 	if err != nil {
@@ -47,7 +47,7 @@ func TestScripts(t *testing.T) {
 			env.Vars = append(env.Vars,
 				"DOCKER_HOST=unix:///nonexistent", // the machine's engine does not matter to these tests
 				"ROOT="+root,
-				"RUNS="+filepath.Join(root, "bench", "cli", "testdata", "runs"), // made by the tests of package report
+				"RUNS="+filepath.Join(root, "bench", "cli", "testdata", "runs"), // written by the tests of package report
 				"WATCHES="+filepath.Join(root, "bench", "cli", "testdata", "watches"),
 				"EXAMPLES="+filepath.Join(root, "results", "example"),
 				"BIN="+filepath.Dir(command),
@@ -71,7 +71,7 @@ func TestScripts(t *testing.T) {
 	})
 }
 
-// arguments ends the script if a command does not have n arguments.
+// arguments fails the script if a command does not have n arguments.
 func arguments(ts *testscript.TestScript, neg bool, args []string, n int, usage string) {
 	if neg || len(args) != n {
 		ts.Fatalf("usage: %s", usage)
@@ -117,7 +117,7 @@ func keep(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.Truncate(path, int64(size)))
 }
 
-// fill writes a file of so many bytes.
+// fill writes a file of the given size.
 func fill(ts *testscript.TestScript, neg bool, args []string) {
 	arguments(ts, neg, args, 2, "fill FILE BYTES")
 	size, err := strconv.Atoi(args[1])
@@ -138,8 +138,8 @@ func gunzip(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(os.WriteFile(ts.MkAbs(args[1]), text, 0o600))
 }
 
-// store stores a small run of each of some days of November 2026, in which
-// bounded-10 takes so long: store runs report 1-9 200ms.
+// store stores a small run for each of several days of November 2026, in which bounded-10
+// has the given makespan: store runs report 1-9 200ms.
 func store(ts *testscript.TestScript, neg bool, args []string) {
 	arguments(ts, neg, args, 4, "store FOLDER SCENARIO FIRST-LAST DURATION")
 	bounded, err := time.ParseDuration(args[3])
@@ -152,7 +152,7 @@ func store(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// storeRun stores a small run of that day, in which bounded-10 takes so long.
+// storeRun stores a small run of the day, in which bounded-10 has the given makespan.
 func storeRun(root, name string, day int, bounded time.Duration) error {
 	sc := scenarios.Scenario{
 		Version: 1, Name: name, Blocks: 6, Items: scenarios.Items{Kind: "phone-numbers", Count: 50},
@@ -195,7 +195,7 @@ func storeRun(root, name string, day int, bounded time.Duration) error {
 	return s.Finish()
 }
 
-// listen takes a port of the loopback interface and names its address in a variable.
+// listen occupies a port of the loopback interface and sets a variable to its address.
 func listen(ts *testscript.TestScript, neg bool, args []string) {
 	arguments(ts, neg, args, 1, "listen VARIABLE")
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
@@ -204,15 +204,15 @@ func listen(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Setenv(args[0], listener.Addr().String())
 }
 
-// userModule writes the module of somebody who uses our library: see writeUserModule.
+// userModule writes the module of a user of our library; see writeUserModule.
 func userModule(ts *testscript.TestScript, neg bool, args []string) {
 	arguments(ts, neg, args, 1, "usermodule FOLDER")
 	ts.Check(writeUserModule(ts.MkAbs(args[0])))
 }
 
-// writeUserModule writes a module with a program that speaks the protocol: see
-// testdata/user. Beside its folder it makes a link to our module, since what
-// leads out of a repository must be found from elsewhere, too.
+// writeUserModule writes a module with a program that speaks the protocol; see
+// testdata/user. It also creates a link to our module beside its folder, because paths
+// that lead out of a repository must work from other folders, too.
 func writeUserModule(dir string) error {
 	ours, err := filepath.Abs("../..")
 	if err != nil {
@@ -245,10 +245,10 @@ func writeUserModule(dir string) error {
 	return nil
 }
 
-// snapshots is the key of what a script's snapshot has stored, by folder.
+// snapshots is the key of the values that the command snapshot stores, by folder.
 type snapshots struct{}
 
-// snapshot remembers the state of a folder for unchanged.
+// snapshot stores the state of a folder for the command unchanged.
 func snapshot(ts *testscript.TestScript, neg bool, args []string) {
 	arguments(ts, neg, args, 1, "snapshot FOLDER")
 	state, err := repotest.Snapshot(ts.MkAbs(args[0]))
@@ -256,7 +256,7 @@ func snapshot(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Value(snapshots{}).(map[string]repotest.State)[args[0]] = state
 }
 
-// unchanged checks that every file of a folder is as it was at the snapshot.
+// unchanged checks that no file of a folder has changed since the snapshot.
 func unchanged(ts *testscript.TestScript, neg bool, args []string) {
 	arguments(ts, neg, args, 1, "unchanged FOLDER")
 	state, err := repotest.Snapshot(ts.MkAbs(args[0]))
@@ -266,7 +266,7 @@ func unchanged(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// empty checks that a folder holds nothing.
+// empty checks that a folder is empty.
 func empty(ts *testscript.TestScript, neg bool, args []string) {
 	arguments(ts, neg, args, 1, "empty FOLDER")
 	left, err := os.ReadDir(ts.MkAbs(args[0]))

@@ -13,10 +13,10 @@ import (
 	"floodgate/results/verdict"
 )
 
-// served waits until a server has said on stderr where it is.
+// served waits until a server has printed its address on stderr.
 type served struct {
 	text bytes.Buffer
-	said chan struct{} // closed then
+	said chan struct{} // closed when the address is printed
 }
 
 var address = regexp.MustCompile(`on \S+; Ctrl-C`)
@@ -30,14 +30,14 @@ func (s *served) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// asCommand is the command as a process of its own, in the folder dir.
+// asCommand returns the command as another process, in the folder dir.
 func asCommand(t *testing.T, dir string, args ...string) *exec.Cmd {
 	t.Helper()
 	executable, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
 	}
-	link := filepath.Join(dir, "floodgate") // the test binary of that name is the command
+	link := filepath.Join(dir, "floodgate") // the test binary with this name is the command
 	if err := os.Symlink(executable, link); err != nil && !os.IsExist(err) {
 		t.Skip("no symbolic links here:", err)
 	}
@@ -46,8 +46,8 @@ func asCommand(t *testing.T, dir string, args ...string) *exec.Cmd {
 	return cmd
 }
 
-// Two processes on one folder would not see what the other one writes. The
-// second is refused, and leaves the first alone; a kill frees the folder.
+// Two processes on one folder would not see each other's writes. The second one is
+// refused without harm to the first; a kill releases the folder.
 func TestMongoDataIsOneProcess(t *testing.T) {
 	dir := t.TempDir()
 	args := []string{"mongo", "--addr", "127.0.0.1:0", "--data", "data"}
@@ -81,7 +81,7 @@ func TestMongoDataIsOneProcess(t *testing.T) {
 	}
 	<-ended
 	ctx, cancel := context.WithCancel(context.Background())
-	cancel() // it ends as soon as it serves
+	cancel() // it ends as soon as it has started
 	var out bytes.Buffer
 	if code := run(ctx, []string{"mongo", "--addr", "127.0.0.1:0", "--data", filepath.Join(dir, "data")}, &out, &out); code != verdict.ExitPassed {
 		t.Errorf("after the kill: exit code %d: %s", code, &out)

@@ -33,7 +33,7 @@ claims:
   - {id: lost, statement: nothing is lost, documents: {}}
 `
 
-// userAPIFiles writes the scenario and its files and returns the scenario's path.
+// userAPIFiles writes the scenario and its files.
 func userAPIFiles(t *testing.T) (dir, file string) {
 	t.Helper()
 	dir = t.TempDir()
@@ -49,13 +49,14 @@ func userAPIFiles(t *testing.T) (dir, file string) {
 	return dir, filepath.Join(dir, "customers.yaml")
 }
 
-// Values of the environment.
+// Values of environment variables.
 const (
 	userToken = "t0ken-s3cret"
 	userKey   = "k&y /s3cret"
 )
 
-// notLeaked checks that no secret, in any form, is in the output or in the run's folder.
+// notLeaked checks that no secret, in any encoding, is in the output or in the run's
+// folder.
 func notLeaked(t *testing.T, dir string, output ...string) {
 	t.Helper()
 	check := func(where, text string) {
@@ -94,8 +95,8 @@ func onlyRun(t *testing.T, root string) *results.Run {
 	return stored
 }
 
-// The user's API gets the user's requests, with values of the environment, which are
-// in no file, output or error, whatever the API answers.
+// The user's API receives the configured requests with values of the environment, which
+// are in no file, output or error, whatever the API answers.
 func TestUserAPIExternal(t *testing.T) {
 	t.Setenv("FLOODGATE_TEST_TOKEN", userToken)
 	t.Setenv("FLOODGATE_TEST_KEY", userKey)
@@ -109,7 +110,7 @@ func TestUserAPIExternal(t *testing.T) {
 		switch {
 		case token != userToken || r.URL.Query().Get("key") != userKey:
 			w.WriteHeader(http.StatusUnauthorized)
-		case strings.Contains(r.URL.Path, "refused"): // the text is cut within the token
+		case strings.Contains(r.URL.Path, "refused"): // the quoted text ends within the token
 			w.WriteHeader(http.StatusForbidden)
 			fmt.Fprint(w, strings.Repeat("x", 190), token, r.URL.RawQuery)
 		case strings.Contains(r.URL.Path, "other"):
@@ -147,8 +148,8 @@ func TestUserAPIExternal(t *testing.T) {
 	notLeaked(t, root, stdout.String(), stderr.String())
 }
 
-// The same scenario runs on the mock, where every document is checked; a resumed run
-// has the items with which it began.
+// The same scenario runs on the mock, where every document is checked. A resumed run
+// keeps the items with which it started.
 func TestUserAPIOnTheMock(t *testing.T) {
 	t.Setenv("FLOODGATE_TEST_TOKEN", userToken)
 	t.Setenv("FLOODGATE_TEST_KEY", userKey)
@@ -170,7 +171,7 @@ func TestUserAPIOnTheMock(t *testing.T) {
 	}
 	notLeaked(t, root, stdout.String(), stderr.String())
 
-	// An interrupted run, whose items are no longer those of the file.
+	// The run is interrupted, and the items in the file change.
 	record := filepath.Join(root, stored.Header.ID, results.FileName)
 	text, err := os.ReadFile(record)
 	if err != nil {
@@ -195,7 +196,7 @@ func TestUserAPIOnTheMock(t *testing.T) {
 	}
 }
 
-// A variable that is not set is refused before anything starts.
+// An unset variable is an error before anything starts.
 func TestUserAPIWithoutItsEnvironment(t *testing.T) {
 	t.Setenv("FLOODGATE_TEST_KEY", userKey)
 	dir, file := userAPIFiles(t)

@@ -35,7 +35,7 @@ levels:
 blocks: 6
 `
 
-// savedByVegeta runs the scenario, and returns what it saved for vegeta and the run's record.
+// savedByVegeta runs the scenario, and returns the file of --save-vegeta and the run.
 func savedByVegeta(t *testing.T) (saved string, stored *results.Run) {
 	t.Helper()
 	dir := t.TempDir()
@@ -58,7 +58,7 @@ func savedByVegeta(t *testing.T) (saved string, stored *results.Run) {
 	return saved, stored
 }
 
-// What --save-vegeta writes, vegeta's own decoder reads: every request of every trial.
+// Vegeta's decoder reads every request of every trial from the file of --save-vegeta.
 func TestSaveVegeta(t *testing.T) {
 	saved, _ := savedByVegeta(t)
 	file, err := os.Open(saved)
@@ -92,10 +92,11 @@ func TestSaveVegeta(t *testing.T) {
 	}
 }
 
-// requireVegeta makes it an error that the vegeta command cannot be built.
+// requireVegeta makes the test fail, instead of being skipped, if the vegeta command
+// cannot be built.
 const requireVegeta = "FLOODGATE_REQUIRE_VEGETA"
 
-// vegetaCommand builds the command of vegeta, at the version that we use.
+// vegetaCommand builds the vegeta command at the version in our go.mod.
 func vegetaCommand(t *testing.T) string {
 	t.Helper()
 	goTool := func(env []string, args ...string) string {
@@ -120,7 +121,7 @@ func vegetaCommand(t *testing.T) string {
 	return filepath.Join(bin, "vegeta")
 }
 
-// The vegeta command reads the file: as many requests as the run's record has.
+// The vegeta command reports as many requests as the run has.
 func TestVegetaCommand(t *testing.T) {
 	command := vegetaCommand(t)
 	saved, stored := savedByVegeta(t)

@@ -64,10 +64,10 @@ prints it again. A process of another user needs root or CAP_SYS_PTRACE.`,
 	return cmd
 }
 
-// leastEvery bounds what looking costs.
+// leastEvery bounds the cost of sampling.
 const leastEvery = 100 * time.Millisecond
 
-// check returns an error if the flags do not fit.
+// check returns an error if the flags contradict each other.
 func (o *watchOptions) check(cmd *cobra.Command, args []string) error {
 	flags := cmd.Flags()
 	switch {
@@ -85,7 +85,7 @@ func (o *watchOptions) check(cmd *cobra.Command, args []string) error {
 	return errors.Join(command.WatchFormats.Check(o.format), command.CheckRoot(o.root))
 }
 
-// elsewhere is how to watch where there is no /proc of the process.
+// elsewhere explains how to watch a process on a system without /proc.
 const elsewhere = `build floodgate for Linux (CGO_ENABLED=0 GOOS=linux go build -o floodgate ./bench) and run it beside the process:
   docker run --rm -it --pid container:NAME --network container:NAME --cap-add SYS_PTRACE -v "$PWD":/w -w /w debian ./floodgate watch 1`
 
@@ -106,7 +106,7 @@ func (o *watchOptions) run(cmd *cobra.Command, args []string, stdout io.Writer) 
 	}
 	defer p.Close()
 	header := watched.Header{
-		Started: time.Now(), Command: append([]string{"watch"}, args...), Every: o.every, Blind: p.Blind(),
+		Started: time.Now(), Command: append([]string{"watch"}, args...), Every: o.every, Limitation: p.Blind(),
 		Process:     watched.Process{PID: pid, Container: o.container, Name: nameOf(pid)},
 		Fingerprint: machine.Fingerprint(cmd.Context()),
 	}
@@ -125,8 +125,8 @@ func (o *watchOptions) run(cmd *cobra.Command, args []string, stdout io.Writer) 
 	defer store.Close()
 	view := progress.NewLines(progress.Options{To: o.Stderr, Quiet: o.Quiet})
 	view.Note(fmt.Sprintf("watching %s; Ctrl-C ends the watch; floodgate report %s shows it again", header.Process, header.ID))
-	if header.Blind != "" {
-		view.Note("note: " + header.Blind)
+	if header.Limitation != "" {
+		view.Note("note: " + header.Limitation)
 	}
 	w := watcher{process: p, store: store, view: view, title: header.Process.String(), every: o.every}
 	err = w.watch(cmd.Context(), o.duration)
@@ -209,7 +209,7 @@ func listener(port uint16) (int, error) {
 	return 0, command.NotMeasured(fmt.Errorf("no process listens on TCP port %d in this network namespace; a process in a container is found by --container NAME", port))
 }
 
-// inspect begins to inspect a process.
+// inspect starts to inspect a process.
 func inspect(pid int) (*probe.Inspector, error) {
 	p, err := probe.Inspect(pid)
 	switch {
@@ -226,9 +226,9 @@ func inspect(pid int) (*probe.Inspector, error) {
 	return p, nil
 }
 
-// gone is the error about a process that has ended.
+// gone returns the error about a process that has ended.
 func gone(pid int, err error) error {
-	if errors.Is(err, probe.ErrGone) {
+	if errors.Is(err, probe.ErrExited) {
 		err = fmt.Errorf("process %d does not exist", pid)
 	}
 	return command.NotMeasured(err)

@@ -22,12 +22,12 @@ import (
 	"floodgate/results/watched"
 )
 
-// client is the running process to watch.
+// client is a process to watch.
 type client struct {
 	t     *testing.T
 	cmd   *exec.Cmd
 	stdin io.WriteCloser
-	addr  string // to which it is connected
+	addr  string // the address of its connections
 }
 
 func startClient(t *testing.T, inherited ...*os.File) *client {
@@ -65,7 +65,7 @@ func (c *client) end() {
 
 func (c *client) pid() string { return strconv.Itoa(c.cmd.Process.Pid) }
 
-// onLine calls a function for the n-th line that is written to it, in a goroutine of its own.
+// onLine calls a function in a goroutine at the n-th line that is written to it.
 type onLine struct {
 	bytes.Buffer
 	n    int
@@ -73,7 +73,7 @@ type onLine struct {
 }
 
 func (o *onLine) Write(p []byte) (int, error) {
-	if strings.Contains(string(p), " descriptors of ") { // a look
+	if strings.Contains(string(p), " descriptors of ") { // the line of a sample
 		if o.n--; o.n == 0 {
 			o.call()
 		}
@@ -81,7 +81,7 @@ func (o *onLine) Write(p []byte) (int, error) {
 	return o.Buffer.Write(p)
 }
 
-// watchUntil runs "watch" until after its first look, when end is called.
+// watchUntil runs "watch" and calls end after its first sample.
 func watchUntil(t *testing.T, end func(cancel func()), args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -161,13 +161,13 @@ func TestWatchFindsTheListener(t *testing.T) {
 	}
 }
 
-// fake is a process that loses a descriptor at each look, whose kinds are costly to
-// tell.
+// fake is a process that leaks a descriptor per sample and whose descriptors are costly
+// to classify.
 type fake struct{ looks, told int }
 
 func (f *fake) Count() (int, error) {
 	if f.looks == 40 {
-		return 0, probe.ErrGone
+		return 0, probe.ErrExited
 	}
 	f.looks++
 	return 10 + f.looks, nil
@@ -181,13 +181,13 @@ func (f *fake) Descriptors() (*probe.Descriptors, error) {
 func (f *fake) Resources() (probe.Resources, error) { return probe.Resources{Threads: 3}, nil }
 func (f *fake) Limit() (uint64, error)              { return 100, nil }
 
-// memory keeps what is stored.
+// memory keeps the stored samples.
 type memory struct{ watched.Watch }
 
-func (m *memory) Append(l watched.Look) error { m.Looks = append(m.Looks, l); return nil }
-func (m *memory) Finish(e watched.End) error  { m.End = e; return nil }
+func (m *memory) Append(l watched.Sample) error { m.Samples = append(m.Samples, l); return nil }
+func (m *memory) Finish(e watched.End) error    { m.End = e; return nil }
 
-// Telling the kinds takes 30 ms, so it is done every five seconds: 0.6 % of a core.
+// Classifying takes 30 ms, so it is done every five seconds, which uses 0.6 % of a core.
 func TestKindsAreToldSeldomWhereTheyAreCostly(t *testing.T) {
 	f, m := &fake{}, &memory{}
 	w := watcher{process: f, store: m, view: progress.NewLines(progress.Options{Quiet: true}), every: time.Second}
@@ -197,10 +197,10 @@ func TestKindsAreToldSeldomWhereTheyAreCostly(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if f.told != 8 || len(m.Looks) != 40 {
-		t.Errorf("kinds were told %d times in %d looks, want 8 in 40", f.told, len(m.Looks))
+	if f.told != 8 || len(m.Samples) != 40 {
+		t.Errorf("kinds were told %d times in %d looks, want 8 in 40", f.told, len(m.Samples))
 	}
-	if err := w.watch(t.Context(), 0); err != nil || m.End != watched.EndGone {
+	if err := w.watch(t.Context(), 0); err != nil || m.End != watched.EndExited {
 		t.Errorf("end %q, %v, want that the process ended", m.End, err)
 	}
 	o := watched.Judge(&m.Watch)

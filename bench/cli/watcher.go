@@ -13,7 +13,7 @@ import (
 	"floodgate/results/watched"
 )
 
-// watcher looks at a process now and then, stores what it sees, and shows it.
+// watcher samples a process periodically, and stores and shows the samples.
 type watcher struct {
 	process interface {
 		Count() (int, error)
@@ -22,24 +22,24 @@ type watcher struct {
 		Limit() (uint64, error)
 	}
 	store interface {
-		Append(watched.Look) error
+		Append(watched.Sample) error
 		Finish(watched.End) error
 	}
 	view  *progress.Lines
 	title string
 	every time.Duration
 
-	looks []watched.Look
+	looks []watched.Sample
 	kinds *watched.Kinds // as last told
 	next  time.Time      // when to tell the kinds again
 }
 
-// frugality is how many times longer than telling the kinds takes it is not done
-// again: 0.6 % of a core.
+// frugality is the ratio of the time between two classifications to the time of one,
+// which therefore use 0.6 % of a core.
 const frugality = 160
 
-// watch looks until the context is done, the duration is over (zero means never)
-// or the process has ended.
+// watch samples until the context is done, the duration is over (zero means no end) or
+// the process has ended.
 func (w *watcher) watch(ctx context.Context, duration time.Duration) error {
 	ticker := time.NewTicker(w.every)
 	defer ticker.Stop()
@@ -53,8 +53,8 @@ func (w *watcher) watch(ctx context.Context, duration time.Duration) error {
 	for {
 		now := time.Now()
 		err := w.look(now, now.Sub(start))
-		if errors.Is(err, probe.ErrGone) {
-			return w.store.Finish(watched.EndGone)
+		if errors.Is(err, probe.ErrExited) {
+			return w.store.Finish(watched.EndExited)
 		}
 		if err != nil {
 			return err
@@ -69,9 +69,9 @@ func (w *watcher) watch(ctx context.Context, duration time.Duration) error {
 	}
 }
 
-// look looks once, stores what it sees and shows it.
+// look takes a sample, stores it and shows it.
 func (w *watcher) look(now time.Time, at time.Duration) error {
-	l := watched.Look{At: at}
+	l := watched.Sample{At: at}
 	var err error
 	if l.Descriptors, err = w.process.Count(); err != nil {
 		return err
@@ -101,11 +101,11 @@ func (w *watcher) look(now time.Time, at time.Duration) error {
 	return nil
 }
 
-// maxGroups is the greatest number of groups of connections that are stored of a
-// look: a client of thousands of servers has thousands of them.
+// maxGroups is the greatest number of groups of connections in a sample: a client of
+// thousands of servers has thousands of them.
 const maxGroups = 40
 
-// kindsOf returns the kinds as they are stored.
+// kindsOf converts the kinds into those of a record.
 func kindsOf(d *probe.Descriptors) *watched.Kinds {
 	k := &watched.Kinds{
 		Files: d.Files, Pipes: d.Pipes, Runtime: d.Runtime.Total(), Unix: d.Unix, UDP: d.UDP, Sockets: d.Sockets, Other: d.Other,
@@ -113,7 +113,7 @@ func kindsOf(d *probe.Descriptors) *watched.Kinds {
 	}
 	for i, c := range d.Connections {
 		if i >= maxGroups {
-			k.Beyond += c.Count
+			k.Unlisted += c.Count
 			continue
 		}
 		k.Connections = append(k.Connections, watched.Connections{
@@ -126,7 +126,7 @@ func kindsOf(d *probe.Descriptors) *watched.Kinds {
 // maxShown is the greatest number of groups of connections that are shown.
 const maxShown = 8
 
-// lines are the live view.
+// lines returns the live view.
 func (w *watcher) lines() []string {
 	l := w.looks[len(w.looks)-1]
 	lines := []string{
@@ -148,7 +148,7 @@ func (w *watcher) lines() []string {
 	return lines
 }
 
-// line is the live view where lines cannot be redrawn.
+// line returns the live view for output without redrawing.
 func (w *watcher) line() string {
 	l := w.looks[len(w.looks)-1]
 	parts := []string{
@@ -161,7 +161,7 @@ func (w *watcher) line() string {
 	return strings.Join(parts, "; ")
 }
 
-// growth is how fast descriptors have grown so far.
+// growth describes the growth of the descriptors so far.
 func (w *watcher) growth() string {
 	perMinute, ok := watched.PerMinute(w.looks)
 	if !ok {

@@ -15,7 +15,7 @@ import (
 	"floodgate/results/verdict"
 )
 
-// workflow is what matters here of a workflow of GitHub Actions.
+// workflow holds the relevant parts of a GitHub Actions workflow.
 type workflow struct {
 	Jobs map[string]struct {
 		Steps []struct {
@@ -31,9 +31,9 @@ var (
 	gitLabStep = regexp.MustCompile(`(?m)^ +- (make .*?)(?: > \S+)?$`)
 )
 
-// With ON_INCONCLUSIVE=warn what is inconclusive passes, and nothing else: not
-// what failed, and not a gate that compared nothing. Both targets that take the
-// variable are the Makefile's own, with a gate that ends as it is told.
+// With ON_INCONCLUSIVE=warn, inconclusive results pass, and nothing else: not failures,
+// and not a gate without anything to compare. Both targets with the variable are the
+// Makefile's own, and their gate ends with a given code.
 func TestWhatWarns(t *testing.T) {
 	make, err := exec.LookPath("make")
 	if err != nil {
@@ -53,7 +53,7 @@ func TestWhatWarns(t *testing.T) {
 	}
 	write("Makefile", string(makefile))
 	write(".ci/gate-bench", "#!/bin/sh\nexit $CODE\n")
-	// In the place of the go command: "builds" a command that ends as told.
+	// A stand-in for the go command "builds" a command that ends with a given code.
 	write("go", "#!/bin/sh\nwhile [ \"$1\" != -o ]; do shift; done\nprintf '#!/bin/sh\\nexit $CODE\\n' >\"$2\"\nchmod +x \"$2\"\n")
 	for _, target := range []string{"gate-bench", "gate-against"} {
 		for code := range 5 {
@@ -69,8 +69,8 @@ func TestWhatWarns(t *testing.T) {
 	}
 }
 
-// The steps of the gates are plain make targets that there are, in the workflow
-// and in the recipe for GitLab; .ci/run runs them.
+// The steps of the gates, in the workflow and in the recipe for GitLab, are existing
+// targets of the Makefile, and .ci/run runs them.
 func TestGateSteps(t *testing.T) {
 	if _, err := exec.LookPath("make"); err != nil {
 		t.Skip("there is no make")

@@ -19,7 +19,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// contained starts our SUT in a container with limits.
+// contained starts the built-in SUT in a container with limits.
 func contained(t *testing.T, nofile int, limits scenarios.Limits) *sut.Process {
 	t.Helper()
 	e := connect(t)
@@ -42,7 +42,7 @@ func bounded(t *testing.T) context.Context {
 	return ctx
 }
 
-// ready sends a specification of so many items, all fetched at once, and waits
+// ready sends a specification with that many items, which are fetched at once, and waits
 // until the SUT has read it.
 func ready(t *testing.T, p *sut.Process, upstream string, items int) {
 	t.Helper()
@@ -68,7 +68,8 @@ func send(t *testing.T, p *sut.Process, kind string) {
 	}
 }
 
-// A whole trial, with its descriptors counted from outside by kind, and limits in force.
+// A trial in a container with limits completes, and its descriptors are classified from
+// outside.
 func TestContainedSUT(t *testing.T) {
 	const items, nofile = 20, 100
 	const cpus, memory = 0.5, 200 << 20
@@ -136,13 +137,13 @@ func TestContainedSUTIsKilled(t *testing.T) {
 	p := contained(t, 100, scenarios.Limits{})
 	ready(t, p, "http://127.0.0.1:1", 1)
 	p.Kill()
-	// By the end of its input, which comes first, or by the signal.
+	// Either the end of its input, which comes first, or the signal ends it.
 	if exit := p.Exit(); exit.Code != 5 && exit.Code != 137 {
 		t.Errorf("exit %+v, want that it was killed", exit)
 	}
 }
 
-// A harness that dies closes the SUT's input, and that ends it.
+// The end of the harness closes the SUT's input, which ends the SUT.
 func TestContainedSUTEndsWithItsInput(t *testing.T) {
 	p := contained(t, 100, scenarios.Limits{})
 	ready(t, p, "http://127.0.0.1:1", 1)

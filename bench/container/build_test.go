@@ -35,7 +35,7 @@ func TestBuildIsReusedWhileTheBinaryIsTheSame(t *testing.T) {
 		}
 		return name, answer.ID, notes
 	}
-	put(append(src, 'x')) // no other test has it
+	put(append(src, 'x')) // a program that no other test has
 	t.Cleanup(func() {
 		if err := removeImages(filepath.Dir(path)); err != nil {
 			t.Error(err)
@@ -99,7 +99,7 @@ func TestWhatAnImageCanBeMadeOf(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The stand-in with another machine in its header.
+	// The stand-in with another processor architecture in its header.
 	other := map[bool]elf.Machine{true: elf.EM_AARCH64, false: elf.EM_X86_64}[strings.HasSuffix(e.Version(), "/amd64")]
 	binary.LittleEndian.PutUint16(src[18:], uint16(other))
 	if err := os.WriteFile(foreign, src, 0o755); err != nil {
@@ -109,7 +109,7 @@ func TestWhatAnImageCanBeMadeOf(t *testing.T) {
 	if dynamic, err := exec.LookPath("bash"); err == nil {
 		unfit[dynamic] = "not static"
 	}
-	for path := range unfit { // the source is here, in this folder
+	for path := range unfit { // the tests run in a folder with the source
 		if err := e.CanBuild(path); err != nil {
 			t.Errorf("%s: %v", path, err)
 		}
@@ -169,7 +169,7 @@ func TestBuildFromSource(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(notes) > 1 { // it was not there before
+	if len(notes) > 1 { // the image did not exist before
 		if _, err := docker(t).ImageRemove(t.Context(), answer.ID, removeForce); err != nil {
 			t.Error(err)
 		}

@@ -14,13 +14,13 @@ import (
 	"floodgate/bench/environment"
 )
 
-// A database whose disk is full says so, in the error of the write or with its
-// last words, and harms nothing else. With space again it works again.
+// A database whose disk is full reports that in the error of the write or in the end of
+// its log, and nothing else is harmed. It works again once there is free space.
 func TestDiskOfTheDatabaseIsFull(t *testing.T) {
 	engine := available(t)
 	size := int64(4 << 20)
 	if mongoImage() != environment.OwnImage {
-		size = 512 << 20 // MongoDB's own files are most of that
+		size = 512 << 20 // mostly MongoDB's own files
 	}
 	env, err := environment.Start(t.Context(), environment.Options{
 		Kind: environment.Containers, Engine: engine, Executable: floodgate(t), MongoImage: mongoImage(),
@@ -51,7 +51,7 @@ func TestDiskOfTheDatabaseIsFull(t *testing.T) {
 	if _, err := env.Ensure(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if err := drop(t.Context(), env); err != nil { // a collection's space would stay in SQLite's file
+	if err := drop(t.Context(), env); err != nil { // SQLite's file does not shrink when a collection is dropped
 		t.Fatal(err)
 	}
 	if err := env.Prepare(t.Context(), "test", "calls"); err != nil {
@@ -62,7 +62,7 @@ func TestDiskOfTheDatabaseIsFull(t *testing.T) {
 	}
 }
 
-// fill writes twice what the disk holds, unless a write fails before.
+// fill writes twice the size of the disk, unless a write fails before.
 func fill(t *testing.T, env *environment.Environment, size int64) error {
 	t.Helper()
 	const piece = 256 << 10
@@ -74,7 +74,7 @@ func fill(t *testing.T, env *environment.Environment, size int64) error {
 	return nil
 }
 
-// drop drops the database, and so gives its disk space back.
+// drop drops the database, which frees its disk space.
 func drop(ctx context.Context, env *environment.Environment) error {
 	client, err := driver.Connect(options.Client().ApplyURI(env.MongoURI()))
 	if err != nil {
@@ -84,7 +84,7 @@ func drop(ctx context.Context, env *environment.Environment) error {
 	return client.Database("test").Drop(ctx)
 }
 
-// write writes a document of so many bytes, which cannot be compressed.
+// write writes a document of that many bytes, which cannot be compressed.
 func write(ctx context.Context, env *environment.Environment, size int) error {
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()

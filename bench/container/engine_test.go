@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// Each asks in a process of its own: what Testcontainers found once it keeps.
+// Each case runs in a process of its own, because Testcontainers caches the engine that
+// it found.
 func TestConnectSaysWhatWasTriedAndWhatToDo(t *testing.T) {
 	for name, want := range map[string]string{
 		"unix:///nonexistent/docker.sock": "unix:///nonexistent/docker.sock",
@@ -37,7 +38,7 @@ func TestConnect(t *testing.T) {
 	}
 }
 
-// output is what a command prints; it must end with the exit code.
+// output returns the output of a command, which must end with the exit code.
 func output(t *testing.T, cmd *exec.Cmd, code int) string {
 	t.Helper()
 	out, err := cmd.Output()

@@ -10,7 +10,8 @@ import (
 	"floodgate/results"
 )
 
-// A container that dies spoils the trial that ran, which says so, and no other.
+// A container that dies invalidates the current trial, whose record names the reason, and
+// no other.
 func TestContainerIsKilledInMidTrial(t *testing.T) {
 	for role, side := range map[string]string{"database": "mongo", "upstream": "upstream"} {
 		t.Run(role, func(t *testing.T) {

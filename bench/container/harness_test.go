@@ -22,7 +22,7 @@ import (
 	"floodgate/results"
 )
 
-// mongoImage is the image of the database in tests of the command.
+// mongoImage returns the image of the database in tests of the command.
 func mongoImage() string {
 	if name := os.Getenv("FLOODGATE_MONGO_IMAGE"); name != "" {
 		return name
@@ -30,7 +30,7 @@ func mongoImage() string {
 	return "embedded"
 }
 
-// tinyScenario has six trials, long enough to be hit in the middle.
+// tinyScenario has six trials that are long enough to be interrupted.
 const tinyScenario = `
 version: 1
 name: tiny
@@ -46,14 +46,14 @@ claims:
   - {id: lossless, statement: nothing is lost, documents: {}}
 `
 
-// tinyLimits are those of its containers.
+// tinyLimits are the limits of its containers.
 const tinyLimits = `
 containers:
   upstream: {cpus: 1.5, memory: 256MiB}
   database: {cpus: 2, memory: 1GiB}
 `
 
-// trials of tinyScenario.
+// trials is the number of trials of tinyScenario.
 const trials = 6
 
 // Exit codes of the command.
@@ -103,13 +103,13 @@ func tiny(t *testing.T, dir string, limits bool) string {
 	return file
 }
 
-// run runs tinyScenario in containers, with further arguments.
+// run runs tinyScenario in containers, with additional arguments.
 func run(t *testing.T, dir string, args ...string) *harness {
 	t.Helper()
 	return command(t, dir, nil, append([]string{"run", tiny(t, dir, true), "--env", "containers", "--mongo-image", mongoImage(), "--out", "runs"}, args...)...)
 }
 
-// command starts the command in a folder, with more environment variables.
+// command starts the command in a folder, with additional environment variables.
 func command(t *testing.T, dir string, env []string, args ...string) *harness {
 	t.Helper()
 	h := &harness{t: t, dir: dir, cmd: exec.Command(floodgate(t), args...), engine: docker(t)}
@@ -123,7 +123,7 @@ func command(t *testing.T, dir string, env []string, args ...string) *harness {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if h.cmd.ProcessState == nil { // the test has failed, or it ends by itself
+		if h.cmd.ProcessState == nil { // the test has failed, or the command is about to end
 			_ = h.cmd.Process.Kill()
 			_ = h.cmd.Wait()
 		}
@@ -141,10 +141,10 @@ func (h *harness) wait() int {
 	return h.cmd.ProcessState.ExitCode()
 }
 
-// said is all that it printed, for messages of tests.
+// said returns the whole output, for messages of tests.
 func (h *harness) said() string { return h.stdout.String() + h.stderr.String() }
 
-// until waits for a condition, while the command runs or after.
+// until waits until a condition holds.
 func (h *harness) until(what string, condition func() bool) {
 	h.t.Helper()
 	defer func() {
@@ -155,7 +155,7 @@ func (h *harness) until(what string, condition func() bool) {
 	until(h.t, what, condition)
 }
 
-// stored is the number of complete lines in the run's file, and its ID.
+// stored returns the number of complete lines in the run's file, and the run's ID.
 func (h *harness) stored() (lines int, id string) {
 	files, _ := filepath.Glob(filepath.Join(h.dir, "runs", "*", results.FileName))
 	if len(files) == 0 {
@@ -176,7 +176,7 @@ func (h *harness) open() *results.Run {
 	return stored
 }
 
-// containers are the IDs of those that this process of the command started.
+// containers returns the IDs of the containers that the command started.
 func (h *harness) containers() []string {
 	h.t.Helper()
 	list, err := h.engine.ContainerList(h.t.Context(), client.ContainerListOptions{
@@ -192,7 +192,7 @@ func (h *harness) containers() []string {
 	return ids
 }
 
-// container is the ID of the one with the role, and where it is reached.
+// container returns the ID and the address of the container with the role.
 func (h *harness) container(role string) (id string, addr netip.AddrPort) {
 	h.t.Helper()
 	list, err := h.engine.ContainerList(h.t.Context(), client.ContainerListOptions{Filters: client.Filters{}.
@@ -210,8 +210,7 @@ func (h *harness) untilTrials(n int) {
 	h.until(fmt.Sprintf("%d trials are stored", n), func() bool { lines, _ := h.stored(); return lines > n })
 }
 
-// untilHalf waits until the work of a trial is under way, with more of it left
-// than will end meanwhile.
+// untilHalf waits until a trial is running that will not end soon.
 func (h *harness) untilHalf() {
 	h.t.Helper()
 	_, addr := h.container("upstream")
@@ -229,8 +228,8 @@ func (h *harness) untilHalf() {
 	})
 }
 
-// leavesNothing checks that nothing of this process of the command is left, at
-// once or in a while.
+// leavesNothing checks that nothing of the command is left: at once, or eventually if
+// soon is set.
 func (h *harness) leavesNothing(soon bool) {
 	h.t.Helper()
 	if soon {
@@ -245,7 +244,7 @@ func (h *harness) leavesNothing(soon bool) {
 	})
 }
 
-// says checks that the command printed all of these.
+// says checks that the output contains all of the texts.
 func (h *harness) says(want ...string) {
 	h.t.Helper()
 	for _, w := range want {
@@ -264,13 +263,13 @@ func outcomes(r *results.Run) map[string]int {
 	return n
 }
 
-// spoiled are the trials that are not ok.
+// spoiled returns the trials that are not ok.
 func spoiled(r *results.Run) []results.Trial {
 	return slices.DeleteFunc(slices.Clone(r.Trials), func(t results.Trial) bool { return t.Outcome == results.OutcomeOK })
 }
 
-// available skips or fails a test of the command where no engine is, or the
-// database's image is not at hand.
+// available skips or fails a test of the command if there is no engine or no image of the
+// database.
 func available(t *testing.T) *container.Engine {
 	t.Helper()
 	e := connect(t)

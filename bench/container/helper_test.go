@@ -23,8 +23,8 @@ import (
 	"floodgate/bench/container"
 )
 
-// requireDocker makes tests that need an engine fail where there is none,
-// instead of being skipped.
+// requireDocker makes tests that need an engine fail without one, instead of being
+// skipped.
 const requireDocker = "FLOODGATE_REQUIRE_DOCKER"
 
 func TestMain(m *testing.M) {
@@ -45,7 +45,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// missing skips a test that needs what is not here, or fails it where that is required.
+// missing skips a test whose requirements are not met, or fails it if they must be.
 func missing(t *testing.T, why any) {
 	t.Helper()
 	if os.Getenv(requireDocker) != "" {
@@ -54,8 +54,8 @@ func missing(t *testing.T, why any) {
 	t.Skip(why)
 }
 
-// connect connects to the engine that there must be, and checks at the end of
-// the test that it left no containers.
+// connect connects to an engine, and checks at the end of the test that no containers are
+// left.
 func connect(t *testing.T) *container.Engine {
 	t.Helper()
 	e, err := container.Connect(t.Context())
@@ -73,7 +73,7 @@ func connect(t *testing.T) *container.Engine {
 	return e
 }
 
-// docker is a client that is not under test.
+// docker returns a client that is independent of the tested code.
 func docker(t *testing.T) *client.Client {
 	t.Helper()
 	c, err := client.New(client.FromEnv)
@@ -84,7 +84,7 @@ func docker(t *testing.T) *client.Client {
 	return c
 }
 
-// containersWith are the IDs of all containers that have a label.
+// containersWith returns the IDs of all containers with a label.
 func containersWith(t *testing.T, label string) (ids []string) {
 	t.Helper()
 	c, err := client.New(client.FromEnv)
@@ -111,7 +111,7 @@ func inspect(t *testing.T, id string) api.InspectResponse {
 	return answer.Container
 }
 
-// built are the programs that tests make, each once and when it is needed.
+// built holds the programs that tests compile, each once, when it is first needed.
 var built struct {
 	dir                string
 	program, floodgate build
@@ -122,9 +122,9 @@ type build struct {
 	err  error
 }
 
-// compile builds a static program that no other test process has: its images
-// are this process's to remove. It compiles as "CGO_ENABLED=0 go build" does, so
-// that little more than linking is left where that was done before.
+// compile builds a static program that no other test process has, so that this process
+// may remove its images. It compiles with the options of "CGO_ENABLED=0 go build", so
+// that after such a build little more than linking is left.
 func compile(t *testing.T, b *build, name, source string) string {
 	t.Helper()
 	path := filepath.Join(built.dir, name)
@@ -141,19 +141,19 @@ func compile(t *testing.T, b *build, name, source string) string {
 	return path
 }
 
-// program is a small one that stands in for ours: see testdata/program.
+// program returns a small stand-in for our binary; see testdata/program.
 func program(t *testing.T) string {
 	t.Helper()
 	return compile(t, &built.program, "program", "./testdata/program")
 }
 
-// floodgate is the command itself.
+// floodgate returns the command itself.
 func floodgate(t *testing.T) string {
 	t.Helper()
 	return compile(t, &built.floodgate, "floodgate", "floodgate/bench")
 }
 
-// image makes an image of the stand-in.
+// image builds an image of the stand-in.
 func image(t *testing.T, e *container.Engine, r container.Role) string {
 	t.Helper()
 	name, err := e.Build(t.Context(), r, program(t), func(text string) { t.Log(text) })
@@ -172,7 +172,7 @@ func hashOf(t *testing.T, path string) string {
 	return fmt.Sprintf("%x", sha256.Sum256(src))
 }
 
-// removeImages removes what was made of the programs in a folder.
+// removeImages removes the images of the programs in a folder.
 func removeImages(dir string) error {
 	c, err := client.New(client.FromEnv)
 	if err != nil {
@@ -201,8 +201,8 @@ func removeImages(dir string) error {
 	return errors.Join(errs...)
 }
 
-// start starts a container of the stand-in, which does what mode says, and
-// removes it at the end of the test. change may be nil.
+// start starts a container of the stand-in, which behaves as mode says, and removes it at
+// the end of the test. change may be nil.
 func start(t *testing.T, e *container.Engine, mode string, change func(*container.Spec)) (*container.Running, error) {
 	t.Helper()
 	s := spec(t, e, mode)
@@ -228,7 +228,7 @@ func spec(t *testing.T, e *container.Engine, mode string) container.Spec {
 	}
 }
 
-// answers asks for a page that there is not.
+// answers succeeds if the server answers a request for an unknown page.
 func answers(ctx context.Context, a netip.AddrPort) error {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+a.String(), nil)
 	if err != nil {
@@ -242,7 +242,7 @@ func answers(ctx context.Context, a netip.AddrPort) error {
 	return response.Body.Close()
 }
 
-// until waits for a condition; a minute is for machines that are very slow.
+// until waits until a condition holds; a minute allows for very slow machines.
 func until(t *testing.T, what string, condition func() bool) {
 	t.Helper()
 	for end := time.Now().Add(time.Minute); !condition(); time.Sleep(5 * time.Millisecond) {

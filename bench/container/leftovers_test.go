@@ -13,7 +13,7 @@ import (
 	"floodgate/bench/container"
 )
 
-// labelled makes a container with labels, which is never started.
+// labelled creates a container with labels without starting it.
 func labelled(t *testing.T, image string, labels map[string]string) (id string) {
 	t.Helper()
 	c := docker(t)
@@ -34,7 +34,7 @@ func exists(t *testing.T, id string) bool {
 	return slices.ContainsFunc(list.Items, func(c api.Summary) bool { return c.ID == id })
 }
 
-// found is what is said of a container; nothing: it is not listed.
+// found returns the leftover of a container; the zero value means that it is not listed.
 func found(t *testing.T, e *container.Engine, id string) container.Leftover {
 	t.Helper()
 	all, err := e.Leftovers(t.Context(), program(t))
@@ -82,7 +82,7 @@ func TestSweepRemovesWhatAKilledProcessLeft(t *testing.T) {
 	}
 }
 
-// Whatever is not surely ours and orphaned stays.
+// Containers that are not certain to be our own orphans stay.
 func TestSweepRemovesNothingElse(t *testing.T) {
 	e := connect(t)
 	r, err := start(t, e, "serve", nil)
@@ -94,7 +94,7 @@ func TestSweepRemovesNothingElse(t *testing.T) {
 	changed := func(change func(map[string]string)) string {
 		l := maps.Clone(ours)
 		l["floodgate.session"] = "another"
-		l["floodgate.owner.pid"], l["floodgate.owner.start"] = "1", "1000" // process 1 is younger than 1970
+		l["floodgate.owner.pid"], l["floodgate.owner.start"] = "1", "1000" // process 1 started later than in 1970
 		change(l)
 		return labelled(t, name, l)
 	}
@@ -114,7 +114,7 @@ func TestSweepRemovesNothingElse(t *testing.T) {
 		}),
 		"ours": r.ID(),
 	}
-	other := connect(t) // this process as another session sees it
+	other := connect(t) // another session of this process
 	for _, e := range []*container.Engine{e, other} {
 		if _, err := e.Sweep(t.Context()); err != nil {
 			t.Fatal(err)
@@ -144,7 +144,7 @@ func TestRemoveSession(t *testing.T) {
 	}
 	created := labelled(t, name, map[string]string{"floodgate.session": owner.Session()})
 	other := labelled(t, name, map[string]string{"floodgate.session": owner.Session() + "x"})
-	for range 2 { // nothing is left for the second time
+	for range 2 { // the second time there is nothing to remove
 		if err := e.RemoveSession(t.Context(), owner.Session()); err != nil {
 			t.Fatal(err)
 		}
@@ -158,7 +158,7 @@ func TestRemoveSession(t *testing.T) {
 	}
 }
 
-// What is younger than an hour is no leftover: see the internal test.
+// An image younger than an hour is not a leftover; see the internal test.
 func TestRemoveAnImage(t *testing.T) {
 	e := connect(t)
 	name := image(t, e, container.RoleSUT)

@@ -14,7 +14,7 @@ import (
 
 const testID = "c0ffee"
 
-// files is a file system of these files.
+// files returns a file system with the files.
 func files(of map[string]string) fstest.MapFS {
 	fsys := fstest.MapFS{}
 	for name, text := range of {
@@ -23,7 +23,7 @@ func files(of map[string]string) fstest.MapFS {
 	return fsys
 }
 
-// inspected is a container with the limits of 0.5 CPUs and 64 MiB, as its engine has it.
+// inspected returns the description of a container with limits of 0.5 CPUs and 64 MiB.
 func inspected(cpus int64, memory int64) container.InspectResponse {
 	return container.InspectResponse{
 		ID: testID, State: &container.State{Running: true, Pid: 7},
@@ -41,7 +41,7 @@ func TestLimitsThatAreApplied(t *testing.T) {
 		files map[string]string
 		info  *system.Info
 		c     container.InspectResponse
-		wrong []string // none: they are applied
+		wrong []string // nil means that they are applied
 	}{
 		{"nothing but the engine's word", nil, fine, inspected(5e8, 64<<20), nil},
 		{"an engine that says nothing of itself", nil, nil, inspected(5e8, 64<<20), nil},

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// What neither its owner nor the reaper could remove, the next run removes, and
-// "floodgate doctor --clean"; both leave alone what is in use.
+// The next run, or "floodgate doctor --clean", removes what neither its owner nor the
+// reaper could remove. Both leave alone what is in use.
 func TestTheCommandRemovesWhatAKilledProcessLeft(t *testing.T) {
 	for name, c := range map[string]struct {
 		args []string
@@ -14,12 +14,12 @@ func TestTheCommandRemovesWhatAKilledProcessLeft(t *testing.T) {
 		code int
 	}{
 		"doctor": {[]string{"doctor", "--clean", "--mongo-image", "embedded"}, "removed container ", exitHeld},
-		// The image is not there: the run goes no further.
+		// The image does not exist, so the run ends there.
 		"run": {[]string{"run", "--env", "containers", "--mongo-image", "127.0.0.1:1/none:1", "--out", "runs"}, "a leftover of a killed run", exitUnmeasured},
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := connect(t)
-			floodgate(t) // built, before anything is there to be removed
+			floodgate(t) // build first, as the build removes images at its end
 			killed, living := startOwner(t), startOwner(t)
 			killed.kill()
 			orphan := found(t, e, killed.id)
@@ -38,7 +38,7 @@ func TestTheCommandRemovesWhatAKilledProcessLeft(t *testing.T) {
 	}
 }
 
-// A doctor that only looks names the orphan and leaves it.
+// Without --clean, the doctor lists the orphan and leaves it.
 func TestTheDoctorListsAndLeaves(t *testing.T) {
 	connect(t)
 	floodgate(t)

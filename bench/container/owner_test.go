@@ -15,13 +15,13 @@ import (
 	"floodgate/bench/container"
 )
 
-// The test binary run again, with its mode in an environment variable: a
-// process that can be killed, or that asks another engine.
+// The test binary is run again with its mode in an environment variable: as a process
+// that can be killed, or that connects to another engine.
 const (
 	ownerMode  = "FLOODGATE_TEST_OWNER"
-	modeAsk    = "ask"    // connect, and say what came of it
-	modeStart  = "start"  // and start a container of the executable named in argument 1
-	ownerReady = "ready " // then the container's ID, then the session
+	modeAsk    = "ask"    // connect, and print the result
+	modeStart  = "start"  // also start a container of the executable in argument 1
+	ownerReady = "ready " // followed by the container's ID and the session
 )
 
 func ownerMain(mode string) int {
@@ -53,13 +53,13 @@ func own(mode string) error {
 		return err
 	}
 	fmt.Println(ownerReady + r.ID() + " " + e.Session())
-	_, _ = io.Copy(io.Discard, os.Stdin) // until the test has had enough
+	_, _ = io.Copy(io.Discard, os.Stdin) // until the test closes it
 	began := time.Now()
 	died, stopped := r.Err(), r.Stop(5*time.Second)
 	return errors.Join(died, stopped, inTime(time.Since(began)))
 }
 
-// inTime is for what has no engine to wait for, and must not wait.
+// inTime returns an error if an operation without an engine waited for one.
 func inTime(took time.Duration) error {
 	if took > time.Minute {
 		return fmt.Errorf("it took %s", took)
@@ -67,11 +67,11 @@ func inTime(took time.Duration) error {
 	return nil
 }
 
-// owner is another process, which started a container.
+// owner is another process that has started a container.
 type owner struct {
 	id, session string
 	process     *os.Process
-	// end has the process end in good order, and returns what it prints.
+	// end ends the process regularly and returns its output.
 	end func() string
 	// kill kills it.
 	kill func()

@@ -20,7 +20,7 @@ func TestProcessOfContainer(t *testing.T) {
 	answers := map[string]string{
 		"stopped":   `{"Id": "abc", "State": {"Status": "exited", "Running": false, "Pid": 0}}`,
 		"elsewhere": fmt.Sprintf(`{"Id": "f00df00df00d", "State": {"Status": "running", "Running": true, "Pid": %d}}`, os.Getpid()),
-		"web":       fmt.Sprintf(`{"Id": ":/", "State": {"Status": "running", "Running": true, "Pid": %d}}`, os.Getpid()), // in every cgroup file
+		"web":       fmt.Sprintf(`{"Id": ":/", "State": {"Status": "running", "Running": true, "Pid": %d}}`, os.Getpid()), // an ID that occurs in every cgroup file
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		parts := strings.Split(r.URL.Path, "/") // /v1.50/containers/NAME/json

@@ -51,7 +51,7 @@ func TestRunInContainers(t *testing.T) {
 	}
 }
 
-// databaseImage is the name of the database's image in records.
+// databaseImage returns the name of the database's image in records.
 func databaseImage(t *testing.T) string {
 	t.Helper()
 	if name := mongoImage(); name != "embedded" {
@@ -60,9 +60,9 @@ func databaseImage(t *testing.T) string {
 	return "floodgate-mongo:" + hashOf(t, floodgate(t))[:12]
 }
 
-// However the command is told to end, or is killed, its containers end with
-// it, and the run can be resumed. To the containers a panic of the command is
-// what kill -9 is: the reaper, a process of its own, sees the end.
+// However the command ends, its containers end as well, and the run can be resumed. For
+// the containers a panic of the command is like kill -9: the reaper, another process,
+// notices the end.
 func TestRunIsStoppedAndResumed(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL, syscall.SIGABRT} {
 		t.Run(signal.String(), func(t *testing.T) {
@@ -110,9 +110,9 @@ func TestRunIsStoppedAndResumed(t *testing.T) {
 	}
 }
 
-// An image by its name takes the way that mongo:8 takes: this one is ours under
-// another name, so that it is at hand where no registry is. It is asked for its
-// version, and the run goes on with the same image.
+// A named image is treated like mongo:8. This one is the built-in database under another
+// name, so that no registry is needed. Its version is recorded, and the run is resumed
+// with the same image.
 func TestRunWithANamedImage(t *testing.T) {
 	e := available(t)
 	ours, err := e.Build(t.Context(), container.RoleMongo, floodgate(t), func(string) {})

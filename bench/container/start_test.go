@@ -145,8 +145,8 @@ func TestErrSaysHowItEnded(t *testing.T) {
 	}
 }
 
-// What cannot be started says why, with the end of its log, and leaves nothing:
-// see connect.
+// A failed start returns the reason with the end of the log, and leaves nothing; see
+// connect.
 func TestStartFails(t *testing.T) {
 	taken, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -191,7 +191,7 @@ func TestStartFails(t *testing.T) {
 	}
 }
 
-// A request to what has ended is given up before its time is over.
+// The request to a container that ends is canceled before its timeout.
 func TestStartOfWhatEndsWhileItIsAsked(t *testing.T) {
 	_, err := start(t, connect(t), "hog", func(s *container.Spec) {
 		s.Limits.Memory = 32 << 20

@@ -10,7 +10,7 @@ import (
 	"floodgate/results"
 )
 
-// What was measured before is stored, and the run can be resumed.
+// The trials before the stop are stored, and the run can be resumed.
 func TestTheEngineIsStoppedInMidRun(t *testing.T) {
 	d := startDockerd(t)
 	dir := t.TempDir()

@@ -17,19 +17,19 @@ import (
 	"github.com/moby/moby/client"
 )
 
-// dockerd is an engine of a test's own, which may be stopped.
+// dockerd is an engine of a test, which can be stopped.
 type dockerd struct {
-	// host is what DOCKER_HOST must be to ask it.
+	// host is its value of DOCKER_HOST.
 	host string
-	// stop ends it as "systemctl stop docker" does.
+	// stop stops it like "systemctl stop docker".
 	stop func()
 }
 
-// startDockerd starts an engine with everything of its own: data, state,
-// containerd's names, and a bridge, without which it could publish no port.
+// startDockerd starts an engine with its own data, state, namespaces of containerd, and
+// bridge; without the bridge it could not publish ports.
 func startDockerd(t *testing.T) dockerd {
 	t.Helper()
-	connect(t) // where there is an engine, another one can be
+	connect(t) // another engine can run only where there is one
 	for _, name := range []string{"dockerd", "ip"} {
 		if _, err := exec.LookPath(name); err != nil {
 			t.Skip(err)
@@ -38,7 +38,7 @@ func startDockerd(t *testing.T) dockerd {
 	if os.Getuid() != 0 {
 		t.Skip("an engine of its own needs root")
 	}
-	dir, err := os.MkdirTemp("", "fgd") // short: names of sockets are
+	dir, err := os.MkdirTemp("", "fgd") // short, because the names of sockets must be
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func startDockerd(t *testing.T) dockerd {
 	return d
 }
 
-// bridge makes a network bridge of a name, on a subnet that nobody uses.
+// bridge creates a network bridge with the name on an unused subnet.
 func bridge(t *testing.T, name string) {
 	t.Helper()
 	ip := func(args ...string) error {
@@ -108,7 +108,7 @@ func bridge(t *testing.T, name string) {
 	}
 }
 
-// freeSubnet is an address in one that no interface has.
+// freeSubnet returns an address in a subnet that no interface has.
 func freeSubnet(t *testing.T) string {
 	t.Helper()
 	addrs, err := net.InterfaceAddrs()
@@ -130,8 +130,8 @@ func freeSubnet(t *testing.T) string {
 	return ""
 }
 
-// An engine that is stopped takes its containers along. That is known, and
-// said, and nothing waits for it for ever.
+// The containers end with their engine. That is noticed and reported, and nothing waits
+// forever.
 func TestTheEngineIsStopped(t *testing.T) {
 	d := startDockerd(t)
 	o := startOwner(t, "DOCKER_HOST="+d.host)

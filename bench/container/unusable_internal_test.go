@@ -13,8 +13,8 @@ import (
 	"floodgate/bench/environment/child"
 )
 
-// asked returns what await says of a container that never answers. change may
-// have it do something else, in a bubble of its own.
+// asked returns the error of await for a container that never answers. change may change
+// its behavior.
 func asked(ctx context.Context, change func(*Running)) error {
 	listening := make(chan struct{})
 	close(listening)
@@ -32,8 +32,7 @@ func asked(ctx context.Context, change func(*Running)) error {
 
 var errRefused = errors.New("connection refused")
 
-// A program that listens behind a port that cannot be reached is not waited for:
-// its port is tried for a few seconds.
+// A program that listens behind an unreachable port is given up after a few seconds.
 func TestPortThatCannotBeReached(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -99,7 +98,7 @@ func TestAwaitEndsWithItsContextOrTheContainer(t *testing.T) {
 		if err := asked(ctx, never); !errors.Is(err, enough) || !errors.Is(err, errRefused) {
 			t.Errorf("error %v, want the cause and the last try", err)
 		}
-		// A container that ends is not out of reach.
+		// A container that ends is not reported as unreachable.
 		err := asked(t.Context(), func(r *Running) {
 			r.spec.Ready = func(ctx context.Context, _ netip.AddrPort) error { <-ctx.Done(); return ctx.Err() }
 			time.AfterFunc(time.Second, func() {
@@ -153,7 +152,7 @@ func TestSpotter(t *testing.T) {
 	} {
 		var out strings.Builder
 		s := newSpotter(&out, c.phrase)
-		for _, w := range append(c.writes, "and on") { // also after it was seen
+		for _, w := range append(c.writes, "and on") { // also after the phrase was seen
 			if n, err := s.Write([]byte(w)); n != len(w) || err != nil {
 				t.Errorf("%q: %d, %v", w, n, err)
 			}

@@ -38,9 +38,9 @@ type Check struct {
 	Status Status `json:"status"`
 	// Found describes the observation.
 	Found string `json:"found"`
-	// Do recommends a remedy in a sentence, followed by lines that can be pasted into a
+	// Advice recommends a remedy in a sentence, followed by lines that can be pasted into a
 	// shell; empty means that there is none.
-	Do string `json:"do,omitempty"`
+	Advice string `json:"do,omitempty"`
 }
 
 // Environments in which a run can start.
@@ -145,15 +145,15 @@ func allOK(checks []Check) bool {
 
 func fine(name, found string) Check { return Check{Name: name, Status: OK, Found: found} }
 func doubt(name, found, do string) Check {
-	return Check{Name: name, Status: Warning, Found: found, Do: do}
+	return Check{Name: name, Status: Warning, Found: found, Advice: do}
 }
 func fault(name, found, do string) Check {
-	return Check{Name: name, Status: Failed, Found: found, Do: do}
+	return Check{Name: name, Status: Failed, Found: found, Advice: do}
 }
 
 // unseen returns a check without an observation, with a remedy.
 func unseen(name, found, do string) Check {
-	return Check{Name: name, Status: Unknown, Found: found, Do: do}
+	return Check{Name: name, Status: Unknown, Found: found, Advice: do}
 }
 
 // notHere returns a check that this system does not support.

@@ -10,7 +10,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// tree is a root folder of these files.
+// tree returns a root folder with the files.
 func tree(files map[string]string) fstest.MapFS {
 	t := fstest.MapFS{}
 	for name, text := range files {
@@ -19,16 +19,16 @@ func tree(files map[string]string) fstest.MapFS {
 	return t
 }
 
-// expect compares a check's outcome, and wants these words in what was found
-// and, below it, in what to do.
+// expect checks the status of a check, and that its finding, or its advice below,
+// contains the words.
 func expect(t *testing.T, c Check, status Status, words ...string) {
 	t.Helper()
 	if c.Status != status {
 		t.Errorf("%s: %s (%s), want %s", c.Name, c.Status, c.Found, status)
 	}
 	for _, w := range words {
-		if !strings.Contains(c.Found+"\n"+c.Do, w) {
-			t.Errorf("%s: %q, %q: want %q in it", c.Name, c.Found, c.Do, w)
+		if !strings.Contains(c.Found+"\n"+c.Advice, w) {
+			t.Errorf("%s: %q, %q: want %q in it", c.Name, c.Found, c.Advice, w)
 		}
 	}
 	wellFormed(t, c)
@@ -36,7 +36,7 @@ func expect(t *testing.T, c Check, status Status, words ...string) {
 
 func wellFormed(t *testing.T, c Check) {
 	t.Helper()
-	if c.Name == "" || c.Found == "" || (c.Status == OK) != (c.Do == "") {
+	if c.Name == "" || c.Found == "" || (c.Status == OK) != (c.Advice == "") {
 		t.Errorf("%+v: a check has a name and what was found, and what to do unless it is ok", c)
 	}
 }

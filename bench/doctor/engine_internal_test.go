@@ -12,7 +12,7 @@ import (
 	"floodgate/bench/container"
 )
 
-// fakeEngine answers as it is told to.
+// fakeEngine returns the configured answers.
 type fakeEngine struct {
 	build, available, list, remove error
 	all, removed                   []container.Leftover
@@ -68,7 +68,7 @@ func TestEngine(t *testing.T) {
 			var text strings.Builder
 			for i, c := range checks {
 				got[i] = c.Status
-				text.WriteString(c.Found + c.Do)
+				text.WriteString(c.Found + c.Advice)
 				wellFormed(t, c)
 			}
 			if got != tt.want || !strings.Contains(text.String(), tt.words) {
@@ -78,7 +78,7 @@ func TestEngine(t *testing.T) {
 	}
 }
 
-// How an engine is started depends on who starts things here.
+// The advice on starting an engine depends on the init system.
 func TestStartEngine(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("Docker Desktop starts it here")
@@ -91,7 +91,7 @@ func TestStartEngine(t *testing.T) {
 		{fstest.MapFS{"run/systemd/system/x": {}}, "sudo systemctl start docker"},
 	} {
 		_, checks := sources{files: tt.files}.engine(t.Context(), Options{Connect: noDocker})
-		if _, command, _ := strings.Cut(checks[0].Do, "\n"); command != tt.want {
+		if _, command, _ := strings.Cut(checks[0].Advice, "\n"); command != tt.want {
 			t.Errorf("%q, want %q", command, tt.want)
 		}
 	}

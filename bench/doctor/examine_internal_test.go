@@ -12,7 +12,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// healthy are sources of a machine on which all is in order.
+// healthy returns the sources of a machine without problems.
 func healthy(t *testing.T) sources {
 	s := thisMachine()
 	s.noFile = func() (limits, error) { return limits{hard: 1 << 20}, nil }
@@ -66,7 +66,7 @@ func TestExamineThisMachine(t *testing.T) {
 	}
 }
 
-// A check that is not known to be in order is none that is.
+// An environment can run only if all of its checks are known to pass.
 func TestJSON(t *testing.T) {
 	var out bytes.Buffer
 	if err := (Report{Checks: []Check{fault("a", "b", "c\nd"), fine("e", "f")}}).JSON(&out); err != nil {

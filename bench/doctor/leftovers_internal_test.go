@@ -16,7 +16,8 @@ import (
 
 const prefix = "doctor-test-"
 
-// orphanFolder is a folder as a killed process leaves it: its lock file is there, unlocked.
+// orphanFolder creates a folder as a killed process leaves it: with an unlocked lock
+// file.
 func orphanFolder(t *testing.T, parent string) string {
 	t.Helper()
 	dir := filepath.Join(parent, prefix+"dead")
@@ -90,7 +91,7 @@ func TestUnfinished(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(dir, results.FileName), []byte("{}\n"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, unfinished(root), OK, "none") // what cannot be read cannot be gone on with
+	expect(t, unfinished(root), OK, "none") // unreadable runs cannot be resumed
 	h := results.Header{Planned: 3}
 	if err := h.SetScenario(s); err != nil {
 		t.Fatal(err)

@@ -39,8 +39,8 @@ func TestCores(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := sources{cpus: tt.cpus, procs: tt.procs, files: tree(tt.files)}.cores()
 			expect(t, c, tt.want)
-			if !strings.Contains(c.Found+" \n"+c.Do, tt.words) {
-				t.Errorf("%q, %q: want %q", c.Found, c.Do, tt.words)
+			if !strings.Contains(c.Found+" \n"+c.Advice, tt.words) {
+				t.Errorf("%q, %q: want %q", c.Found, c.Advice, tt.words)
 			}
 		})
 	}
@@ -68,8 +68,8 @@ func TestFrequency(t *testing.T) {
 	}
 }
 
-// Files of /proc/sys tell all at their first read: in memory it cannot be seen
-// that they are read so.
+// Files of /proc/sys return everything in the first read, which a file system in memory
+// cannot show.
 func TestSysctlIsRead(t *testing.T) {
 	const name = "/proc/sys/net/ipv4/ip_local_port_range"
 	want, err := os.ReadFile(name)

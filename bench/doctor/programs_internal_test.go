@@ -47,7 +47,8 @@ func TestStatic(t *testing.T) {
 
 func TestProcesses(t *testing.T) {
 	children := []string{"sut-child", "mongo-child"}
-	// process adds one: its number, its parent, its program and its arguments.
+	// process adds the files of a process: its ID, its parent, its program and its
+	// arguments.
 	process := func(files fstest.MapFS, pid, parent, program, space string, args ...string) {
 		dir := "proc/" + pid + "/"
 		files[dir+"cmdline"] = &fstest.MapFile{Data: []byte(strings.Join(append([]string{program}, args...), "\x00") + "\x00")}

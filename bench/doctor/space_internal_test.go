@@ -102,7 +102,7 @@ func TestWritable(t *testing.T) {
 	}
 }
 
-// A folder of runs cannot be made below a file.
+// A folder of runs cannot be created below a file.
 func TestSpaceBelowAFile(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o644); err != nil {

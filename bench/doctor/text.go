@@ -73,10 +73,10 @@ func (p *printer) check(c Check) {
 		p.Line(head + l)
 		head = indent
 	}
-	if c.Do == "" {
+	if c.Advice == "" {
 		return
 	}
-	words, commands, _ := strings.Cut(c.Do, "\n")
+	words, commands, _ := strings.Cut(c.Advice, "\n")
 	arrow := "→ "
 	for _, l := range p.Wrap(words, len(indent)+2) {
 		p.Line(indent + p.Paint(arrow, c.Status.tone()) + l)

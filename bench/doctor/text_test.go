@@ -25,8 +25,8 @@ func report() doctor.Report {
 		Environments: []string{"embedded"},
 		Checks: []doctor.Check{
 			{Name: "cores", Status: doctor.OK, Found: "2 cores, GOMAXPROCS 2"},
-			{Name: "docker", Status: doctor.Warning, Found: "connect to the container engine at unix:///var/run/docker.sock: no such file or directory", Do: "only containers need an engine: without one, runs use --env embedded; to start one:\nsudo systemctl start docker"},
-			{Name: "docker build", Status: doctor.Unknown, Found: "no container engine answers", Do: "see docker"},
+			{Name: "docker", Status: doctor.Warning, Found: "connect to the container engine at unix:///var/run/docker.sock: no such file or directory", Advice: "only containers need an engine: without one, runs use --env embedded; to start one:\nsudo systemctl start docker"},
+			{Name: "docker build", Status: doctor.Unknown, Found: "no container engine answers", Advice: "see docker"},
 		},
 	}
 }
@@ -34,7 +34,7 @@ func report() doctor.Report {
 func TestText(t *testing.T) {
 	bad := report()
 	bad.Environments = nil
-	bad.Checks = append(bad.Checks, doctor.Check{Name: "loopback", Status: doctor.Failed, Found: "network is unreachable", Do: "set it up:\nsudo ip link set lo up"})
+	bad.Checks = append(bad.Checks, doctor.Check{Name: "loopback", Status: doctor.Failed, Found: "network is unreachable", Advice: "set it up:\nsudo ip link set lo up"})
 	for name, r := range map[string]doctor.Report{"good": report(), "bad": bad} {
 		for _, width := range []int{80, 120} {
 			t.Run(fmt.Sprint(name, width), func(t *testing.T) {

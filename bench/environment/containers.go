@@ -122,7 +122,7 @@ func (c *helper) upstreamContainer(ctx context.Context, args []string) error {
 		return err
 	}
 	defer u.Close()
-	s, err := mockupstream.Serve(ctx, mockupstream.ServerOptions{Addr: everywhere(upstreamPort), Everywhere: true, Control: true}, u)
+	s, err := mockupstream.Serve(ctx, mockupstream.ServerOptions{Addr: everywhere(upstreamPort), AllInterfaces: true, Control: true}, u)
 	if err != nil {
 		return err
 	}
@@ -137,7 +137,7 @@ func (c *helper) mongoContainer(ctx context.Context, args []string) error {
 	if err := errors.Join(flags.Parse(args), mainOfContainer()); err != nil {
 		return err
 	}
-	s, err := embedmongo.Serve(ctx, embedmongo.Options{Addr: everywhere(mongoPort), Everywhere: true, Dir: *dir, Logger: c.log})
+	s, err := embedmongo.Serve(ctx, embedmongo.Options{Addr: everywhere(mongoPort), AllInterfaces: true, Dir: *dir, Logger: c.log})
 	if err != nil {
 		return err
 	}

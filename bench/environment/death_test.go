@@ -17,7 +17,7 @@ import (
 	"floodgate/bench/environment"
 )
 
-// await waits until a condition holds.
+// await waits until holds returns true.
 func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
@@ -27,7 +27,7 @@ func await(t *testing.T, what string, holds func() bool) {
 	}
 }
 
-// lives reports whether a process runs; a zombie does not.
+// lives reports whether a process exists and is not a zombie.
 func lives(pid int) bool {
 	if syscall.Kill(pid, 0) != nil {
 		return false
@@ -43,8 +43,8 @@ func signal(t *testing.T, pid int, s syscall.Signal) {
 	}
 }
 
-// stop stops a process, and waits until all its threads have stopped: kill
-// returns before, and a thread that still runs can answer.
+// stop stops a process and waits until all of its threads have stopped, because kill
+// returns earlier, and a thread that still runs can answer.
 func stop(t *testing.T, pid int) {
 	t.Helper()
 	signal(t, pid, syscall.SIGSTOP)
@@ -68,7 +68,7 @@ func TestKilledChildIsRestarted(t *testing.T) {
 		}
 		signal(t, e.PIDs()[name], syscall.SIGKILL)
 		await(t, name+" is known to have died", func() bool { return len(e.Died()) == 1 })
-		if err := useWithin(t, e, "dead", 100*time.Millisecond); err == nil { // no time is enough
+		if err := useWithin(t, e, "dead", 100*time.Millisecond); err == nil { // no timeout would be long enough
 			t.Errorf("%s is dead, but all works", name)
 		}
 		died, err := e.Ensure(t.Context())
@@ -99,7 +99,7 @@ func TestAllKilledAtOnce(t *testing.T) {
 }
 
 func TestHungChildIsReplaced(t *testing.T) {
-	t.Parallel() // it waits, as does TestExternalIsNotRestarted
+	t.Parallel() // most of it is waiting, as in TestExternalIsNotRestarted
 	e, err := environment.Start(t.Context(), environment.Options{LogDir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +109,7 @@ func TestHungChildIsReplaced(t *testing.T) {
 			t.Error(err)
 		}
 	})
-	e.AnswerWithin(4 * time.Second) // which the upstream, that runs, needs not
+	e.AnswerWithin(4 * time.Second) // more than the running upstream needs
 	stop(t, e.PIDs()["mongo"])
 	died, err := e.Ensure(t.Context())
 	if err != nil || len(died) != 1 || !strings.Contains(died[0], "did not answer") {
@@ -146,8 +146,8 @@ func TestTerminatedChildrenCleanUp(t *testing.T) {
 	}
 }
 
-// startHarness starts another process with an environment, in the test's
-// temporary folder, and returns it and its children.
+// startHarness starts another process with an environment in the test's temporary folder,
+// and returns it and the process IDs of its children.
 func startHarness(t *testing.T) (*exec.Cmd, map[string]int) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0], harnessCommand)
@@ -183,11 +183,11 @@ func TestKilledParentLeavesNothing(t *testing.T) {
 		await(t, name+" ends", func() bool { return !lives(pid) })
 	}
 	for _, name := range temporary(t) {
-		if !strings.HasPrefix(name, "floodgate-log-") { // the parent's own, for the next start to remove
+		if !strings.HasPrefix(name, "floodgate-log-") { // the parent's own log, which the next start removes
 			t.Errorf("left %s", name)
 		}
 	}
-	start(t, environment.Options{}) // whose Close finds nothing left
+	start(t, environment.Options{}) // its Close must find nothing left
 }
 
 func TestNextStartRemovesWhatAllKilledLeft(t *testing.T) {
@@ -200,10 +200,10 @@ func TestNextStartRemovesWhatAllKilledLeft(t *testing.T) {
 	_, running := startHarness(t)
 	cmd, pids := startHarness(t)
 	for _, pid := range append([]int{cmd.Process.Pid}, pids["mongo"], pids["upstream"], pids["dbproxy"]) {
-		stop(t, pid) // so that none sees another's end
+		stop(t, pid) // so that none notices that another ended
 	}
-	// The harness last: when it ends, the kernel continues its stopped children, whose
-	// process groups are orphaned, and they would end in order.
+	// Kill the harness last: when it ends, the kernel continues its stopped children,
+	// whose process groups are orphaned, and they would end regularly.
 	for _, pid := range []int{pids["mongo"], pids["upstream"], pids["dbproxy"], cmd.Process.Pid} {
 		_ = syscall.Kill(pid, syscall.SIGKILL)
 	}
@@ -219,7 +219,7 @@ func TestNextStartRemovesWhatAllKilledLeft(t *testing.T) {
 	if err := e.Close(); err != nil {
 		t.Error(err)
 	}
-	// Those of the harness that runs stay, and what is not ours.
+	// The folders of the running harness and the foreign one stay.
 	if left := temporary(t); len(left) != 3 {
 		t.Errorf("left %q, want those of one harness and mine", left)
 	}

@@ -9,7 +9,8 @@ import (
 	"floodgate/bench/environment"
 )
 
-// A full disk fails writes, with an error that says so, and nothing else.
+// On a full disk, writes fail with an error that names the reason, and everything else
+// works.
 func TestDiskFull(t *testing.T) {
 	if os.Getuid() != 0 {
 		t.Skip("mounting a small disk needs root")
@@ -44,7 +45,7 @@ func TestDiskFull(t *testing.T) {
 	if err := os.WriteFile(fill, make([]byte, 2<<20), 0o600); err == nil {
 		t.Fatal("the disk holds more than it should")
 	}
-	// The files have some space left; a write that needs more must fail.
+	// The files have some free space left; only a larger write fails.
 	big := strings.Repeat("x", 64)
 	for i := 0; err == nil && i < 1000; i++ {
 		err = use(t, e, big+strings.Repeat("y", i))

@@ -21,8 +21,8 @@ import (
 	"floodgate/scenarios"
 )
 
-// TestMain makes the test binary a child of an environment, or a harness that
-// starts one, when it is told to.
+// TestMain runs the test binary as a child of an environment, or as a harness that starts
+// one, if its arguments say so.
 func TestMain(m *testing.M) {
 	if len(os.Args) > 1 {
 		for _, name := range environment.Children() {
@@ -40,7 +40,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// harnessCommand makes the test binary start an environment and hold it.
+// harnessCommand is the argument with which the test binary starts an environment and
+// keeps it until it is killed.
 const harnessCommand = "environment-harness"
 
 func harness() int {
@@ -53,7 +54,7 @@ func harness() int {
 	select {} // until killed
 }
 
-// start starts an environment whose temporary files are in a folder of the test's.
+// start starts an environment whose temporary files are in a folder of the test.
 func start(t *testing.T, o environment.Options) *environment.Environment {
 	t.Helper()
 	t.Setenv("TMPDIR", t.TempDir())
@@ -72,7 +73,7 @@ func start(t *testing.T, o environment.Options) *environment.Environment {
 	return e
 }
 
-// temporary lists the temporary folders that are there.
+// temporary lists the temporary folders.
 func temporary(t *testing.T) []string {
 	t.Helper()
 	entries, err := os.ReadDir(os.TempDir())
@@ -86,13 +87,13 @@ func temporary(t *testing.T) []string {
 	return names
 }
 
-// use fetches an item and writes it, as a system under test would.
+// use fetches an item and writes it, as a SUT would.
 func use(t *testing.T, e *environment.Environment, id string) error {
 	t.Helper()
 	return useWithin(t, e, id, 20*time.Second)
 }
 
-// useWithin is use where the database is given so long to be found.
+// useWithin is use with a timeout for finding the database.
 func useWithin(t *testing.T, e *environment.Environment, id string, selection time.Duration) error {
 	t.Helper()
 	resp, err := http.Get(e.UpstreamURL() + "/items/" + id)

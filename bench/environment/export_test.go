@@ -2,10 +2,11 @@ package environment
 
 import "time"
 
-// AnswerWithin bounds the answer of a server to Ensure, but not its start.
+// AnswerWithin sets the timeout for the answers of servers in Ensure, except at their
+// start.
 func (e *Environment) AnswerWithin(d time.Duration) { e.answerTimeout = d }
 
-// PIDs are the process IDs of the children that were started, by name.
+// PIDs returns the process IDs of the started children, by name.
 func (e *Environment) PIDs() map[string]int {
 	e.mu.Lock()
 	defer e.mu.Unlock()

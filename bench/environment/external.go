@@ -51,7 +51,7 @@ func (x external) startMongo(ctx context.Context) (*database, error) {
 		return nil, err
 	}
 	return &database{
-		server: foreign{d.Addrs}, uri: d.Mongo.URI(), through: d.Mongo.Through, version: d.String(),
+		server: foreign{d.Addrs}, uri: d.Mongo.URI(), through: d.Mongo.ViaProxy, version: d.String(),
 		target: dbproxy.Target{Addr: d.Primary, TLS: proxyTLS(m.TLS()), Loopback: !x.options.Policy.Allows(d.Primary)},
 	}, nil
 }

@@ -8,8 +8,8 @@ import (
 	"floodgate/results"
 )
 
-// A record notes which options of the connection string its own pipeline does
-// not use; a program of the user's gets the string as it is.
+// The record notes the options of the connection string that the built-in pipeline does
+// not use. A user's own program gets the string unchanged, so that nothing is noted.
 func TestOverriddenOptionsAreNoted(t *testing.T) {
 	m, err := target.ParseMongo("mongodb://h/?maxPoolSize=20")
 	if err != nil {

@@ -22,7 +22,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// theirs serves a database that stands for the user's, with one document of theirs.
+// theirs starts a database in the role of the user's own, with one document.
 func theirs(t *testing.T) (*driver.Client, string) {
 	t.Helper()
 	s, err := embedmongo.Serve(context.Background(), embedmongo.Options{Dir: t.TempDir()})
@@ -59,7 +59,7 @@ func databases(t *testing.T, client *driver.Client) []string {
 	return slices.DeleteFunc(names, func(n string) bool { return n == "admin" || n == "local" || n == "config" })
 }
 
-// write prepares a collection of the run's database and writes to it.
+// write prepares a collection in the run's database and writes to it.
 func write(t *testing.T, e *environment.Environment, database string) {
 	t.Helper()
 	if err := e.Prepare(t.Context(), database, "calls"); err != nil {
@@ -128,7 +128,7 @@ func TestExternalIsNotRestarted(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	e.AnswerWithin(100 * time.Millisecond) // no time is enough
+	e.AnswerWithin(100 * time.Millisecond) // no timeout would be long enough
 	if died, err := e.Ensure(t.Context()); err == nil {
 		t.Errorf("Ensure: %q, no error, though the user's database is gone", died)
 	}
@@ -175,8 +175,8 @@ func TestExternalRefusesOtherMachines(t *testing.T) {
 	}
 }
 
-// externalHarness makes the test binary a harness that writes to the user's
-// database at its second argument, and holds it.
+// externalHarness is the argument with which the test binary is a harness that writes to
+// the database named by its second argument, until it is killed.
 const externalHarness = "environment-external-harness"
 
 func holdExternal() int {

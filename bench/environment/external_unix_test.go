@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// What a killed harness had written to a server of the user's is dropped.
+// The database that a killed harness wrote on the user's server is dropped.
 func TestKilledHarnessLeavesNoDatabase(t *testing.T) {
 	t.Setenv("TMPDIR", t.TempDir())
 	client, uri := theirs(t)

@@ -14,7 +14,7 @@ import (
 	"floodgate/bench/environment"
 )
 
-// script makes a program.
+// script writes an executable shell script.
 func script(t *testing.T, text string) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "program")

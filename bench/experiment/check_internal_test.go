@@ -51,8 +51,8 @@ func TestEachDocumentIsCountedOnce(t *testing.T) {
 				t.Fatal(err)
 			}
 			test.want.Unchecked = true
-			if *got != test.want || got.Broken() != test.broken {
-				t.Errorf("%+v, %d broken, want %+v, %d", *got, got.Broken(), test.want, test.broken)
+			if *got != test.want || got.Violations() != test.broken {
+				t.Errorf("%+v, %d broken, want %+v, %d", *got, got.Violations(), test.want, test.broken)
 			}
 		})
 	}
@@ -64,7 +64,7 @@ func TestDocumentsOfTwoTrials(t *testing.T) {
 	sum := results.Documents{Lost: 100}
 	sum.Add(results.Documents{Foreign: 100})
 	sum.Add(results.Documents{Lost: 5, Foreign: 5, Renamed: 5})
-	if sum.Broken() != 205 || sum.Spoiled() != 105 {
-		t.Errorf("%d broken, %d spoiled, want 205 and 105", sum.Broken(), sum.Spoiled())
+	if sum.Violations() != 205 || sum.StoredViolations() != 105 {
+		t.Errorf("%d broken, %d spoiled, want 205 and 105", sum.Violations(), sum.StoredViolations())
 	}
 }

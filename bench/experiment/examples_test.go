@@ -99,7 +99,7 @@ levels: [{items: 30}]
 					t.Errorf("%s: %s %s %q %v %v", record.Variant, record.Outcome, record.Reason, record.Warnings, record.Errors, record.Overrun)
 					continue
 				}
-				if d := record.Documents; d == nil || d.Found != 30 || d.Broken() > 0 {
+				if d := record.Documents; d == nil || d.Found != 30 || d.Violations() > 0 {
 					t.Errorf("%s: documents %+v, want 30", record.Variant, d)
 				}
 				limit, peak := s.DeclaredLimit(planned.Variant), record.Upstream.PeakInFlight

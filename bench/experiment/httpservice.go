@@ -416,7 +416,7 @@ func (e *endpoints) close() []results.Endpoint {
 const maxEndpoints = 20
 
 // columns adds what was seen from outside to a sample of the series.
-func (s Seen) columns(values map[results.Column]int64) {
+func (s Usage) columns(values map[results.Column]int64) {
 	values[results.ColumnDescriptors], values[results.ColumnThreads], values[results.ColumnRSS] = int64(s.Descriptors), int64(s.Threads), s.RSS
 	if k := s.Kinds; k != nil {
 		values[results.ColumnDescriptorsUpstream], values[results.ColumnDescriptorsMongo], values[results.ColumnDescriptorsOther] = int64(k.Upstream), int64(k.Mongo), int64(k.Others())

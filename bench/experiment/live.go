@@ -32,13 +32,13 @@ type Live struct {
 	P50, P99 time.Duration
 	// Responses are the response times of the reports that ended since the last Live.
 	Responses []time.Duration
-	// Seen is the state of the SUT from outside.
-	Seen
+	// Usage is the state of the SUT from outside.
+	Usage
 }
 
-// Seen is the state of a SUT at one moment, seen from outside. Unavailable figures
+// Usage is the state of a SUT at one moment, seen from outside. Unavailable figures
 // are zero.
-type Seen struct {
+type Usage struct {
 	// Descriptors are open; NoFile is their limit.
 	Descriptors, NoFile int
 	// Kinds counts the descriptors by kind; nil means unknown.
@@ -110,8 +110,8 @@ func (f *feed) live(at time.Duration, c load.Counts) Live {
 }
 
 // observe returns the current state of the SUT from outside.
-func (t *serviceTrial) observe() Seen {
-	seen := Seen{NoFile: t.scenario.SUT.NoFile}
+func (t *serviceTrial) observe() Usage {
+	seen := Usage{NoFile: t.scenario.SUT.NoFile}
 	if n, err := t.m.sampler.Count(); err == nil {
 		seen.Descriptors = n
 	}
@@ -125,7 +125,7 @@ func (t *serviceTrial) observe() Seen {
 }
 
 // publish calls Live without the lock, which the load needs.
-func (t *serviceTrial) publish(k sut.Tick, seen Seen) {
+func (t *serviceTrial) publish(k sut.Tick, seen Usage) {
 	if t.feed == nil {
 		return
 	}
@@ -133,7 +133,7 @@ func (t *serviceTrial) publish(k sut.Tick, seen Seen) {
 	l := t.feed.live(k.At, t.recorder.Counts())
 	t.mu.Unlock()
 	l.Trial, l.Began, l.Duration = t.m.planned, t.m.record.Started, time.Duration(t.scenario.Service.Duration)
-	l.Tick, l.Seen = k, seen
+	l.Tick, l.Usage = k, seen
 	t.m.trials.Live(l)
 }
 

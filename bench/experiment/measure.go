@@ -197,7 +197,7 @@ func (m *measurement) startProbe() (err error) {
 		return fmt.Errorf("count the SUT's descriptors: %w", err)
 	}
 	m.record.Descriptors.Baseline = m.baseline.Count
-	m.machine = machine.Begin()
+	m.machine = machine.StartWatch()
 	return nil
 }
 

@@ -95,7 +95,7 @@ func checkGenerator(s *results.Service) (outcome string, err error) {
 	if ports, fds := s.Errors["ports"], s.Errors["emfile"]; ports+fds > 0 {
 		return results.OutcomeInvalid, fmt.Errorf("the load generator could not connect: of %d requests %d found no free local port and %d no free descriptor; lower the rate, or raise net.ipv4.ip_local_port_range or ulimit -n", s.Ended, ports, fds)
 	}
-	if !s.TooLate() {
+	if !s.GeneratorOverloaded() {
 		return "", nil
 	}
 	return results.OutcomeInvalid, fmt.Errorf("the load generator was too slow: it started requests %v late in the median (bound %v) and %d of %d more than %v late (bound: 1 %%)",

@@ -1,7 +1,7 @@
 // Package machine observes the machine during a measurement: how busy its cores are,
 // which processes use them, and what slows them down:
 //
-//	w := machine.Begin()
+//	w := machine.StartWatch()
 //	…                    // the trial
 //	c := w.End(true)
 //	fmt.Println(*c.Busy) // 0.35: 35 % of all cores

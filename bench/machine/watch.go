@@ -27,8 +27,8 @@ type look struct {
 	load      *float64
 }
 
-// Begin starts a Watch.
-func Begin() *Watch { return begin(Root(), os.Getpid(), time.Now) }
+// StartWatch starts a Watch.
+func StartWatch() *Watch { return begin(Root(), os.Getpid(), time.Now) }
 
 func begin(files Files, pid int, now func() time.Time) *Watch {
 	w := &Watch{files: files, pid: pid, now: now}
@@ -56,7 +56,7 @@ func (w *Watch) look() look {
 	return l
 }
 
-// End returns the conditions since Begin; nil means that the machine reports nothing.
+// End returns the conditions since StartWatch; nil means that the machine reports nothing.
 // allOurs states that this process and its descendants are the whole measurement, so
 // that the remaining CPU time was used by others.
 func (w *Watch) End(allOurs bool) *results.Conditions {

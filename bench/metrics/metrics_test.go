@@ -102,7 +102,7 @@ func TestProgress(t *testing.T) {
 			Tick:   sut.Tick{At: time.Second, Ledger: service.Ledger{ReportsInFlight: 3, Shed: failed, Errors: map[string]int{"emfile": 2 * failed}}},
 			Counts: load.Counts{Due: due, Ended: ok + failed, OK: ok, Errors: map[string]int64{"http_5xx": int64(failed)}},
 			P50:    20 * time.Millisecond, P99: 40 * time.Millisecond, Responses: responses,
-			Seen: experiment.Seen{Descriptors: 87, NoFile: 256, Kinds: &results.Kinds{Upstream: 40, Mongo: 30, Other: 17}, RSS: 1 << 20},
+			Usage: experiment.Usage{Descriptors: 87, NoFile: 256, Kinds: &results.Kinds{Upstream: 40, Mongo: 30, Other: 17}, RSS: 1 << 20},
 		})
 	}
 	p.Started(6, 2, time.Hour)

@@ -153,7 +153,7 @@ type Resources struct {
 
 // Inspector looks at any process on demand.
 // It never sees another process that gets the same number later, only reads, and
-// sends no signals. Its methods return [ErrGone], wrapped or not, when the process
+// sends no signals. Its methods return [ErrExited], wrapped or not, when the process
 // has ended. They must not be called concurrently.
 //
 //	p, err := probe.Inspect(pid)
@@ -181,7 +181,7 @@ type inspected interface {
 // ErrNeedsProc is returned on a system without /proc.
 var ErrNeedsProc = errors.New("descriptors by endpoint and state need Linux's /proc")
 
-// Inspect returns an inspector of a running process. The error is [ErrGone] if
+// Inspect returns an inspector of a running process. The error is [ErrExited] if
 // there is none of that number, fs.ErrPermission if this user may not look at its
 // descriptors, and [ErrNeedsProc] on other systems than Linux.
 func Inspect(pid int) (*Inspector, error) {

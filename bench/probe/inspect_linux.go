@@ -39,7 +39,7 @@ func openInspected(pid int) (inspected, error) {
 		return nil, err
 	}
 	if p.exited() {
-		return nil, errors.Join(ErrGone, p.close())
+		return nil, errors.Join(ErrExited, p.close())
 	}
 	i := &inspector{proc: p, last: time.Now().Add(-firstWindow), listeners: map[uint16]netip.AddrPort{}, others: map[uint64]*int{}}
 	if i.diag, err = openDiagOf(p); err != nil {
@@ -67,7 +67,7 @@ func (i *inspector) descriptors() (*Descriptors, error) {
 		return nil, err
 	}
 	if i.now.Total == 0 && i.exited() {
-		return nil, ErrGone
+		return nil, ErrExited
 	}
 	var connected []socket
 	err = i.tcp(func(s socket) {

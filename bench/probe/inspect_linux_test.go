@@ -90,11 +90,11 @@ func TestEndedProcessIsGone(t *testing.T) {
 		"resources":   func() error { _, err := i.Resources(); return err },
 		"started":     func() error { _, err := i.Started(); return err },
 	} {
-		if err := look(); !errors.Is(err, probe.ErrGone) {
+		if err := look(); !errors.Is(err, probe.ErrExited) {
 			t.Errorf("%s: %v, want that it is gone", name, err)
 		}
 	}
-	if _, err := probe.Inspect(w.target.PID); !errors.Is(err, probe.ErrGone) {
+	if _, err := probe.Inspect(w.target.PID); !errors.Is(err, probe.ErrExited) {
 		t.Errorf("inspect: %v, want that it is gone", err)
 	}
 }

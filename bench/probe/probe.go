@@ -74,16 +74,16 @@ type Report struct {
 	// User and System are the last CPU times, with a resolution of 10 ms on Linux. The
 	// rusage of the waiting parent is exact.
 	User, System time.Duration
-	// Gone reports that the process ended before the sampler.
-	Gone bool
+	// Exited reports that the process ended before the sampler.
+	Exited bool
 	// Busy is the time spent on sampling.
 	Busy time.Duration
 }
 
-// ErrGone is returned for a process that has ended.
-var ErrGone = errors.New("the process has ended")
+// ErrExited is returned for a process that has ended.
+var ErrExited = errors.New("the process has ended")
 
-// source reads the figures of a process. Its methods return ErrGone, possibly wrapped,
+// source reads the figures of a process. Its methods return ErrExited, possibly wrapped,
 // when the process has ended, and may be called concurrently.
 type source interface {
 	count() (int, error)
@@ -117,7 +117,7 @@ type Sampler struct {
 	notBefore  time.Time // no classification before, even at a new peak
 }
 
-// Start starts watching. It returns an error wrapping [ErrGone] if there is no such process.
+// Start starts watching. It returns an error wrapping [ErrExited] if there is no such process.
 func Start(t Target, o Options) (*Sampler, error) {
 	if o.Interval <= 0 {
 		o.Interval = 5 * time.Millisecond
@@ -177,7 +177,7 @@ func (s *Sampler) sample(now time.Time) bool {
 	defer func() { s.report.Busy += time.Since(began) }()
 	n, err := s.source.count()
 	if err != nil {
-		s.report.Gone = errors.Is(err, ErrGone)
+		s.report.Exited = errors.Is(err, ErrExited)
 		return false
 	}
 	s.report.Samples++

@@ -77,7 +77,7 @@ func TestPeaksOutliveTheirDescriptors(t *testing.T) {
 			if r.Peak < base+20 || r.Peak > base+22 {
 				t.Errorf("peak %d, want %d", r.Peak, base+20)
 			}
-			if r.PeakAt <= 0 || r.Samples < 2 || r.PeakRSS < 1<<20 || r.Threads < 1 || r.Gone {
+			if r.PeakAt <= 0 || r.Samples < 2 || r.PeakRSS < 1<<20 || r.Threads < 1 || r.Exited {
 				t.Errorf("report %+v", r)
 			}
 			if options.NoProc {
@@ -209,8 +209,8 @@ func TestProcessThatEnds(t *testing.T) {
 				if reap {
 					_ = w.cmd.Wait()
 				}
-				if _, err := s.WaitFor(-1, time.Minute); !errors.Is(err, probe.ErrGone) {
-					t.Errorf("count of a dead process: %v, want ErrGone", err)
+				if _, err := s.WaitFor(-1, time.Minute); !errors.Is(err, probe.ErrExited) {
+					t.Errorf("count of a dead process: %v, want ErrExited", err)
 				}
 				r := s.Stop()
 				if r.Peak < 5+3 || r.Samples < 1 {
@@ -223,8 +223,8 @@ func TestProcessThatEnds(t *testing.T) {
 
 func TestNoSuchProcess(t *testing.T) {
 	for _, noProc := range []bool{false, true} {
-		if _, err := probe.Start(probe.Target{PID: math.MaxInt32}, probe.Options{NoProc: noProc}); !errors.Is(err, probe.ErrGone) {
-			t.Errorf("NoProc %v: %v, want ErrGone", noProc, err)
+		if _, err := probe.Start(probe.Target{PID: math.MaxInt32}, probe.Options{NoProc: noProc}); !errors.Is(err, probe.ErrExited) {
+			t.Errorf("NoProc %v: %v, want ErrExited", noProc, err)
 		}
 	}
 }

@@ -64,10 +64,10 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// processError wraps ErrGone around an error that means that the process has ended.
+// processError wraps ErrExited around an error that means that the process has ended.
 func processError(err error) error {
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, unix.ESRCH) {
-		return fmt.Errorf("%w: %w", ErrGone, err)
+		return fmt.Errorf("%w: %w", ErrExited, err)
 	}
 	return err
 }
@@ -120,7 +120,7 @@ func (p *proc) count() (int, error) {
 	}
 	// A process without descriptors is probably a zombie.
 	if p.exited() {
-		return 0, ErrGone
+		return 0, ErrExited
 	}
 	return 0, err
 }

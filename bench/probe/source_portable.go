@@ -18,7 +18,7 @@ type portable struct {
 func openPortable(t Target) (source, error) {
 	p, err := process.NewProcess(int32(t.PID))
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrGone, err)
+		return nil, fmt.Errorf("%w: %w", ErrExited, err)
 	}
 	return &portable{process: p}, nil
 }
@@ -33,7 +33,7 @@ func (p *portable) count() (int, error) {
 	running, runErr := p.process.IsRunning()
 	states, stateErr := p.process.Status()
 	if runErr != nil || !running || stateErr == nil && len(states) == 1 && states[0] == process.Zombie {
-		return 0, errors.Join(ErrGone, err)
+		return 0, errors.Join(ErrExited, err)
 	}
 	return int(n), err
 }

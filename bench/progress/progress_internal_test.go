@@ -44,7 +44,7 @@ func live() experiment.Live {
 		}},
 		Counts:  load.Counts{Due: 801, Ended: 589, OK: 540, Errors: map[string]int64{"http_5xx": 48, "reset": 1}},
 		DueRate: 251.2, DoneRate: 99.4, P50: 865 * time.Millisecond, P99: 1532 * time.Millisecond,
-		Seen: experiment.Seen{
+		Usage: experiment.Usage{
 			Descriptors: 249, NoFile: 256, Kinds: &results.Kinds{Upstream: 92, Mongo: 100, Other: 57}, Threads: 14, RSS: 187 << 20,
 		},
 	}

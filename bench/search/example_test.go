@@ -11,7 +11,7 @@ import (
 
 // The search for the rate of a service that can process 30 reports per second starts at 6.
 func ExampleRateSearch() {
-	s, err := search.NewRateSearch(search.RateBounds{Start: 6, Least: 1, Most: 1000, Window: 5 * time.Second, Confirm: 15 * time.Second})
+	s, err := search.NewRateSearch(search.RateBounds{Start: 6, Min: 1, Max: 1000, Window: 5 * time.Second, Confirm: 15 * time.Second})
 	if err != nil {
 		panic(err)
 	}

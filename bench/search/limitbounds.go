@@ -17,15 +17,15 @@ import (
 // LimitBounds holds the parameters of a search for a limit.
 type LimitBounds struct {
 	// First is the highest limit of the first round, whose limits grow by the factor
-	// Step. Most is the highest limit that may be tried; Capped reports that it is
+	// Step. Max is the highest limit that may be tried; Capped reports that it is
 	// bounded by the descriptors.
-	First, Step, Most int
-	Capped            bool
+	First, Step, Max int
+	Capped           bool
 	// Blocks is the number of blocks in a round.
 	Blocks int
-	// PerSlot is the number of items of a trial per slot, and Least the least number of
+	// PerSlot is the number of items of a trial per slot, and MinItems the least number of
 	// items of a trial.
-	PerSlot, Least int
+	PerSlot, MinItems int
 	// Refine reports whether limits around the knee are tried.
 	Refine bool
 	// Adaptive is the number of trials of the adaptive strategy, each with as many items
@@ -41,16 +41,16 @@ type LimitBounds struct {
 const DefaultMaxLimit = 512
 
 // NewLimitBounds returns the bounds of a search for the limit of
-// [scenarios.Scenario.Swept], from 1 to most; zero means a default. quick selects fewer
+// [scenarios.Scenario.SweepVariant], from 1 to most; zero means a default. quick selects fewer
 // and shorter trials.
 func NewLimitBounds(s *scenarios.Scenario, most int, quick bool) (LimitBounds, error) {
 	b := LimitBounds{
-		First: 16, Step: 2, Blocks: scenarios.MinBlocks, PerSlot: 30, Least: 200, Refine: true,
+		First: 16, Step: 2, Blocks: scenarios.MinBlocks, PerSlot: 30, MinItems: 200, Refine: true,
 		Adaptive: 3, AdaptiveFor: 8 * time.Second,
-		template: s.Swept(),
+		template: s.SweepVariant(),
 	}
 	if quick {
-		b.Step, b.PerSlot, b.Least, b.Refine, b.Adaptive = 4, 20, 60, false, 1
+		b.Step, b.PerSlot, b.MinItems, b.Refine, b.Adaptive = 4, 20, 60, false, 1
 	}
 	if s.Service != nil {
 		return b, fmt.Errorf("scenario %s: a limit search needs a scenario without a service; use floodgate plan rate for a service", s.Name)
@@ -62,17 +62,17 @@ func NewLimitBounds(s *scenarios.Scenario, most int, quick bool) (LimitBounds, e
 	if err := b.withinFile(s, &most); err != nil {
 		return b, err
 	}
-	b.Most, b.Capped = cmp.Or(most, DefaultMaxLimit), false
-	if possible := b.possible(); b.Most > possible {
+	b.Max, b.Capped = cmp.Or(most, DefaultMaxLimit), false
+	if possible := b.possible(); b.Max > possible {
 		if most > 0 {
 			return b, fmt.Errorf("--max-limit %d needs more descriptors than sut.nofile allows (%d); use at most %d", most, b.level.Scenario.SUT.NoFile, possible)
 		}
-		b.Most, b.Capped = possible, true
+		b.Max, b.Capped = possible, true
 	}
-	if b.Most < 2 {
-		return b, fmt.Errorf("--max-limit must be at least 2 (got %d)", b.Most)
+	if b.Max < 2 {
+		return b, fmt.Errorf("--max-limit must be at least 2 (got %d)", b.Max)
 	}
-	b.First = min(b.First, b.Most)
+	b.First = min(b.First, b.Max)
 	return b, nil
 }
 
@@ -92,7 +92,7 @@ func (b *LimitBounds) withinFile(s *scenarios.Scenario, most *int) error {
 	case *most == 0:
 		*most = min(DefaultMaxLimit, enough, b.possible())
 	}
-	b.Least = min(b.Least, have)
+	b.MinItems = min(b.MinItems, have)
 	return nil
 }
 
@@ -125,7 +125,7 @@ func (b LimitBounds) variant(limit int) scenarios.Variant { return b.template.At
 
 // items returns the number of items of a trial at a limit. Throughput excludes the items
 // in progress at the end, about half an item per slot: 2 % of 30 items, 3 % of 20.
-func (b LimitBounds) items(limit int) int { return max(b.Least, b.PerSlot*limit) }
+func (b LimitBounds) items(limit int) int { return max(b.MinItems, b.PerSlot*limit) }
 
 // Level returns the name of the first level without items, and the number of levels that
 // differ from it in other factors.
@@ -173,7 +173,7 @@ const adaptiveMostItems = 50_000
 // plannedAdaptive returns the trials of the adaptive strategy for an expected throughput.
 func (r *limitRunner) plannedAdaptive(throughput float64) ([]experiment.ScheduledTrial, error) {
 	v := scenarios.Variant{Name: "adaptive", Strategy: pipeline.KindAdaptive}
-	items := min(max(r.Bounds.Least, int(throughput*r.Bounds.AdaptiveFor.Seconds())), adaptiveMostItems)
+	items := min(max(r.Bounds.MinItems, int(throughput*r.Bounds.AdaptiveFor.Seconds())), adaptiveMostItems)
 	if have := len(r.Scenario.Items.Args); have > 0 {
 		items = min(items, have)
 	}
@@ -204,7 +204,7 @@ const itemCost = time.Millisecond
 // first round and then refines.
 func EstimateLimits(s *scenarios.Scenario, b LimitBounds) (time.Duration, error) {
 	r := &limitRunner{LimitOptions: LimitOptions{Scenario: s, Bounds: b}}
-	typical := &limitSearch{step: b.Step, most: b.Most}
+	typical := &limitSearch{step: b.Step, most: b.Max}
 	limits := typical.steps(1, b.First*pow(b.Step, flatSteps))
 	if b.Refine {
 		limits = append(limits, b.First, b.First, b.First)
@@ -222,19 +222,19 @@ func EstimateLimits(s *scenarios.Scenario, b LimitBounds) (time.Duration, error)
 func LimitHeader(s *scenarios.Scenario, b LimitBounds, env results.Environment, now time.Time) (results.Header, error) {
 	h, err := experiment.Header(s, false, env, now)
 	limits := 2 // around the knee
-	for n := 1; n <= b.Most; n *= b.Step {
+	for n := 1; n <= b.Max; n *= b.Step {
 		limits += 2 // the limit itself, and the best one repeated
 	}
 	h.Planned, h.Search = limits*b.Blocks+b.Adaptive, true
 	return h, err
 }
 
-// BegunLimits returns a plan without results.
-func BegunLimits(s *scenarios.Scenario, b LimitBounds, h results.Header, terms capacity.Terms) (*capacity.Limits, error) {
+// NewLimits returns a plan without results.
+func NewLimits(s *scenarios.Scenario, b LimitBounds, h results.Header, terms capacity.Terms) (*capacity.Limits, error) {
 	level, _, err := b.Level(s)
 	return &capacity.Limits{
 		Kind: capacity.KindLimits, ID: h.ID, Started: h.Started, Scenario: s.Name, Title: s.Title, Seed: s.Seed, Level: level,
-		Strategy: b.Strategy(), MaxLimit: b.Most, Capped: b.Capped, Terms: terms,
+		Strategy: b.Strategy(), MaxLimit: b.Max, Capped: b.Capped, Terms: terms,
 		Environment: h.Environment, Machine: h.Fingerprint,
 	}, err
 }

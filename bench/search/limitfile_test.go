@@ -35,8 +35,8 @@ func TestLimitBoundsOfAFile(t *testing.T) {
 		switch {
 		case (err != nil) != (c.err != ""), err != nil && !strings.Contains(err.Error(), c.err):
 			t.Errorf("%d items: %v, want %q", c.items, err, c.err)
-		case err == nil && (b.Most != c.want || b.Least > c.items || b.Most*b.PerSlot > c.items):
-			t.Errorf("%d items: limits up to %d with %d items; want %d", c.items, b.Most, b.Least, c.want)
+		case err == nil && (b.Max != c.want || b.MinItems > c.items || b.Max*b.PerSlot > c.items):
+			t.Errorf("%d items: limits up to %d with %d items; want %d", c.items, b.Max, b.MinItems, c.want)
 		}
 		if err == nil {
 			if _, err := search.EstimateLimits(s, b); err != nil {

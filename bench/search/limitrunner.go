@@ -22,9 +22,9 @@ type LimitOptions struct {
 	Tester experiment.Tester
 	// Progress receives the events of every trial.
 	Progress experiment.Progress
-	// Found receives the points and the conclusions from them; its other fields are set
+	// Result receives the points and the conclusions from them; its other fields are set
 	// by the caller. Changed is called after every block; its error ends the search.
-	Found   *capacity.Limits
+	Result  *capacity.Limits
 	Changed func() error
 }
 
@@ -46,8 +46,8 @@ func Limits(ctx context.Context, o LimitOptions) error {
 		Tester: &r.tester, Append: o.Store.Append, Progress: o.Progress,
 		Retries: limitRetries, MaxFailures: limitFailures, MaxFalseStarts: limitFalseStarts,
 	}
-	s := &limitSearch{first: o.Bounds.First, step: o.Bounds.Step, most: o.Bounds.Most, refine: o.Bounds.Refine}
-	for limits := s.next(o.Found); limits != nil; limits = s.next(o.Found) {
+	s := &limitSearch{first: o.Bounds.First, step: o.Bounds.Step, most: o.Bounds.Max, refine: o.Bounds.Refine}
+	for limits := s.next(o.Result); limits != nil; limits = s.next(o.Result) {
 		if err := r.round(ctx, limits, o.Bounds.Blocks); err != nil {
 			return err
 		}
@@ -72,7 +72,7 @@ const limitReruns = 2
 // incomplete returns the limits of which some trials, but not most, had no result, and the
 // number of blocks to repeat.
 func (r *limitRunner) incomplete() (limits []int, blocks int) {
-	for _, p := range r.Found.Points {
+	for _, p := range r.Result.Points {
 		if n := r.Bounds.Blocks - len(p.Runs); n > 0 && len(p.Runs) >= p.Lost {
 			limits, blocks = append(limits, p.Limit), max(blocks, n)
 		}
@@ -127,27 +127,27 @@ func (r *limitRunner) run(ctx context.Context, planned []experiment.ScheduledTri
 
 // conclude computes the points from the stored trials.
 func (r *limitRunner) conclude() error {
-	r.Found.Points = nil
+	r.Result.Points = nil
 	for n, trials := range r.trials {
-		p, err := capacity.NewLimitPoint(n, r.Found.Strategy, trials)
+		p, err := capacity.NewLimitPoint(n, r.Result.Strategy, trials)
 		if err != nil {
 			return err
 		}
 		p.SetBusy(r.busy)
-		r.Found.Points = append(r.Found.Points, p)
+		r.Result.Points = append(r.Result.Points, p)
 	}
-	r.Found.Adaptive = capacity.NewAdaptive(r.found)
-	r.Found.Conclude()
+	r.Result.Adaptive = capacity.NewAdaptive(r.found)
+	r.Result.Conclude()
 	return r.Changed()
 }
 
 // adaptive runs the adaptive strategy, which finds its own limit, for comparison.
 func (r *limitRunner) adaptive(ctx context.Context) error {
-	rec := r.Found.Recommendation
+	rec := r.Result.Recommendation
 	if rec == nil || r.Bounds.Adaptive == 0 {
 		return nil
 	}
-	planned, err := r.plannedAdaptive(r.Found.Limit(rec.Peak).Throughput.Estimate)
+	planned, err := r.plannedAdaptive(r.Result.Limit(rec.Peak).Throughput.Estimate)
 	if err != nil {
 		return err
 	}

@@ -81,7 +81,7 @@ func limitBounds(t *testing.T, s *scenarios.Scenario) search.LimitBounds {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.First, b.Step, b.PerSlot, b.Least, b.AdaptiveFor = 8, 2, 5, 16, time.Second
+	b.First, b.Step, b.PerSlot, b.MinItems, b.AdaptiveFor = 8, 2, 5, 16, time.Second
 	return b
 }
 
@@ -105,13 +105,13 @@ func searchLimits(ctx context.Context, t *testing.T, s *scenarios.Scenario, b se
 	if err != nil {
 		t.Fatal(err)
 	}
-	plan, err := search.BegunLimits(s, b, header, capacity.NewTerms(0, s.SUT.NoFile, 2))
+	plan, err := search.NewLimits(s, b, header, capacity.NewTerms(0, s.SUT.NoFile, 2))
 	if err != nil {
 		t.Fatal(err)
 	}
 	ran := search.Limits(ctx, search.LimitOptions{
 		Scenario: s, Bounds: b, Store: store, Tester: experiment.NewTrials(env, executable, store.ID()),
-		Progress: progress.New(progress.Options{Quiet: true}), Found: plan,
+		Progress: progress.New(progress.Options{Quiet: true}), Result: plan,
 		Changed: func() error { changed(plan); return nil },
 	})
 	stored, err := results.Open(store.Dir())
@@ -178,7 +178,7 @@ func TestLimitBounds(t *testing.T) {
 	s := parse(t, fourWorkers)
 	b, err := search.NewLimitBounds(s, 0, false)
 	// 64 descriptors: 8 of the runtime, 2 that watch the database, 2 for each slot.
-	if err != nil || b.Most != 27 || !b.Capped || b.Strategy() != "bounded" || b.First != 16 || b.Step != 2 || b.Blocks != 6 {
+	if err != nil || b.Max != 27 || !b.Capped || b.Strategy() != "bounded" || b.First != 16 || b.Step != 2 || b.Blocks != 6 {
 		t.Errorf("%+v, %v", b, err)
 	}
 	if name, others, err := b.Level(s); name != "" || others != 0 || err != nil {
@@ -187,7 +187,7 @@ func TestLimitBounds(t *testing.T) {
 	if _, err := search.NewLimitBounds(s, 28, false); err == nil || !strings.Contains(err.Error(), "at most 27") {
 		t.Errorf("28: %v", err)
 	}
-	if b, err := search.NewLimitBounds(s, 5, false); err != nil || b.Most != 5 || b.Capped || b.First != 5 {
+	if b, err := search.NewLimitBounds(s, 5, false); err != nil || b.Max != 5 || b.Capped || b.First != 5 {
 		t.Errorf("%+v, %v", b, err)
 	}
 	if _, err := search.NewLimitBounds(s, 1, false); err == nil {

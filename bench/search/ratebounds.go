@@ -50,7 +50,7 @@ func NewRateBounds(s *scenarios.Scenario, window time.Duration, most float64) (R
 		return RateBounds{}, err
 	}
 	o := RateBounds{
-		Least: least, Most: most, Start: min(max(level.Scenario.Service.Arrivals.Rate, least), most),
+		Min: least, Max: most, Start: min(max(level.Scenario.Service.Arrivals.Rate, least), most),
 		Window: window, Confirm: max(confirmFactor*window, confirmPerP99*p99),
 	}
 	if most < least {
@@ -63,11 +63,11 @@ func NewRateBounds(s *scenarios.Scenario, window time.Duration, most float64) (R
 // Within returns the bounds of a search that tries no more than a rate, in reports per
 // second.
 func (o RateBounds) Within(most float64) (RateBounds, error) {
-	o.Most = min(o.Most, most)
-	if o.Most < o.Least {
+	o.Max = min(o.Max, most)
+	if o.Max < o.Min {
 		return o, fmt.Errorf("external.rate allows %.3g reports per second, fewer than %d in a window of %v, too few to judge; raise it, or use a longer window or fewer items a report", most, fewest, o.Window)
 	}
-	o.Start = min(o.Start, o.Most)
+	o.Start = min(o.Start, o.Max)
 	return o, nil
 }
 

@@ -157,7 +157,7 @@ func TestTheRateOfAKnownService(t *testing.T) {
 func TestRatesOutsideTheBounds(t *testing.T) {
 	s := parse(t, twoWorkers)
 	o := rateBounds(t, s, time.Second)
-	o.Most = 12
+	o.Max = 12
 	if v := simulate(t.Context(), t, s, simulatedWorkers(), search.RateOptions{Bounds: o}).only(t); v.End != capacity.AtLeast || v.Confirmed != 12 || v.Failed != 0 || v.Bottleneck != nil {
 		t.Errorf("at most 12/s: %+v, want at least 12", v)
 	}
@@ -310,7 +310,7 @@ func TestPlanOnRealServers(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := search.RateBounds{Start: 6, Least: 6, Most: 6, Window: time.Second, Confirm: 2 * time.Second}
+	o := search.RateBounds{Start: 6, Min: 6, Max: 6, Window: time.Second, Confirm: 2 * time.Second}
 	store := create(t, s, o, env.Describe())
 	var tried []capacity.Point
 	p := plan(t.Context(), t, search.RateOptions{
@@ -327,7 +327,7 @@ func TestPlanOnRealServers(t *testing.T) {
 		if got := v.Points[i]; got.Decision != want.Decision || !slices.Equal(got.Why, want.Why) || !reflect.DeepEqual(got.Figures, want.Figures) {
 			t.Errorf("%+v, its record says %+v", got, want)
 		}
-		if p.Outcome == results.OutcomeOK && (p.Service.OK != p.Service.Due || p.Documents.Broken() > 0) {
+		if p.Outcome == results.OutcomeOK && (p.Service.OK != p.Service.Due || p.Documents.Violations() > 0) {
 			t.Errorf("%d of %d reports done, documents %+v", p.Service.OK, p.Service.Due, p.Documents)
 		}
 	}
@@ -336,14 +336,14 @@ func TestPlanOnRealServers(t *testing.T) {
 func TestRateBounds(t *testing.T) {
 	s := parse(t, twoWorkers)
 	o := rateBounds(t, s, 0)
-	if o.Window != 5*time.Second || o.Confirm != 15*time.Second || o.Start != 6 || o.Least != 1 || o.Most != search.DefaultMaxRate {
+	if o.Window != 5*time.Second || o.Confirm != 15*time.Second || o.Start != 6 || o.Min != 1 || o.Max != search.DefaultMaxRate {
 		t.Errorf("%+v", o)
 	}
 	s.SLO.P99 = scenarios.Duration(4 * time.Second) // a window must be long enough to see it
 	if o := rateBounds(t, s, 0); o.Window != 12*time.Second || o.Confirm != 80*time.Second {
 		t.Errorf("%+v", o)
 	}
-	if o := rateBounds(t, s, 500*time.Millisecond); o.Least != 10 || o.Start != 10 {
+	if o := rateBounds(t, s, 500*time.Millisecond); o.Min != 10 || o.Start != 10 {
 		t.Errorf("%+v: want 5 reports in a window at least", o)
 	}
 	if _, err := search.NewRateBounds(s, time.Second, 4); err == nil {

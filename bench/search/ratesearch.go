@@ -21,8 +21,8 @@ type Probe struct {
 
 // RateBounds holds the parameters of a search for a rate. Rates are in reports per second.
 type RateBounds struct {
-	// Start is the first rate, Least the lowest and Most the highest that may be tried.
-	Start, Least, Most float64
+	// Start is the first rate, Min the lowest and Max the highest that may be tried.
+	Start, Min, Max float64
 	// Window is the duration of a probe, and Confirm that of a confirmation.
 	Window, Confirm time.Duration
 	// Step is the factor of the ramp. Default 2.
@@ -58,8 +58,8 @@ func (o *RateBounds) fillIn() error {
 		o.Confirmations = 8
 	}
 	switch {
-	case !(o.Least > 0 && o.Least <= o.Start && o.Start <= o.Most) || math.IsInf(o.Most, 0):
-		return fmt.Errorf("search a rate: want 0 < least ≤ start ≤ most (got start %v, least %v, most %v)", o.Start, o.Least, o.Most)
+	case !(o.Min > 0 && o.Min <= o.Start && o.Start <= o.Max) || math.IsInf(o.Max, 0):
+		return fmt.Errorf("search a rate: want 0 < least ≤ start ≤ most (got start %v, least %v, most %v)", o.Start, o.Min, o.Max)
 	case o.Ratio < leastRatio || o.Step <= o.Ratio || o.Gap < o.Ratio:
 		return fmt.Errorf("search a rate: want steps and gap above the ratio (got steps of %v, ratio %v, gap %v), and a ratio of at least %v", o.Step, o.Ratio, o.Gap, leastRatio)
 	case o.Window <= 0 || o.Confirm < o.Window || o.Confirmations < 1:
@@ -77,7 +77,7 @@ func (o RateBounds) Probes() (int, error) {
 	}
 	steps := func(from, to float64) int { return int(math.Ceil(math.Log(to/from)/math.Log(o.Step))) + 1 }
 	bisections := int(math.Ceil(math.Log2(math.Log(o.Step)/math.Log(o.Ratio)))) + 2 // rounding
-	return 2*(steps(o.Least, o.Most)+bisections) + steps(o.Least, o.Start) + o.Confirmations, nil
+	return 2*(steps(o.Min, o.Max)+bisections) + steps(o.Min, o.Start) + o.Confirmations, nil
 }
 
 // RateSearch finds the highest rate that a system sustains. It ramps the rate up until one
@@ -143,14 +143,14 @@ func (s *RateSearch) Add(p capacity.Point) {
 // narrow selects the next rate from the current bounds.
 func (s *RateSearch) narrow() {
 	switch {
-	case s.bound == 0 && s.passed >= s.o.Most:
+	case s.bound == 0 && s.passed >= s.o.Max:
 		s.confirm(s.passed)
 	case s.bound == 0:
-		s.try(min(rounded(s.passed*s.o.Step), s.o.Most))
-	case s.passed == 0 && s.bound <= s.o.Least:
+		s.try(min(rounded(s.passed*s.o.Step), s.o.Max))
+	case s.passed == 0 && s.bound <= s.o.Min:
 		s.lowest()
 	case s.passed == 0:
-		s.try(max(rounded(s.bound/s.o.Step), s.o.Least))
+		s.try(max(rounded(s.bound/s.o.Step), s.o.Min))
 	case s.bound/s.passed > s.o.Ratio:
 		s.try(rounded(math.Sqrt(s.passed * s.bound)))
 	case !s.near(s.passed) && !s.retried: // noise may be over by now
@@ -177,13 +177,13 @@ func (s *RateSearch) confirmed(p capacity.Point) {
 		s.end = capacity.AtLeast
 	case p.Decision == verdict.Passed:
 		s.end = capacity.Confirmed
-	case p.Rate <= s.o.Least:
+	case p.Rate <= s.o.Min:
 		s.lowest()
 	case s.tries == s.o.Confirmations:
 		s.end = capacity.Unconfirmed
 	default:
 		s.passed = 0
-		s.confirm(max(rounded(p.Rate*stepDown), s.o.Least))
+		s.confirm(max(rounded(p.Rate*stepDown), s.o.Min))
 	}
 }
 

@@ -17,7 +17,7 @@ func drawnBounds(t *rapid.T) search.RateBounds {
 	least := rapid.Float64Range(0.1, 10).Draw(t, "least")
 	start := least * rapid.Float64Range(1, 20).Draw(t, "start")
 	return search.RateBounds{
-		Least: least, Start: start, Most: start * rapid.Float64Range(1, 500).Draw(t, "most"),
+		Min: least, Start: start, Max: start * rapid.Float64Range(1, 500).Draw(t, "most"),
 		Window: 5 * time.Second, Confirm: 15 * time.Second,
 	}
 }
@@ -44,8 +44,8 @@ func searched(t *rapid.T, o search.RateBounds, system func(search.Probe) verdict
 		if r := s.Result(); r.End != capacity.Unfinished || r.Confirmed != 0 || len(r.Points) != n-1 {
 			t.Fatalf("in the middle, after %d points: %+v", n-1, r)
 		}
-		if p.Rate < o.Least || p.Rate > o.Most || p.Confirms != (p.Window == o.Confirm) {
-			t.Fatalf("probe %+v outside %v to %v", p, o.Least, o.Most)
+		if p.Rate < o.Min || p.Rate > o.Max || p.Confirms != (p.Window == o.Confirm) {
+			t.Fatalf("probe %+v outside %v to %v", p, o.Min, o.Max)
 		}
 		s.Add(capacity.Point{Decision: system(p)})
 	}
@@ -65,8 +65,8 @@ func checkRate(t *rapid.T, o search.RateBounds, r capacity.Rate) {
 		if !last.Confirms || last.Decision != verdict.Passed || last.Rate != r.Confirmed {
 			t.Fatalf("confirmed %v, the last point is %+v", r.Confirmed, last)
 		}
-		if r.End == capacity.AtLeast && (r.Confirmed != o.Most || r.Failed != 0) {
-			t.Fatalf("at least %v of %v, %v failed", r.Confirmed, o.Most, r.Failed)
+		if r.End == capacity.AtLeast && (r.Confirmed != o.Max || r.Failed != 0) {
+			t.Fatalf("at least %v of %v, %v failed", r.Confirmed, o.Max, r.Failed)
 		}
 		if r.End == capacity.Confirmed && r.Failed <= r.Confirmed {
 			t.Fatalf("confirmed %v, failed %v", r.Confirmed, r.Failed)
@@ -75,8 +75,8 @@ func checkRate(t *rapid.T, o search.RateBounds, r capacity.Rate) {
 			t.Fatalf("confirmed %v, failed %v: more than %v apart", r.Confirmed, r.Failed, limit)
 		}
 	case capacity.Below:
-		if last.Rate != o.Least || last.Decision != verdict.Failed {
-			t.Fatalf("below %v, the last point is %+v", o.Least, last)
+		if last.Rate != o.Min || last.Decision != verdict.Failed {
+			t.Fatalf("below %v, the last point is %+v", o.Min, last)
 		}
 	case capacity.Undecided:
 		if last := invalid(r); last == 0 {
@@ -101,7 +101,7 @@ func invalid(r capacity.Rate) (n int) {
 func TestRateSearchFindsASharpCapacity(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := drawnBounds(t)
-		sharp := o.Least * math.Exp(rapid.Float64Range(-1, math.Log(o.Most/o.Least)+1).Draw(t, "capacity"))
+		sharp := o.Min * math.Exp(rapid.Float64Range(-1, math.Log(o.Max/o.Min)+1).Draw(t, "capacity"))
 		r := searched(t, o, func(p search.Probe) verdict.Decision {
 			if p.Rate <= sharp {
 				return verdict.Passed
@@ -109,13 +109,13 @@ func TestRateSearchFindsASharpCapacity(t *testing.T) {
 			return verdict.Failed
 		})
 		switch {
-		case sharp < o.Least:
+		case sharp < o.Min:
 			if r.End != capacity.Below {
-				t.Fatalf("capacity %v below %v: %+v", sharp, o.Least, r)
+				t.Fatalf("capacity %v below %v: %+v", sharp, o.Min, r)
 			}
-		case sharp >= o.Most:
+		case sharp >= o.Max:
 			if r.End != capacity.AtLeast {
-				t.Fatalf("capacity %v above %v: %+v", sharp, o.Most, r)
+				t.Fatalf("capacity %v above %v: %+v", sharp, o.Max, r)
 			}
 		case r.End != capacity.Confirmed || r.Confirmed > sharp || r.Failed <= sharp || r.Failed > r.Confirmed*1.1:
 			t.Fatalf("capacity %v: %+v", sharp, r)
@@ -127,7 +127,7 @@ func TestRateSearchFindsASharpCapacity(t *testing.T) {
 func TestRateSearchStepsDownWhenTheLongerWindowFails(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := drawnBounds(t)
-		o.Least, o.Most = o.Start/100, o.Start*100
+		o.Min, o.Max = o.Start/100, o.Start*100
 		sustained := o.Start * rapid.Float64Range(0.1, 10).Draw(t, "capacity")
 		hidden := rapid.Float64Range(1, 1.5).Draw(t, "hidden")
 		r := searched(t, o, func(p search.Probe) verdict.Decision {
@@ -147,7 +147,7 @@ func TestRateSearchOfANoisySystem(t *testing.T) {
 	ends := map[capacity.End]int{}
 	rapid.Check(t, func(t *rapid.T) {
 		o := drawnBounds(t)
-		middle := o.Least * math.Exp(rapid.Float64Range(-1, math.Log(o.Most/o.Least)+1).Draw(t, "middle"))
+		middle := o.Min * math.Exp(rapid.Float64Range(-1, math.Log(o.Max/o.Min)+1).Draw(t, "middle"))
 		slope := rapid.Float64Range(0.5, 30).Draw(t, "slope")
 		doubt := rapid.SampledFrom([]float64{0, 0, 0.02, 0.3}).Draw(t, "doubt")
 		r := searched(t, o, func(p search.Probe) verdict.Decision {
@@ -169,7 +169,7 @@ func TestRateSearchOfANoisySystem(t *testing.T) {
 func TestRateSearchBelowWhatCanBeMeasured(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := drawnBounds(t)
-		o.Least, o.Most = o.Start/100, o.Start*100
+		o.Min, o.Max = o.Start/100, o.Start*100
 		sharp := o.Start * rapid.Float64Range(0.1, 10).Draw(t, "capacity")
 		measurable := o.Start * rapid.Float64Range(0.1, 10).Draw(t, "measurable")
 		r := searched(t, o, func(p search.Probe) verdict.Decision {
@@ -194,7 +194,7 @@ func TestRateSearchBelowWhatCanBeMeasured(t *testing.T) {
 func TestRateSearchOutlivesNoise(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := drawnBounds(t)
-		o.Least, o.Most = o.Start/100, o.Start*100
+		o.Min, o.Max = o.Start/100, o.Start*100
 		sharp := o.Start * rapid.Float64Range(0.2, 10).Draw(t, "capacity")
 		noisy := rapid.IntRange(1, 3).Draw(t, "noisy")
 		r := searched(t, o, func(p search.Probe) verdict.Decision {
@@ -216,7 +216,7 @@ func TestRateSearchOutlivesNoise(t *testing.T) {
 func TestRateSearchSurvivesADoubtfulConfirmation(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		o := drawnBounds(t)
-		o.Least, o.Most = o.Start/100, o.Start*100
+		o.Min, o.Max = o.Start/100, o.Start*100
 		sharp := o.Start * rapid.Float64Range(0.1, 10).Draw(t, "capacity")
 		doubted := false
 		r := searched(t, o, func(p search.Probe) verdict.Decision {
@@ -236,10 +236,10 @@ func TestRateSearchSurvivesADoubtfulConfirmation(t *testing.T) {
 }
 
 func TestRateSearchRefusesBadOptions(t *testing.T) {
-	good := search.RateBounds{Start: 2, Least: 1, Most: 4, Window: 1, Confirm: 2}
+	good := search.RateBounds{Start: 2, Min: 1, Max: 4, Window: 1, Confirm: 2}
 	for name, change := range map[string]func(*search.RateBounds){
-		"no least": func(o *search.RateBounds) { o.Least = 0 }, "start below least": func(o *search.RateBounds) { o.Start = 0.5 },
-		"most below start": func(o *search.RateBounds) { o.Most = 1 }, "infinite": func(o *search.RateBounds) { o.Most = math.Inf(1) },
+		"no least": func(o *search.RateBounds) { o.Min = 0 }, "start below least": func(o *search.RateBounds) { o.Start = 0.5 },
+		"most below start": func(o *search.RateBounds) { o.Max = 1 }, "infinite": func(o *search.RateBounds) { o.Max = math.Inf(1) },
 		"not a number": func(o *search.RateBounds) { o.Start = math.NaN() }, "ratio": func(o *search.RateBounds) { o.Ratio = 1 },
 		"gap": func(o *search.RateBounds) { o.Gap = 1.05 }, "step": func(o *search.RateBounds) { o.Step = 1.05 }, "window": func(o *search.RateBounds) { o.Window = 0 },
 		"confirm": func(o *search.RateBounds) { o.Confirm = o.Window / 2 }, "confirmations": func(o *search.RateBounds) { o.Confirmations = -1 },

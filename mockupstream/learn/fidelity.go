@@ -14,7 +14,7 @@ import (
 	"floodgate/mockupstream"
 )
 
-// Fidelity compares a recording with what the mock does in its place.
+// Fidelity compares a recording with a simulation of the mock.
 type Fidelity struct {
 	Rows []Row `json:"rows"`
 	// Reproduced reports that every row is within its tolerance.
@@ -34,7 +34,7 @@ const (
 	Requests    Unit = "requests"
 )
 
-// Row is one figure of a recording, and of the mock.
+// Row compares one figure of a recording with that of the mock.
 type Row struct {
 	Name string `json:"name"`
 	Unit Unit   `json:"unit"`
@@ -102,14 +102,16 @@ const (
 	mostRepeated   = 200
 )
 
-// Compare simulates the mock with the profile under the recorded load, and
-// compares. It is a pure function. Every request of the recording belongs to a
-// client, which begins it some time after the end of its last one. The simulated
-// clients keep that pause, so the concurrency is that of the recording, and slower
-// answers lead to fewer requests. After a pause that is longer than 99 % of the
-// answers take, a client begins at the recorded time, if its last request has ended
-// by then: the load rises and falls when it did in the recording. Nothing is sent,
-// and the mock's own lateness is not included; see [mockupstream.Stats].
+// Compare simulates the mock with the profile under the recorded load, and compares the
+// results. It is a pure function: it sends nothing, and does not include the mock's own
+// lateness; see [mockupstream.Stats].
+//
+// Every request of the recording belongs to a client, which starts it some time after the
+// end of its previous one. The simulated clients keep that pause, so the concurrency is
+// that of the recording, and slower answers lead to fewer requests. After a pause that is
+// longer than 99 % of the answers take, a client starts at the recorded time, provided
+// that its previous request has ended: the load rises and falls when it did in the
+// recording.
 func Compare(r Recording, p mockupstream.Profile) (*Fidelity, error) {
 	exchanges := r.Exchanges
 	if len(exchanges) > mostSimulated {
@@ -141,16 +143,17 @@ func Compare(r Recording, p mockupstream.Profile) (*Fidelity, error) {
 // client is a sequence of requests that do not overlap.
 type client struct{ requests []request }
 
-// request begins a pause after the end of the client's last one, and not before
-// the time at.
+// request starts a pause after the end of the client's previous one, but not before the
+// time at.
 type request struct{ pause, at time.Duration }
 
-// start returns when the request begins if the client's last one ended at a time.
+// start returns the start of the request if the client's previous one ended at the given
+// time.
 func (r request) start(ended time.Duration) time.Duration { return max(ended+r.pause, r.at) }
 
-// clientsOf assigns each exchange to the client that has ended its last one most
-// recently, or to a new one if all are busy. Pauses that are longer than long end
-// at the recorded time.
+// clientsOf assigns each exchange to the client whose previous one ended most recently,
+// or to a new one if all are busy. Pauses that are longer than long end at the recorded
+// time.
 func clientsOf(exchanges []Exchange, long time.Duration) []client {
 	var clients []client
 	var busy, idle events // idle: in the order of their ends
@@ -178,13 +181,13 @@ func clientsOf(exchanges []Exchange, long time.Duration) []client {
 	return clients
 }
 
-// event is a client at a time.
+// event is the time of the next request of a client.
 type event struct {
 	at     time.Duration
 	client int
 }
 
-// events is a heap, earliest first.
+// events is a heap with the earliest event first.
 type events []event
 
 func (e events) Len() int { return len(e) }
@@ -199,12 +202,12 @@ func (e *events) Pop() any {
 	return last
 }
 
-// sample is what a recording and a simulation have in common.
+// sample holds the figures that are compared.
 type sample struct {
 	requests    int
 	first, last []time.Duration // of complete answers without an error status
 	sizes       []int64
-	shares      map[string]int // requests by the way they ended
+	shares      map[string]int // requests by their outcome
 	busy, took  time.Duration
 }
 
@@ -237,7 +240,7 @@ func newSample(exchanges []Exchange) *sample {
 	return s
 }
 
-// count counts a request that met the fault, if its kind is not empty.
+// count counts a request by its fault, if its kind is not empty.
 func (s *sample) count(f *mockupstream.Fault) {
 	s.requests++
 	switch {
@@ -294,7 +297,7 @@ func (s *sample) simulate(clients []client, p mockupstream.Profile, seed uint64)
 	return nil
 }
 
-// tolerance of a figure, and of a share in points.
+// Tolerances: relative, and for shares in percentage points.
 const (
 	tolerance      = 0.10
 	shareTolerance = 0.01

@@ -12,7 +12,7 @@ import (
 	"floodgate/mockupstream"
 )
 
-// Fitted is a profile and how it came about.
+// Fitted is a fitted profile with explanations.
 type Fitted struct {
 	Profile mockupstream.Profile `json:"profile"`
 	// Queue is the fitted capacity; nil means that the profile has none, for the
@@ -35,7 +35,7 @@ type Fitted struct {
 //     rate limit if a token bucket refuses as many requests at the same times.
 //   - The capacity is described in the package comment.
 //
-// It fails with a [*TooFewError] for fewer than [Least] answers.
+// It fails with a [*TooFewError] for fewer than [MinAnswers] answers.
 func Fit(r Recording) (*Fitted, error) {
 	var latencies []time.Duration
 	var sizes []int64
@@ -45,7 +45,7 @@ func Fit(r Recording) (*Fitted, error) {
 			sizes = append(sizes, e.Bytes)
 		}
 	}
-	if len(latencies) < Least {
+	if len(latencies) < MinAnswers {
 		return nil, &TooFewError{Answers: len(latencies), Requests: len(r.Exchanges)}
 	}
 	f := &Fitted{}
@@ -64,8 +64,8 @@ func Fit(r Recording) (*Fitted, error) {
 	return f, f.Profile.Validate()
 }
 
-// choose gives the profile that one of the queues, if there are any, with which
-// the simulated mock is nearest to the recorded latencies.
+// choose sets the profile to that of the queue with which the simulated mock is nearest
+// to the recorded latencies. Without queues, the profile has no capacity.
 func (f *Fitted) choose(r Recording, queues []Queue) error {
 	r.Exchanges = r.Exchanges[:min(len(r.Exchanges), maxFitted)]
 	base, least := f.Profile, math.Inf(1)
@@ -166,7 +166,7 @@ func percentiles(sorted []time.Duration, plus time.Duration) mockupstream.Distri
 	}
 }
 
-// micro rounds to microseconds, more of which a recording does not have.
+// micro rounds to microseconds, the resolution of a recording.
 func micro(d time.Duration) mockupstream.Duration {
 	return mockupstream.Duration(d.Round(time.Microsecond))
 }
@@ -189,7 +189,7 @@ func farthest(d *mockupstream.Distribution, quantiles []time.Duration) float64 {
 	return largest
 }
 
-// share returns the least share at which beyond holds, to within 2^-20.
+// share returns the smallest share at which beyond is true, to within 2^-20.
 func share(beyond func(u float64) bool) float64 {
 	const steps = 1 << 20
 	return float64(sort.Search(steps, func(i int) bool { return beyond((float64(i) + 0.5) / steps) })) / steps
@@ -236,12 +236,12 @@ func sizeDistance(b mockupstream.Body, sorted []int) float64 {
 	return sum
 }
 
-// bytesOf returns the typical size of a body of the mock with the records.
+// bytesOf returns the typical size of an answer of the mock with that many records.
 func bytesOf(records int) int64 {
 	return emptyBytes + int64(math.Round(float64(records)*recordBytes))
 }
 
-// recordsOf returns the number of records, at least 1, whose body is nearest to the size.
+// recordsOf returns the number of records, at least 1, of an answer nearest to the size.
 func recordsOf(size int64) int {
 	return int(min(max(math.Round(float64(size-emptyBytes)/recordBytes), 1), maxRecords))
 }
@@ -252,8 +252,8 @@ const (
 	recordBytes = 150.2 // of a record, with its comma
 )
 
-// faults returns the shares of error statuses and failures, in an order of their
-// own. Requests that a rate limit refuses, of which there are limited, meet no fault.
+// faults returns the error statuses and failures as faults with their probabilities, in a
+// fixed order. If limited is set, the 429s come from a rate limit instead.
 func (r *Recording) faults(limited bool, longest time.Duration) []mockupstream.Fault {
 	counts := map[mockupstream.Fault]int{}
 	left := 0
@@ -286,7 +286,7 @@ func (r *Recording) faults(limited bool, longest time.Duration) []mockupstream.F
 	for i := range faults {
 		f := &faults[i]
 		n := f.Probability
-		f.Probability = math.Round(1e6*n/float64(left)) / 1e6 // given that no earlier fault was drawn
+		f.Probability = math.Round(1e6*n/float64(left)) / 1e6 // the condition is that no earlier fault was drawn
 		left -= int(n)
 		if f.Kind == "hang" {
 			slices.Sort(hangs)
@@ -296,9 +296,9 @@ func (r *Recording) faults(limited bool, longest time.Duration) []mockupstream.F
 	return faults
 }
 
-// fault returns the fault that stands for the exchange; an empty kind means that
-// it has none. A failure after the longest time of an answer is a "hang". It is false for an exchange that tells nothing about faults: its
-// client left too soon.
+// fault returns the fault that reproduces the exchange; an empty kind means that there
+// was none. A failure after the longest time of an answer is a "hang". It returns false
+// if the client left too early to know.
 func (e *Exchange) fault(longest time.Duration) (mockupstream.Fault, bool) {
 	late := e.Status == 0 && e.latency() > longest
 	switch {

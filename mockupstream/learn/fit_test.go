@@ -22,15 +22,15 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// drive records n requests of as many clients as concurrency says, which changes
-// with the number of requests, to a simulated mock. Clients pause for think on average.
+// drive sends n requests to a simulated mock and returns their recording. concurrency
+// returns the number of clients at each request; clients pause for think on average.
 func drive(t interface{ Fatal(...any) }, p mockupstream.Profile, n int, concurrency func(i int) int, think time.Duration) learn.Recording {
 	mock, err := mockupstream.NewSimulator(p, 7)
 	if err != nil {
 		t.Fatal(err)
 	}
 	var r learn.Recording
-	var free []time.Duration // when each client begins its next request
+	var free []time.Duration // the time at which each client starts its next request
 	for i := range n {
 		who, now := -1, time.Duration(math.MaxInt64)
 		for len(free) < concurrency(i) {
@@ -61,12 +61,12 @@ func drive(t interface{ Fatal(...any) }, p mockupstream.Profile, n int, concurre
 
 func always(n int) func(int) int { return func(int) int { return n } }
 
-// swing is a concurrency that goes from 1 to most and back, over and over.
+// swing returns a concurrency that repeatedly rises from 1 to most and falls again.
 func swing(most int) func(int) int {
 	return func(i int) int { return 1 + min(i/10%(2*most), 2*most-1-i/10%(2*most)) }
 }
 
-// steps is a concurrency that keeps to each of several levels for a time.
+// steps returns a concurrency that stays at each of several levels for a time.
 func steps(most int) func(int) int {
 	levels := []float64{0.05, 0.1, 0.3, 1, 0.5, 0.2, 0.7, 0.1}
 	return func(i int) int { return max(1, int(levels[i/100%len(levels)]*float64(most))) }
@@ -98,9 +98,9 @@ var latencies = rapid.Custom(func(t *rapid.T) mockupstream.Distribution {
 	return two
 })
 
-// Without a load that makes requests wait, the learned profile has the percentiles
-// of the one that was recorded, whatever its kind, up to the uncertainty of 1,000
-// requests: 6 percentage points on the axis of shares.
+// Without queueing, the learned profile has the percentiles of the recorded one, whatever
+// its kind, within the uncertainty of 1,000 requests: 6 percentage points on the axis of
+// shares.
 func TestLearnedLatency(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := latencies.Draw(t, "latency")
@@ -137,7 +137,7 @@ func roundTrip(t interface{ Fatal(...any) }, f *learn.Fitted, r learn.Recording)
 	return text
 }
 
-// A capacity is found to within 15 %, and the latency is what is left without waiting.
+// Fit finds a capacity to within 15 %, and the latency without the waiting.
 func TestLearnedCapacity(t *testing.T) {
 	for _, workers := range []int{1, 2, 8, 24} {
 		for _, sigma := range []float64{0, 0.1, 0.7} {
@@ -175,8 +175,9 @@ func TestLearnedCapacity(t *testing.T) {
 	}
 }
 
-// Times as a proxy sees them, before and after those of the upstream, hide a
-// capacity from no one, but add to the time for which it occupies the mock's workers.
+// The round trip, which a proxy sees before and after the upstream's own time, does not
+// hide a capacity, but adds to the time for which a request occupies a worker of the
+// mock.
 func TestLearnedCapacityUnderNoise(t *testing.T) {
 	for _, sigma := range []float64{0.1, 0.4, 0.7} {
 		for _, workers := range []int{2, 8, 24} {
@@ -239,7 +240,7 @@ func TestLearnedFaults(t *testing.T) {
 		Latency: mockupstream.Distribution{Kind: "lognormal", Median: ms(5), Sigma: 0.4},
 		Faults: []mockupstream.Fault{
 			{Kind: "status", Status: 503, Probability: 0.05}, {Kind: "status", Status: 404, Probability: 0.02}, {Kind: "reset", Probability: 0.01},
-			{Kind: "status", Status: 429, Probability: 0.03}, // at random, which no token bucket does
+			{Kind: "status", Status: 429, Probability: 0.03}, // at random, unlike those of a token bucket
 			{Kind: "hang", Probability: 0.01, For: ms(2000)},
 		},
 	}
@@ -285,18 +286,18 @@ func TestLearnedRateLimit(t *testing.T) {
 }
 
 func TestTooFew(t *testing.T) {
-	r := drive(t, mockupstream.Profile{}, learn.Least-1, always(1), time.Millisecond)
+	r := drive(t, mockupstream.Profile{}, learn.MinAnswers-1, always(1), time.Millisecond)
 	_, err := learn.Fit(r)
 	var few *learn.TooFewError
-	if !errors.As(err, &few) || few.Answers != learn.Least-1 {
+	if !errors.As(err, &few) || few.Answers != learn.MinAnswers-1 {
 		t.Errorf("the error is %v", err)
 	}
-	if _, err := learn.Fit(drive(t, mockupstream.Profile{}, learn.Least, always(1), time.Millisecond)); err != nil {
+	if _, err := learn.Fit(drive(t, mockupstream.Profile{}, learn.MinAnswers, always(1), time.Millisecond)); err != nil {
 		t.Error(err)
 	}
 }
 
-// Fit knows the sizes of the mock's answers.
+// The constants for the sizes of the mock's answers are right.
 func TestBodySizes(t *testing.T) {
 	for _, records := range []int{1, 10, 400} {
 		p := mockupstream.Profile{Body: mockupstream.Body{Min: records, Max: records}}

@@ -63,11 +63,13 @@ import (
 // Exchange is one request and its answer or failure. Times count from the
 // beginning of the recording.
 type Exchange struct {
-	// Start is when the request could be sent: the connection was there.
+	// Start is the time at which the request could be sent, as the connection was ready.
 	Start time.Duration
-	// First is when the header of the answer had been read, or the failure's time.
+	// First is the time at which the header of the answer was read, or that of the
+	// failure.
 	First time.Duration
-	// End is when the last byte of the body had been read, or First without one.
+	// End is the time at which the last byte of the body was read; without a body, it is
+	// First.
 	End time.Duration
 	// Status of the answer; zero means that there was none.
 	Status int
@@ -144,18 +146,19 @@ func (r *Recording) InFlight() (mean float64, peak int) {
 	return mean, peak
 }
 
-// Least is the least number of answers that Fit accepts. Half of them are then
+// MinAnswers is the least number of answers that Fit accepts. Half of them are then
 // needed for the median, and one decides about the 95th percentile.
-const Least = 20
+const MinAnswers = 20
 
 // TooFewError reports that a recording has too few answers for a profile.
 type TooFewError struct {
-	// Answers are complete and have no error status; Requests are all.
+	// Answers counts those that are complete and have no error status, Requests all
+	// requests.
 	Answers, Requests int
 }
 
 func (e *TooFewError) Error() string {
-	return fmt.Sprintf("%d answers without an error among %d requests are too few for a profile (want at least %d)", e.Answers, e.Requests, Least)
+	return fmt.Sprintf("%d answers without an error among %d requests are too few for a profile (want at least %d)", e.Answers, e.Requests, MinAnswers)
 }
 
 // quantile returns the smallest value at or below which the share q of the

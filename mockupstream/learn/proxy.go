@@ -21,7 +21,7 @@ import (
 // maxExchanges bounds the memory of a recording, to about 50 MB.
 const maxExchanges = 1_000_000
 
-// defaultTimeout is longer than most clients wait.
+// defaultTimeout exceeds the timeouts of most clients.
 const defaultTimeout = time.Minute
 
 // ProxyOptions configures a Proxy. Target is required.
@@ -35,14 +35,14 @@ type ProxyOptions struct {
 	TLS *tls.Config
 	// Timeout bounds the wait for the header of an answer; zero means 1 minute.
 	Timeout time.Duration
-	// Unreachable, if not nil, is called with the error of each connection that
-	// could not be made. Nothing of a request is in it.
+	// Unreachable, if not nil, is called with the error of each failed connection. The
+	// error contains nothing of a request.
 	Unreachable func(error)
 }
 
-// Proxy is an http.Handler that forwards requests to its target and records
-// them. Redirects go to the client, bodies are streamed, and no request or answer
-// is stored. Close frees its connections.
+// Proxy is an http.Handler that forwards requests to its target and records their timing.
+// It passes redirects to the client, streams bodies, and stores no request or answer.
+// Close frees its connections.
 type Proxy struct {
 	reverse   *httputil.ReverseProxy
 	transport *http.Transport
@@ -53,7 +53,7 @@ type Proxy struct {
 	recording Recording
 }
 
-// NewProxy returns a proxy whose recording begins now.
+// NewProxy returns a proxy whose recording starts now.
 func NewProxy(o ProxyOptions) *Proxy {
 	p := &Proxy{began: time.Now(), failed: o.Unreachable}
 	p.transport = &http.Transport{ // without a proxy from the environment
@@ -75,7 +75,7 @@ func NewProxy(o ProxyOptions) *Proxy {
 			}
 		},
 		Transport:     p,
-		FlushInterval: -1, // at once
+		FlushInterval: -1, // flush at once
 		ErrorLog:      log.New(io.Discard, "", 0),
 		ErrorHandler:  func(w http.ResponseWriter, _ *http.Request, err error) { refuse(w, err) },
 	}
@@ -108,7 +108,7 @@ func (p *Proxy) record(e Exchange) {
 	p.recording.Exchanges = append(p.recording.Exchanges, e)
 }
 
-// failure is the error of a failed exchange, for the client.
+// failure is the error of a failed exchange that the client sees.
 type failure struct{ Failure }
 
 func (f failure) Error() string { return string(f.Failure) }
@@ -122,7 +122,7 @@ func refuse(w http.ResponseWriter, err error) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"error": "recorded exchange failed: " + kind.Error()}) // a client that has disconnected
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": "recorded exchange failed: " + kind.Error()}) // fails if the client has disconnected
 }
 
 // RoundTrip sends the request and records its exchange, which ends with the
@@ -133,8 +133,8 @@ func (p *Proxy) RoundTrip(r *http.Request) (*http.Response, error) {
 	response, err := p.transport.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
 	now := time.Since(p.began)
 	start := attempts.finish(func(from, to time.Time) {
-		// The transport repeats a request by itself if a kept connection fails
-		// before the answer. The upstream, and the mock, see two requests.
+		// The transport repeats a request on its own if a reused connection fails before
+		// the answer. The upstream, and the mock, see two requests.
 		p.record(Exchange{Start: from.Sub(p.began), First: to.Sub(p.began), End: to.Sub(p.began), Failure: Reset})
 	})
 	e := Exchange{Start: start.at.Sub(p.began), First: now, End: now}
@@ -147,15 +147,15 @@ func (p *Proxy) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, failure{e.Failure}
 	}
 	if response.StatusCode == http.StatusSwitchingProtocols {
-		return response, nil // from here on it is not HTTP
+		return response, nil // switched to another protocol
 	}
 	e.Status = response.StatusCode
 	response.Body = &body{ReadCloser: response.Body, proxy: p, exchange: e, client: r.Context()}
 	return response, nil
 }
 
-// attempts are the connections on which the transport tried one request. Its
-// hooks run in goroutines of the transport.
+// attempts records the connections on which the transport tried one request. Its hooks
+// run in goroutines of the transport.
 type attempts struct {
 	entered time.Time
 	mu      sync.Mutex
@@ -168,7 +168,7 @@ func (a *attempts) connected() {
 	a.times = append(a.times, time.Now())
 }
 
-// begin is when an exchange began, and whether it had a connection.
+// begin is the start of an exchange, and whether it had a connection.
 type begin struct {
 	at        time.Time
 	connected bool
@@ -225,7 +225,7 @@ func (b *body) Read(buffer []byte) (int, error) {
 	return n, err
 }
 
-// Close before the end means that the client left.
+// Close before the end of the body means that the client left.
 func (b *body) Close() error {
 	b.end(Abandoned)
 	return b.ReadCloser.Close()

@@ -17,12 +17,12 @@ import (
 	"floodgate/mockupstream/learn"
 )
 
-// secret stands for everything that a recording must not hold.
+// secret stands for everything that a recording must not contain.
 const secret = "s3cr3t-value"
 
-// proxied serves a proxy in front of the upstream, at a URL. The function ends the
-// proxy once it has answered, and returns its recording: a client can have the last
-// byte of an answer before its exchange is recorded.
+// proxied starts a proxy in front of the upstream and returns its URL. recording stops
+// the proxy after the last answer and returns its recording: a client may have the last
+// byte of an answer before the exchange is recorded.
 func proxied(t *testing.T, upstream *httptest.Server, change func(*learn.ProxyOptions)) (recording func() learn.Recording, address string) {
 	t.Helper()
 	target, err := url.Parse(upstream.URL)
@@ -64,8 +64,8 @@ func request(t *testing.T, method, url string, body io.Reader) *http.Request {
 	return r
 }
 
-// The upstream sees the client's request for its own host, and the client the
-// answer; the recording has numbers only.
+// The upstream receives the client's request with its own host, and the client receives
+// the answer; the recording contains only numbers.
 func TestProxyForwards(t *testing.T) {
 	seen := make(chan *http.Request, 1)
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -109,7 +109,7 @@ func TestProxyForwards(t *testing.T) {
 	}
 }
 
-// The client follows a redirect or does not; the proxy never does.
+// The client decides whether to follow a redirect; the proxy never follows one.
 func TestProxyPassesRedirects(t *testing.T) {
 	const elsewhere = "http://elsewhere.example/next"
 	upstream := httptest.NewServer(http.RedirectHandler(elsewhere, http.StatusFound))
@@ -175,8 +175,7 @@ func TestProxyHTTP2(t *testing.T) {
 	}
 }
 
-// Each way in which an upstream fails is recorded as such, and the client learns
-// the kind of failure and nothing else.
+// Each kind of failure of an upstream is recorded, and the client learns only the kind.
 func TestProxyFailures(t *testing.T) {
 	drop := func(linger bool) http.HandlerFunc {
 		return func(w http.ResponseWriter, _ *http.Request) {
@@ -185,7 +184,7 @@ func TestProxyFailures(t *testing.T) {
 				panic(err)
 			}
 			if tcp, ok := conn.(*net.TCPConn); ok && !linger {
-				_ = tcp.SetLinger(0) // closing then resets
+				_ = tcp.SetLinger(0) // closing then sends RST
 			}
 			_ = conn.Close()
 		}
@@ -247,7 +246,8 @@ func TestProxyFailures(t *testing.T) {
 	})
 }
 
-// A client that leaves is not the upstream's failure, and the upstream sees it leave.
+// A client that leaves does not count as a failure of the upstream, which notices that
+// the client left.
 func TestProxyAbandoned(t *testing.T) {
 	arrived, left := make(chan struct{}), make(chan struct{})
 	upstream := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {

@@ -12,14 +12,14 @@ import (
 // Queue is a fitted capacity.
 type Queue struct {
 	Workers int `json:"workers"`
-	// Low and High are the least and the largest number of workers that is plausible.
+	// Low and High are the smallest and the largest plausible number of workers.
 	Low  int `json:"low"`
 	High int `json:"high"`
-	// Correlation is Spearman's, of the latency and the requests in flight at the
-	// arrival; Left is the same for the service time.
+	// Correlation is Spearman's rank correlation of the latency and the requests in
+	// flight at the arrival; Left is that of the service time.
 	Correlation float64 `json:"correlation"`
 	Left        float64 `json:"left"`
-	// Waiting is the share of the latency that requests wait for a worker.
+	// Waiting is the share of the latency that is spent waiting for a worker.
 	Waiting float64 `json:"waiting"`
 
 	services []time.Duration // of the answers
@@ -29,7 +29,7 @@ type Queue struct {
 const (
 	// maxFitted bounds the requests from which a capacity or a rate limit is fitted.
 	maxFitted = 20_000
-	// leastQueued is the least number of requests from which a capacity is fitted.
+	// leastQueued is the minimum number of requests for fitting a capacity.
 	leastQueued = 50
 	// stretch is the number of requests in a stretch of a recording.
 	stretch = 20
@@ -42,10 +42,10 @@ const (
 	z95 = 1.959963984540054  // two-sided 5 %
 	z99 = 2.3263478740408408 // one-sided 1 %
 
-	weak          = 0.1  // a correlation that does not matter
-	smallContrast = 0.1  // a contrast that does not matter
-	maxEarly      = 0.02 // share of requests that end before they could begin
-	leastShare    = 0.05 // of the latency that is waiting
+	weak          = 0.1  // a correlation up to this is negligible
+	smallContrast = 0.1  // a contrast up to this is negligible
+	maxEarly      = 0.02 // maximum share of requests that end before they could start
+	leastShare    = 0.05 // minimum share of the latency that is waiting
 )
 
 // job is a request that occupied a worker.
@@ -81,7 +81,7 @@ func (r *Recording) fitQueues(limited bool) ([]Queue, string) {
 	if len(queues) == 0 {
 		return nil, "latency rises with the requests in flight, but not as a queue for workers makes it rise; the profile has the recorded latencies, whatever the load"
 	}
-	if q := queues[0]; q.Waiting < leastShare || len(q.services) < Least {
+	if q := queues[0]; q.Waiting < leastShare || len(q.services) < MinAnswers {
 		return nil, fmt.Sprintf("waiting for one of %d workers would be %.1f %% of the latency, which is too little to tell", q.Workers, 100*q.Waiting)
 	}
 	for i := range queues {
@@ -106,10 +106,10 @@ func (r *Recording) jobs(limited bool) jobs {
 	return all
 }
 
-// queues returns the queues that are plausible: those whose service times the test
-// does not reject, or whose correlation or contrast does not matter. The first one
-// has the least correlation; up to maxTried follow on either side. Ranks are those of
-// the requests in flight, of which there are up to peak.
+// queues returns the plausible queues: those whose service times the test does not
+// reject, or whose correlation or contrast is negligible. The first one has the smallest
+// correlation; up to maxTried follow on either side. ranks are those of the requests in
+// flight, of which there are up to peak.
 func (all jobs) queues(ranks []float64, peak int) []Queue {
 	tolerance := all.median() / 5
 	scale := math.Sqrt(float64(len(all) - 1))
@@ -167,7 +167,8 @@ func (all jobs) serve(q *Queue) {
 	q.Waiting = float64(waited) / float64(max(took, 1))
 }
 
-// inFlight returns the number of jobs in flight at each arrival, with it, and the largest.
+// inFlight returns the number of jobs in flight at each arrival, including the arriving
+// one, and the largest number.
 func (all jobs) inFlight() (counts []int, peak int) {
 	ends := make([]time.Duration, len(all))
 	for i := range all {
@@ -219,7 +220,7 @@ func replaceFirst(heap []time.Duration, t time.Duration) {
 	heap[i] = t
 }
 
-// median returns that of the latencies.
+// median returns the median latency.
 func (all jobs) median() time.Duration {
 	latencies := slices.Sorted(slices.Values(all.latencies()))
 	return quantile(latencies, 0.5)
@@ -233,7 +234,7 @@ func (all jobs) latencies() []time.Duration {
 	return latencies
 }
 
-// early returns the share of jobs that ended before they could begin.
+// early returns the share of jobs that ended before they could start.
 func early(services []time.Duration, tolerance time.Duration) float64 {
 	n := 0
 	for _, s := range services {
@@ -244,11 +245,10 @@ func early(services []time.Duration, tolerance time.Duration) float64 {
 	return float64(n) / float64(len(services))
 }
 
-// rises reports whether the load makes latency rise, rather than the other way
-// round: requests that take longer are in flight for longer. So either latency
-// rises with the requests in flight within short stretches, in which the upstream
-// is the same; or it rises from stretch to stretch with the rate of arrivals,
-// which slow answers do not increase.
+// rises reports whether load increases latency, and not the other way round: slower
+// requests are in flight for longer. So either latency rises with the requests in flight
+// within short stretches, in which the upstream does not change; or it rises from stretch
+// to stretch with the rate of arrivals, which slow answers do not increase.
 func (all jobs) rises(inFlight []int) bool {
 	var ab, aa, bb float64
 	var medians, rates []time.Duration
@@ -260,15 +260,15 @@ func (all jobs) rises(inFlight []int) bool {
 			ab, aa, bb = ab+a[i]*b[i], aa+a[i]*a[i], bb+b[i]*b[i]
 		}
 		medians = append(medians, quantile(slices.Sorted(slices.Values(took)), 0.5))
-		rates = append(rates, all[from].arrival-all[from+stretch].arrival) // higher if they come faster
+		rates = append(rates, all[from].arrival-all[from+stretch].arrival) // higher if they arrive faster
 	}
 	within := ab / math.Sqrt(max(aa*bb, 1)) * math.Sqrt(float64(len(medians)*(stretch-1)))
 	between := correlation(ranked(medians), ranked(rates)) * math.Sqrt(float64(len(medians)-1))
 	return within > z99 || between > z99
 }
 
-// contrast returns by how much the median service time at many requests in
-// flight differs from that at few, as a share of the latter.
+// contrast returns the difference between the median service time at many requests in
+// flight and that at few, as a share of the latter.
 func contrast(services []time.Duration, ranks []float64) float64 {
 	var few, many []time.Duration
 	for i, s := range services {
@@ -287,7 +287,7 @@ func contrast(services []time.Duration, ranks []float64) float64 {
 	return math.Abs(float64(quantile(many, 0.5)-at)) / float64(max(at, 1))
 }
 
-// ranked returns the ranks of x less their mean; ties share the middle of theirs.
+// ranked returns the ranks of x less their mean; ties share their mean rank.
 func ranked[T ~int | ~int64](x []T) []float64 {
 	order := make([]int, len(x))
 	for i := range order {
@@ -309,8 +309,8 @@ func ranked[T ~int | ~int64](x []T) []float64 {
 	return ranks
 }
 
-// correlation returns Pearson's of two series with mean zero; zero if one is constant.
-// Of ranks it is Spearman's.
+// correlation returns Pearson's correlation of two series with mean zero, which of ranks
+// is Spearman's; zero if one is constant.
 func correlation(a, b []float64) float64 {
 	var ab, aa, bb float64
 	for i := range a {

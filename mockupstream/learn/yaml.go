@@ -19,10 +19,11 @@ type Origin struct {
 	Target string `json:"target"`
 	// Began is when the recording began.
 	Began time.Time `json:"began"`
-	// Requests is the number of exchanges, in Seconds.
+	// Requests is the number of exchanges in Seconds.
 	Requests int     `json:"requests"`
 	Seconds  float64 `json:"seconds"`
-	// MeanInFlight and PeakInFlight are of the requests in flight.
+	// MeanInFlight and PeakInFlight are the mean and the largest number of requests in
+	// flight.
 	MeanInFlight float64 `json:"mean_in_flight"`
 	PeakInFlight int     `json:"peak_in_flight"`
 }
@@ -34,9 +35,8 @@ func OriginOf(r Recording, target string, began time.Time) Origin {
 	return o
 }
 
-// YAML returns the profile as a file for [mockupstream.LoadProfile], with a
-// comment about its origin. It has been read by [mockupstream.ParseProfile],
-// which gives the same profile.
+// YAML returns the profile as a file for [mockupstream.LoadProfile], with a comment about
+// its origin. It checks that [mockupstream.ParseProfile] returns the same profile.
 func (f *Fitted) YAML(o Origin) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# Learned by floodgate upstream --record from %s on %s.\n", o.Target, o.Began.Format(time.RFC3339))

@@ -21,8 +21,8 @@ func newClock(t *testing.T) *precise.Clock {
 	return c
 }
 
-// Thousands of sleepers in any order, some of which give up: all others wake,
-// none early.
+// Of thousands of sleepers in any order, some are canceled; all others wake, none of them
+// early.
 func TestSleepIsNeverShort(t *testing.T) {
 	c := newClock(t)
 	var group sync.WaitGroup
@@ -79,7 +79,7 @@ func TestCloseEndsSleeps(t *testing.T) {
 	for range sleepers {
 		go func() { errs <- c.Sleep(context.Background(), time.Hour) }()
 	}
-	c.After(time.Hour) // its goroutine must end, too
+	c.After(time.Hour) // its goroutine must end as well
 	c.Close()
 	for range sleepers {
 		if err := <-errs; !errors.Is(err, precise.ErrClosed) {

@@ -16,7 +16,7 @@ func TestAlarmOnLinux(t *testing.T) {
 	}
 }
 
-// The clock that other systems get.
+// The clock works on other systems, where it has no alarm.
 func TestPlainClock(t *testing.T) {
 	c := &Clock{closing: make(chan struct{}), stopped: make(chan struct{}), base: time.Now()}
 	close(c.stopped)
@@ -35,7 +35,7 @@ func TestPlainClock(t *testing.T) {
 	}
 }
 
-// A sleep that is shorter than those before it sets the alarm anew.
+// A sleep that ends before all earlier ones sets the alarm again.
 func TestShorterSleepOvertakes(t *testing.T) {
 	c := New()
 	defer c.Close()
@@ -56,8 +56,8 @@ func TestShorterSleepOvertakes(t *testing.T) {
 	}
 }
 
-// The lead settles where a quarter of the wakings take longer, and ends when
-// too much time is spun.
+// The lead settles at the upper quartile of the delays, and becomes zero when spinning
+// takes too much time.
 func TestLead(t *testing.T) {
 	var l lead
 	now := time.Duration(0)
@@ -80,7 +80,7 @@ func TestLead(t *testing.T) {
 		due := now + 300*time.Microsecond
 		now += l.aim(due, now)
 		rest := max(l.rang(due, now)-now, 0)
-		l.quartile = maxLead // as if most wakings still took long
+		l.quartile = maxLead // as if most threads still woke late
 		spun += rest
 		now += rest
 	}

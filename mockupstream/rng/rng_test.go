@@ -10,7 +10,7 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The numbers are those of the reference implementation
+// The numbers agree with the reference implementation
 // (https://prng.di.unimi.it/splitmix64.c).
 func TestAtIsSplitMix64(t *testing.T) {
 	for seed, want := range map[uint64][]uint64{
@@ -38,7 +38,7 @@ func TestUniformIsOpen(t *testing.T) {
 	})
 }
 
-// Mix is a bijection: its inverse finds every argument again.
+// Mix is a bijection: its inverse recovers every argument.
 func TestMixIsBijective(t *testing.T) {
 	unshift := func(x uint64, by uint) uint64 {
 		y := x

@@ -153,7 +153,7 @@ func TestFreeValues(t *testing.T) {
 	}
 }
 
-// Rules narrow what the types take.
+// Rules restrict the values that the types allow.
 func TestRules(t *testing.T) {
 	rules := func(_ reflect.Type, field reflect.StructField) strictyaml.Rule {
 		return map[string]strictyaml.Rule{
@@ -198,7 +198,7 @@ func TestReport(t *testing.T) {
 		"list[1].values[1]": "c.yaml:5:4: list[1].values[1]: is wrong (got 7)",
 		"list[1].none[7]":   "c.yaml:4:3: list[1].none[7]: is wrong (got 7)",
 		"list[9].values":    "c.yaml:3:1: list[9].values: is wrong (got 7)",
-		"count":             "", // the decoder has said so
+		"count":             "", // already reported by the decoder
 		"count.of":          "",
 	} {
 		var c config
@@ -232,7 +232,7 @@ func TestReport(t *testing.T) {
 	}
 }
 
-// JSON is YAML: what encoding/json writes is read as it was.
+// JSON is YAML: the output of encoding/json decodes to the same values.
 func TestDecodesJSON(t *testing.T) {
 	type plain struct {
 		Text  string    `yaml:"text" json:"text"`

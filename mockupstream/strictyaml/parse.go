@@ -77,7 +77,7 @@ func checkDepth(tokens token.Tokens) error {
 	return nil
 }
 
-// parseFunc is a parser that may panic.
+// parseFunc parses a text and may panic.
 type parseFunc func(text []byte) (*ast.File, error)
 
 func parseWith(src []byte, parse parseFunc) (*ast.File, error) {
@@ -209,7 +209,7 @@ func Text(src []byte) ([]byte, error) {
 
 const byteOrderMark = "\uFEFF"
 
-// lineEnds replaces those of Windows and of old Macs.
+// lineEnds replaces the line ends of Windows and classic Mac OS.
 var lineEnds = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 
 // otherEncoding returns the name of the encoding of a text that is not UTF-8,

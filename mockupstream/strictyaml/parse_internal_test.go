@@ -10,7 +10,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// A panic of the parser is an error that has the line at which it begins.
+// A panic of the parser becomes an error with the line at which it starts.
 func TestParseRecovers(t *testing.T) {
 	crashing := func(text []byte) (*ast.File, error) {
 		if bytes.Contains(text, []byte("}")) {
@@ -41,7 +41,7 @@ func TestParseRecovers(t *testing.T) {
 	}
 }
 
-// A panic with an error or a text of several lines becomes a message of one line.
+// A panic with an error or with text of several lines becomes a message of one line.
 func TestParseRecoversAnyPanic(t *testing.T) {
 	for _, cause := range []any{"first\nsecond", errors.New("first\nsecond")} {
 		_, err := parseWith([]byte("a: 1"), func([]byte) (*ast.File, error) { panic(cause) })

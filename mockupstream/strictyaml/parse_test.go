@@ -58,7 +58,7 @@ func TestTextRefuses(t *testing.T) {
 	}
 }
 
-// Text accepts every text in UTF-8, and no text in UTF-16.
+// Text accepts every text in UTF-8, and none in UTF-16.
 func TestTextByEncoding(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringMatching(`[a-z]{1,3}: [ -~é\n]{0,20}`).Draw(t, "text")
@@ -77,8 +77,8 @@ func TestTextByEncoding(t *testing.T) {
 	})
 }
 
-// Every value and key is said to be where it is, whatever comments, blank
-// lines, line ends and spaces there are around it, byte-order mark or none.
+// The position of every value and key is right, whatever the comments, blank lines, line
+// ends and spaces around it, with or without a byte-order mark.
 func TestPositions(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var text strings.Builder
@@ -157,7 +157,7 @@ func TestCheckZeros(t *testing.T) {
 	}
 }
 
-// The parser of YAML is called in one place, where its panics are caught.
+// The YAML library's parser is called in one place, which catches its panics.
 func TestOnlyParseCallsTheParser(t *testing.T) {
 	calls := regexp.MustCompile(`\bparser\.Parse(Bytes|File)?\(|\byaml\.(Unmarshal|NewDecoder|UnmarshalWithOptions)\(`)
 	found := 0
@@ -179,8 +179,8 @@ func TestOnlyParseCallsTheParser(t *testing.T) {
 	}
 }
 
-// Texts that are nested too deeply are refused where they become so, before the
-// parser recurses into them.
+// A text that is nested too deeply is refused at the token that exceeds the limit, before
+// the parser recurses into it.
 func TestDepth(t *testing.T) {
 	deep := func(n int, open, last string) string {
 		return "a:\n  " + strings.Repeat(open, n) + "1" + strings.Repeat(last, n)

@@ -23,7 +23,7 @@ func TestReadFile(t *testing.T) {
 	if _, err := strictyaml.ReadFile(path+"x", 4); !os.IsNotExist(err) {
 		t.Errorf("a missing file: %v", err)
 	}
-	if _, err := os.Stat("/dev/zero"); err == nil { // an endless one
+	if _, err := os.Stat("/dev/zero"); err == nil { // an endless file
 		if _, err := strictyaml.ReadFile("/dev/zero", 1<<10); err == nil {
 			t.Error("/dev/zero was read")
 		}

@@ -35,9 +35,9 @@ type Baseline struct {
 	Drawn bool `yaml:"drawn"`
 	// Blocks is the number of blocks planned for every cell.
 	Blocks int `yaml:"blocks"`
-	// Against is the reference variant of reductions; empty means that there are none.
-	Against string `yaml:"reductions_against"`
-	Cells   []Cell `yaml:"cells"`
+	// Reference is the reference variant of reductions; empty means that there are none.
+	Reference string `yaml:"reductions_against"`
+	Cells     []Cell `yaml:"cells"`
 }
 
 // Environment is the environment of the run.

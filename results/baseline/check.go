@@ -60,7 +60,7 @@ func (b *Baseline) check() error {
 	k.oneOf("environment.sut", e.SUT, "process", "container")
 	for _, t := range [][2]string{
 		{"revision", b.Revision}, {"environment.database", e.Database}, {"environment.upstream", e.Upstream}, {"machine.cpu", m.CPU},
-		{"machine.os", m.OS}, {"machine.arch", m.Arch}, {"machine.kernel", m.Kernel}, {"machine.go", m.Go}, {"reductions_against", b.Against},
+		{"machine.os", m.OS}, {"machine.arch", m.Arch}, {"machine.kernel", m.Kernel}, {"machine.go", m.Go}, {"reductions_against", b.Reference},
 	} {
 		k.printable(t[0], t[1])
 	}
@@ -188,7 +188,7 @@ func (k *checker) reductions(b *Baseline) {
 	for i := range b.Cells {
 		c, path := &b.Cells[i], fmt.Sprintf("cells[%d].reduction", i)
 		var want *Reduction
-		if base := b.cell(b.Against, c.Level); base != nil && base != c {
+		if base := b.cell(b.Reference, c.Level); base != nil && base != c {
 			want = reduction(c, base)
 		}
 		switch {

@@ -66,7 +66,7 @@ func (b *Baseline) Encode() []byte {
 	}
 	w.key("", "drawn", strconv.FormatBool(b.Drawn))
 	w.key("", "blocks", strconv.Itoa(b.Blocks))
-	w.text("", "reductions_against", b.Against)
+	w.text("", "reductions_against", b.Reference)
 	w.key("", "cells", "")
 	for i := range b.Cells {
 		w.cell(&b.Cells[i])

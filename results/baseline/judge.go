@@ -102,11 +102,11 @@ func (j *judge) reduction(b, r *Cell) {
 	if r.Reduction != nil {
 		row.Run = new(r.Reduction.Estimate)
 	}
-	base, other := j.base.cell(j.base.Against, b.Level), j.run.cell(j.run.Against, r.Level)
+	base, other := j.base.cell(j.base.Reference, b.Level), j.run.cell(j.run.Reference, r.Level)
 	switch {
-	case j.base.Against != j.run.Against:
+	case j.base.Reference != j.run.Reference:
 		row.Decision, row.Allowed, row.Limit = verdict.NotComparable, 0, nil
-		row.Why = fmt.Sprintf("the references differ: %s and %s", j.base.Against, cmp.Or(j.run.Against, "none"))
+		row.Why = fmt.Sprintf("the references differ: %s and %s", j.base.Reference, cmp.Or(j.run.Reference, "none"))
 	case row.Run == nil && other != nil && other.untried():
 		row.Decision, row.Why = verdict.Undecided, "no trial of "+other.Variant+" was measured"
 	case j.available(&row, r):

@@ -98,7 +98,7 @@ func measure(run *results.Run) (*Baseline, error) {
 		Recorded: h.Started.UTC().Format(time.DateOnly), Revision: printable(f.Revision), Modified: f.Modified,
 		Environment: Environment{Kind: e.Kind, Database: printable(e.Database), Upstream: printable(e.Upstream), SUT: where(run)},
 		Machine:     Machine{CPU: printable(f.CPU), Cores: f.Cores, OS: f.OS, Arch: f.Arch, Kernel: printable(f.Kernel), Go: f.Go, GOMAXPROCS: f.GOMAXPROCS, CPUQuota: f.CPUQuota},
-		Drawn:       drawn(run), Blocks: x.Blocks(), Against: x.Baseline(),
+		Drawn:       drawn(run), Blocks: x.Blocks(), Reference: x.Reference(),
 	}
 	for _, l := range x.Levels {
 		for _, v := range x.Scenario.Variants {
@@ -109,7 +109,7 @@ func measure(run *results.Run) (*Baseline, error) {
 	}
 	for i := range b.Cells {
 		c := &b.Cells[i]
-		if base := b.cell(b.Against, c.Level); base != nil && base != c {
+		if base := b.cell(b.Reference, c.Level); base != nil && base != c {
 			c.Reduction = reduction(c, base)
 		}
 	}

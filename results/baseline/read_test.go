@@ -92,7 +92,7 @@ func TestRoundTrip(t *testing.T) {
 		b := *template
 		text := rapid.StringMatching(`[ -~äß√]{0,20}`)
 		b.Seed, b.Quick, b.Modified = rapid.Uint64().Draw(t, "seed"), rapid.Bool().Draw(t, "quick"), rapid.Bool().Draw(t, "modified")
-		b.Machine.CPU, b.Environment.Database, b.Against = text.Draw(t, "cpu"), text.Draw(t, "database"), "nobody"
+		b.Machine.CPU, b.Environment.Database, b.Reference = text.Draw(t, "cpu"), text.Draw(t, "database"), "nobody"
 		b.Blocks = 6
 		b.Cells = nil
 		for i := range rapid.IntRange(1, 4).Draw(t, "cells") {

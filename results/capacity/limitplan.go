@@ -345,8 +345,8 @@ type Simulation struct {
 	Range     *whatif.Range      `json:"range,omitempty"`
 }
 
-// Simulated compares the simulation with the trials of a plan of limits.
-func Simulated(run *results.Run) *Simulation {
+// CompareSimulation compares the simulation with the trials of a plan of limits.
+func CompareSimulation(run *results.Run) *Simulation {
 	points, err := whatif.FromPlan(run)
 	if err != nil {
 		return &Simulation{Why: err.Error()}

@@ -175,7 +175,7 @@ func (p *LimitPoint) add(t results.Trial, strategy pipeline.Kind) {
 		p.Errors[e.Side+" "+e.Type] += e.Count
 	}
 	if t.Documents != nil {
-		p.Corrupt += t.Documents.Broken()
+		p.Corrupt += t.Documents.Violations()
 	}
 }
 
@@ -247,9 +247,9 @@ func merged(trials []results.Trial) (map[string]results.Histogram, error) {
 	return all, nil
 }
 
-// Against returns the ratio of the throughput of p to that of q, by common blocks if
+// RelativeTo returns the ratio of the throughput of p to that of q, by common blocks if
 // there are enough. It returns false for too few trials.
-func (p LimitPoint) Against(q LimitPoint) (stats.Interval, bool) {
+func (p LimitPoint) RelativeTo(q LimitPoint) (stats.Interval, bool) {
 	var num, den, a, b []float64
 	other := map[int]float64{}
 	for _, r := range q.Runs {

@@ -113,7 +113,7 @@ func Judge(t results.Trial, slo scenarios.SLO, nofile int) Point {
 	switch {
 	case t.Outcome == results.OutcomeInvalid:
 		p.inconclusive("%s", t.Reason)
-	case s != nil && s.TooLate():
+	case s != nil && s.GeneratorOverloaded():
 		p.inconclusive("the generator was too slow: it started %d of %d requests more than %s late", s.Late, s.Ended, text.Short(results.LagBound))
 	case s != nil && s.Late > 0 && s.Response.P99 > time.Duration(slo.P99) && s.ServiceTime.P99 <= time.Duration(slo.P99):
 		p.inconclusive("the generator was too slow: p99 %s from when a report was due, but %s from its start", text.Short(s.Response.P99), text.Short(s.ServiceTime.P99))
@@ -149,7 +149,7 @@ func (p *Point) judge(t results.Trial, slo scenarios.SLO, nofile int) {
 	if s := t.Service; s != nil && !s.Recovered && t.Outcome == results.OutcomeOK {
 		fail("no report was completed after the load")
 	}
-	if d := t.Documents; d != nil && d.Broken() > 0 {
+	if d := t.Documents; d != nil && d.Violations() > 0 {
 		fail("documents: %d lost, %d duplicate, %d corrupt, %d foreign", d.Lost, d.Duplicate, d.Corrupt, d.Foreign)
 	}
 	if p.Decision = verdict.Passed; len(p.Why) > 0 {

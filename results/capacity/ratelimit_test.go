@@ -33,13 +33,13 @@ func TestLimitOfRates(t *testing.T) {
 			capacity.RateLimit{Highest: 12, Peak: 16, Why: "undecided limits: 1 of 3"}, 3},
 	} {
 		var plan capacity.Rates
-		plan.Found(c.found, s, map[string]int{"a": 4, "b": 16, "c": 64}, false)
+		plan.Conclude(c.found, s, map[string]int{"a": 4, "b": 16, "c": 64}, false)
 		if plan.Limit == nil || *plan.Limit != c.want || plan.Exit != c.exit {
 			t.Errorf("%s: %+v, exit %d; want %+v, %d", name, plan.Limit, plan.Exit, c.want, c.exit)
 		}
 	}
 	var plan capacity.Rates
-	if plan.Found([]capacity.Variant{{Variant: "a"}}, s, nil, false); plan.Limit != nil {
+	if plan.Conclude([]capacity.Variant{{Variant: "a"}}, s, nil, false); plan.Limit != nil {
 		t.Errorf("a plan of variants has a limit: %+v", plan.Limit)
 	}
 }

@@ -82,14 +82,14 @@ type Variant struct {
 	Unmeasured string `json:"unmeasured,omitempty"`
 }
 
-// Found sets the results of the scenario's variants, the untested ones, the
+// Conclude sets the results of the scenario's variants, the untested ones, the
 // thresholds on the highest rate, and the decision. The decision is failed if a
 // threshold is violated or no limit has a rate; not measured if a variant could not
 // be measured or the plan was interrupted; inconclusive if a variant or a threshold
 // is; and passed otherwise: each variant has a rate, or is known to be below the
 // lowest. limits holds the limits of the variants by name; nil means that they are
 // not limits.
-func (p *Rates) Found(found []Variant, s *scenarios.Scenario, limits map[string]int, interrupted bool) {
+func (p *Rates) Conclude(found []Variant, s *scenarios.Scenario, limits map[string]int, interrupted bool) {
 	p.Variants, p.NotTried, p.Interrupted = found, nil, interrupted
 	for _, v := range s.Variants[len(found):] {
 		p.NotTried = append(p.NotTried, v.Name)
@@ -123,9 +123,9 @@ func (p *Rates) Found(found []Variant, s *scenarios.Scenario, limits map[string]
 	p.Exit = p.Decision.ExitCode()
 }
 
-// Hidden returns the share by which a confirmed rate may exceed the sustainable one:
+// Overstatement returns the share by which a confirmed rate may exceed the sustainable one:
 // a slowly growing queue may meet the SLO for the longer window.
-func (p *Rates) Hidden() float64 {
+func (p *Rates) Overstatement() float64 {
 	if p.Confirm <= 0 {
 		return 0
 	}

@@ -187,7 +187,7 @@ func (l *Limits) below(p, best LimitPoint, share float64) bool {
 	if p.Limit == best.Limit {
 		return false
 	}
-	i, ok := p.Against(best)
+	i, ok := p.RelativeTo(best)
 	return ok && i.High < share
 }
 

@@ -13,7 +13,7 @@ func TestSimulatedExample(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := capacity.Simulated(run)
+	s := capacity.CompareSimulation(run)
 	if s.Why != "" || s.Validated == nil || s.Validated.InSample == nil || !s.Validated.InSample.Within() {
 		t.Errorf("%+v", s)
 	}
@@ -29,7 +29,7 @@ func TestSimulatedSaysWhyNot(t *testing.T) {
 		t.Fatal(err)
 	}
 	run.Trials = run.Trials[:1]
-	if s := capacity.Simulated(run); s.Why == "" || s.Validated != nil {
+	if s := capacity.CompareSimulation(run); s.Why == "" || s.Validated != nil {
 		t.Errorf("%+v", s)
 	}
 }

@@ -97,7 +97,7 @@ func TestPlanExit(t *testing.T) {
 		"begun, no point": {found(capacity.Confirmed, capacity.Unfinished), true, 4},
 	} {
 		var p capacity.Rates
-		p.Found(test.found, &scenarios.Scenario{Variants: all}, nil, test.interrupted)
+		p.Conclude(test.found, &scenarios.Scenario{Variants: all}, nil, test.interrupted)
 		if p.Exit != test.want || len(p.NotTried) != 2-len(test.found) {
 			t.Errorf("%s: exit code %d, not tried %v, want %d", name, p.Exit, p.NotTried, test.want)
 		}

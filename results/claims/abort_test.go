@@ -61,7 +61,7 @@ func TestAbortIsNeverWrong(t *testing.T) {
 			}
 			about := trial.Variant == "ten"
 			if now := about && anew.Thresholds[0].Decision == verdict.Violated; now != (rule != "") {
-				t.Fatalf("after %d trials the aborter says %q, and a judgement of them all that it is %s", n+1, rule, anew.Thresholds[0].Decision)
+				t.Fatalf("after %d trials the aborter says %q, and a judgment of them all that it is %s", n+1, rule, anew.Thresholds[0].Decision)
 			}
 			if rule != "" && !isBroken {
 				t.Fatalf("%s: ended after %d trials, but the whole run says %s: %+v", rule, n+1, whole.Thresholds[0].Decision, whole.Thresholds[0].Evidence)

@@ -57,9 +57,9 @@ func documentsAt(x *summary.Index, variant, level string) Evidence {
 		if cutShort(t) {
 			// Documents that are missing because the SUT did not finish say nothing
 			// about its writes.
-			violations += d.Spoiled()
+			violations += d.StoredViolations()
 		} else {
-			violations += d.Broken()
+			violations += d.Violations()
 		}
 	}
 	gaps["not run"] += x.Blocks() - len(x.Trials(variant, level))

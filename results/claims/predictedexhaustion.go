@@ -15,7 +15,7 @@ import (
 // predicted time, and refuted if none did. It is inconclusive in between, or if a
 // trial never ran out or could not be predicted.
 func judgePredictedExhaustion(x *summary.Index, c scenarios.PredictedExhaustionClaim, judged *Claim) error {
-	return eachTrial(x, c.Of, c.Where, KindPredictedExhaustion, judged, func(trials []summary.Served, e *Evidence) (asClaimed int) {
+	return eachTrial(x, c.Of, c.Where, KindPredictedExhaustion, judged, func(trials []summary.ServiceTrial, e *Evidence) (asClaimed int) {
 		var errs []float64
 		for _, t := range trials {
 			out := t.TimeSeries.Exhausted

@@ -57,9 +57,9 @@ func eachService(x *summary.Index, of []string, where map[string]any, judged *Cl
 
 // eachTrial judges the measured trials of each variant at each selected level;
 // judge returns the number of trials that are as claimed.
-func eachTrial(x *summary.Index, of []string, where map[string]any, kind string, judged *Claim, judge func([]summary.Served, *Evidence) int) error {
+func eachTrial(x *summary.Index, of []string, where map[string]any, kind string, judged *Claim, judge func([]summary.ServiceTrial, *Evidence) int) error {
 	return eachService(x, of, where, judged, func(row summary.ServiceRow, l scenarios.Level, e *Evidence) {
-		trials := slices.DeleteFunc(x.Served(row.Variant, l), func(t summary.Served) bool { return !t.Measured() || t.TimeSeries == nil })
+		trials := slices.DeleteFunc(x.ServiceTrials(row.Variant, l), func(t summary.ServiceTrial) bool { return !t.Measured() || t.TimeSeries == nil })
 		e.Kind = kind
 		asClaimed := judge(trials, e)
 		e.Value = new(float64(asClaimed))

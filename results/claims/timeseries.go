@@ -23,7 +23,7 @@ func judgeTimeSeries(x *summary.Index, c scenarios.TimeSeriesClaim, judged *Clai
 		}
 		columns = append(columns, column)
 	}
-	return eachTrial(x, c.Of, c.Where, KindTimeSeries, judged, func(trials []summary.Served, e *Evidence) (asClaimed int) {
+	return eachTrial(x, c.Of, c.Where, KindTimeSeries, judged, func(trials []summary.ServiceTrial, e *Evidence) (asClaimed int) {
 		changes := map[results.Column][]summary.Change{}
 		for _, t := range trials {
 			holds, known := true, true

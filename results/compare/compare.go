@@ -131,7 +131,7 @@ func side(x *summary.Index) Side {
 	h := x.Run.Header
 	s := Side{
 		ID: h.ID, Scenario: h.ScenarioName, Started: h.Started, Environment: h.Environment, Revision: h.Fingerprint.Revision,
-		Modified: h.Fingerprint.Modified, Reference: x.Baseline(), Trials: len(x.Run.Trials), Planned: h.Planned, SUT: h.SUT,
+		Modified: h.Fingerprint.Modified, Reference: x.Reference(), Trials: len(x.Run.Trials), Planned: h.Planned, SUT: h.SUT,
 	}
 	for _, t := range x.Run.Trials {
 		if t.Outcome != results.OutcomeOK {

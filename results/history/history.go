@@ -42,12 +42,12 @@ type History struct {
 	// Level is the probability of finding a change in a series that has none.
 	Level  float64 `json:"level"`
 	Groups []Group `json:"groups"`
-	// Left holds the runs that are not in a group.
-	Left []Left `json:"left_out,omitempty"`
+	// Omitted holds the runs that are not in a group.
+	Omitted []Omitted `json:"left_out,omitempty"`
 }
 
-// Left is an omitted run with the reason.
-type Left struct {
+// Omitted is an omitted run with the reason.
+type Omitted struct {
 	Run string `json:"run"`
 	Why string `json:"why"`
 }
@@ -124,7 +124,7 @@ func (c Change) Relative() (share float64, ok bool) {
 // Collector collects runs; the zero value is ready to use.
 type Collector struct {
 	groups []*group
-	left   []Left
+	left   []Omitted
 	seen   map[string]bool // by ID
 }
 
@@ -145,8 +145,8 @@ type cell struct {
 	values                        map[string]float64 // by run
 }
 
-// LeaveOut records that a run is omitted, with the reason.
-func (c *Collector) LeaveOut(id, why string) { c.left = append(c.left, Left{Run: id, Why: why}) }
+// Omit records that a run is omitted, with the reason.
+func (c *Collector) Omit(id, why string) { c.left = append(c.left, Omitted{Run: id, Why: why}) }
 
 // Add adds a run, or records why it is omitted.
 func (c *Collector) Add(run *results.Run) {
@@ -158,23 +158,23 @@ func (c *Collector) Add(run *results.Run) {
 	c.seen[h.ID] = true
 	switch {
 	case duplicate:
-		c.LeaveOut(h.ID, "a copy of another run")
+		c.Omit(h.ID, "a copy of another run")
 		return
 	case h.Search:
-		c.LeaveOut(h.ID, "the search of a plan")
+		c.Omit(h.ID, "the search of a plan")
 		return
 	case !run.Complete:
-		c.LeaveOut(h.ID, fmt.Sprintf("not finished: %d of %d trials", len(run.Trials), h.Planned))
+		c.Omit(h.ID, fmt.Sprintf("not finished: %d of %d trials", len(run.Trials), h.Planned))
 		return
 	}
 	x, err := summary.NewIndex(run)
 	if err != nil {
-		c.LeaveOut(h.ID, err.Error())
+		c.Omit(h.ID, err.Error())
 		return
 	}
 	table, err := x.Table()
 	if err != nil {
-		c.LeaveOut(h.ID, err.Error())
+		c.Omit(h.ID, err.Error())
 		return
 	}
 	g := c.group(key{h.ScenarioName, h.Design(), h.Environment.Kind, h.Quick, machineOf(h.Fingerprint)})
@@ -242,8 +242,8 @@ func (g *group) add(metric string, row summary.Row, label, run string, value flo
 // the largest one first; the same runs give the same history.
 func (c *Collector) History(o Options) *History {
 	o = o.withDefaults()
-	h := &History{Level: o.Level, Groups: []Group{}, Left: slices.Clone(c.left)}
-	slices.SortFunc(h.Left, func(a, b Left) int { return cmp.Compare(a.Run, b.Run) })
+	h := &History{Level: o.Level, Groups: []Group{}, Omitted: slices.Clone(c.left)}
+	slices.SortFunc(h.Omitted, func(a, b Omitted) int { return cmp.Compare(a.Run, b.Run) })
 	for _, g := range c.groups {
 		h.Groups = append(h.Groups, g.history(o))
 	}

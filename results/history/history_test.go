@@ -60,7 +60,7 @@ func TestAChangeIsFoundInItsSeriesAlone(t *testing.T) {
 		c.Add(day(i+1, slowed(10, i+1)))
 	}
 	h := c.History(history.Options{})
-	if len(h.Groups) != 1 || len(h.Left) > 0 || len(h.Groups[0].Runs) != 16 || h.Level != 0.01 {
+	if len(h.Groups) != 1 || len(h.Omitted) > 0 || len(h.Groups[0].Runs) != 16 || h.Level != 0.01 {
 		t.Fatalf("%+v", h)
 	}
 	g := h.Groups[0]
@@ -129,13 +129,13 @@ func TestGroups(t *testing.T) {
 	add(17, func(r *results.Run) { r.Header.Search = true })
 	add(18, func(r *results.Run) { r.Trials[3].Variant = "unheard of" })
 	add(1, func(*results.Run) {})
-	c.LeaveOut("20260101", "damaged")
+	c.Omit("20260101", "damaged")
 	h := c.History(history.Options{})
 	var groups, left []string
 	for _, g := range h.Groups {
 		groups = append(groups, fmt.Sprintf("%s %d", g.Scenario, len(g.Runs)))
 	}
-	for _, l := range h.Left {
+	for _, l := range h.Omitted {
 		left = append(left, l.Why)
 	}
 	if got := strings.Join(groups, ", "); got != "another 1, report 3, report 1, report 1, report 1, report 1, report 1, report 1, report 1" {
@@ -165,7 +165,7 @@ func TestLimit(t *testing.T) {
 }
 
 func TestNothing(t *testing.T) {
-	if h := new(history.Collector).History(history.Options{}); h.Groups == nil || len(h.Groups)+len(h.Left) > 0 {
+	if h := new(history.Collector).History(history.Options{}); h.Groups == nil || len(h.Groups)+len(h.Omitted) > 0 {
 		t.Errorf("%+v", h)
 	}
 }

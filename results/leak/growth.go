@@ -7,8 +7,8 @@ import (
 	"floodgate/results/stats"
 )
 
-// Seen is one look at a process under somebody else's load.
-type Seen struct {
+// Observation is one look at a process under somebody else's load.
+type Observation struct {
 	At          time.Duration
 	Descriptors float64
 	// InProgress counts the requests in progress, or bounds them from above.
@@ -48,8 +48,8 @@ type Growth struct {
 
 const (
 	batches = 10
-	// MinSeen is the least number of looks for a verdict: three a batch.
-	MinSeen = 3 * batches
+	// MinObservations is the least number of looks for a verdict: three a batch.
+	MinObservations = 3 * batches
 	// student is the 97.5 % quantile of Student's t with eight degrees of freedom:
 	// ten batches without the two parameters of a line.
 	student = 2.306
@@ -64,25 +64,25 @@ const (
 	level  = 0.95
 )
 
-// Grow judges looks that are in the order of time. One seed gives one result.
+// EstimateGrowth judges looks that are in the order of time. One seed gives one result.
 //
 // Work that is measured imprecisely explains less than it causes. So while the
 // load grows, growth counts as a leak only if it is faster than in proportion
 // to the load.
-func Grow(seen []Seen, seed uint64) Growth {
+func EstimateGrowth(seen []Observation, seed uint64) Growth {
 	g := Growth{Cause: Undecided, N: len(seen)}
-	if len(seen) < MinSeen {
+	if len(seen) < MinObservations {
 		g.Why = "the watch was too short"
 		if len(seen) > 1 {
 			each := (seen[len(seen)-1].At - seen[0].At) / time.Duration(len(seen)-1)
-			g.Longer = time.Duration(MinSeen-len(seen)) * each
+			g.Longer = time.Duration(MinObservations-len(seen)) * each
 		}
 		return g
 	}
 	span := seen[len(seen)-1].At - seen[0].At
 	held, uncertain := g.hold(seen, seed)
-	descriptors := means(seen, func(s Seen) float64 { return s.Descriptors - held*s.InProgress })
-	load := through(means(seen, func(s Seen) float64 { return s.InProgress }))
+	descriptors := means(seen, func(s Observation) float64 { return s.Descriptors - held*s.InProgress })
+	load := through(means(seen, func(s Observation) float64 { return s.InProgress }))
 	line := through(descriptors)
 	last := len(seen) - 1
 	g.Now = line.at(seen[last].At.Seconds()) + held*load.at(seen[last].At.Seconds())
@@ -111,7 +111,7 @@ func Grow(seen []Seen, seed uint64) Growth {
 
 // hold estimates how many descriptors a request in progress holds, and how
 // uncertain that is; zero where the looks do not tell.
-func (g *Growth) hold(seen []Seen, seed uint64) (held, uncertain float64) {
+func (g *Growth) hold(seen []Observation, seed uint64) (held, uncertain float64) {
 	f := Fit{N: len(seen)}
 	for _, s := range seen { // seconds are what is completed
 		f.used = append(f.used, Sample{At: s.At, Descriptors: s.Descriptors, InFlight: s.InProgress, Completed: s.At.Seconds()})
@@ -143,7 +143,7 @@ func explained(descriptors, load line, held, start float64) float64 {
 type mean struct{ at, value float64 }
 
 // means returns those of ten batches of looks that follow each other.
-func means(seen []Seen, of func(Seen) float64) []mean {
+func means(seen []Observation, of func(Observation) float64) []mean {
 	all := make([]mean, batches)
 	for i := range all {
 		batch := seen[i*len(seen)/batches : (i+1)*len(seen)/batches]
@@ -184,24 +184,24 @@ func through(points []mean) line {
 	return l
 }
 
-// Forecast is when a limit is reached, from the last look on.
-type Forecast struct {
+// Exhaustion is when a limit is reached, from the last look on.
+type Exhaustion struct {
 	In time.Duration `json:"in_ns"`
 	// Low and High bound it with the confidence of the growth.
 	Low  time.Duration `json:"low_ns"`
 	High time.Duration `json:"high_ns"`
 }
 
-// Reaches returns when the limit is reached if the load stays and the leak goes
+// PredictExhaustion returns when the limit is reached if the load stays and the leak goes
 // on; false means that it is not a leak, or that it takes longer than ten years.
-func (g Growth) Reaches(limit float64) (Forecast, bool) {
+func (g Growth) PredictExhaustion(limit float64) (Exhaustion, bool) {
 	if g.Cause != Leak && g.Cause != Both {
-		return Forecast{}, false
+		return Exhaustion{}, false
 	}
 	after := func(perMinute float64) time.Duration {
 		const tenYears = 10 * 365 * 24 * 60
 		return time.Duration(min(max(0, limit-g.Now)/perMinute, tenYears) * float64(time.Minute))
 	}
-	f := Forecast{In: after(g.PerMinute.Estimate), Low: after(g.PerMinute.High), High: after(g.PerMinute.Low)}
+	f := Exhaustion{In: after(g.PerMinute.Estimate), Low: after(g.PerMinute.High), High: after(g.PerMinute.Low)}
 	return f, f.In < after(0)
 }

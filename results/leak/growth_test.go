@@ -21,11 +21,11 @@ type process struct {
 	imprecisely float64 // deviation of the requests as they are seen
 }
 
-func (p process) watch(seed uint64) []leak.Seen {
+func (p process) watch(seed uint64) []leak.Observation {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	keep := math.Exp(-1 / max(p.tau, 1e-9))
 	pool, wave := rng.NormFloat64()*p.noise, rng.NormFloat64()
-	var seen []leak.Seen
+	var seen []leak.Observation
 	for i := range p.seconds {
 		t := float64(i)
 		pool = keep*pool + math.Sqrt(1-keep*keep)*p.noise*rng.NormFloat64()
@@ -35,7 +35,7 @@ func (p process) watch(seed uint64) []leak.Seen {
 		if i >= 2*p.seconds/5 {
 			d += p.step
 		}
-		seen = append(seen, leak.Seen{
+		seen = append(seen, leak.Observation{
 			At: time.Duration(i) * time.Second, Descriptors: math.Round(d), InProgress: math.Round(max(0, work+p.imprecisely*rng.NormFloat64())),
 		})
 	}
@@ -46,7 +46,7 @@ func (p process) watch(seed uint64) []leak.Seen {
 func (p process) verdicts(n uint64) map[leak.Cause]int {
 	count := map[leak.Cause]int{}
 	for seed := range n {
-		count[leak.Grow(p.watch(seed), 1).Cause]++
+		count[leak.EstimateGrowth(p.watch(seed), 1).Cause]++
 	}
 	return count
 }
@@ -106,8 +106,8 @@ func TestForecastCoversTheTruth(t *testing.T) {
 	truth := (limit - 40.0) - 119 // seconds after the last look
 	covered, near := 0, 0
 	for seed := range uint64(n) {
-		g := leak.Grow(p.watch(seed), 1)
-		f, ok := g.Reaches(limit)
+		g := leak.EstimateGrowth(p.watch(seed), 1)
+		f, ok := g.PredictExhaustion(limit)
 		if !ok {
 			t.Fatalf("seed %d: no forecast of %+v", seed, g)
 		}
@@ -125,21 +125,21 @@ func TestForecastCoversTheTruth(t *testing.T) {
 
 func TestShortWatchIsInconclusive(t *testing.T) {
 	p := process{seconds: 12, leaks: 60}
-	g := leak.Grow(p.watch(1), 1)
+	g := leak.EstimateGrowth(p.watch(1), 1)
 	if g.Cause != leak.Undecided || g.Longer != 18*time.Second || g.PerMinute != nil {
 		t.Errorf("%+v, want inconclusive, and 18 s longer", g)
 	}
-	if _, ok := g.Reaches(100); ok {
+	if _, ok := g.PredictExhaustion(100); ok {
 		t.Error("a forecast without a leak")
 	}
-	if g := leak.Grow(nil, 1); g.Cause != leak.Undecided || g.Longer != 0 {
+	if g := leak.EstimateGrowth(nil, 1); g.Cause != leak.Undecided || g.Longer != 0 {
 		t.Errorf("no looks: %+v", g)
 	}
 }
 
 func TestSlowLeakIsForecastWithoutOverflow(t *testing.T) {
-	g := leak.Grow(process{seconds: 3600, leaks: 0.2}.watch(1), 1)
-	if f, ok := g.Reaches(1e9); ok {
+	g := leak.EstimateGrowth(process{seconds: 3600, leaks: 0.2}.watch(1), 1)
+	if f, ok := g.PredictExhaustion(1e9); ok {
 		t.Errorf("cause %s, limit reached in %v, want never", g.Cause, f.In)
 	}
 }

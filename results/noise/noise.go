@@ -71,7 +71,7 @@ func Diagnose(x *summary.Index) Diagnosis {
 	d.Watched = watched
 	d.Findings = append(d.Findings, machine...)
 	var table []Pairs
-	if base := x.Baseline(); base != "" {
+	if base := x.Reference(); base != "" {
 		for _, v := range x.Scenario.Variants {
 			for _, l := range x.LevelsOf(v.Name, base) {
 				if v.Name != base {

@@ -16,7 +16,7 @@ const bootstrapSeed = 1
 
 // judge judges the pairs in the order in which they were measured; over means that
 // no more will be measured.
-func (c *Cell) judge(design stats.Looks, pairs []Pair, over bool) error {
+func (c *Cell) judge(design stats.Design, pairs []Pair, over bool) error {
 	d, err := logRatios(pairs)
 	if err != nil {
 		return err
@@ -25,7 +25,7 @@ func (c *Cell) judge(design stats.Looks, pairs []Pair, over bool) error {
 	if over {
 		decide = design.Conclude
 	}
-	if c.Judged, err = decide(d); err != nil {
+	if c.Analysis, err = decide(d); err != nil {
 		return err
 	}
 	if len(pairs) == 0 { // an estimate of NaN is not valid JSON
@@ -68,19 +68,19 @@ func logRatios(pairs []Pair) ([]float64, error) {
 	return stats.LogRatios(b, a)
 }
 
-// Commanded holds the measurements of two commands.
-type Commanded struct {
+// CommandPairs holds the measurements of two commands.
+type CommandPairs struct {
 	// Pairs holds the pairs by metric, in the order in which they were measured.
 	Pairs map[string][]Pair
 	// Metric is the metric that decides; the others are only displayed.
 	Metric string
-	// Over reports that no more pairs will be measured.
-	Over bool
+	// Complete reports that no more pairs will be measured.
+	Complete bool
 }
 
 // JudgeCommands sets the cells and the exit code of v, a comparison of commands
 // whose design, kind and sides are set.
-func JudgeCommands(v *Outcome, m Commanded) error {
+func JudgeCommands(v *Outcome, m CommandPairs) error {
 	expected := map[string]*Detectable{}
 	for _, c := range v.Cells {
 		expected[c.Metric] = c.Expected
@@ -91,7 +91,7 @@ func JudgeCommands(v *Outcome, m Commanded) error {
 			continue
 		}
 		c := Cell{Metric: metric, Decides: metric == m.Metric, Expected: expected[metric]}
-		if err := c.judge(v.Design, m.Pairs[metric], m.Over || !c.Decides); err != nil {
+		if err := c.judge(v.Design, m.Pairs[metric], m.Complete || !c.Decides); err != nil {
 			return fmt.Errorf("judge %s: %w", metric, err)
 		}
 		c.Time = totalTime(m.Pairs[Wall])

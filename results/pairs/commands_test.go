@@ -29,8 +29,8 @@ func noisy(n int, ratio, sd float64, seed uint64) []pairs.Pair {
 
 func commands(t *testing.T, all []pairs.Pair, over bool) *pairs.Outcome {
 	t.Helper()
-	v := &pairs.Outcome{Kind: pairs.Commands, Design: stats.DefaultLooks()}
-	err := pairs.JudgeCommands(v, pairs.Commanded{Metric: pairs.Wall, Over: over, Pairs: map[string][]pairs.Pair{pairs.Wall: all}})
+	v := &pairs.Outcome{Kind: pairs.Commands, Design: stats.DefaultDesign()}
+	err := pairs.JudgeCommands(v, pairs.CommandPairs{Metric: pairs.Wall, Complete: over, Pairs: map[string][]pairs.Pair{pairs.Wall: all}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func commands(t *testing.T, all []pairs.Pair, over bool) *pairs.Outcome {
 }
 
 func TestCommandsAreJudgedByTheirPairs(t *testing.T) {
-	most := stats.DefaultLooks().At[len(stats.DefaultLooks().At)-1]
+	most := stats.DefaultDesign().At[len(stats.DefaultDesign().At)-1]
 	for _, c := range []struct {
 		name    string
 		n       int
@@ -70,8 +70,8 @@ func TestCommandsAreJudgedByTheirPairs(t *testing.T) {
 }
 
 func TestWhatIsShownDoesNotDecide(t *testing.T) {
-	v := &pairs.Outcome{Design: stats.DefaultLooks()}
-	err := pairs.JudgeCommands(v, pairs.Commanded{Metric: pairs.Wall, Pairs: map[string][]pairs.Pair{
+	v := &pairs.Outcome{Design: stats.DefaultDesign()}
+	err := pairs.JudgeCommands(v, pairs.CommandPairs{Metric: pairs.Wall, Pairs: map[string][]pairs.Pair{
 		pairs.Wall: noisy(8, 1, 0.005, 1), pairs.CPU: noisy(8, 2, 0.005, 1),
 	}})
 	if err != nil || v.Exit != verdict.ExitPassed || len(v.Cells) != 2 || v.Cells[1].Decision != verdict.Worse || v.Cells[1].Decides {
@@ -83,8 +83,8 @@ func TestWhatIsShownDoesNotDecide(t *testing.T) {
 }
 
 func TestNoMeasurementIsNoPass(t *testing.T) {
-	v := &pairs.Outcome{Design: stats.DefaultLooks(), Unmeasured: "B failed"}
-	err := pairs.JudgeCommands(v, pairs.Commanded{Metric: pairs.Wall, Over: true, Pairs: map[string][]pairs.Pair{pairs.Wall: noisy(8, 1, 0.005, 1)}})
+	v := &pairs.Outcome{Design: stats.DefaultDesign(), Unmeasured: "B failed"}
+	err := pairs.JudgeCommands(v, pairs.CommandPairs{Metric: pairs.Wall, Complete: true, Pairs: map[string][]pairs.Pair{pairs.Wall: noisy(8, 1, 0.005, 1)}})
 	if err != nil || v.Exit != verdict.ExitNotMeasured {
 		t.Errorf("%v: exit %d", err, v.Exit)
 	}
@@ -92,8 +92,8 @@ func TestNoMeasurementIsNoPass(t *testing.T) {
 
 func TestImpossibleFiguresAreErrors(t *testing.T) {
 	for _, bad := range []pairs.Pair{{A: 0, B: 1}, {A: 1, B: -1}, {A: math.NaN(), B: 1}, {A: 1, B: math.Inf(1)}} {
-		v := &pairs.Outcome{Design: stats.DefaultLooks()}
-		m := pairs.Commanded{Metric: pairs.Wall, Pairs: map[string][]pairs.Pair{pairs.Wall: append(noisy(8, 1, 0.01, 1), bad)}}
+		v := &pairs.Outcome{Design: stats.DefaultDesign()}
+		m := pairs.CommandPairs{Metric: pairs.Wall, Pairs: map[string][]pairs.Pair{pairs.Wall: append(noisy(8, 1, 0.01, 1), bad)}}
 		if err := pairs.JudgeCommands(v, m); err == nil || !strings.Contains(err.Error(), "judge wall") {
 			t.Errorf("%v: error %v", bad, err)
 		}
@@ -104,7 +104,7 @@ func TestImpossibleFiguresAreErrors(t *testing.T) {
 // same pairs give the same bytes.
 func TestAFinalVerdictStays(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		at := stats.DefaultLooks().At
+		at := stats.DefaultDesign().At
 		all := noisy(at[len(at)-1], rapid.Float64Range(0.8, 1.3).Draw(r, "ratio"), rapid.Float64Range(0.001, 0.1).Draw(r, "noise"), rapid.Uint64().Draw(r, "seed"))
 		final := verdict.Open
 		var reached []byte
@@ -131,10 +131,10 @@ func TestAFinalVerdictStays(t *testing.T) {
 
 // What the bootstrap said at one look is not said at the next, where it agrees.
 func TestRemarksAreOfTheLastLook(t *testing.T) {
-	v := &pairs.Outcome{Kind: pairs.Commands, Design: stats.DefaultLooks(), Notes: []string{"A and B are the same revision"}}
+	v := &pairs.Outcome{Kind: pairs.Commands, Design: stats.DefaultDesign(), Notes: []string{"A and B are the same revision"}}
 	noted := func(all []pairs.Pair) bool {
 		t.Helper()
-		if err := pairs.JudgeCommands(v, pairs.Commanded{Metric: pairs.Wall, Over: true, Pairs: map[string][]pairs.Pair{pairs.Wall: all}}); err != nil {
+		if err := pairs.JudgeCommands(v, pairs.CommandPairs{Metric: pairs.Wall, Complete: true, Pairs: map[string][]pairs.Pair{pairs.Wall: all}}); err != nil {
 			t.Fatal(err)
 		}
 		return slices.ContainsFunc(v.Remarks, func(n string) bool { return strings.Contains(n, "bootstrap") })

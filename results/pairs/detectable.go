@@ -18,7 +18,7 @@ const TypicalNoise = 0.06
 const detectableSeed = 1
 
 // detect simulates the design under the noise, and returns the effect that it detects.
-func detect(design stats.Looks, noise stats.Noise, sd float64, from string) (*Detectable, error) {
+func detect(design stats.Design, noise stats.Noise, sd float64, from string) (*Detectable, error) {
 	d := &Detectable{Noise: sd, From: from, Power: Power}
 	ratio, err := design.MinimumDetectable(noise, Power, detectableSeed)
 	if err != nil {

@@ -1,7 +1,7 @@
 // Package pairs judges two programs that ran alternately: is B worse than A? See
 // the example of [JudgeCommands].
 //
-// Times are judged by interim analyses that were fixed beforehand ([stats.Looks]).
+// Times are judged by interim analyses that were fixed beforehand ([stats.Design]).
 // Errors, documents and descriptors are counts, which are compared without a test,
 // except the failed requests of an HTTP service, some of which fail by chance.
 // All functions are pure functions of the measurements.
@@ -42,8 +42,8 @@ type Outcome struct {
 	// Scenario is the scenario that both ran; empty for commands.
 	Scenario string `json:"scenario,omitempty"`
 	// Seed determines the order in every pair.
-	Seed   uint64      `json:"seed"`
-	Design stats.Looks `json:"design"`
+	Seed   uint64       `json:"seed"`
+	Design stats.Design `json:"design"`
 	// FalseAlarm bounds the probability that any cell or tested count is judged worse
 	// although its ratio is at most 1 + margin; Missed bounds that of judging one not worse
 	// although its ratio is higher.
@@ -94,7 +94,7 @@ type Cell struct {
 	B *float64 `json:"b,omitempty"`
 	// Pairs is the number of complete pairs.
 	Pairs int `json:"pairs"`
-	stats.Judged
+	stats.Analysis
 	// Bootstrap is the bootstrap interval of the ratio; nil means too few pairs.
 	Bootstrap *stats.Interval `json:"bootstrap,omitempty"`
 	// Expected is the smallest worsening that the design detects under the noise known

@@ -11,8 +11,8 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Ran holds the measurements of two revisions.
-type Ran struct {
+// RevisionTrials holds the measurements of two revisions.
+type RevisionTrials struct {
 	A, B []results.Trial
 	// Blocks is the number of blocks that were run so far.
 	Blocks int
@@ -21,8 +21,8 @@ type Ran struct {
 	// Service reports that the trials are those of an HTTP service, which is judged
 	// by the figures of its requests instead of the makespan.
 	Service bool
-	// Over reports that no more pairs will be measured.
-	Over bool
+	// Complete reports that no more pairs will be measured.
+	Complete bool
 }
 
 // figure is a metric of a trial that is judged by interim analyses.
@@ -33,7 +33,7 @@ type figure struct {
 }
 
 // figures returns the metrics of the trials.
-func (r Ran) figures() []figure {
+func (r RevisionTrials) figures() []figure {
 	if r.Service {
 		return serviceFigures()
 	}
@@ -42,7 +42,7 @@ func (r Ran) figures() []figure {
 
 // JudgeTrials sets the cells, the counts and the exit code of v, a comparison of
 // revisions whose design, kind and sides are set, for the variants at the level.
-func JudgeTrials(v *Outcome, variants []string, level string, ran Ran) error {
+func JudgeTrials(v *Outcome, variants []string, level string, ran RevisionTrials) error {
 	expected := map[string]*Detectable{}
 	for _, c := range v.Cells {
 		expected[c.Name()] = c.Expected
@@ -59,7 +59,7 @@ func JudgeTrials(v *Outcome, variants []string, level string, ran Ran) error {
 			if c.Missing = pairing.Missing; without > 0 {
 				c.Missing = append(slices.Clone(c.Missing), summary.Missing{Why: f.metric + " not measured", Blocks: without})
 			}
-			if err := c.judge(v.Design, pairs, ran.Over || !f.decides); err != nil {
+			if err := c.judge(v.Design, pairs, ran.Complete || !f.decides); err != nil {
 				return fmt.Errorf("judge %s: %w", c.Name(), err)
 			}
 			if c.Time = time; f.metric == Makespan {
@@ -165,7 +165,7 @@ type countedFigure struct {
 }
 
 // counts compares the counts of both sides.
-func (v *Outcome) counts(variant string, a, b []*results.Trial, ran Ran) []Count {
+func (v *Outcome) counts(variant string, a, b []*results.Trial, ran RevisionTrials) []Count {
 	all := []countedFigure{
 		{"trials that crashed or hung", sum(unfinished), 0, ""},
 		{"errors", sum(errorsOf), 0, ""},
@@ -176,7 +176,7 @@ func (v *Outcome) counts(variant string, a, b []*results.Trial, ran Ran) []Count
 	var counts []Count
 	if ran.Service {
 		all = serviceCounts(ran.Descriptors)
-		counts = append(counts, v.failedRequests(a, b, ran.Over))
+		counts = append(counts, v.failedRequests(a, b, ran.Complete))
 	}
 	for _, c := range all {
 		x, y := c.of(a), c.of(b)
@@ -228,9 +228,9 @@ func documents(t *results.Trial) (int, bool) {
 		return 0, false
 	}
 	if n, _ := unfinished(t); n > 0 {
-		return t.Documents.Spoiled(), true
+		return t.Documents.StoredViolations(), true
 	}
-	return t.Documents.Broken(), true
+	return t.Documents.Violations(), true
 }
 
 func peak(t *results.Trial) (int, bool) {

@@ -35,13 +35,13 @@ func counted(treatment string) bool {
 // same reports whether nothing is injected, so that worse is a false alarm.
 func same(treatment string) bool { return treatment == Same || treatment == SameCounts }
 
-// SelfTested is the result of a self-test: what a gate can detect on a machine.
-type SelfTested struct {
+// SelfTestOutcome is the result of a self-test: what a gate can detect on a machine.
+type SelfTestOutcome struct {
 	ID      string              `json:"id"`
 	Started time.Time           `json:"started"`
 	Time    time.Duration       `json:"time_ns"` // as requested
 	Took    time.Duration       `json:"took_ns"`
-	Design  stats.Looks         `json:"design"`
+	Design  stats.Design        `json:"design"`
 	Seed    uint64              `json:"seed"`
 	Blocks  int                 `json:"blocks"`
 	Machine results.Fingerprint `json:"fingerprint"`
@@ -81,8 +81,8 @@ type SelfTest struct {
 // resampledRuns is the number of simulated gates.
 const resampledRuns = 1000
 
-// Tried holds the measurements of a self-test.
-type Tried struct {
+// SelfTestPairs holds the measurements of a self-test.
+type SelfTestPairs struct {
 	// Pairs holds the makespans by treatment, in the order in which they were measured.
 	Pairs map[string][]Pair
 	// Counted reports, for each pair of a treatment that is detected by counts, whether
@@ -93,7 +93,7 @@ type Tried struct {
 // JudgeSelfTest sets the rows and the exit code: failed if the rate of false alarms
 // is higher than the design allows or a count was missed, and inconclusive if a
 // treatment has too few pairs for one gate.
-func JudgeSelfTest(s *SelfTested, tried Tried) error {
+func JudgeSelfTest(s *SelfTestOutcome, tried SelfTestPairs) error {
 	s.Rows = nil
 	for _, treatment := range Treatments() {
 		row := SelfTest{Treatment: treatment}
@@ -125,7 +125,7 @@ func JudgeSelfTest(s *SelfTested, tried Tried) error {
 
 // gates runs gates of the design on the pairs, each beginning where the previous one
 // stopped. It ignores the remaining pairs, which are too few for another gate.
-func (r *SelfTest) gates(design stats.Looks, pairs []Pair) error {
+func (r *SelfTest) gates(design stats.Design, pairs []Pair) error {
 	d, err := logRatios(pairs)
 	if err != nil {
 		return err
@@ -171,7 +171,7 @@ func (r *SelfTest) gates(design stats.Looks, pairs []Pair) error {
 	return err
 }
 
-func (s *SelfTested) conclude() {
+func (s *SelfTestOutcome) conclude() {
 	all := []verdict.Decision{verdict.Passed}
 	for _, r := range s.Rows {
 		switch {
@@ -189,7 +189,7 @@ func (s *SelfTested) conclude() {
 const often = 0.8
 
 // Sentences describes what a gate can and cannot detect on this machine.
-func (s *SelfTested) Sentences() (all []string) {
+func (s *SelfTestOutcome) Sentences() (all []string) {
 	add := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
 	for _, r := range s.Rows {
 		switch {

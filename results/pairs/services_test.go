@@ -50,8 +50,8 @@ func (s served) trials(n int, seed uint64) []results.Trial {
 
 func serviceOutcome(t *testing.T, a, b served, blocks int, over bool) *pairs.Outcome {
 	t.Helper()
-	v := &pairs.Outcome{Kind: pairs.Revisions, Design: stats.DefaultLooks()}
-	ran := pairs.Ran{Service: true, Blocks: blocks, Descriptors: 10, Over: over, A: a.trials(blocks, 3), B: b.trials(blocks, 4)}
+	v := &pairs.Outcome{Kind: pairs.Revisions, Design: stats.DefaultDesign()}
+	ran := pairs.RevisionTrials{Service: true, Blocks: blocks, Descriptors: 10, Complete: over, A: a.trials(blocks, 3), B: b.trials(blocks, 4)}
 	if err := pairs.JudgeTrials(v, []string{"limit-10"}, "rate=100", ran); err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestFailuresByChanceAreNotWorse(t *testing.T) {
 		a := served{p99: 20, cpu: 0.5, open: 20, failed: chance}.trials(blocks, 1)
 		b := served{p99: 20, cpu: 0.5, open: 20, failed: chance}.trials(blocks, 2)
 		for n := 1; n <= blocks; n++ {
-			c := pairs.FailedRequests(stats.DefaultLooks(), a[:n], b[:n])
+			c := pairs.FailedRequests(stats.DefaultDesign(), a[:n], b[:n])
 			if c.Decision == verdict.Worse {
 				worse++
 				break

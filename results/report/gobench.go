@@ -44,7 +44,7 @@ func GoBench(w io.Writer, run *results.Run) error {
 	names := benchNames(x.Scenario.Variants)
 	for _, v := range x.Scenario.Variants {
 		for _, l := range x.LevelsOf(v.Name) {
-			pairing := x.Pair(v.Name, x.Baseline(), l.Name)
+			pairing := x.Pair(v.Name, x.Reference(), l.Name)
 			for _, t := range x.Trials(v.Name, l.Name) {
 				if t.Outcome == results.OutcomeOK {
 					fmt.Fprintf(b, "BenchmarkPipeline%s%s-%d 1%s\n", names[v.Name], levelPath(l), max(cmp.Or(f.GOMAXPROCS, f.Cores), 1), benchValues(t, pairing))

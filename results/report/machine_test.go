@@ -34,7 +34,7 @@ func TestProcessorsAreShown(t *testing.T) {
 			t.Errorf("no %q in\n%s", words, printed)
 		}
 	}
-	v := &pairs.Outcome{Design: stats.DefaultLooks(), A: pairs.Side{Name: "main", Revision: "1a2b", Toolchain: "go1.25.3"}, B: pairs.Side{Name: "working tree", Revision: "3c4d", Modified: true, Toolchain: "go1.26.8"}}
+	v := &pairs.Outcome{Design: stats.DefaultDesign(), A: pairs.Side{Name: "main", Revision: "1a2b", Toolchain: "go1.25.3"}, B: pairs.Side{Name: "working tree", Revision: "3c4d", Modified: true, Toolchain: "go1.26.8"}}
 	v.Machine = run.Header.Fingerprint
 	printed = rendered(t, func(w io.Writer) error { return report.Pairs(w, v, text.Options{Width: 200}) })
 	for _, words := range []string{want, "main (1a2b, go1.25.3)", "working tree (3c4d with changes, go1.26.8)"} {

@@ -144,7 +144,7 @@ func (p *printer) pairsConclusion(v *pairs.Outcome) {
 }
 
 // SelfTest writes what gates can detect on this machine for a terminal.
-func SelfTest(w io.Writer, s *pairs.SelfTested, o text.Options) error {
+func SelfTest(w io.Writer, s *pairs.SelfTestOutcome, o text.Options) error {
 	p := newPrinter(o)
 	p.Line(p.Bold("detection rates of gates on this machine"))
 	p.Wrapped("", fmt.Sprintf("Blocks of six trials in %s: %s. Every gate uses its own pairs, at most %d; the table shows the average. Margin: %s. Rates have exact 95 %% intervals.",
@@ -185,7 +185,7 @@ func SelfTest(w io.Writer, s *pairs.SelfTested, o text.Options) error {
 }
 
 // SelfTestJSON writes the self-test with all its figures.
-func SelfTestJSON(w io.Writer, s *pairs.SelfTested) error {
+func SelfTestJSON(w io.Writer, s *pairs.SelfTestOutcome) error {
 	return content.WriteJSON(w, s, fmt.Sprintf("self-test %s", s.ID))
 }
 

@@ -51,13 +51,13 @@ func TestPairs(t *testing.T) {
 }
 
 func TestSelfTest(t *testing.T) {
-	s := &pairs.SelfTested{ID: "20261123-080000.000-abcdef", Time: 10 * time.Minute, Took: 601 * time.Second, Design: stats.DefaultLooks(), Blocks: 120, Machine: reporttest.AnyMachine, Unmeasured: 1}
+	s := &pairs.SelfTestOutcome{ID: "20261123-080000.000-abcdef", Time: 10 * time.Minute, Took: 601 * time.Second, Design: stats.DefaultDesign(), Blocks: 120, Machine: reporttest.AnyMachine, Unmeasured: 1}
 	s.Design.Margin = 0.02
 	found, missed := make([]bool, 120), make([]bool, 120)
 	for i := range found {
 		found[i] = true
 	}
-	if err := pairs.JudgeSelfTest(s, pairs.Tried{
+	if err := pairs.JudgeSelfTest(s, pairs.SelfTestPairs{
 		Pairs:   map[string][]pairs.Pair{pairs.Same: reporttest.MadePairs(120, 1, 0.05), pairs.Latency5: reporttest.MadePairs(120, 1.04, 0.05), pairs.Latency10: reporttest.MadePairs(7, 1.09, 0.05)},
 		Counted: map[string][]bool{pairs.SameCounts: missed, pairs.Descriptors: found, pairs.LostWrite: append(missed[:1:1], found...)},
 	}); err != nil {

@@ -62,8 +62,8 @@ func WhatIf(w io.Writer, a *whatif.Answer, o text.Options) error {
 	p.Grid(checks)
 	p.Wrapped("", remark, verdict.Faint)
 	p.Line("")
-	p.Worsts()
-	p.Doubts()
+	p.LargestErrors()
+	p.Limitations()
 	return p.Flush(w, fmt.Sprintf("what-if %q", a.Spec))
 }
 

@@ -100,10 +100,10 @@ func History(w io.Writer, h *history.History, o text.Options) error {
 		}
 		p.group(g, h.Level)
 	}
-	if len(h.Left) > 0 {
+	if len(h.Omitted) > 0 {
 		p.Line("")
 		p.Line(p.Bold("omitted"))
-		for _, l := range h.Left {
+		for _, l := range h.Omitted {
 			p.Wrapped("  ", l.Run+": "+l.Why, verdict.Doubt)
 		}
 	}

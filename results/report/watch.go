@@ -51,7 +51,7 @@ func Watches(w io.Writer, watches []watched.Listed, o text.Options) error {
 			continue
 		}
 		h := listed.Watch.Header
-		g.Add(listed.ID, h.Started.UTC().Format(time.DateTime), h.Process.String(), text.Count(len(listed.Watch.Looks)), cmp.Or(string(listed.Watch.End), text.None))
+		g.Add(listed.ID, h.Started.UTC().Format(time.DateTime), h.Process.String(), text.Count(len(listed.Watch.Samples)), cmp.Or(string(listed.Watch.End), text.None))
 	}
 	g.Fit(p.Width)
 	p.Table(g)

@@ -7,9 +7,9 @@ import (
 )
 
 // What a machine's noise lets the default design find, before a run is begun.
-func ExampleLooks_MinimumDetectable() {
+func ExampleDesign_MinimumDetectable() {
 	for _, sd := range []float64{0.02, 0.06} {
-		ratio, err := stats.DefaultLooks().MinimumDetectable(stats.NormalNoise(sd), 0.95, 1)
+		ratio, err := stats.DefaultDesign().MinimumDetectable(stats.NormalNoise(sd), 0.95, 1)
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -22,7 +22,7 @@ func ExampleLooks_MinimumDetectable() {
 }
 
 // Eight pairs in each of which B took about a tenth longer decide at once.
-func ExampleLooks_Judge() {
+func ExampleDesign_Judge() {
 	a := []float64{100, 103, 98, 101, 99, 107, 100, 102}
 	b := []float64{111, 113, 109, 110, 112, 118, 109, 113}
 	d, err := stats.LogRatios(b, a)
@@ -30,7 +30,7 @@ func ExampleLooks_Judge() {
 		fmt.Println(err)
 		return
 	}
-	decision, err := stats.DefaultLooks().Judge(d)
+	decision, err := stats.DefaultDesign().Judge(d)
 	fmt.Println(decision.Decision, err)
 	fmt.Println(decision.Reason)
 	// Output:

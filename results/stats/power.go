@@ -67,7 +67,7 @@ type Rates struct {
 
 // Detection simulates runs in which B takes ratio times as long as A. At ratio 1,
 // Rates.Worse is the false alarm rate. The same arguments give the same result.
-func (l Looks) Detection(noise Noise, ratio float64, runs int, seed uint64) (Rates, error) {
+func (l Design) Detection(noise Noise, ratio float64, runs int, seed uint64) (Rates, error) {
 	if err := l.Validate(); err != nil {
 		return Rates{}, err
 	}
@@ -104,7 +104,7 @@ func shifted(d []float64, by float64) []float64 {
 	return s
 }
 
-// powerRuns is the number of runs that [Looks.MinimumDetectable] simulates: a
+// powerRuns is the number of runs that [Design.MinimumDetectable] simulates: a
 // power of 80 % is then known to within 2.5 %.
 const powerRuns = 1000
 
@@ -114,7 +114,7 @@ const powerRuns = 1000
 // of an interval above the limit, and returns the quantile power of these.
 // It ignores that futility may end a run early, which costs less than one
 // percentage point of power. The same arguments give the same result.
-func (l Looks) MinimumDetectable(noise Noise, power float64, seed uint64) (float64, error) {
+func (l Design) MinimumDetectable(noise Noise, power float64, seed uint64) (float64, error) {
 	if err := l.Validate(); err != nil {
 		return 0, err
 	}

@@ -17,7 +17,7 @@ func TestMinimumDetectable(t *testing.T) {
 		noise stats.Noise
 		power float64
 	}{{"normal", stats.NormalNoise(0.03), 0.8}, {"shared", sharedCI, 0.95}} {
-		l := stats.DefaultLooks()
+		l := stats.DefaultDesign()
 		ratio, err := l.MinimumDetectable(test.noise, test.power, 1)
 		if err != nil {
 			t.Fatal(err)
@@ -39,7 +39,7 @@ func TestMinimumDetectable(t *testing.T) {
 // Hodges-Lehmann estimate, whose variance is π/3 of the mean's.
 func TestMinimumDetectableTheory(t *testing.T) {
 	const sd, n = 0.05, 60
-	l := stats.Looks{At: []int{n}, Alpha: 0.05, Margin: 0.02}
+	l := stats.Design{At: []int{n}, Alpha: 0.05, Margin: 0.02}
 	got, err := l.MinimumDetectable(stats.NormalNoise(sd), 0.8, 3)
 	if err != nil {
 		t.Fatal(err)
@@ -51,7 +51,7 @@ func TestMinimumDetectableTheory(t *testing.T) {
 }
 
 func TestDetectionCounts(t *testing.T) {
-	l := stats.DefaultLooks()
+	l := stats.DefaultDesign()
 	still := func(_ *rand.Rand, n int) []float64 { return make([]float64, n) }
 	for ratio, want := range map[float64][3]float64{1: {0, 1, 0}, 1.2: {1, 0, 0}} {
 		got, err := l.Detection(still, ratio, 30, 1)
@@ -99,18 +99,18 @@ func TestRecordedNoiseKeepsNeighbors(t *testing.T) {
 }
 
 func TestPowerRefuses(t *testing.T) {
-	l, noise := stats.DefaultLooks(), stats.NormalNoise(0.03)
+	l, noise := stats.DefaultDesign(), stats.NormalNoise(0.03)
 	broken := func(_ *rand.Rand, n int) []float64 { return slices.Repeat([]float64{math.NaN()}, n) }
 	for name, err := range map[string]error{
 		"power 0":                 second(l.MinimumDetectable(noise, 0, 1)),
 		"power 1":                 second(l.MinimumDetectable(noise, 1, 1)),
-		"no design":               second(stats.Looks{}.MinimumDetectable(noise, 0.8, 1)),
+		"no design":               second(stats.Design{}.MinimumDetectable(noise, 0.8, 1)),
 		"noise not a number":      second(l.MinimumDetectable(broken, 0.8, 1)),
 		"ratio 0":                 second(l.Detection(noise, 0, 10, 1)),
 		"ratio not a number":      second(l.Detection(noise, math.NaN(), 10, 1)),
 		"ratio without end":       second(l.Detection(noise, math.Inf(1), 10, 1)),
 		"no runs":                 second(l.Detection(noise, 1, 0, 1)),
-		"no design to detect":     second(stats.Looks{}.Detection(noise, 1, 10, 1)),
+		"no design to detect":     second(stats.Design{}.Detection(noise, 1, 10, 1)),
 		"detection in no numbers": second(l.Detection(broken, 1, 10, 1)),
 		"nothing recorded":        second(stats.RecordedNoise(nil, 1)),
 		"recorded not a number":   second(stats.RecordedNoise([]float64{math.NaN()}, 1)),

@@ -36,14 +36,14 @@ func recorded(t *testing.T) map[string][]float64 {
 
 // On noise that was measured, its neighbors kept together, the looks raise no
 // more false alarms than they may: not at the default margin, and not without one.
-func TestLooksOnRecordedNoise(t *testing.T) {
+func TestDesignOnRecordedNoise(t *testing.T) {
 	const block, runs = 10, 500
 	for name, d := range recorded(t) {
 		noise, err := stats.RecordedNoise(d, block)
 		if err != nil {
 			t.Fatal(err)
 		}
-		l := stats.DefaultLooks()
+		l := stats.DefaultDesign()
 		same, err := l.Detection(noise, 1, runs, 1)
 		if err != nil {
 			t.Fatal(err)
@@ -60,7 +60,7 @@ func TestLooksOnRecordedNoise(t *testing.T) {
 		if name != waiting {
 			continue
 		}
-		tenth, err := stats.DefaultLooks().Detection(noise, 1.1, runs, 2)
+		tenth, err := stats.DefaultDesign().Detection(noise, 1.1, runs, 2)
 		if err != nil || same.NotWorse.Estimate < 0.95 || tenth.Worse.Estimate < 0.95 {
 			t.Errorf("%s: no change passes in %+v, +10 %% is found in %+v, %v", name, same.NotWorse, tenth.Worse, err)
 		}

@@ -9,13 +9,13 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Looks is a group-sequential design: the interim analyses, which are fixed
+// Design is a group-sequential design: the interim analyses, which are fixed
 // before the first pair is measured. Each analysis takes the [SignedRank]
 // interval at level 1 - Alpha/len(At). By Bonferroni's inequality, the
 // probability that any of them is wrong in a given direction is then at most
 // Alpha/2, for pairs that are independent and symmetric about their center. The
-// zero value is not valid; start from [DefaultLooks].
-type Looks struct {
+// zero value is not valid; start from [DefaultDesign].
+type Design struct {
 	// At holds the numbers of pairs at the analyses, in ascending order. The first
 	// must suffice for the level: 8 pairs if Alpha is 0.05 and there are four.
 	At []int `json:"at"`
@@ -25,12 +25,12 @@ type Looks struct {
 	// Margin is the worsening that passes, as a share: 0.05 is 5 %. It is at least
 	// 0; with 0, an unchanged program stays undecided.
 	Margin float64 `json:"margin"`
-	// Futility is the chance of a later decision, see [Judged], below which the
+	// Futility is the chance of a later decision, see [Analysis], below which the
 	// analyses end; from 0 (never) to below 1.
 	Futility float64 `json:"futility"`
 }
 
-// DefaultLooks returns the default design of a gate. Without a margin an
+// DefaultDesign returns the default design of a gate. Without a margin an
 // unchanged program never passes. A margin of half the effect to be found lets
 // most unchanged programs pass, and takes more pairs. The table shows 2,000
 // simulated runs each, on shared noise (trials vary by 3 %, on a host that drifts
@@ -53,12 +53,12 @@ type Looks struct {
 //
 // The remaining runs are undecided. On the shared noise the default design takes
 // 20 pairs on average without a change, and 21 to find +10 %.
-func DefaultLooks() Looks {
-	return Looks{At: []int{8, 14, 24, 40}, Alpha: 0.05, Margin: 0.05, Futility: 0.05}
+func DefaultDesign() Design {
+	return Design{At: []int{8, 14, 24, 40}, Alpha: 0.05, Margin: 0.05, Futility: 0.05}
 }
 
-// Judged is the result of an interim analysis.
-type Judged struct {
+// Analysis is the result of an interim analysis.
+type Analysis struct {
 	// Decision compares the ratio of B to A with the limit 1 + Margin. It is
 	// [verdict.Worse] if the interval lies above the limit, [verdict.NotWorse] if it
 	// ends at or below it, [verdict.Open] if another analysis is to follow, and
@@ -81,7 +81,7 @@ type Judged struct {
 }
 
 // Validate returns an error that describes the first invalid field, if any.
-func (l Looks) Validate() error {
+func (l Design) Validate() error {
 	switch {
 	case len(l.At) == 0:
 		return errors.New("interim analyses: want at least one number of pairs")
@@ -110,43 +110,43 @@ func (l Looks) Validate() error {
 const maxPairs = 2000
 
 // level returns the confidence level of each interval.
-func (l Looks) level() float64 { return 1 - l.Alpha/float64(len(l.At)) }
+func (l Design) level() float64 { return 1 - l.Alpha/float64(len(l.At)) }
 
 // Judge makes the analyses that the log-ratios d suffice for, in the order in
 // which the pairs were measured, and returns the first final decision, or else
 // the latest one. It ignores pairs after the last analysis and after a final
 // decision, so the result does not depend on how often it is called.
-func (l Looks) Judge(d []float64) (Judged, error) {
+func (l Design) Judge(d []float64) (Analysis, error) {
 	if err := l.Validate(); err != nil {
-		return Judged{}, err
+		return Analysis{}, err
 	}
 	if err := check(d, l.level()); err != nil {
-		return Judged{}, fmt.Errorf("interim analyses: %w", err)
+		return Analysis{}, fmt.Errorf("interim analyses: %w", err)
 	}
-	judged := Judged{Decision: verdict.Open, Next: l.At[0], Chance: 1, Reason: fmt.Sprintf("%d of %d pairs before the first interim analysis", len(d), l.At[0])}
+	judged := Analysis{Decision: verdict.Open, Next: l.At[0], Chance: 1, Reason: fmt.Sprintf("%d of %d pairs before the first interim analysis", len(d), l.At[0])}
 	for i, n := range l.At {
 		if len(d) < n || judged.Decision != verdict.Open {
 			break
 		}
 		var err error
 		if judged, err = l.analyze(d[:n], i, judged.AlphaSpent, l.At[i+1:]); err != nil {
-			return Judged{}, err
+			return Analysis{}, err
 		}
 	}
 	return judged, nil
 }
 
-// Conclude is [Looks.Judge] when no more pairs will be measured because time or
+// Conclude is [Design.Judge] when no more pairs will be measured because time or
 // blocks ran out, for a reason that is independent of the pairs. If another
 // analysis was to follow, it is made early, of all pairs and at its own level.
 // The decision is never [verdict.Open].
-func (l Looks) Conclude(d []float64) (Judged, error) {
+func (l Design) Conclude(d []float64) (Analysis, error) {
 	judged, err := l.Judge(d)
 	if err != nil || judged.Decision != verdict.Open {
 		return judged, err
 	}
 	if need := signedRankNeed(l.level()); len(d) < need {
-		x := Judged{
+		x := Analysis{
 			Decision: verdict.Undecided,
 			Ratio:    Interval{Level: l.level(), N: len(d)},
 			Reason:   (&TooFewError{N: len(d), Need: need, Level: l.level()}).Error(),
@@ -166,13 +166,13 @@ func (l Looks) Conclude(d []float64) (Judged, error) {
 
 // analyze judges one interval; later holds the numbers of pairs at the remaining
 // analyses.
-func (l Looks) analyze(d []float64, index int, spent float64, later []int) (Judged, error) {
+func (l Design) analyze(d []float64, index int, spent float64, later []int) (Analysis, error) {
 	interval, err := SignedRank(d, l.level())
 	if err != nil {
-		return Judged{}, fmt.Errorf("interim analysis %d: %w", index+1, err)
+		return Analysis{}, fmt.Errorf("interim analysis %d: %w", index+1, err)
 	}
 	limit := 1 + l.Margin
-	x := Judged{Ratio: interval.Exp(), Interim: index + 1, AlphaSpent: spent + 1 - interval.Achieved}
+	x := Analysis{Ratio: interval.Exp(), Interim: index + 1, AlphaSpent: spent + 1 - interval.Achieved}
 	switch x.Ratio.Side(limit) {
 	case +1:
 		x.Decision, x.Reason = verdict.Worse, fmt.Sprintf("low end %.4g above %.4g", x.Ratio.Low, limit)
@@ -204,7 +204,7 @@ func (l Looks) analyze(d []float64, index int, spent float64, later []int) (Judg
 // and variance s²(1/n - 1/m), and its interval reaches z s/√m to either side.
 // The sum of the probabilities that an interval lies on one side of the limit is
 // at least the probability that any of them does.
-func (l Looks) chance(d []float64, e float64, later []int) float64 {
+func (l Design) chance(d []float64, e float64, later []int) float64 {
 	if len(later) == 0 {
 		return 0
 	}

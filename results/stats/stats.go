@@ -1,12 +1,12 @@
 // Package stats computes intervals and decisions from few, noisy, paired
-// measurements. The example of [Looks.Judge] decides after eight pairs that a
+// measurements. The example of [Design.Judge] decides after eight pairs that a
 // change is worse.
 //
 // Measurements come in blocks, so the unit is the pair: the logarithm of the
 // ratio of two times of one block. [SignedRank] estimates its center with an
 // exact interval that is valid for any symmetric distribution and sample size;
 // [Bootstrap] checks it by resampling; [RankSum] compares unpaired samples.
-// [Looks] judges pairs while they are measured. All are pure functions, and none
+// [Design] judges pairs while they are measured. All are pure functions, and none
 // changes its arguments.
 //
 // Sources: M. Hollander, D. A. Wolfe, E. Chicken, Nonparametric Statistical

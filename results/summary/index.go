@@ -95,9 +95,9 @@ func (x *Index) runs(variant string, l scenarios.Level) bool {
 // Blocks returns the number of trials planned for each cell.
 func (x *Index) Blocks() int { return x.Scenario.Blocks }
 
-// Baseline returns the reference variant of the table's reductions, which is the
+// Reference returns the reference variant of the table's reductions, which is the
 // first with strategy sequential; empty means that there is none.
-func (x *Index) Baseline() string {
+func (x *Index) Reference() string {
 	for _, v := range x.Scenario.Variants {
 		if v.Strategy == pipeline.KindSequential {
 			return v.Name

@@ -93,8 +93,8 @@ func (x *Index) Service() ([]ServiceRow, error) {
 	return rows, nil
 }
 
-// Served is a trial of a service with its time series.
-type Served struct {
+// ServiceTrial is a trial of a service with its time series.
+type ServiceTrial struct {
 	*results.Trial
 	TimeSeries *TimeSeries // nil if the trial broke off
 	// Seed is for the resampling of its figures.
@@ -102,11 +102,11 @@ type Served struct {
 	NoFile int
 }
 
-// Served returns the trials of a variant at a level.
-func (x *Index) Served(variant string, l scenarios.Level) []Served {
-	var all []Served
+// ServiceTrials returns the trials of a variant at a level.
+func (x *Index) ServiceTrials(variant string, l scenarios.Level) []ServiceTrial {
+	var all []ServiceTrial
 	for _, t := range x.Trials(variant, l.Name) {
-		s := Served{Trial: t, Seed: x.Seed(variant, l.Name), NoFile: l.Scenario.SUT.NoFile}
+		s := ServiceTrial{Trial: t, Seed: x.Seed(variant, l.Name), NoFile: l.Scenario.SUT.NoFile}
 		if limit := t.Descriptors.Limit; limit > 0 {
 			s.NoFile = limit
 		}
@@ -119,14 +119,14 @@ func (x *Index) Served(variant string, l scenarios.Level) []Served {
 }
 
 // Measured reports whether the trial was recorded to its end.
-func (s Served) Measured() bool {
+func (s ServiceTrial) Measured() bool {
 	return s.Outcome == results.OutcomeOK || s.Outcome == results.OutcomeStalled
 }
 
 // ServiceAt summarizes one variant at one level.
 func (x *Index) ServiceAt(variant string, l scenarios.Level) (ServiceRow, error) {
 	row := ServiceRow{Variant: variant, Level: l.Name, Planned: x.Blocks(), NoFile: l.Scenario.SUT.NoFile, Unit: l.Scenario.Service.Unit()}
-	trials := x.Served(variant, l)
+	trials := x.ServiceTrials(variant, l)
 	for _, t := range trials {
 		row.NoFile = t.NoFile
 	}
@@ -136,9 +136,9 @@ func (x *Index) ServiceAt(variant string, l scenarios.Level) (ServiceRow, error)
 	return row, nil
 }
 
-func (r *ServiceRow) add(trials []Served) error {
+func (r *ServiceRow) add(trials []ServiceTrial) error {
 	var response, accepted, service, lag Merger
-	var exhausted []Served
+	var exhausted []ServiceTrial
 	var fits []judged
 	for _, t := range trials {
 		r.count(t)
@@ -172,11 +172,11 @@ func (r *ServiceRow) add(trials []Served) error {
 }
 
 // setExhausted describes the median exhausted trial by time.
-func (r *ServiceRow) setExhausted(exhausted []Served) {
+func (r *ServiceRow) setExhausted(exhausted []ServiceTrial) {
 	if r.Exhausted = len(exhausted); r.Exhausted == 0 {
 		return
 	}
-	slices.SortStableFunc(exhausted, func(a, b Served) int { return cmp.Compare(a.TimeSeries.Exhausted.At, b.TimeSeries.Exhausted.At) })
+	slices.SortStableFunc(exhausted, func(a, b ServiceTrial) int { return cmp.Compare(a.TimeSeries.Exhausted.At, b.TimeSeries.Exhausted.At) })
 	middle := exhausted[(len(exhausted)-1)/2]
 	r.FirstExhausted = middle.TimeSeries.Exhausted
 	if at, ok := middle.TimeSeries.PredictExhaustion(middle.NoFile, middle.Seed); ok {
@@ -186,7 +186,7 @@ func (r *ServiceRow) setExhausted(exhausted []Served) {
 
 // count adds a trial: what it opened, wrote and lost whatever its outcome, and what
 // became of its reports if it was measured.
-func (r *ServiceRow) count(t Served) {
+func (r *ServiceRow) count(t ServiceTrial) {
 	if t.Measured() {
 		r.Measured++
 	} else {
@@ -264,7 +264,7 @@ func (r *ServiceRow) setCause(fits []judged) {
 
 // judged is a fit and the cause that it shows.
 type judged struct {
-	trial Served
+	trial ServiceTrial
 	fit   *leak.Fit
 	cause leak.Cause
 }

@@ -86,7 +86,7 @@ type Reduction struct {
 
 // Table summarizes the run.
 func (x *Index) Table() (*Table, error) {
-	table := &Table{Reference: x.Baseline()}
+	table := &Table{Reference: x.Reference()}
 	for _, l := range x.Levels {
 		for _, v := range x.Scenario.Variants {
 			if !x.runs(v.Name, l) {
@@ -202,7 +202,7 @@ func (r Row) ErrorCount() (n int) {
 func (r Row) Outcomes() []string { return slices.Sorted(maps.Keys(r.NotOK)) }
 
 func (x *Index) reduction(variant, level string) (*Reduction, error) {
-	base := x.Baseline()
+	base := x.Reference()
 	if base == "" || base == variant {
 		return nil, nil
 	}

@@ -31,8 +31,8 @@ type Outcome struct {
 	// Limit is the last soft RLIMIT_NOFILE.
 	Limit uint64 `json:"limit"`
 	// Exhaustion is when the limit is reached; nil means that no leak leads there.
-	Exhaustion *leak.Forecast `json:"exhaustion,omitempty"`
-	End        End            `json:"end,omitempty"`
+	Exhaustion *leak.Exhaustion `json:"exhaustion,omitempty"`
+	End        End              `json:"end,omitempty"`
 	// Took is the time from the start of the watch to its last look.
 	Took time.Duration `json:"took_ns"`
 	// Notes are what limits the verdict.
@@ -45,8 +45,8 @@ type Kind struct {
 	// Name says what they are, such as "connections to 127.0.0.1:27017, ESTABLISHED".
 	Name  string `json:"name"`
 	First int    `json:"first"`
-	Least int    `json:"least"`
-	Most  int    `json:"most"`
+	Min   int    `json:"least"`
+	Max   int    `json:"most"`
 	Last  int    `json:"last"`
 	// Idle connections among the last.
 	Idle int `json:"idle,omitempty"`
@@ -64,31 +64,31 @@ const seed = 1
 // there were enough looks.
 func Judge(w *Watch) *Outcome {
 	o := &Outcome{ID: w.Header.ID, Process: w.Header.Process, End: w.End, Notes: slices.Clone(w.Warnings), Kinds: []Kind{}}
-	if w.Header.Blind != "" {
-		o.Notes = append(o.Notes, w.Header.Blind)
+	if w.Header.Limitation != "" {
+		o.Notes = append(o.Notes, w.Header.Limitation)
 	}
-	var seen []leak.Seen
+	var seen []leak.Observation
 	var working []int
 	now := 0 // in progress
-	for _, l := range w.Looks {
+	for _, l := range w.Samples {
 		if l.Kinds != nil {
 			now = l.Kinds.InProgress
 			working = append(working, now)
 		}
-		seen = append(seen, leak.Seen{At: l.At, Descriptors: float64(l.Descriptors), InProgress: float64(now)})
+		seen = append(seen, leak.Observation{At: l.At, Descriptors: float64(l.Descriptors), InProgress: float64(now)})
 		o.Limit, o.Took = l.Limit, l.At
 	}
-	o.Growth = leak.Grow(seen, seed)
+	o.Growth = leak.EstimateGrowth(seen, seed)
 	if slices.Sort(working); len(working) > 0 {
 		o.InProgress = [2]int{working[len(working)/20], working[len(working)-1-len(working)/20]}
 	}
-	o.Kinds = kinds(w.Looks)
+	o.Kinds = kinds(w.Samples)
 	o.Decision = decide(o.Cause)
-	if o.Cause == leak.Undecided && o.PerMinute == nil && w.End == EndGone {
+	if o.Cause == leak.Undecided && o.PerMinute == nil && w.End == EndExited {
 		o.Decision = verdict.NotMeasured
 	}
 	o.Exit = o.Decision.ExitCode()
-	if f, ok := o.Reaches(float64(o.Limit)); ok {
+	if f, ok := o.PredictExhaustion(float64(o.Limit)); ok {
 		o.Exhaustion = &f
 	}
 	o.Statement = o.statement()
@@ -108,7 +108,7 @@ func decide(c leak.Cause) verdict.Decision {
 // statement is the verdict in a sentence.
 func (o *Outcome) statement() string {
 	if o.PerMinute == nil {
-		if o.End == EndGone {
+		if o.End == EndExited {
 			return "the process ended, and " + o.Why
 		}
 		return o.Why + o.longer()
@@ -195,7 +195,7 @@ func (k *Kinds) counts() []Kind {
 		all = append(all, Kind{Name: between(c) + ", " + c.State, Last: c.Count, Idle: c.Idle, connections: c})
 	}
 	for _, other := range []Kind{
-		{Name: "smaller groups of connections", Last: k.Beyond}, {Name: "listening sockets", Last: k.Listening},
+		{Name: "smaller groups of connections", Last: k.Unlisted}, {Name: "listening sockets", Last: k.Listening},
 		{Name: "files", Last: k.Files}, {Name: "pipes", Last: k.Pipes}, {Name: "epoll, eventfd and timers", Last: k.Runtime},
 		{Name: "Unix sockets", Last: k.Unix}, {Name: "UDP sockets", Last: k.UDP}, {Name: "sockets without a connection", Last: k.Sockets},
 		{Name: "others", Last: k.Other},
@@ -208,7 +208,7 @@ func (k *Kinds) counts() []Kind {
 }
 
 // kinds follows every kind of descriptors over the looks that tell them.
-func kinds(looks []Look) []Kind {
+func kinds(looks []Sample) []Kind {
 	var times []float64 // in minutes
 	counts := map[string][]float64{}
 	last := map[string]Kind{}
@@ -230,7 +230,7 @@ func kinds(looks []Look) []Kind {
 		if k.Last = int(values[len(values)-1]); k.Last == 0 {
 			k.Idle = 0
 		}
-		k.First, k.Least, k.Most = int(values[0]), int(slices.Min(values)), int(slices.Max(values))
+		k.First, k.Min, k.Max = int(values[0]), int(slices.Min(values)), int(slices.Max(values))
 		k.PerMinute = slope(times, values)
 		all = append(all, k)
 	}
@@ -258,7 +258,7 @@ func slope(x, y []float64) float64 {
 
 // PerMinute returns the growth of the descriptors by a straight line through the
 // looks so far, for a person who watches; false means that there are too few.
-func PerMinute(looks []Look) (float64, bool) {
+func PerMinute(looks []Sample) (float64, bool) {
 	if len(looks) < 5 {
 		return 0, false
 	}
@@ -290,7 +290,7 @@ type Count struct {
 
 // Counts returns the number of descriptors of a named kind at every look that tells
 // kinds.
-func Counts(looks []Look, name string) (all []Count) {
+func Counts(looks []Sample, name string) (all []Count) {
 	for _, l := range looks {
 		if l.Kinds == nil {
 			continue

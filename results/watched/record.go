@@ -40,8 +40,8 @@ type Header struct {
 	Process Process  `json:"process"`
 	// Every is the time between two looks.
 	Every time.Duration `json:"every_ns"`
-	// Blind says what could not be seen of the process; empty means nothing.
-	Blind       string              `json:"blind,omitempty"`
+	// Limitation says what could not be seen of the process; empty means nothing.
+	Limitation  string              `json:"blind,omitempty"`
 	Fingerprint results.Fingerprint `json:"fingerprint"`
 }
 
@@ -65,8 +65,8 @@ func (p Process) String() string {
 	return fmt.Sprintf("%s (process %d)", p.Name, p.PID)
 }
 
-// Look is what was seen at one moment.
-type Look struct {
+// Sample is what was seen at one moment.
+type Sample struct {
 	// At is the time since the start of the watch.
 	At          time.Duration `json:"at_ns"`
 	Descriptors int           `json:"descriptors"`
@@ -94,8 +94,8 @@ type Kinds struct {
 	Other       int           `json:"other"`
 	Listening   int           `json:"listening"`
 	Connections []Connections `json:"connections,omitempty"`
-	// Beyond are connections of groups that are too small and too many to be listed.
-	Beyond int `json:"connections_beyond,omitempty"`
+	// Unlisted are connections of groups that are too small and too many to be listed.
+	Unlisted int `json:"connections_beyond,omitempty"`
 	// InProgress is an upper bound on the requests in progress.
 	InProgress int `json:"in_progress_at_most"`
 	// Accepted are accepted connections in any state.
@@ -122,7 +122,7 @@ type End string
 const (
 	EndTime        End = "time"        // it took as long as it should
 	EndInterrupted End = "interrupted" // by Ctrl-C or SIGTERM
-	EndGone        End = "process ended"
+	EndExited      End = "process ended"
 )
 
 // footer is the last line of a watch that was not killed.
@@ -132,10 +132,10 @@ type footer struct {
 
 // Watch is a stored watch.
 type Watch struct {
-	Path   string
-	Header Header
-	Looks  []Look
-	End    End
+	Path    string
+	Header  Header
+	Samples []Sample
+	End     End
 	// Warnings tell about an unfinished last line.
 	Warnings []string
 }
@@ -173,7 +173,7 @@ func (s *Store) Dir() string { return s.dir }
 
 // Append writes a look. What was appended survives the end of this process, by
 // whatever signal.
-func (s *Store) Append(l Look) error { return s.line(l) }
+func (s *Store) Append(l Sample) error { return s.line(l) }
 
 // Finish writes why the watch ended, and waits until all of it is on disk.
 func (s *Store) Finish(e End) error {
@@ -254,20 +254,20 @@ func (w *Watch) accept(number int, line []byte) error {
 		if err := strict(line, &f); err != nil {
 			return fmt.Errorf("end: %w", err)
 		}
-		if f.End != EndTime && f.End != EndInterrupted && f.End != EndGone {
-			return fmt.Errorf("unknown end %q (want %q, %q or %q)", f.End, EndTime, EndInterrupted, EndGone)
+		if f.End != EndTime && f.End != EndInterrupted && f.End != EndExited {
+			return fmt.Errorf("unknown end %q (want %q, %q or %q)", f.End, EndTime, EndInterrupted, EndExited)
 		}
 		w.End = f.End
 		return nil
 	}
-	var l Look
+	var l Sample
 	if err := strict(line, &l); err != nil {
 		return fmt.Errorf("look: %w", err)
 	}
-	if n := len(w.Looks); l.At < 0 || n > 0 && l.At <= w.Looks[n-1].At {
+	if n := len(w.Samples); l.At < 0 || n > 0 && l.At <= w.Samples[n-1].At {
 		return fmt.Errorf("look: time %v does not come after the one before", l.At)
 	}
-	w.Looks = append(w.Looks, l)
+	w.Samples = append(w.Samples, l)
 	return nil
 }
 

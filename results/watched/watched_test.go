@@ -36,7 +36,7 @@ func (p process) watch(end watched.End) *watched.Watch {
 		if n := p.leaked(i) + p.held*working; n > 0 {
 			k.Connections = append(k.Connections, watched.Connections{Endpoint: "127.0.0.1:27017", State: "ESTABLISHED", Count: n, Idle: p.leaked(i)})
 		}
-		w.Looks = append(w.Looks, watched.Look{
+		w.Samples = append(w.Samples, watched.Sample{
 			At: time.Duration(i) * time.Second, Descriptors: 34 + p.leaked(i) + p.held*working, Limit: p.limit, Threads: 8, RSS: 30 << 20, Kinds: k,
 		})
 	}
@@ -67,8 +67,8 @@ func TestStatements(t *testing.T) {
 		}},
 		"short":  {process{looks: 10, leaked: none}.watch(watched.EndInterrupted), verdict.Inconclusive, []string{"the watch was too short; watch for at least 20 s longer"}},
 		"killed": {process{looks: 10, leaked: none}.watch(""), verdict.Inconclusive, []string{"the watch was too short"}},
-		"ended":  {process{looks: 10, leaked: none}.watch(watched.EndGone), verdict.NotMeasured, []string{"the process ended, and the watch was too short"}},
-		"ended late": {process{looks: 100, leaked: everyFive, limit: 64}.watch(watched.EndGone), verdict.Failed, []string{
+		"ended":  {process{looks: 10, leaked: none}.watch(watched.EndExited), verdict.NotMeasured, []string{"the process ended, and the watch was too short"}},
+		"ended late": {process{looks: 100, leaked: everyFive, limit: 64}.watch(watched.EndExited), verdict.Failed, []string{
 			"descriptors grow by 12.0 a minute",
 		}},
 		"nothing": {process{}.watch(""), verdict.Inconclusive, []string{"the watch was too short"}},
@@ -90,13 +90,13 @@ func TestStatements(t *testing.T) {
 
 func TestKindsAreFollowed(t *testing.T) {
 	w := process{looks: 61, leaked: func(second int) int { return min(second, 30) }}.watch(watched.EndTime)
-	w.Looks[3].Kinds = nil // only counted
+	w.Samples[3].Kinds = nil // only counted
 	o := watched.Judge(w)
 	first := o.Kinds[0]
-	if first.Name != "connections to 127.0.0.1:27017, ESTABLISHED" || first.First != 0 || first.Most != 30 || first.Last != 30 || first.Idle != 30 {
+	if first.Name != "connections to 127.0.0.1:27017, ESTABLISHED" || first.First != 0 || first.Max != 30 || first.Last != 30 || first.Idle != 30 {
 		t.Errorf("fastest-growing kind %+v", first)
 	}
-	counts := watched.Counts(w.Looks, first.Name)
+	counts := watched.Counts(w.Samples, first.Name)
 	if len(counts) != 60 || counts[0].Count != 0 || counts[59].Count != 30 {
 		t.Errorf("%d counts, from %+v to %+v", len(counts), counts[0], counts[59])
 	}
@@ -113,7 +113,7 @@ func store(t *testing.T, w *watched.Watch) string {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	for _, l := range w.Looks {
+	for _, l := range w.Samples {
 		if err := s.Append(l); err != nil {
 			t.Fatal(err)
 		}
@@ -151,8 +151,8 @@ func TestKilledWatchKeepsItsLooks(t *testing.T) {
 		t.Fatal(err)
 	}
 	w, err := watched.Parse(path, append(src, `{"at_ns":4000`...))
-	if err != nil || len(w.Looks) != 40 || len(w.Warnings) != 1 || w.End != "" {
-		t.Fatalf("%d looks, warnings %v, end %q, %v", len(w.Looks), w.Warnings, w.End, err)
+	if err != nil || len(w.Samples) != 40 || len(w.Warnings) != 1 || w.End != "" {
+		t.Fatalf("%d looks, warnings %v, end %q, %v", len(w.Samples), w.Warnings, w.End, err)
 	}
 	if o := watched.Judge(w); o.Decision != verdict.Failed || len(o.Notes) != 1 {
 		t.Errorf("%s with notes %v: %s", o.Decision, o.Notes, o.Statement)

@@ -77,7 +77,7 @@ func (s *Sweep) Validate() (Validation, error) {
 }
 
 func (s *Sweep) check(p Point, m Model) (Check, error) {
-	c := Check{Variant: p.Variant.Name, Items: p.Items, Trials: p.Trials, Makespan: p.Makespan, Min: p.Least, Max: p.Most, P99: p.P99}
+	c := Check{Variant: p.Variant.Name, Items: p.Items, Trials: p.Trials, Makespan: p.Makespan, Min: p.Min, Max: p.Max, P99: p.P99}
 	with, beyond, err := s.errors(p, m)
 	if err != nil {
 		return c, err

@@ -24,8 +24,8 @@ type Point struct {
 	Items   int
 	Trials  int
 	NoFile  int
-	// Makespan is the median, Least the minimum and Most the maximum of the trials.
-	Makespan, Least, Most time.Duration
+	// Makespan is the median, Min the minimum and Max the maximum of the trials.
+	Makespan, Min, Max time.Duration
 	// P99 is that of the time of an item, without queueing for a slot.
 	P99 time.Duration
 	// Baseline is the number of descriptors before the first client, and Peak the
@@ -129,7 +129,7 @@ func NewPoint(v scenarios.Variant, trials []*results.Trial) (Point, error) {
 	}
 	p.Failed = float64(failed) / float64(p.Items*p.Trials)
 	p.Makespan, p.P99 = time.Duration(median(makespans)), time.Duration(median(p99s))
-	p.Least, p.Most = time.Duration(slices.Min(makespans)), time.Duration(slices.Max(makespans))
+	p.Min, p.Max = time.Duration(slices.Min(makespans)), time.Duration(slices.Max(makespans))
 	p.Baseline, p.Peak = int(median(baselines)), int(median(peaks))
 	p.service = service{typical(fetch), typical(write), typical(checkout), typical(connect)}
 	return p, nil
@@ -238,7 +238,7 @@ func FromPlan(run *results.Run) ([]Point, error) {
 	}
 	var points []Point
 	for _, c := range order {
-		v, ok := sweptOf(sc.Swept(), c.variant)
+		v, ok := sweptOf(sc.SweepVariant(), c.variant)
 		if !ok {
 			continue
 		}

@@ -32,10 +32,10 @@ type Answer struct {
 	NoFile         int `json:"nofile,omitempty"`
 	// Exhausts reports that a host needs more than it may open.
 	Exhausts bool `json:"exhausts,omitempty"`
-	// BusyAs is the measured limit at which the database was as busy. Extrapolated
-	// reports that there was none, and BusyAs is the highest then.
-	BusyAs       float64 `json:"busy_as_limit"`
-	Extrapolated bool    `json:"extrapolated,omitempty"`
+	// EquivalentLimit is the measured limit at which the database was as busy. Extrapolated
+	// reports that there was none, and EquivalentLimit is the highest then.
+	EquivalentLimit float64 `json:"busy_as_limit"`
+	Extrapolated    bool    `json:"extrapolated,omitempty"`
 	// DatabaseBound is the maximum number of writes per second of the database; zero
 	// means that no bound was observed. See [Sweep.DatabaseBound].
 	DatabaseBound float64 `json:"database_bound,omitempty"`
@@ -115,7 +115,7 @@ func (s *Sweep) Predict(spec Spec) (*Answer, error) {
 	a := &Answer{
 		Spec: spec.String(), Strategy: strategy.String(), Items: m.Items, Hosts: m.Hosts,
 		FetchP50: m.Fetch.Quantile(0.5), FetchP99: m.Fetch.Quantile(0.99), WriteP50: m.Write.Quantile(0.5),
-		NoFile: s.idle().NoFile, BusyAs: l.limit, Extrapolated: l.beyond, servers: l.servers, DatabaseBound: s.DatabaseBound(), Range: s.Range(),
+		NoFile: s.idle().NoFile, EquivalentLimit: l.limit, Extrapolated: l.beyond, servers: l.servers, DatabaseBound: s.DatabaseBound(), Range: s.Range(),
 	}
 	if was := a.Range.WriteP50; spec.DatabaseP50 > 0 { // a slower one does fewer
 		a.DatabaseBound *= float64(was) / float64(spec.DatabaseP50)
@@ -229,7 +229,7 @@ var stageNames = [stages]string{
 // Prediction is what a simulation gave.
 type Prediction struct {
 	Makespan time.Duration `json:"makespan_ns"`
-	// Min and Most are the extremes of the makespan where it was simulated
+	// Min and Max are the extremes of the makespan where it was simulated
 	// several times, with items in other orders; else 0.
 	Min time.Duration `json:"min_ns,omitempty"`
 	Max time.Duration `json:"max_ns,omitempty"`

@@ -148,8 +148,8 @@ func TestPointsOfARun(t *testing.T) {
 		if p.Items != 1000 || p.Trials != 6 || p.NoFile != 1024 || p.Baseline != 7 || p.Failed != 0 || p.Setting != "" {
 			t.Errorf("%s: %+v", p.Variant.Name, p)
 		}
-		if p.Makespan < p.Least || p.Makespan > p.Most || p.P99 > p.Makespan {
-			t.Errorf("%s: makespan %v of [%v, %v], p99 %v", p.Variant.Name, p.Makespan, p.Least, p.Most, p.P99)
+		if p.Makespan < p.Min || p.Makespan > p.Max || p.P99 > p.Makespan {
+			t.Errorf("%s: makespan %v of [%v, %v], p99 %v", p.Variant.Name, p.Makespan, p.Min, p.Max, p.P99)
 		}
 	}
 	if want := "sequential bounded-2 bounded-4 bounded-8 bounded-16 bounded-32 bounded-64"; strings.Join(names, " ") != want {
@@ -241,7 +241,7 @@ func TestWhatIf(t *testing.T) {
 	s := sweepOf(t, measuredPoints(t))
 	t.Run("nothing is different", func(t *testing.T) {
 		a := predict(t, s, "limit=16")
-		if a.Items != 1000 || a.Hosts != 1 || len(a.Outside) != 0 || len(a.Caveats) != 0 || a.Extrapolated || math.Abs(a.BusyAs-16) > 0.5 {
+		if a.Items != 1000 || a.Hosts != 1 || len(a.Outside) != 0 || len(a.Caveats) != 0 || a.Extrapolated || math.Abs(a.EquivalentLimit-16) > 0.5 {
 			t.Errorf("%+v", a)
 		}
 		if a.Descriptors != 7+16+16+2 || a.Min > a.Makespan || a.Max < a.Makespan {
@@ -250,8 +250,8 @@ func TestWhatIf(t *testing.T) {
 	})
 	t.Run("between the limits", func(t *testing.T) {
 		a, low, high := predict(t, s, "limit=11"), predict(t, s, "limit=8"), predict(t, s, "limit=16")
-		if a.Makespan >= low.Makespan || a.Makespan <= high.Makespan || a.BusyAs < 8 || a.BusyAs > 16 || len(a.Outside) != 0 {
-			t.Errorf("%v, busy as %v", a.Makespan, a.BusyAs)
+		if a.Makespan >= low.Makespan || a.Makespan <= high.Makespan || a.EquivalentLimit < 8 || a.EquivalentLimit > 16 || len(a.Outside) != 0 {
+			t.Errorf("%v, busy as %v", a.Makespan, a.EquivalentLimit)
 		}
 	})
 	t.Run("a slower upstream", func(t *testing.T) {
@@ -268,8 +268,8 @@ func TestWhatIf(t *testing.T) {
 		if shaped := predict(t, s, "strategy=sequential,upstream.p50=80ms,upstream.p99=90ms"); shaped.FetchP99.Round(time.Millisecond) != 90*time.Millisecond || shaped.Makespan >= a.Makespan {
 			t.Errorf("p99 %v, makespan %v", shaped.FetchP99, shaped.Makespan)
 		}
-		if relieved := predict(t, s, "limit=64,upstream.p50=200ms"); relieved.BusyAs > 20 {
-			t.Errorf("the database is busy as at limit %v", relieved.BusyAs)
+		if relieved := predict(t, s, "limit=64,upstream.p50=200ms"); relieved.EquivalentLimit > 20 {
+			t.Errorf("the database is busy as at limit %v", relieved.EquivalentLimit)
 		}
 	})
 	t.Run("a slower database", func(t *testing.T) {

@@ -158,9 +158,9 @@ type Parameter struct {
 	Name string
 	// Summary describes the parameter in one line.
 	Summary string
-	// Least and Most bound the value, in nanoseconds if it is a duration. A parameter
+	// Min and Max bound the value, in nanoseconds if it is a duration. A parameter
 	// whose least value is 0 may be omitted.
-	Least, Most int64
+	Min, Max int64
 	// Duration reports whether the parameter is a duration.
 	Duration bool
 
@@ -172,14 +172,14 @@ const maxWorkers = 1_000_000
 
 // The parameters of strategies.
 var (
-	Limit   = Parameter{Name: "limit", Summary: "Concurrent fetches", Least: 1, Most: maxWorkers, of: func(s Strategy) int64 { return int64(s.Limit) }}
-	Writers = Parameter{Name: "writers", Summary: "Concurrent writes", Least: 1, Most: maxWorkers, of: func(s Strategy) int64 { return int64(s.Writers) }}
-	Queue   = Parameter{Name: "queue", Summary: "Values that may wait for a writer", Most: 1_000_000, of: func(s Strategy) int64 { return int64(s.Queue) }}
+	Limit   = Parameter{Name: "limit", Summary: "Concurrent fetches", Min: 1, Max: maxWorkers, of: func(s Strategy) int64 { return int64(s.Limit) }}
+	Writers = Parameter{Name: "writers", Summary: "Concurrent writes", Min: 1, Max: maxWorkers, of: func(s Strategy) int64 { return int64(s.Writers) }}
+	Queue   = Parameter{Name: "queue", Summary: "Values that may wait for a writer", Max: 1_000_000, of: func(s Strategy) int64 { return int64(s.Queue) }}
 	// Batch is at most the number of documents that MongoDB accepts in one bulk write.
-	Batch  = Parameter{Name: "batch", Summary: "Most documents in one bulk write", Least: 1, Most: 100_000, of: func(s Strategy) int64 { return int64(s.Batch) }}
+	Batch  = Parameter{Name: "batch", Summary: "Most documents in one bulk write", Min: 1, Max: 100_000, of: func(s Strategy) int64 { return int64(s.Batch) }}
 	Linger = Parameter{
 		Name: "linger", Summary: "Time for which a bulk write that is not full waits for more documents",
-		Most: int64(time.Hour), Duration: true, of: func(s Strategy) int64 { return int64(s.Linger) },
+		Max: int64(time.Hour), Duration: true, of: func(s Strategy) int64 { return int64(s.Linger) },
 	}
 )
 
@@ -282,8 +282,8 @@ func (s Strategy) Validate() error {
 		switch v := p.of(s); {
 		case !d.Has(p.Name) && v != 0:
 			return fmt.Errorf("strategy %s has no %s (got %s)", s.Kind, p.Name, p.text(v))
-		case d.Has(p.Name) && (v < p.Least || v > p.Most):
-			return fmt.Errorf("strategy %s: %s must be from %s to %s (got %s)", s.Kind, p.Name, p.text(p.Least), p.text(p.Most), p.text(v))
+		case d.Has(p.Name) && (v < p.Min || v > p.Max):
+			return fmt.Errorf("strategy %s: %s must be from %s to %s (got %s)", s.Kind, p.Name, p.text(p.Min), p.text(p.Max), p.text(v))
 		}
 	}
 	return nil

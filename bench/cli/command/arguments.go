@@ -91,7 +91,7 @@ func CheckNumbers(root *cobra.Command, args []string) (*cobra.Command, error) {
 	}
 	cmd.InitDefaultHelpFlag()
 	var wrong error
-	_ = cmd.Flags().ParseAll(rest, func(f *pflag.Flag, value string) error { // its errors come again, too
+	_ = cmd.Flags().ParseAll(rest, func(f *pflag.Flag, value string) error { // its errors are reported when the command parses them
 		if !slices.Contains(numericFlags, f.Value.Type()) {
 			return nil
 		}
@@ -105,5 +105,5 @@ func CheckNumbers(root *cobra.Command, args []string) (*cobra.Command, error) {
 	return cmd, wrong
 }
 
-// numericFlags are the types of flags, as package pflag names them, that hold numbers.
+// numericFlags holds pflag's names of the numeric types of flags.
 var numericFlags = []string{"int", "uint64", "float64", "duration", "intSlice"}

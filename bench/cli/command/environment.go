@@ -61,9 +61,9 @@ type Setup struct {
 	Options  environment.Options
 	scenario *scenarios.Scenario
 	SUT      *sut.ContainerOptions // nil means that the SUT is a process
-	chose    bool                  // whether the kind was chosen automatically
+	chose    bool                  // the kind was chosen automatically
 	note     func(string)
-	first    []string // item of the scenario
+	first    []string // the arguments of the scenario's first item
 }
 
 // Prepare turns the flags into the options of an environment, and checks that the
@@ -128,7 +128,7 @@ func (f EnvironmentFlags) choose(u *Setup) error {
 	return nil
 }
 
-// wantsContainers names the first option that only containers have; empty means
+// wantsContainers returns the first set option that only containers have; empty means
 // none.
 func (f EnvironmentFlags) wantsContainers(limits scenarios.Containers) string {
 	switch {
@@ -245,8 +245,8 @@ func (u *Setup) Start(ctx context.Context, root, id string, resumed bool) (*envi
 	return env, nil
 }
 
-// fallBack returns the options of an embedded environment, in place of containers
-// that were chosen and failed to start with err, for this start and later ones.
+// fallBack returns the options of an embedded environment, because containers were chosen
+// automatically and failed to start with err. They apply to later starts as well.
 func (u *Setup) fallBack(o environment.Options, err error) environment.Options {
 	o = o.Embedded(err, u.SUT != nil)
 	if o.Engine == nil {
@@ -264,8 +264,8 @@ func (u *Setup) Close() {
 	}
 }
 
-// Resumed returns the flags that start the environment of a run again. It refuses
-// flags of another kind.
+// Resumed returns the flags for resuming a run in its environment. It refuses flags of
+// another kind.
 func (f EnvironmentFlags) Resumed(begun results.Environment) (EnvironmentFlags, error) {
 	if f.Kind != auto && f.Kind != begun.Kind {
 		return f, fmt.Errorf("the run began with --env %s and cannot be resumed with --env %s", begun.Kind, f.Kind)
@@ -282,8 +282,8 @@ func (f EnvironmentFlags) Resumed(begun results.Environment) (EnvironmentFlags, 
 	return f, nil
 }
 
-// SameEnvironment returns an error if two environments differ, whose trials cannot
-// be mixed in one run.
+// SameEnvironment returns an error if the environments differ, so that their trials must
+// not be mixed in one run.
 func SameEnvironment(begun, now results.Environment) error {
 	begun.Chosen, now.Chosen = "", ""
 	if fmt.Sprint(begun) != fmt.Sprint(now) {
@@ -316,7 +316,7 @@ func (f EnvironmentFlags) targets(u *Setup) error {
 	return err
 }
 
-// tryUpstream fetches one item, so that a run does not fail on every one.
+// tryUpstream fetches one item, so that a run whose requests all fail does not start.
 func (u *Setup) tryUpstream(ctx context.Context, env *environment.Environment) error {
 	request, err := u.scenario.UpstreamRequest(os.LookupEnv)
 	if err != nil {
@@ -336,9 +336,9 @@ func (u *Setup) tryUpstream(ctx context.Context, env *environment.Environment) e
 	return nil
 }
 
-// TryAgain returns a function that tries the upstream later; nil means that the
+// UpstreamProbe returns a function that tries the upstream later; nil means that the
 // upstream is a mock.
-func (u *Setup) TryAgain(env *environment.Environment) func(context.Context) error {
+func (u *Setup) UpstreamProbe(env *environment.Environment) func(context.Context) error {
 	if env.Mock() {
 		return nil
 	}

@@ -99,7 +99,7 @@ func hasWatch(dir string) bool {
 	return err == nil
 }
 
-// findID is FindID for the folders below root that is takes.
+// findID is FindID for the folders below root for which is returns true.
 func findID(root, name string, is func(path string) bool) (string, error) {
 	if !RunName.MatchString(name) {
 		return "", fmt.Errorf("%q is not a valid run ID; %s", name, listHint(root))
@@ -121,7 +121,7 @@ func findID(root, name string, is func(path string) bool) (string, error) {
 		if len(ids) == 0 {
 			return "", fmt.Errorf("no runs in %s", root)
 		}
-		return slices.Max(ids), nil // an ID begins with its time
+		return slices.Max(ids), nil // an ID starts with its time
 	}
 	switch len(ids) {
 	case 0:
@@ -132,7 +132,7 @@ func findID(root, name string, is func(path string) bool) (string, error) {
 	return "", fmt.Errorf("run ID %q is ambiguous: %d runs in %s match:\n  %s", name, len(ids), root, strings.Join(ids, "\n  "))
 }
 
-// listHint returns how to list the runs below root.
+// listHint returns the command that lists the runs below root.
 func listHint(root string) string {
 	list := "floodgate report"
 	if root != DefaultRoot {
@@ -144,7 +144,7 @@ func listHint(root string) string {
 // CheckRoot returns an error if no run can be stored below root. It leaves nothing
 // behind.
 func CheckRoot(root string) error {
-	nearest := filepath.Clean(root) // existing folder
+	nearest := filepath.Clean(root) // the nearest existing folder
 	for {
 		if _, err := os.Stat(nearest); !errors.Is(err, fs.ErrNotExist) || nearest == filepath.Dir(nearest) {
 			break

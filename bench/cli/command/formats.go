@@ -35,7 +35,7 @@ const (
 	formatGitHub   = "github"
 )
 
-// descriptions are what the formats of a run hold, for help texts.
+// descriptions describes the formats of a run for help texts.
 var descriptions = map[string]string{
 	FormatText:     "the table and the judged claims",
 	FormatHTML:     "a page with pictures, in one file that loads nothing",
@@ -67,13 +67,13 @@ var (
 		{formatJSON, func(w io.Writer, j ci.Judged) error { return report.JSON(w, j.Verdict) }},
 		{formatGoBench, func(w io.Writer, j ci.Judged) error { return report.GoBench(w, j.Run) }},
 		{FormatMarkdown, func(w io.Writer, j ci.Judged) error { return printBytes(w, ci.Markdown(j, ci.MaxComment)) }},
-	}, forCI(ci.Judged.Judgement)...)
+	}, forCI(ci.Judged.Judgment)...)
 
 	GateFormats = append(formats[GateResult]{
 		people(func(w io.Writer, g GateResult, o text.Options) error { return g.Text(w, o) }),
 		{formatJSON, func(w io.Writer, g GateResult) error { return g.JSON(w) }},
-		{FormatMarkdown, func(w io.Writer, g GateResult) error { return printBytes(w, ci.Comment(g.Judgement)) }},
-	}, forCI(func(g GateResult) ci.Judgement { return g.Judgement })...)
+		{FormatMarkdown, func(w io.Writer, g GateResult) error { return printBytes(w, ci.Comment(g.Judgment)) }},
+	}, forCI(func(g GateResult) ci.Judgment { return g.Judgment })...)
 
 	LimitFormats = formats[*capacity.Limits]{
 		people(report.Limits), {FormatHTML, html.Limits}, {formatJSON, report.LimitsJSON}, {FormatMarkdown, ci.LimitsMarkdown},
@@ -94,7 +94,7 @@ var (
 	}
 	ListFormats     = formats[[]results.Listed]{people(report.Runs), {formatJSON, report.RunsJSON}}
 	HistoryFormats  = formats[*history.History]{people(report.History), {formatJSON, report.HistoryJSON}}
-	SelfTestFormats = formats[*verdicts.SelfTested]{people(report.SelfTest), {formatJSON, report.SelfTestJSON}}
+	SelfTestFormats = formats[*verdicts.SelfTestOutcome]{people(report.SelfTest), {formatJSON, report.SelfTestJSON}}
 	LearnedFormats  = formats[*learn.Learned]{people(report.Learned), {formatJSON, report.LearnedJSON}}
 	DoctorFormats   = formats[doctor.Report]{
 		people(func(w io.Writer, r doctor.Report, o text.Options) error { return r.Text(w, o) }),
@@ -104,9 +104,9 @@ var (
 
 // GateResult is the result of a gate, with the functions that print it.
 type GateResult struct {
-	Judgement ci.Judgement
-	Text      func(io.Writer, text.Options) error
-	JSON      func(io.Writer) error
+	Judgment ci.Judgment
+	Text     func(io.Writer, text.Options) error
+	JSON     func(io.Writer) error
 }
 
 // Watched is a stored watch with its verdict.
@@ -124,15 +124,16 @@ func watchPage(w io.Writer, v Watched) error {
 	return html.Watch(w, v.Watch, v.Outcome, record)
 }
 
-// people returns the format for people, as wide and colorful as their terminal.
+// people returns the format for people, which adapts to the width and colors of their
+// terminal.
 func people[T any](render func(io.Writer, T, text.Options) error) format[T] {
 	return format[T]{FormatText, func(w io.Writer, v T) error { return render(w, v, Terminal(w)) }}
 }
 
 // forCI returns the formats that CI servers read.
-func forCI[T any](judgement func(T) ci.Judgement) formats[T] {
-	as := func(render func(ci.Judgement) []byte) func(io.Writer, T) error {
-		return func(w io.Writer, v T) error { return printBytes(w, render(judgement(v))) }
+func forCI[T any](judgment func(T) ci.Judgment) formats[T] {
+	as := func(render func(ci.Judgment) []byte) func(io.Writer, T) error {
+		return func(w io.Writer, v T) error { return printBytes(w, render(judgment(v))) }
 	}
 	return formats[T]{{formatJUnit, as(ci.JUnit)}, {formatSARIF, as(ci.SARIF)}, {formatGitHub, as(ci.Annotations)}}
 }

@@ -13,9 +13,9 @@ import (
 // the summary of a step.
 const SummaryVariable = "GITHUB_STEP_SUMMARY"
 
-// PrintGitHub appends a judgement to the summary of the step, as text renders it
-// in a number of bytes, and prints its annotations.
-func PrintGitHub(stdout io.Writer, j ci.Judgement, text func(limit int) []byte) error {
+// PrintGitHub appends a judgment to the summary of the step, as rendered by text within a
+// number of bytes, and prints its annotations.
+func PrintGitHub(stdout io.Writer, j ci.Judgment, text func(limit int) []byte) error {
 	if err := SummaryWritable(); err != nil {
 		return err
 	}
@@ -38,8 +38,7 @@ func SummaryWritable() error {
 	return f.Close()
 }
 
-// appendSummary appends to the file, whose size stays within the limit of GitHub
-// for one step.
+// appendSummary appends to the file, and keeps its size within GitHub's limit for a step.
 func appendSummary(path string, text func(limit int) []byte) error {
 	f, err := os.OpenFile(path, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {

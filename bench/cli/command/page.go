@@ -48,7 +48,7 @@ func ShowPage(open bool, file string, stdout io.Writer, end error) error {
 	cmd, err := browserCommand(runtime.GOOS, exec.LookPath, path)
 	if err == nil {
 		if err = cmd.Start(); err == nil {
-			err = cmd.Process.Release() // the browser outlives us
+			err = cmd.Process.Release() // the browser outlives this process
 		}
 	}
 	if err != nil {

@@ -60,7 +60,7 @@ by chance. Metrics that only the baseline has fail.`,
 	return cmd
 }
 
-// options returns how the baseline judges.
+// options returns the options of the comparison with the baseline.
 func (o *baselineOptions) options() (baseline.Options, error) {
 	b := baseline.Options{StrictTimes: o.strictTimes, OpenSharesWarn: o.openShares == "warn"}
 	if o.openShares != "fail" && o.openShares != "warn" {
@@ -74,7 +74,7 @@ func (o *baselineOptions) options() (baseline.Options, error) {
 	return b, err
 }
 
-// run judges a run against its baseline, or makes a baseline from it.
+// run judges a run against its baseline, or creates a baseline from it.
 func (o *baselineOptions) run(cmd *cobra.Command, stdout io.Writer, name string) error {
 	if err := o.out.Check(); err != nil {
 		return err
@@ -110,9 +110,9 @@ func (o *baselineOptions) run(cmd *cobra.Command, stdout io.Writer, name string)
 		return err
 	}
 	err = o.out.Write(stdout, command.GateResult{
-		Judgement: ci.BaselineJudgement(j, v, fmt.Sprintf("%s %s --baseline %s", cmd.CommandPath(), filepath.Dir(run.Path), file)),
-		Text:      func(w io.Writer, o text.Options) error { return report.Baseline(w, v, o) },
-		JSON:      func(w io.Writer) error { return report.BaselineJSON(w, v) },
+		Judgment: ci.BaselineJudgment(j, v, fmt.Sprintf("%s %s --baseline %s", cmd.CommandPath(), filepath.Dir(run.Path), file)),
+		Text:     func(w io.Writer, o text.Options) error { return report.Baseline(w, v, o) },
+		JSON:     func(w io.Writer) error { return report.BaselineJSON(w, v) },
 	})
 	if err != nil {
 		return err
@@ -120,11 +120,12 @@ func (o *baselineOptions) run(cmd *cobra.Command, stdout io.Writer, name string)
 	return command.Exit(v.Exit, command.Unfinished(run, v.Run))
 }
 
-// path returns the baseline's file: that of --baseline, or else of the run's scenario.
+// path returns the baseline's file: the value of --baseline, or the default of the
+// scenario.
 func (o *baselineOptions) path(cmd *cobra.Command, run *results.Run) (string, error) {
 	usual := baseline.Path(run.Header.ScenarioName, run.Header.Quick)
 	switch info, err := os.Stat(o.file); {
-	case o.file == "" && cmd.Flags().Changed("baseline"): // often a variable that is not set
+	case o.file == "" && cmd.Flags().Changed("baseline"): // often an unset variable
 		return "", errors.New("--baseline is empty: name a file, or leave the flag out")
 	case o.file == "" && !command.RunName.MatchString(run.Header.ScenarioName):
 		return "", fmt.Errorf("the scenario's name %q is not a valid file name: name a file with --baseline", run.Header.ScenarioName)
@@ -136,9 +137,9 @@ func (o *baselineOptions) path(cmd *cobra.Command, run *results.Run) (string, er
 	return o.file, nil
 }
 
-// updateBaseline makes the baseline from the run. It refuses a run with failures,
-// and a file with the baseline of another scenario; readErr is the error of reading
-// the old one, which is replaced even if it is corrupt.
+// updateBaseline writes the baseline of the run. It refuses a run with failures, and a
+// file with the baseline of another scenario. readErr is the error of reading the old
+// baseline, which is replaced even if it is corrupt.
 func updateBaseline(stdout io.Writer, file string, old *baseline.Baseline, readErr error, run *results.Run) error {
 	b, err := baseline.FromRun(run)
 	if refused := new(baseline.RefusedError); errors.As(err, &refused) {

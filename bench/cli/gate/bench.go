@@ -51,9 +51,9 @@ result it is an error.`,
 				return command.Usage(err)
 			}
 			err = out.Write(stdout, command.GateResult{
-				Judgement: ci.GoBenchJudgement(v, cmd.CommandPath()+" "+strings.Join(files, " ")),
-				Text:      func(w io.Writer, o text.Options) error { return report.GoBenchVerdict(w, v, o) },
-				JSON:      func(w io.Writer) error { return report.GoBenchVerdictJSON(w, v) },
+				Judgment: ci.GoBenchJudgment(v, cmd.CommandPath()+" "+strings.Join(files, " ")),
+				Text:     func(w io.Writer, o text.Options) error { return report.GoBenchVerdict(w, v, o) },
+				JSON:     func(w io.Writer) error { return report.GoBenchVerdictJSON(w, v) },
 			})
 			if err != nil {
 				return err

@@ -64,7 +64,7 @@ func (o *cmdOptions) measure(ctx context.Context, v *verdicts.Outcome, commands 
 	var words [2][]string
 	for i, line := range commands {
 		var err error
-		if words[i], err = abtest.Split(line); err != nil {
+		if words[i], err = abtest.SplitCommand(line); err != nil {
 			return command.Usage(fmt.Errorf("COMMAND-%c: %w", "AB"[i], err))
 		}
 	}
@@ -73,7 +73,7 @@ func (o *cmdOptions) measure(ctx context.Context, v *verdicts.Outcome, commands 
 	if o.output == abtest.OutputNull {
 		v.Notes = append(v.Notes, nullNote)
 	}
-	if err := verdicts.JudgeCommands(v, verdicts.Commanded{Metric: o.metric}); err != nil {
+	if err := verdicts.JudgeCommands(v, verdicts.CommandPairs{Metric: o.metric}); err != nil {
 		return err
 	}
 	if err := o.estimatePower(v); err != nil {
@@ -85,7 +85,7 @@ func (o *cmdOptions) measure(ctx context.Context, v *verdicts.Outcome, commands 
 	}
 	defer log.Close()
 	return abtest.RunCommands(ctx, v, abtest.Commands{
-		A: words[0], B: words[1], Metric: o.metric, Measure: abtest.Measuring(o.output), Log: log, Progress: o.progress,
+		A: words[0], B: words[1], Metric: o.metric, Measure: abtest.NewMeasurer(o.output), Log: log, Progress: o.progress,
 	})
 }
 

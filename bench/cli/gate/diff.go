@@ -46,7 +46,7 @@ sut.build in a copy of each revision, and runs there; without it, go builds
 		Args: cobra.RangeArgs(1, 2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
-			case args[0] == "": // often a variable that is not set
+			case args[0] == "": // often an unset variable
 				return command.Usage(errors.New("REF is empty: name a branch, a tag or a commit"))
 			case o.descriptors < 0:
 				return command.Usage(fmt.Errorf("--allow-descriptors must not be negative (got %d)", o.descriptors))
@@ -77,7 +77,7 @@ func (o *diffOptions) measure(ctx context.Context, v *verdicts.Outcome, ref stri
 	source := abtest.Source{Dir: dir, Ref: ref, Build: o.build, Note: o.Note}
 	if o.build == "" && len(s.SUT.Build) > 0 {
 		source.Command, source.Program, source.Logs = s.SUT.Build, s.SUT.Command[0], v.Records
-		source.In = filepath.Dir(filepath.Join(dir, names[0])) // built-in scenarios have no sut.build
+		source.In = filepath.Dir(filepath.Join(dir, names[0])) // built-in scenarios do not have sut.build
 		if filepath.IsAbs(names[0]) {
 			source.In = filepath.Dir(names[0])
 		}
@@ -115,8 +115,8 @@ func (o *diffOptions) measure(ctx context.Context, v *verdicts.Outcome, ref stri
 	return o.pairs(ctx, v, s, built, setup, env)
 }
 
-// restricted returns the scenario as both sides run it. It chooses the package that go
-// builds for a scenario with a command but without sut.build.
+// restricted returns the scenario that both sides run. For a scenario with a command but
+// without sut.build, it determines the package that go builds.
 func (o *diffOptions) restricted(ctx context.Context, v *verdicts.Outcome, dir string, args []string) (*scenarios.Scenario, error) {
 	all, err := command.LoadScenarios(args, false)
 	if err != nil {
@@ -140,8 +140,8 @@ func (o *diffOptions) restricted(ctx context.Context, v *verdicts.Outcome, dir s
 	return s, nil
 }
 
-// notBuiltYet returns the scenario with the program at path in place of that of its
-// command, which is not built yet and would be looked up.
+// notBuiltYet returns the scenario with the existing program at path as its command,
+// because the program of its own command is looked up but not built yet.
 func notBuiltYet(s *scenarios.Scenario, path string) *scenarios.Scenario {
 	if len(s.SUT.Command) == 0 {
 		return s
@@ -155,8 +155,8 @@ func notBuiltYet(s *scenarios.Scenario, path string) *scenarios.Scenario {
 func (o *diffOptions) pairs(ctx context.Context, v *verdicts.Outcome, s *scenarios.Scenario, built *abtest.Revisions, u *command.Setup, env *environment.Environment) error {
 	described := env.Describe()
 	v.Environment = &described
-	variants, level := abtest.Names(s)
-	if err := verdicts.JudgeTrials(v, variants, level, verdicts.Ran{Service: s.IsHTTPService()}); err != nil {
+	variants, level := abtest.Selection(s)
+	if err := verdicts.JudgeTrials(v, variants, level, verdicts.RevisionTrials{Service: s.IsHTTPService()}); err != nil {
 		return err
 	}
 	if err := o.estimatePower(v); err != nil {
@@ -166,15 +166,15 @@ func (o *diffOptions) pairs(ctx context.Context, v *verdicts.Outcome, s *scenari
 	for _, side := range []struct {
 		name    string
 		program abtest.Program
-		into    *abtest.Trialed
+		into    *abtest.Side
 	}{{"a", built.A, &p.A}, {"b", built.B, &p.B}} {
-		store, err := abtest.Begin(v.Records, side.name, s, described, v.Machine, side.program.Side, v.Started)
+		store, err := abtest.CreateRecord(v.Records, side.name, s, described, v.Machine, side.program.Side, v.Started)
 		if err != nil {
 			return err
 		}
 		defer store.Close()
 		trials := experiment.NewTrials(env, u.Options.Executable, v.ID)
-		*side.into = abtest.Trialed{Tester: trials, Store: store}
+		*side.into = abtest.Side{Tester: trials, Store: store}
 		switch {
 		case built.Own:
 			trials.Executable = side.program.Path
@@ -191,7 +191,7 @@ func (o *diffOptions) pairs(ctx context.Context, v *verdicts.Outcome, s *scenari
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(p.A.Store.Close(), p.B.Store.Close(), abtest.Finish(v.Records, blocks)); err != nil {
+	if err := errors.Join(p.A.Store.Close(), p.B.Store.Close(), abtest.FinishRecords(v.Records, blocks)); err != nil {
 		return err
 	}
 	if blocks > 0 {

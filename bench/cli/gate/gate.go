@@ -85,7 +85,7 @@ func (o *Output) Check() error {
 // Write prints the result of a gate.
 func (o *Output) Write(stdout io.Writer, g command.GateResult) error {
 	if o.GitHub {
-		return command.PrintGitHub(stdout, g.Judgement, func(int) []byte { return ci.Comment(g.Judgement) })
+		return command.PrintGitHub(stdout, g.Judgment, func(int) []byte { return ci.Comment(g.Judgment) })
 	}
 	return command.GateFormats.Print(stdout, o.Format, g)
 }
@@ -103,7 +103,7 @@ func parseMargin(flag, s string) (float64, error) {
 	return x / 100, nil
 }
 
-// alphaFlag registers --alpha, which checkAlpha checks.
+// alphaFlag registers --alpha, whose value checkAlpha checks.
 func alphaFlag(flags *pflag.FlagSet, alpha *float64) {
 	flags.Float64Var(alpha, "alpha", 0.05, "`probability` of a false alarm")
 }
@@ -135,9 +135,9 @@ func (o *pairOptions) flags(cmd *cobra.Command) {
 	o.out.flags(cmd)
 }
 
-// design returns the sequential test that the flags describe.
-func (o *pairOptions) design() (stats.Looks, error) {
-	design := stats.DefaultLooks()
+// design returns the group-sequential design that the flags describe.
+func (o *pairOptions) design() (stats.Design, error) {
+	design := stats.DefaultDesign()
 	var err error
 	if design.Margin, err = parseMargin("--margin", o.margin); err != nil {
 		return design, err
@@ -158,7 +158,7 @@ func (o *pairOptions) design() (stats.Looks, error) {
 	return design, nil
 }
 
-// compare calls measure, stores and prints the verdict, and ends the command.
+// compare calls measure, stores and prints the verdict, and returns the command's result.
 func (o *pairOptions) compare(ctx context.Context, measure func(*verdicts.Outcome) error) error {
 	if err := o.out.Check(); err != nil {
 		return err
@@ -192,7 +192,7 @@ func (o *pairOptions) compare(ctx context.Context, measure func(*verdicts.Outcom
 // estimatePower prints the differences that the design can detect, before anything
 // is measured.
 func (o *pairOptions) estimatePower(v *verdicts.Outcome) error {
-	if err := v.SetExpected(abtest.Known(o.root, v)); err != nil {
+	if err := v.SetExpected(abtest.KnownNoise(o.root, v)); err != nil {
 		return err
 	}
 	for _, text := range content.EstimatedPower(v) {
@@ -209,7 +209,7 @@ func (o *pairOptions) progress(pairs, most int) {
 	if pairs%progressEvery != 0 {
 		return
 	}
-	if pairs > most { // only where some were not valid
+	if pairs > most { // some pairs were invalid
 		o.Note(fmt.Sprintf("pair %d, to replace invalid ones", pairs))
 		return
 	}
@@ -219,9 +219,9 @@ func (o *pairOptions) progress(pairs, most int) {
 // Compared returns a comparison of two programs as the result of a gate.
 func Compared(v *verdicts.Outcome) command.GateResult {
 	return command.GateResult{
-		Judgement: ci.PairsJudgement(v),
-		Text:      func(w io.Writer, o text.Options) error { return report.Pairs(w, v, o) },
-		JSON:      func(w io.Writer) error { return report.PairsJSON(w, v) },
+		Judgment: ci.PairsJudgment(v),
+		Text:     func(w io.Writer, o text.Options) error { return report.Pairs(w, v, o) },
+		JSON:     func(w io.Writer) error { return report.PairsJSON(w, v) },
 	}
 }
 

@@ -60,7 +60,7 @@ Exit codes: 0 passed; 1 too many false alarms, or a missed descriptor or write;
 }
 
 func (o *selfTestOptions) run(ctx context.Context) error {
-	design := stats.DefaultLooks()
+	design := stats.DefaultDesign()
 	var err error
 	if design.Margin, err = parseMargin("--margin", o.margin); err != nil {
 		return command.Usage(err)
@@ -75,7 +75,7 @@ func (o *selfTestOptions) run(ctx context.Context) error {
 		return command.Usage(err)
 	}
 	now := time.Now()
-	s := &verdicts.SelfTested{ID: results.NewID(now), Started: now.UTC(), Time: o.time, Design: design, Seed: o.seed}
+	s := &verdicts.SelfTestOutcome{ID: results.NewID(now), Started: now.UTC(), Time: o.time, Design: design, Seed: o.seed}
 	if o.seed == 0 {
 		s.Seed = uint64(now.UnixNano())
 	}
@@ -93,7 +93,7 @@ func (o *selfTestOptions) run(ctx context.Context) error {
 	return command.Exit(s.Exit, command.SelfTestFormats.Print(o.stdout, o.format, s))
 }
 
-func (o *selfTestOptions) measure(ctx context.Context, s *verdicts.SelfTested) (err error) {
+func (o *selfTestOptions) measure(ctx context.Context, s *verdicts.SelfTestOutcome) (err error) {
 	scenario, err := abtest.SelfTestScenario()
 	if err != nil {
 		return err

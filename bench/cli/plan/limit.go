@@ -86,7 +86,7 @@ func (o limitOptions) run(ctx context.Context, name string) error {
 		return err
 	}
 	defer p.close()
-	plan, err := search.BegunLimits(s, bounds, p.header, capacity.NewTerms(o.p99, bounds.NoFile(), p.cores(bounds.CPUs())))
+	plan, err := search.NewLimits(s, bounds, p.header, capacity.NewTerms(o.p99, bounds.NoFile(), p.cores(bounds.CPUs())))
 	if err != nil {
 		return command.Usage(err)
 	}
@@ -119,7 +119,7 @@ func (o limitOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds
 	path := filepath.Join(p.store.Dir(), File)
 	view := progress.New(progress.Options{To: o.Stderr, Quiet: o.Quiet})
 	failed := search.Limits(ctx, search.LimitOptions{
-		Scenario: s, Bounds: bounds, Store: p.store, Tester: p.tester(), Progress: view, Found: plan,
+		Scenario: s, Bounds: bounds, Store: p.store, Tester: p.tester(), Progress: view, Result: plan,
 		Changed: func() error { return storePlan(path, plan.ID, plan) },
 	})
 	view.Close()
@@ -145,7 +145,7 @@ func (o limitOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds
 	if run, err := results.Open(p.store.Dir()); err == nil && len(run.Trials) > 0 {
 		plan.Noise = noise.OfMachine(run)
 		if plan.Finished() {
-			plan.Simulation = capacity.Simulated(run)
+			plan.Simulation = capacity.CompareSimulation(run)
 		}
 	}
 	failed = errors.Join(failed, p.env.Close(), storePlan(path, plan.ID, plan), command.LimitFormats.Print(o.stdout, o.format, plan))

@@ -36,7 +36,7 @@ func New(stdout, stderr io.Writer) *cobra.Command {
 	return NewOn(RealServers{}, stdout, stderr)
 }
 
-// NewOn returns the command "plan", whose trials run on a backend.
+// NewOn returns the command "plan" with a backend for the trials.
 func NewOn(backend Backend, stdout, stderr io.Writer) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "plan",
@@ -82,7 +82,7 @@ func positive(flags *pflag.FlagSet, values map[string]float64) error {
 	return nil
 }
 
-// named returns the scenario of a plan.
+// named returns the named scenario, or the usual one.
 func named(args []string, usual string) string {
 	if len(args) == 0 {
 		return usual
@@ -96,7 +96,8 @@ type Planning struct {
 	env    experiment.Environment
 	store  *results.Store
 	header results.Header
-	// external describes the bounds of an external upstream; empty means our mock.
+	// external describes the bounds of an external upstream; empty means that the
+	// upstream is a mock.
 	external string
 }
 
@@ -104,20 +105,20 @@ type Planning struct {
 type Backend interface {
 	// Start starts the environment of a plan.
 	Start(ctx context.Context, u *command.Setup, root, id string) (experiment.Environment, error)
-	// Rates returns the tester of a plan of rates, and what watches the machine.
+	// Rates returns the tester of a plan of rates, and the meter of the machine.
 	Rates(p *Planning) (experiment.Tester, experiment.Watch)
 	// Bounds returns the bounds of a plan of limits, which it may tighten.
 	Bounds(b search.LimitBounds) search.LimitBounds
 }
 
-// RealServers is the backend that the flags select.
+// RealServers is the backend for users, with the environment that the flags select.
 type RealServers struct{}
 
 // Start starts the environment of a plan.
 func (RealServers) Start(ctx context.Context, u *command.Setup, root, id string) (experiment.Environment, error) {
 	env, err := u.Start(ctx, root, id, false)
 	if err != nil {
-		return nil, err // and not an interface of a nil pointer
+		return nil, err // a nil pointer in the interface would not be nil
 	}
 	return env, nil
 }
@@ -130,8 +131,8 @@ func (RealServers) Rates(p *Planning) (experiment.Tester, experiment.Watch) {
 // Bounds returns b unchanged.
 func (RealServers) Bounds(b search.LimitBounds) search.LimitBounds { return b }
 
-// open starts the environment of a scenario and creates the store. An external upstream
-// gets no more requests than the scenario allows.
+// open starts the environment of a scenario and creates the store. The requests to an
+// external upstream are bounded as the scenario says.
 func (o planOptions) open(ctx context.Context, s *scenarios.Scenario, header func(results.Environment) (results.Header, error)) (*Planning, error) {
 	setup, err := o.environment.Prepare(s, o.Note)
 	if err != nil {
@@ -148,7 +149,7 @@ func (o planOptions) open(ctx context.Context, s *scenarios.Scenario, header fun
 	o.Note(s.Name + ": " + s.Title)
 	id := results.NewID(time.Now())
 	if p.env, err = o.backend.Start(ctx, setup, o.root, id); err != nil {
-		_ = os.RemoveAll(filepath.Join(o.root, id)) // logs alone: their end is in the error
+		_ = os.RemoveAll(filepath.Join(o.root, id)) // contains only logs, whose ends are in the error
 		return fail(command.NotMeasured(err))
 	}
 	if !p.env.Mock() {
@@ -176,7 +177,7 @@ func (p *Planning) close() {
 	p.setup.Close()
 }
 
-// tester returns the tester of the plan, which keeps to the bounds of an external
+// tester returns the tester of the plan, which observes the bounds of an external
 // upstream.
 func (p *Planning) tester() experiment.Tester {
 	if p.external == "" {
@@ -217,11 +218,11 @@ func storePlan(path, id string, plan any) error {
 	return nil
 }
 
-// errCutOff means that fewer trials are stored than the plan was made from.
+// errCutOff means that the record has fewer trials than the plan.
 var errCutOff = errors.New("the record is truncated")
 
-// foundIn reads the stored plan of limits or of rates beside its trials, and checks
-// that it belongs to them.
+// foundIn reads the stored plan of limits or of rates beside its trials, and checks that
+// it belongs to them.
 func foundIn(trials *results.Run) (limits *capacity.Limits, rates *capacity.Rates, err error) {
 	path := filepath.Join(filepath.Dir(trials.Path), File)
 	text, err := os.ReadFile(path)

@@ -79,7 +79,7 @@ func predict(name, changes, root string) (*whatif.Answer, error) {
 
 func pointsOf(stored *results.Run) ([]whatif.Point, error) {
 	if stored.Header.Search {
-		if _, _, err := foundIn(stored); errors.Is(err, errCutOff) { // the results are not needed, only their trials
+		if _, _, err := foundIn(stored); errors.Is(err, errCutOff) { // only the trials are needed
 			return nil, err
 		}
 		return whatif.FromPlan(stored)

@@ -31,7 +31,7 @@ type rateOptions struct {
 	variants []string
 	limits   []int
 	vary     string
-	byName   map[string]int // limits by the names of their variants; nil without limits
+	byName   map[string]int // limits by the names of their variants; nil without --limits
 }
 
 func newPlanRate(shared planOptions) *cobra.Command {
@@ -120,7 +120,7 @@ func (o *rateOptions) prepare(name string) (*scenarios.Scenario, search.RateBoun
 		return nil, none, err
 	}
 	if len(o.limits) > 0 {
-		s.Claims, s.Thresholds = nil, nil // they are about the scenario's own variants
+		s.Claims, s.Thresholds = nil, nil // they refer to the scenario's own variants
 		s.Variants, o.byName, err = search.RateLimits(s, o.limits, o.vary)
 		return s, bounds, err
 	}
@@ -173,11 +173,11 @@ func (o *rateOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds
 		Scenario: s, Limits: o.byName, Bounds: bounds, Store: p.store, Tester: trials, Watch: watch, Cores: plan.Machine.Cores, Note: o.Note,
 		Tried: func(found []capacity.Variant, point capacity.Point) error {
 			o.Note(found[len(found)-1].Variant + ": " + content.Tried(point))
-			plan.Found(found, s, o.byName, true)
+			plan.Conclude(found, s, o.byName, true)
 			return storePlan(path, plan.ID, plan)
 		},
 	})
-	plan.Found(found, s, o.byName, failed != nil)
+	plan.Conclude(found, s, o.byName, failed != nil)
 	plan.External = p.external
 	var spent *experiment.BudgetError
 	if errors.As(failed, &spent) {

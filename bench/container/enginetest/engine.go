@@ -1,8 +1,8 @@
 // Package enginetest serves a fake Docker engine for tests of failures: containers that
 // crash, limits that are ignored, and ports that cannot be reached. No container runs:
 //
-//	e := enginetest.Serve(t, func(image string) enginetest.Behaviour {
-//		return enginetest.Behaviour{ExitCode: 3, Output: "no space left"}
+//	e := enginetest.Serve(t, func(image string) enginetest.Behavior {
+//		return enginetest.Behavior{ExitCode: 3, Output: "no space left"}
 //	})
 //	t.Setenv("DOCKER_HOST", e.Host)
 package enginetest
@@ -26,16 +26,16 @@ import (
 	"github.com/moby/moby/api/types/container"
 )
 
-// Behaviour describes the behavior of a container. The zero value runs, prints nothing, and
+// Behavior describes the behavior of a container. The zero value runs, prints nothing, and
 // has the requested limits.
-type Behaviour struct {
+type Behavior struct {
 	// ExitCode ends the container at its start; zero means that it runs.
 	ExitCode int
 	// Output is the output of the container.
 	Output string
-	// Unlimited ignores the requested limits.
+	// Unlimited makes the engine ignore the requested limits.
 	Unlimited bool
-	// Warnings are part of the answer to its creation.
+	// Warnings are returned when the container is created.
 	Warnings []string
 }
 
@@ -44,7 +44,7 @@ type Engine struct {
 	// Host is the value of DOCKER_HOST.
 	Host string
 
-	behave func(image string) Behaviour
+	behave func(image string) Behavior
 	mu     sync.Mutex
 	made   map[string]*made
 	count  int
@@ -53,14 +53,14 @@ type Engine struct {
 // made is a container.
 type made struct {
 	request  container.CreateRequest
-	behave   Behaviour
+	behave   Behavior
 	started  bool
 	finished chan struct{} // closed when it has ended or was removed
 }
 
-// Serve serves an engine that has every image until the end of the test. behave returns the
-// behavior of containers of an image.
-func Serve(t *testing.T, behave func(image string) Behaviour) *Engine {
+// Serve starts an engine, until the end of the test, that has every image. behave returns
+// the behavior of the containers of an image.
+func Serve(t *testing.T, behave func(image string) Behavior) *Engine {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "fge") // short, because names of sockets must be
 	if err != nil {
@@ -147,7 +147,7 @@ func reply(w http.ResponseWriter, status int, value any) {
 	_ = json.NewEncoder(w).Encode(value)
 }
 
-// with calls do with the container of a request, without the lock.
+// with calls do with the container that a request names, without holding the lock.
 func (e *Engine) with(w http.ResponseWriter, r *http.Request, do func(id string, m *made)) {
 	id := r.PathValue("id")
 	e.mu.Lock()
@@ -190,7 +190,7 @@ func (e *Engine) start(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// attach answers with a stream that ends with the container.
+// attach answers with a stream that lasts as long as the container.
 func (e *Engine) attach(w http.ResponseWriter, r *http.Request) {
 	e.with(w, r, func(_ string, m *made) {
 		conn, _, err := http.NewResponseController(w).Hijack()
@@ -203,7 +203,7 @@ func (e *Engine) attach(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// end marks a container as ended. The engine is locked.
+// end marks a container as ended. The lock is held.
 func (m *made) end() {
 	select {
 	case <-m.finished:
@@ -249,7 +249,7 @@ func (e *Engine) list(w http.ResponseWriter, r *http.Request) {
 	reply(w, http.StatusOK, found)
 }
 
-// matches reports whether labels have all that were filtered for, NAME or NAME=VALUE.
+// matches reports whether the labels match all filters, NAME or NAME=VALUE.
 func matches(labels map[string]string, filters map[string]bool) bool {
 	for f := range filters {
 		name, want, valued := strings.Cut(f, "=")
@@ -283,7 +283,7 @@ func (e *Engine) inspect(w http.ResponseWriter, r *http.Request) {
 
 func (e *Engine) logs(w http.ResponseWriter, r *http.Request) {
 	e.with(w, r, func(_ string, m *made) {
-		header := [8]byte{0: 1} // standard output, then the length
+		header := [8]byte{0: 1} // the stream (standard output) and the length
 		binary.BigEndian.PutUint32(header[4:], uint32(len(m.behave.Output)))
 		_, _ = w.Write(append(header[:], m.behave.Output...))
 		if r.URL.Query().Get("follow") == "" {

@@ -26,8 +26,8 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// help answers "fail" with an error, dies of "die", is silent after "hang", and
-// accepts everything else. When told to end it writes a file.
+// help serves a child that answers "fail" with an error, exits on "die", never answers
+// "hang", and accepts everything else. When it is told to end, it writes a file.
 func help() int {
 	ready := child.Ready{Addr: netip.MustParseAddrPort("127.0.0.1:7"), Version: "v7"}
 	err := child.Serve(os.Stdin, os.Stdout, ready, nil, func(request []byte) error {
@@ -128,7 +128,7 @@ func TestHungHelperIsKilled(t *testing.T) {
 	if err := p.Call(ctx, "hang"); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("error %v", err)
 	}
-	// Serve sees the end of the input only after the request: it is killed.
+	// Serve notices the end of its input only after the request, so the child is killed.
 	var death *child.Death
 	if err := p.Stop(20 * time.Millisecond); !errors.As(err, &death) || !strings.Contains(death.State, "kill") {
 		t.Errorf("stopped with %v", err)

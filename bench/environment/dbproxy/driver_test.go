@@ -14,7 +14,7 @@ import (
 	"floodgate/bench/environment/wire"
 )
 
-// connect returns a client that tries nothing again by itself.
+// connect returns a client that does not retry anything.
 func connect(t *testing.T, uri string) *driver.Client {
 	t.Helper()
 	c, err := driver.Connect(options.Client().ApplyURI(uri).SetRetryWrites(false).SetRetryReads(false))
@@ -25,9 +25,8 @@ func connect(t *testing.T, uri string) *driver.Client {
 	return c
 }
 
-// The driver and a database see what was drawn: an error for every reset, and
-// the documents of those that came after the write. Writing again what failed
-// makes all of them be there.
+// The driver reports an error for every drawn reset, and the database holds the documents
+// whose reset came after the write. After the failed writes are repeated, it holds all.
 func TestDriverAndDatabase(t *testing.T) {
 	s, err := embedmongo.Serve(context.Background(), embedmongo.Options{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
 	if err != nil {
@@ -43,13 +42,14 @@ func TestDriverAndDatabase(t *testing.T) {
 	if err := p.Check(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	// A driver whose connection was reset waits for its next heartbeat: a new one does not.
+	// A client whose connection was reset waits for its next heartbeat; a new one does
+	// not.
 	through := func() *driver.Collection {
 		return connect(t, "mongodb://"+p.Addr().String()+"/").Database("test").Collection("c")
 	}
 	c := through()
 	direct := connect(t, s.URI()).Database("test").Collection("c")
-	if _, err := c.CountDocuments(t.Context(), bson.D{}); err != nil { // connected
+	if _, err := c.CountDocuments(t.Context(), bson.D{}); err != nil { // connects
 		t.Fatal(err)
 	}
 	p.SetLink(link)

@@ -21,7 +21,7 @@ func message(t testing.TB, id, opcode int32, command string) []byte {
 	return frame(t, id, opcode, bson.D{{Key: command, Value: 1}})
 }
 
-// frame is a message that carries a command.
+// frame returns a message with a command.
 func frame(t testing.TB, id, opcode int32, command bson.D) []byte {
 	t.Helper()
 	doc, err := bson.Marshal(command)
@@ -33,7 +33,7 @@ func frame(t testing.TB, id, opcode int32, command bson.D) []byte {
 	return m
 }
 
-// update is a command that touches the document of that _id.
+// update returns a command that updates the document with the given _id.
 func update(t testing.TB, id int32, document any) []byte {
 	t.Helper()
 	statement := bson.D{{Key: "q", Value: bson.D{{Key: "_id", Value: document}}}}
@@ -47,7 +47,7 @@ type arrival struct {
 	at  time.Time
 }
 
-// server takes requests and sends each back as its answer.
+// server starts a server that returns each request as its answer.
 func server(t testing.TB) (target dbproxy.Target, arrivals chan arrival) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -57,7 +57,7 @@ func server(t testing.TB) (target dbproxy.Target, arrivals chan arrival) {
 	return dbproxy.Target{Addr: l.Addr().String(), Loopback: true}, answer(t, l)
 }
 
-// answer serves what l accepts.
+// answer serves the connections of l.
 func answer(t testing.TB, l net.Listener) (arrivals chan arrival) {
 	t.Helper()
 	t.Cleanup(func() { _ = l.Close() })
@@ -76,7 +76,7 @@ func answer(t testing.TB, l net.Listener) (arrivals chan arrival) {
 						return
 					}
 					arrivals <- arrival{m.RequestID(), m.Key(), time.Now()}
-					binary.LittleEndian.PutUint32(m[8:], uint32(m.RequestID())) // the one it answers
+					binary.LittleEndian.PutUint32(m[8:], uint32(m.RequestID())) // the request that it answers
 					_, _ = c.Write(m)
 				}
 			}()

@@ -19,7 +19,7 @@ func anyLink(t *rapid.T) dbproxy.Link {
 	}
 }
 
-// Delays lie evenly around the latency; six standard errors are allowed.
+// Delays are uniform around the latency; the tolerance is six standard errors.
 func TestJitterProperty(t *testing.T) {
 	const n = 4000
 	rapid.Check(t, func(t *rapid.T) {
@@ -39,14 +39,14 @@ func TestJitterProperty(t *testing.T) {
 		if mean := sum / n; math.Abs(mean) > 6*j/math.Sqrt(3*n)+1 {
 			t.Errorf("mean is %v off, jitter %v", time.Duration(mean), l.Jitter)
 		}
-		// E x² = j²/3, and its variance is (1/5 − 1/9) j⁴
+		// E[x²] = j²/3, and its variance is (1/5 − 1/9) j⁴.
 		if square := squares / n; math.Abs(square-j*j/3) > 6*j*j*math.Sqrt(4./45/n)+j {
 			t.Errorf("mean square %g, want %g: not even", square, j*j/3)
 		}
 	})
 }
 
-// Resets have the share that was asked for, and half of them come after.
+// The share of resets is the configured one, and half of them come after the command.
 func TestResetsProperty(t *testing.T) {
 	const n = 4000
 	rapid.Check(t, func(t *rapid.T) {
@@ -65,7 +65,7 @@ func TestResetsProperty(t *testing.T) {
 	})
 }
 
-// Each draw has a stream of its own, and seed, key and attempt all matter.
+// Draws are independent of each other and depend on the seed, the key and the attempt.
 func TestDrawsAreIndependent(t *testing.T) {
 	l := dbproxy.Link{Latency: time.Second, Jitter: time.Second, Resets: 0.5, Seed: 1}
 	others := map[string]func(key uint64) dbproxy.Draw{

@@ -29,13 +29,13 @@ func TestDocumentsAreDelayedAndPingsAreNot(t *testing.T) {
 	if got, want := p.Stats(), int64(len(commands)+1); got != (dbproxy.Stats{Commands: want, Delayed: want}) {
 		t.Errorf("%+v, want %d commands, all delayed", got, want)
 	}
-	// Those that pass at once overtake a write of another connection.
+	// Commands that are not delayed overtake a write on another connection.
 	p.SetLink(dbproxy.Link{Latency: time.Hour})
 	send(t, dial(), message(t, 1, wire.OpMsg, "update"))
 	passAtOnce(t, dial, arrivals)
 }
 
-// passAtOnce sends commands that no link holds back.
+// passAtOnce sends commands that the link must not delay.
 func passAtOnce(t *testing.T, dial func() net.Conn, arrivals chan arrival) {
 	t.Helper()
 	for id, command := range []string{"ping", "hello", "isMaster", "saslStart", "endSessions", "create"} {
@@ -50,8 +50,8 @@ func passAtOnce(t *testing.T, dial func() net.Conn, arrivals chan arrival) {
 	}
 }
 
-// Requests that a client sends at once arrive in their order, each delayed from
-// its own arrival at least, also where jitter would turn them round.
+// Requests that a client pipelines arrive in their order, each at least its delay after
+// it was sent, even if jitter would reorder them.
 func TestPipelinedRequestsKeepTheirOrder(t *testing.T) {
 	target, arrivals := server(t)
 	const latency, n = 30 * time.Millisecond, 200
@@ -79,8 +79,8 @@ func TestPipelinedRequestsKeepTheirOrder(t *testing.T) {
 	}
 }
 
-// A link that adds nothing counts nothing, and one that is set later holds for
-// the connections that there are.
+// A link that adds nothing counts nothing, and a link that is set later applies to
+// existing connections.
 func TestLinkOfOpenConnections(t *testing.T) {
 	target, arrivals := server(t)
 	p, dial := start(t, target, dbproxy.Link{Seed: 7})
@@ -137,7 +137,8 @@ func TestRetarget(t *testing.T) {
 	}
 }
 
-// A client that is gone leaves no held-back requests behind, and Close ends all.
+// The delayed requests of a client that disconnects are discarded, and Close ends all
+// connections.
 func TestEnds(t *testing.T) {
 	target, arrivals := server(t)
 	p, dial := start(t, target, dbproxy.Link{Latency: time.Hour, Bandwidth: 1})
@@ -154,8 +155,8 @@ func TestEnds(t *testing.T) {
 	}
 }
 
-// Commands on all connections share the bandwidth, each way; what carries no
-// documents takes none of it.
+// The commands of all connections share the bandwidth of each direction; those without
+// documents use none of it.
 func TestBandwidth(t *testing.T) {
 	target, arrivals := server(t)
 	const bandwidth, connections, each = 200_000, 4, 5
@@ -180,8 +181,8 @@ func TestBandwidth(t *testing.T) {
 	for range connections {
 		<-done
 	}
-	// The first request passes before the first answer begins, the last answer
-	// after the last request: each way is one link.
+	// The first answer starts after the first request, and the last request precedes the
+	// last answer: each direction is one link.
 	least := time.Duration((connections*each+1)*len(m)) * time.Second / bandwidth
 	if took := time.Since(began); took < least {
 		t.Errorf("%d messages of %d bytes there and back took %v, less than %v", connections*each, len(m), took, least)
@@ -194,8 +195,8 @@ func TestBandwidth(t *testing.T) {
 	passAtOnce(t, dial, arrivals)
 }
 
-// BenchmarkLatency is the time of a delayed round trip, and how much of it is
-// beyond the delay. One operation is one round trip.
+// BenchmarkLatency measures the time of a delayed round trip, and the part of it beyond
+// the delay. One operation is one round trip.
 func BenchmarkLatency(b *testing.B) {
 	for _, latency := range []time.Duration{0, 5 * time.Millisecond} {
 		b.Run("latency="+latency.String(), func(b *testing.B) {

@@ -13,15 +13,15 @@ import (
 	"floodgate/bench/environment/wire"
 )
 
-// outcome is what came of one command: whether its client was reset, and
-// whether the server got it.
+// outcome is the outcome of a command: whether its client was reset, and whether the
+// server received it.
 type outcome struct{ reset, arrived bool }
 
 func outcomeOf(d dbproxy.Draw) outcome {
 	return outcome{d.Reset != dbproxy.NoReset, d.Reset != dbproxy.Before}
 }
 
-// try sends one command and waits for its answer, or for the reset.
+// try sends a command and waits for its answer or the reset.
 func try(t *testing.T, c net.Conn, m []byte) (reset bool) {
 	t.Helper()
 	send(t, c, m)
@@ -32,8 +32,8 @@ func try(t *testing.T, c net.Conn, m []byte) (reset bool) {
 	return err != nil
 }
 
-// Just those commands are reset that the draw says, before or after the server
-// has got them, in each attempt anew; no other connection feels it.
+// Exactly the drawn commands are reset, before or after the server received them, anew in
+// each attempt; no other connection is affected.
 func TestResetsAreThoseDrawn(t *testing.T) {
 	const n, attempts, clients = 60, 3, 4
 	target, arrivals := server(t)
@@ -61,7 +61,7 @@ func TestResetsAreThoseDrawn(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		for len(arrivals) > 0 { // what was to arrive has: it was answered, or its answer was lost
+		for len(arrivals) > 0 { // all arrivals are known: each command was answered, or its answer was lost
 			key := (<-arrivals).key
 			got[key] = outcome{got[key].reset, true}
 		}
@@ -90,7 +90,7 @@ func TestResetsAreThoseDrawn(t *testing.T) {
 	}
 }
 
-// A reset ends the connection to the server too, and what follows on it is lost.
+// A reset closes the connection to the server as well, and later commands on it are lost.
 func TestResetEndsTheServersSide(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -99,7 +99,7 @@ func TestResetEndsTheServersSide(t *testing.T) {
 	defer l.Close()
 	link := dbproxy.Link{Resets: 1, Seed: 1}
 	_, dial := start(t, dbproxy.Target{Addr: l.Addr().String()}, link)
-	for _, name := range []string{"insert", "update", "delete", "find", "count", "distinct"} { // some before, some after
+	for _, name := range []string{"insert", "update", "delete", "find", "count", "distinct"} { // some are reset before, some after
 		c := dial()
 		s, err := l.Accept()
 		if err != nil {
@@ -128,14 +128,14 @@ func TestResetEndsTheServersSide(t *testing.T) {
 	}
 }
 
-// A write that wants no answer has none to lose: its resets all come before.
+// An unacknowledged write has no answer to lose, so it is always reset before.
 func TestUnacknowledgedWritesAreResetBefore(t *testing.T) {
 	target, arrivals := server(t)
 	p, dial := start(t, target, dbproxy.Link{Resets: 1, Seed: 1})
 	const n = 20
 	for id := range n {
 		m := update(t, int32(id), id)
-		binary.LittleEndian.PutUint32(m[16:], 2) // more to come
+		binary.LittleEndian.PutUint32(m[16:], 2) // the flag moreToCome
 		if !try(t, dial(), m) {
 			t.Errorf("%d was not reset", id)
 		}
@@ -145,7 +145,7 @@ func TestUnacknowledgedWritesAreResetBefore(t *testing.T) {
 	}
 }
 
-// SetLink counts attempts anew: the same happens again.
+// SetLink resets the number of the attempt, so the same draws follow.
 func TestSetLinkBeginsAnew(t *testing.T) {
 	target, arrivals := server(t)
 	link := dbproxy.Link{Resets: 0.5, Seed: 11}

@@ -22,7 +22,7 @@ import (
 	"floodgate/bench/environment/wire"
 )
 
-// authority signs certificates; its own is in the file.
+// authority signs certificates. Its own certificate is in a file.
 type authority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
@@ -37,7 +37,7 @@ func newAuthority(t *testing.T) *authority {
 	return a
 }
 
-// sign completes a certificate; the authority's own is signed by itself.
+// sign completes a certificate; the authority's own is self-signed.
 func (a *authority) sign(t *testing.T, c *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -61,7 +61,7 @@ func (a *authority) sign(t *testing.T, c *x509.Certificate) (*x509.Certificate, 
 	return signed, key
 }
 
-// pair is a certificate with its key, also as a file.
+// pair returns a certificate with its key, also as a file.
 func (a *authority) pair(t *testing.T, names ...string) (tls.Certificate, string) {
 	t.Helper()
 	c, key := a.sign(t, &x509.Certificate{
@@ -95,7 +95,7 @@ func TestTLS(t *testing.T) {
 	for name, test := range map[string]struct {
 		server  *tls.Config
 		options *dbproxy.TLSOptions
-		want    string // error; empty: it works
+		want    string // the error; empty means none
 	}{
 		"own CA":                       {open, &dbproxy.TLSOptions{ServerName: "db.test", CAFile: ours.file}, ""},
 		"insecure":                     {open, &dbproxy.TLSOptions{Insecure: true}, ""},
@@ -121,7 +121,7 @@ func TestTLS(t *testing.T) {
 					t.Errorf("%v, want %q of %s", err, test.want, l.Addr())
 				}
 				c := dial()
-				_, _ = c.Write(message(t, 2, wire.OpMsg, "ping")) // unless it is turned away before
+				_, _ = c.Write(message(t, 2, wire.OpMsg, "ping")) // fails if the connection was refused earlier
 				if _, err := wire.Read(c, nil); err == nil || len(arrivals) != 0 {
 					t.Errorf("a client is served, %v", err)
 				}
@@ -139,7 +139,7 @@ func TestTLS(t *testing.T) {
 	}
 }
 
-// A reset over TLS is one to the client, and after the server has got the command.
+// A reset over TLS reaches the client, after the server received the command.
 func TestResetsOverTLS(t *testing.T) {
 	ca := newAuthority(t)
 	certificate, _ := ca.pair(t, "db.test")
@@ -185,14 +185,14 @@ func TestFilesThatAreNone(t *testing.T) {
 	if err := p.SetTarget(dbproxy.Target{Addr: "no port", TLS: &dbproxy.TLSOptions{}}); err == nil {
 		t.Error("an address without a port is taken")
 	}
-	send(t, dial(), message(t, 3, wire.OpMsg, "ping")) // the target that was there stays
+	send(t, dial(), message(t, 3, wire.OpMsg, "ping")) // the previous target is still used
 	if got := <-arrivals; got.id != 3 {
 		t.Errorf("%d arrived", got.id)
 	}
 }
 
-// Whatever a name resolves to, a target that is to be on this machine is
-// nowhere else: nothing is sent there.
+// A target that must be on this machine is refused if its name resolves to another
+// address: nothing is sent there.
 func TestLoopbackGuard(t *testing.T) {
 	target, arrivals := server(t)
 	_, port, _ := net.SplitHostPort(target.Addr)
@@ -215,14 +215,14 @@ func TestLoopbackGuard(t *testing.T) {
 			t.Errorf("%s: a client is served", addr)
 		}
 	}
-	// Without the guard the address that it refuses is reached.
+	// Without the guard, the same address is reached.
 	p, _ := start(t, dbproxy.Target{Addr: "0.0.0.0:" + port}, dbproxy.Link{})
 	if err := p.Check(t.Context()); err != nil || len(arrivals) != 1 {
 		t.Errorf("without the guard: %v", err)
 	}
 }
 
-// A check ends with its context, also where nobody answers.
+// Check ends with its context, even if the server does not answer.
 func TestCheckEnds(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -246,7 +246,7 @@ func TestCheckEnds(t *testing.T) {
 	}
 }
 
-// Targets and links go to a child process as JSON.
+// Targets and links are sent to a child process as JSON.
 func TestJSON(t *testing.T) {
 	const target = `{"addr":"h:27018","tls":{"server_name":"h","ca_file":"ca.pem","cert_key_file":"ck.pem","insecure":true},"loopback":true}`
 	const link = `{"latency_ns":5000000,"jitter_ns":1000,"bandwidth":1048576,"resets":0.25,"seed":18446744073709551615}`

@@ -11,7 +11,7 @@ import (
 	"floodgate/bench/environment/wire"
 )
 
-// write is a command that touches the document of that _id, padded.
+// write returns a command with padding that writes the document with the given _id.
 func write(t interface{ Fatal(...any) }, id, padding int) wire.Message {
 	body, err := bson.Marshal(bson.D{
 		{Key: "insert", Value: "c"}, {Key: "documents", Value: bson.A{bson.D{{Key: "_id", Value: id}, {Key: "x", Value: make([]byte, padding)}}}},
@@ -22,14 +22,14 @@ func write(t interface{ Fatal(...any) }, id, padding int) wire.Message {
 	return wire.Request(1, body)
 }
 
-// verdict is what becomes of a command that arrived at the beginning.
+// verdict is what the proxy decided about a command that arrived at time zero.
 type verdict struct {
 	delay time.Duration
 	reset Reset
 }
 
-// With one seed every key meets the same in the same attempt, whatever comes
-// between and in whichever order.
+// With the same seed, the same attempt of a key gets the same decision, whatever the
+// order of the commands.
 func TestOrderDoesNotMatterProperty(t *testing.T) {
 	now := time.Now()
 	rapid.Check(t, func(t *rapid.T) {
@@ -58,8 +58,8 @@ func TestOrderDoesNotMatterProperty(t *testing.T) {
 	})
 }
 
-// One lane is one queue: no two messages pass at a time, none earlier than it
-// came, and the lane is never free while one waits.
+// A lane is one queue: no two messages overlap, none starts before it arrived, and the
+// lane is never idle while one waits.
 func TestLaneProperty(t *testing.T) {
 	base := time.Now()
 	rapid.Check(t, func(t *rapid.T) {
@@ -87,8 +87,8 @@ func TestLaneProperty(t *testing.T) {
 	}
 }
 
-// The commands of all connections share one lane, and latency comes on top; what
-// does not touch documents takes none of it.
+// The commands of all connections share one lane, and latency is added to it; commands
+// without documents do not use the lane.
 func TestAdmitSharesTheBandwidth(t *testing.T) {
 	now := time.Now()
 	traffic := newTraffic(Link{Bandwidth: 1000, Latency: time.Minute})
@@ -116,7 +116,7 @@ func TestAdmitSharesTheBandwidth(t *testing.T) {
 	}
 }
 
-// Nothing is drawn, and no key is made, where chance decides nothing.
+// Without probabilities, nothing is drawn and no key is computed.
 func TestNoKeysWithoutChance(t *testing.T) {
 	for _, l := range []Link{{Latency: time.Second}, {Bandwidth: 1}} {
 		traffic := newTraffic(l)

@@ -10,8 +10,8 @@ import (
 	"floodgate/bench/environment/embedmongo"
 )
 
-// BenchmarkUpsert replaces and inserts documents in collections of a size, by
-// one client, with the index on _id and without. One operation is one upsert.
+// BenchmarkUpsert upserts existing and new documents in collections of several sizes, by
+// one client, with and without the index on _id. One operation is one upsert.
 func BenchmarkUpsert(b *testing.B) {
 	for _, documents := range []int{0, 2000, 10000} {
 		for name, without := range map[string]bool{"made": false, "none": true} {
@@ -43,8 +43,8 @@ func BenchmarkUpsert(b *testing.B) {
 	}
 }
 
-// BenchmarkWriters has many clients upsert 2,000 documents into an empty
-// collection. One operation is all of them.
+// BenchmarkWriters upserts 2,000 documents into an empty collection with many clients.
+// One operation is all 2,000.
 func BenchmarkWriters(b *testing.B) {
 	const documents = 2000
 	for _, writers := range []int{1, 10, 100, 300} {

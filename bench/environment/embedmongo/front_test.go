@@ -12,7 +12,7 @@ import (
 	"floodgate/bench/environment/wire"
 )
 
-// message is an OP_MSG with a command, {name: 1}.
+// message returns an OP_MSG with the command {name: 1}.
 func message(id, answers int32, name string) []byte {
 	doc := append([]byte{0x10}, name...)
 	doc = append(doc, 0, 1, 0, 0, 0, 0)
@@ -24,8 +24,7 @@ func message(id, answers int32, name string) []byte {
 	return append(append(m, 0), doc...)
 }
 
-// backend answers each command when the test says so, and counts the writes
-// that run.
+// backend answers each command when the test allows it, and counts the running writes.
 type backend struct {
 	arrived chan string
 	answer  map[string]chan struct{} // by command
@@ -54,7 +53,7 @@ func (b *backend) serve(c net.Conn) {
 	}
 }
 
-// startFront starts a front of a backend, and returns how to connect to it.
+// startFront starts a front with a backend, and returns a function that connects to it.
 func startFront(t *testing.T) (*front, *backend, func() net.Conn) {
 	t.Helper()
 	b := &backend{arrived: make(chan string, 100), answer: map[string]chan struct{}{}}
@@ -161,8 +160,8 @@ func TestPipelinedWritesOfOneClient(t *testing.T) {
 	}
 }
 
-// A client that is killed while it waits for its turn does not write any more,
-// and one whose write runs keeps the gate until it has ended.
+// A client that disconnects while it waits for its turn does not write, and one whose
+// write is running keeps the gate until the write ends.
 func TestClientsThatLeave(t *testing.T) {
 	f, b, dial := startFront(t)
 	running, waiting, next := dial(), dial(), dial()
@@ -175,12 +174,12 @@ func TestClientsThatLeave(t *testing.T) {
 	receive(t, next, 3)
 	_ = waiting.Close()
 	_ = running.Close()
-	for f.count() > 2 { // until waiting is gone
+	for f.count() > 2 { // until the waiting client is gone
 		time.Sleep(time.Millisecond)
 	}
 	send(t, next, 4, "insert")
 	b.answer["insert"] <- struct{}{}
-	b.answer["update"] <- struct{}{} // the end of running's write
+	b.answer["update"] <- struct{}{} // ends the running write
 	receive(t, next, 4)
 	if got := <-b.arrived; got != "insert" || len(b.arrived) != 0 {
 		t.Errorf("%s ran, then %d others", got, len(b.arrived))
@@ -188,12 +187,12 @@ func TestClientsThatLeave(t *testing.T) {
 	if b.most.Load() != 1 {
 		t.Errorf("%d writes at a time", b.most.Load())
 	}
-	for f.count() > 1 { // until running's connection has ended after its write
+	for f.count() > 1 { // until the connection of the running write has ended
 		time.Sleep(time.Millisecond)
 	}
 }
 
-// count is the number of clients' connections.
+// count returns the number of client connections.
 func (f *front) count() int {
 	f.mu.Lock()
 	defer f.mu.Unlock()

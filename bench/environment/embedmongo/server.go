@@ -42,9 +42,9 @@ type Options struct {
 	Dir string
 	// Logger receives FerretDB's log; nil means warnings and errors to stderr.
 	Logger *slog.Logger
-	// Everywhere allows an Addr that is not loopback, for containers, whose ports are
+	// AllInterfaces allows an Addr that is not loopback, for containers, whose ports are
 	// published on the loopback of the machine.
-	Everywhere bool
+	AllInterfaces bool
 	// NoIndex omits the index on _id, for comparison.
 	NoIndex bool
 }
@@ -70,7 +70,7 @@ func Serve(ctx context.Context, opts Options) (_ *Server, err error) {
 	if opts.Addr == "" {
 		opts.Addr = "127.0.0.1:0"
 	}
-	if err := mockupstream.CheckLoopback(opts.Addr); err != nil && !opts.Everywhere {
+	if err := mockupstream.CheckLoopback(opts.Addr); err != nil && !opts.AllInterfaces {
 		return nil, fmt.Errorf("serve mongo: %w", err)
 	}
 	dir, err := filepath.Abs(opts.Dir)

@@ -22,7 +22,7 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// serve starts a server with a data folder of the test's and a client of it.
+// serve starts a server with a data folder of the test, and returns a client of it.
 func serve(t testing.TB, opts embedmongo.Options, pool uint64) (*embedmongo.Server, *driver.Database) {
 	t.Helper()
 	if opts.Dir == "" {
@@ -53,7 +53,7 @@ func connect(t testing.TB, uri string, pool uint64) *driver.Client {
 	return c
 }
 
-// replacement is a model of an upsert by _id.
+// replacement returns the model of an upsert by _id.
 func replacement(id string, value int) *driver.ReplaceOneModel {
 	return driver.NewReplaceOneModel().SetFilter(bson.D{{Key: "_id", Value: id}}).
 		SetReplacement(bson.D{{Key: "_id", Value: id}, {Key: "value", Value: value}}).SetUpsert(true)
@@ -65,7 +65,7 @@ func upsert(c *driver.Collection, id string, value int) error {
 	return err
 }
 
-// ids reads all documents and counts how often each _id is there.
+// ids returns the number of documents of each _id.
 func ids(t testing.TB, c *driver.Collection) map[string]int {
 	t.Helper()
 	cursor, err := c.Find(context.Background(), bson.D{})
@@ -85,7 +85,7 @@ func ids(t testing.TB, c *driver.Collection) map[string]int {
 	return found
 }
 
-// each calls f for 0 ≤ i < n from so many goroutines, and joins the errors.
+// each calls f for 0 ≤ i < n from several goroutines, and joins the errors.
 func each(n, goroutines int, f func(i int) error) error {
 	var next atomic.Int64
 	var wg sync.WaitGroup
@@ -101,7 +101,7 @@ func each(n, goroutines int, f func(i int) error) error {
 	return errors.Join(errs...)
 }
 
-// plan is SQLite's plan for finding one _id.
+// plan returns SQLite's query plan for finding a document by _id.
 func plan(t testing.TB, c *driver.Collection) string {
 	t.Helper()
 	var out struct {
@@ -138,7 +138,7 @@ func TestEveryNewCollectionHasTheIndex(t *testing.T) {
 		"odd name: ü-'.": func(name string) error { return upsert(db.Collection(name), "x", 1) },
 	}
 	for name, create := range create {
-		for range 2 { // also when its database or itself was dropped
+		for range 2 { // the second time, after it or its database was dropped
 			if err := create(name); err != nil {
 				t.Fatal(name, err)
 			}
@@ -170,7 +170,7 @@ func TestWithoutIndexItScans(t *testing.T) {
 		t.Errorf("finds by %q: FerretDB has learnt it, the index is not needed any more", p)
 	}
 	_ = s.Close()
-	// The folder gets its indexes when it is served again.
+	// A folder without indexes gets them when it is served again.
 	_, db = serve(t, embedmongo.Options{Dir: dir}, 1)
 	if p := plan(t, db.Collection("a")); !strings.Contains(p, "USING INDEX") {
 		t.Errorf("finds by %q", p)
@@ -215,7 +215,7 @@ func TestConcurrentUpsertsOfTheSameKeys(t *testing.T) {
 	}
 }
 
-// Alone FerretDB stalls for good in each of these.
+// FerretDB without the front deadlocks in each of these.
 func TestManyReplacementsOfExistingDocuments(t *testing.T) {
 	_, db := serve(t, embedmongo.Options{}, 300)
 	c := db.Collection("a")
@@ -227,7 +227,7 @@ func TestManyReplacementsOfExistingDocuments(t *testing.T) {
 		_, err := c.BulkWrite(context.Background(), models, options.BulkWrite().SetOrdered(false))
 		return err
 	}
-	for range 2 { // makes, then replaces
+	for range 2 { // the first time inserts, the second replaces
 		if err := each(4, 4, func(int) error { return bulk() }); err != nil {
 			t.Fatal(err)
 		}
@@ -277,7 +277,7 @@ func TestCloseWithClientsConnected(t *testing.T) {
 	}
 }
 
-// Two servers on one folder would not see what the other writes.
+// Two servers on one folder would not see each other's writes.
 func TestOneServerAFolder(t *testing.T) {
 	dir := t.TempDir()
 	opts := embedmongo.Options{Dir: dir, Logger: slog.New(slog.DiscardHandler)}
@@ -291,7 +291,7 @@ func TestOneServerAFolder(t *testing.T) {
 	if err := first.Close(); err != nil {
 		t.Fatal(err)
 	}
-	// A server that could not start has let go of it, too.
+	// A server that failed to start has released the folder as well.
 	opts.Addr = "127.0.0.1:1x"
 	if _, err := embedmongo.Serve(context.Background(), opts); err == nil || errors.Is(err, scratch.ErrLocked) {
 		t.Errorf("served on a port that is none: %v", err)

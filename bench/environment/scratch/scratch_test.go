@@ -16,10 +16,10 @@ import (
 
 const prefix = "scratch-test-"
 
-// holdEnv makes the test binary a process that makes a folder there and holds it.
+// holdEnv names the folder in which the test binary creates a folder and holds it.
 const holdEnv = "FLOODGATE_SCRATCH_HOLD"
 
-// lockEnv makes it one that locks that folder.
+// lockEnv names the folder that the test binary locks.
 const lockEnv = "FLOODGATE_SCRATCH_LOCK"
 
 func TestMain(m *testing.M) {
@@ -31,7 +31,7 @@ func TestMain(m *testing.M) {
 		}
 		fmt.Println(f.Path())
 		_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
-		os.Exit(0) // without removing it
+		os.Exit(0) // without removing the folder
 	}
 	if dir := os.Getenv(lockEnv); dir != "" {
 		if _, err := scratch.Hold(dir); err != nil {
@@ -40,24 +40,24 @@ func TestMain(m *testing.M) {
 		}
 		fmt.Println(dir)
 		_, _ = bufio.NewReader(os.Stdin).ReadString('\n')
-		os.Exit(0) // without releasing it
+		os.Exit(0) // without releasing the lock
 	}
 	os.Exit(m.Run())
 }
 
-// hold starts another process that makes a folder in parent and holds it.
+// hold starts a process that creates a folder in parent and holds it.
 func hold(t *testing.T, parent string) (path string, kill func()) {
 	t.Helper()
 	_, path, kill = start(t, holdEnv+"="+parent)
 	return path, kill
 }
 
-// start starts this binary as another process, which prints a path.
+// start starts this binary as another process, and returns the path that it prints.
 func start(t *testing.T, env string) (pid int, path string, kill func()) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), env)
-	stdin, err := cmd.StdinPipe() // open as long as the process is to live
+	stdin, err := cmd.StdinPipe() // the process ends when it is closed
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -164,7 +164,7 @@ func TestSweepLeavesTheRestAlone(t *testing.T) {
 	}
 }
 
-// Folders that are being made are never swept away under their owners.
+// Sweep never removes a folder that another process is just creating.
 func TestMakingAndSweepingAtOnce(t *testing.T) {
 	parent := t.TempDir()
 	var making, sweeping sync.WaitGroup

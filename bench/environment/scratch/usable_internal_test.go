@@ -30,8 +30,8 @@ func TestFitFolder(t *testing.T) {
 	}
 }
 
-// A folder mounted noexec, and one without locks, take privileges that a test
-// has not: what the system answers there is handed in.
+// Mounting a folder noexec or without locks takes privileges that a test lacks, so the
+// system's errors are passed in.
 func TestErrorsNameTheFolderAndTheRemedy(t *testing.T) {
 	temporary := t.TempDir()
 	t.Setenv("TMPDIR", temporary)

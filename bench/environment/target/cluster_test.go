@@ -25,7 +25,7 @@ import (
 	"floodgate/scenarios/pipeline/dialcount"
 )
 
-// backend is an embedded database that asks for nothing.
+// backend starts an embedded database, which requires no authentication.
 func backend(t *testing.T) netip.AddrPort {
 	t.Helper()
 	s, err := embedded.Serve(context.Background(), embedded.Options{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler)})
@@ -50,7 +50,7 @@ func fake(t *testing.T, o fakemongo.Options) *fakemongo.Server {
 	return s
 }
 
-// replicaSet makes members of a set of their handshakes; the first is the primary.
+// replicaSet makes the members announce that they form a set; the first is the primary.
 func replicaSet(name string, members []*fakemongo.Server, others ...string) {
 	hosts := bson.A{}
 	for _, m := range members {
@@ -68,7 +68,7 @@ func replicaSet(name string, members []*fakemongo.Server, others ...string) {
 	}
 }
 
-// write writes documents with the writer that trials use, and a bulk of them.
+// write writes single documents and a bulk of them with the writer that trials use.
 func write(t *testing.T, uri string, p target.Policy) error {
 	t.Helper()
 	w, err := calllog.NewMongoWriter(calllog.MongoOptions{
@@ -94,7 +94,7 @@ func write(t *testing.T, uri string, p target.Policy) error {
 	return w.Write(t.Context(), docs)
 }
 
-// stored counts what write wrote.
+// stored returns the number of documents that write wrote.
 func stored(t *testing.T, db netip.AddrPort) int64 {
 	t.Helper()
 	client, err := mongo.Connect(options.Client().ApplyURI("mongodb://" + db.String()))
@@ -118,8 +118,8 @@ func parse(t *testing.T, uri string) *target.Mongo {
 	return m
 }
 
-// relay is a plain proxy before the primary of a deployment, which connects as
-// the deployment's connection string says.
+// relay is a plain proxy to the primary of a deployment, with TLS if the deployment uses
+// it.
 func relay(t *testing.T, d *target.Deployment) netip.AddrPort {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")

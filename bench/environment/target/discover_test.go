@@ -20,10 +20,10 @@ import (
 
 const password = "S3CRET p@ss/w:rd%?#&=ü"
 
-// credentials stand before a host.
+// credentials precede a host in a URI.
 var credentials = url.UserPassword("user", password).String() + "@"
 
-// Every kind of deployment is found out, and the writer of trials writes through it.
+// Discover recognizes every kind of deployment, and the writer of trials can write to it.
 func TestDeployments(t *testing.T) {
 	db := backend(t)
 	ca, err := fakemongo.NewAuthority(t.TempDir())
@@ -96,15 +96,15 @@ func TestDeployments(t *testing.T) {
 			if err := m.Proxyable(); err != nil {
 				t.Error(err)
 			}
-			if err := write(t, m.Through(relay(t, d)), target.Policy{}); err != nil {
+			if err := write(t, m.ViaProxy(relay(t, d)), target.Policy{}); err != nil {
 				t.Error("write through a proxy:", err)
 			}
 		})
 	}
 }
 
-// What cannot be used is found out before any trial, with a type, and no error
-// shows the password.
+// Discover detects unusable deployments before any trial. Its errors have a type and do
+// not contain the password.
 func TestDeploymentsThatCannotBeUsed(t *testing.T) {
 	db := backend(t)
 	ca, err := fakemongo.NewAuthority(t.TempDir())
@@ -140,7 +140,8 @@ func TestDeploymentsThatCannotBeUsed(t *testing.T) {
 		{"certificate of another authority", "mongodb://" + needsClient.Addr().String() + "/?tls=true&tlsCAFile=" + url.QueryEscape(other.File), "mongo_tls", "certificate"},
 		{"certificate of nobody known", "mongodb://" + credentials + needsClient.Addr().String() + "/?tls=true", "mongo_tls", "certificate"},
 		{"certificate for another name", "mongodb://" + wrongName.Addr().String() + "/?" + caFile, "mongo_tls", "certificate"},
-		// A client of TLS 1.3 learns of this after its handshake, and the driver may say instead that it gave up.
+		// With TLS 1.3 the client learns of the refusal after its handshake, and the
+		// driver may report a timeout instead.
 		{"no certificate of the client's", "mongodb://" + needsClient.Addr().String() + "/?" + caFile, "", "connect to mongodb://"},
 		{"nobody listens", "mongodb://" + credentials + closed.Addr().String(), "refused", "refused"},
 		{"another replica set", "mongodb://" + set[0].Addr().String() + "/?replicaSet=rs7", "mongo_server_selection", "asks for replica set rs7"},
@@ -170,8 +171,8 @@ func TestDeploymentsThatCannotBeUsed(t *testing.T) {
 	}
 }
 
-// A replica set that names a member elsewhere is refused as a whole, and the
-// driver, which believes the set, connects to nobody there.
+// Discover refuses a replica set with a member on another machine. The driver, which
+// trusts the set's list of members, cannot connect to that member either.
 func TestReplicaSetCannotLeadElsewhere(t *testing.T) {
 	member := fake(t, fakemongo.Options{Backend: backend(t)})
 	replicaSet("rs0", []*fakemongo.Server{member}, public+":27017")
@@ -184,7 +185,7 @@ func TestReplicaSetCannotLeadElsewhere(t *testing.T) {
 	if err := write(t, m.URI(), target.Policy{}); err != nil {
 		t.Error("the primary is here, and was written to:", err)
 	}
-	// As is what names nothing but elsewhere.
+	// A set whose only member is elsewhere is refused as well.
 	member.Announce(bson.D{{Key: "setName", Value: "rs0"}, {Key: "hosts", Value: bson.A{public + ":27017"}}, {Key: "primary", Value: public + ":27017"},
 		{Key: "me", Value: public + ":27017"}, {Key: "isWritablePrimary", Value: false}, {Key: "ismaster", Value: false}, {Key: "secondary", Value: true}})
 	if err := write(t, m.URI(), target.Policy{}); pipeline.ErrorType(err) != "not_allowed" {
@@ -192,7 +193,7 @@ func TestReplicaSetCannotLeadElsewhere(t *testing.T) {
 	}
 }
 
-// The servers of a mongodb+srv name come from DNS, once, with their options.
+// The servers of a mongodb+srv name and their options come from one lookup in DNS.
 func TestServersFromDNS(t *testing.T) {
 	db := backend(t)
 	ca, err := fakemongo.NewAuthority(t.TempDir())

@@ -6,8 +6,8 @@ import (
 	"floodgate/bench/environment/target"
 )
 
-// A connection string never shows its credentials, and a host beyond this machine needs
-// the user's permission.
+// A connection string never shows its credentials, and a host other than this machine
+// needs the user's permission.
 func Example() {
 	m, err := target.ParseMongo("mongodb://report:secret@db.example/calls")
 	fmt.Println(m, err)

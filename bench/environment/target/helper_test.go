@@ -15,20 +15,20 @@ import (
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
-// public is an address that nobody has (TEST-NET-3, RFC 5737). Nothing is ever
-// sent to it.
+// public is an address that is not assigned to anybody (TEST-NET-3, RFC 5737). The tests
+// send nothing to it.
 const public = "203.0.113.5"
 
-// zone is what a DNS server of a test knows. A name is fully qualified.
+// zone holds the records of a DNS server by fully qualified name.
 type zone struct {
-	// addrs are the addresses of a name. With more than one list, each question
-	// gets the next one, and the last stays.
+	// addrs holds the lists of addresses of a name. Each query is answered with the next
+	// list; the last one repeats.
 	addrs map[string][][]string
 	srv   map[string][]dnsmessage.SRVResource
 	txt   map[string][]string
 }
 
-// dns serves a zone on loopback and returns a resolver that asks it alone.
+// dns serves a zone on loopback and returns a resolver that uses only this server.
 func dns(t *testing.T, z zone) *net.Resolver {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
@@ -99,7 +99,7 @@ func (z zone) answer(question []byte, asked map[string]int) []byte {
 	return packed
 }
 
-// listen counts the connections to a port of loopback, closed at once.
+// listen counts the connections to a port of loopback, and closes each at once.
 func listen(t *testing.T) (addr netip.AddrPort) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -120,7 +120,7 @@ func listen(t *testing.T) (addr netip.AddrPort) {
 	return l.Addr().(*net.TCPAddr).AddrPort()
 }
 
-// allow is a policy that asks the resolver.
+// allow returns a policy that allows the hosts and uses the resolver.
 func allow(r *net.Resolver, hosts ...string) target.Policy {
 	return target.Policy{Allowed: hosts, Resolver: r}
 }

@@ -9,16 +9,16 @@ import (
 	"time"
 )
 
-// errHTTP2 is why an upstream that speaks HTTP/2 alone cannot be measured.
+// errHTTP2 explains why an upstream that speaks only HTTP/2 cannot be measured.
 var errHTTP2 = errors.New("it speaks HTTP/2 but not HTTP/1.1, which Floodgate requires: over HTTP/2, requests share connections, " +
 	"so limits of connections and predictions of descriptors would not hold; use an address of the upstream, or a reverse proxy in front of it, that speaks HTTP/1.1")
 
-// http2Timeout bounds the question whether a server speaks HTTP/2.
+// http2Timeout bounds the check of whether a server speaks HTTP/2.
 const http2Timeout = 5 * time.Second
 
-// explain returns errHTTP2 in place of err where the upstream answered a
-// request of HTTP/1.1 with err because it speaks HTTP/2 alone. Such servers
-// close or reset the connection, or send a frame.
+// explain returns errHTTP2 instead of err if a request of HTTP/1.1 failed with err
+// because the upstream speaks only HTTP/2. Such servers close or reset the connection, or
+// send a frame.
 func (u *Upstream) explain(ctx context.Context, p Policy, err error) error {
 	var failed *net.OpError
 	if errors.As(err, &failed) && failed.Op == "dial" || errors.As(err, new(*RefusedError)) || errors.As(err, new(*tls.CertificateVerificationError)) {
@@ -34,9 +34,8 @@ func (u *Upstream) explain(ctx context.Context, p Policy, err error) error {
 	return err
 }
 
-// speaksHTTP2 reports whether the server agrees to HTTP/2, by ALPN where a
-// config for TLS is given, else by answering the preface of a connection. It
-// requests nothing.
+// speaksHTTP2 reports whether the server accepts HTTP/2: by ALPN if config is not nil, or
+// else by answering the connection preface. It sends no request.
 func speaksHTTP2(ctx context.Context, p Policy, host string, config *tls.Config) bool {
 	ctx, cancel := context.WithTimeout(ctx, http2Timeout)
 	defer cancel()
@@ -55,7 +54,8 @@ func speaksHTTP2(ctx context.Context, p Policy, host string, config *tls.Config)
 	if _, err := io.WriteString(conn, preface+settings); err != nil {
 		return false
 	}
-	// A frame's header: 3 bytes of length, then type, flags and stream. The first is SETTINGS.
+	// The header of the first frame, which must be SETTINGS: 3 bytes of length, then
+	// type, flags and stream.
 	header := make([]byte, len(settings))
 	_, err = io.ReadFull(conn, header)
 	return err == nil && header[3] == settings[3] && header[4] == 0 && string(header[5:]) == settings[5:]

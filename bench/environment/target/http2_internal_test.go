@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// Over TLS the protocol is agreed on in the handshake.
+// Over TLS, the handshake selects the protocol.
 func TestHTTP2OverTLS(t *testing.T) {
 	for _, http2 := range []bool{true, false} {
 		s := httptest.NewUnstartedServer(http.NotFoundHandler())

@@ -14,20 +14,20 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 )
 
-// Mongo is a connection string that was read. It does not change.
+// Mongo is a parsed connection string. It is immutable.
 type Mongo struct {
 	srv      bool
-	userinfo string // as it was written, escaped; empty means none
+	userinfo string // as written, escaped; empty means none
 	hosts    []string
 	database string // escaped
 	options  []option
 	parsed   *connstring.ConnString
 }
 
-// option is one of a connection string, as it was written.
+// option is an option of a connection string, as written.
 type option struct{ name, value string }
 
-// is compares with a name in lower case.
+// is reports whether the option has one of the names, which are in lower case.
 func (o option) is(names ...string) bool { return slices.Contains(names, strings.ToLower(o.name)) }
 
 const (
@@ -37,8 +37,8 @@ const (
 	mongoExample = "mongodb://user:password@host:27017/?tls=true"
 )
 
-// URI returns the connection string for clients: the one that was read, with what a
-// [Mongo] may hold left as it was. It holds the credentials.
+// URI returns the connection string for clients, with the options as they were written.
+// It contains the credentials.
 func (m *Mongo) URI() string {
 	scheme, hosts := mongoScheme, strings.Join(m.hosts, ",")
 	if m.srv {
@@ -64,11 +64,11 @@ func (m *Mongo) build(scheme, hosts string, options []option) string {
 	return b.String()
 }
 
-// Hosts returns the servers that the string names, as host:port, or the name of
-// the service where the servers are to be asked of DNS (mongodb+srv).
+// Hosts returns the servers in the string, as host:port, or the name whose servers DNS
+// lists (mongodb+srv).
 func (m *Mongo) Hosts() []string { return slices.Clone(m.hosts) }
 
-// Redacted returns the string without credentials and options, for people to read.
+// Redacted returns the string without credentials and options, for display.
 func (m *Mongo) Redacted() string {
 	shown := &Mongo{srv: m.srv, hosts: m.hosts, database: m.database}
 	if m.userinfo != "" {
@@ -80,12 +80,12 @@ func (m *Mongo) Redacted() string {
 // String returns Redacted.
 func (m *Mongo) String() string { return m.Redacted() }
 
-// GoString returns Redacted, so that no form of print shows more.
+// GoString returns Redacted, so that no verb of package fmt prints more.
 func (m *Mongo) GoString() string { return m.Redacted() }
 
-// Secrets returns what no text may show: the password as it was written and as it
-// is, user and password together, the session token, and the passphrase of a
-// key. Empty where there are none.
+// Secrets returns the strings that must not appear in any output: the password, as it was
+// written and unescaped, user and password together, the properties of the authentication
+// mechanism, and the passphrase of the client's key. It is empty if there are none.
 func (m *Mongo) Secrets() []string {
 	var secrets []string
 	if m.parsed.Password != "" {
@@ -131,11 +131,10 @@ func (m *Mongo) Overridden() []string {
 	return notes
 }
 
-// Through returns the URI by which a client reaches the database through a plain
-// proxy on addr, which connects to one server, with TLS where [Mongo.TLS] says
-// so: credentials, database, write concern and what else is not about the way
-// to the servers stay.
-func (m *Mongo) Through(addr netip.AddrPort) string {
+// ViaProxy returns the URI of the database behind a plain proxy on addr, which connects to
+// one server, and with TLS if [Mongo.TLS] is not nil. The URI keeps the credentials, the
+// database, the write concern, and the other options that do not select servers.
+func (m *Mongo) ViaProxy(addr netip.AddrPort) string {
 	var kept []option
 	for _, o := range m.options {
 		name := strings.ToLower(o.name)
@@ -150,20 +149,19 @@ func (m *Mongo) Through(addr netip.AddrPort) string {
 	return m.build(mongoScheme, addr.String(), kept)
 }
 
-// TLS is what a client needs to connect with TLS, beside the certificates of
-// the system.
+// TLS configures the TLS of a client, in addition to the certificates of the system.
 type TLS struct {
-	// ServerName that the certificate must be for; empty means the host dialled.
+	// ServerName is the name that the certificate must have; empty means the dialed host.
 	ServerName string `json:"server_name,omitempty"`
-	// CAFile holds the certificates to believe in place of the system's, and
-	// CertKeyFile the client's own certificate and key, both PEM; empty means none.
+	// CAFile holds the trusted certificates, in place of the system's, and CertKeyFile
+	// the client's own certificate and key, both in PEM; empty means none.
 	CAFile      string `json:"ca_file,omitempty"`
 	CertKeyFile string `json:"cert_key_file,omitempty"`
-	// Insecure: the server's certificate is not checked at all.
+	// Insecure disables the check of the server's certificate.
 	Insecure bool `json:"insecure,omitempty"`
 }
 
-// TLS returns nil where the connection string asks for none.
+// TLS returns the configuration of the connection string; nil means no TLS.
 func (m *Mongo) TLS() *TLS {
 	p := m.parsed
 	if !p.SSL {
@@ -172,7 +170,8 @@ func (m *Mongo) TLS() *TLS {
 	return &TLS{CAFile: p.SSLCaFile, CertKeyFile: p.SSLClientCertificateKeyFile, Insecure: p.SSLInsecure}
 }
 
-// Proxyable returns the reason why [Mongo.Through] would not do for this database; nil means it does.
+// Proxyable returns the reason why [Mongo.ViaProxy] cannot be used for this database; nil
+// means that it can.
 func (m *Mongo) Proxyable() error {
 	p := m.parsed
 	switch {

@@ -9,10 +9,10 @@ import (
 	"go.mongodb.org/mongo-driver/v2/x/mongo/driver/connstring"
 )
 
-// ParseMongo reads a connection string, mongodb:// or mongodb+srv://, and asks
-// nobody about it. It refuses what the driver would not understand, what would
-// make a measurement worthless, and what would speak with others than the
-// servers named. Errors do not repeat any of it.
+// ParseMongo parses a connection string, mongodb:// or mongodb+srv://, without using the
+// network. It refuses options that the driver would ignore, that would invalidate a
+// measurement, or that would connect to servers other than the named ones. Errors do not
+// quote the string.
 func ParseMongo(uri string) (*Mongo, error) {
 	m := new(Mongo)
 	rest, ok := strings.CutPrefix(uri, mongoScheme)
@@ -50,8 +50,8 @@ func ParseMongo(uri string) (*Mongo, error) {
 	return m, nil
 }
 
-// parseUserinfo takes the credentials off the start of what follows the scheme.
-// As the driver does, it ends them at the first @.
+// parseUserinfo sets the credentials from the start of rest, the string without its
+// scheme, and returns what follows them. Like the driver, it ends them at the first @.
 func (m *Mongo) parseUserinfo(rest string) (string, error) {
 	info, after, found := strings.Cut(rest, "@")
 	if !found {
@@ -88,7 +88,7 @@ func (m *Mongo) parseHosts(authority string) error {
 	return nil
 }
 
-// parseOptions checks each option by itself, so that an error can name it.
+// parseOptions checks each option separately, so that an error can name it.
 func (m *Mongo) parseOptions(query string) error {
 	pairs := strings.FieldsFunc(query, func(r rune) bool { return r == '&' || r == ';' })
 	for i, pair := range pairs {
@@ -129,7 +129,7 @@ func knownOption(name string) bool {
 	return false
 }
 
-// interpret has the driver read the string, as one without SRV.
+// interpret lets the driver parse the string, with the hosts as they are, without SRV.
 func (m *Mongo) interpret() error {
 	plain := *m
 	plain.srv = false
@@ -152,7 +152,7 @@ func (m *Mongo) interpret() error {
 	return m.checkMeaning()
 }
 
-// checkMeaning refuses what is understood but not to be done.
+// checkMeaning refuses options that are valid but unsuitable for a measurement.
 func (m *Mongo) checkMeaning() error {
 	p := m.parsed
 	switch mechanism := strings.ToUpper(p.AuthMechanism); {

@@ -39,8 +39,8 @@ func TestParseMongo(t *testing.T) {
 			t.Errorf("%s: %v", c.uri, err)
 			continue
 		}
-		if !slices.Equal(m.Hosts(), c.hosts) || m.Redacted() != c.redacted || m.Through(proxy) != c.through {
-			t.Errorf("%s:\n%q\n%s\n%s", c.uri, m.Hosts(), m.Redacted(), m.Through(proxy))
+		if !slices.Equal(m.Hosts(), c.hosts) || m.Redacted() != c.redacted || m.ViaProxy(proxy) != c.through {
+			t.Errorf("%s:\n%q\n%s\n%s", c.uri, m.Hosts(), m.Redacted(), m.ViaProxy(proxy))
 		}
 		if shown := fmt.Sprintf("%v %+v %#v %s", m, m, m, m); strings.Contains(shown, "u:p") {
 			t.Errorf("printed as %s", shown)
@@ -118,7 +118,7 @@ func TestMongoTLSAndSecrets(t *testing.T) {
 	}
 }
 
-// Whatever the password, both ends of a link have it, and nothing shows it.
+// The client gets the password unchanged, whatever its characters, and no text shows it.
 func TestPasswordsSurviveAndDoNotShow(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		password := "S3CRET" + rapid.String().Draw(t, "rest") + "S3CRET"
@@ -128,7 +128,7 @@ func TestPasswordsSurviveAndDoNotShow(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%q: %v", uri, err)
 		}
-		for _, made := range []string{m.URI(), m.Through(proxy)} {
+		for _, made := range []string{m.URI(), m.ViaProxy(proxy)} {
 			parsed, err := connstring.ParseAndValidate(made)
 			if err != nil || parsed.Password != password || parsed.Username != "user" {
 				t.Fatalf("%q: %v", made, err)
@@ -151,7 +151,7 @@ func FuzzParseMongo(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, uri string) {
-		const marker = "QZXWK" // in no message of ours
+		const marker = "QZXWK" // occurs in no message of ours
 		m, err := target.ParseMongo(uri)
 		if err != nil {
 			if strings.Contains(err.Error(), marker) {
@@ -159,7 +159,7 @@ func FuzzParseMongo(f *testing.F) {
 			}
 			return
 		}
-		for _, made := range []string{m.URI(), m.Through(proxy)} {
+		for _, made := range []string{m.URI(), m.ViaProxy(proxy)} {
 			again, err := target.ParseMongo(made)
 			if err != nil {
 				t.Fatalf("%q became %q: %v", uri, made, err)
@@ -180,7 +180,7 @@ func FuzzParseMongo(f *testing.F) {
 func TestOverriddenOptions(t *testing.T) {
 	for _, c := range []struct {
 		options string
-		want    []string // of each note in turn
+		want    []string // a part of each note, in order
 	}{
 		{"", nil},
 		{"w=majority&journal=true&maxConnecting=4&maxIdleTimeMS=5&compressors=zlib&appName=x", nil},

@@ -30,7 +30,7 @@ func TestWhatIsNotThisMachineIsRefused(t *testing.T) {
 		host    string
 		allowed []string
 		refused bool
-		fails   string // otherwise
+		fails   string // the error otherwise
 	}{
 		{host: "127.0.0.1"}, {host: "127.8.9.10"}, {host: "::1"}, {host: "[::1]"}, {host: "::ffff:127.0.0.1"}, {host: "here.example.test"},
 		{host: public, refused: true}, {host: "0.0.0.0", refused: true}, {host: "::", refused: true},
@@ -114,7 +114,7 @@ func TestDial(t *testing.T) {
 	}})
 	for _, c := range []struct {
 		network, host string
-		want          string // error
+		want          string // the error
 	}{
 		{"tcp", "127.0.0.1", ""}, {"tcp4", "here.example.test", ""}, {"tcp", "::ffff:127.0.0.1", ""},
 		{"tcp", public, "is not this machine"}, {"tcp", "there.example.test", "resolves to " + public},
@@ -137,8 +137,8 @@ func TestDial(t *testing.T) {
 	}
 }
 
-// A connection to an allowed host is made wherever it resolves to: here to the
-// unspecified address, which is not loopback and comes to this machine.
+// A connection to an allowed host may go to any address that it resolves to: here to the
+// unspecified address, which is not loopback, but reaches this machine.
 func TestAllowedHostIsDialled(t *testing.T) {
 	to := netip.AddrPortFrom(netip.IPv4Unspecified(), listen(t).Port()).String()
 	conn, err := target.Policy{Allowed: []string{"0.0.0.0"}}.DialContext(t.Context(), "tcp", to)
@@ -148,8 +148,8 @@ func TestAllowedHostIsDialled(t *testing.T) {
 	conn.Close()
 }
 
-// A name that is loopback when it is checked and something else when it is
-// dialled, as an attacker's DNS would have it.
+// A name may resolve to loopback when it is checked and to another address when it is
+// dialed, for example if an attacker controls its DNS.
 func TestNameThatChangesItsAddressIsRefusedAtTheDial(t *testing.T) {
 	p := allow(dns(t, zone{addrs: map[string][][]string{"changing.example.test.": {{"127.0.0.1"}, {public}}}}))
 	if err := p.Check(t.Context(), "changing.example.test"); err != nil {

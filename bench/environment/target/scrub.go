@@ -12,22 +12,21 @@ import (
 	"floodgate/results"
 )
 
-// minSecret is the shortest secret that is looked for everywhere, in bytes. A
-// shorter one would be found in every other word, and what is left would show
-// it all the same; it is removed from URIs alone, and where it stands together
-// with its user.
+// minSecret is the length in bytes of the shortest secret that is removed everywhere.
+// Shorter ones would match parts of ordinary words, and the masked words would reveal
+// them; they are removed only from URIs and together with their user.
 const minSecret = 4
 
-// mask stands where a secret was. It is shorter than any secret looked for.
+// mask replaces a secret. It is shorter than minSecret.
 const mask = "***"
 
-// Scrubber removes known secrets from texts. The zero value knows none and
-// removes the credentials of URIs.
+// Scrubber removes known secrets from texts. The zero value only removes the credentials
+// of URIs.
 type Scrubber struct {
-	forms []string // of the secrets, longest first
+	forms []string // of the secrets, the longest first
 }
 
-// NewScrubber makes a Scrubber of secrets as [Mongo.Secrets] gives them.
+// NewScrubber returns a Scrubber of the secrets; see [Mongo.Secrets].
 func NewScrubber(secrets []string) Scrubber {
 	var forms []string
 	for _, s := range secrets {
@@ -46,7 +45,7 @@ func NewScrubber(secrets []string) Scrubber {
 
 var percentEscape = regexp.MustCompile(`%[0-9A-F]{2}`)
 
-// formsOf returns the ways in which programs write a secret.
+// formsOf returns the encodings in which a secret may appear.
 func formsOf(s string) []string {
 	forms := []string{
 		s, url.QueryEscape(s), url.PathEscape(s), url.UserPassword("", s).String()[1:],
@@ -69,16 +68,16 @@ func formsOf(s string) []string {
 	return slices.DeleteFunc(forms, func(f string) bool { return len(f) < minSecret })
 }
 
-// inner returns a quoted text without its quotes.
+// inner returns a quoted text without its quotation marks.
 func inner(quoted string) string { return quoted[1 : len(quoted)-1] }
 
-// Scrub returns text without the credentials of URIs (see [results.Redact])
-// and without the secrets: as they are, and as URLs, JSON, Go and basic
-// authentication write them. No secret of 4 bytes or more is in what it returns.
+// Scrub returns text without the credentials of URIs (see [results.Redact]) and without
+// the secrets, whether verbatim or encoded for a URL, JSON, Go or basic authentication.
+// The result contains no secret of 4 bytes or more.
 func (s Scrubber) Scrub(text string) string {
 	text = results.Redact(text)
-	// What is left and right of a secret may be one, with the mask between
-	// them; a secret may even be made of asterisks.
+	// The text around a mask may form another secret; a secret may even consist of
+	// asterisks.
 	for range 8 {
 		found := false
 		for _, form := range s.forms {
@@ -93,8 +92,8 @@ func (s Scrubber) Scrub(text string) string {
 	return mask
 }
 
-// Error returns err with its text scrubbed. What is in its chain stays, for
-// errors.Is and errors.As; nil stays nil.
+// Error returns err with its text scrubbed. Its chain is kept for errors.Is and
+// errors.As. It returns nil for nil.
 func (s Scrubber) Error(err error) error {
 	if err == nil {
 		return nil

@@ -23,7 +23,7 @@ func TestScrub(t *testing.T) {
 		{"it was p@ss/w.", "it was ***."},
 		{"auth u:p@ss/w failed", "auth *** failed"},
 		{"url p%40ss%2Fw and p%40ss%2fw", "url *** and ***"},
-		{`"p@ss\/w" p@ss/w`, `"p@ss\/w" ***`}, // nobody whom we know escapes the slash
+		{`"p@ss\/w" p@ss/w`, `"p@ss\/w" ***`}, // no known encoder escapes the slash so
 		{"Basic " + base64.StdEncoding.EncodeToString([]byte("u:p@ss/w")), "Basic ***"},
 		{"mongodb://x:y@h/", "mongodb://***@h/"},
 		{"abc is too short, mongodb://u:abc@h/ is not", "abc is too short, mongodb://***@h/ is not"},
@@ -48,7 +48,7 @@ func TestScrubbedErrors(t *testing.T) {
 	}
 }
 
-// encodings are how programs write a text.
+// encodings returns the encodings in which programs write a text.
 func encodings(s string) []string {
 	quoted, _ := json.Marshal(s)
 	return []string{

@@ -10,28 +10,28 @@ import (
 	"floodgate/results"
 )
 
-// Source is the place where a URI with credentials may come from.
+// Source lists the places that a URI with credentials can come from.
 type Source struct {
-	// Flag is the name of the flag, with its dashes ("--mongo-uri"), and Value
-	// what it was given; empty means that it was not.
+	// Flag is the name of the flag with its dashes ("--mongo-uri"), and Value its value;
+	// empty means that the flag is not set.
 	Flag, Value string
-	// File is what Flag with "-file" behind it was given: the name of a file
-	// that holds the URI, "-" for Stdin; empty means it was not.
+	// File is the value of the flag with the suffix "-file": the name of a file that
+	// holds the URI, or "-" for Stdin; empty means that the flag is not set.
 	File string
 	// Env is the name of the environment variable.
 	Env string
-	// Stdin is read where File is "-".
+	// Stdin is read if File is "-".
 	Stdin io.Reader
 }
 
-// maxURI is the greatest length of a URI in bytes.
+// maxURI is the maximum length of a URI in bytes.
 const maxURI = 64 << 10
 
-// Read returns the URI, "" where there is none. It must come from one place
-// alone. A URI with a secret is refused as the value of the flag, because
-// everybody on the machine sees command lines. The variable is taken out of
-// this process's environment, so that no child has it; do not read it before.
-// Errors do not repeat any of the URI.
+// Read returns the URI, or "" if there is none. More than one source is an error. A URI
+// with a secret is refused as the value of the flag, because command lines are visible to
+// every user of the machine. Read removes the variable from the environment of this
+// process, so that no child inherits it; do not read the variable before. Errors do not
+// quote the URI.
 func (s Source) Read() (string, error) {
 	value := os.Getenv(s.Env)
 	if err := os.Unsetenv(s.Env); err != nil {
@@ -72,7 +72,7 @@ func (s Source) readFile() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("%s-file: read %s: %w", s.Flag, name, err)
 	}
-	uri := strings.TrimSpace(strings.TrimPrefix(string(text), "\uFEFF")) // a byte-order mark is not part of it
+	uri := strings.TrimSpace(strings.TrimPrefix(string(text), "\uFEFF")) // without the byte-order mark
 	switch {
 	case len(text) > maxURI:
 		err = fmt.Errorf("it is longer than %d bytes", maxURI)
@@ -87,8 +87,8 @@ func (s Source) readFile() (string, error) {
 	return uri, nil
 }
 
-// holdsSecret reports whether a URI has anything to hide. Of one that is malformed
-// it cannot know, and goes by what would be removed from a text.
+// holdsSecret reports whether a URI contains secrets. A malformed URI counts as one that
+// does if it contains an @ or redaction changes it.
 func holdsSecret(uri string) bool {
 	if m, err := ParseMongo(uri); err == nil {
 		return len(m.Secrets()) > 0

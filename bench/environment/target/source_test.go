@@ -22,7 +22,7 @@ func TestSource(t *testing.T) {
 	good := file("good", " "+secret+"\r\n")
 	for _, c := range []struct {
 		name, flag, env, file, stdin string
-		uri, want                    string // error
+		uri, want                    string // error of Read
 	}{
 		{name: "nothing"},
 		{name: "flag", flag: open, uri: open},

@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// resolve asks DNS for the servers and options of a mongodb+srv name, as the
-// driver would: once, so that every client of a run has the same ones.
+// resolve looks up the servers and options of a mongodb+srv name in DNS, as the driver
+// would, but only once, so that every client of a run uses the same ones.
 func (m *Mongo) resolve(ctx context.Context, p Policy) (*Mongo, error) {
 	if !m.srv {
 		return m, nil
@@ -52,7 +52,7 @@ func (m *Mongo) lookupHosts(ctx context.Context, p Policy, service, name string)
 	return nil
 }
 
-// lookupOptions adds the options in DNS, where the URI does not have them.
+// lookupOptions adds the options from DNS that the URI does not have.
 func (m *Mongo) lookupOptions(ctx context.Context, p Policy, name string) error {
 	texts, err := p.resolver().LookupTXT(ctx, name)
 	var dns *net.DNSError
@@ -77,7 +77,7 @@ func (m *Mongo) lookupOptions(ctx context.Context, p Policy, name string) error 
 	return nil
 }
 
-// setDefault adds an option unless there is one of the names.
+// setDefault adds an option unless an option with one of the names exists.
 func (m *Mongo) setDefault(o option, names ...string) {
 	if !slices.ContainsFunc(m.options, func(have option) bool { return have.is(names...) }) {
 		m.options = append(m.options, o)

@@ -18,13 +18,13 @@ import (
 	"floodgate/mockupstream"
 )
 
-// Upstream is the URL of an upstream that was read. It does not change.
+// Upstream is the parsed URL of an upstream. It is immutable.
 type Upstream struct{ url *url.URL }
 
 var errUpstream = errors.New("upstream URL: want http://host:port or https://host, with user:password@ before the host if required, without query and fragment")
 
-// ParseUpstream reads a URL, and asks nobody about it. Items are at URL/items/….
-// Errors do not repeat any of it.
+// ParseUpstream parses a URL without using the network. Items are at URL/items/…. Errors
+// do not quote the URL.
 func ParseUpstream(raw string) (*Upstream, error) {
 	u, err := url.Parse(raw)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Opaque != "" || strings.ContainsAny(raw, "?#") ||
@@ -47,10 +47,10 @@ func ParseUpstream(raw string) (*Upstream, error) {
 	return &Upstream{url: u}, nil
 }
 
-// URL returns the base URL, without a slash at the end. It holds the credentials.
+// URL returns the base URL, without a trailing slash. It contains the credentials.
 func (u *Upstream) URL() string { return u.url.String() }
 
-// Redacted returns the URL without credentials, for people to read.
+// Redacted returns the URL without credentials, for display.
 func (u *Upstream) Redacted() string {
 	shown := *u.url
 	shown.User = nil
@@ -63,10 +63,10 @@ func (u *Upstream) Redacted() string {
 // String returns Redacted.
 func (u *Upstream) String() string { return u.Redacted() }
 
-// GoString returns Redacted, so that no form of print shows more.
+// GoString returns Redacted, so that no verb of package fmt prints more.
 func (u *Upstream) GoString() string { return u.Redacted() }
 
-// Host returns host:port, the port being that of the scheme where none is named.
+// Host returns host:port, with the default port of the scheme if the URL has none.
 func (u *Upstream) Host() string {
 	port := u.url.Port()
 	if port == "" {
@@ -75,8 +75,9 @@ func (u *Upstream) Host() string {
 	return net.JoinHostPort(u.url.Hostname(), port)
 }
 
-// Secrets returns what no text may show: the password, also together with the user;
-// a user without a password, which is a token then. Empty where there are none.
+// Secrets returns the strings that must not appear in any output: the password, alone and
+// together with the user, or a user without a password, which is a token. It is empty if
+// there are none.
 func (u *Upstream) Secrets() []string {
 	if u.url.User == nil {
 		return nil
@@ -92,7 +93,7 @@ func (u *Upstream) Secrets() []string {
 	return slices.Compact(secrets)
 }
 
-// Addrs returns the addresses of the upstream, each of which the policy allows.
+// Addrs resolves the upstream. It is an error if the policy does not allow an address.
 func (u *Upstream) Addrs(ctx context.Context, p Policy) ([]netip.AddrPort, error) {
 	addrs, err := p.resolvePort(ctx, u.Host())
 	if err != nil {
@@ -101,13 +102,13 @@ func (u *Upstream) Addrs(ctx context.Context, p Policy) ([]netip.AddrPort, error
 	return addrs, nil
 }
 
-// mockTimeout bounds one question to an upstream.
+// mockTimeout bounds one request that checks for a mock.
 const mockTimeout = 10 * time.Second
 
-// Mock asks whether the upstream is a built-in mock that takes a profile: it
-// gives [mockupstream.Stats], and would take a PUT of a profile. Nothing is
-// changed. An upstream that answers something else is none, which is not an error;
-// one that does not answer, or refuses the credentials, is.
+// Mock reports whether the upstream is a built-in mock that accepts a profile: it returns
+// [mockupstream.Stats], and allows PUT of a profile. Mock changes nothing. An upstream
+// that answers differently is not a mock, which is not an error; it is an error if the
+// upstream does not answer or rejects the credentials.
 func (u *Upstream) Mock(ctx context.Context, p Policy) (bool, error) {
 	mock, err := u.probe(ctx, p)
 	if err != nil {
@@ -118,7 +119,7 @@ func (u *Upstream) Mock(ctx context.Context, p Policy) (bool, error) {
 }
 
 func (u *Upstream) probe(ctx context.Context, p Policy) (bool, error) {
-	transport := &http.Transport{DialContext: p.DialContext, DisableKeepAlives: true} // no proxy of the environment's
+	transport := &http.Transport{DialContext: p.DialContext, DisableKeepAlives: true} // without the proxy of the environment
 	client := &http.Client{
 		Transport: transport, Timeout: mockTimeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
@@ -137,11 +138,11 @@ func (u *Upstream) probe(ctx context.Context, p Policy) (bool, error) {
 	return err == nil && profile.status == http.StatusMethodNotAllowed && profile.allow == http.MethodPut, err
 }
 
-// answer is what an upstream answered.
+// answer is the part of a response that identifies a mock.
 type answer struct {
 	status int
-	allow  string // header
-	body   []byte // its begin
+	allow  string // the header
+	body   []byte // up to 1 MiB
 }
 
 func (u *Upstream) get(ctx context.Context, client *http.Client, path string) (answer, error) {
@@ -161,7 +162,8 @@ func (u *Upstream) get(ctx context.Context, client *http.Client, path string) (a
 	return answer{response.StatusCode, response.Header.Get("Allow"), body}, nil
 }
 
-// isStats reports whether body is [mockupstream.Stats]: all of their fields and no others.
+// isStats reports whether body is [mockupstream.Stats]: it has no unknown fields, and has
+// those that are never omitted.
 func isStats(body []byte) bool {
 	decoder := json.NewDecoder(strings.NewReader(string(body)))
 	decoder.DisallowUnknownFields()

@@ -73,7 +73,7 @@ func FuzzParseUpstream(f *testing.F) {
 	})
 }
 
-// mock serves the real mock upstream.
+// mock starts the real mock upstream and returns its URL.
 func mock(t *testing.T, control bool) string {
 	t.Helper()
 	u, err := mockupstream.New(mockupstream.Profile{}, 7)
@@ -109,7 +109,7 @@ func TestMockIsRecognised(t *testing.T) {
 	for _, c := range []struct {
 		name, url string
 		mock      bool
-		want      string // error
+		want      string // the error
 	}{
 		{"ours", ours, true, ""},
 		{"ours, with credentials", with(ours, "u:QZXWK"), true, ""},
@@ -146,7 +146,7 @@ func TestMockIsRecognised(t *testing.T) {
 	}
 }
 
-// protocols serves 404 over these protocols.
+// protocols starts a server of the protocols, which answers 404, and returns its URL.
 func protocols(t *testing.T, set func(*http.Protocols)) string {
 	s := httptest.NewUnstartedServer(http.NotFoundHandler())
 	s.Config.Protocols = new(http.Protocols)

@@ -21,13 +21,13 @@ func list(docs ...bson.D) bson.A {
 	return a
 }
 
-// request is an OP_MSG with one body and any sequences after it.
+// request returns an OP_MSG with a body and the sequences.
 func request(t interface{ Fatal(...any) }, body bson.D, sequences ...[]byte) wire.Message {
 	sections := [][]byte{number(0), {0}, doc(t, body...)}
 	return message(1, 0, wire.OpMsg, append(sections, sequences...)...)
 }
 
-// Each group holds commands that do the same work; no two groups share a key.
+// The commands of a group do the same work and share a key; no two groups share one.
 func TestKeyTellsWorkApart(t *testing.T) {
 	byID := func(id any) bson.D { return bson.D{field("_id", id)} }
 	update := func(id any) bson.D {
@@ -98,9 +98,9 @@ func TestKeyTellsWorkApart(t *testing.T) {
 	}
 }
 
-// Keys are stored nowhere, but figures of two versions are compared: a change
-// of the keys changes all draws. This one is FNV-1a of "update", a zero, the
-// type of a string and the string in BSON.
+// Keys are not stored, but results of two versions are compared, and a change of the keys
+// would change all draws. This one is FNV-1a of "update", a zero byte, the type of a
+// string, and the string in BSON.
 func TestKeyStays(t *testing.T) {
 	m := request(t, bson.D{field("update", "c")}, sequence("updates", doc(t, field("q", bson.D{field("_id", "+15550001")}))))
 	if got, want := m.Key(), uint64(0xf2254ed814b030ca); got != want {
@@ -108,7 +108,7 @@ func TestKeyStays(t *testing.T) {
 	}
 }
 
-// The key depends on the _id alone, whatever stands around it.
+// The key depends only on the _id, whatever the rest of the command.
 func TestKeyOfUpdateProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		draw := func(name string) (wire.Message, string) {
@@ -128,7 +128,7 @@ func TestKeyOfUpdateProperty(t *testing.T) {
 	})
 }
 
-// The key of whatever may come is found without a panic, and again the same.
+// Key does not panic for any input, and returns the same key again.
 func FuzzKey(f *testing.F) {
 	statement := doc(f, field("q", bson.D{field("_id", "a")}))
 	f.Add([]byte(request(f, bson.D{field("update", "c"), field("updates", list(bson.D{field("q", bson.D{field("_id", 1)})}))})))
@@ -142,7 +142,7 @@ func FuzzKey(f *testing.F) {
 		if again := wire.Message(bytes.Clone(data)).Key(); again != key {
 			t.Fatalf("keys %#x and %#x", key, again)
 		}
-		if len(data) > 12 { // neither its number nor the one it answers is part of the work
+		if len(data) > 12 { // the IDs of the request and of its answer are not part of the work
 			copy(data[4:12], "\xff\xff\xff\xff\xff\xff\xff\xff")
 			if again := m.Key(); again != key {
 				t.Fatalf("keys %#x and %#x by number", key, again)

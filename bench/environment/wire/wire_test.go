@@ -15,7 +15,7 @@ import (
 	"floodgate/bench/environment/wire"
 )
 
-// message frames a body.
+// message returns a message with a header and the body.
 func message(id, answers, opcode int32, body ...[]byte) []byte {
 	all := bytes.Join(body, nil)
 	var m []byte
@@ -35,7 +35,7 @@ func doc(t interface{ Fatal(...any) }, elements ...bson.E) []byte {
 
 func number(n int32) []byte { return binary.LittleEndian.AppendUint32(nil, uint32(n)) }
 
-// sequence is a section of kind 1.
+// sequence returns a section of kind 1.
 func sequence(name string, docs ...[]byte) []byte {
 	body := append([]byte(name), 0)
 	body = append(body, bytes.Join(docs, nil)...)
@@ -95,7 +95,7 @@ func TestMoreToCome(t *testing.T) {
 	}
 }
 
-// What is sent arrives, whatever the pieces, and the buffer is used again.
+// Messages arrive unchanged, however the stream is split, and the buffer is reused.
 func TestReadProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		type sent struct {
@@ -161,7 +161,7 @@ func TestSetInt32(t *testing.T) {
 }
 
 func TestKindsOfCommands(t *testing.T) {
-	for command, want := range map[string][3]bool{ // hello, writes, touches
+	for command, want := range map[string][3]bool{ // values of Hello, Writes and TouchesDocuments
 		"hello": {true, false, false}, "isMaster": {true, false, false}, "ping": {}, "endSessions": {}, "": {},
 		"find": {false, false, true}, "getMore": {false, false, true}, "aggregate": {false, false, true},
 		"update": {false, true, true}, "insert": {false, true, true}, "delete": {false, true, true},

@@ -3,7 +3,7 @@
 //	r := repotest.Init(t, t.TempDir())
 //	r.Write("main.go", "package main\n")
 //	r.Commit("first")
-//	before := repotest.Look(t, r.Top)
+//	before := repotest.ReadState(t, r.Top)
 //	…
 //	before.Same(t, r.Top)
 package repotest
@@ -93,8 +93,8 @@ func (r *Repository) Write(path, text string) {
 // including git's own.
 type State map[string]string
 
-// Look returns the state of directories.
-func Look(t *testing.T, folders ...string) State {
+// ReadState returns the state of directories.
+func ReadState(t *testing.T, folders ...string) State {
 	t.Helper()
 	all, err := Snapshot(folders...)
 	if err != nil {
@@ -106,7 +106,7 @@ func Look(t *testing.T, folders ...string) State {
 // Same reports an error for each file that has changed.
 func (before State) Same(t *testing.T, folders ...string) {
 	t.Helper()
-	for _, change := range before.Changes(Look(t, folders...)) {
+	for _, change := range before.Changes(ReadState(t, folders...)) {
 		t.Error(change)
 	}
 }

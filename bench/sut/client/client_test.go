@@ -142,7 +142,7 @@ levels: [{items: 20}]
 				if d != nil || !record.NoDocuments {
 					t.Errorf("documents %+v, none expected: %t", d, record.NoDocuments)
 				}
-			case d == nil || d.Found != 20 || d.Broken() > 0:
+			case d == nil || d.Found != 20 || d.Violations() > 0:
 				t.Errorf("documents %+v, want 20", d)
 			}
 		})

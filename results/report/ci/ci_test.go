@@ -29,10 +29,10 @@ func TestGoldenCI(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			j := judged(t, name)
 			reporttest.Golden(t, name+".md", ci.Markdown(j, 0))
-			reporttest.Golden(t, name+".comment.md", ci.Comment(j.Judgement()))
-			reporttest.Golden(t, name+".junit.xml", ci.JUnit(j.Judgement()))
-			reporttest.Golden(t, name+".sarif", ci.SARIF(j.Judgement()))
-			reporttest.Golden(t, name+".github.txt", ci.Annotations(j.Judgement()))
+			reporttest.Golden(t, name+".comment.md", ci.Comment(j.Judgment()))
+			reporttest.Golden(t, name+".junit.xml", ci.JUnit(j.Judgment()))
+			reporttest.Golden(t, name+".sarif", ci.SARIF(j.Judgment()))
+			reporttest.Golden(t, name+".github.txt", ci.Annotations(j.Judgment()))
 		})
 	}
 }
@@ -52,10 +52,10 @@ func TestCIIsDeterministic(t *testing.T) {
 func renderers() map[string]func(ci.Judged) []byte {
 	return map[string]func(ci.Judged) []byte{
 		"markdown": func(j ci.Judged) []byte { return ci.Markdown(j, ci.MaxComment) },
-		"comment":  func(j ci.Judged) []byte { return ci.Comment(j.Judgement()) },
-		"junit":    func(j ci.Judged) []byte { return ci.JUnit(j.Judgement()) },
-		"sarif":    func(j ci.Judged) []byte { return ci.SARIF(j.Judgement()) },
-		"github":   func(j ci.Judged) []byte { return ci.Annotations(j.Judgement()) },
+		"comment":  func(j ci.Judged) []byte { return ci.Comment(j.Judgment()) },
+		"junit":    func(j ci.Judged) []byte { return ci.JUnit(j.Judgment()) },
+		"sarif":    func(j ci.Judged) []byte { return ci.SARIF(j.Judgment()) },
+		"github":   func(j ci.Judged) []byte { return ci.Annotations(j.Judgment()) },
 	}
 }
 
@@ -65,21 +65,21 @@ func TestNothingOpenLooksLikeAPass(t *testing.T) {
 	for _, j := range everyExit(t) {
 		exit := j.Verdict.Exit
 		exits[exit] = true
-		suite := parseJUnit(t, ci.JUnit(j.Judgement()))
+		suite := parseJUnit(t, ci.JUnit(j.Judgment()))
 		if bad := suite.Failures+suite.Errors > 0; bad != (exit != verdict.ExitPassed) {
 			t.Errorf("exit %d: JUnit has %d failures and %d errors", exit, suite.Failures, suite.Errors)
 		}
 		if exit == verdict.ExitFailed && suite.Failures == 0 || exit == verdict.ExitNotMeasured && suite.Errors == 0 {
 			t.Errorf("exit %d: JUnit has %d failures and %d errors", exit, suite.Failures, suite.Errors)
 		}
-		if slices.ContainsFunc(j.Judgement().Checks, func(c ci.Check) bool { return c.Decision == verdict.Warned }) && exit == verdict.ExitPassed {
+		if slices.ContainsFunc(j.Judgment().Checks, func(c ci.Check) bool { return c.Decision == verdict.Warned }) && exit == verdict.ExitPassed {
 			continue // it warns, and has to
 		}
-		sarif := string(ci.SARIF(j.Judgement()))
+		sarif := string(ci.SARIF(j.Judgment()))
 		if bad := strings.Contains(sarif, `"level": "error"`) || strings.Contains(sarif, `"level": "warning"`); bad != (exit != verdict.ExitPassed) {
 			t.Errorf("exit %d: SARIF has an error or a warning: %v", exit, bad)
 		}
-		lines := string(ci.Annotations(j.Judgement()))
+		lines := string(ci.Annotations(j.Judgment()))
 		if bad := strings.Contains("\n"+lines, "\n::error ") || strings.Contains("\n"+lines, "\n::warning "); bad != (exit != verdict.ExitPassed) {
 			t.Errorf("exit %d: there is an error or a warning: %v\n%s", exit, bad, lines)
 		}

@@ -18,7 +18,7 @@ func ExampleAnnotations() {
 		fmt.Println(err)
 		return
 	}
-	os.Stdout.Write(ci.Annotations(ci.Judged{Run: run, Verdict: outcome}.Judgement()))
+	os.Stdout.Write(ci.Annotations(ci.Judged{Run: run, Verdict: outcome}.Judgment()))
 	// Output:
 	// ::error title=joined-10.makespan < 10ms%3A violated::items=20: 106 ms ≥ 10.0 ms, n=6, violated
 	// ::notice title=report%3A A report over phone numbers::failed: 0 of 1 threshold met (exit code 1)%0Ashow this report: floodgate report 20261122-214015.123-7f3a9c

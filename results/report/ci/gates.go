@@ -17,10 +17,10 @@ import (
 	"floodgate/results/verdict"
 )
 
-// BaselineJudgement returns the run's own judgment with a check for each value that
+// BaselineJudgment returns the run's own judgment with a check for each value that
 // was compared with the baseline. The command again reproduces the report.
-func BaselineJudgement(j Judged, v *baseline.Outcome, again string) Judgement {
-	g := j.Judgement()
+func BaselineJudgment(j Judged, v *baseline.Outcome, again string) Judgment {
+	g := j.Judgment()
 	c := v.Comparison
 	words := content.BaselineSummary(v)
 	g.Title, g.Headline, g.Decision, g.Command = g.Name+" compared with "+c.File, string(v.Decision)+": "+words, v.Decision, again
@@ -67,12 +67,12 @@ func rowCheck(r baseline.Row) Check {
 		Properties: map[string]string{"decision": r.Decision.String()}}
 }
 
-// GoBenchJudgement returns a comparison of Go benchmarks as checks, one per
+// GoBenchJudgment returns a comparison of Go benchmarks as checks, one per
 // benchmark and unit. The command again reproduces the report.
-func GoBenchJudgement(v *gobench.Outcome, again string) Judgement {
+func GoBenchJudgment(v *gobench.Outcome, again string) Judgment {
 	packages := content.SeveralPackages(v)
 	words := content.GoBenchSummary(v)
-	j := Judgement{
+	j := Judgment{
 		Name: "go-bench", Title: "Go benchmarks, " + v.New + " compared with " + v.Old, ID: v.Old + "…" + v.New,
 		Headline: string(v.Decision) + ": " + words, Decision: v.Decision, Command: again,
 		Facts:      [][2]string{{"old", v.Old}, {"new", v.New}},
@@ -128,9 +128,9 @@ func benchCheck(v *gobench.Outcome, u gobench.Unit, r gobench.Row, packages bool
 	}
 }
 
-// PairsJudgement returns a verdict on two programs that ran alternately as checks,
+// PairsJudgment returns a verdict on two programs that ran alternately as checks,
 // one per figure that decides and one per count.
-func PairsJudgement(v *pairs.Outcome) Judgement {
+func PairsJudgment(v *pairs.Outcome) Judgment {
 	headline, words := content.PairsSummary(v)
 	if words != "" {
 		headline += ": " + words
@@ -140,7 +140,7 @@ func PairsJudgement(v *pairs.Outcome) Judgement {
 	if name == "" {
 		name = "commands"
 	}
-	j := Judgement{
+	j := Judgment{
 		Name: name, Title: title, ID: v.ID, Started: v.Started, Version: v.Machine.Revision,
 		Headline: headline, Decision: v.Decision, Command: "floodgate report " + content.ShellWord(filepath.ToSlash(v.Records)), Record: v.Records, Notes: slices.Concat(content.EstimatedPower(v), v.Notes, v.Remarks),
 		Properties: [][2]string{{"gate", v.ID}, {"margin", content.TrimmedPercent(v.Design.Margin)}, {"seed", fmt.Sprint(v.Seed)}},

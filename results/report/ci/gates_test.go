@@ -10,10 +10,10 @@ import (
 	"floodgate/results/verdict"
 )
 
-func TestBaselineJudgement(t *testing.T) {
+func TestBaselineJudgment(t *testing.T) {
 	for name, v := range reporttest.BaselineOutcomes() {
 		run := &results.Run{Header: results.Header{ID: v.Run.Run, ScenarioName: v.Run.Scenario}}
-		j := ci.BaselineJudgement(ci.Judged{Run: run, Verdict: v.Run}, v, "floodgate gate "+v.Run.Run)
+		j := ci.BaselineJudgment(ci.Judged{Run: run, Verdict: v.Run}, v, "floodgate gate "+v.Run.Run)
 		if name == "worse" {
 			reporttest.Golden(t, "baseline.worse.md", ci.Comment(j))
 		}
@@ -29,9 +29,9 @@ func TestBaselineJudgement(t *testing.T) {
 	}
 }
 
-func TestGoBenchJudgement(t *testing.T) {
+func TestGoBenchJudgment(t *testing.T) {
 	for name, v := range reporttest.GoBenchOutcomes(t) {
-		j := ci.GoBenchJudgement(v, "floodgate gate bench old.txt new.txt")
+		j := ci.GoBenchJudgment(v, "floodgate gate bench old.txt new.txt")
 		reporttest.Golden(t, "gobenchgate."+name+".md", ci.Comment(j))
 		reporttest.Golden(t, "gobenchgate."+name+".github.txt", ci.Annotations(j))
 		checkSARIF(t, ci.SARIF(j))
@@ -41,10 +41,10 @@ func TestGoBenchJudgement(t *testing.T) {
 	}
 }
 
-func TestPairsJudgement(t *testing.T) {
+func TestPairsJudgment(t *testing.T) {
 	for _, name := range reporttest.PairKinds() {
 		v := reporttest.PairsOutcome(t, name)
-		j := ci.PairsJudgement(v)
+		j := ci.PairsJudgment(v)
 		reporttest.Golden(t, "pairs."+name+".md", ci.Comment(j))
 		checkSARIF(t, ci.SARIF(j))
 		checkAnnotations(t, ci.Annotations(j))

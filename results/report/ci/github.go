@@ -19,7 +19,7 @@ const (
 // error for each check that failed or could not be measured, a warning for each one
 // that is inconclusive or only warns, and notices for the verdict and its caveats.
 // There are at most ten of a kind; the last one sums up the omitted ones.
-func Annotations(j Judgement) []byte {
+func Annotations(j Judgment) []byte {
 	errors, warnings, notices := annotations{kind: "error", j: j}, annotations{kind: "warning", j: j}, annotations{kind: "notice", j: j}
 	notices.add(Check{Title: j.Title, Text: fmt.Sprintf("%s (exit code %d)\nshow this report: %s", j.Headline, j.Decision.ExitCode(), j.Command)})
 	for _, c := range j.Checks {
@@ -47,7 +47,7 @@ const noteTitle = "note"
 // annotations collects those of one kind.
 type annotations struct {
 	kind string
-	j    Judgement
+	j    Judgment
 	all  []Check
 }
 

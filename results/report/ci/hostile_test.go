@@ -86,11 +86,11 @@ func TestHostileTexts(t *testing.T) {
 	bases := []ci.Judged{judged(t, "messy"), judged(t, "service"), judged(t, "unclaimed"), judged(t, "external")}
 	rapid.Check(t, func(t *rapid.T) {
 		j := hostile(t, rapid.SampledFrom(bases).Draw(t, "base"))
-		parseJUnit(t, ci.JUnit(j.Judgement()))
-		checkSARIF(t, ci.SARIF(j.Judgement()))
-		checkAnnotations(t, ci.Annotations(j.Judgement()))
+		parseJUnit(t, ci.JUnit(j.Judgment()))
+		checkSARIF(t, ci.SARIF(j.Judgment()))
+		checkAnnotations(t, ci.Annotations(j.Judgment()))
 		checkMarkdown(t, ci.Markdown(j, ci.MaxComment), ci.MaxComment)
-		checkMarkdown(t, ci.Comment(j.Judgement()), ci.MaxComment)
+		checkMarkdown(t, ci.Comment(j.Judgment()), ci.MaxComment)
 	})
 }
 

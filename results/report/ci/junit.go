@@ -29,7 +29,7 @@ import (
 //
 // The format is that of Jenkins' xunit plugin (junit-10.xsd), with the elements in
 // the order of Ant's older format.
-func JUnit(j Judgement) []byte {
+func JUnit(j Judgment) []byte {
 	s := junitSuite{Name: j.Name, ID: j.ID, Time: junitTime(j.Time), File: j.File, SystemOut: &junitText{xmlText(suiteText(j))}}
 	for _, p := range append(j.Properties[:len(j.Properties):len(j.Properties)], [2]string{"exit_code", strconv.Itoa(j.Decision.ExitCode())}) {
 		s.Properties = append(s.Properties, junitProperty{p[0], p[1]})
@@ -80,7 +80,7 @@ func junitCheck(class string, c Check) junitCase {
 func junitTime(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', 3, 64) }
 
 // suiteText returns the verdict, its caveats, and facts about the environment.
-func suiteText(j Judgement) string {
+func suiteText(j Judgment) string {
 	words := fmt.Sprintf("%s (exit code %d)\n", j.Headline, j.Decision.ExitCode())
 	for _, n := range j.Notes {
 		words += "note: " + n + "\n"

@@ -170,7 +170,7 @@ func parseJUnit(t tester, text []byte) counted {
 
 func TestJUnitIsOfTheFormat(t *testing.T) {
 	for _, j := range everyExit(t) {
-		n := parseJUnit(t, ci.JUnit(j.Judgement()))
+		n := parseJUnit(t, ci.JUnit(j.Judgment()))
 		v := j.Verdict
 		want := len(v.Claims) + len(v.Thresholds) + v.Outcomes["failed"]
 		if v.Recorded < v.Planned {
@@ -188,7 +188,7 @@ func TestJUnitIsOfTheFormat(t *testing.T) {
 // Messy has two claims and two thresholds that are inconclusive, one of which
 // only warns, a trial that was not measured, and trials that were not run.
 func TestJUnitOfMessy(t *testing.T) {
-	text := ci.JUnit(judged(t, "messy").Judgement())
+	text := ci.JUnit(judged(t, "messy").Judgment())
 	if n := parseJUnit(t, text); n != (counted{Tests: 14, Failures: 6, Errors: 5}) {
 		t.Errorf("%+v", n)
 	}
@@ -218,7 +218,7 @@ func TestJUnitTimes(t *testing.T) {
 		}
 		return true
 	}})
-	j := ci.Judged{Run: run, Verdict: reporttest.Judge(t, run)}.Judgement()
+	j := ci.Judged{Run: run, Verdict: reporttest.Judge(t, run)}.Judgment()
 	got := map[string]time.Duration{"": j.Time}
 	for _, c := range j.Checks {
 		got[c.ID] += c.Time
@@ -237,11 +237,11 @@ func TestJUnitTimes(t *testing.T) {
 
 // Whatever was judged has a time, and the suite no more than its cases.
 func TestJUnitTimesOfOthers(t *testing.T) {
-	for name, j := range map[string]ci.Judgement{
-		"service":   judged(t, "service").Judgement(),
-		"commands":  ci.PairsJudgement(reporttest.PairsOutcome(t, "commands")),
-		"revisions": ci.PairsJudgement(reporttest.PairsOutcome(t, "revisions")),
-		"go-bench":  ci.GoBenchJudgement(reporttest.GoBenchOutcomes(t)["worse"], "x"),
+	for name, j := range map[string]ci.Judgment{
+		"service":   judged(t, "service").Judgment(),
+		"commands":  ci.PairsJudgment(reporttest.PairsOutcome(t, "commands")),
+		"revisions": ci.PairsJudgment(reporttest.PairsOutcome(t, "revisions")),
+		"go-bench":  ci.GoBenchJudgment(reporttest.GoBenchOutcomes(t)["worse"], "x"),
 	} {
 		sum := time.Duration(0)
 		for _, check := range j.Checks {
@@ -258,28 +258,28 @@ func TestJUnitTimesOfOthers(t *testing.T) {
 
 // A note stands once in each format, so that it does not look like two.
 func TestNotesOnce(t *testing.T) {
-	judgements := map[string]ci.Judgement{}
+	judgments := map[string]ci.Judgment{}
 	for _, name := range []string{"commands", "unmeasured", "revisions"} {
 		v := reporttest.PairsOutcome(t, name)
 		v.Notes = append(v.Notes, "this is to know before believing the rest")
-		judgements[name] = ci.PairsJudgement(v)
+		judgments[name] = ci.PairsJudgment(v)
 		var words bytes.Buffer
 		if err := report.Pairs(&words, v, text.Options{Width: 500}); err != nil || strings.Count(words.String(), "this is to know") != 1 {
 			t.Errorf("%v: text of %s:\n%s", err, name, &words)
 		}
 	}
 	for name, v := range reporttest.GoBenchOutcomes(t) {
-		judgements["go-bench "+name] = ci.GoBenchJudgement(v, "x")
+		judgments["go-bench "+name] = ci.GoBenchJudgment(v, "x")
 	}
 	for name, v := range reporttest.BaselineOutcomes() {
 		run := &results.Run{Header: results.Header{ID: v.Run.Run, ScenarioName: v.Run.Scenario}}
-		judgements["baseline "+name] = ci.BaselineJudgement(ci.Judged{Run: run, Verdict: v.Run}, v, "x")
+		judgments["baseline "+name] = ci.BaselineJudgment(ci.Judged{Run: run, Verdict: v.Run}, v, "x")
 	}
 	for name := range reporttest.Runs() {
-		judgements[name] = judged(t, name).Judgement()
+		judgments[name] = judged(t, name).Judgment()
 	}
 	unescaped := strings.NewReplacer(`\`, "", "&#34;", `"`, "&#39;", "'", "&lt;", "<", "&gt;", ">", "&amp;", "&", "\u200b", "")
-	for name, j := range judgements {
+	for name, j := range judgments {
 		for format, words := range map[string][]byte{"markdown": ci.Comment(j), "junit": ci.JUnit(j), "github": ci.Annotations(j)} {
 			for i, note := range j.Notes {
 				if n := strings.Count(unescaped.Replace(string(words)), unescaped.Replace(note)); n > 1 || n == 0 && i < 5 && len(note) < 300 && format != "github" {

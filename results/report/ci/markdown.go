@@ -259,7 +259,7 @@ const (
 // Comment renders any judgment in at most [MaxComment] bytes, for a comment on a
 // pull request: the verdict, one row per check, failed ones first, and the
 // environment. It omits rows that do not fit from the end, and states their number.
-func Comment(j Judgement) []byte {
+func Comment(j Judgment) []byte {
 	head := fmt.Sprintf("## %s %s\n\n%s (exit code %d)\n", j.Decision.Mark(), escaped(clip(j.Headline, maxLine)), bolded(j.Title), j.Decision.ExitCode())
 	var tail bytes.Buffer
 	foot(&tail, j.Notes, j.Facts, j.Command)

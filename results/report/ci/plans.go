@@ -24,8 +24,8 @@ func WhatIfMarkdown(w io.Writer, a *whatif.Answer) error {
 	checks, remark := p.CheckGrid()
 	planTable(&out, checks)
 	planRemark(&out, remark)
-	p.Worsts()
-	p.Doubts()
+	p.LargestErrors()
+	p.Limitations()
 	fenced(&out, taken(&p.Printer))
 	if _, err := w.Write(out.Bytes()); err != nil {
 		return fmt.Errorf("write what-if %q: %w", a.Spec, err)

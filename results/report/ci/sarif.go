@@ -23,7 +23,7 @@ const (
 // one that failed or could not be measured (error), is inconclusive or only warns
 // (warning), or had nothing to judge (note). A result has a location if the
 // scenario's file is known, which GitHub's code scanning requires.
-func SARIF(j Judgement) []byte {
+func SARIF(j Judgment) []byte {
 	run := sarifRun{
 		Tool:        sarifTool{Driver: sarifDriver{Name: "floodgate", Version: j.Version, Rules: []sarifRule{}}},
 		Automation:  sarifID{ID: "floodgate/" + j.Name + "/" + j.ID},
@@ -58,7 +58,7 @@ func SARIF(j Judgement) []byte {
 
 // locations returns the position of the check, or the beginning of the scenario's
 // file.
-func (j Judgement) locations(c Check) []sarifLocation {
+func (j Judgment) locations(c Check) []sarifLocation {
 	file := path.Clean(j.File)
 	if file == "." { // none, or the repository's root, which has no URI in it
 		return nil

@@ -108,7 +108,7 @@ func comparedDocuments(r summary.Row) string {
 	switch {
 	case r.Checked == 0:
 		return text.None
-	case r.Documents.Broken() > 0:
+	case r.Documents.Violations() > 0:
 		return IntegrityViolations(r.Documents)
 	case r.Documents.Unwritten > 0:
 		return text.Count(r.Documents.Unwritten) + " unwritten"

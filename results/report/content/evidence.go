@@ -110,7 +110,7 @@ func documents(d *results.Documents) string {
 		return text.None
 	}
 	words := fmt.Sprintf("%s of %s found", text.Count(d.Found), text.Count(d.Expected))
-	if d.Broken() > 0 {
+	if d.Violations() > 0 {
 		words += ", " + IntegrityViolations(*d)
 	} else {
 		words += ", 0 lost, 0 duplicate"

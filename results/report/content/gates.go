@@ -237,7 +237,7 @@ func Detectable(d pairs.Detectable) string {
 
 // PairsInterim describes at which of the planned interim analyses a cell was
 // decided.
-func PairsInterim(c pairs.Cell, d stats.Looks) string {
+func PairsInterim(c pairs.Cell, d stats.Design) string {
 	if c.Interim == 0 {
 		return "none"
 	}

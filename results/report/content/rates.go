@@ -43,7 +43,7 @@ func (p *Rates) Terms() {
 		how = "at random times (Poisson)"
 	}
 	p.Fact("reports", "sent %s; each rate tested for %s and confirmed for %s: a confirmed rate may be up to %.0f %% above the sustainable one",
-		how, Seconds(p.Plan.Window), Seconds(p.Plan.Confirm), 100*p.Plan.Hidden())
+		how, Seconds(p.Plan.Window), Seconds(p.Plan.Confirm), 100*p.Plan.Overstatement())
 	if p.Plan.Level != "" {
 		p.Fact("level", "%s", p.Plan.Level)
 	}

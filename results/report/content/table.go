@@ -31,7 +31,7 @@ func (p *Run) TableGrid() *text.Grid {
 	for _, row := range t.Rows {
 		g.Add(p.cells(row, t.Reference)...)
 	}
-	if slices.ContainsFunc(t.Rows, func(r summary.Row) bool { return r.Documents.Broken()+r.Documents.Unwritten > 0 }) {
+	if slices.ContainsFunc(t.Rows, func(r summary.Row) bool { return r.Documents.Violations()+r.Documents.Unwritten > 0 }) {
 		g.Columns[9].Drop = 0
 	}
 	if !slices.ContainsFunc(t.Rows, func(r summary.Row) bool { return r.ErrorCount() > 0 }) {
@@ -105,7 +105,7 @@ func (p *Run) documents(r summary.Row) string {
 	switch {
 	case r.Checked == 0:
 		return text.None
-	case d.Broken() > 0:
+	case d.Violations() > 0:
 		return p.Paint(IntegrityViolations(d), verdict.Bad)
 	case d.Unwritten > 0:
 		return p.Paint(text.Count(d.Unwritten)+" unwritten", verdict.Doubt)
@@ -136,7 +136,7 @@ func IntegrityViolations(d results.Documents) string {
 	}
 	words := strings.Join(parts, ", ")
 	if d.Renamed > 0 { // else the sum of the parts
-		words += fmt.Sprintf(" (%s in all)", text.Count(d.Broken()))
+		words += fmt.Sprintf(" (%s in all)", text.Count(d.Violations()))
 	}
 	return words
 }

@@ -31,11 +31,11 @@ func (p *Watch) Verdict() string {
 
 // Seen are figures of the process over the watch.
 func (p *Watch) Seen() (all [][2]string) {
-	looks := p.Watch.Looks
+	looks := p.Watch.Samples
 	if len(looks) == 0 {
 		return nil
 	}
-	over := func(of func(watched.Look) int64, format func(int64) string) string {
+	over := func(of func(watched.Sample) int64, format func(int64) string) string {
 		least, most := of(looks[0]), of(looks[0])
 		for _, l := range looks {
 			least, most = min(least, of(l)), max(most, of(l))
@@ -43,9 +43,9 @@ func (p *Watch) Seen() (all [][2]string) {
 		return fmt.Sprintf("%s at first, %s at last (%s to %s)", format(of(looks[0])), format(of(looks[len(looks)-1])), format(least), format(most))
 	}
 	add := func(name, text string) { all = append(all, [2]string{name, text}) }
-	add("descriptors", over(func(l watched.Look) int64 { return int64(l.Descriptors) }, text.Count)+", limit "+text.Count(p.Outcome.Limit))
-	add("threads", over(func(l watched.Look) int64 { return int64(l.Threads) }, text.Count))
-	add("memory", over(func(l watched.Look) int64 { return l.RSS }, text.Mebibytes))
+	add("descriptors", over(func(l watched.Sample) int64 { return int64(l.Descriptors) }, text.Count)+", limit "+text.Count(p.Outcome.Limit))
+	add("threads", over(func(l watched.Sample) int64 { return int64(l.Threads) }, text.Count))
+	add("memory", over(func(l watched.Sample) int64 { return l.RSS }, text.Mebibytes))
 	low, high := p.Outcome.InProgress[0], p.Outcome.InProgress[1]
 	if high > 0 {
 		add("in progress", fmt.Sprintf("at most %d–%d requests, seen from outside: %s", low, high, p.bound()))
@@ -55,7 +55,7 @@ func (p *Watch) Seen() (all [][2]string) {
 
 // bound says what the bound on the requests in progress consists of.
 func (p *Watch) bound() string {
-	for _, l := range p.Watch.Looks {
+	for _, l := range p.Watch.Samples {
 		if l.Kinds != nil && !l.Kinds.Traffic {
 			return "open accepted connections"
 		}
@@ -85,7 +85,7 @@ func (p *Watch) Grid() *text.Grid {
 		if strings.Trim(growth, "+−0.") == "" {
 			growth = "0"
 		}
-		g.Add(k.Name, text.Count(k.First), fmt.Sprintf("%s–%s", text.Count(k.Least), text.Count(k.Most)), text.Count(k.Last), idle, growth)
+		g.Add(k.Name, text.Count(k.First), fmt.Sprintf("%s–%s", text.Count(k.Min), text.Count(k.Max)), text.Count(k.Last), idle, growth)
 	}
 	return g
 }

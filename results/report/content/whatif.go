@@ -43,7 +43,7 @@ func (p *WhatIf) Prediction() {
 		words += fmt.Sprintf(", of %s that a host may open", text.Count(a.NoFile))
 	}
 	p.Fact("descriptors", "%s", words)
-	busy := fmt.Sprintf("as busy as at a limit of %s", text.Digits(a.BusyAs))
+	busy := fmt.Sprintf("as busy as at a limit of %s", text.Digits(a.EquivalentLimit))
 	if a.Extrapolated {
 		busy = "busier than in any measurement"
 	}
@@ -105,8 +105,8 @@ func (p *WhatIf) CheckGrid() (*text.Grid, string) {
 	return g, words
 }
 
-// Worsts writes the largest errors of the model, by how well it knew the points.
-func (p *WhatIf) Worsts() {
+// LargestErrors writes the largest errors of the model, by how well it knew the points.
+func (p *WhatIf) LargestErrors() {
 	p.worst("known", p.Answer.Validation.InSample)
 	p.worst("left out", p.Answer.Validation.LeftOut)
 	if beyond := p.Answer.Validation.Extrapolated; beyond != nil {
@@ -140,8 +140,8 @@ func (p *WhatIf) relative(e, target float64) string {
 	return words
 }
 
-// Doubts writes the calibrated range, what lies outside of it, and the caveats.
-func (p *WhatIf) Doubts() {
+// Limitations writes the calibrated range, what lies outside of it, and the caveats.
+func (p *WhatIf) Limitations() {
 	r := p.Answer.Range
 	items := text.Count(r.MinItems)
 	if r.MaxItems > r.MinItems {

@@ -22,7 +22,7 @@ func (p *pictures) timeSeries() (section, error) {
 		Detail: "One trial per variant: the median by time of those that ran out of descriptors, or else the first. The tables have the others."}
 	for _, l := range p.index.Levels {
 		for _, v := range p.index.Scenario.Variants {
-			if t := shownTrial(p.index.Served(v.Name, l)); t != nil {
+			if t := shownTrial(p.index.ServiceTrials(v.Name, l)); t != nil {
 				p.descriptors(&s.Figures, t, l)
 				p.tasks(&s.Figures, t, l)
 			}
@@ -36,8 +36,8 @@ func (p *pictures) timeSeries() (section, error) {
 
 // shownTrial returns the median exhausted trial, or else the first one with a time
 // series.
-func shownTrial(trials []summary.Served) *summary.Served {
-	var with, exhausted []summary.Served
+func shownTrial(trials []summary.ServiceTrial) *summary.ServiceTrial {
+	var with, exhausted []summary.ServiceTrial
 	for _, t := range trials {
 		if t.TimeSeries == nil || len(t.Service.Series.At) == 0 {
 			continue
@@ -47,7 +47,7 @@ func shownTrial(trials []summary.Served) *summary.Served {
 			exhausted = append(exhausted, t)
 		}
 	}
-	byTime := func(a, b summary.Served) int {
+	byTime := func(a, b summary.ServiceTrial) int {
 		return cmp.Compare(a.TimeSeries.Exhausted.At, b.TimeSeries.Exhausted.At)
 	}
 	switch {
@@ -57,7 +57,7 @@ func shownTrial(trials []summary.Served) *summary.Served {
 		slices.SortStableFunc(exhausted, byTime)
 		return &exhausted[(len(exhausted)-1)/2]
 	}
-	first := slices.MinFunc(with, func(a, b summary.Served) int { return cmp.Compare(a.Block, b.Block) })
+	first := slices.MinFunc(with, func(a, b summary.ServiceTrial) int { return cmp.Compare(a.Block, b.Block) })
 	return &first
 }
 
@@ -70,7 +70,7 @@ func overTime(what string) (x, y chart.Axis) {
 
 // columnLine returns the line of a column. If seenOnly is set, values of 0 were not
 // observed and are omitted.
-func columnLine(t *summary.Served, name string, n int, seenOnly bool, columns ...results.Column) chart.Series {
+func columnLine(t *summary.ServiceTrial, name string, n int, seenOnly bool, columns ...results.Column) chart.Series {
 	s := chart.Series{Name: name, Color: n, Step: true, Bare: true}
 	for i, ms := range t.Service.Series.At {
 		sum, known := 0.0, true
@@ -87,7 +87,7 @@ func columnLine(t *summary.Served, name string, n int, seenOnly bool, columns ..
 }
 
 // moments returns the end of the load, and the first refusal of a descriptor.
-func moments(t *summary.Served, l scenarios.Level) (lines []chart.Reference) {
+func moments(t *summary.ServiceTrial, l scenarios.Level) (lines []chart.Reference) {
 	if e := t.TimeSeries.Exhausted; e != nil {
 		lines = append(lines, chart.Reference{Vertical: true, At: e.At.Seconds(), Label: fmt.Sprintf("EMFILE at %.1f s", e.At.Seconds()), Alarm: true})
 	}
@@ -98,7 +98,7 @@ func moments(t *summary.Served, l scenarios.Level) (lines []chart.Reference) {
 	return lines
 }
 
-func (p *pictures) descriptors(to *[]picture, t *summary.Served, l scenarios.Level) {
+func (p *pictures) descriptors(to *[]picture, t *summary.ServiceTrial, l scenarios.Level) {
 	x, y := overTime("open descriptors")
 	c := chart.Chart{
 		Title: p.titled(t.Variant+": descriptors", l.Name), Text: "Open descriptors by kind over time, with the limit.", X: x, Y: y,
@@ -117,7 +117,7 @@ func (p *pictures) descriptors(to *[]picture, t *summary.Served, l scenarios.Lev
 
 // requests draws what is seen from outside of an HTTP service, whose tasks and pool are
 // not known.
-func (p *pictures) requests(to *[]picture, t *summary.Served, l scenarios.Level) {
+func (p *pictures) requests(to *[]picture, t *summary.ServiceTrial, l scenarios.Level) {
 	x, y := overTime("requests in flight and threads")
 	c := chart.Chart{
 		Title: p.titled(t.Variant+": requests and threads", l.Name), Text: "Requests in flight and threads over time.", X: x, Y: y,
@@ -129,7 +129,7 @@ func (p *pictures) requests(to *[]picture, t *summary.Served, l scenarios.Level)
 	p.add(to, c, picture{Half: true, Detail: "seen from outside", Head: []string{"time", "requests in flight", "threads"}, Rows: sampled(c)})
 }
 
-func (p *pictures) tasks(to *[]picture, t *summary.Served, l scenarios.Level) {
+func (p *pictures) tasks(to *[]picture, t *summary.ServiceTrial, l scenarios.Level) {
 	if !t.Service.Series.Known(results.ColumnGoroutines, 0) {
 		p.requests(to, t, l)
 		return

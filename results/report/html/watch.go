@@ -82,19 +82,19 @@ func (pg *page) watchData(o *watched.Outcome, record []byte) error {
 // watchPictures have the descriptors by kind, and the load, over time.
 func watchPictures(watch *watched.Watch, o *watched.Outcome) section {
 	s := section{ID: "time-series", Title: "Descriptors over time"}
-	if len(watch.Looks) < 2 {
+	if len(watch.Samples) < 2 {
 		s.None = "There are too few looks for a picture."
 		return s
 	}
 	x, y := overTime("open descriptors")
 	x.Label = "time since the watch started"
-	if watch.Looks[len(watch.Looks)-1].At > 5*time.Minute {
+	if watch.Samples[len(watch.Samples)-1].At > 5*time.Minute {
 		x.Format = func(seconds float64) string { return fmt.Sprintf("%s min", text.Digits(math.Round(seconds/6)/10)) }
 	}
 	all := chart.Series{Name: "all", Color: 6, Step: true, Bare: true}
 	load, threads := chart.Series{Name: "in progress at most", Color: 2, Step: true, Bare: true}, chart.Series{Name: "threads", Color: 5, Step: true, Bare: true}
 	accepted := chart.Series{Name: "accepted connections", Color: 1, Step: true, Bare: true}
-	for _, l := range watch.Looks {
+	for _, l := range watch.Samples {
 		at := l.At.Seconds()
 		all.Points = append(all.Points, chart.Point{X: at, Y: float64(l.Descriptors)})
 		threads.Points = append(threads.Points, chart.Point{X: at, Y: float64(l.Threads)})
@@ -107,7 +107,7 @@ func watchPictures(watch *watched.Watch, o *watched.Outcome) section {
 	const kinds = 3
 	for i, k := range o.Kinds[:min(kinds, len(o.Kinds))] {
 		line := chart.Series{Name: k.Name, Color: []int{0, 1, 3}[i], Step: true, Bare: true}
-		for _, at := range watched.Counts(watch.Looks, k.Name) {
+		for _, at := range watched.Counts(watch.Samples, k.Name) {
 			line.Points = append(line.Points, chart.Point{X: at.At.Seconds(), Y: float64(at.Count)})
 		}
 		descriptors.Series = append(descriptors.Series, line)

@@ -167,20 +167,20 @@ var AnyMachine = results.Fingerprint{CPU: "Some CPU", Cores: 2, Memory: 8 << 30,
 // PairsOutcome returns the outcome of a comparison in pairs by name.
 func PairsOutcome(t *testing.T, name string) *pairs.Outcome {
 	t.Helper()
-	v := &pairs.Outcome{ID: "20261123-080000.000-abcdef", Seed: 1, Design: stats.DefaultLooks(), Machine: AnyMachine, Records: "results/gates/20261123-080000.000-abcdef"}
+	v := &pairs.Outcome{ID: "20261123-080000.000-abcdef", Seed: 1, Design: stats.DefaultDesign(), Machine: AnyMachine, Records: "results/gates/20261123-080000.000-abcdef"}
 	var err error
 	switch name {
 	case "commands":
 		v.Kind, v.A.Name, v.B.Name = pairs.Commands, "./old --x", "./new --x"
-		err = pairs.JudgeCommands(v, pairs.Commanded{Metric: pairs.Wall, Pairs: map[string][]pairs.Pair{
+		err = pairs.JudgeCommands(v, pairs.CommandPairs{Metric: pairs.Wall, Pairs: map[string][]pairs.Pair{
 			pairs.Wall: MadePairs(8, 1.2, 0.02), pairs.CPU: MadePairs(8, 1.3, 0.02), pairs.RSS: MadePairs(8, 1, 0.01),
 		}})
 	case "unmeasured":
 		v.Kind, v.A.Name, v.B.Name, v.Unmeasured = pairs.Commands, "true", "false", "B failed in pair 3: exit status 1"
-		err = pairs.JudgeCommands(v, pairs.Commanded{Metric: pairs.Wall, Over: true})
+		err = pairs.JudgeCommands(v, pairs.CommandPairs{Metric: pairs.Wall, Complete: true})
 	case "pairless": // no trial of B was believed
 		v.Kind, v.Scenario, v.A.Name, v.B.Name = pairs.Revisions, "report", "main", "working tree"
-		ran := pairs.Ran{Blocks: 2, Descriptors: 10, Over: true}
+		ran := pairs.RevisionTrials{Blocks: 2, Descriptors: 10, Complete: true}
 		for i := range 2 {
 			b := trialOf(i, 80e6, 0)
 			b.Outcome, b.Reason = results.OutcomeInvalid, "the mock upstream was too slow"
@@ -193,7 +193,7 @@ func PairsOutcome(t *testing.T, name string) *pairs.Outcome {
 		v.B = pairs.Side{Name: "working tree", Revision: "fedcba9876543210", Modified: true}
 		v.Environment = &results.Environment{Kind: "embedded", Database: "FerretDB", Upstream: "floodgate mock upstream"}
 		v.Notes = []string{"floodgate is replaced by ../floodgate, outside of the repository: both sides are built with its current content"}
-		ran := pairs.Ran{Blocks: 8, Descriptors: 10}
+		ran := pairs.RevisionTrials{Blocks: 8, Descriptors: 10}
 		for i, p := range MadePairs(8, 1.01, 0.02) {
 			ran.A, ran.B = append(ran.A, trialOf(i, p.A, 0)), append(ran.B, trialOf(i, p.B, 0))
 		}

@@ -117,7 +117,7 @@ func EveryEnd() *capacity.Rates {
 		Environment: results.Environment{Kind: "embedded", Database: "FerretDB 1.24.2 (SQLite)", Upstream: "mock upstream"},
 		Machine:     results.Fingerprint{CPU: "AMD EPYC", Cores: 2, Memory: 8 << 30},
 	}
-	plan.Found([]capacity.Variant{
+	plan.Conclude([]capacity.Variant{
 		{Variant: "shared-10", Rate: capacity.Rate{End: capacity.Confirmed, Confirmed: 10.5, Failed: 11.3, Met: 10.5, Points: []capacity.Point{
 			point(8, 5, held), slow(16, 5), slow(11.3, 5), mock(10.9, 5), point(10.5, 5, held), point(10.5, 20, held)}},
 			Bottleneck: blame(capacity.Limit, "10 of 10 slots in use and items waiting 93 % of the time, up to 84")},
@@ -158,7 +158,7 @@ func ofLimits() *capacity.Rates {
 			Points: []capacity.Point{point(of.confirmed/2, verdict.Passed, 210*time.Millisecond), point(of.next, verdict.Failed, 3*time.Second), point(of.confirmed, verdict.Passed, 870*time.Millisecond)},
 		}})
 	}
-	plan.Found(found, s, map[string]int{"shared-4": 4, "shared-16": 16, "shared-64": 64}, false)
+	plan.Conclude(found, s, map[string]int{"shared-4": 4, "shared-16": 16, "shared-64": 64}, false)
 	return plan
 }
 
@@ -167,7 +167,7 @@ func ofOpenLimits() *capacity.Rates {
 	plan := ofLimits()
 	found := plan.Variants
 	found[2].Rate = capacity.Rate{End: capacity.Unfinished, Met: 22.6, Points: found[2].Points[:1]}
-	plan.Found(found, &scenarios.Scenario{Variants: []scenarios.Variant{{Name: "shared-4", Limit: 4}, {Name: "shared-16", Limit: 16}, {Name: "shared-64", Limit: 64}}}, map[string]int{"shared-4": 4, "shared-16": 16, "shared-64": 64}, true)
+	plan.Conclude(found, &scenarios.Scenario{Variants: []scenarios.Variant{{Name: "shared-4", Limit: 4}, {Name: "shared-16", Limit: 16}, {Name: "shared-64", Limit: 64}}}, map[string]int{"shared-4": 4, "shared-16": 16, "shared-64": 64}, true)
 	return plan
 }
 
@@ -189,7 +189,7 @@ func PredictionInRange() *whatif.Answer {
 			InFlight: 15.8, Peak: 16, PeakHost: 16, Upstream: 16, Mongo: 9,
 			Stages: []whatif.StageTime{{Stage: "fetch", Mean: 23 * ms, Share: 0.885}, {Stage: "waits for a connection to the database", Mean: 60 * time.Microsecond, Share: 0.002}, {Stage: "write", Mean: 2940 * time.Microsecond, Share: 0.113}},
 		},
-		Descriptors: 41, AllDescriptors: 41, NoFile: 1024, BusyAs: 16, DatabaseBound: 982.4,
+		Descriptors: 41, AllDescriptors: 41, NoFile: 1024, EquivalentLimit: 16, DatabaseBound: 982.4,
 		Range: whatif.Range{MinLimit: 1, MaxLimit: 64, MinItems: 1000, MaxItems: 1000, FetchP50: 20512345, FetchP99: 65 * ms, WriteP50: 1600 * time.Microsecond, Strategies: []string{"sequential", "bounded"}},
 		Validation: whatif.Validation{
 			Checks: []whatif.Check{

@@ -15,15 +15,15 @@ import (
 	"time"
 )
 
-// Authority is a certificate authority, its certificate in a file.
+// Authority is a certificate authority whose certificate is in a file.
 type Authority struct {
-	File string // PEM
+	File string // the certificate in PEM
 	pool *x509.CertPool
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 }
 
-// NewAuthority makes one with its file in dir.
+// NewAuthority creates an authority with its file in dir.
 func NewAuthority(dir string) (*Authority, error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -44,8 +44,8 @@ func NewAuthority(dir string) (*Authority, error) {
 	return a, os.WriteFile(a.File, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600)
 }
 
-// Server is how a server of the given names and addresses speaks TLS. With
-// mutual, clients need a certificate of the authority too.
+// Server returns the TLS configuration of a server with the given names and addresses. If
+// mutual is set, clients need a certificate of the authority as well.
 func (a *Authority) Server(mutual bool, names ...string) (*tls.Config, error) {
 	der, key, err := a.issue("server", names)
 	if err != nil {
@@ -58,7 +58,7 @@ func (a *Authority) Server(mutual bool, names ...string) (*tls.Config, error) {
 	return c, nil
 }
 
-// ClientFile makes a file with a certificate for a client and its key.
+// ClientFile creates a file with a client certificate and its key, and returns its name.
 func (a *Authority) ClientFile(dir string) (string, error) {
 	der, key, err := a.issue("client", nil)
 	if err != nil {

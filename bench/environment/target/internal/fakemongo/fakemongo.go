@@ -1,5 +1,5 @@
-// Package fakemongo puts in front of a MongoDB without any of it, for tests:
-// TLS, authentication, and a place in a replica set or sharded cluster.
+// Package fakemongo is a server for tests that adds TLS, authentication, or the role of a
+// member of a replica set or sharded cluster to a MongoDB that has none of these.
 package fakemongo
 
 import (
@@ -17,18 +17,18 @@ import (
 	"floodgate/bench/environment/wire"
 )
 
-// Options of a server.
+// Options configures a server.
 type Options struct {
-	// Backend is the database that commands go to.
+	// Backend is the database that receives the commands.
 	Backend netip.AddrPort
-	// TLS is how the server speaks it. Nil: plain.
+	// TLS is the configuration of TLS; nil means that the server does not use it.
 	TLS *tls.Config
-	// User and Password are asked for (SCRAM-SHA-256) before any command but
-	// the handshake. Empty: nobody is asked.
+	// User and Password are required (by SCRAM-SHA-256) for every command but the
+	// handshake; empty means that no authentication is required.
 	User, Password string
 }
 
-// Server is one server.
+// Server is a running server.
 type Server struct {
 	options  Options
 	listener net.Listener
@@ -37,11 +37,10 @@ type Server struct {
 	mu       sync.Mutex
 	announce bson.D
 	conns    map[net.Conn]bool
-	accepted int
 	closed   bool
 }
 
-// Serve serves on 127.0.0.1 until Close.
+// Serve starts a server on a free port of 127.0.0.1. Close stops it.
 func Serve(o Options) (*Server, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -52,25 +51,18 @@ func Serve(o Options) (*Server, error) {
 	return s, nil
 }
 
-// Addr is where the server listens.
+// Addr returns the address of the server.
 func (s *Server) Addr() netip.AddrPort { return s.listener.Addr().(*net.TCPAddr).AddrPort() }
 
-// Announce sets what the server's handshakes say of it, beside or in place of
-// what the backend says.
+// Announce sets fields of the server's answers to handshakes, which replace those of the
+// backend.
 func (s *Server) Announce(fields bson.D) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.announce = fields
 }
 
-// Accepted counts connections.
-func (s *Server) Accepted() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.accepted
-}
-
-// Close ends the server and its connections, and waits for them.
+// Close closes the server and its connections, and waits for their goroutines.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.closed = true
@@ -102,8 +94,9 @@ func (s *Server) accept() {
 	}
 }
 
-// secure begins TLS, if the server speaks it. A client that is refused gets to
-// read why: closing with something of its unread would reset the connection.
+// secure performs the TLS handshake, if the server uses TLS. After a failed handshake it
+// reads until the client closes the connection: closing it with unread data would reset
+// it, and the client could not read the alert.
 func (s *Server) secure(conn net.Conn) (net.Conn, error) {
 	if s.options.TLS == nil {
 		return conn, nil
@@ -124,7 +117,6 @@ func (s *Server) track(c net.Conn) bool {
 		return false
 	}
 	s.conns[c] = true
-	s.accepted++
 	return true
 }
 
@@ -135,7 +127,7 @@ func (s *Server) forget(c net.Conn) {
 	delete(s.conns, c)
 }
 
-// serve answers one request after another.
+// serve answers the requests of a connection one by one.
 func (s *Server) serve(client net.Conn) error {
 	backend, err := net.Dial("tcp", s.options.Backend.String())
 	if err != nil {
@@ -173,7 +165,7 @@ func (s *Server) serve(client net.Conn) error {
 	}
 }
 
-// introduce puts the announcement into the answer to a handshake.
+// introduce adds the announced fields to the answer to a handshake.
 func (s *Server) introduce(answer wire.Message) (wire.Message, error) {
 	at := document(answer)
 	if at == 0 {
@@ -195,7 +187,7 @@ func (s *Server) introduce(answer wire.Message) (wire.Message, error) {
 	return replace(answer, at, said)
 }
 
-// set replaces the element of that name, or adds it.
+// set replaces the element with the key of field, or adds it.
 func set(d bson.D, field bson.E) bson.D {
 	for i := range d {
 		if d[i].Key == field.Key {
@@ -206,8 +198,8 @@ func set(d bson.D, field bson.E) bson.D {
 	return append(d, field)
 }
 
-// document is where the document of an answer, or of a request of one section,
-// begins; 0: nowhere.
+// document returns the offset of the document in an answer, or in a request of one
+// section; zero means that there is none.
 func document(m wire.Message) int {
 	switch m.OpCode() {
 	case wire.OpReply:
@@ -218,7 +210,7 @@ func document(m wire.Message) int {
 	return 0
 }
 
-// replace makes a message with the same begin and another document.
+// replace returns m with its bytes before at, followed by doc.
 func replace(m wire.Message, at int, doc bson.D) (wire.Message, error) {
 	body, err := bson.Marshal(doc)
 	if err != nil {

@@ -10,15 +10,15 @@ import (
 	"floodgate/bench/environment/wire"
 )
 
-// Codes of MongoDB's errors.
+// Error codes of MongoDB.
 const (
 	codeUnauthorized         = 13
 	codeAuthenticationFailed = 18
 )
 
-// login is the authentication of one connection.
+// login is the authentication state of a connection.
 type login struct {
-	server       *scram.Server // nil: nobody is asked
+	server       *scram.Server // nil means that no authentication is required
 	conversation *scram.ServerConversation
 	in           bool
 }
@@ -29,7 +29,7 @@ func newLogin(user, password string) *login {
 	}
 	client, err := scram.SHA256.NewClient(user, password, "")
 	if err != nil {
-		panic(err) // of a test's own credentials
+		panic(err) // the credentials are the test's own
 	}
 	stored, err := client.GetStoredCredentialsWithError(scram.KeyFactors{Salt: "a salt", Iters: 4096})
 	if err != nil {
@@ -47,7 +47,7 @@ func newLogin(user, password string) *login {
 	return &login{server: server}
 }
 
-// answer is nil for what the backend answers.
+// answer returns the answer to a command; nil means that the backend answers it.
 func (l *login) answer(command string, request wire.Message) wire.Message {
 	switch {
 	case l.server != nil && (command == "saslStart" || command == "saslContinue"):
@@ -85,14 +85,14 @@ func failure(code int, name, text string) bson.D {
 	return bson.D{{Key: "ok", Value: 0.0}, {Key: "errmsg", Value: text}, {Key: "code", Value: code}, {Key: "codeName", Value: name}}
 }
 
-// respond makes the OP_MSG that answers a request.
+// respond returns the OP_MSG that answers a request.
 func respond(request wire.Message, doc bson.D) wire.Message {
 	head := make(wire.Message, 16+4+1)
 	binary.LittleEndian.PutUint32(head[8:], uint32(request.RequestID()))
 	binary.LittleEndian.PutUint32(head[12:], wire.OpMsg)
 	m, err := replace(head, len(head), doc)
 	if err != nil {
-		panic(err) // of a document of ours
+		panic(err) // impossible: doc is made in this file
 	}
 	return m
 }

@@ -16,7 +16,7 @@ import (
 )
 
 // rates are the shares of verdicts over runs of noise with an effect, and the mean number of pairs.
-func rates(t *testing.T, l stats.Looks, runs int, ratio float64, noise func(*rand.Rand, int) []float64) (share map[verdict.Word]float64, pairs float64) {
+func rates(t *testing.T, l stats.Design, runs int, ratio float64, noise func(*rand.Rand, int) []float64) (share map[verdict.Word]float64, pairs float64) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(1, 2))
 	share = map[verdict.Word]float64{}
@@ -33,8 +33,8 @@ func rates(t *testing.T, l stats.Looks, runs int, ratio float64, noise func(*ran
 
 // What is known of looks after 8, 12, 18 and 26 pairs without a margin on this
 // noise: 1.5 % false alarms, 87 % of +5 % and 99.8 % of +10 % found.
-func TestLooksKnownRates(t *testing.T) {
-	l := stats.Looks{At: []int{8, 12, 18, 26}, Alpha: 0.05, Futility: 0.05}
+func TestDesignKnownRates(t *testing.T) {
+	l := stats.Design{At: []int{8, 12, 18, 26}, Alpha: 0.05, Futility: 0.05}
 	for _, test := range []struct{ ratio, worse, within float64 }{{1, 0.015, 0.012}, {1.05, 0.87, 0.04}, {1.10, 0.998, 0.007}} {
 		share, _ := rates(t, l, 1000, test.ratio, sharedCI)
 		if got := share[verdict.Worse]; math.Abs(got-test.worse) > test.within {
@@ -45,8 +45,8 @@ func TestLooksKnownRates(t *testing.T) {
 
 // What a gate may count on: no change passes, +10 % is found, and neither is
 // mistaken for the other.
-func TestDefaultLooks(t *testing.T) {
-	l := stats.DefaultLooks()
+func TestDefaultDesign(t *testing.T) {
+	l := stats.DefaultDesign()
 	same, pairs := rates(t, l, 800, 1, sharedCI)
 	t.Logf("no change: %v after %.1f pairs", same, pairs)
 	if same[verdict.Worse] > 0.02 || same[verdict.NotWorse] < 0.95 {
@@ -66,7 +66,7 @@ func TestDefaultLooks(t *testing.T) {
 
 // The same check sees what looking at the ordinary 95 % after every pair does.
 func TestPeekingIsSeen(t *testing.T) {
-	l := stats.Looks{Alpha: 0.05}
+	l := stats.Design{Alpha: 0.05}
 	for n := 6; n <= 30; n++ {
 		l.At = append(l.At, n)
 	}
@@ -99,7 +99,7 @@ func TestFutilityAddsNoDecision(t *testing.T) {
 	stopped, lost := 0, 0
 	const runs = 1200
 	for i := range runs {
-		l := stats.Looks{At: []int{8, 12, 18, 26}, Alpha: 0.05, Margin: 0.03, Futility: 0.05}
+		l := stats.Design{At: []int{8, 12, 18, 26}, Alpha: 0.05, Margin: 0.03, Futility: 0.05}
 		d := slower(sharedCI(rng, 26), 1+0.01*float64(i%8))
 		with, err := l.Judge(d)
 		if err != nil {
@@ -127,7 +127,7 @@ func TestFutilityAddsNoDecision(t *testing.T) {
 	}
 }
 
-func TestLooksByHand(t *testing.T) {
+func TestDesignByHand(t *testing.T) {
 	spread := func(n int, center float64) []float64 {
 		d := make([]float64, n)
 		for i := range d {
@@ -135,7 +135,7 @@ func TestLooksByHand(t *testing.T) {
 		}
 		return d
 	}
-	l := stats.Looks{At: []int{8, 12, 18, 26}, Alpha: 0.05, Margin: 0.05, Futility: 0.05}
+	l := stats.Design{At: []int{8, 12, 18, 26}, Alpha: 0.05, Margin: 0.05, Futility: 0.05}
 	for name, test := range map[string]struct {
 		d          []float64
 		want       verdict.Word
@@ -161,7 +161,7 @@ func TestLooksByHand(t *testing.T) {
 }
 
 func TestConclude(t *testing.T) {
-	l := stats.DefaultLooks()
+	l := stats.DefaultDesign()
 	rng := rand.New(rand.NewPCG(7, 8))
 	wide := func(n int) []float64 { // 0 is inside and 5 % too
 		d := make([]float64, n)
@@ -196,14 +196,14 @@ func TestConclude(t *testing.T) {
 
 // Where pairs are all but alike, or too few to foretell anything, it goes on.
 func TestChanceIsANumber(t *testing.T) {
-	l := stats.DefaultLooks()
+	l := stats.DefaultDesign()
 	alike := slices.Repeat([]float64{math.Log1p(l.Margin)}, 14)
 	alike[0], alike[1], alike[8], alike[9] = -1, 1, -1, 1
 	got, err := l.Judge(alike)
 	if err != nil || got.Decision != verdict.Open || got.Chance != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}
-	few := stats.Looks{At: []int{3, 6}, Alpha: 0.9, Margin: 0.05, Futility: 0.05}
+	few := stats.Design{At: []int{3, 6}, Alpha: 0.9, Margin: 0.05, Futility: 0.05}
 	if got, err := few.Judge([]float64{-1, 0.05, 1}); err != nil || got.Decision != verdict.Open || got.Chance != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -211,15 +211,15 @@ func TestChanceIsANumber(t *testing.T) {
 
 // However the pairs come in, the same ones decide the same, alpha is kept to,
 // and what is said of them follows from the interval.
-func TestLooksProperties(t *testing.T) {
+func TestDesignProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		l := stats.Looks{
+		l := stats.Design{
 			At: []int{8, 12, 18, 26}, Alpha: 0.05,
 			Margin: rapid.Float64Range(0, 0.2).Draw(t, "margin"), Futility: rapid.Float64Range(0, 0.5).Draw(t, "futility"),
 		}
 		d := rapid.SliceOfN(rapid.Float64Range(-0.1, 0.3), 0, 30).Draw(t, "d")
 		before := slices.Clone(d)
-		final := stats.Judged{}
+		final := stats.Analysis{}
 		for n := range len(d) + 1 {
 			x, err := l.Judge(d[:n])
 			if err != nil {
@@ -260,27 +260,27 @@ func TestLooksProperties(t *testing.T) {
 	})
 }
 
-func TestLooksRefuse(t *testing.T) {
-	good := stats.DefaultLooks()
-	for name, change := range map[string]func(*stats.Looks){
-		"none":                  func(l *stats.Looks) { l.At = nil },
-		"too early":             func(l *stats.Looks) { l.At = []int{7, 12, 18, 26} },
-		"zero":                  func(l *stats.Looks) { l.At = []int{0} },
-		"below zero":            func(l *stats.Looks) { l.At = []int{-8, 8} },
-		"not rising":            func(l *stats.Looks) { l.At = []int{8, 8} },
-		"falling":               func(l *stats.Looks) { l.At = []int{12, 8} },
-		"too many":              func(l *stats.Looks) { l.At = []int{8, 1 << 40} },
-		"too many at first":     func(l *stats.Looks) { l.At = []int{1 << 40} },
-		"alpha 0":               func(l *stats.Looks) { l.Alpha = 0 },
-		"alpha 1":               func(l *stats.Looks) { l.Alpha = 1 },
-		"alpha not a number":    func(l *stats.Looks) { l.Alpha = math.NaN() },
-		"alpha out of reach":    func(l *stats.Looks) { l.Alpha = 1e-300 },
-		"margin below 0":        func(l *stats.Looks) { l.Margin = -0.01 },
-		"margin not a number":   func(l *stats.Looks) { l.Margin = math.NaN() },
-		"margin without end":    func(l *stats.Looks) { l.Margin = math.Inf(1) },
-		"futility 1":            func(l *stats.Looks) { l.Futility = 1 },
-		"futility not a number": func(l *stats.Looks) { l.Futility = math.NaN() },
-		"the zero value":        func(l *stats.Looks) { *l = stats.Looks{} },
+func TestDesignRefuse(t *testing.T) {
+	good := stats.DefaultDesign()
+	for name, change := range map[string]func(*stats.Design){
+		"none":                  func(l *stats.Design) { l.At = nil },
+		"too early":             func(l *stats.Design) { l.At = []int{7, 12, 18, 26} },
+		"zero":                  func(l *stats.Design) { l.At = []int{0} },
+		"below zero":            func(l *stats.Design) { l.At = []int{-8, 8} },
+		"not rising":            func(l *stats.Design) { l.At = []int{8, 8} },
+		"falling":               func(l *stats.Design) { l.At = []int{12, 8} },
+		"too many":              func(l *stats.Design) { l.At = []int{8, 1 << 40} },
+		"too many at first":     func(l *stats.Design) { l.At = []int{1 << 40} },
+		"alpha 0":               func(l *stats.Design) { l.Alpha = 0 },
+		"alpha 1":               func(l *stats.Design) { l.Alpha = 1 },
+		"alpha not a number":    func(l *stats.Design) { l.Alpha = math.NaN() },
+		"alpha out of reach":    func(l *stats.Design) { l.Alpha = 1e-300 },
+		"margin below 0":        func(l *stats.Design) { l.Margin = -0.01 },
+		"margin not a number":   func(l *stats.Design) { l.Margin = math.NaN() },
+		"margin without end":    func(l *stats.Design) { l.Margin = math.Inf(1) },
+		"futility 1":            func(l *stats.Design) { l.Futility = 1 },
+		"futility not a number": func(l *stats.Design) { l.Futility = math.NaN() },
+		"the zero value":        func(l *stats.Design) { *l = stats.Design{} },
 	} {
 		l := good
 		change(&l)
@@ -292,7 +292,7 @@ func TestLooksRefuse(t *testing.T) {
 		}
 	}
 	few := new(stats.TooFewError)
-	if err := (stats.Looks{At: []int{7, 12, 18, 26}, Alpha: 0.05}).Validate(); !errors.As(err, &few) || few.Need != 8 {
+	if err := (stats.Design{At: []int{7, 12, 18, 26}, Alpha: 0.05}).Validate(); !errors.As(err, &few) || few.Need != 8 {
 		t.Errorf("%v", err)
 	}
 	for _, bad := range []float64{math.NaN(), math.Inf(1)} {

@@ -1,10 +1,10 @@
 // Package ci renders verdicts for CI servers and pull requests: as Markdown, JUnit
 // XML, SARIF and GitHub annotations. See the example of [Annotations].
 //
-//	j := ci.Judged{Run: run, Verdict: outcome}.Judgement()
+//	j := ci.Judged{Run: run, Verdict: outcome}.Judgment()
 //	os.Stdout.Write(ci.JUnit(j))
 //
-// Every verdict becomes a [Judgement] of [Check] values, and every format is a
+// Every verdict becomes a [Judgment] of [Check] values, and every format is a
 // function of that.
 package ci
 
@@ -47,8 +47,8 @@ type Check struct {
 	Properties map[string]string
 }
 
-// Judgement is a verdict in a form for all formats of CI servers and pull requests.
-type Judgement struct {
+// Judgment is a verdict in a form for all formats of CI servers and pull requests.
+type Judgment struct {
 	// Name is the name of the subject, such as the scenario; Title is its title.
 	Name, Title string
 	// ID is the ID of the run or comparison; Started is its start, and the zero time
@@ -77,7 +77,7 @@ type Judgement struct {
 }
 
 // factLines returns the facts, one line each.
-func (j Judgement) factLines() []string {
+func (j Judgment) factLines() []string {
 	lines := make([]string, len(j.Facts))
 	for i, f := range j.Facts {
 		lines[i] = fmt.Sprintf("%s: %s", f[0], f[1])
@@ -134,13 +134,13 @@ const (
 	idUncompared = "nothing-compared"
 )
 
-// Judgement returns the verdict on the run: its claims and thresholds in the
+// Judgment returns the verdict on the run: its claims and thresholds in the
 // scenario's order, then checks on the run. If the exit code is not 0, some check
 // explains it.
-func (j Judged) Judgement() Judgement {
+func (j Judged) Judgment() Judgment {
 	v := j.Verdict
 	p := &content.Run{Record: j.Run, Outcome: v}
-	g := Judgement{
+	g := Judgment{
 		Name: v.Scenario, Title: content.Title(v), ID: v.Run, Started: j.Run.Header.Started, Version: v.Machine.Revision,
 		Headline: headline(v), Decision: v.Decision, Notes: slices.Concat(p.Notes(), p.NoiseNotes()), Command: command(j.Run), Record: j.Run.Path, File: j.File,
 		Properties: [][2]string{
