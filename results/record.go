@@ -314,7 +314,8 @@ type Documents struct {
 	Unwritten int `json:"unwritten"`
 }
 
-// UpstreamStats holds the counts of the mock upstream in a trial.
+// UpstreamStats holds the counts of the mock upstream in a trial, or those of Floodgate's
+// proxy in front of an external upstream.
 type UpstreamStats struct {
 	Requests     int           `json:"requests"`
 	PeakInFlight int           `json:"peak_in_flight"`
@@ -324,6 +325,14 @@ type UpstreamStats struct {
 	LateMedian   time.Duration `json:"late_median_ns"`
 	LateP99      time.Duration `json:"late_p99_ns"`
 	Saturated    bool          `json:"saturated"`
+	// Proxied reports that the counts are those of the proxy: lateness and repeated
+	// requests are unknown then, and requests in flight include those that waited for
+	// external.rate.
+	Proxied bool `json:"proxied,omitempty"`
+	// Refused counts the requests beyond external.requests, which the proxy did not send.
+	Refused int `json:"refused,omitempty"`
+	// Errors are the failed requests by type, as the proxy saw them.
+	Errors []ErrorCount `json:"errors,omitempty"`
 }
 
 // Histogram is an HDR histogram of durations in nanoseconds, losslessly encoded.

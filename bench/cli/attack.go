@@ -83,6 +83,9 @@ func (o attackOptions) run(cmd *cobra.Command, args []string, stdout io.Writer) 
 	if err != nil {
 		return command.Usage(err)
 	}
+	if err := unsetArguments(s, cmd, args); err != nil {
+		return command.Usage(err)
+	}
 	executable, err := os.Executable()
 	if err != nil {
 		return command.NotMeasured(err)
@@ -120,6 +123,32 @@ func (o attackOptions) scenario(cmd *cobra.Command, args []string) (*scenarios.S
 		return nil, errors.New(strings.Join(messages, "\n"))
 	}
 	return s, err
+}
+
+// unsetArguments returns an error that names each argument with a variable ${NAME} that
+// the environment does not set; nil means that there is none.
+func unsetArguments(s *scenarios.Scenario, cmd *cobra.Command, args []string) error {
+	var errs []error
+	for _, unset := range s.Unset(os.LookupEnv) {
+		argument := ""
+		_, header, isHeader := strings.Cut(unset.Path, ".headers.")
+		at, inCommand := strings.CutPrefix(unset.Path, "sut.command[")
+		switch i, err := strconv.Atoi(strings.TrimSuffix(at, "]")); {
+		case inCommand && err == nil:
+			argument = fmt.Sprintf("argument %d of COMMAND, %q", i, args[cmd.ArgsLenAtDash()+i])
+		case isHeader:
+			argument = "--header " + strconv.Quote(header)
+		case strings.HasSuffix(unset.Path, ".path"):
+			argument = "URL"
+		default:
+			argument = "BODY"
+			if strings.HasPrefix(args[2], "@") {
+				argument = args[2]
+			}
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", argument, unset.Err))
+	}
+	return errors.Join(errs...)
 }
 
 // source writes the scenario of the arguments.

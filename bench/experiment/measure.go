@@ -257,7 +257,7 @@ func (m *measurement) finish() {
 	r.Warnings = append(r.Warnings, report.Warnings...)
 	r.SlotLimit = report.SlotLimit
 	if r.Throttled = report.Throttled; r.Throttled > 0 {
-		m.warn("%d requests were throttled by external.rate: the times measure that bound", r.Throttled)
+		m.warn("%s", throttledWarning(r.Throttled))
 	}
 	r.Descriptors.Inside = report.Connections
 	r.Resources.Goroutines, r.Resources.Allocs = report.Goroutines, report.Allocs
