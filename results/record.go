@@ -253,6 +253,9 @@ type Descriptors struct {
 	Inside *Kinds `json:"inside,omitempty"`
 	// Predicted is the bound predicted for the variant; zero means no prediction.
 	Predicted int `json:"predicted,omitempty"`
+	// Process is the name of the process that was watched, if it is not the one that
+	// sut.command started but one that a shell or another launcher started, which listens.
+	Process string `json:"process,omitempty"`
 	// Limit is the RLIMIT_NOFILE of a process that ran already; zero means sut.nofile.
 	Limit int `json:"limit,omitempty"`
 	// Endpoints are the connections of an HTTP service by direction, remote endpoint and

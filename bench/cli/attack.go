@@ -135,7 +135,7 @@ func unsetArguments(s *scenarios.Scenario, cmd *cobra.Command, args []string) er
 		at, inCommand := strings.CutPrefix(unset.Path, "sut.command[")
 		switch i, err := strconv.Atoi(strings.TrimSuffix(at, "]")); {
 		case inCommand && err == nil:
-			argument = fmt.Sprintf("argument %d of COMMAND, %q", i, args[cmd.ArgsLenAtDash()+i])
+			argument = fmt.Sprintf("%q after --", args[cmd.ArgsLenAtDash()+i])
 		case isHeader:
 			argument = "--header " + strconv.Quote(header)
 		case strings.HasSuffix(unset.Path, ".path"):
@@ -346,7 +346,11 @@ func (a *attackOutcome) text(w io.Writer, title string) error {
 			p.Fact("errors", "%s", strings.Join(errs, ", "))
 		}
 		d := a.Trial.Descriptors
-		p.Fact("descriptors", "%s before, %s at most, of %s", text.Count(d.Baseline), text.Count(d.Peak), text.Count(a.nofile))
+		of := ""
+		if d.Process != "" {
+			of = fmt.Sprintf(" (of %s, which COMMAND started)", d.Process)
+		}
+		p.Fact("descriptors", "%s before, %s at most, of %s%s", text.Count(d.Baseline), text.Count(d.Peak), text.Count(a.nofile), of)
 		for _, e := range d.Endpoints[:min(len(d.Endpoints), shownEndpoints)] {
 			p.Fact("", "%s: %d before, %d after, %d at most, %d idle", e.Name, e.First, e.Last, e.Peak, e.Idle)
 		}

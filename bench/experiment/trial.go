@@ -205,6 +205,7 @@ func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.
 		fail(record, results.OutcomeFailed, err)
 		return nil
 	}
+	m.pid = m.process.PID()
 	record.Container = m.process.Container()
 	outcome, err := m.run(ctx)
 	m.process.Kill()

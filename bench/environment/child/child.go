@@ -118,7 +118,7 @@ func (p *Process) spawn() error {
 	defer log.Close()
 	cmd := exec.Command(p.options.Executable, p.options.Args...)
 	cmd.Env, cmd.Stderr = noproxy.Environ(os.Environ()), log
-	if p.process, err = procjson.Start(cmd); err != nil {
+	if p.process, err = procjson.Start(cmd, nil); err != nil {
 		return err
 	}
 	go p.wait()

@@ -18,6 +18,7 @@ type answer struct {
 	proxy *Proxy
 	trial *trial
 	host  string // of the proxy, as the program addressed it
+	head  bool   // the request asks for the header only
 
 	left    int64 // bytes of the body that are to come; negative means unknown
 	refused bool  // the upstream's answer is not passed on
@@ -40,6 +41,9 @@ func (a *answer) WriteHeader(status int) {
 	a.left = -1
 	if n, err := strconv.ParseInt(header.Get("Content-Length"), 10, 64); err == nil {
 		a.left = n
+	}
+	if a.left == 0 || a.head || status == http.StatusNoContent || status == http.StatusNotModified {
+		a.end() // there is no body, and the header may leave at once
 	}
 	if to := header.Get("Location"); to != "" {
 		there, ours := a.through(to)

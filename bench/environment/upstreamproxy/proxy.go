@@ -144,7 +144,7 @@ func (p *Proxy) Close() error {
 // ServeHTTP forwards a request.
 func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	t := p.arrive()
-	a := &answer{ResponseWriter: w, proxy: p, trial: t, host: r.Host}
+	a := &answer{ResponseWriter: w, proxy: p, trial: t, host: r.Host, head: r.Method == http.MethodHead}
 	defer t.leave()
 	defer a.end()
 	if !p.take() {

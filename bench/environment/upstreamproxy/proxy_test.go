@@ -162,24 +162,25 @@ func TestCounts(t *testing.T) {
 		}
 	})
 	p := serve(t, upstreamproxy.Config{Target: u.URL})
-	var clients sync.WaitGroup
-	for range n {
-		clients.Go(func() { get(t, p.URL()+"/together") })
+	// The first: over a kept connection, net/http would send the request again.
+	if a := get(t, p.URL()+"/reset"); a.status != http.StatusBadGateway || !strings.Contains(a.text, "the exchange with the upstream failed: closed") {
+		t.Errorf("reset: %+v", a)
 	}
-	clients.Wait()
 	for _, path := range []string{"/429", "/404", "/404", "/500"} {
 		if a := get(t, p.URL()+path); "/"+fmt.Sprint(a.status) != path {
 			t.Errorf("%s: status %d", path, a.status)
 		}
 	}
-	if a := get(t, p.URL()+"/reset"); a.status != http.StatusBadGateway || !strings.Contains(a.text, "the exchange with the upstream failed: closed") {
-		t.Errorf("reset: %+v", a)
-	}
 	if a := get(t, p.URL()+"/truncated"); a.err == nil {
 		t.Errorf("a truncated answer arrived whole: %+v", a)
 	}
+	var clients sync.WaitGroup
+	for range n {
+		clients.Go(func() { get(t, p.URL()+"/together") })
+	}
+	clients.Wait()
 	s := p.Stats(t.Context())
-	if want := "http_429 × 1, http_4xx × 2, http_5xx × 1, reset × 1, http_truncated × 1"; s.Requests != n+6 || s.PeakInFlight != n || errorsOf(s) != want {
+	if want := "reset × 1, http_429 × 1, http_4xx × 2, http_5xx × 1, http_truncated × 1"; s.Requests != n+6 || s.PeakInFlight != n || errorsOf(s) != want {
 		t.Errorf("%d requests, %d in flight, %s; want %s", s.Requests, s.PeakInFlight, errorsOf(s), want)
 	}
 }
@@ -299,7 +300,7 @@ func TestTLS(t *testing.T) {
 		w.WriteHeader(http.StatusFound)
 		fmt.Fprint(w, r.Proto)
 	}))
-	u.EnableHTTP2 = true
+	u.EnableHTTP2, u.Config.ErrorLog = true, log.New(io.Discard, "", 0)
 	u.StartTLS()
 	defer u.Close()
 	p := serve(t, upstreamproxy.Config{Target: u.URL})
