@@ -253,6 +253,9 @@ type Descriptors struct {
 	Inside *Kinds `json:"inside,omitempty"`
 	// Predicted is the bound predicted for the variant; zero means no prediction.
 	Predicted int `json:"predicted,omitempty"`
+	// Process is the name of the process that was watched, if it is not the one that
+	// sut.command started but one that a shell or another launcher started, which listens.
+	Process string `json:"process,omitempty"`
 	// Limit is the RLIMIT_NOFILE of a process that ran already; zero means sut.nofile.
 	Limit int `json:"limit,omitempty"`
 	// Endpoints are the connections of an HTTP service by direction, remote endpoint and
@@ -314,7 +317,8 @@ type Documents struct {
 	Unwritten int `json:"unwritten"`
 }
 
-// UpstreamStats holds the counts of the mock upstream in a trial.
+// UpstreamStats holds the counts of the mock upstream in a trial, or those of Floodgate's
+// proxy in front of an external upstream.
 type UpstreamStats struct {
 	Requests     int           `json:"requests"`
 	PeakInFlight int           `json:"peak_in_flight"`
@@ -324,6 +328,14 @@ type UpstreamStats struct {
 	LateMedian   time.Duration `json:"late_median_ns"`
 	LateP99      time.Duration `json:"late_p99_ns"`
 	Saturated    bool          `json:"saturated"`
+	// Proxied reports that the counts are those of the proxy: lateness and repeated
+	// requests are unknown then, and requests in flight include those that waited for
+	// external.rate.
+	Proxied bool `json:"proxied,omitempty"`
+	// Refused counts the requests beyond external.requests, which the proxy did not send.
+	Refused int `json:"refused,omitempty"`
+	// Errors are the failed requests by type, as the proxy saw them.
+	Errors []ErrorCount `json:"errors,omitempty"`
 }
 
 // Histogram is an HDR histogram of durations in nanoseconds, losslessly encoded.

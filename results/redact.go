@@ -2,6 +2,7 @@ package results
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -73,6 +74,14 @@ func (t Trial) redacted() Trial {
 		discarded[i] = d
 	}
 	t.Discarded = discarded
+	if t.Upstream != nil && t.Upstream.Errors != nil {
+		upstream := *t.Upstream
+		upstream.Errors = slices.Clone(upstream.Errors)
+		for i, e := range upstream.Errors {
+			upstream.Errors[i].Sample = Redact(e.Sample)
+		}
+		t.Upstream = &upstream
+	}
 	errs := make([]ErrorCount, len(t.Errors))
 	for i, e := range t.Errors {
 		e.Sample = Redact(e.Sample)

@@ -198,8 +198,8 @@ func ExpandEnvironment(text string, lookup func(name string) (string, bool)) (st
 // as ${NAME}, also in the form that they have in a URL, the longest first; they must not reach a record, a log or an error.
 func (s *Scenario) Secrets(lookup func(name string) (string, bool)) []string {
 	var secrets []string
-	for _, text := range s.templates() {
-		for _, m := range environment.FindAllStringSubmatch(text, -1) {
+	for _, t := range slices.Concat(s.templates(), s.values()) {
+		for _, m := range environment.FindAllStringSubmatch(t.text, -1) {
 			v, ok := lookup(m[1])
 			if !ok || v == "" {
 				continue
@@ -215,32 +215,51 @@ func (s *Scenario) Secrets(lookup func(name string) (string, bool)) []string {
 	return secrets
 }
 
+// Unset returns an error for each text of the scenario that names a variable of the
+// environment as ${NAME} which is not set; nil means that a run has all of them. The
+// errors have paths, but no positions.
+func (s *Scenario) Unset(lookup func(name string) (string, bool)) strictyaml.Errors {
+	var unset strictyaml.Errors
+	for _, t := range slices.Concat(s.templates(), s.values()) {
+		if _, err := ExpandEnvironment(t.text, lookup); err != nil {
+			unset = append(unset, &strictyaml.Error{Path: t.path, Reason: err.Error(), Err: err})
+		}
+	}
+	return unset
+}
+
 // templates lists the texts that may hold variables.
-func (s *Scenario) templates() []string {
-	all := slices.Clone(s.SUT.Command)
-	for _, v := range s.SUT.Env {
-		all = append(all, Text(v))
+func (s *Scenario) templates() []located {
+	var all []located
+	for i, word := range s.SUT.Command {
+		all = append(all, located{strictyaml.Index("sut.command", i), word})
 	}
+	all = append(all, textsOf(s.SUT.Env, "sut.env")...)
 	if r := s.Upstream.Request; r != nil {
-		all = append(all, r.Path)
-		for _, v := range r.Headers {
-			all = append(all, Text(v))
+		all = append(all, located{"upstream.request.path", r.Path})
+		all = append(all, textsOf(r.Headers, "upstream.request.headers")...)
+	}
+	if s.Service != nil && s.Service.Targets == "" { // targets are sent as they are
+		for i, r := range s.Service.Requests {
+			all = append(all, r.texts(strictyaml.Index("service.requests", i))...)
 		}
 	}
-	if s.Service != nil {
-		for _, r := range s.Service.Requests {
-			for _, p := range r.texts("") {
-				all = append(all, p.text)
-			}
-		}
+	return all
+}
+
+// values lists the values of the variants' variables, which become part of templates.
+func (s *Scenario) values() []located {
+	var all []located
+	for i, v := range s.Variants {
+		all = append(all, textsOf(v.Vars, strictyaml.Join(strictyaml.Index("variants", i), "vars"))...)
 	}
 	return all
 }
 
 // Uses reports whether a text of the scenario holds the variable {{name}}.
 func (s *Scenario) Uses(name string) bool {
-	return slices.ContainsFunc(s.templates(), func(text string) bool {
-		return slices.ContainsFunc(variable.FindAllStringSubmatch(text, -1), func(m []string) bool { return m[1] == name })
+	return slices.ContainsFunc(s.templates(), func(t located) bool {
+		return slices.ContainsFunc(variable.FindAllStringSubmatch(t.text, -1), func(m []string) bool { return m[1] == name })
 	})
 }
 
@@ -293,9 +312,19 @@ type located struct{ path, text string }
 
 // texts lists the texts of a request that may hold variables, the request being at path.
 func (r Request) texts(path string) []located {
-	all := []located{{strictyaml.Join(path, "path"), r.Path}, {strictyaml.Join(path, "body"), r.Body}}
-	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
-		all = append(all, located{strictyaml.Join(strictyaml.Join(path, "headers"), name), Text(r.Headers[name])})
+	body := "body"
+	if r.BodyFile != "" {
+		body = "body_file"
+	}
+	all := []located{{strictyaml.Join(path, "path"), r.Path}, {strictyaml.Join(path, body), r.Body}}
+	return append(all, textsOf(r.Headers, strictyaml.Join(path, "headers"))...)
+}
+
+// textsOf lists the values of a mapping in the order of their names, the mapping being at path.
+func textsOf(values Values, path string) []located {
+	var all []located
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		all = append(all, located{strictyaml.Join(path, name), Text(values[name])})
 	}
 	return all
 }

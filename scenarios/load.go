@@ -16,7 +16,14 @@ const maxFile = 1 << 20
 // it: of items, of delays that the upstream replays, and of answers. Omitted fields have their defaults. If the file has
 // mistakes, the error is [strictyaml.Errors].
 func Load(path string) (*Scenario, error) {
-	s, _, err := LoadLines(path)
+	s, _, err := loadFile(path, nil)
+	return s, err
+}
+
+// LoadToRun is like [Load] and also reports, with its position, each text that names a
+// variable of the environment as ${NAME} which is not set.
+func LoadToRun(path string, lookup func(name string) (string, bool)) (*Scenario, error) {
+	s, _, err := loadFile(path, lookup)
 	return s, err
 }
 
@@ -26,19 +33,7 @@ type Lines struct{ Claims, Thresholds map[string]int }
 
 // LoadLines is like [Load] and also returns the lines of claims and thresholds.
 func LoadLines(path string) (*Scenario, Lines, error) {
-	src, err := strictyaml.ReadFile(path, maxFile)
-	if err != nil {
-		return nil, Lines{}, fmt.Errorf("load scenario: %w", err)
-	}
-	s, doc, err := load(path, src, func(s *Scenario) error {
-		dir := filepath.Dir(path)
-		found := upstreamProblems(s.Upstream.Resolve(dir))
-		found = append(found, s.Items.readFile(dir, s.Upstream.Request)...)
-		if s.Service != nil {
-			found = append(found, s.Service.readFiles(dir)...)
-		}
-		return found
-	})
+	s, doc, err := loadFile(path, nil)
 	if err != nil {
 		return nil, Lines{}, err
 	}
@@ -50,6 +45,26 @@ func LoadLines(path string) (*Scenario, Lines, error) {
 		lines.Thresholds[t.Rule] = doc.Line(strictyaml.Index("thresholds", i))
 	}
 	return s, lines, nil
+}
+
+// loadFile loads a file. A nil lookup does not look at the environment.
+func loadFile(path string, lookup func(name string) (string, bool)) (*Scenario, *strictyaml.Document, error) {
+	src, err := strictyaml.ReadFile(path, maxFile)
+	if err != nil {
+		return nil, nil, fmt.Errorf("load scenario: %w", err)
+	}
+	return load(path, src, func(s *Scenario) error {
+		dir := filepath.Dir(path)
+		found := upstreamProblems(s.Upstream.Resolve(dir))
+		found = append(found, s.Items.readFile(dir, s.Upstream.Request)...)
+		if s.Service != nil {
+			found = append(found, s.Service.readFiles(dir)...)
+		}
+		if lookup != nil {
+			found = append(found, s.Unset(lookup)...)
+		}
+		return found
+	})
 }
 
 // Parse is like [Load] for a text in memory, which may be JSON; name is the file's

@@ -179,10 +179,11 @@ type Limits struct {
 // External bounds the requests of a run to an external upstream.
 type External struct {
 	// Requests is the most requests of the whole run: a run that needs more does not
-	// start. Default 50,000.
+	// start, or ends when a program of the user's own has sent them. Default 50,000.
 	Requests int `yaml:"requests,omitempty" json:"requests,omitempty"`
 	// Rate is the most requests that start per second; all of them may start at
-	// once. The SUT throttles the others. Default 1,000.
+	// once. The SUT throttles the others, or the proxy in front of a program of the
+	// user's own. Default 1,000.
 	Rate int `yaml:"rate,omitempty" json:"rate,omitempty"`
 }
 

@@ -83,6 +83,9 @@ func (o attackOptions) run(cmd *cobra.Command, args []string, stdout io.Writer) 
 	if err != nil {
 		return command.Usage(err)
 	}
+	if err := unsetArguments(s, cmd, args); err != nil {
+		return command.Usage(err)
+	}
 	executable, err := os.Executable()
 	if err != nil {
 		return command.NotMeasured(err)
@@ -120,6 +123,32 @@ func (o attackOptions) scenario(cmd *cobra.Command, args []string) (*scenarios.S
 		return nil, errors.New(strings.Join(messages, "\n"))
 	}
 	return s, err
+}
+
+// unsetArguments returns an error that names each argument with a variable ${NAME} that
+// the environment does not set; nil means that there is none.
+func unsetArguments(s *scenarios.Scenario, cmd *cobra.Command, args []string) error {
+	var errs []error
+	for _, unset := range s.Unset(os.LookupEnv) {
+		argument := ""
+		_, header, isHeader := strings.Cut(unset.Path, ".headers.")
+		at, inCommand := strings.CutPrefix(unset.Path, "sut.command[")
+		switch i, err := strconv.Atoi(strings.TrimSuffix(at, "]")); {
+		case inCommand && err == nil:
+			argument = fmt.Sprintf("%q after --", args[cmd.ArgsLenAtDash()+i])
+		case isHeader:
+			argument = "--header " + strconv.Quote(header)
+		case strings.HasSuffix(unset.Path, ".path"):
+			argument = "URL"
+		default:
+			argument = "BODY"
+			if strings.HasPrefix(args[2], "@") {
+				argument = args[2]
+			}
+		}
+		errs = append(errs, fmt.Errorf("%s: %w", argument, unset.Err))
+	}
+	return errors.Join(errs...)
 }
 
 // source writes the scenario of the arguments.
@@ -317,7 +346,11 @@ func (a *attackOutcome) text(w io.Writer, title string) error {
 			p.Fact("errors", "%s", strings.Join(errs, ", "))
 		}
 		d := a.Trial.Descriptors
-		p.Fact("descriptors", "%s before, %s at most, of %s", text.Count(d.Baseline), text.Count(d.Peak), text.Count(a.nofile))
+		of := ""
+		if d.Process != "" {
+			of = fmt.Sprintf(" (of %s, which COMMAND started)", d.Process)
+		}
+		p.Fact("descriptors", "%s before, %s at most, of %s%s", text.Count(d.Baseline), text.Count(d.Peak), text.Count(a.nofile), of)
 		for _, e := range d.Endpoints[:min(len(d.Endpoints), shownEndpoints)] {
 			p.Fact("", "%s: %d before, %d after, %d at most, %d idle", e.Name, e.First, e.Last, e.Peak, e.Idle)
 		}

@@ -21,9 +21,10 @@ func TestMain(m *testing.M) {
 	if addr := os.Getenv(watchedEnv); addr != "" {
 		os.Exit(watchedClient(addr))
 	}
-	testscript.Main(suite{m}, map[string]func(){"floodgate": func() {
-		os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr))
-	}})
+	testscript.Main(suite{m}, map[string]func(){
+		"floodgate":  func() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) },
+		"ownservice": func() { os.Exit(ownService(os.Args[1:])) },
+	})
 }
 
 // watchedEnv makes the test binary a process to watch: a client that opens connections to

@@ -133,7 +133,7 @@ func (o *runOptions) writeID(id string) error {
 
 // runAll runs the scenarios sequentially. It loads all of them first.
 func (o *runOptions) runAll(cmd *cobra.Command, names []string) error {
-	all, err := command.LoadScenarios(names, o.quick)
+	all, err := command.LoadScenarios(names, o.quick, os.LookupEnv)
 	if err != nil {
 		return err
 	}
@@ -236,6 +236,7 @@ func (o *runOptions) resumeRun(ctx context.Context) error {
 		return command.NotMeasured(err)
 	}
 	defer setup.Close()
+	setup.Sent(begun.Trials)
 	o.Note(s.Name + ": " + s.Title)
 	env, err := setup.Start(ctx, o.root, o.resume, true)
 	if err != nil {
@@ -341,6 +342,10 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 	var unsupported *experiment.UnsupportedError
 	if errors.As(err, &unsupported) {
 		return command.Usage(err)
+	}
+	var spent *experiment.BudgetError
+	if errors.As(err, &spent) { // the resumed run would have the same bound
+		return command.NotMeasured(fmt.Errorf("%w\nthe trials so far are stored in %s", err, store.Dir()))
 	}
 	if err != nil {
 		return command.NotMeasured(fmt.Errorf("%w\nthe trials so far are stored in %s; resume with: %s", err, store.Dir(), command.ResumeCommand(store.Dir(), env.Describe())))

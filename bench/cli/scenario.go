@@ -35,7 +35,7 @@ func newScenario(stdout io.Writer) *cobra.Command {
 		Short:   "Print the trials, their duration and predicted descriptors",
 		Example: "  floodgate scenario dry-run mine.yaml\n  floodgate scenario dry-run --quick report",
 		RunE: func(_ *cobra.Command, names []string) error {
-			all, err := command.LoadScenarios(names, quick)
+			all, err := command.LoadScenarios(names, quick, nil)
 			if err != nil {
 				return err
 			}
@@ -114,7 +114,7 @@ func validateScenarios(w io.Writer, names []string) error {
 	var bad strictyaml.Errors
 	var other error
 	for _, name := range names {
-		_, err := command.LoadScenario(name)
+		_, err := command.LoadScenario(name, nil)
 		var found strictyaml.Errors
 		switch {
 		case err == nil:

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -19,6 +20,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"floodgate/bench/internal/repotest"
+	"floodgate/bench/sut"
 	"floodgate/results"
 	"floodgate/scenarios"
 )
@@ -59,13 +61,17 @@ func TestScripts(t *testing.T) {
 			return nil
 		},
 		Condition: func(condition string) (bool, error) {
-			if condition == "git" {
+			switch condition {
+			case "git":
 				return repotest.HasGit()
+			case "root":
+				return os.Geteuid() == 0, nil
 			}
 			return false, fmt.Errorf("unknown condition %q", condition)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exits": exits, "serves": serves, "records": records, "keep": keep, "fill": fill, "gunzip": gunzip, "store": store, "listen": listen,
+			"freeaddr": freeAddr, "noprocess": noProcess,
 			"usermodule": userModule, "snapshot": snapshot, "unchanged": unchanged, "empty": empty,
 		},
 	})
@@ -202,6 +208,27 @@ func listen(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	ts.Defer(func() { listener.Close() })
 	ts.Setenv(args[0], listener.Addr().String())
+}
+
+// freeAddr names a loopback address that was free a moment ago in a variable.
+func freeAddr(ts *testscript.TestScript, neg bool, args []string) {
+	arguments(ts, neg, args, 1, "freeaddr VARIABLE")
+	addr, err := sut.FreeAddr()
+	ts.Check(err)
+	ts.Setenv(args[0], addr)
+}
+
+// noProcess checks that no process has the argument, on Linux.
+func noProcess(ts *testscript.TestScript, neg bool, args []string) {
+	arguments(ts, neg, args, 1, "noprocess ARGUMENT")
+	files, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	ts.Check(err)
+	for _, file := range files {
+		text, err := os.ReadFile(file) // of a process that may have just ended
+		if err == nil && slices.Contains(strings.Split(string(text), "\x00"), args[0]) {
+			ts.Fatalf("%s: %q runs on", file, text)
+		}
+	}
 }
 
 // userModule writes the module of a user of our library; see writeUserModule.

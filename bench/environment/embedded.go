@@ -20,6 +20,7 @@ import (
 	"floodgate/bench/environment/dbproxy"
 	"floodgate/bench/environment/embedmongo"
 	"floodgate/bench/environment/scratch"
+	"floodgate/bench/environment/upstreamproxy"
 	"floodgate/mockupstream"
 	"floodgate/results"
 )
@@ -95,6 +96,7 @@ const (
 	upstreamName    = "upstream"
 	mongoName       = "mongo"
 	proxyName       = "dbproxy"
+	upstreamProxy   = "upstream-proxy"
 	childSuffix     = "-child"
 	containerSuffix = "-container"
 )
@@ -102,7 +104,7 @@ const (
 // Children returns the hidden subcommands that a program must pass to [RunChild].
 func Children() []string {
 	return []string{
-		mongoName + childSuffix, upstreamName + childSuffix, proxyName + childSuffix, reaperName + childSuffix,
+		mongoName + childSuffix, upstreamName + childSuffix, proxyName + childSuffix, upstreamProxy + childSuffix, reaperName + childSuffix,
 		mongoName + containerSuffix, upstreamName + containerSuffix,
 	}
 }
@@ -119,6 +121,7 @@ func RunChild(name string, args []string, stdin io.Reader, stdout, stderr io.Wri
 		mongoName + childSuffix:        c.mongo,
 		upstreamName + childSuffix:     c.upstream,
 		proxyName + childSuffix:        c.proxy,
+		upstreamProxy + childSuffix:    c.upstreamProxy,
 		reaperName + childSuffix:       c.reap,
 		mongoName + containerSuffix:    c.mongoContainer,
 		upstreamName + containerSuffix: c.upstreamContainer,
@@ -155,7 +158,7 @@ const exitDelay = stopGrace - time.Second
 
 // serve answers the parent until it orders the end. From then on, the process ends
 // after exitDelay even if its cleanup hangs.
-func (c *helper) serve(ctx context.Context, ready child.Ready, done <-chan struct{}, handle func([]byte) error) error {
+func (c *helper) serve(ctx context.Context, ready child.Ready, done <-chan struct{}, handle func([]byte) (any, error)) error {
 	ended := make(chan error, 1)
 	go func() { ended <- child.Serve(c.stdin, c.stdout, ready, done, handle) }()
 	defer func() {
@@ -234,6 +237,48 @@ type proxyRequest struct {
 	Link   *dbproxy.Link   `json:"link,omitempty"`
 }
 
+// upstreamProxyRequest is a request to the proxy in front of an external upstream. The
+// first one has a configuration.
+type upstreamProxyRequest struct {
+	Config *upstreamproxy.Config `json:"config,omitempty"`
+	Reset  bool                  `json:"reset,omitempty"`
+	Stats  bool                  `json:"stats,omitempty"`
+}
+
+// upstreamProxy serves a proxy in front of an external upstream. Its URL is the answer
+// to its configuration, which holds credentials and so is no argument.
+func (c *helper) upstreamProxy(ctx context.Context, args []string) error {
+	if err := c.flags(upstreamProxy).Parse(args); err != nil {
+		return err
+	}
+	var p *upstreamproxy.Proxy
+	defer func() {
+		if p != nil {
+			_ = p.Close() // the parent sees the error of a proxy that stopped listening in its requests
+		}
+	}()
+	return c.serve(ctx, child.Ready{Version: "floodgate upstream proxy"}, nil, func(line []byte) (_ any, err error) {
+		var r upstreamProxyRequest
+		if err := json.Unmarshal(line, &r); err != nil {
+			return nil, fmt.Errorf("read request: %w", err)
+		}
+		switch {
+		case p == nil && r.Config != nil:
+			if p, err = upstreamproxy.Serve(ctx, *r.Config); err != nil {
+				return nil, err
+			}
+			return p.URL(), nil
+		case p == nil || r.Config != nil:
+			return nil, errors.New("the first request, and no other one, must configure the proxy")
+		case r.Reset:
+			p.Reset()
+		case r.Stats:
+			return p.Stats(ctx), nil
+		}
+		return nil, nil
+	})
+}
+
 func (c *helper) proxy(ctx context.Context, args []string) error {
 	if err := c.flags(proxyName).Parse(args); err != nil {
 		return err
@@ -243,19 +288,19 @@ func (c *helper) proxy(ctx context.Context, args []string) error {
 		return err
 	}
 	defer p.Close()
-	return c.serve(ctx, child.Ready{Addr: p.Addr(), Version: "floodgate database proxy"}, nil, func(line []byte) error {
+	return c.serve(ctx, child.Ready{Addr: p.Addr(), Version: "floodgate database proxy"}, nil, func(line []byte) (any, error) {
 		var r proxyRequest
 		if err := json.Unmarshal(line, &r); err != nil {
-			return fmt.Errorf("read request: %w", err)
+			return nil, fmt.Errorf("read request: %w", err)
 		}
 		if r.Target != nil {
 			if err := errors.Join(p.SetTarget(*r.Target), p.Check(ctx)); err != nil {
-				return err
+				return nil, err
 			}
 		}
 		if r.Link != nil {
 			p.SetLink(*r.Link)
 		}
-		return nil
+		return nil, nil
 	})
 }

@@ -30,6 +30,7 @@ import (
 	"floodgate/bench/environment/child"
 	"floodgate/bench/environment/scratch"
 	"floodgate/bench/environment/target"
+	"floodgate/bench/environment/upstreamproxy"
 	"floodgate/results"
 	"floodgate/scenarios"
 )
@@ -79,6 +80,9 @@ type Options struct {
 	// OwnProgram reports that the SUT is the user's own program, which receives the
 	// connection string unchanged.
 	OwnProgram bool
+	// Bounds puts a proxy that enforces them in front of Upstream, unless that is a
+	// built-in mock; nil means that the SUT connects to Upstream itself.
+	Bounds *upstreamproxy.Bounds
 	// Database is the database that is written to. On an external server, it must not
 	// exist unless Resume is set, and Close drops it.
 	Database string
@@ -113,6 +117,9 @@ type Environment struct {
 	link     scenarios.Database
 	seed     uint64
 	version  string // of the database
+	// sentBefore and sent are the requests through earlier proxies in front of an external
+	// upstream and through the present one, as of the last ProxyStats.
+	sentBefore, sent int
 }
 
 // Start starts the servers and waits until each has answered a request. After an error,

@@ -9,8 +9,10 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"floodgate/bench/environment/child"
 	"floodgate/bench/environment/dbproxy"
 	"floodgate/bench/environment/target"
+	"floodgate/bench/environment/upstreamproxy"
 	"floodgate/results"
 )
 
@@ -30,7 +32,31 @@ func (x external) startUpstream(ctx context.Context) (*upstream, error) {
 	if err != nil {
 		return nil, err
 	}
+	if !mock && x.options.Bounds != nil {
+		return x.startUpstreamProxy(ctx)
+	}
 	return &upstream{server: foreign{addrs}, url: t.URL(), foreign: !mock}, nil
+}
+
+// startUpstreamProxy starts the proxy in front of the upstream. It allows as many requests
+// as earlier ones have left.
+func (x external) startUpstreamProxy(ctx context.Context) (*upstream, error) {
+	config := upstreamproxy.Config{Target: x.options.Upstream.URL(), Policy: x.options.Policy, Bounds: *x.options.Bounds}
+	x.mu.Lock()
+	x.sentBefore, x.sent = x.sentBefore+x.sent, 0
+	config.Bounds.Requests = max(0, config.Bounds.Requests-x.sentBefore)
+	x.mu.Unlock()
+	var base string
+	p, err := x.spawn(ctx, upstreamProxy, nil, func(ctx context.Context, p *child.Process) error {
+		return p.Ask(ctx, upstreamProxyRequest{Config: &config}, &base)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if p.Addr, err = listening(base); err != nil {
+		return nil, errors.Join(fmt.Errorf("address of the proxy: %w", err), p.Stop(stopGrace))
+	}
+	return &upstream{server: local{p}, url: base, foreign: true, proxy: p}, nil
 }
 
 func (x external) startMongo(ctx context.Context) (*database, error) {
@@ -103,6 +129,9 @@ func (x external) describe(d *results.Environment, u *upstream, _ *database) {
 		d.Upstream += ", embedded"
 	case u != nil && u.foreign:
 		d.Upstream = t.Redacted()
+		if u.proxy != nil {
+			d.Upstream += ", through Floodgate's proxy"
+		}
 	default:
 		d.Upstream += " at " + t.Redacted()
 	}

@@ -6,6 +6,7 @@ import (
 
 	"go.mongodb.org/mongo-driver/v2/bson"
 
+	"floodgate/bench/environment/upstreamproxy"
 	"floodgate/mockupstream"
 	"floodgate/results"
 	"floodgate/scenarios"
@@ -34,6 +35,9 @@ func (None) ConfigureUpstream(context.Context, mockupstream.Profile, uint64) err
 func (None) UpstreamStats(context.Context) (mockupstream.Stats, error) {
 	return mockupstream.Stats{}, nil
 }
+
+// ProxyStats returns none: there is no proxy.
+func (None) ProxyStats(context.Context) (*upstreamproxy.Stats, error) { return nil, nil }
 
 // ConfigureDatabase does nothing.
 func (None) ConfigureDatabase(context.Context, scenarios.Database, uint64) error { return nil }

@@ -50,6 +50,8 @@ type upstream struct {
 	url string // without a trailing slash
 	// foreign means that it is not the built-in mock: it has no profile and no statistics.
 	foreign bool
+	// proxy is the proxy in front of an external upstream; nil means that there is none.
+	proxy *child.Process
 }
 
 // database is a MongoDB that has answered.

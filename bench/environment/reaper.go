@@ -77,16 +77,16 @@ func (c *helper) reap(ctx context.Context, args []string) error {
 		return err
 	}
 	var last will
-	err := c.serve(ctx, child.Ready{Version: "floodgate reaper"}, nil, func(line []byte) error {
+	err := c.serve(ctx, child.Ready{Version: "floodgate reaper"}, nil, func(line []byte) (any, error) {
 		var w will
 		if err := json.Unmarshal(line, &w); err != nil {
-			return fmt.Errorf("read the clean-up instructions: %w", err)
+			return nil, fmt.Errorf("read the clean-up instructions: %w", err)
 		}
 		if w.Released {
 			w = will{}
 		}
 		last = w
-		return nil
+		return nil, nil
 	})
 	c.leash.Reset(reapTimeout)
 	return errors.Join(err, last.execute())

@@ -12,6 +12,8 @@ import (
 	"net/url"
 	"strings"
 
+	"floodgate/bench/environment/child"
+	"floodgate/bench/environment/upstreamproxy"
 	"floodgate/mockupstream"
 )
 
@@ -31,11 +33,15 @@ func (e *Environment) startUpstream(ctx context.Context) error {
 	return nil
 }
 
-// ConfigureUpstream sets profile and seed and resets statistics and attempts. It does
-// nothing for an external upstream.
+// ConfigureUpstream sets profile and seed and resets statistics and attempts. Of an
+// external upstream it only resets the counts of the proxy, if there is one.
 func (e *Environment) ConfigureUpstream(ctx context.Context, profile mockupstream.Profile, seed uint64) error {
 	if !e.Mock() {
-		return nil
+		p := e.upstreamProxy()
+		if p == nil {
+			return nil
+		}
+		return e.scrubber.Error(p.Call(ctx, upstreamProxyRequest{Reset: true}))
 	}
 	body, err := json.Marshal(struct {
 		Seed    uint64               `json:"seed"`
@@ -67,6 +73,33 @@ func (e *Environment) UpstreamStats(ctx context.Context) (mockupstream.Stats, er
 		return stats, fmt.Errorf("ask upstream for its statistics: %w", e.scrubber.Error(err))
 	}
 	return stats, nil
+}
+
+// ProxyStats returns the counts of the proxy in front of an external upstream since
+// ConfigureUpstream; nil means that there is no proxy.
+func (e *Environment) ProxyStats(ctx context.Context) (*upstreamproxy.Stats, error) {
+	p := e.upstreamProxy()
+	if p == nil {
+		return nil, nil
+	}
+	var stats upstreamproxy.Stats
+	if err := p.Ask(ctx, upstreamProxyRequest{Stats: true}, &stats); err != nil {
+		return nil, fmt.Errorf("ask the proxy for its counts: %w", e.scrubber.Error(err))
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sent = stats.Sent
+	return &stats, nil
+}
+
+// upstreamProxy returns the proxy in front of an external upstream, or nil.
+func (e *Environment) upstreamProxy() *child.Process {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.upstream == nil {
+		return nil
+	}
+	return e.upstream.proxy
 }
 
 func (e *Environment) stats(ctx context.Context, base string) (stats mockupstream.Stats, err error) {

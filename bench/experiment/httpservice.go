@@ -7,6 +7,8 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io/fs"
+	"maps"
 	"math"
 	"net"
 	"net/http"
@@ -30,6 +32,7 @@ type httpService struct {
 	scenario *scenarios.Scenario
 	variant  scenarios.Variant
 	addr     string
+	port     uint16      // of addr
 	pid      int         // of a service that runs already; zero means that it is started
 	nofile   int         // its limit of descriptors
 	tls      *tls.Config // nil means http
@@ -48,6 +51,9 @@ func (r *Trials) newHTTPService(t ScheduledTrial) (*httpService, error) {
 	var err error
 	if s.SUT.Runs() {
 		if err := h.find(s.SUT); err != nil {
+			if s.SUT.PID > 0 {
+				err = fmt.Errorf("sut.pid: %w", err)
+			}
 			return nil, err
 		}
 	}
@@ -65,6 +71,11 @@ func (r *Trials) newHTTPService(t ScheduledTrial) (*httpService, error) {
 	if err != nil {
 		return nil, fmt.Errorf("sut.addr: %w", err)
 	}
+	number, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return nil, fmt.Errorf("sut.addr: %w", err)
+	}
+	h.port = uint16(number)
 	h.values = r.variables(s, t.Variant)
 	h.values[scenarios.VariableAddr], h.values[scenarios.VariablePort] = h.addr, port
 	return h, nil
@@ -87,7 +98,13 @@ func (h *httpService) find(s scenarios.SUT) error {
 	}
 	inspector, err := probe.Inspect(h.pid)
 	if err != nil {
-		return fmt.Errorf("look at process %d: %w", h.pid, err)
+		switch {
+		case errors.Is(err, probe.ErrExited):
+			return fmt.Errorf("process %d does not run; start it, or name another one", h.pid)
+		case errors.Is(err, fs.ErrPermission):
+			return fmt.Errorf("process %d belongs to another user, whose descriptors this user may not look at; run as its user or as root", h.pid)
+		}
+		return err
 	}
 	defer func() { _ = inspector.Close() }() // it only read
 	limit, err := inspector.Limit()
@@ -103,7 +120,7 @@ func (h *httpService) find(s scenarios.SUT) error {
 	case err != nil:
 		return err
 	case len(d.Listening) != 1:
-		return fmt.Errorf("sut.pid: process %d listens on %d addresses %v; name the one to load as sut.addr", h.pid, len(d.Listening), d.Listening)
+		return fmt.Errorf("process %d listens on %d addresses %v; name the one to load as sut.addr", h.pid, len(d.Listening), d.Listening)
 	}
 	h.addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(int(d.Listening[0].Port())))
 	return nil
@@ -180,33 +197,108 @@ func (m *measurement) readyHTTP(ctx context.Context) (string, error) {
 	bounded, cancel := context.WithTimeout(ctx, s.MaxReady())
 	defer cancel()
 	err := m.process.AwaitReady(bounded, s.Ready, h.addr, h.tls)
+	if err == nil {
+		m.findServing()
+	}
 	if err == nil || ctx.Err() != nil {
 		return results.OutcomeFailed, err
 	}
 	m.record.NotReady = true
 	if errors.Is(err, sut.ErrExited) {
-		text := m.process.Exit().Text
-		if m.process.Exit().Code == 0 {
-			return results.OutcomeCrashed, fmt.Errorf("the service ended with %s before it was ready; it must stay in the foreground, got %s", text, m.process.Output())
+		exit := m.process.Exit()
+		switch forked := forkedAway(exit, h.port); {
+		case forked != "":
+			return results.OutcomeCrashed, errors.New(forked)
+		case exit.Code == 0:
+			return results.OutcomeCrashed, fmt.Errorf("the service ended with %s before it was ready; it must stay in the foreground, got %s", exit.Text, m.process.Output())
 		}
-		return results.OutcomeCrashed, fmt.Errorf("the service ended with %s before it was ready, got %s", text, m.process.Output())
+		return results.OutcomeCrashed, fmt.Errorf("the service ended with %s before it was ready, got %s", exit.Text, m.process.Output())
 	}
-	return results.OutcomeFailed, fmt.Errorf("the service was not ready on %s within %v (sut.ready_timeout): %w%s; got %s", h.addr, s.MaxReady(), err, listensElsewhere(m.process.PID(), h.addr), m.process.Output())
+	return results.OutcomeFailed, fmt.Errorf("the service was not ready on %s within %v (sut.ready_timeout): %w%s; got %s", h.addr, s.MaxReady(), err, m.listensElsewhere(), m.process.Output())
 }
 
-// listensElsewhere names the addresses on which a process listens, for an error, if addr
-// is not among them; empty means that it is, or that they cannot be seen.
-func listensElsewhere(pid int, addr string) string {
+// forkedAway is the error of a program that ended while a process that it had started went
+// on listening on the port; empty means that none did, or that this cannot be seen.
+func forkedAway(exit sut.Exit, port uint16) string {
+	for _, d := range exit.Left {
+		if d.ListensOn(port) {
+			return fmt.Sprintf("the program that was started ended with %s, while process %d (%s), which it had started, went on listening on port %d and was ended: a service that moves to the background cannot be watched; have it stay in the foreground, in a shell without &", exit.Text, d.PID, d.Name, port)
+		}
+	}
+	return ""
+}
+
+// findServing finds the process to watch: the one that listens, which a shell or another
+// launcher may have started.
+func (m *measurement) findServing() {
+	h := m.service.http
+	serving, others := m.process.Serving(h.port)
+	if m.pid = serving.PID; serving.PID != m.process.PID() {
+		m.record.Descriptors.Process = serving.Name
+	}
+	if len(others) > 0 {
+		m.warn("%d processes of the service listen on %s, and only one of them (%s) is watched: its descriptors follow from a share of the requests", len(others)+1, h.addr, serving.Name)
+	}
+	if listening, known := listeningOf(serving.PID); known && !slices.ContainsFunc(listening, func(a netip.AddrPort) bool { return a.Port() == h.port }) {
+		m.warn("the process that is watched does not listen on %s, and neither does one that it started: the descriptors are not those of the service", h.addr)
+	}
+}
+
+// warnUncounted warns about processes of the SUT that are neither the watched one nor
+// those through which it was started.
+func (m *measurement) warnUncounted() {
+	all := m.process.Descendants()
+	parents := map[int]int{}
+	for _, d := range all {
+		parents[d.PID] = d.Parent
+	}
+	launched := map[int]bool{} // the watched process, and through which others it was started
+	for pid := m.pid; pid != 0 && !launched[pid]; pid = parents[pid] {
+		launched[pid] = true
+	}
+	names, n := map[string]int{}, 0
+	for _, d := range all {
+		if !launched[d.PID] {
+			names[d.Name]++
+			n++
+		}
+	}
+	if n == 0 {
+		return
+	}
+	var parts []string
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		parts = append(parts, fmt.Sprintf("%s × %d", name, names[name]))
+	}
+	m.warn("descriptors of other processes that the program started are not counted: %s", strings.Join(parts, ", "))
+}
+
+// listensElsewhere names the addresses on which the program's processes listen, for an
+// error, if that of the service is not among them; empty means that it is, or that they
+// cannot be seen.
+func (m *measurement) listensElsewhere() string {
+	all, _ := listeningOf(m.process.PID())
+	for _, d := range m.process.Descendants() {
+		all = append(all, d.Listening...)
+	}
+	if len(all) == 0 || slices.ContainsFunc(all, func(a netip.AddrPort) bool { return a.Port() == m.service.http.port }) {
+		return ""
+	}
+	return fmt.Sprintf("; it listens on %v", all)
+}
+
+// listeningOf returns the addresses on which a process listens, and whether they can be seen.
+func listeningOf(pid int) (listening []netip.AddrPort, known bool) {
 	inspector, err := probe.Inspect(pid)
 	if err != nil {
-		return ""
+		return nil, false
 	}
 	defer func() { _ = inspector.Close() }() // it only read
 	d, err := inspector.Descriptors()
-	if err != nil || len(d.Listening) == 0 || slices.ContainsFunc(d.Listening, func(a netip.AddrPort) bool { return a.String() == addr }) {
-		return ""
+	if err != nil {
+		return nil, false
 	}
-	return fmt.Sprintf("; it listens on %v", d.Listening)
+	return d.Listening, true
 }
 
 // serveHTTP loads the service, sees whether it recovers, and has it end.
@@ -224,6 +316,10 @@ func (t *serviceTrial) serveHTTP(ctx context.Context) (outcome string, err error
 	recovered := err == nil && t.recovered(alive)
 	observed()
 	if errors.Is(context.Cause(alive), sut.ErrExited) {
+		if forked := forkedAway(t.m.process.Exit(), t.http.port); forked != "" {
+			t.m.record.NotReady = true // no later trial can go better
+			return results.OutcomeCrashed, errors.New(forked)
+		}
 		return results.OutcomeCrashed, fmt.Errorf("the service ended with %s under load", t.m.process.Exit().Text)
 	}
 	if err != nil {
@@ -232,6 +328,7 @@ func (t *serviceTrial) serveHTTP(ctx context.Context) (outcome string, err error
 	if t.m.record.Service, err = t.result(recovered); err != nil {
 		return results.OutcomeFailed, err
 	}
+	t.m.warnUncounted()
 	t.drainHTTP(ctx)
 	if t.m.trials.ignoreLag {
 		return "", nil
@@ -262,12 +359,12 @@ func (t *serviceTrial) drainHTTP(ctx context.Context) {
 		return
 	}
 	began := time.Now()
-	if err := t.m.process.Terminate(); err != nil {
-		t.m.warn("%v", err)
-		return
-	}
-	if err := t.m.process.Wait(ctx); err != nil {
+	switch err := t.m.process.Drain(ctx); {
+	case ctx.Err() != nil && err != nil:
 		t.m.warn("the service had not ended %v after SIGTERM (sut.timeout) and was killed", limit)
+		return
+	case err != nil:
+		t.m.warn("%v", err)
 		return
 	}
 	took := time.Since(began)
@@ -290,7 +387,7 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	full := int64(0)
 	t.series.Only() // those that can be seen from outside
-	view := newEndpoints(t.m.process.PID())
+	view := newEndpoints(t.m.pid)
 	look := func() {
 		seen := t.observe()
 		seen.NoFile = t.http.nofile

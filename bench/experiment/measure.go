@@ -20,6 +20,7 @@ type measurement struct {
 	planned ScheduledTrial
 	record  *results.Trial
 	process *sut.Process
+	pid     int           // of the process that is watched
 	service *serviceTrial // nil means that the SUT processes its items once
 	sampler *probe.Sampler
 	// baseline holds the descriptors before "go".
@@ -121,6 +122,7 @@ func (m *measurement) work(ctx context.Context) (string, error) {
 	if done.Report != nil {
 		m.report = *done.Report
 	}
+	m.warnUncounted()
 	var warning string
 	m.record.Makespan, m.record.MakespanSource, warning = makespan(m.report.Makespan, outside)
 	if warning != "" {
@@ -187,7 +189,7 @@ func (m *measurement) startProbe() (err error) {
 		o.Interval = time.Second
 	}
 	m.sampler, err = probe.Start(probe.Target{
-		PID: m.process.PID(), Upstream: env.UpstreamAddrs(), Mongo: env.MongoAddrs(),
+		PID: m.pid, Upstream: env.UpstreamAddrs(), Mongo: env.MongoAddrs(),
 	}, o)
 	if err != nil {
 		return fmt.Errorf("probe the SUT: %w", err)
@@ -257,7 +259,7 @@ func (m *measurement) finish() {
 	r.Warnings = append(r.Warnings, report.Warnings...)
 	r.SlotLimit = report.SlotLimit
 	if r.Throttled = report.Throttled; r.Throttled > 0 {
-		m.warn("%d requests were throttled by external.rate: the times measure that bound", r.Throttled)
+		m.warn("%s", throttledWarning(r.Throttled))
 	}
 	r.Descriptors.Inside = report.Connections
 	r.Resources.Goroutines, r.Resources.Allocs = report.Goroutines, report.Allocs

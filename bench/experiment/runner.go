@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"time"
 
+	"floodgate/bench/environment/upstreamproxy"
 	"floodgate/mockupstream"
 	"floodgate/results"
 	"floodgate/scenarios"
@@ -37,7 +38,8 @@ type Tester interface {
 	// Ensure restarts the parts of the environment that have died and describes them.
 	Ensure(ctx context.Context) (died []string, err error)
 	// Run runs one attempt at a trial. A failure of the trial is recorded in its
-	// outcome and reason; the only errors are that of ctx and an [UnsupportedError].
+	// outcome and reason; the only errors are that of ctx, an [UnsupportedError] and a
+	// [BudgetError].
 	Run(ctx context.Context, t ScheduledTrial) (results.Trial, error)
 	// Mock reports whether the upstream is built-in. With an external one, the
 	// Runner repeats no trial and respects the bound on requests per second.
@@ -322,6 +324,9 @@ type Environment interface {
 	Mock() bool
 	ConfigureUpstream(ctx context.Context, p mockupstream.Profile, seed uint64) error
 	UpstreamStats(ctx context.Context) (mockupstream.Stats, error)
+	// ProxyStats returns the counts of the proxy in front of an external upstream since
+	// ConfigureUpstream; nil means that there is no proxy.
+	ProxyStats(ctx context.Context) (*upstreamproxy.Stats, error)
 	// ConfigureDatabase sets the delays and faults of the connection to the database.
 	ConfigureDatabase(ctx context.Context, d scenarios.Database, seed uint64) error
 	// Prepare creates an empty collection.

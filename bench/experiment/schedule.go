@@ -239,15 +239,19 @@ type Budget struct {
 	sent int
 }
 
-// BudgetError reports that a search ended because external.requests allows no further
-// trial.
+// BudgetError reports that a run or a search ended because external.requests allows no
+// further trial.
 type BudgetError struct {
 	// Sent is the number of requests of the trials so far, Next that of the next trial,
-	// and Allowed the bound.
+	// and Allowed the bound. A Next of zero means that the proxy in front of the upstream
+	// refused a request of the last trial, and that Sent is unknown.
 	Sent, Next, Allowed int
 }
 
 func (e *BudgetError) Error() string {
+	if e.Next == 0 {
+		return fmt.Sprintf("external.requests allows %d requests to the external upstream in all, and the program needed more; the trial in which they ran out does not count; raise the bound, or use fewer items, levels or blocks (--quick)", e.Allowed)
+	}
 	return fmt.Sprintf("%d requests were sent to the external upstream, and the next trial needs %d, but external.requests allows %d in all; raise the bound to continue the search", e.Sent, e.Next, e.Allowed)
 }
 
@@ -261,8 +265,12 @@ func (b *Budget) Run(ctx context.Context, t ScheduledTrial) (results.Trial, erro
 	return b.Tester.Run(ctx, t)
 }
 
-// requestsOf returns the number of items that a trial fetches.
+// requestsOf returns the number of items that a trial fetches. What an HTTP service
+// requests is unknown, and bounded by the proxy.
 func requestsOf(t ScheduledTrial) (requests int) {
+	if t.Level.Scenario.IsHTTPService() {
+		return 0
+	}
 	if s := t.Level.Scenario.Service; s != nil { // plus one report after the load
 		reports := rateOf(s.Arrivals, time.Duration(s.Duration)).Arrivals(time.Duration(s.Duration))
 		return (int(math.Ceil(reports)) + 1) * s.ReportItems

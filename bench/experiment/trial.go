@@ -71,7 +71,8 @@ func (r *Trials) Ensure(ctx context.Context) (died []string, err error) {
 func (r *Trials) Mock() bool { return r.Environment.Mock() }
 
 // Run runs one trial. A failure of the trial is recorded in its outcome and reason.
-// The only errors are that of ctx and an [UnsupportedError]; the record is invalid then.
+// The only errors are that of ctx, an [UnsupportedError], and a [BudgetError] if the
+// proxy in front of an external upstream refused a request; the record is invalid then.
 func (r *Trials) Run(ctx context.Context, t ScheduledTrial) (results.Trial, error) {
 	s := t.Level.Scenario
 	record := results.Trial{
@@ -98,6 +99,9 @@ func (r *Trials) Run(ctx context.Context, t ScheduledTrial) (results.Trial, erro
 		}
 	}
 	scrub(&record, r.clean(s))
+	if u := record.Upstream; u != nil && u.Refused > 0 && ctx.Err() == nil {
+		return record, &BudgetError{Allowed: s.External.MaxRequests()}
+	}
 	return record, ctx.Err()
 }
 
@@ -121,6 +125,11 @@ func scrub(record *results.Trial, clean func(string) string) {
 	}
 	for i := range record.Errors {
 		record.Errors[i].Sample = clean(record.Errors[i].Sample)
+	}
+	if u := record.Upstream; u != nil {
+		for i := range u.Errors {
+			u.Errors[i].Sample = clean(u.Errors[i].Sample)
+		}
 	}
 }
 
@@ -196,6 +205,7 @@ func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.
 		fail(record, results.OutcomeFailed, err)
 		return nil
 	}
+	m.pid = m.process.PID()
 	record.Container = m.process.Container()
 	outcome, err := m.run(ctx)
 	m.process.Kill()
@@ -215,7 +225,7 @@ func (r *Trials) spec(t ScheduledTrial) (sut.Spec, error) {
 	}
 	upstream, mongo := t.Variant.MaxConns()
 	rate := 0
-	if !r.Environment.Mock() {
+	if !r.Environment.Mock() && len(s.SUT.Command) == 0 { // the proxy throttles another program
 		rate = s.External.MaxRate()
 	}
 	return sut.Spec{

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"floodgate/bench/environment/upstreamproxy"
 	"floodgate/bench/internal/noproxy"
 	"floodgate/mockupstream"
 	"floodgate/results"
@@ -41,6 +42,16 @@ func (r *Trials) verify(ctx context.Context, t ScheduledTrial, record *results.T
 			recordUpstream(record, stats)
 			checkRequests(record, t, m, noproxy.Variable(os.Environ()))
 			defer func() { record.Overrun = overrun(t, record, int(stats.Disconnected)) }() // overrun needs the checked documents
+		}
+	}
+	if !mock {
+		switch stats, err := r.Environment.ProxyStats(ctx); {
+		case err != nil:
+			fail(record, results.OutcomeFailed, err)
+		case stats != nil:
+			recordProxied(record, stats)
+			checkRequests(record, t, m, noproxy.Variable(os.Environ()))
+			defer func() { record.Overrun = overrun(t, record, stats.Abandoned) }() // overrun needs the checked documents
 		}
 	}
 	if !mock && refusedAll(*record) {
@@ -140,6 +151,30 @@ func recordUpstream(record *results.Trial, s mockupstream.Stats) {
 	if s.Saturated {
 		fail(record, results.OutcomeInvalid, fmt.Errorf("the mock upstream was too slow: %s", s.Reason))
 	}
+}
+
+// recordProxied copies the counts of the proxy in front of an external upstream. If the
+// proxy lacked descriptors or ports, the trial is invalid.
+func recordProxied(record *results.Trial, s *upstreamproxy.Stats) {
+	u := &results.UpstreamStats{
+		Requests: s.Requests, PeakInFlight: s.PeakInFlight, PeakConns: s.PeakConnections, Connections: s.Connections,
+		Proxied: true, Refused: s.Refused,
+	}
+	record.Upstream = u
+	for _, e := range s.Errors {
+		u.Errors = append(u.Errors, results.ErrorCount{Type: e.Type, Side: "upstream", Count: e.Count, First: e.First, Sample: e.Sample})
+		if e.Type == "emfile" || e.Type == "ports" {
+			fail(record, results.OutcomeInvalid, fmt.Errorf("the proxy to the upstream could not connect %d times: %s; lower the limit or the rate, or raise net.ipv4.ip_local_port_range or ulimit -n", e.Count, e.Sample))
+		}
+	}
+	if record.Throttled += s.Throttled; s.Throttled > 0 {
+		record.Warnings = append(record.Warnings, throttledWarning(s.Throttled))
+	}
+}
+
+// throttledWarning describes requests that waited for external.rate.
+func throttledWarning(n int) string {
+	return fmt.Sprintf("%d requests were throttled by external.rate: the times measure that bound", n)
 }
 
 // documentSource streams the documents of a collection.

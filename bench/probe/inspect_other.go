@@ -4,5 +4,11 @@ package probe
 
 func openInspected(int) (inspected, error) { return nil, ErrNeedsProc }
 
+// Family needs Linux: elsewhere it returns [ErrNeedsProc].
+func Family(int, string) ([]Relative, error) { return nil, ErrNeedsProc }
+
+// Began needs Linux: elsewhere it returns false.
+func Began(int, string) bool { return false }
+
 // Listeners needs Linux: elsewhere it returns [ErrNeedsProc].
 func Listeners(uint16) (pids []int, hidden bool, err error) { return nil, false, ErrNeedsProc }

@@ -1,7 +1,7 @@
 // Package procjson runs child processes that exchange JSON, one value per line, on
 // their standard input and output. The end of its input tells a child to exit:
 //
-//	p, err := procjson.Start(exec.Command("worker"))
+//	p, err := procjson.Start(exec.Command("worker"), nil)
 //	…
 //	err = procjson.Send(ctx, p.Stdin, request{Add: []int{1, 2}}) // {"add":[1,2]}
 //	in := procjson.NewLines(p.Stdout, 1<<20)
@@ -41,8 +41,10 @@ type Process struct {
 }
 
 // Start starts a command with pipes for its standard input and output, in a separate
-// process group. On Linux, it receives SIGTERM when this process dies.
-func Start(cmd *exec.Cmd) (*Process, error) {
+// process group. On Linux, it receives SIGTERM when this process dies. When it has
+// ended, leaving is called, and then its remaining descendants in the group are killed;
+// nil means that nothing is called.
+func Start(cmd *exec.Cmd, leaving func()) (*Process, error) {
 	stdin, toChild, err := os.Pipe()
 	if err != nil {
 		return nil, err
@@ -65,7 +67,7 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 		err := cmd.Start()
 		started <- err
 		if err == nil {
-			p.reap()
+			p.reap(leaving)
 		}
 	}()
 	if err := <-started; err != nil {
@@ -75,8 +77,11 @@ func Start(cmd *exec.Cmd) (*Process, error) {
 }
 
 // reap waits for the end of the process and kills its remaining descendants.
-func (p *Process) reap() {
+func (p *Process) reap(leaving func()) {
 	_ = p.cmd.Wait() // the error is in ProcessState
+	if leaving != nil {
+		leaving()
+	}
 	group.Kill(p.PID())
 	close(p.done)
 }

@@ -88,7 +88,7 @@ func work() int {
 // start starts a child that ends with the test.
 func start(t *testing.T) (*procjson.Process, *procjson.Lines) {
 	t.Helper()
-	p, err := procjson.Start(exec.Command(os.Args[0], childArg))
+	p, err := procjson.Start(exec.Command(os.Args[0], childArg), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +211,7 @@ func TestWhatIsSentIsRead(t *testing.T) {
 
 // A child that does not read cannot block its parent.
 func TestSendingIsBounded(t *testing.T) {
-	p, err := procjson.Start(exec.Command(os.Args[0], grandArg))
+	p, err := procjson.Start(exec.Command(os.Args[0], grandArg), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -253,7 +253,7 @@ func TestTheGroupEndsWithTheChild(t *testing.T) {
 }
 
 func TestWhatCannotBeStarted(t *testing.T) {
-	if p, err := procjson.Start(exec.Command("/nowhere/at/all")); err == nil {
+	if p, err := procjson.Start(exec.Command("/nowhere/at/all"), nil); err == nil {
 		t.Errorf("started %d", p.PID())
 	}
 }

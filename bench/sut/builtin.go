@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"floodgate/bench/environment/target"
+	"floodgate/bench/internal/throttle"
 	"floodgate/results"
 	"floodgate/scenarios/pipeline"
 	"floodgate/scenarios/pipeline/calllog"
@@ -28,7 +27,7 @@ type core struct {
 	strategy    pipeline.Strategy
 	interpreter *serial.Interpreter
 	recorder    *recorder.Recorder // nil without observation
-	bound       *bound             // nil means that fetches are not throttled
+	bound       *throttle.Bound    // nil means that fetches are not throttled
 	slots       pipeline.Slots     // nil means that only the strategy bounds items
 	adaptive    bool               // the number of slots is found at run time
 	upstream    dialcount.Counter
@@ -68,7 +67,7 @@ func newCore(spec Spec) (*core, error) {
 	if r := spec.Upstream.Rate; r < 0 {
 		return nil, fmt.Errorf("upstream.rate is %d", r)
 	} else if r > 0 {
-		c.bound = newBound(r)
+		c.bound = throttle.New(r)
 	}
 	if err := c.injected.inject(spec.Inject); err != nil {
 		return nil, err
@@ -100,7 +99,7 @@ func (c *core) connect() (*clients, error) {
 		Timeout: time.Duration(d.Timeout), Dialer: &c.mongo,
 	}
 	if c.bound != nil {
-		http.Limit = c.bound.wait
+		http.Limit = c.bound.Wait
 	}
 	if c.interpreter != nil {
 		http.BeforeRequest, http.BeforeBody = c.interpreter.Start, c.interpreter.Resume
@@ -172,7 +171,7 @@ func (c *core) run(ctx context.Context) (*Report, error) {
 		Upstream: c.upstream.Counts().Peak, Mongo: c.mongo.Counts().Peak,
 	}}
 	if c.bound != nil {
-		r.Throttled = int(c.bound.throttled.Load())
+		r.Throttled = c.bound.Throttled()
 	}
 	if c.recorder == nil {
 		return r, nil
@@ -250,50 +249,4 @@ func watchGoroutines() func() int {
 		}
 	}()
 	return func() int { close(stop); return <-peak }
-}
-
-// bound throttles the fetches from an external upstream to a number per second.
-type bound struct {
-	throttled atomic.Int64 // number of fetches that had to wait
-
-	mu     sync.Mutex
-	turns  []time.Time // ring buffer of the starts of the last fetches
-	oldest int         // index in turns
-}
-
-// newBound returns a bound that lets perSecond fetches start in any second, possibly
-// all at once.
-func newBound(perSecond int) *bound { return &bound{turns: make([]time.Time, perSecond)} }
-
-// turn returns when a fetch may start: one second after the fetch that came perSecond
-// fetches earlier.
-func (b *bound) turn(now time.Time) time.Time {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	at := b.turns[b.oldest].Add(time.Second)
-	if at.Before(now) {
-		at = now
-	}
-	b.turns[b.oldest] = at
-	b.oldest = (b.oldest + 1) % len(b.turns)
-	return at
-}
-
-// wait waits until a fetch may start. If ctx ends first, it returns an error, and the
-// turn is lost.
-func (b *bound) wait(ctx context.Context) error {
-	now := time.Now()
-	delay := b.turn(now).Sub(now)
-	if delay <= 0 {
-		return nil
-	}
-	b.throttled.Add(1)
-	timer := time.NewTimer(delay)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return fmt.Errorf("throttled by the bound on requests per second: %w", context.Cause(ctx))
-	}
 }

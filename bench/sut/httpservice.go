@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"net/http"
-	"os"
 	"sync"
 	"time"
 
@@ -129,19 +127,6 @@ func getReady(ctx context.Context, transport *http.Transport, url string) error 
 	resp.Body.Close()
 	if resp.StatusCode < 200 || resp.StatusCode > 399 {
 		return fmt.Errorf("GET %s answers %s", url, resp.Status)
-	}
-	return nil
-}
-
-// Terminate asks the process to end, by SIGTERM where the system has it; elsewhere
-// it kills the process.
-func (p *Process) Terminate() error {
-	e, isProcess := p.program.(execution)
-	if !isProcess {
-		return fmt.Errorf("terminate the SUT: it is not a process of this machine")
-	}
-	if err := e.process.Terminate(); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("terminate the SUT: %w", err)
 	}
 	return nil
 }

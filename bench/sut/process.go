@@ -99,17 +99,29 @@ func Start(o Options) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start SUT: %w", err)
 	}
-	if o.HTTP {
-		go p.readLog(stdout, p.watchLog(o, p.stdout))
-	} else {
-		go p.read(stdout)
-	}
+	read := make(chan struct{})
+	go func() {
+		defer close(read)
+		if o.HTTP {
+			p.readLog(stdout, p.watchLog(o, p.stdout))
+		} else {
+			p.read(stdout)
+		}
+	}()
 	go func() {
 		p.exit = p.program.wait()
 		close(p.exited)
+		select {
+		case <-read:
+		case <-time.After(outputDelay): // a process that left the family holds the output
+			stdout.Close()
+		}
 	}()
 	return p, nil
 }
+
+// outputDelay bounds the wait for the end of the outputs of a program that has ended.
+const outputDelay = 2 * time.Second
 
 // watchLog returns the writer of one of the outputs of an HTTP service.
 func (p *Process) watchLog(o Options, end *tail) *logWatch {
@@ -289,6 +301,9 @@ type Exit struct {
 	User, System time.Duration
 	// StderrTail is the end of standard error.
 	StderrTail string
+	// Left are the descendants that were running when the process ended, and were killed.
+	// It is known of commands on Linux.
+	Left []Descendant
 }
 
 // Exit returns how the process ended. Call it after Wait or Kill. The CPU times of a
@@ -328,7 +343,17 @@ func (t *tail) String() string {
 }
 
 // execution is a SUT in a process of this machine.
-type execution struct{ process *procjson.Process }
+type execution struct {
+	process *procjson.Process
+	stderr  *os.File
+	read    chan struct{} // closed when standard error has been read to its end
+	// mark is the variable in the environment of a command by which its descendants are
+	// found; empty for the built-in SUT.
+	mark string
+	left []Descendant // valid when process is done
+	// serving is the descendant that serves; nil means the process itself.
+	serving *os.Process
+}
 
 // startProcess starts the SUT in a process and returns its standard output.
 func (p *Process) startProcess(o Options) (*os.File, error) {
@@ -339,32 +364,53 @@ func (p *Process) startProcess(o Options) (*os.File, error) {
 	if cmd.Dir = o.Dir; o.Dir != "" {
 		env = append(env, "PWD="+o.Dir)
 	}
-	cmd.Env = noproxy.Environ(append(env, o.Env...))
-	cmd.Stderr = p.stderr
-	if o.HTTP {
-		cmd.Stderr = p.watchLog(o, p.stderr)
+	e := &execution{read: make(chan struct{})}
+	if len(o.Command) > 0 {
+		e.mark = newMark()
+		env = append(env, e.mark)
 	}
-	// A grandchild that holds our pipe must not block the harness.
-	cmd.WaitDelay = 2 * time.Second
-	process, err := procjson.Start(cmd)
+	cmd.Env = noproxy.Environ(append(env, o.Env...))
+	// With a pipe of our own, the end of the process is seen at once even if a descendant
+	// holds standard error.
+	stderr, toStderr, err := os.Pipe()
 	if err != nil {
+		return nil, err
+	}
+	defer toStderr.Close()
+	cmd.Stderr, e.stderr = toStderr, stderr
+	if e.process, err = procjson.Start(cmd, func() { e.left = descendants(cmd.Process.Pid, e.mark) }); err != nil {
+		stderr.Close()
 		return nil, fmt.Errorf("%q: %w", o.Executable, err)
 	}
-	p.stdin, p.program = process.Stdin, execution{process}
-	return process.Stdout, nil
+	var to io.Writer = p.stderr
+	if o.HTTP {
+		to = p.watchLog(o, p.stderr)
+	}
+	go func() {
+		defer close(e.read)
+		_, _ = io.Copy(to, stderr) // its end is that of the process
+	}()
+	p.stdin, p.program = e.process.Stdin, e
+	return e.process.Stdout, nil
 }
 
-func (e execution) pid() int { return e.process.PID() }
+func (e *execution) pid() int { return e.process.PID() }
 
-func (e execution) wait() Exit {
+func (e *execution) wait() Exit {
 	<-e.process.Done()
+	sweep(e.mark)
+	select {
+	case <-e.read:
+	case <-time.After(outputDelay):
+	}
+	e.stderr.Close()
 	s := e.process.State()
 	if s == nil {
 		return Exit{Code: -1, Text: "not started"}
 	}
-	return Exit{Code: s.ExitCode(), Text: s.String(), User: s.UserTime(), System: s.SystemTime()}
+	return Exit{Code: s.ExitCode(), Text: s.String(), User: s.UserTime(), System: s.SystemTime(), Left: e.left}
 }
 
-func (e execution) kill() { e.process.Kill() }
+func (e *execution) kill() { e.process.Kill() }
 
-func (execution) describe() *results.Container { return nil }
+func (*execution) describe() *results.Container { return nil }

@@ -25,6 +25,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) > 1 && os.Args[1] == sut.ChildArg {
 		os.Exit(sut.Main(os.Args[2:], os.Stdin, os.Stdout, os.Stderr))
 	}
+	if len(os.Args) == 4 && os.Args[1] == familyArg {
+		os.Exit(serveFamily(os.Args[2], os.Args[3]))
+	}
 	goleak.VerifyTestMain(m)
 }
 

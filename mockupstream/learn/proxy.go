@@ -35,10 +35,20 @@ type ProxyOptions struct {
 	TLS *tls.Config
 	// Timeout bounds the wait for the header of an answer; zero means 1 minute.
 	Timeout time.Duration
+	// HTTP1 connects over HTTP/1.1 even where an https target offers HTTP/2.
+	HTTP1 bool
 	// Unreachable, if not nil, is called with the error of each failed connection. The
 	// error contains nothing of a request.
 	Unreachable func(error)
+	// Ended, if not nil, receives each exchange in place of the recording, with the
+	// context of its request and the error that ended it. The error is nil for an answer,
+	// also a truncated or abandoned one, and [ErrRepeated] for an attempt that was repeated.
+	Ended func(ctx context.Context, e Exchange, err error)
 }
+
+// ErrRepeated is the error of an attempt at a request on a kept connection that failed
+// before the answer, so that it was repeated on another one.
+var ErrRepeated = errors.New("a kept connection failed before the answer")
 
 // Proxy is an http.Handler that forwards requests to its target and records their timing.
 // It passes redirects to the client, streams bodies, and stores no request or answer.
@@ -48,6 +58,7 @@ type Proxy struct {
 	transport *http.Transport
 	began     time.Time
 	failed    func(error)
+	ended     func(context.Context, Exchange, error) // nil means that exchanges are recorded
 
 	mu        sync.Mutex
 	recording Recording
@@ -55,9 +66,9 @@ type Proxy struct {
 
 // NewProxy returns a proxy whose recording starts now.
 func NewProxy(o ProxyOptions) *Proxy {
-	p := &Proxy{began: time.Now(), failed: o.Unreachable}
+	p := &Proxy{began: time.Now(), failed: o.Unreachable, ended: o.Ended}
 	p.transport = &http.Transport{ // without a proxy from the environment
-		DialContext: o.DialContext, TLSClientConfig: o.TLS, ForceAttemptHTTP2: true,
+		DialContext: o.DialContext, TLSClientConfig: o.TLS, ForceAttemptHTTP2: !o.HTTP1,
 		ResponseHeaderTimeout: cmp.Or(o.Timeout, defaultTimeout), TLSHandshakeTimeout: 10 * time.Second,
 		MaxIdleConnsPerHost: 1024, IdleConnTimeout: 90 * time.Second,
 		DisableCompression: true, // clients negotiate it with the upstream
@@ -98,7 +109,11 @@ func (p *Proxy) Recording() Recording {
 	return r
 }
 
-func (p *Proxy) record(e Exchange) {
+func (p *Proxy) record(ctx context.Context, e Exchange, err error) {
+	if p.ended != nil {
+		p.ended(ctx, e, err)
+		return
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if len(p.recording.Exchanges) == maxExchanges {
@@ -122,7 +137,7 @@ func refuse(w http.ResponseWriter, err error) {
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_ = json.NewEncoder(w).Encode(map[string]string{"error": "recorded exchange failed: " + kind.Error()}) // fails if the client has disconnected
+	_ = json.NewEncoder(w).Encode(map[string]string{"error": "the exchange with the upstream failed: " + kind.Error()}) // fails if the client has disconnected
 }
 
 // RoundTrip sends the request and records its exchange, which ends with the
@@ -135,7 +150,7 @@ func (p *Proxy) RoundTrip(r *http.Request) (*http.Response, error) {
 	start := attempts.finish(func(from, to time.Time) {
 		// The transport repeats a request on its own if a reused connection fails before
 		// the answer. The upstream, and the mock, see two requests.
-		p.record(Exchange{Start: from.Sub(p.began), First: to.Sub(p.began), End: to.Sub(p.began), Failure: Reset})
+		p.record(r.Context(), Exchange{Start: from.Sub(p.began), First: to.Sub(p.began), End: to.Sub(p.began), Failure: Reset}, ErrRepeated)
 	})
 	e := Exchange{Start: start.at.Sub(p.began), First: now, End: now}
 	if err != nil {
@@ -143,7 +158,7 @@ func (p *Proxy) RoundTrip(r *http.Request) (*http.Response, error) {
 		if e.Failure == Unreachable && p.failed != nil {
 			p.failed(err)
 		}
-		p.record(e)
+		p.record(r.Context(), e, err)
 		return nil, failure{e.Failure}
 	}
 	if response.StatusCode == http.StatusSwitchingProtocols {
@@ -238,5 +253,5 @@ func (b *body) end(f Failure) {
 	b.done = true
 	b.exchange.Failure = f
 	b.exchange.End = time.Since(b.proxy.began)
-	b.proxy.record(b.exchange)
+	b.proxy.record(b.client, b.exchange, nil)
 }

@@ -136,7 +136,9 @@ func where(run *results.Run) string {
 
 // drawn reports whether all measured trials used the mock upstream.
 func drawn(run *results.Run) bool {
-	return !slices.ContainsFunc(run.Trials, func(t results.Trial) bool { return t.Outcome == results.OutcomeOK && t.Upstream == nil })
+	return !slices.ContainsFunc(run.Trials, func(t results.Trial) bool {
+		return t.Outcome == results.OutcomeOK && (t.Upstream == nil || t.Upstream.Proxied)
+	})
 }
 
 func measureCell(variant, level string, trials []*results.Trial) Cell {

@@ -38,7 +38,7 @@ func limitRespectedAt(x *summary.Index, v scenarios.Variant, level string) Evide
 		case over:
 			exceeded++
 		case u == nil:
-			gaps["the upstream is not the mock, which counts requests in flight"]++
+			gaps["requests in flight to the external upstream are not counted"]++
 			continue
 		case u.Requests == 0:
 			gaps["the upstream saw no request"]++

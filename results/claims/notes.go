@@ -3,7 +3,9 @@ package claims
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 
 	"floodgate/results"
 	"floodgate/results/summary"
@@ -47,6 +49,9 @@ func limited(run *results.Run) []string {
 	if throttled > 0 {
 		notes = append(notes, fmt.Sprintf("throttled by external.rate: %d requests in %d of %d trials, whose times measure that bound and not the upstream", requests, throttled, len(run.Trials)))
 	}
+	if note := proxied(run); note != "" {
+		notes = append(notes, note)
+	}
 	if unread > 0 {
 		notes = append(notes, fmt.Sprintf("documents counted but not read, as the answers of the upstream are unknown: in %d of %d trials; a corrupt one would go unnoticed", unread, len(run.Trials)))
 	}
@@ -54,6 +59,37 @@ func limited(run *results.Run) []string {
 		notes = append(notes, fmt.Sprintf("no documents expected in %d of %d trials, as the program writes none (database.documents: none)", unwritten, len(run.Trials)))
 	}
 	return notes
+}
+
+// proxied describes the requests to an external upstream as the proxy in front of it saw
+// them; empty means that there was none.
+func proxied(run *results.Run) string {
+	trials, requests, peak := 0, 0, 0
+	failed := map[string]int{}
+	for _, t := range run.Trials {
+		u := t.Upstream
+		if u == nil || !u.Proxied {
+			continue
+		}
+		trials++
+		requests += u.Requests
+		peak = max(peak, u.PeakInFlight)
+		for _, e := range u.Errors {
+			failed[e.Type] += e.Count
+		}
+	}
+	if trials == 0 {
+		return ""
+	}
+	seen := "no errors"
+	if len(failed) > 0 {
+		var parts []string
+		for _, name := range slices.Sorted(maps.Keys(failed)) {
+			parts = append(parts, fmt.Sprintf("%s × %d", name, failed[name]))
+		}
+		seen = strings.Join(parts, ", ")
+	}
+	return fmt.Sprintf("as Floodgate's proxy saw the external upstream in %d of %d trials: %d requests, at most %d in flight, %s", trials, len(run.Trials), requests, peak, seen)
 }
 
 // outOfPorts notes the trials whose clients ran out of local ports.

@@ -154,7 +154,7 @@ func sameDraws(x, y *summary.Index) bool {
 	seeds := make(map[int]uint64)
 	for _, run := range []*results.Run{x.Run, y.Run} {
 		for _, t := range run.Trials {
-			if seed, ok := seeds[t.Index]; ok && seed != t.Seed || t.Outcome == results.OutcomeOK && t.Upstream == nil {
+			if seed, ok := seeds[t.Index]; ok && seed != t.Seed || t.Outcome == results.OutcomeOK && (t.Upstream == nil || t.Upstream.Proxied) {
 				return false
 			}
 			seeds[t.Index] = t.Seed

@@ -16,6 +16,7 @@ import (
 	"floodgate/bench/container"
 	"floodgate/bench/environment"
 	"floodgate/bench/environment/target"
+	"floodgate/bench/environment/upstreamproxy"
 	"floodgate/bench/experiment"
 	"floodgate/bench/sut"
 	"floodgate/results"
@@ -149,8 +150,14 @@ func (u *Setup) fits(s *scenarios.Scenario) error {
 			return NotMeasured(fmt.Errorf("sut.command: %w", err))
 		}
 		if u.Options.Upstream != nil {
-			return errors.New("sut.command cannot run on an external upstream, because nothing would limit its request rate")
+			if s.IsHTTPService() && !s.Uses(scenarios.VariableUpstreamURL) {
+				return fmt.Errorf("scenario %s: the service would not use --upstream-url; hand it {{%s}} in sut.command or sut.env", s.Name, scenarios.VariableUpstreamURL)
+			}
+			u.Options.Bounds = &upstreamproxy.Bounds{Rate: s.External.MaxRate(), Requests: s.External.MaxRequests()}
 		}
+	}
+	if unset := s.Unset(os.LookupEnv); unset != nil { // of a run that is resumed: others were refused with their positions
+		return fmt.Errorf("scenario %s: %w", s.Name, unset)
 	}
 	if _, err := s.UpstreamRequest(os.LookupEnv); err != nil {
 		return err
@@ -162,9 +169,11 @@ func (u *Setup) fits(s *scenarios.Scenario) error {
 	if err != nil {
 		return err
 	}
-	if first := levels[0].Scenario; s.Service == nil {
+	switch first := levels[0].Scenario; {
+	case s.IsHTTPService(): // what it requests is unknown
+	case s.Service == nil:
 		u.first = first.ItemArgs()[0]
-	} else {
+	default:
 		u.first = first.ReportArgs(0)[0]
 	}
 	return experiment.CheckExternal(s)
@@ -240,6 +249,9 @@ func (u *Setup) Start(ctx context.Context, root, id string, resumed bool) (*envi
 		if err := u.tryUpstream(ctx, env); err != nil {
 			return nil, NotMeasured(errors.Join(err, env.Close()))
 		}
+		if b := u.Options.Bounds; b != nil {
+			u.note(fmt.Sprintf("the program reaches the upstream through %s, where its requests are counted: at most %d in any second and %d in all (external.rate, external.requests)", env.UpstreamURL(), b.Rate, b.Requests))
+		}
 		u.note("the upstream does not accept a profile (floodgate upstream --control does): the scenario's is ignored, and the ideal makespan is unknown")
 	}
 	return env, nil
@@ -282,6 +294,20 @@ func (f EnvironmentFlags) Resumed(begun results.Environment) (EnvironmentFlags, 
 	return f, nil
 }
 
+// Sent takes the requests of a run's earlier trials from those that the proxy in front of
+// an external upstream allows.
+func (u *Setup) Sent(trials []results.Trial) {
+	b := u.Options.Bounds
+	if b == nil {
+		return
+	}
+	for _, t := range trials {
+		if t.Upstream != nil {
+			b.Requests = max(0, b.Requests-t.Upstream.Requests)
+		}
+	}
+}
+
 // SameEnvironment returns an error if the environments differ, so that their trials must
 // not be mixed in one run.
 func SameEnvironment(begun, now results.Environment) error {
@@ -316,8 +342,12 @@ func (f EnvironmentFlags) targets(u *Setup) error {
 	return err
 }
 
-// tryUpstream fetches one item, so that a run whose requests all fail does not start.
+// tryUpstream fetches one item, so that a run whose requests all fail does not start. It
+// does nothing for an HTTP service, whose requests are unknown.
 func (u *Setup) tryUpstream(ctx context.Context, env *environment.Environment) error {
+	if u.first == nil {
+		return nil
+	}
 	request, err := u.scenario.UpstreamRequest(os.LookupEnv)
 	if err != nil {
 		return err

@@ -17,15 +17,23 @@ import (
 const DefaultScenario = "report"
 
 // LoadScenario loads a built-in scenario by its name, or a file by its path. A
-// name with a path separator or the extension of YAML is a path.
-func LoadScenario(name string) (*scenarios.Scenario, error) {
+// name with a path separator or the extension of YAML is a path. In a file that is to
+// run, a variable ${NAME} that the environment does not set is an error; a nil
+// environment accepts it.
+func LoadScenario(name string, environment Lookup) (*scenarios.Scenario, error) {
 	load := scenarios.Builtin
 	if IsPath(name) {
 		load = scenarios.Load
+		if environment != nil {
+			load = func(path string) (*scenarios.Scenario, error) { return scenarios.LoadToRun(path, environment) }
+		}
 	}
 	s, err := load(name)
 	return s, ScenarioError(name, err)
 }
+
+// Lookup returns the value of a variable of the environment, as os.LookupEnv does.
+type Lookup func(name string) (value string, set bool)
 
 // ScenarioError explains why no scenario could be loaded by the name, with a
 // similar name if one exists.
@@ -68,14 +76,14 @@ func IsPath(name string) bool {
 	return strings.ContainsAny(name, `/\`) || strings.HasSuffix(name, ".yaml") || strings.HasSuffix(name, ".yml")
 }
 
-// LoadScenarios loads the named scenarios, or the default one.
-func LoadScenarios(names []string, quick bool) ([]*scenarios.Scenario, error) {
+// LoadScenarios loads the named scenarios, or the default one, as LoadScenario does.
+func LoadScenarios(names []string, quick bool, environment Lookup) ([]*scenarios.Scenario, error) {
 	if len(names) == 0 {
 		names = []string{DefaultScenario}
 	}
 	var all []*scenarios.Scenario
 	for _, name := range names {
-		s, err := LoadScenario(name)
+		s, err := LoadScenario(name, environment)
 		if err != nil {
 			return nil, Usage(err)
 		}

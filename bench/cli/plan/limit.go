@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -105,7 +106,7 @@ func (o limitOptions) prepare(name string) (*scenarios.Scenario, search.LimitBou
 	if err := command.LimitFormats.Check(o.format); err != nil {
 		return nil, none, err
 	}
-	all, err := command.LoadScenarios([]string{name}, false)
+	all, err := command.LoadScenarios([]string{name}, false, os.LookupEnv)
 	if err != nil {
 		return nil, none, err
 	}

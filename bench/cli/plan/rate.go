@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"time"
@@ -110,7 +111,7 @@ func (o *rateOptions) prepare(name string) (*scenarios.Scenario, search.RateBoun
 	if err := command.RateFormats.Check(o.format); err != nil {
 		return nil, none, err
 	}
-	all, err := command.LoadScenarios([]string{name}, false)
+	all, err := command.LoadScenarios([]string{name}, false, os.LookupEnv)
 	if err != nil {
 		return nil, none, err
 	}

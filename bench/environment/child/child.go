@@ -7,8 +7,8 @@
 //	err = p.Stop(5 * time.Second)
 //
 // A helper prints one JSON object on standard output when it is ready. Then it receives
-// one JSON object per line on standard input and answers each with {"ok":true} or
-// {"error":"…"}. At the end of its standard input, which comes at the latest when the
+// one JSON object per line on standard input and answers each with {"ok":true}, with
+// {"ok":true,"answer":…} or with {"error":"…"}. At the end of its standard input, which comes at the latest when the
 // parent dies, it cleans up and exits. Standard error is its log. It is in a separate
 // process group, so that Ctrl-C in the terminal reaches only the parent, which stops
 // everything in order.
@@ -16,6 +16,7 @@ package child
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -53,8 +54,9 @@ type Ready struct {
 
 // reply is the answer to a request.
 type reply struct {
-	OK    bool   `json:"ok,omitempty"`
-	Error string `json:"error,omitempty"`
+	OK     bool            `json:"ok,omitempty"`
+	Error  string          `json:"error,omitempty"`
+	Answer json.RawMessage `json:"answer,omitempty"`
 }
 
 // Process is a running helper.
@@ -116,7 +118,7 @@ func (p *Process) spawn() error {
 	defer log.Close()
 	cmd := exec.Command(p.options.Executable, p.options.Args...)
 	cmd.Env, cmd.Stderr = noproxy.Environ(os.Environ()), log
-	if p.process, err = procjson.Start(cmd); err != nil {
+	if p.process, err = procjson.Start(cmd, nil); err != nil {
 		return err
 	}
 	go p.wait()
@@ -199,7 +201,10 @@ func (p *Process) Err() error {
 
 // Call sends a request and waits for the answer. After an error of ctx, further calls
 // fail.
-func (p *Process) Call(ctx context.Context, request any) error {
+func (p *Process) Call(ctx context.Context, request any) error { return p.Ask(ctx, request, nil) }
+
+// Ask is like Call and decodes the helper's answer into answer; nil ignores it.
+func (p *Process) Ask(ctx context.Context, request, answer any) error {
 	p.calling.Lock()
 	defer p.calling.Unlock()
 	if err := procjson.Send(ctx, p.process.Stdin, request); err != nil {
@@ -213,6 +218,11 @@ func (p *Process) Call(ctx context.Context, request any) error {
 			return fmt.Errorf("call %s: %w", p.options.Name, p.err)
 		case r.Error != "":
 			return fmt.Errorf("call %s: %s", p.options.Name, r.Error)
+		case answer == nil:
+			return nil
+		}
+		if err := json.Unmarshal(r.Answer, answer); err != nil {
+			return fmt.Errorf("call %s: read the answer: %w", p.options.Name, err)
 		}
 		return nil
 	case <-ctx.Done():

@@ -30,19 +30,21 @@ func TestMain(m *testing.M) {
 // "hang", and accepts everything else. When it is told to end, it writes a file.
 func help() int {
 	ready := child.Ready{Addr: netip.MustParseAddrPort("127.0.0.1:7"), Version: "v7"}
-	err := child.Serve(os.Stdin, os.Stdout, ready, nil, func(request []byte) error {
+	err := child.Serve(os.Stdin, os.Stdout, ready, nil, func(request []byte) (any, error) {
 		switch string(request) {
 		case `"fail"`:
-			return errors.New("as told")
+			return nil, errors.New("as told")
 		case `"environment"`:
-			return errors.New(os.Getenv("NO_PROXY") + " " + os.Getenv("no_proxy"))
+			return os.Getenv("NO_PROXY") + " " + os.Getenv("no_proxy"), nil
+		case `"unspeakable"`:
+			return make(chan int), nil
 		case `"die"`:
 			fmt.Fprintln(os.Stderr, "last words")
 			os.Exit(4)
 		case `"hang"`:
 			time.Sleep(time.Hour)
 		}
-		return nil
+		return nil, nil
 	})
 	if err != nil || os.WriteFile(os.Args[2], []byte("cleaned up"), 0o600) != nil {
 		return 1
@@ -55,8 +57,22 @@ func TestLoopbackNeedsNoProxy(t *testing.T) {
 	t.Setenv("no_proxy", "db.example")
 	p, _ := start(t)
 	want := "db.example,127.0.0.1,::1,localhost db.example,127.0.0.1,::1,localhost"
-	if err := p.Call(t.Context(), "environment"); err == nil || !strings.Contains(err.Error(), want) {
-		t.Errorf("%v, want %s", err, want)
+	var got string
+	if err := p.Ask(t.Context(), "environment", &got); err != nil || got != want {
+		t.Errorf("%q, %v; want %s", got, err, want)
+	}
+}
+
+func TestAnswers(t *testing.T) {
+	p, _ := start(t)
+	if err := p.Call(t.Context(), "environment"); err != nil { // its answer is ignored
+		t.Error(err)
+	}
+	for request, want := range map[string]string{"unspeakable": "unsupported type", "fail": "as told", "environment": "read the answer", "nothing": "read the answer"} {
+		var number int
+		if err := p.Ask(t.Context(), request, &number); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: error %v, want %s", request, err, want)
+		}
 	}
 }
 

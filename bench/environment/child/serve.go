@@ -10,9 +10,9 @@ import (
 )
 
 // Serve runs the helper's side. It sends ready, and answers requests with handle, which
-// may be nil if there are none. It returns nil when the parent closes stdin, and an
+// may be nil if there are none; its answer, if not nil, is that of [Process.Ask]. It returns nil when the parent closes stdin, and an
 // error when done is closed.
-func Serve(stdin io.Reader, stdout io.Writer, ready Ready, done <-chan struct{}, handle func(request []byte) error) error {
+func Serve(stdin io.Reader, stdout io.Writer, ready Ready, done <-chan struct{}, handle func(request []byte) (answer any, err error)) error {
 	ready.Ready = true
 	out := json.NewEncoder(stdout)
 	if err := out.Encode(ready); err != nil {
@@ -28,7 +28,7 @@ func Serve(stdin io.Reader, stdout io.Writer, ready Ready, done <-chan struct{},
 	}
 }
 
-func answer(stdin io.Reader, out *json.Encoder, handle func([]byte) error) error {
+func answer(stdin io.Reader, out *json.Encoder, handle func([]byte) (any, error)) error {
 	lines := procjson.NewLines(stdin, maxLine)
 	for {
 		line, err := lines.Next()
@@ -38,14 +38,26 @@ func answer(stdin io.Reader, out *json.Encoder, handle func([]byte) error) error
 		if err != nil {
 			return err
 		}
-		r := reply{OK: true}
-		if handle == nil {
-			r = reply{Error: "requests are not supported"}
-		} else if err := handle(line); err != nil {
-			r = reply{Error: err.Error()}
-		}
-		if err := out.Encode(r); err != nil {
+		if err := out.Encode(replyTo(line, handle)); err != nil {
 			return fmt.Errorf("answer: %w", err)
 		}
 	}
+}
+
+func replyTo(request []byte, handle func([]byte) (any, error)) reply {
+	if handle == nil {
+		return reply{Error: "requests are not supported"}
+	}
+	answer, err := handle(request)
+	if err != nil {
+		return reply{Error: err.Error()}
+	}
+	r := reply{OK: true}
+	if answer == nil {
+		return r
+	}
+	if r.Answer, err = json.Marshal(answer); err != nil {
+		return reply{Error: err.Error()}
+	}
+	return r
 }

@@ -1,49 +1,47 @@
-package sut
+package throttle
 
 import (
 	"context"
 	"errors"
-	"strings"
 	"testing"
 	"time"
 
 	"pgregory.net/rapid"
 
 	_ "floodgate/mockupstream/rng/fixedseed"
-	"floodgate/scenarios"
 )
 
 func TestBound(t *testing.T) {
-	b := newBound(3)
+	b := New(3)
 	ctx, cancel := context.WithCancelCause(context.Background())
 	for range 3 {
-		if err := b.wait(ctx); err != nil {
+		if err := b.Wait(ctx); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if n := b.throttled.Load(); n != 0 {
-		t.Errorf("%d held back of as many as may begin at once", n)
+	if n := b.Throttled(); n != 0 {
+		t.Errorf("%d throttled of as many as may start at once", n)
 	}
 	over := errors.New("over")
 	cancel(over)
 	for range 100 { // more than may start during the test
-		if err := b.wait(ctx); errors.Is(err, over) {
-			if b.throttled.Load() == 0 {
-				t.Error("held back and not counted")
+		if err := b.Wait(ctx); errors.Is(err, over) {
+			if b.Throttled() == 0 {
+				t.Error("throttled and not counted")
 			}
 			return
 		} else if err != nil {
 			t.Fatal(err)
 		}
 	}
-	t.Error("nothing was held back")
+	t.Error("nothing was throttled")
 }
 
 // At most the bound starts in any second, whatever the arrival times.
 func TestBoundOfAnySecond(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		perSecond := rapid.IntRange(1, 20).Draw(t, "per second")
-		b := newBound(perSecond)
+		b := New(perSecond)
 		now := time.Unix(1000, 0)
 		var turns []time.Time
 		for range rapid.IntRange(1, 200).Draw(t, "fetches") {
@@ -57,14 +55,8 @@ func TestBoundOfAnySecond(t *testing.T) {
 				t.Fatalf("%d began within %v", perSecond+1, at.Sub(turns[n-perSecond]))
 			}
 			if n := len(turns) - 1; at.After(now) && (n < perSecond || at.Sub(turns[n-perSecond]) > time.Second) {
-				t.Fatalf("held back until %v without need", at)
+				t.Fatalf("throttled until %v without need", at)
 			}
 		}
 	})
-}
-
-func TestRateMustNotBeNegative(t *testing.T) {
-	if _, err := newCore(Spec{Variant: scenarios.Variant{Strategy: "sequential"}, Upstream: UpstreamSpec{Rate: -1}}); err == nil || !strings.Contains(err.Error(), "rate") {
-		t.Errorf("got %v", err)
-	}
 }

@@ -1,0 +1,83 @@
+package cli
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"syscall"
+)
+
+// ownService is a program of scripts: ownservice ADDRESS BEHAVIOR MARK serves HTTP at the
+// address and ends at SIGTERM with status 0, unless its behavior is another one. MARK is
+// an argument by which its processes are found.
+func ownService(args []string) int {
+	if len(args) != 3 {
+		fmt.Fprintln(os.Stderr, "usage: ownservice ADDRESS BEHAVIOR MARK")
+		return 2
+	}
+	addr, behavior, mark := args[0], args[1], args[2]
+	terminated := make(chan os.Signal, 1)
+	signal.Notify(terminated, syscall.SIGTERM)
+	switch behavior {
+	case "never":
+		<-terminated
+		return 0
+	case "elsewhere":
+		addr = "127.0.0.1:0"
+	case "forks":
+		if !startService(addr, mark) {
+			return 1
+		}
+		return 0
+	case "children":
+		if !startService("127.0.0.1:0", mark) {
+			return 1
+		}
+	case "closes":
+		os.Stdout.Close()
+		os.Stderr.Close()
+	}
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Println("listening")
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		upstream := os.Getenv("UPSTREAM_URL")
+		if upstream == "" {
+			return
+		}
+		response, err := http.Get(upstream + r.URL.Path)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		defer response.Body.Close()
+		w.WriteHeader(response.StatusCode)
+		_, _ = io.Copy(w, response.Body) // to a client that may have left
+	})}
+	go func() { _ = server.Serve(listener) }()
+	<-terminated
+	for behavior == "ignores" {
+		<-terminated
+	}
+	return 0
+}
+
+// startService starts a service and reports whether it listens.
+func startService(addr, mark string) bool {
+	service := exec.Command(os.Args[0], addr, "sound", mark)
+	service.Args[0] = "ownservice"
+	out, err := service.StdoutPipe()
+	if err != nil || service.Start() != nil {
+		return false
+	}
+	_, err = bufio.NewReader(out).ReadString('\n')
+	return err == nil
+}

@@ -1,0 +1,205 @@
+package sut
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"slices"
+	"syscall"
+	"time"
+
+	"floodgate/bench/probe"
+)
+
+// markName is the variable that the descendants of a command inherit. A process that has
+// it with the value of a trial was started by the command of that trial.
+const markName = "FLOODGATE_SUT"
+
+// newMark returns a mark that no other program has.
+func newMark() string { return markName + "=" + rand.Text() }
+
+// Descendant is a process that a program of the user's own started.
+type Descendant struct {
+	probe.Relative
+	// Listening are the TCP addresses where it accepts connections.
+	Listening []netip.AddrPort
+}
+
+// ListensOn reports whether the process accepts connections on a port.
+func (d Descendant) ListensOn(port uint16) bool {
+	return slices.ContainsFunc(d.Listening, func(a netip.AddrPort) bool { return a.Port() == port })
+}
+
+// descendants returns the running descendants of a process; nil means that there are
+// none, or that they cannot be seen.
+func descendants(pid int, mark string) []Descendant {
+	if mark == "" {
+		return nil
+	}
+	family, err := probe.Family(pid, mark)
+	if err != nil {
+		return nil
+	}
+	var all []Descendant
+	for _, r := range family {
+		if r.PID != pid {
+			all = append(all, Descendant{Relative: r, Listening: listening(r.PID)})
+		}
+	}
+	return all
+}
+
+// listening returns the addresses where a process listens; nil means that there are none,
+// or that they cannot be seen.
+func listening(pid int) []netip.AddrPort {
+	inspector, err := probe.Inspect(pid)
+	if err != nil {
+		return nil
+	}
+	defer func() { _ = inspector.Close() }() // it only read
+	d, err := inspector.Descriptors()
+	if err != nil {
+		return nil
+	}
+	return d.Listening
+}
+
+// Descendants returns the running processes that a command started; nil means that there
+// are none, or that they cannot be seen: that takes Linux.
+func (p *Process) Descendants() []Descendant {
+	e, isProcess := p.program.(*execution)
+	if !isProcess {
+		return nil
+	}
+	return descendants(e.pid(), e.mark)
+}
+
+// Serving finds the process that serves a port: the started one, or the descendant that
+// listens there, such as the program that a shell started. From then on it is the process
+// that Drain asks to end. others also listen there. In a program that forks workers, it is
+// the first worker.
+func (p *Process) Serving(port uint16) (serving Descendant, others []Descendant) {
+	serving = Descendant{Relative: probe.Relative{PID: p.PID()}}
+	e, isProcess := p.program.(*execution)
+	if !isProcess {
+		return serving, nil
+	}
+	serving.Listening = listening(e.pid())
+	all := descendants(e.pid(), e.mark)
+	if len(all) == 0 {
+		return serving, nil
+	}
+	listeners := slices.DeleteFunc(append([]Descendant{serving}, all...), func(d Descendant) bool { return !d.ListensOn(port) })
+	// Of a parent and a child with the same socket, the child serves.
+	i := slices.IndexFunc(listeners, func(d Descendant) bool {
+		return !slices.ContainsFunc(listeners, func(child Descendant) bool { return child.Parent == d.PID })
+	})
+	if i < 0 { // none listens
+		return serving, nil
+	}
+	serving = listeners[i]
+	if serving.PID != e.pid() {
+		e.serving = open(serving.PID, e.mark)
+	}
+	return serving, slices.Delete(listeners, i, i+1)
+}
+
+// open returns a handle of a process that has the mark, or nil. The handle never leads to
+// another process.
+func open(pid int, mark string) *os.Process {
+	handle, err := os.FindProcess(pid)
+	if err != nil {
+		return nil
+	}
+	if !probe.Began(pid, mark) {
+		_ = handle.Release()
+		return nil
+	}
+	return handle
+}
+
+// Bounds of the end of a command's descendants.
+const (
+	familyInterval = 5 * time.Millisecond
+	sweepTimeout   = 2 * time.Second
+	// leaderDelay is the time for which the started process may go on after the
+	// descendant that served has ended.
+	leaderDelay = time.Second
+)
+
+// sweep kills the processes that have the mark, wherever they went, and waits for their end.
+func sweep(mark string) {
+	if mark == "" {
+		return
+	}
+	deadline := time.Now().Add(sweepTimeout)
+	for time.Now().Before(deadline) {
+		family, err := probe.Family(noGroup, mark)
+		if err != nil || len(family) == 0 {
+			return
+		}
+		for _, r := range family {
+			if handle := open(r.PID, mark); handle != nil {
+				_ = handle.Kill() // it may have just ended
+				_ = handle.Release()
+			}
+		}
+		time.Sleep(familyInterval)
+	}
+}
+
+// noGroup is the number of no process group.
+const noGroup = -1
+
+// Drain asks the program to end, by SIGTERM where the system has it, and waits until it
+// has. If a descendant serves (see Serving), it is asked first, and the started process
+// only if it goes on afterwards. Elsewhere the process is killed.
+func (p *Process) Drain(ctx context.Context) error {
+	e, isProcess := p.program.(*execution)
+	if !isProcess {
+		return errors.New("end the SUT: it is not a process that Floodgate started")
+	}
+	if e.serving == nil {
+		if err := e.terminate(); err != nil {
+			return err
+		}
+		return p.Wait(ctx)
+	}
+	defer func() { _ = e.serving.Release() }()
+	if err := e.serving.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("end the SUT: %w", err)
+	}
+	ticker := time.NewTicker(familyInterval)
+	defer ticker.Stop()
+	var gone time.Time
+	asked := false
+	for {
+		select {
+		case <-p.exited:
+			return nil
+		case <-ctx.Done():
+			return ctx.Err()
+		case now := <-ticker.C:
+			switch {
+			case asked:
+			case gone.IsZero() && errors.Is(e.serving.Signal(syscall.Signal(0)), os.ErrProcessDone):
+				gone = now
+			case !gone.IsZero() && now.Sub(gone) >= leaderDelay:
+				asked = true
+				if err := e.terminate(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+}
+
+func (e *execution) terminate() error {
+	if err := e.process.Terminate(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+		return fmt.Errorf("end the SUT: %w", err)
+	}
+	return nil
+}
