@@ -30,8 +30,8 @@ type watcher struct {
 	every time.Duration
 
 	looks []watched.Sample
-	kinds *watched.Kinds // as last told
-	next  time.Time      // when to tell the kinds again
+	kinds *watched.Kinds // the latest classification
+	next  time.Time      // time of the next classification
 }
 
 // frugality is the ratio of the time between two classifications to the time of one,
