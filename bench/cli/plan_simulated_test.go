@@ -46,7 +46,7 @@ func (simulatedBackend) Start(context.Context, *command.Setup, string, string) (
 	return simulated.Environment{}, nil
 }
 
-func (b simulatedBackend) Rates(*plan.Planning) (experiment.Tester, experiment.Watch) {
+func (b simulatedBackend) Rates(*plan.Planning) (experiment.Tester, experiment.BusyMeter) {
 	return b.service, simulated.Idle
 }
 

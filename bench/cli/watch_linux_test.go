@@ -193,7 +193,7 @@ func TestKindsAreToldSeldomWhereTheyAreCostly(t *testing.T) {
 	w := watcher{process: f, store: m, view: progress.NewLines(progress.Options{Quiet: true}), every: time.Second}
 	for second := range 40 {
 		at := time.Duration(second) * time.Second
-		if err := w.look(time.Unix(0, 0).Add(at), at); err != nil {
+		if err := w.sample(time.Unix(0, 0).Add(at), at); err != nil {
 			t.Fatal(err)
 		}
 	}

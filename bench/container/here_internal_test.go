@@ -22,7 +22,7 @@ func TestHereRefusesEnginesOfOtherMachines(t *testing.T) {
 		"":                                 false,
 		"%":                                false,
 	} {
-		if err := here(host); (err == nil) != ok {
+		if err := checkLocal(host); (err == nil) != ok {
 			t.Errorf("%q: %v, want it to be here: %v", host, err, ok)
 		}
 	}

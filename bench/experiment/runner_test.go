@@ -319,7 +319,7 @@ func TestTrialsOfAnExternalUpstreamAreApart(t *testing.T) {
 func TestWatchedMachine(t *testing.T) {
 	var windows []time.Duration
 	watching := 0
-	w := experiment.Watched{Tester: &script{outcomes: []string{invalid}}, Watch: func() func(time.Duration) float64 {
+	w := experiment.MeteredTester{Tester: &script{outcomes: []string{invalid}}, Meter: func() func(time.Duration) float64 {
 		watching++
 		return func(window time.Duration) float64 {
 			watching--

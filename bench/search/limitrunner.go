@@ -41,7 +41,7 @@ const (
 // so far.
 func Limits(ctx context.Context, o LimitOptions) error {
 	r := &limitRunner{LimitOptions: o, trials: map[int][]results.Trial{}, busy: map[int]float64{}}
-	r.tester = experiment.Watched{Tester: o.Tester, Watch: experiment.WatchMachine}
+	r.tester = experiment.MeteredTester{Tester: o.Tester, Meter: experiment.MeterMachine}
 	r.runner = experiment.Runner{
 		Tester: &r.tester, Append: o.Store.Append, Progress: o.Progress,
 		Retries: limitRetries, MaxFailures: limitFailures, MaxFalseStarts: limitFalseStarts,
@@ -82,7 +82,7 @@ func (r *limitRunner) incomplete() (limits []int, blocks int) {
 
 type limitRunner struct {
 	LimitOptions
-	tester experiment.Watched
+	tester experiment.MeteredTester
 	runner experiment.Runner
 
 	index, block int // of the next trial and block

@@ -70,8 +70,8 @@ func simulate(ctx context.Context, t *testing.T, s *scenarios.Scenario, service 
 	t.Helper()
 	store := create(t, s, o.Bounds, simulated.Environment{}.Describe())
 	o.Scenario, o.Store, o.Tester = s, store, service
-	if o.Watch == nil {
-		o.Watch = simulated.Idle
+	if o.Meter == nil {
+		o.Meter = simulated.Idle
 	}
 	return plan(ctx, t, o)
 }
@@ -174,7 +174,7 @@ func TestBusyMachineIsTheBottleneck(t *testing.T) {
 	var windows []time.Duration
 	v := simulate(t.Context(), t, s, simulatedWorkers(), search.RateOptions{
 		Bounds: rateBounds(t, s, time.Second),
-		Watch: func() func(time.Duration) float64 {
+		Meter: func() func(time.Duration) float64 {
 			return func(window time.Duration) float64 { windows = append(windows, window); return 0.99 }
 		},
 	}).only(t)
@@ -314,7 +314,7 @@ func TestPlanOnRealServers(t *testing.T) {
 	store := create(t, s, o, env.Describe())
 	var tried []capacity.Point
 	p := plan(t.Context(), t, search.RateOptions{
-		Scenario: s, Bounds: o, Store: store, Tester: experiment.NewTrials(env, executable, store.ID()), Watch: experiment.WatchMachine,
+		Scenario: s, Bounds: o, Store: store, Tester: experiment.NewTrials(env, executable, store.ID()), Meter: experiment.MeterMachine,
 		Tried: func(_ []capacity.Variant, p capacity.Point) error { tried = append(tried, p); return nil },
 	})
 	v := p.only(t)

@@ -17,7 +17,7 @@ import (
 func Watch(w io.Writer, watch *watched.Watch, outcome *watched.Outcome, o text.Options) error {
 	p := &content.Watch{Printer: text.NewPrinter(o, 80), Watch: watch, Outcome: outcome}
 	p.Line(p.Bold(p.Title()))
-	for _, fact := range p.Seen() {
+	for _, fact := range p.Figures() {
 		p.Fact(fact[0], "%s", fact[1])
 	}
 	if g := p.Grid(); len(g.Rows) > 0 {

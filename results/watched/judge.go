@@ -116,7 +116,7 @@ func (o *Outcome) statement() string {
 	rate := fmt.Sprintf("%s a minute (%s to %s)", decimal(o.PerMinute.Estimate), decimal(o.PerMinute.Low), decimal(o.PerMinute.High))
 	switch o.Cause {
 	case leak.Leak, leak.Both:
-		words := "descriptors grow by " + rate + o.during() + ": a leak" + o.culprit()
+		words := "descriptors grow by " + rate + o.during() + ": a leak" + o.leakingKind()
 		if o.Cause == leak.Both {
 			words += fmt.Sprintf("; besides, each connection in progress holds %s", decimal(o.PerInProgress.Estimate))
 		}
@@ -149,9 +149,9 @@ func (o *Outcome) during() string {
 	return fmt.Sprintf(" while %d–%d connections are in progress", low, high)
 }
 
-// culprit names the kind of descriptors that leaks, if one makes up most of the
+// leakingKind names the kind of descriptors that leaks, if one makes up most of the
 // growth.
-func (o *Outcome) culprit() string {
+func (o *Outcome) leakingKind() string {
 	if len(o.Kinds) == 0 || o.Kinds[0].PerMinute < o.PerMinute.Estimate/2 {
 		return ""
 	}

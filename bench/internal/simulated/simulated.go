@@ -52,7 +52,7 @@ func (s *Service) Run(ctx context.Context, t experiment.ScheduledTrial) (results
 	if err := ctx.Err(); err != nil {
 		return results.Trial{}, err
 	}
-	r := newCourse(s, t)
+	r := newServiceTrial(s, t)
 	for _, due := range arrivals(t).Times() {
 		r.arrive(due)
 	}

@@ -29,8 +29,8 @@ func (p *Watch) Verdict() string {
 	return string(p.Outcome.Cause)
 }
 
-// Seen are figures of the process over the watch.
-func (p *Watch) Seen() (all [][2]string) {
+// Figures are figures of the process over the watch.
+func (p *Watch) Figures() (all [][2]string) {
 	looks := p.Watch.Samples
 	if len(looks) == 0 {
 		return nil

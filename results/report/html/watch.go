@@ -22,7 +22,7 @@ func Watch(w io.Writer, watch *watched.Watch, o *watched.Outcome, record []byte)
 		Sections: []section{watchPictures(watch, o)}, Reproduce: []string{"floodgate " + strings.Join(watch.Header.Command, " ")},
 	}
 	pg.grid("Descriptors by kind", p.Grid(), nil)
-	for _, f := range p.Seen() {
+	for _, f := range p.Figures() {
 		pg.Facts = append(pg.Facts, fact{f[0], f[1]})
 	}
 	pg.Facts = append(pg.Facts,

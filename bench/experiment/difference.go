@@ -86,10 +86,10 @@ func recordsDiffer(item string, want []calllog.Record, got bson.RawArray) (strin
 	return "", nil
 }
 
-// mostQuoted bounds a quoted value, in characters.
-const mostQuoted = 60
+// maxQuoted bounds a quoted value, in characters.
+const maxQuoted = 60
 
-func describe(text string) string { return fmt.Sprintf("the string %.*q", mostQuoted, text) }
+func describe(text string) string { return fmt.Sprintf("the string %.*q", maxQuoted, text) }
 
 func describeField(raw bson.Raw, name string) string {
 	v, err := raw.LookupErr(name)
