@@ -74,9 +74,9 @@ func TestKillLosesNothingThatWasStored(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		said, lines := 0, bufio.NewScanner(out)
+		printed, lines := 0, bufio.NewScanner(out)
 		for lines.Scan() {
-			if said++; said == after {
+			if printed++; printed == after {
 				if _, _, err := results.Resume(root, id, hash); !errors.Is(err, results.ErrLocked) {
 					t.Errorf("resume while it is written: got %v", err)
 				}
@@ -91,8 +91,8 @@ func TestKillLosesNothingThatWasStored(t *testing.T) {
 		if len(got.Trials) == len(run.Trials) {
 			t.Fatal("it was done before it was killed")
 		}
-		if len(got.Trials) < said || len(got.Trials) > said+1 {
-			t.Errorf("killed after %d trials: %d are stored", said, len(got.Trials))
+		if len(got.Trials) < printed || len(got.Trials) > printed+1 {
+			t.Errorf("killed after %d trials: %d are stored", printed, len(got.Trials))
 		}
 		if err := s.Append(run.Trials[len(got.Trials)]); err != nil {
 			t.Error(err)

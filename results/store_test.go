@@ -281,7 +281,7 @@ func TestFailedWriteIsTakenBack(t *testing.T) {
 	}
 }
 
-func TestNothingFollowsWhatMayNotBeOnDisk(t *testing.T) {
+func TestNothingIsWrittenAfterAFailedSync(t *testing.T) {
 	for name, breakIt := range map[string]func(*results.Faults){
 		"failed sync":     func(f *results.Faults) { f.SyncErr = syscall.EIO },
 		"failed truncate": func(f *results.Faults) { f.WriteErr, f.WriteAtMost, f.TruncateErr = syscall.ENOSPC, 9, syscall.EIO },

@@ -124,7 +124,7 @@ func TestMoreWorkIsWorse(t *testing.T) {
 	}
 }
 
-func TestACommandThatFailsIsNoMeasurement(t *testing.T) {
+func TestFailedCommandIsNotMeasured(t *testing.T) {
 	for _, at := range []int{1, 2, 9} { // the first two are the warm-up
 		n := 0
 		v, pairs, err := compare(t.Context(), t, "a", "b", func(context.Context, []string) (abtest.Measured, error) {
@@ -167,7 +167,7 @@ func TestMeasure(t *testing.T) {
 
 // The output of a program is a pipe, which is read beyond its capacity, or the null
 // device.
-func TestWhereTheOutputGoes(t *testing.T) {
+func TestOutputDestinations(t *testing.T) {
 	for _, c := range []struct {
 		name, to, script string
 	}{
@@ -204,7 +204,7 @@ func TestAnEscapedProcessDoesNotHoldThePipe(t *testing.T) {
 }
 
 // The background processes of a command end with it, even if it is interrupted.
-func TestNothingIsLeftOfACommand(t *testing.T) {
+func TestProcessesOfACommandEndWithIt(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
 	grandchild := func() int { // zero until the file is complete

@@ -62,7 +62,7 @@ func (u *user) gate(ref string, args ...string) *harness {
 
 func (u *user) gates() string { return filepath.Join(u.base, "gates") }
 
-func TestAgainstIsInterruptedOrKilled(t *testing.T) {
+func TestGateDiffIsInterruptedOrKilled(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()

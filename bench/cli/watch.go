@@ -47,7 +47,7 @@ sends no signals, and takes at most 1 % of a core. The verdict is one of
   both          so do they, and requests in progress hold some (1)
   load          only requests in progress hold them (0)
   neither       they do not grow (0)
-  inconclusive  too few looks, or no steady growth (3)
+  inconclusive  too few samples, or no steady growth (3)
 
 Exit code 4 means that the process is gone. The watch is stored, and report
 prints it again. A process of another user needs root or CAP_SYS_PTRACE.`,
@@ -56,7 +56,7 @@ prints it again. A process of another user needs root or CAP_SYS_PTRACE.`,
 	}
 	flags := cmd.Flags()
 	flags.DurationVar(&o.duration, "for", 0, "`duration` of the watch (default until Ctrl-C)")
-	flags.DurationVar(&o.every, "every", 0, "`interval` of looks (default 1s, or 1/3600 of --for if longer)")
+	flags.DurationVar(&o.every, "every", 0, "`interval` of samples (default 1s, or 1/3600 of --for if longer)")
 	flags.StringVar(&o.container, "container", "", "watch the process of the container of this `name`")
 	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` of stored runs")
 	command.WatchFormats.Flag(flags, &o.format)

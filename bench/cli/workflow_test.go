@@ -34,7 +34,7 @@ var (
 // With ON_INCONCLUSIVE=warn, inconclusive results pass, and nothing else: not failures,
 // and not a gate without anything to compare. Both targets with the variable are the
 // Makefile's own, and their gate ends with a given code.
-func TestWhatWarns(t *testing.T) {
+func TestInconclusiveAsWarning(t *testing.T) {
 	make, err := exec.LookPath("make")
 	if err != nil {
 		t.Skip("there is no make")

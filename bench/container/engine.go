@@ -95,18 +95,18 @@ func Connect(ctx context.Context) (_ *Engine, err error) {
 // omits the rootless sockets at the end; if there are no others, not even the usual socket
 // exists.
 func tried(text string) error {
-	var said []string
+	var lines []string
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		guess := strings.HasPrefix(line, "rootless Docker ") || strings.HasPrefix(line, "checked path: ")
 		if line != "" && !guess {
-			said = append(said, line)
+			lines = append(lines, line)
 		}
 	}
-	if len(said) == 0 {
+	if len(lines) == 0 {
 		return fmt.Errorf("no Docker daemon answers on %s", strings.TrimPrefix(client.DefaultDockerHost, "unix://"))
 	}
-	return errors.New(strings.Join(said, "; "))
+	return errors.New(strings.Join(lines, "; "))
 }
 
 // silenceTestcontainers keeps Testcontainers from starting its reaper and from printing. Its settings are

@@ -47,7 +47,7 @@ func found(t *testing.T, e *container.Engine, id string) container.Leftover {
 	return container.Leftover{}
 }
 
-func TestSweepRemovesWhatAKilledProcessLeft(t *testing.T) {
+func TestSweepRemovesLeftoversOfAKilledProcess(t *testing.T) {
 	e := connect(t)
 	killed, living := startOwner(t), startOwner(t)
 	for _, o := range []*owner{killed, living} {
@@ -74,8 +74,8 @@ func TestSweepRemovesWhatAKilledProcessLeft(t *testing.T) {
 	if !exists(t, living.id) {
 		t.Error("what a living process uses was removed")
 	}
-	if said := living.end(); said != "" {
-		t.Error(said)
+	if printed := living.end(); printed != "" {
+		t.Error(printed)
 	}
 	if exists(t, living.id) {
 		t.Error("its owner ended in good order, and it is still there")

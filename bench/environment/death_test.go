@@ -120,7 +120,7 @@ func TestHungChildIsReplaced(t *testing.T) {
 	}
 }
 
-func TestInterruptIsTheParentsBusiness(t *testing.T) {
+func TestChildrenIgnoreInterrupts(t *testing.T) {
 	e := start(t, environment.Options{Link: true})
 	for name, pid := range e.PIDs() {
 		if group, err := syscall.Getpgid(pid); err != nil || group != pid {
@@ -190,7 +190,7 @@ func TestKilledParentLeavesNothing(t *testing.T) {
 	start(t, environment.Options{}) // its Close must find nothing left
 }
 
-func TestNextStartRemovesWhatAllKilledLeft(t *testing.T) {
+func TestNextStartRemovesLeftoversOfKilledProcesses(t *testing.T) {
 	parent := t.TempDir()
 	t.Setenv("TMPDIR", parent)
 	mine := filepath.Join(parent, "floodgate-mongo-mine")

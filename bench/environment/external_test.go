@@ -75,7 +75,7 @@ func write(t *testing.T, e *environment.Environment, database string) {
 	}
 }
 
-func TestExternalWritesToItsOwnAndDropsIt(t *testing.T) {
+func TestExternalDatabaseIsDropped(t *testing.T) {
 	client, uri := theirs(t)
 	for _, link := range []bool{false, true} {
 		e := start(t, environment.Options{
@@ -104,7 +104,7 @@ func TestExternalWritesToItsOwnAndDropsIt(t *testing.T) {
 	}
 }
 
-func TestExternalTouchesNoDatabaseThatIsThere(t *testing.T) {
+func TestExternalRefusesAnExistingDatabase(t *testing.T) {
 	client, uri := theirs(t)
 	o := environment.Options{Kind: environment.External, Mongo: parseMongo(t, uri), Database: "precious"}
 	if _, err := environment.Start(t.Context(), o); err == nil || !strings.Contains(err.Error(), "database precious already exists") {
@@ -138,9 +138,9 @@ func TestExternalIsNotRestarted(t *testing.T) {
 }
 
 func TestExternalUpstream(t *testing.T) {
-	asked := 0
+	requests := 0
 	foreign := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked++
+		requests++
 		http.NotFound(w, r)
 	}))
 	defer foreign.Close()
@@ -152,12 +152,12 @@ func TestExternalUpstream(t *testing.T) {
 	if e.Mock() || e.UpstreamURL() != foreign.URL {
 		t.Errorf("upstream %s is taken for a mock: %v", e.UpstreamURL(), e.Mock())
 	}
-	before := asked
-	if err := e.ConfigureUpstream(t.Context(), mockupstream.Profile{}, 1); err != nil || asked != before {
-		t.Errorf("a foreign upstream was sent a profile: %d requests, %v", asked-before, err)
+	before := requests
+	if err := e.ConfigureUpstream(t.Context(), mockupstream.Profile{}, 1); err != nil || requests != before {
+		t.Errorf("a foreign upstream was sent a profile: %d requests, %v", requests-before, err)
 	}
-	if died, err := e.Ensure(t.Context()); len(died) > 0 || err != nil || asked != before {
-		t.Errorf("Ensure: %q, %v, %d requests", died, err, asked-before)
+	if died, err := e.Ensure(t.Context()); len(died) > 0 || err != nil || requests != before {
+		t.Errorf("Ensure: %q, %v, %d requests", died, err, requests-before)
 	}
 }
 

@@ -297,7 +297,7 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-func TestWhatIsPlantedIsFound(t *testing.T) {
+func TestInjectedFaultsAreFound(t *testing.T) {
 	s := scenario(t, `
 version: 1
 name: planted

@@ -74,12 +74,12 @@ func (m *measurement) ready(ctx context.Context) (string, error) {
 		return results.OutcomeFailed, err
 	}
 	err = m.process.Send(bounded, spec)
-	var said sut.Message
+	var ready sut.Message
 	if err == nil {
-		said, err = m.process.Await(bounded, sut.TypeReady)
+		ready, err = m.process.Await(bounded, sut.TypeReady)
 	}
 	if s := m.planned.Level.Scenario; err == nil && len(s.SUT.Command) > 0 {
-		m.unsupported = unsupported(s, said.Capabilities)
+		m.unsupported = unsupported(s, ready.Capabilities)
 		return results.OutcomeFailed, m.unsupported
 	}
 	if err == nil || ctx.Err() != nil {

@@ -107,7 +107,7 @@ func awaitSamples(t *testing.T, w *watched, s *probe.Sampler) {
 	}
 }
 
-func TestStopLooksOnceMore(t *testing.T) {
+func TestStopSamplesOnceMore(t *testing.T) {
 	needProc(t)
 	w := watch(t)
 	s := start(t, w.target, probe.Options{Interval: never})

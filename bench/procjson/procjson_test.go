@@ -175,7 +175,7 @@ func (r repeating) Read(b []byte) (int, error) {
 }
 
 // The values read equal the values sent, however the stream is split.
-func TestWhatIsSentIsRead(t *testing.T) {
+func TestSentLinesAreRead(t *testing.T) {
 	cut := []func(io.Reader) io.Reader{
 		func(r io.Reader) io.Reader { return r }, iotest.OneByteReader, iotest.HalfReader, iotest.DataErrReader,
 	}

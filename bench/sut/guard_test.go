@@ -79,7 +79,7 @@ func TestTheSUTWritesToAllowedHostsAlone(t *testing.T) {
 	}
 }
 
-func TestFetchesAreHeldBackAndCounted(t *testing.T) {
+func TestThrottledFetchesAreCounted(t *testing.T) {
 	u, url := upstream(t, mockupstream.Profile{})
 	for _, c := range []struct{ rate, held int }{{0, 0}, {1, 1}, {1000, 0}} {
 		s := spec(url, 3)

@@ -42,7 +42,7 @@ func decisions(c *baseline.Comparison, metric string) string {
 	return strings.Join(all, " ")
 }
 
-func TestSameRunHolds(t *testing.T) {
+func TestSameRunPasses(t *testing.T) {
 	run := made(nil)
 	v := gated(t, must(t, run), run, baseline.Options{}) // no margin at all
 	c := v.Comparison
@@ -115,7 +115,7 @@ func TestEachCheckFails(t *testing.T) {
 }
 
 // A run that was ended before a variant's turn lacks nothing that it should have: it is not known yet.
-func TestUnfinishedRunLacksNothing(t *testing.T) {
+func TestUnfinishedRunHasNoMissingCells(t *testing.T) {
 	b := must(t, made(nil))
 	for name, c := range map[string]struct {
 		there func(t *results.Trial) bool

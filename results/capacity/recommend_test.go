@@ -238,7 +238,7 @@ func TestDoubtfulTrialsAreNotMeasured(t *testing.T) {
 }
 
 // A machine that is full of others' work tells nothing about ours.
-func TestOthersWorkIsNotOurs(t *testing.T) {
+func TestWorkOfOtherProgramsIsNotCounted(t *testing.T) {
 	for others, want := range map[float64]capacity.Resource{0.02: capacity.CPU, 0.6: capacity.Database} {
 		l := system{law: peaked, sigma: 0.01, slow: "write", change: func(_ int, t *results.Trial) {
 			t.Machine = &results.Conditions{Span: t.Makespan, Others: &others}

@@ -8,7 +8,7 @@ import (
 )
 
 // The plan of the worked example is predicted as well as is aimed at.
-func TestSimulatedExample(t *testing.T) {
+func TestCompareSimulationOfAnExample(t *testing.T) {
 	run, err := results.Open("../example/plan")
 	if err != nil {
 		t.Fatal(err)
@@ -23,7 +23,7 @@ func TestSimulatedExample(t *testing.T) {
 }
 
 // What cannot be simulated detail why.
-func TestSimulatedSaysWhyNot(t *testing.T) {
+func TestCompareSimulationExplainsFailure(t *testing.T) {
 	run, err := results.Open("../example/report")
 	if err != nil {
 		t.Fatal(err)

@@ -66,7 +66,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-func TestErrorsOfNothing(t *testing.T) {
+func TestErrorShareWithoutReports(t *testing.T) {
 	if e := (capacity.Figures{}).Errors(); e != 0 {
 		t.Errorf("%v", e)
 	}

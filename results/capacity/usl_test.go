@@ -83,7 +83,7 @@ func drawn(u capacity.USL, limits []float64, repeat int, sigma float64, seed uin
 var powers = []float64{1, 2, 4, 8, 16, 32, 64, 128, 256}
 
 // Without noise what was planted comes back.
-func TestPlantedLaw(t *testing.T) {
+func TestFitRecoversAKnownModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		u := capacity.USL{
 			Gamma: math.Exp(rapid.Float64Range(0, 8).Draw(t, "ln γ")),

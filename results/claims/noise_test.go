@@ -17,7 +17,7 @@ import (
 )
 
 // said reports whether one of the notes of the claim's evidence begins so.
-func said(c claims.Claim, begin string) bool {
+func hasNote(c claims.Claim, begin string) bool {
 	return slices.ContainsFunc(c.Evidence, func(e claims.Evidence) bool {
 		return slices.ContainsFunc(e.Notes, func(n string) bool { return strings.HasPrefix(n, begin) })
 	})
@@ -54,7 +54,7 @@ func TestDependentPairs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			v := judge(t, runtest.Options{Blocks: 40, Levels: oneLevel(), Change: ratios(test.share)}, reduction(0.6))
 			c := want(t, v, test.want)
-			if !said(c, test.note) {
+			if !hasNote(c, test.note) {
 				t.Errorf("notes %q", c.Evidence[0].Notes)
 			}
 			if len(v.Noise.Findings) == 0 || v.Noise.Findings[0].Severity != noise.TooNoisy {
@@ -144,7 +144,7 @@ func TestLostTime(t *testing.T) {
 				return true
 			}}, reduction(0.6))
 			c := want(t, v, test.want)
-			if test.note != "" && !said(c, test.note) || test.note == "" && len(c.Evidence[0].Notes) > 0 {
+			if test.note != "" && !hasNote(c, test.note) || test.note == "" && len(c.Evidence[0].Notes) > 0 {
 				t.Errorf("notes %q", c.Evidence[0].Notes)
 			}
 		})
@@ -152,13 +152,13 @@ func TestLostTime(t *testing.T) {
 }
 
 // Of runs in ordinary noise at most one claim in a hundred is doubted.
-func TestOrdinaryNoiseIsBelieved(t *testing.T) {
+func TestOrdinaryNoiseIsAccepted(t *testing.T) {
 	const runs = 15
 	doubted := 0
 	for seed := range uint64(runs) {
 		v := judge(t, runtest.Options{Blocks: 12, Seed: seed + 1}, reduction(0.6), growth())
 		for _, c := range v.Claims {
-			if said(c, "too noisy") || said(c, "this cannot change") {
+			if hasNote(c, "too noisy") || hasNote(c, "this cannot change") {
 				doubted++
 			}
 		}

@@ -254,7 +254,7 @@ func TestOnlyTheSameWorkCounts(t *testing.T) {
 }
 
 // A run that contradicts itself is not compared.
-func TestContradictionIsRefused(t *testing.T) {
+func TestContradictoryRunsAreRefused(t *testing.T) {
 	for i := range 2 {
 		runs := []*results.Run{made(1, nil), made(1.1, nil)}
 		runs[i].Trials[3].Variant = "nobody"

@@ -152,11 +152,11 @@ func TestAdd(t *testing.T) {
 	d.Add(noise.Finding{Kind: noise.KindDrift, Message: "run"}, noise.Finding{Kind: noise.KindDrift, Variant: "a", Message: "1"})
 	d.Add(noise.Finding{Kind: noise.KindDrift, Variant: "a", Message: "2"}, noise.Finding{Kind: noise.KindDrift, Variant: "b", Message: "3"}, noise.Finding{Kind: noise.KindSteal, Variant: "a", Message: "4"})
 	d.Add(noise.Finding{Kind: noise.KindThrottling, Severity: noise.TooNoisy, Message: "5"}, noise.Finding{Kind: noise.KindThrottling, Severity: noise.TooNoisy, Variant: "a", Message: "6"})
-	var says []string
+	var messages []string
 	for _, f := range d.Findings {
-		says = append(says, f.Message)
+		messages = append(messages, f.Message)
 	}
-	if got := strings.Join(says, " "); got != "run 2 3 4 5" {
+	if got := strings.Join(messages, " "); got != "run 2 3 4 5" {
 		t.Error(got)
 	}
 }

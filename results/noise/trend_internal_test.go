@@ -231,7 +231,7 @@ func TestDependenceIsSeen(t *testing.T) {
 }
 
 // With six blocks there is nothing to be seen of neighbors.
-func TestSixBlocksSayNothing(t *testing.T) {
+func TestSixBlocksAreTooFew(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 3))
 	for range 500 {
 		for _, f := range (Pairs{LogRatios: autoregressive(rng, 6, 0.9)}).Diagnose(1) {

@@ -69,7 +69,7 @@ func TestCommandsAreJudgedByTheirPairs(t *testing.T) {
 	}
 }
 
-func TestWhatIsShownDoesNotDecide(t *testing.T) {
+func TestOnlyDecidingMetricsDecide(t *testing.T) {
 	v := &pairs.Outcome{Design: stats.DefaultDesign()}
 	err := pairs.JudgeCommands(v, pairs.CommandPairs{Metric: pairs.Wall, Pairs: map[string][]pairs.Pair{
 		pairs.Wall: noisy(8, 1, 0.005, 1), pairs.CPU: noisy(8, 2, 0.005, 1),
@@ -82,7 +82,7 @@ func TestWhatIsShownDoesNotDecide(t *testing.T) {
 	}
 }
 
-func TestNoMeasurementIsNoPass(t *testing.T) {
+func TestUnmeasuredIsNotAPass(t *testing.T) {
 	v := &pairs.Outcome{Design: stats.DefaultDesign(), Unmeasured: "B failed"}
 	err := pairs.JudgeCommands(v, pairs.CommandPairs{Metric: pairs.Wall, Complete: true, Pairs: map[string][]pairs.Pair{pairs.Wall: noisy(8, 1, 0.005, 1)}})
 	if err != nil || v.Exit != verdict.ExitNotMeasured {
@@ -130,7 +130,7 @@ func TestAFinalVerdictStays(t *testing.T) {
 }
 
 // What the bootstrap said at one look is not said at the next, where it agrees.
-func TestRemarksAreOfTheLastLook(t *testing.T) {
+func TestRemarksAreOfTheLastAnalysis(t *testing.T) {
 	v := &pairs.Outcome{Kind: pairs.Commands, Design: stats.DefaultDesign(), Notes: []string{"A and B are the same revision"}}
 	noted := func(all []pairs.Pair) bool {
 		t.Helper()

@@ -37,7 +37,7 @@ func TestComparison(t *testing.T) {
 }
 
 // Every output says first that environments were mixed, and only where they were.
-func TestMixedIsSaidAtTheTop(t *testing.T) {
+func TestMixedEnvironmentsAreNotedAtTheTop(t *testing.T) {
 	for name, c := range reporttest.Comparisons() {
 		for format, write := range formats(c) {
 			var out bytes.Buffer

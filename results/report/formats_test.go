@@ -49,7 +49,7 @@ func silent(change func(*results.Trial)) map[string]*results.Run {
 
 // What hides faults, or looks like one of the program's, is in every format,
 // and only where there was any.
-func TestWhatIsEasilyOverlooked(t *testing.T) {
+func TestEasilyOverlookedFacts(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*results.Trial)
 		note   string
@@ -104,8 +104,8 @@ func TestPortsAreNotDescriptors(t *testing.T) {
 	})
 	for _, c := range reporttest.Judge(t, run).Claims {
 		for _, e := range c.Evidence {
-			said := strings.Contains(strings.Join(e.Notes, "; "), "local ports ran out in 2 of 6 trials (EADDRNOTAVAIL)")
-			if of := e.Kind == claims.KindExhaustion || e.Kind == claims.KindNoExhaustion; of != said {
+			noted := strings.Contains(strings.Join(e.Notes, "; "), "local ports ran out in 2 of 6 trials (EADDRNOTAVAIL)")
+			if of := e.Kind == claims.KindExhaustion || e.Kind == claims.KindNoExhaustion; of != noted {
 				t.Errorf("%s: notes %q", e.Kind, e.Notes)
 			}
 		}

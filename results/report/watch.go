@@ -43,7 +43,7 @@ func WatchJSON(w io.Writer, outcome *watched.Outcome) error {
 func Watches(w io.Writer, watches []watched.Listed, o text.Options) error {
 	p := newPrinter(o)
 	g := &text.Grid{Columns: []text.Column{
-		{Title: "watch"}, {Title: "started", Drop: 1}, {Title: "process"}, {Title: "looks", Right: true}, {Title: "ended", Drop: 2},
+		{Title: "watch"}, {Title: "started", Drop: 1}, {Title: "process"}, {Title: "samples", Right: true}, {Title: "ended", Drop: 2},
 	}}
 	for _, listed := range slices.Backward(watches) {
 		if listed.Err != nil {

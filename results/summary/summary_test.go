@@ -157,7 +157,7 @@ func TestFewPairsHaveNoInterval(t *testing.T) {
 	}
 }
 
-func TestBaselineIsTheFirstSequential(t *testing.T) {
+func TestReferenceIsTheFirstSequential(t *testing.T) {
 	o := small(nil)
 	o.Variants = o.Variants[:1]
 	if got := table(t, o); got.Reference != "" || got.Rows[0].Reduction != nil {

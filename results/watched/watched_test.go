@@ -141,9 +141,9 @@ func TestStoredWatchIsTheSame(t *testing.T) {
 	}
 }
 
-// A watch that is killed keeps every look, without the part of one that it was
+// A killed watch keeps every sample, without the part of one that it was
 // writing.
-func TestKilledWatchKeepsItsLooks(t *testing.T) {
+func TestKilledWatchKeepsItsSamples(t *testing.T) {
 	dir := store(t, process{looks: 40, leaked: everyFive}.watch(""))
 	path := filepath.Join(dir, watched.FileName)
 	src, err := os.ReadFile(path)

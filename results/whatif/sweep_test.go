@@ -95,7 +95,7 @@ func predict(t testing.TB, s *whatif.Sweep, text string) *whatif.Answer {
 	return a
 }
 
-func TestPredictsWhatWasMeasured(t *testing.T) {
+func TestPredictionsAgreeWithMeasurements(t *testing.T) {
 	s := sweepOf(t, measuredPoints(t))
 	v, err := s.Validate()
 	if err != nil {

@@ -143,7 +143,7 @@ func TestGoexitInTheCallback(t *testing.T) {
 	})
 }
 
-func TestCancelledBeforeItBegins(t *testing.T) {
+func TestCanceledBeforeItStarts(t *testing.T) {
 	forEachStrategy(t, func(t *testing.T, s pipeline.Strategy) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(errBroken)
@@ -183,7 +183,7 @@ func TestRunningItemsDoNotSeeTheCancellation(t *testing.T) {
 	})
 }
 
-func TestStreamThatEndsByCancellationSaysSo(t *testing.T) {
+func TestCanceledStreamReturnsAnError(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	w := newWorld()
 	w.onFetch = func(item int) {

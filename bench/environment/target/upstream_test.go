@@ -88,7 +88,7 @@ func mock(t *testing.T, control bool) string {
 	return s.URL()
 }
 
-func TestMockIsRecognised(t *testing.T) {
+func TestMockIsRecognized(t *testing.T) {
 	serve := func(h http.HandlerFunc) string {
 		s := httptest.NewServer(h)
 		t.Cleanup(s.Close)

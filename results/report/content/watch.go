@@ -60,7 +60,7 @@ func (p *Watch) bound() string {
 			return "open accepted connections"
 		}
 	}
-	return "accepted connections with traffic since the look before, or with a request that awaits its answer"
+	return "accepted connections with traffic since the previous sample, or with a request that awaits its answer"
 }
 
 // maxKinds is the greatest number of kinds in the table.

@@ -92,7 +92,7 @@ var address = regexp.MustCompile(`"url":"((?:https?|wss?|ftp):[^"]*)"`)
 
 // inspect has a browser load the pages, and gives what it saw, its console and
 // the addresses that it asked for.
-func inspect(t *testing.T, pages map[string]string) (looks []look, console string, asked []string) {
+func inspect(t *testing.T, pages map[string]string) (looks []look, console string, requested []string) {
 	t.Helper()
 	path, dir := browser(t), t.TempDir()
 	var names []string
@@ -145,10 +145,10 @@ func inspect(t *testing.T, pages map[string]string) (looks []look, console strin
 	for line := range strings.Lines(string(text)) {
 		own := strings.Contains(line, `"initiator":"not an origin"`) // Chromium's own: no page began it
 		if u := address.FindStringSubmatch(line); u != nil && strings.Contains(line, `"initiator":`) && !own {
-			asked = append(asked, u[1])
+			requested = append(requested, u[1])
 		}
 	}
-	return looks, console, asked
+	return looks, console, requested
 }
 
 // A browser shows the pages without a word on its console or to the network, at
@@ -168,12 +168,12 @@ func TestBrowser(t *testing.T) {
 	for name, other := range otherPages(t) {
 		pages[name+".html"], terminals[name+".html"] = other.page, other.terminal
 	}
-	looks, console, asked := inspect(t, pages)
+	looks, console, requested := inspect(t, pages)
 	if console != "" {
 		t.Errorf("the console says:\n%s", console)
 	}
-	if len(asked) > 0 {
-		t.Errorf("the network was asked for %q", asked)
+	if len(requested) > 0 {
+		t.Errorf("the network was asked for %q", requested)
 	}
 	if len(looks) != 2*len(pages) {
 		t.Errorf("%d looks at %d pages", len(looks), len(pages))
@@ -206,13 +206,13 @@ func TestBrowserFinds(t *testing.T) {
 	bad := `<!doctype html><link rel="icon" href="data:,"><style>body{margin:0}</style><div style="width:2000px">wide</div>
 <svg width="100" height="40"><title>t</title><text x="90" y="20">leaves its chart</text><text x="5" y="20">one</text><text x="8" y="20">two</text></svg>
 <img src="http://floodgate.invalid/x.png"><script>console.error("said")</script>`
-	looks, console, asked := inspect(t, map[string]string{"bad.html": bad})
+	looks, console, requested := inspect(t, map[string]string{"bad.html": bad})
 	for _, l := range looks {
 		if l.Over <= 0 || len(l.Wider) == 0 || len(l.Out) == 0 || len(l.Cross) == 0 {
 			t.Errorf("%+v", l)
 		}
 	}
-	if !strings.Contains(console, "said") || len(asked) == 0 {
-		t.Errorf("console %q, network %q", console, asked)
+	if !strings.Contains(console, "said") || len(requested) == 0 {
+		t.Errorf("console %q, network %q", console, requested)
 	}
 }

@@ -435,7 +435,7 @@ func TestNoProxyOfTheEnvironmentIsUsed(t *testing.T) {
 	}
 }
 
-func TestLimitHoldsBackAndItsErrorIsTheFetchs(t *testing.T) {
+func TestLimitDelaysFetchesAndItsErrorIsReturned(t *testing.T) {
 	var limited, served atomic.Int32
 	refuse := errors.New("not now")
 	f := fetcher(t, calllog.HTTPOptions{
