@@ -9,8 +9,8 @@ import (
 	"floodgate/results/capacity"
 )
 
-// loaded is a trial of ten seconds, too slow, in which the columns had these
-// values all the time.
+// loaded returns a trial of ten seconds that was too slow, with constant columns of these
+// values.
 func loaded(columns map[results.Column]int64, change func(*results.Trial)) results.Trial {
 	t := good()
 	t.Descriptors.Peak = 40
@@ -105,8 +105,8 @@ func TestFindBottleneck(t *testing.T) {
 	}
 }
 
-// Without a rate that held there is nothing to compare with, and a series that
-// lacks columns is no reason to fall over.
+// Without a passed rate there is nothing to compare with, and missing columns of a series
+// are not an error.
 func TestFindBottleneckOfLittleData(t *testing.T) {
 	trial := good()
 	if b := capacity.FindBottleneck(trial, nil, time.Second, slo, 256, capacity.Machine{}); b.Resource != capacity.Unknown {

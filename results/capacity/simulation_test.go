@@ -7,7 +7,7 @@ import (
 	"floodgate/results/capacity"
 )
 
-// The plan of the worked example is predicted as well as is aimed at.
+// The errors of the simulation for the plan in results/example are within the targets.
 func TestCompareSimulationOfAnExample(t *testing.T) {
 	run, err := results.Open("../example/plan")
 	if err != nil {
@@ -22,7 +22,7 @@ func TestCompareSimulationOfAnExample(t *testing.T) {
 	}
 }
 
-// What cannot be simulated detail why.
+// A plan that cannot be simulated has the reason.
 func TestCompareSimulationExplainsFailure(t *testing.T) {
 	run, err := results.Open("../example/report")
 	if err != nil {
