@@ -42,10 +42,10 @@ func child(t *testing.T, mode, root string) *exec.Cmd {
 	return cmd
 }
 
-// long is a run that takes a while to store.
+// long returns a run that takes some time to store.
 func long() *results.Run { return runtest.New(runtest.Options{Blocks: 200, Bare: true}) }
 
-// appendUntilKilled says of each trial that it is stored.
+// appendUntilKilled prints a line for each stored trial.
 func appendUntilKilled(root string) {
 	run := long()
 	s, err := results.Create(root, run.Header)
@@ -101,7 +101,7 @@ func TestKillLosesNothingThatWasStored(t *testing.T) {
 	}
 }
 
-// fillDisk lets the kernel cut the second trial off part-way.
+// fillDisk makes the kernel truncate the write of the second trial.
 func fillDisk(root string) {
 	signal.Ignore(syscall.SIGXFSZ)
 	run := long()

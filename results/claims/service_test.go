@@ -13,7 +13,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// judgeService judges one claim about a made run of a service.
+// judgeService judges one claim about a simulated run of a service.
 func judgeService(t *testing.T, c scenarios.Claim, change func(*results.Trial) bool) claims.Claim {
 	t.Helper()
 	c.ID, c.Statement = "claim", "so it is"
@@ -128,7 +128,7 @@ func TestServiceClaims(t *testing.T) {
 	}
 }
 
-// The verdict names what leaks, how much of it, and when the limit is hit.
+// The verdict names the leaking kind, its amount, and when the limit is reached.
 func TestServiceClaimsHaveReasons(t *testing.T) {
 	v, err := claims.Judge(runtest.Service(nil, nil))
 	if err != nil {
@@ -145,7 +145,7 @@ func TestServiceClaimsHaveReasons(t *testing.T) {
 	}
 }
 
-// Load is told by the item where items in flight explain it.
+// The load is described per item if items in flight explain it.
 func TestCauseIsPerItem(t *testing.T) {
 	v, err := claims.Judge(runtest.Service(nil, func(t *results.Trial) bool {
 		c := t.Service.Series.Columns
@@ -162,7 +162,7 @@ func TestCauseIsPerItem(t *testing.T) {
 	}
 }
 
-// Every column that a claim can be about is in the record.
+// The record has every column that a claim can refer to.
 func TestTimeSeriesColumnsAreRecorded(t *testing.T) {
 	for _, name := range scenarios.TimeSeriesColumns() {
 		if c, err := results.ParseColumn(name); err != nil || c.Total() || !slices.Contains(results.Columns(), c) {
@@ -171,7 +171,7 @@ func TestTimeSeriesColumnsAreRecorded(t *testing.T) {
 	}
 }
 
-// A stalled trial was measured: its course is evidence, and its outcome stands beside.
+// A stalled trial was measured: its time series is evidence despite its outcome.
 func TestStalledTrialIsEvidence(t *testing.T) {
 	stall := func(t *results.Trial) bool {
 		if t.Block == 1 {

@@ -16,12 +16,12 @@ import (
 	"floodgate/results/watched"
 )
 
-// process is a simulated one: accepted connections, of which some are in progress
-// and hold connections to the database, and leaked ones.
+// process simulates a process with accepted connections, some of which are in progress
+// and hold connections to the database, and with leaked ones.
 type process struct {
 	looks  int
 	leaked func(second int) int
-	held   int // connections to the database of a request in progress
+	held   int // connections to the database per request in progress
 	limit  uint64
 }
 
@@ -44,7 +44,7 @@ func (p process) watch(end watched.End) *watched.Watch {
 }
 
 func none(int) int             { return 0 }
-func three(second int) int     { return 16 * second / 300 } // 3.2 a minute
+func three(second int) int     { return 16 * second / 300 } // 3.2 per minute
 func everyFive(second int) int { return second / 5 }
 
 func TestStatements(t *testing.T) {
@@ -141,8 +141,7 @@ func TestStoredWatchIsTheSame(t *testing.T) {
 	}
 }
 
-// A killed watch keeps every sample, without the part of one that it was
-// writing.
+// A killed watch keeps every complete sample.
 func TestKilledWatchKeepsItsSamples(t *testing.T) {
 	dir := store(t, process{looks: 40, leaked: everyFive}.watch(""))
 	path := filepath.Join(dir, watched.FileName)
