@@ -9,7 +9,7 @@ import (
 	"floodgate/results/report/internal/reporttest"
 )
 
-// The runs committed for the tests of the command are those that are made here.
+// The committed runs for tests of the command line are those that are generated here.
 func TestStoredRuns(t *testing.T) {
 	folder := filepath.Join("..", "..", "bench", "cli", "testdata", "runs")
 	for _, run := range reporttest.StoredRuns() {
