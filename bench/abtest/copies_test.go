@@ -108,7 +108,7 @@ func TestCommandThatDoesNotBuild(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	})
-	t.Run("cancelled", func(t *testing.T) {
+	t.Run("canceled", func(t *testing.T) {
 		before := r.state()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

@@ -133,7 +133,7 @@ func TestDial(t *testing.T) {
 		}
 	}
 	if _, err := (target.Policy{}).DialContext(t.Context(), "tcp", "no port"); err == nil {
-		t.Error("an address without a port is dialled")
+		t.Error("an address without a port is dialed")
 	}
 }
 

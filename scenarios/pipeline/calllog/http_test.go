@@ -431,7 +431,7 @@ func TestNoProxyOfTheEnvironmentIsUsed(t *testing.T) {
 		t.Error("no error")
 	}
 	if got := <-dialed; got != "upstream.test:80" {
-		t.Errorf("dialled %s", got)
+		t.Errorf("dialed %s", got)
 	}
 }
 
