@@ -19,3 +19,12 @@ func plainResiduals(u USL, o Observation) (float64, [3]float64) {
 	}
 	return o.X - x, by
 }
+
+// each weights every observation once.
+func each(all []Observation) []weighted {
+	w := make([]weighted, len(all))
+	for i, o := range all {
+		w[i] = weighted{o, 1}
+	}
+	return w
+}

@@ -169,15 +169,6 @@ type weighted struct {
 	times float64
 }
 
-// each counts once.
-func each(all []Observation) []weighted {
-	w := make([]weighted, len(all))
-	for i, o := range all {
-		w[i] = weighted{o, 1}
-	}
-	return w
-}
-
 func squares(u USL, all []weighted, of residual) (sum float64) {
 	for _, o := range all {
 		r, _ := of(u, o.Observation)
