@@ -161,7 +161,7 @@ func TestMeasure(t *testing.T) {
 		t.Errorf("%+v, %v", m, err)
 	}
 	if _, err := measure(t.Context(), []string{filepath.Join(t.TempDir(), "nosuch")}); err == nil {
-		t.Error("what is not there ran")
+		t.Error("a missing program ran")
 	}
 }
 

@@ -198,7 +198,7 @@ func TestCostlyKindsAreClassifiedRarely(t *testing.T) {
 		}
 	}
 	if f.classified != 8 || len(m.Samples) != 40 {
-		t.Errorf("kinds were told %d times in %d looks, want 8 in 40", f.classified, len(m.Samples))
+		t.Errorf("kinds were classified %d times in %d samples, want 8 in 40", f.classified, len(m.Samples))
 	}
 	if err := w.watch(t.Context(), 0); err != nil || m.End != watched.EndExited {
 		t.Errorf("end %q, %v, want that the process ended", m.End, err)

@@ -21,7 +21,7 @@ func TestConnectErrorNamesTheAddressAndTheRemedy(t *testing.T) {
 			printed := output(t, cmd, 1)
 			for _, want := range []string{"no container engine", want, "start Docker"} {
 				if !strings.Contains(printed, want) {
-					t.Errorf("it said %q, without %q", printed, want)
+					t.Errorf("output %q, without %q", printed, want)
 				}
 			}
 		})

@@ -101,7 +101,7 @@ func TestSweepRemovesNothingElse(t *testing.T) {
 	orphan := changed(func(map[string]string) {})
 	gone := changed(func(l map[string]string) { l["floodgate.owner.pid"] = "2147483647" })
 	stay := map[string]string{
-		"of nobody":        labeled(t, name, nil),
+		"unlabeled":        labeled(t, name, nil),
 		"of somebody else": labeled(t, name, map[string]string{"session": "x", "org.testcontainers": "true"}),
 		"of another host":  changed(func(l map[string]string) { l["floodgate.owner.host"] = "elsewhere" }),
 		"without a host":   changed(func(l map[string]string) { delete(l, "floodgate.owner.host") }),
@@ -175,7 +175,7 @@ func TestRemoveAnImage(t *testing.T) {
 	}
 	l := container.Leftover{Kind: "image", Name: name, ID: id()}
 	if err := e.Remove(t.Context(), []container.Leftover{l}); err != nil || id() == "" {
-		t.Errorf("what is no orphan was removed: %v", err)
+		t.Errorf("something other than an orphan was removed: %v", err)
 	}
 	l.Orphaned = true
 	if err := e.Remove(t.Context(), []container.Leftover{l}); err != nil || id() != "" {

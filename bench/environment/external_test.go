@@ -89,7 +89,7 @@ func TestExternalDatabaseIsDropped(t *testing.T) {
 			t.Errorf("in the run there are databases %q", got)
 		}
 		if direct := strings.HasPrefix(uri, "mongodb://"+e.MongoAddrs()[0].String()); direct == link {
-			t.Errorf("the core connects to %v, the proxy is asked for: %v", e.MongoAddrs(), link)
+			t.Errorf("the SUT connects to %v, a proxy is required: %v", e.MongoAddrs(), link)
 		}
 		d := e.Describe()
 		if d.Kind != "external" || !strings.Contains(d.Database, "FerretDB") || !strings.HasSuffix(d.Upstream, "embedded") {
@@ -133,7 +133,7 @@ func TestExternalIsNotRestarted(t *testing.T) {
 		t.Errorf("Ensure: %q, no error, though the user's database is gone", died)
 	}
 	if err := e.Close(); err == nil || !strings.Contains(err.Error(), "could not drop database floodgate_x") {
-		t.Errorf("Close: %v, want that what was written stays", err)
+		t.Errorf("Close: %v, want the written documents to stay", err)
 	}
 }
 

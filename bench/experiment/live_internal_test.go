@@ -44,7 +44,7 @@ func TestFeed(t *testing.T) {
 		t.Errorf("fourth second: p50 %v, p99 %v, want none", l.P50, l.P99)
 	}
 	if received != 400 {
-		t.Errorf("%d responses were told, want 400", received)
+		t.Errorf("%d responses were received, want 400", received)
 	}
 }
 

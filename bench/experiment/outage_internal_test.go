@@ -73,7 +73,7 @@ func TestOutage(t *testing.T) {
 				err = keep(o.check(t.Context()))
 			}
 			if !slices.Equal(stored, test.stored) || requests != test.requests || (err != nil) != test.ends {
-				t.Errorf("stored %v, asked %d times, %v; want %v, %d times, end %v", stored, requests, err, test.stored, test.requests, test.ends)
+				t.Errorf("stored %v, tried %d times, %v; want %v, %d times, end %v", stored, requests, err, test.stored, test.requests, test.ends)
 			}
 			if err != nil && (!errors.Is(err, ErrUnanswered) || !strings.Contains(err.Error(), "http://127.0.0.1:9")) {
 				t.Error(err)

@@ -147,7 +147,7 @@ func TestRateOfAKnownService(t *testing.T) {
 				t.Errorf("%s, confirmed %v, failed %v, of a capacity of %v", v.End, v.Confirmed, v.Failed, c.capacity)
 			}
 			if v.Bottleneck == nil || v.Bottleneck.Resource != c.bottleneck {
-				t.Errorf("blamed %+v, want the %s", v.Bottleneck, c.bottleneck)
+				t.Errorf("bottleneck %+v, want the %s", v.Bottleneck, c.bottleneck)
 			}
 		})
 	}

@@ -87,7 +87,7 @@ func TestThrottledFetchesAreCounted(t *testing.T) {
 		s.Upstream.Rate = c.rate
 		done := trial(t, s)
 		if *done.ItemsDone != 2 || done.Throttled != c.held || stage(t, done, "fetch") != 2 {
-			t.Errorf("rate %d: %d done, %d held back, want %d; %+v", c.rate, *done.ItemsDone, done.Throttled, c.held, done.Errors)
+			t.Errorf("rate %d: %d done, %d throttled, want %d; %+v", c.rate, *done.ItemsDone, done.Throttled, c.held, done.Errors)
 		}
 	}
 	if n := u.Stats().Requests; n != 6 {

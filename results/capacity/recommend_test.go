@@ -143,7 +143,7 @@ func TestRecommendation(t *testing.T) {
 				t.Errorf("binding %+v, want %s with %q", r.Bottleneck, test.binding, test.detail)
 			}
 			if m := l.Model; m != nil && m.Peak != nil && (!test.passed || m.Peak.Estimate > float64(m.Residuals[len(m.Residuals)-1].Limit)) {
-				t.Errorf("the model's peak is %v, passed %v, beyond what it was fitted to", m.Peak, test.passed)
+				t.Errorf("the model's peak is %v, passed %v, beyond the fitted range", m.Peak, test.passed)
 			}
 			if m := l.Model; name == "the peak was passed" && (m == nil || m.Peak == nil || math.Abs(m.Peak.Estimate-70) > 5) {
 				t.Errorf("model %+v, want its peak at 70", m)

@@ -47,7 +47,7 @@ func TestStoredRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 		if string(want) != string(got) {
-			t.Errorf("%s is not what is stored now (-update writes it)", path)
+			t.Errorf("%s is out of date (-update writes it)", path)
 		}
 	}
 }

@@ -264,7 +264,7 @@ func TestMarkdownIsCutHonestly(t *testing.T) {
 	}
 	m := leftRows.FindStringSubmatch(string(short))
 	if m == nil {
-		t.Fatal("it does not say what is left out")
+		t.Fatal("the omitted parts are not counted")
 	}
 	rows := func(text []byte) int { return len(regexp.MustCompile(`(?m)^(\| [^|]|- )`).FindAll(text, -1)) }
 	heads := func(text []byte) int { return bytes.Count(text, []byte("\n|---")) }

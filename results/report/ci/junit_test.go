@@ -122,7 +122,7 @@ func parseJUnit(t tester, text []byte) counted {
 	}
 	for _, r := range string(text) { // XML 1.0, 2.2
 		if r != '\t' && r != '\n' && r != '\r' && (r < 0x20 || r > 0xD7FF && r < 0xE000 || r == 0xFFFE || r == 0xFFFF) {
-			t.Errorf("%U is no character of XML", r)
+			t.Errorf("%U is not a character of XML", r)
 		}
 	}
 	if root.XMLName.Local != "testsuites" || len(root.Children) != 1 {

@@ -173,7 +173,7 @@ func TestBrowser(t *testing.T) {
 		t.Errorf("the console says:\n%s", console)
 	}
 	if len(requested) > 0 {
-		t.Errorf("the network was asked for %q", requested)
+		t.Errorf("the page requested %q", requested)
 	}
 	if len(looks) != 2*len(pages) {
 		t.Errorf("%d looks at %d pages", len(looks), len(pages))
