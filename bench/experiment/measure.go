@@ -290,7 +290,7 @@ func (m *measurement) warn(format string, args ...any) {
 // window of the given length; zero means that it is unknown.
 type BusyMeter func() (busiest func(window time.Duration) float64)
 
-// MeterMachine returns the Watch of this machine.
+// MeterMachine is the BusyMeter of this machine.
 func MeterMachine() (busiest func(window time.Duration) float64) { return machine.StartMeter().Stop }
 
 // MeteredTester is a Tester that measures how busy the machine is during each attempt.

@@ -37,7 +37,7 @@ const (
 )
 
 // Limits measures a closed loop at many limits, in rounds of trials. The error is that of
-// ctx, of the store, or of trials that could not be measured; Found then holds the results
+// ctx, of the store, or of trials that could not be measured; Result then holds the results
 // so far.
 func Limits(ctx context.Context, o LimitOptions) error {
 	r := &limitRunner{LimitOptions: o, trials: map[int][]results.Trial{}, busy: map[int]float64{}}

@@ -29,7 +29,7 @@ type RateOptions struct {
 	Tester experiment.Tester
 	// Cores is the number of cores of the machine.
 	Cores int
-	// Meter watches the machine during each trial; see [experiment.WatchMachine].
+	// Meter measures how busy the machine is during each trial; see [experiment.MeterMachine].
 	Meter experiment.BusyMeter
 	// Tried receives every rate that was tried with the results so far, of which the
 	// last is the current variant; its error ends the search. Note receives messages that

@@ -59,7 +59,7 @@ func (o *RateBounds) fillIn() error {
 	}
 	switch {
 	case !(o.Min > 0 && o.Min <= o.Start && o.Start <= o.Max) || math.IsInf(o.Max, 0):
-		return fmt.Errorf("search a rate: want 0 < least ≤ start ≤ most (got start %v, least %v, most %v)", o.Start, o.Min, o.Max)
+		return fmt.Errorf("search a rate: want 0 < min ≤ start ≤ max (got start %v, min %v, max %v)", o.Start, o.Min, o.Max)
 	case o.Ratio < minRatio || o.Step <= o.Ratio || o.Gap < o.Ratio:
 		return fmt.Errorf("search a rate: want steps and gap above the ratio (got steps of %v, ratio %v, gap %v), and a ratio of at least %v", o.Step, o.Ratio, o.Gap, minRatio)
 	case o.Window <= 0 || o.Confirm < o.Window || o.Confirmations < 1:

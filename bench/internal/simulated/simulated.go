@@ -91,7 +91,7 @@ func slotsOf(v scenarios.Variant) (slots, waiting int) {
 	panic(fmt.Sprintf("variant %s is not simulated: it has no shared limit", v.Name))
 }
 
-// Idle is the experiment.Watch of an idle machine.
+// Idle is the experiment.BusyMeter of an idle machine.
 func Idle() (busiest func(window time.Duration) float64) {
 	return func(time.Duration) float64 { return 0 }
 }

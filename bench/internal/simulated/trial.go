@@ -23,7 +23,7 @@ const (
 	baseline, perSlot, monitors = 8, 2, 2
 )
 
-// serviceTrial simulates a trial on virtual time.
+// serviceTrial is a trial that is simulated on virtual time.
 type serviceTrial struct {
 	service        *Service
 	planned        experiment.ScheduledTrial
