@@ -252,7 +252,7 @@ func TestTheGroupEndsWithTheChild(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeStarted(t *testing.T) {
+func TestStartErrors(t *testing.T) {
 	if p, err := procjson.Start(exec.Command("/nowhere/at/all"), nil); err == nil {
 		t.Errorf("started %d", p.PID())
 	}
