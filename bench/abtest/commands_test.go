@@ -105,7 +105,7 @@ func TestMoreWorkIsWorse(t *testing.T) {
 			t.Errorf("%s, %s: %d pairs stored, %d judged, %d commands ran", c.a, c.b, len(pairs), v.Cells[0].Pairs, len(count.ran))
 		}
 		if c.verdict != verdict.Undecided && len(pairs) != 8 {
-			t.Errorf("%s, %s: it was clear at the first look, and %d pairs were run", c.a, c.b, len(pairs))
+			t.Errorf("%s, %s: it was clear at the first analysis, and %d pairs were run", c.a, c.b, len(pairs))
 		}
 		first := 0
 		for i, p := range pairs {

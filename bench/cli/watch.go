@@ -79,8 +79,8 @@ func (o *watchOptions) check(cmd *cobra.Command, args []string) error {
 		return fmt.Errorf("--every must be at least %v (got %v)", minInterval, o.every)
 	}
 	if o.every == 0 {
-		const looks = 3600
-		o.every = max(time.Second, (o.duration / looks).Round(time.Second))
+		const samples = 3600
+		o.every = max(time.Second, (o.duration / samples).Round(time.Second))
 	}
 	return errors.Join(command.WatchFormats.Check(o.format), command.CheckRoot(o.root))
 }

@@ -163,19 +163,19 @@ func TestWatchFindsTheListener(t *testing.T) {
 
 // fake is a process that leaks a descriptor per sample and whose descriptors are costly
 // to classify.
-type fake struct{ looks, classified int }
+type fake struct{ samples, classified int }
 
 func (f *fake) Count() (int, error) {
-	if f.looks == 40 {
+	if f.samples == 40 {
 		return 0, probe.ErrExited
 	}
-	f.looks++
-	return 10 + f.looks, nil
+	f.samples++
+	return 10 + f.samples, nil
 }
 
 func (f *fake) Descriptors() (*probe.Descriptors, error) {
 	f.classified++
-	return &probe.Descriptors{Total: 10 + f.looks, Files: 10 + f.looks, Cost: 30 * time.Millisecond}, nil
+	return &probe.Descriptors{Total: 10 + f.samples, Files: 10 + f.samples, Cost: 30 * time.Millisecond}, nil
 }
 
 func (f *fake) Resources() (probe.Resources, error) { return probe.Resources{Threads: 3}, nil }

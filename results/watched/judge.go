@@ -209,11 +209,11 @@ func (k *Kinds) counts() []Kind {
 }
 
 // kinds returns every kind of descriptors over the samples that have kinds.
-func kinds(looks []Sample) []Kind {
+func kinds(samples []Sample) []Kind {
 	var times []float64 // in minutes
 	counts := map[string][]float64{}
 	last := map[string]Kind{}
-	for _, l := range looks {
+	for _, l := range samples {
 		if l.Kinds == nil {
 			continue
 		}
@@ -259,12 +259,12 @@ func slope(x, y []float64) float64 {
 
 // PerMinute returns the slope of a straight line through the samples so far, for display
 // during a watch; false means that there are too few.
-func PerMinute(looks []Sample) (float64, bool) {
-	if len(looks) < 5 {
+func PerMinute(samples []Sample) (float64, bool) {
+	if len(samples) < 5 {
 		return 0, false
 	}
-	x, y := make([]float64, len(looks)), make([]float64, len(looks))
-	for i, l := range looks {
+	x, y := make([]float64, len(samples)), make([]float64, len(samples))
+	for i, l := range samples {
 		x[i], y[i] = l.At.Minutes(), float64(l.Descriptors)
 	}
 	return slope(x, y), true
@@ -291,8 +291,8 @@ type Count struct {
 
 // Counts returns the number of descriptors of a named kind in every sample that has
 // kinds.
-func Counts(looks []Sample, name string) (all []Count) {
-	for _, l := range looks {
+func Counts(samples []Sample, name string) (all []Count) {
+	for _, l := range samples {
 		if l.Kinds == nil {
 			continue
 		}
