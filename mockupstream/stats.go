@@ -207,8 +207,8 @@ func summarize(h *hdrhistogram.Histogram) Summary {
 // The minimum numbers of answers from which the median and the 99th percentile of
 // lateness are judged.
 const (
-	leastForMedian = 10
-	leastForP99    = 100
+	minForMedian = 10
+	minForP99    = 100
 )
 
 const defaultLateBound = 2 * time.Millisecond
@@ -237,9 +237,9 @@ func (s *Stats) judge(p *Profile) {
 		}
 	}
 	n := s.Late.Count
-	exceeds(n, leastForMedian, s.LateMedianNS, median, "the median answer left %v after its injected delay (bound: %v)")
-	exceeds(n, leastForP99, s.LateP99NS, p99, "1%% of the answers left %v or more after their injected delay (bound: %v)")
-	exceeds(n, leastForMedian, s.RunnableMedianNS, median, "half the time a goroutine waited %v or more for a CPU (bound: %v)")
+	exceeds(n, minForMedian, s.LateMedianNS, median, "the median answer left %v after its injected delay (bound: %v)")
+	exceeds(n, minForP99, s.LateP99NS, p99, "1%% of the answers left %v or more after their injected delay (bound: %v)")
+	exceeds(n, minForMedian, s.RunnableMedianNS, median, "half the time a goroutine waited %v or more for a CPU (bound: %v)")
 	if len(reasons) > 0 {
 		s.Saturated = true
 		s.Reason = "the mock upstream or its machine is too slow: " + strings.Join(reasons, "; ")

@@ -12,8 +12,8 @@ import (
 	"floodgate/results"
 )
 
-// What the machine did is stored with a trial; a trial without it has no trace
-// of it, so that it is as older programs wrote it.
+// The conditions of the machine are stored with a trial; a trial without them is encoded
+// as in older records.
 func TestConditionsAreStored(t *testing.T) {
 	s, run, _ := create(t)
 	run.Trials[0].Machine = &results.Conditions{

@@ -7,7 +7,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// What judges a run changes nothing of its design; all that runs does.
+// The design does not depend on the judgment of a run, but on everything that runs.
 func TestDesign(t *testing.T) {
 	design := func(change func(s *scenarios.Scenario)) string {
 		s, err := scenarios.Builtin("report")

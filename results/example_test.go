@@ -9,7 +9,7 @@ import (
 	"floodgate/results"
 )
 
-// A run with one of two trials stored is interrupted, resumed and finished.
+// A run is interrupted after one of two trials, resumed and finished.
 func ExampleCreate() {
 	root, err := os.MkdirTemp("", "runs")
 	if err != nil {

@@ -2,10 +2,10 @@ package results
 
 import "os"
 
-// Faults stands between a store and its file in tests.
+// Faults injects faults between a store and its file.
 type Faults struct {
 	*os.File
-	WriteAtMost        int // bytes of the next write that arrive; below 0: all
+	WriteAtMost        int // bytes of the next write that succeed; negative means all
 	WriteErr, SyncErr  error
 	TruncateErr        error
 	Truncated, Written int
@@ -35,7 +35,7 @@ func (f *Faults) Truncate(size int64) error {
 	return f.File.Truncate(size)
 }
 
-// Inject puts faults between the store and its file.
+// Inject starts to inject faults between the store and its file.
 func (s *Store) Inject() *Faults {
 	f := &Faults{File: s.file.(*os.File)}
 	s.file = f

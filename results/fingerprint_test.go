@@ -21,7 +21,7 @@ func TestTakeFingerprint(t *testing.T) {
 	}
 }
 
-// Another project's checkout must not pass for ours.
+// The revision of another project's checkout is not ours.
 func TestRevisionOfAnotherCheckoutIsUnknown(t *testing.T) {
 	t.Chdir(t.TempDir())
 	if f := results.TakeFingerprint(t.Context()); f.Revision != "unknown" || f.Modified {

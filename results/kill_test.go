@@ -42,10 +42,10 @@ func child(t *testing.T, mode, root string) *exec.Cmd {
 	return cmd
 }
 
-// long is a run that takes a while to store.
+// long returns a run that takes some time to store.
 func long() *results.Run { return runtest.New(runtest.Options{Blocks: 200, Bare: true}) }
 
-// appendUntilKilled says of each trial that it is stored.
+// appendUntilKilled prints a line for each stored trial.
 func appendUntilKilled(root string) {
 	run := long()
 	s, err := results.Create(root, run.Header)
@@ -74,9 +74,9 @@ func TestKillLosesNothingThatWasStored(t *testing.T) {
 		if err := cmd.Start(); err != nil {
 			t.Fatal(err)
 		}
-		said, lines := 0, bufio.NewScanner(out)
+		printed, lines := 0, bufio.NewScanner(out)
 		for lines.Scan() {
-			if said++; said == after {
+			if printed++; printed == after {
 				if _, _, err := results.Resume(root, id, hash); !errors.Is(err, results.ErrLocked) {
 					t.Errorf("resume while it is written: got %v", err)
 				}
@@ -91,8 +91,8 @@ func TestKillLosesNothingThatWasStored(t *testing.T) {
 		if len(got.Trials) == len(run.Trials) {
 			t.Fatal("it was done before it was killed")
 		}
-		if len(got.Trials) < said || len(got.Trials) > said+1 {
-			t.Errorf("killed after %d trials: %d are stored", said, len(got.Trials))
+		if len(got.Trials) < printed || len(got.Trials) > printed+1 {
+			t.Errorf("killed after %d trials: %d are stored", printed, len(got.Trials))
 		}
 		if err := s.Append(run.Trials[len(got.Trials)]); err != nil {
 			t.Error(err)
@@ -101,7 +101,7 @@ func TestKillLosesNothingThatWasStored(t *testing.T) {
 	}
 }
 
-// fillDisk lets the kernel cut the second trial off part-way.
+// fillDisk makes the kernel truncate the write of the second trial.
 func fillDisk(root string) {
 	signal.Ignore(syscall.SIGXFSZ)
 	run := long()

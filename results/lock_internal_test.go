@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// A file system without locks cannot be mounted here; what it answers can be
-// handed in, and a closed file shows that lock itself goes that way.
+// A test cannot mount a file system without locks, so its error is passed in; a closed
+// file shows that lock returns such errors.
 func TestLockErrorNamesTheFolderAndTheRemedy(t *testing.T) {
 	err := lockError("/mnt/runs", syscall.ENOLCK)
 	for _, text := range []string{"/mnt/runs", "file locks do not work", "--out"} {

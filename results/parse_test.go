@@ -11,7 +11,7 @@ import (
 	"floodgate/results"
 )
 
-// stored is the content of a small complete run's file.
+// stored returns the file of a small complete run.
 func stored(t *testing.T) []byte {
 	t.Helper()
 	s, run, _ := create(t)
@@ -30,7 +30,7 @@ func stored(t *testing.T) []byte {
 }
 
 func TestParseNamesTheDamagedLine(t *testing.T) {
-	src := stored(t) // header, 12 trials, footer
+	src := stored(t) // header, 12 trials and footer
 	lines := func(change func(l [][]byte) [][]byte) []byte {
 		l := bytes.SplitAfter(bytes.Clone(src), []byte("\n"))
 		return bytes.Join(change(l), nil)

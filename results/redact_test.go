@@ -55,7 +55,7 @@ func TestRedactLeavesNoPassword(t *testing.T) {
 	})
 }
 
-// Wherever a credential gets into a run, the file does not have it.
+// No credential in any part of a run is written to the file.
 func TestNoCredentialReachesTheFile(t *testing.T) {
 	const uri = "mongodb://user:S3CRET@host/db"
 	run := runtest.Unclaimed()

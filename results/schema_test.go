@@ -25,7 +25,7 @@ var update = flag.Bool("update", false, "write run.schema.json")
 
 const schemaFile = "run.schema.json"
 
-// The committed schema of a line of run.jsonl is the one of the types.
+// The committed schema of the lines of run.jsonl agrees with the types.
 func TestSchemaIsThatOfTheTypes(t *testing.T) {
 	src, err := json.MarshalIndent(newSchema(t), "", "  ")
 	if err != nil {
@@ -92,9 +92,9 @@ func TestStoredLinesFollowTheSchema(t *testing.T) {
 
 type object = map[string]any
 
-// schemaOf makes the schema of a type, with its doc comments as descriptions.
+// schemaOf generates the schema of a type, with its doc comments as descriptions.
 type schemaOf struct {
-	docs map[string]string // "Type" and "Type.Field"
+	docs map[string]string // by "Type" and "Type.Field"
 	defs object
 }
 
@@ -184,7 +184,7 @@ func enums() map[string][]any {
 	}
 }
 
-// docs reads the comments of types and their fields.
+// docs returns the comments of types and their fields.
 func docs(t *testing.T, files ...string) map[string]string {
 	found := map[string]string{}
 	for _, name := range files {

@@ -36,7 +36,7 @@ func TestSeries(t *testing.T) {
 	}
 }
 
-// A column with a typing error is refused, where a record has it and where a name is parsed.
+// A misspelled column is refused, in a record and as a name.
 func TestUnknownColumnIsRefused(t *testing.T) {
 	var s results.Series
 	err := json.Unmarshal([]byte(`{"at_ms":[1],"columns":{"arived":[1]}}`), &s)

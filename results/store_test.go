@@ -18,7 +18,7 @@ import (
 	"floodgate/results/internal/runtest"
 )
 
-// create stores the header of a made run and returns the run beside it.
+// create stores the header of a simulated run and returns the run as well.
 func create(t *testing.T) (*results.Store, *results.Run, string) {
 	t.Helper()
 	run, root := runtest.Unclaimed(), filepath.Join(t.TempDir(), "runs")
@@ -39,8 +39,8 @@ func appendAll(t *testing.T, s *results.Store, trials []results.Trial) {
 	}
 }
 
-// asJSON compares runs as they are stored: a factor that is an int in memory
-// is a number in the record.
+// asJSON encodes a value, so that runs are compared as stored: a factor that is an int in
+// memory is a number in the record.
 func asJSON(t *testing.T, v any) string {
 	t.Helper()
 	src, err := json.MarshalIndent(v, "", " ")
@@ -153,8 +153,8 @@ func TestCreateRefuses(t *testing.T) {
 	}
 }
 
-// A kill may cut the file anywhere. Whatever is left, all whole lines read
-// back, and the run goes on from there to the same end.
+// A kill may truncate the file anywhere. All complete lines are read, and the resumed run
+// ends in the same way.
 func TestResumeAfterACutAnywhere(t *testing.T) {
 	s, want, root := create(t)
 	appendAll(t, s, want.Trials)
@@ -271,7 +271,7 @@ func TestFailedWriteIsTakenBack(t *testing.T) {
 			t.Errorf("%d bytes: stored %v, %v", part, got, err)
 		}
 	}
-	faults.WriteErr = nil // there is room again
+	faults.WriteErr = nil // there is free space again
 	appendAll(t, s, run.Trials[1:])
 	if err := s.Finish(); err != nil {
 		t.Fatal(err)
@@ -281,7 +281,7 @@ func TestFailedWriteIsTakenBack(t *testing.T) {
 	}
 }
 
-func TestNothingFollowsWhatMayNotBeOnDisk(t *testing.T) {
+func TestNothingIsWrittenAfterAFailedSync(t *testing.T) {
 	for name, breakIt := range map[string]func(*results.Faults){
 		"failed sync":     func(f *results.Faults) { f.SyncErr = syscall.EIO },
 		"failed truncate": func(f *results.Faults) { f.WriteErr, f.WriteAtMost, f.TruncateErr = syscall.ENOSPC, 9, syscall.EIO },

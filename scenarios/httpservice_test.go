@@ -238,7 +238,7 @@ levels: [{items: 10}]
 claims: [{id: limit, statement: ten are ten, limit_respected: {of: [a]}}]
 `
 
-// What a program that speaks the protocol has, and what it does not have.
+// Variables and claims that do not apply to a program of the protocol are mistakes.
 func TestProgramOfTheProtocol(t *testing.T) {
 	if _, err := scenarios.Parse("own.yaml", []byte(programText)); err != nil {
 		t.Fatal(err)

@@ -32,7 +32,7 @@ func TestIdeal(t *testing.T) {
 		{"bounded fills two slots in input order", scenarios.Variant{Strategy: "bounded", Limit: 2}, 0, one, 40},
 		{"bounded holds its slot while it writes", scenarios.Variant{Strategy: "bounded", Limit: 2}, 5, one, 55},
 		{"a limit above the items changes nothing", scenarios.Variant{Strategy: "bounded", Limit: 300}, 0, one, 30},
-		{"joined writes one by one afterwards", scenarios.Variant{Strategy: "joined", Limit: 2}, 5, one, 60},
+		{"joined writes sequentially afterward", scenarios.Variant{Strategy: "joined", Limit: 2}, 5, one, 60},
 		{"staged writes beside", scenarios.Variant{Strategy: "staged", Limit: 2, Writers: 1}, 5, one, 45},
 		{"staged waits for its writer", scenarios.Variant{Strategy: "staged", Limit: 4, Writers: 1}, 20, one, 90},
 		{"batched needs one more write", scenarios.Variant{Strategy: "batched", Limit: 4, Writers: 1}, 20, one, 50},

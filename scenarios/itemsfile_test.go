@@ -117,7 +117,7 @@ func TestUserAPIMistakes(t *testing.T) {
 		"ragged rows":                 {"", "", map[string]string{"customers.csv": "1,2\n3\n"}, "customers.csv:2: has 1 column, and line 1 has 2"},
 		"no such file":                {"customers.csv", "other.csv", nil, "mine.yaml:4:15: items.file: read: open "},
 		"no records in the answer":    {"", "", map[string]string{"answer.json": `{"data": {"items": []}}`}, `answer.json: records path "data.calls": no field "calls" in data, which has "items"`},
-		"records that are no list":    {"", "", map[string]string{"answer.json": `{"data": {"calls": {}}}`}, `records path "data.calls": calls is an object, not a list`},
+		"records that are not a list": {"", "", map[string]string{"answer.json": `{"data": {"calls": {}}}`}, `records path "data.calls": calls is an object, not a list`},
 		"an answer that is not JSON":  {"", "", map[string]string{"answer.json": `{"data": `}, "mine.yaml:8:16: upstream.body.file: "},
 		"no placeholder":              {"/v2/{0}/calls?from={1}", "/v2/calls", nil, "upstream.request.path: must hold the arguments of an item, {0} being the first column"},
 		"no slash":                    {"/v2/{0}", "v2/{0}", nil, "upstream.request.path: must begin with a slash"},

@@ -198,7 +198,7 @@ quick: {levels: [{items: [10, 20]}], variants: [sequential]}
 }
 
 // A reduction needs a level at which both variants run.
-func TestQuickKeepsWhatRunsTogether(t *testing.T) {
+func TestQuickKeepsVariantsThatRunTogether(t *testing.T) {
 	small := "  - {name: small, strategy: joined, limit: 10, where: {items: 20}}\nblocks: 6\n"
 	s := parse(t, strings.Replace(least, "blocks: 6\n", small, 1)+`
 levels: [{items: [20, 50]}]

@@ -40,7 +40,7 @@ claims:
 	}
 	q := s.Quickened()
 	if len(q.Variants) != 1 || q.Variants[0].Name != "bounded-10" || len(q.Claims) != 1 || q.Claims[0].ID != "c" {
-		t.Errorf("quick runs %+v and claims %+v, want what has a level there", q.Variants, q.Claims)
+		t.Errorf("quick runs %+v and claims %+v, want those with a level", q.Variants, q.Claims)
 	}
 }
 

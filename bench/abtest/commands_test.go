@@ -105,7 +105,7 @@ func TestMoreWorkIsWorse(t *testing.T) {
 			t.Errorf("%s, %s: %d pairs stored, %d judged, %d commands ran", c.a, c.b, len(pairs), v.Cells[0].Pairs, len(count.ran))
 		}
 		if c.verdict != verdict.Undecided && len(pairs) != 8 {
-			t.Errorf("%s, %s: it was clear at the first look, and %d pairs were run", c.a, c.b, len(pairs))
+			t.Errorf("%s, %s: it was clear at the first analysis, and %d pairs were run", c.a, c.b, len(pairs))
 		}
 		first := 0
 		for i, p := range pairs {
@@ -124,7 +124,7 @@ func TestMoreWorkIsWorse(t *testing.T) {
 	}
 }
 
-func TestACommandThatFailsIsNoMeasurement(t *testing.T) {
+func TestFailedCommandIsNotMeasured(t *testing.T) {
 	for _, at := range []int{1, 2, 9} { // the first two are the warm-up
 		n := 0
 		v, pairs, err := compare(t.Context(), t, "a", "b", func(context.Context, []string) (abtest.Measured, error) {
@@ -161,13 +161,13 @@ func TestMeasure(t *testing.T) {
 		t.Errorf("%+v, %v", m, err)
 	}
 	if _, err := measure(t.Context(), []string{filepath.Join(t.TempDir(), "nosuch")}); err == nil {
-		t.Error("what is not there ran")
+		t.Error("a missing program ran")
 	}
 }
 
 // The output of a program is a pipe, which is read beyond its capacity, or the null
 // device.
-func TestWhereTheOutputGoes(t *testing.T) {
+func TestOutputDestinations(t *testing.T) {
 	for _, c := range []struct {
 		name, to, script string
 	}{
@@ -204,7 +204,7 @@ func TestAnEscapedProcessDoesNotHoldThePipe(t *testing.T) {
 }
 
 // The background processes of a command end with it, even if it is interrupted.
-func TestNothingIsLeftOfACommand(t *testing.T) {
+func TestProcessesOfACommandEndWithIt(t *testing.T) {
 	dir := t.TempDir()
 	t.Setenv("TMPDIR", dir)
 	grandchild := func() int { // zero until the file is complete

@@ -23,7 +23,7 @@ func (r *repository) built(ctx context.Context, ref string, words ...string) (*a
 
 // Each side has its own files without those that git ignores, modules outside of the
 // repository are found, and the repository does not change.
-func TestACommandBuildsCopies(t *testing.T) {
+func TestCommandBuildsCopies(t *testing.T) {
 	r := newRepository(t)
 	r.Write(".gitignore", "*.out\n")
 	r.Write("app/old.out", "of an earlier build")
@@ -72,7 +72,7 @@ func TestACommandBuildsCopies(t *testing.T) {
 	r.untouched(t, before)
 }
 
-func TestACommandThatDoesNotBuild(t *testing.T) {
+func TestCommandThatDoesNotBuild(t *testing.T) {
 	r := newRepository(t)
 	r.Write("app/only-here.sh", "echo '#!/bin/sh' > program && chmod +x program\n")
 	for name, c := range map[string]struct {
@@ -108,7 +108,7 @@ func TestACommandThatDoesNotBuild(t *testing.T) {
 			t.Errorf("error %v", err)
 		}
 	})
-	t.Run("cancelled", func(t *testing.T) {
+	t.Run("canceled", func(t *testing.T) {
 		before := r.state()
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()

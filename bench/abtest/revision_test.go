@@ -13,7 +13,7 @@ import (
 	"floodgate/bench/abtest"
 )
 
-func TestBothSidesAreBuiltAndNothingIsTouched(t *testing.T) {
+func TestBothSidesAreBuiltWithoutChanges(t *testing.T) {
 	r := newRepository(t)
 	// The times in the index differ from those of the files: a plain "git status" would
 	// update the index.
@@ -47,7 +47,7 @@ func TestBothSidesAreBuiltAndNothingIsTouched(t *testing.T) {
 	r.untouched(t, before)
 }
 
-func TestTheSameCommitIsSaid(t *testing.T) {
+func TestSameCommitIsNoted(t *testing.T) {
 	r := newRepository(t)
 	r.Git("checkout", "--quiet", "--", ".")
 	built, err := abtest.Prepare(t.Context(), abtest.Source{Dir: r.app, Ref: "HEAD", Build: "./cmd"})
@@ -60,7 +60,7 @@ func TestTheSameCommitIsSaid(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeBuiltIsSaidAndNothingIsTouched(t *testing.T) {
+func TestBuildErrorsChangeNothing(t *testing.T) {
 	var unknown *abtest.UnknownRefError
 	var failed *abtest.BuildError
 	var usage *abtest.UsageError
@@ -68,7 +68,7 @@ func TestWhatCannotBeBuiltIsSaidAndNothingIsTouched(t *testing.T) {
 	for _, c := range []struct {
 		name, ref, pkg string
 		as             any
-		says           []string
+		want           []string
 	}{
 		{"no such ref", "nosuch", "./cmd", &unknown, []string{`commit "nosuch"`, "has no such commit"}},
 		{"a flag as ref", "--all", "./cmd", &unknown, []string{`"--all"`}},
@@ -85,7 +85,7 @@ func TestWhatCannotBeBuiltIsSaidAndNothingIsTouched(t *testing.T) {
 			if err == nil || !errors.As(err, c.as) {
 				t.Fatalf("error %v is no %T", err, c.as)
 			}
-			for _, text := range c.says {
+			for _, text := range c.want {
 				if !strings.Contains(err.Error(), text) {
 					t.Errorf("%q does not say %q", err, text)
 				}
@@ -113,7 +113,7 @@ func TestNoRepository(t *testing.T) {
 	}
 }
 
-func TestCancelledWhileItBuilds(t *testing.T) {
+func TestCanceledWhileItBuilds(t *testing.T) {
 	r := newRepository(t)
 	for _, side := range []string{"build A", "build B"} {
 		before := r.state()
@@ -131,7 +131,7 @@ func TestCancelledWhileItBuilds(t *testing.T) {
 }
 
 // The next process removes what a killed one left.
-func TestWhatAKilledProcessLeftIsRemoved(t *testing.T) {
+func TestLeftoversOfAKilledProcessAreRemoved(t *testing.T) {
 	r := newRepository(t)
 	left := filepath.Join(r.temporary, abtest.TempPrefix+"123")
 	r.Write(filepath.Join(left, ".lock"), "")

@@ -37,17 +37,17 @@ func (m *machine) Run(_ context.Context, t experiment.ScheduledTrial) (records.T
 	m.now = m.now.Add(time.Second)
 	s := t.Level.Scenario
 	took := 4 * float64(s.Upstream.Latency.Value) * math.Exp(m.noise*m.random.NormFloat64())
-	plant := t.Inject
+	inject := t.Inject
 	if m.blind {
-		plant = sut.Faults{}
+		inject = sut.Faults{}
 	}
 	if m.fails != nil && m.fails(m.trials) {
 		return records.Trial{Index: t.Index, Block: t.Block, Variant: t.Variant.Name, LevelName: t.Level.Name, Outcome: records.OutcomeFailed, Reason: "the database is gone"}, nil
 	}
 	return records.Trial{
 		Index: t.Index, Block: t.Block, Variant: t.Variant.Name, LevelName: t.Level.Name, Outcome: records.OutcomeOK, Makespan: time.Duration(took),
-		Documents:   &records.Documents{Expected: 20, Found: 20 - plant.LostWrites, Lost: plant.LostWrites},
-		Descriptors: records.Descriptors{Peak: 20 + plant.Descriptors, Samples: 9, Leaked: new(int)},
+		Documents:   &records.Documents{Expected: 20, Found: 20 - inject.LostWrites, Lost: inject.LostWrites},
+		Descriptors: records.Descriptors{Peak: 20 + inject.Descriptors, Samples: 9, Leaked: new(int)},
 	}, nil
 }
 
@@ -74,8 +74,8 @@ func TestSelfTestOfACalmMachine(t *testing.T) {
 		t.Fatalf("%v: exit %d, %d blocks, %d trials", err, s.Exit, s.Blocks, m.trials)
 	}
 	for _, r := range s.Rows {
-		planted := r.Treatment != results.Same && r.Treatment != results.SameCounts
-		if r.Rate == nil || planted != (r.Rate.Low > 0.8) || !planted && r.Worse > 0 {
+		injected := r.Treatment != results.Same && r.Treatment != results.SameCounts
+		if r.Rate == nil || injected != (r.Rate.Low > 0.8) || !injected && r.Worse > 0 {
 			t.Errorf("%+v", r)
 		}
 		if r.Pairs != 200 || r.Gates != r.Worse+r.NotWorse+r.Undecided || float64(r.Gates)*r.PairsEach > 200.5 {

@@ -43,7 +43,7 @@ func TestSplit(t *testing.T) {
 // SplitCommand agrees with a shell.
 func TestSplitAsAShell(t *testing.T) {
 	if _, err := exec.LookPath("sh"); err != nil {
-		t.Skip("there is no sh")
+		t.Skip("sh is not installed")
 	}
 	for _, c := range lines {
 		if c.words == nil {

@@ -125,7 +125,7 @@ func TestDocumentOutputs(t *testing.T) {
 				t.Errorf("the block of %s is empty", comment)
 			}
 			if missing := notIn(block, output); missing != "" {
-				t.Errorf("%s has no longer, after what is above it in the block:\n%s", comment, missing)
+				t.Errorf("%s lacks this part of the block, after the parts above it:\n%s", comment, missing)
 			}
 		}
 		if updated != text {

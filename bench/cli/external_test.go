@@ -55,7 +55,7 @@ func TestPasswordShowsNowhere(t *testing.T) {
 			return
 		}
 		if strings.HasPrefix(r.URL.Path, "/items/") {
-			looked.Do(func() { lookForSecret(t, password) })
+			looked.Do(func() { searchSecret(t, password) })
 			mu.Lock()
 			served++
 			mu.Unlock()
@@ -152,7 +152,7 @@ func (m *mortal) listen(t *testing.T) {
 
 // A run whose upstream stops answering ends at once and names the server. Its trials are
 // stored, and it can be resumed when the server is back.
-func TestAnUpstreamThatGoesEndsTheRun(t *testing.T) {
+func TestLostUpstreamEndsTheRun(t *testing.T) {
 	mock, err := mockupstream.New(mockupstream.Profile{}, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -199,7 +199,7 @@ func TestAnUpstreamThatGoesEndsTheRun(t *testing.T) {
 
 // lookForSecret searches the arguments of all processes and the environments of our
 // children.
-func lookForSecret(t *testing.T, secret string) {
+func searchSecret(t *testing.T, secret string) {
 	for _, what := range []string{"cmdline", "environ"} {
 		files, _ := filepath.Glob("/proc/[0-9]*/" + what)
 		for _, file := range files {
@@ -213,8 +213,8 @@ func lookForSecret(t *testing.T, secret string) {
 
 // A run with more requests than the scenario allows is refused before any is sent.
 func TestExternalRequestsAreBounded(t *testing.T) {
-	asked := 0
-	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { asked++ }))
+	requests := 0
+	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { requests++ }))
 	defer upstream.Close()
 	for name, test := range map[string]struct{ change, want string }{
 		"requests": {"external: {requests: 29}\nblocks: 6", "30 requests"},
@@ -232,8 +232,8 @@ func TestExternalRequestsAreBounded(t *testing.T) {
 			}
 			var stdout, stderr bytes.Buffer
 			code := run(context.Background(), []string{"run", file, "--upstream-url", upstream.URL, "--out", t.TempDir()}, &stdout, &stderr)
-			if code != verdict.ExitMisused || !strings.Contains(stderr.String(), test.want) || asked > 0 {
-				t.Errorf("exit code %d, %d requests, %s; want 2, none and %q", code, asked, &stderr, test.want)
+			if code != verdict.ExitMisused || !strings.Contains(stderr.String(), test.want) || requests > 0 {
+				t.Errorf("exit code %d, %d requests, %s; want 2, none and %q", code, requests, &stderr, test.want)
 			}
 		})
 	}

@@ -62,14 +62,14 @@ func (u *user) gate(ref string, args ...string) *harness {
 
 func (u *user) gates() string { return filepath.Join(u.base, "gates") }
 
-func TestAgainstIsInterruptedOrKilled(t *testing.T) {
+func TestGateDiffIsInterruptedOrKilled(t *testing.T) {
 	for _, signal := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGKILL} {
 		t.Run(signal.String(), func(t *testing.T) {
 			t.Parallel()
 			u := newUser(t)
 			before := repotest.ReadState(t, u.Top)
-			h := u.gate("HEAD", "--margin", "0%") // goes on for long
-			sut := h.afterTrials(7)               // two of each revision at least, after the first runs
+			h := u.gate("HEAD", "--margin", "0%") // takes long
+			sut := h.afterTrials(7)               // at least two of each revision, after the warm-up
 			if code := h.signal(sut, signal); signal != syscall.SIGKILL && (code != verdict.ExitNotMeasured || !strings.Contains(h.stderr.String(), "interrupted")) {
 				t.Errorf("exit code %d\n%s", code, h.stderr.String())
 			}

@@ -26,7 +26,7 @@ func TestARunIsNotResumedWithOtherProcessorsOrAnotherProgram(t *testing.T) {
 
 // The recorded command contains what determines the measurement: no flags of the output,
 // and no addresses, which may contain a password.
-func TestAgain(t *testing.T) {
+func TestReproduceCommand(t *testing.T) {
 	for _, c := range []struct{ command, args, want string }{
 		{"run", "", "run mine.yaml --env embedded"},
 		{"run", "--quick --quiet --out x --env auto --metrics 9090", "run mine.yaml --quick --env embedded"},

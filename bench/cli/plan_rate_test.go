@@ -133,13 +133,13 @@ func TestPlanOfAForeignUpstream(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer mock.Close()
-	var asked atomic.Int64
+	var requests atomic.Int64
 	upstream := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !strings.HasPrefix(r.URL.Path, "/items/") {
 			http.NotFound(w, r)
 			return
 		}
-		asked.Add(1)
+		requests.Add(1)
 		mock.ServeHTTP(w, r)
 	}))
 	defer upstream.Close()
@@ -152,13 +152,13 @@ func TestPlanOfAForeignUpstream(t *testing.T) {
 	}
 	var stdout, stderr bytes.Buffer
 	code := run(t.Context(), []string{"plan", "limit", file, "--quick", "--upstream-url", upstream.URL, "--out", root}, &stdout, &stderr)
-	said := strings.Join(strings.Fields(stdout.String()), " ")
+	printed := strings.Join(strings.Fields(stdout.String()), " ")
 	for _, want := range []string{"at most 500 requests in any second and 700 in all (external.rate, external.requests)", "raise the bound to continue the search"} {
-		if !strings.Contains(said, want) {
+		if !strings.Contains(printed, want) {
 			t.Errorf("the plan does not say %q:\n%s", want, &stdout)
 		}
 	}
-	if n := asked.Load(); code == verdict.ExitMisused || code == verdict.ExitNotMeasured || n <= 60 || n > allowed+1 {
+	if n := requests.Load(); code == verdict.ExitMisused || code == verdict.ExitNotMeasured || n <= 60 || n > allowed+1 {
 		t.Errorf("exit code %d, %d requests, %s", code, n, &stderr)
 	}
 }

@@ -46,7 +46,7 @@ func (simulatedBackend) Start(context.Context, *command.Setup, string, string) (
 	return simulated.Environment{}, nil
 }
 
-func (b simulatedBackend) Rates(*plan.Planning) (experiment.Tester, experiment.Watch) {
+func (b simulatedBackend) Rates(*plan.Planning) (experiment.Tester, experiment.BusyMeter) {
 	return b.service, simulated.Idle
 }
 
@@ -120,7 +120,7 @@ func TestPlanOfRates(t *testing.T) {
 }
 
 // If even the highest allowed rate is sustained, the plan says "at least".
-func TestPlanThatExhaustsNothing(t *testing.T) {
+func TestPlanThatReachesNoLimit(t *testing.T) {
 	scenario, root := ratesFolder(t)
 	args := []string{"plan", "rate", scenario, "--env", "embedded", "--window", "1s", "--variants", "shared", "--format", "json", "--out", root, "--quiet"}
 	for most, want := range map[string]struct {
@@ -140,7 +140,7 @@ func TestPlanThatExhaustsNothing(t *testing.T) {
 
 // If the mock is the bottleneck, there is no rate, and the exit code is that of not
 // measured.
-func TestPlanThatCannotTell(t *testing.T) {
+func TestInconclusivePlan(t *testing.T) {
 	scenario, root := ratesFolder(t)
 	service := simulatedWorkers()
 	service.Change = func(_ int, t *results.Trial) {

@@ -56,15 +56,15 @@ func records(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	cmd := exec.Command(path, args[3:]...)
 	cmd.Dir = ts.MkAbs(".")
-	said := make(chan struct{})
-	stderr := &served{said: said}
+	announced := make(chan struct{})
+	stderr := &served{announced: announced}
 	var stdout bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &stdout, stderr
 	ts.Check(cmd.Start())
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	select {
-	case <-said:
+	case <-announced:
 	case err := <-ended:
 		ts.Fatalf("ended: %v\n%s", err, &stderr.text)
 	}

@@ -15,17 +15,17 @@ import (
 
 // served waits until a server has printed its address on stderr.
 type served struct {
-	text bytes.Buffer
-	said chan struct{} // closed when the address is printed
+	text      bytes.Buffer
+	announced chan struct{} // closed when the address is printed
 }
 
 var address = regexp.MustCompile(`on \S+; Ctrl-C`)
 
 func (s *served) Write(p []byte) (int, error) {
 	n, err := s.text.Write(p)
-	if s.said != nil && address.Match(s.text.Bytes()) {
-		close(s.said)
-		s.said = nil
+	if s.announced != nil && address.Match(s.text.Bytes()) {
+		close(s.announced)
+		s.announced = nil
 	}
 	return n, err
 }
@@ -52,8 +52,8 @@ func TestMongoDataIsOneProcess(t *testing.T) {
 	dir := t.TempDir()
 	args := []string{"mongo", "--addr", "127.0.0.1:0", "--data", "data"}
 	first := asCommand(t, dir, args...)
-	said := make(chan struct{})
-	stderr := &served{said: said}
+	announced := make(chan struct{})
+	stderr := &served{announced: announced}
 	first.Stderr = stderr
 	if err := first.Start(); err != nil {
 		t.Fatal(err)
@@ -62,7 +62,7 @@ func TestMongoDataIsOneProcess(t *testing.T) {
 	go func() { ended <- first.Wait() }()
 	t.Cleanup(func() { _ = first.Process.Kill() })
 	select {
-	case <-said:
+	case <-announced:
 	case err := <-ended:
 		t.Fatalf("ended: %v\n%s", err, &stderr.text)
 	}

@@ -47,7 +47,7 @@ sends no signals, and takes at most 1 % of a core. The verdict is one of
   both          so do they, and requests in progress hold some (1)
   load          only requests in progress hold them (0)
   neither       they do not grow (0)
-  inconclusive  too few looks, or no steady growth (3)
+  inconclusive  too few samples, or no steady growth (3)
 
 Exit code 4 means that the process is gone. The watch is stored, and report
 prints it again. A process of another user needs root or CAP_SYS_PTRACE.`,
@@ -56,7 +56,7 @@ prints it again. A process of another user needs root or CAP_SYS_PTRACE.`,
 	}
 	flags := cmd.Flags()
 	flags.DurationVar(&o.duration, "for", 0, "`duration` of the watch (default until Ctrl-C)")
-	flags.DurationVar(&o.every, "every", 0, "`interval` of looks (default 1s, or 1/3600 of --for if longer)")
+	flags.DurationVar(&o.every, "every", 0, "`interval` of samples (default 1s, or 1/3600 of --for if longer)")
 	flags.StringVar(&o.container, "container", "", "watch the process of the container of this `name`")
 	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` of stored runs")
 	command.WatchFormats.Flag(flags, &o.format)
@@ -64,8 +64,8 @@ prints it again. A process of another user needs root or CAP_SYS_PTRACE.`,
 	return cmd
 }
 
-// leastEvery bounds the cost of sampling.
-const leastEvery = 100 * time.Millisecond
+// minInterval bounds the cost of sampling.
+const minInterval = 100 * time.Millisecond
 
 // check returns an error if the flags contradict each other.
 func (o *watchOptions) check(cmd *cobra.Command, args []string) error {
@@ -75,18 +75,18 @@ func (o *watchOptions) check(cmd *cobra.Command, args []string) error {
 		return errors.New("specify exactly one of PID, :PORT or --container NAME")
 	case flags.Changed("for") && o.duration <= 0:
 		return fmt.Errorf("--for must be above 0 (got %v)", o.duration)
-	case flags.Changed("every") && o.every < leastEvery:
-		return fmt.Errorf("--every must be at least %v (got %v)", leastEvery, o.every)
+	case flags.Changed("every") && o.every < minInterval:
+		return fmt.Errorf("--every must be at least %v (got %v)", minInterval, o.every)
 	}
 	if o.every == 0 {
-		const looks = 3600
-		o.every = max(time.Second, (o.duration / looks).Round(time.Second))
+		const samples = 3600
+		o.every = max(time.Second, (o.duration / samples).Round(time.Second))
 	}
 	return errors.Join(command.WatchFormats.Check(o.format), command.CheckRoot(o.root))
 }
 
-// elsewhere explains how to watch a process on a system without /proc.
-const elsewhere = `build floodgate for Linux (CGO_ENABLED=0 GOOS=linux go build -o floodgate ./bench) and run it beside the process:
+// watchElsewhere explains how to watch a process on a system without /proc.
+const watchElsewhere = `build floodgate for Linux (CGO_ENABLED=0 GOOS=linux go build -o floodgate ./bench) and run it beside the process:
   docker run --rm -it --pid container:NAME --network container:NAME --cap-add SYS_PTRACE -v "$PWD":/w -w /w debian ./floodgate watch 1`
 
 func (o *watchOptions) run(cmd *cobra.Command, args []string, stdout io.Writer) error {
@@ -94,7 +94,7 @@ func (o *watchOptions) run(cmd *cobra.Command, args []string, stdout io.Writer) 
 		return command.Usage(err)
 	}
 	if runtime.GOOS != "linux" {
-		return command.Usage(fmt.Errorf("watch needs Linux's /proc, which %s does not have; if the process runs in a container, %s", runtime.GOOS, elsewhere))
+		return command.Usage(fmt.Errorf("watch needs Linux's /proc, which %s does not have; if the process runs in a container, %s", runtime.GOOS, watchElsewhere))
 	}
 	pid, err := o.find(cmd.Context(), args)
 	if err != nil {
@@ -106,7 +106,7 @@ func (o *watchOptions) run(cmd *cobra.Command, args []string, stdout io.Writer) 
 	}
 	defer p.Close()
 	header := watched.Header{
-		Started: time.Now(), Command: append([]string{"watch"}, args...), Every: o.every, Limitation: p.Blind(),
+		Started: time.Now(), Command: append([]string{"watch"}, args...), Every: o.every, Limitation: p.Limitation(),
 		Process:     watched.Process{PID: pid, Container: o.container, Name: nameOf(pid)},
 		Fingerprint: machine.Fingerprint(cmd.Context()),
 	}
@@ -116,7 +116,7 @@ func (o *watchOptions) run(cmd *cobra.Command, args []string, stdout io.Writer) 
 		}
 	}
 	if header.Process.StartTicks, err = p.Started(); err != nil {
-		return gone(pid, err)
+		return exitedError(pid, err)
 	}
 	store, err := watched.Create(o.root, &header)
 	if err != nil {
@@ -179,7 +179,7 @@ func inContainer(ctx context.Context, name string) (int, error) {
 	defer engine.Close()
 	pid, err := engine.Process(ctx, name)
 	if errors.Is(err, container.ErrElsewhere) {
-		return 0, command.Usage(fmt.Errorf("%w; %s", err, strings.ReplaceAll(elsewhere, "NAME", name)))
+		return 0, command.Usage(fmt.Errorf("%w; %s", err, strings.ReplaceAll(watchElsewhere, "NAME", name)))
 	}
 	if err != nil {
 		return 0, command.NotMeasured(err)
@@ -221,13 +221,13 @@ func inspect(pid int) (*probe.Inspector, error) {
 		}
 		return nil, command.Usage(fmt.Errorf("cannot read the descriptors of process %d of %s: run floodgate as that user or as root, or give it CAP_SYS_PTRACE", pid, user))
 	case err != nil:
-		return nil, gone(pid, err)
+		return nil, exitedError(pid, err)
 	}
 	return p, nil
 }
 
-// gone returns the error about a process that has ended.
-func gone(pid int, err error) error {
+// exitedError returns the error about a process that has ended.
+func exitedError(pid int, err error) error {
 	if errors.Is(err, probe.ErrExited) {
 		err = fmt.Errorf("process %d does not exist", pid)
 	}

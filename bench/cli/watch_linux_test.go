@@ -163,19 +163,19 @@ func TestWatchFindsTheListener(t *testing.T) {
 
 // fake is a process that leaks a descriptor per sample and whose descriptors are costly
 // to classify.
-type fake struct{ looks, told int }
+type fake struct{ samples, classified int }
 
 func (f *fake) Count() (int, error) {
-	if f.looks == 40 {
+	if f.samples == 40 {
 		return 0, probe.ErrExited
 	}
-	f.looks++
-	return 10 + f.looks, nil
+	f.samples++
+	return 10 + f.samples, nil
 }
 
 func (f *fake) Descriptors() (*probe.Descriptors, error) {
-	f.told++
-	return &probe.Descriptors{Total: 10 + f.looks, Files: 10 + f.looks, Cost: 30 * time.Millisecond}, nil
+	f.classified++
+	return &probe.Descriptors{Total: 10 + f.samples, Files: 10 + f.samples, Cost: 30 * time.Millisecond}, nil
 }
 
 func (f *fake) Resources() (probe.Resources, error) { return probe.Resources{Threads: 3}, nil }
@@ -188,17 +188,17 @@ func (m *memory) Append(l watched.Sample) error { m.Samples = append(m.Samples, 
 func (m *memory) Finish(e watched.End) error    { m.End = e; return nil }
 
 // Classifying takes 30 ms, so it is done every five seconds, which uses 0.6 % of a core.
-func TestKindsAreToldSeldomWhereTheyAreCostly(t *testing.T) {
+func TestCostlyKindsAreClassifiedRarely(t *testing.T) {
 	f, m := &fake{}, &memory{}
 	w := watcher{process: f, store: m, view: progress.NewLines(progress.Options{Quiet: true}), every: time.Second}
 	for second := range 40 {
 		at := time.Duration(second) * time.Second
-		if err := w.look(time.Unix(0, 0).Add(at), at); err != nil {
+		if err := w.sample(time.Unix(0, 0).Add(at), at); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if f.told != 8 || len(m.Samples) != 40 {
-		t.Errorf("kinds were told %d times in %d looks, want 8 in 40", f.told, len(m.Samples))
+	if f.classified != 8 || len(m.Samples) != 40 {
+		t.Errorf("kinds were classified %d times in %d samples, want 8 in 40", f.classified, len(m.Samples))
 	}
 	if err := w.watch(t.Context(), 0); err != nil || m.End != watched.EndExited {
 		t.Errorf("end %q, %v, want that the process ended", m.End, err)

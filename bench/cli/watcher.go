@@ -29,14 +29,14 @@ type watcher struct {
 	title string
 	every time.Duration
 
-	looks []watched.Sample
-	kinds *watched.Kinds // as last told
-	next  time.Time      // when to tell the kinds again
+	samples []watched.Sample
+	kinds   *watched.Kinds // the latest classification
+	next    time.Time      // time of the next classification
 }
 
-// frugality is the ratio of the time between two classifications to the time of one,
+// kindsPause is the ratio of the time between two classifications to the time of one,
 // which therefore use 0.6 % of a core.
-const frugality = 160
+const kindsPause = 160
 
 // watch samples until the context is done, the duration is over (zero means no end) or
 // the process has ended.
@@ -52,7 +52,7 @@ func (w *watcher) watch(ctx context.Context, duration time.Duration) error {
 	start := time.Now()
 	for {
 		now := time.Now()
-		err := w.look(now, now.Sub(start))
+		err := w.sample(now, now.Sub(start))
 		if errors.Is(err, probe.ErrExited) {
 			return w.store.Finish(watched.EndExited)
 		}
@@ -69,8 +69,8 @@ func (w *watcher) watch(ctx context.Context, duration time.Duration) error {
 	}
 }
 
-// look takes a sample, stores it and shows it.
-func (w *watcher) look(now time.Time, at time.Duration) error {
+// sample takes a sample, stores it and shows it.
+func (w *watcher) sample(now time.Time, at time.Duration) error {
 	l := watched.Sample{At: at}
 	var err error
 	if l.Descriptors, err = w.process.Count(); err != nil {
@@ -91,12 +91,12 @@ func (w *watcher) look(now time.Time, at time.Duration) error {
 		}
 		l.Descriptors, l.Kinds = d.Total, kindsOf(d)
 		w.kinds = l.Kinds
-		w.next = now.Add(frugality * d.Cost)
+		w.next = now.Add(kindsPause * d.Cost)
 	}
 	if err := w.store.Append(l); err != nil {
 		return err
 	}
-	w.looks = append(w.looks, l)
+	w.samples = append(w.samples, l)
 	w.view.Show(w.lines(), w.line())
 	return nil
 }
@@ -128,7 +128,7 @@ const maxShown = 8
 
 // lines returns the live view.
 func (w *watcher) lines() []string {
-	l := w.looks[len(w.looks)-1]
+	l := w.samples[len(w.samples)-1]
 	lines := []string{
 		w.title + ", " + text.InWords(l.At),
 		fmt.Sprintf("descriptors  %s of %s%s", text.Count(l.Descriptors), text.Count(l.Limit), w.growth()),
@@ -150,7 +150,7 @@ func (w *watcher) lines() []string {
 
 // line returns the live view for output without redrawing.
 func (w *watcher) line() string {
-	l := w.looks[len(w.looks)-1]
+	l := w.samples[len(w.samples)-1]
 	parts := []string{
 		text.InWords(l.At), fmt.Sprintf("%s descriptors of %s%s", text.Count(l.Descriptors), text.Count(l.Limit), w.growth()),
 		text.Plural(l.Threads, "thread", "threads"), text.Mebibytes(l.RSS), fmt.Sprintf("%d accepted, at most %d in progress", w.kinds.Accepted, w.kinds.InProgress),
@@ -163,7 +163,7 @@ func (w *watcher) line() string {
 
 // growth describes the growth of the descriptors so far.
 func (w *watcher) growth() string {
-	perMinute, ok := watched.PerMinute(w.looks)
+	perMinute, ok := watched.PerMinute(w.samples)
 	if !ok {
 		return ""
 	}

@@ -34,10 +34,10 @@ var (
 // With ON_INCONCLUSIVE=warn, inconclusive results pass, and nothing else: not failures,
 // and not a gate without anything to compare. Both targets with the variable are the
 // Makefile's own, and their gate ends with a given code.
-func TestWhatWarns(t *testing.T) {
+func TestInconclusiveAsWarning(t *testing.T) {
 	make, err := exec.LookPath("make")
 	if err != nil {
-		t.Skip("there is no make")
+		t.Skip("make is not installed")
 	}
 	makefile, err := os.ReadFile("../../Makefile")
 	if err != nil {
@@ -73,7 +73,7 @@ func TestWhatWarns(t *testing.T) {
 // targets of the Makefile, and .ci/run runs them.
 func TestGateSteps(t *testing.T) {
 	if _, err := exec.LookPath("make"); err != nil {
-		t.Skip("there is no make")
+		t.Skip("make is not installed")
 	}
 	text, err := os.ReadFile("../../.github/workflows/gate.yml")
 	if err != nil {
@@ -108,7 +108,7 @@ func TestGateSteps(t *testing.T) {
 	}
 	for _, step := range steps {
 		if !makeStep.MatchString(step) {
-			t.Errorf("%q is no plain make target", step)
+			t.Errorf("%q is not a plain make target", step)
 			continue
 		}
 		if out, err := exec.Command("sh", "-c", strings.Replace(step, "make ", "make --dry-run --directory ../.. ", 1)).CombinedOutput(); err != nil {

@@ -87,7 +87,7 @@ func TestAnImageIsTheBinaryAndNothingElse(t *testing.T) {
 	}
 }
 
-func TestWhatAnImageCanBeMadeOf(t *testing.T) {
+func TestBinariesForImages(t *testing.T) {
 	e := connect(t)
 	dir := t.TempDir()
 	script := filepath.Join(dir, "script")

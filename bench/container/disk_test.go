@@ -41,9 +41,9 @@ func TestDiskOfTheDatabaseIsFull(t *testing.T) {
 	if full == nil {
 		t.Fatalf("%d bytes fit on a disk of %d", 2*size, size)
 	}
-	said := full.Error()
+	message := full.Error()
 	until(t, "it is known why the write failed", func() bool {
-		return strings.Contains(said, "full") || strings.Contains(said+strings.Join(env.Died(), ""), "No space left on device")
+		return strings.Contains(message, "full") || strings.Contains(message+strings.Join(env.Died(), ""), "No space left on device")
 	})
 	if _, err := env.UpstreamStats(t.Context()); err != nil {
 		t.Errorf("the upstream suffers: %v", err)

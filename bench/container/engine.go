@@ -65,7 +65,7 @@ func Connect(ctx context.Context) (_ *Engine, err error) {
 			err = fmt.Errorf("no container engine: %w; start Docker, or set DOCKER_HOST to its socket", err)
 		}
 	}()
-	if err := tame(); err != nil {
+	if err := silenceTestcontainers(); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
@@ -78,7 +78,7 @@ func Connect(ctx context.Context) (_ *Engine, err error) {
 	if named := os.Getenv("DOCKER_HOST"); named != "" && named != found.DaemonHost() {
 		return nil, errors.Join(fmt.Errorf("DOCKER_HOST is %s, but no engine answers there", named), found.Close())
 	}
-	if err := here(found.DaemonHost()); err != nil {
+	if err := checkLocal(found.DaemonHost()); err != nil {
 		return nil, errors.Join(err, found.Close())
 	}
 	v, err := found.ServerVersion(ctx, client.ServerVersionOptions{})
@@ -95,29 +95,29 @@ func Connect(ctx context.Context) (_ *Engine, err error) {
 // omits the rootless sockets at the end; if there are no others, not even the usual socket
 // exists.
 func tried(text string) error {
-	var said []string
+	var lines []string
 	for line := range strings.Lines(text) {
 		line = strings.TrimSpace(line)
 		guess := strings.HasPrefix(line, "rootless Docker ") || strings.HasPrefix(line, "checked path: ")
 		if line != "" && !guess {
-			said = append(said, line)
+			lines = append(lines, line)
 		}
 	}
-	if len(said) == 0 {
+	if len(lines) == 0 {
 		return fmt.Errorf("no Docker daemon answers on %s", strings.TrimPrefix(client.DefaultDockerHost, "unix://"))
 	}
-	return errors.New(strings.Join(said, "; "))
+	return errors.New(strings.Join(lines, "; "))
 }
 
-// tame keeps Testcontainers from starting its reaper and from printing. Its settings are
+// silenceTestcontainers keeps Testcontainers from starting its reaper and from printing. Its settings are
 // global and are read from the environment at first use.
-var tame = sync.OnceValue(func() error {
+var silenceTestcontainers = sync.OnceValue(func() error {
 	tclog.SetDefault(silent{})
 	return os.Setenv("TESTCONTAINERS_RYUK_DISABLED", "true")
 })
 
-// here returns an error if the engine is on another machine.
-func here(host string) error {
+// checkLocal returns an error if the engine is on another machine.
+func checkLocal(host string) error {
 	u, err := url.Parse(host)
 	if err != nil {
 		return fmt.Errorf("engine %q: %w", host, err)

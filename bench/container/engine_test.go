@@ -8,7 +8,7 @@ import (
 
 // Each case runs in a process of its own, because Testcontainers caches the engine that
 // it found.
-func TestConnectSaysWhatWasTriedAndWhatToDo(t *testing.T) {
+func TestConnectErrorNamesTheAddressAndTheRemedy(t *testing.T) {
 	for name, want := range map[string]string{
 		"unix:///nonexistent/docker.sock": "unix:///nonexistent/docker.sock",
 		"tcp://127.0.0.1:1":               "127.0.0.1:1",
@@ -18,10 +18,10 @@ func TestConnectSaysWhatWasTriedAndWhatToDo(t *testing.T) {
 			t.Parallel()
 			cmd := ownerCommand(t, modeAsk)
 			cmd.Env = append(cmd.Env, "DOCKER_HOST="+name, "HOME="+t.TempDir())
-			said := output(t, cmd, 1)
+			printed := output(t, cmd, 1)
 			for _, want := range []string{"no container engine", want, "start Docker"} {
-				if !strings.Contains(said, want) {
-					t.Errorf("it said %q, without %q", said, want)
+				if !strings.Contains(printed, want) {
+					t.Errorf("output %q, without %q", printed, want)
 				}
 			}
 		})

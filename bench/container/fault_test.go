@@ -25,15 +25,15 @@ func TestContainerIsKilledInMidTrial(t *testing.T) {
 				t.Fatal(err)
 			}
 			if code := h.wait(); code != exitUnmeasured {
-				t.Errorf("exit code %d, want %d\n%s", code, exitUnmeasured, h.said())
+				t.Errorf("exit code %d, want %d\n%s", code, exitUnmeasured, h.printed())
 			}
 			h.leavesNothing(false)
-			h.says(role, "exit code 137")
+			h.wantOutput(role, "exit code 137")
 			r := h.open()
 			if n := outcomes(r); !r.Complete || n[results.OutcomeOK] != trials-1 || n[results.OutcomeFailed] != 1 {
-				t.Fatalf("complete %v, trials %v; want one of %d failed\n%s", r.Complete, n, trials, h.said())
+				t.Fatalf("complete %v, trials %v; want one of %d failed\n%s", r.Complete, n, trials, h.printed())
 			}
-			bad := spoiled(r)[0]
+			bad := notOK(r)[0]
 			if !strings.Contains(bad.Reason, role+" ended: exit code 137 (signal 9, killed)") {
 				t.Errorf("trial %d: reason %q", bad.Index, bad.Reason)
 			}
@@ -47,7 +47,7 @@ func TestContainerIsKilledInMidTrial(t *testing.T) {
 	}
 }
 
-func TestRunSaysWhyThereAreNoContainers(t *testing.T) {
+func TestRunExplainsMissingContainers(t *testing.T) {
 	for name, c := range map[string]struct {
 		args []string
 		want []string
@@ -66,7 +66,7 @@ func TestRunSaysWhyThereAreNoContainers(t *testing.T) {
 			if code := h.wait(); code != exitUnmeasured {
 				t.Errorf("exit code %d, want %d", code, exitUnmeasured)
 			}
-			h.says(c.want...)
+			h.wantOutput(c.want...)
 			h.leavesNothing(false)
 			if n, _ := h.stored(); n != 0 {
 				t.Error("a run was stored")

@@ -58,7 +58,7 @@ const trials = 6
 
 // Exit codes of the command.
 const (
-	exitHeld       = 0
+	exitPassed     = 0
 	exitUnmeasured = 4
 )
 
@@ -142,14 +142,14 @@ func (h *harness) wait() int {
 }
 
 // said returns the whole output, for messages of tests.
-func (h *harness) said() string { return h.stdout.String() + h.stderr.String() }
+func (h *harness) printed() string { return h.stdout.String() + h.stderr.String() }
 
 // until waits until a condition holds.
 func (h *harness) until(what string, condition func() bool) {
 	h.t.Helper()
 	defer func() {
 		if h.t.Failed() {
-			h.t.Log(h.said())
+			h.t.Log(h.printed())
 		}
 	}()
 	until(h.t, what, condition)
@@ -171,7 +171,7 @@ func (h *harness) open() *results.Run {
 	_, id := h.stored()
 	stored, err := results.Open(filepath.Join(h.dir, "runs", id))
 	if err != nil {
-		h.t.Fatalf("%v\n%s", err, h.said())
+		h.t.Fatalf("%v\n%s", err, h.printed())
 	}
 	return stored
 }
@@ -198,7 +198,7 @@ func (h *harness) container(role string) (id string, addr netip.AddrPort) {
 	list, err := h.engine.ContainerList(h.t.Context(), client.ContainerListOptions{Filters: client.Filters{}.
 		Add("label", "floodgate.owner.pid="+strconv.Itoa(h.cmd.Process.Pid), "floodgate.role="+role)})
 	if err != nil || len(list.Items) != 1 || len(list.Items[0].Ports) != 1 {
-		h.t.Fatalf("container %s: %+v, %v\n%s", role, list.Items, err, h.said())
+		h.t.Fatalf("container %s: %+v, %v\n%s", role, list.Items, err, h.printed())
 	}
 	port := list.Items[0].Ports[0]
 	return list.Items[0].ID, netip.AddrPortFrom(port.IP, port.PublicPort)
@@ -236,7 +236,7 @@ func (h *harness) leavesNothing(soon bool) {
 		h.until("no container is left", func() bool { return len(h.containers()) == 0 })
 	}
 	if left := h.containers(); len(left) > 0 {
-		h.t.Errorf("containers are left: %v\n%s", left, h.said())
+		h.t.Errorf("containers are left: %v\n%s", left, h.printed())
 	}
 	h.until("the temporary folder is empty", func() bool {
 		left, _ := os.ReadDir(filepath.Join(h.dir, "tmp"))
@@ -245,11 +245,11 @@ func (h *harness) leavesNothing(soon bool) {
 }
 
 // says checks that the output contains all of the texts.
-func (h *harness) says(want ...string) {
+func (h *harness) wantOutput(want ...string) {
 	h.t.Helper()
 	for _, w := range want {
-		if !strings.Contains(h.said(), w) {
-			h.t.Errorf("no %q in:\n%s", w, h.said())
+		if !strings.Contains(h.printed(), w) {
+			h.t.Errorf("no %q in:\n%s", w, h.printed())
 		}
 	}
 }
@@ -264,7 +264,7 @@ func outcomes(r *results.Run) map[string]int {
 }
 
 // spoiled returns the trials that are not ok.
-func spoiled(r *results.Run) []results.Trial {
+func notOK(r *results.Run) []results.Trial {
 	return slices.DeleteFunc(slices.Clone(r.Trials), func(t results.Trial) bool { return t.Outcome == results.OutcomeOK })
 }
 

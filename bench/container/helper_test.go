@@ -190,7 +190,7 @@ func removeImages(dir string) error {
 		hash := fmt.Sprintf("%x", sha256.Sum256(src))
 		list, err := c.ImageList(context.Background(), client.ImageListOptions{Filters: client.Filters{}.Add("label", "floodgate.binary="+hash)})
 		if client.IsErrConnectionFailed(err) {
-			return nil // there is no engine, and so no image
+			return nil // without an engine there is no image
 		}
 		errs = append(errs, err)
 		for _, i := range list.Items {

@@ -22,21 +22,21 @@ func TestHereRefusesEnginesOfOtherMachines(t *testing.T) {
 		"":                                 false,
 		"%":                                false,
 	} {
-		if err := here(host); (err == nil) != ok {
+		if err := checkLocal(host); (err == nil) != ok {
 			t.Errorf("%q: %v, want it to be here: %v", host, err, ok)
 		}
 	}
 }
 
 func TestTriedNamesWhereNoneAnswers(t *testing.T) {
-	for said, want := range map[string]string{
+	for printed, want := range map[string]string{
 		"rootless Docker not found": "no Docker daemon answers on " + strings.TrimPrefix(client.DefaultDockerHost, "unix://"),
 		"checked path: $XDG_RUNTIME_DIR\nrootless Docker is not supported on Windows": "no Docker daemon answers on " + strings.TrimPrefix(client.DefaultDockerHost, "unix://"),
 		"check host \"tcp://127.0.0.1:1\": it is down?\nrootless Docker not found":    `check host "tcp://127.0.0.1:1": it is down?`,
 		"one\nother\n": "one; other",
 	} {
-		if got := tried(said).Error(); got != want {
-			t.Errorf("%q: %q, want %q", said, got, want)
+		if got := tried(printed).Error(); got != want {
+			t.Errorf("%q: %q, want %q", printed, got, want)
 		}
 	}
 }

@@ -151,11 +151,11 @@ func (e *Engine) Remove(ctx context.Context, leftovers []Leftover) error {
 
 // RemoveSession removes all containers of a session.
 func (e *Engine) RemoveSession(ctx context.Context, session string) error {
-	return e.removeLabelled(ctx, labelSession, session)
+	return e.removeLabeled(ctx, labelSession, session)
 }
 
-// removeLabelled removes all containers with a label.
-func (e *Engine) removeLabelled(ctx context.Context, label, value string) error {
+// removeLabeled removes all containers with a label.
+func (e *Engine) removeLabeled(ctx context.Context, label, value string) error {
 	list, err := e.client.ContainerList(ctx, client.ContainerListOptions{
 		All: true, Filters: client.Filters{}.Add("label", label+"="+value),
 	})

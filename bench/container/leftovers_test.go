@@ -13,8 +13,8 @@ import (
 	"floodgate/bench/container"
 )
 
-// labelled creates a container with labels without starting it.
-func labelled(t *testing.T, image string, labels map[string]string) (id string) {
+// labeled creates a container with labels without starting it.
+func labeled(t *testing.T, image string, labels map[string]string) (id string) {
 	t.Helper()
 	c := docker(t)
 	created, err := c.ContainerCreate(t.Context(), client.ContainerCreateOptions{Config: &api.Config{Image: image, Labels: labels}})
@@ -47,7 +47,7 @@ func found(t *testing.T, e *container.Engine, id string) container.Leftover {
 	return container.Leftover{}
 }
 
-func TestSweepRemovesWhatAKilledProcessLeft(t *testing.T) {
+func TestSweepRemovesLeftoversOfAKilledProcess(t *testing.T) {
 	e := connect(t)
 	killed, living := startOwner(t), startOwner(t)
 	for _, o := range []*owner{killed, living} {
@@ -74,8 +74,8 @@ func TestSweepRemovesWhatAKilledProcessLeft(t *testing.T) {
 	if !exists(t, living.id) {
 		t.Error("what a living process uses was removed")
 	}
-	if said := living.end(); said != "" {
-		t.Error(said)
+	if printed := living.end(); printed != "" {
+		t.Error(printed)
 	}
 	if exists(t, living.id) {
 		t.Error("its owner ended in good order, and it is still there")
@@ -96,13 +96,13 @@ func TestSweepRemovesNothingElse(t *testing.T) {
 		l["floodgate.session"] = "another"
 		l["floodgate.owner.pid"], l["floodgate.owner.start"] = "1", "1000" // process 1 started later than in 1970
 		change(l)
-		return labelled(t, name, l)
+		return labeled(t, name, l)
 	}
 	orphan := changed(func(map[string]string) {})
 	gone := changed(func(l map[string]string) { l["floodgate.owner.pid"] = "2147483647" })
 	stay := map[string]string{
-		"of nobody":        labelled(t, name, nil),
-		"of somebody else": labelled(t, name, map[string]string{"session": "x", "org.testcontainers": "true"}),
+		"unlabeled":        labeled(t, name, nil),
+		"of somebody else": labeled(t, name, map[string]string{"session": "x", "org.testcontainers": "true"}),
 		"of another host":  changed(func(l map[string]string) { l["floodgate.owner.host"] = "elsewhere" }),
 		"without a host":   changed(func(l map[string]string) { delete(l, "floodgate.owner.host") }),
 		"without a PID":    changed(func(l map[string]string) { delete(l, "floodgate.owner.pid") }),
@@ -142,8 +142,8 @@ func TestRemoveSession(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	created := labelled(t, name, map[string]string{"floodgate.session": owner.Session()})
-	other := labelled(t, name, map[string]string{"floodgate.session": owner.Session() + "x"})
+	created := labeled(t, name, map[string]string{"floodgate.session": owner.Session()})
+	other := labeled(t, name, map[string]string{"floodgate.session": owner.Session() + "x"})
 	for range 2 { // the second time there is nothing to remove
 		if err := e.RemoveSession(t.Context(), owner.Session()); err != nil {
 			t.Fatal(err)
@@ -175,7 +175,7 @@ func TestRemoveAnImage(t *testing.T) {
 	}
 	l := container.Leftover{Kind: "image", Name: name, ID: id()}
 	if err := e.Remove(t.Context(), []container.Leftover{l}); err != nil || id() == "" {
-		t.Errorf("what is no orphan was removed: %v", err)
+		t.Errorf("something other than an orphan was removed: %v", err)
 	}
 	l.Orphaned = true
 	if err := e.Remove(t.Context(), []container.Leftover{l}); err != nil || id() != "" {

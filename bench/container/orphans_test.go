@@ -7,13 +7,13 @@ import (
 
 // The next run, or "floodgate doctor --clean", removes what neither its owner nor the
 // reaper could remove. Both leave alone what is in use.
-func TestTheCommandRemovesWhatAKilledProcessLeft(t *testing.T) {
+func TestTheCommandRemovesLeftoversOfAKilledProcess(t *testing.T) {
 	for name, c := range map[string]struct {
-		args []string
-		says string
-		code int
+		args       []string
+		wantOutput string
+		code       int
 	}{
-		"doctor": {[]string{"doctor", "--clean", "--mongo-image", "embedded"}, "removed container ", exitHeld},
+		"doctor": {[]string{"doctor", "--clean", "--mongo-image", "embedded"}, "removed container ", exitPassed},
 		// The image does not exist, so the run ends there.
 		"run": {[]string{"run", "--env", "containers", "--mongo-image", "127.0.0.1:1/none:1", "--out", "runs"}, "a leftover of a killed run", exitUnmeasured},
 	} {
@@ -25,14 +25,14 @@ func TestTheCommandRemovesWhatAKilledProcessLeft(t *testing.T) {
 			orphan := found(t, e, killed.id)
 			h := command(t, t.TempDir(), nil, c.args...)
 			if code := h.wait(); code != c.code {
-				t.Errorf("exit code %d, want %d\n%s", code, c.code, h.said())
+				t.Errorf("exit code %d, want %d\n%s", code, c.code, h.printed())
 			}
-			h.says(c.says, orphan.Name)
+			h.wantOutput(c.wantOutput, orphan.Name)
 			if exists(t, killed.id) || !exists(t, living.id) {
-				t.Errorf("the orphan is there: %v, the other: %v\n%s", exists(t, killed.id), exists(t, living.id), h.said())
+				t.Errorf("the orphan is there: %v, the other: %v\n%s", exists(t, killed.id), exists(t, living.id), h.printed())
 			}
-			if said := living.end(); said != "" {
-				t.Error(said)
+			if printed := living.end(); printed != "" {
+				t.Error(printed)
 			}
 		})
 	}
@@ -46,10 +46,10 @@ func TestTheDoctorListsAndLeaves(t *testing.T) {
 	o.kill()
 	t.Cleanup(func() { removeContainer(t, o.id) })
 	h := command(t, t.TempDir(), nil, "doctor", "--format", "json", "--mongo-image", "embedded")
-	if code := h.wait(); code != exitHeld {
-		t.Errorf("exit code %d\n%s", code, h.said())
+	if code := h.wait(); code != exitPassed {
+		t.Errorf("exit code %d\n%s", code, h.printed())
 	}
-	h.says("process "+strconv.Itoa(o.process.Pid)+", which started it, has ended", "doctor --clean")
+	h.wantOutput("process "+strconv.Itoa(o.process.Pid)+", which started it, has ended", "doctor --clean")
 	if !exists(t, o.id) {
 		t.Error("it was removed")
 	}

@@ -56,11 +56,11 @@ func own(mode string) error {
 	_, _ = io.Copy(io.Discard, os.Stdin) // until the test closes it
 	began := time.Now()
 	died, stopped := r.Err(), r.Stop(5*time.Second)
-	return errors.Join(died, stopped, inTime(time.Since(began)))
+	return errors.Join(died, stopped, checkDuration(time.Since(began)))
 }
 
 // inTime returns an error if an operation without an engine waited for one.
-func inTime(took time.Duration) error {
+func checkDuration(took time.Duration) error {
 	if took > time.Minute {
 		return fmt.Errorf("it took %s", took)
 	}
@@ -91,9 +91,9 @@ func startOwner(t *testing.T, env ...string) *owner {
 	t.Cleanup(o.kill)
 	o.end = func() string {
 		stdin.Close()
-		said, _ := io.ReadAll(stdout)
+		printed, _ := io.ReadAll(stdout)
 		cmd.Wait()
-		return string(said)
+		return string(printed)
 	}
 	var line bytes.Buffer
 	for one := make([]byte, 1); !strings.HasSuffix(line.String(), "\n"); {

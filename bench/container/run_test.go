@@ -17,8 +17,8 @@ import (
 func TestRunInContainers(t *testing.T) {
 	e := available(t)
 	h := run(t, t.TempDir())
-	if code := h.wait(); code != exitHeld {
-		t.Fatalf("exit code %d\n%s", code, h.said())
+	if code := h.wait(); code != exitPassed {
+		t.Fatalf("exit code %d\n%s", code, h.printed())
 	}
 	h.leavesNothing(false)
 	r := h.open()
@@ -83,7 +83,7 @@ func TestRunIsStoppedAndResumed(t *testing.T) {
 				if code != exitUnmeasured {
 					t.Errorf("exit code %d, want %d", code, exitUnmeasured)
 				}
-				h.says("interrupted", "--resume "+id)
+				h.wantOutput("interrupted", "--resume "+id)
 				h.leavesNothing(false)
 			} else {
 				h.leavesNothing(true)
@@ -93,8 +93,8 @@ func TestRunIsStoppedAndResumed(t *testing.T) {
 				t.Fatalf("complete %v with %d trials", before.Complete, len(before.Trials))
 			}
 			again := command(t, h.dir, nil, "run", "--resume", id, "--out", "runs")
-			if code := again.wait(); code != exitHeld {
-				t.Fatalf("exit code %d\n%s", code, again.said())
+			if code := again.wait(); code != exitPassed {
+				t.Fatalf("exit code %d\n%s", code, again.printed())
 			}
 			again.leavesNothing(false)
 			after := again.open()
@@ -136,13 +136,13 @@ func TestRunWithANamedImage(t *testing.T) {
 		t.Fatal(err)
 	}
 	if code := h.wait(); code != exitUnmeasured {
-		t.Fatalf("exit code %d, want %d\n%s", code, exitUnmeasured, h.said())
+		t.Fatalf("exit code %d, want %d\n%s", code, exitUnmeasured, h.printed())
 	}
 	h.leavesNothing(false)
 	_, id := h.stored()
 	again := command(t, dir, nil, "run", "--resume", id, "--out", "runs")
-	if code := again.wait(); code != exitHeld {
-		t.Fatalf("exit code %d\n%s", code, again.said())
+	if code := again.wait(); code != exitPassed {
+		t.Fatalf("exit code %d\n%s", code, again.printed())
 	}
 	again.leavesNothing(false)
 	env := again.open().Header.Environment

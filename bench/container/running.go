@@ -67,7 +67,7 @@ func (e *Engine) watch(ctx context.Context, s Spec, id string) (*Running, error)
 		code, state := e.wait(background, id)
 		select { // the last words
 		case <-written:
-		case <-time.After(farewell / 2):
+		case <-time.After(endTimeout / 2):
 		}
 		r.code = code
 		r.death = &child.Death{Name: s.Name, State: state, Log: child.Tail(s.Log)}
@@ -76,8 +76,8 @@ func (e *Engine) watch(ctx context.Context, s Spec, id string) (*Running, error)
 	return r, nil
 }
 
-// farewell bounds the wait for the engine's answer about the end of a container.
-const farewell = 2 * time.Second
+// endTimeout bounds the wait for the engine's answer about the end of a container.
+const endTimeout = 2 * time.Second
 
 // describe returns the record of a container from the engine's description.
 func describe(name, image string, info container.InspectResponse) results.Container {
@@ -163,7 +163,7 @@ func (r *Running) await(ctx context.Context) error {
 		case <-r.done:
 			return r.engine.ended(r.spec, r.code, r.death.State)
 		case <-running.Done():
-			return r.because(running, err)
+			return r.awaitError(running, err)
 		case <-time.After(retryDelay):
 		}
 	}
@@ -171,9 +171,9 @@ func (r *Running) await(ctx context.Context) error {
 
 var errEnded = errors.New("the container has ended")
 
-// because returns the error of await after the end of its context; err is the error of the
+// awaitError returns the error of await after the end of its context; err is the error of the
 // last attempt.
-func (r *Running) because(running context.Context, err error) error {
+func (r *Running) awaitError(running context.Context, err error) error {
 	cause := context.Cause(running)
 	var unusable *UnusableError
 	switch {
@@ -230,7 +230,7 @@ func (r *Running) Stop(grace time.Duration) error {
 	err := r.engine.remove(ctx, r.id)
 	select { // the engine reports its end within a moment, if it answers
 	case <-r.done:
-	case <-time.After(farewell):
+	case <-time.After(endTimeout):
 	}
 	r.cancel()
 	r.wg.Wait()

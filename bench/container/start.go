@@ -161,7 +161,7 @@ func (e *Engine) discard(id string) error {
 func (e *Engine) discardMarked(mark string) error {
 	ctx, cancel := context.WithTimeout(context.Background(), discardTimeout)
 	defer cancel()
-	if err := e.removeLabelled(ctx, labelMark, mark); err != nil {
+	if err := e.removeLabeled(ctx, labelMark, mark); err != nil {
 		return fmt.Errorf("a container may be left over: %w", err)
 	}
 	return nil

@@ -107,7 +107,7 @@ func TestStop(t *testing.T) {
 	}
 }
 
-func TestErrSaysHowItEnded(t *testing.T) {
+func TestErrDescribesTheEnd(t *testing.T) {
 	kill := func(t *testing.T, id string) {
 		if _, err := docker(t).ContainerKill(t.Context(), id, client.ContainerKillOptions{Signal: "KILL"}); err != nil {
 			t.Fatal(err)
@@ -192,7 +192,7 @@ func TestStartFails(t *testing.T) {
 }
 
 // The request to a container that ends is canceled before its timeout.
-func TestStartOfWhatEndsWhileItIsAsked(t *testing.T) {
+func TestContainerEndsDuringItsReadinessCheck(t *testing.T) {
 	_, err := start(t, connect(t), "hog", func(s *container.Spec) {
 		s.Limits.Memory = 32 << 20
 		s.Ready = func(ctx context.Context, _ netip.AddrPort) error {
@@ -208,7 +208,7 @@ func TestStartOfWhatEndsWhileItIsAsked(t *testing.T) {
 	}
 }
 
-func TestStartIsCancelled(t *testing.T) {
+func TestStartIsCanceled(t *testing.T) {
 	e := connect(t)
 	ctx, cancel := context.WithCancelCause(t.Context())
 	enough := errors.New("enough")

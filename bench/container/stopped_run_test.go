@@ -26,11 +26,11 @@ func TestTheEngineIsStoppedInMidRun(t *testing.T) {
 		t.Errorf("exit code %d, want %d", code, exitUnmeasured)
 	}
 	_, id := h.stored()
-	h.says("the docker API at "+d.host, "--resume "+id)
+	h.wantOutput("the docker API at "+d.host, "--resume "+id)
 	if r := h.open(); r.Complete || outcomes(r)[results.OutcomeOK] < 2 {
 		t.Errorf("complete %v, trials %v", r.Complete, outcomes(r))
 	}
 	if t.Failed() {
-		t.Log(h.said())
+		t.Log(h.printed())
 	}
 }

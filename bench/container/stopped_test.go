@@ -136,10 +136,10 @@ func TestTheEngineIsStopped(t *testing.T) {
 	d := startDockerd(t)
 	o := startOwner(t, "DOCKER_HOST="+d.host)
 	d.stop()
-	said := o.end()
+	printed := o.end()
 	for _, want := range []string{"stand-in ended: ", "I serve", "could not remove container", d.host} {
-		if !strings.Contains(said, want) {
-			t.Errorf("no %q in: %s", want, said)
+		if !strings.Contains(printed, want) {
+			t.Errorf("no %q in: %s", want, printed)
 		}
 	}
 }

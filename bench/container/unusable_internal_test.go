@@ -15,7 +15,7 @@ import (
 
 // asked returns the error of await for a container that never answers. change may change
 // its behavior.
-func asked(ctx context.Context, change func(*Running)) error {
+func awaitUnreachable(ctx context.Context, change func(*Running)) error {
 	listening := make(chan struct{})
 	close(listening)
 	r := &Running{
@@ -38,7 +38,7 @@ func TestPortThatCannotBeReached(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		began := time.Now()
-		err := asked(ctx, func(*Running) {})
+		err := awaitUnreachable(ctx, func(*Running) {})
 		var unusable *UnusableError
 		if !errors.As(err, &unusable) || !strings.Contains(err.Error(), "container database listens, but its port, published on 127.0.0.1:4711, cannot be reached: connection refused") ||
 			!strings.Contains(unusable.Advice, "--network host") || !strings.Contains(unusable.Advice, "--env embedded") {
@@ -72,7 +72,7 @@ func TestPortThatCanBeReached(t *testing.T) {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 				defer cancel()
 				good := time.Now().Add(30 * time.Second)
-				err := asked(ctx, func(r *Running) {
+				err := awaitUnreachable(ctx, func(r *Running) {
 					r.spec.Ready = func(context.Context, netip.AddrPort) error {
 						if time.Now().Before(good) {
 							return errRefused
@@ -95,11 +95,11 @@ func TestAwaitEndsWithItsContextOrTheContainer(t *testing.T) {
 		enough := errors.New("not ready after 1m0s")
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Minute, enough)
 		defer cancel()
-		if err := asked(ctx, never); !errors.Is(err, enough) || !errors.Is(err, errRefused) {
+		if err := awaitUnreachable(ctx, never); !errors.Is(err, enough) || !errors.Is(err, errRefused) {
 			t.Errorf("error %v, want the cause and the last try", err)
 		}
 		// A container that ends is not reported as unreachable.
-		err := asked(t.Context(), func(r *Running) {
+		err := awaitUnreachable(t.Context(), func(r *Running) {
 			r.spec.Ready = func(ctx context.Context, _ netip.AddrPort) error { <-ctx.Done(); return ctx.Err() }
 			time.AfterFunc(time.Second, func() {
 				r.code, r.death = 3, &child.Death{State: exitState(3)}

@@ -27,9 +27,9 @@ func (s sources) cores() Check {
 		if s.procs < s.cpus {
 			do += "; check whether GOMAXPROCS is set:\nunset GOMAXPROCS"
 		}
-		return doubt(name, found, do)
+		return warning(name, found, do)
 	}
-	return fine(name, found)
+	return passed(name, found)
 }
 
 // frequency checks whether the speed of the cores can change during a run.
@@ -47,9 +47,9 @@ func (s sources) frequency() Check {
 	heat := "let it cool down, or use a machine with better cooling: throttling causes drift within a run"
 	switch {
 	case len(governors) == 0 && throttled > 0:
-		return doubt(name, fmt.Sprintf("throttled %s times since the machine was started", text.Count(throttled)), heat)
+		return warning(name, fmt.Sprintf("throttled %s times since the machine was started", text.Count(throttled)), heat)
 	case len(governors) == 0:
-		return unseen(name, "no governor is visible, as in most virtual machines", "no action is possible here; blocks in random order remove the drift from comparisons")
+		return unknown(name, "no governor is visible, as in most virtual machines", "no action is possible here; blocks in random order remove the drift from comparisons")
 	}
 	found := "governor " + strings.Join(governors, ", ")
 	if throttled > 0 {
@@ -57,11 +57,11 @@ func (s sources) frequency() Check {
 	}
 	switch {
 	case len(governors) > 1 || governors[0] != "performance":
-		return doubt(name, found, "keep the cores at a constant speed while measuring:\nsudo cpupower frequency-set -g performance")
+		return warning(name, found, "keep the cores at a constant speed while measuring:\nsudo cpupower frequency-set -g performance")
 	case throttled > 0:
-		return doubt(name, found, heat)
+		return warning(name, found, heat)
 	}
-	return fine(name, found)
+	return passed(name, found)
 }
 
 // Thresholds of the load, as shares of all cores' time.
@@ -75,12 +75,12 @@ func (s sources) load(ctx context.Context) Check {
 	const name = "background load"
 	before, err := machine.ParseStat(s.read("proc/stat"))
 	if err != nil {
-		return notHere(name)
+		return notOnThisSystem(name)
 	}
 	s.watch(ctx)
 	then, err := machine.ParseStat(s.read("proc/stat"))
 	if err != nil || then.Total <= before.Total {
-		return unseen(name, "the kernel does not count CPU time in /proc/stat", "check it yourself:\ntop")
+		return unknown(name, "the kernel does not count CPU time in /proc/stat", "check it yourself:\ntop")
 	}
 	total := float64(then.Total - before.Total)
 	busy := float64(then.Busy-min(before.Busy, then.Busy)) / total
@@ -91,11 +91,11 @@ func (s sources) load(ctx context.Context) Check {
 	}
 	switch {
 	case stolen > stealBound:
-		return doubt(name, found, "use a machine that is not shared, or run at another time; trials that are disturbed become invalid")
+		return warning(name, found, "use a machine that is not shared, or run at another time; trials that are disturbed become invalid")
 	case busy > busyBound:
-		return doubt(name, found, "end other programs; list them with\nps aux --sort=-%cpu | head")
+		return warning(name, found, "end other programs; list them with\nps aux --sort=-%cpu | head")
 	}
-	return fine(name, found)
+	return passed(name, found)
 }
 
 // ticks holds measurements of the clocks.
@@ -129,7 +129,7 @@ func (s sources) clock(ctx context.Context) Check {
 	}
 	t := s.ticks(ctx)
 	if len(t.timer) == 0 || len(t.mock) == 0 {
-		return unseen(name, "not measured: interrupted", "run it again")
+		return unknown(name, "not measured: interrupted", "run it again")
 	}
 	found := fmt.Sprintf("time.Now %v", t.now)
 	if source != "" {
@@ -141,20 +141,20 @@ func (s sources) clock(ctx context.Context) Check {
 	case slow || t.now > nowBound:
 		do := "the clock's own cost hides latencies of microseconds; use a machine whose source is tsc or kvm-clock, or list the available sources:\n" +
 			"cat /sys/devices/system/clocksource/clocksource0/available_clocksource"
-		return doubt(name, found, do)
-	case middle(t.mock) > lateBound || slices.Max(t.mock) > latestBound:
-		return doubt(name, found, "the machine is busy or a slow virtual machine: end other programs; trials in which the mock upstream is late become invalid")
+		return warning(name, found, do)
+	case median(t.mock) > lateBound || slices.Max(t.mock) > latestBound:
+		return warning(name, found, "the machine is busy or a slow virtual machine: end other programs; trials in which the mock upstream is late become invalid")
 	case source == "":
-		return unseen(name, found, "no action is needed if time.Now is below "+nowBound.String()+": its clock source cannot be read")
+		return unknown(name, found, "no action is needed if time.Now is below "+nowBound.String()+": its clock source cannot be read")
 	}
-	return fine(name, found)
+	return passed(name, found)
 }
 
 func lateness(sorted []time.Duration) string {
-	return fmt.Sprintf("%s, %s", text.Short(middle(sorted)), text.Short(slices.Max(sorted)))
+	return fmt.Sprintf("%s, %s", text.Short(median(sorted)), text.Short(slices.Max(sorted)))
 }
 
-func middle(sorted []time.Duration) time.Duration { return sorted[len(sorted)/2] }
+func median(sorted []time.Duration) time.Duration { return sorted[len(sorted)/2] }
 
 // measureTicks takes about two tenths of a second.
 func measureTicks(ctx context.Context) ticks {

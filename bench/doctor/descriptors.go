@@ -64,10 +64,10 @@ func (s sources) descriptors(all []need) Check {
 	const name = "nofile"
 	l, err := s.noFile()
 	if errors.Is(err, errors.ErrUnsupported) {
-		return unseen(name, runtime.GOOS+" has no such limit for a process", "no action is possible: sut.nofile has no effect here; use Linux to measure how programs run out of descriptors")
+		return unknown(name, runtime.GOOS+" has no such limit for a process", "no action is possible: sut.nofile has no effect here; use Linux to measure how programs run out of descriptors")
 	}
 	if err != nil {
-		return unseen(name, err.Error(), "check it yourself:\nulimit -Hn")
+		return unknown(name, err.Error(), "check it yourself:\nulimit -Hn")
 	}
 	l.raise = s.mayRaise(l.raise)
 	var short []string
@@ -86,11 +86,11 @@ func (s sources) descriptors(all []need) Check {
 	do := fmt.Sprintf("raise the hard limit as root and start from that shell (systemd: LimitNOFILE=%d; Docker: --ulimit nofile=%d):\nulimit -n %d", most, most, most)
 	switch {
 	case len(short) == 0:
-		return fine(name, fmt.Sprintf("%s; the scenarios need %s", found, text.Count(most)))
+		return passed(name, fmt.Sprintf("%s; the scenarios need %s", found, text.Count(most)))
 	case len(short) == len(all):
-		return fault(name, found+": too low for all scenarios: "+strings.Join(short, ", "), do)
+		return failed(name, found+": too low for all scenarios: "+strings.Join(short, ", "), do)
 	}
-	return doubt(name, found+": "+strings.Join(short, ", "), do)
+	return warning(name, found+": "+strings.Join(short, ", "), do)
 }
 
 // capSysResource is the number of the capability to raise hard limits.

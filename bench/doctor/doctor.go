@@ -143,20 +143,20 @@ func allOK(checks []Check) bool {
 	return true
 }
 
-func fine(name, found string) Check { return Check{Name: name, Status: OK, Found: found} }
-func doubt(name, found, do string) Check {
+func passed(name, found string) Check { return Check{Name: name, Status: OK, Found: found} }
+func warning(name, found, do string) Check {
 	return Check{Name: name, Status: Warning, Found: found, Advice: do}
 }
-func fault(name, found, do string) Check {
+func failed(name, found, do string) Check {
 	return Check{Name: name, Status: Failed, Found: found, Advice: do}
 }
 
-// unseen returns a check without an observation, with a remedy.
-func unseen(name, found, do string) Check {
+// unknown returns a check without an observation, with a remedy.
+func unknown(name, found, do string) Check {
 	return Check{Name: name, Status: Unknown, Found: found, Advice: do}
 }
 
-// notHere returns a check that this system does not support.
-func notHere(name string) Check {
-	return unseen(name, "cannot be examined on "+runtime.GOOS, "no action is needed: a run starts without it; check it with the tools of the system")
+// notOnThisSystem returns a check that this system does not support.
+func notOnThisSystem(name string) Check {
+	return unknown(name, "cannot be examined on "+runtime.GOOS, "no action is needed: a run starts without it; check it with the tools of the system")
 }

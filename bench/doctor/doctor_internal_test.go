@@ -37,6 +37,6 @@ func expect(t *testing.T, c Check, status Status, words ...string) {
 func wellFormed(t *testing.T, c Check) {
 	t.Helper()
 	if c.Name == "" || c.Found == "" || (c.Status == OK) != (c.Advice == "") {
-		t.Errorf("%+v: a check has a name and what was found, and what to do unless it is ok", c)
+		t.Errorf("%+v: a check must have a name, a finding and, unless it is ok, advice", c)
 	}
 }

@@ -44,12 +44,12 @@ func (s sources) engine(ctx context.Context, o Options) (Engine, []Check) {
 	e, err := connect(ctx, o)
 	if err != nil {
 		return nil, []Check{
-			doubt(name, err.Error(), s.startEngine(err)),
-			unseen(build, noEngine, "see "+name),
-			unseen(pull, noEngine, "see "+name),
+			warning(name, err.Error(), s.startEngine(err)),
+			unknown(build, noEngine, "see "+name),
+			unknown(pull, noEngine, "see "+name),
 		}
 	}
-	return e, []Check{fine(name, e.Version()), canBuild(e, build, o.Executable), canPull(ctx, e, pull, o.MongoImage)}
+	return e, []Check{passed(name, e.Version()), canBuild(e, build, o.Executable), canPull(ctx, e, pull, o.MongoImage)}
 }
 
 func (s sources) startEngine(err error) string {
@@ -74,21 +74,21 @@ func connect(ctx context.Context, o Options) (Engine, error) {
 
 func canBuild(e Engine, name, executable string) Check {
 	if err := e.CanBuild(executable); err != nil {
-		return doubt(name, err.Error(), "build the program statically and run the result, or avoid containers with --env embedded:\nCGO_ENABLED=0 go build -o floodgate ./bench")
+		return warning(name, err.Error(), "build the program statically and run the result, or avoid containers with --env embedded:\nCGO_ENABLED=0 go build -o floodgate ./bench")
 	}
-	return fine(name, "an image can be made from this program")
+	return passed(name, "an image can be made from this program")
 }
 
 func canPull(ctx context.Context, e Engine, name, image string) Check {
 	if image == OwnImage {
-		return fine(name, "the database's image is made from this program, too")
+		return passed(name, "the database's image is made from this program, too")
 	}
 	ctx, cancel := context.WithTimeout(ctx, registryTimeout)
 	defer cancel()
 	if err := e.Available(ctx, image); err != nil {
-		return doubt(name, fmt.Sprintf("%s: %v", image, err), fmt.Sprintf("use the built-in database in a container (--mongo-image %s), or copy the image from a machine that has it:\ndocker save %s | gzip > image.tar.gz\ndocker load -i image.tar.gz", OwnImage, image))
+		return warning(name, fmt.Sprintf("%s: %v", image, err), fmt.Sprintf("use the built-in database in a container (--mongo-image %s), or copy the image from a machine that has it:\ndocker save %s | gzip > image.tar.gz\ndocker load -i image.tar.gz", OwnImage, image))
 	}
-	return fine(name, image+" is present or can be pulled")
+	return passed(name, image+" is present or can be pulled")
 }
 
 // toolchain checks the Go toolchain, which is needed only to build images if this program is
@@ -99,11 +99,11 @@ func (s sources) toolchain(executable string) Check {
 	version, path, err := s.goVersion()
 	switch {
 	case err == nil:
-		return fine(name, strings.TrimSpace(version)+" at "+path)
+		return passed(name, strings.TrimSpace(version)+" at "+path)
 	case static == nil:
-		return fine(name, "none, but it is not needed: images are made from this program, which is static")
+		return passed(name, "none, but it is not needed: images are made from this program, which is static")
 	}
-	return doubt(name, fmt.Sprintf("none, and images cannot be made from this program: %v", static),
+	return warning(name, fmt.Sprintf("none, and images cannot be made from this program: %v", static),
 		"install Go (https://go.dev/dl), or build the program statically on a machine that has it; runs with --env embedded need neither:\nCGO_ENABLED=0 go build -o floodgate ./bench")
 }
 

@@ -69,7 +69,7 @@ func TestExamineThisMachine(t *testing.T) {
 // An environment can run only if all of its checks are known to pass.
 func TestJSON(t *testing.T) {
 	var out bytes.Buffer
-	if err := (Report{Checks: []Check{fault("a", "b", "c\nd"), fine("e", "f")}}).JSON(&out); err != nil {
+	if err := (Report{Checks: []Check{failed("a", "b", "c\nd"), passed("e", "f")}}).JSON(&out); err != nil {
 		t.Fatal(err)
 	}
 	var got struct {

@@ -26,29 +26,29 @@ func (s sources) folders(o Options) Check {
 	for _, prefix := range o.Prefixes {
 		paths, err := scratch.Orphans(o.Temporary, prefix)
 		if err != nil {
-			return unseen(name, err.Error(), "set TMPDIR to a readable folder")
+			return unknown(name, err.Error(), "set TMPDIR to a readable folder")
 		}
 		for _, p := range paths {
 			found = append(found, filepath.Base(p))
 		}
 	}
 	if len(found) == 0 {
-		return fine(name, "none in "+o.Temporary)
+		return passed(name, "none in "+o.Temporary)
 	}
-	return doubt(name, fmt.Sprintf("of killed processes in %s: %s", o.Temporary, some(found)), "remove them:\n"+cleanCommand)
+	return warning(name, fmt.Sprintf("of killed processes in %s: %s", o.Temporary, firstFew(found)), "remove them:\n"+cleanCommand)
 }
 
 // leftovers checks for orphaned containers and unused images of this program.
 func leftovers(ctx context.Context, e Engine, executable string) Check {
 	const name = "old containers"
 	if e == nil {
-		return unseen(name, noEngine, "see docker")
+		return unknown(name, noEngine, "see docker")
 	}
 	ctx, cancel := context.WithTimeout(ctx, listTimeout)
 	defer cancel()
 	all, err := e.Leftovers(ctx, executable)
 	if err != nil {
-		return unseen(name, err.Error(), "check it yourself:\ndocker ps -a --filter label=floodgate.session")
+		return unknown(name, err.Error(), "check it yourself:\ndocker ps -a --filter label=floodgate.session")
 	}
 	var old []string
 	used := 0
@@ -64,9 +64,9 @@ func leftovers(ctx context.Context, e Engine, executable string) Check {
 		rest = fmt.Sprintf("; %d in use or not from this machine", used)
 	}
 	if len(old) == 0 {
-		return fine(name, "none"+rest)
+		return passed(name, "none"+rest)
 	}
-	return doubt(name, some(old)+rest, "remove them:\n"+cleanCommand)
+	return warning(name, firstFew(old)+rest, "remove them:\n"+cleanCommand)
 }
 
 // unfinished checks for stored runs that can be resumed. They do no harm and are not removed.
@@ -74,7 +74,7 @@ func unfinished(root string) Check {
 	const name = "unfinished runs"
 	all, err := results.List(root)
 	if err != nil {
-		return unseen(name, err.Error(), "choose the folder of the runs with --out")
+		return unknown(name, err.Error(), "choose the folder of the runs with --out")
 	}
 	var found []string
 	last := ""
@@ -85,9 +85,9 @@ func unfinished(root string) Check {
 		}
 	}
 	if len(found) == 0 {
-		return fine(name, "none in "+root)
+		return passed(name, "none in "+root)
 	}
-	return doubt(name, some(found), fmt.Sprintf("unless they are still running, resume them or remove their folders in %s:\nfloodgate run --out %s --resume %s", root, quote(root), last))
+	return warning(name, firstFew(found), fmt.Sprintf("unless they are still running, resume them or remove their folders in %s:\nfloodgate run --out %s --resume %s", root, quote(root), last))
 }
 
 // Clean removes the orphaned temporary directories, containers and images of this program,
@@ -124,8 +124,8 @@ func Clean(ctx context.Context, o Options) (removed []string, err error) {
 	return removed, errors.Join(errs...)
 }
 
-// some lists the first few names.
-func some(all []string) string {
+// firstFew lists the first few names.
+func firstFew(all []string) string {
 	const most = 3
 	if len(all) <= most {
 		return strings.Join(all, ", ")
@@ -139,7 +139,7 @@ func (s sources) processes(children []string) Check {
 	const name = "old processes"
 	entries, err := fs.ReadDir(s.files, "proc")
 	if err != nil {
-		return notHere(name)
+		return notOnThisSystem(name)
 	}
 	var found, pids []string
 	for _, e := range entries {
@@ -152,9 +152,9 @@ func (s sources) processes(children []string) Check {
 		}
 	}
 	if len(found) == 0 {
-		return fine(name, "none")
+		return passed(name, "none")
 	}
-	return doubt(name, some(found), "end them, unless their parent has just ended:\nkill "+strings.Join(pids, " "))
+	return warning(name, firstFew(found), "end them, unless their parent has just ended:\nkill "+strings.Join(pids, " "))
 }
 
 // orphan returns the subcommand of a child of this program whose parent has died, so that

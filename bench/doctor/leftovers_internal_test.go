@@ -30,7 +30,7 @@ func orphanFolder(t *testing.T, parent string) string {
 	return dir
 }
 
-func TestCleanRemovesWhatIsOrphanedAndNothingElse(t *testing.T) {
+func TestCleanRemovesOnlyOrphans(t *testing.T) {
 	tmp := t.TempDir()
 	dead := orphanFolder(t, tmp)
 	alive, err := scratch.New(tmp, prefix)

@@ -15,9 +15,9 @@ import (
 func (s sources) loopback(ctx context.Context) Check {
 	const name = "loopback"
 	if err := s.dial(ctx); err != nil {
-		return fault(name, err.Error(), "all servers of a run listen on 127.0.0.1: bring the interface up, and make sure that no firewall or sandbox blocks it:\nsudo ip link set lo up")
+		return failed(name, err.Error(), "all servers of a run listen on 127.0.0.1: bring the interface up, and make sure that no firewall or sandbox blocks it:\nsudo ip link set lo up")
 	}
-	return fine(name, "listened and connected on 127.0.0.1")
+	return passed(name, "listened and connected on 127.0.0.1")
 }
 
 func dialLoopback(ctx context.Context) error {
@@ -46,7 +46,7 @@ func dialLoopback(ctx context.Context) error {
 // A closed connection keeps its port for a minute, or for a second if the kernel may reuse it.
 const (
 	timeWait      = 60
-	leastPorts    = 512
+	minPorts      = 512
 	wantedPorts   = 4096
 	wantedPerSec  = 200
 	reuseNever    = "0"
@@ -59,7 +59,7 @@ func (s sources) ports() Check {
 	const name = "ephemeral ports"
 	var low, high int
 	if _, err := fmt.Sscan(s.read("proc/sys/net/ipv4/ip_local_port_range"), &low, &high); err != nil || high < low {
-		return notHere(name)
+		return notOnThisSystem(name)
 	}
 	waiting, _ := s.waiting()
 	reuse := s.read("proc/sys/net/ipv4/tcp_tw_reuse")
@@ -79,12 +79,12 @@ func (s sources) ports() Check {
 	}
 	again := reuse != reuseNever && reuse != ""
 	switch {
-	case ports < leastPorts:
-		return fault(name, found, do)
+	case ports < minPorts:
+		return failed(name, found, do)
 	case ports < wantedPorts || !again && ports/timeWait < wantedPerSec:
-		return doubt(name, found, do)
+		return warning(name, found, do)
 	}
-	return fine(name, found)
+	return passed(name, found)
 }
 
 // waiting returns the number of closed connections that still hold a port.

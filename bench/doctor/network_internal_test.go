@@ -26,7 +26,7 @@ func TestDescriptors(t *testing.T) {
 		{"without being root", limits{hard: 3000}, nil, able, OK, "3,000"},
 		{"not for the servers", limits{hard: 1024, raise: true}, nil, able, Warning, "big needs 3,000"},
 		{"root that may not", limits{hard: 1024, raise: true}, nil, unable, Warning, "ulimit -n 4096"},
-		{"root where there are no capabilities", limits{hard: 3000, raise: true}, nil, "", OK, "3,000"},
+		{"root without capabilities", limits{hard: 3000, raise: true}, nil, "", OK, "3,000"},
 		{"nonsense", limits{hard: 1024, raise: true}, nil, "CapEff:\tx", Warning, "4,096"},
 		{"no such limit", limits{}, errors.ErrUnsupported, "", Unknown, "no such limit"},
 		{"unknown", limits{}, errors.New("denied"), "", Unknown, "ulimit -Hn"},

@@ -17,9 +17,9 @@ const (
 
 // Below the first limit no run starts, and below the second one it may not finish.
 const (
-	leastMemory, wantedMemory = 256 * mebibyte, gibibyte
-	leastDisk, wantedDisk     = 100 * mebibyte, gibibyte
-	leastFiles                = 1000
+	minMemory, wantedMemory = 256 * mebibyte, gibibyte
+	minDisk, wantedDisk     = 100 * mebibyte, gibibyte
+	minFiles                = 1000
 )
 
 // memory checks the memory that is available to all processes of a run together.
@@ -27,7 +27,7 @@ func (s sources) memory() Check {
 	const name = "memory"
 	n, err := s.available()
 	if err != nil {
-		return unseen(name, err.Error(), "check it yourself (a run takes about 1 GiB):\nfree -h")
+		return unknown(name, err.Error(), "check it yourself (a run takes about 1 GiB):\nfree -h")
 	}
 	found := text.Bytes(int64(n)) + " available"
 	if left, ok := s.machine().MemoryLeft(); ok && left < n {
@@ -36,44 +36,44 @@ func (s sources) memory() Check {
 	}
 	do := fmt.Sprintf("free memory, or raise the limit: a run of the scenarios takes about %s", text.Bytes(wantedMemory))
 	switch {
-	case n < leastMemory:
-		return fault(name, found, do)
+	case n < minMemory:
+		return failed(name, found, do)
 	case n < wantedMemory:
-		return doubt(name, found, do)
+		return warning(name, found, do)
 	}
-	return fine(name, found)
+	return passed(name, found)
 }
 
 // space checks whether the directory, or its nearest existing ancestor, is writable and has
 // enough space.
 func (s sources) space(name, folder string) Check {
 	dir := existing(folder)
-	do := elsewhere(name) + ", or free space:\ndf -h " + quote(dir)
+	do := folderAdvice(name) + ", or free space:\ndf -h " + quote(dir)
 	r, err := s.free(dir)
 	if err != nil {
-		return unseen(name, err.Error(), do)
+		return unknown(name, err.Error(), do)
 	}
 	found := fmt.Sprintf("%s free for %s", text.Bytes(int64(r.bytes)), folder)
-	if r.bytes < leastDisk {
-		return fault(name, found, do)
+	if r.bytes < minDisk {
+		return failed(name, found, do)
 	}
-	if r.known && r.files < leastFiles {
-		return fault(name, fmt.Sprintf("%s, but only %s more files", found, text.Count(r.files)), do+"\ndf -i "+quote(dir))
+	if r.known && r.files < minFiles {
+		return failed(name, fmt.Sprintf("%s, but only %s more files", found, text.Count(r.files)), do+"\ndf -i "+quote(dir))
 	}
 	if err := s.writable(dir); err != nil {
-		return fault(name, fmt.Sprintf("%s cannot be written to: %v", dir, err), do)
+		return failed(name, fmt.Sprintf("%s cannot be written to: %v", dir, err), do)
 	}
 	if err := s.lockable(dir); err != nil {
-		return fault(name, err.Error(), elsewhere(name)+", on a local file system: runs and databases are locked while they are being written")
+		return failed(name, err.Error(), folderAdvice(name)+", on a local file system: runs and databases are locked while they are being written")
 	}
 	if r.bytes < wantedDisk {
-		return doubt(name, found, do)
+		return warning(name, found, do)
 	}
-	return fine(name, found)
+	return passed(name, found)
 }
 
-// elsewhere describes how to use another directory for the disk of that name.
-func elsewhere(name string) string {
+// folderAdvice describes how to use another directory for the disk of that name.
+func folderAdvice(name string) string {
 	if name == "disk for data" {
 		return "set TMPDIR to another folder"
 	}
@@ -87,12 +87,12 @@ func (s sources) programs(folder string) Check {
 	var refused *scratch.ExecError
 	switch {
 	case errors.As(err, &refused):
-		return doubt(name, fmt.Sprintf("programs in %s cannot be executed: %v", folder, refused.Err),
+		return warning(name, fmt.Sprintf("programs in %s cannot be executed: %v", folder, refused.Err),
 			"gate diff builds and executes programs there; the folder may be mounted noexec, so set TMPDIR to one that is not:\nfindmnt -T "+quote(folder)+"\nexport TMPDIR=\"$HOME/tmp\"")
 	case err != nil:
-		return unseen(name, err.Error(), "set TMPDIR to a writable folder:\nls -ld "+quote(folder))
+		return unknown(name, err.Error(), "set TMPDIR to a writable folder:\nls -ld "+quote(folder))
 	}
-	return fine(name, "can be executed in "+folder)
+	return passed(name, "can be executed in "+folder)
 }
 
 // existing returns the path or its nearest existing ancestor, which may be a file.

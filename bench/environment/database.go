@@ -35,7 +35,7 @@ func (e *Environment) startMongo(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	client, version, err := e.meet(ctx, m.uri)
+	client, version, err := e.connectWithVersion(ctx, m.uri)
 	if err != nil {
 		return errors.Join(err, m.Stop(stopGrace))
 	}
@@ -50,8 +50,8 @@ func (e *Environment) startMongo(ctx context.Context) error {
 	return nil
 }
 
-// meet returns a long-lived client of the database and its version.
-func (e *Environment) meet(ctx context.Context, uri string) (*driver.Client, string, error) {
+// connectWithVersion returns a long-lived client of the database and its version.
+func (e *Environment) connectWithVersion(ctx context.Context, uri string) (*driver.Client, string, error) {
 	client, err := e.connect(ctx, uri)
 	if err != nil {
 		return nil, "", err

@@ -22,7 +22,7 @@ func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("in vain: %s", what)
+			t.Fatalf("timed out waiting until %s", what)
 		}
 	}
 }
@@ -69,7 +69,7 @@ func TestKilledChildIsRestarted(t *testing.T) {
 		signal(t, e.PIDs()[name], syscall.SIGKILL)
 		await(t, name+" is known to have died", func() bool { return len(e.Died()) == 1 })
 		if err := useWithin(t, e, "dead", 100*time.Millisecond); err == nil { // no timeout would be long enough
-			t.Errorf("%s is dead, but all works", name)
+			t.Errorf("%s is dead, but the item was written", name)
 		}
 		died, err := e.Ensure(t.Context())
 		if err != nil || len(died) != 1 || !strings.HasPrefix(died[0], name+" ended: signal: killed") {
@@ -120,7 +120,7 @@ func TestHungChildIsReplaced(t *testing.T) {
 	}
 }
 
-func TestInterruptIsTheParentsBusiness(t *testing.T) {
+func TestChildrenIgnoreInterrupts(t *testing.T) {
 	e := start(t, environment.Options{Link: true})
 	for name, pid := range e.PIDs() {
 		if group, err := syscall.Getpgid(pid); err != nil || group != pid {
@@ -190,7 +190,7 @@ func TestKilledParentLeavesNothing(t *testing.T) {
 	start(t, environment.Options{}) // its Close must find nothing left
 }
 
-func TestNextStartRemovesWhatAllKilledLeft(t *testing.T) {
+func TestNextStartRemovesLeftoversOfKilledProcesses(t *testing.T) {
 	parent := t.TempDir()
 	t.Setenv("TMPDIR", parent)
 	mine := filepath.Join(parent, "floodgate-mongo-mine")

@@ -131,8 +131,8 @@ func RunChild(name string, args []string, stdin io.Reader, stdout, stderr io.Wri
 		return 2
 	}
 	err := run(ctx, args)
-	if c.leash != nil {
-		c.leash.Stop()
+	if c.exitTimer != nil {
+		c.exitTimer.Stop()
 	}
 	if err != nil {
 		c.log.Error(name+" failed", "error", err)
@@ -150,7 +150,7 @@ type helper struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	log            *slog.Logger
-	leash          *time.Timer // ends a process that hangs in its cleaning up; nil before
+	exitTimer      *time.Timer // ends a process that hangs in its cleaning up; nil before
 }
 
 // exitDelay bounds the cleanup of a child that was told to exit.
@@ -162,7 +162,7 @@ func (c *helper) serve(ctx context.Context, ready child.Ready, done <-chan struc
 	ended := make(chan error, 1)
 	go func() { ended <- child.Serve(c.stdin, c.stdout, ready, done, handle) }()
 	defer func() {
-		c.leash = time.AfterFunc(exitDelay, func() {
+		c.exitTimer = time.AfterFunc(exitDelay, func() {
 			c.log.Error("did not end in time")
 			os.Exit(3)
 		})

@@ -75,7 +75,7 @@ func write(t *testing.T, e *environment.Environment, database string) {
 	}
 }
 
-func TestExternalWritesToItsOwnAndDropsIt(t *testing.T) {
+func TestExternalDatabaseIsDropped(t *testing.T) {
 	client, uri := theirs(t)
 	for _, link := range []bool{false, true} {
 		e := start(t, environment.Options{
@@ -89,7 +89,7 @@ func TestExternalWritesToItsOwnAndDropsIt(t *testing.T) {
 			t.Errorf("in the run there are databases %q", got)
 		}
 		if direct := strings.HasPrefix(uri, "mongodb://"+e.MongoAddrs()[0].String()); direct == link {
-			t.Errorf("the core connects to %v, the proxy is asked for: %v", e.MongoAddrs(), link)
+			t.Errorf("the SUT connects to %v, a proxy is required: %v", e.MongoAddrs(), link)
 		}
 		d := e.Describe()
 		if d.Kind != "external" || !strings.Contains(d.Database, "FerretDB") || !strings.HasSuffix(d.Upstream, "embedded") {
@@ -104,7 +104,7 @@ func TestExternalWritesToItsOwnAndDropsIt(t *testing.T) {
 	}
 }
 
-func TestExternalTouchesNoDatabaseThatIsThere(t *testing.T) {
+func TestExternalRefusesAnExistingDatabase(t *testing.T) {
 	client, uri := theirs(t)
 	o := environment.Options{Kind: environment.External, Mongo: parseMongo(t, uri), Database: "precious"}
 	if _, err := environment.Start(t.Context(), o); err == nil || !strings.Contains(err.Error(), "database precious already exists") {
@@ -133,14 +133,14 @@ func TestExternalIsNotRestarted(t *testing.T) {
 		t.Errorf("Ensure: %q, no error, though the user's database is gone", died)
 	}
 	if err := e.Close(); err == nil || !strings.Contains(err.Error(), "could not drop database floodgate_x") {
-		t.Errorf("Close: %v, want that what was written stays", err)
+		t.Errorf("Close: %v, want the written documents to stay", err)
 	}
 }
 
 func TestExternalUpstream(t *testing.T) {
-	asked := 0
+	requests := 0
 	foreign := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked++
+		requests++
 		http.NotFound(w, r)
 	}))
 	defer foreign.Close()
@@ -152,12 +152,12 @@ func TestExternalUpstream(t *testing.T) {
 	if e.Mock() || e.UpstreamURL() != foreign.URL {
 		t.Errorf("upstream %s is taken for a mock: %v", e.UpstreamURL(), e.Mock())
 	}
-	before := asked
-	if err := e.ConfigureUpstream(t.Context(), mockupstream.Profile{}, 1); err != nil || asked != before {
-		t.Errorf("a foreign upstream was sent a profile: %d requests, %v", asked-before, err)
+	before := requests
+	if err := e.ConfigureUpstream(t.Context(), mockupstream.Profile{}, 1); err != nil || requests != before {
+		t.Errorf("a foreign upstream was sent a profile: %d requests, %v", requests-before, err)
 	}
-	if died, err := e.Ensure(t.Context()); len(died) > 0 || err != nil || asked != before {
-		t.Errorf("Ensure: %q, %v, %d requests", died, err, asked-before)
+	if died, err := e.Ensure(t.Context()); len(died) > 0 || err != nil || requests != before {
+		t.Errorf("Ensure: %q, %v, %d requests", died, err, requests-before)
 	}
 }
 

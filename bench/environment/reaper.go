@@ -26,8 +26,8 @@ const (
 	dutyTimeout = 15 * time.Second
 )
 
-// will lists the duties of the reaper, or dismisses it.
-type will struct {
+// duties lists the duties of the reaper, or dismisses it.
+type duties struct {
 	Session  string    `json:"session,omitempty"` // containers to remove
 	Drop     *dropping `json:"drop,omitempty"`    // a database to drop
 	Released bool      `json:"released,omitempty"`
@@ -42,14 +42,14 @@ type dropping struct {
 
 // startReaper starts the reaper if it has duties.
 func (e *Environment) startReaper(ctx context.Context) error {
-	var w will
+	var w duties
 	if e.options.Engine != nil {
 		w.Session = e.options.Engine.Session()
 	}
 	if e.options.Kind == External && e.options.Mongo != nil {
 		w.Drop = &dropping{URI: e.options.Mongo.URI(), Database: e.options.Database, Policy: e.options.Policy}
 	}
-	if w == (will{}) {
+	if w == (duties{}) {
 		return nil
 	}
 	p, err := e.spawn(ctx, reaperName, nil, func(ctx context.Context, p *child.Process) error { return p.Call(ctx, w) })
@@ -67,7 +67,7 @@ func (e *Environment) dismissReaper() error {
 	e.reaper = nil
 	ctx, cancel := context.WithTimeout(context.Background(), stopGrace)
 	defer cancel()
-	err := p.Call(ctx, will{Released: true})
+	err := p.Call(ctx, duties{Released: true})
 	return errors.Join(err, p.Stop(stopGrace))
 }
 
@@ -76,23 +76,23 @@ func (c *helper) reap(ctx context.Context, args []string) error {
 	if err := c.flags(reaperName).Parse(args); err != nil {
 		return err
 	}
-	var last will
+	var last duties
 	err := c.serve(ctx, child.Ready{Version: "floodgate reaper"}, nil, func(line []byte) (any, error) {
-		var w will
+		var w duties
 		if err := json.Unmarshal(line, &w); err != nil {
 			return nil, fmt.Errorf("read the clean-up instructions: %w", err)
 		}
 		if w.Released {
-			w = will{}
+			w = duties{}
 		}
 		last = w
 		return nil, nil
 	})
-	c.leash.Reset(reapTimeout)
+	c.exitTimer.Reset(reapTimeout)
 	return errors.Join(err, last.execute())
 }
 
-func (w will) execute() error {
+func (w duties) execute() error {
 	var errs []error
 	if w.Session != "" {
 		errs = append(errs, removeSession(w.Session))

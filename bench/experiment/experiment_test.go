@@ -233,7 +233,7 @@ func checkOutside(t *testing.T, record results.Trial, mode string) {
 		t.Errorf("makespan %v from %q", record.Makespan, record.MakespanSource)
 	}
 	if record.Stages != nil || record.ItemsDone != nil || record.Descriptors.Inside != nil || record.Resources.Goroutines != nil || record.Resources.Allocs != nil {
-		t.Errorf("what it does not report must be unavailable: %+v", record)
+		t.Errorf("figures that it does not report must be unavailable: %+v", record)
 	}
 	if record.Descriptors.Peak < record.Descriptors.Baseline || record.Descriptors.Baseline < 3 || record.Descriptors.Samples == 0 {
 		t.Errorf("descriptors %+v", record.Descriptors)
@@ -297,7 +297,7 @@ func TestPlan(t *testing.T) {
 	}
 }
 
-func TestWhatIsPlantedIsFound(t *testing.T) {
+func TestInjectedFaultsAreFound(t *testing.T) {
 	s := scenario(t, `
 version: 1
 name: planted

@@ -32,11 +32,11 @@ type Live struct {
 	P50, P99 time.Duration
 	// Responses are the response times of the reports that ended since the last Live.
 	Responses []time.Duration
-	// Usage is the state of the SUT from outside.
+	// Usage is the resource usage of the SUT.
 	Usage
 }
 
-// Usage is the state of a SUT at one moment, seen from outside. Unavailable figures
+// Usage is the resource usage of a SUT at one moment, seen from outside. Unavailable figures
 // are zero.
 type Usage struct {
 	// Descriptors are open; NoFile is their limit.

@@ -13,7 +13,7 @@ func TestFeed(t *testing.T) {
 	f := newFeed()
 	var c load.Counts
 	var l Live
-	told := 0
+	received := 0
 	second := func(from, due int, response time.Duration) {
 		for tick := range 10 {
 			for range due / 10 {
@@ -23,7 +23,7 @@ func TestFeed(t *testing.T) {
 				f.record(load.Ended{At: response})
 			}
 			l = f.live(time.Duration(from)*time.Second+time.Duration(tick+1)*100*time.Millisecond, c)
-			told += len(l.Responses)
+			received += len(l.Responses)
 		}
 	}
 	near := func(d, want time.Duration) bool { return d > want*98/100 && d < want*102/100 }
@@ -43,8 +43,8 @@ func TestFeed(t *testing.T) {
 	if l.P50 != 0 || l.P99 != 0 {
 		t.Errorf("fourth second: p50 %v, p99 %v, want none", l.P50, l.P99)
 	}
-	if told != 400 {
-		t.Errorf("%d responses were told, want 400", told)
+	if received != 400 {
+		t.Errorf("%d responses were received, want 400", received)
 	}
 }
 

@@ -140,7 +140,7 @@ func trialOf(t *testing.T, w *waves, text string) (results.Trial, *scenarios.Sce
 }
 
 // Only valid trials are saved for vegeta, and a full disk fails them.
-func TestBelievedTrialsAreSaved(t *testing.T) {
+func TestValidTrialsAreSaved(t *testing.T) {
 	text := strings.Replace(loadScenario("1ms", 256, "{strategy: bounded, limit: 4}"), "duration: 1s", "duration: 200ms", 1)
 	full := errors.New("disk full")
 	for name, c := range map[string]struct {
@@ -209,13 +209,13 @@ func TestLeakIsFoundInAService(t *testing.T) {
 	if record.Service.OK != len(w.sizes) {
 		t.Fatalf("%d of %d reports done, errors %v", record.Service.OK, len(w.sizes), record.Service.Errors)
 	}
-	planted := float64(*record.Descriptors.Leaked) / float64(record.Service.OK+1) // plus the report after the load
+	injected := float64(*record.Descriptors.Leaked) / float64(record.Service.OK+1) // plus the report after the load
 	idle, all := fit(t, w.idle), fit(t, summary.NewTimeSeries(record.Service.Series, time.Duration(s.Service.Duration)).Samples)
-	if got := leaked(idle); idle.Cause() != leak.Leak || math.Abs(got-planted) > 0.1 || planted < 3 {
-		t.Errorf("cause %s, %.2f descriptors leaked a report with none in flight, want a leak of %.2f ± 0.1", idle.Cause(), got, planted)
+	if got := leaked(idle); idle.Cause() != leak.Leak || math.Abs(got-injected) > 0.1 || injected < 3 {
+		t.Errorf("cause %s, %.2f descriptors leaked a report with none in flight, want a leak of %.2f ± 0.1", idle.Cause(), got, injected)
 	}
-	if c, got := all.Cause(), leaked(all); c != leak.Leak && c != leak.Both || math.Abs(got-planted) > 0.5 {
-		t.Errorf("cause %s, %.2f descriptors leaked a report, want a leak of %.2f ± 0.5", c, got, planted)
+	if c, got := all.Cause(), leaked(all); c != leak.Leak && c != leak.Both || math.Abs(got-injected) > 0.5 {
+		t.Errorf("cause %s, %.2f descriptors leaked a report, want a leak of %.2f ± 0.5", c, got, injected)
 	}
 }
 
@@ -257,7 +257,7 @@ func TestServiceRecoversFromExhaustion(t *testing.T) {
 // Under the same overload, a bounded queue never exceeds its size and rejects the
 // other reports; an unbounded one admits them all. (Package service tests the response
 // times of admitted reports on a fake clock.)
-func TestSheddingBoundsWhatIsInHand(t *testing.T) {
+func TestSheddingBoundsTheItemsInProgress(t *testing.T) {
 	const limit, waiting, reports = 4, 20, 12
 	overload := func(variant string) (v *results.Service, most int64) {
 		record, _ := trialOf(t, newWaves(reports), loadScenario("80ms", 1024, variant))
@@ -265,10 +265,10 @@ func TestSheddingBoundsWhatIsInHand(t *testing.T) {
 	}
 	shed, most := overload(fmt.Sprintf("{strategy: bounded, limit: %d, scope: shared, waiting: %d}", limit, waiting))
 	if most > limit+waiting || shed.OK < 2 || shed.Errors["http_5xx"] == 0 || shed.OK+shed.Errors["http_5xx"] != reports {
-		t.Errorf("%d items in hand, %d reports done, errors %v: want at most %d, and the others turned away", most, shed.OK, shed.Errors, limit+waiting)
+		t.Errorf("%d items in progress, %d reports done, errors %v: want at most %d, and the others turned away", most, shed.OK, shed.Errors, limit+waiting)
 	}
 	all, most := overload(fmt.Sprintf("{strategy: bounded, limit: %d, scope: shared}", limit))
 	if most <= limit+waiting || all.OK != reports {
-		t.Errorf("%d items in hand, %d reports done with a queue that is not bounded, errors %v: the load is none, and the test shows nothing", most, all.OK, all.Errors)
+		t.Errorf("%d items in progress, %d reports done with a queue that is not bounded, errors %v: the load is none, and the test shows nothing", most, all.OK, all.Errors)
 	}
 }

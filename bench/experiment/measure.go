@@ -74,12 +74,12 @@ func (m *measurement) ready(ctx context.Context) (string, error) {
 		return results.OutcomeFailed, err
 	}
 	err = m.process.Send(bounded, spec)
-	var said sut.Message
+	var ready sut.Message
 	if err == nil {
-		said, err = m.process.Await(bounded, sut.TypeReady)
+		ready, err = m.process.Await(bounded, sut.TypeReady)
 	}
 	if s := m.planned.Level.Scenario; err == nil && len(s.SUT.Command) > 0 {
-		m.unsupported = unsupported(s, said.Capabilities)
+		m.unsupported = unsupported(s, ready.Capabilities)
 		return results.OutcomeFailed, m.unsupported
 	}
 	if err == nil || ctx.Err() != nil {
@@ -285,26 +285,26 @@ func (m *measurement) warn(format string, args ...any) {
 	m.record.Warnings = append(m.record.Warnings, fmt.Sprintf(format, args...))
 }
 
-// Watch starts measuring how busy the machine is. The function that it returns stops
+// BusyMeter starts measuring how busy the machine is. The function that it returns stops
 // the measurement and returns the highest share of all cores in use, 0 to 1, over a
 // window of the given length; zero means that it is unknown.
-type Watch func() (busiest func(window time.Duration) float64)
+type BusyMeter func() (busiest func(window time.Duration) float64)
 
-// WatchMachine returns the Watch of this machine.
-func WatchMachine() (busiest func(window time.Duration) float64) { return machine.StartMeter().Stop }
+// MeterMachine is the BusyMeter of this machine.
+func MeterMachine() (busiest func(window time.Duration) float64) { return machine.StartMeter().Stop }
 
-// Watched is a Tester that measures how busy the machine is during each attempt.
-type Watched struct {
+// MeteredTester is a Tester that measures how busy the machine is during each attempt.
+type MeteredTester struct {
 	Tester
-	Watch Watch
+	Meter BusyMeter
 	// Busy is the share of all cores in use in the last attempt, 0 to 1, over the
 	// duration of the load or over the makespan; zero means that it is unknown.
 	Busy float64
 }
 
 // Run runs one attempt.
-func (w *Watched) Run(ctx context.Context, t ScheduledTrial) (results.Trial, error) {
-	busiest := w.Watch()
+func (w *MeteredTester) Run(ctx context.Context, t ScheduledTrial) (results.Trial, error) {
+	busiest := w.Meter()
 	record, err := w.Tester.Run(ctx, t)
 	window := record.Makespan
 	if s := t.Level.Scenario.Service; s != nil {

@@ -28,11 +28,11 @@ func TestOutage(t *testing.T) {
 	served := results.Trial{Outcome: results.OutcomeOK, Errors: gone.Errors, Service: &results.Service{Due: 9, OK: 1}}
 	silent := results.Trial{Outcome: results.OutcomeOK, Errors: gone.Errors, Service: &results.Service{Due: 9}}
 	for name, test := range map[string]struct {
-		trials  []results.Trial
-		answers bool // when it is asked
-		stored  []int
-		asked   int
-		ends    bool
+		trials   []results.Trial
+		answers  bool // when it is asked
+		stored   []int
+		requests int
+		ends     bool
 	}{
 		"no failure":               {[]results.Trial{fine, fine, fine}, false, []int{0, 1, 2}, 0, false},
 		"the server goes":          {[]results.Trial{fine, partial, gone, gone, gone, fine}, false, []int{0, 1}, 1, true},
@@ -48,9 +48,9 @@ func TestOutage(t *testing.T) {
 		"every second one is fine": {[]results.Trial{gone, fine, gone, fine, gone, fine}, false, []int{0, 1, 2, 3, 4, 5}, 0, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			asked := 0
+			requests := 0
 			o := outage{tryUpstream: func(context.Context) error {
-				if asked++; test.answers {
+				if requests++; test.answers {
 					return nil
 				}
 				return errors.New("try http://127.0.0.1:9: connection refused")
@@ -72,8 +72,8 @@ func TestOutage(t *testing.T) {
 			if err == nil {
 				err = keep(o.check(t.Context()))
 			}
-			if !slices.Equal(stored, test.stored) || asked != test.asked || (err != nil) != test.ends {
-				t.Errorf("stored %v, asked %d times, %v; want %v, %d times, end %v", stored, asked, err, test.stored, test.asked, test.ends)
+			if !slices.Equal(stored, test.stored) || requests != test.requests || (err != nil) != test.ends {
+				t.Errorf("stored %v, tried %d times, %v; want %v, %d times, end %v", stored, requests, err, test.stored, test.requests, test.ends)
 			}
 			if err != nil && (!errors.Is(err, ErrUnanswered) || !strings.Contains(err.Error(), "http://127.0.0.1:9")) {
 				t.Error(err)
@@ -82,7 +82,7 @@ func TestOutage(t *testing.T) {
 	}
 }
 
-func TestOutageSaysWhatFailed(t *testing.T) {
+func TestOutageNamesTheFailure(t *testing.T) {
 	o := outage{withheld: []results.Trial{failing("refused"), failing("refused", "timeout")}}
 	const want = "the run was stopped: every item of the last 2 trials failed (refused × 10, timeout × 5), and so did a test request: it is gone"
 	if err := o.describe(errors.New("it is gone")); err.Error() != want {
@@ -91,7 +91,7 @@ func TestOutageSaysWhatFailed(t *testing.T) {
 }
 
 // The faults of a mock are part of the scenario.
-func TestAMockIsNotAsked(t *testing.T) {
+func TestMockIsNotTried(t *testing.T) {
 	var o outage
 	for range 5 {
 		if stored, err := o.observe(t.Context(), failing("refused")); err != nil || len(stored) != 1 {
@@ -104,7 +104,7 @@ func TestAMockIsNotAsked(t *testing.T) {
 }
 
 // An interrupted test request reports the interruption, not an outage.
-func TestInterruptedWhileAsking(t *testing.T) {
+func TestInterruptedWhileTrying(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	o := outage{withheld: []results.Trial{failing("refused")}, tryUpstream: func(context.Context) error { cancel(); return ctx.Err() }}
 	if _, err := o.check(ctx); !errors.Is(err, ErrInterrupted) || errors.Is(err, ErrUnanswered) {

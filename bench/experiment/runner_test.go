@@ -213,7 +213,7 @@ func TestDiscardedAttemptsAreRecorded(t *testing.T) {
 }
 
 // A resumed run does not repeat the trials that it has.
-func TestOnlyWhatIsLeftIsRun(t *testing.T) {
+func TestOnlyMissingTrialsAreRun(t *testing.T) {
 	var h heard
 	s := &script{}
 	r := experiment.Runner{Tester: s, Append: h.append}
@@ -254,7 +254,7 @@ func TestStoreThatFails(t *testing.T) {
 }
 
 // Stored receives each trial once, in order.
-func TestEachTrialIsHeardOfOnce(t *testing.T) {
+func TestEachTrialIsReportedOnce(t *testing.T) {
 	const trials = 10_000
 	planned := make([]experiment.ScheduledTrial, trials)
 	one := six(t, "")[0]
@@ -319,7 +319,7 @@ func TestTrialsOfAnExternalUpstreamAreApart(t *testing.T) {
 func TestWatchedMachine(t *testing.T) {
 	var windows []time.Duration
 	watching := 0
-	w := experiment.Watched{Tester: &script{outcomes: []string{invalid}}, Watch: func() func(time.Duration) float64 {
+	w := experiment.MeteredTester{Tester: &script{outcomes: []string{invalid}}, Meter: func() func(time.Duration) float64 {
 		watching++
 		return func(window time.Duration) float64 {
 			watching--

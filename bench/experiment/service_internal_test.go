@@ -9,7 +9,7 @@ import (
 )
 
 // A generator that lacked ports or descriptors did not offer the load.
-func TestAGeneratorThatCannotConnectIsNotBelieved(t *testing.T) {
+func TestTrialOfAGeneratorThatCannotConnectIsInvalid(t *testing.T) {
 	for kind, want := range map[string]string{
 		"ports": "of 30 requests 2 found no free local port and 0 no free descriptor", "emfile": "0 found no free local port and 2 no free descriptor", "http_5xx": "",
 	} {
@@ -20,7 +20,7 @@ func TestAGeneratorThatCannotConnectIsNotBelieved(t *testing.T) {
 	}
 }
 
-func TestALateGeneratorIsNotBelieved(t *testing.T) {
+func TestTrialOfALateGeneratorIsInvalid(t *testing.T) {
 	for name, test := range map[string]struct {
 		p50         time.Duration
 		late, ended int

@@ -120,7 +120,7 @@ func checkService(t *testing.T, record results.Trial) {
 	case record.Variant == "shared" && v.OK != 10:
 		t.Errorf("%d of 10 reports were done", v.OK)
 	case record.Variant == "turned-away" && v.Errors["http_5xx"] == 0:
-		t.Errorf("nobody was turned away: %v", v.Errors)
+		t.Errorf("no report was rejected: %v", v.Errors)
 	}
 }
 

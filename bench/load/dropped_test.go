@@ -56,7 +56,7 @@ func attackRecorded(ctx context.Context, t *testing.T, o load.Options) (*results
 }
 
 // When an attack is stopped, all started requests end, and later ones are not due.
-func TestStopWaitsForThoseInFlight(t *testing.T) {
+func TestStopWaitsForRequestsInFlight(t *testing.T) {
 	const inFlight = 50
 	ctx, cancel := context.WithCancelCause(t.Context())
 	release := make(chan struct{})
@@ -84,16 +84,16 @@ func TestStopWaitsForThoseInFlight(t *testing.T) {
 
 // When a stalled generator is stopped, the requests of the meantime were due and
 // count as dropped.
-func TestStopCountsWhatWasHeldUp(t *testing.T) {
+func TestStopCountsDelayedRequests(t *testing.T) {
 	url := serve(t, func(http.ResponseWriter, *http.Request) {})
 	ctx, cancel := context.WithCancelCause(t.Context())
-	const rate, heldUp = 1000, 100 * time.Millisecond
+	const rate, delay = 1000, 100 * time.Millisecond
 	began := time.Now()
 	got, due, err := attackRecorded(ctx, t, load.Options{
 		URL: url, Arrivals: load.Arrivals{Rate: load.Constant(rate), For: time.Hour},
 		Due: func(d load.Due) {
 			if d.Seq == 1 {
-				<-time.After(heldUp)
+				<-time.After(delay)
 				cancel(errEnough)
 			}
 		},
@@ -102,7 +102,7 @@ func TestStopCountsWhatWasHeldUp(t *testing.T) {
 	if !errors.Is(err, errEnough) {
 		t.Errorf("error %v, want the cause", err)
 	}
-	want := int(heldUp * rate / time.Second)
+	want := int(delay * rate / time.Second)
 	if got.Ended > 2 || got.Due < want || got.Dropped < want-2 {
 		t.Errorf("%d due, %d ended, %d dropped; want at least %d due and at most 2 of them sent", got.Due, got.Ended, got.Dropped, want)
 	}

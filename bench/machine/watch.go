@@ -13,11 +13,11 @@ type Watch struct {
 	files Files
 	pid   int
 	now   func() time.Time
-	first look
+	first reading
 }
 
-// look holds the machine's counts at one time.
-type look struct {
+// reading holds the machine's counts at one time.
+type reading struct {
 	at        time.Time
 	cpu       *CPU
 	family    *uint64 // ticks of our own processes
@@ -32,12 +32,12 @@ func StartWatch() *Watch { return begin(Root(), os.Getpid(), time.Now) }
 
 func begin(files Files, pid int, now func() time.Time) *Watch {
 	w := &Watch{files: files, pid: pid, now: now}
-	w.first = w.look()
+	w.first = w.read()
 	return w
 }
 
-func (w *Watch) look() look {
-	l := look{at: w.now(), throttles: w.files.throttles()}
+func (w *Watch) read() reading {
+	l := reading{at: w.now(), throttles: w.files.throttles()}
 	if ticks, ok := w.files.family(w.pid); ok {
 		l.family = &ticks
 	}
@@ -60,7 +60,7 @@ func (w *Watch) look() look {
 // allOurs states that this process and its descendants are the whole measurement, so
 // that the remaining CPU time was used by others.
 func (w *Watch) End(allOurs bool) *results.Conditions {
-	last, first := w.look(), w.first
+	last, first := w.read(), w.first
 	c := &results.Conditions{Span: max(0, last.at.Sub(first.at)), Load: first.load}
 	if first.cpu != nil && last.cpu != nil && last.cpu.Total > first.cpu.Total {
 		total := float64(last.cpu.Total - first.cpu.Total)

@@ -230,9 +230,9 @@ func (i *Inspector) Started() (int64, error) {
 	return ticks, i.wrap("read the start time", err)
 }
 
-// Blind returns a sentence about what cannot be seen of the process from here;
+// Limitation returns a sentence about what cannot be seen of the process from here;
 // empty means that everything can.
-func (i *Inspector) Blind() string { return i.source.blind() }
+func (i *Inspector) Limitation() string { return i.source.blind() }
 
 // Close ends the inspection. The process is left alone.
 func (i *Inspector) Close() error { return i.source.close() }

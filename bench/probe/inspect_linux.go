@@ -201,7 +201,7 @@ func (i *inspector) rest(sockets map[uint64]int) error {
 		}
 	}
 	if unknown {
-		if err := i.tell(sockets, others); err != nil {
+		if err := i.classify(sockets, others); err != nil {
 			return err
 		}
 	}
@@ -216,8 +216,8 @@ func (i *inspector) rest(sockets map[uint64]int) error {
 	return nil
 }
 
-// tell finds out which sockets are of the local machine or of UDP.
-func (i *inspector) tell(sockets map[uint64]int, others map[uint64]*int) error {
+// classify finds out which sockets are of the local machine or of UDP.
+func (i *inspector) classify(sockets map[uint64]int, others map[uint64]*int) error {
 	files, err := procfs.NewFS(i.root.Name())
 	if err != nil {
 		return processError(err)

@@ -105,8 +105,8 @@ func TestOtherNetworkNamespace(t *testing.T) {
 	w := watchIn(t, &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET})
 	i := inspect(t, w)
 	w.open(listeners, 2)
-	if d := descriptors(t, i); len(d.Listening) != 2 || d.Traffic != (i.Blind() == "") {
-		t.Errorf("listening on %v, traffic %v, blind %q, want 2 listeners", d.Listening, d.Traffic, i.Blind())
+	if d := descriptors(t, i); len(d.Listening) != 2 || d.Traffic != (i.Limitation() == "") {
+		t.Errorf("listening on %v, traffic %v, blind %q, want 2 listeners", d.Listening, d.Traffic, i.Limitation())
 	}
 }
 

@@ -107,7 +107,7 @@ func awaitSamples(t *testing.T, w *watched, s *probe.Sampler) {
 	}
 }
 
-func TestStopLooksOnceMore(t *testing.T) {
+func TestStopSamplesOnceMore(t *testing.T) {
 	needProc(t)
 	w := watch(t)
 	s := start(t, w.target, probe.Options{Interval: never})
@@ -214,7 +214,7 @@ func TestProcessThatEnds(t *testing.T) {
 				}
 				r := s.Stop()
 				if r.Peak < 5+3 || r.Samples < 1 {
-					t.Errorf("what was seen before is lost: %+v", r)
+					t.Errorf("the earlier samples are lost: %+v", r)
 				}
 			})
 		}

@@ -175,7 +175,7 @@ func (r repeating) Read(b []byte) (int, error) {
 }
 
 // The values read equal the values sent, however the stream is split.
-func TestWhatIsSentIsRead(t *testing.T) {
+func TestSentLinesAreRead(t *testing.T) {
 	cut := []func(io.Reader) io.Reader{
 		func(r io.Reader) io.Reader { return r }, iotest.OneByteReader, iotest.HalfReader, iotest.DataErrReader,
 	}
@@ -252,7 +252,7 @@ func TestTheGroupEndsWithTheChild(t *testing.T) {
 	}
 }
 
-func TestWhatCannotBeStarted(t *testing.T) {
+func TestStartErrors(t *testing.T) {
 	if p, err := procjson.Start(exec.Command("/nowhere/at/all"), nil); err == nil {
 		t.Errorf("started %d", p.PID())
 	}

@@ -27,7 +27,7 @@ type block struct {
 }
 
 func newBlock(w io.Writer, size func() (columns, rows int), service, color bool) *block {
-	b := &block{region: region{w: w, size: size}, service: service, color: color, tracker: newCourse()}
+	b := &block{region: region{w: w, size: size}, service: service, color: color, tracker: newTracker()}
 	b.beat = newBeat(redrawEvery, func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()

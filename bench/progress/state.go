@@ -33,7 +33,7 @@ type tracker struct {
 	heard  time.Time
 }
 
-func newCourse() tracker { return tracker{latest: make(chan experiment.Live, 1)} }
+func newTracker() tracker { return tracker{latest: make(chan experiment.Live, 1)} }
 
 func (c *tracker) started(planned, done int, left time.Duration) {
 	c.state = State{Planned: planned, Done: done}

@@ -167,13 +167,13 @@ func (r *limitRunner) planned(limits []int, blocks int) ([]experiment.ScheduledT
 	return r.numbered(all), nil
 }
 
-// adaptiveMostItems bounds the items of a trial of the adaptive strategy.
-const adaptiveMostItems = 50_000
+// maxAdaptiveItems bounds the items of a trial of the adaptive strategy.
+const maxAdaptiveItems = 50_000
 
 // plannedAdaptive returns the trials of the adaptive strategy for an expected throughput.
 func (r *limitRunner) plannedAdaptive(throughput float64) ([]experiment.ScheduledTrial, error) {
 	v := scenarios.Variant{Name: "adaptive", Strategy: pipeline.KindAdaptive}
-	items := min(max(r.Bounds.MinItems, int(throughput*r.Bounds.AdaptiveFor.Seconds())), adaptiveMostItems)
+	items := min(max(r.Bounds.MinItems, int(throughput*r.Bounds.AdaptiveFor.Seconds())), maxAdaptiveItems)
 	if have := len(r.Scenario.Items.Args); have > 0 {
 		items = min(items, have)
 	}

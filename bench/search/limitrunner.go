@@ -37,11 +37,11 @@ const (
 )
 
 // Limits measures a closed loop at many limits, in rounds of trials. The error is that of
-// ctx, of the store, or of trials that could not be measured; Found then holds the results
+// ctx, of the store, or of trials that could not be measured; Result then holds the results
 // so far.
 func Limits(ctx context.Context, o LimitOptions) error {
 	r := &limitRunner{LimitOptions: o, trials: map[int][]results.Trial{}, busy: map[int]float64{}}
-	r.tester = experiment.Watched{Tester: o.Tester, Watch: experiment.WatchMachine}
+	r.tester = experiment.MeteredTester{Tester: o.Tester, Meter: experiment.MeterMachine}
 	r.runner = experiment.Runner{
 		Tester: &r.tester, Append: o.Store.Append, Progress: o.Progress,
 		Retries: limitRetries, MaxFailures: limitFailures, MaxFalseStarts: limitFalseStarts,
@@ -82,7 +82,7 @@ func (r *limitRunner) incomplete() (limits []int, blocks int) {
 
 type limitRunner struct {
 	LimitOptions
-	tester experiment.Watched
+	tester experiment.MeteredTester
 	runner experiment.Runner
 
 	index, block int // of the next trial and block

@@ -28,7 +28,7 @@ const (
 	perP99        = 3  // the least ratio of a window to the SLO's p99
 	confirmPerP99 = 20 // the same for a confirmation, which thus hides at most 1/20 of excess load
 	confirmFactor = 3  // the least ratio of a confirmation's window to the others
-	fewest        = 5  // reports in a window at the lowest rate
+	minReports    = 5  // reports in a window at the lowest rate
 )
 
 // NewRateBounds returns the bounds of a search that starts at the scenario's own rate. A
@@ -44,7 +44,7 @@ func NewRateBounds(s *scenarios.Scenario, window time.Duration, most float64) (R
 	if most == 0 {
 		most = DefaultMaxRate
 	}
-	least := fewest / window.Seconds()
+	least := minReports / window.Seconds()
 	level, err := firstLevel(s)
 	if err != nil {
 		return RateBounds{}, err
@@ -54,7 +54,7 @@ func NewRateBounds(s *scenarios.Scenario, window time.Duration, most float64) (R
 		Window: window, Confirm: max(confirmFactor*window, confirmPerP99*p99),
 	}
 	if most < least {
-		return o, fmt.Errorf("at most %g reports per second are fewer than %d in a window of %v, too few to judge; use at least %.3g, or a longer window", most, fewest, window, least)
+		return o, fmt.Errorf("at most %g reports per second are fewer than %d in a window of %v, too few to judge; use at least %.3g, or a longer window", most, minReports, window, least)
 	}
 	_, err = o.Probes()
 	return o, err
@@ -65,7 +65,7 @@ func NewRateBounds(s *scenarios.Scenario, window time.Duration, most float64) (R
 func (o RateBounds) Within(most float64) (RateBounds, error) {
 	o.Max = min(o.Max, most)
 	if o.Max < o.Min {
-		return o, fmt.Errorf("external.rate allows %.3g reports per second, fewer than %d in a window of %v, too few to judge; raise it, or use a longer window or fewer items a report", most, fewest, o.Window)
+		return o, fmt.Errorf("external.rate allows %.3g reports per second, fewer than %d in a window of %v, too few to judge; raise it, or use a longer window or fewer items a report", most, minReports, o.Window)
 	}
 	o.Start = min(o.Start, o.Max)
 	return o, nil
@@ -205,7 +205,7 @@ func (r *rateRunner) planned(v scenarios.Variant, p Probe) (experiment.Scheduled
 // share, and the number of seeds that are tried.
 const (
 	numberWithin = 0.02
-	mostSeeds    = 1000
+	maxSeeds     = 1000
 )
 
 // seed returns the first seed of a sequence with which the number of arrivals agrees with
@@ -219,7 +219,7 @@ func seed(of uint64, a scenarios.Arrivals, p Probe) uint64 {
 	}
 	sequence := rand.New(rand.NewPCG(of, kind))
 	want := p.Rate * p.Window.Seconds()
-	for range mostSeeds {
+	for range maxSeeds {
 		s := sequence.Uint64()
 		arrivals := load.Arrivals{Rate: load.Constant(p.Rate), Poisson: a.Poisson, Seed: s, For: p.Window}
 		if !a.Poisson || math.Abs(float64(len(arrivals.Times()))-want) <= max(1, numberWithin*want) {

@@ -29,8 +29,8 @@ type RateOptions struct {
 	Tester experiment.Tester
 	// Cores is the number of cores of the machine.
 	Cores int
-	// Watch watches the machine during each trial; see [experiment.WatchMachine].
-	Watch experiment.Watch
+	// Meter measures how busy the machine is during each trial; see [experiment.MeterMachine].
+	Meter experiment.BusyMeter
 	// Tried receives every rate that was tried with the results so far, of which the
 	// last is the current variant; its error ends the search. Note receives messages that
 	// a person should see at once. Neither may be nil.
@@ -58,7 +58,7 @@ func Rates(ctx context.Context, o RateOptions) ([]capacity.Variant, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := &rateRunner{RateOptions: o, base: base, tester: experiment.Watched{Tester: o.Tester, Watch: o.Watch}}
+	r := &rateRunner{RateOptions: o, base: base, tester: experiment.MeteredTester{Tester: o.Tester, Meter: o.Meter}}
 	for _, v := range o.Scenario.Variants {
 		if err := r.variant(ctx, v); err != nil {
 			return r.found, err
@@ -70,7 +70,7 @@ func Rates(ctx context.Context, o RateOptions) ([]capacity.Variant, error) {
 type rateRunner struct {
 	RateOptions
 	base   scenarios.Level
-	tester experiment.Watched
+	tester experiment.MeteredTester
 	index  int                // of the next trial
 	found  []capacity.Variant // those begun
 }

@@ -70,8 +70,8 @@ func simulate(ctx context.Context, t *testing.T, s *scenarios.Scenario, service 
 	t.Helper()
 	store := create(t, s, o.Bounds, simulated.Environment{}.Describe())
 	o.Scenario, o.Store, o.Tester = s, store, service
-	if o.Watch == nil {
-		o.Watch = simulated.Idle
+	if o.Meter == nil {
+		o.Meter = simulated.Idle
 	}
 	return plan(ctx, t, o)
 }
@@ -118,13 +118,13 @@ func rateBounds(t *testing.T, s *scenarios.Scenario, window time.Duration) searc
 // The plan finds the rate and the bottleneck of a service of known capacity. A rate
 // sustained for a window w with a p99 of p may exceed the capacity by p ÷ w, and bisection
 // ends within a tenth of a failed rate.
-func TestTheRateOfAKnownService(t *testing.T) {
+func TestRateOfAKnownService(t *testing.T) {
 	type change func(s *scenarios.Scenario, service *simulated.Service)
 	none := func(*scenarios.Scenario, *simulated.Service) {}
 	for name, c := range map[string]struct {
-		change   change
-		capacity float64 // in reports a second
-		blame    capacity.Resource
+		change     change
+		capacity   float64 // in reports a second
+		bottleneck capacity.Resource
 	}{
 		"upstream":        {none, trueRate, capacity.Upstream},
 		"more workers":    {func(_ *scenarios.Scenario, v *simulated.Service) { v.Workers = 4 }, 40, capacity.Upstream},
@@ -146,8 +146,8 @@ func TestTheRateOfAKnownService(t *testing.T) {
 			if v.End != capacity.Confirmed || v.Confirmed > most || v.Confirmed < c.capacity/1.25 || v.Failed <= v.Confirmed {
 				t.Errorf("%s, confirmed %v, failed %v, of a capacity of %v", v.End, v.Confirmed, v.Failed, c.capacity)
 			}
-			if v.Bottleneck == nil || v.Bottleneck.Resource != c.blame {
-				t.Errorf("blamed %+v, want the %s", v.Bottleneck, c.blame)
+			if v.Bottleneck == nil || v.Bottleneck.Resource != c.bottleneck {
+				t.Errorf("bottleneck %+v, want the %s", v.Bottleneck, c.bottleneck)
 			}
 		})
 	}
@@ -174,7 +174,7 @@ func TestBusyMachineIsTheBottleneck(t *testing.T) {
 	var windows []time.Duration
 	v := simulate(t.Context(), t, s, simulatedWorkers(), search.RateOptions{
 		Bounds: rateBounds(t, s, time.Second),
-		Watch: func() func(time.Duration) float64 {
+		Meter: func() func(time.Duration) float64 {
 			return func(window time.Duration) float64 { windows = append(windows, window); return 0.99 }
 		},
 	}).only(t)
@@ -237,7 +237,7 @@ func TestNoRateWhereTheMockIsTheBottleneck(t *testing.T) {
 }
 
 // A mock that is briefly too slow costs one attempt and does not change the result.
-func TestNoiseThatPassesChangesNothing(t *testing.T) {
+func TestTransientNoiseChangesNothing(t *testing.T) {
 	s := parse(t, twoWorkers)
 	o := search.RateOptions{Bounds: rateBounds(t, s, time.Second)}
 	want := simulate(t.Context(), t, s, simulatedWorkers(), o).only(t)
@@ -254,7 +254,7 @@ func TestNoiseThatPassesChangesNothing(t *testing.T) {
 
 // A trial that cannot be measured twice ends the search for its variant, but not for the
 // next one.
-func TestWhatCannotBeMeasured(t *testing.T) {
+func TestUnmeasurableRates(t *testing.T) {
 	s := parse(t, strings.Replace(twoWorkers, "variants:\n", "variants:\n  - {name: first, strategy: bounded, limit: 4, scope: shared}\n", 1))
 	service := simulatedWorkers()
 	service.Change = func(_ int, t *results.Trial) {
@@ -314,7 +314,7 @@ func TestPlanOnRealServers(t *testing.T) {
 	store := create(t, s, o, env.Describe())
 	var tried []capacity.Point
 	p := plan(t.Context(), t, search.RateOptions{
-		Scenario: s, Bounds: o, Store: store, Tester: experiment.NewTrials(env, executable, store.ID()), Watch: experiment.WatchMachine,
+		Scenario: s, Bounds: o, Store: store, Tester: experiment.NewTrials(env, executable, store.ID()), Meter: experiment.MeterMachine,
 		Tried: func(_ []capacity.Variant, p capacity.Point) error { tried = append(tried, p); return nil },
 	})
 	v := p.only(t)

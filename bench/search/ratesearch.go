@@ -40,8 +40,8 @@ type RateBounds struct {
 
 // Bounds of the options.
 const (
-	leastRatio = 1.02 // rates are rounded to three digits
-	stepDown   = 0.9  // the ratio of the next rate to one that was not confirmed
+	minRatio = 1.02 // rates are rounded to three digits
+	stepDown = 0.9  // the ratio of the next rate to one that was not confirmed
 )
 
 func (o *RateBounds) fillIn() error {
@@ -59,9 +59,9 @@ func (o *RateBounds) fillIn() error {
 	}
 	switch {
 	case !(o.Min > 0 && o.Min <= o.Start && o.Start <= o.Max) || math.IsInf(o.Max, 0):
-		return fmt.Errorf("search a rate: want 0 < least ≤ start ≤ most (got start %v, least %v, most %v)", o.Start, o.Min, o.Max)
-	case o.Ratio < leastRatio || o.Step <= o.Ratio || o.Gap < o.Ratio:
-		return fmt.Errorf("search a rate: want steps and gap above the ratio (got steps of %v, ratio %v, gap %v), and a ratio of at least %v", o.Step, o.Ratio, o.Gap, leastRatio)
+		return fmt.Errorf("search a rate: want 0 < min ≤ start ≤ max (got start %v, min %v, max %v)", o.Start, o.Min, o.Max)
+	case o.Ratio < minRatio || o.Step <= o.Ratio || o.Gap < o.Ratio:
+		return fmt.Errorf("search a rate: want steps and gap above the ratio (got steps of %v, ratio %v, gap %v), and a ratio of at least %v", o.Step, o.Ratio, o.Gap, minRatio)
 	case o.Window <= 0 || o.Confirm < o.Window || o.Confirmations < 1:
 		return errors.New("search a rate: windows must be above 0, and there must be at least 1 confirmation, whose window is not shorter than the others")
 	}

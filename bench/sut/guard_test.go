@@ -79,7 +79,7 @@ func TestTheSUTWritesToAllowedHostsAlone(t *testing.T) {
 	}
 }
 
-func TestFetchesAreHeldBackAndCounted(t *testing.T) {
+func TestThrottledFetchesAreCounted(t *testing.T) {
 	u, url := upstream(t, mockupstream.Profile{})
 	for _, c := range []struct{ rate, held int }{{0, 0}, {1, 1}, {1000, 0}} {
 		s := spec(url, 3)
@@ -87,7 +87,7 @@ func TestFetchesAreHeldBackAndCounted(t *testing.T) {
 		s.Upstream.Rate = c.rate
 		done := trial(t, s)
 		if *done.ItemsDone != 2 || done.Throttled != c.held || stage(t, done, "fetch") != 2 {
-			t.Errorf("rate %d: %d done, %d held back, want %d; %+v", c.rate, *done.ItemsDone, done.Throttled, c.held, done.Errors)
+			t.Errorf("rate %d: %d done, %d throttled, want %d; %+v", c.rate, *done.ItemsDone, done.Throttled, c.held, done.Errors)
 		}
 	}
 	if n := u.Stats().Requests; n != 6 {

@@ -233,7 +233,7 @@ func TestEndOfInputEndsTheSUT(t *testing.T) {
 	}
 }
 
-func TestMisbehaviour(t *testing.T) {
+func TestMisbehavior(t *testing.T) {
 	for _, c := range []struct{ name, script, want string }{
 		{"exits", "exit 7", "the SUT exited"},
 		{"no JSON", "echo Traceback; read x", "not a message of the protocol"},

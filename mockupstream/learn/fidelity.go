@@ -97,9 +97,9 @@ func (f *Fidelity) distance() float64 {
 
 // Bounds of a simulation: it repeats a short recording with other seeds.
 const (
-	leastSimulated = 20_000
-	mostSimulated  = 100_000
-	mostRepeated   = 200
+	minSimulated = 20_000
+	maxSimulated = 100_000
+	maxRepeated  = 200
 )
 
 // Compare simulates the mock with the profile under the recorded load, and compares the
@@ -114,8 +114,8 @@ const (
 // recording.
 func Compare(r Recording, p mockupstream.Profile) (*Fidelity, error) {
 	exchanges := r.Exchanges
-	if len(exchanges) > mostSimulated {
-		exchanges = exchanges[:mostSimulated]
+	if len(exchanges) > maxSimulated {
+		exchanges = exchanges[:maxSimulated]
 	}
 	if len(exchanges) == 0 {
 		return nil, &TooFewError{}
@@ -126,7 +126,7 @@ func Compare(r Recording, p mockupstream.Profile) (*Fidelity, error) {
 		long = quantile(recorded.last, 0.99)
 	}
 	plan := clientsOf(exchanges, long)
-	repeats := min(max((leastSimulated+len(exchanges)-1)/len(exchanges), 1), mostRepeated)
+	repeats := min(max((minSimulated+len(exchanges)-1)/len(exchanges), 1), maxRepeated)
 	for repeat := range repeats {
 		if err := simulated.simulate(plan, p, uint64(repeat+1)); err != nil {
 			return nil, err

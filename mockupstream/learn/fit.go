@@ -319,13 +319,13 @@ func (e *Exchange) fault(longest time.Duration) (mockupstream.Fault, bool) {
 	return mockupstream.Fault{}, true
 }
 
-// A rate limit is fitted from at least leastLimited refusals. It must refuse
+// A rate limit is fitted from at least minLimited refusals. It must refuse
 // about as many requests as recorded in each stretch with perStretch refusals:
 // a probability would miss by the scatter of a binomial, about 0.13.
 const (
-	leastLimited = 30
-	perStretch   = 10
-	maxMiss      = 0.09
+	minLimited = 30
+	perStretch = 10
+	maxMiss    = 0.09
 )
 
 // fitRate sets the rate limit of f and reports whether 429s are its refusals.
@@ -351,7 +351,7 @@ func (r *Recording) fitRate(f *Fitted) bool {
 			last, since = e.Start, false
 		}
 	}
-	if count < leastLimited || between == 0 || gaps <= 0 {
+	if count < minLimited || between == 0 || gaps <= 0 {
 		return false
 	}
 	if len(times) > maxFitted {

@@ -17,8 +17,8 @@ type Queue struct {
 	High int `json:"high"`
 	// Correlation is Spearman's rank correlation of the latency and the requests in
 	// flight at the arrival; Left is that of the service time.
-	Correlation float64 `json:"correlation"`
-	Left        float64 `json:"left"`
+	Correlation         float64 `json:"correlation"`
+	ResidualCorrelation float64 `json:"left"`
 	// Waiting is the share of the latency that is spent waiting for a worker.
 	Waiting float64 `json:"waiting"`
 
@@ -29,8 +29,8 @@ type Queue struct {
 const (
 	// maxFitted bounds the requests from which a capacity or a rate limit is fitted.
 	maxFitted = 20_000
-	// leastQueued is the minimum number of requests for fitting a capacity.
-	leastQueued = 50
+	// minQueued is the minimum number of requests for fitting a capacity.
+	minQueued = 50
 	// stretch is the number of requests in a stretch of a recording.
 	stretch = 20
 	// maxTried is the number of plausible numbers of workers that are simulated on
@@ -45,7 +45,7 @@ const (
 	weak          = 0.1  // a correlation up to this is negligible
 	smallContrast = 0.1  // a contrast up to this is negligible
 	maxEarly      = 0.02 // maximum share of requests that end before they could start
-	leastShare    = 0.05 // minimum share of the latency that is waiting
+	minShare      = 0.05 // minimum share of the latency that is waiting
 )
 
 // job is a request that occupied a worker.
@@ -61,8 +61,8 @@ type jobs []job
 // in flight, or the reason why there is none.
 func (r *Recording) fitQueues(limited bool) ([]Queue, string) {
 	all := r.jobs(limited)
-	if len(all) < leastQueued {
-		return nil, fmt.Sprintf("%d requests are too few to see whether latency rises with the requests in flight (want at least %d)", len(all), leastQueued)
+	if len(all) < minQueued {
+		return nil, fmt.Sprintf("%d requests are too few to see whether latency rises with the requests in flight (want at least %d)", len(all), minQueued)
 	}
 	inFlight, peak := all.inFlight()
 	if slices.Min(inFlight) == peak {
@@ -81,7 +81,7 @@ func (r *Recording) fitQueues(limited bool) ([]Queue, string) {
 	if len(queues) == 0 {
 		return nil, "latency rises with the requests in flight, but not as a queue for workers makes it rise; the profile has the recorded latencies, whatever the load"
 	}
-	if q := queues[0]; q.Waiting < leastShare || len(q.services) < MinAnswers {
+	if q := queues[0]; q.Waiting < minShare || len(q.services) < MinAnswers {
 		return nil, fmt.Sprintf("waiting for one of %d workers would be %.1f %% of the latency, which is too little to tell", q.Workers, 100*q.Waiting)
 	}
 	for i := range queues {
@@ -120,8 +120,8 @@ func (all jobs) queues(ranks []float64, peak int) []Queue {
 		if early(services, tolerance) > maxEarly {
 			continue
 		}
-		possible = append(possible, Queue{Workers: k, Left: correlation(ranked(services), ranks)})
-		if i := len(possible) - 1; math.Abs(possible[i].Left) < math.Abs(possible[best].Left) {
+		possible = append(possible, Queue{Workers: k, ResidualCorrelation: correlation(ranked(services), ranks)})
+		if i := len(possible) - 1; math.Abs(possible[i].ResidualCorrelation) < math.Abs(possible[best].ResidualCorrelation) {
 			best = i
 		}
 	}
@@ -129,7 +129,7 @@ func (all jobs) queues(ranks []float64, peak int) []Queue {
 		return nil
 	}
 	plausible := func(q Queue) bool {
-		return math.Abs(q.Left) <= max(z95/scale, weak) || contrast(all.services(q.Workers), ranks) <= smallContrast
+		return math.Abs(q.ResidualCorrelation) <= max(z95/scale, weak) || contrast(all.services(q.Workers), ranks) <= smallContrast
 	}
 	if !plausible(possible[best]) {
 		return nil

@@ -27,7 +27,7 @@ func TestPlainClock(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	time.AfterFunc(time.Millisecond, cancel)
 	if err := c.Sleep(ctx, time.Hour); !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled Sleep: %v", err)
+		t.Errorf("canceled Sleep: %v", err)
 	}
 	time.AfterFunc(time.Millisecond, c.Close)
 	if err := c.Sleep(context.Background(), time.Hour); !errors.Is(err, ErrClosed) {
@@ -52,7 +52,7 @@ func TestShorterSleepOvertakes(t *testing.T) {
 	}
 	cancel()
 	if err := <-long; !errors.Is(err, context.Canceled) {
-		t.Errorf("cancelled Sleep: %v", err)
+		t.Errorf("canceled Sleep: %v", err)
 	}
 }
 

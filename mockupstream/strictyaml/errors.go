@@ -68,18 +68,18 @@ func (e *Error) Message() string {
 	if e.Path != "" {
 		text = e.Path + ": " + text
 	}
-	var found, meant []string
+	var found, hints []string
 	if e.Value != "" {
 		found = append(found, "got "+e.Value)
 	}
 	if e.Nearest != "" {
-		meant = append(meant, "did you mean "+strconv.Quote(e.Nearest)+"?")
+		hints = append(hints, "did you mean "+strconv.Quote(e.Nearest)+"?")
 	}
 	if len(e.Want) > 0 {
-		meant = append(meant, "want "+Or(e.Want))
+		hints = append(hints, "want "+Or(e.Want))
 	}
-	if len(meant) > 0 {
-		found = append(found, strings.Join(meant, " "))
+	if len(hints) > 0 {
+		found = append(found, strings.Join(hints, " "))
 	}
 	if len(found) > 0 {
 		text += " (" + strings.Join(found, "; ") + ")"

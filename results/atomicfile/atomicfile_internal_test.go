@@ -9,7 +9,7 @@ import (
 	"testing"
 )
 
-// holds fails the test unless the folder has exactly the file, with the content.
+// holds fails the test unless the folder contains exactly the file, with the content.
 func holds(t *testing.T, path, content string) {
 	t.Helper()
 	got, err := os.ReadFile(path)

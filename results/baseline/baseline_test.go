@@ -15,7 +15,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// made is a run of a few cells, each trial changed by change, if it is not nil.
+// made returns a run of a few cells, with each trial changed by change, if it is not nil.
 func made(change func(t *results.Trial) bool) *results.Run {
 	return runtest.New(runtest.Options{
 		Blocks: 8, Bare: true, Variants: runtest.Variants()[:4], Levels: []scenarios.LevelSet{{"items": []any{20, 200}}}, Claims: runtest.Claims()[3:],
@@ -84,8 +84,8 @@ func withoutClaims(t *testing.T, run *results.Run) map[string]any {
 	return sc
 }
 
-// The baselines that are committed are read, are where they are looked for, and
-// are what would be written.
+// The committed baselines are valid, are in the default places, and equal their own
+// encoding.
 func TestCommitted(t *testing.T) {
 	files, err := filepath.Glob("*.yaml")
 	if err != nil || len(files) == 0 {
@@ -104,7 +104,7 @@ func TestCommitted(t *testing.T) {
 	}
 }
 
-// A bad run is no baseline, and the error says why.
+// A run with failures is refused as a baseline, with the reason.
 func TestRefused(t *testing.T) {
 	plan := made(nil)
 	plan.Header.Search = true
@@ -136,7 +136,7 @@ func TestRefused(t *testing.T) {
 			t.Errorf("%v, want %s", err, why)
 		}
 	}
-	// Without a claim about documents nothing else would see it.
+	// Without a claim about documents, only the baseline needs them.
 	unread.Header.SetScenario(withoutClaims(t, unread))
 	unread.Trials[7].Documents.Duplicate = 2
 	if _, err := baseline.FromRun(unread); err == nil || !strings.Contains(err.Error(), "0 lost, 2 duplicate, 0 corrupt") {
@@ -147,7 +147,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// What is written when nothing can be is nothing.
+// A failed write leaves no file.
 func TestWriteFails(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, []byte("old"), 0o644); err != nil {

@@ -31,7 +31,7 @@ func gated(t *testing.T, b *baseline.Baseline, run *results.Run, o baseline.Opti
 	return v
 }
 
-// decisions of a metric, by place, in words.
+// decisions returns the decisions of a metric in the order of the cells, in words.
 func decisions(c *baseline.Comparison, metric string) string {
 	var all []string
 	for _, r := range c.Rows {
@@ -42,16 +42,17 @@ func decisions(c *baseline.Comparison, metric string) string {
 	return strings.Join(all, " ")
 }
 
-func TestSameRunHolds(t *testing.T) {
+func TestSameRunPasses(t *testing.T) {
 	run := made(nil)
-	v := gated(t, must(t, run), run, baseline.Options{}) // no margin at all
+	v := gated(t, must(t, run), run, baseline.Options{}) // without any margin
 	c := v.Comparison
 	if v.Exit != 0 || c.Counts[verdict.Same] != len(c.Rows) || len(c.Rows) < 100 || !c.Paired || len(c.Machines) > 0 {
 		t.Errorf("exit %d, %v of %d", v.Exit, c.Counts, len(c.Rows))
 	}
 }
 
-// slower makes all trials of a variant take longer, all of them for none named.
+// slower makes all trials of the variants take longer, or of all variants if none is
+// named.
 func slower(by float64, variants ...string) func(t *results.Trial) bool {
 	return func(t *results.Trial) bool {
 		if len(variants) == 0 || strings.Contains(strings.Join(variants, " ")+" ", t.Variant+" ") {
@@ -61,7 +62,7 @@ func slower(by float64, variants ...string) func(t *results.Trial) bool {
 	}
 }
 
-// one changes one trial of bounded-10 at 200 items.
+// one changes a single trial of bounded-10 at 200 items.
 func one(change func(t *results.Trial)) func(t *results.Trial) bool {
 	return func(t *results.Trial) bool {
 		if t.Variant == "bounded-10" && t.Items == 200 && t.Block == 3 {
@@ -114,14 +115,14 @@ func TestEachCheckFails(t *testing.T) {
 	}
 }
 
-// A run that was ended before a variant's turn lacks nothing that it should have: it is not known yet.
-func TestUnfinishedRunLacksNothing(t *testing.T) {
+// Cells whose turn an aborted run did not reach are not missing, but unknown.
+func TestUnfinishedRunHasNoMissingCells(t *testing.T) {
 	b := must(t, made(nil))
 	for name, c := range map[string]struct {
 		there func(t *results.Trial) bool
 		exit  int
 	}{
-		"nothing":          {func(*results.Trial) bool { return false }, verdict.ExitNotMeasured}, // so nothing was compared
+		"nothing":          {func(*results.Trial) bool { return false }, verdict.ExitNotMeasured}, // nothing was compared
 		"all but the base": {func(t *results.Trial) bool { return t.Variant != "sequential" }, verdict.ExitInconclusive},
 		"the base alone":   {func(t *results.Trial) bool { return t.Variant == "sequential" }, verdict.ExitInconclusive},
 	} {
@@ -153,8 +154,8 @@ func TestMissingVariantAndLevel(t *testing.T) {
 	}
 }
 
-// Times warn; with StrictTimes they decide, after Holm's correction: 8 pairs
-// have p = 2/2^8 at the least, which holds over 6 makespans and not over 8.
+// Times only warn; with StrictTimes they decide, after Holm's correction. With 8 pairs p
+// is at least 2/2^8, which suffices for 6 makespans, but not for 8.
 func TestTimes(t *testing.T) {
 	b := must(t, made(nil))
 	run := made(slower(1.15))
@@ -179,14 +180,15 @@ func TestTimes(t *testing.T) {
 	if got := decisions(v.Comparison, baseline.MetricMakespan); got != "worse worse worse worse worse worse" || v.Exit != 1 {
 		t.Errorf("over six: %s, exit %d", got, v.Exit)
 	}
-	// One of them alone is the first, and must hold over all six.
+	// The smallest p-value must suffice for all six.
 	v = gated(t, must(t, three(nil)), three(slower(1.15, "joined-10")), strict)
 	if got := decisions(v.Comparison, baseline.MetricMakespan); got != "same worse same same worse same" || v.Exit != 1 {
 		t.Errorf("two of six: %s, exit %d", got, v.Exit)
 	}
 }
 
-// On another machine what depends on it is listed, and the rest is judged.
+// On another machine, metrics that depend on it are only listed, and the others are
+// judged.
 func TestOtherMachine(t *testing.T) {
 	b := must(t, made(nil))
 	for name, change := range map[string]func(r *results.Run){
@@ -230,7 +232,7 @@ func TestOtherMachine(t *testing.T) {
 	}
 }
 
-// Nothing to compare is never a pass.
+// A comparison of nothing never passes.
 func TestNothingComparable(t *testing.T) {
 	bare := func(r *results.Run) *results.Run {
 		for i := range r.Trials {
@@ -247,7 +249,7 @@ func TestNothingComparable(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b.Cells = b.Cells[:1] // the one that reductions are against
+	b.Cells = b.Cells[:1] // only the cell of the reference
 	run := bare(made(func(t *results.Trial) bool { return t.Variant != "sequential" || t.Items != 20 }))
 	run.Header.Fingerprint.Cores = 64
 	c, err := baseline.Compare("b.yaml", b, run, defaults)
@@ -259,7 +261,7 @@ func TestNothingComparable(t *testing.T) {
 	}
 }
 
-// Errors that the baseline has may grow by a tenth, rounded down.
+// Errors in the baseline may increase by a tenth, rounded down.
 func TestErrorsOfTheBaseline(t *testing.T) {
 	with := func(n int) *results.Run {
 		run := made(one(func(t *results.Trial) {
@@ -299,7 +301,7 @@ func TestOtherScenario(t *testing.T) {
 	}
 }
 
-// A threshold more is no other experiment: the draws are those of the baseline.
+// A new threshold does not change the draws, so the runs are still paired.
 func TestThresholdsLeavePairs(t *testing.T) {
 	b := must(t, made(nil))
 	v := gated(t, b, runtest.Budgeted(made(nil), scenarios.Threshold{Rule: "bounded-10.fd.peak <= 1000"}), defaults)
@@ -308,7 +310,7 @@ func TestThresholdsLeavePairs(t *testing.T) {
 	}
 }
 
-// spread makes every second block of a variant take longer, as a busy machine does.
+// spread makes every second block of a variant take longer, as on a busy machine.
 func spread(by float64, variant string) func(t *results.Trial) bool {
 	return func(t *results.Trial) bool {
 		if t.Variant == variant && t.Block%2 == 1 {
@@ -318,8 +320,8 @@ func spread(by float64, variant string) func(t *results.Trial) bool {
 	}
 }
 
-// Shares of times that noise spreads over the limit only warn where that was
-// asked for; what is worse, or likelier so than not, still decides, and so do counts.
+// With OpenSharesWarn, shares whose intervals include the limit because of noise only
+// warn. Those that are worse, or more likely worse than not, still decide, as do counts.
 func TestOpenShares(t *testing.T) {
 	b := must(t, made(nil))
 	warn := defaults
@@ -358,7 +360,8 @@ func TestOpenShares(t *testing.T) {
 	}
 }
 
-// Too few blocks for an interval are not noise: they decide nothing, and that is not a pass.
+// Too few blocks for an interval are inconclusive rather than noise, so the comparison
+// does not pass.
 func TestTooFewBlocksStayOpen(t *testing.T) {
 	warn := defaults
 	warn.OpenSharesWarn = true

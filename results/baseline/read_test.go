@@ -26,8 +26,8 @@ func scenarioOf(t *testing.T, run *results.Run) map[string]any {
 	return sc
 }
 
-// Every line of a good file, taken out or spoilt, is an error with a place, or
-// says that the metric was unavailable.
+// Removing or corrupting any line of a valid file is an error with a position, or means
+// that the metric was unavailable.
 func TestMistakes(t *testing.T) {
 	good := string(must(t, made(nil)).Encode())
 	for _, c := range []struct{ old, new, want string }{
@@ -82,10 +82,10 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
-// placed errors begin with the file, on each line.
+// placed matches errors each of whose lines starts with the file.
 var placed = regexp.MustCompile(`^(b\.yaml:(\d+:\d+:)? .*\n?)+$`)
 
-// What a run could have measured reads back as it was.
+// The baseline of any possible run reads back unchanged.
 func TestRoundTrip(t *testing.T) {
 	template := must(t, made(nil))
 	rapid.Check(t, func(t *rapid.T) {
@@ -126,8 +126,8 @@ func TestRoundTrip(t *testing.T) {
 	})
 }
 
-// A baseline is the same with a byte-order mark and with any line ends, and so
-// is the place of a mistake.
+// A baseline may have a byte-order mark and any line ends, and positions of mistakes do
+// not depend on them.
 func TestDecodeFromAnyEditor(t *testing.T) {
 	want := must(t, made(nil))
 	good := string(want.Encode())
@@ -150,7 +150,7 @@ func TestDecodeFromAnyEditor(t *testing.T) {
 	}
 }
 
-// Whatever is accepted is a fixed point, and what is not has a place.
+// An accepted file encodes to itself, and the error about any other has a position.
 func FuzzDecode(f *testing.F) {
 	run := made(nil)
 	b, err := baseline.FromRun(run)

@@ -9,8 +9,8 @@ import (
 	"floodgate/results/capacity"
 )
 
-// loaded is a trial of ten seconds, too slow, in which the columns had these
-// values all the time.
+// loaded returns a trial of ten seconds that was too slow, with constant columns of these
+// values.
 func loaded(columns map[results.Column]int64, change func(*results.Trial)) results.Trial {
 	t := good()
 	t.Descriptors.Peak = 40
@@ -38,7 +38,7 @@ func stages(fetch, write time.Duration) map[string]results.Histogram {
 	return map[string]results.Histogram{"fetch": {Mean: fetch}, "pool_wait": {Mean: write / 2}, "write": {Mean: write / 2}}
 }
 
-func TestBlamed(t *testing.T) {
+func TestFindBottleneck(t *testing.T) {
 	full := map[results.Column]int64{results.ColumnSlotsInUse: 10, results.ColumnSlotLimit: 10, results.ColumnItemsOutstanding: 94, results.ColumnItemsFetching: 9, results.ColumnItemsWriting: 1}
 	free := map[results.Column]int64{results.ColumnItemsOutstanding: 94, results.ColumnItemsFetching: 60, results.ColumnItemsWriting: 34}
 	writing := map[results.Column]int64{results.ColumnItemsOutstanding: 94, results.ColumnItemsFetching: 30, results.ColumnItemsWriting: 64}
@@ -105,9 +105,9 @@ func TestBlamed(t *testing.T) {
 	}
 }
 
-// Without a rate that held there is nothing to compare with, and a series that
-// lacks columns is no reason to fall over.
-func TestBlamedOfLittle(t *testing.T) {
+// Without a passed rate there is nothing to compare with, and missing columns of a series
+// are not an error.
+func TestFindBottleneckOfLittleData(t *testing.T) {
 	trial := good()
 	if b := capacity.FindBottleneck(trial, nil, time.Second, slo, 256, capacity.Machine{}); b.Resource != capacity.Unknown {
 		t.Errorf("%+v", b)

@@ -49,7 +49,7 @@ func TestJudgeRates(t *testing.T) {
 	}
 }
 
-// Whatever the true rate is between the two ends, the decision is right of it.
+// The decision is correct for every true rate between the two ends.
 func TestJudgeRatesIsNeverWrong(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		low := rapid.Float64Range(1, 100).Draw(t, "confirmed")

@@ -14,7 +14,7 @@ func TestThroughputFromOutside(t *testing.T) {
 	for name, test := range map[string]struct {
 		trial   results.Trial
 		counted string
-		done    float64 // items a second
+		done    float64 // items per second
 		failed  int
 	}{
 		"items":     {results.Trial{ItemsDone: new(90), ItemsFailed: new(10), Upstream: upstream}, "items", 45, 10},

@@ -11,8 +11,8 @@ import (
 	"floodgate/results/capacity"
 )
 
-// erlangSum is Erlang's formula as it stands in books, summed with 300 bits:
-// (a^c/c!)·c/(c−a) over that plus Σ a^k/k!, k below c.
+// erlangSum is Erlang's formula as in textbooks, summed with 300 bits: (a^c/c!)·c/(c−a)
+// divided by itself plus Σ a^k/k! for k < c.
 func erlangSum(a float64, c int) float64 {
 	of := func(x float64) *big.Float { return new(big.Float).SetPrec(300).SetFloat64(x) }
 	term, sum := of(1), of(0)
@@ -39,14 +39,14 @@ func TestErlangCIsTheSum(t *testing.T) {
 		if math.Abs(w.Waits-want) > 1e-12+1e-9*want {
 			t.Fatalf("%v of %v items at once at %d slots wait, want %v", w.Waits, a, slots, want)
 		}
-		// Little's law: those that wait are rate times mean wait.
+		// Little's law: the number of waiting items is rate × mean wait.
 		if wait := want * 0.1 / (float64(slots) - a); math.Abs(w.Mean.Seconds()-wait) > 1e-9+1e-9*wait {
 			t.Fatalf("they wait %v in the mean, want %v s", w.Mean, wait)
 		}
 	})
 }
 
-// One slot is M/M/1: a share ρ waits, ρ/(μ−λ) in the mean.
+// One slot is M/M/1: the share ρ waits, and the mean wait is ρ/(μ−λ).
 func TestErlangCOfOneSlot(t *testing.T) {
 	w, err := capacity.ErlangC(8, 100*time.Millisecond, 1) // λ = 8, μ = 10
 	if err != nil || math.Abs(w.Waits-0.8) > 1e-12 || w.Mean != 400*time.Millisecond || math.Abs(w.Load-0.8) > 1e-12 {

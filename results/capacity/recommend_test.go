@@ -17,22 +17,22 @@ import (
 	"floodgate/scenarios"
 )
 
-// system is a made-up one: what it does at a limit.
+// system is a simulated system.
 type system struct {
 	law     capacity.USL
-	sigma   float64 // of the noise of a trial, common to a block but for a tenth
+	sigma   float64 // noise of a trial, nine tenths of which a block shares
 	nofile  int
 	blocks  int
 	limits  []float64
-	slow    string // the stage that takes what an item takes beyond the first's time
+	slow    string // the stage that takes longer at higher limits
 	p99     time.Duration
-	failing func(limit int) int // items of 400
+	failing func(limit int) int // out of 400 items
 	change  func(limit int, t *results.Trial)
 }
 
 const itemsOfTrial = 400
 
-// sweep is the plan of a system, not concluded.
+// sweep returns the plan of a system without conclusions.
 func (s system) sweep(t testing.TB) *capacity.Limits {
 	t.Helper()
 	if s.blocks == 0 {
@@ -63,7 +63,7 @@ func (s system) sweep(t testing.TB) *capacity.Limits {
 			stage[s.slow] += max(0, item-alone)
 			trial := results.Trial{
 				Index: len(trials), Block: b, Variant: "bounded", Items: itemsOfTrial, Outcome: results.OutcomeOK,
-				Makespan:  time.Duration(itemsOfTrial / x * 1.2 * float64(time.Second)), // slots are empty at its end
+				Makespan:  time.Duration(itemsOfTrial / x * 1.2 * float64(time.Second)), // slots are empty at the end
 				ItemsDone: new(itemsOfTrial - failed), ItemsFailed: &failed,
 				Stages: map[string]results.Histogram{
 					"queue": runtest.Constant(time.Millisecond, itemsOfTrial),
@@ -76,7 +76,7 @@ func (s system) sweep(t testing.TB) *capacity.Limits {
 				Documents: &results.Documents{},
 			}
 			queue := trial.Stages["queue"]
-			queue.Max = time.Duration((itemsOfTrial - n) / x * float64(time.Second)) // the last is begun
+			queue.Max = time.Duration((itemsOfTrial - n) / x * float64(time.Second)) // the start of the last item
 			trial.Stages["queue"] = queue
 			if failed > 0 {
 				trial.Errors = []results.ErrorCount{{Type: "timeout", Side: "mongo", Count: failed}}
@@ -95,8 +95,8 @@ func (s system) sweep(t testing.TB) *capacity.Limits {
 	return l
 }
 
-// The law has its peak at √(0.98/2e-4) = 70, and 95 % of it from about 43 on:
-// of the limits that were tried 64 is the first.
+// The model peaks at √(0.98/2e-4) = 70 and reaches 95 % of it from about 43: 64 is the
+// first tested limit above.
 var peaked = capacity.USL{Gamma: 40, Alpha: 0.02, Beta: 2e-4}
 
 func TestRecommendation(t *testing.T) {
@@ -143,7 +143,7 @@ func TestRecommendation(t *testing.T) {
 				t.Errorf("binding %+v, want %s with %q", r.Bottleneck, test.binding, test.detail)
 			}
 			if m := l.Model; m != nil && m.Peak != nil && (!test.passed || m.Peak.Estimate > float64(m.Residuals[len(m.Residuals)-1].Limit)) {
-				t.Errorf("the model's peak is %v, passed %v, beyond what it was fitted to", m.Peak, test.passed)
+				t.Errorf("the model's peak is %v, passed %v, beyond the fitted range", m.Peak, test.passed)
 			}
 			if m := l.Model; name == "the peak was passed" && (m == nil || m.Peak == nil || math.Abs(m.Peak.Estimate-70) > 5) {
 				t.Errorf("model %+v, want its peak at 70", m)
@@ -186,15 +186,15 @@ func failing(from, items int) func(int) int {
 	}
 }
 
-// An upstream that refuses what is above its rate at once, in the middle of
-// what is done: that is no throughput, however soon the items end.
+// An upstream that refuses requests above its rate at once, in the middle of a trial,
+// does not increase throughput, however early the items end.
 func TestRefusalsAreNoThroughput(t *testing.T) {
 	l := system{law: peaked, sigma: 0.01, limits: []float64{1, 4, 16, 64}, change: func(limit int, t *results.Trial) {
 		if limit < 16 {
 			return
 		}
 		queue := t.Stages["queue"]
-		queue.Max /= 20 // all have begun after a moment
+		queue.Max /= 20 // all items have started after a moment
 		t.Stages["queue"] = queue
 		t.Makespan /= 4
 		t.ItemsDone, t.ItemsFailed = new(20), new(itemsOfTrial-20)
@@ -216,8 +216,8 @@ func TestRefusalsAreNoThroughput(t *testing.T) {
 	}
 }
 
-// A limit that a program exceeded, or whose items it did not fetch, is not
-// measured: such a trial is fast for a reason of its own.
+// A trial whose program exceeded its limit, or did not fetch its items, is not a
+// measurement: it is fast for the wrong reason.
 func TestDoubtfulTrialsAreNotMeasured(t *testing.T) {
 	for want, change := range map[string]func(*results.Trial){
 		"exceeded its declared limit":           func(t *results.Trial) { t.Overrun = &results.Overrun{} },
@@ -237,8 +237,8 @@ func TestDoubtfulTrialsAreNotMeasured(t *testing.T) {
 	}
 }
 
-// A machine that is full of others' work tells nothing about ours.
-func TestOthersWorkIsNotOurs(t *testing.T) {
+// If other programs keep the machine busy, its CPU is not reported as our bottleneck.
+func TestWorkOfOtherProgramsIsNotCounted(t *testing.T) {
 	for others, want := range map[float64]capacity.Resource{0.02: capacity.CPU, 0.6: capacity.Database} {
 		l := system{law: peaked, sigma: 0.01, slow: "write", change: func(_ int, t *results.Trial) {
 			t.Machine = &results.Conditions{Span: t.Makespan, Others: &others}
@@ -257,11 +257,11 @@ func TestOthersWorkIsNotOurs(t *testing.T) {
 	}
 }
 
-// The settings are those that were seen at the limit.
+// The settings are the measured ones of the limit.
 func TestConfig(t *testing.T) {
 	l := system{law: peaked, sigma: 0.01, slow: "write"}.sweep(t)
 	l.Conclude()
-	want := &capacity.Config{MaxConnsPerHost: 64, MaxPoolSize: 64, Open: 138, NoFile: 256} // 138 open of 198
+	want := &capacity.Config{MaxConnsPerHost: 64, MaxPoolSize: 64, Open: 138, NoFile: 256} // 138 descriptors open of 198 allowed
 	if diff := cmp.Diff(want, l.Recommendation.Config); diff != "" {
 		t.Error(diff)
 	}
@@ -270,7 +270,7 @@ func TestConfig(t *testing.T) {
 	}
 }
 
-// Where not all slots were in use Little's law tells.
+// Little's law shows that not all slots were in use.
 func TestLittle(t *testing.T) {
 	l := system{law: peaked, change: func(limit int, t *results.Trial) {
 		if limit == 64 {
@@ -287,10 +287,10 @@ func TestLittle(t *testing.T) {
 	}
 }
 
-// What is recommended breaks nothing, and each limit below it breaks something.
-// Stored and concluded again, the plan is the same.
+// A recommended limit violates nothing, and each lower limit violates something. A stored
+// plan leads to the same conclusions.
 func TestRecommendationHolds(t *testing.T) {
-	for seed := range uint64(10) { // fewer than a property has elsewhere: each is fitted twice
+	for seed := range uint64(10) { // few seeds, because each plan is fitted twice
 		r := rand.New(rand.NewPCG(seed, 1))
 		s := system{
 			law:   capacity.USL{Gamma: 40, Alpha: r.Float64() / 2, Beta: r.Float64() / 100},
@@ -330,7 +330,7 @@ func TestRecommendationHolds(t *testing.T) {
 	}
 }
 
-// An interrupted sweep detail what it has, with its own exit code.
+// An interrupted search has the results so far and its own exit code.
 func TestInterruptedSweep(t *testing.T) {
 	l := system{law: peaked, sigma: 0.01}.sweep(t)
 	l.Interrupted = true

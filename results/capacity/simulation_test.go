@@ -7,8 +7,8 @@ import (
 	"floodgate/results/capacity"
 )
 
-// The plan of the worked example is predicted as well as is aimed at.
-func TestSimulatedExample(t *testing.T) {
+// The errors of the simulation for the plan in results/example are within the targets.
+func TestCompareSimulationOfAnExample(t *testing.T) {
 	run, err := results.Open("../example/plan")
 	if err != nil {
 		t.Fatal(err)
@@ -22,8 +22,8 @@ func TestSimulatedExample(t *testing.T) {
 	}
 }
 
-// What cannot be simulated detail why.
-func TestSimulatedSaysWhyNot(t *testing.T) {
+// A plan that cannot be simulated has the reason.
+func TestCompareSimulationExplainsFailure(t *testing.T) {
 	run, err := results.Open("../example/report")
 	if err != nil {
 		t.Fatal(err)

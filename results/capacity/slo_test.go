@@ -13,7 +13,7 @@ import (
 
 var slo = scenarios.SLO{P99: scenarios.Duration(time.Second)}
 
-// good is a trial that keeps the SLO in all.
+// good returns a trial that meets the SLO.
 func good() results.Trial {
 	return results.Trial{
 		Index: 3, Outcome: results.OutcomeOK, Descriptors: results.Descriptors{Peak: 204, Samples: 9},
@@ -51,7 +51,7 @@ func TestJudge(t *testing.T) {
 		"generator":            {func(t *results.Trial) { t.Service.Late++ }, verdict.Inconclusive, "the generator was too slow"},
 		"p99 of the generator": {func(t *results.Trial) { t.Service.Response.P99++; t.Service.ServiceTime.P99 = time.Millisecond }, verdict.Inconclusive, "1 ms from its start"},
 		"no reports":           {func(t *results.Trial) { t.Service.Due, t.Service.OK = 0, 0 }, verdict.Inconclusive, "no report arrived"},
-		// Who cannot tell does not know either that the SLO failed.
+		// An overloaded generator makes it unknown whether the SLO is met.
 		"generator and p99": {func(t *results.Trial) { t.Service.Late = 11; t.Service.Response.P99 = time.Minute }, verdict.Inconclusive, "generator"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -66,7 +66,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-func TestErrorsOfNothing(t *testing.T) {
+func TestErrorShareWithoutReports(t *testing.T) {
 	if e := (capacity.Figures{}).Errors(); e != 0 {
 		t.Errorf("%v", e)
 	}

@@ -68,7 +68,7 @@ func (f Fit) Model() USL { return USL{f.Gamma.Estimate, f.Alpha.Estimate, f.Beta
 
 // Requirements of a fit, and parameters of its bootstrap.
 const (
-	fewestLimits = 4 // different ones, for three parameters
+	minLimits    = 4 // different ones, for three parameters
 	uslResamples = 999
 	uslLevel     = 0.95
 )
@@ -86,8 +86,8 @@ func FitUSL(all []Observation, seed uint64) (Fit, error) {
 		}
 		limits[o.N] = append(limits[o.N], o.X)
 	}
-	if len(limits) < fewestLimits {
-		return Fit{}, fmt.Errorf("fit scalability: %d limits were measured, but at least %[2]d are needed", len(limits), fewestLimits)
+	if len(limits) < minLimits {
+		return Fit{}, fmt.Errorf("fit scalability: %d limits were measured, but at least %[2]d are needed", len(limits), minLimits)
 	}
 	best := fitUSL(means(limits), logResiduals, starts())
 	f := Fit{Residuals: make([]Residual, len(all))}
@@ -169,15 +169,6 @@ type weighted struct {
 	times float64
 }
 
-// each counts once.
-func each(all []Observation) []weighted {
-	w := make([]weighted, len(all))
-	for i, o := range all {
-		w[i] = weighted{o, 1}
-	}
-	return w
-}
-
 func squares(u USL, all []weighted, of residual) (sum float64) {
 	for _, o := range all {
 		r, _ := of(u, o.Observation)
@@ -254,11 +245,11 @@ func gammaOf(u USL, all []weighted) float64 {
 
 // Bounds of the search, beyond which a parameter is 0 or there is no fit.
 const (
-	mostSteps              = 200
-	leastLogged            = 1e-15
-	mostAlpha, mostBeta    = 1e3, 1e3
-	firstDamping           = 1e-3
-	mostDamping, converged = 1e12, 1e-14
+	maxSteps              = 200
+	minLogged             = 1e-15
+	maxAlpha, maxBeta     = 1e3, 1e3
+	firstDamping          = 1e-3
+	maxDamping, converged = 1e12, 1e-14
 )
 
 // marquardt descends by damped Gauss-Newton steps in the logarithms of the free
@@ -266,7 +257,7 @@ const (
 // Nonlinear Parameters", J. SIAM 11(2), 1963).
 func marquardt(u USL, all []weighted, of residual, free [3]bool) (USL, float64) {
 	sum, damping := squares(u, all, of), firstDamping
-	for range mostSteps {
+	for range maxSteps {
 		var a [3][3]float64
 		var g [3]float64
 		for _, o := range all {
@@ -279,7 +270,7 @@ func marquardt(u USL, all []weighted, of residual, free [3]bool) (USL, float64) 
 			}
 		}
 		moved := false
-		for !moved && damping < mostDamping {
+		for !moved && damping < maxDamping {
 			step := solve(damped(a, damping, free), g, free)
 			v := USL{u.Gamma * math.Exp(step[0]), u.Alpha * math.Exp(step[1]), u.Beta * math.Exp(step[2])}
 			next := squares(v, all, of)
@@ -301,7 +292,7 @@ func marquardt(u USL, all []weighted, of residual, free [3]bool) (USL, float64) 
 }
 
 func legal(u USL, free [3]bool) bool {
-	return u.Gamma > 0 && !math.IsInf(u.Gamma, 0) && (!free[1] || u.Alpha > leastLogged && u.Alpha < mostAlpha) && (!free[2] || u.Beta > leastLogged && u.Beta < mostBeta)
+	return u.Gamma > 0 && !math.IsInf(u.Gamma, 0) && (!free[1] || u.Alpha > minLogged && u.Alpha < maxAlpha) && (!free[2] || u.Beta > minLogged && u.Beta < maxBeta)
 }
 
 // damped adds to the diagonal, and fixes the parameters that are not free.

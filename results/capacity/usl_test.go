@@ -11,13 +11,13 @@ import (
 	"floodgate/results/capacity"
 )
 
-// specsdm91 is the SPEC SDM91 benchmark of a Sun SPARCcenter 2000 (Gunther,
-// Guerrilla Capacity Planning): users and scripts an hour.
+// specsdm91 is the SPEC SDM91 benchmark of a Sun SPARCcenter 2000 (Gunther, Guerrilla
+// Capacity Planning): users, and scripts per hour.
 var specsdm91 = []capacity.Observation{{1, 64.9}, {18, 995.9}, {36, 1652.4}, {72, 1853.2}, {108, 1828.9}, {144, 1775}, {216, 1702.2}}
 
-// What R's package usl prints of these data, in its README: α 0.0277285,
-// β 0.0001044, γ 89.9952330, residual standard error 82.8 on 4 degrees of
-// freedom, residuals from -81.7 to 111.1.
+// R's package usl documents this fit in its README: α 0.0277285, β 0.0001044, γ
+// 89.9952330, residual standard error 82.8 on 4 degrees of freedom, residuals from -81.7
+// to 111.1.
 func TestPlainFitIsThatOfR(t *testing.T) {
 	u := capacity.FitPlain(specsdm91)
 	for _, c := range []struct {
@@ -41,7 +41,7 @@ func TestPlainFitIsThatOfR(t *testing.T) {
 	}
 }
 
-// No point of a grid around it, nor anywhere else, has a smaller sum of squares.
+// No point of a grid around the fit, nor anywhere else, has a smaller sum of squares.
 func TestLogFitIsTheLeast(t *testing.T) {
 	f, err := capacity.FitUSL(specsdm91, 1)
 	if err != nil {
@@ -68,7 +68,7 @@ func TestLogFitIsTheLeast(t *testing.T) {
 	}
 }
 
-// drawn are repetitions of a law with noise of a lognormal factor.
+// drawn returns repeated observations of a model with lognormal noise.
 func drawn(u capacity.USL, limits []float64, repeat int, sigma float64, seed uint64) []capacity.Observation {
 	rng := rand.New(rand.NewPCG(seed, 7))
 	var all []capacity.Observation
@@ -82,8 +82,8 @@ func drawn(u capacity.USL, limits []float64, repeat int, sigma float64, seed uin
 
 var powers = []float64{1, 2, 4, 8, 16, 32, 64, 128, 256}
 
-// Without noise what was planted comes back.
-func TestPlantedLaw(t *testing.T) {
+// Without noise, the fit recovers the parameters.
+func TestFitRecoversAKnownModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		u := capacity.USL{
 			Gamma: math.Exp(rapid.Float64Range(0, 8).Draw(t, "ln γ")),
@@ -98,8 +98,9 @@ func TestPlantedLaw(t *testing.T) {
 	})
 }
 
-// With noise the intervals hold the truth most of the time: a bootstrap of six
-// repetitions is narrow by a factor of √(5/6), so not quite 95 of 100.
+// With noise, the intervals usually cover the true parameters. The bootstrap of six
+// repetitions is too narrow by a factor of √(5/6), so the coverage is slightly below 95
+// %.
 func TestIntervalsCover(t *testing.T) {
 	u := capacity.USL{Gamma: 40, Alpha: 0.02, Beta: 2e-4}
 	const rounds = 40
@@ -131,7 +132,7 @@ func TestIntervalsCover(t *testing.T) {
 	}
 }
 
-// A law without contention has no peak, and none is made up.
+// A model without contention has no peak, and the fit reports none.
 func TestNoPeak(t *testing.T) {
 	f, err := capacity.FitUSL(drawn(capacity.USL{Gamma: 10}, powers[:6], 3, 0, 1), 1)
 	if m := f.Model(); err != nil || m.Alpha != 0 || m.Beta != 0 || math.Abs(m.Gamma-10) > 1e-9 || f.Peak != nil || !math.IsInf(m.Peak(), 1) {

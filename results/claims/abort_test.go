@@ -17,8 +17,8 @@ import (
 	"floodgate/scenarios"
 )
 
-// Whatever the trials to come give, a run that was to end early would have
-// broken the threshold; and one that broke it at its last trial is ended.
+// A run is ended early only if its threshold would be violated whatever the remaining
+// trials are; and a run whose last trial violates the threshold is ended by it.
 func TestAbortIsNeverWrong(t *testing.T) {
 	tb := t
 	rules := []string{
@@ -77,7 +77,7 @@ func TestAbortIsNeverWrong(t *testing.T) {
 	}
 }
 
-// aborterOf a run that has no trials yet.
+// aborterOf returns the Aborter of a run without trials.
 func aborterOf(t testing.TB, run *results.Run) *claims.Aborter {
 	t.Helper()
 	var s scenarios.Scenario
@@ -91,7 +91,7 @@ func aborterOf(t testing.TB, run *results.Run) *claims.Aborter {
 	return a
 }
 
-// longRun is a run whose thresholds are of every kind of tally, and are kept.
+// longRun returns a run that meets its thresholds, which use every kind of tally.
 func longRun() *results.Run {
 	run := runtest.New(runtest.Options{Bare: true, Blocks: 6, Variants: pair(), Levels: []scenarios.LevelSet{{"items": 20}},
 		Change: func(t *results.Trial) bool { known(t); return true }})
@@ -103,13 +103,13 @@ func longRun() *results.Run {
 		scenarios.Threshold{Rule: "ten.documents.lost <= 1000000", Abort: true})
 }
 
-// ofTen is the first trial of the variant that the thresholds are about.
+// ofTen returns the index of the first trial of the variant in the thresholds.
 func ofTen(run *results.Run) int {
 	return slices.IndexFunc(run.Trials, func(t results.Trial) bool { return t.Variant == "ten" })
 }
 
-// A trial costs the same after 10,000 others as after 100: what it allocates
-// would grow with them if they were read or judged again.
+// A trial costs the same after 10,000 others as after 100; its allocations would grow if
+// the others were read or judged again.
 func TestATrialIsJudgedWithoutThoseBeforeIt(t *testing.T) {
 	run := longRun()
 	a, trial := aborterOf(t, run), run.Trials[ofTen(run)]
@@ -139,7 +139,7 @@ func TestATrialIsJudgedWithoutThoseBeforeIt(t *testing.T) {
 	}
 }
 
-// A verdict on a run that ended early says so, and fails.
+// The verdict on a run that ended early names the threshold, and fails.
 func TestAbortedRun(t *testing.T) {
 	run := runtest.New(runtest.Options{Bare: true, Blocks: 6, Variants: pair(), Levels: []scenarios.LevelSet{{"items": 20}},
 		Change: func(trial *results.Trial) bool { known(trial); return trial.Block < 1 }})

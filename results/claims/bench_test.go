@@ -10,8 +10,8 @@ import (
 	"floodgate/scenarios"
 )
 
-// One operation takes a run with all its histograms from the file to the
-// verdict: 504 trials, or 200 trials with 12 million samples.
+// BenchmarkOpenAndJudge opens and judges a run with all its histograms: 504 trials, or
+// 200 trials with 12 million samples.
 func BenchmarkOpenAndJudge(b *testing.B) {
 	for name, o := range map[string]runtest.Options{
 		"trials=504":  {Blocks: 21, Claims: runtest.Claims()},
@@ -33,7 +33,7 @@ func BenchmarkOpenAndJudge(b *testing.B) {
 	}
 }
 
-// One operation judges whether a trial ends its run early, after so many others.
+// BenchmarkAborter adds one trial to a run that already has that many.
 func BenchmarkAborter(b *testing.B) {
 	run := longRun()
 	trial := run.Trials[ofTen(run)]
@@ -55,7 +55,7 @@ func BenchmarkAborter(b *testing.B) {
 	}
 }
 
-// storedRun stores a made run, and counts the samples in its histograms.
+// storedRun stores a simulated run, and returns the number of samples in its histograms.
 func storedRun(b *testing.B, o runtest.Options) (dir string, samples int64) {
 	b.Helper()
 	run := runtest.New(o)

@@ -32,7 +32,7 @@ func once(change func(*results.Trial)) func(*results.Trial) bool {
 	}
 }
 
-// ended gives the trial another outcome, and leaves all else.
+// ended changes only the outcome of the trial.
 func ended(outcome string) func(*results.Trial) {
 	return func(t *results.Trial) { t.Outcome, t.Makespan = outcome, 0 }
 }
@@ -203,7 +203,7 @@ func TestExit(t *testing.T) {
 	}
 }
 
-// What an upstream that is not ours leaves open is said.
+// Notes name what is unknown with an external upstream.
 func TestNotesOnForeignUpstreams(t *testing.T) {
 	v := judge(t, runtest.Options{Change: func(t *results.Trial) bool {
 		t.Documents.Unchecked = true

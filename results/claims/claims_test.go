@@ -17,7 +17,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// pair is a scenario of two variants, by which most tests do.
+// pair returns the two variants of most tests.
 func pair() []scenarios.Variant {
 	return []scenarios.Variant{{Name: "one", Strategy: "sequential"}, {Name: "ten", Strategy: "bounded", Limit: 10}}
 }
@@ -36,7 +36,8 @@ func judge(t *testing.T, o runtest.Options, list ...scenarios.Claim) *claims.Out
 	return v
 }
 
-// ratios makes every trial of "ten" take the given share of the time of "one", by level and block.
+// ratios makes every trial of "ten" take a share of the time of "one", which depends on
+// the level and the block.
 func ratios(share func(items, block int) float64) func(*results.Trial) bool {
 	return func(t *results.Trial) bool {
 		t.Makespan = time.Duration(t.Items) * time.Second
@@ -112,7 +113,7 @@ func TestReductionSelectsLevels(t *testing.T) {
 	}
 }
 
-// Whatever takes pairs away is counted, and too few pairs decide nothing.
+// Every reason for a missing pair is counted, and too few pairs are inconclusive.
 func TestMissingPairs(t *testing.T) {
 	good := ratios(func(_, block int) float64 { return 0.2 + 0.001*float64(block) })
 	drop := func(below int, change func(*results.Trial) bool) func(*results.Trial) bool {
@@ -157,9 +158,9 @@ func TestMissingPairs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, blocks := range []int{2, 3} {
-				decision := verdict.Proved // of 6 pairs
+				decision := verdict.Proved // 6 pairs
 				if blocks == 3 {
-					decision = verdict.Undecided // of 5
+					decision = verdict.Undecided // 5 pairs
 				}
 				c := want(t, judge(t, runtest.Options{Change: drop(blocks, test.change)}, reduction(0.6)), decision)
 				for _, e := range c.Evidence {
@@ -172,8 +173,8 @@ func TestMissingPairs(t *testing.T) {
 	}
 }
 
-// A reference that did more at once than it declares gives no evidence, whatever
-// it makes of the variants that are compared with it.
+// A reference that exceeds its declared limit is not evidence, whatever its ratio to the
+// compared variants.
 func TestAReferenceThatExceedsItsLimit(t *testing.T) {
 	good := ratios(func(_, block int) float64 { return 0.2 + 0.001*float64(block) })
 	c := want(t, judge(t, runtest.Options{Change: func(t *results.Trial) bool {
@@ -190,7 +191,8 @@ func TestAReferenceThatExceedsItsLimit(t *testing.T) {
 	}
 }
 
-// Items that fail in both alike, as injected faults make them, are the same work.
+// If the same number of items fails on both sides, as with injected faults, the work is
+// the same.
 func TestSameFailuresStillPair(t *testing.T) {
 	good := ratios(func(_, block int) float64 { return 0.2 + 0.001*float64(block) })
 	want(t, judge(t, runtest.Options{Change: func(t *results.Trial) bool {
@@ -230,8 +232,8 @@ func TestGrowth(t *testing.T) {
 	}
 }
 
-// With two factors each value of the other is a sweep of its own, and one
-// sweep that does not grow refutes.
+// With two factors, each value of the other factor has its own sweep, and one sweep
+// without growth refutes the claim.
 func TestGrowthHoldsOtherFactorsEqual(t *testing.T) {
 	levels := []scenarios.LevelSet{{"items": []any{200, 20}, "upstream.latency.median": []any{"100ms", "5ms"}}, {"items": 50, "upstream.latency.median": "1ms"}}
 	share := func(grows bool) func(*results.Trial) bool {
@@ -268,8 +270,8 @@ func TestGrowthNeedsTwoLevels(t *testing.T) {
 	}
 }
 
-// The order of the trials in the record changes nothing, nor does the way
-// through the file: the verdict is the same byte for byte.
+// The verdict does not depend on the order of the trials in the record, or on storing it:
+// it is the same byte for byte.
 func TestSameRunSameVerdict(t *testing.T) {
 	render := func(run *results.Run) string {
 		v, err := claims.Judge(run)
@@ -308,7 +310,7 @@ func TestSameRunSameVerdict(t *testing.T) {
 	}
 }
 
-// A run that was killed before its first trial ended decides nothing.
+// A run without any completed trial is inconclusive.
 func TestNoTrialAtAll(t *testing.T) {
 	v := judge(t, runtest.Options{Variants: runtest.Variants(), Change: func(*results.Trial) bool { return false }}, runtest.Claims()...)
 	for _, c := range v.Claims {

@@ -9,7 +9,8 @@ import (
 	"floodgate/scenarios"
 )
 
-// A limit is exceeded where one trial shows it, and respected where all were seen.
+// One trial can prove that a limit is exceeded; all trials are needed to prove that it is
+// respected.
 func TestLimitRespected(t *testing.T) {
 	claim := scenarios.Claim{ID: "l", Statement: "ten slots are ten", LimitRespected: &scenarios.LimitRespectedClaim{Of: []string{"ten"}}}
 	over := func(t *results.Trial) {

@@ -8,9 +8,9 @@ import (
 	"floodgate/results/stats"
 )
 
-// An interval that is widened covers the center of values that follow each
-// other with 0.9 as often as it promises; the one that takes them for
-// independent does not do so half of the time.
+// The widened interval covers the center of autocorrelated values with 0.9 almost as
+// often as its level promises; the interval for independent values covers it less than
+// half of the time.
 func TestWidening(t *testing.T) {
 	const runs = 300
 	rng := rand.New(rand.NewPCG(2, 6))
@@ -33,7 +33,7 @@ func TestWidening(t *testing.T) {
 				wide++
 			}
 		}
-		if wide < runs*93/100 || plain > runs/2 { // 95 %, less twice the error of the simulation
+		if wide < runs*93/100 || plain > runs/2 { // 95 %, minus twice the simulation error
 			t.Errorf("%d values: %d of %d intervals cover the center, %d when widened", n, plain, runs, wide)
 		}
 	}

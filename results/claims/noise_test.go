@@ -16,14 +16,15 @@ import (
 	"floodgate/scenarios"
 )
 
-// said reports whether one of the notes of the claim's evidence begins so.
-func said(c claims.Claim, begin string) bool {
+// hasNote reports whether a note of the claim's evidence starts with a text.
+func hasNote(c claims.Claim, begin string) bool {
 	return slices.ContainsFunc(c.Evidence, func(e claims.Evidence) bool {
 		return slices.ContainsFunc(e.Notes, func(n string) bool { return strings.HasPrefix(n, begin) })
 	})
 }
 
-// following are ratios of which each is like the one before, about the center.
+// following returns ratios that vary slowly around the center, each close to the previous
+// one.
 func following(n int, center, spread float64) func(items, block int) float64 {
 	rng := rand.New(rand.NewPCG(9, 9))
 	x := make([]float64, n)
@@ -38,8 +39,7 @@ func following(n int, center, spread float64) func(items, block int) float64 {
 
 func oneLevel() []scenarios.LevelSet { return []scenarios.LevelSet{{"items": 50}} }
 
-// Pairs that depend on each other decide only what they would decide with an
-// interval many times as wide.
+// Dependent pairs decide only what a much wider interval would decide.
 func TestDependentPairs(t *testing.T) {
 	for name, test := range map[string]struct {
 		share func(items, block int) float64
@@ -54,7 +54,7 @@ func TestDependentPairs(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			v := judge(t, runtest.Options{Blocks: 40, Levels: oneLevel(), Change: ratios(test.share)}, reduction(0.6))
 			c := want(t, v, test.want)
-			if !said(c, test.note) {
+			if !hasNote(c, test.note) {
 				t.Errorf("notes %q", c.Evidence[0].Notes)
 			}
 			if len(v.Noise.Findings) == 0 || v.Noise.Findings[0].Severity != noise.TooNoisy {
@@ -64,7 +64,7 @@ func TestDependentPairs(t *testing.T) {
 	}
 }
 
-// The same ratios in an order that says nothing decide.
+// The same ratios in random order decide.
 func TestTheSamePairsInAnotherOrder(t *testing.T) {
 	share := following(40, 0.36, 0.1)
 	order := rand.New(rand.NewPCG(1, 2)).Perm(40)
@@ -74,7 +74,7 @@ func TestTheSamePairsInAnotherOrder(t *testing.T) {
 	}
 }
 
-// What is common to both sides of a pair is a note and changes no decision.
+// A disturbance of both sides of a pair is noted and does not change the decision.
 func TestADriftOfTheHost(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 3))
 	v := judge(t, runtest.Options{Blocks: 24, Change: func(s *results.Trial) bool {
@@ -93,7 +93,7 @@ func TestADriftOfTheHost(t *testing.T) {
 	}
 }
 
-// A gain that drifts or follows itself is not one of independent blocks.
+// A reduction that drifts or is autocorrelated is not one of independent blocks.
 func TestDependentGrowth(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 5))
 	for name, test := range map[string]struct {
@@ -117,8 +117,8 @@ func TestDependentGrowth(t *testing.T) {
 	}
 }
 
-// Time lost to other machines may have made the difference, or not: where the
-// decision is further away than all of it, it stands.
+// CPU time lost to other machines may explain a difference, unless it is smaller than the
+// distance from the interval to the limit.
 func TestLostTime(t *testing.T) {
 	for name, test := range map[string]struct {
 		variant       string
@@ -144,26 +144,26 @@ func TestLostTime(t *testing.T) {
 				return true
 			}}, reduction(0.6))
 			c := want(t, v, test.want)
-			if test.note != "" && !said(c, test.note) || test.note == "" && len(c.Evidence[0].Notes) > 0 {
+			if test.note != "" && !hasNote(c, test.note) || test.note == "" && len(c.Evidence[0].Notes) > 0 {
 				t.Errorf("notes %q", c.Evidence[0].Notes)
 			}
 		})
 	}
 }
 
-// Of runs in ordinary noise at most one claim in a hundred is doubted.
-func TestOrdinaryNoiseIsBelieved(t *testing.T) {
+// In ordinary noise, at most one claim in a hundred is doubted.
+func TestOrdinaryNoiseIsAccepted(t *testing.T) {
 	const runs = 15
 	doubted := 0
 	for seed := range uint64(runs) {
 		v := judge(t, runtest.Options{Blocks: 12, Seed: seed + 1}, reduction(0.6), growth())
 		for _, c := range v.Claims {
-			if said(c, "too noisy") || said(c, "this cannot change") {
+			if hasNote(c, "too noisy") || hasNote(c, "this cannot change") {
 				doubted++
 			}
 		}
 	}
-	if doubted > 2 { // more than 2 of 30 has a probability below 1 % where each has 1 %
+	if doubted > 2 { // has a probability below 1 % if each is doubted with 1 %
 		t.Errorf("%d of %d claims doubted", doubted, 2*runs)
 	}
 }

@@ -13,7 +13,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// judgeService judges one claim about a made run of a service.
+// judgeService judges one claim about a simulated run of a service.
 func judgeService(t *testing.T, c scenarios.Claim, change func(*results.Trial) bool) claims.Claim {
 	t.Helper()
 	c.ID, c.Statement = "claim", "so it is"
@@ -38,7 +38,7 @@ func TestServiceClaims(t *testing.T) {
 	course := func(climbs, steady []string, of ...string) scenarios.Claim {
 		return scenarios.Claim{TimeSeries: &scenarios.TimeSeriesClaim{Of: of, Climbs: climbs, Steady: steady, Where: fast}}
 	}
-	forecast := func(within float64, where map[string]any, of ...string) scenarios.Claim {
+	predictedExhaustion := func(within float64, where map[string]any, of ...string) scenarios.Claim {
 		return scenarios.Claim{PredictedExhaustion: &scenarios.PredictedExhaustionClaim{Of: of, Within: scenarios.Percent(within), Where: where}}
 	}
 	tasks, pool := []string{"goroutines"}, []string{"mongo_in_use"}
@@ -106,10 +106,10 @@ func TestServiceClaims(t *testing.T) {
 		"all is steady":              {course(nil, append(pool, tasks...), "shared-10"), nil, verdict.Proved},
 		"too short a course":         {course(tasks, pool, "forgotten"), short, verdict.Undecided},
 		"a course, and one crashed":  {course(tasks, pool, "forgotten"), oneCrashed, verdict.Undecided},
-		"as predicted":               {forecast(0.2, fast, "forgotten"), nil, verdict.Proved},
-		"later than predicted":       {forecast(0.2, fast, "forgotten"), later, verdict.Refuted},
-		"predicted, never ran out":   {forecast(0.2, fast, "shared-10"), nil, verdict.Undecided},
-		"predicted, one crashed":     {forecast(0.2, fast, "forgotten"), oneCrashed, verdict.Undecided},
+		"as predicted":               {predictedExhaustion(0.2, fast, "forgotten"), nil, verdict.Proved},
+		"later than predicted":       {predictedExhaustion(0.2, fast, "forgotten"), later, verdict.Refuted},
+		"predicted, never ran out":   {predictedExhaustion(0.2, fast, "shared-10"), nil, verdict.Undecided},
+		"predicted, one crashed":     {predictedExhaustion(0.2, fast, "forgotten"), oneCrashed, verdict.Undecided},
 		"nothing is lost":            {scenarios.Claim{Documents: &scenarios.DocumentsClaim{}}, nil, verdict.Proved},
 		"something is lost": {scenarios.Claim{Documents: &scenarios.DocumentsClaim{}}, func(t *results.Trial) bool {
 			if t.Index == 3 {
@@ -128,8 +128,8 @@ func TestServiceClaims(t *testing.T) {
 	}
 }
 
-// The verdict names what leaks, how much of it, and when the limit is hit.
-func TestServiceSaysWhy(t *testing.T) {
+// The verdict names the leaking kind, its amount, and when the limit is reached.
+func TestServiceClaimsHaveReasons(t *testing.T) {
 	v, err := claims.Judge(runtest.Service(nil, nil))
 	if err != nil {
 		t.Fatal(err)
@@ -145,8 +145,8 @@ func TestServiceSaysWhy(t *testing.T) {
 	}
 }
 
-// Load is told by the item where items in flight explain it.
-func TestLoadIsToldByTheItem(t *testing.T) {
+// The load is described per item if items in flight explain it.
+func TestCauseIsPerItem(t *testing.T) {
 	v, err := claims.Judge(runtest.Service(nil, func(t *results.Trial) bool {
 		c := t.Service.Series.Columns
 		for i, n := range c[results.ColumnReportsInFlight] {
@@ -157,13 +157,13 @@ func TestLoadIsToldByTheItem(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if says := v.Service[0].Detail; !strings.HasPrefix(says, "1.0 descriptors per item in flight: EMFILE at 236 items in flight") {
-		t.Errorf("%q", says)
+	if detail := v.Service[0].Detail; !strings.HasPrefix(detail, "1.0 descriptors per item in flight: EMFILE at 236 items in flight") {
+		t.Errorf("%q", detail)
 	}
 }
 
-// Every column that a claim can be about is in the record.
-func TestCourseColumnsAreRecorded(t *testing.T) {
+// The record has every column that a claim can refer to.
+func TestTimeSeriesColumnsAreRecorded(t *testing.T) {
 	for _, name := range scenarios.TimeSeriesColumns() {
 		if c, err := results.ParseColumn(name); err != nil || c.Total() || !slices.Contains(results.Columns(), c) {
 			t.Errorf("%s is not a column of levels: %v", name, err)
@@ -171,7 +171,7 @@ func TestCourseColumnsAreRecorded(t *testing.T) {
 	}
 }
 
-// A stalled trial was measured: its course is evidence, and its outcome stands beside.
+// A stalled trial was measured: its time series is evidence despite its outcome.
 func TestStalledTrialIsEvidence(t *testing.T) {
 	stall := func(t *results.Trial) bool {
 		if t.Block == 1 {

@@ -49,7 +49,7 @@ func TestThresholdReduction(t *testing.T) {
 	}
 }
 
-// Pairs that drift decide neither a claim nor a threshold.
+// Drifting pairs decide neither a claim nor a threshold.
 func TestThresholdOfDriftingPairs(t *testing.T) {
 	drift := ratios(func(_, block int) float64 { return 0.30 + 0.015*float64(block) })
 	e := wantBudget(t, budgeted(t, drift, scenarios.Threshold{Rule: "reduction(ten, one) >= 60%"}), verdict.Undecided).Evidence[0]
@@ -90,8 +90,8 @@ func TestThresholdLevels(t *testing.T) {
 	}
 }
 
-// An invalid trial's documents are what they are, and items that failed bear on
-// no other count of documents.
+// The documents of an invalid trial count, and failed items affect only the count of
+// unwritten documents.
 func TestThresholdDocumentsOfInvalidTrials(t *testing.T) {
 	for _, rule := range []string{"ten.documents.lost == 0", "ten.documents.duplicate == 0"} {
 		wantBudget(t, budgeted(t, func(trial *results.Trial) bool {
@@ -103,9 +103,9 @@ func TestThresholdDocumentsOfInvalidTrials(t *testing.T) {
 		scenarios.Threshold{Rule: "ten.documents.duplicate == 0"}), verdict.Met)
 }
 
-// What an invalid trial shows beyond a limit may be the machine's making: it
-// breaks no budget of descriptors, memory or errors, and leaves none open that
-// it keeps.
+// An invalid trial that exceeds a limit may do so because of the machine: it does not
+// violate a budget of descriptors, memory or errors; within the limit, it does not
+// prevent a decision.
 func TestThresholdOfInvalidTrials(t *testing.T) {
 	for _, test := range []struct {
 		rule    string
@@ -149,7 +149,7 @@ func TestThresholdOfInvalidTrials(t *testing.T) {
 	}
 }
 
-// Times of less work are said to be.
+// Times of less work are noted as such.
 func TestThresholdOfLessWork(t *testing.T) {
 	v := budgeted(t, func(trial *results.Trial) bool {
 		known(trial)
@@ -164,7 +164,7 @@ func TestThresholdOfLessWork(t *testing.T) {
 	}
 }
 
-// served makes a trial of a service whose figures are known.
+// served turns a trial into one of a service with known figures.
 func served(t *results.Trial) bool {
 	s := t.Service
 	s.Due, s.Ended, s.OK, s.Late = 100, 100, 98, 0
@@ -214,7 +214,7 @@ func TestThresholdOfService(t *testing.T) {
 		"invalid": {part(func(t *results.Trial) { t.Outcome = results.OutcomeInvalid }), map[string]verdict.Word{
 			"shared-10.response.max < 600ms": verdict.Undecided,
 			"shared-10.response.max < 400ms": verdict.Violated,
-			"shared-10.response.p99 < 400ms": verdict.Violated, // also with two trials at their best
+			"shared-10.response.p99 < 400ms": verdict.Violated, // even if the two missing trials had the lowest values
 			"shared-10.fd.peak <= 26":        verdict.Met,
 		}},
 		"dropped": {part(func(t *results.Trial) { t.Service.Dropped, t.Service.Due = 50, 150 }), map[string]verdict.Word{
@@ -232,7 +232,7 @@ func TestThresholdOfService(t *testing.T) {
 			"shared-10.done >= 50%": verdict.Undecided,
 		}},
 		"broken": {part(func(t *results.Trial) { t.Service = nil; t.Outcome = results.OutcomeCrashed }), map[string]verdict.Word{
-			"shared-10.done >= 99%": verdict.Violated, // also if the two were done
+			"shared-10.done >= 99%": verdict.Violated, // even if the two were done
 			"shared-10.done >= 50%": verdict.Undecided,
 			"shared-10.shed <= 12":  verdict.Undecided,
 		}},

@@ -14,8 +14,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// stage is a histogram of one value as often as is said.
-// known makes a trial whose every metric is known.
+// known sets every metric of a trial to a known value.
 func known(t *results.Trial) bool {
 	t.Makespan, t.Ideal = 2*time.Second, time.Second
 	t.Stages = map[string]results.Histogram{"item": runtest.Constant(100*time.Millisecond, 99), "queue": runtest.Constant(5*time.Millisecond, 10)}
@@ -24,7 +23,7 @@ func known(t *results.Trial) bool {
 	return true
 }
 
-// budgeted judges a run of the variants of pair, at items 20, under rules.
+// budgeted judges a run of the variants of pair at 20 items with thresholds.
 func budgeted(t *testing.T, change func(*results.Trial) bool, thresholds ...scenarios.Threshold) *claims.Outcome {
 	t.Helper()
 	run := runtest.New(runtest.Options{Bare: true, Blocks: 6, Variants: pair(), Levels: []scenarios.LevelSet{{"items": 20}}, Change: change})
@@ -45,9 +44,9 @@ func wantBudget(t *testing.T, v *claims.Outcome, decision verdict.Word) claims.T
 	return judged
 }
 
-// Every metric keeps a limit on one side of its value and breaks one on the other.
+// Every metric meets a limit on one side of its value and violates one on the other.
 func TestThresholdMetrics(t *testing.T) {
-	losing := false // documents, which leaves budgets of times and resources open
+	losing := false // documents, so that budgets of times and resources are inconclusive
 	counted := func(t *results.Trial) bool {
 		known(t)
 		if t.Block == 3 {
@@ -97,8 +96,8 @@ func TestThresholdMetrics(t *testing.T) {
 	}
 }
 
-// A SUT that does not do its work keeps no budget of times and resources, however
-// quick it is, and breaks those that it exceeds all the same.
+// A SUT that does not do its work meets no budget of times and resources, however fast it
+// is, but violates those that it exceeds.
 func TestThresholdOfWorkNotDone(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(*results.Trial)
@@ -129,8 +128,8 @@ func TestThresholdOfWorkNotDone(t *testing.T) {
 	}
 }
 
-// What is missing never lets a budget be kept. It is broken all the same where
-// the value stays beyond the limit whatever is missing.
+// With missing data no budget is met. It is violated if the value exceeds the limit
+// whatever the missing values are.
 func TestThresholdMissingData(t *testing.T) {
 	outcome := func(o string) func(*results.Trial) bool {
 		return func(t *results.Trial) bool { t.Outcome = o; return true }
@@ -190,11 +189,11 @@ func TestThresholdMissingData(t *testing.T) {
 	}
 }
 
-// A warning is judged like any threshold and never changes the exit code.
+// A threshold that only warns is judged like others, but never changes the exit code.
 func TestThresholdExit(t *testing.T) {
 	kept, broken, open := "ten.fd.peak <= 99", "ten.fd.peak <= 1", "ten.handoff.p99 < 1s"
 	for _, test := range []struct {
-		rules []string // warnings with a "~" before them
+		rules []string // those that only warn start with "~"
 		want  int
 	}{
 		{[]string{kept}, verdict.ExitPassed}, {[]string{broken}, verdict.ExitFailed}, {[]string{open}, verdict.ExitInconclusive},

@@ -17,7 +17,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// made is a small run with its times multiplied.
+// made returns a small run with its times multiplied by a factor.
 func made(factor float64, change func(*results.Run)) *results.Run {
 	run := runtest.New(runtest.Options{
 		Blocks: 8, Bare: true, Variants: runtest.Variants()[:2], Levels: []scenarios.LevelSet{{"items": []any{20, 50}}},
@@ -35,7 +35,7 @@ func made(factor float64, change func(*results.Run)) *results.Run {
 	return run
 }
 
-// compared must compare.
+// compared returns the comparison of two runs, without an error.
 func compared(t *testing.T, a, b *results.Run) *compare.Comparison {
 	t.Helper()
 	c, err := compare.Compare(a, b, compare.Options{})
@@ -57,7 +57,8 @@ func TestPaired(t *testing.T) {
 	}
 }
 
-// Another scenario: what both have is matched by name, what one has is named.
+// Runs of different scenarios: common cells are matched by name, and the others are
+// listed.
 func TestUnpaired(t *testing.T) {
 	other := runtest.New(runtest.Options{
 		Seed: 9, Blocks: 8, Bare: true, Variants: runtest.Variants()[:3], Levels: []scenarios.LevelSet{{"items": []any{20, 200}}},
@@ -75,7 +76,7 @@ func TestUnpaired(t *testing.T) {
 	}
 }
 
-// Runs with nothing in common: what each has is named in few lines.
+// The cells of runs with nothing in common are listed in few lines.
 func TestNothingInCommon(t *testing.T) {
 	other := runtest.New(runtest.Options{
 		Blocks: 6, Bare: true, Variants: runtest.Variants()[1:2], Levels: []scenarios.LevelSet{{"items": []any{10, 60}}},
@@ -113,7 +114,7 @@ func TestMixedIsRefused(t *testing.T) {
 			}
 		})
 	}
-	// Why an environment was taken makes no other one of it.
+	// The reason for choosing an environment does not make it a different one.
 	c, err := compare.Compare(made(1, nil), made(1, func(r *results.Run) { r.Header.Environment.Chosen = "no engine" }), compare.Options{AllowMixed: true})
 	if err != nil || len(c.Mixed) > 0 || c.AllowedMixed {
 		t.Errorf("%v, %q", err, c.Mixed)
@@ -155,7 +156,7 @@ func TestOneRunIsItself(t *testing.T) {
 	}
 }
 
-// Nobody knows what an upstream that is not ours drew: blocks are no pairs.
+// The draws of an external upstream are unknown, so blocks are not pairs.
 func TestForeignUpstreamIsUnpaired(t *testing.T) {
 	foreign := func(r *results.Run) {
 		r.Header.Environment = results.Environment{Kind: "external", Database: "MongoDB 8.0.4 at mongodb://db/", Upstream: "https://calls.example"}
@@ -214,7 +215,7 @@ func TestDifferences(t *testing.T) {
 	}
 }
 
-// Trials that did other work took another time: they do not count.
+// Trials with different work are not compared.
 func TestOnlyTheSameWorkCounts(t *testing.T) {
 	broken := func(r *results.Run) {
 		for i := range r.Trials {
@@ -234,14 +235,14 @@ func TestOnlyTheSameWorkCounts(t *testing.T) {
 	if paired.B.NotOK[results.OutcomeCrashed] != 4 || paired.A.NotOK != nil {
 		t.Errorf("trials not measured: %v and %v, want none and 4 crashed", paired.A.NotOK, paired.B.NotOK)
 	}
-	// The same items failing in the same blocks are the same work.
+	// If the same number of items fails in the same blocks, the work is the same.
 	same := compared(t, made(1, broken), made(1.1, broken))
 	for _, r := range same.Rows {
 		if r.Makespan == nil || r.Makespan.N != 7 {
 			t.Errorf("%s: ratio %+v %s, want one of 7 pairs", r.A.Variant, r.Makespan, r.Why)
 		}
 	}
-	// With other draws, it is unknown which items they were.
+	// With other draws, the failed items may differ.
 	unpaired := compared(t, made(1, nil), made(1.1, func(r *results.Run) {
 		broken(r)
 		r.Header.Seed++
@@ -253,8 +254,8 @@ func TestOnlyTheSameWorkCounts(t *testing.T) {
 	}
 }
 
-// A run that contradicts itself is not compared.
-func TestContradictionIsRefused(t *testing.T) {
+// A run that contradicts its own scenario is not compared.
+func TestContradictoryRunsAreRefused(t *testing.T) {
 	for i := range 2 {
 		runs := []*results.Run{made(1, nil), made(1.1, nil)}
 		runs[i].Trials[3].Variant = "nobody"

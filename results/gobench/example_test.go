@@ -7,7 +7,8 @@ import (
 	"floodgate/results/gobench"
 )
 
-// Six results of each revision: parsing became slower, and allocates as before.
+// Six results of each revision: parsing became slower, and its allocations did not
+// change.
 func ExampleJudge() {
 	file := func(name string, times ...int) gobench.Input {
 		var text strings.Builder

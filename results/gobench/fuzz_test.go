@@ -10,8 +10,8 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Whatever two files hold, they are refused with a place or judged with sane
-// figures; the corpus is of malformed ones.
+// Any two files are either refused with a position or judged with plausible figures; the
+// corpus contains malformed ones.
 func FuzzJudge(f *testing.F) {
 	good := "goos: linux\npkg: p\nUnit x better=higher\nBenchmarkX-2 10 5 ns/op 3 x\nBenchmarkX-2 10 6 ns/op 3 x\n"
 	f.Add(good, good, 0.0)
@@ -74,8 +74,8 @@ func FuzzJudge(f *testing.F) {
 	})
 }
 
-// Log output never takes a result away unnoticed, whether it stands between
-// results or between a name and its result, as package testing prints them.
+// Log output never hides a result without an error, whether it is between results or
+// between a name and its result, as package testing prints them.
 func FuzzLogOutput(f *testing.F) {
 	for _, log := range []string{
 		"", "\n", "2026/01/02 03:04:05 cache warmed\n", "Unit tests took 3s\n", "cpu: 93% busy\n", "pkg: x\n", "Benchmark 5 started\n", "no newline",
@@ -88,7 +88,7 @@ func FuzzLogOutput(f *testing.F) {
 	f.Fuzz(func(t *testing.T, log string, at uint8, inside bool) {
 		unended := log[strings.LastIndexByte(log, '\n')+1:]
 		if len(log) > 1<<12 || !inside && strings.HasPrefix(unended, "Benchmark") || !inside && strings.IndexAny(unended, " \t") == 0 {
-			t.Skip() // it makes another name of the benchmark's, or quotes it
+			t.Skip() // it changes the benchmark's name, or quotes it
 		}
 		lines := head
 		for range 6 {

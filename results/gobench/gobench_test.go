@@ -14,7 +14,7 @@ import (
 	"floodgate/results/verdict"
 )
 
-// bench writes n lines of a benchmark around a value.
+// bench returns n result lines of a benchmark around a value.
 func bench(name, unit string, center float64, n int) string {
 	var b strings.Builder
 	for i := range n {
@@ -75,7 +75,7 @@ func TestVerdicts(t *testing.T) {
 	}
 }
 
-// More comparisons take more samples, and say how many; as many are enough.
+// More comparisons need more samples, as the verdict says; that many suffice.
 func TestNeed(t *testing.T) {
 	set := func(worse float64, n int) string {
 		var b strings.Builder
@@ -101,8 +101,8 @@ func TestNeed(t *testing.T) {
 	}
 }
 
-// Values that differ by chance alone are called different anywhere in a file
-// about as rarely as alpha says; without the correction they would not.
+// In a file whose values differ only by chance, a difference is found about as rarely as
+// alpha says; without the correction it would be found more often.
 func TestHolmKeepsAlpha(t *testing.T) {
 	const files, benches = 200, 20
 	differ, uncorrected := 0, 0
@@ -137,7 +137,7 @@ func TestHolmKeepsAlpha(t *testing.T) {
 	}
 }
 
-// lcg is a source of numbers from 0 to 1 that is the same in each run.
+// lcg returns a deterministic generator of numbers from 0 to 1.
 func lcg(state uint64) func() float64 {
 	return func() float64 {
 		state = state*6364136223846793005 + 1442695040888963407
@@ -183,7 +183,7 @@ func TestMissingAndMixed(t *testing.T) {
 	}
 }
 
-// Every mistake has its place, and what is allowed.
+// The error about a mistake has its position and the valid values.
 func TestInputErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                                                               "1:1: the file is empty; pass what go test -bench printed",
@@ -254,7 +254,7 @@ func TestInputErrors(t *testing.T) {
 	}
 }
 
-// Log output between results changes nothing, however it looks.
+// Log output between results is ignored, whatever it looks like.
 func TestLogLinesAreIgnored(t *testing.T) {
 	lines := strings.SplitAfter("goos: linux\npkg: p\ncpu: A\n"+bench("X", "ns/op", 100, 6)+bench("Y/a=ü-2", "fds", 5, 6)+"PASS\nok  \tp\t1.2s\n", "\n")
 	plain := strings.Join(lines, "")
@@ -283,8 +283,8 @@ func TestLogLinesAreIgnored(t *testing.T) {
 	}
 }
 
-// A line that may say that the machine changed is named where it stands, not
-// where it is noticed.
+// A line that may be a changed setting is reported at its own position, not at that of
+// the next result.
 func TestSettingsBetweenResults(t *testing.T) {
 	head := "goos: linux\npkg: p\ncpu: A\n"
 	plain := head + bench("X", "ns/op", 100, 6) + bench("Y", "ns/op", 100, 6)
@@ -299,7 +299,7 @@ func TestSettingsBetweenResults(t *testing.T) {
 	if v, err := judge(plain, stray, gobench.Options{AllowMixed: true}); err != nil || len(v.Mixed) != 1 {
 		t.Errorf("%+v, %v", v, err)
 	}
-	// So is one that would make another package's benchmarks of what follows.
+	// So is a line that would assign the following benchmarks to another package.
 	other := strings.Replace(stray, "cpu: 93% busy", "pkg: x", 1)
 	if _, err := judge(plain, other, gobench.Options{}); err == nil || !strings.HasPrefix(err.Error(), `new.txt:10:1: "pkg: x" is between results, and old.txt does not have this package; if it is log output, `) {
 		t.Error(err)
@@ -307,7 +307,8 @@ func TestSettingsBetweenResults(t *testing.T) {
 	if _, err := judge(other, other, gobench.Options{}); err != nil {
 		t.Error(err)
 	}
-	// What go test prints before the results of another package is no log output.
+	// The lines that go test prints before the results of another package are not log
+	// output.
 	older := head + bench("X", "ns/op", 100, 6) + "PASS\nok  \tp\t1s\ngoos: linux\npkg: q\ncpu: A\n" + bench("X", "ns/op", 100, 6)
 	newer := strings.Replace(older, "pkg: q\ncpu: A", "pkg: q\ncpu: B", 1)
 	if _, err := judge(older, newer, gobench.Options{}); err == nil || !strings.HasPrefix(err.Error(), `new.txt:15:1: measured in a different environment than at old.txt:15: cpu "A" and "B"`) {
@@ -315,7 +316,7 @@ func TestSettingsBetweenResults(t *testing.T) {
 	}
 }
 
-// Names that differ in GOMAXPROCS alone are no missing benchmarks, and comparing
+// Benchmarks whose names differ only in GOMAXPROCS are not missing, and a comparison of
 // nothing does not pass.
 func TestProcessors(t *testing.T) {
 	with := func(procs string, names ...string) string {
@@ -354,7 +355,7 @@ func TestProcessors(t *testing.T) {
 	}
 }
 
-// How long the samples took is iterations times the time of one, not more.
+// The time of the samples is the number of iterations times the time of one.
 func TestTime(t *testing.T) {
 	text := strings.Repeat("BenchmarkX 1000 2e6 ns/op 7 fds\nBenchmarkY 5 3 fds\n", 4)
 	v, err := judge(text, text, gobench.Options{})

@@ -9,7 +9,7 @@ import (
 	_ "floodgate/mockupstream/rng/fixedseed"
 )
 
-// energy is Q by its definition.
+// energy returns Q by its definition.
 func energy(x, y []float64) float64 {
 	mean := func(a, b []float64, self bool) float64 {
 		sum, n := 0.0, 0
@@ -26,7 +26,7 @@ func energy(x, y []float64) float64 {
 	return n * m / (n + m) * (2*mean(x, y, false) - mean(x, x, true) - mean(y, y, true))
 }
 
-// The best split is the best of all, each by the definition.
+// bestSplit finds the best of all splits, each evaluated by the definition.
 func TestBestSplitIsTheBest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		z := rapid.SliceOfN(rapid.Float64Range(-100, 100), 0, 16).Draw(t, "z")
@@ -44,7 +44,7 @@ func TestBestSplitIsTheBest(t *testing.T) {
 		if most < 1e-6 {
 			return
 		}
-		here := 0.0 // the best with this cut
+		here := 0.0 // the best value of this split
 		for k := at + minSize; k <= len(z); k++ {
 			here = max(here, energy(z[:at], z[at:k]))
 		}

@@ -27,7 +27,7 @@ func at(points []history.ChangePoint) (all []int) {
 	return all
 }
 
-// A step of five times the noise is found where it is.
+// A step of five times the noise is found at its position.
 func TestSteps(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 1))
 	for _, test := range []struct {
@@ -55,7 +55,7 @@ func TestSteps(t *testing.T) {
 	}
 }
 
-// Where nothing changes a change is seen no more often than the level says.
+// Without a change, one is found at most as often as the level says.
 func TestNoChange(t *testing.T) {
 	const runs = 250
 	rng := rand.New(rand.NewPCG(2, 2))
@@ -82,7 +82,7 @@ func TestNoChange(t *testing.T) {
 	}
 }
 
-// One number of runs less than needed shows no step whatever, as many do.
+// One run less than needed never shows a step; that many do.
 func TestNeeded(t *testing.T) {
 	for _, o := range []history.Options{{}, {Level: 0.05}, {MinSize: 6}, {MinSize: 2, Level: 0.2}} {
 		o.Permutations = 9999

@@ -15,7 +15,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// day is a small run of that day, changed as the test wants.
+// day returns a small run of the day, changed by the test.
 func day(n int, change func(*results.Trial) bool) *results.Run {
 	rng := rand.New(rand.NewPCG(8, uint64(n)))
 	run := runtest.New(runtest.Options{
@@ -42,7 +42,7 @@ func find(t *testing.T, g history.Group, metric, variant, level string) history.
 	return g.Series[i]
 }
 
-// slowed makes joined-10 at 50 items slower from a day on, and fail an item.
+// slowed makes joined-10 at 50 items slower from a day on, and makes an item fail.
 func slowed(from, n int) func(*results.Trial) bool {
 	return func(t *results.Trial) bool {
 		if t.Variant == "joined-10" && t.Items == 50 && n >= from {
@@ -56,7 +56,7 @@ func slowed(from, n int) func(*results.Trial) bool {
 func TestAChangeIsFoundInItsSeriesAlone(t *testing.T) {
 	var c history.Collector
 	order := rand.New(rand.NewPCG(1, 1)).Perm(16)
-	for _, i := range order { // whatever the order in which runs are read
+	for _, i := range order { // the order in which runs are read does not matter
 		c.Add(day(i+1, slowed(10, i+1)))
 	}
 	h := c.History(history.Options{})
@@ -83,7 +83,7 @@ func TestAChangeIsFoundInItsSeriesAlone(t *testing.T) {
 	}
 }
 
-// A run without a value is a gap, and a change stands between the runs around it.
+// A run without a value is a gap, and a change is between the runs around it.
 func TestGaps(t *testing.T) {
 	var c history.Collector
 	for n := range 14 {
@@ -101,8 +101,8 @@ func TestGaps(t *testing.T) {
 	}
 }
 
-// What differs in scenario, environment, machine or size is set apart; what
-// cannot be taken is named.
+// Runs that differ in scenario, environment, machine or size are in different groups;
+// runs that cannot be used are listed.
 func TestGroups(t *testing.T) {
 	var c history.Collector
 	add := func(n int, change func(*results.Run)) {
@@ -149,7 +149,7 @@ func TestGroups(t *testing.T) {
 	}
 }
 
-// Of very many runs the newest ones are looked at.
+// Of very many runs, only the newest are searched.
 func TestLimit(t *testing.T) {
 	var c history.Collector
 	for n := range history.Limit + 3 {

@@ -51,7 +51,7 @@ func (p process) verdicts(n uint64) map[leak.Cause]int {
 	return count
 }
 
-func TestGrowthIsTold(t *testing.T) {
+func TestEstimateGrowth(t *testing.T) {
 	const n = 50
 	for name, c := range map[string]struct {
 		process
@@ -100,7 +100,7 @@ func TestFalseAlarmsOfGrowth(t *testing.T) {
 
 // The true slope lies in the interval in 95 % of the watches, and the limit is
 // reached within the bounds of the forecast.
-func TestForecastCoversTheTruth(t *testing.T) {
+func TestPredictedExhaustionCoversTheTruth(t *testing.T) {
 	const n, limit = 400, 1024
 	p := process{seconds: 120, noise: 1, tau: 1, leaks: 60}
 	truth := (limit - 40.0) - 119 // seconds after the last look
@@ -137,7 +137,7 @@ func TestShortWatchIsInconclusive(t *testing.T) {
 	}
 }
 
-func TestSlowLeakIsForecastWithoutOverflow(t *testing.T) {
+func TestExhaustionOfASlowLeakDoesNotOverflow(t *testing.T) {
 	g := leak.EstimateGrowth(process{seconds: 3600, leaks: 0.2}.watch(1), 1)
 	if f, ok := g.PredictExhaustion(1e9); ok {
 		t.Errorf("cause %s, limit reached in %v, want never", g.Cause, f.In)

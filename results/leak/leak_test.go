@@ -34,7 +34,7 @@ func course(n int, held, lost float64, seed uint64) []leak.Sample {
 	return samples
 }
 
-func TestPlantedLeakIsFound(t *testing.T) {
+func TestInjectedLeakIsFound(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		lost := rapid.Float64Range(0.5, 8).Draw(t, "lost")
 		held := rapid.Float64Range(0, 4).Draw(t, "held")
@@ -75,7 +75,7 @@ func TestSteadyIsNeither(t *testing.T) {
 }
 
 // The case of 2017: 4 descriptors a report, limit 256, EMFILE at the 55th report.
-func TestCaseOf2017(t *testing.T) {
+func TestLeakOf2017(t *testing.T) {
 	var samples []leak.Sample
 	for i := range 200 {
 		at := time.Duration(i) * 100 * time.Millisecond
@@ -87,9 +87,9 @@ func TestCaseOf2017(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	says := f.Describe(f.Cause(), "report", 256)
-	if !strings.HasPrefix(says, "4.0 descriptors leaked per completed report: EMFILE at the 56th report at any load") {
-		t.Errorf("says %q", says)
+	got := f.Describe(f.Cause(), "report", 256)
+	if !strings.HasPrefix(got, "4.0 descriptors leaked per completed report: EMFILE at the 56th report at any load") {
+		t.Errorf("%q", got)
 	}
 	if n, _ := f.Completed(256); math.Abs(n-55.5) > 1 {
 		t.Errorf("limit hit after %v reports, want about 56", n)
@@ -99,7 +99,7 @@ func TestCaseOf2017(t *testing.T) {
 	}
 }
 
-func TestLoadSays(t *testing.T) {
+func TestDescribeLoad(t *testing.T) {
 	f, err := leak.Regress(course(300, 2, 0, 5), 0.95, 1)
 	if err != nil {
 		t.Fatal(err)
@@ -107,8 +107,8 @@ func TestLoadSays(t *testing.T) {
 	if n, ok := f.InFlight(256); !ok || math.Abs(n-118) > 3 {
 		t.Errorf("limit hit at %v in flight, %v, want about 118", n, ok)
 	}
-	if says := f.Describe(f.Cause(), "item", 256); !strings.HasPrefix(says, "2.0 descriptors per item in flight: EMFILE at 11") {
-		t.Errorf("says %q", says)
+	if got := f.Describe(f.Cause(), "item", 256); !strings.HasPrefix(got, "2.0 descriptors per item in flight: EMFILE at 11") {
+		t.Errorf("%q", got)
 	}
 }
 

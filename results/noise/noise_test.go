@@ -25,7 +25,7 @@ func diagnose(t *testing.T, o runtest.Options) noise.Diagnosis {
 	return noise.Diagnose(x)
 }
 
-// kinds are "severity kind" of the findings, each once.
+// kinds returns the distinct "severity kind" of the findings.
 func kinds(d noise.Diagnosis) string {
 	var all []string
 	for _, f := range d.Findings {
@@ -47,7 +47,7 @@ func slower(factor func(t *results.Trial) float64) func(*results.Trial) bool {
 }
 
 func TestBlocks(t *testing.T) {
-	host := make([]float64, 48) // AR(1) with 0.95, which all variants have in common
+	host := make([]float64, 48) // AR(1) with 0.95, common to all variants
 	rng := rand.New(rand.NewPCG(4, 4))
 	for i := 1; i < len(host); i++ {
 		host[i] = 0.95*host[i-1] + 0.2*rng.NormFloat64()
@@ -78,7 +78,7 @@ func TestBlocks(t *testing.T) {
 	}
 }
 
-// machine is what it did in each trial; nil: not watched.
+// machine sets the conditions of each trial; nil means that they were not recorded.
 func machine(c func(t *results.Trial) *results.Conditions) func(*results.Trial) bool {
 	return func(t *results.Trial) bool {
 		if t.Machine = c(t); t.Machine != nil {
@@ -129,7 +129,7 @@ func TestMachine(t *testing.T) {
 	}
 }
 
-// Losses say how much of a thread's time may be gone, at worst.
+// Losses returns the largest share of a thread's time that may have been lost.
 func TestLosses(t *testing.T) {
 	var trials []*results.Trial
 	for _, stolen := range []float64{0.2, 0.2, 0.2, 0.9} {
@@ -152,11 +152,11 @@ func TestAdd(t *testing.T) {
 	d.Add(noise.Finding{Kind: noise.KindDrift, Message: "run"}, noise.Finding{Kind: noise.KindDrift, Variant: "a", Message: "1"})
 	d.Add(noise.Finding{Kind: noise.KindDrift, Variant: "a", Message: "2"}, noise.Finding{Kind: noise.KindDrift, Variant: "b", Message: "3"}, noise.Finding{Kind: noise.KindSteal, Variant: "a", Message: "4"})
 	d.Add(noise.Finding{Kind: noise.KindThrottling, Severity: noise.TooNoisy, Message: "5"}, noise.Finding{Kind: noise.KindThrottling, Severity: noise.TooNoisy, Variant: "a", Message: "6"})
-	var says []string
+	var messages []string
 	for _, f := range d.Findings {
-		says = append(says, f.Message)
+		messages = append(messages, f.Message)
 	}
-	if got := strings.Join(says, " "); got != "run 2 3 4 5" {
+	if got := strings.Join(messages, " "); got != "run 2 3 4 5" {
 		t.Error(got)
 	}
 }

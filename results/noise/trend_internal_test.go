@@ -42,7 +42,7 @@ func kendall(x []float64) (s int) {
 	return s
 }
 
-// The p-value is the share of all orders that have a trend as strong.
+// The p-value is the share of all orders with a trend at least as strong.
 func TestTrendIsExact(t *testing.T) {
 	for n := range 8 {
 		counts, all := map[int]int{}, 0
@@ -70,7 +70,7 @@ func TestTrendIsExact(t *testing.T) {
 	}
 }
 
-// Only the order of the values counts, and reversing turns it round.
+// Only the order of the values matters, and reversing it reverses the trend.
 func TestTrendProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		x := rapid.SliceOfN(rapid.Map(rapid.IntRange(-20, 20), func(i int) float64 { return float64(i) }), 0, 30).Draw(t, "x")
@@ -99,8 +99,8 @@ func TestSlope(t *testing.T) {
 	}
 }
 
-// At lag 1 the ranks of 1 … n correlate by 1 - 3/n - …, computed here from its
-// definition, and the seed decides what is drawn.
+// At lag 1 the ranks of 1 … n have the autocorrelation 1 - 3/n - …, computed here from
+// its definition, and the result depends on the seed only.
 func TestFollows(t *testing.T) {
 	x := make([]float64, 12)
 	for i := range x {
@@ -134,7 +134,8 @@ func TestFollows(t *testing.T) {
 	}
 }
 
-// noises are independent values of several shapes: short tails, long ones, skewed, equal ones.
+// noises returns generators of independent values: with short and long tails, skewed, and
+// with ties.
 func noises(rng *rand.Rand) map[string]func() float64 {
 	return map[string]func() float64{
 		"normal":  rng.NormFloat64,
@@ -150,8 +151,7 @@ func noises(rng *rand.Rand) map[string]func() float64 {
 	}
 }
 
-// doubts counts how many of the claims, each about so many comparisons at once,
-// are doubted.
+// doubts returns the number of claims, each with several comparisons, that are doubted.
 func doubts(claims, together, n int, seed uint64, draw func() []float64) (doubted int) {
 	for claim := range claims {
 		found := 0
@@ -165,7 +165,7 @@ func doubts(claims, together, n int, seed uint64, draw func() []float64) (doubte
 	return doubted
 }
 
-// Independent pairs are doubted in at most one claim of a hundred.
+// At most one claim in a hundred with independent pairs is doubted.
 func TestFalseAlarms(t *testing.T) {
 	const claims = 40
 	rng := rand.New(rand.NewPCG(7, 1))
@@ -191,7 +191,7 @@ func TestFalseAlarms(t *testing.T) {
 	}
 }
 
-// autoregressive are values of an AR(1) process in its stationary state.
+// autoregressive returns values of a stationary AR(1) process.
 func autoregressive(rng *rand.Rand, n int, rho float64) []float64 {
 	x := make([]float64, n)
 	v := rng.NormFloat64() / math.Sqrt(1-rho*rho)
@@ -202,8 +202,8 @@ func autoregressive(rng *rand.Rand, n int, rho float64) []float64 {
 	return x
 }
 
-// Pairs that follow each other are doubted, the more of them the surer, and
-// so is a trend of ten times the noise.
+// Autocorrelated pairs are doubted, the more pairs the more reliably, and so is a trend
+// of ten times the noise.
 func TestDependenceIsSeen(t *testing.T) {
 	const claims = 100
 	rng := rand.New(rand.NewPCG(7, 2))
@@ -230,8 +230,8 @@ func TestDependenceIsSeen(t *testing.T) {
 	}
 }
 
-// With six blocks there is nothing to be seen of neighbors.
-func TestSixBlocksSayNothing(t *testing.T) {
+// Six blocks cannot show an autocorrelation.
+func TestSixBlocksAreTooFew(t *testing.T) {
 	rng := rand.New(rand.NewPCG(7, 3))
 	for range 500 {
 		for _, f := range (Pairs{LogRatios: autoregressive(rng, 6, 0.9)}).Diagnose(1) {

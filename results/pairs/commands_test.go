@@ -21,7 +21,7 @@ func noisy(n int, ratio, sd float64, seed uint64) []pairs.Pair {
 	random := rand.New(rand.NewPCG(seed, 1))
 	all := make([]pairs.Pair, n)
 	for i := range all {
-		a := 1e6 * math.Exp(0.2*random.NormFloat64()) // what both share
+		a := 1e6 * math.Exp(0.2*random.NormFloat64()) // common to both sides
 		all[i] = pairs.Pair{A: a, B: a * ratio * math.Exp(sd*random.NormFloat64())}
 	}
 	return all
@@ -69,7 +69,7 @@ func TestCommandsAreJudgedByTheirPairs(t *testing.T) {
 	}
 }
 
-func TestWhatIsShownDoesNotDecide(t *testing.T) {
+func TestOnlyDecidingMetricsDecide(t *testing.T) {
 	v := &pairs.Outcome{Design: stats.DefaultDesign()}
 	err := pairs.JudgeCommands(v, pairs.CommandPairs{Metric: pairs.Wall, Pairs: map[string][]pairs.Pair{
 		pairs.Wall: noisy(8, 1, 0.005, 1), pairs.CPU: noisy(8, 2, 0.005, 1),
@@ -82,7 +82,7 @@ func TestWhatIsShownDoesNotDecide(t *testing.T) {
 	}
 }
 
-func TestNoMeasurementIsNoPass(t *testing.T) {
+func TestUnmeasuredIsNotAPass(t *testing.T) {
 	v := &pairs.Outcome{Design: stats.DefaultDesign(), Unmeasured: "B failed"}
 	err := pairs.JudgeCommands(v, pairs.CommandPairs{Metric: pairs.Wall, Complete: true, Pairs: map[string][]pairs.Pair{pairs.Wall: noisy(8, 1, 0.005, 1)}})
 	if err != nil || v.Exit != verdict.ExitNotMeasured {
@@ -100,8 +100,8 @@ func TestImpossibleFiguresAreErrors(t *testing.T) {
 	}
 }
 
-// A verdict that was reached stays, whatever is measured afterwards, and the
-// same pairs give the same bytes.
+// A final verdict does not change with later pairs, and the same pairs give the same
+// JSON.
 func TestAFinalVerdictStays(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		at := stats.DefaultDesign().At
@@ -110,11 +110,11 @@ func TestAFinalVerdictStays(t *testing.T) {
 		var reached []byte
 		for n := range len(all) + 1 {
 			if near := slices.ContainsFunc(at, func(look int) bool { return n == look || n == look+1 }); !near {
-				continue // there is no look
+				continue // no analysis yet
 			}
 			v := commands(t, all[:n], false)
 			cell := v.Cells[0]
-			cell.Pairs, cell.Time = 0, 0 // of all pairs
+			cell.Pairs, cell.Time = 0, 0 // they count all pairs
 			text, err := json.Marshal(cell)
 			if err != nil {
 				r.Fatal(err)
@@ -129,8 +129,9 @@ func TestAFinalVerdictStays(t *testing.T) {
 	})
 }
 
-// What the bootstrap said at one look is not said at the next, where it agrees.
-func TestRemarksAreOfTheLastLook(t *testing.T) {
+// A remark about the bootstrap at one analysis is dropped at the next, if it agrees
+// there.
+func TestRemarksAreOfTheLastAnalysis(t *testing.T) {
 	v := &pairs.Outcome{Kind: pairs.Commands, Design: stats.DefaultDesign(), Notes: []string{"A and B are the same revision"}}
 	noted := func(all []pairs.Pair) bool {
 		t.Helper()

@@ -13,7 +13,7 @@ import (
 	"floodgate/results/verdict"
 )
 
-// served is how an HTTP service does in a trial, apart from noise.
+// served describes the trials of an HTTP service, without noise.
 type served struct {
 	p99, cpu, open float64
 	failed         func(block int) int // nil means none
@@ -69,7 +69,7 @@ func TestAServiceIsJudgedByItsRequests(t *testing.T) {
 	some := func(n int) func(int) int { return func(int) int { return n } }
 	for name, c := range map[string]struct {
 		b      served
-		a      func(int) int // requests that A fails
+		a      func(int) int // number of requests of A that fail, by block
 		blocks int
 		over   bool
 		worse  string // empty means nothing

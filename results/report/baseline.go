@@ -192,8 +192,8 @@ func (p *printer) baselineConclusion(v *baseline.Outcome) {
 	p.Line(fmt.Sprintf("%s (exit code %d)", p.concluded(v.Decision), v.Exit))
 }
 
-// mostDeciding is the maximum number of rows that are repeated at the end.
-const mostDeciding = 10
+// maxDeciding is the maximum number of rows that are repeated at the end.
+const maxDeciding = 10
 
 // deciding lists the rows that determine the exit code: those that are worse or
 // missing, or else inconclusive ones, with advice.
@@ -210,7 +210,7 @@ func (p *printer) deciding(rows []baseline.Row) {
 	if len(decide) == 0 {
 		decide, tone = of(verdict.Inconclusive), verdict.Doubt
 	}
-	for _, r := range decide[:min(len(decide), mostDeciding)] {
+	for _, r := range decide[:min(len(decide), maxDeciding)] {
 		words := fmt.Sprintf("%s: %s, %s", r.Decision, r.Where(), r.Metric)
 		if r.Type != "" {
 			words += " " + r.Type
@@ -220,7 +220,7 @@ func (p *printer) deciding(rows []baseline.Row) {
 		}
 		p.Wrapped("", words, tone)
 	}
-	if more := len(decide) - mostDeciding; more > 0 {
+	if more := len(decide) - maxDeciding; more > 0 {
 		p.Wrapped("", fmt.Sprintf("and %s more", text.Count(more)), tone)
 	}
 	if len(decide) > 0 && tone == verdict.Doubt {

@@ -53,8 +53,8 @@ func TestBaselineFitsAndColors(t *testing.T) {
 	}
 }
 
-// Every value that is judged has its limit beside it in every output, and what
-// could not be compared is there.
+// Every output has the limit of every judged value beside it, and the values that could
+// not be compared.
 func TestBaselineLimits(t *testing.T) {
 	for name, v := range reporttest.BaselineOutcomes() {
 		var out bytes.Buffer

@@ -36,8 +36,8 @@ func TestComparison(t *testing.T) {
 	}
 }
 
-// Every output says first that environments were mixed, and only where they were.
-func TestMixedIsSaidAtTheTop(t *testing.T) {
+// Every output states at the top that environments were mixed, but only if they were.
+func TestMixedEnvironmentsAreNotedAtTheTop(t *testing.T) {
 	for name, c := range reporttest.Comparisons() {
 		for format, write := range formats(c) {
 			var out bytes.Buffer
@@ -95,7 +95,7 @@ func TestComparisonFitsAndColors(t *testing.T) {
 	}
 }
 
-// Runs with nothing in common say so, in place of tables.
+// The output for runs with nothing in common states that instead of tables.
 func TestNothingInCommon(t *testing.T) {
 	var words bytes.Buffer
 	if err := report.Comparison(&words, reporttest.NothingShared(), text.Options{Width: 120}); err != nil {

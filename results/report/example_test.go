@@ -9,7 +9,7 @@ import (
 	"floodgate/results/text"
 )
 
-// The stored runs as a table for the terminal.
+// A table of the stored runs for the terminal.
 func ExampleRuns() {
 	runs, err := results.List("../example")
 	if err != nil {

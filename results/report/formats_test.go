@@ -15,7 +15,7 @@ import (
 	"floodgate/results/text"
 )
 
-// everyFormat returns the run in every format that a person reads.
+// everyFormat returns the run in every format for people.
 func everyFormat(t *testing.T, run *results.Run) map[string]string {
 	t.Helper()
 	v := reporttest.Judge(t, run)
@@ -33,7 +33,7 @@ func everyFormat(t *testing.T, run *results.Run) map[string]string {
 	return map[string]string{"text": words.String(), "html": page.String(), "json": doc.String(), "markdown": markdown}
 }
 
-// silent makes runs, of items and of a service, with the change.
+// silent returns runs of items and of a service with the change.
 func silent(change func(*results.Trial)) map[string]*results.Run {
 	keep := func(t *results.Trial) bool {
 		if change != nil && t.Block == 0 {
@@ -47,9 +47,9 @@ func silent(change func(*results.Trial)) map[string]*results.Run {
 	}
 }
 
-// What hides faults, or looks like one of the program's, is in every format,
-// and only where there was any.
-func TestWhatIsEasilyOverlooked(t *testing.T) {
+// Facts that hide faults, or look like faults of the program, are in every format if they
+// occurred, and only then.
+func TestEasilyOverlookedFacts(t *testing.T) {
 	for name, test := range map[string]struct {
 		change func(*results.Trial)
 		note   string
@@ -81,7 +81,7 @@ func TestWhatIsEasilyOverlooked(t *testing.T) {
 	}
 }
 
-// What was not used of the servers' settings is in every format.
+// Every format lists the ignored settings of the servers.
 func TestNotesOfTheEnvironment(t *testing.T) {
 	const note = "maxPoolSize=20 of the connection string is not used"
 	for kind, run := range silent(nil) {
@@ -94,7 +94,7 @@ func TestNotesOfTheEnvironment(t *testing.T) {
 	}
 }
 
-// A claim about descriptors does not count ports, and says so.
+// A claim about descriptors does not count ports, and has a note about them.
 func TestPortsAreNotDescriptors(t *testing.T) {
 	run := runtest.Service(reporttest.ServiceClaims(), func(t *results.Trial) bool {
 		if t.Block < 2 {
@@ -104,8 +104,8 @@ func TestPortsAreNotDescriptors(t *testing.T) {
 	})
 	for _, c := range reporttest.Judge(t, run).Claims {
 		for _, e := range c.Evidence {
-			said := strings.Contains(strings.Join(e.Notes, "; "), "local ports ran out in 2 of 6 trials (EADDRNOTAVAIL)")
-			if of := e.Kind == claims.KindExhaustion || e.Kind == claims.KindNoExhaustion; of != said {
+			noted := strings.Contains(strings.Join(e.Notes, "; "), "local ports ran out in 2 of 6 trials (EADDRNOTAVAIL)")
+			if of := e.Kind == claims.KindExhaustion || e.Kind == claims.KindNoExhaustion; of != noted {
 				t.Errorf("%s: notes %q", e.Kind, e.Notes)
 			}
 		}

@@ -59,7 +59,8 @@ func TestGoBenchVerdict(t *testing.T) {
 	}
 }
 
-// What package report writes of a run, the gate takes, and finds no worse than itself.
+// The gate accepts the output of package report for a run, and finds no difference from
+// itself.
 func TestGateReadsOurBenchmarks(t *testing.T) {
 	for name, run := range reporttest.Runs() {
 		var out bytes.Buffer
@@ -69,7 +70,7 @@ func TestGateReadsOurBenchmarks(t *testing.T) {
 		v, err := gobench.Judge(gobench.Input{Name: "a", Reader: bytes.NewReader(out.Bytes())}, gobench.Input{Name: "b", Reader: bytes.NewReader(out.Bytes())}, gobench.Options{Alpha: 0.05})
 		var none gobench.Errors
 		if errors.As(err, &none) && !strings.Contains(out.String(), "\nBenchmark") {
-			continue // a run without a trial that was measured
+			continue // the run has no measured trial
 		}
 		if err != nil || v.Counts[verdict.Worse]+v.Counts[verdict.Better] > 0 {
 			t.Errorf("%s: %+v, %v", name, v, err)

@@ -17,10 +17,11 @@ import (
 	"floodgate/results/text"
 )
 
-// oneCPU is a container with one processor of a machine with two cores.
+// oneCPU makes a fingerprint that of a container with one processor on a machine with
+// two.
 func oneCPU(f *results.Fingerprint) { f.GOMAXPROCS, f.CPUQuota = 2, 1 }
 
-// The machine line, wherever it is printed, names what bounds the processors.
+// The line about the machine, in every format, names the limits of the processors.
 func TestProcessorsAreShown(t *testing.T) {
 	const want = "2 cores, GOMAXPROCS 2, CPU quota 1 core, "
 	run := runtest.New(runtest.Options{Blocks: 8})
@@ -52,7 +53,7 @@ func TestProcessorsAreShown(t *testing.T) {
 	}
 }
 
-// The baseline's file keeps the processors.
+// The baseline's file contains the limits of the processors.
 func TestProcessorsOfABaselineReadBack(t *testing.T) {
 	run := runtest.New(runtest.Options{Blocks: 8})
 	oneCPU(&run.Header.Fingerprint)
@@ -75,7 +76,7 @@ func rendered(t *testing.T, write func(io.Writer) error) string {
 	return out.String()
 }
 
-// A share that noise leaves open is marked where it only warns, beside those that decide.
+// A share that is inconclusive because of noise and only warns is marked.
 func TestOpenSharesAreMarked(t *testing.T) {
 	good := func(id string, change func(*results.Trial)) *results.Run {
 		run := runtest.New(runtest.Options{Blocks: 8})

@@ -25,7 +25,7 @@ func Pairs(w io.Writer, v *pairs.Outcome, o text.Options) error {
 	for _, words := range content.EstimatedPower(v) {
 		p.Wrapped("", words, verdict.Faint)
 	}
-	p.lookTable(v)
+	p.analysisTable(v)
 	p.countTable(v.Counts)
 	p.Line("")
 	p.achieved(v)
@@ -40,7 +40,7 @@ func PairsJSON(w io.Writer, v *pairs.Outcome) error {
 	return content.WriteJSON(w, v, fmt.Sprintf("verdict %s", v.ID))
 }
 
-func (p *printer) lookTable(v *pairs.Outcome) {
+func (p *printer) analysisTable(v *pairs.Outcome) {
 	where := false
 	for _, c := range v.Cells {
 		where = where || c.Variant != ""

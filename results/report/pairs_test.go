@@ -45,7 +45,7 @@ func TestPairs(t *testing.T) {
 		}
 		var first bytes.Buffer
 		if err := report.Pairs(&first, v, text.Options{}); err != nil || words.String() != first.String() {
-			t.Errorf("%s: what was stored reads otherwise: %v\n%s", name, err, words.String())
+			t.Errorf("%s: the stored outcome prints differently: %v\n%s", name, err, words.String())
 		}
 	}
 }

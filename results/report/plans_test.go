@@ -39,7 +39,7 @@ func TestLimits(t *testing.T) {
 	}
 }
 
-// Whoever reads the JSON has the whole plan, and prints the same.
+// The JSON contains the whole plan, which prints the same.
 func TestLimitsJSON(t *testing.T) {
 	for name, plan := range reporttest.LimitPlans(t) {
 		var out, first, again bytes.Buffer
@@ -60,7 +60,7 @@ func TestLimitsJSON(t *testing.T) {
 	}
 }
 
-// Whatever is read as a plan can be printed, in as many columns as there are.
+// Every plan that can be read can be printed, at any width.
 func FuzzLimits(f *testing.F) {
 	for _, words := range []string{
 		`{"kind": "limits"}`, `{"kind": "rates"}`, `{"kind": "limits", "adaptive": {}}`,
@@ -102,7 +102,7 @@ func TestRates(t *testing.T) {
 	}
 }
 
-// Whoever reads the JSON has the whole plan.
+// The JSON contains the whole plan.
 func TestRatesJSON(t *testing.T) {
 	var out bytes.Buffer
 	if err := report.RatesJSON(&out, reporttest.EveryEnd()); err != nil {
@@ -146,7 +146,7 @@ func TestWhatIf(t *testing.T) {
 	}
 }
 
-// Whoever reads the JSON has the whole answer.
+// The JSON contains the whole answer.
 func TestWhatIfJSON(t *testing.T) {
 	var out bytes.Buffer
 	if err := report.WhatIfJSON(&out, reporttest.PredictionOutOfRange()); err != nil {

@@ -49,7 +49,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// Color adds nothing but escape sequences, and takes no width.
+// Color adds only escape sequences, which take no width.
 func TestColorIsTheSameText(t *testing.T) {
 	for name, run := range reporttest.Runs() {
 		var plain, colored bytes.Buffer
@@ -111,7 +111,7 @@ func TestJSONReadsBack(t *testing.T) {
 	}
 }
 
-// What x/perf reads is what was measured, without a complaint.
+// x/perf reads the measured values without an error.
 func TestGoBenchReadsBack(t *testing.T) {
 	for name, run := range reporttest.Runs() {
 		var out bytes.Buffer
@@ -158,7 +158,8 @@ func TestGoBenchReadsBack(t *testing.T) {
 	}
 }
 
-// okTrials in the order of the benchmark text: by variant, level and block.
+// okTrials returns the measured trials in the order of the benchmark text: by variant,
+// level and block.
 func okTrials(run *results.Run) []results.Trial {
 	x, err := summary.NewIndex(run)
 	if err != nil {
@@ -177,7 +178,7 @@ func okTrials(run *results.Run) []results.Trial {
 	return all
 }
 
-// Variants that differ in connections alone must not fall together.
+// Variants that differ only in connections have different names.
 func TestGoBenchTellsVariantsApart(t *testing.T) {
 	run := runtest.New(runtest.Options{Bare: true, Variants: []scenarios.Variant{
 		{Name: "kept", Strategy: "bounded", Limit: 10},

@@ -174,7 +174,7 @@ func (p *printer) metric(g history.Group, metric string) {
 		}
 		table.Add(s.Variant, cmp.Or(s.Label, s.Level), words, "")
 	}
-	table.Fit(p.Width - 2 - min(len(g.Runs), leastBars))
+	table.Fit(p.Width - 2 - min(len(g.Runs), minBars))
 	drawn := min(len(g.Runs), max(p.Width-2-table.Width(), 1))
 	for i, s := range series {
 		cells := table.Rows[i]
@@ -197,9 +197,9 @@ func (p *printer) metric(g history.Group, metric string) {
 	}
 }
 
-// leastBars is the minimum number of bars: for fewer, the column with the range of
+// minBars is the minimum number of bars: for fewer, the column with the range of
 // the values is omitted.
-const leastBars = 20
+const minBars = 20
 
 func (p *printer) change(g history.Group, s history.Series, c history.Change) {
 	words := fmt.Sprintf("%s → %s", figure(s.Metric, c.From), figure(s.Metric, c.To))

@@ -47,8 +47,9 @@ func TestRuns(t *testing.T) {
 	}
 }
 
-// past are twenty-four runs of which the last nine are slower in one variant,
-// fail there, and hold more descriptors for five days, with strangers among them.
+// past returns the history of twenty-four runs, of which the last nine are slower in one
+// variant, fail there, and use more descriptors for five days, and of other runs in
+// between.
 func past() *history.History {
 	var c history.Collector
 	for n := range 24 {

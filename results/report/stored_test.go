@@ -9,7 +9,7 @@ import (
 	"floodgate/results/report/internal/reporttest"
 )
 
-// The runs committed for the tests of the command are those that are made here.
+// The committed runs for tests of the command line are those that are generated here.
 func TestStoredRuns(t *testing.T) {
 	folder := filepath.Join("..", "..", "bench", "cli", "testdata", "runs")
 	for _, run := range reporttest.StoredRuns() {
@@ -47,7 +47,7 @@ func TestStoredRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 		if string(want) != string(got) {
-			t.Errorf("%s is not what is stored now (-update writes it)", path)
+			t.Errorf("%s is out of date (-update writes it)", path)
 		}
 	}
 }

@@ -17,7 +17,7 @@ import (
 func Watch(w io.Writer, watch *watched.Watch, outcome *watched.Outcome, o text.Options) error {
 	p := &content.Watch{Printer: text.NewPrinter(o, 80), Watch: watch, Outcome: outcome}
 	p.Line(p.Bold(p.Title()))
-	for _, fact := range p.Seen() {
+	for _, fact := range p.Figures() {
 		p.Fact(fact[0], "%s", fact[1])
 	}
 	if g := p.Grid(); len(g.Rows) > 0 {
@@ -43,7 +43,7 @@ func WatchJSON(w io.Writer, outcome *watched.Outcome) error {
 func Watches(w io.Writer, watches []watched.Listed, o text.Options) error {
 	p := newPrinter(o)
 	g := &text.Grid{Columns: []text.Column{
-		{Title: "watch"}, {Title: "started", Drop: 1}, {Title: "process"}, {Title: "looks", Right: true}, {Title: "ended", Drop: 2},
+		{Title: "watch"}, {Title: "started", Drop: 1}, {Title: "process"}, {Title: "samples", Right: true}, {Title: "ended", Drop: 2},
 	}}
 	for _, listed := range slices.Backward(watches) {
 		if listed.Err != nil {

@@ -11,7 +11,7 @@ import (
 	"floodgate/results/revision"
 )
 
-// repository makes one with a committed script sut.sh, and returns its folder and HEAD.
+// repository creates one with a committed script sut.sh, and returns its folder and HEAD.
 func repository(t *testing.T) (top, head string) {
 	t.Helper()
 	if _, err := exec.LookPath("git"); err != nil {
@@ -71,7 +71,7 @@ func TestOfCommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Setenv("PATH", other+string(os.PathListSeparator)+os.Getenv("PATH"))
-	t.Chdir(top) // the working folder is not evidence
+	t.Chdir(top) // the working folder does not matter
 	for _, c := range []struct {
 		name  string
 		words []string
@@ -109,7 +109,7 @@ func TestModifiedMeansTrackedFiles(t *testing.T) {
 	}
 }
 
-// In a hook, git's variables name another repository than the folder's.
+// In a hook, git's variables refer to another repository than the folder's.
 func TestVariablesOfAHookAreIgnored(t *testing.T) {
 	top, head := repository(t)
 	t.Setenv("GIT_DIR", filepath.Join(t.TempDir(), "other.git"))
@@ -119,7 +119,7 @@ func TestVariablesOfAHookAreIgnored(t *testing.T) {
 	}
 }
 
-// Every variable that this git calls local is left out, but for those that configure it.
+// Environ omits every variable that git calls local, except for its configuration.
 func TestEnvironLeavesOutWhatGitCallsLocal(t *testing.T) {
 	top, _ := repository(t)
 	local := strings.Fields(git(t, top, "rev-parse", "--local-env-vars"))

@@ -8,8 +8,8 @@ import (
 	"floodgate/results/stats"
 )
 
-// tail is P(B ≥ k) of n tries with probability p, in sums of whole binomial
-// coefficients with 200 bits.
+// tail returns P(B ≥ k) for n tries with probability p, summed with whole binomial
+// coefficients and 200 bits.
 func tail(n, k int, p float64) float64 {
 	power := func(x *big.Float, n int) *big.Float {
 		y := new(big.Float).SetPrec(200).SetInt64(1)
@@ -29,7 +29,8 @@ func tail(n, k int, p float64) float64 {
 	return v
 }
 
-// At each end what happened, or more of it, has exactly the probability alpha/2.
+// At each end of the interval, the observed or a more extreme outcome has exactly the
+// probability alpha/2.
 func TestBinomialInvertsTheTails(t *testing.T) {
 	for _, n := range []int{1, 2, 5, 30} {
 		for _, level := range []float64{0.8, 0.95, 0.999} {
@@ -53,7 +54,7 @@ func TestBinomialInvertsTheTails(t *testing.T) {
 	}
 }
 
-// No tries' failure has a closed form: 1 - (alpha/2)^(1/n).
+// Without failures, the end has a closed form: 1 - (alpha/2)^(1/n).
 func TestBinomialOfNone(t *testing.T) {
 	for _, n := range []int{1, 30, 500, 100000} {
 		got, err := stats.Binomial(0, n, 0.95)
@@ -67,7 +68,7 @@ func TestBinomialOfNone(t *testing.T) {
 	}
 }
 
-// Counted over all outcomes, whatever the rate, it holds it at least as often as it says.
+// The coverage, computed over all outcomes, is at least the level for every probability.
 func TestBinomialCovers(t *testing.T) {
 	const n = 20
 	for p := 0.01; p < 1; p += 0.03 {

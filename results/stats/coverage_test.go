@@ -10,7 +10,7 @@ import (
 
 const repetitions = 3000
 
-// coverage is how often an interval holds the true center, 0.
+// coverage returns how often an interval contains the true center, 0.
 func coverage(t *testing.T, n int, draw func(*rand.Rand) float64, interval func([]float64) (stats.Interval, error)) float64 {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(1, uint64(n)))
@@ -30,8 +30,8 @@ func coverage(t *testing.T, n int, draw func(*rand.Rand) float64, interval func(
 	return float64(held) / repetitions
 }
 
-// tolerance is four standard errors of a simulated coverage: with fixed seeds
-// it is passed or not for good.
+// tolerance returns four standard errors of a simulated coverage. Because seeds are
+// fixed, a test always passes or always fails.
 func tolerance(c float64) float64 { return 4 * math.Sqrt(c*(1-c)/repetitions) }
 
 func symmetric() map[string]func(*rand.Rand) float64 {
@@ -45,12 +45,14 @@ func symmetric() map[string]func(*rand.Rand) float64 {
 			return 0.03 * r.NormFloat64()
 		},
 		"cauchy": func(r *rand.Rand) float64 { return r.NormFloat64() / r.NormFloat64() },
-		// Times are skewed, the log-ratio of two of a kind is not.
+		// Times are skewed, but the log-ratio of two times of the same distribution is
+		// not.
 		"skewed": func(r *rand.Rand) float64 { return math.Log1p(r.ExpFloat64()) - math.Log1p(r.ExpFloat64()) },
 	}
 }
 
-// The signed-rank interval covers as often as it says, for every symmetric distribution.
+// The coverage of the signed-rank interval is its level, for every symmetric
+// distribution.
 func TestSignedRankCoverage(t *testing.T) {
 	for name, draw := range symmetric() {
 		for _, n := range []int{6, 8, 10, 20} {
@@ -67,7 +69,7 @@ func TestSignedRankCoverage(t *testing.T) {
 	}
 }
 
-// The same check fails a method that promises too much: mean ± 1.96 standard errors.
+// The same check fails for a method that promises too much: mean ± 1.96 standard errors.
 func TestCoverageCheckCanFail(t *testing.T) {
 	c := coverage(t, 6, symmetric()["normal"], func(d []float64) (stats.Interval, error) {
 		var sum, squares float64
@@ -86,8 +88,8 @@ func TestCoverageCheckCanFail(t *testing.T) {
 	}
 }
 
-// The bootstrap is a check, close to its level once there are some pairs, and
-// too narrow while they are few.
+// The bootstrap, which is only a check, has almost its level with many pairs, and is too
+// narrow with few.
 func TestBootstrapCoverage(t *testing.T) {
 	const runs = 150
 	for _, test := range []struct {

@@ -6,7 +6,8 @@ import (
 	"floodgate/results/stats"
 )
 
-// What a machine's noise lets the default design find, before a run is begun.
+// The differences that the default design can detect in the noise of a machine, before a
+// run.
 func ExampleDesign_MinimumDetectable() {
 	for _, sd := range []float64{0.02, 0.06} {
 		ratio, err := stats.DefaultDesign().MinimumDetectable(stats.NormalNoise(sd), 0.95, 1)
@@ -21,7 +22,8 @@ func ExampleDesign_MinimumDetectable() {
 	// pairs that vary by 6 %: finds +9.5 %
 }
 
-// Eight pairs in each of which B took about a tenth longer decide at once.
+// Eight pairs in each of which B took about a tenth longer are decided at the first
+// analysis.
 func ExampleDesign_Judge() {
 	a := []float64{100, 103, 98, 101, 99, 107, 100, 102}
 	b := []float64{111, 113, 109, 110, 112, 118, 109, 113}

@@ -12,9 +12,9 @@ import (
 )
 
 // The fifteen comparisons of a trial of thrombolysis (Y. Benjamini, Y. Hochberg,
-// Controlling the False Discovery Rate, J. R. Statist. Soc. B 57, 1995, section
-// 4.1). At 0.05 Bonferroni and Hochberg reject the first three alike, says the
-// paper; Holm is between them.
+// Controlling the False Discovery Rate, J. R. Statist. Soc. B 57, 1995, section 4.1).
+// According to the paper, at 0.05 both Bonferroni and Hochberg reject the first three;
+// Holm is between them.
 func TestHolmPublished(t *testing.T) {
 	p := []float64{0.0001, 0.0004, 0.0019, 0.0095, 0.0201, 0.0278, 0.0298, 0.0344, 0.0459, 0.3240, 0.4262, 0.5719, 0.6528, 0.7590, 1}
 	got, err := stats.Holm(p)
@@ -37,7 +37,7 @@ func TestHolmPublished(t *testing.T) {
 	}
 }
 
-// What R's p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm") gives: 0.03, 0.06, 0.06, 0.02.
+// R's p.adjust(c(0.01, 0.04, 0.03, 0.005), "holm") is 0.03, 0.06, 0.06, 0.02.
 func TestHolmKeepsTheOrder(t *testing.T) {
 	p := []float64{0.01, 0.04, 0.03, 0.005}
 	got, err := stats.Holm(p)
@@ -62,7 +62,7 @@ func TestHolmProperties(t *testing.T) {
 			t.Fatalf("%v, %v", got, err)
 		}
 		for i := range p {
-			if !(got[i] >= p[i] && got[i] <= math.Min(1, float64(len(p))*p[i])) { // at most Bonferroni's
+			if !(got[i] >= p[i] && got[i] <= math.Min(1, float64(len(p))*p[i])) { // at most Bonferroni's adjustment
 				t.Fatalf("p %v is adjusted to %v of %v", p[i], got[i], p)
 			}
 			for k := range p {
@@ -71,7 +71,7 @@ func TestHolmProperties(t *testing.T) {
 				}
 			}
 		}
-		if len(p) > 0 { // the smallest is Bonferroni's
+		if len(p) > 0 { // the adjustment of the smallest is Bonferroni's
 			if want := math.Min(1, float64(len(p))*slices.Min(p)); slices.Min(got) != want {
 				t.Fatalf("smallest %v, want %v", slices.Min(got), want)
 			}
@@ -87,7 +87,8 @@ func TestHolmRefuses(t *testing.T) {
 	}
 }
 
-// Against the counted distribution, and the table of benchmath.
+// MinimalRankSumP agrees with the enumerated distribution and with the table of
+// benchmath.
 func TestMinimalRankSumP(t *testing.T) {
 	for n, want := range []float64{1: 1, 2: 1.0 / 3, 3: 0.1, 4: 2.0 / 70, 6: 2.0 / 924} {
 		if got := stats.MinimalRankSumP(n, n); n > 0 && want > 0 && math.Abs(got-want) > 1e-15 {

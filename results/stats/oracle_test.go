@@ -11,9 +11,8 @@ import (
 	"floodgate/results/stats"
 )
 
-// closed is Holm's adjustment by what it stands for: a hypothesis is rejected
-// where Bonferroni rejects every family that has it as a member, so its p-value
-// is the greatest of theirs.
+// closed is Holm's adjustment as a closed test: a hypothesis is rejected if Bonferroni
+// rejects every family that contains it, so its p-value is the largest of theirs.
 func closed(p []float64) []float64 {
 	adjusted := make([]float64, len(p))
 	for family := 1; family < 1<<len(p); family++ {
@@ -53,7 +52,8 @@ func TestHolmIsTheClosedTest(t *testing.T) {
 	})
 }
 
-// The signed-rank interval's rank and confidence, by the sums of all 2^n sets of ranks.
+// The rank and the confidence of the signed-rank interval agree with the sums of all 2^n
+// sets of ranks.
 func TestCriticalRanksAgainstAllSets(t *testing.T) {
 	for _, n := range []int{6, 7, 8, 9, 10, 12, 20} {
 		counts, sums := make([]int, n*(n+1)/2+1), make([]int16, 1<<n)
@@ -94,7 +94,7 @@ func TestCriticalRanksAgainstAllSets(t *testing.T) {
 	}
 }
 
-// The published rank-sum example, by all 3,003 ways to draw 5 of 15 ranks.
+// The published rank-sum example agrees with all 3,003 ways to draw 5 of 15 ranks.
 func TestRankSumPublishedByCounting(t *testing.T) {
 	x := []float64{0.80, 0.83, 1.89, 1.04, 1.45, 1.38, 1.91, 1.64, 0.73, 1.46}
 	y := []float64{1.15, 0.88, 0.90, 0.74, 1.21}

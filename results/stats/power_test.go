@@ -9,8 +9,8 @@ import (
 	"floodgate/results/stats"
 )
 
-// The ratio that it gives is found about as often as asked for, also when all
-// of the design's rules are simulated, on other draws.
+// The minimum detectable ratio is found about as often as requested, even if all rules of
+// the design are simulated with other draws.
 func TestMinimumDetectable(t *testing.T) {
 	for _, test := range []struct {
 		name  string
@@ -26,7 +26,8 @@ func TestMinimumDetectable(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Both are simulated: four standard errors of the difference, and the one point of early ends.
+		// Both are simulated: four standard errors of the difference, plus one point for
+		// early ends.
 		within := 4*math.Sqrt(test.power*(1-test.power)*(1.0/1000+1.0/600)) + 0.01
 		if math.Abs(rates.Worse.Estimate-test.power) > within || ratio <= 1+l.Margin {
 			t.Errorf("%s noise, power %v: %.4f is found in %.3f", test.name, test.power, ratio, rates.Worse.Estimate)
@@ -34,9 +35,9 @@ func TestMinimumDetectable(t *testing.T) {
 	}
 }
 
-// One look of normal noise against the normal approximation: the limit is
-// exceeded by (z of the level + z of the power) standard errors of the
-// Hodges-Lehmann estimate, whose variance is π/3 of the mean's.
+// One analysis of normal noise agrees with the normal approximation: the interval exceeds
+// the limit at (z of the level + z of the power) standard errors of the Hodges-Lehmann
+// estimate, whose variance is π/3 of that of the mean.
 func TestMinimumDetectableTheory(t *testing.T) {
 	const sd, n = 0.05, 60
 	l := stats.Design{At: []int{n}, Alpha: 0.05, Margin: 0.02}

@@ -31,7 +31,7 @@ func TestRankSumPublished(t *testing.T) {
 	}
 }
 
-// The null distribution against all orders of the ranks.
+// The null distribution agrees with the enumeration of all orders of the ranks.
 func TestRankSumAgainstCounting(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m, n := rapid.IntRange(2, 6).Draw(t, "m"), rapid.IntRange(2, 6).Draw(t, "n")
@@ -44,7 +44,7 @@ func TestRankSumAgainstCounting(t *testing.T) {
 		for i := range b {
 			b[i] = rng.Float64()
 		}
-		// Of all ways to draw m of m+n ranks: how often is U at most u?
+		// For all ways to draw m of m+n ranks: the number of those with each U.
 		counts := make([]int, m*n+1)
 		total := 0
 		for set := range 1 << (m + n) {
@@ -94,7 +94,7 @@ func TestRankSumAgainstCounting(t *testing.T) {
 	})
 }
 
-// The interval holds the true shift as often as it says, exact and approximated.
+// The coverage of the interval is its level, both exact and approximated.
 func TestRankSumCoverage(t *testing.T) {
 	rng := rand.New(rand.NewPCG(3, 4))
 	for _, size := range []struct {
@@ -143,7 +143,7 @@ func TestRankSumRefuses(t *testing.T) {
 	}
 }
 
-// The null distribution stays one where it is the largest, against whole numbers.
+// The largest null distribution agrees with whole numbers.
 func TestRankSumNullIsExact(t *testing.T) {
 	for _, size := range [][2]int{{1, 1}, {3, 7}, {20, 30}, {100, 100}} {
 		m, n := size[0], size[1]
@@ -173,8 +173,8 @@ func TestRankSumNullIsExact(t *testing.T) {
 	}
 }
 
-// Where counting ends, the approximation gives the same end or one nearby: a
-// deviation of U is 409 there.
+// Beyond the exact range, the approximation gives the same end or one nearby: the
+// standard deviation of U is 409 there.
 func TestRankSumApproximation(t *testing.T) {
 	for _, level := range []float64{0.5, 0.9, 0.95, 0.99} {
 		exact, _ := stats.RankSumCritical(100, 100, level)
@@ -184,7 +184,7 @@ func TestRankSumApproximation(t *testing.T) {
 	}
 }
 
-// Swapped samples give the opposite shift; ties and whole shifts do no harm.
+// Swapped samples have the opposite shift, with ties and whole shifts as well.
 func TestRankSumIsSymmetric(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		values := rapid.SliceOfN(rapid.Map(rapid.IntRange(-5, 5), func(i int) float64 { return float64(i) }), 4, 12)

@@ -8,14 +8,14 @@ import (
 	"floodgate/results/stats"
 )
 
-// recording is testdata/noise.json: the log-ratios of makespans of one variant
-// run twice in every block, in the order of the blocks.
+// recording is the content of testdata/noise.json: the log-ratios of the makespans of one
+// variant run twice in every block, in the order of the blocks.
 type recording struct {
 	Pairs map[string][]float64 `json:"pairs"`
 }
 
-// waiting is the level of which the makespan is waiting mostly, as a gate's
-// should be; the other one's pairs differ by a third and more.
+// waiting is the level whose makespan is mostly waiting, as that of a gate should be; the
+// pairs at the other level differ by a third and more.
 const waiting = "items=100 upstream.latency.median=50ms"
 
 func recorded(t *testing.T) map[string][]float64 {
@@ -34,8 +34,8 @@ func recorded(t *testing.T) map[string][]float64 {
 	return r.Pairs
 }
 
-// On noise that was measured, its neighbors kept together, the looks raise no
-// more false alarms than they may: not at the default margin, and not without one.
+// On recorded noise, with its dependence over time preserved, the design has no more
+// false alarms than its alpha allows, with the default margin and without a margin.
 func TestDesignOnRecordedNoise(t *testing.T) {
 	const block, runs = 10, 500
 	for name, d := range recorded(t) {

@@ -15,7 +15,8 @@ import (
 	"floodgate/results/verdict"
 )
 
-// rates are the shares of verdicts over runs of noise with an effect, and the mean number of pairs.
+// rates returns the shares of the verdicts over runs of noise with an effect, and the
+// mean number of pairs.
 func rates(t *testing.T, l stats.Design, runs int, ratio float64, noise func(*rand.Rand, int) []float64) (share map[verdict.Word]float64, pairs float64) {
 	t.Helper()
 	rng := rand.New(rand.NewPCG(1, 2))
@@ -31,8 +32,8 @@ func rates(t *testing.T, l stats.Design, runs int, ratio float64, noise func(*ra
 	return share, pairs
 }
 
-// What is known of looks after 8, 12, 18 and 26 pairs without a margin on this
-// noise: 1.5 % false alarms, 87 % of +5 % and 99.8 % of +10 % found.
+// The known rates of analyses after 8, 12, 18 and 26 pairs without a margin on this
+// noise: 1.5 % false alarms, and +5 % found in 87 % and +10 % in 99.8 % of the runs.
 func TestDesignKnownRates(t *testing.T) {
 	l := stats.Design{At: []int{8, 12, 18, 26}, Alpha: 0.05, Futility: 0.05}
 	for _, test := range []struct{ ratio, worse, within float64 }{{1, 0.015, 0.012}, {1.05, 0.87, 0.04}, {1.10, 0.998, 0.007}} {
@@ -43,8 +44,7 @@ func TestDesignKnownRates(t *testing.T) {
 	}
 }
 
-// What a gate may count on: no change passes, +10 % is found, and neither is
-// mistaken for the other.
+// A gate passes without a change, finds +10 %, and mistakes neither for the other.
 func TestDefaultDesign(t *testing.T) {
 	l := stats.DefaultDesign()
 	same, pairs := rates(t, l, 800, 1, sharedCI)
@@ -64,13 +64,13 @@ func TestDefaultDesign(t *testing.T) {
 	}
 }
 
-// The same check sees what looking at the ordinary 95 % after every pair does.
+// The same check detects the false alarms of testing at 95 % after every pair.
 func TestPeekingIsSeen(t *testing.T) {
 	l := stats.Design{Alpha: 0.05}
 	for n := 6; n <= 30; n++ {
 		l.At = append(l.At, n)
 	}
-	l.Alpha *= float64(len(l.At)) // undoes Bonferroni; above 1 the design itself is refused
+	l.Alpha *= float64(len(l.At)) // reverses Bonferroni's correction; above 1 the design is refused
 	if err := l.Validate(); err == nil || !strings.Contains(err.Error(), "alpha") {
 		t.Errorf("%v", err)
 	}
@@ -93,7 +93,7 @@ func TestPeekingIsSeen(t *testing.T) {
 	}
 }
 
-// Ending for futility takes decisions away and never adds one.
+// Stopping for futility prevents decisions and never adds one.
 func TestFutilityAddsNoDecision(t *testing.T) {
 	rng := rand.New(rand.NewPCG(5, 6))
 	stopped, lost := 0, 0
@@ -121,7 +121,7 @@ func TestFutilityAddsNoDecision(t *testing.T) {
 			}
 		}
 	}
-	// What it foretells comes true: at most one in twenty would have decided.
+	// The predicted chance holds: at most one stopped run in twenty would have decided.
 	if stopped < 120 || float64(lost) > 0.05*float64(stopped) {
 		t.Errorf("%d of %d stopped, %d of them would have decided", stopped, runs, lost)
 	}
@@ -163,7 +163,7 @@ func TestDesignByHand(t *testing.T) {
 func TestConclude(t *testing.T) {
 	l := stats.DefaultDesign()
 	rng := rand.New(rand.NewPCG(7, 8))
-	wide := func(n int) []float64 { // 0 is inside and 5 % too
+	wide := func(n int) []float64 { // contains 0 and 5 %
 		d := make([]float64, n)
 		for i := range d {
 			d[i] = 0.05 + 0.3*rng.NormFloat64()
@@ -182,7 +182,7 @@ func TestConclude(t *testing.T) {
 			t.Errorf("%d pairs: an interval %+v", n, got.Ratio)
 		}
 	}
-	// An early end is a look at its own level: nine pairs decide what eight did not.
+	// A final analysis has its own level: nine pairs decide what eight did not.
 	d := append(slices.Repeat([]float64{0.2}, 7), 0.04, 0.2)
 	before, err := l.Judge(d)
 	if err != nil || before.Decision != verdict.Open {
@@ -194,7 +194,7 @@ func TestConclude(t *testing.T) {
 	}
 }
 
-// Where pairs are all but alike, or too few to foretell anything, it goes on.
+// If pairs are almost identical, or too few for a prediction, the chance is 1.
 func TestChanceIsANumber(t *testing.T) {
 	l := stats.DefaultDesign()
 	alike := slices.Repeat([]float64{math.Log1p(l.Margin)}, 14)
@@ -209,8 +209,8 @@ func TestChanceIsANumber(t *testing.T) {
 	}
 }
 
-// However the pairs come in, the same ones decide the same, alpha is kept to,
-// and what is said of them follows from the interval.
+// The decision does not depend on how the pairs arrive, alpha is not exceeded, and the
+// figures agree with the interval.
 func TestDesignProperties(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := stats.Design{

@@ -26,8 +26,8 @@ func depression() []float64 {
 	return y
 }
 
-// The book gives one-sided p = .020 (R: V = 40 for x - y, p = 0.01953),
-// the estimate -.46 and (-.786, -.010) as the 96.1 % interval.
+// The book gives the one-sided p = .020 (R: V = 40 for x - y, p = 0.01953), the estimate
+// -.46, and (-.786, -.010) as the 96.1 % interval.
 func TestPublishedExample(t *testing.T) {
 	if p := bruteForce(depression()); math.Abs(p-2*0.01953125) > 1e-12 {
 		t.Errorf("p = %v", p)
@@ -42,9 +42,9 @@ func TestPublishedExample(t *testing.T) {
 	}
 }
 
-// Which order statistic of the Walsh averages bounds the interval, and its
-// confidence: counted over all subsets of ranks in integers; at 95 % as in the
-// tables of the signed-rank test (T = 0, 2, 3, 5, 8, 13, 52 for these n).
+// The rank of the Walsh averages that bound the interval, and its confidence, agree with
+// the enumeration of all subsets of ranks in integers, and at 95 % with the tables of the
+// signed-rank test (T = 0, 2, 3, 5, 8, 13, 52 for these n).
 func TestCriticalRanks(t *testing.T) {
 	for _, test := range []struct {
 		n        int
@@ -78,7 +78,7 @@ func TestCriticalRanks(t *testing.T) {
 	}
 }
 
-// bruteForce is the two-sided p-value over all 2^n signs.
+// bruteForce returns the two-sided p-value over all 2^n signs.
 func bruteForce(d []float64) float64 {
 	var sizes, ranks []float64
 	for _, v := range d {
@@ -124,7 +124,7 @@ func bruteForce(d []float64) float64 {
 	return min(1, 2*float64(min(low, high))/float64(int(1)<<len(ranks)))
 }
 
-// The interval holds exactly those centres that the test does not reject.
+// The interval contains exactly the centers that the test does not reject.
 func TestIntervalInvertsTheTest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := rapid.SliceOfNDistinct(rapid.Float64Range(-5, 5), 6, 12, rapid.ID).Draw(t, "d")

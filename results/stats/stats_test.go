@@ -56,7 +56,8 @@ func TestBootstrapIsSeeded(t *testing.T) {
 	}
 }
 
-// Resampling keeps to the values there are, and its estimate is the exact one's.
+// Resampled medians stay within the range of the values, and the estimate is the exact
+// one.
 func TestBootstrapBounds(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		d := rapid.SliceOfN(rapid.Float64Range(-5, 5), 1, 12).Draw(t, "d")
@@ -74,7 +75,7 @@ func TestBootstrapBounds(t *testing.T) {
 	})
 }
 
-// Halves of the least numbers are not exact.
+// Half of the smallest number is not exact.
 func TestAverageOfTheLeastNumbers(t *testing.T) {
 	for _, d := range [][]float64{{2.225073858507202e-308}, {5e-324}, {5e-324, 5e-324, 1}, {-5e-324, 5e-324}, {math.MaxFloat64, math.MaxFloat64}} {
 		got, err := stats.Bootstrap(d, 0.95, 1)

@@ -16,7 +16,7 @@ func TestRowsOutOfDescriptors(t *testing.T) {
 	for name, test := range map[string]struct {
 		trial     results.Trial
 		exhausted int
-		perItem   float64 // 0: no leak
+		perItem   float64 // zero means no leak
 	}{
 		"fine":                     {results.Trial{Descriptors: seen(30, new(0)), Upstream: upstream(1000, 10)}, 0, 0},
 		"at the limit by load":     {results.Trial{Descriptors: seen(128, new(0)), Upstream: upstream(1000, 110)}, 1, 0},

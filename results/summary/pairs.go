@@ -114,14 +114,6 @@ func listMissing(why map[string]int) []Missing {
 	return list
 }
 
-// Blocks returns the total number of missing blocks.
-func (p Pairing) Blocks() (missing int) {
-	for _, m := range p.Missing {
-		missing += m.Blocks
-	}
-	return missing
-}
-
 // Values returns the log-ratios in the order of their blocks.
 func (p Pairing) Values() []float64 {
 	values := make([]float64, 0, len(p.LogRatios))

@@ -70,7 +70,7 @@ func TestRow(t *testing.T) {
 	}
 }
 
-// Every built-in scenario survives its way through the record.
+// Every built-in scenario survives being stored.
 func TestBuiltinScenariosComeBack(t *testing.T) {
 	for _, name := range scenarios.BuiltinNames() {
 		sc, err := scenarios.Builtin(name)
@@ -122,7 +122,7 @@ func TestUnavailableIsNotZero(t *testing.T) {
 	}
 }
 
-// Quantiles are those of all values of all trials, not a mean of quantiles.
+// Quantiles are those of all values of all trials, not means of quantiles.
 func TestHistogramsAreMerged(t *testing.T) {
 	all := hdrhistogram.New(1000, int64(time.Hour), 3)
 	got := table(t, small(func(t *results.Trial) bool {
@@ -157,7 +157,7 @@ func TestFewPairsHaveNoInterval(t *testing.T) {
 	}
 }
 
-func TestBaselineIsTheFirstSequential(t *testing.T) {
+func TestReferenceIsTheFirstSequential(t *testing.T) {
 	o := small(nil)
 	o.Variants = o.Variants[:1]
 	if got := table(t, o); got.Reference != "" || got.Rows[0].Reduction != nil {

@@ -54,14 +54,6 @@ var decisions = []struct {
 	{Misused, ExitMisused, Bad, "✗"},
 }
 
-// Decisions returns all decisions, lightest first.
-func Decisions() (all []Decision) {
-	for _, d := range decisions {
-		all = append(all, d.decision)
-	}
-	return all
-}
-
 // rank returns the index of a decision; an invalid one counts as inconclusive.
 func (d Decision) rank() int {
 	for i, x := range decisions {

@@ -42,7 +42,7 @@ func TestDecisions(t *testing.T) {
 	}
 }
 
-// Every word means a decision, and no two are the same.
+// Every word has a decision, and no two words are the same.
 func TestWords(t *testing.T) {
 	seen := map[string]bool{}
 	for _, w := range verdict.Words() {
@@ -104,7 +104,7 @@ func TestWorst(t *testing.T) {
 	}
 }
 
-// What decides a budget holds for every value of the range.
+// The decision on a budget is correct for every value of the range.
 func TestJudgeBudget(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		b := scenarios.Budget{Op: rapid.SampledFrom([]string{"<", "<=", ">", ">=", "=="}).Draw(t, "op"), Limit: float64(rapid.IntRange(0, 20).Draw(t, "limit"))}

@@ -13,7 +13,7 @@ import (
 	"floodgate/results/verdict"
 )
 
-// Outcome is what a watch shows.
+// Outcome is the judgment of a watch.
 type Outcome struct {
 	ID       string           `json:"id"`
 	Process  Process          `json:"process"`
@@ -22,46 +22,47 @@ type Outcome struct {
 	leak.Growth
 	// Statement is the verdict in a sentence.
 	Statement string `json:"statement"`
-	// Kinds are the descriptors by kind: the last of each, and their growth, the
-	// fastest first.
+	// Kinds are the descriptors by kind: the number of each in the last sample, and its
+	// growth, the fastest first.
 	Kinds []Kind `json:"kinds"`
-	// InProgress are the least and the most requests in progress, without the lowest
-	// and the highest twentieth of the looks. They are upper bounds.
+	// InProgress holds the smallest and the largest number of requests in progress,
+	// without the lowest and the highest twentieth of the samples. They are upper bounds.
 	InProgress [2]int `json:"in_progress_at_most"`
 	// Limit is the last soft RLIMIT_NOFILE.
 	Limit uint64 `json:"limit"`
-	// Exhaustion is when the limit is reached; nil means that no leak leads there.
+	// Exhaustion is the predicted time at which the limit is reached; nil means that no
+	// leak reaches it.
 	Exhaustion *leak.Exhaustion `json:"exhaustion,omitempty"`
 	End        End              `json:"end,omitempty"`
-	// Took is the time from the start of the watch to its last look.
+	// Took is the time from the start of the watch to its last sample.
 	Took time.Duration `json:"took_ns"`
-	// Notes are what limits the verdict.
+	// Notes are limitations of the verdict.
 	Notes []string `json:"notes,omitempty"`
 }
 
 // Kind is a kind of descriptors: connections of one direction, endpoint and state,
 // or files, pipes and so on.
 type Kind struct {
-	// Name says what they are, such as "connections to 127.0.0.1:27017, ESTABLISHED".
+	// Name describes them, such as "connections to 127.0.0.1:27017, ESTABLISHED".
 	Name  string `json:"name"`
 	First int    `json:"first"`
 	Min   int    `json:"least"`
 	Max   int    `json:"most"`
 	Last  int    `json:"last"`
-	// Idle connections among the last.
+	// Idle is the number of idle connections in the last sample.
 	Idle int `json:"idle,omitempty"`
-	// PerMinute is their growth by a straight line through all looks.
+	// PerMinute is the slope of a straight line through all samples.
 	PerMinute float64 `json:"per_minute"`
 
 	connections *Connections // nil for other kinds
 }
 
-// seed of the resampling: a stored watch always has the same verdict.
+// seed is fixed, so that a stored watch always has the same verdict.
 const seed = 1
 
-// Judge decides whether the descriptors of a watched process leak. The verdict
-// fails for a leak, passes without, and is not measured if the process ended before
-// there were enough looks.
+// Judge decides whether the descriptors of a watched process leak. The verdict fails if
+// they do, passes if they do not, and is not measured if the process ended before there
+// were enough samples.
 func Judge(w *Watch) *Outcome {
 	o := &Outcome{ID: w.Header.ID, Process: w.Header.Process, End: w.End, Notes: slices.Clone(w.Warnings), Kinds: []Kind{}}
 	if w.Header.Limitation != "" {
@@ -69,7 +70,7 @@ func Judge(w *Watch) *Outcome {
 	}
 	var seen []leak.Observation
 	var working []int
-	now := 0 // in progress
+	now := 0 // requests in progress
 	for _, l := range w.Samples {
 		if l.Kinds != nil {
 			now = l.Kinds.InProgress
@@ -105,7 +106,7 @@ func decide(c leak.Cause) verdict.Decision {
 	return verdict.Inconclusive
 }
 
-// statement is the verdict in a sentence.
+// statement returns the verdict in a sentence.
 func (o *Outcome) statement() string {
 	if o.PerMinute == nil {
 		if o.End == EndExited {
@@ -116,7 +117,7 @@ func (o *Outcome) statement() string {
 	rate := fmt.Sprintf("%s a minute (%s to %s)", decimal(o.PerMinute.Estimate), decimal(o.PerMinute.Low), decimal(o.PerMinute.High))
 	switch o.Cause {
 	case leak.Leak, leak.Both:
-		words := "descriptors grow by " + rate + o.during() + ": a leak" + o.culprit()
+		words := "descriptors grow by " + rate + o.during() + ": a leak" + o.leakingKind()
 		if o.Cause == leak.Both {
 			words += fmt.Sprintf("; besides, each connection in progress holds %s", decimal(o.PerInProgress.Estimate))
 		}
@@ -137,7 +138,7 @@ func (o *Outcome) longer() string {
 	return fmt.Sprintf("; watch for at least %s longer", text.InWords(o.Longer))
 }
 
-// during names the load of the watch.
+// during describes the load of the watch.
 func (o *Outcome) during() string {
 	low, high := o.InProgress[0], o.InProgress[1]
 	switch {
@@ -149,9 +150,9 @@ func (o *Outcome) during() string {
 	return fmt.Sprintf(" while %d–%d connections are in progress", low, high)
 }
 
-// culprit names the kind of descriptors that leaks, if one makes up most of the
+// leakingKind describes the kind of descriptors that leaks, if one makes up most of the
 // growth.
-func (o *Outcome) culprit() string {
+func (o *Outcome) leakingKind() string {
 	if len(o.Kinds) == 0 || o.Kinds[0].PerMinute < o.PerMinute.Estimate/2 {
 		return ""
 	}
@@ -178,7 +179,7 @@ func (o *Outcome) exhaustion() string {
 	return fmt.Sprintf("; `ulimit -n` %d is reached in about %s (%s – %s)", o.Limit, text.About(e.In), text.About(e.Low), text.About(e.High))
 }
 
-// between names connections by direction and endpoint.
+// between describes connections by direction and endpoint.
 func between(c *Connections) string {
 	if c.Accepted {
 		return "connections accepted on " + c.Endpoint
@@ -186,8 +187,8 @@ func between(c *Connections) string {
 	return "connections to " + c.Endpoint
 }
 
-// counts returns the descriptors of a look by kind, in a fixed order of the kinds
-// that are not connections.
+// counts returns the descriptors of a sample by kind; the kinds that are not connections
+// have a fixed order.
 func (k *Kinds) counts() []Kind {
 	var all []Kind
 	for i := range k.Connections {
@@ -207,12 +208,12 @@ func (k *Kinds) counts() []Kind {
 	return all
 }
 
-// kinds follows every kind of descriptors over the looks that tell them.
-func kinds(looks []Sample) []Kind {
+// kinds returns every kind of descriptors over the samples that have kinds.
+func kinds(samples []Sample) []Kind {
 	var times []float64 // in minutes
 	counts := map[string][]float64{}
 	last := map[string]Kind{}
-	for _, l := range looks {
+	for _, l := range samples {
 		if l.Kinds == nil {
 			continue
 		}
@@ -240,12 +241,12 @@ func kinds(looks []Sample) []Kind {
 	return all
 }
 
-// slope is that of a straight line of least squares.
+// slope returns the slope of a straight line by least squares.
 func slope(x, y []float64) float64 {
 	n := float64(len(x))
 	var mx, my, xx, xy float64
 	for i := range x {
-		mx, my = mx+x[i]/n, my+(y[i]-y[0])/n // which is exactly 0 of what is constant
+		mx, my = mx+x[i]/n, my+(y[i]-y[0])/n // exactly 0 for constant values
 	}
 	for i := range x {
 		xx, xy = xx+(x[i]-mx)*(x[i]-mx), xy+(x[i]-mx)*(y[i]-y[0]-my)
@@ -256,14 +257,14 @@ func slope(x, y []float64) float64 {
 	return xy / xx
 }
 
-// PerMinute returns the growth of the descriptors by a straight line through the
-// looks so far, for a person who watches; false means that there are too few.
-func PerMinute(looks []Sample) (float64, bool) {
-	if len(looks) < 5 {
+// PerMinute returns the slope of a straight line through the samples so far, for display
+// during a watch; false means that there are too few.
+func PerMinute(samples []Sample) (float64, bool) {
+	if len(samples) < 5 {
 		return 0, false
 	}
-	x, y := make([]float64, len(looks)), make([]float64, len(looks))
-	for i, l := range looks {
+	x, y := make([]float64, len(samples)), make([]float64, len(samples))
+	for i, l := range samples {
 		x[i], y[i] = l.At.Minutes(), float64(l.Descriptors)
 	}
 	return slope(x, y), true
@@ -288,10 +289,10 @@ type Count struct {
 	Count int
 }
 
-// Counts returns the number of descriptors of a named kind at every look that tells
+// Counts returns the number of descriptors of a named kind in every sample that has
 // kinds.
-func Counts(looks []Sample, name string) (all []Count) {
-	for _, l := range looks {
+func Counts(samples []Sample, name string) (all []Count) {
+	for _, l := range samples {
 		if l.Kinds == nil {
 			continue
 		}

@@ -8,16 +8,16 @@ import (
 	"path/filepath"
 )
 
-// Listed is one watch as [List] sees it.
+// Listed is an entry of [List].
 type Listed struct {
 	ID    string
-	Watch *Watch // nil where Err is set
+	Watch *Watch // nil if Err is set
 	// Err is the reason why the watch cannot be read.
 	Err error
 }
 
-// List returns the watches below root, oldest first. A root that does not exist
-// holds none.
+// List returns the watches below root, oldest first. It returns none if root does not
+// exist.
 func List(root string) ([]Listed, error) {
 	entries, err := os.ReadDir(root)
 	if errors.Is(err, fs.ErrNotExist) {

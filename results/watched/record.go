@@ -1,4 +1,4 @@
-// Package watched stores what was seen of a process that somebody else loads, and
+// Package watched stores observations of a process that somebody else loads, and
 // judges whether its descriptors leak:
 //
 //	w, err := watched.Open("results/runs/20261128-074500.123-7f3a9c")
@@ -6,7 +6,7 @@
 //	fmt.Println(o.Cause, o.Statement)
 //	// leak descriptors grow by 3.2 a minute (3.0 to 3.4) while 14–22 connections are in progress: …
 //
-// A record is a file of JSON lines: the header, a line for each look, and a line
+// A record is a file of JSON lines: the header, a line for each sample, and a line
 // about the end. Each line is written at once, so that a watch that is killed loses
 // none.
 package watched
@@ -35,12 +35,13 @@ type Header struct {
 	Schema  int       `json:"watch_schema"`
 	ID      string    `json:"id"`
 	Started time.Time `json:"started"`
-	// Command are the arguments that start such a watch again.
+	// Command holds the arguments that start the same watch again.
 	Command []string `json:"command"`
 	Process Process  `json:"process"`
-	// Every is the time between two looks.
+	// Every is the time between two samples.
 	Every time.Duration `json:"every_ns"`
-	// Limitation says what could not be seen of the process; empty means nothing.
+	// Limitation describes the part of the process that could not be seen; empty means
+	// none.
 	Limitation  string              `json:"blind,omitempty"`
 	Fingerprint results.Fingerprint `json:"fingerprint"`
 }
@@ -50,8 +51,8 @@ type Process struct {
 	PID int `json:"pid"`
 	// Name is the kernel's name of the program, up to 15 characters.
 	Name string `json:"name"`
-	// StartTicks is when it started, in clock ticks since the machine booted. It
-	// tells processes apart that had the same PID.
+	// StartTicks is the time of its start in clock ticks since the machine booted. It
+	// tells processes with the same PID apart.
 	StartTicks int64 `json:"start_ticks"`
 	// Container is the container by which it was found, if any.
 	Container string `json:"container,omitempty"`
@@ -65,7 +66,7 @@ func (p Process) String() string {
 	return fmt.Sprintf("%s (process %d)", p.Name, p.PID)
 }
 
-// Sample is what was seen at one moment.
+// Sample is the state of the process at one moment.
 type Sample struct {
 	// At is the time since the start of the watch.
 	At          time.Duration `json:"at_ns"`
@@ -75,33 +76,33 @@ type Sample struct {
 	Threads int    `json:"threads"`
 	// RSS is the resident memory in bytes.
 	RSS int64 `json:"rss_bytes"`
-	// Kinds is nil where the descriptors were only counted, which is much cheaper
-	// than to tell their kinds.
+	// Kinds is nil if the descriptors were only counted, which is much cheaper than
+	// classifying them.
 	Kinds *Kinds `json:"kinds,omitempty"`
 }
 
-// Kinds are the descriptors by what they lead to. They add up to their number,
-// which may differ from the count of the same look by those opened or closed in
-// between.
+// Kinds are the descriptors by kind. Their sum may differ from the count of the same
+// sample by the descriptors that were opened or closed in between.
 type Kinds struct {
 	Files   int `json:"files"`
 	Pipes   int `json:"pipes"`
 	Runtime int `json:"runtime"` // epoll, eventfd, timerfd, signalfd, io_uring and pidfd
 	Unix    int `json:"unix"`
 	UDP     int `json:"udp"`
-	// Sockets are those without a connection, and of rare kinds.
+	// Sockets are those without a connection, and those of rare kinds.
 	Sockets     int           `json:"sockets"`
 	Other       int           `json:"other"`
 	Listening   int           `json:"listening"`
 	Connections []Connections `json:"connections,omitempty"`
-	// Unlisted are connections of groups that are too small and too many to be listed.
+	// Unlisted is the number of connections in groups that are too small to be listed.
 	Unlisted int `json:"connections_beyond,omitempty"`
 	// InProgress is an upper bound on the requests in progress.
 	InProgress int `json:"in_progress_at_most"`
 	// Accepted are accepted connections in any state.
 	Accepted int `json:"accepted"`
-	// Traffic reports whether it was known when connections had traffic last. Without,
-	// no connection counts as idle, and InProgress are the accepted connections.
+	// Traffic reports whether the time of the last traffic of connections was known. If
+	// not, no connection counts as idle, and InProgress is the number of accepted
+	// connections.
 	Traffic bool `json:"traffic"`
 }
 
@@ -111,16 +112,16 @@ type Connections struct {
 	Endpoint string `json:"endpoint"`
 	State    string `json:"state"`
 	Count    int    `json:"count"`
-	// Idle had no data for five seconds or longer.
+	// Idle is the number of those without data for at least five seconds.
 	Idle int `json:"idle,omitempty"`
 }
 
-// End is why a watch ended.
+// End is the reason why a watch ended.
 type End string
 
 // Ends of a watch. A watch without an end is running or was killed.
 const (
-	EndTime        End = "time"        // it took as long as it should
+	EndTime        End = "time"        // its duration was over
 	EndInterrupted End = "interrupted" // by Ctrl-C or SIGTERM
 	EndExited      End = "process ended"
 )
@@ -136,18 +137,18 @@ type Watch struct {
 	Header  Header
 	Samples []Sample
 	End     End
-	// Warnings tell about an unfinished last line.
+	// Warnings reports an unfinished last line.
 	Warnings []string
 }
 
-// Store appends the looks of a watch that runs.
+// Store appends the samples of a running watch.
 type Store struct {
 	file *os.File
 	dir  string
 }
 
-// Create makes the folder of a new watch below root, and writes its header. An
-// empty ID gets a new one, and Schema is set.
+// Create creates the folder of a new watch below root, and writes its header. It sets
+// Schema, and the ID if it is empty.
 func Create(root string, h *Header) (*Store, error) {
 	if h.ID == "" {
 		h.ID = results.NewID(h.Started)
@@ -171,11 +172,10 @@ func Create(root string, h *Header) (*Store, error) {
 // Dir returns the folder of the watch.
 func (s *Store) Dir() string { return s.dir }
 
-// Append writes a look. What was appended survives the end of this process, by
-// whatever signal.
+// Append writes a sample, which survives the end of this process by any signal.
 func (s *Store) Append(l Sample) error { return s.line(l) }
 
-// Finish writes why the watch ended, and waits until all of it is on disk.
+// Finish writes the reason of the end, and syncs the file.
 func (s *Store) Finish(e End) error {
 	if err := s.line(footer{End: e}); err != nil {
 		return err
@@ -200,8 +200,8 @@ func (s *Store) line(v any) error {
 	return nil
 }
 
-// Open reads a watch by its folder or file. An unfinished last line becomes a
-// warning; every other damage is a [results.LineError].
+// Open reads a watch from its folder or file. An unfinished last line becomes a warning;
+// any other damage is a [results.LineError].
 func Open(path string) (*Watch, error) {
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		path = filepath.Join(path, FileName)
@@ -217,7 +217,7 @@ func Open(path string) (*Watch, error) {
 	return w, nil
 }
 
-// Parse reads a watch from the content of its file, whose name stands in errors.
+// Parse parses the content of a watch's file, whose name is used in errors.
 func Parse(name string, src []byte) (*Watch, error) {
 	w := &Watch{Path: name}
 	for number := 1; len(src) > 0; number++ {
@@ -262,16 +262,16 @@ func (w *Watch) accept(number int, line []byte) error {
 	}
 	var l Sample
 	if err := strict(line, &l); err != nil {
-		return fmt.Errorf("look: %w", err)
+		return fmt.Errorf("sample: %w", err)
 	}
 	if n := len(w.Samples); l.At < 0 || n > 0 && l.At <= w.Samples[n-1].At {
-		return fmt.Errorf("look: time %v does not come after the one before", l.At)
+		return fmt.Errorf("sample: time %v is not later than that of the previous sample", l.At)
 	}
 	w.Samples = append(w.Samples, l)
 	return nil
 }
 
-// strict decodes one JSON value that fills the line, without unknown fields.
+// strict decodes a line with one JSON value without unknown fields.
 func strict(line []byte, v any) error {
 	dec := json.NewDecoder(bytes.NewReader(line))
 	dec.DisallowUnknownFields()

@@ -16,18 +16,18 @@ import (
 	"floodgate/results/watched"
 )
 
-// process is a simulated one: accepted connections, of which some are in progress
-// and hold connections to the database, and leaked ones.
+// process simulates a process with accepted connections, some of which are in progress
+// and hold connections to the database, and with leaked ones.
 type process struct {
-	looks  int
-	leaked func(second int) int
-	held   int // connections to the database of a request in progress
-	limit  uint64
+	samples int
+	leaked  func(second int) int
+	held    int // connections to the database per request in progress
+	limit   uint64
 }
 
 func (p process) watch(end watched.End) *watched.Watch {
 	w := &watched.Watch{Header: watched.Header{ID: "id", Process: watched.Process{PID: 4711, Name: "reportd"}}, End: end}
-	for i := range p.looks {
+	for i := range p.samples {
 		working := 14 + i*7%9
 		k := &watched.Kinds{
 			Files: 4, Pipes: 2, Runtime: 2, Listening: 1, InProgress: working, Accepted: 25, Traffic: true,
@@ -44,7 +44,7 @@ func (p process) watch(end watched.End) *watched.Watch {
 }
 
 func none(int) int             { return 0 }
-func three(second int) int     { return 16 * second / 300 } // 3.2 a minute
+func three(second int) int     { return 16 * second / 300 } // 3.2 per minute
 func everyFive(second int) int { return second / 5 }
 
 func TestStatements(t *testing.T) {
@@ -53,26 +53,26 @@ func TestStatements(t *testing.T) {
 		decision verdict.Decision
 		want     []string
 	}{
-		"leak": {process{looks: 600, leaked: three, limit: 1024}.watch(watched.EndTime), verdict.Failed, []string{
+		"leak": {process{samples: 600, leaked: three, limit: 1024}.watch(watched.EndTime), verdict.Failed, []string{
 			"descriptors grow by 3.2 a minute (3.2 to 3.2) while 14–22 connections are in progress: a leak, of connections to 127.0.0.1:27017 that stay ESTABLISHED and idle; `ulimit -n` 1024 is reached in about 5 h 0 min (",
 		}},
-		"both": {process{looks: 600, leaked: everyFive, held: 2, limit: 1024}.watch(watched.EndInterrupted), verdict.Failed, []string{
+		"both": {process{samples: 600, leaked: everyFive, held: 2, limit: 1024}.watch(watched.EndInterrupted), verdict.Failed, []string{
 			"a leak, of connections to 127.0.0.1:27017 that stay ESTABLISHED; besides, each connection in progress holds 2.0; `ulimit -n`",
 		}},
-		"load": {process{looks: 600, leaked: none, held: 2, limit: 1024}.watch(watched.EndTime), verdict.Passed, []string{
+		"load": {process{samples: 600, leaked: none, held: 2, limit: 1024}.watch(watched.EndTime), verdict.Passed, []string{
 			"each connection in progress holds 2.0 descriptors, and beyond that they do not grow: 0 a minute (0 to 0)",
 		}},
-		"neither": {process{looks: 60, leaked: none, limit: 1024}.watch(watched.EndTime), verdict.Passed, []string{
+		"neither": {process{samples: 60, leaked: none, limit: 1024}.watch(watched.EndTime), verdict.Passed, []string{
 			"no growth of descriptors: 0 a minute (0 to 0) while 14–22 connections are in progress",
 		}},
-		"short":  {process{looks: 10, leaked: none}.watch(watched.EndInterrupted), verdict.Inconclusive, []string{"the watch was too short; watch for at least 20 s longer"}},
-		"killed": {process{looks: 10, leaked: none}.watch(""), verdict.Inconclusive, []string{"the watch was too short"}},
-		"ended":  {process{looks: 10, leaked: none}.watch(watched.EndExited), verdict.NotMeasured, []string{"the process ended, and the watch was too short"}},
-		"ended late": {process{looks: 100, leaked: everyFive, limit: 64}.watch(watched.EndExited), verdict.Failed, []string{
+		"short":  {process{samples: 10, leaked: none}.watch(watched.EndInterrupted), verdict.Inconclusive, []string{"the watch was too short; watch for at least 20 s longer"}},
+		"killed": {process{samples: 10, leaked: none}.watch(""), verdict.Inconclusive, []string{"the watch was too short"}},
+		"ended":  {process{samples: 10, leaked: none}.watch(watched.EndExited), verdict.NotMeasured, []string{"the process ended, and the watch was too short"}},
+		"ended late": {process{samples: 100, leaked: everyFive, limit: 64}.watch(watched.EndExited), verdict.Failed, []string{
 			"descriptors grow by 12.0 a minute",
 		}},
 		"nothing": {process{}.watch(""), verdict.Inconclusive, []string{"the watch was too short"}},
-		"once": {process{looks: 300, leaked: func(second int) int { return second / 150 * 30 }}.watch(watched.EndTime), verdict.Inconclusive, []string{
+		"once": {process{samples: 300, leaked: func(second int) int { return second / 150 * 30 }}.watch(watched.EndTime), verdict.Inconclusive, []string{
 			"descriptors grew, but not throughout the watch", "; watch for at least 4 min 59 s longer",
 		}},
 	} {
@@ -89,7 +89,7 @@ func TestStatements(t *testing.T) {
 }
 
 func TestKindsAreFollowed(t *testing.T) {
-	w := process{looks: 61, leaked: func(second int) int { return min(second, 30) }}.watch(watched.EndTime)
+	w := process{samples: 61, leaked: func(second int) int { return min(second, 30) }}.watch(watched.EndTime)
 	w.Samples[3].Kinds = nil // only counted
 	o := watched.Judge(w)
 	first := o.Kinds[0]
@@ -127,7 +127,7 @@ func store(t *testing.T, w *watched.Watch) string {
 }
 
 func TestStoredWatchIsTheSame(t *testing.T) {
-	w := process{looks: 100, leaked: three, held: 1, limit: 256}.watch(watched.EndTime)
+	w := process{samples: 100, leaked: three, held: 1, limit: 256}.watch(watched.EndTime)
 	back, err := watched.Open(store(t, w))
 	if err != nil {
 		t.Fatal(err)
@@ -141,10 +141,9 @@ func TestStoredWatchIsTheSame(t *testing.T) {
 	}
 }
 
-// A watch that is killed keeps every look, without the part of one that it was
-// writing.
-func TestKilledWatchKeepsItsLooks(t *testing.T) {
-	dir := store(t, process{looks: 40, leaked: everyFive}.watch(""))
+// A killed watch keeps every complete sample.
+func TestKilledWatchKeepsItsSamples(t *testing.T) {
+	dir := store(t, process{samples: 40, leaked: everyFive}.watch(""))
 	path := filepath.Join(dir, watched.FileName)
 	src, err := os.ReadFile(path)
 	if err != nil {
@@ -152,7 +151,7 @@ func TestKilledWatchKeepsItsLooks(t *testing.T) {
 	}
 	w, err := watched.Parse(path, append(src, `{"at_ns":4000`...))
 	if err != nil || len(w.Samples) != 40 || len(w.Warnings) != 1 || w.End != "" {
-		t.Fatalf("%d looks, warnings %v, end %q, %v", len(w.Samples), w.Warnings, w.End, err)
+		t.Fatalf("%d samples, warnings %v, end %q, %v", len(w.Samples), w.Warnings, w.End, err)
 	}
 	if o := watched.Judge(w); o.Decision != verdict.Failed || len(o.Notes) != 1 {
 		t.Errorf("%s with notes %v: %s", o.Decision, o.Notes, o.Statement)

@@ -21,7 +21,7 @@ const (
 	MaxItems = 10_000_000
 	MaxHosts = 10_000
 	maxCount = 1_000_000 // of slots, connections and servers
-	maxRate  = 1e9       // so that an interval is a nanosecond at least
+	maxRate  = 1e9       // an interval is at least a nanosecond
 )
 
 // Model is a pipeline to simulate. Unless documented otherwise, a count of 0 means

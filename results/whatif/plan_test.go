@@ -72,7 +72,7 @@ func TestPointsOfAStagedPlan(t *testing.T) {
 	if b := predict(t, s, "limit=64"); !strings.Contains(strings.Join(b.Outside, "\n"), "strategy bounded: it was not measured") {
 		t.Errorf("outside %q", b.Outside)
 	}
-	// One writer does what it can, and no more.
+	// A single writer is the bottleneck.
 	one := predict(t, s, "limit=64,writers=1,queue=64,items=1280")
 	if want := 1280 * one.WriteP50; one.Makespan < want || one.Mongo != 1 {
 		t.Errorf("one writer: %v, %d connections", one.Makespan, one.Mongo)

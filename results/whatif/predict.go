@@ -185,7 +185,7 @@ func (a *Answer) outside(spec Spec, limit int, rate float64) {
 	}
 }
 
-// caveats say what else is to be known; staged says that the calibration is by such variants.
+// caveats adds further caveats. staged reports that the calibration uses staged variants.
 func (a *Answer) caveats(spec Spec, rate float64, staged bool, notes []string) {
 	add := func(text string) { a.Caveats = append(a.Caveats, text) }
 	if a.NoFile > 0 && a.Descriptors > a.NoFile {
@@ -207,7 +207,7 @@ func (a *Answer) caveats(spec Spec, rate float64, staged bool, notes []string) {
 	a.Caveats = append(a.Caveats, notes...)
 }
 
-// The stages of an item's way, in order.
+// The stages of an item, in order.
 const (
 	stageConn = iota
 	stageRate
@@ -220,35 +220,39 @@ const (
 	stages
 )
 
-// stageNames in words; what waits and what is served.
+// stageNames holds the stages in words: what waits and what is served.
 var stageNames = [stages]string{
 	"waits for a connection to the upstream", "waits for the upstream's rate limit", "waits for the upstream's capacity", "fetch",
 	"waits for a writer", "waits for a connection to the database", "waits for the database's capacity", "write",
 }
 
-// Prediction is what a simulation gave.
+// Prediction is the result of a simulation.
 type Prediction struct {
 	Makespan time.Duration `json:"makespan_ns"`
-	// Min and Max are the extremes of the makespan where it was simulated
-	// several times, with items in other orders; else 0.
+	// Min and Max are the extremes of the makespan over simulations with the items in
+	// other orders; zero means that there was only one.
 	Min time.Duration `json:"min_ns,omitempty"`
 	Max time.Duration `json:"max_ns,omitempty"`
-	// Throughput in items a second, over the makespan.
+	// Throughput is in items per second, over the makespan.
 	Throughput float64 `json:"throughput"`
-	// Times of an item, from the start of its fetch to the end of its write.
+	// Mean and the percentiles are of the time of an item from the start of its fetch to
+	// the end of its write.
 	Mean time.Duration `json:"mean_ns"`
 	P50  time.Duration `json:"p50_ns"`
 	P95  time.Duration `json:"p95_ns"`
 	P99  time.Duration `json:"p99_ns"`
-	// InFlight is the number of items that were under way in the mean, of all hosts.
+	// InFlight is the mean number of items in flight on all hosts.
 	InFlight float64 `json:"in_flight"`
-	// Peak is the most at once: of all hosts, and of one.
+	// Peak is the largest number of items in flight on all hosts, and PeakHost that on
+	// one.
 	Peak     int `json:"peak_in_flight"`
 	PeakHost int `json:"peak_in_flight_host"`
-	// Upstream and Mongo are connections in use at once, of the host that had most.
+	// Upstream and Mongo are the largest numbers of connections in use at once on one
+	// host.
 	Upstream int `json:"upstream_connections_host"`
 	Mongo    int `json:"mongo_connections_host"`
-	// Stages say where an item's time goes, in order; those without any are left out.
+	// Stages holds the mean time of an item in each stage, in order, without empty
+	// stages.
 	Stages []StageTime `json:"stages"`
 
 	others float64 // see simulation.others

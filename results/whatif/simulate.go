@@ -15,10 +15,10 @@ const longest = 1e18
 
 // Simulate runs the model once. The same seed gives the same prediction.
 //
-// The times of the items are a Latin hypercube sample of the distributions (M. D.
-// McKay, R. J. Beckman, W. J. Conover, Technometrics 21(2), 1979): one of each
-// of as many equal parts as there are items, in random order. The mean of a
-// sample so is that of the distribution, nearly, however few the items are.
+// The times of the items are a Latin hypercube sample of the distributions (M. D. McKay,
+// R. J. Beckman, W. J. Conover, Technometrics 21(2), 1979): one from each of as many
+// equal parts as there are items, in random order. The mean of a sample is therefore
+// close to that of the distribution, however few the items are.
 func Simulate(m Model, seed uint64) (Prediction, error) {
 	if err := m.Validate(); err != nil {
 		return Prediction{}, err
@@ -56,12 +56,12 @@ type simulation struct {
 	random  *rand.Rand
 	now     int64
 	events  events
-	jobs    []job   // that are or were under way
-	unused  []int32 // jobs to use again
+	jobs    []job   // in progress, or to be reused
+	unused  []int32 // indexes of jobs to be reused
 	hosts   []host
 	// fetchPart and writePart hold the part of the distribution of each item.
 	fetchPart, writePart []uint32
-	interval, admit      float64 // of the rate limit, and when the next may pass
+	interval, admit      float64 // of the rate limit, and the time of its next admission
 	upstream, database   station
 	started              int32
 	flying, peak         int
@@ -80,11 +80,11 @@ type simulation struct {
 type host struct {
 	left      int // items not started
 	unfetched int
-	slots     int // that are free
-	writers   int // that are free
-	queue     int // places for what is fetched and waits for a writer
+	slots     int // free slots
+	writers   int // free writers
+	queue     int // free places for fetched items that wait for a writer
 	ready     line
-	blocked   line // fetched by slots that cannot continue, there being no place
+	blocked   line // fetched by slots that wait for a place in the queue
 	conns     station
 	pool      station
 	made      int // connections to the database
@@ -139,8 +139,8 @@ type kind uint8
 
 const (
 	admitted  kind = iota // the upstream's rate limit lets the request pass
-	fetched               // the answer is there
-	connected             // the write has its connection
+	fetched               // the answer has arrived
+	connected             // the write has a connection
 	wrote                 // the write is done
 )
 
@@ -202,11 +202,11 @@ func (h *events) pop() event {
 
 // job is an item in progress. Times are in nanoseconds since the start.
 type job struct {
-	began  int64 // its fetch, with any waiting
-	since  int64 // it waits, or is served
+	began  int64 // start of its fetch, including any waiting
+	since  int64 // start of the current waiting or service
 	number int32 // in the order of the starts
 	host   int32
-	next   int32 // in the line that it waits in; none: it is the last
+	next   int32 // next job in the same line, or none
 }
 
 const none = int32(-1)

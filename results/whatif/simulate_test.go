@@ -23,7 +23,7 @@ func simulate(t interface {
 	return p
 }
 
-// constant is a bounded pipeline whose items all take 20 ms + 5 ms.
+// constant returns a bounded pipeline whose items all take 20 ms + 5 ms.
 func constant(items, limit int) whatif.Model {
 	return whatif.Model{
 		Items: items, Hosts: 1, Strategy: pipeline.Bounded(limit),
@@ -54,7 +54,7 @@ func TestConstantServiceTakesWholeRounds(t *testing.T) {
 	})
 }
 
-// Each case has constant service times, and its makespan follows on paper.
+// Each case has constant service times, so its makespan can be calculated by hand.
 func TestEveryPlaceToWait(t *testing.T) {
 	const ms = time.Millisecond
 	for name, c := range map[string]struct {
@@ -114,7 +114,7 @@ func anyModel(t *rapid.T) whatif.Model {
 	return m
 }
 
-// spread is roughly exponential with the mean d.
+// spread returns a roughly exponential distribution with the mean d.
 func spread(d time.Duration) whatif.Distribution {
 	return whatif.Quantiles(func(u float64) time.Duration { return time.Duration(-math.Log1p(-u) * float64(d)) })
 }
@@ -141,8 +141,8 @@ func TestEverySimulation(t *testing.T) {
 			within("writes", p.Mongo, s.Writers)
 		}
 		within("in flight in all", p.Peak, m.Hosts*p.PeakHost)
-		// Little's law, from the area below the items in flight on one side and
-		// the items' own times on the other.
+		// Little's law: the area below the items in flight agrees with the items' own
+		// times.
 		if little := p.Throughput * p.Mean.Seconds(); math.Abs(little-p.InFlight) > 1e-6*p.InFlight {
 			t.Fatalf("%v in flight, Little's law says %v", p.InFlight, little)
 		}

@@ -17,11 +17,11 @@ import (
 	"floodgate/scenarios"
 )
 
-// sweepRun is a run that was measured on two cores with the embedded
-// database: sequential and bounded by 2 to 64, 1,000 items, 6 trials each.
+// sweepRun is a run measured on two cores with the embedded database: sequential and
+// bounded by 2 to 64, 1,000 items, 6 trials each.
 func sweepRun(t testing.TB) *results.Run { return stored(t, "sweep.jsonl") }
 
-// stored is a run that was measured, of a compressed file in testdata.
+// stored returns a measured run from a compressed file in testdata.
 func stored(t testing.TB, name string) *results.Run {
 	t.Helper()
 	run, err := results.Parse(name, uncompressed(t, name))
@@ -31,7 +31,7 @@ func stored(t testing.TB, name string) *results.Run {
 	return run
 }
 
-// measured are the points of that run; whoever changes one clones them.
+// measured holds the points of that run. Tests that change one clone them.
 var measured []whatif.Point
 
 func measuredPoints(t testing.TB) []whatif.Point {
@@ -95,7 +95,7 @@ func predict(t testing.TB, s *whatif.Sweep, text string) *whatif.Answer {
 	return a
 }
 
-func TestPredictsWhatWasMeasured(t *testing.T) {
+func TestPredictionsAgreeWithMeasurements(t *testing.T) {
 	s := sweepOf(t, measuredPoints(t))
 	v, err := s.Validate()
 	if err != nil {
@@ -113,8 +113,8 @@ func TestPredictsWhatWasMeasured(t *testing.T) {
 			t.Errorf("%s: extrapolated %v", c.Variant, c.Extrapolated)
 		}
 	}
-	// What it does not know it predicts worse, where the database comes to its
-	// bound; the limits below that are predicted all the same.
+	// Without the point at which the database reaches its bound, predictions there are
+	// worse; the limits below it are still predicted.
 	for _, c := range v.Checks[1:5] {
 		if !c.LeftOut.Within() {
 			t.Errorf("%s, left out: error %+v, beyond the targets", c.Variant, *c.LeftOut)
@@ -125,7 +125,7 @@ func TestPredictsWhatWasMeasured(t *testing.T) {
 	}
 }
 
-// A model that is wrong is found to be: writes that take no time.
+// Validation detects a wrong model, whose writes take no time.
 func TestValidationCanFail(t *testing.T) {
 	run := sweepRun(t)
 	for i := range run.Trials {
@@ -157,7 +157,7 @@ func TestPointsOfARun(t *testing.T) {
 	}
 }
 
-// The median of the makespans, of what was measured alone.
+// Only measured trials count for the median of the makespans.
 func TestTrialsThatWereNotMeasuredDoNotCount(t *testing.T) {
 	run := sweepRun(t)
 	var trials []*results.Trial
@@ -218,7 +218,7 @@ func TestRunsThatCannotCalibrate(t *testing.T) {
 	}
 }
 
-// Each limit is calibrated with where it has most items, and checked everywhere.
+// Each limit is calibrated at its largest number of items, and checked at all.
 func TestMostItemsCalibrate(t *testing.T) {
 	all := measuredPoints(t)
 	fewer := all[2]
@@ -255,7 +255,8 @@ func TestWhatIf(t *testing.T) {
 		}
 	})
 	t.Run("a slower upstream", func(t *testing.T) {
-		// one by one, an item takes 60 ms more in the median and 4 times as long a fetch in the mean
+		// sequentially, an item takes 60 ms longer at the median and four times as long
+		// to fetch on average
 		a, was := predict(t, s, "strategy=sequential,upstream.p50=80ms"), predict(t, s, "strategy=sequential")
 		if a.FetchP50 != 80*time.Millisecond {
 			t.Errorf("fetch p50 %v", a.FetchP50)
@@ -285,7 +286,8 @@ func TestWhatIf(t *testing.T) {
 	})
 	t.Run("many hosts", func(t *testing.T) {
 		a := predict(t, s, "items=1e5,limit=64,upstream.p50=80ms,hosts=40")
-		// 40 × 64 slots could do 27,000 a second; the database bounds it.
+		// 40 × 64 slots could complete 27,000 per second, but the database is the
+		// bottleneck.
 		if !a.Extrapolated || math.Abs(a.Throughput/a.DatabaseBound-1) > 0.05 {
 			t.Errorf("%v a second, bound %v, beyond %v", a.Throughput, a.DatabaseBound, a.Extrapolated)
 		}
@@ -299,8 +301,8 @@ func TestWhatIf(t *testing.T) {
 		}
 	})
 	t.Run("everything at once", func(t *testing.T) {
-		// More items than are simulated to find the load; all writes come at
-		// about the same time, so that the database is busy to the end.
+		// More items than are simulated to find the load. All writes start at about the
+		// same time, so the database is busy to the end.
 		a := predict(t, s, "items=150000")
 		if !a.Extrapolated || a.Peak != 150_000 || math.Abs(a.Throughput/a.DatabaseBound-1) > 0.05 {
 			t.Errorf("%v a second, bound %v, %+v", a.Throughput, a.DatabaseBound, a)
@@ -320,8 +322,8 @@ func TestWhatIf(t *testing.T) {
 	})
 }
 
-// What the upstream allowed when it was measured it allows in a prediction, and
-// what failed there is said to be left out.
+// The upstream's measured rate limit applies to predictions, and points with failures are
+// omitted with a note.
 func TestTheUpstreamsOwnRate(t *testing.T) {
 	all := measuredPoints(t)
 	for i := range all {

@@ -58,7 +58,7 @@ func testBackpressure(t *testing.T, s pipeline.Strategy, want int) {
 	cancel()
 	close(release)
 	if err := <-done; err == nil {
-		t.Error("cancelled, and no error")
+		t.Error("canceled, and no error")
 	}
 	if len(w.items) > 0 || len(w.written) != len(w.fetched) {
 		t.Errorf("%d fetched, %d written", len(w.fetched), len(w.written))

@@ -123,7 +123,7 @@ type Failures struct {
 func (f *Failures) Error() string {
 	text := fmt.Sprintf("%d items failed, %d not started", f.Failed, f.NotStarted)
 	if f.Cause != nil {
-		text += fmt.Sprintf("; cancelled: %v", f.Cause)
+		text += fmt.Sprintf("; canceled: %v", f.Cause)
 	}
 	if len(f.First) > 0 {
 		text += fmt.Sprintf("; first: %v", f.First[0])

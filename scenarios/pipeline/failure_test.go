@@ -16,7 +16,7 @@ import (
 func TestFailuresInABulkAreMappedBack(t *testing.T) {
 	w := newWorld()
 	w.docs = func(int) int { return 3 }
-	w.write = func(d doc) behaviour {
+	w.write = func(d doc) behavior {
 		switch d {
 		case doc{1, 0}, doc{1, 2}:
 			return partial
@@ -64,8 +64,8 @@ func TestPartialErrorThatFitsNothingFailsAll(t *testing.T) {
 func TestPanicOfAnItemHasItsStack(t *testing.T) {
 	forEachStrategy(t, func(t *testing.T, s pipeline.Strategy) {
 		w := newWorld()
-		w.fetch = func(item int) behaviour { return [...]behaviour{panics, works}[item] }
-		w.write = func(doc) behaviour { return panics }
+		w.fetch = func(item int) behavior { return [...]behavior{panics, works}[item] }
+		w.write = func(doc) behavior { return panics }
 		_, err := w.pipeline(s).Run(t.Context(), []int{0, 1})
 		errs := itemErrors(err)
 		if len(errs) != 2 || errs[0].Stage != pipeline.StageFetch || errs[1].Stage != pipeline.StageWrite {
@@ -73,7 +73,7 @@ func TestPanicOfAnItemHasItsStack(t *testing.T) {
 		}
 		for _, e := range errs {
 			var p *pipeline.PanicError
-			if !errors.As(e, &p) || p.Value != "broken" || !strings.Contains(string(p.Stack), "behaviour.act") {
+			if !errors.As(e, &p) || p.Value != "broken" || !strings.Contains(string(p.Stack), "behavior.act") {
 				t.Errorf("no panic with its stack: %v", e)
 			}
 		}
@@ -143,7 +143,7 @@ func TestGoexitInTheCallback(t *testing.T) {
 	})
 }
 
-func TestCancelledBeforeItBegins(t *testing.T) {
+func TestCanceledBeforeItStarts(t *testing.T) {
 	forEachStrategy(t, func(t *testing.T, s pipeline.Strategy) {
 		ctx, cancel := context.WithCancelCause(t.Context())
 		cancel(errBroken)
@@ -183,7 +183,7 @@ func TestRunningItemsDoNotSeeTheCancellation(t *testing.T) {
 	})
 }
 
-func TestStreamThatEndsByCancellationSaysSo(t *testing.T) {
+func TestCanceledStreamReturnsAnError(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	w := newWorld()
 	w.onFetch = func(item int) {
@@ -200,7 +200,7 @@ func TestStreamThatEndsByCancellationSaysSo(t *testing.T) {
 
 func TestFailuresAreBounded(t *testing.T) {
 	w := newWorld()
-	w.fetch = func(int) behaviour { return fails }
+	w.fetch = func(int) behavior { return fails }
 	err := w.pipeline(pipeline.Bounded(2)).Stream(t.Context(), upTo(1000), nil)
 	var failures *pipeline.Failures
 	if !errors.As(err, &failures) || failures.Failed != 1000 || len(failures.First) != 100 || !errors.Is(err, errBroken) {

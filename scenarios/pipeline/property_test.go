@@ -27,16 +27,16 @@ const universe = 25 // items are 0 to universe-1
 
 func drawPlan(t *rapid.T) (plan, *world) {
 	w := newWorld()
-	draw := func(label string, most behaviour) []behaviour {
-		choices := []behaviour{works, works, works, works, works, fails, panics, exits, partial}
+	draw := func(label string, most behavior) []behavior {
+		choices := []behavior{works, works, works, works, works, fails, panics, exits, partial}
 		return rapid.SliceOfN(rapid.SampledFrom(choices[:5+int(most)]), universe, universe).Draw(t, label)
 	}
 	docs := rapid.SliceOfN(rapid.IntRange(0, 5), universe, universe).Draw(t, "docs")
 	fetch := draw("fetch", exits)
 	write := draw("write", partial)
 	w.docs = func(item int) int { return docs[item] }
-	w.fetch = func(item int) behaviour { return fetch[item] }
-	w.write = func(d doc) behaviour {
+	w.fetch = func(item int) behavior { return fetch[item] }
+	w.write = func(d doc) behavior {
 		if d.seq == 0 {
 			return write[d.item]
 		}
@@ -80,7 +80,7 @@ func distinct(items []int) []int {
 }
 
 // check compares one item's outcome with the world's record.
-func (w *world) check(t *rapid.T, p plan, cancelled bool, item int, docs []doc, err error) {
+func (w *world) check(t *rapid.T, p plan, canceled bool, item int, docs []doc, err error) {
 	complete := len(docs) == w.docs(item)
 	for seq := range w.docs(item) {
 		n := w.written[doc{item, seq}]
@@ -98,8 +98,8 @@ func (w *world) check(t *rapid.T, p plan, cancelled bool, item int, docs []doc, 
 	case !errors.As(err, &failure) || failure.Item != item:
 		t.Fatalf("item %d: %v is not its *ItemError", item, err)
 	case failure.Stage == pipeline.StageQueue:
-		if !cancelled || !errors.Is(err, pipeline.ErrNotStarted) || !errors.Is(err, context.Canceled) || w.fetched[item] != 0 {
-			t.Fatalf("item %d: %v, cancelled: %v, fetched %d times", item, err, cancelled, w.fetched[item])
+		if !canceled || !errors.Is(err, pipeline.ErrNotStarted) || !errors.Is(err, context.Canceled) || w.fetched[item] != 0 {
+			t.Fatalf("item %d: %v, canceled: %v, fetched %d times", item, err, canceled, w.fetched[item])
 		}
 	case failure.Stage == pipeline.StageFetch:
 		if w.fetch(item) == works || w.fetched[item] != 1 || docs != nil {
@@ -145,7 +145,7 @@ func TestRunKeepsTheContract(t *testing.T) {
 		line := w.pipeline(p.strategy)
 		line.Observer = seen
 		values, err := line.Run(ctx, p.items)
-		cancelled := ctx.Err() != nil
+		canceled := ctx.Err() != nil
 		if len(values) != len(p.items) {
 			t.Fatalf("%d values of %d items", len(values), len(p.items))
 		}
@@ -162,7 +162,7 @@ func TestRunKeepsTheContract(t *testing.T) {
 			t.Fatalf("failures are of items at %v: not in order", order)
 		}
 		for i, item := range p.items {
-			w.check(t, p, cancelled, item, values[i], errs[item])
+			w.check(t, p, canceled, item, values[i], errs[item])
 			for seq, d := range values[i] {
 				if d != (doc{item, seq}) {
 					t.Fatalf("value %d of item %d at %d is %v", seq, item, i, d)

@@ -19,11 +19,11 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // doc is document seq of an item.
 type doc struct{ item, seq int }
 
-// behaviour determines the result of an item or a document.
-type behaviour int
+// behavior determines the result of an item or a document.
+type behavior int
 
 const (
-	works behaviour = iota
+	works behavior = iota
 	fails
 	panics
 	exits   // runtime.Goexit
@@ -32,7 +32,7 @@ const (
 
 var errBroken = errors.New("broken")
 
-func (b behaviour) act() error {
+func (b behavior) act() error {
 	switch b {
 	case fails:
 		return errBroken
@@ -47,8 +47,8 @@ func (b behaviour) act() error {
 // world is an upstream and a database that count their calls.
 type world struct {
 	docs  func(item int) int // the number of documents of an item
-	fetch func(item int) behaviour
-	write func(d doc) behaviour
+	fetch func(item int) behavior
+	write func(d doc) behavior
 	// onFetch, onWrite and onWritten are called without the lock.
 	onFetch   func(item int)
 	onWrite   func(docs []doc)
@@ -68,8 +68,8 @@ type world struct {
 func newWorld() *world {
 	return &world{
 		docs:    func(int) int { return 1 },
-		fetch:   func(int) behaviour { return works },
-		write:   func(doc) behaviour { return works },
+		fetch:   func(int) behavior { return works },
+		write:   func(doc) behavior { return works },
 		onFetch: func(int) {}, onWrite: func([]doc) {}, onWritten: func() {},
 		fetched: map[int]int{}, written: map[doc]int{}, items: map[int]bool{},
 	}

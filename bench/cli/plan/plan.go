@@ -106,7 +106,7 @@ type Backend interface {
 	// Start starts the environment of a plan.
 	Start(ctx context.Context, u *command.Setup, root, id string) (experiment.Environment, error)
 	// Rates returns the tester of a plan of rates, and the meter of the machine.
-	Rates(p *Planning) (experiment.Tester, experiment.Watch)
+	Rates(p *Planning) (experiment.Tester, experiment.BusyMeter)
 	// Bounds returns the bounds of a plan of limits, which it may tighten.
 	Bounds(b search.LimitBounds) search.LimitBounds
 }
@@ -124,8 +124,8 @@ func (RealServers) Start(ctx context.Context, u *command.Setup, root, id string)
 }
 
 // Rates returns trials on the environment.
-func (RealServers) Rates(p *Planning) (experiment.Tester, experiment.Watch) {
-	return p.tester(), experiment.WatchMachine
+func (RealServers) Rates(p *Planning) (experiment.Tester, experiment.BusyMeter) {
+	return p.tester(), experiment.MeterMachine
 }
 
 // Bounds returns b unchanged.

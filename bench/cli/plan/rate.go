@@ -171,7 +171,7 @@ func (o *rateOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds
 	path := filepath.Join(p.store.Dir(), File)
 	trials, watch := o.backend.Rates(p)
 	found, failed := search.Rates(ctx, search.RateOptions{
-		Scenario: s, Limits: o.byName, Bounds: bounds, Store: p.store, Tester: trials, Watch: watch, Cores: plan.Machine.Cores, Note: o.Note,
+		Scenario: s, Limits: o.byName, Bounds: bounds, Store: p.store, Tester: trials, Meter: watch, Cores: plan.Machine.Cores, Note: o.Note,
 		Tried: func(found []capacity.Variant, point capacity.Point) error {
 			o.Note(found[len(found)-1].Variant + ": " + content.Tried(point))
 			plan.Conclude(found, s, o.byName, true)

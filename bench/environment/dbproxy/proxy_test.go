@@ -42,7 +42,7 @@ func passAtOnce(t *testing.T, dial func() net.Conn, arrivals chan arrival) {
 		c := dial()
 		send(t, c, message(t, int32(100+id), wire.OpMsg, command))
 		if got := <-arrivals; got.id != int32(100+id) {
-			t.Errorf("%s was held back: %d arrived", command, got.id)
+			t.Errorf("%s was delayed: %d arrived", command, got.id)
 		}
 		if got := receive(t, c); got != int32(100+id) {
 			t.Errorf("%s was answered by %d", command, got)

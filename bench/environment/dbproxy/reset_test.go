@@ -34,7 +34,7 @@ func try(t *testing.T, c net.Conn, m []byte) (reset bool) {
 
 // Exactly the drawn commands are reset, before or after the server received them, anew in
 // each attempt; no other connection is affected.
-func TestResetsAreThoseDrawn(t *testing.T) {
+func TestResetsAreAsDrawn(t *testing.T) {
 	const n, attempts, clients = 60, 3, 4
 	target, arrivals := server(t)
 	link := dbproxy.Link{Resets: 0.4, Seed: 3, Latency: time.Microsecond}

@@ -167,7 +167,7 @@ func TestWithoutIndexItScans(t *testing.T) {
 		t.Fatal(err)
 	}
 	if p := plan(t, db.Collection("a")); !strings.Contains(p, "SCAN") {
-		t.Errorf("finds by %q: FerretDB has learnt it, the index is not needed any more", p)
+		t.Errorf("finds by %q: FerretDB has learned it, the index is not needed any more", p)
 	}
 	_ = s.Close()
 	// A folder without indexes gets them when it is served again.

@@ -98,7 +98,7 @@ func TestRemove(t *testing.T) {
 	}
 }
 
-func TestSweepRemovesWhatTheKilledLeft(t *testing.T) {
+func TestSweepRemovesFoldersOfKilledProcesses(t *testing.T) {
 	parent := t.TempDir()
 	dead, kill := hold(t, parent)
 	alive, _ := hold(t, parent)

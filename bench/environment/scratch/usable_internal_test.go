@@ -39,7 +39,7 @@ func TestErrorsNameTheFolderAndTheRemedy(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		err  error
-		says []string
+		want []string
 	}{
 		{"noexec", executable(temporary, denied), []string{temporary, "permission denied", "noexec", "set TMPDIR to a folder"}},
 		{"no locks", lockOf(filepath.Join(temporary, "a"), syscall.ENOLCK), []string{temporary, "file locks do not work", "set TMPDIR to a folder"}},
@@ -49,7 +49,7 @@ func TestErrorsNameTheFolderAndTheRemedy(t *testing.T) {
 			t.Errorf("%s: no error", c.name)
 			continue
 		}
-		for _, text := range c.says {
+		for _, text := range c.want {
 			if !strings.Contains(c.err.Error(), text) {
 				t.Errorf("%s: %q does not contain %q", c.name, c.err, text)
 			}

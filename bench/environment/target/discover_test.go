@@ -134,16 +134,16 @@ func TestDeploymentsThatCannotBeUsed(t *testing.T) {
 	closed := fake(t, fakemongo.Options{Backend: db})
 	closed.Close()
 	caFile := "tls=true&tlsCAFile=" + url.QueryEscape(ca.File)
-	for _, c := range []struct{ name, uri, writes, says string }{
+	for _, c := range []struct{ name, uri, writes, want string }{
 		{"wrong password", "mongodb://" + credentials + locked.Addr().String(), "mongo_auth", "auth"},
 		{"no password", "mongodb://" + locked.Addr().String(), "mongo_auth", "requires authentication"},
 		{"certificate of another authority", "mongodb://" + needsClient.Addr().String() + "/?tls=true&tlsCAFile=" + url.QueryEscape(other.File), "mongo_tls", "certificate"},
-		{"certificate of nobody known", "mongodb://" + credentials + needsClient.Addr().String() + "/?tls=true", "mongo_tls", "certificate"},
+		{"certificate of an unknown authority", "mongodb://" + credentials + needsClient.Addr().String() + "/?tls=true", "mongo_tls", "certificate"},
 		{"certificate for another name", "mongodb://" + wrongName.Addr().String() + "/?" + caFile, "mongo_tls", "certificate"},
 		// With TLS 1.3 the client learns of the refusal after its handshake, and the
 		// driver may report a timeout instead.
-		{"no certificate of the client's", "mongodb://" + needsClient.Addr().String() + "/?" + caFile, "", "connect to mongodb://"},
-		{"nobody listens", "mongodb://" + credentials + closed.Addr().String(), "refused", "refused"},
+		{"no client certificate", "mongodb://" + needsClient.Addr().String() + "/?" + caFile, "", "connect to mongodb://"},
+		{"no listener", "mongodb://" + credentials + closed.Addr().String(), "refused", "refused"},
 		{"another replica set", "mongodb://" + set[0].Addr().String() + "/?replicaSet=rs7", "mongo_server_selection", "asks for replica set rs7"},
 		{"no replica set", "mongodb://" + plain.Addr().String() + "/?replicaSet=rs7", "mongo_server_selection", "rs7"},
 		{"secondary alone", "mongodb://" + set[1].Addr().String() + "/?directConnection=true", "", "does not accept writes"},
@@ -154,8 +154,8 @@ func TestDeploymentsThatCannotBeUsed(t *testing.T) {
 			t.Parallel()
 			m := parse(t, c.uri)
 			_, err := m.Discover(t.Context(), target.Policy{})
-			if err == nil || !strings.Contains(err.Error(), c.says) || strings.Contains(err.Error(), "S3CRET") {
-				t.Errorf("discover: %v, want %q", err, c.says)
+			if err == nil || !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "S3CRET") {
+				t.Errorf("discover: %v, want %q", err, c.want)
 			}
 			if strings.Contains(m.Redacted(), "S3CRET") {
 				t.Error(m.Redacted())

@@ -38,14 +38,14 @@ func dns(t *testing.T, z zone) *net.Resolver {
 	var wg sync.WaitGroup
 	t.Cleanup(func() { conn.Close(); wg.Wait() })
 	wg.Go(func() {
-		asked := map[string]int{}
+		queries := map[string]int{}
 		buf := make([]byte, 4096)
 		for {
 			n, from, err := conn.ReadFrom(buf)
 			if err != nil {
 				return
 			}
-			if answer := z.answer(buf[:n], asked); answer != nil {
+			if answer := z.answer(buf[:n], queries); answer != nil {
 				_, _ = conn.WriteTo(answer, from)
 			}
 		}
@@ -55,7 +55,7 @@ func dns(t *testing.T, z zone) *net.Resolver {
 	}}
 }
 
-func (z zone) answer(question []byte, asked map[string]int) []byte {
+func (z zone) answer(question []byte, queries map[string]int) []byte {
 	var m dnsmessage.Message
 	if m.Unpack(question) != nil || len(m.Questions) != 1 {
 		return nil
@@ -75,10 +75,10 @@ func (z zone) answer(question []byte, asked map[string]int) []byte {
 	case dnsmessage.TypeA:
 		lists := z.addrs[name]
 		if len(lists) > 0 {
-			for _, a := range lists[min(asked[name], len(lists)-1)] {
+			for _, a := range lists[min(queries[name], len(lists)-1)] {
 				add(&dnsmessage.AResource{A: netip.MustParseAddr(a).As4()})
 			}
-			asked[name]++
+			queries[name]++
 		}
 	case dnsmessage.TypeSRV:
 		for _, r := range z.srv[name] {

@@ -18,7 +18,7 @@ import (
 	"floodgate/scenarios/pipeline/dialcount"
 )
 
-func TestWhatIsNotThisMachineIsRefused(t *testing.T) {
+func TestOtherMachinesAreRefused(t *testing.T) {
 	resolver := dns(t, zone{addrs: map[string][][]string{
 		"here.example.test.":   {{"127.0.0.1"}},
 		"there.example.test.":  {{public}},
@@ -66,7 +66,7 @@ func TestWhatIsNotThisMachineIsRefused(t *testing.T) {
 	}
 }
 
-func TestRefusalSaysWhyAndWhatToDo(t *testing.T) {
+func TestRefusalNamesTheReasonAndTheRemedy(t *testing.T) {
 	for _, c := range []struct {
 		host string
 		want []string
@@ -133,13 +133,13 @@ func TestDial(t *testing.T) {
 		}
 	}
 	if _, err := (target.Policy{}).DialContext(t.Context(), "tcp", "no port"); err == nil {
-		t.Error("an address without a port is dialled")
+		t.Error("an address without a port is dialed")
 	}
 }
 
 // A connection to an allowed host may go to any address that it resolves to: here to the
 // unspecified address, which is not loopback, but reaches this machine.
-func TestAllowedHostIsDialled(t *testing.T) {
+func TestAllowedHostIsDialed(t *testing.T) {
 	to := netip.AddrPortFrom(netip.IPv4Unspecified(), listen(t).Port()).String()
 	conn, err := target.Policy{Allowed: []string{"0.0.0.0"}}.DialContext(t.Context(), "tcp", to)
 	if err != nil {
@@ -150,7 +150,7 @@ func TestAllowedHostIsDialled(t *testing.T) {
 
 // A name may resolve to loopback when it is checked and to another address when it is
 // dialed, for example if an attacker controls its DNS.
-func TestNameThatChangesItsAddressIsRefusedAtTheDial(t *testing.T) {
+func TestNameThatChangesItsAddressIsRefusedByDial(t *testing.T) {
 	p := allow(dns(t, zone{addrs: map[string][][]string{"changing.example.test.": {{"127.0.0.1"}, {public}}}}))
 	if err := p.Check(t.Context(), "changing.example.test"); err != nil {
 		t.Fatal("at the check:", err)

@@ -88,7 +88,7 @@ func mock(t *testing.T, control bool) string {
 	return s.URL()
 }
 
-func TestMockIsRecognised(t *testing.T) {
+func TestMockIsRecognized(t *testing.T) {
 	serve := func(h http.HandlerFunc) string {
 		s := httptest.NewServer(h)
 		t.Cleanup(s.Close)
@@ -127,7 +127,7 @@ func TestMockIsRecognised(t *testing.T) {
 		{"HTTP/2 alone", protocols(t, func(p *http.Protocols) { p.SetUnencryptedHTTP2(true) }), false, "it speaks HTTP/2 but not HTTP/1.1"},
 		{"HTTP/2 too", protocols(t, func(p *http.Protocols) { p.SetHTTP1(true); p.SetUnencryptedHTTP2(true) }), false, ""},
 		{"hangs up", serve(func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }), false, "EOF"},
-		{"nobody listens", with(closed.URL, "QZXWK"), false, "refused"},
+		{"no listener", with(closed.URL, "QZXWK"), false, "refused"},
 		{"elsewhere", "http://QZXWK@" + public, false, "--allow-target " + public},
 	} {
 		t.Run(c.name, func(t *testing.T) {

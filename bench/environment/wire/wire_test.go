@@ -149,7 +149,7 @@ func TestSetInt32(t *testing.T) {
 	body := doc(t, bson.E{Key: "ok", Value: 1.0}, bson.E{Key: "limit", Value: int32(100)}, bson.E{Key: "other", Value: int32(7)})
 	m := wire.Message(message(1, 0, wire.OpMsg, number(0), []byte{0}, body))
 	if !m.SetInt32("limit", -64) || m.SetInt32("absent", 1) || m.SetInt32("ok", 1) {
-		t.Fatal("sets what is there, of that type, and nothing else")
+		t.Fatal("SetInt32 must only set an existing field of that type")
 	}
 	var got struct{ Limit, Other int32 }
 	if err := bson.Unmarshal(m[21:], &got); err != nil || got.Limit != -64 || got.Other != 7 {

@@ -52,7 +52,7 @@ func (s *Service) Run(ctx context.Context, t experiment.ScheduledTrial) (results
 	if err := ctx.Err(); err != nil {
 		return results.Trial{}, err
 	}
-	r := newCourse(s, t)
+	r := newServiceTrial(s, t)
 	for _, due := range arrivals(t).Times() {
 		r.arrive(due)
 	}
@@ -91,7 +91,7 @@ func slotsOf(v scenarios.Variant) (slots, waiting int) {
 	panic(fmt.Sprintf("variant %s is not simulated: it has no shared limit", v.Name))
 }
 
-// Idle is the experiment.Watch of an idle machine.
+// Idle is the experiment.BusyMeter of an idle machine.
 func Idle() (busiest func(window time.Duration) float64) {
 	return func(time.Duration) float64 { return 0 }
 }

@@ -20,14 +20,14 @@ func TestBound(t *testing.T) {
 		}
 	}
 	if n := b.Throttled(); n != 0 {
-		t.Errorf("%d throttled of as many as may start at once", n)
+		t.Errorf("%d throttled of those that may start at once", n)
 	}
 	over := errors.New("over")
 	cancel(over)
 	for range 100 { // more than may start during the test
 		if err := b.Wait(ctx); errors.Is(err, over) {
 			if b.Throttled() == 0 {
-				t.Error("throttled and not counted")
+				t.Error("throttled but not counted")
 			}
 			return
 		} else if err != nil {

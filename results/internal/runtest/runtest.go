@@ -218,10 +218,10 @@ func Constant(value time.Duration, count int64) results.Histogram {
 	return enc
 }
 
-var constants sync.Map // of key of Constant: results.Histogram
+var constants sync.Map // results.Histogram by the key of Constant
 
 func hash(parts ...any) uint64 {
-	var sum uint64 = 14695981039346656037 // FNV-1a
+	var sum uint64 = 14695981039346656037 // the offset basis of FNV-1a
 	for _, b := range []byte(fmt.Sprint(parts...)) {
 		sum = (sum ^ uint64(b)) * 1099511628211
 	}

@@ -13,7 +13,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// judged is a run with its verdict, and a scenario file where that is wanted.
+// judged returns a run with its verdict, and for some runs a scenario file.
 func judged(t *testing.T, name string) ci.Judged {
 	t.Helper()
 	run := reporttest.Runs()[name]
@@ -37,7 +37,7 @@ func TestGoldenCI(t *testing.T) {
 	}
 }
 
-// The same run gives the same bytes.
+// The same run renders to the same bytes.
 func TestCIIsDeterministic(t *testing.T) {
 	for name := range reporttest.Runs() {
 		a, b := judged(t, name), judged(t, name)
@@ -59,7 +59,7 @@ func renderers() map[string]func(ci.Judged) []byte {
 	}
 }
 
-// What is not held must not look as if it were, whichever way it is not.
+// Nothing that did not pass looks as if it had, whatever the reason.
 func TestNothingOpenLooksLikeAPass(t *testing.T) {
 	exits := make(map[int]bool)
 	for _, j := range everyExit(t) {
@@ -73,7 +73,7 @@ func TestNothingOpenLooksLikeAPass(t *testing.T) {
 			t.Errorf("exit %d: JUnit has %d failures and %d errors", exit, suite.Failures, suite.Errors)
 		}
 		if slices.ContainsFunc(j.Judgment().Checks, func(c ci.Check) bool { return c.Decision == verdict.Warned }) && exit == verdict.ExitPassed {
-			continue // it warns, and has to
+			continue // a warning is expected
 		}
 		sarif := string(ci.SARIF(j.Judgment()))
 		if bad := strings.Contains(sarif, `"level": "error"`) || strings.Contains(sarif, `"level": "warning"`); bad != (exit != verdict.ExitPassed) {
@@ -95,7 +95,7 @@ func TestNothingOpenLooksLikeAPass(t *testing.T) {
 	}
 }
 
-// everyExit are runs that came out in every way.
+// everyExit returns runs with every exit code.
 func everyExit(t *testing.T) []ci.Judged {
 	var all []ci.Judged
 	for name := range reporttest.Runs() {

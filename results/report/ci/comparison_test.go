@@ -12,7 +12,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// Names that people give are text, whatever they look like.
+// Names from users are rendered as text, whatever they contain.
 func TestMarkdownEscapes(t *testing.T) {
 	variants := runtest.Variants()[:2]
 	variants[1].Name = "a|b*c_<d>[e]"

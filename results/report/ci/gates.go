@@ -151,7 +151,7 @@ func PairsJudgment(v *pairs.Outcome) Judgment {
 	j.Time = pairsTime(v)
 	for _, c := range v.Cells {
 		if c.Decides {
-			j.Checks = append(j.Checks, lookCheck(v, c))
+			j.Checks = append(j.Checks, analysisCheck(v, c))
 		}
 	}
 	for _, c := range v.Counts {
@@ -187,7 +187,7 @@ func pairsTime(v *pairs.Outcome) (sum time.Duration) {
 	return sum
 }
 
-func lookCheck(v *pairs.Outcome, c pairs.Cell) Check {
+func analysisCheck(v *pairs.Outcome, c pairs.Cell) Check {
 	words := fmt.Sprintf("A %s, B %s, B ÷ A %s, limit %.4g, after %s (interim analysis %s)",
 		content.PairsValue(c.Metric, c.A), content.PairsValue(c.Metric, c.B), content.PairsRatio(c.Ratio), 1+v.Design.Margin, text.Plural(c.Pairs, "pair", "pairs"), content.PairsInterim(c, v.Design))
 	if c.Reason != "" {

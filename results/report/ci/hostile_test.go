@@ -17,7 +17,7 @@ import (
 	"floodgate/results/summary"
 )
 
-// texts that break what does not escape them.
+// texts generates texts that are harmful unless they are escaped.
 var texts = rapid.OneOf(
 	rapid.String(),
 	rapid.Custom(func(t *rapid.T) string { return string(rapid.SliceOfN(rapid.Byte(), 0, 40).Draw(t, "bytes")) }),
@@ -28,7 +28,7 @@ var texts = rapid.OneOf(
 	}),
 )
 
-// hostile is a run whose every text is arbitrary, with many claims or few.
+// hostile returns a run with arbitrary texts, and with many claims or few.
 func hostile(t *rapid.T, base ci.Judged) ci.Judged {
 	v, run := *base.Verdict, *base.Run
 	text := func() string { return texts.Draw(t, "text") }
@@ -111,7 +111,7 @@ func checkAnnotations(t tester, text []byte) {
 	checkPlain(t, text)
 }
 
-// checkPlain checks that there is nothing that moves a cursor or turns writing.
+// checkPlain checks that nothing moves a cursor or changes the direction of writing.
 func checkPlain(t tester, text []byte) {
 	if !utf8.Valid(text) {
 		t.Errorf("not UTF-8")
@@ -145,7 +145,7 @@ func checkMarkdown(t tester, text []byte, limit int) {
 		case strings.Count(bare, "|") != pipes:
 			t.Errorf("a row of %d bars below a head of %d: %.200q", strings.Count(bare, "|"), pipes, line)
 		}
-		if withCode.MatchString(line) { // the rest is code, which is taken as it is
+		if withCode.MatchString(line) { // the rest is code, which needs no escapes
 			continue
 		}
 		if strings.ContainsAny(bare, "<>`") || regexp.MustCompile(`@[^\x{200b}]|#[0-9]|&[^alg]`).MatchString(bare) {
@@ -157,7 +157,8 @@ func checkMarkdown(t tester, text []byte, limit int) {
 	}
 }
 
-// checkSARIF checks what SARIF 2.1.0 requires, and that nothing is in it that it does not have.
+// checkSARIF checks the requirements of SARIF 2.1.0, and that it has no unknown
+// properties.
 func checkSARIF(t tester, text []byte) {
 	type message struct {
 		Text *string `json:"text"`
@@ -241,7 +242,7 @@ func checkSARIF(t tester, text []byte) {
 
 var uriReference = regexp.MustCompile(`^[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*$`)
 
-// Claims outlive tables, and what is left out is counted.
+// If tables do not fit, claims are kept, and the omitted parts are counted.
 func TestMarkdownIsCutHonestly(t *testing.T) {
 	j := judged(t, "messy")
 	v := *j.Verdict
@@ -263,7 +264,7 @@ func TestMarkdownIsCutHonestly(t *testing.T) {
 	}
 	m := leftRows.FindStringSubmatch(string(short))
 	if m == nil {
-		t.Fatal("it does not say what is left out")
+		t.Fatal("the omitted parts are not counted")
 	}
 	rows := func(text []byte) int { return len(regexp.MustCompile(`(?m)^(\| [^|]|- )`).FindAll(text, -1)) }
 	heads := func(text []byte) int { return bytes.Count(text, []byte("\n|---")) }

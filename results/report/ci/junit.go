@@ -64,14 +64,14 @@ func junitCheck(class string, c Check) junitCase {
 		words = "“" + c.Statement + "”\n" + words
 	}
 	t := junitCase{Class: class, Name: clean(c.ID), Time: junitTime(c.Time), SystemOut: &junitText{xmlText(words + "\n" + c.All)}}
-	said := &junitResult{Type: strings.ReplaceAll(string(c.Decision), " ", "-"), Message: clean(c.Title), Text: xmlText(c.Text)}
+	result := &junitResult{Type: strings.ReplaceAll(string(c.Decision), " ", "-"), Message: clean(c.Title), Text: xmlText(c.Text)}
 	switch c.Decision {
 	case verdict.Inconclusive, verdict.NotMeasured:
-		t.Error = said
+		t.Error = result
 	case verdict.Failed:
-		t.Failure = said
+		t.Failure = result
 	case verdict.NotJudged:
-		t.Skipped = said
+		t.Skipped = result
 	}
 	return t
 }

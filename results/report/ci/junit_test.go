@@ -24,7 +24,7 @@ import (
 	"floodgate/scenarios"
 )
 
-// element of XML, whatever it is.
+// element is any XML element.
 type element struct {
 	XMLName  xml.Name
 	Attrs    []xml.Attr `xml:",any,attr"`
@@ -41,13 +41,13 @@ func (e element) attr(name string) (string, bool) {
 	return "", false
 }
 
-// junitRules are those of Jenkins' xunit plugin (junit-10.xsd), and the order
-// of elements and the required class of a case from Ant's older schema. Times
-// are required: one that is left out is NaN with consumers that multiply it.
+// junitRules holds the rules of Jenkins' xunit plugin (junit-10.xsd), and the order of
+// elements and the required class of a case from Ant's older schema. Times are required,
+// because some consumers multiply a missing one, which is NaN.
 var junitRules = map[string]struct {
 	required, optional []string
-	order              []string // of the elements in it
-	once               []string // elements of which there is one at most
+	order              []string // order of the child elements
+	once               []string // child elements that occur at most once
 }{
 	"testsuites": {required: []string{"time"}, optional: []string{"name", "tests", "failures", "errors"}, order: []string{"testsuite"}},
 	"testsuite":  {required: []string{"name", "tests", "failures", "errors", "time"}, optional: []string{"group", "skipped", "timestamp", "hostname", "id", "package", "file", "log", "url"}, order: []string{"properties", "testcase", "system-out", "system-err"}, once: []string{"properties", "system-out", "system-err"}},
@@ -104,10 +104,10 @@ func checkElement(t tester, e element) {
 	}
 }
 
-// counted are the numbers of a suite, counted by hand.
+// counted holds the numbers of cases in a suite.
 type counted struct{ Tests, Failures, Errors, Skipped int }
 
-// parseJUnit checks the rules of the format and that the numbers add up.
+// parseJUnit checks the rules of the format and that the numbers are right.
 func parseJUnit(t tester, text []byte) counted {
 	t.Helper()
 	var root element
@@ -122,7 +122,7 @@ func parseJUnit(t tester, text []byte) counted {
 	}
 	for _, r := range string(text) { // XML 1.0, 2.2
 		if r != '\t' && r != '\n' && r != '\r' && (r < 0x20 || r > 0xD7FF && r < 0xE000 || r == 0xFFFE || r == 0xFFFF) {
-			t.Errorf("%U is no character of XML", r)
+			t.Errorf("%U is not a character of XML", r)
 		}
 	}
 	if root.XMLName.Local != "testsuites" || len(root.Children) != 1 {
@@ -185,8 +185,8 @@ func TestJUnitIsOfTheFormat(t *testing.T) {
 	}
 }
 
-// Messy has two claims and two thresholds that are inconclusive, one of which
-// only warns, a trial that was not measured, and trials that were not run.
+// The run messy has two inconclusive claims and two inconclusive thresholds, one of which
+// only warns, an unmeasured trial, and trials that were not run.
 func TestJUnitOfMessy(t *testing.T) {
 	text := ci.JUnit(judged(t, "messy").Judgment())
 	if n := parseJUnit(t, text); n != (counted{Tests: 14, Failures: 6, Errors: 5}) {
@@ -204,8 +204,8 @@ func TestJUnitOfMessy(t *testing.T) {
 	}
 }
 
-// A case has the time of the trials that it judges, each once; the suite that of
-// all. Trials that were not measured add nothing.
+// The time of a case is that of the trials that it judges, each counted once; the time of
+// the suite is that of all trials. Unmeasured trials add nothing.
 func TestJUnitTimes(t *testing.T) {
 	variants := runtest.Variants()[:2] // sequential and joined-10
 	run := runtest.New(runtest.Options{Blocks: 6, Variants: variants, Levels: []scenarios.LevelSet{{"items": []any{20, 200}}}, Claims: []scenarios.Claim{
@@ -235,7 +235,7 @@ func TestJUnitTimes(t *testing.T) {
 	}
 }
 
-// Whatever was judged has a time, and the suite no more than its cases.
+// Every judged case has a time, and the suite has at most the sum of them.
 func TestJUnitTimesOfOthers(t *testing.T) {
 	for name, j := range map[string]ci.Judgment{
 		"service":   judged(t, "service").Judgment(),
@@ -256,7 +256,7 @@ func TestJUnitTimesOfOthers(t *testing.T) {
 	}
 }
 
-// A note stands once in each format, so that it does not look like two.
+// Each format has a note only once, so that it does not look like two.
 func TestNotesOnce(t *testing.T) {
 	judgments := map[string]ci.Judgment{}
 	for _, name := range []string{"commands", "unmeasured", "revisions"} {

@@ -38,11 +38,11 @@ func WhatIfMarkdown(w io.Writer, a *whatif.Answer) error {
 func LimitsMarkdown(w io.Writer, plan *capacity.Limits) error {
 	p := &content.Limits{Printer: text.Printer{Width: 96}, Plan: plan}
 	var out bytes.Buffer
-	says := p.Conclusion()
+	conclusion := p.Conclusion()
 	if plan.Recommendation != nil {
-		says = p.Advice(plan.Recommendation)
+		conclusion = p.Advice(plan.Recommendation)
 	}
-	planHead(&out, plan.Scenario+": recommended limit", says, plan.Decision)
+	planHead(&out, plan.Scenario+": recommended limit", conclusion, plan.Decision)
 	p.Config()
 	fenced(&out, taken(&p.Printer))
 	p.Terms()
@@ -71,8 +71,8 @@ func RatesMarkdown(w io.Writer, plan *capacity.Rates) error {
 	planHead(&out, plan.Scenario+": highest sustained rate", p.Decided(), plan.Decision)
 	planTable(&out, p.FoundGrid())
 	for _, v := range plan.Variants {
-		if says := p.Remark(v); says != "" {
-			planRemark(&out, v.Variant+": "+says)
+		if remark := p.Remark(v); remark != "" {
+			planRemark(&out, v.Variant+": "+remark)
 		}
 	}
 	if len(plan.NotTried) > 0 {
@@ -108,8 +108,8 @@ func writePlan(w io.Writer, out *bytes.Buffer, id string) error {
 	return nil
 }
 
-func planHead(out *bytes.Buffer, title, says string, d verdict.Decision) {
-	fmt.Fprintf(out, "## %s %s\n\n**%s** (exit code %d)\n", d.Mark(), escaped(title), escaped(says), d.ExitCode())
+func planHead(out *bytes.Buffer, title, conclusion string, d verdict.Decision) {
+	fmt.Fprintf(out, "## %s %s\n\n**%s** (exit code %d)\n", d.Mark(), escaped(title), escaped(conclusion), d.ExitCode())
 }
 
 // planTable writes a table with all columns.

@@ -41,8 +41,8 @@ func TestRatesMarkdown(t *testing.T) {
 	}
 }
 
-// Whatever a plan's texts are, Markdown takes them for nothing but text: fences
-// are closed by ours alone, and outside them no text begins a line or a tag.
+// Markdown renders the texts of a plan only as text, whatever they contain: only our own
+// fences close fences, and outside of them no text starts a line or a tag.
 func TestHostilePlan(t *testing.T) {
 	base := reporttest.LimitPlans(t)["passed"]
 	rapid.Check(t, func(t *rapid.T) {

@@ -65,8 +65,8 @@ func (p *Limits) Table() {
 	p.Titles(g, widths)
 	for i, row := range g.Rows {
 		p.Line(g.Line(row, widths))
-		if says := LimitRemarks(p.Plan.Points[i]); says != "" {
-			p.Wrapped("       ", says, verdict.Faint)
+		if remark := LimitRemarks(p.Plan.Points[i]); remark != "" {
+			p.Wrapped("       ", remark, verdict.Faint)
 		}
 	}
 	if slices.ContainsFunc(g.Columns, func(c text.Column) bool { return c.Title == littleTitle }) {

@@ -70,8 +70,8 @@ func (p *Rates) Table() {
 	p.Titles(g, widths)
 	for i, v := range p.Plan.Variants {
 		p.Line(g.Line(g.Rows[i], widths))
-		if says := p.Remark(v); says != "" {
-			p.Wrapped("  ", says, verdict.Faint)
+		if remark := p.Remark(v); remark != "" {
+			p.Wrapped("  ", remark, verdict.Faint)
 		}
 	}
 	if len(p.Plan.NotTried) > 0 {

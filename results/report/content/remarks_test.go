@@ -28,7 +28,7 @@ func TestRowRemarks(t *testing.T) {
 	}
 }
 
-func TestBrokenDocumentsAreCountedOnce(t *testing.T) {
+func TestViolationsAreCountedOnce(t *testing.T) {
 	for want, d := range map[string]results.Documents{
 		"1,400 lost, 1,400 foreign (1,400 in all)":             {Expected: 1400, Found: 1400, Lost: 1400, Foreign: 1400, Renamed: 1400},
 		"3 lost, 1 corrupt":                                    {Lost: 3, Corrupt: 1},

@@ -29,18 +29,18 @@ func (p *Watch) Verdict() string {
 	return string(p.Outcome.Cause)
 }
 
-// Seen are figures of the process over the watch.
-func (p *Watch) Seen() (all [][2]string) {
-	looks := p.Watch.Samples
-	if len(looks) == 0 {
+// Figures returns the names and values of the figures of the process over the watch.
+func (p *Watch) Figures() (all [][2]string) {
+	samples := p.Watch.Samples
+	if len(samples) == 0 {
 		return nil
 	}
 	over := func(of func(watched.Sample) int64, format func(int64) string) string {
-		least, most := of(looks[0]), of(looks[0])
-		for _, l := range looks {
-			least, most = min(least, of(l)), max(most, of(l))
+		low, high := of(samples[0]), of(samples[0])
+		for _, l := range samples {
+			low, high = min(low, of(l)), max(high, of(l))
 		}
-		return fmt.Sprintf("%s at first, %s at last (%s to %s)", format(of(looks[0])), format(of(looks[len(looks)-1])), format(least), format(most))
+		return fmt.Sprintf("%s at first, %s at last (%s to %s)", format(of(samples[0])), format(of(samples[len(samples)-1])), format(low), format(high))
 	}
 	add := func(name, text string) { all = append(all, [2]string{name, text}) }
 	add("descriptors", over(func(l watched.Sample) int64 { return int64(l.Descriptors) }, text.Count)+", limit "+text.Count(p.Outcome.Limit))
@@ -60,7 +60,7 @@ func (p *Watch) bound() string {
 			return "open accepted connections"
 		}
 	}
-	return "accepted connections with traffic since the look before, or with a request that awaits its answer"
+	return "accepted connections with traffic since the previous sample, or with a request that awaits its answer"
 }
 
 // maxKinds is the greatest number of kinds in the table.

@@ -20,7 +20,7 @@ import (
 	"floodgate/results/text"
 )
 
-// browser is Chromium; the test is skipped where there is none.
+// browser returns the path of Chromium; the test is skipped without it.
 func browser(t *testing.T) string {
 	t.Helper()
 	for _, name := range []string{"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome"} {
@@ -35,20 +35,20 @@ func browser(t *testing.T) string {
 	return ""
 }
 
-// look is what a browser says of a page at a width.
+// look is the state of a page in a browser at a width.
 type look struct {
 	Page  string     `json:"page"`
 	Width int        `json:"width"`
-	Over  int        `json:"over"`  // pixels that it is too wide
-	Wider []string   `json:"wider"` // elements that are
-	Texts int        `json:"texts"` // of visible charts
-	Out   []string   `json:"out"`   // texts that leave their chart
+	Over  int        `json:"over"`  // excess width in pixels
+	Wider []string   `json:"wider"` // elements that are too wide
+	Texts int        `json:"texts"` // number of texts in visible charts
+	Out   []string   `json:"out"`   // texts that extend beyond their chart
 	Cross []string   `json:"cross"` // pairs of texts that overlap
 	Rows  [][]string `json:"rows"`  // cells of the tables
-	Small float64    `json:"small"` // height of the smallest text of a chart, in pixels of the screen
+	Small float64    `json:"small"` // height of the smallest text of a chart, in screen pixels
 }
 
-// inspector opens pages in frames of two widths and writes what it saw of each.
+// inspector opens pages in frames of two widths and writes the state of each.
 const inspector = `<!doctype html><meta charset="utf-8"><body><script>
 const pages = %s, looks = [];
 async function look(page, width) {
@@ -90,9 +90,9 @@ var looked = regexp.MustCompile(`(?s)<pre id="looks">(.*?)</pre>`)
 
 var address = regexp.MustCompile(`"url":"((?:https?|wss?|ftp):[^"]*)"`)
 
-// inspect has a browser load the pages, and gives what it saw, its console and
-// the addresses that it asked for.
-func inspect(t *testing.T, pages map[string]string) (looks []look, console string, asked []string) {
+// inspect loads the pages in a browser, and returns their states, the console output and
+// the requested addresses.
+func inspect(t *testing.T, pages map[string]string) (looks []look, console string, requested []string) {
 	t.Helper()
 	path, dir := browser(t), t.TempDir()
 	var names []string
@@ -116,7 +116,7 @@ func inspect(t *testing.T, pages map[string]string) (looks []look, console strin
 		"--enable-logging=stderr", "--log-net-log=" + netLog, "--virtual-time-budget=60000", "--dump-dom", "file://" + at,
 	}
 	if os.Geteuid() == 0 {
-		args = append([]string{"--no-sandbox"}, args...) // which Chromium refuses to root
+		args = append([]string{"--no-sandbox"}, args...) // Chromium refuses to run as root with its sandbox
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 3*time.Minute)
 	defer cancel()
@@ -143,17 +143,17 @@ func inspect(t *testing.T, pages map[string]string) (looks []look, console strin
 		t.Fatal(err)
 	}
 	for line := range strings.Lines(string(text)) {
-		own := strings.Contains(line, `"initiator":"not an origin"`) // Chromium's own: no page began it
+		own := strings.Contains(line, `"initiator":"not an origin"`) // a request of Chromium itself, not of a page
 		if u := address.FindStringSubmatch(line); u != nil && strings.Contains(line, `"initiator":`) && !own {
-			asked = append(asked, u[1])
+			requested = append(requested, u[1])
 		}
 	}
-	return looks, console, asked
+	return looks, console, requested
 }
 
-// A browser shows the pages without a word on its console or to the network, at
-// the width of a desk and of a telephone, with nothing cut off, and with the
-// numbers that the terminal has.
+// A browser shows the pages without messages on its console and without network requests,
+// at the widths of a desktop and a phone, with nothing cut off, and with the numbers of
+// the terminal.
 func TestBrowser(t *testing.T) {
 	pages, terminals := map[string]string{}, map[string][]string{}
 	for name, run := range reporttest.Runs() {
@@ -168,12 +168,12 @@ func TestBrowser(t *testing.T) {
 	for name, other := range otherPages(t) {
 		pages[name+".html"], terminals[name+".html"] = other.page, other.terminal
 	}
-	looks, console, asked := inspect(t, pages)
+	looks, console, requested := inspect(t, pages)
 	if console != "" {
 		t.Errorf("the console says:\n%s", console)
 	}
-	if len(asked) > 0 {
-		t.Errorf("the network was asked for %q", asked)
+	if len(requested) > 0 {
+		t.Errorf("the page requested %q", requested)
 	}
 	if len(looks) != 2*len(pages) {
 		t.Errorf("%d looks at %d pages", len(looks), len(pages))
@@ -201,18 +201,18 @@ func TestBrowser(t *testing.T) {
 	}
 }
 
-// The inspection finds what it looks for.
+// The inspection detects such faults.
 func TestBrowserFinds(t *testing.T) {
 	bad := `<!doctype html><link rel="icon" href="data:,"><style>body{margin:0}</style><div style="width:2000px">wide</div>
 <svg width="100" height="40"><title>t</title><text x="90" y="20">leaves its chart</text><text x="5" y="20">one</text><text x="8" y="20">two</text></svg>
 <img src="http://floodgate.invalid/x.png"><script>console.error("said")</script>`
-	looks, console, asked := inspect(t, map[string]string{"bad.html": bad})
+	looks, console, requested := inspect(t, map[string]string{"bad.html": bad})
 	for _, l := range looks {
 		if l.Over <= 0 || len(l.Wider) == 0 || len(l.Out) == 0 || len(l.Cross) == 0 {
 			t.Errorf("%+v", l)
 		}
 	}
-	if !strings.Contains(console, "said") || len(asked) == 0 {
-		t.Errorf("console %q, network %q", console, asked)
+	if !strings.Contains(console, "said") || len(requested) == 0 {
+		t.Errorf("console %q, network %q", console, requested)
 	}
 }

@@ -116,8 +116,8 @@ func (pg *page) comparedTable(g *text.Grid, rows []compare.Row, from, to int, wh
 			row.Cells = append(row.Cells, cell{words, g.Columns[k].Right})
 		}
 		t.Rows = append(t.Rows, row)
-		if says := content.ComparisonRemarks(rows[i]); remarks && len(says) > 0 {
-			t.Remarks = append(t.Remarks, strings.Join(says, "; "))
+		if remark := content.ComparisonRemarks(rows[i]); remarks && len(remark) > 0 {
+			t.Remarks = append(t.Remarks, strings.Join(remark, "; "))
 		}
 	}
 	pg.Tables = append(pg.Tables, t)

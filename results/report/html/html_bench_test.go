@@ -12,8 +12,8 @@ import (
 	"floodgate/scenarios"
 )
 
-// One operation takes a run from the file to its page: 48 trials, or 200 trials
-// with 12 million samples.
+// BenchmarkHTML renders the page of a run from its file: 48 trials, or 200 trials with 12
+// million samples.
 func BenchmarkHTML(b *testing.B) {
 	for name, o := range map[string]runtest.Options{
 		"trials=48":   {},

@@ -23,13 +23,13 @@ import (
 	"floodgate/scenarios"
 )
 
-// elements is what a page may consist of: nothing in it runs or is loaded.
+// elements holds the elements that a page may contain: none runs code or loads anything.
 var (
 	active = regexp.MustCompile(`(?i)<script|<iframe|<object|<embed|<img|<form|\son[a-z]+=|url\(|@import|src=|javascript:`)
 	links  = regexp.MustCompile(`href="([^"]*)"`)
 )
 
-// checkPage says what is wrong with a page, whatever it is about.
+// checkPage reports the faults of any page.
 func checkPage(t *testing.T, name, text string) {
 	t.Helper()
 	if found := active.FindString(text); found != "" {
@@ -66,12 +66,12 @@ func TestHTMLOfPlansAndComparisons(t *testing.T) {
 	}
 }
 
-// stripped is without what is encoded.
+// stripped returns the text without encoded data.
 func stripped(text string) string {
 	return regexp.MustCompile(`data:[a-z/]+;base64,[A-Za-z0-9+/&#;=]*`).ReplaceAllString(text, "")
 }
 
-// cells are the texts of a page's rows of a variant, by level.
+// cells returns the texts of a page's table rows by level and variant.
 func cells(text string) map[string][][]string {
 	found := map[string][][]string{}
 	level := ""
@@ -132,7 +132,7 @@ func htmlUnescape(text string) string {
 	return strings.NewReplacer("&lt;", "<", "&gt;", ">", "&#34;", `"`, "&#39;", "'", "&amp;", "&", "&#43;", "+").Replace(text)
 }
 
-// What a page holds to be saved is what was given to it.
+// The downloads of a page equal the data that they were made from.
 func TestHTMLDownloads(t *testing.T) {
 	run := reporttest.Runs()["clean"]
 	record := []byte("{\"a\":1}\n")
@@ -162,7 +162,7 @@ func TestHTMLDownloads(t *testing.T) {
 
 const evil = "</title></script><script>alert(1)</script><img src=x onerror=alert(1)>\u202egnp.exe\u2066\x1b[31m\"'`{{.}}"
 
-// Whatever names and texts a record has, they are text on the page.
+// Names and texts of a record are rendered as text, whatever they contain.
 func TestHTMLHostileTexts(t *testing.T) {
 	claims := runtest.Claims()
 	for i := range claims {
@@ -208,7 +208,7 @@ func TestHTMLHostileTexts(t *testing.T) {
 	}
 }
 
-// A page of many levels stays small, and says what it left out.
+// A page of many levels stays small, and names the omitted parts.
 func TestHTMLSize(t *testing.T) {
 	run := runtest.Service(reporttest.ServiceClaims(), nil)
 	for i := range run.Trials {
@@ -224,7 +224,7 @@ func TestHTMLSize(t *testing.T) {
 	}
 	record := make([]byte, 3_000_000)
 	seed := uint64(1)
-	for i := range record { // nothing to compress
+	for i := range record { // random, so that it cannot be compressed
 		seed = seed*6364136223846793005 + 1442695040888963407
 		record[i] = byte(seed >> 56)
 	}
@@ -237,7 +237,7 @@ func TestHTMLSize(t *testing.T) {
 	}
 }
 
-// Of many levels the page has some of the rows, and says how many more there are.
+// With many levels, the page has only some of the rows, and the number of the others.
 func TestHTMLManyLevels(t *testing.T) {
 	var counts []any
 	for n := range 90 {

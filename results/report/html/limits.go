@@ -32,8 +32,8 @@ func Limits(w io.Writer, plan *capacity.Limits) error {
 			row.Cells = append(row.Cells, cell{words, g.Columns[k].Right})
 		}
 		t.Rows = append(t.Rows, row)
-		if says := content.LimitRemarks(plan.Points[i]); says != "" {
-			t.Remarks = append(t.Remarks, fmt.Sprintf("%d: %s", plan.Points[i].Limit, says))
+		if remark := content.LimitRemarks(plan.Points[i]); remark != "" {
+			t.Remarks = append(t.Remarks, fmt.Sprintf("%d: %s", plan.Points[i].Limit, remark))
 		}
 	}
 	t.Remarks = append(t.Remarks, content.LittleRemark)

@@ -113,8 +113,8 @@ func downloads(v *claims.Outcome, record []byte) (all []download, note string, e
 		return nil, "", err
 	}
 	for _, f := range []struct {
-		name, says string
-		content    []byte
+		name, detail string
+		content      []byte
 	}{
 		{v.Run + ".verdict.json.gz", "the verdict with all its evidence", verdict.Bytes()},
 		{v.Run + ".run.jsonl.gz", "the record of every trial", record},
@@ -126,9 +126,9 @@ func downloads(v *claims.Outcome, record []byte) (all []download, note string, e
 		case f.content == nil:
 			note = "The record of the trials is not embedded in this page. "
 		case size > maxDownload:
-			note += fmt.Sprintf("%s is not in this page because it would take %s. ", capital(f.says), text.Mebibytes(int64(size)))
+			note += fmt.Sprintf("%s is not in this page because it would take %s. ", capital(f.detail), text.Mebibytes(int64(size)))
 		default:
-			all = append(all, download{f.name, fmt.Sprintf("%s, %s", f.says, kibibytes(len(f.content))), href})
+			all = append(all, download{f.name, fmt.Sprintf("%s, %s", f.detail, kibibytes(len(f.content))), href})
 		}
 	}
 	return all, note, nil

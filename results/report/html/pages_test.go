@@ -17,7 +17,7 @@ import (
 	"floodgate/results/text"
 )
 
-// verdicts of runs, which take longer than pages.
+// verdicts caches the verdicts of runs, which take longer than pages.
 var verdicts sync.Map
 
 func page(t testing.TB, run *results.Run, o html.Options) string {
@@ -37,14 +37,14 @@ func page(t testing.TB, run *results.Run, o html.Options) string {
 	return out.String()
 }
 
-// other is the page of what is no run, and the lines that a wide terminal has of
-// it, without what aligns them.
+// other is a page that is not of a run, with the unaligned lines of a wide terminal for
+// the same result.
 type other struct {
 	page     string
 	terminal []string
 }
 
-// otherPages are those of plans and of a comparison; they are made once.
+// otherPages returns the pages of plans and of a comparison, which are made only once.
 func otherPages(t *testing.T) map[string]other {
 	t.Helper()
 	made.Lock()
@@ -83,7 +83,7 @@ func otherPages(t *testing.T) map[string]other {
 	return all
 }
 
-// unaligned are the lines of a text with one space between words.
+// unaligned returns the lines of a text with single spaces between words.
 func unaligned(text string) []string {
 	var all []string
 	for line := range strings.Lines(text) {

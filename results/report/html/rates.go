@@ -156,8 +156,8 @@ func ratePictures(p *content.Rates) section {
 func (pg *page) rateTables(p *content.Rates) {
 	found, remarks := p.FoundGrid(), []string(nil)
 	for _, v := range p.Plan.Variants {
-		if says := p.Remark(v); says != "" {
-			remarks = append(remarks, v.Variant+": "+says)
+		if remark := p.Remark(v); remark != "" {
+			remarks = append(remarks, v.Variant+": "+remark)
 		}
 	}
 	if len(p.Plan.NotTried) > 0 {

@@ -87,14 +87,14 @@ func (pg *page) judged(p *content.Run) {
 	}
 }
 
-func (j *judgedItem) points(p *content.Run, points []claims.Evidence, says func(claims.Evidence) string, left *int) {
+func (j *judgedItem) points(p *content.Run, points []claims.Evidence, statement func(claims.Evidence) string, left *int) {
 	for _, e := range points {
 		if *left == 0 {
 			j.More++
 			continue
 		}
 		*left--
-		j.Points = append(j.Points, judgedPoint{e.Variant, p.LevelOf(e), says(e), text.Count(e.N), e.Decision, content.EvidenceRemarks(e)})
+		j.Points = append(j.Points, judgedPoint{e.Variant, p.LevelOf(e), statement(e), text.Count(e.N), e.Decision, content.EvidenceRemarks(e)})
 	}
 }
 

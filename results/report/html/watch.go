@@ -22,7 +22,7 @@ func Watch(w io.Writer, watch *watched.Watch, o *watched.Outcome, record []byte)
 		Sections: []section{watchPictures(watch, o)}, Reproduce: []string{"floodgate " + strings.Join(watch.Header.Command, " ")},
 	}
 	pg.grid("Descriptors by kind", p.Grid(), nil)
-	for _, f := range p.Seen() {
+	for _, f := range p.Figures() {
 		pg.Facts = append(pg.Facts, fact{f[0], f[1]})
 	}
 	pg.Facts = append(pg.Facts,
@@ -60,7 +60,7 @@ func (pg *page) watchData(o *watched.Outcome, record []byte) error {
 	if err := content.WriteJSON(&words, o, "verdict"); err != nil {
 		return err
 	}
-	for _, f := range []download{{Name: o.ID + ".verdict.json.gz", Detail: "the verdict"}, {Name: o.ID + ".watch.jsonl.gz", Detail: "the record of every look"}} {
+	for _, f := range []download{{Name: o.ID + ".verdict.json.gz", Detail: "the verdict"}, {Name: o.ID + ".watch.jsonl.gz", Detail: "the record of every sample"}} {
 		data := record
 		if strings.HasSuffix(f.Name, ".verdict.json.gz") {
 			data = []byte(words.String())
@@ -83,7 +83,7 @@ func (pg *page) watchData(o *watched.Outcome, record []byte) error {
 func watchPictures(watch *watched.Watch, o *watched.Outcome) section {
 	s := section{ID: "time-series", Title: "Descriptors over time"}
 	if len(watch.Samples) < 2 {
-		s.None = "There are too few looks for a picture."
+		s.None = "There are too few samples for a picture."
 		return s
 	}
 	x, y := overTime("open descriptors")

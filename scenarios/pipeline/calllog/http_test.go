@@ -431,11 +431,11 @@ func TestNoProxyOfTheEnvironmentIsUsed(t *testing.T) {
 		t.Error("no error")
 	}
 	if got := <-dialed; got != "upstream.test:80" {
-		t.Errorf("dialled %s", got)
+		t.Errorf("dialed %s", got)
 	}
 }
 
-func TestLimitHoldsBackAndItsErrorIsTheFetchs(t *testing.T) {
+func TestLimitDelaysFetchesAndItsErrorIsReturned(t *testing.T) {
 	var limited, served atomic.Int32
 	refuse := errors.New("not now")
 	f := fetcher(t, calllog.HTTPOptions{

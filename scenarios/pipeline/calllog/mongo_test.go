@@ -354,7 +354,7 @@ func TestClosedWriter(t *testing.T) {
 
 func TestBadMongoOptions(t *testing.T) {
 	ok := calllog.MongoOptions{URI: "mongodb://127.0.0.1:1/", Database: "d", Collection: "c"}
-	for name, spoil := range map[string]func(*calllog.MongoOptions){
+	for name, change := range map[string]func(*calllog.MongoOptions){
 		"uri":        func(o *calllog.MongoOptions) { o.URI = "http://127.0.0.1" },
 		"database":   func(o *calllog.MongoOptions) { o.Database = "" },
 		"collection": func(o *calllog.MongoOptions) { o.Collection = "" },
@@ -362,7 +362,7 @@ func TestBadMongoOptions(t *testing.T) {
 		"timeout":    func(o *calllog.MongoOptions) { o.Timeout = -1 },
 	} {
 		o := ok
-		spoil(&o)
+		change(&o)
 		if _, err := calllog.NewMongoWriter(o); err == nil {
 			t.Errorf("%s: taken", name)
 		}

@@ -77,7 +77,7 @@ func TestConnecting(t *testing.T) {
 	wg.Wait()
 	want = dialcount.Counts{Open: 3, PeakConnecting: 5, PeakOpen: 3, Peak: 5, Dials: 5, Failed: 2}
 	if got := c.Counts(); got != want {
-		t.Errorf("dialled: %+v, want %+v", got, want)
+		t.Errorf("dialed: %+v, want %+v", got, want)
 	}
 	close(conns)
 	for conn := range conns {

@@ -36,7 +36,7 @@ func golden(t *testing.T, name string, got template.HTML) {
 
 func percent(v float64) string { return fmt.Sprintf("%.0f %%", 100*v) }
 
-// reductions are what the case is about: two strategies over the number of items.
+// reductions returns a chart of two strategies over the number of items.
 func reductions() chart.Chart {
 	line := func(values ...float64) (points []chart.Point) {
 		for i, n := range []float64{5, 10, 50, 200, 2000} {
@@ -55,7 +55,7 @@ func reductions() chart.Chart {
 	}
 }
 
-// course is a trial that runs out of descriptors.
+// course returns a chart of a trial that runs out of descriptors.
 func course() chart.Chart {
 	total, limit := chart.Series{Name: "all descriptors", Color: 0, Step: true, Bare: true}, 256.0
 	pool := chart.Series{Name: "slots in use", Color: 1, Step: true, Bare: true, Dashed: true}
@@ -108,7 +108,7 @@ func TestGolden(t *testing.T) {
 	}
 }
 
-// A chart is small, however long the course that it shows.
+// A chart is small, however many points it has.
 func TestSize(t *testing.T) {
 	c := course()
 	for i := range 200_000 {
@@ -123,7 +123,7 @@ func TestSize(t *testing.T) {
 	}
 }
 
-// What a user named reaches the page as text.
+// Names from users are rendered as text.
 func TestHostileNames(t *testing.T) {
 	const evil = "</title><script>alert(1)</script>\u202eabc\x00\"'"
 	c := reductions()

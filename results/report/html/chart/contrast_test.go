@@ -9,20 +9,20 @@ import (
 
 var property = regexp.MustCompile(`(--[a-z0-9-]+): (#[0-9a-f]{6})`)
 
-// properties are the colors of the n-th theme of the style.
+// properties returns the colors of the n-th theme of the style.
 func properties(css string, n int) map[string]string {
 	blocks := strings.Split(css, ":root {")
 	found := map[string]string{}
 	for _, m := range property.FindAllStringSubmatch(blocks[n+1], -1) {
 		if strings.HasPrefix(m[1], "--chart-grid") || strings.HasPrefix(m[1], "--chart-minor") || m[1] == "--chart-range" {
-			continue // of no meaning of their own
+			continue // without a meaning of its own
 		}
 		found[m[1]] = m[2]
 	}
 	return found
 }
 
-// contrast is the ratio of relative luminances of WCAG 2.
+// contrast returns the ratio of relative luminances according to WCAG 2.
 func contrast(a, b string) float64 {
 	x, y := luminance(a), luminance(b)
 	return (max(x, y) + 0.05) / (min(x, y) + 0.05)

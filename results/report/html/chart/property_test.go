@@ -18,7 +18,7 @@ import (
 	"floodgate/results/report/html/chart"
 )
 
-// box of a text, in pixels.
+// box is the box of a text, in pixels.
 type box struct {
 	text                     string
 	left, right, top, bottom float64
@@ -28,14 +28,14 @@ func (b box) overlaps(o box) bool {
 	return b.left < o.right-1 && o.left < b.right-1 && b.top < o.bottom-1 && o.top < b.bottom-1
 }
 
-// fataler is what both kinds of tests have.
+// fataler is implemented by testing.T and rapid.T.
 type fataler interface {
 	Fatalf(format string, args ...any)
 	Helper()
 }
 
-// parse reads the drawing and gives the boxes of its texts, by a width that a
-// letter has on average.
+// parse parses a drawing and returns the boxes of its texts, whose widths are estimated
+// from the average width of a letter.
 func parse(t fataler, svg template.HTML) (boxes []box, width, height float64) {
 	t.Helper()
 	d := xml.NewDecoder(strings.NewReader(string(svg)))
@@ -96,7 +96,7 @@ func parse(t fataler, svg template.HTML) (boxes []box, width, height float64) {
 	}
 }
 
-// step of a path: M or L and a place, or H or V and a coordinate.
+// step matches a step of a path: M or L and a point, or H or V and a coordinate.
 var step = regexp.MustCompile(`[ML](-?[0-9.]+) (-?[0-9.]+)|([HV])(-?[0-9.]+)`)
 
 func outside(v, size float64) bool { return v < -2 || v > size+2 }
@@ -109,7 +109,7 @@ func number(t fataler, text string) float64 {
 	return v
 }
 
-// check says what is wrong with the texts of a drawing; empty: nothing.
+// check describes a fault of the texts of a drawing; empty means none.
 func check(boxes []box, width, height float64) string {
 	for i, b := range boxes {
 		if b.left < -2 || b.right > width+2 || b.top < -2 || b.bottom > height+2 {
@@ -131,7 +131,7 @@ func TestCheckFinds(t *testing.T) {
 	}
 }
 
-// values of any size, and what is none.
+// anyValue generates numbers of any magnitude, including NaN and infinity.
 func anyValue() *rapid.Generator[float64] {
 	return rapid.OneOf(
 		rapid.Float64Range(0, 1), rapid.Float64Range(0, 1e6), rapid.Float64Range(-50, 50), rapid.Float64(),

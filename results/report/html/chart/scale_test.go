@@ -80,8 +80,8 @@ func TestScaleProperties(t *testing.T) {
 	})
 }
 
-// Colors of one theme against its background: 3 to 1, as WCAG 2 asks of graphics
-// (1.4.11), and 4.5 to 1 of text.
+// The contrast of the colors of each theme with its background is at least 3 to 1, as
+// WCAG 2 requires for graphics (1.4.11), and 4.5 to 1 for text.
 func TestContrast(t *testing.T) {
 	for name, theme := range map[string]map[string]string{"light": properties(css, 0), "dark": properties(css, 1)} {
 		for property, value := range theme {
@@ -97,13 +97,13 @@ func TestContrast(t *testing.T) {
 			t.Errorf("%s: %v", name, theme)
 		}
 	}
-	// Examples of the definition: black on white is 21 to 1.
+	// By definition, black on white has 21 to 1.
 	if got := contrast("#000000", "#ffffff"); math.Abs(got-21) > 1e-9 {
 		t.Errorf("black on white: %g", got)
 	}
 }
 
-// The ratio of the ends of an axis may be too large to be a number.
+// The ratio of the ends of an axis may overflow.
 func TestLogScaleOfEverything(t *testing.T) {
 	s := newScale(Axis{Log: true}, []float64{6e-132, 1, 1e148})
 	s.from, s.to = 0, 1000

@@ -36,7 +36,7 @@ var Comparisons = sync.OnceValue(func() map[string]*compare.Comparison {
 	}
 })
 
-// Compare compares two runs of any environments.
+// Compare compares two runs, even of different environments.
 func Compare(a, b *results.Run) *compare.Comparison {
 	c, err := compare.Compare(a, b, compare.Options{AllowMixed: true})
 	if err != nil {
@@ -178,7 +178,7 @@ func PairsOutcome(t *testing.T, name string) *pairs.Outcome {
 	case "unmeasured":
 		v.Kind, v.A.Name, v.B.Name, v.Unmeasured = pairs.Commands, "true", "false", "B failed in pair 3: exit status 1"
 		err = pairs.JudgeCommands(v, pairs.CommandPairs{Metric: pairs.Wall, Complete: true})
-	case "pairless": // no trial of B was believed
+	case "pairless": // no trial of B was valid
 		v.Kind, v.Scenario, v.A.Name, v.B.Name = pairs.Revisions, "report", "main", "working tree"
 		ran := pairs.RevisionTrials{Blocks: 2, Descriptors: 10, Complete: true}
 		for i := range 2 {

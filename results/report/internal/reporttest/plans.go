@@ -107,8 +107,8 @@ func EveryEnd() *capacity.Rates {
 		return point(rate, seconds, verdict.Inconclusive, "the mock upstream was too slow: half the time a goroutine waited 3ms or more for a CPU (bound: 2ms)")
 	}
 	held := verdict.Passed
-	blame := func(r capacity.Resource, says string) *capacity.Bottleneck {
-		return &capacity.Bottleneck{Resource: r, Detail: says}
+	bottleneck := func(r capacity.Resource, detail string) *capacity.Bottleneck {
+		return &capacity.Bottleneck{Resource: r, Detail: detail}
 	}
 	plan := &capacity.Rates{
 		ID: "20261122-214015.123-7f3a9c", Started: time.Date(2026, 11, 22, 21, 40, 15, 0, time.UTC), Scenario: "service", Title: "A report service under load",
@@ -120,13 +120,13 @@ func EveryEnd() *capacity.Rates {
 	plan.Conclude([]capacity.Variant{
 		{Variant: "shared-10", Rate: capacity.Rate{End: capacity.Confirmed, Confirmed: 10.5, Failed: 11.3, Met: 10.5, Points: []capacity.Point{
 			point(8, 5, held), slow(16, 5), slow(11.3, 5), mock(10.9, 5), point(10.5, 5, held), point(10.5, 20, held)}},
-			Bottleneck: blame(capacity.Limit, "10 of 10 slots in use and items waiting 93 % of the time, up to 84")},
+			Bottleneck: bottleneck(capacity.Limit, "10 of 10 slots in use and items waiting 93 % of the time, up to 84")},
 		{Variant: "adaptive", Rate: capacity.Rate{End: capacity.AtLeast, Confirmed: 64, Met: 64, Points: []capacity.Point{point(32, 5, held), point(64, 5, held), point(64, 20, held)}}},
 		{Variant: "per-report-clients", Rate: capacity.Rate{End: capacity.Below, Failed: 1, Points: []capacity.Point{slow(2, 5), slow(1, 5)}},
-			Bottleneck: blame(capacity.Descriptors, "EMFILE after 2.3 s: 256 of 256 open")},
+			Bottleneck: bottleneck(capacity.Descriptors, "EMFILE after 2.3 s: 256 of 256 open")},
 		{Variant: "none", Rate: capacity.Rate{End: capacity.Undecided, Met: 29.3, Points: []capacity.Point{point(29.3, 5, held), mock(32, 5)}}},
 		{Variant: "shaky", Rate: capacity.Rate{End: capacity.Unconfirmed, Failed: 7.2, Points: []capacity.Point{point(8, 5, held), slow(8, 20), slow(7.2, 20)}},
-			Bottleneck: blame(capacity.Database, "a write took 80 ms in the mean, 20 ms at the lowest rate that held")},
+			Bottleneck: bottleneck(capacity.Database, "a write took 80 ms in the mean, 20 ms at the lowest rate that held")},
 		{Variant: "broken", Unmeasured: "4/s could not be measured: the database died", Rate: capacity.Rate{End: capacity.Unfinished}},
 		{Variant: "cut-short", Rate: capacity.Rate{End: capacity.Unfinished, Met: 4, Points: []capacity.Point{point(4, 5, held)}}},
 	}, &scenarios.Scenario{

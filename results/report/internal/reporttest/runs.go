@@ -35,8 +35,8 @@ func serviceThresholds() []scenarios.Threshold {
 	}
 }
 
-// StoredRuns returns the runs for tests of the command, whose package cannot make
-// any.
+// StoredRuns returns the runs for tests of the command line, whose package cannot
+// generate them.
 func StoredRuns() []*results.Run {
 	made := func(id string, factor float64, claim float64, change func(*results.Run)) *results.Run {
 		claims := runtest.Claims()[:1]

@@ -171,8 +171,8 @@ func (s *Server) introduce(answer wire.Message) (wire.Message, error) {
 	if at == 0 {
 		return nil, errors.New("answer without a document")
 	}
-	var said bson.D
-	if err := bson.Unmarshal(answer[at:], &said); err != nil {
+	var fields bson.D
+	if err := bson.Unmarshal(answer[at:], &fields); err != nil {
 		return nil, err
 	}
 	s.mu.Lock()
@@ -182,9 +182,9 @@ func (s *Server) introduce(answer wire.Message) (wire.Message, error) {
 		announce = append(bson.D{{Key: "saslSupportedMechs", Value: bson.A{"SCRAM-SHA-256"}}}, announce...)
 	}
 	for _, field := range announce {
-		said = set(said, field)
+		fields = set(fields, field)
 	}
-	return replace(answer, at, said)
+	return replace(answer, at, fields)
 }
 
 // set replaces the element with the key of field, or adds it.

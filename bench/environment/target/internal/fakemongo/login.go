@@ -59,18 +59,18 @@ func (l *login) answer(command string, request wire.Message) wire.Message {
 }
 
 func (l *login) step(command string, request wire.Message) bson.D {
-	var said struct {
+	var payload struct {
 		Mechanism string `bson:"mechanism"`
 		Payload   []byte `bson:"payload"`
 	}
-	err := bson.Unmarshal(request[document(request):], &said)
+	err := bson.Unmarshal(request[document(request):], &payload)
 	if command == "saslStart" {
 		l.conversation = l.server.NewConversation()
 	}
-	if err != nil || l.conversation == nil || command == "saslStart" && said.Mechanism != "SCRAM-SHA-256" {
+	if err != nil || l.conversation == nil || command == "saslStart" && payload.Mechanism != "SCRAM-SHA-256" {
 		return failure(codeAuthenticationFailed, "AuthenticationFailed", "Authentication failed.")
 	}
-	next, err := l.conversation.Step(string(said.Payload))
+	next, err := l.conversation.Step(string(payload.Payload))
 	if err != nil {
 		return failure(codeAuthenticationFailed, "AuthenticationFailed", "Authentication failed.")
 	}

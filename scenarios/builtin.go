@@ -9,11 +9,11 @@ import (
 )
 
 //go:embed *.yaml
-var catalogue embed.FS
+var builtinFiles embed.FS
 
 // BuiltinNames lists the built-in scenarios in alphabetical order.
 func BuiltinNames() []string {
-	entries, err := catalogue.ReadDir(".")
+	entries, err := builtinFiles.ReadDir(".")
 	if err != nil {
 		return nil
 	}
@@ -49,7 +49,7 @@ func Builtin(name string) (*Scenario, error) {
 
 // BuiltinSource returns the file of a built-in scenario, comments included.
 func BuiltinSource(name string) ([]byte, error) {
-	src, err := catalogue.ReadFile(name + ".yaml")
+	src, err := builtinFiles.ReadFile(name + ".yaml")
 	if err != nil {
 		return nil, strictyaml.Unknown("built-in scenario", name, BuiltinNames())
 	}

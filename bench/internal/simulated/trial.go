@@ -23,8 +23,8 @@ const (
 	baseline, perSlot, monitors = 8, 2, 2
 )
 
-// course simulates a trial on virtual time.
-type course struct {
+// serviceTrial is a trial that is simulated on virtual time.
+type serviceTrial struct {
 	service        *Service
 	planned        experiment.ScheduledTrial
 	slots, waiting int
@@ -43,8 +43,8 @@ type report struct {
 	items    int
 }
 
-func newCourse(s *Service, t experiment.ScheduledTrial) *course {
-	c := &course{service: s, planned: t, recorder: load.NewRecorder()}
+func newServiceTrial(s *Service, t experiment.ScheduledTrial) *serviceTrial {
+	c := &serviceTrial{service: s, planned: t, recorder: load.NewRecorder()}
 	c.slots, c.waiting = slotsOf(t.Variant)
 	return c
 }
@@ -52,7 +52,7 @@ func newCourse(s *Service, t experiment.ScheduledTrial) *course {
 // arrive simulates the arrival of a report. All items take equally long and start in their
 // order, so they also end in it: with n slots, an item gets its slot when the item n
 // positions earlier ends. The same holds for workers.
-func (c *course) arrive(due time.Duration) {
+func (c *serviceTrial) arrive(due time.Duration) {
 	c.recorder.Due(load.Due{Intended: due})
 	service := c.planned.Level.Scenario.Service
 	ended := load.Ended{Intended: due, Begun: due, Code: http.StatusOK}
@@ -85,7 +85,7 @@ func (c *course) arrive(due time.Duration) {
 }
 
 // outstanding returns the number of items of admitted reports that are not answered.
-func (c *course) outstanding(at time.Duration) (items int) {
+func (c *serviceTrial) outstanding(at time.Duration) (items int) {
 	for _, r := range c.reports {
 		if r.due <= at && at < r.end {
 			items += r.items
@@ -95,7 +95,7 @@ func (c *course) outstanding(at time.Duration) (items int) {
 }
 
 // record returns the record of the trial, like that of a real service.
-func (c *course) record() (results.Trial, error) {
+func (c *serviceTrial) record() (results.Trial, error) {
 	t := c.planned
 	done, left := len(c.items), 0
 	record := results.Trial{
@@ -119,7 +119,7 @@ func (c *course) record() (results.Trial, error) {
 }
 
 // stages returns the histograms of the items' stages.
-func (c *course) stages() (map[string]results.Histogram, error) {
+func (c *serviceTrial) stages() (map[string]results.Histogram, error) {
 	stages := map[string]results.Histogram{}
 	if len(c.items) == 0 {
 		return stages, nil
@@ -143,7 +143,7 @@ func (c *course) stages() (map[string]results.Histogram, error) {
 }
 
 // series samples the service every tick until nothing is in flight.
-func (c *course) series() results.Series {
+func (c *serviceTrial) series() results.Series {
 	last := time.Duration(c.planned.Level.Scenario.Service.Duration)
 	for _, r := range c.reports {
 		last = max(last, r.end)
@@ -151,7 +151,7 @@ func (c *course) series() results.Series {
 	var s results.Series
 	opened := 0
 	for at := tick; at <= last+tick; at += tick {
-		values := c.look(at)
+		values := c.sample(at)
 		opened = max(opened, int(values[results.ColumnSlotsInUse])) // connections stay open
 		values[results.ColumnUpstreamOpen], values[results.ColumnMongoOpen] = int64(opened), int64(opened+monitors)
 		values[results.ColumnDescriptors] = int64(baseline + perSlot*opened + monitors)
@@ -160,8 +160,8 @@ func (c *course) series() results.Series {
 	return s
 }
 
-// look returns the state of the service at one moment.
-func (c *course) look(at time.Duration) map[results.Column]int64 {
+// sample returns the state of the service at one moment.
+func (c *serviceTrial) sample(at time.Duration) map[results.Column]int64 {
 	values := map[results.Column]int64{}
 	for _, due := range c.shed {
 		if due <= at {

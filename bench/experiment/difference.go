@@ -9,7 +9,7 @@ import (
 	"floodgate/scenarios/pipeline/calllog"
 )
 
-// exemplify describes a wrong document, if it is the first one.
+// exemplify stores the difference of the first unexpected document as the example.
 func (e *expectation) exemplify(raw bson.Raw) (err error) {
 	if e.example == "" {
 		e.example, err = e.difference(raw)
@@ -17,9 +17,8 @@ func (e *expectation) exemplify(raw bson.Raw) (err error) {
 	return err
 }
 
-// difference names the first field of a wrong document that differs from the expected
-// one, with both values: item: want the string "a/b", got an array. It is empty if the
-// document is a right one.
+// difference describes the first field in which a document differs from the expected one,
+// with both values: item: want the string "a/b", got an array. It is empty if there is none.
 func (e *expectation) difference(raw bson.Raw) (string, error) {
 	id, _ := raw.Lookup("_id").StringValueOK()
 	item, isText := raw.Lookup("item").StringValueOK()
@@ -86,10 +85,10 @@ func recordsDiffer(item string, want []calllog.Record, got bson.RawArray) (strin
 	return "", nil
 }
 
-// mostQuoted bounds a quoted value, in characters.
-const mostQuoted = 60
+// maxQuoted bounds a quoted value, in characters.
+const maxQuoted = 60
 
-func describe(text string) string { return fmt.Sprintf("the string %.*q", mostQuoted, text) }
+func describe(text string) string { return fmt.Sprintf("the string %.*q", maxQuoted, text) }
 
 func describeField(raw bson.Raw, name string) string {
 	v, err := raw.LookupErr(name)
