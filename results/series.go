@@ -82,8 +82,11 @@ var (
 	// ColumnClients counts the connections that an HTTP service has accepted and that are
 	// established. Other series do not have it.
 	ColumnClients = Column{name: "descriptors_clients"}
-	ColumnThreads = level("threads")
-	ColumnRSS     = level("rss_bytes")
+	// ColumnPeakInFlight is the highest number of requests to an HTTP service that were in
+	// flight at once so far. Other series do not have it.
+	ColumnPeakInFlight = Column{name: "reports_in_flight_peak"}
+	ColumnThreads      = level("threads")
+	ColumnRSS          = level("rss_bytes")
 )
 
 const errorPrefix = "errors_"
@@ -116,6 +119,8 @@ func ParseColumn(name string) (Column, error) {
 		return all[i], nil
 	case name == ColumnClients.name:
 		return ColumnClients, nil
+	case name == ColumnPeakInFlight.name:
+		return ColumnPeakInFlight, nil
 	case strings.HasPrefix(name, errorPrefix):
 		return Column{name, true}, nil
 	}

@@ -305,7 +305,7 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 		}
 		values := map[results.Column]int64{
 			results.ColumnArrived: int64(k.Arrived), results.ColumnDone: int64(k.Done), results.ColumnFailed: int64(k.Failed),
-			results.ColumnReportsInFlight: int64(k.ReportsInFlight), results.ColumnRefused: full,
+			results.ColumnReportsInFlight: int64(k.ReportsInFlight), results.ColumnPeakInFlight: int64(c.Peak), results.ColumnRefused: full,
 		}
 		seen.columns(values)
 		if known {

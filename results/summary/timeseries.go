@@ -64,8 +64,10 @@ func NewTimeSeries(s results.Series, load time.Duration) *TimeSeries {
 			sample := leak.Sample{
 				At: at, Descriptors: float64(n - s.Value(results.ColumnClients, i)), InFlight: float64(s.Value(results.ColumnReportsInFlight, i)),
 				Completed: float64(s.Value(results.ColumnDone, i) + s.Value(results.ColumnFailed, i)),
+				Peak:      float64(s.Value(results.ColumnPeakInFlight, i)),
 			}
 			c.Samples = append(c.Samples, sample)
+			sample.Peak = 0 // of items it is unknown
 			sample.InFlight = float64(s.Value(results.ColumnItemsFetching, i) + s.Value(results.ColumnItemsWriting, i))
 			c.Items = append(c.Items, sample)
 		}
