@@ -1,9 +1,13 @@
 package leak_test
 
 import (
+	"encoding/csv"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -165,4 +169,49 @@ func TestLeakIsFoundBesidesAPool(t *testing.T) {
 			}
 		}
 	}
+}
+
+// Trials of scenarios/examples/leaky without a leak on a busy machine that regressions on
+// the work in flight alone call a leak: pools that kept what the load once needed, and
+// growing load that was measured imprecisely.
+func TestRecordedTrialsAreNotLeaks(t *testing.T) {
+	files, err := filepath.Glob("testdata/no-leak/*.csv")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("%d records, %v", len(files), err)
+	}
+	for _, file := range files {
+		f, err := leak.Regress(recorded(t, file), 0.95, 1)
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		if c := f.Cause(); c != leak.Load && c != leak.Neither {
+			t.Errorf("%s: cause %s, %+v a request, want no leak", file, c, f.PerCompleted)
+		}
+	}
+}
+
+// recorded reads samples from a file.
+func recorded(t *testing.T, file string) []leak.Sample {
+	t.Helper()
+	text, err := os.Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer text.Close()
+	rows, err := csv.NewReader(text).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var samples []leak.Sample
+	for _, row := range rows[1:] { // below the names of the columns
+		var v [5]float64
+		for i := range v {
+			if v[i], err = strconv.ParseFloat(row[i], 64); err != nil {
+				t.Fatal(err)
+			}
+		}
+		samples = append(samples, leak.Sample{At: time.Duration(v[0] * 1e6), Descriptors: v[1], InFlight: v[2], Peak: v[3], Completed: v[4]})
+	}
+	return samples
 }
