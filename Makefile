@@ -3,7 +3,7 @@ GOLANGCI_VERSION := v2.15.0
 GO ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help run quick test test-containers race soak test-budget fuzz gate-baseline gate-against gate-bench selftest bench oracle lint fmt golden build clean
+.PHONY: help run quick test test-containers race soak no-leak plan-rate test-budget fuzz gate-baseline gate-against gate-bench selftest bench oracle lint fmt golden build clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,6 +29,12 @@ race: ## all tests under the race detector
 N ?= 20
 soak: ## all tests N times (20) in random order with one core kept busy, a line a run; RACE=1: under the race detector
 	@.ci/soak $(N)
+
+no-leak: ## N trials (20) without a leak under each of eleven shapes of load, a line a trial: none may be called a leak (45 minutes)
+	@.ci/no-leak $(N)
+
+plan-rate: ## compare N plans (3) of the rate of two services with bisections by the vegeta command (30 minutes on a quiet machine)
+	@.ci/plan-rate $(if $(filter file,$(origin N)),3,$(N))
 
 test-budget: ## measure each package's tests and write .ci/test-budget.txt, which .ci/run checks
 	@times=$$(mktemp) && trap 'rm -f "$$times"' EXIT && \

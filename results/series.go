@@ -82,8 +82,15 @@ var (
 	// ColumnClients counts the connections that an HTTP service has accepted and that are
 	// established. Other series do not have it.
 	ColumnClients = Column{name: "descriptors_clients"}
-	ColumnThreads = level("threads")
-	ColumnRSS     = level("rss_bytes")
+	// ColumnOwnDescriptors counts the descriptors of an HTTP service without the connections
+	// that it has accepted, both seen at one look; 0 means no look at them. Other series do
+	// not have it.
+	ColumnOwnDescriptors = Column{name: "descriptors_own"}
+	// ColumnPeakInFlight is the highest number of requests to an HTTP service that were in
+	// flight at once so far. Other series do not have it.
+	ColumnPeakInFlight = Column{name: "reports_in_flight_peak"}
+	ColumnThreads      = level("threads")
+	ColumnRSS          = level("rss_bytes")
 )
 
 const errorPrefix = "errors_"
@@ -110,12 +117,11 @@ func Columns() []Column { return slices.Clone(all) }
 
 // ParseColumn returns the column with the given name, or an error if there is none.
 func ParseColumn(name string) (Column, error) {
-	i := slices.IndexFunc(all, func(c Column) bool { return c.name == name })
+	known := slices.Concat(all, []Column{ColumnClients, ColumnOwnDescriptors, ColumnPeakInFlight})
+	i := slices.IndexFunc(known, func(c Column) bool { return c.name == name })
 	switch {
 	case i >= 0:
-		return all[i], nil
-	case name == ColumnClients.name:
-		return ColumnClients, nil
+		return known[i], nil
 	case strings.HasPrefix(name, errorPrefix):
 		return Column{name, true}, nil
 	}

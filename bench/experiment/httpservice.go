@@ -391,7 +391,7 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 	look := func() {
 		seen := t.observe()
 		seen.NoFile = t.http.nofile
-		clients, known := view.look()
+		counted := view.look()
 		t.mu.Lock()
 		c := t.recorder.Counts()
 		k := sut.Tick{At: time.Since(began)}
@@ -402,11 +402,11 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 		}
 		values := map[results.Column]int64{
 			results.ColumnArrived: int64(k.Arrived), results.ColumnDone: int64(k.Done), results.ColumnFailed: int64(k.Failed),
-			results.ColumnReportsInFlight: int64(k.ReportsInFlight), results.ColumnRefused: full,
+			results.ColumnReportsInFlight: int64(k.ReportsInFlight), results.ColumnPeakInFlight: int64(c.Peak), results.ColumnRefused: full,
 		}
 		seen.columns(values)
-		if known {
-			values[results.ColumnClients] = clients
+		if counted != nil {
+			values[results.ColumnClients], values[results.ColumnOwnDescriptors] = counted.clients, counted.own
 		}
 		t.note(k, values)
 		t.publish(k, seen)
@@ -440,7 +440,13 @@ type endpoints struct {
 	inspector *probe.Inspector // nil means that they cannot be seen
 	groups    map[string]*results.Endpoint
 	next      time.Time // of the next look
-	clients   int64     // accepted and established
+	last      counted
+}
+
+// counted is what a look at the endpoints counts.
+type counted struct {
+	clients int64 // accepted and established connections, at the last look
+	own     int64 // descriptors but accepted connections; zero means no look this time
 }
 
 // shareOfLooks is how many times longer than a look takes there is none after it.
@@ -452,28 +458,33 @@ func newEndpoints(pid int) *endpoints {
 	return e
 }
 
-// look counts the groups of connections, unless that was costly a moment ago, and returns
-// the number of clients' connections at the last look.
-func (e *endpoints) look() (clients int64, known bool) {
-	if e.inspector == nil || time.Now().Before(e.next) {
-		return e.clients, e.inspector != nil
+// look counts the groups of connections, unless that was costly a moment ago; nil means
+// that they cannot be seen.
+func (e *endpoints) look() *counted {
+	if e.inspector == nil {
+		return nil
+	}
+	e.last.own = 0
+	if time.Now().Before(e.next) {
+		return &e.last
 	}
 	d, err := e.inspector.Descriptors()
 	if err != nil {
-		return e.clients, true
+		return &e.last
 	}
 	e.next = time.Now().Add(shareOfLooks * d.Cost)
 	first := len(e.groups) == 0
 	for _, g := range e.groups {
 		g.Last, g.Idle = 0, 0
 	}
-	e.clients = 0
+	e.last = counted{own: int64(d.Total)}
 	for _, c := range d.Connections {
 		direction := "to"
 		if c.Accepted {
 			direction = "from clients at"
+			e.last.own -= int64(c.Count)
 			if c.State == probe.Established {
-				e.clients += int64(c.Count)
+				e.last.clients += int64(c.Count)
 			}
 		}
 		name := fmt.Sprintf("%v %s %v", c.State, direction, c.Endpoint)
@@ -487,7 +498,7 @@ func (e *endpoints) look() (clients int64, known bool) {
 		}
 		g.Last, g.Idle, g.Peak = c.Count, c.Idle, max(g.Peak, c.Count)
 	}
-	return e.clients, true
+	return &e.last
 }
 
 // close ends the looks, and returns the groups, those that grew most first.

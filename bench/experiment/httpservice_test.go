@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -151,6 +152,12 @@ func TestHTTPService(t *testing.T) {
 			}
 			if _, measured := s.Series.Last(results.ColumnGoroutines); measured {
 				t.Error("goroutines cannot be seen from outside, but have a column")
+			}
+			if peak, seen := s.Series.Last(results.ColumnPeakInFlight); !seen || peak < 1 || peak > 30 {
+				t.Errorf("peak of %d requests in flight, want 1 to 30", peak)
+			}
+			if own := s.Series.Columns[results.ColumnOwnDescriptors]; runtime.GOOS == "linux" && !slices.ContainsFunc(own, func(n int64) bool { return n > 0 }) {
+				t.Errorf("descriptors without those of clients: %v, want some", own)
 			}
 		})
 	}

@@ -183,3 +183,17 @@ func TestTimeout(t *testing.T) {
 		t.Errorf("%v, %v, want two timeouts", ended, err)
 	}
 }
+
+func TestPeakInFlight(t *testing.T) {
+	r := load.NewRecorder()
+	for _, due := range []bool{true, true, false, true, false, false} {
+		if due {
+			r.Due(load.Due{})
+		} else {
+			r.Ended(load.Ended{})
+		}
+	}
+	if c := r.Counts(); c.Peak != 2 || c.Due != 3 || c.Ended != 3 {
+		t.Errorf("%+v, want 3 requests, 2 of them at once", c)
+	}
+}

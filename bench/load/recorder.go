@@ -16,8 +16,8 @@ import (
 // for concurrent use. [Attack] calls Due and Ended in two goroutines, so the caller
 // must lock.
 type Recorder struct {
-	due, ended, ok, late int64
-	errors               map[string]int64
+	due, ended, ok, late, peak int64
+	errors                     map[string]int64
 	// accepted holds the response times of successes, the others all ended requests.
 	accepted, response, service, lag *hdrhistogram.Histogram
 }
@@ -31,7 +31,10 @@ func NewRecorder() *Recorder {
 }
 
 // Due counts a request that was due.
-func (r *Recorder) Due(Due) { r.due++ }
+func (r *Recorder) Due(Due) {
+	r.due++
+	r.peak = max(r.peak, r.due-r.ended)
+}
 
 // Ended records a request that has ended.
 func (r *Recorder) Ended(e Ended) {
@@ -85,13 +88,15 @@ type Counts struct {
 	// Due counts the requests that were due, Ended those of them that have ended, and
 	// OK the successes among these.
 	Due, Ended, OK int
+	// Peak is the highest number of requests that were in flight at once.
+	Peak int
 	// Errors counts the failed requests by type; nil means none.
 	Errors map[string]int64
 }
 
 // Counts returns the current counts.
 func (r *Recorder) Counts() Counts {
-	c := Counts{Due: int(r.due), Ended: int(r.ended), OK: int(r.ok)}
+	c := Counts{Due: int(r.due), Ended: int(r.ended), OK: int(r.ok), Peak: int(r.peak)}
 	if len(r.errors) > 0 {
 		c.Errors = maps.Clone(r.errors)
 	}

@@ -34,7 +34,8 @@ type RateBounds struct {
 	// them are inconclusive. Default 1.25.
 	Gap float64
 	// Confirmations is the greatest number of rates that are tried for the longer window,
-	// each a tenth below the previous one. Default 8.
+	// the second a twentieth below the first, and each other one a tenth below the
+	// previous one. Default 8.
 	Confirmations int
 }
 
@@ -42,6 +43,10 @@ type RateBounds struct {
 const (
 	minRatio = 1.02 // rates are rounded to three digits
 	stepDown = 0.9  // the ratio of the next rate to one that was not confirmed
+	// firstStepDown is that to the first one, which passed for the shorter window: a
+	// queue that this hides exceeds the capacity by a few percent, and the result must
+	// be within 10 % of it.
+	firstStepDown = 0.95
 )
 
 func (o *RateBounds) fillIn() error {
@@ -182,8 +187,12 @@ func (s *RateSearch) confirmed(p capacity.Point) {
 	case s.tries == s.o.Confirmations:
 		s.end = capacity.Unconfirmed
 	default:
+		ratio := stepDown
+		if s.tries == 1 {
+			ratio = firstStepDown
+		}
 		s.passed = 0
-		s.confirm(max(rounded(p.Rate*stepDown), s.o.Min))
+		s.confirm(max(rounded(p.Rate*ratio), s.o.Min))
 	}
 }
 

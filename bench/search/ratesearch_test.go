@@ -142,6 +142,26 @@ func TestRateSearchStepsDownWhenTheLongerWindowFails(t *testing.T) {
 	})
 }
 
+// The result is within 10 % of the highest rate that meets a p99 for the longer window, for
+// a service with slots: above its capacity, the queue grows by the excess.
+func TestRateSearchOfAServiceWithSlots(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		slots := rapid.Float64Range(20, 400).Draw(t, "capacity")
+		wait := rapid.Float64Range(0.02, 0.3).Draw(t, "wait that meets the p99, in seconds")
+		highest := func(window time.Duration) float64 { return slots * (1 + wait/(0.99*window.Seconds())) }
+		o := search.RateBounds{Min: 1, Start: rapid.Float64Range(1, 200).Draw(t, "start"), Max: 1000, Window: 5 * time.Second, Confirm: 15 * time.Second}
+		r := searched(t, o, func(p search.Probe) verdict.Decision {
+			if p.Rate <= highest(p.Window) {
+				return verdict.Passed
+			}
+			return verdict.Failed
+		})
+		if want := highest(o.Confirm); r.End != capacity.Confirmed || r.Confirmed > want || r.Confirmed < 0.9*want {
+			t.Fatalf("the service sustains %v: %+v", want, r)
+		}
+	})
+}
+
 // With any system, the search ends, and its result agrees with its points.
 func TestRateSearchOfANoisySystem(t *testing.T) {
 	ends := map[capacity.End]int{}

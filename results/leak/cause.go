@@ -25,23 +25,27 @@ const (
 // descriptors per piece of work. A real leak loses whole descriptors.
 const MinCoefficient = 0.1
 
-// minLost is the least number of descriptors that a leak with a coefficient below
-// [MinCoefficient] must have lost within the samples. Fewer are a pool that took some
-// more.
+// minLost is the least number of descriptors that a leak must have lost within the
+// samples. Fewer are a pool that took some more.
 const minLost = 3
 
-// Cause returns the cause of the growth. A coefficient counts if its interval lies above
-// zero and it is at least [MinCoefficient]. A smaller one counts as a leak if at least
-// three descriptors were lost, and some in each half of the samples.
+// parts is the number of parts of the work in each of which a leak must go on.
+const parts = 3
+
+// Cause returns the cause of the growth. A coefficient of the work in flight counts if its
+// interval lies above zero and it is at least [MinCoefficient]. One of the completed work
+// counts as a leak if its interval lies above zero, at least three descriptors were lost,
+// some in each third of the work, and neither the peak nor the average of the work in
+// flight explains them. If one of at least MinCoefficient is not steady, or if what
+// explains it cannot be told, the cause is undecided.
 func (f *Fit) Cause() Cause {
-	leaks := f.PerCompleted != nil && f.PerCompleted.Low > 0 && (f.PerCompleted.Estimate >= MinCoefficient || f.lostSteadily())
 	loads := f.PerInFlight != nil && f.PerInFlight.Low > 0 && f.PerInFlight.Estimate >= MinCoefficient
-	switch {
+	switch leaks := f.unexplained() && f.steady(); {
 	case leaks && loads:
 		return Both
 	case leaks:
 		return Leak
-	case f.PerCompleted == nil:
+	case f.PerCompleted == nil, f.grows() && (f.onPlateaus == nil || f.averaged == nil), f.unsteady():
 		return Undecided
 	case loads:
 		return Load
@@ -49,20 +53,41 @@ func (f *Fit) Cause() Cause {
 	return Neither
 }
 
-// lostSteadily reports whether completed work lost at least minLost descriptors, at a
-// similar pace in both halves of the samples.
-func (f *Fit) lostSteadily() bool {
-	rate := f.PerCompleted.Estimate
-	if rate*(f.used[len(f.used)-1].Completed-f.used[0].Completed) < minLost {
+// grows reports whether descriptors grow with completed work, for whatever reason.
+func (f *Fit) grows() bool { return f.loses(f.PerCompleted) }
+
+// loses reports whether completed work that loses so many descriptors has lost enough for
+// a leak.
+func (f *Fit) loses(perCompleted *stats.Interval) bool {
+	if perCompleted == nil || perCompleted.Low <= 0 {
 		return false
 	}
-	perInFlight := 0.0
-	if f.PerInFlight != nil {
-		perInFlight = f.PerInFlight.Estimate
-	}
-	half := len(f.used) / 2
-	for _, part := range [][]Sample{f.used[:half], f.used[half:]} {
-		if slope(part, perInFlight) < steady*rate {
+	return perCompleted.Estimate*(f.used[len(f.used)-1].Completed-f.used[0].Completed) >= minLost
+}
+
+// unexplained reports whether descriptors grow with completed work, and neither the peak
+// nor the average of the work in flight explains it.
+func (f *Fit) unexplained() bool {
+	return f.grows() && f.onPlateaus != nil && f.onPlateaus.Low > 0 && f.loses(f.averaged)
+}
+
+// unsteady reports whether descriptors grew much, not explained by the load, but not
+// throughout.
+func (f *Fit) unsteady() bool {
+	return f.unexplained() && f.PerCompleted.Estimate >= MinCoefficient && !f.steady()
+}
+
+// steady reports whether completed work lost descriptors at a similar pace in each part of
+// it, while the peak of the work in flight stood still.
+func (f *Fit) steady() bool {
+	first, last := f.used[0].Completed, f.used[len(f.used)-1].Completed
+	at := 0
+	for i := range parts {
+		begin := at
+		for at < len(f.used) && (i == parts-1 || f.used[at].Completed <= first+(last-first)*float64(i+1)/parts) {
+			at++
+		}
+		if slope(onPlateaus(f.used[begin:at]), f.held()) < steady*f.PerCompleted.Estimate {
 			return false
 		}
 	}
@@ -70,17 +95,12 @@ func (f *Fit) lostSteadily() bool {
 }
 
 // slope returns the descriptors per completed piece of work, by least squares, after
-// those that work in flight holds; zero if no work completed.
-func slope(s []Sample, perInFlight float64) float64 {
-	var mx, my float64
-	for _, v := range s {
-		mx, my = mx+v.Completed, my+v.Descriptors-perInFlight*v.InFlight
-	}
-	mx, my = mx/float64(len(s)), my/float64(len(s))
+// those that work in flight holds, in samples whose means are zero; zero if no work
+// completed.
+func slope(s []Sample, held float64) float64 {
 	var xx, xy float64
 	for _, v := range s {
-		x := v.Completed - mx
-		xx, xy = xx+x*x, xy+x*(v.Descriptors-perInFlight*v.InFlight-my)
+		xx, xy = xx+v.Completed*v.Completed, xy+v.Completed*(v.Descriptors-held*v.InFlight)
 	}
 	if xx == 0 {
 		return 0
@@ -95,14 +115,11 @@ func (f *Fit) Completed(limit int) (float64, bool) {
 	if c := f.Cause(); c != Leak && c != Both {
 		return 0, false
 	}
-	inUse := f.Base
-	if f.PerInFlight != nil {
-		inFlight := make([]float64, len(f.used))
-		for i, s := range f.used {
-			inFlight[i] = s.InFlight
-		}
-		inUse += f.PerInFlight.Estimate * stats.Median(inFlight)
+	inFlight := make([]float64, len(f.used))
+	for i, s := range f.used {
+		inFlight[i] = s.InFlight
 	}
+	inUse := f.Base + f.held()*stats.Median(inFlight)
 	return (float64(limit) - inUse) / f.PerCompleted.Estimate, true
 }
 
@@ -177,6 +194,9 @@ func (f *Fit) Describe(c Cause, work string, limit int) string {
 		return fmt.Sprintf("%.1f descriptors per %s in flight: EMFILE at %.0f %ss in flight", f.PerInFlight.Estimate, work, math.Floor(max(n, 0)), work)
 	case Neither:
 		return fmt.Sprintf("descriptors grow neither with %ss in flight nor with completed ones", work)
+	}
+	if f.unsteady() {
+		return fmt.Sprintf("descriptors grew with completed %ss, but not throughout, as those of a cache that fills", work)
 	}
 	return fmt.Sprintf("the samples do not show whether descriptors grow with %ss in flight or with completed ones", work)
 }

@@ -7,6 +7,19 @@
 // Growth with the work completed is a leak, and predicts after how much work
 // the limit is exhausted at any load. The example of [Regress] shows both.
 //
+// A pool that keeps its connections follows the most work that was ever in flight, which
+// grows as long as the load or the response time does, and more slowly under a steady
+// random load. Where that peak explains the descriptors better than the work in flight
+// does, it takes its place. Growth with the work completed is a leak only if it also
+// shows among samples of one and the same peak, each compared with their own mean, where
+// no pool has a reason to grow: the within estimator of panel data (Y. Mundlak, On the
+// pooling of time series and cross section data, Econometrica 46, 1978). It must also show
+// with the work in flight averaged over neighboring samples: a sample of it is taken at
+// another moment than that of the descriptors, and what is measured imprecisely explains
+// less than it causes, which the work completed then seems to cause (W. A. Fuller,
+// Measurement Error Models, 1987). And it must go on throughout: a cache that fills is
+// not a leak.
+//
 // Successive samples are not independent, so intervals come from resampling
 // blocks of samples (H. R. Künsch, The jackknife and the bootstrap for general
 // stationary observations, Annals of Statistics 17, 1989). A coefficient that
@@ -30,6 +43,9 @@ type Sample struct {
 	Descriptors float64
 	// InFlight and Completed count pieces of work: reports, or items.
 	InFlight, Completed float64
+	// Peak is the most work that was in flight at once so far; what samples of InFlight
+	// showed if it is less than that.
+	Peak float64
 }
 
 // Fit is the regression of a trial.
@@ -42,7 +58,10 @@ type Fit struct {
 	// N is the number of samples in the regression.
 	N int
 
-	used []Sample
+	used []Sample // whose InFlight is the peak where that explains the descriptors better
+	// onPlateaus is PerCompleted among samples of the same peak, and averaged is that with
+	// the work in flight averaged over neighboring samples; nil means unknown.
+	onPlateaus, averaged *stats.Interval
 }
 
 // warmUp is the share of samples that are dropped at the beginning, where
@@ -62,22 +81,134 @@ var ErrTooFew = errors.New("too few samples to distinguish a leak from load")
 // the confidence level, such as 0.95. The same samples and seed give the same
 // result. The error is [ErrTooFew] if the samples cannot be fitted.
 func Regress(samples []Sample, level float64, seed uint64) (*Fit, error) {
-	used := samples[int(warmUp*float64(len(samples))):]
+	used := withPeaks(samples)[int(warmUp*float64(len(samples))):]
 	if len(used) < minSamples {
 		return nil, ErrTooFew
 	}
-	base, a, b, ok := solve(used)
-	if !ok {
+	pooled := slices.Clone(used)
+	for i := range pooled {
+		pooled[i].InFlight = pooled[i].Peak
+	}
+	f, rest := fit(used)
+	if other, left := fit(pooled); left < rest {
+		f = other
+	}
+	if f == nil {
 		return nil, ErrTooFew
 	}
-	f := &Fit{Base: base, N: len(used), used: used}
-	f.intervals(a, b, level, seed)
+	f.intervals(level, seed)
+	if f.grows() {
+		if plateaus := onPlateaus(used); len(plateaus) >= minSamples/2 {
+			f.onPlateaus = perCompleted(plateaus, level, seed)
+		}
+		f.averaged = perCompleted(averaged(used), level, seed)
+	}
 	return f, nil
 }
 
-// intervals computes the intervals by resampling blocks of samples. A
-// coefficient that more than 5 % of the resamples do not determine stays nil.
-func (f *Fit) intervals(a, b *float64, level float64, seed uint64) {
+// withPeaks returns a copy of the samples in which Peak is never less than InFlight was
+// so far.
+func withPeaks(samples []Sample) []Sample {
+	all := slices.Clone(samples)
+	peak := 0.0
+	for i := range all {
+		peak = max(peak, all[i].Peak, all[i].InFlight)
+		all[i].Peak = peak
+	}
+	return all
+}
+
+// fit returns the fit of s without intervals, and the sum of the squares that it leaves;
+// nil and infinity if s does not determine it.
+func fit(s []Sample) (f *Fit, rest float64) {
+	base, a, b, ok := solve(s)
+	if !ok {
+		return nil, math.Inf(1)
+	}
+	f = &Fit{Base: base, N: len(s), used: s}
+	if a != nil {
+		f.PerInFlight = &stats.Interval{Estimate: *a}
+	}
+	if b != nil {
+		f.PerCompleted = &stats.Interval{Estimate: *b}
+	}
+	for _, v := range s {
+		r := v.Descriptors - base - f.held()*v.InFlight
+		if b != nil {
+			r -= *b * v.Completed
+		}
+		rest += r * r
+	}
+	return f, rest
+}
+
+// held returns the descriptors per piece of work in flight; zero where it is unknown.
+func (f *Fit) held() float64 {
+	if f.PerInFlight == nil {
+		return 0
+	}
+	return f.PerInFlight.Estimate
+}
+
+// perCompleted returns the descriptors per completed piece of work; nil means that the
+// samples do not determine it.
+func perCompleted(s []Sample, level float64, seed uint64) *stats.Interval {
+	f, _ := fit(s)
+	if f == nil {
+		return nil
+	}
+	f.intervals(level, seed)
+	return f.PerCompleted
+}
+
+// neighbors is the number of samples before and after one with which its work in flight is
+// averaged.
+const neighbors = 3
+
+// averaged returns the samples with their work in flight averaged over the neighboring ones.
+func averaged(s []Sample) []Sample {
+	all := slices.Clone(s)
+	for i := range s {
+		near := s[max(0, i-neighbors):min(len(s), i+neighbors+1)]
+		sum := 0.0
+		for _, v := range near {
+			sum += v.InFlight
+		}
+		all[i].InFlight = sum / float64(len(near))
+	}
+	return all
+}
+
+// onPlateaus returns the samples whose peak was reached before, with each of their counts
+// less its mean over the samples of that peak. The first sample of a peak does not count,
+// as a pool may have grown just before or after it was taken.
+func onPlateaus(s []Sample) []Sample {
+	var all []Sample
+	for first := 0; first < len(s); {
+		end := first + 1
+		for end < len(s) && s[end].Peak == s[first].Peak {
+			end++
+		}
+		part := s[first+1 : end]
+		n := float64(len(part))
+		var mean Sample
+		for _, v := range part {
+			mean.Descriptors, mean.InFlight, mean.Completed = mean.Descriptors+v.Descriptors/n, mean.InFlight+v.InFlight/n, mean.Completed+v.Completed/n
+		}
+		if len(part) > 1 {
+			for _, v := range part {
+				v.Descriptors, v.InFlight, v.Completed = v.Descriptors-mean.Descriptors, v.InFlight-mean.InFlight, v.Completed-mean.Completed
+				all = append(all, v)
+			}
+		}
+		first = end
+	}
+	return all
+}
+
+// intervals computes the intervals of the estimates by resampling blocks of samples. A
+// coefficient that more than 5 % of the resamples do not determine becomes nil.
+func (f *Fit) intervals(level float64, seed uint64) {
 	n := len(f.used)
 	block := max(2, int(math.Ceil(2*math.Cbrt(float64(n)))))
 	rng := rand.New(rand.NewPCG(seed, uint64(n)))
@@ -100,18 +231,18 @@ func (f *Fit) intervals(a, b *float64, level float64, seed uint64) {
 			bs = append(bs, *y)
 		}
 	}
-	f.PerInFlight = percentile(a, as, level, n)
-	f.PerCompleted = percentile(b, bs, level, n)
+	f.PerInFlight = percentile(f.PerInFlight, as, level, n)
+	f.PerCompleted = percentile(f.PerCompleted, bs, level, n)
 }
 
-func percentile(estimate *float64, values []float64, level float64, n int) *stats.Interval {
+func percentile(estimate *stats.Interval, values []float64, level float64, n int) *stats.Interval {
 	if estimate == nil || len(values) < resamples*95/100 {
 		return nil
 	}
 	slices.Sort(values)
 	cut := int((1 - level) / 2 * float64(len(values)))
 	return &stats.Interval{
-		Estimate: *estimate, Low: values[cut], High: values[len(values)-1-cut], Level: level, Achieved: level, N: n,
+		Estimate: estimate.Estimate, Low: values[cut], High: values[len(values)-1-cut], Level: level, Achieved: level, N: n,
 	}
 }
 

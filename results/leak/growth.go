@@ -58,7 +58,7 @@ const (
 	// leastGrowth in descriptors over the watch: fewer are a log file that was
 	// opened or a pool that took one more.
 	leastGrowth = 3
-	// steady is the least share of the growth that each half of the samples must have
+	// steady is the least share of the growth that each part of the samples must have
 	// for its growth to count as going on: a pool that is filled once is not a leak.
 	steady = 1.0 / 3
 	level  = 0.95
@@ -112,15 +112,15 @@ func EstimateGrowth(seen []Observation, seed uint64) Growth {
 // hold estimates how many descriptors a request in progress holds, and how
 // uncertain that is; zero where the looks do not tell.
 func (g *Growth) hold(seen []Observation, seed uint64) (held, uncertain float64) {
-	f := Fit{N: len(seen)}
-	for _, s := range seen { // seconds are what is completed
-		f.used = append(f.used, Sample{At: s.At, Descriptors: s.Descriptors, InFlight: s.InProgress, Completed: s.At.Seconds()})
+	samples := make([]Sample, len(seen))
+	for i, s := range seen { // seconds are what is completed
+		samples[i] = Sample{At: s.At, Descriptors: s.Descriptors, InFlight: s.InProgress, Completed: s.At.Seconds()}
 	}
-	_, a, b, ok := solve(f.used)
-	if !ok {
+	f, _ := fit(samples)
+	if f == nil {
 		return 0, 0
 	}
-	f.intervals(a, b, level, seed)
+	f.intervals(level, seed)
 	g.PerInProgress = f.PerInFlight
 	if i := f.PerInFlight; i != nil && i.Low > 0 {
 		return i.Estimate, (i.High - i.Low) / (2 * normal)

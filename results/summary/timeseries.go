@@ -44,9 +44,9 @@ type Exhausted struct {
 var sides = []string{"upstream", "mongo", "accept"}
 
 // NewTimeSeries evaluates a series whose load lasts for the given time. Descriptors of the
-// load generator's own connections do not count where [results.ColumnClients] has them:
-// how many it keeps depends on the most requests that were ever in flight, so that
-// they would look like a leak.
+// load generator's own connections do not count where [results.ColumnOwnDescriptors] or,
+// in older records, [results.ColumnClients] shows them: how many it keeps depends on the
+// most requests that were ever in flight, so that they would look like a leak.
 func NewTimeSeries(s results.Series, load time.Duration) *TimeSeries {
 	c := &TimeSeries{series: s, end: len(s.At)}
 	for i := range s.At {
@@ -59,18 +59,29 @@ func NewTimeSeries(s results.Series, load time.Duration) *TimeSeries {
 			c.end = min(c.end, i)
 			return c
 		}
-		if n := s.Value(results.ColumnDescriptors, i); n > 0 { // else not observed
+		if n := observed(s, i); n > 0 {
 			c.indexes = append(c.indexes, i)
 			sample := leak.Sample{
-				At: at, Descriptors: float64(n - s.Value(results.ColumnClients, i)), InFlight: float64(s.Value(results.ColumnReportsInFlight, i)),
+				At: at, Descriptors: float64(n), InFlight: float64(s.Value(results.ColumnReportsInFlight, i)),
 				Completed: float64(s.Value(results.ColumnDone, i) + s.Value(results.ColumnFailed, i)),
+				Peak:      float64(s.Value(results.ColumnPeakInFlight, i)),
 			}
 			c.Samples = append(c.Samples, sample)
+			sample.Peak = 0 // of items it is unknown
 			sample.InFlight = float64(s.Value(results.ColumnItemsFetching, i) + s.Value(results.ColumnItemsWriting, i))
 			c.Items = append(c.Items, sample)
 		}
 	}
 	return c
+}
+
+// observed returns the descriptors of a sample without those of clients; zero means that
+// they were not observed.
+func observed(s results.Series, i int) int64 {
+	if s.Known(results.ColumnOwnDescriptors, i) {
+		return s.Value(results.ColumnOwnDescriptors, i)
+	}
+	return s.Value(results.ColumnDescriptors, i) - s.Value(results.ColumnClients, i)
 }
 
 func (c *TimeSeries) exhausted(i int, at time.Duration) *Exhausted {
