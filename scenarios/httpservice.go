@@ -127,6 +127,9 @@ func (s *Scenario) fillInHTTPService() {
 	for i := range s.Service.Requests {
 		orElse(&s.Service.Requests[i].Method, http.MethodGet)
 	}
+	if s.SUT.Metrics != nil {
+		orElse(&s.SUT.Metrics.Path, DefaultMetricsPath)
+	}
 }
 
 // Done reports whether an answer with the status counts as done: any range of
@@ -492,7 +495,7 @@ func (c *checker) httpService() {
 			c.reportKey(path, "%s", why)
 		}
 	}
-	for _, path := range []string{"sut.ready", "sut.addr", "service.requests", "service.targets", "service.success", "service.connections", "service.tls"} {
+	for _, path := range []string{"sut.ready", "sut.metrics", "sut.addr", "service.requests", "service.targets", "service.success", "service.connections", "service.tls"} {
 		if c.Has(path) && !own {
 			c.reportKey(path, "applies only to an HTTP service that sut.command starts; add sut.command and service")
 		}
@@ -523,6 +526,7 @@ func (c *checker) httpService() {
 		return
 	}
 	c.ready()
+	c.metrics()
 	c.requests()
 	for _, path := range []string{"service.report_items", "sut.serial", "sut.fetch_timeout", "sut.write_timeout", "sut.container"} {
 		if c.Has(path) {

@@ -143,6 +143,8 @@ type SUT struct {
 	// Ready describes how an HTTP service shows that it is ready. Default: it accepts
 	// connections.
 	Ready Ready `yaml:"ready,omitempty" json:"ready,omitzero"`
+	// Metrics are metrics of an HTTP service that join its time series; nil means none.
+	Metrics *Scrape `yaml:"metrics,omitempty" json:"metrics,omitempty"`
 	// PID is a process that runs already, and Port the loopback port on which it listens,
 	// in place of Command; zero means that Command is started. Such a process is never
 	// signalled. Its blocks are windows of time.

@@ -61,7 +61,7 @@ func (w schemaWriter) plain(t reflect.Type, r rule) schema {
 		return schema{"anyOf": []schema{{"type": "string", "pattern": rulePattern()}, w.ref(t)}}
 	case t == reflect.TypeFor[Statuses]():
 		return schema{"type": []string{"string", "integer"}, "pattern": "^[1-5][0-9]{2}(-[1-5][0-9]{2})?$", "minimum": 100, "maximum": 599}
-	case t == reflect.TypeFor[Ready]():
+	case t == reflect.TypeFor[Ready](), t == reflect.TypeFor[Scrape]():
 		return schema{"anyOf": []schema{{"type": "string", "pattern": "^/"}, w.ref(t)}}
 	case t == reflect.TypeFor[Values]():
 		return schema{"type": "object", "minProperties": 1, "additionalProperties": schema{"type": []string{"string", "number", "boolean"}}}

@@ -38,6 +38,7 @@ type httpService struct {
 	tls      *tls.Config // nil means http
 	values   variables
 	items    [][]string
+	scraper  *scraper // nil means that no metrics are scraped
 }
 
 // newHTTPService chooses an address for the service of a trial.
@@ -78,7 +79,16 @@ func (r *Trials) newHTTPService(t ScheduledTrial) (*httpService, error) {
 	h.port = uint16(number)
 	h.values = r.variables(s, t.Variant)
 	h.values[scenarios.VariableAddr], h.values[scenarios.VariablePort] = h.addr, port
-	return h, nil
+	h.scraper, err = h.newScraper()
+	return h, err
+}
+
+// url returns the URL of a path.
+func (h *httpService) url(path string) string {
+	if h.tls != nil {
+		return "https://" + h.addr + path
+	}
+	return "http://" + h.addr + path
 }
 
 // find finds the process of a service that runs already, its address and its limit.
@@ -159,11 +169,7 @@ func (h *httpService) options(executable string) (sut.Options, error) {
 // request makes the request of number n.
 func (h *httpService) request(n uint64) (load.Request, error) {
 	r := h.scenario.Pick(n)
-	scheme := "http://"
-	if h.tls != nil {
-		scheme = "https://"
-	}
-	made := load.Request{Method: r.Method, URL: scheme + h.addr + r.Path, Body: r.Data}
+	made := load.Request{Method: r.Method, Body: r.Data}
 	literal := h.scenario.Service.Targets != ""
 	var err error
 	more := map[string]string{scenarios.VariableNumber: strconv.FormatUint(n, 10)}
@@ -178,7 +184,7 @@ func (h *httpService) request(n uint64) (load.Request, error) {
 		expanded, err = h.values.expand(text, more)
 		return expanded
 	}
-	made.URL = scheme + h.addr + expand(r.Path)
+	made.URL = h.url(expand(r.Path))
 	if r.Body != "" {
 		made.Body = []byte(expand(r.Body))
 	}
@@ -197,6 +203,10 @@ func (m *measurement) readyHTTP(ctx context.Context) (string, error) {
 	bounded, cancel := context.WithTimeout(ctx, s.MaxReady())
 	defer cancel()
 	err := m.process.AwaitReady(bounded, s.Ready, h.addr, h.tls)
+	scraped := err == nil && h.scraper != nil
+	if scraped {
+		err = h.scraper.await(bounded, m.process.Exited())
+	}
 	if err == nil {
 		m.findServing()
 	}
@@ -204,6 +214,9 @@ func (m *measurement) readyHTTP(ctx context.Context) (string, error) {
 		return results.OutcomeFailed, err
 	}
 	m.record.NotReady = true
+	if scraped && !errors.Is(err, sut.ErrExited) {
+		return results.OutcomeFailed, fmt.Errorf("sut.metrics: %w", err)
+	}
 	if errors.Is(err, sut.ErrExited) {
 		exit := m.process.Exit()
 		switch forked := forkedAway(exit, h.port); {
@@ -329,6 +342,11 @@ func (t *serviceTrial) serveHTTP(ctx context.Context) (outcome string, err error
 		return results.OutcomeFailed, err
 	}
 	t.m.warnUncounted()
+	if s := t.http.scraper; s != nil {
+		metrics, warnings := s.result()
+		t.m.record.Service.Series.Metrics = metrics
+		t.m.record.Warnings = append(t.m.record.Warnings, warnings...)
+	}
 	t.drainHTTP(ctx)
 	if t.m.trials.ignoreLag {
 		return "", nil
@@ -387,6 +405,10 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	full := int64(0)
 	t.series.Only() // those that can be seen from outside
+	endScraping, disconnect := func() {}, func() {}
+	if s := t.http.scraper; s != nil {
+		endScraping, disconnect = s.start(began), s.transport.CloseIdleConnections
+	}
 	view := newEndpoints(t.m.pid)
 	look := func() {
 		seen := t.observe()
@@ -426,9 +448,11 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 		}
 	}()
 	return func() {
+		endScraping()
 		close(done)
 		<-ended
 		t.m.record.Descriptors.Endpoints = view.close()
+		disconnect() // after the last look, in which it is one of the clients as before
 		if t.http.pid > 0 {
 			t.m.record.Descriptors.Limit = t.http.nofile
 		}
