@@ -20,6 +20,17 @@ type Series struct {
 	At []int64 `json:"at_ms"`
 	// Columns holds the values; a column that an older record lacks is missing.
 	Columns map[Column][]int64 `json:"columns"`
+	// Metrics holds metrics of an HTTP service as it reports them itself, by their entry
+	// in sut.metrics; nil means none.
+	Metrics map[string]Metric `json:"metrics,omitempty"`
+}
+
+// Metric is a metric that was scraped about once a second. Scrapes that failed, or
+// whose value was not a number, are missing.
+type Metric struct {
+	// At are the times of the scrapes on the axis of the [Series], in milliseconds.
+	At     []int64   `json:"at_ms"`
+	Values []float64 `json:"values"`
 }
 
 // Column identifies a column of a [Series]. Its only values are the variables of

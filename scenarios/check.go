@@ -237,7 +237,7 @@ func (s *Scenario) impossible() strictyaml.Errors {
 	if s.Database.Jitter > s.Database.Latency {
 		say("database.jitter", "must be at most database.latency, %s (got %s)", s.Database.Latency, s.Database.Jitter)
 	}
-	if s.Database.Documents == DocumentsNone && len(s.SUT.Command) == 0 {
+	if s.Database.Documents == DocumentsNone && !s.SUT.OwnProgram() {
 		say("database.documents", "must be per-item or per-record, because the built-in pipeline writes (got none); add sut.command for a program that writes nothing")
 	}
 	found = append(found, s.SUT.impossible()...)
@@ -293,12 +293,14 @@ func (c *checker) scope(path string, v Variant) {
 // impossible returns the contradictions in the SUT's settings.
 func (s SUT) impossible() strictyaml.Errors {
 	switch {
-	case s.Container && len(s.Command) > 0:
-		return strictyaml.Errors{problem("sut.container", "does not apply to sut.command, which does not run in a container; remove one of the two")}
-	case !s.Container && s.CPUs > 0:
-		return strictyaml.Errors{problem("sut.cpus", "needs container: true")}
-	case !s.Container && s.Memory > 0:
-		return strictyaml.Errors{problem("sut.memory", "needs container: true")}
+	case s.Container.BuiltIn && len(s.Command) > 0:
+		return strictyaml.Errors{problem("sut.container", "is that of the built-in SUT, which sut.command replaces; remove one of the two, or name an image with container: {image: …}")}
+	case s.Container.BuiltIn && s.Container.Image != "":
+		return strictyaml.Errors{problem("sut.container.image", "replaces the image of the built-in SUT; remove built_in or image")}
+	case !s.Contained() && s.CPUs > 0:
+		return strictyaml.Errors{problem("sut.cpus", "needs sut.container")}
+	case !s.Contained() && s.Memory > 0:
+		return strictyaml.Errors{problem("sut.memory", "needs sut.container")}
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 var factorRoots = []string{"items", "upstream", "database", "sut", "service"}
 
 // aliases are short names of factors, by their full path.
-var aliases = map[string]string{"items.count": "items"}
+var aliases = map[string]string{"items.count": "items", "sut.container.built_in": "sut.container"}
 
 // alias returns the name of a factor in levels: the short name if there is one.
 func alias(path string) string {
@@ -79,7 +79,7 @@ func isFactor(path string, t reflect.Type) bool {
 	case reflect.Slice, reflect.Pointer, reflect.Struct, reflect.Map:
 		return false
 	}
-	for _, fixed := range []string{"sut.ready.", "sut.addr", "sut.pid", "sut.port", "service.requests.", "service.success.", "service.targets", "service.tls.",
+	for _, fixed := range []string{"sut.ready.", "sut.metrics.", "sut.addr", "sut.container.image", "sut.container.port", "sut.pid", "sut.port", "service.requests.", "service.success.", "service.targets", "service.tls.",
 		"items.file", "items.header", "upstream.request.", "upstream.records", "upstream.body.file"} {
 		if strings.HasPrefix(path, fixed) {
 			return false

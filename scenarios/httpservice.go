@@ -102,12 +102,19 @@ func (s Statuses) MarshalText() ([]byte, error) {
 	return fmt.Appendf(nil, "%d-%d", s[0], s[1]), nil
 }
 
-// IsHTTPService reports whether the SUT is an HTTP service, which sut.command starts or
-// which runs already, in place of the built-in service or of a program that speaks the
+// IsHTTPService reports whether the SUT is an HTTP service, which sut.command or
+// sut.container.image starts or which runs already, in place of the built-in service or of a program that speaks the
 // protocol.
 func (s *Scenario) IsHTTPService() bool {
-	return s.Service != nil && (len(s.SUT.Command) > 0 || s.SUT.Runs())
+	return s.Service != nil && (s.SUT.OwnProgram() || s.SUT.Runs())
 }
+
+// OwnProgram reports whether the SUT is a program of the user's own that Floodgate
+// starts: sut.command, or what sut.container.image holds.
+func (s SUT) OwnProgram() bool { return len(s.Command) > 0 || s.Container.Image != "" }
+
+// Contained reports whether the SUT runs in a container.
+func (s SUT) Contained() bool { return s.Container.BuiltIn || s.Container.Image != "" }
 
 // Runs reports whether the SUT is a process that runs already.
 func (s SUT) Runs() bool { return s.PID > 0 || s.Port > 0 }
@@ -127,6 +134,9 @@ func (s *Scenario) fillInHTTPService() {
 	for i := range s.Service.Requests {
 		orElse(&s.Service.Requests[i].Method, http.MethodGet)
 	}
+	if s.SUT.Metrics != nil {
+		orElse(&s.SUT.Metrics.Path, DefaultMetricsPath)
+	}
 }
 
 // Done reports whether an answer with the status counts as done: any range of
@@ -140,7 +150,7 @@ func (s *Service) Done(status int) bool {
 
 // Variables that texts of a scenario may hold as {{name}}.
 const (
-	VariableAddr         = "addr"          // loopback address with a free port
+	VariableAddr         = "addr"          // loopback address with a free port; 0.0.0.0 with sut.container.port
 	VariablePort         = "port"          // the port of it
 	VariableNoFile       = "nofile"        // sut.nofile
 	VariableUpstreamURL  = "upstream.url"  // base URL of the upstream
@@ -485,21 +495,25 @@ func parseTarget(text string, asJSON bool) (Request, error) {
 func (c *checker) httpService() {
 	s := c.s
 	own := s.IsHTTPService()
-	for path, why := range map[string]string{
-		"sut.env": "applies only with sut.command", "sut.build": "applies only with sut.command",
-	} {
-		if c.Has(path) && len(s.SUT.Command) == 0 {
-			c.reportKey(path, "%s", why)
+	for _, path := range []string{"sut.env", "sut.build"} {
+		if c.Has(path) && !s.SUT.OwnProgram() {
+			c.reportKey(path, "applies only with sut.command or sut.container.image")
 		}
 	}
-	for _, path := range []string{"sut.ready", "sut.addr", "service.requests", "service.targets", "service.success", "service.connections", "service.tls"} {
+	switch {
+	case s.SUT.Container.Image != "" && s.Service == nil:
+		c.reportKey("sut.container.image", "applies only to an HTTP service; add service with its requests")
+	case s.SUT.Container.Port > 0 && s.SUT.Container.Image == "":
+		c.reportKey("sut.container.port", "needs sut.container.image")
+	}
+	for _, path := range []string{"sut.ready", "sut.metrics", "sut.addr", "service.requests", "service.targets", "service.success", "service.connections", "service.tls"} {
 		if c.Has(path) && !own {
 			c.reportKey(path, "applies only to an HTTP service that sut.command starts; add sut.command and service")
 		}
 	}
 	for i := range s.Variants {
-		if path := strictyaml.Join(strictyaml.Index("variants", i), "vars"); c.Has(path) && len(s.SUT.Command) == 0 {
-			c.reportKey(path, "applies only with sut.command, whose arguments and environment hold the variables")
+		if path := strictyaml.Join(strictyaml.Index("variants", i), "vars"); c.Has(path) && !s.SUT.OwnProgram() {
+			c.reportKey(path, "applies only with sut.command or sut.container.image, whose arguments and environment hold the variables")
 		}
 	}
 	c.scalars("sut.env", s.SUT.Env)
@@ -523,8 +537,9 @@ func (c *checker) httpService() {
 		return
 	}
 	c.ready()
+	c.metrics()
 	c.requests()
-	for _, path := range []string{"service.report_items", "sut.serial", "sut.fetch_timeout", "sut.write_timeout", "sut.container"} {
+	for _, path := range []string{"service.report_items", "sut.serial", "sut.fetch_timeout", "sut.write_timeout"} {
 		if c.Has(path) {
 			c.reportKey(path, "does not apply to an HTTP service that sut.command starts")
 		}
@@ -533,6 +548,11 @@ func (c *checker) httpService() {
 	addr, err := netip.ParseAddrPort(s.SUT.Addr)
 	switch {
 	case s.SUT.Runs() && s.SUT.Addr == "":
+	case s.SUT.Container.Port > 0 && s.SUT.Addr == "":
+	case s.SUT.Container.Port > 0:
+		c.reportKey("sut.addr", "does not apply to a network of its own, whose sut.container.port is published on a free loopback port")
+	case s.SUT.Addr == "" && !uses && s.SUT.Container.Image != "":
+		c.report("sut.container", "does not say where the service listens: set sut.container.port to the port on which it listens in a network of its own, or let it listen on {{addr}} (or {{port}}) by sut.command or sut.env")
 	case s.SUT.Addr == "" && !uses:
 		c.report("sut.command", "does not say where the service listens: write {{addr}} (or {{port}}) where the program takes its address, or set sut.addr to the loopback address that it listens on")
 	case s.SUT.Addr != "" && (err != nil || !addr.Addr().IsLoopback() || addr.Port() == 0):
@@ -558,7 +578,7 @@ func (c *checker) runsAlready() {
 	if s.SUT.PID > 0 && s.SUT.Port > 0 {
 		c.reportKey("sut.port", "sut.pid and sut.port are mutually exclusive")
 	}
-	for _, path := range []string{"sut.command", "sut.env", "sut.ready", "sut.nofile", "sut.build"} {
+	for _, path := range []string{"sut.command", "sut.env", "sut.ready", "sut.nofile", "sut.build", "sut.container"} {
 		if c.Has(path) {
 			c.reportKey(path, "does not apply to a process that runs already (sut.pid or sut.port)")
 		}

@@ -1,6 +1,7 @@
 package scenarios_test
 
 import (
+	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,22 +49,31 @@ func TestHTTPServiceDefaults(t *testing.T) {
 
 func TestHTTPServiceMistakes(t *testing.T) {
 	tests := map[string]struct{ old, now, want string }{
-		"strategy":         {"vars: {limit: 10}", "strategy: bounded, vars: {limit: 10}", "own.yaml:12:6: variants[0].strategy: does not apply to an HTTP service"},
-		"missing variable": {"vars: {limit: 10}", "vars: {limt: 10}", `own.yaml:5:51: sut.command[4]: unknown variable "limit" in variant "limt-10" (did you mean "limt"?`},
-		"nowhere":          {"-addr, \"{{addr}}\"", "-quiet, \"yes\"", "own.yaml:5:12: sut.command: does not say where the service listens: write {{addr}}"},
-		"not loopback":     {"service:", "  addr: 10.0.0.1:80\nservice:", `own.yaml:6:9: sut.addr: must be a loopback address with a port, such as "127.0.0.1:8080" (got "10.0.0.1:80")`},
-		"ready":            {"service:", "  ready: healthz\nservice:", `sut.ready: must be a path that begins with a slash (got "healthz")`},
-		"two signs":        {"service:", "  ready: {tcp: true, log: up}\nservice:", "sut.ready: http, tcp and log are mutually exclusive"},
-		"path":             {`"/reports/{{n}}"`, "reports", `own.yaml:8:14: service.requests[0].path: must begin with a slash (got "reports")`},
-		"no item":          {"{{n}}", "{{item}}", "service.requests[0].path: {{item}} needs items"},
-		"unknown in path":  {"{{n}}", "{{number}}", `unknown variable "number"`},
-		"two bodies":       {"{path:", "{body: a, body_file: b, path:", "service.requests[0].body_file: body and body_file are mutually exclusive"},
-		"method":           {"{path:", "{method: 'P OST', path:", `service.requests[0].method: must be an HTTP method (got "P OST")`},
-		"success":          {"duration: 1s", "duration: 1s\n  success: [2xx]", `service.success[0]: must be a status or a range`},
-		"both":             {"duration: 1s", "duration: 1s\n  targets: t.http", "service.requests and service.targets are mutually exclusive"},
-		"items of reports": {"duration: 1s", "duration: 1s\n  report_items: 3", "service.report_items: does not apply to an HTTP service"},
-		"lists":            {"vars: {limit: 10}", "name: a, vars: {limit: [10, 20]}", "variants[0].vars.limit: must be one value (got a list)"},
-		"no command":       {"  command: [./reportd, -addr, \"{{addr}}\", -limit, \"{{limit}}\"]", "  ready: /healthz", "sut.ready: applies only to an HTTP service that sut.command starts"},
+		"strategy":             {"vars: {limit: 10}", "strategy: bounded, vars: {limit: 10}", "own.yaml:12:6: variants[0].strategy: does not apply to an HTTP service"},
+		"missing variable":     {"vars: {limit: 10}", "vars: {limt: 10}", `own.yaml:5:51: sut.command[4]: unknown variable "limit" in variant "limt-10" (did you mean "limt"?`},
+		"nowhere":              {"-addr, \"{{addr}}\"", "-quiet, \"yes\"", "own.yaml:5:12: sut.command: does not say where the service listens: write {{addr}}"},
+		"not loopback":         {"service:", "  addr: 10.0.0.1:80\nservice:", `own.yaml:6:9: sut.addr: must be a loopback address with a port, such as "127.0.0.1:8080" (got "10.0.0.1:80")`},
+		"ready":                {"service:", "  ready: healthz\nservice:", `sut.ready: must be a path that begins with a slash (got "healthz")`},
+		"two signs":            {"service:", "  ready: {tcp: true, log: up}\nservice:", "sut.ready: http, tcp and log are mutually exclusive"},
+		"built-in container":   {"service:", "  container: true\nservice:", `own.yaml:6:14: sut.container: is that of the built-in SUT, which sut.command replaces; remove one of the two, or name an image`},
+		"port without image":   {"service:", "  container: {port: 8080}\nservice:", `own.yaml:6:15: sut.container.port: needs sut.container.image`},
+		"port and address":     {"service:", "  container: {image: a, port: 8080}\n  addr: 127.0.0.1:80\nservice:", `sut.addr: does not apply to a network of its own`},
+		"image without a port": {"  command: [./reportd, -addr, \"{{addr}}\", -limit, \"{{limit}}\"]", "  container: {image: a}", "own.yaml:5:14: sut.container: does not say where the service listens: set sut.container.port"},
+		"port out of range":    {"service:", "  container: {image: a, port: 65536}\nservice:", `sut.container.port: must be a whole number from 1 to 65535 (got 65536)`},
+		"container of a port":  {"  command: [./reportd, -addr, \"{{addr}}\", -limit, \"{{limit}}\"]", "  container: {image: a}\n  port: 80", "sut.container: does not apply to a process that runs already"},
+		"metrics":              {"service:", "  metrics: metrics\nservice:", `own.yaml:6:12: sut.metrics: must be a path that begins with a slash (got "metrics")`},
+		"series":               {"service:", "  metrics: {series: [up, 'up{code=~\"2..\"}']}\nservice:", `own.yaml:6:26: sut.metrics.series[1]: must be the name of a metric, with labels if need be, such as http_requests_total{code="200"} (got "up{code=~\"2..\"}")`},
+		"series twice":         {"service:", "  metrics: {series: [up, up]}\nservice:", `sut.metrics.series[1]: repeats "up"`},
+		"path":                 {`"/reports/{{n}}"`, "reports", `own.yaml:8:14: service.requests[0].path: must begin with a slash (got "reports")`},
+		"no item":              {"{{n}}", "{{item}}", "service.requests[0].path: {{item}} needs items"},
+		"unknown in path":      {"{{n}}", "{{number}}", `unknown variable "number"`},
+		"two bodies":           {"{path:", "{body: a, body_file: b, path:", "service.requests[0].body_file: body and body_file are mutually exclusive"},
+		"method":               {"{path:", "{method: 'P OST', path:", `service.requests[0].method: must be an HTTP method (got "P OST")`},
+		"success":              {"duration: 1s", "duration: 1s\n  success: [2xx]", `service.success[0]: must be a status or a range`},
+		"both":                 {"duration: 1s", "duration: 1s\n  targets: t.http", "service.requests and service.targets are mutually exclusive"},
+		"items of reports":     {"duration: 1s", "duration: 1s\n  report_items: 3", "service.report_items: does not apply to an HTTP service"},
+		"lists":                {"vars: {limit: 10}", "name: a, vars: {limit: [10, 20]}", "variants[0].vars.limit: must be one value (got a list)"},
+		"no command":           {"  command: [./reportd, -addr, \"{{addr}}\", -limit, \"{{limit}}\"]", "  ready: /healthz", "sut.ready: applies only to an HTTP service that sut.command starts"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -259,3 +269,48 @@ func TestProgramOfTheProtocol(t *testing.T) {
 		})
 	}
 }
+
+// A container in a record reads as it was, and that of the built-in SUT is still true.
+func TestContainers(t *testing.T) {
+	for text, want := range map[string]string{
+		"container: true": "true", "container: {built_in: true}": "true",
+	} {
+		src := strings.Replace(containedText, "container: true", text, 1)
+		s, err := scenarios.Parse("contained.yaml", []byte(src))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := json.Marshal(s.SUT.Container); err != nil || string(got) != want || !s.SUT.Contained() || s.SUT.OwnProgram() {
+			t.Errorf("%s: %s, %v, want %s", text, got, err, want)
+		}
+	}
+	src := strings.Replace(ownText, "service:", "  container: {image: \"reportd:1\", port: 8080}\n  cpus: 1\nservice:", 1)
+	s, err := scenarios.Parse("own.yaml", []byte(strings.Replace(src, "  command: [./reportd, -addr, \"{{addr}}\", -limit, \"{{limit}}\"]\n", "", 1)))
+	if err != nil || !s.IsHTTPService() || !s.SUT.Contained() || !s.SUT.OwnProgram() {
+		t.Fatalf("%+v, %v", s, err)
+	}
+	for _, c := range []scenarios.Container{s.SUT.Container, {BuiltIn: true}, {Image: "a"}} {
+		text, err := json.Marshal(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var back scenarios.Container
+		if err := json.Unmarshal(text, &back); err != nil || back != c {
+			t.Errorf("%+v, %v, want %+v", back, err, c)
+		}
+	}
+	if text, err := json.Marshal(scenarios.SUT{}); err != nil || strings.Contains(string(text), "container") {
+		t.Errorf("no container: %s, %v", text, err)
+	}
+}
+
+// containedText has levels with and without a container.
+const containedText = `version: 1
+name: contained
+title: with and without a container
+items: {kind: phone-numbers}
+sut: {container: true}
+variants: [{strategy: sequential}]
+levels: [{items: 2, sut.container: [true, false]}]
+blocks: 6
+`

@@ -24,6 +24,7 @@ package scenarios
 
 import (
 	"cmp"
+	"encoding/json"
 	"time"
 
 	"floodgate/mockupstream"
@@ -143,6 +144,8 @@ type SUT struct {
 	// Ready describes how an HTTP service shows that it is ready. Default: it accepts
 	// connections.
 	Ready Ready `yaml:"ready,omitempty" json:"ready,omitzero"`
+	// Metrics are metrics of an HTTP service that join its time series; nil means none.
+	Metrics *Scrape `yaml:"metrics,omitempty" json:"metrics,omitempty"`
 	// PID is a process that runs already, and Port the loopback port on which it listens,
 	// in place of Command; zero means that Command is started. Such a process is never
 	// signalled. Its blocks are windows of time.
@@ -157,11 +160,41 @@ type SUT struct {
 	// FetchTimeout and WriteTimeout bound one request and one write. Default 30s each.
 	FetchTimeout Duration `yaml:"fetch_timeout,omitempty" json:"fetch_timeout,omitzero"`
 	WriteTimeout Duration `yaml:"write_timeout,omitempty" json:"write_timeout,omitzero"`
-	// Container runs the built-in SUT in a container, in the network of this machine.
-	Container bool `yaml:"container,omitempty" json:"container,omitempty"`
+	// Container runs the SUT in a container; zero means that it is a process.
+	Container Container `yaml:"container,omitempty" json:"container,omitzero"`
 	// CPUs and Memory limit that container; zero means unlimited.
 	CPUs   float64 `yaml:"cpus,omitempty" json:"cpus,omitempty"`
 	Memory Bytes   `yaml:"memory,omitempty" json:"memory,omitzero"`
+}
+
+// Container describes the container of the SUT. In YAML, true means BuiltIn.
+type Container struct {
+	// BuiltIn runs the built-in SUT in the network of this machine.
+	BuiltIn bool `yaml:"built_in,omitempty,short" json:"built_in,omitempty"`
+	// Image runs an HTTP service in an image of the user's own: SUT.Command, or the image's
+	// entrypoint if there is none.
+	Image string `yaml:"image,omitempty" json:"image,omitempty"`
+	// Port is the TCP port on which the service listens in a network of its own, which
+	// is published on a free port of 127.0.0.1. Zero means the network of this machine.
+	Port int `yaml:"port,omitempty" json:"port,omitempty"`
+}
+
+// MarshalJSON writes the container of the built-in SUT as true.
+func (c Container) MarshalJSON() ([]byte, error) {
+	if c == (Container{BuiltIn: true}) {
+		return []byte("true"), nil
+	}
+	type fields Container
+	return json.Marshal(fields(c))
+}
+
+// UnmarshalJSON reads what MarshalJSON writes.
+func (c *Container) UnmarshalJSON(data []byte) error {
+	if json.Unmarshal(data, &c.BuiltIn) == nil {
+		return nil
+	}
+	type fields Container
+	return json.Unmarshal(data, (*fields)(c))
 }
 
 // Containers are the limits of the containers of an environment.

@@ -61,8 +61,10 @@ func (w schemaWriter) plain(t reflect.Type, r rule) schema {
 		return schema{"anyOf": []schema{{"type": "string", "pattern": rulePattern()}, w.ref(t)}}
 	case t == reflect.TypeFor[Statuses]():
 		return schema{"type": []string{"string", "integer"}, "pattern": "^[1-5][0-9]{2}(-[1-5][0-9]{2})?$", "minimum": 100, "maximum": 599}
-	case t == reflect.TypeFor[Ready]():
+	case t == reflect.TypeFor[Ready](), t == reflect.TypeFor[Scrape]():
 		return schema{"anyOf": []schema{{"type": "string", "pattern": "^/"}, w.ref(t)}}
+	case t == reflect.TypeFor[Container]():
+		return schema{"anyOf": []schema{{"type": "boolean"}, w.ref(t)}}
 	case t == reflect.TypeFor[Values]():
 		return schema{"type": "object", "minProperties": 1, "additionalProperties": schema{"type": []string{"string", "number", "boolean"}}}
 	case t == reflect.TypeFor[LevelSet]():
@@ -157,7 +159,9 @@ func (w schemaWriter) object(t reflect.Type) schema {
 		strategy := func(s schema) schema {
 			return schema{"properties": schema{"variants": schema{"items": s}}}
 		}
-		s["if"] = schema{"required": []string{"service", "sut"}, "properties": schema{"sut": schema{"anyOf": requireEach([]string{"command", "pid", "port"})}}}
+		s["if"] = schema{"required": []string{"service", "sut"}, "properties": schema{"sut": schema{"anyOf": append(requireEach([]string{"command", "pid", "port"}), schema{
+			"required": []string{"container"}, "properties": schema{"container": schema{"type": "object", "required": []string{"image"}}},
+		})}}}
 		s["then"] = strategy(schema{"properties": schema{"strategy": false}})
 		s["else"] = strategy(schema{"required": []string{"strategy"}})
 		s["else"].(schema)["required"] = []string{"items", "variants", "levels"}

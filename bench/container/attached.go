@@ -1,17 +1,23 @@
 package container
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"net/netip"
 	"os"
 	"runtime"
+	"strconv"
 	"strings"
 	"time"
 
+	"github.com/containerd/errdefs"
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 
 	"floodgate/results"
@@ -26,6 +32,24 @@ type AttachSpec struct {
 	// NoFile is RLIMIT_NOFILE, soft and hard.
 	NoFile int
 	Limits scenarios.Limits
+	// Foreign describes a program of the user's own; nil means that Image is made by
+	// [Engine.Build].
+	Foreign *Foreign
+}
+
+// Foreign describes a program in an image of the user's own. It runs as the user that
+// the image names, and may write to its root directory. The image's health check, which
+// might be a request to the program, does not run.
+type Foreign struct {
+	// Command replaces the entrypoint and the arguments of the image; empty means those.
+	Command []string
+	// Env is added to the environment of the image.
+	Env []string
+	// Port is the TCP port on which the program listens in a network of its own, which
+	// is published on the loopback address Published. Zero means the network of this
+	// machine.
+	Port      uint16
+	Published netip.AddrPort
 }
 
 // Attached is a running container with attached standard streams.
@@ -38,6 +62,7 @@ type Attached struct {
 	engine *Engine
 	id     string
 	pid    int
+	signal string // by which the image is stopped
 	record results.Container
 	// warnings are the engine's warnings about the creation of the container.
 	warnings []string
@@ -45,7 +70,7 @@ type Attached struct {
 
 // Attach starts a program in a container. It uses the network of this machine, so that the
 // program reaches the upstream and the database, and the user of this process, so that its
-// descriptors can be observed from outside. Call Remove at the end.
+// descriptors can be observed from outside; [Foreign] may differ. Call Remove at the end.
 func (e *Engine) Attach(ctx context.Context, s AttachSpec) (_ *Attached, err error) {
 	defer func() {
 		if err != nil {
@@ -67,7 +92,7 @@ func (e *Engine) Attach(ctx context.Context, s AttachSpec) (_ *Attached, err err
 }
 
 func (e *Engine) attachOptions(s AttachSpec) client.ContainerCreateOptions {
-	return client.ContainerCreateOptions{
+	o := client.ContainerCreateOptions{
 		Config: &container.Config{
 			Image: s.Image, Cmd: s.Args, Labels: e.labels(s.Name), User: fmt.Sprintf("%d:%d", os.Getuid(), os.Getgid()),
 			OpenStdin: true, StdinOnce: true, AttachStdin: true, AttachStdout: true, AttachStderr: true,
@@ -79,6 +104,22 @@ func (e *Engine) attachOptions(s AttachSpec) client.ContainerCreateOptions {
 				Ulimits: []*container.Ulimit{{Name: "nofile", Soft: int64(s.NoFile), Hard: int64(s.NoFile)}},
 			},
 		},
+	}
+	if f := s.Foreign; f != nil {
+		f.apply(o.Config, o.HostConfig)
+	}
+	return o
+}
+
+// apply changes the options of our own program to those of another.
+func (f *Foreign) apply(c *container.Config, h *container.HostConfig) {
+	c.User, h.ReadonlyRootfs = "", false
+	c.Env, c.Entrypoint = f.Env, f.Command // an entrypoint drops the image's arguments
+	c.Healthcheck = &container.HealthConfig{Test: []string{"NONE"}}
+	if port, ok := network.PortFrom(f.Port, network.TCP); ok && f.Port > 0 {
+		h.NetworkMode = "bridge"
+		c.ExposedPorts = network.PortSet{port: {}}
+		h.PortBindings = network.PortMap{port: {{HostIP: f.Published.Addr(), HostPort: strconv.Itoa(int(f.Published.Port()))}}}
 	}
 }
 
@@ -99,7 +140,10 @@ func (a *Attached) begin(ctx context.Context, s AttachSpec) error {
 	if err != nil {
 		return fmt.Errorf("inspect: %w", err)
 	}
-	a.record = describe(s.Name, s.Image, answer.Container)
+	a.record, a.signal = describe(s.Name, s.Image, answer.Container), sigterm
+	if c := answer.Container.Config; c != nil {
+		a.signal = cmp.Or(c.StopSignal, sigterm)
+	}
 	if err := a.engine.applied(ctx, s.Name, s.Limits, answer.Container, a.warnings); err != nil {
 		return err
 	}
@@ -108,7 +152,30 @@ func (a *Attached) begin(ctx context.Context, s AttachSpec) error {
 		return nil // Wait will report its end
 	}
 	a.pid = state.Pid
+	if s.Foreign != nil {
+		return a.visible(ctx)
+	}
 	return onThisMachine(ctx, a.pid)
+}
+
+// sigterm is the signal that stops a container whose image names none.
+const sigterm = "SIGTERM"
+
+// visible returns an error if the process of a program of the user's own is not visible on
+// this machine, or if its descriptors are not. A program that has ended is not an error,
+// as Wait will report it.
+func (a *Attached) visible(ctx context.Context) error {
+	if !belongs(a.pid, a.id) {
+		answer, err := a.engine.client.ContainerInspect(ctx, a.id, client.ContainerInspectOptions{})
+		if state := answer.Container.State; err == nil && state != nil && !state.Running {
+			return nil
+		}
+		return errElsewhere
+	}
+	if _, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", a.pid)); errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("this user may not look at the descriptors of its process %d; run Floodgate as root, or as the user of the image", a.pid)
+	}
+	return nil
 }
 
 // connect demultiplexes the stream of both outputs.
@@ -175,6 +242,22 @@ func (a *Attached) Wait() (code int, text string) {
 		}
 		return -1, fmt.Sprintf("the engine no longer answers:  %v", err)
 	}
+}
+
+// Terminate has the program end by the signal that stops its image, as "docker stop" does.
+// A program that would ignore SIGTERM is an error: the first process of a container
+// ignores every signal that it does not handle.
+func (a *Attached) Terminate() error {
+	if a.signal == sigterm && a.pid > 0 && ignoresSIGTERM(a.pid) {
+		return errors.New("the first process of the container does not handle SIGTERM, and therefore ignores it; it was killed")
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), discardTimeout)
+	defer cancel()
+	_, err := a.engine.client.ContainerKill(ctx, a.id, client.ContainerKillOptions{Signal: a.signal})
+	if err != nil && !errdefs.IsConflict(err) && !notFound(err) { // both mean that it has ended
+		return fmt.Errorf("send %s to container %.12s: %w", a.signal, a.id, err)
+	}
+	return nil
 }
 
 // Kill kills the program.

@@ -182,7 +182,7 @@ func (e *Engine) Pull(ctx context.Context, image string, note func(string)) erro
 		err = errors.Join(pull.Wait(ctx), pull.Close())
 	}
 	if err != nil {
-		return fmt.Errorf("pull image %s: %w; load it from a file (docker load), choose another with --mongo-image, or use --mongo-image embedded, which is made from this program", image, err)
+		return fmt.Errorf("pull image %s: %w", image, err)
 	}
 	return nil
 }

@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"strconv"
 	"strings"
+	"syscall"
 
 	"github.com/containerd/errdefs"
 	"github.com/moby/moby/client"
@@ -30,10 +32,43 @@ func (e *Engine) Process(ctx context.Context, name string) (pid int, err error) 
 	if state == nil || !state.Running || state.Pid == 0 {
 		return 0, fmt.Errorf("container %q is not running", name)
 	}
-	// The engine's number may be that of another process here.
-	groups, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", state.Pid))
-	if err != nil || !strings.Contains(string(groups), answer.Container.ID) {
+	if !belongs(state.Pid, answer.Container.ID) {
 		return 0, fmt.Errorf("container %q (process %d of its engine): %w", name, state.Pid, ErrElsewhere)
 	}
 	return state.Pid, nil
+}
+
+// belongs reports whether a process of this machine is in the container of that ID. The
+// number that an engine elsewhere gives may be that of another process here.
+func belongs(pid int, id string) bool {
+	groups, err := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", pid))
+	return err == nil && strings.Contains(string(groups), id)
+}
+
+// ignoresSIGTERM reports whether a process neither handles nor blocks SIGTERM; where that
+// is unknown, it does not.
+func ignoresSIGTERM(pid int) bool {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return false
+	}
+	return deaf(string(text))
+}
+
+// deaf reports whether the masks in a file such as /proc/<pid>/status neither handle nor
+// block SIGTERM.
+func deaf(status string) bool {
+	var masks, known uint64
+	for line := range strings.Lines(status) {
+		name, value, _ := strings.Cut(line, ":")
+		if name != "SigBlk" && name != "SigCgt" {
+			continue
+		}
+		mask, err := strconv.ParseUint(strings.TrimSpace(value), 16, 64)
+		if err != nil {
+			return false
+		}
+		masks, known = masks|mask, known+1
+	}
+	return known == 2 && masks&(1<<(syscall.SIGTERM-1)) == 0
 }

@@ -5,11 +5,14 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"os"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
+	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 )
 
@@ -50,5 +53,37 @@ func TestProcessOfContainer(t *testing.T) {
 	}
 	if pid, err := e.Process(t.Context(), "web"); err != nil || pid != os.Getpid() {
 		t.Errorf("web: process %d, %v, want %d", pid, err, os.Getpid())
+	}
+}
+
+func TestDeaf(t *testing.T) {
+	for status, want := range map[string]bool{
+		"Name:\tpython3\nSigBlk:\t0000000000000000\nSigIgn:\t0000000001001000\nSigCgt:\t0000000000000002\n": true,
+		"SigBlk:\t0000000000000000\nSigCgt:\t0000000000004002\n":                                            false,
+		"SigBlk:\t0000000000004000\nSigCgt:\t0000000000000000\n":                                            false, // waits for it
+		"SigCgt:\t0000000000000000\n":                                                                       false,
+		"SigBlk:\tnone\nSigCgt:\tnone\n":                                                                    false,
+		"":                                                                                                  false,
+	} {
+		if got := deaf(status); got != want {
+			t.Errorf("%q: %v, want %v", status, got, want)
+		}
+	}
+}
+
+func TestForeignOptions(t *testing.T) {
+	e := &Engine{}
+	f := &Foreign{Command: []string{"/serve"}, Env: []string{"A=b"}, Port: 8080, Published: netip.MustParseAddrPort("127.0.0.1:4711")}
+	o := e.attachOptions(AttachSpec{Name: "sut", Image: "mine", NoFile: 100, Foreign: f})
+	port := network.MustParsePort("8080/tcp")
+	if c := o.Config; c.User != "" || len(c.Cmd) > 0 || !slices.Equal(c.Entrypoint, f.Command) || !slices.Equal(c.Env, f.Env) || c.Healthcheck.Test[0] != "NONE" {
+		t.Errorf("config %+v", c)
+	}
+	if h := o.HostConfig; h.ReadonlyRootfs || h.NetworkMode != "bridge" || len(h.PortBindings) != 1 || h.PortBindings[port][0] != (network.PortBinding{HostIP: f.Published.Addr(), HostPort: "4711"}) {
+		t.Errorf("host config %+v", h)
+	}
+	f.Port = 0
+	if h := e.attachOptions(AttachSpec{Foreign: f}).HostConfig; h.NetworkMode != "host" || len(h.PortBindings) > 0 {
+		t.Errorf("host config %+v", h)
 	}
 }

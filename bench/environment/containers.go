@@ -67,7 +67,10 @@ func (c containers) mongoImage(ctx context.Context) (string, error) {
 	if image == OwnImage {
 		return c.options.Engine.Build(ctx, container.RoleMongo, c.options.Executable, c.options.Note)
 	}
-	return image, c.options.Engine.Pull(ctx, image, c.options.Note)
+	if err := c.options.Engine.Pull(ctx, image, c.options.Note); err != nil {
+		return "", fmt.Errorf("%w; load it from a file (docker load), choose another with --mongo-image, or use --mongo-image embedded, which is made from this program", err)
+	}
+	return image, nil
 }
 
 func (containers) describe(d *results.Environment, u *upstream, m *database) {

@@ -38,6 +38,7 @@ type httpService struct {
 	tls      *tls.Config // nil means http
 	values   variables
 	items    [][]string
+	scraper  *scraper // nil means that no metrics are scraped
 }
 
 // newHTTPService chooses an address for the service of a trial.
@@ -67,7 +68,11 @@ func (r *Trials) newHTTPService(t ScheduledTrial) (*httpService, error) {
 			return nil, err
 		}
 	}
-	_, port, err := net.SplitHostPort(h.addr)
+	listens := h.addr
+	if p := s.SUT.Container.Port; p > 0 {
+		listens = net.JoinHostPort("0.0.0.0", strconv.Itoa(p)) // in its own network
+	}
+	_, port, err := net.SplitHostPort(listens)
 	if err != nil {
 		return nil, fmt.Errorf("sut.addr: %w", err)
 	}
@@ -77,8 +82,28 @@ func (r *Trials) newHTTPService(t ScheduledTrial) (*httpService, error) {
 	}
 	h.port = uint16(number)
 	h.values = r.variables(s, t.Variant)
-	h.values[scenarios.VariableAddr], h.values[scenarios.VariablePort] = h.addr, port
-	return h, nil
+	h.values[scenarios.VariableAddr], h.values[scenarios.VariablePort] = listens, port
+	h.scraper, err = h.newScraper()
+	return h, err
+}
+
+// contain completes the options of the service's container; nil means that it has none.
+func (h *httpService) contain(o *sut.ContainerOptions) {
+	c := h.scenario.SUT.Container
+	if o == nil {
+		return
+	}
+	if o.Image = c.Image; c.Port > 0 {
+		o.Port, o.Published = uint16(c.Port), netip.MustParseAddrPort(h.addr)
+	}
+}
+
+// url returns the URL of a path.
+func (h *httpService) url(path string) string {
+	if h.tls != nil {
+		return "https://" + h.addr + path
+	}
+	return "http://" + h.addr + path
 }
 
 // find finds the process of a service that runs already, its address and its limit.
@@ -159,11 +184,7 @@ func (h *httpService) options(executable string) (sut.Options, error) {
 // request makes the request of number n.
 func (h *httpService) request(n uint64) (load.Request, error) {
 	r := h.scenario.Pick(n)
-	scheme := "http://"
-	if h.tls != nil {
-		scheme = "https://"
-	}
-	made := load.Request{Method: r.Method, URL: scheme + h.addr + r.Path, Body: r.Data}
+	made := load.Request{Method: r.Method, Body: r.Data}
 	literal := h.scenario.Service.Targets != ""
 	var err error
 	more := map[string]string{scenarios.VariableNumber: strconv.FormatUint(n, 10)}
@@ -178,7 +199,7 @@ func (h *httpService) request(n uint64) (load.Request, error) {
 		expanded, err = h.values.expand(text, more)
 		return expanded
 	}
-	made.URL = scheme + h.addr + expand(r.Path)
+	made.URL = h.url(expand(r.Path))
 	if r.Body != "" {
 		made.Body = []byte(expand(r.Body))
 	}
@@ -197,6 +218,19 @@ func (m *measurement) readyHTTP(ctx context.Context) (string, error) {
 	bounded, cancel := context.WithTimeout(ctx, s.MaxReady())
 	defer cancel()
 	err := m.process.AwaitReady(bounded, s.Ready, h.addr, h.tls)
+	if err == nil && s.Container.Port > 0 && s.Ready.HTTP == "" && s.Ready.Log == "" {
+		err = m.awaitListening(bounded)
+	}
+	if err == nil && s.Container.Image != "" {
+		if err := checkNetwork(s.Container, m.listening()); err != nil {
+			m.record.NotReady = true
+			return results.OutcomeFailed, err
+		}
+	}
+	scraped := err == nil && h.scraper != nil
+	if scraped {
+		err = h.scraper.await(bounded, m.process.Exited())
+	}
 	if err == nil {
 		m.findServing()
 	}
@@ -204,6 +238,9 @@ func (m *measurement) readyHTTP(ctx context.Context) (string, error) {
 		return results.OutcomeFailed, err
 	}
 	m.record.NotReady = true
+	if scraped && !errors.Is(err, sut.ErrExited) {
+		return results.OutcomeFailed, fmt.Errorf("sut.metrics: %w", err)
+	}
 	if errors.Is(err, sut.ErrExited) {
 		exit := m.process.Exit()
 		switch forked := forkedAway(exit, h.port); {
@@ -239,7 +276,7 @@ func (m *measurement) findServing() {
 	if len(others) > 0 {
 		m.warn("%d processes of the service listen on %s, and only one of them (%s) is watched: its descriptors follow from a share of the requests", len(others)+1, h.addr, serving.Name)
 	}
-	if listening, known := listeningOf(serving.PID); known && !slices.ContainsFunc(listening, func(a netip.AddrPort) bool { return a.Port() == h.port }) {
+	if listening, known := listeningOf(serving.PID); known && !h.among(listening) {
 		m.warn("the process that is watched does not listen on %s, and neither does one that it started: the descriptors are not those of the service", h.addr)
 	}
 }
@@ -277,14 +314,54 @@ func (m *measurement) warnUncounted() {
 // error, if that of the service is not among them; empty means that it is, or that they
 // cannot be seen.
 func (m *measurement) listensElsewhere() string {
+	all := m.listening()
+	if len(all) == 0 || m.service.http.among(all) {
+		return ""
+	}
+	return fmt.Sprintf("; it listens on %v", all)
+}
+
+// listening returns the addresses on which the program's processes listen, as far as they
+// can be seen.
+func (m *measurement) listening() []netip.AddrPort {
 	all, _ := listeningOf(m.process.PID())
 	for _, d := range m.process.Descendants() {
 		all = append(all, d.Listening...)
 	}
-	if len(all) == 0 || slices.ContainsFunc(all, func(a netip.AddrPort) bool { return a.Port() == m.service.http.port }) {
-		return ""
+	return all
+}
+
+// among reports whether one of the addresses has the port of the service.
+func (h *httpService) among(all []netip.AddrPort) bool {
+	return slices.ContainsFunc(all, func(a netip.AddrPort) bool { return a.Port() == h.port })
+}
+
+// awaitListening waits until a process of the container listens on the port of the
+// service. The engine accepts connections to a published port before that.
+func (m *measurement) awaitListening(ctx context.Context) error {
+	ticker := time.NewTicker(readyInterval)
+	defer ticker.Stop()
+	for !m.service.http.among(m.listening()) {
+		select {
+		case <-m.process.Exited():
+			return sut.ErrExited
+		case <-ctx.Done():
+			return fmt.Errorf("no process of the container listens on port %d", m.service.http.port)
+		case <-ticker.C:
+		}
 	}
-	return fmt.Sprintf("; it listens on %v", all)
+	return nil
+}
+
+// checkNetwork returns an error if other machines can reach a service in a container that
+// is in the network of this machine, where it listens on the given addresses.
+func checkNetwork(c scenarios.Container, listening []netip.AddrPort) error {
+	for _, a := range listening {
+		if c.Port == 0 && !a.Addr().Unmap().IsLoopback() {
+			return fmt.Errorf("the service listens on %v, where other machines reach it, because its container is in the network of this machine; let it listen on {{addr}}, or give it a network of its own by sut.container.port", a)
+		}
+	}
+	return nil
 }
 
 // listeningOf returns the addresses on which a process listens, and whether they can be seen.
@@ -329,6 +406,11 @@ func (t *serviceTrial) serveHTTP(ctx context.Context) (outcome string, err error
 		return results.OutcomeFailed, err
 	}
 	t.m.warnUncounted()
+	if s := t.http.scraper; s != nil {
+		metrics, warnings := s.result()
+		t.m.record.Service.Series.Metrics = metrics
+		t.m.record.Warnings = append(t.m.record.Warnings, warnings...)
+	}
 	t.drainHTTP(ctx)
 	if t.m.trials.ignoreLag {
 		return "", nil
@@ -387,6 +469,10 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 	done, ended := make(chan struct{}), make(chan struct{})
 	full := int64(0)
 	t.series.Only() // those that can be seen from outside
+	endScraping, disconnect := func() {}, func() {}
+	if s := t.http.scraper; s != nil {
+		endScraping, disconnect = s.start(began), s.transport.CloseIdleConnections
+	}
 	view := newEndpoints(t.m.pid)
 	look := func() {
 		seen := t.observe()
@@ -426,9 +512,11 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 		}
 	}()
 	return func() {
+		endScraping()
 		close(done)
 		<-ended
 		t.m.record.Descriptors.Endpoints = view.close()
+		disconnect() // after the last look, in which it is one of the clients as before
 		if t.http.pid > 0 {
 			t.m.record.Descriptors.Limit = t.http.nofile
 		}

@@ -42,6 +42,9 @@ func httpService(addr, behavior string) int {
 	var served atomic.Int64
 	var forgotten sync.Map
 	http.HandleFunc("GET /healthz", func(http.ResponseWriter, *http.Request) {})
+	http.HandleFunc("GET /metrics", func(w http.ResponseWriter, _ *http.Request) {
+		fmt.Fprintf(w, "reports_total{code=\"202\",host=\"a\"} %d\nreports_total{code=\"202\",host=\"b\"} 1000\nreports_total{code=\"400\"} 7\n", served.Load())
+	})
 	http.HandleFunc("POST /reports/{n}", func(w http.ResponseWriter, r *http.Request) {
 		n := served.Add(1)
 		body, _ := io.ReadAll(r.Body)
@@ -263,4 +266,38 @@ func dial(addr string) error {
 		return err
 	}
 	return c.Close()
+}
+
+// TestHTTPServiceMetrics shows that chosen metrics join the time series, that scrapes
+// count neither as requests nor as connections that stay, and what is said of those that
+// are not there.
+func TestHTTPServiceMetrics(t *testing.T) {
+	const sum, other = `reports_total{code="202"}`, `reports_total{code="4000"}`
+	scrape := func(path string, series ...string) results.Trial {
+		return httpTrial(t, "sound", "/healthz", func(s *scenarios.Scenario) { s.SUT.Metrics = &scenarios.Scrape{Path: path, Series: series} })
+	}
+	record := scrape("/metrics", sum, "reports_totl", other)
+	if record.Outcome != results.OutcomeOK {
+		t.Fatalf("outcome %s: %s", record.Outcome, record.Reason)
+	}
+	metrics := record.Service.Series.Metrics
+	m := metrics[sum]
+	if len(metrics) != 1 || len(m.Values) == 0 || len(m.At) != len(m.Values) || m.Values[0] < 1000 || m.Values[0] > 1031 {
+		t.Errorf("metrics %+v, want the sum of both hosts", metrics)
+	}
+	if record.Service.Due != 30 || record.Service.OK != 30 || record.Upstream.Requests != 31 {
+		t.Errorf("due %d, done %d, upstream %d", record.Service.Due, record.Service.OK, record.Upstream.Requests)
+	}
+	for i, warning := range []string{
+		`/metrics never had a value of reports_totl (did you mean reports_total?)`,
+		`/metrics never had a value of reports_total{code="4000"} (did you mean reports_total{code="400"}?)`,
+	} {
+		if len(record.Warnings) != 2 || record.Warnings[i] != warning {
+			t.Errorf("warnings %q, want %q", record.Warnings, warning)
+		}
+	}
+	if record := scrape("/metrix", sum); record.Outcome != results.OutcomeFailed || !record.NotReady ||
+		!strings.Contains(record.Reason, "sut.metrics: GET http://127.0.0.1:") || !strings.Contains(record.Reason, "/metrix answers 404 Not Found; name the path") {
+		t.Errorf("outcome %s: %s", record.Outcome, record.Reason)
+	}
 }

@@ -41,6 +41,9 @@ func (m *measurement) run(ctx context.Context) (outcome string, err error) {
 		work = t.run
 		if t.http != nil {
 			ready, work = m.readyHTTP, t.serveHTTP
+			if s := t.http.scraper; s != nil {
+				defer s.transport.CloseIdleConnections()
+			}
 			end = func(context.Context) (string, error) { return "", nil } // it has ended
 		}
 	}

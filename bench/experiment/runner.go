@@ -168,7 +168,7 @@ func (r *Runner) Trial(ctx context.Context, t ScheduledTrial) (results.Trial, er
 	if err := r.store(r.outage.observe(ctx, record)); err != nil {
 		return record, err
 	}
-	if r.MaxFalseStarts > 0 && len(t.Level.Scenario.SUT.Command) > 0 {
+	if r.MaxFalseStarts > 0 && t.Level.Scenario.SUT.OwnProgram() {
 		if err := r.falseStart.observe(record, r.MaxFalseStarts); err != nil {
 			return record, err
 		}

@@ -200,7 +200,7 @@ func UsesLink(s *scenarios.Scenario) (bool, error) {
 
 // UsesContainer reports whether the SUT of any level runs in a container.
 func UsesContainer(s *scenarios.Scenario) (bool, error) {
-	return anyLevel(s, func(s *scenarios.Scenario) bool { return s.SUT.Container })
+	return anyLevel(s, func(s *scenarios.Scenario) bool { return s.SUT.Contained() })
 }
 
 func anyLevel(s *scenarios.Scenario, matches func(*scenarios.Scenario) bool) (bool, error) {

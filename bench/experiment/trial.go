@@ -170,14 +170,15 @@ func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.
 			return nil
 		}
 	}
-	if s.SUT.Container {
+	var contained *sut.ContainerOptions
+	if s.SUT.Contained() {
 		if r.Container == nil {
 			fail(record, results.OutcomeFailed, errors.New("sut.container: no container engine was found"))
 			return nil
 		}
-		contained := *r.Container
-		contained.Limits = scenarios.Limits{CPUs: s.SUT.CPUs, Memory: s.SUT.Memory}
-		options.Container = &contained
+		c := *r.Container
+		c.Limits = scenarios.Limits{CPUs: s.SUT.CPUs, Memory: s.SUT.Memory}
+		contained = &c
 	}
 	m := &measurement{trials: r, planned: t, record: record}
 	var err error
@@ -187,6 +188,7 @@ func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.
 	}
 	if s.IsHTTPService() {
 		if m.service.http, err = r.newHTTPService(t); err == nil {
+			m.service.http.contain(contained)
 			options, err = m.service.http.options(r.Executable)
 		}
 		if err != nil {
@@ -194,6 +196,7 @@ func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.
 			return nil
 		}
 	}
+	options.Container = contained
 	if len(s.SUT.Command) > 0 {
 		options.Dir = r.Dir
 	}

@@ -99,7 +99,7 @@ func checkRequests(record *results.Trial, t ScheduledTrial, m *measurement, prox
 	if s := t.Level.Scenario; s.IsHTTPService() && !s.Uses(scenarios.VariableUpstreamURL) {
 		return
 	}
-	foreign := len(t.Level.Scenario.SUT.Command) > 0
+	foreign := t.Level.Scenario.SUT.OwnProgram()
 	if record.Upstream.Requests > 0 || m == nil || m.idle() || record.ErrorsOf("emfile")+record.ErrorsOf("ports") > 0 ||
 		record.Outcome != results.OutcomeOK && !foreign {
 		return

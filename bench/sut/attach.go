@@ -1,6 +1,7 @@
 package sut
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -76,6 +77,12 @@ func (a attached) times() (user, system time.Duration) {
 	return time.Duration(t.User * float64(time.Second)), time.Duration(t.System * float64(time.Second))
 }
 
+func (attached) terminate() error {
+	return errors.New("end the SUT: it is not a process that Floodgate started")
+}
+
 func (a attached) kill() { a.release() }
+
+func (attached) family() string { return "" }
 
 func (attached) describe() *results.Container { return nil }

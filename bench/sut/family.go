@@ -36,7 +36,7 @@ func (d Descendant) ListensOn(port uint16) bool {
 // descendants returns the running descendants of a process; nil means that there are
 // none, or that they cannot be seen.
 func descendants(pid int, mark string) []Descendant {
-	if mark == "" {
+	if mark == "" || pid == 0 { // a container that ended at once has no process
 		return nil
 	}
 	family, err := probe.Family(pid, mark)
@@ -69,13 +69,7 @@ func listening(pid int) []netip.AddrPort {
 
 // Descendants returns the running processes that a command started; nil means that there
 // are none, or that they cannot be seen: that takes Linux.
-func (p *Process) Descendants() []Descendant {
-	e, isProcess := p.program.(*execution)
-	if !isProcess {
-		return nil
-	}
-	return descendants(e.pid(), e.mark)
-}
+func (p *Process) Descendants() []Descendant { return descendants(p.PID(), p.program.family()) }
 
 // Serving finds the process that serves a port: the started one, or the descendant that
 // listens there, such as the program that a shell started. From then on it is the process
@@ -83,12 +77,8 @@ func (p *Process) Descendants() []Descendant {
 // the first worker.
 func (p *Process) Serving(port uint16) (serving Descendant, others []Descendant) {
 	serving = Descendant{Relative: probe.Relative{PID: p.PID()}}
-	e, isProcess := p.program.(*execution)
-	if !isProcess {
-		return serving, nil
-	}
-	serving.Listening = listening(e.pid())
-	all := descendants(e.pid(), e.mark)
+	serving.Listening = listening(p.PID())
+	all := p.Descendants()
 	if len(all) == 0 {
 		return serving, nil
 	}
@@ -101,7 +91,7 @@ func (p *Process) Serving(port uint16) (serving Descendant, others []Descendant)
 		return serving, nil
 	}
 	serving = listeners[i]
-	if serving.PID != e.pid() {
+	if e, isProcess := p.program.(*execution); isProcess && serving.PID != e.pid() {
 		e.serving = open(serving.PID, e.mark)
 	}
 	return serving, slices.Delete(listeners, i, i+1)
@@ -155,15 +145,12 @@ func sweep(mark string) {
 const noGroup = -1
 
 // Drain asks the program to end, by SIGTERM where the system has it, and waits until it
-// has. If a descendant serves (see Serving), it is asked first, and the started process
+// has. A container is asked by the signal that stops its image. If a descendant of a process serves (see Serving), it is asked first, and the started process
 // only if it goes on afterwards. Elsewhere the process is killed.
 func (p *Process) Drain(ctx context.Context) error {
 	e, isProcess := p.program.(*execution)
-	if !isProcess {
-		return errors.New("end the SUT: it is not a process that Floodgate started")
-	}
-	if e.serving == nil {
-		if err := e.terminate(); err != nil {
+	if !isProcess || e.serving == nil {
+		if err := p.program.terminate(); err != nil {
 			return err
 		}
 		return p.Wait(ctx)

@@ -48,7 +48,9 @@ type Options struct {
 	ReadyLog string
 	// NoFile is RLIMIT_NOFILE, soft and hard.
 	NoFile int
-	// Container runs the built-in SUT in a container, without Env; nil means a process.
+	// Container runs the SUT in a container; nil means a process. The built-in SUT has no
+	// Env there. An HTTP service has that of its image in place of the harness's, and
+	// Command may be empty for the entrypoint of the image.
 	Container *ContainerOptions
 	// Env is added to the environment of the harness.
 	Env []string
@@ -65,7 +67,12 @@ type program interface {
 	pid() int
 	// wait waits for the end of the program and of its standard error.
 	wait() Exit
+	// terminate asks the program to end.
+	terminate() error
 	kill()
+	// family returns the variable in the environment by which the descendants of a
+	// program are found; empty means that they are not.
+	family() string
 	// describe returns the container, or nil for a process.
 	describe() *results.Container
 }
@@ -412,5 +419,7 @@ func (e *execution) wait() Exit {
 }
 
 func (e *execution) kill() { e.process.Kill() }
+
+func (e *execution) family() string { return e.mark }
 
 func (*execution) describe() *results.Container { return nil }

@@ -111,3 +111,18 @@ func TestPortsAreNotDescriptors(t *testing.T) {
 		}
 	}
 }
+
+// Metrics that a service exports itself are in text and documents, and in a chart of their own.
+func TestMetricsOfAService(t *testing.T) {
+	every := everyFormat(t, runtest.Service(nil, func(t *results.Trial) bool {
+		t.Service.Series.Metrics = map[string]results.Metric{`busy{pool="a"}`: {At: []int64{0, 1000, 2000}, Values: []float64{1, 7 + float64(t.Block), 2.5}}}
+		return true
+	}))
+	for format, want := range map[string]string{
+		"text": `busy{pool="a"} 1 → 2.50, at most 12`, "json": `"name": "busy{pool=\"a\"}"`, "html": `>shared-10: busy{pool=&#34;a&#34;}`,
+	} {
+		if !strings.Contains(every[format], want) {
+			t.Errorf("%s: want %q", format, want)
+		}
+	}
+}

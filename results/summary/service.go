@@ -3,11 +3,13 @@ package summary
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
 	"floodgate/results"
 	"floodgate/results/leak"
+	"floodgate/results/stats"
 	"floodgate/scenarios"
 )
 
@@ -66,6 +68,8 @@ type ServiceRow struct {
 	Cause  leak.Cause         `json:"cause,omitempty"`
 	Detail string             `json:"detail,omitempty"`
 	Causes map[leak.Cause]int `json:"causes,omitempty"`
+	// Metrics are those of sut.metrics, in the order of their names.
+	Metrics []Metric `json:"metrics,omitempty"`
 	// Documents is the sum over the trials that were checked, and Checked their number.
 	Documents results.Documents `json:"documents"`
 	Checked   int               `json:"checked"`
@@ -140,6 +144,7 @@ func (r *ServiceRow) add(trials []ServiceTrial) error {
 	var response, accepted, service, lag Merger
 	var exhausted []ServiceTrial
 	var fits []judged
+	metrics := map[string]*Metric{}
 	for _, t := range trials {
 		r.count(t)
 		s := t.Service
@@ -154,6 +159,7 @@ func (r *ServiceRow) add(trials []ServiceTrial) error {
 				return fmt.Errorf("trial %d: %w", t.Index, err)
 			}
 		}
+		addMetrics(metrics, s.Series)
 		if e := t.TimeSeries.Exhausted; e != nil {
 			exhausted = append(exhausted, t)
 			if e.Side != "" {
@@ -168,7 +174,41 @@ func (r *ServiceRow) add(trials []ServiceTrial) error {
 	r.AcceptedP99, r.ServiceP99, r.LagP99 = accepted.quantile(99), service.quantile(99), lag.quantile(99)
 	r.setExhausted(exhausted)
 	r.setCause(fits)
+	for _, name := range slices.Sorted(maps.Keys(metrics)) {
+		r.Metrics = append(r.Metrics, metrics[name].summed())
+	}
 	return nil
+}
+
+// Metric summarizes a metric that HTTP services report themselves, over the trials of a
+// row: the medians of its first and its last values, and its highest value.
+type Metric struct {
+	Name  string  `json:"name"`
+	First float64 `json:"first"`
+	Last  float64 `json:"last"`
+	Peak  float64 `json:"peak"`
+
+	firsts, lasts []float64
+}
+
+// addMetrics adds the metrics of a trial.
+func addMetrics(all map[string]*Metric, s results.Series) {
+	for name, m := range s.Metrics {
+		if len(m.Values) == 0 {
+			continue
+		}
+		sum := all[name]
+		if sum == nil {
+			sum = &Metric{Name: name, Peak: m.Values[0]}
+			all[name] = sum
+		}
+		sum.firsts, sum.lasts = append(sum.firsts, m.Values[0]), append(sum.lasts, m.Values[len(m.Values)-1])
+		sum.Peak = max(sum.Peak, slices.Max(m.Values))
+	}
+}
+
+func (m *Metric) summed() Metric {
+	return Metric{Name: m.Name, First: stats.Median(m.firsts), Last: stats.Median(m.lasts), Peak: m.Peak}
 }
 
 // setExhausted describes the median exhausted trial by time.

@@ -106,6 +106,15 @@ func Count[N ~int | ~int64 | ~uint64](n N) string {
 	return text
 }
 
+// Value formats a number of any size: whole ones with a comma between thousands,
+// others with three significant digits.
+func Value(x float64) string {
+	if x == math.Trunc(x) && math.Abs(x) < 1<<53 {
+		return Count(int64(x))
+	}
+	return Digits(x)
+}
+
 // Plural counts things: "1 trial", "1,200 trials".
 func Plural(n int, one, many string) string {
 	if n == 1 {

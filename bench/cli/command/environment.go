@@ -81,7 +81,7 @@ func (f EnvironmentFlags) Prepare(s *scenarios.Scenario, note func(string)) (*Se
 	u := &Setup{note: note, scenario: s, Options: environment.Options{
 		Kind: f.Kind, Executable: executable, KeepData: f.keepData, Link: link, Note: note, Limits: s.Containers,
 		MongoImage: f.MongoImage, MongoArgs: strings.Fields(f.mongoArgs), Policy: target.Policy{Allowed: f.allowTargets},
-		OwnProgram: len(s.SUT.Command) > 0,
+		OwnProgram: s.SUT.OwnProgram(),
 	}}
 	if err := f.targets(u); err != nil {
 		return nil, Usage(err)
@@ -145,10 +145,19 @@ func (f EnvironmentFlags) wantsContainers(limits scenarios.Containers) string {
 
 // fits returns an error if the scenario cannot run in the environment.
 func (u *Setup) fits(s *scenarios.Scenario) error {
-	if command := s.SUT.Command; len(command) > 0 {
+	if command := s.SUT.Command; len(command) > 0 && !s.SUT.Contained() {
 		if _, err := exec.LookPath(command[0]); err != nil {
 			return NotMeasured(fmt.Errorf("sut.command: %w", err))
 		}
+	}
+	for name, remote := range map[string]bool{
+		scenarios.VariableUpstreamURL: false, scenarios.VariableDatabaseURI: u.Options.Mongo != nil,
+	} {
+		if s.SUT.Container.Port > 0 && s.Uses(name) && !remote {
+			return fmt.Errorf("sut.container.port gives the service a network of its own, from which it cannot reach {{%s}} on the loopback interface of this machine; remove it, and let the service listen on {{addr}} in the network of this machine", name)
+		}
+	}
+	if s.SUT.OwnProgram() {
 		if u.Options.Upstream != nil {
 			if s.IsHTTPService() && !s.Uses(scenarios.VariableUpstreamURL) {
 				return fmt.Errorf("scenario %s: the service would not use --upstream-url; hand it {{%s}} in sut.command or sut.env", s.Name, scenarios.VariableUpstreamURL)
@@ -209,6 +218,13 @@ func (u *Setup) connect(ctx context.Context) (err error) {
 		u.note("removed " + name + ", a leftover of a killed run")
 	}
 	if !contained {
+		return nil
+	}
+	if image := u.scenario.SUT.Container.Image; image != "" {
+		u.SUT = &sut.ContainerOptions{Engine: u.Options.Engine}
+		if err := u.Options.Engine.Pull(ctx, image, u.note); err != nil {
+			return fmt.Errorf("sut.container.image: %w; build it, or load it from a file (docker load)", err)
+		}
 		return nil
 	}
 	image, err := u.Options.Engine.Build(ctx, container.RoleSUT, u.Options.Executable, u.note)

@@ -19,7 +19,9 @@ import (
 // Identify records the machine, this program and the program under test.
 func Identify(ctx context.Context, h *results.Header, s *scenarios.Scenario) {
 	h.Fingerprint = machine.Fingerprint(ctx)
-	h.SUT = revisionOfSUT(ctx, s.SUT.Command)
+	if h.SUT = revisionOfSUT(ctx, s.SUT.Command); s.SUT.Container.Image != "" { // its trials name the image
+		h.SUT = &results.SUT{Revision: "unknown"}
+	}
 }
 
 // revisionOfSUT returns the revision of the repository that contains the command

@@ -123,7 +123,7 @@ func (o *diffOptions) restricted(ctx context.Context, v *verdicts.Outcome, dir s
 		return nil, err
 	}
 	s := all[0]
-	if len(s.SUT.Command) > 0 && o.build == "" && len(s.SUT.Build) == 0 {
+	if len(s.SUT.Command) > 0 && o.build == "" && len(s.SUT.Build) == 0 && !s.SUT.Contained() { // which is refused below
 		if o.build = abtest.PackageOf(ctx, dir, s.SUT.Command[0]); o.build == "" {
 			return nil, command.Usage(fmt.Errorf("scenario %s does not say how to build %q in both revisions; set sut.build to the command that builds it (such as [make], or [\"true\"] if nothing needs to be built), or name its Go package with --build ./PACKAGE", s.Name, s.SUT.Command[0]))
 		}

@@ -310,6 +310,9 @@ func ServiceRemarks(r summary.ServiceRow) []string {
 		parts = append(parts, fmt.Sprintf("%s leaked, open after everything was closed: %s to the upstream, %s to the database, %s others",
 			text.Count(r.Leaked), text.Count(k.Upstream), text.Count(k.Mongo), text.Count(k.Others())))
 	}
+	for _, m := range r.Metrics {
+		parts = append(parts, fmt.Sprintf("%s %s → %s, at most %s", m.Name, text.Value(m.First), text.Value(m.Last), text.Value(m.Peak)))
+	}
 	return parts
 }
 

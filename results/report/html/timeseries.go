@@ -3,6 +3,7 @@ package html
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strconv"
@@ -25,6 +26,7 @@ func (p *pictures) timeSeries() (section, error) {
 			if t := shownTrial(p.index.ServiceTrials(v.Name, l)); t != nil {
 				p.descriptors(&s.Figures, t, l)
 				p.tasks(&s.Figures, t, l)
+				p.metrics(&s.Figures, t, l)
 			}
 		}
 	}
@@ -127,6 +129,24 @@ func (p *pictures) requests(to *[]picture, t *summary.ServiceTrial, l scenarios.
 		},
 	}
 	p.add(to, c, picture{Half: true, Detail: "seen from outside", Head: []string{"time", "requests in flight", "threads"}, Rows: sampled(c)})
+}
+
+// metrics draws each metric of sut.metrics in a chart of its own, as their units differ.
+func (p *pictures) metrics(to *[]picture, t *summary.ServiceTrial, l scenarios.Level) {
+	all := t.Service.Series.Metrics
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		x, y := overTime(name)
+		y.Format = text.Value
+		line := chart.Series{Name: name, Color: 4, Step: true, Bare: true}
+		for i, ms := range all[name].At {
+			line.Points = append(line.Points, chart.Point{X: float64(ms) / 1000, Y: all[name].Values[i]})
+		}
+		c := chart.Chart{
+			Title: p.titled(t.Variant+": "+name, l.Name), Text: "A metric over time, as the service reports it.", X: x, Y: y,
+			References: moments(t, l), Series: []chart.Series{line},
+		}
+		p.add(to, c, picture{Half: true, Detail: "as the service reports it", Head: []string{"time", name}, Rows: sampled(c)})
+	}
 }
 
 func (p *pictures) tasks(to *[]picture, t *summary.ServiceTrial, l scenarios.Level) {

@@ -47,7 +47,13 @@ func main() {
 	}
 }
 
+// serve serves /ready, at ADDR or on port 8080 of every interface.
 func serve() {
+	addr := os.Getenv("ADDR")
+	if addr == "" {
+		addr = ":8080"
+	}
+	http.HandleFunc("/ready", func(http.ResponseWriter, *http.Request) {})
 	fmt.Println("I serve")
-	fmt.Println(http.ListenAndServe(":8080", http.NotFoundHandler()))
+	fmt.Println(http.ListenAndServe(addr, nil))
 }
