@@ -187,7 +187,7 @@ func (m *measurement) failure(ctx context.Context, err error) (string, error) {
 func (m *measurement) unprobed(ctx context.Context, err error) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
 	defer cancel()
-	if !errors.Is(err, probe.ErrGone) || m.process.Wait(ctx) != nil {
+	if !errors.Is(err, probe.ErrExited) || m.process.Wait(ctx) != nil {
 		return results.OutcomeFailed, err
 	}
 	if m.service == nil || m.service.http == nil {
