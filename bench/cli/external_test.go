@@ -219,7 +219,7 @@ func TestExternalRequestsAreBounded(t *testing.T) {
 	for name, test := range map[string]struct{ change, want string }{
 		"requests": {"external: {requests: 29}\nblocks: 6", "30 requests"},
 		"profile":  {"blocks: 6", "upstream.latency.value"},
-		"command":  {"sut: {command: [cat]}\nblocks: 6", "nothing would limit"},
+		"command":  {"sut: {command: [cat]}\nexternal: {requests: 29}\nblocks: 6", "30 requests"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			text := strings.Replace(externalScenario, "blocks: 6", test.change, 1)

@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	sutclient "floodgate/bench/sut/client"
 )
 
 var update = flag.Bool("update", false, "write golden files anew")
@@ -23,6 +25,7 @@ func TestMain(m *testing.M) {
 	}
 	testscript.Main(suite{m}, map[string]func(){
 		"floodgate":  func() { os.Exit(Main(os.Args[1:], os.Stdout, os.Stderr)) },
+		"ownprogram": func() { sutclient.Main(ownProgram(os.Args[1:])) },
 		"ownservice": func() { os.Exit(ownService(os.Args[1:])) },
 	})
 }

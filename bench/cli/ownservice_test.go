@@ -2,6 +2,8 @@ package cli
 
 import (
 	"bufio"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -9,8 +11,40 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strings"
 	"syscall"
+
+	sutclient "floodgate/bench/sut/client"
 )
+
+// ownProgram is a program of scripts that speaks the protocol: ownprogram TIMES fetches
+// each item as often as TIMES has letters.
+func ownProgram(args []string) *sutclient.Program {
+	return sutclient.Each(func(s sutclient.Spec) (sutclient.Func, sutclient.Close, error) {
+		if len(args) != 1 {
+			return nil, nil, errors.New("usage: ownprogram TIMES")
+		}
+		fetch := func(ctx context.Context, item []string) error {
+			for range args[0] {
+				request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Upstream.URL+"/items/"+strings.Join(item, "/"), nil)
+				if err != nil {
+					return err
+				}
+				response, err := http.DefaultClient.Do(request)
+				if err != nil {
+					return err
+				}
+				_, _ = io.Copy(io.Discard, response.Body)
+				response.Body.Close()
+				if response.StatusCode != http.StatusOK {
+					return errors.New(response.Status)
+				}
+			}
+			return nil
+		}
+		return fetch, func(context.Context) error { http.DefaultClient.CloseIdleConnections(); return nil }, nil
+	})
+}
 
 // ownService is a program of scripts: ownservice ADDRESS BEHAVIOR MARK serves HTTP at the
 // address and ends at SIGTERM with status 0, unless its behavior is another one. MARK is

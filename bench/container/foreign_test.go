@@ -228,9 +228,9 @@ func TestRunOfAForeignServiceThatCannotWork(t *testing.T) {
 			}
 			h := service(t, c.image, c.port, c.more)
 			if code := h.wait(); code != c.code {
-				t.Errorf("exit code %d, want %d\n%s", code, c.code, h.said())
+				t.Errorf("exit code %d, want %d\n%s", code, c.code, h.printed())
 			}
-			h.says(c.want...)
+			h.wantOutput(c.want...)
 			h.leavesNothing(false)
 		})
 	}

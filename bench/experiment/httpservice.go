@@ -242,16 +242,23 @@ func (m *measurement) readyHTTP(ctx context.Context) (string, error) {
 		return results.OutcomeFailed, fmt.Errorf("sut.metrics: %w", err)
 	}
 	if errors.Is(err, sut.ErrExited) {
-		exit := m.process.Exit()
-		switch forked := forkedAway(exit, h.port); {
-		case forked != "":
-			return results.OutcomeCrashed, errors.New(forked)
-		case exit.Code == 0:
-			return results.OutcomeCrashed, fmt.Errorf("the service ended with %s before it was ready; it must stay in the foreground, got %s", exit.Text, m.process.Output())
-		}
-		return results.OutcomeCrashed, fmt.Errorf("the service ended with %s before it was ready, got %s", exit.Text, m.process.Output())
+		return results.OutcomeCrashed, m.endedEarly()
 	}
 	return results.OutcomeFailed, fmt.Errorf("the service was not ready on %s within %v (sut.ready_timeout): %w%s; got %s", h.addr, s.MaxReady(), err, m.listensElsewhere(), m.process.Output())
+}
+
+// endedEarly returns the error of a service that ended before the load.
+func (m *measurement) endedEarly() error {
+	exit := m.process.Exit()
+	switch forked := forkedAway(exit, m.service.http.port); {
+	case forked != "":
+		return errors.New(forked)
+	case len(exit.Left) > 0:
+		return fmt.Errorf("the service ended with %s before it was ready, while process %d (%s), which it had started, went on and was ended; it must stay in the foreground, got %s", exit.Text, exit.Left[0].PID, exit.Left[0].Name, m.process.Output())
+	case exit.Code == 0:
+		return fmt.Errorf("the service ended with %s before it was ready; it must stay in the foreground, got %s", exit.Text, m.process.Output())
+	}
+	return fmt.Errorf("the service ended with %s before it was ready, got %s", exit.Text, m.process.Output())
 }
 
 // forkedAway is the error of a program that ended while a process that it had started went

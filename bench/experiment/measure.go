@@ -51,7 +51,7 @@ func (m *measurement) run(ctx context.Context) (outcome string, err error) {
 		return outcome, err
 	}
 	if err := m.startProbe(); err != nil {
-		return results.OutcomeFailed, err
+		return m.unprobed(ctx, err)
 	}
 	defer m.stopProbe()
 	outcome, err = work(ctx)
@@ -183,6 +183,21 @@ func (m *measurement) failure(ctx context.Context, err error) (string, error) {
 		return results.OutcomeCrashed, fmt.Errorf("the SUT ended with %s before it was done", m.process.Exit().Text)
 	}
 	return results.OutcomeFailed, err
+}
+
+// unprobed returns the outcome and the error of a SUT that could not be probed, perhaps
+// because it has just ended.
+func (m *measurement) unprobed(ctx context.Context, err error) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, closeTimeout)
+	defer cancel()
+	if !errors.Is(err, probe.ErrExited) || m.process.Wait(ctx) != nil {
+		return results.OutcomeFailed, err
+	}
+	if m.service == nil || m.service.http == nil {
+		return results.OutcomeCrashed, fmt.Errorf("the SUT was ready and then ended with %s", m.process.Exit().Text)
+	}
+	m.record.NotReady = true
+	return results.OutcomeCrashed, m.endedEarly()
 }
 
 func (m *measurement) startProbe() (err error) {

@@ -5,12 +5,16 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"io"
 	"net/netip"
 	"os"
+	"os/exec"
+	"runtime"
 	"slices"
 	"syscall"
 	"time"
 
+	"floodgate/bench/internal/group"
 	"floodgate/bench/probe"
 )
 
@@ -139,6 +143,37 @@ func sweep(mark string) {
 		}
 		time.Sleep(familyInterval)
 	}
+}
+
+// guardArg makes our own binary a guard: ChildArg, guardArg, MARK.
+const guardArg = "guard"
+
+// startGuard starts a process that kills the processes of a command when this one dies,
+// however it dies: the kernel ends the process that was started, but not those that it has
+// started. The function that it returns ends the guard. Only Linux has guards.
+func startGuard(executable, mark string) (dismiss func(), err error) {
+	if runtime.GOOS != "linux" {
+		return func() {}, nil
+	}
+	cmd := exec.Command(executable, ChildArg, guardArg, mark)
+	group.Own(cmd)
+	stdin, err := cmd.StdinPipe()
+	if err != nil {
+		return nil, fmt.Errorf("start the guard of the SUT: %w", err)
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, fmt.Errorf("start the guard of the SUT: %w", err)
+	}
+	return func() {
+		stdin.Close()
+		_ = cmd.Wait() // it has nothing to report
+	}, nil
+}
+
+// guard kills the processes that have the mark when its input ends.
+func guard(mark string, stdin io.Reader) {
+	_, _ = io.Copy(io.Discard, stdin) // any error is the end of the input
+	sweep(mark)
 }
 
 // noGroup is the number of no process group.

@@ -22,6 +22,56 @@ import (
 // familyArg makes the test binary a service: familyArg ADDRESS BEHAVIOR.
 const familyArg = "sut-test-family"
 
+// holdArg makes the test binary a harness that starts a service at an address by a shell,
+// and holds it: familyArg ADDRESS holdArg.
+const holdArg = "hold"
+
+// hold starts the service and says when it is ready.
+func hold(addr string) int {
+	p, err := sut.Start(sut.Options{
+		Executable: os.Args[0], NoFile: 256, HTTP: true,
+		Command: []string{"sh", "-c", `"$0" "$@"; exit 7`, os.Args[0], familyArg, addr, "plain"},
+	})
+	if err != nil || p.AwaitReady(context.Background(), scenarios.Ready{}, addr, nil) != nil {
+		return 1
+	}
+	fmt.Println("ready")
+	for {
+		_ = syscall.Pause() // until killed
+	}
+}
+
+// When the harness is killed, so is a service that a shell has started.
+func TestKilledHarnessLeavesNoService(t *testing.T) {
+	addr, err := sut.FreeAddr()
+	if err != nil {
+		t.Fatal(err)
+	}
+	harness := exec.Command(os.Args[0], familyArg, addr, holdArg)
+	harness.Stderr = os.Stderr
+	out, err := harness.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := harness.Start(); err != nil {
+		t.Fatal(err)
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	var conn net.Conn
+	if err == nil {
+		conn, err = net.Dial("tcp", addr)
+	}
+	_ = harness.Process.Kill()
+	_ = harness.Wait()
+	if err != nil {
+		t.Fatalf("%q, %v", line, err)
+	}
+	defer conn.Close()
+	if _, err := conn.Read(make([]byte, 1)); err == nil { // the end of the service ends the connection
+		t.Error("the service answered")
+	}
+}
+
 // serveFamily listens on the address, says so, and ends at SIGTERM.
 func serveFamily(addr, behavior string) int {
 	terminated := make(chan os.Signal, 1)
@@ -29,6 +79,8 @@ func serveFamily(addr, behavior string) int {
 	child := exec.Command(os.Args[0], familyArg, addr, "plain")
 	child.Stderr = os.Stderr
 	switch behavior {
+	case holdArg:
+		return hold(addr)
 	case "forks", "leaves": // to the background, as a daemon does
 		out, err := child.StdoutPipe()
 		child.SysProcAttr = &syscall.SysProcAttr{Setsid: behavior == "leaves"}

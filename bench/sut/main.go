@@ -31,6 +31,10 @@ const gcPercent = 400
 // limits, and then becomes the command or runs one trial on stdin and stdout. It
 // returns the exit code.
 func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	if len(args) == 2 && args[0] == guardArg {
+		guard(args[1], stdin)
+		return 0
+	}
 	if len(args) < 2 {
 		fmt.Fprintf(stderr, "usage: %s NOFILE PARENT-PID [command…]\n", ChildArg)
 		return exitUsage

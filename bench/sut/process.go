@@ -358,6 +358,8 @@ type execution struct {
 	// found; empty for the built-in SUT.
 	mark string
 	left []Descendant // valid when process is done
+	// dismiss ends the guard of a command.
+	dismiss func()
 	// serving is the descendant that serves; nil means the process itself.
 	serving *os.Process
 }
@@ -371,22 +373,28 @@ func (p *Process) startProcess(o Options) (*os.File, error) {
 	if cmd.Dir = o.Dir; o.Dir != "" {
 		env = append(env, "PWD="+o.Dir)
 	}
-	e := &execution{read: make(chan struct{})}
+	e := &execution{read: make(chan struct{}), dismiss: func() {}}
 	if len(o.Command) > 0 {
 		e.mark = newMark()
 		env = append(env, e.mark)
+		var err error
+		if e.dismiss, err = startGuard(o.Executable, e.mark); err != nil {
+			return nil, err
+		}
 	}
 	cmd.Env = noproxy.Environ(append(env, o.Env...))
 	// With a pipe of our own, the end of the process is seen at once even if a descendant
 	// holds standard error.
 	stderr, toStderr, err := os.Pipe()
 	if err != nil {
+		e.dismiss()
 		return nil, err
 	}
 	defer toStderr.Close()
 	cmd.Stderr, e.stderr = toStderr, stderr
 	if e.process, err = procjson.Start(cmd, func() { e.left = descendants(cmd.Process.Pid, e.mark) }); err != nil {
 		stderr.Close()
+		e.dismiss()
 		return nil, fmt.Errorf("%q: %w", o.Executable, err)
 	}
 	var to io.Writer = p.stderr
@@ -406,6 +414,7 @@ func (e *execution) pid() int { return e.process.PID() }
 func (e *execution) wait() Exit {
 	<-e.process.Done()
 	sweep(e.mark)
+	e.dismiss()
 	select {
 	case <-e.read:
 	case <-time.After(outputDelay):
