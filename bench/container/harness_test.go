@@ -38,7 +38,7 @@ title: Long enough to be hit in the middle
 seed: 7
 items: {kind: phone-numbers}
 upstream: {latency: {distribution: constant, value: 100ms}, late_bound: 10s}
-sut: {timeout: 60s, fetch_timeout: 2s, write_timeout: 2s}
+sut: {timeout: 60s, fetch_timeout: 15s, write_timeout: 15s}
 variants: [{strategy: bounded, limit: 5}]
 levels: [{items: [20]}]
 blocks: 6

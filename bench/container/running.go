@@ -77,7 +77,7 @@ func (e *Engine) watch(ctx context.Context, s Spec, id string) (*Running, error)
 }
 
 // endTimeout bounds the wait for the engine's answer about the end of a container.
-const endTimeout = 2 * time.Second
+const endTimeout = 10 * time.Second
 
 // describe returns the record of a container from the engine's description.
 func describe(name, image string, info container.InspectResponse) results.Container {

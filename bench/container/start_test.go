@@ -160,15 +160,15 @@ func TestStartFails(t *testing.T) {
 		change func(*container.Spec)
 		want   []string
 	}{
-		"never ready": {"mute", func(s *container.Spec) { s.ReadyTimeout = 3 * time.Second }, []string{"not ready after 3s", "I run on and listen nowhere"}},
+		"never ready": {"mute", func(s *container.Spec) { s.ReadyTimeout = 15 * time.Second }, []string{"not ready after 15s", "I run on and listen nowhere"}},
 		"never good": {"serve", func(s *container.Spec) {
-			s.ReadyTimeout = 3 * time.Second
+			s.ReadyTimeout = 15 * time.Second
 			s.Ready = func(context.Context, netip.AddrPort) error { return never }
-		}, []string{"not ready after 3s", "it says no", "I serve"}},
+		}, []string{"not ready after 15s", "it says no", "I serve"}},
 		"never answers": {"serve", func(s *container.Spec) {
-			s.ReadyTimeout = 3 * time.Second
+			s.ReadyTimeout = 15 * time.Second
 			s.Ready = func(ctx context.Context, _ netip.AddrPort) error { <-ctx.Done(); return ctx.Err() }
-		}, []string{"not ready after 3s", "I serve"}},
+		}, []string{"not ready after 15s", "I serve"}},
 		"ends at once":  {"fail", nil, []string{"exit code 3", "I cannot work like this"}},
 		"out of memory": {"hog", func(s *container.Spec) { s.Limits.Memory = 32 << 20 }, []string{"exit code 137", "out of memory", "I take all of it"}},
 		"port taken":    {"serve", func(s *container.Spec) { s.HostPort = port }, []string{"address already in use", strconv.Itoa(int(port))}},

@@ -46,3 +46,14 @@ func Began(pid int, variable string) bool {
 	p, err := procfs.NewProc(pid)
 	return err == nil && began(p, variable)
 }
+
+// HasExited reports whether a process has ended, whether or not it was waited for, or cannot be
+// looked at.
+func HasExited(pid int) bool {
+	p, err := openProc(pid)
+	if err != nil {
+		return true
+	}
+	defer func() { _ = p.close() }() // it only read
+	return p.exited()
+}

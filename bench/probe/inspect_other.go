@@ -10,5 +10,8 @@ func Family(int, string) ([]Relative, error) { return nil, ErrNeedsProc }
 // Began needs Linux: elsewhere it returns false.
 func Began(int, string) bool { return false }
 
+// HasExited needs Linux: elsewhere it returns true.
+func HasExited(int) bool { return true }
+
 // Listeners needs Linux: elsewhere it returns [ErrNeedsProc].
 func Listeners(uint16) (pids []int, hidden bool, err error) { return nil, false, ErrNeedsProc }

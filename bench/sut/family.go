@@ -130,15 +130,18 @@ func sweep(mark string) {
 		return
 	}
 	deadline := time.Now().Add(sweepTimeout)
+	var killed []int // a process that is ending has no environment, but may still listen
 	for time.Now().Before(deadline) {
 		family, err := probe.Family(noGroup, mark)
-		if err != nil || len(family) == 0 {
+		killed = slices.DeleteFunc(killed, probe.HasExited)
+		if err != nil || len(family) == 0 && len(killed) == 0 {
 			return
 		}
 		for _, r := range family {
 			if handle := open(r.PID, mark); handle != nil {
 				_ = handle.Kill() // it may have just ended
 				_ = handle.Release()
+				killed = append(killed, r.PID)
 			}
 		}
 		time.Sleep(familyInterval)
