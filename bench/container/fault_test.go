@@ -1,6 +1,8 @@
 package container_test
 
 import (
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -17,7 +19,13 @@ func TestContainerIsKilledInMidTrial(t *testing.T) {
 		t.Run(role, func(t *testing.T) {
 			t.Parallel()
 			available(t)
-			h := run(t, t.TempDir())
+			dir := t.TempDir()
+			// A write must not outlast the restart of the database, where it would succeed.
+			file := filepath.Join(dir, "short.yaml")
+			if err := os.WriteFile(file, []byte(strings.ReplaceAll(tinyScenario+tinyLimits, "15s", "2s")), 0o644); err != nil {
+				t.Fatal(err)
+			}
+			h := runFile(t, dir, file)
 			h.untilTrials(1)
 			id, _ := h.container(role)
 			h.untilHalf()

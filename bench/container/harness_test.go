@@ -106,7 +106,13 @@ func tiny(t *testing.T, dir string, limits bool) string {
 // run runs tinyScenario in containers, with additional arguments.
 func run(t *testing.T, dir string, args ...string) *harness {
 	t.Helper()
-	return command(t, dir, nil, append([]string{"run", tiny(t, dir, true), "--env", "containers", "--mongo-image", mongoImage(), "--out", "runs"}, args...)...)
+	return runFile(t, dir, tiny(t, dir, true), args...)
+}
+
+// runFile runs a scenario in containers, with additional arguments.
+func runFile(t *testing.T, dir, scenario string, args ...string) *harness {
+	t.Helper()
+	return command(t, dir, nil, append([]string{"run", scenario, "--env", "containers", "--mongo-image", mongoImage(), "--out", "runs"}, args...)...)
 }
 
 // command starts the command in a folder, with additional environment variables.
