@@ -314,3 +314,43 @@ variants: [{strategy: sequential}]
 levels: [{items: 2, sut.container: [true, false]}]
 blocks: 6
 `
+
+// A variable that the environment does not set is an error where it stands, if the
+// scenario is to run; targets are sent as they are.
+func TestUnset(t *testing.T) {
+	dir := t.TempDir()
+	write := func(name, text string) string {
+		t.Helper()
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	write("body.json", `{"token": "${TOKEN}"}`)
+	write("targets.http", "GET http://127.0.0.1/${TOKEN}\n")
+	path := write("own.yaml", strings.NewReplacer(
+		`"{{limit}}"]`, `"{{limit}}", "${SET}", "${TOKEN}"]`, `"/reports/{{n}}"`, `"/{{n}}", body_file: body.json`, "limit: 10", `limit: "${LIMIT}"`,
+	).Replace(ownText))
+	set := func(name string) (string, bool) { return "value", name == "SET" }
+	_, err := scenarios.LoadToRun(path, set)
+	const reason = "the environment variable %[1]s is not set; set it, or remove ${%[1]s}"
+	want := strings.Join([]string{
+		path + ":5:74: sut.command[6]: " + strings.ReplaceAll(reason, "%[1]s", "TOKEN"),
+		path + ":8:35: service.requests[0].body_file: " + strings.ReplaceAll(reason, "%[1]s", "TOKEN"),
+		path + ":12:20: variants[0].vars.limit: " + strings.ReplaceAll(reason, "%[1]s", "LIMIT"),
+	}, "\n")
+	if err == nil || err.Error() != want {
+		t.Errorf("error\n%v\nwant\n%s", err, want)
+	}
+	if _, err := scenarios.LoadToRun(path, func(string) (string, bool) { return "", true }); err != nil {
+		t.Errorf("all are set, but empty: %v", err)
+	}
+	if _, err := scenarios.Load(path); err != nil {
+		t.Errorf("it does not run here: %v", err)
+	}
+	path = write("targets.yaml", strings.Replace(ownText, "requests:\n    - {path: \"/reports/{{n}}\"}", "targets: targets.http", 1))
+	if _, err := scenarios.LoadToRun(path, set); err != nil {
+		t.Errorf("targets: %v", err)
+	}
+}

@@ -167,6 +167,9 @@ func recordProxied(record *results.Trial, s *upstreamproxy.Stats) {
 			fail(record, results.OutcomeInvalid, fmt.Errorf("the proxy to the upstream could not connect %d times: %s; lower the limit or the rate, or raise net.ipv4.ip_local_port_range or ulimit -n", e.Count, e.Sample))
 		}
 	}
+	if len(s.Errors) == 1 && s.Errors[0].Type == "refused" && s.Errors[0].Count == s.Requests {
+		fail(record, results.OutcomeFailed, errors.New("the upstream refused every connection: "+s.Errors[0].Sample))
+	}
 	if record.Throttled += s.Throttled; s.Throttled > 0 {
 		record.Warnings = append(record.Warnings, throttledWarning(s.Throttled))
 	}

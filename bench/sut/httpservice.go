@@ -87,7 +87,8 @@ func (p *Process) AwaitReady(ctx context.Context, r scenarios.Ready, addr string
 		if err == nil {
 			return nil
 		}
-		if last == nil || ctx.Err() == nil {
+		deadline, bounded := ctx.Deadline()
+		if last == nil || ctx.Err() == nil && !(bounded && time.Now().After(deadline)) { // the end of ctx is not a reason
 			last = err
 		}
 		select {

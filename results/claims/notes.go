@@ -49,8 +49,10 @@ func limited(run *results.Run) []string {
 	if throttled > 0 {
 		notes = append(notes, fmt.Sprintf("throttled by external.rate: %d requests in %d of %d trials, whose times measure that bound and not the upstream", requests, throttled, len(run.Trials)))
 	}
-	if note := proxied(run); note != "" {
-		notes = append(notes, note)
+	for _, note := range []string{proxied(run), launched(run)} {
+		if note != "" {
+			notes = append(notes, note)
+		}
 	}
 	if unread > 0 {
 		notes = append(notes, fmt.Sprintf("documents counted but not read, as the answers of the upstream are unknown: in %d of %d trials; a corrupt one would go unnoticed", unread, len(run.Trials)))
@@ -90,6 +92,23 @@ func proxied(run *results.Run) string {
 		seen = strings.Join(parts, ", ")
 	}
 	return fmt.Sprintf("as Floodgate's proxy saw the external upstream in %d of %d trials: %d requests, at most %d in flight, %s", trials, len(run.Trials), requests, peak, seen)
+}
+
+// launched names the processes that were watched in place of those that the command
+// started; empty means that there were none.
+func launched(run *results.Run) string {
+	names := map[string]bool{}
+	trials := 0
+	for _, t := range run.Trials {
+		if name := t.Descriptors.Process; name != "" {
+			names[name] = true
+			trials++
+		}
+	}
+	if trials == 0 {
+		return ""
+	}
+	return fmt.Sprintf("watched in %d of %d trials: %s, which the process of sut.command started and which listens", trials, len(run.Trials), strings.Join(slices.Sorted(maps.Keys(names)), ", "))
 }
 
 // outOfPorts notes the trials whose clients ran out of local ports.

@@ -359,7 +359,8 @@ func (f EnvironmentFlags) targets(u *Setup) error {
 }
 
 // tryUpstream fetches one item, so that a run whose requests all fail does not start. It
-// does nothing for an HTTP service, whose requests are unknown.
+// is not one of the requests that the proxy allows a program. It does nothing for an HTTP
+// service, whose requests are unknown.
 func (u *Setup) tryUpstream(ctx context.Context, env *environment.Environment) error {
 	if u.first == nil {
 		return nil
@@ -369,7 +370,7 @@ func (u *Setup) tryUpstream(ctx context.Context, env *environment.Environment) e
 		return err
 	}
 	fetcher, err := calllog.NewHTTPFetcher(calllog.HTTPOptions{
-		BaseURL: env.UpstreamURL(), Timeout: tryTimeout, Dialer: &dialcount.Counter{Dial: u.Options.Policy.DialContext},
+		BaseURL: u.Options.Upstream.URL(), Timeout: tryTimeout, Dialer: &dialcount.Counter{Dial: u.Options.Policy.DialContext},
 		Request: request, Records: u.scenario.Upstream.RecordsPath(), Secrets: u.scenario.Secrets(os.LookupEnv),
 	})
 	if err != nil {
