@@ -18,6 +18,7 @@ import (
 	"floodgate/results"
 	"floodgate/results/capacity"
 	"floodgate/scenarios"
+	"floodgate/scenarios/pipeline"
 )
 
 // TestMain lets the test binary also serve as the SUT and as the environment's children.
@@ -161,6 +162,76 @@ func TestSweepOfAKnownUpstream(t *testing.T) {
 		if trial.Index != i || trial.Block != i/4 || i%4 > 0 && trial.Seed != stored.Trials[i-1].Seed {
 			t.Errorf("trial %d has index %d, block %d, seed %d", i, trial.Index, trial.Block, trial.Seed)
 		}
+	}
+}
+
+// stageless runs trials of a program of the user's own that reports nothing, knows no
+// adaptive strategy, and completes at most 200 items per second.
+type stageless struct{ documents bool }
+
+func (stageless) Ensure(ctx context.Context) ([]string, error) { return nil, ctx.Err() }
+
+func (stageless) Mock() bool { return true }
+
+func (p stageless) Run(ctx context.Context, t experiment.ScheduledTrial) (results.Trial, error) {
+	if t.Variant.Strategy == pipeline.KindAdaptive {
+		return results.Trial{}, &experiment.UnsupportedError{Variant: t.Variant.Name, Reason: "the program does not know strategy adaptive"}
+	}
+	items := t.Level.Scenario.Items.Count
+	seconds := float64(items) / (50 * float64(min(t.Variant.Limit, 4)) * (1 + float64(t.Block)/1e6))
+	record := results.Trial{
+		Index: t.Index, Block: t.Block, Variant: t.Variant.Name, Level: t.Level.Factors, LevelName: t.Level.Name, Items: items,
+		Outcome: results.OutcomeOK, Makespan: time.Duration(seconds * float64(time.Second)), MakespanSource: "outside",
+		Upstream: &results.UpstreamStats{Requests: items}, NoDocuments: true,
+	}
+	if p.documents {
+		record.NoDocuments, record.Documents = false, &results.Documents{Expected: items, Found: items}
+	}
+	return record, ctx.Err()
+}
+
+// A limit of a program without stages is found by what is seen from outside. What it does
+// not report is noted once, after the first trial, and a strategy that it does not know is
+// left out.
+func TestLimitsOfAProgramThatReportsNothing(t *testing.T) {
+	s := parse(t, strings.Replace(fourWorkers, "nofile: 64", "nofile: 64, command: [./own]", 1))
+	for counted, program := range map[string]stageless{"requests": {}, "documents": {documents: true}} {
+		t.Run(counted, func(t *testing.T) {
+			b := limitBounds(t, s)
+			header, err := search.LimitHeader(s, b, results.Environment{}, time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			store, err := results.Create(t.TempDir(), header)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer store.Close()
+			plan, err := search.BegunLimits(s, b, header, capacity.NewTerms(0, s.SUT.NoFile, 2))
+			if err != nil {
+				t.Fatal(err)
+			}
+			var notes []string
+			err = search.Limits(t.Context(), search.LimitOptions{
+				Scenario: s, Bounds: b, Store: store, Tester: program, Found: plan, Changed: func() error { return nil },
+				Progress: experiment.Notes(func(text string) { notes = append(notes, text) }),
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if r := plan.Recommendation; r == nil || r.Limit != 4 || plan.Exit != 0 || len(r.Notes) == 0 || !strings.Contains(r.Notes[0], "throughput is that of "+counted) {
+				t.Errorf("exit code %d, %+v", plan.Exit, r)
+			}
+			for _, p := range plan.Points {
+				if p.Counted != counted || p.P99 != nil || len(p.Runs) != 6 {
+					t.Errorf("limit %d: counted %q, p99 %v, %d trials", p.Limit, p.Counted, p.P99, len(p.Runs))
+				}
+			}
+			if plan.Adaptive != nil || len(notes) != 2 || !strings.Contains(notes[0], "no p50 and p99 of items (send stages.item)") ||
+				notes[1] != "the adaptive strategy was not tried: the program does not know strategy adaptive" {
+				t.Errorf("adaptive %+v, notes %q", plan.Adaptive, notes)
+			}
+		})
 	}
 }
 

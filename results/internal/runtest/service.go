@@ -21,6 +21,31 @@ func Service(claims []scenarios.Claim, change func(t *results.Trial) bool) *resu
 	})
 	sc.Name, sc.Title, sc.SUT.NoFile = "service", "Reports under load", 256
 	sc.Service = &scenarios.Service{ReportItems: 30, Duration: scenarios.Duration(10 * time.Second), Arrivals: scenarios.Arrivals{Pattern: "constant", Rate: 4}}
+	return served(sc, change)
+}
+
+// HTTPService returns a run of an HTTP service of the user's own under load, of which
+// the second variant leaks descriptors. A nil change changes nothing.
+func HTTPService(claims []scenarios.Claim, change func(t *results.Trial) bool) *results.Run {
+	sc := scenario(Options{
+		Blocks: 6, Levels: []scenarios.LevelSet{{"service.arrivals.rate": 8}}, Claims: claims,
+		Variants: []scenarios.Variant{{Name: "limit-10", Vars: scenarios.Values{"limit": 10}}, {Name: "leaky", Vars: scenarios.Values{"limit": 20}}},
+	})
+	sc.Name, sc.Title, sc.Items = "reportd", "Reports of an HTTP service", scenarios.Items{}
+	sc.SUT = scenarios.SUT{NoFile: 256, Command: []string{"./reportd", "-addr", "{{addr}}", "-limit", "{{limit}}"}}
+	sc.Service = &scenarios.Service{
+		Duration: scenarios.Duration(10 * time.Second), Arrivals: scenarios.Arrivals{Pattern: "constant", Rate: 8},
+		Requests: []scenarios.Request{{Method: "POST", Path: "/reports", Body: "{}", Weight: 3}, {Method: "GET", Path: "/reports/{{n}}"}},
+	}
+	return served(sc, func(t *results.Trial) bool {
+		t.Stages, t.Documents, t.Upstream, t.ItemsDone, t.ItemsFailed, t.Errors = nil, nil, nil, nil, nil, nil
+		t.Descriptors.Inside, t.Descriptors.Leaked, t.Descriptors.LeakedKinds = nil, nil, nil
+		return change == nil || change(t)
+	})
+}
+
+// served returns the run of a service.
+func served(sc *scenarios.Scenario, change func(t *results.Trial) bool) *results.Run {
 	levels, err := sc.ExpandLevels()
 	if err != nil {
 		panic(err)
@@ -31,7 +56,7 @@ func Service(claims []scenarios.Claim, change func(t *results.Trial) bool) *resu
 			for _, v := range sc.Variants {
 				t := trial(sc, l, v, block)
 				t.Index, t.Makespan, t.Ideal, t.MakespanSource = len(run.Trials), 0, 0, ""
-				serve(&t, l.Scenario, v.Name == "forgotten")
+				serve(&t, l.Scenario, v.Name == "forgotten" || v.Name == "leaky")
 				if change == nil || change(&t) {
 					run.Trials = append(run.Trials, t)
 				}
