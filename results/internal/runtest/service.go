@@ -40,8 +40,25 @@ func HTTPService(claims []scenarios.Claim, change func(t *results.Trial) bool) *
 	return served(sc, func(t *results.Trial) bool {
 		t.Stages, t.Documents, t.Upstream, t.ItemsDone, t.ItemsFailed, t.Errors = nil, nil, nil, nil, nil, nil
 		t.Descriptors.Inside, t.Descriptors.Leaked, t.Descriptors.LeakedKinds = nil, nil, nil
+		t.Service.Requests = requestKinds(t.Service)
 		return change == nil || change(t)
 	})
+}
+
+// requestKinds splits the requests of a trial in two: three quarters are slow, and fail.
+func requestKinds(s *results.Service) []results.RequestKind {
+	most := 3 * s.Ended / 4
+	slow := results.RequestKind{Name: "POST /reports", Ended: most, OK: most - (s.Ended - s.OK), Errors: s.Errors}
+	quick := results.RequestKind{Name: "GET /reports/{{n}}", Ended: s.Ended - most, OK: s.Ended - most}
+	for _, k := range []*results.RequestKind{&slow, &quick} {
+		h := hdrhistogram.New(1000, int64(time.Hour), 3)
+		for i := range k.Ended {
+			_ = h.RecordValue(int64(k.Ended) * int64(i+1) * 1e5)
+		}
+		k.Response, _ = results.NewHistogram(h)
+		k.ServiceTime = k.Response
+	}
+	return []results.RequestKind{slow, quick}
 }
 
 // served returns the run of a service.

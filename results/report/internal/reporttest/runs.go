@@ -13,6 +13,7 @@ import (
 var Runs = sync.OnceValue(func() map[string]*results.Run {
 	return map[string]*results.Run{
 		"service": runtest.Budgeted(runtest.Service(ServiceClaims(), nil), serviceThresholds()...),
+		"http":    runtest.HTTPService(httpClaims(), nil),
 		"clean":   runtest.Clean(), "messy": runtest.Messy(), "external": runtest.External(), "unclaimed": runtest.Unclaimed(), "contained": runtest.Contained(),
 		"bounded": runtest.Bounded(), "noisy": runtest.Noisy(),
 	}
@@ -25,6 +26,11 @@ func ServiceClaims() []scenarios.Claim {
 		{ID: "leak", Statement: "It is a leak, not a backlog.", Cause: &scenarios.CauseClaim{Of: []string{"forgotten"}, Is: "leak"}},
 		{ID: "nothing-lost", Statement: "No document is lost.", Documents: &scenarios.DocumentsClaim{}},
 	}
+}
+
+// httpClaims returns the claim of an attack.
+func httpClaims() []scenarios.Claim {
+	return []scenarios.Claim{{ID: "leak", Statement: "Completed requests leave descriptors open.", Expect: "refuted", Cause: &scenarios.CauseClaim{Of: []string{"limit-10", "leaky"}, Is: "leak"}}}
 }
 
 func serviceThresholds() []scenarios.Threshold {
