@@ -2,8 +2,6 @@ package scenarios_test
 
 import (
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -11,16 +9,10 @@ import (
 	"floodgate/scenarios"
 )
 
-// service returns a scenario of an HTTP service with the lines of service.
-func service(t *testing.T, lines string) *scenarios.Scenario {
+// withRequests loads the scenario of a service with other requests.
+func withRequests(t *testing.T, requests string) *scenarios.Scenario {
 	t.Helper()
-	dir := t.TempDir()
-	path := filepath.Join(dir, "own.yaml")
-	text := "version: 1\nname: own\ntitle: Own\nsut: {command: [./own, \"{{addr}}\"]}\nservice:\n  arrivals: {rate: 5}\n  duration: 1s\n" + lines
-	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	s, err := scenarios.Load(path)
+	s, err := load(t, strings.Replace(ownText, "    - {path: \"/reports/{{n}}\"}\n", requests, 1), map[string]string{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -30,8 +22,7 @@ func service(t *testing.T, lines string) *scenarios.Scenario {
 // Requests are told apart by method and path, in the order of the scenario; bodies do not
 // matter.
 func TestRequestKinds(t *testing.T) {
-	s := service(t, `  requests:
-    - {method: POST, path: "/reports/{{n}}", body: a}
+	s := withRequests(t, `    - {method: POST, path: "/reports/{{n}}", body: a}
     - {path: "/reports?week={{n}}"}
     - {method: POST, path: "/reports/{{n}}", body: b, weight: 3}
     - {path: /healthz}
@@ -41,11 +32,11 @@ func TestRequestKinds(t *testing.T) {
 		t.Fatalf("%q, want %q", k.Names, want)
 	}
 	for n := range uint64(200) {
-		if r := s.Pick(n); !strings.HasPrefix(k.Names[k.Of(n)], r.Method+" "+r.Path) {
+		if r := s.Pick(n); k.Names[k.Of(n)] != r.Method+" "+r.Path {
 			t.Errorf("request %d, %s %s, is of kind %s", n, r.Method, r.Path, k.Names[k.Of(n)])
 		}
 	}
-	if one := service(t, "  requests: [{path: /a, body: x}, {path: /a}]\n").RequestKinds(); one.Names != nil {
+	if one := withRequests(t, "    - {path: /a, body: x}\n    - {path: /a}\n").RequestKinds(); one.Names != nil {
 		t.Errorf("one kind: %q", one.Names)
 	}
 }
@@ -53,30 +44,54 @@ func TestRequestKinds(t *testing.T) {
 // Targets of a file are told apart by the shapes of their paths. The rarest of many are
 // one kind.
 func TestRequestKindsOfTargets(t *testing.T) {
-	file := filepath.Join(t.TempDir(), "targets.http")
-	text := ""
+	targets := ""
 	for i := range 40 {
-		text += fmt.Sprintf("GET http://127.0.0.1/reports/%d/of/2017-01-%02d?q=%d\n\n", i, 1+i%28, i)
+		targets += fmt.Sprintf("GET http://127.0.0.1/reports/%d/of/2017-01-%02d?q=%d\n\n", i, 1+i%28, i)
 	}
-	text += "GET http://127.0.0.1/reports/latest\n\nDELETE http://127.0.0.1/users/3f2504e0-4f89-11d3-9a0c-0305e82c3301\n\nGET http://127.0.0.1/cafe\n"
-	write := func(text string) *scenarios.Scenario {
-		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+	targets += "GET http://127.0.0.1/reports/latest\n\nDELETE http://127.0.0.1/users/3f2504e0-4f89-11d3-9a0c-0305e82c3301\n\nGET http://127.0.0.1/cafe\n"
+	kinds := func() scenarios.RequestKinds {
+		s, err := load(t, withTargets, map[string]string{"targets.http": targets})
+		if err != nil {
 			t.Fatal(err)
 		}
-		return service(t, fmt.Sprintf("  targets: %q\n", file))
+		return s.RequestKinds()
 	}
 	want := []string{"GET /reports/*/of/*", "GET /reports/latest", "DELETE /users/*", "GET /cafe"}
-	if k := write(text).RequestKinds(); !slices.Equal(k.Names, want) {
+	if k := kinds(); !slices.Equal(k.Names, want) {
 		t.Errorf("%q, want %q", k.Names, want)
 	}
-	for i := range 30 {
-		text += fmt.Sprintf("\nGET http://127.0.0.1/kind-%c\n\nGET http://127.0.0.1/kind-%c\n", 'a'+i, 'a'+i)
+	for c := 'a'; c < 'a'+26; c++ {
+		targets += fmt.Sprintf("\nGET http://127.0.0.1/kind-%c\n\nGET http://127.0.0.1/kind-%c\n", c, c)
 	}
-	k := write(text).RequestKinds()
+	k := kinds()
 	if len(k.Names) != scenarios.MostRequestKinds || k.Names[0] != want[0] || k.Names[1] != "GET /kind-a" || k.Names[19] != scenarios.OtherRequests {
 		t.Errorf("%q", k.Names)
 	}
 	if got := k.Names[k.Of(40)]; got != scenarios.OtherRequests {
 		t.Errorf("a rare target is of kind %s", got)
+	}
+}
+
+// Another machine has a name and a port, and is not this one.
+func TestServiceElsewhere(t *testing.T) {
+	text := func(sut string) string {
+		own := strings.Replace(ownText, "  command: [./reportd, -addr, \"{{addr}}\", -limit, \"{{limit}}\"]\n", sut, 1)
+		return own[:strings.Index(own, "variants:")]
+	}
+	s, err := load(t, text("  port: 443\n  host: api.example.com\n"), map[string]string{})
+	if err != nil || !s.IsHTTPService() || s.SUT.Host != "api.example.com" {
+		t.Errorf("%+v, %v", s, err)
+	}
+	for sut, want := range map[string]string{
+		"  host: api.example.com\n  pid: 7\n":                       "sut.host: needs sut.port",
+		"  port: 80\n  host: localhost\n":                           `sut.host: is this machine (got "localhost"); remove it`,
+		"  port: 80\n  host: 127.0.0.1\n":                           `sut.host: is this machine (got "127.0.0.1"); remove it`,
+		"  port: 80\n  host: http://a\n":                            `sut.host: must be a host name or an address without a port (got "http://a")`,
+		"  port: 80\n  host: a:80\n":                                "sut.host: must be a host name",
+		"  port: 80\n  host: a.example\n  addr: \"127.0.0.1:80\"\n": "sut.host and sut.addr are mutually exclusive",
+	} {
+		if _, err := load(t, text(sut), map[string]string{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: error %v, want %q", sut, err, want)
+		}
 	}
 }

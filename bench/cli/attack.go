@@ -96,27 +96,7 @@ func (o attackOptions) run(cmd *cobra.Command, args []string, stdout io.Writer) 
 	if err := errors.Join(unsetArguments(s, cmd, args), command.CheckRoot(o.root)); err != nil {
 		return command.Usage(err)
 	}
-	executable, err := os.Executable()
-	if err != nil {
-		return command.NotMeasured(err)
-	}
-	s.Blocks = 1
-	schedule, err := experiment.Schedule(s)
-	if err != nil {
-		return command.Usage(err)
-	}
-	env := environment.None{Targets: o.allowed}
-	header, err := experiment.Header(withoutCredentials(s), false, env.Describe(), time.Now())
-	if err != nil {
-		return command.Usage(err)
-	}
-	header.Command = o.reproduce(cmd, args)
-	command.Identify(cmd.Context(), &header, s)
-	record, err := experiment.NewTrials(env, executable, header.ID).Run(cmd.Context(), schedule[0])
-	if err != nil {
-		return command.NotMeasured(fmt.Errorf("%w: %w", experiment.ErrInterrupted, context.Cause(cmd.Context())))
-	}
-	stored, err := storeAttack(o.root, header, record)
+	stored, err := o.measure(cmd.Context(), s, o.reproduce(cmd, args))
 	if err != nil {
 		return command.NotMeasured(err)
 	}
@@ -128,6 +108,32 @@ func (o attackOptions) run(cmd *cobra.Command, args []string, stdout io.Writer) 
 		return command.Exit(a.Exit, a.json(stdout))
 	}
 	return command.Exit(a.Exit, a.text(stdout, args[0]+" "+args[1], o.again(stored)))
+}
+
+// measure runs the only trial of a scenario, and stores it. An interrupted one is not
+// stored.
+func (o attackOptions) measure(ctx context.Context, s *scenarios.Scenario, again []string) (*results.Run, error) {
+	executable, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	s.Blocks = 1
+	schedule, err := experiment.Schedule(s)
+	if err != nil {
+		return nil, err
+	}
+	env := environment.None{Targets: o.allowed}
+	header, err := experiment.Header(withoutCredentials(s), false, env.Describe(), time.Now())
+	if err != nil {
+		return nil, err
+	}
+	header.Command = again
+	command.Identify(ctx, &header, s)
+	record, err := experiment.NewTrials(env, executable, header.ID).Run(ctx, schedule[0])
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", experiment.ErrInterrupted, context.Cause(ctx))
+	}
+	return storeAttack(o.root, header, record)
 }
 
 // storeAttack stores the only trial of a run, and reads the run.

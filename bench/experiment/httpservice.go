@@ -45,8 +45,9 @@ type httpService struct {
 	scraper   *scraper // nil means that no metrics are scraped
 }
 
-// newHTTPService chooses an address for the service of a trial.
-func (r *Trials) newHTTPService(t ScheduledTrial) (*httpService, error) {
+// newHTTPService chooses an address for the service of a trial. Another host than loopback
+// must be allowed.
+func (r *Trials) newHTTPService(ctx context.Context, t ScheduledTrial) (*httpService, error) {
 	s := t.Level.Scenario
 	h := &httpService{scenario: s, variant: t.Variant, addr: s.SUT.Addr, targets: target.Policy{Allowed: r.Environment.AllowedTargets()}}
 	if s.Items.Kind != "" || s.Items.File != "" {
@@ -56,6 +57,9 @@ func (r *Trials) newHTTPService(t ScheduledTrial) (*httpService, error) {
 	var err error
 	switch {
 	case s.SUT.Host != "":
+		if err := h.targets.Check(ctx, s.SUT.Host); err != nil {
+			return nil, fmt.Errorf("sut.host: %w", err)
+		}
 		h.elsewhere, h.addr = true, net.JoinHostPort(s.SUT.Host, strconv.Itoa(s.SUT.Port))
 	case s.SUT.Runs():
 		if err := h.find(s.SUT); err != nil {

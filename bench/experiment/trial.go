@@ -187,7 +187,7 @@ func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.
 		options.Tick = m.service.tick
 	}
 	if s.IsHTTPService() {
-		if m.service.http, err = r.newHTTPService(t); err == nil {
+		if m.service.http, err = r.newHTTPService(ctx, t); err == nil {
 			m.service.http.contain(contained)
 			options, err = m.service.http.options(r.Executable)
 		}

@@ -239,7 +239,7 @@ func interval(runs []LimitRun, of func(LimitRun) float64) *stats.Interval {
 	return new(i.Exp())
 }
 
-// merged merges the histograms of each stage.
+// merged merges the histograms of each stage; nil means that there are none.
 func merged(trials []results.Trial) (map[string]results.Histogram, error) {
 	sums := map[string]*hdrhistogram.Histogram{}
 	for _, t := range trials {
@@ -254,6 +254,9 @@ func merged(trials []results.Trial) (map[string]results.Histogram, error) {
 				return nil, fmt.Errorf("trial %d, stage %s: %d values do not fit the other trials' histogram", t.Index, name, lost)
 			}
 		}
+	}
+	if len(sums) == 0 {
+		return nil, nil
 	}
 	all := make(map[string]results.Histogram, len(sums))
 	for name, h := range sums {

@@ -169,7 +169,7 @@ func (l *Limits) recommend(best *LimitPoint) {
 		r.FreeDescriptors = l.Terms.MaxDescriptors - *p.Peak
 	}
 	if l.Rate > 0 {
-		r.Share = p.Throughput.Estimate / p.Offered
+		r.Share = min(1, p.Throughput.Estimate/p.Offered) // samples may count one more
 	}
 	r.Config = l.configOf(p)
 	r.Waiting = waitingAt(p)

@@ -41,10 +41,7 @@ some around the knee, and the adaptive strategy. Recommends the smallest limit
 that reaches 95 % of the highest throughput by its interval, with at most 70 %
 of the descriptors open and 1 % of the items failed. Prints the bottleneck, and
 settings to paste. Nothing is extrapolated beyond the limits that were tried.
-
---vary tries the values of a variable of your own program. An HTTP service gets
-the scenario's rate of requests, and the smallest value is recommended at which
-95 % of them complete as they arrive, within the slo's p99 and errors.
+An HTTP service gets the scenario's load and must complete 95 % as it arrives.
 
 Exit codes: 0 a limit is recommended; 1 no limit meets the requirements;
 3 inconclusive, or throughput still rises at the highest limit; 4 not measured.`,
@@ -62,12 +59,12 @@ Exit codes: 0 a limit is recommended; 1 no limit meets the requirements;
 		},
 	}
 	flags := cmd.Flags()
-	flags.BoolVar(&o.values.Quick, "quick", false, "fewer limits (1, 4, 16, …) and shorter trials")
-	flags.IntVar(&o.values.Most, "max-limit", 0, fmt.Sprintf("highest `limit` tried (default %d or by descriptors)", search.DefaultMaxLimit))
+	flags.BoolVar(&o.values.Quick, "quick", false, "fewer limits and shorter trials")
+	flags.IntVar(&o.values.Most, "max-limit", 0, "highest `limit` tried (default by descriptors)")
 	flags.IntSliceVar(&o.values.Only, "limits", nil, "the `limits` to try, in place of 1, 2, 4, …")
-	flags.StringVar(&o.values.Vary, "vary", "limit", "`variable` of your own program that is tried")
-	flags.DurationVar(&o.values.Window, "window", 0, "`duration` of the load of an HTTP service\n(default the scenario's)")
-	flags.DurationVar(&o.p99, "p99", 0, "highest acceptable p99 `time` of an item (default any)")
+	flags.StringVar(&o.values.Vary, "vary", "limit", "`variable` of your own program")
+	flags.DurationVar(&o.values.Window, "window", 0, "`duration` of the load of an HTTP service")
+	flags.DurationVar(&o.p99, "p99", 0, "highest p99 `time` of an item (default any)")
 	o.flags(flags)
 	command.LimitFormats.Flag(flags, &o.format)
 	cmd.MarkFlagsMutuallyExclusive("limits", "max-limit")

@@ -40,7 +40,11 @@ func HTTPService(claims []scenarios.Claim, change func(t *results.Trial) bool) *
 	return served(sc, func(t *results.Trial) bool {
 		t.Stages, t.Documents, t.Upstream, t.ItemsDone, t.ItemsFailed, t.Errors = nil, nil, nil, nil, nil, nil
 		t.Descriptors.Inside, t.Descriptors.Leaked, t.Descriptors.LeakedKinds = nil, nil, nil
+		t.Resources.Goroutines = nil
 		t.Service.Requests = requestKinds(t.Service)
+		for _, c := range []results.Column{results.ColumnGoroutines, results.ColumnRefusedMongo} { // not seen from outside
+			delete(t.Service.Series.Columns, c)
+		}
 		return change == nil || change(t)
 	})
 }

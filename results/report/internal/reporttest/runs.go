@@ -28,9 +28,12 @@ func ServiceClaims() []scenarios.Claim {
 	}
 }
 
-// httpClaims returns the claim of an attack.
+// httpClaims returns claims about an HTTP service, the first one as that of an attack.
 func httpClaims() []scenarios.Claim {
-	return []scenarios.Claim{{ID: "leak", Statement: "Completed requests leave descriptors open.", Expect: "refuted", Cause: &scenarios.CauseClaim{Of: []string{"limit-10", "leaky"}, Is: "leak"}}}
+	return []scenarios.Claim{
+		{ID: "leak", Statement: "Completed requests leave descriptors open.", Expect: "refuted", Cause: &scenarios.CauseClaim{Of: []string{"limit-10"}, Is: "leak"}},
+		{ID: "leaky", Statement: "The other variant leaks.", Cause: &scenarios.CauseClaim{Of: []string{"leaky"}, Is: "leak"}},
+	}
 }
 
 func serviceThresholds() []scenarios.Threshold {
