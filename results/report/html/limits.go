@@ -121,7 +121,7 @@ func limitPictures(plan *capacity.Limits) section {
 	}
 	drawn := &pictures{}
 	top := chart.Chart{
-		Title: "Throughput", Text: fmt.Sprintf("Completed %ss per second by %s.", unit, plan.Variable()), X: x, Y: chart.Axis{Label: unit + "s per second", Include: []float64{0}},
+		Title: "Throughput", Text: fmt.Sprintf("%ss per second by %s, with the model.", strings.ToUpper(unit[:1])+unit[1:], plan.Variable()), X: x, Y: chart.Axis{Label: unit + "s per second", Include: []float64{0}},
 		Series: []chart.Series{through}, References: marks, Ranges: ranges,
 	}
 	if plan.Rate > 0 {
