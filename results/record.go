@@ -64,7 +64,7 @@ type Header struct {
 
 // Environment names where the upstream and the database came from.
 type Environment struct {
-	Kind     string `json:"kind"`     // embedded, containers or external
+	Kind     string `json:"kind"`     // embedded, containers, external, or none for an attack
 	Database string `json:"database"` // product and version
 	Upstream string `json:"upstream"` // product and version
 	// Chosen is the reason why this kind was selected by --env auto.
@@ -425,6 +425,9 @@ type Service struct {
 	Accepted    Histogram `json:"accepted"`
 	ServiceTime Histogram `json:"service_time"`
 	Lag         Histogram `json:"lag"`
+	// Requests splits the results of an HTTP service by kind of request, in the order of
+	// the scenario; nil means that there is one kind, or another kind of service.
+	Requests []RequestKind `json:"requests,omitempty"`
 	// Stalled is the time at which no report had been completed for the stall time
 	// of the scenario while some were in flight; nil means never.
 	Stalled *time.Duration `json:"stalled_ns,omitempty"`
@@ -437,6 +440,22 @@ type Service struct {
 	// Recovered reports that a report after the load succeeded in time.
 	Recovered bool   `json:"recovered"`
 	Series    Series `json:"series"`
+}
+
+// RequestKind holds the results of one kind of request of an HTTP service.
+type RequestKind struct {
+	// Name is the method with the path as the scenario has it, such as
+	// "POST /reports/{{n}}", or "others" for the least frequent kinds.
+	Name string `json:"name"`
+	// Ended requests were answered, timed out or failed at the client. OK of them
+	// succeeded; Errors counts the other ones by type.
+	Ended  int            `json:"ended"`
+	OK     int            `json:"ok"`
+	Errors map[string]int `json:"errors,omitempty"`
+	// Response is the time since requests were due, and ServiceTime the time since they
+	// were sent.
+	Response    Histogram `json:"response"`
+	ServiceTime Histogram `json:"service_time"`
 }
 
 // Bounds on the lag of the load generator, for a report and for the median

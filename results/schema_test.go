@@ -58,7 +58,7 @@ func TestStoredLinesFollowTheSchema(t *testing.T) {
 		}
 		return schema.Validate(doc)
 	}
-	for _, run := range []*results.Run{runtest.Messy(), runtest.External(), runtest.Unclaimed(), runtest.Contained()} {
+	for _, run := range []*results.Run{runtest.Messy(), runtest.External(), runtest.Unclaimed(), runtest.Contained(), runtest.HTTPService(nil, nil)} {
 		s, err := results.Create(t.TempDir(), run.Header)
 		if err != nil {
 			t.Fatal(err)

@@ -292,22 +292,25 @@ func Text(v any) string { return text(v) }
 // Pick returns the request of number n, a pure function of the scenario's seed and
 // n: targets one after another, over and over, and requests as often as their
 // weights say.
-func (s *Scenario) Pick(n uint64) Request {
+func (s *Scenario) Pick(n uint64) Request { return s.Service.Requests[s.picked(n)] }
+
+// picked returns the index of the request of number n.
+func (s *Scenario) picked(n uint64) int {
 	all := s.Service.Requests
 	if s.Service.Targets != "" {
-		return all[n%uint64(len(all))]
+		return int(n % uint64(len(all)))
 	}
 	total := 0.0
 	for _, r := range all {
 		total += r.weight()
 	}
 	draw := rng.Uniform(rng.At(s.Seed^rng.At(n+1, 2), 1)) * total
-	for _, r := range all {
+	for i, r := range all {
 		if draw -= r.weight(); draw < 0 {
-			return r
+			return i
 		}
 	}
-	return all[len(all)-1]
+	return len(all) - 1
 }
 
 func (r Request) weight() float64 {
@@ -533,6 +536,7 @@ func (c *checker) httpService() {
 	if s.SUT.Runs() {
 		c.runsAlready()
 	}
+	c.host()
 	if !own {
 		return
 	}
@@ -587,6 +591,26 @@ func (c *checker) runsAlready() {
 		c.report("variants[1]", "a process that runs already has one variant, as it is not restarted")
 	}
 }
+
+// host checks the name of another machine.
+func (c *checker) host() {
+	host := c.s.SUT.Host
+	addr, err := netip.ParseAddr(host)
+	switch {
+	case host == "":
+	case c.s.SUT.Port == 0:
+		c.reportKey("sut.host", "needs sut.port, on which the service listens there")
+	case c.Has("sut.addr"):
+		c.reportKey("sut.addr", "sut.host and sut.addr are mutually exclusive")
+	case err == nil && (addr.IsLoopback() || addr.IsUnspecified()) || strings.EqualFold(host, "localhost"):
+		c.report("sut.host", "is this machine (got %s); remove it, so that the process that listens on sut.port is watched", strictyaml.Quote(host))
+	case err != nil && !hostName.MatchString(host):
+		c.report("sut.host", "must be a host name or an address without a port (got %s)", strictyaml.Quote(host))
+	}
+}
+
+// hostName matches a DNS name, possibly with underscores.
+var hostName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?$`)
 
 func (c *checker) ready() {
 	r := c.s.SUT.Ready

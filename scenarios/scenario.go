@@ -151,6 +151,9 @@ type SUT struct {
 	// signalled. Its blocks are windows of time.
 	PID  int `yaml:"pid,omitempty" json:"pid,omitempty"`
 	Port int `yaml:"port,omitempty" json:"port,omitempty"`
+	// Host is the other machine on which the service of Port runs; empty means this one.
+	// It must be allowed by --allow-target. It gets load, and its process is not seen.
+	Host string `yaml:"host,omitempty" json:"host,omitempty"`
 	// Addr is the loopback address that an HTTP service listens on; empty means a
 	// free one, which the service gets as {{addr}} or {{port}}.
 	Addr string `yaml:"addr,omitempty" json:"addr,omitempty"`

@@ -22,6 +22,8 @@ func Restrict(s *scenarios.Scenario, variants []string, level string, design sta
 	switch {
 	case s.Service != nil && !s.IsHTTPService():
 		return nil, fmt.Errorf("scenario %s is a service of the built-in pipeline, whose reports arrive at fixed times; use a scenario without a service, or with sut.command", s.Name)
+	case s.SUT.Runs():
+		return nil, fmt.Errorf("scenario %s has sut.pid or sut.port, a process that runs already and is the same for both revisions; use a scenario with sut.command", s.Name)
 	case s.SUT.Contained():
 		return nil, fmt.Errorf("scenario %s has sut.container, whose image is not that of a revision; use a scenario whose SUT is a process", s.Name)
 	}

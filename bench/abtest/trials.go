@@ -65,7 +65,7 @@ type Pairs struct {
 // after the other in random order and with the same seed. Before the first block, each
 // side runs a warm-up trial. If it cannot start, for example because the program speaks
 // another version of the protocol, the outcome is unmeasured. The error is that of ctx, of
-// the stores or of the environment.
+// the stores or of the environment, or an [experiment.UnsupportedError].
 func RunPairs(ctx context.Context, v *results.Outcome, p Pairs) (blocks int, err error) {
 	plan, err := experiment.Schedule(p.Scenario)
 	if err != nil {

@@ -6,9 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/netip"
 	"net/url"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -21,9 +23,11 @@ import (
 
 	"floodgate/bench/cli/command"
 	"floodgate/bench/environment"
+	"floodgate/bench/environment/target"
 	"floodgate/bench/experiment"
 	"floodgate/mockupstream/strictyaml"
 	"floodgate/results"
+	"floodgate/results/claims"
 	"floodgate/results/leak"
 	"floodgate/results/summary"
 	"floodgate/results/text"
@@ -37,8 +41,10 @@ type attackOptions struct {
 	over    time.Duration
 	timeout time.Duration
 	headers []string
+	allowed []string
 	nofile  int
 	format  string
+	root    string
 }
 
 func newAttack(stdout io.Writer) *cobra.Command {
@@ -54,7 +60,9 @@ it by SIGTERM. Prints response times from when requests were due, service times
 from when they were sent, errors, descriptors by endpoint, and the verdict: leak
 (completed requests leave descriptors open), load (requests in flight hold
 them), both, neither, or inconclusive. Path, headers and body may hold {{n}},
-the number of the request, and ${NAME} of the environment.
+the number of the request, and ${NAME} of the environment, whose value is not
+stored. The run is stored, and report prints it again. A service on another host
+gets load with --allow-target HOST; its descriptors stay inconclusive.
 
 Exit codes: 0 load or neither; 1 leak or both; 3 inconclusive; 4 not measured.`,
 		Args: cobra.ArbitraryArgs,
@@ -62,6 +70,7 @@ Exit codes: 0 load or neither; 1 leak or both; 3 inconclusive; 4 not measured.`,
 	}
 	o.flags(cmd.Flags())
 	cmd.Flags().StringVar(&o.format, "format", "text", "output `format`: text or json")
+	cmd.Flags().StringVar(&o.root, "out", command.DefaultRoot, "`folder` of stored runs")
 	return cmd
 }
 
@@ -71,6 +80,7 @@ func (o *attackOptions) flags(flags *pflag.FlagSet) {
 	flags.DurationVar(&o.over, "for", 30*time.Second, "`duration` of the load")
 	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "`timeout` of a request")
 	flags.StringArrayVarP(&o.headers, "header", "H", nil, "`header` \"Name: value\" (repeatable)")
+	flags.StringArrayVar(&o.allowed, "allow-target", nil, "other `host` that may receive load (repeatable)")
 	flags.IntVar(&o.nofile, "nofile", scenarios.DefaultNoFile, "`limit` of descriptors of COMMAND")
 }
 
@@ -83,28 +93,115 @@ func (o attackOptions) run(cmd *cobra.Command, args []string, stdout io.Writer) 
 	if err != nil {
 		return command.Usage(err)
 	}
-	if err := unsetArguments(s, cmd, args); err != nil {
+	if err := errors.Join(unsetArguments(s, cmd, args), command.CheckRoot(o.root)); err != nil {
 		return command.Usage(err)
 	}
-	executable, err := os.Executable()
+	stored, err := o.measure(cmd.Context(), s, o.reproduce(cmd, args))
 	if err != nil {
 		return command.NotMeasured(err)
+	}
+	a, err := judgeAttack(stored)
+	if err != nil {
+		return command.NotMeasured(err)
+	}
+	if o.format == "json" {
+		return command.Exit(a.Exit, a.json(stdout))
+	}
+	return command.Exit(a.Exit, a.text(stdout, args[0]+" "+args[1], o.again(stored)))
+}
+
+// measure runs the only trial of a scenario, and stores it. An interrupted one is not
+// stored.
+func (o attackOptions) measure(ctx context.Context, s *scenarios.Scenario, again []string) (*results.Run, error) {
+	executable, err := os.Executable()
+	if err != nil {
+		return nil, err
 	}
 	s.Blocks = 1
 	schedule, err := experiment.Schedule(s)
 	if err != nil {
-		return command.Usage(err)
+		return nil, err
 	}
-	trials := experiment.NewTrials(environment.None{}, executable, "attack")
-	record, err := trials.Run(cmd.Context(), schedule[0])
+	env := environment.None{Targets: o.allowed}
+	header, err := experiment.Header(withoutCredentials(s), false, env.Describe(), time.Now())
 	if err != nil {
-		return command.NotMeasured(fmt.Errorf("%w: %w", experiment.ErrInterrupted, context.Cause(cmd.Context())))
+		return nil, err
 	}
-	a := judgeAttack(s, record)
-	if o.format == "json" {
-		return command.Exit(a.Exit, a.json(stdout))
+	header.Command = again
+	command.Identify(ctx, &header, s)
+	record, err := experiment.NewTrials(env, executable, header.ID).Run(ctx, schedule[0])
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", experiment.ErrInterrupted, context.Cause(ctx))
 	}
-	return command.Exit(a.Exit, a.text(stdout, args[0]+" "+args[1]))
+	return storeAttack(o.root, header, record)
+}
+
+// storeAttack stores the only trial of a run, and reads the run.
+func storeAttack(root string, header results.Header, record results.Trial) (*results.Run, error) {
+	store, err := results.Create(root, header)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	if err := errors.Join(store.Append(record), store.Finish()); err != nil {
+		return nil, err
+	}
+	return results.Open(store.Dir())
+}
+
+// again returns the command that prints the run again.
+func (o attackOptions) again(stored *results.Run) string {
+	name := stored.Header.ID
+	if o.root != command.DefaultRoot {
+		name = filepath.Dir(stored.Path)
+	}
+	return "floodgate report " + name
+}
+
+// reproduce returns the command that attacks again, one word each.
+func (o attackOptions) reproduce(cmd *cobra.Command, args []string) []string {
+	words := []string(command.Reproduce(cmd, args[0]))
+	for i, w := range words {
+		if name, _, isHeader := strings.Cut(w, ":"); i > 0 && words[i-1] == "--header" && isHeader && holdsCredentials(name, w) {
+			words[i] = name + ": " + hidden
+		}
+	}
+	if at := cmd.ArgsLenAtDash(); at >= 0 {
+		words = slices.Concat(words, args[1:at], []string{"--"}, args[at:])
+	} else {
+		words = append(words, args[1:]...)
+	}
+	for i, w := range words {
+		words[i] = results.Redact(w)
+	}
+	return words
+}
+
+// hidden replaces credentials in a record.
+const hidden = "***"
+
+// holdsCredentials reports whether the value of a header is a credential that was written
+// out, in place of the name of an environment variable.
+func holdsCredentials(name, value string) bool {
+	credentials := []string{"authorization", "proxy-authorization", "cookie", "x-api-key"}
+	return slices.Contains(credentials, strings.ToLower(strings.TrimSpace(name))) && !strings.Contains(value, "${")
+}
+
+// withoutCredentials returns a scenario as it is stored.
+func withoutCredentials(s *scenarios.Scenario) *scenarios.Scenario {
+	stored, service := *s, *s.Service
+	service.Requests = slices.Clone(service.Requests)
+	for i, r := range service.Requests {
+		r.Headers = maps.Clone(r.Headers)
+		for name, value := range r.Headers {
+			if holdsCredentials(name, scenarios.Text(value)) {
+				r.Headers[name] = hidden
+			}
+		}
+		service.Requests[i] = r
+	}
+	stored.Service = &service
+	return &stored
 }
 
 // scenario turns the arguments into a scenario, as the loader reads it.
@@ -168,9 +265,12 @@ func (o attackOptions) source(cmd *cobra.Command, args []string) ([]byte, error)
 	case o.over <= 0 || o.timeout <= 0:
 		return nil, fmt.Errorf("--for and --timeout must be above 0 (got %v and %v)", o.over, o.timeout)
 	}
-	u, addr, err := loopbackURL(args[1])
-	if err != nil {
+	u, addr, err := o.address(args[1])
+	switch {
+	case err != nil:
 		return nil, err
+	case !addr.Addr().IsValid() && program != nil:
+		return nil, fmt.Errorf("COMMAND is started on this machine, but the URL leads to %s; use a loopback address", u.Host)
 	}
 	request := yaml.MapSlice{{Key: "method", Value: args[0]}, {Key: "path", Value: pathOf(args[1], u)}}
 	if len(args) == 3 {
@@ -198,12 +298,20 @@ func (o attackOptions) source(cmd *cobra.Command, args []string) ([]byte, error)
 		service = append(service, yaml.MapItem{Key: "tls", Value: yaml.MapSlice{}})
 	}
 	sut := yaml.MapSlice{{Key: "port", Value: int(addr.Port())}}
-	if program != nil {
+	switch {
+	case program != nil:
 		sut = yaml.MapSlice{{Key: "command", Value: program}, {Key: "addr", Value: addr.String()}, {Key: "nofile", Value: o.nofile}}
+	case !addr.Addr().IsValid():
+		sut = append(sut, yaml.MapItem{Key: "host", Value: u.Hostname()}, yaml.MapItem{Key: "ready_timeout", Value: answerWithin.String()})
 	}
+	claim := yaml.MapSlice{{Key: "id", Value: "leak"}, {Key: "statement", Value: "Completed requests leave descriptors open."}, {Key: "expect", Value: "refuted"},
+		{Key: "cause", Value: yaml.MapSlice{{Key: "of", Value: []string{"service"}}, {Key: "is", Value: string(leak.Leak)}}}}
 	return yaml.Marshal(yaml.MapSlice{{Key: "version", Value: 1}, {Key: "name", Value: "attack"}, {Key: "title", Value: args[0] + " " + args[1]},
-		{Key: "sut", Value: sut}, {Key: "service", Value: service}})
+		{Key: "sut", Value: sut}, {Key: "service", Value: service}, {Key: "claims", Value: []yaml.MapSlice{claim}}})
 }
+
+// answerWithin is the time within which a service on another host must answer.
+const answerWithin = 5 * time.Second
 
 // pathOf returns path and query as they were written: variables keep their braces.
 func pathOf(text string, u *url.URL) string {
@@ -215,26 +323,35 @@ func pathOf(text string, u *url.URL) string {
 	return path
 }
 
-// loopbackURL parses the URL of a service on this machine.
-func loopbackURL(text string) (*url.URL, netip.AddrPort, error) {
+// address parses the URL of a service on this machine, or on a host that is allowed, of
+// which only the port of the address is valid.
+func (o attackOptions) address(text string) (*url.URL, netip.AddrPort, error) {
+	var none netip.AddrPort
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, netip.AddrPort{}, fmt.Errorf("%q is not a URL such as http://127.0.0.1:8080/reports", text)
+		return nil, none, fmt.Errorf("%q is not a URL such as http://127.0.0.1:8080/reports", text)
+	}
+	policy := target.Policy{Allowed: o.allowed}
+	if err := policy.Validate(); err != nil {
+		return nil, none, err
 	}
 	host, port := u.Hostname(), u.Port()
 	if host == "localhost" {
 		host = "127.0.0.1"
 	}
+	ip, err := netip.ParseAddr(host)
+	if err != nil || !ip.IsLoopback() {
+		if !policy.Allows(host) {
+			return nil, none, fmt.Errorf("%s is not this machine: attack loads services on loopback, such as http://127.0.0.1:8080/, and hosts that their owner and you allow by name: %s %s", u.Host, target.Flag, host)
+		}
+		ip = netip.Addr{}
+	}
 	if port == "" {
 		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
 	}
-	ip, err := netip.ParseAddr(host)
-	if err != nil || !ip.IsLoopback() {
-		return nil, netip.AddrPort{}, fmt.Errorf("%s is not this machine: attack loads only services on loopback, such as http://127.0.0.1:8080/", u.Host)
-	}
 	n, err := strconv.ParseUint(port, 10, 16)
 	if err != nil || n == 0 {
-		return nil, netip.AddrPort{}, fmt.Errorf("%q has no port from 1 to 65535", text)
+		return nil, none, fmt.Errorf("%q has no port from 1 to 65535", text)
 	}
 	return u, netip.AddrPortFrom(ip, uint16(n)), nil
 }
@@ -260,6 +377,8 @@ func bodyOf(arg string) (string, error) {
 
 // attackOutcome is what an attack shows.
 type attackOutcome struct {
+	// Run is the ID of the stored run.
+	Run      string           `json:"run"`
 	Decision verdict.Decision `json:"decision"`
 	Exit     int              `json:"exit_code"`
 	Cause    leak.Cause       `json:"cause"`
@@ -275,26 +394,35 @@ type attackOutcome struct {
 	nofile     int
 }
 
-// attackSeed makes the same samples give the same verdict.
-const attackSeed = 1
-
-func judgeAttack(s *scenarios.Scenario, t results.Trial) *attackOutcome {
-	a := &attackOutcome{Cause: leak.Undecided, Trial: t, nofile: s.SUT.NoFile}
-	if t.Descriptors.Limit > 0 {
-		a.nofile = t.Descriptors.Limit
+// judgeAttack judges the only trial of a run, as floodgate report does.
+func judgeAttack(run *results.Run) (*attackOutcome, error) {
+	judged, err := claims.Judge(run)
+	if err != nil {
+		return nil, err
 	}
-	a.Decision, a.Statement = verdict.NotMeasured, t.Outcome+": "+t.Reason
-	if t.Outcome == results.OutcomeOK || t.Outcome == results.OutcomeStalled {
-		a.judge(time.Duration(s.Service.Duration))
+	x, err := summary.NewIndex(run)
+	if err != nil {
+		return nil, err
 	}
-	a.Exit = a.Decision.ExitCode()
-	return a
+	t := run.Trials[0]
+	served := x.ServiceTrials(t.Variant, x.Levels[0])[0]
+	a := &attackOutcome{
+		Run: run.Header.ID, Decision: judged.Decision, Exit: judged.Exit,
+		Cause: leak.Undecided, Statement: t.Outcome + ": " + t.Reason, Trial: t, nofile: served.NoFile,
+	}
+	if served.Measured() {
+		a.judge(served)
+	}
+	return a, nil
 }
 
-func (a *attackOutcome) judge(load time.Duration) {
-	a.Decision = verdict.Inconclusive
-	series := summary.NewTimeSeries(a.Trial.Service.Series, load)
-	fit, err := leak.Regress(series.Samples, summary.Confidence, attackSeed)
+// judge sets what the samples of the trial show.
+func (a *attackOutcome) judge(t summary.ServiceTrial) {
+	if !t.TimeSeries.Known(results.ColumnDescriptors) {
+		a.Statement = "descriptors are not seen on another machine; floodgate watch shows them there"
+		return
+	}
+	fit, err := leak.Regress(t.TimeSeries.Samples, summary.Confidence, t.Seed)
 	if err != nil {
 		a.Statement = err.Error() + "; load it for longer (--for)"
 		return
@@ -307,16 +435,10 @@ func (a *attackOutcome) judge(load time.Duration) {
 	if p := fit.PerInFlight; p != nil {
 		a.PerInFlight = &p.Estimate
 	}
-	switch a.Cause {
-	case leak.Leak, leak.Both:
-		a.Decision = verdict.Failed
-	case leak.Load, leak.Neither:
-		a.Decision = verdict.Passed
-	}
 	if at, ok := fit.HitAt(a.nofile); ok && a.Decision == verdict.Failed {
 		a.Exhaustion = &at
 	}
-	if e := series.Exhausted; e != nil {
+	if e := t.TimeSeries.Exhausted; e != nil {
 		a.Statement += fmt.Sprintf("; descriptors ran out after %s", text.Duration(e.At))
 	}
 }
@@ -330,7 +452,7 @@ func (a *attackOutcome) json(w io.Writer) error {
 // shownEndpoints bounds the groups of connections that are printed.
 const shownEndpoints = 8
 
-func (a *attackOutcome) text(w io.Writer, title string) error {
+func (a *attackOutcome) text(w io.Writer, title, again string) error {
 	p := text.NewPrinter(command.Terminal(w), 60)
 	p.Line(title)
 	p.Line("")
@@ -350,7 +472,9 @@ func (a *attackOutcome) text(w io.Writer, title string) error {
 		if d.Process != "" {
 			of = fmt.Sprintf(" (of %s, which COMMAND started)", d.Process)
 		}
-		p.Fact("descriptors", "%s before, %s at most, of %s%s", text.Count(d.Baseline), text.Count(d.Peak), text.Count(a.nofile), of)
+		if peak, seen := d.Highest(); seen {
+			p.Fact("descriptors", "%s before, %s at most, of %s%s", text.Count(d.Baseline), text.Count(peak), text.Count(a.nofile), of)
+		}
 		for _, e := range d.Endpoints[:min(len(d.Endpoints), shownEndpoints)] {
 			p.Fact("", "%s: %d before, %d after, %d at most, %d idle", e.Name, e.First, e.Last, e.Peak, e.Idle)
 		}
@@ -366,6 +490,7 @@ func (a *attackOutcome) text(w io.Writer, title string) error {
 	} else {
 		p.Fact("verdict", "%s: %s (exit code %d)", a.Cause, a.Statement, a.Exit)
 	}
+	p.Fact("record", "%s", again)
 	return p.Flush(w, "the attack")
 }
 

@@ -36,7 +36,7 @@ levels: [{service.arrivals.rate: 6}]
 blocks: 6
 `
 
-// simulatedBackend runs the trials of plans of rates on a simulated service.
+// simulatedBackend runs the trials of plans on a simulated service.
 type simulatedBackend struct {
 	plan.RealServers
 	service *simulated.Service
@@ -46,7 +46,7 @@ func (simulatedBackend) Start(context.Context, *command.Setup, string, string) (
 	return simulated.Environment{}, nil
 }
 
-func (b simulatedBackend) Rates(*plan.Planning) (experiment.Tester, experiment.BusyMeter) {
+func (b simulatedBackend) Trials(*plan.Planning) (experiment.Tester, experiment.BusyMeter) {
 	return b.service, simulated.Idle
 }
 
@@ -186,3 +186,58 @@ func TestPlanOfRatesByLimit(t *testing.T) {
 		t.Errorf("plan limit --limits: exit code %d", code)
 	}
 }
+
+// ownScenario is of an HTTP service of the user's own, which a simulation replaces.
+const ownScenario = `version: 1
+name: own
+title: A service of one's own
+sut: {command: [sh, "{{addr}}", "{{limit}}"], nofile: 64}
+service: {requests: [{path: /}], arrivals: {rate: 60}, duration: 4s}
+slo: {p99: 300ms, errors: 2%}
+variants: [{name: one, vars: {limit: 1}}]
+`
+
+// A plan of a variable of an HTTP service names the smallest value that keeps up with
+// the arrivals, and prints the same again in every format.
+func TestPlanOfLimitsOfAService(t *testing.T) {
+	dir := t.TempDir()
+	scenario, root := filepath.Join(dir, "own.yaml"), filepath.Join(dir, "plans")
+	if err := os.WriteFile(scenario, []byte(ownScenario), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr := simulatedPlan(t, simulatedWorkers(), "plan", "limit", scenario, "--vary", "limit", "--limits", "4,1,2", "--env", "embedded", "--out", root)
+	for _, want := range []string{
+		"own: recommended limit", "completed requests ≥ 95 % of those that arrive, at 60.0/s, errors ≤ 2.0 %, descriptors ≤ 44 of 64, p99 of a request ≤ 300 ms",
+		"recommended limit: 2; up to 4 is acceptable", "bottleneck   arrivals: ", "14 of 64 descriptors open, 30 more available", "vars: {limit: 2}", "3 limits tested in 18 trials (exit code 0)",
+	} {
+		if code != verdict.ExitPassed || !strings.Contains(unwrapped(stdout), unwrapped(want)) {
+			t.Errorf("exit code %d, no %q: %s\n%s", code, want, stderr, stdout)
+		}
+	}
+	if want := "values of limit at 60.0 requests/s, 3 of them, in blocks of 6"; !strings.Contains(stderr, want) {
+		t.Errorf("no %q in %s", want, stderr)
+	}
+	runs, err := results.List(root)
+	if err != nil || len(runs) != 1 {
+		t.Fatal(runs, err)
+	}
+	if code, again, stderr := simulatedPlan(t, nil, "report", runs[0].ID, "--out", root); code != verdict.ExitPassed || again != stdout {
+		t.Errorf("printed again with exit code %d, %s\n%s", code, stderr, again)
+	}
+	for format, want := range map[string]string{"html": "arrivals: 60.0/s", "markdown": "vars: {limit: 2}", "json": `"rate": 60`} {
+		if _, text, stderr := simulatedPlan(t, nil, "report", runs[0].ID, "--out", root, "--format", format); !strings.Contains(text, want) {
+			t.Errorf("no %q as %s: %s", want, format, stderr)
+		}
+	}
+	// At a rate that no limit completes, none meets the requirements.
+	if err := os.WriteFile(scenario, []byte(strings.Replace(ownScenario, "rate: 60", "rate: 150", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	code, stdout, stderr = simulatedPlan(t, simulatedWorkers(), "plan", "limit", scenario, "--limits", "1,2", "--p99", "1h", "--env", "embedded", "--out", root, "--quiet", "--window", "2s")
+	if code != verdict.ExitFailed || !strings.Contains(unwrapped(stdout), "2 is the best limit tested: none completes 95 % of the requests that arrive") || stderr != "" {
+		t.Errorf("exit code %d, %s\n%s", code, stderr, stdout)
+	}
+}
+
+// unwrapped returns a text in one line.
+func unwrapped(text string) string { return strings.Join(strings.Fields(text), " ") }

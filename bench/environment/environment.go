@@ -286,7 +286,7 @@ func (e *Environment) stopServers() []error {
 func (e *Environment) Describe() results.Environment {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	d := results.Environment{Database: e.version, Upstream: upstreamVersion, Chosen: e.options.Chosen}
+	d := results.Environment{Database: e.version, Upstream: upstreamVersion, Chosen: e.options.Chosen, Targets: e.options.Policy.Allowed}
 	if e.options.Engine != nil {
 		d.Engine = e.options.Engine.Version()
 	}

@@ -115,7 +115,6 @@ func (x external) vacant(ctx context.Context, uri string) error {
 
 func (x external) describe(d *results.Environment, u *upstream, _ *database) {
 	d.Kind = External
-	d.Targets = x.options.Policy.Allowed
 	if x.options.Mongo != nil {
 		d.Database += " at " + x.options.Mongo.Redacted()
 		if !x.options.OwnProgram {

@@ -14,7 +14,10 @@ import (
 
 // None is an environment without upstream and database, for an HTTP service that is
 // loaded as it is.
-type None struct{}
+type None struct {
+	// Targets are the hosts beyond loopback that may be loaded.
+	Targets []string
+}
 
 // Ensure has nothing to restart.
 func (None) Ensure(context.Context) ([]string, error) { return nil, nil }
@@ -22,8 +25,10 @@ func (None) Ensure(context.Context) ([]string, error) { return nil, nil }
 // Died returns nothing.
 func (None) Died() []string { return nil }
 
-// Describe returns the kind "none".
-func (None) Describe() results.Environment { return results.Environment{Kind: "none"} }
+// Describe returns the kind "none" with the allowed hosts.
+func (n None) Describe() results.Environment {
+	return results.Environment{Kind: "none", Targets: n.Targets}
+}
 
 // Mock returns false: there is no upstream that could be configured.
 func (None) Mock() bool { return false }
@@ -63,8 +68,8 @@ func (None) UpstreamAddrs() []netip.AddrPort { return nil }
 // MongoAddrs returns none.
 func (None) MongoAddrs() []netip.AddrPort { return nil }
 
-// AllowedTargets returns none.
-func (None) AllowedTargets() []string { return nil }
+// AllowedTargets returns Targets.
+func (n None) AllowedTargets() []string { return n.Targets }
 
 // Scrub returns the text: there are no credentials.
 func (None) Scrub(text string) string { return text }

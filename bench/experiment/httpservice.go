@@ -19,6 +19,7 @@ import (
 	"strings"
 	"time"
 
+	"floodgate/bench/environment/target"
 	"floodgate/bench/load"
 	"floodgate/bench/probe"
 	"floodgate/bench/sut"
@@ -32,25 +33,35 @@ type httpService struct {
 	scenario *scenarios.Scenario
 	variant  scenarios.Variant
 	addr     string
-	port     uint16      // of addr
-	pid      int         // of a service that runs already; zero means that it is started
-	nofile   int         // its limit of descriptors
-	tls      *tls.Config // nil means http
-	values   variables
-	items    [][]string
-	scraper  *scraper // nil means that no metrics are scraped
+	port     uint16 // of addr
+	pid      int    // of a service that runs already; zero means that it is started
+	nofile   int    // its limit of descriptors
+	// elsewhere means that it runs on another machine, where its process cannot be seen.
+	elsewhere bool
+	targets   target.Policy
+	tls       *tls.Config // nil means http
+	values    variables
+	items     [][]string
+	scraper   *scraper // nil means that no metrics are scraped
 }
 
-// newHTTPService chooses an address for the service of a trial.
-func (r *Trials) newHTTPService(t ScheduledTrial) (*httpService, error) {
+// newHTTPService chooses an address for the service of a trial. Another host than loopback
+// must be allowed.
+func (r *Trials) newHTTPService(ctx context.Context, t ScheduledTrial) (*httpService, error) {
 	s := t.Level.Scenario
-	h := &httpService{scenario: s, variant: t.Variant, addr: s.SUT.Addr}
+	h := &httpService{scenario: s, variant: t.Variant, addr: s.SUT.Addr, targets: target.Policy{Allowed: r.Environment.AllowedTargets()}}
 	if s.Items.Kind != "" || s.Items.File != "" {
 		h.items = s.ItemArgs()
 	}
 	h.nofile = s.SUT.NoFile
 	var err error
-	if s.SUT.Runs() {
+	switch {
+	case s.SUT.Host != "":
+		if err := h.targets.Check(ctx, s.SUT.Host); err != nil {
+			return nil, fmt.Errorf("sut.host: %w", err)
+		}
+		h.elsewhere, h.addr = true, net.JoinHostPort(s.SUT.Host, strconv.Itoa(s.SUT.Port))
+	case s.SUT.Runs():
 		if err := h.find(s.SUT); err != nil {
 			if s.SUT.PID > 0 {
 				err = fmt.Errorf("sut.pid: %w", err)
@@ -217,7 +228,7 @@ func (m *measurement) readyHTTP(ctx context.Context) (string, error) {
 	s, h := m.planned.Level.Scenario.SUT, m.service.http
 	bounded, cancel := context.WithTimeout(ctx, s.MaxReady())
 	defer cancel()
-	err := m.process.AwaitReady(bounded, s.Ready, h.addr, h.tls)
+	err := m.process.AwaitReady(bounded, s.Ready, h.addr, h.targets.DialContext, h.tls)
 	if err == nil && s.Container.Port > 0 && s.Ready.HTTP == "" && s.Ready.Log == "" {
 		err = m.awaitListening(bounded)
 	}
@@ -231,7 +242,7 @@ func (m *measurement) readyHTTP(ctx context.Context) (string, error) {
 	if scraped {
 		err = h.scraper.await(bounded, m.process.Exited())
 	}
-	if err == nil {
+	if err == nil && !h.elsewhere {
 		m.findServing()
 	}
 	if err == nil || ctx.Err() != nil {
@@ -240,6 +251,9 @@ func (m *measurement) readyHTTP(ctx context.Context) (string, error) {
 	m.record.NotReady = true
 	if scraped && !errors.Is(err, sut.ErrExited) {
 		return results.OutcomeFailed, fmt.Errorf("sut.metrics: %w", err)
+	}
+	if h.elsewhere {
+		return results.OutcomeFailed, fmt.Errorf("nothing answered on %s within %v (sut.ready_timeout): %w", h.addr, s.MaxReady(), err)
 	}
 	if errors.Is(err, sut.ErrExited) {
 		return results.OutcomeCrashed, m.endedEarly()
@@ -438,6 +452,9 @@ func exitedContext(exited <-chan struct{}) context.Context {
 // drainHTTP has the service end by SIGTERM, and records how long that took and how
 // it ended. One that ignores it is killed by the trial.
 func (t *serviceTrial) drainHTTP(ctx context.Context) {
+	if t.http.elsewhere {
+		return
+	}
 	limit := time.Duration(t.scenario.SUT.Timeout)
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
@@ -482,22 +499,28 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 	}
 	view := newEndpoints(t.m.pid)
 	look := func() {
-		seen := t.observe()
-		seen.NoFile = t.http.nofile
+		var seen Seen
+		if !t.http.elsewhere {
+			seen = t.observe()
+			seen.NoFile = t.http.nofile
+		}
 		counted := view.look()
 		t.mu.Lock()
 		c := t.recorder.Counts()
 		k := sut.Tick{At: time.Since(began)}
 		k.Arrived, k.Done, k.Failed, k.ReportsInFlight = c.Due, c.OK, c.Ended-c.OK, c.Due-c.Ended
 		t.mu.Unlock()
-		if seen.Descriptors >= seen.NoFile {
-			full++
-		}
 		values := map[results.Column]int64{
 			results.ColumnArrived: int64(k.Arrived), results.ColumnDone: int64(k.Done), results.ColumnFailed: int64(k.Failed),
-			results.ColumnReportsInFlight: int64(k.ReportsInFlight), results.ColumnPeakInFlight: int64(c.Peak), results.ColumnRefused: full,
+			results.ColumnReportsInFlight: int64(k.ReportsInFlight), results.ColumnPeakInFlight: int64(c.Peak),
 		}
-		seen.columns(values)
+		if !t.http.elsewhere {
+			if seen.Descriptors >= seen.NoFile {
+				full++
+			}
+			values[results.ColumnRefused] = full
+			seen.columns(values)
+		}
 		if counted != nil {
 			values[results.ColumnClients], values[results.ColumnOwnDescriptors] = counted.clients, counted.own
 		}

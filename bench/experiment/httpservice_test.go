@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -18,6 +19,8 @@ import (
 	"testing"
 	"time"
 
+	"floodgate/bench/environment"
+	"floodgate/bench/experiment"
 	"floodgate/bench/sut"
 	"floodgate/results"
 	"floodgate/scenarios"
@@ -299,5 +302,79 @@ func TestHTTPServiceMetrics(t *testing.T) {
 	if record := scrape("/metrix", sum); record.Outcome != results.OutcomeFailed || !record.NotReady ||
 		!strings.Contains(record.Reason, "sut.metrics: GET http://127.0.0.1:") || !strings.Contains(record.Reason, "/metrix answers 404 Not Found; name the path") {
 		t.Errorf("outcome %s: %s", record.Outcome, record.Reason)
+	}
+}
+
+// elsewhereScenario is of a service on another host, whose kinds of requests differ in
+// their status.
+const elsewhereScenario = `version: 1
+name: elsewhere
+title: A service on another host
+sut: {port: PORT, host: example.test, ready_timeout: 60s}
+service:
+  requests:
+    - {path: "/good/{{n}}"}
+    - {method: POST, path: "/bad/{{n}}"}
+  arrivals: {rate: 100}
+  duration: 300ms
+  timeout: 60s
+  recovery: 60s
+`
+
+// TestHTTPServiceElsewhere shows that a service on another host is loaded where it is
+// allowed, that what is not seen of it is unknown and not zero, and that kinds of requests
+// are recorded apart.
+func TestHTTPServiceElsewhere(t *testing.T) {
+	var bad atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/bad/") {
+			bad.Add(1)
+			w.WriteHeader(http.StatusServiceUnavailable)
+		}
+	}))
+	defer server.Close()
+	_, port, err := net.SplitHostPort(server.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	trial := func(host string, within time.Duration) results.Trial {
+		s := scenario(t, strings.Replace(elsewhereScenario, "PORT", port, 1))
+		s.SUT.Host, s.SUT.ReadyTimeout = host, scenarios.Duration(within)
+		r := experiment.NewTrials(environment.None{}, executable, t.Name())
+		r.IgnoreLag()
+		record, err := r.Run(t.Context(), plan(t, s)[0])
+		if err != nil {
+			t.Fatal(err)
+		}
+		return record
+	}
+	record := trial("localhost", time.Minute) // which leads to the server as another host does
+	d := record.Descriptors
+	if record.Outcome != results.OutcomeOK || record.Service.Due != 30 || d.Samples > 0 || d.Peak > 0 || d.Endpoints != nil || record.Service.Drain != nil || record.Resources.PeakRSS > 0 {
+		t.Errorf("%s %s, %+v, descriptors %+v", record.Outcome, record.Reason, record.Service, d)
+	}
+	if len(record.Warnings) != 1 || !strings.Contains(record.Warnings[0], "descriptors, memory and CPU time are unknown") {
+		t.Errorf("warnings %q", record.Warnings)
+	}
+	for _, column := range []results.Column{results.ColumnDescriptors, results.ColumnRefused, results.ColumnThreads} {
+		if values, known := record.Service.Series.Columns[column]; known {
+			t.Errorf("%s: %v", column, values)
+		}
+	}
+	kinds := record.Service.Requests
+	if len(kinds) != 2 || kinds[0].Name != "GET /good/{{n}}" || kinds[1].Name != "POST /bad/{{n}}" {
+		t.Fatalf("kinds %+v", kinds)
+	}
+	good, poor := kinds[0], kinds[1]
+	if good.Ended+poor.Ended != 30 || good.OK != good.Ended || poor.OK != 0 || int64(poor.Ended) > bad.Load() || poor.Errors["http_5xx"] != poor.Ended || good.Response.Count != int64(good.Ended) || poor.ServiceTime.P99 <= 0 {
+		t.Errorf("good %+v, bad %+v", good, poor)
+	}
+	refused := trial("203.0.113.5", 100*time.Millisecond) // to which nothing is ever sent
+	if refused.Outcome != results.OutcomeFailed || !strings.Contains(refused.Reason, "--allow-target 203.0.113.5") {
+		t.Errorf("%s: %s", refused.Outcome, refused.Reason)
 	}
 }

@@ -197,9 +197,10 @@ func (t *serviceTrial) stalled() string {
 		time.Duration(t.scenario.Service.Stall), t.progress.stalled.Seconds())
 }
 
-// requestStacks returns the stacks of the SUT's goroutines if it has stalled, or "".
+// requestStacks returns the stacks of the built-in SUT's goroutines if it has stalled,
+// or "".
 func (t *serviceTrial) requestStacks(ctx context.Context) string {
-	if t.stalled() == "" {
+	if t.http != nil || t.stalled() == "" {
 		return ""
 	}
 	ctx, cancel := context.WithTimeout(ctx, stacksTimeout)

@@ -20,9 +20,9 @@ type measurement struct {
 	planned ScheduledTrial
 	record  *results.Trial
 	process *sut.Process
-	pid     int           // of the process that is watched
-	service *serviceTrial // nil means that the SUT processes its items once
-	sampler *probe.Sampler
+	pid     int            // of the process that is watched
+	service *serviceTrial  // nil means that the SUT processes its items once
+	sampler *probe.Sampler // nil if the process cannot be seen
 	// baseline holds the descriptors before "go".
 	baseline probe.Baseline
 	machine  *machine.Watch
@@ -201,6 +201,11 @@ func (m *measurement) unprobed(ctx context.Context, err error) (string, error) {
 }
 
 func (m *measurement) startProbe() (err error) {
+	if t := m.service; t != nil && t.http != nil && t.http.elsewhere {
+		m.warn("descriptors, memory and CPU time are unknown, because the service runs on another machine, %s; floodgate watch shows them there", t.http.addr)
+		m.machine = machine.Begin()
+		return nil
+	}
 	env := m.trials.Environment
 	var o probe.Options
 	if m.trials.Unobserved {
@@ -224,6 +229,9 @@ func (m *measurement) startProbe() (err error) {
 func (m *measurement) stopProbe() {
 	if m.machine != nil {
 		m.record.Machine = m.machine.End(m.trials.Environment.Describe().Kind == "embedded" && m.process.Container() == nil)
+	}
+	if m.sampler == nil {
+		return
 	}
 	seen := m.sampler.Stop()
 	d := &m.record.Descriptors

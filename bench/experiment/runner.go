@@ -337,7 +337,8 @@ type Environment interface {
 	MongoURI() string
 	UpstreamAddrs() []netip.AddrPort
 	MongoAddrs() []netip.AddrPort
-	// AllowedTargets returns the hosts beyond loopback that the SUT may connect to.
+	// AllowedTargets returns the hosts beyond loopback that the SUT may connect to, and
+	// on which an HTTP service may be loaded.
 	AllowedTargets() []string
 	// Scrub removes the environment's credentials from a text.
 	Scrub(text string) string

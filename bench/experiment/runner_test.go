@@ -212,6 +212,26 @@ func TestDiscardedAttemptsAreRecorded(t *testing.T) {
 	}
 }
 
+// What a program of the user's own does not report is noted once, after the first trial
+// that it completes; our own pipeline reports everything.
+func TestNoteAboutWhatIsNotReported(t *testing.T) {
+	for scenario, want := range map[string]int{"": 0, "sut: {command: [./program]}\n": 1} {
+		var notes []string
+		stored := 0
+		r := experiment.Runner{
+			Tester:   &script{outcomes: []string{failed, ok}},
+			Append:   func(results.Trial) error { stored++; return nil },
+			Progress: experiment.Notes(func(text string) { notes = append(notes, fmt.Sprintf("%d: %s", stored, text)) }),
+		}
+		if err := r.Run(t.Context(), six(t, scenario), nil); err != nil {
+			t.Fatal(err)
+		}
+		if len(notes) != want || want > 0 && !strings.HasPrefix(notes[0], "1: the program does not report everything: no p50 and p99 of items (send stages.item); no counts of items") {
+			t.Errorf("%q: notes %q, want %d", scenario, notes, want)
+		}
+	}
+}
+
 // A resumed run does not repeat the trials that it has.
 func TestOnlyMissingTrialsAreRun(t *testing.T) {
 	var h heard

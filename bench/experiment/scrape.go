@@ -63,7 +63,7 @@ func (h *httpService) newScraper() (*scraper, error) {
 		interval: max(scrapeInterval, time.Duration(h.scenario.Service.Duration)/maxSamples),
 		metrics:  map[string]results.Metric{}, offered: map[string]model.Metric{},
 		// One connection; redirects are not followed, so that nothing leaves the service.
-		transport: &http.Transport{TLSClientConfig: h.tls, MaxConnsPerHost: 1, DisableCompression: true},
+		transport: &http.Transport{DialContext: h.targets.DialContext, TLSClientConfig: h.tls, MaxConnsPerHost: 1, DisableCompression: true},
 	}
 	for _, text := range s.chosen {
 		selector, err := scenarios.ParseSelector(text)

@@ -136,6 +136,7 @@ func (t *serviceTrial) load(ctx context.Context) error {
 			return r
 		}
 		c := s.Connections
+		o.Dial = t.http.targets.DialContext
 		o.Success, o.TLS, o.MaxConns, o.Fresh = s.Done, t.http.tls, c.Max, c.KeepAlive != nil && !*c.KeepAlive
 		o.Name = "" // the service would get it as a header
 	}
@@ -157,6 +158,12 @@ func (t *serviceTrial) save(to func(*vegeta.Result) error) error {
 		}
 	}
 	return nil
+}
+
+// MeanRate returns the mean number of requests per second that a service gets.
+func MeanRate(s scenarios.Service) float64 {
+	over := time.Duration(s.Duration)
+	return rateOf(s.Arrivals, over).Arrivals(over) / over.Seconds()
 }
 
 func rateOf(a scenarios.Arrivals, over time.Duration) load.Rate {
@@ -239,7 +246,7 @@ func (t *serviceTrial) post(ctx context.Context, n uint64) bool {
 		done = func(status int) bool { return status == http.StatusOK }
 	} else {
 		r, _ = t.http.request(n)
-		transport.TLSClientConfig = t.http.tls
+		transport.TLSClientConfig, transport.DialContext = t.http.tls, t.http.targets.DialContext
 	}
 	req, err := http.NewRequestWithContext(ctx, r.Method, r.URL, bytes.NewReader(r.Body))
 	if err != nil {

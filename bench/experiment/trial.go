@@ -187,9 +187,12 @@ func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.
 		options.Tick = m.service.tick
 	}
 	if s.IsHTTPService() {
-		if m.service.http, err = r.newHTTPService(t); err == nil {
+		if m.service.http, err = r.newHTTPService(ctx, t); err == nil {
 			m.service.http.contain(contained)
 			options, err = m.service.http.options(r.Executable)
+		}
+		if kinds := s.RequestKinds(); kinds.Names != nil {
+			m.service.recorder.SplitBy(kinds.Names, kinds.Of)
 		}
 		if err != nil {
 			fail(record, results.OutcomeFailed, err)
@@ -201,7 +204,11 @@ func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.
 		options.Dir = r.Dir
 	}
 	start := func() (*sut.Process, error) { return sut.Start(options) }
-	if m.service != nil && m.service.http != nil && m.service.http.pid > 0 {
+	switch {
+	case m.service == nil || m.service.http == nil:
+	case m.service.http.elsewhere:
+		start = func() (*sut.Process, error) { return sut.Elsewhere(), nil }
+	case m.service.http.pid > 0:
 		start = func() (*sut.Process, error) { return sut.Attach(m.service.http.pid) }
 	}
 	if m.process, err = start(); err != nil {

@@ -91,8 +91,7 @@ type Due struct {
 
 // Ended is a request that has ended. Times count from the start of the attack.
 type Ended struct {
-	// Report is the number for which its Body was made; for requests of
-	// Options.Request it is the position in the order of the starts.
+	// Report is the number for which its Body or Request was made.
 	Report uint64
 	// Intended is when it was due, Begun when it was started, and At when it ended.
 	Intended, Begun, At time.Duration
@@ -138,10 +137,11 @@ func Attack(ctx context.Context, o Options) error {
 		attacker.Stop()
 	})()
 	for r := range attacker.Attack(targeter(o), p, 0, o.Name) { // ends after all requests in flight, even when stopped
+		e := p.result(r, o)
 		if o.Keep != nil {
 			o.Keep(r)
 		}
-		if e := p.result(r, o); o.Ended != nil {
+		if o.Ended != nil {
 			o.Ended(e)
 		}
 	}
@@ -174,7 +174,7 @@ func targeter(o Options) vegeta.Targeter {
 		mu.Unlock()
 		if o.Request != nil {
 			r := o.Request(number)
-			t.Method, t.URL, t.Body, t.Header = r.Method, r.URL, r.Body, r.Header
+			t.Method, t.URL, t.Body, t.Header = r.Method, numbered(r.URL, number), r.Body, r.Header
 			return nil
 		}
 		t.Method, t.URL = http.MethodPost, o.URL+"?report="+strconv.FormatUint(number, 10)
@@ -184,6 +184,25 @@ func targeter(o Options) vegeta.Targeter {
 		}
 		return nil
 	}
+}
+
+// numbered adds a number to a URL as its fragment, which is not sent: vegeta's results have
+// no place for it.
+func numbered(url string, number uint64) string {
+	return url + "#" + strconv.FormatUint(number, 10)
+}
+
+// unnumbered returns the number of a result's request, and removes it from the result.
+func unnumbered(r *vegeta.Result) uint64 {
+	at := strings.LastIndexByte(r.URL, '#')
+	if at < 0 {
+		return 0
+	}
+	n, _ := strconv.ParseUint(r.URL[at+1:], 10, 64) // never fails: targeter wrote it
+	// A *url.Error quotes the URL.
+	r.Error = strings.Replace(r.Error, strconv.Quote(r.URL), strconv.Quote(r.URL[:at]), 1)
+	r.URL = r.URL[:at]
+	return n
 }
 
 // number returns the number that targeter gave to a request.

@@ -10,6 +10,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"slices"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -19,6 +21,7 @@ import (
 	"go.uber.org/goleak"
 
 	"floodgate/bench/load"
+	"floodgate/results"
 )
 
 func TestMain(m *testing.M) {
@@ -87,6 +90,65 @@ func TestEveryRequestIsMade(t *testing.T) {
 		if e.Begun < e.Intended || e.At < e.Begun {
 			t.Errorf("report %d: due at %v, begun at %v, ended at %v", n, e.Intended, e.Begun, e.At)
 		}
+	}
+}
+
+// Each result has the number of its request, whose URL it leaves as it is, and kinds of
+// requests are recorded apart.
+func TestRequestsAreNumbered(t *testing.T) {
+	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		n, err := strconv.Atoi(strings.TrimPrefix(r.RequestURI, "/r/"))
+		if err != nil {
+			t.Errorf("request %s", r.RequestURI)
+		}
+		w.WriteHeader(http.StatusOK + n%3*100) // 200, 300 and 400
+	})
+	var mu sync.Mutex
+	recorder := load.NewRecorder()
+	recorder.SplitBy([]string{"zero", "one", "two"}, func(report uint64) int { return int(report % 3) })
+	seen := map[uint64]bool{}
+	err := load.Attack(t.Context(), load.Options{
+		Arrivals: load.Arrivals{Rate: load.Constant(1000), For: 60 * time.Millisecond},
+		Request: func(n uint64) load.Request {
+			return load.Request{Method: "GET", URL: url + "/r/" + strconv.FormatUint(n, 10)}
+		},
+		Keep: func(r *vegeta.Result) {
+			if strings.Contains(r.URL, "#") {
+				t.Errorf("kept %s", r.URL)
+			}
+		},
+		Ended: func(e load.Ended) {
+			mu.Lock()
+			defer mu.Unlock()
+			recorder.Ended(e)
+			if want := http.StatusOK + int(e.Report%3)*100; e.Code != want || seen[e.Report] {
+				t.Errorf("request %d ended with %d, want %d; seen before: %v", e.Report, e.Code, want, seen[e.Report])
+			}
+			seen[e.Report] = true
+		},
+	})
+	if err != nil || len(seen) != 60 {
+		t.Fatalf("%d requests, %v", len(seen), err)
+	}
+	s, err := recorder.Summary()
+	if err != nil || len(s.Requests) != 3 {
+		t.Fatalf("%+v, %v", s.Requests, err)
+	}
+	for i, want := range []results.RequestKind{{Name: "zero", Ended: 20, OK: 20}, {Name: "one", Ended: 20}, {Name: "two", Ended: 20}} {
+		if k := s.Requests[i]; k.Name != want.Name || k.Ended != want.Ended || k.OK != want.OK || k.Response.Count != 20 || k.ServiceTime.Count != 20 {
+			t.Errorf("%+v, want %+v", k, want)
+		}
+	}
+}
+
+// An error names the URL as it is, too.
+func TestErrorsAreNotNumbered(t *testing.T) {
+	ended, err := collect(t, load.Options{
+		Arrivals: load.Arrivals{Rate: load.Constant(100), For: 20 * time.Millisecond},
+		Request:  func(uint64) load.Request { return load.Request{Method: "GET", URL: "http://127.0.0.1:1/a"} },
+	})
+	if err != nil || len(ended) != 2 || !strings.Contains(ended[1].Text, `"http://127.0.0.1:1/a"`) {
+		t.Errorf("%+v, %v", ended, err)
 	}
 }
 

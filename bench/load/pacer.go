@@ -103,18 +103,22 @@ func (p *pacer) announceDropped() {
 	}
 }
 
-// result converts vegeta's result of a request.
+// result converts vegeta's result of a request, and removes the request's number from it.
 func (p *pacer) result(r *vegeta.Result, o Options) Ended {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	begun := r.Timestamp.Sub(p.began)
+	n := uint64(0)
+	if o.Request != nil {
+		n = unnumbered(r)
+	} else {
+		n = number(r.URL)
+	}
 	e := Ended{
-		Report: r.Seq, Intended: p.intended[r.Seq], Begun: begun, At: begun + r.Latency,
+		Intended: p.intended[r.Seq], Begun: begun, At: begun + r.Latency,
 		Code: int(r.Code), Text: r.Error, Error: errorType(r, o.Success),
 	}
-	if o.Request == nil {
-		e.Report = number(r.URL)
-	}
+	e.Report = n
 	delete(p.intended, r.Seq)
 	return e
 }

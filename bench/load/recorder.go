@@ -20,6 +20,10 @@ type Recorder struct {
 	errors                     map[string]int64
 	// accepted holds the response times of successes, the others all ended requests.
 	accepted, response, service, lag *hdrhistogram.Histogram
+
+	names  []string // of the kinds
+	kinds  []*Recorder
+	kindOf func(report uint64) int
 }
 
 // NewRecorder returns an empty Recorder.
@@ -28,6 +32,15 @@ func NewRecorder() *Recorder {
 		return hdrhistogram.New(recorder.Lowest, recorder.Highest, recorder.SignificantFigures)
 	}
 	return &Recorder{errors: map[string]int64{}, accepted: h(), response: h(), service: h(), lag: h()}
+}
+
+// SplitBy has the requests recorded by kind as well, before the first one: kind returns the
+// index of the name of a request's kind.
+func (r *Recorder) SplitBy(names []string, kind func(report uint64) int) {
+	r.names, r.kindOf = names, kind
+	for range names {
+		r.kinds = append(r.kinds, NewRecorder())
+	}
 }
 
 // Due counts a request that was due.
@@ -50,6 +63,9 @@ func (r *Recorder) Ended(e Ended) {
 	record(r.lag, e.Lag())
 	if e.Lag() > results.LagBound {
 		r.late++
+	}
+	if r.kindOf != nil {
+		r.kinds[r.kindOf(e.Report)].Ended(e)
 	}
 }
 
@@ -79,6 +95,15 @@ func (r *Recorder) Summary() (*results.Service, error) {
 		if *h.to, err = results.NewHistogram(h.from); err != nil {
 			return nil, err
 		}
+	}
+	for i, kind := range r.kinds {
+		k, err := kind.Summary()
+		if err != nil {
+			return nil, err
+		}
+		s.Requests = append(s.Requests, results.RequestKind{
+			Name: r.names[i], Ended: k.Ended, OK: k.OK, Errors: k.Errors, Response: k.Response, ServiceTime: k.ServiceTime,
+		})
 	}
 	return s, nil
 }

@@ -3,11 +3,14 @@ package search
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"time"
 
 	"floodgate/bench/experiment"
+	"floodgate/mockupstream/strictyaml"
 	"floodgate/results"
 	"floodgate/results/capacity"
 	"floodgate/scenarios"
@@ -33,6 +36,15 @@ type LimitBounds struct {
 	Adaptive    int
 	AdaptiveFor time.Duration
 
+	// Only lists the limits to try, in order; nil means that the search chooses them.
+	Only []int
+	// Vary is the variable of the user's own program whose values the limits are; empty
+	// means the limit of the strategy.
+	Vary string
+	// Rate is the mean number of requests per second that an HTTP service gets; zero means
+	// a closed loop of items.
+	Rate float64
+
 	template scenarios.Variant // what the limit is put into
 	level    scenarios.Level
 }
@@ -40,23 +52,55 @@ type LimitBounds struct {
 // DefaultMaxLimit is the highest limit that is tried by default, if descriptors allow it.
 const DefaultMaxLimit = 512
 
+// LimitValues selects the limits of a search. The zero value means limits of the strategy
+// from 1 to a default.
+type LimitValues struct {
+	// Vary is the variable of the user's own program whose values are tried; empty means
+	// "limit".
+	Vary string
+	// Only lists the values to try; nil means that the search chooses them.
+	Only []int
+	// Most is the highest value that the search chooses; zero means a default.
+	Most int
+	// Window is the duration of the load of a trial of an HTTP service; zero means that of
+	// the scenario.
+	Window time.Duration
+	// Quick selects fewer and shorter trials.
+	Quick bool
+}
+
 // NewLimitBounds returns the bounds of a search for the limit of
-// [scenarios.Scenario.SweepVariant], from 1 to most; zero means a default. quick selects fewer
-// and shorter trials.
-func NewLimitBounds(s *scenarios.Scenario, most int, quick bool) (LimitBounds, error) {
+// [scenarios.Scenario.SweepVariant], or for the value of another variable.
+func NewLimitBounds(s *scenarios.Scenario, v LimitValues) (LimitBounds, error) {
 	b := LimitBounds{
 		First: 16, Step: 2, Blocks: scenarios.MinBlocks, PerSlot: 30, MinItems: 200, Refine: true,
 		Adaptive: 3, AdaptiveFor: 8 * time.Second,
 		template: s.SweepVariant(),
 	}
-	if quick {
+	if v.Quick {
 		b.Step, b.PerSlot, b.MinItems, b.Refine, b.Adaptive = 4, 20, 60, false, 1
-	}
-	if s.Service != nil {
-		return b, fmt.Errorf("scenario %s: a limit search needs a scenario without a service; use floodgate plan rate for a service", s.Name)
 	}
 	var err error
 	if b.level, err = firstLevel(s); err != nil {
+		return b, err
+	}
+	if b.Only, err = ordered(v.Only); err != nil {
+		return b, err
+	}
+	most := v.Most
+	if len(b.Only) > 0 {
+		most = b.Only[len(b.Only)-1]
+	}
+	switch own := v.Vary != "" && v.Vary != scenarios.VariableLimit; {
+	case s.IsHTTPService():
+		err = b.ofService(s, v, most)
+		return b, err
+	case s.Service != nil:
+		return b, fmt.Errorf("scenario %s: a limit search needs items, or an HTTP service of your own (sut.command with service); use floodgate plan rate for the built-in service", s.Name)
+	case v.Window > 0:
+		return b, fmt.Errorf("scenario %s: --window applies only to an HTTP service; items determine the duration of its trials", s.Name)
+	case own:
+		err = b.ofProgram(s, v.Vary, most)
 		return b, err
 	}
 	if err := b.withinFile(s, &most); err != nil {
@@ -69,11 +113,113 @@ func NewLimitBounds(s *scenarios.Scenario, most int, quick bool) (LimitBounds, e
 		}
 		b.Max, b.Capped = possible, true
 	}
-	if b.Max < 2 {
-		return b, fmt.Errorf("--max-limit must be at least 2 (got %d)", b.Max)
+	err = b.checkMost()
+	return b, err
+}
+
+// checkMost returns an error if there are too few limits to choose from.
+func (b *LimitBounds) checkMost() error {
+	if b.Max < 2 && b.Only == nil {
+		return fmt.Errorf("--max-limit must be at least 2 (got %d)", b.Max)
 	}
 	b.First = min(b.First, b.Max)
-	return b, nil
+	return nil
+}
+
+// ordered returns the values in ascending order. One below 1 and a repeated one are errors.
+func ordered(values []int) ([]int, error) {
+	values = slices.Sorted(slices.Values(values))
+	for i, n := range values {
+		switch {
+		case n < 1:
+			return nil, fmt.Errorf("--limits must be at least 1 (got %d)", n)
+		case i > 0 && n == values[i-1]:
+			return nil, fmt.Errorf("--limits has %d twice; remove one", n)
+		}
+	}
+	return values, nil
+}
+
+// ofService sets the bounds of a search for the value of a variable of an HTTP service.
+func (b *LimitBounds) ofService(s *scenarios.Scenario, v LimitValues, most int) error {
+	if s.SUT.Runs() {
+		return fmt.Errorf("scenario %s: a process that runs already (sut.pid, sut.port) cannot be started with other values; use a scenario with sut.command", s.Name)
+	}
+	variants, err := RateVariants(s)
+	if err != nil {
+		return err
+	}
+	b.Vary = cmp.Or(v.Vary, scenarios.VariableLimit)
+	if b.template, err = withVariable(variants[:1], b.Vary); err != nil {
+		return err
+	}
+	at, service := *b.level.Scenario, *b.level.Scenario.Service
+	if v.Window > 0 {
+		service.Duration = scenarios.Duration(v.Window)
+		factors := fixedFactors(b.level, setByLimits)
+		factors["service.duration"] = v.Window.String()
+		b.level.Factors = factors
+	}
+	at.Service = &service
+	b.level.Scenario = &at
+	over := time.Duration(service.Duration)
+	b.Rate = experiment.MeanRate(service)
+	if requests := b.Rate * over.Seconds(); requests < fewestRequests {
+		return fmt.Errorf("scenario %s: %.3g requests in a load of %v are too few to judge; use at least %d (service.arrivals.rate, or --window)", s.Name, requests, over, fewestRequests)
+	}
+	b.Adaptive, b.Max = 0, cmp.Or(most, DefaultMaxLimit)
+	return b.checkMost()
+}
+
+// fewestRequests is the least number of requests in the load of a trial.
+const fewestRequests = 20
+
+// ofProgram sets the bounds of a search for the value of a variable of a program that
+// speaks the protocol.
+func (b *LimitBounds) ofProgram(s *scenarios.Scenario, vary string, most int) error {
+	if len(s.SUT.Command) == 0 {
+		return fmt.Errorf("--vary %s needs a program of your own (sut.command)", vary)
+	}
+	var err error
+	if b.template, err = withVariable(s.Variants, vary); err != nil {
+		return err
+	}
+	b.Vary, b.Adaptive, b.Max = vary, 0, cmp.Or(most, DefaultMaxLimit)
+	b.template.Where = nil
+	b.MinItems = max(b.MinItems, b.level.Scenario.Items.Count)
+	if have := len(s.Items.Args); have > 0 {
+		b.MinItems = min(b.MinItems, have)
+	}
+	return b.checkMost()
+}
+
+// withVariable returns the first variant that has a variable.
+func withVariable(variants []scenarios.Variant, name string) (scenarios.Variant, error) {
+	var known []string
+	for _, v := range variants {
+		own := v.Variables()
+		if _, has := own[name]; has {
+			return v, nil
+		}
+		known = append(known, slices.Collect(maps.Keys(own))...)
+	}
+	slices.Sort(known)
+	if known = slices.Compact(known); len(known) == 0 {
+		return scenarios.Variant{}, fmt.Errorf("--vary must name a variable of a variant (got %q), and the scenario has none; use it as {{%s}} in sut.command and give it a value in vars of a variant", name, name)
+	}
+	return scenarios.Variant{}, fmt.Errorf("--vary must name a variable of variant %q (got %q, want %s)", variants[0].Name, name, strictyaml.Or(known))
+}
+
+// withValue returns a variant with the value of a variable, and a name that says so.
+func withValue(v scenarios.Variant, name string, value int) scenarios.Variant {
+	if _, isVar := v.Vars[name]; isVar {
+		v.Vars = maps.Clone(v.Vars)
+		v.Vars[name] = value
+	} else {
+		v.Limit = value
+	}
+	v.Name = fmt.Sprintf("%s-%d", name, value)
+	return v
 }
 
 // withinFile bounds the search by the items of a file, which cannot be made up: most is
@@ -121,11 +267,22 @@ func (b LimitBounds) CPUs() float64 { return b.level.Scenario.SUT.CPUs }
 func (b LimitBounds) Strategy() pipeline.Kind { return b.template.Strategy }
 
 // variant returns the variant with a limit.
-func (b LimitBounds) variant(limit int) scenarios.Variant { return b.template.AtLimit(limit) }
+func (b LimitBounds) variant(limit int) scenarios.Variant {
+	if b.Vary != "" {
+		return withValue(b.template, b.Vary, limit)
+	}
+	return b.template.AtLimit(limit)
+}
 
 // items returns the number of items of a trial at a limit. Throughput excludes the items
 // in progress at the end, about half an item per slot: 2 % of 30 items, 3 % of 20.
-func (b LimitBounds) items(limit int) int { return max(b.MinItems, b.PerSlot*limit) }
+// The number of items does not depend on another variable.
+func (b LimitBounds) items(limit int) int {
+	if b.Vary != "" {
+		return b.MinItems
+	}
+	return max(b.MinItems, b.PerSlot*limit)
+}
 
 // Level returns the name of the first level without items, and the number of levels that
 // differ from it in other factors.
@@ -139,10 +296,13 @@ func setByLimits(factor string) bool { return factor == "items" || strings.HasPr
 // at returns the scenario with one variant and the given numbers of items and blocks.
 func (b LimitBounds) at(v scenarios.Variant, items, blocks int) *scenarios.Scenario {
 	s := *b.level.Scenario
-	s.Items.Duplicates, s.Items.Batches = 0, 1
 	set := fixedFactors(b.level, setByLimits)
-	set["items"] = items
-	s.Levels, s.Variants, s.Blocks, s.Claims, s.Quick = []scenarios.LevelSet{set}, []scenarios.Variant{v}, blocks, nil, nil
+	if b.Rate == 0 {
+		s.Items.Duplicates, s.Items.Batches = 0, 1
+		set["items"] = items
+	}
+	s.Levels, s.Variants, s.Blocks = []scenarios.LevelSet{set}, []scenarios.Variant{v}, blocks
+	s.Claims, s.Thresholds, s.Quick = nil, nil, nil
 	return &s
 }
 
@@ -204,10 +364,13 @@ const itemCost = time.Millisecond
 // first round and then refines.
 func EstimateLimits(s *scenarios.Scenario, b LimitBounds) (time.Duration, error) {
 	r := &limitRunner{LimitOptions: LimitOptions{Scenario: s, Bounds: b}}
-	typical := &limitSearch{step: b.Step, most: b.Max}
-	limits := typical.steps(1, b.First*pow(b.Step, flatSteps))
-	if b.Refine {
-		limits = append(limits, b.First, b.First, b.First)
+	limits := b.Only
+	if limits == nil {
+		typical := &limitSearch{step: b.Step, most: b.Max}
+		limits = typical.steps(1, b.First*pow(b.Step, flatSteps))
+		if b.Refine {
+			limits = append(limits, b.First, b.First, b.First)
+		}
 	}
 	planned, err := r.planned(limits, b.Blocks)
 	items := 0
@@ -225,6 +388,9 @@ func LimitHeader(s *scenarios.Scenario, b LimitBounds, env results.Environment, 
 	for n := 1; n <= b.Max; n *= b.Step {
 		limits += 2 // the limit itself, and the best one repeated
 	}
+	if b.Only != nil {
+		limits = (1 + limitReruns) * len(b.Only)
+	}
 	h.Planned, h.Search = limits*b.Blocks+b.Adaptive, true
 	return h, err
 }
@@ -234,7 +400,7 @@ func NewLimits(s *scenarios.Scenario, b LimitBounds, h results.Header, terms cap
 	level, _, err := b.Level(s)
 	return &capacity.Limits{
 		Kind: capacity.KindLimits, ID: h.ID, Started: h.Started, Scenario: s.Name, Title: s.Title, Seed: s.Seed, Level: level,
-		Strategy: b.Strategy(), MaxLimit: b.Max, Capped: b.Capped, Terms: terms,
+		Strategy: b.Strategy(), Vary: b.Vary, Rate: b.Rate, MaxLimit: b.Max, Capped: b.Capped, Terms: terms,
 		Environment: h.Environment, Machine: h.Fingerprint,
 	}, err
 }

@@ -31,7 +31,7 @@ func TestLimitBoundsOfAFile(t *testing.T) {
 		for i := range c.items {
 			s.Items.Args = append(s.Items.Args, []string{strconv.Itoa(i)})
 		}
-		b, err := search.NewLimitBounds(s, c.most, false)
+		b, err := search.NewLimitBounds(s, search.LimitValues{Most: c.most})
 		switch {
 		case (err != nil) != (c.err != ""), err != nil && !strings.Contains(err.Error(), c.err):
 			t.Errorf("%d items: %v, want %q", c.items, err, c.err)

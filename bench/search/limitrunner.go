@@ -36,7 +36,8 @@ const (
 	limitFalseStarts = 3
 )
 
-// Limits measures a closed loop at many limits, in rounds of trials. The error is that of
+// Limits measures a closed loop, or the open loop of an HTTP service, at many limits, in
+// rounds of trials. The error is that of
 // ctx, of the store, or of trials that could not be measured; Result then holds the results
 // so far.
 func Limits(ctx context.Context, o LimitOptions) error {
@@ -46,7 +47,7 @@ func Limits(ctx context.Context, o LimitOptions) error {
 		Tester: &r.tester, Append: o.Store.Append, Progress: o.Progress,
 		Retries: limitRetries, MaxFailures: limitFailures, MaxFalseStarts: limitFalseStarts,
 	}
-	s := &limitSearch{first: o.Bounds.First, step: o.Bounds.Step, most: o.Bounds.Max, refine: o.Bounds.Refine}
+	s := &limitSearch{first: o.Bounds.First, step: o.Bounds.Step, most: o.Bounds.Max, refine: o.Bounds.Refine, only: o.Bounds.Only}
 	for limits := s.next(o.Result); limits != nil; limits = s.next(o.Result) {
 		if err := r.round(ctx, limits, o.Bounds.Blocks); err != nil {
 			return err
@@ -128,8 +129,12 @@ func (r *limitRunner) run(ctx context.Context, planned []experiment.ScheduledTri
 // conclude computes the points from the stored trials.
 func (r *limitRunner) conclude() error {
 	r.Result.Points = nil
+	strategy := r.Result.Strategy
+	if r.Result.Vary != "" { // the strategy's slots are not varied
+		strategy = ""
+	}
 	for n, trials := range r.trials {
-		p, err := capacity.NewLimitPoint(n, r.Result.Strategy, trials)
+		p, err := capacity.NewLimitPoint(n, strategy, trials)
 		if err != nil {
 			return err
 		}

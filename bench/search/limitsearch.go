@@ -13,6 +13,7 @@ import (
 type limitSearch struct {
 	first, step, most int
 	refine            bool
+	only              []int // nil means that the search chooses
 }
 
 // flatSteps is the number of steps above the best limit after which the search ends,
@@ -23,7 +24,12 @@ const flatSteps = 2
 // A round repeats the best limit, so that new limits can be compared with it under the same
 // conditions.
 func (s *limitSearch) next(l *capacity.Limits) []int {
-	if len(l.Points) == 0 {
+	switch {
+	case len(l.Points) > 0 && s.only != nil:
+		return nil
+	case s.only != nil:
+		return s.only
+	case len(l.Points) == 0:
 		return s.steps(1, s.first)
 	}
 	best := 0
@@ -49,9 +55,12 @@ func (s *limitSearch) next(l *capacity.Limits) []int {
 }
 
 // rises reports whether throughput may rise above the highest limit. If too many items
-// fail at that limit, it does not.
+// fail at that limit, it does not; nor does that of an open loop in which a limit keeps up.
 func (s *limitSearch) rises(l *capacity.Limits, best, highest int) bool {
 	p := l.Limit(highest)
+	if r := l.Recommendation; l.Rate > 0 && r != nil && r.Limit > 0 && !r.Compromise {
+		return false
+	}
 	return best > 0 && p.Throughput != nil && p.ErrorShare() <= l.Terms.MaxErrors && !l.Passed() && highest < best*pow(s.step, flatSteps)
 }
 

@@ -52,17 +52,17 @@ func TestLimitSearch(t *testing.T) {
 		at   func(float64) float64
 		want [][]int
 	}{
-		"peak at 70, knee at 32 to 64": {limitSearch{16, 2, 512, true}, law(capacity.USL{Gamma: 40, Alpha: 0.02, Beta: 2e-4}),
+		"peak at 70, knee at 32 to 64": {limitSearch{16, 2, 512, true, nil}, law(capacity.USL{Gamma: 40, Alpha: 0.02, Beta: 2e-4}),
 			[][]int{{1, 2, 4, 8, 16}, {16, 32, 64}, {64, 128, 256}, {45, 64, 91}}},
-		"flat from 4 on":            {limitSearch{16, 2, 512, true}, func(n float64) float64 { return min(n, 4) }, [][]int{{1, 2, 4, 8, 16}, {3, 4, 6}}},
-		"rises to the end":          {limitSearch{16, 2, 100, true}, func(n float64) float64 { return n }, [][]int{{1, 2, 4, 8, 16}, {16, 32, 64}, {45, 64}}},
-		"falls at once":             {limitSearch{4, 2, 512, true}, func(n float64) float64 { return 1 / n }, [][]int{{1, 2, 4}}},
-		"quick, fails above 10":     {limitSearch{16, 4, 512, false}, failsAbove(10), [][]int{{1, 4, 16}, {4, 8}}},
-		"fails above 10":            {limitSearch{16, 2, 512, true}, failsAbove(10), [][]int{{1, 2, 4, 8, 16}, {6, 8, 11}}},
-		"quick, fails above 4":      {limitSearch{16, 16, 512, false}, failsAbove(4), [][]int{{1, 16}, {1, 4}, {4, 8}}},
-		"quick":                     {limitSearch{16, 4, 512, false}, law(capacity.USL{Gamma: 40, Alpha: 0.02, Beta: 2e-4}), [][]int{{1, 4, 16}, {16, 64, 256}}},
-		"no more than three":        {limitSearch{3, 2, 3, true}, func(n float64) float64 { return n }, [][]int{{1, 2}}},
-		"peak at the first's end 8": {limitSearch{8, 2, 64, false}, func(n float64) float64 { return -math.Abs(n-8) + 100 }, [][]int{{1, 2, 4, 8}, {8, 16, 32}}},
+		"flat from 4 on":            {limitSearch{16, 2, 512, true, nil}, func(n float64) float64 { return min(n, 4) }, [][]int{{1, 2, 4, 8, 16}, {3, 4, 6}}},
+		"rises to the end":          {limitSearch{16, 2, 100, true, nil}, func(n float64) float64 { return n }, [][]int{{1, 2, 4, 8, 16}, {16, 32, 64}, {45, 64}}},
+		"falls at once":             {limitSearch{4, 2, 512, true, nil}, func(n float64) float64 { return 1 / n }, [][]int{{1, 2, 4}}},
+		"quick, fails above 10":     {limitSearch{16, 4, 512, false, nil}, failsAbove(10), [][]int{{1, 4, 16}, {4, 8}}},
+		"fails above 10":            {limitSearch{16, 2, 512, true, nil}, failsAbove(10), [][]int{{1, 2, 4, 8, 16}, {6, 8, 11}}},
+		"quick, fails above 4":      {limitSearch{16, 16, 512, false, nil}, failsAbove(4), [][]int{{1, 16}, {1, 4}, {4, 8}}},
+		"quick":                     {limitSearch{16, 4, 512, false, nil}, law(capacity.USL{Gamma: 40, Alpha: 0.02, Beta: 2e-4}), [][]int{{1, 4, 16}, {16, 64, 256}}},
+		"no more than three":        {limitSearch{3, 2, 3, true, nil}, func(n float64) float64 { return n }, [][]int{{1, 2}}},
+		"peak at the first's end 8": {limitSearch{8, 2, 64, false, nil}, func(n float64) float64 { return -math.Abs(n-8) + 100 }, [][]int{{1, 2, 4, 8}, {8, 16, 32}}},
 	} {
 		if got := rounds(c.limitSearch, c.at); !slices.EqualFunc(got, c.want, slices.Equal[[]int]) {
 			t.Errorf("%s: %v, want %v", name, got, c.want)

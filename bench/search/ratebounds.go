@@ -1,10 +1,8 @@
 package search
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -138,33 +136,21 @@ func RateLimits(s *scenarios.Scenario, limits []int, vary string) ([]scenarios.V
 		template = all[at]
 	}
 	if s.IsHTTPService() {
-		template = all[0]
-		own := template.Variables()
-		names := slices.Sorted(maps.Keys(own))
-		if _, known := own[vary]; !known {
-			return nil, nil, fmt.Errorf("--vary must name a variable of variant %q (got %q, want %s)", template.Name, vary, cmp.Or(strings.Join(names, ", "), "one that sut.command uses: it has none"))
+		if template, err = withVariable(all[:1], vary); err != nil {
+			return nil, nil, err
 		}
 	} else if vary != "limit" {
 		return nil, nil, fmt.Errorf("--vary %s needs an HTTP service of your own (sut.command with service)", vary)
 	}
-	limits = slices.Clone(limits)
-	slices.SortFunc(limits, cmp.Compare)
+	if limits, err = ordered(limits); err != nil {
+		return nil, nil, err
+	}
 	var some []scenarios.Variant
 	named := make(map[string]int, len(limits))
-	for i, n := range limits {
-		switch {
-		case n < 1:
-			return nil, nil, fmt.Errorf("--limits must be at least 1 (got %d)", n)
-		case i > 0 && n == limits[i-1]:
-			return nil, nil, fmt.Errorf("--limits has %d twice; remove one", n)
-		}
-		v := template
-		if _, isVar := v.Vars[vary]; isVar {
-			v.Vars = maps.Clone(v.Vars)
-			v.Vars[vary] = n
-			v.Name = fmt.Sprintf("%s-%d", vary, n)
-		} else {
-			v.Name, v.Limit = fmt.Sprintf("shared-%d", n), n
+	for _, n := range limits {
+		v := withValue(template, vary, n)
+		if _, isVar := v.Vars[vary]; !isVar {
+			v.Name = fmt.Sprintf("shared-%d", n)
 		}
 		some, named[v.Name] = append(some, v), n
 	}

@@ -7,7 +7,9 @@
 //
 //   - [Limits] runs a closed loop at the limits 1, 2, 4, … in blocks of random order
 //     until throughput falls or stops rising, then at some limits around the knee, and
-//     finally with the adaptive strategy for comparison.
+//     finally with the adaptive strategy for comparison. It tries the values of a variable
+//     of the user's own program alike; those of an HTTP service in an open loop, until one
+//     keeps up with the arrivals.
 //   - [Rates] doubles the rate of reports of a service until its SLO fails, bisects, and
 //     confirms the highest rate that passed for a longer window ([RateSearch]).
 package search

@@ -34,16 +34,51 @@ func Attach(pid int) (*Process, error) {
 	a := attached{process: running, let: make(chan struct{})}
 	a.user, a.system = a.times()
 	a.release = sync.OnceFunc(func() { close(a.let) })
+	return watchOnly(a), nil
+}
+
+// Elsewhere returns the process of a service on another machine, of which nothing is
+// known: its PID is 0, and it is never signalled.
+func Elsewhere() *Process {
+	let := make(chan struct{})
+	return watchOnly(elsewhere{let: let, release: sync.OnceFunc(func() { close(let) })})
+}
+
+// elsewhere is a process on another machine.
+type elsewhere struct {
+	let     chan struct{} // closed when it is let go
+	release func()
+}
+
+func (elsewhere) pid() int { return 0 }
+
+func (e elsewhere) wait() Exit {
+	<-e.let
+	return Exit{Text: "it was let go"}
+}
+
+func (elsewhere) terminate() error {
+	return errors.New("end the SUT: it runs on another machine")
+}
+
+func (e elsewhere) kill() { e.release() }
+
+func (elsewhere) family() string { return "" }
+
+func (elsewhere) describe() *results.Container { return nil }
+
+// watchOnly returns a process that gets no input and speaks no protocol.
+func watchOnly(program program) *Process {
 	p := &Process{
-		program: a, stdin: noInput{io.Discard}, events: make(chan Message), stderr: &tail{}, stdout: &tail{},
+		program: program, stdin: noInput{io.Discard}, events: make(chan Message), stderr: &tail{}, stdout: &tail{},
 		logged: make(chan struct{}), exited: make(chan struct{}),
 	}
-	close(p.events) // it speaks no protocol
+	close(p.events)
 	go func() {
-		p.exit = a.wait()
+		p.exit = p.program.wait()
 		close(p.exited)
 	}()
-	return p, nil
+	return p
 }
 
 type noInput struct{ io.Writer }

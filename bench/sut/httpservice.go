@@ -57,9 +57,13 @@ const maxLogLine = 64 << 10
 // readyInterval is the interval in which a service is tried until it is ready.
 const readyInterval = 20 * time.Millisecond
 
-// AwaitReady waits until an HTTP service that listens on addr shows that it is
-// ready. Errors: ErrExited, or when ctx ends the last reason why it was not ready.
-func (p *Process) AwaitReady(ctx context.Context, r scenarios.Ready, addr string, tlsConfig *tls.Config) error {
+// Dial opens a connection, like net.Dialer.DialContext.
+type Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
+// AwaitReady waits until an HTTP service that listens on addr, to which dial connects,
+// shows that it is ready. Errors: ErrExited, or when ctx ends the last reason why it was
+// not ready.
+func (p *Process) AwaitReady(ctx context.Context, r scenarios.Ready, addr string, dial Dial, tlsConfig *tls.Config) error {
 	if r.Log != "" {
 		select {
 		case <-p.logged:
@@ -70,9 +74,9 @@ func (p *Process) AwaitReady(ctx context.Context, r scenarios.Ready, addr string
 			return fmt.Errorf("no line of its output contains %q", r.Log)
 		}
 	}
-	try := dialReady
+	try := dial.ready
 	if r.HTTP != "" {
-		transport := &http.Transport{TLSClientConfig: tlsConfig, DisableKeepAlives: true}
+		transport := &http.Transport{DialContext: dial, TLSClientConfig: tlsConfig, DisableKeepAlives: true}
 		scheme := "http://"
 		if tlsConfig != nil {
 			scheme = "https://"
@@ -104,10 +108,11 @@ func (p *Process) AwaitReady(ctx context.Context, r scenarios.Ready, addr string
 // tryTimeout bounds one try.
 const tryTimeout = 2 * time.Second
 
-func dialReady(ctx context.Context, addr string) error {
+// ready connects once.
+func (dial Dial) ready(ctx context.Context, addr string) error {
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
-	c, err := new(net.Dialer).DialContext(ctx, "tcp", addr)
+	c, err := dial(ctx, "tcp", addr)
 	if err != nil {
 		return err
 	}

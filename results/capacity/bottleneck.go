@@ -34,6 +34,8 @@ const (
 	Upstream Resource = "upstream"
 	// Database is the same for writes.
 	Database Resource = "database"
+	// Arrivals means that all requests that arrive are completed.
+	Arrivals Resource = "arrivals"
 	// Unknown means that none of the above stood out.
 	Unknown Resource = "unknown"
 )
@@ -247,6 +249,9 @@ func (l workload) dominant(m Machine) (Bottleneck, bool) {
 // is recommended), by the figures of the next limit and of the highest tested one.
 // The order is that of cause and effect, as in [FindBottleneck].
 func (l *Limits) bottleneck(at int, best *LimitPoint) Bottleneck {
+	if l.Rate > 0 {
+		return l.openBottleneck(at, best)
+	}
 	first, last := l.Points[0], l.Points[len(l.Points)-1]
 	next := last
 	if at+1 < len(l.Points) {
@@ -304,7 +309,7 @@ func (l *Limits) failuresBottleneck(next LimitPoint) (Bottleneck, bool) {
 		return Bottleneck{}, false
 	}
 	if len(next.Errors) == 0 {
-		return Bottleneck{Unknown, fmt.Sprintf("at %d, %s of the items failed with unknown errors", next.Limit, share(next.ErrorShare()))}, true
+		return Bottleneck{Unknown, fmt.Sprintf("at %d, %s of the %ss failed with unknown errors", next.Limit, share(next.ErrorShare()), l.Unit())}, true
 	}
 	resource, count := Upstream, map[Resource]int{}
 	for name, n := range next.Errors {
@@ -318,7 +323,10 @@ func (l *Limits) failuresBottleneck(next LimitPoint) (Bottleneck, bool) {
 		resource = Database
 	}
 	most := slices.MaxFunc(slices.Sorted(maps.Keys(next.Errors)), func(a, b string) int { return cmp.Compare(next.Errors[a], next.Errors[b]) })
-	return Bottleneck{resource, fmt.Sprintf("at %d, %s of the items failed, most of them with %s", next.Limit, share(next.ErrorShare()), most)}, true
+	if l.Rate > 0 { // the client does not see which side failed
+		resource = Unknown
+	}
+	return Bottleneck{resource, fmt.Sprintf("at %d, %s of the %ss failed, most of them with %s", next.Limit, share(next.ErrorShare()), l.Unit(), most)}, true
 }
 
 // cpuBottleneck returns a bottleneck if the SUT used up its cores.

@@ -33,8 +33,15 @@ type Limits struct {
 	Seed     uint64    `json:"seed"`
 	// Level holds the common factors of all trials, besides limit and items.
 	Level string `json:"level,omitempty"`
-	// Strategy is the strategy that the limit applies to: bounded or staged.
+	// Strategy is the strategy that the limit applies to: bounded or staged. Of an HTTP
+	// service it is empty.
 	Strategy pipeline.Kind `json:"strategy"`
+	// Vary is the variable of the user's own program whose values the limits are; empty
+	// means the limit of the strategy.
+	Vary string `json:"vary,omitempty"`
+	// Rate is the number of requests per second that an HTTP service got in an open loop;
+	// zero means a closed loop of items. Throughput cannot exceed it.
+	Rate float64 `json:"rate,omitempty"`
 	// MaxLimit is the highest limit that may be tested. Capped reports that there
 	// are not enough descriptors for more.
 	MaxLimit int  `json:"max_limit"`
@@ -122,10 +129,14 @@ type LimitPoint struct {
 	// Lost is the number of trials without a result, and Why the reasons.
 	Lost int      `json:"lost,omitempty"`
 	Why  []string `json:"why,omitempty"`
-	// Throughput is in items per second; nil means too few trials for an interval.
+	// Offered is the number of requests per second that arrived in the same time as
+	// those of Throughput; zero means a closed loop.
+	Offered float64 `json:"offered,omitempty"`
+	// Throughput is in items per second, or in completed requests per second in the second
+	// half of the load; nil means too few trials for an interval.
 	Throughput *stats.Interval `json:"throughput,omitempty"`
-	// P99 is the p99 of the time of an item, in nanoseconds, over those of the
-	// trials; nil means too few trials.
+	// P99 is the p99 of the time of an item, or of the response time of a request, in
+	// nanoseconds, over those of the trials; nil means too few trials.
 	P99 *stats.Interval `json:"p99_ns,omitempty"`
 	// InFlight is throughput × mean time of an item: by Little's law, the mean
 	// number of items in progress, which in a closed loop is the limit.
@@ -140,7 +151,7 @@ type LimitPoint struct {
 	Kinds    *results.Kinds `json:"peak_by_kind,omitempty"`
 	Baseline int            `json:"baseline_descriptors"`
 	// Tried is the number of items of all trials, of which Failed failed; Errors
-	// counts them by "side type".
+	// counts them by "side type", or those of a service by type.
 	Tried  int            `json:"items_tried"`
 	Failed int            `json:"items_failed"`
 	Errors map[string]int `json:"errors,omitempty"`

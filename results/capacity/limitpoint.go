@@ -21,8 +21,8 @@ const limitLevel = 0.95
 // the limit without being flagged (see [LimitPoint.InFlight]).
 const MaxLittleDeviation = 0.05
 
-// NewLimitPoint summarizes the trials of a limit of the strategy. Trials that were
-// not measured count as lost.
+// NewLimitPoint summarizes the trials of a limit of the strategy, which is empty if another
+// variable is varied. Trials that were not measured count as lost.
 func NewLimitPoint(limit int, strategy pipeline.Kind, trials []results.Trial) (LimitPoint, error) {
 	p := LimitPoint{Limit: limit}
 	ok := make([]results.Trial, 0, len(trials))
@@ -51,7 +51,8 @@ func NewLimitPoint(limit int, strategy pipeline.Kind, trials []results.Trial) (L
 	}
 	p.InFlight /= float64(len(ok))
 	p.CPU /= float64(len(ok))
-	if holdsSlot(strategy) && p.Counted == "" {
+	p.Offered /= float64(len(ok))
+	if holdsSlot(strategy) && p.Counted == "" && p.Offered == 0 {
 		p.LittleDeviation = new((p.InFlight - float64(limit)) / float64(limit))
 	}
 	p.Throughput = interval(p.Runs, func(r LimitRun) float64 { return r.Throughput })
@@ -74,6 +75,9 @@ func holdsSlot(strategy pipeline.Kind) bool {
 
 // unusable returns the reason why a trial has no throughput.
 func unusable(t results.Trial) string {
+	if t.Service != nil {
+		return unusableService(t)
+	}
 	switch n, known, _ := itemsDone(t); {
 	case t.Outcome != results.OutcomeOK:
 		return t.Outcome + ": " + t.Reason
@@ -139,6 +143,10 @@ func doneRate(t results.Trial, rate float64) float64 {
 }
 
 func (p *LimitPoint) add(t results.Trial, strategy pipeline.Kind) {
+	if t.Service != nil {
+		p.addService(t)
+		return
+	}
 	done, _, counted := itemsDone(t)
 	if run := (LimitRun{Trial: t.Index, Block: t.Block}); counted == "" {
 		item, rate := t.Stages["item"], rateOf(t, p.Limit, strategy)
@@ -149,16 +157,7 @@ func (p *LimitPoint) add(t results.Trial, strategy pipeline.Kind) {
 		p.Runs, p.Counted = append(p.Runs, run), counted
 	}
 	p.CPU += (t.Resources.UserCPU + t.Resources.SystemCPU).Seconds() / t.Makespan.Seconds()
-	p.Baseline = max(p.Baseline, t.Descriptors.Baseline)
-	if peak, seen := t.Descriptors.Highest(); seen && (p.Peak == nil || peak > *p.Peak) {
-		p.Peak = &peak
-	}
-	if k := cmp.Or(t.Descriptors.Inside, t.Descriptors.Outside); k != nil {
-		if p.Kinds == nil {
-			p.Kinds = &results.Kinds{}
-		}
-		p.Kinds.Upstream, p.Kinds.Mongo, p.Kinds.Other = max(p.Kinds.Upstream, k.Upstream), max(p.Kinds.Mongo, k.Mongo), max(p.Kinds.Other, k.Others())
-	}
+	p.open(t.Descriptors)
 	p.Tried += done
 	switch {
 	case t.ItemsDone == nil:
@@ -169,14 +168,33 @@ func (p *LimitPoint) add(t results.Trial, strategy pipeline.Kind) {
 		p.Failed += *t.ItemsFailed
 	}
 	for _, e := range t.Errors {
-		if p.Errors == nil {
-			p.Errors = map[string]int{}
-		}
-		p.Errors[e.Side+" "+e.Type] += e.Count
+		p.count(e.Side+" "+e.Type, e.Count)
 	}
 	if t.Documents != nil {
 		p.Corrupt += t.Documents.Violations()
 	}
+}
+
+// open adds the descriptors of a trial.
+func (p *LimitPoint) open(d results.Descriptors) {
+	p.Baseline = max(p.Baseline, d.Baseline)
+	if peak, seen := d.Highest(); seen && (p.Peak == nil || peak > *p.Peak) {
+		p.Peak = &peak
+	}
+	if k := cmp.Or(d.Inside, d.Outside); k != nil {
+		if p.Kinds == nil {
+			p.Kinds = &results.Kinds{}
+		}
+		p.Kinds.Upstream, p.Kinds.Mongo, p.Kinds.Other = max(p.Kinds.Upstream, k.Upstream), max(p.Kinds.Mongo, k.Mongo), max(p.Kinds.Other, k.Others())
+	}
+}
+
+// count adds errors.
+func (p *LimitPoint) count(name string, n int) {
+	if p.Errors == nil {
+		p.Errors = map[string]int{}
+	}
+	p.Errors[name] += n
 }
 
 // SetBusy sets how busy the machine was in each trial, by the trial's index.
@@ -221,7 +239,7 @@ func interval(runs []LimitRun, of func(LimitRun) float64) *stats.Interval {
 	return new(i.Exp())
 }
 
-// merged merges the histograms of each stage.
+// merged merges the histograms of each stage; nil means that there are none.
 func merged(trials []results.Trial) (map[string]results.Histogram, error) {
 	sums := map[string]*hdrhistogram.Histogram{}
 	for _, t := range trials {
@@ -236,6 +254,9 @@ func merged(trials []results.Trial) (map[string]results.Histogram, error) {
 				return nil, fmt.Errorf("trial %d, stage %s: %d values do not fit the other trials' histogram", t.Index, name, lost)
 			}
 		}
+	}
+	if len(sums) == 0 {
+		return nil, nil
 	}
 	all := make(map[string]results.Histogram, len(sums))
 	for name, h := range sums {

@@ -9,7 +9,6 @@ import (
 	"floodgate/results/text"
 	"floodgate/results/verdict"
 	"floodgate/scenarios"
-	"floodgate/scenarios/pipeline"
 )
 
 // The default requirements for a recommended limit.
@@ -52,6 +51,9 @@ func (l *Limits) Conclude() {
 	}
 	if best != nil {
 		l.recommend(best)
+	}
+	if l.Rate > 0 {
+		seen = nil // the law is about closed loops
 	}
 	if f, err := FitUSL(seen, l.Seed); err == nil {
 		largest := seen[len(seen)-1].N
@@ -102,6 +104,12 @@ func (l *Limits) violated(p LimitPoint, best *LimitPoint) []Violation {
 		return []Violation{{TermTrials, fmt.Sprintf("only %d trials could be measured, too few for an interval", len(p.Runs))}}
 	}
 	t, all := l.Terms, []Violation(nil)
+	if l.Rate > 0 {
+		if !l.keepsUp(p) {
+			all = append(all, Violation{TermThroughput, fmt.Sprintf("at most %.3g requests/s completed, less than %.0f %% of those that arrived, %.3g/s", p.Throughput.High, 100*t.Reach, p.Offered)})
+		}
+		return append(all, l.constraints(p)...)
+	}
 	if reach := t.Reach * best.Throughput.Estimate; p.Throughput.High < reach {
 		all = append(all, Violation{TermThroughput, fmt.Sprintf("throughput at most %.3g/s, less than %.0f %% of the highest, %.3g/s", p.Throughput.High, 100*t.Reach, best.Throughput.Estimate)})
 	}
@@ -123,7 +131,7 @@ func (l *Limits) constraints(p LimitPoint) (all []Violation) {
 		violates(TermDescriptors, "%d descriptors, more than %d of %d", *p.Peak, t.MaxDescriptors, t.NoFile)
 	}
 	if p.ErrorShare() > t.MaxErrors {
-		violates(TermErrors, "%s of %d items failed, more than %s", share(p.ErrorShare()), p.Tried, share(t.MaxErrors))
+		violates(TermErrors, "%s of %d %ss failed, more than %s", share(p.ErrorShare()), p.Tried, l.Unit(), share(t.MaxErrors))
 	}
 	if p.Corrupt > 0 {
 		violates(TermDocuments, "%d documents lost, duplicate or corrupt", p.Corrupt)
@@ -152,7 +160,7 @@ func (l *Limits) recommend(best *LimitPoint) {
 	p := l.Points[at]
 	r.Limit, r.UpTo, r.Share = p.Limit, p.Limit, p.Throughput.Estimate/best.Throughput.Estimate
 	for _, q := range l.Points[at+1:] {
-		if q.Throughput == nil || len(l.constraints(q)) > 0 || l.below(q, *within, l.Terms.Reach) {
+		if q.Throughput == nil || len(l.constraints(q)) > 0 || l.tooSlow(q, *within) {
 			break
 		}
 		r.UpTo = q.Limit
@@ -160,9 +168,21 @@ func (l *Limits) recommend(best *LimitPoint) {
 	if p.Peak != nil {
 		r.FreeDescriptors = l.Terms.MaxDescriptors - *p.Peak
 	}
-	r.Config = configOf(p, l.Strategy)
+	if l.Rate > 0 {
+		r.Share = min(1, p.Throughput.Estimate/p.Offered) // samples may count one more
+	}
+	r.Config = l.configOf(p)
 	r.Waiting = waitingAt(p)
 	r.Notes = l.notes(p)
+}
+
+// tooSlow reports whether the throughput of p is less than required, given the highest
+// within the constraints.
+func (l *Limits) tooSlow(p, within LimitPoint) bool {
+	if l.Rate > 0 {
+		return !l.keepsUp(p)
+	}
+	return l.below(p, within, l.Terms.Reach)
 }
 
 // compromise returns the index of the smallest limit with the highest throughput
@@ -202,14 +222,21 @@ func (l *Limits) Passed() bool {
 
 // configOf returns the settings of a point: for a bounded strategy as many
 // connections of each kind as slots, and for others, which have fewer writers, as
-// many to the database as were observed.
-func configOf(p LimitPoint, strategy pipeline.Kind) *Config {
-	c := &Config{MaxConnsPerHost: p.Limit, MaxPoolSize: p.Limit}
-	if k := p.Kinds; k != nil && !holdsSlot(strategy) {
-		c.MaxPoolSize = min(p.Limit, max(1, k.Mongo-scenarios.MonitorConns))
+// many to the database as were observed. For a variable of the user's own program they
+// are unknown.
+func (l *Limits) configOf(p LimitPoint) *Config {
+	c := &Config{}
+	if l.Vary == "" {
+		c.MaxConnsPerHost, c.MaxPoolSize = p.Limit, p.Limit
+		if k := p.Kinds; k != nil && !holdsSlot(l.Strategy) {
+			c.MaxPoolSize = min(p.Limit, max(1, k.Mongo-scenarios.MonitorConns))
+		}
 	}
 	if p.Peak != nil {
-		c.Open = max(*p.Peak, p.Baseline+c.MaxConnsPerHost+c.MaxPoolSize+scenarios.MonitorConns)
+		c.Open = *p.Peak
+		if l.Vary == "" {
+			c.Open = max(c.Open, p.Baseline+c.MaxConnsPerHost+c.MaxPoolSize+scenarios.MonitorConns)
+		}
 		need := int(float64(c.Open)/DescriptorShare) + 1
 		c.NoFile = (need + nofileStep - 1) / nofileStep * nofileStep
 	}
@@ -235,6 +262,9 @@ func waitingAt(p LimitPoint) (all []Waiting) {
 // notes returns the caveats about the limit of a point.
 func (l *Limits) notes(p LimitPoint) (all []string) {
 	say := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
+	if l.Rate > 0 {
+		all = l.openNotes(p)
+	}
 	if p.Counted != "" {
 		say("throughput is that of %s over the whole makespan, as the program does not report stages.item; p99 and items in flight are unknown", p.Counted)
 	}
@@ -245,7 +275,7 @@ func (l *Limits) notes(p LimitPoint) (all []string) {
 		say("at %d, %d of %d trials had no result: %s", p.Limit, p.Lost, p.Lost+len(p.Runs), p.Why[0])
 	}
 	if f := p.ErrorShare(); f > 0 {
-		say("at %d, %s of the items failed", p.Limit, share(f))
+		say("at %d, %s of the %ss failed", p.Limit, share(f), l.Unit())
 	}
 	if low, high, ok := l.Gap(); ok && high > low+1 {
 		say("%d violates the requirements; no limit between %d and %d was tested", high, low, high)
@@ -254,8 +284,8 @@ func (l *Limits) notes(p LimitPoint) (all []string) {
 }
 
 // decide returns passed if a limit is recommended, failed if none meets all
-// requirements, and inconclusive if there is no interval, or if throughput still
-// rises at the highest limit that could be tested. A sweep that was ended early is
+// requirements, and inconclusive if there is no interval, or if throughput of a closed loop
+// still rises at the highest limit that could be tested. A sweep that was ended early is
 // not measured.
 func (l *Limits) decide() verdict.Decision {
 	r := l.Recommendation
@@ -266,6 +296,7 @@ func (l *Limits) decide() verdict.Decision {
 		return verdict.Inconclusive
 	case r.Compromise:
 		return verdict.Failed
+	case l.Rate > 0:
 	case r.Limit == l.Points[len(l.Points)-1].Limit && !r.Passed && r.Bottleneck.Resource != Descriptors:
 		return verdict.Inconclusive
 	}

@@ -22,9 +22,8 @@ func judgeCause(x *summary.Index, c scenarios.CauseClaim, judged *Claim) error {
 		for _, n := range row.Causes {
 			known += n
 		}
-		if known < row.Measured {
-			e.miss("the samples do not show it", row.Measured-known)
-		}
+		e.miss(unseen, row.Unseen)
+		e.miss("the samples do not show it", row.Measured-known-row.Unseen)
 		decideBy(e, row, shown)
 	})
 }

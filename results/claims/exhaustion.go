@@ -7,6 +7,9 @@ import (
 	"floodgate/scenarios"
 )
 
+// unseen is why a trial shows nothing about descriptors.
+const unseen = "descriptors are not seen on another machine"
+
 // judgeExhaustion is proved if every trial ran out of descriptors (or none did, if
 // the claim is "never"), refuted if the opposite is true of every trial, and
 // inconclusive otherwise.
@@ -27,6 +30,7 @@ func judgeExhaustion(x *summary.Index, c scenarios.ExhaustionClaim, judged *Clai
 			e.Kind = KindNoExhaustion
 			*e.Value = float64(row.Measured - row.Exhausted)
 		}
+		e.miss(unseen, row.Unseen)
 		decideBy(e, row, int(*e.Value))
 	})
 }

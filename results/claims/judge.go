@@ -17,7 +17,8 @@ import (
 // contradicts its own scenario, or if a histogram does not decode.
 //
 // The exit code is the first that applies: 1 for a claim decided against its
-// expectation or a violated threshold; 4 for a trial that could not be measured;
+// expectation or a violated threshold; 4 for a trial that could not be measured, or for
+// the only trial of a run that has no result;
 // 3 for an inconclusive claim or threshold, or trials that were not run; 0
 // otherwise, even without claims and thresholds, which a note then reports.
 // Thresholds that only warn do not count.
@@ -72,7 +73,7 @@ func Judge(run *results.Run) (*Outcome, error) {
 		ended = []string{fmt.Sprintf("stopped early: threshold %q can no longer be met", v.EndedBy)}
 	}
 	v.Notes = slices.Concat(notes(v), ended, h.Environment.Notes, limited(run), outOfPorts(run), unreported(x, run), repeated(run), discarded(run), warnings(run, v.Labels))
-	v.Decision = decide(v)
+	v.Decision = decide(v, run)
 	v.Exit = v.Decision.ExitCode()
 	return v, nil
 }
@@ -130,7 +131,7 @@ func judgeClaim(x *summary.Index, c scenarios.Claim) (Claim, []noise.Finding, er
 }
 
 // decide combines the claims, the thresholds and missing measurements.
-func decide(v *Outcome) verdict.Decision {
+func decide(v *Outcome, run *results.Run) verdict.Decision {
 	var all []verdict.Decision
 	for _, c := range v.Claims {
 		all = append(all, c.Verdict())
@@ -138,7 +139,8 @@ func decide(v *Outcome) verdict.Decision {
 	for _, t := range v.Thresholds {
 		all = append(all, t.Verdict())
 	}
-	if v.Outcomes[results.OutcomeFailed] > 0 {
+	single := v.Planned == 1 && v.Recorded == 1 && !(summary.ServiceTrial{Trial: &run.Trials[0]}).Measured()
+	if v.Outcomes[results.OutcomeFailed] > 0 || single {
 		all = append(all, verdict.NotMeasured)
 	}
 	if v.Recorded < v.Planned {

@@ -191,3 +191,32 @@ func TestStalledTrialIsEvidence(t *testing.T) {
 		t.Errorf("outcomes %v, row %+v", v.Outcomes, v.Service[0])
 	}
 }
+
+// What is not seen of a service on another machine is missing, and not zero.
+func TestServiceThatIsNotSeen(t *testing.T) {
+	of := []string{"limit-10"}
+	all := map[string]scenarios.Claim{
+		"descriptors are not seen on another machine": {Cause: &scenarios.CauseClaim{Of: of, Is: "leak"}},
+		"descriptors are not seen":                    {Exhaustion: &scenarios.ExhaustionClaim{Of: of, Is: "never"}},
+		"descriptors is not measured":                 {TimeSeries: &scenarios.TimeSeriesClaim{Of: of, Steady: []string{"descriptors"}}},
+	}
+	for why, c := range all {
+		c.ID, c.Statement = "claim", "so it is"
+		v, err := claims.Judge(runtest.HTTPService([]scenarios.Claim{c}, func(t *results.Trial) bool {
+			t.Descriptors = results.Descriptors{}
+			delete(t.Service.Series.Columns, results.ColumnDescriptors)
+			delete(t.Service.Series.Columns, results.ColumnRefused)
+			return true
+		}))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := v.Claims[0].Evidence[0]
+		if v.Claims[0].Decision != verdict.Undecided || len(e.Missing) != 1 || e.Missing[0].Blocks != 6 || !strings.HasPrefix(e.Missing[0].Why, why) {
+			t.Errorf("%s: %s, missing %+v", why, v.Claims[0].Decision, e.Missing)
+		}
+		if row := v.Service[0]; row.Unseen != 6 || row.Peak != nil {
+			t.Errorf("%d of 6 trials are not seen, peak %v", row.Unseen, row.Peak)
+		}
+	}
+}

@@ -26,16 +26,19 @@ func judgeTimeSeries(x *summary.Index, c scenarios.TimeSeriesClaim, judged *Clai
 	return eachTrial(x, c.Of, c.Where, KindTimeSeries, judged, func(trials []summary.ServiceTrial, e *Evidence) (asClaimed int) {
 		changes := map[results.Column][]summary.Change{}
 		for _, t := range trials {
-			holds, known := true, true
+			holds, known, why := true, true, "too short to judge"
 			for i, column := range columns {
 				change, ok := t.TimeSeries.Change(column)
 				known = known && ok
+				if !t.TimeSeries.Known(column) {
+					why = column.String() + " is not measured"
+				}
 				holds = holds && change.Climbs == (i < len(c.Climbs))
 				changes[column] = append(changes[column], change)
 			}
 			switch {
 			case !known:
-				e.miss("too short to judge", 1)
+				e.miss(why, 1)
 			case holds:
 				asClaimed++
 			}

@@ -2,6 +2,7 @@ package report_test
 
 import (
 	"bytes"
+	stdhtml "html"
 	"strings"
 	"testing"
 
@@ -13,6 +14,7 @@ import (
 	"floodgate/results/report/html"
 	"floodgate/results/report/internal/reporttest"
 	"floodgate/results/text"
+	"floodgate/scenarios"
 )
 
 // everyFormat returns the run in every format for people.
@@ -77,6 +79,54 @@ func TestEasilyOverlookedFacts(t *testing.T) {
 					t.Errorf("%s, %s as %s without any: %q is there", name, kind, format, test.note)
 				}
 			}
+		}
+	}
+}
+
+// A limit that is exceeded is in every format that decides: in its claim and, for
+// readers, in the row of the variant.
+func TestLimitThatIsExceeded(t *testing.T) {
+	claim := scenarios.Claim{ID: "ten-slots", Statement: "Ten slots are ten.", LimitRespected: &scenarios.LimitRespectedClaim{Of: []string{"joined-10"}}}
+	run := runtest.New(runtest.Options{Blocks: 6, Bare: true, Variants: runtest.Variants()[:2], Levels: []scenarios.LevelSet{{"items": 20}}, Claims: []scenarios.Claim{claim},
+		Change: func(t *results.Trial) bool {
+			if t.Variant == "joined-10" && t.Block < 2 {
+				t.Upstream.PeakInFlight, t.Overrun = 47, &results.Overrun{Limit: 10, PeakInFlight: 47}
+			}
+			return true
+		}})
+	formats := everyFormat(t, run)
+	for format, text := range formats {
+		for _, want := range []string{"peak in flight 47 > 10", "peak in flight 47 > limit 10 in 2 trials"} {
+			if format == "json" {
+				want = `"kind": "limit_respected"`
+			}
+			if !strings.Contains(plain(text), want) {
+				t.Errorf("%s: want %q in\n%s", format, want, text)
+			}
+		}
+	}
+	j := ci.Judged{Run: run, Verdict: reporttest.Judge(t, run)}.Judgement()
+	for format, text := range map[string][]byte{"junit": ci.JUnit(j), "sarif": ci.SARIF(j), "github": ci.Annotations(j), "comment": ci.Comment(j)} {
+		if !strings.Contains(plain(string(text)), "peak in flight 47 > 10") {
+			t.Errorf("%s: want the claim in\n%s", format, text)
+		}
+	}
+}
+
+// plain returns a text without the escapes of HTML, XML, JSON and Markdown.
+func plain(text string) string {
+	return strings.NewReplacer(`\u003e`, ">", `\`, "").Replace(stdhtml.UnescapeString(text))
+}
+
+// The page of an HTTP service has no section about stages, which only our own pipeline
+// reports.
+func TestPageWithoutStages(t *testing.T) {
+	for name, test := range map[string]struct {
+		run  *results.Run
+		want bool
+	}{"our own": {runtest.Service(nil, nil), true}, "http": {runtest.HTTPService(nil, nil), false}} {
+		if page := everyFormat(t, test.run)["html"]; strings.Contains(page, "Time of an item by stage") != test.want {
+			t.Errorf("%s: section about stages: %v, want %v", name, !test.want, test.want)
 		}
 	}
 }

@@ -15,7 +15,7 @@ import (
 // model, the recommended limit and its settings.
 func Limits(w io.Writer, plan *capacity.Limits, o text.Options) error {
 	p := &content.Limits{Printer: text.NewPrinter(o, 80), Plan: plan}
-	p.Line(p.Bold(plan.Scenario + ": recommended limit"))
+	p.Line(p.Bold(p.Title()))
 	p.Terms()
 	p.Table()
 	p.Model()

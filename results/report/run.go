@@ -108,9 +108,32 @@ func (p *printer) services() {
 		p.Line(g.Line(g.Rows[i], widths))
 		if i == len(p.Outcome.Service)-1 || r.Level != p.Outcome.Service[i+1].Level {
 			p.causes(r.Level)
+			p.requests(r.Level)
 		}
 	}
 	p.NotShown(dropped)
+}
+
+// requests writes the kinds of requests of a level.
+func (p *printer) requests(level string) {
+	g, of := p.RequestGrid()
+	dropped := g.Fit(p.Width)
+	widths := g.Widths()
+	first := true
+	for i, r := range of {
+		if r.Level != level {
+			continue
+		}
+		if first {
+			p.Line("")
+			p.Titles(g, widths)
+			first = false
+		}
+		p.Line(g.Line(g.Rows[i], widths))
+	}
+	if !first {
+		p.NotShown(dropped)
+	}
 }
 
 // causes writes the failed reports and the causes of the descriptors' growth below a

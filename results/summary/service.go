@@ -37,12 +37,18 @@ type ServiceRow struct {
 	AcceptedP99 *time.Duration `json:"accepted_p99_ns,omitempty"`
 	ServiceP99  *time.Duration `json:"service_p99_ns,omitempty"`
 	LagP99      *time.Duration `json:"lag_p99_ns,omitempty"`
+	// Requests splits the requests by kind, in the order of the scenario; nil means one
+	// kind.
+	Requests []RequestRow `json:"requests,omitempty"`
 	// Peak is the peak of descriptors of all trials, of NoFile that may be open.
 	Peak   *int `json:"peak_descriptors,omitempty"`
 	NoFile int  `json:"nofile"`
 	// Tasks is the peak number of goroutines of all trials, and PeakRSS the peak memory.
 	Tasks   *int   `json:"peak_goroutines,omitempty"`
 	PeakRSS *int64 `json:"peak_rss_bytes,omitempty"`
+	// Unseen counts the measured trials whose descriptors could not be seen, because the
+	// service runs on another machine.
+	Unseen int `json:"unseen,omitempty"`
 	// Exhausted of the measured trials ran out of descriptors. FirstExhausted
 	// describes the median one by time, and PredictedAt is the prediction for it.
 	// Sides counts the trials by the side that ran out first.
@@ -142,6 +148,7 @@ func (x *Index) ServiceAt(variant string, l scenarios.Level) (ServiceRow, error)
 
 func (r *ServiceRow) add(trials []ServiceTrial) error {
 	var response, accepted, service, lag Merger
+	var requests requestMerger
 	var exhausted []ServiceTrial
 	var fits []judged
 	metrics := map[string]*Metric{}
@@ -160,6 +167,12 @@ func (r *ServiceRow) add(trials []ServiceTrial) error {
 			}
 		}
 		addMetrics(metrics, s.Series)
+		if err := requests.add(s.Requests); err != nil {
+			return fmt.Errorf("trial %d: %w", t.Index, err)
+		}
+		if !t.TimeSeries.Known(results.ColumnRefused) {
+			r.Unseen++
+		}
 		if e := t.TimeSeries.Exhausted; e != nil {
 			exhausted = append(exhausted, t)
 			if e.Side != "" {
@@ -172,6 +185,7 @@ func (r *ServiceRow) add(trials []ServiceTrial) error {
 	}
 	r.ResponseP50, r.ResponseP99 = response.quantile(50), response.quantile(99)
 	r.AcceptedP99, r.ServiceP99, r.LagP99 = accepted.quantile(99), service.quantile(99), lag.quantile(99)
+	r.Requests = requests.rows()
 	r.setExhausted(exhausted)
 	r.setCause(fits)
 	for _, name := range slices.Sorted(maps.Keys(metrics)) {

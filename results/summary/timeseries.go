@@ -105,6 +105,9 @@ func (c *TimeSeries) exhausted(i int, at time.Duration) *Exhausted {
 	return e
 }
 
+// Known reports whether the column was measured.
+func (c *TimeSeries) Known(column results.Column) bool { return len(c.series.Columns[column]) > 0 }
+
 // Change is the change of a column during the load.
 type Change struct {
 	// From and To are its medians over the first and the last third.
@@ -118,9 +121,10 @@ type Change struct {
 // each third.
 const minSamples = 30
 
-// Change returns the change of a column, or false if there are too few samples.
+// Change returns the change of a column, or false if there are too few samples or the
+// column was not measured.
 func (c *TimeSeries) Change(column results.Column) (Change, bool) {
-	if c.end < minSamples {
+	if c.end < minSamples || !c.Known(column) {
 		return Change{}, false
 	}
 	values := make([]float64, c.end)

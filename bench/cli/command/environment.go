@@ -119,8 +119,8 @@ func (f EnvironmentFlags) choose(u *Setup) error {
 		return errors.New("--env external needs --mongo-uri, --upstream-url or both")
 	case o.Kind != environment.External && named:
 		return fmt.Errorf("--mongo-uri and --upstream-url need --env external (got %s)", o.Kind)
-	case o.Kind != environment.External && len(f.allowTargets) > 0:
-		return errors.New("--allow-target needs --mongo-uri or --upstream-url")
+	case o.Kind != environment.External && len(f.allowTargets) > 0 && u.scenario.SUT.Host == "":
+		return errors.New("--allow-target needs --mongo-uri, --upstream-url or a scenario with sut.host")
 	case o.Kind != environment.Embedded && o.KeepData:
 		return fmt.Errorf("--keep-data needs the embedded environment (got %s)", o.Kind)
 	case o.Kind != environment.Containers && contained:
@@ -232,8 +232,14 @@ func (u *Setup) connect(ctx context.Context) (err error) {
 	return err
 }
 
-// Start starts the environment of a run.
+// Start starts the environment of a run. A service on a host that is not allowed is an
+// error, before anything starts.
 func (u *Setup) Start(ctx context.Context, root, id string, resumed bool) (*environment.Environment, error) {
+	if host := u.scenario.SUT.Host; host != "" {
+		if err := u.Options.Policy.Check(ctx, host); err != nil {
+			return nil, Usage(fmt.Errorf("sut.host: %w", err))
+		}
+	}
 	if err := u.connect(ctx); err != nil {
 		return nil, NotMeasured(err)
 	}

@@ -185,11 +185,12 @@ func (o *diffOptions) pairs(ctx context.Context, v *verdicts.Outcome, s *scenari
 		}
 	}
 	blocks, err := abtest.RunPairs(ctx, v, p)
-	if ctx.Err() != nil {
+	var unsupported *experiment.UnsupportedError
+	switch {
+	case errors.As(err, &unsupported):
+		return command.Usage(err)
+	case err != nil:
 		return err // the trials so far stay stored
-	}
-	if err != nil {
-		return err
 	}
 	if err := errors.Join(p.A.Store.Close(), p.B.Store.Close(), abtest.FinishRecords(v.Records, blocks)); err != nil {
 		return err

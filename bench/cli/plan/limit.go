@@ -24,9 +24,8 @@ import (
 // limitOptions are the flags of "plan limit".
 type limitOptions struct {
 	planOptions
-	quick    bool
-	maxLimit int
-	p99      time.Duration
+	values search.LimitValues
+	p99    time.Duration
 }
 
 func newPlanLimit(shared planOptions) *cobra.Command {
@@ -35,22 +34,24 @@ func newPlanLimit(shared planOptions) *cobra.Command {
 		Use:   "limit [SCENARIO]",
 		Short: "Recommend a limit of concurrent items",
 		Example: `  floodgate plan limit                       # the built-in scenario report
-  floodgate plan limit mine.yaml --p99 200ms --max-limit 64`,
+  floodgate plan limit mine.yaml --p99 200ms --max-limit 64
+  floodgate plan limit own.yaml --vary workers --limits 4,8,16 # of own service`,
 		Long: `Tries limits 1, 2, 4, … in blocks until throughput falls or stops rising, then
 some around the knee, and the adaptive strategy. Recommends the smallest limit
 that reaches 95 % of the highest throughput by its interval, with at most 70 %
 of the descriptors open and 1 % of the items failed. Prints the bottleneck, and
 settings to paste. Nothing is extrapolated beyond the limits that were tried.
+An HTTP service gets the scenario's load and must complete 95 % as it arrives.
 
 Exit codes: 0 a limit is recommended; 1 no limit meets the requirements;
 3 inconclusive, or throughput still rises at the highest limit; 4 not measured.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := positive(cmd.Flags(), map[string]float64{"p99": o.p99.Seconds()}); err != nil {
+			if err := positive(cmd.Flags(), map[string]float64{"p99": o.p99.Seconds(), "window": o.values.Window.Seconds()}); err != nil {
 				return command.Usage(err)
 			}
-			if cmd.Flags().Changed("max-limit") && o.maxLimit < 2 {
-				return command.Usage(fmt.Errorf("--max-limit must be at least 2 (got %d)", o.maxLimit))
+			if cmd.Flags().Changed("max-limit") && o.values.Most < 2 {
+				return command.Usage(fmt.Errorf("--max-limit must be at least 2 (got %d)", o.values.Most))
 			}
 			name := named(args, command.DefaultScenario)
 			o.command = command.Reproduce(cmd, name)
@@ -58,15 +59,19 @@ Exit codes: 0 a limit is recommended; 1 no limit meets the requirements;
 		},
 	}
 	flags := cmd.Flags()
-	flags.BoolVar(&o.quick, "quick", false, "fewer limits (1, 4, 16, …) and shorter trials")
-	flags.IntVar(&o.maxLimit, "max-limit", 0, fmt.Sprintf("highest `limit` tried (default %d or by descriptors)", search.DefaultMaxLimit))
-	flags.DurationVar(&o.p99, "p99", 0, "highest acceptable p99 `time` of an item (default any)")
+	flags.BoolVar(&o.values.Quick, "quick", false, "fewer limits and shorter trials")
+	flags.IntVar(&o.values.Most, "max-limit", 0, "highest `limit` tried (default by descriptors)")
+	flags.IntSliceVar(&o.values.Only, "limits", nil, "the `limits` to try, in place of 1, 2, 4, …")
+	flags.StringVar(&o.values.Vary, "vary", "limit", "`variable` of your own program")
+	flags.DurationVar(&o.values.Window, "window", 0, "`duration` of the load of an HTTP service")
+	flags.DurationVar(&o.p99, "p99", 0, "highest p99 `time` of an item (default any)")
 	o.flags(flags)
 	command.LimitFormats.Flag(flags, &o.format)
+	cmd.MarkFlagsMutuallyExclusive("limits", "max-limit")
 	return cmd
 }
 
-// run searches the limit of one scenario, a closed loop.
+// run searches the limit of one scenario.
 func (o limitOptions) run(ctx context.Context, name string) error {
 	s, bounds, err := o.prepare(name)
 	if err != nil {
@@ -87,17 +92,44 @@ func (o limitOptions) run(ctx context.Context, name string) error {
 		return err
 	}
 	defer p.close()
-	plan, err := search.NewLimits(s, bounds, p.header, capacity.NewTerms(o.p99, bounds.NoFile(), p.cores(bounds.CPUs())))
+	plan, err := search.NewLimits(s, bounds, p.header, o.terms(s, bounds, p))
 	if err != nil {
 		return command.Usage(err)
 	}
 	if others > 0 {
 		o.Note(fmt.Sprintf("only the first level, %s, is planned; the scenario has %d more", plan.Level, others))
 	}
-	o.Note(fmt.Sprintf("limits of %s up to %d, in blocks of %d: about %s, more where throughput rises further",
-		plan.Strategy, plan.MaxLimit, bounds.Blocks, text.InWords(estimate)))
+	o.Note(announced(plan, bounds, estimate))
 	plan.Records, plan.Command = filepath.Join(p.store.Dir(), results.FileName), o.command.In(plan.Environment)
 	return o.execute(ctx, s, bounds, p, plan)
+}
+
+// terms returns the requirements: those of the slo of a service, and of --p99.
+func (o limitOptions) terms(s *scenarios.Scenario, bounds search.LimitBounds, p *Planning) capacity.Terms {
+	p99, slo := o.p99, s.SLO
+	if slo != nil && p99 == 0 {
+		p99 = time.Duration(slo.P99)
+	}
+	terms := capacity.NewTerms(p99, bounds.NoFile(), p.cores(bounds.CPUs()))
+	if slo != nil {
+		terms.MaxErrors = slo.MaxErrors()
+	}
+	return terms
+}
+
+// announced describes what is going to be tried.
+func announced(plan *capacity.Limits, bounds search.LimitBounds, estimate time.Duration) string {
+	what := fmt.Sprintf("limits of %s", plan.Strategy)
+	if plan.Vary != "" {
+		what = "values of " + plan.Vary
+	}
+	if plan.Rate > 0 {
+		what += fmt.Sprintf(" at %s requests/s", text.Digits(plan.Rate))
+	}
+	if bounds.Only != nil {
+		return fmt.Sprintf("%s, %d of them, in blocks of %d: about %s", what, len(bounds.Only), bounds.Blocks, text.InWords(estimate))
+	}
+	return fmt.Sprintf("%s up to %d, in blocks of %d: about %s, more where throughput rises further", what, plan.MaxLimit, bounds.Blocks, text.InWords(estimate))
 }
 
 // prepare checks the flags and loads the scenario.
@@ -110,7 +142,7 @@ func (o limitOptions) prepare(name string) (*scenarios.Scenario, search.LimitBou
 	if err != nil {
 		return nil, none, err
 	}
-	bounds, err := search.NewLimitBounds(all[0], o.maxLimit, o.quick)
+	bounds, err := search.NewLimitBounds(all[0], o.values)
 	return all[0], o.backend.Bounds(bounds), err
 }
 
@@ -118,9 +150,10 @@ func (o limitOptions) prepare(name string) (*scenarios.Scenario, search.LimitBou
 // interrupted.
 func (o limitOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds search.LimitBounds, p *Planning, plan *capacity.Limits) error {
 	path := filepath.Join(p.store.Dir(), File)
-	view := progress.New(progress.Options{To: o.Stderr, Quiet: o.Quiet})
+	view := progress.New(progress.Options{To: o.Stderr, Quiet: o.Quiet, Service: s.Service != nil})
+	trials, _ := o.backend.Trials(p)
 	failed := search.Limits(ctx, search.LimitOptions{
-		Scenario: s, Bounds: bounds, Store: p.store, Tester: p.tester(), Progress: view, Result: plan,
+		Scenario: s, Bounds: bounds, Store: p.store, Tester: trials, Progress: view, Result: plan,
 		Changed: func() error { return storePlan(path, plan.ID, plan) },
 	})
 	view.Close()
@@ -145,7 +178,7 @@ func (o limitOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds
 	plan.Conclude()
 	if run, err := results.Open(p.store.Dir()); err == nil && len(run.Trials) > 0 {
 		plan.Noise = noise.OfMachine(run)
-		if plan.Finished() {
+		if plan.Finished() && plan.Vary == "" {
 			plan.Simulation = capacity.CompareSimulation(run)
 		}
 	}

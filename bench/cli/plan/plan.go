@@ -105,8 +105,8 @@ type Planning struct {
 type Backend interface {
 	// Start starts the environment of a plan.
 	Start(ctx context.Context, u *command.Setup, root, id string) (experiment.Environment, error)
-	// Rates returns the tester of a plan of rates, and the meter of the machine.
-	Rates(p *Planning) (experiment.Tester, experiment.BusyMeter)
+	// Trials returns the tester of a plan, and the meter of the machine in a plan of rates.
+	Trials(p *Planning) (experiment.Tester, experiment.BusyMeter)
 	// Bounds returns the bounds of a plan of limits, which it may tighten.
 	Bounds(b search.LimitBounds) search.LimitBounds
 }
@@ -123,8 +123,8 @@ func (RealServers) Start(ctx context.Context, u *command.Setup, root, id string)
 	return env, nil
 }
 
-// Rates returns trials on the environment.
-func (RealServers) Rates(p *Planning) (experiment.Tester, experiment.BusyMeter) {
+// Trials returns trials on the environment.
+func (RealServers) Trials(p *Planning) (experiment.Tester, experiment.BusyMeter) {
 	return p.tester(), experiment.MeterMachine
 }
 

@@ -169,7 +169,7 @@ func newRates(s *scenarios.Scenario, bounds search.RateBounds, h results.Header,
 // interrupted.
 func (o *rateOptions) execute(ctx context.Context, s *scenarios.Scenario, bounds search.RateBounds, p *Planning, plan *capacity.Rates) error {
 	path := filepath.Join(p.store.Dir(), File)
-	trials, watch := o.backend.Rates(p)
+	trials, watch := o.backend.Trials(p)
 	found, failed := search.Rates(ctx, search.RateOptions{
 		Scenario: s, Limits: o.byName, Bounds: bounds, Store: p.store, Tester: trials, Meter: watch, Cores: plan.Machine.Cores, Note: o.Note,
 		Tried: func(found []capacity.Variant, point capacity.Point) error {

@@ -21,7 +21,8 @@ import (
 // Service runs trials of a simulated service with the arrivals of the trial. Items acquire a
 // slot of the variant's shared limit in their order, are fetched from an upstream with
 // Workers workers, each of which spends Fetch on an item, are written in Write, and then
-// release the slot.
+// release the slot. A request of an HTTP service is one item, and the variable "limit" of
+// the variant is its limit.
 type Service struct {
 	Workers      int
 	Fetch, Write time.Duration
@@ -82,7 +83,10 @@ func slotsOf(v scenarios.Variant) (slots, waiting int) {
 	if v.Waiting != nil {
 		waiting = *v.Waiting
 	}
+	own, isVar := v.Vars["limit"].(int)
 	switch {
+	case isVar:
+		return own, waiting
 	case v.Scope == "shared" && v.Limit > 0:
 		return v.Limit, waiting
 	case v.Strategy == pipeline.KindUnbounded:

@@ -56,13 +56,14 @@ func (c *serviceTrial) arrive(due time.Duration) {
 	c.recorder.Due(load.Due{Intended: due})
 	service := c.planned.Level.Scenario.Service
 	ended := load.Ended{Intended: due, Begun: due, Code: http.StatusOK}
-	if c.waiting < math.MaxInt && c.outstanding(due)+service.ReportItems > c.slots+c.waiting {
+	items := max(1, service.ReportItems) // of an HTTP service none
+	if c.waiting < math.MaxInt && c.outstanding(due)+items > c.slots+c.waiting {
 		c.shed = append(c.shed, due)
 		ended.At, ended.Code, ended.Error = due+turnedAway, http.StatusServiceUnavailable, "http_5xx"
 		c.recorder.Ended(ended)
 		return
 	}
-	for range service.ReportItems {
+	for range items {
 		i := item{due: due, start: due}
 		if n := len(c.items) - c.slots; n >= 0 {
 			i.start = max(i.start, c.items[n].end)
@@ -75,7 +76,7 @@ func (c *serviceTrial) arrive(due time.Duration) {
 		i.end = i.fetched + c.service.Write
 		c.items = append(c.items, i)
 	}
-	r := report{due: due, end: c.items[len(c.items)-1].end, items: service.ReportItems}
+	r := report{due: due, end: c.items[len(c.items)-1].end, items: items}
 	c.reports = append(c.reports, r)
 	ended.At = r.end
 	if timeout := time.Duration(service.Timeout); r.end-due > timeout {
@@ -114,6 +115,10 @@ func (c *serviceTrial) record() (results.Trial, error) {
 		peak = max(peak, int(n))
 	}
 	record.Descriptors = results.Descriptors{Baseline: baseline, Peak: peak, Leaked: &left, Samples: len(record.Service.Series.At)}
+	if t.Level.Scenario.IsHTTPService() { // its inside is not seen
+		record.ItemsDone, record.Documents, record.Upstream, record.Descriptors.Leaked = nil, nil, nil, nil
+		return record, nil
+	}
 	record.Stages, err = c.stages()
 	return record, err
 }

@@ -21,6 +21,52 @@ func Service(claims []scenarios.Claim, change func(t *results.Trial) bool) *resu
 	})
 	sc.Name, sc.Title, sc.SUT.NoFile = "service", "Reports under load", 256
 	sc.Service = &scenarios.Service{ReportItems: 30, Duration: scenarios.Duration(10 * time.Second), Arrivals: scenarios.Arrivals{Pattern: "constant", Rate: 4}}
+	return served(sc, change)
+}
+
+// HTTPService returns a run of an HTTP service of the user's own under load, of which
+// the second variant leaks descriptors. A nil change changes nothing.
+func HTTPService(claims []scenarios.Claim, change func(t *results.Trial) bool) *results.Run {
+	sc := scenario(Options{
+		Blocks: 6, Levels: []scenarios.LevelSet{{"service.arrivals.rate": 8}}, Claims: claims,
+		Variants: []scenarios.Variant{{Name: "limit-10", Vars: scenarios.Values{"limit": 10}}, {Name: "leaky", Vars: scenarios.Values{"limit": 20}}},
+	})
+	sc.Name, sc.Title, sc.Items = "reportd", "Reports of an HTTP service", scenarios.Items{}
+	sc.SUT = scenarios.SUT{NoFile: 256, Command: []string{"./reportd", "-addr", "{{addr}}", "-limit", "{{limit}}"}}
+	sc.Service = &scenarios.Service{
+		Duration: scenarios.Duration(10 * time.Second), Arrivals: scenarios.Arrivals{Pattern: "constant", Rate: 8},
+		Requests: []scenarios.Request{{Method: "POST", Path: "/reports", Body: "{}", Weight: 3}, {Method: "GET", Path: "/reports/{{n}}"}},
+	}
+	return served(sc, func(t *results.Trial) bool {
+		t.Stages, t.Documents, t.Upstream, t.ItemsDone, t.ItemsFailed, t.Errors = nil, nil, nil, nil, nil, nil
+		t.Descriptors.Inside, t.Descriptors.Leaked, t.Descriptors.LeakedKinds = nil, nil, nil
+		t.Resources.Goroutines = nil
+		t.Service.Requests = requestKinds(t.Service)
+		for _, c := range []results.Column{results.ColumnGoroutines, results.ColumnRefusedMongo} { // not seen from outside
+			delete(t.Service.Series.Columns, c)
+		}
+		return change == nil || change(t)
+	})
+}
+
+// requestKinds splits the requests of a trial in two: three quarters are slow, and fail.
+func requestKinds(s *results.Service) []results.RequestKind {
+	most := 3 * s.Ended / 4
+	slow := results.RequestKind{Name: "POST /reports", Ended: most, OK: most - (s.Ended - s.OK), Errors: s.Errors}
+	quick := results.RequestKind{Name: "GET /reports/{{n}}", Ended: s.Ended - most, OK: s.Ended - most}
+	for _, k := range []*results.RequestKind{&slow, &quick} {
+		h := hdrhistogram.New(1000, int64(time.Hour), 3)
+		for i := range k.Ended {
+			_ = h.RecordValue(int64(k.Ended) * int64(i+1) * 1e5)
+		}
+		k.Response, _ = results.NewHistogram(h)
+		k.ServiceTime = k.Response
+	}
+	return []results.RequestKind{slow, quick}
+}
+
+// served returns the run of a service.
+func served(sc *scenarios.Scenario, change func(t *results.Trial) bool) *results.Run {
 	levels, err := sc.ExpandLevels()
 	if err != nil {
 		panic(err)
@@ -31,7 +77,7 @@ func Service(claims []scenarios.Claim, change func(t *results.Trial) bool) *resu
 			for _, v := range sc.Variants {
 				t := trial(sc, l, v, block)
 				t.Index, t.Makespan, t.Ideal, t.MakespanSource = len(run.Trials), 0, 0, ""
-				serve(&t, l.Scenario, v.Name == "forgotten")
+				serve(&t, l.Scenario, v.Name == "forgotten" || v.Name == "leaky")
 				if change == nil || change(&t) {
 					run.Trials = append(run.Trials, t)
 				}

@@ -192,7 +192,24 @@ func (m *rowWriter) services(p *content.Run) {
 		remarks = append(remarks, remark(r.Variant, content.ServiceRemarks(r))...)
 		if i == len(rows)-1 || r.Level != rows[i+1].Level {
 			m.list(remarks)
+			m.requests(p, r.Level)
 		}
+	}
+}
+
+// requests writes the kinds of requests of a level.
+func (m *rowWriter) requests(p *content.Run, level string) {
+	g, of := p.RequestGrid()
+	first := true
+	for i, r := range of {
+		if r.Level != level {
+			continue
+		}
+		if first {
+			m.table("\n", g.Columns)
+			first = false
+		}
+		m.cells(append([]string{clip(r.Variant, maxName)}, g.Rows[i][1:]...)...)
 	}
 }
 

@@ -42,7 +42,7 @@ func LimitsMarkdown(w io.Writer, plan *capacity.Limits) error {
 	if plan.Recommendation != nil {
 		conclusion = p.Advice(plan.Recommendation)
 	}
-	planHead(&out, plan.Scenario+": recommended limit", conclusion, plan.Decision)
+	planHead(&out, p.Title(), conclusion, plan.Decision)
 	p.Config()
 	fenced(&out, taken(&p.Printer))
 	p.Terms()
@@ -57,7 +57,9 @@ func LimitsMarkdown(w io.Writer, plan *capacity.Limits) error {
 			planRemark(&out, fmt.Sprintf("%d: %s", t.Limit, words))
 		}
 	}
-	out.WriteString("\n" + content.LittleRemark + ".\n")
+	if p.Little() {
+		out.WriteString("\n" + content.LittleRemark + ".\n")
+	}
 	p.End()
 	fenced(&out, taken(&p.Printer))
 	return writePlan(w, &out, plan.ID)

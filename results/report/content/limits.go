@@ -24,15 +24,30 @@ type Limits struct {
 // Terms writes the requirements that a limit must meet.
 func (p *Limits) Terms() {
 	t := p.Plan.Terms
-	words := fmt.Sprintf("throughput ≥ %.0f %% of the highest, errors ≤ %s, descriptors ≤ %s of %s", 100*t.Reach, text.Percent(t.MaxErrors), text.Count(t.MaxDescriptors), text.Count(t.NoFile))
+	words := fmt.Sprintf("throughput ≥ %.0f %% of the highest", 100*t.Reach)
+	if rate := p.Plan.Rate; rate > 0 {
+		words = fmt.Sprintf("completed requests ≥ %.0f %% of those that arrive, at %s/s", 100*t.Reach, text.Digits(rate))
+	}
+	words += fmt.Sprintf(", errors ≤ %s, descriptors ≤ %s of %s", text.Percent(t.MaxErrors), text.Count(t.MaxDescriptors), text.Count(t.NoFile))
 	if t.P99 > 0 {
-		words += ", p99 of an item ≤ " + text.Duration(time.Duration(t.P99))
+		words += fmt.Sprintf(", p99 of %s %s ≤ %s", article(p.Plan.Unit()), p.Plan.Unit(), text.Duration(time.Duration(t.P99)))
 	}
 	p.Fact("required", "%s", words)
 	if p.Plan.Level != "" {
 		p.Fact("level", "%s", p.Plan.Level)
 	}
 }
+
+// article returns the indefinite article of "item" or "request".
+func article(unit string) string {
+	if unit == "item" {
+		return "an"
+	}
+	return "a"
+}
+
+// Title returns the title of the plan: "report: recommended limit".
+func (p *Limits) Title() string { return p.Plan.Scenario + ": recommended " + p.Plan.Variable() }
 
 // littleTitle is the title of the column that LittleRemark explains.
 const littleTitle = "L"
@@ -43,14 +58,21 @@ const LittleRemark = "L: throughput × mean time of an item, the mean number in 
 // PointGrid has a row for every limit.
 func (p *Limits) PointGrid() *text.Grid {
 	g := &text.Grid{Columns: []text.Column{
-		{Title: "limit", Right: true}, {Title: "items/s", Right: true}, {Title: "95 % CI", Right: true}, {Title: "p99", Right: true, Drop: 1},
+		{Title: p.Plan.Variable(), Right: true}, {Title: p.Plan.Unit() + "s/s", Right: true}, {Title: "95 % CI", Right: true}, {Title: "p99", Right: true, Drop: 1},
 		{Title: "FDs", Right: true}, {Title: "errors", Right: true, Drop: 2}, {Title: littleTitle, Right: true, Drop: 3}, {Title: ""},
 	}}
 	for _, t := range p.Plan.Points {
 		g.Add(p.cells(t)...)
 	}
+	if !p.Little() {
+		g.Remove(slices.IndexFunc(g.Columns, func(c text.Column) bool { return c.Title == littleTitle }))
+	}
 	return g
 }
+
+// Little reports whether the mean number in flight is compared with the limit, which
+// only a limit of the strategy bounds.
+func (p *Limits) Little() bool { return p.Plan.Vary == "" }
 
 // Table writes the table of the tested limits, with remarks below their rows.
 func (p *Limits) Table() {
@@ -107,7 +129,7 @@ func (p *Limits) mark(t capacity.LimitPoint) string {
 	case p.Plan.Finished() && r.Limit > 0 && t.Limit > r.Limit && t.Limit <= r.UpTo:
 		marks = append(marks, "acceptable")
 	}
-	if r.Peak == t.Limit {
+	if r.Peak == t.Limit && p.Plan.Rate == 0 {
 		marks = append(marks, "highest")
 	}
 	return strings.Join(marks, ", ")
@@ -162,8 +184,11 @@ func (p *Limits) Simulation() {
 
 // Model describes the law that the points follow, and its peak.
 func (p *Limits) Model() {
-	p.Line("")
 	f := p.Plan.Model
+	if p.Plan.Rate > 0 { // the law is about closed loops
+		return
+	}
+	p.Line("")
 	if f == nil {
 		p.Fact("model", "none: a fit needs at least four limits with enough trials for an interval")
 		return
@@ -232,7 +257,11 @@ func (p *Limits) Conclusion() string {
 	for _, t := range p.Plan.Points {
 		trials += len(t.Runs) + t.Lost
 	}
-	words, r := fmt.Sprintf("%s tested in %s", text.Plural(len(p.Plan.Points), "limit", "limits"), text.Plural(trials, "trial", "trials")), p.Plan.Recommendation
+	what := text.Plural(len(p.Plan.Points), "limit", "limits")
+	if name := p.Plan.Variable(); name != "limit" {
+		what = text.Plural(len(p.Plan.Points), "value", "values") + " of " + name
+	}
+	words, r := fmt.Sprintf("%s tested in %s", what, text.Plural(trials, "trial", "trials")), p.Plan.Recommendation
 	switch {
 	case p.Plan.Unmeasured != "":
 		words += "; the measurement failed: " + p.Plan.Unmeasured
@@ -260,8 +289,12 @@ func (p *Limits) Recommendation() {
 	p.Wrapped("", p.Bold(p.Advice(r)), "")
 	if r.Limit > 0 {
 		taken := p.Plan.Limit(r.Limit)
-		p.Fact("throughput", "%s/s, %s of the highest (%s/s at %d)", text.Digits(taken.Throughput.Estimate), text.Percent(r.Share),
-			text.Digits(p.Plan.Limit(r.Peak).Throughput.Estimate), r.Peak)
+		if p.Plan.Rate > 0 {
+			p.Fact("throughput", "%s requests/s, %s of those that arrive; p99 %s", text.Digits(taken.Throughput.Estimate), text.Percent(r.Share), text.Duration(time.Duration(taken.P99.Estimate)))
+		} else {
+			p.Fact("throughput", "%s/s, %s of the highest (%s/s at %d)", text.Digits(taken.Throughput.Estimate), text.Percent(r.Share),
+				text.Digits(p.Plan.Limit(r.Peak).Throughput.Estimate), r.Peak)
+		}
 		if taken.Peak != nil {
 			p.Fact("headroom", "%s of %s descriptors open, %s more available", text.Count(*taken.Peak), text.Count(p.Plan.Terms.NoFile), text.Count(r.FreeDescriptors))
 		}
@@ -281,12 +314,14 @@ func (p *Limits) Advice(r *capacity.Recommendation) string {
 		return "no tested limit is recommended: each one violates a requirement"
 	case !p.Plan.Finished():
 		return fmt.Sprintf("not finished: %d is the smallest limit so far that performs as well as any", r.Limit)
+	case r.Compromise && p.Plan.Rate > 0:
+		return fmt.Sprintf("%d is the best %s tested: none completes %.0f %% of the requests that arrive and meets the other requirements", r.Limit, p.Plan.Variable(), 100*p.Plan.Terms.Reach)
 	case r.Compromise:
 		return fmt.Sprintf("%d is the best limit tested: none reaches %.0f %% of the highest throughput and meets the other requirements", r.Limit, 100*p.Plan.Terms.Reach)
 	case r.UpTo > r.Limit:
-		return fmt.Sprintf("recommended limit: %d; up to %d is acceptable", r.Limit, r.UpTo)
+		return fmt.Sprintf("recommended %s: %d; up to %d is acceptable", p.Plan.Variable(), r.Limit, r.UpTo)
 	}
-	return fmt.Sprintf("recommended limit: %d", r.Limit)
+	return fmt.Sprintf("recommended %s: %d", p.Plan.Variable(), r.Limit)
 }
 
 // adaptive describes the limit that the adaptive strategy found.
@@ -324,8 +359,12 @@ func (p *Limits) Config() {
 		return
 	}
 	c, g := r.Config, &text.Grid{Columns: make([]text.Column, 2)}
-	g.Add(fmt.Sprintf("maxPoolSize=%d", c.MaxPoolSize), "# in the MongoDB connection string")
-	g.Add(fmt.Sprintf("MaxConnsPerHost: %d,", c.MaxConnsPerHost), "// in Go's http.Transport; MaxIdleConnsPerHost as well")
+	if name := p.Plan.Vary; name != "" {
+		g.Add(fmt.Sprintf("vars: {%s: %d}", name, r.Limit), "# of a variant")
+	} else {
+		g.Add(fmt.Sprintf("maxPoolSize=%d", c.MaxPoolSize), "# in the MongoDB connection string")
+		g.Add(fmt.Sprintf("MaxConnsPerHost: %d,", c.MaxConnsPerHost), "// in Go's http.Transport; MaxIdleConnsPerHost as well")
+	}
 	if open := c.Open; open > 0 {
 		g.Add(fmt.Sprintf("ulimit -n %d", c.NoFile), fmt.Sprintf("# at most %d descriptors are open, %.0f %% of it", open, 100*float64(open)/float64(c.NoFile)))
 	}

@@ -58,7 +58,11 @@ func (p *Run) Facts() *text.Grid {
 	if env.Engine != "" {
 		kind += " (" + env.Engine + ")"
 	}
-	g.Add("environment", fmt.Sprintf("%s: %s, %s", kind, env.Database, env.Upstream))
+	if env.Database == "" && env.Upstream == "" { // an attack
+		g.Add("environment", "none: the service was loaded as it is")
+	} else {
+		g.Add("environment", fmt.Sprintf("%s: %s, %s", kind, env.Database, env.Upstream))
+	}
 	if env.Chosen != "" {
 		g.Add("", "selected because: "+env.Chosen)
 	}

@@ -366,3 +366,47 @@ func FailedItems(t *results.Trial) string {
 	}
 	return ", " + text.Plural(*t.ItemsFailed, "item", "items") + " failed"
 }
+
+// RequestGrid has one row per kind of request of each row of the service's table that tells
+// kinds apart; of holds the row of the service's table for each.
+func (p *Run) RequestGrid() (g *text.Grid, of []summary.ServiceRow) {
+	g = &text.Grid{Columns: []text.Column{
+		{Title: "variant"},
+		{Title: "request"},
+		{Title: "n", Right: true, Drop: 3},
+		{Title: "done", Right: true},
+		{Title: "response p50", Right: true, Drop: 4},
+		{Title: "p99", Right: true},
+		{Title: "service p99", Right: true, Drop: 2},
+		{Title: "errors", Drop: 1},
+	}}
+	for _, r := range p.Outcome.Service {
+		for _, k := range r.Requests {
+			done := text.None
+			if k.Ended > 0 {
+				done = text.Percent(float64(k.Done) / float64(k.Ended))
+			}
+			errs := text.None
+			if len(k.Errors) > 0 {
+				errs = p.Paint(errorTypes(k.Errors), verdict.Bad)
+			}
+			g.Add(r.Variant, shortName(k.Name), text.Count(k.Ended), done,
+				text.OrNone(k.ResponseP50, text.Duration), text.OrNone(k.ResponseP99, text.Duration), text.OrNone(k.ServiceP99, text.Duration), errs)
+			of = append(of, r)
+		}
+	}
+	return g, of
+}
+
+// mostOfName bounds the name of a kind of request in a table, in characters.
+const mostOfName = 40
+
+// shortName returns a name with its middle left out if it is long.
+func shortName(name string) string {
+	runes := []rune(name)
+	if len(runes) <= mostOfName {
+		return name
+	}
+	const end = mostOfName / 3
+	return string(runes[:mostOfName-end-1]) + "…" + string(runes[len(runes)-end:])
+}

@@ -110,7 +110,11 @@ func TestHTMLHasTheTerminalsNumbers(t *testing.T) {
 				}
 			}
 		}
-		if want := max(len(v.Table.Rows), len(v.Service)); n != want {
+		want := max(len(v.Table.Rows), len(v.Service))
+		for _, r := range v.Service {
+			want += len(r.Requests)
+		}
+		if n != want {
 			t.Errorf("%s: %d rows, want %d", name, n, want)
 		}
 		if !strings.Contains(htmlUnescape(page(t, run, html.Options{})), fmt.Sprintf("(exit code %d)", v.Exit)) {

@@ -17,7 +17,7 @@ import (
 func Limits(w io.Writer, plan *capacity.Limits) error {
 	fail := func(err error) error { return fmt.Errorf("write page of plan %q: %w", plan.ID, err) }
 	p := &content.Limits{Printer: text.Printer{Width: 96}, Plan: plan}
-	pg := page{Title: plan.Scenario + ": recommended limit", Run: plan.ID, Exit: fmt.Sprint(plan.Exit), Word: string(plan.Decision), Tone: plan.Decision.Tone(), Detail: p.Conclusion()}
+	pg := page{Title: p.Title(), Run: plan.ID, Exit: fmt.Sprint(plan.Exit), Word: string(plan.Decision), Tone: plan.Decision.Tone(), Detail: p.Conclusion()}
 	if r := plan.Recommendation; r != nil {
 		pg.Word = p.Advice(r)
 	}
@@ -36,7 +36,9 @@ func Limits(w io.Writer, plan *capacity.Limits) error {
 			t.Remarks = append(t.Remarks, fmt.Sprintf("%d: %s", plan.Points[i].Limit, remark))
 		}
 	}
-	t.Remarks = append(t.Remarks, content.LittleRemark)
+	if p.Little() {
+		t.Remarks = append(t.Remarks, content.LittleRemark)
+	}
 	pg.Tables = []levelTable{t}
 	p.Terms()
 	p.Model()
@@ -84,7 +86,11 @@ func limitPictures(plan *capacity.Limits) section {
 		s.Detail, s.None = "", "No limit was tested completely."
 		return s
 	}
-	x := chart.Axis{Label: "limit (items at once)", Log: true, Tight: true, Format: text.Digits}
+	label, unit := "limit (items at once)", plan.Unit()
+	if plan.Vary != "" {
+		label = plan.Vary
+	}
+	x := chart.Axis{Label: label, Log: true, Tight: true, Format: text.Digits}
 	through := chart.Series{Name: "measured", Color: 0}
 	few := chart.Series{Name: "single trials, too few", Color: 2, Loose: true}
 	slow, open := chart.Series{Name: "p99", Color: 1}, chart.Series{Name: "peak", Color: 3}
@@ -92,18 +98,18 @@ func limitPictures(plan *capacity.Limits) section {
 		at := float64(t.Limit)
 		x.Ticks, x.Include = append(x.Ticks, chart.Tick{At: at, Text: text.Count(t.Limit)}), append(x.Include, at)
 		if i := t.Throughput; i != nil {
-			through.Points = append(through.Points, chart.Point{X: at, Y: i.Estimate, Low: &i.Low, High: &i.High, Text: fmt.Sprintf("limit %d: %s/s %s", t.Limit, text.Digits(i.Estimate), content.Span(*i, text.Digits))})
+			through.Points = append(through.Points, chart.Point{X: at, Y: i.Estimate, Low: &i.Low, High: &i.High, Text: fmt.Sprintf("%s %d: %s/s %s", plan.Variable(), t.Limit, text.Digits(i.Estimate), content.Span(*i, text.Digits))})
 		} else {
 			for _, r := range t.Runs {
-				few.Points = append(few.Points, chart.Point{X: at, Y: r.Throughput, Text: fmt.Sprintf("limit %d, block %d: %s/s", t.Limit, r.Block, text.Digits(r.Throughput))})
+				few.Points = append(few.Points, chart.Point{X: at, Y: r.Throughput, Text: fmt.Sprintf("%s %d, block %d: %s/s", plan.Variable(), t.Limit, r.Block, text.Digits(r.Throughput))})
 			}
 		}
 		if i := t.P99; i != nil {
-			words := fmt.Sprintf("limit %d: p99 %s %s", t.Limit, text.Duration(time.Duration(i.Estimate)), content.Span(*i, func(ns float64) string { return text.Duration(time.Duration(ns)) }))
+			words := fmt.Sprintf("%s %d: p99 %s %s", plan.Variable(), t.Limit, text.Duration(time.Duration(i.Estimate)), content.Span(*i, func(ns float64) string { return text.Duration(time.Duration(ns)) }))
 			slow.Points = append(slow.Points, chart.Point{X: at, Y: i.Estimate, Low: &i.Low, High: &i.High, Text: words})
 		}
 		if t.Peak != nil {
-			open.Points = append(open.Points, chart.Point{X: at, Y: float64(*t.Peak), Text: fmt.Sprintf("limit %d: %s descriptors", t.Limit, text.Count(*t.Peak))})
+			open.Points = append(open.Points, chart.Point{X: at, Y: float64(*t.Peak), Text: fmt.Sprintf("%s %d: %s descriptors", plan.Variable(), t.Limit, text.Count(*t.Peak))})
 		}
 	}
 	marks, ranges := recommended(plan)
@@ -115,10 +121,12 @@ func limitPictures(plan *capacity.Limits) section {
 	}
 	drawn := &pictures{}
 	top := chart.Chart{
-		Title: "Throughput", Text: "Items per second by limit, with the model.", X: x, Y: chart.Axis{Label: "items per second", Include: []float64{0}},
+		Title: "Throughput", Text: fmt.Sprintf("%ss per second by %s, with the model.", strings.ToUpper(unit[:1])+unit[1:], plan.Variable()), X: x, Y: chart.Axis{Label: unit + "s per second", Include: []float64{0}},
 		Series: []chart.Series{through}, References: marks, Ranges: ranges,
 	}
-	if r := plan.Recommendation; r != nil && plan.Finished() {
+	if plan.Rate > 0 {
+		top.References = append(top.References[:len(marks):len(marks)], chart.Reference{At: plan.Rate, Label: "arrivals: " + text.Digits(plan.Rate) + "/s"})
+	} else if r := plan.Recommendation; r != nil && plan.Finished() {
 		highest := plan.Limit(r.Peak).Throughput.Estimate
 		top.References = append(top.References[:len(marks):len(marks)], chart.Reference{At: plan.Terms.Reach * highest, Label: fmt.Sprintf("required: %.0f %% of the highest", 100*plan.Terms.Reach)})
 	}
@@ -130,6 +138,9 @@ func limitPictures(plan *capacity.Limits) section {
 	}
 	drawn.add(&s.Figures, top, picture{})
 	p99 := chart.Chart{Title: "p99 of an item", Text: "By limit.", X: x, Y: nanoseconds("p99 of an item's time"), Series: []chart.Series{slow}, References: marks, Ranges: ranges}
+	if plan.Rate > 0 {
+		p99.Title, p99.Y = "p99 of a request", nanoseconds("p99 of the response time")
+	}
 	if slo := time.Duration(plan.Terms.P99); slo > 0 {
 		p99.References = append(p99.References[:len(marks):len(marks)], chart.Reference{At: float64(slo), Label: "required: at most " + text.Duration(slo), Alarm: true})
 	}
@@ -150,15 +161,15 @@ func failures(plan *capacity.Limits, x chart.Axis, marks []chart.Reference, rang
 	for _, t := range plan.Points {
 		share := 100 * t.ErrorShare()
 		any = any || t.Failed > 0
-		line.Points = append(line.Points, chart.Point{X: float64(t.Limit), Y: share, Text: fmt.Sprintf("limit %d: %s of %s items failed", t.Limit, text.Percent(t.ErrorShare()), text.Count(t.Tried))})
+		line.Points = append(line.Points, chart.Point{X: float64(t.Limit), Y: share, Text: fmt.Sprintf("%s %d: %s of %s %ss failed", plan.Variable(), t.Limit, text.Percent(t.ErrorShare()), text.Count(t.Tried), plan.Unit())})
 	}
 	if !any {
 		line.Points = nil
 	}
 	allowed := chart.Reference{At: 100 * plan.Terms.MaxErrors, Label: "allowed: " + text.Percent(plan.Terms.MaxErrors), Alarm: true}
 	return chart.Chart{
-		Title: "Failed items", Text: "The share of failed items at each limit, and the allowed share.", X: x,
-		Y: chart.Axis{Label: "% of the items", Include: []float64{0, 10}}, Series: []chart.Series{line}, Ranges: ranges,
+		Title: fmt.Sprintf("Failed %ss", plan.Unit()), Text: fmt.Sprintf("The share of failed %ss at each limit, and the allowed share.", plan.Unit()), X: x,
+		Y: chart.Axis{Label: fmt.Sprintf("%% of the %ss", plan.Unit()), Include: []float64{0, 10}}, Series: []chart.Series{line}, Ranges: ranges,
 		References: append(marks[:len(marks):len(marks)], allowed),
 	}
 }

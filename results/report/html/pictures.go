@@ -28,6 +28,9 @@ func (p *pictures) all() ([]section, error) {
 	if p.verdict.Service != nil {
 		draw = []func() (section, error){p.timeSeries, p.latencies, p.stages}
 	}
+	if p.index.Scenario.IsHTTPService() { // its stages are its own
+		draw = []func() (section, error){p.timeSeries, p.latencies}
+	}
 	var all []section
 	for _, d := range draw {
 		s, err := d()

@@ -1,6 +1,7 @@
 package html
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -184,5 +185,28 @@ func (pg *page) tables(p *content.Run) {
 		if len(remarks[i]) > 0 {
 			t.Remarks = append(t.Remarks, variants[i]+": "+strings.Join(remarks[i], "; "))
 		}
+	}
+	pg.requests(p)
+}
+
+// requests adds one table per level with the kinds of requests of an HTTP service.
+func (pg *page) requests(p *content.Run) {
+	g, of := p.RequestGrid()
+	for i, r := range of[:min(len(of), maxRows)] {
+		if i == 0 || of[i-1].Level != r.Level {
+			t := levelTable{Title: "Kinds of requests, " + cmp.Or(p.Outcome.Labels[r.Level], r.Level)}
+			for _, c := range g.Columns {
+				t.Head = append(t.Head, cell{c.Title, c.Right})
+			}
+			pg.Tables = append(pg.Tables, t)
+		}
+		row := tableRow{Variant: r.Variant}
+		for k, words := range g.Rows[i] {
+			row.Cells = append(row.Cells, cell{words, g.Columns[k].Right})
+		}
+		pg.Tables[len(pg.Tables)-1].Rows = append(pg.Tables[len(pg.Tables)-1].Rows, row)
+	}
+	if n := len(of) - maxRows; n > 0 {
+		pg.TablesNote = fmt.Sprintf("%s of kinds of requests are in the verdict below.", text.Plural(n, "more row", "more rows"))
 	}
 }

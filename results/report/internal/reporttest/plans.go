@@ -55,6 +55,44 @@ func sweep(t *testing.T, limits []int, nofile int, p99 time.Duration, change fun
 	return l
 }
 
+// ofService returns a plan of a variable of an HTTP service, of which 200 requests per second
+// arrive and each worker completes 40.
+func ofService(t *testing.T) *capacity.Limits {
+	t.Helper()
+	l := &capacity.Limits{
+		Kind: capacity.KindLimits, ID: "20261122-214015.123-7f3a9c", Started: time.Date(2026, 11, 22, 21, 40, 15, 0, time.UTC),
+		Scenario: "reportd", Title: "Reports of an HTTP service", Level: "service.arrivals.rate=200", Vary: "workers", Rate: 200, MaxLimit: 32,
+		Terms: capacity.NewTerms(0, 256, 2), Records: "results/plans/20261122-214015.123-7f3a9c/run.jsonl",
+		Command:     []string{"plan", "limit", "reportd.yaml", "--vary", "workers", "--limits", "2,4,6,8,32", "--env", "embedded"},
+		Environment: results.Environment{Kind: "embedded", Database: "FerretDB 1.24.2 (SQLite)", Upstream: "mock upstream"},
+		Machine:     results.Fingerprint{CPU: "AMD EPYC", Cores: 2, Memory: 8 << 30},
+	}
+	for i, n := range []int{2, 4, 6, 8, 32} {
+		var trials []results.Trial
+		for block := range 6 {
+			rate := min(200, 40*float64(n)) * (1 + 0.002*float64(block-3))
+			s := &results.Service{Due: 2000, Ended: 2000, OK: 2000, Response: runtest.Constant(time.Duration(20+400/n)*time.Millisecond, 2000)}
+			if n == 2 {
+				s.OK, s.Errors = 1900, map[string]int{"timeout": 100}
+			}
+			for tick := range 100 {
+				at := float64(tick) / 10
+				s.Series.Append(time.Duration(tick)*100*time.Millisecond, map[results.Column]int64{results.ColumnArrived: int64(200 * at), results.ColumnDone: int64(rate * at)})
+			}
+			trials = append(trials, results.Trial{
+				Index: 6*i + block, Block: block, Variant: "workers-" + strconv.Itoa(n), Outcome: results.OutcomeOK, Service: s,
+				Descriptors: results.Descriptors{Baseline: 8, Samples: 100, Peak: 20 + 6*n}, Resources: results.Resources{UserCPU: time.Second},
+			})
+		}
+		p, err := capacity.NewLimitPoint(n, "", trials)
+		if err != nil {
+			t.Fatal(err)
+		}
+		l.Points = append(l.Points, p)
+	}
+	return l
+}
+
 // LimitPlans returns plans with every end that a sweep may have, by name.
 func LimitPlans(t *testing.T) map[string]*capacity.Limits {
 	passed := sweep(t, []int{1, 2, 4, 8, 16, 32, 45, 64, 91, 128, 256}, 1024, 0, func(trial *results.Trial) {
@@ -78,7 +116,7 @@ func LimitPlans(t *testing.T) map[string]*capacity.Limits {
 	cut.Interrupted = true
 	none := sweep(t, nil, 1024, 0, nil)
 	none.Unmeasured = "5 trials in a row could not be measured, the last because: the database died"
-	all := map[string]*capacity.Limits{"passed": passed, "rising": rising, "descriptors": short, "late": late, "cut": cut, "none": none}
+	all := map[string]*capacity.Limits{"passed": passed, "rising": rising, "descriptors": short, "late": late, "cut": cut, "none": none, "service": ofService(t)}
 	for _, l := range all {
 		l.Conclude()
 	}

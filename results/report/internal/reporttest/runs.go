@@ -13,6 +13,7 @@ import (
 var Runs = sync.OnceValue(func() map[string]*results.Run {
 	return map[string]*results.Run{
 		"service": runtest.Budgeted(runtest.Service(ServiceClaims(), nil), serviceThresholds()...),
+		"http":    runtest.HTTPService(httpClaims(), nil),
 		"clean":   runtest.Clean(), "messy": runtest.Messy(), "external": runtest.External(), "unclaimed": runtest.Unclaimed(), "contained": runtest.Contained(),
 		"bounded": runtest.Bounded(), "noisy": runtest.Noisy(),
 	}
@@ -24,6 +25,14 @@ func ServiceClaims() []scenarios.Claim {
 		{ID: "runs-out", Statement: "A service that forgets its clients runs out of descriptors.", Exhaustion: &scenarios.ExhaustionClaim{Of: []string{"forgotten"}, Where: map[string]any{"service.arrivals.rate": 8}}},
 		{ID: "leak", Statement: "It is a leak, not a backlog.", Cause: &scenarios.CauseClaim{Of: []string{"forgotten"}, Is: "leak"}},
 		{ID: "nothing-lost", Statement: "No document is lost.", Documents: &scenarios.DocumentsClaim{}},
+	}
+}
+
+// httpClaims returns claims about an HTTP service, the first one as that of an attack.
+func httpClaims() []scenarios.Claim {
+	return []scenarios.Claim{
+		{ID: "leak", Statement: "Completed requests leave descriptors open.", Expect: "refuted", Cause: &scenarios.CauseClaim{Of: []string{"limit-10"}, Is: "leak"}},
+		{ID: "leaky", Statement: "The other variant leaks.", Cause: &scenarios.CauseClaim{Of: []string{"leaky"}, Is: "leak"}},
 	}
 }
 
