@@ -130,7 +130,7 @@ func (s *scraper) get(ctx context.Context) (model.Vector, error) {
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	families, err := parser.TextToMetricFamilies(bytes.NewReader(body))
 	if err == nil && len(families) == 0 {
-		err = errors.New("there are no metrics")
+		err = errors.New("it has no metrics")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("GET %s does not answer in Prometheus' text format (Content-Type %s): %w", s.url, strictyaml.Quote(answer.Header.Get("Content-Type")), err)

@@ -40,7 +40,7 @@ func TestScrapeAnswers(t *testing.T) {
 		},
 		`does not answer in Prometheus' text format (Content-Type "text/html; charset=utf-8"): text format parsing error in line 1`: text("<!DOCTYPE html><p>Hello"),
 		"text format parsing error":         text(`{"status": "up"}`),
-		"there are no metrics":              text("\n# a comment\n"),
+		"it has no metrics":                 text("\n# a comment\n"),
 		"answers more than 16 MiB":          func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(make([]byte, maxScrape+1)) },
 		"text format parsing error in line": text("up 1"), // cut off
 	} {
