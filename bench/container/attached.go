@@ -117,7 +117,7 @@ func (f *Foreign) apply(c *container.Config, h *container.HostConfig) {
 	c.Env, c.Entrypoint = f.Env, f.Command // an entrypoint drops the image's arguments
 	c.Healthcheck = &container.HealthConfig{Test: []string{"NONE"}}
 	if port, ok := network.PortFrom(f.Port, network.TCP); ok && f.Port > 0 {
-		h.NetworkMode = "bridge"
+		h.NetworkMode = defaultNetwork
 		c.ExposedPorts = network.PortSet{port: {}}
 		h.PortBindings = network.PortMap{port: {{HostIP: f.Published.Addr(), HostPort: strconv.Itoa(int(f.Published.Port()))}}}
 	}

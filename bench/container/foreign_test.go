@@ -165,34 +165,59 @@ func TestForeignCommandThatIsNotThere(t *testing.T) {
 	}
 }
 
-// serviceScenario is loaded until it is killed.
+// serviceScenario loads the stand-in.
 const serviceScenario = `
 version: 1
 name: imaged
 title: A service in an image of its own
 sut: {container: {image: %q, port: %d}, ready: /ready%s}
 service:
-  requests: [{path: /}]
-  success: [404]
+  requests: [{path: %s}]
   arrivals: {rate: 5}
-  duration: 10m
+  duration: %s
+upstream: {late_bound: 10s}
 `
 
 // service runs floodgate on serviceScenario in a folder of its own.
-func service(t *testing.T, image string, port int, more string) *harness {
+func service(t *testing.T, env, image string, port int, more, path, duration string) *harness {
 	t.Helper()
 	dir := t.TempDir()
 	file := filepath.Join(dir, "imaged.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, serviceScenario, image, port, more), 0o644); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, serviceScenario, image, port, more, path, duration), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	return command(t, dir, nil, "run", file, "--env", "embedded", "--out", "runs")
+	args := []string{"run", file, "--env", env, "--out", "runs"}
+	if env == "containers" {
+		args = append(args, "--mongo-image", mongoImage())
+	}
+	return command(t, dir, nil, args...)
+}
+
+// A service in a network of its own reaches the upstream of the same engine, and its
+// connections there are counted as such.
+func TestForeignServiceReachesTheUpstream(t *testing.T) {
+	e := available(t)
+	h := service(t, "containers", image(t, e, container.RoleUpstream), 8080, `, env: {UPSTREAM_URL: "{{upstream.url}}"}`, "/fetch", "1s")
+	h.untilTrials(1)
+	if err := h.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	h.wait()
+	h.leavesNothing(true)
+	for _, trial := range h.open().Trials { // which may be invalid on a slow machine
+		if u := trial.Upstream; u == nil || u.Requests < 5 || trial.Service == nil || trial.Service.OK < 1 {
+			t.Errorf("trial %d, %s (%s): upstream %+v, service %+v", trial.Index, trial.Outcome, trial.Reason, u, trial.Service)
+		}
+		if k := trial.Descriptors.Outside; k == nil || k.Upstream < 1 {
+			t.Errorf("descriptors %+v, want some to the upstream", k)
+		}
+	}
 }
 
 // Nothing of a run outlives it, even if it is killed while it loads a service.
 func TestKilledRunOfAForeignService(t *testing.T) {
 	e := available(t)
-	h := service(t, image(t, e, container.RoleUpstream), 8080, "")
+	h := service(t, "embedded", image(t, e, container.RoleUpstream), 8080, "", "/ready", "10m")
 	c := docker(t)
 	h.until("the service runs", func() bool {
 		ids := h.containers()
@@ -227,7 +252,7 @@ func TestRunOfAForeignServiceThatCannotWork(t *testing.T) {
 			if c.image == "" {
 				c.image = image(t, e, container.RoleUpstream)
 			}
-			h := service(t, c.image, c.port, c.more)
+			h := service(t, "embedded", c.image, c.port, c.more, "/ready", "1s")
 			if code := h.wait(); code != c.code {
 				t.Errorf("exit code %d, want %d\n%s", code, c.code, h.printed())
 			}

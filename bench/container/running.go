@@ -14,6 +14,7 @@ import (
 
 	"github.com/moby/moby/api/pkg/stdcopy"
 	"github.com/moby/moby/api/types/container"
+	"github.com/moby/moby/api/types/network"
 	"github.com/moby/moby/client"
 
 	"floodgate/bench/environment/child"
@@ -26,6 +27,7 @@ type Running struct {
 	spec   Spec
 	id     string
 	addr   netip.AddrPort
+	inside netip.AddrPort // where other containers reach it; not valid if they do not
 	record results.Container
 
 	listening <-chan struct{}    // closed when its output contains Spec.Listening
@@ -54,6 +56,7 @@ func (e *Engine) watch(ctx context.Context, s Spec, id string) (*Running, error)
 	r := &Running{
 		engine: e, spec: s, id: id, addr: addr, record: describe(s.Name, s.Image, info),
 		listening: spotted.seen, dial: new(net.Dialer).DialContext, done: make(chan struct{}),
+		inside: insideOf(info, s.Port),
 	}
 	var background context.Context
 	background, r.cancel = context.WithCancel(context.Background())
@@ -201,6 +204,26 @@ func (e *Engine) tail(id string) string {
 
 // Addr returns the address of the published port.
 func (r *Running) Addr() netip.AddrPort { return r.addr }
+
+// Inside returns the address at which other containers in the engine's default network
+// reach its port. It is not valid if they do not.
+func (r *Running) Inside() netip.AddrPort { return r.inside }
+
+// defaultNetwork is the network of containers that name none.
+const defaultNetwork = "bridge"
+
+// insideOf returns the address of a container's port in the default network.
+func insideOf(info container.InspectResponse, port string) netip.AddrPort {
+	p, err := network.ParsePort(port)
+	if err != nil || info.NetworkSettings == nil {
+		return netip.AddrPort{}
+	}
+	endpoint := info.NetworkSettings.Networks[defaultNetwork]
+	if endpoint == nil || !endpoint.IPAddress.IsValid() {
+		return netip.AddrPort{}
+	}
+	return netip.AddrPortFrom(endpoint.IPAddress, p.Num())
+}
 
 // ID returns the container's ID.
 func (r *Running) ID() string { return r.id }

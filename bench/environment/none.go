@@ -62,6 +62,9 @@ func (None) UpstreamURL() string { return "" }
 // MongoURI is empty.
 func (None) MongoURI() string { return "" }
 
+// Bridged returns none.
+func (None) Bridged() (upstreamURL, databaseURI string) { return "", "" }
+
 // UpstreamAddrs returns none.
 func (None) UpstreamAddrs() []netip.AddrPort { return nil }
 

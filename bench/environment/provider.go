@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -147,6 +148,30 @@ func (e *Environment) UpstreamURL() string {
 		return ""
 	}
 	return e.upstream.url
+}
+
+// Bridged returns the URL of the upstream and the URI of the database for containers in
+// the engine's default network. One that they cannot reach, because it listens on the
+// loopback interface of this machine, is empty.
+func (e *Environment) Bridged() (upstreamURL, databaseURI string) {
+	local := slices.ContainsFunc(e.MongoAddrs(), func(a netip.AddrPort) bool { return a.Addr().IsLoopback() })
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.upstream != nil {
+		if c, ok := e.upstream.server.(contained); ok && c.Inside().IsValid() {
+			upstreamURL = "http://" + c.Inside().String()
+		}
+	}
+	if e.mongo == nil || e.options.Link {
+		return upstreamURL, ""
+	}
+	switch c, ok := e.mongo.server.(contained); {
+	case ok && c.Inside().IsValid():
+		databaseURI = mongoURI(c.Inside())
+	case !local:
+		databaseURI = e.mongo.uri
+	}
+	return upstreamURL, databaseURI
 }
 
 // Mock reports whether the upstream is the built-in mock, which accepts a profile.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
+	"net/url"
 	"strings"
 	"time"
 
@@ -211,9 +213,12 @@ func (m *measurement) startProbe() (err error) {
 	if m.trials.Unobserved {
 		o.Interval = time.Second
 	}
-	m.sampler, err = probe.Start(probe.Target{
-		PID: m.pid, Upstream: env.UpstreamAddrs(), Mongo: env.MongoAddrs(),
-	}, o)
+	target := probe.Target{PID: m.pid, Upstream: env.UpstreamAddrs(), Mongo: env.MongoAddrs()}
+	if m.planned.Level.Scenario.SUT.Container.Port > 0 {
+		upstream, database := env.Bridged()
+		target.Upstream, target.Mongo = append(target.Upstream, addrOf(upstream)...), append(target.Mongo, addrOf(database)...)
+	}
+	m.sampler, err = probe.Start(target, o)
 	if err != nil {
 		return fmt.Errorf("probe the SUT: %w", err)
 	}
@@ -224,6 +229,19 @@ func (m *measurement) startProbe() (err error) {
 	m.record.Descriptors.Baseline = m.baseline.Count
 	m.machine = machine.StartWatch()
 	return nil
+}
+
+// addrOf returns the address in a URL of a server; nil means that it is a name.
+func addrOf(server string) []netip.AddrPort {
+	u, err := url.Parse(server)
+	if err != nil {
+		return nil
+	}
+	addr, err := netip.ParseAddrPort(u.Host)
+	if err != nil {
+		return nil
+	}
+	return []netip.AddrPort{addr}
 }
 
 func (m *measurement) stopProbe() {

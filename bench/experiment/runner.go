@@ -335,6 +335,9 @@ type Environment interface {
 
 	UpstreamURL() string
 	MongoURI() string
+	// Bridged returns the URL of the upstream and the URI of the database for a SUT in a
+	// container with a network of its own; empty means that it cannot reach them.
+	Bridged() (upstreamURL, databaseURI string)
 	UpstreamAddrs() []netip.AddrPort
 	MongoAddrs() []netip.AddrPort
 	// AllowedTargets returns the hosts beyond loopback that the SUT may connect to, and

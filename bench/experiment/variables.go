@@ -16,8 +16,11 @@ type variables map[string]string
 func (r *Trials) variables(s *scenarios.Scenario, v scenarios.Variant) variables {
 	values := variables(v.Variables())
 	values[scenarios.VariableNoFile] = strconv.Itoa(s.SUT.NoFile)
-	values[scenarios.VariableUpstreamURL] = r.Environment.UpstreamURL()
-	values[scenarios.VariableDatabaseURI] = r.Environment.MongoURI()
+	upstream, database := r.Environment.UpstreamURL(), r.Environment.MongoURI()
+	if s.SUT.Container.Port > 0 {
+		upstream, database = r.Environment.Bridged()
+	}
+	values[scenarios.VariableUpstreamURL], values[scenarios.VariableDatabaseURI] = upstream, database
 	values[scenarios.VariableDatabaseName] = r.Database
 	return values
 }

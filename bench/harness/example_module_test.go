@@ -63,7 +63,7 @@ func TestExampleModule(t *testing.T) {
 		t.Fatalf("%v\n%s%s", err, out, &stderr)
 	}
 	for _, name := range []string{"Report/limit=1", "Report/limit=10", "Pipeline"} {
-		line := regexp.MustCompile(`(?m)^Benchmark` + name + `(-\d+)? +\t +1\t +\d+ ns/op\t +0 errors\t.*$`)
+		line := regexp.MustCompile(`(?m)^Benchmark` + name + `(-\d+)? +\t +1\t *\d+ ns/op\t +0 errors\t.*$`)
 		if n := len(line.FindAll(out, -1)); n != 6 {
 			t.Errorf("%d results of %s without errors, want 6:\n%s", n, name, out)
 		}

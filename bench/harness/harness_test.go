@@ -86,13 +86,14 @@ func (f *fake) do(g func()) {
 	}
 }
 
-func (*fake) Helper()            {}
-func (f *fake) Cleanup(g func()) { f.cleanups = append(f.cleanups, g) }
-func (f *fake) Fatal(args ...any) {
-	f.message = fmt.Sprint(args...)
+func (*fake) Helper()             {}
+func (f *fake) Cleanup(g func())  { f.cleanups = append(f.cleanups, g) }
+func (f *fake) Fatal(args ...any) { f.Fatalf("%s", fmt.Sprint(args...)) }
+func (f *fake) Fatalf(format string, args ...any) {
+	f.Errorf(format, args...)
 	runtime.Goexit()
 }
-func (f *fake) Error(args ...any) { f.message = fmt.Sprint(args...) }
+func (f *fake) Errorf(format string, args ...any) { f.message = fmt.Sprintf(format, args...) }
 
 // again runs the test binary again as the program of a mode.
 func again(t *testing.T, mode string, env []string, args ...string) *exec.Cmd {

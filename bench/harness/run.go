@@ -117,7 +117,7 @@ func run[I comparable, D any](b *testing.B, p *pipeline.Pipeline[I, D], items []
 			observed.Observer = observers{p.Observer, r}
 		}
 		if _, err := observed.Run(b.Context(), items); err != nil && r.Summary().Failed == 0 {
-			b.Fatal("harness: ", err)
+			b.Fatalf("harness: %v", err)
 		}
 	}
 	unmeasured := func() {

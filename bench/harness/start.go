@@ -47,15 +47,15 @@ func Start(tb testing.TB) *environment.Environment {
 	ctx := context.Background() // that of tb ends before its servers are closed
 	o, err := options(ctx)
 	if err != nil {
-		tb.Fatal("harness: ", err)
+		tb.Fatalf("harness: %v", err)
 	}
 	env, err := environment.Start(ctx, o)
 	if err != nil {
-		tb.Fatal("harness: ", errors.Join(err, disconnect(o)))
+		tb.Fatalf("harness: %v", errors.Join(err, disconnect(o)))
 	}
 	tb.Cleanup(func() {
 		if err := errors.Join(env.Close(), disconnect(o)); err != nil {
-			tb.Error("harness: ", err)
+			tb.Errorf("harness: %v", err)
 		}
 	})
 	return env

@@ -150,13 +150,6 @@ func (u *Setup) fits(s *scenarios.Scenario) error {
 			return NotMeasured(fmt.Errorf("sut.command: %w", err))
 		}
 	}
-	for name, remote := range map[string]bool{
-		scenarios.VariableUpstreamURL: false, scenarios.VariableDatabaseURI: u.Options.Mongo != nil,
-	} {
-		if s.SUT.Container.Port > 0 && s.Uses(name) && !remote {
-			return fmt.Errorf("sut.container.port gives the service a network of its own, from which it cannot reach {{%s}} on the loopback interface of this machine; remove it, and let the service listen on {{addr}} in the network of this machine", name)
-		}
-	}
 	if s.SUT.OwnProgram() {
 		if u.Options.Upstream != nil {
 			if s.IsHTTPService() && !s.Uses(scenarios.VariableUpstreamURL) {
@@ -267,7 +260,11 @@ func (u *Setup) Start(ctx context.Context, root, id string, resumed bool) (*envi
 		return nil, Usage(err)
 	case err != nil:
 		return nil, NotMeasured(err)
-	case !env.Mock():
+	}
+	if err := reaches(u.scenario, env); err != nil {
+		return nil, Usage(errors.Join(err, env.Close()))
+	}
+	if !env.Mock() {
 		if err := u.tryUpstream(ctx, env); err != nil {
 			return nil, NotMeasured(errors.Join(err, env.Close()))
 		}
@@ -277,6 +274,21 @@ func (u *Setup) Start(ctx context.Context, root, id string, resumed bool) (*envi
 		u.note("the upstream does not accept a profile (floodgate upstream --control does): the scenario's is ignored, and the ideal makespan is unknown")
 	}
 	return env, nil
+}
+
+// reaches returns an error if a service in a network of its own needs a server that it
+// cannot reach.
+func reaches(s *scenarios.Scenario, env *environment.Environment) error {
+	if s.SUT.Container.Port == 0 {
+		return nil
+	}
+	upstream, database := env.Bridged()
+	for _, server := range [][2]string{{scenarios.VariableUpstreamURL, upstream}, {scenarios.VariableDatabaseURI, database}} {
+		if name, url := server[0], server[1]; url == "" && s.Uses(name) {
+			return fmt.Errorf("sut.container.port gives the service a network of its own, from which it cannot reach {{%s}} on the loopback interface of this machine; use --env containers without delays of the database, or remove the port and let the service listen on {{addr}} in the network of this machine", name)
+		}
+	}
+	return nil
 }
 
 // fallBack returns the options of an embedded environment, because containers were chosen

@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"os"
 	"os/signal"
@@ -47,13 +48,23 @@ func main() {
 	}
 }
 
-// serve serves /ready, at ADDR or on port 8080 of every interface.
+// serve serves /ready and /fetch, which asks UPSTREAM_URL for an item, at ADDR or on port
+// 8080 of every interface.
 func serve() {
 	addr := os.Getenv("ADDR")
 	if addr == "" {
 		addr = ":8080"
 	}
 	http.HandleFunc("/ready", func(http.ResponseWriter, *http.Request) {})
+	http.HandleFunc("/fetch", func(w http.ResponseWriter, r *http.Request) {
+		answer, err := http.Get(os.Getenv("UPSTREAM_URL") + "/items/1")
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusBadGateway)
+			return
+		}
+		defer answer.Body.Close()
+		_, _ = io.Copy(w, answer.Body) // so that the connection is kept
+	})
 	fmt.Println("I serve")
 	fmt.Println(http.ListenAndServe(addr, nil))
 }
