@@ -111,9 +111,7 @@ func (d Distribution) quantile(u float64) float64 {
 	return d.table[j] + (x-float64(j))*(d.table[j+1]-d.table[j])
 }
 
-// Mean returns the mean duration.
-func (d Distribution) Mean() time.Duration { return time.Duration(math.Round(d.mean())) }
-
+// mean returns the mean duration in nanoseconds.
 func (d Distribution) mean() float64 {
 	sum := 0.0
 	for _, v := range d.table {
