@@ -473,9 +473,10 @@ func (t *serviceTrial) drainHTTP(ctx context.Context) {
 		t.m.warn("%v", err)
 		return
 	}
-	took := time.Since(began)
+	exit := t.m.process.Exit()
+	took := max(0, exit.Ended.Sub(began)) // it may have ended by itself
 	t.m.record.Service.Drain = &took
-	if exit := t.m.process.Exit(); exit.Code > 0 {
+	if exit.Code > 0 {
 		t.m.warn("the service ended with %s after SIGTERM", exit.Text)
 	}
 }

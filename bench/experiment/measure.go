@@ -118,6 +118,9 @@ func (m *measurement) work(ctx context.Context) (string, error) {
 	outside := time.Since(start)
 	switch {
 	case errors.Is(err, sut.ErrExited) && m.process.Exit().Code == 0:
+		if ended := m.process.Exit().Ended; !ended.IsZero() {
+			outside = ended.Sub(start)
+		}
 		m.record.Warnings = append(m.record.Warnings, "the SUT exited without \"done\": its time ends with its exit")
 	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
 		return results.OutcomeTimeout, fmt.Errorf("the SUT was not done within %v (sut.timeout) and was killed", limit)

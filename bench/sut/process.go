@@ -308,6 +308,9 @@ type Exit struct {
 	User, System time.Duration
 	// StderrTail is the end of standard error.
 	StderrTail string
+	// Ended is when the process ended, before its descendants were killed; zero means
+	// unknown, as in a container.
+	Ended time.Time
 	// Left are the descendants that were running when the process ended, and were killed.
 	// It is known of commands on Linux.
 	Left []Descendant
@@ -357,7 +360,9 @@ type execution struct {
 	// mark is the variable in the environment of a command by which its descendants are
 	// found; empty for the built-in SUT.
 	mark string
-	left []Descendant // valid when process is done
+	// ended and left are valid when process is done.
+	ended time.Time
+	left  []Descendant
 	// dismiss ends the guard of a command.
 	dismiss func()
 	// serving is the descendant that serves; nil means the process itself.
@@ -392,7 +397,7 @@ func (p *Process) startProcess(o Options) (*os.File, error) {
 	}
 	defer toStderr.Close()
 	cmd.Stderr, e.stderr = toStderr, stderr
-	if e.process, err = procjson.Start(cmd, func() { e.left = descendants(cmd.Process.Pid, e.mark) }); err != nil {
+	if e.process, err = procjson.Start(cmd, func() { e.ended, e.left = time.Now(), descendants(cmd.Process.Pid, e.mark) }); err != nil {
 		stderr.Close()
 		e.dismiss()
 		return nil, fmt.Errorf("%q: %w", o.Executable, err)
@@ -424,7 +429,7 @@ func (e *execution) wait() Exit {
 	if s == nil {
 		return Exit{Code: -1, Text: "not started"}
 	}
-	return Exit{Code: s.ExitCode(), Text: s.String(), User: s.UserTime(), System: s.SystemTime(), Left: e.left}
+	return Exit{Code: s.ExitCode(), Text: s.String(), User: s.UserTime(), System: s.SystemTime(), Ended: e.ended, Left: e.left}
 }
 
 func (e *execution) kill() { e.process.Kill() }
