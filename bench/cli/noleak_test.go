@@ -200,7 +200,7 @@ func (l leakTrials) judged(s shape, every, trial int) *attackOutcome {
 		if err := json.Unmarshal(text, &record); err != nil {
 			l.t.Fatalf("%s: %v; remove it to run the trial again", path, err)
 		}
-		return judgeAttack(parsed, record)
+		return l.verdict(parsed, record)
 	case !errors.Is(err, fs.ErrNotExist):
 		l.t.Fatal(err)
 	}
@@ -227,5 +227,18 @@ func (l leakTrials) judged(s shape, every, trial int) *attackOutcome {
 	if err := atomicfile.Write(path, text); err != nil {
 		l.t.Fatal(err)
 	}
-	return judgeAttack(parsed, record)
+	return l.verdict(parsed, record)
+}
+
+// verdict returns the verdict of "attack" on a record.
+func (l leakTrials) verdict(s *scenarios.Scenario, record results.Trial) *attackOutcome {
+	header, err := experiment.Header(s, false, results.Environment{}, record.Started)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	a, err := judgeAttack(&results.Run{Header: header, Trials: []results.Trial{record}})
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return a
 }

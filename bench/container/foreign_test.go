@@ -3,6 +3,7 @@ package container_test
 import (
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
 	"os"
@@ -73,7 +74,7 @@ func TestForeignServiceInItsOwnNetwork(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.AwaitReady(bounded(t), scenarios.Ready{HTTP: "/ready"}, addr, nil); err != nil {
+	if err := p.AwaitReady(bounded(t), scenarios.Ready{HTTP: "/ready"}, addr, new(net.Dialer).DialContext, nil); err != nil {
 		t.Fatal(err, p.Output())
 	}
 	if got := status(t, "http://"+addr+"/"); got != http.StatusNotFound {
@@ -110,7 +111,7 @@ func TestForeignCommandInTheNetworkOfThisMachine(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, ready := range []scenarios.Ready{{Log: "I serve"}, {TCP: true}} {
-		if err := p.AwaitReady(bounded(t), ready, addr, nil); err != nil {
+		if err := p.AwaitReady(bounded(t), ready, addr, new(net.Dialer).DialContext, nil); err != nil {
 			t.Fatal(err, p.Output())
 		}
 	}
@@ -132,7 +133,7 @@ func TestForeignServiceThatIgnoresSIGTERM(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.AwaitReady(bounded(t), scenarios.Ready{Log: "I serve"}, "", nil); err != nil {
+	if err := p.AwaitReady(bounded(t), scenarios.Ready{Log: "I serve"}, "", new(net.Dialer).DialContext, nil); err != nil {
 		t.Fatal(err, p.Output())
 	}
 	if err := p.Drain(bounded(t)); err == nil || !strings.Contains(err.Error(), "does not handle SIGTERM") {
@@ -149,7 +150,7 @@ func TestForeignServiceThatEnds(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := p.AwaitReady(bounded(t), scenarios.Ready{Log: "I serve"}, "", nil); !errors.Is(err, sut.ErrExited) {
+	if err := p.AwaitReady(bounded(t), scenarios.Ready{Log: "I serve"}, "", new(net.Dialer).DialContext, nil); !errors.Is(err, sut.ErrExited) {
 		t.Errorf("error %v", err)
 	}
 	if exit := p.Exit(); exit.Code != 3 || !strings.Contains(p.Output(), "I cannot work like this") {

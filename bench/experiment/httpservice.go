@@ -499,7 +499,7 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 	}
 	view := newEndpoints(t.m.pid)
 	look := func() {
-		var seen Seen
+		var seen Usage
 		if !t.http.elsewhere {
 			seen = t.observe()
 			seen.NoFile = t.http.nofile

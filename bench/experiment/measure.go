@@ -203,7 +203,7 @@ func (m *measurement) unprobed(ctx context.Context, err error) (string, error) {
 func (m *measurement) startProbe() (err error) {
 	if t := m.service; t != nil && t.http != nil && t.http.elsewhere {
 		m.warn("descriptors, memory and CPU time are unknown, because the service runs on another machine, %s; floodgate watch shows them there", t.http.addr)
-		m.machine = machine.Begin()
+		m.machine = machine.StartWatch()
 		return nil
 	}
 	env := m.trials.Environment

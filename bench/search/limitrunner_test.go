@@ -179,11 +179,11 @@ func limitsOf(t *testing.T, s *scenarios.Scenario, b search.LimitBounds, tester 
 		t.Fatal(err)
 	}
 	defer store.Close()
-	if plan, err = search.BegunLimits(s, b, header, terms); err != nil {
+	if plan, err = search.NewLimits(s, b, header, terms); err != nil {
 		t.Fatal(err)
 	}
 	err = search.Limits(t.Context(), search.LimitOptions{
-		Scenario: s, Bounds: b, Store: store, Tester: tester, Found: plan, Changed: func() error { return nil },
+		Scenario: s, Bounds: b, Store: store, Tester: tester, Result: plan, Changed: func() error { return nil },
 		Progress: experiment.Notes(func(text string) { notes = append(notes, text) }),
 	})
 	if err != nil {

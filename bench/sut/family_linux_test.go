@@ -32,7 +32,7 @@ func hold(addr string) int {
 		Executable: os.Args[0], NoFile: 256, HTTP: true,
 		Command: []string{"sh", "-c", `"$0" "$@"; exit 7`, os.Args[0], familyArg, addr, "plain"},
 	})
-	if err != nil || p.AwaitReady(context.Background(), scenarios.Ready{}, addr, nil) != nil {
+	if err != nil || p.AwaitReady(context.Background(), scenarios.Ready{}, addr, new(net.Dialer).DialContext, nil) != nil {
 		return 1
 	}
 	fmt.Println("ready")
@@ -144,7 +144,7 @@ func family(t *testing.T, script, behavior string) (*sut.Process, uint16) {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Kill)
-	if err := p.AwaitReady(deadline(t), scenarios.Ready{}, addr, nil); err != nil && !errors.Is(err, sut.ErrExited) {
+	if err := p.AwaitReady(deadline(t), scenarios.Ready{}, addr, new(net.Dialer).DialContext, nil); err != nil && !errors.Is(err, sut.ErrExited) {
 		t.Fatal(err)
 	}
 	_, text, _ := strings.Cut(addr, ":")

@@ -105,7 +105,7 @@ func TestLimitThatIsExceeded(t *testing.T) {
 			}
 		}
 	}
-	j := ci.Judged{Run: run, Verdict: reporttest.Judge(t, run)}.Judgement()
+	j := ci.Judged{Run: run, Verdict: reporttest.Judge(t, run)}.Judgment()
 	for format, text := range map[string][]byte{"junit": ci.JUnit(j), "sarif": ci.SARIF(j), "github": ci.Annotations(j), "comment": ci.Comment(j)} {
 		if !strings.Contains(plain(string(text)), "peak in flight 47 > 10") {
 			t.Errorf("%s: want the claim in\n%s", format, text)
