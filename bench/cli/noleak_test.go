@@ -207,7 +207,7 @@ func (l leakTrials) judged(s shape, every, trial int) *attackOutcome {
 		if err := json.Unmarshal(text, &record); err != nil {
 			l.t.Fatalf("%s: %v; remove it to run the trial again", path, err)
 		}
-		return l.outcome(parsed, record)
+		return l.verdict(parsed, record)
 	case !errors.Is(err, fs.ErrNotExist):
 		l.t.Fatal(err)
 	}
@@ -239,11 +239,11 @@ func (l leakTrials) judged(s shape, every, trial int) *attackOutcome {
 	if err := atomicfile.Write(path, text); err != nil {
 		l.t.Fatal(err)
 	}
-	return l.outcome(parsed, record)
+	return l.verdict(parsed, record)
 }
 
-// outcome returns the verdict on a record.
-func (l leakTrials) outcome(s *scenarios.Scenario, record results.Trial) *attackOutcome {
+// verdict returns the verdict of "attack" on a record.
+func (l leakTrials) verdict(s *scenarios.Scenario, record results.Trial) *attackOutcome {
 	header, err := experiment.Header(s, false, results.Environment{}, record.Started)
 	if err != nil {
 		l.t.Fatal(err)
