@@ -227,7 +227,7 @@ func (o attackOptions) scenario(cmd *cobra.Command, args []string) (*scenarios.S
 func unsetArguments(s *scenarios.Scenario, cmd *cobra.Command, args []string) error {
 	var errs []error
 	for _, unset := range s.Unset(os.LookupEnv) {
-		argument := ""
+		var argument string
 		_, header, isHeader := strings.Cut(unset.Path, ".headers.")
 		at, inCommand := strings.CutPrefix(unset.Path, "sut.command[")
 		switch i, err := strconv.Atoi(strings.TrimSuffix(at, "]")); {

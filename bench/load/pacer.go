@@ -108,7 +108,7 @@ func (p *pacer) result(r *vegeta.Result, o Options) Ended {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	begun := r.Timestamp.Sub(p.began)
-	n := uint64(0)
+	var n uint64
 	if o.Request != nil {
 		n = unnumbered(r)
 	} else {

@@ -92,7 +92,8 @@ func (p *Process) AwaitReady(ctx context.Context, r scenarios.Ready, addr string
 			return nil
 		}
 		deadline, bounded := ctx.Deadline()
-		if last == nil || ctx.Err() == nil && !(bounded && time.Now().After(deadline)) { // the end of ctx is not a reason
+		ended := ctx.Err() != nil || bounded && time.Now().After(deadline)
+		if last == nil || !ended { // the end of ctx is not a reason
 			last = err
 		}
 		select {
