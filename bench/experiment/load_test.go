@@ -224,7 +224,8 @@ func TestLoadIsNoLeakInAService(t *testing.T) {
 	w := newWaves(slices.Repeat([]int{5, 1}, 15)...)
 	record, s := trialOf(t, w, loadScenario("50ms", 1024,
 		"{strategy: bounded, limit: 5, connections: {upstream: fresh, max_conns_per_host: 0, max_pool_size: 5}}"))
-	if f := fit(t, w.idle); f.Cause() != leak.Neither || *record.Descriptors.Leaked != 0 {
+	// On a busy machine, a pool may still grow in the middle: that is inconclusive.
+	if f := fit(t, w.idle); f.Cause() == leak.Leak || f.Cause() == leak.Both || *record.Descriptors.Leaked != 0 {
 		t.Errorf("cause %s with nothing in flight, %d left: want no leak; lost %+v", f.Cause(), *record.Descriptors.Leaked, f.PerCompleted)
 	}
 	f := fit(t, summary.NewTimeSeries(record.Service.Series, time.Duration(s.Service.Duration)).Samples)

@@ -235,7 +235,7 @@ func (r *Trials) spec(t ScheduledTrial) (sut.Spec, error) {
 	}
 	upstream, mongo := t.Variant.MaxConns()
 	rate := 0
-	if !r.Environment.Mock() && len(s.SUT.Command) == 0 { // the proxy throttles another program
+	if !r.Environment.Mock() && !s.SUT.OwnProgram() { // the proxy throttles another program
 		rate = s.External.MaxRate()
 	}
 	return sut.Spec{
