@@ -186,7 +186,11 @@ func printServiceDryRun(w io.Writer, s *scenarios.Scenario, levels []scenarios.L
 		if level.Label != "" {
 			name = level.Label + ": " + name
 		}
-		fmt.Fprintf(w, "%s: reports of %s for %v (nofile %d)\n", name, text.Plural(v.ReportItems, "item", "items"), time.Duration(v.Duration), level.Scenario.SUT.NoFile)
+		load := "reports of " + text.Plural(v.ReportItems, "item", "items")
+		if len(v.Requests) > 0 {
+			load = text.Plural(len(v.Requests), "kind", "kinds") + " of requests"
+		}
+		fmt.Fprintf(w, "%s: %s for %v (nofile %d)\n", name, load, time.Duration(v.Duration), level.Scenario.SUT.NoFile)
 		if at := runningAt(s, level); len(at) < len(s.Variants) {
 			fmt.Fprintf(w, "  %s alone\n", strings.Join(at, ", "))
 		}

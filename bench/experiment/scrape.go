@@ -138,8 +138,8 @@ func (s *scraper) get(ctx context.Context) (model.Vector, error) {
 	return expfmt.ExtractSamples(&expfmt.DecodeOptions{}, slices.Collect(maps.Values(families))...)
 }
 
-// start scrapes until the function that it returns is called; began is the origin of the
-// time series.
+// start scrapes until the function that it returns is called, which scrapes once more, so
+// that counters hold every request; began is the origin of the time series.
 func (s *scraper) start(began time.Time) (stop func()) {
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan struct{})
@@ -147,7 +147,13 @@ func (s *scraper) start(began time.Time) (stop func()) {
 		defer close(ended)
 		s.run(ctx, began)
 	}()
-	return func() { cancel(); <-ended }
+	return func() {
+		cancel()
+		<-ended
+		if all, err := s.get(context.Background()); err == nil { // a service that has ended does not answer
+			s.add(time.Since(began), all, nil)
+		}
+	}
 }
 
 func (s *scraper) run(ctx context.Context, began time.Time) {

@@ -56,6 +56,9 @@ func states() map[string]State {
 	quiet.Tick.Ledger, quiet.Counts = service.Ledger{}, load.Counts{Due: 801, Ended: 801, OK: 801}
 	quiet.Tick.At, quiet.P50, quiet.P99, quiet.DueRate, quiet.DoneRate = 6300*time.Millisecond, 0, 0, 0, 0
 	quiet.Descriptors, quiet.Kinds, quiet.Tick.Goroutines = 9, nil, 1
+	http, schedule := live(), planned()
+	schedule.Level.Scenario = &scenarios.Scenario{Blocks: 6, Service: &scenarios.Service{Requests: []scenarios.Request{{}}}}
+	http.Trial, http.Tick, http.Kinds.Other = schedule, sut.Tick{At: 3200 * time.Millisecond, Ledger: service.Ledger{ReportsInFlight: 26}}, 55
 	run := State{Planned: 36, Done: 15, Left: 125 * time.Second, Trial: &trial}
 	with := func(l *experiment.Live, silent time.Duration) State {
 		s := run
@@ -66,6 +69,7 @@ func states() map[string]State {
 		"nothing":  {Planned: 36},
 		"starting": run,
 		"busy":     with(&busy, 0),
+		"http":     with(&http, 0),
 		"silent":   with(&busy, 3*time.Second),
 		"checking": with(&quiet, 2*time.Second),
 	}

@@ -108,7 +108,12 @@ func descriptors(l *experiment.Live) []field {
 	if kinds := l.Kinds; kinds != nil {
 		fields = append(fields, words(kindsText(kinds)))
 	}
-	return append(fields, words("; "+text.Plural(l.Tick.Goroutines, "goroutine", "goroutines")), words(fmt.Sprintf(", %d MiB", l.RSS>>20)))
+	if unit(l) == "report" { // only the built-in service counts its goroutines
+		fields = append(fields, words("; "+text.Plural(l.Tick.Goroutines, "goroutine", "goroutines")), words(fmt.Sprintf(", %d MiB", l.RSS>>20)))
+	} else {
+		fields = append(fields, words(fmt.Sprintf("; %d MiB", l.RSS>>20)))
+	}
+	return fields
 }
 
 func kindsText(k *results.Kinds) string {

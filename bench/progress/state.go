@@ -112,7 +112,7 @@ func failures(l *experiment.Live) []string {
 	}
 	var all []failure
 	for name, n := range l.Errors {
-		all = append(all, failure{"reports " + name, int(n)})
+		all = append(all, failure{unit(l) + "s " + name, int(n)})
 	}
 	for name, n := range l.Tick.Errors {
 		of := "items "

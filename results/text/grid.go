@@ -1,6 +1,7 @@
 package text
 
 import (
+	"slices"
 	"strings"
 
 	"charm.land/lipgloss/v2"
@@ -43,6 +44,15 @@ func (g *Grid) Fit(width int) (dropped []string) {
 		g.Remove(worst)
 	}
 	return dropped
+}
+
+// Prune removes the columns of a Drop other than 0 that have no value in any row.
+func (g *Grid) Prune() {
+	for i := len(g.Columns) - 1; i >= 0; i-- {
+		if g.Columns[i].Drop > 0 && len(g.Rows) > 0 && !slices.ContainsFunc(g.Rows, func(row []string) bool { return row[i] != None }) {
+			g.Remove(i)
+		}
+	}
 }
 
 // Remove removes a column.

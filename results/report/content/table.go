@@ -214,7 +214,8 @@ func (p *Run) units() string {
 	return "reports"
 }
 
-// ServiceGrid has one row per row of the service's table.
+// ServiceGrid has one row per row of the service's table, without the columns that are
+// unknown of every row.
 func (p *Run) ServiceGrid() *text.Grid {
 	g := &text.Grid{Columns: []text.Column{
 		{Title: "variant"},
@@ -235,6 +236,7 @@ func (p *Run) ServiceGrid() *text.Grid {
 	for _, r := range p.Outcome.Service {
 		g.Add(p.serviceCells(r)...)
 	}
+	g.Prune()
 	return g
 }
 

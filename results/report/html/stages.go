@@ -24,7 +24,7 @@ func (p *pictures) latencies() (section, error) {
 		shown = append(shown, sw.last())
 	}
 	if p.verdict.Service != nil {
-		s.Detail += " Response time starts when a report is due (solid), service time when it begins (dashed)."
+		s.Detail += " Response time starts when a " + p.index.Scenario.Service.Unit() + " is due (solid), service time when it begins (dashed)."
 		shown = p.index.Levels
 	} else {
 		s.Detail += " The time of an item starts with its fetch; the wait before it is queue time."

@@ -63,7 +63,7 @@ func shownTrial(trials []summary.ServiceTrial) *summary.ServiceTrial {
 	return &first
 }
 
-// seconds returns the duration of a trial.
+// overTime returns the axes of a chart over the time of a trial.
 func overTime(what string) (x, y chart.Axis) {
 	format := func(v float64) string { return strconv.FormatFloat(math.Round(v*10)/10, 'f', -1, 64) + " s" }
 	return chart.Axis{Label: "time since the service started", Tight: true, Include: []float64{0}, Format: format},
@@ -104,13 +104,18 @@ func (p *pictures) descriptors(to *[]picture, t *summary.ServiceTrial, l scenari
 	x, y := overTime("open descriptors")
 	c := chart.Chart{
 		Title: p.titled(t.Variant+": descriptors", l.Name), Text: "Open descriptors by kind over time, with the limit.", X: x, Y: y,
-		References: append(moments(t, l), chart.Reference{At: float64(t.NoFile), Label: "nofile " + text.Count(t.NoFile), Alarm: true}),
+		References: moments(t, l),
 		Series: []chart.Series{
 			columnLine(t, "all", 6, true, results.ColumnDescriptors), columnLine(t, "upstream", 0, true, results.ColumnDescriptorsUpstream),
 			columnLine(t, "database", 1, true, results.ColumnDescriptorsMongo), columnLine(t, "other", 3, true, results.ColumnDescriptorsOther),
 		},
 	}
 	detail := fmt.Sprintf("block %d", t.Block)
+	if near(float64(t.NoFile), c.Series[0]) {
+		c.References = append(c.References, chart.Reference{At: float64(t.NoFile), Label: "nofile " + text.Count(t.NoFile), Alarm: true})
+	} else {
+		detail += ", nofile " + text.Count(t.NoFile) + " is above the picture"
+	}
 	if e := t.TimeSeries.Exhausted; e != nil {
 		detail += ", " + fmt.Sprintf("first refused for %s, at report %s", content.RefusedSides(map[string]int{e.Side: 1}), text.Count(e.Report))
 	}
@@ -180,6 +185,10 @@ func (p *pictures) tasks(to *[]picture, t *summary.ServiceTrial, l scenarios.Lev
 	}
 	p.add(to, c, picture{Half: true, Detail: detail, Head: head, Rows: sampled(c)})
 }
+
+// near reports whether a limit is so near to the highest value of a line that a picture
+// with both still shows how the line rises.
+func near(limit float64, s chart.Series) bool { return limit > 0 && limit < 4*highest(s) }
 
 func highest(s chart.Series) (most float64) {
 	for _, pt := range s.Points {

@@ -112,7 +112,7 @@ func watchPictures(watch *watched.Watch, o *watched.Outcome) section {
 		}
 		descriptors.Series = append(descriptors.Series, line)
 	}
-	if most := highest(all); o.Limit > 0 && float64(o.Limit) < 4*most {
+	if near(float64(o.Limit), all) {
 		descriptors.References = []chart.Reference{{At: float64(o.Limit), Label: "ulimit -n " + text.Count(o.Limit), Alarm: true}}
 	}
 	y.Label, y.Include = "threads and connections", []float64{0, 5} // few whole numbers need whole ticks
