@@ -56,9 +56,13 @@ func httpService(addr, behavior string) int {
 			return
 		}
 		client := http.DefaultClient
-		if behavior == "leaks" {
-			client = &http.Client{Transport: &http.Transport{}}
-			forgotten.Store(n, client)
+		if behavior == "leaks" { // not a client's connection, which net/http may close by itself
+			c, err := net.Dial("tcp", strings.TrimPrefix(os.Getenv("UPSTREAM_URL"), "http://"))
+			if err != nil {
+				http.Error(w, err.Error(), http.StatusBadGateway)
+				return
+			}
+			forgotten.Store(n, c)
 		}
 		if behavior == "fresh" {
 			client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
