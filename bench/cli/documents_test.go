@@ -329,7 +329,7 @@ func TestDocumentScenarios(t *testing.T) {
 			}
 			var whole, part yaml.MapSlice
 			fragment, around := strings.ReplaceAll(m[3], "…\n", ""), minimal
-			if strings.Contains(fragment, "command:") && strings.Contains(fragment, "requests:") {
+			if strings.Contains(fragment, "requests:") {
 				around = minimalService
 			}
 			for text, into := range map[string]*yaml.MapSlice{around: &whole, fragment: &part} {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/netip"
 	"os"
+	"slices"
 	"strconv"
 	"time"
 
@@ -47,7 +48,7 @@ func (p *Process) startContainer(o Options) (*os.File, error) {
 	spec := container.AttachSpec{Name: "sut", Image: c.Image, Limits: c.Limits, NoFile: o.NoFile}
 	if o.HTTP {
 		mark = newMark()
-		spec.Foreign = &container.Foreign{Command: o.Command, Env: noproxy.Environ(append(o.Env, mark)), Port: c.Port, Published: c.Published}
+		spec.Foreign = &container.Foreign{Command: o.Command, Env: noproxy.Environ(append(slices.Clone(o.Env), mark)), Port: c.Port, Published: c.Published}
 		stderr = p.watchLog(o, p.stderr)
 	} else {
 		spec.Args = []string{strconv.Itoa(o.NoFile), "0"} // in a container, the SUT has no parent

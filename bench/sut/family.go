@@ -183,8 +183,9 @@ func guard(mark string, stdin io.Reader) {
 const noGroup = -1
 
 // Drain asks the program to end, by SIGTERM where the system has it, and waits until it
-// has. A container is asked by the signal that stops its image. If a descendant of a process serves (see Serving), it is asked first, and the started process
-// only if it goes on afterwards. Elsewhere the process is killed.
+// has; elsewhere the process is killed. A container is sent the signal that stops its
+// image. If a descendant of a process serves (see Serving), it is signalled first, and the
+// started process only if it goes on afterwards.
 func (p *Process) Drain(ctx context.Context) error {
 	e, isProcess := p.program.(*execution)
 	if !isProcess || e.serving == nil {

@@ -3,6 +3,7 @@ package leak
 import (
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"floodgate/results/stats"
@@ -29,6 +30,10 @@ const MinCoefficient = 0.1
 // samples. Fewer are a pool that took some more.
 const minLost = 3
 
+// muchLost is the least number of descriptors at which growth that the load might explain
+// leaves the cause undecided.
+const muchLost = 10
+
 // parts is the number of parts of the work in each of which a leak must go on.
 const parts = 3
 
@@ -36,8 +41,10 @@ const parts = 3
 // interval lies above zero and it is at least [MinCoefficient]. One of the completed work
 // counts as a leak if its interval lies above zero, at least three descriptors were lost,
 // some in each third of the work, and neither the peak nor the average of the work in
-// flight explains them. If one of at least MinCoefficient is not steady, or if what
-// explains it cannot be told, the cause is undecided.
+// flight explains them. The cause is undecided if the samples do not determine that
+// explanation or do not rule out a leak by it, and if growth that it does not cover is not
+// steady: it goes on at the end, as a leak that began late does, or its coefficient is at
+// least MinCoefficient.
 func (f *Fit) Cause() Cause {
 	loads := f.PerInFlight != nil && f.PerInFlight.Low > 0 && f.PerInFlight.Estimate >= MinCoefficient
 	switch leaks := f.unexplained() && f.steady(); {
@@ -45,7 +52,7 @@ func (f *Fit) Cause() Cause {
 		return Both
 	case leaks:
 		return Leak
-	case f.PerCompleted == nil, f.grows() && (f.onPlateaus == nil || f.averaged == nil), f.unsteady():
+	case f.PerCompleted == nil, f.doubtful(), f.unsteady():
 		return Undecided
 	case loads:
 		return Load
@@ -59,10 +66,12 @@ func (f *Fit) grows() bool { return f.loses(f.PerCompleted) }
 // loses reports whether completed work that loses so many descriptors has lost enough for
 // a leak.
 func (f *Fit) loses(perCompleted *stats.Interval) bool {
-	if perCompleted == nil || perCompleted.Low <= 0 {
-		return false
-	}
-	return perCompleted.Estimate*(f.used[len(f.used)-1].Completed-f.used[0].Completed) >= minLost
+	return perCompleted != nil && perCompleted.Low > 0 && f.lost(perCompleted) >= minLost
+}
+
+// lost returns the number of descriptors lost within the samples.
+func (f *Fit) lost(perCompleted *stats.Interval) float64 {
+	return perCompleted.Estimate * (f.used[len(f.used)-1].Completed - f.used[0].Completed)
 }
 
 // unexplained reports whether descriptors grow with completed work, and neither the peak
@@ -71,27 +80,48 @@ func (f *Fit) unexplained() bool {
 	return f.grows() && f.onPlateaus != nil && f.onPlateaus.Low > 0 && f.loses(f.averaged)
 }
 
-// unsteady reports whether descriptors grew much, not explained by the load, but not
-// throughout.
+// doubtful reports whether descriptors grow with completed work, and the load neither
+// explains that nor fails to.
+func (f *Fit) doubtful() bool {
+	if !f.grows() || f.unexplained() {
+		return false
+	}
+	if f.onPlateaus == nil || f.averaged == nil {
+		return true
+	}
+	least := steady * f.PerCompleted.Estimate
+	return f.lost(f.PerCompleted) >= muchLost && min(f.PerCompleted.Low, f.onPlateaus.High, f.averaged.High) >= least
+}
+
+// unsteady reports whether descriptors grew, not explained by the load, but not throughout:
+// much, as those of a cache that fills, or still at the end.
 func (f *Fit) unsteady() bool {
-	return f.unexplained() && f.PerCompleted.Estimate >= MinCoefficient && !f.steady()
+	return f.unexplained() && !f.steady() && (f.PerCompleted.Estimate >= MinCoefficient || f.goesOn())
 }
 
 // steady reports whether completed work lost descriptors at a similar pace in each part of
 // it, while the peak of the work in flight stood still.
 func (f *Fit) steady() bool {
+	paces := f.paces()
+	return slices.Min(paces[:]) >= steady*f.PerCompleted.Estimate
+}
+
+// goesOn reports whether completed work still lost descriptors in the last part of it.
+func (f *Fit) goesOn() bool { return f.paces()[parts-1] >= steady*f.PerCompleted.Estimate }
+
+// paces returns the descriptors lost per completed piece of work in each part of it, while
+// the peak of the work in flight stood still.
+func (f *Fit) paces() (paces [parts]float64) {
 	first, last := f.used[0].Completed, f.used[len(f.used)-1].Completed
 	at := 0
-	for i := range parts {
+	for i := range paces {
 		begin := at
 		for at < len(f.used) && (i == parts-1 || f.used[at].Completed <= first+(last-first)*float64(i+1)/parts) {
 			at++
 		}
-		if slope(onPlateaus(f.used[begin:at]), f.held()) < steady*f.PerCompleted.Estimate {
-			return false
-		}
+		paces[i] = slope(onPlateaus(f.used[begin:at]), f.held())
 	}
-	return true
+	return paces
 }
 
 // slope returns the descriptors per completed piece of work, by least squares, after
@@ -195,7 +225,11 @@ func (f *Fit) Describe(c Cause, work string, limit int) string {
 	case Neither:
 		return fmt.Sprintf("descriptors grow neither with %ss in flight nor with completed ones", work)
 	}
-	if f.unsteady() {
+	switch {
+	case !f.unsteady():
+	case f.goesOn():
+		return fmt.Sprintf("descriptors grew with completed %ss, but not throughout, as those of a leak that begins late", work)
+	default:
 		return fmt.Sprintf("descriptors grew with completed %ss, but not throughout, as those of a cache that fills", work)
 	}
 	return fmt.Sprintf("the samples do not show whether descriptors grow with %ss in flight or with completed ones", work)

@@ -17,8 +17,9 @@
 // with the work in flight averaged over neighboring samples: a sample of it is taken at
 // another moment than that of the descriptors, and what is measured imprecisely explains
 // less than it causes, which the work completed then seems to cause (W. A. Fuller,
-// Measurement Error Models, 1987). And it must go on throughout: a cache that fills is
-// not a leak.
+// Measurement Error Models, 1987). And it must go on throughout, because a cache that
+// fills is not a leak. Where the samples do not tell these cases apart, such as a leak
+// under a peak that rises until the end, or one that begins late, the cause is undecided.
 //
 // Successive samples are not independent, so intervals come from resampling
 // blocks of samples (H. R. Künsch, The jackknife and the bootstrap for general

@@ -1,6 +1,7 @@
 package leak_test
 
 import (
+	"cmp"
 	"encoding/csv"
 	"math"
 	"math/rand/v2"
@@ -17,11 +18,13 @@ import (
 // service simulates an HTTP service that fetches each request from an upstream through a
 // pool of connections.
 type service struct {
-	rate    func(t float64) float64 // requests a second, at a share t of the load
-	latency func(t float64) float64 // median in seconds
-	idle    int                     // connections that the pool keeps although they are idle
-	files   int                     // of a cache that opens one with every second request
-	every   int                     // a leak of each such request
+	rate     func(t float64) float64 // requests a second, at a share t of the load
+	latency  func(t float64) float64 // median in seconds
+	idle     int                     // connections that the pool keeps although they are idle
+	files    int                     // of a cache that opens one with every second request
+	every    int                     // a leak of each such request
+	leakFrom float64                 // the share of the load that is over when the leak begins
+	seconds  float64                 // that the load lasts; zero means eight
 }
 
 const (
@@ -38,22 +41,27 @@ func (s service) observe(seed uint64) []leak.Sample {
 	due, next := 0.0, rng.ExpFloat64()
 	pool, arrived, completed, peak, kept := 0, 0, 0, 0, 0
 	over := func(at float64) func(float64) bool { return func(end float64) bool { return end <= at } }
-	for i := range int(loadSeconds / step) {
+	seconds := cmp.Or(s.seconds, loadSeconds)
+	for i := range int(seconds / step) {
 		at := float64(i) * step
+		share := at / seconds
 		busy := len(ends)
 		ends = slices.DeleteFunc(ends, over(at))
 		completed += busy - len(ends)
 		returns = slices.DeleteFunc(returns, over(at))
-		pool = min(pool, len(returns)+s.idle)
-		for due += s.rate(at/loadSeconds) * step; due >= next; next += rng.ExpFloat64() {
+		pool = min(pool, len(returns)+max(0, s.idle))
+		for due += s.rate(share) * step; due >= next; next += rng.ExpFloat64() {
 			arrived++
-			end := at + s.latency(at/loadSeconds)*math.Exp(0.5*rng.NormFloat64())
+			end := at + s.latency(share)*math.Exp(0.5*rng.NormFloat64())
 			ends, returns = append(ends, end), append(returns, end+transit*rng.ExpFloat64())
-			pool, peak = max(pool, len(returns)), max(peak, len(ends))
+			peak = max(peak, len(ends))
+			if s.idle >= 0 {
+				pool = max(pool, len(returns))
+			}
 			if arrived%2 == 0 && arrived/2 <= s.files {
 				kept++
 			}
-			if s.every > 0 && arrived%s.every == 0 {
+			if s.every > 0 && arrived%s.every == 0 && share >= s.leakFrom {
 				kept++
 			}
 		}
@@ -167,6 +175,43 @@ func TestLeakIsFoundBesidesAPool(t *testing.T) {
 			if got := f.PerCompleted.Estimate; math.Abs(got-0.1) > s.tolerance {
 				t.Errorf("%s: %.4f descriptors a request, want 0.1 ± %v", name, got, s.tolerance)
 			}
+		}
+	}
+}
+
+// leaks cannot be told from the load, or not always: they begin late, or the peak rises
+// until the end. A small one needs many requests.
+var leaks = map[string]struct {
+	service
+	atLeast int // trials that must show a leak
+}{
+	"one in a hundred":             {service{rate: always(100), latency: always(0.02), idle: 2, every: 100, seconds: 20}, 9},
+	"one in a hundred, pool":       {service{rate: always(100), latency: always(0.1), idle: 1000, every: 100, seconds: 20}, 9},
+	"one in a hundred, slow":       {service{rate: always(100), latency: always(0.5), idle: 2, every: 100, seconds: 20}, 9},
+	"slower":                       {service{rate: always(60), latency: from(0, 0.5), idle: 2, every: 20}, 5},
+	"much slower":                  {service{rate: always(100), latency: from(0, 3), idle: 2, every: 10}, 0},
+	"much slower, pool":            {service{rate: always(100), latency: from(0, 3), idle: 1000, every: 10}, 0},
+	"from the middle":              {service{rate: always(100), latency: always(0.02), idle: 2, every: 10, leakFrom: 0.5}, 0},
+	"small, from the middle":       {service{rate: always(100), latency: always(0.02), idle: 2, every: 20, leakFrom: 0.5}, 0},
+	"small, from the middle, pool": {service{rate: always(100), latency: always(0.1), idle: 1000, every: 20, leakFrom: 0.5}, 0},
+	"great, from the middle":       {service{rate: always(100), latency: always(0.02), idle: 2, every: 3, leakFrom: 0.5}, 0},
+	"stop and go, from the middle": {service{rate: stopAndGo, latency: always(0.02), idle: 2, every: 30, leakFrom: 0.5}, 0},
+	"the peak rises":               {service{rate: from(10, 150), latency: from(0.02, 3), idle: 2, every: 10}, 0},
+	"the peak rises, pool":         {service{rate: from(10, 150), latency: from(0.02, 3), idle: 1000, every: 10}, 0},
+	"the peak rises, great":        {service{rate: always(150), latency: from(0.02, 5), idle: 2, every: 1}, 0},
+	"the peak rises, no upstream":  {service{rate: always(150), latency: from(0.02, 5), idle: -1, every: 10}, 0},
+	"the peak rises, one in fifty": {service{rate: from(10, 150), latency: from(0.02, 3), idle: -1, every: 50}, 0},
+	"the peak rises, one in three": {service{rate: from(10, 150), latency: from(0.02, 3), idle: -1, every: 3}, 0},
+}
+
+func TestNoLeakIsHidden(t *testing.T) {
+	for name, s := range leaks {
+		count, found := causesOf(s.service)
+		if hidden := count[leak.Load] + count[leak.Neither]; hidden > 0 {
+			t.Errorf("%s: %d of %d trials hide the leak: %v", name, hidden, courses, count)
+		}
+		if len(found) < s.atLeast {
+			t.Errorf("%s: %v, want a leak in at least %d of %d trials", name, count, s.atLeast, courses)
 		}
 	}
 }
