@@ -193,7 +193,7 @@ func (t *serviceTrial) stalled() string {
 	if t.progress.stalled == nil {
 		return ""
 	}
-	return fmt.Sprintf("no report in flight was completed for %v (service.stall), at %.1f s",
+	return fmt.Sprintf("no %s in flight was completed for %v (service.stall), at %.1f s", t.scenario.Service.Unit(),
 		time.Duration(t.scenario.Service.Stall), t.progress.stalled.Seconds())
 }
 

@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -133,5 +134,20 @@ func TestScraperKeepsOneConnection(t *testing.T) {
 	}
 	if len(peers) != 1 {
 		t.Errorf("connections %v, want one", peers)
+	}
+}
+
+// TestScrapeEndsWithTheTotals shows that the last value is the one at the end, however
+// long before it the ticker scraped.
+func TestScrapeEndsWithTheTotals(t *testing.T) {
+	var total atomic.Int64
+	s := scraperOf(t, func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintf(w, "done_total %d\n", total.Load()) }, "done_total")
+	stop := s.start(time.Now())
+	total.Store(500)
+	stop()
+	metrics, warnings := s.result()
+	values := metrics["done_total"].Values
+	if len(warnings) != 0 || len(values) == 0 || values[len(values)-1] != 500 {
+		t.Errorf("values %v, warnings %q, want 500 at the end", values, warnings)
 	}
 }

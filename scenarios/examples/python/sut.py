@@ -1,6 +1,6 @@
-"""A program for Floodgate: fetches items from the upstream and writes them to MongoDB.
-
-Scenario: sut: {command: [python3, sut.py]}. The protocol: floodgate help protocol.
+"""A program for Floodgate: fetches items and writes them to MongoDB. It needs "pip install
+gevent pymongo requests". Scenario: sut: {command: [python3, sut.py]}. Protocol: floodgate
+help protocol.
 """
 from gevent import monkey, pool; monkey.patch_all()  # noqa: E702
 import json, sys, time
