@@ -215,11 +215,25 @@ func (o attackOptions) scenario(cmd *cobra.Command, args []string) (*scenarios.S
 	if errors.As(err, &all) { // positions in a text that the user does not see
 		var messages []string
 		for _, e := range all {
-			messages = append(messages, e.Message())
+			messages = append(messages, inFlags(e.Message()))
 		}
-		return nil, errors.New(strings.Join(messages, "\n"))
+		slices.Sort(messages) // a level repeats the error of its service
+		return nil, errors.New(strings.Join(slices.Compact(messages), "\n"))
 	}
 	return s, err
+}
+
+// inFlags returns the message of an error with the flag in place of the field that it set.
+func inFlags(message string) string {
+	message = strings.TrimPrefix(message, "levels[0].")
+	for _, f := range []struct{ field, flag string }{
+		{"service.arrivals.rate", "--rate"}, {"service.duration", "--for"}, {"service.timeout", "--timeout"}, {"sut.nofile", "--nofile"},
+	} {
+		if rest, found := strings.CutPrefix(message, f.field+": "); found {
+			return f.flag + " " + rest
+		}
+	}
+	return message
 }
 
 // unsetArguments returns an error that names each argument with a variable ${NAME} that
@@ -264,6 +278,8 @@ func (o attackOptions) source(cmd *cobra.Command, args []string) ([]byte, error)
 		return nil, fmt.Errorf("--rate must be above 0 (got %v)", o.rate)
 	case o.over <= 0 || o.timeout <= 0:
 		return nil, fmt.Errorf("--for and --timeout must be above 0 (got %v and %v)", o.over, o.timeout)
+	case program == nil && cmd.Flags().Changed("nofile"):
+		return nil, errors.New("--nofile limits COMMAND, which is missing: give it after --, or remove --nofile")
 	}
 	u, addr, err := o.address(args[1])
 	switch {
@@ -315,7 +331,8 @@ const answerWithin = 5 * time.Second
 
 // pathOf returns path and query as they were written: variables keep their braces.
 func pathOf(text string, u *url.URL) string {
-	_, path, _ := strings.Cut(text, u.Host)
+	_, path, _ := strings.Cut(text, "://")
+	_, path, _ = strings.Cut(path, u.Host)
 	path, _, _ = strings.Cut(path, "#")
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path
@@ -329,7 +346,10 @@ func (o attackOptions) address(text string) (*url.URL, netip.AddrPort, error) {
 	var none netip.AddrPort
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-		return nil, none, fmt.Errorf("%q is not a URL such as http://127.0.0.1:8080/reports", text)
+		return nil, none, fmt.Errorf("%q is not a URL such as http://127.0.0.1:8080/reports", results.Redact(text))
+	}
+	if u.User != nil { // would not be sent, but stored
+		return nil, none, fmt.Errorf("%s holds credentials, which would be stored; send them as --header 'Authorization: Basic ${NAME}' of the environment", u.Redacted())
 	}
 	policy := target.Policy{Allowed: o.allowed}
 	if err := policy.Validate(); err != nil {

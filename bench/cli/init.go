@@ -91,7 +91,7 @@ func (o initOptions) program() ([]byte, error) {
 	return nil, fmt.Errorf("--sut: unknown language %q (want %s)", o.sut, strictyaml.Or(names))
 }
 
-// writeNew writes a file. It is an error if the file exists.
+// writeNew writes a file, or leaves none. It is an error if the file exists.
 func writeNew(path string, text []byte) error {
 	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
@@ -101,7 +101,10 @@ func writeNew(path string, text []byte) error {
 		return fmt.Errorf("--out: %w", err)
 	}
 	_, err = file.Write(text)
-	return errors.Join(err, file.Close())
+	if err = errors.Join(err, file.Close()); err != nil { // half a file would keep the next init from writing
+		return fmt.Errorf("--out: %w", errors.Join(err, os.Remove(path)))
+	}
+	return nil
 }
 
 // newProtocolTopic returns a topic of help that is not a command.

@@ -41,6 +41,9 @@ func openInspected(pid int) (inspected, error) {
 	if p.exited() {
 		return nil, errors.Join(ErrExited, p.close())
 	}
+	if err := p.readable(); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
 	i := &inspector{proc: p, last: time.Now().Add(-firstWindow), listeners: map[uint16]netip.AddrPort{}, others: map[uint64]*int{}}
 	if i.diag, err = openDiagOf(p); err != nil {
 		i.hidden = fmt.Sprintf("when connections last had traffic is unknown, so neither idle ones nor requests in progress are told apart (%v)", err)

@@ -3,6 +3,8 @@ package probe_test
 import (
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
 	"syscall"
 	"testing"
 
@@ -123,5 +125,15 @@ func BenchmarkDescriptors(b *testing.B) {
 			}
 			b.ReportMetric(float64((cpuTime(b)-cpu).Microseconds())/float64(b.N), "cpu-µs/op")
 		})
+	}
+}
+
+// Root without CAP_SYS_PTRACE may list the descriptors of a process, but not read them.
+func TestUnreadableDescriptorsAreRefused(t *testing.T) {
+	if _, err := os.Readlink("/proc/1/fd/0"); !errors.Is(err, fs.ErrPermission) {
+		t.Skip("this user may read the descriptors of process 1")
+	}
+	if _, err := probe.Inspect(1); !errors.Is(err, fs.ErrPermission) {
+		t.Errorf("error %v, want a missing permission", err)
 	}
 }

@@ -3,6 +3,7 @@ package probe
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io/fs"
 	"net/netip"
 	"strconv"
@@ -167,4 +168,24 @@ func (p *proc) link(name string) ([]byte, bool) {
 		return nil, false
 	}
 	return buf[:n], true
+}
+
+// readable returns an error if the descriptors can be listed, but not read: root without
+// CAP_SYS_PTRACE would count every one of them as closed.
+func (p *proc) readable() error {
+	names, err := p.names()
+	if err != nil {
+		return err
+	}
+	for _, name := range names {
+		var buf [64]byte
+		_, err := unix.Readlinkat(p.fd, name, buf[:])
+		switch {
+		case err == nil:
+			return nil
+		case errors.Is(err, fs.ErrPermission):
+			return fmt.Errorf("read descriptor %s: %w", name, err)
+		}
+	}
+	return nil
 }
