@@ -499,11 +499,17 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 		endScraping, disconnect = s.start(began), s.transport.CloseIdleConnections
 	}
 	view := newEndpoints(t.m.pid)
+	env := t.m.trials.Environment
+	// Of a service that runs already, or without an environment, the servers are unknown.
+	servers := t.http.pid == 0 && len(env.UpstreamAddrs())+len(env.MongoAddrs()) > 0
 	look := func() {
 		var seen Usage
 		if !t.http.elsewhere {
 			seen = t.observe()
 			seen.NoFile = t.http.nofile
+		}
+		if !servers {
+			seen.Kinds = nil
 		}
 		counted := view.look()
 		t.mu.Lock()

@@ -260,6 +260,9 @@ func TestHTTPServiceThatRuns(t *testing.T) {
 			if record.Descriptors.Limit == 0 || record.Descriptors.Baseline == 0 {
 				t.Errorf("descriptors %+v", record.Descriptors)
 			}
+			if _, known := record.Service.Series.Last(results.ColumnDescriptorsUpstream); known {
+				t.Error("connections to its upstream are counted, whose address is unknown")
+			}
 		})
 	}
 	if err := dial(addr); err != nil {
