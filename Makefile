@@ -33,7 +33,7 @@ soak: ## all tests N times (20) in random order with one core kept busy, a line 
 no-leak: ## N trials (20) without a leak under each of eleven shapes of load, a line a trial: none may be called a leak (45 minutes)
 	@.ci/no-leak $(N)
 
-plan-rate: ## compare N plans (3) of the rate of two services with bisections by the vegeta command (30 minutes on a quiet machine)
+plan-rate: ## compare N plans (3) of the rate of two services with bisections by the vegeta command (40 minutes on a quiet machine)
 	@.ci/plan-rate $(if $(filter file,$(origin N)),3,$(N))
 
 test-budget: ## measure each package's tests and write .ci/test-budget.txt, which .ci/run checks
