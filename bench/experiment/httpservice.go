@@ -575,7 +575,7 @@ type counted struct {
 }
 
 // shareOfLooks is how many times longer than a look takes there is none after it.
-const shareOfLooks = 50
+const shareOfLooks = 20
 
 func newEndpoints(pid int) *endpoints {
 	e := &endpoints{groups: map[string]*results.Endpoint{}}
