@@ -397,12 +397,12 @@ func (s *Service) readFiles(dir string) (problems strictyaml.Errors) {
 func readBounded(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
-		return nil, fmt.Errorf("read: %w", err)
+		return nil, err
 	}
 	defer f.Close()
 	content, err := io.ReadAll(io.LimitReader(f, maxBody+1))
 	if err != nil {
-		return nil, fmt.Errorf("read: %w", err)
+		return nil, err
 	}
 	if len(content) > maxBody {
 		return nil, fmt.Errorf("%s is larger than %d MiB", path, maxBody>>20)
@@ -421,6 +421,7 @@ func readTargets(path string) ([]Request, error) {
 	if err != nil {
 		return nil, err
 	}
+	content = bytes.TrimPrefix(content, []byte("\ufeff"))
 	asJSON := bytes.HasPrefix(bytes.TrimSpace(content), []byte("{"))
 	var requests []Request
 	var lines []string // of the target that is being read

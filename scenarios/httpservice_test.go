@@ -114,6 +114,10 @@ func TestTargets(t *testing.T) {
 			"targets.http": "# two of them\nGET http://example.com/reports?week=1\n\nPOST http://example.com/reports\nContent-Type: application/json\n@body.json\n",
 			"body.json":    `{"a":1}`,
 		},
+		"http with a byte-order mark and CRLF": {
+			"targets.http": "\ufeffGET http://example.com/reports?week=1\r\n\r\nPOST http://example.com/reports\r\nContent-Type: application/json\r\n@body.json\r\n",
+			"body.json":    `{"a":1}`,
+		},
 		"json": {"targets.http": `{"method":"GET","url":"http://example.com/reports?week=1"}
 {"method":"POST","url":"http://example.com/reports","header":{"Content-Type":["application/json"]},"body":"eyJhIjoxfQ=="}
 `},
