@@ -19,6 +19,7 @@
 package load
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"fmt"
@@ -72,6 +73,7 @@ type Options struct {
 
 	// clock delays requests until they are due; nil means package precise's.
 	clock sleeper
+	grace time.Duration // zero means defaultGrace
 }
 
 // Request is one request of an attack.
@@ -114,9 +116,13 @@ func (e Ended) Lag() time.Duration { return e.Begun - e.Intended }
 // workers is the number of vegeta's initial workers; it adds more as needed.
 const workers = 16
 
+// defaultGrace is the time that requests in flight have to end after an interruption.
+const defaultGrace = 5 * time.Second
+
 // Attack sends all requests and waits until each has ended. When ctx is canceled, it
-// stops sending and waits for the requests in flight, at most until their Timeout.
-// Requests that were due by then but not started are passed to Due, but not to Ended.
+// stops sending and waits for the requests in flight; after five seconds it closes their
+// connections. Requests that were due by then but not started are passed to Due, but not
+// to Ended.
 // The error is that of ctx; errors of requests are data.
 func Attack(ctx context.Context, o Options) error {
 	if err := Validate(o.Arrivals.Rate); err != nil {
@@ -127,14 +133,23 @@ func Attack(ctx context.Context, o Options) error {
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	conns := newConnections(o.Dial)
+	defer conns.close()
+	o.Dial = conns.dialContext
 	client := newClient(o)
-	defer client.CloseIdleConnections()
 	p := newPacer(ctx, o)
 	defer p.clock.Close()
 	attacker := vegeta.NewAttacker(vegeta.Client(client), vegeta.Workers(workers), vegeta.MaxWorkers(math.MaxInt64))
+	ended := make(chan struct{})
+	defer close(ended)
 	defer context.AfterFunc(ctx, func() {
 		p.stop()
 		attacker.Stop()
+		select {
+		case <-time.After(cmp.Or(o.grace, defaultGrace)):
+			conns.close()
+		case <-ended:
+		}
 	})()
 	for r := range attacker.Attack(targeter(o), p, 0, o.Name) { // ends after all requests in flight, even when stopped
 		e := p.result(r, o)

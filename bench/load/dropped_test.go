@@ -82,6 +82,22 @@ func TestStopWaitsForRequestsInFlight(t *testing.T) {
 	}
 }
 
+// Requests that never end do not keep an interrupted attack from ending.
+func TestStopClosesConnections(t *testing.T) {
+	ctx, cancel := context.WithCancelCause(t.Context())
+	var begun atomic.Int64
+	url := serve(t, func(_ http.ResponseWriter, r *http.Request) {
+		if begun.Add(1) == 20 {
+			cancel(errEnough)
+		}
+		<-r.Context().Done() // until the client disconnects
+	})
+	got, _, err := attackRecorded(ctx, t, load.Options{URL: url, Timeout: time.Hour, Arrivals: load.Arrivals{Rate: load.Constant(1000), For: time.Hour}}.WithGrace(time.Millisecond))
+	if !errors.Is(err, errEnough) || got.Ended < 20 || got.OK > 0 {
+		t.Errorf("error %v, %d ended, %d of them well; want at least 20, none of them well", err, got.Ended, got.OK)
+	}
+}
+
 // When a stalled generator is stopped, the requests of the meantime were due and
 // count as dropped.
 func TestStopCountsDelayedRequests(t *testing.T) {

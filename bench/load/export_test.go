@@ -11,6 +11,12 @@ func (o Options) OnTimers() Options {
 	return o
 }
 
+// WithGrace bounds the wait for requests in flight after an interruption.
+func (o Options) WithGrace(d time.Duration) Options {
+	o.grace = d
+	return o
+}
+
 type timers struct{}
 
 func (timers) Sleep(ctx context.Context, d time.Duration) error {
