@@ -101,14 +101,14 @@ func TestSweepRemovesNothingElse(t *testing.T) {
 	orphan := changed(func(map[string]string) {})
 	gone := changed(func(l map[string]string) { l["floodgate.owner.pid"] = "2147483647" })
 	stay := map[string]string{
-		"unlabeled":        labeled(t, name, nil),
-		"of somebody else": labeled(t, name, map[string]string{"session": "x", "org.testcontainers": "true"}),
-		"of another host":  changed(func(l map[string]string) { l["floodgate.owner.host"] = "elsewhere" }),
-		"without a host":   changed(func(l map[string]string) { delete(l, "floodgate.owner.host") }),
-		"without a PID":    changed(func(l map[string]string) { delete(l, "floodgate.owner.pid") }),
-		"with a bad PID":   changed(func(l map[string]string) { l["floodgate.owner.pid"] = "none" }),
-		"without a start":  changed(func(l map[string]string) { delete(l, "floodgate.owner.start") }),
-		"without session":  changed(func(l map[string]string) { delete(l, "floodgate.session") }),
+		"unlabeled":          labeled(t, name, nil),
+		"of another program": labeled(t, name, map[string]string{"session": "x", "org.testcontainers": "true"}),
+		"of another host":    changed(func(l map[string]string) { l["floodgate.owner.host"] = "elsewhere" }),
+		"without a host":     changed(func(l map[string]string) { delete(l, "floodgate.owner.host") }),
+		"without a PID":      changed(func(l map[string]string) { delete(l, "floodgate.owner.pid") }),
+		"with a bad PID":     changed(func(l map[string]string) { l["floodgate.owner.pid"] = "none" }),
+		"without a start":    changed(func(l map[string]string) { delete(l, "floodgate.owner.start") }),
+		"without session":    changed(func(l map[string]string) { delete(l, "floodgate.session") }),
 		"of a living one": changed(func(l map[string]string) {
 			l["floodgate.owner.pid"], l["floodgate.owner.start"] = ours["floodgate.owner.pid"], ours["floodgate.owner.start"]
 		}),

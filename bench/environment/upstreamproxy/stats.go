@@ -58,7 +58,7 @@ type trial struct {
 	began    time.Time // arrival of the first request
 	inFlight int
 	open     int           // requests whose handlers run
-	settled  chan struct{} // closed when open is zero; nil unless somebody waits
+	settled  chan struct{} // closed when open is zero; nil if no caller waits
 }
 
 func (p *Proxy) newTrial() *trial {
