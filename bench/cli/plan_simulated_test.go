@@ -138,8 +138,7 @@ func TestPlanThatReachesNoLimit(t *testing.T) {
 	}
 }
 
-// If the mock is the bottleneck, there is no rate, and the exit code is that of not
-// measured.
+// If the mock is the bottleneck, the plan finds no rate and is inconclusive.
 func TestInconclusivePlan(t *testing.T) {
 	scenario, root := ratesFolder(t)
 	service := simulatedWorkers()

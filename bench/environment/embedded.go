@@ -246,7 +246,7 @@ type upstreamProxyRequest struct {
 }
 
 // upstreamProxy serves a proxy in front of an external upstream. Its URL is the answer
-// to its configuration, which holds credentials and so is no argument.
+// to its configuration, which holds credentials and therefore is not an argument.
 func (c *helper) upstreamProxy(ctx context.Context, args []string) error {
 	if err := c.flags(upstreamProxy).Parse(args); err != nil {
 		return err

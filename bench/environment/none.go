@@ -41,7 +41,7 @@ func (None) UpstreamStats(context.Context) (mockupstream.Stats, error) {
 	return mockupstream.Stats{}, nil
 }
 
-// ProxyStats returns none: there is no proxy.
+// ProxyStats returns nil, because an upstream that does not exist has no proxy.
 func (None) ProxyStats(context.Context) (*upstreamproxy.Stats, error) { return nil, nil }
 
 // ConfigureDatabase does nothing.

@@ -76,7 +76,7 @@ func (e *Environment) UpstreamStats(ctx context.Context) (mockupstream.Stats, er
 }
 
 // ProxyStats returns the counts of the proxy in front of an external upstream since
-// ConfigureUpstream; nil means that there is no proxy.
+// ConfigureUpstream; nil without a proxy.
 func (e *Environment) ProxyStats(ctx context.Context) (*upstreamproxy.Stats, error) {
 	p := e.upstreamProxy()
 	if p == nil {

@@ -360,7 +360,7 @@ func (h *httpService) among(all []netip.AddrPort) bool {
 // awaitListening waits until a process of the container listens on the port of the
 // service. The engine accepts connections to a published port before that.
 func (m *measurement) awaitListening(ctx context.Context) error {
-	ticker := time.NewTicker(readyInterval)
+	ticker := time.NewTicker(sut.ReadyInterval)
 	defer ticker.Stop()
 	for !m.service.http.among(m.listening()) {
 		select {

@@ -325,7 +325,7 @@ type Environment interface {
 	ConfigureUpstream(ctx context.Context, p mockupstream.Profile, seed uint64) error
 	UpstreamStats(ctx context.Context) (mockupstream.Stats, error)
 	// ProxyStats returns the counts of the proxy in front of an external upstream since
-	// ConfigureUpstream; nil means that there is no proxy.
+	// ConfigureUpstream; nil without a proxy.
 	ProxyStats(ctx context.Context) (*upstreamproxy.Stats, error)
 	// ConfigureDatabase sets the delays and faults of the connection to the database.
 	ConfigureDatabase(ctx context.Context, d scenarios.Database, seed uint64) error

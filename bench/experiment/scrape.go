@@ -78,7 +78,7 @@ func (h *httpService) newScraper() (*scraper, error) {
 // await scrapes until the service answers, if only by an error, or has exited, which is
 // [sut.ErrExited].
 func (s *scraper) await(ctx context.Context, exited <-chan struct{}) error {
-	ticker := time.NewTicker(readyInterval)
+	ticker := time.NewTicker(sut.ReadyInterval)
 	defer ticker.Stop()
 	for {
 		_, err := s.get(ctx)
@@ -95,9 +95,6 @@ func (s *scraper) await(ctx context.Context, exited <-chan struct{}) error {
 		}
 	}
 }
-
-// readyInterval is the interval in which metrics are requested until there is an answer.
-const readyInterval = 20 * time.Millisecond
 
 // unreachedError reports that there was no answer.
 type unreachedError struct{ error }

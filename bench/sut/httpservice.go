@@ -54,8 +54,8 @@ func (w *logWatch) Write(b []byte) (int, error) {
 // maxLogLine bounds the part of a line in which a text is looked for, in bytes.
 const maxLogLine = 64 << 10
 
-// readyInterval is the interval in which a service is tried until it is ready.
-const readyInterval = 20 * time.Millisecond
+// ReadyInterval is the interval in which a service is tried until it is ready.
+const ReadyInterval = 20 * time.Millisecond
 
 // Dial opens a connection, like net.Dialer.DialContext.
 type Dial func(ctx context.Context, network, address string) (net.Conn, error)
@@ -83,7 +83,7 @@ func (p *Process) AwaitReady(ctx context.Context, r scenarios.Ready, addr string
 		}
 		try = func(ctx context.Context, addr string) error { return getReady(ctx, transport, scheme+addr+r.HTTP) }
 	}
-	ticker := time.NewTicker(readyInterval)
+	ticker := time.NewTicker(ReadyInterval)
 	defer ticker.Stop()
 	var last error
 	for {

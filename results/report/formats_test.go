@@ -131,6 +131,29 @@ func TestPageWithoutStages(t *testing.T) {
 	}
 }
 
+// The picture of descriptors has numbers also where their kinds are unknown, as those of a
+// service that runs already, and does not name these then.
+func TestPageWithoutKindsOfDescriptors(t *testing.T) {
+	kinds := []results.Column{results.ColumnDescriptorsUpstream, results.ColumnDescriptorsMongo, results.ColumnDescriptorsOther}
+	for _, known := range []bool{true, false} {
+		page := everyFormat(t, runtest.HTTPService(nil, func(t *results.Trial) bool {
+			for _, c := range kinds {
+				if !known {
+					delete(t.Service.Series.Columns, c)
+				}
+			}
+			return true
+		}))["html"]
+		head, body := "<th>time</th><th>all</th></tr></thead><tbody>", "<tr><td>"
+		if known {
+			head = "<th>time</th><th>all</th><th>upstream</th><th>database</th><th>other</th></tr></thead><tbody>"
+		}
+		if _, rest, found := strings.Cut(page, head); !found || !strings.HasPrefix(strings.TrimSpace(rest), body) {
+			t.Errorf("kinds known %v: want %q and rows, got %.100q", known, head, rest)
+		}
+	}
+}
+
 // Every format lists the ignored settings of the servers.
 func TestNotesOfTheEnvironment(t *testing.T) {
 	const note = "maxPoolSize=20 of the connection string is not used"

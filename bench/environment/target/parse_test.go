@@ -151,7 +151,7 @@ func FuzzParseMongo(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, uri string) {
-		const marker = "QZXWK" // occurs in no message of ours
+		const marker = "QZXWK" // occurs in none of our messages
 		m, err := target.ParseMongo(uri)
 		if err != nil {
 			if strings.Contains(err.Error(), marker) {

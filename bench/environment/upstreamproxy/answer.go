@@ -43,7 +43,7 @@ func (a *answer) WriteHeader(status int) {
 		a.left = n
 	}
 	if a.left == 0 || a.head || status == http.StatusNoContent || status == http.StatusNotModified {
-		a.end() // there is no body, and the header may leave at once
+		a.end() // without a body, the header may leave at once
 	}
 	if to := header.Get("Location"); to != "" {
 		there, ours := a.through(to)

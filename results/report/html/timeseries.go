@@ -103,12 +103,18 @@ func moments(t *summary.ServiceTrial, l scenarios.Level) (lines []chart.Referenc
 func (p *pictures) descriptors(to *[]picture, t *summary.ServiceTrial, l scenarios.Level) {
 	x, y := overTime("open descriptors")
 	c := chart.Chart{
-		Title: p.titled(t.Variant+": descriptors", l.Name), Text: "Open descriptors by kind over time, with the limit.", X: x, Y: y,
-		References: moments(t, l),
-		Series: []chart.Series{
-			columnLine(t, "all", 6, true, results.ColumnDescriptors), columnLine(t, "upstream", 0, true, results.ColumnDescriptorsUpstream),
-			columnLine(t, "database", 1, true, results.ColumnDescriptorsMongo), columnLine(t, "other", 3, true, results.ColumnDescriptorsOther),
-		},
+		Title: p.titled(t.Variant+": descriptors", l.Name), Text: "Open descriptors over time, with the limit.", X: x, Y: y,
+		References: moments(t, l), Series: []chart.Series{columnLine(t, "all", 6, true, results.ColumnDescriptors)},
+	}
+	head := []string{"time", "all"}
+	for _, kind := range []chart.Series{
+		columnLine(t, "upstream", 0, true, results.ColumnDescriptorsUpstream), columnLine(t, "database", 1, true, results.ColumnDescriptorsMongo),
+		columnLine(t, "other", 3, true, results.ColumnDescriptorsOther),
+	} {
+		if len(kind.Points) > 0 {
+			c.Series, head = append(c.Series, kind), append(head, kind.Name)
+			c.Text = "Open descriptors by kind over time, with the limit."
+		}
 	}
 	detail := fmt.Sprintf("block %d", t.Block)
 	if near(float64(t.NoFile), c.Series[0]) {
@@ -119,7 +125,7 @@ func (p *pictures) descriptors(to *[]picture, t *summary.ServiceTrial, l scenari
 	if e := t.TimeSeries.Exhausted; e != nil {
 		detail += ", " + fmt.Sprintf("first refused for %s, at report %s", content.RefusedSides(map[string]int{e.Side: 1}), text.Count(e.Report))
 	}
-	p.add(to, c, picture{Half: true, Detail: detail, Head: []string{"time", "all", "upstream", "database", "other"}, Rows: sampled(c)})
+	p.add(to, c, picture{Half: true, Detail: detail, Head: head, Rows: sampled(c)})
 }
 
 // requests draws what is seen from outside of an HTTP service, whose tasks and pool are
