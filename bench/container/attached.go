@@ -173,7 +173,7 @@ func (a *Attached) visible(ctx context.Context) error {
 		return errElsewhere
 	}
 	if _, err := os.ReadDir(fmt.Sprintf("/proc/%d/fd", a.pid)); errors.Is(err, fs.ErrPermission) {
-		return fmt.Errorf("this user may not look at the descriptors of its process %d; run Floodgate as root, or as the user of the image", a.pid)
+		return fmt.Errorf("this user may not inspect the descriptors of its process %d; run Floodgate as root, or as the user of the image", a.pid)
 	}
 	return nil
 }

@@ -126,7 +126,7 @@ func (h *httpService) find(s scenarios.SUT) error {
 		case err != nil:
 			return err
 		case len(pids) == 0:
-			return fmt.Errorf("no process that this user may look at listens on port %d; start it, name its command, or run as its user", s.Port)
+			return fmt.Errorf("no process that this user may inspect listens on port %d; start it, name its command, or run as its user", s.Port)
 		case len(pids) > 1:
 			return fmt.Errorf("processes %v all listen on port %d; name one as sut.pid in a scenario", pids, s.Port)
 		}
@@ -138,7 +138,7 @@ func (h *httpService) find(s scenarios.SUT) error {
 		case errors.Is(err, probe.ErrExited):
 			return fmt.Errorf("process %d does not run; start it, or name another one", h.pid)
 		case errors.Is(err, fs.ErrPermission):
-			return fmt.Errorf("process %d belongs to another user, whose descriptors this user may not look at; run as its user or as root", h.pid)
+			return fmt.Errorf("process %d belongs to another user, whose descriptors this user may not inspect; run as its user or as root", h.pid)
 		}
 		return err
 	}
@@ -484,10 +484,10 @@ func (t *serviceTrial) drainHTTP(ctx context.Context) {
 // coolDown bounds the wait until a service that goes on has closed what it opened.
 const coolDown = 10 * time.Second
 
-// observeInterval is the interval in which a service is looked at from outside.
+// observeInterval is the interval between samples of a service from outside.
 const observeInterval = 100 * time.Millisecond
 
-// observeHTTP looks at the service from outside until the function that it returns
+// observeHTTP samples the service from outside until the function that it returns
 // is called.
 func (t *serviceTrial) observeHTTP() (stop func()) {
 	began := time.Now()
@@ -502,7 +502,7 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 	env := t.m.trials.Environment
 	// Of a service that runs already, or without an environment, the servers are unknown.
 	servers := t.http.pid == 0 && len(env.UpstreamAddrs())+len(env.MongoAddrs()) > 0
-	look := func() {
+	sample := func() {
 		var seen Usage
 		if !t.http.elsewhere {
 			seen = t.observe()
@@ -511,7 +511,7 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 		if !servers {
 			seen.Kinds = nil
 		}
-		counted := view.look()
+		counted := view.sample()
 		t.mu.Lock()
 		c := t.recorder.Counts()
 		k := sut.Tick{At: time.Since(began)}
@@ -539,11 +539,11 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 		ticker := time.NewTicker(observeInterval)
 		defer ticker.Stop()
 		for {
-			look()
+			sample()
 			select {
 			case <-ticker.C:
 			case <-done:
-				look() // at what stays open
+				sample() // the connections that stay open
 				return
 			}
 		}
@@ -553,29 +553,29 @@ func (t *serviceTrial) observeHTTP() (stop func()) {
 		close(done)
 		<-ended
 		t.m.record.Descriptors.Endpoints = view.close()
-		disconnect() // after the last look, in which it is one of the clients as before
+		disconnect() // after the last sample, in which it is one of the clients as before
 		if t.http.pid > 0 {
 			t.m.record.Descriptors.Limit = t.http.nofile
 		}
 	}
 }
 
-// endpoints looks at the connections of a service.
+// endpoints samples the connections of a service.
 type endpoints struct {
 	inspector *probe.Inspector // nil means that they cannot be seen
 	groups    map[string]*results.Endpoint
-	next      time.Time // of the next look
+	next      time.Time // of the next sample
 	last      counted
 }
 
-// counted is what a look at the endpoints counts.
+// counted holds the counts of one sample of the endpoints.
 type counted struct {
-	clients int64 // accepted and established connections, at the last look
-	own     int64 // descriptors but accepted connections; zero means no look this time
+	clients int64 // accepted and established connections, in the last sample
+	own     int64 // descriptors but accepted connections; zero means not sampled this time
 }
 
-// shareOfLooks is how many times longer than a look takes there is none after it.
-const shareOfLooks = 20
+// samplingShare is how many times longer the pause after a sample is than the sample took.
+const samplingShare = 20
 
 func newEndpoints(pid int) *endpoints {
 	e := &endpoints{groups: map[string]*results.Endpoint{}}
@@ -583,9 +583,9 @@ func newEndpoints(pid int) *endpoints {
 	return e
 }
 
-// look counts the groups of connections, unless that was costly a moment ago; nil means
+// sample counts the groups of connections, unless that was costly a moment ago; nil means
 // that they cannot be seen.
-func (e *endpoints) look() *counted {
+func (e *endpoints) sample() *counted {
 	if e.inspector == nil {
 		return nil
 	}
@@ -597,7 +597,7 @@ func (e *endpoints) look() *counted {
 	if err != nil {
 		return &e.last
 	}
-	e.next = time.Now().Add(shareOfLooks * d.Cost)
+	e.next = time.Now().Add(samplingShare * d.Cost)
 	first := len(e.groups) == 0
 	for _, g := range e.groups {
 		g.Last, g.Idle = 0, 0
@@ -626,13 +626,13 @@ func (e *endpoints) look() *counted {
 	return &e.last
 }
 
-// close ends the looks, and returns the groups, those that grew most first.
+// close takes the last sample and returns the groups, those that grew most first.
 func (e *endpoints) close() []results.Endpoint {
 	if e.inspector == nil {
 		return nil
 	}
 	e.next = time.Time{}
-	e.look()
+	e.sample()
 	_ = e.inspector.Close() // it only read
 	all := make([]results.Endpoint, 0, len(e.groups))
 	for _, g := range e.groups {

@@ -182,7 +182,7 @@ type inspected interface {
 var ErrNeedsProc = errors.New("descriptors by endpoint and state need Linux's /proc")
 
 // Inspect returns an inspector of a running process. The error is [ErrExited] if
-// there is none of that number, fs.ErrPermission if this user may not look at its
+// there is none of that number, fs.ErrPermission if this user may not inspect its
 // descriptors, and [ErrNeedsProc] on other systems than Linux.
 func Inspect(pid int) (*Inspector, error) {
 	source, err := openInspected(pid)

@@ -10,7 +10,7 @@ import (
 
 // Listeners returns the processes that listen on a TCP port in this process's
 // network namespace, in ascending order. Hidden reports that a listening socket
-// belongs to none of the processes whose descriptors this user may look at.
+// belongs to none of the processes whose descriptors this user may inspect.
 func Listeners(port uint16) (pids []int, hidden bool, err error) {
 	defer func() {
 		if err != nil {

@@ -7,7 +7,7 @@ import (
 	"floodgate/results/stats"
 )
 
-// Observation is one look at a process under somebody else's load.
+// Observation is one sample of a process under somebody else's load.
 type Observation struct {
 	At          time.Duration
 	Descriptors float64
@@ -20,8 +20,8 @@ type Observation struct {
 //
 //	descriptors ≈ base + perInProgress · requests in progress + perMinute · minutes
 //
-// The interval of PerMinute comes from the means of ten batches of looks that
-// follow each other, by a straight line through them and Student's t. Looks a
+// The interval of PerMinute comes from the means of ten consecutive batches
+// of observations, by a straight line through them and Student's t. Observations a
 // second apart depend on each other, and an interval from all of them would be
 // far too narrow: pools and caches rise and fall over minutes, which is not a leak.
 // Means of batches hardly depend on each other if what makes the descriptors rise
@@ -35,20 +35,20 @@ type Growth struct {
 	// Longer is how much longer to watch for a verdict; zero where that is unknown
 	// or there is one.
 	Longer time.Duration `json:"longer_ns,omitempty"`
-	// PerMinute is nil if there were too few looks.
+	// PerMinute is nil if there were too few observations.
 	PerMinute *stats.Interval `json:"descriptors_per_minute,omitempty"`
 	// PerInProgress is nil if requests in progress hardly varied, or not on their
 	// own.
 	PerInProgress *stats.Interval `json:"descriptors_per_request,omitempty"`
 	// Now is the number of descriptors at the end, by the line.
 	Now float64 `json:"descriptors_now"`
-	// N is the number of looks.
+	// N is the number of observations.
 	N int `json:"samples"`
 }
 
 const (
 	batches = 10
-	// MinObservations is the least number of looks for a verdict: three a batch.
+	// MinObservations is the least number of observations for a verdict: three a batch.
 	MinObservations = 3 * batches
 	// student is the 97.5 % quantile of Student's t with eight degrees of freedom:
 	// ten batches without the two parameters of a line.
@@ -64,7 +64,7 @@ const (
 	level  = 0.95
 )
 
-// EstimateGrowth judges looks that are in the order of time. One seed gives one result.
+// EstimateGrowth judges observations in the order of time. One seed gives one result.
 //
 // Work that is measured imprecisely explains less than it causes. So while the
 // load grows, growth counts as a leak only if it is faster than in proportion
@@ -110,7 +110,7 @@ func EstimateGrowth(seen []Observation, seed uint64) Growth {
 }
 
 // hold estimates how many descriptors a request in progress holds, and how
-// uncertain that is; zero where the looks do not tell.
+// uncertain that is; zero where the observations do not tell.
 func (g *Growth) hold(seen []Observation, seed uint64) (held, uncertain float64) {
 	samples := make([]Sample, len(seen))
 	for i, s := range seen { // seconds are what is completed
@@ -142,7 +142,7 @@ func explained(descriptors, load line, held, start float64) float64 {
 // mean of a batch.
 type mean struct{ at, value float64 }
 
-// means returns those of ten batches of looks that follow each other.
+// means returns the means of ten consecutive batches of observations.
 func means(seen []Observation, of func(Observation) float64) []mean {
 	all := make([]mean, batches)
 	for i := range all {
@@ -184,7 +184,7 @@ func through(points []mean) line {
 	return l
 }
 
-// Exhaustion is when a limit is reached, from the last look on.
+// Exhaustion is the time until a limit is reached, from the last observation.
 type Exhaustion struct {
 	In time.Duration `json:"in_ns"`
 	// Low and High bound it with the confidence of the growth.

@@ -103,7 +103,7 @@ func TestFalseAlarmsOfGrowth(t *testing.T) {
 func TestPredictedExhaustionCoversTheTruth(t *testing.T) {
 	const n, limit = 400, 1024
 	p := process{seconds: 120, noise: 1, tau: 1, leaks: 60}
-	truth := (limit - 40.0) - 119 // seconds after the last look
+	truth := (limit - 40.0) - 119 // seconds after the last observation
 	covered, near := 0, 0
 	for seed := range uint64(n) {
 		g := leak.EstimateGrowth(p.watch(seed), 1)
@@ -133,7 +133,7 @@ func TestShortWatchIsInconclusive(t *testing.T) {
 		t.Error("a forecast without a leak")
 	}
 	if g := leak.EstimateGrowth(nil, 1); g.Cause != leak.Undecided || g.Longer != 0 {
-		t.Errorf("no looks: %+v", g)
+		t.Errorf("no observations: %+v", g)
 	}
 }
 
