@@ -35,7 +35,6 @@ var commandLine = regexp.MustCompile(`(?m)^(?:    |\$ )?(?:[A-Z_]+=\S+ )*(?:\./f
 var measured = []string{
 	"measured: floodgate upstream --record http://127.0.0.1:18480",
 	"measured: go test -bench . -count 6 in bench/harness/testdata/example",
-	"measured: floodgate watch PID --for 2m, of a program that forgets a connection a second",
 }
 
 // fence matches a block in a document with the comment above it, which names the source

@@ -8,19 +8,24 @@ import (
 	"testing"
 
 	"floodgate/results/verdict"
+	"floodgate/results/watched"
 )
 
 // The reports of the examples are generated from their records, byte for byte; -update
 // rewrites them.
 func TestExample(t *testing.T) {
 	t.Chdir("../..") // the reports contain paths relative to the repository's root
-	records, err := filepath.Glob("results/example/*/run.jsonl")
-	if err != nil || len(records) != 5 {
-		t.Fatalf("%d records, want those of report, service, exhaustion, plan and rates; %v", len(records), err)
+	records, err := filepath.Glob("results/example/*/*.jsonl")
+	if err != nil || len(records) != 6 {
+		t.Fatalf("%d records, want those of report, service, exhaustion, plan, rates and watch; %v", len(records), err)
 	}
 	for _, record := range records {
 		dir := filepath.Dir(record)
-		for format, file := range map[string]string{"html": "report.html", "text": "report.txt", "markdown": "report.md"} {
+		formats := map[string]string{"html": "report.html", "text": "report.txt", "markdown": "report.md"}
+		if filepath.Base(record) == watched.FileName {
+			delete(formats, "markdown")
+		}
+		for format, file := range formats {
 			var out, problems bytes.Buffer
 			if code := run(t.Context(), []string{"report", dir, "--format", format}, &out, &problems); code == verdict.ExitMisused || problems.Len() > 0 {
 				t.Errorf("%s as %s: exit code %d: %s", dir, format, code, problems.String())

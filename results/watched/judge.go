@@ -176,7 +176,11 @@ func (o *Outcome) exhaustion() string {
 	if e.In == 0 {
 		return fmt.Sprintf("; `ulimit -n` %d is reached", o.Limit)
 	}
-	return fmt.Sprintf("; `ulimit -n` %d is reached in about %s (%s – %s)", o.Limit, text.About(e.In), text.About(e.Low), text.About(e.High))
+	within := ""
+	if low, high := text.About(e.Low), text.About(e.High); low != high {
+		within = fmt.Sprintf(" (%s – %s)", low, high)
+	}
+	return fmt.Sprintf("; `ulimit -n` %d is reached in about %s%s", o.Limit, text.About(e.In), within)
 }
 
 // between describes connections by direction and endpoint.
