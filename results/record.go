@@ -208,12 +208,66 @@ type Trial struct {
 	Throttled int `json:"throttled,omitempty"`
 	// Machine is the state of the machine during the trial; nil means unknown.
 	Machine *Conditions `json:"machine,omitempty"`
-	// Container is the container of the SUT; nil means none.
+	// Hosts are the SUT processes of a trial that has several, by index. The fields of the
+	// trial hold their sums and extremes, as package results/fleet defines them. Nil means
+	// one host.
+	Hosts []Host `json:"hosts,omitempty"`
+	// Fleet holds what the hosts did at the same time; nil means one host, or unknown.
+	Fleet *Fleet `json:"fleet,omitempty"`
+	// Container is the container of the SUT, or of its first host; nil means none.
 	Container *Container `json:"container,omitempty"`
 	ExitCode  int        `json:"exit_code"`
 	// StderrTail is the end of the SUT's standard error if the outcome is not ok.
 	StderrTail string `json:"stderr_tail,omitempty"`
 }
+
+// Host is one SUT process of a trial that has several.
+type Host struct {
+	// Index is its position, from 0. Limit is the most fetches that it may have in flight;
+	// zero means unlimited. Items is the number of distinct items that were dealt to it.
+	Index int `json:"index"`
+	Limit int `json:"limit,omitempty"`
+	Items int `json:"items"`
+	// Start and End are the start of its first item and the end of its last one, since
+	// the first start of all hosts. Both are zero for a host without items, and if the
+	// trial ended early.
+	Start time.Duration `json:"start_ns"`
+	End   time.Duration `json:"end_ns"`
+	// MakespanSource says who observed Start and End, as in Trial.
+	MakespanSource string `json:"makespan_source,omitempty"`
+	// ClockOffset is the host's clock minus the harness's, and Uncertainty the largest
+	// error of Start and End that follows from how it was measured.
+	ClockOffset time.Duration `json:"clock_offset_ns"`
+	Uncertainty time.Duration `json:"uncertainty_ns"`
+	// The following fields are those of a trial with one host.
+	Stages      map[string]Histogram `json:"stages,omitempty"`
+	ItemsDone   *int                 `json:"items_done,omitempty"`
+	ItemsFailed *int                 `json:"items_failed,omitempty"`
+	Errors      []ErrorCount         `json:"errors,omitempty"` // First counts from the host's own first item
+	Descriptors Descriptors          `json:"descriptors"`
+	Resources   Resources            `json:"resources"`
+	SlotLimit   *SlotLimit           `json:"slot_limit,omitempty"`
+	Throttled   int                  `json:"throttled,omitempty"`
+	Container   *Container           `json:"container,omitempty"`
+	ExitCode    int                  `json:"exit_code"`
+}
+
+// Fleet holds what the hosts of a trial did at the same time.
+type Fleet struct {
+	// Skew is the latest start of a host's first item minus the earliest, and Uncertainty
+	// the largest of the hosts.
+	Skew        time.Duration `json:"skew_ns"`
+	Uncertainty time.Duration `json:"uncertainty_ns"`
+	// PeakDescriptors is the highest number of descriptors that all hosts together had
+	// open at one time; PeakRSS is that of their resident memory in bytes. Zero means
+	// unknown.
+	PeakDescriptors int   `json:"peak_descriptors,omitempty"`
+	PeakRSS         int64 `json:"peak_rss_bytes,omitempty"`
+}
+
+// MaxSkew returns the largest skew, together with its uncertainty, of a valid trial of
+// several hosts: 1 % of the makespan, and at least 5 ms.
+func MaxSkew(makespan time.Duration) time.Duration { return max(makespan/100, 5*time.Millisecond) }
 
 // SlotLimit is a limit that was found at run time.
 type SlotLimit struct {

@@ -56,9 +56,28 @@ func (t *Trial) validateSelf() error {
 			return fmt.Errorf("stage %s: %w", name, err)
 		}
 	}
+	for i := range t.Hosts {
+		if err := t.Hosts[i].validate(i); err != nil {
+			return fmt.Errorf("host %d: %w", i, err)
+		}
+	}
 	if t.Machine != nil {
 		if err := t.Machine.validate(); err != nil {
 			return fmt.Errorf("machine: %w", err)
+		}
+	}
+	return nil
+}
+
+// validate checks the host at a position of its trial.
+func (h *Host) validate(at int) error {
+	if h.Index != at || h.Items < 0 || h.Limit < 0 || h.Start < 0 || h.End < h.Start || h.Uncertainty < 0 {
+		return fmt.Errorf("want index %d, items and limit ≥ 0, 0 ≤ start ≤ end and uncertainty ≥ 0 (got %d, %d, %d, %v, %v and %v)",
+			at, h.Index, h.Items, h.Limit, h.Start, h.End, h.Uncertainty)
+	}
+	for name, stage := range h.Stages {
+		if err := stage.validate(); err != nil {
+			return fmt.Errorf("stage %s: %w", name, err)
 		}
 	}
 	return nil

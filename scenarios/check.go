@@ -111,6 +111,7 @@ func (c *checker) variants() []string {
 		path := strictyaml.Index("variants", i)
 		c.strategy(path, v)
 		c.scope(path, v)
+		c.limitScope(path, v)
 		if c.unnamed(path) {
 			certain = false
 			names = append(names, "")
@@ -187,6 +188,7 @@ func (c *checker) levels(path string, sets []LevelSet) []Level {
 			c.Report(l.locate(p, own))
 		}
 	}
+	c.divided(levels)
 	return levels
 }
 
@@ -241,6 +243,7 @@ func (s *Scenario) impossible() strictyaml.Errors {
 		say("database.documents", "must be per-item or per-record, because the built-in pipeline writes (got none); add sut.command for a program that writes nothing")
 	}
 	found = append(found, s.SUT.impossible()...)
+	found = append(found, s.impossibleHosts()...)
 	if s.IsHTTPService() { // its descriptors are its own
 		return found
 	}

@@ -49,6 +49,7 @@ var rules = map[string]rule{
 	"Database.documents": {doc: "per-item (default: one document an item, its records embedded), per-record, or none for a sut.command that writes nothing.", oneOf: []string{"per-item", "per-record", DocumentsNone}},
 
 	"SUT.nofile":         {doc: "RLIMIT_NOFILE, soft and hard. Default 1024.", span: between(1, maxNoFile)},
+	"SUT.hosts":          {doc: "Processes of a trial, each with its own limits, to which the items are dealt out one after another. Default 1.", span: between(1, maxHosts)},
 	"SUT.timeout":        {doc: "Timeout of one trial. Default 120s.", positive: true},
 	"SUT.ready_timeout":  {doc: "Longest time from the start of the SUT's process until it reports that it is ready. Default 30s.", positive: true},
 	"SUT.serial":         {doc: "CPU time of each item under one lock, as in an interpreter with a global lock; a plain duration is that of the fetch."},
@@ -95,7 +96,9 @@ var rules = map[string]rule{
 	"Variant.where":       {doc: "Factors and the one value of each that selects the levels at which the variant runs. Default: all levels."},
 	"Variant.connections": {doc: "Connections of the variant. Defaults follow from the strategy."},
 
-	"Variant.scope":   {doc: "Scope of the limit of a service: report (default: each has its own limit) or shared by all reports; for " + enumerate(shareable()) + ".", oneOf: []string{"report", "shared"}},
+	"Variant.scope":       {doc: "Scope of the limit of a service: report (default: each has its own limit) or shared by all reports; for " + enumerate(shareable()) + ".", oneOf: []string{"report", "shared"}},
+	"Variant.limit_scope": limitScopeRule(),
+
 	"Variant.waiting": {doc: "Number of items of all reports that may wait for a slot; a report that does not fit is rejected. For scope shared. Default: any number.", span: between(0, maxAtOnce)},
 
 	"Service.report_items": {doc: "Items of a report. Default 30.", span: between(1, maxReport)},
@@ -284,6 +287,7 @@ const (
 	maxItems     = 10_000_000 // distinct numbers of seven digits
 	maxWeeks     = 400_000    // consecutive weeks before the year 9999
 	maxAtOnce    = 1_000_000
+	maxHosts     = 1000
 	maxReport    = 100_000
 	maxRate      = 1e6
 	maxRecords   = 1_000_000

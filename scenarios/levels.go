@@ -344,3 +344,30 @@ func (c Claim) about() subject {
 	}
 	return subject{}
 }
+
+// With returns the level with another value of a factor. An unknown factor, an invalid
+// value and one that contradicts others are errors.
+func (l Level) With(name string, value any) (Level, error) {
+	f, wrong := l.Scenario.findFactor(name)
+	if wrong != nil {
+		return Level{}, wrong
+	}
+	changed, wrong := l.Scenario.with(f, value)
+	if wrong != nil {
+		return Level{}, wrong
+	}
+	if problems := changed.impossible(); len(problems) > 0 {
+		return Level{}, problems
+	}
+	l.Scenario, l.Factors = changed, maps.Clone(l.Factors)
+	l.Factors[f.name], _ = changed.value(f.name)
+	names := slices.Collect(maps.Keys(l.Factors))
+	slices.SortFunc(names, func(a, b string) int { return cmp.Compare(fileOrder(changed, a), fileOrder(changed, b)) })
+	l.describe(names)
+	return l, nil
+}
+
+// fileOrder returns the position of a factor in the order of the file format.
+func fileOrder(s *Scenario, name string) int {
+	return slices.IndexFunc(s.factors(), func(f factor) bool { return f.name == name })
+}

@@ -119,6 +119,9 @@ func (s *Scenario) fillIn() {
 	orElse(&s.Database.Documents, "per-item")
 	orElse(&s.SUT.NoFile, DefaultNoFile)
 	orElse(&s.SUT.Timeout, DefaultTimeout)
+	if s.variesHosts() {
+		orElse(&s.SUT.Hosts, 1)
+	}
 	if s.Service != nil {
 		s.Service.fillIn(own)
 	}

@@ -63,14 +63,15 @@ func (v Variant) MaxConns() (upstream, mongo int) {
 //
 //	runtime + min(N, concurrent fetches, upstream limit) + min(N, concurrent writes, pool limit) + MonitorConns
 //
-// N is the greatest number of distinct items in a batch. The limits are those of
-// [Variant.MaxConns]; unlimited terms are omitted. With limits, the prediction is an
+// N is the greatest number of distinct items in a batch of one host. The limits are those
+// of [Variant.MaxConns] on one host; unlimited terms are omitted. With limits, the prediction is an
 // upper bound. Without them, a connection that is still closing (fresh), or that was
 // dialed while another became free, may add to it.
 func Predict(v Variant, sc *Scenario) Descriptors {
-	batches := max(sc.Items.Batches, 1)
+	batches, hosts := max(sc.Items.Batches, 1), sc.SUT.HostCount()
+	v = v.OnHost(0, hosts)
 	listed := sc.Items.Count + sc.Items.repeated()
-	n := min(sc.Items.Count, (listed+batches-1)/batches)
+	n := min((sc.Items.Count+hosts-1)/hosts, (listed+batches-1)/batches)
 	fetches, writes := v.Schedule().AtOnce()
 	upstream, mongo := v.MaxConns()
 	d := Descriptors{

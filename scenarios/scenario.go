@@ -128,6 +128,9 @@ func (d Database) Linked() bool {
 type SUT struct {
 	// NoFile is RLIMIT_NOFILE, soft and hard. Default 1024.
 	NoFile int `yaml:"nofile,omitempty" json:"nofile,omitempty"`
+	// Hosts is the number of processes of a trial, each with its own limits, to which the
+	// items are dealt out. Zero means 1. See [SUT.HostCount].
+	Hosts int `yaml:"hosts,omitempty" json:"hosts,omitempty"`
 	// Timeout of one trial. Default 120s.
 	Timeout Duration `yaml:"timeout,omitempty" json:"timeout,omitzero"`
 	// ReadyTimeout bounds the time from the start of the process until it reports
@@ -277,6 +280,9 @@ type Variant struct {
 	// Waiting is the number of items of all reports that may wait for a slot; a
 	// report that does not fit is rejected. For scope shared; nil means any number.
 	Waiting *int `yaml:"waiting,omitempty" json:"waiting,omitempty"`
+	// LimitScope is [LimitScopeHost] (default: each host of a trial has the whole limit) or
+	// [LimitScopeFleet] (the hosts divide it).
+	LimitScope string `yaml:"limit_scope,omitempty" json:"limit_scope,omitempty"`
 	// Where maps each factor to the one value that selects the levels at which the
 	// variant runs; empty means all levels.
 	Where map[string]any `yaml:"where,omitempty" json:"where,omitempty"`

@@ -208,6 +208,9 @@ func strategySchemas() []schema {
 		if needs != nil {
 			then["required"] = needs
 		}
+		if len(dividedParameters(d)) == 0 {
+			none["limit_scope"] = false
+		}
 		all = append(all, schema{
 			"if":   schema{"properties": schema{"strategy": schema{"const": d.Kind}}, "required": []string{"strategy"}},
 			"then": then,

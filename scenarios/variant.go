@@ -26,12 +26,12 @@ func (s *Scenario) SweepVariant() Variant {
 		return swept
 	}
 	v := s.Variants[at]
-	v.Where = nil
+	v.Where, v.LimitScope = nil, ""
 	return v
 }
 
 // DeclaredLimit returns the variant's limit on the requests in flight of the whole
-// program; zero means none.
+// program, on all its hosts; zero means none.
 func (s *Scenario) DeclaredLimit(v Variant) int {
 	switch {
 	case s.IsHTTPService():
@@ -40,7 +40,10 @@ func (s *Scenario) DeclaredLimit(v Variant) int {
 		return 0
 	}
 	limit, _ := v.Schedule().AtOnce()
-	return limit
+	if v.LimitScope == LimitScopeFleet {
+		return limit
+	}
+	return limit * s.SUT.HostCount()
 }
 
 // AtLimit returns the variant with another limit and a name derived from it. Its
@@ -111,6 +114,15 @@ func parameterRule(p pipeline.Parameter) rule {
 // strategiesWith names the strategies that have the parameter.
 func strategiesWith(p pipeline.Parameter) []string {
 	return pipeline.Kinds(func(d pipeline.Definition) bool { return d.Has(p.Name) })
+}
+
+// limitScopeRule describes the scope of the limits of a fleet.
+func limitScopeRule() rule {
+	dividing := pipeline.Kinds(func(d pipeline.Definition) bool { return len(dividedParameters(d)) > 0 })
+	return rule{
+		doc:   "Scope of the limit where a trial has several hosts: host (default: each has the whole limit) or fleet: the hosts divide limit and writers; for " + enumerate(dividing) + ".",
+		oneOf: []string{LimitScopeHost, LimitScopeFleet},
+	}
 }
 
 // shareable names the strategies whose limit the reports of a service can share.

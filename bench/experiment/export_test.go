@@ -11,3 +11,6 @@ func (r *Trials) AttackWith(attack func(context.Context, load.Options) error) { 
 
 // IgnoreLag accepts trials of a service however late their reports were started.
 func (r *Trials) IgnoreLag() { r.ignoreLag = true }
+
+// IgnoreSkew accepts trials of several hosts however far apart they started.
+func (r *Trials) IgnoreSkew() { r.ignoreSkew = true }

@@ -16,11 +16,18 @@ import (
 	"floodgate/scenarios"
 )
 
-// measurement runs one SUT process and measures it.
+// part is what one host of a trial does.
+type part struct {
+	host, hosts int // the index, and the number of hosts
+	items       [][]string
+}
+
+// measurement runs one SUT process, a host of the trial, and measures it.
 type measurement struct {
 	trials  *Trials
-	planned ScheduledTrial
-	record  *results.Trial
+	planned ScheduledTrial // with the limit of this host
+	part    part
+	record  *results.Trial // of the trial, or of this host if there are several
 	process *sut.Process
 	pid     int            // of the process that is watched
 	service *serviceTrial  // nil means that the SUT processes its items once
@@ -29,13 +36,16 @@ type measurement struct {
 	baseline probe.Baseline
 	machine  *machine.Watch
 	report   sut.Report
+	seen     probe.Report // valid after stopProbe
+	clock    sut.Clock    // of a host among several, if it tells it
+	worked   span         // of a host among several, if it was done
 	// unsupported is the error about a variant that the program cannot run; nil means none.
 	unsupported error
 	// user and system are the CPU times that the probe saw last.
 	user, system time.Duration
 }
 
-// run conducts the SUT from its start to its end. It returns the outcome of a trial
+// run conducts the only SUT of a trial from its start to its end. It returns the outcome of a trial
 // that failed, with the error.
 func (m *measurement) run(ctx context.Context) (outcome string, err error) {
 	ready, work, end := m.ready, m.work, m.close
@@ -52,9 +62,10 @@ func (m *measurement) run(ctx context.Context) (outcome string, err error) {
 	if outcome, err := ready(ctx); err != nil {
 		return outcome, err
 	}
-	if err := m.startProbe(); err != nil {
-		return m.unprobed(ctx, err)
+	if outcome, err := m.probe(ctx); err != nil {
+		return outcome, err
 	}
+	m.machine = machine.StartWatch()
 	defer m.stopProbe()
 	outcome, err = work(ctx)
 	if err != nil {
@@ -74,7 +85,7 @@ func (m *measurement) ready(ctx context.Context) (string, error) {
 	limit := m.planned.Level.Scenario.SUT.MaxReady()
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	spec, err := m.trials.spec(m.planned)
+	spec, err := m.trials.spec(m.planned, m.part)
 	if err != nil {
 		return results.OutcomeFailed, err
 	}
@@ -106,12 +117,15 @@ func (m *measurement) ready(ctx context.Context) (string, error) {
 }
 
 // work sends "go" and waits until all items have been tried.
-func (m *measurement) work(ctx context.Context) (string, error) {
+func (m *measurement) work(ctx context.Context) (string, error) { return m.workFrom(ctx, time.Time{}) }
+
+// workFrom does the same for a SUT that starts at an instant; zero means at once.
+func (m *measurement) workFrom(ctx context.Context, at time.Time) (string, error) {
 	limit := time.Duration(m.planned.Level.Scenario.SUT.Timeout)
 	bounded, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
-	start := time.Now()
-	if err := m.process.Send(bounded, sut.Message{Type: sut.TypeGo}); err != nil {
+	start, late, err := m.process.Go(bounded, at)
+	if err != nil {
 		return m.failure(ctx, err)
 	}
 	done, err := m.process.Await(bounded, sut.TypeDone)
@@ -135,6 +149,9 @@ func (m *measurement) work(ctx context.Context) (string, error) {
 	m.record.Makespan, m.record.MakespanSource, warning = makespan(m.report.Makespan, outside)
 	if warning != "" {
 		m.warn("%s", warning)
+	}
+	if !at.IsZero() {
+		m.worked = m.spanOf(done, start, late, outside)
 	}
 	return "", nil
 }
@@ -205,14 +222,21 @@ func (m *measurement) unprobed(ctx context.Context, err error) (string, error) {
 	return results.OutcomeCrashed, m.endedEarly()
 }
 
+// probe starts the probe of a SUT that is ready.
+func (m *measurement) probe(ctx context.Context) (string, error) {
+	if err := m.startProbe(); err != nil {
+		return m.unprobed(ctx, err)
+	}
+	return "", nil
+}
+
 func (m *measurement) startProbe() (err error) {
 	if t := m.service; t != nil && t.http != nil && t.http.elsewhere {
 		m.warn("descriptors, memory and CPU time are unknown, because the service runs on another machine, %s; floodgate watch shows them there", t.http.addr)
-		m.machine = machine.StartWatch()
 		return nil
 	}
 	env := m.trials.Environment
-	var o probe.Options
+	o := probe.Options{Trace: m.part.hosts > 1}
 	if m.trials.Unobserved {
 		o.Interval = time.Second
 	}
@@ -230,7 +254,6 @@ func (m *measurement) startProbe() (err error) {
 		return fmt.Errorf("count the SUT's descriptors: %w", err)
 	}
 	m.record.Descriptors.Baseline = m.baseline.Count
-	m.machine = machine.StartWatch()
 	return nil
 }
 
@@ -249,12 +272,13 @@ func addrOf(server string) []netip.AddrPort {
 
 func (m *measurement) stopProbe() {
 	if m.machine != nil {
-		m.record.Machine = m.machine.End(m.trials.Environment.Describe().Kind == "embedded" && m.process.Container() == nil)
+		m.record.Machine = m.endMachine(m.machine)
 	}
 	if m.sampler == nil {
 		return
 	}
-	seen := m.sampler.Stop()
+	m.seen = m.sampler.Stop()
+	seen := m.seen
 	d := &m.record.Descriptors
 	d.Peak, d.PeakAt = seen.Peak, seen.PeakAt
 	d.Samples, d.Classified = seen.Samples, seen.Classified
@@ -264,6 +288,11 @@ func (m *measurement) stopProbe() {
 	m.user, m.system = seen.User, seen.System
 	m.record.Resources.PeakRSS = seen.PeakRSS
 	m.record.Resources.Threads = seen.Threads
+}
+
+// endMachine returns the state of the machine since the start of the watch.
+func (m *measurement) endMachine(w *machine.Watch) *results.Conditions {
+	return w.End(m.trials.Environment.Describe().Kind == "embedded" && m.process.Container() == nil)
 }
 
 // checkLeak counts the descriptors that are still open after the SUT closed its clients.

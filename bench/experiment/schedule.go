@@ -61,8 +61,10 @@ func Schedule(s *scenarios.Scenario) ([]ScheduledTrial, error) {
 		seed := rng.At(s.Seed, uint64(block+1))
 		start := len(plan)
 		for _, level := range levels {
-			batches := itemBatches(level.Scenario)
-			delays := injected(level.Scenario.Upstream, seed, batches)
+			var delays [][][]time.Duration // by host and batch
+			for _, share := range shares(level.Scenario) {
+				delays = append(delays, injected(level.Scenario.Upstream, seed, itemBatches(share, level.Scenario.Items.Batches)))
+			}
 			for _, v := range s.Variants {
 				if v.RunsAt(level) {
 					plan = append(plan, planTrial(v, level, block, seed, delays))
@@ -88,18 +90,24 @@ const (
 	writeCost     = time.Millisecond       // one write if writes do not overlap
 
 	serviceOverhead = 500 * time.Millisecond // reports in flight at the end of the load
+	hostOverhead    = 50 * time.Millisecond  // a further process, and its part of the start of all
 )
 
-func planTrial(v scenarios.Variant, level scenarios.Level, block int, seed uint64, delays [][]time.Duration) ScheduledTrial {
+// planTrial plans a trial, whose delays are given by host and batch. Its ideal makespan is
+// that of the slowest host.
+func planTrial(v scenarios.Variant, level scenarios.Level, block int, seed uint64, delays [][][]time.Duration) ScheduledTrial {
 	s := level.Scenario
 	write := time.Duration(s.Database.Latency)
 	if s.Database.Documents == scenarios.DocumentsNone {
 		write = 0
 	}
-	ideal := scenarios.Ideal(v, delays, write)
+	var ideal time.Duration
 	items := 0
-	for _, batch := range delays {
-		items += len(batch)
+	for host, batches := range delays {
+		ideal = max(ideal, scenarios.Ideal(v.OnHost(host, len(delays)), batches, write))
+		for _, batch := range batches {
+			items += len(batch)
+		}
 	}
 	if s.Service != nil {
 		return ScheduledTrial{
@@ -113,15 +121,19 @@ func planTrial(v scenarios.Variant, level scenarios.Level, block int, seed uint6
 	}
 	return ScheduledTrial{
 		Block: block, Variant: v, Level: level, Seed: seed, Ideal: ideal,
-		Estimate: ideal + trialOverhead + time.Duration(items)*perItem,
+		Estimate: ideal + trialOverhead + time.Duration(len(delays)-1)*hostOverhead + time.Duration(items)*perItem,
 	}
 }
 
-// itemBatches returns the keys that each batch of a trial fetches, in order and
+// shares returns the arguments of the items of each host.
+func shares(s *scenarios.Scenario) [][][]string {
+	return scenarios.Deal(s.ItemArgs(), itemKey, s.SUT.HostCount())
+}
+
+// itemBatches returns the keys that a host fetches in each of its batches, in order and
 // without the duplicates in a batch.
-func itemBatches(s *scenarios.Scenario) [][]string {
-	items := s.ItemArgs()
-	n := max(1, s.Items.Batches)
+func itemBatches(items [][]string, n int) [][]string {
+	n = max(1, n)
 	batches := make([][]string, n)
 	for b := range n {
 		seen := map[string]bool{}
@@ -275,8 +287,10 @@ func requestsOf(t ScheduledTrial) (requests int) {
 		reports := rateOf(s.Arrivals, time.Duration(s.Duration)).Arrivals(time.Duration(s.Duration))
 		return (int(math.Ceil(reports)) + 1) * s.ReportItems
 	}
-	for _, batch := range itemBatches(t.Level.Scenario) {
-		requests += len(batch)
+	for _, share := range shares(t.Level.Scenario) {
+		for _, batch := range itemBatches(share, t.Level.Scenario.Items.Batches) {
+			requests += len(batch)
+		}
 	}
 	return requests
 }

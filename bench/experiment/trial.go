@@ -55,6 +55,9 @@ type Trials struct {
 	// ignoreLag accepts a service's trial however late its reports were started, for
 	// tests that do not depend on arrival times.
 	ignoreLag bool
+	// ignoreSkew accepts a trial of several hosts however far apart they started, for
+	// tests that do not depend on it.
+	ignoreSkew bool
 }
 
 // NewTrials returns the Trials of a run in an environment.
@@ -88,13 +91,13 @@ func (r *Trials) Run(ctx context.Context, t ScheduledTrial) (results.Trial, erro
 		scrub(&record, r.clean(s))
 		return record, ctx.Err()
 	}
-	m := r.measure(ctx, t, &record)
-	if m != nil && m.unsupported != nil {
-		return record, errors.Join(m.unsupported, r.Environment.DropCollection(ctx, r.Database, collection(t.Index)))
+	a := r.measure(ctx, t, &record)
+	if a != nil && a.unsupported != nil {
+		return record, errors.Join(a.unsupported, r.Environment.DropCollection(ctx, r.Database, collection(t.Index)))
 	}
-	r.verify(ctx, t, &record, m)
-	if m != nil && m.service != nil && record.Outcome != results.OutcomeInvalid && ctx.Err() == nil {
-		if err := m.service.save(r.SaveVegeta); err != nil {
+	r.verify(ctx, t, &record, a)
+	if a != nil && a.service != nil && record.Outcome != results.OutcomeInvalid && ctx.Err() == nil {
+		if err := a.service.save(r.SaveVegeta); err != nil {
 			fail(&record, results.OutcomeFailed, err)
 		}
 	}
@@ -126,6 +129,11 @@ func scrub(record *results.Trial, clean func(string) string) {
 	for i := range record.Errors {
 		record.Errors[i].Sample = clean(record.Errors[i].Sample)
 	}
+	for _, h := range record.Hosts {
+		for i := range h.Errors {
+			h.Errors[i].Sample = clean(h.Errors[i].Sample)
+		}
+	}
 	if u := record.Upstream; u != nil {
 		for i := range u.Errors {
 			u.Errors[i].Sample = clean(u.Errors[i].Sample)
@@ -156,8 +164,38 @@ func (r *Trials) prepare(ctx context.Context, t ScheduledTrial) error {
 	return nil
 }
 
+// attempt is what the checks after a trial know of its SUT.
+type attempt struct {
+	record  *results.Trial
+	service *serviceTrial // nil means that the SUT processes its items once
+	failed  []string      // the items that it reported as failed
+	// unsupported is the error about a variant that the program cannot run; nil means none.
+	unsupported error
+}
+
 // measure runs the SUT and fills in the record. It returns nil if the SUT could not be started.
-func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.Trial) *measurement {
+func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.Trial) *attempt {
+	items := shares(t.Level.Scenario)
+	if len(items) > 1 {
+		return r.measureFleet(ctx, t, record, items)
+	}
+	m, err := r.start(ctx, t, part{hosts: 1, items: items[0]}, record)
+	if err != nil {
+		fail(record, results.OutcomeFailed, err)
+		return nil
+	}
+	record.Container = m.process.Container()
+	outcome, err := m.run(ctx)
+	m.process.Kill()
+	if err != nil {
+		fail(record, outcome, err)
+	}
+	m.finish()
+	return &attempt{record: record, service: m.service, failed: m.report.Failed, unsupported: m.unsupported}
+}
+
+// start starts the SUT of a host, whose figures go into the record.
+func (r *Trials) start(ctx context.Context, t ScheduledTrial, p part, record *results.Trial) (*measurement, error) {
 	s := t.Level.Scenario
 	options := sut.Options{Executable: r.Executable, NoFile: s.SUT.NoFile}
 	values := r.variables(s, t.Variant)
@@ -166,21 +204,19 @@ func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.
 	}
 	if !s.IsHTTPService() {
 		if err := values.fill(&options, s.SUT); err != nil {
-			fail(record, results.OutcomeFailed, err)
-			return nil
+			return nil, err
 		}
 	}
 	var contained *sut.ContainerOptions
 	if s.SUT.Contained() {
 		if r.Container == nil {
-			fail(record, results.OutcomeFailed, errors.New("sut.container: no container engine was found"))
-			return nil
+			return nil, errors.New("sut.container: no container engine was found")
 		}
 		c := *r.Container
 		c.Limits = scenarios.Limits{CPUs: s.SUT.CPUs, Memory: s.SUT.Memory}
 		contained = &c
 	}
-	m := &measurement{trials: r, planned: t, record: record}
+	m := &measurement{trials: r, planned: t, part: p, record: record}
 	var err error
 	if s.Service != nil {
 		m.service = newServiceTrial(m)
@@ -195,8 +231,7 @@ func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.
 			m.service.recorder.SplitBy(kinds.Names, kinds.Of)
 		}
 		if err != nil {
-			fail(record, results.OutcomeFailed, err)
-			return nil
+			return nil, err
 		}
 	}
 	options.Container = contained
@@ -212,22 +247,14 @@ func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.
 		start = func() (*sut.Process, error) { return sut.Attach(m.service.http.pid) }
 	}
 	if m.process, err = start(); err != nil {
-		fail(record, results.OutcomeFailed, err)
-		return nil
+		return nil, err
 	}
 	m.pid = m.process.PID()
-	record.Container = m.process.Container()
-	outcome, err := m.run(ctx)
-	m.process.Kill()
-	if err != nil {
-		fail(record, outcome, err)
-	}
-	m.finish()
-	return m
+	return m, nil
 }
 
-// spec returns the specification of a trial for the SUT.
-func (r *Trials) spec(t ScheduledTrial) (sut.Spec, error) {
+// spec returns the specification of a trial for a host.
+func (r *Trials) spec(t ScheduledTrial, p part) (sut.Spec, error) {
 	s := t.Level.Scenario
 	request, err := s.UpstreamRequest(os.LookupEnv)
 	if err != nil {
@@ -236,12 +263,12 @@ func (r *Trials) spec(t ScheduledTrial) (sut.Spec, error) {
 	upstream, mongo := t.Variant.MaxConns()
 	rate := 0
 	if !r.Environment.Mock() && !s.SUT.OwnProgram() { // the proxy throttles another program
-		rate = s.External.MaxRate()
+		rate = scenarios.Share(s.External.MaxRate(), p.host, p.hosts)
 	}
 	return sut.Spec{
 		AllowTargets: r.Environment.AllowedTargets(),
 		Floodgate:    sut.Version, Type: sut.TypeSpec, Trial: fmt.Sprintf("%s/%d", r.RunID, t.Index),
-		Variant: variantFor(s, t.Variant), Items: s.ItemArgs(), Service: s.Service != nil, Batches: max(1, s.Items.Batches),
+		Variant: variantFor(s, t.Variant), Items: p.items, Service: s.Service != nil, Batches: max(1, s.Items.Batches),
 		Upstream: sut.UpstreamSpec{
 			URL: r.Environment.UpstreamURL(), Timeout: s.SUT.FetchTimeout,
 			Rate: rate, MaxConns: upstream, Fresh: t.Variant.Connections.Upstream == "fresh",

@@ -22,7 +22,7 @@ import (
 const verifyTimeout = 60 * time.Second
 
 // verify adds the upstream's statistics and the checked documents to the record.
-func (r *Trials) verify(ctx context.Context, t ScheduledTrial, record *results.Trial, m *measurement) {
+func (r *Trials) verify(ctx context.Context, t ScheduledTrial, record *results.Trial, a *attempt) {
 	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
 	if died := r.Environment.Died(); len(died) > 0 {
@@ -40,7 +40,7 @@ func (r *Trials) verify(ctx context.Context, t ScheduledTrial, record *results.T
 			fail(record, results.OutcomeFailed, fmt.Errorf("ask the upstream: %w", err))
 		} else {
 			recordUpstream(record, stats)
-			checkRequests(record, t, m, noproxy.Variable(os.Environ()))
+			checkRequests(record, t, a, noproxy.Variable(os.Environ()))
 			defer func() { record.Overrun = overrun(t, record, int(stats.Disconnected)) }() // overrun needs the checked documents
 		}
 	}
@@ -50,7 +50,7 @@ func (r *Trials) verify(ctx context.Context, t ScheduledTrial, record *results.T
 			fail(record, results.OutcomeFailed, err)
 		case stats != nil:
 			recordProxied(record, stats)
-			checkRequests(record, t, m, noproxy.Variable(os.Environ()))
+			checkRequests(record, t, a, noproxy.Variable(os.Environ()))
 			defer func() { record.Overrun = overrun(t, record, stats.Abandoned) }() // overrun needs the checked documents
 		}
 	}
@@ -70,11 +70,11 @@ func (r *Trials) verify(ctx context.Context, t ScheduledTrial, record *results.T
 	unfinished := record.Outcome == results.OutcomeCrashed || record.Outcome == results.OutcomeTimeout || record.Outcome == results.OutcomeFailed
 	items, failed := t.Level.Scenario.ItemArgs(), []string(nil)
 	switch {
-	case m == nil:
-	case m.service != nil:
-		items, failed = m.service.items()
+	case a == nil:
+	case a.service != nil:
+		items, failed = a.service.items()
 	default:
-		failed = m.report.Failed
+		failed = a.failed
 	}
 	e := newExpectation(t.Level.Scenario, t.Seed, items, failed, unfinished)
 	e.anyContent = !mock
@@ -95,12 +95,12 @@ func (r *Trials) verify(ctx context.Context, t ScheduledTrial, record *results.T
 // checkRequests marks a trial whose upstream saw no request. The trial fails if another
 // program failed all items, because it says nothing about the program's limit;
 // otherwise it has a warning. A lack of descriptors or ports is a sufficient explanation.
-func checkRequests(record *results.Trial, t ScheduledTrial, m *measurement, proxy string) {
+func checkRequests(record *results.Trial, t ScheduledTrial, a *attempt, proxy string) {
 	if s := t.Level.Scenario; s.IsHTTPService() && !s.Uses(scenarios.VariableUpstreamURL) {
 		return
 	}
 	foreign := t.Level.Scenario.SUT.OwnProgram()
-	if record.Upstream.Requests > 0 || m == nil || m.idle() || record.ErrorsOf("emfile")+record.ErrorsOf("ports") > 0 ||
+	if record.Upstream.Requests > 0 || a == nil || a.idle() || record.ErrorsOf("emfile")+record.ErrorsOf("ports") > 0 ||
 		record.Outcome != results.OutcomeOK && !foreign {
 		return
 	}
@@ -109,35 +109,35 @@ func checkRequests(record *results.Trial, t ScheduledTrial, m *measurement, prox
 		uses = fmt.Sprintf("a proxy (%s is set) although NO_PROXY names 127.0.0.1", proxy)
 	}
 	hint := fmt.Sprintf("does the program use %s, or an address other than upstream.url of its specification?", uses)
-	if foreign && record.Outcome == results.OutcomeOK && m.allFailed() {
+	if foreign && record.Outcome == results.OutcomeOK && a.allFailed() {
 		fail(record, results.OutcomeFailed, fmt.Errorf("the upstream saw no request, and all items failed: %s", hint))
 		return
 	}
-	m.warn("the upstream saw no request: %s", hint)
+	record.Warnings = append(record.Warnings, "the upstream saw no request: "+hint)
 }
 
 // idle reports whether the trial had no items.
-func (m *measurement) idle() bool {
-	if m.service != nil {
-		return m.record.Service != nil && m.record.Service.Due == 0
+func (a *attempt) idle() bool {
+	if a.service != nil {
+		return a.record.Service != nil && a.record.Service.Due == 0
 	}
-	return m.record.Items == 0
+	return a.record.Items == 0
 }
 
 // allFailed reports whether no item completed, according to the SUT's report or a
 // service's answers.
-func (m *measurement) allFailed() bool {
-	if m.service != nil {
-		return m.record.Service != nil && m.record.Service.OK == 0
+func (a *attempt) allFailed() bool {
+	if a.service != nil {
+		return a.record.Service != nil && a.record.Service.OK == 0
 	}
-	if n := m.record.ItemsFailed; n != nil && *n >= m.record.Items {
+	if n := a.record.ItemsFailed; n != nil && *n >= a.record.Items {
 		return true
 	}
 	failed := make(map[string]bool)
-	for _, item := range m.report.Failed {
+	for _, item := range a.failed {
 		failed[item] = true
 	}
-	return len(failed) >= m.record.Items
+	return len(failed) >= a.record.Items
 }
 
 // recordUpstream copies the upstream's statistics. If the mock could not keep its own

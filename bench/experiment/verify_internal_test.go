@@ -38,8 +38,8 @@ func TestAnUpstreamThatSawNoRequest(t *testing.T) {
 		if test.command {
 			s.SUT.Command = []string{"program"}
 		}
-		m := &measurement{record: record, report: test.report}
-		checkRequests(record, ScheduledTrial{Level: scenarios.Level{Scenario: s}}, m, test.proxy)
+		a := &attempt{record: record, failed: test.report.Failed}
+		checkRequests(record, ScheduledTrial{Level: scenarios.Level{Scenario: s}}, a, test.proxy)
 		want := test.outcome
 		if test.failed {
 			want = results.OutcomeFailed

@@ -25,6 +25,8 @@ import (
 	"net/netip"
 	"sync"
 	"time"
+
+	"floodgate/results/fleet"
 )
 
 // Target is a process and the servers by which its sockets are classified.
@@ -42,6 +44,8 @@ type Options struct {
 	// ClassifyEvery is the least time between classifications, except at new peaks, and
 	// between readings of memory and threads. Default 100ms.
 	ClassifyEvery time.Duration
+	// Trace keeps the changes of the counts and of the memory; see [Report].
+	Trace bool
 	// NoProc does not use /proc even if it exists.
 	NoProc bool
 }
@@ -74,6 +78,11 @@ type Report struct {
 	// User and System are the last CPU times, with a resolution of 10 ms on Linux. The
 	// rusage of the waiting parent is exact.
 	User, System time.Duration
+	// Started is the time of Start. Counts and RSS are the changes of the number of
+	// descriptors and of the resident memory since then; nil without Options.Trace. They
+	// end with zero if the process ended before the sampler.
+	Started     time.Time
+	Counts, RSS []fleet.Sample
 	// Exited reports that the process ended before the sampler.
 	Exited bool
 	// Busy is the time spent on sampling.
@@ -134,6 +143,7 @@ func Start(t Target, o Options) (*Sampler, error) {
 		return nil, fmt.Errorf("probe process %d: %w", t.PID, err)
 	}
 	s := &Sampler{options: o, source: src, start: time.Now(), stop: make(chan struct{}), done: make(chan struct{})}
+	s.report.Started = s.start
 	if s.sample(s.start) {
 		go s.run()
 	} else {
@@ -177,10 +187,14 @@ func (s *Sampler) sample(now time.Time) bool {
 	defer func() { s.report.Busy += time.Since(began) }()
 	n, err := s.source.count()
 	if err != nil {
-		s.report.Exited = errors.Is(err, ErrExited)
+		if s.report.Exited = errors.Is(err, ErrExited); s.report.Exited {
+			s.trace(&s.report.Counts, now, 0)
+			s.trace(&s.report.RSS, now, 0)
+		}
 		return false
 	}
 	s.report.Samples++
+	s.trace(&s.report.Counts, now, int64(n))
 	if n > s.report.Peak {
 		s.report.Peak, s.report.PeakAt = n, now.Sub(s.start)
 	}
@@ -188,15 +202,22 @@ func (s *Sampler) sample(now time.Time) bool {
 	if now.Before(s.classifyAt) && (grown < 2 || grown*10 < s.classified || now.Before(s.notBefore)) {
 		return true
 	}
-	s.classify(n)
+	s.classify(n, now)
 	s.classifyAt = now.Add(max(s.options.ClassifyEvery, 50*time.Since(began)))
 	s.notBefore = now.Add(s.options.ClassifyEvery / 4)
 	return true
 }
 
+// trace adds a value to a series if it differs from the last one.
+func (s *Sampler) trace(series *[]fleet.Sample, now time.Time, value int64) {
+	if last := len(*series) - 1; s.options.Trace && (last < 0 || (*series)[last].Value != value) {
+		*series = append(*series, fleet.Sample{At: now.Sub(s.start), Value: value})
+	}
+}
+
 // classify classifies the n descriptors and reads memory, threads and CPU time. After
 // an error the previous values stay.
-func (s *Sampler) classify(n int) {
+func (s *Sampler) classify(n int, now time.Time) {
 	if k, err := s.source.kinds(); err == nil && k != nil {
 		s.report.Classified++
 		if s.report.Kinds == nil {
@@ -207,6 +228,7 @@ func (s *Sampler) classify(n int) {
 	s.classified = max(s.classified, n)
 	if r, err := s.source.resources(); err == nil {
 		s.report.PeakRSS = max(s.report.PeakRSS, r.peakRSS)
+		s.trace(&s.report.RSS, now, r.rss)
 		s.report.Threads = max(s.report.Threads, r.threads)
 		s.report.User, s.report.System = r.user, r.system
 	}

@@ -214,6 +214,7 @@ func (c *core) batch(ctx context.Context, items []calllog.Item) (failed []string
 // Record copies the summary of a recorder into the report.
 func (r *Report) Record(s recorder.Summary) {
 	r.Makespan, r.ItemsDone, r.ItemsFailed, r.Warnings = s.Makespan, &s.Done, &s.Failed, s.Warnings
+	r.recorded, r.started = true, s.Started
 	r.Stages = make(map[string]Stage, len(s.Histograms))
 	for name, h := range s.Histograms {
 		r.Stages[name] = newStage(h)

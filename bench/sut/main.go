@@ -11,6 +11,7 @@ import (
 	"strconv"
 	"strings"
 	"sync/atomic"
+	"time"
 
 	"floodgate/bench/procjson"
 )
@@ -71,7 +72,7 @@ func Main(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 // harness dies before the end of the trial.
 func serve(stdin io.Reader, stdout io.Writer, orphaned func()) error {
 	ready := Message{Name: "floodgate"}
-	return converse(stdin, stdout, orphaned, ready, func(spec Spec, in *input, send func(Message) error) (*Report, func() error, error) {
+	return converse(stdin, stdout, orphaned, newHostClock(), ready, func(spec Spec, in *input, send func(Message) error) (*Report, func() error, error) {
 		core, err := newCore(spec)
 		if err != nil {
 			return nil, nil, err
@@ -86,13 +87,14 @@ func serve(stdin io.Reader, stdout io.Writer, orphaned func()) error {
 // returns the report and a function that closes its clients. If the harness dies, the
 // process exits.
 func Serve(stdin io.Reader, stdout io.Writer, ready Message, run func(Spec) (*Report, func() error, error)) error {
-	return converse(stdin, stdout, func() { os.Exit(exitOrphan) }, ready, func(spec Spec, _ *input, _ func(Message) error) (*Report, func() error, error) {
+	return converse(stdin, stdout, func() { os.Exit(exitOrphan) }, newHostClock(), ready, func(spec Spec, _ *input, _ func(Message) error) (*Report, func() error, error) {
 		return run(spec)
 	})
 }
 
-// converse speaks the protocol with the harness, and calls run at "go".
-func converse(stdin io.Reader, stdout io.Writer, orphaned func(), ready Message, run func(Spec, *input, func(Message) error) (*Report, func() error, error)) error {
+// converse speaks the protocol with the harness, and calls run at "go", or at the instant
+// that it names.
+func converse(stdin io.Reader, stdout io.Writer, orphaned func(), clock hostClock, ready Message, run func(Spec, *input, func(Message) error) (*Report, func() error, error)) error {
 	in := newInput(stdin, orphaned)
 	out := json.NewEncoder(stdout)
 	var spec Spec
@@ -105,16 +107,21 @@ func converse(stdin io.Reader, stdout io.Writer, orphaned func(), ready Message,
 	if err := openPoller(); err != nil {
 		return err
 	}
-	ready.Floodgate, ready.Type = Version, TypeReady
+	ready.Floodgate, ready.Type, ready.Clock = Version, TypeReady, true
 	if err := out.Encode(ready); err != nil {
 		return err
 	}
-	if err := in.next(TypeGo, nil); err != nil {
+	startAt, err := awaitGo(in, out, clock)
+	if err != nil {
 		return err
 	}
+	began := time.Now()
 	report, end, err := run(spec, in, func(m Message) error { return out.Encode(m) })
 	if err != nil {
 		return err
+	}
+	if startAt > 0 && report != nil {
+		report.stamp(clock.wall, began, time.Now())
 	}
 	if err := out.Encode(Message{Type: TypeDone, Report: report}); err != nil {
 		return err
@@ -131,6 +138,31 @@ func converse(stdin io.Reader, stdout io.Writer, orphaned func(), ready Message,
 	}
 	<-in.ended
 	return nil
+}
+
+// awaitGo tells the clock until "go", and returns at the instant that it names, which is
+// zero if it names none.
+func awaitGo(in *input, out *json.Encoder, clock hostClock) (startAt int64, err error) {
+	for {
+		kind, line, err := in.read(TypeClock, TypeGo)
+		if err != nil {
+			return 0, err
+		}
+		if kind == TypeClock {
+			if err := out.Encode(Message{Type: TypeClock, Now: clock.at(time.Now())}); err != nil {
+				return 0, err
+			}
+			continue
+		}
+		var order Message
+		if err := json.Unmarshal(line, &order); err != nil {
+			return 0, fmt.Errorf("read %q: %w", TypeGo, err)
+		}
+		if order.StartAt > 0 {
+			sleepUntil(clock.time(order.StartAt), clock.sleep)
+		}
+		return order.StartAt, nil
+	}
 }
 
 // work processes the items, or serves reports until it is told to drain.

@@ -88,6 +88,7 @@ type Process struct {
 	exited  chan struct{} // closed when the process has exited and its output is read
 	exit    Exit          // valid after exited
 	tick    func(Tick)
+	clock   harnessClock
 
 	seen      sync.Once // of ReadyLog
 	mu        sync.Mutex
@@ -97,7 +98,7 @@ type Process struct {
 
 // Start starts the SUT under its limits. The caller must call Kill at the end.
 func Start(o Options) (*Process, error) {
-	p := &Process{events: make(chan Message, 16), stderr: &tail{max: tailSize}, stdout: &tail{max: tailSize}, logged: make(chan struct{}), exited: make(chan struct{}), tick: o.Tick}
+	p := &Process{events: make(chan Message, 16), stderr: &tail{max: tailSize}, stdout: &tail{max: tailSize}, logged: make(chan struct{}), exited: make(chan struct{}), tick: o.Tick, clock: harnessClock{wall: newWall()}}
 	begin := p.startProcess
 	if o.Container != nil {
 		begin = p.startContainer
@@ -143,7 +144,7 @@ func (p *Process) readLog(stdout *os.File, to io.Writer) {
 
 // read converts the SUT's lines into events until its output ends or violates the
 // protocol. It discards the rest, so that the SUT does not block.
-func (p *Process) read(stdout *os.File) {
+func (p *Process) read(stdout io.ReadCloser) {
 	defer stdout.Close()
 	if err := p.readMessages(stdout); err != nil {
 		p.setProtocolError(err)
@@ -152,7 +153,7 @@ func (p *Process) read(stdout *os.File) {
 	_, _ = io.Copy(io.Discard, stdout)
 }
 
-func (p *Process) readMessages(stdout *os.File) error {
+func (p *Process) readMessages(stdout io.Reader) error {
 	in := procjson.NewLines(stdout, maxLine)
 	for {
 		line, err := in.Next()
@@ -163,16 +164,18 @@ func (p *Process) readMessages(stdout *os.File) error {
 			return fmt.Errorf("read the SUT's output: %w", err)
 		}
 		_, _ = p.stdout.Write(append(slices.Clip(line[:min(len(line), headSize)]), '\n')) // never fails
+		received := time.Now()
 		m, err := ParseMessage(line)
 		if err != nil {
 			return err
 		}
+		m.received = received
 		switch m.Type {
 		case TypeTick:
 			if p.tick != nil && m.Tick != nil {
 				p.tick(*m.Tick)
 			}
-		case TypeReady, TypeServing, TypeStacks, TypeDone, TypeClosed:
+		case TypeReady, TypeClock, TypeServing, TypeStacks, TypeDone, TypeClosed:
 			if m.Resources != nil {
 				p.setResources(m.Resources)
 			}
@@ -228,6 +231,9 @@ func (p *Process) Await(ctx context.Context, kind string) (Message, error) {
 		}
 		if kind == TypeReady && m.Floodgate != Version {
 			return m, fmt.Errorf("the SUT speaks version %d of the protocol, expected %d", m.Floodgate, Version)
+		}
+		if kind == TypeReady {
+			p.clock.told = m.Clock
 		}
 		return m, nil
 	case <-ctx.Done():

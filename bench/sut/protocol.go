@@ -46,6 +46,7 @@ const (
 	TypeDone   = "done"
 	TypeClose  = "close"
 	TypeClosed = "closed"
+	TypeClock  = "clock" // both the request and the answer
 
 	// Types of messages for a SUT that serves reports.
 	TypeServing = "serving"
@@ -132,6 +133,11 @@ type Message struct {
 	// Capabilities of the program, with "ready".
 	Capabilities
 	*Report
+	// StartAt is the instant at which the program starts its items, on its own clock, with
+	// "go"; zero means at once. It is sent only to programs with Capabilities.Clock.
+	StartAt int64 `json:"start_at_ns,omitempty"`
+	// Now is the program's clock, with "clock".
+	Now int64 `json:"now_ns,omitempty"`
 	// Addr is the address of the service, with "serving".
 	Addr string `json:"addr,omitempty"`
 	// Tick comes with "tick".
@@ -141,6 +147,8 @@ type Message struct {
 	Goroutines string `json:"goroutines,omitempty"`
 	// Resources that the program used, with "closed".
 	Resources *Resources `json:"resources,omitempty"`
+
+	received time.Time // when the harness read the line
 }
 
 // Capabilities are what a program says at "ready" that it can do. Nil lists say nothing.
@@ -151,6 +159,8 @@ type Capabilities struct {
 	Variables []string `json:"variables,omitempty"`
 	// Reports names the parts of "done" that it sends: ReportsItems and ReportsStages.
 	Reports []string `json:"reports,omitempty"`
+	// Clock says that the program answers "clock" and starts at the instant of "go".
+	Clock bool `json:"clock,omitempty"`
 }
 
 // Parts of "done" that a program can name in Capabilities.Reports.
@@ -170,6 +180,10 @@ type Resources struct {
 type Report struct {
 	// Makespan is the time from the start of the first item to the end of the last.
 	Makespan time.Duration `json:"makespan_ns,omitempty"`
+	// StartedAt and EndedAt are the start of the first item and the end of the last one on
+	// the program's clock, in nanoseconds of Unix time. Zero means unknown, or no items.
+	StartedAt int64 `json:"started_at_ns,omitempty"`
+	EndedAt   int64 `json:"ended_at_ns,omitempty"`
 	// Stages by name: queue, fetch, handoff, pool_wait, write, item.
 	Stages map[string]Stage `json:"stages,omitempty"`
 	// ItemsDone and ItemsFailed count distinct items; Failed lists the failed ones.
@@ -188,6 +202,9 @@ type Report struct {
 	// Throttled counts the fetches delayed by upstream.rate; the delay is part of their time.
 	Throttled int      `json:"throttled,omitempty"`
 	Warnings  []string `json:"warnings,omitempty"`
+
+	recorded bool      // by Record
+	started  time.Time // as recorded; zero means no items
 }
 
 // ParseMessage parses one line of the SUT. A message without a type and impossible
@@ -227,6 +244,9 @@ func (r *Report) Histograms() (map[string]results.Histogram, error) {
 func (r *Report) check() error {
 	if r.Makespan < 0 {
 		return fmt.Errorf("makespan_ns is %d", r.Makespan)
+	}
+	if r.StartedAt < 0 || r.EndedAt < r.StartedAt {
+		return fmt.Errorf("started_at_ns is %d and ended_at_ns %d", r.StartedAt, r.EndedAt)
 	}
 	for name, n := range map[string]*int{"items_done": r.ItemsDone, "items_failed": r.ItemsFailed, "peak_goroutines": r.Goroutines} {
 		if n != nil && *n < 0 {

@@ -19,13 +19,13 @@ func judgeLimitRespected(x *summary.Index, c scenarios.LimitRespectedClaim, judg
 			continue
 		}
 		for _, l := range x.LevelsOf(name) {
-			judged.Evidence = append(judged.Evidence, limitRespectedAt(x, x.Scenario.Variants[i], l.Name))
+			judged.Evidence = append(judged.Evidence, limitRespectedAt(x, x.Scenario.Variants[i], l))
 		}
 	}
 }
 
-func limitRespectedAt(x *summary.Index, v scenarios.Variant, level string) Evidence {
-	limit := x.Scenario.DeclaredLimit(v)
+func limitRespectedAt(x *summary.Index, v scenarios.Variant, l scenarios.Level) Evidence {
+	level, limit := l.Name, l.Scenario.DeclaredLimit(v)
 	e := Evidence{Kind: KindLimitRespected, Variant: v.Name, Level: level, Decision: verdict.Undecided, Limit: new(float64(limit))}
 	gaps := make(gaps)
 	exceeded := 0

@@ -163,6 +163,8 @@ type Parameter struct {
 	Min, Max int64
 	// Duration reports whether the parameter is a duration.
 	Duration bool
+	// AtOnce reports whether the parameter bounds the work in progress.
+	AtOnce bool
 
 	of func(Strategy) int64
 }
@@ -172,8 +174,8 @@ const maxWorkers = 1_000_000
 
 // The parameters of strategies.
 var (
-	Limit   = Parameter{Name: "limit", Summary: "Concurrent fetches", Min: 1, Max: maxWorkers, of: func(s Strategy) int64 { return int64(s.Limit) }}
-	Writers = Parameter{Name: "writers", Summary: "Concurrent writes", Min: 1, Max: maxWorkers, of: func(s Strategy) int64 { return int64(s.Writers) }}
+	Limit   = Parameter{Name: "limit", Summary: "Concurrent fetches", Min: 1, Max: maxWorkers, AtOnce: true, of: func(s Strategy) int64 { return int64(s.Limit) }}
+	Writers = Parameter{Name: "writers", Summary: "Concurrent writes", Min: 1, Max: maxWorkers, AtOnce: true, of: func(s Strategy) int64 { return int64(s.Writers) }}
 	Queue   = Parameter{Name: "queue", Summary: "Values that may wait for a writer", Max: 1_000_000, of: func(s Strategy) int64 { return int64(s.Queue) }}
 	// Batch is at most the number of documents that MongoDB accepts in one bulk write.
 	Batch  = Parameter{Name: "batch", Summary: "Most documents in one bulk write", Min: 1, Max: 100_000, of: func(s Strategy) int64 { return int64(s.Batch) }}
