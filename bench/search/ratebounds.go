@@ -52,7 +52,7 @@ func NewRateBounds(s *scenarios.Scenario, window time.Duration, most float64) (R
 		Window: window, Confirm: max(confirmFactor*window, confirmPerP99*p99),
 	}
 	if most < least {
-		return o, fmt.Errorf("at most %g reports per second are fewer than %d in a window of %v, too few to judge; use at least %.3g, or a longer window", most, minReports, window, least)
+		return o, fmt.Errorf("at most %g %ss per second are fewer than %d in a window of %v, too few to judge; use at least %.3g, or a longer window", most, s.Service.Unit(), minReports, window, least)
 	}
 	_, err = o.Probes()
 	return o, err

@@ -157,7 +157,7 @@ func (r *rateRunner) probe(ctx context.Context, trials *experiment.Runner, v sce
 }
 
 func (r *rateRunner) judge(t results.Trial) capacity.Point {
-	return capacity.Judge(t, *r.base.Scenario.SLO, r.base.Scenario.SUT.NoFile)
+	return capacity.Judge(t, *r.base.Scenario.SLO, r.base.Scenario.SUT.NoFile, r.base.Scenario.Service.Unit())
 }
 
 // discard returns the reason why a trial is repeated: it is inconclusive or could not be

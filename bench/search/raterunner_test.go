@@ -323,7 +323,7 @@ func TestPlanOnRealServers(t *testing.T) {
 		t.Errorf("%+v, told of %+v", v, tried)
 	}
 	for i, p := range p.stored.Trials {
-		want := capacity.Judge(p, *s.SLO, s.SUT.NoFile)
+		want := capacity.Judge(p, *s.SLO, s.SUT.NoFile, "report")
 		if got := v.Points[i]; got.Decision != want.Decision || !slices.Equal(got.Why, want.Why) || !reflect.DeepEqual(got.Figures, want.Figures) {
 			t.Errorf("%+v, its record says %+v", got, want)
 		}

@@ -92,7 +92,8 @@ func (f Figures) Errors() float64 {
 }
 
 // Judge judges whether a trial of a service met the SLO, with at most nofile
-// descriptors. The outcome of the trial must not be failed.
+// descriptors. The outcome of the trial must not be failed. unit names what arrives,
+// "report" or "request".
 //
 // It is inconclusive when the mock or the generator was the bottleneck. All others
 // passed, unless reports took too long, were not done, descriptors ran short,
@@ -101,7 +102,7 @@ func (f Figures) Errors() float64 {
 //
 // What holds for a window of w with a p99 of p is sustained but for a share
 // p ÷ w: by Little's law a queue that grows by less than that stays within p.
-func Judge(t results.Trial, slo scenarios.SLO, nofile int) Point {
+func Judge(t results.Trial, slo scenarios.SLO, nofile int, unit string) Point {
 	p := Point{Trial: t.Index}
 	if peak, ok := t.Descriptors.Highest(); ok {
 		p.Peak = &peak
@@ -116,11 +117,11 @@ func Judge(t results.Trial, slo scenarios.SLO, nofile int) Point {
 	case s != nil && s.GeneratorOverloaded():
 		p.inconclusive("the generator was too slow: it started %d of %d requests more than %s late", s.Late, s.Ended, text.Short(results.LagBound))
 	case s != nil && s.Late > 0 && s.Response.P99 > time.Duration(slo.P99) && s.ServiceTime.P99 <= time.Duration(slo.P99):
-		p.inconclusive("the generator was too slow: p99 %s from when a report was due, but %s from its start", text.Short(s.Response.P99), text.Short(s.ServiceTime.P99))
+		p.inconclusive("the generator was too slow: p99 %s from when a %s was due, but %s from its start", text.Short(s.Response.P99), unit, text.Short(s.ServiceTime.P99))
 	case s != nil && s.Due == 0:
-		p.inconclusive("no report arrived in the window")
+		p.inconclusive("no %s arrived in the window", unit)
 	default:
-		p.judge(t, slo, nofile)
+		p.judge(t, slo, nofile, unit)
 	}
 	return p
 }
@@ -129,7 +130,7 @@ func (p *Point) inconclusive(format string, args ...any) {
 	p.Decision, p.Why = verdict.Inconclusive, []string{fmt.Sprintf(format, args...)}
 }
 
-func (p *Point) judge(t results.Trial, slo scenarios.SLO, nofile int) {
+func (p *Point) judge(t results.Trial, slo scenarios.SLO, nofile int, unit string) {
 	fail := func(format string, args ...any) { p.Why = append(p.Why, fmt.Sprintf(format, args...)) }
 	switch {
 	case t.Outcome != results.OutcomeOK:
@@ -141,13 +142,13 @@ func (p *Point) judge(t results.Trial, slo scenarios.SLO, nofile int) {
 		fail("p99 %s, more than %s", text.Short(p.P99), text.Short(bound))
 	}
 	if bound := slo.MaxErrors(); p.Errors() > bound {
-		fail("%s of %d reports failed, more than %s", share(p.Errors()), p.Due, share(bound))
+		fail("%s of %d %ss failed, more than %s", share(p.Errors()), p.Due, unit, share(bound))
 	}
 	if bound := slo.MaxDescriptors(nofile); p.Peak != nil && *p.Peak > bound {
 		fail("%d descriptors, more than %d of %d", *p.Peak, bound, nofile)
 	}
 	if s := t.Service; s != nil && !s.Recovered && t.Outcome == results.OutcomeOK {
-		fail("no report was completed after the load")
+		fail("no %s was completed after the load", unit)
 	}
 	if d := t.Documents; d != nil && d.Violations() > 0 {
 		fail("documents: %d lost, %d duplicate, %d corrupt, %d foreign", d.Lost, d.Duplicate, d.Corrupt, d.Foreign)

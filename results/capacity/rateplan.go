@@ -6,6 +6,7 @@
 package capacity
 
 import (
+	"cmp"
 	"time"
 
 	"floodgate/results"
@@ -28,6 +29,8 @@ type Rates struct {
 	Started  time.Time `json:"started"`
 	Scenario string    `json:"scenario"`
 	Title    string    `json:"title"`
+	// Unit names what arrives, "request" at an HTTP service; empty means "report".
+	Unit string `json:"unit,omitempty"`
 	// Level holds the common factors of all trials, besides rate and window.
 	Level string        `json:"level,omitempty"`
 	SLO   scenarios.SLO `json:"slo"`
@@ -122,6 +125,9 @@ func (p *Rates) Conclude(found []Variant, s *scenarios.Scenario, limits map[stri
 	p.Decision = verdict.Overall(all...)
 	p.Exit = p.Decision.ExitCode()
 }
+
+// Arrival names what arrives in the singular: "report" or "request".
+func (p *Rates) Arrival() string { return cmp.Or(p.Unit, "report") }
 
 // Overstatement returns the share by which a confirmed rate may exceed the sustainable one:
 // a slowly growing queue may meet the SLO for the longer window.

@@ -57,12 +57,23 @@ func TestJudge(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			trial := good()
 			test.change(&trial)
-			p := capacity.Judge(trial, slo, 256)
+			p := capacity.Judge(trial, slo, 256, "report")
 			why := strings.Join(p.Why, "; ")
 			if p.Decision != test.want || !strings.Contains(why, test.why) || (why == "") != (test.want == verdict.Passed) || p.Trial != 3 {
 				t.Errorf("%s (%s), want %s (%s)", p.Decision, why, test.want, test.why)
 			}
 		})
+	}
+}
+
+// Of an HTTP service, requests are judged, not reports.
+func TestJudgeNamesRequests(t *testing.T) {
+	trial := good()
+	trial.Service.OK = 0
+	trial.Service.Recovered = false
+	p := capacity.Judge(trial, scenarios.SLO{P99: scenarios.Duration(time.Second)}, 256, "request")
+	if why := strings.Join(p.Why, "; "); !strings.Contains(why, "requests failed") || !strings.Contains(why, "no request was completed") || strings.Contains(why, "report") {
+		t.Errorf("%q, want requests", why)
 	}
 }
 

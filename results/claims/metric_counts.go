@@ -155,7 +155,7 @@ func (s *doneShare) add(t *results.Trial) error {
 	case !ended(t):
 		s.gaps[t.Outcome]++
 	case t.Service == nil || t.Service.Due == 0:
-		s.gaps["no report was due"]++
+		s.gaps["no request was due"]++
 	default:
 		s.n++
 		s.due, s.done, s.maxDue = s.due+t.Service.Due, s.done+t.Service.OK, max(s.maxDue, t.Service.Due)

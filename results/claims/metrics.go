@@ -37,7 +37,7 @@ type measured struct {
 // Doubts about a value.
 const (
 	doubtInvalid = "it would be met without the invalid trials"
-	doubtLate    = "the load generator sent reports late; measured from when they were sent, it would be met"
+	doubtLate    = "the load generator sent requests late; measured from when they were sent, it would be met"
 )
 
 // tally accumulates a metric trial by trial.
@@ -217,7 +217,7 @@ func histogramOf(t *results.Trial, of string) (h results.Histogram, why string) 
 	case h.Count == 0:
 		return h, "no histogram"
 	case service && t.Service.Dropped > 0 && of != "accepted":
-		return h, "reports were due but not sent"
+		return h, "requests were due but not sent"
 	}
 	return h, ""
 }

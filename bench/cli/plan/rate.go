@@ -43,8 +43,8 @@ func newPlanRate(shared planOptions) *cobra.Command {
 		Example: `  floodgate plan rate                          # the built-in scenario service
   floodgate plan rate mine.yaml --limits 4,16,64  # which shared limit suffices
   floodgate plan rate own.yaml --limits 4,16,64 --vary workers  # of own service`,
-		Long: `Doubles the rate of reports until the scenario's slo fails, bisects, and
-confirms what passed over a longer window. Prints the rate, the lowest rate that
+		Long: `Doubles the rate of reports, or of requests to your own HTTP service, until the
+scenario's slo fails, bisects, and confirms what passed over a longer window. Prints the rate, the lowest rate that
 failed, and the bottleneck. If that is the generator or the mock, there is no
 rate.
 
@@ -62,7 +62,7 @@ measured, or the plan was interrupted: its results so far are printed.`,
 	}
 	flags := cmd.Flags()
 	flags.DurationVar(&o.window, "window", 0, "`duration` of a rate (default 5s or 3 × the slo's p99)")
-	flags.Float64Var(&o.most, "max-rate", search.DefaultMaxRate, "highest `rate` tried, in reports a second")
+	flags.Float64Var(&o.most, "max-rate", search.DefaultMaxRate, "highest `rate` tried, in reports or requests a second")
 	flags.IntSliceVar(&o.limits, "limits", nil, "shared `limits` to try in place of the variants")
 	flags.StringVar(&o.vary, "vary", "limit", "`variable` of your own service that --limits sets")
 	flags.StringSliceVar(&o.variants, "variants", nil, "`names` of the variants (default all)")
@@ -158,7 +158,7 @@ func chosen(all []scenarios.Variant, names []string) ([]scenarios.Variant, error
 // newRates returns a plan without results, of a scenario at one level.
 func newRates(s *scenarios.Scenario, bounds search.RateBounds, h results.Header, level string) *capacity.Rates {
 	return &capacity.Rates{
-		ID: h.ID, Started: h.Started, Scenario: s.Name, Title: s.Title, Level: level,
+		ID: h.ID, Started: h.Started, Scenario: s.Name, Title: s.Title, Unit: s.Service.Unit(), Level: level,
 		SLO: *s.SLO, NoFile: s.SUT.NoFile, MaxDescriptors: s.SLO.MaxDescriptors(s.SUT.NoFile), Poisson: s.Service.Arrivals.Poisson,
 		Window: bounds.Window, Confirm: bounds.Confirm, LagBound: results.LagBound,
 		Environment: h.Environment, Machine: h.Fingerprint,

@@ -36,13 +36,13 @@ type Rates struct {
 // Terms explains what sustained means in the plan.
 func (p *Rates) Terms() {
 	slo := p.Plan.SLO
-	p.Fact("slo", "p99 ≤ %s from when a report was due, errors ≤ %s, descriptors ≤ %d of %d",
-		text.Duration(time.Duration(slo.P99)), text.Percent(slo.MaxErrors()), p.Plan.MaxDescriptors, p.Plan.NoFile)
+	p.Fact("slo", "p99 ≤ %s from when a %s was due, errors ≤ %s, descriptors ≤ %d of %d",
+		text.Duration(time.Duration(slo.P99)), p.Plan.Arrival(), text.Percent(slo.MaxErrors()), p.Plan.MaxDescriptors, p.Plan.NoFile)
 	how := "evenly"
 	if p.Plan.Poisson {
 		how = "at random times (Poisson)"
 	}
-	p.Fact("reports", "sent %s; each rate tested for %s and confirmed for %s: a confirmed rate may be up to %.0f %% above the sustainable one",
+	p.Fact(p.Plan.Arrival()+"s", "sent %s; each rate tested for %s and confirmed for %s: a confirmed rate may be up to %.0f %% above the sustainable one",
 		how, Seconds(p.Plan.Window), Seconds(p.Plan.Confirm), 100*p.Plan.Overstatement())
 	if p.Plan.Level != "" {
 		p.Fact("level", "%s", p.Plan.Level)
@@ -168,7 +168,7 @@ func lowestInconclusive(v capacity.Variant) (lowest capacity.Point) {
 // TriedGrid has a row for every point, variant by variant in the order in which they were tried.
 func (p *Rates) TriedGrid() *text.Grid {
 	g := &text.Grid{Columns: []text.Column{
-		{Title: "rate", Right: true}, {Title: "for", Right: true}, {Title: "reports", Right: true}, {Title: "p99", Right: true}, {Title: "errors", Right: true}, {Title: "FDs", Right: true}, {Title: ""},
+		{Title: "rate", Right: true}, {Title: "for", Right: true}, {Title: p.Plan.Arrival() + "s", Right: true}, {Title: "p99", Right: true}, {Title: "errors", Right: true}, {Title: "FDs", Right: true}, {Title: ""},
 	}}
 	for _, v := range p.Plan.Variants {
 		for _, t := range v.Points {
@@ -212,7 +212,7 @@ func (p *Rates) End() {
 	for _, words := range Disturbances(p.Plan.Noise) {
 		p.Fact("noise", "%s", words)
 	}
-	p.Fact("inconclusive", "if the mock upstream was too slow, or the generator sent more than 1 %% of the reports %s late or later", text.Duration(p.Plan.LagBound))
+	p.Fact("inconclusive", "if the mock upstream was too slow, or the generator sent more than 1 %% of the %ss %s late or later", p.Plan.Arrival(), text.Duration(p.Plan.LagBound))
 	if p.Plan.Records != "" {
 		p.Fact("records", "%s", p.Plan.Records)
 	}

@@ -19,10 +19,14 @@ import (
 // limitPicture draws the highest rate of each limit. It returns false if the plan is
 // not one of limits, or none has a rate.
 func limitPicture(p *content.Rates) (chart.Chart, bool) {
+	label := "limit (items at once, all reports)"
+	if p.Plan.Arrival() == "request" {
+		label = "limit"
+	}
 	c := chart.Chart{
 		Title: "Highest rate by limit", Text: "The rate that each limit sustains, from the confirmed rate to the lowest failed one.",
-		X: chart.Axis{Label: "limit (items at once, all reports)", Log: true, Tight: true},
-		Y: chart.Axis{Label: "reports per second", Include: []float64{0}, Format: content.RateDigits},
+		X: chart.Axis{Label: label, Log: true, Tight: true},
+		Y: chart.Axis{Label: p.Plan.Arrival() + "s per second", Include: []float64{0}, Format: content.RateDigits},
 	}
 	line, open := chart.Series{Name: "sustained"}, chart.Series{Name: "passed, not confirmed", Color: 3, Loose: true}
 	for _, v := range p.Plan.Variants {
@@ -69,7 +73,7 @@ func Rates(w io.Writer, plan *capacity.Rates) error {
 	pg.Text = p.Out.String()
 	slo := plan.SLO
 	pg.Facts = []fact{
-		{"slo", fmt.Sprintf("p99 ≤ %s from when a report was due, errors ≤ %s, descriptors ≤ %d of %d", text.Duration(time.Duration(slo.P99)), text.Percent(slo.MaxErrors()), plan.MaxDescriptors, plan.NoFile)},
+		{"slo", fmt.Sprintf("p99 ≤ %s from when a %s was due, errors ≤ %s, descriptors ≤ %d of %d", text.Duration(time.Duration(slo.P99)), plan.Arrival(), text.Percent(slo.MaxErrors()), plan.MaxDescriptors, plan.NoFile)},
 		{"windows", fmt.Sprintf("each rate tested for %s and confirmed for %s", content.Seconds(plan.Window), content.Seconds(plan.Confirm))},
 		{"level", cmp.Or(plan.Level, text.None)},
 	}
@@ -112,7 +116,7 @@ func planFacts(env results.Environment, m results.Fingerprint, started time.Time
 
 // ratePictures draws the p99 against the rate, one picture per variant.
 func ratePictures(p *content.Rates) section {
-	s := section{ID: "rates", Title: "Rate and p99", Detail: "The p99 of the response time at each tested rate, measured from when a report was due. The highest sustained rate lies in the shaded range, between the highest rate that passed and the lowest that failed." +
+	s := section{ID: "rates", Title: "Rate and p99", Detail: "The p99 of the response time at each tested rate, measured from when a " + p.Plan.Arrival() + " was due. The highest sustained rate lies in the shaded range, between the highest rate that passed and the lowest that failed." +
 		fmt.Sprintf(" A rate is tested for %s and confirmed for %s: one that passes the shorter test may fail the longer one.", content.Seconds(p.Plan.Window), content.Seconds(p.Plan.Confirm))}
 	drawn := &pictures{}
 	if c, ok := limitPicture(p); ok {
@@ -121,7 +125,7 @@ func ratePictures(p *content.Rates) section {
 	for i, v := range p.Plan.Variants {
 		c := chart.Chart{
 			Title: v.Variant, Text: "Points of rate and p99, with the limit.",
-			X: chart.Axis{Label: "reports per second", Log: true, Format: content.RateDigits}, Y: nanoseconds("p99 of the response time"),
+			X: chart.Axis{Label: p.Plan.Arrival() + "s per second", Log: true, Format: content.RateDigits}, Y: nanoseconds("p99 of the response time"),
 		}
 		if slo := time.Duration(p.Plan.SLO.P99); slo > 0 {
 			c.References = append(c.References, chart.Reference{At: float64(slo), Label: "slo " + text.Duration(slo), Alarm: true})

@@ -209,9 +209,16 @@ func ofOpenLimits() *capacity.Rates {
 	return plan
 }
 
+// ofRequests returns a plan of an HTTP service of the user's own.
+func ofRequests() *capacity.Rates {
+	plan := ofLimits()
+	plan.Unit, plan.Scenario, plan.Title = "request", "own", "A service of my own"
+	return plan
+}
+
 // RatePlans returns plans of rates by the names of their golden files.
 func RatePlans() map[string]*capacity.Rates {
-	return map[string]*capacity.Rates{"rates": EveryEnd(), "rates-limits": ofLimits(), "rates-limits-open": ofOpenLimits()}
+	return map[string]*capacity.Rates{"rates": EveryEnd(), "rates-limits": ofLimits(), "rates-limits-open": ofOpenLimits(), "rates-requests": ofRequests()}
 }
 
 // PredictionInRange returns a prediction within the calibrated range.
