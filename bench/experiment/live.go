@@ -182,6 +182,7 @@ type progress struct {
 	completed int
 	at        time.Duration  // when completed last changed
 	stalled   *time.Duration // when the service stalled; nil means that it did not
+	shortage  string         // of descriptors, when it stalled; empty means that there was none
 }
 
 var errStalled = errors.New("no more reports were completed")
@@ -194,7 +195,24 @@ func (t *serviceTrial) stalled() string {
 		return ""
 	}
 	return fmt.Sprintf("no %s in flight was completed for %v (service.stall), at %.1f s", t.scenario.Service.Unit(),
-		time.Duration(t.scenario.Service.Stall), t.progress.stalled.Seconds())
+		time.Duration(t.scenario.Service.Stall), t.progress.stalled.Seconds()) + t.progress.shortage
+}
+
+// shortage describes how the process lacked descriptors in a sample; empty means that it
+// had enough, or that this cannot be seen.
+func (t *serviceTrial) shortage(values map[results.Column]int64) string {
+	limit := int64(t.scenario.SUT.NoFile)
+	if t.http != nil {
+		limit = int64(t.http.nofile)
+	}
+	open := values[results.ColumnDescriptors]
+	switch {
+	case limit > 0 && open >= limit-1: // a program may close one to refuse a connection
+		return fmt.Sprintf(", when the process had run out of descriptors: %d of %d were open", open, limit)
+	case values[results.ColumnRefused] > 0:
+		return fmt.Sprintf("; the process had run out of its %d descriptors before (emfile)", limit)
+	}
+	return ""
 }
 
 // requestStacks returns the stacks of the built-in SUT's goroutines if it has stalled,
@@ -216,16 +234,16 @@ func (t *serviceTrial) requestStacks(ctx context.Context) string {
 	return answer.Goroutines
 }
 
-// checkStall ends the load when no report has completed for too long. The caller
-// holds the lock.
-func (t *serviceTrial) checkStall(k sut.Tick) {
+// checkStall ends the load when no report has completed for too long by the tick and its
+// sample. The caller holds the lock.
+func (t *serviceTrial) checkStall(k sut.Tick, values map[results.Column]int64) {
 	completed := k.Done + k.Failed
 	if completed != t.progress.completed || k.ReportsInFlight == 0 {
 		t.progress.completed, t.progress.at = completed, k.At
 		return
 	}
 	if t.progress.stalled == nil && k.At-t.progress.at >= time.Duration(t.scenario.Service.Stall) && t.stopLoad != nil {
-		t.progress.stalled = &k.At
+		t.progress.stalled, t.progress.shortage = &k.At, t.shortage(values)
 		t.stopLoad(errStalled)
 	}
 }

@@ -5,6 +5,9 @@ import (
 	"time"
 
 	"floodgate/bench/load"
+	"floodgate/bench/sut"
+	"floodgate/results"
+	"floodgate/scenarios"
 )
 
 // Rates cover the last second, quantiles the last one to two, and each response is
@@ -45,6 +48,40 @@ func TestFeed(t *testing.T) {
 	}
 	if received != 400 {
 		t.Errorf("%d responses were received, want 400", received)
+	}
+}
+
+// The reason of a stall says that the process lacked descriptors, if it did.
+func TestStallNamesDescriptors(t *testing.T) {
+	for name, test := range map[string]struct {
+		open, refused int64
+		nofile        int // of a service that runs already; zero means sut.nofile, 64
+		want          string
+	}{
+		"enough":         {open: 62},
+		"at the limit":   {open: 64, want: ", when the process had run out of descriptors: 64 of 64 were open"},
+		"one below it":   {open: 63, want: ", when the process had run out of descriptors: 63 of 64 were open"},
+		"refused before": {open: 20, refused: 3, want: "; the process had run out of its 64 descriptors before (emfile)"},
+		"another limit":  {open: 64, nofile: 1024},
+		"not seen":       {},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &scenarios.Scenario{Service: &scenarios.Service{Stall: scenarios.Duration(time.Second)}}
+			s.SUT.NoFile = 64
+			trial := &serviceTrial{scenario: s, stopLoad: func(error) {}}
+			if test.nofile > 0 {
+				trial.http = &httpService{nofile: test.nofile}
+			}
+			for at := range 3 {
+				k := sut.Tick{At: time.Duration(at) * time.Second}
+				k.ReportsInFlight, k.Done = 5, 1
+				trial.note(k, map[results.Column]int64{results.ColumnDescriptors: test.open, results.ColumnRefused: test.refused})
+			}
+			want := "no report in flight was completed for 1s (service.stall), at 1.0 s" + test.want
+			if got := trial.stalled(); got != want {
+				t.Errorf("%q, want %q", got, want)
+			}
+		})
 	}
 }
 

@@ -292,7 +292,7 @@ func (t *serviceTrial) tick(k sut.Tick) {
 func (t *serviceTrial) note(k sut.Tick, values map[results.Column]int64) {
 	t.mu.Lock()
 	t.series.add(k.At, values)
-	t.checkStall(k)
+	t.checkStall(k, values)
 	t.mu.Unlock()
 }
 
