@@ -60,7 +60,7 @@ type Rules func(parent reflect.Type, field reflect.StructField) Rule
 func Decode(name string, src []byte, dst any, rules Rules) (*Document, error) {
 	d := &decoder{Document: &Document{
 		name: name, places: map[string]place{}, keys: map[string]place{}, failed: map[string]bool{},
-	}, rules: rules}
+	}, rules: rules, root: reflect.TypeOf(dst).Elem()}
 	if rules == nil {
 		d.rules = func(reflect.Type, reflect.StructField) Rule { return Rule{} }
 	}
@@ -186,6 +186,7 @@ func (doc *Document) note(at place, path string, e *Error) {
 type decoder struct {
 	*Document
 	rules Rules
+	root  reflect.Type // of the whole file
 }
 
 func (d *decoder) value(node ast.Node, path string, field reflect.Value, r Rule) {
@@ -249,6 +250,11 @@ func (d *decoder) mapping(node ast.Node, path string, field reflect.Value) {
 		i := fieldOf(t, e.key)
 		if i < 0 {
 			unknown := Unknown("key", e.key, keys)
+			if path != "" && fieldOf(d.root, e.key) >= 0 {
+				unknown.Reason += ", which belongs at the top level of the file"
+				unknown.Nearest = ""
+				d.failed[e.key] = true // it is there, though elsewhere
+			}
 			d.note(e.at, path, unknown)
 			if unknown.Nearest != "" {
 				d.failed[Join(path, unknown.Nearest)] = true // the key that was probably meant
