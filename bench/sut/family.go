@@ -96,9 +96,18 @@ func (p *Process) Serving(port uint16) (serving Descendant, others []Descendant)
 	}
 	serving = listeners[i]
 	if e, isProcess := p.program.(*execution); isProcess && serving.PID != e.pid() {
+		e.release()
 		e.serving = open(serving.PID, e.mark)
 	}
 	return serving, slices.Delete(listeners, i, i+1)
+}
+
+// release releases the handle of the descendant that serves, if there is one.
+func (e *execution) release() {
+	if e.serving != nil {
+		_ = e.serving.Release()
+		e.serving = nil
+	}
 }
 
 // open returns a handle of a process that has the mark, or nil. The handle never leads to
@@ -194,7 +203,6 @@ func (p *Process) Drain(ctx context.Context) error {
 		}
 		return p.Wait(ctx)
 	}
-	defer func() { _ = e.serving.Release() }()
 	if err := e.serving.Signal(syscall.SIGTERM); err != nil && !errors.Is(err, os.ErrProcessDone) {
 		return fmt.Errorf("end the SUT: %w", err)
 	}
@@ -211,7 +219,7 @@ func (p *Process) Drain(ctx context.Context) error {
 		case now := <-ticker.C:
 			switch {
 			case asked:
-			case gone.IsZero() && errors.Is(e.serving.Signal(syscall.Signal(0)), os.ErrProcessDone):
+			case gone.IsZero() && e.served():
 				gone = now
 			case !gone.IsZero() && now.Sub(gone) >= leaderDelay:
 				asked = true
@@ -221,6 +229,12 @@ func (p *Process) Drain(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// served reports whether the descendant that served has ended. Its parent may never wait
+// for it, and a signal still reaches it then.
+func (e *execution) served() bool {
+	return errors.Is(e.serving.Signal(syscall.Signal(0)), os.ErrProcessDone) || probe.HasExited(e.serving.Pid)
 }
 
 func (e *execution) terminate() error {

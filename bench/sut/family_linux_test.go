@@ -168,6 +168,7 @@ func TestServing(t *testing.T) {
 		"of a shell":  {script: `"$0" "$@"; exit 7`, behavior: "plain", code: 7},
 		"of two":      {script: `sh -c '"$0" "$@"; exit 8' "$0" "$@"; exit $?`, behavior: "plain", code: 8},
 		"a worker":    {script: `exec "$0" "$@"`, behavior: "workers", others: 1},
+		"unreaped":    {script: `trap "exit 9" TERM; "$0" "$@" & read nothing`, behavior: "plain", code: 9}, // it never waits for its child
 		"shell stays": {script: `trap "exit 9" TERM; "$0" "$@"; while :; do sleep 0.1; done`, behavior: "plain", code: 9},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -271,6 +271,9 @@ func (p *Process) Wait(ctx context.Context) error {
 // called at any time and repeatedly.
 func (p *Process) Kill() {
 	p.stdin.Close()
+	if e, isProcess := p.program.(*execution); isProcess {
+		defer e.release()
+	}
 	select {
 	case <-p.exited:
 		return
