@@ -44,6 +44,10 @@ type ProxyOptions struct {
 	// context of its request and the error that ended it. The error is nil for an answer,
 	// also a truncated or abandoned one, and [ErrRepeated] for an attempt that was repeated.
 	Ended func(ctx context.Context, e Exchange, err error)
+	// Repeat, if not nil, is called before a GET, HEAD or OPTIONS without a body is sent
+	// again, because a kept connection failed before the answer; an error keeps it from
+	// being sent. Nil means that the transport sends it again on its own.
+	Repeat func(ctx context.Context) error
 }
 
 // ErrRepeated is the error of an attempt at a request on a kept connection that failed
@@ -59,6 +63,7 @@ type Proxy struct {
 	began     time.Time
 	failed    func(error)
 	ended     func(context.Context, Exchange, error) // nil means that exchanges are recorded
+	repeat    func(context.Context) error            // nil means that the transport repeats
 
 	mu        sync.Mutex
 	recording Recording
@@ -66,7 +71,7 @@ type Proxy struct {
 
 // NewProxy returns a proxy whose recording starts now.
 func NewProxy(o ProxyOptions) *Proxy {
-	p := &Proxy{began: time.Now(), failed: o.Unreachable, ended: o.Ended}
+	p := &Proxy{began: time.Now(), failed: o.Unreachable, ended: o.Ended, repeat: o.Repeat}
 	p.transport = &http.Transport{ // without a proxy from the environment
 		DialContext: o.DialContext, TLSClientConfig: o.TLS, ForceAttemptHTTP2: !o.HTTP1,
 		ResponseHeaderTimeout: cmp.Or(o.Timeout, defaultTimeout), TLSHandshakeTimeout: 10 * time.Second,
@@ -144,8 +149,11 @@ func refuse(w http.ResponseWriter, err error) {
 // body of the answer.
 func (p *Proxy) RoundTrip(r *http.Request) (*http.Response, error) {
 	attempts := attempts{entered: time.Now()}
-	trace := &httptrace.ClientTrace{GotConn: func(httptrace.GotConnInfo) { attempts.connected() }}
-	response, err := p.transport.RoundTrip(r.WithContext(httptrace.WithClientTrace(r.Context(), trace)))
+	response, err := p.send(r, &attempts)
+	for err != nil && p.bounded(r) && attempts.stale(err) && r.Context().Err() == nil && p.repeat(r.Context()) == nil {
+		attempts.restart()
+		response, err = p.send(r, &attempts)
+	}
 	now := time.Since(p.began)
 	start := attempts.finish(func(from, to time.Time) {
 		// The transport repeats a request on its own if a reused connection fails before
@@ -169,18 +177,56 @@ func (p *Proxy) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, nil
 }
 
+// send sends the request, once if the proxy bounds its repeats.
+func (p *Proxy) send(r *http.Request, a *attempts) (*http.Response, error) {
+	trace := &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { a.connected(c.Reused) }}
+	traced := r.WithContext(httptrace.WithClientTrace(r.Context(), trace))
+	if p.bounded(r) {
+		traced.Body = noBody{} // the transport repeats no request with a body that it cannot rewind
+	}
+	return p.transport.RoundTrip(traced)
+}
+
+// bounded reports whether the proxy decides on repeats of a request in place of the transport.
+func (p *Proxy) bounded(r *http.Request) bool {
+	return p.repeat != nil && (r.Body == nil || r.Body == http.NoBody) && slices.Contains([]string{http.MethodGet, http.MethodHead, http.MethodOptions}, r.Method)
+}
+
+// noBody is an empty body, of which the transport does not know that it is.
+type noBody struct{}
+
+func (noBody) Read([]byte) (int, error) { return 0, io.EOF }
+func (noBody) Close() error             { return nil }
+
 // attempts records the connections on which the transport tried one request. Its hooks
 // run in goroutines of the transport.
 type attempts struct {
 	entered time.Time
 	mu      sync.Mutex
 	times   []time.Time
+	reused  bool // the last connection
 }
 
-func (a *attempts) connected() {
+// restart forgets the connections so far.
+func (a *attempts) restart() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.times = append(a.times, time.Now())
+	a.entered, a.times, a.reused = time.Now(), nil, false
+}
+
+func (a *attempts) connected(reused bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.times, a.reused = append(a.times, time.Now()), reused
+}
+
+// stale reports whether an error may be that of a kept connection that the upstream had
+// closed.
+func (a *attempts) stale(err error) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	var timeout net.Error
+	return a.reused && (!errors.As(err, &timeout) || !timeout.Timeout())
 }
 
 // begin is the start of an exchange, and whether it had a connection.

@@ -101,7 +101,7 @@ func Serve(ctx context.Context, c Config) (*Proxy, error) {
 	host := *base
 	host.Path, host.RawPath = "", "" // the program's URL has the path, so that redirects need no change
 	p.forward = learn.NewProxy(learn.ProxyOptions{
-		Target: &host, DialContext: c.Policy.DialContext, HTTP1: true, Timeout: answerTimeout, Ended: p.ended,
+		Target: &host, DialContext: c.Policy.DialContext, HTTP1: true, Timeout: answerTimeout, Ended: p.ended, Repeat: p.again,
 	})
 	if p.listener, err = new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0"); err != nil {
 		return nil, fmt.Errorf("serve the proxy: %w", err)
@@ -159,6 +159,28 @@ func (p *Proxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	t.send()
 	p.forward.ServeHTTP(a, r.WithContext(context.WithValue(r.Context(), trialKey{}, t)))
+}
+
+// errRefused reports that a request is beyond the allowed number.
+var errRefused = errors.New("external.requests is spent")
+
+// again counts a request that is sent again, because a kept connection failed before the
+// answer, within the bounds of all others.
+func (p *Proxy) again(ctx context.Context) error {
+	t, ok := ctx.Value(trialKey{}).(*trial)
+	if !ok { // ServeHTTP sets it
+		return errRefused
+	}
+	if !p.take() {
+		t.refuse()
+		return errRefused
+	}
+	if err := p.rate.Wait(ctx); err != nil { // the client left
+		p.giveBack()
+		return err
+	}
+	t.send()
+	return nil
 }
 
 // trialKey is the key of a request's trial in its context.

@@ -243,6 +243,28 @@ func TestBounds(t *testing.T) {
 	}
 }
 
+// A request that is sent again, because a kept connection failed, counts as another one
+// and is bounded like all others.
+func TestRepeatsAreBounded(t *testing.T) {
+	for allowed, want := range map[int]string{2: "2 requests, 1 refused, status 502", 3: "3 requests, 0 refused, status 200"} {
+		var mu sync.Mutex
+		got := 0
+		u := upstream(t, func(http.ResponseWriter, *http.Request) {
+			mu.Lock()
+			defer mu.Unlock()
+			if got++; got == 2 {
+				panic(http.ErrAbortHandler)
+			}
+		})
+		p := serve(t, upstreamproxy.Config{Target: u.URL, Bounds: upstreamproxy.Bounds{Rate: 100, Requests: allowed}})
+		get(t, p.URL())
+		a, s := get(t, p.URL()), p.Stats(t.Context())
+		if text := fmt.Sprintf("%d requests, %d refused, status %d", got, s.Refused, a.status); text != want || s.Requests != got || s.Sent != got {
+			t.Errorf("allowed %d: %s, want %s; %+v", allowed, text, want, s)
+		}
+	}
+}
+
 // URLs of the upstream lead through the proxy; a redirect to another host is refused.
 func TestURLsInHeaders(t *testing.T) {
 	const other = "http://elsewhere.example/v2/x?token=hush"

@@ -15,8 +15,8 @@ import (
 // Stats are the counts of a trial.
 type Stats struct {
 	// Requests is the number of requests that were sent to the upstream, and Sent that
-	// of all trials. Net/http sends a request again on another connection if a kept
-	// one fails before the answer; both count.
+	// of all trials. A request is sent again on another connection if a kept one fails
+	// before the answer; both count.
 	Requests int `json:"requests"`
 	Sent     int `json:"sent"`
 	// PeakInFlight is the highest number of requests that had arrived and were not
