@@ -167,7 +167,14 @@ func (o *watchOptions) find(ctx context.Context, args []string) (int, error) {
 	if err != nil || pid < 1 {
 		return 0, command.Usage(fmt.Errorf("process %q must be a PID or a port such as :8080 (pgrep -f NAME finds the PID of a name)", name))
 	}
-	return int(pid), nil
+	process, err := probe.ProcessOf(int(pid))
+	if err != nil {
+		return 0, exitedError(int(pid), err)
+	}
+	if process != int(pid) {
+		o.Note(fmt.Sprintf("note: %d is a thread of process %d (%s), which is watched", pid, process, nameOf(process)))
+	}
+	return process, nil
 }
 
 // inContainer returns the process of a container.

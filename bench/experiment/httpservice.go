@@ -132,6 +132,9 @@ func (h *httpService) find(s scenarios.SUT) error {
 		}
 		h.pid, h.addr = pids[0], net.JoinHostPort("127.0.0.1", strconv.Itoa(s.Port))
 	}
+	if process, err := probe.ProcessOf(h.pid); err == nil { // the ID may be that of a thread
+		h.pid = process
+	}
 	inspector, err := probe.Inspect(h.pid)
 	if err != nil {
 		switch {

@@ -47,6 +47,20 @@ func Began(pid int, variable string) bool {
 	return err == nil && began(p, variable)
 }
 
+// ProcessOf returns the process of a thread or of a process by its ID: Linux shows the
+// threads of a process in /proc as well. The error wraps [ErrExited] if there is neither.
+func ProcessOf(id int) (pid int, err error) {
+	p, err := procfs.NewProc(id)
+	if err != nil {
+		return 0, fmt.Errorf("find process %d: %w", id, processError(err))
+	}
+	status, err := p.NewStatus()
+	if err != nil {
+		return 0, fmt.Errorf("find process %d: %w", id, processError(err))
+	}
+	return status.TGID, nil
+}
+
 // HasExited reports whether a process has ended, whether or not it was waited for, or cannot be
 // looked at.
 func HasExited(pid int) bool {

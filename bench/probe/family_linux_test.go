@@ -60,3 +60,29 @@ func TestFamily(t *testing.T) {
 		t.Error("the variable of a process is not known")
 	}
 }
+
+// The ID of a thread leads to its process.
+func TestProcessOfThread(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	threads, err := os.ReadDir("/proc/self/task")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, thread := range threads {
+		id, err := strconv.Atoi(thread.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		pid, err := probe.ProcessOf(id)
+		if errors.Is(err, probe.ErrExited) && id != os.Getpid() { // Go may end a thread
+			continue
+		}
+		if err != nil || pid != os.Getpid() {
+			t.Errorf("thread %d is of process %d, %v; want %d", id, pid, err, os.Getpid())
+		}
+	}
+	if _, err := probe.ProcessOf(1 << 22); !errors.Is(err, probe.ErrExited) {
+		t.Errorf("no process: %v", err)
+	}
+}

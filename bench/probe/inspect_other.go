@@ -10,6 +10,9 @@ func Family(int, string) ([]Relative, error) { return nil, ErrNeedsProc }
 // Began needs Linux: elsewhere it returns false.
 func Began(int, string) bool { return false }
 
+// ProcessOf needs Linux: elsewhere it returns [ErrNeedsProc].
+func ProcessOf(int) (int, error) { return 0, ErrNeedsProc }
+
 // HasExited needs Linux: elsewhere it returns true.
 func HasExited(int) bool { return true }
 
