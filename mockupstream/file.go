@@ -51,6 +51,9 @@ func (p *Profile) resolveAnswer(dir string) error {
 	fail := func(path string, err error) error {
 		return &strictyaml.Error{Path: path, Reason: err.Error(), Err: err}
 	}
+	if err := strictyaml.CheckRegular(file); err != nil {
+		return fail("body.file", fmt.Errorf("read the answer: %w", err))
+	}
 	answer, err := strictyaml.ReadFile(file, maxAnswer)
 	if err != nil {
 		return fail("body.file", fmt.Errorf("read the answer: %w", err))
@@ -93,6 +96,9 @@ func (p *Profile) eachLatency(visit func(field string, d *Distribution) error) e
 }
 
 func readSamples(path string) ([]Duration, error) {
+	if err := strictyaml.CheckRegular(path); err != nil {
+		return nil, fmt.Errorf("read replay: %w", err)
+	}
 	src, err := strictyaml.ReadFile(path, maxReplay)
 	if err != nil {
 		return nil, fmt.Errorf("read replay: %w", err)

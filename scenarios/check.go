@@ -45,6 +45,7 @@ func (c *checker) check() {
 	c.missing()
 	c.items()
 	c.httpService()
+	c.closed()
 	names := c.variants()
 	levels := c.levels("levels", c.s.Levels)
 	for i, v := range c.s.Variants {

@@ -353,7 +353,7 @@ func (s *Service) readFiles(dir string) (problems strictyaml.Errors) {
 			continue
 		}
 		path := strictyaml.Join(strictyaml.Index("service.requests", i), "body_file")
-		body, err := readBounded(filepath.Join(dir, r.BodyFile))
+		body, err := readBounded(relativeTo(dir, r.BodyFile))
 		switch {
 		case err != nil:
 			problems = append(problems, problem(path, "%v", err))
@@ -368,12 +368,10 @@ func (s *Service) readFiles(dir string) (problems strictyaml.Errors) {
 			if *path == "" {
 				continue
 			}
-			if !filepath.IsAbs(*path) {
-				*path = filepath.Join(dir, *path)
-			}
+			*path = relativeTo(dir, *path)
 			absolute, err := filepath.Abs(*path)
 			if err == nil {
-				_, err = os.Stat(absolute)
+				err = strictyaml.CheckRegular(absolute)
 			}
 			if *path = absolute; err != nil {
 				problems = append(problems, problem(strictyaml.Join("service.tls", key), "%v", err))
@@ -384,7 +382,7 @@ func (s *Service) readFiles(dir string) (problems strictyaml.Errors) {
 		}
 	}
 	if s.Targets != "" {
-		requests, err := readTargets(filepath.Join(dir, s.Targets))
+		requests, err := readTargets(relativeTo(dir, s.Targets))
 		if err != nil {
 			return append(problems, problem("service.targets", "%v", err))
 		}
@@ -393,8 +391,19 @@ func (s *Service) readFiles(dir string) (problems strictyaml.Errors) {
 	return problems
 }
 
-// readBounded reads a file of at most maxBody bytes.
+// relativeTo returns the path of a file that a file in dir names.
+func relativeTo(dir, path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(dir, path)
+}
+
+// readBounded reads a regular file of at most maxBody bytes.
 func readBounded(path string) ([]byte, error) {
+	if err := strictyaml.CheckRegular(path); err != nil {
+		return nil, err
+	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
@@ -446,8 +455,12 @@ func readTargets(path string) ([]Request, error) {
 			first = i + 1
 		}
 		comment := strings.HasPrefix(strings.TrimSpace(line), "#")
-		if body, found := strings.CutPrefix(line, "@"); found && !filepath.IsAbs(body) {
-			line = "@" + filepath.Join(filepath.Dir(path), body)
+		if body, found := strings.CutPrefix(line, "@"); found && len(lines) > 0 && !asJSON {
+			body = relativeTo(filepath.Dir(path), body)
+			if err := strictyaml.CheckRegular(body); err != nil {
+				return nil, fmt.Errorf("%s:%d: %w", path, i+1, err)
+			}
+			line = "@" + body
 		}
 		switch blank := strings.TrimSpace(line) == ""; {
 		case comment:
@@ -654,6 +667,21 @@ func (c *checker) requests() {
 		c.scalars(strictyaml.Join(path, "headers"), r.Headers)
 		for _, t := range r.texts(path) {
 			c.knownVariables(t.path, t.text, forRequest)
+		}
+	}
+}
+
+// closed checks that each "{{" and "${" of the texts that may hold variables is closed.
+func (c *checker) closed() {
+	const literally = `; to write it literally, give a variant a variable with that value, such as vars: {open: %q}, and write {{open}}`
+	for _, t := range c.s.templates() {
+		rest := variable.ReplaceAllString(t.text, "")
+		switch at := strings.LastIndex(rest, "${"); {
+		case at >= 0 && !strings.Contains(rest[at:], "}"):
+			c.report(t.path, "a variable of the environment begins with ${ and is not closed by } in %s"+literally, strictyaml.Quote(rest[at:]), "${")
+		case strings.HasPrefix(t.path, "upstream."): // it has no other variables
+		case strings.Contains(rest, "{{"):
+			c.report(t.path, "a variable begins with {{ and is not closed by }} in %s"+literally, strictyaml.Quote(rest[strings.Index(rest, "{{"):]), "{{")
 		}
 	}
 }

@@ -144,7 +144,7 @@ func TestBadTargets(t *testing.T) {
 		"line":  {"GET http://127.0.0.1/\n\nGET\n", "targets.http:3: "},
 		"first": {"http://127.0.0.1/\n", `targets.http:1: "http://127.0.0.1/" is not a target`},
 		"json":  {"{\"method\":\"GET\",\"url\":\"http://127.0.0.1/\"}\n{\"method\":\n", "targets.http:2: "},
-		"body":  {"POST http://127.0.0.1/\n@missing.json\n", "targets.http:1: "},
+		"body":  {"POST http://127.0.0.1/\n@missing.json\n", "targets.http:2: "},
 		"none":  {"# nothing\n", "has no targets"},
 	} {
 		t.Run(name, func(t *testing.T) {

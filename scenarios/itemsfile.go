@@ -216,10 +216,7 @@ func (i *Items) readFile(dir string, request *mockupstream.ItemRequest) strictya
 	if i.File == "" {
 		return nil
 	}
-	path := i.File
-	if !filepath.IsAbs(path) {
-		path = filepath.Join(dir, path)
-	}
+	path := relativeTo(dir, i.File)
 	found, err := readItems(path, i.Header)
 	if err == nil {
 		err = found.check(path, request)

@@ -115,7 +115,7 @@ func TestUserAPIMistakes(t *testing.T) {
 		"a column too many":           {"from={1}", "from={2}", nil, "mine.yaml:6:19: upstream.request.path: {2} needs 3 columns, and items have 2 (want {0} to {1})"},
 		"a column of phone numbers":   {"file: customers.csv", "kind: phone-numbers, count: 3", nil, "mine.yaml:6:19: upstream.request.path: {1} needs 2 columns, and items have 1 (want {0})"},
 		"ragged rows":                 {"", "", map[string]string{"customers.csv": "1,2\n3\n"}, "customers.csv:2: has 1 column, and line 1 has 2"},
-		"no such file":                {"customers.csv", "other.csv", nil, "mine.yaml:4:15: items.file: open "},
+		"no such file":                {"customers.csv", "other.csv", nil, "mine.yaml:4:15: items.file: "},
 		"no records in the answer":    {"", "", map[string]string{"answer.json": `{"data": {"items": []}}`}, `answer.json: records path "data.calls": no field "calls" in data, which has "items"`},
 		"records that are not a list": {"", "", map[string]string{"answer.json": `{"data": {"calls": {}}}`}, `records path "data.calls": calls is an object, not a list`},
 		"an answer that is not JSON":  {"", "", map[string]string{"answer.json": `{"data": `}, "mine.yaml:8:16: upstream.body.file: "},

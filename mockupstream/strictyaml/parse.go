@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"sort"
 	"strings"
@@ -228,6 +229,29 @@ func otherEncoding(src []byte) string {
 		return "UTF-16"
 	}
 	return ""
+}
+
+// CheckRegular returns an error unless path leads to a regular file: opening a named pipe
+// may block, and a device may be endless.
+func CheckRegular(path string) error {
+	info, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	kind := ""
+	switch mode := info.Mode(); {
+	case mode.IsRegular():
+		return nil
+	case mode.IsDir():
+		kind = "a directory"
+	case mode&fs.ModeNamedPipe != 0:
+		kind = "a named pipe"
+	case mode&fs.ModeDevice != 0:
+		kind = "a device"
+	default:
+		kind = "a special file"
+	}
+	return fmt.Errorf("%s is %s; it must be a regular file", path, kind)
 }
 
 // ReadFile reads a file of at most limit bytes. A larger one is an error, and no
