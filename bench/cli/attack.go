@@ -59,7 +59,8 @@ this machine. Watches the process that listens there, or starts COMMAND and ends
 it by SIGTERM. Prints response times from when requests were due, service times
 from when they were sent, errors, descriptors by endpoint, and the verdict: leak
 (completed requests leave descriptors open), load (requests in flight hold
-them), both, neither, or inconclusive. Path, headers and body may hold {{n}},
+them), both, neither, or inconclusive. If the load generator was late, its times
+are not valid, and the verdict still holds. Path, headers and body may hold {{n}},
 the number of the request, and ${NAME} of the environment, whose value is not
 stored. The run is stored, and report prints it again. A service on another host
 gets load with --allow-target HOST; its descriptors stay inconclusive.
@@ -143,10 +144,26 @@ func storeAttack(root string, header results.Header, record results.Trial) (*res
 		return nil, err
 	}
 	defer store.Close()
-	if err := errors.Join(store.Append(record), store.Finish()); err != nil {
+	if err := errors.Join(store.Append(withoutLatencies(record)), store.Finish()); err != nil {
 		return nil, err
 	}
 	return results.Open(store.Dir())
+}
+
+// lateWarning begins the warning of a trial whose latencies are not valid.
+const lateWarning = "response and service times are not valid: "
+
+// withoutLatencies returns a trial that is invalid only because the load generator was
+// late as one that was measured: its latencies are wrong, and a warning says so, but
+// descriptors follow from the requests that were sent, whenever that was.
+func withoutLatencies(record results.Trial) results.Trial {
+	s := record.Service
+	if record.Outcome != results.OutcomeInvalid || s == nil || !s.GeneratorOverloaded() || s.Stalled != nil || s.Errors["ports"]+s.Errors["emfile"] > 0 {
+		return record
+	}
+	record.Warnings = append(record.Warnings, lateWarning+record.Reason)
+	record.Outcome, record.Reason = results.OutcomeOK, ""
+	return record
 }
 
 // again returns the command that prints the run again.
@@ -271,7 +288,14 @@ func (o attackOptions) source(cmd *cobra.Command, args []string) ([]byte, error)
 			return nil, errors.New("-- needs a command after it")
 		}
 	}
+	isURL := func(i int) bool { return len(args) > i && strings.Contains(args[i], "://") }
 	switch {
+	case isURL(0) && !isURL(1):
+		method := "GET"
+		if len(args) > 1 { // a body
+			method = "POST"
+		}
+		return nil, fmt.Errorf("the method is missing before the URL; use %s %s %s", cmd.CommandPath(), method, results.Redact(strings.Join(args, " ")))
 	case len(args) < 2 || len(args) > 3:
 		return nil, errors.New(`want METHOD URL [BODY|@FILE], such as: POST http://127.0.0.1:8080/reports @report.json`)
 	case o.rate <= 0:
@@ -308,7 +332,7 @@ func (o attackOptions) source(cmd *cobra.Command, args []string) ([]byte, error)
 		request = append(request, yaml.MapItem{Key: "headers", Value: headers})
 	}
 	service := yaml.MapSlice{{Key: "requests", Value: []yaml.MapSlice{request}},
-		{Key: "arrivals", Value: yaml.MapSlice{{Key: "rate", Value: o.rate}}},
+		{Key: "arrivals", Value: yaml.MapSlice{{Key: "rate", Value: number(o.rate)}}},
 		{Key: "duration", Value: o.over.String()}, {Key: "timeout", Value: o.timeout.String()}}
 	if u.Scheme == "https" {
 		service = append(service, yaml.MapItem{Key: "tls", Value: yaml.MapSlice{}})
@@ -322,8 +346,29 @@ func (o attackOptions) source(cmd *cobra.Command, args []string) ([]byte, error)
 	}
 	claim := yaml.MapSlice{{Key: "id", Value: "leak"}, {Key: "statement", Value: "Completed requests leave descriptors open."}, {Key: "expect", Value: "refuted"},
 		{Key: "cause", Value: yaml.MapSlice{{Key: "of", Value: []string{"service"}}, {Key: "is", Value: string(leak.Leak)}}}}
-	return yaml.Marshal(yaml.MapSlice{{Key: "version", Value: 1}, {Key: "name", Value: "attack"}, {Key: "title", Value: args[0] + " " + args[1]},
-		{Key: "sut", Value: sut}, {Key: "service", Value: service}, {Key: "claims", Value: []yaml.MapSlice{claim}}})
+	comments := yaml.CommentMap{}
+	if program != nil {
+		comments["$.sut.nofile"] = []*yaml.Comment{yaml.HeadComment(envComment...)}
+	}
+	return yaml.MarshalWithOptions(yaml.MapSlice{{Key: "version", Value: 1}, {Key: "name", Value: "attack"}, {Key: "title", Value: args[0] + " " + args[1]},
+		{Key: "sut", Value: sut}, {Key: "service", Value: service}, {Key: "claims", Value: []yaml.MapSlice{claim}}}, yaml.WithComment(comments))
+}
+
+// envComment shows how a program is told the addresses of servers that runs start for it.
+var envComment = []string{
+	" If the program needs an API or MongoDB, name the variables that hold their addresses.",
+	" floodgate run starts a mock of the API and a MongoDB:",
+	" env:",
+	"   UPSTREAM_URL: \"{{upstream.url}}\"",
+	"   MONGO_URI: \"{{database.uri}}\"",
+}
+
+// number returns a whole number as an integer, which YAML writes without a fraction.
+func number(x float64) any {
+	if n := int64(x); float64(n) == x {
+		return n
+	}
+	return x
 }
 
 // answerWithin is the time within which a service on another host must answer.
@@ -385,7 +430,12 @@ func bodyOf(arg string) (string, error) {
 	if !isFile {
 		return arg, nil
 	}
-	content, err := os.ReadFile(path)
+	file, err := os.Open(path)
+	if err != nil {
+		return "", err
+	}
+	defer file.Close()
+	content, err := io.ReadAll(io.LimitReader(file, maxAttackBody+1)) // a device may be endless
 	switch {
 	case err != nil:
 		return "", err
@@ -478,8 +528,12 @@ func (a *attackOutcome) text(w io.Writer, title, again string) error {
 	p.Line("")
 	if s := a.Trial.Service; s != nil {
 		p.Fact("requests", "%s due, %s done, %s not", text.Count(s.Due), text.Count(s.OK), text.Count(s.Due-s.OK))
-		p.Fact("response", "%s, from when a request was due", quantilesOf(s.Response))
-		p.Fact("service", "%s, from when it was sent", quantilesOf(s.ServiceTime))
+		if s.GeneratorOverloaded() {
+			p.Fact("response", "not valid, as the load generator was late")
+		} else {
+			p.Fact("response", "%s, from when a request was due", quantilesOf(s.Response))
+			p.Fact("service", "%s, from when it was sent", quantilesOf(s.ServiceTime))
+		}
 		var errs []string
 		for name, n := range s.Errors {
 			errs = append(errs, name+" × "+text.Count(n))

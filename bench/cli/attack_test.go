@@ -37,6 +37,11 @@ func attackRecord(t experiment.ScheduledTrial, descriptors func(done, inFlight i
 	}
 }
 
+// late makes a trial one whose generator was late.
+func late(t *results.Trial) {
+	t.Outcome, t.Reason, t.Service.Late = results.OutcomeInvalid, "too slow", t.Service.Ended
+}
+
 // An attack ends as the report of its record does: a leak is a failure, and what cannot be
 // seen is inconclusive.
 func TestAttackIsJudgedAsItsRecord(t *testing.T) {
@@ -54,6 +59,13 @@ func TestAttackIsJudgedAsItsRecord(t *testing.T) {
 			"verdict inconclusive: descriptors are not seen on another machine; floodgate watch shows them there"},
 		"crashed": {nil, func(t *results.Trial) { t.Outcome, t.Reason, t.Service = results.OutcomeCrashed, "exit status 2", nil }, leak.Undecided, 4, "not measured crashed: exit status 2"},
 		"invalid": {nil, func(t *results.Trial) { t.Outcome, t.Reason = results.OutcomeInvalid, "too slow" }, leak.Undecided, 4, "not measured invalid: too slow"},
+		// A late generator makes latencies invalid, not descriptors.
+		"late and a leak": {func(done, _ int64) int64 { return 5 + done/10 }, late, leak.Leak, 1, "verdict leak: 0.100 descriptors leaked per completed request"},
+		"late and load":   {func(_, inFlight int64) int64 { return 5 + 2*inFlight }, late, leak.Load, 0, "response not valid, as the load generator was late"},
+		"late and unseen": {nil, func(t *results.Trial) { late(t); t.Descriptors = results.Descriptors{} }, leak.Undecided, 3, "verdict inconclusive"},
+		"late, note":      {func(done, _ int64) int64 { return 5 + done/10 }, late, leak.Leak, 1, "note response and service times are not valid: too slow"},
+		"late without ports": {func(done, _ int64) int64 { return 5 + done/10 }, func(t *results.Trial) { late(t); t.Service.Errors = map[string]int{"ports": 3} },
+			leak.Undecided, 4, "not measured invalid: too slow"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			o := attackOptions{rate: 100, over: 10 * time.Second, timeout: time.Second, nofile: 256, root: t.TempDir()}
