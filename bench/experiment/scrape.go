@@ -101,6 +101,14 @@ type unreachedError struct{ error }
 
 func (e *unreachedError) Unwrap() error { return e.error }
 
+// unreached returns the error of a service that did not answer.
+func (s *scraper) unreached(err error) error {
+	if errors.Is(err, context.DeadlineExceeded) {
+		err = errors.New("no answer in time")
+	}
+	return &unreachedError{fmt.Errorf("GET %s: %w", s.url, err)}
+}
+
 // get returns all series of the service.
 func (s *scraper) get(ctx context.Context) (model.Vector, error) {
 	ctx, cancel := context.WithTimeout(ctx, scrapeTimeout)
@@ -112,13 +120,13 @@ func (s *scraper) get(ctx context.Context) (model.Vector, error) {
 	request.Header.Set("Accept", string(expfmt.NewFormat(expfmt.TypeTextPlain)))
 	answer, err := s.transport.RoundTrip(request)
 	if err != nil {
-		return nil, &unreachedError{fmt.Errorf("GET %s: %w", s.url, err)}
+		return nil, s.unreached(err)
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxScrape+1))
 	switch {
 	case err != nil:
-		return nil, &unreachedError{fmt.Errorf("GET %s: %w", s.url, err)}
+		return nil, s.unreached(err)
 	case answer.StatusCode != http.StatusOK:
 		return nil, fmt.Errorf("GET %s answers %s; name the path of the service's metrics as sut.metrics.path", s.url, answer.Status)
 	case len(body) > maxScrape:

@@ -1,6 +1,7 @@
 package experiment
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -49,6 +50,16 @@ func TestScrapeAnswers(t *testing.T) {
 		if err := s.await(t.Context(), nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want %q", err, want)
 		}
+	}
+}
+
+// A service that does not answer is said not to.
+func TestScrapeWithoutAnswer(t *testing.T) {
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now())
+	defer cancel()
+	s := scraperOf(t, text("up 1\n"), "up")
+	if err := s.await(ctx, nil); err == nil || err.Error() != "GET "+s.url+": no answer in time" {
+		t.Errorf("error %v", err)
 	}
 }
 

@@ -2,9 +2,12 @@ package probe_test
 
 import (
 	"bufio"
+	"errors"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
+	"strconv"
 	"syscall"
 	"testing"
 
