@@ -77,7 +77,10 @@ func (o *recordOptions) check(flags *pflag.FlagSet) error {
 	if info, err := os.Stat(filepath.Dir(o.out)); err != nil || !info.IsDir() {
 		return fmt.Errorf("--out %s: the folder %s does not exist", o.out, filepath.Dir(o.out))
 	}
-	return o.unused()
+	if err := o.unused(); err != nil {
+		return err
+	}
+	return command.CheckRoot(filepath.Dir(o.out))
 }
 
 // unused returns an error if the output exists.
