@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -36,8 +37,17 @@ import (
 func Main(args []string, stdout, stderr io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	later(ctx, stop) // then another signal ends the process at once
 	return run(ctx, args, stdout, stderr)
+}
+
+// doubled is the time within which a second signal is the same one: timeout(1) sends its
+// signal to the process and then to its group.
+const doubled = time.Second
+
+// later calls a function some time after the end of ctx.
+func later(ctx context.Context, call func()) {
+	context.AfterFunc(ctx, func() { time.AfterFunc(doubled, call) })
 }
 
 // Child runs the hidden subcommands for the parts of an experiment that our own binary
