@@ -60,10 +60,10 @@ it by SIGTERM. Prints response times from when requests were due, service times
 from when they were sent, errors, descriptors by endpoint, and the verdict: leak
 (completed requests leave descriptors open), load (requests in flight hold
 them), both, neither, or inconclusive. If the load generator was late, its times
-are not valid, and the verdict still holds. Path, headers and body may hold {{n}},
-the number of the request, and ${NAME} of the environment, whose value is not
-stored. The run is stored, and report prints it again. A service on another host
-gets load with --allow-target HOST; its descriptors stay inconclusive.
+are not valid, and the verdict still holds. Path, headers and body may hold
+{{n}}, the number of the request, and ${NAME} of the environment, whose value is
+not stored. The run is stored, and report prints it again. A service on another
+host gets load with --allow-target HOST; its descriptors stay inconclusive.
 
 Exit codes: 0 load or neither; 1 leak or both; 3 inconclusive; 4 not measured.`,
 		Args: cobra.ArbitraryArgs,

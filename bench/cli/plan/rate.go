@@ -44,9 +44,9 @@ func newPlanRate(shared planOptions) *cobra.Command {
   floodgate plan rate mine.yaml --limits 4,16,64  # which shared limit suffices
   floodgate plan rate own.yaml --limits 4,16,64 --vary workers  # of own service`,
 		Long: `Doubles the rate of reports, or of requests to your own HTTP service, until the
-scenario's slo fails, bisects, and confirms what passed over a longer window. Prints the rate, the lowest rate that
-failed, and the bottleneck. If that is the generator or the mock, there is no
-rate.
+scenario's slo fails, bisects, and confirms what passed over a longer window.
+Prints the rate, the lowest rate that failed, and the bottleneck. If that is the
+generator or the mock, there is no rate.
 
 Exit codes: 0 each variant has a rate; 3 one is inconclusive; 4 one could not be
 measured, or the plan was interrupted: its results so far are printed.`,
