@@ -83,9 +83,9 @@ func (s *Sweep) choose() error {
 // for each limit the one with the most items.
 func (s *Sweep) of(strategy pipeline.Kind) []busy {
 	var points []busy
-	fewest := s.measuredHosts()[0]
+	hosts := s.measuredHosts()
 	for _, p := range s.all {
-		if p.hosts() != fewest {
+		if p.hosts() != hosts[0] {
 			continue
 		}
 		if v := p.Variant.Strategy; v != strategy && v != pipeline.KindSequential || !p.calibrates() {
