@@ -47,6 +47,7 @@ type LimitBounds struct {
 
 	template scenarios.Variant // what the limit is put into
 	level    scenarios.Level
+	hosts    int // set by LimitValues; zero means those of the level
 }
 
 // DefaultMaxLimit is the highest limit that is tried by default, if descriptors allow it.
@@ -65,6 +66,8 @@ type LimitValues struct {
 	// Window is the duration of the load of a trial of an HTTP service; zero means that of
 	// the scenario.
 	Window time.Duration
+	// Hosts is the number of hosts of each trial; zero means that of the scenario.
+	Hosts int
 	// Quick selects fewer and shorter trials.
 	Quick bool
 }
@@ -85,6 +88,9 @@ func NewLimitBounds(s *scenarios.Scenario, v LimitValues) (LimitBounds, error) {
 		return b, err
 	}
 	if b.Only, err = ordered(v.Only); err != nil {
+		return b, err
+	}
+	if err := b.onHosts(s, v.Hosts); err != nil {
 		return b, err
 	}
 	most := v.Most
@@ -116,6 +122,27 @@ func NewLimitBounds(s *scenarios.Scenario, v LimitValues) (LimitBounds, error) {
 	err = b.checkMost()
 	return b, err
 }
+
+// onHosts sets the number of hosts of every trial.
+func (b *LimitBounds) onHosts(s *scenarios.Scenario, hosts int) error {
+	switch {
+	case hosts == 0:
+		return nil
+	case hosts < 0:
+		return fmt.Errorf("--hosts must be at least 1 (got %d)", hosts)
+	case s.Service != nil && hosts > 1:
+		return fmt.Errorf("scenario %s: --hosts must be 1 for a service (got %d)", s.Name, hosts)
+	}
+	changed, err := b.level.With("sut.hosts", hosts)
+	if err != nil {
+		return fmt.Errorf("--hosts %d: %w", hosts, err)
+	}
+	b.level, b.hosts = changed, hosts
+	return nil
+}
+
+// Hosts returns the number of hosts of a trial.
+func (b LimitBounds) Hosts() int { return b.level.Scenario.SUT.HostCount() }
 
 // checkMost returns an error if there are too few limits to choose from.
 func (b *LimitBounds) checkMost() error {
@@ -229,12 +256,12 @@ func (b *LimitBounds) withinFile(s *scenarios.Scenario, most *int) error {
 	if have == 0 {
 		return nil
 	}
-	enough := have / b.PerSlot
+	enough := have / (b.PerSlot * b.Hosts())
 	switch {
 	case enough < 2:
-		return fmt.Errorf("scenario %s: %s has %d items, and a limit search needs %d for each of at least 2 slots; add items", s.Name, s.Items.File, have, b.PerSlot)
+		return fmt.Errorf("scenario %s: %s has %d items, and a limit search needs %d for each of at least 2 slots of a host; add items", s.Name, s.Items.File, have, b.PerSlot)
 	case *most > enough:
-		return fmt.Errorf("--max-limit %d needs %d items, and %s has %d; use at most %d, or add items", *most, *most*b.PerSlot, s.Items.File, have, enough)
+		return fmt.Errorf("--max-limit %d needs %d items, and %s has %d; use at most %d, or add items", *most, *most*b.PerSlot*b.Hosts(), s.Items.File, have, enough)
 	case *most == 0:
 		*most = min(DefaultMaxLimit, enough, b.possible())
 	}
@@ -281,13 +308,13 @@ func (b LimitBounds) items(limit int) int {
 	if b.Vary != "" {
 		return b.MinItems
 	}
-	return max(b.MinItems, b.PerSlot*limit)
+	return max(b.MinItems, b.PerSlot*limit) * b.Hosts()
 }
 
 // Level returns the name of the first level without items, and the number of levels that
 // differ from it in other factors.
 func (b LimitBounds) Level(s *scenarios.Scenario) (name string, others int, err error) {
-	return fixedName(s, setByLimits)
+	return fixedName(s, func(factor string) bool { return setByLimits(factor) || b.hosts > 0 && factor == "sut.hosts" })
 }
 
 // setByLimits reports whether a search of limits sets the factor.
@@ -333,7 +360,7 @@ const maxAdaptiveItems = 50_000
 // plannedAdaptive returns the trials of the adaptive strategy for an expected throughput.
 func (r *limitRunner) plannedAdaptive(throughput float64) ([]experiment.ScheduledTrial, error) {
 	v := scenarios.Variant{Name: "adaptive", Strategy: pipeline.KindAdaptive}
-	items := min(max(r.Bounds.MinItems, int(throughput*r.Bounds.AdaptiveFor.Seconds())), maxAdaptiveItems)
+	items := min(max(r.Bounds.MinItems*r.Bounds.Hosts(), int(throughput*r.Bounds.AdaptiveFor.Seconds())), maxAdaptiveItems)
 	if have := len(r.Scenario.Items.Args); have > 0 {
 		items = min(items, have)
 	}
@@ -398,9 +425,13 @@ func LimitHeader(s *scenarios.Scenario, b LimitBounds, env results.Environment, 
 // NewLimits returns a plan without results.
 func NewLimits(s *scenarios.Scenario, b LimitBounds, h results.Header, terms capacity.Terms) (*capacity.Limits, error) {
 	level, _, err := b.Level(s)
-	return &capacity.Limits{
+	plan := &capacity.Limits{
 		Kind: capacity.KindLimits, ID: h.ID, Started: h.Started, Scenario: s.Name, Title: s.Title, Seed: s.Seed, Level: level,
 		Strategy: b.Strategy(), Vary: b.Vary, Rate: b.Rate, MaxLimit: b.Max, Capped: b.Capped, Terms: terms,
 		Environment: h.Environment, Machine: h.Fingerprint,
-	}, err
+	}
+	if hosts := b.Hosts(); hosts > 1 {
+		plan.Hosts = hosts
+	}
+	return plan, err
 }

@@ -42,6 +42,8 @@ type Limits struct {
 	// Rate is the number of requests per second that an HTTP service got in an open loop;
 	// zero means a closed loop of items. Throughput cannot exceed it.
 	Rate float64 `json:"rate,omitempty"`
+	// Hosts is the number of hosts of a trial, each with the limit; zero means 1.
+	Hosts int `json:"hosts,omitempty"`
 	// MaxLimit is the highest limit that may be tested. Capped reports that there
 	// are not enough descriptors for more.
 	MaxLimit int  `json:"max_limit"`
@@ -118,8 +120,10 @@ type LimitPoint struct {
 	Limit int `json:"limit"`
 	// Variant is the name of its trials in the records.
 	Variant string `json:"variant"`
-	// Items is the number of items of a trial.
+	// Items is the number of items of a trial, and Hosts that of its hosts, each with the
+	// limit; zero means 1.
 	Items int `json:"items"`
+	Hosts int `json:"hosts,omitempty"`
 	// Runs holds its measured trials, in the order of their blocks.
 	Runs []LimitRun `json:"runs"`
 	// Counted names what throughput counts where the program does not report the
@@ -139,7 +143,7 @@ type LimitPoint struct {
 	// nanoseconds, over those of the trials; nil means too few trials.
 	P99 *stats.Interval `json:"p99_ns,omitempty"`
 	// InFlight is throughput × mean time of an item: by Little's law, the mean
-	// number of items in progress, which in a closed loop is the limit.
+	// number of items in progress, which in a closed loop is the limit of all hosts.
 	// LittleDeviation is its deviation from the limit, as a share; beyond
 	// [MaxLittleDeviation] it is flagged. Nil means that the strategy has no single
 	// limit of the items in progress.

@@ -38,6 +38,7 @@ func NewLimitPoint(limit int, strategy pipeline.Kind, trials []results.Trial) (L
 	slices.SortFunc(ok, func(a, b results.Trial) int { return cmp.Compare(a.Block, b.Block) })
 	var others []float64
 	for _, t := range ok {
+		p.Hosts = len(t.Hosts)
 		p.add(t, strategy)
 		if t.Machine != nil && t.Machine.Others != nil {
 			others = append(others, *t.Machine.Others)
@@ -53,7 +54,7 @@ func NewLimitPoint(limit int, strategy pipeline.Kind, trials []results.Trial) (L
 	p.CPU /= float64(len(ok))
 	p.Offered /= float64(len(ok))
 	if holdsSlot(strategy) && p.Counted == "" && p.Offered == 0 {
-		p.LittleDeviation = new((p.InFlight - float64(limit)) / float64(limit))
+		p.LittleDeviation = new((p.InFlight - float64(p.atOnce())) / float64(p.atOnce()))
 	}
 	p.Throughput = interval(p.Runs, func(r LimitRun) float64 { return r.Throughput })
 	if p.Counted == "" {
@@ -65,6 +66,9 @@ func NewLimitPoint(limit int, strategy pipeline.Kind, trials []results.Trial) (L
 	}
 	return p, nil
 }
+
+// atOnce returns the limit of all hosts together.
+func (p LimitPoint) atOnce() int { return p.Limit * max(p.Hosts, 1) }
 
 // holdsSlot reports whether an item of the strategy holds its slot until it is
 // written, so that the limit bounds the items in flight.
@@ -149,7 +153,7 @@ func (p *LimitPoint) add(t results.Trial, strategy pipeline.Kind) {
 	}
 	done, _, counted := itemsDone(t)
 	if run := (LimitRun{Trial: t.Index, Block: t.Block}); counted == "" {
-		item, rate := t.Stages["item"], rateOf(t, p.Limit, strategy)
+		item, rate := t.Stages["item"], rateOf(t, p.atOnce(), strategy)
 		run.Throughput, run.P99 = doneRate(t, rate), item.P99
 		p.Runs, p.InFlight = append(p.Runs, run), p.InFlight+rate*item.Mean.Seconds()
 	} else {

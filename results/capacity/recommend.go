@@ -247,6 +247,9 @@ func (l *Limits) configOf(p LimitPoint) *Config {
 var loads = []float64{0.5, 0.8, 0.95}
 
 func waitingAt(p LimitPoint) (all []Waiting) {
+	if p.Hosts > 1 { // a server each, between which the items do not choose
+		return nil
+	}
 	if p.LittleDeviation == nil {
 		return nil
 	}

@@ -28,6 +28,14 @@ func peakOf(t *results.Trial, metric string) (*float64, string) {
 			return new(float64(*leaked)), ""
 		}
 		return nil, "not checked"
+	case "fd.fleet":
+		if len(t.Hosts) > 0 {
+			if t.Fleet == nil {
+				return nil, "not measured"
+			}
+			return unlessZero(float64(t.Fleet.PeakDescriptors))
+		}
+		return peakOf(t, "fd.peak")
 	case "fd.peak":
 		if peak, sampled := t.Descriptors.Highest(); sampled {
 			return new(float64(peak)), ""

@@ -61,6 +61,9 @@ func WhatIf(w io.Writer, a *whatif.Answer, o text.Options) error {
 	checks, remark := p.CheckGrid()
 	p.Grid(checks)
 	p.Wrapped("", remark, verdict.Faint)
+	if fleets := p.FleetGrid(); len(fleets.Rows) > 0 {
+		p.Grid(fleets)
+	}
 	p.Line("")
 	p.LargestErrors()
 	p.Limitations()

@@ -29,6 +29,7 @@ func Terminal(w io.Writer, run *results.Run, v *claims.Outcome, o text.Options) 
 		p.services()
 	} else {
 		p.tables()
+		p.hosts()
 	}
 	p.claims()
 	p.thresholds()
@@ -71,6 +72,27 @@ func (p *printer) tables() {
 			p.remarks(row.Level)
 		}
 	}
+	p.NotShown(dropped)
+}
+
+// hosts writes a table of the hosts of all levels that have several.
+func (p *printer) hosts() {
+	g, of := p.HostsGrid()
+	if len(of) == 0 {
+		return
+	}
+	dropped := g.Fit(p.Width)
+	widths := g.Widths()
+	p.Line("")
+	p.Line(p.Bold("hosts"))
+	for i, row := range of {
+		if i == 0 || row.Level != of[i-1].Level {
+			p.level(row.Level)
+			p.Titles(g, widths)
+		}
+		p.Line(g.Line(g.Rows[i], widths))
+	}
+	p.Wrapped("  ", content.HostsRemark, verdict.Faint)
 	p.NotShown(dropped)
 }
 

@@ -19,6 +19,8 @@ type Table struct {
 	Reference string `json:"reference,omitempty"`
 	// Rows are ordered by level, then by variant, as in the scenario.
 	Rows []Row `json:"rows"`
+	// Hosts has a row for each of Rows whose trials have several hosts; nil means none.
+	Hosts []HostsRow `json:"hosts,omitempty"`
 }
 
 // Row summarizes the trials of one variant at one level. A nil field is
@@ -97,6 +99,9 @@ func (x *Index) Table() (*Table, error) {
 				return nil, fmt.Errorf("sum up %s at %s: %w", v.Name, l.Name, err)
 			}
 			table.Rows = append(table.Rows, row)
+			if hosts := x.hosts(v.Name, l); hosts != nil {
+				table.Hosts = append(table.Hosts, *hosts)
+			}
 		}
 	}
 	return table, nil

@@ -28,7 +28,9 @@ func (e Errors) Within() bool {
 type Check struct {
 	Variant string `json:"variant"`
 	Items   int    `json:"items"`
-	Trials  int    `json:"trials"`
+	// Hosts is the number of hosts; zero means 1.
+	Hosts  int `json:"hosts,omitempty"`
+	Trials int `json:"trials"`
 	// Makespan and P99 are medians of the trials; Min and Max are the extremes of
 	// the makespan.
 	Makespan time.Duration `json:"makespan_ns"`
@@ -57,6 +59,25 @@ type Validation struct {
 	Extrapolated *Errors `json:"worst_extrapolated,omitempty"`
 }
 
+// Fleets returns the checks of the variants that were measured on several hosts, with those
+// of one host.
+func (v Validation) Fleets() []Check {
+	of := map[string]bool{}
+	for _, c := range v.Checks {
+		of[c.Variant] = of[c.Variant] || c.Hosts > 1
+	}
+	return slices.DeleteFunc(slices.Clone(v.Checks), func(c Check) bool { return !of[c.Variant] })
+}
+
+// Error returns the error of the model that knew least of the point: without it in the
+// calibration, or else with it.
+func (c Check) Error() Errors {
+	if c.LeftOut != nil {
+		return *c.LeftOut
+	}
+	return *c.InSample
+}
+
 // Validate predicts every measured point, with and without the point in the
 // calibration.
 func (s *Sweep) Validate() (Validation, error) {
@@ -78,11 +99,16 @@ func (s *Sweep) Validate() (Validation, error) {
 
 func (s *Sweep) check(p Point, m Model) (Check, error) {
 	c := Check{Variant: p.Variant.Name, Items: p.Items, Trials: p.Trials, Makespan: p.Makespan, Min: p.Min, Max: p.Max, P99: p.P99}
+	if p.hosts() > 1 {
+		c.Hosts = p.hosts()
+	}
 	with, beyond, err := s.errors(p, m)
 	if err != nil {
 		return c, err
 	}
-	i := slices.IndexFunc(s.points, func(b busy) bool { return b.Variant.Name == p.Variant.Name && b.Items == p.Items })
+	i := slices.IndexFunc(s.points, func(b busy) bool {
+		return b.Variant.Name == p.Variant.Name && b.Items == p.Items && b.hosts() == p.hosts()
+	})
 	if i < 0 {
 		c.LeftOut, c.Extrapolated = &with, beyond
 		return c, nil

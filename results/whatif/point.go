@@ -19,11 +19,13 @@ import (
 // trials.
 type Point struct {
 	Variant scenarios.Variant
-	// Setting holds the factors of its level other than the items.
+	// Setting holds the factors of its level other than items and hosts.
 	Setting string
-	Items   int
-	Trials  int
-	NoFile  int
+	// Items is the number of items of all hosts, and Hosts the number of hosts; zero means 1.
+	Items  int
+	Hosts  int
+	Trials int
+	NoFile int
 	// Makespan is the median, Min the minimum and Max the maximum of the trials.
 	Makespan, Min, Max time.Duration
 	// P99 is that of the time of an item, without queueing for a slot.
@@ -88,9 +90,11 @@ func rateOf(s *scenarios.Scenario) float64 {
 	return s.Upstream.Rate.PerSecond
 }
 
-// setting returns the name of a level without its items.
+// setting returns the name of a level without its items and hosts.
 func setting(level string) string {
-	words := slices.DeleteFunc(strings.Fields(level), func(w string) bool { return strings.HasPrefix(w, "items=") })
+	words := slices.DeleteFunc(strings.Fields(level), func(w string) bool {
+		return strings.HasPrefix(w, "items=") || strings.HasPrefix(w, "sut.hosts=")
+	})
 	return strings.Join(words, " ")
 }
 
@@ -98,7 +102,7 @@ func setting(level string) string {
 // have the same items. It is an error if there are none, or their stages have no
 // times.
 func NewPoint(v scenarios.Variant, trials []*results.Trial) (Point, error) {
-	p := Point{Variant: v}
+	p := Point{Variant: v, Hosts: 1}
 	var makespans, p99s, baselines, peaks []float64
 	var fetch, write, checkout, connect []Distribution
 	failed := 0
@@ -113,7 +117,7 @@ func NewPoint(v scenarios.Variant, trials []*results.Trial) (Point, error) {
 		if err != nil {
 			return Point{}, fmt.Errorf("trial %d of %q: %w", t.Index, v.Name, err)
 		}
-		p.Items = t.Items
+		p.Items, p.Hosts = t.Items, max(1, len(t.Hosts))
 		p.Trials++
 		if t.ItemsFailed != nil {
 			failed += *t.ItemsFailed
@@ -153,7 +157,7 @@ func stagesOf(v scenarios.Variant, t *results.Trial) (service, error) {
 			continue
 		}
 		_, pool := v.MaxConns()
-		made := min(1, float64(cmp.Or(pool, t.Items))/float64(t.Items))
+		made := min(1, float64(cmp.Or(pool*max(1, len(t.Hosts)), t.Items))/float64(t.Items))
 		s.connect = fromBars(bars, 1-made, 1)
 		if s.checkout = fromBars(bars, 0, 1-made); made == 1 {
 			s.checkout = s.connect
@@ -178,24 +182,29 @@ const maxFailed = 0.01
 
 // calibrates reports whether the point's stages contain no waiting that the model
 // computes: it is sequential, bounded or staged, with as many connections as slots,
-// which are kept, and fewer slots than items.
+// which are kept, and fewer slots than items on each host.
 func (p Point) calibrates() bool {
 	slots := p.limit()
 	_, writers := p.Variant.Schedule().AtOnce()
 	upstream, mongo := p.Variant.MaxConns()
 	enough := func(conns, n int) bool { return conns == 0 || conns >= n }
 	c := p.Variant.Connections
-	return slots > 0 && max(slots, writers) < p.Items && p.Failed <= maxFailed && enough(upstream, slots) && enough(mongo, writers) &&
+	return slots > 0 && max(slots, writers)*p.hosts() < p.Items && p.Variant.LimitScope != scenarios.LimitScopeFleet && p.Failed <= maxFailed && enough(upstream, slots) && enough(mongo, writers) &&
 		(c.Upstream == "" || c.Upstream == "keep-alive") && (c.Clients == "" || c.Clients == "shared")
 }
+
+// hosts returns the number of hosts, at least 1.
+func (p Point) hosts() int { return max(p.Hosts, 1) }
 
 // model returns the point as a model without times of service. It returns false if
 // the variant cannot be simulated.
 func (p Point) model() (Model, bool) {
-	m := Model{Items: p.Items, Hosts: 1, Strategy: p.Variant.Schedule()}
-	m.Conns, m.Pool = p.Variant.MaxConns()
+	v, last := p.Variant.OnHost(0, p.hosts()), p.Variant.OnHost(p.hosts()-1, p.hosts())
+	m := Model{Items: p.Items, Hosts: p.hosts(), Strategy: v.Schedule()}
+	m.Conns, m.Pool = v.MaxConns()
 	c := p.Variant.Connections
-	known := (c.Upstream == "" || c.Upstream == "keep-alive") && (c.Clients == "" || c.Clients == "shared")
+	known := v.Schedule() == last.Schedule() && // the hosts of a model are alike
+		(c.Upstream == "" || c.Upstream == "keep-alive") && (c.Clients == "" || c.Clients == "shared")
 	return m, known && p.Failed <= maxFailed && m.Validate() == nil
 }
 

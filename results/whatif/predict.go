@@ -5,8 +5,10 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
+	"floodgate/results/text"
 	"floodgate/scenarios"
 	"floodgate/scenarios/pipeline"
 )
@@ -63,6 +65,8 @@ type Range struct {
 	WriteP50 time.Duration `json:"write_p50_ns"`
 	// Strategies lists the measured strategies.
 	Strategies []string `json:"strategies"`
+	// Hosts lists the measured numbers of hosts, in ascending order; nil means only 1.
+	Hosts []int `json:"hosts,omitempty"`
 }
 
 // Range returns the range of the points.
@@ -73,6 +77,9 @@ func (s *Sweep) Range() Range {
 		FetchP50: idle.fetch.Quantile(0.5), FetchP99: idle.fetch.Quantile(0.99), WriteP50: idle.write.Quantile(0.5),
 	}
 	r.MinLimit, r.MaxLimit = s.Limits()
+	if hosts := s.measuredHosts(); hosts[len(hosts)-1] > 1 {
+		r.Hosts = hosts
+	}
 	for _, p := range s.all {
 		r.MinItems, r.MaxItems = min(r.MinItems, p.Items), max(r.MaxItems, p.Items)
 		if !slices.Contains(r.Strategies, string(p.Variant.Strategy)) {
@@ -149,8 +156,11 @@ func (a *Answer) outside(spec Spec, limit int, rate float64) {
 	if a.Items < r.MinItems || a.Items > r.MaxItems {
 		add("%d items: %d to %d were measured", a.Items, r.MinItems, r.MaxItems)
 	}
-	if a.Hosts > 1 {
+	switch {
+	case len(r.Hosts) == 0 && a.Hosts > 1:
 		add("%d hosts: 1 host was measured, on one machine with its upstream and its database", a.Hosts)
+	case len(r.Hosts) > 0 && !slices.Contains(r.Hosts, a.Hosts):
+		add("%s: %s were measured, on one machine with their upstream and their database", text.Plural(a.Hosts, "host", "hosts"), strings.ReplaceAll(strings.Trim(fmt.Sprint(r.Hosts), "[]"), " ", ", "))
 	}
 	if kind := spec.kind(); !slices.Contains(r.Strategies, string(kind)) {
 		add("strategy %s: it was not measured", kind)

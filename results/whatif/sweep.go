@@ -34,8 +34,8 @@ type busy struct {
 
 // NewSweep returns a sweep of the points with the setting of the first one. It
 // calibrates with the sequential and bounded variants, or with the staged ones if
-// there are too few, each at its largest number of items. It is an error if there
-// are fewer than two limits.
+// there are too few, each at its largest number of items, on the smallest number of
+// hosts that was measured. It is an error if there are fewer than two limits.
 func NewSweep(points []Point) (*Sweep, error) {
 	s := &Sweep{}
 	for _, p := range points {
@@ -83,7 +83,11 @@ func (s *Sweep) choose() error {
 // for each limit the one with the most items.
 func (s *Sweep) of(strategy pipeline.Kind) []busy {
 	var points []busy
+	hosts := s.measuredHosts()
 	for _, p := range s.all {
+		if p.hosts() != hosts[0] {
+			continue
+		}
 		if v := p.Variant.Strategy; v != strategy && v != pipeline.KindSequential || !p.calibrates() {
 			continue
 		}
@@ -96,6 +100,16 @@ func (s *Sweep) of(strategy pipeline.Kind) []busy {
 		}
 	}
 	return points
+}
+
+// measuredHosts returns the numbers of hosts of the points, in ascending order.
+func (s *Sweep) measuredHosts() []int {
+	var all []int
+	for _, p := range s.all {
+		all = append(all, p.hosts())
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 // Limits returns the lowest and the highest limit in the calibration.

@@ -62,6 +62,7 @@ Exit codes: 0 a limit is recommended; 1 no limit meets the requirements;
 	flags.BoolVar(&o.values.Quick, "quick", false, "fewer limits and shorter trials")
 	flags.IntVar(&o.values.Most, "max-limit", 0, "highest `limit` tried (default by descriptors)")
 	flags.IntSliceVar(&o.values.Only, "limits", nil, "the `limits` to try, in place of 1, 2, 4, …")
+	flags.IntVar(&o.values.Hosts, "hosts", 0, "`number` of hosts, each with the limit (default sut.hosts)")
 	flags.StringVar(&o.values.Vary, "vary", "limit", "`variable` of your own program")
 	flags.DurationVar(&o.values.Window, "window", 0, "`duration` of the load of an HTTP service")
 	flags.DurationVar(&o.p99, "p99", 0, "highest p99 `time` of an item (default any)")
@@ -110,7 +111,7 @@ func (o limitOptions) terms(s *scenarios.Scenario, bounds search.LimitBounds, p 
 	if slo != nil && p99 == 0 {
 		p99 = time.Duration(slo.P99)
 	}
-	terms := capacity.NewTerms(p99, bounds.NoFile(), p.cores(bounds.CPUs()))
+	terms := capacity.NewTerms(p99, bounds.NoFile(), p.cores(bounds.CPUs()*float64(bounds.Hosts())))
 	if slo != nil {
 		terms.MaxErrors = slo.MaxErrors()
 	}
@@ -125,6 +126,9 @@ func announced(plan *capacity.Limits, bounds search.LimitBounds, estimate time.D
 	}
 	if plan.Rate > 0 {
 		what += fmt.Sprintf(" at %s requests/s", text.Digits(plan.Rate))
+	}
+	if plan.Hosts > 1 {
+		what += fmt.Sprintf(" on each of %d hosts", plan.Hosts)
 	}
 	if bounds.Only != nil {
 		return fmt.Sprintf("%s, %d of them, in blocks of %d: about %s", what, len(bounds.Only), bounds.Blocks, text.InWords(estimate))

@@ -96,13 +96,17 @@ func TestProgramsInRealTrials(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := experiment.NewTrials(env, self, t.Name())
-	for _, test := range []struct{ program, documents, strategy string }{
-		{fetchOnly, "none", "{strategy: bounded, limit: 3}"},
-		{fetchOnly, "none", "{strategy: sequential}"},
-		{fetchAll, "per-item", "{strategy: bounded, limit: 3}"},
-		{fetchAll, "per-item", "{strategy: staged, limit: 3, writers: 2, queue: 1}"},
+	for _, test := range []struct {
+		program, documents, strategy string
+		hosts                        int
+	}{
+		{fetchOnly, "none", "{strategy: bounded, limit: 3}", 1},
+		{fetchOnly, "none", "{strategy: sequential}", 1},
+		{fetchOnly, "none", "{strategy: bounded, limit: 3}", 2},
+		{fetchAll, "per-item", "{strategy: bounded, limit: 3}", 1},
+		{fetchAll, "per-item", "{strategy: staged, limit: 3, writers: 2, queue: 1}", 1},
 	} {
-		t.Run(test.program+" "+test.strategy, func(t *testing.T) {
+		t.Run(fmt.Sprintf("%s %s on %d", test.program, test.strategy, test.hosts), func(t *testing.T) {
 			s, err := scenarios.Parse("client.yaml", fmt.Appendf(nil, `
 version: 1
 name: client
@@ -110,10 +114,10 @@ title: A program that uses the package
 items: {kind: date-ranges, duplicates: 0.2}
 upstream: {late_bound: 10s, latency: {distribution: constant, value: 1ms}}
 database: {documents: %s}
-sut: {nofile: 128, command: [%q, %s]}
+sut: {nofile: 128, hosts: %d, command: [%q, %s]}
 variants: [%s]
 levels: [{items: 20}]
-`, test.documents, self, test.program, test.strategy))
+`, test.documents, test.hosts, self, test.program, test.strategy))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -125,7 +129,9 @@ levels: [{items: 20}]
 			if err != nil {
 				t.Fatal(err)
 			}
-			if record.Outcome != results.OutcomeOK || len(record.Warnings) > 0 || record.Overrun != nil {
+			// Hosts that started too far apart on a busy machine are not judged here.
+			apart := test.hosts > 1 && record.Outcome == results.OutcomeInvalid
+			if record.Outcome != results.OutcomeOK && !apart || len(record.Warnings) > 0 || record.Overrun != nil {
 				t.Fatalf("%s %s %q %v", record.Outcome, record.Reason, record.Warnings, record.Overrun)
 			}
 			if record.ItemsDone == nil || *record.ItemsDone != 20 || record.Upstream.Requests != 20 || record.Stages["item"].Count != 20 {
@@ -133,6 +139,11 @@ levels: [{items: 20}]
 			}
 			if limit := s.DeclaredLimit(s.Variants[0]); record.Upstream.PeakInFlight > limit {
 				t.Errorf("peak in flight %d > limit %d", record.Upstream.PeakInFlight, limit)
+			}
+			for _, h := range record.Hosts {
+				if h.MakespanSource != "sut" || h.Items != 20/test.hosts || h.End <= h.Start {
+					t.Errorf("host %d with %d items worked from %v to %v (%s)", h.Index, h.Items, h.Start, h.End, h.MakespanSource)
+				}
 			}
 			if left := record.Descriptors.Leaked; left == nil || *left != 0 {
 				t.Errorf("left open: %v", left)

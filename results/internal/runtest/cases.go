@@ -193,3 +193,46 @@ func disturb(t *results.Trial) bool {
 	t.Machine = c
 	return true
 }
+
+// Fleet returns a run on one, two and four hosts, with a limit for each host and one that
+// they divide. The last host has most descriptors.
+func Fleet() *results.Run {
+	run := New(Options{
+		Seed: 5, Blocks: 6,
+		Variants: []scenarios.Variant{
+			{Name: "each", Strategy: pipeline.KindBounded, Limit: 8},
+			{Name: "divided", Strategy: pipeline.KindBounded, Limit: 8, LimitScope: scenarios.LimitScopeFleet},
+		},
+		Levels: []scenarios.LevelSet{{"items": 200, "sut.hosts": []any{1, 2, 4}}},
+		Change: spread,
+	})
+	run.Header.ID = "20261124-101500.000-f1ee70"
+	return run
+}
+
+// spread divides a trial among its hosts.
+func spread(t *results.Trial) bool {
+	hosts, _ := t.Level["sut.hosts"].(int)
+	if hosts < 2 {
+		return true
+	}
+	if t.Variant == "each" {
+		t.Makespan, t.Ideal = t.Makespan/time.Duration(hosts), t.Ideal/time.Duration(hosts)
+	}
+	t.Fleet = &results.Fleet{Skew: 300 * time.Microsecond, Uncertainty: 40 * time.Microsecond, PeakRSS: int64(hosts) * 29 << 20}
+	for i := range hosts {
+		h := results.Host{
+			Index: i, Limit: 8, Items: scenarios.Share(t.Items, i, hosts), MakespanSource: "sut",
+			Start: time.Duration(i) * 300 * time.Microsecond / time.Duration(hosts-1), End: t.Makespan - time.Duration(hosts-1-i)*5*time.Millisecond,
+			ClockOffset: 12 * time.Microsecond, Uncertainty: 40 * time.Microsecond, Descriptors: t.Descriptors, Resources: t.Resources,
+		}
+		h.Descriptors.Peak += i - hosts + 1
+		h.Descriptors.Inside = nil
+		t.Fleet.PeakDescriptors += h.Descriptors.Peak - 1
+		if t.Variant == "divided" {
+			h.Limit = scenarios.Share(8, i, hosts)
+		}
+		t.Hosts = append(t.Hosts, h)
+	}
+	return true
+}

@@ -24,6 +24,9 @@ func WhatIfMarkdown(w io.Writer, a *whatif.Answer) error {
 	checks, remark := p.CheckGrid()
 	planTable(&out, checks)
 	planRemark(&out, remark)
+	if fleets := p.FleetGrid(); len(fleets.Rows) > 0 {
+		planTable(&out, fleets)
+	}
 	p.LargestErrors()
 	p.Limitations()
 	fenced(&out, taken(&p.Printer))

@@ -319,9 +319,26 @@ func (p *Limits) Advice(r *capacity.Recommendation) string {
 	case r.Compromise:
 		return fmt.Sprintf("%d is the best limit tested: none reaches %.0f %% of the highest throughput and meets the other requirements", r.Limit, 100*p.Plan.Terms.Reach)
 	case r.UpTo > r.Limit:
-		return fmt.Sprintf("recommended %s: %d; up to %d is acceptable", p.Plan.Variable(), r.Limit, r.UpTo)
+		return fmt.Sprintf("recommended %s: %d%s; up to %d%s is acceptable", p.Plan.Variable(), r.Limit, p.inAll(r.Limit), r.UpTo, p.perHost())
 	}
-	return fmt.Sprintf("recommended %s: %d", p.Plan.Variable(), r.Limit)
+	return fmt.Sprintf("recommended %s: %d%s", p.Plan.Variable(), r.Limit, p.inAll(r.Limit))
+}
+
+// perHost says that a limit is that of one host; empty means that there is one.
+func (p *Limits) perHost() string {
+	if p.Plan.Hosts < 2 {
+		return ""
+	}
+	return " per host"
+}
+
+// inAll says what a limit of each host means for all of them: " per host, 48 in all". It is
+// empty for one host, and for another variable.
+func (p *Limits) inAll(limit int) string {
+	if p.Plan.Hosts < 2 || p.Plan.Vary != "" {
+		return p.perHost()
+	}
+	return fmt.Sprintf(" per host, %s in all", text.Count(limit*p.Plan.Hosts))
 }
 
 // adaptive describes the limit that the adaptive strategy found.

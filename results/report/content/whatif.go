@@ -80,6 +80,21 @@ func (p *WhatIf) Grid(g *text.Grid) {
 	}
 }
 
+// FleetGrid compares the predictions with the measurements on several hosts; it has no rows
+// if there are none. Fleets are never part of the calibration, except the smallest ones.
+func (p *WhatIf) FleetGrid() *text.Grid {
+	g := &text.Grid{Columns: []text.Column{
+		{Title: "fleet"}, {Title: "hosts", Right: true}, {Title: "items", Right: true}, {Title: "measured", Right: true},
+		{Title: "trials", Right: true, Drop: 1}, {Title: "predicted", Right: true}, {Title: "error", Right: true},
+	}}
+	for _, c := range p.Answer.Validation.Fleets() {
+		e := c.Error().Makespan
+		g.Add(c.Variant, text.Count(max(c.Hosts, 1)), text.Count(c.Items), text.Duration(c.Makespan), fmt.Sprintf("%s to %s", text.Duration(c.Min), text.Duration(c.Max)),
+			text.Duration(time.Duration(float64(c.Makespan)*(1+e))), p.relative(e, whatif.TargetMakespan))
+	}
+	return g
+}
+
 // CheckGrid has the errors at the measured points, with an explanation.
 func (p *WhatIf) CheckGrid() (*text.Grid, string) {
 	g := &text.Grid{Columns: []text.Column{
@@ -88,6 +103,9 @@ func (p *WhatIf) CheckGrid() (*text.Grid, string) {
 	}}
 	extrapolated := false
 	for _, c := range p.Answer.Validation.Checks {
+		if c.Hosts > 1 { // see FleetGrid
+			continue
+		}
 		spread := fmt.Sprintf("%s to %s", text.Duration(c.Min), text.Duration(c.Max))
 		mark := ""
 		if c.Extrapolated {

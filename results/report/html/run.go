@@ -187,6 +187,26 @@ func (pg *page) tables(p *content.Run) {
 		}
 	}
 	pg.requests(p)
+	pg.hosts(p)
+}
+
+// hosts adds one table per level with the hosts of its trials, if they have several.
+func (pg *page) hosts(p *content.Run) {
+	g, of := p.HostsGrid()
+	for i, r := range of[:min(len(of), maxRows)] {
+		if i == 0 || of[i-1].Level != r.Level {
+			t := levelTable{Title: "Hosts, " + cmp.Or(p.Outcome.Labels[r.Level], r.Level), Remarks: []string{content.HostsRemark}}
+			for _, c := range g.Columns {
+				t.Head = append(t.Head, cell{c.Title, c.Right})
+			}
+			pg.Tables = append(pg.Tables, t)
+		}
+		row := tableRow{Variant: r.Variant}
+		for k, words := range g.Rows[i] {
+			row.Cells = append(row.Cells, cell{words, g.Columns[k].Right})
+		}
+		pg.Tables[len(pg.Tables)-1].Rows = append(pg.Tables[len(pg.Tables)-1].Rows, row)
+	}
 }
 
 // requests adds one table per level with the kinds of requests of an HTTP service.
