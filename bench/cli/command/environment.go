@@ -54,7 +54,7 @@ func (f *EnvironmentFlags) Register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.mongoURIFile, "mongo-uri-file", "", "`file` with the URI (- means standard input)")
 	flags.StringVar(&f.upstreamURL, "upstream-url", "", "upstream `URL`, or $FLOODGATE_UPSTREAM_URL")
 	flags.StringVar(&f.upstreamURLFile, "upstream-url-file", "", "`file` with the URL (- means standard input)")
-	flags.StringArrayVar(&f.allowTargets, "allow-target", nil, "external `host` that may receive load (repeatable)")
+	flags.StringArrayVar(&f.allowTargets, "allow-target", nil, "`host` that may receive load (repeatable)")
 }
 
 // Setup is the environment that a scenario will run in.

@@ -62,7 +62,7 @@ Exit codes: 0 a limit is recommended; 1 no limit meets the requirements;
 	flags.BoolVar(&o.values.Quick, "quick", false, "fewer limits and shorter trials")
 	flags.IntVar(&o.values.Most, "max-limit", 0, "highest `limit` tried (default by descriptors)")
 	flags.IntSliceVar(&o.values.Only, "limits", nil, "the `limits` to try, in place of 1, 2, 4, …")
-	flags.IntVar(&o.values.Hosts, "hosts", 0, "`number` of hosts, each with the limit (default sut.hosts)")
+	flags.IntVar(&o.values.Hosts, "hosts", 0, "`number` of hosts (default sut.hosts)")
 	flags.StringVar(&o.values.Vary, "vary", "limit", "`variable` of your own program")
 	flags.DurationVar(&o.values.Window, "window", 0, "`duration` of the load of an HTTP service")
 	flags.DurationVar(&o.p99, "p99", 0, "highest p99 `time` of an item (default any)")

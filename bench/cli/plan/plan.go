@@ -69,7 +69,7 @@ type planOptions struct {
 func (o *planOptions) flags(flags *pflag.FlagSet) {
 	o.environment.Register(flags)
 	o.Flag(flags)
-	flags.StringVar(&o.root, "out", DefaultRoot, "`folder` of stored plans")
+	flags.StringVar(&o.root, "out", DefaultRoot, "`folder` of plans")
 }
 
 // positive returns an error if a flag is set and not above zero.

@@ -47,7 +47,7 @@ limits, and states its error for the measured points. It measures nothing.
 			return nil
 		},
 	}
-	cmd.Flags().StringVar(&root, "out", DefaultRoot, "`folder` of stored plans")
+	cmd.Flags().StringVar(&root, "out", DefaultRoot, "`folder` of plans")
 	command.PredictionFormats.Flag(cmd.Flags(), &format)
 	return cmd
 }
