@@ -2,6 +2,7 @@ package experiment
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -41,7 +42,8 @@ type span struct {
 	source      string        // as results.Trial.MakespanSource
 }
 
-// measureFleet runs a SUT for each part of the items, and merges their reports into the record.
+// measureFleet runs a SUT for each part of the items, and merges their reports into the
+// record. It returns nil if one of them could not be started.
 func (r *Trials) measureFleet(ctx context.Context, t ScheduledTrial, record *results.Trial, items [][][]string) *attempt {
 	h := &hosts{trials: r, planned: t, record: record}
 	for i := range items {
@@ -63,6 +65,9 @@ func (r *Trials) measureFleet(ctx context.Context, t ScheduledTrial, record *res
 	}
 	if a.unsupported == nil {
 		h.finish(failed)
+	}
+	if failed.host >= 0 && h.all[failed.host].process == nil {
+		return nil
 	}
 	return a
 }
@@ -131,8 +136,14 @@ func (h *hosts) lead() time.Duration {
 
 // measureClock measures the clock of a program that knows how to tell it.
 func (m *measurement) measureClock(ctx context.Context) (string, error) {
-	clock, known, err := m.process.MeasureClock(ctx)
-	if err != nil {
+	limit := m.planned.Level.Scenario.SUT.MaxReady()
+	bounded, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	clock, known, err := m.process.MeasureClock(bounded)
+	switch {
+	case errors.Is(err, context.DeadlineExceeded) && ctx.Err() == nil:
+		return results.OutcomeFailed, fmt.Errorf("the SUT did not tell its clock within %v (sut.ready_timeout)", limit)
+	case err != nil:
 		return m.failure(ctx, err)
 	}
 	if known {
@@ -183,7 +194,7 @@ func (h *hosts) finish(failed failedHost) {
 		}
 		m.finish()
 		if failed.host < 0 && m.record.Outcome != results.OutcomeOK { // its report was wrong
-			failed = failedHost{i, m.record.Outcome, fmt.Errorf("%s", m.record.Reason)}
+			failed = failedHost{i, m.record.Outcome, errors.New(m.record.Reason)}
 		}
 	}
 	h.record.Outcome = results.OutcomeOK
@@ -255,6 +266,10 @@ func (h *hosts) checkSkew(sum *fleet.Sum) {
 		return
 	}
 	h.record.Makespan, h.record.MakespanSource = sum.Makespan()
+	if h.record.Makespan <= 0 {
+		fail(h.record, results.OutcomeFailed, errors.New("the program reported that its items took no time: ended_at_ns must be after started_at_ns"))
+		return
+	}
 	skew, uncertainty := sum.Skew()
 	if most := results.MaxSkew(h.record.Makespan); skew+uncertainty > most && !h.trials.ignoreSkew {
 		fail(h.record, results.OutcomeInvalid, fmt.Errorf("the hosts started %v apart, ± %v, more than %v (1 %% of the makespan of %v, and at least 5ms)",

@@ -71,11 +71,8 @@ type harnessClock struct {
 	Clock
 }
 
-const (
-	// clockExchanges is the number of exchanges, of which the fastest counts.
-	clockExchanges = 8
-	clockTimeout   = 5 * time.Second
-)
+// clockExchanges is the number of exchanges, of which the fastest counts.
+const clockExchanges = 8
 
 // exchange holds the times of one exchange of messages: sent and received on the
 // harness's clock, and answered on the program's.
@@ -94,8 +91,6 @@ func (p *Process) MeasureClock(ctx context.Context) (Clock, bool, error) {
 	if !p.clock.told {
 		return Clock{}, false, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, clockTimeout)
-	defer cancel()
 	for i := range clockExchanges {
 		sent := p.clock.at(time.Now())
 		if err := p.Send(ctx, Message{Type: TypeClock}); err != nil {
