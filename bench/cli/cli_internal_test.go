@@ -16,12 +16,12 @@ func TestDoubledSignal(t *testing.T) {
 		atOnce := false
 		later(ctx, func() { atOnce = true })
 		interrupt()
-		time.Sleep(doubled - 1)
+		time.Sleep(doubled - time.Nanosecond)
 		synctest.Wait()
 		if atOnce {
 			t.Error("the second signal ends the process")
 		}
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		synctest.Wait()
 		if !atOnce {
 			t.Error("no signal ends the process")

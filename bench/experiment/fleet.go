@@ -74,7 +74,7 @@ func (r *Trials) measureFleet(ctx context.Context, t ScheduledTrial, record *res
 
 // run conducts all hosts from their start to their end.
 func (h *hosts) run(ctx context.Context) failedHost {
-	for _, phase := range []func(*measurement, context.Context) (string, error){h.start, (*measurement).ready, (*measurement).probe, (*measurement).measureClock} {
+	for _, phase := range []func(*measurement, context.Context) (string, error){(*measurement).begin, (*measurement).ready, (*measurement).probe, (*measurement).measureClock} {
 		if failed := h.each(ctx, phase); failed.err != nil {
 			return failed
 		}
@@ -107,9 +107,9 @@ func (h *hosts) each(ctx context.Context, phase func(*measurement, context.Conte
 	return first
 }
 
-// start starts the process of a host.
-func (h *hosts) start(m *measurement, ctx context.Context) (string, error) {
-	started, err := h.trials.start(ctx, m.planned, m.part, m.record)
+// begin starts the process of a host.
+func (m *measurement) begin(ctx context.Context) (string, error) {
+	started, err := m.trials.start(ctx, m.planned, m.part, m.record)
 	if err != nil {
 		return results.OutcomeFailed, err
 	}
