@@ -50,8 +50,8 @@ func TestSkewMakesTrialsInvalid(t *testing.T) {
 }
 
 // BenchmarkFleetCost measures what a trial on four hosts costs beside its work: the
-// barrier, with its clocks and its lead, and the merge of four reports of 250 items. The
-// hosts have no items.
+// barrier, from the measurement of the clocks to the start, and the merge of four reports
+// of 250 items.
 func BenchmarkFleetCost(b *testing.B) {
 	executable, err := os.Executable()
 	if err != nil {
@@ -64,6 +64,7 @@ func BenchmarkFleetCost(b *testing.B) {
 	}
 	s := &scenarios.Scenario{SUT: scenarios.SUT{Hosts: 4, Timeout: scenarios.Duration(time.Minute)}}
 	r := &Trials{}
+	var barrier, merge time.Duration
 	for b.Loop() {
 		b.StopTimer()
 		h := &hosts{trials: r, record: &results.Trial{}}
@@ -84,13 +85,19 @@ func BenchmarkFleetCost(b *testing.B) {
 			h.all = append(h.all, m)
 		}
 		b.StartTimer()
+		began := time.Now()
 		if failed := h.each(ctx, (*measurement).measureClock); failed.err != nil {
 			b.Fatal(failed.err)
 		}
 		at := time.Now().Add(h.lead())
+		time.Sleep(time.Until(at))
+		barrier += time.Since(began)
+		b.StopTimer()
 		if failed := h.each(ctx, func(m *measurement, ctx context.Context) (string, error) { return m.workFrom(ctx, at) }); failed.err != nil {
 			b.Fatal(failed.err)
 		}
+		b.StartTimer()
+		began = time.Now()
 		var sum fleet.Sum
 		for _, report := range reports {
 			if err := sum.Add(report); err != nil {
@@ -100,10 +107,13 @@ func BenchmarkFleetCost(b *testing.B) {
 		if err := sum.Into(h.record); err != nil {
 			b.Fatal(err)
 		}
+		merge += time.Since(began)
 		b.StopTimer()
 		h.end()
 		b.StartTimer()
 	}
+	b.ReportMetric(barrier.Seconds()*1e3/float64(b.N), "barrier-ms")
+	b.ReportMetric(merge.Seconds()*1e3/float64(b.N), "merge-ms")
 }
 
 // reportOf returns the report of a host with some items.
