@@ -58,16 +58,16 @@ func (shortSweeps) Bounds(b search.LimitBounds) search.LimitBounds {
 func TestPlanLimits(t *testing.T) {
 	scenario, root := limitsFolder(t)
 	var stdout, again, asJSON, stderr bytes.Buffer
-	code := runOn(t.Context(), t, shortSweeps{}, []string{"plan", "limit", scenario, "--quick", "--max-limit", "4", "--env", "embedded", "--out", root}, &stdout, &stderr)
+	code := runOn(t.Context(), t, shortSweeps{}, []string{"plan", "limit", scenario, "--quick", "--max-limit", "4", "--time", "0", "--env", "embedded", "--out", root}, &stdout, &stderr)
 	if code == verdict.ExitMisused || code == verdict.ExitNotMeasured {
 		t.Fatalf("exit code %d, %s\n%s", code, &stderr, &stdout)
 	}
-	for _, want := range []string{"short: recommended limit", "level        database.latency=0s", "maxPoolSize=", "adaptive", "2 limits tested in 12 trials"} {
+	for _, want := range []string{"short: recommended limit", "level        database.latency=0s", "maxPoolSize=", "adaptive", "2 limits tested in 16 trials"} {
 		if !strings.Contains(stdout.String(), want) {
 			t.Errorf("no %q in\n%s", want, &stdout)
 		}
 	}
-	if !strings.Contains(stderr.String(), "the scenario has 1 more") || !strings.Contains(stderr.String(), "of 12 trials") && !strings.Contains(stderr.String(), "12 trials, 0 of them done") {
+	if !strings.Contains(stderr.String(), "the scenario has 1 more") || !strings.Contains(stderr.String(), "of 16 trials") && !strings.Contains(stderr.String(), "16 trials, 0 of them done") {
 		t.Errorf("said %s", &stderr)
 	}
 	runs, err := results.List(root)
@@ -94,7 +94,7 @@ func TestPlanLimitsInterrupted(t *testing.T) {
 	var stdout, again, stderr bytes.Buffer
 	wire := &tripwire{text: "trials, 0 of them done", cancel: cancel}
 	before := len(children(os.Getpid())["mongo-child"])
-	code := run(ctx, []string{"plan", "limit", scenario, "--quick", "--max-limit", "4", "--env", "embedded", "--out", root}, &stdout, wire)
+	code := run(ctx, []string{"plan", "limit", scenario, "--quick", "--max-limit", "4", "--time", "0", "--env", "embedded", "--out", root}, &stdout, wire)
 	if code != verdict.ExitNotMeasured || !strings.Contains(wire.all.String(), "interrupted") || !strings.Contains(stdout.String(), "interrupted (exit code 4)") {
 		t.Errorf("exit code %d, %s\n%s", code, &wire.all, &stdout)
 	}

@@ -207,13 +207,13 @@ func TestPlanOfLimitsOfAService(t *testing.T) {
 	code, stdout, stderr := simulatedPlan(t, simulatedWorkers(), "plan", "limit", scenario, "--vary", "limit", "--limits", "4,1,2", "--env", "embedded", "--out", root)
 	for _, want := range []string{
 		"own: recommended limit", "completed requests ≥ 95 % of those that arrive, at 60.0/s, errors ≤ 2.0 %, descriptors ≤ 44 of 64, p99 of a request ≤ 300 ms",
-		"recommended limit: 2; up to 4 is acceptable", "bottleneck   arrivals: ", "14 of 64 descriptors open, 30 more available", "vars: {limit: 2}", "3 limits tested in 18 trials (exit code 0)",
+		"recommended limit: 2; up to 4 is acceptable", "bottleneck   arrivals: ", "14 of 64 descriptors open, 30 more available", "vars: {limit: 2}", "3 limits tested in 24 trials (exit code 0)",
 	} {
 		if code != verdict.ExitPassed || !strings.Contains(unwrapped(stdout), unwrapped(want)) {
 			t.Errorf("exit code %d, no %q: %s\n%s", code, want, stderr, stdout)
 		}
 	}
-	if want := "values of limit at 60.0 requests/s, 3 of them, in blocks of 6"; !strings.Contains(stderr, want) {
+	if want := "values of limit at 60.0 requests/s, 3 of them, in blocks of 8"; !strings.Contains(stderr, want) {
 		t.Errorf("no %q in %s", want, stderr)
 	}
 	runs, err := results.List(root)
@@ -233,7 +233,7 @@ func TestPlanOfLimitsOfAService(t *testing.T) {
 		t.Fatal(err)
 	}
 	code, stdout, stderr = simulatedPlan(t, simulatedWorkers(), "plan", "limit", scenario, "--limits", "1,2", "--p99", "1h", "--env", "embedded", "--out", root, "--quiet", "--window", "2s")
-	if code != verdict.ExitFailed || !strings.Contains(unwrapped(stdout), "2 is the best limit tested: none completes 95 % of the requests that arrive") || stderr != "" {
+	if code != verdict.ExitFailed || !strings.Contains(unwrapped(stdout), "limit 2 is the best one tested: none completes 95 % of the requests that arrive") || stderr != "" {
 		t.Errorf("exit code %d, %s\n%s", code, stderr, stdout)
 	}
 }

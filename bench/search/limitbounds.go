@@ -24,8 +24,10 @@ type LimitBounds struct {
 	// bounded by the descriptors.
 	First, Step, Max int
 	Capped           bool
-	// Blocks is the number of blocks in a round.
+	// Blocks is the number of blocks in a round. Budget bounds the time of the blocks after
+	// the rounds, which decide whether a limit suffices; zero means that there are none.
 	Blocks int
+	Budget time.Duration
 	// PerSlot is the number of items of a trial per slot, and MinItems the least number of
 	// items of a trial.
 	PerSlot, MinItems int
@@ -70,13 +72,19 @@ type LimitValues struct {
 	Hosts int
 	// Quick selects fewer and shorter trials.
 	Quick bool
+	// Budget bounds the time of further blocks where the first ones do not decide; zero
+	// means that there are none.
+	Budget time.Duration
 }
+
+// DefaultBudget is the default of LimitValues.Budget on the command line.
+const DefaultBudget = 5 * time.Minute
 
 // NewLimitBounds returns the bounds of a search for the limit of
 // [scenarios.Scenario.SweepVariant], or for the value of another variable.
 func NewLimitBounds(s *scenarios.Scenario, v LimitValues) (LimitBounds, error) {
 	b := LimitBounds{
-		First: 16, Step: 2, Blocks: scenarios.MinBlocks, PerSlot: 30, MinItems: 200, Refine: true,
+		First: 16, Step: 2, Blocks: capacity.MinReachBlocks, Budget: v.Budget, PerSlot: 30, MinItems: 200, Refine: true,
 		Adaptive: 3, AdaptiveFor: 8 * time.Second,
 		template: s.SweepVariant(),
 	}
@@ -418,7 +426,7 @@ func LimitHeader(s *scenarios.Scenario, b LimitBounds, env results.Environment, 
 	if b.Only != nil {
 		limits = (1 + limitReruns) * len(b.Only)
 	}
-	h.Planned, h.Search = limits*b.Blocks+b.Adaptive, true
+	h.Planned, h.Search = limits*(b.Blocks+capacity.MaxReachBlocks)+b.Adaptive, true
 	return h, err
 }
 
@@ -428,7 +436,7 @@ func NewLimits(s *scenarios.Scenario, b LimitBounds, h results.Header, terms cap
 	plan := &capacity.Limits{
 		Kind: capacity.KindLimits, ID: h.ID, Started: h.Started, Scenario: s.Name, Title: s.Title, Seed: s.Seed, Level: level,
 		Strategy: b.Strategy(), Vary: b.Vary, Rate: b.Rate, MaxLimit: b.Max, Capped: b.Capped, Terms: terms,
-		Environment: h.Environment, Machine: h.Fingerprint,
+		Budget: b.Budget, Environment: h.Environment, Machine: h.Fingerprint,
 	}
 	if hosts := b.Hosts(); hosts > 1 {
 		plan.Hosts = hosts

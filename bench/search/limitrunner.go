@@ -3,6 +3,7 @@ package search
 import (
 	"context"
 	"errors"
+	"time"
 
 	"floodgate/bench/experiment"
 	"floodgate/results"
@@ -41,7 +42,7 @@ const (
 // ctx, of the store, or of trials that could not be measured; Result then holds the results
 // so far.
 func Limits(ctx context.Context, o LimitOptions) error {
-	r := &limitRunner{LimitOptions: o, trials: map[int][]results.Trial{}, busy: map[int]float64{}}
+	r := &limitRunner{LimitOptions: o, trials: map[int][]results.Trial{}, busy: map[int]float64{}, took: map[int]time.Duration{}}
 	r.tester = experiment.MeteredTester{Tester: o.Tester, Meter: experiment.MeterMachine}
 	r.runner = experiment.Runner{
 		Tester: &r.tester, Append: o.Store.Append, Progress: o.Progress,
@@ -49,20 +50,77 @@ func Limits(ctx context.Context, o LimitOptions) error {
 	}
 	s := &limitSearch{first: o.Bounds.First, step: o.Bounds.Step, most: o.Bounds.Max, refine: o.Bounds.Refine, only: o.Bounds.Only}
 	for limits := s.next(o.Result); limits != nil; limits = s.next(o.Result) {
-		if err := r.round(ctx, limits, o.Bounds.Blocks); err != nil {
+		if err := r.complete(ctx, limits); err != nil {
 			return err
 		}
-		for range limitReruns {
-			lacking, blocks := r.incomplete()
-			if blocks == 0 {
-				break
-			}
-			if err := r.round(ctx, lacking, blocks); err != nil {
-				return err
-			}
+	}
+	if err := r.decide(ctx); err != nil {
+		return err
+	}
+	if limits := s.around(o.Result); limits != nil {
+		if err := r.complete(ctx, limits); err != nil {
+			return err
+		}
+		if err := r.decide(ctx); err != nil {
+			return err
 		}
 	}
+	o.Result.Sampled = true
+	if err := r.conclude(); err != nil {
+		return err
+	}
 	return r.adaptive(ctx)
+}
+
+// complete tries limits in a round, and repeats blocks that have lost trials.
+func (r *limitRunner) complete(ctx context.Context, limits []int) error {
+	if err := r.round(ctx, limits, r.Bounds.Blocks); err != nil {
+		return err
+	}
+	for range limitReruns {
+		lacking, blocks := r.incomplete()
+		if blocks == 0 {
+			break
+		}
+		if err := r.round(ctx, lacking, blocks); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// decide runs further blocks of the limits that may suffice, with the best one, until the
+// interim analyses have decided all of them or the budget is spent.
+func (r *limitRunner) decide(ctx context.Context) error {
+	for {
+		limits, blocks := r.Result.Wanted()
+		if limits == nil {
+			return nil
+		}
+		perBlock := time.Duration(1)
+		for _, n := range limits {
+			perBlock += r.took[n]
+		}
+		affordable := int((r.Bounds.Budget - r.spent) / perBlock)
+		if affordable < 1 {
+			r.Result.Spent = true
+			return nil
+		}
+		began, measured := time.Now(), r.measured(limits)
+		err := r.round(ctx, limits, min(blocks, affordable))
+		r.spent += time.Since(began)
+		if err != nil || r.measured(limits) == measured { // no trial had a result
+			return err
+		}
+	}
+}
+
+// measured returns the number of measured trials of limits.
+func (r *limitRunner) measured(limits []int) (n int) {
+	for _, limit := range limits {
+		n += len(r.Result.Limit(limit).Runs)
+	}
+	return n
 }
 
 // limitReruns is the greatest number of additional rounds, after each round, for limits
@@ -88,8 +146,10 @@ type limitRunner struct {
 
 	index, block int // of the next trial and block
 	trials       map[int][]results.Trial
-	busy         map[int]float64 // by index
-	found        []results.Trial // of the adaptive strategy
+	busy         map[int]float64       // by index
+	took         map[int]time.Duration // by the last trial of a limit, with its repetitions
+	spent        time.Duration         // of the budget
+	found        []results.Trial       // of the adaptive strategy
 }
 
 // round tries limits in the given number of blocks.
@@ -102,9 +162,10 @@ func (r *limitRunner) round(ctx context.Context, limits []int, blocks int) error
 	for _, n := range limits {
 		limitOf[r.Bounds.variant(n).Name] = n
 	}
-	left := len(limits)
+	left, last := len(limits), time.Now()
 	err = r.run(ctx, planned, func(t results.Trial) error {
-		n := limitOf[t.Variant]
+		n, now := limitOf[t.Variant], time.Now()
+		r.took[n], last = now.Sub(last), now
 		r.trials[n] = append(r.trials[n], t)
 		if left--; left > 0 {
 			return nil

@@ -146,7 +146,7 @@ func TestSweepOfAKnownUpstream(t *testing.T) {
 				t.Errorf("limit %d: %v items a second, at most %v can be", p.Limit, r.Throughput, most)
 			}
 		}
-		if len(p.Runs)+p.Lost != 6 || p.Peak == nil || *p.Peak > 8+2*p.Limit+scenarios.MonitorConns+2 || p.Corrupt > 0 {
+		if len(p.Runs)+p.Lost != capacity.MinReachBlocks || p.Peak == nil || *p.Peak > 8+2*p.Limit+scenarios.MonitorConns+2 || p.Corrupt > 0 {
 			t.Errorf("limit %d: %d trials, %d lost, peak %v, %d documents broken", p.Limit, len(p.Runs), p.Lost, p.Peak, p.Corrupt)
 		}
 		t.Logf("%d: %+v, %.3g in flight, %v, busy %.2f", p.Limit, p.Throughput, p.InFlight, p.Violations, p.Busy)
@@ -157,10 +157,10 @@ func TestSweepOfAKnownUpstream(t *testing.T) {
 	if a := l.Adaptive; a == nil || len(a.Runs) != 1 || a.Runs[0].Settled < 1 || stored.Trials[a.Runs[0].Trial].SlotLimit == nil {
 		t.Errorf("adaptive: %+v", a)
 	}
-	if stored.Complete || !stored.Header.Search || len(stored.Trials) != 25 {
+	if stored.Complete || !stored.Header.Search || len(stored.Trials) != 33 {
 		t.Errorf("complete %v, plan %v, %d trials", stored.Complete, stored.Header.Search, len(stored.Trials))
 	}
-	for i, trial := range stored.Trials[:24] { // in blocks, each limit once
+	for i, trial := range stored.Trials[:32] { // in blocks, each limit once
 		if trial.Index != i || trial.Block != i/4 || i%4 > 0 && trial.Seed != stored.Trials[i-1].Seed {
 			t.Errorf("trial %d has index %d, block %d, seed %d", i, trial.Index, trial.Block, trial.Seed)
 		}
@@ -232,7 +232,7 @@ func TestLimitsOfAProgramThatReportsNothing(t *testing.T) {
 				t.Errorf("exit code %d, %+v", plan.Exit, r)
 			}
 			for _, p := range plan.Points {
-				if p.Counted != counted || p.P99 != nil || len(p.Runs) != 6 {
+				if p.Counted != counted || p.P99 != nil || len(p.Runs) != capacity.MinReachBlocks {
 					t.Errorf("limit %d: counted %q, p99 %v, %d trials", p.Limit, p.Counted, p.P99, len(p.Runs))
 				}
 			}
@@ -377,7 +377,7 @@ func TestLimitBounds(t *testing.T) {
 	s := parse(t, fourWorkers)
 	b, err := search.NewLimitBounds(s, search.LimitValues{})
 	// 64 descriptors: 8 of the runtime, 2 that watch the database, 2 for each slot.
-	if err != nil || b.Max != 27 || !b.Capped || b.Strategy() != "bounded" || b.First != 16 || b.Step != 2 || b.Blocks != 6 {
+	if err != nil || b.Max != 27 || !b.Capped || b.Strategy() != "bounded" || b.First != 16 || b.Step != 2 || b.Blocks != capacity.MinReachBlocks {
 		t.Errorf("%+v, %v", b, err)
 	}
 	if name, others, err := b.Level(s); name != "" || others != 0 || err != nil {

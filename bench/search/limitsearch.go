@@ -9,7 +9,8 @@ import (
 
 // limitSearch selects the next limits from the results so far. It doubles the limit until
 // throughput is significantly lower than at another limit, or twice no better. Then it
-// narrows down where limits start to violate constraints, and tries some around the knee.
+// narrows down where limits start to violate constraints. Once the limits that may suffice
+// are decided, it tries some around the recommended one.
 type limitSearch struct {
 	first, step, most int
 	refine            bool
@@ -44,12 +45,18 @@ func (s *limitSearch) next(l *capacity.Limits) []int {
 	if low, high, ok := l.Gap(); ok && high > maxGap*low {
 		return withBest(best, []int{int(math.Sqrt(float64(low) * float64(high)))})
 	}
-	if !s.refine || best == 0 {
+	return nil
+}
+
+// around returns the limits around the recommended one with the best one, once; nil means
+// that there are none to try.
+func (s *limitSearch) around(l *capacity.Limits) []int {
+	if !s.refine || s.only != nil || l.Recommendation == nil {
 		return nil
 	}
 	s.refine = false
 	if more := neighbors(l); len(more) > 0 {
-		return withBest(best, more)
+		return withBest(l.Recommendation.Peak, more)
 	}
 	return nil
 }
@@ -61,7 +68,7 @@ func (s *limitSearch) rises(l *capacity.Limits, best, highest int) bool {
 	if r := l.Recommendation; l.Rate > 0 && r != nil && r.Limit > 0 && !r.Compromise {
 		return false
 	}
-	return best > 0 && p.Throughput != nil && p.ErrorShare() <= l.Terms.MaxErrors && !l.Passed() && highest < best*pow(s.step, flatSteps)
+	return best > 0 && p.Throughput != nil && p.ErrorShare() <= l.Terms.MaxErrors && !l.Recommendation.Passed && highest < best*pow(s.step, flatSteps)
 }
 
 // maxGap is the greatest ratio between the first limit that violates constraints and the

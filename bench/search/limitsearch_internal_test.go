@@ -10,7 +10,7 @@ import (
 	"floodgate/results/stats"
 )
 
-// found returns the exact results of a system at limits, six times each. A negative
+// found returns the exact results of a system at limits, eight times each. A negative
 // throughput means that half of the items fail.
 func found(at func(n float64) float64, limits []int) *capacity.Limits {
 	l := &capacity.Limits{Kind: capacity.KindLimits, Strategy: "bounded", Terms: capacity.NewTerms(0, 1<<20, 0)}
@@ -22,7 +22,7 @@ func found(at func(n float64) float64, limits []int) *capacity.Limits {
 		p := capacity.LimitPoint{
 			Limit: n, Tried: 100, Failed: failed, Throughput: &stats.Interval{Estimate: x, Low: x, High: x}, P99: &stats.Interval{Estimate: 1, Low: 1, High: 1},
 		}
-		for block := range 6 {
+		for block := range capacity.MinReachBlocks {
 			p.Runs = append(p.Runs, capacity.LimitRun{Block: block, Throughput: x * (1 + float64(block)/1e6)})
 		}
 		l.Points = append(l.Points, p)
@@ -35,12 +35,18 @@ func found(at func(n float64) float64, limits []int) *capacity.Limits {
 func rounds(s limitSearch, at func(n float64) float64) (all [][]int) {
 	var tried []int
 	l := &capacity.Limits{}
-	for limits := s.next(l); limits != nil; limits = s.next(l) {
+	try := func(limits []int) {
 		all = append(all, limits)
 		tried = append(tried, limits...)
 		slices.Sort(tried)
 		tried = slices.Compact(tried)
 		l = found(at, tried)
+	}
+	for limits := s.next(l); limits != nil; limits = s.next(l) {
+		try(limits)
+	}
+	if limits := s.around(l); limits != nil {
+		try(limits)
 	}
 	return all
 }

@@ -67,6 +67,12 @@ type Limits struct {
 	// External describes the bounds of the requests to an external upstream, and whether
 	// they ended the search; empty means that the upstream was the mock.
 	External string `json:"external,omitempty"`
+	// Sampled reports that no further blocks follow: what is not decided stays so.
+	// Budget is the time that blocks beyond the first ones might take, and Spent reports
+	// that it ended them.
+	Sampled bool          `json:"sampled,omitempty"`
+	Budget  time.Duration `json:"budget_ns,omitempty"`
+	Spent   bool          `json:"budget_spent,omitempty"`
 	// Interrupted reports that the sweep was ended early, and Unmeasured why it
 	// could not continue.
 	Interrupted bool   `json:"interrupted,omitempty"`
@@ -111,6 +117,8 @@ type Terms struct {
 	MaxDescriptors int `json:"max_descriptors"`
 	// Reach is the sufficient share of the highest throughput.
 	Reach float64 `json:"reach"`
+	// Analyses are the interim analyses that decide whether a limit reaches that share.
+	Analyses stats.Design `json:"analyses"`
 	// Cores is the number of cores that the SUT may use; zero means unknown.
 	Cores float64 `json:"cores,omitempty"`
 }
@@ -170,6 +178,9 @@ type LimitPoint struct {
 	// Stages holds the merged histograms of all trials: queue, fetch, handoff,
 	// pool_wait, write, item.
 	Stages map[string]results.Histogram `json:"stages,omitempty"`
+	// Reach compares its throughput with the highest one, or that of an HTTP service with
+	// the arrivals; nil means that it is the highest one, or has too few trials.
+	Reach *Reach `json:"reach,omitempty"`
 	// Violations lists the violated requirements.
 	Violations []Violation `json:"violations,omitempty"`
 }
@@ -202,8 +213,11 @@ type LimitRun struct {
 	Trial int `json:"trial"`
 	Block int `json:"block"`
 	// Throughput is the number of items per second while all slots were in use.
-	Throughput float64       `json:"throughput"`
-	P99        time.Duration `json:"p99_ns"`
+	Throughput float64 `json:"throughput"`
+	// Offered is the number of requests per second that arrived in the same time; zero
+	// means a closed loop.
+	Offered float64       `json:"offered,omitempty"`
+	P99     time.Duration `json:"p99_ns"`
 	// Busy is the share of all cores of the machine that was in use; zero means unknown.
 	Busy float64 `json:"machine_busy,omitempty"`
 }
@@ -230,14 +244,15 @@ type Recommendation struct {
 	// Compromise reports that no limit that meets the other requirements reaches the
 	// required share of the highest throughput: Limit is the best of those.
 	Compromise bool `json:"compromise,omitempty"`
-	// UpTo is the highest acceptable limit: from Limit to UpTo the requirements are
-	// met, and throughput is not significantly below the required one.
+	// UpTo is the highest acceptable limit: from Limit to UpTo all tested limits meet the
+	// requirements.
 	UpTo int `json:"up_to,omitempty"`
 	// Peak is the limit with the highest measured throughput. Passed reports that a
 	// higher limit had significantly less; otherwise the peak is at least there.
 	Peak   int  `json:"peak_limit"`
 	Passed bool `json:"passed_peak"`
-	// Share is the throughput at Limit as a share of the highest one.
+	// Share is the throughput at Limit as a share of the highest one, by the pairs of
+	// [Reach.Share].
 	Share float64 `json:"share_of_peak,omitempty"`
 	// FreeDescriptors is the number of unused descriptors at Limit, of those that
 	// the requirements allow.

@@ -271,27 +271,3 @@ func merged(trials []results.Trial) (map[string]results.Histogram, error) {
 	}
 	return all, nil
 }
-
-// RelativeTo returns the ratio of the throughput of p to that of q, by common blocks if
-// there are enough. It returns false for too few trials.
-func (p LimitPoint) RelativeTo(q LimitPoint) (stats.Interval, bool) {
-	var num, den, a, b []float64
-	other := map[int]float64{}
-	for _, r := range q.Runs {
-		other[r.Block] = r.Throughput
-		b = append(b, math.Log(r.Throughput))
-	}
-	for _, r := range p.Runs {
-		a = append(a, math.Log(r.Throughput))
-		if x, both := other[r.Block]; both {
-			num, den = append(num, r.Throughput), append(den, x)
-		}
-	}
-	if logs, err := stats.LogRatios(num, den); err == nil {
-		if i, err := stats.SignedRank(logs, limitLevel); err == nil {
-			return i.Exp(), true
-		}
-	}
-	i, err := stats.RankSum(b, a, limitLevel)
-	return i.Exp(), err == nil
-}

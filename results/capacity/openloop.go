@@ -8,6 +8,7 @@ import (
 
 	"floodgate/results"
 	"floodgate/results/text"
+	"floodgate/results/verdict"
 )
 
 // steady holds the rates of a service's trial over the second half of its load, in
@@ -42,7 +43,7 @@ func steadyOf(s results.Series) (steady, bool) {
 func (p *LimitPoint) addService(t results.Trial) {
 	s := t.Service
 	rates, _ := steadyOf(s.Series)
-	p.Runs = append(p.Runs, LimitRun{Trial: t.Index, Block: t.Block, Throughput: rates.done, P99: s.Response.P99})
+	p.Runs = append(p.Runs, LimitRun{Trial: t.Index, Block: t.Block, Throughput: rates.done, Offered: rates.arrived, P99: s.Response.P99})
 	p.Offered += rates.arrived
 	p.Tried += s.Due
 	p.Failed += s.Due - s.OK
@@ -77,17 +78,11 @@ func (l *Limits) Unit() string {
 	return "item"
 }
 
-// keepsUp reports whether as many requests complete as arrive, by the interval and
-// the required share. A closed loop has no arrivals.
-func (l *Limits) keepsUp(p LimitPoint) bool {
-	return p.Throughput != nil && p.Throughput.High >= l.Terms.Reach*p.Offered
-}
-
 // openBottleneck returns the bottleneck of an open loop at the recommended point (at) or, if
 // none is recommended (-1), of all points. Where a value keeps up, it is the arrivals.
 func (l *Limits) openBottleneck(at int, best *LimitPoint) Bottleneck {
 	last := l.Points[len(l.Points)-1]
-	if at >= 0 && l.keepsUp(l.Points[at]) {
+	if at >= 0 && l.Points[at].Reach.Decision == verdict.NotWorse {
 		return Bottleneck{Arrivals, fmt.Sprintf("%s requests arrive per second, and no more can complete; plan rate finds the highest rate", text.Digits(l.Points[at].Offered))}
 	}
 	for _, find := range []func() (Bottleneck, bool){

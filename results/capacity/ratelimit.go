@@ -48,7 +48,7 @@ func limitOfRates(found []Variant, limits map[string]int) *RateLimit {
 		return r
 	}
 	for _, v := range found {
-		if v.Confirmed > 0 && (v.End == AtLeast || v.Failed >= Reach*r.Highest) {
+		if v.Confirmed > 0 && (v.End == AtLeast || v.Failed >= RequiredReach*r.Highest) {
 			r.Limit, r.Rate = limits[v.Variant], v.Confirmed
 			return r
 		}

@@ -1,11 +1,13 @@
 package capacity
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
 
 	"floodgate/results"
+	"floodgate/results/stats"
 	"floodgate/results/text"
 	"floodgate/results/verdict"
 	"floodgate/scenarios"
@@ -15,8 +17,8 @@ import (
 const (
 	// DescriptorShare is the share of the descriptors that may be open.
 	DescriptorShare = 0.7
-	// Reach is the sufficient share of the highest throughput.
-	Reach = 0.95
+	// RequiredReach is the sufficient share of the highest throughput.
+	RequiredReach = 0.95
 
 	nofileStep = 64 // ulimit -n is given as a multiple of it
 )
@@ -26,7 +28,7 @@ const (
 func NewTerms(p99 time.Duration, nofile int, cores float64) Terms {
 	return Terms{
 		P99: scenarios.Duration(p99), MaxErrors: float64(scenarios.DefaultSLOErrors), NoFile: nofile,
-		MaxDescriptors: int(DescriptorShare*float64(nofile) + 1e-9), Reach: Reach, Cores: cores,
+		MaxDescriptors: int(DescriptorShare*float64(nofile) + 1e-9), Reach: RequiredReach, Analyses: reachDesign(RequiredReach), Cores: cores,
 	}
 }
 
@@ -37,11 +39,13 @@ func NewTerms(p99 time.Duration, nofile int, cores float64) Terms {
 func (l *Limits) Conclude() {
 	slices.SortFunc(l.Points, func(a, b LimitPoint) int { return a.Limit - b.Limit })
 	l.Model, l.Recommendation = nil, nil
-	best := l.best()
+	effects := l.effects()
+	best := l.best(effects)
+	l.compareThroughput(best, effects)
+	l.setViolations(best)
 	var seen []Observation
 	for i := range l.Points {
 		p := &l.Points[i]
-		p.Violations = l.violated(*p, best)
 		if p.ErrorShare() > l.Terms.MaxErrors || p.Throughput == nil {
 			continue // what it does less of is not for want of scalability; or it is unknown yet
 		}
@@ -50,7 +54,7 @@ func (l *Limits) Conclude() {
 		}
 	}
 	if best != nil {
-		l.recommend(best)
+		l.recommend(best, effects)
 	}
 	if l.Rate > 0 {
 		seen = nil // the law is about closed loops
@@ -66,13 +70,14 @@ func (l *Limits) Conclude() {
 	l.Exit = l.Decision.ExitCode()
 }
 
-// best returns the point of the highest throughput; nil means that none has an
-// interval. Points with too many failed items count only if there are no others.
-func (l *Limits) best() (best *LimitPoint) {
+// best returns the point of the highest throughput, adjusted for the blocks of its trials;
+// nil means that none has an interval. Points with too many failed items count only if
+// there are no others.
+func (l *Limits) best(effects map[int]float64) (best *LimitPoint) {
 	for _, any := range []bool{false, true} {
 		for i, p := range l.Points {
 			sound := p.ErrorShare() <= l.Terms.MaxErrors
-			if p.Throughput != nil && (sound || any) && (best == nil || p.Throughput.Estimate > best.Throughput.Estimate) {
+			if p.Throughput != nil && (sound || any) && (best == nil || effects[p.Limit] > effects[best.Limit]) {
 				best = &l.Points[i]
 			}
 		}
@@ -98,22 +103,20 @@ func (l *Limits) Gap() (low, high int, ok bool) {
 	return l.Points[at].Limit, l.Points[at+1].Limit, true
 }
 
-// violated returns the requirements that a point violates.
-func (l *Limits) violated(p LimitPoint, best *LimitPoint) []Violation {
-	if p.Throughput == nil {
-		return []Violation{{TermTrials, fmt.Sprintf("only %d trials could be measured, too few for an interval", len(p.Runs))}}
-	}
-	t, all := l.Terms, []Violation(nil)
-	if l.Rate > 0 {
-		if !l.keepsUp(p) {
-			all = append(all, Violation{TermThroughput, fmt.Sprintf("at most %.3g requests/s completed, less than %.0f %% of those that arrived, %.3g/s", p.Throughput.High, 100*t.Reach, p.Offered)})
+// setViolations sets the violated requirements of every point, given the one of the highest
+// throughput; nil means that no point has an interval.
+func (l *Limits) setViolations(best *LimitPoint) {
+	reached := l.reached(best)
+	for i := range l.Points {
+		switch p := &l.Points[i]; {
+		case p.Throughput == nil:
+			p.Violations = []Violation{{TermTrials, fmt.Sprintf("only %d trials could be measured, too few for an interval", len(p.Runs))}}
+		case !reached[i]:
+			p.Violations = append([]Violation{{TermThroughput, l.shortfall(*p, best.Limit)}}, l.constraints(*p)...)
+		default:
+			p.Violations = l.constraints(*p)
 		}
-		return append(all, l.constraints(p)...)
 	}
-	if reach := t.Reach * best.Throughput.Estimate; p.Throughput.High < reach {
-		all = append(all, Violation{TermThroughput, fmt.Sprintf("throughput at most %.3g/s, less than %.0f %% of the highest, %.3g/s", p.Throughput.High, 100*t.Reach, best.Throughput.Estimate)})
-	}
-	return append(all, l.constraints(p)...)
 }
 
 // constraints returns the requirements other than throughput that a point violates.
@@ -144,23 +147,23 @@ func (l *Limits) constraints(p LimitPoint) (all []Violation) {
 
 // recommend chooses the smallest limit without violations, or else the smallest one
 // with the throughput that is reachable within the constraints.
-func (l *Limits) recommend(best *LimitPoint) {
-	r := &Recommendation{Peak: best.Limit, Passed: l.Passed()}
+func (l *Limits) recommend(best *LimitPoint, effects map[int]float64) {
+	r := &Recommendation{Peak: best.Limit, Passed: l.passed(*best)}
 	l.Recommendation = r
-	at := slices.IndexFunc(l.Points, func(p LimitPoint) bool { return len(p.Violations) == 0 })
-	within := best
+	acceptable := func(p LimitPoint) bool { return len(p.Violations) == 0 }
+	at := slices.IndexFunc(l.Points, acceptable)
 	if at < 0 {
 		r.Compromise = true
-		at, within = l.compromise()
+		at, acceptable = l.compromise(effects)
 	}
 	r.Bottleneck = l.bottleneck(at, best)
 	if at < 0 {
 		return
 	}
 	p := l.Points[at]
-	r.Limit, r.UpTo, r.Share = p.Limit, p.Limit, p.Throughput.Estimate/best.Throughput.Estimate
-	for _, q := range l.Points[at+1:] {
-		if q.Throughput == nil || len(l.constraints(q)) > 0 || l.tooSlow(q, *within) {
+	r.Limit, r.Share = p.Limit, 1
+	for _, q := range l.Points[at:] {
+		if !acceptable(q) {
 			break
 		}
 		r.UpTo = q.Limit
@@ -168,55 +171,48 @@ func (l *Limits) recommend(best *LimitPoint) {
 	if p.Peak != nil {
 		r.FreeDescriptors = l.Terms.MaxDescriptors - *p.Peak
 	}
+	if p.Reach != nil {
+		r.Share = cmp.Or(p.Reach.Share.Estimate, p.Reach.Estimate)
+	}
 	if l.Rate > 0 {
-		r.Share = min(1, p.Throughput.Estimate/p.Offered) // samples may count one more
+		r.Share = min(1, r.Share) // samples may count one more
 	}
 	r.Config = l.configOf(p)
 	r.Waiting = waitingAt(p)
 	r.Notes = l.notes(p)
 }
 
-// tooSlow reports whether the throughput of p is less than required, given the highest
-// within the constraints.
-func (l *Limits) tooSlow(p, within LimitPoint) bool {
-	if l.Rate > 0 {
-		return !l.keepsUp(p)
-	}
-	return l.below(p, within, l.Terms.Reach)
-}
-
 // compromise returns the index of the smallest limit with the highest throughput
-// within the constraints, and the point of that throughput; -1 means that all limits
+// within the constraints, and whether a limit has it too; -1 means that all limits
 // violate them.
-func (l *Limits) compromise() (at int, within *LimitPoint) {
-	acceptable := func(p LimitPoint) bool { return p.Throughput != nil && len(l.constraints(p)) == 0 }
+func (l *Limits) compromise(effects map[int]float64) (at int, acceptable func(LimitPoint) bool) {
+	meets := func(p LimitPoint) bool { return p.Throughput != nil && len(l.constraints(p)) == 0 }
+	within := -1
 	for i, p := range l.Points {
-		if acceptable(p) && (within == nil || p.Throughput.Estimate > within.Throughput.Estimate) {
-			within = &l.Points[i]
+		if meets(p) && (within < 0 || effects[p.Limit] > effects[l.Points[within].Limit]) {
+			within = i
 		}
 	}
-	at = slices.IndexFunc(l.Points, func(p LimitPoint) bool {
-		return acceptable(p) && p.Throughput.High >= l.Terms.Reach*within.Throughput.Estimate
-	})
-	return at, within
-}
-
-// below reports whether the throughput of p is significantly less than that share of
-// the throughput of best.
-func (l *Limits) below(p, best LimitPoint, share float64) bool {
-	if p.Limit == best.Limit {
-		return false
+	acceptable = func(p LimitPoint) bool {
+		return meets(p) && (p.Limit == l.Points[within].Limit || l.reach(shortfalls(p, l.Points[within])).Decision == verdict.NotWorse)
 	}
-	i, ok := p.RelativeTo(best)
-	return ok && i.High < share
+	for at = within; at > 0 && acceptable(l.Points[at-1]); at-- {
+	}
+	return at, acceptable
 }
 
-// Passed reports whether a limit above that of the highest throughput has
+// below reports whether the throughput of p is significantly less than that of best, by the
+// blocks with trials of both.
+func (l *Limits) below(p, best LimitPoint) bool {
+	i, err := stats.SignedRank(shortfalls(p, best), limitLevel)
+	return err == nil && i.Low > 0
+}
+
+// passed reports whether a limit above that of the highest throughput has
 // significantly less, so that the peak is within the tested limits.
-func (l *Limits) Passed() bool {
-	best := l.best()
-	return best != nil && slices.ContainsFunc(l.Points, func(p LimitPoint) bool {
-		return p.Limit > best.Limit && p.Throughput != nil && l.below(p, *best, 1)
+func (l *Limits) passed(best LimitPoint) bool {
+	return slices.ContainsFunc(l.Points, func(p LimitPoint) bool {
+		return p.Limit > best.Limit && p.Throughput != nil && l.below(p, best)
 	})
 }
 
@@ -279,6 +275,14 @@ func (l *Limits) notes(p LimitPoint) (all []string) {
 	}
 	if f := p.ErrorShare(); f > 0 {
 		say("at %d, %s of the %ss failed", p.Limit, share(f), l.Unit())
+	}
+	for _, q := range l.Points {
+		if q.Limit < p.Limit && q.Reach != nil && (q.Reach.Decision == verdict.Open || q.Reach.Decision == verdict.Undecided) && q.Reach.Share.Low > 0 && len(l.constraints(q)) == 0 {
+			say("at %d, %s", q.Limit, l.shortfall(q, l.Recommendation.Peak))
+		}
+	}
+	if l.Spent {
+		say("the time for further blocks (--time %s) is spent", text.InWords(l.Budget))
 	}
 	if low, high, ok := l.Gap(); ok && high > low+1 {
 		say("%d violates the requirements; no limit between %d and %d was tested", high, low, high)

@@ -223,6 +223,22 @@ func (l Design) chance(d []float64, e float64, later []int) float64 {
 	return math.Min(1, sum)
 }
 
+// Further estimates how many pairs beyond d would decide, if their center and spread are
+// those of d: an interval at the level of one analysis then ends at the limit. It returns
+// false for fewer than four pairs, and where more than 2,000 would be needed.
+func (l Design) Further(d []float64) (pairs int, ok bool) {
+	s, ok := spread(d)
+	if !ok {
+		return 0, false
+	}
+	distance := math.Abs(HodgesLehmann(d) - math.Log1p(l.Margin))
+	need := math.Pow(normalQuantile(0.5+l.level()/2)*s/distance, 2)
+	if !(need <= maxPairs) { // also if the distance is zero
+		return 0, false
+	}
+	return max(1, int(math.Ceil(need))-len(d)), true
+}
+
 // spread estimates the standard deviation of one pair from the width of a
 // signed-rank interval (Lehmann ch. 4.4), so that outliers count by their effect
 // on the interval, not by their squares. It returns false for fewer than four pairs.

@@ -33,9 +33,28 @@ func (p *Limits) Terms() {
 		words += fmt.Sprintf(", p99 of %s %s ≤ %s", article(p.Plan.Unit()), p.Plan.Unit(), text.Duration(time.Duration(t.P99)))
 	}
 	p.Fact("required", "%s", words)
+	compared := "limits compared in the same blocks"
+	if p.Plan.Rate > 0 {
+		compared = "arrivals compared in the same trials"
+	}
+	p.Fact("certainty", "a limit below %.0f %% is recommended with a probability of at most %.3g %% (%s, %s)", 100*t.Reach, 100*t.Analyses.Alpha/2, compared, analyses(t.Analyses.At))
 	if p.Plan.Level != "" {
 		p.Fact("level", "%s", p.Plan.Level)
 	}
+}
+
+// analyses writes the numbers of blocks at which the analyses are made: "after 8, 20, 50
+// and 100".
+func analyses(at []int) string {
+	words := make([]string, len(at))
+	for i, n := range at {
+		words[i] = text.Count(n)
+	}
+	last := len(words) - 1
+	if last < 1 {
+		return "after " + strings.Join(words, "")
+	}
+	return "after " + strings.Join(words[:last], ", ") + " and " + words[last]
 }
 
 // article returns the indefinite article of "item" or "request".
@@ -58,8 +77,8 @@ const LittleRemark = "L: throughput × mean time of an item, the mean number in 
 // PointGrid has a row for every limit.
 func (p *Limits) PointGrid() *text.Grid {
 	g := &text.Grid{Columns: []text.Column{
-		{Title: p.Plan.Variable(), Right: true}, {Title: p.Plan.Unit() + "s/s", Right: true}, {Title: "95 % CI", Right: true}, {Title: "p99", Right: true, Drop: 1},
-		{Title: "FDs", Right: true}, {Title: "errors", Right: true, Drop: 2}, {Title: littleTitle, Right: true, Drop: 3}, {Title: ""},
+		{Title: p.Plan.Variable(), Right: true}, {Title: p.Plan.Unit() + "s/s", Right: true}, {Title: "95 % CI", Right: true, Drop: 3}, {Title: p.ShareTitle(), Right: true}, {Title: "p99", Right: true, Drop: 1},
+		{Title: "FDs", Right: true}, {Title: "errors", Right: true, Drop: 2}, {Title: littleTitle, Right: true, Drop: 4}, {Title: ""},
 	}}
 	for _, t := range p.Plan.Points {
 		g.Add(p.cells(t)...)
@@ -68,6 +87,14 @@ func (p *Limits) PointGrid() *text.Grid {
 		g.Remove(slices.IndexFunc(g.Columns, func(c text.Column) bool { return c.Title == littleTitle }))
 	}
 	return g
+}
+
+// ShareTitle is the title of the column with the interval of the share that is required.
+func (p *Limits) ShareTitle() string {
+	if p.Plan.Rate > 0 {
+		return "of arrivals"
+	}
+	return "of highest"
 }
 
 // Little reports whether the mean number in flight is compared with the limit, which
@@ -112,10 +139,22 @@ func (p *Limits) cells(t capacity.LimitPoint) []string {
 	case t.Idle():
 		inFlight += p.Paint(" !", verdict.Doubt)
 	}
-	return []string{text.Count(t.Limit), x, interval, p99, fds, text.Percent(t.ErrorShare()), inFlight, p.mark(t)}
+	return []string{text.Count(t.Limit), x, interval, reachedShare(t.Reach), p99, fds, text.Percent(t.ErrorShare()), inFlight, p.mark(t)}
 }
 
-// mark returns the mark of a limit: recommended, acceptable, or none.
+// reachedShare returns the interval of the share of the highest throughput, or an estimate
+// of one that was not compared in enough blocks.
+func reachedShare(r *capacity.Reach) string {
+	switch {
+	case r == nil:
+		return text.None
+	case r.Share.Low > 0:
+		return text.Points(r.Share.Low) + "–" + text.Percent(r.Share.High)
+	}
+	return "≈ " + text.Percent(r.Estimate)
+}
+
+// mark returns the mark of a limit: recommended, acceptable, not decided, or none.
 func (p *Limits) mark(t capacity.LimitPoint) string {
 	r := p.Plan.Recommendation
 	var marks []string
@@ -128,6 +167,8 @@ func (p *Limits) mark(t capacity.LimitPoint) string {
 		marks = append(marks, p.Paint("recommended", verdict.Good))
 	case p.Plan.Finished() && r.Limit > 0 && t.Limit > r.Limit && t.Limit <= r.UpTo:
 		marks = append(marks, "acceptable")
+	case t.Reach != nil && t.Reach.Share.Low > 0 && (t.Reach.Decision == verdict.Undecided || t.Reach.Decision == verdict.Open):
+		marks = append(marks, p.Paint("not decided", verdict.Doubt))
 	}
 	if r.Peak == t.Limit && p.Plan.Rate == 0 {
 		marks = append(marks, "highest")
@@ -315,7 +356,7 @@ func (p *Limits) Advice(r *capacity.Recommendation) string {
 	case !p.Plan.Finished():
 		return fmt.Sprintf("not finished: %d is the smallest limit so far that performs as well as any", r.Limit)
 	case r.Compromise && p.Plan.Rate > 0:
-		return fmt.Sprintf("%d is the best %s tested: none completes %.0f %% of the requests that arrive and meets the other requirements", r.Limit, p.Plan.Variable(), 100*p.Plan.Terms.Reach)
+		return fmt.Sprintf("%s %d is the best one tested: none completes %.0f %% of the requests that arrive and meets the other requirements", p.Plan.Variable(), r.Limit, 100*p.Plan.Terms.Reach)
 	case r.Compromise:
 		return fmt.Sprintf("%d is the best limit tested: none reaches %.0f %% of the highest throughput and meets the other requirements", r.Limit, 100*p.Plan.Terms.Reach)
 	case r.UpTo > r.Limit:

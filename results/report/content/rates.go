@@ -267,7 +267,7 @@ func (p *Rates) LimitText(l capacity.RateLimit) string {
 	switch {
 	case l.Limit > 0:
 		return fmt.Sprintf("recommended limit: %d, the smallest tested limit whose rate reaches %.0f %% of the highest confirmed rate (%s at %d), within the resolution of the intervals",
-			l.Limit, 100*capacity.Reach, PerSecond(l.Highest), l.Peak)
+			l.Limit, 100*capacity.RequiredReach, PerSecond(l.Highest), l.Peak)
 	case l.Highest > 0:
 		return fmt.Sprintf("no limit can be recommended yet: %s. The highest rate confirmed so far is %s, at %d", l.Why, PerSecond(l.Highest), l.Peak)
 	case l.Why != "":

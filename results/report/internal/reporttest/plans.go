@@ -28,7 +28,7 @@ func sweep(t *testing.T, limits []int, nofile int, p99 time.Duration, change fun
 	law, rng, index := capacity.USL{Gamma: 40, Alpha: 0.02, Beta: 2e-4}, rand.New(rand.NewPCG(1, 2)), 0
 	for _, n := range limits {
 		var trials []results.Trial
-		for block := range 6 {
+		for block := range capacity.MinReachBlocks {
 			x := law.At(float64(n)) * (1 + 0.06*(rng.Float64()-0.5))
 			item := time.Duration(float64(n) / x * 1e9)
 			trial := results.Trial{
@@ -69,7 +69,7 @@ func ofService(t *testing.T) *capacity.Limits {
 	}
 	for i, n := range []int{2, 4, 6, 8, 32} {
 		var trials []results.Trial
-		for block := range 6 {
+		for block := range capacity.MinReachBlocks {
 			rate := min(200, 40*float64(n)) * (1 + 0.002*float64(block-3))
 			s := &results.Service{Due: 2000, Ended: 2000, OK: 2000, Response: runtest.Constant(time.Duration(20+400/n)*time.Millisecond, 2000)}
 			if n == 2 {
@@ -80,7 +80,7 @@ func ofService(t *testing.T) *capacity.Limits {
 				s.Series.Append(time.Duration(tick)*100*time.Millisecond, map[results.Column]int64{results.ColumnArrived: int64(200 * at), results.ColumnDone: int64(rate * at)})
 			}
 			trials = append(trials, results.Trial{
-				Index: 6*i + block, Block: block, Variant: "workers-" + strconv.Itoa(n), Outcome: results.OutcomeOK, Service: s,
+				Index: capacity.MinReachBlocks*i + block, Block: block, Variant: "workers-" + strconv.Itoa(n), Outcome: results.OutcomeOK, Service: s,
 				Descriptors: results.Descriptors{Baseline: 8, Samples: 100, Peak: 20 + 6*n}, Resources: results.Resources{UserCPU: time.Second},
 			})
 		}
@@ -117,7 +117,8 @@ func LimitPlans(t *testing.T) map[string]*capacity.Limits {
 	none := sweep(t, nil, 1024, 0, nil)
 	none.Unmeasured = "5 trials in a row could not be measured, the last because: the database died"
 	all := map[string]*capacity.Limits{"passed": passed, "rising": rising, "descriptors": short, "late": late, "cut": cut, "none": none, "service": ofService(t)}
-	for _, l := range all {
+	for name, l := range all {
+		l.Sampled = name != "cut" && name != "none"
 		l.Conclude()
 	}
 	passed.Simulation = &capacity.Simulation{
