@@ -151,7 +151,7 @@ func TestPlanOfAForeignUpstream(t *testing.T) {
 		t.Fatal(err)
 	}
 	var stdout, stderr bytes.Buffer
-	code := run(t.Context(), []string{"plan", "limit", file, "--quick", "--upstream-url", upstream.URL, "--out", root}, &stdout, &stderr)
+	code := run(t.Context(), []string{"plan", "limit", file, "--quick", "--time", "0", "--upstream-url", upstream.URL, "--out", root}, &stdout, &stderr)
 	printed := strings.Join(strings.Fields(stdout.String()), " ")
 	for _, want := range []string{"at most 500 requests in any second and 700 in all (external.rate, external.requests)", "raise the bound to continue the search"} {
 		if !strings.Contains(printed, want) {

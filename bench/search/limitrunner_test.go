@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"math/rand/v2"
 	"os"
 	"slices"
 	"strings"
@@ -218,6 +220,49 @@ func (p stageless) Run(ctx context.Context, t experiment.ScheduledTrial) (result
 		record.NoDocuments, record.Documents = false, &results.Documents{Expected: items, Found: items}
 	}
 	return record, ctx.Err()
+}
+
+// uneven runs trials of a program whose throughput at limit 4 is 95.5 % of that at limit 8,
+// which varies by a few percent.
+type uneven struct{ stageless }
+
+func (p uneven) Run(ctx context.Context, t experiment.ScheduledTrial) (results.Trial, error) {
+	record, err := p.stageless.Run(ctx, t)
+	share := map[int]float64{1: 0.3, 2: 0.6, 4: 0.955, 8: 1}[t.Variant.Limit]
+	noise := rand.New(rand.NewPCG(uint64(t.Block), uint64(t.Variant.Limit))).NormFloat64()
+	record.Makespan = time.Duration(float64(time.Second) / share * math.Exp(0.03*noise))
+	record.Items = 100
+	record.Upstream.Requests = 100
+	return record, err
+}
+
+// Further blocks have the limits that they may decide and the best one, until the budget is
+// spent. The reason why a limit is not decided is a note.
+func TestFurtherBlocks(t *testing.T) {
+	s := parse(t, strings.Replace(fourWorkers, "nofile: 64", "nofile: 64, command: [./own]", 1))
+	for name, test := range map[string]struct {
+		budget time.Duration
+		runs   map[int]int
+		spent  bool
+		note   string
+	}{
+		"until decided or hopeless": {time.Hour, map[int]int{1: 8, 2: 8, 4: 50, 8: 50}, false, "at 4, whether it reaches 95 % of the highest is not decided"},
+		"none":                      {0, map[int]int{1: 8, 2: 8, 4: 8, 8: 8}, true, "no limit was compared in further blocks (--time 0)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := limitBounds(t, s)
+			b.Budget, b.Adaptive = test.budget, 0
+			plan, _ := limitsOf(t, s, b, uneven{}, capacity.NewTerms(0, s.SUT.NoFile, 2))
+			for _, p := range plan.Points {
+				if len(p.Runs) != test.runs[p.Limit] {
+					t.Errorf("limit %d: %d trials, want %d; %+v", p.Limit, len(p.Runs), test.runs[p.Limit], p.Reach)
+				}
+			}
+			if r := plan.Recommendation; r.Limit != 8 || plan.Spent != test.spent || !plan.Sampled || !strings.Contains(strings.Join(r.Notes, "\n"), test.note) {
+				t.Errorf("budget spent %v, %+v", plan.Spent, r)
+			}
+		})
+	}
 }
 
 // A limit of a program without stages is found by what is seen from outside. What it does

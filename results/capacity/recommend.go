@@ -281,7 +281,10 @@ func (l *Limits) notes(p LimitPoint) (all []string) {
 			say("at %d, %s", q.Limit, l.shortfall(q, l.Recommendation.Peak))
 		}
 	}
-	if l.Spent {
+	switch {
+	case l.Spent && l.Budget == 0:
+		say("no limit was compared in further blocks (--time 0)")
+	case l.Spent:
 		say("the time for further blocks (--time %s) is spent", text.InWords(l.Budget))
 	}
 	if low, high, ok := l.Gap(); ok && high > low+1 {
