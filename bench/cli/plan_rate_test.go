@@ -77,7 +77,7 @@ func TestPlanInterrupted(t *testing.T) {
 	var stdout, again, stderr bytes.Buffer
 	wire := &tripwire{text: "shared: 6/s", cancel: cancel}
 	before := len(children(os.Getpid())["mongo-child"])
-	code := run(ctx, []string{"plan", "rate", scenario, "--env", "embedded", "--window", "1s", "--out", root}, &stdout, wire)
+	code := run(ctx, []string{"plan", "rate", scenario, "--env", "embedded", "--window", "1s", "--confirmations", "1", "--out", root}, &stdout, wire)
 	if code != verdict.ExitNotMeasured || !strings.Contains(wire.all.String(), "interrupted") {
 		t.Errorf("exit code %d, %s", code, &wire.all)
 	}
@@ -107,7 +107,7 @@ func TestPlanOnRealServers(t *testing.T) {
 	scenario, root := planFolder(t)
 	var stdout, again, stderr bytes.Buffer
 	args := []string{"--format", "json", "--out", root}
-	code := run(t.Context(), append([]string{"plan", "rate", scenario, "--env", "embedded", "--window", "1s", "--max-rate", "6", "--variants", "shared", "--quiet"}, args...), &stdout, &stderr)
+	code := run(t.Context(), append([]string{"plan", "rate", scenario, "--env", "embedded", "--window", "1s", "--confirmations", "1", "--max-rate", "6", "--variants", "shared", "--quiet"}, args...), &stdout, &stderr)
 	var plan capacity.Rates
 	if err := json.Unmarshal(stdout.Bytes(), &plan); err != nil || len(plan.Variants) != 1 || stderr.Len() > 0 {
 		t.Fatalf("exit code %d, %v, %s\n%s", code, err, &stderr, &stdout)

@@ -1,6 +1,7 @@
 package search
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
@@ -22,6 +23,9 @@ const (
 	DefaultWindow = 5 * time.Second
 	// DefaultMaxRate is the highest rate that is tried, in reports per second.
 	DefaultMaxRate = 1000
+	// DefaultConfirmations is the number of longer windows in a row that a rate must pass:
+	// then at least 55 % of such windows pass, with a confidence of 95 %.
+	DefaultConfirmations = 5
 
 	perP99        = 3  // the least ratio of a window to the SLO's p99
 	confirmPerP99 = 20 // the same for a confirmation, which thus hides at most 1/20 of excess load
@@ -29,19 +33,25 @@ const (
 	minReports    = 5  // reports in a window at the lowest rate
 )
 
-// NewRateBounds returns the bounds of a search that starts at the scenario's own rate. A
-// window or a most of zero means the default.
-func NewRateBounds(s *scenarios.Scenario, window time.Duration, most float64) (RateBounds, error) {
+// RateValues selects the bounds of a search for a rate. The zero value means defaults.
+type RateValues struct {
+	// Window is the duration of a trial of a rate; zero means a default that depends on the
+	// SLO.
+	Window time.Duration
+	// Most is the highest rate, in reports per second; zero means DefaultMaxRate.
+	Most float64
+	// Confirmations is the number of longer windows in a row that a rate must pass; zero
+	// means DefaultConfirmations.
+	Confirmations int
+}
+
+// NewRateBounds returns the bounds of a search that starts at the scenario's own rate.
+func NewRateBounds(s *scenarios.Scenario, v RateValues) (RateBounds, error) {
 	if s.Service == nil || s.SLO == nil {
 		return RateBounds{}, fmt.Errorf("scenario %s: a rate search needs a scenario with service and slo", s.Name)
 	}
 	p99 := time.Duration(s.SLO.P99)
-	if window == 0 {
-		window = max(DefaultWindow, perP99*p99)
-	}
-	if most == 0 {
-		most = DefaultMaxRate
-	}
+	window, most := cmp.Or(v.Window, max(DefaultWindow, perP99*p99)), cmp.Or(v.Most, DefaultMaxRate)
 	least := minReports / window.Seconds()
 	level, err := firstLevel(s)
 	if err != nil {
@@ -49,7 +59,7 @@ func NewRateBounds(s *scenarios.Scenario, window time.Duration, most float64) (R
 	}
 	o := RateBounds{
 		Min: least, Max: most, Start: min(max(level.Scenario.Service.Arrivals.Rate, least), most),
-		Window: window, Confirm: max(confirmFactor*window, confirmPerP99*p99),
+		Window: window, Confirm: max(confirmFactor*window, confirmPerP99*p99), Repeats: cmp.Or(v.Confirmations, DefaultConfirmations),
 	}
 	if most < least {
 		return o, fmt.Errorf("at most %g %ss per second are fewer than %d in a window of %v, too few to judge; use at least %.3g, or a longer window", most, s.Service.Unit(), minReports, window, least)
@@ -70,10 +80,11 @@ func (o RateBounds) Within(most float64) (RateBounds, error) {
 }
 
 // EstimateRates returns the estimated duration of the search for all variants. A search
-// typically consists of a ramp of three steps, four bisections and three confirmations.
+// typically consists of a ramp of three steps, four bisections, and the confirmation of the
+// second rate that is tried for it.
 func EstimateRates(s *scenarios.Scenario, o RateBounds) time.Duration {
-	const probes, confirmations, overhead = 7, 3, 3 * time.Second
-	one := probes*(o.Window+overhead) + confirmations*(o.Confirm+overhead)
+	const probes, overhead = 7, 3 * time.Second
+	one := probes*(o.Window+overhead) + time.Duration(1+o.Repeats)*(o.Confirm+overhead)
 	return time.Duration(len(s.Variants)) * one
 }
 

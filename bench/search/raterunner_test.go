@@ -108,7 +108,7 @@ func plan(ctx context.Context, t *testing.T, o search.RateOptions) (p planned) {
 
 func rateBounds(t *testing.T, s *scenarios.Scenario, window time.Duration) search.RateBounds {
 	t.Helper()
-	o, err := search.NewRateBounds(s, window, 0)
+	o, err := search.NewRateBounds(s, search.RateValues{Window: window, Confirmations: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -346,11 +346,11 @@ func TestRateBounds(t *testing.T) {
 	if o := rateBounds(t, s, 500*time.Millisecond); o.Min != 10 || o.Start != 10 {
 		t.Errorf("%+v: want 5 reports in a window at least", o)
 	}
-	if _, err := search.NewRateBounds(s, time.Second, 4); err == nil {
+	if _, err := search.NewRateBounds(s, search.RateValues{Window: time.Second, Most: 4}); err == nil {
 		t.Error("4 reports a second are taken, in a window of a second")
 	}
 	s.SLO = nil
-	if _, err := search.NewRateBounds(s, 0, 0); err == nil || !strings.Contains(err.Error(), "slo") {
+	if _, err := search.NewRateBounds(s, search.RateValues{}); err == nil || !strings.Contains(err.Error(), "slo") {
 		t.Errorf("without slo: %v", err)
 	}
 }

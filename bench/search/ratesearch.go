@@ -37,6 +37,8 @@ type RateBounds struct {
 	// the second a twentieth below the first, and each other one a tenth below the
 	// previous one. Default 8.
 	Confirmations int
+	// Repeats is the number of longer windows in a row that a rate must pass. Default 1.
+	Repeats int
 }
 
 // Bounds of the options.
@@ -62,12 +64,15 @@ func (o *RateBounds) fillIn() error {
 	if o.Confirmations == 0 {
 		o.Confirmations = 8
 	}
+	if o.Repeats == 0 {
+		o.Repeats = 1
+	}
 	switch {
 	case !(o.Min > 0 && o.Min <= o.Start && o.Start <= o.Max) || math.IsInf(o.Max, 0):
 		return fmt.Errorf("search a rate: want 0 < min ≤ start ≤ max (got start %v, min %v, max %v)", o.Start, o.Min, o.Max)
 	case o.Ratio < minRatio || o.Step <= o.Ratio || o.Gap < o.Ratio:
 		return fmt.Errorf("search a rate: want steps and gap above the ratio (got steps of %v, ratio %v, gap %v), and a ratio of at least %v", o.Step, o.Ratio, o.Gap, minRatio)
-	case o.Window <= 0 || o.Confirm < o.Window || o.Confirmations < 1:
+	case o.Window <= 0 || o.Confirm < o.Window || o.Confirmations < 1 || o.Repeats < 1:
 		return errors.New("search a rate: windows must be above 0, and there must be at least 1 confirmation, whose window is not shorter than the others")
 	}
 	return nil
@@ -82,12 +87,12 @@ func (o RateBounds) Probes() (int, error) {
 	}
 	steps := func(from, to float64) int { return int(math.Ceil(math.Log(to/from)/math.Log(o.Step))) + 1 }
 	bisections := int(math.Ceil(math.Log2(math.Log(o.Step)/math.Log(o.Ratio)))) + 2 // rounding
-	return 2*(steps(o.Min, o.Max)+bisections) + steps(o.Min, o.Start) + o.Confirmations, nil
+	return 2*(steps(o.Min, o.Max)+bisections) + steps(o.Min, o.Start) + o.Confirmations*o.Repeats, nil
 }
 
 // RateSearch finds the highest rate that a system sustains. It ramps the rate up until one
 // fails, or down until one passes, bisects between the two on a logarithmic scale, and
-// confirms the highest rate that passed for a longer window, stepping down while that
+// confirms the highest rate that passed by longer windows, stepping down while one of them
 // fails. It assumes that a system that fails at a rate fails at all higher ones. Noise can
 // make the result less accurate, but not wrong, because the result always passed the
 // longer window.
@@ -105,7 +110,8 @@ type RateSearch struct {
 	failed  float64 // the lowest that failed; zero means none
 	next    Probe
 	end     capacity.End
-	tries   int  // for the longer window
+	tries   int  // rates for the longer window
+	passes  int  // longer windows of the last rate
 	retried bool // an inconclusive rate was tried a second time
 }
 
@@ -177,7 +183,11 @@ func (s *RateSearch) lowest() {
 }
 
 func (s *RateSearch) confirmed(p capacity.Point) {
+	if p.Decision == verdict.Passed {
+		s.passes++
+	}
 	switch {
+	case p.Decision == verdict.Passed && s.passes < s.o.Repeats: // the same once more
 	case p.Decision == verdict.Passed && s.bound == 0:
 		s.end = capacity.AtLeast
 	case p.Decision == verdict.Passed:
@@ -204,6 +214,7 @@ func (s *RateSearch) confirm(rate float64) {
 		return
 	}
 	s.tries++
+	s.passes = 0
 	s.next = Probe{Rate: rate, Window: s.o.Confirm, Confirms: true}
 }
 
@@ -216,7 +227,7 @@ func (s *RateSearch) Result() capacity.Rate {
 		}
 	}
 	if s.end == capacity.Confirmed || s.end == capacity.AtLeast {
-		r.Confirmed = s.passed
+		r.Confirmed, r.Confirmations = s.passed, s.passes
 	}
 	return r
 }

@@ -2,6 +2,7 @@ package search_test
 
 import (
 	"math"
+	"math/rand/v2"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"floodgate/bench/search"
 	_ "floodgate/mockupstream/rng/fixedseed"
 	"floodgate/results/capacity"
+	"floodgate/results/stats"
 	"floodgate/results/verdict"
 )
 
@@ -18,7 +20,7 @@ func drawnBounds(t *rapid.T) search.RateBounds {
 	start := least * rapid.Float64Range(1, 20).Draw(t, "start")
 	return search.RateBounds{
 		Min: least, Start: start, Max: start * rapid.Float64Range(1, 500).Draw(t, "most"),
-		Window: 5 * time.Second, Confirm: 15 * time.Second,
+		Window: 5 * time.Second, Confirm: 15 * time.Second, Repeats: rapid.IntRange(1, 5).Draw(t, "repeats"),
 	}
 }
 
@@ -62,8 +64,13 @@ func checkRate(t *rapid.T, o search.RateBounds, r capacity.Rate) {
 	last := r.Points[len(r.Points)-1]
 	switch r.End {
 	case capacity.Confirmed, capacity.AtLeast:
-		if !last.Confirms || last.Decision != verdict.Passed || last.Rate != r.Confirmed {
-			t.Fatalf("confirmed %v, the last point is %+v", r.Confirmed, last)
+		if repeats := max(o.Repeats, 1); r.Confirmations != repeats || len(r.Points) < repeats {
+			t.Fatalf("confirmed by %d windows, want %d", r.Confirmations, repeats)
+		}
+		for _, p := range r.Points[len(r.Points)-r.Confirmations:] {
+			if !p.Confirms || p.Decision != verdict.Passed || p.Rate != r.Confirmed {
+				t.Fatalf("confirmed %v by %d windows, one of which is %+v", r.Confirmed, r.Confirmations, p)
+			}
 		}
 		if r.End == capacity.AtLeast && (r.Confirmed != o.Max || r.Failed != 0) {
 			t.Fatalf("at least %v of %v, %v failed", r.Confirmed, o.Max, r.Failed)
@@ -160,6 +167,33 @@ func TestRateSearchOfAServiceWithSlots(t *testing.T) {
 			t.Fatalf("the service sustains %v: %+v", want, r)
 		}
 	})
+}
+
+// A rate at which a share of the windows passes that [capacity.Rates.PassingWindows] excludes
+// is confirmed with a probability of at most 5 %.
+func TestConfirmationsExclude(t *testing.T) {
+	const searches, repeats = 2000, 5
+	plan := capacity.Rates{Repeats: repeats}
+	rng, confirmed := rand.New(rand.NewPCG(1, 2)), 0
+	for range searches {
+		s, err := search.NewRateSearch(search.RateBounds{Min: 1, Start: 10, Max: 10, Window: time.Second, Confirm: 3 * time.Second, Repeats: repeats, Confirmations: 1})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for p, more := s.Next(); more; p, more = s.Next() {
+			decision := verdict.Passed
+			if p.Confirms && rng.Float64() > plan.PassingWindows() {
+				decision = verdict.Failed
+			}
+			s.Add(capacity.Point{Decision: decision})
+		}
+		if s.Result().Confirmed > 0 {
+			confirmed++
+		}
+	}
+	if i, err := stats.Binomial(confirmed, searches, 0.99); err != nil || i.Low > 0.05 || i.High < 0.05 {
+		t.Errorf("confirmed in %d of %d searches: %+v, %v, want 5 %%", confirmed, searches, i, err)
+	}
 }
 
 // With any system, the search ends, and its result agrees with its points.

@@ -36,14 +36,14 @@ type End string
 
 // The ends of a search.
 const (
-	// Confirmed means that the rate passed for the longer window, and one slightly
-	// above it failed.
+	// Confirmed means that the rate passed the longer windows, and one slightly above it
+	// failed.
 	Confirmed End = "confirmed"
-	// AtLeast means that the highest allowed rate passed for the longer window.
+	// AtLeast means that the highest allowed rate passed the longer windows.
 	AtLeast End = "at least"
 	// Below means that the lowest allowed rate failed.
 	Below End = "below"
-	// Unconfirmed means that no rate passed for the longer window.
+	// Unconfirmed means that no rate passed the longer windows.
 	Unconfirmed End = "unconfirmed"
 	// Undecided means that the generator or the mock was the bottleneck.
 	Undecided = End(verdict.Undecided)
@@ -56,6 +56,8 @@ type Rate struct {
 	End End `json:"end"`
 	// Confirmed is the confirmed rate in reports per second; zero means none.
 	Confirmed float64 `json:"confirmed,omitempty"`
+	// Confirmations is the number of longer windows in a row that it passed.
+	Confirmations int `json:"confirmations,omitempty"`
 	// Failed is the lowest rate that failed; zero means none did.
 	Failed float64 `json:"failed,omitempty"`
 	// Met is the highest rate that passed for the short or the long window, below

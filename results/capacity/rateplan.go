@@ -7,6 +7,7 @@ package capacity
 
 import (
 	"cmp"
+	"math"
 	"time"
 
 	"floodgate/results"
@@ -43,6 +44,9 @@ type Rates struct {
 	// is confirmed.
 	Window  time.Duration `json:"window_ns"`
 	Confirm time.Duration `json:"confirm_ns"`
+	// Repeats is the number of windows of that length that a confirmed rate has passed in
+	// a row; zero means one.
+	Repeats int `json:"confirmations,omitempty"`
 	// LagBound is the bound on the generator's lag, see [results.LagBound].
 	LagBound    time.Duration       `json:"lag_bound_ns"`
 	Variants    []Variant           `json:"variants"`
@@ -136,6 +140,14 @@ func (p *Rates) Overstatement() float64 {
 		return 0
 	}
 	return float64(p.SLO.P99) / float64(p.Confirm)
+}
+
+// PassingWindows returns the least share of windows that pass at a confirmed rate, with a
+// confidence of 95 %, given that all of them passed: at a rate with a lower share, all would
+// pass with a probability of at most 5 % (the exact binomial bound of C. J. Clopper and
+// E. S. Pearson, Biometrika 26, 1934).
+func (p *Rates) PassingWindows() float64 {
+	return math.Pow(0.05, 1/float64(max(1, p.Repeats)))
 }
 
 // Best returns the point of the confirmed rate, or else that of the highest rate

@@ -27,8 +27,7 @@ const plannedScenario = "service"
 // rateOptions are the flags of "plan rate".
 type rateOptions struct {
 	planOptions
-	window   time.Duration
-	most     float64
+	values   search.RateValues
 	variants []string
 	limits   []int
 	vary     string
@@ -44,7 +43,7 @@ func newPlanRate(shared planOptions) *cobra.Command {
   floodgate plan rate mine.yaml --limits 4,16,64  # which shared limit suffices
   floodgate plan rate own.yaml --limits 4,16,64 --vary workers  # of own service`,
 		Long: `Doubles the rate of reports, or of requests to your own HTTP service, until the
-scenario's slo fails, bisects, and confirms what passed over a longer window.
+scenario's slo fails, bisects, and confirms the result by longer windows.
 Prints the rate, the lowest rate that failed, and the bottleneck. If that is the
 generator or the mock, there is no rate.
 
@@ -52,7 +51,7 @@ Exit codes: 0 each variant has a rate; 3 one is inconclusive; 4 one could not be
 measured, or the plan was interrupted: its results so far are printed.`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			if err := positive(cmd.Flags(), map[string]float64{"window": o.window.Seconds(), "max-rate": o.most}); err != nil {
+			if err := positive(cmd.Flags(), map[string]float64{"window": o.values.Window.Seconds(), "max-rate": o.values.Most, "confirmations": float64(o.values.Confirmations)}); err != nil {
 				return command.Usage(err)
 			}
 			name := named(args, plannedScenario)
@@ -61,8 +60,9 @@ measured, or the plan was interrupted: its results so far are printed.`,
 		},
 	}
 	flags := cmd.Flags()
-	flags.DurationVar(&o.window, "window", 0, "`duration` of a rate (default 5s or 3 × the slo's p99)")
-	flags.Float64Var(&o.most, "max-rate", search.DefaultMaxRate, "highest `rate` tried, in reports or requests a second")
+	flags.DurationVar(&o.values.Window, "window", 0, "`duration` of a rate (default 5s or 3 × the slo's p99)")
+	flags.Float64Var(&o.values.Most, "max-rate", search.DefaultMaxRate, "highest `rate` tried, in reports or requests a second")
+	flags.IntVar(&o.values.Confirmations, "confirmations", search.DefaultConfirmations, "longer `windows` that a rate must pass")
 	flags.IntSliceVar(&o.limits, "limits", nil, "shared `limits` to try in place of the variants")
 	flags.StringVar(&o.vary, "vary", "limit", "`variable` of your own service that --limits sets")
 	flags.StringSliceVar(&o.variants, "variants", nil, "`names` of the variants (default all)")
@@ -97,8 +97,8 @@ func (o *rateOptions) run(ctx context.Context, name string) error {
 	if others > 0 {
 		o.Note(fmt.Sprintf("only the first level, %s, is planned; the scenario has %d more", level, others))
 	}
-	o.Note(fmt.Sprintf("variants to try: %d, each rate for %v, confirmed for %v: about %s",
-		len(s.Variants), bounds.Window, bounds.Confirm, search.EstimateRates(s, bounds).Round(time.Second)))
+	o.Note(fmt.Sprintf("variants to try: %d, each rate for %v, confirmed %d × for %v: about %s",
+		len(s.Variants), bounds.Window, bounds.Repeats, bounds.Confirm, search.EstimateRates(s, bounds).Round(time.Second)))
 	plan := newRates(at, bounds, p.header, level)
 	plan.Command = o.command.In(plan.Environment)
 	plan.Records = filepath.Join(p.store.Dir(), results.FileName)
@@ -116,7 +116,7 @@ func (o *rateOptions) prepare(name string) (*scenarios.Scenario, search.RateBoun
 		return nil, none, err
 	}
 	s := all[0]
-	bounds, err := search.NewRateBounds(s, o.window, o.most)
+	bounds, err := search.NewRateBounds(s, o.values)
 	if err != nil {
 		return nil, none, err
 	}
@@ -160,7 +160,7 @@ func newRates(s *scenarios.Scenario, bounds search.RateBounds, h results.Header,
 	return &capacity.Rates{
 		ID: h.ID, Started: h.Started, Scenario: s.Name, Title: s.Title, Unit: s.Service.Unit(), Level: level,
 		SLO: *s.SLO, NoFile: s.SUT.NoFile, MaxDescriptors: s.SLO.MaxDescriptors(s.SUT.NoFile), Poisson: s.Service.Arrivals.Poisson,
-		Window: bounds.Window, Confirm: bounds.Confirm, LagBound: results.LagBound,
+		Window: bounds.Window, Confirm: bounds.Confirm, Repeats: bounds.Repeats, LagBound: results.LagBound,
 		Environment: h.Environment, Machine: h.Fingerprint,
 	}
 }

@@ -42,11 +42,22 @@ func (p *Rates) Terms() {
 	if p.Plan.Poisson {
 		how = "at random times (Poisson)"
 	}
-	p.Fact(p.Plan.Arrival()+"s", "sent %s; each rate tested for %s and confirmed for %s: a confirmed rate may be up to %.0f %% above the sustainable one",
-		how, Seconds(p.Plan.Window), Seconds(p.Plan.Confirm), 100*p.Plan.Overstatement())
+	p.Fact(p.Plan.Arrival()+"s", "sent %s; each rate tested for %s and confirmed %s: a confirmed rate may be up to %.0f %% above the sustainable one",
+		how, Seconds(p.Plan.Window), p.Confirmation(), 100*p.Plan.Overstatement())
+	if p.Plan.Repeats > 1 {
+		p.Fact("certainty", "at a confirmed rate, at least %.0f %% of the windows of %s pass (95 %% confidence)", 100*p.Plan.PassingWindows(), Seconds(p.Plan.Confirm))
+	}
 	if p.Plan.Level != "" {
 		p.Fact("level", "%s", p.Plan.Level)
 	}
+}
+
+// Confirmation describes how a rate is confirmed: "for 20 s", or "by 5 windows of 20 s".
+func (p *Rates) Confirmation() string {
+	if p.Plan.Repeats > 1 {
+		return fmt.Sprintf("by %d windows of %s", p.Plan.Repeats, Seconds(p.Plan.Confirm))
+	}
+	return "for " + Seconds(p.Plan.Confirm)
 }
 
 // FoundGrid has a row for every variant.

@@ -74,7 +74,7 @@ func Rates(w io.Writer, plan *capacity.Rates) error {
 	slo := plan.SLO
 	pg.Facts = []fact{
 		{"slo", fmt.Sprintf("p99 ≤ %s from when a %s was due, errors ≤ %s, descriptors ≤ %d of %d", text.Duration(time.Duration(slo.P99)), plan.Arrival(), text.Percent(slo.MaxErrors()), plan.MaxDescriptors, plan.NoFile)},
-		{"windows", fmt.Sprintf("each rate tested for %s and confirmed for %s", content.Seconds(plan.Window), content.Seconds(plan.Confirm))},
+		{"windows", fmt.Sprintf("each rate tested for %s and confirmed %s", content.Seconds(plan.Window), p.Confirmation())},
 		{"level", cmp.Or(plan.Level, text.None)},
 	}
 	pg.Facts = append(pg.Facts, planFacts(plan.Environment, plan.Machine, plan.Started, plan.Records)...)
@@ -117,7 +117,7 @@ func planFacts(env results.Environment, m results.Fingerprint, started time.Time
 // ratePictures draws the p99 against the rate, one picture per variant.
 func ratePictures(p *content.Rates) section {
 	s := section{ID: "rates", Title: "Rate and p99", Detail: "The p99 of the response time at each tested rate, measured from when a " + p.Plan.Arrival() + " was due. The highest sustained rate lies in the shaded range, between the highest rate that passed and the lowest that failed." +
-		fmt.Sprintf(" A rate is tested for %s and confirmed for %s: one that passes the shorter test may fail the longer one.", content.Seconds(p.Plan.Window), content.Seconds(p.Plan.Confirm))}
+		fmt.Sprintf(" A rate is tested for %s and confirmed %s: one that passes the shorter test may fail the longer one.", content.Seconds(p.Plan.Window), p.Confirmation())}
 	drawn := &pictures{}
 	if c, ok := limitPicture(p); ok {
 		drawn.add(&s.Figures, c, picture{Detail: p.LimitText(*p.Plan.Limit)})

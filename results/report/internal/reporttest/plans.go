@@ -178,6 +178,7 @@ func EveryEnd() *capacity.Rates {
 // ofLimits returns a plan of three limits, of which the second is recommended.
 func ofLimits() *capacity.Rates {
 	plan := EveryEnd()
+	plan.Repeats = 5
 	var found []capacity.Variant
 	s := &scenarios.Scenario{}
 	for _, of := range []struct {
