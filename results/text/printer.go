@@ -58,9 +58,10 @@ func (p *Printer) Line(text string) { p.Out.WriteString(strings.TrimRight(text, 
 
 // Wrap breaks text into lines that leave room for the indent.
 func (p *Printer) Wrap(text string, indent int) []string {
+	const space = "\u00a0" // at which lipgloss does not break
 	var lines []string
-	for l := range strings.Lines(lipgloss.Wrap(text, p.Width-indent, "")) {
-		lines = append(lines, strings.TrimSpace(l))
+	for l := range strings.Lines(lipgloss.Wrap(strings.ReplaceAll(text, " %", space+"%"), p.Width-indent, "")) {
+		lines = append(lines, strings.ReplaceAll(strings.TrimSpace(l), space, " "))
 	}
 	return lines
 }
