@@ -3,7 +3,7 @@ GOLANGCI_VERSION := v2.15.0
 GO ?= go
 
 .DEFAULT_GOAL := help
-.PHONY: help run quick test test-containers race soak no-leak plan-rate test-budget fuzz gate-baseline gate-against gate-bench selftest bench oracle lint fmt golden build clean
+.PHONY: help run quick test test-containers race soak no-leak plan-rate test-budget fuzz gate-baseline gate-against gate-bench selftest bench ratios oracle lint fmt golden build clean
 
 help: ## print this
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -73,6 +73,13 @@ selftest: ## what gates find and miss on this machine, now (10 minutes)
 
 bench: ## the Go benchmarks of everything, as benchstat reads them
 	$(GO) test -run '^$$' -bench . ./...
+
+ratios: ## measure the ratios in bench/README.md again (about 3 minutes, on a quiet machine)
+	{ $(GO) test -run '^$$' -benchtime 1s -count 6 -bench 'Throughput/records=10$$' ./mockupstream && \
+	  $(GO) test -run '^$$' -benchtime 1s -count 6 -bench 'DelayError/in-flight=10$$/' ./mockupstream && \
+	  $(GO) test -run '^$$' -benchtime 1s -count 6 -bench 'Overhead/strategy=bounded.10.$$' ./scenarios/pipeline && \
+	  $(GO) test -run '^$$' -benchtime 1s -count 6 -bench 'Upsert/documents=10000' ./bench/environment/embedmongo && \
+	  $(GO) test -run '^$$' -benchtime 1s -count 6 -benchmem -bench 'Record$$' ./bench/load; } > results/example/benchmarks/ratios.txt
 
 oracle: ## run the case of 2017 and compare it with what was measured on its own stack (about 13 minutes)
 	$(GO) test ./bench/cli -run '^TestOracle2017$$' -oracle -v -timeout 60m

@@ -3,6 +3,7 @@ package cli
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -10,6 +11,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"unicode"
@@ -19,6 +21,7 @@ import (
 	"floodgate/bench/abtest"
 	"floodgate/bench/cli/command"
 	"floodgate/mockupstream"
+	"floodgate/results/stats"
 	"floodgate/results/verdict"
 	"floodgate/scenarios"
 )
@@ -29,13 +32,6 @@ var documents = []string{"README.md", "bench/README.md", "scenarios/README.md", 
 
 // commandLine matches a command in a block of a document: indented, or in a fence.
 var commandLine = regexp.MustCompile(`(?m)^(?:    |\$ )?(?:[A-Z_]+=\S+ )*(?:\./floodgate|floodgate|go run \./bench) (.+)$`)
-
-// measured holds the sources of outputs that no test reproduces, because the records of
-// their measurements are not committed.
-var measured = []string{
-	"measured: floodgate upstream --record http://127.0.0.1:18480",
-	"measured: go test -bench . -count 6 in bench/harness/testdata/example",
-}
 
 // fence matches a block in a document with the comment above it, which names the source
 // of an output; see outputOf.
@@ -107,7 +103,7 @@ func TestDocumentOutputs(t *testing.T) {
 		updated := text
 		for _, m := range fence.FindAllStringSubmatch(text, -1) {
 			whole, comment, language, block := m[0], m[1], m[2], m[3]
-			if language != "" && comment == "" || slices.Contains(measured, comment) {
+			if language != "" && comment == "" {
 				continue
 			}
 			output, err := outputOf(t, comment)
@@ -156,6 +152,79 @@ func outputOf(t *testing.T, source string) (string, error) {
 		return "", errors.New(stderr.String())
 	}
 	return stdout.String(), nil
+}
+
+// The ratios in a document are those of the benchmarks whose output is committed.
+func TestDocumentRatios(t *testing.T) {
+	t.Chdir("../..")
+	document, err := os.ReadFile("bench/README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	measured := benchmarks(t, "results/example/benchmarks/ratios.txt")
+	type figure struct{ benchmark, unit string }
+	upserts := func(index string) figure { return figure{"Upsert/documents=10000/index=" + index, "upserts/s"} }
+	delays := func(server string) figure { return figure{"DelayError/in-flight=10/latency=20ms", server + "-p50-µs"} }
+	for row, of := range map[string]struct{ above, below figure }{
+		"requests/s of the mock upstream":    {above: figure{"Throughput/records=10", "mock/bare"}},
+		"its answers' median lateness":       {delays("mock"), delays("sleep")},
+		"time an item of `bounded(10)`":      {above: figure{"Overhead/strategy=bounded(10)", "x-errgroup"}},
+		"upserts/s of the embedded database": {upserts("made"), upserts("none")},
+		"allocations to record a result":     {above: figure{"Record", "allocs/op"}},
+	} {
+		ratios := slices.Clone(measured[of.above.benchmark][of.above.unit])
+		if of.below != (figure{}) {
+			for i, v := range measured[of.below.benchmark][of.below.unit] {
+				ratios[i] /= v
+			}
+		}
+		if len(ratios) < 6 {
+			t.Errorf("%s: %d results of %v, want 6", row, len(ratios), of)
+			continue
+		}
+		digits := func(x float64) string { return strconv.FormatFloat(x, 'g', 2, 64) }
+		middle, least, most := digits(stats.Median(ratios)), digits(slices.Min(ratios)), digits(slices.Max(ratios))
+		want := fmt.Sprintf("| %s | %s–%s |", middle, least, most)
+		if least == most {
+			want = fmt.Sprintf("| %s | %s |", middle, least)
+		}
+		line := regexp.MustCompile("(?m)^\\| " + regexp.QuoteMeta(row) + ".*$").FindString(string(document))
+		if !strings.Contains(line, want) {
+			t.Errorf("the row %q of bench/README.md should have %q; it is:\n%s", row, want, line)
+		}
+	}
+}
+
+// benchmarks reads the output of go test -bench: the values by benchmark, without the number
+// of processors, and unit.
+func benchmarks(t *testing.T, path string) map[string]map[string][]float64 {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]map[string][]float64{}
+	for line := range strings.Lines(string(text)) {
+		fields := strings.Fields(line)
+		if len(fields) < 4 || !strings.HasPrefix(fields[0], "Benchmark") {
+			continue
+		}
+		name := strings.TrimPrefix(fields[0], "Benchmark")
+		if at := strings.LastIndex(name, "-"); at > 0 {
+			name = name[:at]
+		}
+		if all[name] == nil {
+			all[name] = map[string][]float64{}
+		}
+		for i := 2; i+1 < len(fields); i += 2 {
+			v, err := strconv.ParseFloat(fields[i], 64)
+			if err != nil {
+				t.Fatalf("%s: %q: %v", path, line, err)
+			}
+			all[name][fields[i+1]] = append(all[name][fields[i+1]], v)
+		}
+	}
+	return all
 }
 
 // The mock answers the requests in its document as shown there; "…" stands for omitted

@@ -255,6 +255,12 @@ func (l *Limits) shortfall(p LimitPoint, highest int) string {
 	return fmt.Sprintf("throughput about %s of %s, compared in only %s", share(r.Estimate), of, text.Plural(r.Blocks, "block", "blocks"))
 }
 
+// undecided reports whether enough blocks were compared, without a decision.
+func (p LimitPoint) undecided() bool {
+	r := p.Reach
+	return r != nil && r.Share.Low > 0 && (r.Decision == verdict.Open || r.Decision == verdict.Undecided)
+}
+
 // needs returns about how many further blocks would decide.
 func (r Reach) needs() string {
 	if r.More == 0 {

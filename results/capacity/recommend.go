@@ -276,16 +276,19 @@ func (l *Limits) notes(p LimitPoint) (all []string) {
 	if f := p.ErrorShare(); f > 0 {
 		say("at %d, %s of the %ss failed", p.Limit, share(f), l.Unit())
 	}
+	open := 0
 	for _, q := range l.Points {
-		if q.Limit < p.Limit && q.Reach != nil && (q.Reach.Decision == verdict.Open || q.Reach.Decision == verdict.Undecided) && q.Reach.Share.Low > 0 && len(l.constraints(q)) == 0 {
+		if q.Limit < p.Limit && q.undecided() && len(l.constraints(q)) == 0 {
 			say("at %d, %s", q.Limit, l.shortfall(q, l.Recommendation.Peak))
+			open++
 		}
 	}
 	switch {
-	case l.Spent && l.Budget == 0:
+	case open == 0 || !l.Spent:
+	case l.Budget == 0:
 		say("no limit was compared in further blocks (--time 0)")
-	case l.Spent:
-		say("the time for further blocks (--time %s) is spent", text.InWords(l.Budget))
+	default:
+		say("the time for further blocks (--time %s) is spent", text.About(l.Budget))
 	}
 	if low, high, ok := l.Gap(); ok && high > low+1 {
 		say("%d violates the requirements; no limit between %d and %d was tested", high, low, high)

@@ -38,10 +38,9 @@ func newPlanLimit(shared planOptions) *cobra.Command {
   floodgate plan limit own.yaml --vary workers --limits 4,8,16 # of own service`,
 		Long: `Tries limits 1, 2, 4, … in blocks until throughput falls or stops rising, then
 some around the knee, and the adaptive strategy. Recommends the smallest limit
-that reaches 95 % of the highest throughput in the same blocks, with at most
-70 % of the descriptors open and 1 % of the items failed. Limits that are close
-to 95 % get more blocks, up to --time; the chance that a limit below 95 % is
-recommended is at most 2.5 %. Nothing is extrapolated beyond the limits tried.
+with 95 % of the highest throughput, at most 70 % of the descriptors open and
+1 % of the items failed. A limit close to 95 % gets more blocks, up to --time:
+one below is recommended with a probability of at most 2.5 %.
 An HTTP service gets the scenario's load and must complete 95 % as it arrives.
 
 Exit codes: 0 a limit is recommended; 1 no limit meets the requirements;
@@ -69,7 +68,7 @@ Exit codes: 0 a limit is recommended; 1 no limit meets the requirements;
 	flags.IntVar(&o.values.Hosts, "hosts", 0, "`number` of hosts (default sut.hosts)")
 	flags.StringVar(&o.values.Vary, "vary", "limit", "`variable` of your own program")
 	flags.DurationVar(&o.values.Window, "window", 0, "`duration` of the load of an HTTP service")
-	flags.DurationVar(&o.values.Budget, "time", search.DefaultBudget, "most `time` for further blocks where the first do not decide")
+	flags.DurationVar(&o.values.Budget, "time", search.DefaultBudget, "`time` for further blocks")
 	flags.DurationVar(&o.p99, "p99", 0, "highest p99 `time` of an item (default any)")
 	o.flags(flags)
 	command.LimitFormats.Flag(flags, &o.format)
