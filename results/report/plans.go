@@ -58,9 +58,10 @@ func WhatIf(w io.Writer, a *whatif.Answer, o text.Options) error {
 	p.Line(p.Bold("what if " + a.Spec))
 	p.Prediction()
 	p.Grid(p.StageGrid())
-	checks, remark := p.CheckGrid()
-	p.Grid(checks)
-	p.Wrapped("", remark, verdict.Faint)
+	if checks, remark := p.CheckGrid(); len(checks.Rows) > 0 { // else all are of several hosts
+		p.Grid(checks)
+		p.Wrapped("", remark, verdict.Faint)
+	}
 	if fleets := p.FleetGrid(); len(fleets.Rows) > 0 {
 		p.Grid(fleets)
 	}

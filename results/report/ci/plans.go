@@ -21,9 +21,10 @@ func WhatIfMarkdown(w io.Writer, a *whatif.Answer) error {
 	p.Prediction()
 	fenced(&out, taken(&p.Printer))
 	planTable(&out, p.StageGrid())
-	checks, remark := p.CheckGrid()
-	planTable(&out, checks)
-	planRemark(&out, remark)
+	if checks, remark := p.CheckGrid(); len(checks.Rows) > 0 { // else all are of several hosts
+		planTable(&out, checks)
+		planRemark(&out, remark)
+	}
 	if fleets := p.FleetGrid(); len(fleets.Rows) > 0 {
 		planTable(&out, fleets)
 	}
