@@ -72,7 +72,7 @@ func TestParseBudgetRefuses(t *testing.T) {
 		".item.p99 < 5ms":                   `is not a variant with a metric`,
 		"a..p99 < 5ms":                      `unknown metric ".p99"`,
 		"a.item < 5ms":                      `unknown metric "item"`,
-		"a.fd < 5":                          `unknown metric "fd" (want fd.peak, fd.upstream, fd.mongo or fd.leaked)`,
+		"a.fd < 5":                          `unknown metric "fd" (want fd.peak, fd.fleet, fd.upstream, fd.mongo or fd.leaked)`,
 		"5ms > a.item.p99":                  `"5ms" is not a variant with a metric`,
 		"< 5ms":                             `"<" stands where a rule is expected`,
 		"reduction(a, b >= 60%":             `must name two variants`,

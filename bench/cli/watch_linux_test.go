@@ -204,7 +204,7 @@ func TestCostlyKindsAreClassifiedRarely(t *testing.T) {
 		t.Errorf("end %q, %v, want that the process ended", m.End, err)
 	}
 	o := watched.Judge(&m.Watch)
-	if o.Cause != leak.Leak || o.Exit != verdict.ExitFailed || !strings.Contains(o.Statement, "a leak, of files; `ulimit -n` 100 is reached in about 50 s (") {
+	if o.Cause != leak.Leak || o.Exit != verdict.ExitFailed || !strings.Contains(o.Statement, "a leak, of files; `ulimit -n` 100 is reached in about 50 s") {
 		t.Errorf("%s with exit code %d: %s", o.Cause, o.Exit, o.Statement)
 	}
 }

@@ -21,6 +21,6 @@ func ExampleRuns() {
 	}
 	// Output:
 	// run         started              scenario            environment  trials
-	// plan        2026-11-28 06:00:51  report              embedded         37  plan
+	// plan        2026-11-28 15:19:15  report              embedded        105  plan
 	// exhaustion  2026-11-28 06:10:41  exhaustion-example  embedded      12/12  complete
 }

@@ -42,7 +42,7 @@ func ExampleSweep_Predict() {
 		fmt.Println("not measured:", outside)
 	}
 	// Output:
-	// makespan 16s
+	// makespan 18s
 	// descriptors 105
 	// not measured: 20000 items: 60 to 5120 were measured
 }

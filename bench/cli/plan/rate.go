@@ -44,8 +44,8 @@ func newPlanRate(shared planOptions) *cobra.Command {
   floodgate plan rate own.yaml --limits 4,16,64 --vary workers  # of own service`,
 		Long: `Doubles the rate of reports, or of requests to your own HTTP service, until the
 scenario's slo fails, bisects, and confirms the result by longer windows.
-Prints the rate, the lowest rate that failed, and the bottleneck. If that is the
-generator or the mock, there is no rate.
+Prints the rate, the lowest rate that failed, and the bottleneck, but no rate if
+that is the generator or the mock.
 
 Exit codes: 0 each variant has a rate; 3 one is inconclusive; 4 one could not be
 measured, or the plan was interrupted: its results so far are printed.`,
