@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,17 +14,17 @@ func TestDoubledSignal(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, interrupt := context.WithCancel(t.Context())
 		defer interrupt()
-		atOnce := false
-		later(ctx, func() { atOnce = true })
+		var atOnce atomic.Bool
+		later(ctx, func() { atOnce.Store(true) })
 		interrupt()
 		time.Sleep(doubled - time.Nanosecond)
 		synctest.Wait()
-		if atOnce {
+		if atOnce.Load() {
 			t.Error("the second signal ends the process")
 		}
 		time.Sleep(time.Nanosecond)
 		synctest.Wait()
-		if !atOnce {
+		if !atOnce.Load() {
 			t.Error("no signal ends the process")
 		}
 	})

@@ -15,6 +15,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -247,19 +248,17 @@ func TestBounds(t *testing.T) {
 // and is bounded like all others.
 func TestRepeatsAreBounded(t *testing.T) {
 	for allowed, want := range map[int]string{2: "2 requests, 1 refused, status 502", 3: "3 requests, 0 refused, status 200"} {
-		var mu sync.Mutex
-		got := 0
+		var got atomic.Int64
 		u := upstream(t, func(http.ResponseWriter, *http.Request) {
-			mu.Lock()
-			defer mu.Unlock()
-			if got++; got == 2 {
+			if got.Add(1) == 2 {
 				panic(http.ErrAbortHandler)
 			}
 		})
 		p := serve(t, upstreamproxy.Config{Target: u.URL, Bounds: upstreamproxy.Bounds{Rate: 100, Requests: allowed}})
 		get(t, p.URL())
 		a, s := get(t, p.URL()), p.Stats(t.Context())
-		if text := fmt.Sprintf("%d requests, %d refused, status %d", got, s.Refused, a.status); text != want || s.Requests != got || s.Sent != got {
+		sent := int(got.Load())
+		if text := fmt.Sprintf("%d requests, %d refused, status %d", sent, s.Refused, a.status); text != want || s.Requests != sent || s.Sent != sent {
 			t.Errorf("allowed %d: %s, want %s; %+v", allowed, text, want, s)
 		}
 	}
