@@ -11,7 +11,7 @@ import (
 )
 
 // Kill releases the handle of the descendant that serves, whether or not the program was
-// asked to end before.
+// told to end before.
 func TestKillReleasesTheServingProcess(t *testing.T) {
 	child := exec.Command("sleep", "60")
 	if err := child.Start(); err != nil {
