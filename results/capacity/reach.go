@@ -197,30 +197,38 @@ func (l *Limits) reached(best *LimitPoint) []bool {
 
 // Wanted returns the limits that further blocks may show to suffice, with the limit of the
 // highest throughput, and the number of blocks until the next interim analysis. No limits
-// mean that there is nothing to decide: only limits below the highest one are worth it,
-// without those that violate another requirement, and those beyond one that falls short.
+// mean that there is nothing to decide: only limits below the highest one are worth it, down
+// to one that falls short; one that violates another requirement is only worth it if it is
+// between the highest one and a limit that does not.
 func (l *Limits) Wanted() (limits []int, blocks int) {
 	if l.Recommendation == nil {
 		return nil, 0
 	}
-	highest := l.Recommendation.Peak
-	for _, p := range slices.Backward(l.Points) {
-		if p.Limit > highest || p.Throughput == nil {
-			continue
-		}
-		r := p.Reach
-		switch {
-		case r == nil || r.Decision == verdict.NotWorse:
-			continue
-		case r.Decision != verdict.Open || r.Estimate < fallsClearlyShort && l.Rate == 0:
-			return l.withHighest(limits), blocks
-		}
-		if len(l.constraints(p)) > 0 {
-			continue
-		}
+	var between []LimitPoint // open, but they cannot be recommended themselves
+	want := func(p LimitPoint) {
 		limits = append(limits, p.Limit)
-		if n := max(1, r.Next-r.Blocks); blocks == 0 || n < blocks {
+		if n := max(1, p.Reach.Next-p.Reach.Blocks); blocks == 0 || n < blocks {
 			blocks = n
+		}
+	}
+	for _, p := range slices.Backward(l.Points) {
+		if p.Limit > l.Recommendation.Peak || p.Throughput == nil {
+			continue
+		}
+		open := p.Reach != nil && p.Reach.Decision != verdict.NotWorse
+		if open && (p.Reach.Decision != verdict.Open || p.Reach.Estimate < fallsClearlyShort && l.Rate == 0) {
+			break
+		}
+		switch acceptable := len(l.constraints(p)) == 0; {
+		case acceptable:
+			for _, q := range between {
+				want(q)
+			}
+			if between = nil; open {
+				want(p)
+			}
+		case open:
+			between = append(between, p)
 		}
 	}
 	return l.withHighest(limits), blocks
@@ -255,8 +263,8 @@ func (l *Limits) shortfall(p LimitPoint, highest int) string {
 	return fmt.Sprintf("throughput about %s of %s, compared in only %s", share(r.Estimate), of, text.Plural(r.Blocks, "block", "blocks"))
 }
 
-// undecided reports whether enough blocks were compared, without a decision.
-func (p LimitPoint) undecided() bool {
+// Undecided reports whether enough blocks were compared, without a decision.
+func (p LimitPoint) Undecided() bool {
 	r := p.Reach
 	return r != nil && r.Share.Low > 0 && (r.Decision == verdict.Open || r.Decision == verdict.Undecided)
 }

@@ -210,6 +210,7 @@ func TestWanted(t *testing.T) {
 		"one below one that falls short": {stats.NormalNoise(0.02), map[int]float64{4: 0.95, 8: 0.8, 16: 1}, nil, nil, 0},
 		"above the highest":              {stats.NormalNoise(0.05), map[int]float64{8: 1.2, 16: 1.14}, nil, nil, 0},
 		"one that violates another term": {stats.NormalNoise(0.05), map[int]float64{8: 0.95, 16: 1}, func(l *Limits) { l.Points[0].Corrupt = 1 }, nil, 0},
+		"one that violates another term, above one that may suffice": {stats.NormalNoise(0.05), map[int]float64{4: 0.95, 8: 0.95, 16: 1}, func(l *Limits) { l.Points[1].Corrupt = 1 }, []int{4, 8, 16}, 12},
 		"one that was never in its block": {stats.NormalNoise(0.001), map[int]float64{8: 0.97, 16: 1}, func(l *Limits) {
 			for i := range l.Points[0].Runs {
 				l.Points[0].Runs[i].Block += 100

@@ -278,7 +278,7 @@ func (l *Limits) notes(p LimitPoint) (all []string) {
 	}
 	open := 0
 	for _, q := range l.Points {
-		if q.Limit < p.Limit && q.undecided() && len(l.constraints(q)) == 0 {
+		if q.Limit < p.Limit && q.Undecided() && len(l.constraints(q)) == 0 {
 			say("at %d, %s", q.Limit, l.shortfall(q, l.Recommendation.Peak))
 			open++
 		}

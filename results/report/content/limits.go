@@ -167,7 +167,7 @@ func (p *Limits) mark(t capacity.LimitPoint) string {
 		marks = append(marks, p.Paint("recommended", verdict.Good))
 	case p.Plan.Finished() && r.Limit > 0 && t.Limit > r.Limit && t.Limit <= r.UpTo:
 		marks = append(marks, "acceptable")
-	case t.Reach != nil && t.Reach.Share.Low > 0 && (t.Reach.Decision == verdict.Undecided || t.Reach.Decision == verdict.Open):
+	case t.Undecided():
 		marks = append(marks, p.Paint("not decided", verdict.Doubt))
 	}
 	if r.Peak == t.Limit && p.Plan.Rate == 0 {
