@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"os"
+	"runtime"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -38,14 +39,17 @@ const watchedEnv = "FLOODGATE_WATCH_CLIENT"
 const watchedConnections = 5
 
 func watchedClient(addr string) int {
-	for range watchedConnections {
-		if _, err := net.Dial("tcp", addr); err != nil {
+	var conns [watchedConnections]net.Conn
+	for i := range conns {
+		var err error
+		if conns[i], err = net.Dial("tcp", addr); err != nil {
 			fmt.Println(err)
 			return 1
 		}
 	}
 	fmt.Println("ready")
 	_, _ = io.Copy(io.Discard, os.Stdin)
+	runtime.KeepAlive(conns) // the collector closes a connection that nothing refers to
 	return 0
 }
 

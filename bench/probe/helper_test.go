@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"os/exec"
+	"runtime"
 	"syscall"
 	"testing"
 
@@ -35,6 +36,7 @@ func help(servers string) int {
 	var addrs [3]string
 	_, _ = fmt.Sscan(servers, &addrs[0], &addrs[1], &addrs[2])
 	var open [3][]net.Conn
+	var listening []net.Listener // the collector would close those that nothing refers to
 	orders := bufio.NewScanner(os.Stdin)
 	for orders.Scan() {
 		var server, n int
@@ -43,9 +45,11 @@ func help(servers string) int {
 		}
 		if server == listeners {
 			for range n {
-				if _, err := net.Listen("tcp", "127.0.0.1:0"); err != nil {
+				l, err := net.Listen("tcp", "127.0.0.1:0")
+				if err != nil {
 					return 1
 				}
+				listening = append(listening, l)
 			}
 			fmt.Println(0, 0, 0)
 			continue
@@ -72,6 +76,7 @@ func help(servers string) int {
 		}
 		fmt.Println(len(open[0]), len(open[1]), len(open[2]))
 	}
+	runtime.KeepAlive(listening)
 	return 0
 }
 
