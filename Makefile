@@ -21,10 +21,8 @@ MONGO_IMAGE ?= embedded
 test-containers: ## the tests that need Docker, which fail without it; MONGO_IMAGE=mongo:8 for the real MongoDB
 	FLOODGATE_REQUIRE_DOCKER=1 FLOODGATE_MONGO_IMAGE=$(MONGO_IMAGE) $(GO) test $(TESTFLAGS) -count 1 -timeout 20m ./bench/container
 
-# A process built with -race sleeps a second before it exits, and the tests start
-# hundreds of short ones: that was half of the detector's time.
-race: ## all tests under the race detector
-	GORACE=atexit_sleep_ms=20 CGO_ENABLED=1 $(GO) test -race $(TESTFLAGS) ./...
+race: ## the tests under the race detector, without long calculations (see .ci/race)
+	.ci/race $(TESTFLAGS) ./...
 
 N ?= 20
 soak: ## all tests N times (20) in random order with one core kept busy, a line a run; RACE=1: under the race detector
