@@ -172,7 +172,7 @@ type Trial struct {
 	Warnings []string `json:"warnings,omitempty"`
 	// NotReady reports that the SUT started but did not report that it is ready.
 	NotReady bool `json:"not_ready,omitempty"`
-	// Discarded holds earlier, invalid tries of this trial, oldest first.
+	// Discarded holds earlier tries of this trial that did not count, oldest first.
 	Discarded []Discarded `json:"discarded,omitempty"`
 	// Makespan is the time from the start of the first item to the end of the last
 	// one. It is 0 if Outcome is not ok, and for a service.
@@ -276,10 +276,13 @@ type SlotLimit struct {
 	Settled int `json:"settled"`
 }
 
-// Discarded is an invalid try of a trial that was then rerun.
+// Discarded is a try of a trial that did not count, so that the trial was rerun.
 type Discarded struct {
 	Started time.Time `json:"started"`
 	Reason  string    `json:"reason"`
+	// ServerEnded reports that it was abandoned because a server of the environment
+	// ended; otherwise it was invalid.
+	ServerEnded bool `json:"server_ended,omitempty"`
 }
 
 // ErrorCount is one type of error in a trial.

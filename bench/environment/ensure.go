@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"floodgate/bench/environment/child"
@@ -22,6 +23,49 @@ func (e *Environment) Died() []string {
 		}
 	}
 	return died
+}
+
+// Watch watches the servers that the environment runs, but not the user's own. The
+// context alive is canceled as soon as one of them ends. The function ended stops
+// watching and describes the ends, each with the end of its log; none means that all
+// servers ran until then. It has each answer a request first, because a request can fail
+// before the end of the process is known. It must be called.
+func (e *Environment) Watch(ctx context.Context) (alive context.Context, ended func() []string) {
+	alive, cancel := context.WithCancel(ctx)
+	var watchers sync.WaitGroup
+	for _, s := range e.servers() {
+		if s == nil || s.Done() == nil {
+			continue
+		}
+		watchers.Go(func() {
+			select {
+			case <-s.Done():
+				cancel()
+			case <-alive.Done():
+			}
+		})
+	}
+	return alive, func() []string {
+		e.askAll(ctx, alive)
+		cancel()
+		watchers.Wait()
+		return e.Died()
+	}
+}
+
+// askAll sends a request to each server that the environment runs, and waits for the end
+// of one that does not answer. It returns when alive, the context of Watch, is canceled.
+func (e *Environment) askAll(ctx, alive context.Context) {
+	ask := [3]func() error{
+		func() error { return e.healthy(alive) },
+		func() error { return e.pingMongo(alive) },
+		func() error { return e.callProxy(ctx, proxyRequest{}) }, // a call that is canceled breaks the proxy, and one to a proxy that has ended returns
+	}
+	for i, s := range e.servers() {
+		if alive.Err() == nil && s != nil && s.Done() != nil && ask[i]() != nil {
+			_ = awaitEnd(alive, s)
+		}
+	}
 }
 
 // servers returns upstream, database and proxy; nil means that there is none.

@@ -22,8 +22,10 @@ type None struct {
 // Ensure has nothing to restart.
 func (None) Ensure(context.Context) ([]string, error) { return nil, nil }
 
-// Died returns nothing.
-func (None) Died() []string { return nil }
+// Watch has nothing to watch.
+func (None) Watch(ctx context.Context) (alive context.Context, ended func() []string) {
+	return ctx, func() []string { return nil }
+}
 
 // Describe returns the kind "none" with the allowed hosts.
 func (n None) Describe() results.Environment {

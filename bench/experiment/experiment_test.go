@@ -31,13 +31,22 @@ func TestMain(m *testing.M) {
 		case os.Args[1] == serviceArg:
 			os.Exit(httpService(args[0], args[1]))
 		case slices.Contains(environment.Children(), os.Args[1]):
+			leavePID(os.Args[1])
 			os.Exit(environment.RunChild(os.Args[1], args, os.Stdin, os.Stdout, os.Stderr))
 		}
+	}
+	pids, err := os.MkdirTemp("", "experiment-test")
+	if err == nil {
+		err = os.Setenv(pidsVariable, pids)
+	}
+	if err != nil {
+		panic(err)
 	}
 	code := m.Run()
 	if env, _ := shared(); env != nil {
 		env.Close()
 	}
+	os.RemoveAll(pids)
 	if err := goleak.Find(); err != nil && code == 0 {
 		fmt.Fprintln(os.Stderr, "goroutines are left:", err)
 		code = 1

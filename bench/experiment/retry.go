@@ -3,6 +3,7 @@ package experiment
 import (
 	"cmp"
 	"context"
+	"errors"
 	"time"
 
 	"floodgate/results"
@@ -13,6 +14,9 @@ import (
 //   - An attempt that does not count is repeated at once, up to Retries times. By
 //     default these are the attempts in which Floodgate itself was the bottleneck.
 //     The record keeps the reasons. An external upstream gets no request twice.
+//   - An attempt during which a server that Floodgate runs ended is abandoned at once
+//     and repeated likewise, with the server restarted. An external upstream gets the
+//     requests again if external.requests allows them beside those of the schedule.
 //   - A trial that failed stays in the record as missing data. A limit search makes
 //     up for some of those with further blocks: see incomplete in bench/search.
 //   - A run that was interrupted is resumed with the trials that have no record.
@@ -30,17 +34,34 @@ func (r *Runner) attempts(ctx context.Context, t ScheduledTrial) (results.Trial,
 			r.progress().TrialStarted(t, r.clock.left())
 		}
 		record, err := r.Tester.Run(ctx, t)
-		if err != nil {
+		var ended *ServerEndedError
+		if err != nil && !errors.As(err, &ended) {
 			return results.Trial{}, interruptedBy(ctx, err)
 		}
 		record.Discarded = discarded
-		why := r.discard(record)
-		if why == "" || len(discarded) >= r.Retries || !r.Tester.Mock() {
+		why, repeatable := record.Reason, r.Tester.Mock()
+		if ended == nil {
+			why = r.discard(record)
+		} else if !repeatable && r.affordable(t) {
+			r.repeated += requestsOf(t)
+			repeatable = true
+		}
+		if why == "" || len(discarded) >= r.Retries || !repeatable {
 			r.clock.add(t.Estimate, time.Since(began))
 			return record, nil
 		}
-		discarded = append(discarded, results.Discarded{Started: record.Started, Reason: why})
+		discarded = append(discarded, results.Discarded{Started: record.Started, Reason: why, ServerEnded: ended != nil})
 	}
+}
+
+// affordable reports whether external.requests allows another attempt at a trial beside
+// the rest of the schedule. Without a schedule, [Budget] decides.
+func (r *Runner) affordable(t ScheduledTrial) bool {
+	requests := r.repeated + requestsOf(t)
+	for _, planned := range r.plan {
+		requests += requestsOf(planned)
+	}
+	return requests <= t.Level.Scenario.External.MaxRequests()
 }
 
 // discard returns the reason why an attempt does not count, or "".

@@ -38,8 +38,8 @@ type Tester interface {
 	// Ensure restarts the parts of the environment that have died and describes them.
 	Ensure(ctx context.Context) (died []string, err error)
 	// Run runs one attempt at a trial. A failure of the trial is recorded in its
-	// outcome and reason; the only errors are that of ctx, an [UnsupportedError] and a
-	// [BudgetError].
+	// outcome and reason; the only errors are that of ctx, an [UnsupportedError], a
+	// [BudgetError], and, beside a record of the failure, a [ServerEndedError].
 	Run(ctx context.Context, t ScheduledTrial) (results.Trial, error)
 	// Mock reports whether the upstream is built-in. With an external one, the
 	// Runner repeats no trial and respects the bound on requests per second.
@@ -103,8 +103,9 @@ type Runner struct {
 	Progress Progress
 
 	// Retries is the greatest number of times that a trial is repeated because Discard
-	// rejected it, so that transient noise does not cost a block its pair. The last
-	// attempt is recorded unconditionally, with the reasons of the discarded ones.
+	// rejected it or because a server of the environment ended, so that transient noise
+	// does not cost a block its pair. The last attempt is recorded unconditionally, with
+	// the reasons of the discarded ones.
 	Retries int
 	// Discard returns the reason why an attempt does not count; empty means that it
 	// counts. A nil Discard rejects invalid trials, in which the mock upstream, the
@@ -126,9 +127,11 @@ type Runner struct {
 	pause      pause
 	outage     outage
 	falseStart falseStart
-	failures   int    // consecutive
-	noted      bool   // what the program does not report was noted
-	abort      string // the reason that Stored returned
+	failures   int              // consecutive
+	noted      bool             // what the program does not report was noted
+	abort      string           // the reason that Stored returned
+	plan       []ScheduledTrial // nil without a schedule
+	repeated   int              // requests to an external upstream that were sent again
 }
 
 // Run runs the trials of plan that are not in done. If Stored aborts it before the
@@ -138,6 +141,7 @@ type Runner struct {
 // seconds: the current trial is lost, all earlier ones are stored.
 func (r *Runner) Run(ctx context.Context, plan []ScheduledTrial, done []results.Trial) error {
 	todo := remaining(plan, done)
+	r.plan = plan
 	r.clock = estimator{open: EstimateDuration(todo)}
 	r.progress().Started(len(plan), len(plan)-len(todo), r.clock.left())
 	for i, t := range todo {
@@ -315,8 +319,10 @@ type Environment interface {
 	// Ensure restarts the parts that have died and describes them, with the end of
 	// their logs.
 	Ensure(ctx context.Context) (died []string, err error)
-	// Died describes the parts that have died since the last Ensure; empty means none.
-	Died() []string
+	// Watch watches the parts that this program runs. The context alive is canceled as
+	// soon as one of them ends. The function ended, which must be called, stops watching
+	// and describes those that have ended, with the end of their logs.
+	Watch(ctx context.Context) (alive context.Context, ended func() []string)
 	Describe() results.Environment
 
 	// Mock reports whether the upstream is the built-in mock, which accepts a profile,

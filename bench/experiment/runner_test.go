@@ -19,6 +19,8 @@ const (
 	failed  = results.OutcomeFailed
 	invalid = results.OutcomeInvalid
 	crashed = results.OutcomeCrashed
+
+	ended = "ended" // an attempt that was abandoned because a server ended; recorded as failed
 )
 
 // script is a Tester whose attempts have the listed outcomes, and then "ok".
@@ -55,8 +57,15 @@ func (s *script) Run(ctx context.Context, t experiment.ScheduledTrial) (results.
 	if record.Outcome == crashed {
 		record.Reason, record.Upstream.Requests = "no such file", 0
 	}
+	abandoned := record.Outcome == ended
+	if abandoned {
+		record.Outcome = failed
+	}
 	if s.attempts++; s.cancel != nil && s.attempts == len(s.outcomes) {
 		s.cancel()
+	}
+	if abandoned && ctx.Err() == nil {
+		return record, &experiment.ServerEndedError{Ends: []string{record.Reason}}
 	}
 	return record, ctx.Err()
 }
@@ -127,6 +136,31 @@ func TestPolicies(t *testing.T) {
 		"an external upstream gets no request twice": {
 			runner: experiment.Runner{Retries: 4}, outcomes: []string{invalid}, external: true,
 			stored: "invalid+0 ok+0 ok+0 ok+0 ok+0 ok+0", attempts: 6,
+		},
+		"a server that ends": {
+			runner: experiment.Runner{Retries: 4, MaxFailures: 2}, outcomes: []string{ended, invalid, ended, ok, ended},
+			stored: "ok+3 ok+1 ok+0 ok+0 ok+0 ok+0", attempts: 10,
+		},
+		"a server that ends in every attempt": {
+			runner: experiment.Runner{Retries: 2, MaxFailures: 2}, outcomes: slices.Repeat([]string{ended}, 6),
+			stored: "failed+2 failed+2", attempts: 6,
+			err: "2 trials in a row could not be measured; reason of the last one: attempt 5 ended",
+		},
+		"a server that ends, whatever else is discarded": {
+			runner: experiment.Runner{Retries: 1, Discard: func(results.Trial) string { return "" }}, outcomes: []string{ended},
+			stored: "ok+1 ok+0 ok+0 ok+0 ok+0 ok+0", attempts: 7,
+		},
+		"a server that ends without retries": {
+			outcomes: []string{ended}, stored: "failed+0 ok+0 ok+0 ok+0 ok+0 ok+0", attempts: 6,
+		},
+		"an external upstream gets requests again within its bound": {
+			runner: experiment.Runner{Retries: 4}, outcomes: []string{ended, ok, ended, ended}, external: true,
+			scenario: "external: {requests: 42}\n", // 6 trials of 5 items, and two more
+			stored:   "ok+1 failed+1 ok+0 ok+0 ok+0 ok+0", attempts: 8,
+		},
+		"an external upstream gets no requests beyond its bound": {
+			runner: experiment.Runner{Retries: 4}, outcomes: []string{ended}, external: true, scenario: "external: {requests: 34}\n",
+			stored: "failed+0 ok+0 ok+0 ok+0 ok+0 ok+0", attempts: 6,
 		},
 		"another rule of what to discard": {
 			runner: experiment.Runner{Retries: 1, Discard: func(t results.Trial) string {
@@ -200,13 +234,13 @@ func TestPolicies(t *testing.T) {
 // The record has the reasons of the discarded attempts, and notes describe what died.
 func TestDiscardedAttemptsAreRecorded(t *testing.T) {
 	var h heard
-	s := &script{outcomes: []string{invalid, invalid}, died: map[int]string{1: "the database died"}}
+	s := &script{outcomes: []string{invalid, ended}, died: map[int]string{1: "the database died"}}
 	r := experiment.Runner{Tester: s, Append: h.append, Retries: 4, Progress: experiment.Notes(func(text string) { h.notes = append(h.notes, text) })}
 	record, err := r.Trial(t.Context(), six(t, "")[0])
 	if err != nil || !slices.Equal(h.notes, []string{"the database died"}) || len(h.stored) != 1 {
 		t.Fatalf("%v, notes %q, %d stored", err, h.notes, len(h.stored))
 	}
-	want := []results.Discarded{{Started: time.Unix(0, 0), Reason: "attempt 0 invalid"}, {Started: time.Unix(1, 0), Reason: "attempt 1 invalid"}}
+	want := []results.Discarded{{Started: time.Unix(0, 0), Reason: "attempt 0 invalid"}, {Started: time.Unix(1, 0), Reason: "attempt 1 ended", ServerEnded: true}}
 	if !slices.Equal(record.Discarded, want) || record.Outcome != ok {
 		t.Errorf("%s, discarded %+v", record.Outcome, record.Discarded)
 	}

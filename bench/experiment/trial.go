@@ -73,9 +73,20 @@ func (r *Trials) Ensure(ctx context.Context) (died []string, err error) {
 // Mock reports whether the environment's upstream is the built-in mock.
 func (r *Trials) Mock() bool { return r.Environment.Mock() }
 
+// ServerEndedError reports that an attempt at a trial was abandoned because a server of
+// the environment ended, which says nothing about the SUT.
+type ServerEndedError struct {
+	// Ends describes how each server ended, with the end of its log.
+	Ends []string
+}
+
+func (e *ServerEndedError) Error() string { return strings.Join(e.Ends, "; ") }
+
 // Run runs one trial. A failure of the trial is recorded in its outcome and reason.
 // The only errors are that of ctx, an [UnsupportedError], and a [BudgetError] if the
 // proxy in front of an external upstream refused a request; the record is invalid then.
+// When a server that the environment runs ends, Run abandons the trial at once and
+// returns a [ServerEndedError] with the record of a failed trial.
 func (r *Trials) Run(ctx context.Context, t ScheduledTrial) (results.Trial, error) {
 	s := t.Level.Scenario
 	record := results.Trial{
@@ -86,16 +97,19 @@ func (r *Trials) Run(ctx context.Context, t ScheduledTrial) (results.Trial, erro
 	if r.Environment.Mock() { // an external upstream has unknown latencies
 		record.Ideal = t.Ideal
 	}
-	if err := r.prepare(ctx, t); err != nil {
-		fail(&record, results.OutcomeFailed, err)
-		scrub(&record, r.clean(s))
-		return record, ctx.Err()
+	unmeasured := record
+	failed := r.configure(ctx, t)
+	alive, ended := r.Environment.Watch(ctx)
+	a, err := r.attempt(alive, t, &record, failed)
+	if ends := ended(); len(ends) > 0 && ctx.Err() == nil {
+		err := &ServerEndedError{Ends: ends}
+		fail(&unmeasured, results.OutcomeFailed, err)
+		scrub(&unmeasured, r.clean(s))
+		return unmeasured, err
 	}
-	a := r.measure(ctx, t, &record)
-	if a != nil && a.unsupported != nil {
-		return record, errors.Join(a.unsupported, r.Environment.DropCollection(ctx, r.Database, collection(t.Index)))
+	if err != nil {
+		return record, err
 	}
-	r.verify(ctx, t, &record, a)
 	if a != nil && a.service != nil && record.Outcome != results.OutcomeInvalid && ctx.Err() == nil {
 		if err := a.service.save(r.SaveVegeta); err != nil {
 			fail(&record, results.OutcomeFailed, err)
@@ -106,6 +120,27 @@ func (r *Trials) Run(ctx context.Context, t ScheduledTrial) (results.Trial, erro
 		return record, &BudgetError{Allowed: s.External.MaxRequests()}
 	}
 	return record, ctx.Err()
+}
+
+// attempt measures and checks a trial in an environment that was configured, unless that
+// failed. It returns nil if the SUT could not be started. The only error is an
+// [UnsupportedError].
+func (r *Trials) attempt(ctx context.Context, t ScheduledTrial, record *results.Trial, failed error) (*attempt, error) {
+	if failed == nil {
+		if failed = r.Environment.Prepare(ctx, r.Database, collection(t.Index)); failed != nil {
+			failed = fmt.Errorf("prepare the collection: %w", failed)
+		}
+	}
+	if failed != nil {
+		fail(record, results.OutcomeFailed, failed)
+		return nil, nil
+	}
+	a := r.measure(ctx, t, record)
+	if a != nil && a.unsupported != nil {
+		return a, errors.Join(a.unsupported, r.Environment.DropCollection(ctx, r.Database, collection(t.Index)))
+	}
+	r.verify(ctx, t, record, a)
+	return a, nil
 }
 
 // clean returns a function that removes credentials from a text: those of the
@@ -149,17 +184,14 @@ func fail(record *results.Trial, outcome string, err error) {
 	}
 }
 
-// prepare configures the environment for the trial.
-func (r *Trials) prepare(ctx context.Context, t ScheduledTrial) error {
+// configure configures the environment for the trial.
+func (r *Trials) configure(ctx context.Context, t ScheduledTrial) error {
 	s := t.Level.Scenario
 	if err := r.Environment.ConfigureUpstream(ctx, s.Upstream, t.Seed); err != nil {
 		return fmt.Errorf("configure the upstream: %w", err)
 	}
 	if err := r.Environment.ConfigureDatabase(ctx, s.Database, t.Seed); err != nil {
 		return fmt.Errorf("configure the way to the database: %w", err)
-	}
-	if err := r.Environment.Prepare(ctx, r.Database, collection(t.Index)); err != nil {
-		return fmt.Errorf("prepare the collection: %w", err)
 	}
 	return nil
 }

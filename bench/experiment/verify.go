@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"slices"
-	"strings"
 	"time"
 
 	"floodgate/bench/environment/upstreamproxy"
@@ -25,15 +24,6 @@ const verifyTimeout = 60 * time.Second
 func (r *Trials) verify(ctx context.Context, t ScheduledTrial, record *results.Trial, a *attempt) {
 	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
-	if died := r.Environment.Died(); len(died) > 0 {
-		// The death of a server explains whatever else went wrong.
-		if record.Outcome != results.OutcomeOK {
-			died = append(died, record.Outcome+": "+record.Reason)
-			record.Outcome = ""
-		}
-		fail(record, results.OutcomeFailed, errors.New(strings.Join(died, "; ")))
-		return
-	}
 	mock := r.Environment.Mock()
 	if mock {
 		if stats, err := r.Environment.UpstreamStats(ctx); err != nil {

@@ -143,16 +143,26 @@ func repeated(run *results.Run) []string {
 
 // discarded notes the trials that were rerun.
 func discarded(run *results.Run) []string {
-	rerun := 0
+	overloaded, interrupted, example := 0, 0, ""
 	for _, t := range run.Trials {
-		if len(t.Discarded) > 0 {
-			rerun++
+		if slices.ContainsFunc(t.Discarded, func(d results.Discarded) bool { return !d.ServerEnded }) {
+			overloaded++
+		}
+		if i := slices.IndexFunc(t.Discarded, func(d results.Discarded) bool { return d.ServerEnded }); i >= 0 {
+			if interrupted++; interrupted == 1 {
+				reason, _, _ := strings.Cut(t.Discarded[i].Reason, "\n")
+				example = fmt.Sprintf("trial %d first: %s", t.Index, reason)
+			}
 		}
 	}
-	if rerun == 0 {
-		return nil
+	var notes []string
+	if overloaded > 0 {
+		notes = append(notes, fmt.Sprintf("rerun because the mock upstream, the load generator or the machine was overloaded at first: %d of %d trials", overloaded, len(run.Trials)))
 	}
-	return []string{fmt.Sprintf("rerun because the mock upstream, the load generator or the machine was overloaded at first: %d of %d trials", rerun, len(run.Trials))}
+	if interrupted > 0 {
+		notes = append(notes, fmt.Sprintf("rerun because a server of the environment ended: %d of %d trials, %s", interrupted, len(run.Trials), example))
+	}
+	return notes
 }
 
 // warnings notes the number of trials with warnings, with the first one in full.
