@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -267,11 +266,6 @@ func outcomes(r *results.Run) map[string]int {
 		n[trial.Outcome]++
 	}
 	return n
-}
-
-// spoiled returns the trials that are not ok.
-func notOK(r *results.Run) []results.Trial {
-	return slices.DeleteFunc(slices.Clone(r.Trials), func(t results.Trial) bool { return t.Outcome == results.OutcomeOK })
 }
 
 // available skips or fails a test of the command if there is no engine or no image of the

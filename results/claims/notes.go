@@ -150,7 +150,7 @@ func discarded(run *results.Run) []string {
 		}
 		if i := slices.IndexFunc(t.Discarded, func(d results.Discarded) bool { return d.ServerEnded }); i >= 0 {
 			if interrupted++; interrupted == 1 {
-				reason, _, _ := strings.Cut(t.Discarded[i].Reason, "\n")
+				reason, _, _ := strings.Cut(t.Discarded[i].Reason, ";") // without the end of the log
 				example = fmt.Sprintf("trial %d first: %s", t.Index, reason)
 			}
 		}
