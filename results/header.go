@@ -145,8 +145,9 @@ func (r *Run) Scenario() (*scenarios.Scenario, error) {
 const unknown = "unknown"
 
 // TakeFingerprint describes this machine and this program. A value that cannot
-// be determined is "unknown", or 0 if it is a number. CPUQuota is left 0:
-// machine.Fingerprint, which reads the control groups, sets it.
+// be determined is "unknown", or 0 if it is a number. CPUQuota,
+// MemoryLimit and Governor are left empty: machine.Fingerprint, which reads the control
+// groups, sets them.
 func TakeFingerprint(ctx context.Context) Fingerprint {
 	f := Fingerprint{
 		CPU: unknown, Cores: runtime.NumCPU(), OS: runtime.GOOS, Arch: runtime.GOARCH,

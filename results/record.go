@@ -109,7 +109,16 @@ type Fingerprint struct {
 	GOMAXPROCS int `json:"gomaxprocs,omitempty"`
 	// CPUQuota is the maximum number of cores by the control groups; 0 means no quota.
 	CPUQuota float64 `json:"cpu_quota,omitempty"`
+	// MemoryLimit is the smallest limit of the control groups on memory in bytes, or
+	// [NoLimit]; 0 means that it was not recorded.
+	MemoryLimit int64 `json:"memory_limit_bytes,omitempty"`
+	// Governor sets the clock of the cores: "performance", several separated by commas,
+	// or "none visible"; empty means that it was not recorded.
+	Governor string `json:"governor,omitempty"`
 }
+
+// NoLimit is the value of Fingerprint.MemoryLimit without a limit.
+const NoLimit = -1
 
 // Processors describes the bounds on the use of the cores: "GOMAXPROCS 4, CPU
 // quota 1.5 cores". It is empty if they were not recorded.
@@ -141,6 +150,10 @@ type SUT struct {
 	Revision string `json:"revision"`
 	// Modified reports that files of the repository differed from the commit.
 	Modified bool `json:"modified,omitempty"`
+	// Toolchain is the version of Go that built the program, and CLibrary the C library
+	// that it loads: "glibc 2.36", "musl" or "none". Empty means unknown.
+	Toolchain string `json:"toolchain,omitempty"`
+	CLibrary  string `json:"c_library,omitempty"`
 }
 
 // The outcomes of a trial. Only trials with OutcomeOK enter statistics of times.

@@ -8,6 +8,7 @@ import (
 	"runtime"
 
 	"floodgate/bench/environment/scratch"
+	stored "floodgate/results"
 	results "floodgate/results/pairs"
 )
 
@@ -131,7 +132,10 @@ func (r *Revisions) build(ctx context.Context, s Source, repository *Repository,
 
 // toolchains returns a note if the sides were built with different toolchains of Go.
 func toolchains(a, b results.Side) []string {
-	if a.Toolchain == b.Toolchain || a.Toolchain == "" || b.Toolchain == "" {
+	built := func(s results.Side) stored.Setting {
+		return stored.Setting{Fingerprint: stored.Fingerprint{Go: s.Toolchain}}
+	}
+	if len(built(a).Compare(built(b)).Unmixable()) == 0 { // not recorded, or the same
 		return nil
 	}
 	return []string{fmt.Sprintf("A was built with %s and B with %s, as their go.mod files require: the toolchain alone can make B slower or faster; set GOTOOLCHAIN to build both with the same one", a.Toolchain, b.Toolchain)}

@@ -10,17 +10,24 @@ import (
 )
 
 func TestARunIsNotResumedWithOtherProcessorsOrAnotherProgram(t *testing.T) {
-	begun := results.Header{Fingerprint: results.Fingerprint{Cores: 64, GOMAXPROCS: 64}, SUT: &results.SUT{Revision: "a"}}
-	if err := sameIdentity(begun, begun); err != nil {
+	begun := results.Setting{Fingerprint: results.Fingerprint{Cores: 64, GOMAXPROCS: 64}, SUT: &results.SUT{Revision: "a"}}
+	if err := mixable(begun, begun); err != nil {
 		t.Error(err)
 	}
-	quota, program := begun, begun
+	quota, program, older := begun, begun, begun
 	quota.Fingerprint.CPUQuota = 1
 	program.SUT = &results.SUT{Revision: "a", Modified: true}
-	for name, now := range map[string]results.Header{"quota": quota, "program": program} {
-		if err := sameIdentity(begun, now); err == nil || !strings.Contains(err.Error(), "cannot be mixed") {
-			t.Errorf("%s: %v", name, err)
+	older.Fingerprint.GOMAXPROCS = 0
+	for how, now := range map[string]results.Setting{
+		"processors GOMAXPROCS 64 and GOMAXPROCS 64, CPU quota 1 core": quota,
+		"revision of the program a and a with changes":                 program,
+	} {
+		if err := mixable(begun, now); err == nil || !strings.HasSuffix(err.Error(), "cannot be mixed with new ones (then and now): "+how) {
+			t.Errorf("%v, want %s", err, how)
 		}
+	}
+	if err := mixable(older, begun); err != nil { // it did not record them
+		t.Error(err)
 	}
 }
 

@@ -244,7 +244,7 @@ func (o *runOptions) resumeRun(ctx context.Context) error {
 		return command.NotMeasured(err)
 	}
 	defer env.Close()
-	if err := command.SameEnvironment(begun.Header.Environment, env.Describe()); err != nil {
+	if err := mixable(begun.Header.Environment.Setting(), env.Describe().Setting()); err != nil {
 		store.Close()
 		return command.Usage(err)
 	}
@@ -267,7 +267,7 @@ func (o *runOptions) reopen(ctx context.Context) (*scenarios.Scenario, *results.
 	}
 	now := results.Header{}
 	command.Identify(ctx, &now, s)
-	if err := sameIdentity(begun.Header, now); err != nil {
+	if err := mixable(begun.Setting(), results.Setting{Fingerprint: now.Fingerprint, SUT: now.SUT}); err != nil {
 		store.Close()
 		return nil, nil, nil, err
 	}
@@ -289,16 +289,14 @@ func (o *runOptions) storedScenario() (*scenarios.Scenario, error) {
 	return stored.Scenario()
 }
 
-// sameIdentity returns an error if the machines or builds differ, so that their trials
-// must not be mixed in one run.
-func sameIdentity(begun, now results.Header) error {
-	if begun.Fingerprint != now.Fingerprint {
-		return fmt.Errorf("the run began on another machine or build, and its trials cannot be mixed with new ones:\n  then %+v\n  now  %+v", begun.Fingerprint, now.Fingerprint)
+// mixable returns an error if the settings of a run and of its continuation differ, so
+// that their trials must not be mixed in one run.
+func mixable(begun, now results.Setting) error {
+	how := begun.Compare(now).Unmixable()
+	if len(how) == 0 {
+		return nil
 	}
-	if begun.SUT != nil && now.SUT != nil && *begun.SUT != *now.SUT {
-		return fmt.Errorf("the run began with another revision of the program under test, and its trials cannot be mixed with new ones:\n  then %+v\n  now  %+v", *begun.SUT, *now.SUT)
-	}
-	return nil
+	return fmt.Errorf("the run began on another machine or build, or in another environment, and its trials cannot be mixed with new ones (then and now): %s", strings.Join(how, "; "))
 }
 
 // The policy of a run. Repeating an invalid trial costs seconds; losing its block costs

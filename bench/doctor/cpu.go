@@ -35,14 +35,7 @@ func (s sources) cores() Check {
 // frequency checks whether the speed of the cores can change during a run.
 func (s sources) frequency() Check {
 	const name = "cpu frequency"
-	names, _ := fs.Glob(s.files, "sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor")
-	var governors []string
-	for _, file := range names {
-		if g := s.read(file); g != "" && !slices.Contains(governors, g) {
-			governors = append(governors, g)
-		}
-	}
-	slices.Sort(governors)
+	governors := s.machine().Governors()
 	throttled, _ := s.machine().HeatThrottles()
 	heat := "let it cool down, or use a machine with better cooling: throttling causes drift within a run"
 	switch {

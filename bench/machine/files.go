@@ -17,6 +17,7 @@ import (
 	"os"
 	"path"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -112,4 +113,18 @@ func (f Files) frequency() (mhz float64, ok bool) {
 		return 0, false
 	}
 	return mhz / float64(cores), true
+}
+
+// Governors returns the distinct names of what sets the clock of the cores, in
+// alphabetical order; none is visible in most virtual machines.
+func (f Files) Governors() []string {
+	names, _ := fs.Glob(f.FS, "sys/devices/system/cpu/cpu[0-9]*/cpufreq/scaling_governor")
+	var governors []string
+	for _, file := range names {
+		if g := f.Read(file); g != "" && !slices.Contains(governors, g) {
+			governors = append(governors, g)
+		}
+	}
+	slices.Sort(governors)
+	return governors
 }

@@ -1,6 +1,7 @@
 package machine
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"strconv"
@@ -9,11 +10,43 @@ import (
 	"floodgate/results"
 )
 
-// Fingerprint describes this machine, including its CPU quota, and this program.
+// Fingerprint describes this machine, including its quotas, and this program.
 func Fingerprint(ctx context.Context) results.Fingerprint {
 	f := results.TakeFingerprint(ctx)
 	f.CPUQuota, _ = Root().CPUQuota()
+	f.Governor = cmp.Or(strings.Join(Root().Governors(), ", "), "none visible")
+	f.MemoryLimit = results.NoLimit
+	if limit, ok := Root().MemoryLimit(); ok {
+		f.MemoryLimit = limit
+	}
 	return f
+}
+
+// MemoryLimit returns the number of bytes that the control group of this process and its
+// ancestors allow; false means that there is no limit.
+func (f Files) MemoryLimit() (bytes int64, ok bool) {
+	v2, v1 := f.Groups("memory")
+	bytes = unlimited
+	for _, dir := range v2 {
+		bytes = min(bytes, limitIn(f.Read(dir+"/memory.max")))
+	}
+	for _, dir := range v1 {
+		bytes = min(bytes, limitIn(f.Read(dir+"/memory.limit_in_bytes")))
+	}
+	return bytes, bytes < unlimited
+}
+
+// unlimited is a number of bytes that no machine has. Version 1 of the control groups has
+// a larger number, rounded to pages, for none.
+const unlimited = 1 << 60
+
+// limitIn returns the number in a file of a control group, or unlimited ("max").
+func limitIn(text string) int64 {
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil || n <= 0 {
+		return unlimited
+	}
+	return n
 }
 
 // CPUQuota returns the number of cores that the control group of this process and its

@@ -31,6 +31,9 @@ type Baseline struct {
 	Modified    bool        `yaml:"modified"`
 	Environment Environment `yaml:"environment"`
 	Machine     Machine     `yaml:"machine"`
+	// Program describes the program under test if it is not Floodgate's own and its
+	// toolchain or C library is known; nil means neither.
+	Program *Program `yaml:"program,omitempty"`
 	// Drawn reports that the mock upstream answered, whose delays follow from the seed.
 	Drawn bool `yaml:"drawn"`
 	// Blocks is the number of blocks planned for every cell.
@@ -47,6 +50,15 @@ type Environment struct {
 	Upstream string `yaml:"upstream"`
 	// SUT is where the program under test ran: process or container.
 	SUT string `yaml:"sut"`
+	// Limits are those of the containers, as in [results.Setting]. Like the fields below
+	// that are empty or zero, it was not recorded in files of earlier versions.
+	Limits string `yaml:"container_limits,omitempty"`
+}
+
+// Program is a program under test of the user's own, as in [results.SUT].
+type Program struct {
+	Toolchain string `yaml:"toolchain,omitempty"`
+	CLibrary  string `yaml:"c_library,omitempty"`
 }
 
 // Machine is the machine of the run.
@@ -61,6 +73,10 @@ type Machine struct {
 	// is zero if there was none.
 	GOMAXPROCS int     `yaml:"gomaxprocs,omitempty"`
 	CPUQuota   float64 `yaml:"cpu_quota,omitempty"`
+	// Memory, MemoryLimit and Governor are as in [results.Fingerprint].
+	Memory      int64  `yaml:"memory_bytes,omitempty"`
+	MemoryLimit int64  `yaml:"memory_limit_bytes,omitempty"`
+	Governor    string `yaml:"governor,omitempty"`
 }
 
 // Cell is a variant at a level. Lists have one value for each of Blocks; nil means

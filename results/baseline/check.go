@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"floodgate/mockupstream/strictyaml"
+	"floodgate/results"
 )
 
 // checker collects the errors of a file.
@@ -61,6 +62,7 @@ func (b *Baseline) check() error {
 	for _, t := range [][2]string{
 		{"revision", b.Revision}, {"environment.database", e.Database}, {"environment.upstream", e.Upstream}, {"machine.cpu", m.CPU},
 		{"machine.os", m.OS}, {"machine.arch", m.Arch}, {"machine.kernel", m.Kernel}, {"machine.go", m.Go}, {"reductions_against", b.Reference},
+		{"environment.container_limits", e.Limits}, {"machine.governor", m.Governor},
 	} {
 		k.printable(t[0], t[1])
 	}
@@ -72,6 +74,19 @@ func (b *Baseline) check() error {
 	}
 	if !(m.CPUQuota >= 0) || math.IsInf(m.CPUQuota, 0) {
 		k.fail("machine.cpu_quota", m.CPUQuota, "must be a number of cores above 0")
+	}
+	if m.Memory < 0 {
+		k.fail("machine.memory_bytes", m.Memory, "must be above 0")
+	}
+	if m.MemoryLimit < results.NoLimit {
+		k.fail("machine.memory_limit_bytes", m.MemoryLimit, "must be above 0, or %d for no limit", results.NoLimit)
+	}
+	if p := b.Program; p != nil {
+		if p.Toolchain+p.CLibrary == "" {
+			k.fail("program", "", "must have a toolchain or a c_library")
+		}
+		k.printable("program.toolchain", p.Toolchain)
+		k.printable("program.c_library", p.CLibrary)
 	}
 	if b.Blocks < 1 || b.Blocks > maxBlocks {
 		k.fail("blocks", b.Blocks, "must be 1 to %d", maxBlocks)

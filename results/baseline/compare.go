@@ -1,9 +1,9 @@
 package baseline
 
 import (
-	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 
 	"floodgate/results"
@@ -38,14 +38,15 @@ func Compare(file string, b *Baseline, run *results.Run, o Options) (*Comparison
 	if err != nil {
 		return nil, fmt.Errorf("compare with %s: %w", file, err)
 	}
+	settings := b.setting().Compare(r.setting())
 	c := &Comparison{
 		File: file, Source: b.Run, Recorded: b.Recorded, Revision: b.Revision, Run: r.Run,
 		Margin: o.Margin, ShareMargin: o.ShareMargin, StrictTimes: o.StrictTimes, OpenSharesWarn: o.OpenSharesWarn, Confidence: confidence,
-		Machines: machines(b, r), Differences: differences(b, r),
+		Machines: slices.Concat([]string{}, settings.Machine(), settings.Setup()), Differences: differences(b, r, settings),
 		Paired: b.Hash == r.Hash && b.Seed == r.Seed && b.Drawn && r.Drawn,
 		Rows:   []Row{}, Added: []string{}, Counts: verdict.Counts{}, Caution: Caution,
 	}
-	j := &judge{c: c, base: b, run: r}
+	j := &judge{c: c, base: b, run: r, settings: settings}
 	j.rows()
 	j.holm()
 	if o.OpenSharesWarn {
@@ -62,39 +63,29 @@ func version(quick bool) string {
 	return "full"
 }
 
-// machines lists the differences of the machines and environments that affect times.
-func machines(b, r *Baseline) []string {
-	how := []string{}
-	for _, d := range [][3]string{
-		{"CPU", b.Machine.CPU, r.Machine.CPU},
-		{"cores", fmt.Sprint(b.Machine.Cores), fmt.Sprint(r.Machine.Cores)},
-		{"processors", processors(b), processors(r)},
-		{"system", b.Machine.OS + "/" + b.Machine.Arch, r.Machine.OS + "/" + r.Machine.Arch},
-		{"environment", b.Environment.Kind, r.Environment.Kind},
-		{"database", b.Environment.Database, r.Environment.Database},
-		{"upstream", b.Environment.Upstream, r.Environment.Upstream},
-		{"system under test in a", b.Environment.SUT, r.Environment.SUT},
-	} {
-		if d[1] != d[2] {
-			how = append(how, fmt.Sprintf("%s %s and %s", d[0], d[1], d[2]))
-		}
+// setting returns what the properties of a baseline are read from.
+func (b *Baseline) setting() results.Setting {
+	m, e := b.Machine, b.Environment
+	return results.Setting{
+		Fingerprint: results.Fingerprint{
+			CPU: m.CPU, Cores: m.Cores, Memory: m.Memory, OS: m.OS, Arch: m.Arch, Kernel: m.Kernel, Go: m.Go,
+			GOMAXPROCS: m.GOMAXPROCS, CPUQuota: m.CPUQuota, MemoryLimit: m.MemoryLimit, Governor: m.Governor,
+		},
+		Environment: results.Environment{Kind: e.Kind, Database: e.Database, Upstream: e.Upstream},
+		SUT:         b.Program.sut(), Place: e.SUT, Limits: e.Limits,
 	}
-	if b.Machine.CPU == unknown && r.Machine.CPU == unknown {
-		how = append(how, "CPU unknown in both")
-	}
-	return how
 }
 
-// processors describes the bounds on the use of the cores.
-func processors(b *Baseline) string {
-	return cmp.Or(results.Processors(b.Machine.GOMAXPROCS, b.Machine.CPUQuota), "not recorded")
+// sut returns the program as in a record.
+func (p *Program) sut() *results.SUT {
+	if p == nil {
+		return nil
+	}
+	return &results.SUT{Toolchain: p.Toolchain, CLibrary: p.CLibrary}
 }
 
-// unknown is the value of an unknown text in a fingerprint.
-const unknown = "unknown"
-
-// differences lists other differences, which leave times comparable.
-func differences(b, r *Baseline) []string {
+// differences lists the differences that leave metrics comparable.
+func differences(b, r *Baseline, settings results.Differences) []string {
 	all := []string{}
 	if b.Hash != r.Hash {
 		all = append(all, "the scenario has changed since the baseline: variants and levels are matched by name and compared unpaired")
@@ -102,12 +93,7 @@ func differences(b, r *Baseline) []string {
 	if b.Run == r.Run {
 		all = append(all, "the baseline was recorded from this run")
 	}
-	for _, d := range [][3]string{{"kernel", b.Machine.Kernel, r.Machine.Kernel}, {"Go", b.Machine.Go, r.Machine.Go}} {
-		if d[1] != d[2] {
-			all = append(all, fmt.Sprintf("%s %s and %s", d[0], d[1], d[2]))
-		}
-	}
-	return all
+	return append(all, settings.Noted("the baseline", "the run")...)
 }
 
 // rows compares the common cells metric by metric, and lists the others.
@@ -144,7 +130,7 @@ func (j *judge) each(compare func(b, r *Cell)) {
 
 func (j *judge) eachSeries(local bool) {
 	for _, s := range series {
-		if s.local != local {
+		if s.local() != local {
 			continue
 		}
 		added := 0

@@ -197,9 +197,9 @@ func TestOtherMachine(t *testing.T) {
 		"processors not recorded and GOMAXPROCS 2, CPU quota 0.5 cores": func(r *results.Run) {
 			r.Header.Fingerprint.GOMAXPROCS, r.Header.Fingerprint.CPUQuota = 2, 0.5
 		},
-		"system linux/amd64":   func(r *results.Run) { r.Header.Fingerprint.Arch = "arm64" },
-		"environment embedded": func(r *results.Run) { r.Header.Environment.Kind = "containers" },
-		"database FerretDB":    func(r *results.Run) { r.Header.Environment.Database = "MongoDB 8" },
+		"architecture amd64 and arm64": func(r *results.Run) { r.Header.Fingerprint.Arch = "arm64" },
+		"environment embedded":         func(r *results.Run) { r.Header.Environment.Kind = "containers" },
+		"database FerretDB":            func(r *results.Run) { r.Header.Environment.Database = "MongoDB 8" },
 		"in a process and container": func(r *results.Run) {
 			r.Trials[0].Container = &results.Container{Name: "sut"}
 		},

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 
+	"floodgate/results"
 	"floodgate/results/verdict"
 )
 
@@ -48,7 +49,12 @@ func (j *judge) peak(b, r *Cell) {
 		j.missing(row(MetricPeak, b), *b.Peak, limit, "descriptors of the run were not sampled")
 		return
 	}
-	j.counted(row(MetricPeak, b), *b.Peak, *r.Peak, limit)
+	peak := row(MetricPeak, b)
+	if peak.Baseline, peak.Run = new(float64(*b.Peak)), new(float64(*r.Peak)); j.incomparable(&peak, results.DescriptorCounts) {
+		j.add(peak)
+		return
+	}
+	j.counted(peak, *b.Peak, *r.Peak, limit)
 }
 
 // peakLimit returns the limit of a peak: 2 descriptors or 5 % above the baseline's

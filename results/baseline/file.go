@@ -51,6 +51,7 @@ func (b *Baseline) Encode() []byte {
 	w.text("  ", "database", b.Environment.Database)
 	w.text("  ", "upstream", b.Environment.Upstream)
 	w.text("  ", "sut", b.Environment.SUT)
+	w.known("  ", "container_limits", b.Environment.Limits)
 	w.key("", "machine", "")
 	w.text("  ", "cpu", b.Machine.CPU)
 	w.key("  ", "cores", strconv.Itoa(b.Machine.Cores))
@@ -63,6 +64,18 @@ func (b *Baseline) Encode() []byte {
 	}
 	if q := b.Machine.CPUQuota; q > 0 {
 		w.key("  ", "cpu_quota", number(q))
+	}
+	if n := b.Machine.Memory; n > 0 {
+		w.key("  ", "memory_bytes", strconv.FormatInt(n, 10))
+	}
+	if n := b.Machine.MemoryLimit; n != 0 {
+		w.key("  ", "memory_limit_bytes", strconv.FormatInt(n, 10))
+	}
+	w.known("  ", "governor", b.Machine.Governor)
+	if p := b.Program; p != nil {
+		w.key("", "program", "")
+		w.known("  ", "toolchain", p.Toolchain)
+		w.known("  ", "c_library", p.CLibrary)
 	}
 	w.key("", "drawn", strconv.FormatBool(b.Drawn))
 	w.key("", "blocks", strconv.Itoa(b.Blocks))
@@ -82,6 +95,13 @@ func (w *writer) key(indent, key, value string) {
 
 // text writes a quoted text: a JSON string is a YAML string.
 func (w *writer) text(indent, key, value string) { w.key(indent, key, quoted(value)) }
+
+// known writes a text that is not empty.
+func (w *writer) known(indent, key, value string) {
+	if value != "" {
+		w.text(indent, key, value)
+	}
+}
 
 func quoted(text string) string {
 	var out bytes.Buffer

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"floodgate/results"
 	"floodgate/results/stats"
 	"floodgate/results/summary"
 	"floodgate/results/verdict"
@@ -18,6 +19,7 @@ import (
 type judge struct {
 	c         *Comparison
 	base, run *Baseline
+	settings  results.Differences
 	primaries []primary
 }
 
@@ -64,7 +66,7 @@ func (j *judge) series(s perBlock, b, r *Cell) {
 	}
 	row := row(s.metric, b)
 	margin := j.c.ShareMargin
-	if s.local {
+	if s.local() {
 		margin, row.Advisory = j.c.Margin, !j.c.StrictTimes
 	}
 	row.Baseline, row.Allowed, row.AtLeast = new(rounded(stats.Median(old))), 1+margin, s.rises
@@ -80,8 +82,7 @@ func (j *judge) series(s perBlock, b, r *Cell) {
 		j.add(row)
 		return
 	}
-	if s.local && len(j.c.Machines) > 0 {
-		row.Decision, row.Why, row.Allowed, row.Limit, row.Advisory = verdict.NotComparable, strings.Join(j.c.Machines, "; "), 0, nil, false
+	if j.incomparable(&row, s.of) {
 		j.add(row)
 		return
 	}
@@ -90,6 +91,17 @@ func (j *judge) series(s perBlock, b, r *Cell) {
 	if s.metric == MetricMakespan && row.Effect != nil {
 		j.primaries = append(j.primaries, primary{i, interval})
 	}
+}
+
+// incomparable reports whether the settings make the metrics of a row incomparable, and
+// decides it.
+func (j *judge) incomparable(row *Row, of results.Metrics) bool {
+	why := j.settings.Breaking(of)
+	if len(why) == 0 {
+		return false
+	}
+	row.Decision, row.Why, row.Allowed, row.Limit, row.Advisory = verdict.NotComparable, strings.Join(why, "; "), 0, nil, false
+	return true
 }
 
 func (j *judge) reduction(b, r *Cell) {

@@ -92,13 +92,17 @@ func measure(run *results.Run) (*Baseline, error) {
 		return nil, err
 	}
 	h := run.Header
-	f, e := h.Fingerprint, h.Environment
+	f, e, setting := h.Fingerprint, h.Environment, run.Setting()
 	b := &Baseline{
 		Schema: Schema, Scenario: h.ScenarioName, Hash: h.Design(), Seed: h.Seed, Quick: h.Quick, Run: h.ID,
 		Recorded: h.Started.UTC().Format(time.DateOnly), Revision: printable(f.Revision), Modified: f.Modified,
-		Environment: Environment{Kind: e.Kind, Database: printable(e.Database), Upstream: printable(e.Upstream), SUT: where(run)},
-		Machine:     Machine{CPU: printable(f.CPU), Cores: f.Cores, OS: f.OS, Arch: f.Arch, Kernel: printable(f.Kernel), Go: f.Go, GOMAXPROCS: f.GOMAXPROCS, CPUQuota: f.CPUQuota},
-		Drawn:       drawn(run), Blocks: x.Blocks(), Reference: x.Reference(),
+		Environment: Environment{Kind: e.Kind, Database: printable(e.Database), Upstream: printable(e.Upstream), SUT: setting.Place, Limits: printable(setting.Limits)},
+		Machine: Machine{
+			CPU: printable(f.CPU), Cores: f.Cores, OS: f.OS, Arch: f.Arch, Kernel: printable(f.Kernel), Go: f.Go, GOMAXPROCS: f.GOMAXPROCS, CPUQuota: f.CPUQuota,
+			Memory: f.Memory, MemoryLimit: f.MemoryLimit, Governor: printable(f.Governor),
+		},
+		Program: programOf(h.SUT),
+		Drawn:   drawn(run), Blocks: x.Blocks(), Reference: x.Reference(),
 	}
 	for _, l := range x.Levels {
 		for _, v := range x.Scenario.Variants {
@@ -126,12 +130,12 @@ func printable(text string) string {
 	}, text)
 }
 
-// where returns where the SUT processes of a run ran: container or process.
-func where(run *results.Run) string {
-	if slices.ContainsFunc(run.Trials, func(t results.Trial) bool { return t.Container != nil }) {
-		return "container"
+// programOf returns what is known of a program of the user's own; nil means nothing.
+func programOf(s *results.SUT) *Program {
+	if s == nil || s.Toolchain+s.CLibrary == "" {
+		return nil
 	}
-	return "process"
+	return &Program{Toolchain: printable(s.Toolchain), CLibrary: printable(s.CLibrary)}
 }
 
 // drawn reports whether all measured trials used the mock upstream.

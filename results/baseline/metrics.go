@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 
+	"floodgate/results"
 	"floodgate/results/stats"
 )
 
@@ -55,8 +56,8 @@ func unitOf(metric string) string {
 // perBlock is a metric with one value per block.
 type perBlock struct {
 	metric, key, unit string
-	// local reports that the metric depends on the machine.
-	local bool
+	// of is the group that decides whether it is comparable; zero means always.
+	of results.Metrics
 	// rises reports that more is better.
 	rises bool
 	list  func(c *Cell) *[]float64
@@ -64,16 +65,20 @@ type perBlock struct {
 
 // series lists the metrics in the order of the file.
 var series = []perBlock{
-	{MetricMakespan, "makespan_ms", UnitMillis, true, false, func(c *Cell) *[]float64 { return &c.Makespan }},
-	{MetricEfficiency, "efficiency", UnitShare, false, true, func(c *Cell) *[]float64 { return &c.Efficiency }},
-	{MetricItemP50, "item_p50_ms", UnitMillis, true, false, func(c *Cell) *[]float64 { return &c.ItemP50 }},
-	{MetricItemP99, "item_p99_ms", UnitMillis, true, false, func(c *Cell) *[]float64 { return &c.ItemP99 }},
-	{MetricResponseP50, "response_p50_ms", UnitMillis, true, false, func(c *Cell) *[]float64 { return &c.ResponseP50 }},
-	{MetricResponseP99, "response_p99_ms", UnitMillis, true, false, func(c *Cell) *[]float64 { return &c.ResponseP99 }},
-	{MetricCPU, "cpu_per_item_ms", UnitMillis, true, false, func(c *Cell) *[]float64 { return &c.CPU }},
-	{MetricMemory, "memory_mib", UnitMiB, true, false, func(c *Cell) *[]float64 { return &c.Memory }},
-	{MetricAllocs, "allocations_per_item", UnitCount, false, false, func(c *Cell) *[]float64 { return &c.Allocs }},
+	{MetricMakespan, "makespan_ms", UnitMillis, results.Times, false, func(c *Cell) *[]float64 { return &c.Makespan }},
+	{MetricEfficiency, "efficiency", UnitShare, 0, true, func(c *Cell) *[]float64 { return &c.Efficiency }},
+	{MetricItemP50, "item_p50_ms", UnitMillis, results.Times, false, func(c *Cell) *[]float64 { return &c.ItemP50 }},
+	{MetricItemP99, "item_p99_ms", UnitMillis, results.Times, false, func(c *Cell) *[]float64 { return &c.ItemP99 }},
+	{MetricResponseP50, "response_p50_ms", UnitMillis, results.Times, false, func(c *Cell) *[]float64 { return &c.ResponseP50 }},
+	{MetricResponseP99, "response_p99_ms", UnitMillis, results.Times, false, func(c *Cell) *[]float64 { return &c.ResponseP99 }},
+	{MetricCPU, "cpu_per_item_ms", UnitMillis, results.CPUTimes, false, func(c *Cell) *[]float64 { return &c.CPU }},
+	{MetricMemory, "memory_mib", UnitMiB, results.MemorySizes, false, func(c *Cell) *[]float64 { return &c.Memory }},
+	{MetricAllocs, "allocations_per_item", UnitCount, results.WorkCounts, false, func(c *Cell) *[]float64 { return &c.Allocs }},
 }
+
+// local reports that the metric depends on the speed or size of the machine, and so is
+// advisory.
+func (s perBlock) local() bool { return s.of&results.Speed != 0 }
 
 // digits is the number of significant digits in a file; further ones are noise.
 const digits = 4

@@ -46,6 +46,8 @@ type Comparison struct {
 	Only []string `json:"only,omitempty"`
 	// Caution is [Caution].
 	Caution string `json:"caution"`
+
+	settings results.Differences
 }
 
 // Decision returns [verdict.Passed], whatever the differences, and
@@ -104,7 +106,8 @@ func Compare(a, b *results.Run, o Options) (*Comparison, error) {
 			return nil, fmt.Errorf("cannot compare %s: it is a plan, not a run", run.Header.ID)
 		}
 	}
-	mixed := mixture(a, b)
+	settings := a.Setting().Compare(b.Setting())
+	mixed := settings.Setup()
 	if len(mixed) > 0 && !o.AllowMixed {
 		return nil, &MixedError{mixed}
 	}
@@ -118,7 +121,8 @@ func Compare(a, b *results.Run, o Options) (*Comparison, error) {
 	}
 	c := &Comparison{
 		A: side(x), B: side(y), AllowedMixed: len(mixed) > 0, Mixed: mixed,
-		Paired: sameDraws(x, y), Rows: []Row{}, Caution: Caution,
+		Local:  len(settings.Breaking(results.Speed)) > len(mixed),
+		Paired: sameDraws(x, y), Rows: []Row{}, Caution: Caution, settings: settings,
 	}
 	c.differences(x, y)
 	if err := c.rows(x, y); err != nil {

@@ -13,6 +13,7 @@ import (
 	"cmp"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"slices"
 	"time"
 
@@ -61,6 +62,9 @@ type Group struct {
 	Environment string  `json:"environment"`
 	Machine     Machine `json:"machine"`
 	Runs        []Run   `json:"runs"`
+	// Notes tell what differs between the runs and leaves them comparable, and what some
+	// did not record.
+	Notes []string `json:"notes,omitempty"`
 	// Older is the number of older runs that were omitted because of [Limit].
 	Older int `json:"older,omitempty"`
 	// Needed is the smallest number of runs that can show a change.
@@ -68,7 +72,8 @@ type Group struct {
 	Series []Series `json:"series"`
 }
 
-// Machine is the part of a fingerprint that runs must share to be comparable.
+// Machine describes the machine of a group. [results.Properties] decides which runs
+// share one.
 type Machine struct {
 	CPU    string `json:"cpu"`
 	Cores  int    `json:"cores"`
@@ -79,6 +84,9 @@ type Machine struct {
 	// beside GOMAXPROCS means none.
 	GOMAXPROCS int     `json:"gomaxprocs,omitempty"`
 	CPUQuota   float64 `json:"cpu_quota,omitempty"`
+	// MemoryLimit and Governor are as in [results.Fingerprint].
+	MemoryLimit int64  `json:"memory_limit_bytes,omitempty"`
+	Governor    string `json:"governor,omitempty"`
 }
 
 // Run is a run of a group.
@@ -129,15 +137,16 @@ type Collector struct {
 }
 
 type key struct {
-	scenario, hash, environment string
-	quick                       bool
-	machine                     Machine
+	scenario, hash string
+	quick          bool
+	setting        string
 }
 
 type group struct {
-	key    key
-	runs   []Run
-	series []cell // in the scenario's order
+	key      key
+	settings []results.Setting // of the runs
+	runs     []Run
+	series   []cell // in the scenario's order
 }
 
 type cell struct {
@@ -177,7 +186,9 @@ func (c *Collector) Add(run *results.Run) {
 		c.Omit(h.ID, err.Error())
 		return
 	}
-	g := c.group(key{h.ScenarioName, h.Design(), h.Environment.Kind, h.Quick, machineOf(h.Fingerprint)})
+	setting := run.Setting()
+	g := c.group(key{h.ScenarioName, h.Design(), h.Quick, setting.Comparable()})
+	g.settings = append(g.settings, setting)
 	g.runs = append(g.runs, Run{ID: h.ID, Started: h.Started, Revision: h.Fingerprint.Revision, Modified: h.Fingerprint.Modified})
 	labels := map[string]string{}
 	for _, l := range x.Levels {
@@ -185,7 +196,7 @@ func (c *Collector) Add(run *results.Run) {
 	}
 	for _, row := range table.Rows {
 		for metric, value := range values(row) {
-			g.add(metric, row, labels[row.Level], h.ID, value)
+			g.add(cell{metric: metric, variant: row.Variant, level: row.Level, label: labels[row.Level]}).values[h.ID] = value
 		}
 	}
 }
@@ -193,7 +204,7 @@ func (c *Collector) Add(run *results.Run) {
 func machineOf(f results.Fingerprint) Machine {
 	return Machine{
 		CPU: f.CPU, Cores: f.Cores, Memory: (f.Memory + 1<<29) >> 30, OS: f.OS, Arch: f.Arch,
-		GOMAXPROCS: f.GOMAXPROCS, CPUQuota: f.CPUQuota,
+		GOMAXPROCS: f.GOMAXPROCS, CPUQuota: f.CPUQuota, MemoryLimit: f.MemoryLimit, Governor: f.Governor,
 	}
 }
 
@@ -228,14 +239,57 @@ func values(row summary.Row) map[string]float64 {
 	return v
 }
 
-func (g *group) add(metric string, row summary.Row, label, run string, value float64) {
-	i := slices.IndexFunc(g.series, func(s cell) bool {
-		return s.metric == metric && s.variant == row.Variant && s.level == row.Level
-	})
-	if i < 0 {
-		g.series, i = append(g.series, cell{metric: metric, variant: row.Variant, level: row.Level, label: label, values: map[string]float64{}}), len(g.series)
+// add returns the series of a cell.
+func (g *group) add(of cell) *cell {
+	for i, s := range g.series {
+		if s.metric == of.metric && s.variant == of.variant && s.level == of.level {
+			return &g.series[i]
+		}
 	}
-	g.series[i].values[run] = value
+	of.values = map[string]float64{}
+	g.series = append(g.series, of)
+	return &g.series[len(g.series)-1]
+}
+
+// accepts reports whether the runs of two groups are comparable by what they recorded.
+func (g *group) accepts(other *group) bool {
+	k, l := g.key, other.key
+	return k.scenario == l.scenario && k.hash == l.hash && k.quick == l.quick &&
+		len(g.settings[0].Compare(other.settings[0]).Breaking(results.AllMetrics)) == 0
+}
+
+// merge adds the runs of another group.
+func (g *group) merge(other *group) {
+	g.settings, g.runs = append(g.settings, other.settings...), append(g.runs, other.runs...)
+	for _, s := range other.series {
+		maps.Copy(g.add(s).values, s.values)
+	}
+}
+
+// merged returns the groups, of which each whose runs lack properties in their records
+// joins the only one that it is comparable with. If there are several, the properties
+// decide which it belongs to, so that it stays alone.
+func (c *Collector) merged() []*group {
+	order := slices.SortedStableFunc(slices.Values(c.groups), func(a, b *group) int {
+		return cmp.Or(cmp.Compare(a.settings[0].Unrecorded(), b.settings[0].Unrecorded()), cmp.Compare(a.key.setting, b.key.setting))
+	})
+	var all []*group
+	for _, g := range order {
+		var fits []*group
+		for _, other := range all {
+			if other.accepts(g) {
+				fits = append(fits, other)
+			}
+		}
+		if len(fits) == 1 {
+			fits[0].merge(g)
+			continue
+		}
+		own := &group{key: g.key}
+		own.merge(g)
+		all = append(all, own)
+	}
+	return all
 }
 
 // History finds the changes in the collected runs. Groups are ordered by scenario,
@@ -244,7 +298,7 @@ func (c *Collector) History(o Options) *History {
 	o = o.withDefaults()
 	h := &History{Level: o.Level, Groups: []Group{}, Omitted: slices.Clone(c.left)}
 	slices.SortFunc(h.Omitted, func(a, b Omitted) int { return cmp.Compare(a.Run, b.Run) })
-	for _, g := range c.groups {
+	for _, g := range c.merged() {
 		h.Groups = append(h.Groups, g.history(o))
 	}
 	slices.SortStableFunc(h.Groups, func(a, b Group) int {
@@ -259,8 +313,9 @@ func (g *group) history(o Options) Group {
 	older := max(0, len(runs)-Limit)
 	runs = runs[older:]
 	out := Group{
-		Scenario: g.key.scenario, Design: g.key.hash, Quick: g.key.quick, Environment: g.key.environment, Machine: g.key.machine,
-		Runs: runs, Older: older, Needed: o.Needed(), Series: []Series{},
+		Scenario: g.key.scenario, Design: g.key.hash, Quick: g.key.quick, Environment: g.settings[0].Environment.Kind, Machine: machineOf(g.settings[0].Fingerprint),
+		Notes: results.Unequal(g.settings),
+		Runs:  runs, Older: older, Needed: o.Needed(), Series: []Series{},
 	}
 	for _, metric := range Metrics() {
 		for _, c := range g.series {

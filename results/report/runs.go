@@ -134,6 +134,9 @@ func (p *printer) group(g history.Group, level float64) {
 		runs += fmt.Sprintf("; %s omitted", text.Plural(g.Older, "older one", "older ones"))
 	}
 	p.Wrapped("", runs, "")
+	if len(g.Notes) > 0 {
+		p.Wrapped("", "the runs differ ("+strings.Join(g.Notes, "; ")+")", verdict.Doubt)
+	}
 	if len(g.Runs) < g.Needed {
 		p.Wrapped("", fmt.Sprintf("too few runs to detect a change: at least %d are needed at a significance level of %g %%", g.Needed, 100*level), verdict.Doubt)
 	}

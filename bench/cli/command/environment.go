@@ -342,16 +342,6 @@ func (u *Setup) Sent(trials []results.Trial) {
 	}
 }
 
-// SameEnvironment returns an error if the environments differ, so that their trials must
-// not be mixed in one run.
-func SameEnvironment(begun, now results.Environment) error {
-	begun.Chosen, now.Chosen = "", ""
-	if fmt.Sprint(begun) != fmt.Sprint(now) {
-		return fmt.Errorf("the run began in another environment, and its trials cannot be mixed with new ones:\n  then %+v\n  now  %+v", begun, now)
-	}
-	return nil
-}
-
 // targets reads the addresses of the user's servers.
 func (f EnvironmentFlags) targets(u *Setup) error {
 	if err := u.Options.Policy.Validate(); err != nil {

@@ -32,6 +32,7 @@ func revisionOfSUT(ctx context.Context, command []string) *results.SUT {
 	}
 	r, ok := revision.OfCommand(ctx, command)
 	s := &results.SUT{Revision: cmp.Or(r.Commit, "unknown"), Modified: r.Modified}
+	s.Toolchain, s.CLibrary = revision.Built(command)
 	if ok {
 		s.Repository = filepath.Base(r.Top)
 	}
