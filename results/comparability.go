@@ -33,6 +33,17 @@ const AllMetrics = Times | CPUTimes | MemorySizes | DescriptorCounts | WorkCount
 // Speed holds the metrics that depend on how fast a machine is, and how large.
 const Speed = Times | CPUTimes | MemorySizes
 
+// String returns the names of the groups: "times, CPU times".
+func (m Metrics) String() string {
+	var names []string
+	for i, name := range []string{"times", "CPU times", "memory sizes", "descriptors", "allocations"} {
+		if m&(1<<i) != 0 {
+			names = append(names, name)
+		}
+	}
+	return cmp.Or(strings.Join(names, ", "), "none")
+}
+
 // Property is a row of the table of what makes two runs incomparable.
 type Property struct {
 	// Name is the name in messages: "cores".
@@ -55,6 +66,8 @@ type Property struct {
 	Refines string
 
 	value func(Setting) string
+	// full returns what messages show in place of the value; nil means the value.
+	full func(Setting) string
 }
 
 // Value returns the value of the property as text; empty means that it was not recorded.
@@ -138,7 +151,7 @@ func Properties() []Property {
 		{Name: "Go", Fleet: true, value: func(s Setting) string { return s.Fingerprint.Go }},
 		{Name: "nofile", value: func(s Setting) string { return positive(s.Fingerprint.NoFile) }},
 		{Name: "environment", Breaks: Speed, Setup: true, Fleet: true, value: func(s Setting) string { return s.Environment.Kind }},
-		{Name: "database", Breaks: Speed, Setup: true, Fleet: true, value: func(s Setting) string { return product(s.Environment.Database) }},
+		{Name: "database", Breaks: Speed, Setup: true, Fleet: true, value: func(s Setting) string { return product(s.Environment.Database) }, full: func(s Setting) string { return s.Environment.Database }},
 		{Name: "database version", Fleet: true, Refines: "database", value: func(s Setting) string { return s.Environment.Database }},
 		{Name: "upstream", Breaks: Speed, Setup: true, Fleet: true, value: func(s Setting) string { return s.Environment.Upstream }},
 		{Name: "system under test in a", Breaks: Speed, Setup: true, value: func(s Setting) string { return s.Place }},
@@ -200,6 +213,9 @@ func (s Setting) Compare(other Setting) Differences {
 		case d.A == d.B && (d.A != "" || !p.nameless(s)):
 		case slices.ContainsFunc(all, func(e Difference) bool { return e.Name == p.Refines }):
 		default:
+			if p.full != nil {
+				d.A, d.B = p.full(s), p.full(other)
+			}
 			all = append(all, d)
 		}
 	}
@@ -246,7 +262,10 @@ func Unequal(all []Setting) []string {
 		if p.Subject || len(values) == 0 {
 			continue
 		}
-		if len(values) > 1 {
+		switch {
+		case len(values) > maxListed:
+			texts = append(texts, fmt.Sprintf("%s of %d kinds", p.Name, len(values)))
+		case len(values) > 1:
 			slices.Sort(values)
 			last := len(values) - 1
 			texts = append(texts, fmt.Sprintf("%s %s and %s", p.Name, strings.Join(values[:last], ", "), values[last]))
@@ -257,6 +276,9 @@ func Unequal(all []Setting) []string {
 	}
 	return texts
 }
+
+// maxListed bounds the values of a property that [Unequal] lists.
+const maxListed = 4
 
 // nameless reports whether the machine of a setting did not tell the property.
 func (p Property) nameless(s Setting) bool { return p.Name == "CPU" && s.Fingerprint.CPU == unknown }

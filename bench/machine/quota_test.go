@@ -2,6 +2,7 @@ package machine_test
 
 import (
 	"os"
+	"slices"
 	"testing"
 	"testing/fstest"
 
@@ -71,10 +72,44 @@ func TestMemoryLeftOfAContainerFullOfCache(t *testing.T) {
 	}
 }
 
+func TestMemoryLimit(t *testing.T) {
+	for name, c := range map[string]struct {
+		files map[string]string
+		want  int64 // zero means none
+	}{
+		"no control group": {nil, 0},
+		"version 2, none":  {map[string]string{"proc/self/cgroup": "0::/a\n", "sys/fs/cgroup/a/memory.max": "max\n"}, 0},
+		"version 2, the narrower of two": {map[string]string{
+			"proc/self/cgroup": "0::/a/b\n", "sys/fs/cgroup/a/b/memory.max": "2000\n", "sys/fs/cgroup/a/memory.max": "1000\n",
+		}, 1000},
+		"version 1": {map[string]string{"proc/self/cgroup": "4:memory:/a\n", "sys/fs/cgroup/memory/a/memory.limit_in_bytes": "1000\n"}, 1000},
+		"version 1, none": {map[string]string{
+			"proc/self/cgroup": "4:memory:/a\n", "sys/fs/cgroup/memory/a/memory.limit_in_bytes": "9223372036854771712\n",
+		}, 0},
+		"not a number": {map[string]string{"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "many\n"}, 0},
+	} {
+		got, limited := files(c.files).MemoryLimit()
+		if limited != (c.want > 0) || limited && got != c.want {
+			t.Errorf("%s: %d, %v; want %d", name, got, limited, c.want)
+		}
+	}
+}
+
+func TestGovernors(t *testing.T) {
+	const cpu, name = "sys/devices/system/cpu/cpu", "/cpufreq/scaling_governor"
+	tree := files(map[string]string{cpu + "0" + name: "powersave\n", cpu + "1" + name: "performance\n", cpu + "2" + name: "powersave\n", cpu + "3" + name: "\n"})
+	if got := tree.Governors(); !slices.Equal(got, []string{"performance", "powersave"}) {
+		t.Error(got)
+	}
+	if got := files(nil).Governors(); got != nil {
+		t.Error(got)
+	}
+}
+
 func TestFingerprintHasTheProcessors(t *testing.T) {
 	f := machine.Fingerprint(t.Context())
 	quota, _ := machine.Root().CPUQuota()
-	if f.GOMAXPROCS < 1 || f.CPUQuota != quota {
+	if f.GOMAXPROCS < 1 || f.CPUQuota != quota || f.MemoryLimit == 0 || f.Governor == "" {
 		t.Errorf("%+v, quota %v", f, quota)
 	}
 }

@@ -183,7 +183,7 @@ func TestDifferences(t *testing.T) {
 	}{
 		"none": {nil, nil, nil, false},
 		"machine": {nil, func(r *results.Run) { r.Header.Fingerprint.Cores, r.Header.Fingerprint.Go = 8, "go1.27" },
-			[]string{"the machines differ (cores 2 and 8, Go go1.26.8 and go1.27)"}, true},
+			[]string{"the machines differ (cores 2 and 8)", "Go go1.26.8 and go1.27"}, true},
 		"quota": {func(r *results.Run) { r.Header.Fingerprint.GOMAXPROCS = 64 }, func(r *results.Run) { r.Header.Fingerprint.GOMAXPROCS, r.Header.Fingerprint.CPUQuota = 1, 1 },
 			[]string{"the machines differ (processors GOMAXPROCS 64 and GOMAXPROCS 1, CPU quota 1 core)"}, true},
 		"not recorded in one": {nil, func(r *results.Run) { r.Header.Fingerprint.GOMAXPROCS = 2 },
@@ -192,9 +192,9 @@ func TestDifferences(t *testing.T) {
 		"unfinished": {nil, func(r *results.Run) { r.Trials, r.Complete = r.Trials[:20], false },
 			[]string{"run B is not finished: 20 of 32 trials"}, false},
 		"containers": {environment(contained), environment(other), []string{
-			"the databases' minor versions differ: MongoDB 8.0.4 and MongoDB 8.1.2",
-			"the container engines differ: Docker 27.1 and Docker 28.0",
-			"the limits of containers differ: none and database 0.5 CPUs and 1.0 GiB, upstream 1 CPU and 64 MiB",
+			"the machines differ (limits of containers none and database 0.5 CPUs and 1.0 GiB, upstream 1 CPU and 64 MiB)",
+			"database version MongoDB 8.0.4 and MongoDB 8.1.2",
+			"container engine Docker 27.1 and Docker 28.0",
 		}, true},
 		"variants": {nil, func(r *results.Run) {
 			variants := runtest.Variants()[:2]
