@@ -3,7 +3,6 @@ package baseline
 import (
 	"fmt"
 	"math"
-	"slices"
 	"strings"
 
 	"floodgate/results"
@@ -42,7 +41,7 @@ func Compare(file string, b *Baseline, run *results.Run, o Options) (*Comparison
 	c := &Comparison{
 		File: file, Source: b.Run, Recorded: b.Recorded, Revision: b.Revision, Run: r.Run,
 		Margin: o.Margin, ShareMargin: o.ShareMargin, StrictTimes: o.StrictTimes, OpenSharesWarn: o.OpenSharesWarn, Confidence: confidence,
-		Machines: slices.Concat([]string{}, settings.Machine(), settings.Setup()), Differences: differences(b, r, settings),
+		Machines: append([]string{}, settings.Breaking(results.AllMetrics)...), Differences: differences(b, r, settings),
 		Paired: b.Hash == r.Hash && b.Seed == r.Seed && b.Drawn && r.Drawn,
 		Rows:   []Row{}, Added: []string{}, Counts: verdict.Counts{}, Caution: Caution,
 	}
