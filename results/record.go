@@ -60,6 +60,12 @@ type Header struct {
 	// Command is the command that reproduces the run, one word each, without
 	// addresses of servers; empty means unknown.
 	Command []string `json:"command,omitempty"`
+	// Shard names the hosts that the record holds, of a fleet whose hosts ran one by one
+	// ("floodgate run --shard"); nil means that it holds all of them.
+	Shard *Shard `json:"shard,omitempty"`
+	// Merged are the runs that the record was merged from, by shard; nil means that it
+	// was not merged.
+	Merged []MergedRun `json:"merged,omitempty"`
 }
 
 // Environment names where the upstream and the database came from.
@@ -225,7 +231,8 @@ type Trial struct {
 	// trial hold their sums and extremes, as package results/fleet defines them. Nil means
 	// one host.
 	Hosts []Host `json:"hosts,omitempty"`
-	// Fleet holds what the hosts did at the same time; nil means one host, or unknown.
+	// Fleet holds what the hosts did at the same time; nil means one host, or unknown. See
+	// [Trial.Apart].
 	Fleet *Fleet `json:"fleet,omitempty"`
 	// Container is the container of the SUT, or of its first host; nil means none.
 	Container *Container `json:"container,omitempty"`
@@ -263,6 +270,9 @@ type Host struct {
 	Throttled   int                  `json:"throttled,omitempty"`
 	Container   *Container           `json:"container,omitempty"`
 	ExitCode    int                  `json:"exit_code"`
+	// Part holds the rest of the record of a host that ran alone, as a shard; nil means
+	// that all hosts ran together.
+	Part *Part `json:"part,omitempty"`
 }
 
 // Fleet holds what the hosts of a trial did at the same time.
@@ -276,6 +286,9 @@ type Fleet struct {
 	// unknown.
 	PeakDescriptors int   `json:"peak_descriptors,omitempty"`
 	PeakRSS         int64 `json:"peak_rss_bytes,omitempty"`
+	// Apart reports that the hosts did not start together, because they ran as shards and
+	// their records were merged. Everything else in Fleet is unknown then.
+	Apart bool `json:"apart,omitempty"`
 }
 
 // MaxSkew returns the largest skew, together with its uncertainty, of a valid trial of

@@ -82,11 +82,22 @@ func (t Trial) redacted() Trial {
 		}
 		t.Upstream = &upstream
 	}
-	errs := make([]ErrorCount, len(t.Errors))
-	for i, e := range t.Errors {
+	t.Errors = redactErrors(t.Errors)
+	if t.Hosts != nil {
+		hosts := slices.Clone(t.Hosts)
+		for i := range hosts {
+			hosts[i].Errors = redactErrors(hosts[i].Errors)
+		}
+		t.Hosts = hosts
+	}
+	return t
+}
+
+func redactErrors(all []ErrorCount) []ErrorCount {
+	errs := make([]ErrorCount, len(all))
+	for i, e := range all {
 		e.Sample = Redact(e.Sample)
 		errs[i] = e
 	}
-	t.Errors = errs
-	return t
+	return errs
 }

@@ -21,7 +21,7 @@ func (h *Header) validate() error {
 	if hash := hashOf(h.Scenario); hash != h.Hash {
 		return fmt.Errorf("the scenario's hash is %s, but scenario_hash is %q", hash, h.Hash)
 	}
-	return nil
+	return h.validateShards()
 }
 
 // validate checks t against a run of planned trials.
@@ -56,10 +56,16 @@ func (t *Trial) validateSelf() error {
 			return fmt.Errorf("stage %s: %w", name, err)
 		}
 	}
+	next := 0 // the lowest index of the next host; some are missing if not all shards were merged
 	for i := range t.Hosts {
-		if err := t.Hosts[i].validate(i); err != nil {
+		h := &t.Hosts[i]
+		if h.Part != nil {
+			next = max(next, h.Index)
+		}
+		if err := h.validate(next); err != nil {
 			return fmt.Errorf("host %d: %w", i, err)
 		}
+		next++
 	}
 	if t.Machine != nil {
 		if err := t.Machine.validate(); err != nil {

@@ -1,7 +1,11 @@
 package scenarios
 
 import (
+	"fmt"
+	"iter"
 	"slices"
+	"strconv"
+	"strings"
 
 	"floodgate/mockupstream/strictyaml"
 	"floodgate/scenarios/pipeline"
@@ -62,6 +66,88 @@ func Deal[T any](items []T, key func(T) string, hosts int) [][]T {
 	return dealt
 }
 
+// Shard is one host of a fleet that runs alone, on a machine of its own.
+type Shard struct {
+	// Number counts from 1, and Of is the number of hosts of the fleet, at least 2. Zero
+	// means that all hosts run.
+	Number, Of int
+}
+
+// ParseShard reads a shard as [Shard.String] writes it without the word: "2/5".
+func ParseShard(text string) (Shard, error) {
+	number, of, _ := strings.Cut(text, "/")
+	var s Shard
+	var err, wrong error
+	s.Number, err = strconv.Atoi(number)
+	s.Of, wrong = strconv.Atoi(of)
+	if err != nil || wrong != nil || s.Of < 2 || s.Number < 1 || s.Number > s.Of || s.Flag() != text {
+		return Shard{}, fmt.Errorf("want I/N, shard I of N, such as 2/5, with N at least 2 and I from 1 to N (got %q)", text)
+	}
+	return s, nil
+}
+
+// String returns "shard 2 of 5".
+func (s Shard) String() string { return fmt.Sprintf("shard %d of %d", s.Number, s.Of) }
+
+// Flag returns the shard as ParseShard reads it: "2/5".
+func (s Shard) Flag() string { return fmt.Sprintf("%d/%d", s.Number, s.Of) }
+
+// Host returns the index of the host, from 0.
+func (s Shard) Host() int { return s.Number - 1 }
+
+// OnHosts returns the scenario with that many hosts in every trial, as sut.hosts sets
+// them. It is an error if the scenario sets the number of hosts itself or cannot run on
+// that many.
+func (s *Scenario) OnHosts(hosts int) (*Scenario, error) {
+	fail := func(format string, args ...any) (*Scenario, error) {
+		return nil, fmt.Errorf("scenario %s cannot run on %d hosts: "+format, append([]any{s.Name, hosts}, args...)...)
+	}
+	switch {
+	case s.SUT.Hosts > 0 || s.variesHosts():
+		return fail("it sets %s; remove that", hostsFactor)
+	case s.Service != nil:
+		return fail("it has a service, and several hosts need several load generators, which Floodgate does not have yet")
+	case s.External.MaxRate() < hosts:
+		return fail("external.rate, %d, must be at least 1 for each", s.External.MaxRate())
+	}
+	fleet := *s
+	fleet.SUT.Hosts = hosts
+	levels, err := fleet.ExpandLevels()
+	if err != nil {
+		return nil, err
+	}
+	for _, l := range levels {
+		distinct := map[string]bool{}
+		for _, args := range l.Scenario.ItemArgs() {
+			distinct[strings.Join(args, "\x00")] = true
+		}
+		if len(distinct) < hosts {
+			return fail("level %q has %d distinct items, and each host needs one", l.Name, len(distinct))
+		}
+	}
+	for _, v := range s.Variants {
+		for name, value := range v.undivided(hosts) {
+			return fail("%s of %q must be at least 1 for each, because its limit_scope is fleet (got %d)", name, v.Name, value)
+		}
+	}
+	return &fleet, nil
+}
+
+// undivided yields the parameters of a variant that the hosts of a fleet divide and that
+// are less than 1 for each.
+func (v Variant) undivided(hosts int) iter.Seq2[string, int] {
+	return func(yield func(string, int) bool) {
+		for _, p := range []struct {
+			name  string
+			value int
+		}{{pipeline.Limit.Name, v.Limit}, {pipeline.Writers.Name, v.Writers}} {
+			if v.LimitScope == LimitScopeFleet && p.value > 0 && p.value < hosts && !yield(p.name, p.value) {
+				return
+			}
+		}
+	}
+}
+
 // variesHosts reports whether a level sets the number of hosts.
 func (s *Scenario) variesHosts() bool {
 	sets := s.Levels
@@ -114,16 +200,8 @@ func (c *checker) divided(levels []Level) {
 				hosts = max(hosts, l.Scenario.SUT.HostCount())
 			}
 		}
-		if v.LimitScope != LimitScopeFleet {
-			continue
-		}
-		for _, p := range []struct {
-			name  string
-			value int
-		}{{pipeline.Limit.Name, v.Limit}, {pipeline.Writers.Name, v.Writers}} {
-			if p.value > 0 && p.value < hosts {
-				c.report(strictyaml.Join(strictyaml.Index("variants", i), p.name), "must be at least 1 for each of %d hosts, because limit_scope of %s is fleet (got %d)", hosts, strictyaml.Quote(v.Name), p.value)
-			}
+		for name, value := range v.undivided(hosts) {
+			c.report(strictyaml.Join(strictyaml.Index("variants", i), name), "must be at least 1 for each of %d hosts, because limit_scope of %s is fleet (got %d)", hosts, strictyaml.Quote(v.Name), value)
 		}
 	}
 }

@@ -281,13 +281,7 @@ func (h *hosts) checkSkew(sum *fleet.Sum) {
 func (m *measurement) name() string { return fmt.Sprintf("host %d of %d", m.part.host+1, m.part.hosts) }
 
 // distinct returns the number of distinct items of a host.
-func (m *measurement) distinct() int {
-	keys := make(map[string]bool, len(m.part.items))
-	for _, args := range m.part.items {
-		keys[itemKey(args)] = true
-	}
-	return len(keys)
-}
+func (m *measurement) distinct() int { return distinct(m.part.items) }
 
 // host returns the record of a host among several. zero is the first start of all hosts.
 func (m *measurement) host(zero time.Time) results.Host {

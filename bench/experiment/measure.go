@@ -236,7 +236,7 @@ func (m *measurement) startProbe() (err error) {
 		return nil
 	}
 	env := m.trials.Environment
-	o := probe.Options{Trace: m.part.hosts > 1}
+	o := probe.Options{Trace: m.part.hosts > 1 && m.planned.Shard.Of == 0}
 	if m.trials.Unobserved {
 		o.Interval = time.Second
 	}

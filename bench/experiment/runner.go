@@ -280,7 +280,7 @@ func (p *pause) wait(ctx context.Context, t ScheduledTrial) error {
 	together := p.requests + requests
 	p.requests = requests
 	wait := time.Second - time.Since(p.ended)
-	if together <= t.Level.Scenario.External.MaxRate() || wait <= 0 {
+	if together <= t.maxRate() || wait <= 0 {
 		return nil
 	}
 	timer := time.NewTimer(wait)

@@ -44,6 +44,9 @@ type ScheduledTrial struct {
 	// Estimate is the expected duration of the whole trial, with the start of its
 	// process, checks and cleanup.
 	Estimate time.Duration
+	// Shard is the only host that runs, of those that the level has; the zero value means
+	// that all of them run. Variant has the limit of this host then.
+	Shard scenarios.Shard
 	// Inject holds the faults that the built-in SUT injects for a gate's self-test.
 	Inject sut.Faults
 }
@@ -52,6 +55,16 @@ type ScheduledTrial struct {
 // block, and in each block every variant at every level at which it runs, in random
 // order. It is a pure function of the scenario.
 func Schedule(s *scenarios.Scenario) ([]ScheduledTrial, error) {
+	return schedule(s, scenarios.Shard{})
+}
+
+// ScheduleShard returns the trials of a scenario on several hosts as one of them runs
+// them: the same trials in the same order, each with the items and the limit of this host.
+func ScheduleShard(s *scenarios.Scenario, shard scenarios.Shard) ([]ScheduledTrial, error) {
+	return schedule(s, shard)
+}
+
+func schedule(s *scenarios.Scenario, shard scenarios.Shard) ([]ScheduledTrial, error) {
 	levels, err := s.ExpandLevels()
 	if err != nil {
 		return nil, err
@@ -62,13 +75,20 @@ func Schedule(s *scenarios.Scenario) ([]ScheduledTrial, error) {
 		start := len(plan)
 		for _, level := range levels {
 			var delays [][][]time.Duration // by host and batch
-			for _, share := range shares(level.Scenario) {
+			for _, share := range sharesOf(level.Scenario, shard) {
 				delays = append(delays, injected(level.Scenario.Upstream, seed, itemBatches(share, level.Scenario.Items.Batches)))
 			}
 			for _, v := range s.Variants {
-				if v.RunsAt(level) {
-					plan = append(plan, planTrial(v, level, block, seed, delays))
+				if !v.RunsAt(level) {
+					continue
 				}
+				if shard.Of > 0 {
+					v = v.OnHost(shard.Host(), shard.Of)
+					v.LimitScope = ""
+				}
+				t := planTrial(v, level, block, seed, delays)
+				t.Shard = shard
+				plan = append(plan, t)
 			}
 		}
 		order := rand.New(rand.NewPCG(seed, uint64(block)))
@@ -130,6 +150,51 @@ func shares(s *scenarios.Scenario) [][][]string {
 	return scenarios.Deal(s.ItemArgs(), itemKey, s.SUT.HostCount())
 }
 
+// sharesOf returns the arguments of the items of each host that runs.
+func sharesOf(s *scenarios.Scenario, shard scenarios.Shard) [][][]string {
+	all := shares(s)
+	if shard.Of == 0 {
+		return all
+	}
+	return all[shard.Host() : shard.Host()+1]
+}
+
+// itemArgs returns the arguments of the items that the trial processes.
+func (t ScheduledTrial) itemArgs() [][]string {
+	if t.Shard.Of == 0 {
+		return t.Level.Scenario.ItemArgs()
+	}
+	return sharesOf(t.Level.Scenario, t.Shard)[0]
+}
+
+// declaredLimit returns the limit on the requests in flight of the hosts that run; zero
+// means none.
+func (t ScheduledTrial) declaredLimit() int {
+	if t.Shard.Of == 0 {
+		return t.Level.Scenario.DeclaredLimit(t.Variant)
+	}
+	limit, _ := t.Variant.Schedule().AtOnce()
+	return limit
+}
+
+// maxRate returns the requests per second that the hosts that run may start at an external
+// upstream.
+func (t ScheduledTrial) maxRate() int {
+	if t.Shard.Of == 0 {
+		return t.Level.Scenario.External.MaxRate()
+	}
+	return scenarios.Share(t.Level.Scenario.External.MaxRate(), t.Shard.Host(), t.Shard.Of)
+}
+
+// distinct returns the number of distinct items.
+func distinct(items [][]string) int {
+	keys := make(map[string]bool, len(items))
+	for _, args := range items {
+		keys[itemKey(args)] = true
+	}
+	return len(keys)
+}
+
 // itemBatches returns the keys that a host fetches in each of its batches, in order and
 // without the duplicates in a batch.
 func itemBatches(items [][]string, n int) [][]string {
@@ -158,6 +223,14 @@ func injected(p mockupstream.Profile, seed uint64, batches [][]string) [][]time.
 		}
 	}
 	return delays
+}
+
+// Requests returns the number of items that the trials of a plan fetch from the upstream.
+func Requests(plan []ScheduledTrial) (requests int) {
+	for _, t := range plan {
+		requests += requestsOf(t)
+	}
+	return requests
 }
 
 // EstimateDuration returns the sum of the estimates of the trials.
@@ -287,7 +360,7 @@ func requestsOf(t ScheduledTrial) (requests int) {
 		reports := rateOf(s.Arrivals, time.Duration(s.Duration)).Arrivals(time.Duration(s.Duration))
 		return (int(math.Ceil(reports)) + 1) * s.ReportItems
 	}
-	for _, share := range shares(t.Level.Scenario) {
+	for _, share := range sharesOf(t.Level.Scenario, t.Shard) {
 		for _, batch := range itemBatches(share, t.Level.Scenario.Items.Batches) {
 			requests += len(batch)
 		}

@@ -94,6 +94,9 @@ func (r *Trials) Run(ctx context.Context, t ScheduledTrial) (results.Trial, erro
 		Level: t.Level.Factors, LevelName: t.Level.Name, Items: s.Items.Count,
 		Seed: t.Seed, Started: time.Now().UTC(),
 	}
+	if t.Shard.Of > 0 {
+		record.Items = distinct(t.itemArgs())
+	}
 	if r.Environment.Mock() { // an external upstream has unknown latencies
 		record.Ideal = t.Ideal
 	}
@@ -207,11 +210,15 @@ type attempt struct {
 
 // measure runs the SUT and fills in the record. It returns nil if the SUT could not be started.
 func (r *Trials) measure(ctx context.Context, t ScheduledTrial, record *results.Trial) *attempt {
-	items := shares(t.Level.Scenario)
+	items := sharesOf(t.Level.Scenario, t.Shard)
 	if len(items) > 1 {
 		return r.measureFleet(ctx, t, record, items)
 	}
-	m, err := r.start(ctx, t, part{hosts: 1, items: items[0]}, record)
+	p := part{hosts: 1, items: items[0]}
+	if t.Shard.Of > 0 {
+		p.host, p.hosts = t.Shard.Host(), t.Shard.Of
+	}
+	m, err := r.start(ctx, t, p, record)
 	if err != nil {
 		fail(record, results.OutcomeFailed, err)
 		return nil

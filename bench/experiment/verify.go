@@ -58,7 +58,7 @@ func (r *Trials) verify(ctx context.Context, t ScheduledTrial, record *results.T
 		return
 	}
 	unfinished := record.Outcome == results.OutcomeCrashed || record.Outcome == results.OutcomeTimeout || record.Outcome == results.OutcomeFailed
-	items, failed := t.Level.Scenario.ItemArgs(), []string(nil)
+	items, failed := t.itemArgs(), []string(nil)
 	switch {
 	case a == nil:
 	case a.service != nil:
@@ -334,7 +334,7 @@ func variantFor(s *scenarios.Scenario, v scenarios.Variant) scenarios.Variant {
 // abandoned requests, which may still have been in flight when others replaced them.
 func overrun(t ScheduledTrial, record *results.Trial, abandoned int) *results.Overrun {
 	var over results.Overrun
-	limit := t.Level.Scenario.DeclaredLimit(t.Variant)
+	limit := t.declaredLimit()
 	if peak := record.Upstream.PeakInFlight; limit > 0 && peak > limit+abandoned {
 		over.Limit, over.PeakInFlight = limit, peak
 	}
