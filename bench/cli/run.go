@@ -32,6 +32,8 @@ type runOptions struct {
 	command.Notes
 	quick          bool
 	resume, root   string
+	shardFlag      string
+	shard          scenarios.Shard // zero means all hosts
 	environment    command.EnvironmentFlags
 	saveVegeta     string
 	format, idFile string
@@ -49,7 +51,8 @@ func newRun(stdout, stderr io.Writer) *cobra.Command {
 		Short: "Run scenarios, judge their claims and store the run",
 		Example: `  floodgate run                   # the built-in scenario report
   floodgate run --quick mine.yaml # the quick version of your own
-  floodgate run --resume latest   # continue an interrupted run`,
+  floodgate run --resume latest   # continue an interrupted run
+  floodgate run --shard 2/5       # on the second of five machines; see merge`,
 		Long: `Runs each scenario, judges its claims and thresholds, and stores the run. The
 exit code is that of the worst verdict. --env selects upstream and database:
 
@@ -64,6 +67,11 @@ exit code is that of the worst verdict. --env selects upstream and database:
 			err := o.checkOutput(names)
 			if err != nil {
 				return err
+			}
+			if cmd.Flags().Changed("shard") {
+				if o.shard, err = scenarios.ParseShard(o.shardFlag); err != nil {
+					return command.Usage(fmt.Errorf("--shard: %w", err))
+				}
 			}
 			if o.metrics, err = o.serveMetrics(cmd.Context()); err != nil {
 				return err
@@ -87,11 +95,13 @@ exit code is that of the worst verdict. --env selects upstream and database:
 	flags.StringVar(&o.saveVegeta, "save-vegeta", "", "new `file` for a service's results in vegeta's format")
 	flags.StringVar(&o.metricsAddr, "metrics", "", "loopback `address` of Prometheus metrics, or a port")
 	flags.StringVar(&o.resume, "resume", "", "continue the interrupted run `ID`")
+	flags.StringVar(&o.shardFlag, "shard", "", "run the items of host I of N (`I/N`); see merge")
 	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` of stored runs")
 	command.RunFormats.Flag(flags, &o.format)
 	flags.StringVar(&o.idFile, "id-file", "", "`file` for the run's ID, written at once")
 	cmd.MarkFlagsMutuallyExclusive("resume", "quick")
 	cmd.MarkFlagsMutuallyExclusive("resume", "save-vegeta")
+	cmd.MarkFlagsMutuallyExclusive("resume", "shard")
 	return cmd
 }
 
@@ -104,28 +114,33 @@ func (o *runOptions) checkOutput(names []string) error {
 	if len(names) > 1 && (o.format != command.FormatText || o.idFile != "") {
 		return command.Usage(fmt.Errorf("--format %s and --id-file need exactly one scenario (got %d)", o.format, len(names)))
 	}
-	if o.idFile == "" {
+	return checkIDFile(o.idFile)
+}
+
+// checkIDFile returns an error if the file of --id-file could not be written.
+func checkIDFile(file string) error {
+	if file == "" {
 		return nil
 	}
-	probe, err := os.CreateTemp(filepath.Dir(o.idFile), ".floodgate-")
+	probe, err := os.CreateTemp(filepath.Dir(file), ".floodgate-")
 	if err == nil {
 		err = errors.Join(probe.Close(), os.Remove(probe.Name()))
 	}
-	if info, statErr := os.Stat(o.idFile); err == nil && statErr == nil && info.IsDir() {
+	if info, statErr := os.Stat(file); err == nil && statErr == nil && info.IsDir() {
 		err = errors.New("is a folder")
 	}
 	if err != nil {
-		return command.Usage(fmt.Errorf("--id-file %s cannot be written: %w", o.idFile, err))
+		return command.Usage(fmt.Errorf("--id-file %s cannot be written: %w", file, err))
 	}
 	return nil
 }
 
-// writeID writes the ID of the run to --id-file.
-func (o *runOptions) writeID(id string) error {
-	if o.idFile == "" {
+// writeID writes the ID of a run to the file of --id-file, if it is set.
+func writeID(file, id string) error {
+	if file == "" {
 		return nil
 	}
-	return command.WriteTo(o.idFile, nil, func(w io.Writer) error {
+	return command.WriteTo(file, nil, func(w io.Writer) error {
 		_, err := fmt.Fprintln(w, id)
 		return err
 	})
@@ -136,6 +151,13 @@ func (o *runOptions) runAll(cmd *cobra.Command, names []string) error {
 	all, err := command.LoadScenarios(names, o.quick, os.LookupEnv)
 	if err != nil {
 		return err
+	}
+	if o.shard.Of > 0 {
+		for i, s := range all {
+			if all[i], err = s.OnHosts(o.shard.Of); err != nil {
+				return command.Usage(fmt.Errorf("--shard %s: %w", o.shard.Flag(), err))
+			}
+		}
 	}
 	if o.saveVegeta != "" {
 		if len(all) != 1 || all[0].Service == nil {
@@ -168,6 +190,9 @@ func (o *runOptions) runAll(cmd *cobra.Command, names []string) error {
 // newRun starts a new run of a scenario.
 func (o *runOptions) newRun(ctx context.Context, s *scenarios.Scenario, reproduce command.ReproduceCommand) error {
 	id := results.NewID(time.Now())
+	if o.shard.Of > 0 { // in the name of the database, too, which the shards may share
+		id += fmt.Sprintf("-%dof%d", o.shard.Number, o.shard.Of)
+	}
 	if err := command.CheckRoot(o.root); err != nil {
 		return command.Usage(err)
 	}
@@ -180,6 +205,9 @@ func (o *runOptions) newRun(ctx context.Context, s *scenarios.Scenario, reproduc
 		return command.NotMeasured(err)
 	}
 	defer setup.Close()
+	if err := o.divide(setup, s); err != nil {
+		return command.NotMeasured(err)
+	}
 	o.Note(s.Name + ": " + s.Title)
 	env, err := setup.Start(ctx, o.root, id, false)
 	if err != nil {
@@ -192,12 +220,24 @@ func (o *runOptions) newRun(ctx context.Context, s *scenarios.Scenario, reproduc
 		return command.Usage(err)
 	}
 	header.ID, header.Command = id, reproduce.In(header.Environment)
+	if o.shard.Of > 0 {
+		header.Shard = &results.Shard{Numbers: []int{o.shard.Number}, Of: o.shard.Of}
+	}
 	command.Identify(ctx, &header, s)
 	store, err := results.Create(o.root, header)
 	if err != nil {
 		return command.NotMeasured(err)
 	}
 	return o.execute(ctx, s, store, nil, setup, env)
+}
+
+// divide leaves a shard its part of what external servers may get, and says what it is.
+func (o *runOptions) divide(setup *command.Setup, s *scenarios.Scenario) error {
+	if o.shard.Of == 0 {
+		return nil
+	}
+	o.Note(fmt.Sprintf("%v: the items of one host; floodgate merge joins the shards", o.shard))
+	return setup.Divide(s, o.shard)
 }
 
 // buildSUT runs sut.build, if it is set, in the folder of the scenario. A resumed run is
@@ -236,6 +276,13 @@ func (o *runOptions) resumeRun(ctx context.Context) error {
 		return command.NotMeasured(err)
 	}
 	defer setup.Close()
+	if shard := begun.Header.Shard; shard != nil {
+		o.shard = scenarios.Shard{Number: shard.Numbers[0], Of: shard.Of}
+	}
+	if err := o.divide(setup, s); err != nil {
+		store.Close()
+		return command.NotMeasured(err)
+	}
 	setup.Sent(begun.Trials)
 	o.Note(s.Name + ": " + s.Title)
 	env, err := setup.Start(ctx, o.root, o.resume, true)
@@ -283,6 +330,9 @@ func (o *runOptions) storedScenario() (*scenarios.Scenario, error) {
 	if stored.Header.Search {
 		return nil, fmt.Errorf("cannot resume %s: it is a plan, not a run", o.resume)
 	}
+	if stored.Header.Merged != nil {
+		return nil, fmt.Errorf("cannot resume %s: it is merged from shards; resume the unfinished ones where they ran, and merge again", o.resume)
+	}
 	if v, err := claims.Judge(stored); err == nil && v.EndedBy != "" {
 		return nil, fmt.Errorf("%s stopped early: threshold %q can no longer be met, so there is nothing to resume; floodgate report shows it", o.resume, v.EndedBy)
 	}
@@ -310,10 +360,10 @@ const (
 // execute runs the missing trials of a run, then judges and prints it.
 func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *results.Store, done []results.Trial, u *command.Setup, env *environment.Environment) error {
 	defer store.Close()
-	if err := o.writeID(store.ID()); err != nil {
+	if err := writeID(o.idFile, store.ID()); err != nil {
 		return command.NotMeasured(err)
 	}
-	plan, err := experiment.Schedule(s)
+	plan, err := experiment.ScheduleShard(s, o.shard)
 	if err != nil {
 		return command.NotMeasured(err)
 	}
@@ -328,6 +378,9 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 	runner := experiment.Runner{
 		Tester: trials, Append: store.Append, Stored: aborter.Add, Progress: shown, TryUpstream: u.UpstreamProbe(env),
 		Retries: runRetries, MaxFailures: maxFailures, MaxFalseStarts: maxFalseStarts,
+	}
+	if o.shard.Of > 0 { // which decides nothing
+		runner.Stored = nil
 	}
 	if err = runner.Run(ctx, plan, done); err == nil {
 		err = store.Finish()
@@ -359,15 +412,21 @@ func (o *runOptions) execute(ctx context.Context, s *scenarios.Scenario, store *
 }
 
 func (o *runOptions) print(stored *results.Run) error {
+	return printRun(o.stdout, stored, o.file, o.format)
+}
+
+// printRun judges and prints a new record. The scenario is in file; empty means that it is
+// built in or unknown.
+func printRun(stdout io.Writer, stored *results.Run, file, format string) error {
 	v, err := claims.Judge(stored)
 	if err != nil {
 		return command.NotMeasured(err)
 	}
-	j, err := command.JudgedRun(stored, v, o.file)
+	j, err := command.JudgedRun(stored, v, file)
 	if err != nil {
 		return command.NotMeasured(err)
 	}
-	return command.Exit(v.Exit, command.RunFormats.Print(o.stdout, cmp.Or(o.format, command.FormatText), j))
+	return command.Exit(v.Exit, command.RunFormats.Print(stdout, cmp.Or(format, command.FormatText), j))
 }
 
 // serveMetrics starts the metrics server; nil means that --metrics is not set.

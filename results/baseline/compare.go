@@ -27,6 +27,9 @@ func Compare(file string, b *Baseline, run *results.Run, o Options) (*Comparison
 	if run.Header.Search {
 		return nil, fmt.Errorf("cannot compare %s: it is a plan, not a run", run.Header.ID)
 	}
+	if err := run.Header.Whole(); err != nil {
+		return nil, fmt.Errorf("cannot compare %s: %w", run.Header.ID, err)
+	}
 	if b.Scenario != run.Header.ScenarioName {
 		return nil, &MismatchError{"the scenario", b.Scenario, run.Header.ScenarioName}
 	}
@@ -45,7 +48,7 @@ func Compare(file string, b *Baseline, run *results.Run, o Options) (*Comparison
 		Paired: b.Hash == r.Hash && b.Seed == r.Seed && b.Drawn && r.Drawn,
 		Rows:   []Row{}, Added: []string{}, Counts: verdict.Counts{}, Caution: Caution,
 	}
-	j := &judge{c: c, base: b, run: r, settings: settings}
+	j := &judge{c: c, base: b, run: r, settings: settings, apart: run.Header.Merged != nil}
 	j.rows()
 	j.holm()
 	if o.OpenSharesWarn {

@@ -20,6 +20,7 @@ type judge struct {
 	c         *Comparison
 	base, run *Baseline
 	settings  results.Differences
+	apart     bool // the run is merged from shards; see [results.Trial.Apart]
 	primaries []primary
 }
 
@@ -134,6 +135,8 @@ func (j *judge) available(row *Row, r *Cell) bool {
 		return true
 	case len(r.Blocks) == 0:
 		row.Decision, row.Why = verdict.Undecided, "no trial of the run was measured"
+	case j.apart && slices.Contains([]string{MetricMakespan, MetricEfficiency, MetricReduction}, row.Metric):
+		row.Decision, row.Why = verdict.Undecided, results.WhyApart
 	default:
 		row.Decision, row.Why = verdict.Missing, "the run has no value"
 	}

@@ -35,6 +35,9 @@ func FromRun(run *results.Run) (*Baseline, error) {
 	if run.Header.Search {
 		return nil, refuse("it is a plan")
 	}
+	if err := run.Header.Whole(); err != nil {
+		return nil, refuse("%v", err)
+	}
 	if !run.Complete {
 		return nil, refuse("it is not finished (%d of %d trials)", len(run.Trials), run.Header.Planned)
 	}
@@ -187,10 +190,11 @@ func measureCell(variant, level string, trials []*results.Trial) Cell {
 func valuesOf(t *results.Trial) map[string]float64 {
 	millis := func(d time.Duration) float64 { return float64(d) / 1e6 }
 	m := map[string]float64{
-		MetricMakespan: millis(t.Makespan), MetricMemory: float64(t.Resources.PeakRSS) / (1 << 20),
+		MetricMemory:  float64(t.Resources.PeakRSS) / (1 << 20),
 		MetricItemP50: millis(t.Stages["item"].P50), MetricItemP99: millis(t.Stages["item"].P99),
 	}
-	if t.Makespan > 0 {
+	if t.Makespan > 0 && !t.Apart() {
+		m[MetricMakespan] = millis(t.Makespan)
 		m[MetricEfficiency] = float64(t.Ideal) / float64(t.Makespan)
 	}
 	items := t.Items

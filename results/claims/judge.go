@@ -19,7 +19,8 @@ import (
 // The exit code is the first that applies: 1 for a claim decided against its
 // expectation or a violated threshold; 4 for a trial that could not be measured, or for
 // the only trial of a run that has no result;
-// 3 for an inconclusive claim or threshold, or trials that were not run; 0
+// 3 for an inconclusive claim or threshold, trials that were not run, or a record that
+// holds only some shards of a run, of which nothing is judged; 0
 // otherwise, even without claims and thresholds, which a note then reports.
 // Thresholds that only warn do not count.
 func Judge(run *results.Run) (*Outcome, error) {
@@ -41,7 +42,7 @@ func Judge(run *results.Run) (*Outcome, error) {
 		Environment: h.Environment, Machine: h.Fingerprint, SUT: h.SUT, Confidence: summary.Confidence,
 		Planned: h.Planned, Recorded: len(run.Trials), Complete: run.Complete,
 		Outcomes: make(map[string]int), Claims: []Claim{}, Table: table, Service: services,
-		Noise: noise.Diagnose(x),
+		Noise: noise.Diagnose(x), Shard: h.Shard, Merged: h.Merged,
 	}
 	for _, t := range run.Trials {
 		v.Outcomes[t.Outcome]++
@@ -56,6 +57,10 @@ func Judge(run *results.Run) (*Outcome, error) {
 		if err != nil {
 			return nil, fmt.Errorf("judge run %q: claim %q: %w", h.ID, c.ID, err)
 		}
+		if h.Shard != nil {
+			judged.Decision, judged.AsExpected, judged.Evidence, judged.Notes = verdict.Undecided, false, []Evidence{}, []string{shardNote(*h.Shard)}
+			found = nil
+		}
 		v.Claims = append(v.Claims, judged)
 		v.Noise.Add(found...)
 	}
@@ -63,6 +68,9 @@ func Judge(run *results.Run) (*Outcome, error) {
 		judged, err := judgeThreshold(x, t)
 		if err != nil {
 			return nil, fmt.Errorf("judge run %q: threshold %q: %w", h.ID, t.Rule, err)
+		}
+		if h.Shard != nil {
+			judged.Decision, judged.Evidence, judged.Notes = verdict.Undecided, []Evidence{}, []string{shardNote(*h.Shard)}
 		}
 		v.Thresholds = append(v.Thresholds, judged)
 	}
@@ -72,7 +80,7 @@ func Judge(run *results.Run) (*Outcome, error) {
 		v.EndedBy = v.Thresholds[ender].Rule
 		ended = []string{fmt.Sprintf("stopped early: threshold %q can no longer be met", v.EndedBy)}
 	}
-	v.Notes = slices.Concat(notes(v), ended, h.Environment.Notes, limited(run), outOfPorts(run), unreported(x, run), repeated(run), discarded(run), warnings(run, v.Labels))
+	v.Notes = slices.Concat(sharded(v), notes(v), ended, h.Environment.Notes, limited(run), outOfPorts(run), unreported(x, run), repeated(run), discarded(run), warnings(run, v.Labels))
 	v.Decision = decide(v, run)
 	v.Exit = v.Decision.ExitCode()
 	return v, nil
@@ -143,7 +151,7 @@ func decide(v *Outcome, run *results.Run) verdict.Decision {
 	if v.Outcomes[results.OutcomeFailed] > 0 || single {
 		all = append(all, verdict.NotMeasured)
 	}
-	if v.Recorded < v.Planned {
+	if v.Recorded < v.Planned || v.Shard != nil {
 		all = append(all, verdict.Inconclusive)
 	}
 	return verdict.Overall(all...)

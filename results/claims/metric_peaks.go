@@ -19,6 +19,9 @@ func peakOf(t *results.Trial, metric string) (*float64, string) {
 			return new(float64(*n) / float64(t.Items)), ""
 		}
 	case "upstream.in_flight":
+		if t.Apart() {
+			return nil, results.WhyApart
+		}
 		if u := t.Upstream; u != nil {
 			return new(float64(u.PeakInFlight)), ""
 		}
@@ -32,6 +35,9 @@ func peakOf(t *results.Trial, metric string) (*float64, string) {
 		if len(t.Hosts) > 0 {
 			if t.Fleet == nil {
 				return nil, "not measured"
+			}
+			if t.Apart() {
+				return nil, results.WhyApart
 			}
 			return unlessZero(float64(t.Fleet.PeakDescriptors))
 		}

@@ -247,6 +247,9 @@ func (d *median) add(t *results.Trial) error {
 	}
 	timed := d.metric != "cpu"
 	switch {
+	case timed && t.Apart():
+		d.gaps[results.WhyApart]++
+		return nil
 	case timed && t.ItemsDone != nil && *t.ItemsDone == 0:
 		d.gaps["no item was completed"]++
 		return nil

@@ -11,6 +11,31 @@ import (
 	"floodgate/results/summary"
 )
 
+// shardNote says why nothing is judged by some of the shards.
+func shardNote(s results.Shard) string {
+	return fmt.Sprintf("%v; merge all shards for the verdict (floodgate merge)", s)
+}
+
+// sharded describes a record of shards.
+func sharded(v *Outcome) (notes []string) {
+	if v.Shard != nil {
+		notes = append(notes, shardNote(*v.Shard))
+	}
+	if v.Merged == nil {
+		return notes
+	}
+	notes = append(notes, fmt.Sprintf("merged from %d shards, which did not start together: latencies and counts are exact, and the makespan of the fleet is unknown; the times of the hosts themselves are in the table of hosts", len(v.Merged)))
+	if m := v.Machine; m.Modified || m.Revision == "unknown" {
+		notes = append(notes, "the builds of the shards have no revision that identifies them, so they may differ")
+	}
+	for _, m := range v.Merged {
+		if !m.Complete {
+			notes = append(notes, fmt.Sprintf("shard %d is not finished: it has %d of %d trials; resume it where it ran (floodgate run --resume %s) and merge again", m.Shard, m.Trials, v.Planned, m.ID))
+		}
+	}
+	return notes
+}
+
 // notes describes the missing parts of a run.
 func notes(v *Outcome) []string {
 	var notes []string
@@ -23,7 +48,7 @@ func notes(v *Outcome) []string {
 	if n := v.Outcomes[results.OutcomeInvalid]; n > 0 {
 		notes = append(notes, fmt.Sprintf("invalid because the mock upstream, the load generator or the machine was overloaded: %d of %d trials", n, v.Recorded))
 	}
-	if len(v.Claims)+len(v.Thresholds) == 0 {
+	if len(v.Claims)+len(v.Thresholds) == 0 && v.Shard == nil {
 		notes = append(notes, "the scenario has no claims or thresholds, so nothing was judged")
 	}
 	return notes

@@ -30,8 +30,12 @@ type Outcome struct {
 	Environment results.Environment `json:"environment"`
 	Machine     results.Fingerprint `json:"fingerprint"`
 	// SUT is the revision of the program under test; nil means Floodgate's own.
-	SUT        *results.SUT `json:"sut,omitempty"`
-	Confidence float64      `json:"confidence"`
+	SUT *results.SUT `json:"sut,omitempty"`
+	// Shard names the shards that the record holds, and Merged the runs that it was merged
+	// from; see [results.Header].
+	Shard      *results.Shard      `json:"shard,omitempty"`
+	Merged     []results.MergedRun `json:"merged,omitempty"`
+	Confidence float64             `json:"confidence"`
 	// Planned and Recorded are numbers of trials; Outcomes counts the recorded ones.
 	Planned  int            `json:"planned"`
 	Recorded int            `json:"recorded"`

@@ -105,6 +105,9 @@ func Compare(a, b *results.Run, o Options) (*Comparison, error) {
 		if run.Header.Search {
 			return nil, fmt.Errorf("cannot compare %s: it is a plan, not a run", run.Header.ID)
 		}
+		if err := run.Header.Whole(); err != nil {
+			return nil, fmt.Errorf("cannot compare %s: %w", run.Header.ID, err)
+		}
 	}
 	settings := a.Setting().Compare(b.Setting())
 	mixed := settings.Setup()

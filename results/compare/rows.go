@@ -135,6 +135,8 @@ func (r *Row) logMakespans(run string, trials []*results.Trial, planned int) []f
 			miss(run+" "+t.Outcome, 1)
 		case t.ItemsFailed != nil && *t.ItemsFailed > 0:
 			miss("items failed in "+run, 1)
+		case t.Apart():
+			miss(results.WhyApart, 1)
 		default:
 			values = append(values, math.Log(float64(t.Makespan)))
 		}

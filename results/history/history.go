@@ -172,6 +172,9 @@ func (c *Collector) Add(run *results.Run) {
 	case h.Search:
 		c.Omit(h.ID, "the search of a plan")
 		return
+	case h.Shard != nil:
+		c.Omit(h.ID, h.Shard.String()+" of a run")
+		return
 	case !run.Complete:
 		c.Omit(h.ID, fmt.Sprintf("not finished: %d of %d trials", len(run.Trials), h.Planned))
 		return

@@ -30,7 +30,7 @@ func blockEffects(x *summary.Index) (effects []float64) {
 			var logs []float64
 			var blocks []int
 			for _, t := range x.Trials(v.Name, l.Name) {
-				if t.Outcome == results.OutcomeOK && t.Makespan > 0 {
+				if t.Outcome == results.OutcomeOK && t.Makespan > 0 && !t.Apart() {
 					logs, blocks = append(logs, math.Log(float64(t.Makespan))), append(blocks, t.Block)
 				}
 			}

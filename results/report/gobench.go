@@ -72,7 +72,9 @@ func benchValues(t *results.Trial, pairing summary.Pairing) string {
 	value := func(v float64, unit string) {
 		fmt.Fprintf(&b, " %s %s", strconv.FormatFloat(v, 'f', -1, 64), unit)
 	}
-	value(float64(t.Makespan), "ns/op")
+	if !t.Apart() {
+		value(float64(t.Makespan), "ns/op")
+	}
 	if item := t.Stages["item"]; item.Count > 0 && item.P50 > 0 {
 		value(float64(item.P50), "p50-ns")
 		value(float64(item.P99), "p99-ns")
@@ -83,7 +85,7 @@ func benchValues(t *results.Trial, pairing summary.Pairing) string {
 	if r, ok := pairing.LogRatios[t.Block]; ok && r != 0 {
 		value(round(100*(1-math.Exp(r))), "%reduction")
 	}
-	if t.Ideal > 0 {
+	if t.Ideal > 0 && !t.Apart() {
 		value(round(100*float64(t.Ideal)/float64(t.Makespan)), "%efficiency")
 	}
 	errs := 0

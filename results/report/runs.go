@@ -35,6 +35,9 @@ func Runs(w io.Writer, runs []results.Listed, o text.Options) error {
 		case !r.Complete:
 			state = p.Paint("unfinished", verdict.Doubt)
 		}
+		if h.Shard != nil {
+			state += ", " + h.Shard.String()
+		}
 		name := h.ScenarioName
 		if h.Quick {
 			name += " (quick)"
@@ -72,7 +75,9 @@ type listedRun struct {
 	Trials      int        `json:"trials"`
 	Planned     int        `json:"planned"`
 	Complete    bool       `json:"complete"`
-	Error       string     `json:"error,omitempty"`
+	// Shard names the shards that the record holds; nil means all.
+	Shard *results.Shard `json:"shard,omitempty"`
+	Error string         `json:"error,omitempty"`
 }
 
 // RunsJSON writes the stored runs as a JSON array, newest first.
@@ -84,6 +89,7 @@ func RunsJSON(w io.Writer, runs []results.Listed) error {
 			l.Error = r.Err.Error()
 		} else {
 			l.Scenario, l.Quick, l.Started, l.Environment, l.Planned = h.ScenarioName, h.Quick, &h.Started, h.Environment.Kind, h.Planned
+			l.Shard = h.Shard
 		}
 		all = append(all, l)
 	}

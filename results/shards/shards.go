@@ -44,7 +44,7 @@ import (
 // Merge merges the shards of one run. If some are missing, Header.Shard of the merged record
 // names those that it holds. Its ID is empty.
 //
-// It is an error if a record is not of shards, if two of them hold the same shard, or if
+// It is an error if a record is not of shards, if no trial is in all of them, if two of them hold the same shard, or if
 // they differ in scenario, seed, number of shards, build or environment.
 func Merge(runs ...*results.Run) (*results.Run, error) {
 	if len(runs) == 0 {
@@ -82,6 +82,9 @@ func Merge(runs ...*results.Run) (*results.Run, error) {
 		merged.Trials = append(merged.Trials, trial)
 	}
 	slices.SortFunc(merged.Trials, func(a, b results.Trial) int { return cmp.Compare(a.Index, b.Index) })
+	if len(merged.Trials) == 0 {
+		return nil, errors.New("no trial is in all shards; resume the unfinished ones where they ran (floodgate run --resume)")
+	}
 	merged.Complete = len(merged.Trials) == merged.Header.Planned
 	return merged, nil
 }
@@ -187,9 +190,11 @@ func header(runs []*results.Run) results.Header {
 	h.Command = []string{"merge"}
 	of := runs[0].Header.Shard.Of
 	have := results.Shard{Of: of}
+	var cpus, kernels []string
 	for i, m := range h.Merged {
 		have.Numbers = append(have.Numbers, m.Shard)
 		h.Command = append(h.Command, m.ID)
+		cpus, kernels = with(cpus, m.Fingerprint.CPU), with(kernels, m.Fingerprint.Kernel)
 		if i == 0 {
 			h.Started, h.Fingerprint, h.Environment = m.Started, m.Fingerprint, m.Environment
 			h.Environment.Chosen = ""
@@ -201,6 +206,7 @@ func header(runs []*results.Run) results.Header {
 		h.Fingerprint = weakest(h.Fingerprint, m.Fingerprint)
 		h.Environment = join(h.Environment, m.Environment)
 	}
+	h.Fingerprint.CPU, h.Fingerprint.Kernel = strings.Join(cpus, " and "), strings.Join(kernels, " and ")
 	if len(have.Numbers) < of {
 		h.Shard = &have
 		h.Command = append(h.Command, "--partial")
@@ -216,10 +222,8 @@ func describe(run *results.Run) results.MergedRun {
 	}
 }
 
-// weakest describes two machines: where they differ, texts name both, and numbers are the
-// smaller ones.
+// weakest describes two machines by the smaller number of each resource.
 func weakest(a, b results.Fingerprint) results.Fingerprint {
-	a.CPU, a.Kernel = union(a.CPU, b.CPU), union(a.Kernel, b.Kernel)
 	a.Cores, a.Memory, a.NoFile = min(a.Cores, b.Cores), min(a.Memory, b.Memory), min(a.NoFile, b.NoFile)
 	a.GOMAXPROCS = min(a.GOMAXPROCS, b.GOMAXPROCS)
 	if a.CPUQuota == 0 || b.CPUQuota > 0 && b.CPUQuota < a.CPUQuota { // zero means no quota
@@ -228,12 +232,12 @@ func weakest(a, b results.Fingerprint) results.Fingerprint {
 	return a
 }
 
-// union returns the different parts of two lists, sorted.
-func union(a, b string) string {
-	const separator = " and "
-	words := append(strings.Split(a, separator), strings.Split(b, separator)...)
-	slices.Sort(words)
-	return strings.Join(slices.Compact(words), separator)
+// with adds a text to a list that does not contain it.
+func with(list []string, text string) []string {
+	if slices.Contains(list, text) {
+		return list
+	}
+	return append(list, text)
 }
 
 // join describes two environments of one kind. What only one of them has is in the runs

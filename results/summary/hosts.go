@@ -35,6 +35,9 @@ type HostsRow struct {
 // hosts summarizes the hosts of a variant at a level; nil means that there is one.
 func (x *Index) hosts(variant string, l scenarios.Level) *HostsRow {
 	row := &HostsRow{Variant: variant, Level: l.Name, Hosts: l.Scenario.SUT.HostCount()}
+	if shard := x.Run.Header.Shard; shard != nil {
+		row.Hosts = len(shard.Numbers)
+	}
 	if row.Hosts == 1 {
 		return nil
 	}
@@ -44,9 +47,12 @@ func (x *Index) hosts(variant string, l scenarios.Level) *HostsRow {
 		if t.Outcome != results.OutcomeOK {
 			continue
 		}
-		makespans = append(makespans, float64(t.Makespan))
 		long, short := workingTimes(t.Hosts)
 		slowest, fastest = append(slowest, float64(long)), append(fastest, float64(short))
+		if t.Apart() {
+			continue
+		}
+		makespans = append(makespans, float64(t.Makespan))
 		if f := t.Fleet; f != nil {
 			row.Skew, row.Uncertainty = longer(row.Skew, f.Skew), longer(row.Uncertainty, f.Uncertainty)
 		}

@@ -102,6 +102,9 @@ func unmeasured(variant string, t *results.Trial) string {
 	if why := t.Doubt(); why != "" {
 		return variant + " " + why
 	}
+	if t.Apart() {
+		return results.WhyApart
+	}
 	return ""
 }
 

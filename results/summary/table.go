@@ -34,7 +34,8 @@ type Row struct {
 	OK      int `json:"ok"`
 	// NotOK counts the other outcomes.
 	NotOK map[string]int `json:"not_ok,omitempty"`
-	// Makespan is the median of the measured trials.
+	// Makespan is the median of the measured trials; nil also means that the hosts did not
+	// start together (see [results.Trial.Apart]).
 	Makespan *time.Duration `json:"makespan_ns,omitempty"`
 	// Partial counts the measured trials with failed items, and ItemsFailed these
 	// items: the times of such trials cover less work.
@@ -118,8 +119,10 @@ func (x *Index) row(variant string, l scenarios.Level) (Row, error) {
 		if t.Outcome != results.OutcomeOK {
 			continue
 		}
-		makespans = append(makespans, float64(t.Makespan))
-		if t.Ideal > 0 {
+		if !t.Apart() {
+			makespans = append(makespans, float64(t.Makespan))
+		}
+		if t.Ideal > 0 && !t.Apart() {
 			efficiencies = append(efficiencies, float64(t.Ideal)/float64(t.Makespan))
 		}
 		if spent := t.Resources.UserCPU + t.Resources.SystemCPU; spent > 0 {

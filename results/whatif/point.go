@@ -58,6 +58,9 @@ func FromRun(x *summary.Index) ([]Point, error) {
 	if x.Scenario.Service != nil {
 		return fail(errors.New("its scenario is a service, whose reports arrive at fixed times; use a run of a scenario without a service"))
 	}
+	if h := x.Run.Header; h.Shard != nil || h.Merged != nil {
+		return fail(errors.New("it is of shards, which did not start together, so its makespans are unknown; use a run of one machine"))
+	}
 	var points []Point
 	for _, v := range x.Scenario.Variants {
 		for _, l := range x.Levels {

@@ -328,6 +328,26 @@ func (f EnvironmentFlags) Resumed(begun results.Environment) (EnvironmentFlags, 
 	return f, nil
 }
 
+// Divide leaves the proxy in front of an external upstream the part of a shard of what
+// the bounds of the scenario allow all shards together.
+func (u *Setup) Divide(s *scenarios.Scenario, shard scenarios.Shard) error {
+	b := u.Options.Bounds
+	if b == nil {
+		return nil
+	}
+	all, err := experiment.Schedule(s)
+	if err != nil {
+		return err
+	}
+	own, err := experiment.ScheduleShard(s, shard)
+	if err != nil {
+		return err
+	}
+	b.Rate = scenarios.Share(b.Rate, shard.Host(), shard.Of)
+	b.Requests = b.Requests * experiment.Requests(own) / experiment.Requests(all)
+	return nil
+}
+
 // Sent takes the requests of a run's earlier trials from those that the proxy in front of
 // an external upstream allows.
 func (u *Setup) Sent(trials []results.Trial) {

@@ -188,6 +188,10 @@ func Unfinished(stored *results.Run, v *claims.Outcome) error {
 	if len(stored.Trials) >= stored.Header.Planned || v.EndedBy != "" {
 		return nil
 	}
+	if stored.Header.Merged != nil {
+		return fmt.Errorf("the run is not finished: all shards have %d of %d trials; resume the unfinished ones where they ran, and merge again",
+			len(stored.Trials), stored.Header.Planned)
+	}
 	return fmt.Errorf("the run is not finished: it has %d of %d trials; unless it is still running, resume it with: %s",
 		len(stored.Trials), stored.Header.Planned, ResumeCommand(filepath.Dir(stored.Path), stored.Header.Environment))
 }

@@ -30,6 +30,9 @@ func Title(v *claims.Outcome) string {
 	if v.Quick {
 		name += " (quick)"
 	}
+	if v.Shard != nil {
+		name += ", " + v.Shard.String()
+	}
 	return name
 }
 
@@ -54,6 +57,13 @@ func (p *Run) Facts() *text.Grid {
 	g := &text.Grid{Columns: make([]text.Column, 2)}
 	g.Add("run", fmt.Sprintf("%s, %s, seed %d", p.Outcome.Run, p.Trials(), p.Outcome.Seed))
 	g.Add("record", record)
+	for i, m := range p.Outcome.Merged {
+		name := ""
+		if i == 0 {
+			name = "shards"
+		}
+		g.Add(name, fmt.Sprintf("%d: %s on %s", m.Shard, m.ID, MachineLine(m.Fingerprint)))
+	}
 	kind := env.Kind
 	if env.Engine != "" {
 		kind += " (" + env.Engine + ")"
