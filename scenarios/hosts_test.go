@@ -1,8 +1,10 @@
 package scenarios_test
 
 import (
+	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -135,5 +137,63 @@ blocks: 6
 	}
 	if hosts := levels[0].Scenario.SUT.HostCount(); hosts != 1 {
 		t.Errorf("%d hosts where none are set", hosts)
+	}
+}
+
+func TestParseShard(t *testing.T) {
+	for text, want := range map[string]scenarios.Shard{"1/2": {1, 2}, "5/5": {5, 5}, "2/1000": {2, 1000}} {
+		got, err := scenarios.ParseShard(text)
+		if err != nil || got != want || got.Flag() != text || got.Host() != want.Number-1 {
+			t.Errorf("%s: %+v, %v", text, got, err)
+		}
+	}
+	for _, text := range []string{"", "2", "2/", "/5", "0/5", "6/5", "1/1", "-1/5", "02/5", "2/05", "+2/5", "2/5/6", " 2/5", "a/b", "2/5 ", "9999999999999999999/5"} {
+		if got, err := scenarios.ParseShard(text); err == nil {
+			t.Errorf("%q became %v", text, got)
+		}
+	}
+}
+
+func FuzzParseShard(f *testing.F) {
+	for _, text := range []string{"2/5", "0/5", "a/b", "2/5/6"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		s, err := scenarios.ParseShard(text)
+		if err == nil && (s.Flag() != text || s.Number < 1 || s.Number > s.Of || s.Of < 2) {
+			t.Errorf("%q became %+v", text, s)
+		}
+	})
+}
+
+func TestOnHosts(t *testing.T) {
+	parse := func(text string) *scenarios.Scenario {
+		t.Helper()
+		s, err := scenarios.Parse("s.yaml", []byte("version: 1\nname: s\ntitle: Hosts\nitems: {kind: phone-numbers}\nblocks: 6\n"+text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s
+	}
+	const plain = "variants: [{strategy: bounded, limit: 4, limit_scope: fleet}]\nlevels: [{items: [6, 20]}]\n"
+	s := parse(plain)
+	got, err := s.OnHosts(4)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := parse("sut: {hosts: 4}\n" + plain); !reflect.DeepEqual(got, want) || s.SUT.Hosts != 0 {
+		t.Errorf("%+v\nwant %+v", got, want)
+	}
+	for want, s := range map[string]*scenarios.Scenario{
+		`it sets sut.hosts; remove that`:                parse("sut: {hosts: 1}\n" + plain),
+		`it sets sut.hosts; remove that `:               parse("variants: [{strategy: sequential}]\nlevels: [{items: 20, sut.hosts: 2}]\n"),
+		`external.rate, 4, must be at least 1 for each`: parse("external: {rate: 4}\n" + plain),
+		`limit of "bounded-4" must be at least 1 for each, because its limit_scope is fleet (got 4)`: s,
+		`level "items=4" has 4 distinct items, and each host needs one`:                              parse("variants: [{strategy: sequential}]\nlevels: [{items: 20}, {items: 4}]\n"),
+	} {
+		_, err := s.OnHosts(5)
+		if want = "scenario s cannot run on 5 hosts: " + strings.TrimSpace(want); err == nil || err.Error() != want {
+			t.Errorf("%v\nwant %s", err, want)
+		}
 	}
 }

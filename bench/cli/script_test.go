@@ -70,7 +70,7 @@ func TestScripts(t *testing.T) {
 			return false, fmt.Errorf("unknown condition %q", condition)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"exits": exits, "serves": serves, "records": records, "keep": keep, "fill": fill, "gunzip": gunzip, "store": store, "listen": listen,
+			"exits": exits, "serves": serves, "records": records, "keep": keep, "alter": alter, "fill": fill, "gunzip": gunzip, "store": store, "listen": listen,
 			"freeaddr": freeAddr, "noprocess": noProcess,
 			"usermodule": userModule, "snapshot": snapshot, "unchanged": unchanged, "empty": empty,
 		},
@@ -121,6 +121,43 @@ func keep(ts *testscript.TestScript, neg bool, args []string) {
 		size += len(line)
 	}
 	ts.Check(os.Truncate(path, int64(size)))
+}
+
+// alter stores a run again below a folder, with another value of one field of its header:
+// alter runs/ID altered seed 7.
+func alter(ts *testscript.TestScript, neg bool, args []string) {
+	arguments(ts, neg, args, 4, "alter RUN FOLDER FIELD VALUE")
+	run, err := results.Open(ts.MkAbs(args[0]))
+	ts.Check(err)
+	sc, err := run.Scenario()
+	ts.Check(err)
+	other, h, value := *sc, &run.Header, args[3]
+	switch args[2] {
+	case "seed":
+		h.Seed, err = strconv.ParseUint(value, 10, 64)
+		other.Seed = h.Seed
+	case "title":
+		other.Title = value
+	case "scenario":
+		h.ScenarioName, other.Name = value, value
+	case "revision":
+		h.Fingerprint.Revision = value
+	case "of":
+		h.Shard.Of, err = strconv.Atoi(value)
+	case "id":
+		h.ID = value
+	default:
+		ts.Fatalf("unknown field %q", args[2])
+	}
+	ts.Check(err)
+	ts.Check(h.SetScenario(&other))
+	s, err := results.Create(ts.MkAbs(args[1]), *h)
+	ts.Check(err)
+	defer s.Close()
+	for _, t := range run.Trials {
+		ts.Check(s.Append(t))
+	}
+	ts.Check(s.Finish())
 }
 
 // fill writes a file of the given size.

@@ -1,8 +1,10 @@
 package shards_test
 
 import (
+	"bytes"
 	"fmt"
 	"maps"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 	"github.com/HdrHistogram/hdrhistogram-go"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"pgregory.net/rapid"
 
 	_ "floodgate/mockupstream/rng/fixedseed"
@@ -381,6 +384,10 @@ func TestMergeIsAssociativeAndOrderFree(t *testing.T) {
 
 // TestRecordsOfShardsAreStored stores every kind of record and reads it back.
 func TestRecordsOfShardsAreStored(t *testing.T) {
+	schema, err := jsonschema.NewCompiler().Compile("../run.schema.json")
+	if err != nil {
+		t.Fatal(err)
+	}
 	runs := all(t, 3)
 	for _, run := range []*results.Run{runs[1], merge(t, runs[2], runs[0]), merge(t, runs...)} {
 		s, err := results.Create(t.TempDir(), run.Header)
@@ -399,6 +406,19 @@ func TestRecordsOfShardsAreStored(t *testing.T) {
 		back, err := results.Open(s.Dir())
 		if err != nil {
 			t.Fatal(err)
+		}
+		lines, err := os.ReadFile(back.Path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range bytes.Lines(lines) {
+			doc, err := jsonschema.UnmarshalJSON(bytes.NewReader(line))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := schema.Validate(doc); err != nil {
+				t.Fatal(err)
+			}
 		}
 		run.Header.ID = back.Header.ID
 		if diff := cmp.Diff(run.Header, back.Header); diff != "" {
