@@ -130,8 +130,8 @@ func fit(a, b *results.Run) error {
 		{"the system", f.OS + "/" + f.Arch, g.OS + "/" + g.Arch},
 		{"the program under test", program(h.SUT), program(o.SUT)},
 		{"the environment", h.Environment.Kind, o.Environment.Kind},
-		{"the database", h.Environment.Database, o.Environment.Database},
-		{"the upstream", h.Environment.Upstream, o.Environment.Upstream},
+		{"the database", product(h.Environment.Database), product(o.Environment.Database)},
+		{"the upstream", product(h.Environment.Upstream), product(o.Environment.Upstream)},
 		{"the number of trials", h.Planned, o.Planned},
 	} {
 		if part.a != part.b {
@@ -139,6 +139,13 @@ func fit(a, b *results.Run) error {
 		}
 	}
 	return nil
+}
+
+// product returns the description of a server without its address, which may differ from
+// machine to machine.
+func product(server string) string {
+	name, _, _ := strings.Cut(server, " at ")
+	return name
 }
 
 func short(revision string) string { return revision[:min(len(revision), 12)] }
@@ -245,6 +252,12 @@ func with(list []string, text string) []string {
 func join(a, b results.Environment) results.Environment {
 	if a.Engine != b.Engine {
 		a.Engine = ""
+	}
+	if a.Database != b.Database {
+		a.Database = product(a.Database)
+	}
+	if a.Upstream != b.Upstream {
+		a.Upstream = product(a.Upstream)
 	}
 	if !slices.Equal(a.Containers, b.Containers) {
 		a.Containers = nil

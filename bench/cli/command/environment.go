@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -65,6 +66,7 @@ type Setup struct {
 	chose    bool                  // the kind was chosen automatically
 	note     func(string)
 	first    []string // the arguments of the scenario's first item
+	shard    scenarios.Shard
 }
 
 // Prepare turns the flags into the options of an environment, and checks that the
@@ -264,6 +266,12 @@ func (u *Setup) Start(ctx context.Context, root, id string, resumed bool) (*envi
 	if err := reaches(u.scenario, env); err != nil {
 		return nil, Usage(errors.Join(err, env.Close()))
 	}
+	if u.shard.Of > 0 && u.Options.Upstream != nil && env.Mock() {
+		if err := ownMock(env.UpstreamAddrs()); err != nil {
+			return nil, Usage(errors.Join(err, env.Close()))
+		}
+		u.note("each shard sets the profile of its upstream: no other shard may use " + u.Options.Upstream.Redacted())
+	}
 	if !env.Mock() {
 		if err := u.tryUpstream(ctx, env); err != nil {
 			return nil, NotMeasured(errors.Join(err, env.Close()))
@@ -274,6 +282,17 @@ func (u *Setup) Start(ctx context.Context, root, id string, resumed bool) (*envi
 		u.note("the upstream does not accept a profile (floodgate upstream --control does): the scenario's is ignored, and the ideal makespan is unknown")
 	}
 	return env, nil
+}
+
+// ownMock returns an error if a mock upstream that takes its profile from every run is not
+// on this machine: other shards, whose trials run at other times, would set it as well.
+func ownMock(addrs []netip.AddrPort) error {
+	for _, a := range addrs {
+		if !a.Addr().Unmap().IsLoopback() {
+			return fmt.Errorf("--shard: the upstream at %v accepts a profile, which every shard would set for the others; start one on each machine (floodgate upstream --control), or one without --control for all", a)
+		}
+	}
+	return nil
 }
 
 // reaches returns an error if a service in a network of its own needs a server that it
@@ -331,6 +350,7 @@ func (f EnvironmentFlags) Resumed(begun results.Environment) (EnvironmentFlags, 
 // Divide leaves the proxy in front of an external upstream the part of a shard of what
 // the bounds of the scenario allow all shards together.
 func (u *Setup) Divide(s *scenarios.Scenario, shard scenarios.Shard) error {
+	u.shard = shard
 	b := u.Options.Bounds
 	if b == nil {
 		return nil
