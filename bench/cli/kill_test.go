@@ -246,3 +246,26 @@ func TestKillTheHarnessAndResume(t *testing.T) {
 		})
 	}
 }
+
+// A shard that was killed stays the same shard when it is resumed.
+func TestKillAShardAndResume(t *testing.T) {
+	t.Parallel()
+	h := startRun(t, t.TempDir(), "./kill.yaml", "--shard", "2/4")
+	h.signal(h.afterTrials(3), syscall.SIGKILL)
+	h.clean()
+	again := startRun(t, h.dir, "--resume", h.id())
+	if code := again.wait(); code != verdict.ExitInconclusive {
+		t.Fatalf("exit code %d\n%s", code, again.stderr.String())
+	}
+	run := again.open()
+	if shard := run.Header.Shard; !run.Complete || len(run.Trials) != 24 || shard == nil || shard.String() != "shard 2 of 4" {
+		t.Fatalf("complete %v with %d trials of 24, %v", run.Complete, len(run.Trials), shard)
+	}
+	for _, trial := range run.Trials {
+		want := map[string]int{"items=10": 3, "items=15": 4}[trial.LevelName]
+		if trial.Outcome != results.OutcomeOK || trial.Items != want || *trial.ItemsDone != want || trial.Documents.Found != want || trial.Upstream.Requests != want {
+			t.Errorf("trial %d (%s): %s %s, %d items, documents %+v", trial.Index, trial.LevelName, trial.Outcome, trial.Reason, trial.Items, trial.Documents)
+		}
+	}
+	again.clean()
+}
