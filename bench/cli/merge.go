@@ -31,8 +31,8 @@ func newMerge(stdout io.Writer) *cobra.Command {
 		Example: `  floodgate run --shard 1/2 mine.yaml --out /tmp/one  # on one machine
   floodgate run --shard 2/2 mine.yaml --out /tmp/two  # on another
   floodgate merge /tmp/one/ID /tmp/two/ID             # with both folders here`,
-		Long: `Stores the record that one fleet would have, of a host a shard, and judges it.
-RUN is named as in "report". All shards must be there, each once, with the same
+		Long: `Stores the record of the fleet whose hosts ran as shards, and judges it. RUN is
+named as in "report". All shards must be there, each once, with the same
 scenario, seed, number of shards, build and environment.
 
 Latencies, errors, descriptors and documents are exact. The machines have no

@@ -95,7 +95,7 @@ exit code is that of the worst verdict. --env selects upstream and database:
 	flags.StringVar(&o.saveVegeta, "save-vegeta", "", "new `file` for a service's results in vegeta's format")
 	flags.StringVar(&o.metricsAddr, "metrics", "", "loopback `address` of Prometheus metrics, or a port")
 	flags.StringVar(&o.resume, "resume", "", "continue the interrupted run `ID`")
-	flags.StringVar(&o.shardFlag, "shard", "", "run the items of host I of N (`I/N`); see merge")
+	flags.StringVar(&o.shardFlag, "shard", "", "run only shard `I/N` of a fleet; see merge")
 	flags.StringVar(&o.root, "out", command.DefaultRoot, "`folder` of stored runs")
 	command.RunFormats.Flag(flags, &o.format)
 	flags.StringVar(&o.idFile, "id-file", "", "`file` for the run's ID, written at once")
