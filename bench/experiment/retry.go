@@ -61,7 +61,7 @@ func (r *Runner) affordable(t ScheduledTrial) bool {
 	for _, planned := range r.plan {
 		requests += requestsOf(planned)
 	}
-	return requests <= t.Level.Scenario.External.MaxRequests()
+	return requests <= t.maxRequests()
 }
 
 // discard returns the reason why an attempt does not count, or "".

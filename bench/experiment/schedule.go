@@ -186,6 +186,15 @@ func (t ScheduledTrial) maxRate() int {
 	return scenarios.Share(t.Level.Scenario.External.MaxRate(), t.Shard.Host(), t.Shard.Of)
 }
 
+// maxRequests returns the requests of the whole run that the hosts that run may send to an
+// external upstream, including repetitions.
+func (t ScheduledTrial) maxRequests() int {
+	if t.Shard.Of == 0 {
+		return t.Level.Scenario.External.MaxRequests()
+	}
+	return scenarios.Share(t.Level.Scenario.External.MaxRequests(), t.Shard.Host(), t.Shard.Of)
+}
+
 // distinct returns the number of distinct items.
 func distinct(items [][]string) int {
 	keys := make(map[string]bool, len(items))
