@@ -119,26 +119,23 @@ func fit(a, b *results.Run) error {
 		return differ("--quick", h.Quick, o.Quick)
 	case h.Hash != o.Hash:
 		return differ("the content of scenario "+h.ScenarioName, "hash "+short(h.Hash), "hash "+short(o.Hash))
+	case h.Planned != o.Planned:
+		return differ("the number of trials", h.Planned, o.Planned)
+	case (h.SUT == nil) != (o.SUT == nil):
+		return differ("the program under test", program(h.SUT), program(o.SUT))
 	}
-	f, g := h.Fingerprint, o.Fingerprint
-	for _, part := range []struct {
-		what string
-		a, b any
-	}{
-		{"the revision of Floodgate", revision(f.Revision, f.Modified), revision(g.Revision, g.Modified)},
-		{"the Go version", f.Go, g.Go},
-		{"the system", f.OS + "/" + f.Arch, g.OS + "/" + g.Arch},
-		{"the program under test", program(h.SUT), program(o.SUT)},
-		{"the environment", h.Environment.Kind, o.Environment.Kind},
-		{"the database", product(h.Environment.Database), product(o.Environment.Database)},
-		{"the upstream", product(h.Environment.Upstream), product(o.Environment.Upstream)},
-		{"the number of trials", h.Planned, o.Planned},
-	} {
-		if part.a != part.b {
-			return differ(part.what, part.a, part.b)
-		}
+	if why := setting(a).Compare(setting(b)).Unmergeable(); len(why) > 0 {
+		return fmt.Errorf("%s and %s are not shards of one run: %s", h.ID, o.ID, strings.Join(why, "; "))
 	}
 	return nil
+}
+
+// setting returns the setting of a shard without the addresses of its servers, which may
+// differ from machine to machine.
+func setting(run *results.Run) results.Setting {
+	s := run.Setting()
+	s.Environment.Database, s.Environment.Upstream = product(s.Environment.Database), product(s.Environment.Upstream)
+	return s
 }
 
 // product returns the description of a server without its address, which may differ from
@@ -150,18 +147,11 @@ func product(server string) string {
 
 func short(revision string) string { return revision[:min(len(revision), 12)] }
 
-func revision(name string, modified bool) string {
-	if modified {
-		return short(name) + " with changes"
-	}
-	return short(name)
-}
-
 func program(s *results.SUT) string {
 	if s == nil {
 		return "the built-in pipeline"
 	}
-	return strings.TrimSpace(s.Repository + " " + revision(s.Revision, s.Modified))
+	return "a program of the user's own"
 }
 
 // apart returns an error if two records hold the same shard.
