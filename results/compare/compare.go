@@ -46,8 +46,6 @@ type Comparison struct {
 	Only []string `json:"only,omitempty"`
 	// Caution is [Caution].
 	Caution string `json:"caution"`
-
-	settings results.Differences
 }
 
 // Decision returns [verdict.Passed], whatever the differences, and
@@ -125,9 +123,9 @@ func Compare(a, b *results.Run, o Options) (*Comparison, error) {
 	c := &Comparison{
 		A: side(x), B: side(y), AllowedMixed: len(mixed) > 0, Mixed: mixed,
 		Local:  len(settings.Breaking(results.Speed)) > len(mixed),
-		Paired: sameDraws(x, y), Rows: []Row{}, Caution: Caution, settings: settings,
+		Paired: sameDraws(x, y), Rows: []Row{}, Caution: Caution,
 	}
-	c.differences(x, y)
+	c.differences(x, y, settings)
 	if err := c.rows(x, y); err != nil {
 		return nil, fmt.Errorf("compare: %w", err)
 	}

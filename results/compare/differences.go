@@ -12,7 +12,7 @@ import (
 )
 
 // differences adds the differences of two runs other than their environments.
-func (c *Comparison) differences(x, y *summary.Index) {
+func (c *Comparison) differences(x, y *summary.Index, settings results.Differences) {
 	a, b := x.Run, y.Run
 	add := func(format string, args ...any) { c.Differences = append(c.Differences, fmt.Sprintf(format, args...)) }
 	if a.Header.ID == b.Header.ID {
@@ -29,10 +29,10 @@ func (c *Comparison) differences(x, y *summary.Index) {
 			add("the scenarios define variant %s differently", name)
 		}
 	}
-	if machine := c.settings.Machine(); len(machine) > 0 {
+	if machine := settings.Machine(); len(machine) > 0 {
 		add("the machines differ (%s)", strings.Join(machine, ", "))
 	}
-	c.Differences = append(c.Differences, c.settings.Noted("run A", "run B")...)
+	c.Differences = append(c.Differences, settings.Noted("run A", "run B")...)
 }
 
 // changedKeys returns the top-level keys in which the scenarios of two runs differ.
