@@ -291,12 +291,12 @@ func (all Differences) Breaking(m Metrics) []string {
 // Setup returns the differences of the servers and of the place of the program that make
 // metrics incomparable, as texts.
 func (all Differences) Setup() []string {
-	return all.texts(func(d Difference) bool { return d.Property.Setup && d.Broken() != 0 })
+	return all.texts(func(d Difference) bool { return d.Setup && d.Broken() != 0 })
 }
 
 // Machine is Breaking of all metrics without Setup.
 func (all Differences) Machine() []string {
-	return all.texts(func(d Difference) bool { return !d.Property.Setup && d.Broken() != 0 })
+	return all.texts(func(d Difference) bool { return !d.Setup && d.Broken() != 0 })
 }
 
 // Noted returns texts about the differences that leave all metrics comparable, and about

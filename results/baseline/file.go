@@ -51,7 +51,7 @@ func (b *Baseline) Encode() []byte {
 	w.text("  ", "database", b.Environment.Database)
 	w.text("  ", "upstream", b.Environment.Upstream)
 	w.text("  ", "sut", b.Environment.SUT)
-	w.known("  ", "container_limits", b.Environment.Limits)
+	w.known("container_limits", b.Environment.Limits)
 	w.key("", "machine", "")
 	w.text("  ", "cpu", b.Machine.CPU)
 	w.key("  ", "cores", strconv.Itoa(b.Machine.Cores))
@@ -71,11 +71,11 @@ func (b *Baseline) Encode() []byte {
 	if n := b.Machine.MemoryLimit; n != 0 {
 		w.key("  ", "memory_limit_bytes", strconv.FormatInt(n, 10))
 	}
-	w.known("  ", "governor", b.Machine.Governor)
+	w.known("governor", b.Machine.Governor)
 	if p := b.Program; p != nil {
 		w.key("", "program", "")
-		w.known("  ", "toolchain", p.Toolchain)
-		w.known("  ", "c_library", p.CLibrary)
+		w.known("toolchain", p.Toolchain)
+		w.known("c_library", p.CLibrary)
 	}
 	w.key("", "drawn", strconv.FormatBool(b.Drawn))
 	w.key("", "blocks", strconv.Itoa(b.Blocks))
@@ -96,10 +96,10 @@ func (w *writer) key(indent, key, value string) {
 // text writes a quoted text: a JSON string is a YAML string.
 func (w *writer) text(indent, key, value string) { w.key(indent, key, quoted(value)) }
 
-// known writes a text that is not empty.
-func (w *writer) known(indent, key, value string) {
+// known writes a text of a group unless it is empty.
+func (w *writer) known(key, value string) {
 	if value != "" {
-		w.text(indent, key, value)
+		w.text("  ", key, value)
 	}
 }
 
