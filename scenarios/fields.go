@@ -106,6 +106,7 @@ var rules = map[string]rule{
 	"Service.targets":      {doc: "File of requests in vegeta's http or json format, in place of requests; relative to this file. They come one after another, over and over.", filled: true},
 	"Service.success":      {doc: "Statuses of answers that count as done. Default 200-299."},
 	"Service.connections":  {doc: "Connections of the load generator to an HTTP service."},
+	"Service.generators":   {doc: "Processes that send the load, to which the requests of its one schedule are dealt out by number. They divide connections.max. Default 1.", span: between(1, MaxGenerators)},
 	"Service.tls":          {doc: "Makes requests go to https, and to HTTP/2 where the service offers it."},
 	"Service.arrivals":     {doc: "Arrivals of reports, independent of the outcome of earlier ones."},
 	"Service.duration":     {doc: "Duration of the load.", positive: true},

@@ -166,7 +166,7 @@ func (s *Scenario) impossibleHosts() strictyaml.Errors {
 	case s.SUT.Runs():
 		return strictyaml.Errors{problem(hostsFactor, "must be 1 for a service that runs already (got %d)", hosts)}
 	case s.Service != nil:
-		return strictyaml.Errors{problem(hostsFactor, "must be 1 for a service (got %d), because several hosts need several load generators, which Floodgate does not have yet; remove sut.hosts", hosts)}
+		return strictyaml.Errors{problem(hostsFactor, "must be 1 for a service (got %d), because requests are not divided among hosts; remove sut.hosts", hosts)}
 	case s.External.MaxRate() < hosts:
 		return strictyaml.Errors{problem(hostsFactor, "must be at most external.rate, %d, which the hosts divide (got %d)", s.External.MaxRate(), hosts)}
 	}

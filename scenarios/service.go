@@ -23,6 +23,10 @@ type Service struct {
 	Success []Statuses `yaml:"success,omitempty" json:"success,omitempty"`
 	// Connections of the load generator to an HTTP service.
 	Connections ClientConnections `yaml:"connections,omitempty" json:"connections,omitzero"`
+	// Generators is the number of processes that send the load: request k of the one
+	// schedule is sent by generator k mod Generators. Zero means 1. See
+	// [Service.GeneratorCount].
+	Generators int `yaml:"generators,omitempty" json:"generators,omitempty"`
 	// TLS makes requests go to https; nil means http.
 	TLS *TLS `yaml:"tls,omitempty" json:"tls,omitempty"`
 	// Arrivals describes when reports arrive, independent of the outcome of earlier ones.
@@ -62,6 +66,10 @@ type Step struct {
 	For  Duration `yaml:"for" json:"for"`
 }
 
+// MaxGenerators is the greatest number of load generators: processes of one machine, of
+// which no more are in time than it has cores.
+const MaxGenerators = 64
+
 // Defaults of a service.
 const (
 	DefaultReportItems = 30
@@ -95,9 +103,15 @@ func (s *Service) Unit() string {
 	return "report"
 }
 
+// GeneratorCount returns the number of processes that send the load, at least 1.
+func (s *Service) GeneratorCount() int { return max(s.Generators, 1) }
+
 // impossible returns the contradictions in a service.
 func (s *Service) impossible() strictyaml.Errors {
 	var found strictyaml.Errors
+	if most := s.Connections.Max; most > 0 && most < s.Generators {
+		found = append(found, problem("service.generators", "must be at most service.connections.max, %d, which the generators divide (got %d)", most, s.Generators))
+	}
 	a := s.Arrivals
 	given := map[string]bool{"rate": a.Rate > 0, "to": a.To > 0, "steps": a.Steps != nil, "amplitude": a.Amplitude > 0, "period": a.Period > 0}
 	for _, key := range []string{"rate", "to", "steps", "amplitude", "period"} {
