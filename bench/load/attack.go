@@ -57,6 +57,9 @@ type Options struct {
 	TLS *tls.Config
 	// Arrivals determines when requests are due.
 	Arrivals Arrivals
+	// Start is the instant from which the arrivals count; zero means that of the first
+	// request. If it has passed, the first requests are late.
+	Start time.Time
 	// Timeout of one request. Default 30s.
 	Timeout time.Duration
 	// Dial opens connections; nil means net.Dialer.DialContext.
@@ -86,6 +89,7 @@ type Request struct {
 
 // Due is a request that is due now.
 type Due struct {
+	// Seq is its number in the schedule, from 0.
 	Seq uint64
 	// Intended is when it is due, counted from the start of the attack.
 	Intended time.Duration
@@ -128,6 +132,9 @@ func Attack(ctx context.Context, o Options) error {
 	if err := Validate(o.Arrivals.Rate); err != nil {
 		return fmt.Errorf("attack %s: %w", o.URL, err)
 	}
+	if err := o.Arrivals.Share.validate(); err != nil {
+		return fmt.Errorf("attack %s: %w", o.URL, err)
+	}
 	if o.Timeout <= 0 {
 		o.Timeout = 30 * time.Second
 	}
@@ -153,6 +160,7 @@ func Attack(ctx context.Context, o Options) error {
 	})()
 	for r := range attacker.Attack(targeter(o), p, 0, o.Name) { // ends after all requests in flight, even when stopped
 		e := p.result(r, o)
+		r.Seq = o.Arrivals.Share.Number(r.Seq)
 		if o.Keep != nil {
 			o.Keep(r)
 		}
@@ -184,7 +192,7 @@ func targeter(o Options) vegeta.Targeter {
 	var n uint64
 	return func(t *vegeta.Target) error {
 		mu.Lock()
-		number := n
+		number := o.Arrivals.Share.Number(n)
 		n++
 		mu.Unlock()
 		if o.Request != nil {

@@ -2,6 +2,7 @@ package load
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"sync"
 	"time"
@@ -23,7 +24,7 @@ type pacer struct {
 	hasNext bool
 
 	mu       sync.Mutex
-	began    time.Time     // zero before the first request
+	began    time.Time     // zero before the first request, unless Options.Start set it
 	stopped  time.Duration // since began; zero means not stopped
 	intended map[uint64]time.Duration
 }
@@ -39,8 +40,8 @@ func newPacer(ctx context.Context, o Options) *pacer {
 	if clock == nil {
 		clock = precise.New()
 	}
-	p := &pacer{ctx: ctx, due: o.Due, clock: clock, schedule: schedule{arrivals: o.Arrivals}, intended: map[uint64]time.Duration{}}
-	p.next.Intended, p.hasNext = p.schedule.next()
+	p := &pacer{ctx: ctx, due: o.Due, clock: clock, began: o.Start, schedule: schedule{arrivals: o.Arrivals}, intended: map[uint64]time.Duration{}}
+	p.next, p.hasNext = p.schedule.next()
 	return p
 }
 
@@ -69,8 +70,7 @@ func (p *pacer) announce() {
 	if p.due != nil {
 		p.due(p.next)
 	}
-	p.next.Seq++
-	p.next.Intended, p.hasNext = p.schedule.next()
+	p.next, p.hasNext = p.schedule.next()
 }
 
 // Rate implements vegeta.Pacer.
@@ -133,9 +133,34 @@ type Arrivals struct {
 	Seed uint64
 	// For is the duration of the arrivals.
 	For time.Duration
+	// Share is the part of them that one of several generators sends; zero means all.
+	Share Share
 }
 
-// schedule generates intended starts in order. A Poisson process of a changing rate
+// Share is the part of a schedule that one of several generators sends: of the requests,
+// counted from 0, number Index and each Of-th one after it. The shares of all indexes
+// below Of together are the schedule. The zero value is the whole schedule.
+type Share struct {
+	Index int `json:"index"`
+	Of    int `json:"of"`
+}
+
+// Number returns the number that request n of the share has in the schedule, both counted
+// from 0.
+func (s Share) Number(n uint64) uint64 { return uint64(s.Index) + n*uint64(max(s.Of, 1)) }
+
+// whole reports whether the share is the whole schedule.
+func (s Share) whole() bool { return s.Of <= 1 }
+
+// validate returns an error if the share is not one of the schedule.
+func (s Share) validate() error {
+	if s.Index < 0 || s.Index >= max(s.Of, 1) {
+		return fmt.Errorf("share must have an index of 0 to %d (got %d)", max(s.Of, 1)-1, s.Index)
+	}
+	return nil
+}
+
+// schedule generates the requests of a share in order. A Poisson process of a changing rate
 // is one of rate 1 with its time transformed: arrival n is the time at which the
 // integral of the rate reaches the sum of n+1 exponential gaps (Çinlar, Introduction
 // to Stochastic Processes, 1975, ch. 4.7). Even arrivals have gaps of 1 and start at once.
@@ -145,27 +170,34 @@ type schedule struct {
 	sum      float64
 }
 
-// next returns when the next request is due, or false if there are no more.
-func (s *schedule) next() (time.Duration, bool) {
-	position := float64(s.n)
-	if s.arrivals.Poisson {
-		s.sum += exponential(s.arrivals.Seed, s.n)
-		position = s.sum
+// next returns the next request, or false if there are no more.
+func (s *schedule) next() (Due, bool) {
+	share := s.arrivals.Share
+	for {
+		n := s.n
+		position := float64(n)
+		if s.arrivals.Poisson { // the sum needs the gaps of the other shares, too
+			s.sum += exponential(s.arrivals.Seed, n)
+			position = s.sum
+		}
+		s.n++
+		if !share.whole() && n%uint64(share.Of) != uint64(share.Index) {
+			continue
+		}
+		at, ok := s.arrivals.Rate.Inverse(position)
+		return Due{Seq: n, Intended: at}, ok && at < s.arrivals.For
 	}
-	s.n++
-	at, ok := s.arrivals.Rate.Inverse(position)
-	return at, ok && at < s.arrivals.For
 }
 
 // Times returns all intended starts.
 func (a Arrivals) Times() []time.Duration {
 	var times []time.Duration
 	for s := (schedule{arrivals: a}); ; {
-		at, ok := s.next()
+		due, ok := s.next()
 		if !ok {
 			return times
 		}
-		times = append(times, at)
+		times = append(times, due.Intended)
 	}
 }
 
