@@ -80,12 +80,21 @@ func (h *hosts) run(ctx context.Context) failedHost {
 		}
 	}
 	h.watch = machine.StartWatch()
-	at := time.Now().Add(h.lead())
+	at := time.Now().Add(sut.Lead(h.clocks()))
 	failed := h.each(ctx, func(m *measurement, ctx context.Context) (string, error) { return m.workFrom(ctx, at) })
 	if failed.err != nil {
 		return failed
 	}
 	return h.each(ctx, (*measurement).close)
+}
+
+// clocks returns the clocks of all hosts.
+func (h *hosts) clocks() []sut.Clock {
+	var all []sut.Clock
+	for _, m := range h.all {
+		all = append(all, m.clock)
+	}
+	return all
 }
 
 // each runs a phase of all hosts at once. The first error ends it for the others.
@@ -116,22 +125,6 @@ func (m *measurement) begin(ctx context.Context) (string, error) {
 	*m = *started
 	m.record.Container = m.process.Container()
 	return "", nil
-}
-
-const (
-	// leadTime is the time between the order to start and the start, in which the message
-	// reaches a host; leadPerHost is added for each, as they share the machine.
-	leadTime    = 15 * time.Millisecond
-	leadPerHost = 100 * time.Microsecond
-)
-
-// lead returns how long before the start the hosts are told.
-func (h *hosts) lead() time.Duration {
-	var slowest time.Duration
-	for _, m := range h.all {
-		slowest = max(slowest, m.clock.Uncertainty)
-	}
-	return leadTime + time.Duration(len(h.all))*leadPerHost + 4*slowest
 }
 
 // measureClock measures the clock of a program that knows how to tell it.

@@ -89,7 +89,7 @@ func BenchmarkFleetCost(b *testing.B) {
 		if failed := h.each(ctx, (*measurement).measureClock); failed.err != nil {
 			b.Fatal(failed.err)
 		}
-		at := time.Now().Add(h.lead())
+		at := time.Now().Add(sut.Lead(h.clocks()))
 		time.Sleep(time.Until(at))
 		barrier += time.Since(began)
 		b.StopTimer()

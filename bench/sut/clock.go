@@ -6,31 +6,32 @@ import (
 	"time"
 )
 
-// wall is a wall clock that was read once and has followed the monotonic clock since, so
-// that no adjustment steps it.
-type wall struct {
+// Wall is a wall clock that was read once and has followed the monotonic clock since, so
+// that no adjustment steps it. Make it by [NewWall].
+type Wall struct {
 	base  time.Time
 	nanos int64 // Unix time of base
 }
 
-func newWall() wall {
+// NewWall reads the wall clock.
+func NewWall() Wall {
 	now := time.Now()
-	return wall{now, now.UnixNano()}
+	return Wall{now, now.UnixNano()}
 }
 
-// at returns the Unix time of t in nanoseconds.
-func (w wall) at(t time.Time) int64 { return w.nanos + int64(t.Sub(w.base)) }
+// At returns the Unix time of t in nanoseconds.
+func (w Wall) At(t time.Time) int64 { return w.nanos + int64(t.Sub(w.base)) }
 
-// time returns the time that has the given Unix time in nanoseconds.
-func (w wall) time(nanos int64) time.Time { return w.base.Add(time.Duration(nanos - w.nanos)) }
+// Time returns the time that has the given Unix time in nanoseconds.
+func (w Wall) Time(nanos int64) time.Time { return w.base.Add(time.Duration(nanos - w.nanos)) }
 
 // hostClock is the clock of a program.
 type hostClock struct {
-	wall
+	Wall
 	sleep func(time.Duration) // may return early
 }
 
-func newHostClock() hostClock { return hostClock{newWall(), sleep} }
+func newHostClock() hostClock { return hostClock{NewWall(), sleep} }
 
 // sleepUntil returns at the time t, or at once if it has passed.
 func sleepUntil(t time.Time, sleep func(time.Duration)) {
@@ -45,12 +46,12 @@ func sleepUntil(t time.Time, sleep func(time.Duration)) {
 
 // stamp sets the start and the end of the items on the program's clock. A report that does
 // not hold them has those of the whole work.
-func (r *Report) stamp(clock wall, began, ended time.Time) {
+func (r *Report) stamp(clock Wall, began, ended time.Time) {
 	switch {
 	case !r.recorded:
-		r.StartedAt, r.EndedAt = clock.at(began), clock.at(ended)
+		r.StartedAt, r.EndedAt = clock.At(began), clock.At(ended)
 	case !r.started.IsZero():
-		r.StartedAt, r.EndedAt = clock.at(r.started), clock.at(r.started.Add(r.Makespan))
+		r.StartedAt, r.EndedAt = clock.At(r.started), clock.At(r.started.Add(r.Makespan))
 	}
 }
 
@@ -65,7 +66,7 @@ type Clock struct {
 
 // harnessClock is the harness's clock of one program, which knows that of the program.
 type harnessClock struct {
-	wall
+	Wall
 	told     bool // the program said that it answers "clock"
 	measured bool
 	Clock
@@ -85,28 +86,60 @@ func (e exchange) clock() Clock {
 	return Clock{Offset: time.Duration(e.answered-e.sent) - trip/2, Uncertainty: (trip + 1) / 2}
 }
 
+// Measure measures the clock of a program by several exchanges with it: each returns the
+// time on the program's clock that the answer holds, and when it was received.
+func (w Wall) Measure(exchangeOnce func() (answered int64, received time.Time, err error)) (Clock, error) {
+	var best Clock
+	for i := range clockExchanges {
+		sent := w.At(time.Now())
+		answered, received, err := exchangeOnce()
+		if err != nil {
+			return Clock{}, err
+		}
+		if c := (exchange{sent, answered, w.At(received)}).clock(); i == 0 || c.Uncertainty < best.Uncertainty {
+			best = c
+		}
+	}
+	return best, nil
+}
+
 // MeasureClock measures the clock of a program that is ready, by several exchanges of
 // messages. It returns false if the program does not know these messages.
 func (p *Process) MeasureClock(ctx context.Context) (Clock, bool, error) {
 	if !p.clock.told {
 		return Clock{}, false, nil
 	}
-	for i := range clockExchanges {
-		sent := p.clock.at(time.Now())
+	clock, err := p.clock.Measure(func() (int64, time.Time, error) {
 		if err := p.Send(ctx, Message{Type: TypeClock}); err != nil {
-			return Clock{}, false, err
+			return 0, time.Time{}, err
 		}
 		answer, err := p.Await(ctx, TypeClock)
 		if err != nil {
-			return Clock{}, false, fmt.Errorf("wait for the SUT's clock: %w", err)
+			return 0, time.Time{}, fmt.Errorf("wait for the SUT's clock: %w", err)
 		}
-		c := exchange{sent, answer.Now, p.clock.at(answer.received)}.clock()
-		if i == 0 || c.Uncertainty < p.clock.Uncertainty {
-			p.clock.Clock = c
-		}
+		return answer.Now, answer.received, nil
+	})
+	if err != nil {
+		return Clock{}, false, err
 	}
-	p.clock.measured = true
-	return p.clock.Clock, true, nil
+	p.clock.Clock, p.clock.measured = clock, true
+	return clock, true, nil
+}
+
+const (
+	// leadTime is the time between the order to start and the start, in which the message
+	// reaches a program; leadPerProgram is added for each, as they share the machine.
+	leadTime       = 15 * time.Millisecond
+	leadPerProgram = 100 * time.Microsecond
+)
+
+// Lead returns how long before their common start programs with these clocks are told.
+func Lead(clocks []Clock) time.Duration {
+	var slowest time.Duration
+	for _, c := range clocks {
+		slowest = max(slowest, c.Uncertainty)
+	}
+	return leadTime + time.Duration(len(clocks))*leadPerProgram + 4*slowest
 }
 
 // Go makes the program start its items at a time, or at once if that is zero. A program
@@ -126,7 +159,7 @@ func (p *Process) Go(ctx context.Context, at time.Time) (from time.Time, late ti
 }
 
 // there returns the instant on the program's clock.
-func (c harnessClock) there(t time.Time) int64 { return c.at(t) + int64(c.Offset) }
+func (c harnessClock) there(t time.Time) int64 { return c.At(t) + int64(c.Offset) }
 
 // Worked returns when the items of a report started and ended, on the harness's clock, and
 // the largest error of these times. It returns false if the report does not say, or says
@@ -136,7 +169,7 @@ func (p *Process) Worked(done Message) (started, ended time.Time, uncertainty ti
 	if !p.clock.measured || r == nil || r.StartedAt == 0 {
 		return started, ended, 0, false
 	}
-	here := func(nanos int64) time.Time { return p.clock.time(nanos - int64(p.clock.Offset)) }
+	here := func(nanos int64) time.Time { return p.clock.Time(nanos - int64(p.clock.Offset)) }
 	started, ended = here(r.StartedAt), here(r.EndedAt)
 	return started, ended, p.clock.Uncertainty, !ended.After(done.received.Add(p.clock.Uncertainty))
 }

@@ -34,10 +34,10 @@ func newFakeHost(offset time.Duration, delay func() time.Duration) *fakeHost {
 	h := &fakeHost{ended: make(chan error, 1)}
 	h.process = &Process{
 		stdin: toHost, events: make(chan Message, 16), stderr: &tail{max: tailSize}, stdout: &tail{max: tailSize},
-		exited: make(chan struct{}), clock: harnessClock{wall: newWall()},
+		exited: make(chan struct{}), clock: harnessClock{Wall: NewWall()},
 	}
 	go h.process.read(fromHost)
-	clock := hostClock{newWall(), time.Sleep}
+	clock := hostClock{NewWall(), time.Sleep}
 	clock.nanos += int64(offset)
 	go func() {
 		defer close(h.process.exited)
@@ -138,7 +138,7 @@ func TestHostsStartTogether(t *testing.T) {
 // TestProgramsWithoutClock are told to start when the instant has come.
 func TestProgramsWithoutClock(t *testing.T) {
 	in, toHost := io.Pipe()
-	p := &Process{stdin: toHost, clock: harnessClock{wall: newWall()}}
+	p := &Process{stdin: toHost, clock: harnessClock{Wall: NewWall()}}
 	if _, known, err := p.MeasureClock(context.Background()); known || err != nil {
 		t.Errorf("known %v, %v", known, err)
 	}
@@ -163,10 +163,10 @@ func TestProgramsWithoutClock(t *testing.T) {
 
 // TestImpossibleEnds are not believed.
 func TestImpossibleEnds(t *testing.T) {
-	p := &Process{clock: harnessClock{wall: newWall(), measured: true, Clock: Clock{Uncertainty: time.Millisecond}}}
+	p := &Process{clock: harnessClock{Wall: NewWall(), measured: true, Clock: Clock{Uncertainty: time.Millisecond}}}
 	now := time.Now()
 	report := func(end time.Duration) Message {
-		return Message{received: now, Report: &Report{StartedAt: p.clock.at(now.Add(-time.Second)), EndedAt: p.clock.at(now.Add(end))}}
+		return Message{received: now, Report: &Report{StartedAt: p.clock.At(now.Add(-time.Second)), EndedAt: p.clock.At(now.Add(end))}}
 	}
 	if _, _, _, ok := p.Worked(report(500 * time.Microsecond)); !ok {
 		t.Error("an end within the uncertainty is refused")

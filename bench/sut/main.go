@@ -121,7 +121,7 @@ func converse(stdin io.Reader, stdout io.Writer, orphaned func(), clock hostCloc
 		return err
 	}
 	if startAt > 0 && report != nil {
-		report.stamp(clock.wall, began, time.Now())
+		report.stamp(clock.Wall, began, time.Now())
 	}
 	if err := out.Encode(Message{Type: TypeDone, Report: report}); err != nil {
 		return err
@@ -149,7 +149,7 @@ func awaitGo(in *input, out *json.Encoder, clock hostClock) (startAt int64, err 
 			return 0, err
 		}
 		if kind == TypeClock {
-			if err := out.Encode(Message{Type: TypeClock, Now: clock.at(time.Now())}); err != nil {
+			if err := out.Encode(Message{Type: TypeClock, Now: clock.At(time.Now())}); err != nil {
 				return 0, err
 			}
 			continue
@@ -159,7 +159,7 @@ func awaitGo(in *input, out *json.Encoder, clock hostClock) (startAt int64, err 
 			return 0, fmt.Errorf("read %q: %w", TypeGo, err)
 		}
 		if order.StartAt > 0 {
-			sleepUntil(clock.time(order.StartAt), clock.sleep)
+			sleepUntil(clock.Time(order.StartAt), clock.sleep)
 		}
 		return order.StartAt, nil
 	}

@@ -98,7 +98,7 @@ type Process struct {
 
 // Start starts the SUT under its limits. The caller must call Kill at the end.
 func Start(o Options) (*Process, error) {
-	p := &Process{events: make(chan Message, 16), stderr: &tail{max: tailSize}, stdout: &tail{max: tailSize}, logged: make(chan struct{}), exited: make(chan struct{}), tick: o.Tick, clock: harnessClock{wall: newWall()}}
+	p := &Process{events: make(chan Message, 16), stderr: &tail{max: tailSize}, stdout: &tail{max: tailSize}, logged: make(chan struct{}), exited: make(chan struct{}), tick: o.Tick, clock: harnessClock{Wall: NewWall()}}
 	begin := p.startProcess
 	if o.Container != nil {
 		begin = p.startContainer
