@@ -508,6 +508,9 @@ type Service struct {
 	Accepted    Histogram `json:"accepted"`
 	ServiceTime Histogram `json:"service_time"`
 	Lag         Histogram `json:"lag"`
+	// Generators are the load generators, by index, where several shared the load. The
+	// fields above are of all their requests together. Nil means that there was one.
+	Generators []Generator `json:"generators,omitempty"`
 	// Requests splits the results of an HTTP service by kind of request, in the order of
 	// the scenario; nil means that there is one kind, or another kind of service.
 	Requests []RequestKind `json:"requests,omitempty"`
@@ -523,6 +526,38 @@ type Service struct {
 	// Recovered reports that a report after the load succeeded in time.
 	Recovered bool   `json:"recovered"`
 	Series    Series `json:"series"`
+}
+
+// Generator is one of several processes that sent the load of a trial: of the requests of
+// the schedule, counted from 0, number Index and every following one at a distance of the
+// number of generators.
+type Generator struct {
+	Index int `json:"index"`
+	// Due, Ended, Dropped, Late and Errors count its requests as in Service.
+	Due     int            `json:"due"`
+	Ended   int            `json:"ended"`
+	Dropped int            `json:"dropped"`
+	Late    int            `json:"late"`
+	Errors  map[string]int `json:"errors,omitempty"`
+	// Peak is the highest number of its requests that were in flight at once.
+	Peak int `json:"peak_in_flight"`
+	// Lag is the time from when its requests were due until it sent them.
+	Lag Histogram `json:"lag"`
+	// Start is the time by which it began after the instant from which the schedule counts.
+	Start time.Duration `json:"start_ns"`
+	// ClockOffset is the generator's clock minus the harness's, and Uncertainty its largest
+	// error, which is also that of Lag.
+	ClockOffset time.Duration `json:"clock_offset_ns"`
+	Uncertainty time.Duration `json:"uncertainty_ns"`
+}
+
+// GeneratorName names the load generator of an index, from 0, in messages, which count
+// from 1: "the load generator" if there is only one, or "load generator 2 of 3".
+func GeneratorName(index, generators int) string {
+	if generators <= 1 {
+		return "the load generator"
+	}
+	return fmt.Sprintf("load generator %d of %d", index+1, generators)
 }
 
 // RequestKind holds the results of one kind of request of an HTTP service.
@@ -548,10 +583,40 @@ const (
 	LagMedianBound = 2 * time.Millisecond
 )
 
-// GeneratorOverloaded reports whether the load generator was overloaded: it sent the median
-// report late, or more than one report and more than 1 % of them.
+// Overload describes a load generator that sent its requests late.
+type Overload struct {
+	// Generator names it: see [GeneratorName].
+	Generator string
+	// Median is the median of its lag. Late of its Ended requests were sent more than
+	// [LagBound] after they were due.
+	Median      time.Duration
+	Late, Ended int
+}
+
+// Overload returns the first load generator that was overloaded: it sent the median report
+// late, or more than one report and more than 1 % of them. It returns false if none was,
+// and neither were all of them together.
+func (s *Service) Overload() (Overload, bool) {
+	var all []Overload
+	for i, g := range s.Generators {
+		all = append(all, Overload{GeneratorName(i, len(s.Generators)), g.Lag.P50, g.Late, g.Ended})
+	}
+	together := Overload{GeneratorName(0, 1), s.Lag.P50, s.Late, s.Ended}
+	if len(all) > 0 {
+		together.Generator = fmt.Sprintf("the %d load generators together", len(all))
+	}
+	for _, o := range append(all, together) {
+		if o.Median > LagMedianBound || o.Late > max(1, o.Ended/100) {
+			return o, true
+		}
+	}
+	return Overload{}, false
+}
+
+// GeneratorOverloaded reports whether a load generator was overloaded, as Overload says.
 func (s *Service) GeneratorOverloaded() bool {
-	return s.Lag.P50 > LagMedianBound || s.Late > max(1, s.Ended/100)
+	_, overloaded := s.Overload()
+	return overloaded
 }
 
 // Endpoint is a group of connections of an HTTP service.

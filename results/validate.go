@@ -67,6 +67,11 @@ func (t *Trial) validateSelf() error {
 		}
 		next++
 	}
+	if t.Service != nil {
+		if err := t.Service.validate(); err != nil {
+			return fmt.Errorf("service: %w", err)
+		}
+	}
 	if t.Machine != nil {
 		if err := t.Machine.validate(); err != nil {
 			return fmt.Errorf("machine: %w", err)
@@ -85,6 +90,25 @@ func (h *Host) validate(at int) error {
 		if err := stage.validate(); err != nil {
 			return fmt.Errorf("stage %s: %w", name, err)
 		}
+	}
+	return nil
+}
+
+// validate checks that the load generators add up to the whole load.
+func (s *Service) validate() error {
+	var due, ended, dropped, late int
+	for i, g := range s.Generators {
+		if g.Index != i || g.Start < 0 || g.Uncertainty < 0 || g.Peak < 0 {
+			return fmt.Errorf("generator %d: want index %d, and start, uncertainty and peak ≥ 0 (got %d, %v, %v and %d)", i, i, g.Index, g.Start, g.Uncertainty, g.Peak)
+		}
+		if err := g.Lag.validate(); err != nil {
+			return fmt.Errorf("generator %d: lag: %w", i, err)
+		}
+		due, ended, dropped, late = due+g.Due, ended+g.Ended, dropped+g.Dropped, late+g.Late
+	}
+	if s.Generators != nil && (due != s.Due || ended != s.Ended || dropped != s.Dropped || late != s.Late) {
+		return fmt.Errorf("the generators have %d due, %d ended, %d dropped and %d late requests, the service %d, %d, %d and %d",
+			due, ended, dropped, late, s.Due, s.Ended, s.Dropped, s.Late)
 	}
 	return nil
 }

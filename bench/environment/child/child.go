@@ -32,7 +32,7 @@ import (
 )
 
 // maxLine is the greatest length of a line in bytes.
-const maxLine = 1 << 20
+const maxLine = 64 << 20
 
 // Options of a helper process.
 type Options struct {
