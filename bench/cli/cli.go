@@ -26,6 +26,8 @@ import (
 	"floodgate/bench/cli/gate"
 	"floodgate/bench/cli/plan"
 	"floodgate/bench/environment"
+	"floodgate/bench/experiment"
+	"floodgate/bench/load/generator"
 	"floodgate/bench/sut"
 	"floodgate/mockupstream/strictyaml"
 	"floodgate/results/gobench"
@@ -58,6 +60,9 @@ func Child(args []string, stdin io.Reader, stdout, stderr io.Writer) (code int, 
 	}
 	if args[0] == sut.ChildArg {
 		return sut.Main(args[1:], stdin, stdout, stderr), true
+	}
+	if args[0] == generator.ChildArg {
+		return generator.Main(stdin, stdout, stderr, experiment.LoadOptions), true
 	}
 	if slices.Contains(environment.Children(), args[0]) {
 		return environment.RunChild(args[0], args[1:], stdin, stdout, stderr), true

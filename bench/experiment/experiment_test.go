@@ -17,6 +17,7 @@ import (
 
 	"floodgate/bench/environment"
 	"floodgate/bench/experiment"
+	"floodgate/bench/load/generator"
 	"floodgate/bench/sut"
 	"floodgate/results"
 	"floodgate/scenarios"
@@ -28,6 +29,8 @@ func TestMain(m *testing.M) {
 		switch args := os.Args[2:]; {
 		case os.Args[1] == sut.ChildArg:
 			os.Exit(sut.Main(args, os.Stdin, os.Stdout, os.Stderr))
+		case os.Args[1] == generator.ChildArg:
+			os.Exit(generator.Main(os.Stdin, os.Stdout, os.Stderr, experiment.LoadOptions))
 		case os.Args[1] == serviceArg:
 			os.Exit(httpService(args[0], args[1]))
 		case slices.Contains(environment.Children(), os.Args[1]):

@@ -11,7 +11,6 @@ import (
 	"maps"
 	"math"
 	"net"
-	"net/http"
 	"net/netip"
 	"os"
 	"slices"
@@ -20,7 +19,6 @@ import (
 	"time"
 
 	"floodgate/bench/environment/target"
-	"floodgate/bench/load"
 	"floodgate/bench/probe"
 	"floodgate/bench/sut"
 	"floodgate/results"
@@ -30,29 +28,25 @@ import (
 // httpService is the HTTP service of a trial, which sut.command starts: where it
 // listens, and what it and its requests are told.
 type httpService struct {
-	scenario *scenarios.Scenario
-	variant  scenarios.Variant
-	addr     string
-	port     uint16 // of addr
-	pid      int    // of a service that runs already; zero means that it is started
-	nofile   int    // its limit of descriptors
+	requests
+	variant scenarios.Variant
+	addr    string
+	port    uint16 // of addr
+	pid     int    // of a service that runs already; zero means that it is started
+	nofile  int    // its limit of descriptors
 	// elsewhere means that it runs on another machine, where its process cannot be seen.
 	elsewhere bool
 	targets   target.Policy
 	tls       *tls.Config // nil means http
-	values    variables
-	items     [][]string
-	scraper   *scraper // nil means that no metrics are scraped
+	scraper   *scraper    // nil means that no metrics are scraped
 }
 
 // newHTTPService chooses an address for the service of a trial. Another host than loopback
 // must be allowed.
 func (r *Trials) newHTTPService(ctx context.Context, t ScheduledTrial) (*httpService, error) {
 	s := t.Level.Scenario
-	h := &httpService{scenario: s, variant: t.Variant, addr: s.SUT.Addr, targets: target.Policy{Allowed: r.Environment.AllowedTargets()}}
-	if s.Items.Kind != "" || s.Items.File != "" {
-		h.items = s.ItemArgs()
-	}
+	h := &httpService{variant: t.Variant, addr: s.SUT.Addr, targets: target.Policy{Allowed: r.Environment.AllowedTargets()}}
+	h.scenario, h.items = s, requestItems(s)
 	h.nofile = s.SUT.NoFile
 	var err error
 	switch {
@@ -91,7 +85,7 @@ func (r *Trials) newHTTPService(ctx context.Context, t ScheduledTrial) (*httpSer
 	if err != nil {
 		return nil, fmt.Errorf("sut.addr: %w", err)
 	}
-	h.port = uint16(number)
+	h.port, h.base = uint16(number), h.url("")
 	h.values = r.variables(s, t.Variant)
 	h.values[scenarios.VariableAddr], h.values[scenarios.VariablePort] = listens, port
 	h.scraper, err = h.newScraper()
@@ -193,37 +187,6 @@ func (h *httpService) options(executable string) (sut.Options, error) {
 	s := h.scenario.SUT
 	o := sut.Options{Executable: executable, NoFile: s.NoFile, HTTP: true, ReadyLog: s.Ready.Log}
 	return o, h.values.fill(&o, s)
-}
-
-// request makes the request of number n.
-func (h *httpService) request(n uint64) (load.Request, error) {
-	r := h.scenario.Pick(n)
-	made := load.Request{Method: r.Method, Body: r.Data}
-	literal := h.scenario.Service.Targets != ""
-	var err error
-	more := map[string]string{scenarios.VariableNumber: strconv.FormatUint(n, 10)}
-	if len(h.items) > 0 {
-		more[scenarios.VariableItem] = strings.Join(h.items[n%uint64(len(h.items))], "/")
-	}
-	expand := func(text string) string {
-		if literal || err != nil {
-			return text
-		}
-		var expanded string
-		expanded, err = h.values.expand(text, more)
-		return expanded
-	}
-	made.URL = h.url(expand(r.Path))
-	if r.Body != "" {
-		made.Body = []byte(expand(r.Body))
-	}
-	for name, v := range r.Headers {
-		if made.Header == nil {
-			made.Header = http.Header{}
-		}
-		made.Header.Set(name, expand(scenarios.Text(v)))
-	}
-	return made, err
 }
 
 // readyHTTP waits until the service shows that it is ready.
@@ -404,10 +367,17 @@ func listeningOf(pid int) (listening []netip.AddrPort, known bool) {
 
 // serveHTTP loads the service, sees whether it recovers, and has it end.
 func (t *serviceTrial) serveHTTP(ctx context.Context) (outcome string, err error) {
-	for n := range uint64(len(t.scenario.Service.Requests)) { // before the load, whose requests cannot fail so
-		if _, err := t.http.request(n); err != nil {
-			return results.OutcomeFailed, fmt.Errorf("service.requests: %w", err)
-		}
+	if err := t.http.try(); err != nil { // before the load, whose requests cannot fail so
+		return results.OutcomeFailed, err
+	}
+	t.base = t.http.base
+	stopGenerators, err := t.startGenerators(ctx)
+	if err != nil {
+		return results.OutcomeFailed, err
+	}
+	defer stopGenerators()
+	if err := t.prepareGenerators(); err != nil {
+		return results.OutcomeFailed, err
 	}
 	alive, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
@@ -439,7 +409,7 @@ func (t *serviceTrial) serveHTTP(ctx context.Context) (outcome string, err error
 	if t.m.trials.ignoreLag {
 		return "", nil
 	}
-	return checkGenerator(t.m.record.Service)
+	return checkGenerators(t.m.record.Service, time.Duration(t.scenario.Service.Duration))
 }
 
 // exitedContext returns a context that ends with a process.

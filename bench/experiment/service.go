@@ -3,7 +3,6 @@ package experiment
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
@@ -22,8 +21,10 @@ import (
 type serviceTrial struct {
 	m        *measurement
 	scenario *scenarios.Scenario
-	url      string
+	base     string       // the URL of the service without a path
 	http     *httpService // nil means the built-in service
+	// generators are the load generators; nil means one.
+	generators *generators
 
 	mu       sync.Mutex
 	recorder *load.Recorder
@@ -47,6 +48,11 @@ func newServiceTrial(m *measurement) *serviceTrial {
 
 // run sends "go", loads the service, tests whether it recovers, and drains it.
 func (t *serviceTrial) run(ctx context.Context) (outcome string, err error) {
+	stop, err := t.startGenerators(ctx)
+	if err != nil {
+		return results.OutcomeFailed, err
+	}
+	defer stop()
 	if err := t.m.process.Send(ctx, sut.Message{Type: sut.TypeGo}); err != nil {
 		return t.m.failure(ctx, err)
 	}
@@ -56,7 +62,10 @@ func (t *serviceTrial) run(ctx context.Context) (outcome string, err error) {
 	if err != nil {
 		return t.m.failure(ctx, fmt.Errorf("wait until the SUT serves: %w", err))
 	}
-	t.url = "http://" + serving.Addr + "/reports"
+	t.base = "http://" + serving.Addr
+	if err := t.prepareGenerators(); err != nil {
+		return results.OutcomeFailed, err
+	}
 	if err := t.load(ctx); err != nil {
 		return results.OutcomeFailed, err
 	}
@@ -84,50 +93,26 @@ func (t *serviceTrial) run(ctx context.Context) (outcome string, err error) {
 	if t.m.trials.ignoreLag {
 		return "", nil
 	}
-	return checkGenerator(t.m.record.Service)
-}
-
-// checkGenerator makes a trial invalid if the generator did not offer the scenario's
-// load: it started reports too late, or could not send them for lack of ports or
-// descriptors.
-func checkGenerator(s *results.Service) (outcome string, err error) {
-	// These are errors of the generator's own requests; the record's errors are the SUT's.
-	if ports, fds := s.Errors["ports"], s.Errors["emfile"]; ports+fds > 0 {
-		return results.OutcomeInvalid, fmt.Errorf("the load generator could not connect: of %d requests %d found no free local port and %d no free descriptor; lower the rate, or raise net.ipv4.ip_local_port_range or ulimit -n", s.Ended, ports, fds)
-	}
-	if !s.GeneratorOverloaded() {
-		return "", nil
-	}
-	return results.OutcomeInvalid, fmt.Errorf("the load generator was too slow: it started requests %v late in the median (bound %v) and %d of %d more than %v late (bound: 1 %%)",
-		s.Lag.P50.Round(time.Microsecond), results.LagMedianBound, s.Late, s.Ended, results.LagBound)
+	return checkGenerators(t.m.record.Service, time.Duration(t.scenario.Service.Duration))
 }
 
 // load sends the reports and waits until all have ended or the service has stalled.
 func (t *serviceTrial) load(ctx context.Context) error {
-	s := t.scenario.Service
 	loaded, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	t.mu.Lock()
 	t.stopLoad = stop
 	t.mu.Unlock()
-	var keep func(*vegeta.Result)
-	if t.m.trials.SaveVegeta != nil {
-		keep = func(r *vegeta.Result) { t.attacks = append(t.attacks, r) }
-	}
 	// Request the stacks at once: later, the reports in flight have timed out, and the
 	// stacks do not show what they waited for.
 	stacks := make(chan string, 1)
 	completed := context.AfterFunc(loaded, func() { stacks <- t.requestStacks(ctx) })
-	o := load.Options{
-		URL: t.url, Timeout: time.Duration(s.Timeout), Body: t.body,
-		Arrivals: load.Arrivals{Rate: rateOf(s.Arrivals, time.Duration(s.Duration)), Poisson: s.Arrivals.Poisson, Seed: t.m.planned.Seed, For: time.Duration(s.Duration)},
-		Due: func(d load.Due) {
-			t.mu.Lock()
-			defer t.mu.Unlock()
-			t.recorder.Due(d)
-		},
-		Ended: t.ended, Keep: keep,
-		Name: fmt.Sprintf("%s %s block=%d", t.m.planned.Variant.Name, t.m.planned.Level.Name, t.m.planned.Block),
+	o := t.spec(0).options()
+	o.Body = t.body
+	o.Due = func(d load.Due) { t.due(0, d) }
+	o.Ended = func(e load.Ended) { t.ended(0, e) }
+	if t.m.trials.SaveVegeta != nil {
+		o.Keep = t.keep
 	}
 	if t.http != nil {
 		o.Request = func(n uint64) load.Request {
@@ -135,12 +120,9 @@ func (t *serviceTrial) load(ctx context.Context) error {
 			r, _ := t.http.request(n) // each kind was made before
 			return r
 		}
-		c := s.Connections
-		o.Dial = t.http.targets.DialContext
-		o.Success, o.TLS, o.MaxConns, o.Fresh = s.Done, t.http.tls, c.Max, c.KeepAlive != nil && !*c.KeepAlive
-		o.Name = "" // the service would get it as a header
+		o.Dial, o.TLS = t.http.targets.DialContext, t.http.tls
 	}
-	err := t.m.trials.attack(loaded, o)
+	err := t.attack(loaded, o)
 	if !completed() {
 		t.stacks = <-stacks
 	}
@@ -184,8 +166,7 @@ func rateOf(a scenarios.Arrivals, over time.Duration) load.Rate {
 
 func (t *serviceTrial) body(n uint64) []byte {
 	t.count(n)
-	body, _ := json.Marshal(map[string]any{"items": t.scenario.ReportArgs(n)}) // strings never fail
-	return body
+	return reportBody(t.scenario, n)
 }
 
 // count notes that the report of number n is sent.
@@ -193,16 +174,6 @@ func (t *serviceTrial) count(n uint64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.sent = max(t.sent, n+1)
-}
-
-func (t *serviceTrial) ended(e load.Ended) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.recorder.Ended(e)
-	t.mark(e.Report, e.Error == "")
-	if t.feed != nil {
-		t.feed.record(e)
-	}
 }
 
 // mark records whether a report completed. The caller holds the lock.
@@ -239,7 +210,7 @@ func (t *serviceTrial) recovered(ctx context.Context) bool {
 
 // post sends the report of number n and reports whether it was done.
 func (t *serviceTrial) post(ctx context.Context, n uint64) bool {
-	r := load.Request{Method: http.MethodPost, URL: t.url}
+	r := load.Request{Method: http.MethodPost, URL: t.base + reportsPath}
 	transport, done := &http.Transport{DisableKeepAlives: true}, t.scenario.Service.Done
 	if t.http == nil {
 		r.Body = t.body(n)
@@ -301,6 +272,9 @@ func (t *serviceTrial) result(recovered bool) (*results.Service, error) {
 	defer t.mu.Unlock()
 	r, err := t.recorder.Summary()
 	if err != nil {
+		return nil, err
+	}
+	if r.Generators, err = t.generators.result(); err != nil {
 		return nil, err
 	}
 	r.Stalled, r.Recovered, r.Series = t.progress.stalled, recovered, t.series.Series
