@@ -603,7 +603,7 @@ func (s *Service) Overload() (Overload, bool) {
 	}
 	together := Overload{GeneratorName(0, 1), s.Lag.P50, s.Late, s.Ended}
 	if len(all) > 0 {
-		together.Generator = fmt.Sprintf("the %d load generators together", len(all))
+		together.Generator = fmt.Sprintf("the group of %d load generators", len(all))
 	}
 	for _, o := range append(all, together) {
 		if o.Median > LagMedianBound || o.Late > max(1, o.Ended/100) {

@@ -38,6 +38,7 @@ import (
 // attackOptions are the flags of "attack".
 type attackOptions struct {
 	rate    float64
+	from    int // generators
 	over    time.Duration
 	timeout time.Duration
 	headers []string
@@ -78,6 +79,7 @@ Exit codes: 0 load or neither; 1 leak or both; 3 inconclusive; 4 not measured.`,
 // flags are those that make a scenario.
 func (o *attackOptions) flags(flags *pflag.FlagSet) {
 	flags.Float64Var(&o.rate, "rate", 50, "`requests` a second")
+	flags.IntVar(&o.from, "generators", 1, "`number` of processes that share the requests, for rates that\none cannot send in time")
 	flags.DurationVar(&o.over, "for", 30*time.Second, "`duration` of the load")
 	flags.DurationVar(&o.timeout, "timeout", 30*time.Second, "`timeout` of a request")
 	flags.StringArrayVarP(&o.headers, "header", "H", nil, "`header` \"Name: value\" (repeatable)")
@@ -244,7 +246,7 @@ func (o attackOptions) scenario(cmd *cobra.Command, args []string) (*scenarios.S
 func inFlags(message string) string {
 	message = strings.TrimPrefix(message, "levels[0].")
 	for _, f := range []struct{ field, flag string }{
-		{"service.arrivals.rate", "--rate"}, {"service.duration", "--for"}, {"service.timeout", "--timeout"}, {"sut.nofile", "--nofile"},
+		{"service.arrivals.rate", "--rate"}, {"service.duration", "--for"}, {"service.timeout", "--timeout"}, {"sut.nofile", "--nofile"}, {"service.generators", "--generators"},
 	} {
 		if rest, found := strings.CutPrefix(message, f.field+": "); found {
 			return f.flag + " " + rest
@@ -334,6 +336,9 @@ func (o attackOptions) source(cmd *cobra.Command, args []string) ([]byte, error)
 	service := yaml.MapSlice{{Key: "requests", Value: []yaml.MapSlice{request}},
 		{Key: "arrivals", Value: yaml.MapSlice{{Key: "rate", Value: number(o.rate)}}},
 		{Key: "duration", Value: o.over.String()}, {Key: "timeout", Value: o.timeout.String()}}
+	if o.from != 1 {
+		service = append(service, yaml.MapItem{Key: "generators", Value: o.from})
+	}
 	if u.Scheme == "https" {
 		service = append(service, yaml.MapItem{Key: "tls", Value: yaml.MapSlice{}})
 	}
@@ -533,6 +538,10 @@ func (a *attackOutcome) text(w io.Writer, title, again string) error {
 		} else {
 			p.Fact("response", "%s, from when a request was due", quantilesOf(s.Response))
 			p.Fact("service", "%s, from when it was sent", quantilesOf(s.ServiceTime))
+		}
+		for i, g := range s.Generators {
+			p.Fact("generator", "%d of %d: %s sent, at most %s in flight, %s late in the median, p99 %s, max %s",
+				i+1, len(s.Generators), text.Plural(g.Ended, "request", "requests"), text.Count(g.Peak), text.Duration(g.Lag.P50), text.Duration(g.Lag.P99), text.Duration(g.Lag.Max))
 		}
 		var errs []string
 		for name, n := range s.Errors {

@@ -83,6 +83,9 @@ type Figures struct {
 	Peak *int `json:"peak_descriptors,omitempty"`
 	// Lag is the p99 of the generator's lag.
 	Lag time.Duration `json:"lag_p99_ns"`
+	// Lags are those of the generators, by index, where several shared the load; nil means
+	// one.
+	Lags []time.Duration `json:"generator_lags_p99_ns,omitempty"`
 }
 
 // Errors returns the share of due reports that did not succeed.
@@ -112,12 +115,20 @@ func Judge(t results.Trial, slo scenarios.SLO, nofile int, unit string) Point {
 	s := t.Service
 	if s != nil {
 		p.Due, p.OK, p.P99, p.Lag = s.Due, s.OK, s.Response.P99, s.Lag.P99
+		for _, g := range s.Generators {
+			p.Lags = append(p.Lags, g.Lag.P99)
+		}
 	}
 	switch {
 	case t.Outcome == results.OutcomeInvalid:
 		p.inconclusive("%s", t.Reason)
 	case s != nil && s.GeneratorOverloaded():
-		p.inconclusive("the generator was too slow: it started %d of %d requests more than %s late", s.Late, s.Ended, text.Short(results.LagBound))
+		o, _ := s.Overload()
+		generator := "the generator"
+		if len(s.Generators) > 0 {
+			generator = o.Generator
+		}
+		p.inconclusive("%s was too slow: it started %d of %d requests more than %s late", generator, o.Late, o.Ended, text.Short(results.LagBound))
 	case s != nil && s.Late > 0 && s.Response.P99 > time.Duration(slo.P99) && s.ServiceTime.P99 <= time.Duration(slo.P99):
 		p.inconclusive("the generator was too slow: p99 %s from when a %s was due, but %s from its start", text.Short(s.Response.P99), unit, text.Short(s.ServiceTime.P99))
 	case s != nil && s.Due == 0:

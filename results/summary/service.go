@@ -37,6 +37,9 @@ type ServiceRow struct {
 	AcceptedP99 *time.Duration `json:"accepted_p99_ns,omitempty"`
 	ServiceP99  *time.Duration `json:"service_p99_ns,omitempty"`
 	LagP99      *time.Duration `json:"lag_p99_ns,omitempty"`
+	// Generators are the load generators, by index, where several shared the load; nil
+	// means one.
+	Generators []GeneratorRow `json:"generators,omitempty"`
 	// Requests splits the requests by kind, in the order of the scenario; nil means one
 	// kind.
 	Requests []RequestRow `json:"requests,omitempty"`
@@ -149,6 +152,7 @@ func (x *Index) ServiceAt(variant string, l scenarios.Level) (ServiceRow, error)
 func (r *ServiceRow) add(trials []ServiceTrial) error {
 	var response, accepted, service, lag Merger
 	var requests requestMerger
+	var generators generatorMerger
 	var exhausted []ServiceTrial
 	var fits []judged
 	metrics := map[string]*Metric{}
@@ -170,6 +174,9 @@ func (r *ServiceRow) add(trials []ServiceTrial) error {
 		if err := requests.add(s.Requests); err != nil {
 			return fmt.Errorf("trial %d: %w", t.Index, err)
 		}
+		if err := generators.add(s.Generators); err != nil {
+			return fmt.Errorf("trial %d: %w", t.Index, err)
+		}
 		if !t.TimeSeries.Known(results.ColumnRefused) {
 			r.Unseen++
 		}
@@ -185,7 +192,7 @@ func (r *ServiceRow) add(trials []ServiceTrial) error {
 	}
 	r.ResponseP50, r.ResponseP99 = response.quantile(50), response.quantile(99)
 	r.AcceptedP99, r.ServiceP99, r.LagP99 = accepted.quantile(99), service.quantile(99), lag.quantile(99)
-	r.Requests = requests.rows()
+	r.Requests, r.Generators = requests.rows(), generators.rows()
 	r.setExhausted(exhausted)
 	r.setCause(fits)
 	for _, name := range slices.Sorted(maps.Keys(metrics)) {

@@ -312,10 +312,22 @@ func ServiceRemarks(r summary.ServiceRow) []string {
 		parts = append(parts, fmt.Sprintf("%s leaked, open after everything was closed: %s to the upstream, %s to the database, %s others",
 			text.Count(r.Leaked), text.Count(k.Upstream), text.Count(k.Mongo), text.Count(k.Others())))
 	}
+	if len(r.Generators) > 0 {
+		parts = append(parts, generatorsRemark(r))
+	}
 	for _, m := range r.Metrics {
 		parts = append(parts, fmt.Sprintf("%s %s → %s, at most %s", m.Name, text.Value(m.First), text.Value(m.Last), text.Value(m.Peak)))
 	}
 	return parts
+}
+
+// generatorsRemark describes how late each of several load generators was.
+func generatorsRemark(r summary.ServiceRow) string {
+	lags := make([]string, len(r.Generators))
+	for i, g := range r.Generators {
+		lags[i] = text.OrNone(g.LagP99, text.Duration)
+	}
+	return fmt.Sprintf("%ss sent by %d load generators; 99 %% of those of each were late by at most %s", r.Unit, len(lags), strings.Join(lags, ", "))
 }
 
 // RefusedSides describes where descriptors were refused first.
