@@ -14,7 +14,7 @@ func TestGeneratorsAddUp(t *testing.T) {
 	for want, change := range map[string]func(*results.Service){
 		"": func(*results.Service) {},
 		"the generators have 5 due, 4 ended, 1 dropped and 1 late requests, the service 6, 4, 1 and 1": func(s *results.Service) { s.Due++ },
-		"generator 1: want index 1": func(s *results.Service) { s.Generators[1].Index = 2 },
+		"generator 1: want index 1":                                      func(s *results.Service) { s.Generators[1].Index = 2 },
 		"generator 0: want index 0, and start, uncertainty and peak ≥ 0": func(s *results.Service) { s.Generators[0].Uncertainty = -1 },
 		"generator 1: lag: histogram":                                    func(s *results.Service) { s.Generators[1].Lag.P50 = time.Hour },
 	} {
