@@ -70,7 +70,7 @@ func (o doctorOptions) examine(ctx context.Context, stdout, stderr io.Writer) er
 	}
 	options := doctor.Options{
 		Connect: connectEngine, Executable: executable, MongoImage: o.image, Scenarios: all, Runs: o.root,
-		Prefixes: append(environment.TemporaryPrefixes(), abtest.TempPrefix, generator.TempPrefix), Children: append(environment.Children(), sut.ChildArg, generator.ChildArg),
+		Prefixes: append(environment.TemporaryPrefixes(), abtest.TempPrefix), Children: append(environment.Children(), sut.ChildArg, generator.ChildArg),
 	}
 	var uncleaned error
 	if o.clean {

@@ -25,7 +25,7 @@ func TestGeneratorsOfARow(t *testing.T) {
 		t.Fatalf("%+v, %v", row.Generators, err)
 	}
 	within := func(got *time.Duration, want time.Duration) bool {
-		return got != nil && (*got-want).Abs() <= want/100
+		return got != nil && (*got-want).Abs() <= want/20
 	}
 	first, second := row.Generators[0], row.Generators[1]
 	if first.Ended != 4 || first.Late != 0 || first.Peak != 1 || !within(first.LagP99, time.Microsecond) {

@@ -41,7 +41,8 @@ type Options struct {
 	// Executable and its arguments.
 	Executable string
 	Args       []string
-	// Log is the file to which standard error is appended. Required.
+	// Log is the file to which standard error is appended; empty means that only its end
+	// is kept, in memory.
 	Log string
 }
 
@@ -66,6 +67,7 @@ type Process struct {
 	process *procjson.Process
 	replies chan reply
 	calling sync.Mutex
+	end     ending // of a log without a file
 
 	done chan struct{}
 	err  *Death // valid when done is closed
@@ -111,13 +113,17 @@ func Start(ctx context.Context, o Options) (*Process, error) {
 
 // spawn starts the process.
 func (p *Process) spawn() error {
-	log, err := os.OpenFile(p.options.Log, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
-	if err != nil {
-		return err
-	}
-	defer log.Close()
 	cmd := exec.Command(p.options.Executable, p.options.Args...)
-	cmd.Env, cmd.Stderr = noproxy.Environ(os.Environ()), log
+	cmd.Env, cmd.Stderr = noproxy.Environ(os.Environ()), &p.end
+	if p.options.Log != "" {
+		log, err := os.OpenFile(p.options.Log, os.O_WRONLY|os.O_APPEND|os.O_CREATE, 0o600)
+		if err != nil {
+			return err
+		}
+		defer log.Close()
+		cmd.Stderr = log
+	}
+	var err error
 	if p.process, err = procjson.Start(cmd, nil); err != nil {
 		return err
 	}
@@ -131,7 +137,10 @@ func (p *Process) wait() {
 	if s := p.process.State(); s != nil {
 		state = s.String()
 	}
-	p.err = &Death{Name: p.options.Name, State: state, Log: Tail(p.options.Log)}
+	p.err = &Death{Name: p.options.Name, State: state, Log: lastLines(p.end.text)}
+	if p.options.Log != "" {
+		p.err.Log = Tail(p.options.Log)
+	}
 	close(p.done)
 }
 
@@ -270,6 +279,20 @@ func Tail(path string) string {
 	if err != nil {
 		return ""
 	}
+	return lastLines(text)
+}
+
+// lastLines returns the last lines of a text.
+func lastLines(text []byte) string {
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	return strings.Join(lines[max(0, len(lines)-tailLines):], "\n")
+}
+
+// ending keeps the end of what one goroutine writes to it.
+type ending struct{ text []byte }
+
+func (e *ending) Write(b []byte) (int, error) {
+	e.text = append(e.text, b...)
+	e.text = append(e.text[:0], e.text[max(0, len(e.text)-tailBytes):]...)
+	return len(b), nil
 }

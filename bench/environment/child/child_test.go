@@ -173,3 +173,20 @@ func TestTail(t *testing.T) {
 		t.Errorf("tail of a long line has %d bytes", len(got))
 	}
 }
+
+// A helper without a log file keeps the end of its log for the error about its end.
+func TestLogInMemory(t *testing.T) {
+	executable, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := child.Start(t.Context(), child.Options{Name: "helper", Executable: executable, Args: []string{helperArg, filepath.Join(t.TempDir(), "cleaned")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = p.Stop(0) }()
+	var death *child.Death
+	if err := p.Call(t.Context(), "die"); !errors.As(err, &death) || death.State != "exit status 4" || death.Log != "last words" {
+		t.Errorf("error %v", err)
+	}
+}

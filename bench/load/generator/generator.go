@@ -23,8 +23,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
-	"strconv"
 	"sync"
 	"syscall"
 	"time"
@@ -32,7 +30,6 @@ import (
 	vegeta "github.com/tsenart/vegeta/v12/lib"
 
 	"floodgate/bench/environment/child"
-	"floodgate/bench/environment/scratch"
 	"floodgate/bench/load"
 	"floodgate/bench/sut"
 	"floodgate/results"
@@ -40,9 +37,6 @@ import (
 
 // ChildArg is the hidden subcommand that a program must pass to [Main].
 const ChildArg = "load-child"
-
-// TempPrefix is the prefix of the temporary folders with the logs of the processes.
-const TempPrefix = "floodgate-load-"
 
 const (
 	readyWithin  = 30 * time.Second // from the start of a process until it is ready
@@ -68,9 +62,8 @@ type Report struct {
 
 // Group is the generators of one attack. [Start] makes it.
 type Group struct {
-	remotes []*remote       // from the second generator on
-	folder  *scratch.Folder // of their logs
-	late    time.Duration   // of the first generator
+	remotes []*remote     // from the second generator on
+	late    time.Duration // of the first generator
 }
 
 // remote is a generator in a process of its own.
@@ -85,20 +78,12 @@ type remote struct {
 // Start starts all generators but the first, and measures their clocks. The executable is
 // a program that calls [Main] for the argument [ChildArg].
 func Start(ctx context.Context, executable string, generators int) (*Group, error) {
-	_, _ = scratch.Sweep("", TempPrefix) // those of killed processes; the next one tries again
-	folder, err := scratch.New("", TempPrefix)
-	if err != nil {
-		return nil, err
-	}
-	g := &Group{folder: folder, remotes: make([]*remote, generators-1)}
+	g := &Group{remotes: make([]*remote, generators-1)}
 	ctx, cancel := context.WithTimeoutCause(ctx, readyWithin, fmt.Errorf("not ready after %v", readyWithin))
 	defer cancel()
-	err = g.each(func(i int) error {
+	err := g.each(func(i int) error {
 		name := results.GeneratorName(i, generators)
-		p, err := child.Start(ctx, child.Options{
-			Name: name, Executable: executable, Args: []string{ChildArg},
-			Log: filepath.Join(folder.Path(), strconv.Itoa(i)+".log"),
-		})
+		p, err := child.Start(ctx, child.Options{Name: name, Executable: executable, Args: []string{ChildArg}})
 		if err == nil {
 			g.remotes[i-1] = &remote{name: name, process: p, wall: sut.NewWall(), answer: answerWithin}
 		}
@@ -188,7 +173,7 @@ func (g *Group) Reports() []Report {
 	return all
 }
 
-// Stop ends the processes, whatever they do, and removes their logs.
+// Stop ends the processes, whatever they do.
 func (g *Group) Stop() {
 	_ = g.each(func(i int) error {
 		if r := g.remotes[i-1]; r != nil {
@@ -196,7 +181,6 @@ func (g *Group) Stop() {
 		}
 		return nil
 	})
-	_ = g.folder.Remove() // the next Start sweeps it
 }
 
 // errSilent is the cause of the end of a call to a process that does not answer.

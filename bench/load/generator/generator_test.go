@@ -309,12 +309,9 @@ func TestWrongSpecificationIsNamed(t *testing.T) {
 	}
 }
 
-// A group that cannot start leaves nothing.
+// A group that cannot start is an error that names the first one.
 func TestStartErrors(t *testing.T) {
-	folder := t.TempDir()
-	t.Setenv("TMPDIR", folder)
-	t.Setenv("TMP", folder) // on Windows
-	g, err := generator.Start(t.Context(), filepath.Join(folder, "missing"), 3)
+	g, err := generator.Start(t.Context(), filepath.Join(t.TempDir(), "missing"), 3)
 	if err == nil || !strings.Contains(err.Error(), "start load generator 2 of 3: ") {
 		t.Errorf("%v, %v", g, err)
 	}
@@ -323,8 +320,5 @@ func TestStartErrors(t *testing.T) {
 	cancel(enough)
 	if g, err := generator.Start(ctx, os.Args[0], 2); !errors.Is(err, enough) {
 		t.Errorf("%v, %v", g, err)
-	}
-	if left, err := os.ReadDir(folder); err != nil || len(left) > 0 {
-		t.Errorf("left %v, %v", left, err)
 	}
 }
