@@ -39,11 +39,11 @@ func announce(args []string, stdin io.Reader) io.Reader {
 	return childInput{stdin, test}
 }
 
-// Read reads from the harness. It holds the start of a trial back until the test allows
-// it.
+// Read reads from the harness. It holds the start of a trial or of a load generator back
+// until the test allows it.
 func (a childInput) Read(p []byte) (int, error) {
 	n, err := a.Reader.Read(p)
-	if bytes.Contains(p[:n], []byte(`"type":"go"`)) {
+	if bytes.Contains(p[:n], []byte(`"type":"go"`)) || bytes.Contains(p[:n], []byte(`"start_at_ns":`)) {
 		fmt.Fprintln(a.test, "go")
 		_, _ = a.test.Read(make([]byte, 1))
 	}

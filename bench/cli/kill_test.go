@@ -4,6 +4,8 @@ package cli
 
 import (
 	"bytes"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +15,7 @@ import (
 	"testing"
 
 	"floodgate/bench/cli/command"
+	"floodgate/bench/load/generator"
 	"floodgate/results"
 	"floodgate/results/verdict"
 )
@@ -268,4 +271,41 @@ func TestKillAShardAndResume(t *testing.T) {
 		}
 	}
 	again.clean()
+}
+
+// Load generators end with the command, however it ends.
+func TestKillTheHarnessWithGenerators(t *testing.T) {
+	service := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+	t.Cleanup(service.Close)
+	for _, signal := range []syscall.Signal{syscall.SIGKILL, syscall.SIGINT, syscall.SIGTERM} {
+		t.Run(signal.String(), func(t *testing.T) {
+			dir := t.TempDir()
+			h := startCommand(t, dir, dir, nil, "attack", "--for", "10m", "--generators", "3", "GET", service.URL+"/")
+			var generators []*process
+			for len(generators) < 2 {
+				select {
+				case g := <-h.children.waiting:
+					generators = append(generators, g)
+				case <-h.ended:
+					t.Fatalf("the command ended with %d generators\n%s%s", len(generators), h.stdout.String(), h.stderr.String())
+				}
+			}
+			if err := h.cmd.Process.Signal(signal); err != nil {
+				t.Fatal(err)
+			}
+			for _, g := range generators {
+				g.begin <- struct{}{}
+			}
+			code := h.wait()
+			for _, g := range generators {
+				if <-g.ended; g.kind != generator.ChildArg {
+					t.Errorf("a child is a %s", g.kind)
+				}
+			}
+			if signal != syscall.SIGKILL && (code != verdict.ExitNotMeasured || !strings.Contains(h.stderr.String(), "interrupted")) {
+				t.Errorf("exit code %d, %s", code, h.stderr.String())
+			}
+			h.clean()
+		})
+	}
 }

@@ -6,12 +6,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
+	"slices"
 	"strings"
+	"sync"
 	"syscall"
 
 	sutclient "floodgate/bench/sut/client"
@@ -48,7 +51,8 @@ func ownProgram(args []string) *sutclient.Program {
 
 // ownService is a program of scripts: ownservice ADDRESS BEHAVIOR MARK serves HTTP at the
 // address and ends at SIGTERM with status 0, unless its behavior is another one. MARK is
-// an argument by which its processes are found.
+// an argument by which its processes are found. With behavior "counts", it writes at its end
+// the paths of its requests with their numbers to the file in the variable COUNTED.
 func ownService(args []string) int {
 	if len(args) != 3 {
 		fmt.Fprintln(os.Stderr, "usage: ownservice ADDRESS BEHAVIOR MARK")
@@ -82,7 +86,9 @@ func ownService(args []string) int {
 		return 1
 	}
 	fmt.Println("listening")
+	var counted paths
 	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		counted.add(r.URL.Path)
 		upstream := os.Getenv("UPSTREAM_URL")
 		if upstream == "" {
 			return
@@ -98,10 +104,42 @@ func ownService(args []string) int {
 	})}
 	go func() { _ = server.Serve(listener) }()
 	<-terminated
+	if behavior == "counts" {
+		if err := os.WriteFile(os.Getenv("COUNTED"), []byte(counted.String()), 0o644); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			return 1
+		}
+	}
 	for behavior == "ignores" {
 		<-terminated
 	}
 	return 0
+}
+
+// paths counts requests by their path.
+type paths struct {
+	mu     sync.Mutex
+	counts map[string]int
+}
+
+func (p *paths) add(path string) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.counts == nil {
+		p.counts = map[string]int{}
+	}
+	p.counts[path]++
+}
+
+// String returns a line for each path with its number of requests.
+func (p *paths) String() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var text strings.Builder
+	for _, path := range slices.Sorted(maps.Keys(p.counts)) {
+		fmt.Fprintln(&text, path, p.counts[path])
+	}
+	return text.String()
 }
 
 // startService starts a service and reports whether it listens.
