@@ -1,6 +1,7 @@
 package capacity_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -63,6 +64,21 @@ func TestJudge(t *testing.T) {
 				t.Errorf("%s (%s), want %s (%s)", p.Decision, why, test.want, test.why)
 			}
 		})
+	}
+}
+
+// Of several generators, the one that was late is named, and the figures have the lag of each.
+func TestJudgeNamesTheGenerator(t *testing.T) {
+	trial := good()
+	trial.Service.Generators = []results.Generator{
+		{Ended: 500, Late: 5, Lag: results.Histogram{P99: time.Millisecond}}, {Ended: 500, Late: 6, Lag: results.Histogram{P99: time.Second}},
+	}
+	p := capacity.Judge(trial, slo, 256, "report")
+	if why := strings.Join(p.Why, "; "); p.Decision != verdict.Inconclusive || why != "load generator 2 of 2 was too slow: it started 6 of 500 requests more than 20 ms late" {
+		t.Errorf("%s: %s", p.Decision, why)
+	}
+	if !slices.Equal(p.Lags, []time.Duration{time.Millisecond, time.Second}) {
+		t.Errorf("lags %v", p.Lags)
 	}
 }
 

@@ -75,6 +75,9 @@ func BenchmarkGenerators(b *testing.B) {
 		one = max(one, reach(b, url, 1))
 		three = max(three, reach(b, url, 3))
 	}
+	if one == 0 {
+		b.Skipf("the machine is too busy: one generator was late at %v requests a second", leastReach)
+	}
 	b.ReportMetric(0, "ns/op")
 	b.ReportMetric(one, "1-generator-req/s")
 	b.ReportMetric(three, "3-generators-req/s")
