@@ -259,6 +259,16 @@ func (t *serviceTrial) attack(ctx context.Context, o load.Options) error {
 	})
 }
 
+// notLoaded returns the outcome of a trial whose load ended with an error. If a load
+// generator failed, that says nothing about the SUT.
+func notLoaded(err error) (outcome string) {
+	var failed *generator.FailedError
+	if errors.As(err, &failed) {
+		return results.OutcomeInvalid
+	}
+	return results.OutcomeFailed
+}
+
 // due records a request that is due at a generator.
 func (t *serviceTrial) due(generator int, d load.Due) {
 	t.mu.Lock()

@@ -394,7 +394,7 @@ func (t *serviceTrial) serveHTTP(ctx context.Context) (outcome string, err error
 		return results.OutcomeCrashed, fmt.Errorf("the service ended with %s under load", t.m.process.Exit().Text)
 	}
 	if err != nil {
-		return results.OutcomeFailed, err
+		return notLoaded(err), err
 	}
 	if t.m.record.Service, err = t.result(recovered); err != nil {
 		return results.OutcomeFailed, err

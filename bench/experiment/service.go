@@ -67,7 +67,7 @@ func (t *serviceTrial) run(ctx context.Context) (outcome string, err error) {
 		return results.OutcomeFailed, err
 	}
 	if err := t.load(ctx); err != nil {
-		return results.OutcomeFailed, err
+		return notLoaded(err), err
 	}
 	recovered := t.recovered(ctx)
 	bounded, cancel = context.WithTimeout(ctx, time.Duration(t.scenario.SUT.Timeout))

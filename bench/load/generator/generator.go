@@ -131,10 +131,20 @@ func (g *Group) Prepare(keep bool, spec func(generator int) any) error {
 	})
 }
 
+// FailedError reports that a generator failed, so that its part of the load was not sent.
+type FailedError struct {
+	// Err names the generator and says how it failed.
+	Err error
+}
+
+func (e *FailedError) Error() string { return e.Err.Error() }
+
+func (e *FailedError) Unwrap() error { return e.Err }
+
 // Attack sends the load from all generators at once, and waits until each request has
 // ended. local sends that of the first generator, from an instant, until its context ends.
-// The error is that of ctx, or that of the first generator that failed, which ends the
-// attack of the others.
+// The error is that of ctx or of local, or a [FailedError] of the first other generator
+// that failed, which ends the attack of all.
 func (g *Group) Attack(ctx context.Context, local func(ctx context.Context, start time.Time) error, events func(generator int) Events) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
@@ -143,7 +153,7 @@ func (g *Group) Attack(ctx context.Context, local func(ctx context.Context, star
 	for i, r := range g.remotes {
 		group.Go(func() {
 			if err := r.attack(ctx, start, events(i+1)); err != nil {
-				cancel(err)
+				cancel(&FailedError{err})
 			}
 		})
 	}

@@ -230,7 +230,8 @@ func TestDeadGeneratorIsNamed(t *testing.T) {
 		}
 	}
 	err := g.attack(t.Context(), t)
-	if err == nil || !strings.HasPrefix(err.Error(), "load generator 2 of 3 ended: ") {
+	var failed *generator.FailedError
+	if !errors.As(err, &failed) || !strings.HasPrefix(err.Error(), "load generator 2 of 3 ended: ") {
 		t.Errorf("error %v", err)
 	}
 }
