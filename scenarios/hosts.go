@@ -99,16 +99,16 @@ func (s Shard) Host() int { return s.Number - 1 }
 // them. It is an error if the scenario sets the number of hosts itself or cannot run on
 // that many.
 func (s *Scenario) OnHosts(hosts int) (*Scenario, error) {
-	fail := func(format string, args ...any) (*Scenario, error) {
-		return nil, fmt.Errorf("scenario %s cannot run on %d hosts: "+format, append([]any{s.Name, hosts}, args...)...)
+	fail := func(format string, args ...any) error {
+		return fmt.Errorf("scenario %s cannot run on %d hosts: "+format, append([]any{s.Name, hosts}, args...)...)
 	}
 	switch {
 	case s.SUT.Hosts > 0 || s.variesHosts():
-		return fail("it sets %s; remove that", hostsFactor)
+		return nil, fail("it sets %s; remove that", hostsFactor)
 	case s.Service != nil:
-		return fail("it has a service, and several hosts need several load generators, which Floodgate does not have yet")
+		return nil, fail("it has a service, and several hosts need several load generators, which Floodgate does not have yet")
 	case s.External.MaxRate() < hosts:
-		return fail("external.rate, %d, must be at least 1 for each", s.External.MaxRate())
+		return nil, fail("external.rate, %d, must be at least 1 for each", s.External.MaxRate())
 	}
 	fleet := *s
 	fleet.SUT.Hosts = hosts
@@ -122,12 +122,12 @@ func (s *Scenario) OnHosts(hosts int) (*Scenario, error) {
 			distinct[strings.Join(args, "\x00")] = true
 		}
 		if len(distinct) < hosts {
-			return fail("level %q has %d distinct items, and each host needs one", l.Name, len(distinct))
+			return nil, fail("level %q has %d distinct items, and each host needs one", l.Name, len(distinct))
 		}
 	}
 	for _, v := range s.Variants {
 		for name, value := range v.undivided(hosts) {
-			return fail("%s of %q must be at least 1 for each, because its limit_scope is fleet (got %d)", name, v.Name, value)
+			return nil, fail("%s of %q must be at least 1 for each, because its limit_scope is fleet (got %d)", name, v.Name, value)
 		}
 	}
 	return &fleet, nil
